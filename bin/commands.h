@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * commands.h - what `postern` can do: one function for each subcommand.
+ *
+ * Each gets the arguments from its own name on, writes results to standard
+ * output and complaints to standard error, and returns an exit status of
+ * <sysexits.h>. None ever prints a secret.
+ */
+#ifndef POSTERN_COMMANDS_H
+#define POSTERN_COMMANDS_H
+
+#include <sysexits.h>
+
+#include "config.h"
+
+/* A token was asked about, and it does not open. */
+#define COMMAND_NO 1
+
+/* One row of postern.c's table. */
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* a line of `postern --help` */
+    const char *help;    /* what `postern NAME --help` prints */
+};
+
+/*
+ * Read the environment as the programs do, and tell everything that is wrong
+ * with it, a line each: the variable, a colon, and why.
+ *   out  set when 0 is returned; config_free() it
+ * Returns 0, EX_CONFIG or EX_SOFTWARE.
+ */
+int command_config(struct config **out);
+
+/* Say on standard error how NAME is called. Returns EX_USAGE. */
+int command_misused(const char *name, const char *why);
+
+int command_secret(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_open(int argc, char **argv);
+int command_jwk(int argc, char **argv);
+
+#endif

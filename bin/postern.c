@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * postern.c - the command: finds the subcommand and hands over to it.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "crypt.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "(unreleased)"
+#endif
+
+static const struct command commands[] = {
+    {"secret", command_secret, "make a secret for COOKIE_SESSION_SECRET",
+     "usage: postern secret\n"
+     "\n"
+     "Prints a new secret: 32 random octets as 43 characters of base64url.\n"
+     "To rotate, put the new one in front of those that are there, with a\n"
+     "space between: the first one seals, all of them open.\n"},
+    {"check", command_check, "is the environment right, the backend there?",
+     "usage: postern check\n"
+     "\n"
+     "Reads the environment as the programs do. Prints every variable with\n"
+     "the value it amounts to (secrets masked), then sends the backend a\n"
+     "small query and says what became of it.\n"
+     "\n"
+     "exit status: 0 all is well; 78 a variable is wrong, with a line for\n"
+     "each on standard error; 69 the backend cannot be reached.\n"},
+    {"open", command_open, "print the claims of a token",
+     "usage: postern open [--reveal] TOKEN|-\n"
+     "\n"
+     "Opens a session's token, from a cookie or a bearer header, with the\n"
+     "secrets and the format of the environment, prints its claims as JSON\n"
+     "on standard output, and says on standard error what the clocks make\n"
+     "of it.\n"
+     "\n"
+     "  --reveal  print the backend's token too, which is hidden otherwise\n"
+     "  -         read the token from standard input; an argument can be\n"
+     "            seen by everybody who may list this machine's processes\n"
+     "\n"
+     "exit status: 0 it opens, even if it has expired; 1 it does not.\n"},
+    {"jwk", command_jwk, "print the key that opens a token, as a JWK",
+     "usage: postern jwk [--purpose PURPOSE] TOKEN|-\n"
+     "\n"
+     "Prints the JSON Web Key (RFC 7517) that opens a token, for any other\n"
+     "program that knows JOSE. The same key opens every token of that\n"
+     "purpose and day: keep it as you keep the secret.\n"
+     "\n"
+     "  --purpose PURPOSE  cookie, bearer, form, upstream or store; without\n"
+     "                     it, whichever opens the token\n"
+     "  -                  read the token from standard input; an argument\n"
+     "                     can be seen by everybody who may list this\n"
+     "                     machine's processes\n"
+     "\n"
+     "exit status: 0 it opens; 1 it does not.\n"},
+};
+
+static void
+tell(void *context, const char *variable, const char *why)
+{
+    (void)context;
+    fprintf(stderr, "%s: %s\n", variable, why);
+}
+
+int
+command_config(struct config **out)
+{
+    const struct config_complaint complaint = {.tell = tell};
+    enum pst_err e = config_new(out, (const char *const *)environ, &complaint);
+
+    if (!e)
+        return 0;
+    if (e == PST_BAD_CONFIG)
+        return EX_CONFIG;
+    fprintf(stderr, "postern: the configuration cannot be read: %s\n",
+            pst_err_text(e));
+    return EX_SOFTWARE;
+}
+
+int
+command_misused(const char *name, const char *why)
+{
+    fprintf(stderr, "postern %s: %s; see `postern %s --help`\n", name, why,
+            name);
+    return EX_USAGE;
+}
+
+static void
+print_usage(FILE *out)
+{
+    fputs("usage: postern COMMAND [ARGUMENT...]\n\n", out);
+    for (size_t i = 0; i < PST_COUNT(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`postern COMMAND --help` tells more of each; `postern --version`\n"
+          "prints the version.\n",
+          out);
+}
+
+static const struct command *
+find(const char *name)
+{
+    for (size_t i = 0; i < PST_COUNT(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static bool
+is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+static int
+run(const struct command *command, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (is_help(argv[i])) {
+            fputs(command->help, stdout);
+            return 0;
+        }
+    if (pst_crypt_init() != PST_OK) {
+        fputs("postern: libgcrypt does not start\n", stderr);
+        return EX_SOFTWARE;
+    }
+    return command->run(argc, argv);
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        print_usage(stderr);
+        return EX_USAGE;
+    }
+    if (is_help(argv[1])) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("postern " PACKAGE_VERSION);
+        return 0;
+    }
+    command = find(argv[1]);
+    if (command)
+        return run(command, argc - 1, argv + 1);
+    fprintf(stderr, "postern: there is no command %s\n", argv[1]);
+    print_usage(stderr);
+    return EX_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("postern: standard output");
+        return EX_IOERR;
+    }
+    return status;
+}

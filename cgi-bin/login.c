@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * login.c - credentials in, a session out; by GET, a form for them.
+ */
+#include "backend.h"
+#include "form.h"
+#include "json.h"
+#include "limits.h"
+#include "page.h"
+#include "serve.h"
+#include "signin.h"
+#include "visit.h"
+
+/* --- JSON and GraphQL
+ * ---------------------------------------------------------- */
+
+static enum pst_err
+answer_json(struct request *req, struct reply *rep, const struct visit *visit)
+{
+    struct pst_text body;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, req->arena, PST_WHO_MAX + 256);
+    pst_buf_add_string(&buf, "{\"data\":{\"login\":");
+    backend_emit_public(&buf, visit->session.who, visit->session.exp);
+    pst_buf_add_string(&buf, "}}");
+    e = pst_buf_end(&buf, &body);
+    if (e)
+        return e;
+    return reply_json(rep, 200, body);
+}
+
+/* {"email"|"username", "password", "rememberMe"}: all of their types. */
+static enum pst_err
+read_credentials(const struct pst_json *root,
+                 struct backend_credentials *credentials)
+{
+    const struct pst_json *remember =
+        pst_json_at(root, PST_TEXT("/rememberMe"));
+    const struct pst_json *email = pst_json_at(root, PST_TEXT("/email"));
+    const struct pst_json *username = pst_json_at(root, PST_TEXT("/username"));
+
+    *credentials = (struct backend_credentials){
+        .username = pst_json_text(email ? email : username),
+        .password = pst_json_text(pst_json_at(root, PST_TEXT("/password"))),
+    };
+    if ((email && username) || credentials->username.len == 0 ||
+        pst_text_is_absent(credentials->password))
+        return PST_MALFORMED;
+    if (remember && pst_json_kind(remember) != PST_JSON_NULL)
+        return pst_json_bool(remember, &credentials->remember);
+    return PST_OK;
+}
+
+/* A GraphQL request to this program is a login, or it is a mistake. */
+static enum pst_err
+login_by_graphql(struct gate *gate, struct request *req, struct reply *rep,
+                 struct visit *visit, struct pst_text body)
+{
+    struct backend_request what;
+    enum pst_err e;
+
+    e = backend_read_request(req->arena, gate->config, body, &what);
+    if (e)
+        return e;
+    if (what.kind == BACKEND_PLAIN)
+        return PST_MALFORMED;
+    return signin_relay(gate, req, rep, visit, &what);
+}
+
+static enum pst_err
+login_by_json(struct gate *gate, struct request *req, struct reply *rep,
+              struct visit *visit)
+{
+    struct backend_credentials credentials;
+    const struct pst_json *root;
+    struct pst_text body;
+    enum pst_err e;
+
+    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
+    if (e)
+        return e;
+    e = pst_json_parse(req->arena, body, &root);
+    if (e)
+        return e;
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
+        return PST_MALFORMED;
+    if (pst_json_at(root, PST_TEXT("/query")) ||
+        pst_json_at(root, PST_TEXT("/extensions")))
+        return login_by_graphql(gate, req, rep, visit, body);
+    e = read_credentials(root, &credentials);
+    if (e)
+        return e;
+    e = signin_with(gate, req, rep, visit, &credentials);
+    if (e)
+        return e;
+    return answer_json(req, rep, visit);
+}
+
+/* --- the form
+ * -------------------------------------------------------------------- */
+
+struct form {
+    struct backend_credentials credentials;
+    struct pst_text return_to;
+};
+
+/* The one field of this name, or "" where there is none. */
+static enum pst_err
+field(const struct pst_form *form, struct pst_text name, struct pst_text *out)
+{
+    enum pst_err e = pst_form_get(form, name, out);
+
+    if (e == PST_ABSENT)
+        *out = PST_TEXT("");
+    return e == PST_ABSENT ? PST_OK : e;
+}
+
+static enum pst_err
+read_fields(const struct pst_form *fields, struct form *form)
+{
+    struct pst_text username;
+    struct pst_text remember;
+    enum pst_err e;
+
+    e = field(fields, PST_TEXT("email"), &form->credentials.username);
+    if (e)
+        return e;
+    e = field(fields, PST_TEXT("username"), &username);
+    if (e)
+        return e;
+    if (username.len > 0 && form->credentials.username.len > 0)
+        return PST_MALFORMED;
+    if (username.len > 0)
+        form->credentials.username = username;
+    e = field(fields, PST_TEXT("password"), &form->credentials.password);
+    if (e)
+        return e;
+    e = field(fields, PST_TEXT("rememberMe"), &remember);
+    if (e)
+        return e;
+    form->credentials.remember = pst_text_equal(remember, PST_TEXT("on")) ||
+                                 pst_text_equal(remember, PST_TEXT("true")) ||
+                                 pst_text_equal(remember, PST_TEXT("1"));
+    return field(fields, PST_TEXT("return_to"), &form->return_to);
+}
+
+static enum pst_err
+show_form(struct request *req, struct reply *rep, int status,
+          const struct form *form, const char *message)
+{
+    const struct page_login page = {
+        .action = request_variable(req, "SCRIPT_NAME"),
+        .email = form->credentials.username,
+        .return_to = form->return_to,
+        .message = pst_text_from(message),
+        .remember = form->credentials.remember,
+    };
+
+    return page_login(rep, status, &page);
+}
+
+/* What a person can do something about is said in the form, typed e-mail kept.
+ */
+static bool
+belongs_into_form(enum pst_err e)
+{
+    return e == PST_REFUSED || e == PST_THROTTLED || e == PST_UPSTREAM_DOWN ||
+           e == PST_UPSTREAM_BROKEN || e == PST_UPSTREAM_TIMEOUT ||
+           e == PST_STORE_DOWN;
+}
+
+static enum pst_err
+login_by_form(struct gate *gate, struct request *req, struct reply *rep,
+              struct visit *visit)
+{
+    struct pst_form fields;
+    struct pst_text body;
+    struct form form = {.return_to = PST_NO_TEXT};
+    enum pst_err e;
+
+    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
+    if (e)
+        return e;
+    e = pst_form_parse(req->arena, body, &fields);
+    if (e)
+        return e;
+    e = read_fields(&fields, &form);
+    if (e)
+        return e;
+    e = PST_REFUSED;
+    if (form.credentials.username.len > 0)
+        e = signin_with(gate, req, rep, visit, &form.credentials);
+    if (belongs_into_form(e))
+        return show_form(req, rep, pst_err_status(e), &form, pst_err_text(e));
+    if (e)
+        return e;
+    return reply_redirect(rep, form.return_to, gate->config->login_redirect);
+}
+
+static enum pst_err
+empty_form(struct request *req, struct reply *rep)
+{
+    struct form form = {.return_to = PST_NO_TEXT};
+    struct pst_form fields;
+    enum pst_err e;
+
+    e = pst_form_parse(req->arena, req->query, &fields);
+    if (e)
+        return e;
+    e = field(&fields, PST_TEXT("return_to"), &form.return_to);
+    if (e)
+        return e;
+    return show_form(req, rep, 200, &form, NULL);
+}
+
+static enum pst_err
+login(struct gate *gate, struct request *req, struct reply *rep)
+{
+    struct pst_text type = request_media_type(req);
+    struct visit visit;
+    enum pst_err e;
+
+    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    if (e || rep->begun)
+        return e;
+    if (pst_text_equal(req->method, PST_TEXT("GET")))
+        return empty_form(req, rep);
+    if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
+        return login_by_json(gate, req, rep, &visit);
+    if (pst_text_equal_nocase(type,
+                              PST_TEXT("application/x-www-form-urlencoded")))
+        return login_by_form(gate, req, rep, &visit);
+    return PST_BAD_TYPE;
+}
+
+int
+main(int argc, char **argv)
+{
+    return gate_serve(argc, argv, "login", login);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * logout.c - end the session: at the backend, then in the browser.
+ */
+#include "backend.h"
+#include "form.h"
+#include "forward.h"
+#include "json.h"
+#include "limits.h"
+#include "page.h"
+#include "serve.h"
+#include "visit.h"
+
+/* What the request asks for besides. */
+struct wish {
+    struct pst_text return_to;
+    bool everywhere;
+};
+
+static enum pst_err
+read_form(struct request *req, struct pst_text text, struct wish *wish)
+{
+    struct pst_text everywhere;
+    struct pst_form form;
+    enum pst_err e;
+
+    e = pst_form_parse(req->arena, text, &form);
+    if (e)
+        return e;
+    e = pst_form_get(&form, PST_TEXT("return_to"), &wish->return_to);
+    if (e && e != PST_ABSENT)
+        return e;
+    e = pst_form_get(&form, PST_TEXT("everywhere"), &everywhere);
+    if (e && e != PST_ABSENT)
+        return e;
+    if (!e && pst_text_equal(everywhere, PST_TEXT("1")))
+        wish->everywhere = true;
+    return PST_OK;
+}
+
+static enum pst_err
+read_json(struct request *req, struct pst_text text, struct wish *wish)
+{
+    const struct pst_json *value;
+    const struct pst_json *root;
+    int64_t number;
+    enum pst_err e;
+
+    e = pst_json_parse(req->arena, text, &root);
+    if (e)
+        return e;
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
+        return PST_MALFORMED;
+    value = pst_json_at(root, PST_TEXT("/everywhere"));
+    if (pst_json_integer(value, &number) == PST_OK && number == 1)
+        wish->everywhere = true;
+    else if (pst_json_bool(value, &wish->everywhere) != PST_OK)
+        wish->everywhere = pst_text_equal(pst_json_text(value), PST_TEXT("1"));
+    return PST_OK;
+}
+
+/* An empty POST without a type is fine: that is what fetch() sends. */
+static enum pst_err
+read_wish(struct request *req, struct wish *wish)
+{
+    struct pst_text type = request_media_type(req);
+    struct pst_text body;
+    enum pst_err e;
+
+    *wish = (struct wish){.return_to = PST_NO_TEXT};
+    e = read_form(req, req->query, wish);
+    if (e)
+        return e;
+    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
+    if (e || body.len == 0)
+        return e;
+    if (pst_text_equal_nocase(type,
+                              PST_TEXT("application/x-www-form-urlencoded")))
+        return read_form(req, body, wish);
+    if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
+        return read_json(req, body, wish);
+    return PST_BAD_TYPE;
+}
+
+/*
+ * The backend first, while its token is still at hand. Whatever it says, the
+ * session here ends: a backend that is down must not keep a user logged in.
+ */
+static enum pst_err
+tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
+             bool everywhere)
+{
+    struct forward_request what = {.method = PST_TEXT("POST"), .own = true};
+    enum config_logout rule = gate->config->upstream_logout;
+    struct forward_answer *answer;
+    struct pst_buf body;
+    enum pst_err e;
+
+    if (!visit->has_session || rule == LOGOUT_NEVER ||
+        (rule == LOGOUT_EVERYWHERE && !everywhere))
+        return PST_OK;
+    answer = pst_arena_alloc(req->arena, sizeof(*answer));
+    if (!answer)
+        return PST_NO_MEMORY;
+    pst_buf_init_arena(&body, req->arena, PST_PAGE_MAX);
+    backend_emit_logout(&body, gate->config);
+    e = pst_buf_end(&body, &what.body);
+    if (e)
+        return e;
+    e = visit_upstream_token(visit, req->arena, &what.token);
+    if (e)
+        return e;
+    return forward_hold(gate, req, &what, answer);
+}
+
+static enum pst_err
+end_session(struct gate *gate, struct request *req, struct reply *rep,
+            struct visit *visit)
+{
+    struct wish wish;
+    enum pst_err e;
+
+    e = read_wish(req, &wish);
+    if (e)
+        return e;
+    e = tell_backend(gate, req, visit, wish.everywhere);
+    LOG_EVENT(gate->log, LEVEL_INFO, "logout", LOG_STRING("request", req->id),
+              LOG_STRING("session", visit->mark),
+              LOG_TEXT("subject", visit->session.sub),
+              LOG_STRING("backend", pst_err_code(e)));
+    visit_end(gate, rep, visit);
+    if (request_is_navigation(req))
+        return reply_redirect(rep, wish.return_to,
+                              gate->config->logout_redirect);
+    return reply_json(rep, 200,
+                      PST_TEXT("{\"data\":{\"logout\":{\"success\":true}}}"));
+}
+
+static enum pst_err
+logout(struct gate *gate, struct request *req, struct reply *rep)
+{
+    struct visit visit;
+    struct wish wish;
+    enum pst_err e;
+
+    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    if (e || rep->begun)
+        return e;
+    if (pst_text_equal(req->method, PST_TEXT("POST")))
+        return end_session(gate, req, rep, &visit);
+    wish = (struct wish){.return_to = PST_NO_TEXT};
+    e = read_form(req, req->query, &wish);
+    if (e)
+        return e;
+    return page_logout(rep, request_variable(req, "SCRIPT_NAME"),
+                       wish.return_to);
+}
+
+int
+main(int argc, char **argv)
+{
+    return gate_serve(argc, argv, "logout", logout);
+}

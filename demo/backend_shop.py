@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: ISC
+"""The backend's accounts, stores and products, and their GraphQL schema."""
+
+import hashlib
+import hmac
+import math
+import os
+import re
+import secrets
+import sqlite3
+import threading
+import time
+
+from graphql import (
+    GraphQLArgument, GraphQLBoolean, GraphQLField, GraphQLFloat, GraphQLID,
+    GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema,
+    GraphQLString)
+
+TEXT_MAX = 2000              # characters in a name or a description
+PASSWORD_MIN, PASSWORD_MAX = 8, 1024
+PRICE_MAX = 10_000_000
+PAGE_MAX = 1000              # rows in one answer
+
+DEMO_EMAIL, DEMO_PASSWORD = "demo@example.com", "drawbridge-42"
+DEMO_STORES = (
+    ("Gatehouse Goods", (
+        ("Iron key", "Opens one door, and only that one.", 12.50),
+        ("Wicket lantern", "Burns low all night beside a small door.", 34.00),
+        ("Watchman's horn", "Loud enough for the far tower.", 21.75))),
+    ("The Walled Garden", (
+        ("Espalier pear", "Trained flat against a south wall.", 48.00),
+        ("Lavender, a bundle", "Dried in the loft, tied by hand.", 4.20))),
+)
+
+
+class Refusal(Exception):
+    """What a client is told, with a code for machines."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.extensions = {"code": code}
+
+
+# Passwords ------------------------------------------------------------------
+
+SCRYPT = {"n": 1 << 14, "r": 8, "p": 5, "maxmem": 1 << 26}
+scrypt_places = threading.BoundedSemaphore(os.cpu_count() or 2)
+
+
+def scrypt(password, salt):
+    with scrypt_places:
+        return hashlib.scrypt(password.encode(), salt=salt, dklen=32,
+                              **SCRYPT)
+
+
+def password_hash(password):
+    salt = secrets.token_bytes(16)
+    return salt + scrypt(password, salt)
+
+
+def password_matches(password, stored):
+    return hmac.compare_digest(scrypt(password, stored[:16]), stored[16:])
+
+
+# Nobody's password: checked when there is no such account, so that a wrong
+# address takes as long as a wrong password.
+NOBODY = secrets.token_bytes(48)
+
+
+# Data -----------------------------------------------------------------------
+
+TABLES = """
+PRAGMA foreign_keys = ON;
+CREATE TABLE IF NOT EXISTS owner (
+    id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    name TEXT NOT NULL, password BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS token (
+    hash BLOB PRIMARY KEY, owner INTEGER NOT NULL REFERENCES owner,
+    ends INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS store (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL,
+    owner INTEGER NOT NULL REFERENCES owner);
+CREATE TABLE IF NOT EXISTS product (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL,
+    cents INTEGER NOT NULL, store INTEGER NOT NULL REFERENCES store);
+CREATE INDEX IF NOT EXISTS product_of_store ON product (store);
+"""
+
+
+class Data:
+    """One SQLite connection, for one thread at a time."""
+
+    def __init__(self, path):
+        self.lock = threading.Lock()
+        self.db = sqlite3.connect(path, check_same_thread=False,
+                                  isolation_level=None)
+        self.db.row_factory = sqlite3.Row
+        self.db.executescript(TABLES)
+
+    def rows(self, sql, *values):
+        with self.lock:
+            return self.db.execute(sql, values).fetchall()
+
+    def row(self, sql, *values):
+        return next(iter(self.rows(sql, *values)), None)
+
+    def run(self, sql, *values):
+        with self.lock:
+            return self.db.execute(sql, values)
+
+    def close(self):
+        with self.lock:
+            self.db.close()
+
+
+def token_hash(secret):
+    return hashlib.sha256(secret.encode()).digest()
+
+
+# What the fields of the schema do -------------------------------------------
+
+class Visit:
+    """Who asks, and where the data is: the context of one execution."""
+
+    def __init__(self, data, token_ttl, authorization):
+        self.data = data
+        self.token_ttl = token_ttl
+        self.token = None
+        self.owner = None
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() == "bearer" and secret.strip():
+            self.token = token_hash(secret.strip())
+            self.owner = data.row(
+                "SELECT owner.* FROM token JOIN owner ON owner.id = owner"
+                " WHERE hash = ? AND ends > ?", self.token, int(time.time()))
+
+    def owner_or_refuse(self):
+        if self.owner is None:
+            raise Refusal("UNAUTHENTICATED", "You are not logged in.")
+        return self.owner
+
+
+def number_of(text):
+    """An id as SQLite's integer, or one that no row has."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
+
+
+def text_of(value, what):
+    value = value.strip()
+    if not value or len(value) > TEXT_MAX:
+        raise Refusal("BAD_USER_INPUT",
+                      f"{what} needs 1 to {TEXT_MAX} characters.")
+    return value
+
+
+def register(_, info, email, password, name):
+    data = info.context.data
+    email, name = email.strip(), text_of(name, "The name")
+    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise Refusal("BAD_USER_INPUT", "That is no e-mail address.")
+    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise Refusal("BAD_USER_INPUT", f"The password needs {PASSWORD_MIN} "
+                                        f"to {PASSWORD_MAX} characters.")
+    try:
+        made = data.run("INSERT INTO owner (email, name, password)"
+                        " VALUES (?, ?, ?)",
+                        email, name, password_hash(password))
+    except sqlite3.IntegrityError:
+        raise Refusal("EMAIL_TAKEN",
+                      "There is an account with this e-mail address.")
+    return data.row("SELECT * FROM owner WHERE id = ?", made.lastrowid)
+
+
+def login(_, info, email, password):
+    data, now = info.context.data, int(time.time())
+    owner = data.row("SELECT * FROM owner WHERE email = ?", email.strip())
+    stored = owner["password"] if owner else NOBODY
+    if not password_matches(password[:PASSWORD_MAX + 1], stored) or not owner:
+        raise Refusal("INVALID_CREDENTIALS", "Wrong e-mail or password.")
+    secret, ends = secrets.token_urlsafe(32), now + info.context.token_ttl
+    data.run("DELETE FROM token WHERE ends <= ?", now)
+    data.run("INSERT INTO token (hash, owner, ends) VALUES (?, ?, ?)",
+             token_hash(secret), owner["id"], ends)
+    return {"secret": secret, "email": owner["email"],
+            "ownerId": owner["id"],
+            "ttl": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends))}
+
+
+def logout(_, info):
+    ended = info.context.data.run("DELETE FROM token WHERE hash = ?",
+                                  info.context.token)
+    info.context.owner = None
+    return ended.rowcount > 0
+
+
+def create_store(_, info, name):
+    data, owner = info.context.data, info.context.owner_or_refuse()
+    made = data.run("INSERT INTO store (name, owner) VALUES (?, ?)",
+                    text_of(name, "The name"), owner["id"])
+    return data.row("SELECT * FROM store WHERE id = ?", made.lastrowid)
+
+
+def create_product(_, info, name, price, storeId, description=""):
+    data, owner = info.context.data, info.context.owner_or_refuse()
+    store = data.row("SELECT * FROM store WHERE id = ?", number_of(storeId))
+    if store is None:
+        raise Refusal("NOT_FOUND", "There is no such store.")
+    if store["owner"] != owner["id"]:
+        raise Refusal("FORBIDDEN", "That store is somebody else's.")
+    if not math.isfinite(price) or not 0 <= price <= PRICE_MAX:
+        raise Refusal("BAD_USER_INPUT",
+                      f"The price must be from 0 to {PRICE_MAX}.")
+    if len(description) > TEXT_MAX:
+        raise Refusal("BAD_USER_INPUT", f"The description may have {TEXT_MAX}"
+                                        " characters.")
+    made = data.run("INSERT INTO product (name, description, cents, store)"
+                    " VALUES (?, ?, ?, ?)", text_of(name, "The name"),
+                    description.strip(), round(price * 100), store["id"])
+    return data.row("SELECT * FROM product WHERE id = ?", made.lastrowid)
+
+
+def one(table, column):
+    """The row of a table that a row's column points to."""
+    return lambda row, info: info.context.data.row(
+        f"SELECT * FROM {table} WHERE id = ?", row[column])
+
+
+def many(table, column=None):
+    """All rows of a table, or those whose column points to a row."""
+    where = f"WHERE {column} = ?" if column else ""
+
+    def resolve(row, info, first=100):
+        if not 0 <= first <= PAGE_MAX:
+            raise Refusal("BAD_USER_INPUT",
+                          f"first must be from 0 to {PAGE_MAX}.")
+        key = (row["id"],) if column else ()
+        return info.context.data.rows(
+            f"SELECT * FROM {table} {where} ORDER BY id LIMIT ?", *key, first)
+    return resolve
+
+
+# The schema -----------------------------------------------------------------
+
+def field(kind, text, resolver=None, **args):
+    return GraphQLField(kind, args={k: GraphQLArgument(*v) if type(v) is tuple
+                                    else GraphQLArgument(v)
+                                    for k, v in args.items()},
+                        resolver=resolver, description=text)
+
+
+def column(kind, text, name):
+    return field(GraphQLNonNull(kind), text, lambda row, info: row[name])
+
+
+def list_of(kind, text, resolver):
+    return field(GraphQLNonNull(GraphQLList(GraphQLNonNull(kind))), text,
+                 resolver, first=(GraphQLInt, 100))
+
+
+ID, STRING = GraphQLNonNull(GraphQLID), GraphQLNonNull(GraphQLString)
+
+Owner = GraphQLObjectType("Owner", lambda: {
+    "ownerId": column(GraphQLID, "Never changes.", "id"),
+    "email": field(
+        GraphQLString, "Told to its owner, null to everybody else.",
+        lambda row, info: row["email"] if info.context.owner
+        and info.context.owner["id"] == row["id"] else None),
+    "name": column(GraphQLString, "What to call them.", "name"),
+    "stores": list_of(Store, "Theirs.", many("store", "owner")),
+}, description="Somebody with an account.")
+
+Store = GraphQLObjectType("Store", lambda: {
+    "id": column(GraphQLID, "Never changes.", "id"),
+    "name": column(GraphQLString, "On the sign.", "name"),
+    "owner": field(GraphQLNonNull(Owner), "Who may fill it.",
+                   one("owner", "owner")),
+    "products": list_of(Product, "On its shelves.",
+                        many("product", "store")),
+}, description="A place where products are.")
+
+Product = GraphQLObjectType("Product", lambda: {
+    "id": column(GraphQLID, "Never changes.", "id"),
+    "name": column(GraphQLString, "On the label.", "name"),
+    "description": column(GraphQLString, "May be empty.", "description"),
+    "price": field(GraphQLNonNull(GraphQLFloat), "With two decimals.",
+                   lambda row, info: row["cents"] / 100),
+    "store": field(GraphQLNonNull(Store), "Where it is.",
+                   one("store", "store")),
+}, description="Something to be had in a store.")
+
+Login = GraphQLObjectType("Login", {
+    "secret": field(STRING, "Goes into Authorization: Bearer."),
+    "ttl": field(STRING, "When the secret ends (RFC 3339, UTC)."),
+    "email": field(STRING, "Whose it is."),
+    "ownerId": field(ID, "Whose it is."),
+}, description="What a login gives.")
+
+Query = GraphQLObjectType("Query", {
+    "me": field(Owner, "Whoever asks; null when that is nobody.",
+                lambda _, info: info.context.owner),
+    "allStores": list_of(Store, "Every store.", many("store")),
+    "store": field(Store, "One store, or null.",
+                   lambda _, info, id: info.context.data.row(
+                       "SELECT * FROM store WHERE id = ?", number_of(id)),
+                   id=ID),
+    "allProducts": list_of(Product, "Every product.", many("product")),
+})
+
+Mutation = GraphQLObjectType("Mutation", {
+    "register": field(GraphQLNonNull(Owner), "Open an account.", register,
+                      email=STRING, password=STRING, name=STRING),
+    "login": field(Login, "Get a secret; null when refused.", login,
+                   email=STRING, password=STRING),
+    "logout": field(GraphQLNonNull(GraphQLBoolean),
+                    "End this secret. False when it had ended.", logout),
+    "createStore": field(Store, "Open a store of one's own.", create_store,
+                         name=STRING),
+    "createProduct": field(
+        Product, "Put a product into a store of one's own.", create_product,
+        name=STRING, description=(GraphQLString, ""), storeId=ID,
+        price=GraphQLNonNull(GraphQLFloat)),
+})
+
+SCHEMA = GraphQLSchema(query=Query, mutation=Mutation)
+
+
+# The demo account ---------------------------------------------------------
+
+def seed(data):
+    """The demo account and its stores, unless the account is there."""
+    if data.row("SELECT id FROM owner WHERE email = ?", DEMO_EMAIL):
+        return
+    owner = data.run("INSERT INTO owner (email, name, password)"
+                     " VALUES (?, ?, ?)", DEMO_EMAIL, "Dora the Demo",
+                     password_hash(DEMO_PASSWORD)).lastrowid
+    for store_name, products in DEMO_STORES:
+        store = data.run("INSERT INTO store (name, owner) VALUES (?, ?)",
+                         store_name, owner).lastrowid
+        for name, text, price in products:
+            data.run("INSERT INTO product (name, description, cents, store)"
+                     " VALUES (?, ?, ?, ?)", name, text, round(price * 100),
+                     store)

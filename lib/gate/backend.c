@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * backend.c - logging in at a GraphQL backend, and reading what it says.
+ */
+#include "backend.h"
+
+#include "date.h"
+#include "form.h"
+#include "graphql.h"
+#include "json.h"
+
+/* Where a login's result stands when its token is not in the body. */
+static const struct pst_text LOGIN_RESULT = {"/data/login", 11};
+
+/* Members of a login's result that are looked at: more are never public. */
+#define WHO_MEMBERS 64
+
+/* --- requests that we make ------------------------------------------------ */
+
+/* Does the document declare the variable $name? */
+static bool
+declares(struct pst_text document, struct pst_text name)
+{
+    struct pst_text rest = document;
+    size_t dollar;
+
+    for (dollar = pst_text_index(rest, '$'); dollar < rest.len;
+         dollar = pst_text_index(rest, '$')) {
+        char after;
+
+        rest = pst_text_from_octet(rest, dollar + 1);
+        if (!pst_text_starts(rest, name))
+            continue;
+        after = rest.len > name.len ? rest.ptr[name.len] : ' ';
+        if (!pst_is_alpha(after) && !pst_is_digit(after) && after != '_')
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Write "name": where the document asks for it, and say whether it did: a
+ * variable that is not declared makes some servers refuse the request.
+ */
+static bool
+emit_name(struct pst_buf *buf, const struct config *config, const char *name)
+{
+    if (!declares(config->login_document, pst_text_from(name)))
+        return false;
+    if (!pst_text_ends(pst_buf_text(buf), PST_TEXT("{")))
+        pst_buf_add_char(buf, ',');
+    pst_json_emit_string(buf, pst_text_from(name));
+    pst_buf_add_char(buf, ':');
+    return true;
+}
+
+void
+backend_emit_login(struct pst_buf *buf, const struct config *config,
+                   const struct backend_credentials *credentials)
+{
+    pst_buf_add_string(buf, "{\"query\":");
+    pst_json_emit_string(buf, config->login_document);
+    pst_buf_add_string(buf, ",\"variables\":{");
+    if (emit_name(buf, config, "email"))
+        pst_json_emit_string(buf, credentials->username);
+    if (emit_name(buf, config, "username"))
+        pst_json_emit_string(buf, credentials->username);
+    if (emit_name(buf, config, "password"))
+        pst_json_emit_string(buf, credentials->password);
+    if (emit_name(buf, config, "rememberMe"))
+        pst_buf_add_string(buf, credentials->remember ? "true" : "false");
+    pst_buf_add_string(buf, "}}");
+}
+
+void
+backend_emit_logout(struct pst_buf *buf, const struct config *config)
+{
+    pst_buf_add_string(buf, "{\"query\":");
+    pst_json_emit_string(buf, config->logout_document);
+    pst_buf_add_char(buf, '}');
+}
+
+/* --- the answer to a login ---------------------------------------------------
+ */
+
+/* What is read of an answer, piece by piece. */
+struct reading {
+    struct pst_arena *arena;
+    const struct config *config;
+    const struct pst_json *root;
+    const struct pst_json *result; /* the object that holds the public part */
+    struct pst_text secret_name;   /* the token's member in it, or absent */
+    struct backend_outcome *out;
+};
+
+/* Split "/data/login/secret" into "/data/login" and "secret". */
+static void
+find_result(struct reading *reading)
+{
+    struct pst_text pointer = LOGIN_RESULT;
+
+    reading->secret_name = PST_NO_TEXT;
+    if (reading->config->token_place == PLACE_JSON) {
+        struct pst_text whole = reading->config->token_name;
+        size_t slash = whole.len;
+
+        while (slash > 0 && whole.ptr[slash - 1] != '/')
+            slash--;
+        reading->secret_name = pst_text_from_octet(whole, slash);
+        pointer = pst_text_first(whole, slash > 0 ? slash - 1 : 0);
+    }
+    reading->result = pst_json_at(reading->root, pointer);
+}
+
+/*
+ * The token has to survive as a header's value, so anything that could not
+ * be sent back is no token.
+ */
+static struct pst_text
+find_token(const struct reading *reading, const struct backend_answer *answer)
+{
+    struct pst_text token = answer->token_header;
+
+    if (reading->config->token_place == PLACE_JSON)
+        token = pst_json_text(
+            pst_json_at(reading->root, reading->config->token_name));
+    if (token.len == 0 || !pst_text_is_field_value(token))
+        return PST_NO_TEXT;
+    return token;
+}
+
+static bool
+has_errors(const struct pst_json *root)
+{
+    const struct pst_json *errors = pst_json_at(root, PST_TEXT("/errors"));
+    enum pst_json_kind kind = pst_json_kind(errors);
+
+    return kind != PST_JSON_ABSENT && kind != PST_JSON_NULL &&
+           !(kind == PST_JSON_ARRAY && pst_json_count(errors) == 0);
+}
+
+/* A string or an integer, as text: ids come as either. */
+static enum pst_err
+scalar(const struct reading *reading, struct pst_text pointer, size_t max,
+       struct pst_text *out)
+{
+    const struct pst_json *value;
+    struct pst_buf buf;
+
+    *out = PST_TEXT("");
+    if (pst_text_is_absent(pointer))
+        return PST_OK;
+    value = pst_json_at(reading->root, pointer);
+    switch (pst_json_kind(value)) {
+    case PST_JSON_STRING:
+        *out = pst_json_text(value);
+        return out->len > max ? PST_TOO_LARGE : PST_OK;
+    case PST_JSON_INTEGER:
+        pst_buf_init_arena(&buf, reading->arena, max);
+        pst_json_emit(&buf, value);
+        return pst_buf_end(&buf, out);
+    default:
+        return PST_OK;
+    }
+}
+
+/* Does this member of the login's result belong to the public part? */
+static bool
+is_public(const struct reading *reading, struct pst_text name,
+          const struct pst_json *value)
+{
+    enum pst_json_kind kind = pst_json_kind(value);
+    const struct pst_json *ttl =
+        pst_text_is_absent(reading->config->ttl)
+            ? NULL
+            : pst_json_at(reading->root, reading->config->ttl);
+
+    if (kind == PST_JSON_ARRAY || kind == PST_JSON_OBJECT)
+        return false;
+    if (value != NULL && value == ttl)
+        return false;
+    if (pst_text_equal(name, reading->secret_name) ||
+        pst_text_equal(name, PST_TEXT("__typename")) ||
+        pst_text_equal(name, PST_TEXT("expiresAt")))
+        return false;
+    return !(kind == PST_JSON_STRING &&
+             pst_text_equal(pst_json_text(value), reading->out->token));
+}
+
+/* {"email":…,"ownerId":…}: what may be told to anyone who holds the session. */
+static enum pst_err
+read_who(const struct reading *reading, struct pst_text *out)
+{
+    size_t count = pst_json_kind(reading->result) == PST_JSON_OBJECT
+                       ? pst_json_count(reading->result)
+                       : 0;
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, reading->arena, PST_WHO_MAX);
+    pst_buf_add_char(&buf, '{');
+    for (size_t i = 0; i < count && i < WHO_MEMBERS; i++) {
+        struct pst_text name;
+        const struct pst_json *value =
+            pst_json_member(reading->result, i, &name);
+
+        if (!is_public(reading, name, value))
+            continue;
+        if (pst_buf_text(&buf).len > 1)
+            pst_buf_add_char(&buf, ',');
+        pst_json_emit_string(&buf, name);
+        pst_buf_add_char(&buf, ':');
+        pst_json_emit(&buf, value);
+    }
+    pst_buf_add_char(&buf, '}');
+    return pst_buf_end(&buf, out);
+}
+
+static enum pst_err
+read_end(const struct reading *reading, int64_t now, int64_t *out)
+{
+    const struct pst_json *value;
+    struct pst_text text;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    *out = 0;
+    if (pst_text_is_absent(reading->config->ttl))
+        return PST_OK;
+    value = pst_json_at(reading->root, reading->config->ttl);
+    if (!value)
+        return PST_OK;
+    pst_buf_init_arena(&buf, reading->arena, 256);
+    pst_json_emit(&buf, value);
+    e = pst_buf_end(&buf, &text);
+    if (e)
+        return e;
+    return pst_session_ttl(reading->arena, text, now, out);
+}
+
+/* A backend that does not say who it is still knows what was typed. */
+static enum pst_err
+read_identity(const struct reading *reading, struct pst_text typed)
+{
+    struct visit_grant *grant = &reading->out->grant;
+    enum pst_err e;
+
+    e = scalar(reading, reading->config->subject, PST_SUBJECT_MAX, &grant->sub);
+    if (e)
+        return e;
+    e = scalar(reading, reading->config->name, PST_NAME_MAX, &grant->name);
+    if (e)
+        return e;
+    if (grant->name.len == 0 && typed.len <= PST_NAME_MAX)
+        grant->name = typed.len > 0 ? typed : grant->sub;
+    if (grant->sub.len == 0)
+        grant->sub = grant->name;
+    return grant->sub.len == 0 ? PST_MALFORMED : PST_OK;
+}
+
+static enum pst_err
+read_grant(const struct reading *reading, int64_t now, struct pst_text typed)
+{
+    struct visit_grant *grant = &reading->out->grant;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    e = read_identity(reading, typed);
+    if (e)
+        return e;
+    e = read_end(reading, now, &grant->backend_end);
+    if (e)
+        return e;
+    e = read_who(reading, &grant->who);
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, reading->arena, PST_UPSTREAM_MAX);
+    pst_json_emit_string(&buf, reading->out->token);
+    return pst_buf_end(&buf, &grant->upstream);
+}
+
+enum pst_err
+backend_read_login(struct pst_arena *arena, const struct config *config,
+                   int64_t now, struct pst_text typed,
+                   const struct backend_answer *answer,
+                   struct backend_outcome *out)
+{
+    struct backend_outcome outcome = {.verdict = BACKEND_BROKEN};
+    struct reading reading = {
+        .arena = arena, .config = config, .out = &outcome};
+    enum pst_err e;
+
+    e = pst_json_parse(arena, answer->body, &reading.root);
+    if (e == PST_NO_MEMORY)
+        return e;
+    if (!e && pst_json_kind(reading.root) == PST_JSON_OBJECT) {
+        find_result(&reading);
+        outcome.token = find_token(&reading, answer);
+        outcome.code = pst_json_text(
+            pst_json_at(reading.root, PST_TEXT("/errors/0/extensions/code")));
+        outcome.verdict = BACKEND_REFUSED;
+        if (answer->status >= 500)
+            outcome.verdict = BACKEND_BROKEN;
+        else if (outcome.token.len > 0 && !has_errors(reading.root) &&
+                 !pst_json_at(reading.result, PST_TEXT("/errorCode")))
+            outcome.verdict = BACKEND_GRANTED;
+    }
+    if (outcome.verdict == BACKEND_GRANTED) {
+        e = read_grant(&reading, now, typed);
+        if (e == PST_NO_MEMORY)
+            return e;
+        if (e)
+            outcome.verdict = BACKEND_BROKEN;
+    }
+    *out = outcome;
+    return PST_OK;
+}
+
+void
+backend_emit_public(struct pst_buf *buf, struct pst_text who, int64_t expires)
+{
+    PST_REQUIRE(pst_text_ends(who, PST_TEXT("}")));
+    pst_buf_add(buf, pst_text_first(who, who.len - 1));
+    if (who.len > 2)
+        pst_buf_add_char(buf, ',');
+    pst_buf_add_string(buf, "\"expiresAt\":\"");
+    pst_date_emit_rfc3339(buf, expires);
+    pst_buf_add_string(buf, "\"}");
+}
+
+/* --- requests that a client makes
+ * --------------------------------------------- */
+
+/* The last segment of the token's pointer: "secret". */
+static struct pst_text
+secret_field(const struct config *config)
+{
+    struct reading reading = {.config = config};
+
+    find_result(&reading);
+    return reading.secret_name;
+}
+
+static bool
+names_login(const struct config *config, struct pst_text document)
+{
+    return pst_graphql_has_field(document, PST_TEXT("login")) ||
+           (config->preset == PRESET_VENDURE &&
+            pst_graphql_has_field(document, PST_TEXT("authenticate")));
+}
+
+/*
+ * Under another name the login's secret would not be found in the answer,
+ * and would reach the browser; two renamed logins in one document would be
+ * two guesses at a password that count as one.
+ */
+static bool
+hides_login(const struct config *config, struct pst_text document)
+{
+    struct pst_text secret = secret_field(config);
+
+    if (!pst_text_contains(document, PST_TEXT("mutation")))
+        return false;
+    return pst_graphql_has_alias(document, PST_TEXT("login")) ||
+           (secret.len > 0 && pst_graphql_has_alias(document, secret)) ||
+           (config->preset == PRESET_VENDURE &&
+            pst_graphql_has_alias(document, PST_TEXT("authenticate")));
+}
+
+static enum pst_err
+read_document(const struct config *config, struct pst_text document,
+              struct backend_request *out)
+{
+    out->kind = BACKEND_PLAIN;
+    if (!names_login(config, document))
+        return PST_OK;
+    out->kind = BACKEND_LOGIN;
+    return hides_login(config, document) ? PST_MALFORMED : PST_OK;
+}
+
+/* One member of a batch may be anything but a login. */
+static enum pst_err
+read_batch(const struct config *config, const struct pst_json *batch,
+           struct backend_request *out)
+{
+    for (size_t i = 0; i < pst_json_count(batch); i++) {
+        struct pst_text document;
+        char pointer[32];
+        struct pst_buf buf;
+
+        pst_buf_init(&buf, pointer, sizeof(pointer));
+        pst_buf_add_char(&buf, '/');
+        pst_buf_add_number(&buf, (int64_t)i);
+        pst_buf_add_string(&buf, "/query");
+        document = pst_json_text(pst_json_at(batch, pst_buf_text(&buf)));
+        if (pst_text_is_absent(document) || names_login(config, document))
+            return PST_MALFORMED;
+    }
+    out->kind = BACKEND_PLAIN;
+    return PST_OK;
+}
+
+static void
+read_variables(const struct pst_json *root, struct backend_request *out)
+{
+    out->typed = pst_json_text(pst_json_at(root, PST_TEXT("/variables/email")));
+    if (pst_text_is_absent(out->typed))
+        out->typed =
+            pst_json_text(pst_json_at(root, PST_TEXT("/variables/username")));
+    if (pst_json_bool(pst_json_at(root, PST_TEXT("/variables/rememberMe")),
+                      &out->remember) != PST_OK)
+        out->remember = false;
+}
+
+enum pst_err
+backend_read_request(struct pst_arena *arena, const struct config *config,
+                     struct pst_text body, struct backend_request *out)
+{
+    struct backend_request request = {.kind = BACKEND_UNSURE};
+    const struct pst_json *root;
+    struct pst_text document;
+    enum pst_err e;
+
+    e = pst_json_parse(arena, body, &root);
+    if (e)
+        return e;
+    if (pst_json_kind(root) == PST_JSON_ARRAY) {
+        e = read_batch(config, root, &request);
+    } else if (pst_json_kind(root) == PST_JSON_OBJECT) {
+        read_variables(root, &request);
+        document = pst_json_text(pst_json_at(root, PST_TEXT("/query")));
+        if (!pst_text_is_absent(document))
+            e = read_document(config, document, &request);
+    } else {
+        e = PST_MALFORMED;
+    }
+    if (!e)
+        *out = request;
+    return e;
+}
+
+enum pst_err
+backend_read_query(struct pst_arena *arena, const struct config *config,
+                   struct pst_text query, struct backend_request *out)
+{
+    struct backend_request request = {.kind = BACKEND_UNSURE};
+    struct pst_text document;
+    struct pst_form form;
+    enum pst_err e;
+
+    e = pst_form_parse(arena, query, &form);
+    if (e)
+        return e;
+    e = pst_form_get(&form, PST_TEXT("query"), &document);
+    if (e == PST_OK)
+        e = read_document(config, document, &request);
+    else if (e == PST_ABSENT)
+        e = PST_OK;
+    if (!e)
+        *out = request;
+    return e;
+}

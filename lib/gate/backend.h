@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * backend.h - what we know of a backend: how to log in and out there, and
+ * how to read its answer (design 2.5 and 2.6).
+ */
+#ifndef GATE_BACKEND_H
+#define GATE_BACKEND_H
+
+#include "arena.h"
+#include "buf.h"
+#include "config.h"
+#include "err.h"
+#include "text.h"
+#include "visit.h"
+
+struct backend_credentials {
+    struct pst_text username; /* or e-mail */
+    struct pst_text password; /* unchanged */
+    bool remember;
+};
+
+/* How a login went. */
+enum backend_verdict {
+    BACKEND_GRANTED, /* grant and token are set */
+    BACKEND_REFUSED, /* the backend said no, or gave no token */
+    BACKEND_BROKEN,  /* not an answer to a login at all */
+};
+
+struct backend_answer {
+    int status;
+    struct pst_text token_header; /* the backend's token header; absent: none */
+    struct pst_text body;         /* JSON, not encoded */
+};
+
+struct backend_outcome {
+    enum backend_verdict verdict;
+    struct pst_text token;    /* the backend's secret, also of a refused login
+                                 that has one all the same: for redaction */
+    struct pst_text code;     /* the first error's code, for the log */
+    struct visit_grant grant; /* remember is the caller's to set */
+};
+
+/*
+ * Write {"query": the login document, "variables": {…}}. Of $email,
+ * $username, $password and $rememberMe, only those that the document
+ * declares are given.
+ */
+void backend_emit_login(struct pst_buf *buf, const struct config *config,
+                        const struct backend_credentials *credentials);
+
+/* Write {"query": the logout document}. */
+void backend_emit_logout(struct pst_buf *buf, const struct config *config);
+
+/*
+ * Read the answer to a login.
+ *   typed  the name that was typed, for a backend that does not repeat it
+ *   out    set on PST_OK; its slices live as long as arena
+ * Returns PST_OK (look at the verdict) or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err
+backend_read_login(struct pst_arena *arena, const struct config *config,
+                   int64_t now, struct pst_text typed,
+                   const struct backend_answer *answer,
+                   struct backend_outcome *out);
+
+/* What kind of request a client's GraphQL body is. */
+enum backend_kind {
+    BACKEND_PLAIN,  /* names no login field: may stream */
+    BACKEND_LOGIN,  /* names one */
+    BACKEND_UNSURE, /* brings no document, or cannot be told: hold the answer */
+};
+
+struct backend_request {
+    enum backend_kind kind;
+    struct pst_text typed; /* variables.username or .email, else absent */
+    bool remember;         /* variables.rememberMe is true */
+};
+
+/*
+ * Read a client's GraphQL request.
+ *   body  one JSON object, or an array of them (a batch)
+ * Returns PST_OK; PST_MALFORMED (no JSON; a login in a batch; a login field or
+ * the token's field under another name, so that the secret could not be found
+ * again); PST_DUPLICATE; PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err backend_read_request(struct pst_arena *arena,
+                                               const struct config *config,
+                                               struct pst_text body,
+                                               struct backend_request *out);
+
+/*
+ * The same for a document in a query string (GET).
+ * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err backend_read_query(struct pst_arena *arena,
+                                             const struct config *config,
+                                             struct pst_text query,
+                                             struct backend_request *out);
+
+/*
+ * Write the public part of a login, {…fields…,"expiresAt":"…"}: the answer to
+ * a login that was no GraphQL.
+ */
+void backend_emit_public(struct pst_buf *buf, struct pst_text who,
+                         int64_t expires);
+
+#endif

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.c - the environment, read once into a struct, or refused.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "config_check.h"
+#include "config_cookie.h"
+#include "config_file.h"
+#include "config_parse.h"
+#include "config_read.h"
+#include "config_secret.h"
+#include "crypt.h"
+#include "limits.h"
+
+/* The memory of a configuration but for what its values need, octets. */
+#define POOL_SIZE (2 * CONFIG_DOCUMENT_MAX + CONFIG_SECRETS_MAX + 64 * 1024)
+
+/* Seconds that a timeout may last. */
+#define TIMEOUT_MAX 3600
+
+#define WORKERS_MAX 4096
+#define BODY_MIN 1024
+#define BODY_MAX (64L * 1024 * 1024 * 1024)
+
+/* A preset's documents; what else it sets stands in the table. */
+struct documents {
+    const char *login;
+    const char *logout;
+};
+
+static const struct documents documents[] = {
+    [PRESET_FAUNA] =
+        {"mutation OwnerLogin($email: String!, $password: String!) {\n"
+         "  login(email: $email, password: $password) {\n"
+         "    secret ttl email ownerId\n"
+         "  }\n"
+         "}\n",
+         "mutation OwnerLogout { logout }\n"},
+    [PRESET_VENDURE] =
+        {"mutation Login($username: String!, $password: String!, "
+         "$rememberMe: Boolean) {\n"
+         "  login(username: $username, password: $password, "
+         "rememberMe: $rememberMe) {\n"
+         "    __typename\n"
+         "    ... on CurrentUser { id identifier }\n"
+         "    ... on ErrorResult { errorCode message }\n"
+         "  }\n"
+         "}\n",
+         "mutation Logout { logout { success } }\n"},
+};
+
+static const struct config_word switch_words[] = {
+    {"off", false}, {"on", true}, {NULL, 0}};
+static const struct config_word method_words[] = {
+    {"cookie", METHOD_COOKIE}, {"bearer", METHOD_BEARER}, {NULL, 0}};
+static const struct config_word format_words[] = {
+    {"sealed", PST_TOKEN_SEALED}, {"signed", PST_TOKEN_SIGNED}, {NULL, 0}};
+static const struct config_word dead_bearer_words[] = {
+    {"refuse", false}, {"guest", true}, {NULL, 0}};
+static const struct config_word same_site_words[] = {
+    {"Lax", PST_SAME_SITE_LAX},
+    {"Strict", PST_SAME_SITE_STRICT},
+    {"None", PST_SAME_SITE_NONE},
+    {NULL, 0}};
+static const struct config_word preset_words[] = {
+    {"fauna", PRESET_FAUNA}, {"vendure", PRESET_VENDURE}, {NULL, 0}};
+static const struct config_word place_words[] = {
+    {"json", PLACE_JSON}, {"header", PLACE_HEADER}, {NULL, 0}};
+static const struct config_word logout_words[] = {
+    {"always", LOGOUT_ALWAYS},
+    {"everywhere", LOGOUT_EVERYWHERE},
+    {"never", LOGOUT_NEVER},
+    {NULL, 0}};
+static const struct config_word level_words[] = {{"error", LEVEL_ERROR},
+                                                 {"warning", LEVEL_WARNING},
+                                                 {"info", LEVEL_INFO},
+                                                 {"debug", LEVEL_DEBUG},
+                                                 {NULL, 0}};
+static const struct config_word log_format_words[] = {
+    {"logfmt", LOG_LOGFMT}, {"json", LOG_JSON}, {NULL, 0}};
+
+static_assert(sizeof(enum pst_token_format) == sizeof(unsigned) &&
+                  sizeof(enum pst_same_site) == sizeof(unsigned) &&
+                  sizeof(enum config_token_place) == sizeof(unsigned) &&
+                  sizeof(enum config_preset) == sizeof(unsigned) &&
+                  sizeof(enum config_logout) == sizeof(unsigned) &&
+                  sizeof(enum log_level) == sizeof(unsigned) &&
+                  sizeof(enum log_format) == sizeof(unsigned),
+              "a word's value is stored as unsigned");
+
+/* The parts of a row: what it is called, and where it goes. */
+#define ROW(row_name, row_group, row_default, row_help) \
+    .row.name = (row_name), .row.group = (row_group),   \
+    .row.default_value = (row_default), .row.help = (row_help)
+#define FIELD(row_kind, reads, field)        \
+    .row.kind = (row_kind), .read = (reads), \
+    .offset = offsetof(struct config, field)
+#define DURATION(field, least, most)                                \
+    FIELD("duration", config_read_duration, field), .min = (least), \
+                                                    .max = (most)
+#define WORD(field, list) \
+    FIELD("word", config_read_word, field), .words = (list)
+#define FLAG(field, list) \
+    FIELD("word", config_read_flag, field), .words = (list)
+#define SWITCH(field) \
+    FIELD("switch", config_read_flag, field), .words = switch_words
+#define TEXT(kind_name, field, checks) \
+    FIELD(kind_name, config_read_text, field), .check = (checks)
+
+/* The groups, in order. */
+#define TOKEN "secret and token"
+#define COOKIE "cookie"
+#define CLOCKS "clocks"
+#define BACKEND "backend"
+#define SITES "sites"
+#define STORE "store"
+#define RUNNING "running"
+
+static const struct config_entry entries[] = {
+    {ROW("COOKIE_SESSION_SECRET", TOKEN, "",
+         "The secrets that seal sessions, at least 32 octets each, with white "
+         "space between: the first one seals, all of them open."),
+     .row.kind = "secret", .row.is_secret = true},
+    {ROW("COOKIE_SESSION_SECRET_FILE", TOKEN, "",
+         "A file that holds the secrets instead, which not everybody may "
+         "read."),
+     .row.kind = "file"},
+    {ROW("POSTERN_TOKEN_METHOD", TOKEN, "cookie",
+         "How a session travels: cookie, bearer, or cookie,bearer."),
+     FIELD("word", config_read_words, methods), .words = method_words},
+    {ROW("POSTERN_TOKEN_FORMAT", TOKEN, "sealed",
+         "sealed (JWE, nobody reads it) or signed (JWS, other programs may "
+         "read the claims but not the backend's token)."),
+     WORD(format, format_words)},
+    {ROW("POSTERN_DEAD_BEARER", TOKEN, "refuse",
+         "What a bearer token that does not open is: refuse (401), or guest "
+         "(no session; the default with vendure)."),
+     .vendure_default = "guest", FLAG(dead_bearer_is_guest, dead_bearer_words)},
+    {ROW("POSTERN_AUTH_TOKEN_HEADER", TOKEN, "vendure-auth-token",
+         "The response header that hands out bearer tokens."),
+     FIELD("header", config_read_lower, auth_token_header),
+     .check = config_check_token_header},
+    {ROW("POSTERN_AUDIENCE", TOKEN, "",
+         "What keeps one site's tokens from opening on another; unset, it is "
+         "the cookie's name with its prefix."),
+     TEXT("text", audience, config_check_audience)},
+
+    {ROW("POSTERN_COOKIE_NAME", COOKIE, "session",
+         "The cookie's name, to which __Host- or __Secure- is added where "
+         "the attributes allow it."),
+     TEXT("text", cookie.name, config_check_cookie_name)},
+    {ROW("POSTERN_COOKIE_DOMAIN", COOKIE, "",
+         "The cookie's Domain; unset, only the very host gets it."),
+     TEXT("text", cookie.domain, config_check_cookie_domain)},
+    {ROW("POSTERN_COOKIE_PATH", COOKIE, "/", "The cookie's Path."),
+     TEXT("text", cookie.path, config_check_cookie_path)},
+    {ROW("POSTERN_COOKIE_SECURE", COOKIE, "on",
+         "Whether the cookie travels over https only."),
+     SWITCH(cookie.secure)},
+    {ROW("POSTERN_COOKIE_SAMESITE", COOKIE, "Lax",
+         "The cookie's SameSite: Lax, Strict, or None, which needs Secure."),
+     WORD(cookie.same_site, same_site_words)},
+    {ROW("POSTERN_COOKIE_PARTITIONED", COOKIE, "off",
+         "Whether the cookie is Partitioned, which needs SameSite=None."),
+     SWITCH(cookie.partitioned)},
+
+    {ROW("POSTERN_IDLE_TIMEOUT", CLOCKS, "30m",
+         "How long a session lives without a request."),
+     DURATION(clocks.idle, 1, PST_LIFETIME_MAX)},
+    {ROW("POSTERN_LIFETIME", CLOCKS, "12h",
+         "How long a session lives after its login, whatever happens."),
+     DURATION(clocks.lifetime, 1, PST_LIFETIME_MAX)},
+    {ROW("POSTERN_REMEMBER_LIFETIME", CLOCKS, "30d",
+         "How long it lives for a user who asked to be remembered."),
+     DURATION(clocks.remember, 1, PST_LIFETIME_MAX)},
+    {ROW("POSTERN_GUEST_LIFETIME", CLOCKS, "30d",
+         "How long the session of a guest lives (365d with vendure)."),
+     .vendure_default = "365d", DURATION(clocks.guest, 1, PST_LIFETIME_MAX)},
+
+    {ROW("POSTERN_UPSTREAM", BACKEND, "",
+         "The one URL that GraphQL requests go to; it must be set."),
+     TEXT("URL", upstream, config_check_url)},
+    {ROW("POSTERN_BACKEND", BACKEND, "fauna",
+         "The kind of backend, fauna or vendure, on which some defaults "
+         "depend."),
+     WORD(preset, preset_words)},
+    {ROW("POSTERN_LOGIN_DOCUMENT", BACKEND, "",
+         "A file with the login mutation; unset, the one of the backend's "
+         "kind."),
+     FIELD("file", config_read_document, login_document)},
+    {ROW("POSTERN_LOGOUT_DOCUMENT", BACKEND, "",
+         "A file with the logout mutation; unset, the one of the backend's "
+         "kind."),
+     FIELD("file", config_read_document, logout_document)},
+    {ROW("POSTERN_UPSTREAM_TOKEN", BACKEND, "json:/data/login/secret",
+         "Where the backend gives its token: json:/pointer or header:NAME "
+         "(header:vendure-auth-token with vendure)."),
+     .vendure_default = "header:vendure-auth-token",
+     FIELD("place", config_read_place, token_place),
+     .second_offset = offsetof(struct config, token_name), .words = place_words,
+     .check = config_check_place},
+    {ROW("POSTERN_SUBJECT", BACKEND, "ownerId",
+         "Where the login's answer has the user's id: a JSON pointer, or a "
+         "member of the login's result (id with vendure)."),
+     .vendure_default = "id", FIELD("pointer", config_read_pointer, subject),
+     .check = config_check_pointer},
+    {ROW("POSTERN_NAME", BACKEND, "email",
+         "Where that answer has the user's name for people, likewise "
+         "(identifier with vendure)."),
+     .vendure_default = "identifier",
+     FIELD("pointer", config_read_pointer, name),
+     .check = config_check_pointer},
+    {ROW("POSTERN_TTL", BACKEND, "ttl",
+         "Where that answer says when the backend's token ends, likewise "
+         "(nowhere with vendure)."),
+     .vendure_default = "", FIELD("pointer", config_read_pointer, ttl),
+     .check = config_check_pointer},
+    {ROW("POSTERN_UPSTREAM_LOGOUT", BACKEND, "always",
+         "When the backend's own logout is called: always, everywhere (only "
+         "to log out everywhere; the default with vendure), or never."),
+     .vendure_default = "everywhere", WORD(upstream_logout, logout_words)},
+    {ROW("POSTERN_FORWARD_HEADERS", BACKEND, "",
+         "Request headers to pass on besides the usual ones, with spaces or "
+         "commas between."),
+     FIELD("list", config_read_list, forward_headers),
+     .check = config_check_forward_header,
+     .second_offset = offsetof(struct config, forward_header_count)},
+    {ROW("POSTERN_UPSTREAM_CA", BACKEND, "",
+         "A PEM file of the certificates to trust there; unset, the "
+         "system's."),
+     FIELD("file", config_read_file_name, upstream_ca)},
+    {ROW("POSTERN_CONNECT_TIMEOUT", BACKEND, "5s",
+         "How long connecting to the backend may take."),
+     DURATION(connect_timeout, 1, TIMEOUT_MAX)},
+    {ROW("POSTERN_FIRST_BYTE_TIMEOUT", BACKEND, "30s",
+         "How long the backend may take to begin its answer."),
+     DURATION(first_byte_timeout, 1, TIMEOUT_MAX)},
+    {ROW("POSTERN_BETWEEN_BYTES_TIMEOUT", BACKEND, "60s",
+         "How long the backend may pause within its answer."),
+     DURATION(between_bytes_timeout, 1, TIMEOUT_MAX)},
+    {ROW("POSTERN_MAX_BODY", BACKEND, "32M",
+         "The most octets that a request's body may have."),
+     FIELD("size", config_read_size, max_body), .min = BODY_MIN,
+     .max = BODY_MAX},
+
+    {ROW("POSTERN_ORIGIN", SITES, "",
+         "Our own origin, such as https://shop.example; unset, it is told "
+         "from the web server's variables."),
+     TEXT("origin", origin, config_check_origin)},
+    {ROW("POSTERN_ORIGINS", SITES, "",
+         "Other origins whose pages may use sessions, with spaces or commas "
+         "between."),
+     FIELD("list", config_read_list, origins), .check = config_check_origin,
+     .second_offset = offsetof(struct config, origin_count)},
+    {ROW("POSTERN_LOGIN_URL", SITES, "/login",
+         "The path of the login page on this site."),
+     TEXT("path", login_url, config_check_local)},
+    {ROW("POSTERN_LOGIN_REDIRECT", SITES, "/",
+         "The path that a form's login leads to, unless it says so itself."),
+     TEXT("path", login_redirect, config_check_local)},
+    {ROW("POSTERN_LOGOUT_REDIRECT", SITES, "/",
+         "The path that a form's logout leads to."),
+     TEXT("path", logout_redirect, config_check_local)},
+
+    {ROW("POSTERN_STORE", STORE, "none",
+         "Where revoked sessions are kept; only none for now."),
+     .row.kind = "word", .read = config_read_nothing,
+     .check = config_check_store},
+
+    {ROW("POSTERN_WORKERS", RUNNING, "256",
+         "How many requests one process serves at a time, at most."),
+     FIELD("number", config_read_number, workers), .min = 1,
+     .max = WORKERS_MAX},
+    {ROW("POSTERN_DRAIN", RUNNING, "30s",
+         "How long running requests may take to end after SIGTERM."),
+     DURATION(drain, 0, TIMEOUT_MAX)},
+    {ROW("POSTERN_LOG", RUNNING, "stderr",
+         "Where the log goes: stderr, or the absolute path of a file."),
+     FIELD("file", config_read_string, log_target), .check = config_check_log},
+    {ROW("POSTERN_LOG_LEVEL", RUNNING, "info",
+         "What is logged: error, warning, info or debug, each with those "
+         "before it."),
+     WORD(log_level, level_words)},
+    {ROW("POSTERN_LOG_FORMAT", RUNNING, "logfmt",
+         "How a line of the log is written: logfmt or json."),
+     WORD(log_format, log_format_words)},
+};
+
+struct config_pool {
+    struct pst_arena *arena; /* in which all of this lies */
+    struct pst_text shown[PST_COUNT(entries)];
+};
+
+static void
+finish_backend(struct config_reader *reader, struct config *config)
+{
+    const struct documents *own = &documents[config->preset];
+
+    if (pst_text_is_absent(config->login_document))
+        config->login_document = pst_text_from(own->login);
+    if (pst_text_is_absent(config->logout_document))
+        config->logout_document = pst_text_from(own->logout);
+    if (config_given(reader, "POSTERN_UPSTREAM").len > 0)
+        return;
+    config_refuse(&reader->why,
+                  "is not set: it is the URL of the GraphQL backend");
+    config_complain(reader, "POSTERN_UPSTREAM");
+}
+
+static void
+finish_clocks(struct config_reader *reader, const struct config *config)
+{
+    if (config_is_group_bad(reader, CLOCKS) ||
+        config->clocks.idle <= config->clocks.lifetime)
+        return;
+    config_refuse(&reader->why, "is longer than POSTERN_LIFETIME");
+    config_complain(reader, "POSTERN_IDLE_TIMEOUT");
+}
+
+/* The token's own headers are ours to send, and a header passes once. */
+static void
+finish_headers(struct config_reader *reader, const struct config *config)
+{
+    for (size_t i = 0; i < config->forward_header_count; i++) {
+        struct pst_text name = config->forward_headers[i];
+        const char *fault = NULL;
+
+        if (config_is_same_header(name, config->auth_token_header) ||
+            (config->token_place == PLACE_HEADER &&
+             config_is_same_header(name, config->token_name)))
+            fault = "which carries tokens and is never passed on";
+        for (size_t j = 0; j < i; j++)
+            if (config_is_same_header(name, config->forward_headers[j]))
+                fault = "twice";
+        if (!fault)
+            continue;
+        config_refuse(&reader->why, "names %.*s, %s", (int)name.len, name.ptr,
+                      fault);
+        config_complain(reader, "POSTERN_FORWARD_HEADERS");
+    }
+}
+
+static enum pst_err
+finish_cookie(struct config_reader *reader, struct config *config)
+{
+    const struct pst_clocks *clocks = &config->clocks;
+    int64_t longest =
+        clocks->remember > clocks->guest ? clocks->remember : clocks->guest;
+    size_t name = config_find(reader, "POSTERN_COOKIE_NAME");
+    size_t audience = config_find(reader, "POSTERN_AUDIENCE");
+    const char *variable = "";
+    enum pst_err e;
+
+    if (config_is_group_bad(reader, COOKIE))
+        return PST_OK;
+    e = config_cookie_finish(reader->arena, &config->cookie, longest, &variable,
+                             &reader->why);
+    if (e == PST_BAD_CONFIG)
+        config_complain(reader, variable);
+    if (e)
+        return e == PST_BAD_CONFIG ? PST_OK : e;
+    reader->shown[name] = config->cookie.name;
+    if (pst_text_is_absent(config->audience))
+        config->audience = reader->shown[audience] = config->cookie.name;
+    return PST_OK;
+}
+
+/* Only the keys are kept of the secrets. */
+static enum pst_err
+finish_secret(struct config_reader *reader, struct config *config)
+{
+    struct config_secret secret = {
+        .value = config_given(reader, "COOKIE_SESSION_SECRET"),
+        .file = config_given(reader, "COOKIE_SESSION_SECRET_FILE"),
+        .audience = config->audience,
+    };
+    enum pst_err e = config_secret_open(reader->arena, &secret, &reader->why);
+
+    if (e == PST_BAD_CONFIG) {
+        config_complain(reader, secret.variable);
+        return PST_OK;
+    }
+    if (e)
+        return e;
+    config->ring = secret.ring;
+    reader->shown[config_find(reader, "COOKIE_SESSION_SECRET")] = secret.shown;
+    reader->shown[config_find(reader, "COOKIE_SESSION_SECRET_FILE")] =
+        secret.shown_file;
+    return PST_OK;
+}
+
+/* The preset comes first, since it decides what the others default to. */
+static enum pst_err
+read_entries(struct config_reader *reader, const struct config *config)
+{
+    size_t preset = config_find(reader, "POSTERN_BACKEND");
+    enum pst_err e;
+
+    e = config_read_entry(reader, preset, entries[preset].row.default_value);
+    for (size_t i = 0; i < PST_COUNT(entries) && !e; i++) {
+        const struct config_entry *entry = &entries[i];
+        const char *otherwise = entry->row.default_value;
+
+        if (config->preset == PRESET_VENDURE && entry->vendure_default)
+            otherwise = entry->vendure_default;
+        if (i != preset && entry->read)
+            e = config_read_entry(reader, i, otherwise);
+    }
+    return e;
+}
+
+static enum pst_err
+read_all(struct config_reader *reader, struct config *config,
+         const char *const *environment)
+{
+    enum pst_err e;
+
+    config_scan(reader, environment);
+    e = read_entries(reader, config);
+    if (e)
+        return e;
+    finish_backend(reader, config);
+    finish_clocks(reader, config);
+    finish_headers(reader, config);
+    e = finish_cookie(reader, config);
+    if (e)
+        return e;
+    e = finish_secret(reader, config);
+    if (e)
+        return e;
+    return reader->is_bad ? PST_BAD_CONFIG : PST_OK;
+}
+
+static void
+drop_ring(void *handle)
+{
+    struct config *config = handle;
+
+    pst_keyring_free(&config->ring);
+}
+
+static enum pst_err
+new_in(struct pst_arena *arena, struct config **out,
+       const char *const *environment, const struct config_complaint *complaint)
+{
+    struct config *config = pst_arena_alloc(arena, sizeof(*config));
+    struct config_pool *pool = pst_arena_alloc(arena, sizeof(*pool));
+    struct config_state states[PST_COUNT(entries)] = {0};
+    struct config_reader reader = {.entries = entries,
+                                   .count = PST_COUNT(entries),
+                                   .states = states,
+                                   .arena = arena,
+                                   .target = config,
+                                   .complaint = complaint};
+    enum pst_err e;
+
+    if (!config || !pool || pst_arena_defer(arena, drop_ring, config) != PST_OK)
+        return PST_NO_MEMORY;
+    pool->arena = arena;
+    config->pool = pool;
+    reader.shown = pool->shown;
+    e = read_all(&reader, config, environment);
+    if (e)
+        return e;
+    *out = config;
+    return PST_OK;
+}
+
+/* What is copied of an environment: twice its octets is enough. */
+static size_t
+copied_size(const char *const *environment)
+{
+    size_t size = 0;
+
+    for (const char *const *at = environment; *at; at++)
+        size += 2 * (strlen(*at) + sizeof(max_align_t));
+    return size;
+}
+
+enum pst_err
+config_new(struct config **out, const char *const *environment,
+           const struct config_complaint *complaint)
+{
+    struct pst_arena *arena = NULL;
+    enum pst_err e = pst_crypt_init();
+
+    if (e)
+        return e;
+    e = pst_arena_new(&arena, POOL_SIZE + copied_size(environment));
+    if (e)
+        return e;
+    e = new_in(arena, out, environment, complaint);
+    if (e)
+        pst_arena_free(&arena);
+    return e;
+}
+
+void
+config_free(struct config **config)
+{
+    struct pst_arena *arena;
+
+    if (!*config)
+        return;
+    /* The arena holds the configuration too, and knows how to drop the ring. */
+    arena = (*config)->pool->arena;
+    *config = NULL;
+    pst_arena_free(&arena);
+}
+
+size_t
+config_row_count(void)
+{
+    return PST_COUNT(entries);
+}
+
+const struct config_row *
+config_row(size_t index)
+{
+    PST_REQUIRE(index < PST_COUNT(entries));
+    return &entries[index].row;
+}
+
+void
+config_emit_value(struct pst_buf *buf, const struct config *config,
+                  size_t index)
+{
+    struct pst_text shown;
+
+    PST_REQUIRE(index < PST_COUNT(entries));
+    shown = config->pool->shown[index];
+    pst_buf_add(buf, pst_text_is_absent(shown) ? PST_TEXT("(not set)") : shown);
+}

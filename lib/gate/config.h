@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.h - the environment, read once into a struct, or refused.
+ *
+ * One table in config.c (name, type, default, limits, help) drives reading,
+ * `postern check`, `postern config` and the papers. Nothing is ever read
+ * from request parameters or HTTP_*.
+ */
+#ifndef GATE_CONFIG_H
+#define GATE_CONFIG_H
+
+#include "base.h"
+#include "config_table.h"
+#include "cookie.h"
+#include "err.h"
+#include "keyring.h"
+#include "log.h"
+#include "origin.h"
+#include "session.h"
+#include "text.h"
+#include "token.h"
+
+/* Where the session travels (POSTERN_TOKEN_METHOD); flags. */
+enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
+
+enum config_preset { PRESET_FAUNA, PRESET_VENDURE };
+
+/* Where the backend's token is found, and given back (POSTERN_UPSTREAM_TOKEN).
+ */
+enum config_token_place { PLACE_JSON, PLACE_HEADER, PLACE_COOKIE };
+
+/* POSTERN_UPSTREAM_LOGOUT */
+enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
+
+/* Everything, in the types the programs need. Texts live as long as this. */
+struct config {
+    struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
+    unsigned methods;         /* enum config_method flags */
+    enum pst_token_format format;
+    struct pst_text auth_token_header; /* lower case, a token */
+    bool dead_bearer_is_guest;
+    struct pst_text audience;
+
+    struct pst_cookie cookie; /* all but its value; the name prefixed */
+
+    struct pst_clocks clocks;
+
+    struct pst_text upstream; /* http:// or https:// URL, no fragment */
+    const char *upstream_ca;  /* file of certificates, or NULL */
+    enum config_preset preset;
+    struct pst_text login_document;
+    struct pst_text logout_document;
+    enum config_token_place token_place;
+    struct pst_text token_name; /* JSON pointer or header name */
+    struct pst_text subject;    /* JSON pointers, whole answer's root */
+    struct pst_text name;
+    struct pst_text ttl;
+    enum config_logout upstream_logout;
+    struct pst_text *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
+    size_t forward_header_count;
+    int64_t connect_timeout; /* seconds */
+    int64_t first_byte_timeout;
+    int64_t between_bytes_timeout;
+    int64_t max_body; /* octets */
+
+    struct pst_text origin; /* ours; absent: from the request */
+    struct pst_text *origins;
+    size_t origin_count;
+    struct pst_text login_url; /* local paths */
+    struct pst_text login_redirect;
+    struct pst_text logout_redirect;
+
+    int64_t workers;
+    int64_t drain; /* seconds */
+    const char *log_target;
+    enum log_format log_format;
+    enum log_level log_level;
+
+    struct config_pool *pool; /* owns every text above */
+};
+
+/*
+ * Read a whole environment.
+ *   environ    NAME=value strings, NULL at the end
+ *   complaint  told of everything that is wrong, not only of the first
+ *   out        set on PST_OK only
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY. Unknown POSTERN_* names, a
+ * name given twice, both forms of a secret, and settings that contradict each
+ * other are errors. An unset variable and an empty one are the same.
+ */
+PST_MUST_USE enum pst_err config_new(struct config **out,
+                                     const char *const *environ,
+                                     const struct config_complaint *complaint);
+
+void config_free(struct config **config);
+
+/* The rows, in the order of the papers (struct config_row: config_table.h). */
+size_t config_row_count(void);
+const struct config_row *config_row(size_t index);
+
+/*
+ * What a variable amounts to, defaults included, secrets masked: for
+ * `postern check`. Writes into buf.
+ */
+void config_emit_value(struct pst_buf *buf, const struct config *config,
+                       size_t index);
+
+#endif

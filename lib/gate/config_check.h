@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_check.h - the texts that variables may have: one function for each
+ * kind, which takes it or says in a sentence why not.
+ */
+#ifndef GATE_CONFIG_CHECK_H
+#define GATE_CONFIG_CHECK_H
+
+#include "base.h"
+#include "config_parse.h"
+#include "err.h"
+#include "text.h"
+
+/* http or https, a host, perhaps a port and a path, and nothing else. */
+config_check config_check_url;
+
+/* An origin in a browser's spelling; why tells that spelling if it can. */
+config_check config_check_origin;
+
+/* A path on our own site (redirect.h). */
+config_check config_check_local;
+
+/* A header's name that an answer of ours may carry its token in. */
+config_check config_check_token_header;
+
+/* A header's name. */
+config_check config_check_header;
+
+/* A header that may be passed on to the backend. */
+config_check config_check_forward_header;
+
+/* A JSON pointer that is not "". */
+config_check config_check_pointer;
+
+/* Where a backend gives its token: json:/pointer or header:NAME. */
+config_check config_check_place;
+
+/* 1..PST_AUDIENCE_MAX octets. */
+config_check config_check_audience;
+
+/* A cookie's name, Domain and Path, each for itself. */
+config_check config_check_cookie_name;
+config_check config_check_cookie_domain;
+config_check config_check_cookie_path;
+
+/* "stderr" or an absolute path. */
+config_check config_check_log;
+
+/* "none", until there are stores. */
+config_check config_check_store;
+
+/* Are two header names one name to a CGI program: case, and "-" and "_"? */
+bool config_is_same_header(struct pst_text a, struct pst_text b);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_cookie.h - the session's cookie, as its variables make it together:
+ * the prefix of its name, and what contradicts what.
+ */
+#ifndef GATE_CONFIG_COOKIE_H
+#define GATE_CONFIG_COOKIE_H
+
+#include "arena.h"
+#include "config_parse.h"
+#include "cookie.h"
+#include "err.h"
+
+/*
+ * Give the name its prefix, and look whether such a cookie may be written.
+ *   cookie    name as configured, and all attributes; http_only is set here
+ *   max_age   seconds, the longest that it will be written with
+ *   variable  set on PST_BAD_CONFIG to the one to blame; why to the reason
+ * A name gets __Host- where Secure is on, Path is / and there is no Domain;
+ * else __Secure- where Secure is on. A name that has a prefix keeps it.
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err config_cookie_finish(struct pst_arena *arena,
+                                               struct pst_cookie *cookie,
+                                               int64_t max_age,
+                                               const char **variable,
+                                               struct config_why *why);
+
+#endif

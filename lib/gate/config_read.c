@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_read.c - the kinds of variables, each read into its place.
+ */
+#include "config_read.h"
+
+#include "buf.h"
+#include "config_check.h"
+#include "config_file.h"
+
+/* Room for a number with its unit. */
+#define NUMBER_MAX 24
+
+/* Room for all the words of an entry. */
+#define WORDS_MAX 100
+
+/* Where the answer to a login has its result. */
+#define LOGIN_RESULT "/data/login/"
+
+typedef enum pst_err parse_number(struct pst_text, int64_t *,
+                                  struct config_why *);
+typedef void emit_number(struct pst_buf *, int64_t);
+
+static enum pst_err
+read_number(struct config_reader *reader, const struct config_entry *entry,
+            struct pst_text value, parse_number *parse, emit_number *emit)
+{
+    int64_t *place = config_place(reader, entry);
+    char storage[3][NUMBER_MAX + 1] = {"", "", ""};
+    int64_t numbers[3] = {0, entry->min, entry->max};
+    struct pst_text shown;
+    enum pst_err e;
+
+    e = parse(value, &numbers[0], &reader->why);
+    if (e)
+        return e;
+    for (size_t i = 0; i < PST_COUNT(numbers); i++) {
+        struct pst_buf buf;
+
+        pst_buf_init(&buf, storage[i], NUMBER_MAX);
+        emit(&buf, numbers[i]);
+    }
+    if (numbers[0] < entry->min || numbers[0] > entry->max)
+        return config_refuse(&reader->why, "is not between %s and %s",
+                             storage[1], storage[2]);
+    e = pst_arena_text(reader->arena, pst_text_from(storage[0]), &shown);
+    if (e)
+        return e;
+    config_show(reader, entry, shown);
+    *place = numbers[0];
+    return PST_OK;
+}
+
+enum pst_err
+config_read_duration(struct config_reader *reader,
+                     const struct config_entry *entry, struct pst_text value)
+{
+    return read_number(reader, entry, value, config_parse_duration,
+                       config_emit_duration);
+}
+
+enum pst_err
+config_read_size(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    return read_number(reader, entry, value, config_parse_size,
+                       config_emit_size);
+}
+
+enum pst_err
+config_read_number(struct config_reader *reader,
+                   const struct config_entry *entry, struct pst_text value)
+{
+    return read_number(reader, entry, value, config_parse_number,
+                       pst_buf_add_number);
+}
+
+/* The entry's word that text is, in any case; NULL when it is none. */
+static const struct config_word *
+find_word(const struct config_entry *entry, struct pst_text text)
+{
+    for (const struct config_word *w = entry->words; w->word; w++)
+        if (pst_text_equal_nocase(text, pst_text_from(w->word)))
+            return w;
+    return NULL;
+}
+
+static enum pst_err
+refuse_word(struct config_reader *reader, const struct config_entry *entry)
+{
+    char storage[WORDS_MAX] = "";
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, storage, sizeof(storage) - 1);
+    for (const struct config_word *w = entry->words; w->word; w++) {
+        pst_buf_add_string(&buf, w == entry->words ? "" : ", ");
+        pst_buf_add_string(&buf, w->word);
+    }
+    return config_refuse(&reader->why, "is none of: %s", storage);
+}
+
+enum pst_err
+config_read_word(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    unsigned *place = config_place(reader, entry);
+    const struct config_word *word = find_word(entry, value);
+
+    if (!word)
+        return refuse_word(reader, entry);
+    config_show(reader, entry, pst_text_from(word->word));
+    *place = word->value;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_flag(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    bool *place = config_place(reader, entry);
+    const struct config_word *word = find_word(entry, value);
+
+    if (!word)
+        return refuse_word(reader, entry);
+    config_show(reader, entry, pst_text_from(word->word));
+    *place = word->value != 0;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_words(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_text value)
+{
+    unsigned *place = config_place(reader, entry);
+    struct pst_text rest = value;
+    unsigned flags = 0;
+    struct pst_text text;
+
+    while (pst_text_word(&rest, " ,", &text)) {
+        const struct config_word *word = find_word(entry, text);
+
+        if (!word)
+            return refuse_word(reader, entry);
+        flags |= word->value;
+    }
+    if (flags == 0)
+        return refuse_word(reader, entry);
+    *place = flags;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_place(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_text value)
+{
+    unsigned *place = config_place(reader, entry);
+    struct pst_text *name = config_second_place(reader, entry);
+    size_t colon = pst_text_index(value, ':');
+    const struct config_word *word;
+    enum pst_err e;
+
+    e = entry->check(value, &reader->why);
+    if (e)
+        return e;
+    word = find_word(entry, pst_text_first(value, colon));
+    if (!word)
+        return refuse_word(reader, entry);
+    *place = word->value;
+    *name = pst_text_from_octet(value, colon + 1);
+    return PST_OK;
+}
+
+enum pst_err
+config_read_text(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    struct pst_text *place = config_place(reader, entry);
+    enum pst_err e = entry->check(value, &reader->why);
+
+    if (e)
+        return e;
+    *place = value;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_lower(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_text value)
+{
+    char *lower = pst_arena_alloc(reader->arena, value.len);
+
+    if (!lower)
+        return PST_NO_MEMORY;
+    for (size_t i = 0; i < value.len; i++)
+        lower[i] = pst_lower(value.ptr[i]);
+    value.ptr = lower;
+    config_show(reader, entry, value);
+    return config_read_text(reader, entry, value);
+}
+
+enum pst_err
+config_read_string(struct config_reader *reader,
+                   const struct config_entry *entry, struct pst_text value)
+{
+    const char **place = config_place(reader, entry);
+    enum pst_err e = entry->check(value, &reader->why);
+
+    if (e)
+        return e;
+    *place = value.ptr; /* a NUL follows, as config_read promises */
+    return PST_OK;
+}
+
+enum pst_err
+config_read_pointer(struct config_reader *reader,
+                    const struct config_entry *entry, struct pst_text value)
+{
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, reader->arena,
+                       value.len + sizeof(LOGIN_RESULT) - 1);
+    if (!pst_text_starts(value, PST_TEXT("/")))
+        pst_buf_add_string(&buf, LOGIN_RESULT);
+    pst_buf_add(&buf, value);
+    e = pst_buf_end(&buf, &value);
+    if (e)
+        return e;
+    config_show(reader, entry, value);
+    return config_read_text(reader, entry, value);
+}
+
+enum pst_err
+config_read_document(struct config_reader *reader,
+                     const struct config_entry *entry, struct pst_text value)
+{
+    const struct config_file_rule rule = {.max = CONFIG_DOCUMENT_MAX};
+    struct pst_text *place = config_place(reader, entry);
+    struct pst_text document;
+    enum pst_err e;
+
+    e = config_file_read(reader->arena, value.ptr, &rule, &document,
+                         &reader->why);
+    if (e)
+        return e;
+    if (!pst_text_is_utf8(document) ||
+        pst_text_index(document, '\0') < document.len)
+        return config_refuse(&reader->why,
+                             "names a file that is no text in UTF-8");
+    *place = document;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_file_name(struct config_reader *reader,
+                      const struct config_entry *entry, struct pst_text value)
+{
+    const char **place = config_place(reader, entry);
+    enum pst_err e = config_file_check(value.ptr, &reader->why);
+
+    if (e)
+        return e;
+    *place = value.ptr; /* a NUL follows, as config_read promises */
+    return PST_OK;
+}
+
+enum pst_err
+config_read_list(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    struct pst_text **items = config_place(reader, entry);
+    size_t *count = config_second_place(reader, entry);
+    struct config_list list;
+    enum pst_err e = config_parse_list(reader->arena, value, entry->check,
+                                       &list, &reader->why);
+
+    if (e)
+        return e;
+    *items = list.items;
+    *count = list.count;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_nothing(struct config_reader *reader,
+                    const struct config_entry *entry, struct pst_text value)
+{
+    return entry->check(value, &reader->why);
+}

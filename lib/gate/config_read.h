@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_read.h - the kinds of variables: each reads one value into the
+ * place, and of the type, that its entry in the table tells.
+ */
+#ifndef GATE_CONFIG_READ_H
+#define GATE_CONFIG_READ_H
+
+#include "config_table.h"
+
+/* To int64_t, within the entry's bounds. */
+config_read config_read_duration;
+config_read config_read_size;
+config_read config_read_number;
+
+/* One of the entry's words, in any case: to an enum, and to a bool. */
+config_read config_read_word;
+config_read config_read_flag;
+
+/* Several of them: to unsigned, the values or-ed together. */
+config_read config_read_words;
+
+/* "word:text", which the entry's check has split alike: to an enum, and to a
+ * struct pst_text in the second place. */
+config_read config_read_place;
+
+/* To struct pst_text; the same in lower case; to const char *. */
+config_read config_read_text;
+config_read config_read_lower;
+config_read config_read_string;
+
+/* To struct pst_text: a JSON pointer, or a path below the login's result. */
+config_read config_read_pointer;
+
+/* To struct pst_text: the GraphQL document in the file of this name. */
+config_read config_read_document;
+
+/* To const char *: the name of a file that can be read. */
+config_read config_read_file_name;
+
+/* To an array of struct pst_text, and its count in the second place. */
+config_read config_read_list;
+
+/* Nowhere: the value is only looked at. */
+config_read config_read_nothing;
+
+#endif

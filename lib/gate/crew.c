@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * crew.c - a queue, and the threads that empty it.
+ */
+#include "crew.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STACK_SIZE                                            \
+    (512 * 1024) /* octets; curl with OpenSSL needs < 128 KiB \
+                  */
+
+struct worker {
+    pthread_t thread;
+    struct crew *crew;
+    SLIST_ENTRY(worker) link;
+};
+
+SLIST_HEAD(worker_list, worker);
+
+struct crew {
+    struct crew_work work;
+    struct crew_giver giver;
+    size_t threads_max;
+    int64_t idle; /* seconds */
+
+    pthread_mutex_t lock; /* over all below */
+    pthread_cond_t given;
+    struct crew_list queue; /* first come first */
+    struct crew_list heard; /* in a thread's hands */
+    size_t queued;
+    size_t workers; /* threads that take items */
+    size_t waiting; /* of these, for want of any */
+    size_t threads; /* that are not joined yet */
+    struct worker_list ended;
+    bool is_dismissed;
+};
+
+enum pst_err
+crew_new(struct crew **out, size_t threads_max, int64_t idle,
+         const struct crew_work *work, const struct crew_giver *giver)
+{
+    struct crew *crew = calloc(1, sizeof(*crew));
+    pthread_condattr_t attributes;
+
+    PST_REQUIRE(threads_max > 0);
+    if (!crew)
+        return PST_NO_MEMORY;
+    crew->work = *work;
+    crew->giver = *giver;
+    crew->threads_max = threads_max;
+    crew->idle = idle;
+    TAILQ_INIT(&crew->queue);
+    TAILQ_INIT(&crew->heard);
+    SLIST_INIT(&crew->ended);
+    pthread_mutex_init(&crew->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&crew->given, &attributes);
+    pthread_condattr_destroy(&attributes);
+    *out = crew;
+    return PST_OK;
+}
+
+void
+crew_free(struct crew **crew)
+{
+    struct crew *old = *crew;
+
+    *crew = NULL;
+    if (!old)
+        return;
+    PST_REQUIRE(old->threads == 0 && old->queued == 0);
+    pthread_cond_destroy(&old->given);
+    pthread_mutex_destroy(&old->lock);
+    free(old);
+}
+
+/*
+ * The next item to hear; NULL when the thread is to end. It is then no longer
+ * counted, so that what is given meanwhile gets another.
+ */
+static struct crew_item *
+take(struct crew *crew)
+{
+    struct crew_item *item;
+    struct timespec until;
+    int waited = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += crew->idle;
+    pthread_mutex_lock(&crew->lock);
+    while (TAILQ_EMPTY(&crew->queue) && !crew->is_dismissed && waited == 0) {
+        crew->waiting++;
+        waited = pthread_cond_timedwait(&crew->given, &crew->lock, &until);
+        crew->waiting--;
+    }
+    item = TAILQ_FIRST(&crew->queue);
+    if (item) {
+        TAILQ_REMOVE(&crew->queue, item, link);
+        crew->queued--;
+        TAILQ_INSERT_TAIL(&crew->heard, item, link);
+    } else {
+        crew->workers--;
+    }
+    pthread_mutex_unlock(&crew->lock);
+    return item;
+}
+
+static void
+give_back(struct crew *crew, struct crew_item *item, bool is_open)
+{
+    pthread_mutex_lock(&crew->lock);
+    TAILQ_REMOVE(&crew->heard, item, link);
+    pthread_mutex_unlock(&crew->lock);
+    crew->giver.heard(crew->giver.giver, item, is_open);
+}
+
+static void *
+worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    struct crew *crew = worker->crew;
+    void *state = crew->work.begin(crew->work.context);
+    struct crew_item *item = take(crew);
+
+    while (item) {
+        bool is_open = false;
+
+        if (state)
+            is_open = crew->work.hear(state, item->descriptor);
+        else
+            close(item->descriptor);
+        give_back(crew, item, is_open);
+        item = take(crew);
+    }
+    if (state)
+        crew->work.end(state);
+    pthread_mutex_lock(&crew->lock);
+    SLIST_INSERT_HEAD(&crew->ended, worker, link);
+    pthread_mutex_unlock(&crew->lock);
+    crew->giver.ended(crew->giver.giver);
+    return NULL;
+}
+
+/* One more thread, if the system has one. Under the lock. */
+static void
+worker_start(struct crew *crew)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    pthread_attr_t attributes;
+    int failed;
+
+    if (!worker)
+        return;
+    worker->crew = crew;
+    failed = pthread_attr_init(&attributes);
+    if (!failed) {
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        failed =
+            pthread_create(&worker->thread, &attributes, worker_run, worker);
+        pthread_attr_destroy(&attributes);
+    }
+    if (failed) {
+        free(worker);
+        return;
+    }
+    crew->workers++;
+    crew->threads++;
+}
+
+void
+crew_give(struct crew *crew, struct crew_item *item)
+{
+    pthread_mutex_lock(&crew->lock);
+    TAILQ_INSERT_TAIL(&crew->queue, item, link);
+    crew->queued++;
+    if (crew->queued > crew->waiting && crew->workers < crew->threads_max)
+        worker_start(crew);
+    pthread_cond_signal(&crew->given);
+    pthread_mutex_unlock(&crew->lock);
+}
+
+bool
+crew_call(struct crew *crew)
+{
+    bool has_thread;
+
+    pthread_mutex_lock(&crew->lock);
+    if (crew->queued > 0 && crew->workers == 0)
+        worker_start(crew);
+    has_thread = crew->queued == 0 || crew->workers > 0;
+    pthread_mutex_unlock(&crew->lock);
+    return has_thread;
+}
+
+void
+crew_dismiss(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    crew->is_dismissed = true;
+    pthread_cond_broadcast(&crew->given);
+    pthread_mutex_unlock(&crew->lock);
+}
+
+size_t
+crew_reap(struct crew *crew)
+{
+    struct worker_list ended;
+    size_t joined = 0;
+    size_t left;
+
+    pthread_mutex_lock(&crew->lock);
+    ended = crew->ended;
+    SLIST_INIT(&crew->ended);
+    pthread_mutex_unlock(&crew->lock);
+    while (!SLIST_EMPTY(&ended)) {
+        struct worker *worker = SLIST_FIRST(&ended);
+
+        SLIST_REMOVE_HEAD(&ended, link);
+        pthread_join(worker->thread, NULL);
+        free(worker);
+        joined++;
+    }
+    pthread_mutex_lock(&crew->lock);
+    crew->threads -= joined;
+    left = crew->threads + crew->queued;
+    pthread_mutex_unlock(&crew->lock);
+    return left;
+}
+
+void
+crew_cut(struct crew *crew)
+{
+    struct crew_list queue;
+    struct crew_item *item;
+
+    TAILQ_INIT(&queue);
+    pthread_mutex_lock(&crew->lock);
+    TAILQ_CONCAT(&queue, &crew->queue, link);
+    crew->queued = 0;
+    /* One of these may have been closed a moment ago and its number given
+     * to another socket; at the end of all things that one goes as well. */
+    TAILQ_FOREACH(item, &crew->heard, link)
+    shutdown(item->descriptor, SHUT_RDWR);
+    pthread_mutex_unlock(&crew->lock);
+    while (!TAILQ_EMPTY(&queue)) {
+        item = TAILQ_FIRST(&queue);
+        TAILQ_REMOVE(&queue, item, link);
+        close(item->descriptor);
+        crew->giver.heard(crew->giver.giver, item, false);
+    }
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * forward.c - what passes to the backend, what passes back, and nothing else.
+ */
+#include "forward.h"
+
+/* Headers of the client that pass to the backend (design 2.8). */
+static const struct pst_text passed_on[] = {
+    {"Accept", 6},
+    {"Accept-Language", 15},
+    {"Accept-Encoding", 15},
+    {"Content-Type", 12},
+    {"Content-Encoding", 16},
+    {"If-None-Match", 13},
+    {"If-Modified-Since", 17},
+    {"User-Agent", 10},
+    {"apollo-require-preflight", 24},
+    {"x-apollo-operation-name", 23},
+    {"apollographql-client-name", 25},
+    {"apollographql-client-version", 28},
+    {"graphql-preflight", 17},
+    {"vendure-token", 13},
+};
+
+/* Of these, what goes along with a request that we make ourselves. */
+static const struct pst_text passed_on_own[] = {
+    {"Accept-Language", 15},
+    {"vendure-token", 13},
+};
+
+/* Headers of the backend that pass to the client. Vary is merged. */
+static const struct pst_text passed_back[] = {
+    {"Content-Type", 12},
+    {"Content-Length", 14},
+    {"Content-Encoding", 16},
+    {"Content-Language", 16},
+    {"ETag", 4},
+    {"Last-Modified", 13},
+    {"Allow", 5},
+    {"Retry-After", 11},
+    {"Vary", 4},
+};
+
+#define SENT_MAX 48 /* headers of one request to the backend */
+
+struct headers {
+    struct upstream_header list[SENT_MAX];
+    size_t count;
+    enum pst_err err;
+};
+
+static void
+add(struct headers *headers, struct pst_text name, struct pst_text value)
+{
+    if (pst_text_is_absent(value))
+        return;
+    if (headers->count == SENT_MAX) {
+        headers->err = PST_TOO_LARGE;
+        return;
+    }
+    headers->list[headers->count++] = (struct upstream_header){name, value};
+}
+
+/* "prefix" then value, in the arena. */
+static void
+add_joined(struct headers *headers, struct pst_arena *arena,
+           struct pst_text name, const char *prefix, struct pst_text value)
+{
+    struct pst_text text;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, arena, PST_TOKEN_MAX);
+    pst_buf_add_string(&buf, prefix);
+    pst_buf_add(&buf, value);
+    e = pst_buf_end(&buf, &text);
+    if (e)
+        headers->err = e;
+    else
+        add(headers, name, text);
+}
+
+/* --- trace context (W3C Trace Context, section 3.2)
+ * ---------------------------- */
+
+static bool
+is_lower_hex(struct pst_text text)
+{
+    bool all_zero = true;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (pst_hex_value(text.ptr[i]) < 0 ||
+            pst_lower(text.ptr[i]) != text.ptr[i])
+            return false;
+        all_zero = all_zero && text.ptr[i] == '0';
+    }
+    return !all_zero;
+}
+
+/* "00-<32 hex>-<16 hex>-<2 hex>", neither id all zeros. */
+static bool
+is_traceparent(struct pst_text text)
+{
+    static const struct pst_text version = {"00-", 3};
+
+    return text.len == 55 && pst_text_starts(text, version) &&
+           text.ptr[35] == '-' && text.ptr[52] == '-' &&
+           is_lower_hex(pst_text_first(pst_text_from_octet(text, 3), 32)) &&
+           is_lower_hex(pst_text_first(pst_text_from_octet(text, 36), 16)) &&
+           pst_hex_value(text.ptr[53]) >= 0 && pst_hex_value(text.ptr[54]) >= 0;
+}
+
+static enum pst_err
+make_traceparent(struct gate *gate, struct pst_arena *arena,
+                 struct pst_text *out)
+{
+    uint8_t ids[24];
+    struct pst_buf buf;
+    enum pst_err e;
+
+    e = gate->random(ids, sizeof(ids));
+    if (e)
+        return e;
+    ids[0] |= 1; /* neither id may be all zeros */
+    ids[16] |= 1;
+    pst_buf_init_arena(&buf, arena, 55);
+    pst_buf_add_string(&buf, "00-");
+    pst_buf_add_hex(&buf, (struct pst_bytes){ids, 16});
+    pst_buf_add_char(&buf, '-');
+    pst_buf_add_hex(&buf, (struct pst_bytes){ids + 16, 8});
+    pst_buf_add_string(&buf, "-00");
+    return pst_buf_end(&buf, out);
+}
+
+static enum pst_err
+add_trace(struct gate *gate, const struct request *req, struct headers *headers)
+{
+    struct pst_text parent = request_header(req, PST_TEXT("traceparent"));
+    enum pst_err e;
+
+    if (is_traceparent(parent)) {
+        add(headers, PST_TEXT("traceparent"), parent);
+        add(headers, PST_TEXT("tracestate"),
+            request_header(req, PST_TEXT("tracestate")));
+        return PST_OK;
+    }
+    e = make_traceparent(gate, req->arena, &parent);
+    if (e)
+        return e;
+    add(headers, PST_TEXT("traceparent"), parent);
+    return PST_OK;
+}
+
+/* --- the request
+ * ----------------------------------------------------------------- */
+
+/* Set, never appended to: what the client says of itself is not evidence. */
+static void
+add_forwarded(const struct request *req, struct headers *headers)
+{
+    struct pst_text scheme = request_variable(req, "REQUEST_SCHEME");
+    struct pst_text https = request_variable(req, "HTTPS");
+    bool secure = pst_text_equal_nocase(https, PST_TEXT("on")) ||
+                  pst_text_equal(https, PST_TEXT("1")) ||
+                  pst_text_equal(scheme, PST_TEXT("https"));
+
+    add(headers, PST_TEXT("X-Forwarded-For"), req->remote_addr);
+    add(headers, PST_TEXT("X-Forwarded-Proto"),
+        secure ? PST_TEXT("https") : PST_TEXT("http"));
+    add(headers, PST_TEXT("X-Forwarded-Host"),
+        request_header(req, PST_TEXT("Host")));
+}
+
+static void
+add_client_headers(const struct gate *gate, const struct request *req,
+                   const struct forward_request *what, bool hold,
+                   struct headers *headers)
+{
+    const struct pst_text *names = what->own ? passed_on_own : passed_on;
+    size_t count = what->own ? PST_COUNT(passed_on_own) : PST_COUNT(passed_on);
+
+    for (size_t i = 0; i < count; i++) {
+        struct pst_text value = request_header(req, names[i]);
+
+        /* An answer that we have to read must come as it is. */
+        if (hold && pst_text_equal(names[i], PST_TEXT("Accept-Encoding")))
+            continue;
+        if (pst_text_equal(names[i], PST_TEXT("Content-Type")))
+            value = req->content_type;
+        add(headers, names[i], value);
+    }
+    for (size_t i = 0; i < gate->config->forward_header_count; i++)
+        add(headers, gate->config->forward_headers[i],
+            request_header(req, gate->config->forward_headers[i]));
+}
+
+static enum pst_err
+make_headers(struct gate *gate, const struct request *req,
+             const struct forward_request *what, bool hold,
+             struct headers *headers)
+{
+    enum pst_err e;
+
+    headers->count = 0;
+    headers->err = PST_OK;
+    add_client_headers(gate, req, what, hold, headers);
+    if (what->own) {
+        add(headers, PST_TEXT("Content-Type"), PST_TEXT("application/json"));
+        add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
+    }
+    if (what->token.len > 0)
+        add_joined(headers, req->arena, PST_TEXT("Authorization"), "Bearer ",
+                   what->token);
+    add_forwarded(req, headers);
+    e = add_trace(gate, req, headers);
+    return e ? e : headers->err;
+}
+
+/* --- the exchange
+ * ------------------------------------------------------------------ */
+
+/* What the functions that upstream_run() calls work on. */
+struct passage {
+    struct gate *gate;
+    struct request *req;
+    struct reply *rep;    /* streamed into; NULL: held */
+    struct pst_text body; /* ours, from octet body_sent on */
+    size_t body_sent;
+    struct forward_answer *answer;
+    struct pst_buf held;
+    bool sized; /* the answer told its length */
+};
+
+static enum pst_err
+read_own(void *context, char *out, size_t size, size_t *len)
+{
+    struct passage *passage = context;
+    struct pst_text piece = pst_text_first(
+        pst_text_from_octet(passage->body, passage->body_sent), size);
+
+    for (size_t i = 0; i < piece.len; i++)
+        out[i] = piece.ptr[i];
+    passage->body_sent += piece.len;
+    *len = piece.len;
+    return PST_OK;
+}
+
+static enum pst_err
+read_client(void *context, char *out, size_t size, size_t *len)
+{
+    struct passage *passage = context;
+
+    return request_read(passage->req, out, size, len);
+}
+
+static struct pst_text
+passed_back_name(struct pst_text name)
+{
+    for (size_t i = 0; i < PST_COUNT(passed_back); i++) {
+        if (pst_text_equal_nocase(name, passed_back[i]))
+            return passed_back[i];
+    }
+    return PST_NO_TEXT;
+}
+
+/* Keep an allowed header; the last one of a name counts. */
+static enum pst_err
+take_header(void *context, struct pst_text name, struct pst_text value)
+{
+    struct passage *passage = context;
+    struct forward_answer *answer = passage->answer;
+    const struct config *config = passage->gate->config;
+    struct pst_text known = passed_back_name(name);
+    size_t i = 0;
+    enum pst_err e;
+
+    if (config->token_place == PLACE_HEADER &&
+        pst_text_equal_nocase(name, config->token_name))
+        return pst_arena_text(passage->req->arena, value,
+                              &answer->token_header);
+    if (pst_text_is_absent(known) || !pst_text_is_field_value(value))
+        return PST_OK;
+    while (i < answer->header_count &&
+           !pst_text_equal(answer->headers[i].name, known))
+        i++;
+    if (i == PST_COUNT(answer->headers))
+        return PST_OK;
+    e = pst_arena_text(passage->req->arena, value, &answer->headers[i].value);
+    if (e)
+        return e;
+    answer->headers[i].name = known;
+    if (i == answer->header_count)
+        answer->header_count++;
+    if (pst_text_equal(known, PST_TEXT("Content-Encoding")))
+        answer->encoded = !pst_text_equal_nocase(value, PST_TEXT("identity"));
+    return PST_OK;
+}
+
+static void
+copy_headers(struct reply *rep, const struct forward_answer *answer)
+{
+    reply_set_status(rep, answer->status);
+    for (size_t i = 0; i < answer->header_count; i++) {
+        const struct reply_header *header = &answer->headers[i];
+
+        if (pst_text_equal(header->name, PST_TEXT("Vary")))
+            reply_vary(rep, header->value);
+        else
+            reply_put(rep, header->name, header->value);
+    }
+}
+
+static enum pst_err
+take_head(void *context, int status)
+{
+    struct passage *passage = context;
+
+    passage->answer->status = status;
+    if (!passage->rep)
+        return PST_OK;
+    copy_headers(passage->rep, passage->answer);
+    passage->sized = !pst_text_is_absent(
+        reply_get(passage->rep, PST_TEXT("Content-Length")));
+    return reply_begin(passage->rep);
+}
+
+/*
+ * An answer that does not tell its length may be a stream of events: what is
+ * there goes on at once. One that does is only a matter of time.
+ */
+static enum pst_err
+take_body(void *context, struct pst_text piece)
+{
+    struct passage *passage = context;
+    enum pst_err e;
+
+    if (!passage->rep) {
+        pst_buf_add(&passage->held, piece);
+        return passage->held.err == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN
+                                                  : passage->held.err;
+    }
+    e = reply_write(passage->rep, piece);
+    if (e || passage->sized)
+        return e;
+    return reply_flush(passage->rep);
+}
+
+static int64_t
+body_length(const struct request *req, const struct forward_request *what)
+{
+    if (!pst_text_is_absent(what->body))
+        return (int64_t)what->body.len;
+    if (pst_text_equal(what->method, PST_TEXT("GET")))
+        return 0;
+    return req->content_length;
+}
+
+static enum pst_err
+run(struct passage *passage, const struct forward_request *what)
+{
+    struct gate *gate = passage->gate;
+    struct request *req = passage->req;
+    bool ours = !pst_text_is_absent(what->body);
+    struct upstream_exchange exchange;
+    struct headers *headers;
+    enum pst_err e;
+
+    headers = pst_arena_alloc(req->arena, sizeof(*headers));
+    if (!headers)
+        return PST_NO_MEMORY;
+    e = make_headers(gate, req, what, passage->rep == NULL, headers);
+    if (e)
+        return e;
+    passage->body = what->body;
+    exchange = (struct upstream_exchange){
+        .method = what->method,
+        .query = what->query,
+        .headers = headers->list,
+        .header_count = headers->count,
+        .body_length = body_length(req, what),
+        .context = passage,
+        .read = ours ? read_own : read_client,
+        .header = take_header,
+        .head = take_head,
+        .body = take_body,
+        .client = req->source.descriptor,
+    };
+    e = upstream_run(gate->upstream, req->arena, &exchange);
+    if (e && e != PST_CLIENT_GONE)
+        LOG_EVENT(gate->log, LEVEL_WARNING, "backend-failed",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("cause", pst_err_code(e)),
+                  LOG_STRING("why", upstream_why(gate->upstream)));
+    return e;
+}
+
+enum pst_err
+forward_stream(struct gate *gate, struct request *req, struct reply *rep,
+               const struct forward_request *what)
+{
+    struct forward_answer *answer =
+        pst_arena_alloc(req->arena, sizeof(*answer));
+    struct passage passage = {
+        .gate = gate, .req = req, .rep = rep, .answer = answer};
+
+    if (!answer)
+        return PST_NO_MEMORY;
+    return run(&passage, what);
+}
+
+enum pst_err
+forward_hold(struct gate *gate, struct request *req,
+             const struct forward_request *what, struct forward_answer *answer)
+{
+    struct passage passage = {.gate = gate, .req = req, .answer = answer};
+    enum pst_err e;
+
+    *answer = (struct forward_answer){.status = 0};
+    pst_buf_init_hold(&passage.held, req->arena, PST_HOLD_MAX);
+    e = run(&passage, what);
+    if (e)
+        return e;
+    return pst_buf_end(&passage.held, &answer->body);
+}
+
+enum pst_err
+forward_relay(struct reply *rep, const struct forward_answer *answer,
+              struct pst_text body)
+{
+    struct pst_buf length;
+    char digits[24];
+    enum pst_err e;
+
+    copy_headers(rep, answer);
+    if (body.ptr != answer->body.ptr)
+        reply_unset(rep, PST_TEXT("ETag"));
+    pst_buf_init(&length, digits, sizeof(digits));
+    pst_buf_add_number(&length, (int64_t)body.len);
+    reply_put(rep, PST_TEXT("Content-Length"), pst_buf_text(&length));
+    e = reply_begin(rep);
+    if (e || body.len == 0)
+        return e;
+    return reply_write(rep, body);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * forward.h - pass a request to the backend with the session's token, and
+ * its answer back: streamed, or held when we have to look at it.
+ *
+ * Allow-lists both ways (design 2.8). Never passed: cookies, Authorization,
+ * Proxy, hop-by-hop headers, and our own names.
+ */
+#ifndef GATE_FORWARD_H
+#define GATE_FORWARD_H
+
+#include "backend.h"
+#include "gate.h"
+#include "visit.h"
+
+/* A request to the backend, made by us or passed on. */
+struct forward_request {
+    struct pst_text method;
+    struct pst_text query;        /* absent: none */
+    struct pst_text content_type; /* absent: the client's */
+    struct pst_text body;         /* absent: the client's, streamed */
+    struct pst_text token;        /* the backend's own; absent: none */
+    bool own; /* made by us: of the client's headers, only those
+                 about language and channel go along */
+};
+
+/* A held answer. Slices live as long as the request's arena. */
+struct forward_answer {
+    int status;
+    struct pst_text token_header; /* the backend's token header; absent: none */
+    bool encoded;                 /* Content-Encoding other than identity */
+    struct reply_header headers[REPLY_HEADERS_MAX]; /* allowed ones only */
+    size_t header_count;
+    struct pst_text body;
+};
+
+/*
+ * Stream the client's request to the backend and the answer into the reply.
+ * Returns what upstream_run() does. rep->begun tells whether anything left.
+ */
+PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
+                                         struct reply *rep,
+                                         const struct forward_request *what);
+
+/*
+ * The same, with the answer held: at most PST_HOLD_MAX octets, and not
+ * encoded (Accept-Encoding is not passed).
+ * Returns what upstream_run() does; PST_UPSTREAM_BROKEN when the answer is
+ * larger.
+ */
+PST_MUST_USE enum pst_err forward_hold(struct gate *gate, struct request *req,
+                                       const struct forward_request *what,
+                                       struct forward_answer *answer);
+
+/*
+ * Send a held answer: its status and allowed headers, with `body` in the
+ * place of its own (ETag and Content-Encoding dropped when they differ).
+ */
+PST_MUST_USE enum pst_err forward_relay(struct reply *rep,
+                                        const struct forward_answer *answer,
+                                        struct pst_text body);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * gate.h - what one worker carries from request to request.
+ */
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
+
+#include "config.h"
+#include "err.h"
+#include "keyring.h"
+#include "log.h"
+#include "reply.h"
+#include "request.h"
+#include "upstream.h"
+
+struct gate {
+    const struct config *config;
+    const struct pst_keyring *ring;
+    struct log *log;
+    struct upstream *upstream; /* this worker's own */
+    int64_t now;               /* unix seconds, read once for each request */
+    enum pst_err (*random)(void *out, size_t len); /* pst_crypt_random() */
+};
+
+/*
+ * What a program does with one request. An error it returns before the reply
+ * has begun becomes the answer (page.h); after that, the answer is cut off.
+ */
+typedef enum pst_err gate_handler(struct gate *gate, struct request *req,
+                                  struct reply *rep);
+
+#endif

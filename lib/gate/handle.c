@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * handle.c - one request from its variables to the end of its answer.
+ */
+#include "handle.h"
+
+#include <time.h>
+
+#include "buf.h"
+#include "page.h"
+
+/* A sink in front of another: counts, and keeps a body from HEAD. */
+struct meter {
+    const struct reply_sink *sink;
+    bool is_head_out; /* the head, which is one piece, has been written */
+    bool is_head_only;
+    int64_t octets; /* of body */
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static enum pst_err
+meter_write(void *context, struct pst_text piece)
+{
+    struct meter *meter = context;
+
+    if (!meter->is_head_out) {
+        meter->is_head_out = true;
+    } else if (meter->is_head_only) {
+        return PST_OK;
+    } else {
+        meter->octets += (int64_t)piece.len;
+    }
+    return meter->sink->write(meter->sink->context, piece);
+}
+
+static enum pst_err
+meter_flush(void *context)
+{
+    const struct meter *meter = context;
+
+    return meter->sink->flush(meter->sink->context);
+}
+
+/* Answer with an error; when there is no memory for that, with that one. */
+static enum pst_err
+answer_error(const struct gate *gate, const struct request *req,
+             struct reply *rep, enum pst_err e)
+{
+    char storage[512];
+    struct pst_buf buf;
+    struct pst_text body;
+    enum pst_err failed =
+        page_error(rep, req, e, gate->config->auth_token_header);
+
+    if (!failed || rep->begun)
+        return failed;
+    failed = failed == PST_NO_MEMORY ? PST_NO_MEMORY : PST_INTERNAL;
+    reply_reset(rep, NULL);
+    pst_buf_init(&buf, storage, sizeof(storage));
+    reply_emit_error(&buf, req, failed);
+    e = pst_buf_end(&buf, &body);
+    if (e)
+        return e;
+    return reply_json(rep, pst_err_status(failed), body);
+}
+
+/* Look at the request and have it handled; the answer may not have begun. */
+static enum pst_err
+handle(struct gate *gate, struct request *req, struct reply *rep,
+       gate_handler *handler)
+{
+    enum pst_err e = handler(gate, req, rep);
+
+    if (!e && !rep->begun)
+        return PST_INTERNAL; /* a handler has to say something */
+    return e;
+}
+
+static void
+log_request(const struct gate *gate, const struct request *req, int status,
+            const struct log_field *numbers, enum pst_err e)
+{
+    const char *code = e ? pst_err_code(e) : NULL;
+
+    /* Neither path nor query string: a token might stand there. */
+    LOG_EVENT(gate->log, LEVEL_INFO, "request", LOG_STRING("request", req->id),
+              LOG_TEXT("method", req->method), LOG_NUMBER("status", status),
+              numbers[0], numbers[1], LOG_STRING("error", code));
+}
+
+bool
+gate_handle(struct gate *gate, struct pst_arena *arena,
+            const struct request_origin *origin, const struct reply_sink *sink,
+            gate_handler *handler)
+{
+    int64_t begin = now_ms();
+    struct meter meter = {.sink = sink};
+    const struct reply_sink metered = {meter_write, meter_flush, &meter};
+    uint8_t id[REQUEST_ID_LEN / 2] = {0};
+    struct request req;
+    struct reply rep;
+    enum pst_err no_id;
+    enum pst_err e;
+    bool is_whole;
+
+    pst_arena_reset(arena);
+    gate->now = (int64_t)time(NULL);
+    no_id = gate->random(id, sizeof(id));
+    reply_init(&rep, arena, &metered);
+    e = request_init(&req, arena, origin, id);
+    meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
+    if (no_id)
+        e = no_id;
+    if (!e)
+        e = handle(gate, &req, &rep, handler);
+    is_whole = !e;
+    if (e && e != PST_CLIENT_GONE && !rep.begun)
+        is_whole = answer_error(gate, &req, &rep, e) == PST_OK;
+    if (is_whole)
+        is_whole = reply_flush(&rep) == PST_OK;
+    if (!is_whole && !e)
+        e = PST_CLIENT_GONE;
+    log_request(gate, &req, rep.begun ? rep.status : pst_err_status(e),
+                (const struct log_field[]){
+                    LOG_NUMBER("ms", now_ms() - begin),
+                    LOG_NUMBER("octets", meter.octets),
+                },
+                e);
+    pst_arena_reset(arena);
+    return is_whole;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * page.h - the few HTML pages we write ourselves, and the error answer in
+ * both of its forms. No script, no foreign resource, everything escaped.
+ */
+#ifndef GATE_PAGE_H
+#define GATE_PAGE_H
+
+#include "buf.h"
+#include "err.h"
+#include "reply.h"
+#include "request.h"
+#include "text.h"
+
+/* Text for HTML: &, <, >, " and ' as references, control octets dropped. */
+void page_emit_escaped(struct pst_buf *buf, struct pst_text text);
+
+/* What the login form shows. Absent texts are left out. */
+struct page_login {
+    struct pst_text action;    /* where it posts; a local path */
+    struct pst_text email;     /* typed before */
+    struct pst_text return_to; /* carried along */
+    struct pst_text message;   /* what went wrong */
+    bool remember;             /* ticked before */
+};
+
+/* Send the login form with this status. PST_OK or what reply_whole() gave. */
+PST_MUST_USE enum pst_err page_login(struct reply *rep, int status,
+                                     const struct page_login *page);
+
+/* Send the log-out confirmation: one button that posts to action. */
+PST_MUST_USE enum pst_err page_logout(struct reply *rep, struct pst_text action,
+                                      struct pst_text return_to);
+
+/*
+ * Answer with an error: {"errors":[…]} or, to a navigation, a small page.
+ * Everything set before is dropped but Set-Cookie, the token header,
+ * WWW-Authenticate, Allow, Retry-After, Vary and the Access-Control- ones.
+ *   e             anything but PST_OK; never makes a 2xx (L26)
+ *   token_header  its name, from the configuration
+ */
+PST_MUST_USE enum pst_err page_error(struct reply *rep,
+                                     const struct request *req, enum pst_err e,
+                                     struct pst_text token_header);
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * serve.c - run one handler as plain CGI or FastCGI; the door to libfcgi.
+ *
+ * libfcgi reads and writes the records of one request on a connection that
+ * we accepted; which connection is heard when is decided in pool.c.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crypt.h"
+#include "limits.h"
+#include "listen.h"
+#include "pool.h"
+#include "service.h"
+
+#define FCGI_ROLE_RESPONDER 1 /* FastCGI 1.0 section 5.1 */
+#define FCGI_ROLE_AUTHORIZER 2
+
+#define PIECE_MAX (1 << 20) /* octets that libfcgi is given at a time */
+
+#define DRAIN_MS 2000 /* for the rest of a body that nobody wants */
+
+/* What the workers are there for. */
+struct task {
+    struct service service;
+    gate_handler *handler;
+};
+
+/* One thread's own. */
+struct worker {
+    const struct task *task;
+    struct gate gate;
+    struct pst_arena *arena;
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Workers. */
+
+static void
+worker_end(void *state)
+{
+    struct worker *worker = state;
+
+    upstream_free(&worker->gate.upstream);
+    pst_arena_free(&worker->arena);
+    free(worker);
+}
+
+static void *
+worker_begin(void *context)
+{
+    const struct task *task = context;
+    const struct service *service = &task->service;
+    struct worker *worker = calloc(1, sizeof(*worker));
+    enum pst_err e = PST_NO_MEMORY;
+
+    if (worker) {
+        worker->task = task;
+        worker->gate.config = service->config;
+        worker->gate.ring = service->config->ring;
+        worker->gate.log = service->log;
+        worker->gate.random = pst_crypt_random;
+        e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
+        if (!e)
+            e = service_connect(service, &worker->gate.upstream);
+    }
+    if (!e)
+        return worker;
+    LOG_EVENT(service->log, LEVEL_ERROR, "worker",
+              LOG_STRING("error", pst_err_code(e)));
+    if (worker)
+        worker_end(worker);
+    return NULL;
+}
+
+/* FastCGI. */
+
+/*
+ * What is there of the body, at least one octet: FCGX_GetStr() would wait
+ * until `size` are, and a client that sends piece by piece would be heard
+ * late.
+ */
+static enum pst_err
+fcgi_read(void *context, char *out, size_t size, size_t *len)
+{
+    FCGX_Stream *in = context;
+    size_t more;
+    int first;
+    int got;
+
+    PST_REQUIRE(size > 0);
+    first = FCGX_GetChar(in);
+    more = size - 1;
+    if (first < 0 && FCGX_GetError(in) != 0)
+        return PST_CLIENT_GONE;
+    if (first < 0) {
+        *len = 0;
+        return PST_OK;
+    }
+    out[0] = (char)first;
+    if (more > (size_t)(in->stop - in->rdNext))
+        more = (size_t)(in->stop - in->rdNext);
+    got = more > 0 ? FCGX_GetStr(out + 1, (int)more, in) : 0;
+    *len = 1 + (size_t)got;
+    return PST_OK;
+}
+
+static enum pst_err
+fcgi_write(void *context, struct pst_text piece)
+{
+    FCGX_Stream *out = context;
+
+    while (piece.len > 0) {
+        int some = piece.len > PIECE_MAX ? PIECE_MAX : (int)piece.len;
+
+        if (FCGX_PutStr(piece.ptr, some, out) != some)
+            return PST_CLIENT_GONE;
+        piece = pst_text_from_octet(piece, (size_t)some);
+    }
+    return PST_OK;
+}
+
+static enum pst_err
+fcgi_flush(void *context)
+{
+    return FCGX_FFlush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+/*
+ * Read the rest of the body, within bounds, so that the next request on this
+ * connection begins where it should. Returns whether all of it is read.
+ */
+static bool
+fcgi_drain(FCGX_Stream *in)
+{
+    char piece[1024];
+    int64_t left = PST_HOLD_MAX;
+    int64_t end = 0;
+    size_t len = 0;
+
+    while (left > 0) {
+        if (fcgi_read(in, piece, sizeof(piece), &len) != PST_OK)
+            return false;
+        if (len == 0)
+            return true;
+        left -= (int64_t)len;
+        if (end == 0)
+            end = now_ms() + DRAIN_MS;
+        if (now_ms() >= end)
+            return false;
+    }
+    return false;
+}
+
+/*
+ * Close a connection whose answer is complete. What still comes is read away
+ * for a moment: closing over it would reset the connection, and the other
+ * end could lose the answer.
+ */
+static void
+hang_up(int descriptor, bool is_drained)
+{
+    struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
+    int64_t end = is_drained ? 0 : now_ms() + DRAIN_MS;
+    char piece[1024];
+
+    shutdown(descriptor, SHUT_WR);
+    while (end > now_ms() && poll(&waiting, 1, (int)(end - now_ms())) > 0 &&
+           recv(descriptor, piece, sizeof(piece), MSG_DONTWAIT) > 0)
+        continue;
+    close(descriptor);
+}
+
+/* Have a request handled that libfcgi has read. */
+static bool
+fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
+{
+    const struct request_origin origin = {
+        .variables = (const char *const *)fcgi->envp,
+        .source = {fcgi_read, fcgi->in, fcgi->ipcFd},
+        .authorizer = fcgi->role == FCGI_ROLE_AUTHORIZER,
+        .max_body = worker->gate.config->max_body,
+    };
+    const struct reply_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
+
+    return gate_handle(&worker->gate, worker->arena, &origin, &sink,
+                       worker->task->handler);
+}
+
+/*
+ * Read one request's records; false when the connection had to be closed.
+ * libfcgi would close a connection that it did not accept itself, unless told
+ * to keep it, and would accept another where one fails: -1 is no socket.
+ */
+static bool
+fcgi_accept(FCGX_Request *fcgi, int descriptor)
+{
+    FCGX_InitRequest(fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+    fcgi->ipcFd = descriptor;
+    fcgi->keepConnection = 1;
+    if (FCGX_Accept_r(fcgi) != 0)
+        return false;
+    /* It takes variables that were cut short for all there are, and a
+     * request without its Origin or Cookie is another request. */
+    if (FCGX_GetError(fcgi->in) == 0 && (fcgi->role == FCGI_ROLE_RESPONDER ||
+                                         fcgi->role == FCGI_ROLE_AUTHORIZER))
+        return true;
+    FCGX_Free(fcgi, 1);
+    return false;
+}
+
+static bool
+fcgi_hear(void *state, int descriptor)
+{
+    FCGX_Request fcgi;
+    bool is_drained;
+    bool is_kept;
+
+    if (!fcgi_accept(&fcgi, descriptor))
+        return false;
+    if (!fcgi_handle(state, &fcgi)) {
+        /* No end of request: the web server has to see that it was cut. */
+        FCGX_Free(&fcgi, 0);
+        shutdown(descriptor, SHUT_RDWR);
+        close(descriptor);
+        return false;
+    }
+    /* Nothing tells whether an authorizer's input has an end to wait for. */
+    is_drained = fcgi.role == FCGI_ROLE_RESPONDER && fcgi_drain(fcgi.in);
+    is_kept = is_drained && fcgi.keepConnection;
+    fcgi.keepConnection = 1; /* closing is ours */
+    FCGX_Finish_r(&fcgi);
+    if (fcgi.ipcFd < 0)
+        return false;
+    if (!is_kept)
+        hang_up(descriptor, is_drained);
+    return is_kept;
+}
+
+/* Serve the sockets until told to stop; returns the exit status. */
+static int
+serve_sockets(struct task *task, struct listen_sockets *sockets,
+              const struct listen_peers *peers)
+{
+    const struct service *service = &task->service;
+    const struct crew_work work = {task, worker_begin, fcgi_hear, worker_end};
+    const struct pool_options options = {.sockets = sockets,
+                                         .peers = peers,
+                                         .log = service->log,
+                                         .workers = service->config->workers,
+                                         .drain = service->config->drain,
+                                         .work = &work};
+    enum pool_end end;
+
+    /* It would hold a worker for seconds where a client does not hang up. */
+    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    if (FCGX_Init() != 0) {
+        listen_close(sockets);
+        return EX_OSERR;
+    }
+    unsetenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT");
+    signal(SIGPIPE, SIG_IGN); /* it has set a handler of its own */
+    for (size_t i = 0; i < sockets->count; i++)
+        LOG_EVENT(service->log, LEVEL_INFO, "listening",
+                  LOG_STRING("socket", sockets->list[i].name));
+    LOG_EVENT(service->log, LEVEL_INFO, "ready",
+              LOG_STRING("socket", sockets->list[0].name),
+              LOG_NUMBER("workers", options.workers));
+    end = pool_run(&options);
+    LOG_EVENT(service->log, end == POOL_FAILED ? LEVEL_ERROR : LEVEL_INFO,
+              "stopped",
+              LOG_STRING("how", end == POOL_DRAINED ? "drained"
+                                : end == POOL_CUT   ? "cut"
+                                                    : strerror(errno)));
+    if (end == POOL_CUT)
+        _exit(EX_OK); /* threads that hang still use what we would free */
+    return end == POOL_FAILED ? EX_OSERR : EX_OK;
+}
+
+/* Plain CGI. */
+
+static enum pst_err
+cgi_read(void *context, char *out, size_t size, size_t *len)
+{
+    ssize_t got;
+
+    (void)context;
+    do
+        got = read(STDIN_FILENO, out, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return PST_CLIENT_GONE;
+    *len = (size_t)got;
+    return PST_OK;
+}
+
+static enum pst_err
+cgi_write(void *context, struct pst_text piece)
+{
+    if (fwrite(piece.ptr, 1, piece.len, context) != piece.len)
+        return PST_CLIENT_GONE;
+    return PST_OK;
+}
+
+static enum pst_err
+cgi_flush(void *context)
+{
+    return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+static int
+serve_cgi(struct task *task)
+{
+    const struct request_origin origin = {
+        .variables = (const char *const *)environ,
+        .source = {cgi_read, NULL, STDOUT_FILENO},
+        .max_body = task->service.config->max_body,
+    };
+    const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
+    struct worker *worker = worker_begin(task);
+    bool is_whole;
+
+    if (!worker)
+        return EX_OSERR;
+    is_whole = gate_handle(&worker->gate, worker->arena, &origin, &sink,
+                           task->handler);
+    worker_end(worker);
+    return is_whole ? EX_OK : EX_IOERR;
+}
+
+/* Either of the two. */
+
+static int
+serve(struct task *task, const char *address)
+{
+    const char *allowed = getenv("FCGI_WEB_SERVER_ADDRS");
+    struct listen_sockets sockets;
+    struct listen_peers peers;
+    char why[LISTEN_WHY_MAX];
+    enum pst_err e;
+
+    if (listen_peers_parse(&peers, pst_text_from(allowed)) != PST_OK) {
+        fprintf(stderr, "%s: FCGI_WEB_SERVER_ADDRS: not a list of addresses\n",
+                task->service.name);
+        return EX_CONFIG;
+    }
+    e = listen_open(&sockets, address, why);
+    if (e) {
+        fprintf(stderr, "%s: %s\n", task->service.name, why);
+        return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
+    }
+    if (sockets.count > 0)
+        return serve_sockets(task, &sockets, &peers);
+    pool_unblock_signals();
+    return serve_cgi(task);
+}
+
+int
+gate_serve(int argc, char **argv, const char *name, gate_handler *handler)
+{
+    struct task task = {.service.name = name, .handler = handler};
+    const char *address;
+    int status;
+
+    PST_REQUIRE(argc > 0);
+    if (!service_read_arguments(argv, name, &address, &status))
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    pool_block_signals();
+    status = service_open(&task.service);
+    if (status == EX_OK)
+        status = serve(&task, address);
+    service_close(&task.service);
+    return status;
+}

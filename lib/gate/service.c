@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * service.c - read the arguments, start what a program needs, stop it.
+ */
+#include "service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "crypt.h"
+
+static void
+complain(void *context, const char *variable, const char *why)
+{
+    const struct service *service = context;
+
+    fprintf(stderr, "%s: %s: %s\n", service->name, variable, why);
+}
+
+/* Descriptors 0 to 2 are open from here on: no socket may become one that
+ * something prints to. */
+static void
+open_standard(void)
+{
+    int descriptor = open("/dev/null", O_RDWR);
+
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO)
+        descriptor = open("/dev/null", O_RDWR);
+    if (descriptor >= 0)
+        close(descriptor);
+}
+
+static void
+print_usage(FILE *out, const char *name)
+{
+    fprintf(out,
+            "Usage: %s [--listen unix:/path | --listen host:port]\n"
+            "       %s --help | --version\n"
+            "\n"
+            "%s is run by a web server, as CGI or FastCGI, or on its own\n"
+            "with --listen, and then speaks FastCGI on that socket. It is\n"
+            "configured by environment variables: see postern-config(5), and\n"
+            "`postern check`, which tells whether they are right.\n",
+            name, name, name);
+}
+
+/* Did a web server start us as plain CGI? */
+static bool
+has_cgi_variables(void)
+{
+    static const char *const names[] = {"GATEWAY_INTERFACE", "REQUEST_METHOD",
+                                        "SERVER_PROTOCOL",   "SERVER_SOFTWARE",
+                                        "SERVER_NAME",       "SCRIPT_NAME",
+                                        "QUERY_STRING",      "REMOTE_ADDR"};
+
+    for (size_t i = 0; i < PST_COUNT(names); i++)
+        if (getenv(names[i]))
+            return true;
+    return false;
+}
+
+bool
+service_read_arguments(char *const *argv, const char *name,
+                       const char **address, int *status)
+{
+    *address = NULL;
+    /* RFC 3875 section 4.4: a server may make arguments of a query string
+     * without "=", and then they are the client's: ?--listen+unix:/tmp/x. */
+    if (has_cgi_variables())
+        return true;
+    for (argv++; *argv; argv++) {
+        if (strncmp(*argv, "--listen=", strlen("--listen=")) == 0) {
+            *address = *argv + strlen("--listen=");
+        } else if (strcmp(*argv, "--listen") == 0 && argv[1]) {
+            *address = *++argv;
+        } else if (strcmp(*argv, "--help") == 0) {
+            print_usage(stdout, name);
+            *status = EX_OK;
+            return false;
+        } else if (strcmp(*argv, "--version") == 0) {
+            printf("%s (postern) %s\n", name, PACKAGE_VERSION);
+            *status = EX_OK;
+            return false;
+        } else {
+            print_usage(stderr, name);
+            *status = EX_USAGE;
+            return false;
+        }
+    }
+    if (!*address && !getenv("LISTEN_FDS") && isatty(STDIN_FILENO)) {
+        print_usage(stderr, name);
+        *status = EX_USAGE;
+        return false;
+    }
+    return true;
+}
+
+enum pst_err
+service_connect(const struct service *service, struct upstream **out)
+{
+    const struct config *config = service->config;
+    const struct upstream_options options = {
+        .url = config->upstream,
+        .ca = config->upstream_ca,
+        .connect_timeout = config->connect_timeout,
+        .first_byte_timeout = config->first_byte_timeout,
+        .between_bytes_timeout = config->between_bytes_timeout,
+    };
+
+    return upstream_new(out, &options);
+}
+
+int
+service_open(struct service *service)
+{
+    const struct config_complaint complaint = {complain, service};
+    struct upstream *upstream = NULL;
+    const struct config *config;
+
+    open_standard();
+    if (pst_crypt_init() != PST_OK) {
+        complain(service, "libgcrypt", "cannot be started");
+        return EX_SOFTWARE;
+    }
+    if (config_new(&service->config, (const char *const *)environ,
+                   &complaint) != PST_OK)
+        return EX_CONFIG;
+    config = service->config;
+    if (log_open(&service->log, config->log_target, config->log_format,
+                 config->log_level, service->name) != PST_OK) {
+        complain(service, "POSTERN_LOG", strerror(errno));
+        return EX_CONFIG;
+    }
+    if (upstream_start() != PST_OK) {
+        complain(service, "libcurl", "cannot be started");
+        return EX_SOFTWARE;
+    }
+    if (service_connect(service, &upstream) != PST_OK) {
+        complain(service, "POSTERN_UPSTREAM", "is no address that can be used");
+        return EX_CONFIG;
+    }
+    upstream_free(&upstream);
+    return EX_OK;
+}
+
+void
+service_close(struct service *service)
+{
+    upstream_stop();
+    log_close(&service->log);
+    config_free(&service->config);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * service.h - what a program starts with: arguments, configuration, log and
+ * libraries.
+ */
+#ifndef GATE_SERVICE_H
+#define GATE_SERVICE_H
+
+#include "config.h"
+#include "err.h"
+#include "log.h"
+#include "upstream.h"
+
+struct service {
+    const char *name; /* the program's, such as "query" */
+    struct config *config;
+    struct log *log;
+};
+
+/*
+ * Read the arguments: --listen ADDRESS, --help, --version; none of them when
+ * a web server started us as CGI.
+ *   argv     NULL at the end, the program's name first
+ *   address  set to what --listen was given, else NULL
+ *   status   set when false is returned: what to leave with
+ * Help and complaints are printed. Without arguments on a terminal, there is
+ * nothing to serve: that, too, is answered with help.
+ */
+bool service_read_arguments(char *const *argv, const char *name,
+                            const char **address, int *status);
+
+/*
+ * Start: standard descriptors, libgcrypt, configuration, log, libcurl, in
+ * this order. Everything that is wrong with the configuration is said on
+ * stderr, one "name: VARIABLE: why" a line.
+ *   service  all zero but for its name; close it whatever is returned
+ * Returns 0 or what to leave with, such as EX_CONFIG.
+ */
+int service_open(struct service *service);
+
+void service_close(struct service *service);
+
+/* A handle to the configured backend, for one thread: as upstream_new(). */
+PST_MUST_USE enum pst_err service_connect(const struct service *service,
+                                          struct upstream **out);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * signin.h - a login, whichever way it came: credentials in JSON or a form,
+ * or the client's own GraphQL mutation through `login` or `query`.
+ */
+#ifndef GATE_SIGNIN_H
+#define GATE_SIGNIN_H
+
+#include "backend.h"
+#include "forward.h"
+#include "gate.h"
+#include "visit.h"
+
+/*
+ * Log in with credentials: the backend's login mutation, then a new session
+ * in the reply. The reply's status and body are the caller's.
+ * Returns PST_OK (visit holds the new session), PST_REFUSED, PST_UPSTREAM_…,
+ * PST_TOO_LARGE as PST_INTERNAL, and what visit_begin() may.
+ */
+PST_MUST_USE enum pst_err
+signin_with(struct gate *gate, struct request *req, struct reply *rep,
+            struct visit *visit, const struct backend_credentials *credentials);
+
+/*
+ * Pass a client's GraphQL request on, hold the answer, and treat it as a
+ * login if it is one: the session in the reply, the secret in the body taken
+ * out (null) or replaced by our bearer token, everything else as it came. A
+ * refusal is the backend's own answer. what  the request, from
+ * backend_read_request() Sends the whole reply.
+ */
+PST_MUST_USE enum pst_err signin_relay(struct gate *gate, struct request *req,
+                                       struct reply *rep, struct visit *visit,
+                                       const struct backend_request *what);
+
+#endif

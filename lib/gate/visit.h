@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * visit.h - the sentence this project is about: find the token in the
+ * request, open it, and say in the reply what became of the session.
+ */
+#ifndef GATE_VISIT_H
+#define GATE_VISIT_H
+
+#include "gate.h"
+#include "session.h"
+
+enum visit_carrier {
+    VISIT_BY_NOTHING, /* the request carried no token */
+    VISIT_BY_COOKIE,
+    VISIT_BY_BEARER,
+};
+
+struct visit {
+    enum visit_carrier
+        carrier;      /* decides cross-site rules, and the answer's carrier */
+    bool has_session; /* session is set and good */
+    struct pst_session session;
+    char mark[9]; /* first 8 hex digits of the hash of the sid, or "" */
+};
+
+/* What a login found out: the material of a new session. */
+struct visit_grant {
+    struct pst_text sub; /* empty: a guest */
+    struct pst_text name;
+    struct pst_text who;      /* JSON object */
+    struct pst_text upstream; /* JSON: see struct pst_session */
+    int64_t backend_end;      /* unix seconds; 0: not told */
+    bool remember;
+};
+
+/*
+ * Find and open the request's session, by design 2.1:
+ *   bearer method on and Authorization: Bearer there: that token, and no
+ *   cookie is looked at; it does not open: empty token header, then (unless
+ *   dead bearers are guests) WWW-Authenticate and PST_FORGED;
+ *   else cookie method on: our one cookie; it does not open, or there are
+ *   two: Set-Cookie in the reply clears it, and there is no session.
+ * Returns PST_OK (look at has_session), PST_FORGED, PST_NO_MEMORY,
+ * PST_NO_RANDOM, PST_INTERNAL. All reasons for a token not to open look alike.
+ */
+PST_MUST_USE enum pst_err visit_open(struct gate *gate,
+                                     const struct request *req,
+                                     struct reply *rep, struct visit *visit);
+
+/*
+ * What every program does first: is there such a path and method; which
+ * session is it; may a request from there change anything; is the session
+ * due for renewal.
+ *   methods  such as "GET, POST, OPTIONS"
+ * Returns PST_OK; where rep->begun is set then, the request was an OPTIONS
+ * and is answered. Else PST_NOT_FOUND (something after the program's path),
+ * PST_BAD_METHOD, PST_CROSS_SITE, or what visit_open() gives.
+ */
+PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
+                                      const struct request *req,
+                                      struct reply *rep, const char *methods,
+                                      struct visit *visit);
+
+/*
+ * Begin a new session with a new id, in the place of whatever there was, and
+ * hand it out in the reply: by the carrier of the request, or by every
+ * method that is on when the request carried none.
+ *   bearer  set to the bearer token where one was handed out, else absent; may
+ * be NULL Returns PST_OK; PST_EXPIRED (the backend's token has already ended);
+ * PST_TOO_LARGE (does not fit; with the cause in the log); PST_NO_RANDOM,
+ * PST_NO_MEMORY, PST_INTERNAL. On failure nothing is handed out.
+ */
+PST_MUST_USE enum pst_err visit_begin(struct gate *gate, struct reply *rep,
+                                      struct visit *visit,
+                                      const struct visit_grant *grant,
+                                      struct pst_text *bearer);
+
+/* Hand out the session as it is now: a changed upstream token, a renewal. */
+PST_MUST_USE enum pst_err visit_renew(struct gate *gate, struct reply *rep,
+                                      struct visit *visit);
+
+/* End it in the reply: cookie cleared, empty token header, as methods say. */
+void visit_end(struct gate *gate, struct reply *rep, struct visit *visit);
+
+/*
+ * The backend's token in the session.
+ *   token  set on PST_OK; absent when there is no session, or the backend
+ *          uses cookies
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err visit_upstream_token(const struct visit *visit,
+                                               struct pst_arena *arena,
+                                               struct pst_text *token);
+
+#endif

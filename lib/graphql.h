@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * graphql.h - what a GraphQL document asks for, as far as we have to know:
+ * does it log somebody in, and would we find the secret in the answer?
+ * (GraphQL, October 2021, sections 2.1 and 2.2: the lexical grammar.)
+ */
+#ifndef POSTERN_GRAPHQL_H
+#define POSTERN_GRAPHQL_H
+
+#include "base.h"
+#include "err.h"
+#include "limits.h"
+#include "text.h"
+
+/*
+ * Does a field of this name stand in a selection set, or is it the name that
+ * a field gets in the answer ("login: me")? Names inside arguments, variable
+ * definitions, strings, block strings, comments, types and directives are no
+ * fields; fields of type definitions count. A document that cannot be read
+ * (no UTF-8, a string without an end, brackets that do not match or are more
+ * than PST_GRAPHQL_DEPTH deep) is taken to hold the field: what we do not
+ * understand gets the stricter treatment. An empty or absent one holds none.
+ */
+PST_EXPORT bool pst_graphql_has_field(struct pst_text document,
+                                      struct pst_text field);
+
+/*
+ * Is a field of this name given another name in the answer ("a: login")?
+ * True as well for a document that cannot be read.
+ */
+PST_EXPORT bool pst_graphql_has_alias(struct pst_text document,
+                                      struct pst_text field);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * limits.h - every limit, with its unit and where it comes from.
+ */
+#ifndef POSTERN_LIMITS_H
+#define POSTERN_LIMITS_H
+
+#include <assert.h>
+
+/* Cookies (RFC 6265bis 5.6 and 6.1): octets, seconds. */
+#define PST_COOKIE_MAX 4096               /* name and value together */
+#define PST_COOKIE_ATTRIBUTE_MAX 1024     /* one attribute's value */
+#define PST_COOKIE_AGE_MAX (400L * 86400) /* Max-Age beyond is cut */
+#define PST_COOKIE_HEADER_MAX (64 * 1024) /* the line we write is far below */
+
+/* Tokens: octets. A bearer token may be longer than a cookie can. */
+#define PST_TOKEN_MAX 8192
+#define PST_CLAIMS_MAX 5900 /* the JSON inside, before sealing */
+#define PST_SID_LEN 16      /* 128 random bits: ASVS 7.2.3 */
+#define PST_NONCE_LEN 12    /* A256GCM: RFC 7518 5.3 */
+#define PST_TAG_LEN 16
+#define PST_KEY_LEN 32   /* A256GCM, and HS256's minimum */
+#define PST_HASH_LEN 32  /* SHA-256 */
+#define PST_KID_ID_LEN 8 /* characters before the dot */
+#define PST_KID_MAX 16   /* id, dot, at most 7 digits */
+
+/* Secrets: octets each, and how many. */
+#define PST_SECRET_MIN 32
+#define PST_SECRET_MAX 1024
+#define PST_SECRETS_MAX 16
+#define PST_AUDIENCE_MAX 255
+
+/* Clocks: seconds. */
+#define PST_SKEW 60 /* iat and seen may be ahead by */
+#define PST_LIFETIME_MAX PST_COOKIE_AGE_MAX
+
+/* JSON and GraphQL. */
+#define PST_JSON_DEPTH 32
+#define PST_GRAPHQL_DEPTH 200
+
+/* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */
+#define PST_FORM_FIELDS_MAX 2048
+
+/* Identity, octets each, as kept in a session. */
+#define PST_SUBJECT_MAX 256
+#define PST_NAME_MAX 256
+#define PST_WHO_MAX 1024
+#define PST_UPSTREAM_MAX 4096
+
+/* A request: octets. */
+#define PST_ARENA_SIZE (256 * 1024) /* its whole memory budget */
+#define PST_HOLD_MAX (1024 * 1024)  /* a body held whole */
+#define PST_LOGIN_BODY_MAX (64 * 1024)
+#define PST_HEADERS_MAX (32 * 1024) /* reply headers */
+#define PST_PAGE_MAX (32 * 1024)    /* an HTML page of ours */
+#define PST_RETURN_TO_MAX 2048
+#define PST_URL_MAX 4096
+
+static_assert(PST_CLAIMS_MAX * 4 / 3 + 256 <= PST_TOKEN_MAX,
+              "the largest claims must fit the largest token");
+static_assert(PST_COOKIE_MAX <= PST_TOKEN_MAX,
+              "a cookie's token must be readable");
+static_assert(PST_UPSTREAM_MAX + PST_WHO_MAX < PST_CLAIMS_MAX,
+              "a session's parts must fit its claims");
+static_assert(PST_LOGIN_BODY_MAX <= PST_HOLD_MAX, "a login is read whole");
+
+#endif

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: ISC
+"""The command: `postern secret`, `check`, `open` and `jwk` (design 2.12)."""
+
+import base64
+import http.server
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+BUILD = os.environ.get("POSTERN_BUILD", ".")
+POSTERN = os.path.join(BUILD, "bin/postern")
+TOOL = os.path.join(BUILD, "tests/unit/token_tool")
+
+SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
+OTHER_SECRET = "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
+CANARY = "fnEFz-canary-of-the-backends-token"
+NOT_OPEN = b"postern: this token does not open\n"
+
+
+def environment(**more):
+    return {"PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": SECRET,
+            "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql", **more}
+
+
+def run(*arguments, stdin="", **env):
+    return subprocess.run(arguments, input=stdin.encode(), timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment(**env))
+
+
+def postern(*arguments, stdin="", **env):
+    return run(POSTERN, *arguments, stdin=stdin, **env)
+
+
+def seal(claims, purpose="cookie", form="sealed", **env):
+    done = run(TOOL, "seal", purpose, form, str(int(time.time())),
+               stdin=claims, **env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
+
+
+def session(**changes):
+    now = int(time.time())
+    claims = {"v": 1, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
+              "name": "Ada", "iat": now - 10, "exp": now + 3600,
+              "seen": now - 5, "remember": False,
+              "who": {"email": "ada@example.com", "ownerId": "42"},
+              "upstream": CANARY, **changes}
+    return json.dumps(claims, separators=(",", ":"))
+
+
+def signed_session(purpose="cookie", upstream=json.dumps(CANARY)):
+    return seal(session(upstream=seal(upstream, "upstream")), purpose,
+                "signed")
+
+
+# --- being called ------------------------------------------------------------
+
+
+def test_help():
+    done = postern("--help")
+    assert done.returncode == 0 and done.stderr == b""
+    for command in (b"secret", b"check", b"open", b"jwk"):
+        assert command in done.stdout
+        own = postern(command.decode(), "--help")
+        assert own.returncode == 0 and own.stderr == b""
+        assert own.stdout.startswith(b"usage: postern " + command)
+    assert b"- " in postern("open", "--help").stdout
+
+
+def test_version():
+    done = postern("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(rb"postern \S+\n", done.stdout)
+
+
+MISUSES = [[], ["nonsense"], ["--nonsense"], [""], ["secret", "x"],
+           ["check", "x"], ["open"], ["open", "a", "b"], ["open", "--all", "a"],
+           ["open", "-", "-"], ["jwk"], ["jwk", "--reveal", "a"],
+           ["jwk", "--purpose"], ["jwk", "--purpose", "session", "a"],
+           ["jwk", "--purpose", "form"]]
+
+
+@pytest.mark.parametrize("arguments", MISUSES, ids=" ".join)
+def test_misuse(arguments):
+    done = postern(*arguments)
+    assert done.returncode == 64  # EX_USAGE
+    assert done.stdout == b"" and done.stderr != b""
+
+
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([POSTERN, "secret"], stdout=full,
+                              stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 74  # EX_IOERR
+    assert b"standard output" in done.stderr
+
+
+# --- secret ------------------------------------------------------------------
+
+
+def test_secrets_are_good_and_differ():
+    """R3, R76: 256 random bits; and what is printed, check accepts (U29)."""
+    seen = set()
+    for _ in range(50):
+        done = postern("secret", COOKIE_SESSION_SECRET="")
+        assert done.returncode == 0 and done.stderr == b""
+        assert re.fullmatch(rb"[A-Za-z0-9_-]{43}\n", done.stdout)
+        assert len(base64.urlsafe_b64decode(done.stdout.strip() + b"=")) == 32
+        seen.add(done.stdout)
+    assert len(seen) == 50
+    done = postern("check", COOKIE_SESSION_SECRET=seen.pop().decode().strip())
+    assert b"COOKIE_SESSION_SECRET:" not in done.stderr
+
+
+# --- check -------------------------------------------------------------------
+
+
+@pytest.fixture
+def backend():
+    """A backend that keeps what it was sent, and answers with .status."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            self.server.seen.append((self.path, dict(self.headers.items()),
+                                     self.rfile.read(length)))
+            answer = b'{"data":{"__typename":"Query"}}'
+            self.send_response(self.server.status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    server.seen, server.status = [], 200
+    server.url = f"http://127.0.0.1:{server.server_port}/graphql"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_check(backend):
+    done = postern("check", POSTERN_UPSTREAM=backend.url,
+                   POSTERN_IDLE_TIMEOUT="1h")
+    assert done.returncode == 0 and done.stderr == b""
+    lines = done.stdout.decode().splitlines()
+    table = dict(line.split(None, 1) for line in lines[:-1])
+    assert table["POSTERN_UPSTREAM"] == backend.url
+    assert table["POSTERN_IDLE_TIMEOUT"] == "1h"
+    assert table["POSTERN_COOKIE_NAME"] == "__Host-session"
+    assert table["POSTERN_LIFETIME"] == "12h"  # a default
+    assert lines[-1] == "the backend is reachable: status 200"
+    assert SECRET not in done.stdout.decode()
+    [(path, headers, body)] = backend.seen
+    assert path == "/graphql"
+    assert json.loads(body) == {"query": "{__typename}"}
+    assert headers["Content-Type"] == "application/json"
+    assert "Authorization" not in headers and "Cookie" not in headers
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_check_where_no_graphql_answers(backend, status):
+    backend.status = status
+    done = postern("check", POSTERN_UPSTREAM=backend.url)
+    assert done.returncode == 0
+    assert f"status {status}\n".encode() in done.stdout
+    assert b"POSTERN_UPSTREAM lead to one?" in done.stdout
+
+
+def test_check_without_a_backend():
+    """U15: which thing is wrong, and how."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and nobody listens
+        url = "http://127.0.0.1:%d/" % unused.getsockname()[1]
+        done = postern("check", POSTERN_UPSTREAM=url)
+    assert done.returncode == 69  # EX_UNAVAILABLE
+    assert done.stderr.startswith(b"postern: the backend cannot be reached: ")
+    assert b"POSTERN_UPSTREAM" in done.stdout  # the table is there all the same
+
+
+def test_check_tells_everything_that_is_wrong():
+    done = postern("check", COOKIE_SESSION_SECRET="hunter2hunter2",
+                   POSTERN_UPSTREAM="ftp://x", POSTERN_LIFETIMES="1h",
+                   POSTERN_DRAIN="soon")
+    assert done.returncode == 78  # EX_CONFIG
+    assert done.stdout == b""
+    told = [line.split(": ", 1)[0] for line in done.stderr.decode().splitlines()]
+    assert sorted(told) == ["COOKIE_SESSION_SECRET", "POSTERN_DRAIN",
+                            "POSTERN_LIFETIMES", "POSTERN_UPSTREAM"]
+    assert b"shorter than 32 octets" in done.stderr
+    assert b"hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["open", "jwk"])
+def test_the_others_refuse_a_wrong_environment_too(command):
+    done = postern(command, "-", stdin=seal(session()), POSTERN_NONSENSE="1")
+    assert done.returncode == 78
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"POSTERN_NONSENSE: ")
+
+
+# --- open --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("purpose", ["cookie", "bearer"])
+@pytest.mark.parametrize("form", ["sealed", "signed"])
+@pytest.mark.parametrize("way", ["argument", "stdin"])
+def test_open(purpose, form, way):
+    token = (seal(session(), purpose) if form == "sealed"
+             else signed_session(purpose))
+    arguments = [token] if way == "argument" else ["-"]
+    stdin = "" if way == "argument" else f"  {token}\r\n"
+    done = postern("open", *arguments, stdin=stdin, POSTERN_TOKEN_FORMAT=form)
+    assert done.returncode == 0, done.stderr
+    claims = json.loads(done.stdout)
+    assert claims["upstream"] == "(hidden)"
+    assert claims["who"] == {"email": "ada@example.com", "ownerId": "42"}
+    assert list(claims) == ["v", "sid", "sub", "name", "iat", "exp", "seen",
+                            "remember", "who", "upstream"]
+    assert CANARY.encode() not in done.stdout + done.stderr
+    assert SECRET.encode() not in done.stdout + done.stderr
+    assert b"good; ends at 20" in done.stderr
+
+    done = postern("open", "--reveal", *arguments, stdin=stdin,
+                   POSTERN_TOKEN_FORMAT=form)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["upstream"] == CANARY
+
+
+def test_open_prints_a_member_a_line():
+    done = postern("open", "-", stdin=seal(session()))
+    lines = done.stdout.decode().splitlines()
+    assert lines[0] == "{" and lines[-1] == "}"
+    assert lines[1] == '  "v": 1,'
+    assert '  "who": {' in lines
+    assert '    "email": "ada@example.com",' in lines
+
+
+def test_open_reveals_cookies():
+    cookies = {"session": "s3cret", "session.sig": "s1g"}
+    for form, token in (("sealed", seal(session(upstream=cookies))),
+                        ("signed", signed_session(
+                            upstream=json.dumps(cookies)))):
+        done = postern("open", "-", stdin=token, POSTERN_TOKEN_FORMAT=form)
+        assert b"s3cret" not in done.stdout
+        done = postern("open", "-", "--reveal", stdin=token,
+                       POSTERN_TOKEN_FORMAT=form)
+        assert json.loads(done.stdout)["upstream"] == cookies
+
+
+def test_open_does_not_let_a_name_write_on_the_terminal():
+    done = postern("open", "-", stdin=seal(session(name="a\x1b[2J\r\n\x7f")))
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout and b"\r" not in done.stdout
+    assert json.loads(done.stdout)["name"] == "a\x1b[2J\r\n\x7f"
+
+
+def aged(**seconds):
+    """A session whose times lie so many seconds from now."""
+    now = int(time.time())
+    return session(**{k: now + v for k, v in seconds.items()})
+
+
+CLOCKS = [
+    ("good", aged(), {}, b"without a request, it ends at"),
+    ("expired", aged(iat=-7200, seen=-10, exp=-1), {}, b"expired at"),
+    ("idle", aged(iat=-7200, seen=-1801), {}, b"ended by idleness at"),
+    ("not so idle", aged(iat=-7200, seen=-1801),
+     {"POSTERN_IDLE_TIMEOUT": "1h"}, b"good; ends at"),
+    ("too old", aged(iat=-7200, seen=-10),
+     {"POSTERN_LIFETIME": "1h"}, b"older than is allowed now"),
+    ("future", aged(iat=500, seen=500), {}, b"from the future"),
+]
+
+
+@pytest.mark.parametrize("name, claims, env, says", CLOCKS,
+                         ids=[row[0] for row in CLOCKS])
+def test_open_tells_the_clocks(name, claims, env, says):
+    done = postern("open", "-", stdin=seal(claims), **env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["sub"] == "42"
+    assert says in done.stderr
+    assert (b"good" in done.stderr) == (says.startswith((b"good", b"without")))\
+        or name == "future"
+
+
+def spoilt():
+    good = seal(session())
+    yield "nothing", ""
+    yield "white space", " \n"
+    yield "no token", "hello"
+    yield "changed", good[:-1] + ("A" if good[-1] != "A" else "B")
+    yield "two", f"{good} {good}"
+    yield "very long", "A" * 100000
+    yield "another secret", seal(session(),
+                                 COOKIE_SESSION_SECRET=OTHER_SECRET)
+    yield "another audience", seal(session(), POSTERN_AUDIENCE="shop")
+    yield "a form's", seal(session(), "form")
+    yield "an upstream's", seal(session(), "upstream")
+    yield "signed", signed_session()
+    yield "no claims", seal("{}")
+    yield "no JSON", seal("{")
+    yield "another version", seal(session(v=2))
+
+
+@pytest.mark.parametrize("name, token", list(spoilt()),
+                         ids=[row[0] for row in spoilt()])
+def test_what_does_not_open_looks_alike(name, token):
+    done = postern("open", "--reveal", "-", stdin=token)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", NOT_OPEN)
+
+
+def test_signed_with_a_bad_upstream():
+    for upstream in (CANARY, seal(session()),
+                     seal('"x"', "upstream", COOKIE_SESSION_SECRET=OTHER_SECRET)):
+        token = seal(session(upstream=upstream), form="signed")
+        done = postern("open", "-", stdin=token, POSTERN_TOKEN_FORMAT="signed")
+        assert (done.returncode, done.stdout, done.stderr) == (1, b"", NOT_OPEN)
+
+
+# --- jwk ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("purpose", ["cookie", "bearer", "form", "upstream",
+                                     "store"])
+def test_jwk_finds_the_purpose(purpose):
+    token = seal("{}", purpose)
+    found = postern("jwk", "-", stdin=token)
+    asked = postern("jwk", "--purpose", purpose, token)
+    assert found.returncode == asked.returncode == 0
+    assert found.stdout == asked.stdout
+    assert json.loads(found.stdout)["kty"] == "oct"
+    for other in ("cookie", "store"):
+        if other != purpose:
+            done = postern("jwk", "--purpose", other, "-", stdin=token)
+            assert (done.returncode, done.stdout, done.stderr) == (
+                1, b"", NOT_OPEN)
+
+
+def test_jwk_of_a_signed_token_and_its_upstream():
+    token = signed_session()
+    done = postern("jwk", "-", stdin=token, POSTERN_TOKEN_FORMAT="signed")
+    assert json.loads(done.stdout)["alg"] == "HS256"
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(
+        payload + "=" * (-len(payload) % 4)))
+    done = postern("jwk", claims["upstream"], POSTERN_TOKEN_FORMAT="signed")
+    assert json.loads(done.stdout)["alg"] == "A256GCM"
+
+
+@pytest.mark.parametrize("name, token", list(spoilt())[:8],
+                         ids=[row[0] for row in spoilt()][:8])
+def test_no_jwk_of_what_does_not_open(name, token):
+    done = postern("jwk", "-", stdin=token)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", NOT_OPEN)

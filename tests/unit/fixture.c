@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fixture.c - a worker whose backend is a script: it takes the place of
+ * lib/gate/upstream.c in the programs that link it.
+ */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "crypt.h"
+
+static struct fixture *current;
+
+/* --- the backend
+ * -------------------------------------------------------------- */
+
+static void
+record(const char *ptr, size_t len)
+{
+    PST_REQUIRE(current->sent_len + len < sizeof(current->sent));
+    memcpy(current->sent + current->sent_len, ptr, len);
+    current->sent_len += len;
+}
+
+static void
+record_text(struct pst_text text)
+{
+    record(text.ptr, text.len);
+}
+
+static void
+record_request(const struct upstream_exchange *exchange)
+{
+    char piece[1000];
+    size_t len = 0;
+
+    current->sent_len = 0;
+    record_text(exchange->method);
+    record_text(PST_TEXT(" ?"));
+    record_text(exchange->query);
+    record_text(PST_TEXT("\n"));
+    for (size_t i = 0; i < exchange->header_count; i++) {
+        record_text(exchange->headers[i].name);
+        record_text(PST_TEXT(": "));
+        record_text(exchange->headers[i].value);
+        record_text(PST_TEXT("\n"));
+    }
+    record_text(PST_TEXT("\n"));
+    if (exchange->body_length == 0)
+        return;
+    do {
+        PST_REQUIRE(exchange->read(exchange->context, piece, sizeof(piece),
+                                   &len) == PST_OK);
+        record(piece, len);
+    } while (len > 0);
+}
+
+enum pst_err
+upstream_run(struct upstream *upstream, struct pst_arena *arena,
+             const struct upstream_exchange *exchange)
+{
+    const struct fixture_answer *answer = &current->answer;
+    enum pst_err e;
+
+    (void)upstream;
+    (void)arena;
+    current->exchanges++;
+    record_request(exchange);
+    if (answer->status == 0)
+        return PST_UPSTREAM_DOWN;
+    for (size_t i = 0; answer->headers[i]; i++) {
+        struct pst_text line = pst_text_from(answer->headers[i]);
+        size_t colon = pst_text_index(line, ':');
+
+        e = exchange->header(
+            exchange->context, pst_text_first(line, colon),
+            pst_text_trim(pst_text_from_octet(line, colon + 1)));
+        if (e)
+            return e;
+    }
+    e = exchange->head(exchange->context, answer->status);
+    if (e || !answer->body)
+        return e;
+    return exchange->body(exchange->context, pst_text_from(answer->body));
+}
+
+enum pst_err
+upstream_start(void)
+{
+    return PST_OK;
+}
+
+void
+upstream_stop(void)
+{
+}
+
+enum pst_err
+upstream_new(struct upstream **out, const struct upstream_options *options)
+{
+    (void)options;
+    *out = NULL;
+    return PST_OK;
+}
+
+void
+upstream_free(struct upstream **upstream)
+{
+    *upstream = NULL;
+}
+
+const char *
+upstream_why(const struct upstream *upstream)
+{
+    (void)upstream;
+    return "the script says so";
+}
+
+/* --- the client
+ * ---------------------------------------------------------------- */
+
+static enum pst_err
+take(void *context, struct pst_text piece)
+{
+    struct fixture *f = context;
+
+    PST_REQUIRE(f->out_len + piece.len < sizeof(f->out));
+    memcpy(f->out + f->out_len, piece.ptr, piece.len);
+    f->out_len += piece.len;
+    return PST_OK;
+}
+
+static enum pst_err
+flush(void *context)
+{
+    (void)context;
+    return PST_OK;
+}
+
+static enum pst_err
+give(void *context, char *out, size_t size, size_t *len)
+{
+    struct fixture *f = context;
+    struct pst_text rest = pst_text_from_octet(f->body, f->body_read);
+    struct pst_text piece = pst_text_first(rest, size);
+
+    if (piece.len > 0)
+        memcpy(out, piece.ptr, piece.len);
+    f->body_read += piece.len;
+    *len = piece.len;
+    return PST_OK;
+}
+
+/* Different octets at each call, the same in each run. */
+static enum pst_err
+counting_random(void *out, size_t len)
+{
+    static uint8_t next = 1;
+
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)out)[i] = (uint8_t)(next + i);
+    next++;
+    return PST_OK;
+}
+
+static enum pst_err
+broken_random(void *out, size_t len)
+{
+    (void)out;
+    (void)len;
+    return PST_NO_RANDOM;
+}
+
+static void
+complain(void *context, const char *variable, const char *why)
+{
+    (void)context;
+    fprintf(stderr, "%s: %s\n", variable, why);
+}
+
+void
+fixture_init(struct fixture *f, const char *const *settings)
+{
+    const char *list[32] = {
+        "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
+        "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
+    };
+    const struct config_complaint complaint = {complain, NULL};
+    size_t count = 2;
+
+    memset(f, 0, sizeof(*f));
+    for (size_t i = 0; settings && settings[i]; i++)
+        list[count++] = settings[i];
+    PST_REQUIRE(count < PST_COUNT(list));
+    PST_REQUIRE(pst_crypt_init() == PST_OK);
+    PST_REQUIRE(config_new(&f->config, list, &complaint) == PST_OK);
+    PST_REQUIRE(pst_arena_new(&f->arena, PST_ARENA_SIZE) == PST_OK);
+    f->gate.config = f->config;
+    f->gate.ring = f->config->ring;
+    f->gate.now = FIXTURE_NOW;
+    f->gate.random = counting_random;
+    current = f;
+}
+
+void
+fixture_fini(struct fixture *f)
+{
+    pst_arena_free(&f->arena);
+    config_free(&f->config);
+    current = NULL;
+}
+
+void
+fixture_request(struct fixture *f, const char *const *variables,
+                const char *body)
+{
+    static const uint8_t id[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static char length[40];
+    const struct reply_sink sink = {take, flush, f};
+    struct request_origin origin = {.source = {give, f, -1},
+                                    .max_body = f->config->max_body};
+
+    current = f;
+    pst_arena_reset(f->arena);
+    f->out_len = 0;
+    f->body = pst_text_from(body ? body : "");
+    f->body_read = 0;
+    f->variable_count = 0;
+    for (size_t i = 0; variables[i]; i++)
+        f->variables[f->variable_count++] = variables[i];
+    PST_REQUIRE(f->variable_count + 2 < PST_COUNT(f->variables));
+    if (body) {
+        snprintf(length, sizeof(length), "CONTENT_LENGTH=%zu", f->body.len);
+        f->variables[f->variable_count++] = length;
+    }
+    f->variables[f->variable_count] = NULL;
+    origin.variables = f->variables;
+    reply_init(&f->rep, f->arena, &sink);
+    PST_REQUIRE(request_init(&f->req, f->arena, &origin, id) == PST_OK);
+}
+
+/* Headers that were set but not yet sent count too. */
+const char *
+fixture_header(struct fixture *f, const char *name)
+{
+    static char value[16 * 1024];
+    struct pst_text found = reply_get(&f->rep, pst_text_from(name));
+
+    if (pst_text_is_absent(found))
+        return NULL;
+    PST_REQUIRE(found.len < sizeof(value));
+    memcpy(value, found.ptr, found.len);
+    value[found.len] = '\0';
+    return value;
+}
+
+bool
+fixture_is_out(const struct fixture *f, const char *needle)
+{
+    return pst_text_contains((struct pst_text){f->out, f->out_len},
+                             pst_text_from(needle));
+}
+
+bool
+fixture_was_sent(const struct fixture *f, const char *needle)
+{
+    return pst_text_contains((struct pst_text){f->sent, f->sent_len},
+                             pst_text_from(needle));
+}
+
+void
+fixture_break_random(struct fixture *f)
+{
+    f->gate.random = broken_random;
+}

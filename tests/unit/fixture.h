@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fixture.h - one worker of a gateway without a server or a network: the
+ * clock and the random octets are set by the test, the reply goes into
+ * memory, and the backend answers from a script.
+ */
+#ifndef TESTS_FIXTURE_H
+#define TESTS_FIXTURE_H
+
+#include "gate.h"
+
+#define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
+
+/* The next answer of the backend; zero status: it cannot be reached. */
+struct fixture_answer {
+    int status;
+    const char *headers[8]; /* "Name: value", NULL at the end */
+    const char *body;
+};
+
+struct fixture {
+    struct gate gate;
+    struct config *config;
+    struct pst_arena *arena;
+    struct request req;
+    struct reply rep;
+    struct fixture_answer answer;
+
+    char out[256 * 1024]; /* the reply as it went out */
+    size_t out_len;
+    char sent[256 * 1024]; /* what the backend got: lines, empty line, body */
+    size_t sent_len;
+    size_t exchanges; /* how often it was asked */
+
+    struct pst_text body; /* of the client's request */
+    size_t body_read;
+    const char *variables[64];
+    size_t variable_count;
+};
+
+/*
+ * Make one; `settings` (NAME=value, NULL at the end) are added to a secret
+ * and an upstream.
+ */
+void fixture_init(struct fixture *f, const char *const *settings);
+void fixture_fini(struct fixture *f);
+
+/*
+ * Begin a request: variables are "NAME=value" strings, NULL at the end; the
+ * body's length is told. A request before it is over and its arena wiped.
+ */
+void fixture_request(struct fixture *f, const char *const *variables,
+                     const char *body);
+
+/* The reply's header line's value, or NULL; valid until the next call. */
+const char *fixture_header(struct fixture *f, const char *name);
+
+/* Is `needle` anywhere in what went out, or in what the backend got? */
+bool fixture_is_out(const struct fixture *f, const char *needle);
+bool fixture_was_sent(const struct fixture *f, const char *needle);
+
+/* From now on random octets are not to be had. */
+void fixture_break_random(struct fixture *f);
+
+#endif

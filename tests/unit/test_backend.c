@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_backend.c - login and logout documents, what is read of an answer,
+ * and which of a client's requests are logins.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend.h"
+#include "crypt.h"
+
+static const char *const fauna[] = {
+    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
+    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", NULL};
+static const char *const vendure[] = {
+    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
+    "POSTERN_UPSTREAM=http://127.0.0.1:9/shop-api", "POSTERN_BACKEND=vendure",
+    NULL};
+
+#define NOW 1700000000
+
+static struct pst_arena *arena;
+static struct config *config;
+
+static void
+complain(void *context, const char *variable, const char *why)
+{
+    (void)context;
+    fprintf(stderr, "%s: %s\n", variable, why);
+}
+
+static void
+configure(const char *const *environment)
+{
+    const struct config_complaint complaint = {complain, NULL};
+
+    config_free(&config);
+    assert_int_equal(pst_crypt_init(), PST_OK);
+    assert_int_equal(config_new(&config, environment, &complaint), PST_OK);
+    if (!arena)
+        assert_int_equal(pst_arena_new(&arena, PST_ARENA_SIZE), PST_OK);
+    pst_arena_reset(arena);
+}
+
+static int
+cleanup(void **state)
+{
+    (void)state;
+    config_free(&config);
+    pst_arena_free(&arena);
+    return 0;
+}
+
+static void
+assert_text(const char *row, struct pst_text got, const char *want)
+{
+    if (!pst_text_equal(got, pst_text_from(want)))
+        fail_msg("%s: got \"%.*s\", want \"%s\"", row, (int)got.len,
+                 got.ptr ? got.ptr : "", want);
+}
+
+/* R69: the password passes unchanged, whatever is in it. */
+static void
+test_login_request(void **state)
+{
+    const struct backend_credentials credentials = {
+        PST_TEXT("a\"b@example.com"), PST_TEXT(" p\\\"\n\xC3\xA9 "), true};
+    struct pst_text body;
+    struct pst_buf buf;
+
+    (void)state;
+    configure(fauna);
+    pst_buf_init_arena(&buf, arena, 8192);
+    backend_emit_login(&buf, config, &credentials);
+    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
+    assert_true(pst_text_starts(body, PST_TEXT("{\"query\":\"mutation")));
+    assert_true(pst_text_ends(
+        body, PST_TEXT("\"variables\":{\"email\":\"a\\\"b@example.com\","
+                       "\"password\":\" p\\\\\\\"\\n\xC3\xA9 \"}}")));
+    configure(vendure);
+    pst_buf_init_arena(&buf, arena, 8192);
+    backend_emit_login(&buf, config, &credentials);
+    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
+    assert_true(pst_text_contains(
+        body, PST_TEXT("\"username\":\"a\\\"b@example.com\"")));
+    assert_true(pst_text_ends(body, PST_TEXT("\"rememberMe\":true}}")));
+    assert_false(pst_text_contains(body, PST_TEXT("\"email\":")));
+}
+
+#define LOGIN(members) "{\"data\":{\"login\":{" members "}}}"
+
+static void
+test_read_fauna(void **state)
+{
+    static const struct {
+        const char *name;
+        int status;
+        const char *body;
+        enum backend_verdict verdict;
+        const char *sub;
+        const char *user;
+        const char *who;
+        int64_t end;
+    } rows[] = {
+        {"all there", 200,
+         LOGIN("\"secret\":\"fn1\",\"ttl\":\"2023-11-14T23:13:20Z\","
+               "\"email\":\"a@b\",\"ownerId\":\"7\""),
+         BACKEND_GRANTED, "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":\"7\"}",
+         NOW + 3600},
+        {"seconds and a number as id", 200,
+         LOGIN("\"secret\":\"fn1\",\"ttl\":60,\"email\":\"a@b\",\"ownerId\":7"),
+         BACKEND_GRANTED, "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":7}",
+         NOW + 60},
+        {"only the secret", 200, LOGIN("\"secret\":\"fn1\""), BACKEND_GRANTED,
+         "typed", "typed", "{}", 0},
+        {"the secret twice is told once", 200,
+         LOGIN("\"secret\":\"fn1\",\"again\":\"fn1\",\"x\":null"),
+         BACKEND_GRANTED, "typed", "typed", "{\"x\":null}", 0},
+        {"nested things are not public", 200,
+         LOGIN("\"secret\":\"fn1\",\"o\":{\"p\":1},\"l\":[1]"), BACKEND_GRANTED,
+         "typed", "typed", "{}", 0},
+        {"empty errors", 200,
+         "{\"errors\":[],\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
+         BACKEND_GRANTED, "typed", "typed", "{}", 0},
+        {"errors and a secret", 200,
+         "{\"errors\":[{}],\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
+         BACKEND_REFUSED, "", "", "", 0},
+        {"errors", 200, "{\"errors\":[{\"message\":\"no\"}],\"data\":null}",
+         BACKEND_REFUSED, "", "", "", 0},
+        {"no secret", 200, LOGIN("\"email\":\"a@b\""), BACKEND_REFUSED, "", "",
+         "", 0},
+        {"empty secret", 200, LOGIN("\"secret\":\"\""), BACKEND_REFUSED, "", "",
+         "", 0},
+        {"a secret with a line in it", 200, LOGIN("\"secret\":\"a\\r\\nb\""),
+         BACKEND_REFUSED, "", "", "", 0},
+        {"a secret that is a number", 200, LOGIN("\"secret\":1"),
+         BACKEND_REFUSED, "", "", "", 0},
+        {"401", 401, "{\"errors\":[{}]}", BACKEND_REFUSED, "", "", "", 0},
+        {"500", 500, "{\"errors\":[{}]}", BACKEND_BROKEN, "", "", "", 0},
+        {"no JSON", 200, "<html>", BACKEND_BROKEN, "", "", "", 0},
+        {"two secrets", 200, LOGIN("\"secret\":\"a\",\"secret\":\"b\""),
+         BACKEND_BROKEN, "", "", "", 0},
+        {"an array", 200, "[]", BACKEND_BROKEN, "", "", "", 0},
+        {"a bad ttl", 200, LOGIN("\"secret\":\"fn1\",\"ttl\":\"soon\""),
+         BACKEND_BROKEN, "", "", "", 0},
+    };
+
+    (void)state;
+    configure(fauna);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct backend_answer answer = {rows[i].status, PST_NO_TEXT,
+                                              pst_text_from(rows[i].body)};
+        struct backend_outcome out;
+
+        pst_arena_reset(arena);
+        assert_int_equal(backend_read_login(arena, config, NOW,
+                                            PST_TEXT("typed"), &answer, &out),
+                         PST_OK);
+        if (out.verdict != rows[i].verdict)
+            fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
+        if (out.verdict != BACKEND_GRANTED)
+            continue;
+        assert_text(rows[i].name, out.token, "fn1");
+        assert_text(rows[i].name, out.grant.upstream, "\"fn1\"");
+        assert_text(rows[i].name, out.grant.sub, rows[i].sub);
+        assert_text(rows[i].name, out.grant.name, rows[i].user);
+        assert_text(rows[i].name, out.grant.who, rows[i].who);
+        if (out.grant.backend_end != rows[i].end)
+            fail_msg("%s: end %lld", rows[i].name,
+                     (long long)out.grant.backend_end);
+    }
+}
+
+/* A refused login that has a secret all the same: it must be taken out. */
+static void
+test_refused_with_secret(void **state)
+{
+    const struct backend_answer answer = {
+        200, PST_NO_TEXT,
+        PST_TEXT("{\"errors\":[{\"extensions\":{\"code\":\"X\"}}],"
+                 "\"data\":{\"login\":{\"secret\":\"fn1\"}}}")};
+    struct backend_outcome out;
+
+    (void)state;
+    configure(fauna);
+    assert_int_equal(
+        backend_read_login(arena, config, NOW, PST_NO_TEXT, &answer, &out),
+        PST_OK);
+    assert_int_equal(out.verdict, BACKEND_REFUSED);
+    assert_text("token", out.token, "fn1");
+    assert_text("code", out.code, "X");
+}
+
+static void
+test_read_vendure(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *header;
+        const char *body;
+        enum backend_verdict verdict;
+    } rows[] = {
+        {"granted", "75637b6b",
+         LOGIN("\"__typename\":\"CurrentUser\",\"id\":\"3\","
+               "\"identifier\":\"a@b\""),
+         BACKEND_GRANTED},
+        {"no header", NULL, LOGIN("\"id\":\"3\",\"identifier\":\"a@b\""),
+         BACKEND_REFUSED},
+        {"empty header", "", LOGIN("\"id\":\"3\",\"identifier\":\"a@b\""),
+         BACKEND_REFUSED},
+        {"wrong password", NULL,
+         LOGIN("\"__typename\":\"InvalidCredentialsError\","
+               "\"errorCode\":\"INVALID_CREDENTIALS_ERROR\""),
+         BACKEND_REFUSED},
+        {"wrong password, but a guest's token", "75637b6b",
+         LOGIN("\"errorCode\":\"INVALID_CREDENTIALS_ERROR\""), BACKEND_REFUSED},
+    };
+
+    (void)state;
+    configure(vendure);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct backend_answer answer = {
+            200, pst_text_from(rows[i].header), pst_text_from(rows[i].body)};
+        struct backend_outcome out;
+
+        assert_int_equal(backend_read_login(arena, config, NOW,
+                                            PST_TEXT("typed"), &answer, &out),
+                         PST_OK);
+        if (out.verdict != rows[i].verdict)
+            fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
+        if (out.verdict != BACKEND_GRANTED)
+            continue;
+        assert_text(rows[i].name, out.grant.sub, "3");
+        assert_text(rows[i].name, out.grant.name, "a@b");
+        assert_text(rows[i].name, out.grant.upstream, "\"75637b6b\"");
+    }
+}
+
+#define QUERY(document) "{\"query\":\"" document "\"}"
+
+static void
+test_read_request(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *body;
+        enum pst_err e;
+        enum backend_kind kind;
+    } rows[] = {
+        {"a query", QUERY("{me{id}}"), PST_OK, BACKEND_PLAIN},
+        {"a login", QUERY("mutation{login(a:1){secret}}"), PST_OK,
+         BACKEND_LOGIN},
+        {"login in a string", QUERY("{x(a:\\\"login\\\")}"), PST_OK,
+         BACKEND_PLAIN},
+        {"spelt with an escape", QUERY("mutation{log\\u0069n{secret}}"), PST_OK,
+         BACKEND_LOGIN},
+        {"persisted", "{\"extensions\":{\"persistedQuery\":{}}}", PST_OK,
+         BACKEND_UNSURE},
+        {"nothing", "{}", PST_OK, BACKEND_UNSURE},
+        {"query is no string", "{\"query\":1}", PST_OK, BACKEND_UNSURE},
+        {"a renamed login", QUERY("mutation{a:login{secret}}"), PST_MALFORMED,
+         BACKEND_PLAIN},
+        {"two renamed logins", QUERY("mutation{a:login{x} b:login{x}}"),
+         PST_MALFORMED, BACKEND_PLAIN},
+        {"a renamed secret", QUERY("mutation{login{s:secret}}"), PST_MALFORMED,
+         BACKEND_PLAIN},
+        {"renamed in a query only", QUERY("{viewer{name:login}}"), PST_OK,
+         BACKEND_LOGIN},
+        {"a batch", "[" QUERY("{a}") "," QUERY("{b}") "]", PST_OK,
+         BACKEND_PLAIN},
+        {"a batch with a login",
+         "[" QUERY("{a}") "," QUERY("mutation{login{secret}}") "]",
+         PST_MALFORMED, BACKEND_PLAIN},
+        {"a batch with a persisted one", "[{}]", PST_MALFORMED, BACKEND_PLAIN},
+        {"no JSON", "query={a}", PST_MALFORMED, BACKEND_PLAIN},
+        {"a string", "\"x\"", PST_MALFORMED, BACKEND_PLAIN},
+        {"two documents", "{\"query\":\"{a}\",\"query\":\"{b}\"}",
+         PST_DUPLICATE, BACKEND_PLAIN},
+    };
+
+    (void)state;
+    configure(fauna);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct backend_request out;
+        enum pst_err e;
+
+        pst_arena_reset(arena);
+        e = backend_read_request(arena, config, pst_text_from(rows[i].body),
+                                 &out);
+        if (e != rows[i].e || (!e && out.kind != rows[i].kind))
+            fail_msg("%s: %s", rows[i].name, pst_err_code(e));
+    }
+}
+
+static void
+test_read_variables(void **state)
+{
+    struct backend_request out;
+
+    (void)state;
+    configure(vendure);
+    assert_int_equal(
+        backend_read_request(
+            arena, config,
+            PST_TEXT("{\"query\":\"mutation{authenticate{id}}\",\"variables\":"
+                     "{\"username\":\"u\",\"rememberMe\":true}}"),
+            &out),
+        PST_OK);
+    assert_int_equal(out.kind, BACKEND_LOGIN);
+    assert_text("typed", out.typed, "u");
+    assert_true(out.remember);
+}
+
+static void
+test_read_query(void **state)
+{
+    static const struct {
+        const char *query;
+        enum pst_err e;
+        enum backend_kind kind;
+    } rows[] = {
+        {"query=%7Bme%7Bid%7D%7D", PST_OK, BACKEND_PLAIN},
+        {"query=mutation%7Blog%69n%7Bsecret%7D%7D", PST_OK, BACKEND_LOGIN},
+        {"extensions=%7B%7D", PST_OK, BACKEND_UNSURE},
+        {"", PST_OK, BACKEND_UNSURE},
+        {"query=a&query=b", PST_DUPLICATE, BACKEND_PLAIN},
+        {"query=%FF", PST_MALFORMED, BACKEND_PLAIN},
+    };
+
+    (void)state;
+    configure(fauna);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct backend_request out;
+        enum pst_err e = backend_read_query(arena, config,
+                                            pst_text_from(rows[i].query), &out);
+
+        if (e != rows[i].e || (!e && out.kind != rows[i].kind))
+            fail_msg("%s: %s", rows[i].query, pst_err_code(e));
+    }
+}
+
+static void
+test_public(void **state)
+{
+    static const struct {
+        const char *who;
+        const char *want;
+    } rows[] = {
+        {"{}", "{\"expiresAt\":\"2023-11-14T22:13:20Z\"}"},
+        {"{\"a\":1}", "{\"a\":1,\"expiresAt\":\"2023-11-14T22:13:20Z\"}"},
+    };
+
+    (void)state;
+    configure(fauna);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_buf buf;
+
+        pst_buf_init_arena(&buf, arena, 1000);
+        backend_emit_public(&buf, pst_text_from(rows[i].who), NOW);
+        assert_text(rows[i].who, pst_buf_text(&buf), rows[i].want);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_login_request),
+        cmocka_unit_test(test_read_fauna),
+        cmocka_unit_test(test_refused_with_secret),
+        cmocka_unit_test(test_read_vendure),
+        cmocka_unit_test(test_read_request),
+        cmocka_unit_test(test_read_variables),
+        cmocka_unit_test(test_read_query),
+        cmocka_unit_test(test_public),
+    };
+
+    return cmocka_run_group_tests_name("backend", tests, NULL, cleanup);
+}

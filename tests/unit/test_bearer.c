@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_bearer.c - one token, from this header and nowhere else (R6, R61).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "bearer.h"
+
+static void
+check(const char *row, struct pst_text in, enum pst_err want,
+      struct pst_text want_token)
+{
+    struct pst_text got = PST_TEXT("untouched");
+    enum pst_err e = pst_bearer_parse(in, &got);
+
+    if (want)
+        want_token = PST_TEXT("untouched");
+    if (e != want || !pst_text_equal(got, want_token))
+        fail_msg("row '%s': %s, '%.*s'", row, pst_err_code(e), (int)got.len,
+                 got.ptr);
+}
+
+static void
+test_tokens(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want;
+    } rows[] = {
+        {"Bearer mF_9.B5f-4.1JqM", "mF_9.B5f-4.1JqM"}, /* RFC 6750 2.1 */
+        {"Bearer a", "a"},
+        {"bearer a", "a"},
+        {"BEARER a", "a"},
+        {"bEaReR a", "a"},
+        {"Bearer    a", "a"},
+        {"Bearer a ", "a"},
+        {"Bearer a   ", "a"},
+        {"Bearer a=", "a="},
+        {"Bearer a===", "a==="},
+        {"Bearer -._~+/", "-._~+/"},
+        {"Bearer Bearer", "Bearer"},
+        {"Bearer 0", "0"},
+        {"Bearer eyJ.eyJ..x-_.Q", "eyJ.eyJ..x-_.Q"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        check(rows[i].in, pst_text_from(rows[i].in), PST_OK,
+              pst_text_from(rows[i].want));
+}
+
+static const struct {
+    const char *in;
+    enum pst_err want;
+} no_tokens[] = {
+    {NULL, PST_ABSENT},
+    {"", PST_ABSENT},
+    {"Bearer", PST_ABSENT},
+    {"bearer", PST_ABSENT},
+    {"Bearer ", PST_ABSENT},
+    {"Bearer    ", PST_ABSENT},
+    {"Bear", PST_ABSENT},
+    {"Basic x", PST_ABSENT},
+    {"Basic Bearer x", PST_ABSENT},
+    {"Basic x, Bearer y", PST_ABSENT},
+    {"Bearerx", PST_ABSENT},
+    {"Bearerx y", PST_ABSENT},
+    {"Bearer-Token y", PST_ABSENT},
+    {"DPoP x", PST_ABSENT},
+    {"Token Bearer", PST_ABSENT},
+    {" Bearer x", PST_ABSENT},
+    {"Bearer a b", PST_FORGED},
+    {"Bearer a,Bearer b", PST_FORGED},
+    {"Bearer a, Bearer b", PST_FORGED},
+    {"Bearer a,", PST_FORGED},
+    {"Bearer ,a", PST_FORGED},
+    {"Bearer\ta", PST_FORGED},
+    {"Bearer \ta", PST_FORGED},
+    {"Bearer a\t", PST_FORGED},
+    {"Bearer\t", PST_FORGED},
+    {"Bearer=a", PST_FORGED},
+    {"Bearer:a", PST_FORGED},
+    {"Bearer/a", PST_FORGED},
+    {"Bearer,a", PST_FORGED},
+    {"Bearer =", PST_FORGED},
+    {"Bearer ==", PST_FORGED},
+    {"Bearer =a", PST_FORGED},
+    {"Bearer a=b", PST_FORGED},
+    {"Bearer a= =", PST_FORGED},
+    {"Bearer \"a\"", PST_FORGED},
+    {"Bearer token=\"a\"", PST_FORGED},
+    {"Bearer a\r\nX: y", PST_FORGED},
+    {"Bearer a;b", PST_FORGED},
+    {"Bearer a%20b", PST_FORGED},
+    {"Bearer {{token}}", PST_FORGED},
+    {"Bearer \xC3\xBC", PST_FORGED},
+    {"Bearer a\xA0", PST_FORGED},
+};
+
+static void
+test_no_token(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(no_tokens); i++)
+        check(no_tokens[i].in ? no_tokens[i].in : "absent",
+              pst_text_from(no_tokens[i].in), no_tokens[i].want, PST_NO_TEXT);
+    check("NUL inside", PST_TEXT("Bearer a\0b"), PST_FORGED, PST_NO_TEXT);
+    check("NUL after", PST_TEXT("Bearer a\0"), PST_FORGED, PST_NO_TEXT);
+    check("NUL before", PST_TEXT("Bearer\0 a"), PST_FORGED, PST_NO_TEXT);
+}
+
+/* RFC 6750 2.1: 68 octets may begin a b64token, and "=" only ends it. */
+static void
+test_every_octet(void **state)
+{
+    size_t good = 0;
+
+    (void)state;
+    for (int octet = 0; octet < 256; octet++) {
+        char header[] = "Bearer a?b";
+        struct pst_text token;
+        struct pst_text text = {header, sizeof(header) - 1};
+        bool wanted;
+
+        header[8] = (char)octet;
+        wanted = pst_is_alpha(header[8]) || pst_is_digit(header[8]) ||
+                 pst_text_index(PST_TEXT("-._~+/"), header[8]) < 6;
+        good += wanted;
+        if ((pst_bearer_parse(text, &token) == PST_OK) != wanted)
+            fail_msg("octet 0x%02X", (unsigned)octet);
+    }
+    assert_int_equal(good, 68);
+}
+
+/* How long a token may be is for those to say who open it. */
+static void
+test_long_token(void **state)
+{
+    static char header[7 + 12000];
+    struct pst_text token;
+
+    (void)state;
+    memset(header, 'x', sizeof(header));
+    memcpy(header, "Bearer ", 7);
+    assert_int_equal(
+        pst_bearer_parse((struct pst_text){header, sizeof(header)}, &token),
+        PST_OK);
+    assert_int_equal(token.len, 12000);
+    assert_ptr_equal(token.ptr, header + 7);
+}
+
+/* RFC 6750 section 3: an error only where a token was tried. */
+static void
+test_challenge(void **state)
+{
+    char storage[64];
+    struct pst_buf buf;
+    struct pst_text got;
+
+    (void)state;
+    pst_buf_init(&buf, storage, sizeof(storage));
+    pst_bearer_emit_challenge(&buf, true);
+    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+    assert_true(
+        pst_text_equal(got, PST_TEXT("Bearer error=\"invalid_token\"")));
+    pst_buf_init(&buf, storage, sizeof(storage));
+    pst_bearer_emit_challenge(&buf, false);
+    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+    assert_true(pst_text_equal(got, PST_TEXT("Bearer realm=\"postern\"")));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokens),      cmocka_unit_test(test_no_token),
+        cmocka_unit_test(test_every_octet), cmocka_unit_test(test_long_token),
+        cmocka_unit_test(test_challenge),
+    };
+
+    return cmocka_run_group_tests_name("bearer", tests, NULL, NULL);
+}

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_keyring.c - weak secrets are refused, and each key has one place
+ * (R11, R13, R75, L39, U1, U29).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "crypt.h"
+#include "keyring.h"
+#include "vectors.h"
+
+/* Secrets good enough, and otherwise of no meaning. */
+#define SECRET "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
+#define SECRET_2 "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
+#define SECRET_3 "v4NwC6yGk1ZsJ8rQfT0bLm3XpHd7UeIa9oKxR2tYq5W"
+
+/* Two whose ids are the same at AUDIENCE, found by a search. */
+#define TWIN_1 "another-pair-of-9f3c71d2b8-0060d609"
+#define TWIN_2 "another-pair-of-9f3c71d2b8-0125a544"
+
+#define AUDIENCE "__Host-session"
+#define DAY INT64_C(20000)
+
+static struct pst_keyring *
+ring_for(const char *secrets, const char *audience)
+{
+    struct pst_keyring *ring = NULL;
+    const char *why = "";
+
+    if (pst_keyring_new(&ring, pst_text_from(secrets), pst_text_from(audience),
+                        &why) != PST_OK)
+        fail_msg("no ring: %s", why);
+    return ring;
+}
+
+static void
+test_secret_check(void **state)
+{
+    /* What the sentence must say of it, or NULL: it is good. */
+    static const struct {
+        const char *secret;
+        const char *says;
+    } rows[] = {
+        {SECRET, NULL},
+        {SECRET_2, NULL},
+        /* 32 octets of hex from `openssl rand -hex 16` */
+        {"9f86d081884c7d659a2feaa0c55ad015", NULL},
+        {"correct battery horse staple: words are fine", NULL},
+        {"\xE2\x82\xAC-caf\xC3\xA9-\xF0\x9F\x8D\x89-0x8sQz9LmW4kd7bVtY", NULL},
+        /* a run is no harm where it is the smaller part */
+        {"0123456789Kq3vX0c7mJ2yR9tLw5ZbN8d", NULL},
+        {"", "shorter than 32"},
+        {"short", "shorter than 32"},
+        {"Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuE", "shorter than 32"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "fewer than 10"},
+        {"abcabdacbadbcdabdcabdbcabdacbdab", "fewer than 10"},
+        {"122333444455555666666777777788888888", "fewer than 10"},
+        /* nine different octets, then ten */
+        {"a9f3k2x7qf9ak3x2q7fkx9a2f7k3qx9f", "fewer than 10"},
+        {"a9f3k2x7qf9ak3x2q7fkx9a2f7k3qx9Z", NULL},
+        {"q7Zp2Xw9Lk4Mq7Zp2Xw9Lk4Mq7Zp2Xw9Lk4M", "one block repeated"},
+        {"q7Zp2Xw9Lk4Mq7Zp2Xw9Lk4Mq7Zp2Xw9", "one block repeated"},
+        {"q7Zp2Xw9Lk4MhT5cq7Zp2Xw9Lk4MhT5c", "one block repeated"},
+        {"0123456789abcdefghijklmnopqrstuv", "a run"},
+        {"zyxwvutsrqponmlkjihgfedcba987654", "a run"},
+        {"abcdefghijklmnopqX9q!Zt7@Lm2$Vw5", "a run"},
+        {"aaaaaaaaaaaaaaaaaX9q!Zt7@Lm2$Vw5", "a run"},
+        {"change-me-please-this-is-32-bytes!!", "placeholder"},
+        {"CHANGE_ME_1f9a7c3e5b2d8f6a4c0e7b9d", "placeholder"},
+        {"keyboard cat keyboard dog and bird", "placeholder"},
+        {"your-secret-goes-here-make-it-long!", "placeholder"},
+        {"my-super-secret-cookie-session-key!", "placeholder"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *why = NULL;
+        enum pst_err e = pst_secret_check(pst_text_from(rows[i].secret), &why);
+
+        if (e != (rows[i].says ? PST_BAD_CONFIG : PST_OK))
+            fail_msg("%s: %s (%s)", rows[i].secret, pst_err_code(e),
+                     why ? why : "-");
+        if (rows[i].says ? !why || !strstr(why, rows[i].says) : why != NULL)
+            fail_msg("%s: it says %s", rows[i].secret, why ? why : "nothing");
+    }
+}
+
+static void
+test_secret_lengths(void **state)
+{
+    char secret[PST_SECRET_MAX + 1];
+    const char *why = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(secret); i++)
+        secret[i] = (char)('!' + i * i % 89);
+    assert_int_equal(
+        pst_secret_check((struct pst_text){secret, PST_SECRET_MIN - 1}, &why),
+        PST_BAD_CONFIG);
+    why = NULL;
+    assert_int_equal(
+        pst_secret_check((struct pst_text){secret, PST_SECRET_MIN}, &why),
+        PST_OK);
+    secret[PST_SECRET_MAX - 1] = '~'; /* i*i repeats itself; this does not */
+    assert_int_equal(
+        pst_secret_check((struct pst_text){secret, PST_SECRET_MAX}, &why),
+        PST_OK);
+    assert_null(why);
+    assert_int_equal(
+        pst_secret_check((struct pst_text){secret, PST_SECRET_MAX + 1}, &why),
+        PST_BAD_CONFIG);
+    assert_non_null(strstr(why, "longer than 1024"));
+}
+
+static void
+test_purpose_names(void **state)
+{
+    (void)state;
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_COOKIE), "cookie");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_BEARER), "bearer");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_FORM), "form");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_UPSTREAM), "upstream");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_STORE), "store");
+}
+
+static void
+test_new(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *secrets;
+        const char *says; /* NULL: it is made */
+    } rows[] = {
+        {"one", SECRET, NULL},
+        {"white space round it (U29)", " \t\r\n" SECRET "\r\n", NULL},
+        {"two lines", SECRET "\n" SECRET_2 "\n", NULL},
+        {"a tab between", SECRET "\t" SECRET_2, NULL},
+        {"none", "", "no secret"},
+        {"only white space", " \r\n\t ", "no secret"},
+        {"absent", NULL, "no secret"},
+        {"short", "hunter2hunter2", "the secret is shorter"},
+        {"a good one, then a short one", SECRET " hunter2",
+         "secret 2 is shorter"},
+        {"a short one first", "hunter2 " SECRET, "secret 1 is shorter"},
+        {"twice", SECRET " " SECRET_2 " " SECRET,
+         "secret 3 is the same as an earlier one"},
+        {"the same id", TWIN_1 "\n" TWIN_2, "secret 2 has by chance"},
+        {"one of those", TWIN_2, NULL},
+        {"a vertical tab does not separate", SECRET "\v" SECRET_2, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_keyring *ring = NULL;
+        const char *why = NULL;
+        enum pst_err e = pst_keyring_new(&ring, pst_text_from(rows[i].secrets),
+                                         PST_TEXT(AUDIENCE), &why);
+
+        if (e != (rows[i].says ? PST_BAD_CONFIG : PST_OK))
+            fail_msg("%s: %s (%s)", rows[i].name, pst_err_code(e),
+                     why ? why : "-");
+        if (rows[i].says && (ring || !why || !strstr(why, rows[i].says)))
+            fail_msg("%s: it says %s", rows[i].name, why ? why : "nothing");
+        if (why && (strstr(why, "hunter2") || strstr(why, SECRET)))
+            fail_msg("%s: the secret is told", rows[i].name);
+        pst_keyring_free(&ring);
+        assert_null(ring);
+    }
+}
+
+/* Distinct secrets, one after another, count of them. */
+static char *
+many_secrets(size_t count)
+{
+    char *text = malloc(count * (sizeof(SECRET) + 1) + 1);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < count; i++) {
+        char *at = text + i * sizeof(SECRET);
+
+        memcpy(at, SECRET, sizeof(SECRET));
+        at[7] = (char)('A' + i);
+        at[sizeof(SECRET) - 1] = ' ';
+    }
+    text[count * sizeof(SECRET)] = '\0';
+    return text;
+}
+
+static void
+test_how_many(void **state)
+{
+    struct pst_keyring *ring = NULL;
+    const char *why = NULL;
+    char *text = many_secrets(PST_SECRETS_MAX);
+
+    (void)state;
+    assert_int_equal(
+        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        PST_OK);
+    pst_keyring_free(&ring);
+    text[(PST_SECRETS_MAX - 1) * sizeof(SECRET) + 9] = ' ';
+    assert_int_equal(
+        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        PST_BAD_CONFIG);
+    assert_non_null(strstr(why, "more than 16"));
+    free(text);
+
+    text = many_secrets(PST_SECRETS_MAX);
+    memset(text + (PST_SECRETS_MAX - 1) * sizeof(SECRET), 'x',
+           sizeof(SECRET) - 1);
+    assert_int_equal(
+        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        PST_BAD_CONFIG);
+    assert_non_null(strstr(why, "secret 16 has fewer"));
+    assert_null(ring);
+    free(text);
+}
+
+static void
+test_audience_length(void **state)
+{
+    char audience[PST_AUDIENCE_MAX + 1];
+    static const struct {
+        size_t len;
+        enum pst_err want;
+    } rows[] = {
+        {0, PST_BAD_CONFIG},
+        {1, PST_OK},
+        {PST_AUDIENCE_MAX, PST_OK},
+        {PST_AUDIENCE_MAX + 1, PST_BAD_CONFIG},
+    };
+
+    (void)state;
+    memset(audience, 'a', sizeof(audience));
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_keyring *ring = NULL;
+        const char *why = NULL;
+        enum pst_err e =
+            pst_keyring_new(&ring, PST_TEXT(SECRET),
+                            (struct pst_text){audience, rows[i].len}, &why);
+        struct pst_kid kid;
+        struct pst_key key;
+
+        if (e != rows[i].want)
+            fail_msg("%zu octets: %s", rows[i].len, pst_err_code(e));
+        if (e)
+            continue;
+        kid = pst_keyring_kid(ring, INT64_C(9999999) * 86400);
+        assert_int_equal(pst_keyring_key(ring, &kid, PST_A256GCM,
+                                         PST_PURPOSE_UPSTREAM, &key),
+                         PST_OK);
+        pst_keyring_free(&ring);
+    }
+}
+
+/*
+ * The derivation that postern-token(5) promises. The values were computed
+ * by another program (hmac and hashlib of Python) from that page's words.
+ */
+static void
+test_derivation(void **state)
+{
+    static const struct {
+        enum pst_algorithm algorithm;
+        enum pst_purpose purpose;
+        int64_t day;
+        const char *want;
+    } rows[] = {
+        {PST_A256GCM, PST_PURPOSE_COOKIE, DAY,
+         "4b4e5e40a835994010375806ebe72b175f79bc8d5c255e1990c99d30f7d103c6"},
+        {PST_A256GCM, PST_PURPOSE_BEARER, DAY,
+         "386150895ed5a686cf83115f69ec9b0623b8f4b54cdf08884289d0e925cba0ab"},
+        {PST_A256GCM, PST_PURPOSE_FORM, DAY,
+         "863abe435c793f5e1e90ef94454a9216aa8d542793a23e439456ae9005e39af2"},
+        {PST_A256GCM, PST_PURPOSE_UPSTREAM, DAY,
+         "1163d86e70019caf3311dbfa10d43f93b7c0fecf2262e80ac751bc1e33483232"},
+        {PST_A256GCM, PST_PURPOSE_STORE, DAY,
+         "eec62e53e3ceeb68d50e3019fb7befa9c527197aaaa85e7872c333b950140706"},
+        {PST_HS256, PST_PURPOSE_COOKIE, DAY,
+         "6391592d437048ea25b9230fcc4294776b5efafdc6e2f3c76b0c12e05bb949cc"},
+        {PST_HS256, PST_PURPOSE_BEARER, DAY,
+         "872dea29acfdad32d5ecce37b1bdd3f7736db92c64f66959c906a0ce69ebfb21"},
+        {PST_A256GCM, PST_PURPOSE_COOKIE, 0,
+         "dab42b60a3d35f50bfebbdd2a13d772af2eca7cfba0edd954a116c902131b4ed"},
+        {PST_A256GCM, PST_PURPOSE_COOKIE, 1,
+         "816a564202b2a1d031fbdaa5d396153848a6a8235df053f6a946a11eb00e9319"},
+        {PST_A256GCM, PST_PURPOSE_COOKIE, 9999999,
+         "1a8033a032da7c4bea25f930febdc709dc7b9612668450c44ba79e2718afdae9"},
+    };
+    struct pst_keyring *ring = ring_for(SECRET, AUDIENCE);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_kid kid = pst_keyring_kid(ring, rows[i].day * 86400);
+        struct pst_key key;
+        uint8_t *storage;
+        struct pst_bytes want = vectors_hex(rows[i].want, &storage);
+
+        assert_memory_equal(kid.id, "JH9cHH0K", sizeof(kid.id));
+        assert_int_equal(kid.day, rows[i].day);
+        if (pst_keyring_key(ring, &kid, rows[i].algorithm, rows[i].purpose,
+                            &key) != PST_OK ||
+            memcmp(key.octets, want.ptr, sizeof(key.octets)) != 0)
+            fail_msg("row %zu: another key", i);
+        free(storage);
+    }
+    pst_keyring_free(&ring);
+}
+
+/* Everything that goes into a key changes it, and no two places share one. */
+static void
+test_keys_differ(void **state)
+{
+    static const char *const audiences[] = {AUDIENCE, "__Host-sessio", "a"};
+    static const char *const secrets[] = {SECRET, SECRET_2};
+    static struct pst_key
+        keys[3 * 2 * PST_ALGORITHM_COUNT * PST_PURPOSE_COUNT * 3];
+    size_t count = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        struct pst_keyring *ring = ring_for(secrets[i % 2], audiences[i / 2]);
+
+        for (unsigned use = 0; use < PST_ALGORITHM_COUNT * PST_PURPOSE_COUNT;
+             use++)
+            for (int64_t day = DAY; day < DAY + 3; day++) {
+                struct pst_kid kid = pst_keyring_kid(ring, day * 86400);
+
+                assert_int_equal(
+                    pst_keyring_key(
+                        ring, &kid,
+                        (enum pst_algorithm)(use % PST_ALGORITHM_COUNT),
+                        (enum pst_purpose)(use / PST_ALGORITHM_COUNT),
+                        &keys[count++]),
+                    PST_OK);
+            }
+        pst_keyring_free(&ring);
+    }
+    assert_int_equal(count, PST_COUNT(keys));
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(keys[i].octets, keys[j].octets,
+                                    PST_KEY_LEN);
+}
+
+/* U1: a new secret in front seals, the old one behind it still opens. */
+static void
+test_rotation(void **state)
+{
+    struct pst_keyring *before = ring_for(SECRET, AUDIENCE);
+    struct pst_keyring *after = ring_for(SECRET_2 " " SECRET, AUDIENCE);
+    struct pst_keyring *stranger = ring_for(SECRET_3, AUDIENCE);
+    struct pst_kid old = pst_keyring_kid(before, DAY * 86400);
+    struct pst_kid new = pst_keyring_kid(after, DAY * 86400);
+    struct pst_key a;
+    struct pst_key b;
+
+    (void)state;
+    assert_memory_not_equal(old.id, new.id, sizeof(old.id));
+    assert_true(pst_keyring_is_first(before, &old));
+    assert_false(pst_keyring_is_first(after, &old));
+    assert_true(pst_keyring_is_first(after, &new));
+    assert_int_equal(
+        pst_keyring_key(before, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
+        PST_OK);
+    assert_int_equal(
+        pst_keyring_key(after, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &b),
+        PST_OK);
+    assert_memory_equal(a.octets, b.octets, sizeof(a.octets));
+    assert_int_equal(
+        pst_keyring_key(before, &new, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
+        PST_FORGED);
+    assert_int_equal(
+        pst_keyring_key(stranger, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
+        PST_FORGED);
+    assert_memory_equal(a.octets, b.octets, sizeof(a.octets)); /* untouched */
+    pst_keyring_free(&before);
+    pst_keyring_free(&after);
+    pst_keyring_free(&stranger);
+}
+
+/* L39: an id says nothing about the same secret at another audience. */
+static void
+test_ids_per_audience(void **state)
+{
+    struct pst_keyring *one = ring_for(SECRET, "shop.example");
+    struct pst_keyring *two = ring_for(SECRET, "blog.example");
+    struct pst_kid kid = pst_keyring_kid(one, 0);
+    struct pst_key key;
+
+    (void)state;
+    assert_int_equal(
+        pst_keyring_key(two, &kid, PST_HS256, PST_PURPOSE_COOKIE, &key),
+        PST_FORGED);
+    pst_keyring_free(&one);
+    pst_keyring_free(&two);
+}
+
+static void
+test_days(void **state)
+{
+    static const struct {
+        int64_t now;
+        int64_t day;
+    } rows[] = {
+        {0, 0},
+        {86399, 0},
+        {86400, 1},
+        {INT64_C(1728000000), 20000},
+        {INT64_C(1728086399), 20000},
+        {INT64_C(1728086400), 20001},
+        {INT64_C(9999999) * 86400 + 86399, 9999999},
+    };
+    struct pst_keyring *ring = ring_for(SECRET, AUDIENCE);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        if (pst_keyring_kid(ring, rows[i].now).day != rows[i].day)
+            fail_msg("row %zu: day %lld", i,
+                     (long long)pst_keyring_kid(ring, rows[i].now).day);
+    pst_keyring_free(&ring);
+}
+
+static void
+test_kid_text(void **state)
+{
+    static const struct {
+        struct pst_text in;
+        int64_t day; /* -1: refused */
+    } rows[] = {
+#define ROW(text, day) {{"" text, sizeof(text) - 1}, day}
+        ROW("JH9cHH0K.20000", 20000),
+        ROW("-_-_-_-_.0", 0),
+        ROW("AAAAAAAA.9999999", 9999999),
+        ROW("JH9cHH0K.10000000", -1),
+        ROW("JH9cHH0K.99999999999999999999", -1),
+        ROW("JH9cHH0K.020000", -1),
+        ROW("JH9cHH0K.00", -1),
+        ROW("JH9cHH0K.+1", -1),
+        ROW("JH9cHH0K.-1", -1),
+        ROW("JH9cHH0K. 1", -1),
+        ROW("JH9cHH0K.1 ", -1),
+        ROW("JH9cHH0K.1\n", -1),
+        ROW("JH9cHH0K.1\0", -1),
+        ROW("JH9cHH0K.0x1", -1),
+        ROW("JH9cHH0K.1.1", -1),
+        ROW("JH9cHH0K..1", -1),
+        ROW("JH9cHH0K.", -1),
+        ROW("JH9cHH0K", -1),
+        ROW("JH9cHH0K20000", -1),
+        ROW("JH9cHH0K-20000", -1),
+        ROW("JH9cHH0KA20000", -1),
+        ROW("JH9cHH0.20000", -1),
+        ROW("JH9cHH0KK.2000", -1),
+        ROW(".20000", -1),
+        ROW("", -1),
+        ROW("JH9cHH0=.20000", -1),
+        ROW("JH9c+H0K.20000", -1),
+        ROW("JH9c/H0K.20000", -1),
+        ROW("JH9c\0H0K.20000", -1),
+        ROW("JH9c\"H0K.20000", -1),
+        ROW("JH9c\xC3\xA9K.20000", -1),
+#undef ROW
+    };
+    static const struct pst_kid untouched = {"????????", -7};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_kid kid = untouched;
+        char storage[PST_KID_MAX];
+        struct pst_buf buf;
+        enum pst_err e = pst_kid_parse(rows[i].in, &kid);
+
+        if (e != (rows[i].day < 0 ? PST_FORGED : PST_OK))
+            fail_msg("row %zu, %s: %s", i, rows[i].in.ptr, pst_err_code(e));
+        if (e) {
+            assert_memory_equal(kid.id, untouched.id, sizeof(kid.id));
+            assert_int_equal(kid.day, untouched.day);
+            continue;
+        }
+        assert_int_equal(kid.day, rows[i].day);
+        pst_buf_init(&buf, storage, sizeof(storage));
+        pst_kid_emit(&buf, &kid);
+        if (!pst_text_equal(pst_buf_text(&buf), rows[i].in))
+            fail_msg("row %zu, %s: it is written otherwise", i, rows[i].in.ptr);
+    }
+}
+
+static void
+test_secure_memory_runs_out(void **state)
+{
+    static void *pieces[1024];
+    struct pst_keyring *ring = NULL;
+    const char *why = NULL;
+    size_t count = 0;
+
+    (void)state;
+    while (count < PST_COUNT(pieces)) {
+        pieces[count] = pst_crypt_secure_alloc(256);
+        if (!pieces[count])
+            break;
+        count++;
+    }
+    assert_in_range(count, 1, PST_COUNT(pieces) - 1);
+    assert_int_equal(
+        pst_keyring_new(&ring, PST_TEXT(SECRET), PST_TEXT(AUDIENCE), &why),
+        PST_NO_MEMORY);
+    assert_null(ring);
+    assert_non_null(why);
+    while (count > 0)
+        pst_crypt_secure_free(pieces[--count]);
+    ring = ring_for(SECRET, AUDIENCE);
+    pst_keyring_free(&ring);
+    pst_keyring_free(&ring); /* nothing left to free is fine */
+}
+
+static int
+start(void **state)
+{
+    (void)state;
+    return pst_crypt_init() == PST_OK ? 0 : -1;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_secret_check),
+        cmocka_unit_test(test_secret_lengths),
+        cmocka_unit_test(test_purpose_names),
+        cmocka_unit_test(test_new),
+        cmocka_unit_test(test_how_many),
+        cmocka_unit_test(test_audience_length),
+        cmocka_unit_test(test_derivation),
+        cmocka_unit_test(test_keys_differ),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_ids_per_audience),
+        cmocka_unit_test(test_days),
+        cmocka_unit_test(test_kid_text),
+        cmocka_unit_test(test_secure_memory_runs_out),
+    };
+
+    return cmocka_run_group_tests_name("keyring", tests, start, NULL);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_origin.c - which site may change something: every combination of what
+ * a request can say about itself, against design 2.7 and section 4.
+ */
+#include "origin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define OWN "https://shop.example"
+
+/* What kind of thing a header's value is; NONE: the header is not there. */
+enum kind { NONE, OURS, LISTED, FOREIGN };
+
+struct sample {
+    const char *text;
+    enum kind kind;
+};
+
+/* OURS here means that the value alone would let the request in. */
+static const struct sample sites[] = {
+    {NULL, NONE},
+    {"same-origin", OURS},
+    {"none", OURS},
+    {"same-site", FOREIGN},
+    {"cross-site", FOREIGN},
+    {"junk", FOREIGN},
+    {"", FOREIGN},
+    {"Same-Origin", FOREIGN},
+    {"same-origin ", FOREIGN},
+    {"same-origin, same-origin", FOREIGN},
+};
+
+static const struct sample origins[] = {
+    {NULL, NONE},
+    {OWN, OURS},
+    {"https://app.example", LISTED},
+    {"http://localhost:5173", LISTED},
+    {"https://other.example", FOREIGN},
+    {"null", FOREIGN},
+    {"", FOREIGN},
+    {OWN ".evil.example", FOREIGN},
+    {"https://evil-shop.example", FOREIGN},
+    {"https://app.example.evil.example", FOREIGN},
+    {OWN ":444", FOREIGN},
+    {OWN ":443", FOREIGN},
+    {"http://shop.example", FOREIGN},
+    {"http://app.example", FOREIGN},
+    {OWN "/", FOREIGN},
+    {"https://app.example/", FOREIGN},
+    {"HTTPS://SHOP.EXAMPLE", FOREIGN},
+    {"https://Shop.example", FOREIGN},
+    {" " OWN, FOREIGN},
+    {OWN ", https://evil.example", FOREIGN},
+    {"https://user@shop.example", FOREIGN},
+};
+
+static const struct sample referers[] = {
+    {NULL, NONE},
+    {OWN, OURS},
+    {OWN "/", OURS},
+    {OWN "/cart?x=https://evil.example", OURS},
+    {OWN "?q", OURS},
+    {OWN "#f", OURS},
+    {"https://evil.example/", FOREIGN},
+    {"https://evil.example/?" OWN "/", FOREIGN},
+    {OWN ".evil.example/", FOREIGN},
+    {OWN ":444/", FOREIGN},
+    {OWN "@evil.example/", FOREIGN},
+    {OWN "\\evil.example/", FOREIGN},
+    {"http://shop.example/", FOREIGN},
+    {"https://app.example/", FOREIGN}, /* listed, but it says no Origin */
+    {"HTTPS://SHOP.EXAMPLE/", FOREIGN},
+    {"https://shop.exampl", FOREIGN},
+    {"/cart", FOREIGN},
+    {"about:blank", FOREIGN},
+    {"", FOREIGN},
+    {"null", FOREIGN},
+};
+
+static const struct pst_text listed[] = {
+    {"https://app.example", 19},
+    {"http://localhost:5173", 21},
+    {"null", 4}, /* a mistake that must not open the door to every sandbox */
+};
+
+static const struct pst_origin_rules rules = {
+    .own = {OWN, sizeof(OWN) - 1},
+    .listed = listed,
+    .listed_count = PST_COUNT(listed),
+};
+
+/* The rule again, as a matrix of who is believed in which order. */
+static bool
+may(enum kind site, enum kind origin, enum kind referer)
+{
+    static const bool table[4][4] = {
+        /* site:    NONE   OURS  LISTED FOREIGN     origin */
+        [NONE] = {false, true, false, false},
+        [OURS] = {true, true, false, false},
+        [LISTED] = {true, true, false, true},
+        [FOREIGN] = {false, false, false, false},
+    };
+
+    if (site == NONE && origin == NONE)
+        return referer != FOREIGN;
+    return table[origin][site];
+}
+
+static size_t
+check_one(const struct sample *site, const struct sample *origin,
+          const struct sample *referer)
+{
+    for (unsigned bits = 0; bits < 4; bits++) {
+        struct pst_origin_facts facts = {
+            .origin = pst_text_from(origin->text),
+            .sec_fetch_site = pst_text_from(site->text),
+            .referer = pst_text_from(referer->text),
+            .safe = bits & 1,
+            .bearer = bits & 2,
+        };
+        bool want = bits || may(site->kind, origin->kind, referer->kind);
+        enum pst_err e = pst_origin_check(&rules, &facts);
+
+        if (e != (want ? PST_OK : PST_CROSS_SITE))
+            fail_msg("site %s, origin %s, referer %s, bits %u: %s",
+                     site->text ? site->text : "-",
+                     origin->text ? origin->text : "-",
+                     referer->text ? referer->text : "-", bits,
+                     pst_err_code(e));
+    }
+    return 4;
+}
+
+/* R45, R48, R50, L41: every combination. */
+static void
+test_every_combination(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (size_t s = 0; s < PST_COUNT(sites); s++)
+        for (size_t o = 0; o < PST_COUNT(origins); o++)
+            for (size_t r = 0; r < PST_COUNT(referers); r++)
+                count += check_one(&sites[s], &origins[o], &referers[r]);
+    assert_int_equal(count, 4 * PST_COUNT(sites) * PST_COUNT(origins) *
+                                PST_COUNT(referers));
+}
+
+/* A few sentences of the design, spelt out, so that the matrix is checked. */
+static void
+test_sentences(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *site;
+        const char *origin;
+        const char *referer;
+        enum pst_err want;
+    } rows[] = {
+        {"curl", NULL, NULL, NULL, PST_OK},
+        {"our page", "same-origin", OWN, OWN "/", PST_OK},
+        {"typed address", "none", NULL, NULL, PST_OK},
+        {"a listed site", "cross-site", "https://app.example",
+         "https://app.example/", PST_OK},
+        {"an older browser on our page", NULL, OWN, OWN "/", PST_OK},
+        {"an older browser elsewhere", NULL, "https://evil.example", NULL,
+         PST_CROSS_SITE},
+        {"same-origin with a foreign Origin", "same-origin",
+         "https://evil.example", NULL, PST_CROSS_SITE},
+        {"another scheme on our host", NULL, "http://shop.example", NULL,
+         PST_CROSS_SITE},
+        {"another port on our host", "same-site", OWN ":8443", NULL,
+         PST_CROSS_SITE},
+        {"only a foreign Referer", NULL, NULL, "https://evil.example/",
+         PST_CROSS_SITE},
+        {"an empty Origin", NULL, "", NULL, PST_CROSS_SITE},
+        {"our Origin but cross-site", "cross-site", OWN, NULL, PST_CROSS_SITE},
+        {"a sandboxed frame", "cross-site", "null", NULL, PST_CROSS_SITE},
+        {"a subdomain", "same-site", "https://blog.shop.example", NULL,
+         PST_CROSS_SITE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_origin_facts facts = {
+            .origin = pst_text_from(rows[i].origin),
+            .sec_fetch_site = pst_text_from(rows[i].site),
+            .referer = pst_text_from(rows[i].referer),
+        };
+        enum pst_err e = pst_origin_check(&rules, &facts);
+
+        if (e != rows[i].want)
+            fail_msg("%s: %s", rows[i].name, pst_err_code(e));
+    }
+}
+
+/* Not knowing who we are must not make everyone be us. */
+static void
+test_own_unknown(void **state)
+{
+    static const char *const owns[] = {NULL, "", "null"};
+    static const char *const said[] = {"", "null", OWN, "/", "#", "null/"};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(owns); i++) {
+        struct pst_origin_rules unknown = {.own = pst_text_from(owns[i])};
+
+        for (size_t k = 0; k < PST_COUNT(said); k++) {
+            struct pst_origin_facts origin = {.origin = pst_text_from(said[k])};
+            struct pst_origin_facts page = {.referer = pst_text_from(said[k])};
+
+            if (pst_origin_check(&unknown, &origin) != PST_CROSS_SITE)
+                fail_msg("own %zu, Origin \"%s\"", i, said[k]);
+            if (pst_origin_check(&unknown, &page) != PST_CROSS_SITE)
+                fail_msg("own %zu, Referer \"%s\"", i, said[k]);
+        }
+    }
+}
+
+static void
+test_listed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(origins); i++)
+        if (pst_origin_is_listed(&rules, pst_text_from(origins[i].text)) !=
+            (origins[i].kind == LISTED))
+            fail_msg("\"%s\"", origins[i].text ? origins[i].text : "absent");
+    assert_false(pst_origin_is_listed(
+        &(struct pst_origin_rules){.listed = &(struct pst_text){"", 0},
+                                   .listed_count = 1},
+        PST_NO_TEXT));
+    assert_false(pst_origin_is_listed(
+        &(struct pst_origin_rules){.own = rules.own}, rules.own));
+}
+
+static const char *const canonical[] = {
+    "https://shop.example",
+    "http://shop.example",
+    "https://shop.example:8443",
+    "http://shop.example:443",
+    "https://shop.example:80",
+    "http://localhost",
+    "http://localhost:5173",
+    "http://a:1",
+    "http://a:65535",
+    "https://xn--n3h.example",
+    "https://a_b.example",
+    "https://3com.example",
+    "https://a.3com",
+    "http://127.0.0.1",
+    "http://127.0.0.1:8080",
+    "http://255.255.255.255",
+    "http://[::]",
+    "http://[::1]",
+    "http://[::1]:8080",
+    "http://[fe80::1]",
+    "http://[1::]",
+    "http://[1:2:3:4:5:6:7:8]",
+    "http://[2001:db8::1:0:0:1]",
+    "http://[1:0:2:3:4:5:6:7]",
+    "http://[1::2:3:0:0:4]",
+    "http://[1:0:0:2::3]",
+    "http://[::ffff:7f00:1]",
+};
+
+static const char *const not_canonical[] = {
+    "",
+    "null",
+    "shop.example",
+    "//shop.example",
+    "https:",
+    "https:/",
+    "https://",
+    "https://:443",
+    "https:// ",
+    "ftp://shop.example",
+    "HTTPS://shop.example",
+    "https://Shop.example",
+    "https://shop.example/",
+    "https://shop.example?",
+    "https://shop.example#",
+    "https://shop.example:",
+    "https://shop.example:443",
+    "http://shop.example:80",
+    "https://shop.example:0",
+    "https://shop.example:08443",
+    "https://shop.example:65536",
+    "https://shop.example:99999999999999999999",
+    "https://shop.example:-1",
+    "https://shop.example:8443:8443",
+    "https://user@shop.example",
+    "https://shop.example.",
+    "https://.shop.example",
+    "https://shop..example",
+    "https://*.shop.example",
+    "https://*",
+    "*",
+    "https://sh op.example",
+    " https://shop.example",
+    "https://shop.example ",
+    "https://shop.example\n",
+    "https://\xC3\xA9.example",
+    "https://shop%2Eexample",
+    "https://shop\\example",
+    "https://shop.example,https://b.example",
+    "http://127.1",
+    "http://127.0.0.01",
+    "http://127.0.0.256",
+    "http://0x7f",
+    "http://0x7f.1",
+    "http://2130706433",
+    "http://a.1",
+    "http://[",
+    "http://[]",
+    "http://[::1",
+    "http://[::a",
+    "http://::a]",
+    "http://[1:0:0:2:3:4:5:6]",
+    "http://::1",
+    "http://[::1]]",
+    "http://[::1]a",
+    "http://[::1]80",
+    "http://[:::]",
+    "http://[1::2::3]",
+    "http://[::A]",
+    "http://[::01]",
+    "http://[::12345]",
+    "http://[::g]",
+    "http://[0:0:0:0:0:0:0:1]",
+    "http://[1:2:3:4:5:6:7]",
+    "http://[1:2:3:4:5:6:7:8:9]",
+    "http://[1::2:3:4:5:6:7]",
+    "http://[1:2:3:4:5:6:7::]",
+    "http://[::0]",
+    "http://[0::1]",
+    "http://[1::0:2]",
+    "http://[1:0:0:2:3::4]",
+    "http://[1::2:0:0:0:3]",
+    "http://[::ffff:127.0.0.1]",
+    "http://[fe80::1%25eth0]",
+    "http://[:1:2:3:4:5:6:7]",
+    "http://[1:]",
+};
+
+static void
+test_canonical(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(canonical); i++)
+        if (!pst_origin_is_canonical(pst_text_from(canonical[i])))
+            fail_msg("\"%s\" is canonical", canonical[i]);
+    for (size_t i = 0; i < PST_COUNT(not_canonical); i++)
+        if (pst_origin_is_canonical(pst_text_from(not_canonical[i])))
+            fail_msg("\"%s\" is not canonical", not_canonical[i]);
+    assert_false(pst_origin_is_canonical(PST_NO_TEXT));
+    assert_false(pst_origin_is_canonical(PST_TEXT("https://a\0.example")));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_combination),
+        cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_own_unknown),
+        cmocka_unit_test(test_listed),
+        cmocka_unit_test(test_canonical),
+    };
+
+    return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * token_tool.c - seal and open tokens at the command line, for tests that
+ * compare them with other programs' tokens.
+ *
+ *   token_tool seal|open PURPOSE sealed|signed NOW
+ *
+ * Reads claims (seal) or a token (open) to the end of standard input; the
+ * secrets come from COOKIE_SESSION_SECRET, the audience from
+ * POSTERN_AUDIENCE. Exits 1 when the token does not open, 2 when the tool is
+ * used in another way.
+ */
+#include <string.h>
+
+#include "crypt.h"
+#include "token.h"
+
+#define DEFAULT_AUDIENCE "__Host-session"
+
+enum { FAILED = 1, MISUSED = 2 };
+
+static char input[PST_TOKEN_MAX + 2];
+static char output[PST_TOKEN_MAX];
+
+static int
+complain(const char *why)
+{
+    fprintf(stderr, "token_tool: %s\n", why);
+    return MISUSED;
+}
+
+static bool
+read_purpose(const char *name, enum pst_purpose *out)
+{
+    for (unsigned i = 0; i < PST_PURPOSE_COUNT; i++)
+        if (strcmp(pst_purpose_name((enum pst_purpose)i), name) == 0) {
+            *out = (enum pst_purpose)i;
+            return true;
+        }
+    return false;
+}
+
+static enum pst_err
+seal(const struct pst_token_use *use, int64_t now, struct pst_text claims,
+     struct pst_text *out)
+{
+    uint8_t nonce[PST_NONCE_LEN];
+    struct pst_buf buf;
+    enum pst_err e = pst_crypt_random(nonce, sizeof(nonce));
+
+    if (e)
+        return e;
+    pst_buf_init(&buf, output, sizeof(output));
+    e = pst_token_seal(use, now, nonce, claims, &buf);
+    if (e)
+        return e;
+    return pst_buf_end(&buf, out);
+}
+
+/* Seal or open what stands on standard input, and print it. */
+static int
+run(const struct pst_token_use *use, struct pst_arena *arena, bool is_seal,
+    int64_t now)
+{
+    struct pst_text in = {input, fread(input, 1, sizeof(input), stdin)};
+    struct pst_text out;
+    enum pst_err e;
+
+    if (is_seal && in.len == 0)
+        return complain("there are no claims");
+    e = is_seal ? seal(use, now, in, &out)
+                : pst_token_open(use, arena, in, &out, NULL);
+    if (e) {
+        fprintf(stderr, "token_tool: %s\n", pst_err_code(e));
+        return FAILED;
+    }
+    fwrite(out.ptr, 1, out.len, stdout);
+    return fflush(stdout) == 0 ? 0 : FAILED;
+}
+
+static int
+with_ring(struct pst_token_use *use, bool is_seal, int64_t now)
+{
+    const char *audience = getenv("POSTERN_AUDIENCE");
+    struct pst_keyring *ring = NULL;
+    struct pst_arena *arena = NULL;
+    const char *why = "out of memory";
+    int status;
+
+    if (pst_keyring_new(&ring, pst_text_from(getenv("COOKIE_SESSION_SECRET")),
+                        pst_text_from(audience ? audience : DEFAULT_AUDIENCE),
+                        &why) != PST_OK)
+        return complain(why);
+    use->ring = ring;
+    if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
+        status = run(use, arena, is_seal, now);
+    else
+        status = complain("out of memory");
+    pst_arena_free(&arena);
+    pst_keyring_free(&ring);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct pst_token_use use = {.format = PST_TOKEN_SEALED};
+    bool is_seal;
+    int64_t now;
+
+    if (argc != 5)
+        return complain("usage: seal|open PURPOSE sealed|signed NOW");
+    is_seal = strcmp(argv[1], "seal") == 0;
+    if (!is_seal && strcmp(argv[1], "open") != 0)
+        return complain("neither seal nor open");
+    if (!read_purpose(argv[2], &use.purpose))
+        return complain("no such purpose");
+    if (strcmp(argv[3], "signed") == 0)
+        use.format = PST_TOKEN_SIGNED;
+    else if (strcmp(argv[3], "sealed") != 0)
+        return complain("neither sealed nor signed");
+    if (pst_text_number(pst_text_from(argv[4]), &now) != PST_OK)
+        return complain("NOW is no number of seconds");
+    if (pst_crypt_init() != PST_OK)
+        return complain("libgcrypt does not start");
+    return with_ring(&use, is_seal, now);
+}
