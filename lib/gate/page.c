@@ -11,28 +11,30 @@
  * The one style sheet, inside each page. The policy below names its hash, so
  * the browser applies this text and no other; a unit test computes it anew.
  */
-#define STYLE                                                                 \
-    ":root{color-scheme:light dark;--line:#767676;--warn:#b3261e}"            \
-    "@media(prefers-color-scheme:dark){:root{--line:#8e8e8e;--warn:#f2b8b5}}" \
-    "*{box-sizing:border-box}"                                                \
-    "body{margin:0;font:1rem/1.5 system-ui,sans-serif}"                       \
-    "main{max-width:24rem;margin:0 auto;padding:2rem 1rem}"                   \
-    "h1{font-size:1.5rem;line-height:1.2}"                                    \
-    "label{display:block;margin:1rem 0 .25rem}"                               \
-    "input,button{font:inherit;min-height:2.75rem;padding:.5rem .75rem;"      \
-    "border:1px solid var(--line);border-radius:.375rem}"                     \
-    "input{width:100%}"                                                       \
-    ".tick{display:flex;align-items:center;gap:.5rem}"                        \
-    ".tick input{width:1.25rem;height:1.25rem;min-height:0}"                  \
-    ".tick label{margin:0}"                                                   \
-    ".tick,button{margin-top:1rem}"                                           \
-    "button{width:100%;font-weight:600;cursor:pointer}"                       \
-    ":focus-visible{outline:3px solid Highlight;outline-offset:2px}"          \
-    "[role=alert]{border-left:.25rem solid;padding-left:.75rem;"              \
-    "color:var(--warn)}"                                                      \
+#define STYLE                                                            \
+    ":root{color-scheme:light "                                          \
+    "dark;--line:#767676;--warn:#b3261e;--focus:#0b57d0}"                \
+    "@media(prefers-color-scheme:dark){:root{--line:#8e8e8e;"            \
+    "--warn:#f2b8b5;--focus:#a8c7fa}}"                                   \
+    "*{box-sizing:border-box}"                                           \
+    "body{margin:0;font:1rem/1.5 system-ui,sans-serif}"                  \
+    "main{max-width:24rem;margin:0 auto;padding:2rem 1rem}"              \
+    "h1{font-size:1.5rem;line-height:1.2}"                               \
+    "label{display:block;margin:1rem 0 .25rem}"                          \
+    "input,button{font:inherit;min-height:2.75rem;padding:.5rem .75rem;" \
+    "border:1px solid var(--line);border-radius:.375rem}"                \
+    "input{width:100%}"                                                  \
+    ".tick{display:flex;align-items:center;gap:.5rem}"                   \
+    ".tick input{width:1.25rem;height:1.25rem;min-height:0}"             \
+    ".tick label{margin:0}"                                              \
+    ".tick,button{margin-top:1rem}"                                      \
+    "button{width:100%;font-weight:600;cursor:pointer}"                  \
+    ":focus-visible{outline:3px solid var(--focus);outline-offset:2px}"  \
+    "[role=alert]{border-left:.25rem solid;padding-left:.75rem;"         \
+    "color:var(--warn)}"                                                 \
     "code{overflow-wrap:anywhere}"
 
-#define STYLE_HASH "R5xI+nrakBWPxN4RMm7z1rUx6dDeytP5MP0FXeSTa3w="
+#define STYLE_HASH "mvdlfsprepKVfbW7D9j3rcd2xRN0MkRTmB6iwAP+iWk="
 
 #define POLICY                                          \
     "default-src 'none'; style-src 'sha256-" STYLE_HASH \

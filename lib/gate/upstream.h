@@ -85,8 +85,8 @@ void upstream_free(struct upstream **upstream);
  * three), PST_CLIENT_GONE, PST_NO_MEMORY, PST_BAD_METHOD (neither GET nor
  * POST), PST_MALFORMED (a header, see message.h, or a query that cannot be
  * sent; a body shorter than body_length), or what a function returned. Sent
- * again only when a connection that was kept open turned out dead before an
- * octet of answer came and the body can be read again from its start (no
+ * again only when a connection that was kept open turned out dead before a
+ * line of answer came and the body can be read again from its start (no
  * octet of it read yet).
  */
 PST_MUST_USE enum pst_err

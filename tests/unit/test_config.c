@@ -426,7 +426,6 @@ static const struct refused refused[] = {
      {"COOKIE_SESSION_SECRET=", SECRET_FILE "/tmp/a\nb"},
      "COOKIE_SESSION_SECRET_FILE",
      "control octet"},
-
     {"unknown variable, near a known one",
      {"POSTERN_LIVETIME=1h"},
      "POSTERN_LIVETIME",
@@ -492,7 +491,6 @@ static const struct refused refused[] = {
      {"POSTERN_AUDIENCE=a\x7f"},
      "POSTERN_AUDIENCE",
      "control octet"},
-
     {"method",
      {"POSTERN_TOKEN_METHOD=header"},
      "POSTERN_TOKEN_METHOD",
@@ -517,35 +515,6 @@ static const struct refused refused[] = {
      {"POSTERN_AUTH_TOKEN_HEADER=a b"},
      "POSTERN_AUTH_TOKEN_HEADER",
      "no header name"},
-    {"token header with a colon",
-     {"POSTERN_AUTH_TOKEN_HEADER=a:"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "no header name"},
-    {"token header Set-Cookie",
-     {"POSTERN_AUTH_TOKEN_HEADER=Set-Cookie"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-    {"token header with an underscore",
-     {"POSTERN_AUTH_TOKEN_HEADER=set_cookie"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-    {"token header Status",
-     {"POSTERN_AUTH_TOKEN_HEADER=status"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-    {"token header Content-Type",
-     {"POSTERN_AUTH_TOKEN_HEADER=content-type"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-    {"token header of CORS",
-     {"POSTERN_AUTH_TOKEN_HEADER=access-control-allow-origin"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-    {"token header that sends files",
-     {"POSTERN_AUTH_TOKEN_HEADER=X-Sendfile"},
-     "POSTERN_AUTH_TOKEN_HEADER",
-     "another meaning"},
-
     {"cookie name with a space",
      {"POSTERN_COOKIE_NAME=a b"},
      "POSTERN_COOKIE_NAME",
@@ -622,7 +591,6 @@ static const struct refused refused[] = {
      {"POSTERN_COOKIE_PARTITIONED=on"},
      "POSTERN_COOKIE_PARTITIONED",
      "needs POSTERN_COOKIE_SAMESITE=None"},
-
     {"duration in words",
      {"POSTERN_DRAIN=soon"},
      "POSTERN_DRAIN",
@@ -690,76 +658,15 @@ static const struct refused refused[] = {
      {"POSTERN_WORKERS=0"},
      "POSTERN_WORKERS",
      "between 1 and 4096"},
-
     {"no upstream", {"POSTERN_UPSTREAM="}, "POSTERN_UPSTREAM", "is not set"},
     {"upstream with another scheme",
      {"POSTERN_UPSTREAM=ftp://a/"},
      "POSTERN_UPSTREAM",
      "http:// or https://"},
-    {"upstream that is a file",
-     {"POSTERN_UPSTREAM=file:///etc/passwd"},
-     "POSTERN_UPSTREAM",
-     "http:// or https://"},
-    {"upstream without a scheme",
-     {"POSTERN_UPSTREAM=localhost:4000"},
-     "POSTERN_UPSTREAM",
-     "http:// or https://"},
-    {"upstream without a host",
-     {"POSTERN_UPSTREAM=http:///graphql"},
-     "POSTERN_UPSTREAM",
-     "no host"},
-    {"upstream with a password",
-     {"POSTERN_UPSTREAM=http://u:p@a.example/"},
-     "POSTERN_UPSTREAM",
-     "user name or password"},
-    {"upstream with a fragment",
-     {"POSTERN_UPSTREAM=http://a.example/#b"},
-     "POSTERN_UPSTREAM",
-     "fragment"},
-    {"upstream with a query",
-     {"POSTERN_UPSTREAM=http://a.example/?b"},
-     "POSTERN_UPSTREAM",
-     "query"},
-    {"upstream with a query and no path",
-     {"POSTERN_UPSTREAM=http://a.example?b"},
-     "POSTERN_UPSTREAM",
-     "query"},
-    {"upstream with a space",
-     {"POSTERN_UPSTREAM=http://a.example/a b"},
-     "POSTERN_UPSTREAM",
-     "percent-encode"},
-    {"upstream with a backslash",
-     {"POSTERN_UPSTREAM=http://a.example\\b"},
-     "POSTERN_UPSTREAM",
-     "percent-encode"},
-    {"upstream beyond ASCII",
-     {"POSTERN_UPSTREAM=http://a.example/\xc3\xbc"},
-     "POSTERN_UPSTREAM",
-     "percent-encode"},
     {"upstream with CR",
      {"POSTERN_UPSTREAM=http://a.example/\r"},
      "POSTERN_UPSTREAM",
      "control octet"},
-    {"upstream with port 0",
-     {"POSTERN_UPSTREAM=http://a.example:0/"},
-     "POSTERN_UPSTREAM",
-     "port"},
-    {"upstream with port 65536",
-     {"POSTERN_UPSTREAM=http://a.example:65536/"},
-     "POSTERN_UPSTREAM",
-     "port"},
-    {"upstream with an empty port",
-     {"POSTERN_UPSTREAM=http://a.example:/"},
-     "POSTERN_UPSTREAM",
-     "port"},
-    {"upstream with a bad host",
-     {"POSTERN_UPSTREAM=http://a,b/"},
-     "POSTERN_UPSTREAM",
-     "host"},
-    {"upstream with half a bracket",
-     {"POSTERN_UPSTREAM=http://[::1/"},
-     "POSTERN_UPSTREAM",
-     "host"},
     {"backend",
      {"POSTERN_BACKEND=hasura"},
      "POSTERN_BACKEND",
@@ -780,22 +687,6 @@ static const struct refused refused[] = {
      {"POSTERN_UPSTREAM_TOKEN=cookie"},
      "POSTERN_UPSTREAM_TOKEN",
      "not there yet"},
-    {"token nowhere",
-     {"POSTERN_UPSTREAM_TOKEN=body"},
-     "POSTERN_UPSTREAM_TOKEN",
-     "json:/pointer"},
-    {"token at no pointer",
-     {"POSTERN_UPSTREAM_TOKEN=json:secret"},
-     "POSTERN_UPSTREAM_TOKEN",
-     "JSON pointer"},
-    {"token is the whole answer",
-     {"POSTERN_UPSTREAM_TOKEN=json:"},
-     "POSTERN_UPSTREAM_TOKEN",
-     "JSON pointer"},
-    {"token in no header",
-     {"POSTERN_UPSTREAM_TOKEN=header:"},
-     "POSTERN_UPSTREAM_TOKEN",
-     "no header name"},
     {"bad pointer",
      {"POSTERN_SUBJECT=/data/~2"},
      "POSTERN_SUBJECT",
@@ -805,55 +696,10 @@ static const struct refused refused[] = {
      {"POSTERN_UPSTREAM_LOGOUT=sometimes"},
      "POSTERN_UPSTREAM_LOGOUT",
      "always, everywhere, never"},
-
     {"forwarding no token",
      {"POSTERN_FORWARD_HEADERS=a:b"},
      "POSTERN_FORWARD_HEADERS",
      "no header name"},
-    {"forwarding a cookie",
-     {"POSTERN_FORWARD_HEADERS=X-A Cookie"},
-     "POSTERN_FORWARD_HEADERS",
-     "Cookie, which is never"},
-    {"forwarding authorization",
-     {"POSTERN_FORWARD_HEADERS=authorization"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"L47: forwarding Proxy",
-     {"POSTERN_FORWARD_HEADERS=Proxy"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding proxy-authorization",
-     {"POSTERN_FORWARD_HEADERS=proxy-authorization"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding host",
-     {"POSTERN_FORWARD_HEADERS=host"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding te",
-     {"POSTERN_FORWARD_HEADERS=te"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding a length",
-     {"POSTERN_FORWARD_HEADERS=content-length"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"R57: forwarding X-Forwarded-For",
-     {"POSTERN_FORWARD_HEADERS=x-forwarded-for"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"L16: the same with underscores",
-     {"POSTERN_FORWARD_HEADERS=X_Forwarded-User"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding Forwarded",
-     {"POSTERN_FORWARD_HEADERS=Forwarded"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
-    {"forwarding traceparent",
-     {"POSTERN_FORWARD_HEADERS=traceparent"},
-     "POSTERN_FORWARD_HEADERS",
-     "never passed on"},
     {"forwarding our token header",
      {"POSTERN_FORWARD_HEADERS=Vendure-Auth-Token"},
      "POSTERN_FORWARD_HEADERS",
@@ -870,36 +716,10 @@ static const struct refused refused[] = {
      {"POSTERN_FORWARD_HEADERS= , "},
      "POSTERN_FORWARD_HEADERS",
      "no list"},
-
     {"origin with a slash",
      {"POSTERN_ORIGIN=https://shop.example/"},
      "POSTERN_ORIGIN",
      "write https://shop.example"},
-    {"origin with a path",
-     {"POSTERN_ORIGIN=https://shop.example/a/b"},
-     "POSTERN_ORIGIN",
-     "write https://shop.example"},
-    {"origin in upper case",
-     {"POSTERN_ORIGIN=HTTPS://Shop.Example"},
-     "POSTERN_ORIGIN",
-     "write https://shop.example"},
-    {"origin with the port of https",
-     {"POSTERN_ORIGIN=https://shop.example:443"},
-     "POSTERN_ORIGIN",
-     "write https://shop.example"},
-    {"origin with the port of http",
-     {"POSTERN_ORIGIN=http://[::1]:80/"},
-     "POSTERN_ORIGIN",
-     "write http://[::1]"},
-    {"origin without a scheme",
-     {"POSTERN_ORIGIN=shop.example:8443"},
-     "POSTERN_ORIGIN",
-     "write https://shop.example:8443"},
-    {"origin with a password",
-     {"POSTERN_ORIGIN=https://a:b@shop.example"},
-     "POSTERN_ORIGIN",
-     "is no origin such as"},
-    {"origin null", {"POSTERN_ORIGIN=null"}, "POSTERN_ORIGIN", "any page"},
     {"any origin", {"POSTERN_ORIGINS=*"}, "POSTERN_ORIGINS", "any page"},
     {"one bad origin of two",
      {"POSTERN_ORIGINS=https://a.example,https://B.example"},
@@ -917,7 +737,6 @@ static const struct refused refused[] = {
      {"POSTERN_LOGOUT_REDIRECT=/\\evil.example"},
      "POSTERN_LOGOUT_REDIRECT",
      "no path on this site"},
-
     {"a store",
      {"POSTERN_STORE=lmdb:/var/lib/postern"},
      "POSTERN_STORE",
@@ -1038,75 +857,6 @@ struct file_row {
     const char *why;
 };
 
-static char many_octets[17000];
-
-static const struct file_row secret_files[] = {
-    {"U29: a newline at the end",
-     {SECRET_VALUE "\n", 33},
-     0600,
-     "(set, 1 secret)",
-     NULL},
-    {"two lines of DOS",
-     {SECRET_VALUE "\r\n" OTHER_VALUE "\r\n", 68},
-     0640,
-     "(set, 2 secrets)",
-     NULL},
-    {"readable by the group",
-     {SECRET_VALUE, 32},
-     0440,
-     "(set, 1 secret)",
-     NULL},
-    {"readable by everybody",
-     {SECRET_VALUE, 32},
-     0644,
-     NULL,
-     "everybody may read"},
-    {"writable by everybody",
-     {SECRET_VALUE, 32},
-     0602,
-     NULL,
-     "everybody may write"},
-    {"empty", {"", 0}, 0600, NULL, "empty"},
-    {"only a newline", {"\n", 1}, 0600, NULL, "is refused"},
-    {"binary", {SECRET_VALUE "\0\1", 34}, 0600, NULL, "control octet"},
-    {"too large", {many_octets, sizeof(many_octets)}, 0600, NULL, "more than"},
-    {"too short", {"Xq3vT9wLk2", 10}, 0600, NULL, "is refused"},
-};
-
-static void
-secret_files_are_read(void **state)
-{
-    (void)state;
-    memset(many_octets, 'a', sizeof(many_octets));
-    for (size_t i = 0; i < PST_COUNT(secret_files); i++) {
-        const struct file_row *row = &secret_files[i];
-        char path[64];
-        char variable[128];
-        const char *environment[] = {variable, UPSTREAM, NULL};
-        static struct heard heard;
-        struct config *config = NULL;
-        enum pst_err e;
-
-        make_file(path, sizeof(path), row->octets, row->mode);
-        snprintf(variable, sizeof(variable), SECRET_FILE "%s", path);
-        e = make(&config, environment, &heard);
-        unlink(path);
-        if (row->shown) {
-            if (e != PST_OK)
-                fail_msg("%s: %s", row->name, heard.why[0]);
-            expect_shown(config, "COOKIE_SESSION_SECRET", row->shown);
-            expect_shown(config, "COOKIE_SESSION_SECRET_FILE", path);
-        } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
-                   strcmp(heard.variable[0], "COOKIE_SESSION_SECRET_FILE") !=
-                       0 ||
-                   !strstr(heard.why[0], row->why)) {
-            fail_msg("%s: %s, %zu: %s", row->name, pst_err_code(e), heard.count,
-                     heard.why[0]);
-        }
-        config_free(&config);
-    }
-}
-
 /* The same secret has the same keys, whichever way it came. */
 static void
 file_and_variable_agree(void **state)
@@ -1126,6 +876,8 @@ file_and_variable_agree(void **state)
     unlink(path);
     kids[0] = pst_keyring_kid(from_variable->ring, 0);
     kids[1] = pst_keyring_kid(from_file->ring, 0);
+    expect_shown(from_file, "COOKIE_SESSION_SECRET", "(set, 1 secret)");
+    expect_shown(from_file, "COOKIE_SESSION_SECRET_FILE", path);
     assert_memory_equal(kids[0].id, kids[1].id, PST_KID_ID_LEN);
     config_free(&from_variable);
     config_free(&from_file);
@@ -1335,7 +1087,6 @@ main(void)
         cmocka_unit_test(all_is_told_at_once),
         cmocka_unit_test(lists_are_split),
         cmocka_unit_test(values_are_copied),
-        cmocka_unit_test(secret_files_are_read),
         cmocka_unit_test(file_and_variable_agree),
         cmocka_unit_test(documents_are_read),
         cmocka_unit_test(certificates_are_named),

@@ -1,0 +1,886 @@
+# SPDX-License-Identifier: ISC
+"""How a program is served: sockets, connections, workers, signals, plain CGI.
+
+Drives tests/unit/echo_handler, which has no sessions and no backend, through
+fcgi.py, a web server's side of FastCGI.
+"""
+import concurrent.futures
+import os
+import pty
+import re
+import resource
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import fcgi
+import pytest
+
+BUILD = os.environ.get("POSTERN_BUILD", ".")
+ECHO = os.path.join(BUILD, "tests/unit/echo_handler")
+
+# Of our own environment, what sanitizers and coverage want to see.
+KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+        "LD_LIBRARY_PATH")
+
+
+def environment(**more):
+    values = {name: os.environ[name] for name in KEPT if name in os.environ}
+    values["COOKIE_SESSION_SECRET"] = os.urandom(32).hex()
+    values["POSTERN_UPSTREAM"] = "http://127.0.0.1:9/"
+    values.update(more)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class Program:
+    """A running echo_handler; its log is collected line by line."""
+
+    def __init__(self, arguments=(), stdin=subprocess.DEVNULL, command=None,
+                 pass_fds=(), wait=True, **variables):
+        self.process = subprocess.Popen(
+            command or [ECHO, *arguments], stdin=stdin, pass_fds=pass_fds,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(**variables))
+        self.lines = []
+        self.news = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if wait:
+            self.wait_for("event=ready")
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.news:
+                self.lines.append(line.decode("utf-8", "replace"))
+                self.news.notify_all()
+        with self.news:
+            self.lines.append("(end)")
+            self.news.notify_all()
+
+    def wait_for(self, text, count=1, timeout=20):
+        """The count-th line with text; fails when the log ends before."""
+        def found():
+            return ([line for line in self.lines if text in line][count - 1:]
+                    or "(end)" in self.lines)
+        with self.news:
+            assert self.news.wait_for(found, timeout), self.log
+            lines = [line for line in self.lines if text in line]
+            assert len(lines) >= count, self.log
+            return lines[count - 1]
+
+    @property
+    def log(self):
+        return "".join(self.lines)
+
+    @property
+    def socket_name(self):
+        line = self.wait_for("event=listening")
+        return re.search(r'socket="?([^\s"]+)', line).group(1)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def status(self, name):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(rf"^{name}:\s*(\d+)", file.read(), re.M)[1])
+
+    def is_sanitized(self):
+        with open(f"/proc/{self.process.pid}/maps", encoding="utf-8") as file:
+            return "libasan" in file.read() or "__asan" in self.log
+
+    def stop(self, number=signal.SIGTERM):
+        """Stop it; the exit status. Nothing may have gone wrong meanwhile."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self, timeout=30):
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self.reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status
+
+
+@pytest.fixture(name="start")
+def start_fixture(tmp_path):
+    """start(NAME=value…) gives a Program and the path of its socket."""
+    programs = []
+
+    def start(*arguments, **options):
+        path = str(tmp_path / f"{len(programs)}.sock")
+        if not arguments and "stdin" not in options:
+            arguments = ("--listen", "unix:" + path)
+        program = Program(arguments, **options)
+        programs.append(program)
+        return program, path
+
+    yield start
+    for program in programs:
+        if program.process.poll() is None:
+            assert program.stop() == 0, program.log
+        assert "Sanitizer" not in program.log
+        assert "runtime error" not in program.log
+
+
+def body_of(answer):
+    """The lines before the body that the handler writes, and that body."""
+    lines = answer.text.split("\n", 3)
+    head = dict(line.split("=", 1) for line in lines[:3])
+    return head, lines[3]
+
+
+def in_threads(count, call):
+    with concurrent.futures.ThreadPoolExecutor(count) as executor:
+        return list(executor.map(call, range(count)))
+
+
+# What a request says arrives, however it is cut into records.
+
+
+def test_request_and_answer(start):
+    program, path = start()
+    answer = fcgi.request(path, "POST", "", b"hello", HTTP_X_ECHO="abc")
+    head, body = body_of(answer)
+    assert answer.status == 200
+    assert head == {"method": "POST", "role": "responder", "echo": "abc"}
+    assert body == "hello"
+    assert (answer.app_status, answer.protocol_status) == (0, 0)
+    line = program.wait_for("event=request")
+    assert re.search(r"request=[0-9a-f]{16} method=POST status=200 ms=\d+ "
+                     r"octets=\d+$", line.strip()), line
+
+
+@pytest.mark.parametrize("piece", [1, 7, 8, 127, 8184, 65535])
+def test_records_of_any_size(start, piece):
+    _, path = start()
+    long = "v" * 20000 + "end"
+    body = bytes(range(256)) * (4 if piece == 1 else 300)
+    body = body.decode("latin-1").encode("utf-8")
+    with fcgi.Connection(path) as connection:
+        answer = connection.request(
+            fcgi.params("POST", body=body, HTTP_X_ECHO=long), body,
+            piece=piece)
+    head, echoed = body_of(answer)
+    assert head["echo"] == long
+    assert echoed.encode("utf-8") == body
+
+
+def test_body_is_heard_piece_by_piece(start):
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params("POST", "flush=1", b"x" * 10))
+        for piece in (b"one", b"two", b"four"):
+            connection.feed(piece, end=False)
+            got = b""
+            while piece not in got:
+                got += connection.read_record()[2]
+        connection.feed(b"")
+        assert connection.answer().protocol_status == 0
+
+
+def test_head_has_no_body(start):
+    program, path = start()
+    answer = fcgi.request(path, "HEAD")
+    assert answer.status == 200 and answer.header("Content-Type")
+    assert answer.body == b""
+    assert " octets=0" in program.wait_for("event=request")
+
+
+def test_authorizer_role(start):
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        answer = connection.request(fcgi.params(), role=fcgi.AUTHORIZER,
+                                    stdin=False)
+        assert body_of(answer)[0]["role"] == "authorizer"
+        assert connection.is_closed()
+
+
+def test_filter_role_is_refused(start):
+    program, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params(), role=fcgi.FILTER)
+        assert connection.is_closed()
+    assert fcgi.request(path).status == 200
+    assert "event=request" not in program.lines[0]
+
+
+def test_large_answer(start):
+    _, path = start()
+    answer = fcgi.request(path, query="size=5000000")
+    assert len(answer.body) > 5000000
+
+
+def test_error_is_answered(start):
+    program, path = start()
+    answer = fcgi.request(path, query="fail=1&token=sesame")
+    assert answer.status == 400
+    assert b'"BAD_REQUEST"' in answer.body
+    assert "error=PST_MALFORMED" in program.wait_for("event=request")
+    assert "sesame" not in program.log and "fail=" not in program.log
+
+
+def test_cut_answer_has_no_end(start):
+    program, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params(query="size=10000&late=1&cut=1"),
+                         keep=True)
+        connection.feed(b"")
+        with pytest.raises(fcgi.Cut) as cut:
+            connection.answer()
+    assert b"Status: 200" in cut.value.stdout
+    assert "error=PST_UPSTREAM_BROKEN" in program.wait_for("event=request")
+
+
+# Connections.
+
+
+def test_kept_connection(start):
+    program, path = start()
+    with fcgi.Connection(path) as connection:
+        for number in range(1, 51):
+            answer = connection.request(
+                fcgi.params("POST", body=b"n%d" % number), b"n%d" % number,
+                request_id=number, keep=True)
+            assert body_of(answer)[1] == f"n{number}"
+        answer = connection.request(fcgi.params())
+        assert answer.status == 200
+        assert connection.is_closed()
+    program.wait_for("event=request", 51)
+
+
+def test_interleaved_kept_connections_do_not_mix(start):
+    _, path = start(POSTERN_WORKERS="2")
+    connections = [fcgi.Connection(path) for _ in range(8)]
+    for turn in range(10):
+        for number, connection in enumerate(connections):
+            connection.start(
+                fcgi.params("POST", body=b"12345678",
+                            HTTP_X_ECHO=f"user-{number}"), keep=True)
+        for number, connection in reversed(list(enumerate(connections))):
+            connection.feed(b"%04d%04d" % (number, turn))
+        for number, connection in enumerate(connections):
+            head, body = body_of(connection.answer())
+            assert head["echo"] == f"user-{number}"
+            assert body == f"{number:04}{turn:04}"
+    for connection in connections:
+        connection.close()
+
+
+def test_idle_connections_starve_nobody(start):
+    program, path = start(POSTERN_WORKERS="4")
+    idle = [fcgi.Connection(path) for _ in range(300)]
+    for connection in idle[:150]:
+        assert connection.request(fcgi.params(), keep=True).status == 200
+    begin = time.monotonic()
+    for _ in range(20):
+        assert fcgi.request(path).status == 200
+    assert time.monotonic() - begin < 5
+    for connection in idle:
+        assert connection.request(fcgi.params(), keep=True).status == 200
+    assert program.status("Threads") <= 5
+    for connection in idle:
+        connection.close()
+
+
+def test_unread_body_leaves_the_connection_usable(start):
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        body = b"z" * 300000
+        for _ in range(3):
+            answer = connection.request(
+                fcgi.params("POST", "skip=1", body), body, keep=True)
+            assert answer.status == 200
+        answer = connection.request(fcgi.params("POST", body=b"ok"), b"ok",
+                                    keep=True)
+        assert body_of(answer)[1] == "ok"
+
+
+def test_huge_unread_body_is_answered_all_the_same(start):
+    _, path = start()
+    body = b"z" * 4000000
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params("POST", "skip=1", body), keep=True)
+        feeder = threading.Thread(target=swallow, args=(
+            lambda: connection.feed(body),))
+        feeder.start()
+        assert connection.answer().status == 200
+        feeder.join(10)
+        assert connection.is_closed()
+
+
+def swallow(call):
+    try:
+        call()
+    except OSError:
+        pass
+
+
+def test_2000_connections(start):
+    """L46: descriptors far above what select(2) can hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 5000:
+        pytest.skip("needs 5,000 descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        program, path = start(POSTERN_WORKERS="8")
+        connections = [fcgi.Connection(path) for _ in range(2000)]
+        for connection in connections:
+            assert connection.request(fcgi.params(), keep=True).status == 200
+        assert program.descriptors() > 2000
+        for connection in reversed(connections):
+            assert connection.request(fcgi.params(), keep=True).status == 200
+            connection.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_full_house_closes_the_longest_idle(start):
+    command = ["sh", "-c", 'ulimit -n 100 && exec "$0" "$@"', ECHO]
+    program = Program(command=command + ["--listen", "127.0.0.1:0"],
+                      POSTERN_WORKERS="2")
+    host, port = program.socket_name.split(":")
+    connections = []
+    for _ in range(200):
+        connection = fcgi.Connection((host, int(port)))
+        assert connection.request(fcgi.params(), keep=True).status == 200
+        connections.append(connection)
+    assert connections[0].is_closed()
+    assert connections[-1].request(fcgi.params(), keep=True).status == 200
+    assert program.descriptors() <= 100
+    for connection in connections:
+        connection.close()
+    assert program.stop() == 0
+
+
+# Workers.
+
+
+def test_slow_requests_queue(start):
+    program, path = start(POSTERN_WORKERS="4")
+    begin = time.monotonic()
+    answers = in_threads(50, lambda _: fcgi.request(path, query="sleep=100"))
+    took = time.monotonic() - begin
+    assert [answer.status for answer in answers] == [200] * 50
+    assert took >= 1.2, "more than four at a time"
+    assert program.status("Threads") <= 5
+
+
+def test_workers_grow_on_demand(start):
+    program, path = start(POSTERN_WORKERS="20")
+    begin = time.monotonic()
+    in_threads(20, lambda _: fcgi.request(path, query="sleep=500"))
+    assert time.monotonic() - begin < 5
+    assert program.status("Threads") >= 20
+
+
+def test_half_a_request_blocks_nobody(start):
+    _, path = start(POSTERN_WORKERS="4")
+    half = [fcgi.Connection(path) for _ in range(3)]
+    half[0].send(fcgi.begin()[:5])
+    half[1].send(fcgi.begin())
+    half[2].start(fcgi.params("POST", body=b"12345678"))
+    half[2].feed(b"1234", end=False)
+    for _ in range(10):
+        assert fcgi.request(path).status == 200
+    half[2].feed(b"5678")
+    assert body_of(half[2].answer())[1] == "12345678"
+    for connection in half:
+        connection.close()
+
+
+def test_nothing_grows(start):
+    program, path = start(POSTERN_WORKERS="4")
+
+    def some(number):
+        with fcgi.Connection(path) as connection:
+            for i in range(10):
+                body = b"b" * (i * 1000)
+                answer = connection.request(
+                    fcgi.params("POST", f"sleep={number % 2}", body), body,
+                    keep=i < 9)
+                assert answer.status == 200
+    in_threads(50, some)
+    descriptors = program.descriptors()
+    threads = program.status("Threads")
+    memory = program.status("VmRSS")
+    in_threads(200, some)
+    assert program.descriptors() <= descriptors + 1
+    assert program.status("Threads") <= max(threads, 5)
+    if not program.is_sanitized():
+        assert program.status("VmRSS") < memory + 2000, "KiB"
+
+
+# What must not break it.
+
+
+NONSENSE = {
+    "bad version": fcgi.record(fcgi.BEGIN_REQUEST, 1, bytes(8), version=7),
+    "zeros": bytes(64),
+    "noise": bytes(range(255, -1, -1)) * 40,
+    "http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "end of a header": fcgi.begin()[:3],
+    "begin of a wrong length": fcgi.record(fcgi.BEGIN_REQUEST, 1, bytes(3)),
+    "begin with id 0": fcgi.begin(0),
+    "unknown role": fcgi.begin(role=99),
+    "params without begin": fcgi.stream(
+        fcgi.PARAMS, 1, fcgi.pairs(fcgi.params())),
+    "name longer than the stream": fcgi.begin() + fcgi.stream(
+        fcgi.PARAMS, 1, b"\x7f\x01AB"),
+    "value longer than the stream": fcgi.begin() + fcgi.stream(
+        fcgi.PARAMS, 1, b"\x01\x7fAB"),
+    "lengths that overflow (CVE-2025-23016, L44)": fcgi.begin() + fcgi.stream(
+        fcgi.PARAMS, 1, b"\xff\xff\xff\xff\xff\xff\xff\xffAB"),
+    "a gigabyte's length": fcgi.begin() + fcgi.stream(
+        fcgi.PARAMS, 1, b"\xc0\x00\x00\x00\xc0\x00\x00\x00AB"),
+    "length cut off": fcgi.begin() + fcgi.stream(fcgi.PARAMS, 1, b"\xff\xff"),
+    "stdin instead of params": fcgi.begin() + fcgi.stream(
+        fcgi.STDIN, 1, b"body"),
+    "abort before params": fcgi.begin() + fcgi.record(fcgi.ABORT_REQUEST, 1),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+@pytest.mark.parametrize("closes", [True, False])
+def test_malformed_records(start, name, closes):
+    program, path = start(POSTERN_WORKERS="2")
+    for _ in range(3):
+        connection = fcgi.Connection(path)
+        connection.send(NONSENSE[name])
+        if closes:
+            connection.socket.shutdown(socket.SHUT_WR)
+            swallow(lambda: connection.socket.recv(1000))
+        else:
+            connection.socket.settimeout(0.1)
+            swallow(lambda: connection.socket.recv(1000))
+        connection.close()
+    assert fcgi.request(path).status == 200
+    assert program.process.poll() is None
+    # Only the good one was handled.
+    assert program.stop() == 0
+    assert program.log.count("event=request") == 1, program.log
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x0b"])
+def test_variables_cut_short_are_no_request(start, tail):
+    """Where the connection ends within PARAMS, libfcgi takes what it has for
+    all: a request that lost its Origin, its Cookie, or half of them."""
+    program, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.send(fcgi.begin() + fcgi.stream(
+            fcgi.PARAMS, 1, fcgi.pairs(fcgi.params("POST")) + tail, end=False))
+        connection.socket.shutdown(socket.SHUT_WR)
+        assert connection.is_closed()
+    assert program.stop() == 0
+    assert "event=request" not in program.log
+
+
+def test_client_that_goes_is_survived(start):
+    program, path = start(POSTERN_WORKERS="4")
+    for query, sent in (("size=3000000", 0), ("", 4), ("sleep=50", 0),
+                        ("late=50&size=100000", 0)):
+        for _ in range(4):
+            connection = fcgi.Connection(path)
+            connection.start(fcgi.params("POST", query, b"12345678"))
+            connection.feed(b"12345678"[:sent], end=False)
+            if sent == 0:
+                connection.feed(b"12345678")
+            connection.close()
+    for _ in range(4):
+        with fcgi.Connection(path) as connection:
+            connection.start(fcgi.params("POST", "", b"12345678"))
+            connection.feed(b"12", end=False)
+            connection.abort()
+            with pytest.raises(fcgi.Cut):
+                connection.answer()
+    assert fcgi.request(path).status == 200
+    program.wait_for("event=request", 21)
+    assert "error=PST_CLIENT_GONE" in program.log
+
+
+def test_management_records(start):
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        values = connection.get_values("FCGI_MPXS_CONNS", "NO_SUCH")
+        assert values == {"FCGI_MPXS_CONNS": b"0"}
+        connection.send(fcgi.record(42, 0))
+        kind, number, content = connection.read_record()
+        assert (kind, number, content[0]) == (fcgi.UNKNOWN_TYPE, 0, 42)
+        assert connection.request(fcgi.params()).status == 200
+
+
+def test_second_request_on_a_busy_connection(start):
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params("POST", body=b"abcd"), request_id=1)
+        connection.send(fcgi.begin(2))
+        connection.feed(b"abcd", request_id=1)
+        kind, number, content = connection.read_record()
+        assert (kind, number) == (fcgi.END_REQUEST, 2)
+        assert content[4] == fcgi.CANT_MPX_CONN
+        assert body_of(connection.answer(1))[1] == "abcd"
+
+
+# Signals.
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT,
+                                    signal.SIGUSR1])
+def test_drain_finishes_what_runs(start, number):
+    program, path = start(POSTERN_WORKERS="2")
+    idle = fcgi.Connection(path)
+    assert idle.request(fcgi.params(), keep=True).status == 200
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        # Two run, one waits for a worker.
+        running = [executor.submit(fcgi.request, path, "GET", "sleep=700")
+                   for _ in range(3)]
+        time.sleep(0.3)
+        program.process.send_signal(number)
+        program.wait_for("event=draining")
+        assert idle.is_closed()
+        assert not os.path.exists(path)
+        with pytest.raises(OSError):
+            fcgi.Connection(path)
+        assert [one.result().status for one in running] == [200] * 3
+    assert program.wait() == 0
+    assert "how=drained" in program.log
+
+
+def test_drain_closes_a_kept_connection_after_its_request(start):
+    program, path = start()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params(query="sleep=500"), keep=True)
+        connection.feed(b"")
+        time.sleep(0.2)
+        program.process.send_signal(signal.SIGTERM)
+        assert connection.answer().status == 200
+        assert connection.is_closed()
+    assert program.wait() == 0
+
+
+def test_drain_is_bounded(start):
+    program, path = start(POSTERN_DRAIN="1s")
+    begin = time.monotonic()
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params("POST", body=b"12345678"))
+        program.wait_for("event=ready")
+        time.sleep(0.2)
+        program.process.send_signal(signal.SIGTERM)
+        with pytest.raises(fcgi.Cut):
+            connection.answer()
+    assert program.wait() == 0
+    assert 0.9 < time.monotonic() - begin < 3
+
+
+def test_second_signal_ends_at_once(start):
+    program, path = start(POSTERN_DRAIN="30s")
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params(query="sleep=20000"))
+        connection.feed(b"")
+        time.sleep(0.2)
+        program.process.send_signal(signal.SIGTERM)
+        program.wait_for("event=draining")
+        begin = time.monotonic()
+        assert program.stop() == 0
+    assert time.monotonic() - begin < 4
+    assert "how=cut" in program.log
+
+
+def test_hangup_is_survived(start):
+    program, path = start()
+    program.process.send_signal(signal.SIGHUP)
+    program.wait_for("event=hangup")
+    assert fcgi.request(path).status == 200
+
+
+# Sockets.
+
+
+def test_unix_socket(start):
+    program, path = start()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    assert program.socket_name == "unix:" + path
+    assert program.stop() == 0
+    assert not os.path.exists(path)
+
+
+def test_socket_left_behind_is_replaced(start, tmp_path):
+    path = str(tmp_path / "left")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(path)
+        left.listen(1)
+    start("--listen", "unix:" + path)
+    assert fcgi.request(path).status == 200
+
+
+def test_socket_in_use_is_left_alone(start):
+    _, path = start()
+    second = Program(["--listen", "unix:" + path], wait=False)
+    assert second.wait() == 71
+    assert path in second.log and "use" in second.log
+    assert fcgi.request(path).status == 200
+
+
+def test_file_in_the_way_is_left_alone(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious", encoding="ascii")
+    program = Program(["--listen", f"unix:{path}"], wait=False)
+    assert program.wait() == 71
+    assert path.read_text(encoding="ascii") == "precious"
+
+
+def test_somebody_elses_socket_is_not_removed(start):
+    program, path = start()
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(path)
+        assert program.stop() == 0
+        assert os.path.exists(path)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
+def test_tcp_socket(start, address):
+    if "::1" in address and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    program, _ = start(f"--listen={address}")
+    host, port = program.socket_name.rsplit(":", 1)
+    assert port != "0"
+    assert fcgi.request((host.strip("[]"), int(port))).status == 200
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("allowed, is_served", [
+    ("127.0.0.1", True), ("192.0.2.1, 127.0.0.1", True), ("192.0.2.1", False),
+    ("::ffff:127.0.0.1", True)])
+def test_allowed_peers(start, allowed, is_served):
+    program, _ = start("--listen", "127.0.0.1:0",
+                       FCGI_WEB_SERVER_ADDRS=allowed)
+    host, port = program.socket_name.split(":")
+    if is_served:
+        assert fcgi.request((host, int(port))).status == 200
+    else:
+        with fcgi.Connection((host, int(port))) as connection:
+            assert connection.is_closed()
+
+
+def test_unreadable_list_of_peers(tmp_path):
+    program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
+                      FCGI_WEB_SERVER_ADDRS="localhost")
+    assert program.wait() == 78
+    assert "FCGI_WEB_SERVER_ADDRS" in program.log
+
+
+def test_descriptor_0(start, tmp_path):
+    path = str(tmp_path / "zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(10)
+        program, _ = start(stdin=listening)
+    assert program.socket_name == "unix:" + path
+    assert fcgi.request(path).status == 200
+    assert program.stop() == 0
+    assert os.path.exists(path), "not ours to remove"
+
+
+def test_sockets_that_systemd_passes(tmp_path):
+    paths = [str(tmp_path / "a"), str(tmp_path / "b")]
+    listening = [socket.socket(socket.AF_UNIX) for _ in paths]
+    for one, path in zip(listening, paths):
+        one.bind(path)
+        one.listen(10)
+    first, second = (one.fileno() for one in listening)
+    script = (f'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" '
+              f"3<&{first} 4<&{second}")
+    # Numbers that are not 3 and 4 themselves, or the first would be lost.
+    moved = [os.dup2(one, 50 + i) for i, one in enumerate((first, second))]
+    script = script.replace(f"&{first} ", "&50 ").replace(
+        f"&{second}", "&51")
+    program = Program(command=["bash", "-c", script, ECHO], pass_fds=moved)
+    for descriptor in moved:
+        os.close(descriptor)
+    for one in listening:
+        one.close()
+    for path in paths:
+        assert fcgi.request(path).status == 200
+    with open(f"/proc/{program.process.pid}/environ", "rb") as file:
+        assert b"LISTEN_FDS=2" in file.read()
+    assert program.stop() == 0
+
+
+def test_sockets_for_another_process(tmp_path):
+    """LISTEN_FDS with somebody else's LISTEN_PID is none of our business."""
+    result = run_cgi(REQUEST_METHOD="GET", LISTEN_PID="1", LISTEN_FDS="1")
+    assert result.returncode == 0 and b"Status: 200" in result.stdout
+
+
+@pytest.mark.parametrize("address", [
+    "unix:relative", "unix:", "unix:/" + "x" * 200, "nonsense", ":", "a:b",
+    "127.0.0.1:65536", "127.0.0.1:-1", "::1:80", "127.0.0.1:080", ""])
+def test_addresses_that_are_none(address):
+    program = Program(["--listen", address], wait=False)
+    assert program.wait() == 64
+    assert "echo: " in program.log
+
+
+def test_address_that_cannot_be_had(tmp_path):
+    program = Program(["--listen", f"unix:{tmp_path}/no/such"], wait=False)
+    assert program.wait() == 71
+    program = Program(["--listen", "192.0.2.1:80"], wait=False)
+    assert program.wait() == 71
+
+
+# Starting.
+
+
+@pytest.mark.parametrize("variables, named", [
+    ({"COOKIE_SESSION_SECRET": None}, "COOKIE_SESSION_SECRET"),
+    ({"COOKIE_SESSION_SECRET": "short"}, "COOKIE_SESSION_SECRET"),
+    ({"POSTERN_WORKERS": "many"}, "POSTERN_WORKERS"),
+    ({"POSTERN_WROKERS": "4"}, "POSTERN_WROKERS"),
+    ({"POSTERN_LOG": "/no/such/folder/log"}, "POSTERN_LOG")])
+def test_bad_configuration(tmp_path, variables, named):
+    program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
+                      **variables)
+    assert program.wait() == 78
+    assert re.search(rf"^echo: {named}: .+$", program.log, re.M), program.log
+    assert "short" not in program.log.replace("too short", "").replace(
+        "shorter", "")
+    assert not os.path.exists(f"{tmp_path}/s")
+
+
+def test_by_hand_on_a_terminal():
+    """Without a web server there is nothing to do; say so."""
+    ours, theirs = pty.openpty()
+    program = Program(stdin=theirs, wait=False)
+    os.close(theirs)
+    assert program.wait() == 64
+    os.close(ours)
+    assert "Usage: echo" in program.log and "--listen" in program.log
+
+
+@pytest.mark.parametrize("arguments, status, said", [
+    (["--help"], 0, b"Usage: echo"), (["--version"], 0, b"echo (postern) "),
+    (["--listen"], 64, b""), (["--nonsense"], 64, b""), (["x"], 64, b"")])
+def test_arguments(arguments, status, said):
+    result = subprocess.run([ECHO, *arguments], env=environment(),
+                            capture_output=True, check=False, timeout=20,
+                            stdin=subprocess.DEVNULL)
+    assert result.returncode == status
+    assert result.stdout.startswith(said)
+    assert status == 0 or b"Usage: echo" in result.stderr
+
+
+# Plain CGI.
+
+
+def run_cgi(body=b"", arguments=(), **variables):
+    return subprocess.run([ECHO, *arguments], input=body, timeout=20,
+                          env=environment(**variables), capture_output=True,
+                          check=False)
+
+
+def test_plain_cgi():
+    body = b"hello" * 10000
+    variables = fcgi.params("POST", "", body, HTTP_X_ECHO="abc")
+    result = run_cgi(body, **variables)
+    answer = fcgi.Answer(result.stdout, result.stderr, 0, 0)
+    assert result.returncode == 0 and answer.status == 200
+    head, echoed = body_of(answer)
+    assert head["echo"] == "abc" and head["role"] == "responder"
+    assert echoed.encode() == body
+
+
+def test_plain_cgi_stops_at_the_length_it_was_told():
+    """RFC 3875 section 4.2: the server need not close the input."""
+    read, write = os.pipe()
+    os.write(write, b"12345 and more")
+    variables = fcgi.params("POST", "", b"12345")
+    result = subprocess.run([ECHO], stdin=read, timeout=20, check=False,
+                            env=environment(**variables), capture_output=True)
+    os.close(read)
+    os.close(write)
+    assert result.stdout.endswith(b"\n12345")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("missing", [*fcgi.params("POST"), "all"])
+def test_plain_cgi_without_a_variable(method, missing):
+    """L9: every variable may be absent."""
+    variables = fcgi.params(method, "", b"body")
+    if missing == "all":
+        variables = {}
+    variables.pop(missing, None)
+    result = run_cgi(b"body", **variables)
+    answer = fcgi.Answer(result.stdout, result.stderr, 0, 0)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(b"Status: ")
+    expected = 400 if missing in ("REQUEST_METHOD", "all") else 200
+    assert answer.status == expected
+
+
+@pytest.mark.parametrize("missing", [*fcgi.params("POST"), "all"])
+def test_fastcgi_without_a_variable(start, missing):
+    """L9, the other way in."""
+    _, path = start()
+    variables = fcgi.params("POST", "", b"body")
+    if missing == "all":
+        variables = {}
+    variables.pop(missing, None)
+    with fcgi.Connection(path) as connection:
+        answer = connection.request(variables, b"body")
+    expected = 400 if missing in ("REQUEST_METHOD", "all") else 200
+    assert answer.status == expected
+
+
+def test_query_string_cannot_become_an_argument(tmp_path):
+    """RFC 3875 section 4.4: a server may pass "?--listen+unix:/x" as
+    arguments; then the client would choose what we listen on."""
+    path = str(tmp_path / "planted")
+    query = f"--listen+unix:{path}"
+    result = run_cgi(arguments=query.split("+"),
+                     **fcgi.params("GET", query))
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"Status: 200")
+    assert not os.path.exists(path)
+
+
+def test_plain_cgi_broken_answer_is_told():
+    result = run_cgi(**fcgi.params("GET", "cut=1"))
+    assert result.returncode == 74
+    assert result.stdout.startswith(b"Status: 200")
+
+
+def test_plain_cgi_with_closed_output():
+    process = subprocess.Popen(
+        [ECHO], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**fcgi.params("GET", "sleep=200&size=1000000")))
+    process.stdout.close()
+    assert b"PST_CLIENT_GONE" in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) == 74
+
+
+def test_plain_cgi_ends_on_a_signal():
+    """A web server that has enough of us need not wait."""
+    process = subprocess.Popen(
+        [ECHO], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(**fcgi.params("GET", "sleep=20000")))
+    time.sleep(0.5)
+    process.terminate()
+    assert process.wait(5) == -signal.SIGTERM

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_check.c - the texts that variables may and may not have.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "config_check.h"
+
+struct row {
+    const char *name;
+    config_check *check;
+    const char *value;
+    const char *why; /* part of the sentence; NULL: taken */
+};
+
+static const struct row rows[] = {
+    {"URL", config_check_url, "http://127.0.0.1:4000/graphql", NULL},
+    {"URL without a path", config_check_url, "https://shop.example", NULL},
+    {"URL of the last port", config_check_url, "http://a:65535", NULL},
+    {"URL with IPv6", config_check_url, "https://[2001:db8::1]:8443/a", NULL},
+    {"URL with @ in its path", config_check_url, "http://a/b@c:d", NULL},
+    {"URL with a percent sign", config_check_url, "http://a/%20", NULL},
+    {"URL in upper case", config_check_url, "HTTP://a/", "http:// or https://"},
+    {"URL without anything", config_check_url, "http://", "no host"},
+    {"URL with empty brackets", config_check_url, "http://[]/", "no host"},
+    {"URL with a dot alone", config_check_url, "http://./", "no host"},
+    {"URL with two ports", config_check_url, "http://a:1:2/", "no host"},
+    {"URL with a password after the path began", config_check_url,
+     "http://a:b@/", "user name or password"},
+    {"origin", config_check_origin, "https://shop.example", NULL},
+    {"origin with a port", config_check_origin, "http://localhost:8080", NULL},
+    {"origin with a query", config_check_origin, "https://a.example?b",
+     "write https://a.example"},
+    {"origin of a file", config_check_origin, "file://a",
+     "is no origin such as"},
+    {"origin null in upper case", config_check_origin, "NULL", "any page"},
+    {"local path", config_check_local, "/login?next=1", NULL},
+    {"token header", config_check_token_header, "X-Auth-Token", NULL},
+    {"token header like a reserved one", config_check_token_header, "locations",
+     NULL},
+    {"empty token header", config_check_token_header, "", "no header name"},
+    {"token header of lighttpd", config_check_token_header, "X-Sendfile2",
+     "another meaning"},
+    {"header", config_check_header, "X-Anything", NULL},
+    {"header with CR", config_check_header, "a\rb", "no header name"},
+    {"forwarded header", config_check_forward_header, "X-Request-Reason", NULL},
+    {"L3: identity of ours", config_check_forward_header, "X-Session-User",
+     "never passed on"},
+    {"pointer", config_check_pointer, "/data/login/id", NULL},
+    {"pointer with escapes", config_check_pointer, "/a~0b~1c", NULL},
+    {"empty pointer", config_check_pointer, "", "no JSON pointer"},
+    {"pointer without a slash", config_check_pointer, "a", "no JSON pointer"},
+    {"token in JSON", config_check_place, "json:/data/login/secret", NULL},
+    {"token in a header", config_check_place, "header:X-Token", NULL},
+    {"token in a header without a name", config_check_place, "header",
+     "neither json:/pointer nor header:NAME"},
+    {"audience", config_check_audience, "shop.example", NULL},
+    {"cookie name", config_check_cookie_name, "session", NULL},
+    {"cookie name with a prefix", config_check_cookie_name, "__Host-a", NULL},
+    {"cookie name beyond ASCII", config_check_cookie_name, "\xc3\xbc", "token"},
+    {"cookie domain", config_check_cookie_domain, "shop.example", NULL},
+    {"cookie domain that is a number", config_check_cookie_domain, "10.1",
+     "host name"},
+    {"cookie path", config_check_cookie_path, "/shop", NULL},
+    {"L31: cookie path with CR", config_check_cookie_path, "/\r",
+     "begins with /"},
+    {"log on stderr", config_check_log, "stderr", NULL},
+    {"log in a file", config_check_log, "/var/log/a", NULL},
+    {"log at a relative path", config_check_log, "a/b", "absolute path"},
+    {"no store", config_check_store, "none", NULL},
+    {"store", config_check_store, "redis://a", "no store yet"},
+    {"token header with a space", config_check_token_header, "a b",
+     "no header name"},
+    {"token header with a colon", config_check_token_header,
+     "a:", "no header name"},
+    {"token header Set-Cookie", config_check_token_header, "Set-Cookie",
+     "another meaning"},
+    {"token header with an underscore", config_check_token_header, "set_cookie",
+     "another meaning"},
+    {"token header Status", config_check_token_header, "status",
+     "another meaning"},
+    {"token header Content-Type", config_check_token_header, "content-type",
+     "another meaning"},
+    {"token header of CORS", config_check_token_header,
+     "access-control-allow-origin", "another meaning"},
+    {"token header that sends files", config_check_token_header, "X-Sendfile",
+     "another meaning"},
+    {"upstream with another scheme", config_check_url, "ftp://a/",
+     "http:// or https://"},
+    {"upstream that is a file", config_check_url, "file:///etc/passwd",
+     "http:// or https://"},
+    {"upstream without a scheme", config_check_url, "localhost:4000",
+     "http:// or https://"},
+    {"upstream without a host", config_check_url, "http:///graphql", "no host"},
+    {"upstream with a password", config_check_url, "http://u:p@a.example/",
+     "user name or password"},
+    {"upstream with a fragment", config_check_url, "http://a.example/#b",
+     "fragment"},
+    {"upstream with a query", config_check_url, "http://a.example/?b", "query"},
+    {"upstream with a query and no path", config_check_url,
+     "http://a.example?b", "query"},
+    {"upstream with a space", config_check_url, "http://a.example/a b",
+     "percent-encode"},
+    {"upstream with a backslash", config_check_url, "http://a.example\\b",
+     "percent-encode"},
+    {"upstream beyond ASCII", config_check_url, "http://a.example/\xc3\xbc",
+     "percent-encode"},
+    {"upstream with port 0", config_check_url, "http://a.example:0/", "port"},
+    {"upstream with port 65536", config_check_url, "http://a.example:65536/",
+     "port"},
+    {"upstream with an empty port", config_check_url, "http://a.example:/",
+     "port"},
+    {"upstream with a bad host", config_check_url, "http://a,b/", "host"},
+    {"upstream with half a bracket", config_check_url, "http://[::1/", "host"},
+    {"token as a cookie", config_check_place, "cookie", "not there yet"},
+    {"token nowhere", config_check_place, "body", "json:/pointer"},
+    {"token at no pointer", config_check_place, "json:secret", "JSON pointer"},
+    {"token is the whole answer", config_check_place, "json:", "JSON pointer"},
+    {"token in no header", config_check_place, "header:", "no header name"},
+    {"bad pointer", config_check_pointer, "/data/~2", "JSON pointer"},
+    {"forwarding no token", config_check_forward_header, "a:b",
+     "no header name"},
+    {"forwarding a cookie", config_check_forward_header, "Cookie",
+     "Cookie, which is never"},
+    {"forwarding authorization", config_check_forward_header, "authorization",
+     "never passed on"},
+    {"L47: forwarding Proxy", config_check_forward_header, "Proxy",
+     "never passed on"},
+    {"forwarding proxy-authorization", config_check_forward_header,
+     "proxy-authorization", "never passed on"},
+    {"forwarding host", config_check_forward_header, "host", "never passed on"},
+    {"forwarding te", config_check_forward_header, "te", "never passed on"},
+    {"forwarding a length", config_check_forward_header, "content-length",
+     "never passed on"},
+    {"R57: forwarding X-Forwarded-For", config_check_forward_header,
+     "x-forwarded-for", "never passed on"},
+    {"L16: the same with underscores", config_check_forward_header,
+     "X_Forwarded-User", "never passed on"},
+    {"forwarding Forwarded", config_check_forward_header, "Forwarded",
+     "never passed on"},
+    {"forwarding traceparent", config_check_forward_header, "traceparent",
+     "never passed on"},
+    {"origin with a slash", config_check_origin, "https://shop.example/",
+     "write https://shop.example"},
+    {"origin with a path", config_check_origin, "https://shop.example/a/b",
+     "write https://shop.example"},
+    {"origin in upper case", config_check_origin, "HTTPS://Shop.Example",
+     "write https://shop.example"},
+    {"origin with the port of https", config_check_origin,
+     "https://shop.example:443", "write https://shop.example"},
+    {"origin with the port of http", config_check_origin, "http://[::1]:80/",
+     "write http://[::1]"},
+    {"origin without a scheme", config_check_origin, "shop.example:8443",
+     "write https://shop.example:8443"},
+    {"origin with a password", config_check_origin, "https://a:b@shop.example",
+     "is no origin such as"},
+    {"origin null", config_check_origin, "null", "any page"},
+    {"L11: login URL elsewhere", config_check_local, "https://evil.example/",
+     "no path on this site"},
+};
+
+static void
+texts_are_taken_or_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct config_why why = {""};
+        enum pst_err e = row->check(pst_text_from(row->value), &why);
+
+        if (row->why ? e != PST_BAD_CONFIG || !strstr(why.text, row->why)
+                     : e != PST_OK)
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), why.text);
+    }
+}
+
+static void
+long_texts_are_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        config_check *check;
+        const char *start;
+        size_t good; /* octets at most */
+    } longest[] = {
+        {"URL", config_check_url, "http://a/", 4096},
+        {"audience", config_check_audience, "a", 255},
+        {"cookie domain", config_check_cookie_domain, "", 63},
+        {"local path", config_check_local, "/", 2048},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(longest); i++) {
+        static char storage[5000];
+        struct config_why why;
+
+        memset(storage, 'a', sizeof(storage));
+        memcpy(storage, longest[i].start, strlen(longest[i].start));
+        if (longest[i].check((struct pst_text){storage, longest[i].good},
+                             &why) != PST_OK)
+            fail_msg("%s: %s", longest[i].name, why.text);
+        if (longest[i].check((struct pst_text){storage, longest[i].good + 1},
+                             &why) != PST_BAD_CONFIG)
+            fail_msg("%s: one octet more is taken", longest[i].name);
+    }
+}
+
+/* A password in a value never comes out in a sentence about it. */
+static void
+sentences_do_not_repeat_passwords(void **state)
+{
+    static config_check *const checks[] = {
+        config_check_url,         config_check_origin,
+        config_check_local,       config_check_token_header,
+        config_check_header,      config_check_forward_header,
+        config_check_pointer,     config_check_place,
+        config_check_cookie_name, config_check_cookie_domain,
+        config_check_cookie_path, config_check_log,
+        config_check_store,
+    };
+    struct pst_text value = PST_TEXT("https://me:pa55word@shop.example/a b");
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(checks); i++) {
+        struct config_why why = {""};
+
+        if (checks[i](value, &why) != PST_BAD_CONFIG || !*why.text ||
+            strstr(why.text, "pa55word"))
+            fail_msg("check %zu: %s", i, why.text);
+    }
+}
+
+/* L16, L17: names that meet in CGI are one name. */
+static void
+header_names_meet(void **state)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        bool same;
+    } pairs[] = {
+        {"X-User", "x_user", true},
+        {"X-User", "X-Users", false},
+        {"a*", "ab", false},
+        {"a*", "a*", true},
+        {"", "", true},
+        {"x-a", "x-b", false},
+        {"a*", "a-", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(pairs); i++)
+        if (config_is_same_header(pst_text_from(pairs[i].a),
+                                  pst_text_from(pairs[i].b)) != pairs[i].same)
+            fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_taken_or_refused),
+        cmocka_unit_test(long_texts_are_refused),
+        cmocka_unit_test(sentences_do_not_repeat_passwords),
+        cmocka_unit_test(header_names_meet),
+    };
+
+    return cmocka_run_group_tests_name("config_check", tests, NULL, NULL);
+}

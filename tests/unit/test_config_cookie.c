@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_cookie.c - the session's cookie, as its variables make it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "config_cookie.h"
+
+#define DAY 86400
+
+struct row {
+    const char *name;
+    struct pst_cookie in;
+    const char *want;     /* the name it gets; NULL: refused */
+    const char *variable; /* to blame */
+    const char *why;      /* part of the sentence */
+};
+
+#define NAME(text) .name = {"" text, sizeof(text) - 1}
+#define ROOT .path = {"/", 1}
+#define SHOP .path = {"/shop", 5}
+#define EXAMPLE .domain = {"a.example", 9}
+
+static const struct row rows[] = {
+    {"R31: host prefix",
+     {NAME("a"), ROOT, .secure = true},
+     "__Host-a",
+     NULL,
+     NULL},
+    {"R30: secure prefix for a path",
+     {NAME("a"), SHOP, .secure = true},
+     "__Secure-a",
+     NULL,
+     NULL},
+    {"R30: secure prefix for a domain",
+     {NAME("a"), ROOT, EXAMPLE, .secure = true},
+     "__Secure-a",
+     NULL,
+     NULL},
+    {"no prefix without Secure", {NAME("a"), ROOT}, "a", NULL, NULL},
+    {"secure prefix is kept",
+     {NAME("__Secure-a"), ROOT, .secure = true},
+     "__Secure-a",
+     NULL,
+     NULL},
+    {"R32: host http prefix is kept",
+     {NAME("__Host-Http-a"), ROOT, .secure = true},
+     "__Host-Http-a",
+     NULL,
+     NULL},
+    {"http prefix is kept",
+     {NAME("__Http-a"), SHOP, .secure = true},
+     "__Http-a",
+     NULL,
+     NULL},
+    {"an underscore is no prefix",
+     {NAME("__a"), ROOT, .secure = true},
+     "__Host-__a",
+     NULL,
+     NULL},
+    {"None with Secure",
+     {NAME("a"), ROOT, .secure = true, .same_site = PST_SAME_SITE_NONE},
+     "__Host-a",
+     NULL,
+     NULL},
+    {"R43: Partitioned as it must be",
+     {NAME("a"), ROOT, .secure = true, .partitioned = true,
+      .same_site = PST_SAME_SITE_NONE},
+     "__Host-a",
+     NULL,
+     NULL},
+    {"R41: prefix in another case",
+     {NAME("__HOST-a"), ROOT, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Host-"},
+    {"R41: another prefix in another case",
+     {NAME("__secure-a"), ROOT, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Secure-"},
+    {"only a prefix",
+     {NAME("__Host-"), ROOT, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "no name"},
+    {"only the long prefix",
+     {NAME("__Host-Http-"), ROOT, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "no name"},
+    {"host prefix with a path",
+     {NAME("__Host-a"), SHOP, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Host-"},
+    {"host prefix with a domain",
+     {NAME("__Host-a"), ROOT, EXAMPLE, .secure = true},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Host-"},
+    {"secure prefix without Secure",
+     {NAME("__Secure-a"), ROOT},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Secure-"},
+    {"http prefix without Secure",
+     {NAME("__Http-a"), ROOT},
+     NULL,
+     "POSTERN_COOKIE_NAME",
+     "__Http-"},
+    {"None without Secure",
+     {NAME("a"), ROOT, .same_site = PST_SAME_SITE_NONE},
+     NULL,
+     "POSTERN_COOKIE_SAMESITE",
+     "POSTERN_COOKIE_SECURE"},
+    {"R43: Partitioned without Secure",
+     {NAME("a"), ROOT, .partitioned = true},
+     NULL,
+     "POSTERN_COOKIE_PARTITIONED",
+     "POSTERN_COOKIE_SECURE"},
+    {"R43: Partitioned with Lax",
+     {NAME("a"), ROOT, .secure = true, .partitioned = true,
+      .same_site = PST_SAME_SITE_LAX},
+     NULL,
+     "POSTERN_COOKIE_PARTITIONED",
+     "POSTERN_COOKIE_SAMESITE"},
+};
+
+static void
+cookies_are_finished(void **state)
+{
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct pst_cookie cookie = row->in;
+        struct config_why why = {""};
+        const char *variable = "";
+        enum pst_err e =
+            config_cookie_finish(arena, &cookie, DAY, &variable, &why);
+
+        if (row->want
+                ? e != PST_OK || !cookie.http_only || cookie.has_max_age ||
+                      !pst_text_equal(cookie.name, pst_text_from(row->want))
+                : e != PST_BAD_CONFIG || strcmp(variable, row->variable) != 0 ||
+                      !strstr(why.text, row->why))
+            fail_msg("%s: %.*s %s %s", row->name, (int)cookie.name.len,
+                     cookie.name.ptr, variable, why.text);
+    }
+    pst_arena_free(&arena);
+}
+
+/* The name is the audience too, and 255 octets are the most of that. */
+static void
+name_is_bounded(void **state)
+{
+    static char storage[5000];
+    static const size_t lengths[] = {248, 249, 4096, 5000};
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    memset(storage, 'a', sizeof(storage));
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(lengths); i++) {
+        struct pst_cookie cookie = {
+            .name = {storage, lengths[i]}, ROOT, .secure = true};
+        struct config_why why = {""};
+        const char *variable = "";
+        enum pst_err e =
+            config_cookie_finish(arena, &cookie, DAY, &variable, &why);
+
+        if (e != (i == 0 ? PST_OK : PST_BAD_CONFIG))
+            fail_msg("%zu octets: %s", lengths[i], why.text);
+    }
+    pst_arena_free(&arena);
+}
+
+/* R38: the longest age that the cookie will be given is looked at as well. */
+static void
+age_is_checked(void **state)
+{
+    struct pst_arena *arena = NULL;
+    struct pst_cookie cookie = {NAME("a"), ROOT};
+    struct config_why why = {""};
+    const char *variable = "";
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
+    assert_int_equal(
+        config_cookie_finish(arena, &cookie, 400 * DAY, &variable, &why),
+        PST_OK);
+    assert_int_equal(
+        config_cookie_finish(arena, &cookie, 400 * DAY + 1, &variable, &why),
+        PST_BAD_CONFIG);
+    pst_arena_fail_at(arena, 1);
+    assert_int_equal(config_cookie_finish(arena, &cookie, DAY, &variable, &why),
+                     PST_NO_MEMORY);
+    pst_arena_free(&arena);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cookies_are_finished),
+        cmocka_unit_test(name_is_bounded),
+        cmocka_unit_test(age_is_checked),
+    };
+
+    return cmocka_run_group_tests_name("config_cookie", tests, NULL, NULL);
+}

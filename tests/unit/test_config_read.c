@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_read.c - each kind of variable is read into a place of its type.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "config_check.h"
+#include "config_read.h"
+
+enum colour { RED = 3, GREEN = 5, BLUE = 8 };
+
+struct target {
+    int64_t number;
+    enum colour colour;
+    unsigned flags;
+    bool is_on;
+    struct pst_text text;
+    struct pst_text second;
+    const char *string;
+    struct pst_text *items;
+    size_t count;
+};
+
+static const struct config_word colours[] = {
+    {"red", RED}, {"green", GREEN}, {"blue", BLUE}, {NULL, 0}};
+static const struct config_word flags[] = {{"a", 1}, {"b", 2}, {NULL, 0}};
+static const struct config_word switches[] = {
+    {"off", false}, {"on", true}, {NULL, 0}};
+static const struct config_word places[] = {
+    {"json", RED}, {"header", BLUE}, {NULL, 0}};
+
+enum kind {
+    DURATION,
+    SIZE,
+    NUMBER,
+    WORD,
+    FLAG,
+    WORDS,
+    PLACE,
+    TEXT,
+    LOWER,
+    STRING,
+    POINTER,
+    DOCUMENT,
+    FILE_NAME,
+    LIST,
+    NOTHING,
+    KINDS
+};
+
+#define AT(field) .offset = offsetof(struct target, field)
+#define SECOND(field) .second_offset = offsetof(struct target, field)
+
+static const struct config_entry entries[KINDS] = {
+    [DURATION] = {.read = config_read_duration,
+                  AT(number),
+                  .min = 60,
+                  .max = 86400},
+    [SIZE] = {.read = config_read_size,
+              AT(number),
+              .min = 1024,
+              .max = 1048576},
+    [NUMBER] = {.read = config_read_number, AT(number), .min = 1, .max = 99},
+    [WORD] = {.read = config_read_word, AT(colour), .words = colours},
+    [FLAG] = {.read = config_read_flag, AT(is_on), .words = switches},
+    [WORDS] = {.read = config_read_words, AT(flags), .words = flags},
+    [PLACE] = {.read = config_read_place,
+               AT(colour),
+               SECOND(second),
+               .words = places,
+               .check = config_check_place},
+    [TEXT] = {.read = config_read_text, AT(text), .check = config_check_header},
+    [LOWER] = {.read = config_read_lower,
+               AT(text),
+               .check = config_check_header},
+    [STRING] = {.read = config_read_string,
+                AT(string),
+                .check = config_check_log},
+    [POINTER] = {.read = config_read_pointer,
+                 AT(text),
+                 .check = config_check_pointer},
+    [DOCUMENT] = {.read = config_read_document, AT(text)},
+    [FILE_NAME] = {.read = config_read_file_name, AT(string)},
+    [LIST] = {.read = config_read_list,
+              AT(items),
+              SECOND(count),
+              .check = config_check_header},
+    [NOTHING] = {.read = config_read_nothing, .check = config_check_store},
+};
+
+struct row {
+    enum kind kind;
+    const char *value;
+    const char *want; /* what the target then holds, "…;…"; NULL: refused */
+    const char *shown; /* or, when refused, part of the sentence */
+};
+
+static const struct row rows[] = {
+    {DURATION, "60", "60;", "1m"},
+    {DURATION, "1d", "86400;", "1d"},
+    {DURATION, "59", NULL, "between 1m and 1d"},
+    {DURATION, "86401", NULL, "between 1m and 1d"},
+    {DURATION, "x", NULL, "no duration"},
+    {SIZE, "1M", "1048576;", "1M"},
+    {SIZE, "1048577", NULL, "between 1K and 1M"},
+    {SIZE, "x", NULL, "no size"},
+    {NUMBER, "99", "99;", "99"},
+    {NUMBER, "100", NULL, "between 1 and 99"},
+    {WORD, "Green", "colour 5;", "green"},
+    {WORD, "gree", NULL, "red, green, blue"},
+    {FLAG, "ON", "on;", "on"},
+    {FLAG, "off", "", "off"},
+    {FLAG, "1", NULL, "off, on"},
+    {WORDS, "b", "flags 2;", "b"},
+    {WORDS, "a,B", "flags 3;", "a,B"},
+    {WORDS, "a c", NULL, "a, b"},
+    {WORDS, " ", NULL, "a, b"},
+    {PLACE, "header:X-a:b", NULL, "no header name"},
+    {PLACE, "header:X-a", "colour 8;second X-a;", "header:X-a"},
+    {PLACE, "json:/a:b", "colour 3;second /a:b;", "json:/a:b"},
+    {PLACE, "json", NULL, "json:/pointer"},
+    {TEXT, "X-a", "text X-a;", "X-a"},
+    {TEXT, "X a", NULL, "no header name"},
+    {LOWER, "X-A", "text x-a;", "x-a"},
+    {LOWER, "X A", NULL, "no header name"},
+    {STRING, "/a", "string /a;", "/a"},
+    {STRING, "a", NULL, "absolute"},
+    {POINTER, "id", "text /data/login/id;", "/data/login/id"},
+    {POINTER, "/id", "text /id;", "/id"},
+    {POINTER, "~", NULL, "JSON pointer"},
+    {DOCUMENT, "/nonexistent", NULL, "No such file"},
+    {FILE_NAME, "/nonexistent", NULL, "No such file"},
+    {LIST, "a, b", "item a;item b;", "a, b"},
+    {LIST, "a :", NULL, "no header name"},
+    {NOTHING, "none", "", "none"},
+    {NOTHING, "some", NULL, "must be none"},
+};
+
+static void
+add_text(struct pst_buf *buf, const char *what, struct pst_text text)
+{
+    if (pst_text_is_absent(text))
+        return;
+    pst_buf_add_string(buf, what);
+    pst_buf_add(buf, text);
+    pst_buf_add_char(buf, ';');
+}
+
+static void
+add_number(struct pst_buf *buf, const char *what, int64_t number)
+{
+    if (number == 0)
+        return;
+    pst_buf_add_string(buf, what);
+    pst_buf_add_number(buf, number);
+    pst_buf_add_char(buf, ';');
+}
+
+/* Everything in the target that is not zero. */
+static void
+describe(struct pst_buf *buf, const struct target *target)
+{
+    add_number(buf, "", target->number);
+    add_number(buf, "colour ", (int64_t)target->colour);
+    add_number(buf, "flags ", target->flags);
+    pst_buf_add_string(buf, target->is_on ? "on;" : "");
+    add_text(buf, "text ", target->text);
+    add_text(buf, "second ", target->second);
+    add_text(buf, "string ", pst_text_from(target->string));
+    for (size_t i = 0; i < target->count; i++)
+        add_text(buf, "item ", target->items[i]);
+}
+
+static enum pst_err
+read_one(struct pst_arena *arena, struct config_reader *reader,
+         struct target *target, const struct row *row)
+{
+    static struct config_state states[KINDS];
+    static struct pst_text shown[KINDS];
+
+    memset(target, 0, sizeof(*target));
+    memset(shown, 0, sizeof(shown));
+    *reader = (struct config_reader){.entries = entries,
+                                     .count = KINDS,
+                                     .states = states,
+                                     .shown = shown,
+                                     .arena = arena,
+                                     .target = target};
+    config_show(reader, &entries[row->kind], pst_text_from(row->value));
+    return entries[row->kind].read(reader, &entries[row->kind],
+                                   pst_text_from(row->value));
+}
+
+static void
+kinds_are_read(void **state)
+{
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct config_reader reader;
+        struct target target;
+        char storage[256];
+        struct pst_buf buf;
+        enum pst_err e = read_one(arena, &reader, &target, row);
+
+        pst_buf_init(&buf, storage, sizeof(storage));
+        describe(&buf, &target);
+        if (row->want ? e != PST_OK ||
+                            !pst_text_equal(pst_buf_text(&buf),
+                                            pst_text_from(row->want)) ||
+                            !pst_text_equal(reader.shown[row->kind],
+                                            pst_text_from(row->shown))
+                      : e != PST_BAD_CONFIG || buf.len > 0 ||
+                            !strstr(reader.why.text, row->shown))
+            fail_msg("kind %d, \"%s\": %s, %.*s, %s", (int)row->kind,
+                     row->value, pst_err_code(e), (int)buf.len, storage,
+                     reader.why.text);
+    }
+    pst_arena_free(&arena);
+}
+
+/* Whatever allocation fails, it is told, and nothing is half set. */
+static void
+missing_memory_is_told(void **state)
+{
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct config_reader reader;
+        struct target target;
+        char storage[256];
+        struct pst_buf buf;
+        enum pst_err e;
+
+        if (!rows[i].want)
+            continue;
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, 1);
+        e = read_one(arena, &reader, &target, &rows[i]);
+        if (e == PST_OK)
+            continue;
+        pst_buf_init(&buf, storage, sizeof(storage));
+        describe(&buf, &target);
+        if (e != PST_NO_MEMORY || buf.len > 0)
+            fail_msg("kind %d, \"%s\": %s, %.*s", (int)rows[i].kind,
+                     rows[i].value, pst_err_code(e), (int)buf.len, storage);
+    }
+    pst_arena_free(&arena);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds_are_read),
+        cmocka_unit_test(missing_memory_is_told),
+    };
+
+    return cmocka_run_group_tests_name("config_read", tests, NULL, NULL);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_table.c - a small table is filled from environments.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "config_table.h"
+
+struct target {
+    struct pst_text first;
+    struct pst_text second;
+};
+
+/* Takes anything but "bad"; runs out of memory at "none left". */
+static enum pst_err
+read_any(struct config_reader *reader, const struct config_entry *entry,
+         struct pst_text value)
+{
+    struct pst_text *place = config_place(reader, entry);
+
+    if (pst_text_equal(value, PST_TEXT("bad")))
+        return config_refuse(&reader->why, "is bad");
+    if (pst_text_equal(value, PST_TEXT("none left")))
+        return PST_NO_MEMORY;
+    assert_int_equal(value.ptr[value.len], '\0');
+    *place = value;
+    return PST_OK;
+}
+
+static const struct config_entry entries[] = {
+    {.row = {.name = "POSTERN_FIRST", .group = "one", .default_value = ""},
+     .read = read_any,
+     .offset = offsetof(struct target, first)},
+    {.row = {.name = "POSTERN_SECOND_TIME",
+             .group = "two",
+             .default_value = "usual"},
+     .read = read_any,
+     .offset = offsetof(struct target, second)},
+    {.row = {.name = "SECRET_THIRD", .group = "two", .default_value = ""},
+     .read = read_any,
+     .offset = offsetof(struct target, second)},
+};
+
+struct fixture {
+    struct target target;
+    struct config_state states[PST_COUNT(entries)];
+    struct pst_text shown[PST_COUNT(entries)];
+    struct config_complaint complaint;
+    struct config_reader reader;
+    char heard[1024]; /* "NAME why" and a newline for each complaint */
+};
+
+static void
+hear(void *context, const char *variable, const char *why)
+{
+    struct fixture *f = context;
+    size_t len = strlen(f->heard);
+
+    snprintf(f->heard + len, sizeof(f->heard) - len, "%s %s\n", variable, why);
+}
+
+static void
+fixture_open(struct fixture *f)
+{
+    struct pst_arena *arena = NULL;
+
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    memset(f, 0, sizeof(*f));
+    f->complaint = (struct config_complaint){hear, f};
+    f->reader = (struct config_reader){.entries = entries,
+                                       .count = PST_COUNT(entries),
+                                       .states = f->states,
+                                       .shown = f->shown,
+                                       .arena = arena,
+                                       .target = &f->target,
+                                       .complaint = &f->complaint};
+}
+
+static void
+fixture_close(struct fixture *f)
+{
+    pst_arena_free(&f->reader.arena);
+}
+
+struct row {
+    const char *name;
+    const char *set[4];
+    const char *first; /* what is read; NULL: nothing */
+    const char *second;
+    const char *heard;
+};
+
+static const struct row rows[] = {
+    {"nothing", {NULL}, NULL, "usual", ""},
+    {"other names", {"PATH=a", "PATH=b", "=", ""}, NULL, "usual", ""},
+    {"a value", {"POSTERN_FIRST=a=b"}, "a=b", "usual", ""},
+    {"an empty value", {"POSTERN_SECOND_TIME="}, NULL, "usual", ""},
+    {"no value", {"POSTERN_SECOND_TIME"}, NULL, "usual", ""},
+    {"twice",
+     {"POSTERN_FIRST=a", "POSTERN_FIRST=b"},
+     "a",
+     "usual",
+     "POSTERN_FIRST is given twice\n"},
+    {"thrice",
+     {"POSTERN_FIRST=", "POSTERN_FIRST=", "POSTERN_FIRST=c"},
+     NULL,
+     "usual",
+     "POSTERN_FIRST is given twice\nPOSTERN_FIRST is given twice\n"},
+    {"refused", {"POSTERN_FIRST=bad"}, NULL, "usual", "POSTERN_FIRST is bad\n"},
+    {"control octet",
+     {"POSTERN_FIRST=a\x1f"},
+     NULL,
+     "usual",
+     "POSTERN_FIRST holds a control octet, such as a line's end or a tab\n"},
+    {"one letter wrong",
+     {"POSTERN_FIRTS=a"},
+     NULL,
+     "usual",
+     "POSTERN_FIRTS is an unknown variable; did you mean POSTERN_FIRST?\n"},
+    {"a word missing",
+     {"POSTERN_SECOND=a"},
+     NULL,
+     "usual",
+     "POSTERN_SECOND is an unknown variable; did you mean "
+     "POSTERN_SECOND_TIME?\n"},
+    {"nothing like it",
+     {"POSTERN_QQQQQQQQQQQQ=a"},
+     NULL,
+     "usual",
+     "POSTERN_QQQQQQQQQQQQ is an unknown variable\n"},
+    {"only the prefix",
+     {"POSTERN_=a"},
+     NULL,
+     "usual",
+     "POSTERN_ is an unknown variable\n"},
+    {"octets that are no name",
+     {"POSTERN_\x1b[2J\xff=a"},
+     NULL,
+     "usual",
+     "POSTERN_?[2J? is an unknown variable\n"},
+};
+
+static void
+environments_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        const char *environment[PST_COUNT(row->set) + 1] = {NULL};
+        struct fixture f;
+
+        memcpy(environment, row->set, sizeof(row->set));
+        fixture_open(&f);
+        config_scan(&f.reader, environment);
+        for (size_t j = 0; j < 2; j++)
+            assert_int_equal(
+                config_read_entry(&f.reader, j, entries[j].row.default_value),
+                PST_OK);
+        if (!pst_text_equal(f.target.first, pst_text_from(row->first)) ||
+            pst_text_is_absent(f.target.first) != !row->first ||
+            !pst_text_equal(f.target.second, pst_text_from(row->second)) ||
+            strcmp(f.heard, row->heard) != 0 ||
+            f.reader.is_bad != (*row->heard != '\0'))
+            fail_msg("%s: %.*s, %.*s, %s", row->name, (int)f.target.first.len,
+                     f.target.first.ptr ? f.target.first.ptr : "",
+                     (int)f.target.second.len, f.target.second.ptr, f.heard);
+        fixture_close(&f);
+    }
+}
+
+/* What was refused marks its own group, and an unknown name marks none. */
+static void
+groups_are_marked(void **state)
+{
+    static const char *const environment[] = {"POSTERN_FIRST=bad",
+                                              "POSTERN_OTHER=1", NULL};
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    config_scan(&f.reader, environment);
+    assert_false(config_is_group_bad(&f.reader, ""));
+    assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_OK);
+    assert_true(config_is_group_bad(&f.reader, "one"));
+    assert_false(config_is_group_bad(&f.reader, "two"));
+    assert_true(config_is_group_bad(&f.reader, ""));
+    fixture_close(&f);
+}
+
+static void
+what_is_given_is_shown(void **state)
+{
+    static const char *const environment[] = {"POSTERN_FIRST=a",
+                                              "SECRET_THIRD=line\nend", NULL};
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    config_scan(&f.reader, environment);
+    assert_int_equal(config_find(&f.reader, "SECRET_THIRD"), 2);
+    assert_true(pst_text_equal(config_given(&f.reader, "SECRET_THIRD"),
+                               PST_TEXT("line\nend")));
+    assert_true(
+        pst_text_is_absent(config_given(&f.reader, "POSTERN_SECOND_TIME")));
+    assert_int_equal(config_read_entry(&f.reader, 0, "b"), PST_OK);
+    assert_int_equal(config_read_entry(&f.reader, 1, "c"), PST_OK);
+    assert_true(pst_text_equal(f.shown[0], PST_TEXT("a")));
+    assert_true(pst_text_equal(f.shown[1], PST_TEXT("c")));
+    assert_true(pst_text_is_absent(f.shown[2]));
+    fixture_close(&f);
+}
+
+static void
+missing_memory_is_told(void **state)
+{
+    static const char *const environment[] = {"POSTERN_FIRST=none left", NULL};
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    config_scan(&f.reader, environment);
+    assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
+    pst_arena_fail_at(f.reader.arena, 1);
+    assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
+    assert_string_equal(f.heard, "");
+    fixture_close(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(environments_are_read),
+        cmocka_unit_test(groups_are_marked),
+        cmocka_unit_test(what_is_given_is_shown),
+        cmocka_unit_test(missing_memory_is_told),
+    };
+
+    return cmocka_run_group_tests_name("config_table", tests, NULL, NULL);
+}
