@@ -172,9 +172,9 @@ find_upstream(const struct reading *reading, int64_t now,
     }
     e = jar_follow(reading->arena, reading->config, now, answer->upstream,
                    answer->news, &change, out);
-    if (!e && (change == JAR_ENDED ||
-               (change == JAR_SAME &&
-                reading->config->token_place == PLACE_HEADER)))
+    if (!e &&
+        (change == JAR_ENDED ||
+         (change == JAR_SAME && reading->config->token_place == PLACE_HEADER)))
         *out = PST_NO_TEXT;
     return e;
 }
@@ -285,8 +285,7 @@ read_identity(const struct reading *reading, struct pst_text typed)
     struct visit_grant *grant = &reading->out->grant;
     enum pst_err e;
 
-    e = scalar(reading, reading->config->subject, PST_SUBJECT_MAX,
-               &grant->sub);
+    e = scalar(reading, reading->config->subject, PST_SUBJECT_MAX, &grant->sub);
     if (e)
         return e;
     e = scalar(reading, reading->config->name, PST_NAME_MAX, &grant->name);

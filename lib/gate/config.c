@@ -68,11 +68,10 @@ static const struct config_word same_site_words[] = {
     {NULL, 0}};
 static const struct config_word preset_words[] = {
     {"fauna", PRESET_FAUNA}, {"vendure", PRESET_VENDURE}, {NULL, 0}};
-static const struct config_word place_words[] = {
-    {"json", PLACE_JSON},
-    {"header", PLACE_HEADER},
-    {"cookie", PLACE_COOKIE},
-    {NULL, 0}};
+static const struct config_word place_words[] = {{"json", PLACE_JSON},
+                                                 {"header", PLACE_HEADER},
+                                                 {"cookie", PLACE_COOKIE},
+                                                 {NULL, 0}};
 static const struct config_word logout_words[] = {
     {"always", LOGOUT_ALWAYS},
     {"everywhere", LOGOUT_EVERYWHERE},

@@ -15,18 +15,18 @@
 /* A request to the backend, made by us or passed on. */
 struct forward_request {
     struct pst_text method;
-    struct pst_text query;        /* absent: none */
-    struct pst_text body;         /* absent: the client's, streamed */
-    struct pst_text upstream;     /* from the session (jar.h); absent: none */
-    bool own; /* made by us: of the client's headers, only those
-                 about language and channel go along */
+    struct pst_text query;    /* absent: none */
+    struct pst_text body;     /* absent: the client's, streamed */
+    struct pst_text upstream; /* from the session (jar.h); absent: none */
+    bool own;                 /* made by us: of the client's headers, only those
+                                 about language and channel go along */
 };
 
 /* A held answer. Slices live as long as the request's arena. */
 struct forward_answer {
     int status;
     struct jar_news news; /* about the backend's session */
-    bool encoded;                 /* Content-Encoding other than identity */
+    bool encoded;         /* Content-Encoding other than identity */
     struct reply_header headers[REPLY_HEADERS_MAX]; /* allowed ones only */
     size_t header_count;
     struct pst_text body;
@@ -43,10 +43,10 @@ struct forward_follow {
  *   follow  may be NULL; an error it returns is the result
  * Returns what upstream_run() does. rep->begun tells whether anything left.
  */
-PST_MUST_USE enum pst_err
-forward_stream(struct gate *gate, struct request *req, struct reply *rep,
-               const struct forward_request *what,
-               const struct forward_follow *follow);
+PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
+                                         struct reply *rep,
+                                         const struct forward_request *what,
+                                         const struct forward_follow *follow);
 
 /*
  * The same, with the answer held: at most PST_HOLD_MAX octets, and not

@@ -24,7 +24,8 @@ struct line {
     bool http_only;
 };
 
-/* --- what is kept ---------------------------------------------------------------- */
+/* --- what is kept
+ * ---------------------------------------------------------------- */
 
 /* Read the object of cookies; anything else is an empty jar. */
 static enum pst_err
@@ -135,7 +136,8 @@ jar_emit(struct pst_arena *arena, struct pst_text upstream,
     return pst_buf_end(&buf, value);
 }
 
-/* --- what an answer changes -------------------------------------------------------- */
+/* --- what an answer changes
+ * -------------------------------------------------------- */
 
 static enum pst_err
 follow_token(struct pst_arena *arena, struct pst_text upstream,
@@ -177,8 +179,8 @@ read_attribute(struct pst_text piece, int64_t now, bool *has_max_age,
         line->http_only = true;
     if (pst_text_equal_nocase(name, PST_TEXT("Max-Age"))) {
         *has_max_age = true; /* it counts, whatever Expires says */
-        if (value.len > 0 && (value.ptr[0] == '-' ||
-                              pst_text_equal(value, PST_TEXT("0"))))
+        if (value.len > 0 &&
+            (value.ptr[0] == '-' || pst_text_equal(value, PST_TEXT("0"))))
             line->entry.value = PST_NO_TEXT;
     }
     if (pst_text_equal_nocase(name, PST_TEXT("Expires")) && !*has_max_age &&

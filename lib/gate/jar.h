@@ -52,11 +52,9 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
  * deletion or emptying ends; "NAME.sig" goes with NAME. Others are kept.
  * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds).
  */
-PST_MUST_USE enum pst_err jar_follow(struct pst_arena *arena,
-                                     const struct config *config, int64_t now,
-                                     struct pst_text upstream,
-                                     const struct jar_news *news,
-                                     enum jar_change *change,
-                                     struct pst_text *out);
+PST_MUST_USE enum pst_err
+jar_follow(struct pst_arena *arena, const struct config *config, int64_t now,
+           struct pst_text upstream, const struct jar_news *news,
+           enum jar_change *change, struct pst_text *out);
 
 #endif

@@ -106,7 +106,8 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
     return begin(gate, req, rep, visit, &guest);
 }
 
-/* --- what the backend says ------------------------------------------------------- */
+/* --- what the backend says
+ * ------------------------------------------------------- */
 
 /* Send the request, hold the answer, and read it as a login's. */
 static enum pst_err
@@ -177,7 +178,8 @@ granted(struct attempt *attempt)
     return e;
 }
 
-/* --- credentials ------------------------------------------------------------------ */
+/* --- credentials
+ * ------------------------------------------------------------------ */
 
 enum pst_err
 signin_with(struct gate *gate, struct request *req, struct reply *rep,
@@ -214,7 +216,8 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     return e ? e : PST_REFUSED;
 }
 
-/* --- a client's own mutation -------------------------------------------------------- */
+/* --- a client's own mutation
+ * -------------------------------------------------------- */
 
 /*
  * The body for the client: the secret is null, or our own token where the

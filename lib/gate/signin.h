@@ -40,8 +40,7 @@ PST_MUST_USE enum pst_err signin_relay(struct gate *gate, struct request *req,
  */
 PST_MUST_USE enum pst_err signin_follow(struct gate *gate,
                                         const struct request *req,
-                                        struct reply *rep,
-                                        struct visit *visit,
+                                        struct reply *rep, struct visit *visit,
                                         const struct jar_news *news);
 
 #endif
