@@ -5,7 +5,7 @@ a test has failed."""
 import gateway as gateways
 import pytest
 
-LOG_SHOWN = 2500  # characters
+LOG_SHOWN = 3000  # characters
 
 
 @pytest.fixture(name="backend", scope="session")
@@ -99,7 +99,7 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if not report.failed:
         return
-    for one in gateways.running:
+    for one in gateways.running[-3:]:
         text = (one.log if isinstance(one, gateways.Gateway)
                 else one.read_log())
         report.sections.append(

@@ -109,9 +109,18 @@ const PRODUCTS = [["Lantern", "Laterne"], ["Rope", "Seil"], ["Torch", "Fackel"]]
 const CHANNEL = "second-channel";
 const PASSWORDS = { alice: "drawbridge-alice", bob: "drawbridge-bob" };
 
+// What the superadmin is allowed to do; anew after each channel that is made.
+async function contextFor(app) {
+    const user = await app.get(vendure.TransactionalConnection).rawConnection
+        .getRepository(vendure.User).findOneOrFail({
+            where: { identifier: "superadmin" },
+            relations: { roles: { channels: true } } });
+    return app.get(vendure.RequestContextService)
+        .create({ apiType: "admin", languageCode: "en", user });
+}
+
 async function stock(app) {
-    const ctx = await app.get(vendure.RequestContextService)
-        .create({ apiType: "admin", languageCode: "en" });
+    let ctx = await contextFor(app);
     const here = await app.get(vendure.ChannelService).getDefaultChannel(ctx);
     await app.get(vendure.ChannelService).update(ctx,
         { id: here.id, availableLanguageCodes: ["en", "de"] });
@@ -122,6 +131,7 @@ async function stock(app) {
         defaultTaxZoneId: here.defaultTaxZone.id,
         defaultShippingZoneId: here.defaultShippingZone.id,
     });
+    ctx = await contextFor(app);
     const taxes = await app.get(vendure.TaxCategoryService).findAll(ctx);
     const ids = [];
     for (const [en, de] of PRODUCTS) {
