@@ -119,7 +119,7 @@ static_assert(sizeof(enum pst_token_format) == sizeof(unsigned) &&
 #define CLOCKS "clocks"
 #define BACKEND "backend"
 #define SITES "sites"
-#define STORE "store"
+#define STORE "store and limits"
 #define RUNNING "running"
 
 static const struct config_entry entries[] = {
@@ -269,10 +269,24 @@ static const struct config_entry entries[] = {
          "The path that a form's logout leads to."),
      TEXT("path", logout_redirect, config_check_local)},
 
-    {ROW("POSTERN_STORE", STORE, "none",
-         "Where revoked sessions are kept; only none for now."),
-     .row.kind = "word", .read = config_read_nothing,
-     .check = config_check_store},
+    {ROW("POSTERN_STORE", STORE, "lmdb:" POSTERN_STATE,
+         "Where ended and live sessions are kept: lmdb:/folder for one "
+         "machine, redis://user:password@host:port/db, rediss://… or "
+         "unix:/path of a Redis for several, or none."),
+     FIELD("url", config_read_store, store), .row.is_secret = false},
+    {ROW("POSTERN_STORE_GRACE", STORE, "0",
+         "How long a store that does not answer is taken to say yes; a "
+         "logout may go unnoticed for so long."),
+     DURATION(store_grace, 0, TIMEOUT_MAX)},
+    {ROW("POSTERN_MAX_SESSIONS", STORE, "0",
+         "How many sessions one user may have, the oldest out; 0: no cap."),
+     FIELD("number", config_read_number, max_sessions), .min = 0, .max = 1000},
+    {ROW("POSTERN_LOGIN_PER_ACCOUNT", STORE, "10/15m",
+         "How many failed logins one account may have in how long, or off."),
+     FIELD("rate", config_read_rate, login_per_account)},
+    {ROW("POSTERN_LOGIN_PER_ADDRESS", STORE, "100/15m",
+         "The same for one address (IPv6: one /64), or off."),
+     FIELD("rate", config_read_rate, login_per_address)},
 
     {ROW("POSTERN_WORKERS", RUNNING, "256",
          "How many requests one process serves at a time, at most."),

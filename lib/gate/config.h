@@ -16,7 +16,9 @@
 #include "keyring.h"
 #include "log.h"
 #include "origin.h"
+#include "rate.h"
 #include "session.h"
+#include "store_url.h"
 #include "text.h"
 #include "token.h"
 
@@ -69,6 +71,12 @@ struct config {
     struct pst_text login_url; /* local paths */
     struct pst_text login_redirect;
     struct pst_text logout_redirect;
+
+    struct store_url store;
+    int64_t store_grace;  /* seconds */
+    int64_t max_sessions; /* of one user; 0: no cap */
+    struct rate login_per_account;
+    struct rate login_per_address;
 
     int64_t workers;
     int64_t drain; /* seconds */

@@ -61,6 +61,7 @@ worker_end(void *state)
 {
     struct worker *worker = state;
 
+    store_close(&worker->gate.store);
     upstream_free(&worker->gate.upstream);
     pst_arena_free(&worker->arena);
     free(worker);
@@ -82,7 +83,8 @@ worker_begin(void *context)
         worker->gate.random = pst_crypt_random;
         e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
         if (!e)
-            e = service_connect(service, &worker->gate.upstream);
+            e = service_connect(service, &worker->gate.upstream,
+                                &worker->gate.store);
     }
     if (!e)
         return worker;
@@ -394,7 +396,8 @@ gate_serve(int argc, char **argv, const char *name, gate_handler *handler)
     int status;
 
     PST_REQUIRE(argc > 0);
-    if (!service_read_arguments(argv, name, &address, &status))
+    if (!service_read_arguments((const char *const *)argv, name, &address,
+                                &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
     pool_block_signals();

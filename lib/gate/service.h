@@ -9,6 +9,7 @@
 #include "config.h"
 #include "err.h"
 #include "log.h"
+#include "store.h"
 #include "upstream.h"
 
 struct service {
@@ -26,7 +27,7 @@ struct service {
  * Help and complaints are printed. Without arguments on a terminal, there is
  * nothing to serve: that, too, is answered with help.
  */
-bool service_read_arguments(char *const *argv, const char *name,
+bool service_read_arguments(const char *const *argv, const char *name,
                             const char **address, int *status);
 
 /*
@@ -40,8 +41,13 @@ int service_open(struct service *service);
 
 void service_close(struct service *service);
 
-/* A handle to the configured backend, for one thread: as upstream_new(). */
+/*
+ * Handles to the configured backend and store, for one thread: as
+ * upstream_new() and store_open().
+ *   store  set to NULL where there is to be none
+ */
 PST_MUST_USE enum pst_err service_connect(const struct service *service,
-                                          struct upstream **out);
+                                          struct upstream **upstream,
+                                          struct store **store);
 
 #endif
