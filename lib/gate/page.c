@@ -128,7 +128,8 @@ send_page(struct reply *rep, int status, const struct pst_buf *buf)
     if (e)
         return e;
     reply_put(rep, PST_TEXT("Content-Security-Policy"), PST_TEXT(POLICY));
-    reply_put(rep, PST_TEXT("Referrer-Policy"), PST_TEXT("no-referrer"));
+    /* With "no-referrer" a form's Origin would be "null", and refused. */
+    reply_put(rep, PST_TEXT("Referrer-Policy"), PST_TEXT("same-origin"));
     reply_put(rep, PST_TEXT("X-Frame-Options"), PST_TEXT("DENY"));
     reply_put(rep, PST_TEXT("Cache-Control"), PST_TEXT("no-store"));
     return reply_whole(rep, status, PST_TEXT("text/html; charset=utf-8"), html);
