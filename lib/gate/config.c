@@ -307,6 +307,9 @@ static const struct config_entry entries[] = {
      WORD(log_format, log_format_words)},
 };
 
+/* Octets for the name of the file of secrets, and what is said of it. */
+#define SECRET_ARENA 16384
+
 struct config_pool {
     struct pst_arena *arena; /* in which all of this lies */
     struct pst_text shown[PST_COUNT(entries)];
@@ -336,6 +339,18 @@ finish_clocks(struct config_reader *reader, const struct config *config)
         return;
     config_refuse(&reader->why, "is longer than POSTERN_LIFETIME");
     config_complain(reader, "POSTERN_IDLE_TIMEOUT");
+}
+
+/* What only a store can do must not be asked for without one. */
+static void
+finish_store(struct config_reader *reader, const struct config *config)
+{
+    if (config_is_group_bad(reader, STORE) || config->store.kind != STORE_NONE)
+        return;
+    if (config->max_sessions > 0) {
+        config_refuse(&reader->why, "needs a store, and POSTERN_STORE is none");
+        config_complain(reader, "POSTERN_MAX_SESSIONS");
+    }
 }
 
 /* The token's own headers are ours to send, and a header passes once. */
@@ -404,6 +419,7 @@ finish_secret(struct config_reader *reader, struct config *config)
     if (e)
         return e;
     config->ring = secret.ring;
+    config->secret_file = secret.shown_file.ptr;
     reader->shown[config_find(reader, "COOKIE_SESSION_SECRET")] = secret.shown;
     reader->shown[config_find(reader, "COOKIE_SESSION_SECRET_FILE")] =
         secret.shown_file;
@@ -441,6 +457,7 @@ read_all(struct config_reader *reader, struct config *config,
     if (e)
         return e;
     finish_backend(reader, config);
+    finish_store(reader, config);
     finish_clocks(reader, config);
     finish_headers(reader, config);
     e = finish_cookie(reader, config);
@@ -513,6 +530,28 @@ config_new(struct config **out, const char *const *environment,
     e = new_in(arena, out, environment, complaint);
     if (e)
         pst_arena_free(&arena);
+    return e;
+}
+
+enum pst_err
+config_read_secret(const struct config *config, struct pst_keyring **ring,
+                   struct config_why *why)
+{
+    struct config_secret secret = {
+        .file = pst_text_from(config->secret_file),
+        .audience = config->audience,
+    };
+    struct pst_arena *arena = NULL;
+    enum pst_err e;
+
+    PST_REQUIRE(config->secret_file != NULL);
+    e = pst_arena_new(&arena, SECRET_ARENA);
+    if (e)
+        return e;
+    e = config_secret_open(arena, &secret, why);
+    if (!e)
+        *ring = secret.ring;
+    pst_arena_free(&arena);
     return e;
 }
 

@@ -37,6 +37,7 @@ enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
 /* Everything, in the types the programs need. Texts live as long as this. */
 struct config {
     struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
+    const char *secret_file;  /* where it came from, or NULL */
     unsigned methods;         /* enum config_method flags */
     enum pst_token_format format;
     struct pst_text auth_token_header; /* lower case, a token */
@@ -101,6 +102,16 @@ PST_MUST_USE enum pst_err config_new(struct config **out,
                                      const struct config_complaint *complaint);
 
 void config_free(struct config **config);
+
+/*
+ * Read the file of secrets anew, into another ring.
+ *   ring  set on PST_OK: the caller's to free
+ *   why   set on PST_BAD_CONFIG: the sentence of the refusal
+ * Returns as config_new(). PST_REQUIREs that there is a file.
+ */
+PST_MUST_USE enum pst_err config_read_secret(const struct config *config,
+                                             struct pst_keyring **ring,
+                                             struct config_why *why);
 
 /* The rows, in the order of the papers (struct config_row: config_table.h). */
 size_t config_row_count(void);

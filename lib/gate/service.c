@@ -144,6 +144,10 @@ service_open(struct service *service)
         complain(service, "POSTERN_LOG", strerror(errno));
         return EX_CONFIG;
     }
+    if (keys_new(&service->keys, config, service->log) != PST_OK) {
+        complain(service, "memory", "is not to be had");
+        return EX_OSERR;
+    }
     if (upstream_start() != PST_OK) {
         complain(service, "libcurl", "cannot be started");
         return EX_SOFTWARE;
@@ -161,6 +165,7 @@ void
 service_close(struct service *service)
 {
     upstream_stop();
+    keys_free(&service->keys);
     log_close(&service->log);
     config_free(&service->config);
 }

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "err.h"
+#include "keys.h"
 #include "log.h"
 #include "store.h"
 #include "upstream.h"
@@ -16,6 +17,7 @@ struct service {
     const char *name; /* the program's, such as "query" */
     struct config *config;
     struct log *log;
+    struct keys *keys;
 };
 
 /*

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "crypt.h"
-#include "store_record.h"
+#include "stored.h"
 
 /* Octets of a name that is hashed. */
 #define NAME_MAX_LEN 2048

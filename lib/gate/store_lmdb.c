@@ -24,7 +24,7 @@
 #include <lmdb.h>
 
 #include "store.h"
-#include "store_record.h"
+#include "stored.h"
 
 /* Readers of all processes at once: 64 octets each in the lock file. */
 #define READERS_MAX 4096
@@ -43,17 +43,17 @@
 
 #define TAG_LEN 8
 #define KEY_MAX (TAG_LEN + 2 * PST_HASH_LEN)
-#define HINT_HEAD (RECORD_TIME_LEN + 1)
-#define HINTS RECORD_KINDS
+#define HINT_HEAD (STORED_TIME_LEN + 1)
+#define HINTS STORED_KINDS
 
 /* What an apply function returns when there is nothing to commit. Neither
  * errno nor LMDB uses it. */
 #define UNCHANGED (-1)
 
 static const char *const names[] = {
-    [RECORD_REVOKED] = "revoked", [RECORD_SINCE] = "since",
-    [RECORD_SESSION] = "session", [RECORD_SPILL] = "spill",
-    [RECORD_COUNTER] = "counter", [HINTS] = "hints",
+    [STORED_REVOKED] = "revoked", [STORED_SINCE] = "since",
+    [STORED_SESSION] = "session", [STORED_SPILL] = "spill",
+    [STORED_COUNTER] = "counter", [HINTS] = "hints",
 };
 
 /* An environment may be open once in a process: POSIX drops all locks of a
@@ -61,7 +61,7 @@ static const char *const names[] = {
 struct environment {
     struct environment *next;
     MDB_env *env;
-    MDB_dbi dbi[RECORD_KINDS + 1];
+    MDB_dbi dbi[STORED_KINDS + 1];
     unsigned page_size;
     unsigned users;
     pid_t pid; /* a child does not inherit it */
@@ -354,7 +354,7 @@ value_bytes(MDB_val value)
  */
 
 static int
-get(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
+get(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
     struct key *key, MDB_val *record)
 {
     MDB_val name = key_value(key);
@@ -364,7 +364,7 @@ get(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
 
 /* Remove it if it is there. Its hint stays, and leads nowhere. */
 static int
-del(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
+del(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
     struct key *key)
 {
     MDB_val name = key_value(key);
@@ -374,22 +374,22 @@ del(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
 }
 
 static int
-put_hint(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
+put_hint(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
          const struct key *of_record, int64_t when)
 {
     struct key hint = {.len = HINT_HEAD};
     MDB_val empty = {0, NULL};
     MDB_val name;
 
-    record_put_time(hint.octets, when);
-    hint.octets[RECORD_TIME_LEN] = (uint8_t)kind;
+    stored_put_time(hint.octets, when);
+    hint.octets[STORED_TIME_LEN] = (uint8_t)kind;
     key_add(&hint, of_record->octets, of_record->len);
     name = key_value(&hint);
     return mdb_put(txn, store->shared->dbi[HINTS], &name, &empty, 0);
 }
 
 static int
-put(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
+put(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
     struct key *key, struct pst_bytes record)
 {
     MDB_val name = key_value(key);
@@ -401,7 +401,7 @@ put(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
     if (rc == MDB_NOTFOUND) {
-        PST_REQUIRE(record_expires(kind, record, &expires));
+        PST_REQUIRE(stored_expires(kind, record, &expires));
         rc = put_hint(store, txn, kind, key, expires);
         if (rc)
             return rc;
@@ -415,27 +415,27 @@ put(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
 /* What is known of a user; zeros when nothing is, or nothing can be read. */
 static int
 get_since(struct lmdb_store *store, MDB_txn *txn,
-          const struct store_id *subject, struct record_since *since)
+          const struct store_id *subject, struct stored_since *since)
 {
     struct key key = key_of(store, subject, NULL);
     MDB_val record;
-    int rc = get(store, txn, RECORD_SINCE, &key, &record);
+    int rc = get(store, txn, STORED_SINCE, &key, &record);
 
-    *since = (struct record_since){0, 0};
+    *since = (struct stored_since){0, 0};
     if (rc == 0)
-        (void)!record_parse_since(value_bytes(record), since);
+        (void)!stored_parse_since(value_bytes(record), since);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int
 put_since(struct lmdb_store *store, MDB_txn *txn,
-          const struct store_id *subject, struct record_since since)
+          const struct store_id *subject, struct stored_since since)
 {
     struct key key = key_of(store, subject, NULL);
-    uint8_t record[RECORD_SINCE_LEN];
+    uint8_t record[STORED_SINCE_LEN];
 
-    record_emit_since(record, since);
-    return put(store, txn, RECORD_SINCE, &key,
+    stored_emit_since(record, since);
+    return put(store, txn, STORED_SINCE, &key,
                (struct pst_bytes){record, sizeof(record)});
 }
 
@@ -448,13 +448,13 @@ sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
              struct change *change)
 {
     const uint8_t *octets = hint.mv_data;
-    enum record_kind kind = octets[RECORD_TIME_LEN];
+    enum stored_kind kind = octets[STORED_TIME_LEN];
     struct key key = {.len = 0};
     int64_t expires;
     MDB_val record;
     int rc;
 
-    if (kind >= RECORD_KINDS || hint.mv_size - HINT_HEAD > KEY_MAX)
+    if (kind >= STORED_KINDS || hint.mv_size - HINT_HEAD > KEY_MAX)
         return 0;
     key_add(&key, octets + HINT_HEAD, hint.mv_size - HINT_HEAD);
     rc = get(store, txn, kind, &key, &record);
@@ -462,7 +462,7 @@ sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
         return 0;
     if (rc)
         return rc;
-    if (!record_expires(kind, value_bytes(record), &expires))
+    if (!stored_expires(kind, value_bytes(record), &expires))
         expires = change->now + FOREIGN_DELAY;
     if (expires > change->now)
         return put_hint(store, txn, kind, &key, expires);
@@ -487,7 +487,7 @@ sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
         rc = mdb_cursor_get(cursor, &hint, &none, MDB_FIRST);
         if (rc || hint.mv_size < HINT_HEAD ||
             hint.mv_size > sizeof(copy.octets) ||
-            record_get_time(hint.mv_data) > change->now)
+            stored_get_time(hint.mv_data) > change->now)
             break;
         /* The page under a key moves when the tree is written. */
         copy.len = 0;
@@ -672,10 +672,10 @@ apply_ping(struct lmdb_store *store, MDB_txn *txn, struct change *change)
 {
     static const struct store_id id = {{0}};
     struct key key = key_of(store, &id, NULL);
-    uint8_t record[RECORD_COUNTER_LEN];
+    uint8_t record[STORED_COUNTER_LEN];
 
-    record_emit_time(record, change->now);
-    return put(store, txn, RECORD_COUNTER, &key,
+    stored_emit_time(record, change->now);
+    return put(store, txn, STORED_COUNTER, &key,
                (struct pst_bytes){record, sizeof(record)});
 }
 
@@ -711,7 +711,7 @@ lmdb_check(struct store *base, const struct store_id *sid,
 {
     struct lmdb_store *store = of(base);
     struct key key = key_of(store, sid, NULL);
-    struct record_since since = {0, 0};
+    struct stored_since since = {0, 0};
     enum pst_err result = PST_OK;
     MDB_val record;
     MDB_txn *txn;
@@ -720,13 +720,13 @@ lmdb_check(struct store *base, const struct store_id *sid,
 
     if (e)
         return e;
-    rc = get(store, txn, RECORD_REVOKED, &key, &record);
+    rc = get(store, txn, STORED_REVOKED, &key, &record);
     if (rc == 0)
         return read_end(store, 0, PST_REVOKED);
     if (rc == MDB_NOTFOUND && subject) {
         key = key_of(store, subject, NULL);
-        rc = get(store, txn, RECORD_SINCE, &key, &record);
-        if (rc == 0 && (!record_parse_since(value_bytes(record), &since) ||
+        rc = get(store, txn, STORED_SINCE, &key, &record);
+        if (rc == 0 && (!stored_parse_since(value_bytes(record), &since) ||
                         iat <= since.since))
             result = PST_REVOKED;
     }
@@ -738,18 +738,18 @@ revoke_sid(struct lmdb_store *store, MDB_txn *txn, const struct store_id *sid,
            int64_t expires)
 {
     struct key key = key_of(store, sid, NULL);
-    uint8_t record[RECORD_REVOKED_LEN];
+    uint8_t record[STORED_REVOKED_LEN];
     int64_t known;
     MDB_val old;
-    int rc = get(store, txn, RECORD_REVOKED, &key, &old);
+    int rc = get(store, txn, STORED_REVOKED, &key, &old);
 
     if (rc == 0 &&
-        (!record_parse_time(value_bytes(old), &known) || known >= expires))
+        (!stored_parse_time(value_bytes(old), &known) || known >= expires))
         return 0;
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
-    record_emit_time(record, expires);
-    return put(store, txn, RECORD_REVOKED, &key,
+    stored_emit_time(record, expires);
+    return put(store, txn, STORED_REVOKED, &key,
                (struct pst_bytes){record, sizeof(record)});
 }
 
@@ -761,10 +761,10 @@ end_session(struct lmdb_store *store, MDB_txn *txn,
     int rc = revoke_sid(store, txn, ending->sid, ending->expires);
 
     if (rc == 0)
-        rc = del(store, txn, RECORD_SPILL, &key);
+        rc = del(store, txn, STORED_SPILL, &key);
     if (rc == 0 && ending->subject) {
         key = key_of(store, ending->subject, ending->sid);
-        rc = del(store, txn, RECORD_SESSION, &key);
+        rc = del(store, txn, STORED_SESSION, &key);
     }
     return rc;
 }
@@ -790,12 +790,12 @@ lmdb_end(struct store *base, const struct store_ending *ending)
 static int
 apply_end_all(struct lmdb_store *store, MDB_txn *txn, struct change *change)
 {
-    struct record_since since;
+    struct stored_since since;
     int rc = get_since(store, txn, change->what, &since);
 
     if (rc)
         return rc;
-    since = record_since_end(since, change->now);
+    since = stored_since_end(since, change->now);
     change->number = since.since;
     return put_since(store, txn, change->what, since);
 }
@@ -818,7 +818,7 @@ static enum pst_err
 lmdb_since(struct store *base, const struct store_id *subject, int64_t *since)
 {
     struct lmdb_store *store = of(base);
-    struct record_since found;
+    struct stored_since found;
     MDB_txn *txn;
     enum pst_err e = read_begin(store, &txn);
 
@@ -842,7 +842,7 @@ struct range {
     struct key prefix;
     MDB_cursor_op op;
     struct store_id subject; /* whose `since` is known */
-    struct record_since since;
+    struct stored_since since;
 };
 
 static int
@@ -854,7 +854,7 @@ range_open(struct range *range, struct lmdb_store *store, MDB_txn *txn,
     range->txn = txn;
     range->prefix = key_of(store, subject, NULL);
     range->op = MDB_SET_RANGE;
-    return mdb_cursor_open(txn, store->shared->dbi[RECORD_SESSION],
+    return mdb_cursor_open(txn, store->shared->dbi[STORED_SESSION],
                            &range->cursor);
 }
 
@@ -893,8 +893,8 @@ range_next(struct range *range, int64_t now, struct store_session *session)
         rc = range_name(range, key.mv_data, session);
         if (rc)
             return rc;
-        if (record_parse_session(value_bytes(record), session) &&
-            record_session_is_live(session, range->since.since, now))
+        if (stored_parse_session(value_bytes(record), session) &&
+            stored_session_is_live(session, range->since.since, now))
             return 0;
     }
 }
@@ -954,7 +954,7 @@ apply_cap(struct lmdb_store *store, MDB_txn *txn, struct change *change,
             rc = end_session(store, txn, &ending);
         } else {
             key = key_of(store, &oldest.subject, &oldest.sid);
-            rc = del(store, txn, RECORD_SESSION, &key);
+            rc = del(store, txn, STORED_SESSION, &key);
         }
         if (rc)
             return rc;
@@ -966,15 +966,15 @@ apply_add(struct lmdb_store *store, MDB_txn *txn, struct change *change)
 {
     const struct store_session *session = change->what;
     struct key key = key_of(store, &session->subject, &session->sid);
-    uint8_t record[RECORD_SESSION_MAX];
-    struct record_since since;
+    uint8_t record[STORED_SESSION_MAX];
+    struct stored_since since;
     size_t len;
     int rc = apply_cap(store, txn, change, session);
 
     if (rc)
         return rc;
-    record_emit_session(record, &len, session);
-    rc = put(store, txn, RECORD_SESSION, &key, (struct pst_bytes){record, len});
+    stored_emit_session(record, &len, session);
+    rc = put(store, txn, STORED_SESSION, &key, (struct pst_bytes){record, len});
     if (rc == 0)
         rc = get_since(store, txn, &session->subject, &since);
     if (rc || since.newest >= session->created)
@@ -1001,16 +1001,16 @@ apply_touch(struct lmdb_store *store, MDB_txn *txn, struct change *change)
 {
     const struct store_touch *touch = change->what;
     struct key key = key_of(store, touch->subject, touch->sid);
-    uint8_t octets[RECORD_SESSION_MAX];
+    uint8_t octets[STORED_SESSION_MAX];
     struct store_session session = {0};
     MDB_val record;
     size_t len;
-    int rc = get(store, txn, RECORD_SESSION, &key, &record);
+    int rc = get(store, txn, STORED_SESSION, &key, &record);
 
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
     if (rc == MDB_NOTFOUND ||
-        !record_parse_session(value_bytes(record), &session) ||
+        !stored_parse_session(value_bytes(record), &session) ||
         session.expires <= touch->now) {
         change->result = PST_ABSENT;
         return UNCHANGED;
@@ -1021,8 +1021,8 @@ apply_touch(struct lmdb_store *store, MDB_txn *txn, struct change *change)
         session.seen = touch->now;
     if (touch->expires > session.expires)
         session.expires = touch->expires;
-    record_emit_session(octets, &len, &session);
-    return put(store, txn, RECORD_SESSION, &key,
+    stored_emit_session(octets, &len, &session);
+    return put(store, txn, STORED_SESSION, &key,
                (struct pst_bytes){octets, len});
 }
 
@@ -1041,7 +1041,7 @@ apply_del(struct lmdb_store *store, MDB_txn *txn, struct change *change)
     const struct store_touch *touch = change->what;
     struct key key = key_of(store, touch->subject, touch->sid);
 
-    return del(store, txn, RECORD_SESSION, &key);
+    return del(store, txn, STORED_SESSION, &key);
 }
 
 static enum pst_err
@@ -1088,11 +1088,11 @@ get_spill(struct lmdb_store *store, MDB_txn *txn, const struct store_spill *at,
     struct key key = key_of(store, at->sid, NULL);
     MDB_val record;
     int64_t expires;
-    int rc = get(store, txn, RECORD_SPILL, &key, &record);
+    int rc = get(store, txn, STORED_SPILL, &key, &record);
 
     if (rc)
         return rc;
-    if (!record_parse_spill(value_bytes(record), &expires, blob) ||
+    if (!stored_parse_spill(value_bytes(record), &expires, blob) ||
         expires <= at->now)
         return MDB_NOTFOUND;
     return 0;
@@ -1104,7 +1104,7 @@ apply_spill(struct lmdb_store *store, MDB_txn *txn, struct change *change)
     const struct store_spill *spill = change->what;
     struct key key = key_of(store, spill->sid, NULL);
     MDB_val name = key_value(&key);
-    MDB_val value = {RECORD_SPILL_HEAD + spill->blob.len, NULL};
+    MDB_val value = {STORED_SPILL_HEAD + spill->blob.len, NULL};
     struct pst_bytes old;
     uint8_t *octets;
     int rc = get_spill(store, txn, spill, &old);
@@ -1115,16 +1115,16 @@ apply_spill(struct lmdb_store *store, MDB_txn *txn, struct change *change)
         change->result = PST_ABSENT;
         return UNCHANGED;
     }
-    rc = put_hint(store, txn, RECORD_SPILL, &key, spill->expires);
+    rc = put_hint(store, txn, STORED_SPILL, &key, spill->expires);
     if (rc)
         return rc;
-    rc = mdb_put(txn, store->shared->dbi[RECORD_SPILL], &name, &value,
+    rc = mdb_put(txn, store->shared->dbi[STORED_SPILL], &name, &value,
                  MDB_RESERVE);
     if (rc)
         return rc;
     octets = value.mv_data;
-    record_emit_time(octets, spill->expires);
-    memcpy(octets + RECORD_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
+    stored_emit_time(octets, spill->expires);
+    memcpy(octets + STORED_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
     return 0;
 }
 
@@ -1169,7 +1169,7 @@ apply_spill_del(struct lmdb_store *store, MDB_txn *txn, struct change *change)
     const struct store_spill *at = change->what;
     struct key key = key_of(store, at->sid, NULL);
 
-    return del(store, txn, RECORD_SPILL, &key);
+    return del(store, txn, STORED_SPILL, &key);
 }
 
 static enum pst_err
@@ -1191,11 +1191,11 @@ get_instant(struct lmdb_store *store, MDB_txn *txn, const struct store_id *id,
 {
     struct key key = key_of(store, id, NULL);
     MDB_val record;
-    int rc = get(store, txn, RECORD_COUNTER, &key, &record);
+    int rc = get(store, txn, STORED_COUNTER, &key, &record);
 
     *instant = 0;
     if (rc == 0)
-        (void)!record_parse_time(value_bytes(record), instant);
+        (void)!stored_parse_time(value_bytes(record), instant);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -1204,12 +1204,12 @@ put_instant(struct lmdb_store *store, MDB_txn *txn, const struct store_id *id,
             int64_t instant)
 {
     struct key key = key_of(store, id, NULL);
-    uint8_t record[RECORD_COUNTER_LEN];
+    uint8_t record[STORED_COUNTER_LEN];
 
     if (instant == 0)
-        return del(store, txn, RECORD_COUNTER, &key);
-    record_emit_time(record, instant);
-    return put(store, txn, RECORD_COUNTER, &key,
+        return del(store, txn, STORED_COUNTER, &key);
+    stored_emit_time(record, instant);
+    return put(store, txn, STORED_COUNTER, &key,
                (struct pst_bytes){record, sizeof(record)});
 }
 
@@ -1230,7 +1230,7 @@ ask_counters(struct lmdb_store *store, MDB_txn *txn,
         rc = get_instant(store, txn, &counter->id, &instant);
         if (rc)
             return rc;
-        if (!record_counter_take(instant, counter->rate, counters->now,
+        if (!stored_counter_take(instant, counter->rate, counters->now,
                                  &next[i], &one) &&
             one > longest)
             longest = one;
@@ -1310,7 +1310,7 @@ apply_give(struct lmdb_store *store, MDB_txn *txn, struct change *change)
         if (rc)
             return rc;
         instant = counter->forget ? 0
-                                  : record_counter_give(instant, counter->rate,
+                                  : stored_counter_give(instant, counter->rate,
                                                         counters->now);
         rc = put_instant(store, txn, &counter->id, instant);
     }

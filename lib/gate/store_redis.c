@@ -27,8 +27,8 @@
 #include <hiredis/hiredis.h>
 
 #include "store.h"
-#include "store_record.h"
 #include "store_script.h"
+#include "stored.h"
 
 /* Milliseconds. */
 #define CONNECT_TIMEOUT 1000
@@ -733,7 +733,7 @@ redis_ping(struct store *base, int64_t now)
 static enum pst_err
 judge(struct redis_store *store, const struct batch *batch, int64_t iat)
 {
-    struct record_since since;
+    struct stored_since since;
     struct pst_bytes record;
     enum pst_err e = reply_bytes(store, batch->replies[0], &record);
 
@@ -746,7 +746,7 @@ judge(struct redis_store *store, const struct batch *batch, int64_t iat)
     e = reply_bytes(store, batch->replies[1], &record);
     if (e || !record.ptr)
         return e;
-    if (!record_parse_since(record, &since) || iat <= since.since)
+    if (!stored_parse_since(record, &since) || iat <= since.since)
         return PST_REVOKED;
     return PST_OK;
 }
@@ -780,11 +780,11 @@ redis_end(struct store *base, const struct store_ending *ending)
     struct key revoked = key_of(store, "revoked", ending->sid);
     struct key spill = key_of(store, "spill", ending->sid);
     struct key sessions = key_of(store, "sessions", ending->subject);
-    uint8_t record[RECORD_REVOKED_LEN];
+    uint8_t record[STORED_REVOKED_LEN];
     struct command command;
     int64_t done;
 
-    record_emit_time(record, ending->expires > ending->now ? ending->expires
+    stored_emit_time(record, ending->expires > ending->now ? ending->expires
                                                            : ending->now);
     command_init_script(&command, SCRIPT_END, ending->subject ? 3 : 2);
     add_key(&command, &revoked);
@@ -824,7 +824,7 @@ redis_since(struct store *base, const struct store_id *subject, int64_t *since)
 {
     struct redis_store *store = of(base);
     struct key key = key_of(store, "since", subject);
-    struct record_since found = {0, 0};
+    struct stored_since found = {0, 0};
     struct batch batch = {.count = 0};
     struct pst_bytes record;
     enum pst_err e;
@@ -835,7 +835,7 @@ redis_since(struct store *base, const struct store_id *subject, int64_t *since)
         return e;
     e = reply_bytes(store, batch.replies[0], &record);
     if (e == PST_OK && record.ptr)
-        (void)!record_parse_since(record, &found);
+        (void)!stored_parse_since(record, &found);
     batch_free(&batch);
     if (e == PST_OK)
         *since = found.since;
@@ -854,12 +854,12 @@ redis_session_add(struct store *base, const struct store_session *session,
     struct key since = key_of(store, "since", &session->subject);
     struct key revoked = key_of(store, "revoked", NULL);
     struct key spill = key_of(store, "spill", NULL);
-    uint8_t record[RECORD_SESSION_MAX];
+    uint8_t record[STORED_SESSION_MAX];
     struct command command;
     int64_t done;
     size_t len;
 
-    record_emit_session(record, &len, session);
+    stored_emit_session(record, &len, session);
     command_init_script(&command, SCRIPT_ADD, 2);
     add_key(&command, &sessions);
     add_key(&command, &since);
@@ -937,8 +937,8 @@ tell(const struct store_walk *walk, const redisReply *field,
     if (field->type != REDIS_REPLY_STRING ||
         value->type != REDIS_REPLY_STRING ||
         !parse_id(field->str, (size_t)field->len, &session->sid) ||
-        !record_parse_session(record, session) ||
-        !record_session_is_live(session, since, walk->now))
+        !stored_parse_session(record, session) ||
+        !stored_session_is_live(session, since, walk->now))
         return PST_OK;
     return walk->each(walk->context, session);
 }
@@ -951,7 +951,7 @@ walk_one(struct redis_store *store, const struct store_walk *walk,
     struct key sessions = key_of(store, "sessions", subject);
     struct key key = key_of(store, "since", subject);
     struct store_session session = {.subject = *subject};
-    struct record_since since = {0, 0};
+    struct stored_since since = {0, 0};
     struct batch batch = {.count = 0};
     struct command command;
     struct pst_bytes record;
@@ -970,7 +970,7 @@ walk_one(struct redis_store *store, const struct store_walk *walk,
             ? reply_bytes(store, batch.replies[1], &record)
             : odd(store);
     if (e == PST_OK && record.ptr)
-        (void)!record_parse_since(record, &since);
+        (void)!stored_parse_since(record, &since);
     for (size_t i = 0; e == PST_OK && i + 1 < list->elements; i += 2)
         e = tell(walk, list->element[i], list->element[i + 1], &session,
                  since.since);
@@ -1103,14 +1103,14 @@ put_spill(struct redis_store *store, const struct store_spill *spill,
 static enum pst_err
 redis_spill_put(struct store *base, const struct store_spill *spill)
 {
-    size_t len = RECORD_SPILL_HEAD + spill->blob.len;
+    size_t len = STORED_SPILL_HEAD + spill->blob.len;
     uint8_t *record = malloc(len);
     enum pst_err e;
 
     if (!record)
         return PST_NO_MEMORY;
-    record_emit_time(record, spill->expires);
-    memcpy(record + RECORD_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
+    stored_emit_time(record, spill->expires);
+    memcpy(record + STORED_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
     e = put_spill(of(base), spill, (struct pst_bytes){record, len});
     free(record);
     return e;
@@ -1124,7 +1124,7 @@ copy_spill(struct pst_bytes record, const struct store_spill *at,
     int64_t expires;
     uint8_t *copy;
 
-    if (!record.ptr || !record_parse_spill(record, &expires, &found) ||
+    if (!record.ptr || !stored_parse_spill(record, &expires, &found) ||
         expires <= at->now)
         return PST_ABSENT;
     copy = pst_arena_alloc(arena, found.len);

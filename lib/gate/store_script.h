@@ -2,7 +2,7 @@
 /*
  * store_script.h - what Redis does in one step: Lua, and what it is given.
  *
- * Records are those of store_record.h. Each script gets all it needs as KEYS
+ * Records are those of stored.h. Each script gets all it needs as KEYS
  * and ARGV, and never reads Redis's clock: how long a key stays is counted
  * from the caller's now. Redis forgets keys by itself; whether a record
  * still counts is decided by the time inside it.
@@ -100,7 +100,7 @@
 
 /*
  * KEYS counters; ARGV charge now, then limit and period of each. Returns 0,
- * or the seconds to wait. The arithmetic is record_counter_take()'s; doubles
+ * or the seconds to wait. The arithmetic is stored_counter_take()'s; doubles
  * hold microseconds exactly until the year 2255.
  */
 #define SCRIPT_TAKE                                                           \
