@@ -25,16 +25,18 @@
     "border:1px solid var(--line);border-radius:.375rem}"                \
     "input{width:100%}"                                                  \
     ".tick{display:flex;align-items:center;gap:.5rem}"                   \
-    ".tick input{width:1.25rem;height:1.25rem;min-height:0}"             \
+    ".tick input{width:1.25rem;height:1.25rem;min-height:0;"             \
+    "margin:0}"                                                          \
     ".tick label{margin:0}"                                              \
     ".tick,button{margin-top:1rem}"                                      \
     "button{width:100%;font-weight:600;cursor:pointer}"                  \
     ":focus-visible{outline:3px solid var(--focus);outline-offset:2px}"  \
     "[role=alert]{border-left:.25rem solid;padding-left:.75rem;"         \
     "color:var(--warn)}"                                                 \
+    "[role=alert]::first-letter{text-transform:uppercase}"               \
     "code{overflow-wrap:anywhere}"
 
-#define STYLE_HASH "mvdlfsprepKVfbW7D9j3rcd2xRN0MkRTmB6iwAP+iWk="
+#define STYLE_HASH "rmZua0MbH9bgRmqfMSO8V0Yd8IBm633ZsggKG9wy/bU="
 
 #define POLICY                                          \
     "default-src 'none'; style-src 'sha256-" STYLE_HASH \

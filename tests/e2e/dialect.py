@@ -213,10 +213,31 @@ class Through(Client):
     def __init__(self, gate, kind):
         super().__init__(kind)
         self.gate, self.cookie_set = gate, []
+        self.is_past = False
+
+    def past(self):
+        """The next request goes past lighttpd, which passes no header
+        without a value: the empty token could not be seen behind it."""
+        self.is_past = self.kind == "bearer"
+        return self
+
+    def _carry(self, method, path, body, headers):
+        if not self.is_past:
+            return self.gate.send(method, path, body, headers)
+        self.is_past = False
+        path, _, query = path.partition("?")
+        answer = self.gate.direct(path[1:], method, query, body or b"", **{
+            "CONTENT_TYPE" if name.lower() == "content-type"
+            else "HTTP_" + name.upper().replace("-", "_"): value
+            for name, value in headers})
+        head = answer.stdout.partition(b"\r\n\r\n")[0]
+        told = http_client.Answer(b"HTTP/1.1 %d\r\n" % answer.status + head)
+        told.body, told.whole = answer.body, True
+        return told
 
     def send(self, method, path, body=None, headers=()):
-        answer = self.gate.send(method, path, body,
-                                [*headers, *self.headers()])
+        answer = self._carry(method, path, body,
+                             [*headers, *self.headers()])
         allowed = {self.kind} if self.held else {"cookie", "bearer"}
         new = {kind for kind, is_new in (
             ("bearer", answer.get(HEADER)), ("cookie", ours_of(answer)))

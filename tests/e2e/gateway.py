@@ -493,6 +493,28 @@ class Gateway:
         assert not faults, "\n".join(faults) + "\n" + log[-20000:]
 
 
+class Starter:
+    """start(NAME=value…) gives a Gateway; all end together."""
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.gateways = []
+
+    def __call__(self, kind="fastcgi", backend=None, **options):
+        started = Gateway(backend or self.backend, kind, **options)
+        self.gateways.append(started)
+        return started
+
+    def close(self):
+        faults = []
+        for started in self.gateways:
+            try:
+                started.close()
+            except AssertionError as fault:
+                faults.append(str(fault))
+        assert not faults, "\n\n".join(faults)
+
+
 class DeafServer:
     """Listens, and counts who connects; nobody gets an answer."""
 

@@ -3,12 +3,10 @@
 that gives its token in a header, in cookies or in the body; and what Postern
 makes of a shop in Vendure's dialect, case by case (design 2.1 and 2.6)."""
 
-import base64
 import json
 import re
 import urllib.parse
 
-import fcgi
 import gateway as gateways
 import pytest
 from dialect import (
@@ -64,15 +62,6 @@ def kind(request):
     return request.param
 
 
-def token_header(shop, token):
-    """What a shop's answer has when it says this token."""
-    if shop.method != "cookie":
-        return [[HEADER, token]]
-    value = base64.b64encode(json.dumps({"token": token}).encode()).decode()
-    return [["Set-Cookie", f"session={value}; path=/; httponly"],
-            ["Set-Cookie", "session.sig=x; path=/; httponly"]]
-
-
 def real_answer(shop, client, query):
     """What the shop really says to a client of its own, to be canned."""
     answer = client.ask(query)
@@ -104,10 +93,8 @@ def test_any_client_with_any_backend(gate, way, kind):
         assert client.active()["code"] == cart["code"]
         check_renewal(client, shop)
         assert client.log_in(account).status == 200
-    held = client.held
-    assert client.post("/logout").status == 200
+    assert client.past().post("/logout").status == 200
     assert client.told == "cleared" and client.session() is None
-    assert held is not None
 
 
 def check_renewal(client, shop):
@@ -227,7 +214,7 @@ def test_an_empty_token_ends_the_session(gate, kind, way, status):
     assert lines
     shop.next(status=status, headers=lines)
     search = "?" + urllib.parse.urlencode({"query": PRODUCTS})
-    client.send("GET", "/query" + search)
+    client.past().send("GET", "/query" + search)
     assert client.told == "cleared"
 
 
@@ -240,7 +227,7 @@ def test_a_dead_session_ends_ours(gate, kind, way):
     client.log_in(account)
     held = client.held
     Direct(shop).log_in(account).ask(LOGOUT)
-    answer = client.ask(ME)
+    answer = client.past().ask(ME)
     assert answer.code == "FORBIDDEN" and client.told == "cleared"
     client.held = held
     answer = client.ask(ACTIVE)  # a new guest instead, and never both
@@ -418,7 +405,7 @@ def test_everywhere_may_be_said_in_the_body(gate, body, kind_of_body):
 def test_the_backends_logout_through_query_ends_ours(gate, kind, way):
     methods, carrier = way
     client = visitor(gate(kind, methods), carrier, "customer")
-    answer = client.ask(LOGOUT)
+    answer = client.past().ask(LOGOUT)
     assert answer.json["data"]["logout"]["success"] is True
     assert client.told == "cleared"
 
@@ -543,7 +530,7 @@ def test_a_backend_that_is_down_can_be_told_by_a_page(start_own):
     assert answer.status == 502
     assert answer.get("access-control-allow-origin") == OURS
     here.close()
-    start_own.__self__ if hasattr(start_own, "__self__") else None
+    start_own.gateways.remove(here)
     shop.close()
 
 
@@ -585,14 +572,12 @@ def test_a_login_takes_channel_and_language_along(gate, by):
         "harbour", "de")
 
 
-@pytest.mark.parametrize("value", ["", "default"])
-def test_by_default_nothing_else_passes(gate, value):
+def test_by_default_nothing_else_passes(gate):
     here = gate("bearer")
     here.query(PRODUCTS, headers=[("X-App-Version", "7"),
                                   ("Cookie", "other=1"), ("Via", "x")])
     sent = here.backend.seen()[-1]["header"]
     assert not {"x-app-version", "cookie", "via", "authorization"} & set(sent)
-    assert value is not None
 
 
 # The bearer method's edges ------------------------------------------------------------
@@ -619,11 +604,11 @@ def check_spelling(here, headers, meaning, is_guest):
         assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
         assert answer.get("www-authenticate") == \
             'Bearer error="invalid_token"'
-        assert answer.get(HEADER) == "" and not seen
+        assert not answer.get(HEADER) and not seen
         return
     assert answer.status == 200
     assert answer.get("www-authenticate") is None
-    assert answer.get(HEADER) == ("" if meaning == REFUSED else None)
+    assert not answer.get(HEADER)
     assert (answer.json["data"]["me"] is not None) == (meaning == GOOD)
     # Ours never reaches the backend, and another scheme's is not ours.
     token = seen[-1]["header"].get("authorization")
@@ -655,11 +640,8 @@ def test_a_token_of_12000_characters(gate):
     here = gate("body", "bearer")
     long = "Bearer " + "e" * 12000
     assert here.query(headers=[("Authorization", long)]).status in (401, 431)
-    with fcgi.Connection(here.socket_of("query")) as line:
-        answer = line.request({
-            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/query",
-            "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "2",
-            "HTTP_AUTHORIZATION": long}, b"{}")
+    answer = here.direct("query", "POST", "", b"{}", HTTP_AUTHORIZATION=long,
+                         CONTENT_TYPE="application/json")
     assert answer.status == 401
 
 
@@ -668,7 +650,7 @@ def test_dead_bearers_are_guests_with_vendure(gate, kind):
     client = Through(here, "bearer")
     for token in ("x", "A" * 43, "eyJhbGciOiJkaXIifQ..a.b.c"):
         client.held = token
-        assert client.ask(PRODUCTS).status == 200
+        assert client.past().ask(PRODUCTS).status == 200
         assert client.told == "cleared", token
         client.held = token
         assert client.add()["totalQuantity"] == 1  # Vendure's own manners

@@ -5,7 +5,7 @@ keyboard and without JavaScript; and what its scripts can get hold of."""
 import json
 
 import pytest
-from gateway import COOKIE
+from gateway import COOKIE, Backend, Starter
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
@@ -136,20 +136,19 @@ class Browser:
 
 
 @pytest.fixture(name="shop", scope="module")
-def shop_fixture(start):
-    """A gateway of its own, before a backend with the demo's account."""
-    import gateway as gateways
-    backend = gateways.Backend("--seed")
-    shop = start(backend=backend)
+def shop_fixture():
+    """A gateway before a backend with the demo's account, and a neighbour."""
+    backend = Backend("--seed")
+    starter = Starter(backend)
+    shop = starter()
     shop.private.add(PASSWORD)
-    other = backend.register("Olga & <b>sons</b>")
-    cookie = shop.cookie_for(other)
+    cookie = shop.cookie_for(backend.register("Olga & <b>sons</b>"))
     answer = shop.query("mutation($n:String!){createStore(name:$n){id}}",
                         {"n": HOSTILE}, cookie=cookie)
     assert answer.json["data"]["createStore"]
     yield shop
-    # The gateway is closed after this, and asks no backend that is gone.
-    backend.stop()
+    starter.close()
+    backend.close()
 
 
 @pytest.fixture(name="browse")

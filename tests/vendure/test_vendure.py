@@ -399,8 +399,8 @@ def test_remember_me(visitor, gate, shop, way, alice):
 SELECTIONS = {
     "typename": ("mutation ($u: String!, $p: String!) { login(username: $u, "
                  "password: $p) { __typename } }"),
-    "alias": ("mutation ($u: String!, $p: String!) { mine: login(username: $u,"
-              " password: $p) { ... on CurrentUser { number: id } } }"),
+    "alias": ("mutation ($u: String!, $p: String!) { login(username: $u, "
+              "password: $p) { ... on CurrentUser { number: id } } }"),
     "fragment": ("fragment F on NativeAuthenticationResult { __typename } "
                  "mutation Log($u: String!, $p: String!) { login(username: $u"
                  ", password: $p) { ...F } }"),
@@ -422,6 +422,23 @@ def test_identity_that_was_not_asked_for(visitor, alice, selection, place):
     session = client.session()
     assert (session["subject"], session["name"]) == (me["id"], alice.email)
     assert session["guest"] is False
+
+
+@pytest.mark.parametrize("place", ["/query", "/login"])
+@pytest.mark.parametrize("field", ["login", "authenticate"])
+def test_a_login_by_another_name(visitor, shop, alice, place, field):
+    """Refused before Vendure hears of it: the answer could not be read, and
+    two in one document would be two guesses that count as one."""
+    arguments = {"login": "username: $u, password: $p", "authenticate":
+                 "input: { native: { username: $u, password: $p } }"}[field]
+    client = visitor()
+    shop.seen()
+    answer = client.post(place, {
+        "query": "mutation ($u: String!, $p: String!) { mine: "
+                 f"{field}({arguments}) {{ __typename }} }}",
+        "variables": credentials(alice)})
+    assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+    assert answer.told is None and shop.seen() == []
 
 
 # --- 5: logins and orders ---------------------------------------------------------
