@@ -6,6 +6,7 @@
 #include "signin.h"
 
 #include "json.h"
+#include "roster.h"
 #include "throttle.h"
 
 /* One attempt to log in, from the request to what became of it. */
@@ -102,6 +103,14 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
         }
         break;
     case JAR_REPLACED:
+        /* Ended while the backend was at work: its new token would bring
+         * back, under another id, what a logout has just taken away. */
+        e = visit->has_session ? roster_check(gate, req, &visit->session)
+                               : PST_OK;
+        if (e == PST_REVOKED)
+            return visit_end(gate, req, rep, visit);
+        if (e)
+            return e;
         break;
     }
     guest.upstream = upstream;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "crypt.h"
-#include "stored.h"
 
 /* Octets of a name that is hashed. */
 #define NAME_MAX_LEN 2048

@@ -366,8 +366,8 @@ struct store_backend {
                           size_t *removed);
 };
 
-extern const struct store_backend store_lmdb;  /* store_lmdb.c */
-extern const struct store_backend store_redis; /* store_redis.c */
+extern const struct store_backend store_lmdb;  /* store_tree.c */
+extern const struct store_backend store_redis; /* store_keys.c */
 
 /* The beginning of every store's handle. */
 struct store {

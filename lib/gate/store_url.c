@@ -104,8 +104,8 @@ parse_local(struct pst_text rest, size_t path_max, struct store_url *url,
     e = decode(rest, url->path, path_max + 1, why);
     if (e)
         return e;
-    if (url->path[0] != '/')
-        return config_refuse(why, "needs a path that begins with /");
+    if (url->path[0] != '/' || url->path[1] == '/')
+        return config_refuse(why, "needs a path that begins with one /");
     while (!pst_text_is_absent(options) &&
            pst_text_cut(&options, '&', &option)) {
         struct pst_text value;

@@ -178,7 +178,6 @@ stored_expires(enum stored_kind kind, struct pst_bytes record, int64_t *expires)
 {
     struct store_session session = {0};
     struct stored_since since;
-    struct pst_bytes blob;
     int64_t time;
 
     switch (kind) {
@@ -199,7 +198,10 @@ stored_expires(enum stored_kind kind, struct pst_bytes record, int64_t *expires)
         *expires = session.expires;
         return true;
     case STORED_SPILL:
-        return stored_parse_spill(record, expires, &blob);
+        if (!is_ours(record, STORED_SPILL_HEAD))
+            return false;
+        *expires = stored_get_time(record.ptr + 1);
+        return true;
     case STORED_COUNTER:
         if (!stored_parse_time(record, &time))
             return false;

@@ -81,7 +81,8 @@ bool stored_session_is_live(const struct store_session *session, int64_t since,
 PST_MUST_USE bool stored_parse_spill(struct pst_bytes record, int64_t *expires,
                                      struct pst_bytes *blob);
 
-/* When a record may be removed; false when it cannot be read. */
+/* When a record may be removed; false when it cannot be read. Of a spilled
+ * session the head is enough. */
 PST_MUST_USE bool stored_expires(enum stored_kind kind, struct pst_bytes record,
                                  int64_t *expires);
 

@@ -102,10 +102,10 @@ test_short(void **state)
 
     (void)state;
     for (size_t len = 0; len <= sizeof(octets); len++) {
-        /* revoked and counter at 9; since at 17; spill from 10 on. */
+        /* revoked and counter at 9; since at 17; spill from 9 on. */
         unsigned want = (len == STORED_REVOKED_LEN ? 2u : 0u) +
                         (len == STORED_SINCE_LEN ? 1u : 0u) +
-                        (len > STORED_SPILL_HEAD ? 1u : 0u);
+                        (len >= STORED_SPILL_HEAD ? 1u : 0u);
 
         octets[0] = STORED_VERSION;
         if (readable((struct pst_bytes){octets, len}) != want)

@@ -275,7 +275,9 @@ test_parallel(void **state)
     (void)state;
     throttle.account = (struct rate){10, 900};
     throttle.address = (struct rate){100, 900};
+    store_close(&throttle.store);
     assert_int_equal(stores_fork(8, begin_many), 10);
+    throttle.store = stores_open(&stores, "shop");
 }
 
 /* A store that does not answer lets nobody guess. */
