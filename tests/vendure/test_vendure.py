@@ -757,10 +757,7 @@ def test_login_and_logout_at_once(anybody, shop, alice):
 
 
 def get(client, headers=(), **parameters):
-    """A document in one line: lighttpd refuses an address with %0A, unless
-    url-ctrls-reject of its server.http-parseopts is off."""
-    if "query" in parameters:
-        parameters["query"] = " ".join(parameters["query"].split())
+    """The documents have line breaks, as stock clients' have."""
     text = urllib.parse.urlencode(
         {name: value if isinstance(value, str) else json.dumps(value)
          for name, value in parameters.items()})
