@@ -39,5 +39,8 @@ int command_secret(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_open(int argc, char **argv);
 int command_jwk(int argc, char **argv);
+int command_sessions(int argc, char **argv);
+int command_revoke(int argc, char **argv);
+int command_gc(int argc, char **argv);
 
 #endif
