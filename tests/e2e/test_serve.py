@@ -31,6 +31,7 @@ def environment(**more):
     values = {name: os.environ[name] for name in KEPT if name in os.environ}
     values["COOKIE_SESSION_SECRET"] = os.urandom(32).hex()
     values["POSTERN_UPSTREAM"] = "http://127.0.0.1:9/"
+    values["POSTERN_STORE"] = "none"
     values.update(more)
     return {name: value for name, value in values.items() if value is not None}
 

@@ -62,6 +62,7 @@ static void
 set_environment(const char *const *variables)
 {
     clearenv();
+    putenv((char *)(uintptr_t) "POSTERN_STORE=none");
     for (; *variables; variables++)
         putenv((char *)(uintptr_t)*variables);
 }

@@ -36,10 +36,10 @@ def all_shops_fixture():
 
 
 @pytest.fixture(name="shop", scope="session",
-                params=["bearer", "cookie", "both"],
+                params=["bearer", "cookie"],
                 ids="vendure-{}".format)
 def shop_fixture(request, all_shops):
-    """A Vendure with this tokenMethod."""
+    """A Vendure with this tokenMethod; some tests ask for "both" as well."""
     return all_shops[request.param]
 
 
