@@ -227,6 +227,11 @@ login(struct gate *gate, struct request *req, struct reply *rep)
         return e;
     if (pst_text_equal(req->method, PST_TEXT("GET")))
         return empty_form(req, rep);
+    if (!request_is_utf8(req))
+        return PST_BAD_TYPE;
+    e = backend_check_query(req->arena, req->query);
+    if (e)
+        return e;
     if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
         return login_by_json(gate, req, rep, &visit);
     if (pst_text_equal_nocase(type,
