@@ -251,10 +251,12 @@ def test_what_cannot_be_looked_into_counts_by_address(few, backend, account,
                    address()).status == 200
 
 
-def test_off_is_off(start, account):
+def test_off_is_off(start, backend, account):
     gateway = start(POSTERN_LOGIN_PER_ACCOUNT="off",
                     POSTERN_LOGIN_PER_ADDRESS="off")
     for _ in range(120):
+        backend.next(body='{"errors":[{"message":"no"}]}', headers=[
+            ["Content-Type", "application/json"]])
         assert by_json(gateway, account.email, "wrong",
                        "192.0.2.1").status == 401
 
