@@ -97,11 +97,10 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
                   LOG_STRING("session", visit->mark));
         return visit_end(gate, req, rep, visit);
     case JAR_KEPT:
-        if (visit->has_session) {
-            visit->session.upstream = upstream;
-            return visit_renew(gate, req, rep, visit);
-        }
-        break;
+        if (!visit->has_session)
+            return PST_OK; /* a cookie, but nobody's session */
+        visit->session.upstream = upstream;
+        return visit_renew(gate, req, rep, visit);
     case JAR_REPLACED:
         /* Ended while the backend was at work: its new token would bring
          * back, under another id, what a logout has just taken away. */
