@@ -165,21 +165,21 @@ def test_misused(gate, arguments):
 
 
 def test_gc_removes_what_has_ended(start_own, store, backend):
-    gateway = start_own(POSTERN_LIFETIME="1s", POSTERN_IDLE_TIMEOUT="1s",
+    gateway = start_own(POSTERN_LIFETIME="3s", POSTERN_IDLE_TIMEOUT="3s",
                         **store)
     account = backend.register()
     cookies = [gateway.cookie_for(account) for _ in range(5)]
     for cookie in cookies[:2]:
         gateway.post("/logout", cookie=cookie)
-    time.sleep(2.1)
+    time.sleep(4.1)
     assert rows(gateway, "--subject", account.owner) == []
-    done = ran(gateway, "gc", "--limit", "1")
-    assert re.fullmatch(rb"[01] records? removed\n", done.stdout)
+    some = ran(gateway, "gc", "--limit", "1").stdout
+    assert re.fullmatch(rb"[01] records? removed\n", some)
     done = ran(gateway, "gc")
     if store:
         assert done.stdout == b"0 records removed\n" and b"Redis" in done.stderr
     else:
-        assert int(done.stdout.split()[0]) >= 3, done.stdout
+        assert int(some.split()[0]) + int(done.stdout.split()[0]) >= 3
     assert ran(gateway, "gc").stdout == b"0 records removed\n"
 
 
