@@ -12,8 +12,6 @@
 #include "limits.h"
 #include "roster.h"
 
-#define WHITE_SPACE " \t\r\n"
-
 /* The digits by which a log names a session, and the fewest that we take. */
 #define NAME_MIN 8
 
@@ -256,24 +254,6 @@ is_name(struct pst_text text)
     return true;
 }
 
-/* The one word on standard input; with none, or two, what never opens. */
-static enum pst_err
-read_word(struct pst_arena *arena, struct pst_text *out)
-{
-    const size_t size = PST_TOKEN_MAX + 64;
-    char *storage = pst_arena_alloc(arena, size);
-    struct pst_text rest;
-    struct pst_text second;
-
-    if (!storage)
-        return PST_NO_MEMORY;
-    rest = (struct pst_text){storage, fread(storage, 1, size, stdin)};
-    if (!pst_text_word(&rest, WHITE_SPACE, out) ||
-        pst_text_word(&rest, WHITE_SPACE, &second))
-        *out = PST_TEXT("");
-    return PST_OK;
-}
-
 static int
 revoke(struct desk *desk, const struct asked *asked)
 {
@@ -283,7 +263,7 @@ revoke(struct desk *desk, const struct asked *asked)
     if (!pst_text_is_absent(asked->subject))
         return revoke_subject(desk, asked->subject);
     if (pst_text_equal(session, PST_TEXT("-")))
-        e = read_word(desk->arena, &session);
+        e = command_read_word(desk->arena, &session);
     if (e)
         return fail(desk, e);
     if (is_name(session))
