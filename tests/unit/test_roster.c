@@ -153,6 +153,7 @@ a_guests_end_holds_for_renewed_copies(void **state)
     expect("end", roster_end(&f.gate, &f.req, &guest), PST_OK);
     f.gate.now += 20 * 86400;
     renewed.exp = f.gate.now + 86400;
+    expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL), PST_OK);
     expect("20 days later", check(&renewed), PST_REVOKED);
 }
 
