@@ -169,8 +169,7 @@ enter(struct gate *gate, struct request *req, struct reply *rep,
 {
     enum pst_err e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", visit);
 
-    if (e == PST_STORE_DOWN && visit->is_unchecked &&
-        pst_text_equal(req->method, PST_TEXT("POST")))
+    if (e == PST_STORE_DOWN && pst_text_equal(req->method, PST_TEXT("POST")))
         (void)!visit_end(gate, req, rep, visit);
     return e;
 }
