@@ -123,7 +123,7 @@ class Backend:
         self.accounts = []
         self.known = set()  # tokens that were seen
         self.process = subprocess.Popen(
-            [os.path.join(ROOT, "demo/backend"), "--test-hooks",
+            [os.path.join(ROOT, "demo/backend"), "--test-hooks", "--quick",
              "--data", self.data, *arguments],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         running.append(self)

@@ -613,10 +613,7 @@ def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
         assert (got, empty) == (name, "")
         assert [a for a in cleared if a != "Max-Age=0"] == got_attributes
         assert cleared.count("Max-Age=0") == 1
-<<<<<<< HEAD
-=======
     assert gateway.session(cookie=f"{name}={value}") is None  # a copy of it
->>>>>>> store
 
 
 # --- other sites -------------------------------------------------------------
