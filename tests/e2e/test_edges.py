@@ -405,9 +405,13 @@ def test_path_info(gateway, backend, user):
                                         cookie=cookie)):
                 assert answer.status == 404, (program, more, answer)
                 assert answer.code == "NOT_FOUND"
-    # Nor beside one: those are lighttpd's own answers.
-    for path in ("/queryx", "/query.php", "/querY", "/query/%2e%2e/x"):
-        assert gateway.get(path, cookie=cookie).status == 404
+    # Nor beside one, whoever says so.
+    for path in ("/queryx", "/query.php", "/querY", "/query/%2e%2e/x",
+                 "/query%0a", "/query%0d%0aX-Evil:%201", "/query/%0d%0aX-Evil:x",
+                 "/query%00", "/session%20", "/%0aquery"):
+        answer = gateway.get(path, cookie=cookie)
+        check_clean(answer.head, path)
+        assert answer.status in (400, 404), (path, answer)
     assert backend.seen() == []
     assert gateway.query(cookie=cookie).status == 200
     assert backend.seen()[-1]["path"] == "/graphql"
@@ -451,43 +455,69 @@ def check_arrived(backend, body):
     assert seen["sha256"] == hashlib.sha256(body).hexdigest()
 
 
+@pytest.fixture(name="cookie", scope="module")
+def cookie_fixture(gateway, user):
+    return gateway.cookie_for(user)
+
+
 @pytest.mark.parametrize("size", [40000, MIB - 1, MIB, MIB + 1, 5 * MIB])
-def test_body_passes_unchanged(gateway, backend, size):
+def test_body_passes_unchanged(gateway, backend, user, cookie, size):
     """Design 2.8: octet for octet, with a length and in chunks."""
-    body = request_of(size)
-    answer = gateway.post("/query", body)
-    assert answer.status == 200 and answer.json == {"data": {"me": None}}
+    body, me = request_of(size), {"ownerId": user.owner, "email": user.email}
+    answer = gateway.post("/query", body, cookie=cookie)
+    assert answer.status == 200 and answer.json == {"data": {"me": me}}
     check_arrived(backend, body)
-    answer = gateway.post("/query", chunked(body),
+    answer = gateway.post("/query", chunked(body), cookie=cookie,
                           headers=[("Transfer-Encoding", "chunked")])
-    assert answer.status == 200 and answer.json == {"data": {"me": None}}
+    assert answer.status == 200 and answer.json == {"data": {"me": me}}
     check_arrived(backend, body)
 
 
-def test_body_without_a_length(fast, backend):
+def test_long_bodies_are_for_who_has_logged_in(gateway, backend, cookie):
+    """A login could hide in what is too long, or encoded, to look into."""
+    for body, headers, status in (
+            (request_of(MIB + 1), [], 413),
+            (gzip.compress(request_of(300)), [("Content-Encoding", "gzip")],
+             415)):
+        for wrong in (None, cookie[:-1]):
+            answer = gateway.post("/query", body, headers=headers,
+                                  **({"cookie": wrong} if wrong else {}))
+            assert answer.status == status, answer
+        assert backend.seen() == []
+        answer = gateway.post("/query", body, headers=headers, cookie=cookie)
+        assert answer.status in (200, 400)
+        check_arrived(backend, body)
+        backend.forget()
+
+
+def test_body_without_a_length(fast, backend, user):
     """A server that streams chunks says no length: so do we."""
+    cookie = fast.cookie_for(user)
     for size in (300, MIB, 3 * MIB):
         body = request_of(size)
         told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
-                           CONTENT_TYPE="application/json")
+                           CONTENT_TYPE="application/json",
+                           HTTP_COOKIE=f"{COOKIE}={cookie}")
         assert told.status == 200
-        assert json.loads(told.body) == {"data": {"me": None}}
+        assert json.loads(told.body)["data"]["me"]["email"] == user.email
         check_arrived(backend, body)
 
 
 @BOTH
-def test_body_too_large(start_own, backend, kind):
+def test_body_too_large(start_own, backend, user, kind):
     """413, before the backend hears of it; the limit itself still passes."""
     gateway = start_own(kind, POSTERN_MAX_BODY="2M")
+    cookie = gateway.cookie_for(user)
     body = request_of(2 * MIB)
-    assert gateway.post("/query", body).status == 200
+    assert gateway.post("/query", body, cookie=cookie).status == 200
     check_arrived(backend, body)
     backend.forget()
     body = request_of(2 * MIB + 1)
     for headers, octets in (([], body),
                             ([("Transfer-Encoding", "chunked")],
                              chunked(body))):
-        answer = gateway.post("/query", octets, headers=headers)
+        answer = gateway.post("/query", octets, cookie=cookie,
+                              headers=headers)
         assert answer.status == 413 and answer.code == "TOO_LARGE"
     for path in ("/login", "/logout"):
         for kind_of in ("application/json",
@@ -497,7 +527,8 @@ def test_body_too_large(start_own, backend, kind):
             assert answer.status == 413, (path, kind_of, answer)
     if kind == "fastcgi":
         told = gateway.direct("query", "POST", body=body, CONTENT_LENGTH=None,
-                              CONTENT_TYPE="application/json")
+                              CONTENT_TYPE="application/json",
+                              HTTP_COOKIE=f"{COOKIE}={cookie}")
         assert told.status == 413
     assert backend.seen() == []
 
@@ -517,15 +548,16 @@ def check_peak(pid, before):
         assert peak(pid) - before < 4 * MIB
 
 
-def test_memory_of_large_bodies(start_own, backend):
+def test_memory_of_large_bodies(start_own, backend, user):
     """Design 2.8: bounded, however long the body is; both ways."""
     gateway = start_own(POSTERN_MAX_BODY="64M")
+    cookie = gateway.cookie_for(user)
     gateway.query()
     pid = gateway.pid_of("query")
     before = peak(pid, reset=True)
     body = request_of(20 * MIB)
     backend.next(body='{"data":{}}')
-    answer = gateway.post("/query", body)
+    answer = gateway.post("/query", body, cookie=cookie)
     assert answer.status == 200 and answer.body == b'{"data":{}}'
     check_arrived(backend, body)
     check_peak(pid, before)
@@ -689,14 +721,21 @@ def test_disguised_login(fast, backend, user, how):
 
 
 def test_login_in_a_long_body(fast, backend, user):
-    """A body over 1 MiB is not read whole, but its answer is held back."""
-    document = DISGUISES["plain"].replace(
-        "%s", ARGUMENTS % (user.email, user.password))
-    answer = fast.post("/query", request_of(MIB + 1000, document))
+    """What is too long to look into is refused where nobody is logged in, and
+    the backend does not hear of it; else its answer is held back."""
+    backend.forget()
+    bodies = {name: request_of(MIB + 1000, document.replace(
+        "%s", ARGUMENTS % (user.email, user.password)))
+        for name, document in DISGUISES.items()}
+    for name, body in bodies.items():
+        answer = fast.post("/query", body)
+        assert answer.status == 413, name
+        assert answer.all("set-cookie") == []
+    assert backend.seen() == []
+    answer = fast.post("/query", bodies["plain"], cookie=fast.cookie_for(user))
     assert answer.status == 200
     assert answer.json["data"]["login"]["secret"] is None
-    assert not backend.tokens_in(answer.body)
-    assert fast.session(cookie=cookie_of(answer)[1])["name"] == user.email
+    assert not backend.tokens_in(answer.head + answer.body), answer
 
 
 def test_login_by_get(gateway, backend, user):
@@ -743,12 +782,14 @@ ODD_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ODD_ANSWERS)
-def test_odd_answers_to_a_login(fast, backend, name):
+def test_odd_answers_to_a_login(fast, backend, user, name):
     """What cannot be read is not passed on: it may hold the secret. A
     document, a persisted one, and a body too long to look into."""
+    cookie = fast.cookie_for(user)
     for send in (lambda: fast.post("/query", {"query": LOGIN}),
                  lambda: fast.post("/query", PERSISTED),
-                 lambda: fast.post("/query", request_of(MIB + 1, LOGIN))):
+                 lambda: fast.post("/query", request_of(MIB + 1, LOGIN),
+                                   cookie=cookie)):
         backend.next(**ODD_ANSWERS[name])
         answer = send()
         bodies = answer.body
