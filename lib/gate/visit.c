@@ -313,10 +313,9 @@ visit_open(struct gate *gate, const struct request *req, struct reply *rep,
     return e;
 }
 
-/* Cross-site rules: design 2.7. */
-static enum pst_err
-check_site(struct gate *gate, const struct request *req, struct reply *rep,
-           const struct visit *visit)
+enum pst_err
+visit_check_site(struct gate *gate, const struct request *req,
+                 struct reply *rep, const struct visit *visit)
 {
     const struct config *config = gate->config;
     const struct pst_origin_rules rules = {
@@ -369,7 +368,7 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
     e = visit_open(gate, req, rep, visit);
     if (e)
         return e;
-    e = check_site(gate, req, rep, visit);
+    e = visit_check_site(gate, req, rep, visit);
     if (e || !visit->has_session)
         return e;
     if (!pst_session_is_due(&visit->session, &gate->config->clocks, gate->now))
