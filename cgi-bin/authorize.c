@@ -100,7 +100,7 @@ judge(struct gate *gate, struct request *req, struct reply *rep,
         return e;
     if (!visit->has_session || pst_session_is_guest(&visit->session))
         return PST_ABSENT;
-    return visit_check_site(gate, req, rep, visit);
+    return visit_check_site(gate, req, visit);
 }
 
 /* The part before the query string. */

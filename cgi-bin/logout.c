@@ -107,9 +107,7 @@ tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
     e = pst_buf_end(&body, &what.body);
     if (e)
         return e;
-    e = visit_upstream_token(visit, req->arena, &what.token);
-    if (e)
-        return e;
+    what.upstream = visit_upstream(visit);
     return forward_hold(gate, req, &what, answer);
 }
 

@@ -59,13 +59,32 @@ classify(const struct gate *gate, struct request *req,
     return backend_read_request(req->arena, gate->config, head, what);
 }
 
+/* What a streamed answer's head is followed with. */
+struct following {
+    struct gate *gate;
+    struct request *req;
+    struct reply *rep;
+    struct visit *visit;
+};
+
+static enum pst_err
+follow(void *context, const struct jar_news *news)
+{
+    const struct following *following = context;
+
+    return signin_follow(following->gate, following->req, following->rep,
+                         following->visit, news);
+}
+
 static enum pst_err
 query(struct gate *gate, struct request *req, struct reply *rep)
 {
+    struct visit visit;
+    struct following following = {gate, req, rep, &visit};
+    const struct forward_follow hook = {follow, &following};
     struct forward_request forward = {.method = req->method,
                                       .query = req->query};
     struct backend_request what;
-    struct visit visit;
     enum pst_err e;
 
     e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
@@ -79,10 +98,8 @@ query(struct gate *gate, struct request *req, struct reply *rep)
         return e;
     if (what.kind != BACKEND_PLAIN)
         return signin_relay(gate, req, rep, &visit, &what);
-    e = visit_upstream_token(&visit, req->arena, &forward.token);
-    if (e)
-        return e;
-    return forward_stream(gate, req, rep, &forward);
+    forward.upstream = visit_upstream(&visit);
+    return forward_stream(gate, req, rep, &forward, &hook);
 }
 
 int

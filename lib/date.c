@@ -13,6 +13,9 @@
 /* Days from 1 January of the year 1 to that of 1970. */
 #define DAYS_BEFORE_1970 719162
 
+static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 struct civil {
     int year;
     int month; /* 1..12 */
@@ -119,8 +122,6 @@ pst_date_emit_http(struct pst_buf *buf, int64_t when)
 {
     static const char weekdays[][4] = {"Sun", "Mon", "Tue", "Wed",
                                        "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct civil civil;
 
     if (!has_civil(buf, when, &civil))
@@ -250,5 +251,37 @@ pst_date_parse_rfc3339(struct pst_text text, int64_t *out)
     if (when < FIRST || when > LAST || (leap && (when + 1) % DAY != 0))
         return PST_MALFORMED;
     *out = when;
+    return PST_OK;
+}
+
+/* "06 Nov 1994" or "06-Nov-1994". */
+static bool
+take_named_date(struct pst_text *rest, struct civil *out)
+{
+    char between = rest->len > 2 && rest->ptr[2] == '-' ? '-' : ' ';
+
+    if (!take_number(rest, 2, &out->day) || !take_char(rest, between))
+        return false;
+    for (size_t i = 0; i < PST_COUNT(months); i++)
+        if (pst_text_starts_nocase(*rest, pst_text_from(months[i])))
+            out->month = (int)i + 1;
+    *rest = pst_text_from_octet(*rest, 3);
+    return out->month > 0 && take_char(rest, between) &&
+           take_number(rest, 4, &out->year) && out->year >= 1 &&
+           out->day >= 1 && out->day <= days_in_month(out->year, out->month);
+}
+
+enum pst_err
+pst_date_parse_http(struct pst_text text, int64_t *out)
+{
+    struct civil civil = {0};
+    struct pst_text rest =
+        pst_text_from_octet(text, pst_text_index(text, ',') + 1);
+
+    if (!take_char(&rest, ' ') || !take_named_date(&rest, &civil) ||
+        !take_char(&rest, ' ') || !take_time(&rest, &civil) ||
+        !pst_text_equal(rest, PST_TEXT(" GMT")) || civil.second > 59)
+        return PST_MALFORMED;
+    *out = civil_seconds(&civil);
     return PST_OK;
 }

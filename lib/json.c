@@ -40,6 +40,50 @@ inner(const struct pst_json *value)
     return value == &the_null ? NULL : (struct json_object *)(uintptr_t)value;
 }
 
+static const struct lh_entry *
+first_member(const struct json_object *object)
+{
+    return lh_table_head(json_object_get_object(object));
+}
+
+static struct pst_text
+member_name(const struct lh_entry *member)
+{
+    return pst_text_from(lh_entry_k(member));
+}
+
+static struct json_object *
+member_value(const struct lh_entry *member)
+{
+    return (struct json_object *)lh_entry_v(member);
+}
+
+/* Passwords and tokens are strings: they are not left lying in the heap. */
+static void
+wipe(struct json_object *value)
+{
+    const struct lh_entry *member;
+
+    if (json_object_is_type(value, json_type_string)) {
+        explicit_bzero((void *)(uintptr_t)json_object_get_string(value),
+                       (size_t)json_object_get_string_len(value));
+    } else if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            wipe(json_object_array_get_idx(value, i));
+    } else if (json_object_is_type(value, json_type_object)) {
+        for (member = first_member(value); member;
+             member = lh_entry_next(member))
+            wipe(member_value(member));
+    }
+}
+
+static void
+release(void *handle)
+{
+    wipe(handle);
+    json_object_put(handle);
+}
+
 /* What parsing needs: `scratch` is a stack of decoded, NUL-ended texts. */
 struct reader {
     struct pst_arena *arena;
@@ -81,7 +125,7 @@ static enum pst_err
 made(struct reader *reader, struct json_object *value, struct json_object **out)
 {
     if (!value || !pst_arena_may_alloc(reader->arena)) {
-        json_object_put(value);
+        release(value);
         return PST_NO_MEMORY;
     }
     *out = value;
@@ -208,7 +252,7 @@ read_member(struct reader *reader, size_t depth, struct json_object *object)
     if (!pst_arena_may_alloc(reader->arena) ||
         json_object_object_add_ex(object, pushed(reader, start).ptr, value,
                                   JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0) {
-        json_object_put(value);
+        release(value);
         return PST_NO_MEMORY;
     }
     pst_buf_cut(&reader->scratch, start);
@@ -225,7 +269,7 @@ read_element(struct reader *reader, size_t depth, struct json_object *array)
         return e;
     if (!pst_arena_may_alloc(reader->arena) ||
         json_object_array_add(array, value) != 0) {
-        json_object_put(value);
+        release(value);
         return PST_NO_MEMORY;
     }
     return PST_OK;
@@ -275,7 +319,7 @@ read_box(struct reader *reader, const struct box *box, size_t depth,
         return e;
     e = fill(reader, box, depth + 1, value);
     if (e) {
-        json_object_put(value);
+        release(value);
         return e;
     }
     *out = value;
@@ -303,50 +347,6 @@ read_value(struct reader *reader, size_t depth, struct json_object **out)
         e = read_word(reader, out);
     pst_scan_space(&reader->scan);
     return e;
-}
-
-static const struct lh_entry *
-first_member(const struct json_object *object)
-{
-    return lh_table_head(json_object_get_object(object));
-}
-
-static struct pst_text
-member_name(const struct lh_entry *member)
-{
-    return pst_text_from(lh_entry_k(member));
-}
-
-static struct json_object *
-member_value(const struct lh_entry *member)
-{
-    return (struct json_object *)lh_entry_v(member);
-}
-
-/* Passwords and tokens are strings: they are not left lying in the heap. */
-static void
-wipe(struct json_object *value)
-{
-    const struct lh_entry *member;
-
-    if (json_object_is_type(value, json_type_string)) {
-        explicit_bzero((void *)(uintptr_t)json_object_get_string(value),
-                       (size_t)json_object_get_string_len(value));
-    } else if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            wipe(json_object_array_get_idx(value, i));
-    } else if (json_object_is_type(value, json_type_object)) {
-        for (member = first_member(value); member;
-             member = lh_entry_next(member))
-            wipe(member_value(member));
-    }
-}
-
-static void
-release(void *handle)
-{
-    wipe(handle);
-    json_object_put(handle);
 }
 
 enum pst_err

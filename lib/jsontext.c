@@ -42,7 +42,7 @@ emit_character(struct pst_buf *buf, struct pst_text text)
     size_t len = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     struct pst_text character = pst_text_first(text, len);
 
-    if (character.len < len || !pst_text_is_utf8(character)) {
+    if (!pst_text_is_utf8(character)) {
         pst_buf_add_string(buf, "\xEF\xBF\xBD");
         return 1;
     }

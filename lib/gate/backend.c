@@ -11,6 +11,7 @@
 
 /* Where a login's result stands when its token is not in the body. */
 static const struct pst_text LOGIN_RESULT = {"/data/login", 11};
+static const struct pst_text OTHER_RESULT = {"/data/authenticate", 18};
 
 /* Members of a login's result that are looked at: more are never public. */
 #define WHO_MEMBERS 64
@@ -94,39 +95,88 @@ struct reading {
 };
 
 /* Split "/data/login/secret" into "/data/login" and "secret". */
+static struct pst_text
+split_pointer(struct pst_text whole, struct pst_text *last)
+{
+    size_t slash = whole.len;
+
+    while (slash > 0 && whole.ptr[slash - 1] != '/')
+        slash--;
+    *last = pst_text_from_octet(whole, slash);
+    return pst_text_first(whole, slash > 0 ? slash - 1 : 0);
+}
+
 static void
 find_result(struct reading *reading)
 {
+    const struct config *config = reading->config;
     struct pst_text pointer = LOGIN_RESULT;
 
     reading->secret_name = PST_NO_TEXT;
-    if (reading->config->token_place == PLACE_JSON) {
-        struct pst_text whole = reading->config->token_name;
-        size_t slash = whole.len;
-
-        while (slash > 0 && whole.ptr[slash - 1] != '/')
-            slash--;
-        reading->secret_name = pst_text_from_octet(whole, slash);
-        pointer = pst_text_first(whole, slash > 0 ? slash - 1 : 0);
-    }
+    if (config->token_place == PLACE_JSON)
+        pointer = split_pointer(config->token_name, &reading->secret_name);
     reading->result = pst_json_at(reading->root, pointer);
+    if (!reading->result && config->preset == PRESET_VENDURE)
+        reading->result = pst_json_at(reading->root, OTHER_RESULT);
+}
+
+/* A pointer into the login's result, also where it is authenticate's. */
+static const struct pst_json *
+at(const struct reading *reading, struct pst_text pointer)
+{
+    if (pst_text_is_absent(pointer))
+        return NULL;
+    if (pst_text_starts(pointer, LOGIN_RESULT))
+        return pst_json_at(reading->result,
+                           pst_text_from_octet(pointer, LOGIN_RESULT.len));
+    return pst_json_at(reading->root, pointer);
 }
 
 /*
- * The token has to survive as a header's value, so anything that could not
- * be sent back is no token.
+ * The secret in the body. It has to survive as a header's value, so anything
+ * that could not be sent back is none.
  */
 static struct pst_text
-find_token(const struct reading *reading, const struct backend_answer *answer)
+find_secret(const struct reading *reading)
 {
-    struct pst_text token = answer->token_header;
+    struct pst_text secret;
 
-    if (reading->config->token_place == PLACE_JSON)
-        token = pst_json_text(
-            pst_json_at(reading->root, reading->config->token_name));
-    if (token.len == 0 || !pst_text_is_field_value(token))
+    if (reading->config->token_place != PLACE_JSON)
         return PST_NO_TEXT;
-    return token;
+    secret =
+        pst_json_text(pst_json_at(reading->root, reading->config->token_name));
+    if (secret.len == 0 || !pst_text_is_field_value(secret))
+        return PST_NO_TEXT;
+    return secret;
+}
+
+/*
+ * What a session of this answer would hold. A token in a header has to come
+ * with the answer; cookies may be those that were there before.
+ */
+static enum pst_err
+find_upstream(const struct reading *reading, int64_t now,
+              const struct backend_answer *answer, struct pst_text *out)
+{
+    enum jar_change change;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    *out = PST_NO_TEXT;
+    if (reading->config->token_place == PLACE_JSON) {
+        if (reading->out->token.len == 0)
+            return PST_OK;
+        pst_buf_init_arena(&buf, reading->arena, PST_UPSTREAM_MAX);
+        pst_json_emit_string(&buf, reading->out->token);
+        return pst_buf_end(&buf, out);
+    }
+    e = jar_follow(reading->arena, reading->config, now, answer->upstream,
+                   answer->news, &change, out);
+    if (!e &&
+        (change == JAR_ENDED ||
+         (change == JAR_SAME && reading->config->token_place == PLACE_HEADER)))
+        *out = PST_NO_TEXT;
+    return e;
 }
 
 static bool
@@ -148,9 +198,7 @@ scalar(const struct reading *reading, struct pst_text pointer, size_t max,
     struct pst_buf buf;
 
     *out = PST_TEXT("");
-    if (pst_text_is_absent(pointer))
-        return PST_OK;
-    value = pst_json_at(reading->root, pointer);
+    value = at(reading, pointer);
     switch (pst_json_kind(value)) {
     case PST_JSON_STRING:
         *out = pst_json_text(value);
@@ -170,14 +218,9 @@ is_public(const struct reading *reading, struct pst_text name,
           const struct pst_json *value)
 {
     enum pst_json_kind kind = pst_json_kind(value);
-    const struct pst_json *ttl =
-        pst_text_is_absent(reading->config->ttl)
-            ? NULL
-            : pst_json_at(reading->root, reading->config->ttl);
-
     if (kind == PST_JSON_ARRAY || kind == PST_JSON_OBJECT)
         return false;
-    if (value != NULL && value == ttl)
+    if (value != NULL && value == at(reading, reading->config->ttl))
         return false;
     if (pst_text_equal(name, reading->secret_name) ||
         pst_text_equal(name, PST_TEXT("__typename")) ||
@@ -224,9 +267,7 @@ read_end(const struct reading *reading, int64_t now, int64_t *out)
     enum pst_err e;
 
     *out = 0;
-    if (pst_text_is_absent(reading->config->ttl))
-        return PST_OK;
-    value = pst_json_at(reading->root, reading->config->ttl);
+    value = at(reading, reading->config->ttl);
     if (!value)
         return PST_OK;
     pst_buf_init_arena(&buf, reading->arena, 256);
@@ -250,18 +291,20 @@ read_identity(const struct reading *reading, struct pst_text typed)
     e = scalar(reading, reading->config->name, PST_NAME_MAX, &grant->name);
     if (e)
         return e;
+    reading->out->is_nameless = grant->sub.len == 0;
     if (grant->name.len == 0 && typed.len <= PST_NAME_MAX)
         grant->name = typed.len > 0 ? typed : grant->sub;
     if (grant->sub.len == 0)
         grant->sub = grant->name;
-    return grant->sub.len == 0 ? PST_MALFORMED : PST_OK;
+    if (grant->sub.len == 0 && !backend_knows_identity(reading->config))
+        return PST_MALFORMED;
+    return PST_OK;
 }
 
 static enum pst_err
 read_grant(const struct reading *reading, int64_t now, struct pst_text typed)
 {
     struct visit_grant *grant = &reading->out->grant;
-    struct pst_buf buf;
     enum pst_err e;
 
     e = read_identity(reading, typed);
@@ -270,12 +313,33 @@ read_grant(const struct reading *reading, int64_t now, struct pst_text typed)
     e = read_end(reading, now, &grant->backend_end);
     if (e)
         return e;
-    e = read_who(reading, &grant->who);
+    return read_who(reading, &grant->who);
+}
+
+/* Did the backend say yes? */
+static enum pst_err
+read_verdict(struct reading *reading, int64_t now,
+             const struct backend_answer *answer)
+{
+    struct backend_outcome *out = reading->out;
+    enum pst_json_kind result;
+    enum pst_err e;
+
+    find_result(reading);
+    out->token = find_secret(reading);
+    out->code = pst_json_text(
+        pst_json_at(reading->root, PST_TEXT("/errors/0/extensions/code")));
+    out->verdict = answer->status >= 500 ? BACKEND_BROKEN : BACKEND_REFUSED;
+    e = find_upstream(reading, now, answer, &out->grant.upstream);
     if (e)
         return e;
-    pst_buf_init_arena(&buf, reading->arena, PST_UPSTREAM_MAX);
-    pst_json_emit_string(&buf, reading->out->token);
-    return pst_buf_end(&buf, &grant->upstream);
+    result = pst_json_kind(reading->result);
+    if (answer->status < 500 && out->grant.upstream.len > 0 &&
+        result != PST_JSON_ABSENT && result != PST_JSON_NULL &&
+        !has_errors(reading->root) &&
+        !pst_json_at(reading->result, PST_TEXT("/errorCode")))
+        out->verdict = BACKEND_GRANTED;
+    return PST_OK;
 }
 
 enum pst_err
@@ -290,28 +354,50 @@ backend_read_login(struct pst_arena *arena, const struct config *config,
     enum pst_err e;
 
     e = pst_json_parse(arena, answer->body, &reading.root);
+    if (!e && pst_json_kind(reading.root) == PST_JSON_OBJECT)
+        e = read_verdict(&reading, now, answer);
+    if (!e && outcome.verdict == BACKEND_GRANTED)
+        e = read_grant(&reading, now, typed);
     if (e == PST_NO_MEMORY)
         return e;
-    if (!e && pst_json_kind(reading.root) == PST_JSON_OBJECT) {
-        find_result(&reading);
-        outcome.token = find_token(&reading, answer);
-        outcome.code = pst_json_text(
-            pst_json_at(reading.root, PST_TEXT("/errors/0/extensions/code")));
-        outcome.verdict = BACKEND_REFUSED;
-        if (answer->status >= 500)
-            outcome.verdict = BACKEND_BROKEN;
-        else if (outcome.token.len > 0 && !has_errors(reading.root) &&
-                 !pst_json_at(reading.result, PST_TEXT("/errorCode")))
-            outcome.verdict = BACKEND_GRANTED;
-    }
-    if (outcome.verdict == BACKEND_GRANTED) {
-        e = read_grant(&reading, now, typed);
-        if (e == PST_NO_MEMORY)
-            return e;
-        if (e)
-            outcome.verdict = BACKEND_BROKEN;
-    }
+    if (e)
+        outcome.verdict = BACKEND_BROKEN;
     *out = outcome;
+    return PST_OK;
+}
+
+bool
+backend_knows_identity(const struct config *config)
+{
+    return config->preset == PRESET_VENDURE;
+}
+
+void
+backend_emit_identity(struct pst_buf *buf)
+{
+    pst_buf_add_string(buf, "{\"query\":\"{me{id identifier}}\"}");
+}
+
+enum pst_err
+backend_read_identity(struct pst_arena *arena, struct pst_text body,
+                      struct visit_grant *grant)
+{
+    struct reading reading = {.arena = arena};
+    struct pst_text name;
+    struct pst_text sub;
+    enum pst_err e;
+
+    e = pst_json_parse(arena, body, &reading.root);
+    if (e)
+        return e == PST_NO_MEMORY ? e : PST_MALFORMED;
+    e = scalar(&reading, PST_TEXT("/data/me/id"), PST_SUBJECT_MAX, &sub);
+    if (e)
+        return e;
+    e = scalar(&reading, PST_TEXT("/data/me/identifier"), PST_NAME_MAX, &name);
+    if (e || sub.len == 0)
+        return e ? e : PST_MALFORMED;
+    grant->sub = sub;
+    grant->name = name.len > 0 ? name : sub;
     return PST_OK;
 }
 
@@ -334,10 +420,11 @@ backend_emit_public(struct pst_buf *buf, struct pst_text who, int64_t expires)
 static struct pst_text
 secret_field(const struct config *config)
 {
-    struct reading reading = {.config = config};
+    struct pst_text last = PST_NO_TEXT;
 
-    find_result(&reading);
-    return reading.secret_name;
+    if (config->token_place == PLACE_JSON)
+        split_pointer(config->token_name, &last);
+    return last;
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "config.h"
 #include "err.h"
+#include "jar.h"
 #include "text.h"
 #include "visit.h"
 
@@ -28,14 +29,16 @@ enum backend_verdict {
 
 struct backend_answer {
     int status;
-    struct pst_text token_header; /* the backend's token header; absent: none */
-    struct pst_text body;         /* JSON, not encoded */
+    struct pst_text body;        /* JSON, not encoded */
+    const struct jar_news *news; /* what its headers say of the token */
+    struct pst_text upstream;    /* what the session held before, or absent */
 };
 
 struct backend_outcome {
     enum backend_verdict verdict;
     struct pst_text token;    /* the backend's secret, also of a refused login
                                  that has one all the same: for redaction */
+    bool is_nameless;         /* the answer does not say who it is */
     struct pst_text code;     /* the first error's code, for the log */
     struct visit_grant grant; /* remember is the caller's to set */
 };
@@ -62,6 +65,20 @@ backend_read_login(struct pst_arena *arena, const struct config *config,
                    int64_t now, struct pst_text typed,
                    const struct backend_answer *answer,
                    struct backend_outcome *out);
+
+/* Can the backend be asked who somebody is? */
+bool backend_knows_identity(const struct config *config);
+
+/* Write the question: {"query":"{me{id identifier}}"}. */
+void backend_emit_identity(struct pst_buf *buf);
+
+/*
+ * Read the answer into the grant's sub and name.
+ * Returns PST_OK, PST_MALFORMED (it does not tell), PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err backend_read_identity(struct pst_arena *arena,
+                                                struct pst_text body,
+                                                struct visit_grant *grant);
 
 /* What kind of request a client's GraphQL body is. */
 enum backend_kind {

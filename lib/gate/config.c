@@ -68,8 +68,10 @@ static const struct config_word same_site_words[] = {
     {NULL, 0}};
 static const struct config_word preset_words[] = {
     {"fauna", PRESET_FAUNA}, {"vendure", PRESET_VENDURE}, {NULL, 0}};
-static const struct config_word place_words[] = {
-    {"json", PLACE_JSON}, {"header", PLACE_HEADER}, {NULL, 0}};
+static const struct config_word place_words[] = {{"json", PLACE_JSON},
+                                                 {"header", PLACE_HEADER},
+                                                 {"cookie", PLACE_COOKIE},
+                                                 {NULL, 0}};
 static const struct config_word logout_words[] = {
     {"always", LOGOUT_ALWAYS},
     {"everywhere", LOGOUT_EVERYWHERE},
@@ -197,8 +199,9 @@ static const struct config_entry entries[] = {
          "kind."),
      FIELD("file", config_read_document, logout_document)},
     {ROW("POSTERN_UPSTREAM_TOKEN", BACKEND, "json:/data/login/secret",
-         "Where the backend gives its token: json:/pointer or header:NAME "
-         "(header:vendure-auth-token with vendure)."),
+         "Where the backend gives its token: json:/pointer, header:NAME "
+         "(header:vendure-auth-token with vendure), or cookie, for a backend "
+         "that uses cookies itself."),
      .vendure_default = "header:vendure-auth-token",
      FIELD("place", config_read_place, token_place),
      .second_offset = offsetof(struct config, token_name), .words = place_words,

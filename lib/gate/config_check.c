@@ -346,10 +346,9 @@ config_check_place(struct pst_text value, struct config_why *why)
     if (pst_text_starts(value, PST_TEXT("header:")))
         return config_check_header(rest, why);
     if (pst_text_equal(value, PST_TEXT("cookie")))
-        return config_refuse(why, "is cookie, which is not there yet: the "
-                                  "backend must give its token in JSON or in "
-                                  "a header");
-    return config_refuse(why, "is neither json:/pointer nor header:NAME");
+        return PST_OK;
+    return config_refuse(why, "is none of json:/pointer, header:NAME and "
+                              "cookie");
 }
 
 enum pst_err

@@ -4,25 +4,9 @@
  */
 #include "forward.h"
 
-/* Headers of the client that pass to the backend (design 2.8). */
-static const struct pst_text passed_on[] = {
-    {"Accept", 6},
-    {"Accept-Language", 15},
-    {"Accept-Encoding", 15},
-    {"Content-Type", 12},
-    {"Content-Encoding", 16},
-    {"If-None-Match", 13},
-    {"If-Modified-Since", 17},
-    {"User-Agent", 10},
-    {"apollo-require-preflight", 24},
-    {"x-apollo-operation-name", 23},
-    {"apollographql-client-name", 25},
-    {"apollographql-client-version", 28},
-    {"graphql-preflight", 17},
-    {"vendure-token", 13},
-};
+#include "cors.h"
 
-/* Of these, what goes along with a request that we make ourselves. */
+/* What goes along with a request that we make ourselves. */
 static const struct pst_text passed_on_own[] = {
     {"Accept-Language", 15},
     {"vendure-token", 13},
@@ -59,25 +43,6 @@ add(struct headers *headers, struct pst_text name, struct pst_text value)
         return;
     }
     headers->list[headers->count++] = (struct upstream_header){name, value};
-}
-
-/* "prefix" then value, in the arena. */
-static void
-add_joined(struct headers *headers, struct pst_arena *arena,
-           struct pst_text name, const char *prefix, struct pst_text value)
-{
-    struct pst_text text;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    pst_buf_init_arena(&buf, arena, PST_TOKEN_MAX);
-    pst_buf_add_string(&buf, prefix);
-    pst_buf_add(&buf, value);
-    e = pst_buf_end(&buf, &text);
-    if (e)
-        headers->err = e;
-    else
-        add(headers, name, text);
 }
 
 /* --- trace context (W3C Trace Context, section 3.2)
@@ -171,27 +136,49 @@ add_forwarded(const struct request *req, struct headers *headers)
         request_header(req, PST_TEXT("Host")));
 }
 
+/* Of the client's headers, those on the list (cors.h) and no other. */
 static void
-add_client_headers(const struct gate *gate, const struct request *req,
-                   const struct forward_request *what, bool hold,
-                   struct headers *headers)
+add_listed(const struct gate *gate, const struct request *req, bool hold,
+           struct headers *headers)
 {
-    const struct pst_text *names = what->own ? passed_on_own : passed_on;
-    size_t count = what->own ? PST_COUNT(passed_on_own) : PST_COUNT(passed_on);
+    for (size_t i = 0;; i++) {
+        struct pst_text name = cors_passed_header(gate->config, i);
 
-    for (size_t i = 0; i < count; i++) {
-        struct pst_text value = request_header(req, names[i]);
-
+        if (pst_text_is_absent(name))
+            return;
         /* An answer that we have to read must come as it is. */
-        if (hold && pst_text_equal(names[i], PST_TEXT("Accept-Encoding")))
+        if (hold && pst_text_equal(name, PST_TEXT("Accept-Encoding")))
             continue;
-        if (pst_text_equal(names[i], PST_TEXT("Content-Type")))
-            value = req->content_type;
-        add(headers, names[i], value);
+        add(headers, name, request_header(req, name));
     }
+}
+
+/* Beside a request of our own, only those about language and channel. */
+static void
+add_own(const struct gate *gate, const struct request *req,
+        struct headers *headers)
+{
+    for (size_t i = 0; i < PST_COUNT(passed_on_own); i++)
+        add(headers, passed_on_own[i], request_header(req, passed_on_own[i]));
     for (size_t i = 0; i < gate->config->forward_header_count; i++)
         add(headers, gate->config->forward_headers[i],
             request_header(req, gate->config->forward_headers[i]));
+    add(headers, PST_TEXT("Content-Type"), PST_TEXT("application/json"));
+    add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
+}
+
+/* The backend's token or cookies. */
+static enum pst_err
+add_jar(const struct request *req, struct pst_text upstream,
+        struct headers *headers)
+{
+    struct pst_text name;
+    struct pst_text value;
+    enum pst_err e = jar_emit(req->arena, upstream, &name, &value);
+
+    if (!e)
+        add(headers, name, value);
+    return e;
 }
 
 static enum pst_err
@@ -203,14 +190,13 @@ make_headers(struct gate *gate, const struct request *req,
 
     headers->count = 0;
     headers->err = PST_OK;
-    add_client_headers(gate, req, what, hold, headers);
-    if (what->own) {
-        add(headers, PST_TEXT("Content-Type"), PST_TEXT("application/json"));
-        add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
-    }
-    if (what->token.len > 0)
-        add_joined(headers, req->arena, PST_TEXT("Authorization"), "Bearer ",
-                   what->token);
+    if (what->own)
+        add_own(gate, req, headers);
+    else
+        add_listed(gate, req, hold, headers);
+    e = add_jar(req, what->upstream, headers);
+    if (e)
+        return e;
     add_forwarded(req, headers);
     e = add_trace(gate, req, headers);
     return e ? e : headers->err;
@@ -227,6 +213,7 @@ struct passage {
     struct pst_text body; /* ours, from octet body_sent on */
     size_t body_sent;
     struct forward_answer *answer;
+    const struct forward_follow *follow;
     struct pst_buf held;
     bool sized; /* the answer told its length */
 };
@@ -263,6 +250,28 @@ passed_back_name(struct pst_text name)
     return PST_NO_TEXT;
 }
 
+/* A token that could not be sent back is none. */
+static enum pst_err
+take_token(struct passage *passage, struct pst_text value)
+{
+    if (value.len > 0 && !pst_text_is_field_value(value))
+        return PST_OK;
+    return pst_arena_text(passage->req->arena, value,
+                          &passage->answer->news.token);
+}
+
+/* A line too many is no line: the jar would not hold it either. */
+static enum pst_err
+take_cookie(struct passage *passage, struct pst_text value)
+{
+    struct jar_news *news = &passage->answer->news;
+
+    if (news->cookie_count == JAR_COOKIES_MAX)
+        return PST_OK;
+    return pst_arena_text(passage->req->arena, value,
+                          &news->cookies[news->cookie_count++]);
+}
+
 /* Keep an allowed header; the last one of a name counts. */
 static enum pst_err
 take_header(void *context, struct pst_text name, struct pst_text value)
@@ -276,8 +285,10 @@ take_header(void *context, struct pst_text name, struct pst_text value)
 
     if (config->token_place == PLACE_HEADER &&
         pst_text_equal_nocase(name, config->token_name))
-        return pst_arena_text(passage->req->arena, value,
-                              &answer->token_header);
+        return take_token(passage, value);
+    if (config->token_place == PLACE_COOKIE &&
+        pst_text_equal_nocase(name, PST_TEXT("Set-Cookie")))
+        return take_cookie(passage, value);
     if (pst_text_is_absent(known) || !pst_text_is_field_value(value))
         return PST_OK;
     while (i < answer->header_count &&
@@ -315,9 +326,17 @@ take_head(void *context, int status)
 {
     struct passage *passage = context;
 
+    enum pst_err e;
+
     passage->answer->status = status;
     if (!passage->rep)
         return PST_OK;
+    if (passage->follow) {
+        e = passage->follow->head(passage->follow->context,
+                                  &passage->answer->news);
+        if (e)
+            return e;
+    }
     copy_headers(passage->rep, passage->answer);
     passage->sized = !pst_text_is_absent(
         reply_get(passage->rep, PST_TEXT("Content-Length")));
@@ -396,12 +415,16 @@ run(struct passage *passage, const struct forward_request *what)
 
 enum pst_err
 forward_stream(struct gate *gate, struct request *req, struct reply *rep,
-               const struct forward_request *what)
+               const struct forward_request *what,
+               const struct forward_follow *follow)
 {
     struct forward_answer *answer =
         pst_arena_alloc(req->arena, sizeof(*answer));
-    struct passage passage = {
-        .gate = gate, .req = req, .rep = rep, .answer = answer};
+    struct passage passage = {.gate = gate,
+                              .req = req,
+                              .rep = rep,
+                              .answer = answer,
+                              .follow = follow};
 
     if (!answer)
         return PST_NO_MEMORY;

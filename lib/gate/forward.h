@@ -9,38 +9,44 @@
 #ifndef GATE_FORWARD_H
 #define GATE_FORWARD_H
 
-#include "backend.h"
 #include "gate.h"
-#include "visit.h"
+#include "jar.h"
 
 /* A request to the backend, made by us or passed on. */
 struct forward_request {
     struct pst_text method;
-    struct pst_text query;        /* absent: none */
-    struct pst_text content_type; /* absent: the client's */
-    struct pst_text body;         /* absent: the client's, streamed */
-    struct pst_text token;        /* the backend's own; absent: none */
-    bool own; /* made by us: of the client's headers, only those
-                 about language and channel go along */
+    struct pst_text query;    /* absent: none */
+    struct pst_text body;     /* absent: the client's, streamed */
+    struct pst_text upstream; /* from the session (jar.h); absent: none */
+    bool own;                 /* made by us: of the client's headers, only those
+                                 about language and channel go along */
 };
 
 /* A held answer. Slices live as long as the request's arena. */
 struct forward_answer {
     int status;
-    struct pst_text token_header; /* the backend's token header; absent: none */
-    bool encoded;                 /* Content-Encoding other than identity */
+    struct jar_news news; /* about the backend's session */
+    bool encoded;         /* Content-Encoding other than identity */
     struct reply_header headers[REPLY_HEADERS_MAX]; /* allowed ones only */
     size_t header_count;
     struct pst_text body;
 };
 
+/* Who is told of the answer's head, before anything of it goes out. */
+struct forward_follow {
+    enum pst_err (*head)(void *context, const struct jar_news *news);
+    void *context;
+};
+
 /*
  * Stream the client's request to the backend and the answer into the reply.
+ *   follow  may be NULL; an error it returns is the result
  * Returns what upstream_run() does. rep->begun tells whether anything left.
  */
 PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
                                          struct reply *rep,
-                                         const struct forward_request *what);
+                                         const struct forward_request *what,
+                                         const struct forward_follow *follow);
 
 /*
  * The same, with the answer held: at most PST_HOLD_MAX octets, and not

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "buf.h"
+#include "cors.h"
 #include "page.h"
 
 /* A sink in front of another: counts, and keeps a body from HEAD. */
@@ -117,6 +118,7 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
     reply_init(&rep, arena, &metered);
     e = request_init(&req, arena, origin, id);
     meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
+    cors_allow(gate, &req, &rep);
     if (no_id)
         e = no_id;
     if (!e)

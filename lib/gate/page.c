@@ -12,8 +12,8 @@
  * the browser applies this text and no other; a unit test computes it anew.
  */
 #define STYLE                                                            \
-    ":root{color-scheme:light "                                          \
-    "dark;--line:#767676;--warn:#b3261e;--focus:#0b57d0}"                \
+    ":root{color-scheme:light dark;--line:#767676;"                      \
+    "--warn:#b3261e;--focus:#0b57d0}"                                    \
     "@media(prefers-color-scheme:dark){:root{--line:#8e8e8e;"            \
     "--warn:#f2b8b5;--focus:#a8c7fa}}"                                   \
     "*{box-sizing:border-box}"                                           \

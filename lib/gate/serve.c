@@ -18,17 +18,18 @@
 #include <unistd.h>
 
 #include "crypt.h"
+#include "head.h"
 #include "limits.h"
 #include "listen.h"
 #include "pool.h"
 #include "service.h"
 
-#define FCGI_ROLE_RESPONDER 1 /* FastCGI 1.0 section 5.1 */
-#define FCGI_ROLE_AUTHORIZER 2
+#define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
 #define PIECE_MAX (1 << 20) /* octets that libfcgi is given at a time */
 
 #define DRAIN_MS 2000 /* for the rest of a body that nobody wants */
+#define HEAD_MS 10000 /* for a request's head, once it has begun */
 
 /* What the workers are there for. */
 struct task {
@@ -41,6 +42,7 @@ struct worker {
     const struct task *task;
     struct gate gate;
     struct pst_arena *arena;
+    struct head head;
 };
 
 static int64_t
@@ -206,9 +208,9 @@ fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
 }
 
 /*
- * Read one request's records; false when the connection had to be closed.
- * libfcgi would close a connection that it did not accept itself, unless told
- * to keep it, and would accept another where one fails: -1 is no socket.
+ * Have libfcgi read a request's head; false when it has closed the
+ * connection. It would also close one that it did not accept itself, unless
+ * told to keep it, and accept another where one fails: -1 is no socket.
  */
 static bool
 fcgi_accept(FCGX_Request *fcgi, int descriptor)
@@ -218,17 +220,15 @@ fcgi_accept(FCGX_Request *fcgi, int descriptor)
     fcgi->keepConnection = 1;
     if (FCGX_Accept_r(fcgi) != 0)
         return false;
-    /* It takes variables that were cut short for all there are, and a
-     * request without its Origin or Cookie is another request. */
-    if (FCGX_GetError(fcgi->in) == 0 && (fcgi->role == FCGI_ROLE_RESPONDER ||
-                                         fcgi->role == FCGI_ROLE_AUTHORIZER))
+    if (FCGX_GetError(fcgi->in) == 0)
         return true;
     FCGX_Free(fcgi, 1);
     return false;
 }
 
+/* Hear a request whose head is sound; true when another may follow. */
 static bool
-fcgi_hear(void *state, int descriptor)
+fcgi_hear_request(struct worker *worker, int descriptor)
 {
     FCGX_Request fcgi;
     bool is_drained;
@@ -236,7 +236,7 @@ fcgi_hear(void *state, int descriptor)
 
     if (!fcgi_accept(&fcgi, descriptor))
         return false;
-    if (!fcgi_handle(state, &fcgi)) {
+    if (!fcgi_handle(worker, &fcgi)) {
         /* No end of request: the web server has to see that it was cut. */
         FCGX_Free(&fcgi, 0);
         shutdown(descriptor, SHUT_RDWR);
@@ -244,7 +244,7 @@ fcgi_hear(void *state, int descriptor)
         return false;
     }
     /* Nothing tells whether an authorizer's input has an end to wait for. */
-    is_drained = fcgi.role == FCGI_ROLE_RESPONDER && fcgi_drain(fcgi.in);
+    is_drained = fcgi.role != FCGI_ROLE_AUTHORIZER && fcgi_drain(fcgi.in);
     is_kept = is_drained && fcgi.keepConnection;
     fcgi.keepConnection = 1; /* closing is ours */
     FCGX_Finish_r(&fcgi);
@@ -253,6 +253,19 @@ fcgi_hear(void *state, int descriptor)
     if (!is_kept)
         hang_up(descriptor, is_drained);
     return is_kept;
+}
+
+static bool
+fcgi_hear(void *state, int descriptor)
+{
+    struct worker *worker = state;
+    enum head_next next = head_await(&worker->head, descriptor, HEAD_MS);
+
+    if (next == HEAD_REQUEST)
+        return fcgi_hear_request(worker, descriptor);
+    if (next == HEAD_CLOSE)
+        close(descriptor);
+    return next == HEAD_IDLE;
 }
 
 /* Serve the sockets until told to stop; returns the exit status. */

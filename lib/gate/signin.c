@@ -1,30 +1,59 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * signin.c - one login, three ways to it.
+ * signin.c - one login, three ways to it; and a backend's session followed
+ * through its answers.
  */
 #include "signin.h"
 
 #include "json.h"
 
-static void
-log_outcome(const struct gate *gate, const struct request *req,
-            const char *event, const struct visit *visit,
-            const struct backend_outcome *outcome)
+/* One attempt to log in, from the request to what became of it. */
+struct attempt {
+    struct gate *gate;
+    struct request *req;
+    struct reply *rep;
+    struct visit *visit;
+    struct forward_request what;
+    struct pst_text typed; /* who, by the request's own word */
+    bool remember;
+    struct forward_answer held;
+    struct backend_outcome outcome;
+};
+
+static struct attempt *
+attempt_new(struct gate *gate, struct request *req, struct reply *rep,
+            struct visit *visit)
 {
-    LOG_EVENT(gate->log, LEVEL_INFO, event, LOG_STRING("request", req->id),
-              LOG_STRING("session", visit->mark),
-              LOG_TEXT("subject", outcome->grant.sub),
+    struct attempt *attempt = pst_arena_alloc(req->arena, sizeof(*attempt));
+
+    if (attempt) {
+        attempt->gate = gate;
+        attempt->req = req;
+        attempt->rep = rep;
+        attempt->visit = visit;
+    }
+    return attempt;
+}
+
+static void
+log_attempt(const struct attempt *attempt, const char *event)
+{
+    const struct request *req = attempt->req;
+
+    LOG_EVENT(attempt->gate->log, LEVEL_INFO, event,
+              LOG_STRING("request", req->id),
+              LOG_STRING("session", attempt->visit->mark),
+              LOG_TEXT("subject", attempt->outcome.grant.sub),
               LOG_TEXT("address", req->remote_addr),
-              LOG_TEXT("backend_code", outcome->code));
+              LOG_TEXT("backend_code", attempt->outcome.code));
 }
 
 /* Too large a session is our trouble, not a fault of the request. */
 static enum pst_err
 begin(struct gate *gate, const struct request *req, struct reply *rep,
-      struct visit *visit, const struct visit_grant *grant,
-      struct pst_text *bearer)
+      struct visit *visit, const struct visit_grant *grant)
 {
-    enum pst_err e = visit_begin(gate, rep, visit, grant, bearer);
+    enum pst_err e = visit_begin(gate, rep, visit, grant);
 
     if (e == PST_TOO_LARGE)
         LOG_EVENT(gate->log, LEVEL_ERROR, "session-too-large",
@@ -42,154 +71,229 @@ begin(struct gate *gate, const struct request *req, struct reply *rep,
     return e == PST_TOO_LARGE ? PST_INTERNAL : e;
 }
 
-/* Read a held answer as the answer to a login. */
-static enum pst_err
-read_answer(struct gate *gate, const struct request *req, struct pst_text typed,
-            const struct forward_answer *held, struct backend_outcome *outcome)
+enum pst_err
+signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
+              struct visit *visit, const struct jar_news *news)
 {
-    const struct backend_answer answer = {held->status, held->token_header,
-                                          held->encoded ? PST_TEXT("")
-                                                        : held->body};
+    struct visit_grant guest = {.who = PST_TEXT("{}")};
+    enum jar_change change;
+    struct pst_text upstream;
+    enum pst_err e;
 
-    return backend_read_login(req->arena, gate->config, gate->now, typed,
-                              &answer, outcome);
-}
-
-/* A cart follows its owner: a guest's token goes with the login. */
-static enum pst_err
-guest_token(const struct request *req, const struct visit *visit,
-            struct pst_text *token)
-{
-    *token = PST_NO_TEXT;
-    if (!visit->has_session || !pst_session_is_guest(&visit->session))
+    e = jar_follow(req->arena, gate->config, gate->now, visit_upstream(visit),
+                   news, &change, &upstream);
+    if (e)
+        return e == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN : e;
+    switch (change) {
+    case JAR_SAME:
         return PST_OK;
-    return visit_upstream_token(visit, req->arena, token);
+    case JAR_ENDED:
+        LOG_EVENT(gate->log, LEVEL_INFO, "ended-by-backend",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("session", visit->mark));
+        visit_end(gate, rep, visit);
+        return PST_OK;
+    case JAR_KEPT:
+        if (visit->has_session) {
+            visit->session.upstream = upstream;
+            return visit_renew(gate, rep, visit);
+        }
+        break;
+    case JAR_REPLACED:
+        break;
+    }
+    guest.upstream = upstream;
+    return begin(gate, req, rep, visit, &guest);
 }
+
+/* --- what the backend says
+ * ------------------------------------------------------- */
+
+/* Send the request, hold the answer, and read it as a login's. */
+static enum pst_err
+ask(struct attempt *attempt)
+{
+    struct gate *gate = attempt->gate;
+    struct forward_answer *held = &attempt->held;
+    struct backend_answer answer;
+    enum pst_err e;
+
+    e = forward_hold(gate, attempt->req, &attempt->what, held);
+    if (e)
+        return e;
+    answer = (struct backend_answer){
+        .status = held->status,
+        .body = held->encoded ? PST_TEXT("") : held->body,
+        .news = &held->news,
+        .upstream = attempt->what.upstream,
+    };
+    return backend_read_login(attempt->req->arena, gate->config, gate->now,
+                              attempt->typed, &answer, &attempt->outcome);
+}
+
+/* The answer did not say who it is: ask, once, with the new token. */
+static enum pst_err
+ask_who(struct attempt *attempt)
+{
+    struct forward_request what = {.method = PST_TEXT("POST"), .own = true};
+    struct visit_grant *grant = &attempt->outcome.grant;
+    struct forward_answer *held;
+    struct pst_buf body;
+    enum pst_err e;
+
+    if (!attempt->outcome.is_nameless ||
+        !backend_knows_identity(attempt->gate->config))
+        return PST_OK;
+    held = pst_arena_alloc(attempt->req->arena, sizeof(*held));
+    if (!held)
+        return PST_NO_MEMORY;
+    pst_buf_init_arena(&body, attempt->req->arena, 256);
+    backend_emit_identity(&body);
+    e = pst_buf_end(&body, &what.body);
+    if (e)
+        return e;
+    what.upstream = grant->upstream;
+    e = forward_hold(attempt->gate, attempt->req, &what, held);
+    if (!e)
+        e = backend_read_identity(attempt->req->arena, held->body, grant);
+    if (e == PST_NO_MEMORY)
+        return e;
+    /* What was typed will do, where the backend would not tell. */
+    return grant->sub.len > 0 ? PST_OK : PST_UPSTREAM_BROKEN;
+}
+
+/* The backend granted it: a session of ours begins. */
+static enum pst_err
+granted(struct attempt *attempt)
+{
+    enum pst_err e = ask_who(attempt);
+
+    if (e)
+        return e;
+    attempt->outcome.grant.remember = attempt->remember;
+    e = begin(attempt->gate, attempt->req, attempt->rep, attempt->visit,
+              &attempt->outcome.grant);
+    if (!e)
+        log_attempt(attempt, "login");
+    return e;
+}
+
+/* --- credentials
+ * ------------------------------------------------------------------ */
 
 enum pst_err
 signin_with(struct gate *gate, struct request *req, struct reply *rep,
             struct visit *visit, const struct backend_credentials *credentials)
 {
-    struct forward_request what = {.method = PST_TEXT("POST"), .own = true};
-    struct backend_outcome outcome;
-    struct forward_answer *held;
+    struct attempt *attempt = attempt_new(gate, req, rep, visit);
     struct pst_buf body;
     enum pst_err e;
 
-    held = pst_arena_alloc(req->arena, sizeof(*held));
-    if (!held)
+    if (!attempt)
         return PST_NO_MEMORY;
+    attempt->typed = credentials->username;
+    attempt->remember = credentials->remember;
+    attempt->what.method = PST_TEXT("POST");
+    attempt->what.own = true;
+    /* A cart follows its owner: a guest's token goes with the login. That of
+     * a user who is logged in does not: a backend may end what it names. */
+    if (visit->has_session && pst_session_is_guest(&visit->session))
+        attempt->what.upstream = visit_upstream(visit);
     pst_buf_init_hold(&body, req->arena, PST_HOLD_MAX);
     backend_emit_login(&body, gate->config, credentials);
-    e = pst_buf_end(&body, &what.body);
+    e = pst_buf_end(&body, &attempt->what.body);
     if (e)
         return e;
-    e = guest_token(req, visit, &what.token);
+    e = ask(attempt);
     if (e)
         return e;
-    e = forward_hold(gate, req, &what, held);
-    if (e)
-        return e;
-    e = read_answer(gate, req, credentials->username, held, &outcome);
-    if (e)
-        return e;
-    if (outcome.verdict != BACKEND_GRANTED) {
-        log_outcome(gate, req, "login-refused", visit, &outcome);
-        return outcome.verdict == BACKEND_REFUSED ? PST_REFUSED
-                                                  : PST_UPSTREAM_BROKEN;
-    }
-    outcome.grant.remember = credentials->remember;
-    e = begin(gate, req, rep, visit, &outcome.grant, NULL);
-    if (!e)
-        log_outcome(gate, req, "login", visit, &outcome);
-    return e;
+    if (attempt->outcome.verdict == BACKEND_GRANTED)
+        return granted(attempt);
+    log_attempt(attempt, "login-refused");
+    if (attempt->outcome.verdict == BACKEND_BROKEN)
+        return PST_UPSTREAM_BROKEN;
+    e = signin_follow(gate, req, rep, visit, &attempt->held.news);
+    return e ? e : PST_REFUSED;
 }
+
+/* --- a client's own mutation
+ * -------------------------------------------------------- */
 
 /*
  * The body for the client: the secret is null, or our own token where the
  * client is one that keeps data.login.secret and sends it back.
  */
 static enum pst_err
-take_secret_out(const struct request *req, const struct forward_answer *held,
-                struct pst_text secret, struct pst_text bearer,
-                struct pst_text *out)
+take_secret_out(const struct attempt *attempt, struct pst_text *out)
 {
+    const struct forward_answer *held = &attempt->held;
+    struct pst_arena *arena = attempt->req->arena;
     struct pst_text replacement = PST_TEXT("null");
     struct pst_buf quoted;
     struct pst_buf body;
     enum pst_err e;
 
     *out = held->body;
-    if (secret.len == 0 || held->encoded)
+    if (attempt->outcome.token.len == 0 || held->encoded)
         return PST_OK;
-    pst_buf_init_arena(&quoted, req->arena, PST_TOKEN_MAX + 2);
-    if (!pst_text_is_absent(bearer)) {
-        pst_json_emit_string(&quoted, bearer);
+    pst_buf_init_arena(&quoted, arena, PST_TOKEN_MAX + 2);
+    if (attempt->visit->bearer.len > 0) {
+        pst_json_emit_string(&quoted, attempt->visit->bearer);
         e = pst_buf_end(&quoted, &replacement);
         if (e)
             return e;
     }
-    pst_buf_init_hold(&body, req->arena, 2 * PST_HOLD_MAX);
-    pst_json_redact(&body, held->body, secret, replacement);
+    pst_buf_init_hold(&body, arena, 2 * PST_HOLD_MAX);
+    pst_json_redact(&body, held->body, attempt->outcome.token, replacement);
     return pst_buf_end(&body, out);
 }
 
-/* The backend granted a login: ours begins, if it may. */
+/* What the answer means for the session, by what it was the answer to. */
 static enum pst_err
-relay_granted(struct gate *gate, struct request *req, struct reply *rep,
-              struct visit *visit, struct backend_outcome *outcome,
-              struct pst_text *bearer)
+settle(struct attempt *attempt, enum backend_kind kind)
 {
-    enum pst_err e;
-
-    /* No login by GET: a link must not be able to log anybody in. */
-    if (request_is_safe(req)) {
-        log_outcome(gate, req, "login-by-get-refused", visit, outcome);
-        return PST_BAD_METHOD;
+    if (attempt->outcome.verdict == BACKEND_GRANTED) {
+        /* No login by GET: a link must not be able to log anybody in. */
+        if (request_is_safe(attempt->req)) {
+            log_attempt(attempt, "login-by-get-refused");
+            return PST_BAD_METHOD;
+        }
+        return granted(attempt);
     }
-    e = begin(gate, req, rep, visit, &outcome->grant, bearer);
-    if (!e)
-        log_outcome(gate, req, "login", visit, outcome);
-    return e;
+    if (kind == BACKEND_LOGIN) {
+        log_attempt(attempt, "login-refused");
+        /* What cannot be read may hold the secret, if it claims success. */
+        if (attempt->outcome.verdict == BACKEND_BROKEN &&
+            attempt->held.status < 400)
+            return PST_UPSTREAM_BROKEN;
+    }
+    return signin_follow(attempt->gate, attempt->req, attempt->rep,
+                         attempt->visit, &attempt->held.news);
 }
 
 enum pst_err
 signin_relay(struct gate *gate, struct request *req, struct reply *rep,
              struct visit *visit, const struct backend_request *what)
 {
-    struct forward_request forward = {.method = req->method,
-                                      .query = req->query};
-    struct pst_text bearer = PST_NO_TEXT;
-    struct backend_outcome outcome;
-    struct forward_answer *held;
+    struct attempt *attempt = attempt_new(gate, req, rep, visit);
     struct pst_text body;
     enum pst_err e;
 
-    held = pst_arena_alloc(req->arena, sizeof(*held));
-    if (!held)
+    if (!attempt)
         return PST_NO_MEMORY;
-    e = visit_upstream_token(visit, req->arena, &forward.token);
+    attempt->typed = what->typed;
+    attempt->remember = what->remember;
+    attempt->what.method = req->method;
+    attempt->what.query = req->query;
+    attempt->what.upstream = visit_upstream(visit);
+    e = ask(attempt);
     if (e)
         return e;
-    e = forward_hold(gate, req, &forward, held);
+    e = settle(attempt, what->kind);
     if (e)
         return e;
-    e = read_answer(gate, req, what->typed, held, &outcome);
+    e = take_secret_out(attempt, &body);
     if (e)
         return e;
-    if (outcome.verdict == BACKEND_GRANTED) {
-        outcome.grant.remember = what->remember;
-        e = relay_granted(gate, req, rep, visit, &outcome, &bearer);
-        if (e)
-            return e;
-    } else if (what->kind == BACKEND_LOGIN) {
-        log_outcome(gate, req, "login-refused", visit, &outcome);
-        /* What cannot be read may hold the secret, if it claims success. */
-        if (outcome.verdict == BACKEND_BROKEN && held->status < 400)
-            return PST_UPSTREAM_BROKEN;
-    }
-    e = take_secret_out(req, held, outcome.token, bearer, &body);
-    if (e)
-        return e;
-    return forward_relay(rep, held, body);
+    return forward_relay(rep, &attempt->held, body);
 }

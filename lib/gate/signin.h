@@ -32,4 +32,15 @@ PST_MUST_USE enum pst_err signin_relay(struct gate *gate, struct request *req,
                                        struct reply *rep, struct visit *visit,
                                        const struct backend_request *what);
 
+/*
+ * Follow what an answer did to the backend's own session, in the reply: a
+ * token of another session makes one of ours that names nobody until a login
+ * says who; the end of it ends ours. Nothing changed: nothing is set.
+ * Returns PST_OK, or what visit_begin() may.
+ */
+PST_MUST_USE enum pst_err signin_follow(struct gate *gate,
+                                        const struct request *req,
+                                        struct reply *rep, struct visit *visit,
+                                        const struct jar_news *news);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "bearer.h"
 #include "cookie.h"
+#include "cors.h"
 #include "crypt.h"
 #include "json.h"
 #include "token.h"
@@ -194,8 +195,7 @@ ways_of(const struct gate *gate, const struct visit *visit)
 
 /* Make what goes out first, so that a failure hands out nothing. */
 static enum pst_err
-hand_out(struct gate *gate, struct reply *rep, const struct visit *visit,
-         struct pst_text *bearer)
+hand_out(struct gate *gate, struct reply *rep, struct visit *visit)
 {
     unsigned ways = ways_of(gate, visit);
     struct pst_text header = PST_NO_TEXT;
@@ -221,8 +221,7 @@ hand_out(struct gate *gate, struct reply *rep, const struct visit *visit,
         reply_put(rep, SET_COOKIE, line);
     if (ways & METHOD_BEARER)
         reply_put(rep, gate->config->auth_token_header, header);
-    if (bearer)
-        *bearer = header;
+    visit->bearer = header;
     return PST_OK;
 }
 
@@ -315,7 +314,7 @@ visit_open(struct gate *gate, const struct request *req, struct reply *rep,
 
 enum pst_err
 visit_check_site(struct gate *gate, const struct request *req,
-                 struct reply *rep, const struct visit *visit)
+                 const struct visit *visit)
 {
     const struct config *config = gate->config;
     const struct pst_origin_rules rules = {
@@ -330,7 +329,6 @@ visit_check_site(struct gate *gate, const struct request *req,
     };
     enum pst_err e = pst_origin_check(&rules, &facts);
 
-    reply_vary(rep, PST_TEXT("Origin"));
     if (e)
         LOG_EVENT(gate->log, LEVEL_WARNING, "cross-site-refused",
                   LOG_STRING("request", req->id),
@@ -360,15 +358,12 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
 
     if (e)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("OPTIONS"))) {
-        reply_set_status(rep, 204);
-        reply_put(rep, PST_TEXT("Allow"), pst_text_from(methods));
-        return reply_begin(rep);
-    }
+    if (pst_text_equal(req->method, PST_TEXT("OPTIONS")))
+        return cors_preflight(gate, req, rep, methods);
     e = visit_open(gate, req, rep, visit);
     if (e)
         return e;
-    e = visit_check_site(gate, req, rep, visit);
+    e = visit_check_site(gate, req, visit);
     if (e || !visit->has_session)
         return e;
     if (!pst_session_is_due(&visit->session, &gate->config->clocks, gate->now))
@@ -378,7 +373,7 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
 
 enum pst_err
 visit_begin(struct gate *gate, struct reply *rep, struct visit *visit,
-            const struct visit_grant *grant, struct pst_text *bearer)
+            const struct visit_grant *grant)
 {
     struct visit fresh = {.carrier = visit->carrier, .has_session = true};
     struct pst_session *session = &fresh.session;
@@ -401,7 +396,7 @@ visit_begin(struct gate *gate, struct reply *rep, struct visit *visit,
     e = set_mark(&fresh);
     if (e)
         return e;
-    e = hand_out(gate, rep, &fresh, bearer);
+    e = hand_out(gate, rep, &fresh);
     if (e)
         return e;
     *visit = fresh;
@@ -412,7 +407,7 @@ enum pst_err
 visit_renew(struct gate *gate, struct reply *rep, struct visit *visit)
 {
     pst_session_touch(&visit->session, gate->now);
-    return hand_out(gate, rep, visit, NULL);
+    return hand_out(gate, rep, visit);
 }
 
 void
@@ -427,20 +422,8 @@ visit_end(struct gate *gate, struct reply *rep, struct visit *visit)
     visit->has_session = false;
 }
 
-enum pst_err
-visit_upstream_token(const struct visit *visit, struct pst_arena *arena,
-                     struct pst_text *token)
+struct pst_text
+visit_upstream(const struct visit *visit)
 {
-    const struct pst_json *value;
-    enum pst_err e;
-
-    if (!visit->has_session) {
-        *token = PST_NO_TEXT;
-        return PST_OK;
-    }
-    e = pst_json_parse(arena, visit->session.upstream, &value);
-    if (e)
-        return e;
-    *token = pst_json_text(value);
-    return PST_OK;
+    return visit->has_session ? visit->session.upstream : PST_NO_TEXT;
 }

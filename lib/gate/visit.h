@@ -20,6 +20,7 @@ struct visit {
         carrier;      /* decides cross-site rules, and the answer's carrier */
     bool has_session; /* session is set and good */
     struct pst_session session;
+    struct pst_text bearer; /* our token, where the reply hands one out */
     char mark[9]; /* first 8 hex digits of the hash of the sid, or "" */
 };
 
@@ -53,7 +54,6 @@ PST_MUST_USE enum pst_err visit_open(struct gate *gate,
  */
 PST_MUST_USE enum pst_err visit_check_site(struct gate *gate,
                                            const struct request *req,
-                                           struct reply *rep,
                                            const struct visit *visit);
 
 /*
@@ -81,8 +81,7 @@ PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
  */
 PST_MUST_USE enum pst_err visit_begin(struct gate *gate, struct reply *rep,
                                       struct visit *visit,
-                                      const struct visit_grant *grant,
-                                      struct pst_text *bearer);
+                                      const struct visit_grant *grant);
 
 /* Hand out the session as it is now: a changed upstream token, a renewal. */
 PST_MUST_USE enum pst_err visit_renew(struct gate *gate, struct reply *rep,
@@ -91,14 +90,7 @@ PST_MUST_USE enum pst_err visit_renew(struct gate *gate, struct reply *rep,
 /* End it in the reply: cookie cleared, empty token header, as methods say. */
 void visit_end(struct gate *gate, struct reply *rep, struct visit *visit);
 
-/*
- * The backend's token in the session.
- *   token  set on PST_OK; absent when there is no session, or the backend
- *          uses cookies
- * Returns PST_OK or PST_NO_MEMORY.
- */
-PST_MUST_USE enum pst_err visit_upstream_token(const struct visit *visit,
-                                               struct pst_arena *arena,
-                                               struct pst_text *token);
+/* What the backend is to be sent for this session: its jar, or absent. */
+struct pst_text visit_upstream(const struct visit *visit);
 
 #endif

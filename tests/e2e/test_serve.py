@@ -160,7 +160,7 @@ def test_request_and_answer(start):
 @pytest.mark.parametrize("piece", [1, 7, 8, 127, 8184, 65535])
 def test_records_of_any_size(start, piece):
     _, path = start()
-    long = "v" * 20000 + "end"
+    long = "v" * (2000 if piece == 1 else 20000) + "end"
     body = bytes(range(256)) * (4 if piece == 1 else 300)
     body = body.decode("latin-1").encode("utf-8")
     with fcgi.Connection(path) as connection:
@@ -443,6 +443,10 @@ NONSENSE = {
     "stdin instead of params": fcgi.begin() + fcgi.stream(
         fcgi.STDIN, 1, b"body"),
     "abort before params": fcgi.begin() + fcgi.record(fcgi.ABORT_REQUEST, 1),
+    "a head without end": fcgi.begin() + fcgi.stream(
+        fcgi.PARAMS, 1, fcgi.pairs({"HTTP_COOKIE": "x" * 100000}), end=False),
+    "values asked for without end": fcgi.record(
+        fcgi.GET_VALUES, 0, b"\x7f\x7f"),
 }
 
 
@@ -460,6 +464,7 @@ def test_malformed_records(start, name, closes):
             connection.socket.settimeout(0.1)
             swallow(lambda: connection.socket.recv(1000))
         connection.close()
+    fcgi.Connection(path).close()
     assert fcgi.request(path).status == 200
     assert program.process.poll() is None
     # Only the good one was handled.
@@ -507,12 +512,38 @@ def test_client_that_goes_is_survived(start):
 def test_management_records(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
-        values = connection.get_values("FCGI_MPXS_CONNS", "NO_SUCH")
+        values = connection.get_values("NO_SUCH", "FCGI_MPXS_CONNS")
         assert values == {"FCGI_MPXS_CONNS": b"0"}
+        assert connection.get_values("FCGI_MAX_CONNS") == {}
         connection.send(fcgi.record(42, 0))
         kind, number, content = connection.read_record()
         assert (kind, number, content[0]) == (fcgi.UNKNOWN_TYPE, 0, 42)
         assert connection.request(fcgi.params()).status == 200
+
+
+def test_late_records_of_a_finished_request(start):
+    """A web server may abort a request just when we have ended it."""
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        assert connection.request(fcgi.params(), keep=True).status == 200
+        connection.abort()
+        connection.feed(b"late")
+        assert connection.request(fcgi.params(), keep=True).status == 200
+        connection.abort()
+        assert connection.request(fcgi.params(), request_id=2).status == 200
+
+
+def test_head_in_many_pieces(start):
+    """Apache sends BEGIN_REQUEST, PARAMS and STDIN one by one."""
+    _, path = start()
+    with fcgi.Connection(path) as connection:
+        head = fcgi.begin() + fcgi.stream(
+            fcgi.PARAMS, 1, fcgi.pairs(fcgi.params(HTTP_X_ECHO="abc")))
+        for i in range(0, len(head), 5):
+            connection.send(head[i:i + 5])
+            time.sleep(0.001)
+        connection.feed(b"")
+        assert body_of(connection.answer())[0]["echo"] == "abc"
 
 
 def test_second_request_on_a_busy_connection(start):

@@ -62,6 +62,8 @@ upstream_run(struct upstream *upstream, struct pst_arena *arena,
     const struct fixture_answer *answer = &current->answer;
     enum pst_err e;
 
+    if (current->exchanges > 0 && current->second.status > 0)
+        answer = &current->second;
     (void)upstream;
     (void)arena;
     current->exchanges++;
@@ -223,6 +225,7 @@ fixture_request(struct fixture *f, const char *const *variables,
     current = f;
     pst_arena_reset(f->arena);
     f->out_len = 0;
+    f->exchanges = 0;
     f->body = pst_text_from(body ? body : "");
     f->body_read = 0;
     f->variable_count = 0;

@@ -25,6 +25,8 @@ struct fixture {
     struct request req;
     struct reply rep;
     struct fixture_answer answer;
+    struct fixture_answer
+        second; /* for the exchange after, if it has a status */
 
     char out[256 * 1024]; /* the reply as it went out */
     size_t out_len;

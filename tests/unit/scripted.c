@@ -128,6 +128,8 @@ server_step(struct server *server, const struct step *step)
     case SYNC:
         return server_wait(server, server->go[0]) &&
                read(server->go[0], &go, 1) == 1;
+    case PAUSE:
+        return poll(NULL, 0, 100) == 0;
     case DRAIN:
         while (server_receive(server))
             continue;

@@ -19,6 +19,7 @@ enum act {
     SEND,      /* this text */
     SEND_MANY, /* a long header, again and again */
     SYNC,      /* until the client says go, once */
+    PAUSE,     /* a tenth of a second */
     DRAIN,     /* until the client closes */
     CLOSE,     /* the connection, at once */
 };

@@ -24,6 +24,8 @@ static const char *const vendure[] = {
 
 #define NOW 1700000000
 
+static const struct jar_news no_news;
+
 static struct pst_arena *arena;
 static struct config *config;
 
@@ -153,8 +155,10 @@ test_read_fauna(void **state)
     (void)state;
     configure(fauna);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct backend_answer answer = {rows[i].status, PST_NO_TEXT,
-                                              pst_text_from(rows[i].body)};
+        const struct backend_answer answer = {.status = rows[i].status,
+                                              .body =
+                                                  pst_text_from(rows[i].body),
+                                              .news = &no_news};
         struct backend_outcome out;
 
         pst_arena_reset(arena);
@@ -181,9 +185,10 @@ static void
 test_refused_with_secret(void **state)
 {
     const struct backend_answer answer = {
-        200, PST_NO_TEXT,
-        PST_TEXT("{\"errors\":[{\"extensions\":{\"code\":\"X\"}}],"
-                 "\"data\":{\"login\":{\"secret\":\"fn1\"}}}")};
+        .status = 200,
+        .body = PST_TEXT("{\"errors\":[{\"extensions\":{\"code\":\"X\"}}],"
+                         "\"data\":{\"login\":{\"secret\":\"fn1\"}}}"),
+        .news = &no_news};
     struct backend_outcome out;
 
     (void)state;
@@ -224,8 +229,9 @@ test_read_vendure(void **state)
     (void)state;
     configure(vendure);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct jar_news news = {.token = pst_text_from(rows[i].header)};
         const struct backend_answer answer = {
-            200, pst_text_from(rows[i].header), pst_text_from(rows[i].body)};
+            .status = 200, .body = pst_text_from(rows[i].body), .news = &news};
         struct backend_outcome out;
 
         assert_int_equal(backend_read_login(arena, config, NOW,

@@ -90,8 +90,9 @@ test_request_headers(void **state)
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
     what = (struct forward_request){.method = f->req.method,
                                     .query = f->req.query,
-                                    .token = PST_TEXT("backends-own")};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what), PST_OK);
+                                    .upstream = PST_TEXT("\"backends-own\"")};
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
     assert_sent(f, want, true);
     assert_sent(f, never, false);
     fixture_fini(f);
@@ -108,7 +109,8 @@ test_no_token(void **state)
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what), PST_OK);
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
     assert_sent(f, never, false);
     fixture_fini(f);
 }
@@ -169,8 +171,8 @@ test_trace(void **state)
 
         fixture_request(f, variables, NULL);
         f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what),
-                         PST_OK);
+        assert_int_equal(
+            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), PST_OK);
         assert_sent(f, never, false);
         assert_true(fixture_was_sent(f, "\ntraceparent: 00-"));
     }
@@ -197,8 +199,8 @@ test_answer_headers(void **state)
              "Cache-Control: public", "Vary: Accept-Language",
              "Server: secret/1"},
             "{\"a\":1}"};
-        assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what),
-                         PST_OK);
+        assert_int_equal(
+            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), PST_OK);
         snprintf(status, sizeof(status), "Status: %d ", statuses[i]);
         assert_true(fixture_is_out(f, status));
         assert_true(fixture_is_out(
@@ -226,7 +228,8 @@ test_answer_injection(void **state)
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){
         200, {"ETag: x\r\nSet-Cookie: evil=1", "Allow: a\nb"}, "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what), PST_OK);
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
     assert_false(fixture_is_out(f, "evil"));
     assert_false(fixture_is_out(f, "Allow"));
     fixture_fini(f);
@@ -254,6 +257,31 @@ test_relay(void **state)
     assert_false(fixture_is_out(f, "ETag"));
     assert_false(fixture_is_out(f, "vendure-auth-token"));
     assert_true(fixture_is_out(f, "\r\n\r\n{}"));
+    fixture_fini(f);
+}
+
+/* A backend that uses cookies gets its own, and nobody else sees them. */
+static void
+test_cookies(void **state)
+{
+    const char *const settings[] = {"POSTERN_UPSTREAM_TOKEN=cookie", NULL};
+    struct forward_request what = {
+        .method = PST_TEXT("POST"),
+        .upstream = PST_TEXT("{\"session\":\"s1\",\"session.sig\":\"x\"}")};
+    const char *const never[] = {"Authorization", "__Host-session", NULL};
+    static struct forward_answer answer;
+    struct fixture *f = *state;
+
+    fixture_init(f, settings);
+    fixture_request(f, everything, "{}");
+    f->answer = (struct fixture_answer){
+        200, {"Set-Cookie: session=s2; httponly", "set-cookie: a=b"}, "{}"};
+    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    assert_true(fixture_was_sent(f, "\nCookie: session=s1; session.sig=x\n"));
+    assert_sent(f, never, false);
+    assert_int_equal(answer.news.cookie_count, 2);
+    assert_int_equal(forward_relay(&f->rep, &answer, answer.body), PST_OK);
+    assert_false(fixture_is_out(f, "s2"));
     fixture_fini(f);
 }
 
@@ -291,7 +319,7 @@ test_backend_down(void **state)
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 0};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what),
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
                      PST_UPSTREAM_DOWN);
     assert_false(f->rep.begun);
     fixture_fini(f);
@@ -309,6 +337,7 @@ main(void)
         cmocka_unit_test_prestate(test_answer_headers, &fixture),
         cmocka_unit_test_prestate(test_answer_injection, &fixture),
         cmocka_unit_test_prestate(test_relay, &fixture),
+        cmocka_unit_test_prestate(test_cookies, &fixture),
         cmocka_unit_test_prestate(test_hold_is_bounded, &fixture),
         cmocka_unit_test_prestate(test_backend_down, &fixture),
     };

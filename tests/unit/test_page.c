@@ -411,6 +411,8 @@ test_error_keeps(void **state)
         assert_int_equal(
             page_error(&rep, &req, PST_FORGED, PST_TEXT("Vendure-Auth-Token")),
             PST_OK);
+        check_has("form", page ? "\r\nContent-Type: text/html"
+                               : "\r\nContent-Type: application/json");
         for (size_t i = 0; i < PST_COUNT(kept); i++) {
             (void)snprintf(line, sizeof(line), "\r\n%s: kept\r\n", kept[i]);
             check_has(kept[i], line);

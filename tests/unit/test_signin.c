@@ -388,6 +388,213 @@ test_query_types(void **state)
     fixture_fini(f);
 }
 
+/* --- a backend that hands out tokens whenever it likes: Vendure
+ * ----------------- */
+
+static const char *const vendure[] = {"POSTERN_BACKEND=vendure", NULL};
+static const char *const vendure_bearer[] = {
+    "POSTERN_BACKEND=vendure", "POSTERN_TOKEN_METHOD=bearer", NULL};
+
+#define CURRENT_USER                                                     \
+    "{\"data\":{\"login\":{\"__typename\":\"CurrentUser\",\"id\":\"3\"," \
+    "\"identifier\":\"alice@example.com\"}}}"
+#define ADD "{\"query\":\"mutation{addItemToOrder(a:1){id}}\"}"
+
+static void
+answer_token(struct fixture *f, int status, const char *token, const char *body)
+{
+    f->answer = (struct fixture_answer){
+        .status = status,
+        .headers = {"Content-Type: application/json", token},
+        .body = body};
+    f->second = (struct fixture_answer){.status = 0};
+}
+
+/* A new guest's token makes a session, whatever the status (U27, U28). */
+static void
+test_guest(void **state)
+{
+    static const int statuses[] = {200, 304, 400, 500};
+    struct fixture *f = *state;
+
+    fixture_init(f, vendure);
+    for (size_t i = 0; i < PST_COUNT(statuses); i++) {
+        const char *variables[] = {"REQUEST_METHOD=POST",
+                                   "CONTENT_TYPE=application/json", NULL, NULL};
+        const char *line;
+
+        answer_token(f, statuses[i], "vendure-auth-token: guest1", "{}");
+        assert_int_equal(call(f, query, variables, ADD), PST_OK);
+        line = fixture_header(f, "Set-Cookie");
+        assert_non_null(line);
+        assert_non_null(strstr(line, "; Max-Age=31536000;"));
+        assert_false(fixture_is_out(f, "guest1"));
+        variables[2] = last_cookie(f);
+        answer_token(f, 200, NULL, "{}");
+        assert_int_equal(call(f, query, variables, ADD), PST_OK);
+        assert_true(fixture_was_sent(f, "\nAuthorization: Bearer guest1\n"));
+        assert_null(fixture_header(f, "Set-Cookie"));
+        variables[0] = "REQUEST_METHOD=GET";
+        variables[1] = "X=";
+        assert_int_equal(call(f, session, variables, NULL), PST_OK);
+        assert_true(fixture_is_out(f, "\"guest\":true"));
+        assert_true(fixture_is_out(f, "\"subject\":null"));
+    }
+    fixture_fini(f);
+}
+
+/* The guest's token goes with the login, and the user's own comes back. */
+static void
+test_login_keeps_the_cart(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"email\":\"alice@example.com\",\"password\":\"pw\"}",
+        "{\"query\":\"mutation{login(username:1,password:2){id}}\"}"};
+    struct fixture *f = *state;
+
+    fixture_init(f, vendure);
+    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
+        const char *variables[] = {"REQUEST_METHOD=POST",
+                                   "CONTENT_TYPE=application/json", NULL, NULL};
+
+        answer_token(f, 200, "vendure-auth-token: guest1", "{}");
+        call(f, query, variables, ADD);
+        variables[2] = last_cookie(f);
+        answer_token(f, 200, "vendure-auth-token: alice1", CURRENT_USER);
+        assert_int_equal(call(f, login, variables, bodies[i]), PST_OK);
+        assert_true(fixture_was_sent(f, "\nAuthorization: Bearer guest1\n"));
+        variables[2] = last_cookie(f);
+        variables[0] = "REQUEST_METHOD=GET";
+        assert_int_equal(call(f, session, variables, NULL), PST_OK);
+        assert_true(fixture_is_out(f, "\"subject\":\"3\""));
+        assert_true(fixture_is_out(f, "\"guest\":false"));
+    }
+    fixture_fini(f);
+}
+
+/* The backend ended it: by an empty header, and the client is told. */
+static void
+test_ended_by_backend(void **state)
+{
+    struct fixture *f = *state;
+    const char *variables[] = {"REQUEST_METHOD=POST",
+                               "CONTENT_TYPE=application/json", NULL, NULL};
+
+    fixture_init(f, vendure);
+    answer_token(f, 200, "vendure-auth-token: alice1", CURRENT_USER);
+    call(f, login, variables, "{\"email\":\"a\",\"password\":\"b\"}");
+    variables[2] = last_cookie(f);
+    answer_token(f, 200, "vendure-auth-token:", "{\"data\":{}}");
+    assert_int_equal(call(f, query, variables, ADD), PST_OK);
+    assert_non_null(strstr(fixture_header(f, "Set-Cookie"), "Max-Age=0"));
+    /* A new guest in its place: named by nobody, not cleared. */
+    answer_token(f, 200, "vendure-auth-token: guest2", "{\"data\":{}}");
+    assert_int_equal(call(f, query, variables, ADD), PST_OK);
+    variables[2] = last_cookie(f);
+    variables[0] = "REQUEST_METHOD=GET";
+    assert_int_equal(call(f, session, variables, NULL), PST_OK);
+    assert_true(fixture_is_out(f, "\"guest\":true"));
+    fixture_fini(f);
+}
+
+/* A wrong password over a guest's session leaves it as it was. */
+static void
+test_wrong_password_keeps_guest(void **state)
+{
+    struct fixture *f = *state;
+    const char *variables[] = {"REQUEST_METHOD=POST",
+                               "CONTENT_TYPE=application/json", NULL, NULL};
+    const char *refusal =
+        "{\"data\":{\"login\":{\"errorCode\":\"INVALID_CREDENTIALS_ERROR\"}}}";
+
+    fixture_init(f, vendure);
+    answer_token(f, 200, "vendure-auth-token: guest1", "{}");
+    call(f, query, variables, ADD);
+    variables[2] = last_cookie(f);
+    answer_token(f, 200, NULL, refusal);
+    assert_int_equal(
+        call(f, login, variables, "{\"email\":\"a\",\"password\":\"b\"}"),
+        PST_REFUSED);
+    assert_null(fixture_header(f, "Set-Cookie"));
+    assert_int_equal(
+        call(f, query, variables,
+             "{\"query\":\"mutation{login(username:1,password:2){id}}\"}"),
+        PST_OK);
+    assert_true(fixture_is_out(f, refusal));
+    assert_null(fixture_header(f, "Set-Cookie"));
+    fixture_fini(f);
+}
+
+/* Where the client's selection does not say who it is, the backend does. */
+static void
+test_identity_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    const char *variables[] = {"REQUEST_METHOD=GET", NULL, NULL};
+
+    fixture_init(f, vendure);
+    answer_token(f, 200, "vendure-auth-token: alice1",
+                 "{\"data\":{\"login\":{\"__typename\":\"CurrentUser\"}}}");
+    f->second = (struct fixture_answer){
+        .status = 200,
+        .headers = {"Content-Type: application/json"},
+        .body = "{\"data\":{\"me\":{\"id\":\"3\",\"identifier\":\"al\"}}}"};
+    assert_int_equal(
+        call(f, query, json_post,
+             "{\"query\":\"mutation{login(username:1){__typename}}\"}"),
+        PST_OK);
+    assert_int_equal(f->exchanges, 2);
+    assert_true(fixture_was_sent(f, "\nAuthorization: Bearer alice1\n"));
+    assert_true(fixture_was_sent(f, "{me{id identifier}}"));
+    assert_true(fixture_is_out(f, "CurrentUser"));
+    variables[1] = last_cookie(f);
+    assert_int_equal(call(f, session, variables, NULL), PST_OK);
+    assert_true(fixture_is_out(f, "\"subject\":\"3\""));
+    assert_true(fixture_is_out(f, "\"name\":\"al\""));
+    fixture_fini(f);
+}
+
+/* A dead bearer is a guest here, and its empty header gives way to a token. */
+static void
+test_dead_bearer_becomes_guest(void **state)
+{
+    const char *const variables[] = {"REQUEST_METHOD=POST",
+                                     "CONTENT_TYPE=application/json",
+                                     "HTTP_AUTHORIZATION=Bearer dead", NULL};
+    struct fixture *f = *state;
+
+    fixture_init(f, vendure_bearer);
+    answer_token(f, 200, NULL, "{}");
+    assert_int_equal(call(f, query, variables, ADD), PST_OK);
+    assert_false(fixture_was_sent(f, "Authorization"));
+    assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
+    answer_token(f, 200, "vendure-auth-token: guest1", "{}");
+    assert_int_equal(call(f, query, variables, ADD), PST_OK);
+    assert_memory_equal(fixture_header(f, "vendure-auth-token"), "eyJ", 3);
+    fixture_fini(f);
+}
+
+/* Log out here only, unless it is asked for everywhere. */
+static void
+test_logout_rules(void **state)
+{
+    struct fixture *f = *state;
+    const char *here[] = {"REQUEST_METHOD=POST", NULL, NULL};
+    const char *everywhere[] = {"REQUEST_METHOD=POST",
+                                "QUERY_STRING=everywhere=1", NULL, NULL};
+
+    fixture_init(f, vendure);
+    answer_token(f, 200, "vendure-auth-token: alice1", CURRENT_USER);
+    call(f, login, json_post, "{\"email\":\"a\",\"password\":\"b\"}");
+    here[1] = everywhere[2] = last_cookie(f);
+    assert_int_equal(call(f, logout, here, NULL), PST_OK);
+    assert_int_equal(f->exchanges, 0);
+    assert_int_equal(call(f, logout, everywhere, NULL), PST_OK);
+    assert_int_equal(f->exchanges, 1);
+    assert_true(fixture_was_sent(f, "\nAuthorization: Bearer alice1\n"));
+    fixture_fini(f);
+}
+
 /* Every allocation fails once: an error each time, and nothing half-made. */
 static void
 exhaust(struct fixture *f, gate_handler *handler, const char *const *variables,
@@ -448,6 +655,13 @@ main(void)
         cmocka_unit_test_prestate(test_logout_without_backend, &fixture),
         cmocka_unit_test_prestate(test_session_without_one, &fixture),
         cmocka_unit_test_prestate(test_query_types, &fixture),
+        cmocka_unit_test_prestate(test_guest, &fixture),
+        cmocka_unit_test_prestate(test_login_keeps_the_cart, &fixture),
+        cmocka_unit_test_prestate(test_ended_by_backend, &fixture),
+        cmocka_unit_test_prestate(test_wrong_password_keeps_guest, &fixture),
+        cmocka_unit_test_prestate(test_identity_is_asked, &fixture),
+        cmocka_unit_test_prestate(test_dead_bearer_becomes_guest, &fixture),
+        cmocka_unit_test_prestate(test_logout_rules, &fixture),
         cmocka_unit_test_prestate(test_every_allocation_fails, &fixture),
     };
 

@@ -433,6 +433,7 @@ test_next_is_clean(void **state)
         {ACCEPT, NULL, 0},       {READ_TEXT, "alice's body", 0},
         {SEND, OK_HEAD "{}", 0}, {READ_HEAD, NULL, 0},
         {SEND, OK_HEAD "{}", 0}, {READ_HEAD, NULL, 0},
+        {SEND, OK_HEAD "{}", 0}, {READ_TEXT, "bob's", 0},
         {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
@@ -443,6 +444,7 @@ test_next_is_clean(void **state)
     struct upstream_exchange first = exchange("POST", 12);
     struct upstream_exchange second = exchange("GET", 0);
     struct upstream_exchange third = exchange("POST", 0);
+    struct upstream_exchange fourth = exchange("POST", 5);
     struct upstream *upstream;
     char want[512];
 
@@ -461,6 +463,9 @@ test_next_is_clean(void **state)
     client_init();
     assert_int_equal(upstream_run(upstream, arena, &third), PST_OK);
     assert_int_equal(client.reads, 0);
+    client_init();
+    client.body = PST_TEXT("bob's");
+    assert_int_equal(upstream_run(upstream, arena, &fourth), PST_OK);
     upstream_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 1);
@@ -468,8 +473,10 @@ test_next_is_clean(void **state)
                    "alice's bodyGET /graphql HTTP/1.1\r\n"
                    "Host: 127.0.0.1:%d\r\n\r\n"
                    "POST /graphql HTTP/1.1\r\n"
-                   "Host: 127.0.0.1:%d\r\nContent-Length: 0\r\n\r\n",
-                   server.port, server.port);
+                   "Host: 127.0.0.1:%d\r\nContent-Length: 0\r\n\r\n"
+                   "POST /graphql HTTP/1.1\r\n"
+                   "Host: 127.0.0.1:%d\r\nContent-Length: 5\r\n\r\nbob's",
+                   server.port, server.port, server.port);
     assert_non_null(strstr(server.got, "alice's body"));
     assert_string_equal(strstr(server.got, "alice's body"), want);
 }
@@ -949,6 +956,7 @@ test_which_clock(void **state)
             .between_bytes_timeout = rows[i].between_bytes};
         struct upstream_exchange what = exchange("GET", 0);
         struct upstream *upstream = NULL;
+        int64_t begun = clock_ms(CLOCK_MONOTONIC);
         char url[64];
 
         server_start(&server, script);
@@ -957,6 +965,7 @@ test_which_clock(void **state)
         assert_int_equal(upstream_new(&upstream, &options), PST_OK);
         check_err(rows[i].name, upstream_run(upstream, arena, &what),
                   PST_UPSTREAM_TIMEOUT);
+        assert_in_range(clock_ms(CLOCK_MONOTONIC) - begun, 950, 3000);
         if (!strstr(upstream_why(upstream), rows[i].why))
             fail_msg("row '%s': %s", rows[i].name, upstream_why(upstream));
         upstream_free(&upstream);
@@ -974,6 +983,7 @@ test_slow_client(void **state)
         {READ_TEXT, "hello", 0},
         {SEND, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", 0},
         {SYNC, NULL, 0},
+        {PAUSE, NULL, 0},
         {SEND, "cd", 0},
         {DRAIN, NULL, 0},
         {END, NULL, 0},
@@ -1104,11 +1114,13 @@ test_client_unwatched(void **state)
     struct upstream_exchange what = exchange("GET", 0);
     int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct upstream *upstream;
+    int other[2];
     int pair[2];
 
     (void)state;
     assert_true(file >= 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     what.client = file;
@@ -1118,12 +1130,14 @@ test_client_unwatched(void **state)
     assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
     (void)close(pair[1]);
     client_init();
-    what.client = -1;
+    what.client = other[0];
     assert_int_equal(write(server.go[1], "g", 1), 1);
     assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
     upstream_free(&upstream);
     server_join(&server);
     (void)close(pair[0]);
+    (void)close(other[0]);
+    (void)close(other[1]);
     (void)close(file);
 }
 

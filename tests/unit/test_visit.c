@@ -61,8 +61,7 @@ log_in(struct fixture *f, const struct visit_grant *grant,
     struct visit visit = {.carrier = VISIT_BY_NOTHING};
 
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, grant, NULL),
-                     PST_OK);
+    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, grant), PST_OK);
     assert_true(visit.has_session);
     remember_tokens(f, tokens);
 }
@@ -328,7 +327,7 @@ test_no_random_no_session(void **state)
     fixture_init(f, both);
     fixture_break_random(f);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &alice, NULL),
+    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &alice),
                      PST_NO_RANDOM);
     assert_false(visit.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
@@ -371,7 +370,7 @@ test_too_large(void **state)
     grant.upstream = (struct pst_text){huge, sizeof(huge)};
     fixture_init(f, both);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &grant, NULL),
+    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &grant),
                      PST_TOO_LARGE);
     assert_false(visit.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cors.c - the answers that let a listed origin's page work with us.
+ */
+#include "cors.h"
+
+#include "limits.h"
+#include "origin.h"
+
+/* How long a browser may remember a preflight: Chromium's own ceiling. */
+#define MAX_AGE "7200"
+
+/* Headers of the client that pass to the backend (design 2.8). */
+static const struct pst_text passed[] = {
+    {"Accept", 6},
+    {"Accept-Language", 15},
+    {"Accept-Encoding", 15},
+    {"Content-Type", 12},
+    {"Content-Encoding", 16},
+    {"If-None-Match", 13},
+    {"If-Modified-Since", 17},
+    {"User-Agent", 10},
+    {"apollo-require-preflight", 24},
+    {"x-apollo-operation-name", 23},
+    {"apollographql-client-name", 25},
+    {"apollographql-client-version", 28},
+    {"graphql-preflight", 17},
+    {"vendure-token", 13},
+};
+
+struct pst_text
+cors_passed_header(const struct config *config, size_t index)
+{
+    if (index < PST_COUNT(passed))
+        return passed[index];
+    index -= PST_COUNT(passed);
+    return index < config->forward_header_count ? config->forward_headers[index]
+                                                : PST_NO_TEXT;
+}
+
+static bool
+is_listed(const struct config *config, const struct request *req)
+{
+    const struct pst_origin_rules rules = {PST_NO_TEXT, config->origins,
+                                           config->origin_count};
+
+    return pst_origin_is_listed(&rules, req->origin);
+}
+
+void
+cors_allow(const struct gate *gate, const struct request *req,
+           struct reply *rep)
+{
+    const struct config *config = gate->config;
+
+    reply_vary(rep, PST_TEXT("Origin"));
+    if (!is_listed(config, req))
+        return;
+    reply_put(rep, PST_TEXT("Access-Control-Allow-Origin"), req->origin);
+    reply_put(rep, PST_TEXT("Access-Control-Allow-Credentials"),
+              PST_TEXT("true"));
+    if (config->methods & METHOD_BEARER)
+        reply_put(rep, PST_TEXT("Access-Control-Expose-Headers"),
+                  config->auth_token_header);
+}
+
+static void
+emit_passed(struct pst_buf *buf, const struct config *config)
+{
+    pst_buf_add_string(buf, "Authorization, traceparent, tracestate");
+    for (size_t i = 0;; i++) {
+        struct pst_text name = cors_passed_header(config, i);
+
+        if (pst_text_is_absent(name))
+            return;
+        pst_buf_add_string(buf, ", ");
+        pst_buf_add(buf, name);
+    }
+}
+
+enum pst_err
+cors_preflight(const struct gate *gate, const struct request *req,
+               struct reply *rep, const char *methods)
+{
+    struct pst_text names;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    reply_set_status(rep, 204);
+    reply_put(rep, PST_TEXT("Allow"), pst_text_from(methods));
+    reply_vary(rep, PST_TEXT("Access-Control-Request-Method, "
+                             "Access-Control-Request-Headers"));
+    if (!is_listed(gate->config, req))
+        return reply_begin(rep);
+    pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
+    emit_passed(&buf, gate->config);
+    e = pst_buf_end(&buf, &names);
+    if (e)
+        return e;
+    reply_put(rep, PST_TEXT("Access-Control-Allow-Methods"),
+              pst_text_from(methods));
+    reply_put(rep, PST_TEXT("Access-Control-Allow-Headers"), names);
+    reply_put(rep, PST_TEXT("Access-Control-Max-Age"), PST_TEXT(MAX_AGE));
+    return reply_begin(rep);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rate.h - "so many in so long", as a variable spells it: 10/15m, or off.
+ */
+#ifndef GATE_RATE_H
+#define GATE_RATE_H
+
+#include "base.h"
+#include "config_parse.h"
+#include "err.h"
+#include "text.h"
+
+/* The largest limit, and the longest period in seconds. */
+#define RATE_LIMIT_MAX 10000
+#define RATE_PERIOD_MAX (30L * 86400)
+
+struct rate {
+    int64_t limit;  /* how many; 0: there is no limit */
+    int64_t period; /* in how many seconds */
+};
+
+/*
+ * Read "10/15m" or "off".
+ *   out  set on PST_OK only; off is {0, 0}
+ * Returns PST_OK or PST_BAD_CONFIG (why is set).
+ */
+PST_MUST_USE enum pst_err rate_parse(struct pst_text value, struct rate *out,
+                                     struct config_why *why);
+
+/* The same as a config_check: is it one at all? */
+PST_MUST_USE enum pst_err rate_check(struct pst_text value,
+                                     struct config_why *why);
+
+#endif

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: ISC
+"""A backend for all tests, gateways for those that ask, and their logs where
+a test has failed."""
+
+import gateway as gateways
+import pytest
+
+LOG_SHOWN = 3000  # characters
+
+
+@pytest.fixture(name="backend", scope="session")
+def backend_fixture():
+    backend = gateways.Backend()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(name="own_backend")
+def own_backend_fixture():
+    """own_backend(argument…) starts one for this test alone."""
+    backends = []
+
+    def start(*arguments):
+        backends.append(gateways.Backend(*arguments))
+        return backends[-1]
+
+    yield start
+    for backend in backends:
+        backend.close()
+
+
+class Starter:
+    """start(NAME=value…) gives a Gateway; all end together."""
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.gateways = []
+
+    def __call__(self, kind="fastcgi", backend=None, **options):
+        started = gateways.Gateway(backend or self.backend, kind, **options)
+        self.gateways.append(started)
+        return started
+
+    def close(self):
+        faults = []
+        for started in self.gateways:
+            try:
+                started.close()
+            except AssertionError as fault:
+                faults.append(str(fault))
+        assert not faults, "\n\n".join(faults)
+
+
+@pytest.fixture(name="start", scope="module")
+def start_fixture(backend):
+    """For as long as the module's tests run."""
+    starter = Starter(backend)
+    yield starter
+    starter.close()
+
+
+@pytest.fixture(name="start_own")
+def start_own_fixture(backend):
+    """For this test alone."""
+    starter = Starter(backend)
+    yield starter
+    starter.close()
+
+
+@pytest.fixture(name="gateway", scope="module", params=["fastcgi", "cgi"])
+def gateway_fixture(request, start):
+    """One with nothing but the defaults, in both ways."""
+    return start(request.param)
+
+
+@pytest.fixture(name="fast", scope="module")
+def fast_fixture(start):
+    """One with nothing but the defaults, by FastCGI."""
+    return start()
+
+
+@pytest.fixture(name="user", scope="session")
+def user_fixture(backend):
+    return backend.register("Ulla")
+
+
+@pytest.fixture(autouse=True)
+def nothing_planned(request):
+    """What one test has planned for the backend is not the next one's."""
+    backend = ("backend" in request.fixturenames
+               and request.getfixturevalue("backend"))
+    yield
+    if isinstance(backend, gateways.Backend):
+        backend.forget()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for one in gateways.running[-3:]:
+        text = (one.log if isinstance(one, gateways.Gateway)
+                else one.read_log())
+        report.sections.append(
+            (f"log of {type(one).__name__} {one.folder}", text[-LOG_SHOWN:]))

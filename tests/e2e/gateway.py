@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: ISC
+"""A real lighttpd with the very files in etc/lighttpd/, the programs behind
+it, and demo/backend behind them: started, watched, and ended by their ids.
+
+What a gateway's clients were told and what its programs logged is kept, so
+that secrets can be looked for in it when all is over.
+"""
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+
+import fcgi
+import http_client
+
+BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", "."))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+POSTERN = os.path.join(BUILD, "bin/postern")
+COOKIE = "__Host-session"
+RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
+KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
+
+# Of our own environment, what sanitizers and coverage want to see.
+FOR_THE_BUILD = {name: os.environ[name] for name in (
+    "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS") if name in os.environ}
+
+LOGIN = """mutation OwnerLogin($email: String!, $password: String!) {
+    login(email: $email, password: $password) { secret ttl email ownerId }}"""
+REGISTER = """mutation ($email: String!, $password: String!, $name: String!) {
+    register(email: $email, password: $password, name: $name) { ownerId }}"""
+ME = "{ me { ownerId email } }"
+
+running = []  # gateways and backends, for the report of a failed test
+
+
+def make_secret():
+    done = subprocess.run([POSTERN, "secret"], stdout=subprocess.PIPE,
+                          env={**FOR_THE_BUILD}, timeout=30, check=True)
+    return done.stdout.decode()
+
+
+def is_sanitized():
+    with open(POSTERN, "rb") as file:
+        return b"__asan_" in file.read()
+
+
+def is_running(pid):
+    """Neither gone nor a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return file.read().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def children_of(pid):
+    """{id: name of the program} of a process's children."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="latin-1") as file:
+                text = file.read()
+        except OSError:
+            continue
+        name, rest = text.partition("(")[2].rpartition(") ")[::2]
+        if int(rest.split()[1]) == pid:
+            found[int(entry)] = name
+    return found
+
+
+def wait_until(done, seconds=15, pause=0.02):
+    """Whether it came to be within that time."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def forms_of(secret):
+    """A secret as it is, in hexadecimal, and in base64 at any offset."""
+    forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + secret)
+        inner = text[4 if shift else 0:-4]
+        forms |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
+    return forms
+
+
+class Account:
+    def __init__(self, email, password, owner):
+        self.email, self.password, self.owner = email, password, owner
+
+
+class Backend:
+    """A running demo/backend with its test hooks."""
+
+    def __init__(self, *arguments):
+        self.folder = tempfile.mkdtemp(prefix="postern-backend-")
+        self.data = os.path.join(self.folder, "data.sqlite")
+        self.log = open(os.path.join(self.folder, "log"), "w+b")
+        self.accounts = []
+        self.known = set()  # tokens that were seen
+        self.process = subprocess.Popen(
+            [os.path.join(ROOT, "demo/backend"), "--test-hooks",
+             "--data", self.data, *arguments],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        running.append(self)
+        line = self.process.stdout.readline()
+        found = re.fullmatch(
+            r"listening on http://127\.0\.0\.1:(\d+)/graphql\n", line)
+        assert found, line + self.read_log()
+        self.port = int(found[1])
+        self.url = line.split()[-1]
+        self._remember_hashes()
+
+    def _remember_hashes(self):
+        """The backend forgets what it logs out; its data file shall not."""
+        with sqlite3.connect(self.data) as data:
+            data.executescript("""
+                CREATE TABLE ever (hash BLOB PRIMARY KEY);
+                CREATE TRIGGER remember AFTER INSERT ON token
+                    BEGIN INSERT INTO ever VALUES (NEW.hash); END;""")
+        data.close()
+
+    def hashes(self):
+        """SHA-256 of every token it has ever made."""
+        data = sqlite3.connect(self.data)
+        rows = data.execute("SELECT hash FROM ever").fetchall()
+        data.close()
+        return {row[0] for row in rows}
+
+    def send(self, method, path, body=None, headers=()):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=30)
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        assert answer.status == 200, text
+        return json.loads(text)
+
+    def graphql(self, query, variables=None, token=None):
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = "Bearer " + token
+        body = json.dumps({"query": query, "variables": variables})
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=30)
+        connection.request("POST", "/graphql", body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return json.loads(text)
+
+    def register(self, name="Somebody", email=None):
+        email = email or f"user-{secrets.token_hex(6)}@example.com"
+        password = "pass word " + secrets.token_hex(12)
+        said = self.graphql(REGISTER, {"email": email, "password": password,
+                                       "name": name})
+        account = Account(email, password,
+                          said["data"]["register"]["ownerId"])
+        self.accounts.append(account)
+        return account
+
+    def seen(self):
+        """The last requests, each with `headers` as a list of pairs."""
+        seen = self.send("GET", "/_seen")
+        for request in seen:
+            request["names"] = [n.lower() for n, _ in request["headers"]]
+            request["header"] = {n.lower(): v for n, v in request["headers"]}
+            token = request["header"].get("authorization", "")[7:]
+            if len(token) > 20:
+                self.known.add(token.encode())
+        return seen
+
+    def forget(self):
+        self.seen()  # for the tokens in it
+        self.send("DELETE", "/_seen")
+
+    def next(self, **canned):
+        """What to answer next instead of what is true."""
+        if "raw" in canned:
+            canned["raw"] = base64.b64encode(canned["raw"]).decode()
+        self.send("POST", "/_next", json.dumps(canned))
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read().decode("utf-8", "replace")
+
+    def tokens_in(self, octets, hashes=None):
+        """Every token of this backend's that stands in there, in any form."""
+        hashes = self.hashes() if hashes is None else hashes
+        found = set()
+        for run in re.finditer(rb"[A-Za-z0-9_-]{43,}", octets):
+            text = run.group()
+            for at in range(len(text) - 42):
+                part = text[at:at + 43]
+                if hashlib.sha256(part).digest() in hashes:
+                    found.add(part)
+        for token in self.known:
+            if any(form in octets for form in forms_of(token)):
+                found.add(token)
+        return found
+
+    def stop(self):
+        """End it; its data stays to be asked."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+
+    def close(self):
+        self.stop()
+        self.process.stdout.close()
+        log = self.read_log()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        running.remove(self)
+        assert "Traceback" not in log, log
+
+
+class Gateway:
+    """lighttpd and what it has started, and a client for them.
+
+    variables are those of the programs; what is None is not set at all.
+    """
+
+    def __init__(self, backend, kind="fastcgi", secret=None, **variables):
+        self.backend, self.kind = backend, kind
+        self.folder = tempfile.mkdtemp(prefix="postern-gate-")
+        self.secret = make_secret() if secret is None else secret
+        self.private = {self.secret.strip()}  # what no log may hold
+        self.received = []                    # what clients were sent
+        self.port = free_port()
+        self.environment = self._environment(variables)
+        self._write_settings()
+        self.log_file = open(os.path.join(self.folder, "log"), "w+b")
+        self.process = subprocess.Popen(
+            [shutil.which("lighttpd", path=os.environ.get("PATH", "")
+                          + ":/usr/sbin:/sbin"),
+             "-D", "-f", os.path.join(ROOT, "demo/lighttpd.conf")],
+            stdin=subprocess.DEVNULL, stdout=self.log_file,
+            stderr=self.log_file,
+            env={"PATH": os.environ["PATH"], "DEMO_PORT": str(self.port),
+                 "DEMO_PAGE": os.path.join(ROOT, "demo/page"),
+                 "DEMO_SETTINGS": os.path.join(self.folder, "settings.conf"),
+                 "DEMO_RULES": os.path.join(ROOT, "etc/lighttpd",
+                                            RULES[kind])})
+        running.append(self)
+        if not wait_until(self._answers):
+            log = self.log
+            self.close(check=False)
+            raise AssertionError("lighttpd does not answer:\n" + log)
+
+    def _environment(self, variables):
+        secret_file = os.path.join(self.folder, "secret")
+        with open(os.open(secret_file, os.O_WRONLY | os.O_CREAT, 0o600),
+                  "w", encoding="ascii") as file:
+            file.write(self.secret)
+        values = {"COOKIE_SESSION_SECRET_FILE": secret_file,
+                  "POSTERN_UPSTREAM": self.backend.url, **FOR_THE_BUILD,
+                  **variables}
+        return {name: value for name, value in values.items()
+                if value is not None}
+
+    def _write_settings(self):
+        def quoted(text):
+            return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+        with open(os.path.join(self.folder, "settings.conf"), "w",
+                  encoding="utf-8") as file:
+            file.write("var.postern_programs = %s\n"
+                       % quoted(os.path.join(BUILD, "cgi-bin")))
+            file.write(f"var.postern_sockets = {quoted(self.folder)}\n")
+            file.write(f"server.upload-dirs = ( {quoted(self.folder)} )\n")
+            file.write("var.postern_environment = (\n")
+            for name, value in self.environment.items():
+                file.write(f"    {quoted(name)} => {quoted(value)},\n")
+            file.write(")\n")
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            return False
+        try:
+            with http_client.Connection(self.port, timeout=5) as connection:
+                answer = connection.request("GET", "/session")
+                return answer is not None and answer.status == 200
+        except OSError:
+            return False
+
+    # Asking it.
+
+    def send(self, method, path, body=None, headers=(), connection=None,
+             keep=True):
+        """One request; keep=False for what is too long to be searched."""
+        if connection:
+            answer = connection.request(method, path, headers, body, False)
+        else:
+            with http_client.Connection(self.port) as line:
+                answer = line.request(method, path, headers, body)
+        assert answer is not None, "closed without an answer"
+        if keep:
+            self.received.append(answer.head + b"\r\n\r\n"
+                                 + answer.body[:KEPT_MAX])
+            self._note(answer)
+        return answer
+
+    def _note(self, answer):
+        """Tokens that a client was given may be in no log."""
+        for name, value in answer.headers:
+            if name == "set-cookie":
+                value = value.partition("=")[2].partition(";")[0]
+            elif name != self.token_header:
+                continue
+            if len(value) > 20:
+                self.private.add(value)
+
+    @property
+    def token_header(self):
+        return self.environment.get("POSTERN_AUTH_TOKEN_HEADER",
+                                    "vendure-auth-token").lower()
+
+    def post(self, path, value=None, cookie=None, bearer=None, headers=(),
+             **options):
+        """POST JSON: a value, or bytes as they are; None is an empty body."""
+        headers = list(headers)
+        if cookie is not None:
+            headers.append(("Cookie", cookie if "=" in cookie
+                            else f"{COOKIE}={cookie}"))
+            self.private.add(cookie.partition("=")[2] or cookie)
+        if bearer is not None:
+            headers.append(("Authorization", "Bearer " + bearer))
+            self.private.add(bearer)
+        body = b"" if value is None else value
+        if not isinstance(body, bytes):
+            body = json.dumps(value).encode()
+        if value is not None and "content-type" not in {
+                name.lower() for name, _ in headers}:
+            headers.append(("Content-Type", "application/json"))
+        return self.send("POST", path, body, headers, **options)
+
+    def query(self, query=ME, variables=None, **options):
+        value = {"query": query}
+        if variables is not None:
+            value["variables"] = variables
+        return self.post("/query", value, **options)
+
+    def get(self, path, cookie=None, bearer=None, headers=(), **options):
+        headers = list(headers)
+        if cookie is not None:
+            headers.append(("Cookie", cookie if "=" in cookie
+                            else f"{COOKIE}={cookie}"))
+        if bearer is not None:
+            headers.append(("Authorization", "Bearer " + bearer))
+        return self.send("GET", path, headers=headers, **options)
+
+    def direct(self, program, method="GET", query="", body=b"", **more):
+        """FastCGI only: one request past lighttpd, with these variables."""
+        answer = fcgi.request(self.socket_of(program), method, query, body,
+                              **more)
+        self.received.append(answer.stdout[:KEPT_MAX])
+        return answer
+
+    def session(self, **options):
+        """What /session says: an object or None."""
+        answer = self.get("/session", **options)
+        assert answer.status == 200, answer
+        return answer.json["data"]["session"]
+
+    def log_in(self, account, **more):
+        """By JSON."""
+        return self.post("/login", {"email": account.email,
+                                    "password": account.password, **more})
+
+    def form(self, path, fields, headers=()):
+        """As a browser sends a form from a page of this site."""
+        return self.send("POST", path, urllib.parse.urlencode(fields).encode(), [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", f"http://localhost:{self.port}"),
+            ("Sec-Fetch-Site", "same-origin"),
+            ("Sec-Fetch-Mode", "navigate"), *headers])
+
+    def cookie_for(self, account):
+        """Log in; the cookie's value."""
+        answer = self.log_in(account)
+        assert answer.status == 200, answer
+        return http_client.cookie_of(answer)[1]
+
+    def postern(self, *arguments, stdin=""):
+        done = subprocess.run(
+            [POSTERN, *arguments], input=stdin.encode(), timeout=60,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], **self.environment})
+        return done
+
+    def open_token(self, token):
+        """The claims of a token of ours, the backend's token among them."""
+        done = self.postern("open", "--reveal", "-", stdin=token)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    # Looking at it.
+
+    @property
+    def log(self):
+        with open(self.log_file.name, "rb") as file:
+            return file.read().decode("utf-8", "replace")
+
+    def pid_of(self, program):
+        """FastCGI only: the process behind /query and so on."""
+        found = [pid for pid, name in children_of(self.process.pid).items()
+                 if name == program]
+        assert len(found) == 1, (program, children_of(self.process.pid))
+        return found[0]
+
+    def socket_of(self, program):
+        """FastCGI only: where it listens."""
+        path = os.path.join(self.folder, f"postern-{program}.socket-0")
+        assert os.path.exists(path), os.listdir(self.folder)
+        return path
+
+    # Ending it.
+
+    def stop(self):
+        """The ids of programs that had to be killed."""
+        programs = children_of(self.process.pid)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        wait_until(lambda: not any(map(is_running, programs)), 15)
+        left = {pid: name for pid, name in programs.items()
+                if is_running(pid)}
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        return left
+
+    def faults(self):
+        """What must not be in a log, or in anything that a client got."""
+        log, found = self.log, []
+        for secret in self.private | {a.password for a in
+                                      self.backend.accounts}:
+            if any(form in log.encode() for form in forms_of(secret.encode())):
+                found.append(f"a secret is in the log: {secret[:12]}…")
+        hashes = self.backend.hashes()
+        if self.backend.process.poll() is None:
+            self.backend.seen()
+        if self.backend.tokens_in(log.encode(), hashes):
+            found.append("a token of the backend's is in the log")
+        if self.backend.tokens_in(b"\n".join(self.received), hashes):
+            found.append("a client was sent a token of the backend's")
+        for word in ("Sanitizer", "runtime error:", "PST_REQUIRE",
+                     "child exited", "child signaled", "unexpected end"):
+            if word in log:
+                found.append(f"the log has {word!r}")
+        return found
+
+    def close(self, check=True):
+        left = self.stop()
+        faults = self.faults() if check else []
+        log = self.log
+        self.log_file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        running.remove(self)
+        if left:
+            faults.append(f"did not end by itself: {left}")
+        assert not faults, "\n".join(faults) + "\n" + log[-20000:]
+
+
+class DeafServer:
+    """Listens, and counts who connects; nobody gets an answer."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.callers = 0
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+
+    def _listen(self):
+        while True:
+            try:
+                caller, _ = self.socket.accept()
+            except OSError:
+                return
+            self.callers += 1
+            caller.close()
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(5)

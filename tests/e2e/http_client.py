@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: ISC
+"""An HTTP/1.1 client that sends what it is told, octet for octet.
+
+It keeps no cookies, follows nothing and repairs nothing; and it tells an
+answer that came whole from one that was cut short.
+
+    with Connection(8080) as connection:
+        answer = connection.request("GET", "/session", [("Cookie", "a=b")])
+"""
+import json
+import select
+import socket
+
+HEAD_MAX = 256 * 1024
+
+
+class Answer:
+    """Status, headers and body; `head` is what stood on the wire."""
+
+    def __init__(self, head):
+        self.head = head
+        lines = head.decode("latin-1").split("\r\n")
+        self.status = int(lines[0].split(" ")[1])
+        self.headers = []
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            assert colon and name and name == name.strip(), head
+            self.headers.append((name.lower(), value.strip(" \t")))
+        self.body = b""
+        self.whole = False
+
+    def __repr__(self):
+        return f"<{self.head!r} {self.body[:2000]!r} whole={self.whole}>"
+
+    def all(self, name):
+        """Every value of a header, in order."""
+        return [v for n, v in self.headers if n == name.lower()]
+
+    def get(self, name):
+        """A header's only value, or None; two are a mistake."""
+        values = self.all(name)
+        assert len(values) < 2, f"{name} stands {len(values)} times: {self}"
+        return values[0] if values else None
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        """The code of the first error in a JSON body, or None."""
+        try:
+            return self.json["errors"][0]["extensions"]["code"]
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    @property
+    def vary(self):
+        return {part.strip().lower() for value in self.all("vary")
+                for part in value.split(",")}
+
+
+class Connection:
+    def __init__(self, port, host="127.0.0.1", timeout=30):
+        self.host = f"localhost:{port}"
+        self.socket = socket.create_connection((host, port), timeout)
+        self.pending = b""
+        self.received = 0  # octets, of all answers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, octets):
+        """Send it all, or as much as the other end takes before it answers."""
+        view = memoryview(octets)
+        while view:
+            readable, writable, _ = select.select(
+                [self.socket], [self.socket], [], self.socket.gettimeout())
+            assert readable or writable, "the server neither reads nor writes"
+            if not writable:
+                return
+            try:
+                view = view[self.socket.send(view[:1 << 18]):]
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+    def request(self, method, target, headers=(), body=None, last=True):
+        """One request with a Host and, for a body, its Content-Length."""
+        headers = list(headers)
+        names = {name.lower() for name, _ in headers}
+        if "host" not in names:
+            headers.insert(0, ("Host", self.host))
+        if body is not None and not names & {"content-length",
+                                             "transfer-encoding"}:
+            headers.append(("Content-Length", str(len(body))))
+        if last:
+            headers.append(("Connection", "close"))
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
+                  + (body or b""))
+        return self.read(method)
+
+    def _more(self):
+        try:
+            some = self.socket.recv(1 << 18)
+        except ConnectionResetError:
+            some = b""
+        self.pending += some
+        self.received += len(some)
+        return bool(some)
+
+    def _until(self, end):
+        """What comes before `end`, or None when the line is dead first."""
+        while end not in self.pending:
+            if len(self.pending) > HEAD_MAX or not self._more():
+                return None
+        taken, _, self.pending = self.pending.partition(end)
+        return taken
+
+    def _exactly(self, size):
+        """That many octets, or fewer when the line is dead first."""
+        parts, missing = [], size
+        while missing > 0:
+            if not self.pending and not self._more():
+                break
+            part, self.pending = (self.pending[:missing],
+                                  self.pending[missing:])
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts), missing == 0
+
+    def read(self, method="GET"):
+        """The next final answer; None when the line is closed instead."""
+        while True:
+            head = self._until(b"\r\n\r\n")
+            if head is None:
+                return None
+            answer = Answer(head)
+            if answer.status >= 200:
+                break
+        length = answer.get("content-length")
+        if method == "HEAD" or answer.status in (204, 304):
+            answer.whole = True
+        elif (answer.get("transfer-encoding") or "").lower() == "chunked":
+            answer.body, answer.whole = self._chunks()
+        elif length is not None:
+            answer.body, answer.whole = self._exactly(int(length))
+        else:  # to the end of the connection, which may be anything
+            answer.body, _ = self._exactly(1 << 40)
+            answer.whole = True
+        return answer
+
+    def _chunks(self):
+        parts = []
+        while True:
+            line = self._until(b"\r\n")
+            if line is None:
+                return b"".join(parts), False
+            size = int(line.partition(b";")[0], 16)
+            part, whole = self._exactly(size)
+            parts.append(part)
+            if not whole or self._until(b"\r\n") is None:
+                return b"".join(parts), False
+            if size == 0:
+                return b"".join(parts), True
+
+
+def cookie_of(answer):
+    """(name, value, [attributes]) of the one Set-Cookie line there must be."""
+    line = answer.get("set-cookie")
+    assert line is not None, answer
+    pair, *attributes = line.split("; ")
+    name, equals, value = pair.partition("=")
+    assert equals, line
+    return name, value, attributes

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_listen.c - addresses, sockets that are left behind, and peers.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "listen.h"
+
+static char folder[] = "/tmp/test_listen_XXXXXX";
+static char path[64];
+static char address[80];
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    snprintf(address, sizeof(address), "unix:%s", path);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+/* A socket bound to path, as another process would have it. */
+static int
+bind_other(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const struct sockaddr *any = (const void *)&name;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    assert_true(descriptor >= 0);
+    assert_int_equal(bind(descriptor, any, sizeof(name)), 0);
+    assert_int_equal(listen(descriptor, 1), 0);
+    return descriptor;
+}
+
+static void
+test_addresses(void **state)
+{
+    static const struct {
+        const char *in;
+        enum pst_err want;
+    } rows[] = {
+        {"127.0.0.1:0", PST_OK},
+        {"localhost:0", PST_OK},
+        {":0", PST_OK},
+        {"", PST_MALFORMED},
+        {"127.0.0.1", PST_MALFORMED},
+        {"127.0.0.1:", PST_MALFORMED},
+        {"127.0.0.1:x", PST_MALFORMED},
+        {"127.0.0.1:65536", PST_MALFORMED},
+        {"127.0.0.1:-1", PST_MALFORMED},
+        {"127.0.0.1:080", PST_MALFORMED},
+        {"::1:80", PST_MALFORMED},
+        {"[::1:80", PST_MALFORMED},
+        {"unix:", PST_MALFORMED},
+        {"unix:relative", PST_MALFORMED},
+        {"/run/x.sock", PST_MALFORMED},
+        {"unix:/no/such/folder/socket", PST_BAD_CONFIG},
+        {"192.0.2.1:0", PST_BAD_CONFIG}, /* TEST-NET-1, nobody's own */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct listen_sockets sockets = {.count = 99};
+        char why[LISTEN_WHY_MAX] = "";
+        enum pst_err e = listen_open(&sockets, rows[i].in, why);
+
+        if (e != rows[i].want)
+            fail_msg("row '%s': %s (%s)", rows[i].in, pst_err_code(e), why);
+        if (e && (sockets.count != 99 || why[0] == '\0'))
+            fail_msg("row '%s': no reason, or an output", rows[i].in);
+        if (!e && (sockets.count == 0 || !sockets.list[0].is_ours))
+            fail_msg("row '%s': no socket", rows[i].in);
+        if (!e)
+            listen_close(&sockets);
+    }
+}
+
+/* Every address of a name gets the same port, chosen or not. */
+static void
+test_port_is_told(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    const char *port;
+
+    (void)state;
+    assert_int_equal(listen_open(&sockets, "localhost:0", why), PST_OK);
+    port = strrchr(sockets.list[0].name, ':');
+    assert_non_null(port);
+    assert_string_not_equal(port, ":0");
+    for (size_t i = 1; i < sockets.count; i++)
+        assert_string_equal(strrchr(sockets.list[i].name, ':'), port);
+    listen_close(&sockets);
+}
+
+static void
+test_path(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    mode_t mask = umask(0);
+    struct stat file;
+    int flags;
+
+    (void)state;
+    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(umask(mask), 0); /* as it was */
+    assert_int_equal(sockets.count, 1);
+    assert_string_equal(sockets.list[0].name, address);
+    assert_int_equal(lstat(path, &file), 0);
+    assert_int_equal(file.st_mode, S_IFSOCK | 0660);
+    flags = fcntl(sockets.list[0].descriptor, F_GETFL);
+    assert_true(flags & O_NONBLOCK);
+    flags = fcntl(sockets.list[0].descriptor, F_GETFD);
+    assert_true(flags & FD_CLOEXEC);
+    listen_close(&sockets);
+    assert_int_equal(sockets.count, 0);
+    assert_int_not_equal(lstat(path, &file), 0);
+}
+
+static void
+test_path_left_behind(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+
+    (void)state;
+    close(bind_other());
+    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    listen_close(&sockets);
+}
+
+static void
+test_path_in_use(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    int other = bind_other();
+    struct stat file;
+
+    (void)state;
+    assert_int_equal(listen_open(&sockets, address, why), PST_BAD_CONFIG);
+    assert_non_null(strstr(why, path));
+    assert_int_equal(lstat(path, &file), 0);
+    close(other);
+    unlink(path);
+}
+
+static void
+test_file_in_the_way(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    int other = open(path, O_CREAT | O_WRONLY | O_EXCL, 0600);
+    struct stat file;
+
+    (void)state;
+    assert_true(other >= 0);
+    close(other);
+    assert_int_equal(listen_open(&sockets, address, why), PST_BAD_CONFIG);
+    assert_int_equal(lstat(path, &file), 0);
+    assert_true(S_ISREG(file.st_mode));
+    unlink(path);
+}
+
+static void
+test_path_taken_over_is_left(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    struct stat file;
+    int other;
+
+    (void)state;
+    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    unlink(path);
+    other = bind_other();
+    listen_close(&sockets);
+    assert_int_equal(lstat(path, &file), 0);
+    close(other);
+    unlink(path);
+}
+
+/* Descriptor 0 is a socket or it is not; LISTEN_FDS is for us or it is not. */
+static void
+test_nothing_to_listen_on(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+
+    (void)state;
+    setenv("LISTEN_PID", "1", 1);
+    setenv("LISTEN_FDS", "1", 1);
+    assert_int_equal(listen_open(&sockets, NULL, why), PST_OK);
+    assert_int_equal(sockets.count, 0);
+    assert_null(getenv("LISTEN_PID"));
+    assert_null(getenv("LISTEN_FDS"));
+}
+
+static void
+test_descriptor_0(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    int saved = dup(STDIN_FILENO);
+    int other = bind_other();
+    struct stat file;
+
+    (void)state;
+    assert_true(saved >= 0 && dup2(other, STDIN_FILENO) == STDIN_FILENO);
+    close(other);
+    assert_int_equal(listen_open(&sockets, NULL, why), PST_OK);
+    assert_int_equal(sockets.count, 1);
+    assert_int_equal(sockets.list[0].descriptor, STDIN_FILENO);
+    assert_false(sockets.list[0].is_ours);
+    assert_string_equal(sockets.list[0].name, address);
+    listen_close(&sockets);
+    assert_int_equal(lstat(path, &file), 0);
+    unlink(path);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    close(saved);
+}
+
+static void
+test_passed_descriptor_that_is_no_socket(void **state)
+{
+    struct listen_sockets sockets;
+    char why[LISTEN_WHY_MAX];
+    char pid[24];
+    int third = open("/dev/null", O_RDONLY);
+
+    (void)state;
+    assert_true(third >= 3);
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    assert_int_equal(listen_open(&sockets, NULL, why), PST_BAD_CONFIG);
+    assert_non_null(strstr(why, "LISTEN_FDS"));
+    close(third);
+}
+
+static void
+test_peer_lists(void **state)
+{
+    static const struct {
+        const char *in;
+        enum pst_err want;
+        size_t count;
+    } rows[] = {
+        {NULL, PST_OK, 0},
+        {"", PST_OK, 0},
+        {"127.0.0.1", PST_OK, 1},
+        {"127.0.0.1,10.0.0.1", PST_OK, 2},
+        {" 127.0.0.1 , ::1 ", PST_OK, 2},
+        {",", PST_MALFORMED, 0},
+        {" ", PST_MALFORMED, 0},
+        {"localhost", PST_MALFORMED, 0},
+        {"127.0.0.1 x", PST_MALFORMED, 0},
+        {"127.0.0.1:80", PST_MALFORMED, 0},
+        {"127.0.0.0/8", PST_MALFORMED, 0},
+        {"1111:1111:1111:1111:1111:1111:1111:1111:1111:1111", PST_MALFORMED, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct listen_peers peers = {.count = 99};
+        enum pst_err e =
+            listen_peers_parse(&peers, pst_text_from(rows[i].in));
+
+        if (e != rows[i].want || peers.count != (e ? 99 : rows[i].count))
+            fail_msg("row %zu '%s': %s, %zu", i, rows[i].in, pst_err_code(e),
+                     peers.count);
+    }
+}
+
+static void
+test_too_many_peers(void **state)
+{
+    char list[LISTEN_PEERS_MAX * 8 + 16] = "";
+    struct listen_peers peers;
+    struct pst_text text = {list, 0};
+
+    (void)state;
+    for (size_t i = 0; i <= LISTEN_PEERS_MAX; i++) {
+        assert_int_equal(listen_peers_parse(&peers, text), PST_OK);
+        memcpy(list + text.len, "1.2.3.4,", 8);
+        text.len += 8;
+    }
+    assert_int_equal(listen_peers_parse(&peers, text), PST_TOO_LARGE);
+}
+
+static void
+test_who_may_connect(void **state)
+{
+    static const struct {
+        const char *list;
+        const char *peer;
+        bool want;
+    } rows[] = {
+        {"", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"192.0.2.2,192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "::ffff:192.0.2.1", true},
+        {"::ffff:192.0.2.1", "192.0.2.1", true},
+        {"2001:db8::1", "2001:db8:0::0:1", true},
+        {"2001:db8::1", "2001:db8::2", false},
+        {"2001:db8::1", "192.0.2.1", false},
+        {"192.0.2.1", "unix", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNIX};
+        struct sockaddr_in *in = (void *)&peer;
+        struct sockaddr_in6 *in6 = (void *)&peer;
+        struct listen_peers peers;
+
+        if (inet_pton(AF_INET, rows[i].peer, &in->sin_addr) == 1)
+            peer.ss_family = AF_INET;
+        else if (inet_pton(AF_INET6, rows[i].peer, &in6->sin6_addr) == 1)
+            peer.ss_family = AF_INET6;
+        assert_int_equal(
+            listen_peers_parse(&peers, pst_text_from(rows[i].list)), PST_OK);
+        if (listen_peers_allow(&peers, &peer) != rows[i].want)
+            fail_msg("row '%s' and '%s'", rows[i].list, rows[i].peer);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_port_is_told),
+        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_path_left_behind),
+        cmocka_unit_test(test_path_in_use),
+        cmocka_unit_test(test_file_in_the_way),
+        cmocka_unit_test(test_path_taken_over_is_left),
+        cmocka_unit_test(test_nothing_to_listen_on),
+        cmocka_unit_test(test_descriptor_0),
+        cmocka_unit_test(test_passed_descriptor_that_is_no_socket),
+        cmocka_unit_test(test_peer_lists),
+        cmocka_unit_test(test_too_many_peers),
+        cmocka_unit_test(test_who_may_connect),
+    };
+
+    return cmocka_run_group_tests_name("listen", tests, set_up, tear_down);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: ISC
+// A real Vendure with a small shop in it: two channels, two languages, three
+// products, two customers. All of it lives in memory and ends with us.
+//
+//   VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both
+//
+// VENDURE_FOLDER is where its packages are installed. Prints "listening on
+// URL" when customers can come in. Beside the shop there is /_seen: what the
+// shop was sent and what it answered, head by head, and DELETE forgets it.
+import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+const METHODS = { bearer: "bearer", cookie: "cookie",
+    both: ["cookie", "bearer"] };
+const method = METHODS[process.argv[2]];
+if (!method || !process.env.VENDURE_FOLDER) {
+    console.error("usage: VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both");
+    process.exit(64);
+}
+process.env.VENDURE_DISABLE_TELEMETRY = "true"; // it would call home
+const require = createRequire(join(process.env.VENDURE_FOLDER, "/"));
+const vendure = require("@vendure/core");
+const { populate } = require("@vendure/core/cli");
+
+// Vendure's own strategy wants a native library, which may not be here.
+class ScryptHashing {
+    async hash(plaintext) {
+        const salt = randomBytes(16);
+        return `${salt.toString("hex")}:${this.#key(plaintext, salt)}`;
+    }
+
+    async check(plaintext, hash) {
+        const [salt, key] = hash.split(":");
+        return timingSafeEqual(
+            Buffer.from(key),
+            Buffer.from(this.#key(plaintext, Buffer.from(salt, "hex"))));
+    }
+
+    #key(plaintext, salt) {
+        return scryptSync(plaintext, salt, 32, { N: 1024 }).toString("hex");
+    }
+}
+
+// --- what came in and what went out --------------------------------------------
+
+let seen = [];
+const resets = {}; // by e-mail: the newest token to reset a password with
+
+function pairs(flat) {
+    const list = [];
+    for (let i = 0; i < flat.length; i += 2)
+        list.push([flat[i], flat[i + 1]]);
+    return list;
+}
+
+function watch(request, response, next) {
+    if (request.path === "/_seen") {
+        response.json({ seen, resets });
+        if (request.method === "DELETE")
+            seen = [];
+        return;
+    }
+    const entry = { method: request.method, path: request.originalUrl,
+        headers: pairs(request.rawHeaders) };
+    seen.push(entry);
+    response.on("finish", () => {
+        entry.status = response.statusCode;
+        entry.answer = Object.entries(response.getHeaders())
+            .flatMap(([name, value]) => [value].flat()
+                .map(one => [name, String(one)]));
+    });
+    next();
+}
+
+// --- the shop ------------------------------------------------------------------
+
+const config = port => vendure.mergeConfig(vendure.defaultConfig, {
+    logger: new vendure.DefaultLogger({ level: vendure.LogLevel.Warn }),
+    apiOptions: {
+        hostname: "127.0.0.1",
+        port,
+        middleware: [{ route: "/", handler: watch, beforeListen: true }],
+    },
+    dbConnectionOptions: { type: "sqljs", synchronize: true, logging: false },
+    authOptions: {
+        tokenMethod: method,
+        requireVerification: false,
+        passwordHashingStrategy: new ScryptHashing(),
+        cookieOptions: { secret: randomBytes(32).toString("hex") },
+    },
+    paymentOptions: { paymentMethodHandlers: [vendure.dummyPaymentHandler] },
+});
+
+const initial = {
+    defaultLanguage: "en",
+    defaultZone: "Europe",
+    countries: [{ name: "Austria", code: "AT", zone: "Europe" }],
+    taxRates: [{ name: "Standard Tax", percentage: 20 }],
+    shippingMethods: [{ name: "Cart", price: 500 }],
+    paymentMethods: [{ name: "Coin", handler: {
+        code: "dummy-payment-handler",
+        arguments: [{ name: "automaticSettle", value: "true" }] } }],
+    collections: [],
+};
+
+const PRODUCTS = [["Lantern", "Laterne"], ["Rope", "Seil"], ["Torch", "Fackel"]];
+const CHANNEL = "second-channel";
+const PASSWORDS = { alice: "drawbridge-alice", bob: "drawbridge-bob" };
+
+// What the superadmin is allowed to do; anew after each channel that is made.
+async function contextFor(app) {
+    const user = await app.get(vendure.TransactionalConnection).rawConnection
+        .getRepository(vendure.User).findOneOrFail({
+            where: { identifier: "superadmin" },
+            relations: { roles: { channels: true } } });
+    return app.get(vendure.RequestContextService)
+        .create({ apiType: "admin", languageCode: "en", user });
+}
+
+async function stock(app) {
+    let ctx = await contextFor(app);
+    const here = await app.get(vendure.ChannelService).getDefaultChannel(ctx);
+    await app.get(vendure.ChannelService).update(ctx,
+        { id: here.id, availableLanguageCodes: ["en", "de"] });
+    const there = await app.get(vendure.ChannelService).create(ctx, {
+        code: CHANNEL, token: CHANNEL, defaultLanguageCode: "en",
+        availableLanguageCodes: ["en", "de"], pricesIncludeTax: false,
+        defaultCurrencyCode: "USD", availableCurrencyCodes: ["USD"],
+        defaultTaxZoneId: here.defaultTaxZone.id,
+        defaultShippingZoneId: here.defaultShippingZone.id,
+    });
+    ctx = await contextFor(app);
+    const taxes = await app.get(vendure.TaxCategoryService).findAll(ctx);
+    const ids = [];
+    for (const [en, de] of PRODUCTS) {
+        const texts = [["en", en], ["de", de]].map(([languageCode, name]) =>
+            ({ languageCode, name, slug: name.toLowerCase(), description: "" }));
+        const product = await app.get(vendure.ProductService)
+            .create(ctx, { enabled: true, translations: texts });
+        ids.push(product.id);
+        await app.get(vendure.ProductVariantService).create(ctx, [{
+            productId: product.id, sku: en, price: 1000, stockOnHand: 100000,
+            taxCategoryId: taxes.items[0].id,
+            translations: texts.map(({ languageCode, name }) =>
+                ({ languageCode, name })),
+        }]);
+    }
+    await app.get(vendure.ProductService).assignProductsToChannel(ctx,
+        { channelId: there.id, productIds: ids, priceFactor: 2 });
+    for (const [name, password] of Object.entries(PASSWORDS))
+        await app.get(vendure.CustomerService).create(ctx,
+            { firstName: name, lastName: "Ward",
+                emailAddress: `${name}@example.com` }, password);
+}
+
+function freePort() {
+    return new Promise((resolve, reject) => {
+        const server = createServer().on("error", reject);
+        server.listen(0, "127.0.0.1", () => {
+            const { port } = server.address();
+            server.close(() => resolve(port));
+        });
+    });
+}
+
+// The job queue would send search updates and e-mails, which nobody reads.
+const port = await freePort();
+const app = await populate(() => vendure.bootstrap(config(port)), initial);
+await stock(app);
+app.get(vendure.EventBus).ofType(vendure.PasswordResetEvent).subscribe(event => {
+    resets[event.user.identifier] =
+        event.user.getNativeAuthenticationMethod().passwordResetToken;
+});
+seen = [];
+console.log(`listening on http://127.0.0.1:${port}/shop-api`);
+
+for (const name of ["SIGTERM", "SIGINT"])
+    process.on(name, () => process.exit(0));
+process.stdin.on("end", () => process.exit(0)).resume(); // our parent is gone
