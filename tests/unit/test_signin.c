@@ -65,7 +65,7 @@ call(struct fixture *f, gate_handler *handler, const char *const *variables,
     e = handler(&f->gate, &f->req, &f->rep);
     if (e && !f->rep.begun && e != PST_NO_MEMORY)
         assert_int_equal(
-            page_error(&f->rep, &f->req, e, f->config->auth_token_header),
+            page_error(&f->rep, &f->req, f->config, e),
             PST_OK);
     return e;
 }
