@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -339,12 +340,27 @@ cgi_flush(void *context)
     return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
 }
 
+/*
+ * What hangs up when the client goes: the pipe that we write to. A socket,
+ * which Apache's mod_cgid gives us, is half closed as soon as the request has
+ * been sent; there it is a signal that ends us.
+ */
+static int
+cgi_client(void)
+{
+    struct stat st;
+
+    return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)
+               ? STDOUT_FILENO
+               : -1;
+}
+
 static int
 serve_cgi(struct task *task)
 {
     const struct request_origin origin = {
         .variables = (const char *const *)environ,
-        .source = {cgi_read, NULL, STDOUT_FILENO},
+        .source = {cgi_read, NULL, cgi_client()},
         .max_body = task->service.config->max_body,
     };
     const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
