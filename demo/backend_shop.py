@@ -16,6 +16,8 @@ from graphql import (
     GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema,
     GraphQLString)
 
+from backend_http import Refusal
+
 TEXT_MAX = 2000              # characters in a name or a description
 PASSWORD_MIN, PASSWORD_MAX = 8, 1024
 PRICE_MAX = 10_000_000
@@ -31,14 +33,6 @@ DEMO_STORES = (
         ("Espalier pear", "Trained flat against a south wall.", 48.00),
         ("Lavender, a bundle", "Dried in the loft, tied by hand.", 4.20))),
 )
-
-
-class Refusal(Exception):
-    """What a client is told, with a code for machines."""
-
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.extensions = {"code": code}
 
 
 # Passwords ------------------------------------------------------------------

@@ -132,27 +132,20 @@ at(const struct reading *reading, struct pst_text pointer)
     return pst_json_at(reading->root, pointer);
 }
 
-/*
- * The secret in the body. It has to survive as a header's value, so anything
- * that could not be sent back is none.
- */
+/* The secret in the body, be it of use or not: it has to be taken out. */
 static struct pst_text
 find_secret(const struct reading *reading)
 {
-    struct pst_text secret;
-
     if (reading->config->token_place != PLACE_JSON)
         return PST_NO_TEXT;
-    secret =
-        pst_json_text(pst_json_at(reading->root, reading->config->token_name));
-    if (secret.len == 0 || !pst_text_is_field_value(secret))
-        return PST_NO_TEXT;
-    return secret;
+    return pst_json_text(
+        pst_json_at(reading->root, reading->config->token_name));
 }
 
 /*
  * What a session of this answer would hold. A token in a header has to come
- * with the answer; cookies may be those that were there before.
+ * with the answer; cookies may be those that were there before. A secret has
+ * to survive as a header's value: what could not be sent back is of no use.
  */
 static enum pst_err
 find_upstream(const struct reading *reading, int64_t now,
@@ -164,7 +157,8 @@ find_upstream(const struct reading *reading, int64_t now,
 
     *out = PST_NO_TEXT;
     if (reading->config->token_place == PLACE_JSON) {
-        if (reading->out->token.len == 0)
+        if (reading->out->token.len == 0 ||
+            !pst_text_is_field_value(reading->out->token))
             return PST_OK;
         pst_buf_init_arena(&buf, reading->arena, PST_UPSTREAM_MAX);
         pst_json_emit_string(&buf, reading->out->token);

@@ -26,16 +26,18 @@
     "border:1px solid var(--line);border-radius:.375rem}"                \
     "input{width:100%}"                                                  \
     ".tick{display:flex;align-items:center;gap:.5rem}"                   \
-    ".tick input{width:1.25rem;height:1.25rem;min-height:0}"             \
+    ".tick input{width:1.25rem;height:1.25rem;min-height:0;"             \
+    "margin:0}"                                                          \
     ".tick label{margin:0}"                                              \
     ".tick,button{margin-top:1rem}"                                      \
     "button{width:100%;font-weight:600;cursor:pointer}"                  \
     ":focus-visible{outline:3px solid var(--focus);outline-offset:2px}"  \
     "[role=alert]{border-left:.25rem solid;padding-left:.75rem;"         \
     "color:var(--warn)}"                                                 \
+    "[role=alert]::first-letter{text-transform:uppercase}"               \
     "code{overflow-wrap:anywhere}"
 
-#define STYLE_HASH "QrJoCRThACtChWrOJITSMRKOZ6hhae4HbdopWXA2s9A="
+#define STYLE_HASH "iBFMe8Sm/g3DMICFdBfMNvCeYjhqT7LqrBU5JGGYUtM="
 
 #define POLICY_BEFORE "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
 #define POLICY_AFTER \

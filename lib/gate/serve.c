@@ -410,7 +410,8 @@ gate_serve(int argc, char **argv, const char *name, gate_handler *handler)
     int status;
 
     PST_REQUIRE(argc > 0);
-    if (!service_read_arguments(argv, name, &address, &status))
+    if (!service_read_arguments((const char *const *)argv, name, &address,
+                                &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
     pool_block_signals();

@@ -63,7 +63,7 @@ has_cgi_variables(void)
 }
 
 bool
-service_read_arguments(char *const *argv, const char *name,
+service_read_arguments(const char *const *argv, const char *name,
                        const char **address, int *status)
 {
     *address = NULL;

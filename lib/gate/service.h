@@ -26,7 +26,7 @@ struct service {
  * Help and complaints are printed. Without arguments on a terminal, there is
  * nothing to serve: that, too, is answered with help.
  */
-bool service_read_arguments(char *const *argv, const char *name,
+bool service_read_arguments(const char *const *argv, const char *name,
                             const char **address, int *status);
 
 /*

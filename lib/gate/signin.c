@@ -260,13 +260,15 @@ settle(struct attempt *attempt, enum backend_kind kind)
         }
         return granted(attempt);
     }
-    if (kind == BACKEND_LOGIN) {
+    if (kind == BACKEND_LOGIN)
         log_attempt(attempt, "login-refused");
-        /* What cannot be read may hold the secret, if it claims success. */
-        if (attempt->outcome.verdict == BACKEND_BROKEN &&
-            attempt->held.status < 400)
-            return PST_UPSTREAM_BROKEN;
-    }
+    /* What cannot be read may hold the secret, if it claims success. */
+    if (attempt->outcome.verdict == BACKEND_BROKEN &&
+        attempt->held.status < 400 &&
+        (kind == BACKEND_LOGIN ||
+         (attempt->held.body.len > 0 &&
+          attempt->gate->config->token_place == PLACE_JSON)))
+        return PST_UPSTREAM_BROKEN;
     return signin_follow(attempt->gate, attempt->req, attempt->rep,
                          attempt->visit, &attempt->held.news);
 }

@@ -29,32 +29,10 @@ def own_backend_fixture():
         backend.close()
 
 
-class Starter:
-    """start(NAME=value…) gives a Gateway; all end together."""
-
-    def __init__(self, backend):
-        self.backend = backend
-        self.gateways = []
-
-    def __call__(self, kind="fastcgi", backend=None, **options):
-        started = gateways.Gateway(backend or self.backend, kind, **options)
-        self.gateways.append(started)
-        return started
-
-    def close(self):
-        faults = []
-        for started in self.gateways:
-            try:
-                started.close()
-            except AssertionError as fault:
-                faults.append(str(fault))
-        assert not faults, "\n\n".join(faults)
-
-
 @pytest.fixture(name="start", scope="module")
 def start_fixture(backend):
     """For as long as the module's tests run."""
-    starter = Starter(backend)
+    starter = gateways.Starter(backend)
     yield starter
     starter.close()
 
@@ -62,7 +40,7 @@ def start_fixture(backend):
 @pytest.fixture(name="start_own")
 def start_own_fixture(backend):
     """For this test alone."""
-    starter = Starter(backend)
+    starter = gateways.Starter(backend)
     yield starter
     starter.close()
 

@@ -302,14 +302,19 @@ def test_unread_body_leaves_the_connection_usable(start):
         assert body_of(answer)[1] == "ok"
 
 
-def test_huge_unread_body_is_answered_all_the_same(start):
-    _, path = start()
+@pytest.mark.parametrize("is_tcp", [False, True])
+def test_huge_unread_body_is_answered_all_the_same(start, is_tcp):
+    """Closed over what was not read, TCP resets, and the answer is lost."""
+    program, address = start(*(["--listen=127.0.0.1:0"] if is_tcp else []))
+    if is_tcp:
+        address = ("127.0.0.1", int(program.socket_name.split(":")[1]))
     body = b"z" * 4000000
-    with fcgi.Connection(path) as connection:
+    with fcgi.Connection(address) as connection:
         connection.start(fcgi.params("POST", "skip=1", body), keep=True)
         feeder = threading.Thread(target=swallow, args=(
             lambda: connection.feed(body),))
         feeder.start()
+        time.sleep(0.3)
         assert connection.answer().status == 200
         feeder.join(10)
         assert connection.is_closed()
@@ -509,6 +514,18 @@ def test_client_that_goes_is_survived(start):
     assert "error=PST_CLIENT_GONE" in program.log
 
 
+def test_aborted_request_frees_its_worker(start):
+    """Though the web server does not hang up."""
+    _, path = start(POSTERN_WORKERS="1")
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params("POST", "", b"12345678"))
+        connection.feed(b"12", end=False)
+        connection.abort()
+        begin = time.monotonic()
+        assert fcgi.request(path).status == 200
+        assert time.monotonic() - begin < 1.5
+
+
 def test_management_records(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
@@ -673,6 +690,18 @@ def test_somebody_elses_socket_is_not_removed(start):
         other.bind(path)
         assert program.stop() == 0
         assert os.path.exists(path)
+
+
+def test_what_has_arrived_when_the_end_comes_is_served(start):
+    program, path = start()
+    program.process.send_signal(signal.SIGSTOP)
+    program.process.send_signal(signal.SIGTERM)
+    with fcgi.Connection(path) as connection:
+        connection.start(fcgi.params())
+        connection.feed(b"")
+        program.process.send_signal(signal.SIGCONT)
+        assert connection.answer().status == 200
+    assert program.wait() == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0"])

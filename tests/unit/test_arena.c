@@ -132,8 +132,10 @@ static void
 undo(void *handle)
 {
     const char *name = handle;
+    size_t len = strlen(undone);
 
-    strncat(undone, name, 1);
+    undone[len] = name[0];
+    undone[len + 1] = '\0';
 }
 
 static void

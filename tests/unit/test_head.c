@@ -42,7 +42,7 @@ tear_down(void **state)
 }
 
 /* Send a string literal's octets from the other end. */
-#define SAY(literal)                                            \
+#define SAY(literal)                                               \
     assert_int_equal(write(ends[1], literal, sizeof(literal) - 1), \
                      sizeof(literal) - 1)
 

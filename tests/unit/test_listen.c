@@ -289,8 +289,7 @@ test_peer_lists(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct listen_peers peers = {.count = 99};
-        enum pst_err e =
-            listen_peers_parse(&peers, pst_text_from(rows[i].in));
+        enum pst_err e = listen_peers_parse(&peers, pst_text_from(rows[i].in));
 
         if (e != rows[i].want || peers.count != (e ? 99 : rows[i].count))
             fail_msg("row %zu '%s': %s, %zu", i, rows[i].in, pst_err_code(e),

@@ -14,15 +14,21 @@
 #include "record.h"
 
 /* Records with id 1; lengths as the letters say. */
-#define BEGIN "\1\1\0\1\0\10\0\0" "\0\1\1\0\0\0\0\0"
+#define BEGIN           \
+    "\1\1\0\1\0\10\0\0" \
+    "\0\1\1\0\0\0\0\0"
 #define PARAMS(high, low) "\1\4\0\1" high low "\0\0"
 #define END PARAMS("\0", "\0")
 #define STDIN_END "\1\5\0\1\0\0\0\0"
 
-#define ROW(name, octets, want) \
-    {name, octets, sizeof(octets) - 1, want, 0}
-#define ROW_LEN(name, octets, want, len) \
-    {name, octets, sizeof(octets) - 1, want, len}
+#define ROW(name, octets, want)                   \
+    {                                             \
+        name, octets, sizeof(octets) - 1, want, 0 \
+    }
+#define ROW_LEN(name, octets, want, len)            \
+    {                                               \
+        name, octets, sizeof(octets) - 1, want, len \
+    }
 
 static const struct {
     const char *name;
@@ -39,8 +45,7 @@ static const struct {
     ROW("empty name and value", BEGIN PARAMS("\0", "\2") "\0\0" END,
         RECORD_SOUND),
     ROW("long form of short lengths",
-        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END,
-        RECORD_SOUND),
+        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END, RECORD_SOUND),
     ROW("pair cut by records",
         BEGIN PARAMS("\0", "\1") "\1" PARAMS("\0", "\2") "\3A" PARAMS(
             "\0", "\3") "abc" END,
@@ -49,17 +54,29 @@ static const struct {
         BEGIN PARAMS("\0", "\2") "\x80\0" PARAMS("\0", "\3") "\0\1\0" PARAMS(
             "\0", "\1") "A" END,
         RECORD_SOUND),
-    ROW("padding", BEGIN "\1\4\0\1\0\2\6\0" "\0\0" "padded" END, RECORD_SOUND),
-    ROW("authorizer", "\1\1\0\1\0\10\0\0" "\0\2\0\0\0\0\0\0" END,
+    ROW("padding",
+        BEGIN "\1\4\0\1\0\2\6\0"
+              "\0\0"
+              "padded" END,
+        RECORD_SOUND),
+    ROW("authorizer",
+        "\1\1\0\1\0\10\0\0"
+        "\0\2\0\0\0\0\0\0" END,
         RECORD_SOUND),
     ROW("another request's records between",
-        BEGIN "\1\1\0\2\0\10\0\0" "\0\1\0\0\0\0\0\0" "\1\4\0\2\0\1\0\0" "x" END,
+        BEGIN "\1\1\0\2\0\10\0\0"
+              "\0\1\0\0\0\0\0\0"
+              "\1\4\0\2\0\1\0\0"
+              "x" END,
         RECORD_SOUND),
 
     ROW("no end of variables", BEGIN PARAMS("\0", "\6") "\1\3Aabc",
         RECORD_MORE),
     ROW("record cut off", BEGIN PARAMS("\0", "\6") "\1\3Aab", RECORD_MORE),
-    ROW("padding cut off", BEGIN "\1\4\0\1\0\0\3\0" "xx", RECORD_MORE),
+    ROW("padding cut off",
+        BEGIN "\1\4\0\1\0\0\3\0"
+              "xx",
+        RECORD_MORE),
 
     ROW("name cut off", BEGIN PARAMS("\0", "\3") "\2\0A" END, RECORD_BAD),
     ROW("value cut off", BEGIN PARAMS("\0", "\3") "\1\1A" END, RECORD_BAD),
@@ -75,23 +92,44 @@ static const struct {
     ROW("version 0", "\0\1\0\1\0\10\0\0", RECORD_BAD),
     ROW("version 2 later", BEGIN "\2", RECORD_BAD),
     ROW("HTTP", "GET / HTTP/1.1\r\n\r\n", RECORD_BAD),
-    ROW("id 0", "\1\1\0\0\0\10\0\0" "\0\1\0\0\0\0\0\0" END, RECORD_BAD),
-    ROW("short BEGIN_REQUEST", "\1\1\0\1\0\7\0\0" "\0\1\0\0\0\0\0", RECORD_BAD),
-    ROW("filter", "\1\1\0\1\0\10\0\0" "\0\3\0\0\0\0\0\0" END, RECORD_BAD),
-    ROW("role 257", "\1\1\0\1\0\10\0\0" "\1\1\0\0\0\0\0\0" END, RECORD_BAD),
+    ROW("id 0",
+        "\1\1\0\0\0\10\0\0"
+        "\0\1\0\0\0\0\0\0" END,
+        RECORD_BAD),
+    ROW("short BEGIN_REQUEST",
+        "\1\1\0\1\0\7\0\0"
+        "\0\1\0\0\0\0\0",
+        RECORD_BAD),
+    ROW("filter",
+        "\1\1\0\1\0\10\0\0"
+        "\0\3\0\0\0\0\0\0" END,
+        RECORD_BAD),
+    ROW("role 257",
+        "\1\1\0\1\0\10\0\0"
+        "\1\1\0\0\0\0\0\0" END,
+        RECORD_BAD),
     ROW("STDIN among the variables", BEGIN STDIN_END, RECORD_BAD),
     ROW("aborted", BEGIN "\1\2\0\1\0\0\0\0", RECORD_BAD),
     ROW("begun twice", BEGIN BEGIN, RECORD_BAD),
     ROW("management in between", BEGIN "\1\11\0\0\0\0\0\0", RECORD_BAD),
 
     ROW_LEN("late abort", "\1\2\0\1\0\0\0\0" BEGIN, RECORD_STALE, 8),
-    ROW_LEN("late body", "\1\5\0\1\0\3\5\0" "abc" "12345" "x", RECORD_STALE,
-            16),
-    ROW_LEN("GET_VALUES", "\1\11\0\0\0\2\0\0" "\0\0" BEGIN, RECORD_MANAGEMENT,
-            10),
+    ROW_LEN("late body",
+            "\1\5\0\1\0\3\5\0"
+            "abc"
+            "12345"
+            "x",
+            RECORD_STALE, 16),
+    ROW_LEN("GET_VALUES",
+            "\1\11\0\0\0\2\0\0"
+            "\0\0" BEGIN,
+            RECORD_MANAGEMENT, 10),
     ROW_LEN("management of no known type", "\1\77\0\0\0\0\0\0",
             RECORD_MANAGEMENT, 8),
-    ROW("part of GET_VALUES", "\1\11\0\0\0\2\0\0" "\0", RECORD_MORE),
+    ROW("part of GET_VALUES",
+        "\1\11\0\0\0\2\0\0"
+        "\0",
+        RECORD_MORE),
 };
 
 static struct pst_bytes
@@ -110,8 +148,8 @@ test_judge(void **state)
             record_judge(bytes_of(rows[i].octets, rows[i].len), &len);
 
         if (got != rows[i].want || len != rows[i].want_len)
-            fail_msg("row '%s': verdict %d, %zu octets", rows[i].name,
-                     (int)got, len);
+            fail_msg("row '%s': verdict %d, %zu octets", rows[i].name, (int)got,
+                     len);
     }
 }
 
@@ -120,8 +158,9 @@ test_judge(void **state)
 static void
 test_every_beginning(void **state)
 {
-    static const char sound[] = BEGIN "\1\4\0\1\0\16\2\0"
-                                      "\1\3Aabc\x80\0\0\1\1Bb" "pp" END;
+    static const char sound[] = BEGIN "\1\4\0\1\0\15\2\0"
+                                      "\1\3Aabc\x80\0\0\1\1Bb"
+                                      "pp" END;
     size_t whole = sizeof(sound) - 1;
 
     (void)state;
@@ -140,8 +179,10 @@ test_every_beginning(void **state)
     }
 }
 
-#define ANSWER(name, octets, want) \
-    {name, octets, sizeof(octets) - 1, want, sizeof(want) - 1}
+#define ANSWER(name, octets, want)                               \
+    {                                                            \
+        name, octets, sizeof(octets) - 1, want, sizeof(want) - 1 \
+    }
 
 static void
 test_answers(void **state)
@@ -166,7 +207,8 @@ test_answers(void **state)
         ANSWER("a long length", "\1\11\0\0\0\4\0\0\377\377\377\377",
                "\1\12\0\0\0\0\0\0"),
         ANSWER("no known type", "\1\52\0\0\0\0\0\0",
-               "\1\13\0\0\0\10\0\0" "\52\0\0\0\0\0\0\0"),
+               "\1\13\0\0\0\10\0\0"
+               "\52\0\0\0\0\0\0\0"),
     };
 
     (void)state;

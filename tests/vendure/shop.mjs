@@ -5,8 +5,12 @@
 //   VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both
 //
 // VENDURE_FOLDER is where its packages are installed. Prints "listening on
-// URL" when customers can come in. Beside the shop there is /_seen: what the
-// shop was sent and what it answered, head by head, and DELETE forgets it.
+// URL" when customers can come in. Beside the shop there are
+//
+//   GET /_seen      what it was sent and what it answered since the last time,
+//                   head by head, and the newest token of each customer who
+//                   wants another password
+//   POST /_end      end all sessions, as their expiry would
 import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -45,6 +49,7 @@ class ScryptHashing {
 
 // --- what came in and what went out --------------------------------------------
 
+let app;
 let seen = [];
 const resets = {}; // by e-mail: the newest token to reset a password with
 
@@ -55,15 +60,26 @@ function pairs(flat) {
     return list;
 }
 
+async function endAll(response) {
+    await app.get(vendure.TransactionalConnection).rawConnection
+        .createQueryBuilder().delete().from(vendure.Session).execute();
+    await app.get(vendure.ConfigService).authOptions.sessionCacheStrategy
+        .clear();
+    response.json({});
+}
+
 function watch(request, response, next) {
     if (request.path === "/_seen") {
         response.json({ seen, resets });
-        if (request.method === "DELETE")
-            seen = [];
+        seen = [];
+        return;
+    }
+    if (request.path === "/_end") {
+        endAll(response).catch(next);
         return;
     }
     const entry = { method: request.method, path: request.originalUrl,
-        headers: pairs(request.rawHeaders) };
+        headers: pairs(request.rawHeaders), answer: [] };
     seen.push(entry);
     response.on("finish", () => {
         entry.status = response.statusCode;
@@ -107,7 +123,7 @@ const initial = {
 
 const PRODUCTS = [["Lantern", "Laterne"], ["Rope", "Seil"], ["Torch", "Fackel"]];
 const CHANNEL = "second-channel";
-const PASSWORDS = { alice: "drawbridge-alice", bob: "drawbridge-bob" };
+const PASSWORDS = { alice: "drawbridge alice", bob: "drawbridge bob" };
 
 // What the superadmin is allowed to do; anew after each channel that is made.
 async function contextFor(app) {
@@ -141,7 +157,7 @@ async function stock(app) {
             .create(ctx, { enabled: true, translations: texts });
         ids.push(product.id);
         await app.get(vendure.ProductVariantService).create(ctx, [{
-            productId: product.id, sku: en, price: 1000, stockOnHand: 100000,
+            productId: product.id, sku: en, price: 1000, trackInventory: "FALSE",
             taxCategoryId: taxes.items[0].id,
             translations: texts.map(({ languageCode, name }) =>
                 ({ languageCode, name })),
@@ -165,9 +181,8 @@ function freePort() {
     });
 }
 
-// The job queue would send search updates and e-mails, which nobody reads.
 const port = await freePort();
-const app = await populate(() => vendure.bootstrap(config(port)), initial);
+app = await populate(() => vendure.bootstrap(config(port)), initial);
 await stock(app);
 app.get(vendure.EventBus).ofType(vendure.PasswordResetEvent).subscribe(event => {
     resets[event.user.identifier] =

@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: ISC
+"""A wrong environment stops every program at its start, with the variable's
+name and the reason; and the clocks that are set really end a session
+(design 2.3, 2.11)."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+from gateway import BUILD, FOR_THE_BUILD, POSTERN, make_secret
+from http_client import cookie_of
+
+PROGRAMS = ("login", "query", "logout", "session")
+TOOL = os.path.join(BUILD, "tests/unit/token_tool")
+EX_CONFIG = 78
+SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
+GOOD = {"COOKIE_SESSION_SECRET": SECRET,
+        "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql"}
+
+# The change to a good environment; then, for each complaint, the variable it
+# names and a word of its reason.
+REFUSED = {
+    "no secret": ({"COOKIE_SESSION_SECRET": None},
+                  [("COOKIE_SESSION_SECRET", "not set")]),
+    "empty secret": ({"COOKIE_SESSION_SECRET": ""},
+                     [("COOKIE_SESSION_SECRET", "not set")]),
+    "31 octets": ({"COOKIE_SESSION_SECRET": SECRET[:31]},
+                  [("COOKIE_SESSION_SECRET", "32")]),
+    "a short one beside a good one": (
+        {"COOKIE_SESSION_SECRET": f"{SECRET} short"},
+        [("COOKIE_SESSION_SECRET", "32")]),
+    "a weak one": ({"COOKIE_SESSION_SECRET": "a" * 40},
+                   [("COOKIE_SESSION_SECRET", "")]),
+    "the seed's example": (
+        {"COOKIE_SESSION_SECRET": "some-secret" * 4},
+        [("COOKIE_SESSION_SECRET", "")]),
+    "both forms": ({"COOKIE_SESSION_SECRET_FILE": "/dev/null"},
+                   [("COOKIE_SESSION_SECRET", "COOKIE_SESSION_SECRET_FILE")]),
+    "no such file": ({"COOKIE_SESSION_SECRET": None,
+                      "COOKIE_SESSION_SECRET_FILE": "/nonexistent/secret"},
+                     [("COOKIE_SESSION_SECRET_FILE", "No such file")]),
+    "an empty file": ({"COOKIE_SESSION_SECRET": None,
+                       "COOKIE_SESSION_SECRET_FILE": "{empty}"},
+                      [("COOKIE_SESSION_SECRET_FILE", "")]),
+    "a short file": ({"COOKIE_SESSION_SECRET": None,
+                      "COOKIE_SESSION_SECRET_FILE": "{short}"},
+                     [("COOKIE_SESSION_SECRET_FILE", "32")]),
+    "a file for all to read": ({"COOKIE_SESSION_SECRET": None,
+                                "COOKIE_SESSION_SECRET_FILE": "{open}"},
+                               [("COOKIE_SESSION_SECRET_FILE", "read")]),
+    "unknown": ({"POSTERN_IDLE_TIMEUOT": "1h"},
+                [("POSTERN_IDLE_TIMEUOT", "POSTERN_IDLE_TIMEOUT")]),
+    "unknown and far off": ({"POSTERN_FROBNICATE": "on"},
+                            [("POSTERN_FROBNICATE", "unknown")]),
+    "no backend": ({"POSTERN_UPSTREAM": None},
+                   [("POSTERN_UPSTREAM", "not set")]),
+    "no URL": ({"POSTERN_UPSTREAM": "127.0.0.1:9"},
+               [("POSTERN_UPSTREAM", "http")]),
+    "a URL with a password": (
+        {"POSTERN_UPSTREAM": "http://user:pw@127.0.0.1/"},
+        [("POSTERN_UPSTREAM", "password")]),
+    "bad duration": ({"POSTERN_IDLE_TIMEOUT": "30 minutes"},
+                     [("POSTERN_IDLE_TIMEOUT", "")]),
+    "no duration": ({"POSTERN_LIFETIME": "forever"},
+                    [("POSTERN_LIFETIME", "")]),
+    "negative duration": ({"POSTERN_LIFETIME": "-1h"},
+                          [("POSTERN_LIFETIME", "")]),
+    "zero": ({"POSTERN_LIFETIME": "0"}, [("POSTERN_LIFETIME", "")]),
+    "over 400 days": ({"POSTERN_REMEMBER_LIFETIME": "401d"},
+                      [("POSTERN_REMEMBER_LIFETIME", "")]),
+    "huge duration": ({"POSTERN_GUEST_LIFETIME": "99999999999999999999d"},
+                      [("POSTERN_GUEST_LIFETIME", "")]),
+    "idle beyond lifetime": ({"POSTERN_IDLE_TIMEOUT": "13h"},
+                             [("POSTERN_IDLE_TIMEOUT", "POSTERN_LIFETIME")]),
+    "bad size": ({"POSTERN_MAX_BODY": "much"}, [("POSTERN_MAX_BODY", "")]),
+    "bad number": ({"POSTERN_WORKERS": "0"}, [("POSTERN_WORKERS", "")]),
+    "bad switch": ({"POSTERN_COOKIE_SECURE": "yes"},
+                   [("POSTERN_COOKIE_SECURE", "on")]),
+    "bad word": ({"POSTERN_TOKEN_METHOD": "cookie,token"},
+                 [("POSTERN_TOKEN_METHOD", "bearer")]),
+    "SameSite=None without Secure": (
+        {"POSTERN_COOKIE_SAMESITE": "None", "POSTERN_COOKIE_SECURE": "off"},
+        [("POSTERN_COOKIE_SAMESITE", "POSTERN_COOKIE_SECURE")]),
+    "Partitioned without SameSite=None": (
+        {"POSTERN_COOKIE_PARTITIONED": "on"},
+        [("POSTERN_COOKIE_PARTITIONED", "SAMESITE")]),
+    "__Host- with a domain": (
+        {"POSTERN_COOKIE_NAME": "__Host-x",
+         "POSTERN_COOKIE_DOMAIN": "shop.example"},
+        [("POSTERN_COOKIE", "__Host-")]),
+    "__Secure- without Secure": (
+        {"POSTERN_COOKIE_NAME": "__Secure-x", "POSTERN_COOKIE_SECURE": "off"},
+        [("POSTERN_COOKIE", "")]),
+    "a name that is no token": ({"POSTERN_COOKIE_NAME": "a b"},
+                                [("POSTERN_COOKIE_NAME", "")]),
+    "a path with a semicolon": (
+        {"POSTERN_COOKIE_PATH": "/; Domain=example"},
+        [("POSTERN_COOKIE_PATH", "")]),
+    "a header that is taken": ({"POSTERN_AUTH_TOKEN_HEADER": "Set-Cookie"},
+                               [("POSTERN_AUTH_TOKEN_HEADER", "")]),
+    "a header that never passes": ({"POSTERN_FORWARD_HEADERS": "Cookie"},
+                                   [("POSTERN_FORWARD_HEADERS", "Cookie")]),
+    "redirect elsewhere": (
+        {"POSTERN_LOGIN_REDIRECT": "https://evil.example/"},
+        [("POSTERN_LOGIN_REDIRECT", "path")]),
+    "an origin that is none": ({"POSTERN_ORIGIN": "shop.example/"},
+                               [("POSTERN_ORIGIN", "https://shop.example")]),
+    "any origin": ({"POSTERN_ORIGINS": "*"}, [("POSTERN_ORIGINS", "")]),
+    "two at once": ({"POSTERN_LIFETIME": "x", "POSTERN_COOKIE_SECURE": "x"},
+                    [("POSTERN_LIFETIME", ""), ("POSTERN_COOKIE_SECURE", "")]),
+}
+
+
+@pytest.fixture(name="files", scope="module")
+def files_fixture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("secrets")
+    for name, text, mode in (("empty", "", 0o600), ("short", "abc\n", 0o600),
+                             ("open", SECRET, 0o644)):
+        (folder / name).write_text(text, encoding="ascii")
+        (folder / name).chmod(mode)
+    return {name: str(folder / name) for name in ("empty", "short", "open")}
+
+
+def environment(changes, files):
+    values = {"PATH": os.environ["PATH"], **FOR_THE_BUILD, **GOOD, **changes}
+    return {name: value.format(**files) for name, value in values.items()
+            if value is not None}
+
+
+def start(program, values):
+    """How it ended, and its complaints without its name."""
+    done = subprocess.run(program, env=values, timeout=30,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False)
+    name = os.path.basename(program[0])
+    return done, [line.removeprefix(f"{name}: ")
+                  for line in done.stderr.decode().splitlines()
+                  if not line.startswith("time=")]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(files, name):
+    """U15, R2, R38, R43, L31: by every program, in the same words, and by
+    `postern check`; no secret is in them."""
+    changes, wanted = REFUSED[name]
+    values = environment(changes, files)
+    said = []
+    for program in PROGRAMS:
+        done, complaints = start(
+            [os.path.join(BUILD, "cgi-bin", program)], values)
+        assert done.returncode == EX_CONFIG, done.stderr
+        assert done.stdout == b""
+        assert len(complaints) == len(wanted), done.stderr
+        for line, (variable, reason) in zip(sorted(complaints),
+                                            sorted(wanted)):
+            assert line.startswith(variable), line
+            assert ": " in line and reason in line.partition(": ")[2], line
+        said.append(complaints)
+    done, complaints = start([POSTERN, "check"], values)
+    assert done.returncode == EX_CONFIG
+    said.append(complaints)
+    assert all(complaints == said[0] for complaints in said), said
+    assert SECRET.encode() not in done.stdout + done.stderr
+    assert b"user:pw" not in done.stdout + done.stderr
+
+
+def test_a_refused_program_is_seen(files):
+    """The check above can fail: with the good environment they start."""
+    for program in PROGRAMS:
+        done, complaints = start(
+            [os.path.join(BUILD, "cgi-bin", program)],
+            {**environment({}, files), "GATEWAY_INTERFACE": "CGI/1.1",
+             "REQUEST_METHOD": "OPTIONS"})
+        assert done.returncode == 0 and complaints == []
+        assert done.stdout.startswith(b"Status: 204")
+
+
+def test_check_says_what_holds(fast):
+    """And shows every variable that the programs know, secrets masked."""
+    done = fast.postern("check")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode()
+    for name in ("POSTERN_UPSTREAM", "POSTERN_IDLE_TIMEOUT", "POSTERN_LOG",
+                 "POSTERN_COOKIE_NAME", "COOKIE_SESSION_SECRET_FILE"):
+        assert name in text
+    assert fast.secret.strip() not in text + done.stderr.decode()
+    # Every name it prints can be set, and every default is accepted.
+    with open(os.path.join(os.path.dirname(__file__),
+                           "../../doc/configuration.md"),
+              encoding="utf-8") as file:
+        documented = file.read()
+    for word in text.split():
+        if word.startswith("POSTERN_") and word.isupper():
+            assert word in documented, word
+
+
+# --- clocks ------------------------------------------------------------------
+
+
+def seal(claims, secret=SECRET):
+    done = subprocess.run(
+        [TOOL, "seal", "cookie", "sealed", str(int(time.time()))],
+        input=json.dumps(claims).encode(), stdout=subprocess.PIPE, timeout=30,
+        env={**FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret}, check=True)
+    return done.stdout.decode()
+
+
+def claims_at(now, **changes):
+    return {"v": 1, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
+            "name": "Ada", "iat": now - 100, "exp": now + 3600,
+            "seen": now - 5, "remember": False, "who": {"email": "a@b.example"},
+            "upstream": "t" * 43, **changes}
+
+
+# Seconds relative to now of iat, seen and exp, and whether it is good.
+MINUTE, HOUR, DAY = 60, 3600, 86400
+CLOCKS = {
+    "fresh": (dict(), True),
+    "29 minutes idle": (dict(iat=-HOUR, seen=-29 * MINUTE), True),
+    "30 minutes idle": (dict(iat=-HOUR, seen=-30 * MINUTE), False),
+    "just before 12 hours": (dict(iat=-12 * HOUR + 30, seen=-5), True),
+    "12 hours old": (dict(iat=-12 * HOUR, seen=-5), False),
+    "ended": (dict(exp=0), False),
+    "long ended": (dict(iat=-2 * DAY, seen=-2 * DAY, exp=-DAY), False),
+    "from the future": (dict(iat=120, seen=120), False),
+    "slightly ahead": (dict(iat=50, seen=50), True),
+    "seen ahead": (dict(seen=120), False),
+    "remembered for 29 days": (
+        dict(iat=-29 * DAY, seen=-20 * DAY, exp=DAY, remember=True), True),
+    "remembered for 30 days": (
+        dict(iat=-30 * DAY, seen=-5, exp=DAY, remember=True), False),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_clocks_of_a_made_up_session(sealed_gateway, name):
+    """R12, R14 to R16, R19, L2: the server's clock, and its limits."""
+    changes, good = CLOCKS[name]
+    now = int(time.time())
+    changes = {n: now + v if isinstance(v, int) and n != "remember" else v
+               for n, v in changes.items()}
+    cookie = seal(claims_at(now, **changes))
+    answer = sealed_gateway.get("/session", cookie=cookie)
+    assert answer.status == 200
+    session = answer.json["data"]["session"]
+    assert (session is not None) == good
+    if not good:
+        assert cookie_of(answer)[1] == ""
+        assert sealed_gateway.query(cookie=cookie).all("set-cookie") != []
+
+
+@pytest.fixture(name="sealed_gateway", scope="module")
+def sealed_gateway_fixture(start):
+    gateway = start(secret=SECRET)
+    gateway.private.add("t" * 43)
+    return gateway
+
+
+BAD_CLAIMS = [
+    dict(v=2), dict(v="1"), dict(sid="short"), dict(sid=1), dict(sub=None),
+    dict(name=7), dict(iat="1"), dict(iat=1.5), dict(exp=None), dict(seen=[]),
+    dict(remember=0), dict(who=[]), dict(who="x"), dict(upstream=7),
+    dict(upstream=None), dict(more=1),
+]
+
+
+def check_no_session(gateway, cookie):
+    answer = gateway.get("/session", cookie=cookie)
+    assert answer.status == 200
+    assert answer.json == {"data": {"session": None}}
+    assert cookie_of(answer)[1] == ""
+
+
+@pytest.mark.parametrize("changes", BAD_CLAIMS, ids=str)
+def test_claims_that_are_not_ours(sealed_gateway, changes):
+    """L24, section 4: every member of the schema, with its type; else it is
+    no session, and cleared (U2)."""
+    check_no_session(sealed_gateway, seal(claims_at(int(time.time()),
+                                                    **changes)))
+
+
+@pytest.mark.parametrize("name", claims_at(0))
+def test_claims_that_lack_a_member(sealed_gateway, name):
+    claims = claims_at(int(time.time()))
+    assert sealed_gateway.session(cookie=seal(claims))["subject"] == "42"
+    del claims[name]
+    check_no_session(sealed_gateway, seal(claims))
+
+
+def test_sessions_really_end(start_own, backend):
+    """R15, R16, R18: in real time. Idle: 2 s, and every request moves it;
+    lifetime: 3 s, and nothing does; remembered: idle does not apply."""
+    idle = start_own(POSTERN_IDLE_TIMEOUT="2s")
+    life = start_own(POSTERN_IDLE_TIMEOUT="2s", POSTERN_LIFETIME="3s")
+    cookies = {}
+
+    def log_in(name, gateway, **more):
+        backend.next(body=json.dumps({"data": {"login": {
+            "secret": "t" * 43, "email": "a@b.example", "ownerId": "42"}}}))
+        cookies[name] = cookie_of(gateway.post("/login", {
+            "email": "a@b.example", "password": "x", **more}))[1]
+        return gateway.open_token(cookies[name])["iat"]
+
+    def sleep_until(second):
+        time.sleep(max(0, second + 0.05 - time.time()))
+
+    def touch(gateway, name):
+        answer = gateway.get("/session", cookie=cookies[name])
+        if answer.all("set-cookie"):
+            cookies[name] = cookie_of(answer)[1]
+        return answer.json["data"]["session"]
+
+    if time.time() % 1 > 0.6:  # all of them in one second
+        sleep_until(int(time.time()) + 1)
+    begun = log_in("idle", idle)
+    assert {log_in("life", life), log_in("kept", idle, rememberMe=True)} == {
+        begun}
+    first = dict(cookies)
+    sleep_until(begun + 1)
+    assert touch(idle, "idle") and touch(life, "life")
+    sleep_until(begun + 2)
+    assert idle.session(cookie=first["idle"]) is None
+    assert touch(idle, "idle") and touch(life, "life")
+    assert first["idle"] != cookies["idle"]
+    sleep_until(begun + 3)
+    assert touch(life, "life") is None and cookies["life"] == ""
+    assert idle.session(cookie=cookies["idle"])
+    assert idle.session(cookie=first["kept"])
+
+
+def test_backend_ttl_ends_a_session(own_backend, start_own):
+    """R20: not longer than the backend's token, whatever was configured."""
+    backend = own_backend("--token-ttl", "1")
+    account = backend.register()
+    gateway = start_own(backend=backend)
+    answer = gateway.log_in(account, rememberMe=True)
+    assert answer.status == 200
+    cookie, attributes = cookie_of(answer)[1:]
+    assert [a for a in attributes if a.startswith("Max-Age=")][0] in (
+        "Max-Age=1", "Max-Age=0")
+    ends = gateway.open_token(cookie)["exp"]
+    time.sleep(max(0, ends + 0.05 - time.time()))
+    answer = gateway.get("/session", cookie=cookie)
+    assert answer.json == {"data": {"session": None}}
+    assert cookie_of(answer)[1] == ""
+
+
+# --- sample settings ---------------------------------------------------------
+
+
+def test_sample_settings_are_good(tmp_path):
+    """etc/lighttpd/postern-settings.conf, with the two paths that differ."""
+    path = os.path.join(os.path.dirname(__file__),
+                        "../../etc/lighttpd/postern-settings.conf")
+    with open(path, encoding="utf-8") as file:
+        lines = [line.strip() for line in file if "=>" in line]
+    values = {}
+    for line in lines:
+        name, _, value = line.lstrip("# ").rstrip(",").partition(" => ")
+        values[name.strip('"')] = value.strip('"')
+    secret = tmp_path / "secret"
+    secret.write_text(make_secret(), encoding="ascii")
+    secret.chmod(0o600)
+    assert values["COOKIE_SESSION_SECRET_FILE"] == "/etc/postern/secret"
+    values["COOKIE_SESSION_SECRET_FILE"] = str(secret)
+    assert "POSTERN_UPSTREAM" in values and "POSTERN_ORIGIN" in values
+    done, complaints = start(
+        [os.path.join(BUILD, "cgi-bin/session")],
+        {**FOR_THE_BUILD, **values, "GATEWAY_INTERFACE": "CGI/1.1",
+         "REQUEST_METHOD": "GET"})
+    assert complaints == [] and done.returncode == 0, done.stderr
+    assert done.stdout.endswith(b'{"data":{"session":null}}')

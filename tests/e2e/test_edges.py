@@ -1,0 +1,773 @@
+# SPDX-License-Identifier: ISC
+"""What no honest client sends and no sound backend answers: octets that must
+not reach a header, proxies from outside, bodies of any length, logins in
+disguise (design 2.6, 2.8, 2.9 and 4)."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import time
+import urllib.parse
+
+import fcgi
+import http_client
+import pytest
+from gateway import COOKIE, LOGIN, ME, DeafServer, is_sanitized, wait_until
+from http_client import cookie_of
+
+PROGRAMS = ("login", "query", "logout", "session")
+MIB = 1 << 20
+SECRET = "canned-secret-0123456789-abcdefghijklmnopqrstuvw"
+BOTH = pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
+
+# In a header's value, each of these would end a line or do worse.
+CONTROLS = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\r\n\r\nX-Evil: 1",
+            "\r\n X-Evil: 1", "\x00X-Evil: 1", "\x01", "\x0b", "\x1b[2J",
+            "\x7f"]
+
+
+def granted(**changes):
+    login = {"secret": SECRET, "ttl": "2199-01-01T00:00:00Z",
+             "email": "a@b.example", "ownerId": "7", **changes}
+    return json.dumps({"data": {"login": login}})
+
+
+def check_clean(head, about=""):
+    """No header that was not meant, and no octet that no header may hold."""
+    lines = head.split(b"\r\n")
+    for line in lines:
+        assert not line.lower().startswith(b"x-evil"), (about, head)
+        assert not re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line), (about, head)
+    assert all(b":" in line for line in lines[1:]), (about, head)
+
+
+# --- L47: a proxy from outside -----------------------------------------------
+
+
+@BOTH
+def test_no_proxy_is_used(start_own, backend, user, kind):
+    """L47: neither a client's `Proxy:` header nor a variable of the server's
+    sends a request, and its token, somewhere else."""
+    canary = DeafServer()
+    proxy = f"http://127.0.0.1:{canary.port}"
+    # By CGI, lighttpd makes capitals of them.
+    variables = {name: proxy for name in (
+        "http_proxy", "https_proxy", "all_proxy")}
+    gateway = start_own(kind, **variables)
+    cookie = gateway.cookie_for(user)
+    answer = gateway.query(cookie=cookie, headers=[("Proxy", proxy)])
+    assert answer.json["data"]["me"]["email"] == user.email
+    assert "proxy" not in backend.seen()[-1]["names"]
+    if kind == "fastcgi":
+        body = json.dumps({"query": ME}).encode()
+        told = gateway.direct("query", "POST", body=body, HTTP_PROXY=proxy,
+                              CONTENT_TYPE="application/json",
+                              HTTP_COOKIE=f"{COOKIE}={cookie}")
+        assert json.loads(told.body)["data"]["me"]["email"] == user.email
+    assert gateway.post("/logout", cookie=cookie).status == 200
+    assert canary.callers == 0
+    with http_client.Connection(canary.port) as line:  # it would sing
+        assert line.read() is None
+    assert canary.callers == 1
+    canary.close()
+
+
+# --- control octets ----------------------------------------------------------
+
+VARIABLES = [
+    "HTTP_HOST", "HTTP_COOKIE", "HTTP_ORIGIN", "HTTP_REFERER", "HTTP_ACCEPT",
+    "HTTP_ACCEPT_LANGUAGE", "HTTP_USER_AGENT", "HTTP_IF_NONE_MATCH",
+    "HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_AUTHORIZATION",
+    "HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE", "HTTP_X_REQUEST_ID",
+    "HTTP_CONTENT_ENCODING", "HTTP_VENDURE_TOKEN",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
+    "HTTP_ACCESS_CONTROL_REQUEST_METHOD", "CONTENT_TYPE", "CONTENT_LENGTH",
+    "REMOTE_ADDR", "QUERY_STRING", "SCRIPT_NAME", "REQUEST_METHOD",
+    "SERVER_NAME", "SERVER_PORT", "REQUEST_SCHEME", "HTTPS", "PATH_INFO",
+    "SERVER_PROTOCOL"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_controls_in_variables(start, fast, backend, program):
+    """R58: whatever a web server lets through, past lighttpd, which lets
+    little through: into no header, neither of ours nor to the backend."""
+    body = json.dumps({"query": "{ me { email } }", "email": "a",
+                       "password": "b"}).encode()
+    if program in ("logout", "session"):
+        body = b""
+    for name in VARIABLES:
+        for control in CONTROLS:
+            more = {"CONTENT_TYPE": "application/json" if body else None}
+            if program == "login":  # a password is slow to check
+                backend.next(body='{"errors":[{"message":"no"}]}')
+            method = "GET" if program == "session" else "POST"
+            values = fcgi.params(method, "", body, **more)
+            values[name] = values.get(name, "http://x") + control
+            with fcgi.Connection(fast.socket_of(program)) as line:
+                told = line.request(values, body)
+            head = told.stdout.partition(b"\r\n\r\n")[0]
+            check_clean(b"Status-line:\r\n" + head, (name, control))
+            assert 200 <= told.status < 600
+            assert b"X-Evil" not in head, (name, control, head)
+            fast.received.append(told.stdout)
+        if program == "login":
+            backend.forget()
+        for seen in backend.seen():
+            assert "x-evil" not in seen["names"], (name, seen)
+            assert not any(re.search(r"[\x00-\x1f\x7f]", value)
+                           for _, value in seen["headers"]), (name, seen)
+    assert "\nX-Evil" not in fast.log and "\x1b" not in fast.log
+
+
+def test_controls_in_headers(gateway):
+    """And through lighttpd, which refuses most of them itself."""
+    for name in ("Cookie", "Origin", "Accept", "User-Agent", "Referer",
+                 "Authorization", "Accept-Language", "Content-Type"):
+        for control in CONTROLS:
+            with http_client.Connection(gateway.port) as line:
+                answer = line.request("POST", "/query", [
+                    (name, "x" + control)], b'{"query":"{me{email}}"}')
+            assert answer is not None
+            check_clean(answer.head, (name, control))
+
+
+NOT_LOCAL = [
+    "//evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
+    "https://evil.example/", "https:evil.example", "javascript:alert(1)",
+    "///evil.example", "/.//evil.example", "/..//evil.example", "/a/../b",
+    "/%2e%2e/a", "/a/%5cevil.example", "/%09/evil.example", "/%00", "/%0d%0aX",
+    "", " ", "a", "/ a", "/\u00e9", "/a\x7f", "/%zz", "/a?\r\nX-Evil: 1",
+    "/a#\n", "/" + "a" * 5000,
+] + ["/a" + control for control in CONTROLS if "\x00" not in control]
+
+
+def test_return_to(gateway, backend):
+    """L11 to L14, R70: a path on this site, or the default page."""
+    for wish in NOT_LOCAL:
+        backend.next(body=granted())
+        for answer in (
+                gateway.form("/login", {"email": "a", "password": "b",
+                                        "return_to": wish}),
+                gateway.form("/logout", {"return_to": wish}),
+                gateway.form("/logout?" + urllib.parse.urlencode(
+                    {"return_to": wish}), {})):
+            if answer.status == 400 and not answer.body.startswith(b"{"):
+                continue  # lighttpd takes no such address
+            assert answer.status == 303, (wish, answer)
+            assert answer.get("location") == "/", wish
+            check_clean(answer.head, wish)
+    for wish in ("/a", "/a/b/?c=//d&e=%20#f", "/?next=https://x", "/a;b=c"):
+        answer = gateway.form("/logout", {"return_to": wish})
+        assert answer.get("location") == wish
+    # Where it is written into a page, it is text.
+    for path in ("/login", "/logout"):
+        answer = gateway.get(path + "?" + urllib.parse.urlencode(
+            {"return_to": '"><script>alert(1)</script>'}))
+        assert answer.status == 200 and "<script" not in answer.text
+
+
+def test_nul_in_a_form(gateway, backend):
+    """Section 4: 400, and the backend does not hear of it."""
+    for fields in ({"email": "a\0b", "password": "x"},
+                   {"email": "a", "password": "x\0y"},
+                   {"email": "a", "password": "x", "return_to": "/\0"}):
+        answer = gateway.form("/login", fields)
+        assert answer.status == 400
+        check_clean(answer.head)
+    for body in (b"email=%ff&password=x", b"email=\xff&password=x",
+                 b"email=a&email=b&password=x"):
+        answer = gateway.send("POST", "/login", body, [
+            ("Content-Type", "application/x-www-form-urlencoded")])
+        assert answer.status == 400 and answer.code == "BAD_REQUEST"
+    assert backend.seen() == []
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=repr)
+def test_controls_in_a_name(fast, backend, control):
+    """Section 4, R82: kept in the claims, escaped in JSON, pages and logs."""
+    email = "a@b.example" + control
+    backend.next(body=granted(email=email, ownerId="7" + control))
+    answer = fast.post("/login", {"email": email, "password": "x"})
+    assert answer.status == 200
+    check_clean(answer.head, control)
+    assert answer.json["data"]["login"]["email"] == email
+    assert not re.search(rb"[\x00-\x1f\x7f]", answer.body)
+    cookie = cookie_of(answer)[1]
+    answer = fast.get("/session", cookie=cookie)
+    check_clean(answer.head, control)
+    assert answer.json["data"]["session"]["name"] == email
+    assert not re.search(rb"[\x00-\x1f\x7f]", answer.body)
+    backend.next(body='{"errors":[{"message":"no"}]}')
+    answer = fast.form("/login", {"email": email, "password": "x"})
+    check_clean(answer.head, control)
+    if "\x00" not in control:
+        assert answer.status == 401
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", answer.body)
+    fast.post("/logout", cookie=cookie)
+    assert "subject=" in fast.log
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", fast.log)
+    assert "\nX-Evil" not in fast.log
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=repr)
+def test_controls_in_the_backends_token(fast, backend, control):
+    """What could not be sent back is no token, and nobody is told of it."""
+    for place in (SECRET + control, control + SECRET):
+        backend.next(body=granted(secret=place))
+        answer = fast.post("/login", {"email": "a", "password": "x"})
+        assert answer.status in (401, 502)
+        assert answer.all("set-cookie") == []
+        check_clean(answer.head, control)
+        backend.next(body=granted(secret=place))
+        answer = fast.post("/query", {"query": LOGIN})
+        assert answer.all("set-cookie") == []
+        check_clean(answer.head, control)
+        assert SECRET.encode() not in answer.head + answer.body
+
+
+TTLS = [("2199-01-01T00:00:00Z", 200), (60, 200), ("60", 200), (None, 200),
+        (4102444800, 200), (4102444800000, 200),
+        ("2199-01-01T00:00:00Z\r\nX-Evil: 1", 502), ("\x00", 502),
+        ("soon", 502), ("", 502), (0, 502), (-1, 502), (True, 502), ([], 502),
+        ({"a": 1}, 502), (1.5, 502), ("2000-01-01T00:00:00Z", 502),
+        (1000000000, 502), (1000000000000, 502), (10 ** 30, 502)]
+
+
+@pytest.mark.parametrize("ttl, status", TTLS, ids=repr)
+def test_ttl(fast, backend, ttl, status):
+    """Design 2.3: RFC 3339, milliseconds, seconds, or seconds from now; and
+    what says nothing sound is no login (R20)."""
+    backend.next(body=granted(ttl=ttl))
+    now = int(time.time())
+    answer = fast.post("/login", {"email": "a", "password": "x"})
+    check_clean(answer.head, ttl)
+    assert answer.status == status, answer
+    if status == 200:
+        claims = fast.open_token(cookie_of(answer)[1])
+        limit = 60 if ttl in (60, "60") else 12 * 3600
+        assert 0 <= claims["exp"] - now - limit <= 5
+    else:
+        assert answer.all("set-cookie") == []
+
+
+LISTED = ["Content-Type", "Content-Language", "ETag", "Last-Modified", "Allow",
+          "Retry-After", "Vary", "Content-Encoding", "vendure-auth-token",
+          "Set-Cookie"]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_controls_in_the_backends_headers(fast, backend, name):
+    """R58: such a header is dropped, or the whole answer is."""
+    for control in CONTROLS + ["\x80", "\r", "\x00"]:
+        for status in (b"200", b"304"):
+            backend.next(raw=b"HTTP/1.1 " + status + b" OK\r\n"
+                         + f"{name}: a{control}b\r\n".encode("latin-1")
+                         + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}",
+                         close=True)
+            answer = fast.query("{ a }")
+            assert answer.status in (int(status), 502), (control, answer)
+            check_clean(answer.head, control)
+            assert answer.get("vendure-auth-token") is None
+
+
+def test_odd_status_lines(fast, backend):
+    """R58: a status is a number, and its phrase is ours."""
+    for line in (b"HTTP/1.1 200 OK\rX-Evil: 1", b"HTTP/1.1 200 a\x00b",
+                 b"HTTP/1.1 299 Odd", b"HTTP/1.1 600 Odd", b"HTTP/1.1 99 Odd",
+                 b"HTTP/1.1 20 OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 -1 OK",
+                 b"HTTP/9.9 200 OK", b"HTTP/1.1", b"200 OK", b"\x00\x01\x02"):
+        backend.next(raw=line + b"\r\nContent-Length: 2\r\n"
+                     b"Connection: close\r\n\r\n{}", close=True)
+        answer = fast.query("{ a }")
+        assert answer.status in (200, 299, 502), (line, answer)
+        check_clean(answer.head, line)
+        assert b"Odd" not in answer.head
+
+
+# --- requests that lack something --------------------------------------------
+
+
+def test_without_a_type(gateway, backend):
+    """R51, L9: a POST that says not what it is; only /logout may."""
+    for path in ("/query", "/login"):
+        for body in (b"", None, json.dumps({"query": ME}).encode()):
+            answer = gateway.send("POST", path, body)
+            assert answer.status in (411, 415), answer
+            assert answer.code == "UNSUPPORTED_TYPE" or answer.status == 411
+    assert gateway.send("POST", "/logout", b"").status == 200
+    answer = gateway.send("POST", "/logout", b"everywhere=1")
+    assert answer.status == 415
+    for kind in ("text/plain", "application/jsonx", "application/json; x",
+                 "json", "application/x-www-form-urlencoded", "/", ";",
+                 "application/json, text/plain", "application /json"):
+        answer = gateway.post("/query", {"query": ME},
+                              headers=[("Content-Type", kind)])
+        if kind == "application/json; x":
+            continue  # a parameter, be it as odd as it may
+        assert answer.status == 415, kind
+        assert answer.code == "UNSUPPORTED_TYPE"
+    # L42: a GET with an odd type could be made without a preflight.
+    answer = gateway.get("/query?query=%7Bme%7Bemail%7D%7D",
+                         headers=[("Content-Type", "text/plain")])
+    assert answer.status == 415
+    assert all(seen["header"]["content-type"].startswith("application/json")
+               for seen in backend.seen())
+
+
+BAD_BODIES = [b"", b" ", b"{", b"null", b"1", b'"x"', b"[", b"[1]", b"{}x",
+              b'{"query":"{a}","query":"{b}"}', b'{"query":"\xff"}',
+              b'\xef\xbb\xbf{"query":"{a}"}', b'{"query":"{a}\\ud800"',
+              b"[" * 5000, b'{"a":' * 100 + b"1" + b"}" * 100]
+
+
+@pytest.mark.parametrize("path", ["/login", "/query"])
+def test_bodies_that_are_no_request(gateway, backend, path):
+    """Section 4: 400 with a code, before the backend hears of it."""
+    for body in BAD_BODIES:
+        answer = gateway.post(path, body)
+        assert answer.status == 400, (body[:40], answer)
+        assert answer.code == "BAD_REQUEST", body[:40]
+    for credentials in ({}, {"email": "a"}, {"password": "a"},
+                        {"email": "", "password": "a"},
+                        {"email": 1, "password": "a"},
+                        {"email": "a", "username": "a", "password": "b"},
+                        {"email": "a", "password": ["b"]},
+                        {"email": "a", "password": "b", "rememberMe": "yes"}):
+        if path == "/login":
+            assert gateway.post(path, credentials).status == 400, credentials
+    assert backend.seen() == []
+
+
+ALLOWED = {"login": "GET, POST, OPTIONS", "query": "GET, POST, OPTIONS",
+           "logout": "GET, POST, OPTIONS", "session": "GET, OPTIONS"}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_methods(gateway, backend, program):
+    """R54: the listed ones, and for any other a 405 that lists them."""
+    allowed = ALLOWED[program].split(", ")
+    answer = gateway.send("OPTIONS", f"/{program}")
+    assert answer.status == 204 and answer.body == b""
+    assert answer.get("allow") == ALLOWED[program]
+    for method in ("PUT", "DELETE", "PATCH", "HEAD", "POST", "PROPFIND"):
+        if method in allowed:
+            continue
+        body = b"{}" if method in ("PUT", "PATCH", "POST") else None
+        answer = gateway.send(method, f"/{program}", body,
+                              [("Content-Type", "application/json")])
+        assert answer.status == 405, (method, answer)
+        assert answer.get("allow") == ALLOWED[program]
+        if method != "HEAD":
+            assert answer.code == "METHOD_NOT_ALLOWED"
+    # TRACE would show the cookie to a script; lighttpd has none of it.
+    for method in ("TRACE", "CONNECT", "BREW", "get", "G\tT"):
+        with http_client.Connection(gateway.port) as line:
+            answer = line.request(method, f"/{program}",
+                                  [("Cookie", "canary=1")])
+        assert answer is None or answer.status >= 400
+        assert answer is None or b"canary" not in answer.head + answer.body
+    assert backend.seen() == []
+
+
+@pytest.mark.parametrize("method", ["get", "", "G T", "POST\r\nX-Evil: 1",
+                                    "GETT", "TRACE", "HEAD ", "\xff", None])
+def test_methods_that_are_none(fast, method):
+    for program in PROGRAMS:
+        told = fast.direct(program, REQUEST_METHOD=method)
+        assert told.status in (400, 405), (program, told.stdout)
+        check_clean(b":\r\n" + told.stdout.partition(b"\r\n\r\n")[0])
+
+
+def test_path_info(gateway, backend, user):
+    """R53: there is nothing below a program; the backend's path is fixed."""
+    cookie = gateway.cookie_for(user)
+    backend.forget()
+    for program in PROGRAMS:
+        for more in ("/", "/x", "/admin/api", "/a%2fb", "/x?y=1"):
+            for answer in (gateway.get(f"/{program}{more}", cookie=cookie),
+                           gateway.post(f"/{program}{more}", {"query": ME},
+                                        cookie=cookie)):
+                assert answer.status == 404, (program, more, answer)
+                assert answer.code == "NOT_FOUND"
+    # Nor beside one: those are lighttpd's own answers.
+    for path in ("/queryx", "/query.php", "/querY", "/query/%2e%2e/x"):
+        assert gateway.get(path, cookie=cookie).status == 404
+    assert backend.seen() == []
+    assert gateway.query(cookie=cookie).status == 200
+    assert backend.seen()[-1]["path"] == "/graphql"
+
+
+def test_names_that_meet_in_cgi(gateway, user):
+    """L16, L17, L43: headers that differ only in "-" and "_" become one
+    variable; whoever is believed, a foreign page gets nowhere."""
+    cookie = gateway.cookie_for(user)
+    for pair in ([("Sec-Fetch-Site", "cross-site"),
+                  ("Sec_Fetch_Site", "same-origin")],
+                 [("Sec_Fetch_Site", "same-origin"),
+                  ("Sec-Fetch-Site", "cross-site")],
+                 [("Origin", "https://evil.example"),
+                  ("origin", f"http://localhost:{gateway.port}")]):
+        answer = gateway.query(cookie=cookie, headers=pair)
+        assert answer.status in (400, 403), (pair, answer)
+
+
+# --- bodies of any length ----------------------------------------------------
+
+
+def request_of(size, document=ME):
+    """A GraphQL request of exactly that many octets."""
+    frame = json.dumps({"variables": {"p": ""}, "query": document})
+    at = frame.index('"p": "') + 6
+    body = (frame[:at] + "x" * (size - len(frame)) + frame[at:]).encode()
+    assert len(body) == size
+    return body
+
+
+def chunked(body, size=100000):
+    pieces = [body[i:i + size] for i in range(0, len(body), size)]
+    return b"".join(b"%x;ext=1\r\n%b\r\n" % (len(p), p)
+                    for p in pieces) + b"0\r\nTrailer: x\r\n\r\n"
+
+
+def check_arrived(backend, body):
+    seen = backend.seen()[-1]
+    assert seen["length"] == len(body)
+    assert seen["sha256"] == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("size", [40000, MIB - 1, MIB, MIB + 1, 5 * MIB])
+def test_body_passes_unchanged(gateway, backend, size):
+    """Design 2.8: octet for octet, with a length and in chunks."""
+    body = request_of(size)
+    answer = gateway.post("/query", body)
+    assert answer.status == 200 and answer.json == {"data": {"me": None}}
+    check_arrived(backend, body)
+    answer = gateway.post("/query", chunked(body),
+                          headers=[("Transfer-Encoding", "chunked")])
+    assert answer.status == 200 and answer.json == {"data": {"me": None}}
+    check_arrived(backend, body)
+
+
+def test_body_without_a_length(fast, backend):
+    """A server that streams chunks says no length: so do we."""
+    for size in (300, MIB, 3 * MIB):
+        body = request_of(size)
+        told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+                           CONTENT_TYPE="application/json")
+        assert told.status == 200
+        assert json.loads(told.body) == {"data": {"me": None}}
+        check_arrived(backend, body)
+
+
+@BOTH
+def test_body_too_large(start_own, backend, kind):
+    """413, before the backend hears of it; the limit itself still passes."""
+    gateway = start_own(kind, POSTERN_MAX_BODY="2M")
+    body = request_of(2 * MIB)
+    assert gateway.post("/query", body).status == 200
+    check_arrived(backend, body)
+    backend.forget()
+    body = request_of(2 * MIB + 1)
+    for headers, octets in (([], body),
+                            ([("Transfer-Encoding", "chunked")],
+                             chunked(body))):
+        answer = gateway.post("/query", octets, headers=headers)
+        assert answer.status == 413 and answer.code == "TOO_LARGE"
+    for path in ("/login", "/logout"):
+        for kind_of in ("application/json",
+                        "application/x-www-form-urlencoded"):
+            answer = gateway.post(path, b'{"a":"' + b"x" * 65536 + b'"}',
+                                  headers=[("Content-Type", kind_of)])
+            assert answer.status == 413, (path, kind_of, answer)
+    if kind == "fastcgi":
+        told = gateway.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+                              CONTENT_TYPE="application/json")
+        assert told.status == 413
+    assert backend.seen() == []
+
+
+def peak(pid, reset=False):
+    """The most memory a process has used, in octets."""
+    if reset:
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.M)[1]) * 1024
+
+
+def check_peak(pid, before):
+    # A sanitizer keeps what was freed, to see who still uses it.
+    if not is_sanitized():
+        assert peak(pid) - before < 4 * MIB
+
+
+def test_memory_of_large_bodies(start_own, backend):
+    """Design 2.8: bounded, however long the body is; both ways."""
+    gateway = start_own(POSTERN_MAX_BODY="64M")
+    gateway.query()
+    pid = gateway.pid_of("query")
+    before = peak(pid, reset=True)
+    body = request_of(20 * MIB)
+    backend.next(body='{"data":{}}')
+    answer = gateway.post("/query", body)
+    assert answer.status == 200 and answer.body == b'{"data":{}}'
+    check_arrived(backend, body)
+    check_peak(pid, before)
+    del body
+    big = "".join("%08x\n" % n for n in range(20 * MIB // 9))
+    for framed in (dict(body=big), dict(chunks=[big[:MIB], big[MIB:]])):
+        backend.next(headers=[["Content-Type", "text/plain"]], **framed)
+        answer = gateway.query("{ a }", keep=False)
+        assert answer.status == 200 and answer.whole
+        assert answer.body == big.encode()
+    check_peak(pid, before)
+
+
+def test_large_answer_by_cgi(start_own, backend):
+    gateway = start_own("cgi")
+    big = "".join("%08x\n" % n for n in range(20 * MIB // 9))
+    backend.next(body=big)
+    answer = gateway.query("{ a }", keep=False)
+    assert answer.whole and answer.body == big.encode()
+
+
+# --- answers in parts, and cut short -----------------------------------------
+
+
+def test_answer_arrives_as_it_is_written(gateway, backend):
+    """Design 2.8: a part reaches the client before the next one is made."""
+    backend.next(headers=[["Content-Type", "text/event-stream"]],
+                 chunks=["data: 1\n\n", 1.2, "data: 2\n\n"])
+    body = b'{"query":"{ a }"}'
+    begin = time.monotonic()
+    with http_client.Connection(gateway.port) as line:
+        line.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Content-Type: application/json\r\n"
+                  b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        while b"data: 1" not in line.pending:
+            assert line._more()
+        assert time.monotonic() - begin < 0.9
+        answer = line.read()
+    assert answer.whole and answer.body == b"data: 1\n\ndata: 2\n\n"
+
+
+CUT = {
+    "in its length": dict(headers=[["Content-Length", "5000"]],
+                          body='{"data":{"a":1}}', close=True),
+    "in its chunks": dict(chunks=['{"data":', '{"a":1}}'], cut=True),
+    "after much": dict(headers=[["Content-Length", str(3 * MIB)]],
+                       body="x" * (2 * MIB), close=True),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_cut_answer_is_not_passed_as_whole(fast, backend, name):
+    """What looks whole by accident must not be taken for it."""
+    backend.next(**CUT[name])
+    with http_client.Connection(fast.port) as line:
+        answer = line.request("POST", "/query", [
+            ("Content-Type", "application/json")], b'{"query":"{ a }"}')
+    assert answer is None or answer.status >= 500 or not answer.whole
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_cut_answer_by_cgi(start, backend, name):
+    """CGI has no way to say so but a length that is not reached."""
+    gateway = start("cgi")
+    backend.next(**CUT[name])
+    with http_client.Connection(gateway.port) as line:
+        answer = line.request("POST", "/query", [
+            ("Content-Type", "application/json")], b'{"query":"{ a }"}')
+    if name == "in its chunks":
+        assert answer.body in (b"", b'{"data":', b'{"data":{"a":1}}')
+    else:
+        assert answer is None or answer.status >= 500 or not answer.whole
+
+
+def test_pause_in_an_answer(start_own, backend):
+    """POSTERN_BETWEEN_BYTES_TIMEOUT ends it, and nothing pretends it was
+    whole."""
+    gateway = start_own(POSTERN_BETWEEN_BYTES_TIMEOUT="1s")
+    backend.next(chunks=['{"data":', 1.8, "{}}"])
+    begin = time.monotonic()
+    with http_client.Connection(gateway.port) as line:
+        answer = line.request("POST", "/query", [
+            ("Content-Type", "application/json")], b'{"query":"{ a }"}')
+    assert time.monotonic() - begin < 1.7
+    assert answer is None or answer.status == 504 or not answer.whole
+    assert wait_until(lambda: "PST_UPSTREAM_TIMEOUT" in gateway.log, 5)
+
+
+def test_client_that_goes(fast, backend):
+    """Design 2.8: and the request to the backend goes with it."""
+    backend.next(chunks=["data: 1\n\n"] + [0.1, "data: 2\n\n"] * 60)
+    body = b'{"query":"{ a }"}'
+    with http_client.Connection(fast.port) as line:
+        line.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Content-Type: application/json\r\n"
+                  b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        while b"data: 1" not in line.pending:
+            assert line._more()
+    assert wait_until(lambda: backend.seen()[-1]["gone"], 4)
+    assert wait_until(lambda: "PST_CLIENT_GONE" in fast.log, 4)
+    assert fast.query().status == 200
+
+
+# --- logins in disguise ------------------------------------------------------
+
+ARGUMENTS = 'email: "%s", password: "%s"'
+DISGUISES = {
+    "plain": "mutation{login(%s){secret ttl email ownerId}}",
+    "renamed": "mutation{a:login(%s){secret}}",
+    "secret renamed": "mutation{login(%s){s:secret}}",
+    "both renamed": "mutation{a:login(%s){s:secret}}",
+    "in a fragment": "mutation{...F} fragment F on Mutation"
+                     "{a:login(%s){secret}}",
+    "in an inline fragment": "mutation{...on Mutation{x:login(%s){y:secret}}}",
+    "its selection in a fragment":
+        "mutation{login(%s){...L}} fragment L on Login{t:secret}",
+    "twice": "mutation{login(%s){secret} b:login(%s){secret}}",
+    "behind a comment": "mutation{a#\n:#x\r,,login(%s){secret}}",
+    "behind a mark": "\ufeffmutation{a:login(%s){s:secret}}",
+    "behind a string": 'query Q($x:String="}"){me{email}}'
+                       "mutation M{a:login(%s){s:secret}}",
+    "with a directive":
+        "mutation{a:login(%s)@include(if:true){s:secret@skip(if:false)}}",
+    "beside a query": "mutation M{a:login(%s){s:secret}} query Q{me{email}}",
+}
+
+
+def in_octets(document, how):
+    """Ways to write the request down."""
+    plain = {"query": document, "operationName":
+             "M" if "mutation M" in document else None}
+    escaped = "".join("\\u%04x" % ord(c) for c in document)
+    return {
+        "json": json.dumps(plain),
+        "escaped": '{"query":"%s","operationName":%s}' % (
+            escaped, json.dumps(plain["operationName"])),
+        "its name escaped": '{"\\u0071uery":"%s","operationName":%s}' % (
+            escaped, json.dumps(plain["operationName"])),
+        "batch": json.dumps([plain]),
+        "second of a batch": json.dumps([{"query": ME}, plain]),
+        "second of two": '{"query":"{me{email}}",' + json.dumps(plain)[1:],
+    }[how].encode()
+
+
+@pytest.mark.parametrize("how", ["json", "escaped", "its name escaped",
+                                 "batch", "second of a batch",
+                                 "second of two"])
+def test_disguised_login(fast, backend, user, how):
+    """R33: the secret stays where it is; a login it can read is a login."""
+    for name, document in DISGUISES.items():
+        arguments = ARGUMENTS % (user.email, user.password)
+        document = document.replace("%s", arguments)
+        answer = fast.post("/query", in_octets(document, how))
+        assert not backend.tokens_in(answer.head + answer.body), (name, answer)
+        if name == "plain" and how in ("json", "escaped", "its name escaped"):
+            assert answer.json["data"]["login"]["secret"] is None
+            assert fast.session(cookie=cookie_of(answer)[1])["name"] \
+                == user.email
+        else:
+            assert answer.status == 400, (name, answer)
+
+
+def test_login_in_a_long_body(fast, backend, user):
+    """A body over 1 MiB is not read whole, but its answer is held back."""
+    document = DISGUISES["plain"].replace(
+        "%s", ARGUMENTS % (user.email, user.password))
+    answer = fast.post("/query", request_of(MIB + 1000, document))
+    assert answer.status == 200
+    assert answer.json["data"]["login"]["secret"] is None
+    assert not backend.tokens_in(answer.body)
+    assert fast.session(cookie=cookie_of(answer)[1])["name"] == user.email
+
+
+def test_login_by_get(gateway, backend, user):
+    """R28, R48: a link logs nobody in, whatever the backend thinks of it."""
+    document = DISGUISES["plain"].replace(
+        "%s", ARGUMENTS % (user.email, user.password))
+    path = "/query?query=" + urllib.parse.quote(document)
+    answer = gateway.get(path)
+    assert answer.status == 405 and answer.all("set-cookie") == []
+    for path in (path, "/query?extensions=%7B%22persistedQuery%22%3A1%7D"):
+        backend.next(body=granted())
+        answer = gateway.get(path)
+        assert answer.status == 405 and answer.code == "METHOD_NOT_ALLOWED"
+        assert answer.all("set-cookie") == []
+        assert SECRET.encode() not in answer.body
+
+
+PERSISTED = {"extensions": {"persistedQuery": {
+    "version": 1, "sha256Hash": "a" * 64}}}
+GRANTED = granted().encode()
+ODD_ANSWERS = {
+    "errors too": dict(body=granted()[:-1] + ',"errors":[{"message":"x"}]}'),
+    "400": dict(status=400, body=granted()),
+    "500": dict(status=500, body=granted()),
+    "twice": dict(body=granted(email=SECRET, note=SECRET)),
+    "as a name": dict(body=granted(**{SECRET: 1})),
+    "escaped": dict(body=granted().replace(
+        SECRET, "".join("\\u%04x" % ord(c) for c in SECRET))),
+    "encoded": dict(base64=base64.b64encode(gzip.compress(GRANTED)).decode(),
+                    headers=[["Content-Encoding", "gzip"]]),
+    "bad UTF-8": dict(base64=base64.b64encode(
+        GRANTED[:-1] + b',"x":"\xff"}').decode()),
+    "two of one name": dict(body=granted().replace(
+        '"ttl"', '"secret":null,"ttl"')),
+    "too deep": dict(body='{"x":' + "[" * 99 + "]" * 99 + "," + granted()[1:]),
+    "trailing": dict(body=granted() + "x"),
+    "a list": dict(body=f"[{granted()}]"),
+    "events": dict(body=f"data: {granted()}\n\n",
+                   headers=[["Content-Type", "text/event-stream"]]),
+    "parts": dict(body=f"--x\r\n\r\n{granted()}\r\n--x--",
+                  headers=[["Content-Type", "multipart/mixed; boundary=x"]]),
+    "too long": dict(body=granted()[:-1] + ',"x":"%s"}' % ("y" * MIB)),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ANSWERS)
+def test_odd_answers_to_a_login(fast, backend, name):
+    """What cannot be read is not passed on: it may hold the secret. A
+    document, a persisted one, and a body too long to look into."""
+    for send in (lambda: fast.post("/query", {"query": LOGIN}),
+                 lambda: fast.post("/query", PERSISTED),
+                 lambda: fast.post("/query", request_of(MIB + 1, LOGIN))):
+        backend.next(**ODD_ANSWERS[name])
+        answer = send()
+        bodies = answer.body
+        if answer.get("content-encoding") == "gzip":
+            bodies += gzip.decompress(answer.body)
+        if name != "as a name":  # a null is none, so that is no JSON
+            bodies += json.dumps(answer.json).encode()
+        assert SECRET.encode() not in answer.head + bodies, answer
+        if answer.status < 400 and name != "as a name":
+            assert answer.json["data"]["login"]["secret"] is None
+
+
+def test_persisted_login(fast, backend):
+    """Design 2.6: no document to look at, but the answer tells."""
+    backend.next(body=granted())
+    answer = fast.post("/query", {**PERSISTED, "variables": {
+        "email": "a@b.example", "rememberMe": True}})
+    assert answer.json["data"]["login"]["secret"] is None
+    assert [a for a in cookie_of(answer)[2] if a.startswith("Max-Age=")]
+    claims = fast.open_token(cookie_of(answer)[1])
+    assert claims["upstream"] == SECRET and claims["remember"] is True
+
+
+def test_persisted_query(fast, backend, user):
+    """And what is no login passes as it came: an error, a 304, a 204."""
+    cookie = fast.cookie_for(user)
+    for canned in (dict(body='{"errors":[{"message":"PersistedQueryNotFound"}]'
+                             "}"), dict(body='{"data": {"a":1}}'),
+                   dict(status=304, headers=[["ETag", '"1"']]),
+                   dict(status=204), dict(status=400, body="<h1>no</h1>"),
+                   dict(status=500, body="<h1>no</h1>")):
+        backend.next(**canned)
+        answer = fast.post("/query", PERSISTED, cookie=cookie)
+        assert answer.status == canned.get("status", 200)
+        assert answer.text == canned.get("body", "")
+        assert answer.all("set-cookie") == []
