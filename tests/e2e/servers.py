@@ -166,7 +166,8 @@ class Site(gateway.Gateway):
         self.write("main.conf", self.main())
         self.write("php.conf", PHP.format(
             folder=self.folder,
-            user="user = www-data\ngroup = www-data" if is_root() else ""))
+            user="user = www-data\ngroup = www-data\n"
+            "listen.owner = www-data\nlisten.group = www-data" if is_root() else ""))
 
     def sample(self, name):
         """A file of etc/ as `postern config` prints it for this folder."""

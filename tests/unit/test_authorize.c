@@ -417,24 +417,24 @@ test_cross_site(void **state)
     }
 }
 
-/* R65: a responder hands out a renewed cookie, an authorizer cannot. */
+/* R65: not every server passes it on, but each is handed a renewed cookie. */
 static void
 test_renewal(void **state)
 {
-    const char *const variables[] = {GET, cookie, NULL};
-
     (void)state;
-    log_in(PST_TEXT("7"), PST_TEXT("a"));
-    assert_int_equal(ask(false, variables), PST_OK);
-    assert_null(fixture_header(&fix, "Set-Cookie"));
-    fix.gate.now += 1000;
-    assert_int_equal(ask(false, variables), PST_OK);
-    assert_non_null(fixture_header(&fix, "Set-Cookie"));
-    assert_int_equal(ask(true, variables), PST_OK);
-    assert_null(fixture_header(&fix, "Set-Cookie"));
-    fix.gate.now += 1000;
-    assert_int_equal(ask(true, variables), PST_ABSENT);
-    assert_non_null(fixture_header(&fix, "Set-Cookie"));
+    for (int authorizer = 0; authorizer < 2; authorizer++) {
+        const char *const variables[] = {GET, cookie, NULL};
+
+        log_in(PST_TEXT("7"), PST_TEXT("a"));
+        assert_int_equal(ask(authorizer, variables), PST_OK);
+        assert_null(fixture_header(&fix, "Set-Cookie"));
+        fix.gate.now += 1000;
+        assert_int_equal(ask(authorizer, variables), PST_OK);
+        assert_non_null(fixture_header(&fix, "Set-Cookie"));
+        fix.gate.now += 1000;
+        assert_int_equal(ask(authorizer, variables), PST_ABSENT);
+        assert_non_null(fixture_header(&fix, "Set-Cookie"));
+    }
 }
 
 /* Without random octets a renewal fails: that is no way in (R3, R79). */
