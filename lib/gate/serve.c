@@ -355,6 +355,16 @@ cgi_client(void)
                : -1;
 }
 
+/* Leaving such a socket unread would lose the answer on its way. */
+static void
+cgi_hang_up(void)
+{
+    struct stat st;
+
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
+        hang_up(STDIN_FILENO, false);
+}
+
 static int
 serve_cgi(struct task *task)
 {
@@ -372,6 +382,8 @@ serve_cgi(struct task *task)
     is_whole = gate_handle(&worker->gate, worker->arena, &origin, &sink,
                            task->handler);
     worker_end(worker);
+    if (is_whole)
+        cgi_hang_up();
     return is_whole ? EX_OK : EX_IOERR;
 }
 

@@ -2,6 +2,7 @@
 """The whole contract on every web server that etc/ has a configuration for:
 the same tests with the very files, one after another."""
 import json
+import socket
 import time
 import urllib.parse
 
@@ -265,6 +266,8 @@ def test_absurd_content_length(site, user, cookie, length):
         line.send((f"POST /login HTTP/1.1\r\nHost: {line.host}\r\n"
                    "Content-Type: application/json\r\nConnection: close\r\n"
                    f"Content-Length: {length}\r\n\r\n").encode())
+        # mod_proxy_fcgi answers when it has seen all there is of the body.
+        line.socket.shutdown(socket.SHUT_WR)
         answer = line.read("POST")
     assert answer is None or 400 <= answer.status < 500, answer
     is_alive(site, user, cookie)
@@ -318,6 +321,9 @@ def test_several_cookie_lines(site, user, cookie):
     answer = site.get("/session", headers=[
         ("Cookie", "a=b"), ("Cookie", f"{COOKIE}={cookie}"),
         ("Cookie", "c=d")])
+    if answer.status == 400:  # nginx before 1.23 passes each on: one too many
+        assert site.name.startswith("nginx")
+        return
     session = answer.json["data"]["session"]
     if site.name.startswith("apache"):
         assert session is None
