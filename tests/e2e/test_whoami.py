@@ -96,7 +96,10 @@ def test_token(start, user, method):
     ).json["data"]["session"]["expiresAt"]
     for name in ("HTTP_COOKIE", "HTTP_AUTHORIZATION"):
         if name in variables:
-            forged = dict(variables, **{name: variables[name][:-1] + "A"})
+            value = variables[name]
+            other = "A" if value[-9] != "A" else "B"
+            forged = dict(variables,
+                          **{name: value[:-9] + other + value[-8:]})
             done = whoami(**forged)
             assert (done.returncode, done.stdout) == (1, b"null\n")
     done = whoami(**dict(variables, COOKIE_SESSION_SECRET_FILE="",
