@@ -216,8 +216,8 @@ authorize(struct gate *gate, struct request *req, struct reply *rep)
 
     /* Not every server passes an authorizer's cookie on (R65); those that do
      * not lose nothing by it. */
-    if (!e && pst_session_is_due(&visit.session, &gate->config->clocks,
-                                 gate->now))
+    if (!e &&
+        pst_session_is_due(&visit.session, &gate->config->clocks, gate->now))
         e = visit_renew(gate, rep, &visit);
     if (!e)
         e = allow(req, rep, &visit.session);
