@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.c - `postern check`: is the environment right, and the backend there?
+ * check.c - `postern check`: is the environment right, and are the store and
+ * the backend there?
  */
 #include <string.h>
+#include <time.h>
 
 #include "arena.h"
 #include "buf.h"
 #include "commands.h"
 #include "limits.h"
+#include "store.h"
 #include "upstream.h"
 
 /* Every GraphQL schema has this, and it changes nothing. */
@@ -122,6 +125,31 @@ check_backend(const struct config *config, struct pst_arena *arena)
     return e ? EX_UNAVAILABLE : report_status(question.status);
 }
 
+/* A round trip that writes and reads; what it warns of goes with it. */
+static int
+check_store(const struct config *config)
+{
+    struct store *store = NULL;
+    enum pst_err e;
+
+    if (config->store.kind == STORE_NONE) {
+        puts("there is no store: a session that was copied outlives its "
+             "logout, and passwords may be guessed without limit");
+        return 0;
+    }
+    e = store_open(&store, &config->store, config->audience);
+    if (!e)
+        e = store_ping(store, time(NULL));
+    if (!e)
+        puts("the store answers");
+    else
+        fprintf(stderr, "postern: %s\n", pst_err_text(e));
+    if (store && *store_why(store))
+        fprintf(stderr, "postern: the store: %s\n", store_why(store));
+    store_close(&store);
+    return e ? EX_UNAVAILABLE : 0;
+}
+
 /* Every variable with its value, and nothing of a secret. */
 static int
 print_table(const struct config *config, struct pst_arena *arena)
@@ -145,16 +173,19 @@ check(const struct config *config)
 {
     struct pst_arena *arena = NULL;
     int status = EX_SOFTWARE;
+    int store = 0;
 
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
         status = print_table(config, arena);
     if (status == 0) {
-        fflush(stdout); /* the backend may keep us waiting */
+        fflush(stdout); /* store and backend may keep us waiting */
+        store = check_store(config);
+        fflush(stdout);
         pst_arena_reset(arena);
         status = check_backend(config, arena);
     }
     pst_arena_free(&arena);
-    return status;
+    return status ? status : store;
 }
 
 int

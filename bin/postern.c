@@ -13,21 +13,33 @@
 #endif
 
 static const struct command commands[] = {
-    {"secret", command_secret, "make a secret for COOKIE_SESSION_SECRET",
+    {"secret", command_secret, "make a secret, or rotate a file of them",
      "usage: postern secret\n"
+     "       postern secret --rotate FILE\n"
+     "       postern secret --retire FILE\n"
      "\n"
      "Prints a new secret: 32 random octets as 43 characters of base64url.\n"
-     "To rotate, put the new one in front of those that are there, with a\n"
-     "space between: the first one seals, all of them open.\n"},
-    {"check", command_check, "is the environment right, the backend there?",
+     "\n"
+     "  --rotate FILE  put a new secret in front of those in the file\n"
+     "                 (COOKIE_SESSION_SECRET_FILE), or make the file: the\n"
+     "                 first one seals, all of them open, and nobody is\n"
+     "                 logged out. Says on standard error when the last one\n"
+     "                 can go, by the lifetimes in the environment.\n"
+     "  --retire FILE  drop the last one, unless it is the only one\n"
+     "\n"
+     "The file is replaced in one step, and keeps its owner and its mode.\n"
+     "Running programs read it within a second of the next request.\n"},
+    {"check", command_check,
+     "is the environment right, are store and backend there?",
      "usage: postern check\n"
      "\n"
      "Reads the environment as the programs do. Prints every variable with\n"
-     "the value it amounts to (secrets masked), then sends the backend a\n"
-     "small query and says what became of it.\n"
+     "the value it amounts to (secrets masked), then writes to the store\n"
+     "and reads from it, sends the backend a small query, and says what\n"
+     "became of both. Run it as the user that the programs run as.\n"
      "\n"
      "exit status: 0 all is well; 78 a variable is wrong, with a line for\n"
-     "each on standard error; 69 the backend cannot be reached.\n"},
+     "each on standard error; 69 store or backend cannot be reached.\n"},
     {"open", command_open, "print the claims of a token",
      "usage: postern open [--reveal] TOKEN|-\n"
      "\n"
@@ -80,6 +92,45 @@ static const struct command commands[] = {
      "  --env FILE       systemd's file of variables\n"
      "  --php SOCKET     where PHP-FPM listens\n"
      "  --upstream URL   the GraphQL backend\n"},
+    {"sessions", command_sessions, "list live sessions",
+     "usage: postern sessions [--subject SUBJECT]\n"
+     "\n"
+     "Lists the live sessions of users, a line each, with tabs between:\n"
+     "the hash that names it, when it began, when it was last seen (a\n"
+     "quarter of the idle timeout, or a day, may be missing), browser and\n"
+     "address at login, and the subject. Guests are on no list.\n"
+     "\n"
+     "  --subject SUBJECT  only this user's: the subject that\n"
+     "                     /session shows\n"
+     "\n"
+     "exit status: 0; 69 the store does not answer.\n"},
+    {"revoke", command_revoke, "end a session, or all of a user's",
+     "usage: postern revoke --subject SUBJECT\n"
+     "       postern revoke --session HASH|TOKEN|-\n"
+     "\n"
+     "Ends sessions, wherever they were copied: every program that shares\n"
+     "the store refuses them from then on.\n"
+     "\n"
+     "  --subject SUBJECT  every session that this user has now\n"
+     "  --session HASH     the one that `postern sessions` lists so; its\n"
+     "                     first 8 digits will do, as in the log\n"
+     "  --session TOKEN    the one that this token carries, a guest's too\n"
+     "  --session -        either of them, read from standard input; an\n"
+     "                     argument can be seen by everybody who may list\n"
+     "                     this machine's processes\n"
+     "\n"
+     "exit status: 0 it is ended; 1 there is no such session; 69 the store\n"
+     "does not answer.\n"},
+    {"gc", command_gc, "sweep the store",
+     "usage: postern gc [--limit NUMBER]\n"
+     "\n"
+     "Removes what has ended from the store, and says how much. Every write\n"
+     "sweeps a little anyway, and Redis does it by itself; this is for a\n"
+     "store that saw many logins and now sees none.\n"
+     "\n"
+     "  --limit NUMBER  look at no more than so many records\n"
+     "\n"
+     "exit status: 0; 69 the store does not answer.\n"},
 };
 
 static void

@@ -40,8 +40,8 @@ read_variables(struct person *person)
 
 /* The request's own token, opened with the secret of the environment. */
 static enum pst_err
-open_session(const struct config *config, struct pst_arena *arena,
-             struct pst_session *session)
+open_session(const struct config *config, struct store *store,
+             struct pst_arena *arena, struct pst_session *session)
 {
     static const uint8_t no_id[REQUEST_ID_LEN / 2];
     const struct request_origin origin = {
@@ -49,6 +49,7 @@ open_session(const struct config *config, struct pst_arena *arena,
     const struct reply_sink nowhere = {NULL, NULL, NULL};
     struct gate gate = {.config = config,
                         .ring = config->ring,
+                        .store = store,
                         .now = (int64_t)time(NULL),
                         .random = pst_crypt_random};
     struct reply *rep = pst_arena_alloc(arena, sizeof(*rep));
@@ -76,9 +77,17 @@ read_token(const struct config *config, struct pst_arena *arena,
            struct person *person)
 {
     struct pst_session session;
+    struct store *store = NULL;
     struct pst_buf buf;
-    enum pst_err e = open_session(config, arena, &session);
+    enum pst_err e = PST_OK;
 
+    /* A session that was ended elsewhere is nobody's, and so is one that
+     * cannot be looked up. */
+    if (config->store.kind != STORE_NONE)
+        e = store_open(&store, &config->store, config->audience);
+    if (!e)
+        e = open_session(config, store, arena, &session);
+    store_close(&store);
     if (e)
         return e;
     pst_buf_init_arena(&buf, arena, 64);

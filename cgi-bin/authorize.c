@@ -193,6 +193,8 @@ refuse(const struct gate *gate, struct request *req, struct reply *rep,
      * people type their password. */
     if (why == PST_STORE_DOWN)
         return PST_FORBIDDEN;
+    if (why == PST_REVOKED) /* while we looked */
+        why = PST_ABSENT;
     if (why != PST_ABSENT)
         return why;
     reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
@@ -217,8 +219,9 @@ authorize(struct gate *gate, struct request *req, struct reply *rep)
     /* Not every server passes an authorizer's cookie on (R65); those that do
      * not lose nothing by it. */
     if (!e &&
-        pst_session_is_due(&visit.session, &gate->config->clocks, gate->now))
-        e = visit_renew(gate, rep, &visit);
+        (visit.is_stale ||
+         pst_session_is_due(&visit.session, &gate->config->clocks, gate->now)))
+        e = visit_renew(gate, req, rep, &visit);
     if (!e)
         e = allow(req, rep, &visit.session);
     return e && !rep->begun ? refuse(gate, req, rep, e) : e;

@@ -9,6 +9,7 @@
 #include "json.h"
 #include "limits.h"
 #include "page.h"
+#include "roster.h"
 #include "serve.h"
 #include "visit.h"
 
@@ -140,10 +141,25 @@ show_question(struct gate *gate, struct request *req, struct reply *rep,
     return page_logout(rep, gate->config, pst_err_status(why), &page);
 }
 
+/* Here, or everywhere; a store that cannot note it down is told of. */
+static enum pst_err
+end_here(struct gate *gate, struct request *req, struct reply *rep,
+         struct visit *visit, bool everywhere)
+{
+    enum pst_err all = PST_OK;
+    enum pst_err e;
+
+    if (everywhere && visit->has_session)
+        all = roster_end_all(gate, req, &visit->session);
+    e = visit_end(gate, req, rep, visit);
+    return e ? e : all;
+}
+
 static enum pst_err
 end_session(struct gate *gate, struct request *req, struct reply *rep,
             struct visit *visit)
 {
+    enum pst_err told;
     struct wish wish;
     enum pst_err e;
 
@@ -156,17 +172,35 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
         return show_question(gate, req, rep, visit, &wish, e);
     if (e)
         return e;
-    e = tell_backend(gate, req, visit, wish.everywhere);
+    told = tell_backend(gate, req, visit, wish.everywhere);
     LOG_EVENT(gate->log, LEVEL_INFO, "logout", LOG_STRING("request", req->id),
               LOG_STRING("session", visit->mark),
-              LOG_TEXT("subject", visit->session.sub),
-              LOG_STRING("backend", pst_err_code(e)));
-    visit_end(gate, rep, visit);
+              LOG_STRING("everywhere", wish.everywhere ? "yes" : "no"),
+              LOG_STRING("backend", pst_err_code(told)));
+    e = end_here(gate, req, rep, visit, wish.everywhere);
+    if (e)
+        return e;
     if (request_is_navigation(req))
         return reply_redirect(rep, wish.return_to,
                               gate->config->logout_redirect);
     return reply_json(rep, 200,
                       PST_TEXT("{\"data\":{\"logout\":{\"success\":true}}}"));
+}
+
+/*
+ * A store that is away does not keep a cookie in the browser: it is cleared,
+ * but what was copied of it may live on, and the answer says so.
+ */
+static enum pst_err
+enter(struct gate *gate, struct request *req, struct reply *rep,
+      struct visit *visit)
+{
+    enum pst_err e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", visit);
+
+    if (e == PST_STORE_DOWN && visit->is_unchecked &&
+        pst_text_equal(req->method, PST_TEXT("POST")))
+        (void)!visit_end(gate, req, rep, visit);
+    return e;
 }
 
 static enum pst_err
@@ -176,7 +210,7 @@ logout(struct gate *gate, struct request *req, struct reply *rep)
     struct wish wish;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    e = enter(gate, req, rep, &visit);
     if (e || rep->begun)
         return e;
     if (pst_text_equal(req->method, PST_TEXT("POST")))

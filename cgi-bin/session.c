@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.c - who am I, and until when; never the token.
+ * session.c - who am I, and until when; never the token. The user's other
+ * sessions too: listed, and ended one by one.
  */
 #include "date.h"
+#include "form.h"
 #include "json.h"
 #include "limits.h"
+#include "roster.h"
 #include "serve.h"
 #include "visit.h"
 
@@ -51,31 +54,109 @@ emit_session(struct pst_buf *buf, const struct pst_session *session,
     pst_buf_add_char(buf, '}');
 }
 
-static enum pst_err
-session(struct gate *gate, struct request *req, struct reply *rep)
+/* {"data":{"session":…}}: this one, or null. */
+static void
+emit_current(struct pst_buf *buf, const struct gate *gate,
+             const struct visit *visit)
 {
-    struct visit visit;
+    pst_buf_add_string(buf, "{\"data\":{\"session\":");
+    if (visit->has_session)
+        emit_session(
+            buf, &visit->session,
+            pst_session_idle_end(&visit->session, &gate->config->clocks),
+            gate->now);
+    else
+        pst_buf_add_string(buf, "null");
+    pst_buf_add_string(buf, "}}");
+}
+
+/* {"data":{"sessions":[…]}}: all of the user's. */
+static enum pst_err
+emit_list(struct pst_buf *buf, struct gate *gate, struct request *req,
+          const struct visit *visit)
+{
+    enum pst_err e = PST_OK;
+
+    pst_buf_add_string(buf, "{\"data\":{\"sessions\":");
+    if (visit->has_session)
+        e = roster_emit(gate, req, &visit->session, buf);
+    else
+        pst_buf_add_string(buf, "[]");
+    pst_buf_add_string(buf, "}}");
+    return e;
+}
+
+static enum pst_err
+show(struct gate *gate, struct request *req, struct reply *rep,
+     const struct pst_form *form, const struct visit *visit)
+{
+    struct pst_text list;
     struct pst_text body;
     struct pst_buf buf;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, OPTIONS", &visit);
-    if (e || rep->begun)
+    e = pst_form_get(form, PST_TEXT("list"), &list);
+    if (e && e != PST_ABSENT)
         return e;
-    pst_buf_init_arena(&buf, req->arena, PST_CLAIMS_MAX + 1024);
-    pst_buf_add_string(&buf, "{\"data\":{\"session\":");
-    if (visit.has_session)
-        emit_session(
-            &buf, &visit.session,
-            pst_session_idle_end(&visit.session, &gate->config->clocks),
-            gate->now);
-    else
-        pst_buf_add_string(&buf, "null");
-    pst_buf_add_string(&buf, "}}");
+    pst_buf_init_hold(&buf, req->arena, PST_HOLD_MAX);
+    if (!e && pst_text_equal(list, PST_TEXT("1"))) {
+        e = emit_list(&buf, gate, req, visit);
+        if (e)
+            return e;
+    } else {
+        emit_current(&buf, gate, visit);
+    }
     e = pst_buf_end(&buf, &body);
     if (e)
         return e;
     return reply_json(rep, 200, body);
+}
+
+/* DELETE ?id=…: one of the user's own sessions, this one included. */
+static enum pst_err
+end(struct gate *gate, struct request *req, struct reply *rep,
+    const struct pst_form *form, struct visit *visit)
+{
+    struct pst_text name;
+    bool is_own;
+    enum pst_err e;
+
+    if (!visit->has_session)
+        return PST_ABSENT;
+    e = pst_form_get(form, PST_TEXT("id"), &name);
+    if (e)
+        return e == PST_ABSENT ? PST_MALFORMED : e;
+    e = roster_end_named(gate, req, &visit->session, name, &is_own);
+    if (e)
+        return e;
+    LOG_EVENT(gate->log, LEVEL_INFO, "session-ended",
+              LOG_STRING("request", req->id), LOG_STRING("by", visit->mark),
+              LOG_TEXT("session", pst_text_first(name, 8)));
+    if (is_own) {
+        e = visit_end(gate, req, rep, visit);
+        if (e)
+            return e;
+    }
+    return reply_json(
+        rep, 200, PST_TEXT("{\"data\":{\"endSession\":{\"success\":true}}}"));
+}
+
+static enum pst_err
+session(struct gate *gate, struct request *req, struct reply *rep)
+{
+    struct pst_form form;
+    struct visit visit;
+    enum pst_err e;
+
+    e = visit_enter(gate, req, rep, "GET, DELETE, OPTIONS", &visit);
+    if (e || rep->begun)
+        return e;
+    e = pst_form_parse(req->arena, req->query, &form);
+    if (e)
+        return e;
+    if (pst_text_equal(req->method, PST_TEXT("DELETE")))
+        return end(gate, req, rep, &form, &visit);
+    return show(gate, req, rep, &form, &visit);
 }
 
 int

@@ -45,7 +45,8 @@
 #define PST_SUBJECT_MAX 256
 #define PST_NAME_MAX 256
 #define PST_WHO_MAX 1024
-#define PST_UPSTREAM_MAX 4096
+#define PST_UPSTREAM_MAX (24 * 1024)
+#define PST_SPILL_MAX (32 * 1024) /* claims kept in the store */
 
 /* A request: octets. */
 #define PST_ARENA_SIZE (256 * 1024) /* its whole memory budget */
@@ -60,8 +61,8 @@ static_assert(PST_CLAIMS_MAX * 4 / 3 + 256 <= PST_TOKEN_MAX,
               "the largest claims must fit the largest token");
 static_assert(PST_COOKIE_MAX <= PST_TOKEN_MAX,
               "a cookie's token must be readable");
-static_assert(PST_UPSTREAM_MAX + PST_WHO_MAX < PST_CLAIMS_MAX,
-              "a session's parts must fit its claims");
+static_assert(PST_UPSTREAM_MAX + PST_WHO_MAX + 2048 < PST_SPILL_MAX,
+              "a session's parts must fit what the store keeps");
 static_assert(PST_LOGIN_BODY_MAX <= PST_HOLD_MAX, "a login is read whole");
 
 #endif

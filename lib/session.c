@@ -103,10 +103,16 @@ pst_session_is_due(const struct pst_session *session,
 }
 
 void
-pst_session_touch(struct pst_session *session, int64_t now)
+pst_session_touch(struct pst_session *session, const struct pst_clocks *clocks,
+                  int64_t now)
 {
-    if (now > session->seen)
-        session->seen = now;
+    if (now <= session->seen)
+        return;
+    session->seen = now;
+    if (!pst_session_is_guest(session))
+        return;
+    session->iat = now;
+    session->exp = now + lifetime(session, clocks);
 }
 
 int64_t
@@ -193,7 +199,7 @@ has_members(const struct pst_json *root)
     return true;
 }
 
-/* A token that is not empty, or cookies by name: at least one. */
+/* A token that is not empty, cookies by name, or the key of a spilled one. */
 static bool
 is_upstream(const struct pst_json *value)
 {
@@ -201,6 +207,9 @@ is_upstream(const struct pst_json *value)
 
     if (pst_json_kind(value) == PST_JSON_STRING)
         return pst_json_text(value).len > 0;
+    if (pst_json_kind(value) == PST_JSON_ARRAY)
+        return count == 1 &&
+               pst_json_text(pst_json_at(value, PST_TEXT("/0"))).len > 0;
     if (pst_json_kind(value) != PST_JSON_OBJECT || count == 0)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -294,7 +303,7 @@ pst_session_parse(struct pst_arena *arena, struct pst_text claims,
     struct pst_session session = {0};
     enum pst_err e;
 
-    if (claims.len > PST_CLAIMS_MAX)
+    if (claims.len > PST_SPILL_MAX)
         return PST_FORGED;
     e = read_claims(arena, claims, &session);
     if (e)

@@ -25,7 +25,9 @@ struct pst_session {
     int64_t seen;             /* last request we took note of */
     bool remember;            /* the user asked to be remembered */
     struct pst_text who;      /* JSON object: the login answer's public part */
-    struct pst_text upstream; /* JSON: "token", or {"cookie": "value", …} */
+    struct pst_text upstream; /* JSON: "token", {"cookie": "value", …}, or
+                                 ["key"] of what the store keeps */
+    struct pst_bytes spilled; /* that key, once fetched; not a claim */
 };
 
 /* Configured limits: seconds, each 1..PST_LIFETIME_MAX. */
@@ -66,8 +68,13 @@ PST_EXPORT bool pst_session_is_due(const struct pst_session *session,
                                    const struct pst_clocks *clocks,
                                    int64_t now);
 
-/* Note a request: seen becomes now, never goes back. Nothing else moves. */
-PST_EXPORT void pst_session_touch(struct pst_session *session, int64_t now);
+/*
+ * Note a request: seen becomes now, never goes back. Of a named session
+ * nothing else moves; a guest's begins anew, for it has no authentication
+ * that it must not outlive, and a cart is not to vanish while it is used.
+ */
+PST_EXPORT void pst_session_touch(struct pst_session *session,
+                                  const struct pst_clocks *clocks, int64_t now);
 
 /*
  * The instant at which idleness ends it: seen plus idle, or exp where that
@@ -89,7 +96,8 @@ PST_EXPORT void pst_session_emit(struct pst_buf *buf,
 /*
  * Read claims: every member present, of its type, in bounds, and no other;
  * times are integers >= 0, exp is after iat; upstream is a string that is not
- * empty, or an object of at least one member, all of them strings.
+ * empty, an object of at least one member, all of them strings, or an array of
+ * one string: the session is kept in the store, and that is its key.
  *   claims  from a token whose tag has been checked
  *   out     set on PST_OK only; its slices live as long as arena, and who and
  *           upstream are slices of claims

@@ -324,6 +324,9 @@ read_verdict(struct reading *reading, int64_t now,
     out->code = pst_json_text(
         pst_json_at(reading->root, PST_TEXT("/errors/0/extensions/code")));
     out->verdict = answer->status >= 500 ? BACKEND_BROKEN : BACKEND_REFUSED;
+    out->has_failed =
+        has_errors(reading->root) ||
+        pst_text_contains(answer->body, PST_TEXT("\"errorCode\""));
     e = find_upstream(reading, now, answer, &out->grant.upstream);
     if (e)
         return e;

@@ -39,6 +39,7 @@ struct backend_outcome {
     struct pst_text token;    /* the backend's secret, also of a refused login
                                  that has one all the same: for redaction */
     bool is_nameless;         /* the answer does not say who it is */
+    bool has_failed;          /* errors, or an error result somewhere in it */
     struct pst_text code;     /* the first error's code, for the log */
     struct visit_grant grant; /* remember is the caller's to set */
 };

@@ -121,7 +121,7 @@ static_assert(sizeof(enum pst_token_format) == sizeof(unsigned) &&
 #define CLOCKS "clocks"
 #define BACKEND "backend"
 #define SITES "sites"
-#define STORE "store"
+#define STORE "store and limits"
 #define RUNNING "running"
 
 static const struct config_entry entries[] = {
@@ -286,10 +286,24 @@ static const struct config_entry entries[] = {
          "their own."),
      TEXT("path", stylesheet, config_check_local)},
 
-    {ROW("POSTERN_STORE", STORE, "none",
-         "Where revoked sessions are kept; only none for now."),
-     .row.kind = "word", .read = config_read_nothing,
-     .check = config_check_store},
+    {ROW("POSTERN_STORE", STORE, "lmdb:" POSTERN_STATE,
+         "Where ended and live sessions are kept: lmdb:/folder for one "
+         "machine, redis://user:password@host:port/db, rediss://… or "
+         "unix:/path of a Redis for several, or none."),
+     FIELD("url", config_read_store, store), .row.is_secret = false},
+    {ROW("POSTERN_STORE_GRACE", STORE, "0",
+         "How long a store that does not answer is taken to say yes; a "
+         "logout may go unnoticed for so long."),
+     DURATION(store_grace, 0, TIMEOUT_MAX)},
+    {ROW("POSTERN_MAX_SESSIONS", STORE, "0",
+         "How many sessions one user may have, the oldest out; 0: no cap."),
+     FIELD("number", config_read_number, max_sessions), .min = 0, .max = 1000},
+    {ROW("POSTERN_LOGIN_PER_ACCOUNT", STORE, "10/15m",
+         "How many failed logins one account may have in how long, or off."),
+     FIELD("rate", config_read_rate, login_per_account)},
+    {ROW("POSTERN_LOGIN_PER_ADDRESS", STORE, "100/15m",
+         "The same for one address (IPv6: one /64), or off."),
+     FIELD("rate", config_read_rate, login_per_address)},
 
     {ROW("POSTERN_WORKERS", RUNNING, "256",
          "How many requests one process serves at a time, at most."),
@@ -309,6 +323,9 @@ static const struct config_entry entries[] = {
          "How a line of the log is written: logfmt or json."),
      WORD(log_format, log_format_words)},
 };
+
+/* Octets for the name of the file of secrets, and what is said of it. */
+#define SECRET_ARENA 16384
 
 struct config_pool {
     struct pst_arena *arena; /* in which all of this lies */
@@ -339,6 +356,18 @@ finish_clocks(struct config_reader *reader, const struct config *config)
         return;
     config_refuse(&reader->why, "is longer than POSTERN_LIFETIME");
     config_complain(reader, "POSTERN_IDLE_TIMEOUT");
+}
+
+/* What only a store can do must not be asked for without one. */
+static void
+finish_store(struct config_reader *reader, const struct config *config)
+{
+    if (config_is_group_bad(reader, STORE) || config->store.kind != STORE_NONE)
+        return;
+    if (config->max_sessions > 0) {
+        config_refuse(&reader->why, "needs a store, and POSTERN_STORE is none");
+        config_complain(reader, "POSTERN_MAX_SESSIONS");
+    }
 }
 
 /* The token's own headers are ours to send, and a header passes once. */
@@ -407,6 +436,7 @@ finish_secret(struct config_reader *reader, struct config *config)
     if (e)
         return e;
     config->ring = secret.ring;
+    config->secret_file = secret.shown_file.ptr;
     reader->shown[config_find(reader, "COOKIE_SESSION_SECRET")] = secret.shown;
     reader->shown[config_find(reader, "COOKIE_SESSION_SECRET_FILE")] =
         secret.shown_file;
@@ -444,6 +474,7 @@ read_all(struct config_reader *reader, struct config *config,
     if (e)
         return e;
     finish_backend(reader, config);
+    finish_store(reader, config);
     finish_clocks(reader, config);
     finish_headers(reader, config);
     e = finish_cookie(reader, config);
@@ -516,6 +547,28 @@ config_new(struct config **out, const char *const *environment,
     e = new_in(arena, out, environment, complaint);
     if (e)
         pst_arena_free(&arena);
+    return e;
+}
+
+enum pst_err
+config_read_secret(const struct config *config, struct pst_keyring **ring,
+                   struct config_why *why)
+{
+    struct config_secret secret = {
+        .file = pst_text_from(config->secret_file),
+        .audience = config->audience,
+    };
+    struct pst_arena *arena = NULL;
+    enum pst_err e;
+
+    PST_REQUIRE(config->secret_file != NULL);
+    e = pst_arena_new(&arena, SECRET_ARENA);
+    if (e)
+        return e;
+    e = config_secret_open(arena, &secret, why);
+    if (!e)
+        *ring = secret.ring;
+    pst_arena_free(&arena);
     return e;
 }
 

@@ -16,7 +16,9 @@
 #include "keyring.h"
 #include "log.h"
 #include "origin.h"
+#include "rate.h"
 #include "session.h"
+#include "store_url.h"
 #include "text.h"
 #include "token.h"
 
@@ -35,6 +37,7 @@ enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
 /* Everything, in the types the programs need. Texts live as long as this. */
 struct config {
     struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
+    const char *secret_file;  /* where it came from, or NULL */
     unsigned methods;         /* enum config_method flags */
     enum pst_token_format format;
     struct pst_text auth_token_header; /* lower case, a token */
@@ -74,6 +77,12 @@ struct config {
     struct pst_text site_name;  /* in our pages; absent: none */
     struct pst_text stylesheet; /* a local path; absent: none */
 
+    struct store_url store;
+    int64_t store_grace;  /* seconds */
+    int64_t max_sessions; /* of one user; 0: no cap */
+    struct rate login_per_account;
+    struct rate login_per_address;
+
     int64_t workers;
     int64_t drain; /* seconds */
     const char *log_target;
@@ -97,6 +106,16 @@ PST_MUST_USE enum pst_err config_new(struct config **out,
                                      const struct config_complaint *complaint);
 
 void config_free(struct config **config);
+
+/*
+ * Read the file of secrets anew, into another ring.
+ *   ring  set on PST_OK: the caller's to free
+ *   why   set on PST_BAD_CONFIG: the sentence of the refusal
+ * Returns as config_new(). PST_REQUIREs that there is a file.
+ */
+PST_MUST_USE enum pst_err config_read_secret(const struct config *config,
+                                             struct pst_keyring **ring,
+                                             struct config_why *why);
 
 /* The rows, in the order of the papers (struct config_row: config_table.h). */
 size_t config_row_count(void);

@@ -418,12 +418,3 @@ config_check_log(struct pst_text value, struct config_why *why)
         return config_refuse(why, "is neither stderr nor an absolute path");
     return PST_OK;
 }
-
-enum pst_err
-config_check_store(struct pst_text value, struct config_why *why)
-{
-    if (!pst_text_equal(value, PST_TEXT("none")))
-        return config_refuse(why, "must be none: this version has no store "
-                                  "yet");
-    return PST_OK;
-}

@@ -51,7 +51,6 @@ config_check config_check_cookie_path;
 config_check config_check_log;
 
 /* "none", until there are stores. */
-config_check config_check_store;
 
 /* Are two header names one name to a CGI program: case, and "-" and "_"? */
 bool config_is_same_header(struct pst_text a, struct pst_text b);

@@ -7,6 +7,8 @@
 #include "buf.h"
 #include "config_check.h"
 #include "config_file.h"
+#include "rate.h"
+#include "store_url.h"
 
 /* Room for a number with its unit. */
 #define NUMBER_MAX 24
@@ -282,8 +284,29 @@ config_read_list(struct config_reader *reader, const struct config_entry *entry,
 }
 
 enum pst_err
-config_read_nothing(struct config_reader *reader,
-                    const struct config_entry *entry, struct pst_text value)
+config_read_store(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_text value)
 {
-    return entry->check(value, &reader->why);
+    struct store_url *place = config_place(reader, entry);
+    struct pst_text shown;
+    struct pst_buf buf;
+    enum pst_err e = store_url_parse(value, place, &reader->why);
+
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, reader->arena, 1024);
+    store_url_emit(&buf, place);
+    e = pst_buf_end(&buf, &shown);
+    if (!e)
+        config_show(reader, entry, shown);
+    return e;
+}
+
+enum pst_err
+config_read_rate(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_text value)
+{
+    struct rate *place = config_place(reader, entry);
+
+    return rate_parse(value, place, &reader->why);
 }

@@ -41,7 +41,8 @@ config_read config_read_file_name;
 /* To an array of struct pst_text, and its count in the second place. */
 config_read config_read_list;
 
-/* Nowhere: the value is only looked at. */
-config_read config_read_nothing;
+/* To struct store_url, and to struct rate. */
+config_read config_read_store;
+config_read config_read_rate;
 
 #endif

@@ -244,8 +244,8 @@ crew_cut(struct crew *crew)
     crew->queued = 0;
     /* One of these may have been closed a moment ago and its number given
      * to another socket; at the end of all things that one goes as well. */
-    TAILQ_FOREACH(item, &crew->heard, link)
-    shutdown(item->descriptor, SHUT_RDWR);
+    for (item = TAILQ_FIRST(&crew->heard); item; item = TAILQ_NEXT(item, link))
+        shutdown(item->descriptor, SHUT_RDWR);
     pthread_mutex_unlock(&crew->lock);
     while (!TAILQ_EMPTY(&queue)) {
         item = TAILQ_FIRST(&queue);

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "reply.h"
 #include "request.h"
+#include "store.h"
 #include "upstream.h"
 
 struct gate {
@@ -18,6 +19,8 @@ struct gate {
     const struct pst_keyring *ring;
     struct log *log;
     struct upstream *upstream; /* this worker's own */
+    struct store *store;       /* this worker's own; NULL: none */
+    int64_t store_answered;    /* unix seconds; when it last did */
     int64_t now;               /* unix seconds, read once for each request */
     enum pst_err (*random)(void *out, size_t len); /* pst_crypt_random() */
 };

@@ -99,7 +99,7 @@ emit_cookies(struct pst_arena *arena, struct pst_text upstream,
     e = read_jar(arena, upstream, jar);
     if (e)
         return e;
-    pst_buf_init_arena(&buf, arena, PST_TOKEN_MAX);
+    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
     for (size_t i = 0; i < jar->count; i++) {
         if (i > 0)
             pst_buf_add_string(&buf, "; ");
@@ -130,7 +130,7 @@ jar_emit(struct pst_arena *arena, struct pst_text upstream,
         return emit_cookies(arena, upstream, value);
     }
     *name = PST_TEXT("Authorization");
-    pst_buf_init_arena(&buf, arena, PST_TOKEN_MAX);
+    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
     pst_buf_add_string(&buf, "Bearer ");
     pst_buf_add(&buf, pst_json_text(root));
     return pst_buf_end(&buf, value);

@@ -326,8 +326,8 @@ on_signals(struct pool *pool, struct watch *watch, uint32_t events)
     (void)events;
     while (read(watch->item.descriptor, &info, sizeof(info)) > 0) {
         if (info.ssi_signo == SIGHUP) {
-            LOG_EVENT(log, LEVEL_INFO, "hangup",
-                      LOG_STRING("note", "nothing to re-read"));
+            if (pool->options->hangup)
+                pool->options->hangup(pool->options->work->context);
         } else if (pool->is_draining) {
             pool->deadline = now_ms();
         } else {

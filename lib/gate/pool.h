@@ -25,6 +25,9 @@ struct pool_options {
     /* hear() gets a descriptor that blocks, with a limit of time on reading
      * and writing, and that has octets to read: one request's. */
     const struct crew_work *work;
+
+    /* Called on SIGHUP, in the thread of pool_run(), with work's context. */
+    void (*hangup)(void *context);
 };
 
 /* How pool_run() came back. */
@@ -46,7 +49,7 @@ void pool_unblock_signals(void);
 /*
  * Serve until SIGTERM, SIGINT or SIGUSR1; then listen no longer, close what
  * is idle, and let what has begun finish for `drain` seconds, or until a
- * second signal. SIGHUP is logged.
+ * second signal. SIGHUP is passed on.
  */
 PST_MUST_USE enum pool_end pool_run(const struct pool_options *options);
 

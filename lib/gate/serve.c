@@ -62,6 +62,7 @@ worker_end(void *state)
 {
     struct worker *worker = state;
 
+    store_close(&worker->gate.store);
     upstream_free(&worker->gate.upstream);
     pst_arena_free(&worker->arena);
     free(worker);
@@ -83,7 +84,8 @@ worker_begin(void *context)
         worker->gate.random = pst_crypt_random;
         e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
         if (!e)
-            e = service_connect(service, &worker->gate.upstream);
+            e = service_connect(service, &worker->gate.upstream,
+                                &worker->gate.store);
     }
     if (!e)
         return worker;
@@ -92,6 +94,30 @@ worker_begin(void *context)
     if (worker)
         worker_end(worker);
     return NULL;
+}
+
+/* Handle a request with the secrets that are in use as it begins. */
+static bool
+worker_handle(struct worker *worker, const struct request_origin *origin,
+              const struct reply_sink *sink)
+{
+    struct keys *keys = worker->task->service.keys;
+    struct keys_held *held = keys_take(keys, (int64_t)time(NULL));
+    bool is_whole;
+
+    worker->gate.ring = keys_ring(held);
+    is_whole = gate_handle(&worker->gate, worker->arena, origin, sink,
+                           worker->task->handler);
+    keys_give(keys, held);
+    return is_whole;
+}
+
+static void
+reload(void *context)
+{
+    const struct task *task = context;
+
+    keys_reload(task->service.keys);
 }
 
 /* FastCGI. */
@@ -204,8 +230,7 @@ fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
     };
     const struct reply_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
 
-    return gate_handle(&worker->gate, worker->arena, &origin, &sink,
-                       worker->task->handler);
+    return worker_handle(worker, &origin, &sink);
 }
 
 /*
@@ -281,7 +306,8 @@ serve_sockets(struct task *task, struct listen_sockets *sockets,
                                          .log = service->log,
                                          .workers = service->config->workers,
                                          .drain = service->config->drain,
-                                         .work = &work};
+                                         .work = &work,
+                                         .hangup = reload};
     enum pool_end end;
 
     /* It would hold a worker for seconds where a client does not hang up. */

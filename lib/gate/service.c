@@ -99,7 +99,8 @@ service_read_arguments(const char *const *argv, const char *name,
 }
 
 enum pst_err
-service_connect(const struct service *service, struct upstream **out)
+service_connect(const struct service *service, struct upstream **upstream,
+                struct store **store)
 {
     const struct config *config = service->config;
     const struct upstream_options options = {
@@ -109,8 +110,16 @@ service_connect(const struct service *service, struct upstream **out)
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
     };
+    enum pst_err e;
 
-    return upstream_new(out, &options);
+    *store = NULL;
+    e = upstream_new(upstream, &options);
+    if (e || config->store.kind == STORE_NONE)
+        return e;
+    e = store_open(store, &config->store, config->audience);
+    if (e)
+        upstream_free(upstream);
+    return e;
 }
 
 int
@@ -118,6 +127,7 @@ service_open(struct service *service)
 {
     const struct config_complaint complaint = {complain, service};
     struct upstream *upstream = NULL;
+    struct store *store = NULL;
     const struct config *config;
 
     open_standard();
@@ -134,14 +144,19 @@ service_open(struct service *service)
         complain(service, "POSTERN_LOG", strerror(errno));
         return EX_CONFIG;
     }
+    if (keys_new(&service->keys, config, service->log) != PST_OK) {
+        complain(service, "memory", "is not to be had");
+        return EX_OSERR;
+    }
     if (upstream_start() != PST_OK) {
         complain(service, "libcurl", "cannot be started");
         return EX_SOFTWARE;
     }
-    if (service_connect(service, &upstream) != PST_OK) {
+    if (service_connect(service, &upstream, &store) != PST_OK) {
         complain(service, "POSTERN_UPSTREAM", "is no address that can be used");
         return EX_CONFIG;
     }
+    store_close(&store);
     upstream_free(&upstream);
     return EX_OK;
 }
@@ -150,6 +165,7 @@ void
 service_close(struct service *service)
 {
     upstream_stop();
+    keys_free(&service->keys);
     log_close(&service->log);
     config_free(&service->config);
 }

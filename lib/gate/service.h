@@ -8,13 +8,16 @@
 
 #include "config.h"
 #include "err.h"
+#include "keys.h"
 #include "log.h"
+#include "store.h"
 #include "upstream.h"
 
 struct service {
     const char *name; /* the program's, such as "query" */
     struct config *config;
     struct log *log;
+    struct keys *keys;
 };
 
 /*
@@ -40,8 +43,13 @@ int service_open(struct service *service);
 
 void service_close(struct service *service);
 
-/* A handle to the configured backend, for one thread: as upstream_new(). */
+/*
+ * Handles to the configured backend and store, for one thread: as
+ * upstream_new() and store_open().
+ *   store  set to NULL where there is to be none
+ */
 PST_MUST_USE enum pst_err service_connect(const struct service *service,
-                                          struct upstream **out);
+                                          struct upstream **upstream,
+                                          struct store **store);
 
 #endif

@@ -6,6 +6,8 @@
 #include "signin.h"
 
 #include "json.h"
+#include "roster.h"
+#include "throttle.h"
 
 /* One attempt to log in, from the request to what became of it. */
 struct attempt {
@@ -18,6 +20,8 @@ struct attempt {
     bool remember;
     struct forward_answer held;
     struct backend_outcome outcome;
+    struct throttle throttle;
+    struct throttle_attempt taken; /* from the budgets of guesses */
 };
 
 static struct attempt *
@@ -53,7 +57,7 @@ static enum pst_err
 begin(struct gate *gate, const struct request *req, struct reply *rep,
       struct visit *visit, const struct visit_grant *grant)
 {
-    enum pst_err e = visit_begin(gate, rep, visit, grant);
+    enum pst_err e = visit_begin(gate, req, rep, visit, grant);
 
     if (e == PST_TOO_LARGE)
         LOG_EVENT(gate->log, LEVEL_ERROR, "session-too-large",
@@ -91,19 +95,99 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
         LOG_EVENT(gate->log, LEVEL_INFO, "ended-by-backend",
                   LOG_STRING("request", req->id),
                   LOG_STRING("session", visit->mark));
-        visit_end(gate, rep, visit);
-        return PST_OK;
+        return visit_end(gate, req, rep, visit);
     case JAR_KEPT:
-        if (visit->has_session) {
-            visit->session.upstream = upstream;
-            return visit_renew(gate, rep, visit);
-        }
-        break;
+        if (!visit->has_session)
+            return PST_OK; /* a cookie, but nobody's session */
+        visit->session.upstream = upstream;
+        return visit_renew(gate, req, rep, visit);
     case JAR_REPLACED:
+        /* Ended while the backend was at work: its new token would bring
+         * back, under another id, what a logout has just taken away. */
+        e = visit->has_session ? roster_check(gate, req, &visit->session)
+                               : PST_OK;
+        if (e == PST_REVOKED)
+            return visit_end(gate, req, rep, visit);
+        if (e)
+            return e;
         break;
     }
     guest.upstream = upstream;
     return begin(gate, req, rep, visit, &guest);
+}
+
+/* --- how often a password may be guessed ---------------------------------- */
+
+/* A device that was remembered by this very account has a budget of its own. */
+static struct pst_bytes
+known_device(const struct attempt *attempt)
+{
+    const struct visit *visit = attempt->visit;
+
+    if (visit->was_remembered &&
+        pst_text_equal_nocase(visit->session.name, attempt->typed))
+        return (struct pst_bytes){visit->session.sid, PST_SID_LEN};
+    return (struct pst_bytes){NULL, 0};
+}
+
+static enum pst_err
+refuse_throttled(struct attempt *attempt, int64_t wait)
+{
+    struct pst_buf buf;
+    char digits[24];
+
+    pst_buf_init(&buf, digits, sizeof(digits));
+    pst_buf_add_number(&buf, wait);
+    reply_put(attempt->rep, PST_TEXT("Retry-After"), pst_buf_text(&buf));
+    LOG_EVENT(attempt->gate->log, LEVEL_WARNING, "login-throttled",
+              LOG_STRING("request", attempt->req->id),
+              LOG_TEXT("address", attempt->req->remote_addr),
+              LOG_NUMBER("retry_after", wait));
+    return PST_THROTTLED;
+}
+
+/* Take from the budgets before the backend is asked. */
+static enum pst_err
+take(struct attempt *attempt)
+{
+    struct gate *gate = attempt->gate;
+    const struct throttle_visitor visitor = {
+        attempt->typed, attempt->req->remote_addr, known_device(attempt)};
+    int64_t wait;
+    enum pst_err e;
+
+    if (!gate->store)
+        return PST_OK;
+    attempt->throttle =
+        (struct throttle){gate->store, gate->config->login_per_account,
+                          gate->config->login_per_address};
+    e = throttle_begin(&attempt->throttle, &visitor, gate->now, &attempt->taken,
+                       &wait);
+    if (e == PST_THROTTLED)
+        return refuse_throttled(attempt, wait);
+    if (e == PST_STORE_DOWN)
+        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
+                  LOG_STRING("request", attempt->req->id),
+                  LOG_STRING("why", store_why(gate->store)));
+    return e;
+}
+
+/*
+ * What was taken stays taken for a wrong password only: a success makes the
+ * account's budget whole, and what was no guess gives back. Failing to give
+ * back is no reason to fail a login.
+ */
+static void
+give_back(struct attempt *attempt, bool is_guess)
+{
+    struct gate *gate = attempt->gate;
+
+    if (!gate->store)
+        return;
+    if (attempt->outcome.verdict == BACKEND_GRANTED)
+        (void)!throttle_pass(&attempt->throttle, &attempt->taken, gate->now);
+    else if (!is_guess)
+        (void)!throttle_cancel(&attempt->throttle, &attempt->taken, gate->now);
 }
 
 /* --- what the backend says
@@ -204,7 +288,11 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     e = pst_buf_end(&body, &attempt->what.body);
     if (e)
         return e;
+    e = take(attempt);
+    if (e)
+        return e;
     e = ask(attempt);
+    give_back(attempt, !e && attempt->outcome.verdict == BACKEND_REFUSED);
     if (e)
         return e;
     if (attempt->outcome.verdict == BACKEND_GRANTED)
@@ -273,6 +361,18 @@ settle(struct attempt *attempt, enum backend_kind kind)
                          attempt->visit, &attempt->held.news);
 }
 
+/*
+ * Was it a wrong password? Of a request that could not be looked into, any
+ * failure may be one.
+ */
+static bool
+is_guess(const struct attempt *attempt, enum backend_kind kind)
+{
+    if (attempt->outcome.verdict != BACKEND_REFUSED)
+        return false;
+    return kind == BACKEND_LOGIN || attempt->outcome.has_failed;
+}
+
 enum pst_err
 signin_relay(struct gate *gate, struct request *req, struct reply *rep,
              struct visit *visit, const struct backend_request *what)
@@ -288,7 +388,12 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     attempt->what.method = req->method;
     attempt->what.query = req->query;
     attempt->what.upstream = visit_upstream(visit);
+    e = request_is_safe(req) ? PST_OK : take(attempt);
+    if (e)
+        return e;
     e = ask(attempt);
+    if (!request_is_safe(req))
+        give_back(attempt, !e && is_guess(attempt, what->kind));
     if (e)
         return e;
     e = settle(attempt, what->kind);

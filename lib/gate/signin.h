@@ -14,7 +14,8 @@
 /*
  * Log in with credentials: the backend's login mutation, then a new session
  * in the reply. The reply's status and body are the caller's.
- * Returns PST_OK (visit holds the new session), PST_REFUSED, PST_UPSTREAM_…,
+ * Returns PST_OK (visit holds the new session), PST_REFUSED, PST_THROTTLED
+ * (with Retry-After in the reply), PST_STORE_DOWN, PST_UPSTREAM_…,
  * PST_TOO_LARGE as PST_INTERNAL, and what visit_begin() may.
  */
 PST_MUST_USE enum pst_err

@@ -5,27 +5,13 @@
 #include "visit.h"
 
 #include "bearer.h"
+#include "carry.h"
 #include "cookie.h"
 #include "cors.h"
 #include "crypt.h"
-#include "json.h"
-#include "token.h"
+#include "roster.h"
 
 static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
-
-static struct pst_token_use
-use_of(const struct gate *gate, enum pst_purpose purpose)
-{
-    return (struct pst_token_use){gate->ring, purpose, gate->config->format};
-}
-
-/* The backend's token stays sealed even where the claims can be read. */
-static struct pst_token_use
-upstream_use(const struct gate *gate)
-{
-    return (struct pst_token_use){gate->ring, PST_PURPOSE_UPSTREAM,
-                                  PST_TOKEN_SEALED};
-}
 
 static enum pst_err
 set_mark(struct visit *visit)
@@ -44,138 +30,40 @@ set_mark(struct visit *visit)
     return PST_OK;
 }
 
-/* In the signed form `upstream` is a JWE of its own: open it in its place. */
+/* Key and shape, then clocks, then revocation: the order of design 2.2. */
 static enum pst_err
-open_upstream(const struct gate *gate, struct pst_arena *arena,
-              struct pst_session *session)
-{
-    struct pst_token_use use = upstream_use(gate);
-    const struct pst_json *value;
-    enum pst_err e;
-
-    if (gate->config->format == PST_TOKEN_SEALED)
-        return PST_OK;
-    e = pst_json_parse(arena, session->upstream, &value);
-    if (e)
-        return e == PST_NO_MEMORY ? e : PST_FORGED;
-    return pst_token_open(&use, arena, pst_json_text(value), &session->upstream,
-                          NULL);
-}
-
-/* Length, shape, key, tag, then JSON, then clocks: the order of design 2.2. */
-static enum pst_err
-open_token(const struct gate *gate, struct pst_arena *arena,
+open_token(struct gate *gate, const struct request *req,
            enum pst_purpose purpose, struct pst_text token, struct visit *visit)
 {
-    struct pst_token_use use = use_of(gate, purpose);
-    struct pst_session session;
-    struct pst_text claims;
+    struct pst_session *session = &visit->session;
     enum pst_err e;
 
-    e = pst_token_open(&use, arena, token, &claims, NULL);
+    e = carry_open(gate, req->arena, purpose, token, session, &visit->is_stale);
     if (e)
         return e;
-    e = pst_session_parse(arena, claims, &session);
+    e = set_mark(visit);
     if (e)
         return e;
-    e = pst_session_check(&session, &gate->config->clocks, gate->now);
+    visit->was_remembered = session->remember;
+    e = pst_session_check(session, &gate->config->clocks, gate->now);
     if (e)
         return e;
-    e = open_upstream(gate, arena, &session);
-    if (e)
-        return e;
-    visit->session = session;
-    visit->has_session = true;
-    return set_mark(visit);
-}
-
-static enum pst_err
-seal_upstream(struct gate *gate, struct pst_arena *arena,
-              struct pst_session *session)
-{
-    struct pst_token_use use = upstream_use(gate);
-    uint8_t nonce[PST_NONCE_LEN];
-    struct pst_buf token;
-    struct pst_buf json;
-    enum pst_err e;
-
-    if (gate->config->format == PST_TOKEN_SEALED)
-        return PST_OK;
-    e = gate->random(nonce, sizeof(nonce));
-    if (e)
-        return e;
-    pst_buf_init_arena(&token, arena, PST_TOKEN_MAX);
-    e = pst_token_seal(&use, gate->now, nonce, session->upstream, &token);
-    if (e)
-        return e;
-    pst_buf_init_arena(&json, arena, PST_TOKEN_MAX);
-    pst_json_emit_string(&json, pst_buf_text(&token));
-    return pst_buf_end(&json, &session->upstream);
-}
-
-static enum pst_err
-seal(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
-     const struct pst_session *session, struct pst_text *out)
-{
-    struct pst_token_use use = use_of(gate, purpose);
-    struct pst_session inside = *session;
-    uint8_t nonce[PST_NONCE_LEN];
-    struct pst_text claims;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    e = seal_upstream(gate, arena, &inside);
-    if (e)
-        return e;
-    pst_buf_init_arena(&buf, arena, PST_CLAIMS_MAX);
-    pst_session_emit(&buf, &inside);
-    e = pst_buf_end(&buf, &claims);
-    if (e)
-        return e;
-    e = gate->random(nonce, sizeof(nonce));
-    if (e)
-        return e;
-    pst_buf_init_arena(&buf, arena, PST_TOKEN_MAX);
-    e = pst_token_seal(&use, gate->now, nonce, claims, &buf);
-    if (e)
-        return e;
-    return pst_buf_end(&buf, out);
-}
-
-/* The Set-Cookie line that carries token. */
-static enum pst_err
-cookie_line(const struct gate *gate, struct pst_arena *arena,
-            const struct pst_session *session, struct pst_text token,
-            struct pst_text *out)
-{
-    struct pst_cookie cookie = gate->config->cookie;
-    struct pst_buf buf;
-
-    cookie.value = token;
-    if (pst_session_is_persistent(session)) {
-        cookie.has_max_age = true;
-        cookie.max_age = session->exp - gate->now;
-    }
-    pst_buf_init_arena(&buf, arena, PST_COOKIE_HEADER_MAX);
-    pst_cookie_emit(&buf, &cookie);
-    return pst_buf_end(&buf, out);
+    e = roster_check(gate, req, session);
+    visit->has_session = !e;
+    visit->is_unchecked = e == PST_STORE_DOWN;
+    return e;
 }
 
 static void
 clear_cookie(const struct gate *gate, struct reply *rep)
 {
     struct pst_text line;
-    struct pst_buf buf;
-    enum pst_err e;
+    enum pst_err e = carry_clear(gate, rep->arena, &line);
 
-    pst_buf_init_arena(&buf, rep->arena, PST_COOKIE_HEADER_MAX);
-    pst_cookie_emit_clear(&buf, &gate->config->cookie);
-    e = pst_buf_end(&buf, &line);
-    if (e) {
+    if (e)
         rep->refused = e;
-        return;
-    }
-    reply_put(rep, SET_COOKIE, line);
+    else
+        reply_put(rep, SET_COOKIE, line);
 }
 
 /* An answer goes the way its request came; a first one goes every way. */
@@ -193,36 +81,15 @@ ways_of(const struct gate *gate, const struct visit *visit)
     return gate->config->methods;
 }
 
-/* Make what goes out first, so that a failure hands out nothing. */
-static enum pst_err
-hand_out(struct gate *gate, struct reply *rep, struct visit *visit)
+static void
+hand_out(struct gate *gate, struct reply *rep, struct visit *visit,
+         const struct carry *carry)
 {
-    unsigned ways = ways_of(gate, visit);
-    struct pst_text header = PST_NO_TEXT;
-    struct pst_text line = PST_NO_TEXT;
-    struct pst_text token;
-    enum pst_err e;
-
-    if (ways & METHOD_COOKIE) {
-        e = seal(gate, rep->arena, PST_PURPOSE_COOKIE, &visit->session, &token);
-        if (e)
-            return e;
-        e = cookie_line(gate, rep->arena, &visit->session, token, &line);
-        if (e)
-            return e;
-    }
-    if (ways & METHOD_BEARER) {
-        e = seal(gate, rep->arena, PST_PURPOSE_BEARER, &visit->session,
-                 &header);
-        if (e)
-            return e;
-    }
-    if (ways & METHOD_COOKIE)
-        reply_put(rep, SET_COOKIE, line);
-    if (ways & METHOD_BEARER)
-        reply_put(rep, gate->config->auth_token_header, header);
-    visit->bearer = header;
-    return PST_OK;
+    if (carry->cookie.len > 0)
+        reply_put(rep, SET_COOKIE, carry->cookie);
+    if (carry->bearer.len > 0)
+        reply_put(rep, gate->config->auth_token_header, carry->bearer);
+    visit->bearer = carry->bearer;
 }
 
 static void
@@ -268,7 +135,7 @@ open_bearer(struct gate *gate, const struct request *req, struct reply *rep,
         return PST_OK;
     visit->carrier = VISIT_BY_BEARER;
     if (!e)
-        e = open_token(gate, req->arena, PST_PURPOSE_BEARER, token, visit);
+        e = open_token(gate, req, PST_PURPOSE_BEARER, token, visit);
     return is_unopened(e) ? refuse_bearer(gate, req, rep, e) : e;
 }
 
@@ -285,7 +152,7 @@ open_cookie(struct gate *gate, const struct request *req, struct reply *rep,
     visit->carrier = VISIT_BY_COOKIE;
     /* Of two cookies one was planted, and nothing tells which. */
     if (!e)
-        e = open_token(gate, req->arena, PST_PURPOSE_COOKIE, token, visit);
+        e = open_token(gate, req, PST_PURPOSE_COOKIE, token, visit);
     if (e != PST_DUPLICATE && !is_unopened(e))
         return e;
     log_unopened(gate, req, "cookie", e);
@@ -354,6 +221,7 @@ enum pst_err
 visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
             const char *methods, struct visit *visit)
 {
+    enum pst_err site;
     enum pst_err e = check_method(req, rep, methods);
 
     if (e)
@@ -361,19 +229,50 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
     if (pst_text_equal(req->method, PST_TEXT("OPTIONS")))
         return cors_preflight(gate, req, rep, methods);
     e = visit_open(gate, req, rep, visit);
-    if (e)
+    if (e && e != PST_STORE_DOWN)
         return e;
-    e = visit_check_site(gate, req, visit);
+    site = visit_check_site(gate, req, visit);
+    if (site)
+        return site;
     if (e || !visit->has_session)
         return e;
-    if (!pst_session_is_due(&visit->session, &gate->config->clocks, gate->now))
+    if (!visit->is_stale &&
+        !pst_session_is_due(&visit->session, &gate->config->clocks, gate->now))
         return PST_OK;
-    return visit_renew(gate, rep, visit);
+    return visit_renew(gate, req, rep, visit);
+}
+
+/*
+ * Make what goes out, put it on the roster, end what was before, and only
+ * then hand it out: whatever fails, nothing half-made remains.
+ */
+static enum pst_err
+establish(struct gate *gate, const struct request *req, struct reply *rep,
+          struct visit *visit, struct visit *fresh)
+{
+    struct carry carry;
+    enum pst_err e;
+
+    e = roster_add(gate, req, &fresh->session);
+    if (e)
+        return e;
+    e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
+                   true, &carry);
+    if (!e && visit->has_session)
+        e = roster_end(gate, req, &visit->session);
+    if (e) {
+        /* Nobody was handed it, so whether this works matters to no one. */
+        (void)!roster_end(gate, req, &fresh->session);
+        return e;
+    }
+    hand_out(gate, rep, fresh, &carry);
+    *visit = *fresh;
+    return PST_OK;
 }
 
 enum pst_err
-visit_begin(struct gate *gate, struct reply *rep, struct visit *visit,
-            const struct visit_grant *grant)
+visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
+            struct visit *visit, const struct visit_grant *grant)
 {
     struct visit fresh = {.carrier = visit->carrier, .has_session = true};
     struct pst_session *session = &fresh.session;
@@ -396,30 +295,47 @@ visit_begin(struct gate *gate, struct reply *rep, struct visit *visit,
     e = set_mark(&fresh);
     if (e)
         return e;
-    e = hand_out(gate, rep, &fresh);
+    return establish(gate, req, rep, visit, &fresh);
+}
+
+/*
+ * A session that was ended while this request was on its way stays ended:
+ * what is sealed here carries the id that the roster refuses.
+ */
+enum pst_err
+visit_renew(struct gate *gate, const struct request *req, struct reply *rep,
+            struct visit *visit)
+{
+    struct carry carry;
+    enum pst_err e;
+
+    pst_session_touch(&visit->session, &gate->config->clocks, gate->now);
+    e = carry_seal(gate, rep->arena, ways_of(gate, visit), &visit->session,
+                   false, &carry);
     if (e)
-        return e;
-    *visit = fresh;
+        return e == PST_TOO_LARGE ? PST_INTERNAL : e;
+    /* The list is for reading; that it is a little behind refuses nobody. */
+    (void)!roster_touch(gate, req, &visit->session);
+    hand_out(gate, rep, visit, &carry);
     return PST_OK;
 }
 
 enum pst_err
-visit_renew(struct gate *gate, struct reply *rep, struct visit *visit)
-{
-    pst_session_touch(&visit->session, gate->now);
-    return hand_out(gate, rep, visit);
-}
-
-void
-visit_end(struct gate *gate, struct reply *rep, struct visit *visit)
+visit_end(struct gate *gate, const struct request *req, struct reply *rep,
+          struct visit *visit)
 {
     unsigned ways = ways_of(gate, visit);
+    enum pst_err e = PST_OK;
 
     if (ways & METHOD_COOKIE)
         clear_cookie(gate, rep);
     if (ways & METHOD_BEARER)
         reply_put(rep, gate->config->auth_token_header, PST_TEXT(""));
+    if (visit->has_session || visit->is_unchecked)
+        e = roster_end(gate, req, &visit->session);
     visit->has_session = false;
+    visit->is_unchecked = false;
+    return e;
 }
 
 struct pst_text

@@ -17,8 +17,12 @@ enum visit_carrier {
 
 struct visit {
     enum visit_carrier
-        carrier;      /* decides cross-site rules, and the answer's carrier */
-    bool has_session; /* session is set and good */
+        carrier;       /* decides cross-site rules, and the answer's carrier */
+    bool has_session;  /* session is set and good */
+    bool is_unchecked; /* it is set, but the store did not answer */
+    bool is_stale;     /* an older secret sealed it */
+    bool was_remembered; /* session is set, and was a remembered one: it need
+                            not be good any longer */
     struct pst_session session;
     struct pst_text bearer; /* our token, where the reply hands one out */
     char mark[9]; /* first 8 hex digits of the hash of the sid, or "" */
@@ -41,8 +45,9 @@ struct visit_grant {
  *   dead bearers are guests) WWW-Authenticate and PST_FORGED;
  *   else cookie method on: our one cookie; it does not open, or there are
  *   two: Set-Cookie in the reply clears it, and there is no session.
- * Returns PST_OK (look at has_session), PST_FORGED, PST_NO_MEMORY,
- * PST_NO_RANDOM, PST_INTERNAL. All reasons for a token not to open look alike.
+ * Returns PST_OK (look at has_session), PST_FORGED, PST_STORE_DOWN (look at
+ * is_unchecked), PST_NO_MEMORY, PST_NO_RANDOM, PST_INTERNAL. All reasons for a
+ * token not to open look alike.
  */
 PST_MUST_USE enum pst_err visit_open(struct gate *gate,
                                      const struct request *req,
@@ -79,16 +84,28 @@ PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
  * PST_TOO_LARGE (does not fit; with the cause in the log); PST_NO_RANDOM,
  * PST_NO_MEMORY, PST_INTERNAL. On failure nothing is handed out.
  */
-PST_MUST_USE enum pst_err visit_begin(struct gate *gate, struct reply *rep,
-                                      struct visit *visit,
+PST_MUST_USE enum pst_err visit_begin(struct gate *gate,
+                                      const struct request *req,
+                                      struct reply *rep, struct visit *visit,
                                       const struct visit_grant *grant);
 
-/* Hand out the session as it is now: a changed upstream token, a renewal. */
-PST_MUST_USE enum pst_err visit_renew(struct gate *gate, struct reply *rep,
-                                      struct visit *visit);
+/*
+ * Hand out the session as it is now: a changed upstream token, a renewal.
+ * Returns PST_OK, PST_REVOKED (ended meanwhile), PST_STORE_DOWN,
+ * PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err visit_renew(struct gate *gate,
+                                      const struct request *req,
+                                      struct reply *rep, struct visit *visit);
 
-/* End it in the reply: cookie cleared, empty token header, as methods say. */
-void visit_end(struct gate *gate, struct reply *rep, struct visit *visit);
+/*
+ * End it: in the reply (cookie cleared, empty token header, as the methods
+ * say), and in the store, wherever it was copied.
+ * Returns PST_OK or PST_STORE_DOWN; the reply is set either way.
+ */
+PST_MUST_USE enum pst_err visit_end(struct gate *gate,
+                                    const struct request *req,
+                                    struct reply *rep, struct visit *visit);
 
 /* What the backend is to be sent for this session: its jar, or absent. */
 struct pst_text visit_upstream(const struct visit *visit);

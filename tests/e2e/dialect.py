@@ -40,7 +40,7 @@ class Shop(gateways.Backend):
 
     def __init__(self, method="bearer", *arguments):
         self.method = method
-        super().__init__("--seed", "--dialect", "vendure",
+        super().__init__("--seed", "--quick", "--dialect", "vendure",
                          "--token-method", method, *arguments)
 
     def _remember_hashes(self):

@@ -284,7 +284,9 @@ class Gateway:
                   "w", encoding="ascii") as file:
             file.write(self.secret)
         values = {"COOKIE_SESSION_SECRET_FILE": secret_file,
-                  "POSTERN_UPSTREAM": self.backend.url, **FOR_THE_BUILD,
+                  "POSTERN_UPSTREAM": self.backend.url,
+                  "POSTERN_STORE": f"lmdb:{self.folder}/store",
+                  **FOR_THE_BUILD,
                   **variables}
         return {name: value for name, value in values.items()
                 if value is not None}

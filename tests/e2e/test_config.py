@@ -17,7 +17,8 @@ TOOL = os.path.join(BUILD, "tests/unit/token_tool")
 EX_CONFIG = 78
 SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
 GOOD = {"COOKIE_SESSION_SECRET": SECRET,
-        "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql"}
+        "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql",
+        "POSTERN_STORE": "none"}
 
 # The change to a good environment; then, for each complaint, the variable it
 # names and a word of its reason.

@@ -36,7 +36,8 @@ USES = [(p, "sealed") for p in SEALED] + [(p, "signed") for p in SIGNED]
 def environment(**more):
     """A whole environment: nothing of the caller's but the search path."""
     return {"PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": SECRET,
-            "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql", **more}
+            "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql",
+            "POSTERN_STORE": "none", **more}
 
 
 def run(arguments, stdin="", env=None):

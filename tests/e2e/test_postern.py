@@ -25,7 +25,8 @@ NOT_OPEN = b"postern: this token does not open\n"
 
 def environment(**more):
     return {"PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": SECRET,
-            "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql", **more}
+            "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql",
+            "POSTERN_STORE": "none", **more}
 
 
 def run(*arguments, stdin="", **env):

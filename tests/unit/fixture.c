@@ -186,9 +186,10 @@ fixture_init(struct fixture *f, const char *const *settings)
     const char *list[32] = {
         "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
         "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
+        "POSTERN_STORE=none",
     };
     const struct config_complaint complaint = {complain, NULL};
-    size_t count = 2;
+    size_t count = 3;
 
     memset(f, 0, sizeof(*f));
     for (size_t i = 0; settings && settings[i]; i++)

@@ -59,7 +59,8 @@ log_in(struct pst_text sub, struct pst_text name)
     const char *line;
 
     fixture_request(&fix, variables, NULL);
-    assert_int_equal(visit_begin(&fix.gate, &fix.rep, &visit, &grant), PST_OK);
+    assert_int_equal(visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant),
+                     PST_OK);
     line = fixture_header(&fix, "Set-Cookie");
     snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
              (int)strcspn(line, ";"), line);

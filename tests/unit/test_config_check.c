@@ -78,8 +78,6 @@ static const struct row rows[] = {
     {"log on stderr", config_check_log, "stderr", NULL},
     {"log in a file", config_check_log, "/var/log/a", NULL},
     {"log at a relative path", config_check_log, "a/b", "absolute path"},
-    {"no store", config_check_store, "none", NULL},
-    {"store", config_check_store, "redis://a", "no store yet"},
     {"token header with a space", config_check_token_header, "a b",
      "no header name"},
     {"token header with a colon", config_check_token_header,
@@ -227,7 +225,6 @@ sentences_do_not_repeat_passwords(void **state)
         config_check_pointer,     config_check_place,
         config_check_cookie_name, config_check_cookie_domain,
         config_check_cookie_path, config_check_log,
-        config_check_store,       config_check_site_name,
     };
     struct pst_text value = PST_TEXT("https://me:pa55word@shop.example/a b");
 

@@ -51,7 +51,6 @@ enum kind {
     DOCUMENT,
     FILE_NAME,
     LIST,
-    NOTHING,
     KINDS
 };
 
@@ -92,7 +91,6 @@ static const struct config_entry entries[KINDS] = {
               AT(items),
               SECOND(count),
               .check = config_check_header},
-    [NOTHING] = {.read = config_read_nothing, .check = config_check_store},
 };
 
 struct row {
@@ -139,8 +137,6 @@ static const struct row rows[] = {
     {FILE_NAME, "/nonexistent", NULL, "No such file"},
     {LIST, "a, b", "item a;item b;", "a, b"},
     {LIST, "a :", NULL, "no header name"},
-    {NOTHING, "none", "", "none"},
-    {NOTHING, "some", NULL, "must be none"},
 };
 
 static void

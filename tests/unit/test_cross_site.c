@@ -102,7 +102,7 @@ set_up(void **state)
                 "\"email\":\"a\",\"ownerId\":\"7\"}}}",
     };
     fixture_request(&fix, variables, NULL);
-    if (visit_begin(&fix.gate, &fix.rep, &visit, &grant) != PST_OK)
+    if (visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant) != PST_OK)
         return -1;
     line = fixture_header(&fix, "Set-Cookie");
     snprintf(by_cookie, sizeof(by_cookie), "HTTP_COOKIE=%.*s",

@@ -109,7 +109,7 @@ test_port_is_told(void **state)
     const char *port;
 
     (void)state;
-    assert_int_equal(listen_open(&sockets, "localhost:0", why), PST_OK);
+    assert_int_equal(listen_open(&sockets, ":0", why), PST_OK);
     port = strrchr(sockets.list[0].name, ':');
     assert_non_null(port);
     assert_string_not_equal(port, ":0");

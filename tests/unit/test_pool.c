@@ -321,7 +321,7 @@ test_cut(void **state)
     if (child == 0) {
         how = pool_run(&options);
         if (write(told[1], &how, sizeof(how)) == (ssize_t)sizeof(how))
-            kill(getpid(), SIGKILL);
+            execl("/bin/true", "true", NULL); /* ends all threads */
         _exit(1);
     }
     descriptor = connect_one();

@@ -94,6 +94,7 @@ be_child(const char *const *variables, char **argv, gate_handler *handler)
     clearenv();
     setenv("COOKIE_SESSION_SECRET", "q8Jw2Rk0vN5tYb7LxZ3mHc6DpFs9GaUe", 1);
     setenv("POSTERN_UPSTREAM", "http://127.0.0.1:9/", 1);
+    setenv("POSTERN_STORE", "none", 1);
     for (; *variables; variables++)
         putenv((char *)(uintptr_t)*variables);
     while (argv[argc])

@@ -62,6 +62,7 @@ static void
 set_environment(const char *const *variables)
 {
     clearenv();
+    putenv((char *)(uintptr_t) "POSTERN_STORE=none");
     for (; *variables; variables++)
         putenv((char *)(uintptr_t)*variables);
 }
@@ -248,14 +249,16 @@ test_open(void **state)
     for (size_t i = 0; i < PST_COUNT(starts); i++) {
         struct service service = {.name = "query"};
         struct upstream *handle = NULL;
+        struct store *store = NULL;
         char out[2048];
         int status;
 
         set_environment(starts[i].variables);
         capture();
         status = service_open(&service);
-        if (status == 0 && service_connect(&service, &handle) != PST_OK)
+        if (status == 0 && service_connect(&service, &handle, &store) != PST_OK)
             status = -1;
+        store_close(&store);
         upstream_free(&handle);
         service_close(&service);
         release(out);

@@ -61,7 +61,8 @@ log_in(struct fixture *f, const struct visit_grant *grant,
     struct visit visit = {.carrier = VISIT_BY_NOTHING};
 
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, grant), PST_OK);
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, grant),
+                     PST_OK);
     assert_true(visit.has_session);
     remember_tokens(f, tokens);
 }
@@ -327,7 +328,7 @@ test_no_random_no_session(void **state)
     fixture_init(f, both);
     fixture_break_random(f);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &alice),
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice),
                      PST_NO_RANDOM);
     assert_false(visit.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
@@ -370,7 +371,7 @@ test_too_large(void **state)
     grant.upstream = (struct pst_text){huge, sizeof(huge)};
     fixture_init(f, both);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->rep, &visit, &grant),
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
                      PST_TOO_LARGE);
     assert_false(visit.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
@@ -448,11 +449,11 @@ test_end(void **state)
     fixture_init(f, both);
     log_in(f, &alice, &tokens);
     assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
-    visit_end(&f->gate, &f->rep, &visit);
+    assert_int_equal(visit_end(&f->gate, &f->req, &f->rep, &visit), PST_OK);
     assert_non_null(strstr(fixture_header(f, "Set-Cookie"), "Max-Age=0"));
     assert_null(fixture_header(f, "vendure-auth-token"));
     assert_int_equal(enter(f, &visit, tokens.bearer, NULL), PST_OK);
-    visit_end(&f->gate, &f->rep, &visit);
+    assert_int_equal(visit_end(&f->gate, &f->req, &f->rep, &visit), PST_OK);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
     fixture_fini(f);

@@ -81,10 +81,13 @@ def fauna_fixture():
 
 
 def test_a_client_that_keeps_the_secret(fauna, run_client):
-    """It keeps data.login.secret: ours, where the backend's was (2.5)."""
+    """It keeps data.login.secret: ours, where the backend's was (design 2.5).
+    It asks by GET, and its documents have line breaks, which lighttpd lets
+    into an address only where url-ctrls-reject is off: etc/ sees to that."""
     url = f"http://localhost:{fauna.port}/query"
     alone, _ = run_client("fauna.mjs", fauna.backend.url,
                           fauna.backend.register())
+    fauna.backend.seen()
     account = fauna.backend.register()
     through, said = run_client("fauna.mjs", url, account)
     assert through == alone
@@ -93,19 +96,8 @@ def test_a_client_that_keeps_the_secret(fauna, run_client):
     assert through[3] == {"data": {"me": {"email": "EMAIL"}}}
     claims = fauna.open_token(json.loads(said)["secret"])
     assert claims["sub"] == account.owner and claims["name"] == account.email
-
-
-def test_a_client_that_asks_by_get(fauna, run_client):
-    """urql can; its documents have line breaks, which lighttpd lets in an
-    address only where url-ctrls-reject is off: etc/lighttpd sees to it."""
-    alone, _ = run_client("fauna.mjs", fauna.backend.url,
-                          fauna.backend.register(), PREFER_GET="1")
-    through, _ = run_client(
-        "fauna.mjs", f"http://localhost:{fauna.port}/query",
-        fauna.backend.register(), PREFER_GET="1")
-    assert through == alone
-    seen = fauna.backend.seen()
-    assert [request["method"] for request in seen].count("GET") >= 3
+    methods = [request["method"] for request in fauna.backend.seen()]
+    assert methods.count("GET") >= 3 and methods.count("POST") >= 3
 
 
 # --- a page on another origin ----------------------------------------------------
@@ -183,9 +175,7 @@ def test_a_page_on_another_origin(shop, gate_of, browser, pages, methods):
     gate = gate_of(shop, methods, POSTERN_ORIGINS=pages.origin)
     said = visit(browser, pages, gate, account)
     assert said["found"] == [
-        {"products": {"totalItems": 3, "__typename": "ProductList"}}
-        if "__typename" in str(said["found"][0])
-        else {"products": {"totalItems": 3}},
+        {"products": {"totalItems": 3}},
         {"me": None},
         {"addItemToOrder": {"totalQuantity": 1}},
         {"addItemToOrder": {"totalQuantity": 2}},
@@ -208,5 +198,6 @@ def test_a_page_of_an_origin_that_is_not_listed(all_shops, gate_of, browser,
     shop.seen()
     said = visit(browser, pages, gate, shop.register())
     assert set(said["found"]) == {"network error"} and said["tokens"] == []
-    assert [request["path"] for request in shop.seen()
-            if request["header"].get("x-forwarded-host")] == []
+    # What needs a preflight has not been sent; a GET may be, as by a link.
+    assert {request["method"] for request in shop.seen()
+            if "x-forwarded-host" in request["header"]} <= {"GET"}

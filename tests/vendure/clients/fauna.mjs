@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // urql as the Fauna page has it: the login's own result is kept until its
 // ttl, and its secret sent as a bearer token. It knows nothing of a gateway.
+// What fits into an address urql asks by GET.
 //
 //   node fauna.mjs URL EMAIL PASSWORD
 import { Client, fetchExchange } from "@urql/core";
@@ -15,7 +16,6 @@ function session() {
 const client = new Client({
     url,
     exchanges: [fetchExchange],
-    preferGetMethod: process.env.PREFER_GET === "1",
     fetchOptions: () => {
         const secret = session()?.secret;
         return secret

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A shop: products and a cart, which a guest has too and which comes along
+ * when they log in. What the page shows in front of a backend like Vendure's.
+ *
+ * Whoever only looks is not made a guest: fields that make one, activeOrder
+ * among them, are asked for only where there is a session.
+ */
+import { $, announce, copyOf, focusOn, handle, money } from "./dom.js";
+import { Problem, graphql } from "./talk.js";
+
+let page = null;                  // what page.js does for us
+let turn = Promise.resolve();     // orders change one after another
+
+const CART = `id code totalQuantity totalWithTax currencyCode
+  lines { id quantity linePriceWithTax productVariant { id name } }`;
+const CHANGED = `__typename ... on Order { ${CART} }
+  ... on ErrorResult { errorCode message }`;
+const PRODUCTS = `products(options: { take: 500 }) { items {
+    id name description variants { id priceWithTax currencyCode } } }`;
+const LOOK = `query Look { ${PRODUCTS} }`;
+const VISIT = `query Visit { ${PRODUCTS}
+  activeOrder { ${CART} }
+  activeCustomer { firstName lastName emailAddress }
+}`;
+const ADD = `mutation Add($id: ID!, $quantity: Int!) {
+  changed: addItemToOrder(productVariantId: $id, quantity: $quantity) {
+    ${CHANGED} } }`;
+const ADJUST = `mutation Adjust($id: ID!, $quantity: Int!) {
+  changed: adjustOrderLine(orderLineId: $id, quantity: $quantity) {
+    ${CHANGED} } }`;
+const REGISTER = `mutation Register($input: RegisterCustomerInput!) {
+  registered: registerCustomerAccount(input: $input) {
+    __typename ... on ErrorResult { errorCode message } } }`;
+
+const price = (cents, currency) => `${money.format(cents / 100)} ${currency}`;
+const things = (count) => (count === 1 ? "1 thing" : `${count} things`);
+
+/* Expected failures come as data: make them what the others are. */
+function orThrow(result) {
+    if (result.errorCode)
+        throw new Problem(`${result.message}.`.replace(/\.\.$/, "."),
+            result.errorCode);
+    return result;
+}
+
+// The cart ------------------------------------------------------------------
+
+function lineItem(line, order) {
+    const item = copyOf("line-template");
+    const name = line.productVariant.name;
+    const change = (button, by) => {
+        button.classList.add("step");
+        handle(button, "click", () => adjust(line, line.quantity + by, button));
+    };
+
+    item.dataset.line = line.id;
+    item.querySelector(".name").textContent = name;
+    item.querySelector(".count").textContent = line.quantity;
+    item.querySelector(".price").value = line.linePriceWithTax / 100;
+    item.querySelector(".price").textContent =
+        price(line.linePriceWithTax, order.currencyCode);
+    item.querySelector(".less").setAttribute("aria-label", `One ${name} less`);
+    item.querySelector(".more").setAttribute("aria-label", `One ${name} more`);
+    change(item.querySelector(".less"), -1);
+    change(item.querySelector(".more"), +1);
+    return item;
+}
+
+function showCart(order) {
+    const lines = order?.lines ?? [];
+
+    $("cart-lines").replaceChildren(
+        ...lines.map((line) => lineItem(line, order)));
+    $("cart-empty").hidden = lines.length > 0;
+    $("cart-sum").hidden = lines.length === 0;
+    if (lines.length)
+        $("cart-total").textContent =
+            price(order.totalWithTax, order.currencyCode);
+}
+
+/* Send a change of the order when those before it are done. */
+function change(document, variables) {
+    const sent = turn.then(() => graphql(document, variables));
+
+    turn = sent.catch(() => {});
+    return sent.then((data) => orThrow(data.changed));
+}
+
+async function add(product, variant) {
+    try {
+        const order = await change(ADD, { id: variant.id, quantity: 1 });
+
+        showCart(order);
+        await page.looked();
+        announce(`${product.name} is in the cart: ` +
+            `${things(order.totalQuantity)}, ` +
+            `${price(order.totalWithTax, order.currencyCode)}.`);
+    } catch (problem) {
+        await page.trouble("cart-problem", problem);
+    }
+}
+
+async function adjust(line, quantity, button) {
+    const place = button.classList.contains("less") ? ".less" : ".more";
+
+    try {
+        const order = await change(ADJUST, { id: line.id, quantity });
+
+        showCart(order);
+        await page.looked();
+        announce(`${quantity} of ${line.productVariant.name}, ` +
+            `${things(order.totalQuantity)} in all.`);
+        // The line is a new one; the focus stays where it was, or near it.
+        const again = $("cart-lines").querySelector(
+            `[data-line="${CSS.escape(line.id)}"] ${place}`);
+        if (again)
+            again.focus();
+        else
+            focusOn("cart-title");
+    } catch (problem) {
+        await page.trouble("cart-problem", problem);
+    }
+}
+
+// The products --------------------------------------------------------------
+
+function productCard(product) {
+    const card = copyOf("shelf-template");
+    const variant = product.variants[0];
+    const button = card.querySelector("button");
+
+    card.querySelector(".name").textContent = product.name;
+    card.querySelector("p").textContent = product.description;
+    card.querySelector(".price").value = variant.priceWithTax / 100;
+    card.querySelector(".price").textContent =
+        price(variant.priceWithTax, variant.currencyCode);
+    button.querySelector(".unseen").textContent = `: ${product.name}`;
+    handle(button, "click", () => add(product, variant));
+    return card;
+}
+
+/*
+ * Fetch and show everything.
+ *   visit  what /session said, or null: then nobody is made a guest
+ * Gives back who the backend says we are, or null.
+ */
+async function load(visit) {
+    try {
+        const data = await graphql(visit ? VISIT : LOOK);
+        const who = data.activeCustomer;
+
+        // Drawn once: whoever is tabbing through them keeps their place.
+        if (!$("goods").childElementCount)
+            $("goods").replaceChildren(
+                ...data.products.items.map(productCard));
+        showCart(data.activeOrder ?? null);
+        return who ? {
+            name: `${who.firstName} ${who.lastName}`.trim(),
+            email: who.emailAddress,
+        } : null;
+    } finally {
+        $("goods").removeAttribute("aria-busy");
+    }
+}
+
+function begin(ours) {
+    page = ours;
+    $("shop").hidden = false;
+    $("cart").hidden = false;
+    $("skip").textContent = "Skip to the shelves";
+}
+
+function show(inside) {
+    $("cart-note").textContent = inside
+        ? "It is yours on every device you log in on."
+        : "It is kept with this browser. Log in, and it comes along.";
+}
+
+async function register(email, password, name) {
+    const [firstName, ...rest] = name.trim().split(/\s+/);
+    const data = await graphql(REGISTER, { input: {
+        emailAddress: email, password, firstName, lastName: rest.join(" "),
+    } });
+
+    orThrow(data.registered);
+}
+
+export const cart = {
+    begin,
+    load,
+    show,
+    register,
+    /* The backend's answer has ended our session already. */
+    forget: async () => {},
+};

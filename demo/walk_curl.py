@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: ISC
+"""Requests by curl, printed with their answers: what a walk is made of."""
+
+import base64
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+
+COOKIE = "__Host-session"
+ATTRIBUTES = {"path=/", "httponly", "secure", "samesite=lax"}
+SHOWN = ("content-type", "cache-control", "set-cookie", "location", "vary",
+         "www-authenticate", "vendure-auth-token", "retry-after", "allow")
+CURL = ["curl", "-q", "--silent", "--show-error", "--noproxy", "*",
+        "--max-time", "30"]
+
+
+class Answer:
+    def __init__(self, status, head, body):
+        self.status, self.raw = status, head + body
+        last = head.decode("latin-1").strip().split("\r\n\r\n")[-1]
+        self.headers = [
+            (name.strip().lower(), value.strip()) for name, _, value in
+            (line.partition(":") for line in last.split("\r\n")[1:])]
+        try:
+            self.json = json.loads(body)
+        except ValueError:
+            self.json = None
+
+    def all(self, name):
+        return [value for key, value in self.headers if key == name]
+
+    def at(self, *path):
+        """What stands at a place in the JSON, or None."""
+        value = self.json
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def code(self):
+        return self.at("errors", 0, "extensions", "code")
+
+
+class Walk:
+    def __init__(self, site, folder):
+        self.site, self.folder = site, folder
+        self.jar = os.path.join(folder, "jar")
+        self.received = b""
+        self.steps = self.failed = 0
+        self.email = "walker-%s@example.com" % secrets.token_hex(4)
+        self.password = "a long walk " + secrets.token_hex(8)
+
+    def step(self, title):
+        self.steps += 1
+        print(f"\n{self.steps}. {title}")
+
+    def must(self, holds, what):
+        if not holds:
+            self.failed += 1
+        print(f"   {'ok  ' if holds else 'FAIL'}  {what}", flush=True)
+
+    def cut(self, text):
+        """A text for the screen: no password, no long values."""
+        text = re.sub(r"(\s|\\n)+", " ", text.replace(self.password, "…"))
+        text = re.sub(r"[\w.-]{60,}", lambda found: "%s… (%d characters)" % (
+            found[0][:24], len(found[0])), text)
+        return text if len(text) <= 400 else text[:400] + "…"
+
+    def send(self, method, path, request=None, cookie=None):
+        """One request, printed with its answer, and its Answer."""
+        head, body = (os.path.join(self.folder, n) for n in ("head", "body"))
+        command = CURL + ["-X", method, "-D", head, "-o", body,
+                          "-w", "%{http_code}", self.site + path]
+        command += (["-b", cookie] if cookie
+                    else ["-b", self.jar, "-c", self.jar])
+        if request is not None:
+            command += ["-H", "Content-Type: application/json",
+                        "--data-binary", "@-"]
+        elif method == "POST":  # as fetch() does: a length, and no type
+            command += ["-H", "Content-Type:", "--data-binary", ""]
+        print("   >", method, path,
+              self.cut(json.dumps(request)) if request else "")
+        for name in (head, body, self.jar):
+            open(name, "ab").close()
+        done = subprocess.run(
+            command, capture_output=True, text=True,
+            input=json.dumps(request) if request else None)
+        if done.returncode:
+            sys.exit("   FAIL  " + done.stderr.strip())
+        with open(head, "rb") as file:
+            head = file.read()
+        with open(body, "rb") as file:
+            text = file.read()
+        answer = Answer(int(done.stdout), head, text)
+        self.received += answer.raw
+        print("   <", answer.status)
+        for name, value in answer.headers:
+            if name in SHOWN:
+                print(f"   < {name}: {self.cut(value)}")
+        print("   <", self.cut(text.decode("utf-8", "replace")))
+        return answer
+
+    def use(self, device):
+        """Go on with another device's cookies."""
+        self.jar = os.path.join(self.folder, f"jar of the {device}")
+
+    def kept(self):
+        """The cookies that curl would send."""
+        with open(self.jar, encoding="utf-8") as file:
+            return [line for line in file if "\t" in line]
+
+
+def parts(set_cookie):
+    """The name, the value and the attributes of a Set-Cookie line."""
+    pair, *attributes = [part.strip() for part in set_cookie.split(";")]
+    name, _, value = pair.partition("=")
+    return name, value, {a.lower() for a in attributes}
+
+
+def ask_backend(url, *options):
+    done = subprocess.run(CURL + ["--fail", *options, url], check=True,
+                          capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def is_in(needle, haystack):
+    """As it is, in hexadecimal, or in base64 at any offset."""
+    forms = [needle, needle.hex().encode(), needle.hex().upper().encode()]
+    for shift in range(3):
+        text = base64.b64encode(b"\0" * shift + needle)
+        inner = text[4 if shift else 0:-4]
+        forms += [inner, inner.translate(bytes.maketrans(b"+/", b"-_"))]
+    return any(form in haystack for form in forms)
+
+
+def look_back(walk, tokens, cookies, log):
+    """The backend's tokens and the password were in no answer; nor are they
+    in the log, and nor are our cookies."""
+    walk.step("looking back at all that was received")
+    walk.must(len(walk.received) > 1000 and all(tokens) and not any(
+        is_in(token.encode(), walk.received) for token in tokens),
+        "the backend's token was nowhere in it")
+    walk.must(not is_in(walk.password.encode(), walk.received),
+              "nor was the password")
+    if log:
+        with open(log, "rb") as file:
+            text = file.read()
+        walk.must(len(text) > 0 and not any(
+            is_in(value.encode(), text)
+            for value in (*tokens, walk.password, *cookies)),
+            "the log has neither of them, nor the cookie")

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: ISC
+"""A walk through a shop: a cart that follows its owner, on two devices."""
+
+from walk_curl import (
+    ATTRIBUTES, COOKIE, ask_backend, is_in, look_back, parts)
+
+MONTH, YEAR = 30 * 86400, 365 * 86400
+REGISTER = """mutation Register($input: RegisterCustomerInput!) {
+  registerCustomerAccount(input: $input) { __typename } }"""
+ADD = """mutation Add($id: ID!, $n: Int!) {
+  addItemToOrder(productVariantId: $id, quantity: $n) {
+    __typename ... on Order { code totalQuantity }
+    ... on ErrorResult { errorCode message } } }"""
+CART = "query Cart { activeOrder { code totalQuantity } }"
+PRODUCTS = "query Products { products { totalItems } }"
+ME = "query Me { me { identifier } }"
+
+
+def sent_token(backend):
+    """What the backend was sent last as its own token, or None."""
+    headers = dict((name.lower(), value) for name, value
+                   in ask_backend(backend + "/_seen")[-1]["headers"])
+    return headers.get("authorization", "").partition(" ")[2] or None
+
+
+def cookie_in(walk, answer, what, max_age=None):
+    """The new cookie's value; checks what it is like."""
+    cookies = answer.all("set-cookie")
+    name, value, attributes = parts((cookies + [""])[0])
+    ages = {int(a[8:]) for a in attributes if a.startswith("max-age=")}
+    rest = {a for a in attributes if not a.startswith("max-age=")}
+    walk.must(len(cookies) == 1 and name == COOKIE and value
+              and rest == ATTRIBUTES, f"one cookie, {what}")
+    if max_age:
+        walk.must(len(ages) == 1 and max_age - 60 <= ages.pop() <= max_age,
+                  f"that lasts {max_age // 86400} days")
+    else:
+        walk.must(not ages, "that ends with the browser's session")
+    return value
+
+
+def nothing_set(walk, answer):
+    walk.must(not answer.all("set-cookie"), "nothing is set")
+
+
+def cart_of(answer):
+    return answer.at("data", "activeOrder") or {}
+
+
+def fill(walk, backend):
+    """Look around, fill a cart. Returns the cart's code and what was seen."""
+    walk.step("look at the products: nobody is here yet")
+    answer = walk.send("POST", "/query", {"query": PRODUCTS})
+    walk.must(answer.at("data", "products", "totalItems"), "there are some")
+    nothing_set(walk, answer)
+
+    walk.step("put something into the cart: now there is a guest")
+    answer = walk.send("POST", "/query", {
+        "query": ADD, "variables": {"id": "1", "n": 2}})
+    code = answer.at("data", "addItemToOrder", "code")
+    walk.must(code and answer.at("data", "addItemToOrder",
+                                 "totalQuantity") == 2, "two of it")
+    walk.must(not answer.all("vendure-auth-token"),
+              "the backend's token stays here")
+    cookie = cookie_in(walk, answer, "for a guest", YEAR)
+    session = walk.send("GET", "/session").at("data", "session") or {}
+    walk.must(session.get("guest") is True, "/session says: a guest")
+
+    walk.step("and something else, with the guest's cookie")
+    answer = walk.send("POST", "/query", {
+        "query": ADD, "variables": {"id": "3", "n": 1}})
+    walk.must(answer.at("data", "addItemToOrder", "code") == code
+              and answer.at("data", "addItemToOrder", "totalQuantity") == 3,
+              "the same cart, three things in it")
+    nothing_set(walk, answer)
+    token = sent_token(backend)
+    walk.must(token and token not in cookie,
+              "the backend was sent its own token")
+    return code, cookie, token
+
+
+def come(walk, backend, code, guest_token):
+    """Fail, log in, and find the cart where it was."""
+    walk.step("open an account")
+    answer = walk.send("POST", "/query", {
+        "query": REGISTER, "variables": {"input": {
+            "emailAddress": walk.email, "password": walk.password,
+            "firstName": "Walker"}}})
+    walk.must(answer.at("data", "registerCustomerAccount",
+                        "__typename") == "Success", "there is one")
+    nothing_set(walk, answer)
+
+    walk.step("wrong password")
+    answer = walk.send("POST", "/login", {
+        "username": walk.email, "password": "not " + walk.password})
+    walk.must(answer.status == 401, "401")
+    nothing_set(walk, answer)
+    answer = walk.send("POST", "/query", {"query": CART})
+    walk.must(cart_of(answer).get("code") == code, "the cart is still there")
+
+    walk.step("log in")
+    answer = walk.send("POST", "/login", {
+        "username": walk.email, "password": walk.password})
+    walk.must(answer.status == 200, "200")
+    cookie = cookie_in(walk, answer, "a new one")
+    answer = walk.send("POST", "/query", {"query": CART})
+    walk.must(cart_of(answer) == {"code": code, "totalQuantity": 3},
+              "the cart has come along")
+    nothing_set(walk, answer)
+    token = sent_token(backend)
+    walk.must(token and token != guest_token,
+              "the backend was sent a new token of its own")
+    session = walk.send("GET", "/session").at("data", "session") or {}
+    walk.must(session.get("name") == walk.email
+              and session.get("guest") is False, "/session says who it is")
+    return cookie, token
+
+
+def second_device(walk, backend, code):
+    walk.step("log in on a second device, to be remembered")
+    walk.use("second device")
+    answer = walk.send("POST", "/login", {
+        "username": walk.email, "password": walk.password,
+        "rememberMe": True})
+    cookie = cookie_in(walk, answer, "to be kept", MONTH)
+    walk.must('"rememberMe": true' in ask_backend(backend + "/_seen")[-1][
+        "body"].replace('":true', '": true'), "the backend was told, too")
+    answer = walk.send("POST", "/query", {"query": CART})
+    walk.must(cart_of(answer).get("code") == code, "it has the same cart")
+    return cookie, sent_token(backend)
+
+
+def leave(walk, backend, code, first_cookie):
+    """Log out here, then everywhere."""
+    walk.step("log out on the first device")
+    walk.use("first device")
+    answer = walk.send("POST", "/logout")
+    walk.must(answer.at("data", "logout", "success") is True, "200")
+    walk.must(not walk.kept(), "the cookie is gone")
+    answer = walk.send("POST", "/query", {"query": ME})
+    walk.must(answer.code() == "FORBIDDEN", "nobody is here")
+
+    walk.step("the second device stays logged in")
+    walk.use("second device")
+    answer = walk.send("POST", "/query", {"query": CART})
+    walk.must(cart_of(answer).get("code") == code, "with its cart")
+    nothing_set(walk, answer)
+
+    walk.step("log in on the first again, and log out everywhere")
+    walk.use("first device")
+    walk.send("POST", "/login", {
+        "username": walk.email, "password": walk.password})
+    answer = walk.send("POST", "/logout?everywhere=1")
+    walk.must(answer.at("data", "logout", "success") is True, "200")
+    body = ask_backend(backend + "/_seen")[-1]["body"]
+    walk.must("logout" in body, "the backend was told")
+
+    walk.step("now the second device's session is dead")
+    walk.use("second device")
+    kept = walk.kept()
+    answer = walk.send("POST", "/query", {"query": CART})
+    walk.must(answer.status == 200 and answer.json == {
+        "data": {"activeOrder": None}}, "no error, and an empty cart")
+    cookie_in(walk, answer, "for a new guest", YEAR)
+    walk.must(walk.kept() != kept and sent_token(backend), "curl keeps it")
+    session = walk.send("GET", "/session").at("data", "session") or {}
+    walk.must(session.get("guest") is True, "/session says: a guest")
+
+    walk.step("a copy of the first cookie is worth nothing")
+    answer = walk.send("POST", "/query", {"query": ME},
+                       cookie=f"{COOKIE}={first_cookie}")
+    walk.must(answer.code() == "FORBIDDEN"
+              and not is_in(walk.email.encode(), answer.raw), "nobody")
+
+
+def walk_shop(walk, backend, log):
+    walk.use("first device")
+    code, guest, guest_token = fill(walk, backend)
+    cookie, token = come(walk, backend, code, guest_token)
+    second, second_token = second_device(walk, backend, code)
+    leave(walk, backend, code, cookie)
+    look_back(walk, [guest_token, token, second_token],
+              [guest, cookie, second], log)

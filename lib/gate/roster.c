@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * roster.c - a session's questions to the store.
+ */
+#include "roster.h"
+
+#include "date.h"
+#include "json.h"
+#include "limits.h"
+
+/* The two names a session has in the store. */
+struct ids {
+    struct store_id sid;
+    struct store_id subject;
+    const struct store_id *owner; /* &subject, or NULL for a guest */
+};
+
+static enum pst_err
+ids_of(const struct gate *gate, const struct pst_session *session,
+       struct ids *ids)
+{
+    enum pst_err e = store_id_sid(session->sid, &ids->sid);
+
+    ids->owner = NULL;
+    if (e || pst_session_is_guest(session))
+        return e;
+    ids->owner = &ids->subject;
+    return store_id_subject(gate->store, session->sub, &ids->subject);
+}
+
+/* Log why, once, where it is known. */
+static enum pst_err
+told(struct gate *gate, const struct request *req, enum pst_err e)
+{
+    if (e == PST_STORE_DOWN)
+        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("why", store_why(gate->store)));
+    else
+        gate->store_answered = gate->now;
+    return e;
+}
+
+enum pst_err
+roster_check(struct gate *gate, const struct request *req,
+             const struct pst_session *session)
+{
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store)
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    e = told(gate, req,
+             store_check(gate->store, &ids.sid, ids.owner, session->iat));
+    if (e == PST_STORE_DOWN && gate->store_answered > 0 &&
+        gate->now - gate->store_answered < gate->config->store_grace)
+        return PST_OK;
+    return e;
+}
+
+/* The browser's family: enough to tell one's devices apart, and no more. */
+static struct pst_text
+browser_of(const struct request *req)
+{
+    /* The first that is found counts: each also names those after it. */
+    static const struct {
+        struct pst_text mark;
+        struct pst_text family;
+    } families[] = {
+        {{"Edg", 3}, {"Edge", 4}},         {{"OPR/", 4}, {"Opera", 5}},
+        {{"Firefox/", 8}, {"Firefox", 7}}, {{"FxiOS/", 6}, {"Firefox", 7}},
+        {{"Chrome/", 7}, {"Chrome", 6}},   {{"Chromium/", 9}, {"Chrome", 6}},
+        {{"CriOS/", 6}, {"Chrome", 6}},    {{"Safari/", 7}, {"Safari", 6}},
+        {{"curl/", 5}, {"curl", 4}},
+    };
+    struct pst_text agent = request_header(req, PST_TEXT("User-Agent"));
+
+    for (size_t i = 0; i < PST_COUNT(families); i++) {
+        if (pst_text_contains(agent, families[i].mark))
+            return families[i].family;
+    }
+    return agent.len > 0 ? PST_TEXT("other") : PST_TEXT("");
+}
+
+enum pst_err
+roster_add(struct gate *gate, const struct request *req,
+           struct pst_session *session)
+{
+    struct store_session listed;
+    struct ids ids;
+    int64_t since;
+    enum pst_err e;
+
+    if (!gate->store || pst_session_is_guest(session))
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    e = told(gate, req, store_since(gate->store, &ids.subject, &since));
+    if (e)
+        return e;
+    if (since >= session->iat) {
+        session->iat = since + 1;
+        session->seen = since + 1;
+    }
+    listed = (struct store_session){
+        .sid = ids.sid,
+        .subject = ids.subject,
+        .created = session->iat,
+        .seen = session->seen,
+        .expires = session->exp,
+        .user = pst_text_first(session->sub, PST_SUBJECT_MAX),
+        .browser = browser_of(req),
+        .address = pst_text_first(req->remote_addr, STORE_ADDRESS_MAX),
+    };
+    return told(gate, req,
+                store_session_add(gate->store, &listed,
+                                  gate->config->max_sessions, gate->now));
+}
+
+enum pst_err
+roster_touch(struct gate *gate, const struct request *req,
+             const struct pst_session *session)
+{
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store || pst_session_is_guest(session))
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    e = told(gate, req,
+             store_session_touch(gate->store, &ids.subject, &ids.sid,
+                                 session->exp, gate->now));
+    return e == PST_ABSENT ? PST_OK : e;
+}
+
+/*
+ * The longest that any copy of it may live: a guest's end moves along, and
+ * a copy that was renewed a moment ago ends later than this one.
+ */
+static int64_t
+last_end(const struct gate *gate, const struct pst_session *session)
+{
+    int64_t end = gate->now + gate->config->clocks.guest;
+
+    return pst_session_is_guest(session) && end > session->exp ? end
+                                                               : session->exp;
+}
+
+enum pst_err
+roster_end(struct gate *gate, const struct request *req,
+           const struct pst_session *session)
+{
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store)
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    return told(gate, req,
+                store_end(gate->store, &ids.sid, ids.owner,
+                          last_end(gate, session), gate->now));
+}
+
+enum pst_err
+roster_end_all(struct gate *gate, const struct request *req,
+               const struct pst_session *session)
+{
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store || pst_session_is_guest(session))
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    return told(gate, req,
+                store_end_all(gate->store, &ids.subject, gate->now, NULL));
+}
+
+/* --- the user's own list ---------------------------------------------------
+ */
+
+/* A walk over the list. */
+struct listing {
+    struct pst_buf *buf;
+    const struct store_id *own;
+    size_t count;
+};
+
+static bool
+is_same(const struct store_id *a, const struct store_id *b)
+{
+    return pst_text_equal(
+        pst_bytes_text((struct pst_bytes){a->octets, PST_HASH_LEN}),
+        pst_bytes_text((struct pst_bytes){b->octets, PST_HASH_LEN}));
+}
+
+static void
+emit_date(struct pst_buf *buf, const char *name, int64_t when)
+{
+    pst_buf_add_string(buf, name);
+    pst_date_emit_rfc3339(buf, when);
+}
+
+static enum pst_err
+emit_listed(void *context, const struct store_session *listed)
+{
+    struct listing *listing = context;
+    struct pst_buf *buf = listing->buf;
+
+    if (listing->count++ > 0)
+        pst_buf_add_char(buf, ',');
+    pst_buf_add_string(buf, "{\"id\":\"");
+    pst_buf_add_hex(buf, (struct pst_bytes){listed->sid.octets, PST_HASH_LEN});
+    emit_date(buf, "\",\"created\":\"", listed->created);
+    emit_date(buf, "\",\"lastSeen\":\"", listed->seen);
+    emit_date(buf, "\",\"expiresAt\":\"", listed->expires);
+    pst_buf_add_string(buf, "\",\"browser\":");
+    pst_json_emit_string(buf, listed->browser);
+    pst_buf_add_string(buf, ",\"address\":");
+    pst_json_emit_string(buf, listed->address);
+    pst_buf_add_string(buf, ",\"current\":");
+    pst_buf_add_string(buf, is_same(&listed->sid, listing->own) ? "true}"
+                                                                : "false}");
+    return PST_OK;
+}
+
+enum pst_err
+roster_emit(struct gate *gate, const struct request *req,
+            const struct pst_session *session, struct pst_buf *buf)
+{
+    struct listing listing = {.buf = buf};
+    struct ids ids;
+    enum pst_err e = PST_OK;
+
+    pst_buf_add_char(buf, '[');
+    if (gate->store && !pst_session_is_guest(session)) {
+        e = ids_of(gate, session, &ids);
+        if (e)
+            return e;
+        listing.own = &ids.sid;
+        e = told(gate, req,
+                 store_session_walk(gate->store, &ids.subject, gate->now,
+                                    emit_listed, &listing));
+    }
+    pst_buf_add_char(buf, ']');
+    return e;
+}
+
+/* A search for one by its name. */
+struct search {
+    const struct store_id *wanted;
+    struct store_session found;
+    bool is_found;
+};
+
+static enum pst_err
+compare(void *context, const struct store_session *listed)
+{
+    struct search *search = context;
+
+    if (is_same(&listed->sid, search->wanted)) {
+        search->found = *listed;
+        search->is_found = true;
+    }
+    return PST_OK;
+}
+
+static bool
+read_name(struct pst_text name, struct store_id *id)
+{
+    if (name.len != ROSTER_NAME_LEN)
+        return false;
+    for (size_t i = 0; i < PST_HASH_LEN; i++) {
+        int high = pst_hex_value(name.ptr[2 * i]);
+        int low = pst_hex_value(name.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        id->octets[i] = (uint8_t)(high * 16 + low);
+    }
+    return true;
+}
+
+/* Only what stands on the user's own list can be ended by its name. */
+enum pst_err
+roster_end_named(struct gate *gate, const struct request *req,
+                 const struct pst_session *session, struct pst_text name,
+                 bool *is_own)
+{
+    struct search search = {.is_found = false};
+    struct store_id wanted;
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store || pst_session_is_guest(session) ||
+        !read_name(name, &wanted))
+        return PST_NOT_FOUND;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    search.wanted = &wanted;
+    e = told(gate, req,
+             store_session_walk(gate->store, &ids.subject, gate->now, compare,
+                                &search));
+    if (e)
+        return e;
+    if (!search.is_found)
+        return PST_NOT_FOUND;
+    *is_own = is_same(&wanted, &ids.sid);
+    return told(gate, req,
+                store_end(gate->store, &wanted, &ids.subject,
+                          search.found.expires, gate->now));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * roster.h - what the store knows of a session: was it ended, is it on its
+ * user's list (design 2.4). Without a store every question has the answer
+ * that a sealed session gives by itself.
+ */
+#ifndef GATE_ROSTER_H
+#define GATE_ROSTER_H
+
+#include "gate.h"
+#include "session.h"
+
+/*
+ * Was it ended, alone or with all of its user's? While the store is away for
+ * at most POSTERN_STORE_GRACE, a session it did not speak of is good.
+ * Returns PST_OK, PST_REVOKED, PST_STORE_DOWN (with the cause in the log).
+ */
+PST_MUST_USE enum pst_err roster_check(struct gate *gate,
+                                       const struct request *req,
+                                       const struct pst_session *session);
+
+/*
+ * Put a new session on its user's list (a guest has none), over the cap the
+ * oldest out. A login in the very second of "log out everywhere" is moved
+ * past it: session's iat and seen may change.
+ * Returns PST_OK, PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err roster_add(struct gate *gate,
+                                     const struct request *req,
+                                     struct pst_session *session);
+
+/* Note that it was seen, and when it will end. PST_OK or PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err roster_touch(struct gate *gate,
+                                       const struct request *req,
+                                       const struct pst_session *session);
+
+/* End it, everywhere it was copied. PST_OK or PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err roster_end(struct gate *gate,
+                                     const struct request *req,
+                                     const struct pst_session *session);
+
+/* End all of its user's sessions, this one included. */
+PST_MUST_USE enum pst_err roster_end_all(struct gate *gate,
+                                         const struct request *req,
+                                         const struct pst_session *session);
+
+/* The name of a session in lists: its hash in hex, never its id. */
+#define ROSTER_NAME_LEN 64
+
+/*
+ * Write its user's live sessions as a JSON array: [{"id","created",
+ * "lastSeen","expiresAt","browser","address","current"}].
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err roster_emit(struct gate *gate,
+                                      const struct request *req,
+                                      const struct pst_session *session,
+                                      struct pst_buf *buf);
+
+/*
+ * End another session of its user, by the name it has in the list.
+ *   is_own  set on PST_OK: it was this very one
+ * Returns PST_OK, PST_NOT_FOUND (none of this user's), PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err roster_end_named(struct gate *gate,
+                                           const struct request *req,
+                                           const struct pst_session *session,
+                                           struct pst_text name, bool *is_own);
+
+#endif

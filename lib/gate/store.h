@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store.h - what must be known beyond the sealed session itself: which
+ * sessions were ended, which are alive, those too large for a cookie, and
+ * how often somebody guessed a password.
+ *
+ * One handle for each worker: a handle is used by one thread at a time, and
+ * is opened in the process that uses it, after any fork. Handles of one
+ * process on one LMDB folder share the environment by themselves.
+ *
+ * A store that does not answer is PST_STORE_DOWN, never a way in; store_why()
+ * then says why, in a sentence for the log. It heals by itself: every call
+ * tries anew, but for a short while after a failure to connect.
+ *
+ * The clock is passed in: unix seconds. A record whose end has come is
+ * absent, whether or not it was removed yet.
+ */
+#ifndef GATE_STORE_H
+#define GATE_STORE_H
+
+#include "arena.h"
+#include "base.h"
+#include "err.h"
+#include "limits.h"
+#include "rate.h"
+#include "store_url.h"
+#include "text.h"
+
+/* Octets in a listed session. */
+#define STORE_BROWSER_MAX 64
+#define STORE_ADDRESS_MAX 64
+
+/* Sessions listed for one subject at most, capped or not: the oldest leave
+ * the list, and live on. */
+#define STORE_LISTED_MAX 1000
+
+/* Octets of a sealed session in the store. */
+#define STORE_SPILL_MAX (64 * 1024)
+
+/* How many counters one call may take from. */
+#define STORE_COUNTERS_MAX 4
+
+/* A name under which something is stored: always a hash. */
+struct store_id {
+    uint8_t octets[PST_HASH_LEN];
+};
+
+/* A live session, as the user's list shows it. */
+struct store_session {
+    struct store_id sid;
+    struct store_id subject;
+    int64_t created;         /* the session's iat */
+    int64_t seen;            /* as coarse as the caller makes it */
+    int64_t expires;         /* its exp */
+    struct pst_text user;    /* who, for the operator; may be empty */
+    struct pst_text browser; /* its family at login; may be empty */
+    struct pst_text address; /* at login; may be empty */
+};
+
+/* Told of each session; what it returns but PST_OK ends the walk. It must not
+ * use the store, and the texts are gone when it returns. */
+typedef enum pst_err store_each(void *context,
+                                const struct store_session *session);
+
+/* Something that may happen so often. */
+struct store_counter {
+    struct store_id id;
+    struct rate rate; /* limit 1 or more */
+    bool forget;      /* store_give(): all of it, not one */
+};
+
+struct store;
+
+/* --- opening ---------------------------------------------------------------
+ */
+
+/*
+ * Open a handle.
+ *   url       STORE_LMDB or STORE_REDIS; copied
+ *   audience  keeps sites apart that share a store, 1..PST_AUDIENCE_MAX;
+ *             copied
+ * LMDB's files are opened at once and stay open; Redis is called when it is
+ * first needed. That either fails is not an error here, but PST_STORE_DOWN
+ * from whatever is asked. Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err store_open(struct store **out,
+                                     const struct store_url *url,
+                                     struct pst_text audience);
+
+/* NULL inside is fine. */
+void store_close(struct store **store);
+
+/* Why the last call said PST_STORE_DOWN, or what store_ping() warns of; "" when
+ * there is nothing to say. Valid until the next call. */
+const char *store_why(const struct store *store);
+
+/*
+ * A round trip that writes and reads: for `postern check`. On PST_OK,
+ * store_why() may hold a warning: a Redis that may evict records or forgets
+ * them when it restarts, an LMDB map that is nearly full.
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_ping(struct store *store, int64_t now);
+
+/* --- ids -------------------------------------------------------------------
+ */
+
+/* SHA-256 of a session's id; its first 8 hex digits name it in the log. */
+PST_MUST_USE enum pst_err store_id_sid(const uint8_t sid[static PST_SID_LEN],
+                                       struct store_id *out);
+
+/*
+ * Anything else by its name: SHA-256 over purpose, audience and name.
+ *   purpose  such as "subject": keeps two uses of one name apart
+ * Returns PST_OK, PST_TOO_LARGE (name over 2 KiB), PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err store_id_name(const struct store *store,
+                                        const char *purpose,
+                                        struct pst_text name,
+                                        struct store_id *out);
+
+/* store_id_name() of a user: sub of the session. */
+PST_MUST_USE enum pst_err store_id_subject(const struct store *store,
+                                           struct pst_text subject,
+                                           struct store_id *out);
+
+/* --- is it still good ------------------------------------------------------
+ */
+
+/*
+ * Was this session ended, by itself or with all of its user's?
+ *   subject  NULL for a guest
+ *   iat      when it was authenticated
+ * One read transaction in LMDB, without lock or system call; one round trip
+ * to Redis. Returns PST_OK (it is good), PST_REVOKED, PST_STORE_DOWN. A record
+ * that cannot be read is a no.
+ */
+PST_MUST_USE enum pst_err store_check(struct store *store,
+                                      const struct store_id *sid,
+                                      const struct store_id *subject,
+                                      int64_t iat);
+
+/*
+ * End a session: it is refused from now on, leaves its user's list, and what
+ * was spilled of it is gone. All of that or nothing. Doing it twice is doing
+ * it once.
+ *   subject  NULL for a guest, or when it is not known: then a list it stands
+ *            in still shows it
+ *   expires  the latest exp any copy of it may have; the record is kept until
+ *            then, and PST_SKEW longer
+ * Returns PST_OK or PST_STORE_DOWN (then it may still be good).
+ */
+PST_MUST_USE enum pst_err store_end(struct store *store,
+                                    const struct store_id *sid,
+                                    const struct store_id *subject,
+                                    int64_t expires, int64_t now);
+
+/*
+ * End every session of a user, in one step however many there are: those whose
+ * iat is not above an instant, which never moves back. It is now, or, where a
+ * machine with a faster clock began a session already, that session's iat.
+ *   since  set on PST_OK to that instant; may be NULL
+ */
+PST_MUST_USE enum pst_err store_end_all(struct store *store,
+                                        const struct store_id *subject,
+                                        int64_t now, int64_t *since);
+
+/*
+ * The instant store_end_all() left, or 0. A login must give its new session an
+ * iat above it, or it is dead at birth: one second after a "log out
+ * everywhere" does not show in whole seconds.
+ */
+PST_MUST_USE enum pst_err store_since(struct store *store,
+                                      const struct store_id *subject,
+                                      int64_t *since);
+
+/* --- a user's live sessions ------------------------------------------------
+ */
+
+/*
+ * List a new session.
+ *   cap  how many the user may have, this one included; those over it are
+ *        ended, oldest first. 0: no cap
+ * Returns PST_OK, PST_TOO_LARGE (a text over its limit), PST_STORE_DOWN
+ * (nothing was listed, nothing ended).
+ */
+PST_MUST_USE enum pst_err store_session_add(struct store *store,
+                                            const struct store_session *session,
+                                            int64_t cap, int64_t now);
+
+/*
+ * It was seen, and may end later. Only where it is still listed: a request in
+ * flight while its session is ended must not bring it back.
+ *   expires  its exp; never made earlier, nor is seen
+ * Returns PST_OK, PST_ABSENT, PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_session_touch(struct store *store,
+                                              const struct store_id *subject,
+                                              const struct store_id *sid,
+                                              int64_t expires, int64_t now);
+
+/* Take it off the list, and do no more. Returns PST_OK or PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err store_session_del(struct store *store,
+                                            const struct store_id *subject,
+                                            const struct store_id *sid,
+                                            int64_t now);
+
+/*
+ * Tell each of the live sessions, in no order.
+ *   subject  whose; NULL: everybody's under this audience (for the command
+ *            line: it walks the whole store, and Redis may then tell one twice)
+ * Returns PST_OK, PST_STORE_DOWN, or what each() said.
+ */
+PST_MUST_USE enum pst_err store_session_walk(struct store *store,
+                                             const struct store_id *subject,
+                                             int64_t now, store_each *each,
+                                             void *context);
+
+PST_MUST_USE enum pst_err store_session_count(struct store *store,
+                                              const struct store_id *subject,
+                                              int64_t now, size_t *count);
+
+/* --- sessions too large for a cookie ---------------------------------------
+ */
+
+/*
+ * Keep a sealed session under its id, in the place of what was there.
+ *   blob  1..STORE_SPILL_MAX octets
+ * Returns PST_OK, PST_TOO_LARGE, PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_spill_put(struct store *store,
+                                          const struct store_id *sid,
+                                          struct pst_bytes blob,
+                                          int64_t expires, int64_t now);
+
+/* The same, but only where one is kept already: else PST_ABSENT. What a
+ * request in flight uses, so that it cannot revive an ended session. */
+PST_MUST_USE enum pst_err store_spill_replace(struct store *store,
+                                              const struct store_id *sid,
+                                              struct pst_bytes blob,
+                                              int64_t expires, int64_t now);
+
+/*
+ *   blob  set on PST_OK to a copy in the arena
+ * Returns PST_OK, PST_ABSENT, PST_STORE_DOWN, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err store_spill_get(struct store *store,
+                                          const struct store_id *sid,
+                                          int64_t now, struct pst_arena *arena,
+                                          struct pst_bytes *blob);
+
+PST_MUST_USE enum pst_err
+store_spill_del(struct store *store, const struct store_id *sid, int64_t now);
+
+/* --- counters (GCRA: a bucket that empties evenly) -------------------------
+ */
+
+/* Some counters, and when. */
+struct store_counters {
+    const struct store_counter *items;
+    size_t count; /* 1..STORE_COUNTERS_MAX */
+    int64_t now;
+};
+
+/*
+ * Take one from each, or none from any: atomic among all processes and
+ * machines, so that of N at once no more pass than the rate allows.
+ *   retry_after  set on PST_THROTTLED: seconds, 1 or more
+ * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_take(struct store *store,
+                                     const struct store_counters *counters,
+                                     int64_t *retry_after);
+
+/* What store_take() would say, taking nothing. */
+PST_MUST_USE enum pst_err store_peek(struct store *store,
+                                     const struct store_counters *counters,
+                                     int64_t *retry_after);
+
+/* Give one back to each; all that was taken where `forget` is set. */
+PST_MUST_USE enum pst_err store_give(struct store *store,
+                                     const struct store_counters *counters);
+
+/* --- tidying ---------------------------------------------------------------
+ */
+
+/*
+ * Remove what has ended. Every write takes its small share anyway, and Redis
+ * does it alone.
+ *   limit    records to look at, at most
+ *   removed  set on PST_OK; may be NULL
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_sweep(struct store *store, size_t limit,
+                                      int64_t now, size_t *removed);
+
+/* --- for the stores themselves ---------------------------------------------
+ */
+
+/* A session that ends. */
+struct store_ending {
+    const struct store_id *sid;
+    const struct store_id *subject; /* may be NULL */
+    int64_t expires;
+    int64_t now;
+};
+
+/* A session's new marks. */
+struct store_touch {
+    const struct store_id *sid;
+    const struct store_id *subject;
+    int64_t expires;
+    int64_t now;
+};
+
+/* A sealed session. */
+struct store_spill {
+    const struct store_id *sid;
+    struct pst_bytes blob;
+    int64_t expires;
+    int64_t now;
+    bool only_replace;
+};
+
+/* A walk over lists. */
+struct store_walk {
+    const struct store_id *subject; /* NULL: all */
+    int64_t now;
+    store_each *each;
+    void *context;
+};
+
+/* What a store can do; the promises are those of the functions above. */
+struct store_backend {
+    enum pst_err (*open)(struct store **out, const struct store_url *url);
+    void (*close)(struct store *store);
+    enum pst_err (*ping)(struct store *store, int64_t now);
+    enum pst_err (*check)(struct store *store, const struct store_id *sid,
+                          const struct store_id *subject, int64_t iat);
+    enum pst_err (*end)(struct store *store, const struct store_ending *ending);
+    enum pst_err (*end_all)(struct store *store, const struct store_id *subject,
+                            int64_t now, int64_t *since);
+    enum pst_err (*since)(struct store *store, const struct store_id *subject,
+                          int64_t *since);
+    enum pst_err (*session_add)(struct store *store,
+                                const struct store_session *session,
+                                int64_t cap, int64_t now);
+    enum pst_err (*session_touch)(struct store *store,
+                                  const struct store_touch *touch);
+    enum pst_err (*session_del)(struct store *store,
+                                const struct store_touch *touch);
+    enum pst_err (*session_walk)(struct store *store,
+                                 const struct store_walk *walk);
+    enum pst_err (*spill_put)(struct store *store,
+                              const struct store_spill *spill);
+    enum pst_err (*spill_get)(struct store *store, const struct store_spill *at,
+                              struct pst_arena *arena, struct pst_bytes *blob);
+    enum pst_err (*spill_del)(struct store *store,
+                              const struct store_spill *spill);
+    enum pst_err (*take)(struct store *store,
+                         const struct store_counters *counters, bool charge,
+                         int64_t *retry_after);
+    enum pst_err (*give)(struct store *store,
+                         const struct store_counters *counters);
+    enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
+                          size_t *removed);
+};
+
+extern const struct store_backend store_lmdb;  /* store_tree.c */
+extern const struct store_backend store_redis; /* store_keys.c */
+
+/* The beginning of every store's handle. */
+struct store {
+    const struct store_backend *backend;
+    char audience[PST_AUDIENCE_MAX + 1]; /* filled after open() */
+    size_t audience_len;
+    uint8_t tag[8]; /* of the audience; filled after open() */
+    char why[320];
+};
+
+/* Note why. Returns PST_STORE_DOWN, always. */
+enum pst_err store_because(struct store *store, const char *format, ...)
+    PST_PRINTF(2, 3);
+
+#endif

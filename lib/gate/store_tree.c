@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store_tree.c - the store of one machine: what is asked of a store, as reads
+ * and writes of records in LMDB.
+ */
+#include <string.h>
+
+#include "store.h"
+#include "store_lmdb.h"
+#include "stored.h"
+
+static int
+put(struct lmdb_store *store, struct MDB_txn *txn, enum stored_kind kind,
+    struct lmdb_key *key, struct pst_bytes record)
+{
+    const struct pst_bytes parts[2] = {record, {NULL, 0}};
+
+    return lmdb_put(store, txn, kind, key, parts);
+}
+
+/* What is known of a user; zeros when nothing is, or nothing can be read. */
+static int
+get_since(struct lmdb_store *store, struct MDB_txn *txn,
+          const struct store_id *subject, struct stored_since *since)
+{
+    struct lmdb_key key = lmdb_key_of(store, subject, NULL);
+    struct pst_bytes record;
+    int rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
+
+    *since = (struct stored_since){0, 0};
+    if (rc == 0)
+        (void)!stored_parse_since(record, since);
+    return rc == LMDB_ABSENT ? 0 : rc;
+}
+
+static int
+put_since(struct lmdb_store *store, struct MDB_txn *txn,
+          const struct store_id *subject, struct stored_since since)
+{
+    struct lmdb_key key = lmdb_key_of(store, subject, NULL);
+    uint8_t record[STORED_SINCE_LEN];
+
+    stored_emit_since(record, since);
+    return put(store, txn, STORED_SINCE, &key,
+               (struct pst_bytes){record, sizeof(record)});
+}
+
+/* --- opening ---------------------------------------------------------------
+ */
+
+static enum pst_err
+tree_open(struct store **out, const struct store_url *url)
+{
+    struct lmdb_store *store;
+    enum pst_err e = lmdb_new(&store, url);
+
+    if (e)
+        return e;
+    *out = lmdb_base(store);
+    return PST_OK;
+}
+
+static void
+tree_close(struct store *base)
+{
+    lmdb_free(lmdb_of(base));
+}
+
+static int
+apply_ping(struct lmdb_store *store, struct MDB_txn *txn,
+           struct lmdb_change *change)
+{
+    static const struct store_id id = {{0}};
+    struct lmdb_key key = lmdb_key_of(store, &id, NULL);
+    uint8_t record[STORED_COUNTER_LEN];
+
+    stored_emit_time(record, change->now);
+    return put(store, txn, STORED_COUNTER, &key,
+               (struct pst_bytes){record, sizeof(record)});
+}
+
+static enum pst_err
+tree_ping(struct store *base, int64_t now)
+{
+    struct lmdb_store *store = lmdb_of(base);
+    struct lmdb_change change = {.apply = apply_ping, .now = now};
+    enum pst_err e = lmdb_write(store, &change);
+    size_t tenths;
+
+    if (e)
+        return e;
+    if (lmdb_room(store, &tenths) == 0 && tenths < 2)
+        (void)store_because(base, "lmdb: less than a fifth of its room is "
+                                  "left: give it more with ?size=");
+    return PST_OK;
+}
+
+/* --- sessions that ended ---------------------------------------------------
+ */
+
+static enum pst_err
+tree_check(struct store *base, const struct store_id *sid,
+           const struct store_id *subject, int64_t iat)
+{
+    struct lmdb_store *store = lmdb_of(base);
+    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
+    struct stored_since since = {0, 0};
+    enum pst_err result = PST_OK;
+    struct pst_bytes record;
+    struct MDB_txn *txn;
+    enum pst_err e = lmdb_read_begin(store, &txn);
+    int rc;
+
+    if (e)
+        return e;
+    rc = lmdb_get(store, txn, STORED_REVOKED, &key, &record);
+    if (rc == 0)
+        return lmdb_read_end(store, 0, PST_REVOKED);
+    if (rc == LMDB_ABSENT && subject) {
+        key = lmdb_key_of(store, subject, NULL);
+        rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
+        if (rc == 0 &&
+            (!stored_parse_since(record, &since) || iat <= since.since))
+            result = PST_REVOKED;
+    }
+    return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, result);
+}
+
+static int
+revoke_sid(struct lmdb_store *store, struct MDB_txn *txn,
+           const struct store_id *sid, int64_t expires)
+{
+    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
+    uint8_t record[STORED_REVOKED_LEN];
+    int64_t known;
+    struct pst_bytes old;
+    int rc = lmdb_get(store, txn, STORED_REVOKED, &key, &old);
+
+    if (rc == 0 && (!stored_parse_time(old, &known) || known >= expires))
+        return 0;
+    if (rc != 0 && rc != LMDB_ABSENT)
+        return rc;
+    stored_emit_time(record, expires);
+    return put(store, txn, STORED_REVOKED, &key,
+               (struct pst_bytes){record, sizeof(record)});
+}
+
+static int
+end_session(struct lmdb_store *store, struct MDB_txn *txn,
+            const struct store_ending *ending)
+{
+    struct lmdb_key key = lmdb_key_of(store, ending->sid, NULL);
+    int rc = revoke_sid(store, txn, ending->sid, ending->expires);
+
+    if (rc == 0)
+        rc = lmdb_del(store, txn, STORED_SPILL, &key);
+    if (rc == 0 && ending->subject) {
+        key = lmdb_key_of(store, ending->subject, ending->sid);
+        rc = lmdb_del(store, txn, STORED_SESSION, &key);
+    }
+    return rc;
+}
+
+static int
+apply_end(struct lmdb_store *store, struct MDB_txn *txn,
+          struct lmdb_change *change)
+{
+    return end_session(store, txn, change->what);
+}
+
+static enum pst_err
+tree_end(struct store *base, const struct store_ending *ending)
+{
+    struct store_ending kept = *ending;
+    struct lmdb_change change = {
+        .apply = apply_end, .now = ending->now, .what = &kept};
+
+    if (kept.expires < kept.now)
+        kept.expires = kept.now;
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static int
+apply_end_all(struct lmdb_store *store, struct MDB_txn *txn,
+              struct lmdb_change *change)
+{
+    struct stored_since since;
+    int rc = get_since(store, txn, change->what, &since);
+
+    if (rc)
+        return rc;
+    since = stored_since_end(since, change->now);
+    change->number = since.since;
+    return put_since(store, txn, change->what, since);
+}
+
+static enum pst_err
+tree_end_all(struct store *base, const struct store_id *subject, int64_t now,
+             int64_t *since)
+{
+    struct lmdb_change change = {
+        .apply = apply_end_all, .now = now, .what = subject};
+    enum pst_err e = lmdb_write(lmdb_of(base), &change);
+
+    if (e)
+        return e;
+    *since = change.number;
+    return PST_OK;
+}
+
+static enum pst_err
+tree_since(struct store *base, const struct store_id *subject, int64_t *since)
+{
+    struct lmdb_store *store = lmdb_of(base);
+    struct stored_since found;
+    struct MDB_txn *txn;
+    enum pst_err e = lmdb_read_begin(store, &txn);
+
+    if (e)
+        return e;
+    e = lmdb_read_end(store, get_since(store, txn, subject, &found), PST_OK);
+    if (e)
+        return e;
+    *since = found.since;
+    return PST_OK;
+}
+
+/* --- lists of live sessions ------------------------------------------------
+ */
+
+/* A walk over sessions, which knows what was said of their users. */
+struct walk {
+    struct lmdb_store *store;
+    struct MDB_txn *txn;
+    struct lmdb_range range;
+    struct store_id subject; /* whose `since` is known */
+    struct stored_since since;
+};
+
+static int
+walk_open(struct walk *walk, struct lmdb_store *store, struct MDB_txn *txn,
+          const struct store_id *subject)
+{
+    struct lmdb_key prefix = lmdb_key_of(store, subject, NULL);
+
+    memset(walk, 0, sizeof(*walk));
+    walk->store = store;
+    walk->txn = txn;
+    return lmdb_range_open(&walk->range, store, txn, STORED_SESSION, &prefix);
+}
+
+/* Whose session is it, and since when are that user's valid? */
+static int
+walk_name(struct walk *walk, const uint8_t *octets,
+          struct store_session *session)
+{
+    memcpy(session->subject.octets, octets + LMDB_TAG_LEN, PST_HASH_LEN);
+    memcpy(session->sid.octets, octets + LMDB_TAG_LEN + PST_HASH_LEN,
+           PST_HASH_LEN);
+    if (memcmp(&session->subject, &walk->subject, sizeof(walk->subject)) == 0)
+        return 0;
+    walk->subject = session->subject;
+    return get_since(walk->store, walk->txn, &walk->subject, &walk->since);
+}
+
+/* The next session that is live at `now`; LMDB_ABSENT after the last. */
+static int
+walk_next(struct walk *walk, int64_t now, struct store_session *session)
+{
+    struct pst_bytes record;
+    struct pst_bytes key;
+    int rc;
+
+    for (;;) {
+        rc = lmdb_range_next(&walk->range, &key, &record);
+        if (rc)
+            return rc;
+        if (key.len != LMDB_KEY_MAX)
+            continue;
+        rc = walk_name(walk, key.ptr, session);
+        if (rc)
+            return rc;
+        if (stored_parse_session(record, session) &&
+            stored_session_is_live(session, walk->since.since, now))
+            return 0;
+    }
+}
+
+/* How many others are live, and which of them is the oldest. */
+static int
+find_oldest(struct lmdb_store *store, struct MDB_txn *txn,
+            const struct store_session *added, struct lmdb_change *change,
+            struct store_session *oldest)
+{
+    struct store_session session = {0};
+    struct walk walk;
+    int rc = walk_open(&walk, store, txn, &added->subject);
+
+    if (rc)
+        return rc;
+    change->count = 0;
+    for (;;) {
+        rc = walk_next(&walk, change->now, &session);
+        if (rc)
+            break;
+        if (memcmp(session.sid.octets, added->sid.octets, PST_HASH_LEN) == 0)
+            continue;
+        if (change->count == 0 || session.created < oldest->created)
+            *oldest = session;
+        change->count++;
+    }
+    lmdb_range_close(&walk.range);
+    return rc == LMDB_ABSENT ? 0 : rc;
+}
+
+/* Make room for one more in a list. */
+static int
+apply_cap(struct lmdb_store *store, struct MDB_txn *txn,
+          struct lmdb_change *change, const struct store_session *added)
+{
+    int64_t cap = change->number;
+    size_t max =
+        cap > 0 && cap < STORE_LISTED_MAX ? (size_t)cap : STORE_LISTED_MAX;
+    struct store_session oldest = {0};
+    struct store_ending ending = {&oldest.sid, &oldest.subject, 0, change->now};
+    struct lmdb_key key;
+    int rc;
+
+    for (;;) {
+        rc = find_oldest(store, txn, added, change, &oldest);
+        if (rc || change->count < max)
+            return rc;
+        ending.expires = oldest.expires;
+        if (cap > 0) {
+            rc = end_session(store, txn, &ending);
+        } else {
+            key = lmdb_key_of(store, &oldest.subject, &oldest.sid);
+            rc = lmdb_del(store, txn, STORED_SESSION, &key);
+        }
+        if (rc)
+            return rc;
+    }
+}
+
+static int
+apply_add(struct lmdb_store *store, struct MDB_txn *txn,
+          struct lmdb_change *change)
+{
+    const struct store_session *session = change->what;
+    struct lmdb_key key = lmdb_key_of(store, &session->subject, &session->sid);
+    uint8_t record[STORED_SESSION_MAX];
+    struct stored_since since;
+    size_t len;
+    int rc = apply_cap(store, txn, change, session);
+
+    if (rc)
+        return rc;
+    stored_emit_session(record, &len, session);
+    rc = put(store, txn, STORED_SESSION, &key, (struct pst_bytes){record, len});
+    if (rc == 0)
+        rc = get_since(store, txn, &session->subject, &since);
+    if (rc || since.newest >= session->created)
+        return rc;
+    since.newest = session->created;
+    return put_since(store, txn, &session->subject, since);
+}
+
+static enum pst_err
+tree_session_add(struct store *base, const struct store_session *session,
+                 int64_t cap, int64_t now)
+{
+    struct lmdb_change change = {.apply = apply_add,
+                                 .now = now,
+                                 .grows = true,
+                                 .what = session,
+                                 .number = cap};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static int
+apply_touch(struct lmdb_store *store, struct MDB_txn *txn,
+            struct lmdb_change *change)
+{
+    const struct store_touch *touch = change->what;
+    struct lmdb_key key = lmdb_key_of(store, touch->subject, touch->sid);
+    uint8_t octets[STORED_SESSION_MAX];
+    struct store_session session = {0};
+    struct pst_bytes record;
+    size_t len;
+    int rc = lmdb_get(store, txn, STORED_SESSION, &key, &record);
+
+    if (rc != 0 && rc != LMDB_ABSENT)
+        return rc;
+    if (rc == LMDB_ABSENT || !stored_parse_session(record, &session) ||
+        session.expires <= touch->now) {
+        change->result = PST_ABSENT;
+        return LMDB_UNCHANGED;
+    }
+    if (touch->now <= session.seen && touch->expires <= session.expires)
+        return LMDB_UNCHANGED;
+    if (touch->now > session.seen)
+        session.seen = touch->now;
+    if (touch->expires > session.expires)
+        session.expires = touch->expires;
+    stored_emit_session(octets, &len, &session);
+    return put(store, txn, STORED_SESSION, &key,
+               (struct pst_bytes){octets, len});
+}
+
+static enum pst_err
+tree_session_touch(struct store *base, const struct store_touch *touch)
+{
+    struct lmdb_change change = {
+        .apply = apply_touch, .now = touch->now, .what = touch};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static int
+apply_del(struct lmdb_store *store, struct MDB_txn *txn,
+          struct lmdb_change *change)
+{
+    const struct store_touch *touch = change->what;
+    struct lmdb_key key = lmdb_key_of(store, touch->subject, touch->sid);
+
+    return lmdb_del(store, txn, STORED_SESSION, &key);
+}
+
+static enum pst_err
+tree_session_del(struct store *base, const struct store_touch *touch)
+{
+    struct lmdb_change change = {
+        .apply = apply_del, .now = touch->now, .what = touch};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static enum pst_err
+tree_session_walk(struct store *base, const struct store_walk *asked)
+{
+    struct lmdb_store *store = lmdb_of(base);
+    struct store_session session = {0};
+    struct walk walk;
+    struct MDB_txn *txn;
+    enum pst_err e = lmdb_read_begin(store, &txn);
+    int rc;
+
+    if (e)
+        return e;
+    rc = walk_open(&walk, store, txn, asked->subject);
+    if (rc)
+        return lmdb_read_end(store, rc, PST_OK);
+    while (rc == 0 && e == PST_OK) {
+        rc = walk_next(&walk, asked->now, &session);
+        if (rc == 0)
+            e = asked->each(asked->context, &session);
+    }
+    lmdb_range_close(&walk.range);
+    return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, e);
+}
+
+/* --- sealed sessions -------------------------------------------------------
+ */
+
+/* Is there one that has not ended? */
+static int
+get_spill(struct lmdb_store *store, struct MDB_txn *txn,
+          const struct store_spill *at, struct pst_bytes *blob)
+{
+    struct lmdb_key key = lmdb_key_of(store, at->sid, NULL);
+    struct pst_bytes record;
+    int64_t expires;
+    int rc = lmdb_get(store, txn, STORED_SPILL, &key, &record);
+
+    if (rc)
+        return rc;
+    if (!stored_parse_spill(record, &expires, blob) || expires <= at->now)
+        return LMDB_ABSENT;
+    return 0;
+}
+
+static int
+apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
+            struct lmdb_change *change)
+{
+    const struct store_spill *spill = change->what;
+    struct lmdb_key key = lmdb_key_of(store, spill->sid, NULL);
+    uint8_t head[STORED_SPILL_HEAD];
+    const struct pst_bytes parts[2] = {{head, sizeof(head)}, spill->blob};
+    struct pst_bytes old;
+    int rc = get_spill(store, txn, spill, &old);
+
+    if (rc != 0 && rc != LMDB_ABSENT)
+        return rc;
+    if (rc == LMDB_ABSENT && spill->only_replace) {
+        change->result = PST_ABSENT;
+        return LMDB_UNCHANGED;
+    }
+    stored_emit_time(head, spill->expires);
+    return lmdb_put(store, txn, STORED_SPILL, &key, parts);
+}
+
+static enum pst_err
+tree_spill_put(struct store *base, const struct store_spill *spill)
+{
+    struct lmdb_change change = {
+        .apply = apply_spill, .now = spill->now, .grows = true, .what = spill};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static enum pst_err
+tree_spill_get(struct store *base, const struct store_spill *at,
+               struct pst_arena *arena, struct pst_bytes *blob)
+{
+    struct lmdb_store *store = lmdb_of(base);
+    struct pst_bytes found;
+    uint8_t *copy;
+    struct MDB_txn *txn;
+    enum pst_err e = lmdb_read_begin(store, &txn);
+    int rc;
+
+    if (e)
+        return e;
+    rc = get_spill(store, txn, at, &found);
+    if (rc == LMDB_ABSENT)
+        return lmdb_read_end(store, 0, PST_ABSENT);
+    if (rc)
+        return lmdb_read_end(store, rc, PST_OK);
+    copy = pst_arena_alloc(arena, found.len);
+    if (!copy)
+        return lmdb_read_end(store, 0, PST_NO_MEMORY);
+    memcpy(copy, found.ptr, found.len);
+    *blob = (struct pst_bytes){copy, found.len};
+    return lmdb_read_end(store, 0, PST_OK);
+}
+
+static int
+apply_spill_del(struct lmdb_store *store, struct MDB_txn *txn,
+                struct lmdb_change *change)
+{
+    const struct store_spill *at = change->what;
+    struct lmdb_key key = lmdb_key_of(store, at->sid, NULL);
+
+    return lmdb_del(store, txn, STORED_SPILL, &key);
+}
+
+static enum pst_err
+tree_spill_del(struct store *base, const struct store_spill *at)
+{
+    struct lmdb_change change = {
+        .apply = apply_spill_del, .now = at->now, .what = at};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+/* --- counters --------------------------------------------------------------
+ */
+
+/* 0 for none, and for one that cannot be read. */
+static int
+get_instant(struct lmdb_store *store, struct MDB_txn *txn,
+            const struct store_id *id, int64_t *instant)
+{
+    struct lmdb_key key = lmdb_key_of(store, id, NULL);
+    struct pst_bytes record;
+    int rc = lmdb_get(store, txn, STORED_COUNTER, &key, &record);
+
+    *instant = 0;
+    if (rc == 0)
+        (void)!stored_parse_time(record, instant);
+    return rc == LMDB_ABSENT ? 0 : rc;
+}
+
+static int
+put_instant(struct lmdb_store *store, struct MDB_txn *txn,
+            const struct store_id *id, int64_t instant)
+{
+    struct lmdb_key key = lmdb_key_of(store, id, NULL);
+    uint8_t record[STORED_COUNTER_LEN];
+
+    if (instant == 0)
+        return lmdb_del(store, txn, STORED_COUNTER, &key);
+    stored_emit_time(record, instant);
+    return put(store, txn, STORED_COUNTER, &key,
+               (struct pst_bytes){record, sizeof(record)});
+}
+
+/* Ask all of them. wait: the longest of them, 0 when each has room. */
+static int
+ask_counters(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_counters *counters,
+             int64_t next[static STORE_COUNTERS_MAX], int64_t *wait)
+{
+    int64_t longest = 0;
+    int64_t instant;
+    int64_t one;
+    int rc;
+
+    for (size_t i = 0; i < counters->count; i++) {
+        const struct store_counter *counter = &counters->items[i];
+
+        rc = get_instant(store, txn, &counter->id, &instant);
+        if (rc)
+            return rc;
+        if (!stored_counter_take(instant, counter->rate, counters->now,
+                                 &next[i], &one) &&
+            one > longest)
+            longest = one;
+    }
+    *wait = longest;
+    return 0;
+}
+
+static int
+apply_take(struct lmdb_store *store, struct MDB_txn *txn,
+           struct lmdb_change *change)
+{
+    const struct store_counters *counters = change->what;
+    int64_t next[STORE_COUNTERS_MAX];
+    int rc = ask_counters(store, txn, counters, next, &change->number);
+
+    if (rc)
+        return rc;
+    if (change->number > 0) {
+        change->result = PST_THROTTLED;
+        return LMDB_UNCHANGED;
+    }
+    for (size_t i = 0; i < counters->count && rc == 0; i++)
+        rc = put_instant(store, txn, &counters->items[i].id, next[i]);
+    return rc;
+}
+
+static enum pst_err
+peek(struct lmdb_store *store, const struct store_counters *counters,
+     int64_t *retry_after)
+{
+    int64_t next[STORE_COUNTERS_MAX];
+    int64_t wait = 0;
+    struct MDB_txn *txn;
+    enum pst_err e = lmdb_read_begin(store, &txn);
+    int rc;
+
+    if (e)
+        return e;
+    rc = ask_counters(store, txn, counters, next, &wait);
+    e = lmdb_read_end(store, rc, wait > 0 ? PST_THROTTLED : PST_OK);
+    if (e == PST_THROTTLED)
+        *retry_after = wait;
+    return e;
+}
+
+static enum pst_err
+tree_take(struct store *base, const struct store_counters *counters,
+          bool charge, int64_t *retry_after)
+{
+    struct lmdb_change change = {.apply = apply_take,
+                                 .now = counters->now,
+                                 .grows = true,
+                                 .what = counters};
+    enum pst_err e;
+
+    /* A flood that is refused anyway must not queue for the writers' lock. */
+    e = peek(lmdb_of(base), counters, retry_after);
+    if (e != PST_OK || !charge)
+        return e;
+    e = lmdb_write(lmdb_of(base), &change);
+    if (e == PST_THROTTLED)
+        *retry_after = change.number;
+    return e;
+}
+
+static int
+apply_give(struct lmdb_store *store, struct MDB_txn *txn,
+           struct lmdb_change *change)
+{
+    const struct store_counters *counters = change->what;
+    int64_t instant;
+    int rc = 0;
+
+    for (size_t i = 0; i < counters->count && rc == 0; i++) {
+        const struct store_counter *counter = &counters->items[i];
+
+        rc = get_instant(store, txn, &counter->id, &instant);
+        if (rc)
+            return rc;
+        instant = counter->forget ? 0
+                                  : stored_counter_give(instant, counter->rate,
+                                                        counters->now);
+        rc = put_instant(store, txn, &counter->id, instant);
+    }
+    return rc;
+}
+
+static enum pst_err
+tree_give(struct store *base, const struct store_counters *counters)
+{
+    struct lmdb_change change = {
+        .apply = apply_give, .now = counters->now, .what = counters};
+
+    return lmdb_write(lmdb_of(base), &change);
+}
+
+static enum pst_err
+tree_sweep(struct store *base, size_t limit, int64_t now, size_t *removed)
+{
+    return lmdb_sweep(lmdb_of(base), limit, now, removed);
+}
+
+const struct store_backend store_lmdb = {
+    .open = tree_open,
+    .close = tree_close,
+    .ping = tree_ping,
+    .check = tree_check,
+    .end = tree_end,
+    .end_all = tree_end_all,
+    .since = tree_since,
+    .session_add = tree_session_add,
+    .session_touch = tree_session_touch,
+    .session_del = tree_session_del,
+    .session_walk = tree_session_walk,
+    .spill_put = tree_spill_put,
+    .spill_get = tree_spill_get,
+    .spill_del = tree_spill_del,
+    .take = tree_take,
+    .give = tree_give,
+    .sweep = tree_sweep,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * throttle.c - how often a password may be guessed (design 2.5).
+ */
+#include "throttle.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Octets of an account's name that tell it from others. */
+#define ACCOUNT_MAX 1024
+
+/* An IPv6 network, as sites are given them. */
+#define NETWORK_LEN 8
+#define MAPPED_AT 12
+
+static bool
+is_blank(char c)
+{
+    return (unsigned char)c <= ' ';
+}
+
+/*
+ * The name by which the account is counted. A name cut short shares its
+ * budget with those that begin alike, which can only make it smaller.
+ */
+static struct pst_text
+fold_account(struct pst_text typed, char room[static ACCOUNT_MAX])
+{
+    while (typed.len > 0 && is_blank(typed.ptr[0]))
+        typed = pst_text_from_octet(typed, 1);
+    while (typed.len > 0 && is_blank(typed.ptr[typed.len - 1]))
+        typed = pst_text_first(typed, typed.len - 1);
+    typed = pst_text_first(typed, ACCOUNT_MAX);
+    for (size_t i = 0; i < typed.len; i++)
+        room[i] = pst_lower(typed.ptr[i]);
+    return (struct pst_text){room, typed.len};
+}
+
+/* The network an address is counted with, in octets; an address that cannot
+ * be read stands for itself. */
+static struct pst_text
+fold_address(struct pst_text address, uint8_t room[static 16])
+{
+    char string[INET6_ADDRSTRLEN];
+    struct in6_addr v6;
+    size_t len = pst_text_index(address, '%');
+
+    if (len >= sizeof(string) || pst_text_index(address, '\0') != address.len)
+        return pst_text_first(address, PST_URL_MAX / 4);
+    memcpy(string, address.ptr, len);
+    string[len] = '\0';
+    if (inet_pton(AF_INET, string, room) == 1)
+        return (struct pst_text){(const char *)room, 4};
+    if (inet_pton(AF_INET6, string, &v6) != 1)
+        return address;
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        memcpy(room, v6.s6_addr + MAPPED_AT, 4);
+        return (struct pst_text){(const char *)room, 4};
+    }
+    memcpy(room, v6.s6_addr, NETWORK_LEN);
+    return (struct pst_text){(const char *)room, NETWORK_LEN};
+}
+
+static enum pst_err
+add(const struct throttle *throttle, struct throttle_attempt *attempt,
+    const char *purpose, struct pst_text name, struct rate rate)
+{
+    struct store_counter *counter = &attempt->counters[attempt->count];
+    enum pst_err e;
+
+    *counter = (struct store_counter){.rate = rate, .forget = false};
+    e = store_id_name(throttle->store, purpose, name, &counter->id);
+    if (e)
+        return e;
+    attempt->count++;
+    return PST_OK;
+}
+
+static enum pst_err
+add_device(const struct throttle *throttle,
+           const struct throttle_visitor *visitor, struct pst_text account,
+           struct throttle_attempt *attempt)
+{
+    char name[PST_SID_LEN + ACCOUNT_MAX];
+
+    memcpy(name, visitor->device.ptr, PST_SID_LEN);
+    if (account.len > 0)
+        memcpy(name + PST_SID_LEN, account.ptr, account.len);
+    return add(throttle, attempt, "device",
+               (struct pst_text){name, PST_SID_LEN + account.len},
+               throttle->account);
+}
+
+/* Which budgets are the visitor's. */
+static enum pst_err
+choose(const struct throttle *throttle, const struct throttle_visitor *visitor,
+       struct throttle_attempt *attempt)
+{
+    char room[ACCOUNT_MAX];
+    uint8_t network[16];
+    struct pst_text account = fold_account(visitor->account, room);
+    enum pst_err e = PST_OK;
+
+    if (account.len > 0 && throttle->account.limit > 0) {
+        attempt->has_account = true;
+        if (visitor->device.len > 0)
+            return add_device(throttle, visitor, account, attempt);
+        e = add(throttle, attempt, "account", account, throttle->account);
+    }
+    if (e == PST_OK && visitor->address.len > 0 && throttle->address.limit > 0)
+        e = add(throttle, attempt, "address",
+                fold_address(visitor->address, network), throttle->address);
+    return e;
+}
+
+enum pst_err
+throttle_begin(const struct throttle *throttle,
+               const struct throttle_visitor *visitor, int64_t now,
+               struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt taken;
+    enum pst_err e;
+
+    PST_REQUIRE(visitor->device.len == 0 || visitor->device.len == PST_SID_LEN);
+    memset(&taken, 0, sizeof(taken));
+    e = choose(throttle, visitor, &taken);
+    if (e == PST_OK && taken.count > 0) {
+        struct store_counters counters = {taken.counters, taken.count, now};
+
+        e = store_take(throttle->store, &counters, retry_after);
+    }
+    if (e)
+        return e;
+    *attempt = taken;
+    return PST_OK;
+}
+
+static enum pst_err
+give(const struct throttle *throttle, struct throttle_attempt *attempt,
+     int64_t now)
+{
+    struct store_counters counters = {attempt->counters, attempt->count, now};
+    enum pst_err e;
+
+    if (attempt->count == 0)
+        return PST_OK;
+    e = store_give(throttle->store, &counters);
+    if (e)
+        return e;
+    attempt->count = 0; /* giving back twice would be a gift */
+    return PST_OK;
+}
+
+enum pst_err
+throttle_pass(const struct throttle *throttle, struct throttle_attempt *attempt,
+              int64_t now)
+{
+    /* Where an account's budget was taken from, it is the first. */
+    if (attempt->count > 0 && attempt->has_account)
+        attempt->counters[0].forget = true;
+    return give(throttle, attempt, now);
+}
+
+enum pst_err
+throttle_cancel(const struct throttle *throttle,
+                struct throttle_attempt *attempt, int64_t now)
+{
+    return give(throttle, attempt, now);
+}

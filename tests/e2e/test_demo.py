@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: ISC
+"""demo/run: one command from nothing to a shop in the browser, and one key
+to be rid of it."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import threading
+
+import http_client
+import pytest
+from gateway import BUILD, COOKIE, FOR_THE_BUILD, ROOT, is_running, wait_until
+
+RUN = os.path.join(ROOT, "demo/run")
+EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
+
+
+def environment(folder):
+    """No POSTERN_…: they would be settings."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder),
+            "TMPDIR": str(folder), "LANG": "C.UTF-8", **FOR_THE_BUILD}
+
+
+def left_running(folder):
+    """{id: command} of what was started with that environment."""
+    found, mark = {}, f"TMPDIR={folder}".encode()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if mark not in file.read().split(b"\0"):
+                    continue
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                command = file.read().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if is_running(int(entry)):
+            found[int(entry)] = command
+    return found
+
+
+def check_nothing_left(folder):
+    """No process, and no file but what was there to be kept."""
+    assert wait_until(lambda: not left_running(folder), 5), left_running(folder)
+    assert [n for n in os.listdir(folder) if n.startswith("postern-")] == []
+
+
+class Demo:
+    """demo/run, until it has said where to go."""
+
+    def __init__(self, folder, *arguments):
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [RUN, "--port", "0", "--build", BUILD, *arguments],
+            env=environment(folder), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.said = ""
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        wait_until(lambda: "Ctrl-C ends it." in self.said
+                   or self.process.poll() is not None, 120)
+        found = re.search(r"^Open +http://localhost:(\d+)/$", self.said, re.M)
+        assert found, self.said
+        self.port = int(found[1])
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.said += line.decode()
+
+    def send(self, method, path, headers=(), body=None):
+        with http_client.Connection(self.port) as line:
+            return line.request(method, path, headers, body)
+
+    def end(self, number=signal.SIGINT):
+        """Its exit status."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self):
+        try:
+            status = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self.reader.join(10)
+        self.process.stdout.close()
+        return status
+
+
+@pytest.fixture(name="start_demo")
+def start_demo_fixture(tmp_path):
+    demos = []
+
+    def start(*arguments):
+        demos.append(Demo(tmp_path, *arguments))
+        return demos[-1]
+
+    yield start
+    for demo in demos:
+        if demo.process.poll() is None:
+            demo.end(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("way", [[], ["--cgi"]], ids=["fastcgi", "cgi"])
+def test_once(tmp_path, way):
+    """The README's first command: a whole session, and nothing left of it."""
+    done = subprocess.run(
+        [RUN, "--once", "--port", "0", "--build", BUILD, *way],
+        env=environment(tmp_path), stdin=subprocess.DEVNULL, timeout=180,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    said = done.stdout.decode()
+    assert done.returncode == 0, said
+    assert re.search(r"^\d+ steps, 0 failed$", said, re.M), said
+    assert "FAIL" not in said
+    for title in ("register", "wrong password", "log in", "session", "query",
+                  "mutation", "log out", "query again"):
+        assert re.search(rf"^\d+\. {title}", said, re.M), title
+    for shown in ("> POST /login", "< 401", "< set-cookie: __Host-session=",
+                  "< 200", "max-age=0"):
+        assert shown in said.replace("Max-Age", "max-age"), shown
+    check_nothing_left(tmp_path)
+
+
+def test_it_stays_and_ends(start_demo, tmp_path):
+    """It prints where to go and who to be; Ctrl-C ends it; what was to be
+    kept is there again, and a second start builds nothing."""
+    keep = tmp_path / "kept"
+    demo = start_demo("--keep", str(keep))
+    assert f"log in as {EMAIL} with the password {PASSWORD}" in demo.said
+    answer = demo.send("GET", "/")
+    assert answer.status == 200 and "<!DOCTYPE html>" in answer.text
+    assert "default-src 'none'" in answer.get("content-security-policy")
+    for name, kind in (("page.js", "text/javascript"), ("page.css", "text/css"),
+                       ("icon.svg", "image/svg+xml")):
+        answer = demo.send("GET", f"/{name}")
+        assert answer.status == 200
+        assert answer.get("content-type").startswith(kind)
+    answer = demo.send("POST", "/login", [
+        ("Content-Type", "application/json")],
+        b'{"email":"%b","password":"%b"}' % (EMAIL.encode(),
+                                             PASSWORD.encode()))
+    assert answer.status == 200
+    cookie = [("Cookie", f"{COOKIE}={http_client.cookie_of(answer)[1]}"),
+              ("Content-Type", "application/json")]
+    answer = demo.send("POST", "/query", cookie, (
+        b'{"query":"mutation{createStore(name:\\"Kept\\"){id}}"}'))
+    assert answer.json["data"]["createStore"]["id"]
+    # No hooks for anybody, where it stays.
+    assert "test-hooks" not in " ".join(left_running(tmp_path).values())
+    assert demo.end() == 0
+    check_nothing_left(tmp_path)
+    assert stat.S_IMODE(keep.stat().st_mode) == 0o700
+    assert stat.S_IMODE((keep / "secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE((keep / "data.sqlite").stat().st_mode) == 0o600
+
+    programs = [os.path.join(BUILD, "cgi-bin", name)
+                for name in ("login", "query", "logout", "session")]
+    built = [os.stat(path).st_mtime_ns for path in programs]
+    demo = start_demo("--keep", str(keep))
+    assert [os.stat(path).st_mtime_ns for path in programs] == built
+    assert not re.search(r"^ +(CC|CCLD|AR) ", demo.said, re.M), demo.said
+    assert "installing" not in demo.said and "configuring" not in demo.said
+    answer = demo.send("GET", "/session", cookie)
+    assert answer.json["data"]["session"]["name"] == EMAIL
+    answer = demo.send("POST", "/query", cookie,
+                       b'{"query":"{me{email} allStores{name}}"}')
+    assert answer.json["data"]["me"] == {"email": EMAIL}
+    assert {"name": "Kept"} in answer.json["data"]["allStores"]
+    assert demo.end(signal.SIGTERM) == 0
+    check_nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("victim", ["lighttpd", "backend"])
+def test_when_a_part_of_it_dies(start_demo, tmp_path, victim):
+    """It says so, and takes the rest along."""
+    demo = start_demo()
+    (pid,) = [pid for pid, command in left_running(tmp_path).items()
+              if re.search(rf"{victim} -", command)
+              and os.path.basename(RUN) not in command.split()[0]]
+    os.kill(pid, signal.SIGKILL)
+    assert demo.wait() == 1
+    assert f"{victim} ended by itself" in demo.said
+    check_nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--port", "{busy}"], "is in use"), (["--port", "x"], "no port"),
+    (["--port", "70000"], "no port"), (["--port"], "needs a value"),
+    (["--frobnicate"], "unknown"), (["extra"], "unknown")])
+def test_what_it_cannot_do(tmp_path, arguments, words):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        done = subprocess.run(
+            [RUN, "--build", BUILD, *(a.format(busy=port) for a in arguments)],
+            env=environment(tmp_path), timeout=120, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert words in done.stderr.decode()
+    check_nothing_left(tmp_path)
+
+
+def test_a_wrong_setting_is_told(tmp_path):
+    """POSTERN_… reach the programs, so a mistake must be seen."""
+    done = subprocess.run(
+        [RUN, "--once", "--port", "0", "--build", BUILD], timeout=120,
+        env={**environment(tmp_path), "POSTERN_IDLE_TIMEOUT": "soon"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 1
+    assert b"POSTERN_IDLE_TIMEOUT: is no duration" in done.stdout
+    check_nothing_left(tmp_path)
+
+
+def test_help(tmp_path):
+    done = subprocess.run([RUN, "--help"], env=environment(tmp_path),
+                          stdout=subprocess.PIPE, timeout=30, check=True)
+    said = done.stdout.decode()
+    for option in ("--once", "--port", "--keep", "--build", "--cgi"):
+        assert option in said
+    assert "shellcheck" not in said and not said.startswith("#")

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: ISC
+"""Secrets rotated under running programs, and nobody is logged out."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+import gateway as gateways
+import http_client
+import pytest
+
+PROGRAMS = ("login", "logout", "query", "session")
+
+
+def path_of(gateway):
+    return gateway.environment["COOKIE_SESSION_SECRET_FILE"]
+
+
+def secrets_of(gateway):
+    with open(path_of(gateway), encoding="ascii") as file:
+        words = file.read().split()
+    gateway.private |= set(words)
+    return words
+
+
+def rotate(gateway, how="--rotate"):
+    done = gateway.postern("secret", how, path_of(gateway))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b""
+    secrets_of(gateway)
+    return done.stderr.decode()
+
+
+def opens_with(secret, token):
+    done = subprocess.run(
+        [gateways.POSTERN, "open", "-"], input=token.encode(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
+        env={**gateways.FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret,
+             "POSTERN_UPSTREAM": "http://127.0.0.1:9/"})
+    return done.returncode == 0
+
+
+def wait_for_log(gateway, event, count=1):
+    assert gateways.wait_until(
+        lambda: gateway.log.count("event=" + event) >= count), event
+
+
+def test_what_an_older_secret_sealed_is_sealed_anew(start_own, user):
+    gateway = start_own()
+    first, = secrets_of(gateway)
+    cookie = gateway.cookie_for(user)
+    rotate(gateway)
+    second, also_first = secrets_of(gateway)
+    assert also_first == first and second != first
+    time.sleep(1.1)  # the file is looked at once a second
+    answer = gateway.query(cookie=cookie)
+    assert answer.json["data"]["me"]["ownerId"] == user.owner
+    renewed = http_client.cookie_of(answer)[1]
+    assert opens_with(second, renewed) and not opens_with(first, renewed)
+    # Once: what the new one sealed is not due.
+    assert gateway.query(cookie=renewed).get("set-cookie") is None
+    assert gateway.open_token(cookie)["sid"] == \
+        gateway.open_token(renewed)["sid"]
+    # A login by another program, whose file was never looked at before.
+    assert opens_with(second, gateway.cookie_for(user))
+
+    rotate(gateway, "--retire")
+    assert secrets_of(gateway) == [second]
+    time.sleep(1.1)
+    assert gateway.session(cookie=renewed)["subject"] == user.owner
+    assert gateway.session(cookie=cookie) is None
+
+
+def test_plain_cgi_reads_the_file_each_time(start_own, user):
+    gateway = start_own("cgi")
+    cookie = gateway.cookie_for(user)
+    rotate(gateway)
+    answer = gateway.get("/session", cookie=cookie)
+    renewed = http_client.cookie_of(answer)[1]
+    rotate(gateway, "--retire")
+    assert gateway.session(cookie=cookie) is None
+    assert gateway.session(cookie=renewed)["subject"] == user.owner
+
+
+def test_on_sighup_at_once(start_own, user):
+    """Even where the file looks as it was, by its time, size and place."""
+    gateway = start_own()
+    cookie = gateway.cookie_for(user)
+    before = gateway.log.count("event=secrets-read")
+    for program in PROGRAMS:
+        os.kill(gateway.pid_of(program), signal.SIGHUP)
+    wait_for_log(gateway, "secrets-read", before + len(PROGRAMS))
+    assert gateway.session(cookie=cookie) is not None
+
+
+@pytest.mark.parametrize("content, why", [
+    ("too-short\n", "refused"), ("", "empty"),
+    ("REPLACE" * 10 + "\n", "refused")])
+def test_a_bad_file_changes_nothing_and_is_told(start_own, user, content,
+                                                why):
+    gateway = start_own()
+    cookie = gateway.cookie_for(user)
+    good = "".join(word + "\n" for word in secrets_of(gateway))
+    with open(path_of(gateway), "w", encoding="ascii") as file:
+        file.write(content)
+    time.sleep(1.1)
+    assert gateway.session(cookie=cookie)["subject"] == user.owner
+    os.kill(gateway.pid_of("query"), signal.SIGHUP)
+    wait_for_log(gateway, "secrets-refused", 2)
+    line = [line for line in gateway.log.splitlines()
+            if "event=secrets-refused" in line][0]
+    assert "level=error" in line and why in line
+    assert path_of(gateway) in line and "stay in use" in line
+    assert gateway.query(cookie=cookie).json["data"]["me"]
+    # A login is sealed with what was there before.
+    assert gateway.session(cookie=gateway.cookie_for(user))
+    refused = gateway.log.count("event=secrets-refused")
+    time.sleep(1.1)
+    gateway.session(cookie=cookie)
+    assert gateway.log.count("event=secrets-refused") <= refused + 1  # login
+    with open(path_of(gateway), "w", encoding="ascii") as file:
+        file.write(good)
+    time.sleep(1.1)
+    assert gateway.session(cookie=cookie)
+    wait_for_log(gateway, "secrets-read")
+
+
+def test_a_file_that_is_gone_for_a_moment(start_own, user):
+    gateway = start_own()
+    cookie = gateway.cookie_for(user)
+    os.rename(path_of(gateway), path_of(gateway) + ".away")
+    time.sleep(1.1)
+    assert gateway.session(cookie=cookie)["subject"] == user.owner
+    os.rename(path_of(gateway) + ".away", path_of(gateway))
+
+
+class Visitor(threading.Thread):
+    """Asks again and again, and keeps what it is handed, as a browser."""
+
+    def __init__(self, gateway, cookie, owner):
+        super().__init__()
+        self.gateway, self.cookie, self.owner = gateway, cookie, owner
+        self.count, self.renewals, self.failed = 0, 0, None
+        self.done = threading.Event()
+
+    def run(self):
+        with http_client.Connection(self.gateway.port) as line:
+            while not self.done.is_set() and not self.failed:
+                self.ask(line)
+
+    def ask(self, line):
+        answer = self.gateway.query(cookie=self.cookie, connection=line)
+        me = answer.status == 200 and answer.json["data"]["me"]
+        if not me or me["ownerId"] != self.owner:
+            self.failed = repr(answer)
+        if answer.get("set-cookie"):
+            self.cookie = http_client.cookie_of(answer)[1]
+            self.renewals += 1
+        self.count += 1
+
+
+def test_rotation_under_load_fails_no_request(start_own, user):
+    gateway = start_own()
+    visitors = [Visitor(gateway, gateway.cookie_for(user), user.owner)
+                for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    for _ in range(5):
+        rotate(gateway)
+        for program in ("query", "session"):
+            os.kill(gateway.pid_of(program), signal.SIGHUP)
+        time.sleep(1.3)
+        rotate(gateway, "--retire")
+        os.kill(gateway.pid_of("query"), signal.SIGHUP)
+        time.sleep(0.3)
+    for visitor in visitors:
+        visitor.done.set()
+    for visitor in visitors:
+        visitor.join(20)
+        assert visitor.failed is None, visitor.failed
+        assert visitor.count > 50 and visitor.renewals >= 5
+    assert "secrets-refused" not in gateway.log
+    assert len(secrets_of(gateway)) == 1
+
+
+# --- the command -------------------------------------------------------------
+
+
+def postern(*arguments, **env):
+    return subprocess.run(
+        [gateways.POSTERN, *arguments], stdin=subprocess.DEVNULL, timeout=30,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], **gateways.FOR_THE_BUILD, **env})
+
+
+def words_in(path):
+    return path.read_text().split()
+
+
+def test_rotate_makes_a_file_that_only_its_user_reads(tmp_path):
+    path = tmp_path / "secrets"
+    old_mask = os.umask(0)
+    try:
+        done = postern("secret", "--rotate", str(path))
+    finally:
+        os.umask(old_mask)
+    assert done.returncode == 0 and done.stdout == b"", done
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    secret, = words_in(path)
+    assert re.fullmatch("[A-Za-z0-9_-]{43}", secret)
+    assert secret.encode() not in done.stderr
+    assert os.listdir(tmp_path) == ["secrets"]
+
+
+def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
+    path = tmp_path / "secrets"
+    postern("secret", "--rotate", str(path))
+    os.chmod(path, 0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 33, 34)
+    before = path.stat()
+    first, = words_in(path)
+    for how, count in (("--rotate", 2), ("--rotate", 3), ("--retire", 2)):
+        assert postern("secret", how, str(path)).returncode == 0
+        after = path.stat()
+        assert (after.st_mode, after.st_uid, after.st_gid) == (
+            before.st_mode, before.st_uid, before.st_gid)
+        assert len(words_in(path)) == count
+        assert after.st_ino != before.st_ino  # never written in place
+    assert first not in words_in(path)
+
+
+def test_rotate_follows_a_link_and_keeps_it(tmp_path):
+    path, link = tmp_path / "secrets", tmp_path / "link"
+    postern("secret", "--rotate", str(path))
+    link.symlink_to(path)
+    assert postern("secret", "--rotate", str(link)).returncode == 0
+    assert link.is_symlink() and len(words_in(path)) == 2
+
+
+def test_the_only_secret_stays(tmp_path):
+    path = tmp_path / "secrets"
+    postern("secret", "--rotate", str(path))
+    before = path.read_bytes()
+    done = postern("secret", "--retire", str(path))
+    assert done.returncode != 0 and b"only one" in done.stderr
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["secrets"]
+
+
+@pytest.mark.parametrize("how, content, words", [
+    ("--retire", None, b"not there"),
+    ("--rotate", "short\n", b"nothing is changed"),
+    ("--rotate", "", b"empty"),
+    ("--rotate", "".join("%02dKq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQx\n" % n
+                         for n in range(16)), b"retire one")])
+def test_what_cannot_be_changed_stays(tmp_path, how, content, words):
+    path = tmp_path / "secrets"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(0o600)
+    done = postern("secret", how, str(path))
+    assert done.returncode != 0 and words in done.stderr, done.stderr
+    assert done.stdout == b""
+    assert os.listdir(tmp_path) == ([] if content is None else ["secrets"])
+    if content is not None:
+        assert path.read_text() == content
+
+
+def test_two_changes_at_once_are_refused(tmp_path):
+    path = tmp_path / "secrets"
+    postern("secret", "--rotate", str(path))
+    beside = tmp_path / "secrets.new"
+    beside.write_text("")
+    done = postern("secret", "--rotate", str(path))
+    assert done.returncode != 0 and b"under way" in done.stderr
+    assert len(words_in(path)) == 1 and beside.exists()
+
+
+@pytest.mark.parametrize("env, days, is_default", [
+    ({}, 30, True),
+    ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/"}, 30, False),
+    ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
+      "POSTERN_BACKEND": "vendure"}, 365, False),
+    ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
+      "POSTERN_REMEMBER_LIFETIME": "40d",
+      "POSTERN_GUEST_LIFETIME": "2d"}, 40, False)])
+def test_rotate_says_when_the_last_one_can_go(tmp_path, env, days,
+                                              is_default):
+    path = tmp_path / "secrets"
+    if env:
+        env = {**env, "COOKIE_SESSION_SECRET_FILE": str(path),
+               "POSTERN_STORE": "none"}
+    assert postern("secret", "--rotate", str(path), **env).stderr == b"", \
+        "a first secret has nothing to wait for"
+    said = postern("secret", "--rotate", str(path), **env).stderr.decode()
+    when = re.search(r"after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", said)[1]
+    left = time.mktime(time.strptime(when, "%Y-%m-%dT%H:%M:%SZ")) \
+        - time.mktime(time.gmtime())
+    assert abs(left - days * 86400) < 2 * 3600, said
+    assert ("default lifetimes" in said) is is_default
+    assert f"postern secret --retire {path}" in said

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: ISC
+"""A store that does not answer means no, and heals by itself."""
+
+import time
+
+import gateway as gateways
+import http_client
+import pytest
+from redis_server import Redis
+
+
+@pytest.fixture(name="redis")
+def redis_fixture():
+    """For one test alone: it is going to be killed."""
+    redis = Redis()
+    yield redis
+    redis.close()
+
+
+def assert_down(gateway, account, cookie, bearer):
+    """503 from every program, and the backend hears nothing."""
+    for carrier in ({"cookie": cookie}, {"bearer": bearer}):
+        for answer in (gateway.query(**carrier),
+                       gateway.get("/session", **carrier),
+                       gateway.get("/session?list=1", **carrier)):
+            assert answer.status == 503, answer
+            assert answer.code == "STORE_UNAVAILABLE"
+            assert answer.get("set-cookie") is None  # it may be good yet
+    answer = gateway.log_in(account)
+    assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+    assert not answer.all("set-cookie")
+    assert not answer.get(gateway.token_header)
+    answer = gateway.form("/login", {"email": account.email,
+                                     "password": account.password})
+    assert answer.status == 503 and b"<form" in answer.body
+    assert account.email.encode() in answer.body
+    # The browser is rid of it, and told that a copy may live on.
+    answer = gateway.post("/logout", cookie=cookie)
+    assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+    name, value, attributes = http_client.cookie_of(answer)
+    assert (name, value) == (gateways.COOKIE, "") and "Max-Age=0" in attributes
+    # Who has no session is none the worse.
+    assert gateway.query().status == 200
+    assert gateway.get("/session").json["data"]["session"] is None
+
+
+def both_of(gateway, account):
+    answer = gateway.log_in(account)
+    assert answer.status == 200, answer
+    return (http_client.cookie_of(answer)[1],
+            answer.get(gateway.token_header))
+
+
+@pytest.mark.parametrize("way", ["killed", "hung"])
+@pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
+def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
+    gateway = start_own(kind, POSTERN_STORE=redis.url,
+                        POSTERN_TOKEN_METHOD="cookie,bearer")
+    cookie, bearer = both_of(gateway, user)
+    ended = both_of(gateway, user)[0]
+    assert gateway.post("/logout", cookie=ended).status == 200
+    backend.forget()
+    if way == "killed":
+        redis.kill()
+    else:
+        redis.hang()
+    begin = time.monotonic()
+    assert gateway.get("/session", cookie=cookie).status == 503
+    assert time.monotonic() - begin < 5
+    assert_down(gateway, user, cookie, bearer)
+    assert all("authorization" not in r["names"] for r in backend.seen())
+    assert "store-down" in gateway.log
+
+    if way == "killed":
+        redis.start()
+    else:
+        redis.wake()
+    assert gateways.wait_until(lambda: gateway.get(
+        "/session", cookie=cookie).status == 200)
+    # Each worker's own connection heals.
+    assert gateways.wait_until(lambda: all(
+        gateway.query(cookie=cookie).status == 200 for _ in range(5)))
+    assert gateway.session(bearer=bearer)["subject"] == user.owner
+    if way == "hung":  # killed, this Redis forgets, as operators are told
+        assert gateway.session(cookie=ended) is None
+    assert gateways.wait_until(
+        lambda: gateway.log_in(user).status == 200)
+    assert gateways.wait_until(lambda: gateway.post(
+        "/logout", cookie=cookie).status == 200)
+    assert gateway.session(cookie=cookie) is None
+
+
+def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
+    gateway = start_own(POSTERN_STORE=redis.url)
+    cookie = gateway.cookie_for(user)
+    assert redis.say("CONFIG SET maxmemory 1").startswith(b"+OK")
+    answer = gateway.log_in(user)
+    assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+    assert not answer.all("set-cookie")
+    answer = gateway.post("/logout", cookie=cookie)
+    assert answer.status == 503
+    assert "OOM" in gateway.log or "maxmemory" in gateway.log
+    # What is there can be read: nobody is thrown out.
+    assert gateway.session(cookie=cookie) is not None
+    assert redis.say("CONFIG SET maxmemory 0").startswith(b"+OK")
+    assert gateway.log_in(user).status == 200
+
+
+def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
+                                                       user):
+    assert redis.say("CONFIG SET requirepass right-one").startswith(b"+OK")
+    gateway = start_own(POSTERN_STORE=redis.url + "?password=wrong-one")
+    assert gateway.log_in(user).status == 503
+    assert "WRONGPASS" in gateway.log
+    assert "wrong-one" not in gateway.log
+    assert start_own(POSTERN_STORE=redis.url + "?password=right-one").log_in(
+        user).status == 200
+
+
+def test_grace_bridges_a_short_gap_for_reads(start_own, redis, user):
+    gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="4s")
+    cookie = gateway.cookie_for(user)
+    assert gateway.query(cookie=cookie).status == 200
+    assert gateway.session(cookie=cookie) is not None
+    redis.kill()
+    killed = time.monotonic()
+    answer = gateway.query(cookie=cookie)
+    assert answer.status == 200, answer
+    assert answer.json["data"]["me"] is not None
+    assert gateway.session(cookie=cookie) is not None
+    # Nobody logs in or out by grace.
+    assert gateway.log_in(user).status == 503
+    assert time.monotonic() - killed < 3, "too slow to tell"
+    time.sleep(4.5)
+    assert gateway.query(cookie=cookie).status == 503
+    assert gateway.get("/session", cookie=cookie).status == 503
+
+
+def test_a_folder_that_cannot_be_used(start_own, user):
+    """LMDB where there is no room for it."""
+    gateway = start_own(POSTERN_STORE="lmdb:/proc/nowhere")
+    answer = gateway.log_in(user)
+    assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+    line = [line for line in gateway.log.splitlines()
+            if "event=store-down" in line][0]
+    assert "/proc/nowhere" in line and "level=error" in line

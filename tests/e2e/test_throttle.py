@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: ISC
+"""How often a password may be guessed (design 2.5)."""
+
+import json
+import secrets
+
+import http_client
+import pytest
+from redis_server import Redis
+
+LOGIN = """mutation OwnerLogin($email: String!, $password: String!) {
+    login(email: $email, password: $password) { secret ttl email ownerId }}"""
+
+
+@pytest.fixture(name="redis", scope="module")
+def redis_fixture():
+    redis = Redis()
+    yield redis
+    redis.close()
+
+
+@pytest.fixture(name="narrow", scope="module", params=["lmdb", "redis"])
+def narrow_fixture(request, start, redis):
+    """Three guesses at an account; an address has more."""
+    store = {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
+    return start(POSTERN_LOGIN_PER_ACCOUNT="3/1h",
+                 POSTERN_LOGIN_PER_ADDRESS="1000/1h", **store)
+
+
+@pytest.fixture(name="few", scope="module")
+def few_fixture(start):
+    """Four guesses from an address; an account has more."""
+    return start(POSTERN_LOGIN_PER_ACCOUNT="1000/1h",
+                 POSTERN_LOGIN_PER_ADDRESS="4/1h")
+
+
+@pytest.fixture(name="account")
+def account_fixture(backend):
+    return backend.register()
+
+
+def address():
+    """One that nobody has had before."""
+    return "2001:db8:%x:%x::1" % (secrets.randbits(16), secrets.randbits(16))
+
+
+def by_json(gateway, email, password, where, program="login", **more):
+    body = json.dumps({"email": email, "password": password}).encode()
+    return gateway.direct(program, "POST", "", body, REMOTE_ADDR=where,
+                          CONTENT_TYPE="application/json", **more)
+
+
+def by_form(gateway, email, password, where, **more):
+    from urllib.parse import urlencode
+    body = urlencode({"email": email, "password": password}).encode()
+    return gateway.direct(
+        "login", "POST", "", body, REMOTE_ADDR=where,
+        CONTENT_TYPE="application/x-www-form-urlencoded", **more)
+
+
+def by_graphql(gateway, email, password, where, program="login", **more):
+    body = json.dumps({"query": LOGIN, "variables": {
+        "email": email, "password": password}}).encode()
+    return gateway.direct(program, "POST", "", body, REMOTE_ADDR=where,
+                          CONTENT_TYPE="application/json", **more)
+
+
+def by_query(gateway, email, password, where, **more):
+    return by_graphql(gateway, email, password, where, "query", **more)
+
+
+WAYS = [by_json, by_form, by_graphql, by_query]
+
+
+def assert_throttled(answer):
+    assert answer.status == 429, answer.stdout
+    assert int(answer.header("Retry-After")) > 0
+    assert "=;" in (answer.header("Set-Cookie") or "=;")  # cleared, at most
+    if b"json" in answer.header("Content-Type").encode():
+        assert b"TOO_MANY_ATTEMPTS" in answer.body
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_guesses_at_an_account_are_counted(narrow, backend, account, way):
+    """From wherever they come, in whatever spelling of the name."""
+    names = [account.email, account.email.upper(), " " + account.email]
+    for name in names:
+        answer = way(narrow, name, "wrong", address())
+        assert answer.status in (200, 401), answer.stdout
+    backend.forget()
+    for password in ("wrong", account.password):
+        assert_throttled(way(narrow, account.email, password, address()))
+    assert backend.seen() == []  # it is not even asked
+    assert "login-throttled" in narrow.log
+
+
+def test_the_ways_share_one_budget(narrow, account):
+    for way in WAYS[:3]:
+        assert way(narrow, account.email, "wrong",
+                   address()).status in (200, 401)
+    for way in WAYS:
+        assert_throttled(way(narrow, account.email, "wrong", address()))
+
+
+def test_throttled_form_says_so(narrow, account):
+    for _ in range(3):
+        by_form(narrow, account.email, "wrong", address())
+    answer = by_form(narrow, account.email, "wrong", address())
+    assert_throttled(answer)
+    assert b"too many attempts" in answer.body and b"<form" in answer.body
+    assert account.email.encode() in answer.body
+
+
+def test_an_account_more_is_none_the_worse(narrow, backend, account):
+    where = address()
+    for _ in range(4):
+        by_json(narrow, account.email, "wrong", where)
+    other = backend.register()
+    assert by_json(narrow, other.email, other.password, where).status == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_success_makes_the_budget_whole(narrow, account, way):
+    for _ in range(3):
+        for _ in range(2):
+            way(narrow, account.email, "wrong", address())
+        answer = way(narrow, account.email, account.password, address())
+        assert answer.status in (200, 303), answer.stdout
+        assert answer.header("Set-Cookie")
+
+
+def test_only_failures_count(narrow, account):
+    for _ in range(8):
+        assert by_json(narrow, account.email, account.password,
+                       address()).status == 200
+
+
+def test_a_backend_that_is_down_is_no_guess(narrow, backend, account):
+    for _ in range(6):
+        backend.next(status=503, body="no")
+        answer = by_json(narrow, account.email, "wrong", address())
+        assert answer.status == 502, answer.stdout
+    assert by_json(narrow, account.email, account.password,
+                   address()).status == 200
+
+
+def test_a_known_device_is_not_locked_out(narrow, account):
+    """By an attacker who keeps guessing; it has a budget of its own."""
+    answer = narrow.post("/login", {
+        "email": account.email, "password": account.password,
+        "rememberMe": True})
+    cookie = http_client.cookie_of(answer)[1]
+    narrow.private.add(cookie)
+    known = {"HTTP_COOKIE": f"__Host-session={cookie}"}
+    for _ in range(5):
+        answer = by_json(narrow, account.email, "wrong", address())
+    assert_throttled(answer)
+    assert_throttled(by_json(narrow, account.email, account.password,
+                             address()))
+    # Even after its session was ended: it was a good one once.
+    assert narrow.post("/logout", cookie=cookie).status == 200
+    for _ in range(2):
+        assert by_json(narrow, account.email, "wrong", address(),
+                       **known).status == 401
+    assert by_json(narrow, account.email, account.password, address(),
+                   **known).status == 200
+    for _ in range(3):
+        by_json(narrow, account.email, "wrong", address(), **known)
+    assert_throttled(by_json(narrow, account.email, account.password,
+                             address(), **known))
+
+
+def test_a_device_is_known_for_its_own_account_alone(narrow, backend,
+                                                      account):
+    """Or its owner could guess at everybody's password."""
+    mallory = backend.register()
+    answer = narrow.post("/login", {
+        "email": mallory.email, "password": mallory.password,
+        "rememberMe": True})
+    known = {"HTTP_COOKIE":
+             f"__Host-session={http_client.cookie_of(answer)[1]}"}
+    for _ in range(3):
+        by_json(narrow, account.email, "wrong", address(), **known)
+    assert_throttled(by_json(narrow, account.email, "wrong", address(),
+                             **known))
+
+
+# --- by address --------------------------------------------------------------
+
+
+def test_guesses_from_an_address_are_counted(few, backend, account):
+    where = "203.0.113.%d" % (1 + secrets.randbelow(250))
+    for _ in range(4):
+        assert by_json(few, secrets.token_hex(6) + "@example.com", "wrong",
+                       where).status == 401
+    for way in WAYS:
+        assert_throttled(way(few, account.email, account.password, where))
+    assert by_json(few, account.email, account.password,
+                   address()).status == 200
+
+
+def test_an_ipv6_network_is_one_address(few, account):
+    network = address()[:-3]
+    for n in range(4):
+        by_json(few, secrets.token_hex(6) + "@example.com", "wrong",
+                f"{network}::{n + 1:x}")
+    assert_throttled(by_json(few, account.email, account.password,
+                             f"{network}:9:8:7:6"))
+    assert by_json(few, account.email, account.password,
+                   address()).status == 200
+
+
+PERSISTED = json.dumps({"extensions": {"persistedQuery": {
+    "version": 1, "sha256Hash": "0" * 64}}}).encode()
+
+
+def multipart(text):
+    return (b'--X\r\nContent-Disposition: form-data; name="operations"\r\n\r\n'
+            + text + b"\r\n--X--\r\n", "multipart/form-data; boundary=X")
+
+
+def hidden_login(how, account):
+    """A login that cannot be looked into; (body, type)."""
+    login = json.dumps({"query": LOGIN, "variables": {
+        "email": account.email, "password": "wrong"}}).encode()
+    if how == "persisted":
+        return PERSISTED, "application/json"
+    if how == "multipart":
+        return multipart(login)
+    return login + b" " * (1 << 20), "application/json"
+
+
+@pytest.mark.parametrize("how", ["persisted", "multipart", "too large"])
+def test_what_cannot_be_looked_into_counts_by_address(few, backend, account,
+                                                      how):
+    where = address()
+    body, kind = hidden_login(how, account)
+    refused = json.dumps({"errors": [{"message": "no"}],
+                          "data": {"login": None}})
+    statuses = []
+    for _ in range(7):
+        backend.next(body=refused, headers=[["Content-Type",
+                                             "application/json"]])
+        answer = few.direct("query", "POST", "", body, REMOTE_ADDR=where,
+                            CONTENT_TYPE=kind)
+        statuses.append(answer.status)
+    backend.send("DELETE", "/_seen")
+    assert statuses == [200] * 4 + [429] * 3
+    # An account that is not named is not counted.
+    assert by_json(few, account.email, account.password,
+                   address()).status == 200
+
+
+def test_off_is_off(start, account):
+    gateway = start(POSTERN_LOGIN_PER_ACCOUNT="off",
+                    POSTERN_LOGIN_PER_ADDRESS="off")
+    for _ in range(120):
+        assert by_json(gateway, account.email, "wrong",
+                       "192.0.2.1").status == 401
+
+
+def test_the_default_is_ten_in_a_quarter_of_an_hour(start, account):
+    gateway = start()
+    statuses = [by_json(gateway, account.email, "wrong", address()).status
+                for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    assert 1 <= int(by_json(gateway, account.email, "wrong", address())
+                    .header("Retry-After")) <= 90
+
+
+def test_many_at_once_pass_no_more(narrow, account):
+    """N guesses at the same moment, in as many connections."""
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(
+            lambda _: by_json(narrow, account.email, "wrong",
+                              address()).status, range(40)))
+    assert sorted(statuses) == [401] * 3 + [429] * 37

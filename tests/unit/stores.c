@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stores.c - for tests: an LMDB folder, or a Redis of our own on a socket, in
+ * a temporary folder that is removed again.
+ */
+#include "stores.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crypt.h"
+
+#define START_TIMEOUT 10000
+#define WORDS 32
+
+void
+stores_pause(int milliseconds)
+{
+    (void)poll(NULL, 0, milliseconds);
+}
+
+int64_t
+stores_clock(void)
+{
+    struct timespec now;
+
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A socket connected to Redis, or -1. */
+static int
+dial(const struct stores *stores)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/redis.sock",
+                   stores->folder);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void
+run_redis(const struct stores *stores)
+{
+    const char *words[WORDS] = {"redis-server",
+                                "--port",
+                                "0",
+                                "--unixsocket",
+                                "redis.sock",
+                                "--save",
+                                "",
+                                "--appendonly",
+                                "no"};
+    size_t count = 9;
+    int log;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; stores->options && stores->options[i]; i++)
+        words[count++] = stores->options[i];
+    if (chdir(stores->folder) != 0)
+        _exit(126);
+    log = open("redis.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    (void)dup2(log, 1);
+    (void)dup2(log, 2);
+    execvp(words[0], (char *const *)(void *)words);
+    _exit(127);
+}
+
+void
+stores_start_redis(struct stores *stores)
+{
+    int64_t deadline = stores_clock() + START_TIMEOUT;
+    int fd = -1;
+
+    stores->redis = fork();
+    assert_true(stores->redis >= 0);
+    if (stores->redis == 0)
+        run_redis(stores);
+    while (fd < 0) {
+        if (stores_clock() > deadline || waitpid(stores->redis, NULL, WNOHANG))
+            fail_msg("redis-server does not start in %s", stores->folder);
+        stores_pause(5);
+        fd = dial(stores);
+    }
+    close(fd);
+}
+
+void
+stores_kill(struct stores *stores)
+{
+    if (stores->redis == 0)
+        return;
+    (void)kill(stores->redis, SIGKILL);
+    (void)waitpid(stores->redis, NULL, 0);
+    stores->redis = 0;
+}
+
+void
+stores_start(struct stores *stores, enum store_kind kind,
+             const char *const *options)
+{
+    memset(stores, 0, sizeof(*stores));
+    stores->options = options;
+    assert_int_equal(pst_crypt_init(), PST_OK);
+    (void)snprintf(stores->folder, sizeof(stores->folder),
+                   "/tmp/postern-store-XXXXXX");
+    assert_non_null(mkdtemp(stores->folder));
+    if (kind == STORE_LMDB) {
+        (void)snprintf(stores->url, sizeof(stores->url), "lmdb:%s/lmdb",
+                       stores->folder);
+        return;
+    }
+    (void)snprintf(stores->url, sizeof(stores->url), "unix:%s/redis.sock",
+                   stores->folder);
+    stores_start_redis(stores);
+}
+
+static int
+remove_one(const char *path, const struct stat *state, int kind,
+           struct FTW *place)
+{
+    (void)state;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void
+stores_stop(struct stores *stores)
+{
+    stores_kill(stores);
+    (void)nftw(stores->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+struct store *
+stores_open_url(const char *url, const char *audience)
+{
+    struct config_why why = {""};
+    struct store *store = NULL;
+    struct store_url parsed;
+
+    if (store_url_parse(pst_text_from(url), &parsed, &why) != PST_OK)
+        fail_msg("%s %s", url, why.text);
+    assert_int_equal(store_open(&store, &parsed, pst_text_from(audience)),
+                     PST_OK);
+    return store;
+}
+
+struct store *
+stores_open(const struct stores *stores, const char *audience)
+{
+    return stores_open_url(stores->url, audience);
+}
+
+struct store_id
+stores_id(unsigned n)
+{
+    const uint8_t octets[4] = {(uint8_t)(n >> 24 & 0xff),
+                               (uint8_t)(n >> 16 & 0xff),
+                               (uint8_t)(n >> 8 & 0xff), (uint8_t)(n & 0xff)};
+    struct store_id id;
+
+    assert_int_equal(
+        pst_crypt_sha256((struct pst_bytes){octets, sizeof(octets)}, id.octets),
+        PST_OK);
+    return id;
+}
+
+void
+stores_say(const struct stores *stores, const char *command, char *answer,
+           size_t size)
+{
+    int fd = dial(stores);
+    ssize_t len;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, command, strlen(command)),
+                     (ssize_t)strlen(command));
+    assert_int_equal(write(fd, "\r\n", 2), 2);
+    len = read(fd, answer, size - 1);
+    assert_true(len > 0);
+    answer[len] = '\0';
+    close(fd);
+}
+
+void
+stores_expect(const struct store *store, const char *what, enum pst_err got,
+              enum pst_err want)
+{
+    if (got != want)
+        fail_msg("%s: got %s, wanted %s; the store: %s", what,
+                 pst_err_code(got), pst_err_code(want),
+                 store ? store_why(store) : "");
+}
+
+unsigned
+stores_fork(unsigned count, unsigned (*child)(unsigned index))
+{
+    pid_t children[64];
+    unsigned sum = 0;
+
+    assert_true(count <= 64);
+    for (unsigned i = 0; i < count; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0)
+            _exit((int)child(i));
+    }
+    for (unsigned i = 0; i < count; i++) {
+        int status = -1;
+
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) > 100)
+            fail_msg("process %u ended with status %#x", i, (unsigned)status);
+        sum += (unsigned)WEXITSTATUS(status);
+    }
+    return sum;
+}

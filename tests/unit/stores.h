@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stores.h - for tests: an LMDB folder, or a Redis of our own on a socket, in
+ * a temporary folder that is removed again.
+ */
+#ifndef TESTS_STORES_H
+#define TESTS_STORES_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <sys/types.h>
+
+#include "store.h"
+
+/* The instant at which the tests take place; no clock is read. */
+#define NOW 1800000000
+
+struct stores {
+    char folder[64];
+    char url[128];
+    pid_t redis; /* 0: none runs */
+    const char *const *options;
+};
+
+/* Make one of a kind; `options` are more words for redis-server, or NULL. */
+void stores_start(struct stores *stores, enum store_kind kind,
+                  const char *const *options);
+
+/* Start Redis again in its folder, after stores_kill(). */
+void stores_start_redis(struct stores *stores);
+void stores_kill(struct stores *stores);
+
+/* Stop what runs, and remove the folder. */
+void stores_stop(struct stores *stores);
+
+/* Open a handle, by another URL too; fails the test when that fails. */
+struct store *stores_open(const struct stores *stores, const char *audience);
+struct store *stores_open_url(const char *url, const char *audience);
+
+/* The id of the n-th thing. */
+struct store_id stores_id(unsigned n);
+
+/* Say an inline command to Redis, and get what it says, at most size. */
+void stores_say(const struct stores *stores, const char *command, char *answer,
+                size_t size);
+
+/* Milliseconds of a clock that never goes back. */
+int64_t stores_clock(void);
+void stores_pause(int milliseconds);
+
+/* Fail unless e is want; what names the row, and the store says why. */
+void stores_expect(const struct store *store, const char *what,
+                   enum pst_err got, enum pst_err want);
+
+/*
+ * Run `child` in `count` processes, and wait for all.
+ * Returns the sum of what they returned, each 0..100; fails the test when
+ * one does not end well.
+ */
+unsigned stores_fork(unsigned count, unsigned (*child)(unsigned index));
+
+#endif

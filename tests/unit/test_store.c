@@ -1,0 +1,836 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_store.c - what every store promises, asked of each of them by the same
+ * functions (L28, L29, U19: ids are hashes, and nothing is revived).
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "stores.h"
+
+#define PROCESSES 8
+
+static struct stores stores;
+static struct store *store;
+static struct pst_arena *arena;
+static unsigned fresh; /* so that no test meets another's ids */
+
+static struct store_id
+new_id(void)
+{
+    return stores_id(++fresh);
+}
+
+static void
+expect(const char *what, enum pst_err got, enum pst_err want)
+{
+    stores_expect(store, what, got, want);
+}
+
+static struct store_session
+session_of(struct store_id subject, int64_t created)
+{
+    return (struct store_session){.sid = new_id(),
+                                  .subject = subject,
+                                  .created = created,
+                                  .seen = created,
+                                  .expires = created + 3600,
+                                  .user = PST_TEXT("ada"),
+                                  .browser = PST_TEXT("Firefox"),
+                                  .address = PST_TEXT("192.0.2.1")};
+}
+
+static size_t
+count_of(const struct store_id *subject, int64_t now)
+{
+    size_t count = 99;
+
+    expect("count", store_session_count(store, subject, now, &count), PST_OK);
+    return count;
+}
+
+/* --- ended sessions --------------------------------------------------------
+ */
+
+static void
+test_end(void **state)
+{
+    struct store_id one = new_id();
+    struct store_id other = new_id();
+    struct store_id subject = new_id();
+    struct store *site = stores_open(&stores, "another site");
+
+    (void)state;
+    expect("before", store_check(store, &one, &subject, NOW), PST_OK);
+    expect("end", store_end(store, &one, &subject, NOW + 3600, NOW), PST_OK);
+    expect("after", store_check(store, &one, &subject, NOW), PST_REVOKED);
+    expect("without subject", store_check(store, &one, NULL, NOW), PST_REVOKED);
+    expect("again", store_end(store, &one, NULL, NOW + 3600, NOW), PST_OK);
+    expect("after both", store_check(store, &one, &subject, NOW), PST_REVOKED);
+    expect("another", store_check(store, &other, &subject, NOW), PST_OK);
+    expect("another site", store_check(site, &one, &subject, NOW), PST_OK);
+    store_close(&site);
+}
+
+/* A second end may neither shorten the first nor fail. */
+static void
+test_end_times(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t first;
+        int64_t second;
+    } rows[] = {
+        {"later", NOW + 60, NOW + 3600},
+        {"earlier", NOW + 3600, NOW + 60},
+        {"the same", NOW + 60, NOW + 60},
+        {"over already", NOW - 10, NOW - 5},
+        {"as long as any", NOW + PST_LIFETIME_MAX, NOW + PST_LIFETIME_MAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_id sid = new_id();
+
+        expect(rows[i].name, store_end(store, &sid, NULL, rows[i].first, NOW),
+               PST_OK);
+        expect(rows[i].name, store_end(store, &sid, NULL, rows[i].second, NOW),
+               PST_OK);
+        expect(rows[i].name, store_check(store, &sid, NULL, NOW), PST_REVOKED);
+    }
+}
+
+static void
+test_end_all(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t iat;
+        enum pst_err want;
+    } rows[] = {
+        {"long before", NOW - 10000, PST_REVOKED},
+        {"the second before", NOW - 1, PST_REVOKED},
+        {"the same second", NOW, PST_REVOKED},
+        {"the next second", NOW + 1, PST_OK},
+    };
+    struct store_id sid = new_id();
+    struct store_id subject = new_id();
+    struct store_id other = new_id();
+    int64_t since = -1;
+
+    (void)state;
+    expect("since", store_since(store, &subject, &since), PST_OK);
+    assert_int_equal(since, 0);
+    expect("all", store_end_all(store, &subject, NOW, NULL), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        expect(rows[i].name, store_check(store, &sid, &subject, rows[i].iat),
+               rows[i].want);
+    expect("another user", store_check(store, &sid, &other, NOW), PST_OK);
+    expect("a guest", store_check(store, &sid, NULL, NOW), PST_OK);
+    expect("since", store_since(store, &subject, &since), PST_OK);
+    assert_int_equal(since, NOW);
+}
+
+/* The instant never moves back, and reaches sessions that a machine with a
+ * faster clock began, but not beyond what a clock may be ahead. */
+static void
+test_end_all_clocks(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t created; /* of a listed session; 0: none */
+        int64_t before;  /* an earlier store_end_all; 0: none */
+        int64_t want;
+    } rows[] = {
+        {"alone", 0, 0, NOW},
+        {"after an earlier one", 0, NOW - 5, NOW},
+        {"after a later one", 0, NOW + 5, NOW + 5},
+        {"an older session", NOW - 9, 0, NOW},
+        {"a session ahead", NOW + 30, 0, NOW + 30},
+        {"a session as far ahead as may be", NOW + PST_SKEW, 0, NOW + PST_SKEW},
+        {"a session too far ahead", NOW + 9999, 0, NOW + PST_SKEW},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_id subject = new_id();
+        struct store_session session = session_of(subject, rows[i].created);
+        int64_t since = 0;
+
+        if (rows[i].created)
+            expect(rows[i].name, store_session_add(store, &session, 0, NOW),
+                   PST_OK);
+        if (rows[i].before)
+            expect(rows[i].name,
+                   store_end_all(store, &subject, rows[i].before, NULL),
+                   PST_OK);
+        expect(rows[i].name, store_end_all(store, &subject, NOW, &since),
+               PST_OK);
+        if (since != rows[i].want)
+            fail_msg("row '%s': got %ld", rows[i].name, (long)(since - NOW));
+        expect(rows[i].name, store_check(store, &session.sid, &subject, since),
+               PST_REVOKED);
+        expect(rows[i].name,
+               store_check(store, &session.sid, &subject, since + 1), PST_OK);
+    }
+}
+
+/* --- live sessions ---------------------------------------------------------
+ */
+
+static enum pst_err
+copy_one(void *context, const struct store_session *session)
+{
+    struct store_session *copy = context;
+
+    assert_true(pst_text_equal(session->user, PST_TEXT("ada")));
+    assert_true(pst_text_equal(session->browser, PST_TEXT("Firefox")));
+    assert_true(pst_text_equal(session->address, PST_TEXT("192.0.2.1")));
+    *copy = *session;
+    return PST_OK;
+}
+
+static void
+test_sessions(void **state)
+{
+    struct store_session session = session_of(new_id(), NOW);
+    struct store_session second = session_of(session.subject, NOW + 1);
+    struct store_session found = {.created = 0};
+
+    (void)state;
+    assert_int_equal(count_of(&session.subject, NOW), 0);
+    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("walk",
+           store_session_walk(store, &session.subject, NOW, copy_one, &found),
+           PST_OK);
+    assert_memory_equal(&found.sid, &session.sid, sizeof(found.sid));
+    assert_memory_equal(&found.subject, &session.subject,
+                        sizeof(found.subject));
+    assert_int_equal(found.created, NOW);
+    assert_int_equal(found.seen, NOW);
+    assert_int_equal(found.expires, NOW + 3600);
+
+    expect("add", store_session_add(store, &second, 0, NOW + 1), PST_OK);
+    assert_int_equal(count_of(&session.subject, NOW + 1), 2);
+    assert_int_equal(count_of(&session.subject, NOW + 3599), 2);
+    assert_int_equal(count_of(&session.subject, NOW + 3600), 1);
+    assert_int_equal(count_of(&session.subject, NOW + 3601), 0);
+    expect("del", store_session_del(store, &session.subject, &session.sid, NOW),
+           PST_OK);
+    expect("del again",
+           store_session_del(store, &session.subject, &session.sid, NOW),
+           PST_OK);
+    assert_int_equal(count_of(&session.subject, NOW + 1), 1);
+    expect("not ended", store_check(store, &session.sid, &session.subject, NOW),
+           PST_OK);
+}
+
+static void
+test_touch(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t now;
+        int64_t expires;
+        enum pst_err want;
+        int64_t seen; /* what is kept then */
+        int64_t ends;
+    } rows[] = {
+        {"seen later", NOW + 100, NOW + 3600, PST_OK, NOW + 100, NOW + 3600},
+        {"seen earlier", NOW + 50, NOW + 3600, PST_OK, NOW + 100, NOW + 3600},
+        {"ends later", NOW + 100, NOW + 9000, PST_OK, NOW + 100, NOW + 9000},
+        {"ends earlier", NOW + 200, NOW + 300, PST_OK, NOW + 200, NOW + 9000},
+        {"over", NOW + 9000, NOW + 9999, PST_ABSENT, NOW + 200, NOW + 9000},
+    };
+    struct store_session session = session_of(new_id(), NOW);
+
+    (void)state;
+    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_session found = {.created = 0};
+
+        expect(rows[i].name,
+               store_session_touch(store, &session.subject, &session.sid,
+                                   rows[i].expires, rows[i].now),
+               rows[i].want);
+        expect(
+            rows[i].name,
+            store_session_walk(store, &session.subject, NOW, copy_one, &found),
+            PST_OK);
+        if (found.seen != rows[i].seen || found.expires != rows[i].ends ||
+            found.created != NOW)
+            fail_msg("row '%s': seen +%ld, expires +%ld", rows[i].name,
+                     (long)(found.seen - NOW), (long)(found.expires - NOW));
+    }
+}
+
+/* L28, U19: a request in flight while its session ends changes nothing. */
+static void
+test_no_revival(void **state)
+{
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    struct store_session session = session_of(new_id(), NOW);
+    struct pst_bytes got;
+
+    (void)state;
+    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("spill", store_spill_put(store, &session.sid, blob, NOW + 3600, NOW),
+           PST_OK);
+    expect("end",
+           store_end(store, &session.sid, &session.subject, NOW + 3600, NOW),
+           PST_OK);
+    expect("touch",
+           store_session_touch(store, &session.subject, &session.sid,
+                               NOW + 7200, NOW + 1),
+           PST_ABSENT);
+    expect("replace",
+           store_spill_replace(store, &session.sid, blob, NOW + 3600, NOW),
+           PST_ABSENT);
+    expect("get", store_spill_get(store, &session.sid, NOW, arena, &got),
+           PST_ABSENT);
+    assert_int_equal(count_of(&session.subject, NOW), 0);
+    expect("check", store_check(store, &session.sid, &session.subject, NOW),
+           PST_REVOKED);
+}
+
+/* All the sessions of a user that ended at once leave the list at once. */
+static void
+test_list_after_end_all(void **state)
+{
+    struct store_session session = session_of(new_id(), NOW);
+    struct store_session later = session_of(session.subject, NOW + 1);
+
+    (void)state;
+    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("all", store_end_all(store, &session.subject, NOW, NULL), PST_OK);
+    assert_int_equal(count_of(&session.subject, NOW), 0);
+    expect("add", store_session_add(store, &later, 1, NOW + 1), PST_OK);
+    assert_int_equal(count_of(&session.subject, NOW + 1), 1);
+}
+
+static void
+test_cap(void **state)
+{
+    static const int64_t created[] = {NOW + 2, NOW, NOW + 3, NOW + 1, NOW + 4};
+    static const enum pst_err want[] = {PST_OK, PST_REVOKED, PST_OK,
+                                        PST_REVOKED, PST_OK};
+    struct store_session sessions[PST_COUNT(created)];
+    struct store_id subject = new_id();
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(created); i++) {
+        sessions[i] = session_of(subject, created[i]);
+        expect("add", store_session_add(store, &sessions[i], 3, NOW + 5),
+               PST_OK);
+    }
+    expect("the same again", store_session_add(store, &sessions[4], 3, NOW + 5),
+           PST_OK);
+    assert_int_equal(count_of(&subject, NOW + 5), 3);
+    for (size_t i = 0; i < PST_COUNT(created); i++) {
+        if (store_check(store, &sessions[i].sid, &subject, created[i]) !=
+            want[i])
+            fail_msg("session %zu is not what the cap makes of it", i);
+    }
+    sessions[0] = session_of(subject, NOW + 9);
+    expect("a smaller cap", store_session_add(store, &sessions[0], 1, NOW + 9),
+           PST_OK);
+    assert_int_equal(count_of(&subject, NOW + 9), 1);
+}
+
+static void
+test_session_limits(void **state)
+{
+    static const char octets[PST_NAME_MAX + 1];
+    struct store_session session = session_of(new_id(), NOW);
+
+    (void)state;
+    session.user = (struct pst_text){octets, PST_NAME_MAX};
+    session.browser = (struct pst_text){octets, STORE_BROWSER_MAX};
+    session.address = (struct pst_text){octets, STORE_ADDRESS_MAX};
+    expect("full", store_session_add(store, &session, 0, NOW), PST_OK);
+    session.user.len++;
+    expect("user", store_session_add(store, &session, 0, NOW), PST_TOO_LARGE);
+    session.user.len = 0;
+    session.browser.len++;
+    expect("browser", store_session_add(store, &session, 0, NOW),
+           PST_TOO_LARGE);
+    session.browser.len = 0;
+    session.address.len++;
+    expect("address", store_session_add(store, &session, 0, NOW),
+           PST_TOO_LARGE);
+    assert_int_equal(count_of(&session.subject, NOW), 1);
+}
+
+static enum pst_err
+stop_at_once(void *context, const struct store_session *session)
+{
+    (void)session;
+    (*(unsigned *)context)++;
+    return PST_REFUSED;
+}
+
+/* An audience may be spelled like a pattern, and is none. */
+static void
+test_walk_all(void **state)
+{
+    struct store *mine = stores_open(&stores, "[m*]:?\\");
+    struct store *other = stores_open(&stores, "m:x\\");
+    struct store_session session = {.expires = 0};
+    unsigned told = 0;
+    size_t count = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        session = session_of(stores_id(i % 2), NOW + i);
+        expect("add", store_session_add(mine, &session, 0, NOW), PST_OK);
+        expect("other", store_session_add(other, &session, 0, NOW), PST_OK);
+    }
+    expect(
+        "end one",
+        store_end(mine, &session.sid, &session.subject, session.expires, NOW),
+        PST_OK);
+    expect("all", store_session_count(mine, NULL, NOW, &count), PST_OK);
+    assert_int_equal(count, 5);
+    expect("all of the other", store_session_count(other, NULL, NOW, &count),
+           PST_OK);
+    assert_int_equal(count, 6);
+    expect("one", store_session_count(mine, &session.subject, NOW, &count),
+           PST_OK);
+    assert_int_equal(count, 2);
+    expect("stopped", store_session_walk(mine, NULL, NOW, stop_at_once, &told),
+           PST_REFUSED);
+    assert_int_equal(told, 1);
+    store_close(&mine);
+    store_close(&other);
+}
+
+/* --- sealed sessions -------------------------------------------------------
+ */
+
+static void
+expect_spill(const char *what, const struct store_id *sid, int64_t now,
+             struct pst_bytes want)
+{
+    struct pst_bytes got = {NULL, 0};
+
+    pst_arena_reset(arena);
+    expect(what, store_spill_get(store, sid, now, arena, &got), PST_OK);
+    assert_int_equal(got.len, want.len);
+    assert_memory_equal(got.ptr, want.ptr, want.len);
+}
+
+static void
+test_spill(void **state)
+{
+    static uint8_t large[STORE_SPILL_MAX + 1];
+    const struct pst_bytes first = pst_text_bytes(PST_TEXT("one\0\r\n"));
+    const struct pst_bytes second = pst_text_bytes(PST_TEXT("second"));
+    struct pst_bytes whole = {large, STORE_SPILL_MAX};
+    struct pst_bytes got = {NULL, 0};
+    struct store_id sid = new_id();
+
+    (void)state;
+    memset(large, 0xa5, sizeof(large));
+    expect("nothing", store_spill_get(store, &sid, NOW, arena, &got),
+           PST_ABSENT);
+    expect("replace nothing",
+           store_spill_replace(store, &sid, first, NOW + 60, NOW), PST_ABSENT);
+    expect("put", store_spill_put(store, &sid, first, NOW + 60, NOW), PST_OK);
+    expect_spill("get", &sid, NOW + 59, first);
+    expect("over", store_spill_get(store, &sid, NOW + 60, arena, &got),
+           PST_ABSENT);
+    expect("replace when over",
+           store_spill_replace(store, &sid, second, NOW + 99, NOW + 60),
+           PST_ABSENT);
+    expect("replace", store_spill_replace(store, &sid, second, NOW + 90, NOW),
+           PST_OK);
+    expect_spill("get", &sid, NOW + 89, second);
+    expect("put again", store_spill_put(store, &sid, whole, NOW + 60, NOW),
+           PST_OK);
+    expect_spill("get", &sid, NOW, whole);
+    whole.len++;
+    expect("too large", store_spill_put(store, &sid, whole, NOW + 60, NOW),
+           PST_TOO_LARGE);
+    expect("del", store_spill_del(store, &sid, NOW), PST_OK);
+    expect("del again", store_spill_del(store, &sid, NOW), PST_OK);
+    expect("gone", store_spill_get(store, &sid, NOW, arena, &got), PST_ABSENT);
+}
+
+static void
+test_spill_without_memory(void **state)
+{
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    struct pst_bytes got = {NULL, 0};
+    struct store_id sid = new_id();
+
+    (void)state;
+    expect("put", store_spill_put(store, &sid, blob, NOW + 60, NOW), PST_OK);
+    pst_arena_fail_at(arena, 1);
+    expect("get", store_spill_get(store, &sid, NOW, arena, &got),
+           PST_NO_MEMORY);
+    assert_null(got.ptr);
+    pst_arena_reset(arena);
+    expect_spill("then", &sid, NOW, blob);
+}
+
+/* --- counters --------------------------------------------------------------
+ */
+
+static enum pst_err
+take(const struct store_counter *counter, int64_t now, int64_t *retry_after)
+{
+    const struct store_counters counters = {counter, 1, now};
+
+    *retry_after = 0;
+    return store_take(store, &counters, retry_after);
+}
+
+static void
+test_counter(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t now;
+        enum pst_err want;
+        int64_t retry_after;
+    } rows[] = {
+        {"1", NOW, PST_OK, 0},
+        {"2", NOW, PST_OK, 0},
+        {"3", NOW, PST_OK, 0},
+        {"full", NOW, PST_THROTTLED, 30},
+        {"refusals do not count", NOW, PST_THROTTLED, 30},
+        {"one second early", NOW + 29, PST_THROTTLED, 1},
+        {"one has drained", NOW + 30, PST_OK, 0},
+        {"only one", NOW + 30, PST_THROTTLED, 30},
+        {"two have drained", NOW + 90, PST_OK, 0},
+        {"the second", NOW + 90, PST_OK, 0},
+        {"no third", NOW + 90, PST_THROTTLED, 30},
+        {"empty again", NOW + 9000, PST_OK, 0},
+        {"a burst", NOW + 9000, PST_OK, 0},
+        {"of three", NOW + 9000, PST_OK, 0},
+        {"and no more", NOW + 9000, PST_THROTTLED, 30},
+        {"the clock went back a year", NOW - 31536000, PST_THROTTLED, 30},
+    };
+    struct store_counter counter = {.id = new_id(), .rate = {3, 90}};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t retry_after;
+
+        expect(rows[i].name, take(&counter, rows[i].now, &retry_after),
+               rows[i].want);
+        if (retry_after != rows[i].retry_after)
+            fail_msg("row '%s': retry after %ld", rows[i].name,
+                     (long)retry_after);
+    }
+}
+
+static void
+test_counter_uneven(void **state)
+{
+    static const struct rate rates[] = {{7, 900},   {1, 1},       {10, 900},
+                                        {100, 900}, {1, 2592000}, {9, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rates); i++) {
+        struct store_counter counter = {.id = new_id(), .rate = rates[i]};
+        int64_t retry_after;
+
+        for (int64_t n = 0; n < rates[i].limit; n++)
+            expect("within", take(&counter, NOW, &retry_after), PST_OK);
+        expect("beyond", take(&counter, NOW, &retry_after), PST_THROTTLED);
+        assert_true(retry_after >= 1 && retry_after <= rates[i].period);
+        expect("later", take(&counter, NOW + retry_after, &retry_after),
+               PST_OK);
+    }
+}
+
+static void
+test_give(void **state)
+{
+    struct store_counter counter = {.id = new_id(), .rate = {2, 60}};
+    const struct store_counters counters = {&counter, 1, NOW};
+    int64_t retry_after;
+
+    (void)state;
+    expect("give to an empty one", store_give(store, &counters), PST_OK);
+    expect("1", take(&counter, NOW, &retry_after), PST_OK);
+    expect("2", take(&counter, NOW, &retry_after), PST_OK);
+    expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
+    expect("give", store_give(store, &counters), PST_OK);
+    expect("peek", store_peek(store, &counters, &retry_after), PST_OK);
+    expect("peek takes nothing", store_peek(store, &counters, &retry_after),
+           PST_OK);
+    expect("one", take(&counter, NOW, &retry_after), PST_OK);
+    expect("not two", take(&counter, NOW, &retry_after), PST_THROTTLED);
+    expect("peek", store_peek(store, &counters, &retry_after), PST_THROTTLED);
+    assert_int_equal(retry_after, 30);
+    counter.forget = true;
+    expect("forget", store_give(store, &counters), PST_OK);
+    expect("1", take(&counter, NOW, &retry_after), PST_OK);
+    expect("2", take(&counter, NOW, &retry_after), PST_OK);
+    expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
+}
+
+/* Of two budgets, the one with room must not pay for the other's refusal. */
+static void
+test_all_or_none(void **state)
+{
+    struct store_counter pair[2] = {{.id = new_id(), .rate = {1, 60}},
+                                    {.id = new_id(), .rate = {2, 600}}};
+    const struct store_counters both = {pair, 2, NOW};
+    int64_t retry_after = 0;
+
+    (void)state;
+    expect("both", store_take(store, &both, &retry_after), PST_OK);
+    expect("the first is spent", store_take(store, &both, &retry_after),
+           PST_THROTTLED);
+    assert_int_equal(retry_after, 60);
+    expect("the second kept its own", take(&pair[1], NOW, &retry_after),
+           PST_OK);
+    expect("both are spent", store_take(store, &both, &retry_after),
+           PST_THROTTLED);
+    assert_int_equal(retry_after, 300);
+}
+
+/* --- many processes at once ------------------------------------------------
+ */
+
+#define EACH 25
+
+/* Nothing of ours is open in the processes: what a child inherits of it, it
+ * can neither use nor free. */
+static unsigned
+crowd(unsigned (*child)(unsigned index))
+{
+    unsigned sum;
+
+    store_close(&store);
+    sum = stores_fork(PROCESSES, child);
+    store = stores_open(&stores, "shop");
+    return sum;
+}
+
+/* Ends its own sessions one by one, and reads all of its and others'. */
+static unsigned
+end_and_read(unsigned index)
+{
+    struct store *own = stores_open(&stores, "crowd");
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < EACH; i++) {
+        struct store_id sid = stores_id(1000 * (index + 1) + i);
+        struct store_id foreign = stores_id(1000 * ((index + 1) % 8 + 1) + i);
+        enum pst_err e = store_check(own, &foreign, NULL, NOW);
+
+        wrong += store_check(own, &sid, NULL, NOW) != PST_OK;
+        wrong += e != PST_OK && e != PST_REVOKED;
+        wrong += store_end(own, &sid, NULL, NOW + 3600, NOW) != PST_OK;
+        for (unsigned k = 0; k <= i; k++) {
+            sid = stores_id(1000 * (index + 1) + k);
+            wrong += store_check(own, &sid, NULL, NOW) != PST_REVOKED;
+        }
+    }
+    store_close(&own);
+    return wrong > 100 ? 100 : wrong;
+}
+
+static void
+test_crowd(void **state)
+{
+    struct store *own;
+
+    (void)state;
+    assert_int_equal(crowd(end_and_read), 0);
+    own = stores_open(&stores, "crowd");
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        for (unsigned k = 0; k < EACH; k++) {
+            struct store_id sid = stores_id(1000 * (i + 1) + k);
+
+            stores_expect(own, "all", store_check(own, &sid, NULL, NOW),
+                          PST_REVOKED);
+        }
+    }
+    store_close(&own);
+}
+
+static unsigned
+guess(unsigned index)
+{
+    struct store *own = stores_open(&stores, "guesses");
+    struct store_counter counter = {.id = stores_id(1), .rate = {10, 900}};
+    const struct store_counters counters = {&counter, 1, NOW};
+    unsigned allowed = 0;
+
+    (void)index;
+    for (unsigned i = 0; i < 5; i++) {
+        int64_t retry_after;
+        enum pst_err e = store_take(own, &counters, &retry_after);
+
+        if (e != PST_OK && e != PST_THROTTLED)
+            return 101;
+        allowed += e == PST_OK;
+    }
+    store_close(&own);
+    return allowed;
+}
+
+static void
+test_crowd_of_guesses(void **state)
+{
+    (void)state;
+    assert_int_equal(crowd(guess), 10);
+}
+
+static unsigned
+log_in(unsigned index)
+{
+    struct store *own = stores_open(&stores, "logins");
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < 5; i++) {
+        struct store_session session = {.sid = stores_id(100 * index + i),
+                                        .subject = stores_id(1),
+                                        .created = NOW + i,
+                                        .expires = NOW + 3600};
+
+        wrong += store_session_add(own, &session, 4, NOW) != PST_OK;
+    }
+    store_close(&own);
+    return wrong;
+}
+
+/* The cap holds however many log in at once. */
+static void
+test_crowd_of_logins(void **state)
+{
+    struct store *own;
+    struct store_id subject = stores_id(1);
+    size_t count = 0;
+
+    (void)state;
+    assert_int_equal(crowd(log_in), 0);
+    own = stores_open(&stores, "logins");
+    stores_expect(own, "count", store_session_count(own, &subject, NOW, &count),
+                  PST_OK);
+    assert_int_equal(count, 4);
+    store_close(&own);
+}
+
+/* --- the rest --------------------------------------------------------------
+ */
+
+static void
+test_ids(void **state)
+{
+    const uint8_t sid[PST_SID_LEN] = {0};
+    struct store *site = stores_open(&stores, "another site");
+    struct store_id ids[6];
+
+    (void)state;
+    /* SHA-256 of sixteen zero octets. */
+    assert_int_equal(store_id_sid(sid, &ids[0]), PST_OK);
+    assert_int_equal(ids[0].octets[0], 0x37);
+    assert_int_equal(ids[0].octets[31], 0xbb);
+    assert_int_equal(store_id_subject(store, PST_TEXT("1"), &ids[0]), PST_OK);
+    assert_int_equal(store_id_subject(store, PST_TEXT("2"), &ids[1]), PST_OK);
+    assert_int_equal(store_id_subject(site, PST_TEXT("1"), &ids[2]), PST_OK);
+    assert_int_equal(store_id_name(store, "a", PST_TEXT("1"), &ids[3]), PST_OK);
+    assert_int_equal(store_id_name(store, "a", PST_TEXT(""), &ids[4]), PST_OK);
+    assert_int_equal(store_id_name(store, "ab", PST_TEXT(""), &ids[5]), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(ids); i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(&ids[i], &ids[k], sizeof(ids[i]));
+    }
+    store_close(&site);
+}
+
+static void
+test_ping_and_sweep(void **state)
+{
+    size_t removed = 99;
+
+    (void)state;
+    expect("ping", store_ping(store, NOW), PST_OK);
+    expect("sweep", store_sweep(store, 10, NOW, &removed), PST_OK);
+    assert_true(removed <= 10);
+    expect("sweep", store_sweep(store, 10, NOW, NULL), PST_OK);
+}
+
+static void
+test_close_nothing(void **state)
+{
+    struct store *none = NULL;
+
+    (void)state;
+    store_close(&none);
+    assert_null(none);
+}
+
+static int
+set_up(enum store_kind kind)
+{
+    stores_start(&stores, kind, NULL);
+    store = stores_open(&stores, "shop");
+    return pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK ? 0 : -1;
+}
+
+static int
+set_up_lmdb(void **state)
+{
+    (void)state;
+    return set_up(STORE_LMDB);
+}
+
+static int
+set_up_redis(void **state)
+{
+    (void)state;
+    return set_up(STORE_REDIS);
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    pst_arena_free(&arena);
+    store_close(&store);
+    stores_stop(&stores);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_end_times),
+        cmocka_unit_test(test_end_all),
+        cmocka_unit_test(test_end_all_clocks),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_touch),
+        cmocka_unit_test(test_no_revival),
+        cmocka_unit_test(test_list_after_end_all),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_session_limits),
+        cmocka_unit_test(test_walk_all),
+        cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_spill_without_memory),
+        cmocka_unit_test(test_counter),
+        cmocka_unit_test(test_counter_uneven),
+        cmocka_unit_test(test_give),
+        cmocka_unit_test(test_all_or_none),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_crowd_of_guesses),
+        cmocka_unit_test(test_crowd_of_logins),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ping_and_sweep),
+        cmocka_unit_test(test_close_nothing),
+    };
+    int failed = cmocka_run_group_tests_name("store lmdb", tests, set_up_lmdb,
+                                             tear_down);
+
+    return failed + cmocka_run_group_tests_name("store redis", tests,
+                                                set_up_redis, tear_down);
+}

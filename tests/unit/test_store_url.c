@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_store_url.c - where a store may be, how that is shown without its
+ * password, and what is refused for which reason (U15).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "store_url.h"
+
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+static void
+test_good(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *shown;
+        struct store_url want;
+    } rows[] = {
+        {"none", "none", {.kind = STORE_NONE}},
+        {"lmdb:/var/lib/postern",
+         "lmdb:/var/lib/postern?size=256M",
+         {.kind = STORE_LMDB,
+          .path = "/var/lib/postern",
+          .map_size = STORE_MAP_DEFAULT}},
+        {"lmdb:///var/lib/postern?size=1G",
+         "lmdb:/var/lib/postern?size=1G",
+         {.kind = STORE_LMDB,
+          .path = "/var/lib/postern",
+          .map_size = 1024L * 1024 * 1024}},
+        {"lmdb:/a%20b%3fc?size=1M",
+         "lmdb:/a b?c?size=1M",
+         {.kind = STORE_LMDB, .path = "/a b?c", .map_size = STORE_MAP_MIN}},
+        {"redis://localhost",
+         "redis://localhost:6379/0",
+         {.kind = STORE_REDIS, .host = "localhost", .port = "6379"}},
+        {"redis://localhost/",
+         "redis://localhost:6379/0",
+         {.kind = STORE_REDIS, .host = "localhost", .port = "6379"}},
+        {"redis://joe:se%3Acr%2Fet@db.example:7000/3",
+         "redis://joe:***@db.example:7000/3",
+         {.kind = STORE_REDIS,
+          .host = "db.example",
+          .port = "7000",
+          .user = "joe",
+          .password = "se:cr/et",
+          .db = 3}},
+        {"redis://:a@b:c@[2001:db8::1]:65535",
+         "redis://:***@[2001:db8::1]:65535/0",
+         {.kind = STORE_REDIS,
+          .host = "2001:db8::1",
+          .port = "65535",
+          .password = "a@b:c"}},
+        {"redis://[::1]",
+         "redis://[::1]:6379/0",
+         {.kind = STORE_REDIS, .host = "::1", .port = "6379"}},
+        {"unix:/run/redis.sock",
+         "unix:/run/redis.sock?db=0",
+         {.kind = STORE_REDIS, .path = "/run/redis.sock"}},
+        {"unix:///run/redis.sock?db=9&user=joe&password=a%26b",
+         "unix:/run/redis.sock?db=9",
+         {.kind = STORE_REDIS,
+          .path = "/run/redis.sock",
+          .user = "joe",
+          .password = "a&b",
+          .db = 9}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct store_url *want = &rows[i].want;
+        struct config_why why = {""};
+        struct store_url got;
+        struct pst_text shown;
+        struct pst_buf buf;
+        char room[512];
+
+        if (store_url_parse(pst_text_from(rows[i].text), &got, &why) != PST_OK)
+            fail_msg("row '%s' %s", rows[i].text, why.text);
+        if (got.kind != want->kind || got.db != want->db ||
+            got.map_size != want->map_size || strcmp(got.path, want->path) ||
+            strcmp(got.host, want->host) || strcmp(got.port, want->port) ||
+            strcmp(got.user, want->user) ||
+            strcmp(got.password, want->password))
+            fail_msg("row '%s': path '%s' host '%s' port '%s' user '%s'",
+                     rows[i].text, got.path, got.host, got.port, got.user);
+        pst_buf_init(&buf, room, sizeof(room));
+        store_url_emit(&buf, &got);
+        assert_int_equal(pst_buf_end(&buf, &shown), PST_OK);
+        if (!pst_text_equal(shown, pst_text_from(rows[i].shown)))
+            fail_msg("row '%s': shown as '%.*s'", rows[i].text, (int)shown.len,
+                     shown.ptr);
+    }
+}
+
+static void
+test_bad(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } rows[] = {
+        {"", "none of"},
+        {"None", "none of"},
+        {"none ", "none of"},
+        {"/var/lib/postern", "none of"},
+        {"file:/var/lib/postern", "none of"},
+        {"REDIS://localhost", "none of"},
+        {"rediss://localhost", "TLS"},
+        {"lmdb:", "path"},
+        {"lmdb:var/lib", "path"},
+        {"lmdb://host/var", "path"},
+        {"lmdb:/a%00b", "NUL"},
+        {"lmdb:/a?size=", "size"},
+        {"lmdb:/a?size=1023K", "size"},
+        {"lmdb:/a?size=1025G", "size"},
+        {"lmdb:/a?size=1M&db=1", "option"},
+        {"lmdb:/a?", "option"},
+        {"lmdb:/" HUNDRED HUNDRED HUNDRED, "255"},
+        {"unix:run/redis.sock", "path"},
+        {"unix:/" HUNDRED TEN, "107"},
+        {"unix:/a?size=1M", "option"},
+        {"unix:/a?db=x", "database"},
+        {"unix:/a?user=joe", "without a password"},
+        {"redis://", "host"},
+        {"redis://:pw@", "host"},
+        {"redis://[::1", "]"},
+        {"redis://[::1]x", "]"},
+        {"redis://a:0", "port"},
+        {"redis://a:65536", "port"},
+        {"redis://a:", "port"},
+        {"redis://a:1:2", "port"},
+        {"redis://a/x", "database"},
+        {"redis://a/-1", "database"},
+        {"redis://a/65536", "database"},
+        {"redis://a/1/2", "database"},
+        {"redis://a/1?db=2", "database"},
+        {"redis://joe@a", "without a password"},
+        {"redis://joe:@a", "without a password"},
+        {"redis://:a%00@b", "NUL"},
+        {"redis://:" HUNDRED HUNDRED HUNDRED "@b", "255"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_url got = {.db = -7};
+        struct config_why why = {""};
+        struct pst_text text = pst_text_from(rows[i].text);
+
+        if (store_url_parse(text, &got, &why) != PST_BAD_CONFIG ||
+            store_url_check(text, &why) != PST_BAD_CONFIG || got.db != -7)
+            fail_msg("row '%s' is taken", rows[i].text);
+        if (!strstr(why.text, rows[i].why))
+            fail_msg("row '%s' %s", rows[i].text, why.text);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+    };
+
+    return cmocka_run_group_tests_name("store_url", tests, NULL, NULL);
+}

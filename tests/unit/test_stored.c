@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_stored.c - stored octets, written and read; every octet cut off or of
+ * another version; and the arithmetic of counters.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "stored.h"
+
+#define NOW 1800000000
+
+/* How many records of each kind can be read when they are cut at `len`. */
+static unsigned
+readable(struct pst_bytes record)
+{
+    unsigned count = 0;
+    int64_t expires;
+
+    for (int kind = 0; kind <= STORED_KINDS; kind++)
+        count += stored_expires((enum stored_kind)kind, record, &expires);
+    return count;
+}
+
+static void
+test_times(void **state)
+{
+    static const struct {
+        int64_t time;
+        uint8_t octets[STORED_TIME_LEN];
+        int64_t back;
+    } rows[] = {
+        {0, {0}, 0},
+        {1, {0, 0, 0, 0, 0, 0, 0, 1}, 1},
+        {0x0102030405060708, {1, 2, 3, 4, 5, 6, 7, 8}, 0x0102030405060708},
+        {INT64_MAX,
+         {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+         INT64_MAX},
+        {-1, {0}, 0},
+    };
+    static const uint8_t all[STORED_TIME_LEN] = {0xff, 0xff, 0xff, 0xff,
+                                                 0xff, 0xff, 0xff, 0xff};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        uint8_t octets[STORED_TIME_LEN];
+
+        stored_put_time(octets, rows[i].time);
+        assert_memory_equal(octets, rows[i].octets, sizeof(octets));
+        assert_true(stored_get_time(octets) == rows[i].back);
+    }
+    assert_true(stored_get_time(all) == INT64_MAX);
+}
+
+static void
+test_versions(void **state)
+{
+    struct store_session session = {.created = NOW,
+                                    .seen = NOW + 1,
+                                    .expires = NOW + 2,
+                                    .user = PST_TEXT("ada"),
+                                    .browser = PST_TEXT(""),
+                                    .address = PST_TEXT("::1")};
+    struct store_session back = {.created = 0};
+    uint8_t octets[STORED_SESSION_MAX];
+    struct pst_bytes record = {octets, 0};
+
+    (void)state;
+    stored_emit_session(octets, &record.len, &session);
+    assert_true(stored_parse_session(record, &back));
+    assert_true(back.created == NOW && back.seen == NOW + 1 &&
+                back.expires == NOW + 2);
+    assert_true(pst_text_equal(back.user, session.user));
+    assert_true(pst_text_equal(back.browser, session.browser));
+    assert_true(pst_text_equal(back.address, session.address));
+    for (size_t len = 0; len < record.len; len++)
+        assert_false(
+            stored_parse_session((struct pst_bytes){octets, len}, &back));
+    octets[record.len] = 0;
+    record.len++;
+    assert_false(stored_parse_session(record, &back));
+    record.len--;
+    for (int version = 0; version < 256; version++) {
+        octets[0] = (uint8_t)version;
+        assert_int_equal(stored_parse_session(record, &back),
+                         version == STORED_VERSION);
+        assert_int_equal(readable(record) > 0, version == STORED_VERSION);
+    }
+}
+
+/* A record of one kind or another, cut anywhere, or of another version. */
+static void
+test_short(void **state)
+{
+    static uint8_t octets[STORED_SINCE_LEN + 1];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(octets); len++) {
+        /* revoked and counter at 9; since at 17; spill from 9 on. */
+        unsigned want = (len == STORED_REVOKED_LEN ? 2u : 0u) +
+                        (len == STORED_SINCE_LEN ? 1u : 0u) +
+                        (len >= STORED_SPILL_HEAD ? 1u : 0u);
+
+        octets[0] = STORED_VERSION;
+        if (readable((struct pst_bytes){octets, len}) != want)
+            fail_msg("%zu octets", len);
+        octets[0] = STORED_VERSION + 1;
+        if (readable((struct pst_bytes){octets, len}) != 0)
+            fail_msg("%zu octets of the next version", len);
+    }
+}
+
+static void
+test_take(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t ahead; /* of now: microseconds; what is stored */
+        struct rate rate;
+        bool want;
+        int64_t result; /* what to store, ahead of now; or what to wait */
+    } rows[] = {
+        {"empty", 0, {10, 900}, true, 90000000},
+        {"drained long ago", -5000000000, {10, 900}, true, 90000000},
+        {"the last", 810000000, {10, 900}, true, 900000000},
+        {"a microsecond more", 810000001, {10, 900}, false, 1},
+        {"full", 900000000, {10, 900}, false, 90},
+        {"beyond full", 990000000, {10, 900}, false, 90},
+        {"one in a second", 0, {1, 1}, true, 1000000},
+        {"one in a second, full", 1, {1, 1}, false, 1},
+        {"the most", 0, {RATE_LIMIT_MAX, RATE_PERIOD_MAX}, true, 259200000},
+        {"the longest", 1, {1, RATE_PERIOD_MAX}, false, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t next = -1;
+        int64_t wait = -1;
+        bool got = stored_counter_take((int64_t)NOW * 1000000 + rows[i].ahead,
+                                       rows[i].rate, NOW, &next, &wait);
+        int64_t result = got ? next - (int64_t)NOW * 1000000 : wait;
+
+        if (got != rows[i].want || result != rows[i].result ||
+            (got ? wait : next) != -1)
+            fail_msg("row '%s': %d, %ld", rows[i].name, got, (long)result);
+    }
+}
+
+static void
+test_give(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t ahead;
+        int64_t want; /* 0: empty */
+    } rows[] = {
+        {"nothing", 0, 0},
+        {"long ago", -9000000, 0},
+        {"one", 90000000, 0},
+        {"two", 180000000, 90000000},
+        {"full", 900000000, 810000000},
+        {"beyond", 9900000000, 810000000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t now = (int64_t)NOW * 1000000;
+        int64_t got = stored_counter_give(now + rows[i].ahead,
+                                          (struct rate){10, 900}, NOW);
+
+        if (got != (rows[i].want ? now + rows[i].want : 0))
+            fail_msg("row '%s': %ld", rows[i].name, (long)(got - now));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_times), cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_short), cmocka_unit_test(test_take),
+        cmocka_unit_test(test_give),
+    };
+
+    return cmocka_run_group_tests_name("stored", tests, NULL, NULL);
+}
