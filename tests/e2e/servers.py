@@ -161,6 +161,7 @@ class Site(gateway.Gateway):
         with open(os.path.join(self.folder, "www/index.html"), "w",
                   encoding="ascii") as file:
             file.write("<!DOCTYPE html><title>open</title>")
+        os.mkdir(os.path.join(self.folder, "store"), 0o700)
         for name in self.files():
             self.write(name, self.sample(name))
         self.write("main.conf", self.main())

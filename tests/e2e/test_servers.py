@@ -138,12 +138,16 @@ def test_logout(site, user):
                        [("Cookie", f"{COOKIE}={value}")])
     assert answer.status == 303 and answer.get("location") == "/"
     assert cookie_of(answer)[1] == ""
+    for path in ("/members/page.php", "/members/index.html"):
+        # R22: a copy of the cookie is worth nothing any longer.
+        assert site.get(path, cookie=value).status == 401
     answer = site.post("/logout", cookie=site.cookie_for(user))
     assert answer.json == {"data": {"logout": {"success": True}}}
 
 
-def test_a_form_token_that_is_wrong(site, user, cookie):
+def test_a_form_token_that_is_wrong(site, user):
     """Design 2.7: refused, and the form comes again with a good one."""
+    cookie = site.cookie_for(user)
     page = site.get("/logout", cookie=cookie)
     answer = site.form("/login", {
         "form_token": field(page, "form_token"), "email": user.email,
