@@ -30,6 +30,7 @@ server.errorlog = "/dev/stderr"
 server.upload-dirs = ( "{folder}" )
 index-file.names = ( "index.html" )
 mimetype.assign = ( ".html" => "text/html; charset=utf-8",
+                    ".css" => "text/css; charset=utf-8",
                     ".js" => "text/javascript; charset=utf-8" )
 server.modules = ( "mod_setenv" )
 setenv.set-environment = ( "PATH" => "{folder}/bin:/usr/bin:/bin" )
