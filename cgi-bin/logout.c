@@ -132,6 +132,7 @@ show_question(struct gate *gate, struct request *req, struct reply *rep,
         .action = request_variable(req, "SCRIPT_NAME"),
         .return_to = wish->return_to,
         .message = why ? pst_text_from(pst_err_text(why)) : PST_NO_TEXT,
+        .everywhere = wish->everywhere,
     };
     enum pst_err e;
 

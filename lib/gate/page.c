@@ -216,10 +216,14 @@ page_logout(struct reply *rep, const struct config *config, int status,
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, config, wrong ? "Error: " : "", "Log out?");
+    emit_top(&buf, config, wrong ? "Error: " : "",
+             page->everywhere ? "Log out everywhere?" : "Log out?");
     emit_around(&buf, "<p id=\"message\" role=\"alert\">", page->message,
                 "</p>\n");
     emit_form(&buf, page->action, page->token, page->return_to);
+    if (page->everywhere)
+        pst_buf_add_string(&buf, "<input type=\"hidden\" name=\"everywhere\" "
+                                 "value=\"1\">\n");
     pst_buf_add_string(&buf, "<button type=\"submit\" autofocus>Log out"
                              "</button>\n</form>\n");
     emit_end(&buf);

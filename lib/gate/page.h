@@ -37,6 +37,7 @@ struct page_logout {
     struct pst_text action;
     struct pst_text return_to;
     struct pst_text message; /* what went wrong */
+    bool everywhere;         /* carried along: out of all devices */
 };
 
 /* Send it with this status. PST_OK or what reply_whole() gave. */

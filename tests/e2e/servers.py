@@ -122,11 +122,11 @@ class Site(gateway.Gateway):
     name = rules = None
     is_streaming = True
 
-    def __init__(self, backend, with_pages=False, **variables):
+    def __init__(self, backend, with_pages=False, secret=None, **variables):
         # Not Gateway's own __init__: it starts demo/lighttpd.conf.
         self.backend, self.kind = backend, self.name
         self.folder = tempfile.mkdtemp(prefix="postern-site-")
-        self.secret = gateway.make_secret()
+        self.secret = secret or gateway.make_secret()
         self.private, self.received = {self.secret.strip()}, []
         self.port = gateway.free_port()
         self.authorizer_port = gateway.free_port()

@@ -581,3 +581,26 @@ def test_renewal_by_a_page(site, backend):
         with_clock.private.add(renewed)
     finally:
         with_clock.close()
+
+
+@pytest.mark.parametrize("kind", [servers.Lighttpd, servers.ApacheProxy,
+                                  servers.Nginx], ids=lambda kind: kind.name)
+def test_a_store_that_is_silent_lets_nobody_in(backend, user, kind):
+    """R79, design 2.4: 403, and neither the page nor the login page."""
+    site = kind(backend)
+    blind = None
+    try:
+        value = site.cookie_for(user)
+        assert site.get("/members/", cookie=value).status == 200
+        blind = kind(backend, secret=site.secret,
+                     POSTERN_STORE="redis://127.0.0.1:9/0")
+        for headers in ([], NAVIGATE):
+            answer = blind.get("/members/", cookie=value, headers=headers)
+            assert answer.status == 403, answer
+            assert b"Hello" not in answer.body
+            assert answer.all("set-cookie") == []
+        assert blind.get("/members/").status == 401
+    finally:
+        site.close()
+        if blind:
+            blind.close()

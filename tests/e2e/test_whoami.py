@@ -105,6 +105,12 @@ def test_token(start, user, method):
     done = whoami(**dict(variables, COOKIE_SESSION_SECRET_FILE="",
                          COOKIE_SESSION_SECRET=SECRET))
     assert (done.returncode, done.stdout) == (1, b"null\n")
+    # R22: after a logout it is nobody's.
+    site.post("/logout", headers=[
+        (name[5:].title(), value) for name, value in variables.items()
+        if name.startswith("HTTP_")])
+    done = whoami(**variables)
+    assert (done.returncode, done.stdout) == (1, b"null\n")
 
 
 def test_misused():

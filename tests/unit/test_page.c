@@ -347,6 +347,14 @@ test_logout(void **state)
                         "<input type=\"hidden\" name=\"return_to\" "
                         "value=\"/b?x=1&amp;y=2\">\n<button type=\"submit\"");
     check_has("logout", "<title>Log out?</title>");
+    check_has_not("logout", "everywhere");
+    init();
+    assert_int_equal(
+        page_logout(&rep, &plain, 200,
+                    &(const struct page_logout){.everywhere = true}),
+        PST_OK);
+    check_has("everywhere", "<title>Log out everywhere?</title>");
+    check_has("everywhere", "name=\"everywhere\" value=\"1\">");
 }
 
 /* The owner's name and style sheet, in every page, and nothing unescaped. */
