@@ -176,6 +176,8 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
     told = tell_backend(gate, req, visit, wish.everywhere);
     LOG_EVENT(gate->log, LEVEL_INFO, "logout", LOG_STRING("request", req->id),
               LOG_STRING("session", visit->mark),
+              LOG_TEXT("subject",
+                       visit->has_session ? visit->session.sub : PST_NO_TEXT),
               LOG_STRING("everywhere", wish.everywhere ? "yes" : "no"),
               LOG_STRING("backend", pst_err_code(told)));
     e = end_here(gate, req, rep, visit, wish.everywhere);

@@ -286,6 +286,9 @@ class Gateway:
         values = {"COOKIE_SESSION_SECRET_FILE": secret_file,
                   "POSTERN_UPSTREAM": self.backend.url,
                   "POSTERN_STORE": f"lmdb:{self.folder}/store",
+                  # The tests mistype more passwords than any person does.
+                  "POSTERN_LOGIN_PER_ACCOUNT": "off",
+                  "POSTERN_LOGIN_PER_ADDRESS": "off",
                   **FOR_THE_BUILD,
                   **variables}
         return {name: value for name, value in values.items()

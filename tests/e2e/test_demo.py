@@ -79,14 +79,17 @@ class Demo:
         return self.wait()
 
     def wait(self):
+        """Its status; what it has left behind is ended here, by id."""
         try:
-            status = self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        self.reader.join(10)
-        self.process.stdout.close()
-        return status
+            return self.process.wait(30)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.left = left_running(self.folder)
+            for pid in self.left:
+                os.kill(pid, signal.SIGKILL)
+            self.reader.join(10)
+            self.process.stdout.close()
 
 
 @pytest.fixture(name="start_demo")
@@ -149,7 +152,7 @@ def test_it_stays_and_ends(start_demo, tmp_path):
     assert answer.json["data"]["createStore"]["id"]
     # No hooks for anybody, where it stays.
     assert "test-hooks" not in " ".join(left_running(tmp_path).values())
-    assert demo.end() == 0
+    assert demo.end() == 0 and demo.left == {}
     check_nothing_left(tmp_path)
     assert stat.S_IMODE(keep.stat().st_mode) == 0o700
     assert stat.S_IMODE((keep / "secret").stat().st_mode) == 0o600
@@ -168,7 +171,7 @@ def test_it_stays_and_ends(start_demo, tmp_path):
                        b'{"query":"{me{email} allStores{name}}"}')
     assert answer.json["data"]["me"] == {"email": EMAIL}
     assert {"name": "Kept"} in answer.json["data"]["allStores"]
-    assert demo.end(signal.SIGTERM) == 0
+    assert demo.end(signal.SIGTERM) == 0 and demo.left == {}
     check_nothing_left(tmp_path)
 
 
@@ -180,7 +183,7 @@ def test_when_a_part_of_it_dies(start_demo, tmp_path, victim):
               if re.search(rf"{victim} -", command)
               and os.path.basename(RUN) not in command.split()[0]]
     os.kill(pid, signal.SIGKILL)
-    assert demo.wait() == 1
+    assert demo.wait() == 1 and demo.left == {}
     assert f"{victim} ended by itself" in demo.said
     check_nothing_left(tmp_path)
 

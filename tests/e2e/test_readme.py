@@ -30,10 +30,15 @@ def read(path):
         return file.read()
 
 
+def blocks():
+    """(language, text) of each fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", read(README), re.M | re.S)
+
+
 def commands():
     """(command, reason or None) of each line in a block of shell."""
     found = []
-    for block in re.findall(r"^```sh\n(.*?)^```$", read(README), re.M | re.S):
+    for block in (text for language, text in blocks() if language == "sh"):
         reason = None
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("# not run: "):
@@ -52,9 +57,10 @@ def test_every_command_is_known():
             and c not in known] == []
     assert [c for c, reason in commands() if reason] == NOT_RUN
     assert set(known) <= {c for c, _ in commands()}  # none is out of date
-    # Blocks without a language are pictures, and hold no commands.
-    for block in re.findall(r"^```\n(.*?)^```$", read(README), re.M | re.S):
-        assert not re.search(r"^\s*(\$|\./|sudo|make|postern) ", block, re.M)
+    # The other blocks are pictures, and hold no commands.
+    for language, text in blocks():
+        assert language in ("sh", "")
+        assert language or not re.search(r"^\s*(\$|\./|sudo|make) ", text, re.M)
 
 
 def shell(lines, folder, **variables):
@@ -94,13 +100,15 @@ def test_settle(tmp_path, backend):
     lines = [line.replace("http://127.0.0.1:3000/graphql", backend.url)
              for line in SETTLE]
     path = os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]
-    shell(lines, tmp_path, PATH=path)
+    # The default store is where it would be after an installation.
+    store = f"lmdb:{tmp_path}/store"
+    shell(lines, tmp_path, PATH=path, POSTERN_STORE=store)
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
     assert len((tmp_path / "secret").read_text().strip()) >= 32
     # Without the second command, the third one says what is wrong.
     (tmp_path / "secret").chmod(0o644)
     with pytest.raises(AssertionError, match="COOKIE_SESSION_SECRET_FILE"):
-        shell(lines[2:], tmp_path, PATH=path)
+        shell(lines[2:], tmp_path, PATH=path, POSTERN_STORE=store)
 
 
 def test_ourselves():

@@ -2,6 +2,7 @@
 """Vendures, gateways in front of them, and a client for each way through."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -19,6 +20,11 @@ WAYS = {"cookie": ("cookie", "cookie", lambda gate: gate),
         "bearer": ("bearer", "bearer", lambda gate: gate),
         "both-by-cookie": ("cookie,bearer", "cookie", lambda gate: gate),
         "both-by-bearer": ("cookie,bearer", "bearer", shops.SideDoor)}
+
+
+def pytest_configure():
+    """Told to end, end as with Ctrl-C: nothing that was started stays."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(name="all_shops", scope="session")

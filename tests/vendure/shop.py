@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import tempfile
 
@@ -129,8 +130,7 @@ class Shop:
             self.process.wait(10)
         self.process.stdout.close()
         self.log.close()
-        os.unlink(self.log.name)
-        os.rmdir(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if self in gateways.running:
             gateways.running.remove(self)
 
