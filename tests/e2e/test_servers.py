@@ -528,6 +528,14 @@ def test_navigation_goes_to_the_login_page(site, user, headers):
     assert f"Hello, {user.email}" in answer.text
 
 
+def test_a_pages_own_refusal_is_its_own(site, cookie):
+    site.write("www/members/own.php", "<?php http_response_code(401);"
+               "header('Content-Type: text/html; charset=utf-8'); echo 'own';")
+    answer = site.get("/members/own.php", cookie=cookie)
+    assert (answer.status, answer.text) == (401, "own")
+    assert answer.get("content-type") == "text/html; charset=utf-8"
+
+
 def test_a_scripts_request_gets_401(site):
     for mode in ("cors", "same-origin", "no-cors"):
         answer = site.get("/members/index.html", headers=[
