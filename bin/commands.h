@@ -11,6 +11,7 @@
 
 #include <sysexits.h>
 
+#include "arena.h"
 #include "config.h"
 
 /* A token was asked about, and it does not open. */
@@ -31,6 +32,13 @@ struct command {
  * Returns 0, EX_CONFIG or EX_SOFTWARE.
  */
 int command_config(struct config **out);
+
+/*
+ * Read the one word on standard input: where there is none, or more than one,
+ * it is "". Returns PST_OK or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err command_read_word(struct pst_arena *arena,
+                                            struct pst_text *out);
 
 /* Say on standard error how NAME is called. Returns EX_USAGE. */
 int command_misused(const char *name, const char *why);

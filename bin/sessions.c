@@ -12,8 +12,6 @@
 #include "limits.h"
 #include "roster.h"
 
-#define WHITE_SPACE " \t\r\n"
-
 /* The digits by which a log names a session, and the fewest that we take. */
 #define NAME_MIN 8
 
@@ -47,20 +45,35 @@ fail(const struct desk *desk, enum pst_err e)
 /* --- listing --------------------------------------------------------------
  */
 
+/* Is it a control character: one octet, or the two of a C1 in UTF-8? */
+static size_t
+control_at(struct pst_text text, size_t i)
+{
+    unsigned char c = (unsigned char)text.ptr[i];
+    unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0)
+        return 2;
+    return c < ' ' || c == 0x7F || c == '\\' ? 1 : 0;
+}
+
 /* Foreign octets, none of which may move the cursor or split a line. */
 static void
 print_text(struct pst_text text)
 {
+    size_t escaped = 0;
+
     if (text.len == 0)
         putchar('-');
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        bool is_c1 = i > 0 && (unsigned char)text.ptr[i - 1] == 0xC2;
-
-        if (c < ' ' || c == 0x7F || c == '\\' || (is_c1 && c < 0xA0))
-            printf("\\x%02x", c);
-        else
-            putchar(c);
+        if (escaped == 0)
+            escaped = control_at(text, i);
+        if (escaped == 0) {
+            putchar((unsigned char)text.ptr[i]);
+        } else {
+            printf("\\x%02x", (unsigned)(unsigned char)text.ptr[i]);
+            escaped--;
+        }
     }
 }
 
@@ -241,24 +254,6 @@ is_name(struct pst_text text)
     return true;
 }
 
-/* The one word on standard input; with none, or two, what never opens. */
-static enum pst_err
-read_word(struct pst_arena *arena, struct pst_text *out)
-{
-    const size_t size = PST_TOKEN_MAX + 64;
-    char *storage = pst_arena_alloc(arena, size);
-    struct pst_text rest;
-    struct pst_text second;
-
-    if (!storage)
-        return PST_NO_MEMORY;
-    rest = (struct pst_text){storage, fread(storage, 1, size, stdin)};
-    if (!pst_text_word(&rest, WHITE_SPACE, out) ||
-        pst_text_word(&rest, WHITE_SPACE, &second))
-        *out = PST_TEXT("");
-    return PST_OK;
-}
-
 static int
 revoke(struct desk *desk, const struct asked *asked)
 {
@@ -268,7 +263,7 @@ revoke(struct desk *desk, const struct asked *asked)
     if (!pst_text_is_absent(asked->subject))
         return revoke_subject(desk, asked->subject);
     if (pst_text_equal(session, PST_TEXT("-")))
-        e = read_word(desk->arena, &session);
+        e = command_read_word(desk->arena, &session);
     if (e)
         return fail(desk, e);
     if (is_name(session))
@@ -285,7 +280,13 @@ sweep(struct desk *desk, const struct asked *asked)
     int64_t left = asked->limit > 0 ? asked->limit : INT64_MAX;
     size_t removed = 1;
     size_t total = 0;
+    enum pst_err down = PST_OK;
 
+    /* Redis has nothing to sweep, so it would not be missed. */
+    if (desk->gate.config->store.kind == STORE_REDIS)
+        down = store_ping(desk->gate.store, desk->gate.now);
+    if (down)
+        return fail(desk, down);
     while (left > 0 && removed > 0) {
         const size_t step = left < SWEEP_STEP ? (size_t)left : SWEEP_STEP;
         enum pst_err e =

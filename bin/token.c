@@ -44,9 +44,8 @@ find_purpose(const char *name, enum pst_purpose *out)
     return false;
 }
 
-/* The one token on standard input; with none, or two, what never opens. */
-static enum pst_err
-read_token(struct pst_arena *arena, struct pst_text *out)
+enum pst_err
+command_read_word(struct pst_arena *arena, struct pst_text *out)
 {
     const size_t size = PST_TOKEN_MAX + 64;
     char *storage = pst_arena_alloc(arena, size);
@@ -283,7 +282,7 @@ run(struct asked *asked, int (*work)(const struct bench *bench))
     bench.config = config;
     e = pst_arena_new(&bench.arena, PST_ARENA_SIZE);
     if (!e && pst_text_equal(asked->token, PST_TEXT("-")))
-        e = read_token(bench.arena, &asked->token);
+        e = command_read_word(bench.arena, &asked->token);
     status = e ? refuse(e) : work(&bench);
     pst_arena_free(&bench.arena);
     config_free(&config);

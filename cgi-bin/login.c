@@ -241,6 +241,11 @@ login(struct gate *gate, struct request *req, struct reply *rep)
     if (pst_text_equal(req->method, PST_TEXT("GET")))
         return gate->config->login_page ? empty_form(gate, req, rep, &visit)
                                         : PST_NOT_FOUND;
+    if (!request_is_utf8(req))
+        return PST_BAD_TYPE;
+    e = backend_check_query(req->arena, req->query);
+    if (e)
+        return e;
     if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
         return login_by_json(gate, req, rep, &visit);
     if (pst_text_equal_nocase(type,

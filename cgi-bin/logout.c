@@ -150,7 +150,12 @@ end_here(struct gate *gate, struct request *req, struct reply *rep,
     enum pst_err all = PST_OK;
     enum pst_err e;
 
-    if (everywhere && visit->has_session)
+    /* Without a store nobody remembers: then it is done only where the
+     * backend's own logout does it. */
+    if (everywhere && !gate->store &&
+        gate->config->upstream_logout != LOGOUT_EVERYWHERE)
+        all = PST_STORE_DOWN;
+    else if (everywhere && visit->has_session)
         all = roster_end_all(gate, req, &visit->session);
     e = visit_end(gate, req, rep, visit);
     return e ? e : all;
@@ -200,8 +205,7 @@ enter(struct gate *gate, struct request *req, struct reply *rep,
 {
     enum pst_err e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", visit);
 
-    if (e == PST_STORE_DOWN && visit->is_unchecked &&
-        pst_text_equal(req->method, PST_TEXT("POST")))
+    if (e == PST_STORE_DOWN && pst_text_equal(req->method, PST_TEXT("POST")))
         (void)!visit_end(gate, req, rep, visit);
     return e;
 }

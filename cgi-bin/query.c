@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "forward.h"
 #include "limits.h"
+#include "multipart.h"
 #include "serve.h"
 #include "signin.h"
 #include "visit.h"
@@ -18,6 +19,8 @@ check_type(const struct request *req)
 {
     struct pst_text type = request_media_type(req);
 
+    if (!request_is_utf8(req))
+        return PST_BAD_TYPE;
     if (pst_text_equal(req->method, PST_TEXT("GET")) &&
         req->content_type.len == 0)
         return PST_OK;
@@ -32,13 +35,39 @@ check_type(const struct request *req)
     return PST_BAD_TYPE;
 }
 
+/* The document of a multipart request is its first part, "operations". */
+static enum pst_err
+classify_multipart(const struct gate *gate, struct request *req,
+                   struct pst_text head, struct backend_request *what)
+{
+    struct pst_text operations;
+    enum pst_err e;
+
+    e = pst_multipart_first(req->content_type, head, PST_TEXT("operations"),
+                            &operations);
+    if (e)
+        return e;
+    return backend_read_request(req->arena, gate->config, operations, what);
+}
+
 /*
- * Does it log somebody in? What is too long to be read whole, encoded, or in
- * parts cannot be told, and is treated as if it did.
+ * What cannot be looked into may be anything, and is let through for people
+ * only who have shown who they are.
  */
 static enum pst_err
+classify_opaque(const struct visit *visit, enum pst_err otherwise,
+                struct backend_request *what)
+{
+    if (!visit->has_session || pst_session_is_guest(&visit->session))
+        return otherwise;
+    *what = (struct backend_request){.kind = BACKEND_UNSURE, .is_opaque = true};
+    return PST_OK;
+}
+
+/* Does it log somebody in? */
+static enum pst_err
 classify(const struct gate *gate, struct request *req,
-         struct backend_request *what)
+         const struct visit *visit, struct backend_request *what)
 {
     struct pst_text encoding =
         request_header(req, PST_TEXT("Content-Encoding"));
@@ -48,14 +77,20 @@ classify(const struct gate *gate, struct request *req,
 
     if (pst_text_equal(req->method, PST_TEXT("GET")))
         return backend_read_query(req->arena, gate->config, req->query, what);
-    *what = (struct backend_request){.kind = BACKEND_UNSURE};
-    if (encoding.len > 0 ||
-        pst_text_equal_nocase(request_media_type(req),
-                              PST_TEXT("multipart/form-data")))
-        return PST_OK;
-    e = request_peek(req, PST_HOLD_MAX, &head, &all);
-    if (e || !all)
+    e = backend_check_query(req->arena, req->query);
+    if (e)
         return e;
+    if (encoding.len > 0 &&
+        !pst_text_equal_nocase(encoding, PST_TEXT("identity")))
+        return classify_opaque(visit, PST_BAD_TYPE, what);
+    e = request_peek(req, PST_HOLD_MAX, &head, &all);
+    if (e)
+        return e;
+    if (pst_text_equal_nocase(request_media_type(req),
+                              PST_TEXT("multipart/form-data")))
+        return classify_multipart(gate, req, head, what);
+    if (!all)
+        return classify_opaque(visit, PST_TOO_LARGE, what);
     return backend_read_request(req->arena, gate->config, head, what);
 }
 
@@ -93,7 +128,7 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     e = check_type(req);
     if (e)
         return e;
-    e = classify(gate, req, &what);
+    e = classify(gate, req, &visit, &what);
     if (e)
         return e;
     if (what.kind != BACKEND_PLAIN)

@@ -314,7 +314,7 @@ read_name(struct reading *reading, struct pst_text name)
     if (place != FIELD && place != ALIASED)
         return;
     reading->field_found |= same;
-    reading->alias_found |= same && place == ALIASED && !reading->last;
+    reading->alias_found |= place == ALIASED && same != reading->last;
 }
 
 /* Take one token into account; false when the brackets do not match. */
@@ -397,4 +397,26 @@ bool
 pst_graphql_has_alias(struct pst_text document, struct pst_text field)
 {
     return read_both_ways(document, field).alias_found;
+}
+
+bool
+pst_graphql_strings(struct pst_text document, pst_graphql_each *each,
+                    void *context)
+{
+    struct lexer lexer = {document, true};
+    struct token t;
+
+    if (!pst_text_is_utf8(document) ||
+        pst_text_contains(document, PST_TEXT("\"\"\"")))
+        return false;
+    for (t = lex(&lexer); t.kind != END; t = lex(&lexer)) {
+        if (t.kind == BROKEN || t.kind == OPEN)
+            return false;
+        if (t.kind != STRING)
+            continue;
+        t.text = pst_text_first(pst_text_from_octet(t.text, 1), t.text.len - 2);
+        if (pst_text_index(t.text, '\\') < t.text.len || !each(context, t.text))
+            return false;
+    }
+    return true;
 }

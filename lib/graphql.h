@@ -25,10 +25,22 @@ PST_EXPORT bool pst_graphql_has_field(struct pst_text document,
                                       struct pst_text field);
 
 /*
- * Is a field of this name given another name in the answer ("a: login")?
- * True as well for a document that cannot be read.
+ * Is a field of this name given another name in the answer ("a: login"), or
+ * its name given to another field ("login: a")? True as well for a document
+ * that cannot be read.
  */
 PST_EXPORT bool pst_graphql_has_alias(struct pst_text document,
                                       struct pst_text field);
+
+/* Told of a string; false ends the walk. */
+typedef bool pst_graphql_each(void *context, struct pst_text string);
+
+/*
+ * Tell each string that stands in the document itself, without its quotes.
+ * Returns false when each() did, or when they cannot be told: the document
+ * cannot be read, or has a block string, or a string with an escape.
+ */
+PST_EXPORT bool pst_graphql_strings(struct pst_text document,
+                                    pst_graphql_each *each, void *context);
 
 #endif

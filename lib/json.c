@@ -88,6 +88,7 @@ release(void *handle)
 struct reader {
     struct pst_arena *arena;
     struct pst_scan scan;
+    size_t values; /* read so far */
     struct pst_buf scratch;
 };
 
@@ -330,6 +331,8 @@ read_box(struct reader *reader, const struct box *box, size_t depth,
 static enum pst_err
 read_value(struct reader *reader, size_t depth, struct json_object **out)
 {
+    if (reader->values++ == PST_JSON_VALUES)
+        return PST_TOO_LARGE;
     enum pst_err e;
     int c;
 

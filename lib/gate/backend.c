@@ -90,7 +90,9 @@ struct reading {
     const struct config *config;
     const struct pst_json *root;
     const struct pst_json *result; /* the object that holds the public part */
+    bool has_result;               /* it is there, be it null */
     struct pst_text secret_name;   /* the token's member in it, or absent */
+    bool is_own;                   /* the document was ours */
     struct backend_outcome *out;
 };
 
@@ -106,6 +108,41 @@ split_pointer(struct pst_text whole, struct pst_text *last)
     return pst_text_first(whole, slash > 0 ? slash - 1 : 0);
 }
 
+/* The field that logs in: "login", or the first of the token's pointer. */
+static struct pst_text
+login_field(const struct config *config)
+{
+    struct pst_text rest = config->token_name;
+    struct pst_text piece = PST_TEXT("login");
+
+    if (config->token_place != PLACE_JSON)
+        return piece;
+    pst_text_cut(&rest, '/', &piece); /* "" */
+    pst_text_cut(&rest, '/', &piece); /* "data" */
+    pst_text_cut(&rest, '/', &piece);
+    return piece;
+}
+
+/* Is there such a member, be its value null? */
+static bool
+has_member(const struct pst_json *root, struct pst_text pointer)
+{
+    struct pst_text last;
+    const struct pst_json *parent =
+        pst_json_at(root, split_pointer(pointer, &last));
+    size_t count =
+        pst_json_kind(parent) == PST_JSON_OBJECT ? pst_json_count(parent) : 0;
+
+    for (size_t i = 0; i < count && i < WHO_MEMBERS; i++) {
+        struct pst_text name;
+
+        (void)pst_json_member(parent, i, &name);
+        if (pst_text_equal(name, last))
+            return true;
+    }
+    return false;
+}
+
 static void
 find_result(struct reading *reading)
 {
@@ -116,8 +153,24 @@ find_result(struct reading *reading)
     if (config->token_place == PLACE_JSON)
         pointer = split_pointer(config->token_name, &reading->secret_name);
     reading->result = pst_json_at(reading->root, pointer);
-    if (!reading->result && config->preset == PRESET_VENDURE)
+    reading->has_result = has_member(reading->root, pointer);
+    if (!reading->result && config->preset == PRESET_VENDURE) {
         reading->result = pst_json_at(reading->root, OTHER_RESULT);
+        reading->has_result |= has_member(reading->root, OTHER_RESULT);
+    }
+}
+
+/* Does an error say that it is of the login field? */
+static bool
+is_error_of_login(const struct reading *reading)
+{
+    struct pst_text field =
+        pst_json_text(pst_json_at(reading->root, PST_TEXT("/errors/0/path/0")));
+
+    return field.len > 0 &&
+           (pst_text_equal(field, login_field(reading->config)) ||
+            (reading->config->preset == PRESET_VENDURE &&
+             pst_text_equal(field, PST_TEXT("authenticate"))));
 }
 
 /* A pointer into the login's result, also where it is authenticate's. */
@@ -206,15 +259,32 @@ scalar(const struct reading *reading, struct pst_text pointer, size_t max,
     }
 }
 
-/* Does this member of the login's result belong to the public part? */
+static struct pst_text
+last_segment(struct pst_text pointer)
+{
+    struct pst_text last = PST_NO_TEXT;
+
+    split_pointer(pointer, &last);
+    return last;
+}
+
+/*
+ * Does this member of the login's result belong to the public part? Of a
+ * client's document only what cannot have been renamed in it.
+ */
 static bool
 is_public(const struct reading *reading, struct pst_text name,
           const struct pst_json *value)
 {
+    const struct config *config = reading->config;
     enum pst_json_kind kind = pst_json_kind(value);
+
     if (kind == PST_JSON_ARRAY || kind == PST_JSON_OBJECT)
         return false;
-    if (value != NULL && value == at(reading, reading->config->ttl))
+    if (!reading->is_own)
+        return pst_text_equal(name, last_segment(config->subject)) ||
+               pst_text_equal(name, last_segment(config->name));
+    if (value != NULL && value == at(reading, config->ttl))
         return false;
     if (pst_text_equal(name, reading->secret_name) ||
         pst_text_equal(name, PST_TEXT("__typename")) ||
@@ -272,7 +342,10 @@ read_end(const struct reading *reading, int64_t now, int64_t *out)
     return pst_session_ttl(reading->arena, text, now, out);
 }
 
-/* A backend that does not say who it is still knows what was typed. */
+/*
+ * Who it is. A backend that does not repeat it has accepted what was typed;
+ * but in a client's document nothing tells what was, so that names nobody.
+ */
 static enum pst_err
 read_identity(const struct reading *reading, struct pst_text typed)
 {
@@ -285,14 +358,16 @@ read_identity(const struct reading *reading, struct pst_text typed)
     e = scalar(reading, reading->config->name, PST_NAME_MAX, &grant->name);
     if (e)
         return e;
-    reading->out->is_nameless = grant->sub.len == 0;
-    if (grant->name.len == 0 && typed.len <= PST_NAME_MAX)
+    reading->out->is_nameless = grant->sub.len == 0 || !reading->is_own;
+    if (reading->is_own && grant->sub.len == 0)
+        grant->sub = grant->name.len > 0 ? grant->name : typed;
+    if (reading->is_own && grant->name.len == 0)
         grant->name = typed.len > 0 ? typed : grant->sub;
     if (grant->sub.len == 0)
-        grant->sub = grant->name;
-    if (grant->sub.len == 0 && !backend_knows_identity(reading->config))
-        return PST_MALFORMED;
-    return PST_OK;
+        grant->name = PST_TEXT("");
+    return grant->sub.len > PST_SUBJECT_MAX || grant->name.len > PST_NAME_MAX
+               ? PST_TOO_LARGE
+               : PST_OK;
 }
 
 static enum pst_err
@@ -326,7 +401,9 @@ read_verdict(struct reading *reading, int64_t now,
     out->verdict = answer->status >= 500 ? BACKEND_BROKEN : BACKEND_REFUSED;
     out->has_failed =
         has_errors(reading->root) ||
-        pst_text_contains(answer->body, PST_TEXT("\"errorCode\""));
+        pst_text_contains(answer->body, PST_TEXT("\"errorCode\"")) ||
+        pst_text_contains(answer->body, PST_TEXT("Error\""));
+    out->is_login = reading->has_result || is_error_of_login(reading);
     e = find_upstream(reading, now, answer, &out->grant.upstream);
     if (e)
         return e;
@@ -341,20 +418,23 @@ read_verdict(struct reading *reading, int64_t now,
 
 enum pst_err
 backend_read_login(struct pst_arena *arena, const struct config *config,
-                   int64_t now, struct pst_text typed,
-                   const struct backend_answer *answer,
+                   int64_t now, const struct backend_answer *answer,
                    struct backend_outcome *out)
 {
     struct backend_outcome outcome = {.verdict = BACKEND_BROKEN};
     struct reading reading = {
-        .arena = arena, .config = config, .out = &outcome};
+        .arena = arena,
+        .config = config,
+        .is_own = !pst_text_is_absent(answer->typed),
+        .out = &outcome,
+    };
     enum pst_err e;
 
     e = pst_json_parse(arena, answer->body, &reading.root);
     if (!e && pst_json_kind(reading.root) == PST_JSON_OBJECT)
         e = read_verdict(&reading, now, answer);
     if (!e && outcome.verdict == BACKEND_GRANTED)
-        e = read_grant(&reading, now, typed);
+        e = read_grant(&reading, now, answer->typed);
     if (e == PST_NO_MEMORY)
         return e;
     if (e)
@@ -373,6 +453,21 @@ void
 backend_emit_identity(struct pst_buf *buf)
 {
     pst_buf_add_string(buf, "{\"query\":\"{me{id identifier}}\"}");
+}
+
+/* The public part, in the words of a login's own result. */
+static enum pst_err
+emit_who(struct pst_arena *arena, struct visit_grant *grant)
+{
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, arena, 2 * PST_WHO_MAX);
+    pst_buf_add_string(&buf, "{\"id\":");
+    pst_json_emit_string(&buf, grant->sub);
+    pst_buf_add_string(&buf, ",\"identifier\":");
+    pst_json_emit_string(&buf, grant->name);
+    pst_buf_add_char(&buf, '}');
+    return pst_buf_end(&buf, &grant->who);
 }
 
 enum pst_err
@@ -395,7 +490,7 @@ backend_read_identity(struct pst_arena *arena, struct pst_text body,
         return e ? e : PST_MALFORMED;
     grant->sub = sub;
     grant->name = name.len > 0 ? name : sub;
-    return PST_OK;
+    return emit_who(arena, grant);
 }
 
 void
@@ -413,52 +508,150 @@ backend_emit_public(struct pst_buf *buf, struct pst_text who, int64_t expires)
 /* --- requests that a client makes
  * --------------------------------------------- */
 
-/* The last segment of the token's pointer: "secret". */
-static struct pst_text
-secret_field(const struct config *config)
+static bool
+is_vendure(const struct config *config)
 {
-    struct pst_text last = PST_NO_TEXT;
-
-    if (config->token_place == PLACE_JSON)
-        split_pointer(config->token_name, &last);
-    return last;
+    return config->preset == PRESET_VENDURE;
 }
 
 static bool
 names_login(const struct config *config, struct pst_text document)
 {
-    return pst_graphql_has_field(document, PST_TEXT("login")) ||
-           (config->preset == PRESET_VENDURE &&
+    return pst_graphql_has_field(document, login_field(config)) ||
+           (is_vendure(config) &&
             pst_graphql_has_field(document, PST_TEXT("authenticate")));
+}
+
+static bool
+renames(struct pst_text document, struct pst_text pointer)
+{
+    struct pst_text field = last_segment(pointer);
+
+    return field.len > 0 && pst_graphql_has_alias(document, field);
 }
 
 /*
  * Under another name the login's secret would not be found in the answer,
- * and would reach the browser; two renamed logins in one document would be
- * two guesses at a password that count as one.
+ * and would reach the browser; under a name that we trust, another field
+ * would say who it is; and two renamed logins in one document would be two
+ * guesses at a password that count as one.
  */
 static bool
 hides_login(const struct config *config, struct pst_text document)
 {
-    struct pst_text secret = secret_field(config);
-
     if (!pst_text_contains(document, PST_TEXT("mutation")))
         return false;
-    return pst_graphql_has_alias(document, PST_TEXT("login")) ||
-           (secret.len > 0 && pst_graphql_has_alias(document, secret)) ||
-           (config->preset == PRESET_VENDURE &&
-            pst_graphql_has_alias(document, PST_TEXT("authenticate")));
+    if (pst_graphql_has_alias(document, login_field(config)) ||
+        (is_vendure(config) &&
+         pst_graphql_has_alias(document, PST_TEXT("authenticate"))))
+        return true;
+    return config->token_place == PLACE_JSON &&
+           (renames(document, config->token_name) ||
+            renames(document, config->subject) ||
+            renames(document, config->name) || renames(document, config->ttl));
+}
+
+/* --- who may be meant ----------------------------------------------------- */
+
+static bool
+add_name(void *context, struct pst_text name)
+{
+    struct backend_request *out = context;
+
+    if (name.len == 0)
+        return true;
+    if (out->name_count == BACKEND_NAMES_MAX)
+        return false;
+    out->names[out->name_count++] = name;
+    return true;
+}
+
+/* Every string of a value, however deep; false when there are too many. */
+static bool
+add_strings(const struct pst_json *value, struct backend_request *out)
+{
+    bool is_object = pst_json_kind(value) == PST_JSON_OBJECT;
+    size_t count = is_object ? pst_json_count(value) : 0;
+
+    if (pst_json_kind(value) == PST_JSON_STRING)
+        return add_name(out, pst_json_text(value));
+    if (pst_json_kind(value) == PST_JSON_ARRAY)
+        return pst_json_count(value) == 0; /* none that we would look through */
+    if (count > WHO_MEMBERS)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct pst_text name;
+
+        if (!add_strings(pst_json_member(value, i, &name), out))
+            return false;
+    }
+    return true;
+}
+
+/* A login that does not let us see whom it is for is refused. */
+static enum pst_err
+read_names(const struct pst_json *root, struct pst_text document,
+           struct backend_request *out)
+{
+    bool all = add_strings(pst_json_at(root, PST_TEXT("/variables")), out);
+
+    if (all && !pst_text_is_absent(document))
+        all = pst_graphql_strings(document, add_name, out);
+    return all || out->kind != BACKEND_LOGIN ? PST_OK : PST_MALFORMED;
+}
+
+/* --- what a request is ---------------------------------------------------- */
+
+/*
+ * A member that some backend takes for the document and we do not: its name
+ * differs in case, or it is another way to name a stored document.
+ */
+static enum pst_err
+check_members(const struct pst_json *root, struct backend_request *out)
+{
+    for (size_t i = 0; i < pst_json_count(root); i++) {
+        struct pst_text name;
+
+        if (i == WHO_MEMBERS)
+            return PST_MALFORMED;
+        (void)pst_json_member(root, i, &name);
+        if (pst_text_equal_nocase(name, PST_TEXT("query")) &&
+            !pst_text_equal(name, PST_TEXT("query")))
+            return PST_MALFORMED;
+        if (pst_text_equal_nocase(name, PST_TEXT("variables")) &&
+            !pst_text_equal(name, PST_TEXT("variables")))
+            return PST_MALFORMED;
+        if (pst_text_equal_nocase(name, PST_TEXT("id")) ||
+            pst_text_equal_nocase(name, PST_TEXT("documentId")) ||
+            pst_text_equal_nocase(name, PST_TEXT("doc_id")))
+            out->kind = BACKEND_UNSURE;
+    }
+    return PST_OK;
 }
 
 static enum pst_err
-read_document(const struct config *config, struct pst_text document,
-              struct backend_request *out)
+read_object(const struct config *config, const struct pst_json *root,
+            struct backend_request *out)
 {
-    out->kind = BACKEND_PLAIN;
-    if (!names_login(config, document))
+    struct pst_text document =
+        pst_json_text(pst_json_at(root, PST_TEXT("/query")));
+    enum pst_err e;
+
+    out->kind = pst_text_is_absent(document) ? BACKEND_UNSURE : BACKEND_PLAIN;
+    e = check_members(root, out);
+    if (e)
+        return e;
+    if (!pst_text_is_absent(document) && names_login(config, document)) {
+        out->kind = BACKEND_LOGIN;
+        if (hides_login(config, document))
+            return PST_MALFORMED;
+    }
+    if (out->kind == BACKEND_PLAIN)
         return PST_OK;
-    out->kind = BACKEND_LOGIN;
-    return hides_login(config, document) ? PST_MALFORMED : PST_OK;
+    if (pst_json_bool(pst_json_at(root, PST_TEXT("/variables/rememberMe")),
+                      &out->remember) != PST_OK)
+        out->remember = false;
+    return read_names(root, document, out);
 }
 
 /* One member of a batch may be anything but a login. */
@@ -467,32 +660,22 @@ read_batch(const struct config *config, const struct pst_json *batch,
            struct backend_request *out)
 {
     for (size_t i = 0; i < pst_json_count(batch); i++) {
-        struct pst_text document;
+        struct backend_request one = {.kind = BACKEND_UNSURE};
         char pointer[32];
         struct pst_buf buf;
+        enum pst_err e;
 
         pst_buf_init(&buf, pointer, sizeof(pointer));
         pst_buf_add_char(&buf, '/');
         pst_buf_add_number(&buf, (int64_t)i);
-        pst_buf_add_string(&buf, "/query");
-        document = pst_json_text(pst_json_at(batch, pst_buf_text(&buf)));
-        if (pst_text_is_absent(document) || names_login(config, document))
+        e = read_object(config, pst_json_at(batch, pst_buf_text(&buf)), &one);
+        if (e)
+            return e;
+        if (one.kind != BACKEND_PLAIN)
             return PST_MALFORMED;
     }
     out->kind = BACKEND_PLAIN;
     return PST_OK;
-}
-
-static void
-read_variables(const struct pst_json *root, struct backend_request *out)
-{
-    out->typed = pst_json_text(pst_json_at(root, PST_TEXT("/variables/email")));
-    if (pst_text_is_absent(out->typed))
-        out->typed =
-            pst_json_text(pst_json_at(root, PST_TEXT("/variables/username")));
-    if (pst_json_bool(pst_json_at(root, PST_TEXT("/variables/rememberMe")),
-                      &out->remember) != PST_OK)
-        out->remember = false;
 }
 
 enum pst_err
@@ -501,22 +684,17 @@ backend_read_request(struct pst_arena *arena, const struct config *config,
 {
     struct backend_request request = {.kind = BACKEND_UNSURE};
     const struct pst_json *root;
-    struct pst_text document;
     enum pst_err e;
 
     e = pst_json_parse(arena, body, &root);
     if (e)
         return e;
-    if (pst_json_kind(root) == PST_JSON_ARRAY) {
+    if (pst_json_kind(root) == PST_JSON_ARRAY)
         e = read_batch(config, root, &request);
-    } else if (pst_json_kind(root) == PST_JSON_OBJECT) {
-        read_variables(root, &request);
-        document = pst_json_text(pst_json_at(root, PST_TEXT("/query")));
-        if (!pst_text_is_absent(document))
-            e = read_document(config, document, &request);
-    } else {
+    else if (pst_json_kind(root) == PST_JSON_OBJECT)
+        e = read_object(config, root, &request);
+    else
         e = PST_MALFORMED;
-    }
     if (!e)
         *out = request;
     return e;
@@ -535,11 +713,36 @@ backend_read_query(struct pst_arena *arena, const struct config *config,
     if (e)
         return e;
     e = pst_form_get(&form, PST_TEXT("query"), &document);
-    if (e == PST_OK)
-        e = read_document(config, document, &request);
-    else if (e == PST_ABSENT)
+    if (e == PST_OK) {
+        request.kind =
+            names_login(config, document) ? BACKEND_LOGIN : BACKEND_PLAIN;
+        if (request.kind == BACKEND_LOGIN && hides_login(config, document))
+            e = PST_MALFORMED;
+    } else if (e == PST_ABSENT) {
         e = PST_OK;
+    }
     if (!e)
         *out = request;
     return e;
+}
+
+enum pst_err
+backend_check_query(struct pst_arena *arena, struct pst_text query)
+{
+    static const struct pst_text names[] = {
+        {"query", 5},       {"variables", 9}, {"operationName", 13},
+        {"extensions", 10}, {"id", 2},        {"documentId", 10},
+        {"doc_id", 6},
+    };
+    struct pst_form form;
+    enum pst_err e;
+
+    e = pst_form_parse(arena, query, &form);
+    if (e)
+        return e;
+    for (size_t i = 0; i < form.count; i++)
+        for (size_t j = 0; j < PST_COUNT(names); j++)
+            if (pst_text_equal_nocase(form.fields[i].name, names[j]))
+                return PST_MALFORMED;
+    return PST_OK;
 }

@@ -32,6 +32,11 @@ struct backend_answer {
     struct pst_text body;        /* JSON, not encoded */
     const struct jar_news *news; /* what its headers say of the token */
     struct pst_text upstream;    /* what the session held before, or absent */
+
+    /* The name that was typed, where the document is our own: then what it
+     * says is what we asked for. Absent where the document is the client's,
+     * who decides what stands under which name in the answer. */
+    struct pst_text typed;
 };
 
 struct backend_outcome {
@@ -40,6 +45,7 @@ struct backend_outcome {
                                  that has one all the same: for redaction */
     bool is_nameless;         /* the answer does not say who it is */
     bool has_failed;          /* errors, or an error result somewhere in it */
+    bool is_login;            /* the login's result, or its error, is in it */
     struct pst_text code;     /* the first error's code, for the log */
     struct visit_grant grant; /* remember is the caller's to set */
 };
@@ -57,14 +63,12 @@ void backend_emit_logout(struct pst_buf *buf, const struct config *config);
 
 /*
  * Read the answer to a login.
- *   typed  the name that was typed, for a backend that does not repeat it
  *   out    set on PST_OK; its slices live as long as arena
  * Returns PST_OK (look at the verdict) or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
 backend_read_login(struct pst_arena *arena, const struct config *config,
-                   int64_t now, struct pst_text typed,
-                   const struct backend_answer *answer,
+                   int64_t now, const struct backend_answer *answer,
                    struct backend_outcome *out);
 
 /* Can the backend be asked who somebody is? */
@@ -88,18 +92,27 @@ enum backend_kind {
     BACKEND_UNSURE, /* brings no document, or cannot be told: hold the answer */
 };
 
+#define BACKEND_NAMES_MAX 8 /* strings that may name the account */
+
 struct backend_request {
     enum backend_kind kind;
-    struct pst_text typed; /* variables.username or .email, else absent */
-    bool remember;         /* variables.rememberMe is true */
+    bool is_opaque; /* it could not be looked into */
+    bool remember;  /* variables.rememberMe is true */
+
+    /* Whatever string the request brings may be the name of the account that
+     * it logs into: all of them are counted as one. */
+    struct pst_text names[BACKEND_NAMES_MAX];
+    size_t name_count;
 };
 
 /*
  * Read a client's GraphQL request.
  *   body  one JSON object, or an array of them (a batch)
- * Returns PST_OK; PST_MALFORMED (no JSON; a login in a batch; a login field or
- * the token's field under another name, so that the secret could not be found
- * again); PST_DUPLICATE; PST_NO_MEMORY.
+ * Returns PST_OK; PST_MALFORMED (no JSON; a member that is "query" but for
+ * case; a login in a batch, with more than BACKEND_NAMES_MAX strings, or with
+ * strings that cannot be read; a field that we rely on under another name, so
+ * that the secret would not be found again, or a name that is not the
+ * backend's would be); PST_DUPLICATE; PST_TOO_LARGE; PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err backend_read_request(struct pst_arena *arena,
                                                const struct config *config,
@@ -114,6 +127,15 @@ PST_MUST_USE enum pst_err backend_read_query(struct pst_arena *arena,
                                              const struct config *config,
                                              struct pst_text query,
                                              struct backend_request *out);
+
+/*
+ * Nothing in this query string may be what some backend takes for a document:
+ * that of a POST is the one in its body, or we read another than it runs.
+ * Returns PST_OK, PST_MALFORMED (there is, or it cannot be read),
+ * PST_TOO_LARGE, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err backend_check_query(struct pst_arena *arena,
+                                              struct pst_text query);
 
 /*
  * Write the public part of a login, {…fields…,"expiresAt":"…"}: the answer to

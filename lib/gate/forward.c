@@ -121,19 +121,17 @@ add_trace(struct gate *gate, const struct request *req, struct headers *headers)
 
 /* Set, never appended to: what the client says of itself is not evidence. */
 static void
-add_forwarded(const struct request *req, struct headers *headers)
+add_forwarded(const struct gate *gate, const struct request *req,
+              struct headers *headers)
 {
-    struct pst_text scheme = request_variable(req, "REQUEST_SCHEME");
-    struct pst_text https = request_variable(req, "HTTPS");
-    bool secure = pst_text_equal_nocase(https, PST_TEXT("on")) ||
-                  pst_text_equal(https, PST_TEXT("1")) ||
-                  pst_text_equal(scheme, PST_TEXT("https"));
+    struct pst_text host = request_own_origin(req, gate->config->origin);
+    struct pst_text scheme;
 
     add(headers, PST_TEXT("X-Forwarded-For"), req->remote_addr);
-    add(headers, PST_TEXT("X-Forwarded-Proto"),
-        secure ? PST_TEXT("https") : PST_TEXT("http"));
-    add(headers, PST_TEXT("X-Forwarded-Host"),
-        request_header(req, PST_TEXT("Host")));
+    if (pst_text_is_absent(host) || !pst_text_cut(&host, ':', &scheme))
+        return;
+    add(headers, PST_TEXT("X-Forwarded-Proto"), scheme);
+    add(headers, PST_TEXT("X-Forwarded-Host"), pst_text_from_octet(host, 2));
 }
 
 /* Of the client's headers, those on the list (cors.h) and no other. */
@@ -197,7 +195,7 @@ make_headers(struct gate *gate, const struct request *req,
     e = add_jar(req, what->upstream, headers);
     if (e)
         return e;
-    add_forwarded(req, headers);
+    add_forwarded(gate, req, headers);
     e = add_trace(gate, req, headers);
     return e ? e : headers->err;
 }

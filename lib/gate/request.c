@@ -312,6 +312,26 @@ accepts_html(struct pst_text accept)
 }
 
 bool
+request_is_utf8(const struct request *req)
+{
+    struct pst_text rest = req->content_type;
+    struct pst_text piece;
+
+    while (pst_text_cut(&rest, ';', &piece)) {
+        size_t equals = pst_text_index(piece, '=');
+        struct pst_text name = pst_text_trim(pst_text_first(piece, equals));
+        struct pst_text value =
+            pst_text_trim(pst_text_from_octet(piece, equals + 1));
+
+        if (pst_text_equal_nocase(name, PST_TEXT("charset")) &&
+            !pst_text_equal_nocase(value, PST_TEXT("utf-8")) &&
+            !pst_text_equal_nocase(value, PST_TEXT("\"utf-8\"")))
+            return false;
+    }
+    return true;
+}
+
+bool
 request_is_navigation(const struct request *req)
 {
     if (!pst_text_is_absent(req->sec_fetch_mode))

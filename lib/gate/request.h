@@ -99,6 +99,12 @@ bool request_is_safe(const struct request *req);
 struct pst_text request_media_type(const struct request *req);
 
 /*
+ * Is the body's charset, where the type names one, UTF-8? JSON has no other,
+ * but some backends decode what is asked for, and would read another text.
+ */
+bool request_is_utf8(const struct request *req);
+
+/*
  * Does the client want a page: Sec-Fetch-Mode is navigate, or, where there is
  * none, Accept names text/html.
  */

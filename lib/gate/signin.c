@@ -16,12 +16,15 @@ struct attempt {
     struct reply *rep;
     struct visit *visit;
     struct forward_request what;
-    struct pst_text typed; /* who, by the request's own word */
+    struct pst_text typed;        /* who, where the document is our own */
+    const struct pst_text *names; /* who it may be, by the request's own word */
+    size_t name_count;
     bool remember;
     struct forward_answer held;
     struct backend_outcome outcome;
     struct throttle throttle;
-    struct throttle_attempt taken; /* from the budgets of guesses */
+    struct throttle_attempt taken[BACKEND_NAMES_MAX]; /* from the budgets */
+    size_t taken_count;
 };
 
 static struct attempt *
@@ -116,15 +119,31 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
     return begin(gate, req, rep, visit, &guest);
 }
 
+/*
+ * A cart follows its owner: a guest's token goes with the login. That of a
+ * user who is logged in does not: a backend may end what it names.
+ */
+static struct pst_text
+guests_upstream(const struct visit *visit)
+{
+    if (visit->has_session && !pst_session_is_guest(&visit->session))
+        return PST_NO_TEXT;
+    return visit_upstream(visit);
+}
+
 /* --- how often a password may be guessed ---------------------------------- */
 
-/* A device that was remembered by this very account has a budget of its own. */
+/*
+ * A device that was remembered by this very account has a budget of its own:
+ * the account's name in the session is the backend's word, and the one that
+ * was typed is what our own document will ask for.
+ */
 static struct pst_bytes
 known_device(const struct attempt *attempt)
 {
     const struct visit *visit = attempt->visit;
 
-    if (visit->was_remembered &&
+    if (attempt->typed.len > 0 && visit->was_remembered &&
         pst_text_equal_nocase(visit->session.name, attempt->typed))
         return (struct pst_bytes){visit->session.sid, PST_SID_LEN};
     return (struct pst_bytes){NULL, 0};
@@ -146,23 +165,55 @@ refuse_throttled(struct attempt *attempt, int64_t wait)
     return PST_THROTTLED;
 }
 
-/* Take from the budgets before the backend is asked. */
+/* Give back what was taken; failing to is no reason to fail a login. */
+static void
+give_back(struct attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->taken_count; i++)
+        (void)!throttle_cancel(&attempt->throttle, &attempt->taken[i],
+                               attempt->gate->now);
+    attempt->taken_count = 0;
+}
+
+/* Take one from the budgets of a name; the address is counted once. */
+static enum pst_err
+take_for(struct attempt *attempt, struct pst_text name, int64_t *wait)
+{
+    const struct throttle_visitor visitor = {
+        .account = name,
+        .address =
+            attempt->taken_count == 0 ? attempt->req->remote_addr : PST_NO_TEXT,
+        .device = known_device(attempt),
+    };
+    enum pst_err e =
+        throttle_begin(&attempt->throttle, &visitor, attempt->gate->now,
+                       &attempt->taken[attempt->taken_count], wait);
+
+    if (!e)
+        attempt->taken_count++;
+    return e;
+}
+
+/* Take from the budgets of all that the login may be for, or from none. */
 static enum pst_err
 take(struct attempt *attempt)
 {
     struct gate *gate = attempt->gate;
-    const struct throttle_visitor visitor = {
-        attempt->typed, attempt->req->remote_addr, known_device(attempt)};
-    int64_t wait;
-    enum pst_err e;
+    enum pst_err e = PST_OK;
+    int64_t wait = 0;
 
     if (!gate->store)
         return PST_OK;
     attempt->throttle =
         (struct throttle){gate->store, gate->config->login_per_account,
                           gate->config->login_per_address};
-    e = throttle_begin(&attempt->throttle, &visitor, gate->now, &attempt->taken,
-                       &wait);
+    if (attempt->name_count == 0)
+        e = take_for(attempt, PST_NO_TEXT, &wait);
+    for (size_t i = 0; i < attempt->name_count && !e; i++)
+        e = take_for(attempt, attempt->names[i], &wait);
+    if (!e)
+        return PST_OK;
+    give_back(attempt);
     if (e == PST_THROTTLED)
         return refuse_throttled(attempt, wait);
     if (e == PST_STORE_DOWN)
@@ -173,25 +224,22 @@ take(struct attempt *attempt)
 }
 
 /*
- * What was taken stays taken for a wrong password only: a success makes the
- * account's budget whole, and what was no guess gives back. Failing to give
- * back is no reason to fail a login.
+ * The right password makes the account's budget whole; but only where it is
+ * certain whose password it was.
  */
 static void
-give_back(struct attempt *attempt, bool is_guess)
+pass(struct attempt *attempt)
 {
-    struct gate *gate = attempt->gate;
-
-    if (!gate->store)
-        return;
-    if (attempt->outcome.verdict == BACKEND_GRANTED)
-        (void)!throttle_pass(&attempt->throttle, &attempt->taken, gate->now);
-    else if (!is_guess)
-        (void)!throttle_cancel(&attempt->throttle, &attempt->taken, gate->now);
+    if (attempt->typed.len > 0 && attempt->taken_count > 0) {
+        (void)!throttle_pass(&attempt->throttle, &attempt->taken[0],
+                             attempt->gate->now);
+        attempt->taken_count = 0;
+    }
+    give_back(attempt);
 }
 
-/* --- what the backend says
- * ------------------------------------------------------- */
+/* --- what the backend says --------------------------------------------------
+ */
 
 /* Send the request, hold the answer, and read it as a login's. */
 static enum pst_err
@@ -210,24 +258,27 @@ ask(struct attempt *attempt)
         .body = held->encoded ? PST_TEXT("") : held->body,
         .news = &held->news,
         .upstream = attempt->what.upstream,
+        .typed = attempt->typed,
     };
     return backend_read_login(attempt->req->arena, gate->config, gate->now,
-                              attempt->typed, &answer, &attempt->outcome);
+                              &answer, &attempt->outcome);
 }
 
-/* The answer did not say who it is: ask, once, with the new token. */
+/*
+ * Who is it? Where the answer does not say so, or could say what the client
+ * wants it to, the backend is asked, once, with the new token.
+ * Returns PST_REFUSED when that is nobody's: then there was no login.
+ */
 static enum pst_err
 ask_who(struct attempt *attempt)
 {
     struct forward_request what = {.method = PST_TEXT("POST"), .own = true};
     struct visit_grant *grant = &attempt->outcome.grant;
+    struct visit_grant known = *grant;
     struct forward_answer *held;
     struct pst_buf body;
     enum pst_err e;
 
-    if (!attempt->outcome.is_nameless ||
-        !backend_knows_identity(attempt->gate->config))
-        return PST_OK;
     held = pst_arena_alloc(attempt->req->arena, sizeof(*held));
     if (!held)
         return PST_NO_MEMORY;
@@ -238,32 +289,63 @@ ask_who(struct attempt *attempt)
         return e;
     what.upstream = grant->upstream;
     e = forward_hold(attempt->gate, attempt->req, &what, held);
-    if (!e)
-        e = backend_read_identity(attempt->req->arena, held->body, grant);
-    if (e == PST_NO_MEMORY)
-        return e;
-    /* What was typed will do, where the backend would not tell. */
-    return grant->sub.len > 0 ? PST_OK : PST_UPSTREAM_BROKEN;
-}
-
-/* The backend granted it: a session of ours begins. */
-static enum pst_err
-granted(struct attempt *attempt)
-{
-    enum pst_err e = ask_who(attempt);
-
     if (e)
         return e;
-    attempt->outcome.grant.remember = attempt->remember;
-    e = begin(attempt->gate, attempt->req, attempt->rep, attempt->visit,
-              &attempt->outcome.grant);
+    e = backend_read_identity(attempt->req->arena, held->body, &known);
+    if (e)
+        return e == PST_NO_MEMORY ? e : PST_REFUSED;
+    *grant = known;
+    return PST_OK;
+}
+
+/*
+ * The backend granted it: a session of ours begins. Where nobody can be
+ * asked, and the document could not be looked into, it names nobody.
+ */
+static enum pst_err
+granted(struct attempt *attempt, enum backend_kind kind)
+{
+    struct visit_grant *grant = &attempt->outcome.grant;
+    enum pst_err e = PST_OK;
+
+    if (attempt->outcome.is_nameless &&
+        backend_knows_identity(attempt->gate->config)) {
+        e = ask_who(attempt);
+    } else if (kind == BACKEND_UNSURE) {
+        grant->sub = PST_TEXT("");
+        grant->name = PST_TEXT("");
+        grant->who = PST_TEXT("{}");
+    }
+    if (e)
+        return e;
+    grant->remember = attempt->remember;
+    e = begin(attempt->gate, attempt->req, attempt->rep, attempt->visit, grant);
     if (!e)
         log_attempt(attempt, "login");
     return e;
 }
 
 /* --- credentials
- * ------------------------------------------------------------------ */
+ * -------------------------------------------------------------- */
+
+/* What to tell of a login that was not granted; `e` is how asking ended. */
+static enum pst_err
+refused(struct attempt *attempt, enum pst_err e)
+{
+    bool is_broken = attempt->outcome.verdict == BACKEND_BROKEN;
+
+    /* A backend that did not answer, or not as one does, heard no guess. */
+    if ((e && e != PST_REFUSED) || (is_broken && !attempt->outcome.has_failed))
+        give_back(attempt);
+    if (e && e != PST_REFUSED)
+        return e;
+    log_attempt(attempt, "login-refused");
+    if (is_broken)
+        return PST_UPSTREAM_BROKEN;
+    e = signin_follow(attempt->gate, attempt->req, attempt->rep, attempt->visit,
+                      &attempt->held.news);
+    return e ? e : PST_REFUSED;
+}
 
 enum pst_err
 signin_with(struct gate *gate, struct request *req, struct reply *rep,
@@ -276,36 +358,31 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     if (!attempt)
         return PST_NO_MEMORY;
     attempt->typed = credentials->username;
+    attempt->names = &attempt->typed;
+    attempt->name_count = 1;
     attempt->remember = credentials->remember;
     attempt->what.method = PST_TEXT("POST");
     attempt->what.own = true;
-    /* A cart follows its owner: a guest's token goes with the login. That of
-     * a user who is logged in does not: a backend may end what it names. */
-    if (visit->has_session && pst_session_is_guest(&visit->session))
-        attempt->what.upstream = visit_upstream(visit);
+    attempt->what.upstream = guests_upstream(visit);
     pst_buf_init_hold(&body, req->arena, PST_HOLD_MAX);
     backend_emit_login(&body, gate->config, credentials);
     e = pst_buf_end(&body, &attempt->what.body);
-    if (e)
-        return e;
-    e = take(attempt);
+    if (!e)
+        e = take(attempt);
     if (e)
         return e;
     e = ask(attempt);
-    give_back(attempt, !e && attempt->outcome.verdict == BACKEND_REFUSED);
+    if (e || attempt->outcome.verdict != BACKEND_GRANTED)
+        return refused(attempt, e);
+    e = granted(attempt, BACKEND_LOGIN);
     if (e)
-        return e;
-    if (attempt->outcome.verdict == BACKEND_GRANTED)
-        return granted(attempt);
-    log_attempt(attempt, "login-refused");
-    if (attempt->outcome.verdict == BACKEND_BROKEN)
-        return PST_UPSTREAM_BROKEN;
-    e = signin_follow(gate, req, rep, visit, &attempt->held.news);
-    return e ? e : PST_REFUSED;
+        return refused(attempt, e);
+    pass(attempt);
+    return PST_OK;
 }
 
 /* --- a client's own mutation
- * -------------------------------------------------------- */
+ * ------------------------------------------------------ */
 
 /*
  * The body for the client: the secret is null, or our own token where the
@@ -336,41 +413,83 @@ take_secret_out(const struct attempt *attempt, struct pst_text *out)
     return pst_buf_end(&body, out);
 }
 
+/* Is there anything of a login in the answer, and did it fail? */
+static bool
+is_guess(const struct attempt *attempt, const struct backend_request *what)
+{
+    const struct backend_outcome *outcome = &attempt->outcome;
+
+    if (outcome->verdict == BACKEND_GRANTED)
+        return false;
+    if (what->kind == BACKEND_LOGIN)
+        return outcome->verdict == BACKEND_REFUSED || outcome->has_failed;
+    return (what->is_opaque && outcome->has_failed) || outcome->is_login;
+}
+
+/*
+ * Count it. A request that names a login has paid beforehand; one that turns
+ * out to be one pays now, and when it cannot, what the backend said of the
+ * password is not told.
+ */
+static enum pst_err
+settle_budgets(struct attempt *attempt, const struct backend_request *what)
+{
+    bool is_granted = attempt->outcome.verdict == BACKEND_GRANTED;
+    bool guess = is_guess(attempt, what);
+    enum pst_err e = PST_OK;
+
+    if (what->kind != BACKEND_LOGIN && (is_granted || guess))
+        e = take(attempt);
+    if (!guess)
+        give_back(attempt);
+    return e;
+}
+
 /* What the answer means for the session, by what it was the answer to. */
 static enum pst_err
 settle(struct attempt *attempt, enum backend_kind kind)
 {
+    enum pst_err e;
+
     if (attempt->outcome.verdict == BACKEND_GRANTED) {
         /* No login by GET: a link must not be able to log anybody in. */
         if (request_is_safe(attempt->req)) {
             log_attempt(attempt, "login-by-get-refused");
+            reply_put(attempt->rep, PST_TEXT("Allow"), PST_TEXT("POST"));
             return PST_BAD_METHOD;
         }
-        return granted(attempt);
+        e = granted(attempt, kind);
+        if (e != PST_REFUSED)
+            return e;
     }
     if (kind == BACKEND_LOGIN)
         log_attempt(attempt, "login-refused");
     /* What cannot be read may hold the secret, if it claims success. */
     if (attempt->outcome.verdict == BACKEND_BROKEN &&
+        attempt->gate->config->token_place == PLACE_JSON &&
         attempt->held.status < 400 &&
-        (kind == BACKEND_LOGIN ||
-         (attempt->held.body.len > 0 &&
-          attempt->gate->config->token_place == PLACE_JSON)))
+        (kind == BACKEND_LOGIN || attempt->held.body.len > 0))
         return PST_UPSTREAM_BROKEN;
     return signin_follow(attempt->gate, attempt->req, attempt->rep,
                          attempt->visit, &attempt->held.news);
 }
 
-/*
- * Was it a wrong password? Of a request that could not be looked into, any
- * failure may be one.
- */
-static bool
-is_guess(const struct attempt *attempt, enum backend_kind kind)
+/* The exchange of a client's request, counted if it is a login. */
+static enum pst_err
+exchange(struct attempt *attempt, const struct backend_request *what)
 {
-    if (attempt->outcome.verdict != BACKEND_REFUSED)
-        return false;
-    return kind == BACKEND_LOGIN || attempt->outcome.has_failed;
+    enum pst_err e = PST_OK;
+
+    if (what->kind == BACKEND_LOGIN)
+        e = take(attempt);
+    if (e)
+        return e;
+    e = ask(attempt);
+    if (e) {
+        give_back(attempt);
+        return e;
+    }
+    return settle_budgets(attempt, what);
 }
 
 enum pst_err
@@ -383,17 +502,15 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
 
     if (!attempt)
         return PST_NO_MEMORY;
-    attempt->typed = what->typed;
+    attempt->names = what->names;
+    attempt->name_count = what->name_count;
     attempt->remember = what->remember;
     attempt->what.method = req->method;
     attempt->what.query = req->query;
-    attempt->what.upstream = visit_upstream(visit);
-    e = request_is_safe(req) ? PST_OK : take(attempt);
-    if (e)
-        return e;
-    e = ask(attempt);
-    if (!request_is_safe(req))
-        give_back(attempt, !e && is_guess(attempt, what->kind));
+    attempt->what.upstream = what->kind == BACKEND_LOGIN
+                                 ? guests_upstream(visit)
+                                 : visit_upstream(visit);
+    e = exchange(attempt, what);
     if (e)
         return e;
     e = settle(attempt, what->kind);

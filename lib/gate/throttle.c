@@ -15,27 +15,28 @@
 #define NETWORK_LEN 8
 #define MAPPED_AT 12
 
-static bool
-is_blank(char c)
-{
-    return (unsigned char)c <= ' ';
-}
-
 /*
- * The name by which the account is counted. A name cut short shares its
- * budget with those that begin alike, which can only make it smaller.
+ * The name by which the account is counted: its printable ASCII in lower
+ * case. Backends trim and fold names in ways of their own, so whatever one of
+ * them may overlook is left out here: names that differ in it only share a
+ * budget, which can only make it smaller. So does a name that is cut short.
  */
 static struct pst_text
 fold_account(struct pst_text typed, char room[static ACCOUNT_MAX])
 {
-    while (typed.len > 0 && is_blank(typed.ptr[0]))
-        typed = pst_text_from_octet(typed, 1);
-    while (typed.len > 0 && is_blank(typed.ptr[typed.len - 1]))
-        typed = pst_text_first(typed, typed.len - 1);
-    typed = pst_text_first(typed, ACCOUNT_MAX);
-    for (size_t i = 0; i < typed.len; i++)
-        room[i] = pst_lower(typed.ptr[i]);
-    return (struct pst_text){room, typed.len};
+    bool is_other = false;
+    size_t len = 0;
+
+    for (size_t i = 0; i < typed.len && len < ACCOUNT_MAX; i++) {
+        unsigned char c = (unsigned char)typed.ptr[i];
+
+        if (c > ' ' && c < 0x7F)
+            room[len++] = pst_lower(typed.ptr[i]);
+        is_other |= c > 0x7F;
+    }
+    if (len == 0 && is_other)
+        room[len++] = '?'; /* all names of other scripts, together */
+    return (struct pst_text){room, len};
 }
 
 /* The network an address is counted with, in octets; an address that cannot

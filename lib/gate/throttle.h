@@ -29,8 +29,8 @@ struct throttle {
 
 /* Who tries to log in. */
 struct throttle_visitor {
-    /* As typed: upper and lower case of ASCII, and blanks and controls round
-     * it, make no difference. Empty: no budget of an account. */
+    /* As typed: only its printable ASCII counts, in either case. Empty: no
+     * budget of an account. */
     struct pst_text account;
 
     /* REMOTE_ADDR: IPv4 whole, IPv6 by /64, IPv4 inside IPv6 as IPv4. Absent

@@ -30,6 +30,17 @@ set_mark(struct visit *visit)
     return PST_OK;
 }
 
+/* Log why the store gave or took nothing of a large session. */
+static enum pst_err
+told(const struct gate *gate, const struct request *req, enum pst_err e)
+{
+    if (e == PST_STORE_DOWN)
+        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("why", store_why(gate->store)));
+    return e;
+}
+
 /* Key and shape, then clocks, then revocation: the order of design 2.2. */
 static enum pst_err
 open_token(struct gate *gate, const struct request *req,
@@ -40,7 +51,7 @@ open_token(struct gate *gate, const struct request *req,
 
     e = carry_open(gate, req->arena, purpose, token, session, &visit->is_stale);
     if (e)
-        return e;
+        return told(gate, req, e);
     e = set_mark(visit);
     if (e)
         return e;
@@ -258,6 +269,7 @@ establish(struct gate *gate, const struct request *req, struct reply *rep,
         return e;
     e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
                    true, &carry);
+    e = told(gate, req, e);
     if (!e && visit->has_session)
         e = roster_end(gate, req, &visit->session);
     if (e) {

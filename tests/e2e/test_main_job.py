@@ -605,7 +605,7 @@ def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
     answer = gateway.post("/login", {"email": "a@b.example", "password": "x"})
     got, value, got_attributes = cookie_of(answer)
     assert (got, sorted(got_attributes)) == (name, sorted(attributes))
-    assert gateway.session(cookie=f"{name}={value}") ["subject"] == "7"
+    assert gateway.session(cookie=f"{name}={value}")["subject"] == "7"
     # Ended by the user, then for being ended, and for not opening at all.
     for answer in (gateway.post("/logout", cookie=f"{name}={value}"),
                    gateway.get("/session", cookie=f"{name}={value}"),

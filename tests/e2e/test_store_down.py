@@ -90,6 +90,27 @@ def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
     assert gateway.session(cookie=cookie) is None
 
 
+def test_a_large_session_while_it_is_down(start_own, redis, backend, user):
+    """Part of it is in the store, so that nothing of it can be opened."""
+    gateway = start_own(POSTERN_STORE=redis.url,
+                        POSTERN_TOKEN_METHOD="cookie,bearer")
+    backend.next(headers=[["Content-Type", "application/json"]], body=(
+        '{"data":{"login":{"secret":"%s","ttl":null,"email":"e@x",'
+        '"ownerId":"78"}}}' % ("big-token-" * 600)))
+    cookie, bearer = both_of(gateway, user)
+    assert gateway.session(cookie=cookie)["subject"] == "78"
+    redis.hang()
+    assert gateway.get("/session", cookie=cookie).status == 503
+    line = [line for line in gateway.log.splitlines()
+            if "event=store-down" in line][0]
+    assert "level=error" in line and redis.path in line
+    assert_down(gateway, user, cookie, bearer)
+    redis.wake()
+    assert gateways.wait_until(lambda: gateway.get(
+        "/session", cookie=cookie).status == 200)
+    assert gateway.session(bearer=bearer)["subject"] == "78"
+
+
 def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
     gateway = start_own(POSTERN_STORE=redis.url)
     cookie = gateway.cookie_for(user)

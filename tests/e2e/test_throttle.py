@@ -144,6 +144,15 @@ def test_a_backend_that_is_down_is_no_guess(narrow, backend, account):
                    address()).status == 200
 
 
+@pytest.mark.parametrize("way", [by_graphql, by_query])
+def test_nor_is_one_whose_answer_is_passed_on(narrow, backend, account, way):
+    for _ in range(6):
+        backend.next(status=503, body="no")
+        assert way(narrow, account.email, "wrong", address()).status != 429
+    assert way(narrow, account.email, account.password,
+               address()).header("Set-Cookie")
+
+
 def test_a_known_device_is_not_locked_out(narrow, account):
     """By an attacker who keeps guessing; it has a budget of its own."""
     answer = narrow.post("/login", {
@@ -180,7 +189,7 @@ def test_a_device_is_known_for_its_own_account_alone(narrow, backend,
     known = {"HTTP_COOKIE":
              f"__Host-session={http_client.cookie_of(answer)[1]}"}
     for _ in range(3):
-        by_json(narrow, account.email, "wrong", address(), **known)
+        by_json(narrow, account.email, "wrong", address())
     assert_throttled(by_json(narrow, account.email, "wrong", address(),
                              **known))
 
@@ -251,10 +260,26 @@ def test_what_cannot_be_looked_into_counts_by_address(few, backend, account,
                    address()).status == 200
 
 
-def test_off_is_off(start, account):
+@pytest.mark.parametrize("how", ["persisted", "multipart", "too large"])
+def test_what_turns_out_to_be_no_login_does_not_count(few, backend, account,
+                                                      how):
+    where = address()
+    body, kind = hidden_login(how, account)
+    for _ in range(7):
+        backend.next(body='{"data":{"stores":[]}}', headers=[
+            ["Content-Type", "application/json"]])
+        answer = few.direct("query", "POST", "", body, REMOTE_ADDR=where,
+                            CONTENT_TYPE=kind)
+        assert answer.status == 200, answer.stdout
+    backend.send("DELETE", "/_seen")
+
+
+def test_off_is_off(start, backend, account):
     gateway = start(POSTERN_LOGIN_PER_ACCOUNT="off",
                     POSTERN_LOGIN_PER_ADDRESS="off")
     for _ in range(120):
+        backend.next(body='{"errors":[{"message":"no"}]}', headers=[
+            ["Content-Type", "application/json"]])
         assert by_json(gateway, account.email, "wrong",
                        "192.0.2.1").status == 401
 

@@ -34,7 +34,6 @@ record_request(const struct upstream_exchange *exchange)
     char piece[1000];
     size_t len = 0;
 
-    current->sent_len = 0;
     record_text(exchange->method);
     record_text(PST_TEXT(" ?"));
     record_text(exchange->query);
@@ -227,6 +226,7 @@ fixture_request(struct fixture *f, const char *const *variables,
     pst_arena_reset(f->arena);
     f->out_len = 0;
     f->exchanges = 0;
+    f->sent_len = 0;
     f->body = pst_text_from(body ? body : "");
     f->body_read = 0;
     f->variable_count = 0;

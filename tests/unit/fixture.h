@@ -30,7 +30,8 @@ struct fixture {
 
     char out[256 * 1024]; /* the reply as it went out */
     size_t out_len;
-    char sent[256 * 1024]; /* what the backend got: lines, empty line, body */
+    char sent[256 * 1024]; /* what the backend got: lines, empty line, body;
+                              each time */
     size_t sent_len;
     size_t exchanges; /* how often it was asked */
 

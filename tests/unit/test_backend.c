@@ -16,7 +16,7 @@
 
 static const char *const fauna[] = {
     "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", NULL};
+    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", "POSTERN_STORE=none", NULL};
 static const char *const vendure[] = {
     "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
     "POSTERN_UPSTREAM=http://127.0.0.1:9/shop-api", "POSTERN_BACKEND=vendure",
@@ -158,12 +158,12 @@ test_read_fauna(void **state)
         const struct backend_answer answer = {.status = rows[i].status,
                                               .body =
                                                   pst_text_from(rows[i].body),
-                                              .news = &no_news};
+                                              .news = &no_news,
+                                              .typed = PST_TEXT("typed")};
         struct backend_outcome out;
 
         pst_arena_reset(arena);
-        assert_int_equal(backend_read_login(arena, config, NOW,
-                                            PST_TEXT("typed"), &answer, &out),
+        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
                          PST_OK);
         if (out.verdict != rows[i].verdict)
             fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
@@ -193,9 +193,8 @@ test_refused_with_secret(void **state)
 
     (void)state;
     configure(fauna);
-    assert_int_equal(
-        backend_read_login(arena, config, NOW, PST_NO_TEXT, &answer, &out),
-        PST_OK);
+    assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
+                     PST_OK);
     assert_int_equal(out.verdict, BACKEND_REFUSED);
     assert_text("token", out.token, "fn1");
     assert_text("code", out.code, "X");
@@ -230,12 +229,14 @@ test_read_vendure(void **state)
     configure(vendure);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct jar_news news = {.token = pst_text_from(rows[i].header)};
-        const struct backend_answer answer = {
-            .status = 200, .body = pst_text_from(rows[i].body), .news = &news};
+        const struct backend_answer answer = {.status = 200,
+                                              .body =
+                                                  pst_text_from(rows[i].body),
+                                              .news = &news,
+                                              .typed = PST_TEXT("typed")};
         struct backend_outcome out;
 
-        assert_int_equal(backend_read_login(arena, config, NOW,
-                                            PST_TEXT("typed"), &answer, &out),
+        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
                          PST_OK);
         if (out.verdict != rows[i].verdict)
             fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
@@ -273,6 +274,20 @@ test_read_request(void **state)
          BACKEND_PLAIN},
         {"two renamed logins", QUERY("mutation{a:login{x} b:login{x}}"),
          PST_MALFORMED, BACKEND_PLAIN},
+        {"the secret's name for another", QUERY("mutation{login{secret:x}}"),
+         PST_MALFORMED, BACKEND_PLAIN},
+        {"the owner's id renamed", QUERY("mutation{login{secret o:ownerId}}"),
+         PST_MALFORMED, BACKEND_PLAIN},
+        {"another for the owner's id",
+         QUERY("mutation{login{secret ownerId:email}}"), PST_MALFORMED,
+         BACKEND_PLAIN},
+        {"Query beside query",
+         "{\"query\":\"{a}\",\"Query\":\"mutation{login{secret}}\"}",
+         PST_MALFORMED, BACKEND_PLAIN},
+        {"a stored document beside query", "{\"query\":\"{a}\",\"id\":\"x\"}",
+         PST_OK, BACKEND_UNSURE},
+        {"a login for whom?", QUERY("mutation{login(e:\\\"\\\\u0061\\\"){x}}"),
+         PST_MALFORMED, BACKEND_PLAIN},
         {"a renamed secret", QUERY("mutation{login{s:secret}}"), PST_MALFORMED,
          BACKEND_PLAIN},
         {"renamed in a query only", QUERY("{viewer{name:login}}"), PST_OK,
@@ -303,9 +318,11 @@ test_read_request(void **state)
     }
 }
 
+/* Whoever may be meant is counted: variables however deep, and literals. */
 static void
-test_read_variables(void **state)
+test_read_names(void **state)
 {
+    static const char *const want[] = {"u", "pw", "in", "lit"};
     struct backend_request out;
 
     (void)state;
@@ -313,13 +330,124 @@ test_read_variables(void **state)
     assert_int_equal(
         backend_read_request(
             arena, config,
-            PST_TEXT("{\"query\":\"mutation{authenticate{id}}\",\"variables\":"
-                     "{\"username\":\"u\",\"rememberMe\":true}}"),
+            PST_TEXT("{\"query\":\"mutation{authenticate(x:\\\"lit\\\"){id}}\","
+                     "\"variables\":{\"username\":\"u\",\"p\":\"pw\","
+                     "\"input\":{\"a\":\"in\",\"b\":1},"
+                     "\"rememberMe\":true}}"),
             &out),
         PST_OK);
     assert_int_equal(out.kind, BACKEND_LOGIN);
-    assert_text("typed", out.typed, "u");
     assert_true(out.remember);
+    assert_int_equal(out.name_count, PST_COUNT(want));
+    for (size_t i = 0; i < PST_COUNT(want); i++)
+        assert_text("name", out.names[i], want[i]);
+}
+
+/* One string more than can be counted, and the login is refused. */
+static void
+test_too_many_names(void **state)
+{
+    struct backend_request out;
+
+    (void)state;
+    configure(fauna);
+    assert_int_equal(
+        backend_read_request(
+            arena, config,
+            PST_TEXT("{\"query\":\"mutation{login{secret}}\",\"variables\":{"
+                     "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":\"4\","
+                     "\"e\":\"5\",\"f\":\"6\",\"g\":\"7\",\"h\":\"8\","
+                     "\"i\":\"9\"}}"),
+            &out),
+        PST_MALFORMED);
+    assert_int_equal(
+        backend_read_request(arena, config,
+                             PST_TEXT("{\"query\":\"mutation{login{secret}}\","
+                                      "\"variables\":{\"a\":[\"1\"]}}"),
+                             &out),
+        PST_MALFORMED);
+}
+
+/* A client's own document names nobody but by what cannot be renamed. */
+static void
+test_clients_document(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *body;
+        const char *sub;
+        const char *user;
+        const char *who;
+    } rows[] = {
+        {"all",
+         LOGIN("\"secret\":\"s\",\"email\":\"a@b\",\"ownerId\":\"7\","
+               "\"role\":\"admin\""),
+         "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":\"7\"}"},
+        {"only the secret", LOGIN("\"secret\":\"s\""), "", "", "{}"},
+        {"no id", LOGIN("\"secret\":\"s\",\"email\":\"a@b\""), "", "",
+         "{\"email\":\"a@b\"}"},
+    };
+
+    (void)state;
+    configure(fauna);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct backend_answer answer = {.status = 200,
+                                              .body =
+                                                  pst_text_from(rows[i].body),
+                                              .news = &no_news};
+        struct backend_outcome out;
+
+        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
+                         PST_OK);
+        assert_int_equal(out.verdict, BACKEND_GRANTED);
+        assert_text(rows[i].name, out.grant.sub, rows[i].sub);
+        assert_text(rows[i].name, out.grant.name, rows[i].user);
+        assert_text(rows[i].name, out.grant.who, rows[i].who);
+    }
+}
+
+/* The field that logs in is the one whose token we look for. */
+static void
+test_another_login_field(void **state)
+{
+    static const char *const saleor[] = {
+        "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
+        "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", "POSTERN_STORE=none",
+        "POSTERN_UPSTREAM_TOKEN=json:/data/tokenCreate/token", NULL};
+    struct backend_request out;
+
+    (void)state;
+    configure(saleor);
+    assert_int_equal(backend_read_request(
+                         arena, config,
+                         PST_TEXT(QUERY("mutation{tokenCreate{token}}")), &out),
+                     PST_OK);
+    assert_int_equal(out.kind, BACKEND_LOGIN);
+    assert_int_equal(
+        backend_read_request(arena, config,
+                             PST_TEXT(QUERY("mutation{tokenCreate{t:token}}")),
+                             &out),
+        PST_MALFORMED);
+}
+
+/* The document of a POST stands in its body, and nowhere else. */
+static void
+test_document_free(void **state)
+{
+    static const char *const free_of[] = {"", "languageCode=de",
+                                          "everywhere=1"};
+    static const char *const not [] = {"query=x",      "Query=x",   "a=1&id=x",
+                                       "documentId=x", "%71uery=x", "x=%FF"};
+
+    (void)state;
+    configure(fauna);
+    assert_int_equal(backend_check_query(arena, PST_NO_TEXT), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(free_of); i++)
+        assert_int_equal(backend_check_query(arena, pst_text_from(free_of[i])),
+                         PST_OK);
+    for (size_t i = 0; i < PST_COUNT(not ); i++)
+        assert_int_equal(backend_check_query(arena, pst_text_from(not [i])),
+                         PST_MALFORMED);
 }
 
 static void
@@ -381,7 +509,11 @@ main(void)
         cmocka_unit_test(test_refused_with_secret),
         cmocka_unit_test(test_read_vendure),
         cmocka_unit_test(test_read_request),
-        cmocka_unit_test(test_read_variables),
+        cmocka_unit_test(test_read_names),
+        cmocka_unit_test(test_too_many_names),
+        cmocka_unit_test(test_clients_document),
+        cmocka_unit_test(test_another_login_field),
+        cmocka_unit_test(test_document_free),
         cmocka_unit_test(test_read_query),
         cmocka_unit_test(test_public),
     };

@@ -19,10 +19,10 @@ static const char *const plain[] = {NULL};
 static const char *const everything[] = {
     "REQUEST_METHOD=POST", "QUERY_STRING=languageCode=de",
     "CONTENT_TYPE=application/json", "REMOTE_ADDR=192.0.2.1",
-    "REQUEST_SCHEME=https", "HTTP_HOST=shop.example",
-    "HTTP_ACCEPT=application/graphql-response+json", "HTTP_ACCEPT_LANGUAGE=de",
-    "HTTP_ACCEPT_ENCODING=gzip", "HTTP_CONTENT_ENCODING=br",
-    "HTTP_IF_NONE_MATCH=\"x\"",
+    "REQUEST_SCHEME=https", "SERVER_NAME=shop.example", "SERVER_PORT=443",
+    "HTTP_HOST=evil.example", "HTTP_ACCEPT=application/graphql-response+json",
+    "HTTP_ACCEPT_LANGUAGE=de", "HTTP_ACCEPT_ENCODING=gzip",
+    "HTTP_CONTENT_ENCODING=br", "HTTP_IF_NONE_MATCH=\"x\"",
     "HTTP_IF_MODIFIED_SINCE=Sun, 06 Nov 1994 08:49:37 GMT",
     "HTTP_USER_AGENT=test", "HTTP_TRACESTATE=a=b",
     "HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"

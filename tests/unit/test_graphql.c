@@ -86,9 +86,9 @@ static const struct row fields[] = {
      FIELD},
     {"behind other characters",
      T("{ a(x: \"\xC3\xA9\") login # \xE2\x82\xAC\n}"), FIELD},
-    {"response key", T("{ login: me { id } }"), FIELD},
+    {"response key", T("{ login: me { id } }"), BOTH},
     {"response key of itself", T("{ login: login }"), FIELD},
-    {"of a type definition", T("type A { login: X }"), FIELD},
+    {"of a type definition", T("type A { login: X }"), BOTH},
     {"subscription", T("subscription { login }"), FIELD},
     {"no operation of that kind", T("whatever { login }"), FIELD},
 
@@ -326,7 +326,8 @@ test_other_names(void **state)
     assert_true(pst_graphql_has_field(text, PST_TEXT("on")));
     assert_true(pst_graphql_has_field(text, PST_TEXT("t")));
     assert_true(pst_graphql_has_alias(text, PST_TEXT("token")));
-    assert_false(pst_graphql_has_alias(text, PST_TEXT("t")));
+    assert_true(pst_graphql_has_alias(text, PST_TEXT("t")));
+    assert_false(pst_graphql_has_alias(text, PST_TEXT("__typename")));
     assert_false(pst_graphql_has_field(text, PST_TEXT("native")));
     assert_false(pst_graphql_has_field(text, PST_TEXT("mutation")));
     assert_false(pst_graphql_has_field(text, PST_TEXT("")));

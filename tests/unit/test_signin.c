@@ -377,7 +377,11 @@ test_query_types(void **state)
         char want[32];
 
         answer_with(f, 200, "{}");
-        call(f, query, variables, "{\"query\":\"{a}\"}");
+        call(f, query, variables,
+             strstr(rows[i].type, "multipart")
+                 ? "--x\r\nContent-Disposition: form-data; "
+                   "name=\"operations\"\r\n\r\n{\"query\":\"{a}\"}\r\n--x--"
+                 : "{\"query\":\"{a}\"}");
         snprintf(want, sizeof(want), "Status: %d ", rows[i].status);
         if (!fixture_is_out(f, want))
             fail_msg("%s %s: %.*s", rows[i].method, rows[i].type,
@@ -397,6 +401,13 @@ static const char *const vendure_bearer[] = {
     "{\"data\":{\"login\":{\"__typename\":\"CurrentUser\",\"id\":\"3\"," \
     "\"identifier\":\"alice@example.com\"}}}"
 #define ADD "{\"query\":\"mutation{addItemToOrder(a:1){id}}\"}"
+
+/* What {me} says with alice's token. */
+#define ME                                             \
+    ((struct fixture_answer){                          \
+        .status = 200,                                 \
+        .headers = {"Content-Type: application/json"}, \
+        .body = "{\"data\":{\"me\":{\"id\":\"3\",\"identifier\":\"al\"}}}"})
 
 static void
 answer_token(struct fixture *f, int status, const char *token, const char *body)
@@ -459,6 +470,7 @@ test_login_keeps_the_cart(void **state)
         call(f, query, variables, ADD);
         variables[2] = last_cookie(f);
         answer_token(f, 200, "vendure-auth-token: alice1", CURRENT_USER);
+        f->second = ME;
         assert_int_equal(call(f, login, variables, bodies[i]), PST_OK);
         assert_true(fixture_was_sent(f, "\nAuthorization: Bearer guest1\n"));
         variables[2] = last_cookie(f);
@@ -549,6 +561,88 @@ test_identity_is_asked(void **state)
     assert_int_equal(call(f, session, variables, NULL), PST_OK);
     assert_true(fixture_is_out(f, "\"subject\":\"3\""));
     assert_true(fixture_is_out(f, "\"name\":\"al\""));
+    fixture_fini(f);
+}
+
+/* What the client's own document says of itself is nobody's word. */
+static void
+test_nobody_is_who_he_says(void **state)
+{
+    struct fixture *f = *state;
+    const char *variables[] = {"REQUEST_METHOD=GET", NULL, NULL};
+
+    fixture_init(f, vendure);
+    answer_token(f, 200, "vendure-auth-token: guest1",
+                 "{\"data\":{\"login\":{\"__typename\":\"X\",\"id\":\"1\"}}}");
+    f->second = (struct fixture_answer){
+        .status = 200,
+        .headers = {"Content-Type: application/json"},
+        .body = "{\"errors\":[{}],\"data\":{\"me\":null}}"};
+    assert_int_equal(
+        call(f, query, json_post,
+             "{\"query\":\"mutation($username:String){addItemToOrder(a:1){x} "
+             "login(username:$username){__typename id:x}}\",\"variables\":"
+             "{\"username\":\"victim\"}}"),
+        PST_OK);
+    variables[1] = last_cookie(f);
+    assert_int_equal(call(f, session, variables, NULL), PST_OK);
+    assert_true(fixture_is_out(f, "\"subject\":null"));
+    assert_true(fixture_is_out(f, "\"guest\":true"));
+    assert_false(fixture_is_out(f, "victim"));
+    fixture_fini(f);
+}
+
+/* The document of a POST is its body's: two readings are one too many. */
+static void
+test_one_document(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *variables[5];
+        const char *body;
+        const char *want;
+    } rows[] = {
+        {"a second one in the address",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+          "QUERY_STRING=query=mutation%7Blogin%7Bsecret%7D%7D", NULL},
+         "{\"query\":\"{a}\"}",
+         "Status: 400"},
+        {"a second one by case",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=application/json", NULL},
+         "{\"query\":\"{a}\",\"Query\":\"mutation{login{secret}}\"}",
+         "Status: 400"},
+        {"another charset",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=application/json; charset=utf-7",
+          NULL},
+         "{\"query\":\"{a}\"}",
+         "Status: 415"},
+        {"another encoding, by nobody",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+          "HTTP_CONTENT_ENCODING=gzip", NULL},
+         "x",
+         "Status: 415"},
+        {"an encoding that is none",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+          "HTTP_CONTENT_ENCODING=identity", NULL},
+         "{\"query\":\"mutation{a:login{s:secret}}\"}",
+         "Status: 400"},
+        {"renamed, in parts",
+         {"REQUEST_METHOD=POST", "CONTENT_TYPE=multipart/form-data; boundary=x",
+          NULL},
+         "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n"
+         "{\"query\":\"mutation{a:login{s:secret}}\"}\r\n--x--",
+         "Status: 400"},
+    };
+    struct fixture *f = *state;
+
+    fixture_init(f, cookie_only);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f->second = (struct fixture_answer){.status = 0};
+        answer_with(f, 200, GRANTED);
+        call(f, query, rows[i].variables, rows[i].body);
+        if (!fixture_is_out(f, rows[i].want) || f->exchanges != 0)
+            fail_msg("%s: %.*s", rows[i].name, (int)f->out_len, f->out);
+    }
     fixture_fini(f);
 }
 
@@ -658,6 +752,8 @@ main(void)
         cmocka_unit_test_prestate(test_ended_by_backend, &fixture),
         cmocka_unit_test_prestate(test_wrong_password_keeps_guest, &fixture),
         cmocka_unit_test_prestate(test_identity_is_asked, &fixture),
+        cmocka_unit_test_prestate(test_nobody_is_who_he_says, &fixture),
+        cmocka_unit_test_prestate(test_one_document, &fixture),
         cmocka_unit_test_prestate(test_dead_bearer_becomes_guest, &fixture),
         cmocka_unit_test_prestate(test_logout_rules, &fixture),
         cmocka_unit_test_prestate(test_every_allocation_fails, &fixture),

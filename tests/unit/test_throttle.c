@@ -93,9 +93,12 @@ test_accounts(void **state)
         {"case", "ann@example.org", "ANN@Example.ORG", true},
         {"blanks", "ben@example.org", " \tben@example.org\r\n", true},
         {"another", "cid@example.org", "cyd@example.org", false},
-        {"a blank inside", "don@example.org", "d on@example.org", false},
+        {"a blank inside", "don@example.org", "d on@example.org", true},
+        {"a no-break space", "eve@example.org", "eve@example.org\xC2\xA0",
+         true},
         {"letters outside ASCII", "J\xc3\xb6rg", "j\xc3\xb6RG", true},
-        {"other letters", "j\xc3\xb6rn", "j\xc3\xa4rn", false},
+        {"other letters", "j\xc3\xb6rn", "j\xc3\xa4rn", true},
+        {"another script", "\xd0\x90", "\xd0\x91", true},
         {"alike for 1024 octets", long_one, long_two, true},
     };
 

@@ -354,6 +354,18 @@ def test_login_keeps_the_cart(visitor, way, alice):
     assert who(old) == "guest"
 
 
+def test_a_guests_token_is_dead_after_login(visitor, way, alice):
+    """Also where Vendure lets its own live, because it had no order (R4)."""
+    client = visitor()
+    assert client.query(ORDER).told == "new"
+    copy = visitor()
+    copy.held = client.held
+    assert who(copy) == "guest"
+    is_welcome(LOGINS[way](client, alice, None), way, alice)
+    assert who(copy) is None
+    assert copy.query(ORDER).told == "new"
+
+
 def test_wrong_password_leaves_the_session(visitor, way, alice):
     client = visitor()
     is_refusal(LOGINS[way](client, alice, "wrong"), way)
@@ -541,8 +553,11 @@ def test_logout_is_for_this_device(visitor, alice):
     for client in (here, there):
         log_in(client, alice)
     cart = add(here)
+    copy = visitor()
+    copy.held = here.held
     answer = here.post("/logout")
     assert here.was_cleared(answer)
+    assert who(copy) is None
     assert answer.json == {"data": {"logout": {"success": True}}}
     assert here.held is None and who(here) is None
     assert here.query(ME).code == "FORBIDDEN"

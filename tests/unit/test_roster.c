@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_roster.c - a session's questions to the store: ended or not, the
+ * user's list, and a store that is away.
+ */
+#include "roster.h"
+
+#include <string.h>
+
+#include "fixture.h"
+#include "stores.h"
+
+#define FIREFOX "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0"
+#define WEBKIT "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like "
+
+static struct fixture f;
+static struct stores stores;
+
+static int
+begin(void **state)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=GET",
+                                            "REMOTE_ADDR=192.0.2.7",
+                                            "HTTP_USER_AGENT=" FIREFOX, NULL};
+
+    (void)state;
+    fixture_init(&f, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
+    f.gate.store = stores_open(&stores, "test");
+    fixture_request(&f, variables, NULL);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    store_close(&f.gate.store);
+    stores_stop(&stores);
+    fixture_fini(&f);
+    return 0;
+}
+
+/* The n-th session of a user, or of a guest where sub is "". */
+static struct pst_session
+session_of(uint8_t n, const char *sub)
+{
+    struct pst_session session = {
+        .sub = pst_text_from(sub),
+        .name = PST_TEXT("name"),
+        .iat = f.gate.now,
+        .exp = f.gate.now + 3600,
+        .seen = f.gate.now,
+        .who = PST_TEXT("{}"),
+        .upstream = PST_TEXT("\"t\""),
+    };
+
+    memset(session.sid, n, sizeof(session.sid));
+    return session;
+}
+
+static void
+expect(const char *what, enum pst_err got, enum pst_err want)
+{
+    stores_expect(f.gate.store, what, got, want);
+}
+
+/* A new session, on its list. */
+static struct pst_session
+add(uint8_t n, const char *sub)
+{
+    struct pst_session session = session_of(n, sub);
+
+    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    return session;
+}
+
+static enum pst_err
+check(const struct pst_session *session)
+{
+    return roster_check(&f.gate, &f.req, session);
+}
+
+/* The user's list, as JSON. */
+static const char *
+list_of(const struct pst_session *session)
+{
+    static char text[16 * 1024];
+    struct pst_buf buf;
+    struct pst_text list;
+
+    pst_buf_init(&buf, text, sizeof(text) - 1);
+    expect("list", roster_emit(&f.gate, &f.req, session, &buf), PST_OK);
+    assert_int_equal(pst_buf_end(&buf, &list), PST_OK);
+    text[list.len] = '\0';
+    return text;
+}
+
+static size_t
+count_of(const struct pst_session *session)
+{
+    size_t count = 0;
+
+    for (const char *at = list_of(session); (at = strstr(at, "\"id\":")); at++)
+        count++;
+    return count;
+}
+
+/* The name of a session in lists. */
+static struct pst_text
+name_of(const struct pst_session *session)
+{
+    static char text[ROSTER_NAME_LEN];
+    struct store_id id;
+    struct pst_buf buf;
+
+    assert_int_equal(store_id_sid(session->sid, &id), PST_OK);
+    pst_buf_init(&buf, text, sizeof(text));
+    pst_buf_add_hex(&buf, (struct pst_bytes){id.octets, PST_HASH_LEN});
+    return pst_buf_text(&buf);
+}
+
+/* --- ended, or not --------------------------------------------------------
+ */
+
+static void
+one_is_ended_and_no_other(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+    struct pst_session guest = session_of(3, "");
+
+    (void)state;
+    expect("one", check(&one), PST_OK);
+    expect("guest", check(&guest), PST_OK);
+    expect("end one", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("end it again", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("end guest", roster_end(&f.gate, &f.req, &guest), PST_OK);
+    expect("one, ended", check(&one), PST_REVOKED);
+    expect("guest, ended", check(&guest), PST_REVOKED);
+    expect("two", check(&two), PST_OK);
+    assert_int_equal(count_of(&two), 1);
+}
+
+/* A copy of a guest's cookie that was renewed lives longer than this one. */
+static void
+a_guests_end_holds_for_renewed_copies(void **state)
+{
+    struct pst_session guest = session_of(1, "");
+    struct pst_session renewed = guest;
+
+    (void)state;
+    expect("end", roster_end(&f.gate, &f.req, &guest), PST_OK);
+    f.gate.now += 20 * 86400;
+    renewed.exp = f.gate.now + 86400;
+    expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL), PST_OK);
+    expect("20 days later", check(&renewed), PST_REVOKED);
+}
+
+static void
+everywhere_is_all_of_one_user(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+    struct pst_session other = add(3, "8");
+    struct pst_session guest = session_of(4, "");
+    struct pst_session fresh;
+
+    (void)state;
+    expect("all", roster_end_all(&f.gate, &f.req, &one), PST_OK);
+    expect("a guest has no others", roster_end_all(&f.gate, &f.req, &guest),
+           PST_OK);
+    expect("one", check(&one), PST_REVOKED);
+    expect("two", check(&two), PST_REVOKED);
+    expect("other", check(&other), PST_OK);
+    expect("guest", check(&guest), PST_OK);
+
+    /* A login in that very second is moved past it. */
+    fresh = add(5, "7");
+    assert_true(fresh.iat > one.iat);
+    assert_int_equal(fresh.seen, fresh.iat);
+    expect("fresh", check(&fresh), PST_OK);
+    assert_int_equal(count_of(&fresh), 1);
+}
+
+static void
+without_a_store_all_are_good(void **state)
+{
+    struct pst_session session = session_of(1, "7");
+    struct store *store = f.gate.store;
+    bool is_own;
+
+    (void)state;
+    f.gate.store = NULL;
+    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
+    expect("touch", roster_touch(&f.gate, &f.req, &session), PST_OK);
+    expect("check", check(&session), PST_OK);
+    assert_string_equal(list_of(&session), "[]");
+    expect(
+        "by name",
+        roster_end_named(&f.gate, &f.req, &session, name_of(&session), &is_own),
+        PST_NOT_FOUND);
+    f.gate.store = store;
+}
+
+/* --- the list -------------------------------------------------------------
+ */
+
+static void
+the_list_tells_what_it_may(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two;
+    char want[512];
+
+    (void)state;
+    snprintf(want, sizeof(want),
+             "[{\"id\":\"%.*s\",\"created\":\"2023-11-14T22:13:20Z\","
+             "\"lastSeen\":\"2023-11-14T22:13:20Z\","
+             "\"expiresAt\":\"2023-11-14T23:13:20Z\",\"browser\":\"Firefox\","
+             "\"address\":\"192.0.2.7\",\"current\":true}]",
+             ROSTER_NAME_LEN, name_of(&one).ptr);
+    assert_string_equal(list_of(&one), want);
+    two = add(2, "7");
+    assert_non_null(strstr(list_of(&two), "\"current\":true"));
+    assert_non_null(strstr(list_of(&two), "\"current\":false"));
+    assert_int_equal(count_of(&two), 2);
+}
+
+static void
+a_guest_is_on_no_list(void **state)
+{
+    struct pst_session guest = add(1, "");
+
+    (void)state;
+    assert_string_equal(list_of(&guest), "[]");
+}
+
+/* Seen again, while it is listed; a request in flight lists nothing anew. */
+static void
+to_touch_is_not_to_add(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+
+    (void)state;
+    f.gate.now += 1000;
+    one.exp += 1000;
+    expect("touch", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    assert_non_null(
+        strstr(list_of(&one), "\"lastSeen\":\"2023-11-14T22:30:00Z\""));
+    assert_non_null(
+        strstr(list_of(&one), "\"expiresAt\":\"2023-11-14T23:30:00Z\""));
+    expect("end", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("touch it", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    assert_int_equal(count_of(&two), 1);
+    expect("it is dead", check(&one), PST_REVOKED);
+}
+
+static void
+the_oldest_goes_over_the_cap(void **state)
+{
+    struct pst_session sessions[3];
+
+    (void)state;
+    f.config->max_sessions = 2; /* none, by the fixture, has no cap */
+    for (uint8_t i = 0; i < 3; i++) {
+        sessions[i] = add((uint8_t)(i + 1), "7");
+        f.gate.now++;
+    }
+    expect("the oldest", check(&sessions[0]), PST_REVOKED);
+    expect("the second", check(&sessions[1]), PST_OK);
+    expect("the newest", check(&sessions[2]), PST_OK);
+    assert_int_equal(count_of(&sessions[2]), 2);
+}
+
+static void
+browsers_are_told_by_their_family(void **state)
+{
+    static const struct {
+        const char *agent;
+        const char *family;
+    } rows[] = {
+        {FIREFOX, "Firefox"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36", "Chrome"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0", "Edge"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 OPR/111.0", "Opera"},
+        {WEBKIT "Gecko) Version/17.5 Safari/605.1.15", "Safari"},
+        {WEBKIT "Gecko) CriOS/126.0 Mobile/15E148 Safari/604.1", "Chrome"},
+        {WEBKIT "Gecko) FxiOS/127.0 Mobile/15E148 Safari/605.1", "Firefox"},
+        {"curl/8.5.0", "curl"},
+        {"SomeShop/3.2 (Android 14)", "other"},
+        {"\"}]<script>", "other"},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char agent[256];
+        char want[64];
+        const char *const variables[] = {"REQUEST_METHOD=GET", agent, NULL};
+        struct pst_session session;
+
+        snprintf(agent, sizeof(agent), "HTTP_USER_AGENT=%s", rows[i].agent);
+        fixture_request(&f, variables, NULL);
+        session = session_of((uint8_t)(i + 1), "7");
+        expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+        snprintf(want, sizeof(want), "\"browser\":\"%s\",\"address\":\"\"",
+                 rows[i].family);
+        if (!strstr(list_of(&session), want))
+            fail_msg("%s: %s", rows[i].agent, list_of(&session));
+        expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    }
+}
+
+/* --- by its name ----------------------------------------------------------
+ */
+
+static void
+only_ones_own_are_ended_by_name(void **state)
+{
+    struct pst_session here = add(1, "7");
+    struct pst_session there = add(2, "7");
+    struct pst_session stranger = add(3, "8");
+    struct pst_session guest = session_of(4, "");
+    bool is_own = true;
+
+    (void)state;
+    expect(
+        "a stranger's",
+        roster_end_named(&f.gate, &f.req, &here, name_of(&stranger), &is_own),
+        PST_NOT_FOUND);
+    expect("by a guest",
+           roster_end_named(&f.gate, &f.req, &guest, name_of(&there), &is_own),
+           PST_NOT_FOUND);
+    expect("stranger", check(&stranger), PST_OK);
+    expect("there", check(&there), PST_OK);
+    expect("another of mine",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           PST_OK);
+    assert_false(is_own);
+    expect("there, ended", check(&there), PST_REVOKED);
+    expect("twice",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           PST_NOT_FOUND);
+    expect("here", check(&here), PST_OK);
+    expect("this one",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&here), &is_own),
+           PST_OK);
+    assert_true(is_own);
+    expect("here, ended", check(&here), PST_REVOKED);
+}
+
+static void
+what_is_no_name_names_nothing(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "0",
+        "zz",
+        "gg00000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "00000000000000000000000000000000000000000000000000000000000000000"};
+    struct pst_session session = add(1, "7");
+    bool is_own;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        expect(rows[i],
+               roster_end_named(&f.gate, &f.req, &session,
+                                pst_text_from(rows[i]), &is_own),
+               PST_NOT_FOUND);
+    expect("session", check(&session), PST_OK);
+}
+
+/* --- a store that is away -------------------------------------------------
+ */
+
+static void
+away_means_no_but_for_the_grace(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t grace;
+        int64_t answered; /* seconds ago; -1: never */
+        enum pst_err want;
+    } rows[] = {
+        {"no grace", 0, 0, PST_STORE_DOWN},
+        {"a moment ago", 10, 0, PST_OK},
+        {"within it", 10, 9, PST_OK},
+        {"just over", 10, 10, PST_STORE_DOWN},
+        {"it never answered", 10, -1, PST_STORE_DOWN},
+    };
+    struct pst_session session = session_of(1, "7");
+
+    (void)state;
+    store_close(&f.gate.store);
+    f.gate.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f.config->store_grace = rows[i].grace;
+        f.gate.store_answered =
+            rows[i].answered < 0 ? 0 : f.gate.now - rows[i].answered;
+        expect(rows[i].name, check(&session), rows[i].want);
+        /* Grace is for reading: nothing is begun or ended by it. */
+        expect("add", roster_add(&f.gate, &f.req, &session), PST_STORE_DOWN);
+        expect("end", roster_end(&f.gate, &f.req, &session), PST_STORE_DOWN);
+        expect("all", roster_end_all(&f.gate, &f.req, &session),
+               PST_STORE_DOWN);
+    }
+}
+
+/* What answers sets the clock of the grace. */
+static void
+an_answer_is_remembered(void **state)
+{
+    struct pst_session session = add(1, "7");
+
+    (void)state;
+    f.gate.store_answered = 0;
+    expect("check", check(&session), PST_OK);
+    assert_int_equal(f.gate.store_answered, f.gate.now);
+    /* A no is an answer too, and no grace makes it a yes. */
+    f.config->store_grace = 10;
+    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    expect("ended", check(&session), PST_REVOKED);
+}
+
+#define ROSTER_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROSTER_TEST(one_is_ended_and_no_other),
+        ROSTER_TEST(a_guests_end_holds_for_renewed_copies),
+        ROSTER_TEST(everywhere_is_all_of_one_user),
+        ROSTER_TEST(without_a_store_all_are_good),
+        ROSTER_TEST(the_list_tells_what_it_may),
+        ROSTER_TEST(a_guest_is_on_no_list),
+        ROSTER_TEST(to_touch_is_not_to_add),
+        ROSTER_TEST(the_oldest_goes_over_the_cap),
+        ROSTER_TEST(browsers_are_told_by_their_family),
+        ROSTER_TEST(only_ones_own_are_ended_by_name),
+        ROSTER_TEST(what_is_no_name_names_nothing),
+        ROSTER_TEST(away_means_no_but_for_the_grace),
+        ROSTER_TEST(an_answer_is_remembered),
+    };
+
+    return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
+}
