@@ -47,6 +47,8 @@ int command_secret(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_open(int argc, char **argv);
 int command_jwk(int argc, char **argv);
+int command_whoami(int argc, char **argv);
+int command_config_files(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_gc(int argc, char **argv);

@@ -67,6 +67,31 @@ static const struct command commands[] = {
      "                     machine's processes\n"
      "\n"
      "exit status: 0 it opens; 1 it does not.\n"},
+    {"whoami", command_whoami, "tell a CGI script who its visitor is",
+     "usage: postern whoami [--sh|--json]\n"
+     "\n"
+     "Reads the CGI environment: SESSION_SUBJECT, SESSION_NAME and\n"
+     "SESSION_EXPIRES where a web server has asked `authorize`; else, where\n"
+     "the secret is in the environment, the request's own token.\n"
+     "\n"
+     "  --json  {\"subject\":...,\"name\":...,\"expiresAt\":...}, or null\n"
+     "  --sh    REMOTE_USER, SESSION_SUBJECT, SESSION_NAME and\n"
+     "          SESSION_EXPIRES as lines that are safe to eval, whatever a\n"
+     "          name looks like; all of them empty without a session\n"
+     "\n"
+     "exit status: 0 somebody is logged in; 1 nobody is.\n"},
+    {"config", command_config_files, "print a web server's configuration",
+     "usage: postern config lighttpd|apache|nginx|systemd [FILE] [OPTION...]\n"
+     "\n"
+     "Prints the files that a first try needs, or the one named FILE; what\n"
+     "there is, `postern config all` tells. Their paths are replaced by\n"
+     "\n"
+     "  --programs DIR   where the programs are\n"
+     "  --sockets DIR    where their sockets shall be\n"
+     "  --secret FILE    where the secret is\n"
+     "  --env FILE       systemd's file of variables\n"
+     "  --php SOCKET     where PHP-FPM listens\n"
+     "  --upstream URL   the GraphQL backend\n"},
     {"sessions", command_sessions, "list live sessions",
      "usage: postern sessions [--subject SUBJECT]\n"
      "\n"

@@ -4,6 +4,7 @@
  */
 #include "backend.h"
 #include "form.h"
+#include "formtoken.h"
 #include "json.h"
 #include "limits.h"
 #include "page.h"
@@ -104,6 +105,7 @@ login_by_json(struct gate *gate, struct request *req, struct reply *rep,
 struct form {
     struct backend_credentials credentials;
     struct pst_text return_to;
+    struct pst_text token; /* formtoken.h */
 };
 
 /* The one field of this name, or "" where there is none. */
@@ -143,22 +145,30 @@ read_fields(const struct pst_form *fields, struct form *form)
     form->credentials.remember = pst_text_equal(remember, PST_TEXT("on")) ||
                                  pst_text_equal(remember, PST_TEXT("true")) ||
                                  pst_text_equal(remember, PST_TEXT("1"));
+    e = field(fields, PST_TEXT(FORMTOKEN_FIELD), &form->token);
+    if (e)
+        return e;
     return field(fields, PST_TEXT("return_to"), &form->return_to);
 }
 
+/* The form, with a fresh token; why it is shown again, or PST_OK. */
 static enum pst_err
-show_form(struct request *req, struct reply *rep, int status,
-          const struct form *form, const char *message)
+show_form(struct gate *gate, struct request *req, struct reply *rep,
+          const struct visit *visit, const struct form *form, enum pst_err why)
 {
-    const struct page_login page = {
+    struct page_login page = {
         .action = request_variable(req, "SCRIPT_NAME"),
         .email = form->credentials.username,
         .return_to = form->return_to,
-        .message = pst_text_from(message),
+        .message = why ? pst_text_from(pst_err_text(why)) : PST_NO_TEXT,
         .remember = form->credentials.remember,
     };
+    enum pst_err e;
 
-    return page_login(rep, status, &page);
+    e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGIN, &page.token);
+    if (e)
+        return e;
+    return page_login(rep, gate->config, pst_err_status(why), &page);
 }
 
 /* What a person can do something about is said in the form, typed e-mail kept.
@@ -168,7 +178,7 @@ belongs_into_form(enum pst_err e)
 {
     return e == PST_REFUSED || e == PST_THROTTLED || e == PST_UPSTREAM_DOWN ||
            e == PST_UPSTREAM_BROKEN || e == PST_UPSTREAM_TIMEOUT ||
-           e == PST_STORE_DOWN;
+           e == PST_STORE_DOWN || e == PST_STALE_FORM;
 }
 
 static enum pst_err
@@ -189,18 +199,21 @@ login_by_form(struct gate *gate, struct request *req, struct reply *rep,
     e = read_fields(&fields, &form);
     if (e)
         return e;
-    e = PST_REFUSED;
-    if (form.credentials.username.len > 0)
-        e = signin_with(gate, req, rep, visit, &form.credentials);
-    if (belongs_into_form(e))
-        return show_form(req, rep, pst_err_status(e), &form, pst_err_text(e));
+    e = formtoken_check(gate, req, visit, FORMTOKEN_LOGIN, form.token);
+    if (!e)
+        e = form.credentials.username.len > 0
+                ? signin_with(gate, req, rep, visit, &form.credentials)
+                : PST_REFUSED;
+    if (gate->config->login_page && belongs_into_form(e))
+        return show_form(gate, req, rep, visit, &form, e);
     if (e)
         return e;
     return reply_redirect(rep, form.return_to, gate->config->login_redirect);
 }
 
 static enum pst_err
-empty_form(struct request *req, struct reply *rep)
+empty_form(struct gate *gate, struct request *req, struct reply *rep,
+           const struct visit *visit)
 {
     struct form form = {.return_to = PST_NO_TEXT};
     struct pst_form fields;
@@ -212,7 +225,7 @@ empty_form(struct request *req, struct reply *rep)
     e = field(&fields, PST_TEXT("return_to"), &form.return_to);
     if (e)
         return e;
-    return show_form(req, rep, 200, &form, NULL);
+    return show_form(gate, req, rep, visit, &form, PST_OK);
 }
 
 static enum pst_err
@@ -226,7 +239,8 @@ login(struct gate *gate, struct request *req, struct reply *rep)
     if (e || rep->begun)
         return e;
     if (pst_text_equal(req->method, PST_TEXT("GET")))
-        return empty_form(req, rep);
+        return gate->config->login_page ? empty_form(gate, req, rep, &visit)
+                                        : PST_NOT_FOUND;
     if (!request_is_utf8(req))
         return PST_BAD_TYPE;
     e = backend_check_query(req->arena, req->query);

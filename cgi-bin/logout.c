@@ -4,6 +4,7 @@
  */
 #include "backend.h"
 #include "form.h"
+#include "formtoken.h"
 #include "forward.h"
 #include "json.h"
 #include "limits.h"
@@ -15,6 +16,8 @@
 /* What the request asks for besides. */
 struct wish {
     struct pst_text return_to;
+    struct pst_text token; /* formtoken.h */
+    bool is_form;          /* it was a form that asked */
     bool everywhere;
 };
 
@@ -29,6 +32,9 @@ read_form(struct request *req, struct pst_text text, struct wish *wish)
     if (e)
         return e;
     e = pst_form_get(&form, PST_TEXT("return_to"), &wish->return_to);
+    if (e && e != PST_ABSENT)
+        return e;
+    e = pst_form_get(&form, PST_TEXT(FORMTOKEN_FIELD), &wish->token);
     if (e && e != PST_ABSENT)
         return e;
     e = pst_form_get(&form, PST_TEXT("everywhere"), &everywhere);
@@ -72,12 +78,16 @@ read_wish(struct request *req, struct wish *wish)
     e = read_form(req, req->query, wish);
     if (e)
         return e;
+    wish->token = PST_NO_TEXT; /* an address is no place for it (R6) */
     e = request_body(req, PST_LOGIN_BODY_MAX, &body);
-    if (e || body.len == 0)
+    if (e)
         return e;
-    if (pst_text_equal_nocase(type,
-                              PST_TEXT("application/x-www-form-urlencoded")))
+    wish->is_form = pst_text_equal_nocase(
+        type, PST_TEXT("application/x-www-form-urlencoded"));
+    if (wish->is_form)
         return read_form(req, body, wish);
+    if (body.len == 0)
+        return PST_OK;
     if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
         return read_json(req, body, wish);
     return PST_BAD_TYPE;
@@ -112,6 +122,26 @@ tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
     return forward_hold(gate, req, &what, answer);
 }
 
+/* The question, with a fresh token; why it is asked again, or PST_OK. */
+static enum pst_err
+show_question(struct gate *gate, struct request *req, struct reply *rep,
+              const struct visit *visit, const struct wish *wish,
+              enum pst_err why)
+{
+    struct page_logout page = {
+        .action = request_variable(req, "SCRIPT_NAME"),
+        .return_to = wish->return_to,
+        .message = why ? pst_text_from(pst_err_text(why)) : PST_NO_TEXT,
+        .everywhere = wish->everywhere,
+    };
+    enum pst_err e;
+
+    e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGOUT, &page.token);
+    if (e)
+        return e;
+    return page_logout(rep, gate->config, pst_err_status(why), &page);
+}
+
 /* Here, or everywhere; a store that cannot note it down is told of. */
 static enum pst_err
 end_here(struct gate *gate, struct request *req, struct reply *rep,
@@ -140,6 +170,12 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
     enum pst_err e;
 
     e = read_wish(req, &wish);
+    if (e)
+        return e;
+    if (wish.is_form && visit->has_session)
+        e = formtoken_check(gate, req, visit, FORMTOKEN_LOGOUT, wish.token);
+    if (e == PST_STALE_FORM && request_is_navigation(req))
+        return show_question(gate, req, rep, visit, &wish, e);
     if (e)
         return e;
     told = tell_backend(gate, req, visit, wish.everywhere);
@@ -190,8 +226,7 @@ logout(struct gate *gate, struct request *req, struct reply *rep)
     e = read_form(req, req->query, &wish);
     if (e)
         return e;
-    return page_logout(rep, request_variable(req, "SCRIPT_NAME"),
-                       wish.return_to);
+    return show_question(gate, req, rep, &visit, &wish, PST_OK);
 }
 
 int

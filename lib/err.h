@@ -24,6 +24,9 @@
     X(PST_ABSENT, 401, "UNAUTHENTICATED", "there is no session")             \
     X(PST_CROSS_SITE, 403, "CROSS_SITE",                                     \
       "the request comes from a site that is not allowed")                   \
+    X(PST_STALE_FORM, 403, "CROSS_SITE",                                     \
+      "the form is out of date, please send it again")                       \
+    X(PST_FORBIDDEN, 403, "FORBIDDEN", "this account cannot be let in here") \
     X(PST_NOT_FOUND, 404, "NOT_FOUND", "there is nothing at this path")      \
     X(PST_BAD_METHOD, 405, "METHOD_NOT_ALLOWED",                             \
       "this method is not allowed here")                                     \

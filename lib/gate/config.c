@@ -61,6 +61,8 @@ static const struct config_word format_words[] = {
     {"sealed", PST_TOKEN_SEALED}, {"signed", PST_TOKEN_SIGNED}, {NULL, 0}};
 static const struct config_word dead_bearer_words[] = {
     {"refuse", false}, {"guest", true}, {NULL, 0}};
+static const struct config_word form_token_words[] = {
+    {"checked", false}, {"required", true}, {NULL, 0}};
 static const struct config_word same_site_words[] = {
     {"Lax", PST_SAME_SITE_LAX},
     {"Strict", PST_SAME_SITE_STRICT},
@@ -268,6 +270,21 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_LOGOUT_REDIRECT", SITES, "/",
          "The path that a form's logout leads to."),
      TEXT("path", logout_redirect, config_check_local)},
+    {ROW("POSTERN_FORM_TOKEN", SITES, "checked",
+         "What a form's post without our form token is: checked lets it pass, "
+         "so that people can bring their own form, required refuses it; a "
+         "wrong one is refused in any case."),
+     FLAG(form_token_required, form_token_words)},
+    {ROW("POSTERN_LOGIN_PAGE", SITES, "on",
+         "Whether a GET of the login program shows a form."),
+     SWITCH(login_page)},
+    {ROW("POSTERN_SITE_NAME", SITES, "",
+         "The site's name, as our pages show it."),
+     TEXT("text", site_name, config_check_site_name)},
+    {ROW("POSTERN_STYLESHEET", SITES, "",
+         "The path of a style sheet on this site, which our pages use after "
+         "their own."),
+     TEXT("path", stylesheet, config_check_local)},
 
     {ROW("POSTERN_STORE", STORE, "lmdb:" POSTERN_STATE,
          "Where ended and live sessions are kept: lmdb:/folder for one "

@@ -72,6 +72,10 @@ struct config {
     struct pst_text login_url; /* local paths */
     struct pst_text login_redirect;
     struct pst_text logout_redirect;
+    bool form_token_required;
+    bool login_page;            /* a GET of login shows a form */
+    struct pst_text site_name;  /* in our pages; absent: none */
+    struct pst_text stylesheet; /* a local path; absent: none */
 
     struct store_url store;
     int64_t store_grace;  /* seconds */

@@ -253,6 +253,17 @@ config_check_local(struct pst_text value, struct config_why *why)
     return PST_OK;
 }
 
+enum pst_err
+config_check_site_name(struct pst_text value, struct config_why *why)
+{
+    if (value.len > CONFIG_SITE_NAME_MAX)
+        return config_refuse(why, "is longer than %d octets",
+                             CONFIG_SITE_NAME_MAX);
+    if (!pst_text_is_utf8(value))
+        return config_refuse(why, "is no UTF-8");
+    return PST_OK;
+}
+
 /* Lower case, and "-" for "_", as the two meet in CGI. */
 static char
 header_char(char c)

@@ -20,6 +20,10 @@ config_check config_check_origin;
 /* A path on our own site (redirect.h). */
 config_check config_check_local;
 
+/* A name for people, at most CONFIG_SITE_NAME_MAX octets of UTF-8. */
+#define CONFIG_SITE_NAME_MAX 100
+config_check config_check_site_name;
+
 /* A header's name that an answer of ours may carry its token in. */
 config_check config_check_token_header;
 

@@ -58,8 +58,7 @@ answer_error(const struct gate *gate, const struct request *req,
     char storage[512];
     struct pst_buf buf;
     struct pst_text body;
-    enum pst_err failed =
-        page_error(rep, req, e, gate->config->auth_token_header);
+    enum pst_err failed = page_error(rep, req, gate->config, e);
 
     if (!failed || rep->begun)
         return failed;

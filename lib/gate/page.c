@@ -19,7 +19,8 @@
     "*{box-sizing:border-box}"                                           \
     "body{margin:0;font:1rem/1.5 system-ui,sans-serif}"                  \
     "main{max-width:24rem;margin:0 auto;padding:2rem 1rem}"              \
-    "h1{font-size:1.5rem;line-height:1.2}"                               \
+    "h1{font-size:1.5rem;line-height:1.2;margin:0 0 1rem}"               \
+    ".site{margin:0 0 .5rem;overflow-wrap:anywhere}"                     \
     "label{display:block;margin:1rem 0 .25rem}"                          \
     "input,button{font:inherit;min-height:2.75rem;padding:.5rem .75rem;" \
     "border:1px solid var(--line);border-radius:.375rem}"                \
@@ -36,11 +37,16 @@
     "[role=alert]::first-letter{text-transform:uppercase}"               \
     "code{overflow-wrap:anywhere}"
 
-#define STYLE_HASH "rmZua0MbH9bgRmqfMSO8V0Yd8IBm633ZsggKG9wy/bU="
+#define STYLE_HASH "iBFMe8Sm/g3DMICFdBfMNvCeYjhqT7LqrBU5JGGYUtM="
 
-#define POLICY                                          \
-    "default-src 'none'; style-src 'sha256-" STYLE_HASH \
-    "'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+#define POLICY_BEFORE "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
+#define POLICY_AFTER \
+    "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+#define POLICY POLICY_BEFORE POLICY_AFTER
+
+/* With a style sheet of the owner's, and what that may use. */
+#define POLICY_WITH_SHEET \
+    POLICY_BEFORE " 'self'; img-src 'self'; font-src 'self'" POLICY_AFTER
 
 /* The name of a character that HTML reads as its own, or NULL. */
 static const char *
@@ -76,28 +82,6 @@ page_emit_escaped(struct pst_buf *buf, struct pst_text text)
     }
 }
 
-static void
-emit_top(struct pst_buf *buf, const char *before_title, const char *title)
-{
-    pst_buf_add_string(buf, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                            "<meta charset=\"utf-8\">\n"
-                            "<meta name=\"viewport\" "
-                            "content=\"width=device-width, initial-scale=1\">\n"
-                            "<title>");
-    pst_buf_add_string(buf, before_title);
-    pst_buf_add_string(buf, title);
-    pst_buf_add_string(buf, "</title>\n<style>" STYLE "</style>\n</head>\n"
-                            "<body>\n<main>\n<h1>");
-    pst_buf_add_string(buf, title);
-    pst_buf_add_string(buf, "</h1>\n");
-}
-
-static void
-emit_end(struct pst_buf *buf)
-{
-    pst_buf_add_string(buf, "</main>\n</body>\n</html>\n");
-}
-
 /* before, text, after: or nothing at all when text is absent. */
 static void
 emit_around(struct pst_buf *buf, const char *before, struct pst_text text,
@@ -110,27 +94,61 @@ emit_around(struct pst_buf *buf, const char *before, struct pst_text text,
     pst_buf_add_string(buf, after);
 }
 
+/* Where a page stands on the site, in its head: title, style, heading. */
 static void
-emit_form(struct pst_buf *buf, struct pst_text action,
+emit_top(struct pst_buf *buf, const struct config *config,
+         const char *before_title, const char *title)
+{
+    pst_buf_add_string(buf, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+                            "<meta charset=\"utf-8\">\n"
+                            "<meta name=\"viewport\" "
+                            "content=\"width=device-width, initial-scale=1\">\n"
+                            "<title>");
+    pst_buf_add_string(buf, before_title);
+    pst_buf_add_string(buf, title);
+    emit_around(buf, " - ", config->site_name, "");
+    pst_buf_add_string(buf, "</title>\n<style>" STYLE "</style>\n");
+    emit_around(buf, "<link rel=\"stylesheet\" href=\"", config->stylesheet,
+                "\">\n");
+    pst_buf_add_string(buf, "</head>\n<body>\n<main>\n");
+    emit_around(buf, "<p class=\"site\">", config->site_name, "</p>\n");
+    pst_buf_add_string(buf, "<h1>");
+    pst_buf_add_string(buf, title);
+    pst_buf_add_string(buf, "</h1>\n");
+}
+
+static void
+emit_end(struct pst_buf *buf)
+{
+    pst_buf_add_string(buf, "</main>\n</body>\n</html>\n");
+}
+
+static void
+emit_form(struct pst_buf *buf, struct pst_text action, struct pst_text token,
           struct pst_text return_to)
 {
     pst_buf_add_string(buf, "<form method=\"post\"");
     emit_around(buf, " action=\"", action, "\"");
     pst_buf_add_string(buf, ">\n");
+    emit_around(buf, "<input type=\"hidden\" name=\"form_token\" value=\"",
+                token, "\">\n");
     emit_around(buf, "<input type=\"hidden\" name=\"return_to\" value=\"",
                 return_to, "\">\n");
 }
 
 static enum pst_err
-send_page(struct reply *rep, int status, const struct pst_buf *buf)
+send_page(struct reply *rep, const struct config *config, int status,
+          const struct pst_buf *buf)
 {
+    bool has_sheet = !pst_text_is_absent(config->stylesheet);
     struct pst_text html;
     enum pst_err e = pst_buf_end(buf, &html);
 
     if (e)
         return e;
-    reply_put(rep, PST_TEXT("Content-Security-Policy"), PST_TEXT(POLICY));
-    /* With "no-referrer" a form's Origin would be "null", and refused. */
+    reply_put(rep, PST_TEXT("Content-Security-Policy"),
+              has_sheet ? PST_TEXT(POLICY_WITH_SHEET) : PST_TEXT(POLICY));
+    /* Not no-referrer: under it browsers post a form with "Origin: null". */
     reply_put(rep, PST_TEXT("Referrer-Policy"), PST_TEXT("same-origin"));
     reply_put(rep, PST_TEXT("X-Frame-Options"), PST_TEXT("DENY"));
     reply_put(rep, PST_TEXT("Cache-Control"), PST_TEXT("no-store"));
@@ -166,16 +184,17 @@ emit_credentials(struct pst_buf *buf, const struct page_login *page)
 }
 
 enum pst_err
-page_login(struct reply *rep, int status, const struct page_login *page)
+page_login(struct reply *rep, const struct config *config, int status,
+           const struct page_login *page)
 {
     bool wrong = !pst_text_is_absent(page->message);
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, wrong ? "Error: " : "", "Log in");
+    emit_top(&buf, config, wrong ? "Error: " : "", "Log in");
     emit_around(&buf, "<p id=\"message\" role=\"alert\">", page->message,
                 "</p>\n");
-    emit_form(&buf, page->action, page->return_to);
+    emit_form(&buf, page->action, page->token, page->return_to);
     emit_credentials(&buf, page);
     pst_buf_add_string(&buf, "<div class=\"tick\"><input id=\"remember\" "
                              "name=\"rememberMe\" type=\"checkbox\" "
@@ -186,22 +205,29 @@ page_login(struct reply *rep, int status, const struct page_login *page)
                              "<button type=\"submit\">Log in</button>\n"
                              "</form>\n");
     emit_end(&buf);
-    return send_page(rep, status, &buf);
+    return send_page(rep, config, status, &buf);
 }
 
 enum pst_err
-page_logout(struct reply *rep, struct pst_text action,
-            struct pst_text return_to)
+page_logout(struct reply *rep, const struct config *config, int status,
+            const struct page_logout *page)
 {
+    bool wrong = !pst_text_is_absent(page->message);
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, "", "Log out?");
-    emit_form(&buf, action, return_to);
+    emit_top(&buf, config, wrong ? "Error: " : "",
+             page->everywhere ? "Log out everywhere?" : "Log out?");
+    emit_around(&buf, "<p id=\"message\" role=\"alert\">", page->message,
+                "</p>\n");
+    emit_form(&buf, page->action, page->token, page->return_to);
+    if (page->everywhere)
+        pst_buf_add_string(&buf, "<input type=\"hidden\" name=\"everywhere\" "
+                                 "value=\"1\">\n");
     pst_buf_add_string(&buf, "<button type=\"submit\" autofocus>Log out"
                              "</button>\n</form>\n");
     emit_end(&buf);
-    return send_page(rep, 200, &buf);
+    return send_page(rep, config, status, &buf);
 }
 
 /* Drop all but what an error must still tell. */
@@ -228,12 +254,13 @@ keep_what_matters(struct reply *rep, struct pst_text token_header)
 }
 
 static enum pst_err
-send_error_page(struct reply *rep, const struct request *req, enum pst_err e)
+send_error_page(struct reply *rep, const struct request *req,
+                const struct config *config, enum pst_err e)
 {
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, "", "Sorry");
+    emit_top(&buf, config, "", "Sorry");
     pst_buf_add_string(&buf, "<p role=\"alert\">This did not work: ");
     page_emit_escaped(&buf, pst_text_from(pst_err_text(e)));
     pst_buf_add_string(&buf, ".</p>\n<p>If you ask for help, give this number: "
@@ -241,7 +268,7 @@ send_error_page(struct reply *rep, const struct request *req, enum pst_err e)
     page_emit_escaped(&buf, pst_text_from(req->id));
     pst_buf_add_string(&buf, "</code></p>\n");
     emit_end(&buf);
-    return send_page(rep, pst_err_status(e), &buf);
+    return send_page(rep, config, pst_err_status(e), &buf);
 }
 
 /* Needs nothing of the arena, which may be the very thing that is spent. */
@@ -262,21 +289,21 @@ send_error_json(struct reply *rep, const struct request *req, enum pst_err e)
 }
 
 enum pst_err
-page_error(struct reply *rep, const struct request *req, enum pst_err e,
-           struct pst_text token_header)
+page_error(struct reply *rep, const struct request *req,
+           const struct config *config, enum pst_err e)
 {
     enum pst_err sent;
 
     /* A caller that errs about having erred must not open the door (L26). */
     if (pst_err_status(e) < 400)
         e = PST_INTERNAL;
-    keep_what_matters(rep, token_header);
+    keep_what_matters(rep, config->auth_token_header);
     reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
     if (request_is_navigation(req)) {
-        sent = send_error_page(rep, req, e);
+        sent = send_error_page(rep, req, config, e);
         if (sent == PST_OK || rep->begun)
             return sent;
     }
-    keep_what_matters(rep, token_header);
+    keep_what_matters(rep, config->auth_token_header);
     return send_error_json(rep, req, e);
 }

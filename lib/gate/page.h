@@ -7,6 +7,7 @@
 #define GATE_PAGE_H
 
 #include "buf.h"
+#include "config.h"
 #include "err.h"
 #include "reply.h"
 #include "request.h"
@@ -17,6 +18,7 @@ void page_emit_escaped(struct pst_buf *buf, struct pst_text text);
 
 /* What the login form shows. Absent texts are left out. */
 struct page_login {
+    struct pst_text token;     /* formtoken.h */
     struct pst_text action;    /* where it posts; a local path */
     struct pst_text email;     /* typed before */
     struct pst_text return_to; /* carried along */
@@ -25,22 +27,33 @@ struct page_login {
 };
 
 /* Send the login form with this status. PST_OK or what reply_whole() gave. */
-PST_MUST_USE enum pst_err page_login(struct reply *rep, int status,
+PST_MUST_USE enum pst_err page_login(struct reply *rep,
+                                     const struct config *config, int status,
                                      const struct page_login *page);
 
-/* Send the log-out confirmation: one button that posts to action. */
-PST_MUST_USE enum pst_err page_logout(struct reply *rep, struct pst_text action,
-                                      struct pst_text return_to);
+/* What the log-out question shows: one button that posts to action. */
+struct page_logout {
+    struct pst_text token;
+    struct pst_text action;
+    struct pst_text return_to;
+    struct pst_text message; /* what went wrong */
+    bool everywhere;         /* carried along: out of all devices */
+};
+
+/* Send it with this status. PST_OK or what reply_whole() gave. */
+PST_MUST_USE enum pst_err page_logout(struct reply *rep,
+                                      const struct config *config, int status,
+                                      const struct page_logout *page);
 
 /*
  * Answer with an error: {"errors":[…]} or, to a navigation, a small page.
  * Everything set before is dropped but Set-Cookie, the token header,
  * WWW-Authenticate, Allow, Retry-After, Vary and the Access-Control- ones.
- *   e             anything but PST_OK; never makes a 2xx (L26)
- *   token_header  its name, from the configuration
+ *   e  anything but PST_OK; never makes a 2xx (L26)
  */
 PST_MUST_USE enum pst_err page_error(struct reply *rep,
-                                     const struct request *req, enum pst_err e,
-                                     struct pst_text token_header);
+                                     const struct request *req,
+                                     const struct config *config,
+                                     enum pst_err e);
 
 #endif

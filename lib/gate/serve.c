@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -365,12 +366,37 @@ cgi_flush(void *context)
     return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
 }
 
+/*
+ * What hangs up when the client goes: the pipe that we write to. A socket,
+ * which Apache's mod_cgid gives us, is half closed as soon as the request has
+ * been sent; there it is a signal that ends us.
+ */
+static int
+cgi_client(void)
+{
+    struct stat st;
+
+    return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)
+               ? STDOUT_FILENO
+               : -1;
+}
+
+/* Leaving such a socket unread would lose the answer on its way. */
+static void
+cgi_hang_up(void)
+{
+    struct stat st;
+
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
+        hang_up(STDIN_FILENO, false);
+}
+
 static int
 serve_cgi(struct task *task)
 {
     const struct request_origin origin = {
         .variables = (const char *const *)environ,
-        .source = {cgi_read, NULL, STDOUT_FILENO},
+        .source = {cgi_read, NULL, cgi_client()},
         .max_body = task->service.config->max_body,
     };
     const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
@@ -382,6 +408,8 @@ serve_cgi(struct task *task)
     is_whole = gate_handle(&worker->gate, worker->arena, &origin, &sink,
                            task->handler);
     worker_end(worker);
+    if (is_whole)
+        cgi_hang_up();
     return is_whole ? EX_OK : EX_IOERR;
 }
 

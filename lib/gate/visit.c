@@ -190,10 +190,9 @@ visit_open(struct gate *gate, const struct request *req, struct reply *rep,
     return e;
 }
 
-/* Cross-site rules: design 2.7. */
-static enum pst_err
-check_site(struct gate *gate, const struct request *req,
-           const struct visit *visit)
+enum pst_err
+visit_check_site(struct gate *gate, const struct request *req,
+                 const struct visit *visit)
 {
     const struct config *config = gate->config;
     const struct pst_origin_rules rules = {
@@ -243,7 +242,7 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
     e = visit_open(gate, req, rep, visit);
     if (e && e != PST_STORE_DOWN)
         return e;
-    site = check_site(gate, req, visit);
+    site = visit_check_site(gate, req, visit);
     if (site)
         return site;
     if (e || !visit->has_session)

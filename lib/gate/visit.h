@@ -54,6 +54,14 @@ PST_MUST_USE enum pst_err visit_open(struct gate *gate,
                                      struct reply *rep, struct visit *visit);
 
 /*
+ * May a request from where this one comes change anything (design 2.7)?
+ * Returns PST_OK or PST_CROSS_SITE.
+ */
+PST_MUST_USE enum pst_err visit_check_site(struct gate *gate,
+                                           const struct request *req,
+                                           const struct visit *visit);
+
+/*
  * What every program does first: is there such a path and method; which
  * session is it; may a request from there change anything; is the session
  * due for renewal.

@@ -42,6 +42,8 @@ static const struct row rows[] = {
      "is no origin such as"},
     {"origin null in upper case", config_check_origin, "NULL", "any page"},
     {"local path", config_check_local, "/login?next=1", NULL},
+    {"site's name", config_check_site_name, "Kn\xC3\xB6pfe & <Co>", NULL},
+    {"site's name in Latin-1", config_check_site_name, "Kn\xF6pfe", "no UTF-8"},
     {"token header", config_check_token_header, "X-Auth-Token", NULL},
     {"token header like a reserved one", config_check_token_header, "locations",
      NULL},
@@ -193,6 +195,7 @@ long_texts_are_refused(void **state)
         {"audience", config_check_audience, "a", 255},
         {"cookie domain", config_check_cookie_domain, "", 63},
         {"local path", config_check_local, "/", 2048},
+        {"site's name", config_check_site_name, "", 100},
     };
 
     (void)state;

@@ -20,19 +20,13 @@ test_contract(void **state)
         const char *name;
         int status;
     } rows[] = {
-        {"BAD_REQUEST", 400},
-        {"UNAUTHENTICATED", 401},
-        {"CROSS_SITE", 403},
-        {"METHOD_NOT_ALLOWED", 405},
-        {"TOO_LARGE", 413},
-        {"UNSUPPORTED_TYPE", 415},
-        {"TOO_MANY_ATTEMPTS", 429},
-        {"INTERNAL", 500},
-        {"UPSTREAM_UNREACHABLE", 502},
-        {"UPSTREAM_INVALID", 502},
-        {"STORE_UNAVAILABLE", 503},
-        {"OVERLOADED", 503},
-        {"UPSTREAM_TIMEOUT", 504},
+        {"BAD_REQUEST", 400},        {"UNAUTHENTICATED", 401},
+        {"CROSS_SITE", 403},         {"FORBIDDEN", 403},
+        {"METHOD_NOT_ALLOWED", 405}, {"TOO_LARGE", 413},
+        {"UNSUPPORTED_TYPE", 415},   {"TOO_MANY_ATTEMPTS", 429},
+        {"INTERNAL", 500},           {"UPSTREAM_UNREACHABLE", 502},
+        {"UPSTREAM_INVALID", 502},   {"STORE_UNAVAILABLE", 503},
+        {"OVERLOADED", 503},         {"UPSTREAM_TIMEOUT", 504},
     };
 
     (void)state;

@@ -64,9 +64,7 @@ call(struct fixture *f, gate_handler *handler, const char *const *variables,
     fixture_request(f, variables, body);
     e = handler(&f->gate, &f->req, &f->rep);
     if (e && !f->rep.begun && e != PST_NO_MEMORY)
-        assert_int_equal(
-            page_error(&f->rep, &f->req, e, f->config->auth_token_header),
-            PST_OK);
+        assert_int_equal(page_error(&f->rep, &f->req, f->config, e), PST_OK);
     return e;
 }
 

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * whoami.c - `postern whoami`: tell a CGI script who its visitor is, in a
+ * form that no name can break out of.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "crypt.h"
+#include "date.h"
+#include "json.h"
+#include "visit.h"
+
+/* Octets of an answer: each octet of a name can become six. */
+#define ANSWER_MAX (8 * 1024)
+
+/* Absent texts where there is no session. */
+struct person {
+    struct pst_text subject;
+    struct pst_text name;
+    struct pst_text expires; /* RFC 3339 */
+};
+
+/* Told by an authorizer, through the web server: no client can set these. */
+static bool
+read_variables(struct person *person)
+{
+    person->subject = pst_text_from(getenv("SESSION_SUBJECT"));
+    person->name = pst_text_from(getenv("SESSION_NAME"));
+    person->expires = pst_text_from(getenv("SESSION_EXPIRES"));
+    if (pst_text_is_absent(person->name))
+        person->name = PST_TEXT("");
+    if (pst_text_is_absent(person->expires))
+        person->expires = PST_TEXT("");
+    return person->subject.len > 0;
+}
+
+/* The request's own token, opened with the secret of the environment. */
+static enum pst_err
+open_session(const struct config *config, struct store *store,
+             struct pst_arena *arena, struct pst_session *session)
+{
+    static const uint8_t no_id[REQUEST_ID_LEN / 2];
+    const struct request_origin origin = {
+        .variables = (const char *const *)environ, .max_body = INT64_MAX};
+    const struct reply_sink nowhere = {NULL, NULL, NULL};
+    struct gate gate = {.config = config,
+                        .ring = config->ring,
+                        .store = store,
+                        .now = (int64_t)time(NULL),
+                        .random = pst_crypt_random};
+    struct reply *rep = pst_arena_alloc(arena, sizeof(*rep));
+    struct request req;
+    struct visit visit;
+    enum pst_err e;
+
+    if (!rep)
+        return PST_NO_MEMORY;
+    e = request_init(&req, arena, &origin, no_id);
+    if (e)
+        return e;
+    reply_init(rep, arena, &nowhere);
+    e = visit_open(&gate, &req, rep, &visit);
+    if (e)
+        return e;
+    if (!visit.has_session || pst_session_is_guest(&visit.session))
+        return PST_ABSENT;
+    *session = visit.session;
+    return PST_OK;
+}
+
+static enum pst_err
+read_token(const struct config *config, struct pst_arena *arena,
+           struct person *person)
+{
+    struct pst_session session;
+    struct store *store = NULL;
+    struct pst_buf buf;
+    enum pst_err e = PST_OK;
+
+    /* A session that was ended elsewhere is nobody's, and so is one that
+     * cannot be looked up. */
+    if (config->store.kind != STORE_NONE)
+        e = store_open(&store, &config->store, config->audience);
+    if (!e)
+        e = open_session(config, store, arena, &session);
+    store_close(&store);
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, arena, 64);
+    pst_date_emit_rfc3339(&buf, session.exp);
+    person->subject = session.sub;
+    person->name = session.name;
+    return pst_buf_end(&buf, &person->expires);
+}
+
+/* NAME='value', in which nothing but ' has a meaning to a shell. */
+static void
+emit_quoted(struct pst_buf *buf, const char *name, struct pst_text value)
+{
+    pst_buf_add_string(buf, name);
+    pst_buf_add_string(buf, "='");
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\'')
+            pst_buf_add_string(buf, "'\\''");
+        else if (value.ptr[i] == '\0')
+            pst_buf_spoil(buf, PST_MALFORMED); /* no shell can hold it */
+        else
+            pst_buf_add_char(buf, value.ptr[i]);
+    }
+    pst_buf_add_string(buf, "'\n");
+}
+
+/* Without a session all are set to nothing: what was there is not theirs. */
+static void
+emit_sh(struct pst_buf *buf, const struct person *person)
+{
+    emit_quoted(buf, "REMOTE_USER", person->subject);
+    emit_quoted(buf, "SESSION_SUBJECT", person->subject);
+    emit_quoted(buf, "SESSION_NAME", person->name);
+    emit_quoted(buf, "SESSION_EXPIRES", person->expires);
+}
+
+static void
+emit_json(struct pst_buf *buf, const struct person *person)
+{
+    if (pst_text_is_absent(person->subject)) {
+        pst_buf_add_string(buf, "null\n");
+        return;
+    }
+    pst_buf_add_string(buf, "{\"subject\":");
+    pst_json_emit_string(buf, person->subject);
+    pst_buf_add_string(buf, ",\"name\":");
+    pst_json_emit_string(buf, person->name);
+    pst_buf_add_string(buf, ",\"expiresAt\":");
+    pst_json_emit_string(buf, person->expires);
+    pst_buf_add_string(buf, "}\n");
+}
+
+static int
+answer(struct pst_arena *arena, bool sh, const struct person *person)
+{
+    static const struct person nobody; /* all absent */
+    struct pst_text text;
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, arena, ANSWER_MAX);
+    (sh ? emit_sh : emit_json)(&buf, person);
+    if (pst_buf_end(&buf, &text) == PST_OK) {
+        fwrite(text.ptr, 1, text.len, stdout);
+        return person->subject.len > 0 ? 0 : COMMAND_NO;
+    }
+    /* A name that cannot be told as it is is not told at all. */
+    fputs("postern: this name cannot be written for a shell\n", stderr);
+    return person == &nobody ? EX_SOFTWARE : answer(arena, sh, &nobody);
+}
+
+static int
+find_person(struct pst_arena *arena, bool sh)
+{
+    struct config *config = NULL;
+    struct person person;
+    int status;
+
+    if (read_variables(&person))
+        return answer(arena, sh, &person);
+    person = (struct person){PST_NO_TEXT, PST_NO_TEXT, PST_NO_TEXT};
+    if (!getenv("COOKIE_SESSION_SECRET") &&
+        !getenv("COOKIE_SESSION_SECRET_FILE"))
+        return answer(arena, sh, &person);
+    status = command_config(&config);
+    if (status == 0) {
+        if (read_token(config, arena, &person) != PST_OK)
+            person = (struct person){PST_NO_TEXT, PST_NO_TEXT, PST_NO_TEXT};
+        status = answer(arena, sh, &person);
+    } else {
+        (void)answer(arena, sh, &person);
+    }
+    config_free(&config);
+    return status;
+}
+
+int
+command_whoami(int argc, char **argv)
+{
+    struct pst_arena *arena = NULL;
+    bool sh = argc == 2 && strcmp(argv[1], "--sh") == 0;
+    int status = EX_SOFTWARE;
+
+    if (argc > 2 || (argc == 2 && !sh && strcmp(argv[1], "--json") != 0))
+        return command_misused(argv[0], "takes --sh or --json");
+    if (pst_crypt_init() != PST_OK)
+        return EX_SOFTWARE;
+    if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
+        status = find_person(arena, sh);
+    pst_arena_free(&arena);
+    return status;
+}

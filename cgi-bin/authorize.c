@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * authorize.c - may this visitor have a page that is not ours? Yes, and who
+ * it is; or no, and where to log in. Which pages are asked about is the web
+ * server's affair: there are no path rules here (L22).
+ */
+#include "buf.h"
+#include "date.h"
+#include "limits.h"
+#include "percent.h"
+#include "redirect.h"
+#include "serve.h"
+#include "visit.h"
+
+/*
+ * Set by a web server's configuration (never by a client: no header becomes a
+ * variable without HTTP_) where the question is asked by a subrequest. Its
+ * value is the URI that the browser asked for, and its presence says that the
+ * server understands 2xx, 401 and 403 only, as nginx's auth_request does.
+ */
+#define SUBREQUEST "AUTH_REQUEST"
+
+/* What is told of an allowed visitor, in either role. */
+struct fact {
+    struct pst_text variable; /* to a FastCGI authorizer's server */
+    struct pst_text header;   /* to whoever asked a responder */
+    struct pst_text value;
+};
+
+/* A header can carry it, and a program behind it reads what we wrote. */
+static bool
+is_portable(struct pst_text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char octet = (unsigned char)text.ptr[i];
+
+        if (octet < 0x20 || octet == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+/* White space around it would be lost on the way: " 7" would become "7". */
+static bool
+is_whole_when_trimmed(struct pst_text text)
+{
+    return pst_text_trim(text).len == text.len;
+}
+
+/*
+ * The one way in. PST_FORBIDDEN where an identity cannot be told without
+ * being changed: a page behind us must not take one user for another.
+ */
+static enum pst_err
+allow(struct request *req, struct reply *rep, const struct pst_session *session)
+{
+    char date[32];
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init(&buf, date, sizeof(date));
+    pst_date_emit_rfc3339(&buf, session->exp);
+    const struct fact facts[] = {
+        {PST_TEXT("Variable-REMOTE_USER"), PST_TEXT("X-Session-User"),
+         session->sub},
+        {PST_TEXT("Variable-SESSION_SUBJECT"), PST_TEXT("X-Session-Subject"),
+         session->sub},
+        {PST_TEXT("Variable-SESSION_NAME"), PST_TEXT("X-Session-Name"),
+         session->name},
+        {PST_TEXT("Variable-SESSION_EXPIRES"), PST_TEXT("X-Session-Expires"),
+         pst_buf_text(&buf)},
+    };
+
+    if (!is_whole_when_trimmed(session->sub))
+        return PST_FORBIDDEN;
+    for (size_t i = 0; i < PST_COUNT(facts); i++) {
+        if (!is_portable(facts[i].value))
+            return PST_FORBIDDEN;
+        e = reply_set(rep,
+                      req->authorizer ? facts[i].variable : facts[i].header,
+                      facts[i].value);
+        if (e)
+            return e;
+    }
+    return reply_whole(rep, 200, PST_TEXT("text/plain; charset=utf-8"),
+                       PST_TEXT(""));
+}
+
+/*
+ * PST_OK for a visitor with a name, from a place that may ask for this. A
+ * guest is nobody in particular, and would be let in under no name at all.
+ */
+static enum pst_err
+judge(struct gate *gate, struct request *req, struct reply *rep,
+      struct visit *visit)
+{
+    enum pst_err e = visit_open(gate, req, rep, visit);
+
+    if (e)
+        return e;
+    if (!visit->has_session || pst_session_is_guest(&visit->session))
+        return PST_ABSENT;
+    return visit_check_site(gate, req, visit);
+}
+
+/* The part before the query string. */
+static struct pst_text
+path_of(struct pst_text uri)
+{
+    return pst_text_first(uri, pst_text_index(uri, '?'));
+}
+
+/*
+ * What the browser asked for, as far as that is known. A client may have
+ * chosen it: it decides nothing but where a login leads to (L21), and there it
+ * is not believed either (redirect.h).
+ */
+static struct pst_text
+wanted_uri(const struct request *req)
+{
+    struct pst_text uri = request_variable(req, SUBREQUEST);
+
+    if (pst_text_is_absent(uri) && !req->authorizer)
+        uri = request_header(req, PST_TEXT("X-Forwarded-Uri"));
+    if (!pst_text_is_absent(uri))
+        return uri;
+    uri = request_variable(req, "REQUEST_URI");
+    /* A responder that was asked about itself was not told of the page. */
+    if (!req->authorizer &&
+        pst_text_equal(path_of(uri), request_variable(req, "SCRIPT_NAME")))
+        return PST_NO_TEXT;
+    return uri;
+}
+
+/*
+ * The login page's address, with return_to where the wanted page can be asked
+ * for again. Absent when the login page itself is what was asked for: sending
+ * the browser there would send it in a circle.
+ */
+static enum pst_err
+login_address(const struct gate *gate, const struct request *req,
+              struct pst_text *out)
+{
+    struct pst_text login = gate->config->login_url;
+    struct pst_text uri = wanted_uri(req);
+    struct pst_buf buf;
+
+    login = pst_text_first(login, pst_text_index(login, '#'));
+    *out = PST_NO_TEXT;
+    if (pst_text_equal(path_of(uri), path_of(login)))
+        return PST_OK;
+    *out = login;
+    if (!request_is_safe(req) || !pst_redirect_is_local(uri))
+        return PST_OK;
+    pst_buf_init_arena(&buf, req->arena, 4 * PST_RETURN_TO_MAX);
+    pst_buf_add(&buf, login);
+    pst_buf_add_string(&buf, path_of(login).len < login.len ? "&" : "?");
+    pst_buf_add_string(&buf, "return_to=");
+    pst_percent_encode(&buf, uri);
+    if (buf.len > PST_RETURN_TO_MAX)
+        return PST_OK;
+    return pst_buf_end(&buf, out);
+}
+
+/* 401 for a server that turns it into a redirect itself. */
+static enum pst_err
+tell_server(struct request *req, struct reply *rep, struct pst_text login)
+{
+    struct pst_text body;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    e = reply_set(rep, PST_TEXT("X-Login-Location"), login);
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, req->arena, 512);
+    reply_emit_error(&buf, req, PST_ABSENT);
+    e = pst_buf_end(&buf, &body);
+    if (e)
+        return e;
+    return reply_json(rep, pst_err_status(PST_ABSENT), body);
+}
+
+/* No, and why; to a page's reader: no, and please log in. */
+static enum pst_err
+refuse(const struct gate *gate, struct request *req, struct reply *rep,
+       enum pst_err why)
+{
+    struct pst_text login;
+    enum pst_err e;
+
+    /* Sessions that cannot be checked are no way in, and no reason to have
+     * people type their password. */
+    if (why == PST_STORE_DOWN)
+        return PST_FORBIDDEN;
+    if (why == PST_REVOKED) /* while we looked */
+        why = PST_ABSENT;
+    if (why != PST_ABSENT)
+        return why;
+    reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
+    if (!request_is_navigation(req))
+        return why;
+    e = login_address(gate, req, &login);
+    if (e)
+        return e;
+    if (pst_text_is_absent(login))
+        return why;
+    if (!pst_text_is_absent(request_variable(req, SUBREQUEST)))
+        return tell_server(req, rep, login);
+    return reply_redirect(rep, login, gate->config->login_url);
+}
+
+static enum pst_err
+authorize(struct gate *gate, struct request *req, struct reply *rep)
+{
+    struct visit visit;
+    enum pst_err e = judge(gate, req, rep, &visit);
+
+    /* Not every server passes an authorizer's cookie on (R65); those that do
+     * not lose nothing by it. */
+    if (!e &&
+        (visit.is_stale ||
+         pst_session_is_due(&visit.session, &gate->config->clocks, gate->now)))
+        e = visit_renew(gate, req, rep, &visit);
+    if (!e)
+        e = allow(req, rep, &visit.session);
+    return e && !rep->begun ? refuse(gate, req, rep, e) : e;
+}
+
+int
+main(int argc, char **argv)
+{
+    return gate_serve(argc, argv, "authorize", authorize);
+}

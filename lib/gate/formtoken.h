@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * formtoken.h - what our own forms carry along, so that a post can be told to
+ * come from a page of ours: sealed, for one purpose, for an hour.
+ *
+ * Nothing is stored and no cookie is set, so any number of tabs may each have
+ * one. It says for which form it was made and for which session. One made
+ * for a visitor without a session stays good for logging in when another tab
+ * has logged in meanwhile. Anybody can have such a one by asking for the login
+ * page: what keeps other sites from logging somebody in by stealth are
+ * Sec-Fetch-Site and Origin (origin.h); this is the second lock.
+ */
+#ifndef GATE_FORMTOKEN_H
+#define GATE_FORMTOKEN_H
+
+#include "visit.h"
+
+#define FORMTOKEN_FIELD "form_token" /* the field's name in our forms */
+#define FORMTOKEN_LIFETIME 3600      /* seconds */
+
+enum formtoken_form { FORMTOKEN_LOGIN, FORMTOKEN_LOGOUT };
+
+/*
+ * Make one.
+ *   token  set on PST_OK; lives as long as the reply's arena
+ * Returns PST_OK, PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err formtoken_make(struct gate *gate,
+                                         struct pst_arena *arena,
+                                         const struct visit *visit,
+                                         enum formtoken_form form,
+                                         struct pst_text *token);
+
+/*
+ * Is this one good?
+ *   token  the field's value; empty or absent: the form had none
+ * Returns PST_OK; PST_STALE_FORM: made for another form or session, older
+ * than an hour, not ours, or missing where POSTERN_FORM_TOKEN is required;
+ * PST_NO_MEMORY, PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err formtoken_check(const struct gate *gate,
+                                          const struct request *req,
+                                          const struct visit *visit,
+                                          enum formtoken_form form,
+                                          struct pst_text token);
+
+#endif

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: ISC
+"""Every web server that etc/ has a configuration for, with that very
+configuration (as `postern config` prints it), in the foreground, as a child:
+started, asked and ended like a gateway.Gateway.
+
+Around the files of etc/ there is no more than a server needs to run here: an
+address, folders, its own modules.
+"""
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import gateway
+
+ETC = os.path.join(gateway.ROOT, "etc")
+PROGRAMS = ("login", "query", "logout", "session", "authorize")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MODULES = "/usr/lib/apache2/modules"
+
+LIGHTTPD = """
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{folder}/www"
+server.tag = ""
+server.errorlog = "/dev/stderr"
+server.upload-dirs = ( "{folder}" )
+index-file.names = ( "index.html" )
+mimetype.assign = ( ".html" => "text/html; charset=utf-8",
+                    ".css" => "text/css; charset=utf-8",
+                    ".js" => "text/javascript; charset=utf-8" )
+server.modules = ( "mod_setenv" )
+setenv.set-environment = ( "PATH" => "{folder}/bin:/usr/bin:/bin" )
+include "{folder}/postern-settings.conf"
+var.postern_environment += (
+{environment})
+include "{folder}/{rules}"
+include "{folder}/postern-members.conf"
+
+"""
+
+APACHE = """
+ServerRoot "{folder}"
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile "{folder}/apache.pid"
+ErrorLog "/dev/stderr"
+Mutex file:{folder}
+{user}
+LoadModule mpm_{mpm}_module {modules}/mod_mpm_{mpm}.so
+{load}
+TypesConfig /etc/mime.types
+<Directory />
+    Require all denied
+    AllowOverride None
+</Directory>
+DocumentRoot "{folder}/www"
+<Directory "{folder}/www">
+    Require all granted
+</Directory>
+DirectoryIndex index.html
+Include "{folder}/postern-settings.conf"
+Include "{folder}/{rules}"
+{environment}
+Include "{folder}/postern-members.conf"
+"""
+
+NGINX = """
+daemon off;
+master_process on;
+worker_processes 2;
+error_log stderr warn;
+pid {folder}/nginx.pid;
+{user}
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    include /etc/nginx/mime.types;
+    client_body_temp_path {folder}/t1;
+    proxy_temp_path {folder}/t2;
+    fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4;
+    scgi_temp_path {folder}/t5;
+    include {folder}/postern-http.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        server_name localhost;
+        root {folder}/www;
+        index index.html;
+        include {folder}/postern-server.conf;
+        location ^~ /members/ {{
+            include {folder}/postern-members.conf;
+            location ~ \\.php$ {{
+                include {folder}/postern-members.conf;
+                include {folder}/postern-page.conf;
+                fastcgi_pass unix:{folder}/php.sock;
+            }}
+        }}
+    }}
+}}
+"""
+
+PHP = """
+[global]
+error_log = /dev/stderr
+daemonize = no
+[www]
+{user}
+listen = {folder}/php.sock
+pm = static
+pm.max_children = 2
+"""
+
+
+class Site(gateway.Gateway):
+    """One server, with Postern's four addresses and protected pages below
+    /members/."""
+
+    name = rules = None
+    is_streaming = True
+
+    def __init__(self, backend, with_pages=False, secret=None, **variables):
+        # Not Gateway's own __init__: it starts demo/lighttpd.conf.
+        self.backend, self.kind = backend, self.name
+        self.folder = tempfile.mkdtemp(prefix="postern-site-")
+        self.secret = secret or gateway.make_secret()
+        self.private, self.received = {self.secret.strip()}, []
+        self.port = gateway.free_port()
+        self.authorizer_port = gateway.free_port()
+        self.with_pages = with_pages
+        self.environment = self._environment(variables)
+        self.environment["PATH"] = f"{self.folder}/bin:{PATH}"
+        self.log_file = open(os.path.join(self.folder, "log"), "w+b")
+        self.helpers = []
+        self.process = None
+        self._lay_out()
+        self._give_away()
+        gateway.running.append(self)
+        self.start_helpers()
+        self.process = self.spawn(self.command())
+        if not gateway.wait_until(self._answers_or_ends, 30) or (
+                self.process.poll() is not None):
+            log = self.log
+            self.close(check=False)
+            raise AssertionError(f"{self.name} does not answer:\n{log}")
+
+    # What lies in the folder.
+
+    def _lay_out(self):
+        programs = os.path.join(self.folder, "programs")
+        os.mkdir(programs)
+        for program in PROGRAMS:
+            shutil.copy(os.path.join(gateway.BUILD, "cgi-bin", program),
+                        programs)
+        os.mkdir(os.path.join(self.folder, "bin"))
+        shutil.copy(gateway.POSTERN, os.path.join(self.folder, "bin"))
+        shutil.copytree(os.path.join(ETC, "examples"),
+                        os.path.join(self.folder, "www/members"))
+        with open(os.path.join(self.folder, "www/index.html"), "w",
+                  encoding="ascii") as file:
+            file.write("<!DOCTYPE html><title>open</title>")
+        os.mkdir(os.path.join(self.folder, "store"), 0o700)
+        for name in self.files():
+            self.write(name, self.sample(name))
+        self.write("main.conf", self.main())
+        self.write("php.conf", PHP.format(
+            folder=self.folder,
+            user="user = www-data\ngroup = www-data\n"
+            "listen.owner = www-data\nlisten.group = www-data" if is_root() else ""))
+
+    def sample(self, name):
+        """A file of etc/ as `postern config` prints it for this folder."""
+        server = self.name.partition("-")[0]
+        done = subprocess.run(
+            [gateway.POSTERN, "config", server, name,
+             "--programs", os.path.join(self.folder, "programs"),
+             "--sockets", self.folder,
+             "--secret", os.path.join(self.folder, "secret"),
+             "--php", os.path.join(self.folder, "php.sock"),
+             "--upstream", self.backend.url],
+            stdout=subprocess.PIPE, check=True, timeout=30)
+        return done.stdout.decode()
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w",
+                  encoding="utf-8") as file:
+            file.write(text)
+
+    def _give_away(self):
+        """Servers that root starts work as www-data."""
+        if not is_root():
+            return
+        owner = pwd.getpwnam("www-data")
+        for where, folders, files in os.walk(self.folder):
+            for name in [".", *folders, *files]:
+                path = os.path.join(where, name)
+                if not os.path.samefile(path, self.log_file.name):
+                    os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def extra(self):
+        """The variables that the settings file does not have."""
+        return {name: value for name, value in self.environment.items()
+                if name not in ("COOKIE_SESSION_SECRET_FILE",
+                                "POSTERN_UPSTREAM", "PATH")}
+
+    def _answers_or_ends(self):
+        return self.process.poll() is not None or self._answers()
+
+    # What runs.
+
+    def spawn(self, command, **options):
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                stdout=self.log_file, stderr=self.log_file,
+                                cwd=self.folder, env={
+                                    "PATH": f"{self.folder}/bin:{PATH}",
+                                    **gateway.FOR_THE_BUILD,
+                                    **options.pop("environment", {})},
+                                **options)
+
+    def start_program(self, program, address):
+        options = {"user": "www-data", "group": "www-data",
+                   "extra_groups": []} if is_root() else {}
+        self.helpers.append(self.spawn(
+            [os.path.join(self.folder, "programs", program),
+             "--listen", address], environment=self.environment, **options))
+        assert gateway.wait_until(lambda: is_listening(address), 20), self.log
+
+    def start_helpers(self):
+        if not self.with_pages:
+            return
+        self.helpers.append(self.spawn(
+            ["php-fpm8.2" if shutil.which("php-fpm8.2", path=PATH)
+             else "php-fpm", "-F", "-y", os.path.join(self.folder, "php.conf"),
+             "-p", self.folder]))
+        path = f"unix:{self.folder}/php.sock"
+        assert gateway.wait_until(lambda: is_listening(path), 20), self.log
+
+    def stop(self):
+        left = super().stop() if self.process else {}
+        for helper in reversed(self.helpers):
+            if helper.poll() is None:
+                helper.send_signal(signal.SIGTERM)
+        for helper in self.helpers:
+            try:
+                helper.wait(15)
+            except subprocess.TimeoutExpired:
+                helper.kill()
+                left[helper.pid] = helper.args[0]
+                helper.wait(10)
+        return left
+
+    def faults(self):
+        # Apache tells of the SIGTERM that it sends to its own children.
+        return [fault for fault in super().faults()
+                if "'child exited'" not in fault]
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+def is_listening(address):
+    try:
+        if address.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(address[5:])
+        else:
+            host, port = address.rsplit(":", 1)
+            socket.create_connection((host, int(port)), 5).close()
+        return True
+    except OSError:
+        return False
+
+
+def quoted(text):
+    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+class Lighttpd(Site):
+    name, rules = "lighttpd", "postern.conf"
+
+    def files(self):
+        return ("postern-settings.conf", self.rules, "postern-members.conf")
+
+    def sample(self, name):
+        # breakagelog is one file for the whole server: the tests' own.
+        return super().sample(name).replace("/var/log/lighttpd/breakage.log",
+                                            "/dev/stderr")
+
+    def main(self):
+        return LIGHTTPD.format(
+            port=self.port, folder=self.folder, rules=self.rules,
+            environment="".join(f"    {quoted(n)} => {quoted(v)},\n"
+                                for n, v in self.extra().items()))
+
+    def command(self):
+        return ["lighttpd", "-D", "-f", os.path.join(self.folder, "main.conf")]
+
+
+class LighttpdCgi(Lighttpd):
+    name, rules = "lighttpd-cgi", "postern-cgi.conf"
+
+
+class Apache(Site):
+    name, rules = "apache", "postern-proxy.conf"
+    mpm, modules = "event", "proxy proxy_fcgi"
+
+    def files(self):
+        return ("postern-settings.conf", self.rules, "postern-members.conf")
+
+    def main(self):
+        modules = ("authz_core authn_core authz_user authnz_fcgi alias mime "
+                   "dir env headers setenvif cgid " + self.modules)
+        return APACHE.format(
+            port=self.port, folder=self.folder, rules=self.rules,
+            mpm=self.mpm, modules=MODULES,
+            user="User www-data\nGroup www-data" if is_root() else "",
+            load="\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so"
+                           for name in dict.fromkeys(modules.split()))
+            + f"\nScriptSock {self.folder}/cgid.sock",
+            environment=f"SetEnv PATH {quoted(self.environment['PATH'])}\n"
+            + self.settings())
+
+    def sample(self, name):
+        text = super().sample(name)
+        return text.replace("127.0.0.1:9700",
+                            f"127.0.0.1:{self.authorizer_port}")
+
+    def settings(self):
+        return ""
+
+    def start_helpers(self):
+        super().start_helpers()
+        self.start_program("authorize", f"127.0.0.1:{self.authorizer_port}")
+
+    def command(self):
+        return ["apache2", "-D", "FOREGROUND", "-d", self.folder,
+                "-f", os.path.join(self.folder, "main.conf")]
+
+
+class ApacheProxy(Apache):
+    name = "apache-proxy"
+
+    def start_helpers(self):
+        super().start_helpers()
+        for program in PROGRAMS[:4]:
+            self.start_program(program, f"unix:{self.folder}/{program}.sock")
+
+
+class ApacheFcgid(Apache):
+    name, rules = "apache-fcgid", "postern-fcgid.conf"
+    modules = "proxy proxy_fcgi fcgid"
+
+    def settings(self):
+        return (f"FcgidIPCDir {quoted(self.folder)}\n"
+                f"FcgidProcessTableFile {quoted(self.folder + '/fcgid')}\n"
+                + "".join(f"FcgidInitialEnv {n} {quoted(v)}\n"
+                          for n, v in self.extra().items()))
+
+
+class ApacheCgid(Apache):
+    name, rules = "apache-cgid", "postern-cgid.conf"
+
+    def settings(self):
+        return (f'<Directory "{self.folder}/programs">\n'
+                + "".join(f"    SetEnv {n} {quoted(v)}\n"
+                          for n, v in self.extra().items())
+                + "</Directory>\n")
+
+
+class Nginx(Site):
+    name = "nginx"
+    keep = "on"
+
+    def files(self):
+        return ("postern-http.conf", "postern-server.conf",
+                "postern-params.conf", "postern-members.conf",
+                "postern-page.conf")
+
+    def sample(self, name):
+        return super().sample(name).replace(
+            "include snippets/", f"include {self.folder}/").replace(
+            "fastcgi_keep_conn on;", f"fastcgi_keep_conn {self.keep};")
+
+    def main(self):
+        return NGINX.format(port=self.port, folder=self.folder,
+                            user="user www-data;" if is_root() else "")
+
+    def start_helpers(self):
+        super().start_helpers()
+        for program in PROGRAMS:
+            self.start_program(program, f"unix:{self.folder}/{program}.sock")
+
+    def command(self):
+        return ["nginx", "-p", self.folder,
+                "-c", os.path.join(self.folder, "main.conf")]
+
+
+class NginxFresh(Nginx):
+    """A new connection for each request."""
+    name, keep = "nginx-fresh", "off"
+
+
+ALL = (Lighttpd, LighttpdCgi, ApacheProxy, ApacheFcgid, ApacheCgid, Nginx,
+       NginxFresh)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: ISC
+"""Our own pages in a real browser, with scripts switched off: from a protected
+page to the login, back to it, and out again; with the owner's style sheet."""
+import http.client
+
+import pytest
+import servers
+from selenium.webdriver.common.by import By
+from test_page import Browser
+
+CSS = "body { background: rgb(1, 2, 3) } h1 { font-style: italic }"
+
+
+@pytest.fixture(name="site", scope="module")
+def site_fixture(backend):
+    # A browser that speaks http keeps no Secure cookie of another's name.
+    site = servers.Lighttpd(backend, POSTERN_COOKIE_SECURE="off",
+                            POSTERN_FORM_TOKEN="required",
+                            POSTERN_SITE_NAME="Knöpfe & <Co>",
+                            POSTERN_STYLESHEET="/our.css")
+    site.write("www/our.css", CSS)
+    site.write("www/index.html", "<!DOCTYPE html><title>out</title><p>Bye")
+    yield site
+    site.close()
+
+
+@pytest.fixture(name="browse")
+def browse_fixture(site, tmp_path):
+    opened = []
+
+    def browse(**options):
+        opened.append(Browser(site, tmp_path / str(len(opened)),
+                              script=False, **options))
+        return opened[-1]
+
+    yield browse
+    for browser in opened:
+        browser.driver.quit()
+
+
+def send(browser):
+    browser.driver.find_element(By.TAG_NAME, "button").click()
+
+
+def address(browser):
+    return browser.driver.current_url.removeprefix(browser.site)
+
+
+def alert(browser):
+    found = browser.driver.find_elements(By.CSS_SELECTOR, "[role=alert]")
+    return found[0].text if found else None
+
+
+@pytest.mark.parametrize("width, dark", [(360, False), (1200, True)])
+def test_the_whole_way(browse, user, width, dark):
+    browser = browse(width=width, dark=dark)
+    browser.open("/members/index.html?a=b")
+    assert address(browser).startswith("/login?return_to=")
+    assert browser.driver.title == "Log in - Knöpfe & <Co>"
+    assert alert(browser) is None
+    browser.type("email", user.email)
+    browser.type("password", "wrong")
+    send(browser)
+    browser.wait(lambda: alert(browser), "an error")
+    assert "wrong" in alert(browser)
+    # What was typed is there, but for the password, which has the focus.
+    assert browser.find("email").get_attribute("value") == user.email
+    assert browser.find("password").get_attribute("value") == ""
+    assert browser.driver.switch_to.active_element == browser.find("password")
+    browser.find("password").send_keys(user.password)
+    send(browser)
+    browser.wait(lambda: address(browser) == "/members/index.html?a=b",
+                 "the way back")
+    browser.open("/logout")
+    assert browser.driver.title.startswith("Log out?")
+    send(browser)
+    browser.wait(lambda: address(browser) == "/", "the way out")
+    browser.open("/members/")
+    assert address(browser) == "/login?return_to=%2Fmembers%2F"
+
+
+def test_the_owners_style(browse):
+    """R77: the policy lets that sheet through, and nothing is complained of."""
+    browser = browse()
+    browser.open("/login")
+    body = browser.driver.find_element(By.TAG_NAME, "body")
+    assert body.value_of_css_property("background-color") in (
+        "rgb(1, 2, 3)", "rgba(1, 2, 3, 1)")
+    heading = browser.driver.find_element(By.TAG_NAME, "h1")
+    assert heading.value_of_css_property("font-style") == "italic"
+    # Our own sheet is there too.
+    assert heading.value_of_css_property("font-size") == "24px"
+    complaints = [line["message"] for line in browser.driver.get_log("browser")
+                  if "favicon" not in line["message"]]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 1200])
+def test_nothing_is_wider_than_the_screen(browse, width):
+    browser = browse(width=width)
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": width, "height": 640, "deviceScaleFactor": 1,
+        "mobile": width < 500})
+    for path in ("/login", "/logout"):
+        browser.open(path)
+        size = browser.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})
+        assert size["cssContentSize"]["width"] <= width, path
+        for name in ("input:not([type=hidden]):not([type=checkbox])",
+                     "button"):
+            for box in browser.driver.find_elements(By.CSS_SELECTOR, name):
+                assert box.size["height"] >= 44, "too small for a thumb"
+                assert box.rect["x"] >= 0
+                assert box.rect["x"] + box.rect["width"] <= width
+
+
+def test_every_field_has_a_label(browse):
+    browser = browse()
+    browser.open("/login")
+    wanted = {"email": ("E-mail address", "username"),
+              "password": ("Password", "current-password"),
+              "remember": ("Keep me logged in", "")}
+    for name, (text, hint) in wanted.items():
+        box = browser.find(name)
+        assert box.accessible_name == text
+        assert (box.get_attribute("autocomplete") or "") == hint
+
+
+def test_two_tabs(browse, user):
+    """U18: with the token required, neither spoils the other."""
+    browser = browse()
+    driver = browser.driver
+    browser.open("/login")
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    browser.open("/login?return_to=/members/")
+    for tab, target in ((driver.current_window_handle, "/members/"),
+                        (first, "/")):
+        driver.switch_to.window(tab)
+        browser.type("email", user.email)
+        browser.type("password", user.password)
+        send(browser)
+        browser.wait(lambda: address(browser) == target, "the login")
+
+
+def test_another_sites_form(browse, site, user, tmp_path):
+    """R45: a page elsewhere cannot log anybody in or out."""
+    browser = browse()
+    page = tmp_path / "evil.html"
+    page.write_text(
+        f'<form method="post" action="{browser.site}/login">'
+        f'<input name="email" value="{user.email}">'
+        f'<input name="password" value="{user.password}">'
+        '<button>win a prize</button></form>', encoding="utf-8")
+    browser.driver.get(f"file://{page}")
+    send(browser)
+    browser.wait(lambda: address(browser) == "/login", "the answer")
+    assert "not allowed" in alert(browser)
+    assert browser.driver.get_cookies() == []
+
+
+def test_off(backend, user):
+    """POSTERN_LOGIN_PAGE=off: the owner has a page of their own."""
+    site = servers.Lighttpd(backend, POSTERN_LOGIN_PAGE="off",
+                            POSTERN_LOGIN_URL="/signin.html?from=gate")
+    try:
+        assert site.get("/login").status == http.client.NOT_FOUND
+        answer = site.get("/members/", headers=[
+            ("Sec-Fetch-Mode", "navigate")])
+        assert answer.get("location") == (
+            "/signin.html?from=gate&return_to=%2Fmembers%2F")
+        answer = site.form("/login", {"email": user.email, "password": "x"})
+        assert answer.status == 401 and "<form" not in answer.text
+        answer = site.form("/login", {"email": user.email,
+                                      "password": user.password,
+                                      "return_to": "/members/"})
+        assert (answer.status, answer.get("location")) == (303, "/members/")
+    finally:
+        site.close()

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: ISC
+"""`postern whoami` for CGI scripts: whatever a name looks like, a shell's eval
+sets four variables and does nothing else; and `postern config`."""
+import json
+import os
+import shutil
+import subprocess
+
+import gateway
+import pytest
+
+SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
+NAMES = [
+    "plain", "", " ", "O'Brien", "''", "'", "a'b'c", "'; touch pwned; '",
+    "$(touch pwned)", "`touch pwned`", "${HOME}", "$((1+1))", "a\nb", "a\n",
+    "\n", "'\ntouch pwned\n'", "a\rb", "\t", "a b  c", "*", "?", "[a-z]", "~",
+    "~root", "#x", "a #b", "!!", "!x", "\\", "\\'", "'\\''", "\\n", "\"", "\"\"",
+    "a&b", "a|b", "a;b", "<(x)", "a>pwned", "-n", "-e a", "--help", "=",
+    "%s%n", "é", "名前", "\u2028", "\x01\x02", "\x7f", "\x1b[31m", "x" * 250,
+    "{a,b}", "a\\", "$'a'", "$\"a\"", "a'\"'\"'b", "\u00a0", "x=y"]
+SHELLS = [["dash"], ["bash"], ["busybox", "sh"], ["bash", "--posix"]]
+
+
+def whoami(*arguments, **variables):
+    return subprocess.run(
+        [gateway.POSTERN, "whoami", *arguments], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, timeout=30,
+        env={**gateway.FOR_THE_BUILD, **variables})
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_any_name_is_safe_to_eval(shell, tmp_path):
+    assert shutil.which(shell[0]), f"{shell[0]} is missing"
+    script = ('eval "$(postern whoami --sh)"\n'
+              'printf "%s\\0" "$REMOTE_USER" "$SESSION_SUBJECT" '
+              '"$SESSION_NAME" "$SESSION_EXPIRES"')
+    for name in NAMES:
+        done = subprocess.run(
+            [*shell, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=30, env={
+                **gateway.FOR_THE_BUILD,
+                "PATH": os.path.dirname(gateway.POSTERN) + ":/usr/bin:/bin",
+                "SESSION_SUBJECT": "7'" + name, "SESSION_NAME": name,
+                "SESSION_EXPIRES": "2030-01-31T12:00:00Z"})
+        assert done.stderr == b"", name
+        assert done.stdout.decode().split("\0") == [
+            "7'" + name, "7'" + name, name, "2030-01-31T12:00:00Z", ""]
+        assert os.listdir(tmp_path) == [], name
+
+
+def test_json():
+    for name in NAMES:
+        done = whoami(SESSION_SUBJECT="7", SESSION_NAME=name,
+                      SESSION_EXPIRES="2030-01-31T12:00:00Z")
+        assert done.returncode == 0
+        assert json.loads(done.stdout) == {
+            "subject": "7", "name": name, "expiresAt": "2030-01-31T12:00:00Z"}
+    assert whoami("--json", SESSION_SUBJECT="7").stdout == done.stdout.replace(
+        json.dumps(NAMES[-1]).encode(), b'""').replace(
+            b"2030-01-31T12:00:00Z", b"")
+
+
+def test_nobody():
+    """What was there before must not be taken for a visitor."""
+    for variables in ({}, {"SESSION_SUBJECT": ""}, {"SESSION_NAME": "x"},
+                      {"REMOTE_USER": "x"}, {"HTTP_SESSION_SUBJECT": "7"},
+                      {"HTTP_REMOTE_USER": "7"}):
+        done = whoami(**variables)
+        assert (done.returncode, done.stdout) == (1, b"null\n"), variables
+        done = whoami("--sh", **variables)
+        assert done.returncode == 1
+        assert done.stdout == (b"REMOTE_USER=''\nSESSION_SUBJECT=''\n"
+                               b"SESSION_NAME=''\nSESSION_EXPIRES=''\n")
+
+
+@pytest.mark.parametrize("method", ["cookie", "bearer"])
+def test_token(start, user, method):
+    """A script that no authorizer stands before opens the token itself."""
+    site = start(POSTERN_TOKEN_METHOD=method)
+    answer = site.log_in(user)
+    if method == "cookie":
+        line = answer.get("set-cookie").partition(";")[0]
+        variables = {"HTTP_COOKIE": f"a=b; {line}"}
+    else:
+        token = answer.get("vendure-auth-token")
+        variables = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+    variables.update(site.environment, REQUEST_METHOD="GET")
+    done = whoami(**variables)
+    said = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (said["subject"], said["name"]) == (user.owner, user.email)
+    assert said["expiresAt"] == site.get(
+        "/session", headers=[(name[5:].title(), value)
+                             for name, value in variables.items()
+                             if name.startswith("HTTP_")]
+    ).json["data"]["session"]["expiresAt"]
+    for name in ("HTTP_COOKIE", "HTTP_AUTHORIZATION"):
+        if name in variables:
+            value = variables[name]
+            other = "A" if value[-9] != "A" else "B"
+            forged = dict(variables,
+                          **{name: value[:-9] + other + value[-8:]})
+            done = whoami(**forged)
+            assert (done.returncode, done.stdout) == (1, b"null\n")
+    done = whoami(**dict(variables, COOKIE_SESSION_SECRET_FILE="",
+                         COOKIE_SESSION_SECRET=SECRET))
+    assert (done.returncode, done.stdout) == (1, b"null\n")
+    # R22: after a logout it is nobody's.
+    site.post("/logout", headers=[
+        (name[5:].title(), value) for name, value in variables.items()
+        if name.startswith("HTTP_")])
+    done = whoami(**variables)
+    assert (done.returncode, done.stdout) == (1, b"null\n")
+
+
+def test_misused():
+    assert whoami("--nonsense").returncode == 64
+    assert whoami("--sh", "--json").returncode == 64
+
+
+def config(*arguments):
+    return subprocess.run([gateway.POSTERN, "config", *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**gateway.FOR_THE_BUILD}, timeout=30)
+
+
+def test_config_prints_the_files_of_etc():
+    """Octet for octet, but for the paths."""
+    usual = ("--programs", "/usr/local/libexec/postern")
+    count = 0
+    for server in ("lighttpd", "apache", "nginx", "systemd"):
+        folder = os.path.join(gateway.ROOT, "etc", server)
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), "rb") as file:
+                wanted = file.read()
+            done = config(server, name, *usual)
+            assert done.stdout == wanted, name
+            count += 1
+        done = config(server, *usual)
+        assert done.returncode == 0 and done.stdout.startswith(b"# --- ")
+    assert count >= 18
+
+
+def test_config_fills_paths_in():
+    text = config("systemd", "--programs", "/opt/p", "--env", "/opt/e",
+                  "--secret", "/opt/s", "--sockets", "/opt/run").stdout
+    for path in (b"ExecStart=/opt/p/%i", b"EnvironmentFile=/opt/e\n",
+                 b"LoadCredential=secret:/opt/s\n", b"=/opt/run/%i.sock"):
+        assert path in text, path
+    assert b"/usr/local/libexec" not in text
+    text = config("lighttpd", "--upstream", "https://b.example/g").stdout
+    assert b'"POSTERN_UPSTREAM" => "https://b.example/g"' in text
+
+
+def test_config_misused():
+    for arguments in ((), ("iis",), ("nginx", "none"), ("nginx", "a", "b"),
+                      ("nginx", "--nonsense", "x"), ("nginx", "--secret"),
+                      ("nginx", "--secret", 'a"b')):
+        assert config(*arguments).returncode == 64, arguments

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * programs.c - the programs' own sources, each with its main() renamed.
+ */
+#include "programs.h"
+
+int main_of_login(int argc, char **argv);
+int main_of_logout(int argc, char **argv);
+int main_of_query(int argc, char **argv);
+int main_of_authorize(int argc, char **argv);
+
+#define main main_of_login
+#include "../../cgi-bin/login.c"
+#undef main
+#define main main_of_logout
+#include "../../cgi-bin/logout.c"
+#undef main
+#define main main_of_query
+#include "../../cgi-bin/query.c"
+#undef main
+#define main main_of_authorize
+#include "../../cgi-bin/authorize.c"
+#undef main
+
+gate_handler *const program_login = login;
+gate_handler *const program_logout = logout;
+gate_handler *const program_query = query;
+gate_handler *const program_authorize = authorize;

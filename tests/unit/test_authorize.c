@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_authorize.c - who is let in, what is told of them, and where a refusal
+ * leads (design 2.10). The program's own function runs, without a server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+
+int authorize_main(int argc, char **argv);
+#define main authorize_main
+#include "../../cgi-bin/authorize.c"
+#undef main
+
+#define GET "REQUEST_METHOD=GET"
+#define POST "REQUEST_METHOD=POST"
+#define PAGE "HTTP_SEC_FETCH_MODE=navigate"
+#define HTML "HTTP_ACCEPT=text/html,application/xhtml+xml"
+
+static struct fixture fix;
+static char cookie[8192]; /* "HTTP_COOKIE=__Host-session=…" */
+static char bearer[8192]; /* "HTTP_AUTHORIZATION=Bearer …" */
+
+static const char *const both[] = {
+    "POSTERN_TOKEN_METHOD=cookie,bearer", "POSTERN_ORIGIN=https://shop.example",
+    "POSTERN_ORIGINS=https://listed.example", NULL};
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_init(&fix, both);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_fini(&fix);
+    return 0;
+}
+
+static void
+log_in(struct pst_text sub, struct pst_text name)
+{
+    static const char *const variables[] = {POST, NULL};
+    const struct visit_grant grant = {.sub = sub,
+                                      .name = name,
+                                      .who = PST_TEXT("{}"),
+                                      .upstream = PST_TEXT("\"fnEDsecret\"")};
+    struct visit visit = {.carrier = VISIT_BY_NOTHING};
+    const char *line;
+
+    fixture_request(&fix, variables, NULL);
+    assert_int_equal(visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant),
+                     PST_OK);
+    line = fixture_header(&fix, "Set-Cookie");
+    snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
+             (int)strcspn(line, ";"), line);
+    line = fixture_header(&fix, "vendure-auth-token");
+    snprintf(bearer, sizeof(bearer), "HTTP_AUTHORIZATION=Bearer %s", line);
+}
+
+/* Ask in a role, with variables up to a NULL. */
+static enum pst_err
+ask(bool authorizer, const char *const *variables)
+{
+    fixture_request(&fix, variables, NULL);
+    fix.req.authorizer = authorizer;
+    return authorize(&fix.gate, &fix.req, &fix.rep);
+}
+
+static void
+assert_header(const char *row, const char *name, const char *value)
+{
+    const char *found = fixture_header(&fix, name);
+
+    if (!found && !value)
+        return;
+    if (!found || !value || strcmp(found, value) != 0)
+        fail_msg("%s: %s is %s, not %s", row, name, found ? found : "not set",
+                 value ? value : "absent");
+}
+
+/* Any method, any path below, either role: 200, and these facts. */
+static void
+test_allowed(void **state)
+{
+    static const struct {
+        const char *name;
+        bool authorizer;
+        bool by_bearer;
+        const char *method;
+        const char *more;
+    } rows[] = {
+        {"authorizer", true, false, GET, "PATH_INFO="},
+        {"authorizer, path below", true, false, GET, "PATH_INFO=/a/b"},
+        {"authorizer, POST", true, false, POST, "CONTENT_TYPE=text/plain"},
+        {"authorizer, other method", true, false, "REQUEST_METHOD=PROPFIND",
+         "PATH_INFO=/"},
+        {"authorizer, OPTIONS", true, false, "REQUEST_METHOD=OPTIONS",
+         "HTTP_SEC_FETCH_SITE=same-origin"},
+        {"authorizer, bearer", true, true, "REQUEST_METHOD=DELETE",
+         "HTTP_SEC_FETCH_SITE=cross-site"},
+        {"responder", false, false, GET, "PATH_INFO="},
+        {"responder, subrequest", false, false, POST, "AUTH_REQUEST=/a"},
+        {"responder, bearer", false, true, GET, "PATH_INFO=/x"},
+        {"cross-site navigation by GET", false, false, GET,
+         "HTTP_SEC_FETCH_SITE=cross-site"},
+        {"same-origin POST", true, false, POST,
+         "HTTP_SEC_FETCH_SITE=same-origin"},
+        {"listed origin's POST", true, false, POST,
+         "HTTP_ORIGIN=https://listed.example"},
+    };
+
+    (void)state;
+    log_in(PST_TEXT("7"), PST_TEXT("Zo\xC3\xAB <z@example.com>"));
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const variables[] = {rows[i].method,
+                                         rows[i].by_bearer ? bearer : cookie,
+                                         rows[i].more, NULL};
+        bool told = rows[i].authorizer;
+        enum pst_err e = ask(rows[i].authorizer, variables);
+
+        if (e || fix.rep.status != 200)
+            fail_msg("%s: %s, status %d", rows[i].name, pst_err_code(e),
+                     fix.rep.status);
+        assert_header(rows[i].name, "Variable-REMOTE_USER", told ? "7" : NULL);
+        assert_header(rows[i].name, "Variable-SESSION_SUBJECT",
+                      told ? "7" : NULL);
+        assert_header(rows[i].name, "Variable-SESSION_NAME",
+                      told ? "Zo\xC3\xAB <z@example.com>" : NULL);
+        assert_header(rows[i].name, "Variable-SESSION_EXPIRES",
+                      told ? "2023-11-15T10:13:20Z" : NULL);
+        assert_header(rows[i].name, "X-Session-User", told ? NULL : "7");
+        assert_header(rows[i].name, "X-Session-Subject", told ? NULL : "7");
+        assert_header(rows[i].name, "X-Session-Name",
+                      told ? NULL : "Zo\xC3\xAB <z@example.com>");
+        assert_header(rows[i].name, "X-Session-Expires",
+                      told ? NULL : "2023-11-15T10:13:20Z");
+        assert_header(rows[i].name, "Cache-Control", "no-store");
+        assert_false(fixture_is_out(&fix, "fnEDsecret"));
+    }
+}
+
+/* U6: where a refusal leads, in words of the request. */
+static void
+test_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *variables[6];
+        bool authorizer;
+        enum pst_err e; /* PST_OK: answered by the program itself */
+        int status;
+        const char *location;
+        const char *login; /* X-Login-Location */
+    } rows[] = {
+        {"nothing at all", {GET}, true, PST_ABSENT, 0, NULL, NULL},
+        {"a script's request",
+         {GET, "HTTP_SEC_FETCH_MODE=cors", HTML, "REQUEST_URI=/a"},
+         true,
+         PST_ABSENT,
+         0,
+         NULL,
+         NULL},
+        {"a picture",
+         {GET, "HTTP_SEC_FETCH_MODE=no-cors", HTML},
+         true,
+         PST_ABSENT,
+         0,
+         NULL,
+         NULL},
+        {"a navigation",
+         {GET, PAGE, "REQUEST_URI=/a/b?c=d&e=f"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa%2Fb%3Fc%3Dd%26e%3Df",
+         NULL},
+        {"an old browser",
+         {GET, HTML, "REQUEST_URI=/a"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa",
+         NULL},
+        {"HEAD",
+         {"REQUEST_METHOD=HEAD", HTML, "REQUEST_URI=/a"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa",
+         NULL},
+        {"a form is not sent again",
+         {POST, PAGE, "REQUEST_URI=/a"},
+         true,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"no REQUEST_URI", {GET, PAGE}, true, PST_OK, 303, "/login", NULL},
+        {"another site (L11)",
+         {GET, PAGE, "REQUEST_URI=//evil.example/"},
+         true,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"absolute form",
+         {GET, PAGE, "REQUEST_URI=http://evil.example/"},
+         true,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"encoded twice (L12)",
+         {GET, PAGE, "REQUEST_URI=/a/%2e%2e/%2F/evil"},
+         true,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"percent in it",
+         {GET, PAGE, "REQUEST_URI=/a%20b?c=%26"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa%2520b%3Fc%3D%2526",
+         NULL},
+        {"the login page itself",
+         {GET, PAGE, "REQUEST_URI=/login?x=y"},
+         true,
+         PST_ABSENT,
+         0,
+         NULL,
+         NULL},
+        {"a header is no variable (L21)",
+         {GET, PAGE, "REQUEST_URI=/a", "HTTP_X_FORWARDED_URI=/b"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa",
+         NULL},
+        {"a responder, asked by the server",
+         {GET, PAGE, "REQUEST_URI=/a", "SCRIPT_NAME=/authorize"},
+         false,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa",
+         NULL},
+        {"a responder, asked by a proxy",
+         {GET, PAGE, "REQUEST_URI=/authorize?x", "SCRIPT_NAME=/authorize",
+          "HTTP_X_FORWARDED_URI=/b"},
+         false,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fb",
+         NULL},
+        {"a responder, asked about itself",
+         {GET, PAGE, "REQUEST_URI=/authorize?x", "SCRIPT_NAME=/authorize"},
+         false,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"a proxy's lie",
+         {GET, PAGE, "HTTP_X_FORWARDED_URI=/\\evil.example"},
+         false,
+         PST_OK,
+         303,
+         "/login",
+         NULL},
+        {"auth_request",
+         {GET, PAGE, "AUTH_REQUEST=/a?b"},
+         false,
+         PST_OK,
+         401,
+         NULL,
+         "/login?return_to=%2Fa%3Fb"},
+        {"auth_request, a script's",
+         {GET, "AUTH_REQUEST=/a?b"},
+         false,
+         PST_ABSENT,
+         0,
+         NULL,
+         NULL},
+        {"auth_request, twice told",
+         {GET, PAGE, "AUTH_REQUEST=/a", "HTTP_X_FORWARDED_URI=/b",
+          "HTTP_AUTH_REQUEST=/c"},
+         false,
+         PST_OK,
+         401,
+         NULL,
+         "/login?return_to=%2Fa"},
+        {"forged cookie",
+         {GET, PAGE, "REQUEST_URI=/a", "HTTP_COOKIE=__Host-session=AAAA"},
+         true,
+         PST_OK,
+         303,
+         "/login?return_to=%2Fa",
+         NULL},
+        {"forged bearer token",
+         {GET, PAGE, "REQUEST_URI=/a", "HTTP_AUTHORIZATION=Bearer AAAA"},
+         true,
+         PST_FORGED,
+         0,
+         NULL,
+         NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        enum pst_err e = ask(rows[i].authorizer, rows[i].variables);
+
+        if (e != rows[i].e || (!e && fix.rep.status != rows[i].status))
+            fail_msg("%s: %s, status %d", rows[i].name, pst_err_code(e),
+                     fix.rep.status);
+        assert_header(rows[i].name, "Location", rows[i].location);
+        assert_header(rows[i].name, "X-Login-Location", rows[i].login);
+        assert_header(rows[i].name, "Variable-REMOTE_USER", NULL);
+        assert_header(rows[i].name, "X-Session-User", NULL);
+        if (strncmp(rows[i].name, "forged cookie", 13) == 0)
+            assert_non_null(fixture_header(&fix, "Set-Cookie"));
+    }
+}
+
+/* A way back that is too long is left out, and the login page is not. */
+static void
+test_long_way_back(void **state)
+{
+    static char uri[PST_RETURN_TO_MAX + 64] = "REQUEST_URI=/";
+    const char *const variables[] = {GET, PAGE, uri, NULL};
+
+    (void)state;
+    for (size_t len = 1; len <= PST_RETURN_TO_MAX + 10; len++) {
+        const char *location;
+
+        uri[12 + len] = '\0';
+        uri[12 + len - 1] = len == 1 ? '/' : 'a';
+        assert_int_equal(ask(true, variables), PST_OK);
+        location = fixture_header(&fix, "Location");
+        assert_non_null(location);
+        assert_true(strlen(location) <= PST_RETURN_TO_MAX);
+        /* "/login?return_to=%2F" and the rest of it. */
+        if (strlen(location) != (len + 19 <= PST_RETURN_TO_MAX ? len + 19 : 6))
+            fail_msg("%zu octets: %s", len, location);
+    }
+}
+
+/* Design section 4; a guest names nobody; deny where it cannot be told. */
+static void
+test_identities(void **state)
+{
+    static const struct {
+        const char *name;
+        struct pst_text sub;
+        struct pst_text person;
+        enum pst_err e;
+    } rows[] = {
+        {"plain", {"7", 1}, {"a", 1}, PST_OK},
+        {"no name", {"7", 1}, {"", 0}, PST_OK},
+        {"a name with spaces round it", {"7", 1}, {" a ", 3}, PST_OK},
+        {"guest", {"", 0}, {"a", 1}, PST_ABSENT},
+        {"LF in the name", {"7", 1}, {"a\nX: y", 6}, PST_FORBIDDEN},
+        {"CR in the name", {"7", 1}, {"a\rb", 3}, PST_FORBIDDEN},
+        {"NUL in the name", {"7", 1}, {"a\0b", 3}, PST_FORBIDDEN},
+        {"tab in the name", {"7", 1}, {"a\tb", 3}, PST_FORBIDDEN},
+        {"DEL in the name", {"7", 1}, {"a\x7F", 2}, PST_FORBIDDEN},
+        {"LF in the subject", {"7\n", 2}, {"a", 1}, PST_FORBIDDEN},
+        {"NUL in the subject", {"7\0008", 3}, {"a", 1}, PST_FORBIDDEN},
+        {"space before the subject (L24)", {" 7", 2}, {"a", 1}, PST_FORBIDDEN},
+        {"space after the subject", {"7 ", 2}, {"a", 1}, PST_FORBIDDEN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        for (int authorizer = 0; authorizer < 2; authorizer++) {
+            const char *const variables[] = {GET, cookie, NULL};
+            enum pst_err e;
+
+            log_in(rows[i].sub, rows[i].person);
+            e = ask(authorizer, variables);
+            if (e != rows[i].e)
+                fail_msg("%s: %s", rows[i].name, pst_err_code(e));
+            if (e)
+                assert_false(fix.rep.begun);
+        }
+    }
+}
+
+/* Design 2.7 holds for the pages behind us too. */
+static void
+test_cross_site(void **state)
+{
+    static const char *const refused[] = {
+        "HTTP_SEC_FETCH_SITE=cross-site", "HTTP_SEC_FETCH_SITE=same-site",
+        "HTTP_ORIGIN=https://evil.example", "HTTP_ORIGIN=null",
+        "HTTP_REFERER=https://evil.example/"};
+
+    (void)state;
+    log_in(PST_TEXT("7"), PST_TEXT("a"));
+    for (size_t i = 0; i < PST_COUNT(refused); i++) {
+        const char *const by_cookie[] = {POST, PAGE, cookie, refused[i], NULL};
+        const char *const by_bearer[] = {POST, bearer, refused[i], NULL};
+        enum pst_err e = ask(true, by_cookie);
+
+        if (e != PST_CROSS_SITE)
+            fail_msg("%s: %s", refused[i], pst_err_code(e));
+        assert_int_equal(ask(true, by_bearer), PST_OK);
+    }
+}
+
+/* R65: not every server passes it on, but each is handed a renewed cookie. */
+static void
+test_renewal(void **state)
+{
+    (void)state;
+    for (int authorizer = 0; authorizer < 2; authorizer++) {
+        const char *const variables[] = {GET, cookie, NULL};
+
+        log_in(PST_TEXT("7"), PST_TEXT("a"));
+        assert_int_equal(ask(authorizer, variables), PST_OK);
+        assert_null(fixture_header(&fix, "Set-Cookie"));
+        fix.gate.now += 1000;
+        assert_int_equal(ask(authorizer, variables), PST_OK);
+        assert_non_null(fixture_header(&fix, "Set-Cookie"));
+        fix.gate.now += 1000;
+        assert_int_equal(ask(authorizer, variables), PST_ABSENT);
+        assert_non_null(fixture_header(&fix, "Set-Cookie"));
+    }
+}
+
+/* Without random octets a renewal fails: that is no way in (R3, R79). */
+static void
+test_failure_denies(void **state)
+{
+    const char *const variables[] = {GET, cookie, NULL};
+
+    (void)state;
+    log_in(PST_TEXT("7"), PST_TEXT("a"));
+    fix.gate.now += 1000;
+    fixture_break_random(&fix);
+    assert_int_equal(ask(false, variables), PST_NO_RANDOM);
+    assert_false(fix.rep.begun);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_allowed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_way_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_identities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cross_site, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_denies, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("authorize", tests, NULL, NULL);
+}
