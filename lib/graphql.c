@@ -399,24 +399,79 @@ pst_graphql_has_alias(struct pst_text document, struct pst_text field)
     return read_both_ways(document, field).alias_found;
 }
 
+/* The last tokens, so that a value's argument is known: "name", ":". */
+struct tail {
+    struct token name;
+    struct token colon;
+};
+
+static void
+push(struct tail *tail, struct token t)
+{
+    tail->name = tail->colon;
+    tail->colon = t;
+}
+
+/* The argument whose value comes next; absent when it is not an argument's. */
+static struct pst_text
+argument_of(const struct tail *tail)
+{
+    if (tail->name.kind != NAME || tail->colon.kind != PUNCTUATOR ||
+        tail->colon.text.ptr[0] != ':')
+        return PST_NO_TEXT;
+    return tail->name.text;
+}
+
 bool
 pst_graphql_strings(struct pst_text document, pst_graphql_each *each,
                     void *context)
 {
     struct lexer lexer = {document, true};
+    struct tail tail = {{END, PST_NO_TEXT}, {END, PST_NO_TEXT}};
     struct token t;
 
     if (!pst_text_is_utf8(document) ||
         pst_text_contains(document, PST_TEXT("\"\"\"")))
         return false;
     for (t = lex(&lexer); t.kind != END; t = lex(&lexer)) {
+        struct pst_text string =
+            pst_text_first(pst_text_from_octet(t.text, 1),
+                           t.text.len > 2 ? t.text.len - 2 : 0);
+
         if (t.kind == BROKEN || t.kind == OPEN)
             return false;
-        if (t.kind != STRING)
-            continue;
-        t.text = pst_text_first(pst_text_from_octet(t.text, 1), t.text.len - 2);
-        if (pst_text_index(t.text, '\\') < t.text.len || !each(context, t.text))
+        if (t.kind == STRING && (pst_text_index(string, '\\') < string.len ||
+                                 !each(context, argument_of(&tail), string)))
             return false;
+        push(&tail, t);
     }
     return true;
+}
+
+bool
+pst_graphql_is_only(struct pst_text document, struct pst_text variable,
+                    struct pst_text argument)
+{
+    struct lexer lexer = {document, true};
+    struct tail tail = {{END, PST_NO_TEXT}, {END, PST_NO_TEXT}};
+    struct token t = lex(&lexer);
+
+    while (t.kind != END && t.kind != BROKEN && t.kind != OPEN) {
+        struct pst_text where = argument_of(&tail);
+        bool is_dollar = t.kind == PUNCTUATOR && t.text.ptr[0] == '$';
+        struct token name;
+
+        push(&tail, t);
+        t = lex(&lexer);
+        if (!is_dollar || t.kind != NAME || !pst_text_equal(t.text, variable))
+            continue;
+        name = t;
+        t = lex(&lexer);
+        push(&tail, name);
+        /* "$name:" declares it; anything else uses it. */
+        if (!(t.kind == PUNCTUATOR && t.text.ptr[0] == ':') &&
+            !pst_text_equal(where, argument))
+            return false;
+    }
+    return t.kind == END;
 }

@@ -32,8 +32,12 @@ PST_EXPORT bool pst_graphql_has_field(struct pst_text document,
 PST_EXPORT bool pst_graphql_has_alias(struct pst_text document,
                                       struct pst_text field);
 
-/* Told of a string; false ends the walk. */
-typedef bool pst_graphql_each(void *context, struct pst_text string);
+/*
+ * Told of a string, and of the argument or input field that it is the whole
+ * value of (absent where it is none's); false ends the walk.
+ */
+typedef bool pst_graphql_each(void *context, struct pst_text argument,
+                              struct pst_text string);
 
 /*
  * Tell each string that stands in the document itself, without its quotes.
@@ -42,5 +46,13 @@ typedef bool pst_graphql_each(void *context, struct pst_text string);
  */
 PST_EXPORT bool pst_graphql_strings(struct pst_text document,
                                     pst_graphql_each *each, void *context);
+
+/*
+ * Is $variable, wherever the document uses it, the whole value of an argument
+ * or input field of this name? False for a document that cannot be read.
+ */
+PST_EXPORT bool pst_graphql_is_only(struct pst_text document,
+                                    struct pst_text variable,
+                                    struct pst_text argument);
 
 #endif

@@ -553,11 +553,15 @@ hides_login(const struct config *config, struct pst_text document)
 
 /* --- who may be meant ----------------------------------------------------- */
 
-static bool
-add_name(void *context, struct pst_text name)
-{
-    struct backend_request *out = context;
+/*
+ * What goes into the backend as a password is no account's name: counting it
+ * would let one user's mistyping lock out another with the same password.
+ */
+static const struct pst_text PASSWORD = {"password", 8};
 
+static bool
+add_name(struct backend_request *out, struct pst_text name)
+{
     if (name.len == 0)
         return true;
     if (out->name_count == BACKEND_NAMES_MAX)
@@ -566,7 +570,16 @@ add_name(void *context, struct pst_text name)
     return true;
 }
 
-/* Every string of a value, however deep; false when there are too many. */
+static bool
+add_literal(void *context, struct pst_text argument, struct pst_text string)
+{
+    return pst_text_equal(argument, PASSWORD) || add_name(context, string);
+}
+
+/*
+ * Every string of a value, however deep, but an input object's password;
+ * false when there are too many, or a list of which nobody knows what is in.
+ */
 static bool
 add_strings(const struct pst_json *value, struct backend_request *out)
 {
@@ -576,13 +589,38 @@ add_strings(const struct pst_json *value, struct backend_request *out)
     if (pst_json_kind(value) == PST_JSON_STRING)
         return add_name(out, pst_json_text(value));
     if (pst_json_kind(value) == PST_JSON_ARRAY)
-        return pst_json_count(value) == 0; /* none that we would look through */
+        return pst_json_count(value) == 0;
     if (count > WHO_MEMBERS)
         return false;
     for (size_t i = 0; i < count; i++) {
         struct pst_text name;
+        const struct pst_json *member = pst_json_member(value, i, &name);
 
-        if (!add_strings(pst_json_member(value, i, &name), out))
+        if (!pst_text_equal(name, PASSWORD) && !add_strings(member, out))
+            return false;
+    }
+    return true;
+}
+
+/* The variables: one that is a password, and nothing else, is none's name. */
+static bool
+add_variables(const struct pst_json *variables, struct pst_text document,
+              struct backend_request *out)
+{
+    size_t count = pst_json_kind(variables) == PST_JSON_OBJECT
+                       ? pst_json_count(variables)
+                       : 0;
+
+    if (count > WHO_MEMBERS)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct pst_text name;
+        const struct pst_json *value = pst_json_member(variables, i, &name);
+
+        if (!pst_text_is_absent(document) &&
+            pst_graphql_is_only(document, name, PASSWORD))
+            continue;
+        if (!add_strings(value, out))
             return false;
     }
     return true;
@@ -593,10 +631,11 @@ static enum pst_err
 read_names(const struct pst_json *root, struct pst_text document,
            struct backend_request *out)
 {
-    bool all = add_strings(pst_json_at(root, PST_TEXT("/variables")), out);
+    bool all =
+        add_variables(pst_json_at(root, PST_TEXT("/variables")), document, out);
 
     if (all && !pst_text_is_absent(document))
-        all = pst_graphql_strings(document, add_name, out);
+        all = pst_graphql_strings(document, add_literal, out);
     return all || out->kind != BACKEND_LOGIN ? PST_OK : PST_MALFORMED;
 }
 

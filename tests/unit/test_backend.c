@@ -322,7 +322,7 @@ test_read_request(void **state)
 static void
 test_read_names(void **state)
 {
-    static const char *const want[] = {"u", "pw", "in", "lit"};
+    static const char *const want[] = {"u", "in", "lit"};
     struct backend_request out;
 
     (void)state;
@@ -330,10 +330,12 @@ test_read_names(void **state)
     assert_int_equal(
         backend_read_request(
             arena, config,
-            PST_TEXT("{\"query\":\"mutation{authenticate(x:\\\"lit\\\"){id}}\","
-                     "\"variables\":{\"username\":\"u\",\"p\":\"pw\","
-                     "\"input\":{\"a\":\"in\",\"b\":1},"
-                     "\"rememberMe\":true}}"),
+            PST_TEXT(
+                "{\"query\":\"mutation($p:String){authenticate(x:\\\"lit\\\","
+                "password:$p,input:{password:\\\"lp\\\"}){id}}\","
+                "\"variables\":{\"username\":\"u\",\"p\":\"pw\","
+                "\"input\":{\"a\":\"in\",\"b\":1,\"password\":\"ip\"},"
+                "\"rememberMe\":true}}"),
             &out),
         PST_OK);
     assert_int_equal(out.kind, BACKEND_LOGIN);

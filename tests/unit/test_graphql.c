@@ -333,11 +333,88 @@ test_other_names(void **state)
     assert_false(pst_graphql_has_field(text, PST_TEXT("")));
 }
 
+/* Of which argument a variable is the value, and nothing else. */
+static void
+test_is_only(void **state)
+{
+    static const struct {
+        const char *document;
+        bool want;
+    } rows[] = {
+        {"mutation($p:String!){login(password:$p)}", true},
+        {"mutation($p:String!){login(password : $p)}", true},
+        {"mutation($p:String!){login(i:{password:$p})}", true},
+        {"mutation($p:String=\"x\"){a(password:$p) b(password:$p)}", true},
+        {"mutation($p:String!){login(email:$p)}", false},
+        {"mutation($p:String!){login(email:$p,password:$p)}", false},
+        {"mutation($p:String!){login(passwords:[$p])}", false},
+        {"mutation($p:String!){login(password:[$p])}", false},
+        {"mutation($p:String!,$q:String!){login(password:$q,email:$p)}", false},
+        {"mutation($p:String!){login(a:\"password:\" email:$p)}", false},
+        {"mutation($p:String!){login(password:#\n$p)}", true},
+        {"mutation($p:String!){login(password:$p", true},
+        {"mutation($p:String!){login(password:$p \"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        if (pst_graphql_is_only(pst_text_from(rows[i].document), PST_TEXT("p"),
+                                PST_TEXT("password")) != rows[i].want)
+            fail_msg("%s", rows[i].document);
+}
+
+struct told {
+    char text[200];
+    size_t len;
+};
+
+static bool
+tell(void *context, struct pst_text argument, struct pst_text string)
+{
+    struct told *told = context;
+
+    told->len += (size_t)snprintf(
+        told->text + told->len, sizeof(told->text) - told->len, "%.*s=%.*s;",
+        (int)argument.len, argument.len ? argument.ptr : "", (int)string.len,
+        string.ptr);
+    return string.len < 9;
+}
+
+static void
+test_strings(void **state)
+{
+    static const struct {
+        const char *document;
+        bool all;
+        const char *want;
+    } rows[] = {
+        {"{a}", true, ""},
+        {"{a(b:\"c\" d:[\"e\"] f:{g:\"h\"})}", true, "b=c;=e;g=h;"},
+        {"{a(b:\"\")}", true, "b=;"},
+        {"{a #\"x\"\n}", true, ""},
+        {"{a(b:\"ninechars\" c:\"d\")}", false, "b=ninechars;"},
+        {"{a(b:\"\\u0061\")}", false, ""},
+        {"{a(b:\"\"\"c\"\"\")}", false, ""},
+        {"{a(b:\"c", false, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct told told = {.len = 0};
+
+        if (pst_graphql_strings(pst_text_from(rows[i].document), tell, &told) !=
+                rows[i].all ||
+            strcmp(told.text, rows[i].want) != 0)
+            fail_msg("%s: %s", rows[i].document, told.text);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),      cmocka_unit_test(test_others),
+        cmocka_unit_test(test_fields),      cmocka_unit_test(test_is_only),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_others),
         cmocka_unit_test(test_unread),      cmocka_unit_test(test_older),
         cmocka_unit_test(test_depth),       cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_other_names),
