@@ -455,6 +455,7 @@ pst_graphql_is_only(struct pst_text document, struct pst_text variable,
     struct lexer lexer = {document, true};
     struct tail tail = {{END, PST_NO_TEXT}, {END, PST_NO_TEXT}};
     struct token t = lex(&lexer);
+    bool is_used = false;
 
     while (t.kind != END && t.kind != BROKEN && t.kind != OPEN) {
         struct pst_text where = argument_of(&tail);
@@ -469,9 +470,11 @@ pst_graphql_is_only(struct pst_text document, struct pst_text variable,
         t = lex(&lexer);
         push(&tail, name);
         /* "$name:" declares it; anything else uses it. */
-        if (!(t.kind == PUNCTUATOR && t.text.ptr[0] == ':') &&
-            !pst_text_equal(where, argument))
+        if (t.kind == PUNCTUATOR && t.text.ptr[0] == ':')
+            continue;
+        if (!pst_text_equal(where, argument))
             return false;
+        is_used = true;
     }
-    return t.kind == END;
+    return is_used && t.kind == END;
 }

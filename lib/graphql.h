@@ -49,7 +49,8 @@ PST_EXPORT bool pst_graphql_strings(struct pst_text document,
 
 /*
  * Is $variable, wherever the document uses it, the whole value of an argument
- * or input field of this name? False for a document that cannot be read.
+ * or input field of this name? False for one that is not used, and for a
+ * document that cannot be read.
  */
 PST_EXPORT bool pst_graphql_is_only(struct pst_text document,
                                     struct pst_text variable,

@@ -346,6 +346,7 @@ test_is_only(void **state)
         {"mutation($p:String!){login(i:{password:$p})}", true},
         {"mutation($p:String=\"x\"){a(password:$p) b(password:$p)}", true},
         {"mutation($p:String!){login(email:$p)}", false},
+        {"mutation($p:String!){login(email:$q)}", false},
         {"mutation($p:String!){login(email:$p,password:$p)}", false},
         {"mutation($p:String!){login(passwords:[$p])}", false},
         {"mutation($p:String!){login(password:[$p])}", false},
