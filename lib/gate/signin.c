@@ -224,18 +224,23 @@ take(struct attempt *attempt)
 }
 
 /*
- * The right password makes the account's budget whole; but only where it is
- * certain whose password it was.
+ * The right password makes the account's budget whole: that of the account
+ * which is logged in now, by the backend's word, and no other that was named.
  */
 static void
 pass(struct attempt *attempt)
 {
-    if (attempt->typed.len > 0 && attempt->taken_count > 0) {
-        (void)!throttle_pass(&attempt->throttle, &attempt->taken[0],
-                             attempt->gate->now);
-        attempt->taken_count = 0;
+    for (size_t i = 0; i < attempt->taken_count; i++) {
+        struct throttle_attempt *taken = &attempt->taken[i];
+        bool is_theirs = attempt->typed.len > 0 ||
+                         (attempt->name_count > 0 &&
+                          pst_text_equal_nocase(attempt->names[i],
+                                                attempt->visit->session.name));
+
+        (void)!(is_theirs ? throttle_pass : throttle_cancel)(
+            &attempt->throttle, taken, attempt->gate->now);
     }
-    give_back(attempt);
+    attempt->taken_count = 0;
 }
 
 /* --- what the backend says --------------------------------------------------
@@ -440,7 +445,7 @@ settle_budgets(struct attempt *attempt, const struct backend_request *what)
 
     if (what->kind != BACKEND_LOGIN && (is_granted || guess))
         e = take(attempt);
-    if (!guess)
+    if (!guess && !is_granted)
         give_back(attempt);
     return e;
 }
@@ -459,6 +464,10 @@ settle(struct attempt *attempt, enum backend_kind kind)
             return PST_BAD_METHOD;
         }
         e = granted(attempt, kind);
+        if (!e)
+            pass(attempt);
+        else if (e != PST_REFUSED)
+            give_back(attempt);
         if (e != PST_REFUSED)
             return e;
     }

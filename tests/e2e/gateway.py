@@ -402,7 +402,8 @@ class Gateway:
 
     def form(self, path, fields, headers=()):
         """As a browser sends a form from a page of this site."""
-        return self.send("POST", path, urllib.parse.urlencode(fields).encode(), [
+        body = urllib.parse.urlencode(fields).encode()
+        return self.send("POST", path, body, [
             ("Content-Type", "application/x-www-form-urlencoded"),
             ("Origin", f"http://localhost:{self.port}"),
             ("Sec-Fetch-Site", "same-origin"),

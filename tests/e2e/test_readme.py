@@ -12,7 +12,7 @@ import test_demo
 from gateway import BUILD, FOR_THE_BUILD, ROOT
 
 README = os.path.join(ROOT, "README.md")
-PROGRAMS = ("login", "query", "logout", "session")
+PROGRAMS = ("login", "query", "logout", "session", "authorize")
 
 # What runs a command. A command that is not here fails the first test.
 INSTALL = ["./autogen.sh", "./configure --prefix=/usr/local", "make",
