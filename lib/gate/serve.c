@@ -31,6 +31,7 @@
 
 #define DRAIN_MS 2000 /* for the rest of a body that nobody wants */
 #define HEAD_MS 10000 /* for a request's head, once it has begun */
+#define CUT_MS 100    /* between what there is of an answer and hanging up */
 
 /* What the workers are there for. */
 struct task {
@@ -263,8 +264,13 @@ fcgi_hear_request(struct worker *worker, int descriptor)
     if (!fcgi_accept(&fcgi, descriptor))
         return false;
     if (!fcgi_handle(worker, &fcgi)) {
-        /* No end of request: the web server has to see that it was cut. */
+        /* No end of request: the web server has to see that it was cut. Where
+         * it hears of the answer and of that in one go, lighttpd takes what
+         * there is for all of it. */
+        struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
+
         FCGX_Free(&fcgi, 0);
+        poll(&peer, 1, CUT_MS);
         shutdown(descriptor, SHUT_RDWR);
         close(descriptor);
         return false;

@@ -610,12 +610,15 @@ CUT = {
 
 @pytest.mark.parametrize("name", CUT)
 def test_cut_answer_is_not_passed_as_whole(fast, backend, name):
-    """What looks whole by accident must not be taken for it."""
-    backend.next(**CUT[name])
-    with http_client.Connection(fast.port) as line:
-        answer = line.request("POST", "/query", [
-            ("Content-Type", "application/json")], b'{"query":"{ a }"}')
-    assert answer is None or answer.status >= 500 or not answer.whole
+    """What looks whole by accident must not be taken for it. lighttpd does so
+    when it hears of an answer and of its end at the same time, which is a
+    matter of luck: hence so often."""
+    for _ in range(15):
+        backend.next(**CUT[name])
+        with http_client.Connection(fast.port) as line:
+            answer = line.request("POST", "/query", [
+                ("Content-Type", "application/json")], b'{"query":"{ a }"}')
+        assert answer is None or answer.status >= 500 or not answer.whole
 
 
 @pytest.mark.parametrize("name", CUT)
