@@ -261,8 +261,11 @@ fcgi_hear_request(struct worker *worker, int descriptor)
     bool is_drained;
     bool is_kept;
 
-    if (!fcgi_accept(&fcgi, descriptor))
+    if (!fcgi_accept(&fcgi, descriptor)) {
+        LOG_EVENT(worker->gate.log, LEVEL_WARNING, "request-lost",
+                  LOG_STRING("why", "libfcgi could not read it"));
         return false;
+    }
     if (!fcgi_handle(worker, &fcgi)) {
         /* No end of request: the web server has to see that it was cut. Where
          * it hears of the answer and of that in one go, lighttpd takes what
@@ -295,8 +298,11 @@ fcgi_hear(void *state, int descriptor)
 
     if (next == HEAD_REQUEST)
         return fcgi_hear_request(worker, descriptor);
-    if (next == HEAD_CLOSE)
+    if (next == HEAD_CLOSE) {
+        LOG_EVENT(worker->gate.log, LEVEL_INFO, "connection-closed",
+                  LOG_STRING("why", "no sound request came"));
         close(descriptor);
+    }
     return next == HEAD_IDLE;
 }
 

@@ -165,6 +165,11 @@ def test_answers(anybody, shop, alice, before, document, variables, told,
     client = anybody()
     come_as(client, before, shop, alice)
     held = client.held
+    if not is_direct(client) and (before, document, told) == (
+            "dead", LOGIN, "cleared"):
+        # A user's own token does not go with a login, for Vendure may end
+        # what it names; so nothing is learnt of it before the next query.
+        told, after = None, STILL
     answer = client.query(
         document, variables(alice) if callable(variables) else variables)
     if told == "cleared":
@@ -249,7 +254,8 @@ def test_cookies_live_as_they_should(visitor, shop, gate, alice):
         assert answer.max_age == (age if gate[1] == "cookie" else None)
         assert 0 <= (age or 12 * 3600) - seconds_left(client) < 60
         if shop.method != "bearer":  # the backend was told as well
-            lines = [v for n, v in shop.seen()[-1]["answer"]
+            # The last request but one: then it was asked who that is.
+            lines = [v for n, v in shop.seen()[-2]["answer"]
                      if n == "set-cookie"]
             assert [("expires=" in line) for line in lines] == [
                 bool(remember)] * 2
