@@ -299,7 +299,7 @@ fcgi_hear(void *state, int descriptor)
     if (next == HEAD_REQUEST)
         return fcgi_hear_request(worker, descriptor);
     if (next == HEAD_CLOSE) {
-        LOG_EVENT(worker->gate.log, LEVEL_INFO, "connection-closed",
+        LOG_EVENT(worker->gate.log, LEVEL_DEBUG, "connection-closed",
                   LOG_STRING("why", "no sound request came"));
         close(descriptor);
     }
