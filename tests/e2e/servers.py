@@ -8,6 +8,7 @@ address, folders, its own modules.
 """
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -373,7 +374,6 @@ class ApacheCgid(Apache):
 
 class Nginx(Site):
     name = "nginx"
-    keep = "on"
 
     def files(self):
         return ("postern-http.conf", "postern-server.conf",
@@ -382,8 +382,7 @@ class Nginx(Site):
 
     def sample(self, name):
         return super().sample(name).replace(
-            "include snippets/", f"include {self.folder}/").replace(
-            "fastcgi_keep_conn on;", f"fastcgi_keep_conn {self.keep};")
+            "include snippets/", f"include {self.folder}/")
 
     def main(self):
         return NGINX.format(port=self.port, folder=self.folder,
@@ -400,8 +399,15 @@ class Nginx(Site):
 
 
 class NginxFresh(Nginx):
-    """A new connection for each request."""
-    name, keep = "nginx-fresh", "off"
+    """A new connection for each request. `keepalive` has to go as well: nginx
+    would keep what it has told us to close, and at times send the next
+    request there (502)."""
+    name = "nginx-fresh"
+
+    def sample(self, name):
+        text = super().sample(name).replace("fastcgi_keep_conn on;",
+                                            "fastcgi_keep_conn off;")
+        return re.sub(r"keepalive [0-9]+; ?", "", text)
 
 
 ALL = (Lighttpd, LighttpdCgi, ApacheProxy, ApacheFcgid, ApacheCgid, Nginx,
