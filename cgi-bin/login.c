@@ -7,6 +7,7 @@
 #include "formtoken.h"
 #include "json.h"
 #include "limits.h"
+#include "operation.h"
 #include "page.h"
 #include "serve.h"
 #include "signin.h"
@@ -59,13 +60,13 @@ static enum pst_err
 login_by_graphql(struct gate *gate, struct request *req, struct reply *rep,
                  struct visit *visit, struct pst_text body)
 {
-    struct backend_request what;
+    struct operation what;
     enum pst_err e;
 
-    e = backend_read_request(req->arena, gate->config, body, &what);
+    e = operation_read_body(req->arena, gate->config, body, &what);
     if (e)
         return e;
-    if (what.kind == BACKEND_PLAIN)
+    if (what.kind == OPERATION_PLAIN)
         return PST_MALFORMED;
     return signin_relay(gate, req, rep, visit, &what);
 }
@@ -243,7 +244,7 @@ login(struct gate *gate, struct request *req, struct reply *rep)
                                         : PST_NOT_FOUND;
     if (!request_is_utf8(req))
         return PST_BAD_TYPE;
-    e = backend_check_query(req->arena, req->query);
+    e = operation_check_query(req->arena, req->query);
     if (e)
         return e;
     if (pst_text_equal_nocase(type, PST_TEXT("application/json")))

@@ -2,10 +2,10 @@
 /*
  * query.c - pass a GraphQL request to the backend with the session's token.
  */
-#include "backend.h"
 #include "forward.h"
 #include "limits.h"
 #include "multipart.h"
+#include "operation.h"
 #include "serve.h"
 #include "signin.h"
 #include "visit.h"
@@ -38,7 +38,7 @@ check_type(const struct request *req)
 /* The document of a multipart request is its first part, "operations". */
 static enum pst_err
 classify_multipart(const struct gate *gate, struct request *req,
-                   struct pst_text head, struct backend_request *what)
+                   struct pst_text head, struct operation *what)
 {
     struct pst_text operations;
     enum pst_err e;
@@ -47,7 +47,7 @@ classify_multipart(const struct gate *gate, struct request *req,
                             &operations);
     if (e)
         return e;
-    return backend_read_request(req->arena, gate->config, operations, what);
+    return operation_read_body(req->arena, gate->config, operations, what);
 }
 
 /*
@@ -56,18 +56,18 @@ classify_multipart(const struct gate *gate, struct request *req,
  */
 static enum pst_err
 classify_opaque(const struct visit *visit, enum pst_err otherwise,
-                struct backend_request *what)
+                struct operation *what)
 {
     if (!visit->has_session || pst_session_is_guest(&visit->session))
         return otherwise;
-    *what = (struct backend_request){.kind = BACKEND_UNSURE, .is_opaque = true};
+    *what = (struct operation){.kind = OPERATION_UNSURE, .is_opaque = true};
     return PST_OK;
 }
 
 /* Does it log somebody in? */
 static enum pst_err
 classify(const struct gate *gate, struct request *req,
-         const struct visit *visit, struct backend_request *what)
+         const struct visit *visit, struct operation *what)
 {
     struct pst_text encoding =
         request_header(req, PST_TEXT("Content-Encoding"));
@@ -76,8 +76,8 @@ classify(const struct gate *gate, struct request *req,
     bool all;
 
     if (pst_text_equal(req->method, PST_TEXT("GET")))
-        return backend_read_query(req->arena, gate->config, req->query, what);
-    e = backend_check_query(req->arena, req->query);
+        return operation_read_query(req->arena, gate->config, req->query, what);
+    e = operation_check_query(req->arena, req->query);
     if (e)
         return e;
     if (encoding.len > 0 &&
@@ -91,7 +91,7 @@ classify(const struct gate *gate, struct request *req,
         return classify_multipart(gate, req, head, what);
     if (!all)
         return classify_opaque(visit, PST_TOO_LARGE, what);
-    return backend_read_request(req->arena, gate->config, head, what);
+    return operation_read_body(req->arena, gate->config, head, what);
 }
 
 /* What a streamed answer's head is followed with. */
@@ -119,7 +119,7 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     const struct forward_follow hook = {follow, &following};
     struct forward_request forward = {.method = req->method,
                                       .query = req->query};
-    struct backend_request what;
+    struct operation what;
     enum pst_err e;
 
     e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
@@ -131,7 +131,7 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     e = classify(gate, req, &visit, &what);
     if (e)
         return e;
-    if (what.kind != BACKEND_PLAIN)
+    if (what.kind != OPERATION_PLAIN)
         return signin_relay(gate, req, rep, &visit, &what);
     forward.upstream = visit_upstream(&visit);
     return forward_stream(gate, req, rep, &forward, &hook);

@@ -100,6 +100,16 @@ pst_text_index(struct pst_text text, char c)
     return found ? (size_t)(found - text.ptr) : text.len;
 }
 
+size_t
+pst_text_last_index(struct pst_text text, char c)
+{
+    size_t after = text.len;
+
+    while (after > 0 && text.ptr[after - 1] != c)
+        after--;
+    return after > 0 ? after - 1 : text.len;
+}
+
 bool
 pst_text_contains(struct pst_text text, struct pst_text needle)
 {

@@ -56,6 +56,9 @@ PST_EXPORT struct pst_text pst_text_first(struct pst_text text, size_t len);
 /* The index of the first c, or text.len when there is none. */
 PST_EXPORT size_t pst_text_index(struct pst_text text, char c);
 
+/* The index of the last c, or text.len when there is none. */
+PST_EXPORT size_t pst_text_last_index(struct pst_text text, char c);
+
 /* True when needle stands somewhere in text; an empty needle always does. */
 PST_EXPORT bool pst_text_contains(struct pst_text text, struct pst_text needle);
 

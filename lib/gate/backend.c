@@ -5,8 +5,6 @@
 #include "backend.h"
 
 #include "date.h"
-#include "form.h"
-#include "graphql.h"
 #include "json.h"
 
 /* Where a login's result stands when its token is not in the body. */
@@ -100,17 +98,14 @@ struct reading {
 static struct pst_text
 split_pointer(struct pst_text whole, struct pst_text *last)
 {
-    size_t slash = whole.len;
+    size_t slash = pst_text_last_index(whole, '/');
 
-    while (slash > 0 && whole.ptr[slash - 1] != '/')
-        slash--;
-    *last = pst_text_from_octet(whole, slash);
-    return pst_text_first(whole, slash > 0 ? slash - 1 : 0);
+    *last = pst_text_from_octet(whole, slash < whole.len ? slash + 1 : 0);
+    return pst_text_first(whole, slash < whole.len ? slash : 0);
 }
 
-/* The field that logs in: "login", or the first of the token's pointer. */
-static struct pst_text
-login_field(const struct config *config)
+struct pst_text
+backend_login_field(const struct config *config)
 {
     struct pst_text rest = config->token_name;
     struct pst_text piece = PST_TEXT("login");
@@ -121,6 +116,15 @@ login_field(const struct config *config)
     pst_text_cut(&rest, '/', &piece); /* "data" */
     pst_text_cut(&rest, '/', &piece);
     return piece;
+}
+
+struct pst_text
+backend_last_segment(struct pst_text pointer)
+{
+    struct pst_text last;
+
+    (void)split_pointer(pointer, &last);
+    return last;
 }
 
 /* Is there such a member, be its value null? */
@@ -168,7 +172,7 @@ is_error_of_login(const struct reading *reading)
         pst_json_text(pst_json_at(reading->root, PST_TEXT("/errors/0/path/0")));
 
     return field.len > 0 &&
-           (pst_text_equal(field, login_field(reading->config)) ||
+           (pst_text_equal(field, backend_login_field(reading->config)) ||
             (reading->config->preset == PRESET_VENDURE &&
              pst_text_equal(field, PST_TEXT("authenticate"))));
 }
@@ -259,15 +263,6 @@ scalar(const struct reading *reading, struct pst_text pointer, size_t max,
     }
 }
 
-static struct pst_text
-last_segment(struct pst_text pointer)
-{
-    struct pst_text last = PST_NO_TEXT;
-
-    split_pointer(pointer, &last);
-    return last;
-}
-
 /*
  * Does this member of the login's result belong to the public part? Of a
  * client's document only what cannot have been renamed in it.
@@ -282,8 +277,8 @@ is_public(const struct reading *reading, struct pst_text name,
     if (kind == PST_JSON_ARRAY || kind == PST_JSON_OBJECT)
         return false;
     if (!reading->is_own)
-        return pst_text_equal(name, last_segment(config->subject)) ||
-               pst_text_equal(name, last_segment(config->name));
+        return pst_text_equal(name, backend_last_segment(config->subject)) ||
+               pst_text_equal(name, backend_last_segment(config->name));
     if (value != NULL && value == at(reading, config->ttl))
         return false;
     if (pst_text_equal(name, reading->secret_name) ||
@@ -503,285 +498,4 @@ backend_emit_public(struct pst_buf *buf, struct pst_text who, int64_t expires)
     pst_buf_add_string(buf, "\"expiresAt\":\"");
     pst_date_emit_rfc3339(buf, expires);
     pst_buf_add_string(buf, "\"}");
-}
-
-/* --- requests that a client makes
- * --------------------------------------------- */
-
-static bool
-is_vendure(const struct config *config)
-{
-    return config->preset == PRESET_VENDURE;
-}
-
-static bool
-names_login(const struct config *config, struct pst_text document)
-{
-    return pst_graphql_has_field(document, login_field(config)) ||
-           (is_vendure(config) &&
-            pst_graphql_has_field(document, PST_TEXT("authenticate")));
-}
-
-static bool
-renames(struct pst_text document, struct pst_text pointer)
-{
-    struct pst_text field = last_segment(pointer);
-
-    return field.len > 0 && pst_graphql_has_alias(document, field);
-}
-
-/*
- * Under another name the login's secret would not be found in the answer,
- * and would reach the browser; under a name that we trust, another field
- * would say who it is; and two renamed logins in one document would be two
- * guesses at a password that count as one.
- */
-static bool
-hides_login(const struct config *config, struct pst_text document)
-{
-    if (!pst_text_contains(document, PST_TEXT("mutation")))
-        return false;
-    if (pst_graphql_has_alias(document, login_field(config)) ||
-        (is_vendure(config) &&
-         pst_graphql_has_alias(document, PST_TEXT("authenticate"))))
-        return true;
-    return config->token_place == PLACE_JSON &&
-           (renames(document, config->token_name) ||
-            renames(document, config->subject) ||
-            renames(document, config->name) || renames(document, config->ttl));
-}
-
-/* --- who may be meant ----------------------------------------------------- */
-
-/*
- * What goes into the backend as a password is no account's name: counting it
- * would let one user's mistyping lock out another with the same password.
- */
-static const struct pst_text PASSWORD = {"password", 8};
-
-static bool
-add_name(struct backend_request *out, struct pst_text name)
-{
-    if (name.len == 0)
-        return true;
-    if (out->name_count == BACKEND_NAMES_MAX)
-        return false;
-    out->names[out->name_count++] = name;
-    return true;
-}
-
-static bool
-add_literal(void *context, struct pst_text argument, struct pst_text string)
-{
-    return pst_text_equal(argument, PASSWORD) || add_name(context, string);
-}
-
-/*
- * Every string of a value, however deep, but an input object's password;
- * false when there are too many, or a list of which nobody knows what is in.
- */
-static bool
-add_strings(const struct pst_json *value, struct backend_request *out)
-{
-    bool is_object = pst_json_kind(value) == PST_JSON_OBJECT;
-    size_t count = is_object ? pst_json_count(value) : 0;
-
-    if (pst_json_kind(value) == PST_JSON_STRING)
-        return add_name(out, pst_json_text(value));
-    if (pst_json_kind(value) == PST_JSON_ARRAY)
-        return pst_json_count(value) == 0;
-    if (count > WHO_MEMBERS)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct pst_text name;
-        const struct pst_json *member = pst_json_member(value, i, &name);
-
-        if (!pst_text_equal(name, PASSWORD) && !add_strings(member, out))
-            return false;
-    }
-    return true;
-}
-
-/* The variables: one that is a password, and nothing else, is none's name. */
-static bool
-add_variables(const struct pst_json *variables, struct pst_text document,
-              struct backend_request *out)
-{
-    size_t count = pst_json_kind(variables) == PST_JSON_OBJECT
-                       ? pst_json_count(variables)
-                       : 0;
-
-    if (count > WHO_MEMBERS)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct pst_text name;
-        const struct pst_json *value = pst_json_member(variables, i, &name);
-
-        if (!pst_text_is_absent(document) &&
-            pst_graphql_is_only(document, name, PASSWORD))
-            continue;
-        if (!add_strings(value, out))
-            return false;
-    }
-    return true;
-}
-
-/* A login that does not let us see whom it is for is refused. */
-static enum pst_err
-read_names(const struct pst_json *root, struct pst_text document,
-           struct backend_request *out)
-{
-    bool all =
-        add_variables(pst_json_at(root, PST_TEXT("/variables")), document, out);
-
-    if (all && !pst_text_is_absent(document))
-        all = pst_graphql_strings(document, add_literal, out);
-    return all || out->kind != BACKEND_LOGIN ? PST_OK : PST_MALFORMED;
-}
-
-/* --- what a request is ---------------------------------------------------- */
-
-/*
- * A member that some backend takes for the document and we do not: its name
- * differs in case, or it is another way to name a stored document.
- */
-static enum pst_err
-check_members(const struct pst_json *root, struct backend_request *out)
-{
-    for (size_t i = 0; i < pst_json_count(root); i++) {
-        struct pst_text name;
-
-        if (i == WHO_MEMBERS)
-            return PST_MALFORMED;
-        (void)pst_json_member(root, i, &name);
-        if (pst_text_equal_nocase(name, PST_TEXT("query")) &&
-            !pst_text_equal(name, PST_TEXT("query")))
-            return PST_MALFORMED;
-        if (pst_text_equal_nocase(name, PST_TEXT("variables")) &&
-            !pst_text_equal(name, PST_TEXT("variables")))
-            return PST_MALFORMED;
-        if (pst_text_equal_nocase(name, PST_TEXT("id")) ||
-            pst_text_equal_nocase(name, PST_TEXT("documentId")) ||
-            pst_text_equal_nocase(name, PST_TEXT("doc_id")))
-            out->kind = BACKEND_UNSURE;
-    }
-    return PST_OK;
-}
-
-static enum pst_err
-read_object(const struct config *config, const struct pst_json *root,
-            struct backend_request *out)
-{
-    struct pst_text document =
-        pst_json_text(pst_json_at(root, PST_TEXT("/query")));
-    enum pst_err e;
-
-    out->kind = pst_text_is_absent(document) ? BACKEND_UNSURE : BACKEND_PLAIN;
-    e = check_members(root, out);
-    if (e)
-        return e;
-    if (!pst_text_is_absent(document) && names_login(config, document)) {
-        out->kind = BACKEND_LOGIN;
-        if (hides_login(config, document))
-            return PST_MALFORMED;
-    }
-    if (out->kind == BACKEND_PLAIN)
-        return PST_OK;
-    if (pst_json_bool(pst_json_at(root, PST_TEXT("/variables/rememberMe")),
-                      &out->remember) != PST_OK)
-        out->remember = false;
-    return read_names(root, document, out);
-}
-
-/* One member of a batch may be anything but a login. */
-static enum pst_err
-read_batch(const struct config *config, const struct pst_json *batch,
-           struct backend_request *out)
-{
-    for (size_t i = 0; i < pst_json_count(batch); i++) {
-        struct backend_request one = {.kind = BACKEND_UNSURE};
-        char pointer[32];
-        struct pst_buf buf;
-        enum pst_err e;
-
-        pst_buf_init(&buf, pointer, sizeof(pointer));
-        pst_buf_add_char(&buf, '/');
-        pst_buf_add_number(&buf, (int64_t)i);
-        e = read_object(config, pst_json_at(batch, pst_buf_text(&buf)), &one);
-        if (e)
-            return e;
-        if (one.kind != BACKEND_PLAIN)
-            return PST_MALFORMED;
-    }
-    out->kind = BACKEND_PLAIN;
-    return PST_OK;
-}
-
-enum pst_err
-backend_read_request(struct pst_arena *arena, const struct config *config,
-                     struct pst_text body, struct backend_request *out)
-{
-    struct backend_request request = {.kind = BACKEND_UNSURE};
-    const struct pst_json *root;
-    enum pst_err e;
-
-    e = pst_json_parse(arena, body, &root);
-    if (e)
-        return e;
-    if (pst_json_kind(root) == PST_JSON_ARRAY)
-        e = read_batch(config, root, &request);
-    else if (pst_json_kind(root) == PST_JSON_OBJECT)
-        e = read_object(config, root, &request);
-    else
-        e = PST_MALFORMED;
-    if (!e)
-        *out = request;
-    return e;
-}
-
-enum pst_err
-backend_read_query(struct pst_arena *arena, const struct config *config,
-                   struct pst_text query, struct backend_request *out)
-{
-    struct backend_request request = {.kind = BACKEND_UNSURE};
-    struct pst_text document;
-    struct pst_form form;
-    enum pst_err e;
-
-    e = pst_form_parse(arena, query, &form);
-    if (e)
-        return e;
-    e = pst_form_get(&form, PST_TEXT("query"), &document);
-    if (e == PST_OK) {
-        request.kind =
-            names_login(config, document) ? BACKEND_LOGIN : BACKEND_PLAIN;
-        if (request.kind == BACKEND_LOGIN && hides_login(config, document))
-            e = PST_MALFORMED;
-    } else if (e == PST_ABSENT) {
-        e = PST_OK;
-    }
-    if (!e)
-        *out = request;
-    return e;
-}
-
-enum pst_err
-backend_check_query(struct pst_arena *arena, struct pst_text query)
-{
-    static const struct pst_text names[] = {
-        {"query", 5},       {"variables", 9}, {"operationName", 13},
-        {"extensions", 10}, {"id", 2},        {"documentId", 10},
-        {"doc_id", 6},
-    };
-    struct pst_form form;
-    enum pst_err e;
-
-    e = pst_form_parse(arena, query, &form);
-    if (e)
-        return e;
-    for (size_t i = 0; i < form.count; i++)
-        for (size_t j = 0; j < PST_COUNT(names); j++)
-            if (pst_text_equal_nocase(form.fields[i].name, names[j]))
-                return PST_MALFORMED;
-    return PST_OK;
 }

@@ -71,6 +71,12 @@ backend_read_login(struct pst_arena *arena, const struct config *config,
                    int64_t now, const struct backend_answer *answer,
                    struct backend_outcome *out);
 
+/* The field that logs in: "login", or the first of the token's pointer. */
+struct pst_text backend_login_field(const struct config *config);
+
+/* "secret" of the JSON pointer "/data/login/secret". */
+struct pst_text backend_last_segment(struct pst_text pointer);
+
 /* Can the backend be asked who somebody is? */
 bool backend_knows_identity(const struct config *config);
 
@@ -84,58 +90,6 @@ void backend_emit_identity(struct pst_buf *buf);
 PST_MUST_USE enum pst_err backend_read_identity(struct pst_arena *arena,
                                                 struct pst_text body,
                                                 struct visit_grant *grant);
-
-/* What kind of request a client's GraphQL body is. */
-enum backend_kind {
-    BACKEND_PLAIN,  /* names no login field: may stream */
-    BACKEND_LOGIN,  /* names one */
-    BACKEND_UNSURE, /* brings no document, or cannot be told: hold the answer */
-};
-
-#define BACKEND_NAMES_MAX 8 /* strings that may name the account */
-
-struct backend_request {
-    enum backend_kind kind;
-    bool is_opaque; /* it could not be looked into */
-    bool remember;  /* variables.rememberMe is true */
-
-    /* Whatever string the request brings may be the name of the account that
-     * it logs into: all of them are counted as one. */
-    struct pst_text names[BACKEND_NAMES_MAX];
-    size_t name_count;
-};
-
-/*
- * Read a client's GraphQL request.
- *   body  one JSON object, or an array of them (a batch)
- * Returns PST_OK; PST_MALFORMED (no JSON; a member that is "query" but for
- * case; a login in a batch, with more than BACKEND_NAMES_MAX strings, or with
- * strings that cannot be read; a field that we rely on under another name, so
- * that the secret would not be found again, or a name that is not the
- * backend's would be); PST_DUPLICATE; PST_TOO_LARGE; PST_NO_MEMORY.
- */
-PST_MUST_USE enum pst_err backend_read_request(struct pst_arena *arena,
-                                               const struct config *config,
-                                               struct pst_text body,
-                                               struct backend_request *out);
-
-/*
- * The same for a document in a query string (GET).
- * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
- */
-PST_MUST_USE enum pst_err backend_read_query(struct pst_arena *arena,
-                                             const struct config *config,
-                                             struct pst_text query,
-                                             struct backend_request *out);
-
-/*
- * Nothing in this query string may be what some backend takes for a document:
- * that of a POST is the one in its body, or we read another than it runs.
- * Returns PST_OK, PST_MALFORMED (there is, or it cannot be read),
- * PST_TOO_LARGE, PST_NO_MEMORY.
- */
-PST_MUST_USE enum pst_err backend_check_query(struct pst_arena *arena,
-                                              struct pst_text query);
 
 /*
  * Write the public part of a login, {…fields…,"expiresAt":"…"}: the answer to

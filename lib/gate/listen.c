@@ -180,14 +180,12 @@ place_parse(struct place *out, struct pst_text text)
     struct pst_text port = PST_NO_TEXT;
     struct pst_buf buf;
     int64_t number;
-    size_t colon = text.len;
+    size_t colon = pst_text_last_index(text, ':');
 
-    while (colon > 0 && text.ptr[colon - 1] != ':')
-        colon--;
-    if (colon == 0)
+    if (colon == text.len)
         return PST_MALFORMED;
-    port = pst_text_from_octet(text, colon);
-    host = pst_text_first(text, colon - 1);
+    port = pst_text_from_octet(text, colon + 1);
+    host = pst_text_first(text, colon);
     if (pst_text_starts(host, PST_TEXT("[")) &&
         pst_text_ends(host, PST_TEXT("]"))) {
         host = pst_text_from_octet(host, 1);

@@ -23,7 +23,7 @@ struct attempt {
     struct forward_answer held;
     struct backend_outcome outcome;
     struct throttle throttle;
-    struct throttle_attempt taken[BACKEND_NAMES_MAX]; /* from the budgets */
+    struct throttle_attempt taken[OPERATION_NAMES_MAX]; /* from the budgets */
     size_t taken_count;
 };
 
@@ -308,7 +308,7 @@ ask_who(struct attempt *attempt)
  * asked, and the document could not be looked into, it names nobody.
  */
 static enum pst_err
-granted(struct attempt *attempt, enum backend_kind kind)
+granted(struct attempt *attempt, enum operation_kind kind)
 {
     struct visit_grant *grant = &attempt->outcome.grant;
     enum pst_err e = PST_OK;
@@ -316,7 +316,7 @@ granted(struct attempt *attempt, enum backend_kind kind)
     if (attempt->outcome.is_nameless &&
         backend_knows_identity(attempt->gate->config)) {
         e = ask_who(attempt);
-    } else if (kind == BACKEND_UNSURE) {
+    } else if (kind == OPERATION_UNSURE) {
         grant->sub = PST_TEXT("");
         grant->name = PST_TEXT("");
         grant->who = PST_TEXT("{}");
@@ -379,7 +379,7 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     e = ask(attempt);
     if (e || attempt->outcome.verdict != BACKEND_GRANTED)
         return refused(attempt, e);
-    e = granted(attempt, BACKEND_LOGIN);
+    e = granted(attempt, OPERATION_LOGIN);
     if (e)
         return refused(attempt, e);
     pass(attempt);
@@ -420,13 +420,13 @@ take_secret_out(const struct attempt *attempt, struct pst_text *out)
 
 /* Is there anything of a login in the answer, and did it fail? */
 static bool
-is_guess(const struct attempt *attempt, const struct backend_request *what)
+is_guess(const struct attempt *attempt, const struct operation *what)
 {
     const struct backend_outcome *outcome = &attempt->outcome;
 
     if (outcome->verdict == BACKEND_GRANTED)
         return false;
-    if (what->kind == BACKEND_LOGIN)
+    if (what->kind == OPERATION_LOGIN)
         return outcome->verdict == BACKEND_REFUSED || outcome->has_failed;
     return (what->is_opaque && outcome->has_failed) || outcome->is_login;
 }
@@ -437,13 +437,13 @@ is_guess(const struct attempt *attempt, const struct backend_request *what)
  * password is not told.
  */
 static enum pst_err
-settle_budgets(struct attempt *attempt, const struct backend_request *what)
+settle_budgets(struct attempt *attempt, const struct operation *what)
 {
     bool is_granted = attempt->outcome.verdict == BACKEND_GRANTED;
     bool guess = is_guess(attempt, what);
     enum pst_err e = PST_OK;
 
-    if (what->kind != BACKEND_LOGIN && (is_granted || guess))
+    if (what->kind != OPERATION_LOGIN && (is_granted || guess))
         e = take(attempt);
     if (!guess && !is_granted)
         give_back(attempt);
@@ -452,7 +452,7 @@ settle_budgets(struct attempt *attempt, const struct backend_request *what)
 
 /* What the answer means for the session, by what it was the answer to. */
 static enum pst_err
-settle(struct attempt *attempt, enum backend_kind kind)
+settle(struct attempt *attempt, enum operation_kind kind)
 {
     enum pst_err e;
 
@@ -471,13 +471,13 @@ settle(struct attempt *attempt, enum backend_kind kind)
         if (e != PST_REFUSED)
             return e;
     }
-    if (kind == BACKEND_LOGIN)
+    if (kind == OPERATION_LOGIN)
         log_attempt(attempt, "login-refused");
     /* What cannot be read may hold the secret, if it claims success. */
     if (attempt->outcome.verdict == BACKEND_BROKEN &&
         attempt->gate->config->token_place == PLACE_JSON &&
         attempt->held.status < 400 &&
-        (kind == BACKEND_LOGIN || attempt->held.body.len > 0))
+        (kind == OPERATION_LOGIN || attempt->held.body.len > 0))
         return PST_UPSTREAM_BROKEN;
     return signin_follow(attempt->gate, attempt->req, attempt->rep,
                          attempt->visit, &attempt->held.news);
@@ -485,11 +485,11 @@ settle(struct attempt *attempt, enum backend_kind kind)
 
 /* The exchange of a client's request, counted if it is a login. */
 static enum pst_err
-exchange(struct attempt *attempt, const struct backend_request *what)
+exchange(struct attempt *attempt, const struct operation *what)
 {
     enum pst_err e = PST_OK;
 
-    if (what->kind == BACKEND_LOGIN)
+    if (what->kind == OPERATION_LOGIN)
         e = take(attempt);
     if (e)
         return e;
@@ -503,7 +503,7 @@ exchange(struct attempt *attempt, const struct backend_request *what)
 
 enum pst_err
 signin_relay(struct gate *gate, struct request *req, struct reply *rep,
-             struct visit *visit, const struct backend_request *what)
+             struct visit *visit, const struct operation *what)
 {
     struct attempt *attempt = attempt_new(gate, req, rep, visit);
     struct pst_text body;
@@ -516,7 +516,7 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     attempt->remember = what->remember;
     attempt->what.method = req->method;
     attempt->what.query = req->query;
-    attempt->what.upstream = what->kind == BACKEND_LOGIN
+    attempt->what.upstream = what->kind == OPERATION_LOGIN
                                  ? guests_upstream(visit)
                                  : visit_upstream(visit);
     e = exchange(attempt, what);

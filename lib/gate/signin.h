@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "forward.h"
 #include "gate.h"
+#include "operation.h"
 #include "visit.h"
 
 /*
@@ -27,11 +28,11 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
  * login if it is one: the session in the reply, the secret in the body taken
  * out (null) or replaced by our bearer token, everything else as it came. A
  * refusal is the backend's own answer. what  the request, from
- * backend_read_request() Sends the whole reply.
+ * operation_read_body() Sends the whole reply.
  */
 PST_MUST_USE enum pst_err signin_relay(struct gate *gate, struct request *req,
                                        struct reply *rep, struct visit *visit,
-                                       const struct backend_request *what);
+                                       const struct operation *what);
 
 /*
  * Follow what an answer did to the backend's own session, in the reply: a

@@ -40,12 +40,13 @@ split(struct pst_text text, char c, struct pst_text *after)
 static struct pst_text
 split_user(struct pst_text authority, struct pst_text *user)
 {
-    size_t at = authority.len;
+    size_t at = pst_text_last_index(authority, '@');
 
-    while (at > 0 && authority.ptr[at - 1] != '@')
-        at--;
-    *user = at == 0 ? PST_NO_TEXT : pst_text_first(authority, at - 1);
-    return pst_text_from_octet(authority, at);
+    *user = PST_NO_TEXT;
+    if (at == authority.len)
+        return authority;
+    *user = pst_text_first(authority, at);
+    return pst_text_from_octet(authority, at + 1);
 }
 
 static enum pst_err

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_backend.c - login and logout documents, what is read of an answer,
- * and which of a client's requests are logins.
+ * test_backend.c - login and logout documents, and what is read of an answer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -248,128 +247,6 @@ test_read_vendure(void **state)
     }
 }
 
-#define QUERY(document) "{\"query\":\"" document "\"}"
-
-static void
-test_read_request(void **state)
-{
-    static const struct {
-        const char *name;
-        const char *body;
-        enum pst_err e;
-        enum backend_kind kind;
-    } rows[] = {
-        {"a query", QUERY("{me{id}}"), PST_OK, BACKEND_PLAIN},
-        {"a login", QUERY("mutation{login(a:1){secret}}"), PST_OK,
-         BACKEND_LOGIN},
-        {"login in a string", QUERY("{x(a:\\\"login\\\")}"), PST_OK,
-         BACKEND_PLAIN},
-        {"spelt with an escape", QUERY("mutation{log\\u0069n{secret}}"), PST_OK,
-         BACKEND_LOGIN},
-        {"persisted", "{\"extensions\":{\"persistedQuery\":{}}}", PST_OK,
-         BACKEND_UNSURE},
-        {"nothing", "{}", PST_OK, BACKEND_UNSURE},
-        {"query is no string", "{\"query\":1}", PST_OK, BACKEND_UNSURE},
-        {"a renamed login", QUERY("mutation{a:login{secret}}"), PST_MALFORMED,
-         BACKEND_PLAIN},
-        {"two renamed logins", QUERY("mutation{a:login{x} b:login{x}}"),
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"the secret's name for another", QUERY("mutation{login{secret:x}}"),
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"the owner's id renamed", QUERY("mutation{login{secret o:ownerId}}"),
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"another for the owner's id",
-         QUERY("mutation{login{secret ownerId:email}}"), PST_MALFORMED,
-         BACKEND_PLAIN},
-        {"Query beside query",
-         "{\"query\":\"{a}\",\"Query\":\"mutation{login{secret}}\"}",
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"a stored document beside query", "{\"query\":\"{a}\",\"id\":\"x\"}",
-         PST_OK, BACKEND_UNSURE},
-        {"a login for whom?", QUERY("mutation{login(e:\\\"\\\\u0061\\\"){x}}"),
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"a renamed secret", QUERY("mutation{login{s:secret}}"), PST_MALFORMED,
-         BACKEND_PLAIN},
-        {"renamed in a query only", QUERY("{viewer{name:login}}"), PST_OK,
-         BACKEND_LOGIN},
-        {"a batch", "[" QUERY("{a}") "," QUERY("{b}") "]", PST_OK,
-         BACKEND_PLAIN},
-        {"a batch with a login",
-         "[" QUERY("{a}") "," QUERY("mutation{login{secret}}") "]",
-         PST_MALFORMED, BACKEND_PLAIN},
-        {"a batch with a persisted one", "[{}]", PST_MALFORMED, BACKEND_PLAIN},
-        {"no JSON", "query={a}", PST_MALFORMED, BACKEND_PLAIN},
-        {"a string", "\"x\"", PST_MALFORMED, BACKEND_PLAIN},
-        {"two documents", "{\"query\":\"{a}\",\"query\":\"{b}\"}",
-         PST_DUPLICATE, BACKEND_PLAIN},
-    };
-
-    (void)state;
-    configure(fauna);
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct backend_request out;
-        enum pst_err e;
-
-        pst_arena_reset(arena);
-        e = backend_read_request(arena, config, pst_text_from(rows[i].body),
-                                 &out);
-        if (e != rows[i].e || (!e && out.kind != rows[i].kind))
-            fail_msg("%s: %s", rows[i].name, pst_err_code(e));
-    }
-}
-
-/* Whoever may be meant is counted: variables however deep, and literals. */
-static void
-test_read_names(void **state)
-{
-    static const char *const want[] = {"u", "in", "lit"};
-    struct backend_request out;
-
-    (void)state;
-    configure(vendure);
-    assert_int_equal(
-        backend_read_request(
-            arena, config,
-            PST_TEXT(
-                "{\"query\":\"mutation($p:String){authenticate(x:\\\"lit\\\","
-                "password:$p,input:{password:\\\"lp\\\"}){id}}\","
-                "\"variables\":{\"username\":\"u\",\"p\":\"pw\","
-                "\"input\":{\"a\":\"in\",\"b\":1,\"password\":\"ip\"},"
-                "\"rememberMe\":true}}"),
-            &out),
-        PST_OK);
-    assert_int_equal(out.kind, BACKEND_LOGIN);
-    assert_true(out.remember);
-    assert_int_equal(out.name_count, PST_COUNT(want));
-    for (size_t i = 0; i < PST_COUNT(want); i++)
-        assert_text("name", out.names[i], want[i]);
-}
-
-/* One string more than can be counted, and the login is refused. */
-static void
-test_too_many_names(void **state)
-{
-    struct backend_request out;
-
-    (void)state;
-    configure(fauna);
-    assert_int_equal(
-        backend_read_request(
-            arena, config,
-            PST_TEXT("{\"query\":\"mutation{login{secret}}\",\"variables\":{"
-                     "\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":\"4\","
-                     "\"e\":\"5\",\"f\":\"6\",\"g\":\"7\",\"h\":\"8\","
-                     "\"i\":\"9\"}}"),
-            &out),
-        PST_MALFORMED);
-    assert_int_equal(
-        backend_read_request(arena, config,
-                             PST_TEXT("{\"query\":\"mutation{login{secret}}\","
-                                      "\"variables\":{\"a\":[\"1\"]}}"),
-                             &out),
-        PST_MALFORMED);
-}
-
 /* A client's own document names nobody but by what cannot be renamed. */
 static void
 test_clients_document(void **state)
@@ -408,78 +285,6 @@ test_clients_document(void **state)
     }
 }
 
-/* The field that logs in is the one whose token we look for. */
-static void
-test_another_login_field(void **state)
-{
-    static const char *const saleor[] = {
-        "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-        "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", "POSTERN_STORE=none",
-        "POSTERN_UPSTREAM_TOKEN=json:/data/tokenCreate/token", NULL};
-    struct backend_request out;
-
-    (void)state;
-    configure(saleor);
-    assert_int_equal(backend_read_request(
-                         arena, config,
-                         PST_TEXT(QUERY("mutation{tokenCreate{token}}")), &out),
-                     PST_OK);
-    assert_int_equal(out.kind, BACKEND_LOGIN);
-    assert_int_equal(
-        backend_read_request(arena, config,
-                             PST_TEXT(QUERY("mutation{tokenCreate{t:token}}")),
-                             &out),
-        PST_MALFORMED);
-}
-
-/* The document of a POST stands in its body, and nowhere else. */
-static void
-test_document_free(void **state)
-{
-    static const char *const free_of[] = {"", "languageCode=de",
-                                          "everywhere=1"};
-    static const char *const not [] = {"query=x",      "Query=x",   "a=1&id=x",
-                                       "documentId=x", "%71uery=x", "x=%FF"};
-
-    (void)state;
-    configure(fauna);
-    assert_int_equal(backend_check_query(arena, PST_NO_TEXT), PST_OK);
-    for (size_t i = 0; i < PST_COUNT(free_of); i++)
-        assert_int_equal(backend_check_query(arena, pst_text_from(free_of[i])),
-                         PST_OK);
-    for (size_t i = 0; i < PST_COUNT(not ); i++)
-        assert_int_equal(backend_check_query(arena, pst_text_from(not [i])),
-                         PST_MALFORMED);
-}
-
-static void
-test_read_query(void **state)
-{
-    static const struct {
-        const char *query;
-        enum pst_err e;
-        enum backend_kind kind;
-    } rows[] = {
-        {"query=%7Bme%7Bid%7D%7D", PST_OK, BACKEND_PLAIN},
-        {"query=mutation%7Blog%69n%7Bsecret%7D%7D", PST_OK, BACKEND_LOGIN},
-        {"extensions=%7B%7D", PST_OK, BACKEND_UNSURE},
-        {"", PST_OK, BACKEND_UNSURE},
-        {"query=a&query=b", PST_DUPLICATE, BACKEND_PLAIN},
-        {"query=%FF", PST_MALFORMED, BACKEND_PLAIN},
-    };
-
-    (void)state;
-    configure(fauna);
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct backend_request out;
-        enum pst_err e = backend_read_query(arena, config,
-                                            pst_text_from(rows[i].query), &out);
-
-        if (e != rows[i].e || (!e && out.kind != rows[i].kind))
-            fail_msg("%s: %s", rows[i].query, pst_err_code(e));
-    }
-}
-
 static void
 test_public(void **state)
 {
@@ -510,13 +315,7 @@ main(void)
         cmocka_unit_test(test_read_fauna),
         cmocka_unit_test(test_refused_with_secret),
         cmocka_unit_test(test_read_vendure),
-        cmocka_unit_test(test_read_request),
-        cmocka_unit_test(test_read_names),
-        cmocka_unit_test(test_too_many_names),
         cmocka_unit_test(test_clients_document),
-        cmocka_unit_test(test_another_login_field),
-        cmocka_unit_test(test_document_free),
-        cmocka_unit_test(test_read_query),
         cmocka_unit_test(test_public),
     };
 

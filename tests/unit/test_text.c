@@ -112,6 +112,10 @@ test_parts(void **state)
     assert_int_equal(pst_text_index(abc, 'x'), 3);
     assert_int_equal(pst_text_index(abc, '\0'), 3);
     assert_int_equal(pst_text_index(PST_NO_TEXT, 'x'), 0);
+    assert_int_equal(pst_text_last_index(abc, 'a'), 0);
+    assert_int_equal(pst_text_last_index(PST_TEXT("abcb"), 'b'), 3);
+    assert_int_equal(pst_text_last_index(abc, 'x'), 3);
+    assert_int_equal(pst_text_last_index(PST_NO_TEXT, 'x'), 0);
 }
 
 static void

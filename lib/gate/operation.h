@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * operation.h - what a client's GraphQL request asks the backend for, as far
+ * as logging in goes (design 2.6: a login is one wherever it is sent).
+ */
+#ifndef GATE_OPERATION_H
+#define GATE_OPERATION_H
+
+#include "arena.h"
+#include "config.h"
+#include "err.h"
+#include "text.h"
+
+/* What kind of request a client's GraphQL body is. */
+enum operation_kind {
+    OPERATION_PLAIN,  /* names no login field: may stream */
+    OPERATION_LOGIN,  /* names one */
+    OPERATION_UNSURE, /* brings no document, or cannot be told: hold the answer
+                       */
+};
+
+#define OPERATION_NAMES_MAX 8 /* strings that may name the account */
+
+struct operation {
+    enum operation_kind kind;
+    bool is_opaque; /* it could not be looked into */
+    bool remember;  /* variables.rememberMe is true */
+
+    /* Whatever string the request brings may be the name of the account that
+     * it logs into: all of them are counted as one. */
+    struct pst_text names[OPERATION_NAMES_MAX];
+    size_t name_count;
+};
+
+/*
+ * Read a client's GraphQL request.
+ *   body  one JSON object, or an array of them (a batch)
+ * Returns PST_OK; PST_MALFORMED (no JSON; a member that is "query" but for
+ * case; a login in a batch, with more than OPERATION_NAMES_MAX strings, or with
+ * strings that cannot be read; a field that we rely on under another name, so
+ * that the secret would not be found again, or a name that is not the
+ * backend's would be); PST_DUPLICATE; PST_TOO_LARGE; PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err operation_read_body(struct pst_arena *arena,
+                                              const struct config *config,
+                                              struct pst_text body,
+                                              struct operation *out);
+
+/*
+ * The same for a document in a query string (GET).
+ * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err operation_read_query(struct pst_arena *arena,
+                                               const struct config *config,
+                                               struct pst_text query,
+                                               struct operation *out);
+
+/*
+ * Nothing in this query string may be what some backend takes for a document:
+ * that of a POST is the one in its body, or we read another than it runs.
+ * Returns PST_OK, PST_MALFORMED (there is, or it cannot be read),
+ * PST_TOO_LARGE, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err operation_check_query(struct pst_arena *arena,
+                                                struct pst_text query);
+
+#endif
