@@ -43,8 +43,7 @@ say(const char *path, const char *why)
     return EX_CANTCREAT;
 }
 
-/* --- reading ---------------------------------------------------------------
- */
+/* Reading. */
 
 static int
 read_words(struct change *change)
@@ -66,8 +65,7 @@ read_words(struct change *change)
     return 0;
 }
 
-/* --- writing ---------------------------------------------------------------
- */
+/* Writing. */
 
 /* One on each line: what the programs would not take is not written. */
 static int
@@ -147,8 +145,7 @@ write_back(struct change *change)
     return 0;
 }
 
-/* --- beginning and ending --------------------------------------------------
- */
+/* Beginning and ending. */
 
 /* The file's own name, wherever links lead to; a new one's is as given. */
 static int
@@ -210,8 +207,7 @@ end(struct change *change, int status)
     return status;
 }
 
-/* --- what is done ----------------------------------------------------------
- */
+/* What is done. */
 
 static int64_t
 longest(const struct pst_clocks *clocks)

@@ -42,8 +42,7 @@ fail(const struct desk *desk, enum pst_err e)
     return e == PST_STORE_DOWN ? EX_UNAVAILABLE : EX_SOFTWARE;
 }
 
-/* --- listing --------------------------------------------------------------
- */
+/* Listing. */
 
 /* Is it a control character: one octet, or the two of a C1 in UTF-8? */
 static size_t
@@ -132,8 +131,7 @@ list(struct desk *desk, const struct asked *asked)
     return 0;
 }
 
-/* --- ending ---------------------------------------------------------------
- */
+/* Ending. */
 
 static int
 revoke_subject(struct desk *desk, struct pst_text subject)
@@ -271,8 +269,7 @@ revoke(struct desk *desk, const struct asked *asked)
     return revoke_token(desk, session);
 }
 
-/* --- sweeping -------------------------------------------------------------
- */
+/* Sweeping. */
 
 static int
 sweep(struct desk *desk, const struct asked *asked)
@@ -303,8 +300,7 @@ sweep(struct desk *desk, const struct asked *asked)
     return 0;
 }
 
-/* --- being called ---------------------------------------------------------
- */
+/* Being called. */
 
 static int
 open_desk(struct desk *desk, const struct config *config)

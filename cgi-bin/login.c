@@ -13,8 +13,7 @@
 #include "signin.h"
 #include "visit.h"
 
-/* --- JSON and GraphQL
- * ---------------------------------------------------------- */
+/* JSON and GraphQL. */
 
 static enum pst_err
 answer_json(struct request *req, struct reply *rep, const struct visit *visit)
@@ -100,8 +99,7 @@ login_by_json(struct gate *gate, struct request *req, struct reply *rep,
     return answer_json(req, rep, visit);
 }
 
-/* --- the form
- * -------------------------------------------------------------------- */
+/* The form. */
 
 struct form {
     struct backend_credentials credentials;

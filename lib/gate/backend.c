@@ -14,7 +14,7 @@ static const struct pst_text OTHER_RESULT = {"/data/authenticate", 18};
 /* Members of a login's result that are looked at: more are never public. */
 #define WHO_MEMBERS 64
 
-/* --- requests that we make ------------------------------------------------ */
+/* Requests that we make. */
 
 /* Does the document declare the variable $name? */
 static bool
@@ -79,8 +79,7 @@ backend_emit_logout(struct pst_buf *buf, const struct config *config)
     pst_buf_add_char(buf, '}');
 }
 
-/* --- the answer to a login ---------------------------------------------------
- */
+/* The answer to a login. */
 
 /* What is read of an answer, piece by piece. */
 struct reading {

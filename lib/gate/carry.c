@@ -24,8 +24,7 @@ upstream_use(const struct gate *gate)
                                   PST_TOKEN_SEALED};
 }
 
-/* --- a session in the store
- * ------------------------------------------------------ */
+/* A session in the store. */
 
 /* Nonce, sealed claims, tag. */
 static enum pst_err
@@ -172,8 +171,7 @@ spill(struct gate *gate, struct pst_arena *arena,
     return pst_buf_end(&buf, &small->upstream);
 }
 
-/* --- opening
- * ------------------------------------------------------------------------ */
+/* Opening. */
 
 /* In the signed form `upstream` is a JWE of its own: open it in its place. */
 static enum pst_err
@@ -220,8 +218,7 @@ carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
     return PST_OK;
 }
 
-/* --- sealing
- * ------------------------------------------------------------------------ */
+/* Sealing. */
 
 static enum pst_err
 seal_upstream(struct gate *gate, struct pst_arena *arena,

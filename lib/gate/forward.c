@@ -45,8 +45,7 @@ add(struct headers *headers, struct pst_text name, struct pst_text value)
     headers->list[headers->count++] = (struct upstream_header){name, value};
 }
 
-/* --- trace context (W3C Trace Context, section 3.2)
- * ---------------------------- */
+/* Trace context (W3C Trace Context, section 3.2). */
 
 static bool
 is_lower_hex(struct pst_text text)
@@ -116,8 +115,7 @@ add_trace(struct gate *gate, const struct request *req, struct headers *headers)
     return PST_OK;
 }
 
-/* --- the request
- * ----------------------------------------------------------------- */
+/* The request. */
 
 /* Set, never appended to: what the client says of itself is not evidence. */
 static void
@@ -200,8 +198,7 @@ make_headers(struct gate *gate, const struct request *req,
     return e ? e : headers->err;
 }
 
-/* --- the exchange
- * ------------------------------------------------------------------ */
+/* The exchange. */
 
 /* What the functions that upstream_run() calls work on. */
 struct passage {

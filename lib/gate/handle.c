@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "cors.h"
 #include "page.h"
+#include "ticks.h"
 
 /* A sink in front of another: counts, and keeps a body from HEAD. */
 struct meter {
@@ -17,15 +18,6 @@ struct meter {
     bool is_head_only;
     int64_t octets; /* of body */
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static enum pst_err
 meter_write(void *context, struct pst_text piece)
@@ -101,7 +93,7 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
             const struct request_origin *origin, const struct reply_sink *sink,
             gate_handler *handler)
 {
-    int64_t begin = now_ms();
+    int64_t begin = ticks_ms();
     struct meter meter = {.sink = sink};
     const struct reply_sink metered = {meter_write, meter_flush, &meter};
     uint8_t id[REQUEST_ID_LEN / 2] = {0};
@@ -131,7 +123,7 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
         e = PST_CLIENT_GONE;
     log_request(gate, &req, rep.begun ? rep.status : pst_err_status(e),
                 (const struct log_field[]){
-                    LOG_NUMBER("ms", now_ms() - begin),
+                    LOG_NUMBER("ms", ticks_ms() - begin),
                     LOG_NUMBER("octets", meter.octets),
                 },
                 e);

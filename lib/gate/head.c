@@ -10,20 +10,12 @@
 #include <time.h>
 
 #include "crypt.h"
+#include "ticks.h"
 
 /* Pauses between two looks, nanoseconds. A web server sends a head in one
  * piece or in two at once, so that the first is most often the last. */
 #define PAUSE_MIN 50000
 #define PAUSE_MAX 20000000
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Judge what has come so far; len as record_judge() sets it. */
 static enum record_verdict
@@ -68,13 +60,13 @@ head_await(struct head *head, int descriptor, int64_t limit)
 {
     struct pollfd hangup = {.fd = descriptor, .events = POLLRDHUP};
     struct timespec pause = {.tv_nsec = PAUSE_MIN};
-    int64_t end = now_ms() + limit;
+    int64_t end = ticks_ms() + limit;
     enum head_next next = HEAD_CLOSE;
     bool is_gone = false;
     size_t len = 0;
     enum record_verdict verdict = look(head, descriptor, &len);
 
-    while (verdict == RECORD_MORE && !is_gone && now_ms() < end) {
+    while (verdict == RECORD_MORE && !is_gone && ticks_ms() < end) {
         is_gone = ppoll(&hangup, 1, &pause, NULL) > 0;
         if (pause.tv_nsec < PAUSE_MAX)
             pause.tv_nsec *= 2;

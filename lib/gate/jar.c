@@ -24,8 +24,7 @@ struct line {
     bool http_only;
 };
 
-/* --- what is kept
- * ---------------------------------------------------------------- */
+/* What is kept. */
 
 /* Read the object of cookies; anything else is an empty jar. */
 static enum pst_err
@@ -136,8 +135,7 @@ jar_emit(struct pst_arena *arena, struct pst_text upstream,
     return pst_buf_end(&buf, value);
 }
 
-/* --- what an answer changes
- * -------------------------------------------------------- */
+/* What an answer changes. */
 
 static enum pst_err
 follow_token(struct pst_arena *arena, struct pst_text upstream,

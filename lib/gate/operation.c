@@ -55,7 +55,7 @@ hides_login(const struct config *config, struct pst_text document)
             renames(document, config->name) || renames(document, config->ttl));
 }
 
-/* --- who may be meant ----------------------------------------------------- */
+/* Who may be meant. */
 
 /*
  * What goes into the backend as a password is no account's name: counting it
@@ -143,7 +143,7 @@ read_names(const struct pst_json *root, struct pst_text document,
     return all || out->kind != OPERATION_LOGIN ? PST_OK : PST_MALFORMED;
 }
 
-/* --- what a request is ---------------------------------------------------- */
+/* What a request is. */
 
 /*
  * A member that some backend takes for the document and we do not: its name

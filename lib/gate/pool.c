@@ -19,8 +19,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "ticks.h"
 
 #define WORKER_IDLE 10     /* seconds until a worker without work ends */
 #define PEER_TIMEOUT 60    /* seconds: half a request holds a worker so long */
@@ -62,15 +63,6 @@ struct pool {
     size_t connections;    /* idle, and with the crew */
     bool is_draining;      /* written by the dispatcher only */
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool
 epoll_set(struct pool *pool, int operation, struct watch *watch,
@@ -199,7 +191,7 @@ stop_accepting(struct pool *pool)
 static void
 pause_accepting(struct pool *pool)
 {
-    int64_t now = now_ms();
+    int64_t now = ticks_ms();
     size_t connections;
 
     stop_accepting(pool);
@@ -308,7 +300,7 @@ begin_drain(struct pool *pool)
             on_socket(pool, &pool->sockets[i], EPOLLIN);
     stop_accepting(pool);
     listen_close(sockets);
-    pool->deadline = now_ms() + pool->options->drain * 1000;
+    pool->deadline = ticks_ms() + pool->options->drain * 1000;
     pthread_mutex_lock(&pool->lock);
     while (!TAILQ_EMPTY(&pool->idle))
         retire_oldest(pool);
@@ -329,7 +321,7 @@ on_signals(struct pool *pool, struct watch *watch, uint32_t events)
             if (pool->options->hangup)
                 pool->options->hangup(pool->options->work->context);
         } else if (pool->is_draining) {
-            pool->deadline = now_ms();
+            pool->deadline = ticks_ms();
         } else {
             LOG_EVENT(log, LEVEL_INFO, "draining",
                       LOG_NUMBER("signal", info.ssi_signo),
@@ -376,12 +368,12 @@ dispatch_all(struct pool *pool)
         bool is_short = !crew_call(pool->crew);
 
         if (pool->is_draining) {
-            if (now_ms() >= pool->deadline) {
+            if (ticks_ms() >= pool->deadline) {
                 if (pool->is_cut)
                     return POOL_CUT;
                 crew_cut(pool->crew);
                 pool->is_cut = true;
-                pool->deadline = now_ms() + CUT_GRACE_MS;
+                pool->deadline = ticks_ms() + CUT_GRACE_MS;
             }
             is_short = true;
         } else if (!pool->is_accepting) {

@@ -185,8 +185,7 @@ roster_end_all(struct gate *gate, const struct request *req,
                 store_end_all(gate->store, &ids.subject, gate->now, NULL));
 }
 
-/* --- the user's own list ---------------------------------------------------
- */
+/* The user's own list. */
 
 /* A walk over the list. */
 struct listing {

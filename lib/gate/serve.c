@@ -24,6 +24,7 @@
 #include "listen.h"
 #include "pool.h"
 #include "service.h"
+#include "ticks.h"
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
@@ -46,15 +47,6 @@ struct worker {
     struct pst_arena *arena;
     struct head head;
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Workers. */
 
@@ -193,8 +185,8 @@ fcgi_drain(FCGX_Stream *in)
             return true;
         left -= (int64_t)len;
         if (end == 0)
-            end = now_ms() + DRAIN_MS;
-        if (now_ms() >= end)
+            end = ticks_ms() + DRAIN_MS;
+        if (ticks_ms() >= end)
             return false;
     }
     return false;
@@ -209,11 +201,11 @@ static void
 hang_up(int descriptor, bool is_drained)
 {
     struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
-    int64_t end = is_drained ? 0 : now_ms() + DRAIN_MS;
+    int64_t end = is_drained ? 0 : ticks_ms() + DRAIN_MS;
     char piece[1024];
 
     shutdown(descriptor, SHUT_WR);
-    while (end > now_ms() && poll(&waiting, 1, (int)(end - now_ms())) > 0 &&
+    while (end > ticks_ms() && poll(&waiting, 1, (int)(end - ticks_ms())) > 0 &&
            recv(descriptor, piece, sizeof(piece), MSG_DONTWAIT) > 0)
         continue;
     close(descriptor);

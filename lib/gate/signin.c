@@ -131,7 +131,7 @@ guests_upstream(const struct visit *visit)
     return visit_upstream(visit);
 }
 
-/* --- how often a password may be guessed ---------------------------------- */
+/* How often a password may be guessed. */
 
 /*
  * A device that was remembered by this very account has a budget of its own:
@@ -243,8 +243,7 @@ pass(struct attempt *attempt)
     attempt->taken_count = 0;
 }
 
-/* --- what the backend says --------------------------------------------------
- */
+/* What the backend says. */
 
 /* Send the request, hold the answer, and read it as a login's. */
 static enum pst_err
@@ -330,8 +329,7 @@ granted(struct attempt *attempt, enum operation_kind kind)
     return e;
 }
 
-/* --- credentials
- * -------------------------------------------------------------- */
+/* Credentials. */
 
 /* What to tell of a login that was not granted; `e` is how asking ended. */
 static enum pst_err
@@ -386,8 +384,7 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     return PST_OK;
 }
 
-/* --- a client's own mutation
- * ------------------------------------------------------ */
+/* A client's own mutation. */
 
 /*
  * The body for the client: the secret is null, or our own token where the

@@ -71,8 +71,7 @@ struct store_counter {
 
 struct store;
 
-/* --- opening ---------------------------------------------------------------
- */
+/* Opening. */
 
 /*
  * Open a handle.
@@ -102,8 +101,7 @@ const char *store_why(const struct store *store);
  */
 PST_MUST_USE enum pst_err store_ping(struct store *store, int64_t now);
 
-/* --- ids -------------------------------------------------------------------
- */
+/* Ids. */
 
 /* SHA-256 of a session's id; its first 8 hex digits name it in the log. */
 PST_MUST_USE enum pst_err store_id_sid(const uint8_t sid[static PST_SID_LEN],
@@ -124,8 +122,7 @@ PST_MUST_USE enum pst_err store_id_subject(const struct store *store,
                                            struct pst_text subject,
                                            struct store_id *out);
 
-/* --- is it still good ------------------------------------------------------
- */
+/* Is it still good? */
 
 /*
  * Was this session ended, by itself or with all of its user's?
@@ -174,8 +171,7 @@ PST_MUST_USE enum pst_err store_since(struct store *store,
                                       const struct store_id *subject,
                                       int64_t *since);
 
-/* --- a user's live sessions ------------------------------------------------
- */
+/* A user's live sessions. */
 
 /*
  * List a new session.
@@ -220,8 +216,7 @@ PST_MUST_USE enum pst_err store_session_count(struct store *store,
                                               const struct store_id *subject,
                                               int64_t now, size_t *count);
 
-/* --- sessions too large for a cookie ---------------------------------------
- */
+/* Sessions too large for a cookie. */
 
 /*
  * Keep a sealed session under its id, in the place of what was there.
@@ -252,8 +247,7 @@ PST_MUST_USE enum pst_err store_spill_get(struct store *store,
 PST_MUST_USE enum pst_err
 store_spill_del(struct store *store, const struct store_id *sid, int64_t now);
 
-/* --- counters (GCRA: a bucket that empties evenly) -------------------------
- */
+/* Counters (GCRA: a bucket that empties evenly). */
 
 /* Some counters, and when. */
 struct store_counters {
@@ -281,8 +275,7 @@ PST_MUST_USE enum pst_err store_peek(struct store *store,
 PST_MUST_USE enum pst_err store_give(struct store *store,
                                      const struct store_counters *counters);
 
-/* --- tidying ---------------------------------------------------------------
- */
+/* Tidying. */
 
 /*
  * Remove what has ended. Every write takes its small share anyway, and Redis
@@ -294,8 +287,7 @@ PST_MUST_USE enum pst_err store_give(struct store *store,
 PST_MUST_USE enum pst_err store_sweep(struct store *store, size_t limit,
                                       int64_t now, size_t *removed);
 
-/* --- for the stores themselves ---------------------------------------------
- */
+/* For the stores themselves. */
 
 /* A session that ends. */
 struct store_ending {

@@ -34,8 +34,7 @@ add_get(struct redis_batch *batch, const struct redis_key *key)
     redis_batch_add(batch, &command);
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* Opening. */
 
 static enum pst_err
 keys_open(struct store **out, const struct store_url *url)
@@ -126,8 +125,7 @@ keys_ping(struct store *base, int64_t now)
     return e;
 }
 
-/* --- sessions that ended ---------------------------------------------------
- */
+/* Sessions that ended. */
 
 /* What the two replies amount to. */
 static enum pst_err
@@ -243,8 +241,7 @@ keys_since(struct store *base, const struct store_id *subject, int64_t *since)
     return e;
 }
 
-/* --- lists of live sessions ------------------------------------------------
- */
+/* Lists of live sessions. */
 
 static enum pst_err
 keys_session_add(struct store *base, const struct store_session *session,
@@ -498,8 +495,7 @@ keys_session_walk(struct store *base, const struct store_walk *walk)
     return e;
 }
 
-/* --- sealed sessions -------------------------------------------------------
- */
+/* Sealed sessions. */
 
 static enum pst_err
 put_spill(struct redis_store *store, const struct store_spill *spill,
@@ -601,8 +597,7 @@ keys_spill_del(struct store *base, const struct store_spill *at)
     return redis_call_number(store, &command, &count);
 }
 
-/* --- counters --------------------------------------------------------------
- */
+/* Counters. */
 
 struct counter_keys {
     struct redis_key keys[STORE_COUNTERS_MAX];

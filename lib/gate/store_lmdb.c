@@ -21,10 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <lmdb.h>
+
+#include "ticks.h"
 
 /* Readers of all processes at once: 64 octets each in the lock file. */
 #define READERS_MAX 4096
@@ -87,8 +88,7 @@ lmdb_of(struct store *store)
     return (struct lmdb_store *)(void *)store;
 }
 
-/* --- what went wrong -------------------------------------------------------
- */
+/* What went wrong. */
 
 static enum pst_err
 because(struct lmdb_store *store, int rc)
@@ -107,8 +107,7 @@ because(struct lmdb_store *store, int rc)
                          mdb_strerror(rc), advice);
 }
 
-/* --- the environment -------------------------------------------------------
- */
+/* The environment. */
 
 /* Make the folder if it is missing. Returns 0 or an errno. */
 static int
@@ -266,16 +265,6 @@ leave(struct lmdb_store *store)
     pthread_mutex_unlock(&environments_lock);
 }
 
-static int64_t
-monotonic(void)
-{
-    struct timespec now;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return 0;
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static enum pst_err
 ensure(struct lmdb_store *store)
 {
@@ -283,12 +272,12 @@ ensure(struct lmdb_store *store)
 
     if (store->shared)
         return PST_OK;
-    if (monotonic() < store->closed_until)
+    if (ticks_ms() < store->closed_until)
         return PST_STORE_DOWN;
     rc = join(store);
     if (rc == 0)
         return PST_OK;
-    store->closed_until = monotonic() + REOPEN_DELAY;
+    store->closed_until = ticks_ms() + REOPEN_DELAY;
     if (rc == EPERM)
         return store_because(&store->base,
                              "lmdb:%s: the folder may be written by its group "
@@ -297,8 +286,7 @@ ensure(struct lmdb_store *store)
     return because(store, rc);
 }
 
-/* --- keys ------------------------------------------------------------------
- */
+/* Keys. */
 
 static void
 key_add(struct lmdb_key *key, const void *octets, size_t len)
@@ -335,8 +323,7 @@ value_bytes(MDB_val value)
     return (struct pst_bytes){value.mv_data, value.mv_size};
 }
 
-/* --- records, inside a transaction -----------------------------------------
- */
+/* Records, inside a transaction. */
 
 int
 lmdb_get(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
@@ -414,8 +401,7 @@ lmdb_put(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
     return 0;
 }
 
-/* --- ranges ----------------------------------------------------------------
- */
+/* Ranges. */
 
 int
 lmdb_range_open(struct lmdb_range *range, struct lmdb_store *store,
@@ -453,8 +439,7 @@ lmdb_range_close(struct lmdb_range *range)
     mdb_cursor_close(range->cursor);
 }
 
-/* --- sweeping --------------------------------------------------------------
- */
+/* Sweeping. */
 
 /* Look at one due record: remove it, or say when to look again. */
 static int
@@ -522,8 +507,7 @@ apply_sweep(struct lmdb_store *store, MDB_txn *txn, struct lmdb_change *change)
     return sweep(store, txn, *limit, change);
 }
 
-/* --- transactions ----------------------------------------------------------
- */
+/* Transactions. */
 
 enum pst_err
 lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn)
@@ -669,8 +653,7 @@ lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now, size_t *removed)
     return PST_OK;
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* Opening. */
 
 enum pst_err
 lmdb_new(struct lmdb_store **out, const struct store_url *url)

@@ -22,12 +22,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <hiredis/hiredis.h>
 
 #include "crypt.h"
+#include "ticks.h"
 
 /* Milliseconds. */
 #define CONNECT_TIMEOUT 1000
@@ -57,18 +57,7 @@ redis_of(struct store *store)
     return (struct redis_store *)(void *)store;
 }
 
-static int64_t
-monotonic(void)
-{
-    struct timespec now;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return 0;
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* --- why -------------------------------------------------------------------
- */
+/* Why. */
 
 enum pst_err
 redis_because(struct redis_store *store, const char *what, const char *cause)
@@ -84,8 +73,7 @@ redis_because(struct redis_store *store, const char *what, const char *cause)
                          text.ptr ? text.ptr : "", what, cause);
 }
 
-/* --- the connection --------------------------------------------------------
- */
+/* The connection. */
 
 static void
 disconnect(struct redis_store *store)
@@ -107,7 +95,7 @@ await(int socket, short events, int64_t deadline)
     int got;
 
     for (;;) {
-        left = deadline - monotonic();
+        left = deadline - ticks_ms();
         if (left <= 0)
             return ETIMEDOUT;
         got = poll(&ready, 1, (int)left);
@@ -181,8 +169,7 @@ dial_host(struct redis_store *store, int64_t deadline)
     return PST_OK;
 }
 
-/* --- round trips -----------------------------------------------------------
- */
+/* Round trips. */
 
 void
 redis_batch_free(struct redis_batch *batch)
@@ -301,7 +288,7 @@ receive(struct redis_store *store, int64_t deadline)
 static enum outcome
 exchange(struct redis_store *store, struct redis_batch *batch)
 {
-    int64_t deadline = monotonic() + COMMAND_TIMEOUT;
+    int64_t deadline = ticks_ms() + COMMAND_TIMEOUT;
     enum outcome outcome = send_batch(store, batch, deadline);
     void *reply = NULL;
     size_t got = 0;
@@ -320,8 +307,7 @@ exchange(struct redis_store *store, struct redis_batch *batch)
     return outcome;
 }
 
-/* --- commands --------------------------------------------------------------
- */
+/* Commands. */
 
 void
 redis_add_octets(struct redis_command *command, const void *octets, size_t len)
@@ -416,8 +402,7 @@ redis_key_of(struct redis_store *store, const char *kind,
     return key;
 }
 
-/* --- calls -----------------------------------------------------------------
- */
+/* Calls. */
 
 /* Does an error mean that this connection will be of no use? */
 static bool
@@ -494,9 +479,9 @@ ensure(struct redis_store *store)
 
     if (store->socket >= 0)
         return PST_OK;
-    if (monotonic() < store->down_until)
+    if (ticks_ms() < store->down_until)
         return PST_STORE_DOWN; /* for the reason that stands */
-    deadline = monotonic() + CONNECT_TIMEOUT;
+    deadline = ticks_ms() + CONNECT_TIMEOUT;
     e = store->url.host[0] != '\0' ? dial_host(store, deadline)
                                    : dial_local(store, deadline);
     if (e == PST_OK) {
@@ -507,7 +492,7 @@ ensure(struct redis_store *store)
     if (e == PST_OK)
         return e;
     disconnect(store);
-    store->down_until = monotonic() + BACK_OFF;
+    store->down_until = ticks_ms() + BACK_OFF;
     return e;
 }
 
@@ -548,7 +533,7 @@ redis_call(struct redis_store *store, struct redis_batch *batch)
     }
     if (e == PST_OK && outcome != DONE) {
         disconnect(store);
-        store->down_until = monotonic() + BACK_OFF;
+        store->down_until = ticks_ms() + BACK_OFF;
         e = PST_STORE_DOWN;
     }
     if (e == PST_OK)
@@ -604,8 +589,7 @@ redis_reply_list(struct redis_store *store, const redisReply *reply,
     return PST_OK;
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* Opening. */
 
 enum pst_err
 redis_new(struct redis_store **out, const struct store_url *url)

@@ -45,8 +45,7 @@ put_since(struct lmdb_store *store, struct MDB_txn *txn,
                (struct pst_bytes){record, sizeof(record)});
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* Opening. */
 
 static enum pst_err
 tree_open(struct store **out, const struct store_url *url)
@@ -95,8 +94,7 @@ tree_ping(struct store *base, int64_t now)
     return PST_OK;
 }
 
-/* --- sessions that ended ---------------------------------------------------
- */
+/* Sessions that ended. */
 
 static enum pst_err
 tree_check(struct store *base, const struct store_id *sid,
@@ -225,8 +223,7 @@ tree_since(struct store *base, const struct store_id *subject, int64_t *since)
     return PST_OK;
 }
 
-/* --- lists of live sessions ------------------------------------------------
- */
+/* Lists of live sessions. */
 
 /* A walk over sessions, which knows what was said of their users. */
 struct walk {
@@ -460,8 +457,7 @@ tree_session_walk(struct store *base, const struct store_walk *asked)
     return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, e);
 }
 
-/* --- sealed sessions -------------------------------------------------------
- */
+/* Sealed sessions. */
 
 /* Is there one that has not ended? */
 static int
@@ -555,8 +551,7 @@ tree_spill_del(struct store *base, const struct store_spill *at)
     return lmdb_write(lmdb_of(base), &change);
 }
 
-/* --- counters --------------------------------------------------------------
- */
+/* Counters. */
 
 /* 0 for none, and for one that cannot be read. */
 static int

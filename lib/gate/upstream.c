@@ -9,12 +9,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "limits.h"
 #include "message.h"
+#include "ticks.h"
 
 #define SECOND INT64_C(1000)      /* milliseconds */
 #define TURN_MAX (60 * SECOND)    /* one wait, when no clock of ours runs */
@@ -51,15 +51,6 @@ struct run {
     bool watching; /* the client's descriptor is in hangup */
     struct message_head head;
 };
-
-static int64_t
-now(void)
-{
-    struct timespec ts;
-
-    PST_REQUIRE(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-    return ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
-}
 
 enum pst_err
 upstream_start(void)
@@ -304,7 +295,7 @@ on_read(char *out, size_t unit, size_t count, void *context)
         return 0;
     e = exchange->read(exchange->context, out, size, &len);
     /* However long the client took, the backend was not the one who did. */
-    run->heard = now();
+    run->heard = ticks_ms();
     PST_REQUIRE(e || len <= size);
     if (!e && len == 0 && exchange->body_length >= 0)
         e = PST_MALFORMED;
@@ -339,7 +330,7 @@ on_connected(void *context, char *to, char *from, int to_port, int from_port)
     (void)to_port;
     (void)from_port;
     run->phase = SENT;
-    run->heard = now();
+    run->heard = ticks_ms();
     return CURL_PREREQFUNC_OK;
 }
 
@@ -370,7 +361,7 @@ on_header(char *data, size_t unit, size_t count, void *context)
     if (run->head.complete)
         return line.len;
     e = take_line(run, line);
-    run->heard = now();
+    run->heard = ticks_ms();
     if (!e)
         return line.len;
     stop(run, e);
@@ -390,7 +381,7 @@ on_body(char *data, size_t unit, size_t count, void *context)
     if (run->head.complete)
         e = exchange->body(exchange->context, piece);
     /* Nor is a client that reads slowly the backend's fault. */
-    run->heard = now();
+    run->heard = ticks_ms();
     if (!e)
         return piece.len;
     stop(run, e);
@@ -575,9 +566,9 @@ time_left(const struct run *run)
 
     switch (run->phase) {
     case SENT:
-        return run->heard + upstream->first_byte_timeout - now();
+        return run->heard + upstream->first_byte_timeout - ticks_ms();
     case ANSWERING:
-        return run->heard + upstream->between_bytes_timeout - now();
+        return run->heard + upstream->between_bytes_timeout - ticks_ms();
     default:
         return TURN_MAX;
     }

@@ -11,8 +11,7 @@
 
 static struct fixture *current;
 
-/* --- the backend
- * -------------------------------------------------------------- */
+/* The backend. */
 
 static void
 record(const char *ptr, size_t len)
@@ -117,8 +116,7 @@ upstream_why(const struct upstream *upstream)
     return "the script says so";
 }
 
-/* --- the client
- * ---------------------------------------------------------------- */
+/* The client. */
 
 static enum pst_err
 take(void *context, struct pst_text piece)

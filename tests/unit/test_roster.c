@@ -120,8 +120,7 @@ name_of(const struct pst_session *session)
     return pst_buf_text(&buf);
 }
 
-/* --- ended, or not --------------------------------------------------------
- */
+/* Ended, or not. */
 
 static void
 one_is_ended_and_no_other(void **state)
@@ -205,8 +204,7 @@ without_a_store_all_are_good(void **state)
     f.gate.store = store;
 }
 
-/* --- the list -------------------------------------------------------------
- */
+/* The list. */
 
 static void
 the_list_tells_what_it_may(void **state)
@@ -315,8 +313,7 @@ browsers_are_told_by_their_family(void **state)
     }
 }
 
-/* --- by its name ----------------------------------------------------------
- */
+/* By its name. */
 
 static void
 only_ones_own_are_ended_by_name(void **state)
@@ -375,8 +372,7 @@ what_is_no_name_names_nothing(void **state)
     expect("session", check(&session), PST_OK);
 }
 
-/* --- a store that is away -------------------------------------------------
- */
+/* A store that is away. */
 
 static void
 away_means_no_but_for_the_grace(void **state)

@@ -390,8 +390,7 @@ test_query_types(void **state)
     fixture_fini(f);
 }
 
-/* --- a backend that hands out tokens whenever it likes: Vendure
- * ----------------- */
+/* A backend that hands out tokens whenever it likes: Vendure. */
 
 static const char *const vendure[] = {"POSTERN_BACKEND=vendure", NULL};
 static const char *const vendure_bearer[] = {

@@ -50,8 +50,7 @@ count_of(const struct store_id *subject, int64_t now)
     return count;
 }
 
-/* --- ended sessions --------------------------------------------------------
- */
+/* Ended sessions. */
 
 static void
 test_end(void **state)
@@ -176,8 +175,7 @@ test_end_all_clocks(void **state)
     }
 }
 
-/* --- live sessions ---------------------------------------------------------
- */
+/* Live sessions. */
 
 static enum pst_err
 copy_one(void *context, const struct store_session *session)
@@ -405,8 +403,7 @@ test_walk_all(void **state)
     store_close(&other);
 }
 
-/* --- sealed sessions -------------------------------------------------------
- */
+/* Sealed sessions. */
 
 static void
 expect_spill(const char *what, const struct store_id *sid, int64_t now,
@@ -474,8 +471,7 @@ test_spill_without_memory(void **state)
     expect_spill("then", &sid, NOW, blob);
 }
 
-/* --- counters --------------------------------------------------------------
- */
+/* Counters. */
 
 static enum pst_err
 take(const struct store_counter *counter, int64_t now, int64_t *retry_after)
@@ -594,8 +590,7 @@ test_all_or_none(void **state)
     assert_int_equal(retry_after, 300);
 }
 
-/* --- many processes at once ------------------------------------------------
- */
+/* Many processes at once. */
 
 #define EACH 25
 
@@ -718,8 +713,7 @@ test_crowd_of_logins(void **state)
     store_close(&own);
 }
 
-/* --- the rest --------------------------------------------------------------
- */
+/* The rest. */
 
 static void
 test_ids(void **state)

@@ -61,8 +61,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* --- what is in there ------------------------------------------------------
- */
+/* What is in there. */
 
 /* The hash of stores_id(n), in hex. */
 static const char *

@@ -109,8 +109,7 @@ test_no_folder(void **state)
     store_close(&store);
 }
 
-/* --- processes and threads -------------------------------------------------
- */
+/* Processes and threads. */
 
 /* Handles of one process share what may be open only once. */
 static void
@@ -206,8 +205,7 @@ test_fork(void **state)
     store_close(&store);
 }
 
-/* --- kill -9 ---------------------------------------------------------------
- */
+/* Kill -9. */
 
 /* End one session after the other, and tell of each that is. */
 static void

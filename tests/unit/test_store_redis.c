@@ -79,8 +79,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* --- gone, and back --------------------------------------------------------
- */
+/* Gone, and back. */
 
 static void
 test_gone(void **state)
@@ -187,8 +186,7 @@ test_hung(void **state)
     expect("check", check(2), PST_REVOKED);
 }
 
-/* --- full, closed, read-only -----------------------------------------------
- */
+/* Full, closed, read-only. */
 
 static void
 test_out_of_memory(void **state)

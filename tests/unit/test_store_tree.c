@@ -29,8 +29,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* --- a full map ------------------------------------------------------------
- */
+/* A full map. */
 
 static struct store *
 open_small(void)
@@ -162,8 +161,7 @@ test_full_disk(void **state)
     pst_arena_free(&arena);
 }
 
-/* --- sweeping --------------------------------------------------------------
- */
+/* Sweeping. */
 
 static void
 test_sweep(void **state)

@@ -24,7 +24,7 @@
 #include "scripted.h"
 #include "upstream.h"
 
-/* --- the client's side: what an exchange brought --- */
+/* The client's side: what an exchange brought. */
 
 struct client {
     /* to be sent */
@@ -233,7 +233,7 @@ static const struct step plain[] = {
     {DRAIN, NULL, 0},  {END, NULL, 0},
 };
 
-/* --- what is sent --- */
+/* What is sent. */
 
 static void
 test_get(void **state)
@@ -503,7 +503,7 @@ test_no_proxy(void **state)
     check_got("direct", "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n");
 }
 
-/* --- what is received --- */
+/* What is received. */
 
 static void
 test_answers(void **state)
@@ -689,7 +689,7 @@ test_early_answer(void **state)
     assert_string_equal(client.got, "no");
 }
 
-/* --- connections --- */
+/* Connections. */
 
 static const struct step nothing[] = {{END, NULL, 0}};
 
@@ -872,7 +872,7 @@ test_after_failure(void **state)
     assert_int_equal(server.accepted, 2);
 }
 
-/* --- clocks --- */
+/* Clocks. */
 
 /*
  * Unread octets on the client's descriptor are no hang-up, and waiting beside
@@ -1003,7 +1003,7 @@ test_slow_client(void **state)
     server_join(&server);
 }
 
-/* --- the client goes --- */
+/* The client goes. */
 
 static void
 test_client_gone(void **state)
@@ -1141,7 +1141,7 @@ test_client_unwatched(void **state)
     (void)close(file);
 }
 
-/* --- our own functions end it --- */
+/* Our own functions end it. */
 
 static void
 test_function_errors(void **state)
@@ -1210,7 +1210,7 @@ test_no_memory(void **state)
     assert_in_range(n, 10, 99);
 }
 
-/* --- the handle --- */
+/* The handle. */
 
 static void
 test_options(void **state)
