@@ -176,7 +176,7 @@ test_every_character(void **state)
 {
     (void)state;
     for (uint32_t c = 0; c < 0x110000; c += c < 0x3000 ? 1 : 37) {
-        char escape[16];
+        char escape[20];
         char row[16];
         struct pst_text text;
 
