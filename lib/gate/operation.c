@@ -180,6 +180,8 @@ read_object(const struct config *config, const struct pst_json *root,
         pst_json_text(pst_json_at(root, PST_TEXT("/query")));
     enum pst_err e;
 
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
+        return PST_MALFORMED;
     out->kind =
         pst_text_is_absent(document) ? OPERATION_UNSURE : OPERATION_PLAIN;
     e = check_members(root, out);
@@ -235,10 +237,8 @@ operation_read_body(struct pst_arena *arena, const struct config *config,
         return e;
     if (pst_json_kind(root) == PST_JSON_ARRAY)
         e = read_batch(config, root, &request);
-    else if (pst_json_kind(root) == PST_JSON_OBJECT)
-        e = read_object(config, root, &request);
     else
-        e = PST_MALFORMED;
+        e = read_object(config, root, &request);
     if (!e)
         *out = request;
     return e;

@@ -84,6 +84,13 @@ test_read_request(void **state)
          PST_MALFORMED, OPERATION_PLAIN},
         {"a batch with a persisted one", "[{}]", PST_MALFORMED,
          OPERATION_PLAIN},
+        /* Each of these once ended the whole program. */
+        {"a batch in a batch", "[[1]]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of numbers", "[1]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of strings", "[\"query\"]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of nothing", "[null]", PST_MALFORMED, OPERATION_PLAIN},
+        {"an empty batch", "[]", PST_OK, OPERATION_PLAIN},
+        {"null", "null", PST_MALFORMED, OPERATION_PLAIN},
         {"no JSON", "query={a}", PST_MALFORMED, OPERATION_PLAIN},
         {"a string", "\"x\"", PST_MALFORMED, OPERATION_PLAIN},
         {"two documents", "{\"query\":\"{a}\",\"query\":\"{b}\"}",
