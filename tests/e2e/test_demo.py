@@ -25,12 +25,13 @@ def environment(folder):
 
 
 def left_running(folder):
-    """{id: command} of what was started with that environment."""
-    found, mark = {}, f"TMPDIR={folder}".encode()
+    """{id: command} of whatever has the folder in its environment: lighttpd
+    does not hand TMPDIR on to the programs, but they know their store."""
+    found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/environ", "rb") as file:
-                if mark not in file.read().split(b"\0"):
+                if os.fsencode(folder) not in file.read():
                     continue
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode()
