@@ -17,7 +17,8 @@ static void
 record(const char *ptr, size_t len)
 {
     PST_REQUIRE(current->sent_len + len < sizeof(current->sent));
-    memcpy(current->sent + current->sent_len, ptr, len);
+    if (len > 0)
+        memcpy(current->sent + current->sent_len, ptr, len);
     current->sent_len += len;
 }
 
