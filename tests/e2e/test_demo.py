@@ -56,7 +56,10 @@ class Demo:
         self.process = subprocess.Popen(
             [RUN, "--port", "0", "--build", BUILD, *arguments],
             env=environment(folder), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            # A shell that is told to ignore it (we may run with &) cannot
+            # trap it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.said = ""
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
