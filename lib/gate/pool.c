@@ -56,6 +56,7 @@ struct pool {
     struct watch sockets[LISTEN_SOCKETS_MAX];
     size_t connections_max;
     bool is_accepting; /* the sockets are watched */
+    int64_t resume;    /* not before, in ticks: the system was short */
     bool is_cut;       /* draining has taken too long */
     int64_t deadline;  /* of draining: monotonic milliseconds */
     int64_t said_full; /* when the log last heard of it */
@@ -258,6 +259,7 @@ accept_one(struct pool *pool, int socket)
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
                errno == ENOMEM) {
         has_room = make_room(pool, true);
+        pool->resume = ticks_ms() + RETRY_MS;
     }
     if (!has_room)
         pause_accepting(pool);
@@ -389,7 +391,8 @@ dispatch_all(struct pool *pool)
             }
             is_short = true;
         } else if (!pool->is_accepting &&
-                   (!make_room(pool, false) || !start_accepting(pool))) {
+                   (ticks_ms() < pool->resume || !make_room(pool, false) ||
+                    !start_accepting(pool))) {
             is_short = true;
         }
         dispatch(pool, is_short ? RETRY_MS : -1);

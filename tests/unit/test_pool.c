@@ -86,6 +86,8 @@ hear(void *state, int descriptor)
     return false;
 }
 
+static atomic_bool is_scarce;      /* accept4() has no descriptor to give */
+static atomic_size_t refusals;     /* how often it said so */
 static atomic_size_t accepts_lost; /* how many more accept4() will lose */
 static atomic_size_t adds_spared;  /* these EPOLL_CTL_ADD go well ... */
 static atomic_size_t adds_failed;  /* ... and then so many do not */
@@ -98,8 +100,14 @@ int scarce_accept(int socket, struct sockaddr *peer, socklen_t *len,
 int
 scarce_accept(int socket, struct sockaddr *peer, socklen_t *len, int flags)
 {
-    int descriptor = (int)syscall(SYS_accept4, socket, peer, len, flags);
+    int descriptor;
 
+    if (is_scarce) {
+        refusals++;
+        errno = EMFILE;
+        return -1;
+    }
+    descriptor = (int)syscall(SYS_accept4, socket, peer, len, flags);
     if (descriptor < 0 || accepts_lost == 0)
         return descriptor;
     accepts_lost--;
@@ -404,6 +412,26 @@ test_no_worker_and_no_descriptor(void **state)
     assert_int_equal(stop(SIGTERM), POOL_DRAINED);
 }
 
+/* While descriptors are short, the one who waits is looked at now and then,
+ * not all the time: the dispatcher took a whole processor. */
+static void
+test_short_of_descriptors(void **state)
+{
+    int descriptor;
+
+    (void)state;
+    refusals = 0;
+    is_scarce = true;
+    descriptor = connect_one();
+    say(descriptor, 'e');
+    pause_ms(300);
+    assert_in_range(refusals, 1, 10);
+    is_scarce = false;
+    assert_says(descriptor, 'e');
+    close(descriptor);
+    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+}
+
 /*
  * One of two sockets cannot be watched again after a pause, for a moment.
  * The other was by then, and trying to watch it a second time failed for
@@ -513,6 +541,7 @@ main(void)
         cmocka_unit_test_setup(test_drain, set_up),
         cmocka_unit_test(test_drain_of_a_crowd),
         cmocka_unit_test_setup(test_no_worker_and_no_descriptor, set_up),
+        cmocka_unit_test_setup(test_short_of_descriptors, set_up),
         cmocka_unit_test(test_socket_watched_by_half),
         cmocka_unit_test_setup(test_drain_ends, set_up_hasty),
         cmocka_unit_test_setup(test_second_signal, set_up),
