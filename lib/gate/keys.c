@@ -145,12 +145,14 @@ read_again(struct keys *keys)
               LOG_STRING("note", "the secrets from before stay in use"));
 }
 
+/* By the time of its state: that of its text stays where only its mode is
+ * mended, or where it is copied with its times. */
 static bool
 is_changed(const struct stat *a, const struct stat *b)
 {
     return a->st_ino != b->st_ino || a->st_dev != b->st_dev ||
-           a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-           a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+           a->st_size != b->st_size || a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
+           a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
 /* Under the lock: has the file changed since it was last read? */

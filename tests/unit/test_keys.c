@@ -294,6 +294,25 @@ a_bad_file_at_the_start_is_told(void **state)
     assert_int_equal(count_logged("event=secrets-refused"), 1);
 }
 
+/* A file refused for its mode is mended by chmod(1), which leaves the time of
+ * its text alone. */
+static void
+a_mended_mode_is_seen(void **state)
+{
+    struct keys_held *held;
+
+    (void)state;
+    put(SECOND);
+    assert_int_equal(chmod(world.path, 0604), 0);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, FIRST));
+    keys_give(world.keys, held);
+    assert_int_equal(chmod(world.path, 0600), 0);
+    held = keys_take(world.keys, NOW + 1);
+    keys_give(world.keys, held);
+    assert_int_equal(count_logged("event=secrets-read"), 1);
+}
+
 static void
 without_a_file_there_is_nothing_to_read(void **state)
 {
@@ -377,6 +396,7 @@ main(void)
                                         end),
         cmocka_unit_test_setup_teardown(a_bad_file_at_the_start_is_told, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_mended_mode_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(without_a_file_there_is_nothing_to_read,
                                         begin, end),
         cmocka_unit_test_setup_teardown(many_use_it_while_it_changes, begin,
