@@ -61,13 +61,14 @@ void
 worker_hang_up(int descriptor, bool is_drained)
 {
     struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
-    int64_t end = is_drained ? 0 : ticks_ms() + HANG_UP_MS;
+    int64_t left = is_drained ? 0 : HANG_UP_MS;
+    int64_t end = ticks_ms() + left;
     char piece[1024];
 
     shutdown(descriptor, SHUT_WR);
-    while (end > ticks_ms() && poll(&waiting, 1, (int)(end - ticks_ms())) > 0 &&
+    while (left > 0 && poll(&waiting, 1, (int)left) > 0 &&
            recv(descriptor, piece, sizeof(piece), MSG_DONTWAIT) > 0)
-        continue;
+        left = end - ticks_ms();
     close(descriptor);
 }
 
