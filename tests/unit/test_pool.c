@@ -451,9 +451,8 @@ test_socket_watched_by_half(void **state)
     sockets.list[sockets.count++] = second.list[0];
     assert_int_equal(pthread_create(&thread, NULL, run, &options), 0);
     descriptor = connect_one();
-    say(descriptor, 'e');
-    assert_says(descriptor, 'e');
-    close(descriptor);
+    say(descriptor, 'c');
+    assert_closed(descriptor); /* none is idle that could make room */
     adds_spared = 1;
     adds_failed = 1;
     accepts_lost = 1;
