@@ -157,6 +157,8 @@ PST_MUST_USE enum pst_err store_end(struct store *store,
  * iat is not above an instant, which never moves back. It is now, or, where a
  * machine with a faster clock began a session already, that session's iat.
  *   since  set on PST_OK to that instant; may be NULL
+ * Returns PST_OK or PST_STORE_DOWN, which it is as well where the record of an
+ * earlier end cannot be read: written anew, it would let in what had ended.
  */
 PST_MUST_USE enum pst_err store_end_all(struct store *store,
                                         const struct store_id *subject,
@@ -166,6 +168,7 @@ PST_MUST_USE enum pst_err store_end_all(struct store *store,
  * The instant store_end_all() left, or 0. A login must give its new session an
  * iat above it, or it is dead at birth: one second after a "log out
  * everywhere" does not show in whole seconds.
+ * Returns PST_OK or PST_STORE_DOWN: then too where it cannot be read.
  */
 PST_MUST_USE enum pst_err store_since(struct store *store,
                                       const struct store_id *subject,
@@ -178,7 +181,8 @@ PST_MUST_USE enum pst_err store_since(struct store *store,
  *   cap  how many the user may have, this one included; those over it are
  *        ended, oldest first. 0: no cap
  * Returns PST_OK, PST_TOO_LARGE (a text over its limit), PST_STORE_DOWN
- * (nothing was listed, nothing ended).
+ * (nothing was listed, nothing ended: so too where it cannot be read since
+ * when this user's sessions are valid).
  */
 PST_MUST_USE enum pst_err store_session_add(struct store *store,
                                             const struct store_session *session,

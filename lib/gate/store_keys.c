@@ -127,6 +127,23 @@ keys_ping(struct store *base, int64_t now)
 
 /* Sessions that ended. */
 
+/* What is known of a user; zeros when nothing is. What cannot be read may
+ * have ended them all. */
+static enum pst_err
+read_since(struct redis_store *store, const struct redisReply *reply,
+           struct stored_since *since)
+{
+    struct pst_bytes record;
+    enum pst_err e = redis_reply_bytes(store, reply, &record);
+
+    if (e)
+        return e;
+    *since = (struct stored_since){0, 0};
+    if (record.ptr && !stored_parse_since(record, since))
+        *since = (struct stored_since){INT64_MAX, INT64_MAX};
+    return PST_OK;
+}
+
 /* What the two replies amount to. */
 static enum pst_err
 judge(struct redis_store *store, const struct redis_batch *batch, int64_t iat)
@@ -141,12 +158,10 @@ judge(struct redis_store *store, const struct redis_batch *batch, int64_t iat)
         return PST_REVOKED;
     if (batch->count < 2)
         return PST_OK;
-    e = redis_reply_bytes(store, batch->replies[1], &record);
-    if (e || !record.ptr)
+    e = read_since(store, batch->replies[1], &since);
+    if (e)
         return e;
-    if (!stored_parse_since(record, &since) || iat <= since.since)
-        return PST_REVOKED;
-    return PST_OK;
+    return iat <= since.since ? PST_REVOKED : PST_OK;
 }
 
 static enum pst_err
@@ -223,19 +238,18 @@ keys_since(struct store *base, const struct store_id *subject, int64_t *since)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key key = redis_key_of(store, "since", subject);
-    struct stored_since found = {0, 0};
     struct redis_batch batch = {.count = 0};
-    struct pst_bytes record;
+    struct stored_since found;
     enum pst_err e;
 
     add_get(&batch, &key);
     e = redis_call(store, &batch);
     if (e)
         return e;
-    e = redis_reply_bytes(store, batch.replies[0], &record);
-    if (e == PST_OK && record.ptr)
-        (void)!stored_parse_since(record, &found);
+    e = read_since(store, batch.replies[0], &found);
     redis_batch_free(&batch);
+    if (e == PST_OK && found.since == INT64_MAX)
+        e = redis_because(store, STORED_FOREIGN_WHY, "");
     if (e == PST_OK)
         *since = found.since;
     return e;
@@ -344,7 +358,7 @@ walk_list(struct redis_store *store, const struct store_walk *walk,
           const struct redis_batch *batch, const struct store_id *subject)
 {
     struct store_session session = {.subject = *subject};
-    struct stored_since since = {0, 0};
+    struct stored_since since;
     struct pst_bytes record;
     struct pst_bytes field;
     struct redisReply **items;
@@ -352,9 +366,7 @@ walk_list(struct redis_store *store, const struct store_walk *walk,
     enum pst_err e = redis_reply_list(store, batch->replies[0], &items, &count);
 
     if (e == PST_OK)
-        e = redis_reply_bytes(store, batch->replies[1], &record);
-    if (e == PST_OK && record.ptr)
-        (void)!stored_parse_since(record, &since);
+        e = read_since(store, batch->replies[1], &since);
     for (size_t i = 0; e == PST_OK && i + 1 < count; i += 2) {
         e = redis_reply_bytes(store, items[i], &field);
         if (e == PST_OK)

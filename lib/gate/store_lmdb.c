@@ -95,6 +95,9 @@ because(struct lmdb_store *store, int rc)
 {
     const char *advice = "";
 
+    if (rc == LMDB_FOREIGN)
+        return store_because(&store->base, "lmdb:%s: " STORED_FOREIGN_WHY,
+                             store->url.path);
     if (rc == MDB_MAP_FULL)
         advice = ": give it more room with ?size=";
     else if (rc == MDB_READERS_FULL)

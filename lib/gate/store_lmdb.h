@@ -24,6 +24,9 @@
  * errno nor LMDB uses it. */
 #define LMDB_UNCHANGED (-1)
 
+/* A newer program wrote the record that this write would have to change. */
+#define LMDB_FOREIGN (-2)
+
 #define LMDB_TAG_LEN 8
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
 #define LMDB_HINT_HEAD (STORED_TIME_LEN + 1)

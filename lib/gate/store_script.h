@@ -10,6 +10,8 @@
 #ifndef GATE_STORE_SCRIPT_H
 #define GATE_STORE_SCRIPT_H
 
+#include "stored.h"
+
 /* n: the number at octet o of s; p: its eight octets; rec: a version 1 record
  * of one number. */
 #define SCRIPT_NUMBERS                                                        \
@@ -20,15 +22,18 @@
     "local function rec(x) return string.char(1)..p(x) end "                  \
     "local function ours(s,len) return s and #s>=len and s:byte(1)==1 end "
 
-/* since, newest = getsince(key); putsince(key, since, newest, now). The spans
- * are ARGV's last two: PST_LIFETIME_MAX and PST_SKEW. */
-#define SCRIPT_SINCE                                                         \
-    "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "         \
-    "local function getsince(k) local s=redis.call('GET',k) "                \
-    "if ours(s,17) and #s==17 then return n(s,2),n(s,10) end return 0,0 end" \
-    " local function putsince(k,since,newest,now) "                          \
-    "local ends=newest+skew if since>0 then ends=since+span+skew end "       \
-    "redis.call('SET',k,string.char(1)..p(since)..p(newest),"                \
+/* since, newest = getsince(key), which ends the script where it cannot be
+ * read; putsince(key, since, newest, now). The spans are ARGV's last two:
+ * PST_LIFETIME_MAX and PST_SKEW. */
+#define SCRIPT_SINCE                                                        \
+    "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "        \
+    "local function getsince(k) local s=redis.call('GET',k) "               \
+    "if not s then return 0,0 end "                                         \
+    "if not ours(s,17) or #s~=17 then error('" STORED_FOREIGN_WHY "') end " \
+    "return n(s,2),n(s,10) end "                                            \
+    "local function putsince(k,since,newest,now) "                          \
+    "local ends=newest+skew if since>0 then ends=since+span+skew end "      \
+    "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
     "'EX',math.max(1,ends-now)) end "
 
 /*

@@ -18,7 +18,8 @@ put(struct lmdb_store *store, struct MDB_txn *txn, enum stored_kind kind,
     return lmdb_put(store, txn, kind, key, parts);
 }
 
-/* What is known of a user; zeros when nothing is, or nothing can be read. */
+/* What is known of a user; zeros when nothing is. What cannot be read may
+ * have ended them all, and is LMDB_FOREIGN as well. */
 static int
 get_since(struct lmdb_store *store, struct MDB_txn *txn,
           const struct store_id *subject, struct stored_since *since)
@@ -28,9 +29,10 @@ get_since(struct lmdb_store *store, struct MDB_txn *txn,
     int rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
 
     *since = (struct stored_since){0, 0};
-    if (rc == 0)
-        (void)!stored_parse_since(record, since);
-    return rc == LMDB_ABSENT ? 0 : rc;
+    if (rc || stored_parse_since(record, since))
+        return rc == LMDB_ABSENT ? 0 : rc;
+    *since = (struct stored_since){INT64_MAX, INT64_MAX};
+    return LMDB_FOREIGN;
 }
 
 static int
@@ -103,7 +105,6 @@ tree_check(struct store *base, const struct store_id *sid,
     struct lmdb_store *store = lmdb_of(base);
     struct lmdb_key key = lmdb_key_of(store, sid, NULL);
     struct stored_since since = {0, 0};
-    enum pst_err result = PST_OK;
     struct pst_bytes record;
     struct MDB_txn *txn;
     enum pst_err e = lmdb_read_begin(store, &txn);
@@ -114,14 +115,11 @@ tree_check(struct store *base, const struct store_id *sid,
     rc = lmdb_get(store, txn, STORED_REVOKED, &key, &record);
     if (rc == 0)
         return lmdb_read_end(store, 0, PST_REVOKED);
-    if (rc == LMDB_ABSENT && subject) {
-        key = lmdb_key_of(store, subject, NULL);
-        rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
-        if (rc == 0 &&
-            (!stored_parse_since(record, &since) || iat <= since.since))
-            result = PST_REVOKED;
-    }
-    return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, result);
+    if (rc == LMDB_ABSENT && subject)
+        rc = get_since(store, txn, subject, &since);
+    if (rc == LMDB_ABSENT || rc == LMDB_FOREIGN)
+        rc = 0;
+    return lmdb_read_end(store, rc, iat <= since.since ? PST_REVOKED : PST_OK);
 }
 
 static int
@@ -251,13 +249,16 @@ static int
 walk_name(struct walk *walk, const uint8_t *octets,
           struct store_session *session)
 {
+    int rc;
+
     memcpy(session->subject.octets, octets + LMDB_TAG_LEN, PST_HASH_LEN);
     memcpy(session->sid.octets, octets + LMDB_TAG_LEN + PST_HASH_LEN,
            PST_HASH_LEN);
     if (memcmp(&session->subject, &walk->subject, sizeof(walk->subject)) == 0)
         return 0;
     walk->subject = session->subject;
-    return get_since(walk->store, walk->txn, &walk->subject, &walk->since);
+    rc = get_since(walk->store, walk->txn, &walk->subject, &walk->since);
+    return rc == LMDB_FOREIGN ? 0 : rc;
 }
 
 /* The next session that is live at `now`; LMDB_ABSENT after the last. */

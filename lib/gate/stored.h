@@ -3,8 +3,9 @@
  * stored.h - the octets of what is stored, the same in every store.
  *
  * Each record begins with its version. One that has another, or is not as
- * long as it should be, is not opened: a newer program wrote it. Numbers are
- * eight octets, most significant first, so that octets sort as times do.
+ * long as it should be, is not opened: a newer program wrote it. Where it may
+ * be a no, it is one. Numbers are eight
+ * octets, most significant first, so that octets sort as times do.
  *
  *   revoked  version expires
  *   since    version since newest
@@ -22,6 +23,7 @@
 #include "text.h"
 
 #define STORED_VERSION 1
+#define STORED_FOREIGN_WHY "a newer program wrote what it holds of this user"
 #define STORED_TIME_LEN 8
 #define STORED_REVOKED_LEN (1 + STORED_TIME_LEN)
 #define STORED_SINCE_LEN (1 + 2 * STORED_TIME_LEN)

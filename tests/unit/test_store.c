@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "store_lmdb.h"
 #include "stores.h"
 
 #define PROCESSES 8
@@ -173,6 +174,74 @@ test_end_all_clocks(void **state)
         expect(rows[i].name,
                store_check(store, &session.sid, &subject, since + 1), PST_OK);
     }
+}
+
+/* A record of another length, as a newer program may write it. */
+static int
+apply_spoiled(struct lmdb_store *tree, struct MDB_txn *txn,
+              struct lmdb_change *change)
+{
+    struct lmdb_key key = lmdb_key_of(tree, change->what, NULL);
+    uint8_t record[STORED_SINCE_LEN];
+    const struct pst_bytes parts[2] = {{record, sizeof(record)},
+                                       pst_text_bytes(PST_TEXT("more"))};
+
+    stored_emit_since(record, (struct stored_since){NOW, NOW});
+    return lmdb_put(tree, txn, STORED_SINCE, &key, parts);
+}
+
+/* What is known of a user, written anew by a newer program. */
+static void
+spoil_since(const struct store_id *subject)
+{
+    struct lmdb_change change = {
+        .apply = apply_spoiled, .now = NOW, .what = subject};
+    char command[160];
+    char answer[64];
+    struct pst_buf buf;
+
+    if (stores.redis == 0) {
+        expect("spoil", lmdb_write(lmdb_of(store), &change), PST_OK);
+        return;
+    }
+    pst_buf_init(&buf, command, sizeof(command) - 1);
+    pst_buf_add_string(&buf, "SETRANGE postern:shop:since:");
+    pst_buf_add_hex(&buf, (struct pst_bytes){subject->octets, PST_HASH_LEN});
+    pst_buf_add_string(&buf, " 0 \"\\x02\"");
+    command[buf.len] = '\0';
+    stores_say(&stores, command, answer, sizeof(answer));
+    assert_string_equal(answer, ":17\r\n");
+}
+
+/* A newer program's record was a no for store_check(), until the next login
+ * took it for nothing and wrote it anew: then what had ended was good. */
+static void
+test_unreadable_since(void **state)
+{
+    struct store_session old = session_of(new_id(), NOW);
+    struct store_session next = session_of(old.subject, NOW + 1);
+    int64_t since = 7;
+
+    (void)state;
+    expect("add", store_session_add(store, &old, 0, NOW), PST_OK);
+    expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
+    spoil_since(&old.subject);
+    expect("check", store_check(store, &old.sid, &old.subject, NOW),
+           PST_REVOKED);
+    assert_int_equal(count_of(&old.subject, NOW), 0);
+    expect("since", store_since(store, &old.subject, &since), PST_STORE_DOWN);
+    assert_non_null(strstr(store_why(store), "newer program"));
+    expect("a login", store_session_add(store, &next, 0, NOW + 1),
+           PST_STORE_DOWN);
+    assert_non_null(strstr(store_why(store), "newer program"));
+    expect("all again", store_end_all(store, &old.subject, NOW + 2, &since),
+           PST_STORE_DOWN);
+    assert_int_equal(since, 7);
+    expect("still ended", store_check(store, &old.sid, &old.subject, NOW),
+           PST_REVOKED);
+    expect("the other too", store_check(store, &next.sid, &next.subject, NOW),
+           PST_REVOKED);
+    assert_int_equal(count_of(&old.subject, NOW), 0);
 }
 
 /* Live sessions. */
@@ -802,6 +871,7 @@ main(void)
         cmocka_unit_test(test_end_times),
         cmocka_unit_test(test_end_all),
         cmocka_unit_test(test_end_all_clocks),
+        cmocka_unit_test(test_unreadable_since),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_touch),
         cmocka_unit_test(test_no_revival),
