@@ -299,10 +299,10 @@ store_give(struct store *store, const struct store_counters *counters)
 }
 
 enum pst_err
-store_sweep(struct store *store, size_t limit, int64_t now, size_t *removed)
+store_sweep(struct store *store, size_t limit, int64_t now,
+            struct store_swept *swept)
 {
-    size_t ignored;
+    struct store_swept ignored;
 
-    return store->backend->sweep(store, limit, now,
-                                 removed ? removed : &ignored);
+    return store->backend->sweep(store, limit, now, swept ? swept : &ignored);
 }

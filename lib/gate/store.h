@@ -281,15 +281,22 @@ PST_MUST_USE enum pst_err store_give(struct store *store,
 
 /* Tidying. */
 
+/* What came of a sweep. */
+struct store_swept {
+    size_t looked; /* fewer than the limit: nothing is left to look at */
+    size_t removed;
+};
+
 /*
  * Remove what has ended. Every write takes its small share anyway, and Redis
  * does it alone.
- *   limit    records to look at, at most
- *   removed  set on PST_OK; may be NULL
+ *   limit  notes to look at, at most: several may speak of one record, and
+ *          that may be gone already
+ *   swept  set on PST_OK; may be NULL
  * Returns PST_OK or PST_STORE_DOWN.
  */
 PST_MUST_USE enum pst_err store_sweep(struct store *store, size_t limit,
-                                      int64_t now, size_t *removed);
+                                      int64_t now, struct store_swept *swept);
 
 /* For the stores themselves. */
 
@@ -359,7 +366,7 @@ struct store_backend {
     enum pst_err (*give)(struct store *store,
                          const struct store_counters *counters);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
-                          size_t *removed);
+                          struct store_swept *swept);
 };
 
 extern const struct store_backend store_lmdb;  /* store_tree.c */

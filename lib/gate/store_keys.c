@@ -673,12 +673,13 @@ keys_give(struct store *base, const struct store_counters *counters)
 
 /* Redis drops keys when their time has come. */
 static enum pst_err
-keys_sweep(struct store *base, size_t limit, int64_t now, size_t *removed)
+keys_sweep(struct store *base, size_t limit, int64_t now,
+           struct store_swept *swept)
 {
     (void)base;
     (void)limit;
     (void)now;
-    *removed = 0;
+    *swept = (struct store_swept){0, 0};
     return PST_OK;
 }
 

@@ -468,11 +468,11 @@ sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
         expires = change->now + FOREIGN_DELAY;
     if (expires > change->now)
         return put_hint(store, txn, kind, &key, expires);
-    change->count++;
+    change->swept.removed++;
     return lmdb_del(store, txn, kind, &key);
 }
 
-/* Look at `limit` due entries, and count in change what was removed. */
+/* Look at `limit` due entries, and count in change what came of it. */
 static int
 sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
       struct lmdb_change *change)
@@ -495,6 +495,7 @@ sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
         copy.len = 0;
         key_add(&copy, hint.mv_data, hint.mv_size);
         rc = mdb_cursor_del(cursor, 0);
+        change->swept.looked++;
         if (rc == 0)
             rc = sweep_record(store, txn, key_value(&copy), change);
     }
@@ -611,6 +612,7 @@ attempt(struct lmdb_store *store, struct lmdb_change *change)
     if (rc)
         return rc;
     change->count = 0;
+    change->swept = (struct store_swept){0, 0};
     change->result = PST_OK;
     rc = change->apply(store, txn, change);
     if (rc == 0 && change->apply != apply_sweep) {
@@ -636,7 +638,9 @@ lmdb_write(struct lmdb_store *store, struct lmdb_change *change)
     if (e)
         return e;
     rc = attempt(store, change);
-    if (rc == MDB_MAP_FULL && attempt(store, &room) == 0 && room.count > 0)
+    /* A hint that led nowhere took room as well. */
+    if (rc == MDB_MAP_FULL && attempt(store, &room) == 0 &&
+        room.swept.looked > 0)
         rc = attempt(store, change);
     if (rc)
         return because(store, rc);
@@ -644,7 +648,8 @@ lmdb_write(struct lmdb_store *store, struct lmdb_change *change)
 }
 
 enum pst_err
-lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now, size_t *removed)
+lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now,
+           struct store_swept *swept)
 {
     struct lmdb_change change = {
         .apply = apply_sweep, .now = now, .what = &limit};
@@ -652,7 +657,7 @@ lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now, size_t *removed)
 
     if (e)
         return e;
-    *removed = change.count;
+    *swept = change.swept;
     return PST_OK;
 }
 

@@ -699,9 +699,10 @@ tree_give(struct store *base, const struct store_counters *counters)
 }
 
 static enum pst_err
-tree_sweep(struct store *base, size_t limit, int64_t now, size_t *removed)
+tree_sweep(struct store *base, size_t limit, int64_t now,
+           struct store_swept *swept)
 {
-    return lmdb_sweep(lmdb_of(base), limit, now, removed);
+    return lmdb_sweep(lmdb_of(base), limit, now, swept);
 }
 
 const struct store_backend store_lmdb = {

@@ -4,8 +4,8 @@
  *
  * Each record begins with its version. One that has another, or is not as
  * long as it should be, is not opened: a newer program wrote it. Where it may
- * be a no, it is one. Numbers are eight
- * octets, most significant first, so that octets sort as times do.
+ * be a no, it is one. Numbers are eight octets, most significant first, so that
+ * octets sort as times do.
  *
  *   revoked  version expires
  *   since    version since newest

@@ -812,12 +812,12 @@ test_ids(void **state)
 static void
 test_ping_and_sweep(void **state)
 {
-    size_t removed = 99;
+    struct store_swept swept = {99, 99};
 
     (void)state;
     expect("ping", store_ping(store, NOW), PST_OK);
-    expect("sweep", store_sweep(store, 10, NOW, &removed), PST_OK);
-    assert_true(removed <= 10);
+    expect("sweep", store_sweep(store, 10, NOW, &swept), PST_OK);
+    assert_true(swept.removed <= swept.looked && swept.looked <= 10);
     expect("sweep", store_sweep(store, 10, NOW, NULL), PST_OK);
 }
 
