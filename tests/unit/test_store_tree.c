@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -89,6 +90,38 @@ test_full(void **state)
     }
     stores_expect(store, "room again", spill(store, 1, NOW + 3600), PST_OK);
     store_close(&store);
+}
+
+/* Slots for readers in the lock file. */
+#define READERS 4096
+
+/* How full the map is, is found out by reading too: where that failed, "start
+ * this program again" was all that the log said. */
+static void
+test_no_reader_left(void **state)
+{
+    struct store *store = open_small();
+    struct store *late = open_small();
+    struct store_id sid = stores_id(1);
+    struct store **readers = calloc(READERS, sizeof(struct store *));
+    enum pst_err e = PST_OK;
+
+    (void)state;
+    assert_non_null(readers);
+    for (unsigned i = 0; spill(store, i, NOW + 3600) == PST_OK; i++)
+        continue;
+    for (unsigned i = 0; i < READERS && e == PST_OK; i++) {
+        readers[i] = open_small();
+        e = store_check(readers[i], &sid, NULL, NOW);
+    }
+    stores_expect(NULL, "one reader too many", e, PST_STORE_DOWN);
+    stores_expect(late, "a write", spill(late, 1, NOW + 3600), PST_STORE_DOWN);
+    assert_non_null(strstr(store_why(late), "too many processes"));
+    for (unsigned i = 0; i < READERS; i++)
+        store_close(&readers[i]);
+    free(readers);
+    store_close(&store);
+    store_close(&late);
 }
 
 /* What has ended makes room for what begins, without a word from outside. */
@@ -305,9 +338,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_full),  TEST(test_full_of_old), TEST(test_full_disk),
-        TEST(test_sweep), TEST(test_sweep_ended), TEST(test_sweep_deleted),
-        TEST(test_share),
+        TEST(test_full),          TEST(test_full_of_old),
+        TEST(test_full_disk),     TEST(test_no_reader_left),
+        TEST(test_sweep),         TEST(test_sweep_ended),
+        TEST(test_sweep_deleted), TEST(test_share),
     };
 
     return cmocka_run_group_tests_name("store_tree", tests, NULL, NULL);
