@@ -28,17 +28,25 @@ ids_of(const struct gate *gate, const struct pst_session *session,
     return store_id_subject(gate->store, session->sub, &ids->subject);
 }
 
-/* Log why, once, where it is known. */
-static enum pst_err
-told(struct gate *gate, const struct request *req, enum pst_err e)
+enum pst_err
+roster_told(const struct gate *gate, const struct request *req, enum pst_err e)
 {
     if (e == PST_STORE_DOWN)
         LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
                   LOG_STRING("request", req->id),
                   LOG_STRING("why", store_why(gate->store)));
-    else
-        gate->store_answered = gate->now;
     return e;
+}
+
+/* What the store itself said, which is an answer where it is not silence. A
+ * token that did not open says nothing of the store, and must not pass for
+ * one: whoever sends such would make the grace last. */
+static enum pst_err
+told(struct gate *gate, const struct request *req, enum pst_err e)
+{
+    if (e != PST_STORE_DOWN)
+        gate->store_answered = gate->now;
+    return roster_told(gate, req, e);
 }
 
 enum pst_err

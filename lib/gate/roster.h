@@ -11,6 +11,13 @@
 #include "session.h"
 
 /*
+ * Log why the store did not answer, where that is what e says: for whoever
+ * asked it something that is no question of this file. Returns e.
+ */
+enum pst_err roster_told(const struct gate *gate, const struct request *req,
+                         enum pst_err e);
+
+/*
  * Was it ended, alone or with all of its user's? While the store is away for
  * at most POSTERN_STORE_GRACE, a session it did not speak of is good.
  * Returns PST_OK, PST_REVOKED, PST_STORE_DOWN (with the cause in the log).

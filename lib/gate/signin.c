@@ -216,11 +216,7 @@ take(struct attempt *attempt)
     give_back(attempt);
     if (e == PST_THROTTLED)
         return refuse_throttled(attempt, wait);
-    if (e == PST_STORE_DOWN)
-        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
-                  LOG_STRING("request", attempt->req->id),
-                  LOG_STRING("why", store_why(gate->store)));
-    return e;
+    return roster_told(gate, attempt->req, e);
 }
 
 /*
