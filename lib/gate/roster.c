@@ -110,6 +110,13 @@ roster_add(struct gate *gate, const struct request *req,
     e = told(gate, req, store_since(gate->store, &ids.subject, &since));
     if (e)
         return e;
+    if (since - gate->now >= PST_SKEW) {
+        /* Refused with the next request, it would only seem to have begun. */
+        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
+                  LOG_STRING("request", req->id),
+                  LOG_NUMBER("seconds", since - gate->now));
+        return PST_OVERLOADED;
+    }
     if (since >= session->iat) {
         session->iat = since + 1;
         session->seen = since + 1;

@@ -30,7 +30,8 @@ PST_MUST_USE enum pst_err roster_check(struct gate *gate,
  * Put a new session on its user's list (a guest has none), over the cap the
  * oldest out. A login in the very second of "log out everywhere" is moved
  * past it: session's iat and seen may change.
- * Returns PST_OK, PST_STORE_DOWN.
+ * Returns PST_OK, PST_STORE_DOWN, PST_OVERLOADED (a machine whose clock is
+ * ahead ended all of the user's, and past that no session can begin yet).
  */
 PST_MUST_USE enum pst_err roster_add(struct gate *gate,
                                      const struct request *req,
