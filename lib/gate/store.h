@@ -79,8 +79,10 @@ struct store;
  *   audience  keeps sites apart that share a store, 1..PST_AUDIENCE_MAX;
  *             copied
  * LMDB's files are opened at once and stay open; Redis is called when it is
- * first needed. That either fails is not an error here, but PST_STORE_DOWN
- * from whatever is asked. Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
+ * first needed, and a call ends within a few seconds; but to look up its name,
+ * where the URL gives no address, takes what time resolv.conf(5) grants. That
+ * either fails is not an error here, but PST_STORE_DOWN from whatever is asked.
+ * Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err store_open(struct store **out,
                                      const struct store_url *url,
