@@ -176,8 +176,7 @@ compare(void *context, const struct store_session *listed)
     if (memcmp(name, search->wanted, search->len) != 0)
         return PST_OK;
     /* Redis may tell one session twice. */
-    if (search->is_found &&
-        memcmp(search->sid.octets, listed->sid.octets, PST_HASH_LEN) != 0)
+    if (search->is_found && !store_id_equal(&search->sid, &listed->sid))
         search->is_ambiguous = true;
     search->sid = listed->sid;
     search->subject = listed->subject;

@@ -2,7 +2,8 @@
 /*
  * roster.h - what the store knows of a session: was it ended, is it on its
  * user's list (design 2.4). Without a store every question has the answer
- * that a sealed session gives by itself.
+ * that a sealed session gives by itself. PST_INTERNAL, where there is no hash
+ * to be had, may come from each.
  */
 #ifndef GATE_ROSTER_H
 #define GATE_ROSTER_H
@@ -53,7 +54,7 @@ PST_MUST_USE enum pst_err roster_end_all(struct gate *gate,
                                          const struct pst_session *session);
 
 /* The name of a session in lists: its hash in hex, never its id. */
-#define ROSTER_NAME_LEN 64
+#define ROSTER_NAME_LEN STORE_ID_HEX_LEN
 
 /*
  * Write its user's live sessions as a JSON array: [{"id","created",

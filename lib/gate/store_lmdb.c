@@ -301,7 +301,6 @@ key_add(struct lmdb_key *key, const void *octets, size_t len)
     key->len += len;
 }
 
-/* The key of a record; any of the ids may be missing from its end. */
 struct lmdb_key
 lmdb_key_of(struct lmdb_store *store, const struct store_id *first,
             const struct store_id *second)
@@ -584,7 +583,6 @@ count_free(struct lmdb_store *store, size_t *pages)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* How many tenths of the map are left, rounded down. */
 int
 lmdb_room(struct lmdb_store *store, size_t *tenths)
 {

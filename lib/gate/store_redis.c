@@ -390,7 +390,6 @@ redis_command_init(struct redis_command *command, const char *name)
     redis_add_word(command, name);
 }
 
-/* EVAL script keys…; KEYS and ARGV are to follow. */
 void
 redis_command_init_script(struct redis_command *command, const char *script,
                           size_t keys)
@@ -400,7 +399,6 @@ redis_command_init_script(struct redis_command *command, const char *script,
     redis_add_number(command, (int64_t)keys);
 }
 
-/* The key of a kind of record; with NULL, what such keys begin with. */
 struct redis_key
 redis_key_of(struct redis_store *store, const char *kind,
              const struct store_id *id)
@@ -524,11 +522,6 @@ batch_rewind(struct redis_batch *batch)
     }
 }
 
-/*
- * One round trip. A connection that had been open may have broken since, with
- * the server's restart: then, and only then, it is tried again on a new one.
- * The batch is freed unless PST_OK.
- */
 enum pst_err
 redis_call(struct redis_store *store, struct redis_batch *batch)
 {
@@ -560,7 +553,6 @@ redis_call(struct redis_store *store, struct redis_batch *batch)
     return e;
 }
 
-/* One command, whose answer is a number. */
 enum pst_err
 redis_call_number(struct redis_store *store, struct redis_command *command,
                   int64_t *number)
@@ -580,7 +572,6 @@ redis_call_number(struct redis_store *store, struct redis_command *command,
     return e;
 }
 
-/* A string, or absent for nil; anything else is PST_STORE_DOWN. */
 enum pst_err
 redis_reply_bytes(struct redis_store *store, const redisReply *reply,
                   struct pst_bytes *out)

@@ -104,24 +104,24 @@
     "end redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) return 1"
 
 /*
- * KEYS counters; ARGV charge now, then limit and period of each. Returns 0,
+ * KEYS counters; ARGV now, then limit and period of each. Returns 0,
  * or the seconds to wait. The arithmetic is stored_counter_take()'s; doubles
  * hold microseconds exactly until the year 2255.
  */
-#define SCRIPT_TAKE                                                           \
-    SCRIPT_NUMBERS                                                            \
-    "local now,wait,next=tonumber(ARGV[2])*1000000,0,{} "                     \
-    "for i,k in ipairs(KEYS) do "                                             \
-    "local limit,period=tonumber(ARGV[2*i+1]),tonumber(ARGV[2*i+2])*1000000 " \
-    "local step=math.floor(period/limit) local at=0 "                         \
-    "local v=redis.call('GET',k) "                                            \
-    "if ours(v,9) and #v==9 then at=n(v,2) end "                              \
-    "at=math.min(math.max(at,now),now+period) next[i]=at+step "               \
-    "wait=math.max(wait,at+step-period-now) end "                             \
-    "if wait>0 then return math.ceil(wait/1000000) end "                      \
-    "if ARGV[1]=='1' then for i,k in ipairs(KEYS) do "                        \
-    "redis.call('SET',k,rec(next[i]),"                                        \
-    "'EX',math.floor((next[i]-now)/1000000)+1) end end return 0"
+#define SCRIPT_TAKE                                                         \
+    SCRIPT_NUMBERS                                                          \
+    "local now,wait,next=tonumber(ARGV[1])*1000000,0,{} "                   \
+    "for i,k in ipairs(KEYS) do "                                           \
+    "local limit,period=tonumber(ARGV[2*i]),tonumber(ARGV[2*i+1])*1000000 " \
+    "local step=math.floor(period/limit) local at=0 "                       \
+    "local v=redis.call('GET',k) "                                          \
+    "if ours(v,9) and #v==9 then at=n(v,2) end "                            \
+    "at=math.min(math.max(at,now),now+period) next[i]=at+step "             \
+    "wait=math.max(wait,at+step-period-now) end "                           \
+    "if wait>0 then return math.ceil(wait/1000000) end "                    \
+    "for i,k in ipairs(KEYS) do "                                           \
+    "redis.call('SET',k,rec(next[i]),"                                      \
+    "'EX',math.floor((next[i]-now)/1000000)+1) end return 0"
 
 /* KEYS counters; ARGV now, then limit, period and forget of each. */
 #define SCRIPT_GIVE                                                         \

@@ -64,9 +64,6 @@ PST_MUST_USE bool stored_parse_since(struct pst_bytes record,
 /* What store_end_all() makes of it. */
 struct stored_since stored_since_end(struct stored_since old, int64_t now);
 
-/* When a since record is of no use any more. */
-int64_t stored_since_expires(struct stored_since since);
-
 /* len: set to the octets written. The texts must be within their limits. */
 void stored_emit_session(uint8_t out[static STORED_SESSION_MAX], size_t *len,
                          const struct store_session *session);
@@ -82,6 +79,19 @@ bool stored_session_is_live(const struct store_session *session, int64_t since,
 /* blob is a slice of the record. */
 PST_MUST_USE bool stored_parse_spill(struct pst_bytes record, int64_t *expires,
                                      struct pst_bytes *blob);
+
+/* The same, of one that has not ended. */
+PST_MUST_USE bool stored_spill_is_live(struct pst_bytes record, int64_t now,
+                                       struct pst_bytes *blob);
+
+/*
+ * Copy that into the arena.
+ * Returns PST_OK, PST_ABSENT (it has ended, or cannot be read), PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err stored_copy_spill(struct pst_bytes record,
+                                            int64_t now,
+                                            struct pst_arena *arena,
+                                            struct pst_bytes *blob);
 
 /* When a record may be removed; false when it cannot be read. Of a spilled
  * session the head is enough. */

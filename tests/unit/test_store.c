@@ -283,14 +283,6 @@ test_sessions(void **state)
     assert_int_equal(count_of(&session.subject, NOW + 3599), 2);
     assert_int_equal(count_of(&session.subject, NOW + 3600), 1);
     assert_int_equal(count_of(&session.subject, NOW + 3601), 0);
-    expect("del", store_session_del(store, &session.subject, &session.sid, NOW),
-           PST_OK);
-    expect("del again",
-           store_session_del(store, &session.subject, &session.sid, NOW),
-           PST_OK);
-    assert_int_equal(count_of(&session.subject, NOW + 1), 1);
-    expect("not ended", store_check(store, &session.sid, &session.subject, NOW),
-           PST_OK);
 }
 
 static void
@@ -518,8 +510,7 @@ test_spill(void **state)
     whole.len++;
     expect("too large", store_spill_put(store, &sid, whole, NOW + 60, NOW),
            PST_TOO_LARGE);
-    expect("del", store_spill_del(store, &sid, NOW), PST_OK);
-    expect("del again", store_spill_del(store, &sid, NOW), PST_OK);
+    expect("end", store_end(store, &sid, NULL, NOW + 60, NOW), PST_OK);
     expect("gone", store_spill_get(store, &sid, NOW, arena, &got), PST_ABSENT);
 }
 
@@ -624,12 +615,8 @@ test_give(void **state)
     expect("2", take(&counter, NOW, &retry_after), PST_OK);
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
     expect("give", store_give(store, &counters), PST_OK);
-    expect("peek", store_peek(store, &counters, &retry_after), PST_OK);
-    expect("peek takes nothing", store_peek(store, &counters, &retry_after),
-           PST_OK);
     expect("one", take(&counter, NOW, &retry_after), PST_OK);
     expect("not two", take(&counter, NOW, &retry_after), PST_THROTTLED);
-    expect("peek", store_peek(store, &counters, &retry_after), PST_THROTTLED);
     assert_int_equal(retry_after, 30);
     counter.forget = true;
     expect("forget", store_give(store, &counters), PST_OK);
@@ -810,6 +797,37 @@ test_ids(void **state)
 }
 
 static void
+test_id_in_hex(void **state)
+{
+    static const struct {
+        const char *hex;
+        bool want;
+    } rows[] = {
+        {"000102030405060708090a0b0c0d0e0f10111213141516171819aAbBcCdDeEfF",
+         true},
+        {"000102030405060708090a0b0c0d0e0f10111213141516171819aAbBcCdDeEfg",
+         false},
+        {"000102030405060708090a0b0c0d0e0f10111213141516171819aAbBcCdDeEf",
+         false},
+        {"000102030405060708090a0b0c0d0e0f10111213141516171819aAbBcCdDeEfF0",
+         false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct store_id before = new_id();
+        struct store_id id = before;
+
+        if (store_id_parse(pst_text_from(rows[i].hex), &id) != rows[i].want ||
+            store_id_equal(&id, &before) == rows[i].want)
+            fail_msg("row '%s'", rows[i].hex);
+        if (rows[i].want)
+            assert_true(id.octets[9] == 9 && id.octets[31] == 0xff);
+    }
+}
+
+static void
 test_ping_and_sweep(void **state)
 {
     struct store_swept swept = {99, 99};
@@ -889,6 +907,7 @@ main(void)
         cmocka_unit_test(test_crowd_of_guesses),
         cmocka_unit_test(test_crowd_of_logins),
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_id_in_hex),
         cmocka_unit_test(test_ping_and_sweep),
         cmocka_unit_test(test_close_nothing),
     };

@@ -108,8 +108,6 @@ test_gone(void **state)
     expect("touch",
            store_session_touch(store, &session.sid, &session.sid, NOW, NOW),
            PST_STORE_DOWN);
-    expect("del", store_session_del(store, &session.sid, &session.sid, NOW),
-           PST_STORE_DOWN);
     expect("count", store_session_count(store, &session.sid, NOW, &count),
            PST_STORE_DOWN);
     expect("all", store_session_count(store, NULL, NOW, &count),
@@ -119,7 +117,6 @@ test_gone(void **state)
     expect("replace",
            store_spill_replace(store, &session.sid, blob, NOW + 9, NOW),
            PST_STORE_DOWN);
-    expect("del", store_spill_del(store, &session.sid, NOW), PST_STORE_DOWN);
     expect("take", store_take(store, &counters, &number), PST_STORE_DOWN);
     expect("give", store_give(store, &counters), PST_STORE_DOWN);
     expect("ping", store_ping(store, NOW), PST_STORE_DOWN);
