@@ -110,8 +110,18 @@ def start_demo_fixture(tmp_path):
             demo.end(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("way", [[], ["--cgi"]], ids=["fastcgi", "cgi"])
-def test_once(tmp_path, way):
+MARKET = ("register", "wrong password", "log in", "session", "query",
+          "mutation", "log out", "query again")
+SHOP = ("look at the products", "put something into the cart",
+        "open an account", "wrong password", "log in",
+        "log in on a second device", "log out on the first device",
+        "now the second device's session is dead", "a copy of the first")
+
+
+@pytest.mark.parametrize("way, titles", [
+    ([], MARKET), (["--cgi"], MARKET), (["--backend", "vendure"], SHOP)],
+    ids=["fastcgi", "cgi", "vendure"])
+def test_once(tmp_path, way, titles):
     """The README's first command: a whole session, and nothing left of it."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD, *way],
@@ -121,8 +131,7 @@ def test_once(tmp_path, way):
     assert done.returncode == 0, said
     assert re.search(r"^\d+ steps, 0 failed$", said, re.M), said
     assert "FAIL" not in said
-    for title in ("register", "wrong password", "log in", "session", "query",
-                  "mutation", "log out", "query again"):
+    for title in titles:
         assert re.search(rf"^\d+\. {title}", said, re.M), title
     for shown in ("> POST /login", "< 401", "< set-cookie: __Host-session=",
                   "< 200", "max-age=0"):
