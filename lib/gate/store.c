@@ -83,8 +83,16 @@ store_close(struct store **store)
 enum pst_err
 store_ping(struct store *store, int64_t now)
 {
+    char before[sizeof(store->why)];
+    enum pst_err e;
+
+    memcpy(before, store->why, sizeof(before));
     store->why[0] = '\0';
-    return store->backend->ping(store, now);
+    e = store->backend->ping(store, now);
+    /* LMDB does not try again at once: what was wrong still is. */
+    if (e && store->why[0] == '\0')
+        memcpy(store->why, before, sizeof(before));
+    return e;
 }
 
 enum pst_err

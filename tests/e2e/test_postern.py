@@ -190,6 +190,43 @@ def test_check_without_a_backend():
     assert b"POSTERN_UPSTREAM" in done.stdout  # the table is there all the same
 
 
+def test_check_says_why_a_store_is_wrong(backend):
+    done = postern("check", POSTERN_UPSTREAM=backend.url,
+                   POSTERN_STORE="lmdb:/nonexistent/x")
+    assert done.returncode == 69
+    assert done.stderr == (b"POSTERN_STORE: lmdb:/nonexistent/x: "
+                           b"No such file or directory\n")
+    assert b"the backend is reachable" in done.stdout
+
+
+def test_check_makes_no_files_for_others(backend, tmp_path):
+    """Root's files in the folder of www-data would shut the programs out."""
+    folder = tmp_path / "store"
+    folder.mkdir(0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, 33, 33)
+    else:
+        folder = "/proc"
+    where = {"POSTERN_UPSTREAM": backend.url,
+             "POSTERN_STORE": f"lmdb:{folder}"}
+    done = postern("check", **where)
+    assert done.returncode == 69
+    assert re.fullmatch(rb"POSTERN_STORE: lmdb:\S+: the folder belongs to "
+                        rb"(www-data|33|root): [^\n]+\n", done.stderr)
+    if os.geteuid() == 0:
+        assert os.listdir(folder) == []
+        # Files that are there stay whose they are, and may be looked at.
+        os.chown(folder, 0, 0)
+        assert postern("check", **where).returncode == 0
+        os.chown(folder, 33, 33)
+        for name in os.listdir(folder):
+            os.chown(folder / name, 33, 33)
+        done = postern("check", **where)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert {os.stat(folder / name).st_uid
+                for name in os.listdir(folder)} == {33}
+
+
 def test_check_tells_everything_that_is_wrong():
     done = postern("check", COOKIE_SESSION_SECRET="hunter2hunter2",
                    POSTERN_UPSTREAM="ftp://x", POSTERN_LIFETIMES="1h",

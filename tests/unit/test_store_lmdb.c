@@ -117,6 +117,8 @@ test_no_folder(void **state)
     assert_true(fd >= 0);
     close(fd);
     store = stores_open(&stores, "shop");
+    stores_expect(store, "at once", store_ping(store, NOW), PST_STORE_DOWN);
+    assert_non_null(strstr(store_why(store), "Not a directory"));
     for (int i = 0; i < 3; i++) {
         stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                       PST_STORE_DOWN);
