@@ -4,11 +4,22 @@
 # quoted so that any name is safe to eval.
 set -eu
 
-if ! who=$(postern whoami --sh); then
-    printf 'Status: 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n'
-    echo "This page is not protected: see doc/legacy.md"
+status=0
+who=$(postern whoami --sh) || status=$?
+
+refuse()
+{
+    printf 'Status: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n' "$1"
+    echo "$2"
     exit 0
-fi
+}
+
+case $status in
+0) ;;
+1) refuse "403 Forbidden" "This page is not protected: see doc/legacy.md" ;;
+127) refuse "500 Internal Server Error" "postern is not in PATH" ;;
+*) refuse "500 Internal Server Error" "postern whoami failed: see the log" ;;
+esac
 eval "$who"
 
 # Text for HTML.

@@ -113,6 +113,28 @@ def test_token(start, user, method):
     assert (done.returncode, done.stdout) == (1, b"null\n")
 
 
+def test_the_example_says_what_is_wrong(tmp_path):
+    """Nobody is one thing, and a script that cannot ask is another."""
+    script = os.path.join(gateway.ROOT, "etc/examples/shell.cgi")
+    tools = tmp_path / "tools"  # without postern
+    tools.mkdir()
+    for name in ("sh", "sed", "cat"):
+        (tools / name).symlink_to(shutil.which(name))
+    there = f"{os.path.dirname(gateway.POSTERN)}:{tools}"
+    somebody = {"SESSION_SUBJECT": "7", "SESSION_NAME": "Ada"}
+    for path, more, head, word in (
+            (there, somebody, b"Content-Type: text/html", b"Hello, Ada"),
+            (there, {}, b"Status: 403 ", b"not protected"),
+            (str(tools), somebody, b"Status: 500 ", b"not in PATH"),
+            (there, {"COOKIE_SESSION_SECRET": "short"}, b"Status: 500 ",
+             b"see the log")):
+        done = subprocess.run(
+            [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**gateway.FOR_THE_BUILD, "PATH": path, **more}, timeout=30)
+        assert done.returncode == 0, done
+        assert done.stdout.startswith(head) and word in done.stdout, done
+
+
 def test_misused():
     assert whoami("--nonsense").returncode == 64
     assert whoami("--sh", "--json").returncode == 64
