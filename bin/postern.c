@@ -82,13 +82,24 @@ static const struct command commands[] = {
      "exit status: 0 somebody is logged in; 1 nobody is.\n"},
     {"config", command_config_files, "print a web server's configuration",
      "usage: postern config lighttpd|apache|nginx|systemd [FILE] [OPTION...]\n"
+     "       postern config list\n"
      "\n"
-     "Prints the files that a first try needs, or the one named FILE; what\n"
-     "there is, `postern config all` tells. Their paths are replaced by\n"
+     "Prints the files that a first try needs, one after the other, for you\n"
+     "to read. With the name of one it prints that one, to be put where it\n"
+     "belongs:\n"
+     "\n"
+     "  postern config lighttpd postern.conf >50-postern.conf\n"
+     "  postern config apache postern-proxy.conf >51-postern.conf\n"
+     "  postern config nginx postern-http.conf >postern-http.conf\n"
+     "  postern config systemd postern@.service >postern@.service\n"
+     "\n"
+     "`postern config list` tells what there is. The paths in them are those\n"
+     "of this installation, or\n"
      "\n"
      "  --programs DIR   where the programs are\n"
      "  --sockets DIR    where their sockets shall be\n"
      "  --secret FILE    where the secret is\n"
+     "  --store DIR      where ended sessions are noted\n"
      "  --env FILE       systemd's file of variables\n"
      "  --php SOCKET     where PHP-FPM listens\n"
      "  --upstream URL   the GraphQL backend\n"},
@@ -169,9 +180,10 @@ print_usage(FILE *out)
     fputs("usage: postern COMMAND [ARGUMENT...]\n\n", out);
     for (size_t i = 0; i < PST_COUNT(commands); i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`postern COMMAND --help` tells more of each; `postern --version`\n"
-          "prints the version.\n",
-          out);
+    fputs(
+        "\n`postern help COMMAND`, or `postern COMMAND --help`, tells more of\n"
+        "each; `postern version` prints the version.\n",
+        out);
 }
 
 static const struct command *
@@ -205,6 +217,33 @@ run(const struct command *command, int argc, char **argv)
 }
 
 static int
+fail_to_find(const char *name)
+{
+    fprintf(stderr, "postern: there is no command %s\n", name);
+    print_usage(stderr);
+    return EX_USAGE;
+}
+
+/* help [COMMAND] */
+static int
+help(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc > 2)
+        return command_misused(argv[0], "takes one command");
+    if (argc < 2) {
+        print_usage(stdout);
+        return 0;
+    }
+    command = find(argv[1]);
+    if (!command)
+        return fail_to_find(argv[1]);
+    fputs(command->help, stdout);
+    return 0;
+}
+
+static int
 dispatch(int argc, char **argv)
 {
     const struct command *command;
@@ -213,20 +252,18 @@ dispatch(int argc, char **argv)
         print_usage(stderr);
         return EX_USAGE;
     }
-    if (is_help(argv[1])) {
-        print_usage(stdout);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (is_help(argv[1]))
+        return help(1, argv);
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         puts("postern " PACKAGE_VERSION);
         return 0;
     }
     command = find(argv[1]);
     if (command)
         return run(command, argc - 1, argv + 1);
-    fprintf(stderr, "postern: there is no command %s\n", argv[1]);
-    print_usage(stderr);
-    return EX_USAGE;
+    return fail_to_find(argv[1]);
 }
 
 int

@@ -20,7 +20,17 @@ struct path {
     const char *wanted;
 };
 
-enum { PROGRAMS, SOCKETS, LIGHTTPD_SOCKETS, SECRET, ENV, PHP, UPSTREAM, PATHS };
+enum {
+    PROGRAMS,
+    SOCKETS,
+    LIGHTTPD_SOCKETS,
+    SECRET,
+    STORE,
+    ENV,
+    PHP,
+    UPSTREAM,
+    PATHS
+};
 
 struct wish {
     const char *server;
@@ -72,6 +82,14 @@ is_wanted(const struct wish *wish, const struct sample *sample)
 }
 
 static int
+list(FILE *out, const char *indent)
+{
+    for (size_t i = 0; i < PST_COUNT(samples); i++)
+        fprintf(out, "%s%s\n", indent, samples[i].place);
+    return 0;
+}
+
+static int
 print_samples(const struct wish *wish)
 {
     size_t printed = 0;
@@ -88,28 +106,54 @@ print_samples(const struct wish *wish)
     }
     if (printed > 0)
         return 0;
-    fprintf(stderr, "postern config: there is no %s/%s; there are\n",
-            wish->server, wish->file ? wish->file : "");
-    for (size_t i = 0; i < PST_COUNT(samples); i++)
-        fprintf(stderr, "  %s\n", samples[i].place);
+    fprintf(stderr, "postern config: there is no %s%s%s; there are\n",
+            wish->server, wish->file ? "/" : "", wish->file ? wish->file : "");
+    list(stderr, "  ");
     return EX_USAGE;
 }
 
-/* --name VALUE for one of the paths. */
-static bool
+/* --name VALUE for one of the paths. Returns NULL, or what is wrong. */
+static const char *
 read_option(struct wish *wish, const char *option, const char *value)
 {
-    bool is_known = false;
+    const char *wrong = "is no option";
 
     for (size_t i = 0; i < PATHS; i++)
         if (strcmp(wish->paths[i].option, option) == 0) {
+            if (!value)
+                return "needs a value";
             /* Whatever it is, it stands between quotes in some file. */
-            if (!value || strpbrk(value, "\"'\\$%\n\r"))
-                return false;
+            if (strpbrk(value, "\"'\\$%\n\r"))
+                return "must not have a quote, a backslash, $, % or a line's "
+                       "end in it";
             wish->paths[i].wanted = value;
-            is_known = true;
+            wrong = NULL;
         }
-    return is_known;
+    return wrong;
+}
+
+/* Fills wish in. Returns NULL, or what is wrong, which may be in `room`. */
+static const char *
+read_arguments(struct wish *wish, char **argv, char *room, size_t size)
+{
+    for (argv++; *argv; argv++) {
+        if (strncmp(*argv, "--", 2) == 0) {
+            const char *wrong = read_option(wish, argv[0], argv[1]);
+
+            if (wrong) {
+                (void)snprintf(room, size, "%s %s", argv[0], wrong);
+                return room;
+            }
+            argv++;
+        } else if (!wish->server) {
+            wish->server = *argv;
+        } else if (!wish->file) {
+            wish->file = *argv;
+        } else {
+            return "takes a server and a file";
+        }
+    }
+    return wish->server ? NULL : "needs a server, or list";
 }
 
 int
@@ -124,6 +168,7 @@ command_config_files(int argc, char **argv)
                                   "/run/lighttpd"},
             [SECRET] = {"--secret", "/etc/postern/secret",
                         "/etc/postern/secret"},
+            [STORE] = {"--store", "/var/lib/postern", POSTERN_STATE},
             [ENV] = {"--env", "/etc/postern/postern.env",
                      "/etc/postern/postern.env"},
             [PHP] = {"--php", "/run/php/php-fpm.sock", "/run/php/php-fpm.sock"},
@@ -131,20 +176,15 @@ command_config_files(int argc, char **argv)
                           "http://127.0.0.1:3000/graphql"},
         }};
 
-    for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) == 0) {
-            if (!read_option(&wish, argv[i], argv[i + 1]))
-                return command_misused(argv[0], "cannot take that option");
-            i++;
-        } else if (!wish.server) {
-            wish.server = argv[i];
-        } else if (!wish.file) {
-            wish.file = argv[i];
-        } else {
-            return command_misused(argv[0], "takes a server and a file");
-        }
-    }
-    if (!wish.server)
-        return command_misused(argv[0], "needs a server");
-    return print_samples(&wish);
+    char room[256];
+    const char *wrong = read_arguments(&wish, argv, room, sizeof(room));
+
+    (void)argc;
+    if (wrong)
+        return command_misused(argv[0], wrong);
+    if (strcmp(wish.server, "list") != 0)
+        return print_samples(&wish);
+    if (wish.file)
+        return command_misused(argv[0], "list takes nothing");
+    return list(stdout, "");
 }

@@ -75,13 +75,26 @@ def test_help():
     assert b"- " in postern("open", "--help").stdout
 
 
+def test_help_is_a_command_too():
+    for word in ("--help", "-h", "help"):
+        assert postern(word).stdout == postern("--help").stdout
+        assert postern(word).returncode == 0
+    for command in ("config", "check"):
+        done = postern("help", command)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout == postern(command, "--help").stdout
+    assert b"help" in postern("--help").stdout
+
+
 def test_version():
-    done = postern("--version")
-    assert done.returncode == 0
-    assert re.fullmatch(rb"postern \S+\n", done.stdout)
+    for word in ("--version", "version"):
+        done = postern(word)
+        assert done.returncode == 0
+        assert re.fullmatch(rb"postern \S+\n", done.stdout)
 
 
-MISUSES = [[], ["nonsense"], ["--nonsense"], [""], ["secret", "x"],
+MISUSES = [[], ["nonsense"], ["help", "nonsense"],
+           ["help", "check", "open"], ["--nonsense"], [""], ["secret", "x"],
            ["check", "x"], ["open"], ["open", "a", "b"], ["open", "--all", "a"],
            ["open", "-", "-"], ["jwk"], ["jwk", "--reveal", "a"],
            ["jwk", "--purpose"], ["jwk", "--purpose", "session", "a"],

@@ -3,6 +3,7 @@
 sets four variables and does nothing else; and `postern config`."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -148,7 +149,8 @@ def config(*arguments):
 
 def test_config_prints_the_files_of_etc():
     """Octet for octet, but for the paths."""
-    usual = ("--programs", "/usr/local/libexec/postern")
+    usual = ("--programs", "/usr/local/libexec/postern",
+             "--store", "/var/lib/postern")
     count = 0
     for server in ("lighttpd", "apache", "nginx", "systemd"):
         folder = os.path.join(gateway.ROOT, "etc", server)
@@ -170,12 +172,43 @@ def test_config_fills_paths_in():
                  b"LoadCredential=secret:/opt/s\n", b"=/opt/run/%i.sock"):
         assert path in text, path
     assert b"/usr/local/libexec" not in text
+    for server in ("lighttpd", "apache"):
+        text = config(server, "--store", "/srv/store").stdout
+        assert b" /srv/store\n" in text and b"/var/lib/postern" not in text
     text = config("lighttpd", "--upstream", "https://b.example/g").stdout
     assert b'"POSTERN_UPSTREAM" => "https://b.example/g"' in text
 
 
-def test_config_misused():
-    for arguments in ((), ("iis",), ("nginx", "none"), ("nginx", "a", "b"),
-                      ("nginx", "--nonsense", "x"), ("nginx", "--secret"),
-                      ("nginx", "--secret", 'a"b')):
-        assert config(*arguments).returncode == 64, arguments
+def test_config_tells_what_there_is():
+    """What --help says works."""
+    said = config("--help").stdout.decode()
+    assert "postern config list" in said
+    listed = config("list")
+    assert (listed.returncode, listed.stderr) == (0, b"")
+    there = listed.stdout.decode().split()
+    assert "nginx/postern-http.conf" in there and len(there) >= 18
+    examples = re.findall(r"^  postern config (\S+) (\S+)", said, re.M)
+    assert {server for server, _ in examples} == {
+        "lighttpd", "apache", "nginx", "systemd"}
+    for server, name in examples:
+        assert f"{server}/{name}" in there
+        assert config(server, name).returncode == 0
+
+
+MISUSED = [
+    ((), b"needs a server"), (("iis",), b"there is no iis"),
+    (("nginx", "none"), b"there is no nginx/none"),
+    (("nginx", "a", "b"), b"takes a server and a file"),
+    (("list", "nginx"), b"list takes nothing"),
+    (("nginx", "--nonsense", "x"), b"--nonsense is no option"),
+    (("nginx", "--secret"), b"--secret needs a value"),
+    (("nginx", "--secret", 'a"b'), b"--secret must not have a quote"),
+    (("nginx", "--secret", "a\nb"), b"--secret must not have a quote"),
+]
+
+
+@pytest.mark.parametrize("arguments, words", MISUSED)
+def test_config_misused(arguments, words):
+    done = config(*arguments)
+    assert (done.returncode, done.stdout) == (64, b"")
+    assert words in done.stderr
