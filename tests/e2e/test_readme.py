@@ -2,10 +2,13 @@
 """Every command in README.md is run here, and what it tells is true."""
 
 import os
+import pathlib
+import pwd
 import re
 import shutil
 import stat
 import subprocess
+import tempfile
 
 import pytest
 import test_demo
@@ -15,10 +18,14 @@ README = os.path.join(ROOT, "README.md")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
 
 # What runs a command. A command that is not here fails the first test.
-INSTALL = ["./autogen.sh", "./configure --prefix=/usr/local --localstatedir=/var", "make",
+INSTALL = ["demo/packages build", "./autogen.sh",
+           "mkdir -p build && cd build", "../configure", "make",
            "make install"]
-SETTLE = ["postern secret > secret", "chmod 600 secret",
-          "COOKIE_SESSION_SECRET_FILE=secret "
+SETTLE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
+          "/etc/postern/secret",
+          "install -d -m 700 -o www-data /var/lib/postern",
+          "runuser -u www-data -- env "
+          "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
           "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
 ELSEWHERE = {"demo/run --once": test_demo.test_once}
 OURSELVES = ["tests/run"]
@@ -88,27 +95,82 @@ def test_install(tmp_path):
         assert os.access(local / "libexec/postern" / name, os.X_OK)
     assert os.access(local / "bin/postern", os.X_OK)
     assert (local / "lib/pkgconfig/postern.pc").exists()
+    papers = local / "share/doc/postern"
     for name in ("postern.conf", "postern-cgi.conf"):
-        assert list((local / "share/postern").rglob(name))
-    # The samples name the folder that these commands install into.
+        assert (papers / "etc/lighttpd" / name).exists()
+    check_links(papers)
+    # The samples name the folders that these commands install into.
     settings = read("etc/lighttpd/postern-settings.conf")
-    assert 'var.postern_programs = "/usr/local/libexec/postern"' in settings
+    assert '"/usr/local/libexec/postern"' in settings
+    assert "/var/lib/postern" in settings
+    said = shell(["postern config lighttpd postern-settings.conf"], tmp_path,
+                 PATH=f"{local}/bin:{os.environ['PATH']}")
+    assert settings in said
+    said = shell([f"{local}/libexec/postern/query --help"], tmp_path)
+    (paper,) = re.findall(r"^/usr/local/(\S+\.md)", said, re.M)
+    assert (local / paper).exists()
 
 
-def test_settle(tmp_path, backend):
-    """A secret, and a configuration that is found to be good."""
-    lines = [line.replace("http://127.0.0.1:3000/graphql", backend.url)
-             for line in SETTLE]
+@pytest.fixture(name="root")
+def root_fixture():
+    """A folder that any user can get to."""
+    with tempfile.TemporaryDirectory(prefix="postern-readme.") as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+def test_settle(root, backend):
+    """A secret and a store, and a configuration that is found to be good."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    lines = []
+    for line in SETTLE:
+        line = line.replace("http://127.0.0.1:3000/graphql", backend.url)
+        for folder in ("/etc/postern", "/var/lib"):
+            line = line.replace(folder, root + folder)
+        # The build may be where www-data cannot get.
+        line = line.replace("www-data", user)
+        if os.geteuid() != 0:
+            line = line.replace(f"runuser -u {user} -- ", "")
+        lines.append(line)
     path = os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]
-    # The default store is where it would be after an installation.
-    store = f"lmdb:{tmp_path}/store"
-    shell(lines, tmp_path, PATH=path, POSTERN_STORE=store)
-    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
-    assert len((tmp_path / "secret").read_text().strip()) >= 32
-    # Without the second command, the third one says what is wrong.
-    (tmp_path / "secret").chmod(0o644)
+    more = {"PATH": path, "POSTERN_STORE": f"lmdb:{root}/var/lib/postern"}
+    os.makedirs(f"{root}/var/lib")
+    said = shell(lines, root, **more)
+    assert "the store answers" in said
+    assert stat.S_IMODE(os.stat(f"{root}/var/lib/postern").st_mode) == 0o700
+    secret = f"{root}/etc/postern/secret"
+    assert stat.S_IMODE(os.stat(secret).st_mode) == 0o600
+    with open(secret, encoding="ascii") as file:
+        assert len(file.read().strip()) >= 32
+    # Were it for everybody to read, the last one would say so.
+    os.chmod(secret, 0o644)
     with pytest.raises(AssertionError, match="COOKIE_SESSION_SECRET_FILE"):
-        shell(lines[2:], tmp_path, PATH=path, POSTERN_STORE=store)
+        shell(lines[2:], root, **more)
+
+
+@pytest.mark.parametrize("script", ["demo/run", "tests/run"])
+def test_a_tree_that_is_configured_itself(tmp_path, script):
+    """Nothing can be built beside it, and what to do is said at once."""
+    (tmp_path / script).parent.mkdir()
+    shutil.copy(os.path.join(ROOT, script), tmp_path / script)
+    (tmp_path / "config.status").touch()
+    done = subprocess.run(
+        [tmp_path / script], env={"PATH": os.environ["PATH"]}, timeout=30,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 1 and b"make distclean" in done.stdout
+    assert not {"build", "build-test"} & set(os.listdir(tmp_path))
+    if script == "tests/run":
+        assert done.stdout.endswith(b"\n0 passed, 1 failed\n")
+
+
+def test_the_packages():
+    """The table names what demo/packages installs, and nothing else."""
+    listed = subprocess.run(
+        [os.path.join(ROOT, "demo/packages"), "--list", "build", "demo",
+         "test", "vendure"], stdout=subprocess.PIPE, timeout=30, check=True)
+    named = [name for row in rows(read(README), "| package | why |")
+             for name in re.findall(r"`(\S+)`", row[0])]
+    assert sorted(named) == sorted(listed.stdout.decode().split())
 
 
 def test_ourselves():
@@ -152,8 +214,16 @@ def test_the_programs():
     assert built == set(named[:-1])
 
 
+def check_links(folder):
+    """Every link in README.md and doc/ to a file leads to one."""
+    folder = pathlib.Path(folder)
+    papers = [folder / "README.md", *folder.glob("doc/*.md")]
+    assert len(papers) >= 7
+    for paper in papers:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)",
+                               paper.read_text(encoding="utf-8")):
+            assert (paper.parent / link).exists(), f"{paper}: {link}"
+
+
 def test_links_lead_somewhere():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", read(README))
-    assert links
-    for link in links:
-        assert os.path.exists(os.path.join(ROOT, link)), link
+    check_links(ROOT)
