@@ -97,7 +97,7 @@ def test_install(tmp_path):
     assert (local / "lib/pkgconfig/postern.pc").exists()
     papers = local / "share/doc/postern"
     for name in ("postern.conf", "postern-cgi.conf"):
-        assert (papers / "etc/lighttpd" / name).exists()
+        assert (local / "share/postern/etc/lighttpd" / name).exists()
     check_links(papers)
     # The samples name the folders that these commands install into.
     settings = read("etc/lighttpd/postern-settings.conf")
