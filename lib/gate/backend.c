@@ -180,11 +180,14 @@ is_error_of_login(const struct reading *reading)
 static const struct pst_json *
 at(const struct reading *reading, struct pst_text pointer)
 {
+    struct pst_text rest = pst_text_from_octet(pointer, LOGIN_RESULT.len);
+
     if (pst_text_is_absent(pointer))
         return NULL;
-    if (pst_text_starts(pointer, LOGIN_RESULT))
-        return pst_json_at(reading->result,
-                           pst_text_from_octet(pointer, LOGIN_RESULT.len));
+    /* "/data/loginUser/id" only begins like it. */
+    if (pst_text_starts(pointer, LOGIN_RESULT) &&
+        (rest.len == 0 || rest.ptr[0] == '/'))
+        return pst_json_at(reading->result, rest);
     return pst_json_at(reading->root, pointer);
 }
 
