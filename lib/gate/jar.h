@@ -23,11 +23,12 @@ struct jar_news {
     size_t cookie_count;
 };
 
+/* From light to grave: of several changes the last one counts. */
 enum jar_change {
     JAR_SAME,     /* nothing that matters */
     JAR_KEPT,     /* other cookies changed: keep them, the user is the same */
-    JAR_REPLACED, /* another token: another session at the backend */
     JAR_ENDED,    /* the backend ended its session */
+    JAR_REPLACED, /* another token: another session at the backend */
 };
 
 /*
@@ -48,9 +49,12 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
  *   change    set on PST_OK: what happened
  *   out       set on PST_OK to what the session is to hold (absent: ended)
  * A token header that is empty ends, another token replaces. Of cookies, the
- * HttpOnly ones are the backend's session: a new value of one replaces, its
- * deletion or emptying ends; "NAME.sig" goes with NAME. Others are kept.
- * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds).
+ * HttpOnly ones are the backend's session: a new value of one replaces; others
+ * are kept. The deletion or emptying of one that the session holds ends, for
+ * such a line often does not repeat HttpOnly. "NAME.sig" goes with NAME. A jar
+ * without a cookie is the end too.
+ * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
+ * PST_MALFORMED (upstream is no JSON).
  */
 PST_MUST_USE enum pst_err
 jar_follow(struct pst_arena *arena, const struct config *config, int64_t now,

@@ -186,6 +186,44 @@ test_follow_cookies(void **state)
          {"session=; httponly", "session=s3; httponly"},
          JAR_REPLACED,
          "{\"session\":\"s3\",\"session.sig\":\"g1\"}"},
+        /* Many backends repeat neither HttpOnly nor anything but the path when
+         * they delete. The session lived on with an empty object, which
+         * nothing can read back. */
+        {"deleted without HttpOnly",
+         "{\"session\":\"s1\"}",
+         {"session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
+         JAR_ENDED,
+         NULL},
+        {"deleted without HttpOnly, another one left",
+         "{\"session\":\"s1\",\"lang\":\"de\"}",
+         {"session=x; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"the last one goes, be it a signature",
+         "{\"session.sig\":\"g1\"}",
+         {"session.sig=; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"set and deleted in one answer",
+         OLD,
+         {"lang=de", "lang=; Max-Age=0"},
+         JAR_SAME,
+         OLD},
+        {"replaced and then deleted in one answer",
+         "{\"session\":\"s1\"}",
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_ENDED,
+         NULL},
+        {"a guest's first, taken back at once",
+         NULL,
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_SAME,
+         NULL},
+        {"one session ends and another begins",
+         "{\"guest\":\"s1\"}",
+         {"user=s2; httponly", "guest=; Max-Age=0"},
+         JAR_REPLACED,
+         "{\"user\":\"s2\"}"},
         {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
     };
     const struct config config = {.token_place = PLACE_COOKIE};
@@ -213,10 +251,12 @@ static void
 test_bounds(void **state)
 {
     const struct config config = {.token_place = PLACE_COOKIE};
+    const struct config by_header = {.token_place = PLACE_HEADER};
     static char big[PST_UPSTREAM_MAX + 16];
     struct jar_news news = {.cookie_count = 1};
-    enum jar_change change;
-    struct pst_text out;
+    enum jar_change change = JAR_ENDED;
+    struct pst_text out = PST_TEXT("untouched");
+    struct pst_text name = out;
 
     (void)state;
     memset(big, 'x', sizeof(big));
@@ -225,6 +265,18 @@ test_bounds(void **state)
     assert_int_equal(
         jar_follow(arena, &config, NOW, PST_NO_TEXT, &news, &change, &out),
         PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    news.token = (struct pst_text){big, sizeof(big)};
+    assert_int_equal(
+        jar_follow(arena, &by_header, NOW, PST_NO_TEXT, &news, &change, &out),
+        PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    assert_int_equal(jar_emit(arena, PST_TEXT("{"), &name, &out),
+                     PST_MALFORMED);
+    assert_text("name", name, "untouched");
+    assert_text("value", out, "untouched");
 }
 
 /* A backend whose token is in the body says nothing by its headers. */
