@@ -34,6 +34,10 @@ enum config_token_place { PLACE_JSON, PLACE_HEADER, PLACE_COOKIE };
 /* POSTERN_UPSTREAM_LOGOUT */
 enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
 
+/* The most headers that POSTERN_FORWARD_HEADERS may add: what comes with a
+ * request goes on, or the configuration is refused. */
+#define CONFIG_FORWARD_MAX 32
+
 /* Everything, in the types the programs need. Texts live as long as this. */
 struct config {
     struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */

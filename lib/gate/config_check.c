@@ -65,6 +65,23 @@ static const char *const reserved_headers[] = {
     "x-session-*",
 };
 
+const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT] = {
+    {"Accept", 6},
+    {"Accept-Language", 15},
+    {"Accept-Encoding", 15},
+    {"Content-Type", 12},
+    {"Content-Encoding", 16},
+    {"If-None-Match", 13},
+    {"If-Modified-Since", 17},
+    {"User-Agent", 10},
+    {"apollo-require-preflight", 24},
+    {"x-apollo-operation-name", 23},
+    {"apollographql-client-name", 25},
+    {"apollographql-client-version", 28},
+    {"graphql-preflight", 17},
+    {"vendure-token", 13},
+};
+
 /*
  * Request headers that never pass, whatever is configured: secrets of the
  * client's, what belongs to one connection, and what we say ourselves about
@@ -300,6 +317,15 @@ is_header_in(struct pst_text name, const char *const *patterns, size_t count)
         if (is_header_like(name, pst_text_from(patterns[i])))
             return true;
     return false;
+}
+
+bool
+config_is_passed_header(struct pst_text name)
+{
+    for (size_t i = 0; i < CONFIG_PASSED_COUNT; i++)
+        if (config_is_same_header(name, config_passed_headers[i]))
+            return true;
+    return config_is_same_header(name, PST_TEXT("tracestate"));
 }
 
 enum pst_err

@@ -4,6 +4,7 @@
  */
 #include "forward.h"
 
+#include "config_check.h"
 #include "cors.h"
 
 /* What goes along with a request that we make ourselves. */
@@ -25,12 +26,14 @@ static const struct pst_text passed_back[] = {
     {"Vary", 4},
 };
 
-#define SENT_MAX 48 /* headers of one request to the backend */
+/* Headers of one request to the backend: those of the client, three of
+ * X-Forwarded-*, two of the trace, and the token. A request of our own takes
+ * fewer of the client's, and has two of its own. */
+#define SENT_MAX (CONFIG_PASSED_COUNT + CONFIG_FORWARD_MAX + 6)
 
 struct headers {
     struct upstream_header list[SENT_MAX];
     size_t count;
-    enum pst_err err;
 };
 
 static void
@@ -38,10 +41,7 @@ add(struct headers *headers, struct pst_text name, struct pst_text value)
 {
     if (pst_text_is_absent(value))
         return;
-    if (headers->count == SENT_MAX) {
-        headers->err = PST_TOO_LARGE;
-        return;
-    }
+    PST_REQUIRE(headers->count < SENT_MAX);
     headers->list[headers->count++] = (struct upstream_header){name, value};
 }
 
@@ -185,7 +185,6 @@ make_headers(struct gate *gate, const struct request *req,
     enum pst_err e;
 
     headers->count = 0;
-    headers->err = PST_OK;
     if (what->own)
         add_own(gate, req, headers);
     else
@@ -194,8 +193,7 @@ make_headers(struct gate *gate, const struct request *req,
     if (e)
         return e;
     add_forwarded(gate, req, headers);
-    e = add_trace(gate, req, headers);
-    return e ? e : headers->err;
+    return add_trace(gate, req, headers);
 }
 
 /* The exchange. */
