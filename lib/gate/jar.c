@@ -114,7 +114,7 @@ emit_token(struct pst_arena *arena, struct pst_text token,
 {
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
+    pst_buf_init_arena(&buf, arena, sizeof("Bearer ") + PST_UPSTREAM_MAX);
     pst_buf_add_string(&buf, "Bearer ");
     pst_buf_add(&buf, token);
     return pst_buf_end(&buf, value);

@@ -279,6 +279,29 @@ test_bounds(void **state)
     assert_text("value", out, "untouched");
 }
 
+/* The longest token that a session holds can be sent: it was seven octets too
+ * long for its header, and no request could be made with it. */
+static void
+test_longest_token(void **state)
+{
+    const struct config config = {.token_place = PLACE_HEADER};
+    static char longest[PST_UPSTREAM_MAX - 2];
+    const struct jar_news news = {.token = {longest, sizeof(longest)}};
+    enum jar_change change;
+    struct pst_text value;
+    struct pst_text name;
+    struct pst_text out;
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    assert_int_equal(
+        jar_follow(arena, &config, NOW, PST_NO_TEXT, &news, &change, &out),
+        PST_OK);
+    assert_int_equal(out.len, PST_UPSTREAM_MAX);
+    assert_int_equal(jar_emit(arena, out, &name, &value), PST_OK);
+    assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
+}
+
 /* A backend whose token is in the body says nothing by its headers. */
 static void
 test_json_backend(void **state)
@@ -304,6 +327,7 @@ main(void)
         cmocka_unit_test(test_follow_token),
         cmocka_unit_test(test_follow_cookies),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_longest_token),
         cmocka_unit_test(test_json_backend),
     };
 
