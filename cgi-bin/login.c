@@ -170,8 +170,7 @@ show_form(struct gate *gate, struct request *req, struct reply *rep,
     return page_login(rep, gate->config, pst_err_status(why), &page);
 }
 
-/* What a person can do something about is said in the form, typed e-mail kept.
- */
+/* What a person can do something about is said in the form. */
 static bool
 belongs_into_form(enum pst_err e)
 {

@@ -27,8 +27,7 @@ enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
 
 enum config_preset { PRESET_FAUNA, PRESET_VENDURE };
 
-/* Where the backend's token is found, and given back (POSTERN_UPSTREAM_TOKEN).
- */
+/* Where the backend's token is found (POSTERN_UPSTREAM_TOKEN). */
 enum config_token_place { PLACE_JSON, PLACE_HEADER, PLACE_COOKIE };
 
 /* POSTERN_UPSTREAM_LOGOUT */

@@ -521,9 +521,9 @@ read_ahead(struct request *req, size_t limit, bool *all)
     /* Only what nobody has read yet can be read ahead. */
     PST_REQUIRE(req->held_read == 0 &&
                 req->body_read == (int64_t)req->held.len);
+    /* A body of no octets is there all the same. */
     if (pst_text_is_absent(req->held))
-        req->held =
-            PST_TEXT(""); /* a body of no octets is there all the same */
+        req->held = PST_TEXT("");
     if (!ended && req->held.len < limit) {
         pst_buf_init_hold(&buf, req->arena, limit);
         pst_buf_add(&buf, req->held);

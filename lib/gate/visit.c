@@ -134,7 +134,6 @@ is_unopened(enum pst_err e)
     return e == PST_FORGED || e == PST_EXPIRED || e == PST_REVOKED;
 }
 
-/* *found tells whether the request's token is a bearer token. */
 static enum pst_err
 open_bearer(struct gate *gate, const struct request *req, struct reply *rep,
             struct visit *visit)
