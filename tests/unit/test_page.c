@@ -234,7 +234,7 @@ test_style_hash(void **state)
     style = between("<style>", "</style>");
     named = between("style-src 'sha256-", "'");
     assert_true(style.len > 100);
-    assert_int_equal(pst_crypt_sha256(pst_text_bytes(style), hash), PST_OK);
+    pst_crypt_sha256(pst_text_bytes(style), hash);
     base64(hash, want);
     if (!pst_text_equal(named, pst_text_from(want)))
         fail_msg("STYLE_HASH in page.c must be %s", want);
