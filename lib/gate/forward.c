@@ -4,6 +4,8 @@
  */
 #include "forward.h"
 
+#include <string.h>
+
 #include "config_check.h"
 #include "cors.h"
 
@@ -14,7 +16,7 @@ static const struct pst_text passed_on_own[] = {
 };
 
 /* Headers of the backend that pass to the client. Vary is merged. */
-static const struct pst_text passed_back[] = {
+static const struct pst_text passed_back[FORWARD_BACK_COUNT] = {
     {"Content-Type", 12},
     {"Content-Length", 14},
     {"Content-Encoding", 16},
@@ -218,8 +220,7 @@ read_own(void *context, char *out, size_t size, size_t *len)
     struct pst_text piece = pst_text_first(
         pst_text_from_octet(passage->body, passage->body_sent), size);
 
-    for (size_t i = 0; i < piece.len; i++)
-        out[i] = piece.ptr[i];
+    memcpy(out, piece.ptr, piece.len);
     passage->body_sent += piece.len;
     *len = piece.len;
     return PST_OK;
@@ -287,8 +288,6 @@ take_header(void *context, struct pst_text name, struct pst_text value)
     while (i < answer->header_count &&
            !pst_text_equal(answer->headers[i].name, known))
         i++;
-    if (i == PST_COUNT(answer->headers))
-        return PST_OK;
     e = pst_arena_text(passage->req->arena, value, &answer->headers[i].value);
     if (e)
         return e;
@@ -318,7 +317,6 @@ static enum pst_err
 take_head(void *context, int status)
 {
     struct passage *passage = context;
-
     enum pst_err e;
 
     passage->answer->status = status;

@@ -22,12 +22,15 @@ struct forward_request {
                                  about language and channel go along */
 };
 
+/* How many headers of the backend's may pass to the client. */
+#define FORWARD_BACK_COUNT 9
+
 /* A held answer. Slices live as long as the request's arena. */
 struct forward_answer {
     int status;
     struct jar_news news; /* about the backend's session */
     bool encoded;         /* Content-Encoding other than identity */
-    struct reply_header headers[REPLY_HEADERS_MAX]; /* allowed ones only */
+    struct reply_header headers[FORWARD_BACK_COUNT]; /* allowed ones only */
     size_t header_count;
     struct pst_text body;
 };
