@@ -4,11 +4,13 @@
  */
 #include "backend.h"
 
+#include "config_read.h"
 #include "date.h"
 #include "json.h"
 
 /* Where a login's result stands when its token is not in the body. */
-static const struct pst_text LOGIN_RESULT = {"/data/login", 11};
+static const struct pst_text LOGIN_RESULT = {CONFIG_LOGIN_RESULT,
+                                             sizeof(CONFIG_LOGIN_RESULT) - 1};
 static const struct pst_text OTHER_RESULT = {"/data/authenticate", 18};
 
 /* Members of a login's result that are looked at: more are never public. */
