@@ -155,9 +155,8 @@ is_url_authority(struct pst_text authority)
         colon--;
     if (colon == 0 || authority.ptr[colon - 1] != ':')
         return is_url_host(authority);
-    return pst_text_number(pst_text_from_octet(authority, colon), &port) ==
+    return pst_text_port(pst_text_from_octet(authority, colon), &port) ==
                PST_OK &&
-           port >= 1 && port <= 65535 &&
            is_url_host(pst_text_first(authority, colon - 1));
 }
 
