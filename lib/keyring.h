@@ -19,6 +19,9 @@
 
 struct pst_keyring;
 
+/* What stands between secrets, for pst_text_word(). */
+#define PST_SECRET_SPACE " \t\r\n"
+
 /* What a token is for. The names are part of the derivation. */
 #define PST_PURPOSES(X)                 \
     X(PST_PURPOSE_COOKIE, "cookie")     \
