@@ -212,6 +212,7 @@ static enum pst_err
 find_upstream(const struct reading *reading, int64_t now,
               const struct backend_answer *answer, struct pst_text *out)
 {
+    const struct jar_answer heard = {now, answer->upstream, answer->news};
     enum jar_change change;
     struct pst_buf buf;
     enum pst_err e;
@@ -225,8 +226,7 @@ find_upstream(const struct reading *reading, int64_t now,
         pst_json_emit_string(&buf, reading->out->token);
         return pst_buf_end(&buf, out);
     }
-    e = jar_follow(reading->arena, reading->config, now, answer->upstream,
-                   answer->news, &change, out);
+    e = jar_follow(reading->arena, reading->config, &heard, &change, out);
     if (!e &&
         (change == JAR_ENDED ||
          (change == JAR_SAME && reading->config->token_place == PLACE_HEADER)))

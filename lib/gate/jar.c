@@ -147,10 +147,11 @@ jar_emit(struct pst_arena *arena, struct pst_text upstream,
 /* What an answer changes. */
 
 static enum pst_err
-follow_token(struct pst_arena *arena, struct pst_text upstream,
-             struct pst_text token, enum jar_change *change,
-             struct pst_text *out)
+follow_token(struct pst_arena *arena, const struct jar_answer *answer,
+             enum jar_change *change, struct pst_text *out)
 {
+    struct pst_text upstream = answer->upstream;
+    struct pst_text token = answer->news->token;
     struct pst_text fresh;
     struct pst_buf buf;
     enum pst_err e;
@@ -298,24 +299,23 @@ change_of_all(const struct jar *jar)
 }
 
 static enum pst_err
-follow_cookies(struct pst_arena *arena, int64_t now, struct pst_text upstream,
-               const struct jar_news *news, enum jar_change *change,
-               struct pst_text *out)
+follow_cookies(struct pst_arena *arena, const struct jar_answer *answer,
+               enum jar_change *change, struct pst_text *out)
 {
     struct jar *jar = pst_arena_alloc(arena, sizeof(*jar));
-    struct pst_text fresh = upstream;
+    struct pst_text fresh = answer->upstream;
     const struct pst_json *root = NULL;
     enum jar_change what;
     enum pst_err e = PST_OK;
 
     if (!jar)
         return PST_NO_MEMORY;
-    if (upstream.len > 0)
-        e = pst_json_parse(arena, upstream, &root);
+    if (answer->upstream.len > 0)
+        e = pst_json_parse(arena, answer->upstream, &root);
     if (!e)
         e = read_jar(root, jar);
     if (!e)
-        e = apply_all(jar, now, news);
+        e = apply_all(jar, answer->now, answer->news);
     if (e)
         return e;
     what = change_of_all(jar);
@@ -331,19 +331,19 @@ follow_cookies(struct pst_arena *arena, int64_t now, struct pst_text upstream,
 }
 
 enum pst_err
-jar_follow(struct pst_arena *arena, const struct config *config, int64_t now,
-           struct pst_text upstream, const struct jar_news *news,
-           enum jar_change *change, struct pst_text *out)
+jar_follow(struct pst_arena *arena, const struct config *config,
+           const struct jar_answer *answer, enum jar_change *change,
+           struct pst_text *out)
 {
     switch (config->token_place) {
     case PLACE_HEADER:
-        return follow_token(arena, upstream, news->token, change, out);
+        return follow_token(arena, answer, change, out);
     case PLACE_COOKIE:
-        return follow_cookies(arena, now, upstream, news, change, out);
+        return follow_cookies(arena, answer, change, out);
     case PLACE_JSON:
         break;
     }
     *change = JAR_SAME;
-    *out = upstream;
+    *out = answer->upstream;
     return PST_OK;
 }

@@ -23,6 +23,14 @@ struct jar_news {
     size_t cookie_count;
 };
 
+/* An answer to a request that went along with what a session held. */
+struct jar_answer {
+    int64_t now; /* unix seconds, for cookies that have expired */
+    struct pst_text
+        upstream; /* what the session holds; absent: there is none */
+    const struct jar_news *news;
+};
+
 /* From light to grave: of several changes the last one counts. */
 enum jar_change {
     JAR_SAME,     /* nothing that matters */
@@ -44,10 +52,8 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
 
 /*
  * Follow an answer.
- *   now       unix seconds, for cookies that have expired
- *   upstream  what the session holds; absent: there is no session
- *   change    set on PST_OK: what happened
- *   out       set on PST_OK to what the session is to hold (absent: ended)
+ *   change  set on PST_OK: what happened
+ *   out     set on PST_OK to what the session is to hold (absent: ended)
  * A token header that is empty ends, another token replaces. Of cookies, the
  * HttpOnly ones are the backend's session: a new value of one replaces; others
  * are kept. The deletion or emptying of one that the session holds ends, for
@@ -56,9 +62,10 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
  * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
  * PST_MALFORMED (upstream is no JSON).
  */
-PST_MUST_USE enum pst_err
-jar_follow(struct pst_arena *arena, const struct config *config, int64_t now,
-           struct pst_text upstream, const struct jar_news *news,
-           enum jar_change *change, struct pst_text *out);
+PST_MUST_USE enum pst_err jar_follow(struct pst_arena *arena,
+                                     const struct config *config,
+                                     const struct jar_answer *answer,
+                                     enum jar_change *change,
+                                     struct pst_text *out);
 
 #endif

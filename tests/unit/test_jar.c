@@ -69,6 +69,16 @@ test_emit(void **state)
     }
 }
 
+static enum pst_err
+follow(const struct config *config, struct pst_text upstream,
+       const struct jar_news *news, enum jar_change *change,
+       struct pst_text *out)
+{
+    const struct jar_answer answer = {NOW, upstream, news};
+
+    return jar_follow(arena, config, &answer, change, out);
+}
+
 static void
 test_follow_token(void **state)
 {
@@ -95,9 +105,8 @@ test_follow_token(void **state)
         enum jar_change change;
         struct pst_text out;
 
-        assert_int_equal(jar_follow(arena, &config, NOW,
-                                    pst_text_from(rows[i].upstream), &news,
-                                    &change, &out),
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -236,9 +245,8 @@ test_follow_cookies(void **state)
 
         for (size_t j = 0; j < 4 && rows[i].lines[j]; j++)
             news.cookies[news.cookie_count++] = pst_text_from(rows[i].lines[j]);
-        assert_int_equal(jar_follow(arena, &config, NOW,
-                                    pst_text_from(rows[i].upstream), &news,
-                                    &change, &out),
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -262,15 +270,13 @@ test_bounds(void **state)
     memset(big, 'x', sizeof(big));
     big[1] = '=';
     news.cookies[0] = (struct pst_text){big, sizeof(big)};
-    assert_int_equal(
-        jar_follow(arena, &config, NOW, PST_NO_TEXT, &news, &change, &out),
-        PST_TOO_LARGE);
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
     assert_int_equal(change, JAR_ENDED);
     assert_text("out", out, "untouched");
     news.token = (struct pst_text){big, sizeof(big)};
-    assert_int_equal(
-        jar_follow(arena, &by_header, NOW, PST_NO_TEXT, &news, &change, &out),
-        PST_TOO_LARGE);
+    assert_int_equal(follow(&by_header, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
     assert_int_equal(change, JAR_ENDED);
     assert_text("out", out, "untouched");
     assert_int_equal(jar_emit(arena, PST_TEXT("{"), &name, &out),
@@ -294,9 +300,8 @@ test_longest_token(void **state)
 
     (void)state;
     memset(longest, 'x', sizeof(longest));
-    assert_int_equal(
-        jar_follow(arena, &config, NOW, PST_NO_TEXT, &news, &change, &out),
-        PST_OK);
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_OK);
     assert_int_equal(out.len, PST_UPSTREAM_MAX);
     assert_int_equal(jar_emit(arena, out, &name, &value), PST_OK);
     assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
@@ -312,8 +317,7 @@ test_json_backend(void **state)
     struct pst_text out;
 
     (void)state;
-    assert_int_equal(jar_follow(arena, &config, NOW, PST_TEXT("\"a\""), &news,
-                                &change, &out),
+    assert_int_equal(follow(&config, PST_TEXT("\"a\""), &news, &change, &out),
                      PST_OK);
     assert_int_equal(change, JAR_SAME);
     assert_text("kept", out, "\"a\"");
