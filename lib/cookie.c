@@ -6,6 +6,7 @@
 #include "cookie.h"
 
 #include "date.h"
+#include "limits.h"
 
 #define LABEL_MAX 63                 /* RFC 1035 2.3.4, octets */
 #define DOMAIN_MAX 253               /* the same without the root's dot */

@@ -9,7 +9,6 @@
 #include "base.h"
 #include "buf.h"
 #include "err.h"
-#include "limits.h"
 #include "text.h"
 
 enum pst_same_site {

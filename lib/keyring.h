@@ -10,7 +10,6 @@
 #ifndef POSTERN_KEYRING_H
 #define POSTERN_KEYRING_H
 
-#include "arena.h"
 #include "base.h"
 #include "buf.h"
 #include "err.h"

@@ -15,7 +15,6 @@
 #include "err.h"
 #include "keyring.h"
 #include "log.h"
-#include "origin.h"
 #include "rate.h"
 #include "session.h"
 #include "store_url.h"

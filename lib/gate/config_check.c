@@ -8,7 +8,7 @@
 
 #include "buf.h"
 #include "cookie.h"
-#include "json.h"
+#include "jsontext.h"
 #include "limits.h"
 #include "origin.h"
 #include "redirect.h"

@@ -5,7 +5,6 @@
 #include "config_read.h"
 
 #include "buf.h"
-#include "config_check.h"
 #include "config_file.h"
 #include "rate.h"
 #include "store_url.h"

@@ -9,6 +9,7 @@
 #include "cookie.h"
 #include "cors.h"
 #include "crypt.h"
+#include "origin.h"
 #include "roster.h"
 
 static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
