@@ -97,7 +97,7 @@ test_follow_token(void **state)
         {"ended", "\"a\"", "", JAR_ENDED, NULL},
         {"nothing to end", NULL, "", JAR_SAME, NULL},
     };
-    const struct config config = {.token_place = PLACE_HEADER};
+    static const struct config config = {.token_place = PLACE_HEADER};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -235,7 +235,7 @@ test_follow_cookies(void **state)
          "{\"user\":\"s2\"}"},
         {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
     };
-    const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config config = {.token_place = PLACE_COOKIE};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -258,10 +258,10 @@ test_follow_cookies(void **state)
 static void
 test_bounds(void **state)
 {
-    const struct config config = {.token_place = PLACE_COOKIE};
-    const struct config by_header = {.token_place = PLACE_HEADER};
+    static const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config by_header = {.token_place = PLACE_HEADER};
     static char big[PST_UPSTREAM_MAX + 16];
-    struct jar_news news = {.cookie_count = 1};
+    static struct jar_news news = {.cookie_count = 1};
     enum jar_change change = JAR_ENDED;
     struct pst_text out = PST_TEXT("untouched");
     struct pst_text name = out;
@@ -290,9 +290,9 @@ test_bounds(void **state)
 static void
 test_longest_token(void **state)
 {
-    const struct config config = {.token_place = PLACE_HEADER};
+    static const struct config config = {.token_place = PLACE_HEADER};
     static char longest[PST_UPSTREAM_MAX - 2];
-    const struct jar_news news = {.token = {longest, sizeof(longest)}};
+    static struct jar_news news;
     enum jar_change change;
     struct pst_text value;
     struct pst_text name;
@@ -300,6 +300,7 @@ test_longest_token(void **state)
 
     (void)state;
     memset(longest, 'x', sizeof(longest));
+    news.token = (struct pst_text){longest, sizeof(longest)};
     assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
                      PST_OK);
     assert_int_equal(out.len, PST_UPSTREAM_MAX);
@@ -311,7 +312,7 @@ test_longest_token(void **state)
 static void
 test_json_backend(void **state)
 {
-    const struct config config = {.token_place = PLACE_JSON};
+    static const struct config config = {.token_place = PLACE_JSON};
     const struct jar_news news = {.token = PST_TEXT("x")};
     enum jar_change change;
     struct pst_text out;
