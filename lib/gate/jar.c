@@ -8,11 +8,15 @@
 #include "json.h"
 #include "limits.h"
 
+/* Before a kept value: scripts were to read it, so it is not the session. No
+ * value that a cookie has begins with a space. */
+static const struct pst_text OPEN = {" ", 1};
+
 struct entry {
     struct pst_text name;
     struct pst_text was;   /* before this answer; absent: not there */
     struct pst_text value; /* absent: deleted */
-    bool http_only;        /* this answer set it so */
+    bool http_only;        /* it was set so, now or ever */
 };
 
 struct jar {
@@ -37,9 +41,32 @@ read_jar(const struct pst_json *root, struct jar *jar)
 
         *entry = (struct entry){.name = PST_NO_TEXT};
         entry->was = pst_json_text(pst_json_member(root, i, &entry->name));
+        entry->http_only = !pst_text_starts(entry->was, OPEN);
+        if (!entry->http_only)
+            entry->was = pst_text_from_octet(entry->was, OPEN.len);
         entry->value = entry->was;
     }
     return PST_OK;
+}
+
+static void
+emit_value(struct pst_buf *buf, struct pst_arena *arena,
+           const struct entry *entry)
+{
+    struct pst_text value = entry->value;
+    struct pst_buf open;
+    enum pst_err e = PST_OK;
+
+    if (!entry->http_only) {
+        pst_buf_init_arena(&open, arena, OPEN.len + value.len);
+        pst_buf_add(&open, OPEN);
+        pst_buf_add(&open, value);
+        e = pst_buf_end(&open, &value);
+    }
+    if (e)
+        pst_buf_spoil(buf, e);
+    else
+        pst_json_emit_string(buf, value);
 }
 
 static enum pst_err
@@ -58,7 +85,7 @@ write_jar(struct pst_arena *arena, const struct jar *jar, struct pst_text *out)
         empty = false;
         pst_json_emit_string(&buf, jar->entries[i].name);
         pst_buf_add_char(&buf, ':');
-        pst_json_emit_string(&buf, jar->entries[i].value);
+        emit_value(&buf, arena, &jar->entries[i]);
     }
     pst_buf_add_char(&buf, '}');
     return pst_buf_end(&buf, out);
@@ -242,7 +269,7 @@ apply(struct jar *jar, const struct entry *line)
         *entry = (struct entry){.name = line->name};
     }
     entry->value = line->value;
-    entry->http_only = line->http_only;
+    entry->http_only |= line->http_only;
     return PST_OK;
 }
 
@@ -264,9 +291,8 @@ apply_all(struct jar *jar, int64_t now, const struct jar_news *news)
 
 /*
  * What became of one cookie. A signature says nothing that the cookie it
- * signs does not say. A line that deletes need not repeat HttpOnly, and what
- * was kept does not tell either: any other cookie's deletion may be the end,
- * and a login too many is better than a session that nobody ended.
+ * signs does not say. A line that deletes need not repeat HttpOnly: what the
+ * line said that once set it is what counts.
  */
 static enum jar_change
 change_of(const struct entry *entry)
@@ -276,11 +302,9 @@ change_of(const struct entry *entry)
     if (is_gone == pst_text_is_absent(entry->was) &&
         (is_gone || pst_text_equal(entry->value, entry->was)))
         return JAR_SAME;
-    if (pst_text_ends(entry->name, PST_TEXT(".sig")))
+    if (!entry->http_only || pst_text_ends(entry->name, PST_TEXT(".sig")))
         return JAR_KEPT;
-    if (is_gone)
-        return JAR_ENDED;
-    return entry->http_only ? JAR_REPLACED : JAR_KEPT;
+    return is_gone ? JAR_ENDED : JAR_REPLACED;
 }
 
 /* The gravest of them; a session without a cookie could not be read back. */

@@ -4,7 +4,8 @@
  * are sent to the backend, and what its answers change about them.
  *
  * In a session (struct pst_session, upstream) they are JSON: a string is a
- * token, an object is cookies by name.
+ * token, an object is cookies by name. A space goes before the value of one
+ * that was set without HttpOnly.
  */
 #ifndef GATE_JAR_H
 #define GATE_JAR_H
@@ -55,10 +56,10 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
  *   change  set on PST_OK: what happened
  *   out     set on PST_OK to what the session is to hold (absent: ended)
  * A token header that is empty ends, another token replaces. Of cookies, the
- * HttpOnly ones are the backend's session: a new value of one replaces; others
- * are kept. The deletion or emptying of one that the session holds ends, for
- * such a line often does not repeat HttpOnly. "NAME.sig" goes with NAME. A jar
- * without a cookie is the end too.
+ * HttpOnly ones are the backend's session: a new value of one replaces, its
+ * deletion or emptying ends, also where that line does not repeat HttpOnly;
+ * "NAME.sig" goes with NAME. Others are kept. A jar without a cookie is the
+ * end too.
  * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
  * PST_MALFORMED (upstream is no JSON).
  */
