@@ -51,8 +51,6 @@ read_words(struct change *change)
     struct config_why why = {""};
     struct pst_text rest;
 
-    if (change->old.st_ino == 0)
-        return 0;
     if (config_file_read(change->arena, change->path, &rule, &rest, &why)) {
         fprintf(stderr, "postern: %s %s\n", change->path, why.text);
         return EX_NOINPUT;
@@ -157,8 +155,6 @@ find(struct change *change, const char *path)
 
     if (!whole && errno != ENOENT)
         return say(path, strerror(errno));
-    if (whole && stat(whole, &change->old) != 0)
-        change->old.st_ino = 0;
     beside = pst_arena_alloc(change->arena, strlen(name) + sizeof(".new"));
     if (!beside ||
         pst_arena_string(change->arena, pst_text_from(name), &copy)) {
@@ -171,6 +167,16 @@ find(struct change *change, const char *path)
     change->path = copy;
     change->beside = beside;
     return 0;
+}
+
+/* What is there to be changed, now that nobody else changes it. */
+static int
+look(struct change *change)
+{
+    if (stat(change->path, &change->old) == 0)
+        return read_words(change);
+    change->old.st_ino = 0;
+    return errno == ENOENT ? 0 : say(change->path, strerror(errno));
 }
 
 static int
@@ -191,7 +197,7 @@ begin(struct change *change, const char *path)
                                    "one was cut short; then remove it");
     if (change->descriptor < 0)
         return say(change->beside, strerror(errno));
-    return read_words(change);
+    return look(change);
 }
 
 static int

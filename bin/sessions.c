@@ -15,7 +15,7 @@
 /* The digits by which a log names a session, and the fewest that we take. */
 #define NAME_MIN 8
 
-/* Records that one sweep looks at: short enough to keep no writer waiting. */
+/* What one sweep looks at: short enough to keep no writer waiting. */
 #define SWEEP_STEP 1000
 
 /* One run: everything a subcommand needs. */
@@ -176,8 +176,7 @@ compare(void *context, const struct store_session *listed)
     if (memcmp(name, search->wanted, search->len) != 0)
         return PST_OK;
     /* Redis may tell one session twice. */
-    if (search->is_found &&
-        memcmp(search->sid.octets, listed->sid.octets, PST_HASH_LEN) != 0)
+    if (search->is_found && !store_id_equal(&search->sid, &listed->sid))
         search->is_ambiguous = true;
     search->sid = listed->sid;
     search->subject = listed->subject;
@@ -275,25 +274,24 @@ static int
 sweep(struct desk *desk, const struct asked *asked)
 {
     int64_t left = asked->limit > 0 ? asked->limit : INT64_MAX;
-    size_t removed = 1;
+    struct store_swept swept;
     size_t total = 0;
-    enum pst_err down = PST_OK;
+    enum pst_err e = PST_OK;
+    size_t step;
 
     /* Redis has nothing to sweep, so it would not be missed. */
     if (desk->gate.config->store.kind == STORE_REDIS)
-        down = store_ping(desk->gate.store, desk->gate.now);
-    if (down)
-        return fail(desk, down);
-    while (left > 0 && removed > 0) {
-        const size_t step = left < SWEEP_STEP ? (size_t)left : SWEEP_STEP;
-        enum pst_err e =
-            store_sweep(desk->gate.store, step, desk->gate.now, &removed);
-
+        e = store_ping(desk->gate.store, desk->gate.now);
+    if (e)
+        return fail(desk, e);
+    do {
+        step = left < SWEEP_STEP ? (size_t)left : SWEEP_STEP;
+        e = store_sweep(desk->gate.store, step, desk->gate.now, &swept);
         if (e)
             return fail(desk, e);
-        total += removed;
+        total += swept.removed;
         left -= (int64_t)step;
-    }
+    } while (left > 0 && swept.looked == step);
     printf("%zu record%s removed\n", total, total == 1 ? "" : "s");
     if (desk->gate.config->store.kind == STORE_REDIS)
         fputs("(Redis removes what has ended by itself)\n", stderr);

@@ -62,6 +62,9 @@ login_by_graphql(struct gate *gate, struct request *req, struct reply *rep,
     struct operation what;
     enum pst_err e;
 
+    /* It goes to the backend as it came, which would read something else. */
+    if (request_coding(req) != CODING_NONE)
+        return PST_BAD_TYPE;
     e = operation_read_body(req->arena, gate->config, body, &what);
     if (e)
         return e;

@@ -3,6 +3,7 @@
  * query.c - pass a GraphQL request to the backend with the session's token.
  */
 #include "forward.h"
+#include "gunzip.h"
 #include "limits.h"
 #include "multipart.h"
 #include "operation.h"
@@ -50,48 +51,75 @@ classify_multipart(const struct gate *gate, struct request *req,
     return operation_read_body(req->arena, gate->config, operations, what);
 }
 
+static bool
+is_multipart(const struct request *req)
+{
+    return pst_text_equal_nocase(request_media_type(req),
+                                 PST_TEXT("multipart/form-data"));
+}
+
 /*
- * What cannot be looked into may be anything, and is let through for people
- * only who have shown who they are.
+ * An encoded body is held whole, read, and sent as it came. Not one in parts:
+ * what reads those in some backends does not know of encodings, and would
+ * take for a preamble what we decode, and for a part what stands in gzip's
+ * own header.
  */
 static enum pst_err
-classify_opaque(const struct visit *visit, enum pst_err otherwise,
-                struct operation *what)
+classify_gzip(const struct gate *gate, struct request *req,
+              struct operation *what)
 {
-    if (!visit->has_session || pst_session_is_guest(&visit->session))
-        return otherwise;
-    *what = (struct operation){.kind = OPERATION_UNSURE, .is_opaque = true};
-    return PST_OK;
+    struct pst_text encoded;
+    struct pst_text body;
+    enum pst_err e;
+
+    if (is_multipart(req))
+        return PST_BAD_TYPE;
+    e = request_body(req, PST_HOLD_MAX, &encoded);
+    if (e)
+        return e;
+    e = gunzip_body(req->arena, encoded, PST_HOLD_MAX, &body);
+    if (e)
+        return e;
+    return operation_read_body(req->arena, gate->config, body, what);
+}
+
+static enum pst_err
+classify_plain(const struct gate *gate, struct request *req,
+               struct operation *what)
+{
+    struct pst_text head;
+    enum pst_err e;
+    bool all;
+
+    e = request_peek(req, PST_HOLD_MAX, &head, &all);
+    if (e)
+        return e;
+    if (is_multipart(req))
+        return classify_multipart(gate, req, head, what);
+    if (!all)
+        return operation_read_head(req->arena, gate->config, head, what);
+    return operation_read_body(req->arena, gate->config, head, what);
 }
 
 /* Does it log somebody in? */
 static enum pst_err
-classify(const struct gate *gate, struct request *req,
-         const struct visit *visit, struct operation *what)
+classify(const struct gate *gate, struct request *req, struct operation *what)
 {
-    struct pst_text encoding =
-        request_header(req, PST_TEXT("Content-Encoding"));
-    struct pst_text head;
     enum pst_err e;
-    bool all;
 
     if (pst_text_equal(req->method, PST_TEXT("GET")))
         return operation_read_query(req->arena, gate->config, req->query, what);
     e = operation_check_query(req->arena, req->query);
     if (e)
         return e;
-    if (encoding.len > 0 &&
-        !pst_text_equal_nocase(encoding, PST_TEXT("identity")))
-        return classify_opaque(visit, PST_BAD_TYPE, what);
-    e = request_peek(req, PST_HOLD_MAX, &head, &all);
-    if (e)
-        return e;
-    if (pst_text_equal_nocase(request_media_type(req),
-                              PST_TEXT("multipart/form-data")))
-        return classify_multipart(gate, req, head, what);
-    if (!all)
-        return classify_opaque(visit, PST_TOO_LARGE, what);
-    return operation_read_body(req->arena, gate->config, head, what);
+    switch (request_coding(req)) {
+    case CODING_NONE:
+        return classify_plain(gate, req, what);
+    case CODING_GZIP:
+        return classify_gzip(gate, req, what);
+    default:
+        return PST_BAD_TYPE;
+    }
 }
 
 /* What a streamed answer's head is followed with. */
@@ -128,7 +156,7 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     e = check_type(req);
     if (e)
         return e;
-    e = classify(gate, req, &visit, &what);
+    e = classify(gate, req, &what);
     if (e)
         return e;
     if (what.kind != OPERATION_PLAIN)

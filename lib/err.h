@@ -31,6 +31,8 @@
     X(PST_BAD_METHOD, 405, "METHOD_NOT_ALLOWED",                             \
       "this method is not allowed here")                                     \
     X(PST_TOO_LARGE, 413, "TOO_LARGE", "the request is too large")           \
+    X(PST_HIDDEN_LOGIN, 413, "TOO_LARGE",                                    \
+      "a request over 1 MiB that may hold a login is not passed on")         \
     X(PST_BAD_TYPE, 415, "UNSUPPORTED_TYPE",                                 \
       "the content type is missing or not supported here")                   \
     X(PST_THROTTLED, 429, "TOO_MANY_ATTEMPTS",                               \

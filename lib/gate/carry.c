@@ -4,6 +4,9 @@
  */
 #include "carry.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "base64url.h"
 #include "cookie.h"
 #include "crypt.h"
@@ -127,6 +130,31 @@ fetch(struct gate *gate, struct pst_arena *arena, struct pst_session *session)
     return PST_OK;
 }
 
+/* One key for a session's life: an older copy of the token still opens what a
+ * renewal wrote, and of two that move it into the store neither shuts the
+ * other out. */
+static enum pst_err
+get_key(const struct gate *gate, const struct pst_session *session,
+        uint8_t key[static PST_KEY_LEN])
+{
+    const struct pst_bytes sid = {session->sid, PST_SID_LEN};
+    struct pst_kid kid = pst_keyring_kid(gate->ring, session->iat);
+    struct pst_key root;
+    enum pst_err e;
+
+    static_assert(PST_KEY_LEN == PST_HASH_LEN, "a hash is a key");
+    if (session->spilled.len == PST_KEY_LEN) {
+        memcpy(key, session->spilled.ptr, PST_KEY_LEN);
+        return PST_OK;
+    }
+    e = pst_keyring_key(gate->ring, &kid, PST_HS256, PST_PURPOSE_STORE, &root);
+    if (e)
+        return e;
+    e = pst_crypt_hmac((struct pst_bytes){root.octets, PST_KEY_LEN}, sid, key);
+    pst_crypt_wipe(&root, sizeof(root));
+    return e;
+}
+
 /* Put it there, and leave in *small what goes into the token. */
 static enum pst_err
 spill(struct gate *gate, struct pst_arena *arena,
@@ -142,13 +170,7 @@ spill(struct gate *gate, struct pst_arena *arena,
         return PST_TOO_LARGE;
     if (!key)
         return PST_NO_MEMORY;
-    /* One key for a session's life: an older copy of the token still opens
-     * what a renewal wrote. */
-    if (session->spilled.len == PST_KEY_LEN)
-        for (size_t i = 0; i < PST_KEY_LEN; i++)
-            key[i] = session->spilled.ptr[i];
-    e = session->spilled.len == PST_KEY_LEN ? PST_OK
-                                            : gate->random(key, PST_KEY_LEN);
+    e = get_key(gate, session, key);
     if (!e)
         e = spill_seal(gate, arena, key, session, &blob);
     if (!e)

@@ -4,7 +4,9 @@
  * bearer token, and, where it does not fit these, the store (design 2.2).
  *
  * A session in the store is sealed under a key of its own that only the
- * token carries, so that neither the store nor our secret opens it alone.
+ * token carries, so that neither the store nor our secret opens it alone. It
+ * is made of our secret and of the session's id, of which the store knows but
+ * the hash: whoever seals the same session at the same moment has the same.
  */
 #ifndef GATE_CARRY_H
 #define GATE_CARRY_H

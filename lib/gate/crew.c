@@ -9,9 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_SIZE                                            \
-    (512 * 1024) /* octets; curl with OpenSSL needs < 128 KiB \
-                  */
+#include "ticks.h"
+
+/* Octets; curl with OpenSSL needs less than 128 KiB. */
+#define STACK_SIZE (512 * 1024)
+
+#define REST_MS 200  /* between two tries to begin, after one has failed */
+#define TRIES_MAX 10 /* without any thread; then what waits is given up */
 
 struct worker {
     pthread_t thread;
@@ -35,6 +39,8 @@ struct crew {
     size_t workers; /* threads that take items */
     size_t waiting; /* of these, for want of any */
     size_t threads; /* that are not joined yet */
+    int64_t rest;   /* no thread starts before: ticks; 0: none has failed */
+    int tries;      /* to have any thread, that failed one after another */
     struct worker_list ended;
     bool is_dismissed;
 };
@@ -119,21 +125,45 @@ give_back(struct crew *crew, struct crew_item *item, bool is_open)
     crew->giver.heard(crew->giver.giver, item, is_open);
 }
 
+/* The last try to have one more thread has failed. Under the lock. */
+static void
+begin_failed(struct crew *crew)
+{
+    crew->rest = ticks_ms() + REST_MS;
+    if (crew->workers == 0)
+        crew->tries++;
+}
+
+/* A thread has its state, or has none and takes no item: what waits is for
+ * those that can hear it. */
+static void
+count_begun(struct crew *crew, bool has_state)
+{
+    pthread_mutex_lock(&crew->lock);
+    if (has_state) {
+        crew->rest = 0;
+        crew->tries = 0;
+    } else {
+        crew->workers--;
+        begin_failed(crew);
+    }
+    pthread_mutex_unlock(&crew->lock);
+}
+
 static void *
 worker_run(void *argument)
 {
     struct worker *worker = argument;
     struct crew *crew = worker->crew;
     void *state = crew->work.begin(crew->work.context);
-    struct crew_item *item = take(crew);
+    struct crew_item *item = NULL;
 
+    count_begun(crew, state != NULL);
+    if (state)
+        item = take(crew);
     while (item) {
-        bool is_open = false;
+        bool is_open = crew->work.hear(state, item->descriptor);
 
-        if (state)
-            is_open = crew->work.hear(state, item->descriptor);
-        else
-            close(item->descriptor);
         give_back(crew, item, is_open);
         item = take(crew);
     }
@@ -146,16 +176,16 @@ worker_run(void *argument)
     return NULL;
 }
 
-/* One more thread, if the system has one. Under the lock. */
-static void
-worker_start(struct crew *crew)
+/* Start a thread, if the system has one. Under the lock. */
+static bool
+thread_start(struct crew *crew)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     pthread_attr_t attributes;
     int failed;
 
     if (!worker)
-        return;
+        return false;
     worker->crew = crew;
     failed = pthread_attr_init(&attributes);
     if (!failed) {
@@ -166,10 +196,54 @@ worker_start(struct crew *crew)
     }
     if (failed) {
         free(worker);
-        return;
+        return false;
     }
     crew->workers++;
     crew->threads++;
+    return true;
+}
+
+/* Would one more thread be of use? Under the lock. */
+static bool
+is_short(const struct crew *crew)
+{
+    return crew->queued > crew->waiting && crew->workers < crew->threads_max;
+}
+
+/* One more thread; after one has failed, only now and then. Under the lock. */
+static void
+worker_start(struct crew *crew)
+{
+    int64_t now = crew->rest != 0 ? ticks_ms() : 0;
+
+    if (now < crew->rest)
+        return;
+    if (crew->rest != 0)
+        crew->rest = now + REST_MS;
+    if (!thread_start(crew))
+        begin_failed(crew);
+}
+
+/* Take all that waits off the queue. Under the lock. */
+static void
+unqueue_all(struct crew *crew, struct crew_list *out)
+{
+    TAILQ_INIT(out);
+    TAILQ_CONCAT(out, &crew->queue, link);
+    crew->queued = 0;
+}
+
+/* Without the lock: the giver has one of its own. */
+static void
+close_all(struct crew *crew, struct crew_list *list)
+{
+    while (!TAILQ_EMPTY(list)) {
+        struct crew_item *item = TAILQ_FIRST(list);
+
+        TAILQ_REMOVE(list, item, link);
+        close(item->descriptor);
+        crew->giver.heard(crew->giver.giver, item, false);
+    }
 }
 
 void
@@ -178,7 +252,7 @@ crew_give(struct crew *crew, struct crew_item *item)
     pthread_mutex_lock(&crew->lock);
     TAILQ_INSERT_TAIL(&crew->queue, item, link);
     crew->queued++;
-    if (crew->queued > crew->waiting && crew->workers < crew->threads_max)
+    if (is_short(crew))
         worker_start(crew);
     pthread_cond_signal(&crew->given);
     pthread_mutex_unlock(&crew->lock);
@@ -187,13 +261,20 @@ crew_give(struct crew *crew, struct crew_item *item)
 bool
 crew_call(struct crew *crew)
 {
+    struct crew_list given_up = TAILQ_HEAD_INITIALIZER(given_up);
     bool has_thread;
 
     pthread_mutex_lock(&crew->lock);
-    if (crew->queued > 0 && crew->workers == 0)
+    if (crew->workers == 0 && crew->tries >= TRIES_MAX) {
+        unqueue_all(crew, &given_up);
+        crew->tries = 0;
+    }
+    /* Where none has failed, crew_give() has started all there should be. */
+    if (is_short(crew) && (crew->workers == 0 || crew->rest != 0))
         worker_start(crew);
-    has_thread = crew->queued == 0 || crew->workers > 0;
+    has_thread = !is_short(crew) || (crew->workers > 0 && crew->rest == 0);
     pthread_mutex_unlock(&crew->lock);
+    close_all(crew, &given_up);
     return has_thread;
 }
 
@@ -238,19 +319,12 @@ crew_cut(struct crew *crew)
     struct crew_list queue;
     struct crew_item *item;
 
-    TAILQ_INIT(&queue);
     pthread_mutex_lock(&crew->lock);
-    TAILQ_CONCAT(&queue, &crew->queue, link);
-    crew->queued = 0;
+    unqueue_all(crew, &queue);
     /* One of these may have been closed a moment ago and its number given
      * to another socket; at the end of all things that one goes as well. */
     for (item = TAILQ_FIRST(&crew->heard); item; item = TAILQ_NEXT(item, link))
         shutdown(item->descriptor, SHUT_RDWR);
     pthread_mutex_unlock(&crew->lock);
-    while (!TAILQ_EMPTY(&queue)) {
-        item = TAILQ_FIRST(&queue);
-        TAILQ_REMOVE(&queue, item, link);
-        close(item->descriptor);
-        crew->giver.heard(crew->giver.giver, item, false);
-    }
+    close_all(crew, &queue);
 }

@@ -25,8 +25,8 @@ TAILQ_HEAD(crew_list, crew_item);
 struct crew_work {
     void *context;
 
-    /* A new thread's own state; NULL: it has none, and closes what it is
-     * given unheard. Called in the thread, as the others are. */
+    /* A new thread's own state; NULL: it has none, and ends without taking
+     * an item. Called in the thread, as the others are. */
     void *(*begin)(void *context);
 
     /* Returns true when the descriptor may be heard again, false when it
@@ -62,7 +62,12 @@ void crew_free(struct crew **crew);
 /* Hear this as soon as a thread has time, first come first served. */
 void crew_give(struct crew *crew, struct crew_item *item);
 
-/* See that what waits has a thread; false when the system gives none. */
+/*
+ * See that what waits has a thread. False when one was wanted and could not
+ * begin: call again soon. Where no thread at all has begun for two seconds,
+ * what waits is closed (heard() is called for it): the other end may know of
+ * somebody else to ask.
+ */
 bool crew_call(struct crew *crew);
 
 /* Threads end as soon as nothing waits. */

@@ -204,9 +204,9 @@ make_headers(struct gate *gate, const struct request *req,
 struct passage {
     struct gate *gate;
     struct request *req;
-    struct reply *rep;    /* streamed into; NULL: held */
-    struct pst_text body; /* ours, from octet body_sent on */
-    size_t body_sent;
+    struct reply *rep; /* streamed into; NULL: held */
+    const struct forward_request *what;
+    size_t body_sent; /* octets of what->body */
     struct forward_answer *answer;
     const struct forward_follow *follow;
     struct pst_buf held;
@@ -218,7 +218,7 @@ read_own(void *context, char *out, size_t size, size_t *len)
 {
     struct passage *passage = context;
     struct pst_text piece = pst_text_first(
-        pst_text_from_octet(passage->body, passage->body_sent), size);
+        pst_text_from_octet(passage->what->body, passage->body_sent), size);
 
     memcpy(out, piece.ptr, piece.len);
     passage->body_sent += piece.len;
@@ -230,8 +230,12 @@ static enum pst_err
 read_client(void *context, char *out, size_t size, size_t *len)
 {
     struct passage *passage = context;
+    const struct forward_request *what = passage->what;
+    enum pst_err e = request_read(passage->req, out, size, len);
 
-    return request_read(passage->req, out, size, len);
+    if (e || *len == 0 || !what->watch)
+        return e;
+    return what->watch(what->watching, (struct pst_text){out, *len});
 }
 
 static struct pst_text
@@ -381,7 +385,7 @@ run(struct passage *passage, const struct forward_request *what)
     e = make_headers(gate, req, what, passage->rep == NULL, headers);
     if (e)
         return e;
-    passage->body = what->body;
+    passage->what = what;
     exchange = (struct upstream_exchange){
         .method = what->method,
         .query = what->query,
@@ -396,7 +400,7 @@ run(struct passage *passage, const struct forward_request *what)
         .client = req->source.descriptor,
     };
     e = upstream_run(gate->upstream, req->arena, &exchange);
-    if (e && e != PST_CLIENT_GONE)
+    if (e && e != PST_CLIENT_GONE && e != PST_HIDDEN_LOGIN)
         LOG_EVENT(gate->log, LEVEL_WARNING, "backend-failed",
                   LOG_STRING("request", req->id),
                   LOG_STRING("cause", pst_err_code(e)),

@@ -18,8 +18,14 @@ struct forward_request {
     struct pst_text query;    /* absent: none */
     struct pst_text body;     /* absent: the client's, streamed */
     struct pst_text upstream; /* from the session (jar.h); absent: none */
-    bool own;                 /* made by us: of the client's headers, only those
-                                 about language and channel go along */
+
+    /* Sees each piece of the client's body before it is sent, if it is not
+     * NULL. An error ends the exchange: the piece is not sent, and the backend
+     * sees a broken upload, never a complete one. */
+    enum pst_err (*watch)(void *context, struct pst_text piece);
+    void *watching; /* its context */
+    bool own;       /* made by us: of the client's headers, only those
+                       about language and channel go along */
 };
 
 /* How many headers of the backend's may pass to the client. */

@@ -14,6 +14,7 @@
 /* A sink in front of another: counts, and keeps a body from HEAD. */
 struct meter {
     const struct reply_sink *sink;
+    int64_t begin;    /* of the request: ticks */
     bool is_head_out; /* the head, which is one piece, has been written */
     bool is_head_only;
     int64_t octets; /* of body */
@@ -64,28 +65,17 @@ answer_error(const struct gate *gate, const struct request *req,
     return reply_json(rep, pst_err_status(failed), body);
 }
 
-/* Look at the request and have it handled; the answer may not have begun. */
-static enum pst_err
-handle(struct gate *gate, struct request *req, struct reply *rep,
-       gate_handler *handler)
-{
-    enum pst_err e = handler(gate, req, rep);
-
-    if (!e && !rep->begun)
-        return PST_INTERNAL; /* a handler has to say something */
-    return e;
-}
-
 static void
 log_request(const struct gate *gate, const struct request *req, int status,
-            const struct log_field *numbers, enum pst_err e)
+            const struct meter *meter, enum pst_err e)
 {
     const char *code = e ? pst_err_code(e) : NULL;
 
     /* Neither path nor query string: a token might stand there. */
     LOG_EVENT(gate->log, LEVEL_INFO, "request", LOG_STRING("request", req->id),
               LOG_TEXT("method", req->method), LOG_NUMBER("status", status),
-              numbers[0], numbers[1], LOG_STRING("error", code));
+              LOG_NUMBER("ms", ticks_ms() - meter->begin),
+              LOG_NUMBER("octets", meter->octets), LOG_STRING("error", code));
 }
 
 bool
@@ -93,8 +83,7 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
             const struct request_origin *origin, const struct reply_sink *sink,
             gate_handler *handler)
 {
-    int64_t begin = ticks_ms();
-    struct meter meter = {.sink = sink};
+    struct meter meter = {.sink = sink, .begin = ticks_ms()};
     const struct reply_sink metered = {meter_write, meter_flush, &meter};
     uint8_t id[REQUEST_ID_LEN / 2] = {0};
     struct request req;
@@ -113,7 +102,9 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
     if (no_id)
         e = no_id;
     if (!e)
-        e = handle(gate, &req, &rep, handler);
+        e = handler(gate, &req, &rep);
+    if (!e && !rep.begun)
+        e = PST_INTERNAL; /* a handler has to say something */
     is_whole = !e;
     if (e && e != PST_CLIENT_GONE && !rep.begun)
         is_whole = answer_error(gate, &req, &rep, e) == PST_OK;
@@ -121,11 +112,7 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
         is_whole = reply_flush(&rep) == PST_OK;
     if (!is_whole && !e)
         e = PST_CLIENT_GONE;
-    log_request(gate, &req, rep.begun ? rep.status : pst_err_status(e),
-                (const struct log_field[]){
-                    LOG_NUMBER("ms", ticks_ms() - begin),
-                    LOG_NUMBER("octets", meter.octets),
-                },
+    log_request(gate, &req, rep.begun ? rep.status : pst_err_status(e), &meter,
                 e);
     pst_arena_reset(arena);
     return is_whole;

@@ -18,7 +18,8 @@ struct keys {
     const struct config *config;
     struct log *log;
     struct keys_held *current;
-    struct stat seen; /* the file, as it was when last read or refused */
+    struct stat seen; /* the file as it was before it was last read; zero:
+                       * read it at the next look */
     int64_t looked;   /* unix seconds */
 };
 
@@ -39,6 +40,41 @@ held_free(struct keys_held *held)
     free(held);
 }
 
+/* Read the file, having looked at it first: what changes meanwhile is seen
+ * the next time. */
+static enum pst_err
+read_file(struct keys *keys, struct pst_keyring **ring, struct config_why *why)
+{
+    enum pst_err e;
+
+    if (stat(keys->config->secret_file, &keys->seen) != 0)
+        keys->seen = (struct stat){0};
+    e = config_read_secret(keys->config, ring, why);
+    if (e && e != PST_BAD_CONFIG)
+        keys->seen = (struct stat){0}; /* not the file's fault: try again */
+    return e;
+}
+
+/*
+ * The ring to begin with. The file may have changed since the configuration
+ * was read, and nothing tells which one that was: it is read again. What is
+ * wrong with it now is said at the first look.
+ */
+static struct keys_held *
+held_first(struct keys *keys)
+{
+    struct config_why why = {{0}};
+    struct pst_keyring *own = NULL;
+    struct keys_held *held;
+
+    if (keys->config->secret_file && read_file(keys, &own, &why) != PST_OK)
+        keys->seen = (struct stat){0};
+    held = held_new(own ? own : keys->config->ring, own);
+    if (!held)
+        pst_keyring_free(&own);
+    return held;
+}
+
 enum pst_err
 keys_new(struct keys **out, const struct config *config, struct log *log)
 {
@@ -46,16 +82,14 @@ keys_new(struct keys **out, const struct config *config, struct log *log)
 
     if (!keys)
         return PST_NO_MEMORY;
-    keys->current = held_new(config->ring, NULL);
+    keys->config = config;
+    keys->log = log;
+    keys->current = held_first(keys);
     if (!keys->current) {
         free(keys);
         return PST_NO_MEMORY;
     }
     pthread_mutex_init(&keys->lock, NULL);
-    keys->config = config;
-    keys->log = log;
-    if (config->secret_file && stat(config->secret_file, &keys->seen) != 0)
-        keys->seen = (struct stat){0};
     *out = keys;
     return PST_OK;
 }
@@ -72,19 +106,22 @@ keys_free(struct keys **keys)
     *keys = NULL;
 }
 
-/* Under the lock: put a ring in the place of the current one. */
-static void
+/* Under the lock: put a ring, ours from now on, in the place of the current
+ * one. */
+static enum pst_err
 replace(struct keys *keys, struct pst_keyring *ring)
 {
     struct keys_held *held = held_new(ring, ring);
 
     if (!held) {
         pst_keyring_free(&ring);
-        return;
+        keys->seen = (struct stat){0};
+        return PST_NO_MEMORY;
     }
     if (keys->current->users == 0)
         held_free(keys->current);
     keys->current = held;
+    return PST_OK;
 }
 
 /* Under the lock. */
@@ -93,10 +130,11 @@ read_again(struct keys *keys)
 {
     struct config_why why = {{0}};
     struct pst_keyring *ring = NULL;
-    enum pst_err e = config_read_secret(keys->config, &ring, &why);
+    enum pst_err e = read_file(keys, &ring, &why);
 
+    if (!e)
+        e = replace(keys, ring);
     if (!e) {
-        replace(keys, ring);
         LOG_EVENT(keys->log, LEVEL_INFO, "secrets-read",
                   LOG_STRING("file", keys->config->secret_file));
         return;
@@ -107,12 +145,14 @@ read_again(struct keys *keys)
               LOG_STRING("note", "the secrets from before stay in use"));
 }
 
+/* By the time of its state: that of its text stays where only its mode is
+ * mended, or where it is copied with its times. */
 static bool
 is_changed(const struct stat *a, const struct stat *b)
 {
     return a->st_ino != b->st_ino || a->st_dev != b->st_dev ||
-           a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-           a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+           a->st_size != b->st_size || a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
+           a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
 /* Under the lock: has the file changed since it was last read? */
@@ -123,10 +163,8 @@ look(struct keys *keys)
 
     if (stat(keys->config->secret_file, &now) != 0)
         return; /* being replaced, or gone: what we have stays */
-    if (!is_changed(&now, &keys->seen))
-        return;
-    keys->seen = now;
-    read_again(keys);
+    if (is_changed(&now, &keys->seen))
+        read_again(keys);
 }
 
 struct keys_held *

@@ -19,8 +19,11 @@ struct keys;
 /* A ring while somebody uses it. */
 struct keys_held;
 
-/* Begin with the configuration's own ring; it and log must outlive this.
- * PST_OK or PST_NO_MEMORY. */
+/*
+ * Begin with the secrets as their file has them now, or with the
+ * configuration's own ring; configuration and log must outlive this.
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
 PST_MUST_USE enum pst_err
 keys_new(struct keys **out, const struct config *config, struct log *log);
 

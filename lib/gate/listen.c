@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -176,8 +175,8 @@ open_path(struct listen_sockets *out, const char *path, char *why)
 static enum pst_err
 place_parse(struct place *out, struct pst_text text)
 {
-    struct pst_text host = text;
-    struct pst_text port = PST_NO_TEXT;
+    struct pst_text host;
+    struct pst_text port;
     struct pst_buf buf;
     int64_t number;
     size_t colon = pst_text_last_index(text, ':');

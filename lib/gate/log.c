@@ -12,7 +12,7 @@
 
 #include "buf.h"
 #include "date.h"
-#include "json.h"
+#include "jsontext.h"
 
 /* A line with its newline, octets: half of the smallest PIPE_BUF of Linux. */
 #define LINE_MAX_OCTETS 2048
@@ -88,8 +88,9 @@ log_close(struct log **log)
     *log = NULL;
 }
 
-bool
-log_is_on(const struct log *log, enum log_level level)
+/* Would a line of this level be written? */
+static bool
+is_on(const struct log *log, enum log_level level)
 {
     return log && level <= log->level;
 }
@@ -180,7 +181,7 @@ put_logfmt_text(struct pst_buf *buf, struct pst_text text, bool is_cut)
         pst_buf_add_char(buf, '"');
     while (text.len > 0) {
         size_t plain = plain_octets(text);
-        size_t len = 1;
+        size_t len;
         uint32_t character = 0;
 
         pst_buf_add(buf, pst_text_first(text, plain));
@@ -354,7 +355,7 @@ log_write(struct log *log, enum log_level level, const char *event,
     ssize_t written;
     size_t len;
 
-    if (!log_is_on(log, level))
+    if (!is_on(log, level))
         return;
     pst_buf_init(&when, time_storage, sizeof(time_storage));
     pst_date_emit_rfc3339(&when, (int64_t)time(NULL));

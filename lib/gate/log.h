@@ -52,9 +52,6 @@ PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
 
 void log_close(struct log **log);
 
-/* Would a line of this level be written? */
-bool log_is_on(const struct log *log, enum log_level level);
-
 /*
  * Write one line: time (RFC 3339, UTC), level, program, pid, event, then the
  * fields in order. A line that would be longer than 2 KiB has its long values

@@ -4,6 +4,8 @@
  */
 #include "operation.h"
 
+#include <string.h>
+
 #include "backend.h"
 #include "form.h"
 #include "graphql.h"
@@ -180,6 +182,8 @@ read_object(const struct config *config, const struct pst_json *root,
         pst_json_text(pst_json_at(root, PST_TEXT("/query")));
     enum pst_err e;
 
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
+        return PST_MALFORMED;
     out->kind =
         pst_text_is_absent(document) ? OPERATION_UNSURE : OPERATION_PLAIN;
     e = check_members(root, out);
@@ -235,13 +239,141 @@ operation_read_body(struct pst_arena *arena, const struct config *config,
         return e;
     if (pst_json_kind(root) == PST_JSON_ARRAY)
         e = read_batch(config, root, &request);
-    else if (pst_json_kind(root) == PST_JSON_OBJECT)
-        e = read_object(config, root, &request);
     else
-        e = PST_MALFORMED;
+        e = read_object(config, root, &request);
     if (!e)
         *out = request;
     return e;
+}
+
+/*
+ * A request too long to be read. A login in it would be counted as one guess
+ * however many it holds, and its secret would not be looked for by the name
+ * that it gave it: so it must not have one. Its name stands as it is, being
+ * ASCII in UTF-8, unless it is spelt with escapes that nobody needs.
+ */
+
+static bool
+is_name(unsigned code)
+{
+    char c = (char)code;
+
+    return code < 0x80 && (pst_is_alpha(c) || pst_is_digit(c) || c == '_');
+}
+
+/* One octet of the words in which a name could stand. */
+static bool
+watch_word(struct operation_watch *watch, char c)
+{
+    bool is_over = !is_name((unsigned char)c);
+    bool is_found = false;
+
+    for (size_t i = 0; i < PST_COUNT(watch->names); i++) {
+        struct pst_text name = watch->names[i];
+        bool fits = watch->word == 0 || watch->fits[i];
+
+        is_found |= fits && watch->word > 0 && watch->word == name.len;
+        watch->fits[i] =
+            fits && watch->word < name.len && name.ptr[watch->word] == c;
+    }
+    watch->word = is_over ? 0 : watch->word + 1;
+    return !is_over || !is_found;
+}
+
+/* One octet of an escape, behind its backslash. */
+static bool
+watch_escape(struct operation_watch *watch, char c)
+{
+    int digit = pst_hex_value(c);
+
+    if (watch->escape == 1) {
+        watch->code = 0;
+        watch->escape = c == 'u' ? 2 : 0;
+        /* One that JSON does not have stands for itself to some. */
+        return memchr("\"\\/bfnrtu", c, 9) != NULL;
+    }
+    if (digit < 0)
+        return false;
+    watch->code = watch->code * 16 + (unsigned)digit;
+    watch->escape = watch->escape == 5 ? 0 : watch->escape + 1;
+    return watch->escape > 0 || !is_name(watch->code);
+}
+
+/*
+ * One octet of UTF-8 (RFC 3629 section 4): a lenient reader finds letters in
+ * forms that are too long, and leaves out what it cannot read.
+ */
+static bool
+watch_utf8(struct operation_watch *watch, unsigned char c)
+{
+    bool is_good;
+
+    if (watch->left > 0) {
+        is_good = c >= watch->low && c <= watch->high;
+        watch->left--;
+        watch->low = 0x80;
+        watch->high = 0xBF;
+        return is_good;
+    }
+    if (c < 0x80)
+        return true;
+    watch->left = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
+    watch->low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    watch->high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    return c >= 0xC2 && c <= 0xF4;
+}
+
+static bool
+watch_octet(struct operation_watch *watch, char c)
+{
+    bool is_space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+
+    if (!watch->has_begun) {
+        watch->has_begun = !is_space;
+        return is_space || c == '{';
+    }
+    /* A NUL is half of a letter in UTF-16, which some would recognize. */
+    if (((unsigned char)c < ' ' && !is_space) ||
+        !watch_utf8(watch, (unsigned char)c))
+        return false;
+    if (watch->escape > 0)
+        return watch_escape(watch, c);
+    if (c == '\\')
+        watch->escape = 1;
+    return watch_word(watch, c);
+}
+
+enum pst_err
+operation_watch_piece(struct operation_watch *watch, struct pst_text piece)
+{
+    size_t known = pst_text_first(piece, watch->again).len;
+
+    watch->again -= known;
+    for (size_t i = known; i < piece.len; i++) {
+        if (!watch_octet(watch, piece.ptr[i]))
+            return PST_HIDDEN_LOGIN;
+    }
+    return PST_OK;
+}
+
+enum pst_err
+operation_read_head(struct pst_arena *arena, const struct config *config,
+                    struct pst_text head, struct operation *out)
+{
+    struct operation_watch *watch = pst_arena_alloc(arena, sizeof(*watch));
+    enum pst_err e;
+
+    if (!watch)
+        return PST_NO_MEMORY;
+    watch->names[0] = backend_login_field(config);
+    if (is_vendure(config))
+        watch->names[1] = PST_TEXT("authenticate");
+    e = operation_watch_piece(watch, head);
+    if (e)
+        return e;
+    watch->again = head.len;
+    *out = (struct operation){.kind = OPERATION_UNSURE, .watch = watch};
+    return PST_OK;
 }
 
 enum pst_err

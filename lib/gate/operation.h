@@ -21,10 +21,27 @@ enum operation_kind {
 
 #define OPERATION_NAMES_MAX 8 /* strings that may name the account */
 
+/*
+ * Watches a request that is too long to be read while it passes: its octets,
+ * not its meaning, since it need not be held for that.
+ */
+struct operation_watch {
+    struct pst_text names[2]; /* fields that log in; empty: none */
+    bool fits[2];             /* the word so far begins that name */
+    size_t word;              /* octets of name characters in a row */
+    bool has_begun;           /* white space is over */
+    unsigned escape;          /* octets of an escape so far */
+    unsigned code;            /* what the digits of \u stand for */
+    unsigned left;            /* octets of a UTF-8 sequence to come */
+    unsigned char low, high;  /* the next one's range */
+    size_t again;             /* octets to come that were looked at already */
+};
+
 struct operation {
     enum operation_kind kind;
-    bool is_opaque; /* it could not be looked into */
-    bool remember;  /* variables.rememberMe is true */
+    struct operation_watch *watch; /* what is to see the body as it passes;
+                                      NULL: all of it was read */
+    bool remember;                 /* variables.rememberMe is true */
 
     /* Whatever string the request brings may be the name of the account that
      * it logs into: all of them are counted as one. */
@@ -45,6 +62,29 @@ PST_MUST_USE enum pst_err operation_read_body(struct pst_arena *arena,
                                               const struct config *config,
                                               struct pst_text body,
                                               struct operation *out);
+
+/*
+ * The same for a body that is too long to be read: it can be sent on while
+ * out->watch sees all of it, from its first octet.
+ *   head  as much of it as is held
+ * Returns PST_OK; PST_HIDDEN_LOGIN (as operation_watch_piece()); PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err operation_read_head(struct pst_arena *arena,
+                                              const struct config *config,
+                                              struct pst_text head,
+                                              struct operation *out);
+
+/*
+ * Look at the next piece of a body that is too long to be read. Nothing of a
+ * piece that is refused may be sent, nor anything after it: what the backend
+ * has then is cut, and no JSON.
+ * Returns PST_OK; PST_HIDDEN_LOGIN when it may hold a login, or what some
+ * backend could take for one: the name of a field that logs in, a JSON escape
+ * for a letter, digit or "_" of a name, a batch, or what is no JSON in UTF-8
+ * and may be read as anything. Source: RFC 8259 sections 2, 7 and 8.1.
+ */
+PST_MUST_USE enum pst_err operation_watch_piece(struct operation_watch *watch,
+                                                struct pst_text piece);
 
 /*
  * The same for a document in a query string (GET).

@@ -31,7 +31,9 @@
 #define EVENTS_MAX 64      /* in one go */
 #define ACCEPTS_MAX 64     /* in one go */
 #define DESCRIPTORS_SPARE 32 /* sockets, log, epoll, libraries */
-#define DESCRIPTORS_EACH 4   /* what a worker may open beside its client */
+#define DESCRIPTORS_EACH                                \
+    8 /* of a worker: curl's own, backend, store, names \
+       */
 
 /* How a connection is watched: its next event disarms it. */
 #define ONE_EVENT (EPOLLIN | EPOLLRDHUP | EPOLLONESHOT)
@@ -54,6 +56,7 @@ struct pool {
     struct watch sockets[LISTEN_SOCKETS_MAX];
     size_t connections_max;
     bool is_accepting; /* the sockets are watched */
+    int64_t resume;    /* not before, in ticks: the system was short */
     bool is_cut;       /* draining has taken too long */
     int64_t deadline;  /* of draining: monotonic milliseconds */
     int64_t said_full; /* when the log last heard of it */
@@ -256,20 +259,28 @@ accept_one(struct pool *pool, int socket)
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
                errno == ENOMEM) {
         has_room = make_room(pool, true);
+        pool->resume = ticks_ms() + RETRY_MS;
     }
     if (!has_room)
         pause_accepting(pool);
     return has_room;
 }
 
+/* Accept what waits at a socket, `left` at most. */
+static void
+accept_some(struct pool *pool, int socket, int left)
+{
+    while (left > 0 && accept_one(pool, socket))
+        left--;
+}
+
 static void
 on_socket(struct pool *pool, struct watch *watch, uint32_t events)
 {
-    int left = ACCEPTS_MAX;
-
     (void)events;
-    while (left > 0 && accept_one(pool, watch->item.descriptor))
-        left--;
+    if (pool->is_draining)
+        return; /* it was closed a moment ago */
+    accept_some(pool, watch->item.descriptor, ACCEPTS_MAX);
 }
 
 static bool
@@ -280,8 +291,10 @@ start_accepting(struct pool *pool)
     for (size_t i = 0; i < sockets->count; i++) {
         pool->sockets[i].item.descriptor = sockets->list[i].descriptor;
         pool->sockets[i].on_event = on_socket;
+        /* Where the one after it failed the last time, it is there already. */
         if (!epoll_set(pool, EPOLL_CTL_ADD, &pool->sockets[i],
-                       EPOLLIN | EPOLLEXCLUSIVE))
+                       EPOLLIN | EPOLLEXCLUSIVE) &&
+            errno != EEXIST)
             return false;
     }
     pool->is_accepting = true;
@@ -294,10 +307,11 @@ begin_drain(struct pool *pool)
     struct listen_sockets *sockets = pool->options->sockets;
 
     /* What has reached a socket of ours would be refused without a word; the
-     * others outlive us, and what waits there with them. */
+     * others outlive us, and what waits there with them. No more can have
+     * waited than listen(2) was told: what comes later must not hold us up. */
     for (size_t i = 0; i < sockets->count; i++)
         if (sockets->list[i].is_ours)
-            on_socket(pool, &pool->sockets[i], EPOLLIN);
+            accept_some(pool, sockets->list[i].descriptor, SOMAXCONN + 1);
     stop_accepting(pool);
     listen_close(sockets);
     pool->deadline = ticks_ms() + pool->options->drain * 1000;
@@ -376,8 +390,10 @@ dispatch_all(struct pool *pool)
                 pool->deadline = ticks_ms() + CUT_GRACE_MS;
             }
             is_short = true;
-        } else if (!pool->is_accepting) {
-            is_short = !make_room(pool, false) || !start_accepting(pool);
+        } else if (!pool->is_accepting &&
+                   (ticks_ms() < pool->resume || !make_room(pool, false) ||
+                    !start_accepting(pool))) {
+            is_short = true;
         }
         dispatch(pool, is_short ? RETRY_MS : -1);
         crew_reap(pool->crew);

@@ -11,7 +11,6 @@
 
 #include "base.h"
 #include "crew.h"
-#include "err.h"
 #include "listen.h"
 #include "log.h"
 

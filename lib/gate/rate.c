@@ -29,11 +29,3 @@ rate_parse(struct pst_text value, struct rate *out, struct config_why *why)
     *out = rate;
     return PST_OK;
 }
-
-enum pst_err
-rate_check(struct pst_text value, struct config_why *why)
-{
-    struct rate rate;
-
-    return rate_parse(value, &rate, why);
-}

@@ -27,8 +27,4 @@ struct rate {
 PST_MUST_USE enum pst_err rate_parse(struct pst_text value, struct rate *out,
                                      struct config_why *why);
 
-/* The same as a config_check: is it one at all? */
-PST_MUST_USE enum pst_err rate_check(struct pst_text value,
-                                     struct config_why *why);
-
 #endif

@@ -331,6 +331,20 @@ request_is_utf8(const struct request *req)
     return true;
 }
 
+enum request_coding
+request_coding(const struct request *req)
+{
+    struct pst_text coding =
+        pst_text_trim(request_header(req, PST_TEXT("Content-Encoding")));
+
+    if (coding.len == 0 || pst_text_equal_nocase(coding, PST_TEXT("identity")))
+        return CODING_NONE;
+    if (pst_text_equal_nocase(coding, PST_TEXT("gzip")) ||
+        pst_text_equal_nocase(coding, PST_TEXT("x-gzip")))
+        return CODING_GZIP;
+    return CODING_OTHER;
+}
+
 bool
 request_is_navigation(const struct request *req)
 {

@@ -104,6 +104,20 @@ struct pst_text request_media_type(const struct request *req);
  */
 bool request_is_utf8(const struct request *req);
 
+/* How the body is encoded (RFC 9110 section 8.4). */
+enum request_coding {
+    CODING_NONE,  /* not at all */
+    CODING_GZIP,  /* gzip, or x-gzip, once (8.4.1.3) */
+    CODING_OTHER, /* anything else: also deflate, which some read with zlib's
+                     frame and some without it (8.4.1.2), and two of them */
+};
+
+/*
+ * By Content-Encoding; one that stands twice is none, and goes nowhere: no
+ * backend hears of it either (request_header()).
+ */
+enum request_coding request_coding(const struct request *req);
+
 /*
  * Does the client want a page: Sec-Fetch-Mode is navigate, or, where there is
  * none, Accept names text/html.

@@ -28,17 +28,25 @@ ids_of(const struct gate *gate, const struct pst_session *session,
     return store_id_subject(gate->store, session->sub, &ids->subject);
 }
 
-/* Log why, once, where it is known. */
-static enum pst_err
-told(struct gate *gate, const struct request *req, enum pst_err e)
+enum pst_err
+roster_told(const struct gate *gate, const struct request *req, enum pst_err e)
 {
     if (e == PST_STORE_DOWN)
         LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
                   LOG_STRING("request", req->id),
                   LOG_STRING("why", store_why(gate->store)));
-    else
-        gate->store_answered = gate->now;
     return e;
+}
+
+/* What the store itself said, which is an answer where it is not silence. A
+ * token that did not open says nothing of the store, and must not pass for
+ * one: whoever sends such would make the grace last. */
+static enum pst_err
+told(struct gate *gate, const struct request *req, enum pst_err e)
+{
+    if (e != PST_STORE_DOWN)
+        gate->store_answered = gate->now;
+    return roster_told(gate, req, e);
 }
 
 enum pst_err
@@ -102,6 +110,13 @@ roster_add(struct gate *gate, const struct request *req,
     e = told(gate, req, store_since(gate->store, &ids.subject, &since));
     if (e)
         return e;
+    if (since - gate->now >= PST_SKEW) {
+        /* Refused with the next request, it would only seem to have begun. */
+        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
+                  LOG_STRING("request", req->id),
+                  LOG_NUMBER("seconds", since - gate->now));
+        return PST_OVERLOADED;
+    }
     if (since >= session->iat) {
         session->iat = since + 1;
         session->seen = since + 1;
@@ -194,14 +209,6 @@ struct listing {
     size_t count;
 };
 
-static bool
-is_same(const struct store_id *a, const struct store_id *b)
-{
-    return pst_text_equal(
-        pst_bytes_text((struct pst_bytes){a->octets, PST_HASH_LEN}),
-        pst_bytes_text((struct pst_bytes){b->octets, PST_HASH_LEN}));
-}
-
 static void
 emit_date(struct pst_buf *buf, const char *name, int64_t when)
 {
@@ -227,8 +234,8 @@ emit_listed(void *context, const struct store_session *listed)
     pst_buf_add_string(buf, ",\"address\":");
     pst_json_emit_string(buf, listed->address);
     pst_buf_add_string(buf, ",\"current\":");
-    pst_buf_add_string(buf, is_same(&listed->sid, listing->own) ? "true}"
-                                                                : "false}");
+    pst_buf_add_string(
+        buf, store_id_equal(&listed->sid, listing->own) ? "true}" : "false}");
     return PST_OK;
 }
 
@@ -266,27 +273,11 @@ compare(void *context, const struct store_session *listed)
 {
     struct search *search = context;
 
-    if (is_same(&listed->sid, search->wanted)) {
+    if (store_id_equal(&listed->sid, search->wanted)) {
         search->found = *listed;
         search->is_found = true;
     }
     return PST_OK;
-}
-
-static bool
-read_name(struct pst_text name, struct store_id *id)
-{
-    if (name.len != ROSTER_NAME_LEN)
-        return false;
-    for (size_t i = 0; i < PST_HASH_LEN; i++) {
-        int high = pst_hex_value(name.ptr[2 * i]);
-        int low = pst_hex_value(name.ptr[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        id->octets[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
 }
 
 /* Only what stands on the user's own list can be ended by its name. */
@@ -301,7 +292,7 @@ roster_end_named(struct gate *gate, const struct request *req,
     enum pst_err e;
 
     if (!gate->store || pst_session_is_guest(session) ||
-        !read_name(name, &wanted))
+        !store_id_parse(name, &wanted))
         return PST_NOT_FOUND;
     e = ids_of(gate, session, &ids);
     if (e)
@@ -314,7 +305,7 @@ roster_end_named(struct gate *gate, const struct request *req,
         return e;
     if (!search.is_found)
         return PST_NOT_FOUND;
-    *is_own = is_same(&wanted, &ids.sid);
+    *is_own = store_id_equal(&wanted, &ids.sid);
     return told(gate, req,
                 store_end(gate->store, &wanted, &ids.subject,
                           search.found.expires, gate->now));

@@ -2,13 +2,21 @@
 /*
  * roster.h - what the store knows of a session: was it ended, is it on its
  * user's list (design 2.4). Without a store every question has the answer
- * that a sealed session gives by itself.
+ * that a sealed session gives by itself. PST_INTERNAL, where there is no hash
+ * to be had, may come from each.
  */
 #ifndef GATE_ROSTER_H
 #define GATE_ROSTER_H
 
 #include "gate.h"
 #include "session.h"
+
+/*
+ * Log why the store did not answer, where that is what e says: for whoever
+ * asked it something that is no question of this file. Returns e.
+ */
+enum pst_err roster_told(const struct gate *gate, const struct request *req,
+                         enum pst_err e);
 
 /*
  * Was it ended, alone or with all of its user's? While the store is away for
@@ -23,7 +31,8 @@ PST_MUST_USE enum pst_err roster_check(struct gate *gate,
  * Put a new session on its user's list (a guest has none), over the cap the
  * oldest out. A login in the very second of "log out everywhere" is moved
  * past it: session's iat and seen may change.
- * Returns PST_OK, PST_STORE_DOWN.
+ * Returns PST_OK, PST_STORE_DOWN, PST_OVERLOADED (a machine whose clock is
+ * ahead ended all of the user's, and past that no session can begin yet).
  */
 PST_MUST_USE enum pst_err roster_add(struct gate *gate,
                                      const struct request *req,
@@ -45,7 +54,7 @@ PST_MUST_USE enum pst_err roster_end_all(struct gate *gate,
                                          const struct pst_session *session);
 
 /* The name of a session in lists: its hash in hex, never its id. */
-#define ROSTER_NAME_LEN 64
+#define ROSTER_NAME_LEN STORE_ID_HEX_LEN
 
 /*
  * Write its user's live sessions as a JSON array: [{"id","created",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * serve.c - run one handler as plain CGI or FastCGI; the door to libfcgi.
+ * serve.c - start, and serve FastCGI or plain CGI; the door to libfcgi.
  *
  * libfcgi reads and writes the records of one request on a connection that
  * we accepted; which connection is heard when is decided in pool.c.
@@ -13,18 +13,17 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "crypt.h"
+#include "cgi.h"
 #include "head.h"
 #include "limits.h"
 #include "listen.h"
 #include "pool.h"
 #include "service.h"
 #include "ticks.h"
+#include "worker.h"
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
@@ -33,87 +32,6 @@
 #define DRAIN_MS 2000 /* for the rest of a body that nobody wants */
 #define HEAD_MS 10000 /* for a request's head, once it has begun */
 #define CUT_MS 100    /* between what there is of an answer and hanging up */
-
-/* What the workers are there for. */
-struct task {
-    struct service service;
-    gate_handler *handler;
-};
-
-/* One thread's own. */
-struct worker {
-    const struct task *task;
-    struct gate gate;
-    struct pst_arena *arena;
-    struct head head;
-};
-
-/* Workers. */
-
-static void
-worker_end(void *state)
-{
-    struct worker *worker = state;
-
-    store_close(&worker->gate.store);
-    upstream_free(&worker->gate.upstream);
-    pst_arena_free(&worker->arena);
-    free(worker);
-}
-
-static void *
-worker_begin(void *context)
-{
-    const struct task *task = context;
-    const struct service *service = &task->service;
-    struct worker *worker = calloc(1, sizeof(*worker));
-    enum pst_err e = PST_NO_MEMORY;
-
-    if (worker) {
-        worker->task = task;
-        worker->gate.config = service->config;
-        worker->gate.ring = service->config->ring;
-        worker->gate.log = service->log;
-        worker->gate.random = pst_crypt_random;
-        e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
-        if (!e)
-            e = service_connect(service, &worker->gate.upstream,
-                                &worker->gate.store);
-    }
-    if (!e)
-        return worker;
-    LOG_EVENT(service->log, LEVEL_ERROR, "worker",
-              LOG_STRING("error", pst_err_code(e)));
-    if (worker)
-        worker_end(worker);
-    return NULL;
-}
-
-/* Handle a request with the secrets that are in use as it begins. */
-static bool
-worker_handle(struct worker *worker, const struct request_origin *origin,
-              const struct reply_sink *sink)
-{
-    struct keys *keys = worker->task->service.keys;
-    struct keys_held *held = keys_take(keys, (int64_t)time(NULL));
-    bool is_whole;
-
-    worker->gate.ring = keys_ring(held);
-    is_whole = gate_handle(&worker->gate, worker->arena, origin, sink,
-                           worker->task->handler);
-    keys_give(keys, held);
-    return is_whole;
-}
-
-static void
-reload(void *context)
-{
-    const struct task *task = context;
-
-    keys_reload(task->service.keys);
-}
-
-/* FastCGI. */
 
 /*
  * What is there of the body, at least one octet: FCGX_GetStr() would wait
@@ -192,25 +110,6 @@ fcgi_drain(FCGX_Stream *in)
     return false;
 }
 
-/*
- * Close a connection whose answer is complete. What still comes is read away
- * for a moment: closing over it would reset the connection, and the other
- * end could lose the answer.
- */
-static void
-hang_up(int descriptor, bool is_drained)
-{
-    struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
-    int64_t end = is_drained ? 0 : ticks_ms() + DRAIN_MS;
-    char piece[1024];
-
-    shutdown(descriptor, SHUT_WR);
-    while (end > ticks_ms() && poll(&waiting, 1, (int)(end - ticks_ms())) > 0 &&
-           recv(descriptor, piece, sizeof(piece), MSG_DONTWAIT) > 0)
-        continue;
-    close(descriptor);
-}
-
 /* Have a request handled that libfcgi has read. */
 static bool
 fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
@@ -278,7 +177,7 @@ fcgi_hear_request(struct worker *worker, int descriptor)
     if (fcgi.ipcFd < 0)
         return false;
     if (!is_kept)
-        hang_up(descriptor, is_drained);
+        worker_hang_up(descriptor, is_drained);
     return is_kept;
 }
 
@@ -296,6 +195,14 @@ fcgi_hear(void *state, int descriptor)
         close(descriptor);
     }
     return next == HEAD_IDLE;
+}
+
+static void
+reload(void *context)
+{
+    const struct task *task = context;
+
+    keys_reload(task->service.keys);
 }
 
 /* Serve the sockets until told to stop; returns the exit status. */
@@ -339,86 +246,6 @@ serve_sockets(struct task *task, struct listen_sockets *sockets,
     return end == POOL_FAILED ? EX_OSERR : EX_OK;
 }
 
-/* Plain CGI. */
-
-static enum pst_err
-cgi_read(void *context, char *out, size_t size, size_t *len)
-{
-    ssize_t got;
-
-    (void)context;
-    do
-        got = read(STDIN_FILENO, out, size);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return PST_CLIENT_GONE;
-    *len = (size_t)got;
-    return PST_OK;
-}
-
-static enum pst_err
-cgi_write(void *context, struct pst_text piece)
-{
-    if (fwrite(piece.ptr, 1, piece.len, context) != piece.len)
-        return PST_CLIENT_GONE;
-    return PST_OK;
-}
-
-static enum pst_err
-cgi_flush(void *context)
-{
-    return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
-}
-
-/*
- * What hangs up when the client goes: the pipe that we write to. A socket,
- * which Apache's mod_cgid gives us, is half closed as soon as the request has
- * been sent; there it is a signal that ends us.
- */
-static int
-cgi_client(void)
-{
-    struct stat st;
-
-    return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)
-               ? STDOUT_FILENO
-               : -1;
-}
-
-/* Leaving such a socket unread would lose the answer on its way. */
-static void
-cgi_hang_up(void)
-{
-    struct stat st;
-
-    if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-        hang_up(STDIN_FILENO, false);
-}
-
-static int
-serve_cgi(struct task *task)
-{
-    const struct request_origin origin = {
-        .variables = (const char *const *)environ,
-        .source = {cgi_read, NULL, cgi_client()},
-        .max_body = task->service.config->max_body,
-    };
-    const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
-    struct worker *worker = worker_begin(task);
-    bool is_whole;
-
-    if (!worker)
-        return EX_OSERR;
-    is_whole = gate_handle(&worker->gate, worker->arena, &origin, &sink,
-                           task->handler);
-    worker_end(worker);
-    if (is_whole)
-        cgi_hang_up();
-    return is_whole ? EX_OK : EX_IOERR;
-}
-
-/* Either of the two. */
-
 static int
 serve(struct task *task, const char *address)
 {
@@ -441,7 +268,7 @@ serve(struct task *task, const char *address)
     if (sockets.count > 0)
         return serve_sockets(task, &sockets, &peers);
     pool_unblock_signals();
-    return serve_cgi(task);
+    return cgi_serve(task);
 }
 
 int

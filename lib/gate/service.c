@@ -110,55 +110,87 @@ service_connect(const struct service *service, struct upstream **upstream,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
     };
-    enum pst_err e;
+    struct upstream *made = NULL;
+    enum pst_err e = upstream_new(&made, &options);
 
-    *store = NULL;
-    e = upstream_new(upstream, &options);
-    if (e || config->store.kind == STORE_NONE)
-        return e;
-    e = store_open(store, &config->store, config->audience);
     if (e)
-        upstream_free(upstream);
-    return e;
+        return e;
+    if (config->store.kind != STORE_NONE) {
+        e = store_open(store, &config->store, config->audience);
+        if (e) {
+            upstream_free(&made);
+            return e;
+        }
+    } else {
+        *store = NULL;
+    }
+    *upstream = made;
+    return PST_OK;
+}
+
+/* Say what kept us from starting, where config_new() has not; returns what
+ * to leave with. */
+static int
+refuse(struct service *service, enum pst_err e)
+{
+    switch (e) {
+    case PST_BAD_CONFIG:
+        return EX_CONFIG;
+    case PST_NO_MEMORY:
+        complain(service, "memory or descriptors", "are not to be had");
+        return EX_OSERR;
+    default:
+        complain(service, "libgcrypt", "cannot be used");
+        return EX_SOFTWARE;
+    }
+}
+
+/* Let a worker's handles be made once: better told now than at every
+ * request. */
+static int
+try_to_connect(struct service *service)
+{
+    struct upstream *upstream = NULL;
+    struct store *store = NULL;
+    enum pst_err e = service_connect(service, &upstream, &store);
+
+    if (e == PST_BAD_CONFIG)
+        complain(service, "POSTERN_UPSTREAM", "is no address that can be used");
+    if (e)
+        return refuse(service, e);
+    store_close(&store);
+    upstream_free(&upstream);
+    return EX_OK;
 }
 
 int
 service_open(struct service *service)
 {
     const struct config_complaint complaint = {complain, service};
-    struct upstream *upstream = NULL;
-    struct store *store = NULL;
     const struct config *config;
+    enum pst_err e;
 
     open_standard();
-    if (pst_crypt_init() != PST_OK) {
-        complain(service, "libgcrypt", "cannot be started");
-        return EX_SOFTWARE;
-    }
-    if (config_new(&service->config, (const char *const *)environ,
-                   &complaint) != PST_OK)
-        return EX_CONFIG;
+    e = pst_crypt_init();
+    if (!e)
+        e = config_new(&service->config, (const char *const *)environ,
+                       &complaint);
+    if (e)
+        return refuse(service, e);
     config = service->config;
     if (log_open(&service->log, config->log_target, config->log_format,
                  config->log_level, service->name) != PST_OK) {
         complain(service, "POSTERN_LOG", strerror(errno));
         return EX_CONFIG;
     }
-    if (keys_new(&service->keys, config, service->log) != PST_OK) {
-        complain(service, "memory", "is not to be had");
-        return EX_OSERR;
-    }
+    e = keys_new(&service->keys, config, service->log);
+    if (e)
+        return refuse(service, e);
     if (upstream_start() != PST_OK) {
         complain(service, "libcurl", "cannot be started");
         return EX_SOFTWARE;
     }
-    if (service_connect(service, &upstream, &store) != PST_OK) {
-        complain(service, "POSTERN_UPSTREAM", "is no address that can be used");
-        return EX_CONFIG;
-    }
-    store_close(&store);
-    upstream_free(&upstream);
-    return EX_OK;
+    return try_to_connect(service);
 }
 
 void

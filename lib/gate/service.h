@@ -33,20 +33,24 @@ bool service_read_arguments(const char *const *argv, const char *name,
                             const char **address, int *status);
 
 /*
- * Start: standard descriptors, libgcrypt, configuration, log, libcurl, in
- * this order. Everything that is wrong with the configuration is said on
- * stderr, one "name: VARIABLE: why" a line.
+ * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
+ * in this order, and see that service_connect() works. Everything that is
+ * wrong is said on stderr, of the configuration one "name: VARIABLE: why" a
+ * line.
  *   service  all zero but for its name; close it whatever is returned
- * Returns 0 or what to leave with, such as EX_CONFIG.
+ * Returns EX_OK or what to leave with: EX_CONFIG, EX_OSERR (no memory, no
+ * descriptors), EX_SOFTWARE (a library that cannot be used).
  */
 int service_open(struct service *service);
 
 void service_close(struct service *service);
 
 /*
- * Handles to the configured backend and store, for one thread: as
- * upstream_new() and store_open().
- *   store  set to NULL where there is to be none
+ * Handles to the configured backend and store, for one thread.
+ *   upstream, store  set on PST_OK, the caller's to free and to close; store
+ *                    to NULL where there is to be none
+ * Returns PST_OK, PST_BAD_CONFIG (the backend's URL, its timeouts),
+ * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
  */
 PST_MUST_USE enum pst_err service_connect(const struct service *service,
                                           struct upstream **upstream,

@@ -216,11 +216,7 @@ take(struct attempt *attempt)
     give_back(attempt);
     if (e == PST_THROTTLED)
         return refuse_throttled(attempt, wait);
-    if (e == PST_STORE_DOWN)
-        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
-                  LOG_STRING("request", attempt->req->id),
-                  LOG_STRING("why", store_why(gate->store)));
-    return e;
+    return roster_told(gate, attempt->req, e);
 }
 
 /*
@@ -425,7 +421,7 @@ is_guess(const struct attempt *attempt, const struct operation *what)
         return false;
     if (what->kind == OPERATION_LOGIN)
         return outcome->verdict == BACKEND_REFUSED || outcome->has_failed;
-    return (what->is_opaque && outcome->has_failed) || outcome->is_login;
+    return outcome->is_login;
 }
 
 /*
@@ -498,6 +494,12 @@ exchange(struct attempt *attempt, const struct operation *what)
     return settle_budgets(attempt, what);
 }
 
+static enum pst_err
+watch_piece(void *watch, struct pst_text piece)
+{
+    return operation_watch_piece(watch, piece);
+}
+
 enum pst_err
 signin_relay(struct gate *gate, struct request *req, struct reply *rep,
              struct visit *visit, const struct operation *what)
@@ -513,6 +515,8 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     attempt->remember = what->remember;
     attempt->what.method = req->method;
     attempt->what.query = req->query;
+    attempt->what.watch = what->watch ? watch_piece : NULL;
+    attempt->what.watching = what->watch;
     attempt->what.upstream = what->kind == OPERATION_LOGIN
                                  ? guests_upstream(visit)
                                  : visit_upstream(visit);

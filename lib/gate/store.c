@@ -120,6 +120,31 @@ store_id_subject(const struct store *store, struct pst_text subject,
     return store_id_name(store, "subject", subject, out);
 }
 
+bool
+store_id_parse(struct pst_text hex, struct store_id *id)
+{
+    struct store_id read;
+
+    if (hex.len != STORE_ID_HEX_LEN)
+        return false;
+    for (size_t i = 0; i < PST_HASH_LEN; i++) {
+        int high = pst_hex_value(hex.ptr[2 * i]);
+        int low = pst_hex_value(hex.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        read.octets[i] = (uint8_t)(high << 4 | low);
+    }
+    *id = read;
+    return true;
+}
+
+bool
+store_id_equal(const struct store_id *a, const struct store_id *b)
+{
+    return memcmp(a->octets, b->octets, PST_HASH_LEN) == 0;
+}
+
 enum pst_err
 store_check(struct store *store, const struct store_id *sid,
             const struct store_id *subject, int64_t iat)
@@ -131,7 +156,7 @@ enum pst_err
 store_end(struct store *store, const struct store_id *sid,
           const struct store_id *subject, int64_t expires, int64_t now)
 {
-    const struct store_ending ending = {sid, subject, expires, now};
+    const struct store_event ending = {sid, subject, expires, now};
 
     return store->backend->end(store, &ending);
 }
@@ -168,18 +193,9 @@ enum pst_err
 store_session_touch(struct store *store, const struct store_id *subject,
                     const struct store_id *sid, int64_t expires, int64_t now)
 {
-    const struct store_touch touch = {sid, subject, expires, now};
+    const struct store_event touch = {sid, subject, expires, now};
 
     return store->backend->session_touch(store, &touch);
-}
-
-enum pst_err
-store_session_del(struct store *store, const struct store_id *subject,
-                  const struct store_id *sid, int64_t now)
-{
-    const struct store_touch touch = {sid, subject, 0, now};
-
-    return store->backend->session_del(store, &touch);
 }
 
 enum pst_err
@@ -245,17 +261,7 @@ enum pst_err
 store_spill_get(struct store *store, const struct store_id *sid, int64_t now,
                 struct pst_arena *arena, struct pst_bytes *blob)
 {
-    const struct store_spill at = {sid, {NULL, 0}, 0, now, false};
-
-    return store->backend->spill_get(store, &at, arena, blob);
-}
-
-enum pst_err
-store_spill_del(struct store *store, const struct store_id *sid, int64_t now)
-{
-    const struct store_spill at = {sid, {NULL, 0}, 0, now, false};
-
-    return store->backend->spill_del(store, &at);
+    return store->backend->spill_get(store, sid, now, arena, blob);
 }
 
 static void
@@ -275,15 +281,7 @@ store_take(struct store *store, const struct store_counters *counters,
            int64_t *retry_after)
 {
     require_counters(counters);
-    return store->backend->take(store, counters, true, retry_after);
-}
-
-enum pst_err
-store_peek(struct store *store, const struct store_counters *counters,
-           int64_t *retry_after)
-{
-    require_counters(counters);
-    return store->backend->take(store, counters, false, retry_after);
+    return store->backend->take(store, counters, retry_after);
 }
 
 enum pst_err
@@ -294,10 +292,10 @@ store_give(struct store *store, const struct store_counters *counters)
 }
 
 enum pst_err
-store_sweep(struct store *store, size_t limit, int64_t now, size_t *removed)
+store_sweep(struct store *store, size_t limit, int64_t now,
+            struct store_swept *swept)
 {
-    size_t ignored;
+    struct store_swept ignored;
 
-    return store->backend->sweep(store, limit, now,
-                                 removed ? removed : &ignored);
+    return store->backend->sweep(store, limit, now, swept ? swept : &ignored);
 }

@@ -45,6 +45,9 @@ struct store_id {
     uint8_t octets[PST_HASH_LEN];
 };
 
+/* Digits of one in hex. */
+#define STORE_ID_HEX_LEN (2 * PST_HASH_LEN)
+
 /* A live session, as the user's list shows it. */
 struct store_session {
     struct store_id sid;
@@ -79,8 +82,10 @@ struct store;
  *   audience  keeps sites apart that share a store, 1..PST_AUDIENCE_MAX;
  *             copied
  * LMDB's files are opened at once and stay open; Redis is called when it is
- * first needed. That either fails is not an error here, but PST_STORE_DOWN
- * from whatever is asked. Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
+ * first needed, and a call ends within a few seconds; but to look up its name,
+ * where the URL gives no address, takes what time resolv.conf(5) grants. That
+ * either fails is not an error here, but PST_STORE_DOWN from whatever is asked.
+ * Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err store_open(struct store **out,
                                      const struct store_url *url,
@@ -103,7 +108,8 @@ PST_MUST_USE enum pst_err store_ping(struct store *store, int64_t now);
 
 /* Ids. */
 
-/* SHA-256 of a session's id; its first 8 hex digits name it in the log. */
+/* SHA-256 of a session's id; its first 8 hex digits name it in the log.
+ * Returns PST_OK or PST_INTERNAL. */
 PST_MUST_USE enum pst_err store_id_sid(const uint8_t sid[static PST_SID_LEN],
                                        struct store_id *out);
 
@@ -117,10 +123,16 @@ PST_MUST_USE enum pst_err store_id_name(const struct store *store,
                                         struct pst_text name,
                                         struct store_id *out);
 
-/* store_id_name() of a user: sub of the session. */
+/* store_id_name() of a user: sub of the session. It returns the same. */
 PST_MUST_USE enum pst_err store_id_subject(const struct store *store,
                                            struct pst_text subject,
                                            struct store_id *out);
+
+/* One that was written in hex, in either case; false, and id untouched, where
+ * it is none. */
+PST_MUST_USE bool store_id_parse(struct pst_text hex, struct store_id *id);
+
+bool store_id_equal(const struct store_id *a, const struct store_id *b);
 
 /* Is it still good? */
 
@@ -157,6 +169,8 @@ PST_MUST_USE enum pst_err store_end(struct store *store,
  * iat is not above an instant, which never moves back. It is now, or, where a
  * machine with a faster clock began a session already, that session's iat.
  *   since  set on PST_OK to that instant; may be NULL
+ * Returns PST_OK or PST_STORE_DOWN, which it is as well where the record of an
+ * earlier end cannot be read: written anew, it would let in what had ended.
  */
 PST_MUST_USE enum pst_err store_end_all(struct store *store,
                                         const struct store_id *subject,
@@ -166,6 +180,7 @@ PST_MUST_USE enum pst_err store_end_all(struct store *store,
  * The instant store_end_all() left, or 0. A login must give its new session an
  * iat above it, or it is dead at birth: one second after a "log out
  * everywhere" does not show in whole seconds.
+ * Returns PST_OK or PST_STORE_DOWN: then too where it cannot be read.
  */
 PST_MUST_USE enum pst_err store_since(struct store *store,
                                       const struct store_id *subject,
@@ -178,7 +193,8 @@ PST_MUST_USE enum pst_err store_since(struct store *store,
  *   cap  how many the user may have, this one included; those over it are
  *        ended, oldest first. 0: no cap
  * Returns PST_OK, PST_TOO_LARGE (a text over its limit), PST_STORE_DOWN
- * (nothing was listed, nothing ended).
+ * (nothing was listed, nothing ended: so too where it cannot be read since
+ * when this user's sessions are valid).
  */
 PST_MUST_USE enum pst_err store_session_add(struct store *store,
                                             const struct store_session *session,
@@ -195,12 +211,6 @@ PST_MUST_USE enum pst_err store_session_touch(struct store *store,
                                               const struct store_id *sid,
                                               int64_t expires, int64_t now);
 
-/* Take it off the list, and do no more. Returns PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err store_session_del(struct store *store,
-                                            const struct store_id *subject,
-                                            const struct store_id *sid,
-                                            int64_t now);
-
 /*
  * Tell each of the live sessions, in no order.
  *   subject  whose; NULL: everybody's under this audience (for the command
@@ -212,6 +222,7 @@ PST_MUST_USE enum pst_err store_session_walk(struct store *store,
                                              int64_t now, store_each *each,
                                              void *context);
 
+/* How many there are of them. Returns PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err store_session_count(struct store *store,
                                               const struct store_id *subject,
                                               int64_t now, size_t *count);
@@ -221,7 +232,7 @@ PST_MUST_USE enum pst_err store_session_count(struct store *store,
 /*
  * Keep a sealed session under its id, in the place of what was there.
  *   blob  1..STORE_SPILL_MAX octets
- * Returns PST_OK, PST_TOO_LARGE, PST_STORE_DOWN.
+ * Returns PST_OK, PST_TOO_LARGE, PST_STORE_DOWN, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err store_spill_put(struct store *store,
                                           const struct store_id *sid,
@@ -244,9 +255,6 @@ PST_MUST_USE enum pst_err store_spill_get(struct store *store,
                                           int64_t now, struct pst_arena *arena,
                                           struct pst_bytes *blob);
 
-PST_MUST_USE enum pst_err
-store_spill_del(struct store *store, const struct store_id *sid, int64_t now);
-
 /* Counters (GCRA: a bucket that empties evenly). */
 
 /* Some counters, and when. */
@@ -266,41 +274,36 @@ PST_MUST_USE enum pst_err store_take(struct store *store,
                                      const struct store_counters *counters,
                                      int64_t *retry_after);
 
-/* What store_take() would say, taking nothing. */
-PST_MUST_USE enum pst_err store_peek(struct store *store,
-                                     const struct store_counters *counters,
-                                     int64_t *retry_after);
-
-/* Give one back to each; all that was taken where `forget` is set. */
+/* Give one back to each; all that was taken where `forget` is set.
+ * Returns PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err store_give(struct store *store,
                                      const struct store_counters *counters);
 
 /* Tidying. */
 
+/* What came of a sweep. */
+struct store_swept {
+    size_t looked; /* fewer than the limit: nothing is left to look at */
+    size_t removed;
+};
+
 /*
  * Remove what has ended. Every write takes its small share anyway, and Redis
  * does it alone.
- *   limit    records to look at, at most
- *   removed  set on PST_OK; may be NULL
+ *   limit  notes to look at, at most: several may speak of one record, and
+ *          that may be gone already
+ *   swept  set on PST_OK; may be NULL
  * Returns PST_OK or PST_STORE_DOWN.
  */
 PST_MUST_USE enum pst_err store_sweep(struct store *store, size_t limit,
-                                      int64_t now, size_t *removed);
+                                      int64_t now, struct store_swept *swept);
 
 /* For the stores themselves. */
 
-/* A session that ends. */
-struct store_ending {
+/* A session that ends, or one with new marks. */
+struct store_event {
     const struct store_id *sid;
-    const struct store_id *subject; /* may be NULL */
-    int64_t expires;
-    int64_t now;
-};
-
-/* A session's new marks. */
-struct store_touch {
-    const struct store_id *sid;
-    const struct store_id *subject;
+    const struct store_id *subject; /* may be NULL where it ends */
     int64_t expires;
     int64_t now;
 };
@@ -329,7 +332,7 @@ struct store_backend {
     enum pst_err (*ping)(struct store *store, int64_t now);
     enum pst_err (*check)(struct store *store, const struct store_id *sid,
                           const struct store_id *subject, int64_t iat);
-    enum pst_err (*end)(struct store *store, const struct store_ending *ending);
+    enum pst_err (*end)(struct store *store, const struct store_event *ending);
     enum pst_err (*end_all)(struct store *store, const struct store_id *subject,
                             int64_t now, int64_t *since);
     enum pst_err (*since)(struct store *store, const struct store_id *subject,
@@ -338,24 +341,21 @@ struct store_backend {
                                 const struct store_session *session,
                                 int64_t cap, int64_t now);
     enum pst_err (*session_touch)(struct store *store,
-                                  const struct store_touch *touch);
-    enum pst_err (*session_del)(struct store *store,
-                                const struct store_touch *touch);
+                                  const struct store_event *touch);
     enum pst_err (*session_walk)(struct store *store,
                                  const struct store_walk *walk);
     enum pst_err (*spill_put)(struct store *store,
                               const struct store_spill *spill);
-    enum pst_err (*spill_get)(struct store *store, const struct store_spill *at,
-                              struct pst_arena *arena, struct pst_bytes *blob);
-    enum pst_err (*spill_del)(struct store *store,
-                              const struct store_spill *spill);
+    enum pst_err (*spill_get)(struct store *store, const struct store_id *sid,
+                              int64_t now, struct pst_arena *arena,
+                              struct pst_bytes *blob);
     enum pst_err (*take)(struct store *store,
-                         const struct store_counters *counters, bool charge,
+                         const struct store_counters *counters,
                          int64_t *retry_after);
     enum pst_err (*give)(struct store *store,
                          const struct store_counters *counters);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
-                          size_t *removed);
+                          struct store_swept *swept);
 };
 
 extern const struct store_backend store_lmdb;  /* store_tree.c */

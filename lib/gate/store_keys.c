@@ -37,7 +37,7 @@ add_get(struct redis_batch *batch, const struct redis_key *key)
 /* Opening. */
 
 static enum pst_err
-keys_open(struct store **out, const struct store_url *url)
+redis_open(struct store **out, const struct store_url *url)
 {
     struct redis_store *store;
     enum pst_err e = redis_new(&store, url);
@@ -49,7 +49,7 @@ keys_open(struct store **out, const struct store_url *url)
 }
 
 static void
-keys_close(struct store *base)
+redis_close(struct store *base)
 {
     redis_free(redis_of(base));
 }
@@ -95,7 +95,7 @@ read_info(struct redis_store *store)
 }
 
 static enum pst_err
-keys_ping(struct store *base, int64_t now)
+redis_ping(struct store *base, int64_t now)
 {
     struct redis_store *store = redis_of(base);
     static const struct store_id id = {{0}};
@@ -127,6 +127,23 @@ keys_ping(struct store *base, int64_t now)
 
 /* Sessions that ended. */
 
+/* What is known of a user; zeros when nothing is. What cannot be read may
+ * have ended them all. */
+static enum pst_err
+read_since(struct redis_store *store, const struct redisReply *reply,
+           struct stored_since *since)
+{
+    struct pst_bytes record;
+    enum pst_err e = redis_reply_bytes(store, reply, &record);
+
+    if (e)
+        return e;
+    *since = (struct stored_since){0, 0};
+    if (record.ptr && !stored_parse_since(record, since))
+        *since = (struct stored_since){INT64_MAX, INT64_MAX};
+    return PST_OK;
+}
+
 /* What the two replies amount to. */
 static enum pst_err
 judge(struct redis_store *store, const struct redis_batch *batch, int64_t iat)
@@ -141,17 +158,15 @@ judge(struct redis_store *store, const struct redis_batch *batch, int64_t iat)
         return PST_REVOKED;
     if (batch->count < 2)
         return PST_OK;
-    e = redis_reply_bytes(store, batch->replies[1], &record);
-    if (e || !record.ptr)
+    e = read_since(store, batch->replies[1], &since);
+    if (e)
         return e;
-    if (!stored_parse_since(record, &since) || iat <= since.since)
-        return PST_REVOKED;
-    return PST_OK;
+    return iat <= since.since ? PST_REVOKED : PST_OK;
 }
 
 static enum pst_err
-keys_check(struct store *base, const struct store_id *sid,
-           const struct store_id *subject, int64_t iat)
+redis_check(struct store *base, const struct store_id *sid,
+            const struct store_id *subject, int64_t iat)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key key = redis_key_of(store, "revoked", sid);
@@ -172,7 +187,7 @@ keys_check(struct store *base, const struct store_id *sid,
 }
 
 static enum pst_err
-keys_end(struct store *base, const struct store_ending *ending)
+redis_end(struct store *base, const struct store_event *ending)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key revoked = redis_key_of(store, "revoked", ending->sid);
@@ -204,8 +219,8 @@ add_spans(struct redis_command *command)
 }
 
 static enum pst_err
-keys_end_all(struct store *base, const struct store_id *subject, int64_t now,
-             int64_t *since)
+redis_end_all(struct store *base, const struct store_id *subject, int64_t now,
+              int64_t *since)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key key = redis_key_of(store, "since", subject);
@@ -219,23 +234,22 @@ keys_end_all(struct store *base, const struct store_id *subject, int64_t now,
 }
 
 static enum pst_err
-keys_since(struct store *base, const struct store_id *subject, int64_t *since)
+redis_since(struct store *base, const struct store_id *subject, int64_t *since)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key key = redis_key_of(store, "since", subject);
-    struct stored_since found = {0, 0};
     struct redis_batch batch = {.count = 0};
-    struct pst_bytes record;
+    struct stored_since found;
     enum pst_err e;
 
     add_get(&batch, &key);
     e = redis_call(store, &batch);
     if (e)
         return e;
-    e = redis_reply_bytes(store, batch.replies[0], &record);
-    if (e == PST_OK && record.ptr)
-        (void)!stored_parse_since(record, &found);
+    e = read_since(store, batch.replies[0], &found);
     redis_batch_free(&batch);
+    if (e == PST_OK && found.since == INT64_MAX)
+        e = redis_because(store, STORED_FOREIGN_WHY, "");
     if (e == PST_OK)
         *since = found.since;
     return e;
@@ -244,8 +258,8 @@ keys_since(struct store *base, const struct store_id *subject, int64_t *since)
 /* Lists of live sessions. */
 
 static enum pst_err
-keys_session_add(struct store *base, const struct store_session *session,
-                 int64_t cap, int64_t now)
+redis_session_add(struct store *base, const struct store_session *session,
+                  int64_t cap, int64_t now)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key sessions =
@@ -277,7 +291,7 @@ keys_session_add(struct store *base, const struct store_session *session,
 }
 
 static enum pst_err
-keys_session_touch(struct store *base, const struct store_touch *touch)
+redis_session_touch(struct store *base, const struct store_event *touch)
 {
     struct redis_store *store = redis_of(base);
     struct redis_key key = redis_key_of(store, "sessions", touch->subject);
@@ -296,42 +310,12 @@ keys_session_touch(struct store *base, const struct store_touch *touch)
     return found == 1 ? PST_OK : PST_ABSENT;
 }
 
-static enum pst_err
-keys_session_del(struct store *base, const struct store_touch *touch)
-{
-    struct redis_store *store = redis_of(base);
-    struct redis_key key = redis_key_of(store, "sessions", touch->subject);
-    struct redis_command command;
-    int64_t count;
-
-    redis_command_init(&command, "HDEL");
-    redis_add_key(&command, &key);
-    redis_add_id(&command, touch->sid);
-    return redis_call_number(store, &command, &count);
-}
-
-static bool
-parse_id(struct pst_bytes hex, struct store_id *id)
-{
-    if (hex.len != REDIS_HEX_LEN)
-        return false;
-    for (size_t i = 0; i < PST_HASH_LEN; i++) {
-        int high = pst_hex_value((char)hex.ptr[2 * i]);
-        int low = pst_hex_value((char)hex.ptr[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        id->octets[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 /* One field of a list and its record; odd ones are nobody's session. */
 static enum pst_err
 tell(const struct store_walk *walk, struct pst_bytes field,
      struct pst_bytes record, struct store_session *session, int64_t since)
 {
-    if (!parse_id(field, &session->sid) ||
+    if (!store_id_parse(pst_bytes_text(field), &session->sid) ||
         !stored_parse_session(record, session) ||
         !stored_session_is_live(session, since, walk->now))
         return PST_OK;
@@ -344,7 +328,7 @@ walk_list(struct redis_store *store, const struct store_walk *walk,
           const struct redis_batch *batch, const struct store_id *subject)
 {
     struct store_session session = {.subject = *subject};
-    struct stored_since since = {0, 0};
+    struct stored_since since;
     struct pst_bytes record;
     struct pst_bytes field;
     struct redisReply **items;
@@ -352,9 +336,7 @@ walk_list(struct redis_store *store, const struct store_walk *walk,
     enum pst_err e = redis_reply_list(store, batch->replies[0], &items, &count);
 
     if (e == PST_OK)
-        e = redis_reply_bytes(store, batch->replies[1], &record);
-    if (e == PST_OK && record.ptr)
-        (void)!stored_parse_since(record, &since);
+        e = read_since(store, batch->replies[1], &since);
     for (size_t i = 0; e == PST_OK && i + 1 < count; i += 2) {
         e = redis_reply_bytes(store, items[i], &field);
         if (e == PST_OK)
@@ -405,7 +387,7 @@ walk_keys(struct redis_store *store, const struct store_walk *walk,
             continue;
         key.ptr += prefix;
         key.len -= prefix;
-        if (parse_id(key, &subject))
+        if (store_id_parse(pst_bytes_text(key), &subject))
             e = walk_one(store, walk, &subject);
     }
     return e;
@@ -482,7 +464,7 @@ walk_step(struct redis_store *store, const struct store_walk *walk,
 }
 
 static enum pst_err
-keys_session_walk(struct store *base, const struct store_walk *walk)
+redis_session_walk(struct store *base, const struct store_walk *walk)
 {
     char cursor[CURSOR_SIZE] = "0";
     enum pst_err e;
@@ -529,7 +511,7 @@ put_spill(struct redis_store *store, const struct store_spill *spill,
 }
 
 static enum pst_err
-keys_spill_put(struct store *base, const struct store_spill *spill)
+redis_spill_put(struct store *base, const struct store_spill *spill)
 {
     size_t len = STORED_SPILL_HEAD + spill->blob.len;
     uint8_t *record = malloc(len);
@@ -545,30 +527,11 @@ keys_spill_put(struct store *base, const struct store_spill *spill)
 }
 
 static enum pst_err
-copy_spill(struct pst_bytes record, const struct store_spill *at,
-           struct pst_arena *arena, struct pst_bytes *blob)
-{
-    struct pst_bytes found;
-    int64_t expires;
-    uint8_t *copy;
-
-    if (!record.ptr || !stored_parse_spill(record, &expires, &found) ||
-        expires <= at->now)
-        return PST_ABSENT;
-    copy = pst_arena_alloc(arena, found.len);
-    if (!copy)
-        return PST_NO_MEMORY;
-    memcpy(copy, found.ptr, found.len);
-    *blob = (struct pst_bytes){copy, found.len};
-    return PST_OK;
-}
-
-static enum pst_err
-keys_spill_get(struct store *base, const struct store_spill *at,
-               struct pst_arena *arena, struct pst_bytes *blob)
+redis_spill_get(struct store *base, const struct store_id *sid, int64_t now,
+                struct pst_arena *arena, struct pst_bytes *blob)
 {
     struct redis_store *store = redis_of(base);
-    struct redis_key key = redis_key_of(store, "spill", at->sid);
+    struct redis_key key = redis_key_of(store, "spill", sid);
     struct redis_batch batch = {.count = 0};
     struct pst_bytes record;
     enum pst_err e;
@@ -579,22 +542,9 @@ keys_spill_get(struct store *base, const struct store_spill *at,
         return e;
     e = redis_reply_bytes(store, batch.replies[0], &record);
     if (e == PST_OK)
-        e = copy_spill(record, at, arena, blob);
+        e = stored_copy_spill(record, now, arena, blob);
     redis_batch_free(&batch);
     return e;
-}
-
-static enum pst_err
-keys_spill_del(struct store *base, const struct store_spill *at)
-{
-    struct redis_store *store = redis_of(base);
-    struct redis_key key = redis_key_of(store, "spill", at->sid);
-    struct redis_command command;
-    int64_t count;
-
-    redis_command_init(&command, "DEL");
-    redis_add_key(&command, &key);
-    return redis_call_number(store, &command, &count);
 }
 
 /* Counters. */
@@ -614,8 +564,8 @@ add_counters(struct redis_store *store, struct redis_command *command,
 }
 
 static enum pst_err
-keys_take(struct store *base, const struct store_counters *counters,
-          bool charge, int64_t *retry_after)
+redis_take(struct store *base, const struct store_counters *counters,
+           int64_t *retry_after)
 {
     struct redis_store *store = redis_of(base);
     struct counter_keys keys;
@@ -625,7 +575,6 @@ keys_take(struct store *base, const struct store_counters *counters,
 
     redis_command_init_script(&command, SCRIPT_TAKE, counters->count);
     add_counters(store, &command, counters, &keys);
-    redis_add_word(&command, charge ? "1" : "0");
     redis_add_number(&command, counters->now);
     for (size_t i = 0; i < counters->count; i++) {
         redis_add_number(&command, counters->items[i].rate.limit);
@@ -641,7 +590,7 @@ keys_take(struct store *base, const struct store_counters *counters,
 }
 
 static enum pst_err
-keys_give(struct store *base, const struct store_counters *counters)
+redis_give(struct store *base, const struct store_counters *counters)
 {
     struct redis_store *store = redis_of(base);
     struct counter_keys keys;
@@ -661,31 +610,30 @@ keys_give(struct store *base, const struct store_counters *counters)
 
 /* Redis drops keys when their time has come. */
 static enum pst_err
-keys_sweep(struct store *base, size_t limit, int64_t now, size_t *removed)
+redis_sweep(struct store *base, size_t limit, int64_t now,
+            struct store_swept *swept)
 {
     (void)base;
     (void)limit;
     (void)now;
-    *removed = 0;
+    *swept = (struct store_swept){0, 0};
     return PST_OK;
 }
 
 const struct store_backend store_redis = {
-    .open = keys_open,
-    .close = keys_close,
-    .ping = keys_ping,
-    .check = keys_check,
-    .end = keys_end,
-    .end_all = keys_end_all,
-    .since = keys_since,
-    .session_add = keys_session_add,
-    .session_touch = keys_session_touch,
-    .session_del = keys_session_del,
-    .session_walk = keys_session_walk,
-    .spill_put = keys_spill_put,
-    .spill_get = keys_spill_get,
-    .spill_del = keys_spill_del,
-    .take = keys_take,
-    .give = keys_give,
-    .sweep = keys_sweep,
+    .open = redis_open,
+    .close = redis_close,
+    .ping = redis_ping,
+    .check = redis_check,
+    .end = redis_end,
+    .end_all = redis_end_all,
+    .since = redis_since,
+    .session_add = redis_session_add,
+    .session_touch = redis_session_touch,
+    .session_walk = redis_session_walk,
+    .spill_put = redis_spill_put,
+    .spill_get = redis_spill_get,
+    .take = redis_take,
+    .give = redis_give,
+    .sweep = redis_sweep,
 };

@@ -42,6 +42,9 @@
 /* Milliseconds between attempts to open what cannot be opened. */
 #define REOPEN_DELAY 250
 
+/* The folder's mode: no code of LMDB, and no errno. */
+#define FOLDER_IS_OPEN (-3)
+
 #define HINTS STORED_KINDS
 
 static const char *const names[] = {
@@ -93,8 +96,16 @@ lmdb_of(struct store *store)
 static enum pst_err
 because(struct lmdb_store *store, int rc)
 {
+    const char *what;
     const char *advice = "";
 
+    if (rc == LMDB_FOREIGN)
+        what = STORED_FOREIGN_WHY;
+    else if (rc == FOLDER_IS_OPEN)
+        what = "the folder may be written by its group or by everybody; it "
+               "must be 0700";
+    else
+        what = mdb_strerror(rc);
     if (rc == MDB_MAP_FULL)
         advice = ": give it more room with ?size=";
     else if (rc == MDB_READERS_FULL)
@@ -103,13 +114,13 @@ because(struct lmdb_store *store, int rc)
         advice = ": start this program again";
     else if (rc == MDB_BAD_RSLOT)
         advice = ": it was opened before a fork";
-    return store_because(&store->base, "lmdb:%s: %s%s", store->url.path,
-                         mdb_strerror(rc), advice);
+    return store_because(&store->base, "lmdb:%s: %s%s", store->url.path, what,
+                         advice);
 }
 
 /* The environment. */
 
-/* Make the folder if it is missing. Returns 0 or an errno. */
+/* Make the folder if it is missing. Returns 0, FOLDER_IS_OPEN or an errno. */
 static int
 claim_folder(struct lmdb_store *store, struct stat *folder)
 {
@@ -123,7 +134,7 @@ claim_folder(struct lmdb_store *store, struct stat *folder)
         return ENOTDIR;
     /* Whoever may write there could put another file into its place. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return EPERM;
+        return FOLDER_IS_OPEN;
     return 0;
 }
 
@@ -215,7 +226,7 @@ find_environment(const struct stat *folder)
     return shared;
 }
 
-/* Returns 0, an errno or a code of LMDB. */
+/* Returns 0, an errno, or a code of ours or of LMDB. */
 static int
 join(struct lmdb_store *store)
 {
@@ -278,11 +289,6 @@ ensure(struct lmdb_store *store)
     if (rc == 0)
         return PST_OK;
     store->closed_until = ticks_ms() + REOPEN_DELAY;
-    if (rc == EPERM)
-        return store_because(&store->base,
-                             "lmdb:%s: the folder may be written by its group "
-                             "or by everybody; it must be 0700",
-                             store->url.path);
     return because(store, rc);
 }
 
@@ -295,7 +301,6 @@ key_add(struct lmdb_key *key, const void *octets, size_t len)
     key->len += len;
 }
 
-/* The key of a record; any of the ids may be missing from its end. */
 struct lmdb_key
 lmdb_key_of(struct lmdb_store *store, const struct store_id *first,
             const struct store_id *second)
@@ -465,11 +470,11 @@ sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
         expires = change->now + FOREIGN_DELAY;
     if (expires > change->now)
         return put_hint(store, txn, kind, &key, expires);
-    change->count++;
+    change->swept.removed++;
     return lmdb_del(store, txn, kind, &key);
 }
 
-/* Look at `limit` due entries, and count in change what was removed. */
+/* Look at `limit` due entries, and count in change what came of it. */
 static int
 sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
       struct lmdb_change *change)
@@ -492,6 +497,7 @@ sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
         copy.len = 0;
         key_add(&copy, hint.mv_data, hint.mv_size);
         rc = mdb_cursor_del(cursor, 0);
+        change->swept.looked++;
         if (rc == 0)
             rc = sweep_record(store, txn, key_value(&copy), change);
     }
@@ -509,28 +515,34 @@ apply_sweep(struct lmdb_store *store, MDB_txn *txn, struct lmdb_change *change)
 
 /* Transactions. */
 
+/* Take the slot for reading again, or a first one. */
+static int
+renew_reader(struct lmdb_store *store)
+{
+    MDB_env *env = store->shared->env;
+    int dead;
+    int rc;
+
+    if (store->reader)
+        return mdb_txn_renew(store->reader);
+    rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &store->reader);
+    /* Slots of processes that were killed are free again after this. */
+    if (rc == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0)
+        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &store->reader);
+    if (rc)
+        store->reader = NULL;
+    return rc;
+}
+
 enum pst_err
 lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn)
 {
     enum pst_err e = ensure(store);
-    int dead;
     int rc;
 
     if (e)
         return e;
-    if (store->reader) {
-        rc = mdb_txn_renew(store->reader);
-    } else {
-        rc =
-            mdb_txn_begin(store->shared->env, NULL, MDB_RDONLY, &store->reader);
-        /* Slots of processes that were killed are free again after this. */
-        if (rc == MDB_READERS_FULL &&
-            mdb_reader_check(store->shared->env, &dead) == 0)
-            rc = mdb_txn_begin(store->shared->env, NULL, MDB_RDONLY,
-                               &store->reader);
-        if (rc)
-            store->reader = NULL;
-    }
+    rc = renew_reader(store);
     if (rc)
         return because(store, rc);
     *txn = store->reader;
@@ -552,13 +564,12 @@ count_free(struct lmdb_store *store, size_t *pages)
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val list;
-    MDB_txn *txn;
     size_t length;
-    int rc;
+    int rc = renew_reader(store);
 
-    if (lmdb_read_begin(store, &txn) != PST_OK)
-        return MDB_PANIC;
-    rc = mdb_cursor_open(txn, 0, &cursor);
+    if (rc)
+        return rc;
+    rc = mdb_cursor_open(store->reader, 0, &cursor);
     if (rc == 0) {
         rc = mdb_cursor_get(cursor, &key, &list, MDB_FIRST);
         while (rc == 0) {
@@ -572,7 +583,6 @@ count_free(struct lmdb_store *store, size_t *pages)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* How many tenths of the map are left, rounded down. */
 int
 lmdb_room(struct lmdb_store *store, size_t *tenths)
 {
@@ -608,6 +618,7 @@ attempt(struct lmdb_store *store, struct lmdb_change *change)
     if (rc)
         return rc;
     change->count = 0;
+    change->swept = (struct store_swept){0, 0};
     change->result = PST_OK;
     rc = change->apply(store, txn, change);
     if (rc == 0 && change->apply != apply_sweep) {
@@ -633,7 +644,9 @@ lmdb_write(struct lmdb_store *store, struct lmdb_change *change)
     if (e)
         return e;
     rc = attempt(store, change);
-    if (rc == MDB_MAP_FULL && attempt(store, &room) == 0 && room.count > 0)
+    /* A hint that led nowhere took room as well. */
+    if (rc == MDB_MAP_FULL && attempt(store, &room) == 0 &&
+        room.swept.looked > 0)
         rc = attempt(store, change);
     if (rc)
         return because(store, rc);
@@ -641,7 +654,8 @@ lmdb_write(struct lmdb_store *store, struct lmdb_change *change)
 }
 
 enum pst_err
-lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now, size_t *removed)
+lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now,
+           struct store_swept *swept)
 {
     struct lmdb_change change = {
         .apply = apply_sweep, .now = now, .what = &limit};
@@ -649,7 +663,7 @@ lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now, size_t *removed)
 
     if (e)
         return e;
-    *removed = change.count;
+    *swept = change.swept;
     return PST_OK;
 }
 

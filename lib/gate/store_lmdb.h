@@ -24,6 +24,9 @@
  * errno nor LMDB uses it. */
 #define LMDB_UNCHANGED (-1)
 
+/* A newer program wrote the record that this write would have to change. */
+#define LMDB_FOREIGN (-2)
+
 #define LMDB_TAG_LEN 8
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
 #define LMDB_HINT_HEAD (STORED_TIME_LEN + 1)
@@ -49,6 +52,7 @@ struct lmdb_change {
     enum pst_err result; /* what to answer when nothing failed */
     int64_t number;
     size_t count;
+    struct store_swept swept;
 };
 
 /* A walk over the records of one kind whose keys begin alike. */
@@ -114,9 +118,9 @@ int lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
                     struct pst_bytes *record);
 void lmdb_range_close(struct lmdb_range *range);
 
-/* Look at `limit` records whose time may have come, and remove them. */
+/* Look at `limit` hints whose time has come, and remove what is over. */
 PST_MUST_USE enum pst_err lmdb_sweep(struct lmdb_store *store, size_t limit,
-                                     int64_t now, size_t *removed);
+                                     int64_t now, struct store_swept *swept);
 
 /* How many tenths of the map are free, rounded down; after a write. */
 int lmdb_room(struct lmdb_store *store, size_t *tenths);

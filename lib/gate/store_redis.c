@@ -4,8 +4,9 @@
  * replies.
  *
  * hiredis writes commands and reads replies; the socket is ours, so that a
- * call ends at its deadline whatever the server does, and a connection that
- * broke raises no SIGPIPE. One connection for each handle, made when it is
+ * call ends at its deadline whatever the server does (but a name is looked up
+ * as long as the resolver takes), and a connection that broke raises no
+ * SIGPIPE. One connection for each handle, made when it is
  * first needed. One that had been open is made anew, once, within the call
  * that finds it broken; when that fails, or the server does not answer, calls
  * fail at once for a short while, so that a dead Redis does not cost every
@@ -135,8 +136,9 @@ dial(const struct sockaddr *address, socklen_t len, int64_t deadline)
 }
 
 static enum pst_err
-dial_local(struct redis_store *store, int64_t deadline)
+dial_local(struct redis_store *store)
 {
+    int64_t deadline = ticks_ms() + CONNECT_TIMEOUT;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
 
@@ -148,20 +150,38 @@ dial_local(struct redis_store *store, int64_t deadline)
     return PST_OK;
 }
 
+/* Try one address after the other. What time there is they share, so that one
+ * that is silent leaves some for the next. */
+static int
+dial_each(const struct addrinfo *found, int64_t deadline)
+{
+    int64_t count = 0;
+    int fd = -ENOENT;
+
+    for (const struct addrinfo *at = found; at; at = at->ai_next)
+        count++;
+    for (; found && fd < 0; found = found->ai_next) {
+        int64_t now = ticks_ms();
+
+        fd = dial(found->ai_addr, found->ai_addrlen,
+                  now + (deadline - now) / count--);
+    }
+    return fd;
+}
+
 static enum pst_err
-dial_host(struct redis_store *store, int64_t deadline)
+dial_host(struct redis_store *store)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
-    int fd = -ENOENT;
+    int fd;
     int rc = getaddrinfo(store->url.host, store->url.port, &hints, &found);
 
     if (rc)
         return redis_because(store,
                              "its address cannot be found: ", gai_strerror(rc));
-    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-        fd = dial(at->ai_addr, at->ai_addrlen, deadline);
+    fd = dial_each(found, ticks_ms() + CONNECT_TIMEOUT);
     freeaddrinfo(found);
     if (fd < 0)
         return redis_because(store, "cannot connect: ", strerror(-fd));
@@ -370,7 +390,6 @@ redis_command_init(struct redis_command *command, const char *name)
     redis_add_word(command, name);
 }
 
-/* EVAL script keys…; KEYS and ARGV are to follow. */
 void
 redis_command_init_script(struct redis_command *command, const char *script,
                           size_t keys)
@@ -380,7 +399,6 @@ redis_command_init_script(struct redis_command *command, const char *script,
     redis_add_number(command, (int64_t)keys);
 }
 
-/* The key of a kind of record; with NULL, what such keys begin with. */
 struct redis_key
 redis_key_of(struct redis_store *store, const char *kind,
              const struct store_id *id)
@@ -474,16 +492,13 @@ greet(struct redis_store *store)
 static enum pst_err
 ensure(struct redis_store *store)
 {
-    int64_t deadline;
     enum pst_err e;
 
     if (store->socket >= 0)
         return PST_OK;
     if (ticks_ms() < store->down_until)
         return PST_STORE_DOWN; /* for the reason that stands */
-    deadline = ticks_ms() + CONNECT_TIMEOUT;
-    e = store->url.host[0] != '\0' ? dial_host(store, deadline)
-                                   : dial_local(store, deadline);
+    e = store->url.host[0] != '\0' ? dial_host(store) : dial_local(store);
     if (e == PST_OK) {
         store->reader = redisReaderCreate();
         e = store->reader ? greet(store)
@@ -507,11 +522,6 @@ batch_rewind(struct redis_batch *batch)
     }
 }
 
-/*
- * One round trip. A connection that had been open may have broken since, with
- * the server's restart: then, and only then, it is tried again on a new one.
- * The batch is freed unless PST_OK.
- */
 enum pst_err
 redis_call(struct redis_store *store, struct redis_batch *batch)
 {
@@ -543,7 +553,6 @@ redis_call(struct redis_store *store, struct redis_batch *batch)
     return e;
 }
 
-/* One command, whose answer is a number. */
 enum pst_err
 redis_call_number(struct redis_store *store, struct redis_command *command,
                   int64_t *number)
@@ -563,7 +572,6 @@ redis_call_number(struct redis_store *store, struct redis_command *command,
     return e;
 }
 
-/* A string, or absent for nil; anything else is PST_STORE_DOWN. */
 enum pst_err
 redis_reply_bytes(struct redis_store *store, const redisReply *reply,
                   struct pst_bytes *out)

@@ -18,7 +18,6 @@
 #define REDIS_WORDS_MAX 20
 
 /* A key: its parts, and a hash in hex. */
-#define REDIS_HEX_LEN (2 * (size_t)PST_HASH_LEN)
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)
 
 struct redisReply;

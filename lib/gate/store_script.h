@@ -10,6 +10,8 @@
 #ifndef GATE_STORE_SCRIPT_H
 #define GATE_STORE_SCRIPT_H
 
+#include "stored.h"
+
 /* n: the number at octet o of s; p: its eight octets; rec: a version 1 record
  * of one number. */
 #define SCRIPT_NUMBERS                                                        \
@@ -20,15 +22,18 @@
     "local function rec(x) return string.char(1)..p(x) end "                  \
     "local function ours(s,len) return s and #s>=len and s:byte(1)==1 end "
 
-/* since, newest = getsince(key); putsince(key, since, newest, now). The spans
- * are ARGV's last two: PST_LIFETIME_MAX and PST_SKEW. */
-#define SCRIPT_SINCE                                                         \
-    "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "         \
-    "local function getsince(k) local s=redis.call('GET',k) "                \
-    "if ours(s,17) and #s==17 then return n(s,2),n(s,10) end return 0,0 end" \
-    " local function putsince(k,since,newest,now) "                          \
-    "local ends=newest+skew if since>0 then ends=since+span+skew end "       \
-    "redis.call('SET',k,string.char(1)..p(since)..p(newest),"                \
+/* since, newest = getsince(key), which ends the script where it cannot be
+ * read; putsince(key, since, newest, now). The spans are ARGV's last two:
+ * PST_LIFETIME_MAX and PST_SKEW. */
+#define SCRIPT_SINCE                                                        \
+    "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "        \
+    "local function getsince(k) local s=redis.call('GET',k) "               \
+    "if not s then return 0,0 end "                                         \
+    "if not ours(s,17) or #s~=17 then error('" STORED_FOREIGN_WHY "') end " \
+    "return n(s,2),n(s,10) end "                                            \
+    "local function putsince(k,since,newest,now) "                          \
+    "local ends=newest+skew if since>0 then ends=since+span+skew end "      \
+    "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
     "'EX',math.max(1,ends-now)) end "
 
 /*
@@ -99,24 +104,24 @@
     "end redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) return 1"
 
 /*
- * KEYS counters; ARGV charge now, then limit and period of each. Returns 0,
+ * KEYS counters; ARGV now, then limit and period of each. Returns 0,
  * or the seconds to wait. The arithmetic is stored_counter_take()'s; doubles
  * hold microseconds exactly until the year 2255.
  */
-#define SCRIPT_TAKE                                                           \
-    SCRIPT_NUMBERS                                                            \
-    "local now,wait,next=tonumber(ARGV[2])*1000000,0,{} "                     \
-    "for i,k in ipairs(KEYS) do "                                             \
-    "local limit,period=tonumber(ARGV[2*i+1]),tonumber(ARGV[2*i+2])*1000000 " \
-    "local step=math.floor(period/limit) local at=0 "                         \
-    "local v=redis.call('GET',k) "                                            \
-    "if ours(v,9) and #v==9 then at=n(v,2) end "                              \
-    "at=math.min(math.max(at,now),now+period) next[i]=at+step "               \
-    "wait=math.max(wait,at+step-period-now) end "                             \
-    "if wait>0 then return math.ceil(wait/1000000) end "                      \
-    "if ARGV[1]=='1' then for i,k in ipairs(KEYS) do "                        \
-    "redis.call('SET',k,rec(next[i]),"                                        \
-    "'EX',math.floor((next[i]-now)/1000000)+1) end end return 0"
+#define SCRIPT_TAKE                                                         \
+    SCRIPT_NUMBERS                                                          \
+    "local now,wait,next=tonumber(ARGV[1])*1000000,0,{} "                   \
+    "for i,k in ipairs(KEYS) do "                                           \
+    "local limit,period=tonumber(ARGV[2*i]),tonumber(ARGV[2*i+1])*1000000 " \
+    "local step=math.floor(period/limit) local at=0 "                       \
+    "local v=redis.call('GET',k) "                                          \
+    "if ours(v,9) and #v==9 then at=n(v,2) end "                            \
+    "at=math.min(math.max(at,now),now+period) next[i]=at+step "             \
+    "wait=math.max(wait,at+step-period-now) end "                           \
+    "if wait>0 then return math.ceil(wait/1000000) end "                    \
+    "for i,k in ipairs(KEYS) do "                                           \
+    "redis.call('SET',k,rec(next[i]),"                                      \
+    "'EX',math.floor((next[i]-now)/1000000)+1) end return 0"
 
 /* KEYS counters; ARGV now, then limit, period and forget of each. */
 #define SCRIPT_GIVE                                                         \

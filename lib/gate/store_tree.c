@@ -18,7 +18,8 @@ put(struct lmdb_store *store, struct MDB_txn *txn, enum stored_kind kind,
     return lmdb_put(store, txn, kind, key, parts);
 }
 
-/* What is known of a user; zeros when nothing is, or nothing can be read. */
+/* What is known of a user; zeros when nothing is. What cannot be read may
+ * have ended them all, and is LMDB_FOREIGN as well. */
 static int
 get_since(struct lmdb_store *store, struct MDB_txn *txn,
           const struct store_id *subject, struct stored_since *since)
@@ -28,9 +29,10 @@ get_since(struct lmdb_store *store, struct MDB_txn *txn,
     int rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
 
     *since = (struct stored_since){0, 0};
-    if (rc == 0)
-        (void)!stored_parse_since(record, since);
-    return rc == LMDB_ABSENT ? 0 : rc;
+    if (rc || stored_parse_since(record, since))
+        return rc == LMDB_ABSENT ? 0 : rc;
+    *since = (struct stored_since){INT64_MAX, INT64_MAX};
+    return LMDB_FOREIGN;
 }
 
 static int
@@ -103,7 +105,6 @@ tree_check(struct store *base, const struct store_id *sid,
     struct lmdb_store *store = lmdb_of(base);
     struct lmdb_key key = lmdb_key_of(store, sid, NULL);
     struct stored_since since = {0, 0};
-    enum pst_err result = PST_OK;
     struct pst_bytes record;
     struct MDB_txn *txn;
     enum pst_err e = lmdb_read_begin(store, &txn);
@@ -114,14 +115,11 @@ tree_check(struct store *base, const struct store_id *sid,
     rc = lmdb_get(store, txn, STORED_REVOKED, &key, &record);
     if (rc == 0)
         return lmdb_read_end(store, 0, PST_REVOKED);
-    if (rc == LMDB_ABSENT && subject) {
-        key = lmdb_key_of(store, subject, NULL);
-        rc = lmdb_get(store, txn, STORED_SINCE, &key, &record);
-        if (rc == 0 &&
-            (!stored_parse_since(record, &since) || iat <= since.since))
-            result = PST_REVOKED;
-    }
-    return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, result);
+    if (rc == LMDB_ABSENT && subject)
+        rc = get_since(store, txn, subject, &since);
+    if (rc == LMDB_ABSENT || rc == LMDB_FOREIGN)
+        rc = 0;
+    return lmdb_read_end(store, rc, iat <= since.since ? PST_REVOKED : PST_OK);
 }
 
 static int
@@ -145,7 +143,7 @@ revoke_sid(struct lmdb_store *store, struct MDB_txn *txn,
 
 static int
 end_session(struct lmdb_store *store, struct MDB_txn *txn,
-            const struct store_ending *ending)
+            const struct store_event *ending)
 {
     struct lmdb_key key = lmdb_key_of(store, ending->sid, NULL);
     int rc = revoke_sid(store, txn, ending->sid, ending->expires);
@@ -167,9 +165,9 @@ apply_end(struct lmdb_store *store, struct MDB_txn *txn,
 }
 
 static enum pst_err
-tree_end(struct store *base, const struct store_ending *ending)
+tree_end(struct store *base, const struct store_event *ending)
 {
-    struct store_ending kept = *ending;
+    struct store_event kept = *ending;
     struct lmdb_change change = {
         .apply = apply_end, .now = ending->now, .what = &kept};
 
@@ -251,13 +249,16 @@ static int
 walk_name(struct walk *walk, const uint8_t *octets,
           struct store_session *session)
 {
+    int rc;
+
     memcpy(session->subject.octets, octets + LMDB_TAG_LEN, PST_HASH_LEN);
     memcpy(session->sid.octets, octets + LMDB_TAG_LEN + PST_HASH_LEN,
            PST_HASH_LEN);
-    if (memcmp(&session->subject, &walk->subject, sizeof(walk->subject)) == 0)
+    if (store_id_equal(&session->subject, &walk->subject))
         return 0;
     walk->subject = session->subject;
-    return get_since(walk->store, walk->txn, &walk->subject, &walk->since);
+    rc = get_since(walk->store, walk->txn, &walk->subject, &walk->since);
+    return rc == LMDB_FOREIGN ? 0 : rc;
 }
 
 /* The next session that is live at `now`; LMDB_ABSENT after the last. */
@@ -300,7 +301,7 @@ find_oldest(struct lmdb_store *store, struct MDB_txn *txn,
         rc = walk_next(&walk, change->now, &session);
         if (rc)
             break;
-        if (memcmp(session.sid.octets, added->sid.octets, PST_HASH_LEN) == 0)
+        if (store_id_equal(&session.sid, &added->sid))
             continue;
         if (change->count == 0 || session.created < oldest->created)
             *oldest = session;
@@ -319,7 +320,7 @@ apply_cap(struct lmdb_store *store, struct MDB_txn *txn,
     size_t max =
         cap > 0 && cap < STORE_LISTED_MAX ? (size_t)cap : STORE_LISTED_MAX;
     struct store_session oldest = {0};
-    struct store_ending ending = {&oldest.sid, &oldest.subject, 0, change->now};
+    struct store_event ending = {&oldest.sid, &oldest.subject, 0, change->now};
     struct lmdb_key key;
     int rc;
 
@@ -379,7 +380,7 @@ static int
 apply_touch(struct lmdb_store *store, struct MDB_txn *txn,
             struct lmdb_change *change)
 {
-    const struct store_touch *touch = change->what;
+    const struct store_event *touch = change->what;
     struct lmdb_key key = lmdb_key_of(store, touch->subject, touch->sid);
     uint8_t octets[STORED_SESSION_MAX];
     struct store_session session = {0};
@@ -406,29 +407,10 @@ apply_touch(struct lmdb_store *store, struct MDB_txn *txn,
 }
 
 static enum pst_err
-tree_session_touch(struct store *base, const struct store_touch *touch)
+tree_session_touch(struct store *base, const struct store_event *touch)
 {
     struct lmdb_change change = {
         .apply = apply_touch, .now = touch->now, .what = touch};
-
-    return lmdb_write(lmdb_of(base), &change);
-}
-
-static int
-apply_del(struct lmdb_store *store, struct MDB_txn *txn,
-          struct lmdb_change *change)
-{
-    const struct store_touch *touch = change->what;
-    struct lmdb_key key = lmdb_key_of(store, touch->subject, touch->sid);
-
-    return lmdb_del(store, txn, STORED_SESSION, &key);
-}
-
-static enum pst_err
-tree_session_del(struct store *base, const struct store_touch *touch)
-{
-    struct lmdb_change change = {
-        .apply = apply_del, .now = touch->now, .what = touch};
 
     return lmdb_write(lmdb_of(base), &change);
 }
@@ -459,23 +441,6 @@ tree_session_walk(struct store *base, const struct store_walk *asked)
 
 /* Sealed sessions. */
 
-/* Is there one that has not ended? */
-static int
-get_spill(struct lmdb_store *store, struct MDB_txn *txn,
-          const struct store_spill *at, struct pst_bytes *blob)
-{
-    struct lmdb_key key = lmdb_key_of(store, at->sid, NULL);
-    struct pst_bytes record;
-    int64_t expires;
-    int rc = lmdb_get(store, txn, STORED_SPILL, &key, &record);
-
-    if (rc)
-        return rc;
-    if (!stored_parse_spill(record, &expires, blob) || expires <= at->now)
-        return LMDB_ABSENT;
-    return 0;
-}
-
 static int
 apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
             struct lmdb_change *change)
@@ -485,11 +450,13 @@ apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
     uint8_t head[STORED_SPILL_HEAD];
     const struct pst_bytes parts[2] = {{head, sizeof(head)}, spill->blob};
     struct pst_bytes old;
-    int rc = get_spill(store, txn, spill, &old);
+    struct pst_bytes blob;
+    int rc = lmdb_get(store, txn, STORED_SPILL, &key, &old);
 
     if (rc != 0 && rc != LMDB_ABSENT)
         return rc;
-    if (rc == LMDB_ABSENT && spill->only_replace) {
+    if (spill->only_replace &&
+        (rc == LMDB_ABSENT || !stored_spill_is_live(old, spill->now, &blob))) {
         change->result = PST_ABSENT;
         return LMDB_UNCHANGED;
     }
@@ -507,48 +474,24 @@ tree_spill_put(struct store *base, const struct store_spill *spill)
 }
 
 static enum pst_err
-tree_spill_get(struct store *base, const struct store_spill *at,
+tree_spill_get(struct store *base, const struct store_id *sid, int64_t now,
                struct pst_arena *arena, struct pst_bytes *blob)
 {
     struct lmdb_store *store = lmdb_of(base);
-    struct pst_bytes found;
-    uint8_t *copy;
+    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
+    struct pst_bytes record;
     struct MDB_txn *txn;
     enum pst_err e = lmdb_read_begin(store, &txn);
     int rc;
 
     if (e)
         return e;
-    rc = get_spill(store, txn, at, &found);
-    if (rc == LMDB_ABSENT)
-        return lmdb_read_end(store, 0, PST_ABSENT);
-    if (rc)
-        return lmdb_read_end(store, rc, PST_OK);
-    copy = pst_arena_alloc(arena, found.len);
-    if (!copy)
-        return lmdb_read_end(store, 0, PST_NO_MEMORY);
-    memcpy(copy, found.ptr, found.len);
-    *blob = (struct pst_bytes){copy, found.len};
-    return lmdb_read_end(store, 0, PST_OK);
-}
-
-static int
-apply_spill_del(struct lmdb_store *store, struct MDB_txn *txn,
-                struct lmdb_change *change)
-{
-    const struct store_spill *at = change->what;
-    struct lmdb_key key = lmdb_key_of(store, at->sid, NULL);
-
-    return lmdb_del(store, txn, STORED_SPILL, &key);
-}
-
-static enum pst_err
-tree_spill_del(struct store *base, const struct store_spill *at)
-{
-    struct lmdb_change change = {
-        .apply = apply_spill_del, .now = at->now, .what = at};
-
-    return lmdb_write(lmdb_of(base), &change);
+    rc = lmdb_get(store, txn, STORED_SPILL, &key, &record);
+    if (rc == 0)
+        e = stored_copy_spill(record, now, arena, blob);
+    else if (rc == LMDB_ABSENT)
+        e = PST_ABSENT;
+    return lmdb_read_end(store, rc == LMDB_ABSENT ? 0 : rc, e);
 }
 
 /* Counters. */
@@ -648,7 +591,7 @@ peek(struct lmdb_store *store, const struct store_counters *counters,
 
 static enum pst_err
 tree_take(struct store *base, const struct store_counters *counters,
-          bool charge, int64_t *retry_after)
+          int64_t *retry_after)
 {
     struct lmdb_change change = {.apply = apply_take,
                                  .now = counters->now,
@@ -658,7 +601,7 @@ tree_take(struct store *base, const struct store_counters *counters,
 
     /* A flood that is refused anyway must not queue for the writers' lock. */
     e = peek(lmdb_of(base), counters, retry_after);
-    if (e != PST_OK || !charge)
+    if (e)
         return e;
     e = lmdb_write(lmdb_of(base), &change);
     if (e == PST_THROTTLED)
@@ -698,9 +641,10 @@ tree_give(struct store *base, const struct store_counters *counters)
 }
 
 static enum pst_err
-tree_sweep(struct store *base, size_t limit, int64_t now, size_t *removed)
+tree_sweep(struct store *base, size_t limit, int64_t now,
+           struct store_swept *swept)
 {
-    return lmdb_sweep(lmdb_of(base), limit, now, removed);
+    return lmdb_sweep(lmdb_of(base), limit, now, swept);
 }
 
 const struct store_backend store_lmdb = {
@@ -713,11 +657,9 @@ const struct store_backend store_lmdb = {
     .since = tree_since,
     .session_add = tree_session_add,
     .session_touch = tree_session_touch,
-    .session_del = tree_session_del,
     .session_walk = tree_session_walk,
     .spill_put = tree_spill_put,
     .spill_get = tree_spill_get,
-    .spill_del = tree_spill_del,
     .take = tree_take,
     .give = tree_give,
     .sweep = tree_sweep,

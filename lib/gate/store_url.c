@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "crypt.h"
 #include "percent.h"
 
 /* Decode into a NUL-terminated word of size octets, the NUL included. */
@@ -215,20 +216,12 @@ store_url_parse(struct pst_text value, struct store_url *out,
 
     memset(&url, 0, sizeof(url));
     e = parse(value, &url, why);
-    if (e)
-        return e;
-    if (url.user[0] != '\0' && url.password[0] == '\0')
-        return config_refuse(why, "names a user without a password");
-    *out = url;
-    return PST_OK;
-}
-
-enum pst_err
-store_url_check(struct pst_text value, struct config_why *why)
-{
-    struct store_url url;
-
-    return store_url_parse(value, &url, why);
+    if (!e && url.user[0] != '\0' && url.password[0] == '\0')
+        e = config_refuse(why, "names a user without a password");
+    if (!e)
+        *out = url;
+    pst_crypt_wipe(&url, sizeof(url)); /* it may hold the password */
+    return e;
 }
 
 static void

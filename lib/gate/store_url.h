@@ -54,10 +54,6 @@ PST_MUST_USE enum pst_err store_url_parse(struct pst_text value,
                                           struct store_url *out,
                                           struct config_why *why);
 
-/* The same as a config_check: is it one at all? */
-PST_MUST_USE enum pst_err store_url_check(struct pst_text value,
-                                          struct config_why *why);
-
 /* Write it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);
 

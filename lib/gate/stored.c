@@ -83,14 +83,6 @@ stored_since_end(struct stored_since old, int64_t now)
     return ended;
 }
 
-int64_t
-stored_since_expires(struct stored_since since)
-{
-    if (since.since == 0)
-        return since.newest + PST_SKEW;
-    return since.since + PST_LIFETIME_MAX + PST_SKEW;
-}
-
 static size_t
 put_text(uint8_t *out, struct pst_text text, size_t max)
 {
@@ -174,6 +166,45 @@ stored_parse_spill(struct pst_bytes record, int64_t *expires,
 }
 
 bool
+stored_spill_is_live(struct pst_bytes record, int64_t now,
+                     struct pst_bytes *blob)
+{
+    struct pst_bytes found;
+    int64_t expires;
+
+    if (!stored_parse_spill(record, &expires, &found) || expires <= now)
+        return false;
+    *blob = found;
+    return true;
+}
+
+enum pst_err
+stored_copy_spill(struct pst_bytes record, int64_t now, struct pst_arena *arena,
+                  struct pst_bytes *blob)
+{
+    struct pst_bytes found;
+    uint8_t *copy;
+
+    if (!stored_spill_is_live(record, now, &found))
+        return PST_ABSENT;
+    copy = pst_arena_alloc(arena, found.len);
+    if (!copy)
+        return PST_NO_MEMORY;
+    memcpy(copy, found.ptr, found.len);
+    *blob = (struct pst_bytes){copy, found.len};
+    return PST_OK;
+}
+
+/* When a since record is of no use any more. */
+static int64_t
+since_expires(struct stored_since since)
+{
+    if (since.since == 0)
+        return since.newest + PST_SKEW;
+    return since.since + PST_LIFETIME_MAX + PST_SKEW;
+}
+
+bool
 stored_expires(enum stored_kind kind, struct pst_bytes record, int64_t *expires)
 {
     struct store_session session = {0};
@@ -190,7 +221,7 @@ stored_expires(enum stored_kind kind, struct pst_bytes record, int64_t *expires)
     case STORED_SINCE:
         if (!stored_parse_since(record, &since))
             return false;
-        *expires = stored_since_expires(since);
+        *expires = since_expires(since);
         return true;
     case STORED_SESSION:
         if (!stored_parse_session(record, &session))

@@ -3,8 +3,9 @@
  * stored.h - the octets of what is stored, the same in every store.
  *
  * Each record begins with its version. One that has another, or is not as
- * long as it should be, is not opened: a newer program wrote it. Numbers are
- * eight octets, most significant first, so that octets sort as times do.
+ * long as it should be, is not opened: a newer program wrote it. Where it may
+ * be a no, it is one. Numbers are eight octets, most significant first, so that
+ * octets sort as times do.
  *
  *   revoked  version expires
  *   since    version since newest
@@ -22,6 +23,7 @@
 #include "text.h"
 
 #define STORED_VERSION 1
+#define STORED_FOREIGN_WHY "a newer program wrote what it holds of this user"
 #define STORED_TIME_LEN 8
 #define STORED_REVOKED_LEN (1 + STORED_TIME_LEN)
 #define STORED_SINCE_LEN (1 + 2 * STORED_TIME_LEN)
@@ -62,9 +64,6 @@ PST_MUST_USE bool stored_parse_since(struct pst_bytes record,
 /* What store_end_all() makes of it. */
 struct stored_since stored_since_end(struct stored_since old, int64_t now);
 
-/* When a since record is of no use any more. */
-int64_t stored_since_expires(struct stored_since since);
-
 /* len: set to the octets written. The texts must be within their limits. */
 void stored_emit_session(uint8_t out[static STORED_SESSION_MAX], size_t *len,
                          const struct store_session *session);
@@ -80,6 +79,19 @@ bool stored_session_is_live(const struct store_session *session, int64_t since,
 /* blob is a slice of the record. */
 PST_MUST_USE bool stored_parse_spill(struct pst_bytes record, int64_t *expires,
                                      struct pst_bytes *blob);
+
+/* The same, of one that has not ended. */
+PST_MUST_USE bool stored_spill_is_live(struct pst_bytes record, int64_t now,
+                                       struct pst_bytes *blob);
+
+/*
+ * Copy that into the arena.
+ * Returns PST_OK, PST_ABSENT (it has ended, or cannot be read), PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err stored_copy_spill(struct pst_bytes record,
+                                            int64_t now,
+                                            struct pst_arena *arena,
+                                            struct pst_bytes *blob);
 
 /* When a record may be removed; false when it cannot be read. Of a spilled
  * session the head is enough. */

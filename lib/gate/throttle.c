@@ -11,6 +11,9 @@
 /* Octets of an account's name that tell it from others. */
 #define ACCOUNT_MAX 1024
 
+/* Octets of an address that cannot be read that tell it from others. */
+#define ADDRESS_MAX 1024
+
 /* An IPv6 network, as sites are given them. */
 #define NETWORK_LEN 8
 #define MAPPED_AT 12
@@ -40,7 +43,7 @@ fold_account(struct pst_text typed, char room[static ACCOUNT_MAX])
 }
 
 /* The network an address is counted with, in octets; an address that cannot
- * be read stands for itself. */
+ * be read stands for itself, cut short. */
 static struct pst_text
 fold_address(struct pst_text address, uint8_t room[static 16])
 {
@@ -49,13 +52,13 @@ fold_address(struct pst_text address, uint8_t room[static 16])
     size_t len = pst_text_index(address, '%');
 
     if (len >= sizeof(string) || pst_text_index(address, '\0') != address.len)
-        return pst_text_first(address, PST_URL_MAX / 4);
+        return pst_text_first(address, ADDRESS_MAX);
     memcpy(string, address.ptr, len);
     string[len] = '\0';
     if (inet_pton(AF_INET, string, room) == 1)
         return (struct pst_text){(const char *)room, 4};
     if (inet_pton(AF_INET6, string, &v6) != 1)
-        return address;
+        return pst_text_first(address, ADDRESS_MAX);
     if (IN6_IS_ADDR_V4MAPPED(&v6)) {
         memcpy(room, v6.s6_addr + MAPPED_AT, 4);
         return (struct pst_text){(const char *)room, 4};

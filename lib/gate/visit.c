@@ -26,17 +26,6 @@ set_mark(struct visit *visit)
     visit->mark[8] = '\0';
 }
 
-/* Log why the store gave or took nothing of a large session. */
-static enum pst_err
-told(const struct gate *gate, const struct request *req, enum pst_err e)
-{
-    if (e == PST_STORE_DOWN)
-        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("why", store_why(gate->store)));
-    return e;
-}
-
 /* Key and shape, then clocks, then revocation: the order of design 2.2. */
 static enum pst_err
 open_token(struct gate *gate, const struct request *req,
@@ -47,7 +36,7 @@ open_token(struct gate *gate, const struct request *req,
 
     e = carry_open(gate, req->arena, purpose, token, session, &visit->is_stale);
     if (e)
-        return told(gate, req, e);
+        return roster_told(gate, req, e);
     set_mark(visit);
     visit->was_remembered = session->remember;
     e = pst_session_check(session, &gate->config->clocks, gate->now);
@@ -262,7 +251,7 @@ establish(struct gate *gate, const struct request *req, struct reply *rep,
         return e;
     e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
                    true, &carry);
-    e = told(gate, req, e);
+    e = roster_told(gate, req, e);
     if (!e && visit->has_session)
         e = roster_end(gate, req, &visit->session);
     if (e) {
@@ -316,7 +305,7 @@ visit_renew(struct gate *gate, const struct request *req, struct reply *rep,
     e = carry_seal(gate, rep->arena, ways_of(gate, visit), &visit->session,
                    false, &carry);
     if (e)
-        return e == PST_TOO_LARGE ? PST_INTERNAL : e;
+        return e == PST_TOO_LARGE ? PST_INTERNAL : roster_told(gate, req, e);
     /* The list is for reading; that it is a little behind refuses nobody. */
     (void)!roster_touch(gate, req, &visit->session);
     hand_out(gate, rep, visit, &carry);

@@ -25,12 +25,13 @@ def environment(folder):
 
 
 def left_running(folder):
-    """{id: command} of what was started with that environment."""
-    found, mark = {}, f"TMPDIR={folder}".encode()
+    """{id: command} of whatever has the folder in its environment: lighttpd
+    does not hand TMPDIR on to the programs, but they know their store."""
+    found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/environ", "rb") as file:
-                if mark not in file.read().split(b"\0"):
+                if os.fsencode(folder) not in file.read():
                     continue
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode()
@@ -55,7 +56,10 @@ class Demo:
         self.process = subprocess.Popen(
             [RUN, "--port", "0", "--build", BUILD, *arguments],
             env=environment(folder), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            # A shell that is told to ignore it (we may run with &) cannot
+            # trap it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.said = ""
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -7,9 +7,11 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import re
 import time
 import urllib.parse
+import zlib
 
 import fcgi
 import http_client
@@ -473,21 +475,111 @@ def test_body_passes_unchanged(gateway, backend, user, cookie, size):
     check_arrived(backend, body)
 
 
-def test_long_bodies_are_for_who_has_logged_in(gateway, backend, cookie):
-    """A login could hide in what is too long, or encoded, to look into."""
-    for body, headers, status in (
-            (request_of(MIB + 1), [], 413),
-            (gzip.compress(request_of(300)), [("Content-Encoding", "gzip")],
-             415)):
-        for wrong in (None, cookie[:-1]):
-            answer = gateway.post("/query", body, headers=headers,
-                                  **({"cookie": wrong} if wrong else {}))
-            assert answer.status == status, answer
-        assert backend.seen() == []
-        answer = gateway.post("/query", body, headers=headers, cookie=cookie)
-        assert answer.status in (200, 400)
-        check_arrived(backend, body)
-        backend.forget()
+def test_long_body_of_a_guest(gateway, backend):
+    """Design 2.8: up to 32 MiB, whoever sends them."""
+    body = request_of(3 * MIB, "mutation { save(text: \"\u00e9\") { id } }")
+    backend.next(body='{"data":{"save":null}}')
+    answer = gateway.post("/query", body)
+    assert answer.status == 200, answer
+    assert answer.body == b'{"data":{"save":null}}'
+    check_arrived(backend, body)
+
+
+def test_answer_to_a_long_body_is_held(gateway, backend):
+    """It may be a stored document, and a login: up to 1 MiB."""
+    body = request_of(MIB + 1)
+    text = '{"data":"%s"}' % ("x" * (MIB - 11))
+    backend.next(body=text)
+    answer = gateway.post("/query", body, keep=False)
+    assert answer.status == 200 and answer.text == text
+    backend.next(body=text + " ")
+    answer = gateway.post("/query", body)
+    assert answer.status == 502, answer
+
+
+GZIP = [("Content-Encoding", "gzip")]
+
+
+def test_gzip_passes_as_it_came(gateway, backend, cookie):
+    """Design 2.8: the backend gets the octets that the client has sent."""
+    for size in (300, MIB):
+        body = gzip.compress(request_of(size))
+        for name in ("gzip", "GZip", "x-gzip"):
+            for who in ({}, {"cookie": cookie}):
+                backend.next(body='{"data":{}}')
+                answer = gateway.post("/query", body, headers=[
+                    ("Content-Encoding", name)], **who)
+                assert answer.status == 200, (size, name, answer)
+                check_arrived(backend, body)
+                seen = backend.seen()[-1]
+                assert seen["header"]["content-encoding"] == name
+                assert seen["length"] == int(seen["header"]["content-length"])
+
+
+SMALL = b'{"query":"{ a }"}'
+UNREADABLE = {
+    "cut": (gzip.compress(SMALL)[:-1], 400),
+    "no gzip": (SMALL, 400),
+    "nothing": (b"", 400),
+    "with an octet behind it": (gzip.compress(SMALL) + b"\0", 400),
+    "two members": (gzip.compress(SMALL[:5]) + gzip.compress(SMALL[5:]), 400),
+    "no JSON": (gzip.compress(b"query={a}"), 400),
+    "zlib's": (zlib.compress(SMALL), 400),
+    "bomb": (gzip.compress(bytes(64 * MIB)), 413),
+    "no shorter for it": (gzip.compress(b'{"query":"{ a }","x":"%s"}'
+                                        % os.urandom(MIB // 2 + 1).hex()
+                                        .encode()), 413),
+    "long as it is": (gzip.compress(os.urandom(MIB + 1)), 413),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_gzip_that_cannot_be_read(gateway, backend, cookie, name):
+    body, status = UNREADABLE[name]
+    for who in ({}, {"cookie": cookie}):
+        answer = gateway.post("/query", body, headers=GZIP, **who)
+        assert answer.status == status, answer
+    assert backend.seen() == []
+
+
+def test_gzip_of_one_octet_too_many(gateway, backend, cookie):
+    answer = gateway.post("/query", gzip.compress(request_of(MIB + 1)),
+                          headers=GZIP, cookie=cookie)
+    assert answer.status == 413 and answer.code == "TOO_LARGE"
+    assert backend.seen() == []
+
+
+@pytest.mark.parametrize("headers", [
+    ["deflate"], ["br"], ["zstd"], ["gzip, gzip"], ["identity, gzip"],
+    ["gzip", "gzip"], ["compress"], ["gzip;q=1"]])
+def test_other_encodings(gateway, backend, cookie, headers):
+    """Nobody reads them for us; and two readers may read deflate apart."""
+    for octets in (SMALL, zlib.compress(SMALL), gzip.compress(SMALL),
+                   gzip.compress(gzip.compress(SMALL))):
+        for who in ({}, {"cookie": cookie}):
+            answer = gateway.post("/query", octets, headers=[
+                ("Content-Encoding", value) for value in headers], **who)
+            assert answer.status == 415, answer
+    answer = gateway.post("/login", {"query": LOGIN}, headers=[
+        ("Content-Encoding", value) for value in headers])
+    assert answer.status == 415, answer
+    assert backend.seen() == []
+
+
+def test_parts_in_gzip(gateway, backend, cookie):
+    """Who reads parts may know of no encodings: a name in gzip's own head,
+    which is no part of what we decode, would be a part to him."""
+    part = (b'\r\n--x\r\nContent-Disposition: form-data; name="operations"'
+            b'\r\n\r\n%b\r\n--x--\r\n')
+    inner = gzip.compress(part[2:] % SMALL, mtime=0)
+    body = (inner[:3] + b"\x08" + inner[4:10]
+            + part % b'{"query":"mutation{a:login{x}b:login{x}}"}' + b"\0"
+            + inner[10:])
+    assert gzip.decompress(body).startswith(b"--x")
+    answer = gateway.post("/query", body, cookie=cookie, headers=[
+        *GZIP, ("Content-Type", "multipart/form-data; boundary=x")])
+    assert answer.status == 415, answer
+    assert backend.seen() == []
 
 
 def test_body_without_a_length(fast, backend, user):
@@ -501,6 +593,13 @@ def test_body_without_a_length(fast, backend, user):
         assert told.status == 200
         assert json.loads(told.body)["data"]["me"]["email"] == user.email
         check_arrived(backend, body)
+    body = gzip.compress(request_of(300))
+    backend.next(body='{"data":{}}')
+    told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+                       CONTENT_TYPE="application/json",
+                       HTTP_CONTENT_ENCODING="gzip")
+    assert told.status == 200
+    check_arrived(backend, body)
 
 
 @BOTH
@@ -723,22 +822,90 @@ def test_disguised_login(fast, backend, user, how):
             assert answer.status == 400, (name, answer)
 
 
-def test_login_in_a_long_body(fast, backend, user):
-    """What is too long to look into is refused where nobody is logged in, and
-    the backend does not hear of it; else its answer is held back."""
-    backend.forget()
-    bodies = {name: request_of(MIB + 1000, document.replace(
-        "%s", ARGUMENTS % (user.email, user.password)))
-        for name, document in DISGUISES.items()}
-    for name, body in bodies.items():
-        answer = fast.post("/query", body)
-        assert answer.status == 413, name
-        assert answer.all("set-cookie") == []
-    assert backend.seen() == []
-    answer = fast.post("/query", bodies["plain"], cookie=fast.cookie_for(user))
+@pytest.mark.parametrize("name", DISGUISES)
+def test_disguised_login_in_gzip(fast, backend, name):
+    """Encoded or not, it is the same request to us."""
+    document = DISGUISES[name].replace("%s", ARGUMENTS % ("a@b.example", "x"))
+    body = gzip.compress(in_octets(document, "json"))
+    backend.next(body=granted())
+    answer = fast.post("/query", body, headers=GZIP)
+    if name != "plain":
+        assert answer.status == 400, answer
+        assert backend.seen() == []
+        return
     assert answer.status == 200
     assert answer.json["data"]["login"]["secret"] is None
-    assert not backend.tokens_in(answer.head + answer.body), answer
+    assert fast.open_token(cookie_of(answer)[1])["upstream"] == SECRET
+    check_arrived(backend, body)
+
+
+def long_logins(user):
+    """{how: a request of 3 MiB that hides some}."""
+    arguments = ARGUMENTS % (user.email, user.password)
+    renamed = ("mutation{a:login(%s){s:secret} b:login(%s){secret}}"
+               % (arguments, arguments))
+    at_its_end = request_of(3 * MIB, renamed)
+    bodies = {
+        "at its end": at_its_end,
+        "at its start": json.dumps({"query": renamed, "variables": {
+            "p": "x" * 3 * MIB}}).encode(),
+        "escaped": at_its_end.replace(b"login", b"\\u006cogin"),
+        "its last letter escaped": at_its_end.replace(b"login", b"logi\\u006E"),
+        "behind an escape": at_its_end.replace(b":login", b":\\nlogin"),
+        "a batch": b"[" + request_of(3 * MIB) + b"]",
+        "a batch behind white space": b" " * 2 * MIB + b"[" + at_its_end + b"]",
+        "in UTF-16": at_its_end.decode().encode("utf-16-le"),
+    }
+    for name, document in DISGUISES.items():
+        bodies[name] = request_of(MIB + 1000,
+                                  document.replace("%s", arguments))
+    return bodies
+
+
+def test_login_in_a_long_body(gateway, backend, user):
+    """What is too long to be read may not hold a login, whoever sends it: the
+    backend never gets a whole request."""
+    cookie = gateway.cookie_for(user)
+    backend.forget()
+    for name, body in long_logins(user).items():
+        for who in ({}, {"cookie": cookie}):
+            answer = gateway.post("/query", body, **who)
+            assert answer.status == 413, (name, answer)
+            assert answer.code == "TOO_LARGE"
+            assert answer.all("set-cookie") == []
+            assert "may hold a login" in answer.json["errors"][0]["message"]
+    assert backend.seen() == []
+    # There is no trace of it in the next one.
+    answer = gateway.post("/query", request_of(2 * MIB), cookie=cookie)
+    assert answer.json["data"]["me"]["email"] == user.email
+
+
+def test_login_in_a_long_body_without_a_length(fast, backend, user):
+    """Nor does it get a last chunk."""
+    backend.forget()
+    for name, body in long_logins(user).items():
+        told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+                           CONTENT_TYPE="application/json")
+        assert told.status == 413, (name, told.stdout)
+    assert backend.seen() == []
+
+
+def test_login_across_pieces(fast, backend):
+    """Of what we hold, of what we read, of what is sent."""
+    head, tail = b'{"variables":{"p":"', b'"},"query":"mutation{a:login{b}}"}'
+    backend.forget()
+    for border in (MIB, MIB + 65536, 2 * MIB):
+        for before in range(7):
+            body = head + b"x" * (border - before - len(head)
+                                  - tail.index(b"login")) + tail
+            assert body[border - before:].startswith(b"login")
+            for length in (str(len(body)), None):
+                told = fast.direct("query", "POST", body=body,
+                                   CONTENT_LENGTH=length,
+                                   CONTENT_TYPE="application/json")
+                # Before the border it may still be read, and refused as such.
+                assert told.status == (400 if len(body) <= MIB else 413)
+    assert backend.seen() == []
 
 
 def test_login_by_get(gateway, backend, user):
@@ -787,12 +954,13 @@ ODD_ANSWERS = {
 @pytest.mark.parametrize("name", ODD_ANSWERS)
 def test_odd_answers_to_a_login(fast, backend, user, name):
     """What cannot be read is not passed on: it may hold the secret. A
-    document, a persisted one, and a body too long to look into."""
+    document, a persisted one, and a persisted one too long to be read."""
     cookie = fast.cookie_for(user)
+    padded = {**PERSISTED, "variables": {"p": "x" * MIB}}
     for send in (lambda: fast.post("/query", {"query": LOGIN}),
                  lambda: fast.post("/query", PERSISTED),
-                 lambda: fast.post("/query", request_of(MIB + 1, LOGIN),
-                                   cookie=cookie)):
+                 lambda: fast.post("/query", padded),
+                 lambda: fast.post("/query", padded, cookie=cookie)):
         backend.next(**ODD_ANSWERS[name])
         answer = send()
         bodies = answer.body

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """How often a password may be guessed (design 2.5)."""
 
+import gzip
 import json
 import secrets
 
@@ -258,6 +259,24 @@ def test_what_cannot_be_looked_into_counts_by_address(few, backend, account,
     # An account that is not named is not counted.
     assert by_json(few, account.email, account.password,
                    address()).status == 200
+
+
+def test_gzip_hides_no_account(narrow, backend, account):
+    """A login that is encoded counts for the account that it names."""
+    body = gzip.compress(json.dumps({"query": LOGIN, "variables": {
+        "email": account.email, "password": "wrong"}}).encode())
+    statuses = []
+    for _ in range(5):
+        backend.next(body='{"errors":[{"message":"no"}]}', headers=[
+            ["Content-Type", "application/json"]])
+        statuses.append(narrow.direct(
+            "query", "POST", "", body, REMOTE_ADDR=address(),
+            CONTENT_TYPE="application/json",
+            HTTP_CONTENT_ENCODING="gzip").status)
+    backend.send("DELETE", "/_seen")
+    assert statuses == [200] * 3 + [429] * 2
+    assert_throttled(by_json(narrow, account.email, account.password,
+                             address()))
 
 
 @pytest.mark.parametrize("how", ["persisted"])

@@ -28,11 +28,12 @@ record_text(struct pst_text text)
     record(text.ptr, text.len);
 }
 
-static void
+static enum pst_err
 record_request(const struct upstream_exchange *exchange)
 {
     char piece[1000];
     size_t len = 0;
+    enum pst_err e = PST_OK;
 
     record_text(exchange->method);
     record_text(PST_TEXT(" ?"));
@@ -46,12 +47,13 @@ record_request(const struct upstream_exchange *exchange)
     }
     record_text(PST_TEXT("\n"));
     if (exchange->body_length == 0)
-        return;
+        return PST_OK;
     do {
-        PST_REQUIRE(exchange->read(exchange->context, piece, sizeof(piece),
-                                   &len) == PST_OK);
-        record(piece, len);
-    } while (len > 0);
+        e = exchange->read(exchange->context, piece, sizeof(piece), &len);
+        if (!e)
+            record(piece, len);
+    } while (!e && len > 0);
+    return e;
 }
 
 enum pst_err
@@ -66,7 +68,9 @@ upstream_run(struct upstream *upstream, struct pst_arena *arena,
     (void)upstream;
     (void)arena;
     current->exchanges++;
-    record_request(exchange);
+    e = record_request(exchange);
+    if (e)
+        return e;
     if (answer->status == 0)
         return PST_UPSTREAM_DOWN;
     for (size_t i = 0; answer->headers[i]; i++) {

@@ -232,6 +232,40 @@ one_that_grows_moves_into_the_store(void **state)
     place_fini();
 }
 
+/* Two requests at once have it grow, in two processes: whichever writes last,
+ * the cookie of neither may be a forgery from then on. */
+static void
+two_that_grow_it_at_once_agree(void **state)
+{
+    static const char *const *const settings[] = {both, both_signed};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(settings); i++) {
+        struct pst_session session = session_of(40);
+        struct pst_session other;
+        struct pst_session got;
+        struct carry first;
+        struct carry second;
+
+        place_init(settings[i]);
+        session.upstream = token_of(LARGE);
+        first = seal(&session, false);
+        second = seal(&session, false);
+        assert_int_equal(open_cookie(first.cookie, &got), PST_OK);
+        assert_same("the first", &got, &session);
+        assert_int_equal(open_cookie(second.cookie, &got), PST_OK);
+        assert_same("the second", &got, &session);
+        /* Another session has another key: two are not one secret. */
+        other = session;
+        other.sid[0] ^= 1;
+        assert_int_equal(open_cookie(seal(&other, true).cookie, &other),
+                         PST_OK);
+        assert_memory_not_equal(other.spilled.ptr, got.spilled.ptr,
+                                PST_KEY_LEN);
+        place_fini();
+    }
+}
+
 /* Ended while a request was on its way: nothing comes back. */
 static void
 what_is_gone_stays_gone(void **state)
@@ -427,6 +461,7 @@ main(void)
         cmocka_unit_test(the_store_keeps_it_sealed),
         cmocka_unit_test(a_renewal_replaces_what_is_stored),
         cmocka_unit_test(one_that_grows_moves_into_the_store),
+        cmocka_unit_test(two_that_grow_it_at_once_agree),
         cmocka_unit_test(what_is_gone_stays_gone),
         cmocka_unit_test(a_blob_belongs_to_its_session),
         cmocka_unit_test(without_a_store_a_large_one_is_refused),

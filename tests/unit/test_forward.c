@@ -414,6 +414,59 @@ test_backend_down(void **state)
     fixture_fini(f);
 }
 
+/* What sees the client's body on its way, and lets `left` pieces pass. */
+struct watcher {
+    size_t left;
+    size_t octets;
+};
+
+static enum pst_err
+watch(void *context, struct pst_text piece)
+{
+    struct watcher *watcher = context;
+
+    assert_true(piece.len > 0);
+    if (watcher->left == 0)
+        return PST_HIDDEN_LOGIN;
+    watcher->left--;
+    watcher->octets += piece.len;
+    return PST_OK;
+}
+
+/* A piece that is refused is not sent, and ends the exchange. A body of our
+ * own is not the client's to be watched. */
+static void
+test_watch(void **state)
+{
+    struct watcher watcher = {.left = 3};
+    struct forward_request what = {
+        .method = PST_TEXT("POST"), .watch = watch, .watching = &watcher};
+    struct fixture *f = *state;
+    char body[2500 + 1] = "";
+
+    memset(body, '1', 1000); /* the backend reads a thousand at a time */
+    memset(body + 1000, '2', 1500);
+    fixture_init(f, plain);
+    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    fixture_request(f, everything, body);
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
+    assert_int_equal(watcher.octets, 2500);
+    watcher = (struct watcher){.left = 1};
+    fixture_request(f, everything, body);
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_HIDDEN_LOGIN);
+    assert_true(fixture_was_sent(f, "11111111"));
+    assert_false(fixture_was_sent(f, "22222222"));
+    assert_false(f->rep.begun);
+    watcher = (struct watcher){.left = 0};
+    what.body = PST_TEXT("ours");
+    fixture_request(f, everything, body);
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
+    fixture_fini(f);
+}
+
 int
 main(void)
 {
@@ -431,6 +484,7 @@ main(void)
         cmocka_unit_test_prestate(test_cookies, &fixture),
         cmocka_unit_test_prestate(test_hold_is_bounded, &fixture),
         cmocka_unit_test_prestate(test_backend_down, &fixture),
+        cmocka_unit_test_prestate(test_watch, &fixture),
     };
 
     return cmocka_run_group_tests_name("forward", tests, NULL, NULL);

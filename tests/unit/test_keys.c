@@ -26,6 +26,8 @@
 
 static struct {
     char path[64];
+    char log_path[80];
+    struct log *log;
     struct config *config;
     struct keys *keys;
 } world;
@@ -65,7 +67,11 @@ begin(void **state)
              world.path);
     assert_int_equal(pst_crypt_init(), PST_OK);
     assert_int_equal(config_new(&world.config, list, NULL), PST_OK);
-    assert_int_equal(keys_new(&world.keys, world.config, NULL), PST_OK);
+    snprintf(world.log_path, sizeof(world.log_path), "%s.log", world.path);
+    assert_int_equal(
+        log_open(&world.log, world.log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
+        PST_OK);
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
     return 0;
 }
 
@@ -76,8 +82,26 @@ end(void **state)
     keys_free(&world.keys);
     assert_null(world.keys);
     config_free(&world.config);
+    log_close(&world.log);
+    unlink(world.log_path);
     unlink(world.path);
     return 0;
+}
+
+/* How many lines of the log tell of this event. */
+static size_t
+count_logged(const char *event)
+{
+    FILE *file = fopen(world.log_path, "r");
+    char line[2048];
+    size_t count = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file))
+        if (strstr(line, event))
+            count++;
+    fclose(file);
+    return count;
 }
 
 /* Which secret is the first one of a ring, by what it seals with. */
@@ -217,6 +241,78 @@ a_hangup_reads_at_once(void **state)
     keys_give(world.keys, held);
 }
 
+/* What a hangup has read is not news a second later: it was read and logged
+ * twice. */
+static void
+a_hangup_reads_once(void **state)
+{
+    struct keys_held *by_hangup;
+    struct keys_held *later;
+
+    (void)state;
+    put(SECOND);
+    keys_reload(world.keys);
+    by_hangup = keys_take(world.keys, NOW);
+    later = keys_take(world.keys, NOW + 5);
+    assert_ptr_equal(by_hangup, later);
+    assert_int_equal(count_logged("event=secrets-read"), 1);
+    keys_give(world.keys, by_hangup);
+    keys_give(world.keys, later);
+}
+
+/* Between the reading of the configuration and that of the keys, the secrets
+ * were rotated: nobody noticed until the next time. */
+static void
+a_rotation_at_the_start_is_seen(void **state)
+{
+    struct keys_held *held;
+
+    (void)state;
+    keys_free(&world.keys);
+    put(SECOND " " FIRST);
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, SECOND));
+    assert_int_equal(count_logged("event=secrets"), 0);
+    keys_give(world.keys, held);
+}
+
+/* What is wrong with the file at that moment is said once. */
+static void
+a_bad_file_at_the_start_is_told(void **state)
+{
+    (void)state;
+    keys_free(&world.keys);
+    put("short");
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    for (int64_t i = 0; i < 3; i++) {
+        struct keys_held *held = keys_take(world.keys, NOW + i);
+
+        assert_true(is_first(held, FIRST));
+        keys_give(world.keys, held);
+    }
+    assert_int_equal(count_logged("event=secrets-refused"), 1);
+}
+
+/* A file refused for its mode is mended by chmod(1), which leaves the time of
+ * its text alone. */
+static void
+a_mended_mode_is_seen(void **state)
+{
+    struct keys_held *held;
+
+    (void)state;
+    put(SECOND);
+    assert_int_equal(chmod(world.path, 0604), 0);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, FIRST));
+    keys_give(world.keys, held);
+    assert_int_equal(chmod(world.path, 0600), 0);
+    held = keys_take(world.keys, NOW + 1);
+    keys_give(world.keys, held);
+    assert_int_equal(count_logged("event=secrets-read"), 1);
+}
+
 static void
 without_a_file_there_is_nothing_to_read(void **state)
 {
@@ -295,6 +391,12 @@ main(void)
         cmocka_unit_test_setup_teardown(a_bad_file_keeps_the_old_secrets, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_hangup_reads_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_hangup_reads_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_rotation_at_the_start_is_seen, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_bad_file_at_the_start_is_told, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_mended_mode_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(without_a_file_there_is_nothing_to_read,
                                         begin, end),
         cmocka_unit_test_setup_teardown(many_use_it_while_it_changes, begin,

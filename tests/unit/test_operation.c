@@ -84,6 +84,13 @@ test_read_request(void **state)
          PST_MALFORMED, OPERATION_PLAIN},
         {"a batch with a persisted one", "[{}]", PST_MALFORMED,
          OPERATION_PLAIN},
+        /* Each of these once ended the whole program. */
+        {"a batch in a batch", "[[1]]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of numbers", "[1]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of strings", "[\"query\"]", PST_MALFORMED, OPERATION_PLAIN},
+        {"a batch of nothing", "[null]", PST_MALFORMED, OPERATION_PLAIN},
+        {"an empty batch", "[]", PST_OK, OPERATION_PLAIN},
+        {"null", "null", PST_MALFORMED, OPERATION_PLAIN},
         {"no JSON", "query={a}", PST_MALFORMED, OPERATION_PLAIN},
         {"a string", "\"x\"", PST_MALFORMED, OPERATION_PLAIN},
         {"two documents", "{\"query\":\"{a}\",\"query\":\"{b}\"}",
@@ -226,6 +233,161 @@ test_read_query(void **state)
     }
 }
 
+/* Feed it in pieces of `step` octets, as one that is too long. */
+static enum pst_err
+watch(struct pst_text head, struct pst_text body, size_t step)
+{
+    struct operation what;
+    enum pst_err e;
+
+    pst_arena_reset(f.arena);
+    e = operation_read_head(f.arena, f.config, head, &what);
+    if (e)
+        return e;
+    assert_int_equal(what.kind, OPERATION_UNSURE);
+    assert_int_equal(what.name_count, 0);
+    for (size_t at = 0; at < body.len && !e; at += step)
+        e = operation_watch_piece(
+            what.watch, pst_text_first(pst_text_from_octet(body, at), step));
+    return e;
+}
+
+/* However it is cut, and however much of it was looked at beforehand. */
+static void
+check_watch(const char *name, struct pst_text body, enum pst_err want)
+{
+    for (size_t step = 1; step <= body.len; step++) {
+        for (size_t head = 0; head <= body.len; head++) {
+            enum pst_err e = watch(pst_text_first(body, head), body, step);
+
+            if (e != want)
+                fail_msg("%s, %zu at a time behind %zu: %s", name, step, head,
+                         pst_err_code(e));
+        }
+    }
+}
+
+#define PASS PST_OK
+#define STOP PST_HIDDEN_LOGIN
+
+static void
+test_watch(void **state)
+{
+    static const struct {
+        const char *name;
+        struct pst_text body;
+        enum pst_err e;
+    } rows[] = {
+#define ROW(name, body, e) {name, {body, sizeof(body) - 1}, e}
+        ROW("none", QUERY("mutation{save(a:1){b}}"), PASS),
+        ROW("a login", QUERY("mutation{login(a:1){b}}"), STOP),
+        ROW("renamed", QUERY("mutation{a:login{b}c:login{b}}"), STOP),
+        ROW("in a string", "{\"a\":\"please login here\"}", STOP),
+        ROW("a member's name", "{\"login\":1}", STOP),
+        ROW("first of all", "{login", PASS), /* is no JSON so far */
+        ROW("first of all, and ended", "{login}", STOP),
+        ROW("behind all", "{\"a\":1}login ", STOP),
+        ROW("another word's end", QUERY("{blogin _login 1login}"), PASS),
+        ROW("another word's beginning", QUERY("{loginn login_ login1}"), PASS),
+        ROW("almost", QUERY("{logi ogin lo gin LOGIN Login lologin}"), PASS),
+        ROW("in another alphabet", QUERY("{a\xC3\xA9login\xC3\xA9}"), STOP),
+        ROW("behind an escape", QUERY("mutation{\\nlogin{b}}"), STOP),
+        ROW("before an escape", QUERY("mutation{login\\n{b}}"), STOP),
+        ROW("behind a long escape", QUERY("{\\u000alogin {b}}"), STOP),
+        ROW("an escape's letter", QUERY("{a\\nogin{b}}"), PASS),
+        ROW("its first letter escaped", QUERY("{\\u006cogin}"), STOP),
+        ROW("its last", QUERY("{logi\\u006E}"), STOP),
+        ROW("a capital", QUERY("{\\u004c}"), STOP),
+        ROW("a digit", QUERY("{\\u0039}"), STOP),
+        ROW("an underscore", QUERY("{\\u005F}"), STOP),
+        ROW("their neighbours",
+            QUERY("{\\u002f\\u003a\\u0040\\u005b\\u005e\\u0060\\u007b}"), PASS),
+        ROW("what is escaped in HTML", QUERY("{\\u003c\\u003e\\u0026\\u0027}"),
+            PASS),
+        ROW("not ASCII", QUERY("\\u00e9\\u016c\\u6c6c\\ud83d\\ude00"), PASS),
+        ROW("short escapes", QUERY("\\\"\\\\\\/\\b\\f\\n\\r\\t"), PASS),
+        ROW("an escaped backslash", QUERY("\\\\u006c"), PASS),
+        ROW("and an escape", QUERY("\\\\\\u006c"), STOP),
+        ROW("an escape that JSON does not have", QUERY("l\\ogin"), STOP),
+        ROW("one of other languages", QUERY("\\x6cogin"), STOP),
+        ROW("a NUL escaped by a NUL", QUERY("\\\0"), STOP),
+        ROW("digits that are none", QUERY("\\u00 6c"), STOP),
+        ROW("digits in braces", QUERY("\\u{6c}ogin"), STOP),
+        ROW("a batch", "[" QUERY("{a}") "]", STOP),
+        ROW("a batch behind white space", " \t\r\n[" QUERY("{a}") "]", STOP),
+        ROW("white space", " \t\r\n" QUERY("{a}"), PASS),
+        ROW("white space alone", " \n ", PASS),
+        ROW("a byte order mark", "\xEF\xBB\xBF" QUERY("{a}"), STOP),
+        ROW("a string", "\"{\"", STOP),
+        ROW("white space that JSON does not have", "\f{}", STOP),
+        ROW("UTF-16", "{\0\"\0q\0", STOP),
+        ROW("UTF-16, the other way", "\0{\0\"\0q", STOP),
+        ROW("a control character", QUERY("lo\x01gin"), STOP),
+        ROW("sound UTF-8",
+            QUERY("\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80"
+                  "\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
+            PASS),
+        ROW("two octets for a letter", QUERY("\xC1\xACogin"), STOP),
+        ROW("three", QUERY("\xE0\x81\xACogin"), STOP),
+        ROW("four", QUERY("\xF0\x80\x81\xACogin"), STOP),
+        ROW("half a surrogate", QUERY("\xED\xA0\x80"), STOP),
+        ROW("beyond Unicode", QUERY("\xF4\x90\x80\x80"), STOP),
+        ROW("far beyond", QUERY("\xF5\x80\x80\x80"), STOP),
+        ROW("no UTF-8", QUERY("lo\xFFgin"), STOP),
+        ROW("a sequence's end alone", QUERY("lo\x80gin"), STOP),
+        ROW("its beginning alone", QUERY("lo\xE2gin"), STOP),
+        ROW("Vendure's other one", QUERY("{authenticate}"), PASS),
+        ROW("nothing", "", PASS),
+#undef ROW
+    };
+
+    (void)state;
+    configure(NULL);
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        check_watch(rows[i].name, rows[i].body, rows[i].e);
+}
+
+static void
+test_watch_other_fields(void **state)
+{
+    static const char *const saleor[] = {
+        "POSTERN_UPSTREAM_TOKEN=json:/data/tokenCreate/token", NULL};
+
+    (void)state;
+    configure(vendure);
+    check_watch("login", PST_TEXT(QUERY("{login}")), STOP);
+    check_watch("authenticate", PST_TEXT(QUERY("{authenticate}")), STOP);
+    check_watch("both begun", PST_TEXT(QUERY("{authentic logi}")), PASS);
+    configure(saleor);
+    check_watch("login", PST_TEXT(QUERY("{login}")), PASS);
+    check_watch("tokenCreate", PST_TEXT(QUERY("{tokenCreate}")), STOP);
+}
+
+/* It is the piece that ends the word which is refused: there is no JSON text
+ * without one. */
+static void
+test_watch_piece(void **state)
+{
+    struct operation what;
+
+    (void)state;
+    configure(NULL);
+    assert_int_equal(operation_read_head(f.arena, f.config,
+                                         PST_TEXT("{\"query\":\"{login "),
+                                         &what),
+                     PST_HIDDEN_LOGIN);
+    assert_int_equal(operation_read_head(f.arena, f.config,
+                                         PST_TEXT("{\"query\":\"{lo"), &what),
+                     PST_OK);
+    assert_int_equal(
+        operation_watch_piece(what.watch, PST_TEXT("{\"query\":\"{log")),
+        PST_OK);
+    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("")), PST_OK);
+    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("in")), PST_OK);
+    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("}\"}")),
+                     PST_HIDDEN_LOGIN);
+}
+
 int
 main(void)
 {
@@ -236,6 +398,9 @@ main(void)
         cmocka_unit_test(test_another_login_field),
         cmocka_unit_test(test_document_free),
         cmocka_unit_test(test_read_query),
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_watch_other_fields),
+        cmocka_unit_test(test_watch_piece),
     };
 
     return cmocka_run_group_tests_name("operation", tests, NULL, cleanup);

@@ -403,6 +403,44 @@ test_header(void **state)
                    pst_text_from(rows[i].want));
 }
 
+/* What a body may be read as, and what nobody may read it as. */
+static void
+test_coding(void **state)
+{
+    static const struct {
+        const char *variables[4];
+        enum request_coding want;
+    } rows[] = {
+        {{"REQUEST_METHOD=POST"}, CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING="}, CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=identity"}, CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=Identity"}, CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=gzip"}, CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING= GZip\t"}, CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING=X-gzip"}, CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING=deflate"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=br"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=zstd"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip, gzip"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=identity, gzip"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip,"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip;q=1"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzi"}, CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip", "HTTP_CONTENT_ENCODING=br"},
+         CODING_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct source source = {.body = PST_TEXT("")};
+        struct request req;
+
+        (void)!init(&req, rows[i].variables, &source);
+        if (request_coding(&req) != rows[i].want)
+            fail_msg("%s", rows[i].variables[0]);
+    }
+}
+
 static void
 test_media_type(void **state)
 {
@@ -857,6 +895,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_content_length, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_authorizer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_header, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_coding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_media_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_navigation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_origin, set_up, tear_down),

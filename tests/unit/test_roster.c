@@ -182,6 +182,42 @@ everywhere_is_all_of_one_user(void **state)
     assert_int_equal(count_of(&fresh), 1);
 }
 
+/* Where a machine's clock is ahead, "log out everywhere" may leave an instant
+ * past which no session can begin yet: it was begun all the same, and refused
+ * with the next request, as a cookie from the future. */
+static void
+no_login_begins_in_the_future(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t ahead; /* the other machine's clock, seconds */
+        enum pst_err want;
+    } rows[] = {
+        {"the same clock", 0, PST_OK},
+        {"as far as may be", PST_SKEW - 1, PST_OK},
+        {"one second more", PST_SKEW, PST_OVERLOADED},
+        {"an hour", 3600, PST_OVERLOADED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char sub[] = {(char)('a' + i), '\0'};
+        struct pst_session session = session_of(1, sub);
+
+        f.gate.now += rows[i].ahead;
+        expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
+        f.gate.now -= rows[i].ahead;
+        expect(rows[i].name, roster_add(&f.gate, &f.req, &session),
+               rows[i].want);
+        if (rows[i].want)
+            continue;
+        expect(rows[i].name,
+               pst_session_check(&session, &f.config->clocks, f.gate.now),
+               PST_OK);
+        expect(rows[i].name, check(&session), PST_OK);
+    }
+}
+
 static void
 without_a_store_all_are_good(void **state)
 {
@@ -432,6 +468,7 @@ main(void)
         ROSTER_TEST(one_is_ended_and_no_other),
         ROSTER_TEST(a_guests_end_holds_for_renewed_copies),
         ROSTER_TEST(everywhere_is_all_of_one_user),
+        ROSTER_TEST(no_login_begins_in_the_future),
         ROSTER_TEST(without_a_store_all_are_good),
         ROSTER_TEST(the_list_tells_what_it_may),
         ROSTER_TEST(a_guest_is_on_no_list),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -297,6 +298,33 @@ test_all_complaints(void **state)
             fail_msg("'%s' not in '%s'", named[i], out);
 }
 
+/* Short of descriptors, the configuration was blamed: "POSTERN_UPSTREAM: is
+ * no address that can be used". */
+static void
+test_no_descriptors(void **state)
+{
+    struct service service = {.name = "query"};
+    const char *const variables[] = {secret, upstream, NULL};
+    struct rlimit limit;
+    struct rlimit none;
+    char out[2048];
+    int status;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    set_environment(variables);
+    capture();
+    setrlimit(RLIMIT_NOFILE, &none);
+    status = service_open(&service);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    service_close(&service);
+    release(out);
+    assert_string_equal(out,
+                        "query: memory or descriptors: are not to be had\n");
+    assert_int_equal(status, EX_OSERR);
+}
+
 /* A program that is started with none of them gets /dev/null. */
 static void
 test_standard_descriptors(void **state)
@@ -328,6 +356,7 @@ main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_all_complaints),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_standard_descriptors),
     };
 

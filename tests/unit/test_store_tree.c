@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -91,6 +92,38 @@ test_full(void **state)
     store_close(&store);
 }
 
+/* Slots for readers in the lock file. */
+#define READERS 4096
+
+/* How full the map is, is found out by reading too: where that failed, "start
+ * this program again" was all that the log said. */
+static void
+test_no_reader_left(void **state)
+{
+    struct store *store = open_small();
+    struct store *late = open_small();
+    struct store_id sid = stores_id(1);
+    struct store **readers = calloc(READERS, sizeof(struct store *));
+    enum pst_err e = PST_OK;
+
+    (void)state;
+    assert_non_null(readers);
+    for (unsigned i = 0; spill(store, i, NOW + 3600) == PST_OK; i++)
+        continue;
+    for (unsigned i = 0; i < READERS && e == PST_OK; i++) {
+        readers[i] = open_small();
+        e = store_check(readers[i], &sid, NULL, NOW);
+    }
+    stores_expect(NULL, "one reader too many", e, PST_STORE_DOWN);
+    stores_expect(late, "a write", spill(late, 1, NOW + 3600), PST_STORE_DOWN);
+    assert_non_null(strstr(store_why(late), "too many processes"));
+    for (unsigned i = 0; i < READERS; i++)
+        store_close(&readers[i]);
+    free(readers);
+    store_close(&store);
+    store_close(&late);
+}
+
 /* What has ended makes room for what begins, without a word from outside. */
 static void
 test_full_of_old(void **state)
@@ -168,7 +201,7 @@ test_sweep(void **state)
 {
     struct store *store = stores_open(&stores, "shop");
     struct store_session session = {.subject = stores_id(1), .created = NOW};
-    size_t removed = 0;
+    struct store_swept swept = {0, 0};
 
     (void)state;
     for (unsigned i = 0; i < 20; i++) {
@@ -183,21 +216,21 @@ test_sweep(void **state)
                                       NOW + 500, NOW + 1),
                   PST_OK);
     /* The note of the newest session goes with a minute's delay. */
-    stores_expect(store, "early", store_sweep(store, 50, NOW + 99, &removed),
+    stores_expect(store, "early", store_sweep(store, 50, NOW + 99, &swept),
                   PST_OK);
-    assert_int_equal(removed, 1);
-    stores_expect(store, "some", store_sweep(store, 5, NOW + 300, &removed),
+    assert_int_equal(swept.removed, 1);
+    stores_expect(store, "some", store_sweep(store, 5, NOW + 300, &swept),
                   PST_OK);
-    assert_int_equal(removed, 4); /* of five, one had moved */
-    stores_expect(store, "rest", store_sweep(store, 50, NOW + 300, &removed),
+    assert_int_equal(swept.removed, 4); /* of five, one had moved */
+    stores_expect(store, "rest", store_sweep(store, 50, NOW + 300, &swept),
                   PST_OK);
-    assert_int_equal(removed, 15);
-    stores_expect(store, "last", store_sweep(store, 50, NOW + 500, &removed),
+    assert_int_equal(swept.removed, 15);
+    stores_expect(store, "last", store_sweep(store, 50, NOW + 500, &swept),
                   PST_OK);
-    assert_int_equal(removed, 1);
-    stores_expect(store, "none", store_sweep(store, 50, NOW + 9999, &removed),
+    assert_int_equal(swept.removed, 1);
+    stores_expect(store, "none", store_sweep(store, 50, NOW + 9999, &swept),
                   PST_OK);
-    assert_int_equal(removed, 0);
+    assert_int_equal(swept.removed, 0);
     store_close(&store);
 }
 
@@ -208,7 +241,7 @@ test_sweep_ended(void **state)
     struct store *store = stores_open(&stores, "shop");
     struct store_id sid = stores_id(1);
     struct store_id subject = stores_id(2);
-    size_t removed = 99;
+    struct store_swept swept = {99, 99};
 
     (void)state;
     stores_expect(store, "end", store_end(store, &sid, NULL, NOW + 10, NOW),
@@ -218,24 +251,60 @@ test_sweep_ended(void **state)
     stores_expect(store, "all", store_end_all(store, &subject, NOW, NULL),
                   PST_OK);
     stores_expect(store, "sweep",
-                  store_sweep(store, 9, NOW + 20 + PST_SKEW - 1, &removed),
+                  store_sweep(store, 9, NOW + 20 + PST_SKEW - 1, &swept),
                   PST_OK);
-    assert_int_equal(removed, 0);
+    assert_int_equal(swept.removed, 0);
     stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                   PST_REVOKED);
     stores_expect(store, "sweep",
-                  store_sweep(store, 9, NOW + 20 + PST_SKEW, &removed), PST_OK);
-    assert_int_equal(removed, 1);
+                  store_sweep(store, 9, NOW + 20 + PST_SKEW, &swept), PST_OK);
+    assert_int_equal(swept.removed, 1);
     stores_expect(
         store, "sweep",
-        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW - 1, &removed),
+        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW - 1, &swept),
         PST_OK);
-    assert_int_equal(removed, 0);
+    assert_int_equal(swept.removed, 0);
     stores_expect(
         store, "sweep",
-        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW, &removed),
+        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW, &swept),
         PST_OK);
+    assert_int_equal(swept.removed, 1);
+    store_close(&store);
+}
+
+/* `postern gc` stopped after 1000 hints of what was deleted: it removed nothing
+ * with them, and took that for the end, with all that had ended behind it. */
+static void
+test_sweep_deleted(void **state)
+{
+    struct store *store = stores_open(&stores, "shop");
+    struct store_swept swept = {0, 0};
+    struct store_id subject = stores_id(1);
+    int64_t retry_after;
+    size_t removed = 0;
+    size_t steps = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        struct store_counter counter = {
+            .id = stores_id(i), .rate = {1, 60}, .forget = true};
+        struct store_counters counters = {&counter, 1, NOW};
+
+        stores_expect(store, "take", store_take(store, &counters, &retry_after),
+                      PST_OK);
+        stores_expect(store, "give", store_give(store, &counters), PST_OK);
+    }
+    stores_expect(store, "end", store_end(store, &subject, NULL, NOW + 60, NOW),
+                  PST_OK);
+    do {
+        stores_expect(store, "sweep", store_sweep(store, 20, NOW + 600, &swept),
+                      PST_OK);
+        removed += swept.removed;
+        steps++;
+    } while (swept.looked == 20);
     assert_int_equal(removed, 1);
+    assert_int_equal(steps, 2);
+    assert_int_equal(swept.looked, 11);
     store_close(&store);
 }
 
@@ -244,7 +313,7 @@ static void
 test_share(void **state)
 {
     struct store *store = open_small();
-    size_t left = 99;
+    struct store_swept left = {99, 99};
 
     (void)state;
     for (unsigned i = 0; i < 3000; i++) {
@@ -257,7 +326,7 @@ test_share(void **state)
     }
     stores_expect(store, "sweep", store_sweep(store, 9999, NOW + 9999, &left),
                   PST_OK);
-    assert_true(left < 5);
+    assert_true(left.removed < 5);
     stores_expect(store, "ping", store_ping(store, NOW + 3000), PST_OK);
     assert_string_equal(store_why(store), "");
     store_close(&store);
@@ -269,8 +338,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_full),  TEST(test_full_of_old), TEST(test_full_disk),
-        TEST(test_sweep), TEST(test_sweep_ended), TEST(test_share),
+        TEST(test_full),          TEST(test_full_of_old),
+        TEST(test_full_disk),     TEST(test_no_reader_left),
+        TEST(test_sweep),         TEST(test_sweep_ended),
+        TEST(test_sweep_deleted), TEST(test_share),
     };
 
     return cmocka_run_group_tests_name("store_tree", tests, NULL, NULL);

@@ -119,7 +119,9 @@ test_accounts(void **state)
 static void
 test_addresses(void **state)
 {
-    static const struct {
+    static char long_one[3001];
+    static char long_zone[3001];
+    const struct {
         const char *name;
         const char *first;
         const char *second;
@@ -137,9 +139,14 @@ test_addresses(void **state)
         {"with a zone", "fe80::1", "fe80::1%eth0", true},
         {"no address", "here", "there", false},
         {"the same non-address", "yonder", "yonder", true},
+        {"a long non-address", long_one, long_one, true},
+        {"a non-address with a long zone", long_zone, long_zone, true},
     };
 
     (void)state;
+    memset(long_one, 'x', sizeof(long_one) - 1);
+    memset(long_zone, 'x', sizeof(long_zone) - 1);
+    long_zone[4] = '%'; /* before it, short enough to be read as one */
     throttle.account = (struct rate){0, 0};
     throttle.address = (struct rate){2, 900};
     for (size_t i = 0; i < PST_COUNT(rows); i++) {

@@ -34,6 +34,7 @@ struct client {
     size_t reads;
     int nap; /* milliseconds, in each function */
     enum pst_err read_err;
+    size_t err_at; /* octets that are given before read_err */
     enum pst_err header_err;
     enum pst_err head_err;
     enum pst_err body_err;
@@ -70,7 +71,7 @@ client_read(void *context, char *out, size_t size, size_t *len)
 
     c->reads++;
     nap(c->nap);
-    if (c->read_err)
+    if (c->read_err && c->sent >= c->err_at)
         return c->read_err;
     if (c->step > 0 && size > c->step)
         size = c->step;
@@ -1184,6 +1185,59 @@ test_function_errors(void **state)
     }
 }
 
+/*
+ * A body that we break off is never whole to the backend: neither as long as
+ * was said, nor ended by a last chunk; and nothing else is sent behind it.
+ */
+static void
+test_cut_upload(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t length;
+        const char *sent; /* behind the head */
+    } rows[] = {
+        {"in its length", 10, "hello"},
+        {"in its chunks", -1, "5\r\nhello\r\n"},
+    };
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0},       {DRAIN, NULL, 0},        {ACCEPT, NULL, 0},
+        {READ_TEXT, "again", 0}, {SEND, OK_HEAD "{}", 0}, {END, NULL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct upstream_exchange what = exchange("POST", rows[i].length);
+        struct upstream *upstream;
+        const char *body;
+
+        server_start(&server, script);
+        upstream = open_upstream("http", "/graphql", 5);
+        client_init();
+        client.body = PST_TEXT("hello hell");
+        client.step = 5;
+        client.err_at = 5;
+        client.read_err = PST_HIDDEN_LOGIN;
+        check_err(rows[i].name, upstream_run(upstream, arena, &what),
+                  PST_HIDDEN_LOGIN);
+        client_init();
+        client.body = PST_TEXT("again");
+        what.body_length = 5;
+        check_err(rows[i].name, upstream_run(upstream, arena, &what), PST_OK);
+        upstream_free(&upstream);
+        server_join(&server);
+        /* Two requests, each on a connection of its own. */
+        assert_int_equal(server.accepted, 2);
+        body = strstr(server.got, "\r\n\r\n");
+        assert_non_null(body);
+        body += 4;
+        if (strncmp(body, rows[i].sent, strlen(rows[i].sent)) != 0 ||
+            strncmp(body + strlen(rows[i].sent), "POST ", 5) != 0)
+            fail_msg("row '%s': server got:\n%s", rows[i].name, server.got);
+        server_free(&server);
+    }
+}
+
 /* The n-th allocation fails, for every n: an error, and the next one works. */
 static void
 test_no_memory(void **state)
@@ -1320,6 +1374,7 @@ main(void)
         TEST(test_client_goes),
         TEST(test_client_unwatched),
         TEST(test_function_errors),
+        TEST(test_cut_upload),
         TEST(test_no_memory),
         TEST(test_options),
         TEST(test_ca),

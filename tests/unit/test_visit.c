@@ -7,11 +7,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "stores.h"
 #include "visit.h"
 
 #define GET "REQUEST_METHOD=GET"
@@ -379,6 +382,54 @@ test_too_large(void **state)
     fixture_fini(f);
 }
 
+static enum pst_err
+put_nothing(struct store *store, const struct store_spill *spill)
+{
+    (void)spill;
+    return store_because(store, "the disk is full");
+}
+
+/* A store that gave the session and does not take it back was a 503 without a
+ * cause in the log. */
+static void
+test_renewal_without_store(void **state)
+{
+    static char large[6000];
+    static struct tokens tokens;
+    char path[] = "/tmp/postern-log-XXXXXX";
+    char line[512] = "";
+    struct visit_grant grant = alice;
+    struct fixture *f = *state;
+    struct store_backend broken;
+    struct stores stores;
+    struct visit visit;
+    int fd = mkstemp(path);
+
+    memset(large, 'x', sizeof(large));
+    large[0] = large[sizeof(large) - 1] = '"';
+    grant.upstream = (struct pst_text){large, sizeof(large)};
+    fixture_init(f, cookie_only);
+    stores_start(&stores, STORE_LMDB, NULL);
+    f->gate.store = stores_open(&stores, "test");
+    assert_int_equal(log_open(&f->gate.log, path, LOG_LOGFMT, LEVEL_ERROR, "t"),
+                     PST_OK);
+    log_in(f, &grant, &tokens);
+    broken = *f->gate.store->backend;
+    broken.spill_put = put_nothing;
+    f->gate.store->backend = &broken;
+    f->gate.now += 600; /* due for renewal */
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_STORE_DOWN);
+    assert_true(read(fd, line, sizeof(line) - 1) > 0);
+    assert_non_null(strstr(line, "event=store-down"));
+    assert_non_null(strstr(line, "the disk is full"));
+    log_close(&f->gate.log);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    store_close(&f->gate.store);
+    stores_stop(&stores);
+    fixture_fini(f);
+}
+
 /* What is not for us, before any token is looked at. */
 static void
 test_method_and_path(void **state)
@@ -476,6 +527,7 @@ main(void)
         cmocka_unit_test_prestate(test_no_random_no_session, &fixture),
         cmocka_unit_test_prestate(test_new_id_each_time, &fixture),
         cmocka_unit_test_prestate(test_too_large, &fixture),
+        cmocka_unit_test_prestate(test_renewal_without_store, &fixture),
         cmocka_unit_test_prestate(test_method_and_path, &fixture),
         cmocka_unit_test_prestate(test_cross_site, &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
