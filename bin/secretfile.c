@@ -19,8 +19,6 @@
 #include "keyring.h"
 #include "limits.h"
 
-#define WHITE_SPACE " \t\r\n"
-
 /* Names, and the old octets and the new ones, all wiped with the arena. */
 #define CHANGE_ARENA (4 * CONFIG_SECRETS_MAX + 16384)
 
@@ -57,8 +55,9 @@ read_words(struct change *change)
         fprintf(stderr, "postern: %s %s\n", change->path, why.text);
         return EX_NOINPUT;
     }
-    while (change->count < PST_COUNT(change->words) &&
-           pst_text_word(&rest, WHITE_SPACE, &change->words[change->count]))
+    while (
+        change->count < PST_COUNT(change->words) &&
+        pst_text_word(&rest, PST_SECRET_SPACE, &change->words[change->count]))
         change->count++;
     return 0;
 }

@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "crypt.h"
 #include "date.h"
-#include "json.h"
+#include "jsontext.h"
 #include "visit.h"
 
 /* Octets of an answer: each octet of a name can become six. */

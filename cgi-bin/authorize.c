@@ -54,13 +54,7 @@ is_whole_when_trimmed(struct pst_text text)
 static enum pst_err
 allow(struct request *req, struct reply *rep, const struct pst_session *session)
 {
-    char date[32];
-    struct pst_buf buf;
-    enum pst_err e;
-
-    pst_buf_init(&buf, date, sizeof(date));
-    pst_date_emit_rfc3339(&buf, session->exp);
-    const struct fact facts[] = {
+    struct fact facts[] = {
         {PST_TEXT("Variable-REMOTE_USER"), PST_TEXT("X-Session-User"),
          session->sub},
         {PST_TEXT("Variable-SESSION_SUBJECT"), PST_TEXT("X-Session-Subject"),
@@ -68,9 +62,16 @@ allow(struct request *req, struct reply *rep, const struct pst_session *session)
         {PST_TEXT("Variable-SESSION_NAME"), PST_TEXT("X-Session-Name"),
          session->name},
         {PST_TEXT("Variable-SESSION_EXPIRES"), PST_TEXT("X-Session-Expires"),
-         pst_buf_text(&buf)},
+         PST_NO_TEXT},
     };
+    struct pst_text *expires = &facts[PST_COUNT(facts) - 1].value;
+    char date[32];
+    struct pst_buf buf;
+    enum pst_err e;
 
+    pst_buf_init(&buf, date, sizeof(date));
+    pst_date_emit_rfc3339(&buf, session->exp);
+    *expires = pst_buf_text(&buf);
     if (!is_whole_when_trimmed(session->sub))
         return PST_FORBIDDEN;
     for (size_t i = 0; i < PST_COUNT(facts); i++) {

@@ -108,6 +108,7 @@ struct form {
     struct backend_credentials credentials;
     struct pst_text return_to;
     struct pst_text token; /* formtoken.h */
+    enum pst_err why;      /* it is shown again; PST_OK: it is not */
 };
 
 /* The one field of this name, or "" where there is none. */
@@ -147,22 +148,23 @@ read_fields(const struct pst_form *fields, struct form *form)
     form->credentials.remember = pst_text_equal(remember, PST_TEXT("on")) ||
                                  pst_text_equal(remember, PST_TEXT("true")) ||
                                  pst_text_equal(remember, PST_TEXT("1"));
-    e = field(fields, PST_TEXT(FORMTOKEN_FIELD), &form->token);
+    e = field(fields, PST_TEXT(PAGE_TOKEN_FIELD), &form->token);
     if (e)
         return e;
     return field(fields, PST_TEXT("return_to"), &form->return_to);
 }
 
-/* The form, with a fresh token; why it is shown again, or PST_OK. */
+/* The form, with a fresh token. */
 static enum pst_err
 show_form(struct gate *gate, struct request *req, struct reply *rep,
-          const struct visit *visit, const struct form *form, enum pst_err why)
+          const struct visit *visit, const struct form *form)
 {
     struct page_login page = {
         .action = request_variable(req, "SCRIPT_NAME"),
         .email = form->credentials.username,
         .return_to = form->return_to,
-        .message = why ? pst_text_from(pst_err_text(why)) : PST_NO_TEXT,
+        .message =
+            form->why ? pst_text_from(pst_err_text(form->why)) : PST_NO_TEXT,
         .remember = form->credentials.remember,
     };
     enum pst_err e;
@@ -170,11 +172,10 @@ show_form(struct gate *gate, struct request *req, struct reply *rep,
     e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGIN, &page.token);
     if (e)
         return e;
-    return page_login(rep, gate->config, pst_err_status(why), &page);
+    return page_login(rep, gate->config, pst_err_status(form->why), &page);
 }
 
-/* What a person can do something about is said in the form, typed e-mail kept.
- */
+/* What a person can do something about is said in the form. */
 static bool
 belongs_into_form(enum pst_err e)
 {
@@ -206,8 +207,9 @@ login_by_form(struct gate *gate, struct request *req, struct reply *rep,
         e = form.credentials.username.len > 0
                 ? signin_with(gate, req, rep, visit, &form.credentials)
                 : PST_REFUSED;
+    form.why = e;
     if (gate->config->login_page && belongs_into_form(e))
-        return show_form(gate, req, rep, visit, &form, e);
+        return show_form(gate, req, rep, visit, &form);
     if (e)
         return e;
     return reply_redirect(rep, form.return_to, gate->config->login_redirect);
@@ -227,7 +229,7 @@ empty_form(struct gate *gate, struct request *req, struct reply *rep,
     e = field(&fields, PST_TEXT("return_to"), &form.return_to);
     if (e)
         return e;
-    return show_form(gate, req, rep, visit, &form, PST_OK);
+    return show_form(gate, req, rep, visit, &form);
 }
 
 static enum pst_err

@@ -19,6 +19,7 @@ struct wish {
     struct pst_text token; /* formtoken.h */
     bool is_form;          /* it was a form that asked */
     bool everywhere;
+    enum pst_err why; /* it is asked again; PST_OK: it is not */
 };
 
 static enum pst_err
@@ -34,7 +35,7 @@ read_form(struct request *req, struct pst_text text, struct wish *wish)
     e = pst_form_get(&form, PST_TEXT("return_to"), &wish->return_to);
     if (e && e != PST_ABSENT)
         return e;
-    e = pst_form_get(&form, PST_TEXT(FORMTOKEN_FIELD), &wish->token);
+    e = pst_form_get(&form, PST_TEXT(PAGE_TOKEN_FIELD), &wish->token);
     if (e && e != PST_ABSENT)
         return e;
     e = pst_form_get(&form, PST_TEXT("everywhere"), &everywhere);
@@ -122,16 +123,16 @@ tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
     return forward_hold(gate, req, &what, answer);
 }
 
-/* The question, with a fresh token; why it is asked again, or PST_OK. */
+/* The question, with a fresh token. */
 static enum pst_err
 show_question(struct gate *gate, struct request *req, struct reply *rep,
-              const struct visit *visit, const struct wish *wish,
-              enum pst_err why)
+              const struct visit *visit, const struct wish *wish)
 {
     struct page_logout page = {
         .action = request_variable(req, "SCRIPT_NAME"),
         .return_to = wish->return_to,
-        .message = why ? pst_text_from(pst_err_text(why)) : PST_NO_TEXT,
+        .message =
+            wish->why ? pst_text_from(pst_err_text(wish->why)) : PST_NO_TEXT,
         .everywhere = wish->everywhere,
     };
     enum pst_err e;
@@ -139,7 +140,7 @@ show_question(struct gate *gate, struct request *req, struct reply *rep,
     e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGOUT, &page.token);
     if (e)
         return e;
-    return page_logout(rep, gate->config, pst_err_status(why), &page);
+    return page_logout(rep, gate->config, pst_err_status(wish->why), &page);
 }
 
 /* Here, or everywhere; a store that cannot note it down is told of. */
@@ -174,8 +175,9 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
         return e;
     if (wish.is_form && visit->has_session)
         e = formtoken_check(gate, req, visit, FORMTOKEN_LOGOUT, wish.token);
+    wish.why = e;
     if (e == PST_STALE_FORM && request_is_navigation(req))
-        return show_question(gate, req, rep, visit, &wish, e);
+        return show_question(gate, req, rep, visit, &wish);
     if (e)
         return e;
     told = tell_backend(gate, req, visit, wish.everywhere);
@@ -226,7 +228,7 @@ logout(struct gate *gate, struct request *req, struct reply *rep)
     e = read_form(req, req->query, &wish);
     if (e)
         return e;
-    return show_question(gate, req, rep, &visit, &wish, PST_OK);
+    return show_question(gate, req, rep, &visit, &wish);
 }
 
 int

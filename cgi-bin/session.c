@@ -5,7 +5,7 @@
  */
 #include "date.h"
 #include "form.h"
-#include "json.h"
+#include "jsontext.h"
 #include "limits.h"
 #include "roster.h"
 #include "serve.h"

@@ -6,25 +6,27 @@
 #include "cookie.h"
 
 #include "date.h"
+#include "limits.h"
 
 #define LABEL_MAX 63                 /* RFC 1035 2.3.4, octets */
 #define DOMAIN_MAX 253               /* the same without the root's dot */
 #define EXPIRES_MIN (-11644473600LL) /* 1601: RFC 6265bis 5.1.1 */
 #define EXPIRES_MAX (253402300799LL) /* the last year of four digits */
 
-/* What a name of this beginning promises; each row also needs Secure. */
+/* What a name of this beginning promises; each row also needs Secure. Longest
+ * first, so that the first one that fits is the one meant. */
 static const struct prefix {
     const char *text;
     bool host; /* Path=/ and no Domain */
     bool http; /* HttpOnly */
     const char *why;
 } prefixes[] = {
+    {"__Host-Http-", true, true,
+     "a __Host-Http- cookie needs Secure, HttpOnly, Path=/ and no Domain"},
     {"__Secure-", false, false, "a __Secure- cookie needs Secure"},
     {"__Host-", true, false,
      "a __Host- cookie needs Secure, Path=/ and no Domain"},
     {"__Http-", false, true, "a __Http- cookie needs Secure and HttpOnly"},
-    {"__Host-Http-", true, true,
-     "a __Host-Http- cookie needs Secure, HttpOnly, Path=/ and no Domain"},
 };
 
 static const char *const same_sites[] = {
@@ -173,22 +175,35 @@ pst_cookie_is_domain(struct pst_text domain)
     return !is_number(label) || is_ipv4(domain);
 }
 
+static const struct prefix *
+find_prefix(struct pst_text name)
+{
+    for (size_t i = 0; i < PST_COUNT(prefixes); i++) {
+        if (pst_text_starts_nocase(name, pst_text_from(prefixes[i].text)))
+            return &prefixes[i];
+    }
+    return NULL;
+}
+
+struct pst_text
+pst_cookie_prefix(struct pst_text name)
+{
+    const struct prefix *prefix = find_prefix(name);
+
+    return prefix ? pst_text_from(prefix->text) : PST_NO_TEXT;
+}
+
 /* NULL when the name's beginning promises nothing that is not kept. */
 static const char *
 broken_prefix(const struct pst_cookie *cookie)
 {
     bool host = pst_text_equal(cookie->path, PST_TEXT("/")) &&
                 pst_text_is_absent(cookie->domain);
+    const struct prefix *p = find_prefix(cookie->name);
 
-    for (size_t i = 0; i < PST_COUNT(prefixes); i++) {
-        const struct prefix *p = &prefixes[i];
-
-        if (!pst_text_starts_nocase(cookie->name, pst_text_from(p->text)))
-            continue;
-        if (!cookie->secure || (p->host && !host) ||
-            (p->http && !cookie->http_only))
-            return p->why;
-    }
+    if (p && (!cookie->secure || (p->host && !host) ||
+              (p->http && !cookie->http_only)))
+        return p->why;
     return NULL;
 }
 

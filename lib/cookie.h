@@ -9,7 +9,6 @@
 #include "base.h"
 #include "buf.h"
 #include "err.h"
-#include "limits.h"
 #include "text.h"
 
 enum pst_same_site {
@@ -53,6 +52,10 @@ PST_EXPORT bool pst_cookie_next(struct pst_text *rest, struct pst_text *name,
 PST_MUST_USE PST_EXPORT enum pst_err pst_cookie_find(struct pst_text header,
                                                      struct pst_text name,
                                                      struct pst_text *value);
+
+/* The prefix that a name begins with, in any case, such as "__Host-"; absent
+ * where it has none. */
+PST_EXPORT struct pst_text pst_cookie_prefix(struct pst_text name);
 
 /*
  * May this be a Domain: a host name (RFC 1123 2.1) of at most 253 octets, or

@@ -113,13 +113,12 @@ hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces, size_t count,
     return digest ? PST_OK : PST_INTERNAL;
 }
 
-enum pst_err
+void
 pst_crypt_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
 {
     static_assert(PST_HASH_LEN == 32, "SHA-256 gives 32 octets");
 
     gcry_md_hash_buffer(GCRY_MD_SHA256, out, data.ptr, data.len);
-    return PST_OK;
 }
 
 enum pst_err

@@ -33,8 +33,8 @@ PST_EXPORT void pst_crypt_wipe(void *ptr, size_t len);
  */
 PST_EXPORT bool pst_crypt_equal(struct pst_bytes a, struct pst_bytes b);
 
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_crypt_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN]);
+PST_EXPORT void pst_crypt_sha256(struct pst_bytes data,
+                                 uint8_t out[static PST_HASH_LEN]);
 
 /* HMAC-SHA-256 (RFC 2104). A key of any length. PST_OK or PST_INTERNAL. */
 PST_MUST_USE PST_EXPORT enum pst_err

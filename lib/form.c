@@ -4,6 +4,7 @@
  */
 #include "form.h"
 
+#include "limits.h"
 #include "percent.h"
 
 /* The next piece between "&"s that is not empty. */

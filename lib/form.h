@@ -8,9 +8,7 @@
 
 #include "arena.h"
 #include "base.h"
-#include "buf.h"
 #include "err.h"
-#include "limits.h"
 #include "text.h"
 
 struct pst_form_field {

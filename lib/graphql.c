@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "limits.h"
+
 enum kind {
     END,    /* of the document */
     BROKEN, /* no token of the grammar */

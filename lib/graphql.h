@@ -8,8 +8,6 @@
 #define POSTERN_GRAPHQL_H
 
 #include "base.h"
-#include "err.h"
-#include "limits.h"
 #include "text.h"
 
 /*

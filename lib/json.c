@@ -278,15 +278,15 @@ read_element(struct reader *reader, size_t depth, struct json_object *array)
 
 /* What tells an object from an array. */
 struct box {
-    char open, close;
+    char close;
     struct json_object *(*make)(void);
     enum pst_err (*read)(struct reader *reader, size_t depth,
                          struct json_object *box);
 };
 
 static const struct box boxes[] = {
-    {'{', '}', json_object_new_object, read_member},
-    {'[', ']', json_object_new_array, read_element},
+    {'}', json_object_new_object, read_member},
+    {']', json_object_new_array, read_element},
 };
 
 static enum pst_err
@@ -331,11 +331,11 @@ read_box(struct reader *reader, const struct box *box, size_t depth,
 static enum pst_err
 read_value(struct reader *reader, size_t depth, struct json_object **out)
 {
-    if (reader->values++ == PST_JSON_VALUES)
-        return PST_TOO_LARGE;
     enum pst_err e;
     int c;
 
+    if (reader->values++ == PST_JSON_VALUES)
+        return PST_TOO_LARGE;
     pst_scan_space(&reader->scan);
     c = pst_scan_peek(&reader->scan);
     if (pst_scan_take(&reader->scan, '{'))

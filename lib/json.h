@@ -35,10 +35,11 @@ enum pst_json_kind {
  * Parse one JSON text (RFC 8259), nothing before or after it but white
  * space: UTF-8, at most PST_JSON_DEPTH deep, no member twice in one object,
  * no NUL in a member's name, at most PST_JSON_VALUES values. Half of a
- * surrogate pair, which the grammar lets pass (section 8.2), reads as U+FFFD in
- * a string; in a name it is refused. text  at most INT32_MAX octets out   set
- * on PST_OK; lives until the arena is reset Returns PST_OK, PST_MALFORMED,
- * PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
+ * surrogate pair, which the grammar lets pass (section 8.2), reads as U+FFFD
+ * in a string; in a name it is refused.
+ *   text  at most INT32_MAX octets
+ *   out   set on PST_OK; lives until the arena is reset
+ * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_json_parse(struct pst_arena *arena, struct pst_text text,

@@ -9,7 +9,6 @@
 #include "base64url.h"
 #include "crypt.h"
 
-#define WHITE_SPACE " \t\r\n"
 #define SALT "postern v1"
 #define DAY_SECONDS 86400
 #define DAY_MAX 9999999
@@ -278,7 +277,7 @@ count_words(struct pst_text text)
     struct pst_text word;
     size_t count = 0;
 
-    while (pst_text_word(&text, WHITE_SPACE, &word))
+    while (pst_text_word(&text, PST_SECRET_SPACE, &word))
         count++;
     return count;
 }
@@ -297,7 +296,7 @@ add_secrets(struct pst_keyring *ring, struct pst_text secrets, const char **why)
         *why = "there are more than 16 secrets";
         return PST_BAD_CONFIG;
     }
-    while (pst_text_word(&secrets, WHITE_SPACE, &word)) {
+    while (pst_text_word(&secrets, PST_SECRET_SPACE, &word)) {
         enum fault fault = FAULT_NONE;
         enum pst_err e = add_secret(ring, word, &fault);
 

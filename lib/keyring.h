@@ -10,7 +10,6 @@
 #ifndef POSTERN_KEYRING_H
 #define POSTERN_KEYRING_H
 
-#include "arena.h"
 #include "base.h"
 #include "buf.h"
 #include "err.h"
@@ -18,6 +17,9 @@
 #include "text.h"
 
 struct pst_keyring;
+
+/* What stands between secrets, for pst_text_word(). */
+#define PST_SECRET_SPACE " \t\r\n"
 
 /* What a token is for. The names are part of the derivation. */
 #define PST_PURPOSES(X)                 \

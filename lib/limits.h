@@ -36,8 +36,7 @@
 
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
-#define PST_JSON_VALUES \
-    32768 /* of one text: each costs json-c some 100 octets */
+#define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */
 #define PST_GRAPHQL_DEPTH 200
 
 /* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */

@@ -8,7 +8,6 @@
 #include "cookie.h"
 
 #define PIECES 8 /* of 16 bits, in an IPv6 address */
-#define PORT_MAX 65535
 
 /* One group of an IPv6 address: 1 to 4 lower-case digits, no leading zero. */
 static bool
@@ -137,8 +136,8 @@ pst_origin_is_canonical(struct pst_text origin)
     /* "host:" has an empty port, and an address's "]" stands before any. */
     if (colon == 0 || host.ptr[colon - 1] != ':')
         return is_host(host);
-    if (pst_text_number(pst_text_from_octet(host, colon), &port) || port == 0 ||
-        port > PORT_MAX || port == (secure ? 443 : 80))
+    if (pst_text_port(pst_text_from_octet(host, colon), &port) != PST_OK ||
+        port == (secure ? 443 : 80))
         return false;
     return is_host(pst_text_first(host, colon - 1));
 }

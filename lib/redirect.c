@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "limits.h"
 #include "percent.h"
 
 /* Octets that stand in a URL only when percent-encoded, or that mislead. */

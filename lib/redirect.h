@@ -6,7 +6,6 @@
 #define POSTERN_REDIRECT_H
 
 #include "base.h"
-#include "limits.h"
 #include "text.h"
 
 /*

@@ -57,6 +57,10 @@ pst_session_start(struct pst_session *session, const struct pst_clocks *clocks,
                 !__builtin_add_overflow(now, lifetime(session, clocks), &end));
     if (backend_end != 0 && backend_end <= now)
         return PST_EXPIRED;
+    /* A guest's end that is short of the lifetime is the backend's, and
+     * pst_session_touch() leaves it: so it is made short where one was told. */
+    if (backend_end != 0 && pst_session_is_guest(session) && end - now > 1)
+        end--;
     if (backend_end != 0 && backend_end < end)
         end = backend_end;
     session->iat = now;
@@ -109,7 +113,8 @@ pst_session_touch(struct pst_session *session, const struct pst_clocks *clocks,
     if (now <= session->seen)
         return;
     session->seen = now;
-    if (!pst_session_is_guest(session))
+    if (!pst_session_is_guest(session) ||
+        session->exp - session->iat < lifetime(session, clocks))
         return;
     session->iat = now;
     session->exp = now + lifetime(session, clocks);

@@ -20,7 +20,7 @@ struct pst_session {
     uint8_t sid[PST_SID_LEN]; /* random; names the session, never shown */
     struct pst_text sub;      /* the backend's user id; empty: a guest */
     struct pst_text name;     /* what a person would call the user */
-    int64_t iat;              /* authenticated at; never moves */
+    int64_t iat;              /* authenticated at, or a guest's beginning */
     int64_t exp;              /* the end, whatever happens */
     int64_t seen;             /* last request we took note of */
     bool remember;            /* the user asked to be remembered */
@@ -46,7 +46,9 @@ PST_EXPORT bool pst_session_is_persistent(const struct pst_session *session);
 
 /*
  * Set iat, seen and exp of a session that begins now.
- *   backend_end  unix seconds at which the backend's token ends; 0: not told
+ *   backend_end  unix seconds at which the backend's token ends; 0: not told.
+ *                A guest's session then ends a second before its lifetime at
+ *                the latest, by which it is known.
  * Returns PST_OK, or PST_EXPIRED when backend_end is not after now.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
@@ -71,7 +73,9 @@ PST_EXPORT bool pst_session_is_due(const struct pst_session *session,
 /*
  * Note a request: seen becomes now, never goes back. Of a named session
  * nothing else moves; a guest's begins anew, for it has no authentication
- * that it must not outlive, and a cart is not to vanish while it is used.
+ * that it must not outlive, and a cart is not to vanish while it is used. It
+ * does have the backend's token: an exp short of the lifetime stays, and so
+ * does one that an earlier, shorter setting made.
  */
 PST_EXPORT void pst_session_touch(struct pst_session *session,
                                   const struct pst_clocks *clocks, int64_t now);

@@ -263,6 +263,20 @@ pst_text_number(struct pst_text text, int64_t *out)
     return PST_OK;
 }
 
+enum pst_err
+pst_text_port(struct pst_text text, int64_t *out)
+{
+    int64_t number;
+    enum pst_err e = pst_text_number(text, &number);
+
+    if (e)
+        return e;
+    if (number < 1 || number > 65535)
+        return PST_MALFORMED;
+    *out = number;
+    return PST_OK;
+}
+
 char
 pst_hex_digit(unsigned value)
 {

@@ -97,6 +97,10 @@ PST_EXPORT bool pst_text_is_utf8(struct pst_text text);
 PST_MUST_USE PST_EXPORT enum pst_err pst_text_number(struct pst_text text,
                                                      int64_t *out);
 
+/* A port, 1..65535. PST_OK, or PST_MALFORMED and out is left alone. */
+PST_MUST_USE PST_EXPORT enum pst_err pst_text_port(struct pst_text text,
+                                                   int64_t *out);
+
 /* One lower-case hex digit of value's low four bits. */
 PST_EXPORT char pst_hex_digit(unsigned value);
 

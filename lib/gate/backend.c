@@ -4,11 +4,13 @@
  */
 #include "backend.h"
 
+#include "config_read.h"
 #include "date.h"
 #include "json.h"
 
 /* Where a login's result stands when its token is not in the body. */
-static const struct pst_text LOGIN_RESULT = {"/data/login", 11};
+static const struct pst_text LOGIN_RESULT = {CONFIG_LOGIN_RESULT,
+                                             sizeof(CONFIG_LOGIN_RESULT) - 1};
 static const struct pst_text OTHER_RESULT = {"/data/authenticate", 18};
 
 /* Members of a login's result that are looked at: more are never public. */
@@ -180,11 +182,14 @@ is_error_of_login(const struct reading *reading)
 static const struct pst_json *
 at(const struct reading *reading, struct pst_text pointer)
 {
+    struct pst_text rest = pst_text_from_octet(pointer, LOGIN_RESULT.len);
+
     if (pst_text_is_absent(pointer))
         return NULL;
-    if (pst_text_starts(pointer, LOGIN_RESULT))
-        return pst_json_at(reading->result,
-                           pst_text_from_octet(pointer, LOGIN_RESULT.len));
+    /* "/data/loginUser/id" only begins like it. */
+    if (pst_text_starts(pointer, LOGIN_RESULT) &&
+        (rest.len == 0 || rest.ptr[0] == '/'))
+        return pst_json_at(reading->result, rest);
     return pst_json_at(reading->root, pointer);
 }
 
@@ -207,6 +212,7 @@ static enum pst_err
 find_upstream(const struct reading *reading, int64_t now,
               const struct backend_answer *answer, struct pst_text *out)
 {
+    const struct jar_answer heard = {now, answer->upstream, answer->news};
     enum jar_change change;
     struct pst_buf buf;
     enum pst_err e;
@@ -220,8 +226,7 @@ find_upstream(const struct reading *reading, int64_t now,
         pst_json_emit_string(&buf, reading->out->token);
         return pst_buf_end(&buf, out);
     }
-    e = jar_follow(reading->arena, reading->config, now, answer->upstream,
-                   answer->news, &change, out);
+    e = jar_follow(reading->arena, reading->config, &heard, &change, out);
     if (!e &&
         (change == JAR_ENDED ||
          (change == JAR_SAME && reading->config->token_place == PLACE_HEADER)))

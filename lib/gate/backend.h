@@ -85,7 +85,8 @@ void backend_emit_identity(struct pst_buf *buf);
 
 /*
  * Read the answer into the grant's sub and name.
- * Returns PST_OK, PST_MALFORMED (it does not tell), PST_NO_MEMORY.
+ * Returns PST_OK, PST_MALFORMED (it does not tell), PST_TOO_LARGE (an id or a
+ * name over its limit), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err backend_read_identity(struct pst_arena *arena,
                                                 struct pst_text body,

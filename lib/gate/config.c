@@ -370,27 +370,47 @@ finish_store(struct config_reader *reader, const struct config *config)
     }
 }
 
-/* The token's own headers are ours to send, and a header passes once. */
-static void
-finish_headers(struct config_reader *reader, const struct config *config)
+/* What is wrong with passing this one on, beside the first of the others? */
+static const char *
+header_fault(const struct config *config, struct pst_text name, size_t others)
 {
-    for (size_t i = 0; i < config->forward_header_count; i++) {
-        struct pst_text name = config->forward_headers[i];
-        const char *fault = NULL;
+    if (config_is_same_header(name, config->auth_token_header) ||
+        (config->token_place == PLACE_HEADER &&
+         config_is_same_header(name, config->token_name)))
+        return "which carries tokens and is never passed on";
+    for (size_t i = 0; i < others; i++)
+        if (config_is_same_header(name, config->forward_headers[i]))
+            return "twice";
+    return NULL;
+}
 
-        if (config_is_same_header(name, config->auth_token_header) ||
-            (config->token_place == PLACE_HEADER &&
-             config_is_same_header(name, config->token_name)))
-            fault = "which carries tokens and is never passed on";
-        for (size_t j = 0; j < i; j++)
-            if (config_is_same_header(name, config->forward_headers[j]))
-                fault = "twice";
-        if (!fault)
-            continue;
-        config_refuse(&reader->why, "names %.*s, %s", (int)name.len, name.ptr,
-                      fault);
-        config_complain(reader, "POSTERN_FORWARD_HEADERS");
+/*
+ * The token's own headers are ours to send, and a header passes once: one
+ * that passes anyway adds nothing.
+ */
+static void
+finish_headers(struct config_reader *reader, struct config *config)
+{
+    size_t count = config->forward_header_count;
+
+    config->forward_header_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct pst_text name = config->forward_headers[i];
+        size_t kept = config->forward_header_count;
+        const char *fault = header_fault(config, name, kept);
+
+        if (fault) {
+            config_refuse(&reader->why, "names %.*s, %s", (int)name.len,
+                          name.ptr, fault);
+            config_complain(reader, "POSTERN_FORWARD_HEADERS");
+        } else if (!config_is_passed_header(name))
+            config->forward_headers[config->forward_header_count++] = name;
     }
+    if (config->forward_header_count <= CONFIG_FORWARD_MAX)
+        return;
+    config_refuse(&reader->why, "names more than %d headers",
+                  CONFIG_FORWARD_MAX);
+    config_complain(reader, "POSTERN_FORWARD_HEADERS");
 }
 
 static enum pst_err

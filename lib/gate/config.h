@@ -15,7 +15,6 @@
 #include "err.h"
 #include "keyring.h"
 #include "log.h"
-#include "origin.h"
 #include "rate.h"
 #include "session.h"
 #include "store_url.h"
@@ -27,12 +26,15 @@ enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
 
 enum config_preset { PRESET_FAUNA, PRESET_VENDURE };
 
-/* Where the backend's token is found, and given back (POSTERN_UPSTREAM_TOKEN).
- */
+/* Where the backend's token is found (POSTERN_UPSTREAM_TOKEN). */
 enum config_token_place { PLACE_JSON, PLACE_HEADER, PLACE_COOKIE };
 
 /* POSTERN_UPSTREAM_LOGOUT */
 enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
+
+/* The most headers that POSTERN_FORWARD_HEADERS may add: what comes with a
+ * request goes on, or the configuration is refused. */
+#define CONFIG_FORWARD_MAX 32
 
 /* Everything, in the types the programs need. Texts live as long as this. */
 struct config {

@@ -8,7 +8,7 @@
 
 #include "buf.h"
 #include "cookie.h"
-#include "json.h"
+#include "jsontext.h"
 #include "limits.h"
 #include "origin.h"
 #include "redirect.h"
@@ -63,6 +63,23 @@ static const char *const reserved_headers[] = {
     "x-lighttpd-*",
     "x-sendfile*",
     "x-session-*",
+};
+
+const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT] = {
+    {"Accept", 6},
+    {"Accept-Language", 15},
+    {"Accept-Encoding", 15},
+    {"Content-Type", 12},
+    {"Content-Encoding", 16},
+    {"If-None-Match", 13},
+    {"If-Modified-Since", 17},
+    {"User-Agent", 10},
+    {"apollo-require-preflight", 24},
+    {"x-apollo-operation-name", 23},
+    {"apollographql-client-name", 25},
+    {"apollographql-client-version", 28},
+    {"graphql-preflight", 17},
+    {"vendure-token", 13},
 };
 
 /*
@@ -138,9 +155,8 @@ is_url_authority(struct pst_text authority)
         colon--;
     if (colon == 0 || authority.ptr[colon - 1] != ':')
         return is_url_host(authority);
-    return pst_text_number(pst_text_from_octet(authority, colon), &port) ==
+    return pst_text_port(pst_text_from_octet(authority, colon), &port) ==
                PST_OK &&
-           port >= 1 && port <= 65535 &&
            is_url_host(pst_text_first(authority, colon - 1));
 }
 
@@ -300,6 +316,15 @@ is_header_in(struct pst_text name, const char *const *patterns, size_t count)
         if (is_header_like(name, pst_text_from(patterns[i])))
             return true;
     return false;
+}
+
+bool
+config_is_passed_header(struct pst_text name)
+{
+    for (size_t i = 0; i < CONFIG_PASSED_COUNT; i++)
+        if (config_is_same_header(name, config_passed_headers[i]))
+            return true;
+    return config_is_same_header(name, PST_TEXT("tracestate"));
 }
 
 enum pst_err

@@ -33,6 +33,14 @@ config_check config_check_header;
 /* A header that may be passed on to the backend. */
 config_check config_check_forward_header;
 
+/* Headers of the client that pass to the backend anyway (design 2.8), but for
+ * tracestate, which goes with its traceparent. */
+#define CONFIG_PASSED_COUNT 14
+extern const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT];
+
+/* Is it one of them, or tracestate? */
+bool config_is_passed_header(struct pst_text name);
+
 /* A JSON pointer that is not "". */
 config_check config_check_pointer;
 
@@ -49,8 +57,6 @@ config_check config_check_cookie_path;
 
 /* "stderr" or an absolute path. */
 config_check config_check_log;
-
-/* "none", until there are stores. */
 
 /* Are two header names one name to a CGI program: case, and "-" and "_"? */
 bool config_is_same_header(struct pst_text a, struct pst_text b);

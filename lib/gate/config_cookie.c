@@ -6,10 +6,6 @@
 
 #include "limits.h"
 
-/* Longest first, so that the first one that fits is the one meant. */
-static const struct pst_text prefixes[] = {
-    {"__Host-Http-", 12}, {"__Secure-", 9}, {"__Host-", 7}, {"__Http-", 7}};
-
 /*
  * The prefix a name carries, absent where it has none. Browsers take one in
  * any case for a promise; we compare names octet by octet (R41), so another
@@ -18,18 +14,14 @@ static const struct pst_text prefixes[] = {
 static enum pst_err
 find_prefix(struct pst_text name, struct pst_text *out, struct config_why *why)
 {
-    *out = PST_NO_TEXT;
-    for (size_t i = 0; i < PST_COUNT(prefixes); i++) {
-        if (!pst_text_starts_nocase(name, prefixes[i]))
-            continue;
-        if (!pst_text_starts(name, prefixes[i]))
-            return config_refuse(why, "must spell its prefix %s",
-                                 prefixes[i].ptr);
-        if (name.len == prefixes[i].len)
-            return config_refuse(why, "is a prefix and no name");
-        *out = prefixes[i];
-        return PST_OK;
-    }
+    struct pst_text prefix = pst_cookie_prefix(name);
+
+    if (!pst_text_starts(name, prefix))
+        return config_refuse(why, "must spell its prefix %.*s", (int)prefix.len,
+                             prefix.ptr);
+    if (prefix.len > 0 && name.len == prefix.len)
+        return config_refuse(why, "is a prefix and no name");
+    *out = prefix;
     return PST_OK;
 }
 

@@ -19,7 +19,7 @@
 /* What a file must be like. */
 struct config_file_rule {
     size_t max;     /* octets at most */
-    bool is_secret; /* nobody else on the machine may read or write it */
+    bool is_secret; /* only owner and group may read or write it */
 };
 
 /*

@@ -59,7 +59,7 @@ struct config_list {
 /*
  * Read a list whose entries are separated by spaces or commas.
  *   check  asked about each
- *   items  set on PST_OK to an array in arena of slices of value
+ *   out    set on PST_OK to an array in arena of slices of value
  * Returns PST_OK, PST_BAD_CONFIG (why is set), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_parse_list(struct pst_arena *arena,

@@ -5,7 +5,6 @@
 #include "config_read.h"
 
 #include "buf.h"
-#include "config_check.h"
 #include "config_file.h"
 #include "rate.h"
 #include "store_url.h"
@@ -15,9 +14,6 @@
 
 /* Room for all the words of an entry. */
 #define WORDS_MAX 100
-
-/* Where the answer to a login has its result. */
-#define LOGIN_RESULT "/data/login/"
 
 typedef enum pst_err parse_number(struct pst_text, int64_t *,
                                   struct config_why *);
@@ -221,9 +217,9 @@ config_read_pointer(struct config_reader *reader,
     enum pst_err e;
 
     pst_buf_init_arena(&buf, reader->arena,
-                       value.len + sizeof(LOGIN_RESULT) - 1);
+                       sizeof(CONFIG_LOGIN_RESULT "/") - 1 + value.len);
     if (!pst_text_starts(value, PST_TEXT("/")))
-        pst_buf_add_string(&buf, LOGIN_RESULT);
+        pst_buf_add_string(&buf, CONFIG_LOGIN_RESULT "/");
     pst_buf_add(&buf, value);
     e = pst_buf_end(&buf, &value);
     if (e)

@@ -8,6 +8,9 @@
 
 #include "config_table.h"
 
+/* Where the answer to a login has its result, unless it is told. */
+#define CONFIG_LOGIN_RESULT "/data/login"
+
 /* To int64_t, within the entry's bounds. */
 config_read config_read_duration;
 config_read config_read_size;

@@ -9,9 +9,6 @@
 #include "buf.h"
 #include "config_file.h"
 
-/* What may stand between secrets, as keyring.c has it. */
-#define WHITE_SPACE " \t\r\n"
-
 /* Room for "(set, 16 secrets)". */
 #define SHOWN_MAX 32
 
@@ -23,7 +20,7 @@ show(struct pst_arena *arena, struct pst_text secrets, struct pst_text *out)
     struct pst_buf buf;
     int64_t count = 0;
 
-    while (pst_text_word(&secrets, WHITE_SPACE, &word))
+    while (pst_text_word(&secrets, PST_SECRET_SPACE, &word))
         count++;
     pst_buf_init_arena(&buf, arena, SHOWN_MAX);
     pst_buf_add_string(&buf, "(set, ");
@@ -56,7 +53,7 @@ make_ring(struct pst_arena *arena, struct config_secret *secret,
     const char *reason = "";
     enum pst_err e;
 
-    e = check_octets(secrets, WHITE_SPACE, why);
+    e = check_octets(secrets, PST_SECRET_SPACE, why);
     if (e)
         return e;
     e = show(arena, secrets, &secret->shown);

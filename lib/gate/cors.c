@@ -4,36 +4,19 @@
  */
 #include "cors.h"
 
+#include "config_check.h"
 #include "limits.h"
 #include "origin.h"
 
 /* How long a browser may remember a preflight: Chromium's own ceiling. */
 #define MAX_AGE "7200"
 
-/* Headers of the client that pass to the backend (design 2.8). */
-static const struct pst_text passed[] = {
-    {"Accept", 6},
-    {"Accept-Language", 15},
-    {"Accept-Encoding", 15},
-    {"Content-Type", 12},
-    {"Content-Encoding", 16},
-    {"If-None-Match", 13},
-    {"If-Modified-Since", 17},
-    {"User-Agent", 10},
-    {"apollo-require-preflight", 24},
-    {"x-apollo-operation-name", 23},
-    {"apollographql-client-name", 25},
-    {"apollographql-client-version", 28},
-    {"graphql-preflight", 17},
-    {"vendure-token", 13},
-};
-
 struct pst_text
 cors_passed_header(const struct config *config, size_t index)
 {
-    if (index < PST_COUNT(passed))
-        return passed[index];
-    index -= PST_COUNT(passed);
+    if (index < CONFIG_PASSED_COUNT)
+        return config_passed_headers[index];
+    index -= CONFIG_PASSED_COUNT;
     return index < config->forward_header_count ? config->forward_headers[index]
                                                 : PST_NO_TEXT;
 }

@@ -15,8 +15,7 @@
 
 #include "visit.h"
 
-#define FORMTOKEN_FIELD "form_token" /* the field's name in our forms */
-#define FORMTOKEN_LIFETIME 3600      /* seconds */
+#define FORMTOKEN_LIFETIME 3600 /* seconds */
 
 enum formtoken_form { FORMTOKEN_LOGIN, FORMTOKEN_LOGOUT };
 

@@ -4,6 +4,9 @@
  */
 #include "forward.h"
 
+#include <string.h>
+
+#include "config_check.h"
 #include "cors.h"
 
 /* What goes along with a request that we make ourselves. */
@@ -13,7 +16,7 @@ static const struct pst_text passed_on_own[] = {
 };
 
 /* Headers of the backend that pass to the client. Vary is merged. */
-static const struct pst_text passed_back[] = {
+static const struct pst_text passed_back[FORWARD_BACK_COUNT] = {
     {"Content-Type", 12},
     {"Content-Length", 14},
     {"Content-Encoding", 16},
@@ -25,12 +28,14 @@ static const struct pst_text passed_back[] = {
     {"Vary", 4},
 };
 
-#define SENT_MAX 48 /* headers of one request to the backend */
+/* Headers of one request to the backend: those of the client, three of
+ * X-Forwarded-*, two of the trace, and the token. A request of our own takes
+ * fewer of the client's, and has two of its own. */
+#define SENT_MAX (CONFIG_PASSED_COUNT + CONFIG_FORWARD_MAX + 6)
 
 struct headers {
     struct upstream_header list[SENT_MAX];
     size_t count;
-    enum pst_err err;
 };
 
 static void
@@ -38,10 +43,7 @@ add(struct headers *headers, struct pst_text name, struct pst_text value)
 {
     if (pst_text_is_absent(value))
         return;
-    if (headers->count == SENT_MAX) {
-        headers->err = PST_TOO_LARGE;
-        return;
-    }
+    PST_REQUIRE(headers->count < SENT_MAX);
     headers->list[headers->count++] = (struct upstream_header){name, value};
 }
 
@@ -185,7 +187,6 @@ make_headers(struct gate *gate, const struct request *req,
     enum pst_err e;
 
     headers->count = 0;
-    headers->err = PST_OK;
     if (what->own)
         add_own(gate, req, headers);
     else
@@ -194,8 +195,7 @@ make_headers(struct gate *gate, const struct request *req,
     if (e)
         return e;
     add_forwarded(gate, req, headers);
-    e = add_trace(gate, req, headers);
-    return e ? e : headers->err;
+    return add_trace(gate, req, headers);
 }
 
 /* The exchange. */
@@ -220,8 +220,7 @@ read_own(void *context, char *out, size_t size, size_t *len)
     struct pst_text piece = pst_text_first(
         pst_text_from_octet(passage->what->body, passage->body_sent), size);
 
-    for (size_t i = 0; i < piece.len; i++)
-        out[i] = piece.ptr[i];
+    memcpy(out, piece.ptr, piece.len);
     passage->body_sent += piece.len;
     *len = piece.len;
     return PST_OK;
@@ -293,8 +292,6 @@ take_header(void *context, struct pst_text name, struct pst_text value)
     while (i < answer->header_count &&
            !pst_text_equal(answer->headers[i].name, known))
         i++;
-    if (i == PST_COUNT(answer->headers))
-        return PST_OK;
     e = pst_arena_text(passage->req->arena, value, &answer->headers[i].value);
     if (e)
         return e;
@@ -324,7 +321,6 @@ static enum pst_err
 take_head(void *context, int status)
 {
     struct passage *passage = context;
-
     enum pst_err e;
 
     passage->answer->status = status;

@@ -28,12 +28,15 @@ struct forward_request {
                        about language and channel go along */
 };
 
+/* How many headers of the backend's may pass to the client. */
+#define FORWARD_BACK_COUNT 9
+
 /* A held answer. Slices live as long as the request's arena. */
 struct forward_answer {
     int status;
     struct jar_news news; /* about the backend's session */
     bool encoded;         /* Content-Encoding other than identity */
-    struct reply_header headers[REPLY_HEADERS_MAX]; /* allowed ones only */
+    struct reply_header headers[FORWARD_BACK_COUNT]; /* allowed ones only */
     size_t header_count;
     struct pst_text body;
 };
@@ -47,7 +50,8 @@ struct forward_follow {
 /*
  * Stream the client's request to the backend and the answer into the reply.
  *   follow  may be NULL; an error it returns is the result
- * Returns what upstream_run() does. rep->begun tells whether anything left.
+ * Returns what upstream_run() does, PST_TOO_LARGE among it (the client's body),
+ * or PST_NO_RANDOM. rep->begun tells whether anything left.
  */
 PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
                                          struct reply *rep,
@@ -57,8 +61,8 @@ PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
 /*
  * The same, with the answer held: at most PST_HOLD_MAX octets, and not
  * encoded (Accept-Encoding is not passed).
- * Returns what upstream_run() does; PST_UPSTREAM_BROKEN when the answer is
- * larger.
+ *   answer  to be used on PST_OK only
+ * Returns as forward_stream(); PST_UPSTREAM_BROKEN when the answer is larger.
  */
 PST_MUST_USE enum pst_err forward_hold(struct gate *gate, struct request *req,
                                        const struct forward_request *what,
@@ -66,7 +70,9 @@ PST_MUST_USE enum pst_err forward_hold(struct gate *gate, struct request *req,
 
 /*
  * Send a held answer: its status and allowed headers, with `body` in the
- * place of its own (ETag and Content-Encoding dropped when they differ).
+ * place of its own (ETag dropped when they differ: a body that is encoded is
+ * to be sent as it is).
+ * Returns PST_OK or what reply_begin() and reply_write() do.
  */
 PST_MUST_USE enum pst_err forward_relay(struct reply *rep,
                                         const struct forward_answer *answer,

@@ -4,7 +4,8 @@
  * are sent to the backend, and what its answers change about them.
  *
  * In a session (struct pst_session, upstream) they are JSON: a string is a
- * token, an object is cookies by name.
+ * token, an object is cookies by name. A space goes before the value of one
+ * that was set without HttpOnly.
  */
 #ifndef GATE_JAR_H
 #define GATE_JAR_H
@@ -23,11 +24,20 @@ struct jar_news {
     size_t cookie_count;
 };
 
+/* An answer to a request that went along with what a session held. */
+struct jar_answer {
+    int64_t now; /* unix seconds, for cookies that have expired */
+    struct pst_text
+        upstream; /* what the session holds; absent: there is none */
+    const struct jar_news *news;
+};
+
+/* From light to grave: of several changes the last one counts. */
 enum jar_change {
     JAR_SAME,     /* nothing that matters */
     JAR_KEPT,     /* other cookies changed: keep them, the user is the same */
-    JAR_REPLACED, /* another token: another session at the backend */
     JAR_ENDED,    /* the backend ended its session */
+    JAR_REPLACED, /* another token: another session at the backend */
 };
 
 /*
@@ -43,18 +53,20 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
 
 /*
  * Follow an answer.
- *   now       unix seconds, for cookies that have expired
- *   upstream  what the session holds; absent: there is no session
- *   change    set on PST_OK: what happened
- *   out       set on PST_OK to what the session is to hold (absent: ended)
+ *   change  set on PST_OK: what happened
+ *   out     set on PST_OK to what the session is to hold (absent: ended)
  * A token header that is empty ends, another token replaces. Of cookies, the
  * HttpOnly ones are the backend's session: a new value of one replaces, its
- * deletion or emptying ends; "NAME.sig" goes with NAME. Others are kept.
- * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds).
+ * deletion or emptying ends, also where that line does not repeat HttpOnly;
+ * "NAME.sig" goes with NAME. Others are kept. A jar without a cookie is the
+ * end too.
+ * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
+ * PST_MALFORMED (upstream is no JSON).
  */
-PST_MUST_USE enum pst_err
-jar_follow(struct pst_arena *arena, const struct config *config, int64_t now,
-           struct pst_text upstream, const struct jar_news *news,
-           enum jar_change *change, struct pst_text *out);
+PST_MUST_USE enum pst_err jar_follow(struct pst_arena *arena,
+                                     const struct config *config,
+                                     const struct jar_answer *answer,
+                                     enum jar_change *change,
+                                     struct pst_text *out);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "page.h"
 
+#include "buf.h"
 #include "limits.h"
 
 /*
@@ -68,8 +69,9 @@ reference(char c)
     }
 }
 
-void
-page_emit_escaped(struct pst_buf *buf, struct pst_text text)
+/* Text for HTML: the five as references, control octets dropped. */
+static void
+emit_escaped(struct pst_buf *buf, struct pst_text text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
@@ -90,7 +92,7 @@ emit_around(struct pst_buf *buf, const char *before, struct pst_text text,
     if (pst_text_is_absent(text))
         return;
     pst_buf_add_string(buf, before);
-    page_emit_escaped(buf, text);
+    emit_escaped(buf, text);
     pst_buf_add_string(buf, after);
 }
 
@@ -130,7 +132,8 @@ emit_form(struct pst_buf *buf, struct pst_text action, struct pst_text token,
     pst_buf_add_string(buf, "<form method=\"post\"");
     emit_around(buf, " action=\"", action, "\"");
     pst_buf_add_string(buf, ">\n");
-    emit_around(buf, "<input type=\"hidden\" name=\"form_token\" value=\"",
+    emit_around(buf,
+                "<input type=\"hidden\" name=\"" PAGE_TOKEN_FIELD "\" value=\"",
                 token, "\">\n");
     emit_around(buf, "<input type=\"hidden\" name=\"return_to\" value=\"",
                 return_to, "\">\n");
@@ -262,10 +265,10 @@ send_error_page(struct reply *rep, const struct request *req,
     pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
     emit_top(&buf, config, "", "Sorry");
     pst_buf_add_string(&buf, "<p role=\"alert\">This did not work: ");
-    page_emit_escaped(&buf, pst_text_from(pst_err_text(e)));
+    emit_escaped(&buf, pst_text_from(pst_err_text(e)));
     pst_buf_add_string(&buf, ".</p>\n<p>If you ask for help, give this number: "
                              "<code>");
-    page_emit_escaped(&buf, pst_text_from(req->id));
+    emit_escaped(&buf, pst_text_from(req->id));
     pst_buf_add_string(&buf, "</code></p>\n");
     emit_end(&buf);
     return send_page(rep, config, pst_err_status(e), &buf);

@@ -6,15 +6,14 @@
 #ifndef GATE_PAGE_H
 #define GATE_PAGE_H
 
-#include "buf.h"
 #include "config.h"
 #include "err.h"
 #include "reply.h"
 #include "request.h"
 #include "text.h"
 
-/* Text for HTML: &, <, >, " and ' as references, control octets dropped. */
-void page_emit_escaped(struct pst_buf *buf, struct pst_text text);
+/* The field of our forms that holds their token (formtoken.h). */
+#define PAGE_TOKEN_FIELD "form_token"
 
 /* What the login form shows. Absent texts are left out. */
 struct page_login {

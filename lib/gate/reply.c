@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "json.h"
+#include "jsontext.h"
 #include "limits.h"
 #include "redirect.h"
 

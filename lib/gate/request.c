@@ -374,18 +374,6 @@ bare_host(struct pst_text host)
     return host;
 }
 
-static bool
-is_port(struct pst_text text, int64_t *port)
-{
-    int64_t number;
-
-    if (pst_text_number(text, &number) != PST_OK || number < 1 ||
-        number > 65535)
-        return false;
-    *port = number;
-    return true;
-}
-
 /*
  * The port in a Host line, where its host is the given one: `usual` when it
  * names none. A line that says nothing sound is no witness.
@@ -408,7 +396,7 @@ port_of_host_line(struct pst_text line, struct pst_text host, int64_t usual,
         return colon == line.len || line.ptr[colon] == ':';
     }
     return line.ptr[colon] == ':' &&
-           is_port(pst_text_from_octet(line, colon + 1), port);
+           pst_text_port(pst_text_from_octet(line, colon + 1), port) == PST_OK;
 }
 
 static struct pst_text
@@ -445,7 +433,8 @@ request_own_origin(const struct request *req, struct pst_text configured)
             return PST_NO_TEXT;
         if (!port_of_host_line(request_variable(req, "HTTP_HOST"), host,
                                is_https(req) ? 443 : 80, &port) &&
-            !is_port(request_variable(req, "SERVER_PORT"), &port))
+            pst_text_port(request_variable(req, "SERVER_PORT"), &port) !=
+                PST_OK)
             return PST_NO_TEXT;
         own = emit_origin(req, host, port);
     }
@@ -535,9 +524,9 @@ read_ahead(struct request *req, size_t limit, bool *all)
     /* Only what nobody has read yet can be read ahead. */
     PST_REQUIRE(req->held_read == 0 &&
                 req->body_read == (int64_t)req->held.len);
+    /* A body of no octets is there all the same. */
     if (pst_text_is_absent(req->held))
-        req->held =
-            PST_TEXT(""); /* a body of no octets is there all the same */
+        req->held = PST_TEXT("");
     if (!ended && req->held.len < limit) {
         pst_buf_init_hold(&buf, req->arena, limit);
         pst_buf_add(&buf, req->held);

@@ -83,12 +83,12 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
               struct visit *visit, const struct jar_news *news)
 {
     struct visit_grant guest = {.who = PST_TEXT("{}")};
+    const struct jar_answer answer = {gate->now, visit_upstream(visit), news};
     enum jar_change change;
     struct pst_text upstream;
     enum pst_err e;
 
-    e = jar_follow(req->arena, gate->config, gate->now, visit_upstream(visit),
-                   news, &change, &upstream);
+    e = jar_follow(req->arena, gate->config, &answer, &change, &upstream);
     if (e)
         return e == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN : e;
     switch (change) {

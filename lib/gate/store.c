@@ -35,18 +35,15 @@ store_why(const struct store *store)
     return store->why;
 }
 
-static enum pst_err
+static void
 set_audience(struct store *store, struct pst_text audience)
 {
     uint8_t hash[PST_HASH_LEN];
-    enum pst_err e = pst_crypt_sha256(pst_text_bytes(audience), hash);
 
-    if (e)
-        return e;
+    pst_crypt_sha256(pst_text_bytes(audience), hash);
     memcpy(store->audience, audience.ptr, audience.len);
     store->audience_len = audience.len;
     memcpy(store->tag, hash, sizeof(store->tag));
-    return PST_OK;
 }
 
 enum pst_err
@@ -62,11 +59,7 @@ store_open(struct store **out, const struct store_url *url,
     if (e)
         return e;
     store->backend = backends[url->kind];
-    e = set_audience(store, audience);
-    if (e) {
-        store_close(&store);
-        return e;
-    }
+    set_audience(store, audience);
     *out = store;
     return PST_OK;
 }
@@ -98,7 +91,8 @@ store_ping(struct store *store, int64_t now)
 enum pst_err
 store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out)
 {
-    return pst_crypt_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->octets);
+    pst_crypt_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->octets);
+    return PST_OK;
 }
 
 enum pst_err
@@ -123,7 +117,8 @@ store_id_name(const struct store *store, const char *purpose,
     e = pst_buf_end(&buf, &whole);
     if (e)
         return e;
-    return pst_crypt_sha256(pst_text_bytes(whole), out->octets);
+    pst_crypt_sha256(pst_text_bytes(whole), out->octets);
+    return PST_OK;
 }
 
 enum pst_err

@@ -154,9 +154,7 @@ parse_host(struct pst_text text, struct store_url *url, struct config_why *why)
     } else {
         host = split(text, ':', &port);
     }
-    if (!pst_text_is_absent(port) &&
-        (pst_text_number(port, &number) != PST_OK || number < 1 ||
-         number > 65535))
+    if (!pst_text_is_absent(port) && pst_text_port(port, &number) != PST_OK)
         return config_refuse(why, "names no port from 1 to 65535");
     if (host.len == 0)
         return config_refuse(why, "names no host");

@@ -9,25 +9,21 @@
 #include "cookie.h"
 #include "cors.h"
 #include "crypt.h"
+#include "origin.h"
 #include "roster.h"
 
 static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
 
-static enum pst_err
+static void
 set_mark(struct visit *visit)
 {
     uint8_t hash[PST_HASH_LEN];
     struct pst_buf buf;
-    enum pst_err e;
 
-    e = pst_crypt_sha256((struct pst_bytes){visit->session.sid, PST_SID_LEN},
-                         hash);
-    if (e)
-        return e;
+    pst_crypt_sha256((struct pst_bytes){visit->session.sid, PST_SID_LEN}, hash);
     pst_buf_init(&buf, visit->mark, sizeof(visit->mark) - 1);
     pst_buf_add_hex(&buf, (struct pst_bytes){hash, 4});
     visit->mark[8] = '\0';
-    return PST_OK;
 }
 
 /* Key and shape, then clocks, then revocation: the order of design 2.2. */
@@ -41,9 +37,7 @@ open_token(struct gate *gate, const struct request *req,
     e = carry_open(gate, req->arena, purpose, token, session, &visit->is_stale);
     if (e)
         return roster_told(gate, req, e);
-    e = set_mark(visit);
-    if (e)
-        return e;
+    set_mark(visit);
     visit->was_remembered = session->remember;
     e = pst_session_check(session, &gate->config->clocks, gate->now);
     if (e)
@@ -123,7 +117,6 @@ is_unopened(enum pst_err e)
     return e == PST_FORGED || e == PST_EXPIRED || e == PST_REVOKED;
 }
 
-/* *found tells whether the request's token is a bearer token. */
 static enum pst_err
 open_bearer(struct gate *gate, const struct request *req, struct reply *rep,
             struct visit *visit)
@@ -293,9 +286,7 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
                           grant->backend_end);
     if (e)
         return e;
-    e = set_mark(&fresh);
-    if (e)
-        return e;
+    set_mark(&fresh);
     return establish(gate, req, rep, visit, &fresh);
 }
 

@@ -16,13 +16,13 @@ enum visit_carrier {
 };
 
 struct visit {
-    enum visit_carrier
-        carrier;       /* decides cross-site rules, and the answer's carrier */
-    bool has_session;  /* session is set and good */
-    bool is_unchecked; /* it is set, but the store did not answer */
-    bool is_stale;     /* an older secret sealed it */
-    bool was_remembered; /* session is set, and was a remembered one: it need
-                            not be good any longer */
+    enum visit_carrier carrier; /* of the request, and of the answer */
+    bool has_session;           /* session is set and good */
+    bool is_unchecked;          /* it is set, but the store did not answer */
+    bool is_stale;              /* an older secret sealed it */
+
+    /* session is set, and was a remembered one: it need not be good now. */
+    bool was_remembered;
     struct pst_session session;
     struct pst_text bearer; /* our token, where the reply hands one out */
     char mark[9]; /* first 8 hex digits of the hash of the sid, or "" */
@@ -79,10 +79,12 @@ PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
  * Begin a new session with a new id, in the place of whatever there was, and
  * hand it out in the reply: by the carrier of the request, or by every
  * method that is on when the request carried none.
- *   bearer  set to the bearer token where one was handed out, else absent; may
- * be NULL Returns PST_OK; PST_EXPIRED (the backend's token has already ended);
- * PST_TOO_LARGE (does not fit; with the cause in the log); PST_NO_RANDOM,
- * PST_NO_MEMORY, PST_INTERNAL. On failure nothing is handed out.
+ *   visit  set on PST_OK to the new session, and its bearer token where one
+ *          was handed out
+ * Returns PST_OK; PST_EXPIRED (the backend's token has already ended);
+ * PST_TOO_LARGE (does not fit, which the caller logs); PST_MALFORMED (a name
+ * that is no UTF-8); PST_STORE_DOWN, PST_NO_RANDOM, PST_NO_MEMORY,
+ * PST_INTERNAL. On failure nothing is handed out.
  */
 PST_MUST_USE enum pst_err visit_begin(struct gate *gate,
                                       const struct request *req,

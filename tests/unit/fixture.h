@@ -37,7 +37,7 @@ struct fixture {
 
     struct pst_text body; /* of the client's request */
     size_t body_read;
-    const char *variables[64];
+    const char *variables[80];
     size_t variable_count;
 };
 

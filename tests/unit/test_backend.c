@@ -16,6 +16,15 @@
 static const char *const fauna[] = {
     "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
     "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", "POSTERN_STORE=none", NULL};
+static const char *const renamed[] = {
+    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
+    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
+    "POSTERN_UPSTREAM_TOKEN=json:/data/loginUser/secret",
+    "POSTERN_SUBJECT=/data/loginUser/id",
+    "POSTERN_NAME=/data/loginUser/mail",
+    "POSTERN_TTL=/data/loginUser/ttl",
+    "POSTERN_STORE=none",
+    NULL};
 static const char *const vendure[] = {
     "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
     "POSTERN_UPSTREAM=http://127.0.0.1:9/shop-api", "POSTERN_BACKEND=vendure",
@@ -247,6 +256,33 @@ test_read_vendure(void **state)
     }
 }
 
+/*
+ * A login field that only begins with "login" was taken for the login itself:
+ * then nothing in it was found, the session outlived the backend's token, and
+ * the name typed stood for the user's id.
+ */
+static void
+test_longer_field(void **state)
+{
+    const struct backend_answer answer = {
+        .status = 200,
+        .body = PST_TEXT("{\"data\":{\"loginUser\":{\"secret\":\"fn1\","
+                         "\"id\":\"7\",\"mail\":\"a@b\",\"ttl\":60}}}"),
+        .news = &no_news,
+        .typed = PST_TEXT("typed")};
+    struct backend_outcome out;
+
+    (void)state;
+    configure(renamed);
+    assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
+                     PST_OK);
+    assert_int_equal(out.verdict, BACKEND_GRANTED);
+    assert_text("sub", out.grant.sub, "7");
+    assert_text("name", out.grant.name, "a@b");
+    assert_text("who", out.grant.who, "{\"id\":\"7\",\"mail\":\"a@b\"}");
+    assert_int_equal(out.grant.backend_end, NOW + 60);
+}
+
 /* A client's own document names nobody but by what cannot be renamed. */
 static void
 test_clients_document(void **state)
@@ -315,6 +351,7 @@ main(void)
         cmocka_unit_test(test_read_fauna),
         cmocka_unit_test(test_refused_with_secret),
         cmocka_unit_test(test_read_vendure),
+        cmocka_unit_test(test_longer_field),
         cmocka_unit_test(test_clients_document),
         cmocka_unit_test(test_public),
     };

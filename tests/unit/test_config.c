@@ -987,15 +987,41 @@ longest_lists_fit(void **state)
     size_t len;
 
     (void)state;
-    len = (size_t)snprintf(list, sizeof(list), "POSTERN_FORWARD_HEADERS=");
+    len = (size_t)snprintf(list, sizeof(list), "POSTERN_ORIGINS=");
     for (int i = 0; i < 256; i++)
-        len += (size_t)snprintf(list + len, sizeof(list) - len, "x-%d ", i);
+        len += (size_t)snprintf(list + len, sizeof(list) - len,
+                                "https://%d.example ", i);
     assert_int_equal(make(&config, environment, &heard), PST_OK);
-    assert_int_equal(config->forward_header_count, 256);
+    assert_int_equal(config->origin_count, 256);
     config_free(&config);
-    snprintf(list + len, sizeof(list) - len, "x-256");
+    snprintf(list + len, sizeof(list) - len, "https://256.example");
     assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
     assert_non_null(strstr(heard.why[0], "256"));
+}
+
+/* No more headers are taken than a request can carry. */
+static void
+forwarded_headers_have_a_limit(void **state)
+{
+    static char list[1024];
+    const char *environment[] = {SECRET, UPSTREAM, list, NULL};
+    static struct heard heard;
+    struct config *config = NULL;
+    size_t len;
+
+    (void)state;
+    /* One that passes anyway is not counted. */
+    len = (size_t)snprintf(list, sizeof(list),
+                           "POSTERN_FORWARD_HEADERS=user_agent");
+    for (int i = 0; i < CONFIG_FORWARD_MAX; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, " x-%d", i);
+    assert_int_equal(make(&config, environment, &heard), PST_OK);
+    assert_int_equal(config->forward_header_count, CONFIG_FORWARD_MAX);
+    expect_text("first", config->forward_headers[0], "x-0");
+    config_free(&config);
+    snprintf(list + len, sizeof(list) - len, " x-more");
+    assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
+    assert_non_null(strstr(heard.why[0], "more than 32"));
 }
 
 /* The table keeps its own promises: names, order, and what its help says. */
@@ -1100,6 +1126,7 @@ main(void)
         cmocka_unit_test(certificates_are_named),
         cmocka_unit_test(huge_values_are_refused),
         cmocka_unit_test(longest_lists_fit),
+        cmocka_unit_test(forwarded_headers_have_a_limit),
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(secrets_are_masked),
         cmocka_unit_test(documents_name_their_fields),

@@ -622,6 +622,12 @@ test_prefixes(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         check_prefix(rows[i].name, rows[i].http, rows[i].host);
+    assert_true(pst_text_equal(pst_cookie_prefix(PST_TEXT("__hOst-Http-s")),
+                               PST_TEXT("__Host-Http-")));
+    assert_true(pst_text_equal(pst_cookie_prefix(PST_TEXT("__Host-Httpx")),
+                               PST_TEXT("__Host-")));
+    assert_true(pst_text_is_absent(pst_cookie_prefix(PST_TEXT("a__Host-"))));
+    assert_true(pst_text_is_absent(pst_cookie_prefix(PST_NO_TEXT)));
 }
 
 /* R35: 4096 octets of name and value, 1024 of an attribute, and one more. */

@@ -112,10 +112,7 @@ test_sha256(void **state)
         struct octets want = hex(rows[i].want);
         uint8_t got[PST_HASH_LEN];
 
-        check_err(
-            rows[i].in,
-            pst_crypt_sha256(pst_text_bytes(pst_text_from(rows[i].in)), got),
-            PST_OK);
+        pst_crypt_sha256(pst_text_bytes(pst_text_from(rows[i].in)), got);
         check_octets(rows[i].in, got, want.bytes);
         free(want.storage);
     }

@@ -11,7 +11,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "buf.h"
 #include "form.h"
+#include "limits.h"
 #include "vectors.h"
 
 static int

@@ -144,6 +144,95 @@ test_own_request(void **state)
     fixture_fini(f);
 }
 
+/* How often a header was sent, in whatever letters. */
+static size_t
+times_sent(const struct fixture *f, const char *name)
+{
+    struct pst_text rest = {f->sent, f->sent_len};
+    struct pst_text line;
+    size_t count = 0;
+
+    while (pst_text_cut(&rest, '\n', &line)) {
+        size_t colon = pst_text_index(line, ':');
+
+        if (colon < line.len &&
+            pst_text_equal_nocase(pst_text_first(line, colon),
+                                  pst_text_from(name)))
+            count++;
+    }
+    return count;
+}
+
+/*
+ * A name that passes anyway was sent once more for POSTERN_FORWARD_HEADERS: a
+ * form's login reached the backend with two Content-Types, and one that we
+ * read ourselves came compressed.
+ */
+static void
+test_listed_again(void **state)
+{
+    const char *const settings[] = {
+        "POSTERN_FORWARD_HEADERS=User-Agent content_type Accept-Language "
+        "ACCEPT-ENCODING tracestate x-unlisted",
+        NULL};
+    static const char *const names[] = {"User-Agent",      "Content-Type",
+                                        "Accept-Language", "Accept-Encoding",
+                                        "tracestate",      "x-unlisted"};
+    static const size_t times_own[] = {0, 1, 1, 0, 1, 1};
+    struct forward_request what = {.method = PST_TEXT("POST")};
+    static struct forward_answer answer;
+    struct fixture *f = *state;
+
+    fixture_init(f, settings);
+    fixture_request(f, everything, "{}");
+    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
+    for (size_t i = 0; i < PST_COUNT(names); i++)
+        assert_int_equal(times_sent(f, names[i]), 1);
+    fixture_request(f, everything, "a=b");
+    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    what.body = PST_TEXT("ours");
+    what.own = true;
+    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(names); i++)
+        assert_int_equal(times_sent(f, names[i]), times_own[i]);
+    fixture_fini(f);
+}
+
+/* As many as may be configured do pass: more were accepted, and then a client
+ * that sent them was told that it is too large. */
+static void
+test_most_headers(void **state)
+{
+    static char list[1024] = "POSTERN_FORWARD_HEADERS=";
+    const char *const settings[] = {list, NULL};
+    static char extra[CONFIG_FORWARD_MAX][16];
+    const char *variables[PST_COUNT(everything) + CONFIG_FORWARD_MAX];
+    struct forward_request what = {.method = PST_TEXT("POST"),
+                                   .upstream = PST_TEXT("\"backends-own\"")};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < CONFIG_FORWARD_MAX; i++) {
+        size_t len = strlen(list);
+
+        snprintf(list + len, sizeof(list) - len, " x-%zu", i);
+        snprintf(extra[i], sizeof(extra[i]), "HTTP_X_%zu=y", i);
+        variables[i] = extra[i];
+    }
+    memcpy(variables + CONFIG_FORWARD_MAX, everything, sizeof(everything));
+    fixture_init(f, settings);
+    fixture_request(f, variables, "{}");
+    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
+    assert_int_equal(times_sent(f, "x-0"), 1);
+    assert_int_equal(times_sent(f, "vendure-token"), 1);
+    assert_int_equal(times_sent(f, "X-Forwarded-Host"), 1);
+    assert_int_equal(times_sent(f, "tracestate"), 1);
+    fixture_fini(f);
+}
+
 /* A trace is passed on only when it is one; else a new one begins. */
 static void
 test_trace(void **state)
@@ -386,6 +475,8 @@ main(void)
         cmocka_unit_test_prestate(test_request_headers, &fixture),
         cmocka_unit_test_prestate(test_no_token, &fixture),
         cmocka_unit_test_prestate(test_own_request, &fixture),
+        cmocka_unit_test_prestate(test_listed_again, &fixture),
+        cmocka_unit_test_prestate(test_most_headers, &fixture),
         cmocka_unit_test_prestate(test_trace, &fixture),
         cmocka_unit_test_prestate(test_answer_headers, &fixture),
         cmocka_unit_test_prestate(test_answer_injection, &fixture),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "graphql.h"
+#include "limits.h"
 
 #define T(literal)                      \
     {                                   \

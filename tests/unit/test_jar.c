@@ -54,6 +54,7 @@ test_emit(void **state)
         {"\"t\"", "Authorization", "Bearer t"},
         {OLD, "Cookie", "session=s1; session.sig=g1"},
         {"{\"a\":\"\"}", "Cookie", "a="},
+        {"{\"a\":\" x\",\"b\":\" \"}", "Cookie", "a=x; b="},
     };
 
     (void)state;
@@ -67,6 +68,16 @@ test_emit(void **state)
         assert_text("name", name, rows[i].name);
         assert_text("value", value, rows[i].value);
     }
+}
+
+static enum pst_err
+follow(const struct config *config, struct pst_text upstream,
+       const struct jar_news *news, enum jar_change *change,
+       struct pst_text *out)
+{
+    const struct jar_answer answer = {NOW, upstream, news};
+
+    return jar_follow(arena, config, &answer, change, out);
 }
 
 static void
@@ -87,7 +98,7 @@ test_follow_token(void **state)
         {"ended", "\"a\"", "", JAR_ENDED, NULL},
         {"nothing to end", NULL, "", JAR_SAME, NULL},
     };
-    const struct config config = {.token_place = PLACE_HEADER};
+    static const struct config config = {.token_place = PLACE_HEADER};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -95,9 +106,8 @@ test_follow_token(void **state)
         enum jar_change change;
         struct pst_text out;
 
-        assert_int_equal(jar_follow(arena, &config, NOW,
-                                    pst_text_from(rows[i].upstream), &news,
-                                    &change, &out),
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -175,7 +185,22 @@ test_follow_cookies(void **state)
          OLD,
          {"lang=de; path=/"},
          JAR_KEPT,
-         "{\"session\":\"s1\",\"session.sig\":\"g1\",\"lang\":\"de\"}"},
+         "{\"session\":\"s1\",\"session.sig\":\"g1\",\"lang\":\" de\"}"},
+        {"and deleted without an end",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"lang=; path=/; max-age=0"},
+         JAR_KEPT,
+         "{\"session\":\"s1\"}"},
+        {"and stays what it is",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"lang=de; path=/", "other=x"},
+         JAR_KEPT,
+         "{\"session\":\"s1\",\"lang\":\" de\",\"other\":\" x\"}"},
+        {"the session's, set again without HttpOnly",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"session=s2; path=/"},
+         JAR_REPLACED,
+         "{\"session\":\"s2\",\"lang\":\" de\"}"},
         {"deleting what is not there",
          OLD,
          {"other=; Max-Age=0; httponly"},
@@ -186,9 +211,47 @@ test_follow_cookies(void **state)
          {"session=; httponly", "session=s3; httponly"},
          JAR_REPLACED,
          "{\"session\":\"s3\",\"session.sig\":\"g1\"}"},
+        /* Many backends repeat neither HttpOnly nor anything but the path when
+         * they delete. The session lived on with an empty object, which
+         * nothing can read back. */
+        {"deleted without HttpOnly",
+         "{\"session\":\"s1\"}",
+         {"session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
+         JAR_ENDED,
+         NULL},
+        {"deleted without HttpOnly, another one left",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"session=x; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"the last one goes, be it a signature",
+         "{\"session.sig\":\"g1\"}",
+         {"session.sig=; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"set and deleted in one answer",
+         OLD,
+         {"lang=de", "lang=; Max-Age=0"},
+         JAR_SAME,
+         OLD},
+        {"replaced and then deleted in one answer",
+         "{\"session\":\"s1\"}",
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_ENDED,
+         NULL},
+        {"a guest's first, taken back at once",
+         NULL,
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_SAME,
+         NULL},
+        {"one session ends and another begins",
+         "{\"guest\":\"s1\"}",
+         {"user=s2; httponly", "guest=; Max-Age=0"},
+         JAR_REPLACED,
+         "{\"user\":\"s2\"}"},
         {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
     };
-    const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config config = {.token_place = PLACE_COOKIE};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -198,9 +261,8 @@ test_follow_cookies(void **state)
 
         for (size_t j = 0; j < 4 && rows[i].lines[j]; j++)
             news.cookies[news.cookie_count++] = pst_text_from(rows[i].lines[j]);
-        assert_int_equal(jar_follow(arena, &config, NOW,
-                                    pst_text_from(rows[i].upstream), &news,
-                                    &change, &out),
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -212,33 +274,67 @@ test_follow_cookies(void **state)
 static void
 test_bounds(void **state)
 {
-    const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config by_header = {.token_place = PLACE_HEADER};
     static char big[PST_UPSTREAM_MAX + 16];
-    struct jar_news news = {.cookie_count = 1};
-    enum jar_change change;
-    struct pst_text out;
+    static struct jar_news news = {.cookie_count = 1};
+    enum jar_change change = JAR_ENDED;
+    struct pst_text out = PST_TEXT("untouched");
+    struct pst_text name = out;
 
     (void)state;
     memset(big, 'x', sizeof(big));
     big[1] = '=';
     news.cookies[0] = (struct pst_text){big, sizeof(big)};
-    assert_int_equal(
-        jar_follow(arena, &config, NOW, PST_NO_TEXT, &news, &change, &out),
-        PST_TOO_LARGE);
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    news.token = (struct pst_text){big, sizeof(big)};
+    assert_int_equal(follow(&by_header, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    assert_int_equal(jar_emit(arena, PST_TEXT("{"), &name, &out),
+                     PST_MALFORMED);
+    assert_text("name", name, "untouched");
+    assert_text("value", out, "untouched");
+}
+
+/* The longest token that a session holds can be sent: it was seven octets too
+ * long for its header, and no request could be made with it. */
+static void
+test_longest_token(void **state)
+{
+    static const struct config config = {.token_place = PLACE_HEADER};
+    static char longest[PST_UPSTREAM_MAX - 2];
+    static struct jar_news news;
+    enum jar_change change;
+    struct pst_text value;
+    struct pst_text name;
+    struct pst_text out;
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    news.token = (struct pst_text){longest, sizeof(longest)};
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_OK);
+    assert_int_equal(out.len, PST_UPSTREAM_MAX);
+    assert_int_equal(jar_emit(arena, out, &name, &value), PST_OK);
+    assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
 }
 
 /* A backend whose token is in the body says nothing by its headers. */
 static void
 test_json_backend(void **state)
 {
-    const struct config config = {.token_place = PLACE_JSON};
+    static const struct config config = {.token_place = PLACE_JSON};
     const struct jar_news news = {.token = PST_TEXT("x")};
     enum jar_change change;
     struct pst_text out;
 
     (void)state;
-    assert_int_equal(jar_follow(arena, &config, NOW, PST_TEXT("\"a\""), &news,
-                                &change, &out),
+    assert_int_equal(follow(&config, PST_TEXT("\"a\""), &news, &change, &out),
                      PST_OK);
     assert_int_equal(change, JAR_SAME);
     assert_text("kept", out, "\"a\"");
@@ -252,6 +348,7 @@ main(void)
         cmocka_unit_test(test_follow_token),
         cmocka_unit_test(test_follow_cookies),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_longest_token),
         cmocka_unit_test(test_json_backend),
     };
 

@@ -101,6 +101,13 @@ between(const char *before, const char *after)
     return (struct pst_text){start, (size_t)(end - start)};
 }
 
+static enum pst_err
+send_login(const struct page_login *page)
+{
+    init();
+    return page_login(&rep, &plain, 200, page);
+}
+
 static void
 test_escaped(void **state)
 {
@@ -115,29 +122,19 @@ test_escaped(void **state)
         {{"a\0b\x01\n\r\t\x1f\x7f.", 10}, "ab."},
         {{"\xc3\xa9", 2}, "\xc3\xa9"},
         {{"", 0}, ""},
-        {{NULL, 0}, ""},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        char storage[64];
+        const struct page_login page = {.email = rows[i].in};
         struct pst_text got;
-        struct pst_buf buf;
 
-        pst_buf_init(&buf, storage, sizeof(storage));
-        page_emit_escaped(&buf, rows[i].in);
-        assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+        assert_int_equal(send_login(&page), PST_OK);
+        got = between("spellcheck=\"false\" required value=\"", "\"");
         if (!pst_text_equal(got, pst_text_from(rows[i].want)))
             fail_msg("row %zu '%s': got '%.*s'", i, rows[i].want, (int)got.len,
                      got.ptr);
     }
-}
-
-static enum pst_err
-send_login(const struct page_login *page)
-{
-    init();
-    return page_login(&rep, &plain, 200, page);
 }
 
 static enum pst_err
@@ -234,7 +231,7 @@ test_style_hash(void **state)
     style = between("<style>", "</style>");
     named = between("style-src 'sha256-", "'");
     assert_true(style.len > 100);
-    assert_int_equal(pst_crypt_sha256(pst_text_bytes(style), hash), PST_OK);
+    pst_crypt_sha256(pst_text_bytes(style), hash);
     base64(hash, want);
     if (!pst_text_equal(named, pst_text_from(want)))
         fail_msg("STYLE_HASH in page.c must be %s", want);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "limits.h"
 #include "redirect.h"
 #include "vectors.h"
 

@@ -76,6 +76,8 @@ test_start(void **state)
     (void)state;
     for (enum who who = NAMED; who <= REMEMBERED_VISITOR; who++) {
         int64_t life = who_lifetimes[who];
+        /* A guest's is a second short, so that renewals know of it. */
+        int64_t longest = who >= VISITOR ? life - 1 : life;
         const struct {
             const char *name;
             int64_t backend_end;
@@ -88,9 +90,9 @@ test_start(void **state)
             {"over now", T0, 0},
             {"over in a second", T0 + 1, T0 + 1},
             {"a second sooner", T0 + life - 1, T0 + life - 1},
-            {"at the same time", T0 + life, T0 + life},
-            {"a second later", T0 + life + 1, T0 + life},
-            {"never, as it were", INT64_MAX, T0 + life},
+            {"at the same time", T0 + life, T0 + longest},
+            {"a second later", T0 + life + 1, T0 + longest},
+            {"never, as it were", INT64_MAX, T0 + longest},
         };
 
         for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -296,6 +298,34 @@ test_touch(void **state)
         assert_int_equal(pst_session_check(&session, &clocks, now),
                          PST_EXPIRED);
     }
+}
+
+/*
+ * A guest's renewal lifted the end that the backend's token had set: a day
+ * later the session was good for another month, and the token long dead.
+ */
+static void
+test_touch_keeps_backend_end(void **state)
+{
+    struct pst_session session = started(VISITOR);
+    int64_t end = T0 + GUEST / 2;
+
+    (void)state;
+    assert_int_equal(pst_session_start(&session, &clocks, T0, end), PST_OK);
+    for (int64_t now = T0 + 1; now < end; now += GUEST / 10) {
+        assert_int_equal(pst_session_check(&session, &clocks, now), PST_OK);
+        pst_session_touch(&session, &clocks, now);
+        assert_true(session.seen == now);
+        assert_true(session.exp == end);
+    }
+    assert_int_equal(pst_session_check(&session, &clocks, end - 1), PST_OK);
+    assert_int_equal(pst_session_check(&session, &clocks, end), PST_EXPIRED);
+    /* It may well lie beyond one lifetime, but not beyond all of them. */
+    assert_int_equal(pst_session_start(&session, &clocks, T0, T0 + GUEST + 1),
+                     PST_OK);
+    for (int64_t now = T0 + 1; now < session.exp; now += GUEST / 10)
+        pst_session_touch(&session, &clocks, now);
+    assert_true(session.exp == T0 + GUEST - 1);
 }
 
 static void
@@ -912,6 +942,7 @@ main(void)
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_lowered),
         cmocka_unit_test(test_touch),
+        cmocka_unit_test(test_touch_keeps_backend_end),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_idle_end),
         cmocka_unit_test(test_emit),

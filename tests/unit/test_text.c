@@ -316,6 +316,26 @@ test_number(void **state)
 }
 
 static void
+test_port(void **state)
+{
+    static const struct {
+        const char *in;
+        int64_t want; /* -1: refused */
+    } rows[] = {{"1", 1},      {"443", 443}, {"65535", 65535}, {"0", -1},
+                {"65536", -1}, {"", -1},     {"080", -1},      {"-1", -1}};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t got = -1;
+        enum pst_err e = pst_text_port(pst_text_from(rows[i].in), &got);
+
+        if (got != rows[i].want || e != (got < 0 ? PST_MALFORMED : PST_OK))
+            fail_msg("row '%s': %s, %lld", rows[i].in, pst_err_code(e),
+                     (long long)got);
+    }
+}
+
+static void
 test_digits_and_letters(void **state)
 {
     (void)state;
@@ -348,6 +368,7 @@ main(void)
         cmocka_unit_test(test_octet_classes),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_number),
+        cmocka_unit_test(test_port),
         cmocka_unit_test(test_digits_and_letters),
     };
 
