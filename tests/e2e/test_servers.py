@@ -521,13 +521,6 @@ def test_authorization_by_another_name(site, bearer):
             assert answer.json == {"data": {"session": None}}, name
 
 
-def test_proxy_header(site, user, cookie):
-    """L47 (httpoxy)"""
-    answer = site.query(cookie=cookie, headers=[
-        ("Proxy", "http://127.0.0.1:9/")])
-    assert answer.json == me(user)
-
-
 # --- other sites (design 2.7) ------------------------------------------------
 
 
