@@ -386,6 +386,40 @@ class ApacheProxy(Apache):
             self.start_program(program, f"unix:{self.folder}/{program}.sock")
 
 
+class ApacheFolder(ApacheProxy):
+    """The protection in a <Directory>, as postern-members.conf says; and the
+    files have a second address."""
+    name = "apache-folder"
+
+    def sample(self, name):
+        folder = f'"{self.folder}/www/members"'
+        return (super().sample(name)
+                .replace('<Location "/members">', f"<Directory {folder}>")
+                .replace("</Location>\n\n# The protection",
+                         "</Directory>\n\n# The protection"))
+
+    def main(self):
+        return super().main() + (
+            f"Include {MODULES}/rewrite.load\nRewriteEngine on\n"
+            f'RewriteRule "^/old/(.*)" "{self.folder}/www/members/$1" [L]\n')
+
+
+class LighttpdNamed(Lighttpd):
+    name = "lighttpd-named"
+
+    def main(self):
+        return super().main() + 'server.name = "localhost"\n'
+
+
+class ApacheNamed(ApacheProxy):
+    name = "apache-named"
+
+    def main(self):
+        return super().main().replace(
+            "ServerName localhost\n",
+            f"ServerName localhost:{self.port}\nUseCanonicalName On\n")
+
+
 class ApacheFcgid(Apache):
     name, rules = "apache-fcgid", "postern-fcgid.conf"
 

@@ -566,8 +566,10 @@ def test_members_see_pages(site, user, cookie, bearer):
 
 
 def test_others_do_not(site):
-    """L10: nothing of the page comes with the refusal."""
-    for path in [*PAGES, "/members/none", "/members/../members/",
+    """L10: nothing of the page comes with the refusal. L22: there are no rules
+    of ours about paths that a query string could meet."""
+    for path in [*PAGES, "/members/index.html?/login", "/members/?x=/index.html",
+                 "/members/none", "/members/../members/",
                  "//members/index.html", "/members/%69ndex.html",
                  "/members/page.php/x", "/members/index.html?a=b",
                  "/members//index.html", "/x/../members/index.html",
@@ -728,6 +730,27 @@ def test_a_dead_cookie_is_cleared(site):
     assert cookie_of(answer)[1] == ""
 
 
+@pytest.mark.parametrize("line", [
+    "", "=", ";", f"{COOKIE}", f"{COOKIE}=", f"={COOKIE}", f'{COOKIE}="',
+    f"{COOKIE}=;{COOKIE}=", f"{COOKIE}=.....", f"{COOKIE}=a b", "\xff",
+    f"{COOKIE}=\xff\xfe", f"{COOKIE}=" + "." * 3000])
+def test_a_malformed_cookie_is_answered(site, line):
+    """L52: a no is said, not left out; a page behind it hears of nobody."""
+    for path in ("/members/index.html", "/members/dump.php"):
+        answer = site.get(path, headers=[("Cookie", line)])
+        assert (answer.status, answer.code) == (401, "UNAUTHENTICATED") or (
+            answer.status == 400), answer
+        assert b"Hello" not in answer.body and b"{}" not in answer.body
+
+
+@pytest.mark.parametrize("agent", [
+    "GoogleHC/1.0", "ELB-HealthChecker/2.0", "kube-probe/1.29", ""])
+def test_a_health_check_is_nobody(site, agent):
+    """L23"""
+    answer = site.get("/members/index.html", headers=[("User-Agent", agent)])
+    assert answer.status == 401
+
+
 def test_authorize_is_not_for_clients(site, cookie):
     for path in ("/authorize", "/postern/authorize"):
         assert site.get(path, cookie=cookie).status == 404
@@ -823,3 +846,44 @@ def test_a_dead_authorizer_lets_nobody_in(backend, user, kind):
                 assert site.get("/members/").status >= 400
     finally:
         site.close(check=False)  # the server has complaints
+
+
+def test_protected_by_folder(backend, user):
+    """Apache: whatever address leads to the files."""
+    site = servers.ApacheFolder(backend, with_pages=True)
+    try:
+        value = site.cookie_for(user)
+        for path in PAGES:
+            for start in ("/members", "/old"):
+                answer = site.get(path.replace("/members", start))
+                assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
+            answer = site.get(path, cookie=value)
+            assert answer.status == 200 and "<h1>Hello, " in answer.text
+        answer = site.get("/old/index.html", cookie=value)
+        assert answer.status == 200 and "<h1>Hello, " in answer.text
+        assert site.get("/index.html").status == 200
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize("kind, origin", [
+    *((kind, "http://shop.example") for kind in servers.ALL),
+    (servers.Nginx, None), (servers.NginxFresh, None),
+    (servers.LighttpdNamed, None), (servers.ApacheNamed, None)],
+    ids=lambda value: getattr(value, "name", value and "origin"))
+def test_our_origin_is_not_what_host_says(backend, user, kind, origin):
+    """With POSTERN_ORIGIN, or where the server has a name of its own."""
+    site = kind(backend, POSTERN_ORIGIN=origin)
+    try:
+        ours = origin or f"http://localhost:{site.port}"
+        for host, from_where, status in (
+                ("evil.example", "http://evil.example", 403),
+                (f"evil.example:{site.port}",
+                 f"http://evil.example:{site.port}", 403),
+                (f"localhost:{site.port}", ours, 200)):
+            answer = site.post("/login", {
+                "email": user.email, "password": user.password}, headers=[
+                    ("Host", host), ("Origin", from_where)])
+            assert answer.status == status, (host, answer)
+    finally:
+        site.close()

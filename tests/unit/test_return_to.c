@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_return_to.c - several hundred targets made by rule, asked of the one
- * function that decides and of each program that redirects (R70, L11 to L14).
+ * function that decides and of each program that redirects (R70, L11, L12,
+ * L13, L14).
  */
 #include <setjmp.h>
 #include <stdarg.h>
