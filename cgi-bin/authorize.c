@@ -165,13 +165,15 @@ login_address(const struct gate *gate, const struct request *req,
 
 /* 401 for a server that turns it into a redirect itself. */
 static enum pst_err
-tell_server(struct request *req, struct reply *rep, struct pst_text login)
+tell_server(const struct gate *gate, struct request *req, struct reply *rep,
+            struct pst_text login)
 {
     struct pst_text body;
     struct pst_buf buf;
     enum pst_err e;
 
-    e = reply_set(rep, PST_TEXT("X-Login-Location"), login);
+    e = reply_set(rep, PST_TEXT("X-Login-Location"),
+                  pst_redirect_choose(login, gate->config->login_url));
     if (e)
         return e;
     pst_buf_init_arena(&buf, req->arena, 512);
@@ -207,7 +209,7 @@ refuse(const struct gate *gate, struct request *req, struct reply *rep,
     if (pst_text_is_absent(login))
         return why;
     if (!pst_text_is_absent(request_variable(req, SUBREQUEST)))
-        return tell_server(req, rep, login);
+        return tell_server(gate, req, rep, login);
     return reply_redirect(rep, login, gate->config->login_url);
 }
 

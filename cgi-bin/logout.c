@@ -17,7 +17,7 @@
 struct wish {
     struct pst_text return_to;
     struct pst_text token; /* formtoken.h */
-    bool is_form;          /* it was a form that asked */
+    bool is_json;          /* else a form's, or nothing at all */
     bool everywhere;
     enum pst_err why; /* it is asked again; PST_OK: it is not */
 };
@@ -67,12 +67,33 @@ read_json(struct request *req, struct pst_text text, struct wish *wish)
     return PST_OK;
 }
 
-/* An empty POST without a type is fine: that is what fetch() sends. */
+/*
+ * An empty POST without a type is fine: that is what fetch() sends. A type that
+ * is there is judged whether there is a body or not.
+ */
 static enum pst_err
-read_wish(struct request *req, struct wish *wish)
+read_body(struct request *req, struct wish *wish)
 {
     struct pst_text type = request_media_type(req);
     struct pst_text body;
+    enum pst_err e;
+
+    wish->is_json = pst_text_equal_nocase(type, PST_TEXT("application/json"));
+    if (!wish->is_json && pst_text_trim(req->content_type).len > 0 &&
+        !pst_text_equal_nocase(type,
+                               PST_TEXT("application/x-www-form-urlencoded")))
+        return PST_BAD_TYPE;
+    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
+    if (e || body.len == 0)
+        return e;
+    if (wish->is_json)
+        return read_json(req, body, wish);
+    return pst_text_is_absent(type) ? PST_BAD_TYPE : read_form(req, body, wish);
+}
+
+static enum pst_err
+read_wish(struct request *req, struct wish *wish)
+{
     enum pst_err e;
 
     *wish = (struct wish){.return_to = PST_NO_TEXT};
@@ -80,18 +101,18 @@ read_wish(struct request *req, struct wish *wish)
     if (e)
         return e;
     wish->token = PST_NO_TEXT; /* an address is no place for it (R6) */
-    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
-    if (e)
-        return e;
-    wish->is_form = pst_text_equal_nocase(
-        type, PST_TEXT("application/x-www-form-urlencoded"));
-    if (wish->is_form)
-        return read_form(req, body, wish);
-    if (body.len == 0)
-        return PST_OK;
-    if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
-        return read_json(req, body, wish);
-    return PST_BAD_TYPE;
+    return read_body(req, wish);
+}
+
+/*
+ * The token is for what another site's form could send too: one with a form's
+ * type, or with none; not JSON, and no bearer token.
+ */
+static bool
+needs_token(const struct visit *visit, const struct wish *wish)
+{
+    return visit->has_session && visit->carrier == VISIT_BY_COOKIE &&
+           !wish->is_json;
 }
 
 /*
@@ -173,7 +194,7 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
     e = read_wish(req, &wish);
     if (e)
         return e;
-    if (wish.is_form && visit->has_session)
+    if (needs_token(visit, &wish))
         e = formtoken_check(gate, req, visit, FORMTOKEN_LOGOUT, wish.token);
     wish.why = e;
     if (e == PST_STALE_FORM && request_is_navigation(req))

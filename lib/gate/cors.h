@@ -10,7 +10,9 @@
 
 /*
  * Say in the reply that a listed origin may read it, the token header
- * included: for every answer, an error too (U7). Varies by Origin.
+ * included: for every answer of our own, an error too (U7). Varies by Origin.
+ * Not for authorize: a server may pass what it says on to a page that is not
+ * ours (Apache does), and who may read that is the page's to say.
  */
 void cors_allow(const struct gate *gate, const struct request *req,
                 struct reply *rep);

@@ -70,36 +70,33 @@ formtoken_make(struct gate *gate, struct pst_arena *arena,
 }
 
 static bool
-is_fresh(const struct gate *gate, const struct pst_json *root)
+is_fresh(const struct gate *gate, int64_t made)
 {
-    int64_t made;
-
-    return pst_json_integer(pst_json_at(root, PST_TEXT("/iat")), &made) ==
-               PST_OK &&
-           made <= gate->now + PST_SKEW &&
+    return made <= gate->now + PST_SKEW &&
            gate->now < made + FORMTOKEN_LIFETIME;
 }
 
-/*
- * The very session it was made for. For a login, "none" will do too: whoever
- * has logged in in one tab may do so again in another that was open before.
- */
+/* The very session it was made for, or none where it was made for none. */
 static bool
-is_theirs(const struct visit *visit, enum formtoken_form form,
-          const struct pst_json *root)
+is_theirs(const struct visit *visit, struct pst_text whose)
 {
-    struct pst_text whose =
-        pst_json_text(pst_json_at(root, PST_TEXT("/session")));
     char storage[2 * SESSION_LEN];
     struct pst_buf buf;
 
-    if (pst_text_is_absent(whose))
-        return false;
-    if (form == FORMTOKEN_LOGIN && whose.len == 0)
-        return true;
     pst_buf_init(&buf, storage, sizeof(storage));
     emit_session(&buf, visit);
     return pst_text_equal(whose, pst_buf_text(&buf));
+}
+
+/*
+ * Whoever has logged in, or out, in one tab may log in in another that was
+ * open before. A session that was there when the form was made is another
+ * matter: the form was made for somebody else, and brought here.
+ */
+static bool
+is_newer(const struct visit *visit, int64_t made)
+{
+    return !visit->has_session || visit->session.iat >= made;
 }
 
 static enum pst_err
@@ -110,6 +107,8 @@ judge(const struct gate *gate, const struct request *req,
     struct pst_token_use use = use_of(gate);
     const struct pst_json *root;
     struct pst_text claims;
+    struct pst_text whose;
+    int64_t made;
     enum pst_err e;
 
     if (token.len == 0)
@@ -120,11 +119,18 @@ judge(const struct gate *gate, const struct request *req,
     e = pst_json_parse(req->arena, claims, &root);
     if (e)
         return e == PST_NO_MEMORY ? e : PST_STALE_FORM;
-    if (!is_fresh(gate, root) || !is_theirs(visit, form, root) ||
+    whose = pst_json_text(pst_json_at(root, PST_TEXT("/session")));
+    if (pst_text_is_absent(whose) ||
         !pst_text_equal(pst_json_text(pst_json_at(root, PST_TEXT("/form"))),
-                        form_names[form]))
+                        form_names[form]) ||
+        pst_json_integer(pst_json_at(root, PST_TEXT("/iat")), &made) !=
+            PST_OK ||
+        !is_fresh(gate, made))
         return PST_STALE_FORM;
-    return PST_OK;
+    if (is_theirs(visit, whose) ||
+        (form == FORMTOKEN_LOGIN && is_newer(visit, made)))
+        return PST_OK;
+    return PST_STALE_FORM;
 }
 
 enum pst_err

@@ -4,11 +4,13 @@
  * come from a page of ours: sealed, for one purpose, for an hour.
  *
  * Nothing is stored and no cookie is set, so any number of tabs may each have
- * one. It says for which form it was made and for which session. One made
- * for a visitor without a session stays good for logging in when another tab
- * has logged in meanwhile. Anybody can have such a one by asking for the login
- * page: what keeps other sites from logging somebody in by stealth are
- * Sec-Fetch-Site and Origin (origin.h); this is the second lock.
+ * one. It says for which form it was made and for which session. To log out,
+ * it must be that very session. To log in, it may be one that began after the
+ * form was made, or none any more: another tab has logged in or out meanwhile;
+ * but not another one that was there before (a guest's counts from its last
+ * renewal). Anybody can have a token by asking for the login page: what keeps
+ * other sites from logging somebody in by stealth are Sec-Fetch-Site and
+ * Origin (origin.h); this is the second lock.
  */
 #ifndef GATE_FORMTOKEN_H
 #define GATE_FORMTOKEN_H
@@ -33,9 +35,9 @@ PST_MUST_USE enum pst_err formtoken_make(struct gate *gate,
 /*
  * Is this one good?
  *   token  the field's value; empty or absent: the form had none
- * Returns PST_OK; PST_STALE_FORM: made for another form or session, older
- * than an hour, not ours, or missing where POSTERN_FORM_TOKEN is required;
- * PST_NO_MEMORY, PST_INTERNAL.
+ * Returns PST_OK; PST_STALE_FORM: made for another form or session (see above),
+ * older than an hour, not ours, or missing where POSTERN_FORM_TOKEN is
+ * required; PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err formtoken_check(const struct gate *gate,
                                           const struct request *req,

@@ -98,9 +98,10 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
     reply_init(&rep, arena, &metered);
     e = request_init(&req, arena, origin, id);
     meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
-    cors_allow(gate, &req, &rep);
     if (no_id)
         e = no_id;
+    if (e && !req.authorizer)
+        cors_allow(gate, &req, &rep); /* no program was asked */
     if (!e)
         e = handler(gate, &req, &rep);
     if (!e && !rep.begun)

@@ -215,8 +215,10 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
             const char *methods, struct visit *visit)
 {
     enum pst_err site;
-    enum pst_err e = check_method(req, rep, methods);
+    enum pst_err e;
 
+    cors_allow(gate, req, rep);
+    e = check_method(req, rep, methods);
     if (e)
         return e;
     if (pst_text_equal(req->method, PST_TEXT("OPTIONS")))

@@ -62,9 +62,9 @@ PST_MUST_USE enum pst_err visit_check_site(struct gate *gate,
                                            const struct visit *visit);
 
 /*
- * What every program does first: is there such a path and method; which
- * session is it; may a request from there change anything; is the session
- * due for renewal.
+ * What every program but authorize does first: a listed origin may read the
+ * answer (cors.h); is there such a path and method; which session is it; may a
+ * request from there change anything; is the session due for renewal.
  *   methods  such as "GET, POST, OPTIONS"
  * Returns PST_OK; where rep->begun is set then, the request was an OPTIONS
  * and is answered. Else PST_NOT_FOUND (something after the program's path),

@@ -20,7 +20,14 @@ import gateway
 ETC = os.path.join(gateway.ROOT, "etc")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-MODULES = "/usr/lib/apache2/modules"
+MODULES = "/etc/apache2/mods-available"
+
+# What Debian's apache2 has switched on when it has just been installed. All
+# else is what the files of etc/apache/ tell people to switch on.
+DEFAULT_MODULES = """
+    mpm_event authz_core authz_host authn_core auth_basic access_compat
+    authn_file authz_user alias dir autoindex env mime negotiation setenvif
+    filter deflate status reqtimeout""".split()
 
 LIGHTTPD = """
 server.bind = "127.0.0.1"
@@ -51,9 +58,8 @@ PidFile "{folder}/apache.pid"
 ErrorLog "/dev/stderr"
 Mutex file:{folder}
 {user}
-LoadModule mpm_{mpm}_module {modules}/mod_mpm_{mpm}.so
+Define APACHE_RUN_DIR "{folder}"
 {load}
-TypesConfig /etc/mime.types
 <Directory />
     Require all denied
     AllowOverride None
@@ -62,7 +68,6 @@ DocumentRoot "{folder}/www"
 <Directory "{folder}/www">
     Require all granted
 </Directory>
-DirectoryIndex index.html
 Include "{folder}/postern-settings.conf"
 Include "{folder}/{rules}"
 {environment}
@@ -98,6 +103,11 @@ http {{
                 include {folder}/postern-members.conf;
                 include {folder}/postern-page.conf;
                 fastcgi_pass unix:{folder}/php.sock;
+            }}
+            location ~ \\.cgi$ {{
+                include {folder}/postern-members.conf;
+                include {folder}/postern-page.conf;
+                fastcgi_pass unix:{folder}/cgi.sock;
             }}
         }}
     }}
@@ -164,6 +174,7 @@ class Site(gateway.Gateway):
                   encoding="ascii") as file:
             file.write("<!DOCTYPE html><title>open</title>")
         os.mkdir(os.path.join(self.folder, "store"), 0o700)
+        os.mkdir(os.path.join(self.folder, "socks"))  # Debian's cgid.conf
         for name in self.files():
             self.write(name, self.sample(name))
         self.write("main.conf", self.main())
@@ -222,11 +233,10 @@ class Site(gateway.Gateway):
                                 **options)
 
     def start_program(self, program, address):
-        options = {"user": "www-data", "group": "www-data",
-                   "extra_groups": []} if is_root() else {}
         self.helpers.append(self.spawn(
             [os.path.join(self.folder, "programs", program),
-             "--listen", address], environment=self.environment, **options))
+             "--listen", address], environment=self.environment,
+            **as_server()))
         assert gateway.wait_until(lambda: is_listening(address), 20), self.log
 
     def start_helpers(self):
@@ -261,6 +271,12 @@ class Site(gateway.Gateway):
 
 def is_root():
     return os.geteuid() == 0
+
+
+def as_server():
+    """For what is to run as the server's own user."""
+    return {"user": "www-data", "group": "www-data",
+            "extra_groups": []} if is_root() else {}
 
 
 def is_listening(address):
@@ -307,23 +323,42 @@ class LighttpdCgi(Lighttpd):
 
 class Apache(Site):
     name, rules = "apache", "postern-proxy.conf"
-    mpm, modules = "event", "proxy proxy_fcgi"
 
     def files(self):
         return ("postern-settings.conf", self.rules, "postern-members.conf")
 
     def main(self):
-        modules = ("authz_core authn_core authz_user authnz_fcgi alias mime "
-                   "dir env headers setenvif cgid " + self.modules)
         return APACHE.format(
             port=self.port, folder=self.folder, rules=self.rules,
-            mpm=self.mpm, modules=MODULES,
             user="User www-data\nGroup www-data" if is_root() else "",
-            load="\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so"
-                           for name in dict.fromkeys(modules.split()))
-            + f"\nScriptSock {self.folder}/cgid.sock",
+            load="\n".join(f"Include {MODULES}/{name}.load\n"
+                           f"IncludeOptional {MODULES}/{name}.con[f]"
+                           for name in self.modules()),
             environment=f"SetEnv PATH {quoted(self.environment['PATH'])}\n"
             + self.settings())
+
+    def modules(self):
+        """Debian's own, and those that the a2enmod lines name; what each needs
+        comes before it."""
+        found = {}
+
+        def enable(name):
+            with open(f"{MODULES}/{name}.load", encoding="utf-8") as file:
+                for line in re.findall(r"^# Depends: (.*)$", file.read(), re.M):
+                    for other in line.split():
+                        enable(other)
+            found[name] = True
+
+        for name in DEFAULT_MODULES:
+            enable(name)
+        for name in self.files():
+            with open(os.path.join(self.folder, name),
+                      encoding="utf-8") as file:
+                for line in re.findall(r"^#   a2enmod ([a-z_ ]+)$",
+                                       file.read(), re.M):
+                    for module in line.split():
+                        enable(module)
+        return list(found)
 
     def sample(self, name):
         text = super().sample(name)
@@ -351,9 +386,42 @@ class ApacheProxy(Apache):
             self.start_program(program, f"unix:{self.folder}/{program}.sock")
 
 
+class ApacheFolder(ApacheProxy):
+    """The protection in a <Directory>, as postern-members.conf says; and the
+    files have a second address."""
+    name = "apache-folder"
+
+    def sample(self, name):
+        folder = f'"{self.folder}/www/members"'
+        return (super().sample(name)
+                .replace('<Location "/members">', f"<Directory {folder}>")
+                .replace("</Location>\n\n# The protection",
+                         "</Directory>\n\n# The protection"))
+
+    def main(self):
+        return super().main() + (
+            f"Include {MODULES}/rewrite.load\nRewriteEngine on\n"
+            f'RewriteRule "^/old/(.*)" "{self.folder}/www/members/$1" [L]\n')
+
+
+class LighttpdNamed(Lighttpd):
+    name = "lighttpd-named"
+
+    def main(self):
+        return super().main() + 'server.name = "localhost"\n'
+
+
+class ApacheNamed(ApacheProxy):
+    name = "apache-named"
+
+    def main(self):
+        return super().main().replace(
+            "ServerName localhost\n",
+            f"ServerName localhost:{self.port}\nUseCanonicalName On\n")
+
+
 class ApacheFcgid(Apache):
     name, rules = "apache-fcgid", "postern-fcgid.conf"
-    modules = "proxy proxy_fcgi fcgid"
 
     def settings(self):
         return (f"FcgidIPCDir {quoted(self.folder)}\n"
@@ -392,6 +460,15 @@ class Nginx(Site):
         super().start_helpers()
         for program in PROGRAMS:
             self.start_program(program, f"unix:{self.folder}/{program}.sock")
+        if self.with_pages:
+            self.start_scripts()
+
+    def start_scripts(self):
+        """nginx runs no CGI scripts itself."""
+        path = f"unix:{self.folder}/cgi.sock"
+        self.helpers.append(self.spawn(
+            [shutil.which("fcgiwrap", path=PATH), "-s", path], **as_server()))
+        assert gateway.wait_until(lambda: is_listening(path), 20), self.log
 
     def command(self):
         return ["nginx", "-p", self.folder,

@@ -535,6 +535,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_gzip_that_cannot_be_read(gateway, backend, cookie, name):
+    """L36: no more is unpacked than would have been read as it is."""
     body, status = UNREADABLE[name]
     for who in ({}, {"cookie": cookie}):
         answer = gateway.post("/query", body, headers=GZIP, **who)

@@ -2,6 +2,8 @@
 """Our own pages in a real browser, with scripts switched off: from a protected
 page to the login, back to it, and out again; with the owner's style sheet."""
 import http.client
+import re
+import zlib
 
 import pytest
 import servers
@@ -111,6 +113,63 @@ def test_nothing_is_wider_than_the_screen(browse, width):
                 assert box.size["height"] >= 44, "too small for a thumb"
                 assert box.rect["x"] >= 0
                 assert box.rect["x"] + box.rect["width"] <= width
+
+
+def painted(browser):
+    """The colour of the first pixel, which is the page's ground. (Of a PNG's
+    first pixel a filter leaves the octets as they are.)"""
+    png = browser.driver.get_screenshot_as_png()
+    octets, at = b"", 8
+    while at < len(png):
+        length = int.from_bytes(png[at:at + 4], "big")
+        if png[at + 4:at + 8] == b"IDAT":
+            octets += png[at + 8:at + 8 + length]
+        at += length + 12
+    return tuple(zlib.decompress(octets)[1:4])
+
+
+def contrast(one, other):
+    """WCAG 2.2: of two colours."""
+    def luminance(colour):
+        parts = [part / 255 for part in colour]
+        parts = [part / 12.92 if part <= 0.04045
+                 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_colours(fast, user, tmp_path, dark):
+    """Of our own sheet alone, as they are painted: the ground follows the
+    wish, and everything on it can be seen."""
+    browser = Browser(fast, tmp_path, script=False, dark=dark)
+    try:
+        browser.open("/login")
+        browser.type("email", user.email)
+        browser.type("password", "wrong")
+        send(browser)
+        browser.wait(lambda: alert(browser), "an error")
+        ground = painted(browser)
+        assert (max(ground) < 64) if dark else (min(ground) > 240)
+
+        def colour(selector, name):
+            value = browser.driver.find_element(
+                By.CSS_SELECTOR, selector).value_of_css_property(name)
+            return tuple(map(int, re.findall(r"\d+", value)[:3]))
+
+        for selector in ("h1", "label", "[role=alert]"):
+            assert contrast(colour(selector, "color"), ground) >= 4.5, selector
+        for selector in ("input[type=email], #email", "button"):
+            own = colour(selector, "background-color")
+            assert contrast(colour(selector, "color"), own) >= 4.5, selector
+            line = colour(selector, "border-top-color")
+            assert contrast(line, ground) >= 3, selector
+        assert colour("[role=alert]", "color") == (
+            (242, 184, 181) if dark else (179, 38, 30))
+    finally:
+        browser.driver.quit()
 
 
 def test_every_field_has_a_label(browse):

@@ -304,6 +304,7 @@ def test_off_is_off(start, backend, account):
 
 
 def test_the_default_is_ten_in_a_quarter_of_an_hour(start, account):
+    """R66"""
     gateway = start(POSTERN_LOGIN_PER_ACCOUNT=None,
                     POSTERN_LOGIN_PER_ADDRESS=None)
     statuses = [by_json(gateway, account.email, "wrong", address()).status

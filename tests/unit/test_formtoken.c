@@ -62,12 +62,21 @@ begin(void)
     fixture_request(&fix, variables, NULL);
 }
 
+/* Sent by a session that began then; unix seconds. */
 static enum pst_err
-check(enum who who, enum formtoken_form form, struct pst_text token)
+check_of(enum who who, int64_t began, enum formtoken_form form,
+         struct pst_text token)
 {
     struct visit visit = visit_of(who);
 
+    visit.session.iat = began;
     return formtoken_check(&fix.gate, &fix.req, &visit, form, token);
+}
+
+static enum pst_err
+check(enum who who, enum formtoken_form form, struct pst_text token)
+{
+    return check_of(who, FIXTURE_NOW, form, token);
 }
 
 static struct pst_text
@@ -93,31 +102,46 @@ test_who_where_when(void **state)
         enum formtoken_form sent_in;
         int64_t after; /* seconds */
         enum pst_err want;
+        int64_t began; /* the sender's session; seconds after the form */
     } rows[] = {
-        {"login", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 0, PST_OK},
+        {"login", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 0, PST_OK,
+         0},
         {"later", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3599,
-         PST_OK},
+         PST_OK, 0},
         {"too late", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3600,
-         PST_STALE_FORM},
+         PST_STALE_FORM, 0},
         {"a clock that is behind", NOBODY, FORMTOKEN_LOGIN, NOBODY,
-         FORMTOKEN_LOGIN, -PST_SKEW, PST_OK},
+         FORMTOKEN_LOGIN, -PST_SKEW, PST_OK, 0},
         {"from the future", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN,
-         -PST_SKEW - 1, PST_STALE_FORM},
+         -PST_SKEW - 1, PST_STALE_FORM, 0},
         {"the other form's", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGOUT,
-         0, PST_STALE_FORM},
+         0, PST_STALE_FORM, 0},
         {"the other form's, the other way", ALICE, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGIN, 0, PST_STALE_FORM},
-        {"logout", ALICE, FORMTOKEN_LOGOUT, ALICE, FORMTOKEN_LOGOUT, 0, PST_OK},
+         FORMTOKEN_LOGIN, 0, PST_STALE_FORM, 0},
+        {"logout", ALICE, FORMTOKEN_LOGOUT, ALICE, FORMTOKEN_LOGOUT, 0, PST_OK,
+         0},
         {"another session's logout", ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM},
+         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
         {"nobody's logout for a session", NOBODY, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM},
+         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
         {"a session's, now gone", ALICE, FORMTOKEN_LOGIN, NOBODY,
-         FORMTOKEN_LOGIN, 0, PST_STALE_FORM},
+         FORMTOKEN_LOGIN, 9, PST_OK, 0},
+        {"the session's own", ALICE, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN, 9,
+         PST_OK, -100},
         {"another session's login", ALICE_ELSEWHERE, FORMTOKEN_LOGIN, ALICE,
-         FORMTOKEN_LOGIN, 0, PST_STALE_FORM},
+         FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
+        {"a stranger's, brought to who is logged in", NOBODY, FORMTOKEN_LOGIN,
+         ALICE, FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
         {"the second of two tabs (U18)", NOBODY, FORMTOKEN_LOGIN, ALICE,
-         FORMTOKEN_LOGIN, 0, PST_OK},
+         FORMTOKEN_LOGIN, 9, PST_OK, 1},
+        {"in the same second", NOBODY, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN,
+         9, PST_OK, 0},
+        {"the second of two tabs of a session", ALICE, FORMTOKEN_LOGIN,
+         ALICE_ELSEWHERE, FORMTOKEN_LOGIN, 9, PST_OK, 1},
+        {"logging out is for the very session", ALICE, FORMTOKEN_LOGOUT,
+         ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 1},
+        {"a logout's, now gone", ALICE, FORMTOKEN_LOGOUT, NOBODY,
+         FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 0},
     };
 
     (void)state;
@@ -128,7 +152,8 @@ test_who_where_when(void **state)
         begin();
         token = make(rows[i].made_for, rows[i].made_in);
         fix.gate.now += rows[i].after;
-        e = check(rows[i].sent_by, rows[i].sent_in, token);
+        e = check_of(rows[i].sent_by, FIXTURE_NOW + rows[i].began,
+                     rows[i].sent_in, token);
         fix.gate.now -= rows[i].after;
         if (e != rows[i].want)
             fail_msg("%s: %s", rows[i].name, pst_err_code(e));

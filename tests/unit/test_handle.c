@@ -314,6 +314,37 @@ test_spent_arena_has_an_answer(void **state)
     assert_non_null(strstr(client.got, "\"code\":\"OVERLOADED\""));
 }
 
+/*
+ * Who may read an answer is the program's to say: what `authorize` answers
+ * becomes part of pages that are not ours. Where no program was asked, a listed
+ * origin may read why.
+ */
+static void
+test_cors(void **state)
+{
+    static struct pst_text listed[] = {{"https://app.example", 19}};
+    static const char *const asked[] = {
+        "REQUEST_METHOD=GET", "HTTP_ORIGIN=https://app.example", NULL};
+    static const char *const refused[] = {"REQUEST_METHOD=POST",
+                                          "HTTP_ORIGIN=https://app.example",
+                                          "CONTENT_LENGTH=1001", NULL};
+    char line[2048];
+
+    (void)state;
+    config.origins = listed;
+    config.origin_count = 1;
+    client.pieces_left = 9;
+    assert_true(handle_with(asked, answer, line));
+    assert_null(strstr(client.got, "Access-Control"));
+    assert_null(strstr(client.got, "Origin"));
+    assert_true(handle_with(asked, refuse, line));
+    assert_null(strstr(client.got, "Access-Control"));
+    assert_true(handle_with(refused, never, line));
+    assert_non_null(strstr(client.got, "Access-Control-Allow-Origin: "
+                                       "https://app.example\r\n"));
+    config.origin_count = 0;
+}
+
 static void
 test_head_gets_no_body(void **state)
 {
@@ -352,6 +383,7 @@ main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_error_drops_half_an_answer),
         cmocka_unit_test(test_spent_arena_has_an_answer),
+        cmocka_unit_test(test_cors),
         cmocka_unit_test(test_head_gets_no_body),
         cmocka_unit_test(test_no_random),
     };

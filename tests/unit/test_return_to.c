@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_return_to.c - several hundred targets made by rule, asked of the one
- * function that decides and of each program that redirects (R70, L11 to L14).
+ * function that decides and of each program that redirects (R70, L11, L12,
+ * L13, L14).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -273,6 +274,27 @@ ask_authorize(const char *target, bool is_local)
                     true, "");
 }
 
+/* nginx makes the redirect itself, of what it is told (auth_request). */
+static void
+ask_auth_request(const char *target, bool is_local)
+{
+    static char uri[300];
+    const char *variables[] = {"REQUEST_METHOD=GET", uri,
+                               "HTTP_SEC_FETCH_MODE=navigate", NULL};
+    const char *want =
+        is_local ? encoded("/login?return_to=", target) : "/login";
+    const char *told;
+
+    snprintf(uri, sizeof(uri), "AUTH_REQUEST=%s", target);
+    fixture_request(&fix, variables, NULL);
+    assert_int_equal(program_authorize(&fix.gate, &fix.req, &fix.rep), PST_OK);
+    told = fixture_header(&fix, "X-Login-Location");
+    if (fix.rep.status != 401 || !told || strcmp(told, want) != 0)
+        fail_msg("'%s' leads to %s, status %d", target, told ? told : "nowhere",
+                 fix.rep.status);
+    assert_null(fixture_header(&fix, "Location"));
+}
+
 static void
 test_login(void **state)
 {
@@ -292,6 +314,7 @@ test_authorize(void **state)
 {
     (void)state;
     all_targets(ask_authorize);
+    all_targets(ask_auth_request);
 }
 
 /* Whatever the form carries along comes back as text, never as markup. */
