@@ -51,7 +51,8 @@ read_json(struct request *req, struct pst_text text, struct wish *wish)
 {
     const struct pst_json *value;
     const struct pst_json *root;
-    int64_t number;
+    int64_t number = 0;
+    bool is_true = false;
     enum pst_err e;
 
     e = pst_json_parse(req->arena, text, &root);
@@ -60,10 +61,11 @@ read_json(struct request *req, struct pst_text text, struct wish *wish)
     if (pst_json_kind(root) != PST_JSON_OBJECT)
         return PST_MALFORMED;
     value = pst_json_at(root, PST_TEXT("/everywhere"));
-    if (pst_json_integer(value, &number) == PST_OK && number == 1)
+    /* The address may have asked for it already. */
+    if ((pst_json_integer(value, &number) == PST_OK && number == 1) ||
+        (pst_json_bool(value, &is_true) == PST_OK && is_true) ||
+        pst_text_equal(pst_json_text(value), PST_TEXT("1")))
         wish->everywhere = true;
-    else if (pst_json_bool(value, &wish->everywhere) != PST_OK)
-        wish->everywhere = pst_text_equal(pst_json_text(value), PST_TEXT("1"));
     return PST_OK;
 }
 

@@ -36,6 +36,13 @@ renames(struct pst_text document, struct pst_text pointer)
     return field.len > 0 && pst_graphql_has_alias(document, field);
 }
 
+/* Only a document with this word in it can be more than a query. */
+static bool
+may_mutate(struct pst_text document)
+{
+    return pst_text_contains(document, PST_TEXT("mutation"));
+}
+
 /*
  * Under another name the login's secret would not be found in the answer,
  * and would reach the browser; under a name that we trust, another field
@@ -45,7 +52,7 @@ renames(struct pst_text document, struct pst_text pointer)
 static bool
 hides_login(const struct config *config, struct pst_text document)
 {
-    if (!pst_text_contains(document, PST_TEXT("mutation")))
+    if (!may_mutate(document))
         return false;
     if (pst_graphql_has_alias(document, backend_login_field(config)) ||
         (is_vendure(config) &&
@@ -132,7 +139,8 @@ add_variables(const struct pst_json *variables, struct pst_text document,
     return true;
 }
 
-/* A login that does not let us see whom it is for is refused. */
+/* A login that does not let us see whom it is for is refused; of a stored one
+ * only the answer will tell. */
 static enum pst_err
 read_names(const struct pst_json *root, struct pst_text document,
            struct operation *out)
@@ -142,6 +150,7 @@ read_names(const struct pst_json *root, struct pst_text document,
 
     if (all && !pst_text_is_absent(document))
         all = pst_graphql_strings(document, add_literal, out);
+    out->is_partial = !all;
     return all || out->kind != OPERATION_LOGIN ? PST_OK : PST_MALFORMED;
 }
 
@@ -191,6 +200,7 @@ read_object(const struct config *config, const struct pst_json *root,
         return e;
     if (!pst_text_is_absent(document) && names_login(config, document)) {
         out->kind = OPERATION_LOGIN;
+        out->is_mutation = may_mutate(document);
         if (hides_login(config, document))
             return PST_MALFORMED;
     }
@@ -372,7 +382,8 @@ operation_read_head(struct pst_arena *arena, const struct config *config,
     if (e)
         return e;
     watch->again = head.len;
-    *out = (struct operation){.kind = OPERATION_UNSURE, .watch = watch};
+    *out = (struct operation){
+        .kind = OPERATION_UNSURE, .watch = watch, .is_partial = true};
     return PST_OK;
 }
 
@@ -392,6 +403,8 @@ operation_read_query(struct pst_arena *arena, const struct config *config,
     if (e == PST_OK) {
         request.kind =
             names_login(config, document) ? OPERATION_LOGIN : OPERATION_PLAIN;
+        request.is_mutation =
+            request.kind == OPERATION_LOGIN && may_mutate(document);
         if (request.kind == OPERATION_LOGIN && hides_login(config, document))
             e = PST_MALFORMED;
     } else if (e == PST_ABSENT) {

@@ -15,8 +15,7 @@
 enum operation_kind {
     OPERATION_PLAIN,  /* names no login field: may stream */
     OPERATION_LOGIN,  /* names one */
-    OPERATION_UNSURE, /* brings no document, or cannot be told: hold the answer
-                       */
+    OPERATION_UNSURE, /* brings no document: hold the answer */
 };
 
 #define OPERATION_NAMES_MAX 8 /* strings that may name the account */
@@ -42,6 +41,8 @@ struct operation {
     struct operation_watch *watch; /* what is to see the body as it passes;
                                       NULL: all of it was read */
     bool remember;                 /* variables.rememberMe is true */
+    bool is_mutation; /* a login whose document speaks of a mutation */
+    bool is_partial;  /* it may bring more strings than there are names */
 
     /* Whatever string the request brings may be the name of the account that
      * it logs into: all of them are counted as one. */

@@ -419,14 +419,25 @@ is_guess(const struct attempt *attempt, const struct operation *what)
 
     if (outcome->verdict == BACKEND_GRANTED)
         return false;
-    if (what->kind == OPERATION_LOGIN)
+    if (what->is_mutation)
         return outcome->verdict == BACKEND_REFUSED || outcome->has_failed;
     return outcome->is_login;
 }
 
+/* No login by GET: a link must not be able to log anybody in, nor try a
+ * password. */
+static enum pst_err
+refuse_get(const struct attempt *attempt)
+{
+    log_attempt(attempt, "login-by-get-refused");
+    reply_put(attempt->rep, PST_TEXT("Allow"), PST_TEXT("POST"));
+    return PST_BAD_METHOD;
+}
+
 /*
  * Count it. A request that names a login has paid beforehand; one that turns
- * out to be one pays now, and when it cannot, what the backend said of the
+ * out to be one pays now. When it cannot, or may not be a login, or when it
+ * brought more strings than could be counted, what the backend said of the
  * password is not told.
  */
 static enum pst_err
@@ -436,11 +447,15 @@ settle_budgets(struct attempt *attempt, const struct operation *what)
     bool guess = is_guess(attempt, what);
     enum pst_err e = PST_OK;
 
-    if (what->kind != OPERATION_LOGIN && (is_granted || guess))
-        e = take(attempt);
-    if (!guess && !is_granted)
+    if (!guess && !is_granted) {
         give_back(attempt);
-    return e;
+        return PST_OK;
+    }
+    if (what->kind != OPERATION_LOGIN)
+        e = take(attempt);
+    if (!e && request_is_safe(attempt->req))
+        e = refuse_get(attempt);
+    return e || !what->is_partial ? e : PST_MALFORMED;
 }
 
 /* What the answer means for the session, by what it was the answer to. */
@@ -450,12 +465,6 @@ settle(struct attempt *attempt, enum operation_kind kind)
     enum pst_err e;
 
     if (attempt->outcome.verdict == BACKEND_GRANTED) {
-        /* No login by GET: a link must not be able to log anybody in. */
-        if (request_is_safe(attempt->req)) {
-            log_attempt(attempt, "login-by-get-refused");
-            reply_put(attempt->rep, PST_TEXT("Allow"), PST_TEXT("POST"));
-            return PST_BAD_METHOD;
-        }
         e = granted(attempt, kind);
         if (!e)
             pass(attempt);
@@ -482,6 +491,8 @@ exchange(struct attempt *attempt, const struct operation *what)
 {
     enum pst_err e = PST_OK;
 
+    if (what->is_mutation && request_is_safe(attempt->req))
+        return refuse_get(attempt);
     if (what->kind == OPERATION_LOGIN)
         e = take(attempt);
     if (e)

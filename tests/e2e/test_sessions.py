@@ -173,13 +173,15 @@ def test_what_a_request_in_flight_renews_stays_dead(start, store, backend):
 # --- everywhere --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["query", "json", "form"])
+@pytest.mark.parametrize("how", ["query", "query, and JSON", "json", "form"])
 def test_everywhere_ends_all_devices(both, backend, user, how):
     devices = [log_in(both, user) for _ in range(3)]
     stranger = log_in(both, backend.register())[0]
     remembered = log_in(both, user, rememberMe=True)
     if how == "query":
         answer = both.post("/logout?everywhere=1", cookie=devices[0][0])
+    elif how == "query, and JSON":
+        answer = both.post("/logout?everywhere=1", {}, cookie=devices[0][0])
     elif how == "json":
         answer = both.post("/logout", {"everywhere": True},
                            cookie=devices[0][0])

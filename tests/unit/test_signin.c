@@ -237,26 +237,100 @@ test_graphql_refused(void **state)
     fixture_fini(f);
 }
 
-/* R28: no link can log anybody in. */
+/* R28: no link can log anybody in, or tell whether a password is right. */
 static void
 test_no_login_by_get(void **state)
 {
-    const char *const variables[] = {
-        "REQUEST_METHOD=GET",
-        "QUERY_STRING=query=mutation%7Blogin%7Bsecret%7D%7D", NULL};
+    static const struct {
+        const char *name;
+        const char *query;
+        const char *answer;
+        bool passes;
+        size_t exchanges;
+    } rows[] = {
+        {"a login", "query=mutation%7Blogin%7Bsecret%7D%7D", GRANTED, false, 0},
+        {"a stored one", "extensions=%7B%7D", GRANTED, false, 1},
+        {"a stored one, refused", "extensions=%7B%7D", REFUSED, false, 1},
+        {"a query that names it", "query=%7Blogin%7Bsecret%7D%7D", GRANTED,
+         false, 1},
+        {"somebody's login name", "query=%7Bviewer%7Blogin%7D%7D",
+         "{\"data\":{\"viewer\":{\"login\":\"octo\"}}}", true, 1},
+    };
     struct fixture *f = *state;
 
     fixture_init(f, cookie_only);
-    answer_with(f, 200, GRANTED);
-    call(f, query, variables, NULL);
-    assert_true(fixture_is_out(f, "Status: 405"));
-    assert_false(fixture_is_out(f, "Set-Cookie"));
-    assert_false(fixture_is_out(f, SECRET));
-    /* R51: the backend's own 405 passes. */
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char text[200];
+        const char *const variables[] = {"REQUEST_METHOD=GET", text, NULL};
+
+        snprintf(text, sizeof(text), "QUERY_STRING=%s", rows[i].query);
+        answer_with(f, 200, rows[i].answer);
+        call(f, query, variables, NULL);
+        if (fixture_is_out(f, "Status: 405") == rows[i].passes ||
+            fixture_is_out(f, "octo") != rows[i].passes ||
+            fixture_is_out(f, "no such owner") ||
+            fixture_is_out(f, "Set-Cookie") || fixture_is_out(f, SECRET) ||
+            f->exchanges != rows[i].exchanges)
+            fail_msg("%s: %.*s", rows[i].name, (int)f->out_len, f->out);
+    }
+    fixture_fini(f);
+}
+
+/* R51: the backend's own 405 passes. */
+static void
+test_backends_own_405(void **state)
+{
+    static const char *const variables[] = {
+        "REQUEST_METHOD=GET", "QUERY_STRING=query=mutation%7Ba%7D", NULL};
+    struct fixture *f = *state;
+
+    fixture_init(f, cookie_only);
     answer_with(f, 405, "{\"errors\":[1]}");
     call(f, query, variables, NULL);
     assert_true(fixture_is_out(f, "Status: 405"));
     assert_true(fixture_is_out(f, "{\"errors\":[1]}"));
+    fixture_fini(f);
+}
+
+/*
+ * R66: a stored login is counted under each string that it brings; one that
+ * brings more than can be counted learns nothing, right or wrong.
+ */
+static void
+test_too_many_names_for_a_stored_login(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *variables;
+        const char *answer;
+        const char *want;
+    } rows[] = {
+        {"few", "{\"email\":\"a\"}", REFUSED, "Status: 200"},
+        {"a list, wrong", "{\"l\":[\"q\"],\"email\":\"a\"}", REFUSED,
+         "Status: 400"},
+        {"a list, right", "{\"l\":[\"q\"],\"email\":\"a\"}", GRANTED,
+         "Status: 400"},
+        {"a list, but no login", "{\"l\":[\"q\"]}", "{\"data\":{\"me\":1}}",
+         "Status: 200"},
+        {"nine",
+         "{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":\"4\",\"e\":\"5\","
+         "\"f\":\"6\",\"g\":\"7\",\"h\":\"8\",\"email\":\"a\"}",
+         REFUSED, "Status: 400"},
+    };
+    struct fixture *f = *state;
+
+    fixture_init(f, cookie_only);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char body[400];
+
+        snprintf(body, sizeof(body), "{\"extensions\":{},\"variables\":%s}",
+                 rows[i].variables);
+        answer_with(f, 200, rows[i].answer);
+        call(f, query, json_post, body);
+        if (!fixture_is_out(f, rows[i].want) ||
+            fixture_is_out(f, "Set-Cookie") || fixture_is_out(f, SECRET))
+            fail_msg("%s: %.*s", rows[i].name, (int)f->out_len, f->out);
+    }
     fixture_fini(f);
 }
 
@@ -753,6 +827,9 @@ main(void)
         cmocka_unit_test_prestate(test_login_graphql, &fixture),
         cmocka_unit_test_prestate(test_graphql_refused, &fixture),
         cmocka_unit_test_prestate(test_no_login_by_get, &fixture),
+        cmocka_unit_test_prestate(test_backends_own_405, &fixture),
+        cmocka_unit_test_prestate(test_too_many_names_for_a_stored_login,
+                                  &fixture),
         cmocka_unit_test_prestate(test_main_job, &fixture),
         cmocka_unit_test_prestate(test_logout_without_backend, &fixture),
         cmocka_unit_test_prestate(test_session_without_one, &fixture),
