@@ -3,12 +3,8 @@
  * check.c - `postern check`: is the environment right, and are the store and
  * the backend there?
  */
-#include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "arena.h"
 #include "buf.h"
@@ -129,39 +125,6 @@ check_backend(const struct config *config, struct pst_arena *arena)
     return e ? EX_UNAVAILABLE : report_status(question.status);
 }
 
-/* A folder of somebody else's that lacks LMDB's files: ours would shut its
- * owner out, and he is who the programs run as. */
-static bool
-is_for_another(const char *path, struct stat *folder)
-{
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    bool lacks_one = false;
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return false;
-    if (fstat(fd, folder) == 0 && folder->st_uid != geteuid())
-        for (size_t i = 0; i < PST_COUNT(files); i++)
-            if (faccessat(fd, files[i], F_OK, 0) != 0)
-                lacks_one = true;
-    close(fd);
-    return lacks_one;
-}
-
-static int
-refuse_store(const char *path, uid_t owner)
-{
-    const struct passwd *user = getpwuid(owner);
-    char number[24];
-
-    (void)snprintf(number, sizeof(number), "%ju", (uintmax_t)owner);
-    fprintf(stderr,
-            "POSTERN_STORE: lmdb:%s: the folder belongs to %s: run this as "
-            "that user, for what is made there is its maker's\n",
-            path, user ? user->pw_name : number);
-    return EX_UNAVAILABLE;
-}
-
 /* A round trip that writes and reads; what it warns of goes with it. */
 static int
 try_store(const struct config *config)
@@ -184,16 +147,11 @@ try_store(const struct config *config)
 static int
 check_store(const struct config *config)
 {
-    const struct store_url *url = &config->store;
-    struct stat folder;
-
-    if (url->kind == STORE_NONE) {
+    if (config->store.kind == STORE_NONE) {
         puts("there is no store: a session that was copied outlives its "
              "logout, and passwords may be guessed without limit");
         return 0;
     }
-    if (url->kind == STORE_LMDB && is_for_another(url->path, &folder))
-        return refuse_store(url->path, folder.st_uid);
     return try_store(config);
 }
 

@@ -44,6 +44,7 @@
 
 /* The folder's mode: no code of LMDB, and no errno. */
 #define FOLDER_IS_OPEN (-3)
+#define FOLDER_OF_ANOTHER (-4)
 
 #define HINTS STORED_KINDS
 
@@ -104,6 +105,9 @@ because(struct lmdb_store *store, int rc)
     else if (rc == FOLDER_IS_OPEN)
         what = "the folder may be written by its group or by everybody; it "
                "must be 0700";
+    else if (rc == FOLDER_OF_ANOTHER)
+        what = "the folder belongs to another user, whom files of ours would "
+               "shut out: run this as that user";
     else
         what = mdb_strerror(rc);
     if (rc == MDB_MAP_FULL)
@@ -120,7 +124,26 @@ because(struct lmdb_store *store, int rc)
 
 /* The environment. */
 
-/* Make the folder if it is missing. Returns 0, FOLDER_IS_OPEN or an errno. */
+/* LMDB would have to make a file there. */
+static bool
+lacks_a_file(const char *path)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool lacks = false;
+
+    if (folder < 0)
+        return false;
+    for (size_t i = 0; i < PST_COUNT(files); i++)
+        lacks |= faccessat(folder, files[i], F_OK, 0) != 0;
+    close(folder);
+    return lacks;
+}
+
+/*
+ * Make the folder if it is missing. Returns 0, FOLDER_IS_OPEN,
+ * FOLDER_OF_ANOTHER or an errno.
+ */
 static int
 claim_folder(struct lmdb_store *store, struct stat *folder)
 {
@@ -135,6 +158,9 @@ claim_folder(struct lmdb_store *store, struct stat *folder)
     /* Whoever may write there could put another file into its place. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return FOLDER_IS_OPEN;
+    /* Root's files in it would be root's alone (0600). */
+    if (folder->st_uid != geteuid() && lacks_a_file(path))
+        return FOLDER_OF_ANOTHER;
     return 0;
 }
 
