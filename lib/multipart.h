@@ -16,8 +16,13 @@
  *   head  the body's beginning
  *   name  what the part has to be called
  *   out   set on PST_OK to a slice of head
- * Returns PST_OK; PST_MALFORMED (no boundary, another name, not one name,
- * a file, or an encoding of its own); PST_TOO_LARGE (it does not end in head).
+ * The parts after it are looked at as far as head goes, since backends differ
+ * in which of two of a name they take: what lies behind head, and what follows
+ * the closing boundary, is not seen.
+ * Returns PST_OK; PST_MALFORMED (no boundary, another name, anything beside
+ * the name, a type but text/plain or application/json, an encoding of its own;
+ * another part of that name, or one that some may read so); PST_TOO_LARGE (it
+ * does not end in head).
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_multipart_first(struct pst_text type,
                                                          struct pst_text head,

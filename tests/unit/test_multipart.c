@@ -16,6 +16,9 @@
 #define TYPE "multipart/form-data; boundary=xx"
 #define FORM "Content-Disposition: form-data; name=\"operations\"\r\n"
 #define REST "\r\n--xx\r\nContent-Disposition: form-data; name=\"0\"\r\n\r\nf"
+#define PART(name) \
+    "--xx\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
+#define TWO "--xx\r\n" FORM "\r\n{}\r\n"
 
 static void
 test_rows(void **state)
@@ -72,6 +75,75 @@ test_rows(void **state)
          NULL},
         {"its head does not end", TYPE, "--xx\r\n" FORM, PST_TOO_LARGE, NULL},
         {"nothing", TYPE, "", PST_MALFORMED, NULL},
+        /* What makes a file of a part, in whatever letters: a backend that
+         * reads it so takes another part for the operations. */
+        {"a FILE", TYPE, PART("operations\"; FILENAME=\"a") "{}" REST,
+         PST_MALFORMED, NULL},
+        {"a file in RFC 5987's spelling", TYPE,
+         PART("operations\"; Filename*=utf-8''a; x=\"") "{}" REST,
+         PST_MALFORMED, NULL},
+        {"a NAME* beside", TYPE,
+         PART("operations\"; NAME*=utf-8''map; x=\"") "{}" REST, PST_MALFORMED,
+         NULL},
+        {"another parameter", TYPE, PART("operations\"; x=\"y") "{}" REST,
+         PST_MALFORMED, NULL},
+        {"no form-data", TYPE,
+         "--xx\r\nContent-Disposition: attachment; name=\"operations\"\r\n\r\n"
+         "{}" REST,
+         PST_MALFORMED, NULL},
+        {"a type that makes a file", TYPE,
+         "--xx\r\n" FORM
+         "Content-Type: application/octet-stream\r\n\r\n{}" REST,
+         PST_MALFORMED, NULL},
+        {"two charsets", TYPE,
+         "--xx\r\n" FORM "Content-Type: text/plain; charset=a; charset=a\r\n"
+         "\r\n{}" REST,
+         PST_MALFORMED, NULL},
+        /* A second part of the name: which one counts is each reader's own. */
+        {"a second one", TYPE, TWO PART("operations") "{}\r\n--xx--\r\n",
+         PST_MALFORMED, NULL},
+        {"a second one that does not end", TYPE, TWO PART("operations") "{",
+         PST_MALFORMED, NULL},
+        {"a third one", TYPE, TWO PART("map") "{}\r\n" PART("operations") "{}",
+         PST_MALFORMED, NULL},
+        {"a second one without quotes", TYPE,
+         TWO "--xx\r\ncontent-disposition:form-data; Name=operations\r\n\r\n",
+         PST_MALFORMED, NULL},
+        {"a second one as a file", TYPE,
+         TWO PART("operations\"; filename=\"a") "{}", PST_MALFORMED, NULL},
+        {"a second one behind an escape", TYPE, TWO PART("\\operations") "{}",
+         PST_MALFORMED, NULL},
+        {"a second one by name*", TYPE,
+         TWO PART("map\"; name*=utf-8''operations; x=\"") "{}", PST_MALFORMED,
+         NULL},
+        {"a part of two names", TYPE, TWO PART("map\"; name=\"operations") "{}",
+         PST_MALFORMED, NULL},
+        {"a part of two dispositions", TYPE,
+         TWO "--xx\r\nContent-Disposition: form-data; name=map\r\n"
+             "Content-Disposition: form-data; name=operations\r\n\r\n{}",
+         PST_MALFORMED, NULL},
+        {"a part of a folded line", TYPE,
+         TWO "--xx\r\nContent-Disposition: form-data;\r\n name=operations\r\n"
+             "\r\n{}",
+         PST_MALFORMED, NULL},
+        {"a part without a name", TYPE, TWO "--xx\r\n\r\n{}", PST_MALFORMED,
+         NULL},
+        {"a part that only some readers see", TYPE,
+         TWO PART("0") "a\n" PART("operations") "{}", PST_MALFORMED, NULL},
+        {"a line that is a boundary to some", TYPE,
+         TWO "--xxy\r\nContent-Disposition: form-data; name=x\r\n\r\n",
+         PST_MALFORMED, NULL},
+        {"files and a map", TYPE,
+         TWO PART("map") "{}\r\n--xx \r\n"
+                         "Content-Disposition: form-data; name=\"0\"; "
+                         "filename=\"a;b.png\"\r\n"
+                         "Content-Type: image/png\r\nContent-Length: 3\r\n\r\n"
+                         "\n--x\r\n--xx--\r\n" PART("operations"),
+         PST_OK, "{}"},
+        {"cut off in a later head", TYPE,
+         TWO "--xx\r\nContent-Disposition: form-data; na", PST_OK, "{}"},
+        {"cut off in a later line", TYPE, TWO "--x", PST_TOO_LARGE, NULL},
+        {"cut off behind a boundary", TYPE, TWO "--xx", PST_OK, "{}"},
     };
 
     (void)state;
