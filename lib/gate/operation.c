@@ -356,6 +356,12 @@ operation_watch_piece(struct operation_watch *watch, struct pst_text piece)
     return PST_OK;
 }
 
+static enum pst_err
+watch_piece(void *watching, struct pst_text piece)
+{
+    return operation_watch_piece(watching, piece);
+}
+
 enum pst_err
 operation_read_head(struct pst_arena *arena, const struct config *config,
                     struct pst_text head, struct operation *out)
@@ -372,7 +378,8 @@ operation_read_head(struct pst_arena *arena, const struct config *config,
     if (e)
         return e;
     watch->again = head.len;
-    *out = (struct operation){.kind = OPERATION_UNSURE, .watch = watch};
+    *out = (struct operation){
+        .kind = OPERATION_UNSURE, .watch = watch_piece, .watching = watch};
     return PST_OK;
 }
 
