@@ -36,19 +36,40 @@ check_type(const struct request *req)
     return PST_BAD_TYPE;
 }
 
-/* The document of a multipart request is its first part, "operations". */
+static enum pst_err
+watch_parts(void *watching, struct pst_text piece)
+{
+    return pst_multipart_watch_piece(watching, piece);
+}
+
+/*
+ * The document of a multipart request is its first part, "operations". What
+ * comes after it is seen as it passes: another one, which some backends would
+ * take instead, would be a request that nobody has read.
+ */
 static enum pst_err
 classify_multipart(const struct gate *gate, struct request *req,
-                   struct pst_text head, struct operation *what)
+                   struct pst_text head, bool all, struct operation *what)
 {
+    struct pst_multipart_watch *watch =
+        pst_arena_alloc(req->arena, sizeof(*watch));
     struct pst_text operations;
     enum pst_err e;
 
-    e = pst_multipart_first(req->content_type, head, PST_TEXT("operations"),
-                            &operations);
+    if (!watch)
+        return PST_NO_MEMORY;
+    e = pst_multipart_watch_init(watch, req->content_type);
+    if (!e)
+        e = pst_multipart_watch_first(watch, head, &operations);
+    if (e == PST_TOO_LARGE && all)
+        e = PST_MALFORMED; /* it does not end at all */
+    if (!e)
+        e = operation_read_body(req->arena, gate->config, operations, what);
     if (e)
         return e;
-    return operation_read_body(req->arena, gate->config, operations, what);
+    what->watch = watch_parts;
+    what->watching = watch;
+    return PST_OK;
 }
 
 static bool
@@ -95,7 +116,7 @@ classify_plain(const struct gate *gate, struct request *req,
     if (e)
         return e;
     if (is_multipart(req))
-        return classify_multipart(gate, req, head, what);
+        return classify_multipart(gate, req, head, all, what);
     if (!all)
         return operation_read_head(req->arena, gate->config, head, what);
     return operation_read_body(req->arena, gate->config, head, what);
@@ -162,6 +183,8 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     if (what.kind != OPERATION_PLAIN)
         return signin_relay(gate, req, rep, &visit, &what);
     forward.upstream = visit_upstream(&visit);
+    forward.watch = what.watch;
+    forward.watching = what.watching;
     return forward_stream(gate, req, rep, &forward, &hook);
 }
 

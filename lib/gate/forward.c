@@ -210,7 +210,8 @@ struct passage {
     struct forward_answer *answer;
     const struct forward_follow *follow;
     struct pst_buf held;
-    bool sized; /* the answer told its length */
+    bool sized;      /* the answer told its length */
+    bool is_refused; /* what->watch let a piece not pass */
 };
 
 static enum pst_err
@@ -235,7 +236,9 @@ read_client(void *context, char *out, size_t size, size_t *len)
 
     if (e || *len == 0 || !what->watch)
         return e;
-    return what->watch(what->watching, (struct pst_text){out, *len});
+    e = what->watch(what->watching, (struct pst_text){out, *len});
+    passage->is_refused = e != PST_OK;
+    return e;
 }
 
 static struct pst_text
@@ -400,7 +403,7 @@ run(struct passage *passage, const struct forward_request *what)
         .client = req->source.descriptor,
     };
     e = upstream_run(gate->upstream, req->arena, &exchange);
-    if (e && e != PST_CLIENT_GONE && e != PST_HIDDEN_LOGIN)
+    if (e && e != PST_CLIENT_GONE && !passage->is_refused)
         LOG_EVENT(gate->log, LEVEL_WARNING, "backend-failed",
                   LOG_STRING("request", req->id),
                   LOG_STRING("cause", pst_err_code(e)),

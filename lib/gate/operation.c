@@ -366,6 +366,12 @@ operation_watch_piece(struct operation_watch *watch, struct pst_text piece)
     return PST_OK;
 }
 
+static enum pst_err
+watch_piece(void *watching, struct pst_text piece)
+{
+    return operation_watch_piece(watching, piece);
+}
+
 enum pst_err
 operation_read_head(struct pst_arena *arena, const struct config *config,
                     struct pst_text head, struct operation *out)
@@ -382,8 +388,10 @@ operation_read_head(struct pst_arena *arena, const struct config *config,
     if (e)
         return e;
     watch->again = head.len;
-    *out = (struct operation){
-        .kind = OPERATION_UNSURE, .watch = watch, .is_partial = true};
+    *out = (struct operation){.kind = OPERATION_UNSURE,
+                              .watch = watch_piece,
+                              .watching = watch,
+                              .is_partial = true};
     return PST_OK;
 }
 

@@ -38,11 +38,14 @@ struct operation_watch {
 
 struct operation {
     enum operation_kind kind;
-    struct operation_watch *watch; /* what is to see the body as it passes;
-                                      NULL: all of it was read */
-    bool remember;                 /* variables.rememberMe is true */
+    bool remember;    /* variables.rememberMe is true */
     bool is_mutation; /* a login whose document speaks of a mutation */
     bool is_partial;  /* it may bring more strings than there are names */
+
+    /* What is to see the body as it passes, as in struct forward_request, and
+     * its context; NULL: all of it was read. */
+    enum pst_err (*watch)(void *watching, struct pst_text piece);
+    void *watching;
 
     /* Whatever string the request brings may be the name of the account that
      * it logs into: all of them are counted as one. */
@@ -66,7 +69,8 @@ PST_MUST_USE enum pst_err operation_read_body(struct pst_arena *arena,
 
 /*
  * The same for a body that is too long to be read: it can be sent on while
- * out->watch sees all of it, from its first octet.
+ * out->watch sees all of it, from its first octet; out->watching is its
+ * struct operation_watch.
  *   head  as much of it as is held
  * Returns PST_OK; PST_HIDDEN_LOGIN (as operation_watch_piece()); PST_NO_MEMORY.
  */

@@ -505,12 +505,6 @@ exchange(struct attempt *attempt, const struct operation *what)
     return settle_budgets(attempt, what);
 }
 
-static enum pst_err
-watch_piece(void *watch, struct pst_text piece)
-{
-    return operation_watch_piece(watch, piece);
-}
-
 enum pst_err
 signin_relay(struct gate *gate, struct request *req, struct reply *rep,
              struct visit *visit, const struct operation *what)
@@ -526,8 +520,8 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     attempt->remember = what->remember;
     attempt->what.method = req->method;
     attempt->what.query = req->query;
-    attempt->what.watch = what->watch ? watch_piece : NULL;
-    attempt->what.watching = what->watch;
+    attempt->what.watch = what->watch;
+    attempt->what.watching = what->watching;
     attempt->what.upstream = what->kind == OPERATION_LOGIN
                                  ? guests_upstream(visit)
                                  : visit_upstream(visit);

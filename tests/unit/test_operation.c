@@ -248,7 +248,7 @@ watch(struct pst_text head, struct pst_text body, size_t step)
     assert_int_equal(what.name_count, 0);
     for (size_t at = 0; at < body.len && !e; at += step)
         e = operation_watch_piece(
-            what.watch, pst_text_first(pst_text_from_octet(body, at), step));
+            what.watching, pst_text_first(pst_text_from_octet(body, at), step));
     return e;
 }
 
@@ -380,11 +380,13 @@ test_watch_piece(void **state)
                                          PST_TEXT("{\"query\":\"{lo"), &what),
                      PST_OK);
     assert_int_equal(
-        operation_watch_piece(what.watch, PST_TEXT("{\"query\":\"{log")),
+        operation_watch_piece(what.watching, PST_TEXT("{\"query\":\"{log")),
         PST_OK);
-    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("")), PST_OK);
-    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("in")), PST_OK);
-    assert_int_equal(operation_watch_piece(what.watch, PST_TEXT("}\"}")),
+    assert_int_equal(operation_watch_piece(what.watching, PST_TEXT("")),
+                     PST_OK);
+    assert_int_equal(operation_watch_piece(what.watching, PST_TEXT("in")),
+                     PST_OK);
+    assert_int_equal(operation_watch_piece(what.watching, PST_TEXT("}\"}")),
                      PST_HIDDEN_LOGIN);
 }
 

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: ISC
+"""Requests with files (multipart/form-data): octet for octet, and with
+nothing in them that some backend takes for the request but we did not."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+import urllib3
+from gateway import COOKIE, LOGIN, wait_until
+from test_edges import check_arrived
+
+MIB = 1 << 20
+TYPE = "multipart/form-data; boundary=----Boundary7MA4YWxk"
+MARK = b"------Boundary7MA4YWxk"
+UPLOAD = b'{"query":"mutation($f:Upload!){save(f:$f){id}}",' \
+         b'"variables":{"f":null}}'
+HIDDEN = b'{"query":"mutation{a:login(email:\\"x\\",password:\\"1\\"){secret}' \
+         b' b:login(email:\\"x\\",password:\\"2\\"){secret}}"}'
+SAVED = '{"data":{"save":null}}'
+
+
+def part(content, name="operations", more="", disposition=None, mark=MARK):
+    disposition = disposition or f'form-data; name="{name}"{more}'
+    return (mark + b"\r\nContent-Disposition: " + disposition.encode()
+            + b"\r\n\r\n" + content + b"\r\n")
+
+
+def file_of(content, name="0"):
+    return part(content, name, '; filename="a.bin"\r\n'
+                "Content-Type: application/octet-stream")
+
+
+def noise(size):
+    """Octets of all kinds; parts of the delimiter and of lines among them."""
+    some = (os.urandom(60000) + b"--" + MARK[:-1] + b"\r\n" + MARK[:-1]
+            + b"\r\n--\r\n" + MARK[1:] + b"\n\n" + b"-" * 100)
+    assert MARK not in some
+    return (some * (size // len(some) + 1))[:size]
+
+
+MAP = part(b'{"0":["variables.f"]}', "map")
+END = MARK + b"--\r\n"
+
+
+@pytest.fixture(name="cookie", scope="module")
+def cookie_fixture(gateway, user):
+    return gateway.cookie_for(user)
+
+
+def upload(gateway, body, kind=TYPE, **options):
+    return gateway.post("/query", body, headers=[("Content-Type", kind)],
+                        **options)
+
+
+@pytest.mark.parametrize("size", [0, 1000, MIB, 3 * MIB])
+def test_files_pass_unchanged(gateway, backend, cookie, size):
+    body = part(UPLOAD) + MAP + file_of(noise(size)) + END
+    for who in ({}, {"cookie": cookie}):
+        backend.next(body=SAVED)
+        answer = upload(gateway, body, **who)
+        assert answer.status == 200 and answer.text == SAVED, answer
+        check_arrived(backend, body)
+
+
+def test_endings_pass_unchanged(gateway, backend):
+    """What stands behind the last part is nobody's, and one that is cut in a
+    file is the backend's to refuse."""
+    whole = part(UPLOAD) + MAP + file_of(noise(1000)) + END
+    for body in (whole[:-2], whole + b"\r\nThe end.\n", whole[:-200],
+                 part(UPLOAD) + END):
+        backend.next(body=SAVED)
+        assert upload(gateway, body).text == SAVED
+        check_arrived(backend, body)
+    for body in (b"", END, part(UPLOAD), part(UPLOAD)[:-2]):
+        answer = upload(gateway, body)
+        assert answer.status == 400, (body, answer)
+
+
+def test_answer_to_files_streams(gateway, backend):
+    """It is no login: its answer may be longer than what is held."""
+    body = part(UPLOAD) + MAP + file_of(noise(2 * MIB)) + END
+    text = '{"data":"%s"}' % ("x" * 2 * MIB)
+    backend.next(body=text)
+    answer = upload(gateway, body, keep=False)
+    assert answer.status == 200 and answer.text == text
+
+
+SECOND = {
+    "plain": part(HIDDEN),
+    "in capitals": part(HIDDEN, "OPERATIONS"),
+    "without quotes": part(HIDDEN, disposition="form-data; name=operations"),
+    "an array to PHP": part(HIDDEN, "operations[]"),
+    "in brackets": part(HIDDEN, "[operations]"),
+    "with a space": part(HIDDEN, " operations"),
+    "with a NUL": part(HIDDEN, "operations\0x"),
+    "as a file": part(HIDDEN, more='; filename="a"'),
+    "in a file's name": part(HIDDEN, "1", '; filename="a; name=operations"'),
+    "in a type": part(HIDDEN, "1", '; filename="a"\r\nContent-Type: a/b; '
+                      'name="operations"'),
+    "in RFC 5987's spelling": part(HIDDEN, "1", "; name*=utf-8''operations"),
+    "in a folded line": part(HIDDEN, disposition="form-data;\r\n"
+                             ' name="operations"'),
+    "in MIME's spelling": part(HIDDEN, "=?utf-8?B?b3BlcmF0aW9ucw==?="),
+    "with LF only": part(HIDDEN).replace(b"\r\n", b"\n"),
+    "behind an LF": b"\n" + part(HIDDEN),
+    "behind a CR": b"\r" + part(HIDDEN),
+    "in the middle of a line": b"x" + part(HIDDEN),
+    "behind a fake end": END + part(HIDDEN),
+    "in a longer delimiter": part(HIDDEN, mark=b"--" + MARK),
+    "as a text for the map": part(HIDDEN, "1"),
+}
+
+
+def late(second, before):
+    """A second request behind some octets of a file."""
+    body = part(UPLOAD) + MAP
+    if before is not None:
+        body += file_of(noise(before))
+    return body + second + END
+
+
+@pytest.mark.parametrize("before", [None, 1000, MIB, 2 * MIB])
+def test_second_operations(gateway, backend, cookie, before):
+    """The backend never gets a whole request, whoever sends it."""
+    backend.forget()
+    for name, second in SECOND.items():
+        if before is not None and name in (
+                "behind an LF", "behind a CR", "in the middle of a line"):
+            # Not behind the end of a file's last line, but in the file.
+            body = late(b"", before)[:-len(END) - 2] + second + END
+        else:
+            body = late(second, before)
+        for who in ({}, {"cookie": cookie}):
+            answer = upload(gateway, body, **who)
+            assert answer.status == 400, (name, answer)
+            assert answer.code == "BAD_REQUEST", name
+    assert wait_until(lambda: backend.seen() == [], 1)
+    if gateway.kind == "fastcgi":
+        assert "backend-failed" not in gateway.log
+    # There is no trace of it in the next one.
+    body = late(b"", 2 * MIB)
+    backend.next(body=SAVED)
+    assert upload(gateway, body).text == SAVED
+    check_arrived(backend, body)
+
+
+def test_second_operations_without_a_length(fast, backend):
+    """Nor does it get a last chunk."""
+    backend.forget()
+    for name, second in SECOND.items():
+        for before in (1000, 2 * MIB):
+            told = fast.direct("query", "POST", body=late(second, before),
+                               CONTENT_LENGTH=None, CONTENT_TYPE=TYPE)
+            assert told.status == 400, (name, told.stdout)
+    assert backend.seen() == []
+
+
+def test_second_operations_across_pieces(fast, backend):
+    """Of what we hold, of what we read, of what is sent."""
+    backend.forget()
+    second = part(HIDDEN)
+    for border in (MIB, MIB + 65536, 2 * MIB):
+        for inside in range(0, 90, 3):
+            size = border - inside - len(late(b"", 0)) + len(END)
+            body = late(second, size)
+            assert body[border - inside:].startswith(second)
+            told = fast.direct("query", "POST", body=body,
+                               CONTENT_LENGTH=str(len(body)),
+                               CONTENT_TYPE=TYPE)
+            assert told.status == 400, (border, inside)
+    assert backend.seen() == []
+
+
+def test_login_with_files(fast, backend, user):
+    """It is held and counted as any login, and may have none beside it."""
+    login = json.dumps({"query": LOGIN, "variables": {
+        "email": user.email, "password": user.password}}).encode()
+    for after, status in ((MAP, 200), (MAP + part(HIDDEN), 400),
+                          (file_of(noise(2 * MIB)), 200),
+                          (file_of(noise(2 * MIB)) + part(HIDDEN), 400)):
+        backend.forget()
+        backend.next(body=json.dumps({"data": {"login": {
+            "secret": "s" * 43, "ttl": 60, "email": user.email,
+            "ownerId": user.owner}}}))
+        told = fast.direct("query", "POST", body=part(login) + after + END,
+                           CONTENT_TYPE=TYPE)
+        assert told.status == status, told.stdout
+        assert len(backend.seen()) == (status == 200)
+        if status == 200:
+            answer = json.loads(told.body)
+            assert answer["data"]["login"]["secret"] is None
+            assert COOKIE.encode() in told.stdout
+        else:
+            assert b"et-Cookie" not in told.stdout
+
+
+# Real bytes: as programs write them that people use.
+
+FIELDS = {"operations": UPLOAD.decode(), "map": '{"0":["variables.f"]}'}
+NAME = "Ärger -- \u6c34 (1).png"
+
+
+def check_saved(backend, content):
+    seen = backend.seen()[-1]
+    assert seen["header"]["content-type"].startswith("multipart/form-data")
+    assert seen["length"] > len(content) + len(UPLOAD)
+
+
+def test_urllib3s_files(gateway, backend):
+    content = noise(MIB)
+    for name in ("a.png", NAME, 'a"b;c.png'):
+        body, kind = urllib3.encode_multipart_formdata({
+            **FIELDS, "0": (name, content, "image/png")})
+        backend.next(body=SAVED)
+        answer = upload(gateway, body, kind)
+        assert answer.status == 200 and answer.text == SAVED, (name, answer)
+        check_arrived(backend, body)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+def test_curls_files(gateway, backend, tmp_path):
+    content = noise(2 * MIB)
+    path = tmp_path / NAME
+    path.write_bytes(content)
+    backend.next(body=SAVED)
+    done = subprocess.run(
+        ["curl", "-sS", f"http://127.0.0.1:{gateway.port}/query",
+         *(f"-F{name}={text}" for name, text in FIELDS.items()),
+         f"-F0=@{path}"], stdout=subprocess.PIPE, timeout=60, check=True,
+        text=True)
+    assert done.stdout == SAVED
+    check_saved(backend, content)
+
+
+UNDICI = """
+const form = new FormData();
+const [url, operations, map, name] = process.argv.slice(1);
+form.append('operations', operations);
+form.append('map', map);
+form.append('0', new Blob([new Uint8Array(2 << 20)], {type: 'video/webm;\
+codecs=vp8,opus'}), name);
+form.append('1', new Blob(['--']));
+fetch(url, {method: 'POST', body: form}).then((answer) => answer.text())
+    .then((text) => process.stdout.write(text));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
+def test_undicis_files(gateway, backend):
+    for name in ("a.png", NAME, 'a"b.png', "line\nbreak"):
+        backend.next(body=SAVED)
+        done = subprocess.run(
+            ["node", "-e", UNDICI, f"http://127.0.0.1:{gateway.port}/query",
+             *FIELDS.values(), name], stdout=subprocess.PIPE, timeout=60,
+            check=True, text=True)
+        assert done.stdout == SAVED, name
+        check_saved(backend, bytes(2 * MIB))
