@@ -291,6 +291,10 @@ static const struct config_entry entries[] = {
          "machine, redis://user:password@host:port/db, rediss://… or "
          "unix:/path of a Redis for several, or none."),
      FIELD("url", config_read_store, store), .row.is_secret = false},
+    {ROW("POSTERN_STORE_FILE", STORE, "",
+         "A file that holds the store's URL instead, with its password, which "
+         "not everybody may read."),
+     .row.kind = "file", .read = config_read_store_file},
     {ROW("POSTERN_STORE_GRACE", STORE, "0",
          "How long a store that does not answer is taken to say yes; a "
          "logout may go unnoticed for so long."),

@@ -11,9 +11,11 @@
 #include "limits.h"
 #include "text.h"
 
-/* Octets at most: of a GraphQL document, and of a file of secrets (each on
- * its line). */
+/* Octets at most: of a GraphQL document, of a file with a store's URL (which
+ * is at most four parts of 255 octets, percent-encoded), and of a file of
+ * secrets (each on its line). */
 #define CONFIG_DOCUMENT_MAX (64 * 1024)
+#define CONFIG_STORE_MAX 4096
 #define CONFIG_SECRETS_MAX (PST_SECRETS_MAX * (PST_SECRET_MAX + 2))
 
 /* What a file must be like. */

@@ -12,6 +12,9 @@
 /* Room for a number with its unit. */
 #define NUMBER_MAX 24
 
+/* The variable that POSTERN_STORE_FILE stands for. */
+#define STORE_VARIABLE "POSTERN_STORE"
+
 /* Room for all the words of an entry. */
 #define WORDS_MAX 100
 
@@ -279,14 +282,15 @@ config_read_list(struct config_reader *reader, const struct config_entry *entry,
     return PST_OK;
 }
 
-enum pst_err
-config_read_store(struct config_reader *reader,
-                  const struct config_entry *entry, struct pst_text value)
+/* The URL goes to entry's place, and is shown there without its password. */
+static enum pst_err
+read_store(struct config_reader *reader, const struct config_entry *entry,
+           struct pst_text value, struct config_why *why)
 {
     struct store_url *place = config_place(reader, entry);
     struct pst_text shown;
     struct pst_buf buf;
-    enum pst_err e = store_url_parse(value, place, &reader->why);
+    enum pst_err e = store_url_parse(value, place, why);
 
     if (e)
         return e;
@@ -295,6 +299,82 @@ config_read_store(struct config_reader *reader,
     e = pst_buf_end(&buf, &shown);
     if (!e)
         config_show(reader, entry, shown);
+    return e;
+}
+
+enum pst_err
+config_read_store(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_text value)
+{
+    return read_store(reader, entry, value, &reader->why);
+}
+
+static bool
+is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The one line that a file holds, without the white space around it. */
+static enum pst_err
+take_line(struct pst_text text, struct pst_text *out, struct config_why *why)
+{
+    while (text.len > 0 && is_space(text.ptr[0]))
+        text = pst_text_from_octet(text, 1);
+    while (text.len > 0 && is_space(text.ptr[text.len - 1]))
+        text = pst_text_first(text, text.len - 1);
+    if (text.len == 0)
+        return config_refuse(why, "names a file with nothing in it");
+    if (pst_text_index(text, '\n') != text.len)
+        return config_refuse(why, "names a file of more than one line");
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7F)
+            return config_refuse(why, "names a file with a control octet");
+    *out = text;
+    return PST_OK;
+}
+
+/* The store of a file that is read into an arena of its own. */
+static enum pst_err
+read_store_in(struct config_reader *reader, struct pst_arena *own,
+              const char *path)
+{
+    const struct config_file_rule rule = {.max = CONFIG_STORE_MAX,
+                                          .is_secret = true};
+    size_t store = config_find(reader, STORE_VARIABLE);
+    struct config_why why = {""};
+    struct pst_text text;
+    enum pst_err e;
+
+    e = config_file_read(own, path, &rule, &text, &reader->why);
+    if (e)
+        return e;
+    e = take_line(text, &text, &reader->why);
+    if (e)
+        return e;
+    e = read_store(reader, &reader->entries[store], text, &why);
+    if (e == PST_BAD_CONFIG)
+        return config_refuse(&reader->why, "names a file whose URL %s",
+                             why.text);
+    return e;
+}
+
+enum pst_err
+config_read_store_file(struct config_reader *reader,
+                       const struct config_entry *entry, struct pst_text value)
+{
+    struct pst_arena *own = NULL;
+    enum pst_err e;
+
+    (void)entry;
+    if (config_given(reader, STORE_VARIABLE).len > 0)
+        return config_refuse(&reader->why, "is set, and " STORE_VARIABLE
+                                           " too: only one of them may be");
+    e = pst_arena_new(&own, CONFIG_STORE_MAX + 1024);
+    if (e)
+        return e;
+    e = read_store_in(reader, own, value.ptr);
+    pst_arena_free(&own); /* which wipes what was read */
     return e;
 }
 

@@ -48,4 +48,8 @@ config_read config_read_list;
 config_read config_read_store;
 config_read config_read_rate;
 
+/* To POSTERN_STORE's place, which is not set itself: the URL in the file of
+ * this name. Its entry comes after POSTERN_STORE's, whose default it undoes. */
+config_read config_read_store_file;
+
 #endif

@@ -42,8 +42,8 @@ print_usage(FILE *out, const char *name)
             "\n"
             "%s is run by a web server, as CGI or FastCGI, or on its own\n"
             "with --listen, and then speaks FastCGI on that socket. It is\n"
-            "configured by environment variables, which\n" POSTERN_PAPERS
-            "/configuration.md explains:\n"
+            "configured by environment variables, which postern-config(5) "
+            "and\n" POSTERN_PAPERS "/configuration.md explain:\n"
             "`postern check` tells whether they are right.\n",
             name, name, name);
 }

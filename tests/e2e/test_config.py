@@ -51,6 +51,18 @@ REFUSED = {
     "a file for all to read": ({"COOKIE_SESSION_SECRET": None,
                                 "COOKIE_SESSION_SECRET_FILE": "{open}"},
                                [("COOKIE_SESSION_SECRET_FILE", "read")]),
+    "both forms of the store": (
+        {"POSTERN_STORE_FILE": "{store}"},
+        [("POSTERN_STORE_FILE", "POSTERN_STORE")]),
+    "a store's file for all to read": (
+        {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{open}"},
+        [("POSTERN_STORE_FILE", "read")]),
+    "a store's file of two lines": (
+        {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{lines}"},
+        [("POSTERN_STORE_FILE", "more than one line")]),
+    "a file that is no store's": (
+        {"POSTERN_STORE": "", "POSTERN_STORE_FILE": "{short}"},
+        [("POSTERN_STORE_FILE", "redis://")]),
     "unknown": ({"POSTERN_IDLE_TIMEUOT": "1h"},
                 [("POSTERN_IDLE_TIMEUOT", "POSTERN_IDLE_TIMEOUT")]),
     "unknown and far off": ({"POSTERN_FROBNICATE": "on"},
@@ -117,11 +129,13 @@ REFUSED = {
 @pytest.fixture(name="files", scope="module")
 def files_fixture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("secrets")
+    store = "redis://user:pw@127.0.0.1:9/0\n"
     for name, text, mode in (("empty", "", 0o600), ("short", "abc\n", 0o600),
-                             ("open", SECRET, 0o644)):
+                             ("open", SECRET, 0o644), ("store", store, 0o600),
+                             ("lines", store * 2, 0o600)):
         (folder / name).write_text(text, encoding="ascii")
         (folder / name).chmod(mode)
-    return {name: str(folder / name) for name in ("empty", "short", "open")}
+    return {path.name: str(path) for path in folder.iterdir()}
 
 
 def environment(changes, files):
@@ -195,6 +209,18 @@ def test_check_says_what_holds(fast):
     for word in text.split():
         if word.startswith("POSTERN_") and word.isupper():
             assert word in documented, word
+
+
+def test_check_shows_the_file_of_the_store(files):
+    """And what is in it, but for the password."""
+    done, _ = start([POSTERN, "check"], environment(
+        {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{store}"}, files))
+    shown = dict(line.split(maxsplit=1)
+                 for line in done.stdout.decode().splitlines()
+                 if line.startswith("POSTERN_STORE"))
+    assert shown["POSTERN_STORE_FILE"] == files["store"]
+    assert shown["POSTERN_STORE"] == "redis://user:***@127.0.0.1:9/0"
+    assert b"user:pw" not in done.stdout + done.stderr
 
 
 # --- clocks ------------------------------------------------------------------

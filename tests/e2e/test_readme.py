@@ -109,6 +109,8 @@ def test_install(tmp_path):
     said = shell([f"{local}/libexec/postern/query --help"], tmp_path)
     (paper,) = re.findall(r"^/usr/local/(\S+\.md)", said, re.M)
     assert (local / paper).exists()
+    (page,) = re.findall(r"([\w-]+)\(5\)", said)
+    assert (local / f"share/man/man5/{page}.5").exists()
 
 
 @pytest.fixture(name="root")

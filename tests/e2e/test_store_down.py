@@ -128,13 +128,19 @@ def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
 
 
 def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
-                                                       user):
+                                                       user, tmp_path):
     assert redis.say("CONFIG SET requirepass right-one").startswith(b"+OK")
     gateway = start_own(POSTERN_STORE=redis.url + "?password=wrong-one")
     assert gateway.log_in(user).status == 503
     assert "WRONGPASS" in gateway.log
     assert "wrong-one" not in gateway.log
     assert start_own(POSTERN_STORE=redis.url + "?password=right-one").log_in(
+        user).status == 200
+    # In a file, where no list of processes shows it.
+    path = tmp_path / "store"
+    path.touch(mode=0o600)
+    path.write_text(redis.url + "?password=right-one\n", encoding="ascii")
+    assert start_own(POSTERN_STORE="", POSTERN_STORE_FILE=str(path)).log_in(
         user).status == 200
 
 

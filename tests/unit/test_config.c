@@ -24,6 +24,7 @@
 #define OTHER_VALUE "aN5tQ8jVx2KfW7rEy4HbMc9pZs3DgUu6"
 #define SECRET "COOKIE_SESSION_SECRET=" SECRET_VALUE
 #define SECRET_FILE "COOKIE_SESSION_SECRET_FILE="
+#define STORE_FILE "POSTERN_STORE_FILE="
 #define UPSTREAM "POSTERN_UPSTREAM=http://127.0.0.1:4000/graphql"
 
 /* Variables of one environment at most, and complaints that are kept. */
@@ -741,6 +742,18 @@ static const struct refused refused[] = {
      {"POSTERN_STORE=memcached://localhost"},
      "POSTERN_STORE",
      ""},
+    {"both forms of the store",
+     {"POSTERN_STORE=redis://localhost", STORE_FILE "/tmp/store"},
+     "POSTERN_STORE_FILE",
+     "only one"},
+    {"missing file of the store",
+     {STORE_FILE "/nonexistent/store"},
+     "POSTERN_STORE_FILE",
+     "No such file"},
+    {"file of the store is a folder",
+     {STORE_FILE "/tmp"},
+     "POSTERN_STORE_FILE",
+     "no regular file"},
     {"a rate without a time",
      {"POSTERN_LOGIN_PER_ACCOUNT=10"},
      "POSTERN_LOGIN_PER_ACCOUNT",
@@ -926,6 +939,83 @@ documents_are_read(void **state)
             expect_shown(config, "POSTERN_LOGIN_DOCUMENT", path);
         } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
                    !strstr(heard.why[0], row->why)) {
+            fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.why[0]);
+        }
+        config_free(&config);
+    }
+}
+
+/* With the NULs inside it, but for the last one. */
+#define OCTETS(literal)                \
+    {                                  \
+        (literal), sizeof(literal) - 1 \
+    }
+
+#define REDIS_URL "redis://ann:hidden-word@db.example/3"
+#define REDIS_SHOWN "redis://ann:***@db.example:6379/3"
+
+static char long_line[5000];
+
+static const struct file_row stores[] = {
+    {"a line", OCTETS(REDIS_URL "\n"), 0600, REDIS_SHOWN, NULL},
+    {"no end of line", OCTETS(REDIS_URL), 0440, REDIS_SHOWN, NULL},
+    {"white space around", OCTETS("\r\n \t" REDIS_URL " \t\r\n\n"), 0640,
+     REDIS_SHOWN, NULL},
+    {"none", OCTETS("none\n"), 0600, "none", NULL},
+    {"readable by everybody", OCTETS(REDIS_URL), 0604, NULL,
+     "everybody may read"},
+    {"writable by everybody", OCTETS(REDIS_URL), 0602, NULL,
+     "everybody may write"},
+    {"empty", OCTETS(""), 0600, NULL, "empty"},
+    {"white space alone", OCTETS(" \n"), 0600, NULL, "nothing in it"},
+    {"two lines", OCTETS(REDIS_URL "\nnone\n"), 0600, NULL,
+     "more than one line"},
+    {"a NUL", OCTETS(REDIS_URL "\0"), 0600, NULL, "control octet"},
+    {"a tab inside", OCTETS("lmdb:/a\tb"), 0600, NULL, "control octet"},
+    {"too long", {long_line, sizeof(long_line)}, 0600, NULL, "more than 4096"},
+    {"no store's URL", OCTETS("memcached://ann:hidden-word@a"), 0600, NULL,
+     "a file whose URL is none of"},
+};
+
+/* Shown are the file and, in its variable's place, the URL, masked. */
+static void
+expect_store(const struct config *config, const char *path, const char *shown)
+{
+    bool is_redis = strcmp(shown, "none") != 0;
+
+    expect_shown(config, "POSTERN_STORE", shown);
+    expect_shown(config, "POSTERN_STORE_FILE", path);
+    assert_int_equal(config->store.kind, is_redis ? STORE_REDIS : STORE_NONE);
+    assert_string_equal(config->store.password, is_redis ? "hidden-word" : "");
+}
+
+static void
+stores_are_read_from_files(void **state)
+{
+    (void)state;
+    memset(long_line, 'a', sizeof(long_line));
+    for (size_t i = 0; i < PST_COUNT(stores); i++) {
+        const struct file_row *row = &stores[i];
+        char path[64];
+        char variable[128];
+        const char *environment[] = {SECRET, UPSTREAM,
+                                     "POSTERN_STORE=", variable, NULL};
+        static struct heard heard;
+        struct config *config = NULL;
+        enum pst_err e;
+
+        make_file(path, sizeof(path), row->octets, row->mode);
+        snprintf(variable, sizeof(variable), STORE_FILE "%s", path);
+        e = make(&config, environment, &heard);
+        unlink(path);
+        if (row->shown) {
+            if (e != PST_OK)
+                fail_msg("%s: %s", row->name, heard.why[0]);
+            expect_store(config, path, row->shown);
+        } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
+                   strcmp(heard.variable[0], "POSTERN_STORE_FILE") != 0 ||
+                   !strstr(heard.why[0], row->why) ||
+                   strstr(heard.why[0], "hidden-word")) {
             fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.why[0]);
         }
         config_free(&config);
@@ -1123,6 +1213,7 @@ main(void)
         cmocka_unit_test(values_are_copied),
         cmocka_unit_test(file_and_variable_agree),
         cmocka_unit_test(documents_are_read),
+        cmocka_unit_test(stores_are_read_from_files),
         cmocka_unit_test(certificates_are_named),
         cmocka_unit_test(huge_values_are_refused),
         cmocka_unit_test(longest_lists_fit),
