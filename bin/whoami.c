@@ -43,7 +43,7 @@ static enum pst_err
 open_session(const struct config *config, struct store *store,
              struct pst_arena *arena, struct pst_session *session)
 {
-    static const uint8_t no_id[REQUEST_ID_LEN / 2];
+    static const uint8_t no_random[REQUEST_RANDOM_LEN];
     const struct request_origin origin = {
         .variables = (const char *const *)environ, .max_body = INT64_MAX};
     const struct reply_sink nowhere = {NULL, NULL, NULL};
@@ -59,7 +59,7 @@ open_session(const struct config *config, struct store *store,
 
     if (!rep)
         return PST_NO_MEMORY;
-    e = request_init(&req, arena, &origin, no_id);
+    e = request_init(&req, arena, &origin, no_random);
     if (e)
         return e;
     reply_init(rep, arena, &nowhere);

@@ -34,6 +34,14 @@
 #define PST_SKEW 60 /* iat and seen may be ahead by */
 #define PST_LIFETIME_MAX PST_COOKIE_AGE_MAX
 
+/*
+ * Wrong passwords for one account with no right one between them: so many,
+ * then one more for each share of the seconds. NIST SP 800-63B-4 3.2.2 has a
+ * verifier stop at 100 in a row.
+ */
+#define PST_LOGIN_STREAK 100
+#define PST_LOGIN_STREAK_PERIOD (30L * 86400)
+
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
 #define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */

@@ -303,7 +303,8 @@ static const struct config_entry entries[] = {
          "How many sessions one user may have, the oldest out; 0: no cap."),
      FIELD("number", config_read_number, max_sessions), .min = 0, .max = 1000},
     {ROW("POSTERN_LOGIN_PER_ACCOUNT", STORE, "10/15m",
-         "How many failed logins one account may have in how long, or off."),
+         "How many failed logins one account may have in how long, or off; "
+         "unless off, 100 in 30 days as well."),
      FIELD("rate", config_read_rate, login_per_account)},
     {ROW("POSTERN_LOGIN_PER_ADDRESS", STORE, "100/15m",
          "The same for one address (IPv6: one /64), or off."),

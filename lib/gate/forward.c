@@ -76,20 +76,17 @@ is_traceparent(struct pst_text text)
            pst_hex_value(text.ptr[53]) >= 0 && pst_hex_value(text.ptr[54]) >= 0;
 }
 
+/* All exchanges of one request are one trace, and its one span. */
 static enum pst_err
-make_traceparent(struct gate *gate, struct pst_arena *arena,
-                 struct pst_text *out)
+make_traceparent(const struct request *req, struct pst_text *out)
 {
-    uint8_t ids[24];
+    uint8_t ids[REQUEST_TRACE_LEN];
     struct pst_buf buf;
-    enum pst_err e;
 
-    e = gate->random(ids, sizeof(ids));
-    if (e)
-        return e;
+    memcpy(ids, req->trace, sizeof(ids));
     ids[0] |= 1; /* neither id may be all zeros */
     ids[16] |= 1;
-    pst_buf_init_arena(&buf, arena, 55);
+    pst_buf_init_arena(&buf, req->arena, 55);
     pst_buf_add_string(&buf, "00-");
     pst_buf_add_hex(&buf, (struct pst_bytes){ids, 16});
     pst_buf_add_char(&buf, '-');
@@ -99,7 +96,7 @@ make_traceparent(struct gate *gate, struct pst_arena *arena,
 }
 
 static enum pst_err
-add_trace(struct gate *gate, const struct request *req, struct headers *headers)
+add_trace(const struct request *req, struct headers *headers)
 {
     struct pst_text parent = request_header(req, PST_TEXT("traceparent"));
     enum pst_err e;
@@ -110,7 +107,7 @@ add_trace(struct gate *gate, const struct request *req, struct headers *headers)
             request_header(req, PST_TEXT("tracestate")));
         return PST_OK;
     }
-    e = make_traceparent(gate, req->arena, &parent);
+    e = make_traceparent(req, &parent);
     if (e)
         return e;
     add(headers, PST_TEXT("traceparent"), parent);
@@ -195,7 +192,7 @@ make_headers(struct gate *gate, const struct request *req,
     if (e)
         return e;
     add_forwarded(gate, req, headers);
-    return add_trace(gate, req, headers);
+    return add_trace(req, headers);
 }
 
 /* The exchange. */

@@ -85,21 +85,21 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
 {
     struct meter meter = {.sink = sink, .begin = ticks_ms()};
     const struct reply_sink metered = {meter_write, meter_flush, &meter};
-    uint8_t id[REQUEST_ID_LEN / 2] = {0};
+    uint8_t random[REQUEST_RANDOM_LEN] = {0};
     struct request req;
     struct reply rep;
-    enum pst_err no_id;
+    enum pst_err no_random;
     enum pst_err e;
     bool is_whole;
 
     pst_arena_reset(arena);
     gate->now = (int64_t)time(NULL);
-    no_id = gate->random(id, sizeof(id));
+    no_random = gate->random(random, sizeof(random));
     reply_init(&rep, arena, &metered);
-    e = request_init(&req, arena, origin, id);
+    e = request_init(&req, arena, origin, random);
     meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
-    if (no_id)
-        e = no_id;
+    if (no_random)
+        e = no_random;
     if (e && !req.authorizer)
         cors_allow(gate, &req, &rep); /* no program was asked */
     if (!e)

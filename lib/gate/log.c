@@ -32,6 +32,7 @@ struct log {
     enum log_format format;
     enum log_level level;
     struct pst_text program;
+    pid_t pid; /* asked for once: it is a system call */
 };
 
 struct fields {
@@ -73,6 +74,7 @@ log_open(struct log **out, const char *target, enum log_format format,
     log->format = format;
     log->level = level;
     log->program = pst_text_from(program);
+    log->pid = getpid();
     *out = log;
     return PST_OK;
 }
@@ -362,7 +364,7 @@ log_write(struct log *log, enum log_level level, const char *event,
     head[0] = LOG_TEXT("time", pst_buf_text(&when));
     head[1] = LOG_STRING("level", level_names[level]);
     head[2] = LOG_TEXT("program", log->program);
-    head[3] = LOG_NUMBER("pid", getpid());
+    head[3] = LOG_NUMBER("pid", log->pid);
     head[4] = LOG_STRING("event", event);
     len = make_line(storage, log, &(struct fields){head, PST_COUNT(head)},
                     &(struct fields){fields, count});

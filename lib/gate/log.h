@@ -40,7 +40,7 @@ struct log_field {
 struct log;
 
 /*
- * Open a log.
+ * Open a log; who forks opens another, for lines name the process that did.
  *   target   "stderr", or the path of a file to append to (made 0640)
  *   program  stands in every line; must outlive the log
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (cannot be opened; errno says

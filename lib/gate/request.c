@@ -133,7 +133,7 @@ set_content_length(struct request *req, struct pst_text length)
 }
 
 static void
-set_id(struct request *req, const uint8_t octets[static 8])
+set_id(struct request *req, const uint8_t octets[static REQUEST_ID_LEN / 2])
 {
     for (size_t i = 0; i < REQUEST_ID_LEN / 2; i++) {
         req->id[2 * i] = pst_hex_digit(octets[i] >> 4);
@@ -145,7 +145,7 @@ set_id(struct request *req, const uint8_t octets[static 8])
 enum pst_err
 request_init(struct request *req, struct pst_arena *arena,
              const struct request_origin *origin,
-             const uint8_t id_octets[static 8])
+             const uint8_t random[static REQUEST_RANDOM_LEN])
 {
     struct pst_text found[RELIED_COUNT] = {PST_NO_TEXT};
     enum pst_err duplicate;
@@ -158,7 +158,8 @@ request_init(struct request *req, struct pst_arena *arena,
     req->authorizer = origin->authorizer;
     req->source = origin->source;
     req->max_body = origin->max_body;
-    set_id(req, id_octets);
+    set_id(req, random);
+    memcpy(req->trace, random + REQUEST_ID_LEN / 2, REQUEST_TRACE_LEN);
 
     duplicate = collect(req->variables, found);
     method = set_method(req, found[REQUEST_METHOD]);

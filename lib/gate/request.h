@@ -11,7 +11,11 @@
 #include "err.h"
 #include "text.h"
 
-#define REQUEST_ID_LEN 16 /* hex digits */
+#define REQUEST_ID_LEN 16    /* hex digits */
+#define REQUEST_TRACE_LEN 24 /* octets: trace-id and parent-id */
+
+/* Random octets a request needs: drawn at once, for it is a system call. */
+#define REQUEST_RANDOM_LEN (REQUEST_ID_LEN / 2 + REQUEST_TRACE_LEN)
 
 /* Where the body comes from. */
 struct request_source {
@@ -27,9 +31,10 @@ struct request_source {
  */
 struct request {
     struct pst_arena *arena;
-    const char *const *variables; /* NAME=value, NULL at the end */
-    char id[REQUEST_ID_LEN + 1];  /* random, in logs and error bodies */
-    bool authorizer;              /* FastCGI role: no body, Variable- answers */
+    const char *const *variables;     /* NAME=value, NULL at the end */
+    char id[REQUEST_ID_LEN + 1];      /* random, in logs and error bodies */
+    uint8_t trace[REQUEST_TRACE_LEN]; /* random, for a trace we begin */
+    bool authorizer; /* FastCGI role: no body, Variable- answers */
 
     struct pst_text method;       /* REQUEST_METHOD; empty when none or bad */
     struct pst_text query;        /* QUERY_STRING */
@@ -63,17 +68,17 @@ struct request_origin {
 
 /*
  * Look at the variables.
- *   id_octets  8 random octets for the request's id
+ *   random  octets for the request's id and its trace
  * Returns PST_OK; PST_MALFORMED (no or bad REQUEST_METHOD, a CONTENT_LENGTH
  * that is no number); PST_DUPLICATE (a variable we rely on stands twice:
  * header names that differ only in "-" and "_" meet in CGI, L16, L17);
  * PST_TOO_LARGE (CONTENT_LENGTH above max_body). Whatever it returns, id and
  * what could be read are set, so that the refusal can be logged and answered.
  */
-PST_MUST_USE enum pst_err request_init(struct request *req,
-                                       struct pst_arena *arena,
-                                       const struct request_origin *origin,
-                                       const uint8_t id_octets[static 8]);
+PST_MUST_USE enum pst_err
+request_init(struct request *req, struct pst_arena *arena,
+             const struct request_origin *origin,
+             const uint8_t random[static REQUEST_RANDOM_LEN]);
 
 /* A CGI variable by its name, such as "SERVER_NAME"; absent when not there. */
 struct pst_text request_variable(const struct request *req, const char *name);

@@ -82,19 +82,36 @@ add(const struct throttle *throttle, struct throttle_attempt *attempt,
     return PST_OK;
 }
 
+/* Both budgets of an account, or of a device that it knows. */
+static enum pst_err
+add_account(const struct throttle *throttle, struct throttle_attempt *attempt,
+            const char *const purposes[static 2], struct pst_text name)
+{
+    static const struct rate streak = {PST_LOGIN_STREAK,
+                                       PST_LOGIN_STREAK_PERIOD};
+    enum pst_err e;
+
+    e = add(throttle, attempt, purposes[0], name, throttle->account);
+    if (e)
+        return e;
+    e = add(throttle, attempt, purposes[1], name, streak);
+    attempt->account_count = attempt->count;
+    return e;
+}
+
 static enum pst_err
 add_device(const struct throttle *throttle,
            const struct throttle_visitor *visitor, struct pst_text account,
            struct throttle_attempt *attempt)
 {
+    static const char *const purposes[] = {"device", "device-streak"};
     char name[PST_SID_LEN + ACCOUNT_MAX];
 
     memcpy(name, visitor->device.ptr, PST_SID_LEN);
     if (account.len > 0)
         memcpy(name + PST_SID_LEN, account.ptr, account.len);
-    return add(throttle, attempt, "device",
-               (struct pst_text){name, PST_SID_LEN + account.len},
-               throttle->account);
+    return add_account(throttle, attempt, purposes,
+                       (struct pst_text){name, PST_SID_LEN + account.len});
 }
 
 /* Which budgets are the visitor's. */
@@ -102,16 +119,16 @@ static enum pst_err
 choose(const struct throttle *throttle, const struct throttle_visitor *visitor,
        struct throttle_attempt *attempt)
 {
+    static const char *const purposes[] = {"account", "account-streak"};
     char room[ACCOUNT_MAX];
     uint8_t network[16];
     struct pst_text account = fold_account(visitor->account, room);
     enum pst_err e = PST_OK;
 
     if (account.len > 0 && throttle->account.limit > 0) {
-        attempt->has_account = true;
         if (visitor->device.len > 0)
             return add_device(throttle, visitor, account, attempt);
-        e = add(throttle, attempt, "account", account, throttle->account);
+        e = add_account(throttle, attempt, purposes, account);
     }
     if (e == PST_OK && visitor->address.len > 0 && throttle->address.limit > 0)
         e = add(throttle, attempt, "address",
@@ -161,9 +178,8 @@ enum pst_err
 throttle_pass(const struct throttle *throttle, struct throttle_attempt *attempt,
               int64_t now)
 {
-    /* Where an account's budget was taken from, it is the first. */
-    if (attempt->count > 0 && attempt->has_account)
-        attempt->counters[0].forget = true;
+    for (size_t i = 0; i < attempt->count && i < attempt->account_count; i++)
+        attempt->counters[i].forget = true;
     return give(throttle, attempt, now);
 }
 

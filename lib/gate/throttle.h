@@ -7,15 +7,20 @@
  * before the backend is asked, so that many guesses at once pass no more
  * than the rate allows, and gives back when it was none.
  *
- * Who keeps guessing at an account uses up the account's budget, and would
+ * An account has two budgets: what is configured, which somebody patient never
+ * spends, and PST_LOGIN_STREAK, which ends patience too: it comes back so
+ * slowly that weeks of guessing pass few more than the first hundred.
+ *
+ * Who keeps guessing at an account uses up the account's budgets, and would
  * lock its owner out. So a device that had a remembered session of this very
- * account has a budget of its own, and that alone: nobody else can spend it.
+ * account has its own two, and those alone: nobody else can spend them.
  */
 #ifndef GATE_THROTTLE_H
 #define GATE_THROTTLE_H
 
 #include "base.h"
 #include "err.h"
+#include "limits.h"
 #include "rate.h"
 #include "store.h"
 #include "text.h"
@@ -23,7 +28,7 @@
 /* What is configured, and where it is counted. */
 struct throttle {
     struct store *store;
-    struct rate account; /* limit 0: off */
+    struct rate account; /* limit 0: off, and the streak with it */
     struct rate address; /* limit 0: off */
 };
 
@@ -44,15 +49,23 @@ struct throttle_visitor {
     struct pst_bytes device;
 };
 
+/* The account's two, and the address's. */
+#define THROTTLE_BUDGETS_MAX 3
+
 /* What an attempt took. */
 struct throttle_attempt {
-    struct store_counter counters[2];
+    struct store_counter counters[THROTTLE_BUDGETS_MAX];
     size_t count;
-    bool has_account; /* counters[0] is the account's, or the device's */
+    size_t
+        account_count; /* so many, the first, are the account's or device's */
 };
 
+static_assert(THROTTLE_BUDGETS_MAX <= STORE_COUNTERS_MAX,
+              "one call must take from all budgets, or from none");
+
 /*
- * Take one attempt from each budget of the visitor, or none from any.
+ * Take one attempt from each budget of the visitor, or none from any; the
+ * longest wait of any is the one that is told.
  *   attempt      set on PST_OK; when it fails, nothing more is to be done
  *   retry_after  set on PST_THROTTLED: seconds for Retry-After, 1 or more
  * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
@@ -64,8 +77,8 @@ PST_MUST_USE enum pst_err throttle_begin(const struct throttle *throttle,
                                          int64_t *retry_after);
 
 /*
- * The password was right: the budget of the account (or of the known device)
- * is whole again, and the address gets its attempt back.
+ * The password was right: the budgets of the account (or of the known device)
+ * are whole again, and the address gets its attempt back.
  * Returns PST_OK or PST_STORE_DOWN, which need not stop a login.
  */
 PST_MUST_USE enum pst_err throttle_pass(const struct throttle *throttle,

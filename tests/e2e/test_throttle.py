@@ -314,6 +314,16 @@ def test_the_default_is_ten_in_a_quarter_of_an_hour(start, account):
                     .header("Retry-After")) <= 90
 
 
+def test_a_hundred_failures_in_a_row_are_the_end(few, account):
+    """R66, however much the rate allows"""
+    statuses = [by_json(few, account.email, "wrong", address()).status
+                for _ in range(102)]
+    assert statuses == [401] * 100 + [429] * 2
+    answer = by_json(few, account.email, account.password, address())
+    assert_throttled(answer)
+    assert 7 * 3600 < int(answer.header("Retry-After")) <= 7.2 * 3600
+
+
 def test_many_at_once_pass_no_more(narrow, account):
     """N guesses at the same moment, in as many connections."""
     from concurrent.futures import ThreadPoolExecutor

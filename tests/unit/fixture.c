@@ -161,6 +161,7 @@ counting_random(void *out, size_t len)
 {
     static uint8_t next = 1;
 
+    current->draws++;
     for (size_t i = 0; i < len; i++)
         ((uint8_t *)out)[i] = (uint8_t)(next + i);
     next++;
@@ -219,7 +220,7 @@ void
 fixture_request(struct fixture *f, const char *const *variables,
                 const char *body)
 {
-    static const uint8_t id[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
     const struct reply_sink sink = {take, flush, f};
     struct request_origin origin = {.source = {give, f, -1},
@@ -243,7 +244,7 @@ fixture_request(struct fixture *f, const char *const *variables,
     f->variables[f->variable_count] = NULL;
     origin.variables = f->variables;
     reply_init(&f->rep, f->arena, &sink);
-    PST_REQUIRE(request_init(&f->req, f->arena, &origin, id) == PST_OK);
+    PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
 }
 
 /* Headers that were set but not yet sent count too. */

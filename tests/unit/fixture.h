@@ -34,6 +34,7 @@ struct fixture {
                               each time */
     size_t sent_len;
     size_t exchanges; /* how often it was asked */
+    size_t draws;     /* how often random octets were */
 
     struct pst_text body; /* of the client's request */
     size_t body_read;

@@ -17,8 +17,8 @@
 
 #define MAX_BODY 1000
 
-static const uint8_t id_octets[8] = {0x01, 0x23, 0x45, 0x67,
-                                     0x89, 0xab, 0xcd, 0xef};
+static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {
+    0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
 
 /* A body that comes in pieces of at most `step` octets. */
 struct source {
@@ -58,7 +58,7 @@ init(struct request *req, const char *const *variables, struct source *source)
         .max_body = MAX_BODY,
     };
 
-    return request_init(req, arena, &origin, id_octets);
+    return request_init(req, arena, &origin, random_octets);
 }
 
 static int
@@ -351,7 +351,7 @@ test_authorizer(void **state)
     size_t len = 1;
 
     (void)state;
-    assert_int_equal(request_init(&req, arena, &origin, id_octets), PST_OK);
+    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     assert_true(req.authorizer);
     assert_int_equal(request_read(&req, piece, sizeof(piece), &len), PST_OK);
     assert_int_equal(len, 0);
@@ -861,23 +861,23 @@ test_hold_limits(void **state)
     bool all;
 
     (void)state;
-    assert_int_equal(request_init(&req, arena, &origin, id_octets), PST_OK);
+    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     assert_int_equal(request_peek(&req, SIZE_MAX, &body, &all), PST_OK);
     assert_int_equal(body.len, PST_HOLD_MAX);
     assert_false(all);
 
     source.read = 0;
-    assert_int_equal(request_init(&req, arena, &origin, id_octets), PST_OK);
+    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     assert_int_equal(request_body(&req, SIZE_MAX, &body), PST_TOO_LARGE);
 
     source.read = 0;
     source.body.len = PST_HOLD_MAX;
-    assert_int_equal(request_init(&req, arena, &origin, id_octets), PST_OK);
+    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     assert_int_equal(request_body(&req, SIZE_MAX, &body), PST_OK);
     assert_int_equal(body.len, PST_HOLD_MAX);
 
     source.read = 0;
-    assert_int_equal(request_init(&req, arena, &origin, id_octets), PST_OK);
+    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     pst_arena_fail_at(arena, 1);
     assert_int_equal(request_body(&req, 2000, &body), PST_NO_MEMORY);
 }

@@ -159,14 +159,21 @@ test_addresses(void **state)
 }
 
 static void
-attempt_of(const struct throttle_visitor *visitor,
+attempt_at(const struct throttle_visitor *visitor, int64_t now,
            struct throttle_attempt *attempt)
 {
     int64_t retry_after;
 
     stores_expect(
         throttle.store, "begin",
-        throttle_begin(&throttle, visitor, NOW, attempt, &retry_after), PST_OK);
+        throttle_begin(&throttle, visitor, now, attempt, &retry_after), PST_OK);
+}
+
+static void
+attempt_of(const struct throttle_visitor *visitor,
+           struct throttle_attempt *attempt)
+{
+    attempt_at(visitor, NOW, attempt);
 }
 
 /* Success makes the account whole, and costs the address nothing; but what
@@ -264,6 +271,107 @@ test_time(void **state)
                       fail_login(&ada, rows[i].now), rows[i].want);
 }
 
+#define DAY 86400
+#define STREAK_STEP (PST_LOGIN_STREAK_PERIOD / PST_LOGIN_STREAK)
+
+/* Somebody patient: a failure every 90 s, which 10/15m never stops. How many
+ * get through from `begin` to before `end`, in seconds after NOW? */
+static unsigned
+count_patient(const struct throttle_visitor *visitor, int64_t begin,
+              int64_t end)
+{
+    unsigned count = 0;
+
+    for (int64_t at = begin; at < end; at += 90)
+        count += fail_login(visitor, NOW + at) == PST_OK;
+    return count;
+}
+
+/* A hundred failures in a row, then one in 7.2 hours (R66), until the right
+ * password makes all good. */
+static void
+test_streak(void **state)
+{
+    struct throttle_visitor ada = visitor_of("streak", "");
+    struct throttle_attempt attempt;
+    int64_t wait = 0;
+
+    (void)state;
+    assert_int_equal(STREAK_STEP, 25920);
+    throttle.account = (struct rate){10, 900};
+    throttle.address = (struct rate){0, 0};
+    assert_int_equal(count_patient(&ada, 0, 100 * 90), 100);
+    assert_int_equal(count_patient(&ada, 100 * 90, STREAK_STEP), 0);
+    assert_int_equal(count_patient(&ada, STREAK_STEP, 3 * DAY), 9);
+
+    attempt_at(&ada, NOW + 3 * DAY, &attempt);
+    assert_int_equal(throttle_pass(&throttle, &attempt, NOW + 3 * DAY), PST_OK);
+    assert_int_equal(count_patient(&ada, 3 * DAY, 3 * DAY + 100 * 90), 100);
+    /* The other budget has room: the wait is this one's. */
+    assert_int_equal(throttle_begin(&throttle, &ada, NOW + 3 * DAY + 100 * 90,
+                                    &attempt, &wait),
+                     PST_THROTTLED);
+    assert_int_equal(wait, STREAK_STEP - 100 * 90);
+}
+
+/* Who is not counted by account has no streak either. */
+static void
+test_streak_off(void **state)
+{
+    struct throttle_visitor ada = visitor_of("streak off", "");
+
+    (void)state;
+    throttle.account = (struct rate){0, 0};
+    throttle.address = (struct rate){0, 0};
+    assert_int_equal(count_patient(&ada, 0, 300 * 90), 300);
+}
+
+/* Only failures make a streak: neither what the backend did not answer, nor
+ * what a stricter rate had refused. */
+static void
+test_streak_counts_failures(void **state)
+{
+    struct throttle_visitor ada = visitor_of("streak cancelled", "");
+    struct throttle_visitor ben = visitor_of("streak refused", "");
+    struct throttle_attempt attempt;
+
+    (void)state;
+    throttle.account = (struct rate){10, 900};
+    throttle.address = (struct rate){0, 0};
+    for (int i = 0; i < 300; i++) {
+        attempt_at(&ada, NOW, &attempt);
+        assert_int_equal(throttle_cancel(&throttle, &attempt, NOW), PST_OK);
+    }
+    assert_int_equal(count_patient(&ada, 0, 120 * 90), 100);
+
+    assert_int_equal(count_failures(ben), 10);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(fail_login(&ben, NOW), PST_THROTTLED);
+    assert_int_equal(count_patient(&ben, 90, 120 * 90), 90);
+}
+
+/* A stranger's streak does not lock the owner's device out, which has one
+ * that is its own; and what is right there frees no stranger. */
+static void
+test_streak_of_device(void **state)
+{
+    struct throttle_visitor stranger = visitor_of("streak device", "");
+    struct throttle_visitor owner = stranger;
+    struct throttle_attempt attempt;
+    int64_t at = 120 * 90;
+
+    (void)state;
+    throttle.account = (struct rate){10, 900};
+    throttle.address = (struct rate){0, 0};
+    owner.device = (struct pst_bytes){device, sizeof(device)};
+    assert_int_equal(count_patient(&stranger, 0, at), 100);
+    assert_int_equal(count_patient(&owner, 0, 50 * 90), 50);
+    attempt_at(&owner, NOW + at, &attempt);
+    assert_int_equal(throttle_pass(&throttle, &attempt, NOW + at), PST_OK);
+    assert_int_equal(count_patient(&owner, at, 2 * at), 100);
+    assert_int_equal(count_patient(&stranger, at, 2 * at), 0);
+}
+
 /* Eight processes begin five attempts each before any has an answer. */
 static unsigned
 begin_many(unsigned index)
@@ -344,11 +452,19 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_accounts),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_pass),
-        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_known_device),
-        cmocka_unit_test(test_time),      cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_pass),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_known_device),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_down),
+        cmocka_unit_test(test_streak),
+        cmocka_unit_test(test_streak_off),
+        cmocka_unit_test(test_streak_counts_failures),
+        cmocka_unit_test(test_streak_of_device),
     };
     int failed = cmocka_run_group_tests_name("throttle lmdb", tests,
                                              set_up_lmdb, tear_down);

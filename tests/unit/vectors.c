@@ -4,8 +4,13 @@
  */
 #include "vectors.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <cmocka.h>
 
 struct json_object *
 vectors_open(const char *file)
@@ -17,7 +22,8 @@ vectors_open(const char *file)
 
     if (!folder || stat(folder, &st) != 0) {
         printf("%s: not run, for there is no folder of public vectors\n", file);
-        return NULL;
+        skip();
+        abort(); /* skip() leaves the test, which no compiler knows */
     }
     PST_REQUIRE(snprintf(path, sizeof(path), "%s/%s", folder, file) <
                 (int)sizeof(path));

@@ -10,9 +10,10 @@
 #include "text.h"
 
 /*
- * A file of POSTERN_VECTORS, such as "cookies.json". NULL where the folder
- * is absent, having said in one line that these vectors were not run; a file
- * missing from a folder that is there stops the test.
+ * A file of POSTERN_VECTORS, such as "cookies.json"; never NULL. Where the
+ * folder is absent it says in one line that these vectors were not run, and
+ * the test ends here, skipped: it has not passed. A file missing from a folder
+ * that is there stops the test.
  */
 struct json_object *vectors_open(const char *file);
 
