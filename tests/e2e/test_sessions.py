@@ -225,6 +225,17 @@ def test_the_list_shows_ones_own_sessions(both, backend):
         == [other["id"]]
 
 
+def test_the_list_tells_when_one_was_last_seen(start, store, backend):
+    gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
+    cookie = log_in(gateway, backend.register())[0]
+    row, = listed(gateway, cookie)
+    assert row["lastSeen"] == row["created"]
+    time.sleep(1.2)  # a quarter of the idle time: due for renewal
+    assert gateway.get("/session", cookie=cookie).get("set-cookie")
+    again, = listed(gateway, cookie)
+    assert again["lastSeen"] > again["created"] == row["created"]
+
+
 def test_nobody_has_an_empty_list(both):
     assert both.get("/session?list=1").json == {"data": {"sessions": []}}
 
