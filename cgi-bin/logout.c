@@ -2,15 +2,14 @@
 /*
  * logout.c - end the session: at the backend, then in the browser.
  */
-#include "backend.h"
 #include "form.h"
 #include "formtoken.h"
-#include "forward.h"
 #include "json.h"
 #include "limits.h"
 #include "page.h"
 #include "roster.h"
 #include "serve.h"
+#include "signin.h"
 #include "visit.h"
 
 /* What the request asks for besides. */
@@ -125,25 +124,12 @@ static enum pst_err
 tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
              bool everywhere)
 {
-    struct forward_request what = {.method = PST_TEXT("POST"), .own = true};
     enum config_logout rule = gate->config->upstream_logout;
-    struct forward_answer *answer;
-    struct pst_buf body;
-    enum pst_err e;
 
     if (!visit->has_session || rule == LOGOUT_NEVER ||
         (rule == LOGOUT_EVERYWHERE && !everywhere))
         return PST_OK;
-    answer = pst_arena_alloc(req->arena, sizeof(*answer));
-    if (!answer)
-        return PST_NO_MEMORY;
-    pst_buf_init_arena(&body, req->arena, PST_PAGE_MAX);
-    backend_emit_logout(&body, gate->config);
-    e = pst_buf_end(&body, &what.body);
-    if (e)
-        return e;
-    what.upstream = visit_upstream(visit);
-    return forward_hold(gate, req, &what, answer);
+    return signin_log_out(gate, req, visit_upstream(visit));
 }
 
 /* The question, with a fresh token. */

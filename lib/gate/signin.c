@@ -6,6 +6,7 @@
 #include "signin.h"
 
 #include "json.h"
+#include "limits.h"
 #include "roster.h"
 #include "throttle.h"
 
@@ -298,6 +299,42 @@ ask_who(struct attempt *attempt)
     return PST_OK;
 }
 
+enum pst_err
+signin_log_out(struct gate *gate, struct request *req, struct pst_text upstream)
+{
+    struct forward_request what = {
+        .method = PST_TEXT("POST"), .upstream = upstream, .own = true};
+    struct forward_answer *answer =
+        pst_arena_alloc(req->arena, sizeof(*answer));
+    struct pst_buf body;
+    enum pst_err e;
+
+    if (!answer)
+        return PST_NO_MEMORY;
+    pst_buf_init_arena(&body, req->arena, PST_PAGE_MAX);
+    backend_emit_logout(&body, gate->config);
+    e = pst_buf_end(&body, &what.body);
+    return e ? e : forward_hold(gate, req, &what, answer);
+}
+
+/*
+ * The backend's session lives, and nobody holds it: end it, if we may and can.
+ * Where a logout ends the user's other sessions too, it is left to expire.
+ */
+static void
+hand_back(const struct attempt *attempt)
+{
+    struct gate *gate = attempt->gate;
+    enum pst_err e;
+
+    if (gate->config->upstream_logout != LOGOUT_ALWAYS)
+        return;
+    e = signin_log_out(gate, attempt->req, attempt->outcome.grant.upstream);
+    LOG_EVENT(gate->log, LEVEL_INFO, "login-handed-back",
+              LOG_STRING("request", attempt->req->id),
+              LOG_STRING("backend", pst_err_code(e)));
+}
+
 /*
  * The backend granted it: a session of ours begins. Where nobody can be
  * asked, and the document could not be looked into, it names nobody.
@@ -320,7 +357,9 @@ granted(struct attempt *attempt, enum operation_kind kind)
         return e;
     grant->remember = attempt->remember;
     e = begin(attempt->gate, attempt->req, attempt->rep, attempt->visit, grant);
-    if (!e)
+    if (e)
+        hand_back(attempt);
+    else
         log_attempt(attempt, "login");
     return e;
 }

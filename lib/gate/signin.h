@@ -35,6 +35,15 @@ PST_MUST_USE enum pst_err signin_relay(struct gate *gate, struct request *req,
                                        const struct operation *what);
 
 /*
+ * Send the backend its logout document with a session's token. Whether it is
+ * to be told at all is for the caller to know (POSTERN_UPSTREAM_LOGOUT).
+ * Returns PST_NO_MEMORY or what forward_hold() does; the backend's answer is
+ * not looked at.
+ */
+PST_MUST_USE enum pst_err signin_log_out(struct gate *gate, struct request *req,
+                                         struct pst_text upstream);
+
+/*
  * Follow what an answer did to the backend's own session, in the reply: a
  * token of another session makes one of ours that names nobody until a login
  * says who; the end of it ends ours. Nothing changed: nothing is set.

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import time
 import urllib.parse
 import zlib
@@ -16,7 +17,7 @@ import zlib
 import fcgi
 import http_client
 import pytest
-from gateway import COOKIE, LOGIN, ME, DeafServer, is_sanitized, wait_until
+from gateway import BUILD, COOKIE, LOGIN, ME, DeafServer, is_sanitized, wait_until
 from http_client import cookie_of
 
 PROGRAMS = ("login", "query", "logout", "session")
@@ -907,6 +908,35 @@ def test_login_across_pieces(fast, backend):
                 # Before the border it may still be read, and refused as such.
                 assert told.status == (400 if len(body) <= MIB else 413)
     assert backend.seen() == []
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, "authorize"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_plain_cgi_without_a_variable(fast, user, program, method):
+    """L9: every variable may be absent, and what is absent opens nothing."""
+    body = json.dumps({"query": ME} if program == "query" else {
+        "email": user.email, "password": "not that one"}).encode()
+    given = fcgi.params(method, "", body, CONTENT_TYPE="application/json",
+                        REMOTE_PORT="1", HTTPS="on", HTTP_COOKIE=COOKIE + "=x",
+                        HTTP_ACCEPT="*/*", HTTP_SEC_FETCH_SITE="same-origin")
+    for missing in [None, *given, "all"]:
+        values = {name: value for name, value in given.items()
+                  if missing not in (name, "all")}
+        done = subprocess.run(
+            [os.path.join(BUILD, "cgi-bin", program)], input=body, timeout=30,
+            env={**fast.environment, **values}, capture_output=True,
+            check=False)
+        said = (missing, done)
+        assert done.returncode == 0 and b"Sanitizer" not in done.stderr, said
+        answer = fcgi.Answer(done.stdout, done.stderr, 0, 0)
+        assert 200 <= answer.status < 500, said
+        assert answer.status >= 300 or program != "authorize", said
+        if missing in ("REQUEST_METHOD", "all"):
+            assert answer.status >= 400, said
+        assert b"X-Session-" not in done.stdout, said
+        assert not re.search(rb"Set-Cookie: [^=]*=[^;]", done.stdout), said
+        if program == "session" and answer.status == 200:
+            assert json.loads(answer.body) == {"data": {"session": None}}
 
 
 def test_login_by_get(gateway, backend, user):

@@ -122,6 +122,9 @@ def test_two_logins_have_different_ids(gateway, user):
     ids = [gateway.open_token(c)["sid"] for c in (first, second)]
     assert ids[0] != ids[1]
     assert all(len(base64.urlsafe_b64decode(i + "==")) == 16 for i in ids)
+    # And what the new one replaces is over, for whoever kept a copy.
+    assert gateway.session(cookie=first) is None
+    assert gateway.session(cookie=second)["subject"] == user.owner
 
 
 def test_login_by_form(gateway, user):

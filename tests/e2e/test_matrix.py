@@ -63,6 +63,19 @@ def kind(request):
     return request.param
 
 
+def assert_dead(here, carrier, held):
+    """No session any more, for whoever kept a copy: a dead bearer token is
+    refused, or nobody's (POSTERN_DEAD_BEARER)."""
+    copy = Through(here, carrier)
+    copy.held = held
+    answer = copy.past().send("GET", "/session")
+    assert copy.told == "cleared", answer
+    if carrier == "cookie" or answer.status == 200:
+        assert answer.json == {"data": {"session": None}}
+    else:
+        assert answer.status == 401
+
+
 def real_answer(shop, client, query):
     """What the shop really says to a client of its own, to be canned."""
     answer = client.ask(query)
@@ -94,8 +107,11 @@ def test_any_client_with_any_backend(gate, way, kind):
         assert client.active()["code"] == cart["code"]
         check_renewal(client, shop)
         assert client.log_in(account).status == 200
+    held = client.held
+    assert client.session() is not None
     assert client.past().post("/logout").status == 200
     assert client.told == "cleared" and client.session() is None
+    assert_dead(here, carrier, held)
 
 
 def check_renewal(client, shop):
@@ -182,12 +198,15 @@ def test_a_token_counts_with_any_status(gate, kind, who, status):
     here = gate(kind)
     shop, client = here.backend, visitor(here, "cookie", who)
     other = Direct(shop).log_in(shop.register())
+    held = client.held
     shop.next(status=status, headers=session_lines(shop, other), body=""
               if status == 304 else '{"errors":[{"message":"x"}]}')
     search = "?" + urllib.parse.urlencode({"query": PRODUCTS})
     answer = client.send("GET", "/query" + search,
                          headers=[("If-None-Match", '"x"')])
     assert answer.status == status and client.told == "new"
+    if held:
+        assert_dead(here, "cookie", held)
     assert client.ask(ME).json["data"]["me"] is not None
     assert shop.sent() == other.token
 
@@ -215,8 +234,10 @@ def test_an_empty_token_ends_the_session(gate, kind, way, status):
     assert lines
     shop.next(status=status, headers=lines)
     search = "?" + urllib.parse.urlencode({"query": PRODUCTS})
+    held = client.held
     client.past().send("GET", "/query" + search)
     assert client.told == "cleared"
+    assert_dead(here, carrier, held)
 
 
 def test_a_dead_session_ends_ours(gate, kind, way):
@@ -230,6 +251,7 @@ def test_a_dead_session_ends_ours(gate, kind, way):
     Direct(shop).log_in(account).ask(LOGOUT)
     answer = client.past().ask(ME)
     assert answer.code == "FORBIDDEN" and client.told == "cleared"
+    assert_dead(here, carrier, held)
     client.held = held
     answer = client.ask(ACTIVE)  # a new guest instead, and never both
     assert answer.json["data"] == {"activeOrder": None}
@@ -242,8 +264,10 @@ def test_a_deleted_cookie_ends_the_session(gate):
     here.backend.next(status=200, headers=[
         ["Set-Cookie", "session=x; path=/; httponly;"
                        " expires=Thu, 01 Jan 1970 00:00:00 GMT"]], body="{}")
+    held = client.held
     client.ask(PRODUCTS)
     assert client.told == "cleared"
+    assert_dead(here, "cookie", held)
 
 
 def test_the_backends_cookies_are_replayed_and_never_shown(gate):
@@ -289,7 +313,8 @@ def test_a_login_keeps_the_cart(gate, kind, way, by):
     assert client.told == "new" and client.held != guest
     assert client.active()["code"] == cart["code"]
     assert client.session()["name"] == account.email
-    assert not shop.lives(guests_token)  # at the backend, at least
+    assert not shop.lives(guests_token)
+    assert_dead(here, carrier, guest)  # before it is used: that ends it too
     late = Through(here, carrier)
     late.held = guest
     assert late.active() is None  # who kept the guest's session has no cart
@@ -458,10 +483,13 @@ def test_everywhere_may_be_said_in_the_body(gate, body, kind_of_body):
 
 def test_the_backends_logout_through_query_ends_ours(gate, kind, way):
     methods, carrier = way
-    client = visitor(gate(kind, methods), carrier, "customer")
+    here = gate(kind, methods)
+    client = visitor(here, carrier, "customer")
+    held = client.held
     answer = client.past().ask(LOGOUT)
     assert answer.json["data"]["logout"]["success"] is True
     assert client.told == "cleared"
+    assert_dead(here, carrier, held)
 
 
 # CORS ----------------------------------------------------------------------------
@@ -550,8 +578,8 @@ def test_a_preflight(gate, path):
     assert {"authorization", "content-type", "vendure-token",
             "accept-language", "x-app-version"} <= allowed
     assert "*" not in allowed and "cookie" not in allowed
-    if path != "/session":
-        assert "POST" in answer.get("access-control-allow-methods")
+    assert ("DELETE" if path == "/session" else "POST") in \
+        answer.get("access-control-allow-methods").split(", ")
     assert {"origin", "access-control-request-method",
             "access-control-request-headers"} <= answer.vary
     assert not answer.all("set-cookie") and answer.get(HEADER) is None

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """Secrets rotated under running programs, and nobody is logged out."""
 
+import json
 import os
 import re
+import secrets
 import signal
 import stat
 import subprocess
@@ -35,11 +37,12 @@ def rotate(gateway, how="--rotate"):
     return done.stderr.decode()
 
 
-def opens_with(secret, token):
+def opens_with(secret, token, carrier="cookie", form="sealed"):
     done = subprocess.run(
         [gateways.POSTERN, "open", "-"], input=token.encode(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
         env={**gateways.FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret,
+             "POSTERN_TOKEN_METHOD": carrier, "POSTERN_TOKEN_FORMAT": form,
              "POSTERN_UPSTREAM": "http://127.0.0.1:9/"})
     return done.returncode == 0
 
@@ -49,30 +52,62 @@ def wait_for_log(gateway, event, count=1):
         lambda: gateway.log.count("event=" + event) >= count), event
 
 
-def test_what_an_older_secret_sealed_is_sealed_anew(start_own, user):
-    gateway = start_own()
+def plan_large_login(backend, owner):
+    """The next login's token is one that a cookie has no room for."""
+    backend.next(headers=[["Content-Type", "application/json"]],
+                 body=json.dumps({"data": {"login": {
+                     "secret": secrets.token_urlsafe(4500), "ttl": None,
+                     "email": "large@example.com", "ownerId": owner}}}))
+
+
+def token_of(gateway, carrier, answer):
+    if carrier == "bearer":
+        return answer.get(gateway.token_header)
+    return http_client.cookie_of(answer)[1] if answer.get("set-cookie") \
+        else None
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("form", ["sealed", "signed"])
+@pytest.mark.parametrize("carrier", ["cookie", "bearer"])
+def test_what_an_older_secret_sealed_is_sealed_anew(
+        start_own, backend, user, carrier, form, size):
+    gateway = start_own(POSTERN_TOKEN_METHOD=carrier,
+                        POSTERN_TOKEN_FORMAT=form)
+
+    def log_in():
+        if size == "large":
+            plan_large_login(backend, user.owner)
+        return token_of(gateway, carrier, gateway.log_in(user))
+
     first, = secrets_of(gateway)
-    cookie = gateway.cookie_for(user)
+    held = log_in()
     rotate(gateway)
     second, also_first = secrets_of(gateway)
     assert also_first == first and second != first
     time.sleep(1.1)  # the file is looked at once a second
-    answer = gateway.query(cookie=cookie)
-    assert answer.json["data"]["me"]["ownerId"] == user.owner
-    renewed = http_client.cookie_of(answer)[1]
-    assert opens_with(second, renewed) and not opens_with(first, renewed)
+    answer = gateway.query("{ __typename }", **{carrier: held})
+    assert answer.status == 200
+    renewed = token_of(gateway, carrier, answer)
+    assert renewed and len(renewed) < 4096
+    is_by = {"carrier": carrier, "form": form}
+    assert opens_with(second, renewed, **is_by)
+    assert not opens_with(first, renewed, **is_by)
     # Once: what the new one sealed is not due.
-    assert gateway.query(cookie=renewed).get("set-cookie") is None
-    assert gateway.open_token(cookie)["sid"] == \
-        gateway.open_token(renewed)["sid"]
+    answer = gateway.query("{ __typename }", **{carrier: renewed})
+    assert token_of(gateway, carrier, answer) is None
     # A login by another program, whose file was never looked at before.
-    assert opens_with(second, gateway.cookie_for(user))
+    assert opens_with(second, log_in(), **is_by)
 
     rotate(gateway, "--retire")
     assert secrets_of(gateway) == [second]
     time.sleep(1.1)
-    assert gateway.session(cookie=renewed)["subject"] == user.owner
-    assert gateway.session(cookie=cookie) is None
+    assert gateway.session(**{carrier: renewed})["subject"] == user.owner
+    answer = gateway.get("/session", **{carrier: held})
+    if carrier == "bearer":
+        assert answer.status == 401
+    else:
+        assert answer.json["data"]["session"] is None
 
 
 def test_plain_cgi_reads_the_file_each_time(start_own, user):

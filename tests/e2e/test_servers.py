@@ -166,6 +166,14 @@ def test_logout(site, user):
     assert answer.json == {"data": {"logout": {"success": True}}}
 
 
+def test_a_bearer_token_after_its_logout(site, user):
+    token = site.log_in(user).get("vendure-auth-token")
+    assert site.get("/members/index.html", bearer=token).status == 200
+    assert site.post("/logout", bearer=token).status == 200
+    for path in ("/members/page.php", "/members/index.html"):
+        assert site.get(path, bearer=token).status == 401
+
+
 def test_a_form_token_that_is_wrong(site, user):
     """Design 2.7: refused, and the form comes again with a good one."""
     cookie = site.cookie_for(user)

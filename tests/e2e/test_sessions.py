@@ -225,6 +225,17 @@ def test_the_list_shows_ones_own_sessions(both, backend):
         == [other["id"]]
 
 
+def test_the_list_tells_when_one_was_last_seen(start, store, backend):
+    gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
+    cookie = log_in(gateway, backend.register())[0]
+    row, = listed(gateway, cookie)
+    assert row["lastSeen"] == row["created"]
+    time.sleep(1.2)  # a quarter of the idle time: due for renewal
+    assert gateway.get("/session", cookie=cookie).get("set-cookie")
+    again, = listed(gateway, cookie)
+    assert again["lastSeen"] > again["created"] == row["created"]
+
+
 def test_nobody_has_an_empty_list(both):
     assert both.get("/session?list=1").json == {"data": {"sessions": []}}
 
@@ -323,12 +334,21 @@ def test_a_large_session_is_renewed_in_its_place(start, store, backend, user):
             "Bearer " + token
 
 
-def test_without_a_store_a_large_token_is_refused(start, backend, user):
-    gateway = start(POSTERN_STORE="none")
-    plan_login(backend, 6000)
+@pytest.mark.parametrize("rule", [None, "everywhere", "never"])
+def test_without_a_store_a_large_token_is_refused(start, backend, user, rule):
+    gateway = start(POSTERN_STORE="none", POSTERN_UPSTREAM_LOGOUT=rule)
+    backend.forget()
+    token = plan_login(backend, 6000)
     answer = gateway.log_in(user)
     assert answer.status == 500 and answer.code == "INTERNAL", answer
     assert answer.get("set-cookie") is None
+    # The backend's session, which nobody holds, is ended, where that ends
+    # none of the user's others.
+    _, *told = backend.seen()
+    assert len(told) == (0 if rule else 1)
+    for request in told:
+        assert request["header"]["authorization"] == "Bearer " + token
+        assert "logout" in request["body"]
     line, = [line for line in gateway.log.splitlines()
              if "session-too-large" in line]
     assert "there is no store" in line and "level=error" in line

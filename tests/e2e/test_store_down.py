@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """A store that does not answer means no, and heals by itself."""
 
+import json
+import secrets
 import time
 
 import gateway as gateways
@@ -173,3 +175,37 @@ def test_a_folder_that_cannot_be_used(start_own, user):
     line = [line for line in gateway.log.splitlines()
             if "event=store-down" in line][0]
     assert "/proc/nowhere" in line and "level=error" in line
+
+
+def large_login(gateway, backend, account):
+    """Its token is one that only the store has room for."""
+    backend.next(headers=[["Content-Type", "application/json"]],
+                 body=json.dumps({"data": {"login": {
+                     "secret": secrets.token_urlsafe(9000), "ttl": None,
+                     "email": account.email, "ownerId": account.owner}}}))
+    return gateway.log_in(account)
+
+
+def test_a_full_map_loses_no_login(start_own, backend, user, tmp_path):
+    """Who is in stays in and can leave; who would come in is told the truth,
+    and comes in when there is room again."""
+    gateway = start_own(POSTERN_STORE=f"lmdb:{tmp_path}/store?size=1M",
+                        POSTERN_MAX_SESSIONS="1000")
+    cookies = [gateway.cookie_for(user)]
+    for _ in range(200):
+        answer = large_login(gateway, backend, user)
+        if answer.status != 200:
+            break
+        cookies.append(http_client.cookie_of(answer)[1])
+    assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+    assert not answer.all("set-cookie") and len(cookies) > 10
+    line = [line for line in gateway.log.splitlines()
+            if "event=store-down" in line][-1]
+    assert "MDB_MAP_FULL" in line and "?size=" in line
+    for cookie in cookies:
+        assert gateway.session(cookie=cookie)["subject"] == user.owner
+    for cookie in cookies[-8:]:
+        assert gateway.post("/logout", cookie=cookie).status == 200
+        assert gateway.session(cookie=cookie) is None
+    assert large_login(gateway, backend, user).status == 200
+    assert gateway.session(cookie=cookies[0])["subject"] == user.owner

@@ -174,17 +174,27 @@ comes_back_as_it_was(void **state)
     }
 }
 
-/* Neither a name nor a piece of the token can be read in the store. */
+static bool
+has_octets(struct pst_bytes blob, const uint8_t *octets, size_t len)
+{
+    return pst_text_contains(pst_bytes_text(blob),
+                             pst_bytes_text((struct pst_bytes){octets, len}));
+}
+
+/* Neither a name nor a piece of the token can be read in the store, and what
+ * opens it, the key and the id, is only in what the client carries. */
 static void
 the_store_keeps_it_sealed(void **state)
 {
     struct pst_session session = session_of(LARGE);
+    struct pst_session got;
     struct store_id id;
     struct pst_bytes blob;
 
     (void)state;
     place_init(NULL);
-    (void)seal(&session, true);
+    assert_int_equal(open_cookie(seal(&session, true).cookie, &got), PST_OK);
+    assert_int_equal(got.spilled.len, PST_KEY_LEN);
     assert_int_equal(store_id_sid(session.sid, &id), PST_OK);
     assert_int_equal(store_spill_get(place.f.gate.store, &id, FIXTURE_NOW,
                                      place.f.arena, &blob),
@@ -192,6 +202,8 @@ the_store_keeps_it_sealed(void **state)
     assert_true(blob.len > LARGE);
     assert_false(pst_text_contains(pst_bytes_text(blob), PST_TEXT("ABCDEFGH")));
     assert_false(pst_text_contains(pst_bytes_text(blob), PST_TEXT("alice")));
+    assert_false(has_octets(blob, got.spilled.ptr, got.spilled.len));
+    assert_false(has_octets(blob, session.sid, PST_SID_LEN));
     place_fini();
 }
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -480,16 +481,115 @@ test_no_redis(void **state)
     assert_true(stores_clock() - begin < COMMAND_TIMEOUT);
 }
 
+/* Answer a client only when both commands of a check have arrived. */
+static void
+answer_pairs(int client)
+{
+    static const char answers[] = "$-1\r\n$-1\r\n";
+    char octets[1024];
+    size_t count = 0;
+    size_t len = 0;
+
+    for (;;) {
+        ssize_t more = read(client, octets + len, sizeof(octets) - 1 - len);
+
+        if (more <= 0)
+            return;
+        len += (size_t)more;
+        octets[len] = '\0';
+        count = 0;
+        for (const char *at = octets; (at = strstr(at, "GET\r\n")); at++)
+            count++;
+        if (count < 2)
+            continue;
+        (void)!write(client, answers, sizeof(answers) - 1);
+        len = 0;
+    }
+}
+
+/* One round trip: the second command does not wait for the first's answer. */
+static void
+test_one_round_trip(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char url[64];
+
+    (void)state;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    if (fork() == 0) {
+        answer_pairs(accept(fd, NULL, NULL));
+        _exit(0);
+    }
+    close(fd);
+    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u",
+                   ntohs(address.sin_port));
+    store = stores_open_url(url, "shop");
+    for (int i = 0; i < 3; i++)
+        expect("check", check(1), PST_OK);
+}
+
+/* A number out of what INFO says. */
+static long
+info(const char *section, const char *name)
+{
+    char command[32];
+    static char answer[8192];
+    const char *found;
+
+    (void)snprintf(command, sizeof(command), "INFO %s", section);
+    stores_say(&stores, command, answer, sizeof(answer));
+    found = strstr(answer, name);
+    assert_non_null(found);
+    return strtol(found + strlen(name), NULL, 10);
+}
+
+/* One connection for each handle, however often it is asked. */
+static void
+test_one_connection(void **state)
+{
+    struct store *handles[2];
+    long before;
+
+    (void)state;
+    stores_start(&stores, STORE_REDIS, NULL);
+    before = info("stats", "total_connections_received:");
+    handles[0] = stores_open(&stores, "shop");
+    handles[1] = stores_open(&stores, "shop");
+    for (unsigned i = 0; i < 100; i++) {
+        store = handles[i % 2];
+        expect("check", check(i), PST_OK);
+    }
+    store_close(&handles[1]);
+    store = handles[0];
+    /* Theirs, and that of who asks. */
+    assert_int_equal(info("stats", "total_connections_received:"), before + 3);
+}
+
 int
 main(void)
 {
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_gone),      TEST(test_restarted),      TEST(test_heals),
-        TEST(test_hung),      TEST(test_out_of_memory),  TEST(test_password),
-        TEST(test_tcp),       TEST(test_silent_address), TEST(test_no_host),
-        TEST(test_read_only), TEST(test_no_redis),
+        TEST(test_gone),
+        TEST(test_restarted),
+        TEST(test_heals),
+        TEST(test_hung),
+        TEST(test_out_of_memory),
+        TEST(test_password),
+        TEST(test_tcp),
+        TEST(test_silent_address),
+        TEST(test_no_host),
+        TEST(test_read_only),
+        TEST(test_no_redis),
+        TEST(test_one_round_trip),
+        TEST(test_one_connection),
     };
 
     return cmocka_run_group_tests_name("store_redis", tests, NULL, NULL);

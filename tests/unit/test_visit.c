@@ -320,6 +320,35 @@ test_lifetime_does_not_move(void **state)
     fixture_fini(f);
 }
 
+/* A remembered session is sealed anew once a day, and the cookie's age counts
+ * down to the same end. */
+static void
+test_a_remembered_one_is_renewed(void **state)
+{
+    struct fixture *f = *state;
+    struct visit_grant grant = alice;
+    static struct tokens tokens;
+    struct visit visit;
+    int64_t end = FIXTURE_NOW + 30 * 86400;
+
+    grant.remember = true;
+    fixture_init(f, cookie_only);
+    log_in(f, &grant, &tokens);
+    f->gate.now += 86400 - 1;
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
+    assert_null(fixture_header(f, "Set-Cookie"));
+    f->gate.now += 1;
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
+    assert_non_null(fixture_header(f, "Set-Cookie"));
+    assert_non_null(
+        strstr(fixture_header(f, "Set-Cookie"), "; Max-Age=2505600;"));
+    assert_true(visit.session.exp == end);
+    remember_tokens(f, &tokens);
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
+    assert_true(is_alice(&visit) && visit.session.exp == end);
+    fixture_fini(f);
+}
+
 /* R3: without random octets there is no session, and nothing is handed out. */
 static void
 test_no_random_no_session(void **state)
@@ -430,6 +459,41 @@ test_renewal_without_store(void **state)
     fixture_fini(f);
 }
 
+/* A login that the store has no room for leaves no session on the list. */
+static void
+test_what_is_half_made_is_ended(void **state)
+{
+    static char large[6000];
+    const char *const variables[] = {POST, NULL};
+    struct visit visit = {.carrier = VISIT_BY_NOTHING};
+    struct visit_grant grant = alice;
+    struct fixture *f = *state;
+    struct store_backend broken;
+    struct stores stores;
+    size_t count = 7;
+
+    memset(large, 'x', sizeof(large));
+    large[0] = large[sizeof(large) - 1] = '"';
+    grant.upstream = (struct pst_text){large, sizeof(large)};
+    fixture_init(f, cookie_only);
+    stores_start(&stores, STORE_LMDB, NULL);
+    f->gate.store = stores_open(&stores, "test");
+    broken = *f->gate.store->backend;
+    broken.spill_put = put_nothing;
+    f->gate.store->backend = &broken;
+    fixture_request(f, variables, NULL);
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
+                     PST_STORE_DOWN);
+    assert_false(visit.has_session);
+    assert_null(fixture_header(f, "Set-Cookie"));
+    assert_int_equal(
+        store_session_count(f->gate.store, NULL, f->gate.now, &count), PST_OK);
+    assert_int_equal(count, 0);
+    store_close(&f->gate.store);
+    stores_stop(&stores);
+    fixture_fini(f);
+}
+
 /* What is not for us, before any token is looked at. */
 static void
 test_method_and_path(void **state)
@@ -524,10 +588,12 @@ main(void)
         cmocka_unit_test_prestate(test_roles_are_bound, &fixture),
         cmocka_unit_test_prestate(test_idle, &fixture),
         cmocka_unit_test_prestate(test_lifetime_does_not_move, &fixture),
+        cmocka_unit_test_prestate(test_a_remembered_one_is_renewed, &fixture),
         cmocka_unit_test_prestate(test_no_random_no_session, &fixture),
         cmocka_unit_test_prestate(test_new_id_each_time, &fixture),
         cmocka_unit_test_prestate(test_too_large, &fixture),
         cmocka_unit_test_prestate(test_renewal_without_store, &fixture),
+        cmocka_unit_test_prestate(test_what_is_half_made_is_ended, &fixture),
         cmocka_unit_test_prestate(test_method_and_path, &fixture),
         cmocka_unit_test_prestate(test_cross_site, &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
