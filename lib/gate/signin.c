@@ -136,16 +136,16 @@ guests_upstream(const struct visit *visit)
 
 /*
  * A device that was remembered by this very account has a budget of its own:
- * the account's name in the session is the backend's word, and the one that
- * was typed is what our own document will ask for.
+ * the account's name in the session is the backend's word, and whatever else
+ * the request may log into is counted under its own name.
  */
 static struct pst_bytes
-known_device(const struct attempt *attempt)
+known_device(const struct attempt *attempt, struct pst_text name)
 {
     const struct visit *visit = attempt->visit;
 
-    if (attempt->typed.len > 0 && visit->was_remembered &&
-        pst_text_equal_nocase(visit->session.name, attempt->typed))
+    if (name.len > 0 && visit->was_remembered &&
+        pst_text_equal_nocase(visit->session.name, name))
         return (struct pst_bytes){visit->session.sid, PST_SID_LEN};
     return (struct pst_bytes){NULL, 0};
 }
@@ -176,6 +176,17 @@ give_back(struct attempt *attempt)
     attempt->taken_count = 0;
 }
 
+/*
+ * Did asking end without a guess? Not where the client went away or cut its
+ * request: the backend may have heard it, and its doing shows elsewhere.
+ */
+static bool
+was_unheard(enum pst_err e)
+{
+    return e == PST_UPSTREAM_DOWN || e == PST_UPSTREAM_TIMEOUT ||
+           e == PST_UPSTREAM_BROKEN;
+}
+
 /* Take one from the budgets of a name; the address is counted once. */
 static enum pst_err
 take_for(struct attempt *attempt, struct pst_text name, int64_t *wait)
@@ -184,7 +195,8 @@ take_for(struct attempt *attempt, struct pst_text name, int64_t *wait)
         .account = name,
         .address =
             attempt->taken_count == 0 ? attempt->req->remote_addr : PST_NO_TEXT,
-        .device = known_device(attempt),
+        .device = known_device(attempt, name),
+        .is_one_of_many = attempt->name_count > 1,
     };
     enum pst_err e =
         throttle_begin(&attempt->throttle, &visitor, attempt->gate->now,
@@ -373,7 +385,7 @@ refused(struct attempt *attempt, enum pst_err e)
     bool is_broken = attempt->outcome.verdict == BACKEND_BROKEN;
 
     /* A backend that did not answer, or not as one does, heard no guess. */
-    if ((e && e != PST_REFUSED) || (is_broken && !attempt->outcome.has_failed))
+    if (was_unheard(e) || (!e && is_broken && !attempt->outcome.has_failed))
         give_back(attempt);
     if (e && e != PST_REFUSED)
         return e;
@@ -494,7 +506,11 @@ settle_budgets(struct attempt *attempt, const struct operation *what)
         e = take(attempt);
     if (!e && request_is_safe(attempt->req))
         e = refuse_get(attempt);
-    return e || !what->is_partial ? e : PST_MALFORMED;
+    if (!e && what->is_partial)
+        e = PST_MALFORMED;
+    if (e && is_granted)
+        hand_back(attempt);
+    return e;
 }
 
 /* What the answer means for the session, by what it was the answer to. */
@@ -537,11 +553,9 @@ exchange(struct attempt *attempt, const struct operation *what)
     if (e)
         return e;
     e = ask(attempt);
-    if (e) {
+    if (was_unheard(e))
         give_back(attempt);
-        return e;
-    }
-    return settle_budgets(attempt, what);
+    return e ? e : settle_budgets(attempt, what);
 }
 
 enum pst_err

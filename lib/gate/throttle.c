@@ -84,17 +84,18 @@ add(const struct throttle *throttle, struct throttle_attempt *attempt,
 
 /* Both budgets of an account, or of a device that it knows. */
 static enum pst_err
-add_account(const struct throttle *throttle, struct throttle_attempt *attempt,
-            const char *const purposes[static 2], struct pst_text name)
+add_account(const struct throttle *throttle,
+            const struct throttle_visitor *visitor,
+            const char *const purposes[static 2], struct pst_text name,
+            struct throttle_attempt *attempt)
 {
     static const struct rate streak = {PST_LOGIN_STREAK,
                                        PST_LOGIN_STREAK_PERIOD};
     enum pst_err e;
 
     e = add(throttle, attempt, purposes[0], name, throttle->account);
-    if (e)
-        return e;
-    e = add(throttle, attempt, purposes[1], name, streak);
+    if (!e && !visitor->is_one_of_many)
+        e = add(throttle, attempt, purposes[1], name, streak);
     attempt->account_count = attempt->count;
     return e;
 }
@@ -110,8 +111,9 @@ add_device(const struct throttle *throttle,
     memcpy(name, visitor->device.ptr, PST_SID_LEN);
     if (account.len > 0)
         memcpy(name + PST_SID_LEN, account.ptr, account.len);
-    return add_account(throttle, attempt, purposes,
-                       (struct pst_text){name, PST_SID_LEN + account.len});
+    return add_account(throttle, visitor, purposes,
+                       (struct pst_text){name, PST_SID_LEN + account.len},
+                       attempt);
 }
 
 /* Which budgets are the visitor's. */
@@ -128,7 +130,7 @@ choose(const struct throttle *throttle, const struct throttle_visitor *visitor,
     if (account.len > 0 && throttle->account.limit > 0) {
         if (visitor->device.len > 0)
             return add_device(throttle, visitor, account, attempt);
-        e = add_account(throttle, attempt, purposes, account);
+        e = add_account(throttle, visitor, purposes, account, attempt);
     }
     if (e == PST_OK && visitor->address.len > 0 && throttle->address.limit > 0)
         e = add(throttle, attempt, "address",

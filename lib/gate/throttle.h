@@ -47,6 +47,11 @@ struct throttle_visitor {
      * session of another account must not be given here, or its owner could
      * guess at everybody's. */
     struct pst_bytes device;
+
+    /* The request brings other strings that may be the account as well, and
+     * this one may be a constant that everybody sends: no streak is counted,
+     * which would shut everybody out for hours. */
+    bool is_one_of_many;
 };
 
 /* The account's two, and the address's. */

@@ -247,13 +247,13 @@ test_no_login_by_get(void **state)
         const char *query;
         const char *answer;
         bool passes;
-        size_t exchanges;
+        size_t exchanges; /* the second ends what was granted */
     } rows[] = {
         {"a login", "query=mutation%7Blogin%7Bsecret%7D%7D", GRANTED, false, 0},
-        {"a stored one", "extensions=%7B%7D", GRANTED, false, 1},
+        {"a stored one", "extensions=%7B%7D", GRANTED, false, 2},
         {"a stored one, refused", "extensions=%7B%7D", REFUSED, false, 1},
         {"a query that names it", "query=%7Blogin%7Bsecret%7D%7D", GRANTED,
-         false, 1},
+         false, 2},
         {"somebody's login name", "query=%7Bviewer%7Blogin%7D%7D",
          "{\"data\":{\"viewer\":{\"login\":\"octo\"}}}", true, 1},
     };

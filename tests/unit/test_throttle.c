@@ -314,6 +314,19 @@ test_streak(void **state)
     assert_int_equal(wait, STREAK_STEP - 100 * 90);
 }
 
+/* What may be a constant that everybody sends has none: all would be out. */
+static void
+test_streak_of_one_account_only(void **state)
+{
+    struct throttle_visitor everybody = visitor_of("default-channel", "");
+
+    (void)state;
+    throttle.account = (struct rate){10, 900};
+    throttle.address = (struct rate){0, 0};
+    everybody.is_one_of_many = true;
+    assert_int_equal(count_patient(&everybody, 0, 300 * 90), 300);
+}
+
 /* Who is not counted by account has no streak either. */
 static void
 test_streak_off(void **state)
@@ -462,6 +475,7 @@ main(void)
         cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_down),
         cmocka_unit_test(test_streak),
+        cmocka_unit_test(test_streak_of_one_account_only),
         cmocka_unit_test(test_streak_off),
         cmocka_unit_test(test_streak_counts_failures),
         cmocka_unit_test(test_streak_of_device),
