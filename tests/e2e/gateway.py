@@ -119,7 +119,7 @@ class Backend:
     def __init__(self, *arguments):
         self.folder = tempfile.mkdtemp(prefix="postern-backend-")
         self.data = os.path.join(self.folder, "data.sqlite")
-        self.log = open(os.path.join(self.folder, "log"), "w+b")
+        self.log = open(os.path.join(self.folder, "log"), "a+b")
         self.accounts = []
         self.known = set()  # tokens that were seen
         self.process = subprocess.Popen(

@@ -36,6 +36,7 @@ server.document-root = "{folder}/www"
 server.tag = ""
 server.errorlog = "/dev/stderr"
 server.upload-dirs = ( "{folder}" )
+{user}
 index-file.names = ( "index.html" )
 mimetype.assign = ( ".html" => "text/html; charset=utf-8",
                     ".css" => "text/css; charset=utf-8",
@@ -144,7 +145,7 @@ class Site(gateway.Gateway):
         self.with_pages = with_pages
         self.environment = self._environment(variables)
         self.environment["PATH"] = f"{self.folder}/bin:{PATH}"
-        self.log_file = open(os.path.join(self.folder, "log"), "w+b")
+        self.log_file = open(os.path.join(self.folder, "log"), "a+b")
         self.helpers = []
         self.process = None
         self._lay_out()
@@ -208,9 +209,7 @@ class Site(gateway.Gateway):
         owner = pwd.getpwnam("www-data")
         for where, folders, files in os.walk(self.folder):
             for name in [".", *folders, *files]:
-                path = os.path.join(where, name)
-                if not os.path.samefile(path, self.log_file.name):
-                    os.chown(path, owner.pw_uid, owner.pw_gid)
+                os.chown(os.path.join(where, name), owner.pw_uid, owner.pw_gid)
 
     def extra(self):
         """The variables that the settings file does not have."""
@@ -310,6 +309,8 @@ class Lighttpd(Site):
     def main(self):
         return LIGHTTPD.format(
             port=self.port, folder=self.folder, rules=self.rules,
+            user=('server.username = "www-data"\n'
+                  'server.groupname = "www-data"' if is_root() else ""),
             environment="".join(f"    {quoted(n)} => {quoted(v)},\n"
                                 for n, v in self.extra().items()))
 
