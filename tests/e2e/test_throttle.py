@@ -5,6 +5,8 @@ import gzip
 import json
 import secrets
 
+import fcgi
+import gateway as gateways
 import http_client
 import pytest
 from redis_server import Redis
@@ -152,6 +154,26 @@ def test_nor_is_one_whose_answer_is_passed_on(narrow, backend, account, way):
         assert way(narrow, account.email, "wrong", address()).status != 429
     assert way(narrow, account.email, account.password,
                address()).header("Set-Cookie")
+
+
+@pytest.mark.parametrize("program", ["login", "query"])
+def test_who_hangs_up_has_had_the_guess(narrow, backend, account, program):
+    """The backend may have heard it, and a cart that moved would tell."""
+    body = json.dumps({"query": LOGIN, "variables": {
+        "email": account.email, "password": "wrong"}}).encode()
+    for _ in range(3):
+        backend.forget()
+        backend.next(delay=2, body="{}")
+        gone = narrow.log.count("PST_CLIENT_GONE")
+        with fcgi.Connection(narrow.socket_of(program)) as line:
+            line.start(fcgi.params("POST", "", body, REMOTE_ADDR=address(),
+                                   CONTENT_TYPE="application/json"))
+            line.feed(body)
+            assert gateways.wait_until(backend.seen)
+        assert gateways.wait_until(
+            lambda: narrow.log.count("PST_CLIENT_GONE") > gone)
+    backend.forget()
+    assert_throttled(by_json(narrow, account.email, "wrong", address()))
 
 
 @pytest.mark.parametrize("way", WAYS)
