@@ -117,9 +117,7 @@ fetch(struct gate *gate, struct pst_arena *arena, struct pst_session *session)
         return e == PST_ABSENT ? PST_OK : e;
     if (!gate->store)
         return PST_REVOKED;
-    e = store_id_sid(session->sid, &id);
-    if (e)
-        return e;
+    store_id_sid(session->sid, &id);
     e = store_spill_get(gate->store, &id, gate->now, arena, &blob);
     if (e)
         return e == PST_ABSENT ? PST_REVOKED : e;
@@ -173,10 +171,9 @@ spill(struct gate *gate, struct pst_arena *arena,
     e = get_key(gate, session, key);
     if (!e)
         e = spill_seal(gate, arena, key, session, &blob);
-    if (!e)
-        e = store_id_sid(session->sid, &id);
     if (e)
         return e;
+    store_id_sid(session->sid, &id);
     if (is_new || session->spilled.len == 0)
         e = store_spill_put(gate->store, &id, blob, session->exp, gate->now);
     else

@@ -88,11 +88,10 @@ store_ping(struct store *store, int64_t now)
     return e;
 }
 
-enum pst_err
+void
 store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out)
 {
     pst_crypt_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->octets);
-    return PST_OK;
 }
 
 enum pst_err

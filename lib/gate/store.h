@@ -108,10 +108,8 @@ PST_MUST_USE enum pst_err store_ping(struct store *store, int64_t now);
 
 /* Ids. */
 
-/* SHA-256 of a session's id; its first 8 hex digits name it in the log.
- * Returns PST_OK or PST_INTERNAL. */
-PST_MUST_USE enum pst_err store_id_sid(const uint8_t sid[static PST_SID_LEN],
-                                       struct store_id *out);
+/* SHA-256 of a session's id; its first 8 hex digits name it in the log. */
+void store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out);
 
 /*
  * Anything else by its name: SHA-256 over purpose, audience and name.

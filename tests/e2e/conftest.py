@@ -4,6 +4,7 @@ a test has failed."""
 
 import gateway as gateways
 import pytest
+from redis_server import Redis
 
 LOG_SHOWN = 3000  # characters
 
@@ -55,6 +56,19 @@ def gateway_fixture(request, start):
 def fast_fixture(start):
     """One with nothing but the defaults, by FastCGI."""
     return start()
+
+
+@pytest.fixture(name="redis", scope="module")
+def redis_fixture():
+    redis = Redis()
+    yield redis
+    redis.close()
+
+
+@pytest.fixture(name="store", scope="module", params=["lmdb", "redis"])
+def store_fixture(request, redis):
+    """The variables that choose a store; LMDB is the gateway's own."""
+    return {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
 
 
 @pytest.fixture(name="user", scope="session")

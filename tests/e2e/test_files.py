@@ -4,7 +4,6 @@ nothing in them that some backend takes for the request but we did not."""
 
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -220,7 +219,6 @@ def test_urllib3s_files(gateway, backend):
         check_arrived(backend, body)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
 def test_curls_files(gateway, backend, tmp_path):
     content = noise(2 * MIB)
     path = tmp_path / NAME
@@ -248,7 +246,6 @@ fetch(url, {method: 'POST', body: form}).then((answer) => answer.text())
 """
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
 def test_undicis_files(gateway, backend):
     for name in ("a.png", NAME, 'a"b.png', "line\nbreak"):
         backend.next(body=SAVED)

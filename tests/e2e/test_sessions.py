@@ -10,25 +10,11 @@ import time
 import gateway as gateways
 import http_client
 import pytest
-from redis_server import Redis
 
 BOTH = {"POSTERN_TOKEN_METHOD": "cookie,bearer"}
 FIREFOX = ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
            "Firefox/128.0")
 NEW_TOKEN = "rotated-" + secrets.token_hex(24)
-
-
-@pytest.fixture(name="redis", scope="module")
-def redis_fixture():
-    redis = Redis()
-    yield redis
-    redis.close()
-
-
-@pytest.fixture(name="store", scope="module", params=["lmdb", "redis"])
-def store_fixture(request, redis):
-    """The variables that choose a store; LMDB is the gateway's own."""
-    return {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
 
 
 @pytest.fixture(name="kind", scope="module", params=["fastcgi", "cgi"])

@@ -9,21 +9,8 @@ import time
 import gateway as gateways
 import http_client
 import pytest
-from redis_server import Redis
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-
-
-@pytest.fixture(name="redis", scope="module")
-def redis_fixture():
-    redis = Redis()
-    yield redis
-    redis.close()
-
-
-@pytest.fixture(name="store", scope="module", params=["lmdb", "redis"])
-def store_fixture(request, redis):
-    return {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
 
 
 @pytest.fixture(name="gate", scope="module")

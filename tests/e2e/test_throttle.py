@@ -9,23 +9,14 @@ import fcgi
 import gateway as gateways
 import http_client
 import pytest
-from redis_server import Redis
 
 LOGIN = """mutation OwnerLogin($email: String!, $password: String!) {
     login(email: $email, password: $password) { secret ttl email ownerId }}"""
 
 
-@pytest.fixture(name="redis", scope="module")
-def redis_fixture():
-    redis = Redis()
-    yield redis
-    redis.close()
-
-
-@pytest.fixture(name="narrow", scope="module", params=["lmdb", "redis"])
-def narrow_fixture(request, start, redis):
+@pytest.fixture(name="narrow", scope="module")
+def narrow_fixture(start, store):
     """Three guesses at an account; an address has more."""
-    store = {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
     return start(POSTERN_LOGIN_PER_ACCOUNT="3/1h",
                  POSTERN_LOGIN_PER_ADDRESS="1000/1h", **store)
 

@@ -262,6 +262,31 @@ fixture_header(struct fixture *f, const char *name)
     return value;
 }
 
+void
+fixture_begin(struct fixture *f, bool is_guest, struct fixture_session *session)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
+    const struct visit_grant grant = {
+        .sub = is_guest ? PST_TEXT("") : PST_TEXT("7"),
+        .name = is_guest ? PST_TEXT("") : PST_TEXT("a"),
+        .who = PST_TEXT("{}"),
+        .upstream = PST_TEXT("\"secret\"")};
+    const char *line;
+
+    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    fixture_request(f, variables, NULL);
+    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
+                            &grant) == PST_OK);
+    line = fixture_header(f, "Set-Cookie");
+    PST_REQUIRE(line);
+    snprintf(session->cookie, sizeof(session->cookie), "HTTP_COOKIE=%.*s",
+             (int)strcspn(line, ";"), line);
+    line = fixture_header(f, "vendure-auth-token");
+    if (line)
+        snprintf(session->bearer, sizeof(session->bearer),
+                 "HTTP_AUTHORIZATION=Bearer %s", line);
+}
+
 bool
 fixture_is_out(const struct fixture *f, const char *needle)
 {

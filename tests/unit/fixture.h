@@ -8,6 +8,7 @@
 #define TESTS_FIXTURE_H
 
 #include "gate.h"
+#include "visit.h"
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
@@ -55,6 +56,17 @@ void fixture_fini(struct fixture *f);
  */
 void fixture_request(struct fixture *f, const char *const *variables,
                      const char *body);
+
+/* A session that fixture_begin() has begun, as variables of requests. */
+struct fixture_session {
+    struct visit visit;
+    char cookie[8192]; /* HTTP_COOKIE=… */
+    char bearer[8192]; /* HTTP_AUTHORIZATION=Bearer …; "" without the method */
+};
+
+/* Begin the session of user "7", called "a"; of a guest where it is one. */
+void fixture_begin(struct fixture *f, bool is_guest,
+                   struct fixture_session *session);
 
 /* The reply's header line's value, or NULL; valid until the next call. */
 const char *fixture_header(struct fixture *f, const char *name);

@@ -14,7 +14,6 @@
 #include "buf.h"
 #include "fixture.h"
 #include "programs.h"
-#include "visit.h"
 
 #define ROUNDS 6000
 #define DEPTH_MAX 5
@@ -56,7 +55,7 @@ static const char *const scalars[] = {"null", "true", "false",     "0",
                                       "-1",   "1e9",  "4102444800"};
 
 static struct fixture fix;
-static char cookie[8192];
+static struct fixture_session guest;
 static uint64_t state_of_chance;
 
 /* The same numbers at every run (a 64-bit linear congruential generator). */
@@ -134,19 +133,8 @@ any_json(char *storage, size_t size, const char *likely)
 static int
 set_up(const char *const *settings)
 {
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static const struct visit_grant grant = {.who = {"{}", 2},
-                                             .upstream = {"\"secret\"", 8}};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    const char *line;
-
     fixture_init(&fix, settings);
-    fixture_request(&fix, variables, NULL);
-    if (visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant) != PST_OK)
-        return -1;
-    line = fixture_header(&fix, "Set-Cookie");
-    snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
+    fixture_begin(&fix, true, &guest);
     return 0;
 }
 
@@ -190,7 +178,7 @@ test_any_json(void **state)
         const char *variables[] = {"REQUEST_METHOD=POST",
                                    "CONTENT_TYPE=application/json",
                                    "HTTP_SEC_FETCH_SITE=same-origin",
-                                   chance(2) == 0 ? cookie : NULL, NULL};
+                                   chance(2) == 0 ? guest.cookie : NULL, NULL};
         const char *body = any_json(request, sizeof(request), "query");
         gate_handler *const *program = programs[chance(PST_COUNT(programs))];
         enum pst_err e;

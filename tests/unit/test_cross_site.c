@@ -14,7 +14,6 @@
 
 #include "fixture.h"
 #include "programs.h"
-#include "visit.h"
 
 #define OWN "https://shop.example"
 #define SITE "HTTP_SEC_FETCH_SITE="
@@ -23,8 +22,7 @@
 #define TYPE "CONTENT_TYPE="
 
 static struct fixture fix;
-static char by_cookie[8192];
-static char by_bearer[8192];
+static struct fixture_session known;
 
 static const char *const methods[] = {"GET", "POST"};
 static const struct {
@@ -65,7 +63,7 @@ static const struct {
     {ORIGIN "https://shop.example, https://evil.example", FOREIGN},
     {ORIGIN "https://listed.example.evil.example", FOREIGN},
 };
-static const char *const carriers[] = {NULL, by_cookie, by_bearer};
+static const char *const carriers[] = {NULL, known.cookie, known.bearer};
 static const struct {
     const char *variable;
     const char *body;
@@ -85,13 +83,6 @@ set_up(void **state)
         "POSTERN_TOKEN_METHOD=cookie,bearer", "POSTERN_ORIGIN=" OWN,
         "POSTERN_ORIGINS=https://listed.example https://listed.example:8443",
         NULL};
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static const struct visit_grant grant = {.sub = {"7", 1},
-                                             .name = {"a", 1},
-                                             .who = {"{}", 2},
-                                             .upstream = {"\"secret\"", 8}};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    const char *line;
 
     (void)state;
     fixture_init(&fix, settings);
@@ -101,15 +92,7 @@ set_up(void **state)
         .body = "{\"data\":{\"login\":{\"secret\":\"fnEDsecret\",\"ttl\":null,"
                 "\"email\":\"a\",\"ownerId\":\"7\"}}}",
     };
-    fixture_request(&fix, variables, NULL);
-    if (visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant) != PST_OK)
-        return -1;
-    line = fixture_header(&fix, "Set-Cookie");
-    snprintf(by_cookie, sizeof(by_cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
-    line = fixture_header(&fix, "vendure-auth-token");
-    snprintf(by_bearer, sizeof(by_bearer), "HTTP_AUTHORIZATION=Bearer %s",
-             line);
+    fixture_begin(&fix, false, &known);
     return 0;
 }
 
@@ -136,7 +119,7 @@ static bool
 may_change(const struct request_of *r)
 {
     if (strcmp(methods[r->method], "GET") == 0 ||
-        carriers[r->carrier] == by_bearer)
+        carriers[r->carrier] == known.bearer)
         return true;
     if (origins[r->origin].kind == LISTED)
         return true;
@@ -254,7 +237,7 @@ test_referer(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *const variables[] = {"REQUEST_METHOD=POST", by_cookie,
+        const char *const variables[] = {"REQUEST_METHOD=POST", known.cookie,
                                          rows[i].referer, NULL};
         enum pst_err e;
 

@@ -14,7 +14,6 @@
 #include "fixture.h"
 #include "formtoken.h"
 #include "programs.h"
-#include "visit.h"
 
 #define TYPE "CONTENT_TYPE="
 #define FORM TYPE "application/x-www-form-urlencoded"
@@ -24,8 +23,7 @@
 #define TOKEN "form_token=%s"
 
 static struct fixture fix;
-static char by_cookie[8192];
-static char by_bearer[8192];
+static struct fixture_session known;
 static char token[600];
 
 static int
@@ -33,14 +31,7 @@ set_up_with(const char *form_token)
 {
     const char *const settings[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
                                     form_token, NULL};
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static const struct visit_grant grant = {.sub = {"7", 1},
-                                             .name = {"a", 1},
-                                             .who = {"{}", 2},
-                                             .upstream = {"\"secret\"", 8}};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
     struct pst_text sealed;
-    const char *line;
 
     fixture_init(&fix, settings);
     fix.answer = (struct fixture_answer){
@@ -48,18 +39,11 @@ set_up_with(const char *form_token)
         .headers = {"Content-Type: application/json"},
         .body = "{\"data\":{\"logout\":true}}",
     };
-    fixture_request(&fix, variables, NULL);
-    if (visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant) != PST_OK ||
-        formtoken_make(&fix.gate, fix.arena, &visit, FORMTOKEN_LOGOUT,
+    fixture_begin(&fix, false, &known);
+    if (formtoken_make(&fix.gate, fix.arena, &known.visit, FORMTOKEN_LOGOUT,
                        &sealed) != PST_OK)
         return -1;
     snprintf(token, sizeof(token), "%.*s", (int)sealed.len, sealed.ptr);
-    line = fixture_header(&fix, "Set-Cookie");
-    snprintf(by_cookie, sizeof(by_cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
-    line = fixture_header(&fix, "vendure-auth-token");
-    snprintf(by_bearer, sizeof(by_bearer), "HTTP_AUTHORIZATION=Bearer %s",
-             line);
     return 0;
 }
 
@@ -132,16 +116,16 @@ test_types(void **state)
     };
     static const char *const bodies[] = {"", "everywhere=1", "{}"};
     static const struct row rows[] = {
-        {by_cookie, NULL, "", PST_OK},
-        {by_cookie, TYPE "", "", PST_OK},
-        {by_cookie, NULL, "everywhere=1", PST_BAD_TYPE},
-        {by_cookie, JSON, "", PST_OK},
-        {by_cookie, JSON, "{}", PST_OK},
-        {by_cookie, JSON "; charset=utf-8", "{}", PST_OK},
-        {by_cookie, JSON, "[", PST_MALFORMED},
-        {by_cookie, FORM, "", PST_OK},
-        {by_cookie, FORM, TOKEN, PST_OK},
-        {by_cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, NULL, "", PST_OK},
+        {known.cookie, TYPE "", "", PST_OK},
+        {known.cookie, NULL, "everywhere=1", PST_BAD_TYPE},
+        {known.cookie, JSON, "", PST_OK},
+        {known.cookie, JSON, "{}", PST_OK},
+        {known.cookie, JSON "; charset=utf-8", "{}", PST_OK},
+        {known.cookie, JSON, "[", PST_MALFORMED},
+        {known.cookie, FORM, "", PST_OK},
+        {known.cookie, FORM, TOKEN, PST_OK},
+        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
         {NULL, NULL, "", PST_OK},
     };
 
@@ -150,7 +134,7 @@ test_types(void **state)
         ask(&rows[i]);
     for (size_t i = 0; i < PST_COUNT(wrong); i++) {
         for (size_t k = 0; k < PST_COUNT(bodies); k++) {
-            const struct row cookie = {by_cookie, wrong[i], bodies[k],
+            const struct row cookie = {known.cookie, wrong[i], bodies[k],
                                        PST_BAD_TYPE};
             const struct row nobody = {NULL, wrong[i], bodies[k], PST_BAD_TYPE};
 
@@ -165,17 +149,17 @@ static void
 test_required(void **state)
 {
     static const struct row rows[] = {
-        {by_cookie, FORM, TOKEN, PST_OK},
-        {by_cookie, FORM, "", PST_STALE_FORM},
-        {by_cookie, FORM, "form_token=", PST_STALE_FORM},
-        {by_cookie, FORM, "form_token=x", PST_STALE_FORM},
-        {by_cookie, NULL, "", PST_STALE_FORM},
-        {by_cookie, TYPE "", "", PST_STALE_FORM},
-        {by_cookie, TYPE "text/plain", "", PST_BAD_TYPE},
-        {by_cookie, JSON, "", PST_OK},
-        {by_cookie, JSON, "{}", PST_OK},
-        {by_bearer, NULL, "", PST_OK},
-        {by_bearer, JSON, "{}", PST_OK},
+        {known.cookie, FORM, TOKEN, PST_OK},
+        {known.cookie, FORM, "", PST_STALE_FORM},
+        {known.cookie, FORM, "form_token=", PST_STALE_FORM},
+        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, NULL, "", PST_STALE_FORM},
+        {known.cookie, TYPE "", "", PST_STALE_FORM},
+        {known.cookie, TYPE "text/plain", "", PST_BAD_TYPE},
+        {known.cookie, JSON, "", PST_OK},
+        {known.cookie, JSON, "{}", PST_OK},
+        {known.bearer, NULL, "", PST_OK},
+        {known.bearer, JSON, "{}", PST_OK},
         {NULL, NULL, "", PST_OK},
         {NULL, FORM, "", PST_OK},
     };

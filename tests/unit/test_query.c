@@ -15,35 +15,21 @@
 #include "fixture.h"
 #include "handle.h"
 #include "programs.h"
-#include "visit.h"
 
 #define TRACEPARENT "\ntraceparent: 00-"
 
 static struct fixture fix;
-static char cookie[8192];
+static struct fixture_session known;
 static char seen_id[REQUEST_ID_LEN + 1];
 
 /* A session that has just begun, by the clock that gate_handle() reads. */
 static int
 set_up(void **state)
 {
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static const struct visit_grant grant = {.sub = {"7", 1},
-                                             .name = {"ada", 3},
-                                             .who = {"{}", 2},
-                                             .upstream = {"\"secret\"", 8}};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    const char *line;
-
     (void)state;
     fixture_init(&fix, NULL);
     fix.gate.now = (int64_t)time(NULL);
-    fixture_request(&fix, variables, NULL);
-    if (visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant) != PST_OK)
-        return -1;
-    line = fixture_header(&fix, "Set-Cookie");
-    snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
+    fixture_begin(&fix, false, &known);
     return 0;
 }
 
@@ -101,7 +87,7 @@ ask(const char *trace)
                                      "CONTENT_TYPE=application/json",
                                      "CONTENT_LENGTH=20",
                                      "HTTP_SEC_FETCH_SITE=same-origin",
-                                     cookie,
+                                     known.cookie,
                                      trace,
                                      NULL};
     const struct request_origin origin = {.variables = variables,
