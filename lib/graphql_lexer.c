@@ -43,19 +43,17 @@ skip_wide_in_comment(struct graphql_cursor *cursor)
     return e;
 }
 
-/* Pass over a comment, up to the line feed (with its CR). */
+/* Pass over a comment, up to the line feed or its CR. */
 static enum pst_err
 skip_comment(struct graphql_cursor *cursor)
 {
-    while (cursor->at < cursor->end && *cursor->at != '\n') {
+    while (cursor->at < cursor->end && *cursor->at != '\n' &&
+           *cursor->at != '\r') {
         const char c = *cursor->at;
         enum pst_err e = PST_OK;
 
         if (graphql_is_class(c, GRAPHQL_PLAIN) || c == '"' || c == '\\')
             cursor->at++;
-        else if (c == '\r' && cursor->end - cursor->at > 1 &&
-                 cursor->at[1] == '\n')
-            break;
         else if ((uint8_t)c >= 0x80)
             e = skip_wide_in_comment(cursor);
         else

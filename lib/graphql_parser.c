@@ -3,11 +3,11 @@
  * graphql_parser.c - parse operations, fragments and whole documents.
  *
  * Refused here beyond the grammar of October 2021, because parsers disagree
- * (design 2.5): variables on fragments, type-system definitions; operations,
- * fragments and variables that stand twice, an anonymous operation that is not
- * the only one; unknown and circular fragments. Descriptions are accepted and
- * dropped. graphql_lexer.c, graphql_literal.c, graphql_value.c and
- * graphql_selection.c hold the rest of the list.
+ * (design 2.5): variables on fragments, type-system definitions; operations
+ * and fragments that stand twice, an anonymous operation that is not the only
+ * one; unknown and circular fragments. Descriptions are accepted and dropped.
+ * graphql_lexer.c, graphql_literal.c, graphql_value.c, graphql_selection.c and
+ * graphql_variable.c hold the rest of the list.
  */
 #include "graphql_parser.h"
 
@@ -17,12 +17,7 @@
 #include "graphql_lexer.h"
 #include "graphql_selection.h"
 #include "graphql_value.h"
-
-/* A description, to be replaced by spaces. */
-struct description {
-    struct pst_text spelling;
-    struct description *next;
-};
+#include "graphql_variable.h"
 
 /* An operation, and the spreads that stand in it. */
 struct operation {
@@ -36,138 +31,7 @@ struct document {
     const struct pst_graphql_fragment **fragment_tail;
     struct graphql_fragment *first_fragment;
     struct graphql_fragment **next_fragment;
-    struct description *descriptions;
-    struct description **description_tail;
 };
-
-/* Variables. */
-
-/*
- * A type, such as [ID!]!: section 2.11.
- *   type         set to its spelling
- *   is_required  set to whether it ends in "!"
- */
-static bool
-parse_type(struct graphql_parser *parser, struct pst_text *type,
-           bool *is_required)
-{
-    const char *start = parser->lexer.token.ptr;
-    const unsigned base = parser->depth;
-    const char *end;
-
-    while (parser->lexer.kind == GRAPHQL_BRACKET_OPEN) {
-        if (!graphql_push(parser))
-            return false;
-        graphql_advance(parser);
-    }
-    end = parser->lexer.token.ptr + parser->lexer.token.len;
-    if (!graphql_expect(parser, GRAPHQL_NAME, "a type"))
-        return false;
-    for (;;) {
-        *is_required = parser->lexer.kind == GRAPHQL_BANG;
-        if (*is_required) {
-            end = parser->lexer.token.ptr + 1;
-            graphql_advance(parser);
-        }
-        if (parser->depth == base)
-            break;
-        parser->depth--;
-        end = parser->lexer.token.ptr;
-        if (!graphql_expect(parser, GRAPHQL_BRACKET_CLOSE, "\"]\""))
-            return false;
-        end++;
-    }
-    *type = (struct pst_text){start, (size_t)(end - start)};
-    return true;
-}
-
-static bool
-parse_variable(struct graphql_parser *parser,
-               struct pst_graphql_variable *variable)
-{
-    struct pst_graphql_value *value;
-
-    if (!graphql_expect(parser, GRAPHQL_DOLLAR, "a variable or \")\"") ||
-        !graphql_expect_name(parser, &variable->name,
-                             "the variable's name after \"$\"") ||
-        !graphql_expect(parser, GRAPHQL_COLON,
-                        "\":\" and a type after the variable's name") ||
-        !parse_type(parser, &variable->type, &variable->is_required))
-        return false;
-    if (parser->lexer.kind == GRAPHQL_EQUALS) {
-        graphql_advance(parser);
-        value = graphql_alloc(parser, sizeof(*value));
-        if (!value || !graphql_parse_value(parser, value, true))
-            return false;
-        variable->value = value;
-    }
-    return graphql_parse_directives(parser, true, &variable->directives);
-}
-
-/* Remember a description if there is one, and pass over it. */
-static bool
-skip_description(struct graphql_parser *parser, struct document *document)
-{
-    struct description *description;
-
-    if (parser->lexer.kind != GRAPHQL_STRING &&
-        parser->lexer.kind != GRAPHQL_BLOCK)
-        return true;
-    description = graphql_alloc(parser, sizeof(*description));
-    if (!description)
-        return false;
-    description->spelling = graphql_lexer_spelling(&parser->lexer);
-    *document->description_tail = description;
-    document->description_tail = &description->next;
-    graphql_advance(parser);
-    return true;
-}
-
-static bool
-check_variables(struct graphql_parser *parser,
-                const struct pst_graphql_variable *first, size_t count)
-{
-    struct graphql_named *names;
-
-    if (count < 2)
-        return true;
-    names = graphql_alloc(parser, count * sizeof(*names));
-    if (!names)
-        return false;
-    count = 0;
-    for (const struct pst_graphql_variable *v = first; v; v = v->next)
-        names[count++] = (struct graphql_named){v->name, NULL};
-    return graphql_unique(parser, names, count, "variable");
-}
-
-/* The variables of an operation in parentheses, if there are any. */
-static bool
-parse_variables(struct graphql_parser *parser, struct document *document,
-                const struct pst_graphql_variable **first)
-{
-    const struct pst_graphql_variable **tail = first;
-    size_t count = 0;
-
-    if (parser->lexer.kind != GRAPHQL_PAREN_OPEN)
-        return true;
-    graphql_advance(parser);
-    if (parser->lexer.kind == GRAPHQL_PAREN_CLOSE)
-        return graphql_refuse_with(parser, "a list of variables must not be "
-                                           "empty: leave the parentheses out");
-    do {
-        struct pst_graphql_variable *variable =
-            graphql_alloc(parser, sizeof(*variable));
-
-        if (!variable || !skip_description(parser, document) ||
-            !parse_variable(parser, variable))
-            return false;
-        *tail = variable;
-        tail = &variable->next;
-        count++;
-    } while (parser->lexer.kind != GRAPHQL_PAREN_CLOSE);
-    graphql_advance(parser);
-    return check_variables(parser, *first, count);
-}
 
 /* Definitions. */
 
@@ -188,7 +52,7 @@ parse_operation(struct graphql_parser *parser, struct document *document,
             operation->tree.name = parser->lexer.token;
             graphql_advance(parser);
         }
-        if (!parse_variables(parser, document, &operation->tree.variables) ||
+        if (!graphql_parse_variables(parser, &operation->tree.variables) ||
             !graphql_parse_directives(parser, false,
                                       &operation->tree.directives))
             return false;
@@ -266,7 +130,7 @@ parse_definition(struct graphql_parser *parser, struct document *document)
 {
     const char *start = parser->lexer.token.ptr;
 
-    if (!skip_description(parser, document))
+    if (!graphql_skip_description(parser))
         return false;
     if (parser->lexer.kind == GRAPHQL_BRACE_OPEN) {
         if (parser->lexer.token.ptr != start)
@@ -401,12 +265,13 @@ write_text(struct graphql_parser *parser, struct document *document)
     size_t len = 0;
 
     document->tree.text = (struct pst_text){at, size};
-    if (!document->descriptions)
+    if (!parser->descriptions)
         return true;
     copy = graphql_alloc(parser, size);
     if (!copy)
         return false;
-    for (const struct description *d = document->descriptions; d; d = d->next) {
+    for (const struct graphql_description *d = parser->descriptions; d;
+         d = d->next) {
         const size_t before = (size_t)(d->spelling.ptr - at);
 
         memcpy(copy + len, at, before);
@@ -426,8 +291,6 @@ parse_document(struct graphql_parser *parser, struct document *document)
     document->operation_tail = &document->tree.operations;
     document->fragment_tail = &document->tree.fragments;
     document->next_fragment = &document->first_fragment;
-    document->description_tail = &document->descriptions;
-    graphql_advance(parser);
     do {
         if (!parse_definition(parser, document))
             return false;
@@ -443,6 +306,7 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
 {
     struct graphql_parser parser;
     struct document *document;
+    enum pst_err e;
 
     if (text.len > PST_GRAPHQL_BYTES_MAX) {
         (void)graphql_error_set(error, (struct pst_graphql_place){1, 1},
@@ -450,13 +314,9 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
                                 PST_GRAPHQL_BYTES_MAX);
         return PST_TOO_LARGE;
     }
-    graphql_lexer_init(&parser.lexer, text, error);
-    parser.result = slabs_new(arena, &parser.slabs);
-    parser.depth = 0;
-    parser.deepest = 0;
-    parser.spread_tail = NULL;
-    if (parser.result)
-        return parser.result;
+    e = graphql_parser_init(&parser, arena, text, error);
+    if (e)
+        return e;
     document = graphql_alloc(&parser, sizeof(*document));
     if (document && parse_document(&parser, document))
         *out = &document->tree;

@@ -20,9 +20,16 @@
  *   text   any bytes
  *   out    set on PST_OK; it and its slices live until the arena is reset,
  *          and as long as text
- *   error  set on PST_MALFORMED and PST_TOO_LARGE
+ *   error  set on PST_MALFORMED and PST_TOO_LARGE; its message is ASCII and
+ *          may quote a name or a number of the document, so it is for the
+ *          client and not for the log
  * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE (bytes, tokens, or depth over
  * the limits of limits.h), PST_NO_MEMORY.
+ *
+ * The depth limit holds through fragments, each spread being a level: whoever
+ * follows spreads goes at most PST_GRAPHQL_DEPTH levels deep. But what a
+ * document expands to may be as large as 2 to the depth: visit each fragment
+ * once.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_graphql_parse(struct pst_arena *arena, struct pst_text text,

@@ -11,6 +11,26 @@
 #define FEW_NAMES 8 /* sorted on the stack */
 #define FOUND_SIZE 80
 
+/* The levels are left as they are: none is open. */
+enum pst_err
+graphql_parser_init(struct graphql_parser *parser, struct pst_arena *arena,
+                    struct pst_text text, struct pst_graphql_error *error)
+{
+    const enum pst_err e = slabs_new(arena, &parser->slabs);
+
+    if (e)
+        return e;
+    graphql_lexer_init(&parser->lexer, text, error);
+    parser->result = PST_OK;
+    parser->depth = 0;
+    parser->deepest = 0;
+    parser->spread_tail = NULL;
+    parser->descriptions = NULL;
+    parser->description_tail = &parser->descriptions;
+    graphql_advance(parser);
+    return PST_OK;
+}
+
 void
 graphql_advance(struct graphql_parser *parser)
 {

@@ -27,6 +27,12 @@ union graphql_level {
     } value;
 };
 
+/* A description, to be replaced by spaces. */
+struct graphql_description {
+    struct pst_text spelling;
+    struct graphql_description *next;
+};
+
 struct graphql_parser {
     struct graphql_lexer lexer;
     struct slabs *slabs;
@@ -34,8 +40,18 @@ struct graphql_parser {
     unsigned depth; /* levels that are open */
     unsigned deepest;
     struct graphql_spread **spread_tail; /* where the next spread goes */
+    struct graphql_description *descriptions;
+    struct graphql_description **description_tail;
     union graphql_level levels[PST_GRAPHQL_DEPTH];
 };
+
+/*
+ * Begin to parse a text, and read its first token.
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
+enum pst_err graphql_parser_init(struct graphql_parser *parser,
+                                 struct pst_arena *arena, struct pst_text text,
+                                 struct pst_graphql_error *error);
 
 /* Read the next token. A failure shows in its kind. */
 void graphql_advance(struct graphql_parser *parser);

@@ -114,8 +114,9 @@ graphql_text_selections(struct pst_buf *buf,
     pst_buf_add_char(buf, '}');
 }
 
-static void
-add_variables(struct pst_buf *buf, const struct pst_graphql_variable *first)
+void
+graphql_text_variables(struct pst_buf *buf,
+                       const struct pst_graphql_variable *first)
 {
     if (!first)
         return;
@@ -153,7 +154,7 @@ graphql_text_document(struct pst_buf *buf,
         if (!pst_text_is_absent(o->name))
             pst_buf_add_char(buf, ' ');
         pst_buf_add(buf, o->name);
-        add_variables(buf, o->variables);
+        graphql_text_variables(buf, o->variables);
         graphql_text_directives(buf, o->directives);
         graphql_text_selections(buf, o->selections, has_places);
     }

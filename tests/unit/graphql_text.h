@@ -17,6 +17,8 @@
 void graphql_text_document(struct pst_buf *buf,
                            const struct pst_graphql_document *document,
                            bool has_places);
+void graphql_text_variables(struct pst_buf *buf,
+                            const struct pst_graphql_variable *first);
 void graphql_text_selections(struct pst_buf *buf,
                              const struct pst_graphql_selection *first,
                              bool has_places);

@@ -59,7 +59,8 @@ test_finds_duplicates(void **state)
             for (size_t i = 0; i < 30; i++)
                 put_name(i, (unsigned)i);
             put_name(second, (unsigned)first);
-            put_name(25, 24);
+            put_name(25, 24); /* sorts behind, as a rule */
+            put_name(26, 1);  /* sorts before */
             found = graphql_named_sort(names, 30);
             assert_non_null(found);
             assert_ptr_equal(found->name.ptr, text + second * 8);

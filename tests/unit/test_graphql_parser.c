@@ -436,6 +436,26 @@ test_depth_limit(void **state)
     }
 }
 
+/* A deep fragment does not make the ones behind it deep. */
+static void
+test_depth_of_each_fragment(void **state)
+{
+    static char deep[3 * 150 + 1];
+    struct pst_buf buf;
+
+    write_nested(deep, 150);
+    pst_buf_init(&buf, large, sizeof(large));
+    pst_buf_add_string(&buf, "fragment A on T");
+    pst_buf_add_string(&buf, deep);
+    pst_buf_add_string(&buf, "fragment B on T{a}");
+    for (int i = 0; i < 100; i++)
+        pst_buf_add_string(&buf, "{a");
+    pst_buf_add_string(&buf, "{...B}");
+    for (int i = 0; i < 100; i++)
+        pst_buf_add_char(&buf, '}');
+    check_limit(*state, pst_buf_text(&buf).len, PST_OK, "");
+}
+
 /* A chain of fragments, each of which spreads the next. */
 static void
 test_depth_through_fragments(void **state)
@@ -658,6 +678,7 @@ main(void)
         TEST(test_byte_limit),
         TEST(test_token_limit),
         TEST(test_depth_limit),
+        TEST(test_depth_of_each_fragment),
         TEST(test_depth_through_fragments),
         TEST(test_no_expansion),
         TEST(test_no_memory),

@@ -45,17 +45,15 @@ read_selections(struct pst_arena *arena, const char *text,
 {
     static char out[1024];
     const struct pst_graphql_selection *first = NULL;
-    struct graphql_parser parser;
+    static struct graphql_parser parser;
     struct pst_text whole;
     struct pst_buf buf;
 
     *spreads = NULL;
-    graphql_lexer_init(&parser.lexer, pst_text_from(text), error);
-    parser.result = slabs_new(arena, &parser.slabs);
-    parser.depth = 0;
-    parser.deepest = 0;
+    assert_int_equal(
+        graphql_parser_init(&parser, arena, pst_text_from(text), error),
+        PST_OK);
     parser.spread_tail = spreads;
-    graphql_advance(&parser);
     if (!graphql_parse_selections(&parser, &first)) {
         assert_int_not_equal(parser.result, PST_OK);
         return NULL;

@@ -93,6 +93,7 @@ test_escapes(void **state)
         {"\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
         {"\\uDE00", GRAPHQL_ESCAPE_HALF, 0, 0},
         {"\\uDE00\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
+        {"\\uDE00\\uDE00", GRAPHQL_ESCAPE_HALF, 0, 0},
         {"\\uD83D\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
         {"\\uD83D\\u0041", GRAPHQL_ESCAPE_HALF, 0, 0},
         {"\\uD83D\\uE000", GRAPHQL_ESCAPE_HALF, 0, 0},

@@ -37,19 +37,6 @@ tear_down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-static void
-begin(struct graphql_parser *parser, struct pst_arena *arena, const char *text,
-      struct pst_graphql_error *error)
-{
-    graphql_lexer_init(&parser->lexer, pst_text_from(text), error);
-    parser->result = slabs_new(arena, &parser->slabs);
-    parser->depth = 0;
-    parser->deepest = 0;
-    parser->spread_tail = NULL;
-    assert_int_equal(parser->result, PST_OK);
-    graphql_advance(parser);
-}
-
 /* Parse directives, and give them back in one way; NULL: refused. */
 static const char *
 read_directives(struct pst_arena *arena, const char *text, bool is_const,
@@ -57,11 +44,13 @@ read_directives(struct pst_arena *arena, const char *text, bool is_const,
 {
     static char out[512];
     const struct pst_graphql_directive *directives = NULL;
-    struct graphql_parser parser;
+    static struct graphql_parser parser;
     struct pst_text whole;
     struct pst_buf buf;
 
-    begin(&parser, arena, text, error);
+    assert_int_equal(
+        graphql_parser_init(&parser, arena, pst_text_from(text), error),
+        PST_OK);
     if (!graphql_parse_directives(&parser, is_const, &directives)) {
         assert_int_not_equal(parser.result, PST_OK);
         return NULL;
@@ -182,7 +171,7 @@ test_many_arguments(void **state)
     struct pst_graphql_value value = {.kind = PST_GRAPHQL_NULL};
 
     for (int twice = 0; twice <= 1; twice++) {
-        struct graphql_parser parser;
+        static struct graphql_parser parser;
         struct pst_buf buf;
 
         pst_buf_init(&buf, text, sizeof(text) - 1);
@@ -194,7 +183,9 @@ test_many_arguments(void **state)
         }
         pst_buf_add_string(&buf, twice ? "a7:1}" : "b:1}");
         text[pst_buf_text(&buf).len] = '\0';
-        begin(&parser, *state, text, &error);
+        assert_int_equal(
+            graphql_parser_init(&parser, *state, pst_text_from(text), &error),
+            PST_OK);
         assert_int_equal(graphql_parse_value(&parser, &value, false), !twice);
         pst_arena_reset(*state);
     }
@@ -209,13 +200,15 @@ test_depth(void **state)
          depth++) {
         char text[2 * PST_GRAPHQL_DEPTH + 3];
         struct pst_graphql_error error;
-        struct graphql_parser parser;
+        static struct graphql_parser parser;
         struct pst_graphql_value value = {.kind = PST_GRAPHQL_NULL};
 
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
         text[2 * depth] = '\0';
-        begin(&parser, *state, text, &error);
+        assert_int_equal(
+            graphql_parser_init(&parser, *state, pst_text_from(text), &error),
+            PST_OK);
         assert_int_equal(graphql_parse_value(&parser, &value, false),
                          depth == PST_GRAPHQL_DEPTH);
         if (depth == PST_GRAPHQL_DEPTH)
