@@ -38,7 +38,7 @@ const ODD_SPACE = ["\r", "\u000b", "\f", "\0", "\u0007", "\u007f", "\u0085",
 // What mutations put in.
 const PIECES = ["{", "}", "(", ")", "[", "]", ":", "!", "$", "@", "=", "|", "&",
   "?", "...", "..", ".", ",", " ", "\n", "\r\n", "#", "\"", "\"\"\"", "\\", "-",
-  "0", "1", "1.5", "e", "a", "on", "query ", "fragment ", "{a}", "{}", "()",
+  "0", "1", "1.5", "00", "-01", "e", "a", "on", "query ", "fragment ", "{a}", "{}", "()",
   "a:1", "$a", "$a:Int", "null", "\"x\"", "\"\"\"x\"\"\"", "...F", "...on T",
   "fragment F on T{a}", "\"d\"", ...ODD_SPACE, ...ODD_STRINGS, ...STRINGS];
 
@@ -118,7 +118,7 @@ export class Generator {
   value(depth, isConst, isInList) {
     const r = this.random();
     if (r < 0.15 && !isConst) return `$${this.odd() ? this.space() : ""}${this.name()}`;
-    if (r < 0.3) return this.pick(INTS) + (this.odd() ? this.pick(["a", ".", "1", "x:1"]) : "");
+    if (r < 0.3) return this.pick(INTS) + (this.odd() ? this.pick(["a", ".", "01", "x:1"]) : "");
     if (r < 0.4) return this.pick(FLOATS) + (this.odd() ? this.pick(["e", ".", "...", "_"]) : "");
     if (r < 0.55) return this.string();
     if (r < 0.62 && (!isInList || this.odd())) return this.block();

@@ -82,8 +82,8 @@ function isCharacter(rest, match) {
 }
 
 export const reasons = [
-  ["the (.*) \"(\\w+)\" stands twice: ", (rest, tree, match) =>
-    rest.startsWith(match[2]) && twice[match[1]](tree, match[2])],
+  ...Object.entries(twice).map(([what, holds]) => [`the ${what} "(\\w+)" stands twice: `,
+    (rest, tree, match) => rest.startsWith(match[1]) && holds(tree, match[1])]),
   ["an operation without a name must be the only one: ", (rest, tree) =>
     tree.operations.length > 1 && tree.operations.some((one) => one[1] === null)],
   ["found the end of the document, expected an operation beside", (rest, tree) =>
