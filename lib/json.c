@@ -154,22 +154,6 @@ read_string(struct reader *reader, struct json_object **out)
                 out);
 }
 
-/* The value of a whole number, where it fits. */
-static bool
-fits(struct pst_text text, int64_t *out)
-{
-    int sign = pst_text_starts(text, PST_TEXT("-")) ? -1 : 1;
-    int64_t value = 0;
-
-    for (size_t i = (size_t)(sign < 0); i < text.len; i++) {
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, sign * (text.ptr[i] - '0'), &value))
-            return false;
-    }
-    *out = value;
-    return true;
-}
-
 /*
  * A number that is no int64_t keeps its spelling. Nobody here asks for its
  * value, so none is computed: that would depend on the locale.
@@ -184,7 +168,7 @@ read_number(struct reader *reader, struct json_object **out)
 
     if (!pst_scan_number(&reader->scan, &text, &whole))
         return PST_MALFORMED;
-    if (whole && fits(text, &value))
+    if (whole && pst_json_slice_integer(text, &value) == PST_OK)
         return made(reader, json_object_new_int64(value), out);
     pst_buf_add(&reader->scratch, text);
     pst_buf_add_char(&reader->scratch, '\0');

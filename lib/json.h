@@ -14,22 +14,12 @@
 #include "base.h"
 #include "buf.h"
 #include "err.h"
+#include "json_slice.h"
 #include "jsontext.h"
 #include "text.h"
 
 /* One parsed value; NULL stands for a value that is not there. */
 struct pst_json;
-
-enum pst_json_kind {
-    PST_JSON_ABSENT, /* no value at all */
-    PST_JSON_NULL,
-    PST_JSON_BOOL,
-    PST_JSON_INTEGER, /* fits int64_t and was spelt without fraction */
-    PST_JSON_NUMBER,  /* any other number */
-    PST_JSON_STRING,
-    PST_JSON_ARRAY,
-    PST_JSON_OBJECT,
-};
 
 /*
  * Parse one JSON text (RFC 8259), nothing before or after it but white

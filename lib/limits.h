@@ -44,7 +44,8 @@
 
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
-#define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */
+#define PST_JSON_VALUES 32768   /* of one text; in json-c 100 octets each */
+#define PST_JSON_TEXT_DEPTH 256 /* of one that is read as slices */
 #define PST_GRAPHQL_DEPTH 200
 
 /* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */

@@ -105,14 +105,19 @@ bool
 pst_scan_string(struct pst_scan *scan, struct pst_text *raw)
 {
     size_t start = scan->at + 1;
+    size_t at = start;
+    const char *text = scan->text.ptr;
 
     if (!pst_scan_take(scan, '"'))
         return false;
-    while (pst_scan_peek(scan) != '"') {
-        if (pst_scan_peek(scan) < ' ')
-            return false;
-        scan->at += pst_scan_peek(scan) == '\\' ? 2 : 1;
+    while (at < scan->text.len && text[at] != '"') {
+        if ((unsigned char)text[at] < ' ')
+            break;
+        at += text[at] == '\\' ? 2 : 1;
     }
+    if (at >= scan->text.len || text[at] != '"')
+        return false;
+    scan->at = at;
     *raw = pst_scan_since(scan, start);
     scan->at++;
     return true;
