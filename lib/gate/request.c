@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "buf.h"
-#include "limits.h"
 #include "origin.h"
 
 /* Octets asked of the source at a time when reading ahead. */
@@ -548,31 +547,29 @@ read_ahead(struct request *req, size_t limit, bool *all)
 enum pst_err
 request_peek(struct request *req, size_t max, struct pst_text *head, bool *all)
 {
-    size_t limit = max < PST_HOLD_MAX ? max : PST_HOLD_MAX;
     bool ended;
-    enum pst_err e = read_ahead(req, limit, &ended);
+    enum pst_err e = read_ahead(req, max, &ended);
 
     if (e)
         return e;
-    *all = ended && req->held.len <= limit;
-    *head = pst_text_first(req->held, limit);
+    *all = ended && req->held.len <= max;
+    *head = pst_text_first(req->held, max);
     return PST_OK;
 }
 
 enum pst_err
 request_body(struct request *req, size_t max, struct pst_text *body)
 {
-    size_t limit = max < PST_HOLD_MAX ? max : PST_HOLD_MAX;
     bool ended;
     enum pst_err e;
 
-    if (req->content_length > (int64_t)limit)
+    if (req->content_length > 0 && (uint64_t)req->content_length > max)
         return PST_TOO_LARGE;
-    /* One octet more tells a body of exactly `limit` from a longer one. */
-    e = read_ahead(req, limit + 1, &ended);
+    /* One octet more tells a body of exactly `max` from a longer one. */
+    e = read_ahead(req, max < SIZE_MAX ? max + 1 : max, &ended);
     if (e)
         return e;
-    if (!ended || req->held.len > limit)
+    if (!ended || req->held.len > max)
         return PST_TOO_LARGE;
     *body = req->held;
     return PST_OK;

@@ -150,7 +150,7 @@ PST_MUST_USE enum pst_err request_read(struct request *req, char *out,
                                        size_t size, size_t *len);
 
 /*
- * Read ahead up to max octets, at most PST_HOLD_MAX, and keep them for
+ * Read ahead up to max octets and keep them, off the arena, for
  * request_read(). May be called again for more, but not once request_read()
  * has been, nor after a failure.
  *   head  set to what was read; lives as long as the arena
