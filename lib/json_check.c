@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "limits.h"
 #include "scan.h"
+#include "sort.h"
 
 /* Names of open objects that need no memory but the stack. */
 #define NAMES_FEW 32
@@ -162,52 +163,32 @@ compare_texts(const struct check *check, size_t a, size_t b)
     return (unsigned char)text[a] < (unsigned char)text[b] ? -1 : 1;
 }
 
-static int
-compare_names(const struct check *check, struct name a, struct name b)
+/* The names of one object, to be sorted. */
+struct object {
+    const struct check *check;
+    struct name *names;
+};
+
+static bool
+name_is_less(void *context, size_t a, size_t b)
 {
-    if (a.hash != b.hash)
-        return a.hash < b.hash ? -1 : 1;
-    return compare_texts(check, a.at, b.at);
+    const struct object *object = context;
+    struct name one = object->names[a];
+    struct name other = object->names[b];
+
+    if (one.hash != other.hash)
+        return one.hash < other.hash;
+    return compare_texts(object->check, one.at, other.at) < 0;
 }
 
-/* Let names[at] sink to its place among those below it in the heap. */
 static void
-sink(const struct check *check, struct name *names, size_t count, size_t at)
+swap_names(void *context, size_t a, size_t b)
 {
-    struct name name = names[at];
+    const struct object *object = context;
+    struct name name = object->names[a];
 
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child >= count)
-            break;
-        if (child + 1 < count &&
-            compare_names(check, names[child], names[child + 1]) < 0)
-            child++;
-        if (compare_names(check, name, names[child]) >= 0)
-            break;
-        names[at] = names[child];
-        at = child;
-    }
-    names[at] = name;
-}
-
-/*
- * Heapsort: whoever chooses the names cannot make it slow, as he could a
- * table of hashes, and it needs no more memory.
- */
-static void
-sort_names(const struct check *check, struct name *names, size_t count)
-{
-    for (size_t i = count / 2; i-- > 0;)
-        sink(check, names, count, i);
-    for (size_t end = count; end-- > 1;) {
-        struct name last = names[end];
-
-        names[end] = names[0];
-        names[0] = last;
-        sink(check, names, end, 0);
-    }
+    object->names[a] = object->names[b];
+    object->names[b] = name;
 }
 
 static enum pst_err
@@ -217,20 +198,25 @@ refuse_twin(struct check *check, struct name a, struct name b)
                   "an object has two members of one name");
 }
 
-/* The names of one object, which is closed: is one there twice? */
+/*
+ * The names of one object, which is closed: is one there twice? They are
+ * sorted, since whoever chooses them can make a table of hashes slow.
+ */
 static enum pst_err
 check_names(struct check *check, size_t first)
 {
     struct name *names = check->names.all + first;
     size_t count = check->names.count - first;
+    struct object object = {check, names};
+    const struct pst_sort sort = {&object, count, name_is_less, swap_names};
     bool is_sorted = count > NAMES_FEW;
 
     if (is_sorted)
-        sort_names(check, names, count);
+        pst_sort(&sort);
     for (size_t i = 1; i < count; i++) {
         for (size_t j = is_sorted ? i - 1 : 0; j < i; j++) {
             if (names[i].hash == names[j].hash &&
-                compare_names(check, names[i], names[j]) == 0)
+                compare_texts(check, names[i].at, names[j].at) == 0)
                 return refuse_twin(check, names[i], names[j]);
         }
     }

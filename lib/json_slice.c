@@ -4,6 +4,8 @@
  */
 #include "json_slice.h"
 
+#include <string.h>
+
 #include "buf.h"
 #include "scan.h"
 
@@ -134,18 +136,33 @@ pst_json_slice_kind(struct pst_text value)
     }
 }
 
-bool
-pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
+int
+pst_json_slice_compare(struct pst_text raw, struct pst_text text)
 {
     struct pst_unescape string = {.rest = raw};
     struct pst_text run;
 
     while (string.rest.len > 0) {
-        if (!pst_unescape_next(&string, &run) || !pst_text_starts(text, run))
-            return false;
-        text = pst_text_from_octet(text, run.len);
+        size_t len;
+        int order;
+
+        if (!pst_unescape_next(&string, &run))
+            return 1;
+        len = run.len < text.len ? run.len : text.len;
+        order = len > 0 ? memcmp(run.ptr, text.ptr, len) : 0;
+        if (order != 0)
+            return order;
+        if (len < run.len)
+            return 1;
+        text = pst_text_from_octet(text, len);
     }
-    return text.len == 0;
+    return text.len > 0 ? -1 : 0;
+}
+
+bool
+pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
+{
+    return pst_json_slice_compare(raw, text) == 0;
 }
 
 /* Take the first letter off *run, folded; other octets are themselves. */

@@ -65,6 +65,11 @@ PST_EXPORT bool pst_json_slice_decodes_to(struct pst_text raw,
 PST_EXPORT bool pst_json_slice_folds_to(struct pst_text raw,
                                         struct pst_text text);
 
+/* Below, at or above 0: what raw decodes to is before, is, or is behind text,
+ * byte for byte. */
+PST_EXPORT int pst_json_slice_compare(struct pst_text raw,
+                                      struct pst_text text);
+
 /*
  * Decode a string. One without escapes is a part of value, and not copied.
  *   most  bytes that may be decoded into the arena; more is held off it
