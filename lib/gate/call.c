@@ -9,6 +9,7 @@
 #include "json_slice.h"
 #include "media_type.h"
 #include "percent.h"
+#include "upload.h"
 
 /* Bytes of decoded strings, all calls together, that the arena may take. */
 #define DECODED_MAX ((size_t)32 * 1024)
@@ -359,6 +360,30 @@ read_json(const struct reader *reader, enum request_coding coding)
     return e;
 }
 
+/* Files: what is asked for, and where they belong. */
+static enum pst_err
+read_multipart(const struct reader *reader)
+{
+    struct pst_arena *arena = reader->req->arena;
+    struct call_list *out = reader->out;
+    struct upload *upload;
+    enum pst_err e =
+        upload_open(reader->req, max_json(reader), &upload, &out->why);
+
+    if (!e)
+        e = read_text(reader, upload->operations);
+    if (!e)
+        e = upload_map_read(arena, upload->map_json, &upload->map, &out->why);
+    if (!e)
+        e = upload_map_check(&upload->map, out->calls, out->count,
+                             out->is_batch, &out->why);
+    if (e)
+        return e;
+    out->form = CALL_MULTIPART;
+    out->upload = upload;
+    return PST_OK;
+}
+
 static enum pst_err
 read_post(const struct reader *reader)
 {
@@ -381,6 +406,11 @@ read_post(const struct reader *reader)
     if (is_type(&type, PST_TEXT("application/json")) ||
         is_type(&type, PST_TEXT("application/graphql-response+json")))
         return read_json(reader, coding);
+    if (is_type(&type, PST_TEXT("multipart/form-data")))
+        return coding == CODING_NONE
+                   ? read_multipart(reader)
+                   : refuse(reader, PST_BAD_TYPE,
+                            "a multipart request may not be compressed");
     return refuse(reader, PST_BAD_TYPE,
                   "the Content-Type must be application/json or "
                   "multipart/form-data");

@@ -37,6 +37,7 @@ struct call_list {
      * as a query string without "?"; absent: nothing. */
     struct pst_text parameters;
 
+    struct upload *upload; /* CALL_MULTIPART only */
     const char *why; /* set when reading fails: what is wrong, for the client
                         and the log; a literal or in the arena */
 };
@@ -81,5 +82,26 @@ void call_emit(struct pst_buf *buf, const struct call_list *list,
  */
 void call_emit_query(struct pst_buf *buf, const struct call_list *list,
                      const struct call_plan *plan);
+
+/*
+ * For multipart: a new body, streamed. Its first part is what call_emit()
+ * makes, map and part heads are written anew, files pass as they come. What
+ * the map says of variables that do not pass on, and of calls that are left
+ * out, is left out, and so is a file that nothing is left of.
+ *   type  set on PST_OK: the Content-Type of the new body, whose length is
+ *         not known
+ * Returns PST_OK, PST_NO_MEMORY, PST_MALFORMED (our delimiter is in it), with
+ * list->why.
+ */
+PST_MUST_USE enum pst_err call_multipart_begin(struct request *req,
+                                               struct call_list *list,
+                                               const struct call_plan *plans,
+                                               struct pst_text *type);
+
+/* Next piece of it; *len 0 is the end. Errors as request_read(), and
+ * PST_MALFORMED and PST_DUPLICATE, with list->why. */
+PST_MUST_USE enum pst_err call_multipart_read(struct request *req,
+                                              struct call_list *list, char *out,
+                                              size_t size, size_t *len);
 
 #endif

@@ -494,6 +494,91 @@ test_boundaries_in_themselves(void **state)
     }
 }
 
+/* What a reader comes upon, as text: "(name|filename|type)content…." */
+static enum pst_err
+read_events(struct pst_text body, size_t step, char *out, size_t size)
+{
+    struct pst_multipart reader;
+    size_t len = 0;
+
+    assert_int_equal(pst_multipart_init(&reader, PST_TEXT(TYPE)), PST_OK);
+    out[0] = '\0';
+    for (size_t at = 0; at < body.len; at += step) {
+        struct pst_text input = piece_of(body, at, step);
+        enum pst_multipart_event event;
+
+        do {
+            struct pst_text piece;
+            enum pst_err e =
+                pst_multipart_next(&reader, &input, &event, &piece);
+
+            if (e)
+                return e;
+            if (event == PST_MULTIPART_PART)
+                len += (size_t)snprintf(
+                    out + len, size - len, "(%.*s|%.*s|%.*s)",
+                    (int)reader.part.name.len, reader.part.name.ptr,
+                    (int)reader.part.filename.len,
+                    reader.part.filename.ptr ? reader.part.filename.ptr : "",
+                    (int)reader.part.type.len,
+                    reader.part.type.ptr ? reader.part.type.ptr : "");
+            if (event == PST_MULTIPART_PIECE) {
+                assert_true(piece.len > 0);
+                len += (size_t)snprintf(out + len, size - len, "%.*s",
+                                        (int)piece.len, piece.ptr);
+            }
+            if (event == PST_MULTIPART_OVER)
+                len += (size_t)snprintf(out + len, size - len, ".");
+            assert_true(len < size);
+        } while (event != PST_MULTIPART_MORE);
+        assert_int_equal(input.len, 0);
+    }
+    return PST_OK;
+}
+
+/* However the body is cut, the same comes of it. */
+static void
+test_events(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want;
+    } bodies[] = {
+        {"", ""},
+        {FIRST END, "(operations||){}."},
+        {FIRST NAMED("\"map\"") A_FILE END,
+         "(operations||){}(map||){}(0|a.png|){}."},
+        {LINES("Content-Type: a/b" NL), "(operations||){}(0|a.png|a/b){}."},
+        {FIRST END "bye" NL "--x", "(operations||){}."},
+        {"--xx" NL FORM NL NL "--xx--", "(operations||)."},
+        {"--xx" NL FORM NL "\r\n--x\r\r\n\n\r\n-" NL "--xx" NL "Content-",
+         "(operations||)\r\n--x\r\r\n\n\r\n-"},
+        {"--xx" NL FORM NL "ab\r\n--x", "(operations||)ab"},
+        {"--xx" NL FORM NL "ab\r\n-- xx-xx\r", "(operations||)ab\r\n-- xx-xx"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
+        struct pst_text body = pst_text_from(bodies[i].in);
+
+        for (size_t step = 1; step <= body.len + 1; step++) {
+            char out[500];
+
+            assert_int_equal(read_events(body, step, out, sizeof(out)), PST_OK);
+            if (strcmp(out, bodies[i].want) != 0)
+                fail_msg("%s\n%zu at a time: [%s]", bodies[i].in, step, out);
+        }
+    }
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        for (size_t step = 1; step <= rows[i].body.len; step++) {
+            char out[1000];
+
+            assert_int_equal(read_events(rows[i].body, step, out, sizeof(out)),
+                             rows[i].e);
+        }
+    }
+}
+
 /* A part's lines are at most so long, together; the next one's anew. */
 static void
 test_long_heads(void **state)
@@ -531,6 +616,7 @@ main(void)
         cmocka_unit_test(test_long_boundary),
         cmocka_unit_test(test_boundaries_in_themselves),
         cmocka_unit_test(test_long_heads),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests_name("multipart", tests, NULL, NULL);
