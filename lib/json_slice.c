@@ -162,6 +162,9 @@ pst_json_slice_compare(struct pst_text raw, struct pst_text text)
 bool
 pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
 {
+    /* What it decodes to is never longer. */
+    if (raw.len < text.len)
+        return false;
     return pst_json_slice_compare(raw, text) == 0;
 }
 
@@ -191,6 +194,8 @@ pst_json_slice_folds_to(struct pst_text raw, struct pst_text text)
     struct pst_unescape string = {.rest = raw};
     struct pst_text run;
 
+    if (raw.len < text.len)
+        return false;
     while (string.rest.len > 0) {
         if (!pst_unescape_next(&string, &run))
             return false;

@@ -101,6 +101,33 @@ pst_scan_number(struct pst_scan *scan, struct pst_text *text, bool *whole)
     return true;
 }
 
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/* Does one of eight octets equal c? */
+static bool
+has_octet(uint64_t octets, unsigned char c)
+{
+    uint64_t zero = octets ^ EACH(c);
+
+    return ((zero - EACH(0x01)) & ~zero & EACH(0x80)) != 0;
+}
+
+/* Octets from `at` on, eight at a time, that stand in a string as they are. */
+static size_t
+plain_run(struct pst_text text, size_t at)
+{
+    size_t start = at;
+    uint64_t octets;
+
+    for (; text.len - at >= sizeof(octets); at += sizeof(octets)) {
+        memcpy(&octets, text.ptr + at, sizeof(octets));
+        if (has_octet(octets, '"') || has_octet(octets, '\\') ||
+            ((octets - EACH(0x20)) & ~octets & EACH(0x80)) != 0)
+            break;
+    }
+    return at - start;
+}
+
 bool
 pst_scan_string(struct pst_scan *scan, struct pst_text *raw)
 {
@@ -110,10 +137,16 @@ pst_scan_string(struct pst_scan *scan, struct pst_text *raw)
 
     if (!pst_scan_take(scan, '"'))
         return false;
+    at += plain_run(scan->text, at);
     while (at < scan->text.len && text[at] != '"') {
         if ((unsigned char)text[at] < ' ')
             break;
-        at += text[at] == '\\' ? 2 : 1;
+        if (text[at] != '\\')
+            at++;
+        else if (scan->text.len - at > 2)
+            at += 2 + plain_run(scan->text, at + 2);
+        else
+            at += 2;
     }
     if (at >= scan->text.len || text[at] != '"')
         return false;
