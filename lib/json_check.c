@@ -4,6 +4,7 @@
  */
 #include "json_check.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "buf.h"
@@ -14,7 +15,7 @@
 /* Names of open objects that need no memory but the stack. */
 #define NAMES_FEW 32
 
-/* Octets of the shortest member, `"":0,`: so many names has a text at most. */
+/* Bytes of the shortest member, `"":0,`: so many names has a text at most. */
 #define MEMBER_MIN 5
 
 static_assert(PST_JSON_TEXT_DEPTH == 256, "a message below names it");

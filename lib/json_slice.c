@@ -168,7 +168,7 @@ pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
     return pst_json_slice_compare(raw, text) == 0;
 }
 
-/* Take the first letter off *run, folded; other octets are themselves. */
+/* Take the first letter off *run, folded; other bytes are themselves. */
 static char
 take_folded(struct pst_text *run)
 {

@@ -4,6 +4,8 @@
  */
 #include "call.h"
 
+#include <assert.h>
+
 #include "form.h"
 #include "gunzip.h"
 #include "json_slice.h"
@@ -16,8 +18,7 @@
 
 #define WHY_MAX 100
 
-#define STRING(number) STRING_OF(number)
-#define STRING_OF(number) #number
+static_assert(CALL_BATCH_MAX == 50, "a message below names it");
 
 struct reader {
     struct request *req;
@@ -32,7 +33,7 @@ refuse(const struct reader *reader, enum pst_err e, const char *why)
     return e;
 }
 
-/* What has a message of its own keeps it; `why` is for the client's faults. */
+/* As refuse(), but errors that are not in what was sent have their own text. */
 static enum pst_err
 refuse_fault(const struct reader *reader, enum pst_err e, const char *why)
 {
@@ -264,9 +265,8 @@ count_batch(const struct reader *reader, struct pst_text array, size_t *count)
     *count = 0;
     while (pst_json_slice_next_element(&array, &value)) {
         if (*count == CALL_BATCH_MAX)
-            return refuse(
-                reader, PST_MALFORMED,
-                "a batch may have " STRING(CALL_BATCH_MAX) " requests at most");
+            return refuse(reader, PST_MALFORMED,
+                          "a batch may have 50 requests at most");
         if (pst_json_slice_kind(value) != PST_JSON_OBJECT)
             return refuse(reader, PST_MALFORMED,
                           "a batch must consist of objects");

@@ -12,7 +12,10 @@
 #include "percent.h"
 #include "sort.h"
 
-/* Names to be looked up, sorted: so many that a client chose meet so many. */
+/*
+ * Names to look up, sorted: the client chooses both how many there are and
+ * how many members are looked up.
+ */
 struct names {
     const struct pst_text **sorted;
     size_t count;
@@ -173,6 +176,7 @@ put_call(struct sink *sink, const struct call_plan *plan)
         pst_buf_spoil(sink->buf, PST_NO_MEMORY);
         return;
     }
+    PST_REQUIRE(!pst_text_is_absent(plan->document) || plan->id.len > 0);
     if (pst_text_is_absent(plan->document)) {
         put_name(sink, PST_TEXT("documentId"), true);
         put_string(sink, plan->id);

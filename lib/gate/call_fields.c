@@ -41,7 +41,7 @@ refuse(const char **why, enum pst_err e, const char *text)
     return e;
 }
 
-/* A call to memory that has failed has its own message, others keep theirs. */
+/* Out of memory, with the message of that error. */
 static enum pst_err
 no_memory(const char **why)
 {

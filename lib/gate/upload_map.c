@@ -5,8 +5,13 @@
  */
 #include "upload_map.h"
 
+#include <assert.h>
+
 #include "json_check.h"
 #include "json_slice.h"
+
+static_assert(UPLOAD_FILES_MAX == 64 && UPLOAD_PATHS_MAX == 256,
+              "messages below name them");
 
 #define KEY_MAX 200 /* bytes of a key or path with escapes, in the arena */
 
