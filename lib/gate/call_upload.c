@@ -159,5 +159,9 @@ enum pst_err
 call_multipart_read(struct request *req, struct call_list *list, char *out,
                     size_t size, size_t *len)
 {
-    return upload_read(req, list->upload, out, size, len, &list->why);
+    enum pst_err e = upload_read(req, list->upload, out, size, len);
+
+    if (e)
+        list->why = list->upload->why;
+    return e;
 }

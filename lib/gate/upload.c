@@ -349,11 +349,11 @@ upload_begin(struct upload *upload, struct pst_text head)
 
 enum pst_err
 upload_read(struct request *req, struct upload *upload, char *out, size_t size,
-            size_t *len, const char **why)
+            size_t *len)
 {
     PST_REQUIRE(size > 0);
     while (upload->out.len == 0 && !upload->is_ended) {
-        enum pst_err e = go_on(req, upload, why);
+        enum pst_err e = go_on(req, upload, &upload->why);
 
         if (e)
             return e;

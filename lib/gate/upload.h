@@ -36,6 +36,7 @@ struct upload {
     struct pst_needle needle; /* our delimiter, which no file may have */
     char *head;               /* of a part, as we write it */
     struct pst_text out;      /* written, and not yet given out */
+    const char *why;          /* set when upload_read() fails: a literal */
 };
 
 /*
@@ -56,14 +57,12 @@ void upload_begin(struct upload *upload, struct pst_text head);
 /*
  * The new body's next piece; *len 0 is its end. Only files of the map whose
  * is_passed is set are in it, each by its number.
- *   why  set on failure: a literal
  * Returns as request_read(), and PST_MALFORMED: as pst_multipart_next(), a
  * file that is not in the map or comes twice, a name that is not UTF-8, our
  * own delimiter, a body that ends too early.
  */
 PST_MUST_USE enum pst_err upload_read(struct request *req,
                                       struct upload *upload, char *out,
-                                      size_t size, size_t *len,
-                                      const char **why);
+                                      size_t size, size_t *len);
 
 #endif

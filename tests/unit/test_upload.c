@@ -101,11 +101,12 @@ drain(struct upload *upload, size_t size, const char **why)
 
     got_len = 0;
     do {
-        enum pst_err e =
-            upload_read(&req, upload, got + got_len, size, &len, why);
+        enum pst_err e = upload_read(&req, upload, got + got_len, size, &len);
 
-        if (e)
+        if (e) {
+            *why = upload->why;
             return e;
+        }
         got_len += len;
         assert_true(got_len + size < sizeof(got));
     } while (len > 0);
