@@ -42,6 +42,16 @@
 #define PST_LOGIN_STREAK 100
 #define PST_LOGIN_STREAK_PERIOD (30L * 86400)
 
+/*
+ * Wrong passwords for one account from all the devices that know it: so many
+ * in PST_LOGIN_STREAK_PERIOD. Each device has its own PST_LOGIN_STREAK; who
+ * collected devices while he had the password gets no more than this.
+ */
+#define PST_LOGIN_DEVICES 1000
+
+/* Bytes of a folded account name; longer ones are cut, and share. */
+#define PST_FOLD_MAX 1024
+
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
 #define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */
