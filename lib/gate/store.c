@@ -294,8 +294,27 @@ store_take(struct store *store, const struct store_counters *counters,
 enum pst_err
 store_give(struct store *store, const struct store_counters *counters)
 {
+    int64_t held;
+
     require_counters(counters);
-    return store->backend->give(store, counters);
+    PST_REQUIRE(!counters->items[0].as_before);
+    return store->backend->give(store, counters, &held);
+}
+
+enum pst_err
+store_reset(struct store *store, const struct store_counters *counters,
+            int64_t *held)
+{
+    struct store_counter items[STORE_COUNTERS_MAX];
+    const struct store_counters all = {items, counters->count, counters->now};
+
+    require_counters(counters);
+    for (size_t i = 0; i < counters->count; i++) {
+        items[i] = counters->items[i];
+        items[i].forget = true;
+        items[i].as_before = false;
+    }
+    return store->backend->give(store, &all, held);
 }
 
 enum pst_err

@@ -69,7 +69,10 @@ typedef enum pst_err store_each(void *context,
 struct store_counter {
     struct store_id id;
     struct rate rate; /* limit 1 or more */
+    bool is_tally;    /* store_take(): it counts, and refuses nothing */
     bool forget;      /* store_give(): all of it, not one */
+    bool as_before;   /* store_give(): as much as the item before it held,
+                         whose rate is the same; not for the first item */
 };
 
 struct store;
@@ -272,10 +275,20 @@ PST_MUST_USE enum pst_err store_take(struct store *store,
                                      const struct store_counters *counters,
                                      int64_t *retry_after);
 
-/* Give one back to each; all that was taken where `forget` is set.
+/* Give one back to each; all that was taken where `forget` is set, and where
+ * `as_before` is, what the item before it held. All of it in one step.
  * Returns PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err store_give(struct store *store,
                                      const struct store_counters *counters);
+
+/*
+ * Empty each counter.
+ *   held  set on PST_OK: how many of them were not empty
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_reset(struct store *store,
+                                      const struct store_counters *counters,
+                                      int64_t *held);
 
 /* Tidying. */
 
@@ -351,7 +364,7 @@ struct store_backend {
                          const struct store_counters *counters,
                          int64_t *retry_after);
     enum pst_err (*give)(struct store *store,
-                         const struct store_counters *counters);
+                         const struct store_counters *counters, int64_t *held);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
                           struct store_swept *swept);
 };

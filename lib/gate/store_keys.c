@@ -579,6 +579,7 @@ redis_take(struct store *base, const struct store_counters *counters,
     for (size_t i = 0; i < counters->count; i++) {
         redis_add_number(&command, counters->items[i].rate.limit);
         redis_add_number(&command, counters->items[i].rate.period);
+        redis_add_word(&command, counters->items[i].is_tally ? "1" : "0");
     }
     e = redis_call_number(store, &command, &wait);
     if (e)
@@ -589,13 +590,22 @@ redis_take(struct store *base, const struct store_counters *counters,
     return PST_THROTTLED;
 }
 
+/* What SCRIPT_GIVE calls the ways to give back. */
+static const char *
+way_of(const struct store_counter *counter)
+{
+    if (counter->forget)
+        return "all";
+    return counter->as_before ? "before" : "one";
+}
+
 static enum pst_err
-redis_give(struct store *base, const struct store_counters *counters)
+redis_give(struct store *base, const struct store_counters *counters,
+           int64_t *held)
 {
     struct redis_store *store = redis_of(base);
     struct counter_keys keys;
     struct redis_command command;
-    int64_t done;
 
     redis_command_init_script(&command, SCRIPT_GIVE, counters->count);
     add_counters(store, &command, counters, &keys);
@@ -603,9 +613,9 @@ redis_give(struct store *base, const struct store_counters *counters)
     for (size_t i = 0; i < counters->count; i++) {
         redis_add_number(&command, counters->items[i].rate.limit);
         redis_add_number(&command, counters->items[i].rate.period);
-        redis_add_word(&command, counters->items[i].forget ? "1" : "0");
+        redis_add_word(&command, way_of(&counters->items[i]));
     }
-    return redis_call_number(store, &command, &done);
+    return redis_call_number(store, &command, held);
 }
 
 /* Redis drops keys when their time has come. */

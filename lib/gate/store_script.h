@@ -104,7 +104,7 @@
     "end redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) return 1"
 
 /*
- * KEYS counters; ARGV now, then limit and period of each. Returns 0,
+ * KEYS counters; ARGV now, then limit, period and is_tally of each. Returns 0,
  * or the seconds to wait. The arithmetic is stored_counter_take()'s; doubles
  * hold microseconds exactly until the year 2255.
  */
@@ -112,27 +112,37 @@
     SCRIPT_NUMBERS                                                          \
     "local now,wait,next=tonumber(ARGV[1])*1000000,0,{} "                   \
     "for i,k in ipairs(KEYS) do "                                           \
-    "local limit,period=tonumber(ARGV[2*i]),tonumber(ARGV[2*i+1])*1000000 " \
+    "local limit,period=tonumber(ARGV[3*i-1]),tonumber(ARGV[3*i])*1000000 " \
     "local step=math.floor(period/limit) local at=0 "                       \
     "local v=redis.call('GET',k) "                                          \
     "if ours(v,9) and #v==9 then at=n(v,2) end "                            \
     "at=math.min(math.max(at,now),now+period) next[i]=at+step "             \
-    "wait=math.max(wait,at+step-period-now) end "                           \
+    "if ARGV[3*i+1]=='1' then next[i]=math.min(next[i],now+period) "        \
+    "else wait=math.max(wait,at+step-period-now) end end "                  \
     "if wait>0 then return math.ceil(wait/1000000) end "                    \
     "for i,k in ipairs(KEYS) do "                                           \
     "redis.call('SET',k,rec(next[i]),"                                      \
     "'EX',math.floor((next[i]-now)/1000000)+1) end return 0"
 
-/* KEYS counters; ARGV now, then limit, period and forget of each. */
+/*
+ * KEYS counters; ARGV now, then limit, period and way of each: give back one,
+ * all, or as much as the counter before it held. Returns how many were not
+ * empty.
+ */
 #define SCRIPT_GIVE                                                         \
     SCRIPT_NUMBERS                                                          \
-    "local now=tonumber(ARGV[1])*1000000 for i,k in ipairs(KEYS) do "       \
+    "local now,held,level=tonumber(ARGV[1])*1000000,0,0 "                   \
+    "for i,k in ipairs(KEYS) do "                                           \
     "local limit,period=tonumber(ARGV[3*i-1]),tonumber(ARGV[3*i])*1000000 " \
     "local v=redis.call('GET',k) local at=0 "                               \
-    "if ARGV[3*i+1]=='0' and ours(v,9) and #v==9 then at=n(v,2) end "       \
-    "at=math.min(math.max(at,now),now+period)-math.floor(period/limit) "    \
+    "if ours(v,9) and #v==9 then at=n(v,2) end "                            \
+    "at=math.min(math.max(at,now),now+period) "                             \
+    "local before=level level=at-now if level>0 then held=held+1 end "      \
+    "if ARGV[3*i+1]=='all' then at=0 "                                      \
+    "elseif ARGV[3*i+1]=='before' then at=at-before "                       \
+    "else at=at-math.floor(period/limit) end "                              \
     "if at>now then redis.call('SET',k,rec(at),"                            \
     "'EX',math.floor((at-now)/1000000)+1) else redis.call('DEL',k) end "    \
-    "end return 0"
+    "end return held"
 
 #endif

@@ -542,9 +542,12 @@ ask_counters(struct lmdb_store *store, struct MDB_txn *txn,
         rc = get_instant(store, txn, &counter->id, &instant);
         if (rc)
             return rc;
-        if (!stored_counter_take(instant, counter->rate, counters->now,
-                                 &next[i], &one) &&
-            one > longest)
+        if (counter->is_tally)
+            next[i] =
+                stored_counter_tally(instant, counter->rate, counters->now);
+        else if (!stored_counter_take(instant, counter->rate, counters->now,
+                                      &next[i], &one) &&
+                 one > longest)
             longest = one;
     }
     *wait = longest;
@@ -614,30 +617,45 @@ apply_give(struct lmdb_store *store, struct MDB_txn *txn,
            struct lmdb_change *change)
 {
     const struct store_counters *counters = change->what;
+    int64_t level = 0;
+    int64_t before;
     int64_t instant;
     int rc = 0;
 
+    change->number = 0;
     for (size_t i = 0; i < counters->count && rc == 0; i++) {
         const struct store_counter *counter = &counters->items[i];
 
         rc = get_instant(store, txn, &counter->id, &instant);
         if (rc)
             return rc;
-        instant = counter->forget ? 0
-                                  : stored_counter_give(instant, counter->rate,
-                                                        counters->now);
+        before = level;
+        level = stored_counter_level(instant, counter->rate, counters->now);
+        change->number += level > 0;
+        if (counter->forget)
+            instant = 0;
+        else if (counter->as_before)
+            instant = stored_counter_lower(instant, counter->rate,
+                                           counters->now, before);
+        else
+            instant =
+                stored_counter_give(instant, counter->rate, counters->now);
         rc = put_instant(store, txn, &counter->id, instant);
     }
     return rc;
 }
 
 static enum pst_err
-tree_give(struct store *base, const struct store_counters *counters)
+tree_give(struct store *base, const struct store_counters *counters,
+          int64_t *held)
 {
     struct lmdb_change change = {
         .apply = apply_give, .now = counters->now, .what = counters};
+    enum pst_err e = lmdb_write(lmdb_of(base), &change);
 
-    return lmdb_write(lmdb_of(base), &change);
+    if (!e)
+        *held = change.number;
+    return e;
 }
 
 static enum pst_err

@@ -625,6 +625,100 @@ test_give(void **state)
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
 }
 
+/* How many more a counter takes at once. */
+static unsigned
+count_room(const struct store_counter *counter)
+{
+    unsigned count = 0;
+    int64_t retry_after;
+
+    while (take(counter, NOW, &retry_after) == PST_OK)
+        count++;
+    return count;
+}
+
+/* L58: of what two names took together, one gives back its own share. */
+static void
+test_give_as_before(void **state)
+{
+    struct store_counter name = {
+        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+    struct store_counter other = {
+        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+    struct store_counter pair[2] = {name, {.id = new_id(), .rate = {10, 900}}};
+    const struct store_counters counters = {pair, 2, NOW};
+    int64_t retry_after;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        expect("own", store_take(store, &counters, &retry_after), PST_OK);
+    pair[0] = other;
+    for (int i = 0; i < 4; i++)
+        expect("other", store_take(store, &counters, &retry_after), PST_OK);
+    pair[0] = name;
+    pair[0].forget = true;
+    pair[1].as_before = true;
+    expect("give", store_give(store, &counters), PST_OK);
+    expect("again", store_give(store, &counters), PST_OK);
+    assert_int_equal(count_room(&pair[1]), 6);
+    /* More than there is: it is empty, and owes nothing. */
+    pair[1].as_before = false;
+    pair[1].forget = true;
+    expect("forget", store_give(store, &counters), PST_OK);
+    pair[1].forget = false;
+    pair[1].as_before = true;
+    pair[0] = other;
+    pair[0].forget = true;
+    expect("give", store_give(store, &counters), PST_OK);
+    assert_int_equal(count_room(&pair[1]), 10);
+}
+
+/* A tally counts on, and has no say in whether there is room. */
+static void
+test_tally(void **state)
+{
+    struct store_counter pair[2] = {
+        {.id = new_id(), .rate = {2, 60}, .is_tally = true},
+        {.id = new_id(), .rate = {5, 60}},
+    };
+    const struct store_counters counters = {pair, 2, NOW};
+    int64_t retry_after = 0;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        expect("take", store_take(store, &counters, &retry_after), PST_OK);
+    expect("full", store_take(store, &counters, &retry_after), PST_THROTTLED);
+    assert_int_equal(retry_after, 12);
+    pair[0].is_tally = false;
+    expect("no room in it", take(&pair[0], NOW, &retry_after), PST_THROTTLED);
+    assert_int_equal(retry_after, 30);
+}
+
+static void
+test_reset(void **state)
+{
+    struct store_counter pair[2] = {{.id = new_id(), .rate = {1, 60}},
+                                    {.id = new_id(), .rate = {2, 600}}};
+    const struct store_counters both = {pair, 2, NOW};
+    const struct store_counters later = {pair, 2, NOW + 600};
+    int64_t retry_after;
+    int64_t held = -1;
+
+    (void)state;
+    expect("nothing", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 0);
+    expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
+    expect("one", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 1);
+    expect("take", store_take(store, &both, &retry_after), PST_OK);
+    expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
+    expect("both", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 2);
+    expect("again", store_take(store, &both, &retry_after), PST_OK);
+    expect("drained", store_reset(store, &later, &held), PST_OK);
+    assert_int_equal(held, 0);
+}
+
 /* Of two budgets, the one with room must not pay for the other's refusal. */
 static void
 test_all_or_none(void **state)
@@ -902,6 +996,9 @@ main(void)
         cmocka_unit_test(test_counter),
         cmocka_unit_test(test_counter_uneven),
         cmocka_unit_test(test_give),
+        cmocka_unit_test(test_give_as_before),
+        cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_reset),
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_crowd_of_guesses),
