@@ -171,7 +171,7 @@ static void
 give_back(struct attempt *attempt)
 {
     for (size_t i = 0; i < attempt->taken_count; i++)
-        (void)!throttle_cancel(&attempt->throttle, &attempt->taken[i],
+        (void)!throttle_refund(&attempt->throttle, &attempt->taken[i],
                                attempt->gate->now);
     attempt->taken_count = 0;
 }
@@ -191,16 +191,15 @@ was_unheard(enum pst_err e)
 static enum pst_err
 take_for(struct attempt *attempt, struct pst_text name, int64_t *wait)
 {
-    const struct throttle_visitor visitor = {
-        .account = name,
+    const struct throttle_login login = {
+        .name = name,
         .address =
             attempt->taken_count == 0 ? attempt->req->remote_addr : PST_NO_TEXT,
         .device = known_device(attempt, name),
-        .is_one_of_many = attempt->name_count > 1,
     };
     enum pst_err e =
-        throttle_begin(&attempt->throttle, &visitor, attempt->gate->now,
-                       &attempt->taken[attempt->taken_count], wait);
+        throttle_acquire(&attempt->throttle, &login, attempt->gate->now,
+                         &attempt->taken[attempt->taken_count], wait);
 
     if (!e)
         attempt->taken_count++;
@@ -229,6 +228,8 @@ take(struct attempt *attempt)
     give_back(attempt);
     if (e == PST_THROTTLED)
         return refuse_throttled(attempt, wait);
+    if (e == PST_MALFORMED)
+        return e;
     return roster_told(gate, attempt->req, e);
 }
 
@@ -246,7 +247,7 @@ pass(struct attempt *attempt)
                           pst_text_equal_nocase(attempt->names[i],
                                                 attempt->visit->session.name));
 
-        (void)!(is_theirs ? throttle_pass : throttle_cancel)(
+        (void)!(is_theirs ? throttle_reset : throttle_refund)(
             &attempt->throttle, taken, attempt->gate->now);
     }
     attempt->taken_count = 0;

@@ -114,13 +114,27 @@ def test_an_account_more_is_none_the_worse(narrow, backend, account):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_success_makes_the_budget_whole(narrow, account, way):
-    for _ in range(3):
-        for _ in range(2):
-            way(narrow, account.email, "wrong", address())
+def test_success_gives_back_its_own_and_no_more(narrow, account, way):
+    """L58: or whoever owns a look-alike's account frees the victim's."""
+    for _ in range(2):
+        way(narrow, account.email, "wrong", address())
+    for _ in range(4):
         answer = way(narrow, account.email, account.password, address())
         assert answer.status in (200, 303), answer.stdout
         assert answer.header("Set-Cookie")
+    assert way(narrow, account.email, "wrong", address()).status in (200, 401)
+    assert_throttled(way(narrow, account.email, account.password, address()))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_lookalikes_share_one_budget(narrow, account, way):
+    """L58: a backend may take them all for one account."""
+    lookalikes = [account.email.replace("@", "\u200b@"),
+                  account.email.replace("e", "\u00e9"),
+                  "".join(chr(ord(c) + 0xFEE0) for c in account.email)]
+    for name in lookalikes:
+        assert way(narrow, name, "wrong", address()).status in (200, 401)
+    assert_throttled(way(narrow, account.email, account.password, address()))
 
 
 def test_only_failures_count(narrow, account):
