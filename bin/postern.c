@@ -132,6 +132,20 @@ static const struct command commands[] = {
      "\n"
      "exit status: 0 it is ended; 1 there is no such session; 69 the store\n"
      "does not answer.\n"},
+    {"unlock", command_unlock, "free an account's login budgets",
+     "usage: postern unlock [NAME] [--address ADDRESS]\n"
+     "\n"
+     "Lets an account log in again that had too many failed logins (429,\n"
+     "`login-throttled` in the log): both the budget of\n"
+     "POSTERN_LOGIN_PER_ACCOUNT and the 100 failures in a row.\n"
+     "\n"
+     "  NAME               what the user types to log in, in any spelling\n"
+     "                     (after -- where it begins with --)\n"
+     "  --address ADDRESS  free this client's address, too; of an IPv6\n"
+     "                     address, its /64\n"
+     "\n"
+     "exit status: 0 it is free; 1 no failed login was counted; 65 the name\n"
+     "is not UTF-8; 69 the store does not answer.\n"},
     {"gc", command_gc, "sweep the store",
      "usage: postern gc [--limit NUMBER]\n"
      "\n"

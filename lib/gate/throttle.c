@@ -5,11 +5,14 @@
 #include "throttle.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
 
 #include "crypt.h"
 #include "fold.h"
+#include "ticks.h"
 
 /* Bytes of an address that cannot be read that tell it from others. */
 #define ADDRESS_MAX 1024
@@ -258,6 +261,27 @@ throttle_reset(const struct throttle *throttle,
     if (attempt->count > 0 && attempt->streak_count > 1)
         attempt->counters[1].as_before = true;
     return throttle_refund(throttle, attempt, now);
+}
+
+int64_t
+throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
+{
+    int64_t end = started_ms + floor_ms;
+
+    return end > now_ms ? end - now_ms : 0;
+}
+
+void
+throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
+{
+    int64_t left = throttle_floor_remaining(started_ms, ticks_ms(), floor_ms);
+    struct timespec span = {.tv_sec = left / 1000,
+                            .tv_nsec = left % 1000 * 1000000};
+
+    /* What is left is written back, so a signal cuts nothing short. */
+    while (left > 0 &&
+           clock_nanosleep(CLOCK_MONOTONIC, 0, &span, &span) == EINTR)
+        ;
 }
 
 enum pst_err

@@ -105,6 +105,24 @@ PST_MUST_USE enum pst_err throttle_reset(const struct throttle *throttle,
                                          int64_t now);
 
 /*
+ * Failed logins take one time (POSTERN_LOGIN_FLOOR), whether the account exists
+ * or not: a backend may hash the password only where there is an account, and
+ * the time would tell (L66).
+ *   started_ms  by ticks_ms(), once the whole request has been read: a client
+ *               that sends its body slowly must not use the time up before the
+ *               backend is asked
+ *   now_ms      by ticks_ms()
+ *   floor_ms    0: no floor
+ * Returns the milliseconds that are still to be waited, 0 or more.
+ */
+int64_t throttle_floor_remaining(int64_t started_ms, int64_t now_ms,
+                                 int64_t floor_ms);
+
+/* Wait for that long: for whatever came of the password but success, before
+ * anything of the answer goes out. */
+void throttle_floor_wait(int64_t started_ms, int64_t floor_ms);
+
+/*
  * Free the budgets of an account, whatever it is spelt like, and of an
  * address. Those of devices that know the account stay as they are.
  *   name     absent: no account

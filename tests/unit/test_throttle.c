@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "stores.h"
 #include "throttle.h"
+#include "ticks.h"
 
 static struct stores stores;
 static struct throttle throttle;
@@ -582,6 +583,34 @@ test_streak_of_device(void **state)
     assert_int_equal(count_patient(&stranger, at, 2 * at), 0);
 }
 
+/* L66 */
+static void
+test_floor(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t now;
+        int64_t floor;
+        int64_t want;
+    } rows[] = {
+        {"at once", 1000, 500, 500},     {"some time after", 1020, 500, 480},
+        {"just over", 1500, 500, 0},     {"long over", 9000, 500, 0},
+        {"a millisecond", 1499, 500, 1}, {"no floor", 1000, 0, 0},
+    };
+    int64_t began = ticks_ms();
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        if (throttle_floor_remaining(1000, rows[i].now, rows[i].floor) !=
+            rows[i].want)
+            fail_msg("row '%s'", rows[i].name);
+    throttle_floor_wait(began, 0);
+    throttle_floor_wait(began - 2000, 1000);
+    assert_true(ticks_ms() - began < 900);
+    throttle_floor_wait(began, 30);
+    assert_true(ticks_ms() - began >= 30);
+}
+
 /* Eight processes begin five attempts each before any has an answer. */
 static unsigned
 begin_many(unsigned index)
@@ -669,6 +698,7 @@ main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_known_device),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_floor),
         cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_down),
         cmocka_unit_test(test_streak),
