@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "limits.h"
+#include "proxies.h"
 #include "roster.h"
 #include "throttle.h"
 
@@ -223,6 +224,7 @@ take(struct attempt *attempt)
         e = take_for(attempt, PST_NO_TEXT, &wait);
     for (size_t i = 0; i < attempt->name_count && !e; i++)
         e = take_for(attempt, attempt->names[i], &wait);
+    proxies_note_login(gate, attempt->req);
     if (!e)
         return PST_OK;
     give_back(attempt);

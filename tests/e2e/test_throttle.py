@@ -247,6 +247,39 @@ def test_an_ipv6_network_is_one_address(few, account):
                    address()).status == 200
 
 
+@pytest.fixture(name="behind", scope="module")
+def behind_fixture(start):
+    """Four guesses from an address, behind proxies of 10.0.0.0/8."""
+    return start(POSTERN_LOGIN_PER_ACCOUNT="1000/1h",
+                 POSTERN_LOGIN_PER_ADDRESS="4/1h",
+                 POSTERN_TRUSTED_PROXIES="10.0.0.0/8, 2001:db8:ffff::1")
+
+
+def guess(gateway, peer, forwarded):
+    return by_json(gateway, secrets.token_hex(6) + "@example.com", "wrong",
+                   peer, HTTP_X_FORWARDED_FOR=forwarded).status
+
+
+def test_the_client_behind_a_proxy_is_counted(behind):
+    client = address()
+    for n in range(4):
+        assert guess(behind, f"10.0.0.{n}", f"192.0.2.{n}, {client}") == 401
+    assert guess(behind, "2001:db8:ffff::1", client) == 429
+    assert guess(behind, "10.0.0.1", f"{client}, {address()}") == 401
+    # From another address the header is anybody's word.
+    for _ in range(4):
+        assert guess(behind, "203.0.113.250", address()) == 401
+    assert guess(behind, "203.0.113.250", address()) == 429
+
+
+def test_a_proxy_that_is_not_known_is_told_once(start_own, account):
+    gateway = start_own(POSTERN_LOGIN_PER_ADDRESS="1000/1h")
+    for _ in range(60):
+        assert guess(gateway, "10.9.9.9", address()) == 401
+    assert gateway.log.count("event=one-address") == 1
+    assert "POSTERN_TRUSTED_PROXIES" in gateway.log
+
+
 PERSISTED = json.dumps({"extensions": {"persistedQuery": {
     "version": 1, "sha256Hash": "0" * 64}}}).encode()
 
