@@ -245,6 +245,8 @@ test_known_device(void **state)
     assert_int_equal(throttle_reset(&throttle, &attempt, NOW), PST_OK);
     assert_int_equal(count_failures(owner), 3);
     assert_int_equal(count_failures(owner), 0);
+    owner.name = PST_TEXT("KNOWN"); /* another name, in its very bytes */
+    assert_int_equal(count_failures(owner), 3);
     owner.name = PST_TEXT("somebody else");
     assert_int_equal(count_failures(owner), 3);
     owner.name = PST_TEXT("known");
