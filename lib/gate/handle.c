@@ -79,6 +79,15 @@ log_request(const struct gate *gate, const struct request *req, int status,
               LOG_NUMBER("octets", meter->octets), LOG_STRING("error", code));
 }
 
+/* Behind our own proxies, REMOTE_ADDR is not the client's. */
+static void
+find_client(const struct config *config, struct request *req)
+{
+    req->remote_addr = proxies_client(
+        config->trusted_proxies, config->trusted_proxy_count, req->remote_addr,
+        request_header(req, PST_TEXT("X-Forwarded-For")));
+}
+
 bool
 gate_handle(struct gate *gate, struct pst_arena *arena,
             const struct request_origin *origin, const struct reply_sink *sink,
@@ -98,9 +107,8 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
     no_random = gate->random(random, sizeof(random));
     reply_init(&rep, arena, &metered);
     e = request_init(&req, arena, origin, random);
-    req.remote_addr = proxies_client(
-        gate->config->trusted_proxies, gate->config->trusted_proxy_count,
-        req.remote_addr, request_header(&req, PST_TEXT("X-Forwarded-For")));
+    if (gate->config->trusted_proxy_count > 0)
+        find_client(gate->config, &req);
     meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
     if (no_random)
         e = no_random;

@@ -384,6 +384,17 @@ def test_a_hundred_failures_in_a_row_are_the_end(few, account):
     assert 7 * 3600 < int(answer.header("Retry-After")) <= 7.2 * 3600
 
 
+def test_a_variable_that_nobody_declared_changes_nothing(few, account):
+    """L58: it once switched the count of failures in a row off."""
+    body = json.dumps({"query": LOGIN, "variables": {
+        "email": account.email, "password": "wrong", "x": "junk"}}).encode()
+    statuses = [few.direct("query", "POST", "", body, REMOTE_ADDR=address(),
+                           CONTENT_TYPE="application/json").status
+                for _ in range(102)]
+    assert statuses[-2:] == [429, 429]
+    assert_throttled(by_json(few, account.email, account.password, address()))
+
+
 def test_many_at_once_pass_no_more(narrow, account):
     """N guesses at the same moment, in as many connections."""
     from concurrent.futures import ThreadPoolExecutor

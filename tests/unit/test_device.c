@@ -96,9 +96,7 @@ static void
 test_identical_name(void **state)
 {
     static const char *const others[] = {"victi", "victim ", "Victim",
-                                         "v\xC3\xAD"
-                                         "ctim",
-                                         ""};
+                                         "v\xC3\xAEtim", ""};
     struct device device = open_device(log_in(&nothing, "victim"));
 
     (void)state;
