@@ -3,7 +3,7 @@
  * fold.h - an account's name as a key that is at least as coarse as any
  * backend's comparison of names.
  *
- * A backend compares names in its own way: MariaDB takes "V\u00EDctim" and
+ * A backend compares names in its own way: MariaDB takes "VICTIM" with an accent and
  * "victim" for one account, another strips spaces. The attack: each spelling
  * of a victim's name has a budget of guesses of its own, and there are 2^n
  * spellings. So whatever some backend may overlook is left out of the key.

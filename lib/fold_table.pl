@@ -8,19 +8,19 @@
 # Made of the collation table of Unicode (DUCET, which perl ships with
 # Unicode::Collate) and of perl's own character data. Every character of the
 # Basic Multilingual Plane gets the characters that stand for its primary
-# weights: the first character of each weight, a small letter where there is
-# one. Above that plane only what folds to ASCII and what vanishes is kept.
+# weights: one for each weight, a small letter where there is one. Above that
+# plane only what folds to ASCII and what vanishes is kept.
 use strict;
 use warnings;
 use Unicode::Normalize qw(NFKD);
 use Unicode::UCD qw(num);
 
 use constant {
-    VANISHES => 0,     # leaves nothing in the key
-    ITSELF   => 1,     # stands for itself
-    EXPANDS  => 0xD800, # plus half of where in the list of expansions
-    OTHER_PLANES => 0xFFFD, # what fold.c has for every other character there
-    BLOCK    => 64,    # characters in a block
+    VANISHES     => 0,      # leaves nothing in the key
+    ITSELF       => 1,      # stands for itself
+    EXPANDS      => 0xD800, # plus half of where in the list of expansions
+    OTHER_PLANES => 0xFFFD, # what fold.c has for all others above U+FFFF
+    BLOCK        => 64,     # characters in a block
 };
 
 # Newer than what perl knows, and folding to ASCII: first, last, to what.
@@ -36,7 +36,7 @@ my @newer = (
 # Letters of their own to the newest DUCET that some collation, or somebody
 # who looks at them, takes for a letter of ASCII.
 my %by_hand = (
-    0x0131 => 'i', 0x06DE => '', # dotless i; a sign that was once ignored
+    0x06DE => '', # a sign that was once ignored
     (map { 0x09F3 + $_ => $_ } 1 .. 4), # Bengali numerators
     # Unicode 14
     0x1ACC => 'g', 0x1ACD => 'r', 0x1ACE => 't', 0x10780 => 'aa',
@@ -116,11 +116,10 @@ sub base_of
     my $name = $name_of->{$char} // '';
     return $by_name->{$1}
         if $name =~ /^(.*\bLETTER .+?) WITH / && $by_name->{$1};
-    $name =~ s/ WITH .*//;
     return ord lc $1
-        if $name =~ /^(?:MODIFIER LETTER |LATIN (?:SUBSCRIPT )?)?
-            (?:SMALL\ |CAPITAL\ |LETTER\ |DOTLESS\ |LONG\ |SCRIPT\ )*
-            ([A-Z])$/x && $name =~ /LATIN|MODIFIER/;
+        if $name =~ /^(?:LATIN|MODIFIER)(?:[ ]
+            (?:SUBSCRIPT|SMALL|CAPITAL|LETTER|DOTLESS|LONG|SCRIPT))*
+            [ ]([A-Z])(?:[ ]WITH[ ].*)?$/x;
     return undef;
 }
 

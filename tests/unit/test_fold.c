@@ -71,6 +71,8 @@ test_keys(void **state)
             "bob"),
         ROW("strokes", "\xC5\x82\xC3\xB8\xC4\x91\xC4\xB1\xC4\xA7\xC5\xA7",
             "lodiht"),
+        ROW("small capitals, dotless, script",
+            "\xE1\xB4\x80\xE1\xB4\x84\xC8\xB7\xC9\xA1", "acig"),
         ROW("digits",
             "\xD9\xA3\xE0\xA5\xA9\xC2\xB3\xE2\x91\xA2\xF0\x9D\x9F\x91",
             "33333"),
