@@ -3,10 +3,10 @@
  * fold.h - an account's name as a key that is at least as coarse as any
  * backend's comparison of names.
  *
- * A backend compares names in its own way: MariaDB takes "VICTIM" with an accent and
- * "victim" for one account, another strips spaces. The attack: each spelling
- * of a victim's name has a budget of guesses of its own, and there are 2^n
- * spellings. So whatever some backend may overlook is left out of the key.
+ * A backend compares names in its own way: MariaDB takes "victim" with an
+ * accent and "VICTIM" for one account, another strips spaces. The attack: each
+ * spelling of a victim's name has a budget of guesses of its own, and there are
+ * 2^n spellings. So whatever some backend may overlook is left out of the key.
  * Names of different accounts may share a key, and then share a budget.
  *
  *   - By primary weights of Unicode's collation (DUCET, UTS #10): case,
