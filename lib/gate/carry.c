@@ -153,14 +153,28 @@ get_key(const struct gate *gate, const struct pst_session *session,
     return e;
 }
 
-/* Put it there, and leave in *small what goes into the token. */
+/* Put a session there that is on its way already. */
+static enum pst_err
+put_again(struct gate *gate, const struct pst_session *session,
+          struct pst_bytes blob)
+{
+    struct store_id id;
+    enum pst_err e;
+
+    store_id_sid(session->sid, &id);
+    if (session->spilled.len == 0)
+        return store_spill_put(gate->store, &id, blob, session->exp, gate->now);
+    e = store_spill_replace(gate->store, &id, blob, session->exp, gate->now);
+    return e == PST_ABSENT ? PST_REVOKED : e;
+}
+
+/* Seal it for the store, and leave in *small what goes into the token. */
 static enum pst_err
 spill(struct gate *gate, struct pst_arena *arena,
-      const struct pst_session *session, bool is_new, struct pst_session *small)
+      const struct pst_session *session, struct pst_session *small,
+      struct pst_bytes *blob)
 {
     uint8_t *key = pst_arena_alloc(arena, PST_KEY_LEN);
-    struct pst_bytes blob;
-    struct store_id id;
     struct pst_buf buf;
     enum pst_err e;
 
@@ -170,17 +184,9 @@ spill(struct gate *gate, struct pst_arena *arena,
         return PST_NO_MEMORY;
     e = get_key(gate, session, key);
     if (!e)
-        e = spill_seal(gate, arena, key, session, &blob);
+        e = spill_seal(gate, arena, key, session, blob);
     if (e)
         return e;
-    store_id_sid(session->sid, &id);
-    if (is_new || session->spilled.len == 0)
-        e = store_spill_put(gate->store, &id, blob, session->exp, gate->now);
-    else
-        e = store_spill_replace(gate->store, &id, blob, session->exp,
-                                gate->now);
-    if (e)
-        return e == PST_ABSENT ? PST_REVOKED : e;
     *small = *session;
     small->who = PST_TEXT("{}");
     pst_buf_init_arena(&buf, arena, 64);
@@ -315,7 +321,7 @@ static enum pst_err
 seal_ways(struct gate *gate, struct pst_arena *arena, unsigned ways,
           const struct pst_session *session, struct carry *out)
 {
-    struct carry made = {PST_NO_TEXT, PST_NO_TEXT};
+    struct carry made = {PST_NO_TEXT, PST_NO_TEXT, {NULL, 0}};
     struct pst_text token;
     enum pst_err e;
 
@@ -339,7 +345,9 @@ enum pst_err
 carry_seal(struct gate *gate, struct pst_arena *arena, unsigned ways,
            const struct pst_session *session, bool is_new, struct carry *out)
 {
+    struct pst_bytes blob = {NULL, 0};
     struct pst_session small;
+    struct carry made;
     enum pst_err e = PST_TOO_LARGE;
 
     /* What is in the store stays there: an older copy of its token must not
@@ -348,10 +356,17 @@ carry_seal(struct gate *gate, struct pst_arena *arena, unsigned ways,
         e = seal_ways(gate, arena, ways, session, out);
     if (e != PST_TOO_LARGE)
         return e;
-    e = spill(gate, arena, session, is_new, &small);
+    e = spill(gate, arena, session, &small, &blob);
+    if (!e && !is_new)
+        e = put_again(gate, session, blob);
+    if (!e)
+        e = seal_ways(gate, arena, ways, &small, &made);
     if (e)
         return e;
-    return seal_ways(gate, arena, ways, &small, out);
+    if (is_new)
+        made.blob = blob;
+    *out = made;
+    return PST_OK;
 }
 
 enum pst_err

@@ -18,6 +18,8 @@
 struct carry {
     struct pst_text cookie; /* the Set-Cookie line; absent: none */
     struct pst_text bearer; /* the token header's value; absent: none */
+    struct pst_bytes blob;  /* of a new session: what the store is to keep of
+                               it (roster_replace()); absent: nothing */
 };
 
 /*
@@ -36,7 +38,8 @@ carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
 /*
  * Seal a session for each way it is to go.
  *   ways    enum config_method flags
- *   is_new  false: what the store holds of it is replaced only if it is
+ *   is_new  true: nothing is stored yet, out->blob is what is to be.
+ *           false: what the store holds of it is replaced only if it is
  *           still there, so that a request in flight revives nothing
  * Returns PST_OK; PST_TOO_LARGE (there is no store, or even that has no room
  * for it); PST_REVOKED (not new, and gone from the store); PST_STORE_DOWN,

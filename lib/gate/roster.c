@@ -92,37 +92,26 @@ browser_of(const struct request *req)
     return agent.len > 0 ? PST_TEXT("other") : PST_TEXT("");
 }
 
-enum pst_err
-roster_add(struct gate *gate, const struct request *req,
-           struct pst_session *session)
+/*
+ * The longest that any copy of it may live: a guest's end moves along, and
+ * a copy that was renewed a moment ago ends later than this one.
+ */
+static int64_t
+last_end(const struct gate *gate, const struct pst_session *session)
 {
-    struct store_session listed;
-    struct ids ids;
-    int64_t since;
-    enum pst_err e;
+    int64_t end = gate->now + gate->config->clocks.guest;
 
-    if (!gate->store || pst_session_is_guest(session))
-        return PST_OK;
-    e = ids_of(gate, session, &ids);
-    if (e)
-        return e;
-    e = told(gate, req, store_since(gate->store, &ids.subject, &since));
-    if (e)
-        return e;
-    if (since - gate->now >= PST_SKEW) {
-        /* Refused with the next request, it would only seem to have begun. */
-        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
-                  LOG_STRING("request", req->id),
-                  LOG_NUMBER("seconds", since - gate->now));
-        return PST_OVERLOADED;
-    }
-    if (since >= session->iat) {
-        session->iat = since + 1;
-        session->seen = since + 1;
-    }
-    listed = (struct store_session){
-        .sid = ids.sid,
-        .subject = ids.subject,
+    return pst_session_is_guest(session) && end > session->exp ? end
+                                                               : session->exp;
+}
+
+static struct store_session
+listed_of(const struct request *req, const struct pst_session *session,
+          const struct ids *ids)
+{
+    return (struct store_session){
+        .sid = ids->sid,
+        .subject = ids->subject,
         .created = session->iat,
         .seen = session->seen,
         .expires = session->exp,
@@ -130,9 +119,56 @@ roster_add(struct gate *gate, const struct request *req,
         .browser = browser_of(req),
         .address = pst_text_first(req->remote_addr, STORE_ADDRESS_MAX),
     };
-    return told(gate, req,
-                store_session_add(gate->store, &listed,
-                                  gate->config->max_sessions, gate->now));
+}
+
+/* All of its user's sessions were ended at `since`: it must begin after it. */
+static enum pst_err
+move_past(const struct gate *gate, const struct request *req, int64_t since,
+          struct pst_session *session)
+{
+    if (since - gate->now >= PST_SKEW) {
+        /* Refused with the next request, it would only seem to have begun. */
+        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
+                  LOG_STRING("request", req->id),
+                  LOG_NUMBER("seconds", since - gate->now));
+        return PST_OVERLOADED;
+    }
+    session->iat = since + 1;
+    session->seen = since + 1;
+    return PST_EXPIRED;
+}
+
+enum pst_err
+roster_replace(struct gate *gate, const struct request *req,
+               const struct pst_session *old, struct pst_session *fresh,
+               struct pst_bytes blob)
+{
+    struct store_replacement replacement = {
+        .cap = gate->config->max_sessions, .blob = blob, .now = gate->now};
+    struct store_session listed;
+    struct ids fresh_ids;
+    struct ids old_ids;
+    int64_t since = 0;
+    enum pst_err e;
+
+    replacement.is_guest = pst_session_is_guest(fresh);
+    if (!gate->store || (!old && replacement.is_guest && blob.len == 0))
+        return PST_OK;
+    e = ids_of(gate, fresh, &fresh_ids);
+    if (!e && old)
+        e = ids_of(gate, old, &old_ids);
+    if (e)
+        return e;
+    listed = listed_of(req, fresh, &fresh_ids);
+    replacement.session = &listed;
+    if (old) {
+        replacement.old = &old_ids.sid;
+        replacement.old_subject = old_ids.owner;
+        replacement.old_iat = old->iat;
+        replacement.old_expires = last_end(gate, old);
+    }
+    e = told(gate, req, store_replace(gate->store, &replacement, &since));
+    return e == PST_EXPIRED ? move_past(gate, req, since, fresh) : e;
 }
 
 enum pst_err
@@ -151,19 +187,6 @@ roster_touch(struct gate *gate, const struct request *req,
              store_session_touch(gate->store, &ids.subject, &ids.sid,
                                  session->exp, gate->now));
     return e == PST_ABSENT ? PST_OK : e;
-}
-
-/*
- * The longest that any copy of it may live: a guest's end moves along, and
- * a copy that was renewed a moment ago ends later than this one.
- */
-static int64_t
-last_end(const struct gate *gate, const struct pst_session *session)
-{
-    int64_t end = gate->now + gate->config->clocks.guest;
-
-    return pst_session_is_guest(session) && end > session->exp ? end
-                                                               : session->exp;
 }
 
 enum pst_err

@@ -106,18 +106,13 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
         visit->session.upstream = upstream;
         return visit_renew(gate, req, rep, visit);
     case JAR_REPLACED:
-        /* Ended while the backend was at work: its new token would bring
-         * back, under another id, what a logout has just taken away. */
-        e = visit->has_session ? roster_check(gate, req, &visit->session)
-                               : PST_OK;
-        if (e == PST_REVOKED)
-            return visit_end(gate, req, rep, visit);
-        if (e)
-            return e;
         break;
     }
     guest.upstream = upstream;
-    return begin(gate, req, rep, visit, &guest);
+    e = begin(gate, req, rep, visit, &guest);
+    /* Ended while the backend was at work: its new token would bring back,
+     * under another id, what a logout has just taken away. */
+    return e == PST_REVOKED ? visit_end(gate, req, rep, visit) : e;
 }
 
 /*
@@ -368,6 +363,7 @@ granted(struct attempt *attempt, enum operation_kind kind)
     if (e)
         return e;
     grant->remember = attempt->remember;
+    grant->by_password = true;
     e = begin(attempt->gate, attempt->req, attempt->rep, attempt->visit, grant);
     if (e)
         hand_back(attempt);

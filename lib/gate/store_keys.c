@@ -233,61 +233,139 @@ redis_end_all(struct store *base, const struct store_id *subject, int64_t now,
     return redis_call_number(store, &command, since);
 }
 
-static enum pst_err
-redis_since(struct store *base, const struct store_id *subject, int64_t *since)
-{
-    struct redis_store *store = redis_of(base);
-    struct redis_key key = redis_key_of(store, "since", subject);
-    struct redis_batch batch = {.count = 0};
-    struct stored_since found;
-    enum pst_err e;
-
-    add_get(&batch, &key);
-    e = redis_call(store, &batch);
-    if (e)
-        return e;
-    e = read_since(store, batch.replies[0], &found);
-    redis_batch_free(&batch);
-    if (e == PST_OK && found.since == INT64_MAX)
-        e = redis_because(store, STORED_FOREIGN_WHY, "");
-    if (e == PST_OK)
-        *since = found.since;
-    return e;
-}
-
 /* Lists of live sessions. */
 
+/* A blob as it is stored: STORED_SPILL_HEAD more bytes than it has. */
+static void
+emit_spilled(uint8_t *out, struct pst_bytes blob, int64_t expires)
+{
+    stored_emit_time(out, expires);
+    memcpy(out + STORED_SPILL_HEAD, blob.ptr, blob.len);
+}
+
+/* What the words of SCRIPT_BEGIN point to; more than fits on a stack. */
+struct beginning {
+    struct redis_key keys[7];
+    struct redis_key revoked; /* what such keys begin with */
+    struct redis_key spill;
+    uint8_t record[STORED_SESSION_MAX];
+    uint8_t old_record[STORED_REVOKED_LEN];
+    size_t spilled_len; /* 0: nothing is spilled */
+    uint8_t spilled[];
+};
+
+static struct beginning *
+new_beginning(const struct store_replacement *replacement)
+{
+    struct pst_bytes blob = replacement->blob;
+    size_t len = blob.len > 0 ? STORED_SPILL_HEAD + blob.len : 0;
+    struct beginning *words = malloc(sizeof(*words) + len);
+
+    if (!words)
+        return NULL;
+    words->spilled_len = len;
+    if (len > 0)
+        emit_spilled(words->spilled, blob, replacement->session->expires);
+    return words;
+}
+
+static void
+add_begin_keys(struct redis_store *store, struct redis_command *command,
+               const struct store_replacement *replacement,
+               struct beginning *words)
+{
+    const struct store_id *sid = &replacement->session->sid;
+    const struct store_id *subject =
+        replacement->is_guest ? NULL : &replacement->session->subject;
+    const struct {
+        const char *kind;
+        const struct store_id *id;
+    } keys[PST_COUNT(words->keys)] = {
+        {"sessions", subject},
+        {"since", subject},
+        {"spill", sid},
+        {"revoked", replacement->old},
+        {"spill", replacement->old},
+        {"sessions", replacement->old_subject},
+        {"since", replacement->old_subject},
+    };
+
+    for (size_t i = 0; i < PST_COUNT(keys); i++) {
+        words->keys[i] = redis_key_of(store, keys[i].kind, keys[i].id);
+        redis_add_key(command, &words->keys[i]);
+    }
+}
+
+static void
+add_new_session(struct redis_store *store, struct redis_command *command,
+                const struct store_replacement *replacement,
+                struct beginning *words)
+{
+    const struct store_session *session = replacement->session;
+    int64_t cap = replacement->cap;
+    size_t len = 0;
+
+    if (!replacement->is_guest)
+        stored_emit_session(words->record, &len, session);
+    words->revoked = redis_key_of(store, "revoked", NULL);
+    words->spill = redis_key_of(store, "spill", NULL);
+    redis_add_id(command, &session->sid);
+    redis_add_octets(command, words->record, len);
+    redis_add_number(command, session->created);
+    redis_add_number(command, session->expires);
+    redis_add_number(command, replacement->now);
+    redis_add_number(
+        command, cap > 0 && cap < STORE_LISTED_MAX ? cap : STORE_LISTED_MAX);
+    redis_add_word(command, cap > 0 ? "1" : "0");
+    redis_add_key(command, &words->revoked);
+    redis_add_key(command, &words->spill);
+    redis_add_octets(command, words->spilled, words->spilled_len);
+}
+
+static void
+add_old_session(struct redis_command *command,
+                const struct store_replacement *replacement,
+                struct beginning *words)
+{
+    int64_t now = replacement->now;
+    int64_t expires = replacement->old_expires;
+
+    stored_emit_time(words->old_record, expires > now ? expires : now);
+    if (replacement->old)
+        redis_add_id(command, replacement->old);
+    else
+        redis_add_word(command, "");
+    redis_add_word(command, replacement->old_subject ? "1" : "0");
+    redis_add_number(command, replacement->old_iat);
+    redis_add_octets(command, words->old_record, sizeof(words->old_record));
+    redis_add_number(command, stay(expires, now) + PST_SKEW);
+}
+
 static enum pst_err
-redis_session_add(struct store *base, const struct store_session *session,
-                  int64_t cap, int64_t now)
+redis_replace(struct store *base, const struct store_replacement *replacement,
+              int64_t *since)
 {
     struct redis_store *store = redis_of(base);
-    struct redis_key sessions =
-        redis_key_of(store, "sessions", &session->subject);
-    struct redis_key since = redis_key_of(store, "since", &session->subject);
-    struct redis_key revoked = redis_key_of(store, "revoked", NULL);
-    struct redis_key spill = redis_key_of(store, "spill", NULL);
-    uint8_t record[STORED_SESSION_MAX];
+    struct beginning *words = new_beginning(replacement);
     struct redis_command command;
-    int64_t done;
-    size_t len;
+    int64_t answer;
+    enum pst_err e;
 
-    stored_emit_session(record, &len, session);
-    redis_command_init_script(&command, SCRIPT_ADD, 2);
-    redis_add_key(&command, &sessions);
-    redis_add_key(&command, &since);
-    redis_add_id(&command, &session->sid);
-    redis_add_octets(&command, record, len);
-    redis_add_number(&command, session->created);
-    redis_add_number(&command, session->expires);
-    redis_add_number(&command, now);
-    redis_add_number(
-        &command, cap > 0 && cap < STORE_LISTED_MAX ? cap : STORE_LISTED_MAX);
-    redis_add_word(&command, cap > 0 ? "1" : "0");
-    redis_add_key(&command, &revoked);
-    redis_add_key(&command, &spill);
+    if (!words)
+        return PST_NO_MEMORY;
+    redis_command_init_script(&command, SCRIPT_BEGIN, PST_COUNT(words->keys));
+    add_begin_keys(store, &command, replacement, words);
+    add_new_session(store, &command, replacement, words);
+    add_old_session(&command, replacement, words);
     add_spans(&command);
-    return redis_call_number(store, &command, &done);
+    e = redis_call_number(store, &command, &answer);
+    free(words);
+    if (e || answer == 0)
+        return e;
+    if (answer < 0)
+        return PST_REVOKED;
+    *since = answer;
+    return PST_EXPIRED;
 }
 
 static enum pst_err
@@ -519,8 +597,7 @@ redis_spill_put(struct store *base, const struct store_spill *spill)
 
     if (!record)
         return PST_NO_MEMORY;
-    stored_emit_time(record, spill->expires);
-    memcpy(record + STORED_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
+    emit_spilled(record, spill->blob, spill->expires);
     e = put_spill(redis_of(base), spill, (struct pst_bytes){record, len});
     free(record);
     return e;
@@ -627,8 +704,7 @@ const struct store_backend store_redis = {
     .check = redis_check,
     .end = redis_end,
     .end_all = redis_end_all,
-    .since = redis_since,
-    .session_add = redis_session_add,
+    .replace = redis_replace,
     .session_touch = redis_session_touch,
     .session_walk = redis_session_walk,
     .spill_put = redis_spill_put,

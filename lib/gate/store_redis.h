@@ -15,7 +15,7 @@
 
 /* Commands in one round trip, and words in one command. */
 #define REDIS_BATCH_MAX 3
-#define REDIS_WORDS_MAX 20
+#define REDIS_WORDS_MAX 28
 
 /* A key: its parts, and a hash in hex. */
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)

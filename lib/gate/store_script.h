@@ -57,32 +57,55 @@
         "if since>s then s=since end putsince(KEYS[1],s,newest,now) " \
         "return s"
 
+/* The rest of SCRIPT_BEGIN: make room in the list `all`, in which the old
+ * session does not count, and put the new one in. */
+#define SCRIPT_LIST                                                           \
+    "local live={} for i=1,#all,2 do local f,v=all[i],all[i+1] "              \
+    "if f~=sid and f~=ARGV[11] and ours(v,25) then local c,e=n(v,2),n(v,18) " \
+    "if e<=now or c<=since then redis.call('HDEL',KEYS[1],f) "                \
+    "else live[#live+1]={c,f,e} if e>last then last=e end end end end "       \
+    "table.sort(live,function(a,b) "                                          \
+    "return a[1]<b[1] or (a[1]==b[1] and a[2]<b[2]) end) "                    \
+    "for i=1,#live-max+1 do local f,e=live[i][2],live[i][3] "                 \
+    "if ARGV[7]=='1' then "                                                   \
+    "redis.call('SET',ARGV[8]..f,rec(e),'EX',e-now+skew) "                    \
+    "redis.call('DEL',ARGV[9]..f) end "                                       \
+    "redis.call('HDEL',KEYS[1],f) end "                                       \
+    "redis.call('HSET',KEYS[1],sid,ARGV[2]) "                                 \
+    "redis.call('EXPIRE',KEYS[1],math.max(1,last-now)) "                      \
+    "if created>newest then putsince(KEYS[2],since,created,now) end "         \
+    "return 0"
+
 /*
- * KEYS sessions since; ARGV sid record created expires now max ends revoked
- * spill span skew. `max` is how many may be listed, `ends` 1 when those over
- * it are ended as well; `revoked` and `spill` are what their keys begin with.
+ * KEYS sessions since spill old-revoked old-spill old-sessions old-since;
+ * ARGV sid record created expires now max ends revoked spill blob, old sid
+ * listed iat record seconds, span skew. `record` is empty for a guest; `max`
+ * is how many may be listed, `ends` 1 when those over it are ended as well;
+ * `revoked` and `spill` are what their keys begin with; `blob` is empty where
+ * nothing is spilled; `old sid` is empty where there is no old session,
+ * `listed` 1 when it is no guest's. Keys of what is not there end in no id.
+ * Returns 0; -1 where the old session was ended; or the instant at which the
+ * new one's user ended all, where the new one is not after that. Everything
+ * is read before anything is written: a script that fails undoes nothing.
  */
-#define SCRIPT_ADD                                                          \
-    SCRIPT_NUMBERS SCRIPT_SINCE                                             \
-        "local sid,now,last=ARGV[1],tonumber(ARGV[5]),tonumber(ARGV[4]) "   \
-        "local created,max=tonumber(ARGV[3]),tonumber(ARGV[6]) "            \
-        "local since,newest=getsince(KEYS[2]) local live={} "               \
-        "local all=redis.call('HGETALL',KEYS[1]) "                          \
-        "for i=1,#all,2 do local f,v=all[i],all[i+1] "                      \
-        "if f~=sid and ours(v,25) then local c,e=n(v,2),n(v,18) "           \
-        "if e<=now or c<=since then redis.call('HDEL',KEYS[1],f) "          \
-        "else live[#live+1]={c,f,e} if e>last then last=e end end end end " \
-        "table.sort(live,function(a,b) "                                    \
-        "return a[1]<b[1] or (a[1]==b[1] and a[2]<b[2]) end) "              \
-        "for i=1,#live-max+1 do local f,e=live[i][2],live[i][3] "           \
-        "if ARGV[7]=='1' then "                                             \
-        "redis.call('SET',ARGV[8]..f,rec(e),'EX',e-now+skew) "              \
-        "redis.call('DEL',ARGV[9]..f) end "                                 \
-        "redis.call('HDEL',KEYS[1],f) end "                                 \
-        "redis.call('HSET',KEYS[1],sid,ARGV[2]) "                           \
-        "redis.call('EXPIRE',KEYS[1],math.max(1,last-now)) "                \
-        "if created>newest then putsince(KEYS[2],since,created,now) end "   \
-        "return 1"
+#define SCRIPT_BEGIN                                                         \
+    SCRIPT_NUMBERS SCRIPT_SINCE                                              \
+        "local sid,now,last=ARGV[1],tonumber(ARGV[5]),tonumber(ARGV[4]) "    \
+        "local created,max=tonumber(ARGV[3]),tonumber(ARGV[6]) "             \
+        "local listed,old=ARGV[2]~='',ARGV[11]~='' "                         \
+        "local since,newest,all=0,0,{} "                                     \
+        "if old then if redis.call('EXISTS',KEYS[4])==1 then return -1 end " \
+        "if ARGV[12]=='1' and tonumber(ARGV[13])<=getsince(KEYS[7]) then "   \
+        "return -1 end end "                                                 \
+        "if listed then since,newest=getsince(KEYS[2]) "                     \
+        "if created<=since then return since end "                           \
+        "all=redis.call('HGETALL',KEYS[1]) end "                             \
+        "if old then redis.call('SET',KEYS[4],ARGV[14],'EX',ARGV[15]) "      \
+        "redis.call('DEL',KEYS[5]) if ARGV[12]=='1' then "                   \
+        "redis.call('HDEL',KEYS[6],ARGV[11]) end end "                       \
+        "if ARGV[10]~='' then redis.call('SET',KEYS[3],ARGV[10],"            \
+        "'EX',math.max(1,last-now)) end "                                    \
+        "if not listed then return 0 end " SCRIPT_LIST
 
 /* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not there. */
 #define SCRIPT_TOUCH                                                \

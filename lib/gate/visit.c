@@ -237,32 +237,33 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
     return visit_renew(gate, req, rep, visit);
 }
 
+/* How often one session is sealed: twice in the second of a "log out
+ * everywhere"; more means that one follows another. */
+#define SEALS_MAX 3
+
 /*
- * Make what goes out, put it on the roster, end what was before, and only
- * then hand it out: whatever fails, nothing half-made remains.
+ * Make what goes out, let the session take the place of what was before, in
+ * one step of the store, and only then hand it out: whatever fails, nothing
+ * half-made remains.
  */
 static enum pst_err
 establish(struct gate *gate, const struct request *req, struct reply *rep,
-          struct visit *visit, struct visit *fresh)
+          const struct visit *visit, struct visit *fresh)
 {
+    const struct pst_session *old = visit->has_session ? &visit->session : NULL;
+    enum pst_err e = PST_EXPIRED;
     struct carry carry;
-    enum pst_err e;
 
-    e = roster_add(gate, req, &fresh->session);
-    if (e)
-        return e;
-    e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
-                   true, &carry);
-    e = roster_told(gate, req, e);
-    if (!e && visit->has_session)
-        e = roster_end(gate, req, &visit->session);
-    if (e) {
-        /* Nobody was handed it, so whether this works matters to no one. */
-        (void)!roster_end(gate, req, &fresh->session);
-        return e;
+    for (unsigned i = 0; i < SEALS_MAX && e == PST_EXPIRED; i++) {
+        e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
+                       true, &carry);
+        if (e)
+            return e;
+        e = roster_replace(gate, req, old, &fresh->session, carry.blob);
     }
+    if (e)
+        return e == PST_EXPIRED ? PST_OVERLOADED : e;
     hand_out(gate, rep, fresh, &carry);
-    *visit = *fresh;
     return PST_OK;
 }
 
@@ -271,6 +272,7 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
             struct visit *visit, const struct visit_grant *grant)
 {
     struct visit fresh = {.carrier = visit->carrier, .has_session = true};
+    const struct visit nobody = {.carrier = visit->carrier};
     struct pst_session *session = &fresh.session;
     enum pst_err e;
 
@@ -289,7 +291,20 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
     if (e)
         return e;
     set_mark(&fresh);
-    return establish(gate, req, rep, visit, &fresh);
+    e = establish(gate, req, rep, visit, &fresh);
+    if (e == PST_REVOKED) {
+        LOG_EVENT(gate->log, LEVEL_INFO, "ended-meanwhile",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("session", visit->mark));
+        /* What follows from it must not begin; what a password began does
+         * not follow from it. */
+        if (grant->by_password)
+            e = establish(gate, req, rep, &nobody, &fresh);
+    }
+    if (e)
+        return e;
+    *visit = fresh;
+    return PST_OK;
 }
 
 /*

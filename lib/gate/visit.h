@@ -36,6 +36,8 @@ struct visit_grant {
     struct pst_text upstream; /* JSON: see struct pst_session */
     int64_t backend_end;      /* unix seconds; 0: not told */
     bool remember;
+    bool by_password; /* it begins even where the session before it was ended
+                         meanwhile: it does not follow from that one */
 };
 
 /*
@@ -76,15 +78,15 @@ PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
                                       struct visit *visit);
 
 /*
- * Begin a new session with a new id, in the place of whatever there was, and
- * hand it out in the reply: by the carrier of the request, or by every
- * method that is on when the request carried none.
- *   visit  set on PST_OK to the new session, and its bearer token where one
- *          was handed out
- * Returns PST_OK; PST_EXPIRED (the backend's token has already ended);
- * PST_TOO_LARGE (does not fit, which the caller logs); PST_MALFORMED (a name
- * that is no UTF-8); PST_STORE_DOWN, PST_NO_RANDOM, PST_NO_MEMORY,
- * PST_INTERNAL. On failure nothing is handed out.
+ * Begin a new session with a new id, in the place of whatever there was (one
+ * step of the store: see roster_replace()), and hand it out in the reply: by
+ * the carrier of the request, or by every method that is on when the request
+ * carried none. visit  set on PST_OK to the new session, and its bearer token
+ * where one was handed out Returns PST_OK; PST_EXPIRED (the backend's token has
+ * already ended); PST_TOO_LARGE (does not fit, which the caller logs);
+ * PST_MALFORMED (a name that is no UTF-8); PST_REVOKED (the session before was
+ * ended meanwhile, and not by_password); PST_STORE_DOWN, PST_OVERLOADED,
+ * PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL. On failure nothing is handed out.
  */
 PST_MUST_USE enum pst_err visit_begin(struct gate *gate,
                                       const struct request *req,

@@ -77,12 +77,18 @@ static struct carry
 seal(const struct pst_session *session, bool is_new)
 {
     struct gate *gate = &place.f.gate;
-    struct carry carry = {PST_NO_TEXT, PST_NO_TEXT};
+    struct carry carry = {.cookie = PST_NO_TEXT};
+    struct store_id id;
     enum pst_err e = carry_seal(gate, place.f.arena, gate->config->methods,
                                 session, is_new, &carry);
 
     if (e)
         fail_msg("sealing: %s", pst_err_code(e));
+    store_id_sid(session->sid, &id);
+    if (carry.blob.len > 0 &&
+        store_spill_put(gate->store, &id, carry.blob, session->exp,
+                        FIXTURE_NOW) != PST_OK)
+        fail_msg("storing: %s", store_why(gate->store));
     return carry;
 }
 
@@ -188,11 +194,16 @@ the_store_keeps_it_sealed(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
+    struct carry carry;
     struct store_id id;
     struct pst_bytes blob;
 
     (void)state;
     place_init(NULL);
+    assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
+                                &session, true, &carry),
+                     PST_OK);
+    assert_int_equal(open_cookie(carry.cookie, &got), PST_REVOKED);
     assert_int_equal(open_cookie(seal(&session, true).cookie, &got), PST_OK);
     assert_int_equal(got.spilled.len, PST_KEY_LEN);
     store_id_sid(session.sid, &id);
@@ -286,7 +297,7 @@ what_is_gone_stays_gone(void **state)
     struct pst_session session = session_of(LARGE);
     struct pst_session opened;
     struct carry carry;
-    struct carry other = {PST_TEXT("untouched"), PST_NO_TEXT};
+    struct carry other = {.cookie = PST_TEXT("untouched")};
     struct store_id id;
 
     (void)state;
@@ -348,7 +359,7 @@ without_a_store_a_large_one_is_refused(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
-    struct carry carry = {PST_TEXT("untouched"), PST_NO_TEXT};
+    struct carry carry = {.cookie = PST_TEXT("untouched")};
     struct store *store;
     struct pst_text line;
 

@@ -65,13 +65,26 @@ expect(const char *what, enum pst_err got, enum pst_err want)
     stores_expect(f.gate.store, what, got, want);
 }
 
+/* A session that takes no other's place. */
+static enum pst_err
+begin_session(struct pst_session *session)
+{
+    const struct pst_bytes none = {NULL, 0};
+    enum pst_err e;
+
+    e = roster_replace(&f.gate, &f.req, NULL, session, none);
+    return e == PST_EXPIRED
+               ? roster_replace(&f.gate, &f.req, NULL, session, none)
+               : e;
+}
+
 /* A new session, on its list. */
 static struct pst_session
 add(uint8_t n, const char *sub)
 {
     struct pst_session session = session_of(n, sub);
 
-    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    expect("add", begin_session(&session), PST_OK);
     return session;
 }
 
@@ -207,8 +220,7 @@ no_login_begins_in_the_future(void **state)
         f.gate.now += rows[i].ahead;
         expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
         f.gate.now -= rows[i].ahead;
-        expect(rows[i].name, roster_add(&f.gate, &f.req, &session),
-               rows[i].want);
+        expect(rows[i].name, begin_session(&session), rows[i].want);
         if (rows[i].want)
             continue;
         expect(rows[i].name,
@@ -216,6 +228,69 @@ no_login_begins_in_the_future(void **state)
                PST_OK);
         expect(rows[i].name, check(&session), PST_OK);
     }
+}
+
+/* L28: one takes another's place in one step, or not at all. */
+static void
+one_takes_anothers_place(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *old; /* sub */
+        const char *fresh;
+        bool is_ended; /* before */
+        enum pst_err want;
+        size_t listed; /* of user 7 */
+    } rows[] = {
+        {"a guest logs in", "", "7", false, PST_OK, 1},
+        {"a user logs in again", "7", "7", false, PST_OK, 1},
+        {"another user", "8", "7", false, PST_OK, 1},
+        {"a guest's token changed", "", "", false, PST_OK, 0},
+        {"a guest logged out", "", "7", true, PST_REVOKED, 0},
+        {"a user logged out", "7", "7", true, PST_REVOKED, 0},
+        {"a user logged out, a guest", "7", "", true, PST_REVOKED, 0},
+    };
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    struct pst_session seven = session_of(99, "7");
+
+    (void)state;
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = add((uint8_t)(2 * i), rows[i].old);
+        struct pst_session fresh =
+            session_of((uint8_t)(2 * i + 1), rows[i].fresh);
+
+        if (rows[i].is_ended)
+            expect(rows[i].name, roster_end(&f.gate, &f.req, &old), PST_OK);
+        expect(rows[i].name,
+               roster_replace(&f.gate, &f.req, &old, &fresh, blob),
+               rows[i].want);
+        expect(rows[i].name, check(&old), PST_REVOKED);
+        if (count_of(&seven) != rows[i].listed)
+            fail_msg("%s: %zu are listed", rows[i].name, count_of(&seven));
+        expect(rows[i].name, check(&fresh), PST_OK);
+        expect(rows[i].name, roster_end(&f.gate, &f.req, &fresh), PST_OK);
+    }
+}
+
+/* Who is moved past a "log out everywhere" is told to seal it again. */
+static void
+a_moved_session_is_sealed_again(void **state)
+{
+    const struct pst_bytes none = {NULL, 0};
+    struct pst_session old = add(1, "");
+    struct pst_session fresh = session_of(2, "7");
+
+    (void)state;
+    expect("all", roster_end_all(&f.gate, &f.req, &fresh), PST_OK);
+    expect("once", roster_replace(&f.gate, &f.req, &old, &fresh, none),
+           PST_EXPIRED);
+    assert_int_equal(fresh.iat, f.gate.now + 1);
+    assert_int_equal(fresh.seen, fresh.iat);
+    expect("nothing happened", check(&old), PST_OK);
+    expect("twice", roster_replace(&f.gate, &f.req, &old, &fresh, none),
+           PST_OK);
+    expect("the old one", check(&old), PST_REVOKED);
+    expect("the new one", check(&fresh), PST_OK);
 }
 
 static void
@@ -227,7 +302,7 @@ without_a_store_all_are_good(void **state)
 
     (void)state;
     f.gate.store = NULL;
-    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    expect("add", begin_session(&session), PST_OK);
     expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
     expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
     expect("touch", roster_touch(&f.gate, &f.req, &session), PST_OK);
@@ -340,7 +415,7 @@ browsers_are_told_by_their_family(void **state)
         snprintf(agent, sizeof(agent), "HTTP_USER_AGENT=%s", rows[i].agent);
         fixture_request(&f, variables, NULL);
         session = session_of((uint8_t)(i + 1), "7");
-        expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+        expect("add", begin_session(&session), PST_OK);
         snprintf(want, sizeof(want), "\"browser\":\"%s\",\"address\":\"\"",
                  rows[i].family);
         if (!strstr(list_of(&session), want))
@@ -436,7 +511,7 @@ away_means_no_but_for_the_grace(void **state)
             rows[i].answered < 0 ? 0 : f.gate.now - rows[i].answered;
         expect(rows[i].name, check(&session), rows[i].want);
         /* Grace is for reading: nothing is begun or ended by it. */
-        expect("add", roster_add(&f.gate, &f.req, &session), PST_STORE_DOWN);
+        expect("add", begin_session(&session), PST_STORE_DOWN);
         expect("end", roster_end(&f.gate, &f.req, &session), PST_STORE_DOWN);
         expect("all", roster_end_all(&f.gate, &f.req, &session),
                PST_STORE_DOWN);
@@ -469,6 +544,8 @@ main(void)
         ROSTER_TEST(a_guests_end_holds_for_renewed_copies),
         ROSTER_TEST(everywhere_is_all_of_one_user),
         ROSTER_TEST(no_login_begins_in_the_future),
+        ROSTER_TEST(one_takes_anothers_place),
+        ROSTER_TEST(a_moved_session_is_sealed_again),
         ROSTER_TEST(without_a_store_all_are_good),
         ROSTER_TEST(the_list_tells_what_it_may),
         ROSTER_TEST(a_guest_is_on_no_list),

@@ -70,7 +70,7 @@ test_full(void **state)
     assert_true(kept > 50 && kept < 130);
     assert_non_null(strstr(store_why(store), "MDB_MAP_FULL"));
     assert_non_null(strstr(store_why(store), "size="));
-    stores_expect(store, "a login", store_session_add(store, &session, 0, NOW),
+    stores_expect(store, "a login", stores_add(store, &session, 0, NOW),
                   PST_STORE_DOWN);
     stores_expect(store, "none of it",
                   store_session_count(store, &session.subject, NOW, &count),
@@ -139,7 +139,7 @@ test_full_of_old(void **state)
     stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
     assert_non_null(strstr(store_why(store), "less than a fifth"));
     stores_expect(store, "a minute later",
-                  store_session_add(store, &session, 0, NOW + 99), PST_OK);
+                  stores_add(store, &session, 0, NOW + 99), PST_OK);
     store_close(&store);
 }
 
@@ -207,7 +207,7 @@ test_sweep(void **state)
     for (unsigned i = 0; i < 20; i++) {
         session.sid = stores_id(i);
         session.expires = NOW + 100 + i;
-        stores_expect(store, "add", store_session_add(store, &session, 0, NOW),
+        stores_expect(store, "add", stores_add(store, &session, 0, NOW),
                       PST_OK);
     }
     session.sid = stores_id(0);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "roster.h"
 #include "stores.h"
 #include "visit.h"
 
@@ -459,39 +460,154 @@ test_renewal_without_store(void **state)
     fixture_fini(f);
 }
 
-/* A login that the store has no room for leaves no session on the list. */
-static void
-test_what_is_half_made_is_ended(void **state)
+static enum pst_err
+replace_nothing(struct store *store,
+                const struct store_replacement *replacement, int64_t *since)
 {
-    static char large[6000];
-    const char *const variables[] = {POST, NULL};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    struct visit_grant grant = alice;
-    struct fixture *f = *state;
-    struct store_backend broken;
-    struct stores stores;
+    (void)replacement;
+    (void)since;
+    return store_because(store, "the disk is full");
+}
+
+/* A fixture with a store; large: a token that goes there. */
+static void
+begin_with_store(struct fixture *f, struct stores *stores,
+                 struct visit_grant *large)
+{
+    static char token[6000];
+
+    memset(token, 'x', sizeof(token));
+    token[0] = token[sizeof(token) - 1] = '"';
+    *large = alice;
+    large->upstream = (struct pst_text){token, sizeof(token)};
+    fixture_init(f, cookie_only);
+    stores_start(stores, STORE_LMDB, NULL);
+    f->gate.store = stores_open(stores, "test");
+}
+
+static void
+end_with_store(struct fixture *f, struct stores *stores)
+{
+    store_close(&f->gate.store);
+    stores_stop(stores);
+    fixture_fini(f);
+}
+
+static size_t
+count_listed(struct fixture *f)
+{
     size_t count = 7;
 
-    memset(large, 'x', sizeof(large));
-    large[0] = large[sizeof(large) - 1] = '"';
-    grant.upstream = (struct pst_text){large, sizeof(large)};
-    fixture_init(f, cookie_only);
-    stores_start(&stores, STORE_LMDB, NULL);
-    f->gate.store = stores_open(&stores, "test");
-    broken = *f->gate.store->backend;
-    broken.spill_put = put_nothing;
-    f->gate.store->backend = &broken;
-    fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
-                     PST_STORE_DOWN);
-    assert_false(visit.has_session);
-    assert_null(fixture_header(f, "Set-Cookie"));
     assert_int_equal(
         store_session_count(f->gate.store, NULL, f->gate.now, &count), PST_OK);
-    assert_int_equal(count, 0);
-    store_close(&f->gate.store);
-    stores_stop(&stores);
-    fixture_fini(f);
+    return count;
+}
+
+/* A login that the store has no room for leaves the old session, and hands
+ * out nothing. */
+static void
+test_nothing_half_made(void **state)
+{
+    static struct tokens tokens;
+    struct fixture *f = *state;
+    struct store_backend broken;
+    struct visit_grant grant;
+    struct stores stores;
+    struct visit visit;
+
+    begin_with_store(f, &stores, &grant);
+    log_in(f, &grant, &tokens);
+    broken = *f->gate.store->backend;
+    broken.replace = replace_nothing;
+    f->gate.store->backend = &broken;
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
+                     PST_STORE_DOWN);
+    assert_true(visit.has_session);
+    assert_null(fixture_header(f, "Set-Cookie"));
+    assert_int_equal(enter(f, &visit, tokens.cookie, NULL), PST_OK);
+    assert_true(visit.has_session);
+    assert_int_equal(count_listed(f), 1);
+    end_with_store(f, &stores);
+}
+
+/* L28: what follows from a session that was ended while the request was on its
+ * way does not begin; what a password began does, and revives nothing. */
+static void
+test_ended_meanwhile(void **state)
+{
+    static const struct {
+        const char *name;
+        bool by_password;
+        bool everywhere;
+        enum pst_err want;
+    } rows[] = {
+        {"follows", false, false, PST_REVOKED},
+        {"follows, ended everywhere", false, true, PST_REVOKED},
+        {"by password", true, false, PST_OK},
+        {"by password, ended everywhere", true, true, PST_OK},
+    };
+    static struct tokens old;
+    static struct tokens fresh;
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct visit_grant grant;
+        struct stores stores;
+        struct visit visit;
+        enum pst_err e;
+
+        begin_with_store(f, &stores, &grant);
+        log_in(f, &alice, &old);
+        assert_int_equal(enter(f, &visit, old.cookie, NULL), PST_OK);
+        if (rows[i].everywhere)
+            e = roster_end_all(&f->gate, &f->req, &visit.session);
+        else
+            e = roster_end(&f->gate, &f->req, &visit.session);
+        assert_int_equal(e, PST_OK);
+        grant.by_password = rows[i].by_password;
+        e = visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant);
+        if (e != rows[i].want)
+            fail_msg("%s: %s", rows[i].name, pst_err_code(e));
+        remember_tokens(f, &fresh);
+        assert_true((fresh.cookie[0] != '\0') == rows[i].by_password);
+        assert_int_equal(count_listed(f), rows[i].by_password);
+        assert_int_equal(enter(f, &visit, old.cookie, NULL), PST_OK);
+        assert_false(visit.has_session);
+        if (rows[i].by_password) {
+            assert_int_equal(enter(f, &visit, fresh.cookie, NULL), PST_OK);
+            assert_true(visit.has_session);
+            assert_int_equal(visit.session.iat,
+                             f->gate.now + rows[i].everywhere);
+        }
+        end_with_store(f, &stores);
+    }
+}
+
+/* The session that a login replaced is dead, and stays so. */
+static void
+test_a_login_ends_the_one_before(void **state)
+{
+    static struct tokens first;
+    static struct tokens second;
+    struct fixture *f = *state;
+    struct visit_grant grant;
+    struct stores stores;
+    struct visit visit;
+
+    begin_with_store(f, &stores, &grant);
+    log_in(f, &grant, &first);
+    assert_int_equal(enter(f, &visit, first.cookie, NULL), PST_OK);
+    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
+                     PST_OK);
+    remember_tokens(f, &second);
+    assert_int_equal(enter(f, &visit, first.cookie, NULL), PST_OK);
+    assert_false(visit.has_session);
+    assert_int_equal(enter(f, &visit, second.cookie, NULL), PST_OK);
+    assert_true(visit.has_session);
+    assert_int_equal(visit.session.upstream.len, grant.upstream.len);
+    assert_int_equal(count_listed(f), 1);
+    end_with_store(f, &stores);
 }
 
 /* What is not for us, before any token is looked at. */
@@ -593,7 +709,9 @@ main(void)
         cmocka_unit_test_prestate(test_new_id_each_time, &fixture),
         cmocka_unit_test_prestate(test_too_large, &fixture),
         cmocka_unit_test_prestate(test_renewal_without_store, &fixture),
-        cmocka_unit_test_prestate(test_what_is_half_made_is_ended, &fixture),
+        cmocka_unit_test_prestate(test_nothing_half_made, &fixture),
+        cmocka_unit_test_prestate(test_ended_meanwhile, &fixture),
+        cmocka_unit_test_prestate(test_a_login_ends_the_one_before, &fixture),
         cmocka_unit_test_prestate(test_method_and_path, &fixture),
         cmocka_unit_test_prestate(test_cross_site, &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
