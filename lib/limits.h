@@ -33,6 +33,7 @@
 /* Clocks: seconds. */
 #define PST_SKEW 60 /* iat and seen may be ahead by */
 #define PST_LIFETIME_MAX PST_COOKIE_AGE_MAX
+#define PST_GUEST_REVOKED 86400 /* a guest's logout is kept (design 2.4) */
 
 /*
  * Wrong passwords for one account with no right one between them: so many,

@@ -105,6 +105,21 @@ last_end(const struct gate *gate, const struct pst_session *session)
                                                                : session->exp;
 }
 
+/*
+ * How long the end of a session is kept. That of a guest's only for a day: it
+ * is nobody's, and whoever likes can begin and end as many as the backend
+ * gives him, without an account. A guest's that a login replaced is kept for
+ * as long as any copy of it lives: there can be as many as there are logins.
+ */
+static int64_t
+end_kept(const struct gate *gate, const struct pst_session *session)
+{
+    int64_t end = last_end(gate, session);
+    int64_t day = gate->now + PST_GUEST_REVOKED;
+
+    return pst_session_is_guest(session) && end > day ? day : end;
+}
+
 static struct store_session
 listed_of(const struct request *req, const struct pst_session *session,
           const struct ids *ids)
@@ -165,7 +180,8 @@ roster_replace(struct gate *gate, const struct request *req,
         replacement.old = &old_ids.sid;
         replacement.old_subject = old_ids.owner;
         replacement.old_iat = old->iat;
-        replacement.old_expires = last_end(gate, old);
+        replacement.old_expires =
+            replacement.is_guest ? end_kept(gate, old) : last_end(gate, old);
     }
     e = told(gate, req, store_replace(gate->store, &replacement, &since));
     return e == PST_EXPIRED ? move_past(gate, req, since, fresh) : e;
@@ -203,7 +219,7 @@ roster_end(struct gate *gate, const struct request *req,
         return e;
     return told(gate, req,
                 store_end(gate->store, &ids.sid, ids.owner,
-                          last_end(gate, session), gate->now));
+                          end_kept(gate, session), gate->now));
 }
 
 enum pst_err

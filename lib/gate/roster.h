@@ -30,7 +30,8 @@ PST_MUST_USE enum pst_err roster_check(struct gate *gate,
 /*
  * Begin a session and end the one whose place it takes, in one step of the
  * store: the new one is listed (a guest is on no list), over the cap the
- * oldest are ended; of the old one nothing remains but its revocation. So a
+ * oldest are ended; of the old one nothing remains but its revocation, which
+ * is kept for a day where it was a guest's that no login replaced. So a
  * logout that comes first is never lost: the old session has no successor
  * then. One that comes later, with the old cookie, ends the old session and
  * not the new one: the user logged in after it was sent.
@@ -55,7 +56,8 @@ PST_MUST_USE enum pst_err roster_touch(struct gate *gate,
                                        const struct request *req,
                                        const struct pst_session *session);
 
-/* End it, everywhere it was copied. PST_OK or PST_STORE_DOWN. */
+/* End it, everywhere it was copied; a guest's for a day, after which a copy
+ * is good again. PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err roster_end(struct gate *gate,
                                      const struct request *req,
                                      const struct pst_session *session);

@@ -154,19 +154,46 @@ one_is_ended_and_no_other(void **state)
     assert_int_equal(count_of(&two), 1);
 }
 
-/* A copy of a guest's cookie that was renewed lives longer than this one. */
+/* L63: a guest's logout is kept for a day, for anybody can make any number of
+ * them; where a login replaced the session, for as long as a copy of its
+ * cookie lives, one that was renewed since as well. */
 static void
-a_guests_end_holds_for_renewed_copies(void **state)
+a_guests_end_is_kept_for_a_day(void **state)
 {
-    struct pst_session guest = session_of(1, "");
-    struct pst_session renewed = guest;
+    static const struct {
+        const char *name;
+        const char *fresh; /* sub of what replaced it; NULL: it was ended */
+        int64_t later;
+        enum pst_err want;
+    } rows[] = {
+        {"ended, a day less a second", NULL, 86399, PST_REVOKED},
+        {"ended, two days", NULL, 2 * 86400, PST_OK},
+        {"its token changed, a day less a second", "", 86399, PST_REVOKED},
+        {"its token changed, two days", "", 2 * 86400, PST_OK},
+        {"a login, 29 days", "7", 29 * 86400, PST_REVOKED},
+        {"a login, 31 days", "7", 31 * 86400, PST_OK},
+    };
+    const struct pst_bytes none = {NULL, 0};
+    int64_t now = f.gate.now;
 
     (void)state;
-    expect("end", roster_end(&f.gate, &f.req, &guest), PST_OK);
-    f.gate.now += 20 * 86400;
-    renewed.exp = f.gate.now + 86400;
-    expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL), PST_OK);
-    expect("20 days later", check(&renewed), PST_REVOKED);
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = session_of((uint8_t)(2 * i), "");
+        struct pst_session fresh = session_of(
+            (uint8_t)(2 * i + 1), rows[i].fresh ? rows[i].fresh : "");
+
+        f.gate.now = now;
+        expect(rows[i].name,
+               rows[i].fresh
+                   ? roster_replace(&f.gate, &f.req, &old, &fresh, none)
+                   : roster_end(&f.gate, &f.req, &old),
+               PST_OK);
+        f.gate.now += rows[i].later;
+        expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL),
+               PST_OK);
+        old.exp = f.gate.now + 86400; /* a renewed copy */
+        expect(rows[i].name, check(&old), rows[i].want);
+    }
 }
 
 static void
@@ -541,7 +568,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         ROSTER_TEST(one_is_ended_and_no_other),
-        ROSTER_TEST(a_guests_end_holds_for_renewed_copies),
+        ROSTER_TEST(a_guests_end_is_kept_for_a_day),
         ROSTER_TEST(everywhere_is_all_of_one_user),
         ROSTER_TEST(no_login_begins_in_the_future),
         ROSTER_TEST(one_takes_anothers_place),
