@@ -156,6 +156,39 @@ def test_what_a_request_in_flight_renews_stays_dead(start, store, backend):
     assert not is_good(gateway, renewed)
 
 
+def test_two_logins_take_the_place_of_one(start, store, backend, user):
+    """A button clicked twice: the second login finds the session that its
+    cookie names replaced by the first. What a password began is no less."""
+    gateway = start(POSTERN_UPSTREAM_TOKEN="header:x-token", **store)
+
+    def grant(**more):
+        backend.next(headers=[["x-token", "one-" + secrets.token_hex(24)],
+                              ["Content-Type", "application/json"]],
+                     body='{"data":{"login":{"ownerId":"7","email":"a@b"}}}',
+                     **more)
+
+    def login(cookie):
+        return gateway.post("/login", {
+            "email": user.email, "password": user.password}, cookie=cookie)
+
+    grant()
+    old = log_in(gateway, user)[0]
+    grant(delay=1)
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(login(old)))
+    count = len(backend.seen())
+    slow.start()
+    assert gateways.wait_until(lambda: len(backend.seen()) > count)
+    grant()
+    answers.append(login(old))
+    assert slow.is_alive()
+    slow.join(20)
+    assert [answer.status for answer in answers] == [200, 200], answers
+    for answer in answers:
+        assert is_good(gateway, http_client.cookie_of(answer)[1])
+    assert not is_good(gateway, old)
+
+
 # --- everywhere --------------------------------------------------------------
 
 
