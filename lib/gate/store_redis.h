@@ -30,7 +30,7 @@ struct redis_command {
     const char *words[REDIS_WORDS_MAX];
     size_t lens[REDIS_WORDS_MAX];
     int count;
-    char room[512]; /* numbers, and ids in hex */
+    char room[384]; /* numbers, and ids in hex */
     size_t used;
 };
 
