@@ -153,36 +153,66 @@ move_past(const struct gate *gate, const struct request *req, int64_t since,
     return PST_EXPIRED;
 }
 
+/* The ids of what a replacement ends. */
+struct ended_ids {
+    struct ids old;
+    struct ids guest;
+};
+
+static enum pst_err
+name_ended(const struct gate *gate, const struct roster_replacement *replaced,
+           struct store_replacement *replacement, struct ended_ids *ids)
+{
+    const struct pst_session *old = replaced->old;
+    enum pst_err e = PST_OK;
+
+    if (old)
+        e = ids_of(gate, old, &ids->old);
+    if (!e && replaced->guest)
+        e = ids_of(gate, replaced->guest, &ids->guest);
+    if (e)
+        return e;
+    if (old) {
+        replacement->old = &ids->old.sid;
+        replacement->old_subject = ids->old.owner;
+        replacement->old_iat = old->iat;
+        replacement->old_expires =
+            replacement->is_guest ? end_kept(gate, old) : last_end(gate, old);
+        replacement->follows = replaced->follows;
+    }
+    if (replaced->guest) {
+        replacement->guest = &ids->guest.sid;
+        replacement->guest_expires = last_end(gate, replaced->guest);
+    }
+    return PST_OK;
+}
+
 enum pst_err
 roster_replace(struct gate *gate, const struct request *req,
-               const struct pst_session *old, struct pst_session *fresh,
-               struct pst_bytes blob)
+               const struct roster_replacement *replaced,
+               struct pst_session *fresh)
 {
-    struct store_replacement replacement = {
-        .cap = gate->config->max_sessions, .blob = blob, .now = gate->now};
+    struct store_replacement replacement = {.is_guest =
+                                                pst_session_is_guest(fresh),
+                                            .cap = gate->config->max_sessions,
+                                            .blob = replaced->blob,
+                                            .now = gate->now};
     struct store_session listed;
+    struct ended_ids ended_ids;
     struct ids fresh_ids;
-    struct ids old_ids;
     int64_t since = 0;
     enum pst_err e;
 
-    replacement.is_guest = pst_session_is_guest(fresh);
-    if (!gate->store || (!old && replacement.is_guest && blob.len == 0))
+    if (!gate->store || (!replaced->old && !replaced->guest &&
+                         replacement.is_guest && replaced->blob.len == 0))
         return PST_OK;
     e = ids_of(gate, fresh, &fresh_ids);
-    if (!e && old)
-        e = ids_of(gate, old, &old_ids);
+    if (!e)
+        e = name_ended(gate, replaced, &replacement, &ended_ids);
     if (e)
         return e;
     listed = listed_of(req, fresh, &fresh_ids);
     replacement.session = &listed;
-    if (old) {
-        replacement.old = &old_ids.sid;
-        replacement.old_subject = old_ids.owner;
-        replacement.old_iat = old->iat;
-        replacement.old_expires =
-            replacement.is_guest ? end_kept(gate, old) : last_end(gate, old);
-    }
     e = told(gate, req, store_replace(gate->store, &replacement, &since));
     return e == PST_EXPIRED ? move_past(gate, req, since, fresh) : e;
 }

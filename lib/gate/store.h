@@ -183,6 +183,11 @@ struct store_replacement {
     int64_t old_iat;
     int64_t old_expires; /* the revocation is kept until then, and PST_SKEW
                             longer: the latest exp of any copy */
+    bool follows;        /* the new one begins only if the old one is good */
+
+    const struct store_id *guest; /* a guest's session that ends as well, good
+                                     or not; NULL: none */
+    int64_t guest_expires;        /* as old_expires */
 
     const struct store_session *session; /* a guest: sid and expires are set */
     bool is_guest;                       /* it is on no list */
@@ -198,15 +203,15 @@ struct store_replacement {
  * script of Redis), in which all of this happens or nothing:
  *   the old session is revoked, leaves its user's list, and what was spilled
  *   of it is deleted; the new one is listed, and its blob is stored.
- * An old session that was ended before stays ended and has no successor. A
- * store_end() of the old session that comes later does not end the new one.
+ * An old session that was ended before stays ended, and nothing follows from
+ * it. A store_end() of the old one that comes later does not end the new one.
  *   since  set on PST_EXPIRED: the instant of the last store_end_all() of the
  *          new session's user. Its iat (created) must be above that: seal the
  *          session again with since + 1, and call again.
- * Returns PST_OK; PST_REVOKED (the old session was ended, alone or with all
- * of its user's); PST_EXPIRED; PST_TOO_LARGE (a text or the blob is over its
- * limit); PST_STORE_DOWN (so too where the record of an earlier end cannot be
- * read); PST_NO_MEMORY.
+ * Returns PST_OK; PST_REVOKED (it follows from the old session, and that was
+ * ended, alone or with all of its user's); PST_EXPIRED; PST_TOO_LARGE (a text
+ * or the blob is over its limit); PST_STORE_DOWN (so too where the record of an
+ * earlier end cannot be read); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
 store_replace(struct store *store, const struct store_replacement *replacement,

@@ -186,6 +186,17 @@ redis_check(struct store *base, const struct store_id *sid,
     return e;
 }
 
+/* The record of an end, and how long it stays. */
+static void
+add_ending(struct redis_command *command,
+           uint8_t record[static STORED_REVOKED_LEN], int64_t expires,
+           int64_t now)
+{
+    stored_emit_time(record, expires > now ? expires : now);
+    redis_add_octets(command, record, STORED_REVOKED_LEN);
+    redis_add_number(command, stay(expires, now) + PST_SKEW);
+}
+
 static enum pst_err
 redis_end(struct store *base, const struct store_event *ending)
 {
@@ -198,15 +209,12 @@ redis_end(struct store *base, const struct store_event *ending)
     struct redis_command command;
     int64_t done;
 
-    stored_emit_time(record, ending->expires > ending->now ? ending->expires
-                                                           : ending->now);
     redis_command_init_script(&command, SCRIPT_END, ending->subject ? 3 : 2);
     redis_add_key(&command, &revoked);
     redis_add_key(&command, &spill);
     if (ending->subject)
         redis_add_key(&command, &sessions);
-    redis_add_octets(&command, record, sizeof(record));
-    redis_add_number(&command, stay(ending->expires, ending->now) + PST_SKEW);
+    add_ending(&command, record, ending->expires, ending->now);
     redis_add_id(&command, ending->sid);
     return redis_call_number(store, &command, &done);
 }
@@ -245,11 +253,12 @@ emit_spilled(uint8_t *out, struct pst_bytes blob, int64_t expires)
 
 /* What the words of SCRIPT_BEGIN point to; more than fits on a stack. */
 struct beginning {
-    struct redis_key keys[7];
+    struct redis_key keys[9];
     struct redis_key revoked; /* what such keys begin with */
     struct redis_key spill;
     uint8_t record[STORED_SESSION_MAX];
     uint8_t old_record[STORED_REVOKED_LEN];
+    uint8_t guest_record[STORED_REVOKED_LEN];
     size_t spilled_len; /* 0: nothing is spilled */
     uint8_t spilled[];
 };
@@ -288,6 +297,8 @@ add_begin_keys(struct redis_store *store, struct redis_command *command,
         {"spill", replacement->old},
         {"sessions", replacement->old_subject},
         {"since", replacement->old_subject},
+        {"revoked", replacement->guest},
+        {"spill", replacement->guest},
     };
 
     for (size_t i = 0; i < PST_COUNT(keys); i++) {
@@ -323,22 +334,26 @@ add_new_session(struct redis_store *store, struct redis_command *command,
 }
 
 static void
-add_old_session(struct redis_command *command,
-                const struct store_replacement *replacement,
-                struct beginning *words)
+add_old_sessions(struct redis_command *command,
+                 const struct store_replacement *replacement,
+                 struct beginning *words)
 {
-    int64_t now = replacement->now;
-    int64_t expires = replacement->old_expires;
-
-    stored_emit_time(words->old_record, expires > now ? expires : now);
     if (replacement->old)
         redis_add_id(command, replacement->old);
     else
         redis_add_word(command, "");
     redis_add_word(command, replacement->old_subject ? "1" : "0");
     redis_add_number(command, replacement->old_iat);
-    redis_add_octets(command, words->old_record, sizeof(words->old_record));
-    redis_add_number(command, stay(expires, now) + PST_SKEW);
+    add_ending(command, words->old_record, replacement->old_expires,
+               replacement->now);
+    redis_add_word(command, replacement->follows ? "1" : "0");
+    if (replacement->guest) {
+        add_ending(command, words->guest_record, replacement->guest_expires,
+                   replacement->now);
+    } else {
+        redis_add_word(command, "");
+        redis_add_word(command, "0");
+    }
 }
 
 static enum pst_err
@@ -356,7 +371,7 @@ redis_replace(struct store *base, const struct store_replacement *replacement,
     redis_command_init_script(&command, SCRIPT_BEGIN, PST_COUNT(words->keys));
     add_begin_keys(store, &command, replacement, words);
     add_new_session(store, &command, replacement, words);
-    add_old_session(&command, replacement, words);
+    add_old_sessions(&command, replacement, words);
     add_spans(&command);
     e = redis_call_number(store, &command, &answer);
     free(words);

@@ -36,15 +36,19 @@
     "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
     "'EX',math.max(1,ends-now)) end "
 
-/*
- * KEYS revoked spill [sessions]; ARGV record seconds sid.
- * A record that stays longer already is left alone.
- */
+/* revoke(revoked, spill, record, seconds). A record that stays longer already
+ * is left alone. */
+#define SCRIPT_REVOKE                                \
+    "local function revoke(k,spill,record,seconds) " \
+    "local stay=redis.call('TTL',k) "                \
+    "if stay~=-1 and stay<tonumber(seconds) then "   \
+    "redis.call('SET',k,record,'EX',seconds) end "   \
+    "redis.call('DEL',spill) end "
+
+/* KEYS revoked spill [sessions]; ARGV record seconds sid. */
 #define SCRIPT_END                                            \
-    "local stay=redis.call('TTL',KEYS[1]) "                   \
-    "if stay~=-1 and stay<tonumber(ARGV[2]) then "            \
-    "redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) end "     \
-    "redis.call('DEL',KEYS[2]) "                              \
+    SCRIPT_REVOKE                                             \
+    "revoke(KEYS[1],KEYS[2],ARGV[1],ARGV[2]) "                \
     "if KEYS[3] then redis.call('HDEL',KEYS[3],ARGV[3]) end " \
     "return 1"
 
@@ -77,34 +81,38 @@
     "return 0"
 
 /*
- * KEYS sessions since spill old-revoked old-spill old-sessions old-since;
+ * KEYS sessions since spill old-revoked old-spill old-sessions old-since
+ * guest-revoked guest-spill;
  * ARGV sid record created expires now max ends revoked spill blob, old sid
- * listed iat record seconds, span skew. `record` is empty for a guest; `max`
- * is how many may be listed, `ends` 1 when those over it are ended as well;
- * `revoked` and `spill` are what their keys begin with; `blob` is empty where
- * nothing is spilled; `old sid` is empty where there is no old session,
- * `listed` 1 when it is no guest's. Keys of what is not there end in no id.
+ * listed iat record seconds follows, guest record seconds, span skew. `record`
+ * is empty for a guest; `max` is how many may be listed, `ends` 1 when those
+ * over it are ended as well; `revoked` and `spill` are what their keys begin
+ * with; `blob` is empty where nothing is spilled; `old sid` is empty where
+ * there is no old session, `listed` 1 when it is no guest's, `follows` 1 when
+ * it has to be good; `guest record` is empty where no guest's session ends as
+ * well. Keys of what is not there end in no id.
  * Returns 0; -1 where the old session was ended; or the instant at which the
  * new one's user ended all, where the new one is not after that. Everything
  * is read before anything is written: a script that fails undoes nothing.
  */
-#define SCRIPT_BEGIN                                                         \
-    SCRIPT_NUMBERS SCRIPT_SINCE                                              \
-        "local sid,now,last=ARGV[1],tonumber(ARGV[5]),tonumber(ARGV[4]) "    \
-        "local created,max=tonumber(ARGV[3]),tonumber(ARGV[6]) "             \
-        "local listed,old=ARGV[2]~='',ARGV[11]~='' "                         \
-        "local since,newest,all=0,0,{} "                                     \
-        "if old then if redis.call('EXISTS',KEYS[4])==1 then return -1 end " \
-        "if ARGV[12]=='1' and tonumber(ARGV[13])<=getsince(KEYS[7]) then "   \
-        "return -1 end end "                                                 \
-        "if listed then since,newest=getsince(KEYS[2]) "                     \
-        "if created<=since then return since end "                           \
-        "all=redis.call('HGETALL',KEYS[1]) end "                             \
-        "if old then redis.call('SET',KEYS[4],ARGV[14],'EX',ARGV[15]) "      \
-        "redis.call('DEL',KEYS[5]) if ARGV[12]=='1' then "                   \
-        "redis.call('HDEL',KEYS[6],ARGV[11]) end end "                       \
-        "if ARGV[10]~='' then redis.call('SET',KEYS[3],ARGV[10],"            \
-        "'EX',math.max(1,last-now)) end "                                    \
+#define SCRIPT_BEGIN                                                           \
+    SCRIPT_NUMBERS SCRIPT_SINCE SCRIPT_REVOKE                                  \
+        "local sid,now,last=ARGV[1],tonumber(ARGV[5]),tonumber(ARGV[4]) "      \
+        "local created,max=tonumber(ARGV[3]),tonumber(ARGV[6]) "               \
+        "local listed,old=ARGV[2]~='',ARGV[11]~='' "                           \
+        "local since,newest,all=0,0,{} "                                       \
+        "if old and ARGV[16]=='1' then if redis.call('EXISTS',KEYS[4])==1 or " \
+        "ARGV[12]=='1' and tonumber(ARGV[13])<=getsince(KEYS[7]) then "        \
+        "return -1 end end "                                                   \
+        "if listed then since,newest=getsince(KEYS[2]) "                       \
+        "if created<=since then return since end "                             \
+        "all=redis.call('HGETALL',KEYS[1]) end "                               \
+        "if old then revoke(KEYS[4],KEYS[5],ARGV[14],ARGV[15]) "               \
+        "if ARGV[12]=='1' then redis.call('HDEL',KEYS[6],ARGV[11]) end end "   \
+        "if ARGV[17]~='' then "                                                \
+        "revoke(KEYS[8],KEYS[9],ARGV[17],ARGV[18]) end "                       \
+        "if ARGV[10]~='' then redis.call('SET',KEYS[3],ARGV[10],"              \
+        "'EX',math.max(1,last-now)) end "                                      \
         "if not listed then return 0 end " SCRIPT_LIST
 
 /* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not there. */

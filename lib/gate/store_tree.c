@@ -377,25 +377,36 @@ put_blob(struct lmdb_store *store, struct MDB_txn *txn,
     return lmdb_put(store, txn, STORED_SPILL, &key, parts);
 }
 
-/* Is the old session still good, and does the new one begin after its user
- * last ended all? Else LMDB_UNCHANGED, and why in change. */
+/* Was the old session ended, alone or with all of its user's? */
+static int
+find_old_end(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_replacement *replacement, bool *is_revoked)
+{
+    struct stored_since since = {0, 0};
+    int rc = find_end(store, txn, replacement->old, is_revoked);
+
+    if (rc == 0 && replacement->old_subject)
+        rc = get_since(store, txn, replacement->old_subject, &since);
+    *is_revoked |= replacement->old_iat <= since.since;
+    return rc;
+}
+
+/* May the new session begin: is the old one good, where that matters, and did
+ * its user last end all before it? Else LMDB_UNCHANGED, and why in change. */
 static int
 check_replacement(struct lmdb_store *store, struct MDB_txn *txn,
                   struct lmdb_change *change)
 {
     const struct store_replacement *replacement = change->what;
-    struct stored_since since = {0, 0};
+    struct stored_since since;
     bool is_revoked = false;
     int rc = 0;
 
-    if (replacement->old)
-        rc = find_end(store, txn, replacement->old, &is_revoked);
-    if (rc == 0 && replacement->old && replacement->old_subject)
-        rc = get_since(store, txn, replacement->old_subject, &since);
+    if (replacement->old && replacement->follows)
+        rc = find_old_end(store, txn, replacement, &is_revoked);
     if (rc)
         return rc;
-    if (is_revoked ||
-        (replacement->old && replacement->old_iat <= since.since)) {
+    if (is_revoked) {
         change->result = PST_REVOKED;
         return LMDB_UNCHANGED;
     }
@@ -409,19 +420,35 @@ check_replacement(struct lmdb_store *store, struct MDB_txn *txn,
     return LMDB_UNCHANGED;
 }
 
+/* End what the new session takes the place of. */
+static int
+end_replaced(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_replacement *replacement)
+{
+    int64_t now = replacement->now;
+    const struct store_event old = {replacement->old, replacement->old_subject,
+                                    later(replacement->old_expires, now), now};
+    const struct store_event guest = {
+        replacement->guest, NULL, later(replacement->guest_expires, now), now};
+    int rc = 0;
+
+    if (old.sid)
+        rc = end_session(store, txn, &old);
+    if (rc == 0 && guest.sid)
+        rc = end_session(store, txn, &guest);
+    return rc;
+}
+
 /* The old session leaves its list before the cap counts. */
 static int
 apply_replace(struct lmdb_store *store, struct MDB_txn *txn,
               struct lmdb_change *change)
 {
     const struct store_replacement *replacement = change->what;
-    const struct store_event ending = {
-        replacement->old, replacement->old_subject,
-        later(replacement->old_expires, replacement->now), replacement->now};
     int rc = check_replacement(store, txn, change);
 
-    if (rc == 0 && replacement->old)
-        rc = end_session(store, txn, &ending);
+    if (rc == 0)
+        rc = end_replaced(store, txn, replacement);
     if (rc == 0 && !replacement->is_guest)
         rc = list_session(store, txn, replacement);
     if (rc == 0 && replacement->blob.len > 0)

@@ -248,9 +248,12 @@ visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
  */
 static enum pst_err
 establish(struct gate *gate, const struct request *req, struct reply *rep,
-          const struct visit *visit, struct visit *fresh)
+          struct visit *visit, struct visit *fresh)
 {
-    const struct pst_session *old = visit->has_session ? &visit->session : NULL;
+    struct roster_replacement replaced = {
+        .old = visit->has_session ? &visit->session : NULL,
+        .follows = !fresh->is_by_password,
+    };
     enum pst_err e = PST_EXPIRED;
     struct carry carry;
 
@@ -259,11 +262,17 @@ establish(struct gate *gate, const struct request *req, struct reply *rep,
                        true, &carry);
         if (e)
             return e;
-        e = roster_replace(gate, req, old, &fresh->session, carry.blob);
+        replaced.blob = carry.blob;
+        e = roster_replace(gate, req, &replaced, &fresh->session);
     }
+    if (e == PST_REVOKED)
+        LOG_EVENT(gate->log, LEVEL_INFO, "ended-meanwhile",
+                  LOG_STRING("request", req->id),
+                  LOG_STRING("session", visit->mark));
     if (e)
         return e == PST_EXPIRED ? PST_OVERLOADED : e;
     hand_out(gate, rep, fresh, &carry);
+    *visit = *fresh;
     return PST_OK;
 }
 
@@ -271,8 +280,9 @@ enum pst_err
 visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
             struct visit *visit, const struct visit_grant *grant)
 {
-    struct visit fresh = {.carrier = visit->carrier, .has_session = true};
-    const struct visit nobody = {.carrier = visit->carrier};
+    struct visit fresh = {.carrier = visit->carrier,
+                          .has_session = true,
+                          .is_by_password = grant->by_password};
     struct pst_session *session = &fresh.session;
     enum pst_err e;
 
@@ -291,20 +301,7 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
     if (e)
         return e;
     set_mark(&fresh);
-    e = establish(gate, req, rep, visit, &fresh);
-    if (e == PST_REVOKED) {
-        LOG_EVENT(gate->log, LEVEL_INFO, "ended-meanwhile",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("session", visit->mark));
-        /* What follows from it must not begin; what a password began does
-         * not follow from it. */
-        if (grant->by_password)
-            e = establish(gate, req, rep, &nobody, &fresh);
-    }
-    if (e)
-        return e;
-    *visit = fresh;
-    return PST_OK;
+    return establish(gate, req, rep, visit, &fresh);
 }
 
 /*

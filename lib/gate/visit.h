@@ -20,6 +20,7 @@ struct visit {
     bool has_session;           /* session is set and good */
     bool is_unchecked;          /* it is set, but the store did not answer */
     bool is_stale;              /* an older secret sealed it */
+    bool is_by_password;        /* it began with this request, by a password */
 
     /* session is set, and was a remembered one: it need not be good now. */
     bool was_remembered;

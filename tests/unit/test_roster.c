@@ -69,13 +69,11 @@ expect(const char *what, enum pst_err got, enum pst_err want)
 static enum pst_err
 begin_session(struct pst_session *session)
 {
-    const struct pst_bytes none = {NULL, 0};
-    enum pst_err e;
+    const struct roster_replacement none = {.old = NULL};
+    enum pst_err e = roster_replace(&f.gate, &f.req, &none, session);
 
-    e = roster_replace(&f.gate, &f.req, NULL, session, none);
-    return e == PST_EXPIRED
-               ? roster_replace(&f.gate, &f.req, NULL, session, none)
-               : e;
+    return e == PST_EXPIRED ? roster_replace(&f.gate, &f.req, &none, session)
+                            : e;
 }
 
 /* A new session, on its list. */
@@ -173,7 +171,6 @@ a_guests_end_is_kept_for_a_day(void **state)
         {"a login, 29 days", "7", 29 * 86400, PST_REVOKED},
         {"a login, 31 days", "7", 31 * 86400, PST_OK},
     };
-    const struct pst_bytes none = {NULL, 0};
     int64_t now = f.gate.now;
 
     (void)state;
@@ -181,11 +178,12 @@ a_guests_end_is_kept_for_a_day(void **state)
         struct pst_session old = session_of((uint8_t)(2 * i), "");
         struct pst_session fresh = session_of(
             (uint8_t)(2 * i + 1), rows[i].fresh ? rows[i].fresh : "");
+        const struct roster_replacement replaced = {.old = &old};
 
         f.gate.now = now;
         expect(rows[i].name,
                rows[i].fresh
-                   ? roster_replace(&f.gate, &f.req, &old, &fresh, none)
+                   ? roster_replace(&f.gate, &f.req, &replaced, &fresh)
                    : roster_end(&f.gate, &f.req, &old),
                PST_OK);
         f.gate.now += rows[i].later;
@@ -277,7 +275,6 @@ one_takes_anothers_place(void **state)
         {"a user logged out", "7", "7", true, PST_REVOKED, 0},
         {"a user logged out, a guest", "7", "", true, PST_REVOKED, 0},
     };
-    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
     struct pst_session seven = session_of(99, "7");
 
     (void)state;
@@ -285,12 +282,16 @@ one_takes_anothers_place(void **state)
         struct pst_session old = add((uint8_t)(2 * i), rows[i].old);
         struct pst_session fresh =
             session_of((uint8_t)(2 * i + 1), rows[i].fresh);
+        struct pst_session guest = session_of((uint8_t)(100 + i), "");
+        const struct roster_replacement replaced = {
+            &old, &guest, true, pst_text_bytes(PST_TEXT("sealed"))};
 
         if (rows[i].is_ended)
             expect(rows[i].name, roster_end(&f.gate, &f.req, &old), PST_OK);
-        expect(rows[i].name,
-               roster_replace(&f.gate, &f.req, &old, &fresh, blob),
+        expect(rows[i].name, roster_replace(&f.gate, &f.req, &replaced, &fresh),
                rows[i].want);
+        expect(rows[i].name, check(&guest),
+               rows[i].want ? PST_OK : PST_REVOKED);
         expect(rows[i].name, check(&old), PST_REVOKED);
         if (count_of(&seven) != rows[i].listed)
             fail_msg("%s: %zu are listed", rows[i].name, count_of(&seven));
@@ -303,19 +304,18 @@ one_takes_anothers_place(void **state)
 static void
 a_moved_session_is_sealed_again(void **state)
 {
-    const struct pst_bytes none = {NULL, 0};
     struct pst_session old = add(1, "");
     struct pst_session fresh = session_of(2, "7");
+    const struct roster_replacement replaced = {.old = &old};
 
     (void)state;
     expect("all", roster_end_all(&f.gate, &f.req, &fresh), PST_OK);
-    expect("once", roster_replace(&f.gate, &f.req, &old, &fresh, none),
+    expect("once", roster_replace(&f.gate, &f.req, &replaced, &fresh),
            PST_EXPIRED);
     assert_int_equal(fresh.iat, f.gate.now + 1);
     assert_int_equal(fresh.seen, fresh.iat);
     expect("nothing happened", check(&old), PST_OK);
-    expect("twice", roster_replace(&f.gate, &f.req, &old, &fresh, none),
-           PST_OK);
+    expect("twice", roster_replace(&f.gate, &f.req, &replaced, &fresh), PST_OK);
     expect("the old one", check(&old), PST_REVOKED);
     expect("the new one", check(&fresh), PST_OK);
 }

@@ -542,6 +542,7 @@ replacement_of(enum old_kind kind, const struct store_session *old,
     replacement.old_subject = kind == OLD_USER ? &old->subject : NULL;
     replacement.old_iat = old->created;
     replacement.old_expires = old->expires;
+    replacement.follows = true;
     return replacement;
 }
 
@@ -711,6 +712,69 @@ test_end_after_replace(void **state)
     expect("the new one",
            store_check(store, &session.sid, &session.subject, NOW + 1), PST_OK);
     assert_int_equal(count_of(&old.subject, NOW + 1), 1);
+}
+
+/* What does not follow from the old session begins where that was ended; which
+ * stays as it was. */
+static void
+test_replace_what_was_ended(void **state)
+{
+    struct store_session old = session_of(new_id(), NOW);
+    struct store_session session = session_of(old.subject, NOW + 2);
+    struct store_replacement replacement =
+        replacement_of(OLD_USER, &old, &session, NOW + 2);
+
+    (void)state;
+    expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
+    expect("end", store_end(store, &old.sid, &old.subject, NOW + 9999, NOW),
+           PST_OK);
+    expect("follows", replace(store, &replacement), PST_REVOKED);
+    replacement.follows = false;
+    expect("does not", replace(store, &replacement), PST_OK);
+    assert_int_equal(count_of(&old.subject, NOW + 2), 1);
+    expect("sweep", store_sweep(store, 1000, NOW + 9000, NULL), PST_OK);
+    expect("the old", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
+}
+
+/* A guest's session beside the old one ends with it, or not at all. */
+static void
+test_replace_with_guest(void **state)
+{
+    static const struct {
+        const char *name;
+        enum old_kind old;
+        bool is_ended; /* the old one */
+        enum pst_err want;
+    } rows[] = {
+        {"alone", NO_OLD, false, PST_OK},
+        {"beside a user's", OLD_USER, false, PST_OK},
+        {"beside one that was ended", OLD_USER, true, PST_REVOKED},
+    };
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_session old = session_of(new_id(), NOW);
+        struct store_session session = session_of(old.subject, NOW + 1);
+        struct store_replacement replacement =
+            replacement_of(rows[i].old, &old, &session, NOW + 1);
+        struct store_id guest = new_id();
+        bool is_done = rows[i].want == PST_OK;
+
+        replacement.guest = &guest;
+        replacement.guest_expires = NOW + 3600;
+        expect(rows[i].name,
+               store_spill_put(store, &guest, blob, NOW + 3600, NOW), PST_OK);
+        if (rows[i].is_ended)
+            expect(rows[i].name,
+                   store_end(store, &old.sid, NULL, NOW + 3600, NOW), PST_OK);
+        expect(rows[i].name, replace(store, &replacement), rows[i].want);
+        expect(rows[i].name, store_check(store, &guest, NULL, NOW + 1),
+               is_done ? PST_REVOKED : PST_OK);
+        if (is_spilled(&guest, NOW + 1) == is_done)
+            fail_msg("%s: the guest's blob", rows[i].name);
+        assert_int_equal(count_of(&old.subject, NOW + 1), is_done);
+    }
 }
 
 static void
@@ -1258,6 +1322,8 @@ main(void)
         cmocka_unit_test(test_replace_after_end_all),
         cmocka_unit_test(test_replace_within_cap),
         cmocka_unit_test(test_end_after_replace),
+        cmocka_unit_test(test_replace_what_was_ended),
+        cmocka_unit_test(test_replace_with_guest),
         cmocka_unit_test(test_replace_limits),
         cmocka_unit_test(test_counter),
         cmocka_unit_test(test_counter_uneven),
