@@ -77,8 +77,9 @@ refuse(enum pst_err e)
 static struct pst_token_use
 use_of(const struct config *config, enum pst_purpose purpose)
 {
-    bool is_session =
-        purpose == PST_PURPOSE_COOKIE || purpose == PST_PURPOSE_BEARER;
+    bool is_session = purpose == PST_PURPOSE_COOKIE ||
+                      purpose == PST_PURPOSE_GUEST ||
+                      purpose == PST_PURPOSE_BEARER;
 
     return (struct pst_token_use){
         config->ring, purpose, is_session ? config->format : PST_TOKEN_SEALED};

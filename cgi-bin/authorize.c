@@ -10,7 +10,7 @@
 #include "percent.h"
 #include "redirect.h"
 #include "serve.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /*
  * Set by a web server's configuration (never by a client: no header becomes a
@@ -99,6 +99,7 @@ judge(struct gate *gate, struct request *req, struct reply *rep,
 
     if (e)
         return e;
+    visit_clear_dead(gate, rep, visit);
     if (!visit->has_session || pst_session_is_guest(&visit->session))
         return PST_ABSENT;
     return visit_check_site(gate, req, visit);
@@ -196,8 +197,6 @@ refuse(const struct gate *gate, struct request *req, struct reply *rep,
      * people type their password. */
     if (why == PST_STORE_DOWN)
         return PST_FORBIDDEN;
-    if (why == PST_REVOKED) /* while we looked */
-        why = PST_ABSENT;
     if (why != PST_ABSENT)
         return why;
     reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
@@ -221,10 +220,10 @@ authorize(struct gate *gate, struct request *req, struct reply *rep)
 
     /* Not every server passes an authorizer's cookie on (R65); those that do
      * not lose nothing by it. */
-    if (!e &&
-        (visit.is_stale ||
-         pst_session_is_due(&visit.session, &gate->config->clocks, gate->now)))
-        e = visit_renew(gate, req, rep, &visit);
+    if (!e)
+        e = visit_finish(gate, req, rep, &visit);
+    if (!e && !visit.has_session) /* it ended while we looked */
+        e = PST_ABSENT;
     if (!e)
         e = allow(req, rep, &visit.session);
     return e && !rep->begun ? refuse(gate, req, rep, e) : e;

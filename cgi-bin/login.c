@@ -11,7 +11,7 @@
 #include "page.h"
 #include "serve.h"
 #include "signin.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /* JSON and GraphQL. */
 
@@ -157,7 +157,7 @@ read_fields(const struct pst_form *fields, struct form *form)
 /* The form, with a fresh token. */
 static enum pst_err
 show_form(struct gate *gate, struct request *req, struct reply *rep,
-          const struct visit *visit, const struct form *form)
+          struct visit *visit, const struct form *form)
 {
     struct page_login page = {
         .action = request_variable(req, "SCRIPT_NAME"),
@@ -169,6 +169,9 @@ show_form(struct gate *gate, struct request *req, struct reply *rep,
     };
     enum pst_err e;
 
+    e = visit_finish(gate, req, rep, visit);
+    if (e)
+        return e;
     e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGIN, &page.token);
     if (e)
         return e;
@@ -217,7 +220,7 @@ login_by_form(struct gate *gate, struct request *req, struct reply *rep,
 
 static enum pst_err
 empty_form(struct gate *gate, struct request *req, struct reply *rep,
-           const struct visit *visit)
+           struct visit *visit)
 {
     struct form form = {.return_to = PST_NO_TEXT};
     struct pst_form fields;
@@ -235,14 +238,16 @@ empty_form(struct gate *gate, struct request *req, struct reply *rep,
 static enum pst_err
 login(struct gate *gate, struct request *req, struct reply *rep)
 {
+    static const struct visit_rules rules = {.methods =
+                                                 "GET, HEAD, POST, OPTIONS"};
     struct pst_text type = request_media_type(req);
     struct visit visit;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    e = visit_enter(gate, req, rep, &rules, &visit);
     if (e || rep->begun)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("GET")))
+    if (!pst_text_equal(req->method, PST_TEXT("POST")))
         return gate->config->login_page ? empty_form(gate, req, rep, &visit)
                                         : PST_NOT_FOUND;
     if (!request_is_utf8(req))

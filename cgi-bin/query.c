@@ -156,13 +156,19 @@ follow(void *context, const struct jar_news *news)
 {
     const struct following *following = context;
 
-    return signin_follow(following->gate, following->req, following->rep,
-                         following->visit, news);
+    enum pst_err e = signin_follow(following->gate, following->req,
+                                   following->rep, following->visit, news);
+
+    return e ? e
+             : visit_finish(following->gate, following->req, following->rep,
+                            following->visit);
 }
 
 static enum pst_err
 query(struct gate *gate, struct request *req, struct reply *rep)
 {
+    static const struct visit_rules rules = {.methods = "GET, POST, OPTIONS",
+                                             .keeps_dead_cookies = true};
     struct visit visit;
     struct following following = {gate, req, rep, &visit};
     const struct forward_follow hook = {follow, &following};
@@ -171,7 +177,7 @@ query(struct gate *gate, struct request *req, struct reply *rep)
     struct operation what;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    e = visit_enter(gate, req, rep, &rules, &visit);
     if (e || rep->begun)
         return e;
     e = check_type(req);

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 
-COOKIE = "__Host-session"
+COOKIE = "__Host-Http-session"
 ATTRIBUTES = {"path=/", "httponly", "secure", "samesite=lax"}
 SHOWN = ("content-type", "cache-control", "set-cookie", "location", "vary",
          "www-authenticate", "vendure-auth-token", "retry-after", "allow")

@@ -12,7 +12,7 @@
 #include "err.h"
 #include "jar.h"
 #include "text.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 struct backend_credentials {
     struct pst_text username; /* or e-mail */

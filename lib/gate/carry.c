@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base64url.h"
-#include "cookie.h"
+#include "cookies.h"
 #include "crypt.h"
 #include "json.h"
 #include "token.h"
@@ -190,6 +190,14 @@ spill(struct gate *gate, struct pst_arena *arena,
     return pst_buf_end(&buf, &small->upstream);
 }
 
+/* A session's cookie: a user's, or a guest's. */
+static enum pst_purpose
+cookie_purpose(const struct pst_session *session)
+{
+    return pst_session_is_guest(session) ? PST_PURPOSE_GUEST
+                                         : PST_PURPOSE_COOKIE;
+}
+
 /* Opening. */
 
 /* In the signed form `upstream` is a JWE of its own: open it in its place. */
@@ -232,6 +240,8 @@ carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
     e = fetch(gate, arena, &opened);
     if (e)
         return e;
+    if (purpose != PST_PURPOSE_BEARER && purpose != cookie_purpose(&opened))
+        return PST_FORGED;
     *session = opened;
     *is_stale = !pst_keyring_is_first(gate->ring, &kid);
     return PST_OK;
@@ -298,7 +308,9 @@ cookie_line(const struct gate *gate, struct pst_arena *arena,
             const struct pst_session *session, struct pst_text token,
             struct pst_text *out)
 {
-    struct pst_cookie cookie = gate->config->cookie;
+    struct pst_cookie cookie = cookies_describe(
+        gate->config,
+        pst_session_is_guest(session) ? COOKIES_GUEST : COOKIES_USER);
     struct pst_buf buf;
 
     cookie.value = token;
@@ -320,7 +332,7 @@ seal_ways(struct gate *gate, struct pst_arena *arena, unsigned ways,
     enum pst_err e;
 
     if (ways & METHOD_COOKIE) {
-        e = seal(gate, arena, PST_PURPOSE_COOKIE, session, &token);
+        e = seal(gate, arena, cookie_purpose(session), session, &token);
         if (!e)
             e = cookie_line(gate, arena, session, token, &made.cookie);
         if (e)
@@ -352,15 +364,4 @@ carry_seal(struct gate *gate, struct pst_arena *arena, unsigned ways,
     if (e)
         return e;
     return seal_ways(gate, arena, ways, &small, out);
-}
-
-enum pst_err
-carry_clear(const struct gate *gate, struct pst_arena *arena,
-            struct pst_text *line)
-{
-    struct pst_buf buf;
-
-    pst_buf_init_arena(&buf, arena, PST_COOKIE_HEADER_MAX);
-    pst_cookie_emit_clear(&buf, &gate->config->cookie);
-    return pst_buf_end(&buf, line);
 }

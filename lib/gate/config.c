@@ -150,11 +150,11 @@ static const struct config_entry entries[] = {
      .check = config_check_token_header},
     {ROW("POSTERN_AUDIENCE", TOKEN, "",
          "What keeps one site's tokens from opening on another; unset, it is "
-         "the cookie's name with its prefix."),
+         "the cookie's name without its prefix."),
      TEXT("text", audience, config_check_audience)},
 
     {ROW("POSTERN_COOKIE_NAME", COOKIE, "session",
-         "The cookie's name, to which __Host- or __Secure- is added where "
+         "The cookie's name, to which __Host-Http- or __Secure- is added where "
          "the attributes allow it."),
      TEXT("text", cookie.name, config_check_cookie_name)},
     {ROW("POSTERN_COOKIE_DOMAIN", COOKIE, "",
@@ -259,7 +259,8 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_ORIGINS", SITES, "",
          "Other origins whose pages may use sessions, with spaces or commas "
          "between."),
-     FIELD("list", config_read_list, origins), .check = config_check_origin,
+     FIELD("list", config_read_list, origins),
+     .check = config_check_listed_origin,
      .second_offset = offsetof(struct config, origin_count)},
     {ROW("POSTERN_LOGIN_URL", SITES, "/login",
          "The path of the login page on this site."),
@@ -438,9 +439,13 @@ finish_cookie(struct config_reader *reader, struct config *config)
     if (e)
         return e == PST_BAD_CONFIG ? PST_OK : e;
     reader->shown[name] = config->cookie.name;
+    /* Without its prefix, so that a change of that loses no session. */
     if (pst_text_is_absent(config->audience))
-        config->audience = reader->shown[audience] = config->cookie.name;
-    return PST_OK;
+        config->audience = reader->shown[audience] = pst_text_from_octet(
+            config->cookie.name, pst_cookie_prefix(config->cookie.name).len);
+    return config_cookie_names(reader->arena, config->cookie.name,
+                               &config->cookie_guest_name,
+                               &config->cookie_older_name);
 }
 
 /* Only the keys are kept of the secrets. */

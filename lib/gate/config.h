@@ -47,6 +47,8 @@ struct config {
     struct pst_text audience;
 
     struct pst_cookie cookie; /* all but its value; the name prefixed */
+    struct pst_text cookie_guest_name;
+    struct pst_text cookie_older_name; /* absent: it never had another */
 
     struct pst_clocks clocks;
 

@@ -262,6 +262,12 @@ config_check_origin(struct pst_text value, struct config_why *why)
 }
 
 enum pst_err
+config_check_listed_origin(struct pst_text value, struct config_why *why)
+{
+    return pst_origin_is_app(value) ? PST_OK : config_check_origin(value, why);
+}
+
+enum pst_err
 config_check_local(struct pst_text value, struct config_why *why)
 {
     if (!pst_redirect_is_local(value))

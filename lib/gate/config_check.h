@@ -17,6 +17,9 @@ config_check config_check_url;
 /* An origin in a browser's spelling; why tells that spelling if it can. */
 config_check config_check_origin;
 
+/* The same, or the origin of an app's pages, such as capacitor://localhost. */
+config_check config_check_listed_origin;
+
 /* A path on our own site (redirect.h). */
 config_check config_check_local;
 

@@ -23,7 +23,7 @@ static const struct pst_text form_names[] = {
 static struct pst_token_use
 use_of(const struct gate *gate)
 {
-    return (struct pst_token_use){gate->ring, PST_PURPOSE_FORM,
+    return (struct pst_token_use){gate->ring, PST_PURPOSE_CSRF,
                                   PST_TOKEN_SEALED};
 }
 

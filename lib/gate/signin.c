@@ -120,18 +120,6 @@ signin_follow(struct gate *gate, const struct request *req, struct reply *rep,
     return begin(gate, req, rep, visit, &guest);
 }
 
-/*
- * A cart follows its owner: a guest's token goes with the login. That of a
- * user who is logged in does not: a backend may end what it names.
- */
-static struct pst_text
-guests_upstream(const struct visit *visit)
-{
-    if (visit->has_session && !pst_session_is_guest(&visit->session))
-        return PST_NO_TEXT;
-    return visit_upstream(visit);
-}
-
 /* How often a password may be guessed. */
 
 /*
@@ -413,7 +401,9 @@ signin_with(struct gate *gate, struct request *req, struct reply *rep,
     attempt->remember = credentials->remember;
     attempt->what.method = PST_TEXT("POST");
     attempt->what.own = true;
-    attempt->what.upstream = guests_upstream(visit);
+    e = visit_guest_upstream(gate, req, visit, &attempt->what.upstream);
+    if (e)
+        return e;
     pst_buf_init_hold(&body, req->arena, PST_HOLD_MAX);
     backend_emit_login(&body, gate->config, credentials);
     e = pst_buf_end(&body, &attempt->what.body);
@@ -575,10 +565,12 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     attempt->what.query = req->query;
     attempt->what.watch = what->watch;
     attempt->what.watching = what->watching;
-    attempt->what.upstream = what->kind == OPERATION_LOGIN
-                                 ? guests_upstream(visit)
-                                 : visit_upstream(visit);
-    e = exchange(attempt, what);
+    attempt->what.upstream = visit_upstream(visit);
+    e = what->kind == OPERATION_LOGIN
+            ? visit_guest_upstream(gate, req, visit, &attempt->what.upstream)
+            : PST_OK;
+    if (!e)
+        e = exchange(attempt, what);
     if (e)
         return e;
     e = settle(attempt, what->kind);
@@ -587,5 +579,6 @@ signin_relay(struct gate *gate, struct request *req, struct reply *rep,
     e = take_secret_out(attempt, &body);
     if (e)
         return e;
-    return forward_relay(rep, &attempt->held, body);
+    e = visit_finish(gate, req, rep, visit);
+    return e ? e : forward_relay(rep, &attempt->held, body);
 }

@@ -10,7 +10,7 @@
 #include "forward.h"
 #include "gate.h"
 #include "operation.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /*
  * Log in with credentials: the backend's login mutation, then a new session

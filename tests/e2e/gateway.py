@@ -29,7 +29,7 @@ BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", "."))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 POSTERN = os.path.join(BUILD, "bin/postern")
-COOKIE = "__Host-session"
+COOKIE = "__Host-Http-session"
 RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
 KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
 

@@ -588,7 +588,7 @@ def test_logout_answers_as_it_is_asked(gateway, headers, status):
 
 COOKIE_SETTINGS = [
     ({"POSTERN_COOKIE_NAME": "gate", "POSTERN_COOKIE_SAMESITE": "Strict"},
-     "__Host-gate", ["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]),
+     "__Host-Http-gate", ["Path=/", "HttpOnly", "Secure", "SameSite=Strict"]),
     ({"POSTERN_COOKIE_PATH": "/shop"}, "__Secure-session",
      ["Path=/shop", "HttpOnly", "Secure", "SameSite=Lax"]),
     ({"POSTERN_COOKIE_DOMAIN": "shop.example"}, "__Secure-session",

@@ -172,7 +172,7 @@ def test_check(backend):
     table = dict(line.split(None, 1) for line in lines[:-1])
     assert table["POSTERN_UPSTREAM"] == backend.url
     assert table["POSTERN_IDLE_TIMEOUT"] == "1h"
-    assert table["POSTERN_COOKIE_NAME"] == "__Host-session"
+    assert table["POSTERN_COOKIE_NAME"] == "__Host-Http-session"
     assert table["POSTERN_LIFETIME"] == "12h"  # a default
     assert lines[-1] == "the backend is reachable: status 200"
     assert SECRET not in done.stdout.decode()

@@ -175,7 +175,7 @@ def test_a_known_device_is_not_locked_out(narrow, account, way):
         "rememberMe": True})
     cookie = http_client.cookie_of(answer)[1]
     narrow.private.add(cookie)
-    known = {"HTTP_COOKIE": f"__Host-session={cookie}"}
+    known = {"HTTP_COOKIE": f"__Host-Http-session={cookie}"}
     for _ in range(5):
         answer = way(narrow, account.email, "wrong", address())
     assert_throttled(answer)
@@ -202,7 +202,7 @@ def test_a_device_is_known_for_its_own_account_alone(narrow, backend, account,
         "email": mallory.email, "password": mallory.password,
         "rememberMe": True})
     known = {"HTTP_COOKIE":
-             f"__Host-session={http_client.cookie_of(answer)[1]}"}
+             f"__Host-Http-session={http_client.cookie_of(answer)[1]}"}
     for _ in range(3):
         way(narrow, account.email, "wrong", address())
     assert_throttled(way(narrow, account.email, "wrong", address(), **known))

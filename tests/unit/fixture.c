@@ -247,13 +247,18 @@ fixture_request(struct fixture *f, const char *const *variables,
     PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
 }
 
-/* Headers that were set but not yet sent count too. */
+/* Headers that were set but not yet sent count too. Of several cookies it is
+ * the last, which is the one that is set where others are cleared. */
 const char *
 fixture_header(struct fixture *f, const char *name)
 {
     static char value[16 * 1024];
-    struct pst_text found = reply_get(&f->rep, pst_text_from(name));
+    struct pst_text found = PST_NO_TEXT;
 
+    for (size_t i = 0; i < f->rep.header_count; i++) {
+        if (pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name)))
+            found = f->rep.headers[i].value;
+    }
     if (pst_text_is_absent(found))
         return NULL;
     PST_REQUIRE(found.len < sizeof(value));
@@ -262,29 +267,78 @@ fixture_header(struct fixture *f, const char *name)
     return value;
 }
 
+size_t
+fixture_count(const struct fixture *f, const char *name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->rep.header_count; i++)
+        count +=
+            pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name));
+    return count;
+}
+
+bool
+fixture_has(const struct fixture *f, const char *name, const char *value)
+{
+    for (size_t i = 0; i < f->rep.header_count; i++) {
+        if (pst_text_equal_nocase(f->rep.headers[i].name,
+                                  pst_text_from(name)) &&
+            pst_text_equal(f->rep.headers[i].value, pst_text_from(value)))
+            return true;
+    }
+    return false;
+}
+
+void
+fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+                   struct fixture_session *session)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
+
+    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    fixture_request(f, variables, NULL);
+    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
+                            grant) == PST_OK);
+    fixture_take_tokens(f, session);
+}
+
+void
+fixture_take_tokens(struct fixture *f, struct fixture_session *session)
+{
+    const char *line = fixture_header(f, "Set-Cookie");
+
+    if (line)
+        snprintf(session->cookie, sizeof(session->cookie), "HTTP_COOKIE=%.*s",
+                 (int)strcspn(line, ";"), line);
+    line = fixture_header(f, "vendure-auth-token");
+    if (line)
+        snprintf(session->bearer, sizeof(session->bearer),
+                 "HTTP_AUTHORIZATION=Bearer %s", line);
+}
+
 void
 fixture_begin(struct fixture *f, bool is_guest, struct fixture_session *session)
 {
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
     const struct visit_grant grant = {
         .sub = is_guest ? PST_TEXT("") : PST_TEXT("7"),
         .name = is_guest ? PST_TEXT("") : PST_TEXT("a"),
         .who = PST_TEXT("{}"),
         .upstream = PST_TEXT("\"secret\"")};
-    const char *line;
 
-    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    fixture_begin_with(f, &grant, session);
+    PST_REQUIRE(session->cookie[0] != '\0');
+}
+
+enum pst_err
+fixture_enter(struct fixture *f, struct visit *visit, const char *method,
+              const char *a, const char *b)
+{
+    static const struct visit_rules rules = {.methods = "GET, POST"};
+    const char *const variables[] = {method, a ? a : b, a ? b : NULL, NULL};
+
     fixture_request(f, variables, NULL);
-    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
-                            &grant) == PST_OK);
-    line = fixture_header(f, "Set-Cookie");
-    PST_REQUIRE(line);
-    snprintf(session->cookie, sizeof(session->cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
-    line = fixture_header(f, "vendure-auth-token");
-    if (line)
-        snprintf(session->bearer, sizeof(session->bearer),
-                 "HTTP_AUTHORIZATION=Bearer %s", line);
+    return visit_enter(&f->gate, &f->req, &f->rep, &rules, visit);
 }
 
 bool

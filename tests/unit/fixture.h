@@ -8,7 +8,7 @@
 #define TESTS_FIXTURE_H
 
 #include "gate.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
@@ -68,7 +68,26 @@ struct fixture_session {
 void fixture_begin(struct fixture *f, bool is_guest,
                    struct fixture_session *session);
 
-/* The reply's header line's value, or NULL; valid until the next call. */
+/* The same with what a login found out. */
+void fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+                        struct fixture_session *session);
+
+/* Keep the tokens that the reply hands out in the place of older ones. */
+void fixture_take_tokens(struct fixture *f, struct fixture_session *session);
+
+/*
+ * Begin a GET or POST with up to two more variables (NULL: none), and let it
+ * enter a program that clears dead cookies.
+ */
+enum pst_err fixture_enter(struct fixture *f, struct visit *visit,
+                           const char *method, const char *a, const char *b);
+
+/* How many header lines of that name the reply has, and is this one of them? */
+size_t fixture_count(const struct fixture *f, const char *name);
+bool fixture_has(const struct fixture *f, const char *name, const char *value);
+
+/* The reply's header line's value, of several the last, or NULL; valid until
+ * the next call. */
 const char *fixture_header(struct fixture *f, const char *name);
 
 /* Is `needle` anywhere in what went out, or in what the backend got? */

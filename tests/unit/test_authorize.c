@@ -24,7 +24,7 @@ int authorize_main(int argc, char **argv);
 #define HTML "HTTP_ACCEPT=text/html,application/xhtml+xml"
 
 static struct fixture fix;
-static char cookie[8192]; /* "HTTP_COOKIE=__Host-session=…" */
+static char cookie[8192]; /* "HTTP_COOKIE=__Host-Http-session=…" */
 static char bearer[8192]; /* "HTTP_AUTHORIZATION=Bearer …" */
 
 static const char *const both[] = {
@@ -322,7 +322,7 @@ test_refused(void **state)
          NULL,
          "/login?return_to=%2Fa"},
         {"forged cookie",
-         {GET, PAGE, "REQUEST_URI=/a", "HTTP_COOKIE=__Host-session=AAAA"},
+         {GET, PAGE, "REQUEST_URI=/a", "HTTP_COOKIE=__Host-Http-session=AAAA"},
          true,
          PST_OK,
          303,

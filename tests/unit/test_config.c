@@ -118,8 +118,11 @@ defaults_are_as_designed(void **state)
     assert_int_equal(config->format, PST_TOKEN_SEALED);
     expect_text("header", config->auth_token_header, "vendure-auth-token");
     assert_false(config->dead_bearer_is_guest);
-    expect_text("audience", config->audience, "__Host-session");
-    expect_text("cookie name", config->cookie.name, "__Host-session");
+    expect_text("audience", config->audience, "session");
+    expect_text("cookie name", config->cookie.name, "__Host-Http-session");
+    expect_text("guest's cookie", config->cookie_guest_name,
+                "__Host-Http-session-guest");
+    expect_text("older cookie", config->cookie_older_name, "__Host-session");
     expect_text("cookie path", config->cookie.path, "/");
     expect_text("cookie domain", config->cookie.domain, NULL);
     assert_true(config->cookie.secure);
@@ -265,7 +268,7 @@ static const struct accepted accepted[] = {
     {"host prefix",
      {"POSTERN_COOKIE_NAME=sid"},
      "POSTERN_COOKIE_NAME",
-     "__Host-sid"},
+     "__Host-Http-sid"},
     {"secure prefix for a path",
      {"POSTERN_COOKIE_PATH=/shop"},
      "POSTERN_COOKIE_NAME",
@@ -282,10 +285,18 @@ static const struct accepted accepted[] = {
      {"POSTERN_COOKIE_NAME=__Host-Http-sid"},
      "POSTERN_COOKIE_NAME",
      "__Host-Http-sid"},
-    {"audience follows the name",
+    {"audience follows the name, without its prefix",
      {"POSTERN_COOKIE_NAME=sid"},
      "POSTERN_AUDIENCE",
-     "__Host-sid"},
+     "sid"},
+    {"nor with one that was given",
+     {"POSTERN_COOKIE_NAME=__Secure-sid"},
+     "POSTERN_AUDIENCE",
+     "sid"},
+    {"origins of apps",
+     {"POSTERN_ORIGINS=capacitor://localhost, https://a.example"},
+     "POSTERN_ORIGINS",
+     "capacitor://localhost, https://a.example"},
     {"own audience",
      {"POSTERN_AUDIENCE=shop.example"},
      "POSTERN_AUDIENCE",

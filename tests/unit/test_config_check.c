@@ -40,6 +40,17 @@ static const struct row rows[] = {
      "write https://a.example"},
     {"origin of a file", config_check_origin, "file://a",
      "is no origin such as"},
+    {"our own origin is no app's", config_check_origin, "capacitor://localhost",
+     "no origin"},
+    {"listed origin", config_check_listed_origin, "https://shop.example", NULL},
+    {"listed app", config_check_listed_origin, "capacitor://localhost", NULL},
+    {"listed app with a port", config_check_listed_origin,
+     "ionic://localhost:1", NULL},
+    {"listed app with a path", config_check_listed_origin, "app://a/",
+     "no origin"},
+    {"listed file", config_check_listed_origin, "file://", "no origin"},
+    {"any listed", config_check_listed_origin, "*", "any page"},
+    {"null listed", config_check_listed_origin, "null", "any page"},
     {"origin null in upper case", config_check_origin, "NULL", "any page"},
     {"local path", config_check_local, "/login?next=1", NULL},
     {"site's name", config_check_site_name, "Kn\xC3\xB6pfe & <Co>", NULL},
@@ -219,12 +230,19 @@ static void
 sentences_do_not_repeat_passwords(void **state)
 {
     static config_check *const checks[] = {
-        config_check_url,         config_check_origin,
-        config_check_local,       config_check_token_header,
-        config_check_header,      config_check_forward_header,
-        config_check_pointer,     config_check_place,
-        config_check_cookie_name, config_check_cookie_domain,
-        config_check_cookie_path, config_check_log,
+        config_check_url,
+        config_check_origin,
+        config_check_listed_origin,
+        config_check_local,
+        config_check_token_header,
+        config_check_header,
+        config_check_forward_header,
+        config_check_pointer,
+        config_check_place,
+        config_check_cookie_name,
+        config_check_cookie_domain,
+        config_check_cookie_path,
+        config_check_log,
     };
     struct pst_text value = PST_TEXT("https://me:pa55word@shop.example/a b");
 

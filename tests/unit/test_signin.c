@@ -95,7 +95,7 @@ test_login_json(void **state)
     assert_true(fixture_is_out(
         f, "{\"data\":{\"login\":{\"email\":\"alice@example.com\",\"ownerId\":"
            "\"7\",\"expiresAt\":\"2023-11-14T23:13:20Z\"}}}"));
-    assert_true(fixture_is_out(f, "Set-Cookie: __Host-session="));
+    assert_true(fixture_is_out(f, "Set-Cookie: __Host-Http-session="));
     assert_false(fixture_is_out(f, SECRET));
     assert_false(fixture_is_out(f, "vendure-auth-token"));
     fixture_fini(f);
@@ -164,7 +164,7 @@ test_login_form(void **state)
          "email=alice%40example.com&password=pw&return_to=%2Fshop%3Fa%3D1");
     assert_true(fixture_is_out(f, "Status: 303"));
     assert_true(fixture_is_out(f, "Location: /shop?a=1\r\n"));
-    assert_true(fixture_is_out(f, "Set-Cookie: __Host-session="));
+    assert_true(fixture_is_out(f, "Set-Cookie: __Host-Http-session="));
     call(f, login, form_post,
          "email=a&password=pw&return_to=%2F%2Fevil.example");
     assert_true(fixture_is_out(f, "Location: /\r\n"));
@@ -197,7 +197,7 @@ test_login_graphql(void **state)
         assert_true(fixture_is_out(
             f, "{\"data\":{\"login\":{\"secret\":null,\"ttl\":3600,"));
         assert_false(fixture_is_out(f, SECRET));
-        assert_true(fixture_is_out(f, "Set-Cookie: __Host-session="));
+        assert_true(fixture_is_out(f, "Set-Cookie: __Host-Http-session="));
         fixture_fini(f);
 
         fixture_init(f, bearer_only);
@@ -379,7 +379,7 @@ test_main_job(void **state)
     assert_true(fixture_was_sent(f, "\nAuthorization: Bearer " SECRET "\n"));
     assert_true(
         fixture_is_out(f, "{\"data\":{\"logout\":{\"success\":true}}}"));
-    assert_true(fixture_is_out(f, "Set-Cookie: __Host-session=; Path=/; "
+    assert_true(fixture_is_out(f, "Set-Cookie: __Host-Http-session=; Path=/; "
                                   "Max-Age=0; HttpOnly; Secure; SameSite=Lax"));
     fixture_fini(f);
 }
