@@ -87,9 +87,22 @@ allow(struct request *req, struct reply *rep, const struct pst_session *session)
                        PST_TEXT(""));
 }
 
+/* Who it is was confirmed by the backend, within two of the intervals in which
+ * query asks it (L37): a session that nobody uses is not asked for. */
+static bool
+is_confirmed(const struct gate *gate, const struct pst_session *session)
+{
+    int64_t since =
+        session->asked > session->iat ? session->asked : session->iat;
+
+    return gate->config->revalidate == 0 ||
+           gate->now - since < 2 * gate->config->revalidate;
+}
+
 /*
  * PST_OK for a visitor with a name, from a place that may ask for this. A
- * guest is nobody in particular, and would be let in under no name at all.
+ * guest is nobody in particular, and would be let in under no name at all;
+ * whose name is not known yet may ask again.
  */
 static enum pst_err
 judge(struct gate *gate, struct request *req, struct reply *rep,
@@ -101,6 +114,10 @@ judge(struct gate *gate, struct request *req, struct reply *rep,
         return e;
     visit_clear_dead(gate, rep, visit);
     if (!visit->has_session || pst_session_is_guest(&visit->session))
+        return PST_ABSENT;
+    if (visit->session.known == PST_IDENTITY_UNKNOWN)
+        return PST_OVERLOADED;
+    if (!is_confirmed(gate, &visit->session))
         return PST_ABSENT;
     return visit_check_site(gate, req, visit);
 }

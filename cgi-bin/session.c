@@ -46,6 +46,8 @@ emit_session(struct pst_buf *buf, const struct pst_session *session,
     pst_buf_add(buf, session->who);
     pst_buf_add_string(buf, ",\"guest\":");
     pst_buf_add_string(buf, pst_session_is_guest(session) ? "true," : "false,");
+    if (session->known == PST_IDENTITY_UNKNOWN)
+        pst_buf_add_string(buf, "\"identity\":\"unknown\",");
     emit_date(buf, "authenticatedAt", session->iat);
     emit_date(buf, "expiresAt", session->exp);
     emit_date(buf, "idleExpiresAt", idle_end);

@@ -209,7 +209,8 @@ open_upstream(const struct gate *gate, struct pst_arena *arena,
     const struct pst_json *value;
     enum pst_err e;
 
-    if (gate->config->format == PST_TOKEN_SEALED)
+    if (gate->config->format == PST_TOKEN_SEALED ||
+        pst_text_is_absent(session->upstream))
         return PST_OK;
     e = pst_json_parse(arena, session->upstream, &value);
     if (e)
@@ -259,7 +260,8 @@ seal_upstream(struct gate *gate, struct pst_arena *arena,
     struct pst_buf json;
     enum pst_err e;
 
-    if (gate->config->format == PST_TOKEN_SEALED)
+    if (gate->config->format == PST_TOKEN_SEALED ||
+        pst_text_is_absent(session->upstream))
         return PST_OK;
     e = gate->random(nonce, sizeof(nonce));
     if (e)

@@ -141,7 +141,7 @@ formtoken_check(const struct gate *gate, const struct request *req,
     enum pst_err e = judge(gate, req, visit, form, token);
 
     if (e == PST_STALE_FORM)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "form-token-refused",
+        LOG_EVENT(gate->log, LEVEL_WARNING, "csrf-token-refused",
                   LOG_STRING("request", req->id),
                   LOG_TEXT("form", form_names[form]),
                   LOG_STRING("token", token.len > 0 ? "wrong" : "missing"));

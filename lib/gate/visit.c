@@ -5,6 +5,7 @@
 #include "visit.h"
 
 #include "bearer.h"
+#include "carry.h"
 #include "cors.h"
 #include "crypt.h"
 #include "origin.h"
@@ -49,6 +50,40 @@ take_opened(const struct gate *gate, struct visit *visit,
          pst_session_is_due(&visit->session, &gate->config->clocks, gate->now));
 }
 
+/* It is on no list and in no store: there is nothing of anybody's in it. */
+static enum pst_err
+seal_nobody(struct gate *gate, struct pst_arena *arena, struct pst_text *token)
+{
+    struct pst_session session = {.who = PST_TEXT("{}"),
+                                  .known = PST_IDENTITY_NOBODY};
+    struct carry carry;
+    enum pst_err e = gate->random(session.sid, sizeof(session.sid));
+
+    if (!e)
+        e = pst_session_start(&session, &gate->config->clocks, gate->now, 0);
+    if (!e)
+        e = carry_seal(gate, arena, METHOD_BEARER, &session, true, &carry);
+    if (!e)
+        *token = carry.bearer;
+    return e;
+}
+
+void
+visit_forget_bearer(struct gate *gate, const struct request *req,
+                    struct reply *rep)
+{
+    struct pst_text token = PST_TEXT("");
+    enum pst_err e = PST_OK;
+
+    if (pst_text_starts_nocase(request_variable(req, "SERVER_SOFTWARE"),
+                               PST_TEXT("lighttpd")))
+        e = seal_nobody(gate, rep->arena, &token);
+    if (!e)
+        reply_put(rep, gate->config->auth_token_header, token);
+    else if (!rep->refused)
+        rep->refused = e;
+}
+
 static enum pst_err
 refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
               enum pst_err why)
@@ -56,7 +91,7 @@ refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
     struct pst_buf buf;
 
     log_unopened(gate, req, "bearer", why);
-    reply_put(rep, gate->config->auth_token_header, PST_TEXT(""));
+    visit_forget_bearer(gate, req, rep);
     if (gate->config->dead_bearer_is_guest)
         return PST_OK;
     pst_buf_init_arena(&buf, rep->arena, 256);

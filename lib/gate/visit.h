@@ -91,6 +91,14 @@ PST_MUST_USE enum pst_err
 visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
             const struct visit_rules *rules, struct visit *visit);
 
+/*
+ * Tell a client by bearer to forget its token: the token header without a
+ * value. Behind lighttpd, which drops such a header, it is the token of a new
+ * session of nobody, without a token of the backend.
+ */
+void visit_forget_bearer(struct gate *gate, const struct request *req,
+                         struct reply *rep);
+
 /* Set the mark from the session's id. */
 void visit_set_mark(struct visit *visit);
 

@@ -178,6 +178,10 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
     session->name = grant->name;
     session->who = grant->who;
     session->upstream = grant->upstream;
+    session->known = grant->is_unknown    ? PST_IDENTITY_UNKNOWN
+                     : grant->sub.len > 0 ? PST_IDENTITY_KNOWN
+                                          : PST_IDENTITY_NOBODY;
+    session->asked = grant->asked;
     session->remember = grant->remember;
     /* Always a new id: one that was planted before the login is worth
      * nothing after it. */
@@ -251,7 +255,7 @@ visit_end(struct gate *gate, const struct request *req, struct reply *rep,
         cookies_clear(gate->config, rep,
                       is_set ? kind_of(&visit->session) : COOKIES_USER);
     if (ways & METHOD_BEARER)
-        reply_put(rep, gate->config->auth_token_header, PST_TEXT(""));
+        visit_forget_bearer(gate, req, rep);
     if (is_set)
         e = roster_end(gate, req, &visit->session);
     visit->has_session = false;

@@ -12,7 +12,10 @@ struct visit_grant {
     struct pst_text sub; /* empty: a guest */
     struct pst_text name;
     struct pst_text who;      /* JSON object */
-    struct pst_text upstream; /* JSON: see struct pst_session */
+    struct pst_text upstream; /* JSON: see struct pst_session; or absent */
+    bool is_unknown;          /* sub is empty, but it may be a user */
+    int64_t asked;            /* unix seconds: when the backend said who it is;
+                                 0: it did not */
     int64_t backend_end;      /* unix seconds; 0: not told */
     bool remember;
 };

@@ -358,8 +358,9 @@ def test_bodies_that_are_no_request(gateway, backend, path):
     assert backend.seen() == []
 
 
-ALLOWED = {"login": "GET, POST, OPTIONS", "query": "GET, POST, OPTIONS",
-           "logout": "GET, POST, OPTIONS", "session": "GET, DELETE, OPTIONS"}
+ALLOWED = {"login": "GET, HEAD, POST, OPTIONS", "query": "GET, POST, OPTIONS",
+           "logout": "GET, HEAD, POST, OPTIONS",
+           "session": "GET, HEAD, DELETE, OPTIONS"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -157,7 +157,7 @@ def test_wrong_password_by_form(gateway, user):
         assert "this is wrong" not in answer.text
         assert 'name="return_to" value="/x"' in answer.text
         # The form's token is another one each time.
-        texts.append(re.sub(r'(name="form_token" value=")[^"]+', r"\1",
+        texts.append(re.sub(r'(name="csrf_token" value=")[^"]+', r"\1",
                             answer.text))
     assert "no&quot;body&lt;b&gt;@example.com" in texts[0]
     assert texts[0].replace("no&quot;body&lt;b&gt;@example.com", "") \

@@ -109,7 +109,7 @@ def test_login_by_form(site, user):
     assert "frame-ancestors 'none'" in page.get("content-security-policy")
     assert page.get("content-type") == "text/html; charset=utf-8"
     answer = site.form("/login", {
-        "form_token": field(page, "form_token"), "email": user.email,
+        "csrf_token": field(page, "csrf_token"), "email": user.email,
         "password": user.password, "return_to": field(page, "return_to")})
     assert answer.status == 303
     assert answer.get("location") == "/members/"
@@ -155,7 +155,7 @@ def test_logout(site, user):
     value = site.cookie_for(user)
     page = site.get("/logout", cookie=value)
     assert page.status == 200
-    answer = site.form("/logout", {"form_token": field(page, "form_token")},
+    answer = site.form("/logout", {"csrf_token": field(page, "csrf_token")},
                        [("Cookie", f"{COOKIE}={value}")])
     assert answer.status == 303 and answer.get("location") == "/"
     assert cookie_of(answer)[1] == ""
@@ -174,18 +174,18 @@ def test_a_bearer_token_after_its_logout(site, user):
         assert site.get(path, bearer=token).status == 401
 
 
-def test_a_form_token_that_is_wrong(site, user):
+def test_a_csrf_token_that_is_wrong(site, user):
     """Design 2.7: refused, and the form comes again with a good one."""
     cookie = site.cookie_for(user)
     page = site.get("/logout", cookie=cookie)
     answer = site.form("/login", {
-        "form_token": field(page, "form_token"), "email": user.email,
+        "csrf_token": field(page, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={cookie}")])
     assert answer.status == 403
     assert answer.all("vendure-auth-token") == []
     assert user.email in answer.text and user.password not in answer.text
     again = site.form("/login", {
-        "form_token": field(answer, "form_token"), "email": user.email,
+        "csrf_token": field(answer, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={cookie}")])
     assert again.status == 303
 
@@ -196,7 +196,7 @@ def test_two_tabs(site, user):
     value = None
     for page in (second, first):
         answer = site.form("/login", {
-            "form_token": field(page, "form_token"), "email": user.email,
+            "csrf_token": field(page, "csrf_token"), "email": user.email,
             "password": user.password},
             [("Cookie", f"{COOKIE}={value}")] if value else [])
         assert answer.status == 303
@@ -211,7 +211,7 @@ def test_two_tabs_of_who_is_logged_in(site, user, everything):
     pages = [site.get("/login", cookie=value) for _ in range(3)]
     for page in pages:
         answer = site.form("/login", {
-            "form_token": field(page, "form_token"), "email": user.email,
+            "csrf_token": field(page, "csrf_token"), "email": user.email,
             "password": user.password}, [("Cookie", f"{COOKIE}={value}")])
         assert answer.status == 303
         value = cookie_of(answer)[1]
@@ -238,7 +238,7 @@ def test_two_tabs_of_a_guest(backend, kind):
                          body='{"data":{"login":{"__typename":"CurrentUser",'
                          '"id":"7","identifier":"a@b.example"}}}')
             answer = site.form("/login", {
-                "form_token": field(page, "form_token"),
+                "csrf_token": field(page, "csrf_token"),
                 "email": "a@b.example", "password": "x"},
                 [("Cookie", f"{COOKIE}={value}")])
             assert answer.status == 303, answer
@@ -249,15 +249,15 @@ def test_two_tabs_of_a_guest(backend, kind):
         site.close()
 
 
-def test_a_strangers_form_token(site, user):
+def test_a_strangers_csrf_token(site, user):
     """Made for nobody, for who was logged in before: the form comes again."""
     value = site.cookie_for(user)
     time.sleep(1.1)
     page = site.get("/login")
     answer = site.form("/login", {
-        "form_token": field(page, "form_token"), "email": user.email,
+        "csrf_token": field(page, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={value}")])
-    assert answer.status == 403 and field(answer, "form_token")
+    assert answer.status == 403 and field(answer, "csrf_token")
     assert site.session(cookie=value)["name"] == user.email
 
 
@@ -711,7 +711,7 @@ def test_navigation_goes_to_the_login_page(site, user, headers):
     assert b"Hello" not in answer.body
     page = site.get(answer.get("location"), headers=headers)
     answer = site.form("/login", {
-        "form_token": field(page, "form_token"), "email": user.email,
+        "csrf_token": field(page, "csrf_token"), "email": user.email,
         "password": user.password, "return_to": path})
     assert answer.get("location") == path
     answer = site.get(path, cookie=cookie_of(answer)[1])

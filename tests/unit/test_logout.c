@@ -20,17 +20,17 @@
 #define JSON TYPE "application/json"
 
 /* In the place of "%s" stands the token of the session's form. */
-#define TOKEN "form_token=%s"
+#define TOKEN "csrf_token=%s"
 
 static struct fixture fix;
 static struct fixture_session known;
 static char token[600];
 
 static int
-set_up_with(const char *form_token)
+set_up_with(const char *csrf_token)
 {
     const char *const settings[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
-                                    form_token, NULL};
+                                    csrf_token, NULL};
     struct pst_text sealed;
 
     fixture_init(&fix, settings);
@@ -86,7 +86,7 @@ ask(const struct row *row)
     char body[sizeof(token) + 16];
     enum pst_err e;
 
-    snprintf(body, sizeof(body), "%s%s", has_token ? "form_token=" : row->body,
+    snprintf(body, sizeof(body), "%s%s", has_token ? "csrf_token=" : row->body,
              has_token ? token : "");
     fixture_request(&fix, variables, body);
     fix.exchanges = 0;
@@ -124,7 +124,7 @@ test_types(void **state)
         {known.cookie, JSON, "[", PST_MALFORMED},
         {known.cookie, FORM, "", PST_OK},
         {known.cookie, FORM, TOKEN, PST_OK},
-        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
         {NULL, NULL, "", PST_OK},
         {NULL, TYPE "multipart/form-data; boundary=x", "", PST_BAD_TYPE},
         {known.cookie, TYPE "multipart/form-data; boundary=x", "",
@@ -153,8 +153,8 @@ test_required(void **state)
     static const struct row rows[] = {
         {known.cookie, FORM, TOKEN, PST_OK},
         {known.cookie, FORM, "", PST_STALE_FORM},
-        {known.cookie, FORM, "form_token=", PST_STALE_FORM},
-        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
         {known.cookie, NULL, "", PST_STALE_FORM},
         {known.cookie, TYPE "", "", PST_STALE_FORM},
         {known.cookie, TYPE "text/plain", "", PST_BAD_TYPE},

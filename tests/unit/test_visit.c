@@ -136,6 +136,52 @@ test_dead_bearers(void **state)
     fixture_fini(f);
 }
 
+/* lighttpd drops a header without a value: there "forget it" is the token of a
+ * session of nobody, with nothing of the backend's in it. */
+static void
+test_dead_bearer_behind_lighttpd(void **state)
+{
+    static const struct {
+        const char *server;
+        bool is_token;
+    } rows[] = {
+        {"SERVER_SOFTWARE=lighttpd/1.4.69", true},
+        {"SERVER_SOFTWARE=Apache/2.4.57", false},
+        {"SERVER_SOFTWARE=not lighttpd", false},
+        {"NO=server", false},
+    };
+    static const char *const *const settings[] = {both, both_signed};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(settings); i++) {
+        static char header[8300];
+        size_t row = i % PST_COUNT(rows);
+        struct visit visit;
+
+        fixture_init(f, settings[i / PST_COUNT(rows)]);
+        assert_int_equal(fixture_enter(f, &visit, GET,
+                                       "HTTP_AUTHORIZATION=Bearer x",
+                                       rows[row].server),
+                         PST_FORGED);
+        snprintf(header, sizeof(header), "HTTP_AUTHORIZATION=Bearer %.8000s",
+                 fixture_header(f, "vendure-auth-token"));
+        assert_true((strlen(header) > 100) == rows[row].is_token);
+        if (rows[row].is_token) {
+            assert_int_equal(fixture_enter(f, &visit, GET, header, NULL),
+                             PST_OK);
+            assert_true(visit.has_session);
+            assert_true(pst_session_is_guest(&visit.session));
+            assert_true(pst_text_is_absent(visit_upstream(&visit)));
+        }
+        fixture_break_random(f);
+        if (fixture_enter(f, &visit, GET, "HTTP_AUTHORIZATION=Bearer x",
+                          rows[row].server) == PST_FORGED)
+            assert_int_equal(reply_begin(&f->rep),
+                             rows[row].is_token ? PST_NO_RANDOM : PST_OK);
+        fixture_fini(f);
+    }
+}
+
 /* R62: the explicit token wins, even a dead one over a good cookie. */
 static void
 test_bearer_wins(void **state)
@@ -462,6 +508,7 @@ main(void)
         cmocka_unit_test_prestate(test_one_of_several, &fixture),
         cmocka_unit_test_prestate(test_dead_cookies_are_kept, &fixture),
         cmocka_unit_test_prestate(test_dead_bearers, &fixture),
+        cmocka_unit_test_prestate(test_dead_bearer_behind_lighttpd, &fixture),
         cmocka_unit_test_prestate(test_bearer_wins, &fixture),
         cmocka_unit_test_prestate(test_empty_bearer, &fixture),
         cmocka_unit_test_prestate(test_roles_are_bound, &fixture),

@@ -713,7 +713,40 @@ test_end_all(void **state)
     assert_int_equal(visit_end_all(&f->gate, &f->req, &f->rep, &visit), PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
+    assert_int_equal(fixture_enter(f, &visit, POST, user.bearer,
+                                   "SERVER_SOFTWARE=lighttpd/1"),
+                     PST_FORGED);
     fini_with_store(f);
+}
+
+/* Whose session it is may not be known yet: no guest's, so a user's cookie and
+ * limits. */
+static void
+test_unknown(void **state)
+{
+    static struct fixture_session tokens;
+    const struct visit_grant grant = {.sub = PST_TEXT(""),
+                                      .name = PST_TEXT(""),
+                                      .who = PST_TEXT("{}"),
+                                      .is_unknown = true};
+    struct visit_grant confirmed = alice;
+    struct fixture *f = *state;
+    struct visit visit;
+
+    fixture_init(f, cookie_only);
+    fixture_begin_with(f, &grant, &tokens);
+    assert_memory_equal(tokens.cookie, "HTTP_COOKIE=" USER "=", 32);
+    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    assert_true(visit.has_session);
+    assert_int_equal(visit.session.known, PST_IDENTITY_UNKNOWN);
+    assert_true(visit.session.exp == FIXTURE_NOW + 12 * 3600);
+    assert_true(pst_text_is_absent(visit_upstream(&visit)));
+    confirmed.asked = FIXTURE_NOW - 5;
+    fixture_begin_with(f, &confirmed, &tokens);
+    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    assert_int_equal(visit.session.known, PST_IDENTITY_KNOWN);
+    assert_true(visit.session.asked == FIXTURE_NOW - 5);
+    fixture_fini(f);
 }
 
 /* The n-th allocation fails, for every n: no session without its cookie, and
@@ -785,6 +818,7 @@ main(void)
         cmocka_unit_test_prestate(test_copies, &fixture),
         cmocka_unit_test_prestate(test_login_among_others, &fixture),
         cmocka_unit_test_prestate(test_end_all, &fixture),
+        cmocka_unit_test_prestate(test_unknown, &fixture),
         cmocka_unit_test_prestate(test_allocations, &fixture),
     };
 
