@@ -489,7 +489,11 @@ def test_answers_are_relayed(gateway, backend, cookie, name):
         n: sent.get(n) for n in PASSED}
     assert set(n for n, _ in answer.headers) <= {
         *PASSED, "cache-control", "x-content-type-options", "vary",
-        "content-length", "transfer-encoding", "connection", "date"}
+        "content-length", "transfer-encoding", "connection", "date",
+        "www-authenticate", "server"}
+    assert answer.get("server") == "lighttpd"
+    assert answer.get("www-authenticate") == (
+        'Postern realm="session"' if answer.status == 401 else None)
     assert answer.get("cache-control") == "no-store"
     assert {"cookie", "origin"} <= answer.vary
     if "vary" in sent:
@@ -550,7 +554,7 @@ def test_logout(gateway, backend, user):
     # R22: a copy of the cookie opens nothing any more.
     answer = gateway.query(cookie=cookie)
     assert answer.json == {"data": {"me": None}}
-    check_cleared(answer)
+    assert answer.all("set-cookie") == []  # it may be a late one (U35)
     assert "authorization" not in backend.seen()[-1]["names"]
     answer = gateway.query(CREATE, {"name": "Too late"}, cookie=cookie)
     assert answer.code == "UNAUTHENTICATED"
@@ -674,7 +678,9 @@ def test_bearer_method(start_own, backend, user, kind):
         assert answer.all("set-cookie") == []
     answer = gateway.post("/logout", bearer=token)
     assert answer.status == 200
-    assert answer.get("vendure-auth-token") in (None, "")
+    # lighttpd drops an empty header: there it is a session of nobody.
+    nobody = gateway.open_token(answer.get("vendure-auth-token"))
+    assert nobody["sub"] == "" and "upstream" not in nobody
     assert answer.all("set-cookie") == []
     assert backend.graphql(ME, token=upstream) == {"data": {"me": None}}
 

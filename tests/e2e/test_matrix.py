@@ -463,7 +463,8 @@ def test_when_the_backend_is_told_of_a_logout(gate, kind, rule, everywhere,
     me = second.ask(ME).json["data"]["me"]
     # Everywhere is our own affair, too, whatever the backend is told.
     assert (me is None) == (called or everywhere)
-    assert second.told == ("cleared" if called or everywhere else None)
+    # A session that was ended here is a dead cookie, which query leaves alone.
+    assert second.told == ("cleared" if called and not everywhere else None)
 
 
 @pytest.mark.parametrize("body, kind_of_body", [
@@ -517,8 +518,8 @@ def test_a_listed_origin_may_read_it(gate, methods, path):
         assert answer.get("access-control-allow-origin") == origin
         assert answer.get("access-control-allow-credentials") == "true"
         exposed = answer.get("access-control-expose-headers")
-        assert (exposed or "").lower() == (
-            HEADER if "bearer" in methods else "")
+        assert exposed == (
+            HEADER + ", " if "bearer" in methods else "") + "Retry-After"
         assert "origin" in answer.vary
         assert ("cookie" in answer.vary) == ("cookie" in methods)
         assert ("authorization" in answer.vary) == ("bearer" in methods)
@@ -607,7 +608,8 @@ def test_errors_can_be_read_by_a_listed_origin(gate, name, method, path, body,
     assert answer.status == status, answer
     assert answer.get("access-control-allow-origin") == OURS
     assert answer.get("access-control-allow-credentials") == "true"
-    assert answer.get("access-control-expose-headers").lower() == HEADER
+    assert answer.get("access-control-expose-headers") == \
+        HEADER + ", Retry-After"
     assert "origin" in answer.vary
 
 
@@ -686,6 +688,12 @@ SPELLINGS = [
     ("Bearertoken", NOBODY), ("Digest x", NOBODY)]
 
 
+def is_nobodys(here, token):
+    """lighttpd drops an empty header: this is what stands in its place."""
+    claims = here.open_token(token)
+    return claims["sub"] == "" and "upstream" not in claims
+
+
 def check_spelling(here, headers, meaning, is_guest):
     """is_guest: dead bearer tokens are guests (POSTERN_DEAD_BEARER)."""
     here.backend.forget()
@@ -695,11 +703,11 @@ def check_spelling(here, headers, meaning, is_guest):
         assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
         assert answer.get("www-authenticate") == \
             'Bearer error="invalid_token"'
-        assert not answer.get(HEADER) and not seen
+        assert is_nobodys(here, answer.get(HEADER)) and not seen
         return
     assert answer.status == 200
     assert answer.get("www-authenticate") is None
-    assert not answer.get(HEADER)
+    assert bool(answer.get(HEADER)) == (meaning == REFUSED)
     assert (answer.json["data"]["me"] is not None) == (meaning == GOOD)
     # Ours never reaches the backend, and another scheme's is not ours.
     token = seen[-1]["header"].get("authorization")
@@ -765,7 +773,7 @@ def test_a_token_is_bound_to_its_carrier(gate):
                             for kind in ("bearer", "cookie"))
     answer = here.query(ME, cookie=by_bearer.held)
     assert answer.json["data"]["me"] is None
-    assert "Max-Age=0" in answer.get("set-cookie")
+    assert answer.all("set-cookie") == []
     value = by_cookie.held.partition("=")[2]
     assert here.query(ME, bearer=value).status == 401
 
@@ -787,6 +795,6 @@ def test_another_header_for_the_token(gate):
     token = answer.get("x-shop-token")
     assert token and answer.get(HEADER) is None
     assert answer.get("access-control-expose-headers").lower() == \
-        "x-shop-token"
+        "x-shop-token, retry-after"
     order = here.query(ADD, {"id": 1, "n": 1}, bearer=token)
     assert order.get("x-shop-token") is None

@@ -98,7 +98,7 @@ MISUSES = [[], ["nonsense"], ["help", "nonsense"],
            ["check", "x"], ["open"], ["open", "a", "b"], ["open", "--all", "a"],
            ["open", "-", "-"], ["jwk"], ["jwk", "--reveal", "a"],
            ["jwk", "--purpose"], ["jwk", "--purpose", "session", "a"],
-           ["jwk", "--purpose", "form"]]
+           ["jwk", "--purpose", "csrf"]]
 
 
 @pytest.mark.parametrize("arguments", MISUSES, ids=" ".join)
@@ -363,11 +363,11 @@ NO_TOKENS = {
     "signed": signed_session,
 }
 NO_SESSIONS = {
-    "a form's": lambda: seal(session(), "form"),
+    "a form's": lambda: seal(session(), "csrf"),
     "an upstream's": lambda: seal(session(), "upstream"),
     "no claims": lambda: seal("{}"),
     "no JSON": lambda: seal("{"),
-    "another version": lambda: seal(session(v=2)),
+    "another version": lambda: seal(session(v=1)),
 }
 
 
@@ -389,8 +389,8 @@ def test_signed_with_a_bad_upstream():
 # --- jwk ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("purpose", ["cookie", "bearer", "form", "upstream",
-                                     "store"])
+@pytest.mark.parametrize("purpose", ["cookie", "guest", "bearer", "csrf",
+                                     "upstream", "store"])
 def test_jwk_finds_the_purpose(purpose):
     token = seal("{}", purpose)
     found = postern("jwk", "-", stdin=token)

@@ -50,7 +50,7 @@ def assert_dead(gateway, backend, cookie, bearer=None):
     assert "Max-Age=0" in http_client.cookie_of(answer)[2]
     answer = gateway.query(cookie=cookie)
     assert answer.json["data"]["me"] is None, answer
-    assert "Max-Age=0" in http_client.cookie_of(answer)[2]
+    assert answer.all("set-cookie") == []  # it may be a late one (U35)
     answer = gateway.post("/logout", cookie=cookie)
     assert answer.status == 200, answer
     assert "Max-Age=0" in http_client.cookie_of(answer)[2]
@@ -61,7 +61,10 @@ def assert_dead(gateway, backend, cookie, bearer=None):
                        gateway.get("/login", bearer=bearer)):
             assert answer.status == 401, answer
             assert "invalid_token" in answer.get("www-authenticate")
-            assert not answer.get(gateway.token_header)  # lighttpd drops it
+            # lighttpd would drop an empty one: it is nobody's.
+            nobody = answer.get(gateway.token_header)
+            assert gateway.session(bearer=nobody)["subject"] is None
+            assert "upstream" not in gateway.open_token(nobody)
     for request in backend.seen():
         assert "authorization" not in request["names"]
 
@@ -88,7 +91,7 @@ def test_a_guests_session_ends_too(start, own_backend, store):
         gateway = gateways.Gateway(shop, POSTERN_BACKEND="vendure", **store)
         answer = gateway.post("/query", {"query": dialect.ADD,
                                          "variables": {"id": "1", "n": 1}})
-        cookie = http_client.cookie_of(answer)[1]
+        cookie = "=".join(http_client.cookie_of(answer)[:2])
         assert gateway.session(cookie=cookie)["guest"] is True
         assert gateway.post("/logout", cookie=cookie).status == 200
         assert gateway.session(cookie=cookie) is None
@@ -126,7 +129,7 @@ def test_a_request_in_flight_revives_nothing(start, store, backend, user):
 
     # Nothing meanwhile: the new token is kept, in a session that works.
     answer = in_flight(gateway, backend, login(), lambda: None, **canned)
-    again = http_client.cookie_of(answer)[1]
+    again = "=".join(http_client.cookie_of(answer)[:2])
     gateway.query(cookie=again)
     assert backend.seen()[-1]["header"]["authorization"] == \
         "Bearer " + NEW_TOKEN
@@ -135,15 +138,14 @@ def test_a_request_in_flight_revives_nothing(start, store, backend, user):
     answer = in_flight(gateway, backend, cookie, lambda: gateway.post(
         "/logout", cookie=cookie), **canned)
     for line in answer.all("set-cookie"):
-        value = line.partition("=")[2].partition(";")[0]
         backend.forget()
-        gateway.query(cookie=value or None)
+        gateway.query(cookie=line.partition(";")[0])
         assert "authorization" not in backend.seen()[-1]["names"], answer
     assert not is_good(gateway, cookie)
 
 
 def test_what_a_request_in_flight_renews_stays_dead(start, store, backend):
-    """It was due for renewal; the copy that it hands out is as dead."""
+    """It was due for renewal; it looks again, and hands out nothing."""
     gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
     # A new account: where all of somebody's sessions have just been ended, the
     # next begins a second later, and so is due a second later.
@@ -151,9 +153,8 @@ def test_what_a_request_in_flight_renews_stays_dead(start, store, backend):
     time.sleep(1.2)
     answer = in_flight(gateway, backend, cookie, lambda: gateway.post(
         "/logout", cookie=cookie), body='{"data":{}}')
-    renewed = http_client.cookie_of(answer)[1]
-    assert renewed not in ("", cookie)
-    assert not is_good(gateway, renewed)
+    assert answer.status == 200 and answer.all("set-cookie") == []
+    assert not is_good(gateway, cookie)
 
 
 # --- everywhere --------------------------------------------------------------
