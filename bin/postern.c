@@ -60,7 +60,7 @@ static const struct command commands[] = {
      "program that knows JOSE. The same key opens every token of that\n"
      "purpose and day: keep it as you keep the secret.\n"
      "\n"
-     "  --purpose PURPOSE  cookie, bearer, form, upstream or store; without\n"
+     "  --purpose PURPOSE  cookie, guest, bearer, csrf, upstream or store; without\n"
      "                     it, whichever opens the token\n"
      "  -                  read the token from standard input; an argument\n"
      "                     can be seen by everybody who may list this\n"

@@ -275,7 +275,7 @@ def test_clocks_of_a_made_up_session(sealed_gateway, name):
     assert (session is not None) == good
     if not good:
         assert cookie_of(answer)[1] == ""
-        assert sealed_gateway.query(cookie=cookie).all("set-cookie") != []
+        assert sealed_gateway.query(cookie=cookie).all("set-cookie") == []
 
 
 @pytest.fixture(name="sealed_gateway", scope="module")
@@ -286,7 +286,7 @@ def sealed_gateway_fixture(start):
 
 
 BAD_CLAIMS = [
-    dict(v=2), dict(v="1"), dict(sid="short"), dict(sid=1), dict(sub=None),
+    dict(v=1), dict(v=3), dict(v="2"), dict(sid="short"), dict(sid=1), dict(sub=None),
     dict(name=7), dict(iat="1"), dict(iat=1.5), dict(exp=None), dict(seen=[]),
     dict(remember=0), dict(who=[]), dict(who="x"), dict(upstream=7),
     dict(upstream=None), dict(more=1),
@@ -308,7 +308,7 @@ def test_claims_that_are_not_ours(sealed_gateway, changes):
                                                     **changes)))
 
 
-@pytest.mark.parametrize("name", claims_at(0))
+@pytest.mark.parametrize("name", sorted(claims_at(0).keys() - {"upstream"}))
 def test_claims_that_lack_a_member(sealed_gateway, name):
     claims = claims_at(int(time.time()))
     assert sealed_gateway.session(cookie=seal(claims))["subject"] == "42"

@@ -28,8 +28,8 @@ NOW = 1728012345
 DAY = NOW // 86400
 CLAIMS = ['{"a":1}', '{"name":"Zoë \\u0000","list":[1,2,3]}', "x" * 5900]
 
-SEALED = ["cookie", "bearer", "form", "upstream", "store"]
-SIGNED = ["cookie", "bearer"]
+SEALED = ["cookie", "guest", "bearer", "csrf", "upstream", "store"]
+SIGNED = ["cookie", "guest", "bearer"]
 USES = [(p, "sealed") for p in SEALED] + [(p, "signed") for p in SIGNED]
 
 
