@@ -45,7 +45,9 @@
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
 #define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */
-#define PST_GRAPHQL_DEPTH 200
+#define PST_GRAPHQL_DEPTH 200 /* levels, through fragments; and of values */
+#define PST_GRAPHQL_BYTES_MAX (1024 * 1024)
+#define PST_GRAPHQL_TOKENS_MAX 15000 /* as Apollo Router */
 
 /* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */
 #define PST_FORM_FIELDS_MAX 2048
