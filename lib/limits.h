@@ -48,6 +48,10 @@
 #define PST_GRAPHQL_DEPTH 200 /* levels, through fragments; and of values */
 #define PST_GRAPHQL_BYTES_MAX (1024 * 1024)
 #define PST_GRAPHQL_TOKENS_MAX 15000 /* as Apollo Router */
+/* What stands at the roots of a document's operations, those of fragments
+ * once for each operation: selections, and bytes of names. */
+#define PST_GRAPHQL_ROOTS_MAX 10000
+#define PST_GRAPHQL_ROOT_NAMES_MAX (1024 * 1024)
 
 /* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */
 #define PST_FORM_FIELDS_MAX 2048

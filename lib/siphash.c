@@ -5,6 +5,9 @@
  */
 #include "siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 #define WORD_LEN 8
 #define END_ROUNDS 3
 
@@ -44,15 +47,14 @@ mix_word(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-/* The first len (at most 8) bytes at ptr, the first the lowest. */
+/* The len (at most 8) bytes at ptr, the first the lowest. */
 static inline uint64_t
 load_word(const uint8_t *ptr, size_t len)
 {
     uint64_t word = 0;
 
-    for (size_t i = 0; i < len; i++)
-        word |= (uint64_t)ptr[i] << (8 * i);
-    return word;
+    memcpy(&word, ptr, len);
+    return le64toh(word);
 }
 
 uint64_t
