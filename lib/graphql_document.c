@@ -404,28 +404,19 @@ lay_out(const struct reader *reader, struct pst_graphql_meaning **out)
     return PST_OK;
 }
 
-/* Scratch memory. An array of none is not asked for. */
-static bool
-alloc_array(void *out, size_t count, size_t size)
-{
-    void *array = count > 0 ? calloc(count, size) : NULL;
-
-    memcpy(out, &array, sizeof(array));
-    return array || count == 0;
-}
-
+/* Scratch memory; room for one fragment more than there are is never none. */
 static enum pst_err
 init_reader(struct reader *reader)
 {
     size_t count = reader->document->fragment_count;
     const struct pst_graphql_fragment *fragment = reader->document->fragments;
 
-    if (!alloc_array(&reader->drafts, reader->document->operation_count,
-                     sizeof(*reader->drafts)) ||
-        !alloc_array(&reader->marks, count, sizeof(*reader->marks)) ||
-        !alloc_array(&reader->jobs, count,
-                     CONTEXT_COUNT * sizeof(*reader->jobs)) ||
-        !alloc_array(&reader->queue, count, sizeof(*reader->queue)))
+    reader->drafts =
+        calloc(reader->document->operation_count, sizeof(*reader->drafts));
+    reader->marks = calloc(count + 1, sizeof(*reader->marks));
+    reader->jobs = calloc(count + 1, CONTEXT_COUNT * sizeof(*reader->jobs));
+    reader->queue = calloc(count + 1, sizeof(*reader->queue));
+    if (!reader->drafts || !reader->marks || !reader->jobs || !reader->queue)
         return PST_NO_MEMORY;
     for (size_t i = 0; fragment; fragment = fragment->next)
         reader->marks[i++].fragment = fragment;

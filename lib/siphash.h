@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * siphash.h - SipHash-1-3 (Aumasson, Bernstein 2012), a keyed hash for hash
- * tables: whoever does not know the key cannot choose texts that collide.
+ * tables: whoever does not know the key cannot choose texts that collide. Not
+ * exported.
  */
 #ifndef POSTERN_SIPHASH_H
 #define POSTERN_SIPHASH_H
@@ -15,7 +16,6 @@ struct pst_siphash_key {
 };
 
 /* The hash of any bytes. No proof of anything: compare what it finds. */
-PST_EXPORT uint64_t pst_siphash(const struct pst_siphash_key *key,
-                                struct pst_bytes data);
+uint64_t pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data);
 
 #endif
