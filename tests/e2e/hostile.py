@@ -118,12 +118,14 @@ class HostileBackend:
         return json.loads(self.answers.readline())
 
     def register(self, email=None, password=None, **texts):
+        """A new account, or None where its name is taken."""
         email = email or f"user-{secrets.token_hex(4)}@trust.example"
         password = password or "right " + secrets.token_hex(8)
-        account = Account(email, password, self.ask(
-            "register", email=email, password=password, **texts))
-        self.accounts.append(account)
-        return account
+        said = self.ask("register", email=email, password=password, **texts)
+        if said is None:
+            return None
+        self.accounts.append(Account(email, password, said))
+        return self.accounts[-1]
 
     def seen(self):
         return self.ask("seen")
@@ -390,8 +392,9 @@ class Judge:
         self.check_secret(answer, "authorize")
         if answer.status != 200:
             return None
-        return (answer.header("Variable-SESSION_SUBJECT"),
-                answer.header("Variable-SESSION_NAME"))
+        return tuple(answer.header(name).encode("latin-1").decode()
+                     for name in ("Variable-SESSION_SUBJECT",
+                                  "Variable-SESSION_NAME"))
 
     def log_in(self, account):
         """An honest login; the headers that use its session."""

@@ -323,7 +323,11 @@ class Backend:
                              operation_name=name)
         except Exception as error:  # of the variables
             return {"errors": [self.shown(error)]}
-        return result.to_dict(format_error=self.shown)
+        told = result.to_dict(format_error=self.shown)
+        if visit.how in ("password", "register", "refresh") \
+                and self.options.place == "json":
+            told["extensions"] = {"tracing": {"secret": visit.new_token}}
+        return told
 
     def shown(self, error):
         if hasattr(error, "locations") or hasattr(error, "message"):
@@ -446,7 +450,11 @@ class Control(socketserver.StreamRequestHandler):
         return self.server.backend.data
 
     def do_register(self, email, password, **texts):
-        account = self.data.add(email, password, **texts)
+        """None where there is such an account."""
+        try:
+            account = self.data.add(email, password, **texts)
+        except schema.Refused:
+            return None
         return {"id": account.id, "codes": account.codes}
 
     def do_since(self, guesses=0, grants=0):

@@ -84,7 +84,7 @@ def spaced(letter):
 
 CHANGES = (str.upper, accented, wide, bold, circled, marked, odd, spaced)
 AROUND = ("", " ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\ufeff",
-          "\u00ad", "\u2060", "\0")
+          "\u00ad", "\u2060", "\0", "\ud800")
 
 
 def lookalike(choose, name):
@@ -114,7 +114,8 @@ class World:
             f"mallory{i}@trust.example", name=self.friend.id,
             bio=self.friend.id, location=self.friend.email)
             for i in range(3)]
-        self.tries, self.turn, self.sessions = TRIES, 0, {}
+        self.tries, self.turn = TRIES, 0
+        self.sessions = {}  # e-mail address: [headers, times it was used]
         self.hashes = []  # of documents that were persisted
         self.fields = ("ttl ownerId email"
                        if self.setting.preset == "fauna"
@@ -137,9 +138,12 @@ class World:
         return self.current
 
     def session_of(self, account):
-        if self.sessions.get(account.email) is None:
-            self.sessions[account.email] = self.judge.log_in(account)
-        return self.sessions[account.email]
+        known = self.sessions.get(account.email)
+        if known is None or known[1] > 12:
+            known = [self.judge.log_in(account), 0]
+            self.sessions[account.email] = known
+        known[1] += 1
+        return known[0]
 
 
 # Documents ---------------------------------------------------------------------
@@ -416,6 +420,9 @@ def login_field(choose, world, account, password, name=None):
     else:
         arguments = [(argument, choose.pick(("String", "String!")), name),
                      ("password", "String!", password)]
+        if choose.chance(2):
+            arguments.append(("email" if argument == "username" else
+                              "username", "String", choose.pick((None, ""))))
         if choose.chance(20):
             arguments.reverse()
     return document, document.root("mutation", field, arguments,
@@ -436,7 +443,8 @@ def login_selection(document, field):
     if field == "login" and choose.chance(15):
         tokens += choose.pick((
             ["bio"], ["email1", ":", "location"], ["owner", "{", "id", "}"],
-            ["owner", "{", "friend", "{", "id", "email", "}", "}"]))
+            ["owner", "{", "friend", "{", "id", "email", "}", "}"],
+            ["flaky"]))
     if field == "login" and choose.chance(8):
         tokens += choose.pick((
             ["ownerId", ":", "bio"], ["email", ":", "location"],
@@ -455,6 +463,11 @@ def login_selection(document, field):
 def right_login(choose, world):
     own = choose.pick(world.own)
     name = lookalike(choose, own.email) if choose.chance(20) else None
+    if world.setting.fold == "exact" and choose.chance(20):
+        # An account of one's own that looks like the victim's.
+        own = world.judge.backend.register(
+            lookalike(choose, world.victim().email)) or own
+        name = None
     document, tokens = login_field(choose, world, own, own.password, name)
     return finish(document, "mutation", tokens)
 
@@ -675,7 +688,7 @@ def as_get(choose, world, ask):
     if choose.chance(10):
         pairs.reverse()
     query = urllib.parse.urlencode(
-        [(n, v.encode("utf-8", "surrogatepass")) for n, v in pairs])
+        pairs, errors="surrogatepass")
     body = b'{"query":"mutation{poke}"}' if choose.chance(2) else b""
     return "GET", query, "application/json" if body else None, body
 
@@ -704,8 +717,9 @@ def as_multipart(choose, world, ask):
 
 
 def as_form(choose, world, ask):
-    body = urllib.parse.urlencode({"query": (ask.text or "").encode(
-        "utf-8", "surrogatepass"), "variables": json.dumps(ask.variables)})
+    body = urllib.parse.urlencode(
+        {"query": ask.text or "", "variables": json.dumps(ask.variables)},
+        errors="surrogatepass")
     return "POST", "", "application/x-www-form-urlencoded", body.encode()
 
 
@@ -716,7 +730,7 @@ def as_bare(choose, world, ask):
 
 def persist(choose, world, ask):
     """By hash: registered, or one that only the backend knows."""
-    way = choose.number(5)
+    way = choose.number(6)
     if way <= 1:  # with its text, so that it is known
         digest = hashlib.sha256(ask.text.encode(
             "utf-8", "surrogatepass")).hexdigest()
@@ -729,6 +743,8 @@ def persist(choose, world, ask):
         ask.extensions = persisted(digest)
     elif way == 3:
         ask.extensions = persisted(stored_hash(choose))
+    elif way == 4:  # another's hash
+        ask.extensions = persisted(hashlib.sha256(b"{me{id}}").hexdigest())
     else:
         victim = world.victim()
         ask = Ask(choose.pick((None, "", " ", "#", ",", "\ufeff", "\n#\n")),
@@ -776,7 +792,8 @@ def login_form(choose, world):
             body=json.dumps(fields).encode())
     return Request("login", headers=[
         ("Content-Type", "application/x-www-form-urlencoded")],
-        body=urllib.parse.urlencode(fields).encode())
+        body=urllib.parse.urlencode(fields,
+                                    errors="surrogatepass").encode())
 
 
 def carry(choose, world, headers):
@@ -820,10 +837,22 @@ EXTRA = (
     ("X-HTTP-Method-Override", "GET"), ("Vendure-Auth-Token", "x"))
 
 
+def logout(choose, world):
+    own = choose.pick(world.own)
+    headers = list(world.session_of(own))
+    world.sessions.clear()
+    if choose.chance(50):
+        return Request("session", "DELETE", headers=headers), own
+    return Request("logout", "POST", choose.pick(("", "everywhere=1")),
+                   [("Content-Type", "application/json"), *headers]), own
+
+
 def request(choose, world):
     """One request, and the account whose session it carries."""
     if choose.chance(6):
         return login_form(choose, world), None
+    if choose.chance(1):
+        return logout(choose, world)
     ask = choose.weighted(KINDS)(choose, world)
     if choose.chance(8):
         ask = persist(choose, world, ask)
@@ -851,4 +880,6 @@ def request(choose, world):
         headers.append(choose.pick(EXTRA))
     carried = carry(choose, world, headers)
     program = "login" if choose.chance(6) else "query"
+    if choose.chance(1):
+        method = choose.pick(("PUT", "HEAD", "PATCH", "post", "DELETE"))
     return Request(program, method, query, headers, body), carried

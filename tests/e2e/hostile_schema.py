@@ -46,8 +46,8 @@ def fold(name):
         name = "".join(
             str(unicodedata.digit(c)) if unicodedata.category(c) == "Nd"
             else c for c in name
-            if unicodedata.category(c) not in ("Mn", "Me", "Cf", "Cc", "Zs",
-                                               "Zl", "Zp"))
+            if unicodedata.category(c) not in ("Mn", "Me", "Cf", "Cc", "Cs",
+                                               "Zs", "Zl", "Zp"))
     return name
 
 
@@ -125,6 +125,7 @@ class Visit:
         self.data, self.token, self.is_worst = data, token, is_worst
         self.act_as = act_as
         self.new_token = None  # to be told in a header or a cookie
+        self.how = None        # the last session was begun
         self.ended = False
         self.whole = None  # what to answer instead
 
@@ -140,6 +141,7 @@ class Visit:
         # The worst one keeps the token that a guest came with.
         kept = (self.token if self.is_worst and self.token
                 in self.data.sessions else None)
+        self.how = how
         self.new_token = self.data.begin(account, how, kept)
         return Grant(account, self.new_token)
 
@@ -256,6 +258,7 @@ def granted_fields():
         "friend": field(Profile, lambda grant, info: grant.account.friend),
         "tags": field(GraphQLList(STRING), lambda grant, info: ["a", "b"]),
         "credit": field(GraphQLFloat, lambda grant, info: 1.5),
+        "flaky": field(STRING, boom),
     }
 
 

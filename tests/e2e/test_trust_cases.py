@@ -510,20 +510,22 @@ def test_lookalikes_have_one_budget(case, place):
     assert statuses[10:] == [429] * (len(statuses) - 10)
 
 
+@pytest.mark.parametrize("victim, own", [
+    ("victim", "victimé"), ("victime", "victimé"), ("victimx", "VICTIMX"),
+    ("victimy", "victimy\u200b"), ("victimz", " victimz")])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_a_success_gives_back_what_it_took(case, place):
+def test_a_success_gives_back_what_it_took(case, place, victim, own):
     """L58: nine wrong at `victim`, one right at the attacker's own
     `victimé`, again and again."""
     one = case("fauna", place, "cookie", fold="exact",
                POSTERN_LOGIN_PER_ACCOUNT="10/15m")
-    one.backend.register("victime@trust.example")
-    one.backend.register("victimé@trust.example", PASSWORD)
+    one.backend.register(victim + "@trust.example")
+    one.backend.register(own + "@trust.example", PASSWORD)
     for _ in range(5):
         for _ in range(9):
-            one.document(login("{ownerId}", "victime@trust.example", "x"))
-        one.document(login("{ownerId}", "victimé@trust.example"))
-    wrong = [guess["name"] for guess in one.guesses()]
-    assert wrong == ["victime@trust.example"] * 10
+            one.document(login("{ownerId}", victim + "@trust.example", "x"))
+        one.document(login("{ownerId}", own + "@trust.example"))
+    assert len(one.guesses()) == 10
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
@@ -540,9 +542,9 @@ def test_an_undeclared_variable_changes_nothing(case, place):
     assert len(one.guesses()) == 100
 
 
-@pytest.mark.parametrize("word", [word for word in (
+@pytest.mark.parametrize("word", [
     "null", "text401", "empty403", "json400", "json401", "nodata", "nopath",
-    "input", "html", "server500", "broken", "moved")])
+    "input", "html", "server500", "broken", "moved"])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
 def test_a_refusal_of_any_kind_is_counted(case, word, place):
     """L59: however the backend says no, its resolver has seen the guess."""
@@ -564,18 +566,17 @@ def test_401_without_json_is_a_refusal(case, place):
     assert (answer.status, answer.code) == (401, "UNAUTHENTICATED"), answer
 
 
-@pytest.mark.parametrize("text", [
-    login("{ownerId}", "w@x.example", "x") + "\n#", None])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_validation_errors_are_no_guess(case, text, place):
+def test_validation_errors_are_no_guess(case, place):
     """Design 2.5: a schema that has changed is not a wrong password."""
-    one = case("fauna", place, "cookie")
-    if text is None:
-        text = ('mutation{login(email:"w@x.example",password:"x")'
-                '{noSuchField}}')
-        answer = one.document(text)
-        assert answer.status in (200, 400), answer
-        assert not one.guesses()
+    one = case("fauna", place, "cookie", POSTERN_LOGIN_PER_ACCOUNT="10/15m",
+               documents=["""mutation($email:String!,$password:String!){
+                   login(email:$email,password:$password){
+                       ownerId email ttl changed %(secret)s}}"""])
+    text = ('mutation{login(email:"w@x.example",password:"x"){changed}}')
+    statuses = {one.document(text).status for _ in range(15)}
+    assert 429 not in statuses, statuses
+    assert not one.guesses()
 
 
 # Methods and parameters -----------------------------------------------------------
