@@ -60,7 +60,7 @@ class Unreadable(Exception):
     """Not a GraphQL request: a status and a word."""
 
 
-# Reading requests -------------------------------------------------------------
+# Reading requests ------------------------------------------------------------
 
 class Reader:
     """What a request asks for: [{query, variables, …}], and is it a batch."""
@@ -240,7 +240,7 @@ class WorstReader(Reader):
         return None
 
 
-# Answering --------------------------------------------------------------------
+# Answering -------------------------------------------------------------------
 
 class Backend:
     def __init__(self, options):
@@ -430,7 +430,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return b"".join(parts)
 
 
-# What tests ask ---------------------------------------------------------------
+# What tests ask --------------------------------------------------------------
 
 class Control(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True

@@ -150,7 +150,7 @@ class Visit:
             self.new_token = self.data.begin(None, "guest")
 
 
-# Refusing a login -------------------------------------------------------------
+# Refusing a login ------------------------------------------------------------
 
 def errors_only(**more):
     return json.dumps({"errors": [{"message": "Wrong.", **more}]}).encode()
@@ -186,7 +186,7 @@ def refuse(visit, name, is_vendure):
     raise Refused("The e-mail address or the password is wrong.")
 
 
-# The schema -------------------------------------------------------------------
+# The schema ------------------------------------------------------------------
 
 def field(kind, resolver=None, **args):
     return GraphQLField(kind, args={k: GraphQLArgument(v)

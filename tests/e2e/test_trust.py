@@ -12,6 +12,7 @@ import os
 import zlib
 
 import hostile
+import hostile_documents
 import hostile_requests
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies
@@ -46,7 +47,7 @@ def chooser(data):
         if n not in DRAWS:
             DRAWS[n] = strategies.integers(0, n - 1)
         return data.draw(DRAWS[n])
-    return hostile_requests.Chooser(draw)
+    return hostile_documents.Chooser(draw)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -54,7 +55,7 @@ def test_three_sentences_hold(setting):
     """L53 to L59 and L67, whoever reads what we pass on."""
     judge = hostile.Judge(setting)
     try:
-        world = hostile_requests.World(judge)
+        world = hostile_documents.World(judge)
         sent = [0]
 
         @seed(zlib.crc32((SEED + str(setting)).encode()))

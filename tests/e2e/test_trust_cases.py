@@ -91,7 +91,7 @@ def login(fields, email="a@x.example", password=PASSWORD, field="login"):
             f'password:{json.dumps(password)}){fields}}}')
 
 
-# Who somebody is ----------------------------------------------------------------
+# Who somebody is -------------------------------------------------------------
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token", "cookie"])
 def test_a_query_that_looks_like_a_login_names_nobody(case, place):
@@ -170,7 +170,7 @@ def test_a_login_without_the_subject_has_a_users_clocks(case, place):
     assert one.judge.authorized(headers) is None
 
 
-# Secrets -------------------------------------------------------------------------
+# Secrets ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("method", ["cookie", "bearer"])
 def test_a_secret_behind_an_alias_stays(case, method):
@@ -217,7 +217,7 @@ def test_a_field_of_that_name_elsewhere_can_be_allowed(case):
     assert one.document("{me{token}}").status == 400
 
 
-# Nothing is forwarded that was not read ----------------------------------------
+# Nothing is forwarded that was not read --------------------------------------
 
 def stored(text=STORED_LOGIN):
     return {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(
@@ -295,7 +295,7 @@ def test_the_login_field_is_the_documents_own(case):
     assert len(one.guesses()) == 10
 
 
-# Charset, URL and comments (L67) -----------------------------------------------
+# Charset, URL and comments (L67) ---------------------------------------------
 
 def test_another_charset_is_refused(case):
     """L67: these bytes ask for {me{id}} in UTF-8, for a mutation in UTF-7."""
@@ -484,7 +484,7 @@ def test_other_types_are_refused(case, kind):
     assert one.news()["new"] == 0
 
 
-# How often a password may be guessed --------------------------------------------
+# How often a password may be guessed -----------------------------------------
 
 LOOKALIKES = ["víctim@trust.example", "ｖictim@trust.example",
               "vic tim@trust.example", "VICTIM@trust.example",
@@ -579,7 +579,7 @@ def test_validation_errors_are_no_guess(case, place):
     assert not one.guesses()
 
 
-# Methods and parameters -----------------------------------------------------------
+# Methods and parameters ------------------------------------------------------
 
 @pytest.mark.parametrize("document", [
     "mutation{poke}", "mutation A{poke}", "query A{me{id}} mutation B{poke}",
