@@ -162,9 +162,11 @@ class Document:
                 else '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
         if self.choose.chance(60):
             return '"' + "".join(f"\\u{ord(c):04x}" for c in text) + '"'
-        return '"""' + text.replace('"""', "") + '"""'
+        return '"""' + self.choose.pick(("", "\n  ", "\n\n")) + text.replace(
+            '"""', "") + self.choose.pick(("", "\n")) + '"""'
 
-    def literal(self, value):
+    def literal(self, value, is_deep=False):
+        """Tokens; is_deep: there may be variables inside."""
         if isinstance(value, str):
             return [self.string(value)]
         if isinstance(value, bool) or value is None:
@@ -173,20 +175,28 @@ class Document:
             return [str(value)]
         if isinstance(value, list):
             return ["[", *sum((self.literal(one) for one in value), []), "]"]
-        return ["{", *sum(([name, ":", *self.literal(one)]
-                           for name, one in value.items()), []), "}"]
+        inside = []
+        for name, one in value.items():
+            inside += [name, ":"] + (
+                self.variable("String!", one, name)
+                if is_deep and isinstance(one, str)
+                and self.choose.chance(25) else self.literal(one, is_deep))
+        return ["{", *inside, "}"]
 
     def value(self, kind, value, wanted=None):
         """Tokens: a literal or a variable of that type."""
         if not self.choose.chance(45):
-            return self.literal(value)
+            return self.literal(value, True)
+        return self.variable(kind, value, wanted)
+
+    def variable(self, kind, value, wanted=None):
         name = wanted if wanted and self.choose.chance(50) else \
             self.choose.pick(("v", "email", "password", "username", "x",
                               "name"))
         while name in self.variables:
             name += str(len(self.variables))
         default = None
-        if self.choose.chance(15) and not kind.endswith("!"):
+        if self.choose.chance(15):
             default = value
         self.variables[name] = (kind, value, default)
         return ["$" + name]
@@ -420,6 +430,8 @@ def login_field(choose, world, account, password, name=None):
                               "username", "String", choose.pick((None, ""))))
         if choose.chance(20):
             arguments.reverse()
+    if field != "signIn" and choose.chance(10):
+        arguments.append(("rememberMe", "Boolean", choose.pick((True, None))))
     return document, document.root("mutation", field, arguments,
                                    login_selection(document, field))
 
@@ -444,7 +456,11 @@ def login_selection(document, field):
         tokens += choose.pick((
             ["ownerId", ":", "bio"], ["email", ":", "location"],
             ["owner", ":", "friend"], ["s", ":", "session", "{", "secret",
-                                       "}"]))
+                                       "}"], ["ttl", ":", "__typename"],
+            ["k", ":", "ttl", "k", ":", "tags"], ["secret", ":", "__typename"],
+            ["owner", "{", "id", "}", "owner", "{", "friend", "{", "id", "}",
+             "}"], ["owner", "{", "avatar", "(", "size", ":", "2", ")", "}"],
+            ["owner", "{", "...", "on", "Node", "{", "id", "}", "}"]))
     tokens = tokens or ["__typename"]
     if world.setting.preset == "vendure":
         kind = "CurrentUser"

@@ -67,7 +67,12 @@ def json_object(choose, world, ask):
     if choose.chance(10):
         members.reverse()
     glue = choose.pick((",", ", ", " ,\n"))
-    return "{" + glue.join(members) + "}"
+    text = "{" + glue.join(members) + "}"
+    if ask.variables and choose.chance(2):  # one of them twice
+        own = choose.pick(world.own)
+        text = text.replace('"variables":{', '"variables":{' + member(
+            world.name_argument, own.email) + ",")
+    return text
 
 
 def as_json(choose, world, ask):
