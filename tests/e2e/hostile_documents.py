@@ -79,7 +79,7 @@ def spaced(letter):
 
 CHANGES = (str.upper, accented, wide, bold, circled, marked, odd, spaced)
 AROUND = ("", " ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\ufeff",
-          "\u00ad", "\u2060", "\0", "\ud800")
+          "\u00ad", "\u2060", "\0", "\ud800", "\u00b4", "\u00a8", "\u02db")
 
 
 def lookalike(choose, name):
