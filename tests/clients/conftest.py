@@ -89,10 +89,10 @@ class Programs:
         return done
 
     def run(self, program, url, account, kind="secret", place=None,
-            **environment):
+            *more, **environment):
         """The lines it says, and what it says beside them."""
         done = self.node(program, url, place or url, kind, account.email,
-                         account.password, **environment)
+                         account.password, *more, **environment)
         lines = done.stdout.replace(account.email, "EMAIL").replace(
             account.owner, "OWNER").rstrip("\n").split("\n")
         last = done.stderr.splitlines()[-1:] or ["null"]
