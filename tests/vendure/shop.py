@@ -24,6 +24,8 @@ COOKIES = ("session", "session.sig")  # Vendure's own
 
 REGISTER = """mutation ($input: RegisterCustomerInput!) {
     registerCustomerAccount(input: $input) { __typename }}"""
+VERIFY = """mutation ($token: String!) {
+    verifyCustomerAccount(token: $token) { __typename }}"""
 
 
 class Shop:
@@ -50,6 +52,7 @@ class Shop:
         gateways.running.append(self)
         self.url = line.split()[-1]
         self.port = int(re.search(r":(\d+)/", self.url)[1])
+        self.control = f"http://127.0.0.1:{self.port}"
         return self
 
     def send(self, method, path, body=None, headers=()):
@@ -64,26 +67,44 @@ class Shop:
 
     def register(self):
         """A customer nobody else is."""
-        account = gateways.Account(
+        account = self.register_only()
+        assert self.query(VERIFY, {"token": self.mailed(account, "verify")}
+                          ) == {"verifyCustomerAccount": {
+                              "__typename": "CurrentUser"}}
+        return account
+
+    @staticmethod
+    def somebody():
+        """Without an account."""
+        return gateways.Account(
             f"customer-{secrets.token_hex(6)}@example.com",
             "pass word " + secrets.token_hex(12), None)
-        answer = self.send("POST", "/shop-api", json.dumps({
-            "query": REGISTER, "variables": {"input": {
-                "emailAddress": account.email, "firstName": "Ada",
-                "lastName": "Ward", "password": account.password}}}),
-            {"Content-Type": "application/json"})
-        assert answer == {"data": {"registerCustomerAccount": {
-            "__typename": "Success"}}}, answer
+
+    def register_only(self):
+        """One who has not yet followed the link in the e-mail."""
+        account = self.somebody()
+        assert self.query(REGISTER, {"input": {
+            "emailAddress": account.email, "firstName": "Ada",
+            "lastName": "Ward", "password": account.password}}) == {
+                "registerCustomerAccount": {"__typename": "Success"}}
         self.accounts.append(account)
         return account
+
+    def query(self, document, variables):
+        answer = self.send("POST", "/shop-api", json.dumps(
+            {"query": document, "variables": variables}),
+            {"Content-Type": "application/json"})
+        assert "errors" not in answer, answer
+        return answer["data"]
 
     def end_sessions(self):
         """Everybody's, as if all had expired."""
         self.send("POST", "/_end")
 
-    def _asked(self):
-        said = self.send("GET", "/_seen")
-        for request in said["seen"]:
+    def seen(self):
+        """The requests since the last time, with what was answered."""
+        seen = self.send("GET", "/_seen")["seen"]
+        for request in seen:
             request["header"] = {n.lower(): v for n, v in request["headers"]}
             for name, value in request["answer"]:
                 if name == HEADER and value:
@@ -93,19 +114,16 @@ class Shop:
                     self.known.add(text)
                     self.known.add(json.loads(base64.b64decode(text))["token"])
         self.known.discard("")
-        return said
+        return seen
 
-    def seen(self):
-        """The requests since the last time, with what was answered."""
-        return self._asked()["seen"]
-
-    def reset_token(self, account):
-        """Said by an event, which comes when it comes."""
+    def mailed(self, account, what):
+        """The token to verify, reset or change with. It is said by an event,
+        which comes when it comes."""
         found = {}
         assert gateways.wait_until(
-            lambda: found.update(self._asked()["resets"])
-            or account.email in found)
-        return found[account.email]
+            lambda: found.update(self.send("GET", "/_mail").get(
+                account.email, {})) or what in found)
+        return found[what]
 
     # What Gateway.faults() asks.
 

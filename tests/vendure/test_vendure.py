@@ -630,7 +630,7 @@ def test_a_reset_password(anybody, shop, alice):
     answer = client.query(
         """mutation ($t: String!, $p: String!) { resetPassword(token: $t,
         password: $p) { __typename ... on CurrentUser { identifier } } }""",
-        {"t": shop.reset_token(alice), "p": "another pass word"})
+        {"t": shop.mailed(alice, "reset"), "p": "another pass word"})
     assert data(answer)["resetPassword"] == {
         "__typename": "CurrentUser", "identifier": alice.email}
     assert answer.told == "new"
