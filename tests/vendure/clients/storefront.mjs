@@ -93,7 +93,7 @@ const documents = {
             }
         }
         fragment Found on SearchResult {
-            productId productName slug currencyCode inStock
+            productId productName slug currencyCode sku
             productAsset { id preview focalPoint { x y } }
             priceWithTax {
                 ... on PriceRange { min max }
@@ -285,7 +285,8 @@ await ask("menu", { options: { topLevelOnly: true, take: 100 } });
 await ask("facets");
 await ask("search", { input: { term: "rope", groupByProduct: true, take: 12,
     sort: { name: "ASC" } } });
-await ask("search", { input: { facetValueFilters: [], skip: 1, take: 2 } });
+await ask("search", { input: { facetValueFilters: [], skip: 1, take: 2,
+    sort: { name: "DESC" } } });
 await ask("product", { slug: "lantern" });
 await ask("activeCustomer");
 await ask("activeOrder");
