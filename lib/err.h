@@ -16,6 +16,20 @@
     X(PST_MALFORMED, 400, "BAD_REQUEST", "the request cannot be understood") \
     X(PST_DUPLICATE, 400, "BAD_REQUEST",                                     \
       "a field that may stand once stands twice")                            \
+    X(PST_LOGIN_SHAPE, 400, "LOGIN_SHAPE",                                   \
+      "this login cannot be carried out as it is written")                   \
+    X(PST_SECRET_FIELD, 400, "SECRET_FIELD",                                 \
+      "the document selects a field that holds a secret")                    \
+    X(PST_DOCUMENT_NOT_ALLOWED, 400, "DOCUMENT_NOT_ALLOWED",                 \
+      "only documents of the manifest are allowed here")                     \
+    X(PST_HASH_MISMATCH, 400, "BAD_REQUEST",                                 \
+      "provided sha does not match query")                                   \
+    X(PST_PARSE_FAILED, 400, "GRAPHQL_PARSE_FAILED",                         \
+      "the GraphQL document cannot be parsed")                               \
+    X(PST_PERSISTED_NOT_FOUND, 200, "PERSISTED_QUERY_NOT_FOUND",             \
+      "PersistedQueryNotFound")                                              \
+    X(PST_PERSISTED_NOT_SUPPORTED, 200, "PERSISTED_QUERY_NOT_SUPPORTED",     \
+      "PersistedQueryNotSupported")                                          \
     X(PST_FORGED, 401, "UNAUTHENTICATED", "the session is not valid")        \
     X(PST_EXPIRED, 401, "UNAUTHENTICATED", "the session is not valid")       \
     X(PST_REVOKED, 401, "UNAUTHENTICATED", "the session is not valid")       \

@@ -15,22 +15,27 @@
 #define TTL_SECONDS INT64_C(1000000000)   /* from here on: unix seconds */
 #define TTL_MILLIS INT64_C(1000000000000) /* from here on: unix ms */
 
-/* Every member that claims have; they have no other. */
+/* Every member that claims may have. */
 static const struct member {
     const char *pointer;
     enum pst_json_kind kind; /* ABSENT: of more than one kind */
+    bool is_optional;
 } members[] = {
-    {"/v", PST_JSON_INTEGER},    {"/sid", PST_JSON_STRING},
-    {"/sub", PST_JSON_STRING},   {"/name", PST_JSON_STRING},
-    {"/iat", PST_JSON_INTEGER},  {"/exp", PST_JSON_INTEGER},
-    {"/seen", PST_JSON_INTEGER}, {"/remember", PST_JSON_BOOL},
-    {"/who", PST_JSON_OBJECT},   {"/upstream", PST_JSON_ABSENT},
+    {"/v", PST_JSON_INTEGER, false},    {"/sid", PST_JSON_STRING, false},
+    {"/sub", PST_JSON_STRING, false},   {"/name", PST_JSON_STRING, false},
+    {"/iat", PST_JSON_INTEGER, false},  {"/exp", PST_JSON_INTEGER, false},
+    {"/seen", PST_JSON_INTEGER, false}, {"/remember", PST_JSON_BOOL, false},
+    {"/who", PST_JSON_OBJECT, false},   {"/upstream", PST_JSON_ABSENT, true},
+    {"/known", PST_JSON_STRING, true},  {"/asked", PST_JSON_INTEGER, true},
 };
+
+/* The only value of "known": the two others follow from sub. */
+static const struct pst_text UNKNOWN = {"unknown", 7};
 
 bool
 pst_session_is_guest(const struct pst_session *session)
 {
-    return session->sub.len == 0;
+    return session->sub.len == 0 && session->known != PST_IDENTITY_UNKNOWN;
 }
 
 bool
@@ -151,7 +156,9 @@ pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
 {
     enum pst_err e = check_parts(session);
 
-    PST_REQUIRE(session->who.len > 0 && session->upstream.len > 0);
+    PST_REQUIRE(session->who.len > 0);
+    PST_REQUIRE(session->known != PST_IDENTITY_UNKNOWN ||
+                session->sub.len == 0);
     if (e) {
         pst_buf_spoil(buf, e);
         return;
@@ -175,8 +182,18 @@ pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
     pst_buf_add_string(buf, session->remember ? "true" : "false");
     pst_buf_add_string(buf, ",\"who\":");
     pst_buf_add(buf, session->who);
-    pst_buf_add_string(buf, ",\"upstream\":");
-    pst_buf_add(buf, session->upstream);
+    if (!pst_text_is_absent(session->upstream)) {
+        pst_buf_add_string(buf, ",\"upstream\":");
+        pst_buf_add(buf, session->upstream);
+    }
+    if (session->known == PST_IDENTITY_UNKNOWN) {
+        pst_buf_add_string(buf, ",\"known\":");
+        pst_json_emit_string(buf, UNKNOWN);
+    }
+    if (session->asked > 0) {
+        pst_buf_add_string(buf, ",\"asked\":");
+        pst_buf_add_number(buf, session->asked);
+    }
     pst_buf_add_char(buf, '}');
 }
 
@@ -186,22 +203,26 @@ member(const struct pst_json *root, const char *pointer)
     return pst_json_at(root, pst_text_from(pointer));
 }
 
-/* Each of the ten is there and there are ten, so there is no other. */
+/* All that must be there is, of its kind, and nothing but what may be. */
 static bool
 has_members(const struct pst_json *root)
 {
-    if (pst_json_kind(root) != PST_JSON_OBJECT ||
-        pst_json_count(root) != PST_COUNT(members))
+    size_t found = 0;
+
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
         return false;
     for (size_t i = 0; i < PST_COUNT(members); i++) {
         enum pst_json_kind kind =
             pst_json_kind(member(root, members[i].pointer));
 
+        if (kind == PST_JSON_ABSENT && members[i].is_optional)
+            continue;
         if (kind == PST_JSON_ABSENT ||
             (members[i].kind != PST_JSON_ABSENT && kind != members[i].kind))
             return false;
+        found++;
     }
-    return true;
+    return pst_json_count(root) == found;
 }
 
 /* A token that is not empty, cookies by name, or the key of a spilled one. */
@@ -250,10 +271,27 @@ read_times(const struct pst_json *root, struct pst_session *out)
         e = pst_json_integer(member(root, "/exp"), &out->exp);
     if (!e)
         e = pst_json_integer(member(root, "/seen"), &out->seen);
+    if (!e && member(root, "/asked"))
+        e = pst_json_integer(member(root, "/asked"), &out->asked);
     if (e)
         return e;
-    if (out->iat < 0 || out->seen < 0 || out->exp <= out->iat)
+    if (out->iat < 0 || out->seen < 0 || out->exp <= out->iat || out->asked < 0)
         return PST_FORGED;
+    return PST_OK;
+}
+
+/* Who has a subject is known, and no other word for it is taken. */
+static enum pst_err
+read_known(const struct pst_json *root, struct pst_session *out)
+{
+    struct pst_text known = pst_json_text(member(root, "/known"));
+
+    out->known = out->sub.len > 0 ? PST_IDENTITY_KNOWN : PST_IDENTITY_NOBODY;
+    if (pst_text_is_absent(known))
+        return PST_OK;
+    if (out->sub.len > 0 || !pst_text_equal(known, UNKNOWN))
+        return PST_FORGED;
+    out->known = PST_IDENTITY_UNKNOWN;
     return PST_OK;
 }
 
@@ -265,14 +303,16 @@ read_texts(struct pst_text claims, const struct pst_json *root,
 
     out->sub = pst_json_text(member(root, "/sub"));
     out->name = pst_json_text(member(root, "/name"));
+    out->upstream = PST_NO_TEXT;
     e = pst_json_locate(claims, PST_TEXT("/who"), &out->who);
-    if (!e)
+    if (!e && member(root, "/upstream"))
         e = pst_json_locate(claims, PST_TEXT("/upstream"), &out->upstream);
     if (!e)
         e = check_parts(out);
-    if (!e && !is_upstream(member(root, "/upstream")))
+    if (!e && member(root, "/upstream") &&
+        !is_upstream(member(root, "/upstream")))
         e = PST_FORGED;
-    return e;
+    return e ? e : read_known(root, out);
 }
 
 static enum pst_err
@@ -332,18 +372,35 @@ end_of_number(int64_t number, int64_t now, int64_t *out)
     return PST_OK;
 }
 
+/* Digits, perhaps with a fraction, which is cut. */
 static enum pst_err
-end_of_value(const struct pst_json *value, int64_t now, int64_t *out)
+read_number(struct pst_text text, int64_t *number)
+{
+    size_t dot = pst_text_index(text, '.');
+    struct pst_text fraction = pst_text_from_octet(text, dot + 1);
+
+    if (dot < text.len && fraction.len == 0)
+        return PST_MALFORMED;
+    for (size_t i = 0; i < fraction.len; i++)
+        if (!pst_is_digit(fraction.ptr[i]))
+            return PST_MALFORMED;
+    return pst_text_number(pst_text_first(text, dot), number);
+}
+
+/* ttl: the JSON text of value, without white space around it */
+static enum pst_err
+end_of_value(const struct pst_json *value, struct pst_text ttl, int64_t now,
+             int64_t *out)
 {
     struct pst_text text = pst_json_text(value);
     int64_t number;
 
     if (pst_json_kind(value) == PST_JSON_STRING) {
-        if (pst_text_number(text, &number))
+        if (read_number(text, &number))
             return pst_date_parse_rfc3339(text, out);
         return end_of_number(number, now, out);
     }
-    if (pst_json_integer(value, &number))
+    if (read_number(ttl, &number))
         return PST_MALFORMED;
     return end_of_number(number, now, out);
 }
@@ -367,7 +424,9 @@ pst_session_ttl(struct pst_arena *arena, struct pst_text ttl, int64_t now,
         *out = 0;
         return PST_OK;
     }
-    e = end_of_value(value, now, &end);
+    e = pst_json_locate(ttl, PST_TEXT(""), &ttl);
+    if (!e)
+        e = end_of_value(value, ttl, now, &end);
     if (e)
         return e;
     /* An end at the epoch itself is long over; 0 would say "not told". */

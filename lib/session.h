@@ -13,7 +13,14 @@
 #include "limits.h"
 #include "text.h"
 
-#define PST_SESSION_VERSION 1
+#define PST_SESSION_VERSION 2
+
+/* What is known of who a session belongs to. */
+enum pst_identity {
+    PST_IDENTITY_KNOWN,   /* sub and name are the backend's own answer */
+    PST_IDENTITY_NOBODY,  /* a guest: the backend said so, or nobody asked */
+    PST_IDENTITY_UNKNOWN, /* the backend could not be asked yet */
+};
 
 /* One session. Times are unix seconds. Slices live as long as their arena. */
 struct pst_session {
@@ -26,7 +33,11 @@ struct pst_session {
     bool remember;            /* the user asked to be remembered */
     struct pst_text who;      /* JSON object: the login answer's public part */
     struct pst_text upstream; /* JSON: "token", {"cookie": "value", …}, or
-                                 ["key"] of what the store keeps */
+                                 ["key"] of what the store keeps; absent:
+                                 the backend gave none */
+    enum pst_identity known;  /* NOBODY where sub is empty, unless UNKNOWN */
+    int64_t asked;            /* unix seconds: when the backend last said who
+                                 it is; 0: it was never asked */
     struct pst_bytes spilled; /* that key, once fetched; not a claim */
 };
 
@@ -38,7 +49,10 @@ struct pst_clocks {
     int64_t guest;
 };
 
-/* A session without a subject names nobody. */
+/*
+ * A session that names nobody. One whose owner is unknown is no guest: it may
+ * be a user's, and has a user's limits until the backend says otherwise.
+ */
 PST_EXPORT bool pst_session_is_guest(const struct pst_session *session);
 
 /* Does it survive the browser's closing, so that the cookie has an age? */
@@ -88,20 +102,23 @@ PST_EXPORT int64_t pst_session_idle_end(const struct pst_session *session,
                                         const struct pst_clocks *clocks);
 
 /*
- * Write the claims: {"v":1,"sid":…,"sub":…,"name":…,"iat":…,"exp":…,"seen":…,
- * "remember":…,"who":{…},"upstream":…}. sid is base64url. who and upstream
- * are written as they are, so they must be JSON already. Parts over their
- * limits spoil the builder with PST_TOO_LARGE, a sub or name that is no UTF-8
- * with PST_MALFORMED.
+ * Write the claims: {"v":2,"sid":…,"sub":…,"name":…,"iat":…,"exp":…,"seen":…,
+ * "remember":…,"who":{…},"upstream":…,"known":"unknown","asked":…}, the last
+ * three only where there is something to say. sid is base64url. who and
+ * upstream are written as they are, so they must be JSON already. Parts over
+ * their limits spoil the builder with PST_TOO_LARGE, a sub or name that is no
+ * UTF-8 with PST_MALFORMED.
  */
 PST_EXPORT void pst_session_emit(struct pst_buf *buf,
                                  const struct pst_session *session);
 
 /*
- * Read claims: every member present, of its type, in bounds, and no other;
- * times are integers >= 0, exp is after iat; upstream is a string that is not
- * empty, an object of at least one member, all of them strings, or an array of
- * one string: the session is kept in the store, and that is its key.
+ * Read claims: every member present, of its type, in bounds, and no other but
+ * upstream, known and asked, which may be absent; times are integers >= 0, exp
+ * is after iat; known is "unknown", beside an empty sub; upstream is a string
+ * that is not empty, an object of at least one member, all of them strings, or
+ * an array of one string: the session is kept in the store, and that is its
+ * key.
  *   claims  from a token whose tag has been checked
  *   out     set on PST_OK only; its slices live as long as arena, and who and
  *           upstream are slices of claims
@@ -113,9 +130,9 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_session_parse(struct pst_arena *arena,
 
 /*
  * When does a backend's token end, by its ttl (design 2.3)?
- *   ttl  a JSON value's text: an RFC 3339 string, or an integer: unix
+ *   ttl  a JSON value's text: an RFC 3339 string, or a number: unix
  *        milliseconds (>= 10^12), unix seconds (>= 10^9), else seconds from
- *        now; a string of digits counts as that integer
+ *        now; a fraction is cut; a string of digits counts as that number
  *   out  unix seconds, never 0 but where ttl is absent or null
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */

@@ -24,6 +24,10 @@
 
 #define WORKERS_MAX 4096
 #define BODY_MIN 1024
+#define JSON_MIN (64L * 1024)
+#define JSON_MAX (64L * 1024 * 1024)
+#define HELD_MIN (1024L * 1024)
+#define FLOOR_MAX 10000 /* milliseconds */
 #define BODY_MAX (64L * 1024 * 1024 * 1024)
 
 /* A preset's documents; what else it sets stands in the table. */
@@ -61,7 +65,9 @@ static const struct config_word format_words[] = {
     {"sealed", PST_TOKEN_SEALED}, {"signed", PST_TOKEN_SIGNED}, {NULL, 0}};
 static const struct config_word dead_bearer_words[] = {
     {"refuse", false}, {"guest", true}, {NULL, 0}};
-static const struct config_word form_token_words[] = {
+static const struct config_word send_words[] = {
+    {"text", false}, {"id", true}, {NULL, 0}};
+static const struct config_word csrf_token_words[] = {
     {"checked", false}, {"required", true}, {NULL, 0}};
 static const struct config_word same_site_words[] = {
     {"Lax", PST_SAME_SITE_LAX},
@@ -196,6 +202,10 @@ static const struct config_entry entries[] = {
          "A file with the login mutation; unset, the one of the backend's "
          "kind."),
      FIELD("file", config_read_document, login_document)},
+    {ROW("POSTERN_WHO_DOCUMENT", BACKEND, "",
+         "A file with the query that asks the backend who a token belongs to; "
+         "unset, the one of the backend's kind."),
+     FIELD("file", config_read_document, who_document)},
     {ROW("POSTERN_LOGOUT_DOCUMENT", BACKEND, "",
          "A file with the logout mutation; unset, the one of the backend's "
          "kind."),
@@ -208,6 +218,32 @@ static const struct config_entry entries[] = {
      FIELD("place", config_read_place, token_place),
      .second_offset = offsetof(struct config, token_name), .words = place_words,
      .check = config_check_place},
+    {ROW("POSTERN_SECRET_FIELDS", BACKEND, "",
+         "Names of further fields that hold a secret, such as a refresh "
+         "token: no client may select them."),
+     FIELD("list", config_read_list, secret_fields),
+     .check = config_check_field_name,
+     .second_offset = offsetof(struct config, secret_field_count)},
+    {ROW("POSTERN_SECRET_FIELDS_ALLOWED", BACKEND, "",
+         "Root fields, such as query.checkout, below which a field of such a "
+         "name is no secret."),
+     FIELD("list", config_read_list, secret_fields_allowed),
+     .check = config_check_root_field,
+     .second_offset = offsetof(struct config, secret_fields_allowed_count)},
+    {ROW("POSTERN_PASSWORD_FIELDS", BACKEND, "",
+         "Root fields that check a password without being a login "
+         "(mutation.updateCustomerPassword and "
+         "mutation.requestUpdateCustomerEmailAddress with vendure)."),
+     .vendure_default = "mutation.updateCustomerPassword "
+                        "mutation.requestUpdateCustomerEmailAddress",
+     FIELD("list", config_read_list, password_fields),
+     .check = config_check_root_field,
+     .second_offset = offsetof(struct config, password_field_count)},
+    {ROW("POSTERN_REVALIDATE", BACKEND, "off",
+         "How often the backend is asked again who a session's token belongs "
+         "to, or off."),
+     FIELD("duration", config_read_optional_duration, revalidate), .min = 1,
+     .max = PST_LIFETIME_MAX},
     {ROW("POSTERN_SUBJECT", BACKEND, "ownerId",
          "Where the login's answer has the user's id: a JSON pointer, or a "
          "member of the login's result (id with vendure)."),
@@ -228,6 +264,24 @@ static const struct config_entry entries[] = {
          "When the backend's own logout is called: always, everywhere (only "
          "to log out everywhere; the default with vendure), or never."),
      .vendure_default = "everywhere", WORD(upstream_logout, logout_words)},
+    {ROW("POSTERN_DOCUMENTS", BACKEND, "",
+         "A manifest: a JSON file of the documents that clients may ask for "
+         "by id."),
+     FIELD("file", config_read_file_name, documents)},
+    {ROW("POSTERN_DOCUMENTS_ONLY", BACKEND, "off",
+         "Whether nothing but the manifest's documents passes."),
+     SWITCH(documents_only)},
+    {ROW("POSTERN_DOCUMENTS_SEND", BACKEND, "text",
+         "What the backend gets of a document of the manifest: its text, or "
+         "its id."),
+     FLAG(documents_send_id, send_words)},
+    {ROW("POSTERN_FORWARD_PARAMETERS", BACKEND, "",
+         "Parameters of the URL that pass on, with spaces or commas between "
+         "(languageCode and currencyCode with vendure)."),
+     .vendure_default = "languageCode currencyCode",
+     FIELD("list", config_read_list, forward_parameters),
+     .check = config_check_parameter,
+     .second_offset = offsetof(struct config, forward_parameter_count)},
     {ROW("POSTERN_FORWARD_HEADERS", BACKEND, "",
          "Request headers to pass on besides the usual ones, with spaces or "
          "commas between."),
@@ -248,8 +302,17 @@ static const struct config_entry entries[] = {
          "How long the backend may pause within its answer."),
      DURATION(between_bytes_timeout, 1, TIMEOUT_MAX)},
     {ROW("POSTERN_MAX_BODY", BACKEND, "32M",
-         "The most octets that a request's body may have."),
+         "The most bytes that a request's body may have."),
      FIELD("size", config_read_size, max_body), .min = BODY_MIN,
+     .max = BODY_MAX},
+    {ROW("POSTERN_MAX_JSON", BACKEND, "4M",
+         "The most bytes that a body of JSON may have, which is read whole."),
+     FIELD("size", config_read_size, max_json), .min = JSON_MIN,
+     .max = JSON_MAX},
+    {ROW("POSTERN_MAX_HELD", BACKEND, "256M",
+         "The most bytes that one process may hold of all its requests' "
+         "bodies together."),
+     FIELD("size", config_read_size, max_held), .min = HELD_MIN,
      .max = BODY_MAX},
 
     {ROW("POSTERN_ORIGIN", SITES, "",
@@ -270,11 +333,11 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_LOGOUT_REDIRECT", SITES, "/",
          "The path that a form's logout leads to."),
      TEXT("path", logout_redirect, config_check_local)},
-    {ROW("POSTERN_FORM_TOKEN", SITES, "checked",
-         "What a form's post without our form token is: checked lets it pass, "
+    {ROW("POSTERN_CSRF_TOKEN", SITES, "checked",
+         "What a form's post without our CSRF token is: checked lets it pass, "
          "so that people can bring their own form, required refuses it; a "
          "wrong one is refused in any case."),
-     FLAG(form_token_required, form_token_words)},
+     FLAG(csrf_token_required, csrf_token_words)},
     {ROW("POSTERN_LOGIN_PAGE", SITES, "on",
          "Whether a GET of the login program shows a form."),
      SWITCH(login_page)},
@@ -309,6 +372,17 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_LOGIN_PER_ADDRESS", STORE, "100/15m",
          "The same for one address (IPv6: one /64), or off."),
      FIELD("rate", config_read_rate, login_per_address)},
+    {ROW("POSTERN_LOGIN_FLOOR", STORE, "500ms",
+         "How long a failed login takes at least, so that its time tells "
+         "nothing."),
+     FIELD("duration", config_read_milliseconds, login_floor_ms), .min = 0,
+     .max = FLOOR_MAX},
+    {ROW("POSTERN_TRUSTED_PROXIES", STORE, "",
+         "Addresses or networks of proxies in front of the web server whose "
+         "X-Forwarded-For is believed."),
+     FIELD("list", config_read_list, trusted_proxies),
+     .check = config_check_network,
+     .second_offset = offsetof(struct config, trusted_proxy_count)},
 
     {ROW("POSTERN_WORKERS", RUNNING, "256",
          "How many requests one process serves at a time, at most."),

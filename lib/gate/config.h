@@ -54,19 +54,34 @@ struct config {
     const char *upstream_ca;  /* file of certificates, or NULL */
     enum config_preset preset;
     struct pst_text login_document;
+    struct pst_text who_document;
     struct pst_text logout_document;
     enum config_token_place token_place;
     struct pst_text token_name; /* JSON pointer or header name */
     struct pst_text subject;    /* JSON pointers, whole answer's root */
     struct pst_text name;
     struct pst_text ttl;
+    struct pst_text *secret_fields; /* names of fields */
+    size_t secret_field_count;
+    struct pst_text *secret_fields_allowed; /* "field" or "mutation.field" */
+    size_t secret_fields_allowed_count;
+    struct pst_text *password_fields; /* likewise */
+    size_t password_field_count;
+    int64_t revalidate; /* seconds; 0: off */
     enum config_logout upstream_logout;
+    const char *documents; /* file of the manifest, or NULL */
+    bool documents_only;
+    bool documents_send_id;
+    struct pst_text *forward_parameters;
+    size_t forward_parameter_count;
     struct pst_text *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
     size_t forward_header_count;
     int64_t connect_timeout; /* seconds */
     int64_t first_byte_timeout;
     int64_t between_bytes_timeout;
-    int64_t max_body; /* octets */
+    int64_t max_body; /* bytes */
+    int64_t max_json;
+    int64_t max_held;
 
     struct pst_text origin; /* ours; absent: from the request */
     struct pst_text *origins;
@@ -74,7 +89,7 @@ struct config {
     struct pst_text login_url; /* local paths */
     struct pst_text login_redirect;
     struct pst_text logout_redirect;
-    bool form_token_required;
+    bool csrf_token_required;
     bool login_page;            /* a GET of login shows a form */
     struct pst_text site_name;  /* in our pages; absent: none */
     struct pst_text stylesheet; /* a local path; absent: none */
@@ -84,6 +99,9 @@ struct config {
     int64_t max_sessions; /* of one user; 0: no cap */
     struct rate login_per_account;
     struct rate login_per_address;
+    int64_t login_floor_ms; /* milliseconds */
+    struct pst_text *trusted_proxies;
+    size_t trusted_proxy_count;
 
     int64_t workers;
     int64_t drain; /* seconds */

@@ -4,6 +4,7 @@
  */
 #include "config_check.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "buf.h"
@@ -358,6 +359,93 @@ config_check_forward_header(struct pst_text value, struct config_why *why)
     if (is_header_in(value, unforwarded_headers,
                      PST_COUNT(unforwarded_headers)))
         return config_refuse(why, "names %.*s, which is never passed on",
+                             (int)value.len, value.ptr);
+    return PST_OK;
+}
+
+/* Name of GraphQL (October 2021, section 2.1.9). */
+static bool
+is_graphql_name(struct pst_text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!pst_is_alpha(text.ptr[i]) && text.ptr[i] != '_' &&
+            (i == 0 || !pst_is_digit(text.ptr[i])))
+            return false;
+    return text.len > 0;
+}
+
+enum pst_err
+config_check_field_name(struct pst_text value, struct config_why *why)
+{
+    if (!is_graphql_name(value))
+        return config_refuse(why, "names %.*s, which is no name of a field",
+                             (int)value.len, value.ptr);
+    return PST_OK;
+}
+
+enum pst_err
+config_check_root_field(struct pst_text value, struct config_why *why)
+{
+    size_t dot = pst_text_index(value, '.');
+    struct pst_text type = pst_text_first(value, dot);
+
+    if (dot == value.len)
+        return config_check_field_name(value, why);
+    if (!pst_text_equal(type, PST_TEXT("query")) &&
+        !pst_text_equal(type, PST_TEXT("mutation")) &&
+        !pst_text_equal(type, PST_TEXT("subscription")))
+        return config_refuse(why,
+                             "names %.*s, whose type is none of query, "
+                             "mutation and subscription",
+                             (int)value.len, value.ptr);
+    return config_check_field_name(pst_text_from_octet(value, dot + 1), why);
+}
+
+enum pst_err
+config_check_parameter(struct pst_text value, struct config_why *why)
+{
+    static const struct pst_text reserved[] = {
+        {"query", 5},       {"variables", 9}, {"operationName", 13},
+        {"extensions", 10}, {"id", 2},        {"documentId", 10},
+        {"doc_id", 6},
+    };
+
+    if (!pst_text_is_token(value))
+        return config_refuse(why, "names %.*s, which is no parameter's name",
+                             (int)value.len, value.ptr);
+    for (size_t i = 0; i < PST_COUNT(reserved); i++)
+        if (pst_text_equal_nocase(value, reserved[i]))
+            return config_refuse(why,
+                                 "names %.*s, which is part of the GraphQL "
+                                 "request itself",
+                                 (int)value.len, value.ptr);
+    return PST_OK;
+}
+
+enum pst_err
+config_check_network(struct pst_text value, struct config_why *why)
+{
+    size_t slash = pst_text_index(value, '/');
+    char string[INET6_ADDRSTRLEN];
+    uint8_t address[16];
+    int64_t bits = 0;
+    int64_t most = 0;
+
+    if (slash < sizeof(string)) {
+        memcpy(string, value.ptr, slash);
+        string[slash] = '\0';
+        if (inet_pton(AF_INET, string, address) == 1)
+            most = 32;
+        else if (inet_pton(AF_INET6, string, address) == 1)
+            most = 128;
+    }
+    if (slash < value.len &&
+        pst_text_number(pst_text_from_octet(value, slash + 1), &bits) != PST_OK)
+        most = 0;
+    if (most == 0 || bits > most)
+        return config_refuse(why,
+                             "names %.*s, which is no address such as "
+                             "192.0.2.1 or 10.0.0.0/8",
                              (int)value.len, value.ptr);
     return PST_OK;
 }

@@ -41,6 +41,17 @@ extern const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT];
 /* Is it one of them, or tracestate? */
 bool config_is_passed_header(struct pst_text name);
 
+/* The name of a GraphQL field; such a name, or with its type before it:
+ * "mutation.updateCustomerPassword". */
+config_check config_check_field_name;
+config_check config_check_root_field;
+
+/* The name of a URL's parameter that may pass on: none of GraphQL's own. */
+config_check config_check_parameter;
+
+/* An IP address, or a network such as 10.0.0.0/8. */
+config_check config_check_network;
+
 /* A JSON pointer that is not "". */
 config_check config_check_pointer;
 

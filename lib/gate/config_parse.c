@@ -67,6 +67,22 @@ config_parse_duration(struct pst_text value, int64_t *out,
 }
 
 enum pst_err
+config_parse_milliseconds(struct pst_text value, int64_t *out,
+                          struct config_why *why)
+{
+    int64_t number;
+
+    if (pst_text_ends(value, PST_TEXT("ms")) &&
+        pst_text_number(pst_text_first(value, value.len - 2), out) == PST_OK)
+        return PST_OK;
+    if (parse_scaled(value, durations, PST_COUNT(durations), &number) !=
+            PST_OK ||
+        __builtin_mul_overflow(number, 1000, out))
+        return config_refuse(why, "is no duration such as 500ms or 2s");
+    return PST_OK;
+}
+
+enum pst_err
 config_parse_size(struct pst_text value, int64_t *out, struct config_why *why)
 {
     if (parse_scaled(value, sizes, PST_COUNT(sizes), out) != PST_OK)
@@ -100,6 +116,17 @@ void
 config_emit_duration(struct pst_buf *buf, int64_t seconds)
 {
     emit_scaled(buf, seconds, durations, PST_COUNT(durations));
+}
+
+void
+config_emit_milliseconds(struct pst_buf *buf, int64_t milliseconds)
+{
+    if (milliseconds % 1000 == 0) {
+        config_emit_duration(buf, milliseconds / 1000);
+    } else {
+        pst_buf_add_number(buf, milliseconds);
+        pst_buf_add_string(buf, "ms");
+    }
 }
 
 void

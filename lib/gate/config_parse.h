@@ -36,6 +36,11 @@ PST_MUST_USE enum pst_err config_parse_duration(struct pst_text value,
                                                 int64_t *out,
                                                 struct config_why *why);
 
+/* "500ms", or a duration: milliseconds. */
+PST_MUST_USE enum pst_err config_parse_milliseconds(struct pst_text value,
+                                                    int64_t *out,
+                                                    struct config_why *why);
+
 /* "65536", "64K", "32M", "1G": octets. */
 PST_MUST_USE enum pst_err config_parse_size(struct pst_text value, int64_t *out,
                                             struct config_why *why);
@@ -47,6 +52,9 @@ PST_MUST_USE enum pst_err config_parse_number(struct pst_text value,
 
 /* Write seconds in the largest unit that divides them, such as "30m". */
 void config_emit_duration(struct pst_buf *buf, int64_t seconds);
+
+/* Write milliseconds likewise: "500ms", "2s". */
+void config_emit_milliseconds(struct pst_buf *buf, int64_t milliseconds);
 
 /* Write octets likewise, such as "32M". */
 void config_emit_size(struct pst_buf *buf, int64_t octets);

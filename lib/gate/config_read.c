@@ -61,6 +61,29 @@ config_read_duration(struct config_reader *reader,
 }
 
 enum pst_err
+config_read_milliseconds(struct config_reader *reader,
+                         const struct config_entry *entry,
+                         struct pst_text value)
+{
+    return read_number(reader, entry, value, config_parse_milliseconds,
+                       config_emit_milliseconds);
+}
+
+enum pst_err
+config_read_optional_duration(struct config_reader *reader,
+                              const struct config_entry *entry,
+                              struct pst_text value)
+{
+    int64_t *place = config_place(reader, entry);
+
+    if (!pst_text_equal_nocase(value, PST_TEXT("off")))
+        return config_read_duration(reader, entry, value);
+    config_show(reader, entry, PST_TEXT("off"));
+    *place = 0;
+    return PST_OK;
+}
+
+enum pst_err
 config_read_size(struct config_reader *reader, const struct config_entry *entry,
                  struct pst_text value)
 {

@@ -14,6 +14,8 @@
 /* To int64_t, within the entry's bounds. */
 config_read config_read_duration;
 config_read config_read_size;
+config_read config_read_milliseconds;      /* "500ms", or a duration */
+config_read config_read_optional_duration; /* "off" is 0 */
 config_read config_read_number;
 
 /* One of the entry's words, in any case: to an enum, and to a bool. */

@@ -112,7 +112,7 @@ judge(const struct gate *gate, const struct request *req,
     enum pst_err e;
 
     if (token.len == 0)
-        return gate->config->form_token_required ? PST_STALE_FORM : PST_OK;
+        return gate->config->csrf_token_required ? PST_STALE_FORM : PST_OK;
     e = pst_token_open(&use, req->arena, token, &claims, NULL);
     if (e)
         return e == PST_FORGED ? PST_STALE_FORM : e;

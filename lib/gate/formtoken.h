@@ -36,7 +36,7 @@ PST_MUST_USE enum pst_err formtoken_make(struct gate *gate,
  * Is this one good?
  *   token  the field's value; empty or absent: the form had none
  * Returns PST_OK; PST_STALE_FORM: made for another form or session (see above),
- * older than an hour, not ours, or missing where POSTERN_FORM_TOKEN is
+ * older than an hour, not ours, or missing where POSTERN_CSRF_TOKEN is
  * required; PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err formtoken_check(const struct gate *gate,

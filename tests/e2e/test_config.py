@@ -235,7 +235,7 @@ def seal(claims, secret=SECRET):
 
 
 def claims_at(now, **changes):
-    return {"v": 1, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
+    return {"v": 2, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
             "name": "Ada", "iat": now - 100, "exp": now + 3600,
             "seen": now - 5, "remember": False, "who": {"email": "a@b.example"},
             "upstream": "t" * 43, **changes}

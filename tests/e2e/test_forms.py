@@ -17,7 +17,7 @@ CSS = "body { background: rgb(1, 2, 3) } h1 { font-style: italic }"
 def site_fixture(backend):
     # A browser that speaks http keeps no Secure cookie of another's name.
     site = servers.Lighttpd(backend, POSTERN_COOKIE_SECURE="off",
-                            POSTERN_FORM_TOKEN="required",
+                            POSTERN_CSRF_TOKEN="required",
                             POSTERN_SITE_NAME="Knöpfe & <Co>",
                             POSTERN_STYLESHEET="/our.css")
     site.write("www/our.css", CSS)

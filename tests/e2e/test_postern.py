@@ -48,7 +48,7 @@ def seal(claims, purpose="cookie", form="sealed", **env):
 
 def session(**changes):
     now = int(time.time())
-    claims = {"v": 1, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
+    claims = {"v": 2, "sid": "AAECAwQFBgcICQoLDA0ODw", "sub": "42",
               "name": "Ada", "iat": now - 10, "exp": now + 3600,
               "seen": now - 5, "remember": False,
               "who": {"email": "ada@example.com", "ownerId": "42"},
@@ -295,7 +295,7 @@ def test_open_prints_a_member_a_line():
     done = postern("open", "-", stdin=seal(session()))
     lines = done.stdout.decode().splitlines()
     assert lines[0] == "{" and lines[-1] == "}"
-    assert lines[1] == '  "v": 1,'
+    assert lines[1] == '  "v": 2,'
     assert '  "who": {' in lines
     assert '    "email": "ada@example.com",' in lines
 

@@ -30,7 +30,7 @@ set_up(void **state)
 static int
 set_up_required(void **state)
 {
-    static const char *const settings[] = {"POSTERN_FORM_TOKEN=required", NULL};
+    static const char *const settings[] = {"POSTERN_CSRF_TOKEN=required", NULL};
 
     (void)state;
     fixture_init(&fix, settings);

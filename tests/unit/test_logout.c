@@ -51,14 +51,14 @@ static int
 set_up(void **state)
 {
     (void)state;
-    return set_up_with("POSTERN_FORM_TOKEN=checked");
+    return set_up_with("POSTERN_CSRF_TOKEN=checked");
 }
 
 static int
 set_up_required(void **state)
 {
     (void)state;
-    return set_up_with("POSTERN_FORM_TOKEN=required");
+    return set_up_with("POSTERN_CSRF_TOKEN=required");
 }
 
 static int

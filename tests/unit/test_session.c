@@ -431,11 +431,38 @@ test_emit(void **state)
     session.upstream = T("{\"s\":\"x\",\"s.sig\":\"y\"}");
     text = emit(&session);
     assert_true(pst_text_equal(
-        text, T("{\"v\":1,\"sid\":\"AAECAwQFBgcICQoLDA0O_w\",\"sub\":\"42\","
+        text, T("{\"v\":2,\"sid\":\"AAECAwQFBgcICQoLDA0O_w\",\"sub\":\"42\","
                 "\"name\":\"ann@shop.example\",\"iat\":1700000000,"
                 "\"exp\":1702592000,\"seen\":1700000000,\"remember\":true,"
                 "\"who\":{\"email\":\"ann@shop.example\"},"
                 "\"upstream\":{\"s\":\"x\",\"s.sig\":\"y\"}}")));
+}
+
+/* Whose it is may be unknown, or nobody's without a token of the backend. */
+static void
+test_unknown_and_nobody(void **state)
+{
+    struct pst_session session = started(VISITOR);
+    struct pst_session out;
+    struct pst_text text;
+
+    (void)state;
+    session.known = PST_IDENTITY_UNKNOWN;
+    session.asked = T0;
+    assert_false(pst_session_is_guest(&session));
+    assert_false(pst_session_is_persistent(&session));
+    text = emit(&session);
+    assert_int_equal(pst_session_parse(arena, text, &out), PST_OK);
+    assert_int_equal(out.known, PST_IDENTITY_UNKNOWN);
+    assert_true(out.asked == T0);
+
+    session.known = PST_IDENTITY_NOBODY;
+    session.upstream = PST_NO_TEXT;
+    text = emit(&session);
+    assert_int_equal(pst_session_parse(arena, text, &out), PST_OK);
+    assert_int_equal(out.known, PST_IDENTITY_NOBODY);
+    assert_true(pst_text_is_absent(out.upstream));
+    assert_true(pst_session_is_guest(&out));
 }
 
 /* Section 4: CR, LF and NUL are kept in claims; R58 is for headers. */
@@ -563,7 +590,7 @@ static const struct {
     const char *name;
     const char *value;
 } members[] = {
-    {"v", "1"},
+    {"v", "2"},
     {"sid", SID},
     {"sub", "\"42\""},
     {"name", "\"ann\""},
@@ -572,8 +599,11 @@ static const struct {
     {"seen", "1700000000"},
     {"remember", "false"},
     {"who", "{}"},
-    {"upstream", "\"t\""},
+    {"upstream", "\"t\""}, /* from here on, optional */
+    {"asked", "1700000000"},
 };
+
+#define NEEDED 9 /* so many of them must be there */
 
 /* The claims above with one member's value changed, or left out for NULL. */
 static struct pst_text
@@ -625,7 +655,8 @@ test_each_member_needed(void **state)
     (void)state;
     assert_parse("all", "there", build(SIZE_MAX, NULL), PST_OK);
     for (size_t i = 0; i < PST_COUNT(members); i++)
-        assert_parse(members[i].name, "left out", build(i, NULL), PST_FORGED);
+        assert_parse(members[i].name, "left out", build(i, NULL),
+                     i < NEEDED ? PST_FORGED : PST_OK);
 }
 
 /*
@@ -642,16 +673,16 @@ test_each_member_typed(void **state)
         {"null", ""},
         {"true", "remember,"},
         {"false", "remember,"},
-        {"0", "iat,seen,"},
-        {"1", "v,iat,seen,"},
-        {"2", "iat,seen,"},
+        {"0", "iat,seen,asked,"},
+        {"1", "iat,seen,asked,"},
+        {"2", "v,iat,seen,asked,"},
         {"-1", ""},
-        {"1700000001", "iat,exp,seen,"},
+        {"1700000001", "iat,exp,seen,asked,"},
         {"1700000001.0", ""},
         {"1.0", ""},
         {"1e0", ""},
         {"17e8", ""},
-        {"9223372036854775807", "exp,seen,"},
+        {"9223372036854775807", "exp,seen,asked,"},
         {"9223372036854775808", ""},
         {"-9223372036854775808", ""},
         {"99999999999999999999999999", ""},
@@ -713,18 +744,22 @@ test_parse_rows(void **state)
         {"exp just after iat", 5, "1700000001", PST_OK},
         {"seen before iat is check's affair", 6, "5", PST_OK},
         {"a member after", 9, "\"t\",\"x\":1", PST_FORGED},
-        {"a member before", 0, "1,\"x\":1", PST_FORGED},
+        {"a member before", 0, "2,\"x\":1", PST_FORGED},
         {"a member twice", 9, "\"t\",\"sub\":\"43\"", PST_FORGED},
-        {"the same twice", 0, "1,\"v\":1", PST_FORGED},
+        {"the same twice", 0, "2,\"v\":2", PST_FORGED},
         {"two, one of them not ours", 7, "true,\"Remember\":false", PST_FORGED},
         {"twice under an escape", 2, "\"42\",\"\\u0073ub\":\"43\"", PST_FORGED},
-        {"white space", 0, " 1 ", PST_OK},
+        {"white space", 0, " 2 ", PST_OK},
         {"a comma at the end", 9, "\"t\",", PST_FORGED},
         {"half a surrogate pair reads as U+FFFD (json.h)", 3, "\"\\ud800\"",
          PST_OK},
         {"bad UTF-8", 3, "\"\xFF\"", PST_FORGED},
         {"who nested in bounds", 8, "{\"a\":[[[{}]]]}", PST_OK},
         {"who as text", 8, "\"{}\"", PST_FORGED},
+        {"version 1, of which none are in use", 0, "1", PST_FORGED},
+        {"unknown beside a subject", 9, "\"t\",\"known\":\"unknown\"",
+         PST_FORGED},
+        {"another word for it", 9, "\"t\",\"known\":\"nobody\"", PST_FORGED},
         {"not a number", 4, "NaN", PST_FORGED},
         {"single quotes", 3, "'ann'", PST_FORGED},
     };
@@ -834,14 +869,17 @@ static const struct {
     {"one more", "9223372036854775808", -1},
     {"negative", "-1", -1},
     {"negative and large", "-1700003600", -1},
-    {"a fraction", "3600.5", -1},
-    {"a fraction of nothing", "3600.0", -1},
+    {"a fraction, cut", "3600.5", T0 + 3600},
+    {"a fraction of nothing", "3600.0", T0 + 3600},
     {"an exponent", "36e2", -1},
     {"digits in a string", "\"3600\"", T0 + 3600},
     {"unix seconds in a string", "\"1700003600\"", 1700003600},
     {"milliseconds in a string", "\"1700003600999\"", 1700003600},
     {"negative in a string", "\"-1\"", -1},
-    {"a fraction in a string", "\"3600.5\"", -1},
+    {"a fraction in a string", "\"3600.5\"", T0 + 3600},
+    {"a fraction without digits in a string", "\"3600.\"", -1},
+    {"two fractions in a string", "\"3600.5.5\"", -1},
+    {"white space around it", " 3600 ", T0 + 3600},
     {"a leading zero in a string", "\"03600\"", -1},
     {"a plus in a string", "\"+3600\"", -1},
     {"a space in a string", "\" 3600\"", -1},
@@ -946,6 +984,7 @@ main(void)
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_idle_end),
         cmocka_unit_test(test_emit),
+        cmocka_unit_test(test_unknown_and_nobody),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_emit_bad_utf8),
