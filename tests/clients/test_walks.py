@@ -2,7 +2,11 @@
 """Stock clients walk the same way straight to a backend and through the
 gateway, with only their addresses changed, and find the same (issue 8)."""
 
+import os
+
 import pytest
+
+import conftest
 
 # program, environment: what each client can be told to do.
 CLIENTS = {
@@ -121,3 +125,56 @@ def test_another_login_mutation(server, programs, gate_of, alone, client,
     found = programs.run(program, f"http://localhost:{gate.port}/query",
                          account, kind, SIGN_IN="1", **options)
     check_walk(gate, server, account, found, wanted, kind)
+
+
+# --- persisted documents: only what a manifest has passes (design 2.6) --------------
+
+
+@pytest.fixture(name="manifests", scope="module")
+def manifests_fixture():
+    """A folder of programs with the manifests that the generators of Relay,
+    Apollo and GraphQL Code Generator have written there."""
+    programs = conftest.Programs()
+    programs.write("persisted.json", {})
+    programs.compile_for_relay(persistConfig={"file": "persisted.json",
+                                              "algorithm": "SHA256"})
+    programs.node("manifests.js")
+    programs.write("persisted-query-manifest.config.cjs",
+                   'module.exports = { documents: ["documents/*.graphql"] };')
+    programs.node(
+        "node_modules/.bin/generate-persisted-query-manifest", "--config",
+        "persisted-query-manifest.config.cjs")
+    yield programs
+    programs.close()
+
+
+# The manifest, the program and what it is told; without the last two it sends
+# texts.
+MANIFESTS = {
+    "relay": ("persisted.json", "relay.js"),
+    "apollo": ("persisted-query-manifest.json", "apollo.js"),
+    "codegen-urql": ("hashes.json", "urql.js"),
+    "codegen-id": ("codegen.json", "by_id.js"),
+    "codegen-hash-id": ("hashes.json", "by_id.js"),
+}
+
+
+@pytest.mark.parametrize("kind", ["cookie", "secret"])
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_trusted_documents(server, programs, manifests, gate_of, manifest,
+                           kind):
+    """The backend, which knows no ids, is sent the texts."""
+    name, program = MANIFESTS[manifest]
+    path = os.path.join(manifests.folder, name)
+    wanted, _ = programs.run(program, server.url, server.register(),
+                             MANIFEST="")
+    wanted = without_secret(wanted, kind)
+    gate = gate_of(METHODS[kind], POSTERN_DOCUMENTS=path,
+                   POSTERN_DOCUMENTS_ONLY="on")
+    server.seen()
+    account = server.register()
+    found = manifests.run(program, f"http://localhost:{gate.port}/query",
+                          account, kind, MANIFEST=path)
+    check_walk(gate, server, account, found, wanted, kind)
+    answer = gate.query("{ me { email } }")
+    assert (answer.status, answer.code) == (400, "DOCUMENT_NOT_ALLOWED")

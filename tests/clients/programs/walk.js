@@ -101,7 +101,10 @@ export const documents = {
     walkEchoQuery: graphql`
         query walkEchoQuery($text: String!) {
             echo(text: $text)
-            quoted: echo(text: "a \"quote\", # no comment, { no brace")
+        }`,
+    walkQuotedQuery: graphql`
+        query walkQuotedQuery {
+            echo(text: "a \"quote\", # no comment, { no brace, \u00e9")
         }`,
     walkForbiddenMutation: graphql`
         mutation walkForbiddenMutation {
@@ -139,6 +142,8 @@ function sayLogin(step, { data, errors, ...more }, read) {
     say(step, { errors, ...JSON.parse(text) });
 }
 
+// One document is not asked for where there is a MANIFEST: the generator of
+// GraphQL Code Generator (6.2) does not come to terms with its backslashes.
 // send(name, variables) gives {data, errors} of a document, and anything
 // beside them that the client has to say.
 export async function walk(send) {
@@ -165,6 +170,8 @@ export async function walk(send) {
         { first: 1, after: "1", all: false });
     await ask("find", "walkFindQuery", { text: "lantern" });
     await ask("echo", "walkEchoQuery", { text: TEXT });
+    if (process.env.MANIFEST === undefined)
+        await ask("quoted", "walkQuotedQuery");
     await ask("forbidden", "walkForbiddenMutation");
     const together = await Promise.all([
         send("walkMeQuery", {}),
