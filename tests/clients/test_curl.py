@@ -110,6 +110,32 @@ def test_json(both):
                                   {"query": ECHO, "variables": {"text": ""}}]))
 
 
+DOCUMENTS = {
+    "line ends": "query Me {\r\n  me {\r\n    email\r\n  }\r\n}\r\n",
+    "comments": "# é \u2028 } \"\nquery Me { # {\n me, { email,, } }\n#",
+    "BOM and tabs": "\ufeff\t{\tme\t{\temail\t}\t}\n\n",
+    "block string": '{ a: echo(text: """\n    one\n      # two\n    """) }',
+    "escapes": r'{ a: echo(text: "\u00e9 \ud83c\udfc3 \n\t\b \\ \" \/") }',
+    "punctuation": '{a:echo(text:"")b:echo(text:"#{}()[]!$@|&=:...")}',
+    "keywords": "query query { query: me { type: email fragment: __typename"
+                " on: __typename } }",
+    "several": "query A { me { email } } query B { me { name } }",
+    "directives": "query Me($a: Boolean = true) @a { me @include(if: $a) {"
+                  " ... @skip(if: false) { email } } }",
+    "validation": "{ nothing(a: 1) { b } }",
+    "variables": "query Me($a: [[Int!]!] = [[1, -2], []] $b: Float = -1.5e+3)"
+                 " { me { email } }",
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents(both, document):
+    """What people and editors write."""
+    both(*JSON, "-d", json.dumps(
+        {"query": DOCUMENTS[document],
+         "operationName": "B" if document == "several" else None}))
+
+
 def test_get(both, curl):
     for accept in ("*/*", "application/json",
                    "application/graphql-response+json"):

@@ -127,6 +127,15 @@ def test_another_login_mutation(server, programs, gate_of, alone, client,
     check_walk(gate, server, account, found, wanted, kind)
 
 
+def test_introspection(server, programs, gate_of):
+    """As tools do before anything else; the schema names the secret field."""
+    alone, _ = programs.run("introspect.js", server.url, server.register())
+    through, _ = programs.run(
+        "introspect.js", f"http://localhost:{gate_of('cookie').port}/query",
+        server.register())
+    assert through == alone and "secret: String!" in alone[0]
+
+
 # --- persisted documents: only what a manifest has passes (design 2.6) --------------
 
 
