@@ -3,127 +3,18 @@
  * check.c - `postern check`: is the environment right, and are the store and
  * the backend there?
  */
-#include <string.h>
 #include <time.h>
 
 #include "arena.h"
 #include "buf.h"
+#include "check_backend.h"
 #include "commands.h"
+#include "documents.h"
 #include "limits.h"
 #include "store.h"
 #include "upstream.h"
 
-/* Every GraphQL schema has this, and it changes nothing. */
-#define QUESTION "{\"query\":\"{__typename}\"}"
-
-#define VALUE_MAX (64 * 1024) /* octets of a value that we print */
-
-/* One exchange with the backend, of which only the status matters. */
-struct question {
-    size_t sent; /* octets */
-    int status;
-};
-
-static enum pst_err
-read_question(void *context, char *out, size_t size, size_t *len)
-{
-    struct question *question = context;
-    const struct pst_text rest =
-        pst_text_from_octet(PST_TEXT(QUESTION), question->sent);
-    const struct pst_text piece = pst_text_first(rest, size);
-
-    memcpy(out, piece.ptr, piece.len);
-    question->sent += piece.len;
-    *len = piece.len;
-    return PST_OK;
-}
-
-static enum pst_err
-ignore_header(void *context, struct pst_text name, struct pst_text value)
-{
-    (void)context;
-    (void)name;
-    (void)value;
-    return PST_OK;
-}
-
-static enum pst_err
-note_status(void *context, int status)
-{
-    struct question *question = context;
-
-    question->status = status;
-    return PST_OK;
-}
-
-static enum pst_err
-ignore_body(void *context, struct pst_text piece)
-{
-    (void)context;
-    (void)piece;
-    return PST_OK;
-}
-
-static enum pst_err
-ask(struct upstream *upstream, struct pst_arena *arena,
-    struct question *question)
-{
-    static const struct upstream_header headers[] = {
-        {{"Content-Type", 12}, {"application/json", 16}},
-        {{"Accept", 6}, {"application/json", 16}},
-    };
-    const struct upstream_exchange exchange = {
-        .method = PST_TEXT("POST"),
-        .headers = headers,
-        .header_count = PST_COUNT(headers),
-        .body_length = sizeof(QUESTION) - 1,
-        .context = question,
-        .read = read_question,
-        .header = ignore_header,
-        .head = note_status,
-        .body = ignore_body,
-        .client = -1,
-    };
-
-    return upstream_run(upstream, arena, &exchange);
-}
-
-/* The backend answered; a status that no GraphQL server gives is told. */
-static int
-report_status(int status)
-{
-    printf("the backend is reachable: status %d\n", status);
-    if (status > 299)
-        printf("(a GraphQL server would have answered 200: does the path of "
-               "POSTERN_UPSTREAM lead to one?)\n");
-    return 0;
-}
-
-static int
-check_backend(const struct config *config, struct pst_arena *arena)
-{
-    const struct upstream_options options = {
-        .url = config->upstream,
-        .ca = config->upstream_ca,
-        .connect_timeout = config->connect_timeout,
-        .first_byte_timeout = config->first_byte_timeout,
-        .between_bytes_timeout = config->between_bytes_timeout,
-    };
-    struct question question = {0};
-    struct upstream *upstream = NULL;
-    enum pst_err e = upstream_new(&upstream, &options);
-
-    if (!e)
-        e = ask(upstream, arena, &question);
-    if (e) {
-        const char *why = upstream ? upstream_why(upstream) : "";
-
-        fprintf(stderr, "postern: %s%s%s\n", pst_err_text(e), *why ? ": " : "",
-                why);
-    }
-    upstream_free(&upstream);
-    return e ? EX_UNAVAILABLE : report_status(question.status);
-}
+#define VALUE_MAX (64 * 1024) /* bytes of a value that we print */
 
 /* A round trip that writes and reads; what it warns of goes with it. */
 static int
@@ -155,6 +46,31 @@ check_store(const struct config *config)
     return try_store(config);
 }
 
+/* The manifest, as each program reads it when it starts. */
+static int
+check_manifest(const struct config *config)
+{
+    const struct documents_options options = {
+        .rules = &config->backend.rules,
+        .manifest = config->documents,
+        .is_manifest_only = config->documents_only,
+    };
+    struct documents *documents = NULL;
+    char why[512] = "";
+    enum pst_err e;
+
+    if (!config->documents)
+        return 0;
+    e = documents_new(&documents, &options, why, sizeof(why));
+    documents_free(&documents);
+    if (!e)
+        puts("the manifest can be read");
+    else
+        fprintf(stderr, "POSTERN_DOCUMENTS: %s\n",
+                e == PST_BAD_CONFIG ? why : pst_err_text(e));
+    return e ? EX_CONFIG : 0;
+}
+
 /* Every variable with its value, and nothing of a secret. */
 static int
 print_table(const struct config *config, struct pst_arena *arena)
@@ -178,11 +94,13 @@ check(const struct config *config)
 {
     struct pst_arena *arena = NULL;
     int status = EX_SOFTWARE;
+    int manifest = 0;
     int store = 0;
 
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
         status = print_table(config, arena);
     if (status == 0) {
+        manifest = check_manifest(config);
         fflush(stdout); /* store and backend may keep us waiting */
         store = check_store(config);
         fflush(stdout);
@@ -190,7 +108,9 @@ check(const struct config *config)
         status = check_backend(config, arena);
     }
     pst_arena_free(&arena);
-    return status ? status : store;
+    if (status)
+        return status;
+    return manifest ? manifest : store;
 }
 
 int

@@ -52,5 +52,6 @@ int command_config_files(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_gc(int argc, char **argv);
+int command_unlock(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "crypt.h"
+#include "service.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "(unreleased)"
@@ -18,7 +19,7 @@ static const struct command commands[] = {
      "       postern secret --rotate FILE\n"
      "       postern secret --retire FILE\n"
      "\n"
-     "Prints a new secret: 32 random octets as 43 characters of base64url.\n"
+     "Prints a new secret: 32 random bytes as 43 characters of base64url.\n"
      "\n"
      "  --rotate FILE  put a new secret in front of those in the file\n"
      "                 (COOKIE_SESSION_SECRET_FILE), or make the file: the\n"
@@ -34,12 +35,17 @@ static const struct command commands[] = {
      "usage: postern check\n"
      "\n"
      "Reads the environment as the programs do. Prints every variable with\n"
-     "the value it amounts to (secrets masked), then writes to the store\n"
-     "and reads from it, sends the backend a small query, and says what\n"
-     "became of both. Run it as the user that the programs run as.\n"
+     "the value it amounts to (secrets masked). Reads the manifest of\n"
+     "POSTERN_DOCUMENTS. Writes to the store and reads from it. Sends the\n"
+     "backend the configured documents: the first login with a made-up name\n"
+     "and password, the who document without a token, the others so that\n"
+     "nothing of them runs. Says what it answers, and what is wrong where a\n"
+     "document does not fit its schema, or an HTML page or a redirect came\n"
+     "back. Run it as the user that the programs run as.\n"
      "\n"
-     "exit status: 0 all is well; 78 a variable is wrong, with a line for\n"
-     "each on standard error; 69 store or backend cannot be reached.\n"},
+     "exit status: 0 all is well; 78 a variable is wrong, or what the backend\n"
+     "answers shows that one is, with a line on standard error for each; 69\n"
+     "store or backend cannot be reached.\n"},
     {"open", command_open, "print the claims of a token",
      "usage: postern open [--reveal] TOKEN|-\n"
      "\n"
@@ -60,8 +66,8 @@ static const struct command commands[] = {
      "program that knows JOSE. The same key opens every token of that\n"
      "purpose and day: keep it as you keep the secret.\n"
      "\n"
-     "  --purpose PURPOSE  cookie, bearer, form, upstream or store; without\n"
-     "                     it, whichever opens the token\n"
+     "  --purpose PURPOSE  cookie, guest, bearer, csrf, device or upstream;\n"
+     "                     without it, whichever opens the token\n"
      "  -                  read the token from standard input; an argument\n"
      "                     can be seen by everybody who may list this\n"
      "                     machine's processes\n"
@@ -132,6 +138,22 @@ static const struct command commands[] = {
      "\n"
      "exit status: 0 it is ended; 1 there is no such session; 69 the store\n"
      "does not answer.\n"},
+    {"unlock", command_unlock, "free an account's login budgets",
+     "usage: postern unlock [NAME] [--address ADDRESS]\n"
+     "\n"
+     "Lets an account log in again that had too many failed logins (429,\n"
+     "`login-throttled` in the log): both the budget of\n"
+     "POSTERN_LOGIN_PER_ACCOUNT and the 100 failures in a row.\n"
+     "\n"
+     "  NAME               what the user types to log in, in any spelling\n"
+     "                     (after -- where it begins with --)\n"
+     "  --address ADDRESS  free this client's address, too; of an IPv6\n"
+     "                     address, its /64\n"
+     "\n"
+     "The budgets of devices that know the account stay as they are.\n"
+     "\n"
+     "exit status: 0 it is free; 1 no failed login was counted; 65 the name\n"
+     "is not UTF-8; 69 there is no store, or it does not answer.\n"},
     {"gc", command_gc, "sweep the store",
      "usage: postern gc [--limit NUMBER]\n"
      "\n"
@@ -269,8 +291,10 @@ dispatch(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    int status = dispatch(argc, argv);
+    int status;
 
+    service_hide_memory();
+    status = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("postern: standard output");
         return EX_IOERR;

@@ -215,15 +215,15 @@ static int
 revoke_token(struct desk *desk, struct pst_text token)
 {
     static const struct request nobody = {.id = ""};
+    static const enum pst_purpose purposes[] = {
+        PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER};
     struct pst_session session;
     bool is_stale;
-    enum pst_err e;
+    enum pst_err e = PST_FORGED;
 
-    e = carry_open(&desk->gate, desk->arena, PST_PURPOSE_COOKIE, token,
-                   &session, &is_stale);
-    if (e == PST_FORGED)
-        e = carry_open(&desk->gate, desk->arena, PST_PURPOSE_BEARER, token,
-                       &session, &is_stale);
+    for (size_t i = 0; i < PST_COUNT(purposes) && e == PST_FORGED; i++)
+        e = carry_open(&desk->gate, desk->arena, purposes[i], token, &session,
+                       &is_stale);
     if (e == PST_FORGED) {
         fputs("postern: this token does not open\n", stderr);
         return COMMAND_NO;

@@ -77,8 +77,9 @@ refuse(enum pst_err e)
 static struct pst_token_use
 use_of(const struct config *config, enum pst_purpose purpose)
 {
-    bool is_session =
-        purpose == PST_PURPOSE_COOKIE || purpose == PST_PURPOSE_BEARER;
+    bool is_session = purpose == PST_PURPOSE_COOKIE ||
+                      purpose == PST_PURPOSE_GUEST ||
+                      purpose == PST_PURPOSE_BEARER;
 
     return (struct pst_token_use){
         config->ring, purpose, is_session ? config->format : PST_TOKEN_SEALED};
@@ -174,7 +175,8 @@ open_upstream(const struct bench *bench, struct pst_session *session)
     const struct pst_json *value;
     enum pst_err e;
 
-    if (bench->config->format == PST_TOKEN_SEALED)
+    if (bench->config->format == PST_TOKEN_SEALED ||
+        pst_text_is_absent(session->upstream))
         return PST_OK;
     e = pst_json_parse(bench->arena, session->upstream, &value);
     if (e)
@@ -238,7 +240,7 @@ open_token(const struct bench *bench)
     e = open_upstream(bench, &session);
     if (e)
         return refuse(e);
-    if (!bench->asked->reveal)
+    if (!bench->asked->reveal && !pst_text_is_absent(session.upstream))
         session.upstream = HIDDEN;
     e = print_session(bench, &session);
     if (e)

@@ -66,7 +66,8 @@ open_session(const struct config *config, struct store *store,
     e = visit_open(&gate, &req, rep, &visit);
     if (e)
         return e;
-    if (!visit.has_session || pst_session_is_guest(&visit.session))
+    /* Who is not known yet is nobody: sub is empty. */
+    if (!visit.has_session || visit.session.sub.len == 0)
         return PST_ABSENT;
     *session = visit.session;
     return PST_OK;

@@ -10,7 +10,7 @@
 #include "percent.h"
 #include "redirect.h"
 #include "serve.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /*
  * Set by a web server's configuration (never by a client: no header becomes a
@@ -47,6 +47,13 @@ is_whole_when_trimmed(struct pst_text text)
     return pst_text_trim(text).len == text.len;
 }
 
+/* A name that would become another one on the way is not told at all. */
+static struct pst_text
+told_name(const struct pst_session *session)
+{
+    return is_whole_when_trimmed(session->name) ? session->name : PST_TEXT("");
+}
+
 /*
  * The one way in. PST_FORBIDDEN where an identity cannot be told without
  * being changed: a page behind us must not take one user for another.
@@ -60,7 +67,7 @@ allow(struct request *req, struct reply *rep, const struct pst_session *session)
         {PST_TEXT("Variable-SESSION_SUBJECT"), PST_TEXT("X-Session-Subject"),
          session->sub},
         {PST_TEXT("Variable-SESSION_NAME"), PST_TEXT("X-Session-Name"),
-         session->name},
+         told_name(session)},
         {PST_TEXT("Variable-SESSION_EXPIRES"), PST_TEXT("X-Session-Expires"),
          PST_NO_TEXT},
     };
@@ -87,9 +94,22 @@ allow(struct request *req, struct reply *rep, const struct pst_session *session)
                        PST_TEXT(""));
 }
 
+/* Who it is was confirmed by the backend, within two of the intervals in which
+ * query asks it (L37): a session that nobody uses is not asked for. */
+static bool
+is_confirmed(const struct gate *gate, const struct pst_session *session)
+{
+    int64_t since =
+        session->asked > session->iat ? session->asked : session->iat;
+
+    return gate->config->backend.revalidate == 0 ||
+           gate->now - since < 2 * gate->config->backend.revalidate;
+}
+
 /*
  * PST_OK for a visitor with a name, from a place that may ask for this. A
- * guest is nobody in particular, and would be let in under no name at all.
+ * guest is nobody in particular, and would be let in under no name at all;
+ * whose name is not known yet may ask again.
  */
 static enum pst_err
 judge(struct gate *gate, struct request *req, struct reply *rep,
@@ -99,7 +119,12 @@ judge(struct gate *gate, struct request *req, struct reply *rep,
 
     if (e)
         return e;
+    visit_clear_dead(gate, rep, visit);
     if (!visit->has_session || pst_session_is_guest(&visit->session))
+        return PST_ABSENT;
+    if (visit->session.known == PST_IDENTITY_UNKNOWN)
+        return PST_UNCONFIRMED;
+    if (!is_confirmed(gate, &visit->session))
         return PST_ABSENT;
     return visit_check_site(gate, req, visit);
 }
@@ -193,11 +218,10 @@ refuse(const struct gate *gate, struct request *req, struct reply *rep,
     enum pst_err e;
 
     /* Sessions that cannot be checked are no way in, and no reason to have
-     * people type their password. */
+     * people type their password. Not 503, which is an error to some servers.
+     */
     if (why == PST_STORE_DOWN)
-        return PST_FORBIDDEN;
-    if (why == PST_REVOKED) /* while we looked */
-        why = PST_ABSENT;
+        return PST_STORE_FORBIDS;
     if (why != PST_ABSENT)
         return why;
     reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
@@ -221,10 +245,10 @@ authorize(struct gate *gate, struct request *req, struct reply *rep)
 
     /* Not every server passes an authorizer's cookie on (R65); those that do
      * not lose nothing by it. */
-    if (!e &&
-        (visit.is_stale ||
-         pst_session_is_due(&visit.session, &gate->config->clocks, gate->now)))
-        e = visit_renew(gate, req, rep, &visit);
+    if (!e)
+        e = visit_finish(gate, req, rep, &visit);
+    if (!e && !visit.has_session) /* it ended while we looked */
+        e = PST_ABSENT;
     if (!e)
         e = allow(req, rep, &visit.session);
     return e && !rep->begun ? refuse(gate, req, rep, e) : e;

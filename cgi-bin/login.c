@@ -2,16 +2,16 @@
 /*
  * login.c - credentials in, a session out; by GET, a form for them.
  */
+#include "login.h"
 #include "backend.h"
 #include "form.h"
 #include "formtoken.h"
 #include "json.h"
 #include "limits.h"
-#include "operation.h"
 #include "page.h"
+#include "proxy.h"
 #include "serve.h"
-#include "signin.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /* JSON and GraphQL. */
 
@@ -32,10 +32,11 @@ answer_json(struct request *req, struct reply *rep, const struct visit *visit)
     return reply_json(rep, 200, body);
 }
 
-/* {"email"|"username", "password", "rememberMe"}: all of their types. */
+/* {"email"|"username", "password", "rememberMe"}: all of their types.
+ *   why  of a refusal */
 static enum pst_err
 read_credentials(const struct pst_json *root,
-                 struct backend_credentials *credentials)
+                 struct backend_credentials *credentials, const char **why)
 {
     const struct pst_json *remember =
         pst_json_at(root, PST_TEXT("/rememberMe"));
@@ -46,31 +47,43 @@ read_credentials(const struct pst_json *root,
         .username = pst_json_text(email ? email : username),
         .password = pst_json_text(pst_json_at(root, PST_TEXT("/password"))),
     };
-    if ((email && username) || credentials->username.len == 0 ||
-        pst_text_is_absent(credentials->password))
-        return PST_MALFORMED;
-    if (remember && pst_json_kind(remember) != PST_JSON_NULL)
-        return pst_json_bool(remember, &credentials->remember);
-    return PST_OK;
+    if (pst_json_kind(root) != PST_JSON_OBJECT)
+        *why = "the body is no object";
+    else if (email && username)
+        *why = "email and username are both given";
+    else if (credentials->username.len == 0)
+        *why = "email or username must be a string that is not empty";
+    else if (pst_text_is_absent(credentials->password))
+        *why = "password must be a string";
+    else if (remember && pst_json_kind(remember) != PST_JSON_NULL &&
+             pst_json_bool(remember, &credentials->remember) != PST_OK)
+        *why = "rememberMe must be true, false or null";
+    else
+        return PST_OK;
+    return PST_MALFORMED;
 }
 
-/* A GraphQL request to this program is a login, or it is a mistake. */
-static enum pst_err
-login_by_graphql(struct gate *gate, struct request *req, struct reply *rep,
-                 struct visit *visit, struct pst_text body)
+static void
+log_refusal(const struct gate *gate, const struct request *req, enum pst_err e,
+            const char *why)
 {
-    struct operation what;
-    enum pst_err e;
+    LOG_EVENT(gate->log, LEVEL_INFO, "request-refused",
+              LOG_STRING("request", req->id),
+              LOG_STRING("code", pst_err_name(e)), LOG_STRING("why", why),
+              LOG_TEXT("address", req->remote_addr));
+}
 
-    /* It goes to the backend as it came, which would read something else. */
-    if (request_coding(req) != CODING_NONE)
-        return PST_BAD_TYPE;
-    e = operation_read_body(req->arena, gate->config, body, &what);
-    if (e)
-        return e;
-    if (what.kind == OPERATION_PLAIN)
-        return PST_MALFORMED;
-    return signin_relay(gate, req, rep, visit, &what);
+/* Does it bring a GraphQL document, in whichever way? */
+static bool
+is_graphql(const struct pst_json *root)
+{
+    static const char *const members[] = {"query", "extensions", "id",
+                                          "documentId", "doc_id"};
+
+    for (size_t i = 0; i < PST_COUNT(members); i++)
+        if (pst_json_get(root, pst_text_from(members[i])))
+            return true;
+    return pst_json_kind(root) == PST_JSON_ARRAY;
 }
 
 static enum pst_err
@@ -79,6 +92,7 @@ login_by_json(struct gate *gate, struct request *req, struct reply *rep,
 {
     struct backend_credentials credentials;
     const struct pst_json *root;
+    const char *why = "the body is no JSON that every reader reads alike";
     struct pst_text body;
     enum pst_err e;
 
@@ -86,17 +100,15 @@ login_by_json(struct gate *gate, struct request *req, struct reply *rep,
     if (e)
         return e;
     e = pst_json_parse(req->arena, body, &root);
+    if (!e && is_graphql(root))
+        return proxy_login(gate, req, rep, visit);
+    if (!e)
+        e = read_credentials(root, &credentials, &why);
+    if (e == PST_MALFORMED)
+        log_refusal(gate, req, e, why);
     if (e)
         return e;
-    if (pst_json_kind(root) != PST_JSON_OBJECT)
-        return PST_MALFORMED;
-    if (pst_json_at(root, PST_TEXT("/query")) ||
-        pst_json_at(root, PST_TEXT("/extensions")))
-        return login_by_graphql(gate, req, rep, visit, body);
-    e = read_credentials(root, &credentials);
-    if (e)
-        return e;
-    e = signin_with(gate, req, rep, visit, &credentials);
+    e = login_with_credentials(gate, req, rep, visit, &credentials);
     if (e)
         return e;
     return answer_json(req, rep, visit);
@@ -157,7 +169,7 @@ read_fields(const struct pst_form *fields, struct form *form)
 /* The form, with a fresh token. */
 static enum pst_err
 show_form(struct gate *gate, struct request *req, struct reply *rep,
-          const struct visit *visit, const struct form *form)
+          struct visit *visit, const struct form *form)
 {
     struct page_login page = {
         .action = request_variable(req, "SCRIPT_NAME"),
@@ -169,6 +181,9 @@ show_form(struct gate *gate, struct request *req, struct reply *rep,
     };
     enum pst_err e;
 
+    e = visit_finish(gate, req, rep, visit);
+    if (e)
+        return e;
     e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGIN, &page.token);
     if (e)
         return e;
@@ -197,15 +212,19 @@ login_by_form(struct gate *gate, struct request *req, struct reply *rep,
     if (e)
         return e;
     e = pst_form_parse(req->arena, body, &fields);
-    if (e)
-        return e;
-    e = read_fields(&fields, &form);
+    if (!e)
+        e = read_fields(&fields, &form);
+    if (e == PST_MALFORMED || e == PST_DUPLICATE)
+        log_refusal(gate, req, e,
+                    "the form has a field twice, email and username, or "
+                    "something that is no form data");
     if (e)
         return e;
     e = formtoken_check(gate, req, visit, FORMTOKEN_LOGIN, form.token);
     if (!e)
         e = form.credentials.username.len > 0
-                ? signin_with(gate, req, rep, visit, &form.credentials)
+                ? login_with_credentials(gate, req, rep, visit,
+                                         &form.credentials)
                 : PST_REFUSED;
     form.why = e;
     if (gate->config->login_page && belongs_into_form(e))
@@ -217,7 +236,7 @@ login_by_form(struct gate *gate, struct request *req, struct reply *rep,
 
 static enum pst_err
 empty_form(struct gate *gate, struct request *req, struct reply *rep,
-           const struct visit *visit)
+           struct visit *visit)
 {
     struct form form = {.return_to = PST_NO_TEXT};
     struct pst_form fields;
@@ -235,21 +254,20 @@ empty_form(struct gate *gate, struct request *req, struct reply *rep,
 static enum pst_err
 login(struct gate *gate, struct request *req, struct reply *rep)
 {
+    static const struct visit_rules rules = {.methods =
+                                                 "GET, HEAD, POST, OPTIONS"};
     struct pst_text type = request_media_type(req);
     struct visit visit;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", &visit);
+    e = visit_enter(gate, req, rep, &rules, &visit);
     if (e || rep->begun)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("GET")))
+    if (!pst_text_equal(req->method, PST_TEXT("POST")))
         return gate->config->login_page ? empty_form(gate, req, rep, &visit)
                                         : PST_NOT_FOUND;
     if (!request_is_utf8(req))
         return PST_BAD_TYPE;
-    e = operation_check_query(req->arena, req->query);
-    if (e)
-        return e;
     if (pst_text_equal_nocase(type, PST_TEXT("application/json")))
         return login_by_json(gate, req, rep, &visit);
     if (pst_text_equal_nocase(type,

@@ -4,13 +4,13 @@
  */
 #include "form.h"
 #include "formtoken.h"
+#include "identity.h"
 #include "json.h"
 #include "limits.h"
 #include "page.h"
 #include "roster.h"
 #include "serve.h"
-#include "signin.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 /* What the request asks for besides. */
 struct wish {
@@ -127,15 +127,16 @@ tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
     enum config_logout rule = gate->config->upstream_logout;
 
     if (!visit->has_session || rule == LOGOUT_NEVER ||
+        pst_text_is_absent(visit_upstream(visit)) ||
         (rule == LOGOUT_EVERYWHERE && !everywhere))
         return PST_OK;
-    return signin_log_out(gate, req, visit_upstream(visit));
+    return identity_log_out(gate, req, visit_upstream(visit));
 }
 
 /* The question, with a fresh token. */
 static enum pst_err
 show_question(struct gate *gate, struct request *req, struct reply *rep,
-              const struct visit *visit, const struct wish *wish)
+              struct visit *visit, const struct wish *wish)
 {
     struct page_logout page = {
         .action = request_variable(req, "SCRIPT_NAME"),
@@ -146,6 +147,9 @@ show_question(struct gate *gate, struct request *req, struct reply *rep,
     };
     enum pst_err e;
 
+    e = visit_finish(gate, req, rep, visit);
+    if (e)
+        return e;
     e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGOUT, &page.token);
     if (e)
         return e;
@@ -167,7 +171,7 @@ end_here(struct gate *gate, struct request *req, struct reply *rep,
         all = PST_STORE_DOWN;
     else if (everywhere && visit->has_session)
         all = roster_end_all(gate, req, &visit->session);
-    e = visit_end(gate, req, rep, visit);
+    e = visit_end_all(gate, req, rep, visit);
     return e ? e : all;
 }
 
@@ -214,10 +218,12 @@ static enum pst_err
 enter(struct gate *gate, struct request *req, struct reply *rep,
       struct visit *visit)
 {
-    enum pst_err e = visit_enter(gate, req, rep, "GET, POST, OPTIONS", visit);
+    static const struct visit_rules rules = {.methods =
+                                                 "GET, HEAD, POST, OPTIONS"};
+    enum pst_err e = visit_enter(gate, req, rep, &rules, visit);
 
     if (e == PST_STORE_DOWN && pst_text_equal(req->method, PST_TEXT("POST")))
-        (void)!visit_end(gate, req, rep, visit);
+        (void)!visit_end_all(gate, req, rep, visit);
     return e;
 }
 

@@ -9,7 +9,7 @@
 #include "limits.h"
 #include "roster.h"
 #include "serve.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 static void
 emit_text(struct pst_buf *buf, const char *name, struct pst_text value)
@@ -46,6 +46,8 @@ emit_session(struct pst_buf *buf, const struct pst_session *session,
     pst_buf_add(buf, session->who);
     pst_buf_add_string(buf, ",\"guest\":");
     pst_buf_add_string(buf, pst_session_is_guest(session) ? "true," : "false,");
+    if (session->known == PST_IDENTITY_UNKNOWN)
+        pst_buf_add_string(buf, "\"identity\":\"unknown\",");
     emit_date(buf, "authenticatedAt", session->iat);
     emit_date(buf, "expiresAt", session->exp);
     emit_date(buf, "idleExpiresAt", idle_end);
@@ -86,15 +88,33 @@ emit_list(struct pst_buf *buf, struct gate *gate, struct request *req,
     return e;
 }
 
+/* ?touch=0: a page that asks each second must not keep the session alive. */
+static enum pst_err
+renew(struct gate *gate, struct request *req, struct reply *rep,
+      const struct pst_form *form, struct visit *visit)
+{
+    struct pst_text touch;
+    enum pst_err e = pst_form_get(form, PST_TEXT("touch"), &touch);
+
+    if (e && e != PST_ABSENT)
+        return e;
+    if (!e && pst_text_equal(touch, PST_TEXT("0")))
+        return PST_OK;
+    return visit_finish(gate, req, rep, visit);
+}
+
 static enum pst_err
 show(struct gate *gate, struct request *req, struct reply *rep,
-     const struct pst_form *form, const struct visit *visit)
+     const struct pst_form *form, struct visit *visit)
 {
     struct pst_text list;
     struct pst_text body;
     struct pst_buf buf;
     enum pst_err e;
 
+    e = renew(gate, req, rep, form, visit);
+    if (e)
+        return e;
     e = pst_form_get(form, PST_TEXT("list"), &list);
     if (e && e != PST_ABSENT)
         return e;
@@ -132,11 +152,10 @@ end(struct gate *gate, struct request *req, struct reply *rep,
     LOG_EVENT(gate->log, LEVEL_INFO, "session-ended",
               LOG_STRING("request", req->id), LOG_STRING("by", visit->mark),
               LOG_TEXT("session", pst_text_first(name, 8)));
-    if (is_own) {
-        e = visit_end(gate, req, rep, visit);
-        if (e)
-            return e;
-    }
+    e = is_own ? visit_end(gate, req, rep, visit)
+               : visit_finish(gate, req, rep, visit);
+    if (e)
+        return e;
     return reply_json(
         rep, 200, PST_TEXT("{\"data\":{\"endSession\":{\"success\":true}}}"));
 }
@@ -144,11 +163,13 @@ end(struct gate *gate, struct request *req, struct reply *rep,
 static enum pst_err
 session(struct gate *gate, struct request *req, struct reply *rep)
 {
+    static const struct visit_rules rules = {.methods =
+                                                 "GET, HEAD, DELETE, OPTIONS"};
     struct pst_form form;
     struct visit visit;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, "GET, DELETE, OPTIONS", &visit);
+    e = visit_enter(gate, req, rep, &rules, &visit);
     if (e || rep->begun)
         return e;
     e = pst_form_parse(req->arena, req->query, &form);

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 
-KEPT_MAX = 64 * 1024  # octets of a body that /_seen shows
+KEPT_MAX = 64 * 1024  # bytes of a body that /_seen shows
 SEEN_MAX = 200        # requests that /_seen remembers
 
 
@@ -65,7 +65,7 @@ class Hooks:
         status, headers, body or base64: a whole answer. chunks: texts, and
         numbers that are seconds to wait; with cut, no last chunk. delay:
         seconds before all of it. close: hang up after it; alone: say nothing
-        at all. raw, in base64: those octets and nothing else.
+        at all. raw, in base64: those bytes and nothing else.
         """
         out = handler.wfile
         time.sleep(canned.get("delay", 0))

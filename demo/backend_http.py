@@ -32,7 +32,7 @@ class Answer(Exception):
 
     @property
     def text(self):
-        """The octets of the body; None is no body at all."""
+        """The bytes of the body; None is no body at all."""
         return None if self.body is None else json.dumps(self.body).encode()
 
 

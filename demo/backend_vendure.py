@@ -28,7 +28,7 @@ TOKEN_HEADER = "vendure-auth-token"
 COOKIE = "session"
 COOKIE_SECONDS = 365.25 * 86400  # whatever the session's own duration is
 YEAR = 365 * 86400
-BODY_MAX = 100 * 1024            # octets, of all but multipart
+BODY_MAX = 100 * 1024            # bytes, of all but multipart
 PERSISTED_MAX = 1000             # documents that are remembered
 
 

@@ -9,7 +9,9 @@ import secrets
 import subprocess
 import sys
 
-COOKIE = "__Host-session"
+COOKIE = "__Host-Http-session"
+GUEST = COOKIE + "-guest"
+DEVICE = COOKIE + "-device"
 ATTRIBUTES = {"path=/", "httponly", "secure", "samesite=lax"}
 SHOWN = ("content-type", "cache-control", "set-cookie", "location", "vary",
          "www-authenticate", "vendure-auth-token", "retry-after", "allow")
@@ -50,7 +52,7 @@ class Walk:
     def __init__(self, site, folder):
         self.site, self.folder = site, folder
         self.jar = os.path.join(folder, "jar")
-        self.received = b""
+        self.received, self.devices = b"", set()
         self.steps = self.failed = 0
         self.email = "walker-%s@example.com" % secrets.token_hex(4)
         self.password = "a long walk " + secrets.token_hex(8)
@@ -98,6 +100,8 @@ class Walk:
             text = file.read()
         answer = Answer(int(done.stdout), head, text)
         self.received += answer.raw
+        self.devices |= {parts(line)[1] for line in answer.all("set-cookie")
+                         if line.startswith(DEVICE + "=")}
         print("   <", answer.status)
         for name, value in answer.headers:
             if name in SHOWN:
@@ -110,9 +114,10 @@ class Walk:
         self.jar = os.path.join(self.folder, f"jar of the {device}")
 
     def kept(self):
-        """The cookies that curl would send."""
+        """The cookies that curl would send, without the device's."""
         with open(self.jar, encoding="utf-8") as file:
-            return [line for line in file if "\t" in line]
+            return [line for line in file
+                    if "\t" in line and f"\t{DEVICE}\t" not in line]
 
 
 def parts(set_cookie):
@@ -120,6 +125,19 @@ def parts(set_cookie):
     pair, *attributes = [part.strip() for part in set_cookie.split(";")]
     name, _, value = pair.partition("=")
     return name, value, {a.lower() for a in attributes}
+
+
+def handed_out(answer):
+    """Name, value and attributes of each cookie that is not cleared."""
+    return [cookie for cookie in map(parts, answer.all("set-cookie"))
+            if cookie[1]]
+
+
+def check_device(walk, cookies):
+    """The device's cookie among those of a login."""
+    found = [attributes for name, _, attributes in cookies if name == DEVICE]
+    walk.must(found == [ATTRIBUTES | {f"max-age={400 * 86400}"}],
+              "and one that knows the device, for 400 days")
 
 
 def ask_backend(url, *options):
@@ -152,5 +170,5 @@ def look_back(walk, tokens, cookies, log):
             text = file.read()
         walk.must(len(text) > 0 and not any(
             is_in(value.encode(), text)
-            for value in (*tokens, walk.password, *cookies)),
-            "the log has neither of them, nor the cookie")
+            for value in (*tokens, walk.password, *cookies, *walk.devices)),
+            "the log has neither of them, nor the cookies")

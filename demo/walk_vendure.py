@@ -2,7 +2,8 @@
 """A walk through a shop: a cart that follows its owner, on two devices."""
 
 from walk_curl import (
-    ATTRIBUTES, COOKIE, ask_backend, is_in, look_back, parts)
+    ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_device, handed_out,
+    is_in, look_back)
 
 MONTH, YEAR = 30 * 86400, 365 * 86400
 REGISTER = """mutation Register($input: RegisterCustomerInput!) {
@@ -16,21 +17,28 @@ PRODUCTS = "query Products { products { totalItems } }"
 ME = "query Me { me { identifier } }"
 
 
+def last_seen(backend):
+    """The last request that the backend was sent, but for the question who
+    somebody is, which Postern asks by itself."""
+    return [seen for seen in ask_backend(backend + "/_seen")
+            if "{me {id identifier}}" not in seen["body"]][-1]
+
+
 def sent_token(backend):
     """What the backend was sent last as its own token, or None."""
     headers = dict((name.lower(), value) for name, value
-                   in ask_backend(backend + "/_seen")[-1]["headers"])
+                   in last_seen(backend)["headers"])
     return headers.get("authorization", "").partition(" ")[2] or None
 
 
-def cookie_in(walk, answer, what, max_age=None):
-    """The new cookie's value; checks what it is like."""
-    cookies = answer.all("set-cookie")
-    name, value, attributes = parts((cookies + [""])[0])
+def cookie_in(walk, answer, what, max_age=None, wanted=COOKIE):
+    """The session's new cookie's value; checks what it is like."""
+    cookies = [cookie for cookie in handed_out(answer) if cookie[0] != DEVICE]
+    name, value, attributes = (cookies + [("", "", set())])[0]
     ages = {int(a[8:]) for a in attributes if a.startswith("max-age=")}
     rest = {a for a in attributes if not a.startswith("max-age=")}
-    walk.must(len(cookies) == 1 and name == COOKIE and value
-              and rest == ATTRIBUTES, f"one cookie, {what}")
+    walk.must(len(cookies) == 1 and name == wanted and rest == ATTRIBUTES,
+              f"one cookie, {what}")
     if max_age:
         walk.must(len(ages) == 1 and max_age - 60 <= ages.pop() <= max_age,
                   f"that lasts {max_age // 86400} days")
@@ -62,7 +70,7 @@ def fill(walk, backend):
                                  "totalQuantity") == 2, "two of it")
     walk.must(not answer.all("vendure-auth-token"),
               "the backend's token stays here")
-    cookie = cookie_in(walk, answer, "for a guest", YEAR)
+    cookie = cookie_in(walk, answer, "for a guest", YEAR, GUEST)
     session = walk.send("GET", "/session").at("data", "session") or {}
     walk.must(session.get("guest") is True, "/session says: a guest")
 
@@ -103,6 +111,7 @@ def come(walk, backend, code, guest_token):
         "username": walk.email, "password": walk.password})
     walk.must(answer.status == 200, "200")
     cookie = cookie_in(walk, answer, "a new one")
+    check_device(walk, handed_out(answer))
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(cart_of(answer) == {"code": code, "totalQuantity": 3},
               "the cart has come along")
@@ -123,8 +132,8 @@ def second_device(walk, backend, code):
         "username": walk.email, "password": walk.password,
         "rememberMe": True})
     cookie = cookie_in(walk, answer, "to be kept", MONTH)
-    walk.must('"rememberMe": true' in ask_backend(backend + "/_seen")[-1][
-        "body"].replace('":true', '": true'), "the backend was told, too")
+    walk.must('"rememberMe": true' in last_seen(backend)["body"].replace(
+        '":true', '": true'), "the backend was told, too")
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(cart_of(answer).get("code") == code, "it has the same cart")
     return cookie, sent_token(backend)
@@ -136,7 +145,9 @@ def leave(walk, backend, code, first_cookie):
     walk.use("first device")
     answer = walk.send("POST", "/logout")
     walk.must(answer.at("data", "logout", "success") is True, "200")
-    walk.must(not walk.kept(), "the cookie is gone")
+    # Some versions of curl bring the guest's back, which is worth nothing.
+    walk.must(not any(f"\t{COOKIE}\t" in line for line in walk.kept()),
+              "the cookie is gone")
     answer = walk.send("POST", "/query", {"query": ME})
     walk.must(answer.code() == "FORBIDDEN", "nobody is here")
 
@@ -161,7 +172,7 @@ def leave(walk, backend, code, first_cookie):
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(answer.status == 200 and answer.json == {
         "data": {"activeOrder": None}}, "no error, and an empty cart")
-    cookie_in(walk, answer, "for a new guest", YEAR)
+    cookie_in(walk, answer, "for a new guest", YEAR, GUEST)
     walk.must(walk.kept() != kept, "curl keeps it")
     walk.must(sent_token(backend) is None,
               "the ended session's token was not sent")

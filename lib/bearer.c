@@ -52,9 +52,7 @@ pst_bearer_parse(struct pst_text header, struct pst_text *token)
     if (pst_text_is_token(pst_text_first(rest, 1))) /* "Bearerx" is another */
         return PST_ABSENT;
     found = trim_spaces(rest);
-    if (found.len == 0)
-        return PST_ABSENT;
-    if (rest.ptr[0] != ' ' || !is_b64token(found))
+    if (found.len > 0 && (rest.ptr[0] != ' ' || !is_b64token(found)))
         return PST_FORGED;
     *token = found;
     return PST_OK;

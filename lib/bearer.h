@@ -14,9 +14,10 @@
  * Read an Authorization header's value: the scheme in any case, one or more
  * spaces, a b64token, and spaces after it.
  *   header  may be absent
- *   token   set on PST_OK to a slice of header
- * Returns PST_OK; PST_ABSENT when there is no header, another scheme, or
- * nothing after "Bearer"; PST_FORGED when what follows is no single b64token
+ *   token   set on PST_OK to a slice of header; empty, which opens nothing,
+ *           when there is nothing after "Bearer"
+ * Returns PST_OK; PST_ABSENT when there is no header, or another scheme;
+ * PST_FORGED when what follows is no single b64token
  * (such as "a b", or two headers that a server joined with a comma).
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_bearer_parse(struct pst_text header,

@@ -60,33 +60,6 @@ pst_cookie_next(struct pst_text *rest, struct pst_text *name,
     return false;
 }
 
-/*
- * The name is compared octet by octet, though browsers compare prefixes
- * without case: folding here would let a planted __host-x stand for __Host-x.
- */
-enum pst_err
-pst_cookie_find(struct pst_text header, struct pst_text name,
-                struct pst_text *value)
-{
-    struct pst_text found = PST_NO_TEXT;
-    struct pst_text n;
-    struct pst_text v;
-    bool any = false;
-
-    while (pst_cookie_next(&header, &n, &v)) {
-        if (!pst_text_equal(n, name))
-            continue;
-        if (any)
-            return PST_DUPLICATE;
-        any = true;
-        found = v;
-    }
-    if (!any)
-        return PST_ABSENT;
-    *value = found;
-    return PST_OK;
-}
-
 /* cookie-octet of RFC 6265bis 4.1.1. */
 static bool
 is_cookie_octets(struct pst_text text)
@@ -318,4 +291,45 @@ pst_cookie_emit_clear(struct pst_buf *buf, const struct pst_cookie *cookie)
     clear.max_age = 0;
     clear.has_expires = false;
     pst_cookie_emit(buf, &clear);
+}
+
+/* What tells one cookie from another in a browser's store. */
+struct identity {
+    struct pst_text name;
+    struct pst_text domain;
+    struct pst_text path;
+    bool partitioned;
+};
+
+static struct identity
+identity_of(struct pst_text line)
+{
+    const struct pst_text domain = PST_TEXT("Domain=");
+    const struct pst_text path = PST_TEXT("Path=");
+    struct identity identity = {.name = PST_TEXT("")};
+    struct pst_text piece;
+
+    if (pst_text_cut(&line, ';', &piece))
+        identity.name = pst_text_first(piece, pst_text_index(piece, '='));
+    while (pst_text_cut(&line, ';', &piece)) {
+        piece = pst_text_trim(piece);
+        if (pst_text_starts_nocase(piece, domain))
+            identity.domain = pst_text_from_octet(piece, domain.len);
+        else if (pst_text_starts_nocase(piece, path))
+            identity.path = pst_text_from_octet(piece, path.len);
+        else if (pst_text_equal_nocase(piece, PST_TEXT("Partitioned")))
+            identity.partitioned = true;
+    }
+    return identity;
+}
+
+bool
+pst_cookie_is_same(struct pst_text line, struct pst_text other)
+{
+    struct identity a = identity_of(line);
+    struct identity b = identity_of(other);
+
+    return pst_text_equal(a.name, b.name) &&
+           pst_text_equal_nocase(a.domain, b.domain) &&
+           pst_text_equal(a.path, b.path) && a.partitioned == b.partitioned;
 }

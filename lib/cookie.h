@@ -40,18 +40,11 @@ struct pst_cookie {
  *   name, value  trimmed slices of it; quotes kept, nothing decoded
  * Returns false at the end. Pairs without "=", with an empty name, a name
  * that is no token, or a control octet are passed over (design, section 4).
+ * Compare names byte for byte, though browsers compare prefixes without case:
+ * folding would let a planted __host-x stand for __Host-x.
  */
 PST_EXPORT bool pst_cookie_next(struct pst_text *rest, struct pst_text *name,
                                 struct pst_text *value);
-
-/*
- * Find the one cookie of this name, compared octet by octet.
- * Returns PST_OK, PST_ABSENT, or PST_DUPLICATE when there is more than one
- * (then none is to be believed: one of them was planted).
- */
-PST_MUST_USE PST_EXPORT enum pst_err pst_cookie_find(struct pst_text header,
-                                                     struct pst_text name,
-                                                     struct pst_text *value);
 
 /* The prefix that a name begins with, in any case, such as "__Host-"; absent
  * where it has none. */
@@ -86,6 +79,13 @@ pst_cookie_check(const struct pst_cookie *cookie, const char **why);
  */
 PST_EXPORT void pst_cookie_emit(struct pst_buf *buf,
                                 const struct pst_cookie *cookie);
+
+/*
+ * Do two Set-Cookie lines that we wrote concern one cookie: the same name,
+ * Domain and Path, and both Partitioned or neither, for a browser keeps those
+ * apart?
+ */
+PST_EXPORT bool pst_cookie_is_same(struct pst_text line, struct pst_text other);
 
 /*
  * Write the line that deletes this cookie: the same name, Path, Domain,

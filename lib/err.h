@@ -41,12 +41,12 @@
     X(PST_STALE_FORM, 403, "CROSS_SITE",                                     \
       "the form is out of date, please send it again")                       \
     X(PST_FORBIDDEN, 403, "FORBIDDEN", "this account cannot be let in here") \
+    X(PST_STORE_FORBIDS, 403, "STORE_UNAVAILABLE",                           \
+      "sessions cannot be checked just now")                                 \
     X(PST_NOT_FOUND, 404, "NOT_FOUND", "there is nothing at this path")      \
     X(PST_BAD_METHOD, 405, "METHOD_NOT_ALLOWED",                             \
       "this method is not allowed here")                                     \
     X(PST_TOO_LARGE, 413, "TOO_LARGE", "the request is too large")           \
-    X(PST_HIDDEN_LOGIN, 413, "TOO_LARGE",                                    \
-      "a request over 1 MiB that may hold a login is not passed on")         \
     X(PST_BAD_TYPE, 415, "UNSUPPORTED_TYPE",                                 \
       "the content type is missing or not supported here")                   \
     X(PST_THROTTLED, 429, "TOO_MANY_ATTEMPTS",                               \
@@ -62,6 +62,8 @@
       "the backend took too long")                                           \
     X(PST_STORE_DOWN, 503, "STORE_UNAVAILABLE",                              \
       "sessions cannot be checked just now")                                 \
+    X(PST_UNCONFIRMED, 503, "STORE_UNAVAILABLE",                             \
+      "whose session this is cannot be confirmed just now")                  \
     X(PST_NO_MEMORY, 503, "OVERLOADED", "too busy, please try again")        \
     X(PST_OVERLOADED, 503, "OVERLOADED", "too busy, please try again")       \
     X(PST_CLIENT_GONE, 499, "CLIENT_GONE", "the client went away")

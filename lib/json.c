@@ -154,22 +154,6 @@ read_string(struct reader *reader, struct json_object **out)
                 out);
 }
 
-/* The value of a whole number, where it fits. */
-static bool
-fits(struct pst_text text, int64_t *out)
-{
-    int sign = pst_text_starts(text, PST_TEXT("-")) ? -1 : 1;
-    int64_t value = 0;
-
-    for (size_t i = (size_t)(sign < 0); i < text.len; i++) {
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, sign * (text.ptr[i] - '0'), &value))
-            return false;
-    }
-    *out = value;
-    return true;
-}
-
 /*
  * A number that is no int64_t keeps its spelling. Nobody here asks for its
  * value, so none is computed: that would depend on the locale.
@@ -184,7 +168,9 @@ read_number(struct reader *reader, struct json_object **out)
 
     if (!pst_scan_number(&reader->scan, &text, &whole))
         return PST_MALFORMED;
-    if (whole && fits(text, &value))
+    /* "-0" is kept as it was spelled, too. */
+    if (whole && !pst_text_equal(text, PST_TEXT("-0")) &&
+        pst_json_slice_integer(text, &value) == PST_OK)
         return made(reader, json_object_new_int64(value), out);
     pst_buf_add(&reader->scratch, text);
     pst_buf_add_char(&reader->scratch, '\0');
@@ -410,6 +396,20 @@ pst_json_at(const struct pst_json *value, struct pst_text pointer)
     return value;
 }
 
+const struct pst_json *
+pst_json_get(const struct pst_json *value, struct pst_text name)
+{
+    const struct lh_entry *member;
+
+    if (pst_json_kind(value) != PST_JSON_OBJECT)
+        return NULL;
+    for (member = first_member(inner(value)); member;
+         member = lh_entry_next(member))
+        if (pst_text_equal(member_name(member), name))
+            return outer(member_value(member));
+    return NULL;
+}
+
 enum pst_json_kind
 pst_json_kind(const struct pst_json *value)
 {
@@ -466,6 +466,14 @@ pst_json_count(const struct pst_json *value)
 }
 
 const struct pst_json *
+pst_json_element(const struct pst_json *value, size_t index)
+{
+    PST_REQUIRE(pst_json_kind(value) == PST_JSON_ARRAY);
+    PST_REQUIRE(index < pst_json_count(value));
+    return outer(json_object_array_get_idx(inner(value), index));
+}
+
+const struct pst_json *
 pst_json_member(const struct pst_json *value, size_t index,
                 struct pst_text *name)
 {
@@ -514,6 +522,8 @@ pst_json_emit(struct pst_buf *buf, const struct pst_json *value)
 {
     struct json_object *json = inner(value);
 
+    if (buf->err)
+        return; /* it does not fit any more */
     switch (pst_json_kind(value)) {
     case PST_JSON_ABSENT:
     case PST_JSON_NULL:

@@ -14,22 +14,12 @@
 #include "base.h"
 #include "buf.h"
 #include "err.h"
+#include "json_slice.h"
 #include "jsontext.h"
 #include "text.h"
 
 /* One parsed value; NULL stands for a value that is not there. */
 struct pst_json;
-
-enum pst_json_kind {
-    PST_JSON_ABSENT, /* no value at all */
-    PST_JSON_NULL,
-    PST_JSON_BOOL,
-    PST_JSON_INTEGER, /* fits int64_t and was spelt without fraction */
-    PST_JSON_NUMBER,  /* any other number */
-    PST_JSON_STRING,
-    PST_JSON_ARRAY,
-    PST_JSON_OBJECT,
-};
 
 /*
  * Parse one JSON text (RFC 8259), nothing before or after it but white
@@ -52,6 +42,10 @@ pst_json_parse(struct pst_arena *arena, struct pst_text text,
 PST_EXPORT const struct pst_json *pst_json_at(const struct pst_json *value,
                                               struct pst_text pointer);
 
+/* The member of an object by its name, whatever is in it; NULL: none. */
+PST_EXPORT const struct pst_json *pst_json_get(const struct pst_json *value,
+                                               struct pst_text name);
+
 PST_EXPORT enum pst_json_kind pst_json_kind(const struct pst_json *value);
 
 /* A string's decoded text; absent (PST_NO_TEXT) for any other kind. */
@@ -67,6 +61,10 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_json_bool(const struct pst_json *value,
 
 /* Members of an object, elements of an array, else 0. */
 PST_EXPORT size_t pst_json_count(const struct pst_json *value);
+
+/* An element of an array; PST_REQUIREs an array and a good index. */
+PST_EXPORT const struct pst_json *pst_json_element(const struct pst_json *value,
+                                                   size_t index);
 
 /*
  * Walk an object's members in order, each found by counting from the first.

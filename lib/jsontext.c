@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "json_slice.h"
 #include "scan.h"
 
 /* Stands in a string as it is. */
@@ -54,7 +55,7 @@ void
 pst_json_emit_string(struct pst_buf *buf, struct pst_text text)
 {
     pst_buf_add_char(buf, '"');
-    while (text.len > 0) {
+    while (text.len > 0 && !buf->err) {
         size_t len = 0;
 
         while (len < text.len && is_plain(text.ptr[len]))
@@ -102,54 +103,29 @@ name_is_step(struct pst_text raw, struct pst_text step)
     return step.len == 0;
 }
 
-/* From the beginning of an object to the beginning of a member's value. */
 static bool
-enter_object(struct pst_scan *scan, struct pst_text step)
+enter_object(struct pst_text *value, struct pst_text step)
 {
+    struct pst_text rest = *value;
     struct pst_text raw;
 
-    do {
-        pst_scan_space(scan);
-        if (!pst_scan_string(scan, &raw))
-            return false;
-        pst_scan_space(scan);
-        if (!pst_scan_take(scan, ':'))
-            return false;
-        pst_scan_space(scan);
+    while (pst_json_slice_next_member(&rest, &raw, value)) {
         if (name_is_step(raw, step))
             return true;
-        if (!pst_scan_value(scan))
-            return false;
-        pst_scan_space(scan);
-    } while (pst_scan_take(scan, ','));
+    }
     return false;
 }
 
+/* From an object or array to what is in it. */
 static bool
-enter_array(struct pst_scan *scan, struct pst_text step)
+enter(struct pst_text *value, struct pst_text step)
 {
     size_t index;
 
-    if (!pst_step_index(step, &index))
-        return false;
-    pst_scan_space(scan);
-    while (index-- > 0) {
-        if (!pst_scan_value(scan))
-            return false;
-        pst_scan_space(scan);
-        if (!pst_scan_take(scan, ','))
-            return false;
-        pst_scan_space(scan);
-    }
-    return pst_scan_peek(scan) != ']'; /* nothing but an empty array's end */
-}
-
-static bool
-enter(struct pst_scan *scan, struct pst_text step)
-{
-    if (pst_scan_take(scan, '{'))
-        return enter_object(scan, step);
-    return pst_scan_take(scan, '[') && enter_array(scan, step);
+    if (pst_text_starts(*value, PST_TEXT("{")))
+        return enter_object(value, step);
+    return pst_step_index(step, &index) &&
+           pst_json_slice_element(*value, index, value);
 }
 
 enum pst_err
@@ -158,35 +134,20 @@ pst_json_locate(struct pst_text text, struct pst_text pointer,
 {
     struct pst_scan scan = {.text = text};
     struct pst_text rest = pst_pointer_steps(pointer);
-    struct pst_text step;
+    struct pst_text value, step;
     size_t start;
 
-    if (!pst_json_is_pointer(pointer))
-        return PST_ABSENT;
     pst_scan_space(&scan);
+    start = scan.at;
+    if (!pst_json_is_pointer(pointer) || !pst_scan_value(&scan))
+        return PST_ABSENT;
+    value = pst_scan_since(&scan, start);
     while (pst_text_cut(&rest, '/', &step)) {
-        if (!enter(&scan, step))
+        if (!enter(&value, step))
             return PST_ABSENT;
     }
-    start = scan.at;
-    if (!pst_scan_value(&scan))
-        return PST_ABSENT;
-    *slice = pst_scan_since(&scan, start);
+    *slice = value;
     return PST_OK;
-}
-
-static bool
-decodes_to(struct pst_text raw, struct pst_text text)
-{
-    struct pst_unescape string = {.rest = raw};
-    struct pst_text run;
-
-    while (string.rest.len > 0) {
-        if (!pst_unescape_next(&string, &run) || !pst_text_starts(text, run))
-            return false;
-        text = pst_text_from_octet(text, run.len);
-    }
-    return text.len == 0;
 }
 
 void
@@ -203,7 +164,7 @@ pst_json_redact(struct pst_buf *buf, struct pst_text text,
 
         if (!pst_scan_string(&scan, &raw)) {
             scan.at = start + 1;
-        } else if (decodes_to(raw, secret)) {
+        } else if (pst_json_slice_decodes_to(raw, secret)) {
             pst_buf_add(buf,
                         (struct pst_text){text.ptr + copied, start - copied});
             pst_buf_add(buf, replacement);

@@ -24,8 +24,10 @@ struct pst_keyring;
 /* What a token is for. The names are part of the derivation. */
 #define PST_PURPOSES(X)                 \
     X(PST_PURPOSE_COOKIE, "cookie")     \
+    X(PST_PURPOSE_GUEST, "guest")       \
     X(PST_PURPOSE_BEARER, "bearer")     \
-    X(PST_PURPOSE_FORM, "form")         \
+    X(PST_PURPOSE_CSRF, "csrf")         \
+    X(PST_PURPOSE_DEVICE, "device")     \
     X(PST_PURPOSE_UPSTREAM, "upstream") \
     X(PST_PURPOSE_STORE, "store")
 

@@ -33,6 +33,7 @@
 /* Clocks: seconds. */
 #define PST_SKEW 60 /* iat and seen may be ahead by */
 #define PST_LIFETIME_MAX PST_COOKIE_AGE_MAX
+#define PST_GUEST_REVOKED 86400 /* a guest's logout is kept (design 2.4) */
 
 /*
  * Wrong passwords for one account with no right one between them: so many,
@@ -42,10 +43,27 @@
 #define PST_LOGIN_STREAK 100
 #define PST_LOGIN_STREAK_PERIOD (30L * 86400)
 
+/*
+ * Wrong passwords for one account from all the devices that know it: so many
+ * in PST_LOGIN_STREAK_PERIOD. Each device has its own PST_LOGIN_STREAK; who
+ * collected devices while he had the password gets no more than this.
+ */
+#define PST_LOGIN_DEVICES 1000
+
+/* Bytes of a folded account name; longer ones are cut, and share. */
+#define PST_FOLD_MAX 1024
+
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
-#define PST_JSON_VALUES 32768 /* of one text; in json-c 100 octets each */
-#define PST_GRAPHQL_DEPTH 200
+#define PST_JSON_VALUES 32768   /* of one text; in json-c 100 bytes each */
+#define PST_JSON_TEXT_DEPTH 256 /* of one that is read as slices */
+#define PST_GRAPHQL_DEPTH 200   /* levels, through fragments; and of values */
+#define PST_GRAPHQL_BYTES_MAX (1024 * 1024)
+#define PST_GRAPHQL_TOKENS_MAX 15000 /* as Apollo Router */
+/* What stands at the roots of a document's operations, those of fragments
+ * once for each operation: selections, and bytes of names. */
+#define PST_GRAPHQL_ROOTS_MAX 10000
+#define PST_GRAPHQL_ROOT_NAMES_MAX (1024 * 1024)
 
 /* Forms: fields in one body; 64 KiB of arena, a quarter of the budget. */
 #define PST_FORM_FIELDS_MAX 2048

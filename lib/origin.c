@@ -142,6 +142,63 @@ pst_origin_is_canonical(struct pst_text origin)
     return is_host(pst_text_first(host, colon - 1));
 }
 
+/* The scheme's length, 0 where the text does not begin with one and "://". */
+static size_t
+app_scheme_length(struct pst_text origin)
+{
+    size_t len = pst_text_index(origin, ':');
+
+    if (len == 0 ||
+        !pst_text_starts(pst_text_from_octet(origin, len), PST_TEXT("://")))
+        return 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = origin.ptr[i];
+        bool is_letter = pst_is_alpha(c) && pst_lower(c) == c;
+
+        if (!is_letter &&
+            (i == 0 || (!pst_is_digit(c) && c != '+' && c != '-' && c != '.')))
+            return 0;
+    }
+    return len;
+}
+
+static bool
+is_app_host(struct pst_text host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.ptr[i];
+
+        if (!pst_is_alpha(c) && !pst_is_digit(c) && c != '-' && c != '.' &&
+            c != '_' && c != '~')
+            return false;
+    }
+    return host.len > 0;
+}
+
+bool
+pst_origin_is_app(struct pst_text origin)
+{
+    static const struct pst_text others[] = {
+        {"http", 4}, {"https", 5}, {"file", 4}};
+    size_t len = app_scheme_length(origin);
+    struct pst_text host;
+    size_t colon;
+    int64_t port;
+
+    if (len == 0)
+        return false;
+    for (size_t i = 0; i < PST_COUNT(others); i++) {
+        if (pst_text_equal(pst_text_first(origin, len), others[i]))
+            return false;
+    }
+    host = pst_text_from_octet(origin, len + 3);
+    colon = pst_text_index(host, ':');
+    if (colon < host.len &&
+        pst_text_port(pst_text_from_octet(host, colon + 1), &port) != PST_OK)
+        return false;
+    return is_app_host(pst_text_first(host, colon));
+}
+
 /* Nothing missing, empty or opaque is ever the same site as anything. */
 static bool
 is_same(struct pst_text known, struct pst_text origin)
@@ -177,6 +234,7 @@ enum pst_err
 pst_origin_check(const struct pst_origin_rules *rules,
                  const struct pst_origin_facts *facts)
 {
+    const struct pst_text same_origin = PST_TEXT("same-origin");
     bool has_origin = !pst_text_is_absent(facts->origin);
     bool allow = false;
 
@@ -184,17 +242,19 @@ pst_origin_check(const struct pst_origin_rules *rules,
         allow = true;
     else if (has_origin && pst_origin_is_listed(rules, facts->origin))
         allow = true;
+    else if (has_origin && pst_text_equal(facts->origin, PST_TEXT("null")))
+        allow = pst_text_equal(facts->sec_fetch_site, same_origin);
     else if (has_origin && !is_same(rules->own, facts->origin))
         allow = false; /* a page elsewhere, whatever else it managed to send */
     else if (!pst_text_is_absent(facts->sec_fetch_site))
-        allow =
-            pst_text_equal(facts->sec_fetch_site, PST_TEXT("same-origin")) ||
-            pst_text_equal(facts->sec_fetch_site, PST_TEXT("none"));
+        allow = pst_text_equal(facts->sec_fetch_site, same_origin) ||
+                pst_text_equal(facts->sec_fetch_site, PST_TEXT("none"));
     else if (has_origin)
         allow = true; /* our own, by what came before */
-    else if (!pst_text_is_absent(facts->referer))
-        allow = is_own_page(rules->own, facts->referer);
+    else if (!pst_text_is_absent(facts->referer) &&
+             !is_own_page(rules->own, facts->referer))
+        allow = false;
     else
-        allow = true; /* no browser says so little */
+        allow = !facts->form_with_cookie || facts->preflighted;
     return allow ? PST_OK : PST_CROSS_SITE;
 }

@@ -16,7 +16,10 @@ struct pst_origin_facts {
     struct pst_text sec_fetch_site; /* Sec-Fetch-Site */
     struct pst_text referer;        /* Referer, used only to refuse */
     bool safe;                      /* GET, HEAD, OPTIONS */
-    bool bearer;                    /* carried by a bearer token */
+    bool bearer;                    /* its bearer token opened */
+    bool form_with_cookie; /* a body that a plain form can send, not read by
+                              the form's own rules, and a cookie of ours */
+    bool preflighted;      /* a header that no form can add */
 };
 
 /* What we know ourselves. */
@@ -33,21 +36,32 @@ struct pst_origin_rules {
  */
 PST_EXPORT bool pst_origin_is_canonical(struct pst_text origin);
 
-/* Is origin, octet by octet, one of the listed ones? "null" never is. */
+/*
+ * Is this the origin of an app's own pages: another scheme than http, https and
+ * file, such as "capacitor://localhost", "://", a host of letters, digits, "-",
+ * ".", "_" and "~", perhaps a port, nothing after it? Upper case is taken as
+ * it is: such origins have no one spelling, and are compared byte for byte.
+ */
+PST_EXPORT bool pst_origin_is_app(struct pst_text origin);
+
+/* Is origin, byte for byte, one of the listed ones? "null" never is. */
 PST_EXPORT bool pst_origin_is_listed(const struct pst_origin_rules *rules,
                                      struct pst_text origin);
 
 /*
  * May a request with these facts change something?
  * Returns PST_OK or PST_CROSS_SITE. Deny is where it starts.
- *   - safe, or carried by a bearer token: yes (no browser adds that by itself)
+ *   - safe, or a bearer token that opened: yes (no browser adds that by itself)
  *   - an Origin that is listed: yes
- *   - an Origin that is not exactly our own (empty, null, another scheme or
- *     port, a look-alike): no, whatever Sec-Fetch-Site says
+ *   - Origin: null: only with Sec-Fetch-Site: same-origin, which is how a page
+ *     of ours under Referrer-Policy: no-referrer posts a form
+ *   - an Origin that is not exactly our own (empty, another scheme or port, a
+ *     look-alike): no, whatever Sec-Fetch-Site says
  *   - Sec-Fetch-Site: yes for same-origin and none, no for anything else
  *   - without it: yes when Origin is our own
  *   - with neither: no when there is a Referer that is not our own ("own",
- *     "own/…", "own?…", "own#…"); else it is no browser: yes
+ *     "own/...", "own?...", "own#..."); no for form_with_cookie unless it is
+ *     preflighted; else it is no browser: yes
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_origin_check(const struct pst_origin_rules *rules,

@@ -101,18 +101,56 @@ pst_scan_number(struct pst_scan *scan, struct pst_text *text, bool *whole)
     return true;
 }
 
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/* Does one of eight octets equal c? */
+static bool
+has_octet(uint64_t octets, unsigned char c)
+{
+    uint64_t zero = octets ^ EACH(c);
+
+    return ((zero - EACH(0x01)) & ~zero & EACH(0x80)) != 0;
+}
+
+/* Octets from `at` on, eight at a time, that stand in a string as they are. */
+static size_t
+plain_run(struct pst_text text, size_t at)
+{
+    size_t start = at;
+    uint64_t octets;
+
+    for (; text.len - at >= sizeof(octets); at += sizeof(octets)) {
+        memcpy(&octets, text.ptr + at, sizeof(octets));
+        if (has_octet(octets, '"') || has_octet(octets, '\\') ||
+            ((octets - EACH(0x20)) & ~octets & EACH(0x80)) != 0)
+            break;
+    }
+    return at - start;
+}
+
 bool
 pst_scan_string(struct pst_scan *scan, struct pst_text *raw)
 {
     size_t start = scan->at + 1;
+    size_t at = start;
+    const char *text = scan->text.ptr;
 
     if (!pst_scan_take(scan, '"'))
         return false;
-    while (pst_scan_peek(scan) != '"') {
-        if (pst_scan_peek(scan) < ' ')
-            return false;
-        scan->at += pst_scan_peek(scan) == '\\' ? 2 : 1;
+    at += plain_run(scan->text, at);
+    while (at < scan->text.len && text[at] != '"') {
+        if ((unsigned char)text[at] < ' ')
+            break;
+        if (text[at] != '\\')
+            at++;
+        else if (scan->text.len - at > 2)
+            at += 2 + plain_run(scan->text, at + 2);
+        else
+            at += 2;
     }
+    if (at >= scan->text.len || text[at] != '"')
+        return false;
+    scan->at = at;
     *raw = pst_scan_since(scan, start);
     scan->at++;
     return true;

@@ -233,11 +233,29 @@ utf8_sequence(struct pst_text text)
     return len;
 }
 
+/* The octets that text begins with and that are ASCII, eight at a time. */
+static size_t
+ascii_run(struct pst_text text)
+{
+    size_t len = 0;
+    uint64_t octets;
+
+    for (; text.len - len >= sizeof(octets); len += sizeof(octets)) {
+        memcpy(&octets, text.ptr + len, sizeof(octets));
+        if (octets & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return len;
+}
+
 bool
 pst_text_is_utf8(struct pst_text text)
 {
     while (text.len > 0) {
-        size_t len = utf8_sequence(text);
+        size_t len = ascii_run(text);
+
+        if (len == 0)
+            len = utf8_sequence(text);
 
         if (len == 0)
             return false;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend.h - what we know of a backend: how to log in and out there, and
- * how to read its answer (design 2.5 and 2.6).
+ * backend.h - our own requests to the backend, and what its answers to them
+ * say: was a login granted, and who is it (design 2.5 and 2.6).
+ *
+ * Nothing here ever reads an answer to a client's document.
  */
 #ifndef GATE_BACKEND_H
 #define GATE_BACKEND_H
@@ -10,9 +12,9 @@
 #include "buf.h"
 #include "config.h"
 #include "err.h"
-#include "jar.h"
+#include "json.h"
+#include "login_document.h"
 #include "text.h"
-#include "visit.h"
 
 struct backend_credentials {
     struct pst_text username; /* or e-mail */
@@ -20,77 +22,81 @@ struct backend_credentials {
     bool remember;
 };
 
-/* How a login went. */
+/* Who somebody is, by the backend's own word. */
+struct backend_identity {
+    enum pst_identity known;
+    struct pst_text sub;  /* KNOWN: not empty; else "" */
+    struct pst_text name; /* for people; sub where the backend gives none */
+    struct pst_text who;  /* JSON object: the public part */
+    int64_t end;          /* unix seconds: of the token; 0: not told */
+};
+
+/* How a login with one of our documents went, by its body. */
 enum backend_verdict {
-    BACKEND_GRANTED, /* grant and token are set */
-    BACKEND_REFUSED, /* the backend said no, or gave no token */
-    BACKEND_BROKEN,  /* not an answer to a login at all */
+    BACKEND_GRANTED,
+    BACKEND_REFUSED, /* the backend said no */
+    BACKEND_INVALID, /* no answer to it: HTML, a redirect, a missing part */
+    BACKEND_UNFIT,   /* GraphQL validation errors: the document does not fit
+                        the backend's schema, and no password was checked */
 };
 
 struct backend_answer {
     int status;
-    struct pst_text body;        /* JSON, not encoded */
-    const struct jar_news *news; /* what its headers say of the token */
-    struct pst_text upstream;    /* what the session held before, or absent */
-
-    /* The name that was typed, where the document is our own: then what it
-     * says is what we asked for. Absent where the document is the client's,
-     * who decides what stands under which name in the answer. */
-    struct pst_text typed;
+    struct pst_text body; /* as it came; absent: it is encoded, so unreadable */
 };
 
 struct backend_outcome {
     enum backend_verdict verdict;
-    struct pst_text token;    /* the backend's secret, also of a refused login
-                                 that has one all the same: for redaction */
-    bool is_nameless;         /* the answer does not say who it is */
-    bool has_failed;          /* errors, or an error result somewhere in it */
-    bool is_login;            /* the login's result, or its error, is in it */
-    struct pst_text code;     /* the first error's code, for the log */
-    struct visit_grant grant; /* remember is the caller's to set */
+    const struct pst_json *root; /* the whole answer; NULL: no JSON object */
+    struct pst_text secret;      /* token in JSON: the backend's; or absent */
+    struct pst_text code;        /* the first error's code, for the log */
+    struct backend_identity identity; /* GRANTED; with a who document only its
+                                         end, else UNKNOWN */
+    char why[200]; /* INVALID, UNFIT: what was expected and what came */
 };
 
-/*
- * Write {"query": the login document, "variables": {…}}. Of $email,
- * $username, $password and $rememberMe, only those that the document
- * declares are given.
- */
-void backend_emit_login(struct pst_buf *buf, const struct config *config,
-                        const struct backend_credentials *credentials);
+/* Write the variables of the first login document: {"email":…}. */
+void backend_emit_credentials(struct pst_buf *buf,
+                              const struct login_document *login,
+                              const struct backend_credentials *credentials);
 
-/* Write {"query": the logout document}. */
-void backend_emit_logout(struct pst_buf *buf, const struct config *config);
+/* Write {"query":document,"variables":variables}; no variables where absent. */
+void backend_emit_request(struct pst_buf *buf, struct pst_text document,
+                          struct pst_text variables);
 
 /*
- * Read the answer to a login.
- *   out    set on PST_OK; its slices live as long as arena
+ * Read the answer to one of our login documents.
+ *   out  set on PST_OK; its slices live as long as arena
  * Returns PST_OK (look at the verdict) or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
 backend_read_login(struct pst_arena *arena, const struct config *config,
-                   int64_t now, const struct backend_answer *answer,
+                   const struct login_document *login, int64_t now,
+                   const struct backend_answer *answer,
                    struct backend_outcome *out);
 
-/* The field that logs in: "login", or the first of the token's pointer. */
-struct pst_text backend_login_field(const struct config *config);
-
-/* "secret" of the JSON pointer "/data/login/secret". */
-struct pst_text backend_last_segment(struct pst_text pointer);
-
-/* Can the backend be asked who somebody is? */
-bool backend_knows_identity(const struct config *config);
-
-/* Write the question: {"query":"{me{id identifier}}"}. */
-void backend_emit_identity(struct pst_buf *buf);
+/*
+ * Was a client's login refused because its document does not fit the schema?
+ * Then no password was checked. Nothing else is read from such an answer.
+ *   unfit  set on PST_OK
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err backend_read_fit(struct pst_arena *arena,
+                                           const struct backend_answer *answer,
+                                           bool *unfit);
 
 /*
- * Read the answer into the grant's sub and name.
- * Returns PST_OK, PST_MALFORMED (it does not tell), PST_TOO_LARGE (an id or a
- * name over its limit), PST_NO_MEMORY.
+ * Read the answer to the who document. NOBODY is a positive answer: null, or
+ * an error of code FORBIDDEN or UNAUTHENTICATED. Anything else that does not
+ * name somebody is UNKNOWN.
+ *   out  set on PST_OK
+ * Returns PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err backend_read_identity(struct pst_arena *arena,
-                                                struct pst_text body,
-                                                struct visit_grant *grant);
+PST_MUST_USE enum pst_err backend_read_who(struct pst_arena *arena,
+                                           const struct config *config,
+                                           int64_t now,
+                                           const struct backend_answer *answer,
+                                           struct backend_identity *out);
 
 /*
  * Write the public part of a login, {…fields…,"expiresAt":"…"}: the answer to

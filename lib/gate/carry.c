@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base64url.h"
-#include "cookie.h"
+#include "cookies.h"
 #include "crypt.h"
 #include "json.h"
 #include "token.h"
@@ -153,14 +153,28 @@ get_key(const struct gate *gate, const struct pst_session *session,
     return e;
 }
 
-/* Put it there, and leave in *small what goes into the token. */
+/* Put a session there that is on its way already. */
+static enum pst_err
+put_again(struct gate *gate, const struct pst_session *session,
+          struct pst_bytes blob)
+{
+    struct store_id id;
+    enum pst_err e;
+
+    store_id_sid(session->sid, &id);
+    if (session->spilled.len == 0)
+        return store_spill_put(gate->store, &id, blob, session->exp, gate->now);
+    e = store_spill_replace(gate->store, &id, blob, session->exp, gate->now);
+    return e == PST_ABSENT ? PST_REVOKED : e;
+}
+
+/* Seal it for the store, and leave in *small what goes into the token. */
 static enum pst_err
 spill(struct gate *gate, struct pst_arena *arena,
-      const struct pst_session *session, bool is_new, struct pst_session *small)
+      const struct pst_session *session, struct pst_session *small,
+      struct pst_bytes *blob)
 {
     uint8_t *key = pst_arena_alloc(arena, PST_KEY_LEN);
-    struct pst_bytes blob;
-    struct store_id id;
     struct pst_buf buf;
     enum pst_err e;
 
@@ -170,17 +184,9 @@ spill(struct gate *gate, struct pst_arena *arena,
         return PST_NO_MEMORY;
     e = get_key(gate, session, key);
     if (!e)
-        e = spill_seal(gate, arena, key, session, &blob);
+        e = spill_seal(gate, arena, key, session, blob);
     if (e)
         return e;
-    store_id_sid(session->sid, &id);
-    if (is_new || session->spilled.len == 0)
-        e = store_spill_put(gate->store, &id, blob, session->exp, gate->now);
-    else
-        e = store_spill_replace(gate->store, &id, blob, session->exp,
-                                gate->now);
-    if (e)
-        return e == PST_ABSENT ? PST_REVOKED : e;
     *small = *session;
     small->who = PST_TEXT("{}");
     pst_buf_init_arena(&buf, arena, 64);
@@ -188,6 +194,14 @@ spill(struct gate *gate, struct pst_arena *arena,
     pst_base64url_encode(&buf, (struct pst_bytes){key, PST_KEY_LEN});
     pst_buf_add_string(&buf, "\"]");
     return pst_buf_end(&buf, &small->upstream);
+}
+
+/* A session's cookie: a user's, or a guest's. */
+static enum pst_purpose
+cookie_purpose(const struct pst_session *session)
+{
+    return pst_session_is_guest(session) ? PST_PURPOSE_GUEST
+                                         : PST_PURPOSE_COOKIE;
 }
 
 /* Opening. */
@@ -201,7 +215,8 @@ open_upstream(const struct gate *gate, struct pst_arena *arena,
     const struct pst_json *value;
     enum pst_err e;
 
-    if (gate->config->format == PST_TOKEN_SEALED)
+    if (gate->config->format == PST_TOKEN_SEALED ||
+        pst_text_is_absent(session->upstream))
         return PST_OK;
     e = pst_json_parse(arena, session->upstream, &value);
     if (e)
@@ -232,6 +247,8 @@ carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
     e = fetch(gate, arena, &opened);
     if (e)
         return e;
+    if (purpose != PST_PURPOSE_BEARER && purpose != cookie_purpose(&opened))
+        return PST_FORGED;
     *session = opened;
     *is_stale = !pst_keyring_is_first(gate->ring, &kid);
     return PST_OK;
@@ -249,7 +266,8 @@ seal_upstream(struct gate *gate, struct pst_arena *arena,
     struct pst_buf json;
     enum pst_err e;
 
-    if (gate->config->format == PST_TOKEN_SEALED)
+    if (gate->config->format == PST_TOKEN_SEALED ||
+        pst_text_is_absent(session->upstream))
         return PST_OK;
     e = gate->random(nonce, sizeof(nonce));
     if (e)
@@ -298,7 +316,9 @@ cookie_line(const struct gate *gate, struct pst_arena *arena,
             const struct pst_session *session, struct pst_text token,
             struct pst_text *out)
 {
-    struct pst_cookie cookie = gate->config->cookie;
+    struct pst_cookie cookie = cookies_describe(
+        gate->config,
+        pst_session_is_guest(session) ? COOKIES_GUEST : COOKIES_USER);
     struct pst_buf buf;
 
     cookie.value = token;
@@ -315,12 +335,12 @@ static enum pst_err
 seal_ways(struct gate *gate, struct pst_arena *arena, unsigned ways,
           const struct pst_session *session, struct carry *out)
 {
-    struct carry made = {PST_NO_TEXT, PST_NO_TEXT};
+    struct carry made = {PST_NO_TEXT, PST_NO_TEXT, {NULL, 0}};
     struct pst_text token;
     enum pst_err e;
 
     if (ways & METHOD_COOKIE) {
-        e = seal(gate, arena, PST_PURPOSE_COOKIE, session, &token);
+        e = seal(gate, arena, cookie_purpose(session), session, &token);
         if (!e)
             e = cookie_line(gate, arena, session, token, &made.cookie);
         if (e)
@@ -339,7 +359,9 @@ enum pst_err
 carry_seal(struct gate *gate, struct pst_arena *arena, unsigned ways,
            const struct pst_session *session, bool is_new, struct carry *out)
 {
+    struct pst_bytes blob = {NULL, 0};
     struct pst_session small;
+    struct carry made;
     enum pst_err e = PST_TOO_LARGE;
 
     /* What is in the store stays there: an older copy of its token must not
@@ -348,19 +370,15 @@ carry_seal(struct gate *gate, struct pst_arena *arena, unsigned ways,
         e = seal_ways(gate, arena, ways, session, out);
     if (e != PST_TOO_LARGE)
         return e;
-    e = spill(gate, arena, session, is_new, &small);
+    e = spill(gate, arena, session, &small, &blob);
+    if (!e && !is_new)
+        e = put_again(gate, session, blob);
+    if (!e)
+        e = seal_ways(gate, arena, ways, &small, &made);
     if (e)
         return e;
-    return seal_ways(gate, arena, ways, &small, out);
-}
-
-enum pst_err
-carry_clear(const struct gate *gate, struct pst_arena *arena,
-            struct pst_text *line)
-{
-    struct pst_buf buf;
-
-    pst_buf_init_arena(&buf, arena, PST_COOKIE_HEADER_MAX);
-    pst_cookie_emit_clear(&buf, &gate->config->cookie);
-    return pst_buf_end(&buf, line);
+    if (is_new)
+        made.blob = blob;
+    *out = made;
+    return PST_OK;
 }

@@ -70,6 +70,7 @@ cgi_serve(struct task *task)
         .variables = (const char *const *)environ,
         .source = {cgi_read, NULL, cgi_client()},
         .max_body = task->service.config->max_body,
+        .max_held = task->service.config->max_held,
     };
     const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
     struct worker *worker = worker_begin(task);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "config_backend.h"
 #include "config_check.h"
 #include "config_cookie.h"
 #include "config_file.h"
@@ -17,7 +18,9 @@
 #include "limits.h"
 
 /* The memory of a configuration but for what its values need, octets. */
-#define POOL_SIZE (2 * CONFIG_DOCUMENT_MAX + CONFIG_SECRETS_MAX + 64 * 1024)
+#define POOL_SIZE                                               \
+    ((CONFIG_DOCUMENTS_MAX + 3) * (size_t)CONFIG_DOCUMENT_MAX + \
+     CONFIG_SECRETS_MAX + 256 * 1024)
 
 /* Seconds that a timeout may last. */
 #define TIMEOUT_MAX 3600
@@ -29,33 +32,6 @@
 #define HELD_MIN (1024L * 1024)
 #define FLOOR_MAX 10000 /* milliseconds */
 #define BODY_MAX (64L * 1024 * 1024 * 1024)
-
-/* A preset's documents; what else it sets stands in the table. */
-struct documents {
-    const char *login;
-    const char *logout;
-};
-
-static const struct documents documents[] = {
-    [PRESET_FAUNA] =
-        {"mutation OwnerLogin($email: String!, $password: String!) {\n"
-         "  login(email: $email, password: $password) {\n"
-         "    secret ttl email ownerId\n"
-         "  }\n"
-         "}\n",
-         "mutation OwnerLogout { logout }\n"},
-    [PRESET_VENDURE] =
-        {"mutation Login($username: String!, $password: String!, "
-         "$rememberMe: Boolean) {\n"
-         "  login(username: $username, password: $password, "
-         "rememberMe: $rememberMe) {\n"
-         "    __typename\n"
-         "    ... on CurrentUser { id identifier }\n"
-         "    ... on ErrorResult { errorCode message }\n"
-         "  }\n"
-         "}\n",
-         "mutation Logout { logout { success } }\n"},
-};
 
 static const struct config_word switch_words[] = {
     {"off", false}, {"on", true}, {NULL, 0}};
@@ -156,11 +132,11 @@ static const struct config_entry entries[] = {
      .check = config_check_token_header},
     {ROW("POSTERN_AUDIENCE", TOKEN, "",
          "What keeps one site's tokens from opening on another; unset, it is "
-         "the cookie's name with its prefix."),
+         "the cookie's name without its prefix."),
      TEXT("text", audience, config_check_audience)},
 
     {ROW("POSTERN_COOKIE_NAME", COOKIE, "session",
-         "The cookie's name, to which __Host- or __Secure- is added where "
+         "The cookie's name, to which __Host-Http- or __Secure- is added where "
          "the attributes allow it."),
      TEXT("text", cookie.name, config_check_cookie_name)},
     {ROW("POSTERN_COOKIE_DOMAIN", COOKIE, "",
@@ -197,68 +173,70 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_BACKEND", BACKEND, "fauna",
          "The kind of backend, fauna or vendure, on which some defaults "
          "depend."),
-     WORD(preset, preset_words)},
+     WORD(backend.preset, preset_words)},
     {ROW("POSTERN_LOGIN_DOCUMENT", BACKEND, "",
-         "A file with the login mutation; unset, the one of the backend's "
-         "kind."),
-     FIELD("file", config_read_document, login_document)},
+         "Files with the mutations that begin a session, the first by e-mail "
+         "or user name and password; unset, those of the backend's kind."),
+     FIELD("files", config_read_documents, backend.login_texts),
+     .second_offset = offsetof(struct config, backend.login_text_count)},
     {ROW("POSTERN_WHO_DOCUMENT", BACKEND, "",
          "A file with the query that asks the backend who a token belongs to; "
          "unset, the one of the backend's kind."),
-     FIELD("file", config_read_document, who_document)},
+     FIELD("file", config_read_document, backend.who_text)},
     {ROW("POSTERN_LOGOUT_DOCUMENT", BACKEND, "",
          "A file with the logout mutation; unset, the one of the backend's "
          "kind."),
-     FIELD("file", config_read_document, logout_document)},
-    {ROW("POSTERN_UPSTREAM_TOKEN", BACKEND, "json:/data/login/secret",
-         "Where the backend gives its token: json:/pointer, header:NAME "
+     FIELD("file", config_read_document, backend.logout_text)},
+    {ROW("POSTERN_UPSTREAM_TOKEN", BACKEND, "json:secret",
+         "Where the backend gives its token: json:POINTER, header:NAME "
          "(header:vendure-auth-token with vendure), or cookie, for a backend "
          "that uses cookies itself."),
      .vendure_default = "header:vendure-auth-token",
-     FIELD("place", config_read_place, token_place),
-     .second_offset = offsetof(struct config, token_name), .words = place_words,
-     .check = config_check_place},
+     FIELD("place", config_read_place, backend.token_place),
+     .second_offset = offsetof(struct config, backend.token),
+     .words = place_words, .check = config_check_place},
     {ROW("POSTERN_SECRET_FIELDS", BACKEND, "",
          "Names of further fields that hold a secret, such as a refresh "
          "token: no client may select them."),
-     FIELD("list", config_read_list, secret_fields),
+     FIELD("list", config_read_list, backend.secret_names),
      .check = config_check_field_name,
-     .second_offset = offsetof(struct config, secret_field_count)},
+     .second_offset = offsetof(struct config, backend.secret_name_count)},
     {ROW("POSTERN_SECRET_FIELDS_ALLOWED", BACKEND, "",
          "Root fields, such as query.checkout, below which a field of such a "
          "name is no secret."),
-     FIELD("list", config_read_list, secret_fields_allowed),
+     FIELD("list", config_read_list, backend.secrets_allowed),
      .check = config_check_root_field,
-     .second_offset = offsetof(struct config, secret_fields_allowed_count)},
+     .second_offset = offsetof(struct config, backend.secrets_allowed_count)},
     {ROW("POSTERN_PASSWORD_FIELDS", BACKEND, "",
          "Root fields that check a password without being a login "
          "(mutation.updateCustomerPassword and "
          "mutation.requestUpdateCustomerEmailAddress with vendure)."),
      .vendure_default = "mutation.updateCustomerPassword "
                         "mutation.requestUpdateCustomerEmailAddress",
-     FIELD("list", config_read_list, password_fields),
+     FIELD("list", config_read_list, backend.password_fields),
      .check = config_check_root_field,
-     .second_offset = offsetof(struct config, password_field_count)},
+     .second_offset = offsetof(struct config, backend.password_field_count)},
     {ROW("POSTERN_REVALIDATE", BACKEND, "off",
          "How often the backend is asked again who a session's token belongs "
          "to, or off."),
-     FIELD("duration", config_read_optional_duration, revalidate), .min = 1,
-     .max = PST_LIFETIME_MAX},
+     FIELD("duration", config_read_optional_duration, backend.revalidate),
+     .min = 1, .max = PST_LIFETIME_MAX},
     {ROW("POSTERN_SUBJECT", BACKEND, "ownerId",
-         "Where the login's answer has the user's id: a JSON pointer, or a "
-         "member of the login's result (id with vendure)."),
-     .vendure_default = "id", FIELD("pointer", config_read_pointer, subject),
+         "Where the answer to the who document or, without one, to the login "
+         "has the user's id, below its root field (id with vendure)."),
+     .vendure_default = "id",
+     FIELD("pointer", config_read_pointer, backend.subject),
      .check = config_check_pointer},
     {ROW("POSTERN_NAME", BACKEND, "email",
-         "Where that answer has the user's name for people, likewise "
+         "Where that answer has the user's name for people "
          "(identifier with vendure)."),
      .vendure_default = "identifier",
-     FIELD("pointer", config_read_pointer, name),
+     FIELD("pointer", config_read_pointer, backend.name),
      .check = config_check_pointer},
     {ROW("POSTERN_TTL", BACKEND, "ttl",
-         "Where that answer says when the backend's token ends, likewise "
+         "Where one of those answers says when the backend's token ends "
          "(nowhere with vendure)."),
-     .vendure_default = "", FIELD("pointer", config_read_pointer, ttl),
+     .vendure_default = "", FIELD("pointer", config_read_pointer, backend.ttl),
      .check = config_check_pointer},
     {ROW("POSTERN_UPSTREAM_LOGOUT", BACKEND, "always",
          "When the backend's own logout is called: always, everywhere (only "
@@ -322,7 +300,8 @@ static const struct config_entry entries[] = {
     {ROW("POSTERN_ORIGINS", SITES, "",
          "Other origins whose pages may use sessions, with spaces or commas "
          "between."),
-     FIELD("list", config_read_list, origins), .check = config_check_origin,
+     FIELD("list", config_read_list, origins),
+     .check = config_check_listed_origin,
      .second_offset = offsetof(struct config, origin_count)},
     {ROW("POSTERN_LOGIN_URL", SITES, "/login",
          "The path of the login page on this site."),
@@ -411,20 +390,27 @@ struct config_pool {
     struct pst_text shown[PST_COUNT(entries)];
 };
 
-static void
+static enum pst_err
 finish_backend(struct config_reader *reader, struct config *config)
 {
-    const struct documents *own = &documents[config->preset];
-
-    if (pst_text_is_absent(config->login_document))
-        config->login_document = pst_text_from(own->login);
-    if (pst_text_is_absent(config->logout_document))
-        config->logout_document = pst_text_from(own->logout);
-    if (config_given(reader, "POSTERN_UPSTREAM").len > 0)
-        return;
-    config_refuse(&reader->why,
-                  "is not set: it is the URL of the GraphQL backend");
-    config_complain(reader, "POSTERN_UPSTREAM");
+    if (config_given(reader, "POSTERN_UPSTREAM").len == 0) {
+        config_refuse(&reader->why,
+                      "is not set: it is the URL of the GraphQL backend");
+        config_complain(reader, "POSTERN_UPSTREAM");
+    }
+    if (!config->documents && config->documents_only) {
+        config_refuse(&reader->why,
+                      "needs POSTERN_DOCUMENTS, which is not set");
+        config_complain(reader, "POSTERN_DOCUMENTS_ONLY");
+    }
+    if (!config->documents && config->documents_send_id) {
+        config_refuse(&reader->why,
+                      "needs POSTERN_DOCUMENTS, which is not set");
+        config_complain(reader, "POSTERN_DOCUMENTS_SEND");
+    }
+    if (config_is_group_bad(reader, BACKEND))
+        return PST_OK;
+    return config_backend_finish(reader, &config->backend);
 }
 
 static void
@@ -454,8 +440,8 @@ static const char *
 header_fault(const struct config *config, struct pst_text name, size_t others)
 {
     if (config_is_same_header(name, config->auth_token_header) ||
-        (config->token_place == PLACE_HEADER &&
-         config_is_same_header(name, config->token_name)))
+        (config->backend.token_place == PLACE_HEADER &&
+         config_is_same_header(name, config->backend.token)))
         return "which carries tokens and is never passed on";
     for (size_t i = 0; i < others; i++)
         if (config_is_same_header(name, config->forward_headers[i]))
@@ -512,9 +498,13 @@ finish_cookie(struct config_reader *reader, struct config *config)
     if (e)
         return e == PST_BAD_CONFIG ? PST_OK : e;
     reader->shown[name] = config->cookie.name;
+    /* Without its prefix, so that a change of that loses no session. */
     if (pst_text_is_absent(config->audience))
-        config->audience = reader->shown[audience] = config->cookie.name;
-    return PST_OK;
+        config->audience = reader->shown[audience] = pst_text_from_octet(
+            config->cookie.name, pst_cookie_prefix(config->cookie.name).len);
+    return config_cookie_names(reader->arena, config->cookie.name,
+                               &config->cookie_guest_name,
+                               &config->cookie_older_name);
 }
 
 /* Only the keys are kept of the secrets. */
@@ -554,7 +544,7 @@ read_entries(struct config_reader *reader, const struct config *config)
         const struct config_entry *entry = &entries[i];
         const char *otherwise = entry->row.default_value;
 
-        if (config->preset == PRESET_VENDURE && entry->vendure_default)
+        if (config->backend.preset == PRESET_VENDURE && entry->vendure_default)
             otherwise = entry->vendure_default;
         if (i != preset && entry->read)
             e = config_read_entry(reader, i, otherwise);
@@ -572,7 +562,9 @@ read_all(struct config_reader *reader, struct config *config,
     e = read_entries(reader, config);
     if (e)
         return e;
-    finish_backend(reader, config);
+    e = finish_backend(reader, config);
+    if (e)
+        return e;
     finish_store(reader, config);
     finish_clocks(reader, config);
     finish_headers(reader, config);

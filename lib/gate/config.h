@@ -10,6 +10,7 @@
 #define GATE_CONFIG_H
 
 #include "base.h"
+#include "config_backend.h"
 #include "config_table.h"
 #include "cookie.h"
 #include "err.h"
@@ -23,11 +24,6 @@
 
 /* Where the session travels (POSTERN_TOKEN_METHOD); flags. */
 enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
-
-enum config_preset { PRESET_FAUNA, PRESET_VENDURE };
-
-/* Where the backend's token is found (POSTERN_UPSTREAM_TOKEN). */
-enum config_token_place { PLACE_JSON, PLACE_HEADER, PLACE_COOKIE };
 
 /* POSTERN_UPSTREAM_LOGOUT */
 enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
@@ -47,27 +43,14 @@ struct config {
     struct pst_text audience;
 
     struct pst_cookie cookie; /* all but its value; the name prefixed */
+    struct pst_text cookie_guest_name;
+    struct pst_text cookie_older_name; /* absent: it never had another */
 
     struct pst_clocks clocks;
 
     struct pst_text upstream; /* http:// or https:// URL, no fragment */
     const char *upstream_ca;  /* file of certificates, or NULL */
-    enum config_preset preset;
-    struct pst_text login_document;
-    struct pst_text who_document;
-    struct pst_text logout_document;
-    enum config_token_place token_place;
-    struct pst_text token_name; /* JSON pointer or header name */
-    struct pst_text subject;    /* JSON pointers, whole answer's root */
-    struct pst_text name;
-    struct pst_text ttl;
-    struct pst_text *secret_fields; /* names of fields */
-    size_t secret_field_count;
-    struct pst_text *secret_fields_allowed; /* "field" or "mutation.field" */
-    size_t secret_fields_allowed_count;
-    struct pst_text *password_fields; /* likewise */
-    size_t password_field_count;
-    int64_t revalidate; /* seconds; 0: off */
+    struct config_backend backend;
     enum config_logout upstream_logout;
     const char *documents; /* file of the manifest, or NULL */
     bool documents_only;

@@ -263,6 +263,12 @@ config_check_origin(struct pst_text value, struct config_why *why)
 }
 
 enum pst_err
+config_check_listed_origin(struct pst_text value, struct config_why *why)
+{
+    return pst_origin_is_app(value) ? PST_OK : config_check_origin(value, why);
+}
+
+enum pst_err
 config_check_local(struct pst_text value, struct config_why *why)
 {
     if (!pst_redirect_is_local(value))
@@ -453,9 +459,22 @@ config_check_network(struct pst_text value, struct config_why *why)
 enum pst_err
 config_check_pointer(struct pst_text value, struct config_why *why)
 {
-    if (value.len == 0 || !pst_json_is_pointer(value))
-        return config_refuse(why, "is no JSON pointer such as "
-                                  "/data/login/id");
+    struct pst_text rest = value;
+    struct pst_text step;
+
+    if (pst_text_starts(value, PST_TEXT("/")))
+        return config_refuse(why,
+                             "begins with a slash; it is relative to the root "
+                             "field of the document: secret, or "
+                             "session/secret");
+    while (pst_text_cut(&rest, '/', &step))
+        if (step.len == 0)
+            return config_refuse(why, "has an empty step");
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] == '~' &&
+            (i + 1 == value.len ||
+             (value.ptr[i + 1] != '0' && value.ptr[i + 1] != '1')))
+            return config_refuse(why, "has a ~ that is neither ~0 nor ~1");
     return PST_OK;
 }
 
@@ -471,7 +490,7 @@ config_check_place(struct pst_text value, struct config_why *why)
         return config_check_header(rest, why);
     if (pst_text_equal(value, PST_TEXT("cookie")))
         return PST_OK;
-    return config_refuse(why, "is none of json:/pointer, header:NAME and "
+    return config_refuse(why, "is none of json:POINTER, header:NAME and "
                               "cookie");
 }
 

@@ -17,6 +17,9 @@ config_check config_check_url;
 /* An origin in a browser's spelling; why tells that spelling if it can. */
 config_check config_check_origin;
 
+/* The same, or the origin of an app's pages, such as capacitor://localhost. */
+config_check config_check_listed_origin;
+
 /* A path on our own site (redirect.h). */
 config_check config_check_local;
 
@@ -52,10 +55,11 @@ config_check config_check_parameter;
 /* An IP address, or a network such as 10.0.0.0/8. */
 config_check config_check_network;
 
-/* A JSON pointer that is not "". */
+/* A path below a document's root field: "secret", "session/secret", in which
+ * ~1 stands for / and ~0 for ~. */
 config_check config_check_pointer;
 
-/* Where a backend gives its token: json:/pointer or header:NAME. */
+/* Where a backend gives its token: json:POINTER, header:NAME or cookie. */
 config_check config_check_place;
 
 /* 1..PST_AUDIENCE_MAX octets. */

@@ -41,7 +41,7 @@ add_prefix(struct pst_arena *arena, struct pst_cookie *cookie,
         return e;
     pst_buf_init_arena(&buf, arena, PST_COOKIE_MAX);
     if (pst_text_is_absent(prefix) && cookie->secure)
-        pst_buf_add_string(&buf, is_host ? "__Host-" : "__Secure-");
+        pst_buf_add_string(&buf, is_host ? "__Host-Http-" : "__Secure-");
     pst_buf_add(&buf, cookie->name);
     e = pst_buf_end(&buf, &name);
     if (e == PST_NO_MEMORY)
@@ -98,4 +98,25 @@ config_cookie_finish(struct pst_arena *arena, struct pst_cookie *cookie,
         return config_refuse(why, "cannot be written with these attributes: %s",
                              reason);
     return PST_OK;
+}
+
+enum pst_err
+config_cookie_names(struct pst_arena *arena, struct pst_text name,
+                    struct pst_text *guest, struct pst_text *older)
+{
+    const struct pst_text prefix = PST_TEXT("__Host-Http-");
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, arena, PST_COOKIE_MAX);
+    pst_buf_add(&buf, name);
+    pst_buf_add_string(&buf, "-guest");
+    e = pst_buf_end(&buf, guest);
+    *older = PST_NO_TEXT;
+    if (e || !pst_text_starts(name, prefix))
+        return e;
+    pst_buf_init_arena(&buf, arena, PST_COOKIE_MAX);
+    pst_buf_add_string(&buf, "__Host-");
+    pst_buf_add(&buf, pst_text_from_octet(name, prefix.len));
+    return pst_buf_end(&buf, older);
 }

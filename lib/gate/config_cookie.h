@@ -16,8 +16,9 @@
  *   cookie    name as configured, and all attributes; http_only is set here
  *   max_age   seconds, the longest that it will be written with
  *   variable  set on PST_BAD_CONFIG to the one to blame; why to the reason
- * A name gets __Host- where Secure is on, Path is / and there is no Domain;
- * else __Secure- where Secure is on. A name that has a prefix keeps it.
+ * A name gets __Host-Http- where Secure is on, Path is / and there is no
+ * Domain (older browsers read it as __Host-); else __Secure- where Secure is
+ * on. A name that has a prefix keeps it.
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_cookie_finish(struct pst_arena *arena,
@@ -25,5 +26,15 @@ PST_MUST_USE enum pst_err config_cookie_finish(struct pst_arena *arena,
                                                int64_t max_age,
                                                const char **variable,
                                                struct config_why *why);
+
+/*
+ * The names beside a finished one: the guest's, "...-guest", and the one that
+ * the first edition gave it, __Host- for __Host-Http-; absent where it had the
+ * same. PST_OK or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err config_cookie_names(struct pst_arena *arena,
+                                              struct pst_text name,
+                                              struct pst_text *guest,
+                                              struct pst_text *older);
 
 #endif

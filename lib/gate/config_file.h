@@ -15,6 +15,7 @@
  * is at most four parts of 255 octets, percent-encoded), and of a file of
  * secrets (each on its line). */
 #define CONFIG_DOCUMENT_MAX (64 * 1024)
+#define CONFIG_DOCUMENTS_MAX 16 /* files of one variable */
 #define CONFIG_STORE_MAX 4096
 #define CONFIG_SECRETS_MAX (PST_SECRETS_MAX * (PST_SECRET_MAX + 2))
 

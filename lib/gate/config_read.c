@@ -173,6 +173,19 @@ config_read_words(struct config_reader *reader,
     return PST_OK;
 }
 
+/* "a/b" as "/a/b". */
+static enum pst_err
+make_pointer(struct config_reader *reader, struct pst_text value,
+             struct pst_text *out)
+{
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, reader->arena, 1 + value.len);
+    pst_buf_add_char(&buf, '/');
+    pst_buf_add(&buf, value);
+    return pst_buf_end(&buf, out);
+}
+
 enum pst_err
 config_read_place(struct config_reader *reader,
                   const struct config_entry *entry, struct pst_text value)
@@ -190,8 +203,12 @@ config_read_place(struct config_reader *reader,
     if (!word)
         return refuse_word(reader, entry);
     *place = word->value;
-    *name = pst_text_from_octet(value, colon + 1);
-    return PST_OK;
+    value = pst_text_from_octet(value, colon + 1);
+    if (word->value != 0 || value.len == 0) {
+        *name = value;
+        return PST_OK;
+    }
+    return make_pointer(reader, value, name); /* the first is json:POINTER */
 }
 
 enum pst_err
@@ -239,39 +256,72 @@ enum pst_err
 config_read_pointer(struct config_reader *reader,
                     const struct config_entry *entry, struct pst_text value)
 {
-    struct pst_buf buf;
-    enum pst_err e;
+    struct pst_text *place = config_place(reader, entry);
+    enum pst_err e = entry->check(value, &reader->why);
 
-    pst_buf_init_arena(&buf, reader->arena,
-                       sizeof(CONFIG_LOGIN_RESULT "/") - 1 + value.len);
-    if (!pst_text_starts(value, PST_TEXT("/")))
-        pst_buf_add_string(&buf, CONFIG_LOGIN_RESULT "/");
-    pst_buf_add(&buf, value);
-    e = pst_buf_end(&buf, &value);
-    if (e)
-        return e;
-    config_show(reader, entry, value);
-    return config_read_text(reader, entry, value);
+    return e ? e : make_pointer(reader, value, place);
 }
 
-enum pst_err
-config_read_document(struct config_reader *reader,
-                     const struct config_entry *entry, struct pst_text value)
+/* The text of a file that holds a document. */
+static enum pst_err
+read_document(struct config_reader *reader, const char *path,
+              struct pst_text *out)
 {
     const struct config_file_rule rule = {.max = CONFIG_DOCUMENT_MAX};
-    struct pst_text *place = config_place(reader, entry);
     struct pst_text document;
     enum pst_err e;
 
-    e = config_file_read(reader->arena, value.ptr, &rule, &document,
-                         &reader->why);
+    e = config_file_read(reader->arena, path, &rule, &document, &reader->why);
     if (e)
         return e;
     if (!pst_text_is_utf8(document) ||
         pst_text_index(document, '\0') < document.len)
         return config_refuse(&reader->why,
                              "names a file that is no text in UTF-8");
-    *place = document;
+    *out = document;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_document(struct config_reader *reader,
+                     const struct config_entry *entry, struct pst_text value)
+{
+    return read_document(reader, value.ptr, config_place(reader, entry));
+}
+
+/* A file's name needs no check but that it can be read. */
+static enum pst_err
+check_nothing(struct pst_text value, struct config_why *why)
+{
+    (void)value;
+    (void)why;
+    return PST_OK;
+}
+
+enum pst_err
+config_read_documents(struct config_reader *reader,
+                      const struct config_entry *entry, struct pst_text value)
+{
+    struct pst_text **texts = config_place(reader, entry);
+    size_t *count = config_second_place(reader, entry);
+    struct config_list list;
+    enum pst_err e = config_parse_list(reader->arena, value, check_nothing,
+                                       &list, &reader->why);
+
+    if (!e && list.count > CONFIG_DOCUMENTS_MAX)
+        e = config_refuse(&reader->why, "names more than %d files",
+                          CONFIG_DOCUMENTS_MAX);
+    for (size_t i = 0; i < list.count && !e; i++) {
+        const char *path;
+
+        e = pst_arena_string(reader->arena, list.items[i], &path);
+        if (!e)
+            e = read_document(reader, path, &list.items[i]);
+    }
+    if (e)
+        return e;
+    *texts = list.items;
+    *count = list.count;
     return PST_OK;
 }
 

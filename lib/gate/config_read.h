@@ -8,9 +8,6 @@
 
 #include "config_table.h"
 
-/* Where the answer to a login has its result, unless it is told. */
-#define CONFIG_LOGIN_RESULT "/data/login"
-
 /* To int64_t, within the entry's bounds. */
 config_read config_read_duration;
 config_read config_read_size;
@@ -34,11 +31,13 @@ config_read config_read_text;
 config_read config_read_lower;
 config_read config_read_string;
 
-/* To struct pst_text: a JSON pointer, or a path below the login's result. */
+/* To struct pst_text: "a/b" as the RFC 6901 pointer "/a/b". */
 config_read config_read_pointer;
 
-/* To struct pst_text: the GraphQL document in the file of this name. */
+/* To struct pst_text: the GraphQL document in the file of this name. To an
+ * array of them, and its count in the second place: those of several files. */
 config_read config_read_document;
+config_read config_read_documents;
 
 /* To const char *: the name of a file that can be read. */
 config_read config_read_file_name;

@@ -30,6 +30,22 @@ is_listed(const struct config *config, const struct request *req)
     return pst_origin_is_listed(&rules, req->origin);
 }
 
+/* What a page may read besides: our token, and how long it is to wait. */
+static void
+expose(const struct config *config, struct reply *rep)
+{
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, rep->arena, PST_HEADERS_MAX);
+    if (config->methods & METHOD_BEARER) {
+        pst_buf_add(&buf, config->auth_token_header);
+        pst_buf_add_string(&buf, ", ");
+    }
+    pst_buf_add_string(&buf, "Retry-After");
+    reply_put(rep, PST_TEXT("Access-Control-Expose-Headers"),
+              pst_buf_text(&buf));
+}
+
 void
 cors_allow(const struct gate *gate, const struct request *req,
            struct reply *rep)
@@ -42,9 +58,7 @@ cors_allow(const struct gate *gate, const struct request *req,
     reply_put(rep, PST_TEXT("Access-Control-Allow-Origin"), req->origin);
     reply_put(rep, PST_TEXT("Access-Control-Allow-Credentials"),
               PST_TEXT("true"));
-    if (config->methods & METHOD_BEARER)
-        reply_put(rep, PST_TEXT("Access-Control-Expose-Headers"),
-                  config->auth_token_header);
+    expose(config, rep);
 }
 
 static void

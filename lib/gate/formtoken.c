@@ -23,7 +23,7 @@ static const struct pst_text form_names[] = {
 static struct pst_token_use
 use_of(const struct gate *gate)
 {
-    return (struct pst_token_use){gate->ring, PST_PURPOSE_FORM,
+    return (struct pst_token_use){gate->ring, PST_PURPOSE_CSRF,
                                   PST_TOKEN_SEALED};
 }
 
@@ -141,7 +141,7 @@ formtoken_check(const struct gate *gate, const struct request *req,
     enum pst_err e = judge(gate, req, visit, form, token);
 
     if (e == PST_STALE_FORM)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "form-token-refused",
+        LOG_EVENT(gate->log, LEVEL_WARNING, "csrf-token-refused",
                   LOG_STRING("request", req->id),
                   LOG_TEXT("form", form_names[form]),
                   LOG_STRING("token", token.len > 0 ? "wrong" : "missing"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * formtoken.h - what our own forms carry along, so that a post can be told to
+ * formtoken.h - the CSRF token of our own forms, so that a post can be told to
  * come from a page of ours: sealed, for one purpose, for an hour.
  *
  * Nothing is stored and no cookie is set, so any number of tabs may each have

@@ -29,9 +29,8 @@ static const struct pst_text passed_back[FORWARD_BACK_COUNT] = {
 };
 
 /* Headers of one request to the backend: those of the client, three of
- * X-Forwarded-*, two of the trace, and the token. A request of our own takes
- * fewer of the client's, and has two of its own. */
-#define SENT_MAX (CONFIG_PASSED_COUNT + CONFIG_FORWARD_MAX + 6)
+ * X-Forwarded-*, two of the trace, the token, and three about bodies. */
+#define SENT_MAX (CONFIG_PASSED_COUNT + CONFIG_FORWARD_MAX + 9)
 
 struct headers {
     struct upstream_header list[SENT_MAX];
@@ -96,12 +95,13 @@ make_traceparent(const struct request *req, struct pst_text *out)
 }
 
 static enum pst_err
-add_trace(const struct request *req, struct headers *headers)
+add_trace(const struct request *req, enum forward_headers kind,
+          struct headers *headers)
 {
     struct pst_text parent = request_header(req, PST_TEXT("traceparent"));
     enum pst_err e;
 
-    if (is_traceparent(parent)) {
+    if (kind != FORWARD_WHO && is_traceparent(parent)) {
         add(headers, PST_TEXT("traceparent"), parent);
         add(headers, PST_TEXT("tracestate"),
             request_header(req, PST_TEXT("tracestate")));
@@ -131,35 +131,60 @@ add_forwarded(const struct gate *gate, const struct request *req,
     add(headers, PST_TEXT("X-Forwarded-Host"), pst_text_from_octet(host, 2));
 }
 
-/* Of the client's headers, those on the list (cors.h) and no other. */
+/* What the body is, and how the answer is to come, is for us to say. */
+static bool
+is_about_bodies(struct pst_text name)
+{
+    return pst_text_equal_nocase(name, PST_TEXT("Content-Type")) ||
+           pst_text_equal_nocase(name, PST_TEXT("Content-Encoding"));
+}
+
+/* Of the client's headers, those on the list (cors.h) and no other. An answer
+ * that we have to read must come as it is. */
 static void
 add_listed(const struct gate *gate, const struct request *req, bool hold,
            struct headers *headers)
 {
     for (size_t i = 0;; i++) {
         struct pst_text name = cors_passed_header(gate->config, i);
+        bool is_coding = pst_text_equal(name, PST_TEXT("Accept-Encoding"));
 
         if (pst_text_is_absent(name))
-            return;
-        /* An answer that we have to read must come as it is. */
-        if (hold && pst_text_equal(name, PST_TEXT("Accept-Encoding")))
-            continue;
-        add(headers, name, request_header(req, name));
+            break;
+        if (!is_about_bodies(name) && !(hold && is_coding))
+            add(headers, name, request_header(req, name));
     }
+    if (hold)
+        add(headers, PST_TEXT("Accept-Encoding"), PST_TEXT("identity"));
 }
 
-/* Beside a request of our own, only those about language and channel. */
+/* A client that speaks the newer type wants its statuses for logins, too. */
+static struct pst_text
+accepted_type(const struct request *req)
+{
+    if (pst_text_contains(req->accept,
+                          PST_TEXT("application/graphql-response+json")))
+        return PST_TEXT("application/graphql-response+json, "
+                        "application/json;q=0.9");
+    return PST_TEXT("application/json");
+}
+
+/* Beside a request of our own, only what is about language and channel. */
 static void
 add_own(const struct gate *gate, const struct request *req,
-        struct headers *headers)
+        enum forward_headers kind, struct headers *headers)
 {
+    add(headers, PST_TEXT("Accept-Encoding"), PST_TEXT("identity"));
+    if (kind == FORWARD_WHO) {
+        add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
+        return;
+    }
+    add(headers, PST_TEXT("Accept"), accepted_type(req));
     for (size_t i = 0; i < PST_COUNT(passed_on_own); i++)
         add(headers, passed_on_own[i], request_header(req, passed_on_own[i]));
     for (size_t i = 0; i < gate->config->forward_header_count; i++)
         add(headers, gate->config->forward_headers[i],
             request_header(req, gate->config->forward_headers[i]));
-    add(headers, PST_TEXT("Content-Type"), PST_TEXT("application/json"));
-    add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
 }
 
 /* The backend's token or cookies. */
@@ -176,6 +201,12 @@ add_jar(const struct request *req, struct pst_text upstream,
     return e;
 }
 
+static bool
+has_body(const struct forward_request *what)
+{
+    return !pst_text_is_absent(what->body) || what->read;
+}
+
 static enum pst_err
 make_headers(struct gate *gate, const struct request *req,
              const struct forward_request *what, bool hold,
@@ -184,15 +215,19 @@ make_headers(struct gate *gate, const struct request *req,
     enum pst_err e;
 
     headers->count = 0;
-    if (what->own)
-        add_own(gate, req, headers);
-    else
+    if (what->headers == FORWARD_CLIENT)
         add_listed(gate, req, hold, headers);
+    else
+        add_own(gate, req, what->headers, headers);
+    if (has_body(what))
+        add(headers, PST_TEXT("Content-Type"),
+            pst_text_is_absent(what->type) ? PST_TEXT("application/json")
+                                           : what->type);
     e = add_jar(req, what->upstream, headers);
     if (e)
         return e;
     add_forwarded(gate, req, headers);
-    return add_trace(req, headers);
+    return add_trace(req, what->headers, headers);
 }
 
 /* The exchange. */
@@ -203,12 +238,13 @@ struct passage {
     struct request *req;
     struct reply *rep; /* streamed into; NULL: held */
     const struct forward_request *what;
-    size_t body_sent; /* octets of what->body */
+    size_t body_sent; /* bytes of what->body */
     struct forward_answer *answer;
     const struct forward_follow *follow;
     struct pst_buf held;
-    bool sized;      /* the answer told its length */
-    bool is_refused; /* what->watch let a piece not pass */
+    bool sized;            /* the answer told its length */
+    bool is_redirect;      /* and so refused */
+    bool is_broken_upload; /* what->read failed: not the backend's fault */
 };
 
 static enum pst_err
@@ -225,16 +261,17 @@ read_own(void *context, char *out, size_t size, size_t *len)
 }
 
 static enum pst_err
-read_client(void *context, char *out, size_t size, size_t *len)
+read_streamed(void *context, char *out, size_t size, size_t *len)
 {
     struct passage *passage = context;
-    const struct forward_request *what = passage->what;
-    enum pst_err e = request_read(passage->req, out, size, len);
+    enum pst_err e;
 
-    if (e || *len == 0 || !what->watch)
-        return e;
-    e = what->watch(what->watching, (struct pst_text){out, *len});
-    passage->is_refused = e != PST_OK;
+    if (!passage->what->read) {
+        *len = 0;
+        return PST_OK;
+    }
+    e = passage->what->read(passage->what->context, out, size, len);
+    passage->is_broken_upload = e != PST_OK;
     return e;
 }
 
@@ -270,37 +307,65 @@ take_cookie(struct passage *passage, struct pst_text value)
                           &news->cookies[news->cookie_count++]);
 }
 
-/* Keep an allowed header; the last one of a name counts. */
+/* Headers that are lists: several lines of one are one list (RFC 9110
+ * section 5.3). */
+static bool
+is_list(struct pst_text name)
+{
+    return pst_text_equal(name, PST_TEXT("Vary")) ||
+           pst_text_equal(name, PST_TEXT("Allow")) ||
+           pst_text_equal(name, PST_TEXT("Content-Language"));
+}
+
+/* Keep an allowed header; of one that is no list, the last line counts. */
+static enum pst_err
+keep_header(struct passage *passage, struct pst_text name,
+            struct pst_text value)
+{
+    struct forward_answer *answer = passage->answer;
+    struct pst_buf joined;
+    struct pst_text had;
+    size_t i = 0;
+
+    while (i < answer->header_count &&
+           !pst_text_equal(answer->headers[i].name, name))
+        i++;
+    had = answer->headers[i].value;
+    answer->headers[i].name = name;
+    if (i == answer->header_count) {
+        answer->header_count++;
+        had = PST_NO_TEXT;
+    }
+    pst_buf_init_arena(&joined, passage->req->arena, had.len + value.len + 2);
+    if (had.len > 0 && is_list(name)) {
+        pst_buf_add(&joined, had);
+        pst_buf_add_string(&joined, ", ");
+    }
+    pst_buf_add(&joined, value);
+    return pst_buf_end(&joined, &answer->headers[i].value);
+}
+
 static enum pst_err
 take_header(void *context, struct pst_text name, struct pst_text value)
 {
     struct passage *passage = context;
     struct forward_answer *answer = passage->answer;
-    const struct config *config = passage->gate->config;
+    const struct config_backend *backend = &passage->gate->config->backend;
     struct pst_text known = passed_back_name(name);
-    size_t i = 0;
-    enum pst_err e;
 
-    if (config->token_place == PLACE_HEADER &&
-        pst_text_equal_nocase(name, config->token_name))
+    if (backend->token_place == PLACE_HEADER &&
+        pst_text_equal_nocase(name, backend->token))
         return take_token(passage, value);
-    if (config->token_place == PLACE_COOKIE &&
+    if (backend->token_place == PLACE_COOKIE &&
         pst_text_equal_nocase(name, PST_TEXT("Set-Cookie")))
         return take_cookie(passage, value);
+    if (pst_text_equal_nocase(name, PST_TEXT("Location")))
+        return pst_arena_text(passage->req->arena, value, &answer->location);
     if (pst_text_is_absent(known) || !pst_text_is_field_value(value))
         return PST_OK;
-    while (i < answer->header_count &&
-           !pst_text_equal(answer->headers[i].name, known))
-        i++;
-    e = pst_arena_text(passage->req->arena, value, &answer->headers[i].value);
-    if (e)
-        return e;
-    answer->headers[i].name = known;
-    if (i == answer->header_count)
-        answer->header_count++;
     if (pst_text_equal(known, PST_TEXT("Content-Encoding")))
         answer->encoded = !pst_text_equal_nocase(value, PST_TEXT("identity"));
-    return PST_OK;
+    return keep_header(passage, known, value);
 }
 
 static void
@@ -324,6 +389,11 @@ take_head(void *context, int status)
     enum pst_err e;
 
     passage->answer->status = status;
+    /* Never followed, and the client could not follow it either. */
+    if (status >= 300 && status < 400 && status != 304) {
+        passage->is_redirect = true;
+        return PST_UPSTREAM_BROKEN;
+    }
     if (!passage->rep)
         return PST_OK;
     if (passage->follow) {
@@ -360,13 +430,46 @@ take_body(void *context, struct pst_text piece)
 }
 
 static int64_t
-body_length(const struct request *req, const struct forward_request *what)
+body_length(const struct forward_request *what)
 {
     if (!pst_text_is_absent(what->body))
         return (int64_t)what->body.len;
-    if (pst_text_equal(what->method, PST_TEXT("GET")))
-        return 0;
-    return req->content_length;
+    return what->read ? -1 : 0;
+}
+
+static void
+log_failure(const struct passage *passage, const struct upstream *upstream,
+            enum pst_err e)
+{
+    struct log *log = passage->gate->log;
+
+    if (passage->is_redirect)
+        LOG_EVENT(log, LEVEL_WARNING, "backend-redirects",
+                  LOG_STRING("request", passage->req->id),
+                  LOG_NUMBER("status", passage->answer->status),
+                  LOG_TEXT("target", passage->answer->location));
+    else
+        LOG_EVENT(log, LEVEL_WARNING, "backend-failed",
+                  LOG_STRING("request", passage->req->id),
+                  LOG_STRING("cause", pst_err_code(e)),
+                  LOG_STRING("why", upstream_why(upstream)));
+}
+
+/* While one answer's head is looked at, another request needs a connection of
+ * its own; kept for the next time. */
+static enum pst_err
+pick_upstream(struct gate *gate, struct upstream **out)
+{
+    enum pst_err e = PST_OK;
+
+    *out = gate->upstream;
+    if (!gate->is_exchanging)
+        return PST_OK;
+    if (!gate->upstream_aside)
+        e = upstream_copy(gate->upstream, &gate->upstream_aside);
+    if (!e)
+        *out = gate->upstream_aside;
+    return e;
 }
 
 static enum pst_err
@@ -374,37 +477,39 @@ run(struct passage *passage, const struct forward_request *what)
 {
     struct gate *gate = passage->gate;
     struct request *req = passage->req;
-    bool ours = !pst_text_is_absent(what->body);
+    bool was_exchanging = gate->is_exchanging;
     struct upstream_exchange exchange;
+    struct upstream *upstream;
     struct headers *headers;
     enum pst_err e;
 
     headers = pst_arena_alloc(req->arena, sizeof(*headers));
     if (!headers)
         return PST_NO_MEMORY;
+    passage->what = what;
     e = make_headers(gate, req, what, passage->rep == NULL, headers);
+    if (!e)
+        e = pick_upstream(gate, &upstream);
     if (e)
         return e;
-    passage->what = what;
     exchange = (struct upstream_exchange){
         .method = what->method,
         .query = what->query,
         .headers = headers->list,
         .header_count = headers->count,
-        .body_length = body_length(req, what),
+        .body_length = body_length(what),
         .context = passage,
-        .read = ours ? read_own : read_client,
+        .read = pst_text_is_absent(what->body) ? read_streamed : read_own,
         .header = take_header,
         .head = take_head,
         .body = take_body,
         .client = req->source.descriptor,
     };
-    e = upstream_run(gate->upstream, req->arena, &exchange);
-    if (e && e != PST_CLIENT_GONE && !passage->is_refused)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "backend-failed",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("cause", pst_err_code(e)),
-                  LOG_STRING("why", upstream_why(gate->upstream)));
+    gate->is_exchanging = true;
+    e = upstream_run(upstream, req->arena, &exchange);
+    gate->is_exchanging = was_exchanging;
+    if (e && e != PST_CLIENT_GONE && !passage->is_broken_upload)
+        log_failure(passage, upstream, e);
     return e;
 }
 

@@ -12,20 +12,25 @@
 #include "gate.h"
 #include "jar.h"
 
-/* A request to the backend, made by us or passed on. */
+/* What goes along with a request beside the token (design 2.8). */
+enum forward_headers {
+    FORWARD_CLIENT, /* the client's request: its headers that are listed */
+    FORWARD_LOGIN,  /* our own, for the client: language and channel */
+    FORWARD_WHO,    /* our own, for ourselves: nothing of the client's */
+};
+
+/* A request to the backend. */
 struct forward_request {
     struct pst_text method;
     struct pst_text query;    /* absent: none */
-    struct pst_text body;     /* absent: the client's, streamed */
+    struct pst_text body;     /* whole; absent: what read() gives, or none */
+    struct pst_text type;     /* Content-Type of the body; absent: JSON */
     struct pst_text upstream; /* from the session (jar.h); absent: none */
+    enum forward_headers headers;
 
-    /* Sees each piece of the client's body before it is sent, if it is not
-     * NULL. An error ends the exchange: the piece is not sent, and the backend
-     * sees a broken upload, never a complete one. */
-    enum pst_err (*watch)(void *context, struct pst_text piece);
-    void *watching; /* its context */
-    bool own;       /* made by us: of the client's headers, only those
-                       about language and channel go along */
+    /* A body that is streamed, of unknown length: as request_read(). */
+    enum pst_err (*read)(void *context, char *out, size_t size, size_t *len);
+    void *context;
 };
 
 /* How many headers of the backend's may pass to the client. */
@@ -34,8 +39,9 @@ struct forward_request {
 /* A held answer. Slices live as long as the request's arena. */
 struct forward_answer {
     int status;
-    struct jar_news news; /* about the backend's session */
-    bool encoded;         /* Content-Encoding other than identity */
+    struct jar_news news;     /* about the backend's session */
+    bool encoded;             /* Content-Encoding other than identity */
+    struct pst_text location; /* of a redirect, for the log */
     struct reply_header headers[FORWARD_BACK_COUNT]; /* allowed ones only */
     size_t header_count;
     struct pst_text body;
@@ -48,10 +54,11 @@ struct forward_follow {
 };
 
 /*
- * Stream the client's request to the backend and the answer into the reply.
- *   follow  may be NULL; an error it returns is the result
- * Returns what upstream_run() does, PST_TOO_LARGE among it (the client's body),
- * or PST_NO_RANDOM. rep->begun tells whether anything left.
+ * Send the request and stream the answer into the reply.
+ *   follow  may be NULL; an error it returns is the result. It may make a
+ *           request of its own: forward_hold()
+ * Returns what upstream_run() does, PST_TOO_LARGE among it (the client's body);
+ * PST_UPSTREAM_BROKEN for a redirect. rep->begun tells whether anything left.
  */
 PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
                                          struct reply *rep,
@@ -59,8 +66,8 @@ PST_MUST_USE enum pst_err forward_stream(struct gate *gate, struct request *req,
                                          const struct forward_follow *follow);
 
 /*
- * The same, with the answer held: at most PST_HOLD_MAX octets, and not
- * encoded (Accept-Encoding is not passed).
+ * The same, with the answer held: at most PST_HOLD_MAX bytes, and not
+ * encoded, as far as the backend heeds that.
  *   answer  to be used on PST_OK only
  * Returns as forward_stream(); PST_UPSTREAM_BROKEN when the answer is larger.
  */

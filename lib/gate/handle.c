@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "cors.h"
 #include "page.h"
+#include "proxies.h"
 #include "ticks.h"
 
 /* A sink in front of another: counts, and keeps a body from HEAD. */
@@ -97,6 +98,9 @@ gate_handle(struct gate *gate, struct pst_arena *arena,
     no_random = gate->random(random, sizeof(random));
     reply_init(&rep, arena, &metered);
     e = request_init(&req, arena, origin, random);
+    req.remote_addr = proxies_client(
+        gate->config->trusted_proxies, gate->config->trusted_proxy_count,
+        req.remote_addr, request_header(&req, PST_TEXT("X-Forwarded-For")));
     meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
     if (no_random)
         e = no_random;

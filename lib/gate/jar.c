@@ -359,7 +359,7 @@ jar_follow(struct pst_arena *arena, const struct config *config,
            const struct jar_answer *answer, enum jar_change *change,
            struct pst_text *out)
 {
-    switch (config->token_place) {
+    switch (config->backend.token_place) {
     case PLACE_HEADER:
         return follow_token(arena, answer, change, out);
     case PLACE_COOKIE:

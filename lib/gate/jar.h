@@ -35,7 +35,7 @@ struct jar_answer {
 /* From light to grave: of several changes the last one counts. */
 enum jar_change {
     JAR_SAME,     /* nothing that matters */
-    JAR_KEPT,     /* other cookies changed: keep them, the user is the same */
+    JAR_KEPT,     /* only cookies that scripts may read, and signatures */
     JAR_ENDED,    /* the backend ended its session */
     JAR_REPLACED, /* another token: another session at the backend */
 };

@@ -151,7 +151,8 @@ send_page(struct reply *rep, const struct config *config, int status,
         return e;
     reply_put(rep, PST_TEXT("Content-Security-Policy"),
               has_sheet ? PST_TEXT(POLICY_WITH_SHEET) : PST_TEXT(POLICY));
-    /* Not no-referrer: under it browsers post a form with "Origin: null". */
+    /* Not no-referrer: under it browsers post a form with "Origin: null", which
+     * is taken only from those that also send Sec-Fetch-Site. */
     reply_put(rep, PST_TEXT("Referrer-Policy"), PST_TEXT("same-origin"));
     reply_put(rep, PST_TEXT("X-Frame-Options"), PST_TEXT("DENY"));
     reply_put(rep, PST_TEXT("Cache-Control"), PST_TEXT("no-store"));
@@ -302,6 +303,8 @@ page_error(struct reply *rep, const struct request *req,
         e = PST_INTERNAL;
     keep_what_matters(rep, config->auth_token_header);
     reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
+    if (e == PST_OVERLOADED || e == PST_NO_MEMORY)
+        reply_put(rep, PST_TEXT("Retry-After"), PST_TEXT("1"));
     if (request_is_navigation(req)) {
         sent = send_error_page(rep, req, config, e);
         if (sent == PST_OK || rep->begun)

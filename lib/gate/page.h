@@ -12,8 +12,8 @@
 #include "request.h"
 #include "text.h"
 
-/* The field of our forms that holds their token (formtoken.h). */
-#define PAGE_TOKEN_FIELD "form_token"
+/* The field of our forms that holds their CSRF token (formtoken.h). */
+#define PAGE_TOKEN_FIELD "csrf_token"
 
 /* What the login form shows. Absent texts are left out. */
 struct page_login {

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "cookie.h"
 #include "jsontext.h"
 #include "limits.h"
 #include "redirect.h"
@@ -44,6 +45,8 @@ static const struct phrase phrases[] = {
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
 };
+
+static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
 
 static const char *const class_phrases[] = {"Success", "Redirection",
                                             "Client Error", "Server Error"};
@@ -83,11 +86,10 @@ size_of_others(const struct reply *rep, size_t without)
     return size;
 }
 
-/* Look before anything is copied: may this header be set, and where? */
+/* Look before anything is copied: may this header be set at that place? */
 static enum pst_err
-check(const struct reply *rep, const struct reply_header *header, size_t *place)
+check(const struct reply *rep, const struct reply_header *header, size_t at)
 {
-    size_t at = place_of(rep, header->name);
     size_t room = PST_HEADERS_MAX - size_of_others(rep, at);
 
     if (!pst_text_is_token(header->name) || pst_text_is_absent(header->value) ||
@@ -97,7 +99,6 @@ check(const struct reply *rep, const struct reply_header *header, size_t *place)
     if (at == REPLY_HEADERS_MAX || room < 4 || header->name.len > room - 4 ||
         header->value.len > room - 4 - header->name.len)
         return PST_TOO_LARGE;
-    *place = at;
     return PST_OK;
 }
 
@@ -114,8 +115,8 @@ static enum pst_err
 set_lasting(struct reply *rep, struct pst_text name, struct pst_text value)
 {
     struct reply_header header = {name, value};
-    size_t place;
-    enum pst_err e = check(rep, &header, &place);
+    size_t place = place_of(rep, name);
+    enum pst_err e = check(rep, &header, place);
 
     if (e)
         return e;
@@ -142,6 +143,8 @@ reply_init(struct reply *rep, struct pst_arena *arena,
            const struct reply_sink *sink)
 {
     memset(rep, 0, sizeof(*rep));
+    /* No browser asks for a password because of a scheme it does not know. */
+    rep->challenge = PST_TEXT("Postern realm=\"session\"");
     rep->arena = arena;
     rep->sink = *sink;
     reply_reset(rep, NULL);
@@ -184,14 +187,15 @@ reply_set_status(struct reply *rep, int status)
 }
 
 /*
- * Status is the server's own word in CGI, and Location has one way in only
- * (L14): through reply_redirect().
+ * Status is the server's own word in CGI; Location and Set-Cookie have one way
+ * in each: reply_redirect(), which checks it (L14), and reply_put_cookie().
  */
 static bool
 is_reserved(struct pst_text name)
 {
     return pst_text_equal_nocase(name, PST_TEXT("Status")) ||
-           pst_text_equal_nocase(name, PST_TEXT("Location"));
+           pst_text_equal_nocase(name, PST_TEXT("Location")) ||
+           pst_text_equal_nocase(name, SET_COOKIE);
 }
 
 enum pst_err
@@ -203,7 +207,8 @@ reply_set(struct reply *rep, struct pst_text name, struct pst_text value)
 
     if (is_reserved(name))
         return PST_MALFORMED;
-    e = check(rep, &header, &place);
+    place = place_of(rep, name);
+    e = check(rep, &header, place);
     if (e)
         return e;
     e = pst_arena_text(rep->arena, name, &header.name);
@@ -222,17 +227,46 @@ reply_put(struct reply *rep, struct pst_text name, struct pst_text value)
     refuse(rep, reply_set(rep, name, value));
 }
 
+/* The others keep their order. */
+static void
+remove_at(struct reply *rep, size_t place)
+{
+    rep->header_count--;
+    for (; place < rep->header_count; place++)
+        rep->headers[place] = rep->headers[place + 1];
+}
+
+static enum pst_err
+add_cookie(struct reply *rep, struct pst_text line)
+{
+    struct reply_header header = {SET_COOKIE, line};
+    enum pst_err e = check(rep, &header, rep->header_count);
+
+    if (!e)
+        e = pst_arena_text(rep->arena, line, &header.value);
+    if (!e)
+        keep(rep, rep->header_count, &header);
+    return e;
+}
+
+void
+reply_put_cookie(struct reply *rep, struct pst_text line)
+{
+    for (size_t i = rep->header_count; i-- > 0;) {
+        if (pst_text_equal(rep->headers[i].name, SET_COOKIE) &&
+            pst_cookie_is_same(rep->headers[i].value, line))
+            remove_at(rep, i);
+    }
+    refuse(rep, add_cookie(rep, line));
+}
+
 void
 reply_unset(struct reply *rep, struct pst_text name)
 {
     size_t place = place_of(rep, name);
 
-    if (place == rep->header_count)
-        return;
-    rep->header_count--;
-    /* The others keep their order. */
-    for (; place < rep->header_count; place++)
-        rep->headers[place] = rep->headers[place + 1];
+    if (place < rep->header_count)
+        remove_at(rep, place);
 }
 
 struct pst_text
@@ -316,6 +350,8 @@ reply_begin(struct reply *rep)
     enum pst_err e;
 
     PST_REQUIRE(!rep->begun);
+    if (rep->status == 401)
+        set_default(rep, PST_TEXT("WWW-Authenticate"), rep->challenge);
     if (rep->refused)
         return rep->refused;
     if (is_bodiless(rep)) {

@@ -2,9 +2,9 @@
 /*
  * reply.h - an answer into which no CR, LF or NUL can enter.
  *
- * Headers are set by name, so none stands twice: no second Set-Cookie, no
- * second Cache-Control. Nothing leaves before reply_begin(); after it, only
- * body does.
+ * Headers are set by name, so none stands twice: no second Cache-Control, and
+ * no second Set-Cookie of one cookie. Nothing leaves before reply_begin();
+ * after it, only body does.
  */
 #ifndef GATE_REPLY_H
 #define GATE_REPLY_H
@@ -37,8 +37,10 @@ struct reply {
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t header_count;
     bool begun;
-    enum pst_err refused; /* the first header that could not be set */
-    char length[24];      /* digits of Content-Length, for reply_whole() */
+    enum pst_err refused;      /* the first header that could not be set */
+    struct pst_text challenge; /* what a 401 asks for where nothing else was
+                                  set; outlives the reply */
+    char length[24];           /* digits of Content-Length, for reply_whole() */
 };
 
 /* Status 200; Cache-Control: no-store, X-Content-Type-Options: nosniff. */
@@ -59,7 +61,8 @@ void reply_set_status(struct reply *rep, int status);
 /*
  * Set a header, in the place of one of that name (in any case).
  *   name   a token, copied into the arena; not Status, which is the server's
- *          own word in CGI, and not Location, which only reply_redirect() sets
+ *          own word in CGI, not Location, which only reply_redirect() sets,
+ *          and not Set-Cookie: reply_put_cookie()
  *   value  a field value (HTAB but no CR, LF, NUL or other control octet),
  *          copied too; an empty one is kept, an absent one is malformed
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY, PST_TOO_LARGE (more than
@@ -71,10 +74,17 @@ PST_MUST_USE enum pst_err reply_set(struct reply *rep, struct pst_text name,
 /* The same, with the outcome kept for reply_begin(): for values of our own. */
 void reply_put(struct reply *rep, struct pst_text name, struct pst_text value);
 
+/*
+ * Add a Set-Cookie line after all others. One of the same cookie (name, Domain,
+ * Path, Partitioned) that was there before is taken away (R37): of what is
+ * said of a cookie the last counts. The outcome is kept for reply_begin().
+ */
+void reply_put_cookie(struct reply *rep, struct pst_text line);
+
 /* Take a header away; nothing when it is not there. */
 void reply_unset(struct reply *rep, struct pst_text name);
 
-/* A header's value, absent when not set. */
+/* A header's value, absent when not set; of several cookies the first. */
 struct pst_text reply_get(const struct reply *rep, struct pst_text name);
 
 /*
@@ -84,9 +94,10 @@ struct pst_text reply_get(const struct reply *rep, struct pst_text name);
 void reply_vary(struct reply *rep, struct pst_text names);
 
 /*
- * Send Status and the headers, without Content-Length where there can be no
- * body (204, 304), and without Content-Type for 204. Returns PST_OK,
- * PST_CLIENT_GONE, or what reply_put() ran into, with nothing sent.
+ * Send Status and the headers, a 401 with WWW-Authenticate, without
+ * Content-Length where there can be no body (204, 304), and without
+ * Content-Type for 204. Returns PST_OK, PST_CLIENT_GONE, or what reply_put()
+ * ran into, with nothing sent.
  */
 PST_MUST_USE enum pst_err reply_begin(struct reply *rep);
 

@@ -5,10 +5,10 @@
  */
 #include "request.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "buf.h"
-#include "limits.h"
 #include "origin.h"
 
 /* Octets asked of the source at a time when reading ahead. */
@@ -158,6 +158,7 @@ request_init(struct request *req, struct pst_arena *arena,
     req->authorizer = origin->authorizer;
     req->source = origin->source;
     req->max_body = origin->max_body;
+    req->max_held = origin->max_held;
     set_id(req, random);
     memcpy(req->trace, random + REQUEST_ID_LEN / 2, REQUEST_TRACE_LEN);
 
@@ -491,6 +492,37 @@ request_read(struct request *req, char *out, size_t size, size_t *len)
     return PST_OK;
 }
 
+/* Bytes that all requests of this process hold of their bodies. */
+static _Atomic int64_t held_bytes;
+
+static void
+release_held(void *handle)
+{
+    const int64_t *reserved = handle;
+
+    atomic_fetch_sub(&held_bytes, *reserved);
+}
+
+enum pst_err
+request_reserve(struct request *req, size_t bytes)
+{
+    int64_t more = (int64_t)bytes;
+
+    if (!req->reserved) {
+        req->reserved = pst_arena_alloc(req->arena, sizeof(*req->reserved));
+        if (!req->reserved ||
+            pst_arena_defer(req->arena, release_held, req->reserved) != PST_OK)
+            return PST_NO_MEMORY;
+    }
+    if (atomic_fetch_add(&held_bytes, more) + more > req->max_held &&
+        req->max_held > 0) {
+        atomic_fetch_sub(&held_bytes, more);
+        return PST_OVERLOADED;
+    }
+    *req->reserved += more;
+    return PST_OK;
+}
+
 /* Take the next piece of the source into buf, limit octets in all. */
 static enum pst_err
 read_piece(struct request *req, struct pst_buf *buf, size_t limit, bool *all)
@@ -508,7 +540,7 @@ read_piece(struct request *req, struct pst_buf *buf, size_t limit, bool *all)
         return e;
     pst_buf_cut(buf, had + len);
     *all = len == 0;
-    return PST_OK;
+    return request_reserve(req, len);
 }
 
 /*
@@ -548,31 +580,29 @@ read_ahead(struct request *req, size_t limit, bool *all)
 enum pst_err
 request_peek(struct request *req, size_t max, struct pst_text *head, bool *all)
 {
-    size_t limit = max < PST_HOLD_MAX ? max : PST_HOLD_MAX;
     bool ended;
-    enum pst_err e = read_ahead(req, limit, &ended);
+    enum pst_err e = read_ahead(req, max, &ended);
 
     if (e)
         return e;
-    *all = ended && req->held.len <= limit;
-    *head = pst_text_first(req->held, limit);
+    *all = ended && req->held.len <= max;
+    *head = pst_text_first(req->held, max);
     return PST_OK;
 }
 
 enum pst_err
 request_body(struct request *req, size_t max, struct pst_text *body)
 {
-    size_t limit = max < PST_HOLD_MAX ? max : PST_HOLD_MAX;
     bool ended;
     enum pst_err e;
 
-    if (req->content_length > (int64_t)limit)
+    if (req->content_length > 0 && (uint64_t)req->content_length > max)
         return PST_TOO_LARGE;
-    /* One octet more tells a body of exactly `limit` from a longer one. */
-    e = read_ahead(req, limit + 1, &ended);
+    /* One octet more tells a body of exactly `max` from a longer one. */
+    e = read_ahead(req, max < SIZE_MAX ? max + 1 : max, &ended);
     if (e)
         return e;
-    if (!ended || req->held.len > limit)
+    if (!ended || req->held.len > max)
         return PST_TOO_LARGE;
     *body = req->held;
     return PST_OK;

@@ -55,7 +55,9 @@ struct request {
     struct pst_text held; /* read ahead by request_peek() */
     size_t held_read;     /* octets of it given out again */
     int64_t body_read;    /* octets taken from source */
-    int64_t max_body;     /* octets */
+    int64_t max_body;     /* bytes */
+    int64_t max_held;     /* bytes, of all requests together; 0: any */
+    int64_t *reserved;    /* of those, this request's; NULL: none yet */
 };
 
 /* What serve.c knows about a request before it is looked at. */
@@ -64,6 +66,8 @@ struct request_origin {
     struct request_source source;
     bool authorizer;
     int64_t max_body;
+    int64_t max_held; /* bytes that all requests of the process may hold of
+                         their bodies (POSTERN_MAX_HELD); 0: any */
 };
 
 /*
@@ -150,16 +154,24 @@ PST_MUST_USE enum pst_err request_read(struct request *req, char *out,
                                        size_t size, size_t *len);
 
 /*
- * Read ahead up to max octets, at most PST_HOLD_MAX, and keep them for
+ * Read ahead up to max octets and keep them, off the arena, for
  * request_read(). May be called again for more, but not once request_read()
  * has been, nor after a failure.
  *   head  set to what was read; lives as long as the arena
  *   all   set true when that is known to be the whole body (a body of unknown
  *         length and exactly max octets is not yet known to have ended)
- * Returns as request_read(), and PST_NO_MEMORY.
+ * Returns as request_read(), PST_NO_MEMORY, and PST_OVERLOADED (all requests
+ * together hold max_held bytes).
  */
 PST_MUST_USE enum pst_err request_peek(struct request *req, size_t max,
                                        struct pst_text *head, bool *all);
+
+/*
+ * Count bytes among those that all requests hold together, until the arena is
+ * reset: what is made of a body, such as another one.
+ * Returns PST_OK, PST_OVERLOADED, PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err request_reserve(struct request *req, size_t bytes);
 
 /* The whole body, at most max octets: request_peek() or PST_TOO_LARGE. */
 PST_MUST_USE enum pst_err request_body(struct request *req, size_t max,

@@ -15,13 +15,21 @@ struct ids {
     const struct store_id *owner; /* &subject, or NULL for a guest */
 };
 
+/* A session that names nobody, or nobody yet, is on no list: all of them would
+ * be on one. */
+static bool
+is_unlisted(const struct pst_session *session)
+{
+    return session->sub.len == 0;
+}
+
 static enum pst_err
 ids_of(const struct gate *gate, const struct pst_session *session,
        struct ids *ids)
 {
     store_id_sid(session->sid, &ids->sid);
     ids->owner = NULL;
-    if (pst_session_is_guest(session))
+    if (is_unlisted(session))
         return PST_OK;
     ids->owner = &ids->subject;
     return store_id_subject(gate->store, session->sub, &ids->subject);
@@ -92,67 +100,6 @@ browser_of(const struct request *req)
     return agent.len > 0 ? PST_TEXT("other") : PST_TEXT("");
 }
 
-enum pst_err
-roster_add(struct gate *gate, const struct request *req,
-           struct pst_session *session)
-{
-    struct store_session listed;
-    struct ids ids;
-    int64_t since;
-    enum pst_err e;
-
-    if (!gate->store || pst_session_is_guest(session))
-        return PST_OK;
-    e = ids_of(gate, session, &ids);
-    if (e)
-        return e;
-    e = told(gate, req, store_since(gate->store, &ids.subject, &since));
-    if (e)
-        return e;
-    if (since - gate->now >= PST_SKEW) {
-        /* Refused with the next request, it would only seem to have begun. */
-        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
-                  LOG_STRING("request", req->id),
-                  LOG_NUMBER("seconds", since - gate->now));
-        return PST_OVERLOADED;
-    }
-    if (since >= session->iat) {
-        session->iat = since + 1;
-        session->seen = since + 1;
-    }
-    listed = (struct store_session){
-        .sid = ids.sid,
-        .subject = ids.subject,
-        .created = session->iat,
-        .seen = session->seen,
-        .expires = session->exp,
-        .user = pst_text_first(session->sub, PST_SUBJECT_MAX),
-        .browser = browser_of(req),
-        .address = pst_text_first(req->remote_addr, STORE_ADDRESS_MAX),
-    };
-    return told(gate, req,
-                store_session_add(gate->store, &listed,
-                                  gate->config->max_sessions, gate->now));
-}
-
-enum pst_err
-roster_touch(struct gate *gate, const struct request *req,
-             const struct pst_session *session)
-{
-    struct ids ids;
-    enum pst_err e;
-
-    if (!gate->store || pst_session_is_guest(session))
-        return PST_OK;
-    e = ids_of(gate, session, &ids);
-    if (e)
-        return e;
-    e = told(gate, req,
-             store_session_touch(gate->store, &ids.subject, &ids.sid,
-                                 session->exp, gate->now));
-    return e == PST_ABSENT ? PST_OK : e;
-}
-
 /*
  * The longest that any copy of it may live: a guest's end moves along, and
  * a copy that was renewed a moment ago ends later than this one.
@@ -164,6 +111,135 @@ last_end(const struct gate *gate, const struct pst_session *session)
 
     return pst_session_is_guest(session) && end > session->exp ? end
                                                                : session->exp;
+}
+
+/*
+ * How long the end of a session is kept. That of a guest's only for a day: it
+ * is nobody's, and whoever likes can begin and end as many as the backend
+ * gives him, without an account. A guest's that a login replaced is kept for
+ * as long as any copy of it lives: there can be as many as there are logins.
+ */
+static int64_t
+end_kept(const struct gate *gate, const struct pst_session *session)
+{
+    int64_t end = last_end(gate, session);
+    int64_t day = gate->now + PST_GUEST_REVOKED;
+
+    return pst_session_is_guest(session) && end > day ? day : end;
+}
+
+static struct store_session
+listed_of(const struct request *req, const struct pst_session *session,
+          const struct ids *ids)
+{
+    return (struct store_session){
+        .sid = ids->sid,
+        .subject = ids->subject,
+        .created = session->iat,
+        .seen = session->seen,
+        .expires = session->exp,
+        .user = pst_text_first(session->sub, PST_SUBJECT_MAX),
+        .browser = browser_of(req),
+        .address = pst_text_first(req->remote_addr, STORE_ADDRESS_MAX),
+    };
+}
+
+/* All of its user's sessions were ended at `since`: it must begin after it. */
+static enum pst_err
+move_past(const struct gate *gate, const struct request *req, int64_t since,
+          struct pst_session *session)
+{
+    if (since - gate->now >= PST_SKEW) {
+        /* Refused with the next request, it would only seem to have begun. */
+        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
+                  LOG_STRING("request", req->id),
+                  LOG_NUMBER("seconds", since - gate->now));
+        return PST_OVERLOADED;
+    }
+    session->iat = since + 1;
+    session->seen = since + 1;
+    return PST_EXPIRED;
+}
+
+/* The ids of what a replacement ends. */
+struct ended_ids {
+    struct ids old;
+    struct ids guest;
+};
+
+static enum pst_err
+name_ended(const struct gate *gate, const struct roster_replacement *replaced,
+           struct store_replacement *replacement, struct ended_ids *ids)
+{
+    const struct pst_session *old = replaced->old;
+    enum pst_err e = PST_OK;
+
+    if (old)
+        e = ids_of(gate, old, &ids->old);
+    if (!e && replaced->guest)
+        e = ids_of(gate, replaced->guest, &ids->guest);
+    if (e)
+        return e;
+    if (old) {
+        replacement->old = &ids->old.sid;
+        replacement->old_subject = ids->old.owner;
+        replacement->old_iat = old->iat;
+        replacement->old_expires =
+            replacement->is_guest ? end_kept(gate, old) : last_end(gate, old);
+        replacement->follows = replaced->follows;
+    }
+    if (replaced->guest) {
+        replacement->guest = &ids->guest.sid;
+        replacement->guest_expires = last_end(gate, replaced->guest);
+    }
+    return PST_OK;
+}
+
+enum pst_err
+roster_replace(struct gate *gate, const struct request *req,
+               const struct roster_replacement *replaced,
+               struct pst_session *fresh)
+{
+    struct store_replacement replacement = {.is_guest = is_unlisted(fresh),
+                                            .cap = gate->config->max_sessions,
+                                            .blob = replaced->blob,
+                                            .now = gate->now};
+    struct store_session listed;
+    struct ended_ids ended_ids;
+    struct ids fresh_ids;
+    int64_t since = 0;
+    enum pst_err e;
+
+    if (!gate->store || (!replaced->old && !replaced->guest &&
+                         replacement.is_guest && replaced->blob.len == 0))
+        return PST_OK;
+    e = ids_of(gate, fresh, &fresh_ids);
+    if (!e)
+        e = name_ended(gate, replaced, &replacement, &ended_ids);
+    if (e)
+        return e;
+    listed = listed_of(req, fresh, &fresh_ids);
+    replacement.session = &listed;
+    e = told(gate, req, store_replace(gate->store, &replacement, &since));
+    return e == PST_EXPIRED ? move_past(gate, req, since, fresh) : e;
+}
+
+enum pst_err
+roster_touch(struct gate *gate, const struct request *req,
+             const struct pst_session *session)
+{
+    struct ids ids;
+    enum pst_err e;
+
+    if (!gate->store || is_unlisted(session))
+        return PST_OK;
+    e = ids_of(gate, session, &ids);
+    if (e)
+        return e;
+    e = told(gate, req,
+             store_session_touch(gate->store, &ids.subject, &ids.sid,
+                                 session->exp, gate->now));
+    return e == PST_ABSENT ? PST_OK : e;
 }
 
 enum pst_err
@@ -180,7 +256,7 @@ roster_end(struct gate *gate, const struct request *req,
         return e;
     return told(gate, req,
                 store_end(gate->store, &ids.sid, ids.owner,
-                          last_end(gate, session), gate->now));
+                          end_kept(gate, session), gate->now));
 }
 
 enum pst_err
@@ -190,7 +266,7 @@ roster_end_all(struct gate *gate, const struct request *req,
     struct ids ids;
     enum pst_err e;
 
-    if (!gate->store || pst_session_is_guest(session))
+    if (!gate->store || is_unlisted(session))
         return PST_OK;
     e = ids_of(gate, session, &ids);
     if (e)
@@ -247,7 +323,7 @@ roster_emit(struct gate *gate, const struct request *req,
     enum pst_err e = PST_OK;
 
     pst_buf_add_char(buf, '[');
-    if (gate->store && !pst_session_is_guest(session)) {
+    if (gate->store && !is_unlisted(session)) {
         e = ids_of(gate, session, &ids);
         if (e)
             return e;
@@ -290,8 +366,7 @@ roster_end_named(struct gate *gate, const struct request *req,
     struct ids ids;
     enum pst_err e;
 
-    if (!gate->store || pst_session_is_guest(session) ||
-        !store_id_parse(name, &wanted))
+    if (!gate->store || is_unlisted(session) || !store_id_parse(name, &wanted))
         return PST_NOT_FOUND;
     e = ids_of(gate, session, &ids);
     if (e)

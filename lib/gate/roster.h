@@ -27,23 +27,43 @@ PST_MUST_USE enum pst_err roster_check(struct gate *gate,
                                        const struct request *req,
                                        const struct pst_session *session);
 
+/* What a new session takes the place of, and how. */
+struct roster_replacement {
+    const struct pst_session *old;   /* NULL: none */
+    const struct pst_session *guest; /* a guest's beside it, which ends as well
+                                        whether it is good or not; NULL: none */
+    bool follows;          /* the new session begins only if old is good */
+    struct pst_bytes blob; /* the new session as the store is to keep it;
+                              absent: it fits into its token */
+};
+
 /*
- * Put a new session on its user's list (a guest has none), over the cap the
- * oldest out. A login in the very second of "log out everywhere" is moved
- * past it: session's iat and seen may change.
- * Returns PST_OK, PST_STORE_DOWN, PST_OVERLOADED (a machine whose clock is
- * ahead ended all of the user's, and past that no session can begin yet).
+ * Begin a session and end the one whose place it takes, in one step of the
+ * store: the new one is listed (a guest is on no list), over the cap the
+ * oldest are ended; of the old one nothing remains but its revocation, which
+ * is kept for a day where it was a guest's that no login replaced. So a
+ * logout that comes first is never lost: nothing follows from the old session
+ * then. One that comes later, with the old cookie, ends the old session and
+ * not the new one: the user logged in after it was sent.
+ *   fresh  on PST_EXPIRED iat and seen are moved past the second in which all
+ *          of its user's sessions were ended: seal it again, and call again
+ * Returns PST_OK, PST_REVOKED (it follows from old, which was ended; nothing
+ * has changed), PST_EXPIRED, PST_TOO_LARGE (the blob), PST_STORE_DOWN,
+ * PST_NO_MEMORY, PST_OVERLOADED (a machine whose clock is ahead ended all of
+ * the user's, and past that no session can begin yet).
  */
-PST_MUST_USE enum pst_err roster_add(struct gate *gate,
-                                     const struct request *req,
-                                     struct pst_session *session);
+PST_MUST_USE enum pst_err
+roster_replace(struct gate *gate, const struct request *req,
+               const struct roster_replacement *replaced,
+               struct pst_session *fresh);
 
 /* Note that it was seen, and when it will end. PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err roster_touch(struct gate *gate,
                                        const struct request *req,
                                        const struct pst_session *session);
 
-/* End it, everywhere it was copied. PST_OK or PST_STORE_DOWN. */
+/* End it, everywhere it was copied; a guest's for a day, after which a copy
+ * is good again. PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err roster_end(struct gate *gate,
                                      const struct request *req,
                                      const struct pst_session *session);

@@ -119,6 +119,7 @@ fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
         .source = {fcgi_read, fcgi->in, fcgi->ipcFd},
         .authorizer = fcgi->role == FCGI_ROLE_AUTHORIZER,
         .max_body = worker->gate.config->max_body,
+        .max_held = worker->gate.config->max_held,
     };
     const struct reply_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
 
@@ -253,6 +254,7 @@ serve(struct task *task, const char *address)
     struct listen_sockets sockets;
     struct listen_peers peers;
     char why[LISTEN_WHY_MAX];
+    int status;
     enum pst_err e;
 
     if (listen_peers_parse(&peers, pst_text_from(allowed)) != PST_OK) {
@@ -264,6 +266,11 @@ serve(struct task *task, const char *address)
     if (e) {
         fprintf(stderr, "%s: %s\n", task->service.name, why);
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
+    }
+    status = service_read_documents(&task->service, sockets.count > 0);
+    if (status != EX_OK) {
+        listen_close(&sockets);
+        return status;
     }
     if (sockets.count > 0)
         return serve_sockets(task, &sockets, &peers);

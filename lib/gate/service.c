@@ -7,10 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "crypt.h"
+
+/* Bytes of clients' documents that one process remembers. */
+#define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 static void
 complain(void *context, const char *variable, const char *why)
@@ -164,6 +169,17 @@ try_to_connect(struct service *service)
     return EX_OK;
 }
 
+void
+service_hide_memory(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* whose search for leaks attaches to us */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int
 service_open(struct service *service)
 {
@@ -171,6 +187,7 @@ service_open(struct service *service)
     const struct config *config;
     enum pst_err e;
 
+    service_hide_memory();
     open_standard();
     e = pst_crypt_init();
     if (!e)
@@ -194,10 +211,31 @@ service_open(struct service *service)
     return try_to_connect(service);
 }
 
+int
+service_read_documents(struct service *service, bool is_lasting)
+{
+    const struct config *config = service->config;
+    const struct documents_options options = {
+        .rules = &config->backend.rules,
+        .size_max = DOCUMENTS_SIZE_MAX,
+        .is_lasting = is_lasting,
+        .manifest = config->documents,
+        .is_manifest_only = config->documents_only,
+    };
+    char why[512] = "";
+    enum pst_err e =
+        documents_new(&service->documents, &options, why, sizeof(why));
+
+    if (e == PST_BAD_CONFIG)
+        complain(service, "POSTERN_DOCUMENTS", why);
+    return e ? refuse(service, e) : EX_OK;
+}
+
 void
 service_close(struct service *service)
 {
     upstream_stop();
+    documents_free(&service->documents);
     keys_free(&service->keys);
     log_close(&service->log);
     config_free(&service->config);

@@ -7,6 +7,7 @@
 #define GATE_SERVICE_H
 
 #include "config.h"
+#include "documents.h"
 #include "err.h"
 #include "keys.h"
 #include "log.h"
@@ -18,6 +19,7 @@ struct service {
     struct config *config;
     struct log *log;
     struct keys *keys;
+    struct documents *documents; /* NULL until service_read_documents() */
 };
 
 /*
@@ -32,6 +34,10 @@ struct service {
 bool service_read_arguments(const char *const *argv, const char *name,
                             const char **address, int *status);
 
+/* From here on no core is dumped, since it would have the secrets in it, and
+ * only root may look into our memory (L68). */
+void service_hide_memory(void);
+
 /*
  * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
  * in this order, and see that service_connect() works. Everything that is
@@ -42,6 +48,13 @@ bool service_read_arguments(const char *const *argv, const char *name,
  * descriptors), EX_SOFTWARE (a library that cannot be used).
  */
 int service_open(struct service *service);
+
+/*
+ * Read the manifest, and make room for the documents that clients send.
+ *   is_lasting  the process serves more than one request
+ * Returns as service_open().
+ */
+int service_read_documents(struct service *service, bool is_lasting);
 
 void service_close(struct service *service);
 

@@ -178,22 +178,23 @@ store_end_all(struct store *store, const struct store_id *subject, int64_t now,
                                    since ? since : &ignored);
 }
 
-enum pst_err
-store_since(struct store *store, const struct store_id *subject, int64_t *since)
+static bool
+fits_list(const struct store_session *session)
 {
-    return store->backend->since(store, subject, since);
+    return session->user.len <= PST_NAME_MAX &&
+           session->browser.len <= STORE_BROWSER_MAX &&
+           session->address.len <= STORE_ADDRESS_MAX;
 }
 
 enum pst_err
-store_session_add(struct store *store, const struct store_session *session,
-                  int64_t cap, int64_t now)
+store_replace(struct store *store, const struct store_replacement *replacement,
+              int64_t *since)
 {
-    PST_REQUIRE(cap >= 0);
-    if (session->user.len > PST_NAME_MAX ||
-        session->browser.len > STORE_BROWSER_MAX ||
-        session->address.len > STORE_ADDRESS_MAX)
+    PST_REQUIRE(replacement->cap >= 0);
+    if (replacement->blob.len > STORE_SPILL_MAX ||
+        (!replacement->is_guest && !fits_list(replacement->session)))
         return PST_TOO_LARGE;
-    return store->backend->session_add(store, session, cap, now);
+    return store->backend->replace(store, replacement, since);
 }
 
 enum pst_err
@@ -294,8 +295,27 @@ store_take(struct store *store, const struct store_counters *counters,
 enum pst_err
 store_give(struct store *store, const struct store_counters *counters)
 {
+    int64_t held;
+
     require_counters(counters);
-    return store->backend->give(store, counters);
+    PST_REQUIRE(!counters->items[0].as_before);
+    return store->backend->give(store, counters, &held);
+}
+
+enum pst_err
+store_reset(struct store *store, const struct store_counters *counters,
+            int64_t *held)
+{
+    struct store_counter items[STORE_COUNTERS_MAX];
+    const struct store_counters all = {items, counters->count, counters->now};
+
+    require_counters(counters);
+    for (size_t i = 0; i < counters->count; i++) {
+        items[i] = counters->items[i];
+        items[i].forget = true;
+        items[i].as_before = false;
+    }
+    return store->backend->give(store, &all, held);
 }
 
 enum pst_err

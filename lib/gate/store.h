@@ -69,7 +69,10 @@ typedef enum pst_err store_each(void *context,
 struct store_counter {
     struct store_id id;
     struct rate rate; /* limit 1 or more */
+    bool is_tally;    /* store_take(): it counts, and refuses nothing */
     bool forget;      /* store_give(): all of it, not one */
+    bool as_before;   /* store_give(): as much as the item before it held,
+                         whose rate is the same; not for the first item */
 };
 
 struct store;
@@ -174,29 +177,48 @@ PST_MUST_USE enum pst_err store_end_all(struct store *store,
                                         const struct store_id *subject,
                                         int64_t now, int64_t *since);
 
-/*
- * The instant store_end_all() left, or 0. A login must give its new session an
- * iat above it, or it is dead at birth: one second after a "log out
- * everywhere" does not show in whole seconds.
- * Returns PST_OK or PST_STORE_DOWN: then too where it cannot be read.
- */
-PST_MUST_USE enum pst_err store_since(struct store *store,
-                                      const struct store_id *subject,
-                                      int64_t *since);
-
 /* A user's live sessions. */
 
+/* A new session, and the one whose place it takes. */
+struct store_replacement {
+    const struct store_id *old;         /* NULL: none */
+    const struct store_id *old_subject; /* NULL: a guest */
+    int64_t old_iat;
+    int64_t old_expires; /* the revocation is kept until then, and PST_SKEW
+                            longer: the latest exp of any copy */
+    bool follows;        /* the new one begins only if the old one is good */
+
+    const struct store_id *guest; /* a guest's session that ends as well, good
+                                     or not; NULL: none */
+    int64_t guest_expires;        /* as old_expires */
+
+    const struct store_session *session; /* a guest: sid and expires are set */
+    bool is_guest;                       /* it is on no list */
+    int64_t cap;           /* sessions its user may have, this one included;
+                              those over it are ended, oldest first. 0: no cap */
+    struct pst_bytes blob; /* sealed, too large for a cookie; absent: none.
+                              At most STORE_SPILL_MAX bytes */
+    int64_t now;
+};
+
 /*
- * List a new session.
- *   cap  how many the user may have, this one included; those over it are
- *        ended, oldest first. 0: no cap
- * Returns PST_OK, PST_TOO_LARGE (a text over its limit), PST_STORE_DOWN
- * (nothing was listed, nothing ended: so too where it cannot be read since
- * when this user's sessions are valid).
+ * Begin a session, and end the one whose place it takes: one transaction (one
+ * script of Redis), in which all of this happens or nothing:
+ *   the old session is revoked, leaves its user's list, and what was spilled
+ *   of it is deleted; the new one is listed, and its blob is stored.
+ * An old session that was ended before stays ended, and nothing follows from
+ * it. A store_end() of the old one that comes later does not end the new one.
+ *   since  set on PST_EXPIRED: the instant of the last store_end_all() of the
+ *          new session's user. Its iat (created) must be above that: seal the
+ *          session again with since + 1, and call again.
+ * Returns PST_OK; PST_REVOKED (it follows from the old session, and that was
+ * ended, alone or with all of its user's); PST_EXPIRED; PST_TOO_LARGE (a text
+ * or the blob is over its limit); PST_STORE_DOWN (so too where the record of an
+ * earlier end cannot be read); PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err store_session_add(struct store *store,
-                                            const struct store_session *session,
-                                            int64_t cap, int64_t now);
+PST_MUST_USE enum pst_err
+store_replace(struct store *store, const struct store_replacement *replacement,
+              int64_t *since);
 
 /*
  * It was seen, and may end later. Only where it is still listed: a request in
@@ -272,10 +294,20 @@ PST_MUST_USE enum pst_err store_take(struct store *store,
                                      const struct store_counters *counters,
                                      int64_t *retry_after);
 
-/* Give one back to each; all that was taken where `forget` is set.
+/* Give one back to each; all that was taken where `forget` is set, and where
+ * `as_before` is, what the item before it held. All of it in one step.
  * Returns PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err store_give(struct store *store,
                                      const struct store_counters *counters);
+
+/*
+ * Empty each counter.
+ *   held  set on PST_OK: how many of them were not empty
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err store_reset(struct store *store,
+                                      const struct store_counters *counters,
+                                      int64_t *held);
 
 /* Tidying. */
 
@@ -333,11 +365,9 @@ struct store_backend {
     enum pst_err (*end)(struct store *store, const struct store_event *ending);
     enum pst_err (*end_all)(struct store *store, const struct store_id *subject,
                             int64_t now, int64_t *since);
-    enum pst_err (*since)(struct store *store, const struct store_id *subject,
-                          int64_t *since);
-    enum pst_err (*session_add)(struct store *store,
-                                const struct store_session *session,
-                                int64_t cap, int64_t now);
+    enum pst_err (*replace)(struct store *store,
+                            const struct store_replacement *replacement,
+                            int64_t *since);
     enum pst_err (*session_touch)(struct store *store,
                                   const struct store_event *touch);
     enum pst_err (*session_walk)(struct store *store,
@@ -351,7 +381,7 @@ struct store_backend {
                          const struct store_counters *counters,
                          int64_t *retry_after);
     enum pst_err (*give)(struct store *store,
-                         const struct store_counters *counters);
+                         const struct store_counters *counters, int64_t *held);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
                           struct store_swept *swept);
 };

@@ -186,6 +186,17 @@ redis_check(struct store *base, const struct store_id *sid,
     return e;
 }
 
+/* The record of an end, and how long it stays. */
+static void
+add_ending(struct redis_command *command,
+           uint8_t record[static STORED_REVOKED_LEN], int64_t expires,
+           int64_t now)
+{
+    stored_emit_time(record, expires > now ? expires : now);
+    redis_add_octets(command, record, STORED_REVOKED_LEN);
+    redis_add_number(command, stay(expires, now) + PST_SKEW);
+}
+
 static enum pst_err
 redis_end(struct store *base, const struct store_event *ending)
 {
@@ -198,15 +209,12 @@ redis_end(struct store *base, const struct store_event *ending)
     struct redis_command command;
     int64_t done;
 
-    stored_emit_time(record, ending->expires > ending->now ? ending->expires
-                                                           : ending->now);
     redis_command_init_script(&command, SCRIPT_END, ending->subject ? 3 : 2);
     redis_add_key(&command, &revoked);
     redis_add_key(&command, &spill);
     if (ending->subject)
         redis_add_key(&command, &sessions);
-    redis_add_octets(&command, record, sizeof(record));
-    redis_add_number(&command, stay(ending->expires, ending->now) + PST_SKEW);
+    add_ending(&command, record, ending->expires, ending->now);
     redis_add_id(&command, ending->sid);
     return redis_call_number(store, &command, &done);
 }
@@ -233,61 +241,146 @@ redis_end_all(struct store *base, const struct store_id *subject, int64_t now,
     return redis_call_number(store, &command, since);
 }
 
-static enum pst_err
-redis_since(struct store *base, const struct store_id *subject, int64_t *since)
-{
-    struct redis_store *store = redis_of(base);
-    struct redis_key key = redis_key_of(store, "since", subject);
-    struct redis_batch batch = {.count = 0};
-    struct stored_since found;
-    enum pst_err e;
-
-    add_get(&batch, &key);
-    e = redis_call(store, &batch);
-    if (e)
-        return e;
-    e = read_since(store, batch.replies[0], &found);
-    redis_batch_free(&batch);
-    if (e == PST_OK && found.since == INT64_MAX)
-        e = redis_because(store, STORED_FOREIGN_WHY, "");
-    if (e == PST_OK)
-        *since = found.since;
-    return e;
-}
-
 /* Lists of live sessions. */
 
+/* A blob as it is stored: STORED_SPILL_HEAD more bytes than it has. */
+static void
+emit_spilled(uint8_t *out, struct pst_bytes blob, int64_t expires)
+{
+    stored_emit_time(out, expires);
+    memcpy(out + STORED_SPILL_HEAD, blob.ptr, blob.len);
+}
+
+/* What the words of SCRIPT_BEGIN point to; more than fits on a stack. */
+struct beginning {
+    struct redis_key keys[9];
+    struct redis_key revoked; /* what such keys begin with */
+    struct redis_key spill;
+    uint8_t record[STORED_SESSION_MAX];
+    uint8_t old_record[STORED_REVOKED_LEN];
+    uint8_t guest_record[STORED_REVOKED_LEN];
+    size_t spilled_len; /* 0: nothing is spilled */
+    uint8_t spilled[];
+};
+
+static struct beginning *
+new_beginning(const struct store_replacement *replacement)
+{
+    struct pst_bytes blob = replacement->blob;
+    size_t len = blob.len > 0 ? STORED_SPILL_HEAD + blob.len : 0;
+    struct beginning *words = malloc(sizeof(*words) + len);
+
+    if (!words)
+        return NULL;
+    words->spilled_len = len;
+    if (len > 0)
+        emit_spilled(words->spilled, blob, replacement->session->expires);
+    return words;
+}
+
+static void
+add_begin_keys(struct redis_store *store, struct redis_command *command,
+               const struct store_replacement *replacement,
+               struct beginning *words)
+{
+    const struct store_id *sid = &replacement->session->sid;
+    const struct store_id *subject =
+        replacement->is_guest ? NULL : &replacement->session->subject;
+    const struct {
+        const char *kind;
+        const struct store_id *id;
+    } keys[PST_COUNT(words->keys)] = {
+        {"sessions", subject},
+        {"since", subject},
+        {"spill", sid},
+        {"revoked", replacement->old},
+        {"spill", replacement->old},
+        {"sessions", replacement->old_subject},
+        {"since", replacement->old_subject},
+        {"revoked", replacement->guest},
+        {"spill", replacement->guest},
+    };
+
+    for (size_t i = 0; i < PST_COUNT(keys); i++) {
+        words->keys[i] = redis_key_of(store, keys[i].kind, keys[i].id);
+        redis_add_key(command, &words->keys[i]);
+    }
+}
+
+static void
+add_new_session(struct redis_store *store, struct redis_command *command,
+                const struct store_replacement *replacement,
+                struct beginning *words)
+{
+    const struct store_session *session = replacement->session;
+    int64_t cap = replacement->cap;
+    size_t len = 0;
+
+    if (!replacement->is_guest)
+        stored_emit_session(words->record, &len, session);
+    words->revoked = redis_key_of(store, "revoked", NULL);
+    words->spill = redis_key_of(store, "spill", NULL);
+    redis_add_id(command, &session->sid);
+    redis_add_octets(command, words->record, len);
+    redis_add_number(command, session->created);
+    redis_add_number(command, session->expires);
+    redis_add_number(command, replacement->now);
+    redis_add_number(
+        command, cap > 0 && cap < STORE_LISTED_MAX ? cap : STORE_LISTED_MAX);
+    redis_add_word(command, cap > 0 ? "1" : "0");
+    redis_add_key(command, &words->revoked);
+    redis_add_key(command, &words->spill);
+    redis_add_octets(command, words->spilled, words->spilled_len);
+}
+
+static void
+add_old_sessions(struct redis_command *command,
+                 const struct store_replacement *replacement,
+                 struct beginning *words)
+{
+    if (replacement->old)
+        redis_add_id(command, replacement->old);
+    else
+        redis_add_word(command, "");
+    redis_add_word(command, replacement->old_subject ? "1" : "0");
+    redis_add_number(command, replacement->old_iat);
+    add_ending(command, words->old_record, replacement->old_expires,
+               replacement->now);
+    redis_add_word(command, replacement->follows ? "1" : "0");
+    if (replacement->guest) {
+        add_ending(command, words->guest_record, replacement->guest_expires,
+                   replacement->now);
+    } else {
+        redis_add_word(command, "");
+        redis_add_word(command, "0");
+    }
+}
+
 static enum pst_err
-redis_session_add(struct store *base, const struct store_session *session,
-                  int64_t cap, int64_t now)
+redis_replace(struct store *base, const struct store_replacement *replacement,
+              int64_t *since)
 {
     struct redis_store *store = redis_of(base);
-    struct redis_key sessions =
-        redis_key_of(store, "sessions", &session->subject);
-    struct redis_key since = redis_key_of(store, "since", &session->subject);
-    struct redis_key revoked = redis_key_of(store, "revoked", NULL);
-    struct redis_key spill = redis_key_of(store, "spill", NULL);
-    uint8_t record[STORED_SESSION_MAX];
+    struct beginning *words = new_beginning(replacement);
     struct redis_command command;
-    int64_t done;
-    size_t len;
+    int64_t answer;
+    enum pst_err e;
 
-    stored_emit_session(record, &len, session);
-    redis_command_init_script(&command, SCRIPT_ADD, 2);
-    redis_add_key(&command, &sessions);
-    redis_add_key(&command, &since);
-    redis_add_id(&command, &session->sid);
-    redis_add_octets(&command, record, len);
-    redis_add_number(&command, session->created);
-    redis_add_number(&command, session->expires);
-    redis_add_number(&command, now);
-    redis_add_number(
-        &command, cap > 0 && cap < STORE_LISTED_MAX ? cap : STORE_LISTED_MAX);
-    redis_add_word(&command, cap > 0 ? "1" : "0");
-    redis_add_key(&command, &revoked);
-    redis_add_key(&command, &spill);
+    if (!words)
+        return PST_NO_MEMORY;
+    redis_command_init_script(&command, SCRIPT_BEGIN, PST_COUNT(words->keys));
+    add_begin_keys(store, &command, replacement, words);
+    add_new_session(store, &command, replacement, words);
+    add_old_sessions(&command, replacement, words);
     add_spans(&command);
-    return redis_call_number(store, &command, &done);
+    e = redis_call_number(store, &command, &answer);
+    free(words);
+    if (e || answer == 0)
+        return e;
+    if (answer < 0)
+        return PST_REVOKED;
+    *since = answer;
+    return PST_EXPIRED;
 }
 
 static enum pst_err
@@ -519,8 +612,7 @@ redis_spill_put(struct store *base, const struct store_spill *spill)
 
     if (!record)
         return PST_NO_MEMORY;
-    stored_emit_time(record, spill->expires);
-    memcpy(record + STORED_SPILL_HEAD, spill->blob.ptr, spill->blob.len);
+    emit_spilled(record, spill->blob, spill->expires);
     e = put_spill(redis_of(base), spill, (struct pst_bytes){record, len});
     free(record);
     return e;
@@ -579,6 +671,7 @@ redis_take(struct store *base, const struct store_counters *counters,
     for (size_t i = 0; i < counters->count; i++) {
         redis_add_number(&command, counters->items[i].rate.limit);
         redis_add_number(&command, counters->items[i].rate.period);
+        redis_add_word(&command, counters->items[i].is_tally ? "1" : "0");
     }
     e = redis_call_number(store, &command, &wait);
     if (e)
@@ -589,13 +682,22 @@ redis_take(struct store *base, const struct store_counters *counters,
     return PST_THROTTLED;
 }
 
+/* What SCRIPT_GIVE calls the ways to give back. */
+static const char *
+way_of(const struct store_counter *counter)
+{
+    if (counter->forget)
+        return "all";
+    return counter->as_before ? "before" : "one";
+}
+
 static enum pst_err
-redis_give(struct store *base, const struct store_counters *counters)
+redis_give(struct store *base, const struct store_counters *counters,
+           int64_t *held)
 {
     struct redis_store *store = redis_of(base);
     struct counter_keys keys;
     struct redis_command command;
-    int64_t done;
 
     redis_command_init_script(&command, SCRIPT_GIVE, counters->count);
     add_counters(store, &command, counters, &keys);
@@ -603,9 +705,9 @@ redis_give(struct store *base, const struct store_counters *counters)
     for (size_t i = 0; i < counters->count; i++) {
         redis_add_number(&command, counters->items[i].rate.limit);
         redis_add_number(&command, counters->items[i].rate.period);
-        redis_add_word(&command, counters->items[i].forget ? "1" : "0");
+        redis_add_word(&command, way_of(&counters->items[i]));
     }
-    return redis_call_number(store, &command, &done);
+    return redis_call_number(store, &command, held);
 }
 
 /* Redis drops keys when their time has come. */
@@ -627,8 +729,7 @@ const struct store_backend store_redis = {
     .check = redis_check,
     .end = redis_end,
     .end_all = redis_end_all,
-    .since = redis_since,
-    .session_add = redis_session_add,
+    .replace = redis_replace,
     .session_touch = redis_session_touch,
     .session_walk = redis_session_walk,
     .spill_put = redis_spill_put,

@@ -2,12 +2,18 @@
 /*
  * store_lmdb.c - the door to LMDB: environment, transactions, records by key.
  *
- * One named database for each kind of record, and one that lists by time
- * what is to be looked at. Keys begin with the audience's tag. A read is a
- * renewed transaction on a slot of its own: no lock, no system call. A write
- * is on the disk (fdatasync) before it is answered, so a revocation outlives
- * kill -9 of any process and a power cut. A writer that dies leaves nothing;
- * the next one takes over its lock.
+ * One named database for each kind of record, and three that list by time what
+ * is to be looked at: counters, short and long ones, and all else. Keys begin
+ * with the audience's tag. A read is a renewed transaction on a slot of its
+ * own: no lock, no system call. A write is on the disk (fdatasync) before it is
+ * answered, so a revocation outlives kill -9 of any process and a power cut. A
+ * writer that dies leaves nothing; the next one takes over its lock.
+ *
+ * Counters are what anybody can make without an account, by names that he makes
+ * up: they have a quarter of the map, and beyond it those make room that are
+ * over first, which a name that was tried once is before one that is tried
+ * again and again. Those that take hours to be over have a share of their own,
+ * or they would push out all others.
  *
  * Invariant: each record has at least one entry in the time list at or
  * before its end. An entry is only a hint: whoever finds it early moves it.
@@ -36,6 +42,17 @@
 /* What is looked at to make room in a full map. */
 #define SWEEP_FULL 512
 
+/* What a counter takes in the map, with its hint and half-full pages, and the
+ * part of the map that each of the two lists of them may take. */
+#define COUNTER_SIZE 256
+#define COUNTERS_PART 8
+
+/* Seconds to its end that make a new counter a long one. */
+#define COUNTER_LONG 3600
+
+/* Hints looked at to drop a counter: those that are early are moved. */
+#define DROP_LOOKS 16
+
 /* A record that a newer program wrote is looked at again after so long. */
 #define FOREIGN_DELAY 86400
 
@@ -46,21 +63,26 @@
 #define FOLDER_IS_OPEN (-3)
 #define FOLDER_OF_ANOTHER (-4)
 
-#define HINTS STORED_KINDS
+/* Databases beside those of the kinds. */
+enum { HINTS = STORED_KINDS, SHORT_COUNTERS, LONG_COUNTERS, DATABASES };
 
 static const char *const names[] = {
-    [STORED_REVOKED] = "revoked", [STORED_SINCE] = "since",
-    [STORED_SESSION] = "session", [STORED_SPILL] = "spill",
-    [STORED_COUNTER] = "counter", [HINTS] = "hints",
+    [STORED_REVOKED] = "revoked",        [STORED_SINCE] = "since",
+    [STORED_SESSION] = "session",        [STORED_SPILL] = "spill",
+    [STORED_COUNTER] = "counter",        [HINTS] = "hints",
+    [SHORT_COUNTERS] = "short-counters", [LONG_COUNTERS] = "long-counters",
 };
+
+static_assert(PST_COUNT(names) == DATABASES, "each database has a name");
 
 /* An environment may be open once in a process: POSIX drops all locks of a
  * file with the first descriptor of it that is closed. */
 struct environment {
     struct environment *next;
     MDB_env *env;
-    MDB_dbi dbi[STORED_KINDS + 1];
+    MDB_dbi dbi[DATABASES];
     unsigned page_size;
+    size_t counters_max; /* in each list */
     unsigned users;
     pid_t pid; /* a child does not inherit it */
     dev_t device;
@@ -75,6 +97,7 @@ struct lmdb_store {
     struct store_url url;
     struct environment *shared; /* NULL: not open */
     MDB_txn *reader;            /* reset between reads; NULL: none yet */
+    int64_t now;                /* of the change that is being written */
     int64_t closed_until;       /* monotonic milliseconds */
 };
 
@@ -193,6 +216,7 @@ open_environment(struct environment *shared, const struct store_url *url)
 
     shared->page_size = (unsigned)page;
     size -= size % (size_t)page;
+    shared->counters_max = size / COUNTERS_PART / COUNTER_SIZE;
     rc = mdb_env_set_mapsize(shared->env, size);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(shared->env, PST_COUNT(names));
@@ -380,19 +404,100 @@ lmdb_del(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* When a record is to be looked at, and in which database that stands. */
+struct hint {
+    MDB_dbi list;
+    enum stored_kind kind;
+    int64_t when;
+};
+
 static int
-put_hint(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
-         const struct lmdb_key *of_record, int64_t when)
+put_hint(MDB_txn *txn, struct hint hint, const struct lmdb_key *of_record)
 {
-    struct lmdb_key hint = {.len = LMDB_HINT_HEAD};
+    struct lmdb_key key = {.len = LMDB_HINT_HEAD};
     MDB_val empty = {0, NULL};
     MDB_val name;
 
-    stored_put_time(hint.octets, when);
-    hint.octets[STORED_TIME_LEN] = (uint8_t)kind;
-    key_add(&hint, of_record->octets, of_record->len);
-    name = key_value(&hint);
-    return mdb_put(txn, store->shared->dbi[HINTS], &name, &empty, 0);
+    stored_put_time(key.octets, hint.when);
+    key.octets[STORED_TIME_LEN] = (uint8_t)hint.kind;
+    key_add(&key, of_record->octets, of_record->len);
+    name = key_value(&key);
+    return mdb_put(txn, hint.list, &name, &empty, 0);
+}
+
+/* The hint of a new record. */
+static struct hint
+hint_of(const struct lmdb_store *store, enum stored_kind kind, int64_t when)
+{
+    size_t list = HINTS;
+
+    if (kind == STORED_COUNTER)
+        list =
+            when - store->now > COUNTER_LONG ? LONG_COUNTERS : SHORT_COUNTERS;
+    return (struct hint){store->shared->dbi[list], kind, when};
+}
+
+/* Delete the counter that a hint speaks of; where it is over later than the
+ * hint says, it gets its place among the others instead. */
+static int
+drop_counter(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list,
+             const struct lmdb_key *hint, bool *is_dropped)
+{
+    struct hint moved = {.list = list, .kind = STORED_COUNTER};
+    struct lmdb_key key = {.len = 0};
+    struct pst_bytes record;
+    int rc;
+
+    key_add(&key, hint->octets + LMDB_HINT_HEAD, hint->len - LMDB_HINT_HEAD);
+    rc = lmdb_get(store, txn, STORED_COUNTER, &key, &record);
+    if (rc)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    if (stored_expires(STORED_COUNTER, record, &moved.when) &&
+        moved.when > stored_get_time(hint->octets))
+        return put_hint(txn, moved, &key);
+    *is_dropped = true;
+    return lmdb_del(store, txn, STORED_COUNTER, &key);
+}
+
+/* Drop the counter of a list that is over first. */
+static int
+drop_first(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
+{
+    struct lmdb_key copy = {.len = 0};
+    bool is_dropped = false;
+    MDB_cursor *cursor;
+    MDB_val hint;
+    MDB_val none;
+    int rc = mdb_cursor_open(txn, list, &cursor);
+
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < DROP_LOOKS && rc == 0 && !is_dropped; i++) {
+        rc = mdb_cursor_get(cursor, &hint, &none, MDB_FIRST);
+        if (rc || hint.mv_size < LMDB_HINT_HEAD ||
+            hint.mv_size > sizeof(copy.octets))
+            break;
+        /* The page under a key moves when the tree is written. */
+        copy.len = 0;
+        key_add(&copy, hint.mv_data, hint.mv_size);
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = drop_counter(store, txn, list, &copy, &is_dropped);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Is there room in a list of counters for one more? Else one goes. */
+static int
+limit_counters(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn, list, &stat);
+
+    if (rc || stat.ms_entries < store->shared->counters_max)
+        return rc;
+    return drop_first(store, txn, list);
 }
 
 /* Will no hint be found at or before the new end? */
@@ -402,6 +507,19 @@ needs_hint(enum stored_kind kind, int rc, struct pst_bytes old, int64_t expires)
     int64_t before;
 
     return rc != 0 || !stored_expires(kind, old, &before) || before > expires;
+}
+
+/* Note when a new record is to be looked at. */
+static int
+add_hint(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
+         const struct lmdb_key *key, int64_t when)
+{
+    struct hint hint = hint_of(store, kind, when);
+    int rc = 0;
+
+    if (kind == STORED_COUNTER)
+        rc = limit_counters(store, txn, hint.list);
+    return rc ? rc : put_hint(txn, hint, key);
 }
 
 int
@@ -418,7 +536,7 @@ lmdb_put(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
         return rc;
     PST_REQUIRE(stored_expires(kind, parts[0], &expires));
     if (needs_hint(kind, rc, old, expires)) {
-        rc = put_hint(store, txn, kind, key, expires);
+        rc = add_hint(store, txn, kind, key, expires);
         if (rc)
             return rc;
     }
@@ -474,13 +592,13 @@ lmdb_range_close(struct lmdb_range *range)
 
 /* Look at one due record: remove it, or say when to look again. */
 static int
-sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
+sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, MDB_val hint,
              struct lmdb_change *change)
 {
     const uint8_t *octets = hint.mv_data;
-    enum stored_kind kind = octets[STORED_TIME_LEN];
+    struct hint moved = {list, octets[STORED_TIME_LEN], 0};
+    enum stored_kind kind = moved.kind;
     struct lmdb_key key = {.len = 0};
-    int64_t expires;
     struct pst_bytes record;
     int rc;
 
@@ -492,28 +610,28 @@ sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_val hint,
         return 0;
     if (rc)
         return rc;
-    if (!stored_expires(kind, record, &expires))
-        expires = change->now + FOREIGN_DELAY;
-    if (expires > change->now)
-        return put_hint(store, txn, kind, &key, expires);
+    if (!stored_expires(kind, record, &moved.when))
+        moved.when = change->now + FOREIGN_DELAY;
+    if (moved.when > change->now)
+        return put_hint(txn, moved, &key);
     change->swept.removed++;
     return lmdb_del(store, txn, kind, &key);
 }
 
-/* Look at `limit` due entries, and count in change what came of it. */
+/* Look at due entries of one list until `limit` have been looked at. */
 static int
-sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
-      struct lmdb_change *change)
+sweep_list(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, size_t limit,
+           struct lmdb_change *change)
 {
     struct lmdb_key copy = {.len = 0};
     MDB_cursor *cursor;
     MDB_val hint;
     MDB_val none;
-    int rc = mdb_cursor_open(txn, store->shared->dbi[HINTS], &cursor);
+    int rc = mdb_cursor_open(txn, list, &cursor);
 
     if (rc)
         return rc;
-    for (size_t i = 0; i < limit && rc == 0; i++) {
+    while (change->swept.looked < limit && rc == 0) {
         rc = mdb_cursor_get(cursor, &hint, &none, MDB_FIRST);
         if (rc || hint.mv_size < LMDB_HINT_HEAD ||
             hint.mv_size > sizeof(copy.octets) ||
@@ -525,10 +643,22 @@ sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
         rc = mdb_cursor_del(cursor, 0);
         change->swept.looked++;
         if (rc == 0)
-            rc = sweep_record(store, txn, key_value(&copy), change);
+            rc = sweep_record(store, txn, list, key_value(&copy), change);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Look at `limit` due entries, and count in change what came of it. */
+static int
+sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
+      struct lmdb_change *change)
+{
+    int rc = 0;
+
+    for (size_t i = HINTS; i < DATABASES && rc == 0; i++)
+        rc = sweep_list(store, txn, store->shared->dbi[i], limit, change);
+    return rc;
 }
 
 static int
@@ -646,6 +776,7 @@ attempt(struct lmdb_store *store, struct lmdb_change *change)
     change->count = 0;
     change->swept = (struct store_swept){0, 0};
     change->result = PST_OK;
+    store->now = change->now;
     rc = change->apply(store, txn, change);
     if (rc == 0 && change->apply != apply_sweep) {
         struct lmdb_change share = {.now = change->now};

@@ -15,7 +15,7 @@
 
 /* Commands in one round trip, and words in one command. */
 #define REDIS_BATCH_MAX 3
-#define REDIS_WORDS_MAX 20
+#define REDIS_WORDS_MAX 32
 
 /* A key: its parts, and a hash in hex. */
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)
@@ -30,7 +30,7 @@ struct redis_command {
     const char *words[REDIS_WORDS_MAX];
     size_t lens[REDIS_WORDS_MAX];
     int count;
-    char room[512]; /* numbers, and ids in hex */
+    char room[352]; /* numbers, and ids in hex */
     size_t used;
 };
 

@@ -98,28 +98,45 @@ tree_ping(struct store *base, int64_t now)
 
 /* Sessions that ended. */
 
+static int64_t
+later(int64_t one, int64_t other)
+{
+    return one > other ? one : other;
+}
+
+/* Is there a record that this session was ended? */
+static int
+find_end(struct lmdb_store *store, struct MDB_txn *txn,
+         const struct store_id *sid, bool *is_revoked)
+{
+    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
+    struct pst_bytes record;
+    int rc = lmdb_get(store, txn, STORED_REVOKED, &key, &record);
+
+    *is_revoked = rc == 0;
+    return rc == LMDB_ABSENT ? 0 : rc;
+}
+
 static enum pst_err
 tree_check(struct store *base, const struct store_id *sid,
            const struct store_id *subject, int64_t iat)
 {
     struct lmdb_store *store = lmdb_of(base);
-    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
     struct stored_since since = {0, 0};
-    struct pst_bytes record;
+    bool is_revoked = false;
     struct MDB_txn *txn;
     enum pst_err e = lmdb_read_begin(store, &txn);
     int rc;
 
     if (e)
         return e;
-    rc = lmdb_get(store, txn, STORED_REVOKED, &key, &record);
-    if (rc == 0)
-        return lmdb_read_end(store, 0, PST_REVOKED);
-    if (rc == LMDB_ABSENT && subject)
+    rc = find_end(store, txn, sid, &is_revoked);
+    if (rc == 0 && !is_revoked && subject)
         rc = get_since(store, txn, subject, &since);
-    if (rc == LMDB_ABSENT || rc == LMDB_FOREIGN)
+    if (rc == LMDB_FOREIGN)
         rc = 0;
-    return lmdb_read_end(store, rc, iat <= since.since ? PST_REVOKED : PST_OK);
+    return lmdb_read_end(
+        store, rc, is_revoked || iat <= since.since ? PST_REVOKED : PST_OK);
 }
 
 static int
@@ -171,8 +188,7 @@ tree_end(struct store *base, const struct store_event *ending)
     struct lmdb_change change = {
         .apply = apply_end, .now = ending->now, .what = &kept};
 
-    if (kept.expires < kept.now)
-        kept.expires = kept.now;
+    kept.expires = later(ending->expires, ending->now);
     return lmdb_write(lmdb_of(base), &change);
 }
 
@@ -201,23 +217,6 @@ tree_end_all(struct store *base, const struct store_id *subject, int64_t now,
     if (e)
         return e;
     *since = change.number;
-    return PST_OK;
-}
-
-static enum pst_err
-tree_since(struct store *base, const struct store_id *subject, int64_t *since)
-{
-    struct lmdb_store *store = lmdb_of(base);
-    struct stored_since found;
-    struct MDB_txn *txn;
-    enum pst_err e = lmdb_read_begin(store, &txn);
-
-    if (e)
-        return e;
-    e = lmdb_read_end(store, get_since(store, txn, subject, &found), PST_OK);
-    if (e)
-        return e;
-    *since = found.since;
     return PST_OK;
 }
 
@@ -287,25 +286,26 @@ walk_next(struct walk *walk, int64_t now, struct store_session *session)
 /* How many others are live, and which of them is the oldest. */
 static int
 find_oldest(struct lmdb_store *store, struct MDB_txn *txn,
-            const struct store_session *added, struct lmdb_change *change,
+            const struct store_replacement *replacement, size_t *count,
             struct store_session *oldest)
 {
+    const struct store_session *added = replacement->session;
     struct store_session session = {0};
     struct walk walk;
     int rc = walk_open(&walk, store, txn, &added->subject);
 
     if (rc)
         return rc;
-    change->count = 0;
+    *count = 0;
     for (;;) {
-        rc = walk_next(&walk, change->now, &session);
+        rc = walk_next(&walk, replacement->now, &session);
         if (rc)
             break;
         if (store_id_equal(&session.sid, &added->sid))
             continue;
-        if (change->count == 0 || session.created < oldest->created)
+        if (*count == 0 || session.created < oldest->created)
             *oldest = session;
-        change->count++;
+        (*count)++;
     }
     lmdb_range_close(&walk.range);
     return rc == LMDB_ABSENT ? 0 : rc;
@@ -314,19 +314,21 @@ find_oldest(struct lmdb_store *store, struct MDB_txn *txn,
 /* Make room for one more in a list. */
 static int
 apply_cap(struct lmdb_store *store, struct MDB_txn *txn,
-          struct lmdb_change *change, const struct store_session *added)
+          const struct store_replacement *replacement)
 {
-    int64_t cap = change->number;
+    int64_t cap = replacement->cap;
     size_t max =
         cap > 0 && cap < STORE_LISTED_MAX ? (size_t)cap : STORE_LISTED_MAX;
     struct store_session oldest = {0};
-    struct store_event ending = {&oldest.sid, &oldest.subject, 0, change->now};
+    struct store_event ending = {&oldest.sid, &oldest.subject, 0,
+                                 replacement->now};
     struct lmdb_key key;
+    size_t count;
     int rc;
 
     for (;;) {
-        rc = find_oldest(store, txn, added, change, &oldest);
-        if (rc || change->count < max)
+        rc = find_oldest(store, txn, replacement, &count, &oldest);
+        if (rc || count < max)
             return rc;
         ending.expires = oldest.expires;
         if (cap > 0) {
@@ -341,15 +343,15 @@ apply_cap(struct lmdb_store *store, struct MDB_txn *txn,
 }
 
 static int
-apply_add(struct lmdb_store *store, struct MDB_txn *txn,
-          struct lmdb_change *change)
+list_session(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_replacement *replacement)
 {
-    const struct store_session *session = change->what;
+    const struct store_session *session = replacement->session;
     struct lmdb_key key = lmdb_key_of(store, &session->subject, &session->sid);
     uint8_t record[STORED_SESSION_MAX];
     struct stored_since since;
     size_t len;
-    int rc = apply_cap(store, txn, change, session);
+    int rc = apply_cap(store, txn, replacement);
 
     if (rc)
         return rc;
@@ -363,17 +365,111 @@ apply_add(struct lmdb_store *store, struct MDB_txn *txn,
     return put_since(store, txn, &session->subject, since);
 }
 
-static enum pst_err
-tree_session_add(struct store *base, const struct store_session *session,
-                 int64_t cap, int64_t now)
+static int
+put_blob(struct lmdb_store *store, struct MDB_txn *txn,
+         const struct store_id *sid, struct pst_bytes blob, int64_t expires)
 {
-    struct lmdb_change change = {.apply = apply_add,
-                                 .now = now,
-                                 .grows = true,
-                                 .what = session,
-                                 .number = cap};
+    struct lmdb_key key = lmdb_key_of(store, sid, NULL);
+    uint8_t head[STORED_SPILL_HEAD];
+    const struct pst_bytes parts[2] = {{head, sizeof(head)}, blob};
 
-    return lmdb_write(lmdb_of(base), &change);
+    stored_emit_time(head, expires);
+    return lmdb_put(store, txn, STORED_SPILL, &key, parts);
+}
+
+/* Was the old session ended, alone or with all of its user's? */
+static int
+find_old_end(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_replacement *replacement, bool *is_revoked)
+{
+    struct stored_since since = {0, 0};
+    int rc = find_end(store, txn, replacement->old, is_revoked);
+
+    if (rc == 0 && replacement->old_subject)
+        rc = get_since(store, txn, replacement->old_subject, &since);
+    *is_revoked |= replacement->old_iat <= since.since;
+    return rc;
+}
+
+/* May the new session begin: is the old one good, where that matters, and did
+ * its user last end all before it? Else LMDB_UNCHANGED, and why in change. */
+static int
+check_replacement(struct lmdb_store *store, struct MDB_txn *txn,
+                  struct lmdb_change *change)
+{
+    const struct store_replacement *replacement = change->what;
+    struct stored_since since;
+    bool is_revoked = false;
+    int rc = 0;
+
+    if (replacement->old && replacement->follows)
+        rc = find_old_end(store, txn, replacement, &is_revoked);
+    if (rc)
+        return rc;
+    if (is_revoked) {
+        change->result = PST_REVOKED;
+        return LMDB_UNCHANGED;
+    }
+    if (replacement->is_guest)
+        return 0;
+    rc = get_since(store, txn, &replacement->session->subject, &since);
+    if (rc || replacement->session->created > since.since)
+        return rc;
+    change->result = PST_EXPIRED;
+    change->number = since.since;
+    return LMDB_UNCHANGED;
+}
+
+/* End what the new session takes the place of. */
+static int
+end_replaced(struct lmdb_store *store, struct MDB_txn *txn,
+             const struct store_replacement *replacement)
+{
+    int64_t now = replacement->now;
+    const struct store_event old = {replacement->old, replacement->old_subject,
+                                    later(replacement->old_expires, now), now};
+    const struct store_event guest = {
+        replacement->guest, NULL, later(replacement->guest_expires, now), now};
+    int rc = 0;
+
+    if (old.sid)
+        rc = end_session(store, txn, &old);
+    if (rc == 0 && guest.sid)
+        rc = end_session(store, txn, &guest);
+    return rc;
+}
+
+/* The old session leaves its list before the cap counts. */
+static int
+apply_replace(struct lmdb_store *store, struct MDB_txn *txn,
+              struct lmdb_change *change)
+{
+    const struct store_replacement *replacement = change->what;
+    int rc = check_replacement(store, txn, change);
+
+    if (rc == 0)
+        rc = end_replaced(store, txn, replacement);
+    if (rc == 0 && !replacement->is_guest)
+        rc = list_session(store, txn, replacement);
+    if (rc == 0 && replacement->blob.len > 0)
+        rc = put_blob(store, txn, &replacement->session->sid, replacement->blob,
+                      replacement->session->expires);
+    return rc;
+}
+
+static enum pst_err
+tree_replace(struct store *base, const struct store_replacement *replacement,
+             int64_t *since)
+{
+    struct lmdb_change change = {.apply = apply_replace,
+                                 .now = replacement->now,
+                                 .grows = true,
+                                 .what = replacement};
+    enum pst_err e = lmdb_write(lmdb_of(base), &change);
+
+    if (e == PST_EXPIRED)
+        *since = change.number;
+    return e;
 }
 
 static int
@@ -447,8 +543,6 @@ apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
 {
     const struct store_spill *spill = change->what;
     struct lmdb_key key = lmdb_key_of(store, spill->sid, NULL);
-    uint8_t head[STORED_SPILL_HEAD];
-    const struct pst_bytes parts[2] = {{head, sizeof(head)}, spill->blob};
     struct pst_bytes old;
     struct pst_bytes blob;
     int rc = lmdb_get(store, txn, STORED_SPILL, &key, &old);
@@ -460,8 +554,7 @@ apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
         change->result = PST_ABSENT;
         return LMDB_UNCHANGED;
     }
-    stored_emit_time(head, spill->expires);
-    return lmdb_put(store, txn, STORED_SPILL, &key, parts);
+    return put_blob(store, txn, spill->sid, spill->blob, spill->expires);
 }
 
 static enum pst_err
@@ -542,9 +635,12 @@ ask_counters(struct lmdb_store *store, struct MDB_txn *txn,
         rc = get_instant(store, txn, &counter->id, &instant);
         if (rc)
             return rc;
-        if (!stored_counter_take(instant, counter->rate, counters->now,
-                                 &next[i], &one) &&
-            one > longest)
+        if (counter->is_tally)
+            next[i] =
+                stored_counter_tally(instant, counter->rate, counters->now);
+        else if (!stored_counter_take(instant, counter->rate, counters->now,
+                                      &next[i], &one) &&
+                 one > longest)
             longest = one;
     }
     *wait = longest;
@@ -614,30 +710,45 @@ apply_give(struct lmdb_store *store, struct MDB_txn *txn,
            struct lmdb_change *change)
 {
     const struct store_counters *counters = change->what;
+    int64_t level = 0;
+    int64_t before;
     int64_t instant;
     int rc = 0;
 
+    change->number = 0;
     for (size_t i = 0; i < counters->count && rc == 0; i++) {
         const struct store_counter *counter = &counters->items[i];
 
         rc = get_instant(store, txn, &counter->id, &instant);
         if (rc)
             return rc;
-        instant = counter->forget ? 0
-                                  : stored_counter_give(instant, counter->rate,
-                                                        counters->now);
+        before = level;
+        level = stored_counter_level(instant, counter->rate, counters->now);
+        change->number += level > 0;
+        if (counter->forget)
+            instant = 0;
+        else if (counter->as_before)
+            instant = stored_counter_lower(instant, counter->rate,
+                                           counters->now, before);
+        else
+            instant =
+                stored_counter_give(instant, counter->rate, counters->now);
         rc = put_instant(store, txn, &counter->id, instant);
     }
     return rc;
 }
 
 static enum pst_err
-tree_give(struct store *base, const struct store_counters *counters)
+tree_give(struct store *base, const struct store_counters *counters,
+          int64_t *held)
 {
     struct lmdb_change change = {
         .apply = apply_give, .now = counters->now, .what = counters};
+    enum pst_err e = lmdb_write(lmdb_of(base), &change);
 
-    return lmdb_write(lmdb_of(base), &change);
+    if (!e)
+        *held = change.number;
+    return e;
 }
 
 static enum pst_err
@@ -654,8 +765,7 @@ const struct store_backend store_lmdb = {
     .check = tree_check,
     .end = tree_end,
     .end_all = tree_end_all,
-    .since = tree_since,
-    .session_add = tree_session_add,
+    .replace = tree_replace,
     .session_touch = tree_session_touch,
     .session_walk = tree_session_walk,
     .spill_put = tree_spill_put,

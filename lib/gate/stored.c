@@ -273,11 +273,34 @@ stored_counter_take(int64_t instant, struct rate rate, int64_t now,
 }
 
 int64_t
+stored_counter_tally(int64_t instant, struct rate rate, int64_t now)
+{
+    int64_t next;
+    int64_t wait;
+
+    if (stored_counter_take(instant, rate, now, &next, &wait))
+        return next;
+    return (now + rate.period) * MICRO;
+}
+
+int64_t
+stored_counter_level(int64_t instant, struct rate rate, int64_t now)
+{
+    return settle(instant, rate.period * MICRO, now * MICRO) - now * MICRO;
+}
+
+int64_t
+stored_counter_lower(int64_t instant, struct rate rate, int64_t now,
+                     int64_t amount)
+{
+    int64_t level = stored_counter_level(instant, rate, now);
+
+    return level > amount ? now * MICRO + level - amount : 0;
+}
+
+int64_t
 stored_counter_give(int64_t instant, struct rate rate, int64_t now)
 {
-    int64_t period = rate.period * MICRO;
-
-    now *= MICRO;
-    instant = settle(instant, period, now) - period / rate.limit;
-    return instant > now ? instant : 0;
+    return stored_counter_lower(instant, rate, now,
+                                rate.period * MICRO / rate.limit);
 }

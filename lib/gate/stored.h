@@ -108,7 +108,17 @@ PST_MUST_USE bool stored_expires(enum stored_kind kind, struct pst_bytes record,
 bool stored_counter_take(int64_t instant, struct rate rate, int64_t now,
                          int64_t *next, int64_t *wait);
 
+/* The instant with one more, and a full bucket where there is no room. */
+int64_t stored_counter_tally(int64_t instant, struct rate rate, int64_t now);
+
+/* What the bucket holds: microseconds until it is empty. */
+int64_t stored_counter_level(int64_t instant, struct rate rate, int64_t now);
+
 /* The instant with one given back; 0 when the bucket is empty then. */
 int64_t stored_counter_give(int64_t instant, struct rate rate, int64_t now);
+
+/* The same with some microseconds given back. */
+int64_t stored_counter_lower(int64_t instant, struct rate rate, int64_t now,
+                             int64_t amount);
 
 #endif

@@ -5,42 +5,40 @@
 #include "throttle.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
 
-/* Octets of an account's name that tell it from others. */
-#define ACCOUNT_MAX 1024
+#include "crypt.h"
+#include "fold.h"
+#include "ticks.h"
 
-/* Octets of an address that cannot be read that tell it from others. */
+/* Bytes of an address that cannot be read that tell it from others. */
 #define ADDRESS_MAX 1024
 
 /* An IPv6 network, as sites are given them. */
 #define NETWORK_LEN 8
 #define MAPPED_AT 12
 
-/*
- * The name by which the account is counted: its printable ASCII in lower
- * case. Backends trim and fold names in ways of their own, so whatever one of
- * them may overlook is left out here: names that differ in it only share a
- * budget, which can only make it smaller. So does a name that is cut short.
- */
-static struct pst_text
-fold_account(struct pst_text typed, char room[static ACCOUNT_MAX])
-{
-    bool is_other = false;
-    size_t len = 0;
+/* A device and the identical name. */
+#define DEVICE_NAME_LEN (PST_SID_LEN + PST_HASH_LEN)
 
-    for (size_t i = 0; i < typed.len && len < ACCOUNT_MAX; i++) {
-        unsigned char c = (unsigned char)typed.ptr[i];
+static const struct rate streak_rate = {PST_LOGIN_STREAK,
+                                        PST_LOGIN_STREAK_PERIOD};
+static const struct rate devices_rate = {PST_LOGIN_DEVICES,
+                                         PST_LOGIN_STREAK_PERIOD};
 
-        if (c > ' ' && c < 0x7F)
-            room[len++] = pst_lower(typed.ptr[i]);
-        is_other |= c > 0x7F;
-    }
-    if (len == 0 && is_other)
-        room[len++] = '?'; /* all names of other scripts, together */
-    return (struct pst_text){room, len};
-}
+static_assert(PST_LOGIN_DEVICES <= RATE_LIMIT_MAX &&
+                  PST_LOGIN_STREAK_PERIOD <= RATE_PERIOD_MAX,
+              "the store must be able to count them");
+
+/* An account, by the name that was given. */
+struct account {
+    char key[PST_FOLD_MAX]; /* folded: what all spellings share */
+    size_t key_len;
+    uint8_t spelling[PST_HASH_LEN]; /* SHA-256 of the very bytes */
+};
 
 /* The network an address is counted with, in octets; an address that cannot
  * be read stands for itself, cut short. */
@@ -68,13 +66,36 @@ fold_address(struct pst_text address, uint8_t room[static 16])
 }
 
 static enum pst_err
-add(const struct throttle *throttle, struct throttle_attempt *attempt,
-    const char *purpose, struct pst_text name, struct rate rate)
+read_account(struct pst_text name, struct account *account)
 {
-    struct store_counter *counter = &attempt->counters[attempt->count];
+    pst_crypt_sha256(pst_text_bytes(name), account->spelling);
+    return pst_fold_name(name, account->key, &account->key_len);
+}
+
+static struct pst_text
+account_key(const struct account *account)
+{
+    return (struct pst_text){account->key, account->key_len};
+}
+
+static struct pst_text
+account_spelling(const struct account *account)
+{
+    return pst_bytes_text(
+        (struct pst_bytes){account->spelling, sizeof(account->spelling)});
+}
+
+/* Choose a counter: by what it counts, and of whom. */
+static enum pst_err
+add_counter(const struct throttle *throttle, struct throttle_attempt *attempt,
+            const char *purpose, struct pst_text name, struct rate rate)
+{
+    struct store_counter *counter;
     enum pst_err e;
 
-    *counter = (struct store_counter){.rate = rate, .forget = false};
+    PST_REQUIRE(attempt->count < STORE_COUNTERS_MAX);
+    counter = &attempt->counters[attempt->count];
+    *counter = (struct store_counter){.rate = rate};
     e = store_id_name(throttle->store, purpose, name, &counter->id);
     if (e)
         return e;
@@ -82,87 +103,159 @@ add(const struct throttle *throttle, struct throttle_attempt *attempt,
     return PST_OK;
 }
 
-/* Both budgets of an account, or of a device that it knows. */
+/*
+ * The account's own. The first counts what of the second is the spelling's
+ * share, and refuses nothing: both have one rate, so it never holds more.
+ */
 static enum pst_err
-add_account(const struct throttle *throttle,
-            const struct throttle_visitor *visitor,
-            const char *const purposes[static 2], struct pst_text name,
+add_account(const struct throttle *throttle, const struct account *account,
             struct throttle_attempt *attempt)
 {
-    static const struct rate streak = {PST_LOGIN_STREAK,
-                                       PST_LOGIN_STREAK_PERIOD};
-    enum pst_err e;
+    enum pst_err e = add_counter(throttle, attempt, "spelling-streak",
+                                 account_spelling(account), streak_rate);
 
-    e = add(throttle, attempt, purposes[0], name, throttle->account);
-    if (!e && !visitor->is_one_of_many)
-        e = add(throttle, attempt, purposes[1], name, streak);
-    attempt->account_count = attempt->count;
-    return e;
-}
-
-static enum pst_err
-add_device(const struct throttle *throttle,
-           const struct throttle_visitor *visitor, struct pst_text account,
-           struct throttle_attempt *attempt)
-{
-    static const char *const purposes[] = {"device", "device-streak"};
-    char name[PST_SID_LEN + ACCOUNT_MAX];
-
-    memcpy(name, visitor->device.ptr, PST_SID_LEN);
-    if (account.len > 0)
-        memcpy(name + PST_SID_LEN, account.ptr, account.len);
-    return add_account(throttle, visitor, purposes,
-                       (struct pst_text){name, PST_SID_LEN + account.len},
-                       attempt);
-}
-
-/* Which budgets are the visitor's. */
-static enum pst_err
-choose(const struct throttle *throttle, const struct throttle_visitor *visitor,
-       struct throttle_attempt *attempt)
-{
-    static const char *const purposes[] = {"account", "account-streak"};
-    char room[ACCOUNT_MAX];
-    uint8_t network[16];
-    struct pst_text account = fold_account(visitor->account, room);
-    enum pst_err e = PST_OK;
-
-    if (account.len > 0 && throttle->account.limit > 0) {
-        if (visitor->device.len > 0)
-            return add_device(throttle, visitor, account, attempt);
-        e = add_account(throttle, visitor, purposes, account, attempt);
-    }
-    if (e == PST_OK && visitor->address.len > 0 && throttle->address.limit > 0)
-        e = add(throttle, attempt, "address",
-                fold_address(visitor->address, network), throttle->address);
-    return e;
-}
-
-enum pst_err
-throttle_begin(const struct throttle *throttle,
-               const struct throttle_visitor *visitor, int64_t now,
-               struct throttle_attempt *attempt, int64_t *retry_after)
-{
-    struct throttle_attempt taken;
-    enum pst_err e;
-
-    PST_REQUIRE(visitor->device.len == 0 || visitor->device.len == PST_SID_LEN);
-    memset(&taken, 0, sizeof(taken));
-    e = choose(throttle, visitor, &taken);
-    if (e == PST_OK && taken.count > 0) {
-        struct store_counters counters = {taken.counters, taken.count, now};
-
-        e = store_take(throttle->store, &counters, retry_after);
-    }
+    if (!e)
+        e = add_counter(throttle, attempt, "account-streak",
+                        account_key(account), streak_rate);
+    if (!e)
+        e = add_counter(throttle, attempt, "account", account_key(account),
+                        throttle->account);
     if (e)
         return e;
-    *attempt = taken;
+    attempt->counters[0].is_tally = true;
+    attempt->streak_count = 2;
+    return PST_OK;
+}
+
+/*
+ * A device's own for this name, and what all devices have together. The
+ * attack: who had the password for a day collects devices, and guesses with
+ * each of them once it was changed.
+ */
+static enum pst_err
+add_device(const struct throttle *throttle, const struct throttle_login *login,
+           const struct account *account, struct throttle_attempt *attempt)
+{
+    char storage[DEVICE_NAME_LEN];
+    const struct pst_text name = {storage, sizeof(storage)};
+    enum pst_err e;
+
+    memcpy(storage, login->device.ptr, PST_SID_LEN);
+    memcpy(storage + PST_SID_LEN, account->spelling, PST_HASH_LEN);
+    e = add_counter(throttle, attempt, "device-streak", name, streak_rate);
+    if (!e)
+        e = add_counter(throttle, attempt, "device", name, throttle->account);
+    if (!e)
+        e = add_counter(throttle, attempt, "devices", account_key(account),
+                        devices_rate);
+    if (e)
+        return e;
+    attempt->streak_count = 1;
     return PST_OK;
 }
 
 static enum pst_err
-give(const struct throttle *throttle, struct throttle_attempt *attempt,
-     int64_t now)
+add_address(const struct throttle *throttle, struct throttle_attempt *attempt,
+            const char *purpose, struct pst_text address)
+{
+    uint8_t network[16];
+
+    if (address.len == 0 || throttle->address.limit == 0)
+        return PST_OK;
+    return add_counter(throttle, attempt, purpose,
+                       fold_address(address, network), throttle->address);
+}
+
+/* Which budgets are the login's. */
+static enum pst_err
+choose_budgets(const struct throttle *throttle,
+               const struct throttle_login *login,
+               struct throttle_attempt *attempt)
+{
+    struct account account;
+    enum pst_err e;
+
+    if (!pst_text_is_absent(login->name)) {
+        /* A name that cannot be read is refused even where nothing counts. */
+        e = read_account(login->name, &account);
+        if (e)
+            return e;
+        if (throttle->account.limit > 0 && login->device.len > 0)
+            return add_device(throttle, login, &account, attempt);
+        if (throttle->account.limit > 0)
+            e = add_account(throttle, &account, attempt);
+        if (e)
+            return e;
+    }
+    return add_address(throttle, attempt, "address", login->address);
+}
+
+/* Take what was chosen. */
+static enum pst_err
+acquire_chosen(const struct throttle *throttle,
+               const struct throttle_attempt *chosen, int64_t now,
+               struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    const struct store_counters counters = {chosen->counters, chosen->count,
+                                            now};
+    enum pst_err e = PST_OK;
+
+    if (chosen->count > 0)
+        e = store_take(throttle->store, &counters, retry_after);
+    if (e)
+        return e;
+    *attempt = *chosen;
+    return PST_OK;
+}
+
+enum pst_err
+throttle_acquire(const struct throttle *throttle,
+                 const struct throttle_login *login, int64_t now,
+                 struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e;
+
+    PST_REQUIRE(login->device.len == 0 || login->device.len == PST_SID_LEN);
+    e = choose_budgets(throttle, login, &chosen);
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_acquire_subject(const struct throttle *throttle,
+                         struct pst_text subject, int64_t now,
+                         struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(subject.len > 0);
+    if (throttle->account.limit > 0)
+        e = add_counter(throttle, &chosen, "subject-password", subject,
+                        throttle->account);
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_acquire_address(const struct throttle *throttle,
+                         struct pst_text address, int64_t now,
+                         struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e = add_address(throttle, &chosen, "address-session", address);
+
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_refund(const struct throttle *throttle,
+                struct throttle_attempt *attempt, int64_t now)
 {
     struct store_counters counters = {attempt->counters, attempt->count, now};
     enum pst_err e;
@@ -172,22 +265,67 @@ give(const struct throttle *throttle, struct throttle_attempt *attempt,
     e = store_give(throttle->store, &counters);
     if (e)
         return e;
-    attempt->count = 0; /* giving back twice would be a gift */
+    attempt->count = 0; /* refunding twice would be a gift */
     return PST_OK;
 }
 
 enum pst_err
-throttle_pass(const struct throttle *throttle, struct throttle_attempt *attempt,
-              int64_t now)
+throttle_reset(const struct throttle *throttle,
+               struct throttle_attempt *attempt, int64_t now)
 {
-    for (size_t i = 0; i < attempt->count && i < attempt->account_count; i++)
-        attempt->counters[i].forget = true;
-    return give(throttle, attempt, now);
+    if (attempt->count > 0 && attempt->streak_count > 0)
+        attempt->counters[0].forget = true;
+    if (attempt->count > 0 && attempt->streak_count > 1)
+        attempt->counters[1].as_before = true;
+    return throttle_refund(throttle, attempt, now);
+}
+
+int64_t
+throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
+{
+    int64_t end = started_ms + floor_ms;
+
+    return end > now_ms ? end - now_ms : 0;
+}
+
+void
+throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
+{
+    int64_t left = throttle_floor_remaining(started_ms, ticks_ms(), floor_ms);
+    struct timespec span = {.tv_sec = left / 1000,
+                            .tv_nsec = left % 1000 * 1000000};
+
+    /* What is left is written back, so a signal cuts nothing short. */
+    while (left > 0 &&
+           clock_nanosleep(CLOCK_MONOTONIC, 0, &span, &span) == EINTR)
+        ;
 }
 
 enum pst_err
-throttle_cancel(const struct throttle *throttle,
-                struct throttle_attempt *attempt, int64_t now)
+throttle_unlock(const struct throttle *throttle, struct pst_text name,
+                struct pst_text address, int64_t now, int64_t *held)
 {
-    return give(throttle, attempt, now);
+    struct throttle on = *throttle;
+    struct throttle_attempt chosen = {.count = 0};
+    struct store_counters counters = {chosen.counters, 0, now};
+    struct account account;
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(!pst_text_is_absent(name) || address.len > 0);
+    /* What was counted while a budget was on is freed when it is off, too. */
+    if (on.account.limit == 0)
+        on.account = streak_rate;
+    if (on.address.limit == 0)
+        on.address = streak_rate;
+    if (!pst_text_is_absent(name)) {
+        e = read_account(name, &account);
+        if (!e)
+            e = add_account(&on, &account, &chosen);
+    }
+    if (!e)
+        e = add_address(&on, &chosen, "address", address);
+    if (e)
+        return e;
+    counters.count = chosen.count;
+    return store_reset(throttle->store, &counters, held);
 }

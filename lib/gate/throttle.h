@@ -2,18 +2,25 @@
 /*
  * throttle.h - how often a password may be guessed (design 2.5).
  *
- * Per account and per address, counted in the store, so by all processes and
- * machines together. Only failures count: an attempt takes from its budgets
- * before the backend is asked, so that many guesses at once pass no more
- * than the rate allows, and gives back when it was none.
+ * Counted per account and per address, in the store, so by all processes and
+ * machines together. An attempt acquires from its budgets before the backend
+ * is asked: of many guesses at once no more pass than the rate allows. What it
+ * acquired is refunded when it was no guess.
  *
- * An account has two budgets: what is configured, which somebody patient never
- * spends, and PST_LOGIN_STREAK, which ends patience too: it comes back so
- * slowly that weeks of guessing pass few more than the first hundred.
+ * An account has two budgets: the configured one, and PST_LOGIN_STREAK
+ * failures in a row, which comes back so slowly that a patient attacker gains
+ * little after the first hundred. The account is the name that is bound to our
+ * login document, folded (fold.h), so all spellings share both.
  *
- * Who keeps guessing at an account uses up the account's budgets, and would
- * lock its owner out. So a device that had a remembered session of this very
- * account has its own two, and those alone: nobody else can spend them.
+ * A success gives back what its attempt acquired. It also ends the failures in
+ * a row, but only those under the identical name, byte for byte. The attack:
+ * 9 wrong passwords for "victim", then the right one for the attacker's own
+ * account "victim" with an accent, again and again. So each spelling is counted
+ * beside the account, and a success takes only the spelling's share off.
+ *
+ * Who keeps guessing at an account uses up the account's budgets. So a device
+ * on which somebody has logged in under this identical name (device.h) has
+ * budgets of its own, and those alone: others cannot lock its owner out.
  */
 #ifndef GATE_THROTTLE_H
 #define GATE_THROTTLE_H
@@ -33,67 +40,110 @@ struct throttle {
 };
 
 /* Who tries to log in. */
-struct throttle_visitor {
-    /* As typed: only its printable ASCII counts, in either case. Empty: no
-     * budget of an account. */
-    struct pst_text account;
+struct throttle_login {
+    /* The value bound to the name variable, in its very bytes. Empty is a name
+     * like any other. Absent: the login has none, and is counted by address
+     * alone. */
+    struct pst_text name;
 
-    /* REMOTE_ADDR: IPv4 whole, IPv6 by /64, IPv4 inside IPv6 as IPv4. Absent
-     * or empty (a Unix socket): no budget of an address. */
+    /* The client's address: IPv4 whole, IPv6 by /64, IPv4 inside IPv6 as IPv4.
+     * Absent or empty (a Unix socket): no budget of an address. */
     struct pst_text address;
 
-    /* The id of a remembered session that opened, however old, and that is
-     * this account's own: the caller has compared. Absent for strangers. A
-     * session of another account must not be given here, or its owner could
-     * guess at everybody's. */
+    /* Its id where a device knows this identical name (device_open()), else
+     * absent. */
     struct pst_bytes device;
-
-    /* The request brings other strings that may be the account as well, and
-     * this one may be a constant that everybody sends: no streak is counted,
-     * which would shut everybody out for hours. */
-    bool is_one_of_many;
 };
 
-/* The account's two, and the address's. */
-#define THROTTLE_BUDGETS_MAX 3
-
-/* What an attempt took. */
+/* What an attempt acquired. All zero: nothing. */
 struct throttle_attempt {
-    struct store_counter counters[THROTTLE_BUDGETS_MAX];
+    struct store_counter counters[STORE_COUNTERS_MAX];
     size_t count;
-    size_t
-        account_count; /* so many, the first, are the account's or device's */
+    size_t streak_count; /* so many, the first, count failures in a row */
 };
 
-static_assert(THROTTLE_BUDGETS_MAX <= STORE_COUNTERS_MAX,
-              "one call must take from all budgets, or from none");
+/*
+ * Acquire one attempt from each budget of the login, or none from any.
+ *   attempt      set on PST_OK; when the login fails, nothing more is to be
+ *                done
+ *   retry_after  set on PST_THROTTLED: seconds for Retry-After, 1 or more; the
+ *                longest of all budgets
+ * A refusal by the backend is a guess and stays acquired, whatever its form:
+ * a 401 as text/plain as well. The caller refunds what was no guess: the
+ * backend was not reached, or complained of the document itself.
+ * Returns PST_OK, PST_THROTTLED, PST_MALFORMED (the name is not UTF-8: 400),
+ * PST_STORE_DOWN, PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err throttle_acquire(const struct throttle *throttle,
+                                           const struct throttle_login *login,
+                                           int64_t now,
+                                           struct throttle_attempt *attempt,
+                                           int64_t *retry_after);
 
 /*
- * Take one attempt from each budget of the visitor, or none from any; the
- * longest wait of any is the one that is told.
- *   attempt      set on PST_OK; when it fails, nothing more is to be done
- *   retry_after  set on PST_THROTTLED: seconds for Retry-After, 1 or more
- * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
+ * The same for a request that checks the password of whoever is logged in: by
+ * the session's subject, apart from all names of logins. It is never given
+ * back, so there is no count of failures in a row.
+ *   subject  not empty
  */
-PST_MUST_USE enum pst_err throttle_begin(const struct throttle *throttle,
-                                         const struct throttle_visitor *visitor,
-                                         int64_t now,
-                                         struct throttle_attempt *attempt,
-                                         int64_t *retry_after);
+PST_MUST_USE enum pst_err throttle_acquire_subject(
+    const struct throttle *throttle, struct pst_text subject, int64_t now,
+    struct throttle_attempt *attempt, int64_t *retry_after);
 
 /*
- * The password was right: the budgets of the account (or of the known device)
- * are whole again, and the address gets its attempt back.
- * Returns PST_OK or PST_STORE_DOWN, which need not stop a login.
+ * The same for a user's session that begins or ends without a password: by
+ * address alone, at the same rate, but counted apart from guesses. Not for
+ * guest sessions: a rendering server has them all from one address.
  */
-PST_MUST_USE enum pst_err throttle_pass(const struct throttle *throttle,
-                                        struct throttle_attempt *attempt,
-                                        int64_t now);
+PST_MUST_USE enum pst_err throttle_acquire_address(
+    const struct throttle *throttle, struct pst_text address, int64_t now,
+    struct throttle_attempt *attempt, int64_t *retry_after);
 
-/* It was no guess: the backend did not answer. Gives back what was taken.
- * Returns PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err throttle_cancel(const struct throttle *throttle,
+/* It was no guess: give back what was acquired, once. Returns PST_OK or
+ * PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err throttle_refund(const struct throttle *throttle,
                                           struct throttle_attempt *attempt,
                                           int64_t now);
+
+/*
+ * The password was right: give back what was acquired, and end the failures in
+ * a row under this identical name (or of this device). Once.
+ * Returns PST_OK or PST_STORE_DOWN, which need not stop a login.
+ */
+PST_MUST_USE enum pst_err throttle_reset(const struct throttle *throttle,
+                                         struct throttle_attempt *attempt,
+                                         int64_t now);
+
+/*
+ * Failed logins take one time (POSTERN_LOGIN_FLOOR), whether the account exists
+ * or not: a backend may hash the password only where there is an account, and
+ * the time would tell (L66).
+ *   started_ms  by ticks_ms(), once the whole request has been read: a client
+ *               that sends its body slowly must not use the time up before the
+ *               backend is asked
+ *   now_ms      by ticks_ms()
+ *   floor_ms    0: no floor
+ * Returns the milliseconds that are still to be waited, 0 or more.
+ */
+int64_t throttle_floor_remaining(int64_t started_ms, int64_t now_ms,
+                                 int64_t floor_ms);
+
+/* Wait for that long: for whatever came of the password but success, before
+ * anything of the answer goes out. */
+void throttle_floor_wait(int64_t started_ms, int64_t floor_ms);
+
+/*
+ * Free the budgets of an account, whatever it is spelt like, and of an
+ * address. Those of devices that know the account stay as they are.
+ *   name     absent: no account
+ *   address  absent: no address
+ *   held     set on PST_OK: how many of the budgets were in use
+ * Returns PST_OK, PST_MALFORMED (the name is not UTF-8), PST_STORE_DOWN,
+ * PST_INTERNAL. PST_REQUIREs that one of the two is given.
+ */
+PST_MUST_USE enum pst_err throttle_unlock(const struct throttle *throttle,
+                                          struct pst_text name,
+                                          struct pst_text address, int64_t now,
+                                          int64_t *held);
 
 #endif

@@ -160,6 +160,21 @@ upstream_new(struct upstream **out, const struct upstream_options *options)
     return PST_OK;
 }
 
+enum pst_err
+upstream_copy(const struct upstream *upstream, struct upstream **out)
+{
+    const struct upstream_options options = {
+        .url = pst_text_from(upstream->url),
+        .ca = upstream->ca,
+        .connect_timeout = upstream->connect_timeout / SECOND,
+        .first_byte_timeout = upstream->first_byte_timeout / SECOND,
+        .between_bytes_timeout = upstream->between_bytes_timeout / SECOND,
+    };
+    enum pst_err e = upstream_new(out, &options);
+
+    return e == PST_BAD_CONFIG ? PST_INTERNAL : e;
+}
+
 void
 upstream_free(struct upstream **upstream)
 {

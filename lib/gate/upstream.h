@@ -76,6 +76,10 @@ void upstream_stop(void);
 PST_MUST_USE enum pst_err upstream_new(struct upstream **out,
                                        const struct upstream_options *options);
 
+/* Another handle with the same options. PST_OK, PST_NO_MEMORY, PST_INTERNAL. */
+PST_MUST_USE enum pst_err upstream_copy(const struct upstream *upstream,
+                                        struct upstream **out);
+
 void upstream_free(struct upstream **upstream);
 
 /*

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * visit.c - find the token, open it, and hand out what becomes of it.
+ * visit.c - find the token, open it, and see whether the request may enter.
  */
 #include "visit.h"
 
 #include "bearer.h"
 #include "carry.h"
-#include "cookie.h"
 #include "cors.h"
 #include "crypt.h"
 #include "origin.h"
-#include "roster.h"
+#include "session_open.h"
 
-static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
-
-static void
-set_mark(struct visit *visit)
+void
+visit_set_mark(struct visit *visit)
 {
     uint8_t hash[PST_HASH_LEN];
     struct pst_buf buf;
@@ -24,66 +21,6 @@ set_mark(struct visit *visit)
     pst_buf_init(&buf, visit->mark, sizeof(visit->mark) - 1);
     pst_buf_add_hex(&buf, (struct pst_bytes){hash, 4});
     visit->mark[8] = '\0';
-}
-
-/* Key and shape, then clocks, then revocation: the order of design 2.2. */
-static enum pst_err
-open_token(struct gate *gate, const struct request *req,
-           enum pst_purpose purpose, struct pst_text token, struct visit *visit)
-{
-    struct pst_session *session = &visit->session;
-    enum pst_err e;
-
-    e = carry_open(gate, req->arena, purpose, token, session, &visit->is_stale);
-    if (e)
-        return roster_told(gate, req, e);
-    set_mark(visit);
-    visit->was_remembered = session->remember;
-    e = pst_session_check(session, &gate->config->clocks, gate->now);
-    if (e)
-        return e;
-    e = roster_check(gate, req, session);
-    visit->has_session = !e;
-    visit->is_unchecked = e == PST_STORE_DOWN;
-    return e;
-}
-
-static void
-clear_cookie(const struct gate *gate, struct reply *rep)
-{
-    struct pst_text line;
-    enum pst_err e = carry_clear(gate, rep->arena, &line);
-
-    if (e)
-        rep->refused = e;
-    else
-        reply_put(rep, SET_COOKIE, line);
-}
-
-/* An answer goes the way its request came; a first one goes every way. */
-static unsigned
-ways_of(const struct gate *gate, const struct visit *visit)
-{
-    switch (visit->carrier) {
-    case VISIT_BY_COOKIE:
-        return METHOD_COOKIE;
-    case VISIT_BY_BEARER:
-        return METHOD_BEARER;
-    case VISIT_BY_NOTHING:
-        break;
-    }
-    return gate->config->methods;
-}
-
-static void
-hand_out(struct gate *gate, struct reply *rep, struct visit *visit,
-         const struct carry *carry)
-{
-    if (carry->cookie.len > 0)
-        reply_put(rep, SET_COOKIE, carry->cookie);
-    if (carry->bearer.len > 0)
-        reply_put(rep, gate->config->auth_token_header, carry->bearer);
-    visit->bearer = carry->bearer;
 }
 
 static void
@@ -95,6 +32,58 @@ log_unopened(const struct gate *gate, const struct request *req,
               LOG_STRING("cause", pst_err_code(why)));
 }
 
+/* Take over what was opened; e is how that ended. */
+static void
+take_opened(const struct gate *gate, struct visit *visit,
+            const struct session_opened *opened, enum pst_err e)
+{
+    if (!opened->is_set)
+        return;
+    visit->session = opened->session;
+    visit_set_mark(visit);
+    visit->was_remembered = opened->session.remember;
+    visit->is_unchecked = opened->is_unchecked;
+    visit->has_session = !e;
+    visit->is_due =
+        !e &&
+        (opened->is_stale ||
+         pst_session_is_due(&visit->session, &gate->config->clocks, gate->now));
+}
+
+/* It is on no list and in no store: there is nothing of anybody's in it. */
+static enum pst_err
+seal_nobody(struct gate *gate, struct pst_arena *arena, struct pst_text *token)
+{
+    struct pst_session session = {.who = PST_TEXT("{}"),
+                                  .known = PST_IDENTITY_NOBODY};
+    struct carry carry;
+    enum pst_err e = gate->random(session.sid, sizeof(session.sid));
+
+    if (!e)
+        e = pst_session_start(&session, &gate->config->clocks, gate->now, 0);
+    if (!e)
+        e = carry_seal(gate, arena, METHOD_BEARER, &session, true, &carry);
+    if (!e)
+        *token = carry.bearer;
+    return e;
+}
+
+void
+visit_forget_bearer(struct gate *gate, const struct request *req,
+                    struct reply *rep)
+{
+    struct pst_text token = PST_TEXT("");
+    enum pst_err e = PST_OK;
+
+    if (pst_text_starts_nocase(request_variable(req, "SERVER_SOFTWARE"),
+                               PST_TEXT("lighttpd")))
+        e = seal_nobody(gate, rep->arena, &token);
+    if (!e)
+        reply_put(rep, gate->config->auth_token_header, token);
+    else if (!rep->refused)
+        rep->refused = e;
+}
+
 static enum pst_err
 refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
               enum pst_err why)
@@ -102,7 +91,7 @@ refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
     struct pst_buf buf;
 
     log_unopened(gate, req, "bearer", why);
-    reply_put(rep, gate->config->auth_token_header, PST_TEXT(""));
+    visit_forget_bearer(gate, req, rep);
     if (gate->config->dead_bearer_is_guest)
         return PST_OK;
     pst_buf_init_arena(&buf, rep->arena, 256);
@@ -111,46 +100,56 @@ refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
     return PST_FORGED;
 }
 
-static bool
-is_unopened(enum pst_err e)
-{
-    return e == PST_FORGED || e == PST_EXPIRED || e == PST_REVOKED;
-}
-
 static enum pst_err
 open_bearer(struct gate *gate, const struct request *req, struct reply *rep,
             struct visit *visit)
 {
+    struct session_opened opened = {.is_set = false};
     struct pst_text token;
     enum pst_err e = pst_bearer_parse(req->authorization, &token);
 
     if (e == PST_ABSENT)
         return PST_OK;
     visit->carrier = VISIT_BY_BEARER;
+    rep->challenge = PST_TEXT("Bearer realm=\"postern\"");
+    if (!e && token.len == 0)
+        return PST_OK; /* a client that has none yet, or none any more */
     if (!e)
-        e = open_token(gate, req, PST_PURPOSE_BEARER, token, visit);
-    return is_unopened(e) ? refuse_bearer(gate, req, rep, e) : e;
+        e = session_open_token(gate, req, PST_PURPOSE_BEARER, token, &opened);
+    take_opened(gate, visit, &opened, e);
+    return session_is_unopened(e) ? refuse_bearer(gate, req, rep, e) : e;
 }
 
 static enum pst_err
-open_cookie(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit)
+open_kind(struct gate *gate, const struct request *req, enum cookies_kind kind,
+          struct visit *visit)
 {
-    struct pst_text token;
-    enum pst_err e;
+    struct session_opened opened;
+    enum pst_err e =
+        session_open_cookies(gate, req, &visit->cookies, kind, &opened);
 
-    e = pst_cookie_find(req->cookie, gate->config->cookie.name, &token);
     if (e == PST_ABSENT)
         return PST_OK;
     visit->carrier = VISIT_BY_COOKIE;
-    /* Of two cookies one was planted, and nothing tells which. */
-    if (!e)
-        e = open_token(gate, req, PST_PURPOSE_COOKIE, token, visit);
-    if (e != PST_DUPLICATE && !is_unopened(e))
+    take_opened(gate, visit, &opened, e);
+    if (!session_is_unopened(e))
         return e;
     log_unopened(gate, req, "cookie", e);
-    clear_cookie(gate, rep);
+    visit->is_dead[kind] = true;
     return PST_OK;
+}
+
+/* A guest's counts only where there is no user's. */
+static enum pst_err
+open_cookies(struct gate *gate, const struct request *req, struct visit *visit)
+{
+    enum pst_err e;
+
+    cookies_find(gate->config, req->cookie, &visit->cookies);
+    e = open_kind(gate, req, COOKIES_USER, visit);
+    if (!e && !visit->has_session)
+        e = open_kind(gate, req, COOKIES_GUEST, visit);
+    return e;
 }
 
 enum pst_err
@@ -167,9 +166,38 @@ visit_open(struct gate *gate, const struct request *req, struct reply *rep,
     if (gate->config->methods & METHOD_COOKIE) {
         reply_vary(rep, PST_TEXT("Cookie"));
         if (!e && visit->carrier == VISIT_BY_NOTHING)
-            e = open_cookie(gate, req, rep, visit);
+            e = open_cookies(gate, req, visit);
     }
     return e;
+}
+
+void
+visit_clear_dead(const struct gate *gate, struct reply *rep,
+                 const struct visit *visit)
+{
+    for (unsigned kind = 0; kind < COOKIES_KINDS; kind++) {
+        if (visit->is_dead[kind])
+            cookies_clear(gate->config, rep, kind);
+    }
+}
+
+/* Entering. */
+
+/* A header that no form of another site can add to its post. */
+static bool
+is_preflighted(const struct request *req)
+{
+    static const struct pst_text names[] = {
+        {"apollo-require-preflight", 24},
+        {"x-apollo-operation-name", 23},
+        {"graphql-preflight", 17},
+    };
+
+    for (size_t i = 0; i < PST_COUNT(names); i++) {
+        if (request_header(req, names[i]).len > 0)
+            return true;
+    }
+    return false;
 }
 
 enum pst_err
@@ -185,7 +213,14 @@ visit_check_site(struct gate *gate, const struct request *req,
         .sec_fetch_site = req->sec_fetch_site,
         .referer = req->referer,
         .safe = request_is_safe(req),
-        .bearer = visit->carrier == VISIT_BY_BEARER,
+        /* Not one that does not open: anybody can make that up. */
+        .bearer = visit->carrier == VISIT_BY_BEARER &&
+                  (visit->has_session || visit->is_unchecked),
+        .form_with_cookie =
+            visit->carrier == VISIT_BY_COOKIE &&
+            pst_text_equal_nocase(request_media_type(req),
+                                  PST_TEXT("multipart/form-data")),
+        .preflighted = is_preflighted(req),
     };
     enum pst_err e = pst_origin_check(&rules, &facts);
 
@@ -212,123 +247,26 @@ check_method(const struct request *req, struct reply *rep, const char *methods)
 
 enum pst_err
 visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
-            const char *methods, struct visit *visit)
+            const struct visit_rules *rules, struct visit *visit)
 {
     enum pst_err site;
     enum pst_err e;
 
     cors_allow(gate, req, rep);
-    e = check_method(req, rep, methods);
+    e = check_method(req, rep, rules->methods);
     if (e)
         return e;
     if (pst_text_equal(req->method, PST_TEXT("OPTIONS")))
-        return cors_preflight(gate, req, rep, methods);
+        return cors_preflight(gate, req, rep, rules->methods);
     e = visit_open(gate, req, rep, visit);
     if (e && e != PST_STORE_DOWN)
         return e;
+    visit->keeps_dead_cookies = rules->keeps_dead_cookies;
     site = visit_check_site(gate, req, visit);
     if (site)
         return site;
-    if (e || !visit->has_session)
-        return e;
-    if (!visit->is_stale &&
-        !pst_session_is_due(&visit->session, &gate->config->clocks, gate->now))
-        return PST_OK;
-    return visit_renew(gate, req, rep, visit);
-}
-
-/*
- * Make what goes out, put it on the roster, end what was before, and only
- * then hand it out: whatever fails, nothing half-made remains.
- */
-static enum pst_err
-establish(struct gate *gate, const struct request *req, struct reply *rep,
-          struct visit *visit, struct visit *fresh)
-{
-    struct carry carry;
-    enum pst_err e;
-
-    e = roster_add(gate, req, &fresh->session);
-    if (e)
-        return e;
-    e = carry_seal(gate, rep->arena, ways_of(gate, visit), &fresh->session,
-                   true, &carry);
-    e = roster_told(gate, req, e);
-    if (!e && visit->has_session)
-        e = roster_end(gate, req, &visit->session);
-    if (e) {
-        /* Nobody was handed it, so whether this works matters to no one. */
-        (void)!roster_end(gate, req, &fresh->session);
-        return e;
-    }
-    hand_out(gate, rep, fresh, &carry);
-    *visit = *fresh;
-    return PST_OK;
-}
-
-enum pst_err
-visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit, const struct visit_grant *grant)
-{
-    struct visit fresh = {.carrier = visit->carrier, .has_session = true};
-    struct pst_session *session = &fresh.session;
-    enum pst_err e;
-
-    session->sub = grant->sub;
-    session->name = grant->name;
-    session->who = grant->who;
-    session->upstream = grant->upstream;
-    session->remember = grant->remember;
-    /* Always a new id: one that was planted before the login is worth
-     * nothing after it. */
-    e = gate->random(session->sid, sizeof(session->sid));
-    if (e)
-        return e;
-    e = pst_session_start(session, &gate->config->clocks, gate->now,
-                          grant->backend_end);
-    if (e)
-        return e;
-    set_mark(&fresh);
-    return establish(gate, req, rep, visit, &fresh);
-}
-
-/*
- * A session that was ended while this request was on its way stays ended:
- * what is sealed here carries the id that the roster refuses.
- */
-enum pst_err
-visit_renew(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit)
-{
-    struct carry carry;
-    enum pst_err e;
-
-    pst_session_touch(&visit->session, &gate->config->clocks, gate->now);
-    e = carry_seal(gate, rep->arena, ways_of(gate, visit), &visit->session,
-                   false, &carry);
-    if (e)
-        return e == PST_TOO_LARGE ? PST_INTERNAL : roster_told(gate, req, e);
-    /* The list is for reading; that it is a little behind refuses nobody. */
-    (void)!roster_touch(gate, req, &visit->session);
-    hand_out(gate, rep, visit, &carry);
-    return PST_OK;
-}
-
-enum pst_err
-visit_end(struct gate *gate, const struct request *req, struct reply *rep,
-          struct visit *visit)
-{
-    unsigned ways = ways_of(gate, visit);
-    enum pst_err e = PST_OK;
-
-    if (ways & METHOD_COOKIE)
-        clear_cookie(gate, rep);
-    if (ways & METHOD_BEARER)
-        reply_put(rep, gate->config->auth_token_header, PST_TEXT(""));
-    if (visit->has_session || visit->is_unchecked)
-        e = roster_end(gate, req, &visit->session);
-    visit->has_session = false;
-    visit->is_unchecked = false;
+    if (!visit->keeps_dead_cookies)
+        visit_clear_dead(gate, rep, visit);
     return e;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * visit.h - the sentence this project is about: find the token in the
- * request, open it, and say in the reply what became of the session.
+ * visit.h - who is asking: find the token in the request, open it, and see
+ * whether a request from there may change anything. What becomes of the session
+ * is said by visit_issue.h.
  */
 #ifndef GATE_VISIT_H
 #define GATE_VISIT_H
 
+#include "cookies.h"
 #include "gate.h"
 #include "session.h"
 
@@ -18,33 +20,45 @@ enum visit_carrier {
 struct visit {
     enum visit_carrier carrier; /* of the request, and of the answer */
     bool has_session;           /* session is set and good */
+    bool is_by_password;        /* it began with this request, by a password */
     bool is_unchecked;          /* it is set, but the store did not answer */
-    bool is_stale;              /* an older secret sealed it */
+    bool is_due;                /* visit_finish() will renew it */
 
     /* session is set, and was a remembered one: it need not be good now. */
     bool was_remembered;
     struct pst_session session;
     struct pst_text bearer; /* our token, where the reply hands one out */
     char mark[9]; /* first 8 hex digits of the hash of the sid, or "" */
+
+    struct cookies cookies; /* what the request sent, if they were looked at */
+    bool keeps_dead_cookies;
+    bool is_dead[COOKIES_KINDS]; /* sent, and none of them is a session */
+
+    /* The session of a guest's cookie that came beside a user's: opened when
+     * it is first asked for. */
+    bool is_guest_opened;
+    bool has_guest;
+    struct pst_session guest;
 };
 
-/* What a login found out: the material of a new session. */
-struct visit_grant {
-    struct pst_text sub; /* empty: a guest */
-    struct pst_text name;
-    struct pst_text who;      /* JSON object */
-    struct pst_text upstream; /* JSON: see struct pst_session */
-    int64_t backend_end;      /* unix seconds; 0: not told */
-    bool remember;
+/* What a program lets visit_enter() do. */
+struct visit_rules {
+    const char *methods; /* such as "GET, HEAD, POST, OPTIONS" */
+
+    /* A cookie that does not open is not cleared: the answer may be a late
+     * one, and what it clears may be the cookie of a login since. */
+    bool keeps_dead_cookies;
 };
 
 /*
  * Find and open the request's session, by design 2.1:
  *   bearer method on and Authorization: Bearer there: that token, and no
- *   cookie is looked at; it does not open: empty token header, then (unless
- *   dead bearers are guests) WWW-Authenticate and PST_FORGED;
- *   else cookie method on: our one cookie; it does not open, or there are
- *   two: Set-Cookie in the reply clears it, and there is no session.
+ *   cookie is looked at; with nothing after "Bearer" there is no session; one
+ *   that does not open: empty token header, then (unless dead bearers are
+ *   guests) WWW-Authenticate and PST_FORGED;
+ *   else cookie method on: our cookies (session_open.h), the user's before the
+ *   guest's; where none opens, there is no session.
+ * Sets no cookie: visit_clear_dead() and visit_finish() do.
  * Returns PST_OK (look at has_session), PST_FORGED, PST_STORE_DOWN (look at
  * is_unchecked), PST_NO_MEMORY, PST_NO_RANDOM, PST_INTERNAL. All reasons for a
  * token not to open look alike.
@@ -52,6 +66,10 @@ struct visit_grant {
 PST_MUST_USE enum pst_err visit_open(struct gate *gate,
                                      const struct request *req,
                                      struct reply *rep, struct visit *visit);
+
+/* Clear in the reply the cookies that came and are no session. */
+void visit_clear_dead(const struct gate *gate, struct reply *rep,
+                      const struct visit *visit);
 
 /*
  * May a request from where this one comes change anything (design 2.7)?
@@ -63,51 +81,27 @@ PST_MUST_USE enum pst_err visit_check_site(struct gate *gate,
 
 /*
  * What every program but authorize does first: a listed origin may read the
- * answer (cors.h); is there such a path and method; which session is it; may a
- * request from there change anything; is the session due for renewal.
- *   methods  such as "GET, POST, OPTIONS"
+ * answer (cors.h); is there such a path and method; which session is it; clear
+ * dead cookies; may a request from there change anything. Whether the session
+ * is due for renewal is only noted: visit_finish().
  * Returns PST_OK; where rep->begun is set then, the request was an OPTIONS
  * and is answered. Else PST_NOT_FOUND (something after the program's path),
  * PST_BAD_METHOD, PST_CROSS_SITE, or what visit_open() gives.
  */
-PST_MUST_USE enum pst_err visit_enter(struct gate *gate,
-                                      const struct request *req,
-                                      struct reply *rep, const char *methods,
-                                      struct visit *visit);
+PST_MUST_USE enum pst_err
+visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
+            const struct visit_rules *rules, struct visit *visit);
 
 /*
- * Begin a new session with a new id, in the place of whatever there was, and
- * hand it out in the reply: by the carrier of the request, or by every
- * method that is on when the request carried none.
- *   visit  set on PST_OK to the new session, and its bearer token where one
- *          was handed out
- * Returns PST_OK; PST_EXPIRED (the backend's token has already ended);
- * PST_TOO_LARGE (does not fit, which the caller logs); PST_MALFORMED (a name
- * that is no UTF-8); PST_STORE_DOWN, PST_NO_RANDOM, PST_NO_MEMORY,
- * PST_INTERNAL. On failure nothing is handed out.
+ * Tell a client by bearer to forget its token: the token header without a
+ * value. Behind lighttpd, which drops such a header, it is the token of a new
+ * session of nobody, without a token of the backend.
  */
-PST_MUST_USE enum pst_err visit_begin(struct gate *gate,
-                                      const struct request *req,
-                                      struct reply *rep, struct visit *visit,
-                                      const struct visit_grant *grant);
+void visit_forget_bearer(struct gate *gate, const struct request *req,
+                         struct reply *rep);
 
-/*
- * Hand out the session as it is now: a changed upstream token, a renewal.
- * Returns PST_OK, PST_REVOKED (ended meanwhile), PST_STORE_DOWN,
- * PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
- */
-PST_MUST_USE enum pst_err visit_renew(struct gate *gate,
-                                      const struct request *req,
-                                      struct reply *rep, struct visit *visit);
-
-/*
- * End it: in the reply (cookie cleared, empty token header, as the methods
- * say), and in the store, wherever it was copied.
- * Returns PST_OK or PST_STORE_DOWN; the reply is set either way.
- */
-PST_MUST_USE enum pst_err visit_end(struct gate *gate,
-                                    const struct request *req,
-                                    struct reply *rep, struct visit *visit);
+/* Set the mark from the session's id. */
+void visit_set_mark(struct visit *visit);
 
 /* What the backend is to be sent for this session: its jar, or absent. */
 struct pst_text visit_upstream(const struct visit *visit);

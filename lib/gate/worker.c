@@ -27,6 +27,7 @@ worker_begin(void *context)
         worker->task = task;
         worker->gate.config = service->config;
         worker->gate.log = service->log;
+        worker->gate.documents = service->documents;
         worker->gate.random = pst_crypt_random;
         e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
         if (!e)
@@ -77,6 +78,7 @@ worker_end(void *state)
 {
     struct worker *worker = state;
 
+    upstream_free(&worker->gate.upstream_aside);
     store_close(&worker->gate.store);
     upstream_free(&worker->gate.upstream);
     pst_arena_free(&worker->arena);

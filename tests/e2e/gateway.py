@@ -29,7 +29,7 @@ BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", "."))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 POSTERN = os.path.join(BUILD, "bin/postern")
-COOKIE = "__Host-session"
+COOKIE = "__Host-Http-session"
 RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
 KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
 
@@ -289,6 +289,7 @@ class Gateway:
                   # The tests mistype more passwords than any person does.
                   "POSTERN_LOGIN_PER_ACCOUNT": "off",
                   "POSTERN_LOGIN_PER_ADDRESS": "off",
+                  "POSTERN_LOGIN_FLOOR": "0",
                   **FOR_THE_BUILD,
                   **variables}
         return {name: value for name, value in values.items()

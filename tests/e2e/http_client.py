@@ -175,11 +175,38 @@ class Connection:
                 return b"".join(parts), True
 
 
-def cookie_of(answer):
-    """(name, value, [attributes]) of the one Set-Cookie line there must be."""
-    line = answer.get("set-cookie")
-    assert line is not None, answer
+def parse_set_cookie(line):
+    """(name, value, [attributes]) of a Set-Cookie line."""
     pair, *attributes = line.split("; ")
     name, equals, value = pair.partition("=")
     assert equals, line
     return name, value, attributes
+
+
+def cookies_of(answer):
+    """All of them; none may stand twice (R37), and what is set comes last."""
+    found = [parse_set_cookie(line) for line in answer.all("set-cookie")]
+    seen = [(name, sorted(part for part in attributes if part.startswith(
+        ("Path=", "Domain=", "Partitioned")))) for name, _, attributes in found]
+    for index, one in enumerate(seen):
+        assert one not in seen[:index], answer
+    values = [bool(value) for _, value, _ in found]
+    assert values == sorted(values), answer
+    return found
+
+
+def device_of(answer):
+    """The value of the cookie that a device is known by; None: not set."""
+    return next((value for name, value, _ in cookies_of(answer)
+                 if name.endswith("-device")), None)
+
+
+def cookie_of(answer):
+    """The session's that is set, or else the first that is cleared; a device's
+    is none."""
+    found = [one for one in cookies_of(answer)
+             if not one[0].endswith("-device")]
+    assert found, answer
+    set_ones = [one for one in found if one[1]]
+    assert len(set_ones) < 2, answer
+    return set_ones[0] if set_ones else found[0]

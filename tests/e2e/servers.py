@@ -33,7 +33,7 @@ LIGHTTPD = """
 server.bind = "127.0.0.1"
 server.port = {port}
 server.document-root = "{folder}/www"
-server.tag = ""
+server.tag = "lighttpd"
 server.errorlog = "/dev/stderr"
 server.upload-dirs = ( "{folder}" )
 {user}

@@ -133,7 +133,7 @@ def test_once(tmp_path, way, titles):
     assert "FAIL" not in said
     for title in titles:
         assert re.search(rf"^\d+\. {title}", said, re.M), title
-    for shown in ("> POST /login", "< 401", "< set-cookie: __Host-session=",
+    for shown in ("> POST /login", "< 401", "< set-cookie: __Host-Http-session=",
                   "< 200", "max-age=0"):
         assert shown in said.replace("Max-Age", "max-age"), shown
     check_nothing_left(tmp_path)

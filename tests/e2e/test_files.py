@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: ISC
-"""Requests with files (multipart/form-data): octet for octet, and with
-nothing in them that some backend takes for the request but we did not."""
+"""Requests with files (multipart/form-data): written anew, the files byte for
+byte, and with nothing in them that some backend takes for the request but we
+did not (L67)."""
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 import urllib3
-from gateway import COOKIE, LOGIN, wait_until
-from test_edges import check_arrived
+from gateway import LOGIN, wait_until
+from test_edges import check_octets
 
 MIB = 1 << 20
 TYPE = "multipart/form-data; boundary=----Boundary7MA4YWxk"
@@ -50,32 +52,89 @@ def cookie_fixture(gateway, user):
 
 
 def upload(gateway, body, kind=TYPE, **options):
-    return gateway.post("/query", body, headers=[("Content-Type", kind)],
+    """With a header that no form can add, as upload clients send it (2.7)."""
+    return gateway.post("/query", body, headers=[
+        ("Content-Type", kind), ("Apollo-Require-Preflight", "true")],
                         **options)
+
+
+def check_arrived(backend, *files, operations=UPLOAD,
+                  paths=b'{"0":["variables.f"]}'):
+    """What the backend got: our delimiter, our part heads, the same files.
+
+    files: (name, type, content), numbered by their place in the map.
+    """
+    kind = backend.seen()[-1]["header"]["content-type"]
+    found = re.fullmatch(r"multipart/form-data; boundary=(postern-[0-9a-f]{16})",
+                         kind)
+    mark = b"--" + found[1].encode()
+    body = (part(operations, "operations", mark=mark)
+            + part(paths, "map", mark=mark))
+    for number, (name, type_of, content) in enumerate(files):
+        body += part(content, str(number), f'; filename="{name}"\r\n'
+                     f"Content-Type: {type_of}", mark=mark)
+    check_octets(backend, body + mark + b"--\r\n")
+
+
+def binary(content):
+    return ("a.bin", "application/octet-stream", content)
 
 
 @pytest.mark.parametrize("size", [0, 1000, MIB, 3 * MIB])
 def test_files_pass_unchanged(gateway, backend, cookie, size):
-    body = part(UPLOAD) + MAP + file_of(noise(size)) + END
+    content = noise(size)
+    body = part(UPLOAD) + MAP + file_of(content) + END
     for who in ({}, {"cookie": cookie}):
         backend.next(body=SAVED)
         answer = upload(gateway, body, **who)
         assert answer.status == 200 and answer.text == SAVED, answer
-        check_arrived(backend, body)
+        check_arrived(backend, binary(content))
 
 
-def test_endings_pass_unchanged(gateway, backend):
-    """What stands behind the last part is nobody's, and one that is cut in a
-    file is the backend's to refuse."""
-    whole = part(UPLOAD) + MAP + file_of(noise(1000)) + END
-    for body in (whole[:-2], whole + b"\r\nThe end.\n", whole[:-200],
-                 part(UPLOAD) + END):
+def test_files_with_a_cookie_alone(gateway, backend, cookie):
+    """Design 2.7: a plain form of another site could send that."""
+    backend.forget()
+    answer = gateway.post(
+        "/query", part(UPLOAD) + MAP + file_of(b"x") + END, cookie=cookie,
+        headers=[("Content-Type", TYPE)])
+    assert answer.status == 403 and answer.code == "CROSS_SITE"
+    assert backend.seen() == []
+
+
+def test_endings(gateway, backend):
+    """What stands behind the last part is nobody's; and what is cut in a file
+    is never a whole request to the backend."""
+    content = noise(1000)
+    whole = part(UPLOAD) + MAP + file_of(content) + END
+    for body in (whole, whole[:-2], whole + b"\r\nThe end.\n"):
         backend.next(body=SAVED)
         assert upload(gateway, body).text == SAVED
-        check_arrived(backend, body)
-    for body in (b"", END, part(UPLOAD), part(UPLOAD)[:-2]):
+        check_arrived(backend, binary(content))
+    backend.next(body=SAVED)
+    assert upload(gateway, part(UPLOAD) + END).text == SAVED
+    check_arrived(backend, paths=b"{}")
+    backend.forget()
+    for body in (b"", END, part(UPLOAD), part(UPLOAD)[:-2], whole[:-200],
+                 part(UPLOAD) + MAP + file_of(noise(2 * MIB))):
         answer = upload(gateway, body)
-        assert answer.status == 400, (body, answer)
+        assert answer.status == 400, (body[:100], answer)
+        assert answer.code == "BAD_REQUEST"
+    assert backend.seen() == []
+
+
+def test_what_the_map_does_not_name(gateway, backend):
+    """No backend gets a file that we cannot say the place of."""
+    backend.forget()
+    for after in (file_of(b"x") + file_of(b"y"),
+                  MAP + file_of(b"x") + file_of(b"y"),
+                  MAP + part(b"y", "1", '; filename="b"'),
+                  part(b'{"0":["query"]}', "map") + file_of(b"x"),
+                  part(b'{"0":["operations.0.query"]}', "map") + file_of(b"x"),
+                  MAP + MAP + file_of(b"x")):
+        answer = upload(gateway, part(UPLOAD) + after + END)
+        assert answer.status == 400, (after, answer)
+        assert answer.code == "BAD_REQUEST", after
+    assert backend.seen() == []
 
 
 def test_answer_to_files_streams(gateway, backend):
@@ -140,10 +199,11 @@ def test_second_operations(gateway, backend, cookie, before):
     if gateway.kind == "fastcgi":
         assert "backend-failed" not in gateway.log
     # There is no trace of it in the next one.
-    body = late(b"", 2 * MIB)
+    content = noise(2 * MIB)
     backend.next(body=SAVED)
+    body = part(UPLOAD) + MAP + file_of(content) + END
     assert upload(gateway, body).text == SAVED
-    check_arrived(backend, body)
+    check_arrived(backend, binary(content))
 
 
 def test_second_operations_without_a_length(fast, backend):
@@ -174,38 +234,27 @@ def test_second_operations_across_pieces(fast, backend):
 
 
 def test_login_with_files(fast, backend, user):
-    """It is held and counted as any login, and may have none beside it."""
+    """Design 2.5: a login has no files, and is refused whatever stands beside
+    it."""
     login = json.dumps({"query": LOGIN, "variables": {
         "email": user.email, "password": user.password}}).encode()
-    for after, status in ((MAP, 200), (MAP + part(HIDDEN), 400),
-                          (file_of(noise(2 * MIB)), 200),
-                          (file_of(noise(2 * MIB)) + part(HIDDEN), 400)):
-        backend.forget()
-        backend.next(body=json.dumps({"data": {"login": {
-            "secret": "s" * 43, "ttl": 60, "email": user.email,
-            "ownerId": user.owner}}}))
-        told = fast.direct("query", "POST", body=part(login) + after + END,
-                           CONTENT_TYPE=TYPE)
-        assert told.status == status, told.stdout
-        assert len(backend.seen()) == (status == 200)
-        if status == 200:
-            answer = json.loads(told.body)
-            assert answer["data"]["login"]["secret"] is None
-            assert COOKIE.encode() in told.stdout
-        else:
+    backend.forget()
+    for operations in (login, b"[" + login + b"]",
+                       b"[" + UPLOAD + b"," + login + b"]"):
+        for after in (b"", part(b"{}", "map"), MAP, MAP + part(HIDDEN),
+                      part(b"{}", "map") + file_of(noise(2 * MIB))):
+            told = fast.direct("query", "POST",
+                               body=part(operations) + after + END,
+                               CONTENT_TYPE=TYPE)
+            assert told.status == 400, told.stdout
             assert b"et-Cookie" not in told.stdout
+    assert backend.seen() == []
 
 
 # Real bytes: as programs write them that people use.
 
 FIELDS = {"operations": UPLOAD.decode(), "map": '{"0":["variables.f"]}'}
 NAME = "Ärger -- \u6c34 (1).png"
-
-
-def check_saved(backend, content):
-    seen = backend.seen()[-1]
-    assert seen["header"]["content-type"].startswith("multipart/form-data")
-    assert seen["length"] > len(content) + len(UPLOAD)
 
 
 def test_urllib3s_files(gateway, backend):
@@ -216,7 +265,8 @@ def test_urllib3s_files(gateway, backend):
         backend.next(body=SAVED)
         answer = upload(gateway, body, kind)
         assert answer.status == 200 and answer.text == SAVED, (name, answer)
-        check_arrived(backend, body)
+        check_arrived(backend, (name.replace('"', "%22"), "image/png",
+                                content))
 
 
 def test_curls_files(gateway, backend, tmp_path):
@@ -230,7 +280,7 @@ def test_curls_files(gateway, backend, tmp_path):
          f"-F0=@{path}"], stdout=subprocess.PIPE, timeout=60, check=True,
         text=True)
     assert done.stdout == SAVED
-    check_saved(backend, content)
+    check_arrived(backend, (NAME, "image/png", content))
 
 
 UNDICI = """
@@ -247,11 +297,19 @@ fetch(url, {method: 'POST', body: form}).then((answer) => answer.text())
 
 
 def test_undicis_files(gateway, backend):
+    operations = UPLOAD.replace(b"$f:Upload!", b"$f:Upload!,$g:Upload").replace(
+        b"f:$f", b"f:$f,g:$g").replace(b'"f":null', b'"f":null,"g":null')
+    paths = b'{"0":["variables.f"],"1":["variables.g"]}'
     for name in ("a.png", NAME, 'a"b.png', "line\nbreak"):
         backend.next(body=SAVED)
         done = subprocess.run(
             ["node", "-e", UNDICI, f"http://127.0.0.1:{gateway.port}/query",
-             *FIELDS.values(), name], stdout=subprocess.PIPE, timeout=60,
+             operations, paths, name], stdout=subprocess.PIPE, timeout=60,
             check=True, text=True)
         assert done.stdout == SAVED, name
-        check_saved(backend, bytes(2 * MIB))
+        check_arrived(
+            backend, (name.replace('"', "%22").replace("\n", "%0A"),
+                      # A comma is in no token (RFC 9110 section 5.6.6).
+                      "application/octet-stream", bytes(2 * MIB)),
+            ("blob", "application/octet-stream", b"--"),
+            operations=operations, paths=paths)

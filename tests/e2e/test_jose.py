@@ -23,13 +23,13 @@ TOOL = os.path.join(BUILD, "tests/unit/token_tool")
 
 SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
 OLD_SECRET = "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
-AUDIENCE = "__Host-session"
+AUDIENCE = "session"
 NOW = 1728012345
 DAY = NOW // 86400
 CLAIMS = ['{"a":1}', '{"name":"Zoë \\u0000","list":[1,2,3]}', "x" * 5900]
 
-SEALED = ["cookie", "bearer", "form", "upstream", "store"]
-SIGNED = ["cookie", "bearer"]
+SEALED = ["cookie", "guest", "bearer", "csrf", "upstream", "store"]
+SIGNED = ["cookie", "guest", "bearer"]
 USES = [(p, "sealed") for p in SEALED] + [(p, "signed") for p in SIGNED]
 
 

@@ -98,7 +98,7 @@ MISUSES = [[], ["nonsense"], ["help", "nonsense"],
            ["check", "x"], ["open"], ["open", "a", "b"], ["open", "--all", "a"],
            ["open", "-", "-"], ["jwk"], ["jwk", "--reveal", "a"],
            ["jwk", "--purpose"], ["jwk", "--purpose", "session", "a"],
-           ["jwk", "--purpose", "form"]]
+           ["jwk", "--purpose", "csrf"]]
 
 
 @pytest.mark.parametrize("arguments", MISUSES, ids=" ".join)
@@ -136,16 +136,33 @@ def test_secrets_are_good_and_differ():
 # --- check -------------------------------------------------------------------
 
 
+REFUSED = {"data": {"login": None}, "errors": [{
+    "message": "Wrong.", "path": ["login"]}]}
+UNKNOWN = {"errors": [{"message": 'Unknown operation named "PosternCheck".'}]}
+
+
 @pytest.fixture
 def backend():
-    """A backend that keeps what it was sent, and answers with .status."""
+    """A backend that keeps what it was sent. It refuses all logins and knows
+    no operation PosternCheck, unless .answers says otherwise: for a word of
+    the document a status, headers and a body."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
             self.server.seen.append((self.path, dict(self.headers.items()),
-                                     self.rfile.read(length)))
-            answer = b'{"data":{"__typename":"Query"}}'
-            self.send_response(self.server.status)
+                                     body))
+            is_probe = "operationName" in json.loads(body)
+            status, headers, answer = next(
+                (said for word, said in self.server.answers.items()
+                 if word in body.decode()),
+                (200, {"Content-Type": "application/json"},
+                 UNKNOWN if is_probe else REFUSED))
+            if not isinstance(answer, bytes):
+                answer = json.dumps(answer).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -154,7 +171,7 @@ def backend():
             pass
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    server.seen, server.status = [], 200
+    server.seen, server.answers = [], {}
     server.url = f"http://127.0.0.1:{server.server_port}/graphql"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -164,32 +181,144 @@ def backend():
     server.server_close()
 
 
+UNDERSTOOD = ("the login document is understood: the backend refuses a wrong"
+              " password")
+
+
 def test_check(backend):
     done = postern("check", POSTERN_UPSTREAM=backend.url,
                    POSTERN_IDLE_TIMEOUT="1h")
-    assert done.returncode == 0 and done.stderr == b""
+    assert done.returncode == 0 and done.stderr == b"", done
     lines = done.stdout.decode().splitlines()
-    table = dict(line.split(None, 1) for line in lines[:-1])
+    table = dict(line.split(None, 1) for line in lines[:-2])
     assert table["POSTERN_UPSTREAM"] == backend.url
     assert table["POSTERN_IDLE_TIMEOUT"] == "1h"
-    assert table["POSTERN_COOKIE_NAME"] == "__Host-session"
+    assert table["POSTERN_COOKIE_NAME"] == "__Host-Http-session"
     assert table["POSTERN_LIFETIME"] == "12h"  # a default
-    assert lines[-1] == "the backend is reachable: status 200"
+    assert lines[-2:] == ["the backend is reachable: status 200", UNDERSTOOD]
     assert SECRET not in done.stdout.decode()
-    [(path, headers, body)] = backend.seen
-    assert path == "/graphql"
-    assert json.loads(body) == {"query": "{__typename}"}
-    assert headers["Content-Type"] == "application/json"
-    assert "Authorization" not in headers and "Cookie" not in headers
+    # A login that nobody has, and a logout that never runs.
+    login, logout = [json.loads(body) for _, _, body in backend.seen]
+    name = login["variables"]["email"]
+    assert re.fullmatch(r"postern-check-[0-9a-f]{32}@invalid\.example", name)
+    assert login["variables"] == {"email": name, "password": name}
+    assert "secret" in login["query"] and "operationName" not in login
+    assert logout["operationName"] == "PosternCheck"
+    assert "logout" in logout["query"]
+    for path, headers, _ in backend.seen:
+        assert path == "/graphql"
+        assert headers["Content-Type"] == "application/json"
+        assert "Authorization" not in headers and "Cookie" not in headers
+    postern("check", POSTERN_UPSTREAM=backend.url)
+    assert name.encode() not in backend.seen[2][2]  # another each time
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_check_where_no_graphql_answers(backend, status):
-    backend.status = status
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+JSON = {"Content-Type": "application/json"}
+MISFIT = {"errors": [{"message": 'Cannot query field "x" on type "Y".',
+                      "locations": [{"line": 1, "column": 2}]}]}
+# What came back for which document, and what is told: the variable, and words
+# of its sentence.
+WRONG = {
+    "a page": ("login", (200, HTML, b"<h1>Welcome</h1>"),
+               "POSTERN_UPSTREAM", ["an HTML page came back (status 200)",
+                                    "path"]),
+    "a page for a 404": ("login", (404, HTML, b"<h1>Not found</h1>"),
+                         "POSTERN_UPSTREAM",
+                         ["an HTML page came back (status 404)"]),
+    "a page for a 500": ("login", (500, HTML, b"<h1>Oops</h1>"),
+                         "POSTERN_UPSTREAM", ["HTML page", "status 500"]),
+    "another path": ("login", (404, JSON, {"errors": [
+        {"message": "no such path"}]}), "POSTERN_UPSTREAM",
+        ["status 404", "does its path lead to one?"]),
+    "no POST": ("login", (405, {"Content-Type": "text/plain"}, b"no"),
+                "POSTERN_UPSTREAM", ["status 405", "text/plain"]),
+    "an API of another kind": ("login", (200, JSON, {"status": "ok"}),
+                               "POSTERN_", ["status 200"]),
+    "a redirect": ("login", (301, {"Location": "https://shop.example/api"},
+                             b""), "POSTERN_UPSTREAM",
+                   ["https://shop.example/api", "redirects (status 301)",
+                    "never followed"]),
+    "another schema": ("login", (400, JSON, MISFIT), "POSTERN_LOGIN_DOCUMENT",
+                       ["does not fit the backend's schema",
+                        'Cannot query field "x" on type "Y".']),
+    "other variables": ("login", (400, JSON, {"errors": [{
+        "message": "Variable $email of type Email", "extensions": {
+            "code": "BAD_USER_INPUT"}}]}), "POSTERN_LOGIN_DOCUMENT",
+        ["Variable $email of type Email"]),
+    "an open door": ("login", (200, JSON, {"data": {"login": {
+        "secret": "s" * 43, "email": "a", "ownerId": 1, "ttl": 60}}}),
+        "POSTERN_LOGIN_DOCUMENT", ["has let in somebody", "made-up"]),
+    "another logout": ("logout", (200, JSON, MISFIT),
+                       "POSTERN_LOGOUT_DOCUMENT",
+                       ["does not fit the backend's schema",
+                        'Cannot query field "x"']),
+    "another logout, by code": ("logout", (400, JSON, {"errors": [{
+        "message": "no field of this operation", "extensions": {
+            "code": "GRAPHQL_VALIDATION_FAILED"}}]}),
+        "POSTERN_LOGOUT_DOCUMENT", ["no field of this operation"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_check_explains_what_the_backend_answers(backend, name):
+    """U42, design 2.6: one line that names the variable, what came, and what
+    to do; never taken for a wrong password."""
+    word, answer, variable, told = WRONG[name]
+    backend.answers = {"logout": (200, JSON, UNKNOWN), word: answer}
     done = postern("check", POSTERN_UPSTREAM=backend.url)
-    assert done.returncode == 0
-    assert f"status {status}\n".encode() in done.stdout
-    assert b"POSTERN_UPSTREAM lead to one?" in done.stdout
+    assert done.returncode == 78, done  # EX_CONFIG
+    line = done.stderr.decode()
+    assert line.startswith(variable) and line.count("\n") == 1, line
+    for part in told:
+        assert part in line, line
+    assert (UNDERSTOOD in done.stdout.decode()) == (word == "logout")
+    assert b"the backend is reachable: status" in done.stdout
+
+
+@pytest.mark.parametrize("status, body", [
+    (401, b"no"), (403, b""), (401, REFUSED), (400, REFUSED),
+    (200, {"errors": [{"message": "Wrong.", "path": ["login"], "extensions": {
+        "code": "BAD_USER_INPUT"}}]})])
+def test_check_knows_a_refusal(backend, status, body):
+    """L59: some say no with a status and nothing else."""
+    backend.answers = {"PosternCheck": (200, JSON, UNKNOWN),
+                       "login": (status, {}, body)}
+    done = postern("check", POSTERN_UPSTREAM=backend.url)
+    assert done.returncode == 0 and done.stderr == b"", done
+    assert UNDERSTOOD in done.stdout.decode()
+
+
+def test_check_tries_further_documents(backend, tmp_path):
+    """Of several login documents the further ones, and the one that asks who
+    somebody is: without a token, nobody."""
+    files = {}
+    for name, text in {
+            "login": "mutation($email:String!,$password:String!){login(email:"
+                     "$email,password:$password){secret ownerId email ttl}}",
+            "refresh": "mutation{refresh{secret ownerId email ttl}}",
+            "who": "{me{ownerId email ttl}}"}.items():
+        files[name] = tmp_path / name
+        files[name].write_text(text, encoding="ascii")
+    where = {"POSTERN_UPSTREAM": backend.url,
+             "POSTERN_WHO_DOCUMENT": str(files["who"]),
+             "POSTERN_LOGIN_DOCUMENT": f"{files['login']} {files['refresh']}"}
+    nobody = (200, JSON, {"data": {"me": None}})
+    backend.answers = {"{me{": nobody}
+    done = postern("check", **where)
+    assert done.returncode == 0 and done.stderr == b"", done
+    assert done.stdout.decode().splitlines()[-1] == (
+        "the who document is understood: without a token it is nobody")
+    for word, answer, variable in (
+            ("refresh", (400, JSON, MISFIT), "POSTERN_LOGIN_DOCUMENT"),
+            ("{me{", (400, JSON, MISFIT), "POSTERN_WHO_DOCUMENT"),
+            ("{me{", (200, JSON, {"data": {"me": {
+                "ownerId": 1, "email": "a"}}}), "POSTERN_WHO_DOCUMENT")):
+        backend.answers = {"{me{": nobody, word: answer}
+        done = postern("check", **where)
+        assert done.returncode == 78, (word, done)
+        assert done.stderr.decode().startswith(variable + ": "), done
+        assert done.stderr.count(b"\n") == 1, done
 
 
 def test_check_without_a_backend():
@@ -199,7 +328,8 @@ def test_check_without_a_backend():
         url = "http://127.0.0.1:%d/" % unused.getsockname()[1]
         done = postern("check", POSTERN_UPSTREAM=url)
     assert done.returncode == 69  # EX_UNAVAILABLE
-    assert done.stderr.startswith(b"postern: the backend cannot be reached: ")
+    assert done.stderr.startswith(
+        b"POSTERN_UPSTREAM: the backend cannot be reached: ")
     assert b"POSTERN_UPSTREAM" in done.stdout  # the table is there all the same
 
 
@@ -363,11 +493,11 @@ NO_TOKENS = {
     "signed": signed_session,
 }
 NO_SESSIONS = {
-    "a form's": lambda: seal(session(), "form"),
+    "a form's": lambda: seal(session(), "csrf"),
     "an upstream's": lambda: seal(session(), "upstream"),
     "no claims": lambda: seal("{}"),
     "no JSON": lambda: seal("{"),
-    "another version": lambda: seal(session(v=2)),
+    "another version": lambda: seal(session(v=1)),
 }
 
 
@@ -389,8 +519,8 @@ def test_signed_with_a_bad_upstream():
 # --- jwk ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("purpose", ["cookie", "bearer", "form", "upstream",
-                                     "store"])
+@pytest.mark.parametrize("purpose", ["cookie", "guest", "bearer", "csrf",
+                                     "upstream", "store"])
 def test_jwk_finds_the_purpose(purpose):
     token = seal("{}", purpose)
     found = postern("jwk", "-", stdin=token)

@@ -3,6 +3,7 @@
 
 import hashlib
 import base64
+import json
 import re
 import time
 
@@ -143,7 +144,8 @@ def test_revoke_what_is_not_there(gate, arguments, stdin, words):
     ["revoke", "--subject", "a", "--session", "b"], ["revoke", "a"],
     ["revoke", "--subject", "a", "--subject", "b"], ["sessions", "x"],
     ["sessions", "--subject"], ["gc", "--limit"], ["gc", "--limit", "0"],
-    ["gc", "--limit", "-1"], ["gc", "--limit", "1x"], ["gc", "1"],
+    ["gc", "--limit", "-1"], ["gc", "--limit", "1x"], ["gc", "1"], ["unlock"],
+    ["unlock", "a", "b"], ["unlock", "--address"], ["unlock", "a", "--all"],
     ["gc", "--limit", "99999999999999999999"], ["secret", "--rotate"],
     ["secret", "x"], ["secret", "--rotate", "a", "b"]])
 def test_misused(gate, arguments):
@@ -173,7 +175,7 @@ def test_gc_removes_what_has_ended(start_own, store, backend):
 # --- where there is no store, or none that answers ---------------------------
 
 COMMANDS = [["sessions"], ["revoke", "--subject", "x"],
-            ["revoke", "--session", "0" * 64], ["gc"]]
+            ["revoke", "--session", "0" * 64], ["gc"], ["unlock", "a"]]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
@@ -232,7 +234,36 @@ def test_check_says_that_there_is_no_store(start):
 
 def test_help(gate):
     text = ran(gate, "--help").stdout
-    for command in ("sessions", "revoke", "gc"):
+    for command in ("sessions", "revoke", "unlock", "gc"):
         assert b"  " + command.encode() in text
         assert ran(gate, command, "--help").stdout.startswith(
             b"usage: postern " + command.encode())
+
+
+def test_unlock(start, store, backend):
+    """By any spelling; 1 where there is nothing to free."""
+    gateway = start(POSTERN_LOGIN_PER_ACCOUNT="2/1h",
+                    POSTERN_LOGIN_PER_ADDRESS="5/1h", **store)
+    account = backend.register()
+
+    def attempt(password, where):
+        body = json.dumps({"email": account.email,
+                           "password": password}).encode()
+        return gateway.direct("login", "POST", "", body, REMOTE_ADDR=where,
+                              CONTENT_TYPE="application/json").status
+
+    ran(gateway, "unlock", account.email, status=1)
+    where = "192.0.2.7"
+    assert [attempt("wrong", where) for _ in range(3)] == [401, 401, 429]
+    assert attempt(account.password, where) == 429
+    spelling = account.email.upper().replace("E", "\u00c9")
+    assert ran(gateway, "unlock", spelling).stdout == b"unlocked\n"
+    assert attempt(account.password, where) == 200
+    done = ran(gateway, "unlock", "--", "--nobody", status=1)
+    assert b"no failed login" in done.stderr
+    for _ in range(3):
+        attempt("wrong", where)  # two for the account, and so four from there
+    ran(gateway, "unlock", account.email, "--address", where)
+    ran(gateway, "unlock", "--address", where, status=1)
+    assert attempt("wrong", where) == 401
+    ran(gateway, "unlock", b"bob\xff", status=65)

@@ -63,10 +63,15 @@ upstream_run(struct upstream *upstream, struct pst_arena *arena,
     const struct fixture_answer *answer = &current->answer;
     enum pst_err e;
 
-    if (current->exchanges > 0 && current->second.status > 0)
-        answer = &current->second;
-    (void)upstream;
+    for (size_t i = 0; i < current->exchanges && i < PST_COUNT(current->later);
+         i++)
+        if (current->later[i].status > 0)
+            answer = &current->later[i];
     (void)arena;
+    if (current->exchanges < PST_COUNT(current->used)) {
+        current->used[current->exchanges] = upstream;
+        current->body_lengths[current->exchanges] = exchange->body_length;
+    }
     current->exchanges++;
     e = record_request(exchange);
     if (e)
@@ -105,6 +110,17 @@ upstream_new(struct upstream **out, const struct upstream_options *options)
 {
     (void)options;
     *out = NULL;
+    return PST_OK;
+}
+
+enum pst_err
+upstream_copy(const struct upstream *upstream, struct upstream **out)
+{
+    static char another; /* never looked into */
+
+    (void)upstream;
+    current->copies++;
+    *out = (struct upstream *)(void *)&another;
     return PST_OK;
 }
 
@@ -193,6 +209,7 @@ fixture_init(struct fixture *f, const char *const *settings)
     };
     const struct config_complaint complaint = {complain, NULL};
     size_t count = 3;
+    char why[256];
 
     memset(f, 0, sizeof(*f));
     for (size_t i = 0; settings && settings[i]; i++)
@@ -205,6 +222,15 @@ fixture_init(struct fixture *f, const char *const *settings)
     f->gate.ring = f->config->ring;
     f->gate.now = FIXTURE_NOW;
     f->gate.random = counting_random;
+    PST_REQUIRE(documents_new(&f->gate.documents,
+                              &(struct documents_options){
+                                  .rules = &f->config->backend.rules,
+                                  .size_max = (size_t)1024 * 1024,
+                                  .is_lasting = true,
+                                  .manifest = f->config->documents,
+                                  .is_manifest_only = f->config->documents_only,
+                              },
+                              why, sizeof(why)) == PST_OK);
     current = f;
 }
 
@@ -212,6 +238,7 @@ void
 fixture_fini(struct fixture *f)
 {
     pst_arena_free(&f->arena);
+    documents_free(&f->gate.documents);
     config_free(&f->config);
     current = NULL;
 }
@@ -247,13 +274,18 @@ fixture_request(struct fixture *f, const char *const *variables,
     PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
 }
 
-/* Headers that were set but not yet sent count too. */
+/* Headers that were set but not yet sent count too. Of several cookies it is
+ * the last, which is the one that is set where others are cleared. */
 const char *
 fixture_header(struct fixture *f, const char *name)
 {
     static char value[16 * 1024];
-    struct pst_text found = reply_get(&f->rep, pst_text_from(name));
+    struct pst_text found = PST_NO_TEXT;
 
+    for (size_t i = 0; i < f->rep.header_count; i++) {
+        if (pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name)))
+            found = f->rep.headers[i].value;
+    }
     if (pst_text_is_absent(found))
         return NULL;
     PST_REQUIRE(found.len < sizeof(value));
@@ -262,29 +294,78 @@ fixture_header(struct fixture *f, const char *name)
     return value;
 }
 
+size_t
+fixture_count(const struct fixture *f, const char *name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->rep.header_count; i++)
+        count +=
+            pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name));
+    return count;
+}
+
+bool
+fixture_has(const struct fixture *f, const char *name, const char *value)
+{
+    for (size_t i = 0; i < f->rep.header_count; i++) {
+        if (pst_text_equal_nocase(f->rep.headers[i].name,
+                                  pst_text_from(name)) &&
+            pst_text_equal(f->rep.headers[i].value, pst_text_from(value)))
+            return true;
+    }
+    return false;
+}
+
+void
+fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+                   struct fixture_session *session)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
+
+    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    fixture_request(f, variables, NULL);
+    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
+                            grant) == PST_OK);
+    fixture_take_tokens(f, session);
+}
+
+void
+fixture_take_tokens(struct fixture *f, struct fixture_session *session)
+{
+    const char *line = fixture_header(f, "Set-Cookie");
+
+    if (line)
+        snprintf(session->cookie, sizeof(session->cookie), "HTTP_COOKIE=%.*s",
+                 (int)strcspn(line, ";"), line);
+    line = fixture_header(f, "vendure-auth-token");
+    if (line)
+        snprintf(session->bearer, sizeof(session->bearer),
+                 "HTTP_AUTHORIZATION=Bearer %s", line);
+}
+
 void
 fixture_begin(struct fixture *f, bool is_guest, struct fixture_session *session)
 {
-    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
     const struct visit_grant grant = {
         .sub = is_guest ? PST_TEXT("") : PST_TEXT("7"),
         .name = is_guest ? PST_TEXT("") : PST_TEXT("a"),
         .who = PST_TEXT("{}"),
         .upstream = PST_TEXT("\"secret\"")};
-    const char *line;
 
-    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    fixture_begin_with(f, &grant, session);
+    PST_REQUIRE(session->cookie[0] != '\0');
+}
+
+enum pst_err
+fixture_enter(struct fixture *f, struct visit *visit, const char *method,
+              const char *a, const char *b)
+{
+    static const struct visit_rules rules = {.methods = "GET, POST"};
+    const char *const variables[] = {method, a ? a : b, a ? b : NULL, NULL};
+
     fixture_request(f, variables, NULL);
-    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
-                            &grant) == PST_OK);
-    line = fixture_header(f, "Set-Cookie");
-    PST_REQUIRE(line);
-    snprintf(session->cookie, sizeof(session->cookie), "HTTP_COOKIE=%.*s",
-             (int)strcspn(line, ";"), line);
-    line = fixture_header(f, "vendure-auth-token");
-    if (line)
-        snprintf(session->bearer, sizeof(session->bearer),
-                 "HTTP_AUTHORIZATION=Bearer %s", line);
+    return visit_enter(&f->gate, &f->req, &f->rep, &rules, visit);
 }
 
 bool

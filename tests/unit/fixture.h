@@ -7,8 +7,9 @@
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
 
+#include "documents.h"
 #include "gate.h"
-#include "visit.h"
+#include "visit_issue.h"
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
@@ -26,16 +27,19 @@ struct fixture {
     struct request req;
     struct reply rep;
     struct fixture_answer answer;
-    struct fixture_answer
-        second; /* for the exchange after, if it has a status */
+    struct fixture_answer later[3]; /* for the exchanges after; one without a
+                                       status: the one before again */
 
     char out[256 * 1024]; /* the reply as it went out */
     size_t out_len;
     char sent[256 * 1024]; /* what the backend got: lines, empty line, body;
                               each time */
     size_t sent_len;
-    size_t exchanges; /* how often it was asked */
-    size_t draws;     /* how often random octets were */
+    size_t exchanges;               /* how often it was asked */
+    const struct upstream *used[4]; /* the handle of each of the first */
+    int64_t body_lengths[4];        /* what each said of its body's length */
+    size_t copies;                  /* how many handles were copied */
+    size_t draws;                   /* how often random octets were */
 
     struct pst_text body; /* of the client's request */
     size_t body_read;
@@ -68,7 +72,26 @@ struct fixture_session {
 void fixture_begin(struct fixture *f, bool is_guest,
                    struct fixture_session *session);
 
-/* The reply's header line's value, or NULL; valid until the next call. */
+/* The same with what a login found out. */
+void fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+                        struct fixture_session *session);
+
+/* Keep the tokens that the reply hands out in the place of older ones. */
+void fixture_take_tokens(struct fixture *f, struct fixture_session *session);
+
+/*
+ * Begin a GET or POST with up to two more variables (NULL: none), and let it
+ * enter a program that clears dead cookies.
+ */
+enum pst_err fixture_enter(struct fixture *f, struct visit *visit,
+                           const char *method, const char *a, const char *b);
+
+/* How many header lines of that name the reply has, and is this one of them? */
+size_t fixture_count(const struct fixture *f, const char *name);
+bool fixture_has(const struct fixture *f, const char *name, const char *value);
+
+/* The reply's header line's value, of several the last, or NULL; valid until
+ * the next call. */
 const char *fixture_header(struct fixture *f, const char *name);
 
 /* Is `needle` anywhere in what went out, or in what the backend got? */

@@ -8,6 +8,7 @@ int main_of_login(int argc, char **argv);
 int main_of_logout(int argc, char **argv);
 int main_of_query(int argc, char **argv);
 int main_of_authorize(int argc, char **argv);
+int main_of_session(int argc, char **argv);
 
 #define main main_of_login
 #include "../../cgi-bin/login.c"
@@ -22,7 +23,12 @@ int main_of_authorize(int argc, char **argv);
 #include "../../cgi-bin/authorize.c"
 #undef main
 
+#define main main_of_session
+#include "../../cgi-bin/session.c"
+#undef main
+
 gate_handler *const program_login = login;
 gate_handler *const program_logout = logout;
 gate_handler *const program_query = query;
 gate_handler *const program_authorize = authorize;
+gate_handler *const program_session = session;

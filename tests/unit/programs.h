@@ -12,5 +12,6 @@ extern gate_handler *const program_login;
 extern gate_handler *const program_logout;
 extern gate_handler *const program_query;
 extern gate_handler *const program_authorize;
+extern gate_handler *const program_session;
 
 #endif

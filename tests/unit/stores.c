@@ -180,6 +180,17 @@ stores_id(unsigned n)
     return id;
 }
 
+enum pst_err
+stores_add(struct store *store, const struct store_session *session,
+           int64_t cap, int64_t now)
+{
+    const struct store_replacement replacement = {
+        .session = session, .cap = cap, .now = now};
+    int64_t since = 0;
+
+    return store_replace(store, &replacement, &since);
+}
+
 void
 stores_say(const struct stores *stores, const char *command, char *answer,
            size_t size)

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "stores.h"
 
 int authorize_main(int argc, char **argv);
 #define main authorize_main
@@ -24,7 +25,7 @@ int authorize_main(int argc, char **argv);
 #define HTML "HTTP_ACCEPT=text/html,application/xhtml+xml"
 
 static struct fixture fix;
-static char cookie[8192]; /* "HTTP_COOKIE=__Host-session=…" */
+static char cookie[8192]; /* "HTTP_COOKIE=__Host-Http-session=…" */
 static char bearer[8192]; /* "HTTP_AUTHORIZATION=Bearer …" */
 
 static const char *const both[] = {
@@ -322,7 +323,7 @@ test_refused(void **state)
          NULL,
          "/login?return_to=%2Fa"},
         {"forged cookie",
-         {GET, PAGE, "REQUEST_URI=/a", "HTTP_COOKIE=__Host-session=AAAA"},
+         {GET, PAGE, "REQUEST_URI=/a", "HTTP_COOKIE=__Host-Http-session=AAAA"},
          true,
          PST_OK,
          303,
@@ -417,6 +418,19 @@ test_identities(void **state)
     }
 }
 
+/* L53: " a " would reach a page as "a", which is somebody else's name. */
+static void
+test_name_with_spaces(void **state)
+{
+    const char *const variables[] = {GET, cookie, NULL};
+
+    (void)state;
+    log_in(PST_TEXT("7"), PST_TEXT(" a "));
+    assert_int_equal(ask(true, variables), PST_OK);
+    assert_header("space", "Variable-SESSION_NAME", "");
+    assert_header("space", "Variable-SESSION_SUBJECT", "7");
+}
+
 /* Design 2.7 holds for the pages behind us too. */
 static void
 test_cross_site(void **state)
@@ -459,6 +473,102 @@ test_renewal(void **state)
     }
 }
 
+/* Whoever is not known yet is not let in, and not told to log in. */
+static void
+test_unknown(void **state)
+{
+    static const char *const variables[] = {GET, PAGE, cookie, NULL};
+    const struct visit_grant grant = {.sub = PST_TEXT(""),
+                                      .name = PST_TEXT(""),
+                                      .who = PST_TEXT("{}"),
+                                      .is_unknown = true};
+    static struct fixture_session known;
+
+    (void)state;
+    fixture_begin_with(&fix, &grant, &known);
+    snprintf(cookie, sizeof(cookie), "%s", known.cookie);
+    for (int authorizer = 0; authorizer < 2; authorizer++) {
+        enum pst_err e = ask(authorizer, variables);
+
+        assert_int_equal(pst_err_status(e), 503);
+        assert_false(fix.rep.begun);
+        assert_header("unknown", "X-Session-User", NULL);
+    }
+}
+
+/* L37: query asks the backend who it is; here a session is refused that was
+ * not confirmed for two intervals. */
+static void
+test_confirmed(void **state)
+{
+    static const char *const settings[] = {"POSTERN_BACKEND=vendure",
+                                           "POSTERN_REVALIDATE=5m", NULL};
+    static const struct {
+        int64_t asked; /* seconds after the login; 0: never */
+        int64_t after;
+        enum pst_err want;
+    } rows[] = {
+        {0, 599, PST_OK},       {0, 600, PST_ABSENT}, {300, 899, PST_OK},
+        {300, 900, PST_ABSENT}, {-100, 599, PST_OK},  {-100, 600, PST_ABSENT},
+    };
+
+    (void)state;
+    fixture_fini(&fix);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct visit_grant grant = {
+            .sub = PST_TEXT("7"),
+            .name = PST_TEXT("a"),
+            .who = PST_TEXT("{}"),
+            .upstream = PST_TEXT("\"x\""),
+            .asked = rows[i].asked ? FIXTURE_NOW + rows[i].asked : 0};
+        static struct fixture_session known;
+        const char *const variables[] = {GET, known.cookie, NULL};
+
+        fixture_init(&fix, settings);
+        fixture_begin_with(&fix, &grant, &known);
+        fix.gate.now += rows[i].after;
+        assert_int_equal(ask(false, variables), rows[i].want);
+        fixture_fini(&fix);
+    }
+    fixture_init(&fix, both);
+}
+
+/* Ended between the look and the renewal: the answer is no. */
+static enum pst_err
+check_twice(struct store *store, const struct store_id *sid,
+            const struct store_id *subject, int64_t iat)
+{
+    static int count;
+
+    (void)store;
+    (void)sid;
+    (void)subject;
+    (void)iat;
+    return count++ == 0 ? PST_OK : PST_REVOKED;
+}
+
+static void
+test_ended_meanwhile(void **state)
+{
+    static const char *const variables[] = {GET, cookie, NULL};
+    struct store_backend broken;
+    struct stores stores;
+
+    (void)state;
+    stores_start(&stores, STORE_LMDB, NULL);
+    fix.gate.store = stores_open(&stores, "test");
+    log_in(PST_TEXT("7"), PST_TEXT("a"));
+    broken = *fix.gate.store->backend;
+    broken.check = check_twice;
+    fix.gate.store->backend = &broken;
+    fix.gate.now += 1000;
+    assert_int_equal(ask(true, variables), PST_ABSENT);
+    assert_false(fix.rep.begun);
+    assert_null(fixture_header(&fix, "Set-Cookie"));
+    store_close(&fix.gate.store);
+    stores_stop(&stores);
+}
+
 /* Without random octets a renewal fails: that is no way in (R3, R79). */
 static void
 test_failure_denies(void **state)
@@ -481,8 +591,14 @@ main(void)
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_way_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_name_with_spaces, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_cross_site, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ended_meanwhile, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_failure_denies, set_up, tear_down),
     };
 

@@ -1,41 +1,62 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_backend.c - login and logout documents, and what is read of an answer.
+ * test_backend.c - what we send the backend, and what its answers to our own
+ * documents say: was it a login, and whose.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "backend.h"
-#include "crypt.h"
-
-static const char *const fauna[] = {
-    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql", "POSTERN_STORE=none", NULL};
-static const char *const renamed[] = {
-    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-    "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
-    "POSTERN_UPSTREAM_TOKEN=json:/data/loginUser/secret",
-    "POSTERN_SUBJECT=/data/loginUser/id",
-    "POSTERN_NAME=/data/loginUser/mail",
-    "POSTERN_TTL=/data/loginUser/ttl",
-    "POSTERN_STORE=none",
-    NULL};
-static const char *const vendure[] = {
-    "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-    "POSTERN_UPSTREAM=http://127.0.0.1:9/shop-api", "POSTERN_BACKEND=vendure",
-    NULL};
+#include "limits.h"
 
 #define NOW 1700000000
+#define ARENA_SIZE ((size_t)256 * 1024)
 
-static const struct jar_news no_news;
+#define SECRET "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe"
+#define UPSTREAM "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql"
 
 static struct pst_arena *arena;
-static struct config *config;
+
+/* A configuration with documents of its own. */
+struct setting {
+    const char *login; /* NULL: the preset's */
+    const char *who;
+    const char *variables[5];
+};
+
+#define BOTH "$email:String!,$password:String!"
+#define BIND "email:$email,password:$password"
+
+static const struct setting fauna = {NULL, NULL, {NULL}};
+static const struct setting vendure = {NULL, NULL, {"POSTERN_BACKEND=vendure"}};
+/* Everything renamed, and further down; secrets behind aliases. */
+static const struct setting renamed = {
+    "mutation(" BOTH "){login:signIn(" BIND "){session{secret:accessToken ttl:"
+    "until}refresh:refreshToken role ...F}}"
+    "fragment F on Result{user{id mail}level}",
+    NULL,
+    {"POSTERN_UPSTREAM_TOKEN=json:session/secret", "POSTERN_SUBJECT=user/id",
+     "POSTERN_NAME=user/mail", "POSTERN_TTL=session/ttl",
+     "POSTERN_SECRET_FIELDS=refreshToken"}};
+/* Token in JSON, and another document that says who it is. */
+static const struct setting asked = {
+    NULL,
+    "{me:self{__typename ownerId:id email role secret other:token ttl "
+    "expiresAt ...on Admin{level}}}",
+    {"POSTERN_SECRET_FIELDS=token"}};
+/* The same with the token's end in neither. */
+static const struct setting endless = {
+    "mutation(" BOTH "){login(" BIND "){secret}}", "{me{ownerId}}", {NULL}};
+/* A cookie for a token: no pointer is followed for it. */
+static const struct setting cookie = {"mutation(" BOTH "){login(" BIND "){ok}}",
+                                      "{me{ownerId}}",
+                                      {"POSTERN_UPSTREAM_TOKEN=cookie"}};
 
 static void
 complain(void *context, const char *variable, const char *why)
@@ -44,147 +65,446 @@ complain(void *context, const char *variable, const char *why)
     fprintf(stderr, "%s: %s\n", variable, why);
 }
 
+/* NAME=path of a file with this document; the caller unlinks it. */
 static void
-configure(const char *const *environment)
+write_document(char *variable, size_t size, const char *name,
+               const char *document)
 {
+    size_t start = strlen(name) + 1;
+    size_t len = strlen(document);
+    int descriptor;
+
+    snprintf(variable, size, "%s=/tmp/postern-test-backend-XXXXXX", name);
+    descriptor = mkstemp(variable + start);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, document, len), len);
+    close(descriptor);
+}
+
+static struct config *
+configured(const struct setting *setting)
+{
+    static const char *const names[] = {"POSTERN_LOGIN_DOCUMENT",
+                                        "POSTERN_WHO_DOCUMENT"};
+    const char *const documents[] = {setting->login, setting->who};
     const struct config_complaint complaint = {complain, NULL};
+    const char *environment[11] = {SECRET, UPSTREAM, "POSTERN_STORE=none"};
+    struct config *config = NULL;
+    char files[2][100] = {"", ""};
+    size_t count = 3;
 
-    config_free(&config);
-    assert_int_equal(pst_crypt_init(), PST_OK);
+    for (size_t i = 0; i < 5 && setting->variables[i]; i++)
+        environment[count++] = setting->variables[i];
+    for (size_t i = 0; i < 2; i++)
+        if (documents[i]) {
+            write_document(files[i], sizeof(files[i]), names[i], documents[i]);
+            environment[count++] = files[i];
+        }
     assert_int_equal(config_new(&config, environment, &complaint), PST_OK);
-    if (!arena)
-        assert_int_equal(pst_arena_new(&arena, PST_ARENA_SIZE), PST_OK);
-    pst_arena_reset(arena);
-}
-
-static int
-cleanup(void **state)
-{
-    (void)state;
-    config_free(&config);
-    pst_arena_free(&arena);
-    return 0;
+    for (size_t i = 0; i < 2; i++)
+        if (documents[i])
+            unlink(files[i] + strlen(names[i]) + 1);
+    return config;
 }
 
 static void
-assert_text(const char *row, struct pst_text got, const char *want)
+expect_text(const char *row, struct pst_text got, const char *want)
 {
-    if (!pst_text_equal(got, pst_text_from(want)))
-        fail_msg("%s: got \"%.*s\", want \"%s\"", row, (int)got.len,
-                 got.ptr ? got.ptr : "", want);
+    if (pst_text_is_absent(got) != !want ||
+        (want && !pst_text_equal(got, pst_text_from(want))))
+        fail_msg("%s: got %.*s, want %s", row, (int)got.len,
+                 got.ptr ? got.ptr : "(absent)", want ? want : "(absent)");
 }
 
 /* R69: the password passes unchanged, whatever is in it. */
 static void
-test_login_request(void **state)
+test_credentials(void **state)
 {
-    const struct backend_credentials credentials = {
-        PST_TEXT("a\"b@example.com"), PST_TEXT(" p\\\"\n\xC3\xA9 "), true};
-    struct pst_text body;
+    static const struct {
+        const struct setting *setting;
+        bool remember;
+        const char *want;
+    } rows[] = {
+        {&fauna, true,
+         "{\"email\":\"a\\\"b@example.com\",\"password\":\" p\\\\\\\"\\n"
+         "\xC3\xA9 \"}"},
+        {&vendure, true,
+         "{\"username\":\"a\\\"b@example.com\",\"password\":\" p\\\\\\\"\\n"
+         "\xC3\xA9 \",\"rememberMe\":true}"},
+        {&vendure, false,
+         "{\"username\":\"a\\\"b@example.com\",\"password\":\" p\\\\\\\"\\n"
+         "\xC3\xA9 \",\"rememberMe\":false}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct backend_credentials credentials = {
+            PST_TEXT("a\"b@example.com"), PST_TEXT(" p\\\"\n\xC3\xA9 "),
+            rows[i].remember};
+        struct config *config = configured(rows[i].setting);
+        struct pst_buf buf;
+
+        pst_arena_reset(arena);
+        pst_buf_init_arena(&buf, arena, 8192);
+        backend_emit_credentials(&buf, &config->backend.logins[0],
+                                 &credentials);
+        expect_text("credentials", pst_buf_text(&buf), rows[i].want);
+        config_free(&config);
+    }
+}
+
+static void
+test_request(void **state)
+{
     struct pst_buf buf;
 
     (void)state;
-    configure(fauna);
+    pst_arena_reset(arena);
     pst_buf_init_arena(&buf, arena, 8192);
-    backend_emit_login(&buf, config, &credentials);
-    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
-    assert_true(pst_text_starts(body, PST_TEXT("{\"query\":\"mutation")));
-    assert_true(pst_text_ends(
-        body, PST_TEXT("\"variables\":{\"email\":\"a\\\"b@example.com\","
-                       "\"password\":\" p\\\\\\\"\\n\xC3\xA9 \"}}")));
-    configure(vendure);
+    backend_emit_request(&buf, PST_TEXT("{a(b:\"c\")}"), PST_NO_TEXT);
+    expect_text("bare", pst_buf_text(&buf), "{\"query\":\"{a(b:\\\"c\\\")}\"}");
     pst_buf_init_arena(&buf, arena, 8192);
-    backend_emit_login(&buf, config, &credentials);
-    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
-    assert_true(pst_text_contains(
-        body, PST_TEXT("\"username\":\"a\\\"b@example.com\"")));
-    assert_true(pst_text_ends(body, PST_TEXT("\"rememberMe\":true}}")));
-    assert_false(pst_text_contains(body, PST_TEXT("\"email\":")));
+    backend_emit_request(&buf, PST_TEXT("{a}"), PST_TEXT("{\"b\":1}"));
+    expect_text("with variables", pst_buf_text(&buf),
+                "{\"query\":\"{a}\",\"variables\":{\"b\":1}}");
+}
+
+/* Logins. */
+
+struct login_row {
+    const char *name;
+    int status;
+    const char *body; /* NULL: absent */
+    enum backend_verdict verdict;
+    const char *why; /* part of the sentence; NULL: none */
+};
+
+static enum pst_err
+read_login(const struct config *config, int status, const char *body,
+           struct backend_outcome *out)
+{
+    const struct backend_answer answer = {status, pst_text_from(body)};
+
+    return backend_read_login(arena, config, &config->backend.logins[0], NOW,
+                              &answer, out);
+}
+
+static void
+expect_verdicts(const struct setting *setting, const struct login_row *rows,
+                size_t count)
+{
+    struct config *config = configured(setting);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct login_row *row = &rows[i];
+        struct backend_outcome out;
+
+        pst_arena_reset(arena);
+        assert_int_equal(read_login(config, row->status, row->body, &out),
+                         PST_OK);
+        if (out.verdict != row->verdict)
+            fail_msg("%s: verdict %d, %s", row->name, (int)out.verdict,
+                     out.why);
+        if (!row->why != !*out.why || (row->why && !strstr(out.why, row->why)))
+            fail_msg("%s: says \"%s\"", row->name, out.why);
+        if (out.verdict != BACKEND_GRANTED &&
+            out.identity.known != PST_IDENTITY_UNKNOWN)
+            fail_msg("%s: names somebody", row->name);
+    }
+    config_free(&config);
 }
 
 #define LOGIN(members) "{\"data\":{\"login\":{" members "}}}"
+#define GOOD "\"secret\":\"fn1\",\"ownerId\":\"7\""
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define NOT_JSON "expected a JSON object with data or errors"
+#define NO_ID "expected the user's id where POSTERN_SUBJECT says"
+#define NO_TOKEN "expected a token where POSTERN_UPSTREAM_TOKEN says"
+#define PLACE "\"locations\":[{\"line\":1,\"column\":2}]"
 
 static void
-test_read_fauna(void **state)
+test_granted(void **state)
+{
+    static const struct login_row rows[] = {
+        {"all", 200, LOGIN(GOOD), BACKEND_GRANTED, NULL},
+        {"201", 201, LOGIN(GOOD), BACKEND_GRANTED, NULL},
+        {"no errors", 200, "{\"errors\":[],\"data\":{\"login\":{" GOOD "}}}",
+         BACKEND_GRANTED, NULL},
+        {"errors that are null", 200,
+         "{\"errors\":null,\"data\":{\"login\":{" GOOD "}}}", BACKEND_GRANTED,
+         NULL},
+        {"extensions", 200,
+         "{\"data\":{\"login\":{" GOOD "}},\"extensions\":{\"a\":1}}",
+         BACKEND_GRANTED, NULL},
+    };
+
+    (void)state;
+    expect_verdicts(&fauna, rows, PST_COUNT(rows));
+}
+
+static void
+test_refused(void **state)
+{
+    static const struct login_row rows[] = {
+        {"errors", 200,
+         "{\"errors\":[{\"message\":\"no\",\"path\":[\"login\"]}],\"data\":"
+         "null}",
+         BACKEND_REFUSED, NULL},
+        {"errors and a secret", 200,
+         "{\"errors\":[{}],\"data\":{\"login\":{" GOOD "}}}", BACKEND_REFUSED,
+         NULL},
+        {"errors that are no list", 200,
+         "{\"errors\":{},\"data\":{\"login\":{" GOOD "}}}", BACKEND_REFUSED,
+         NULL},
+        {"null", 200, "{\"data\":{\"login\":null}}", BACKEND_REFUSED, NULL},
+        {"an error as a result", 200,
+         LOGIN("\"errorCode\":\"INVALID_CREDENTIALS_ERROR\""), BACKEND_REFUSED,
+         NULL},
+        {"an error as a result, and a secret", 200,
+         LOGIN(GOOD ",\"errorCode\":\"X\""), BACKEND_REFUSED, NULL},
+        {"no secret", 200, LOGIN("\"ownerId\":\"7\""), BACKEND_REFUSED, NULL},
+        {"a secret that is null", 200,
+         LOGIN("\"secret\":null,\"ownerId\":\"7\""), BACKEND_REFUSED, NULL},
+        {"401", 401, "{\"errors\":[{}]}", BACKEND_REFUSED, NULL},
+        {"401 with a session", 401, LOGIN(GOOD), BACKEND_REFUSED, NULL},
+        {"L59: 401 in plain text", 401, "wrong", BACKEND_REFUSED, NULL},
+        {"L59: 403 in HTML", 403, "<html>", BACKEND_REFUSED, NULL},
+        {"L59: 400 without anything", 400, "", BACKEND_REFUSED, NULL},
+        {"L59: 499 encoded", 499, NULL, BACKEND_REFUSED, NULL},
+        {"L59: 401 with a list", 401, "[]", BACKEND_REFUSED, NULL},
+    };
+
+    (void)state;
+    expect_verdicts(&fauna, rows, PST_COUNT(rows));
+}
+
+static void
+test_invalid(void **state)
+{
+    static const struct login_row rows[] = {
+        {"HTML", 200, "<html>", BACKEND_INVALID, NOT_JSON},
+        {"a redirect", 302, "<a>", BACKEND_INVALID, "with status 302"},
+        {"500 in HTML", 500, "<html>", BACKEND_INVALID, "with status 500"},
+        {"500 with errors", 500, "{\"errors\":[{}],\"data\":null}",
+         BACKEND_INVALID, "5xx"},
+        {"503 with a session", 503, LOGIN(GOOD), BACKEND_INVALID, "5xx"},
+        {"nothing", 200, "", BACKEND_INVALID, NOT_JSON},
+        {"encoded", 200, NULL, BACKEND_INVALID, NOT_JSON},
+        {"an array", 200, "[" LOGIN(GOOD) "]", BACKEND_INVALID, NOT_JSON},
+        {"two secrets", 200, LOGIN(GOOD ",\"secret\":\"fn2\""), BACKEND_INVALID,
+         NOT_JSON},
+        {"cut short", 200, "{\"data\":{\"login\":{" GOOD "}}", BACKEND_INVALID,
+         NOT_JSON},
+        {"neither data nor errors", 200, "{}", BACKEND_INVALID,
+         "expected the login field in data"},
+        {"no errors, no data", 200, "{\"errors\":[]}", BACKEND_INVALID,
+         "expected the login field in data"},
+        {"another field", 200, "{\"data\":{\"signIn\":{" GOOD "}}}",
+         BACKEND_INVALID, "expected the login field in data"},
+        {"data that is a list", 200, "{\"data\":[{" GOOD "}]}", BACKEND_INVALID,
+         "expected the login field in data"},
+        {"a list of logins", 200, "{\"data\":{\"login\":[{" GOOD "}]}}",
+         BACKEND_INVALID, "expected an object"},
+        {"a string", 200, "{\"data\":{\"login\":\"fn1\"}}", BACKEND_INVALID,
+         "expected an object"},
+        {"an empty secret", 200, LOGIN("\"secret\":\"\",\"ownerId\":\"7\""),
+         BACKEND_INVALID, NO_TOKEN},
+        {"a secret with a line's end", 200,
+         LOGIN("\"secret\":\"a\\r\\nb\",\"ownerId\":\"7\""), BACKEND_INVALID,
+         NO_TOKEN},
+        {"a secret that is a number", 200,
+         LOGIN("\"secret\":1,\"ownerId\":\"7\""), BACKEND_INVALID, NO_TOKEN},
+        {"L54: no id", 200, LOGIN("\"secret\":\"fn1\""), BACKEND_INVALID,
+         NO_ID},
+        {"an id that is null", 200,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":null"), BACKEND_INVALID, NO_ID},
+        {"an empty id", 200, LOGIN("\"secret\":\"fn1\",\"ownerId\":\"\""),
+         BACKEND_INVALID, NO_ID},
+        {"an id that is an object", 200,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":{\"a\":\"7\"}"), BACKEND_INVALID,
+         NO_ID},
+        {"an id that is true", 200,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":true"), BACKEND_INVALID, NO_ID},
+        {"an id that is a fraction", 200,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":7.5"), BACKEND_INVALID, NO_ID},
+        {"an id of 257 bytes", 200,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":\"" HUNDRED HUNDRED TEN TEN TEN
+                   TEN TEN "1234567\""),
+         BACKEND_INVALID, "or too long"},
+        {"a name of 257 bytes", 200,
+         LOGIN(GOOD ",\"email\":\"" HUNDRED HUNDRED TEN TEN TEN TEN TEN
+                    "1234567\""),
+         BACKEND_INVALID, "where POSTERN_NAME says"},
+        {"a ttl in words", 200, LOGIN(GOOD ",\"ttl\":\"soon\""),
+         BACKEND_INVALID, "where POSTERN_TTL says"},
+        {"a ttl that is an object", 200, LOGIN(GOOD ",\"ttl\":{}"),
+         BACKEND_INVALID, "where POSTERN_TTL says"},
+    };
+
+    (void)state;
+    expect_verdicts(&fauna, rows, PST_COUNT(rows));
+}
+
+/* U42: no password was checked, and the log says what does not fit. */
+static void
+test_unfit(void **state)
+{
+    static const struct login_row rows[] = {
+        {"400", 400,
+         "{\"errors\":[{\"message\":\"Cannot query field \\\"ttl\\\"\"," PLACE
+         "}]}",
+         BACKEND_UNFIT, "schema: Cannot query field \"ttl\""},
+        {"200", 200,
+         "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"," PLACE "}]}",
+         BACKEND_UNFIT, "schema: Unknown type"},
+        {"500", 500,
+         "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"," PLACE "}]}",
+         BACKEND_UNFIT, "schema: Unknown type"},
+        {"by its class", 200,
+         "{\"errors\":[{\"message\":\"x\",\"extensions\":{\"classification\":"
+         "\"ValidationError\"}}]}",
+         BACKEND_UNFIT, "schema: x"},
+        {"a class of something that ran", 200,
+         "{\"errors\":[{\"message\":\"x\"," PLACE ",\"extensions\":{"
+         "\"classification\":\"DataFetchingException\"}}]}",
+         BACKEND_REFUSED, NULL},
+        {"a place alone, in words that are no validator's", 200,
+         "{\"errors\":[{\"message\":\"Wrong password.\"," PLACE "}]}",
+         BACKEND_REFUSED, NULL},
+        {"one of two in a validator's words", 200,
+         "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"," PLACE
+         "},{\"message\":\"Wrong password.\"," PLACE "}]}",
+         BACKEND_REFUSED, NULL},
+        {"a validator's words without a place", 200,
+         "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"}]}",
+         BACKEND_REFUSED, NULL},
+        {"by its code", 400,
+         "{\"errors\":[{\"message\":\"x\",\"extensions\":{\"code\":"
+         "\"GRAPHQL_VALIDATION_FAILED\"}},{\"extensions\":{\"code\":"
+         "\"GRAPHQL_PARSE_FAILED\"}}]}",
+         BACKEND_UNFIT, "schema: x"},
+        {"without a message", 400, "{\"errors\":[{" PLACE "}]}",
+         BACKEND_REFUSED, NULL},
+        {"a long message is cut", 400,
+         "{\"errors\":[{\"message\":\"Field \\\"" HUNDRED HUNDRED "\"," PLACE
+         "}]}",
+         BACKEND_UNFIT, "Field \"" HUNDRED TEN},
+        {"it ran: a path", 400,
+         "{\"errors\":[{" PLACE ",\"path\":[\"login\"]}]}", BACKEND_REFUSED,
+         NULL},
+        {"it ran: one of two has a path", 400,
+         "{\"errors\":[{" PLACE "},{" PLACE ",\"path\":[]}]}", BACKEND_REFUSED,
+         NULL},
+        {"it ran: data", 200, "{\"errors\":[{" PLACE "}],\"data\":null}",
+         BACKEND_REFUSED, NULL},
+        {"what was typed is no e-mail address", 400,
+         "{\"errors\":[{\"message\":\"x\"," PLACE ",\"extensions\":{"
+         "\"code\":\"BAD_USER_INPUT\"}}]}",
+         BACKEND_REFUSED, NULL},
+        {"a message that repeats a password", 400,
+         "{\"errors\":[{\"message\":\"Variable \\\"$password\\\" got invalid "
+         "value \\\"hunter2\\\"; too short\"," PLACE "}]}",
+         BACKEND_REFUSED, NULL},
+        {"neither a place nor a code of those", 400,
+         "{\"errors\":[{\"extensions\":{\"code\":\"UNAUTHENTICATED\"}}]}",
+         BACKEND_REFUSED, NULL},
+        {"a message alone", 200, "{\"errors\":[{\"message\":\"no\"}]}",
+         BACKEND_REFUSED, NULL},
+        {"no list", 400, "{\"errors\":{\"message\":\"no\"}}", BACKEND_REFUSED,
+         NULL},
+    };
+
+    (void)state;
+    expect_verdicts(&fauna, rows, PST_COUNT(rows));
+}
+
+/* R80: whatever the words in which a backend repeats what was given for a
+ * password, the log has what does not fit, and not the password. */
+static void
+test_unfit_without_values(void **state)
+{
+    static const char *const messages[] = {
+        "Variable \\\"$password\\\" expected value of type 'P!' but got: "
+        "hunter2",
+        "Variable \\\"$password\\\": the Value was hunter2",
+    };
+    struct config *config = configured(&fauna);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(messages); i++) {
+        struct backend_outcome out;
+        char body[256];
+
+        pst_arena_reset(arena);
+        (void)snprintf(body, sizeof(body),
+                       "{\"errors\":[{\"message\":\"%s\"," PLACE "}]}",
+                       messages[i]);
+        assert_int_equal(read_login(config, 400, body, &out), PST_OK);
+        assert_int_equal(out.verdict, BACKEND_UNFIT);
+        assert_non_null(strstr(out.why, "schema: Variable \"$password\""));
+        assert_null(strstr(out.why, "hunter2"));
+    }
+    config_free(&config);
+}
+
+/* What a granted login says. */
+static void
+test_identity(void **state)
 {
     static const struct {
         const char *name;
-        int status;
+        const struct setting *setting;
         const char *body;
-        enum backend_verdict verdict;
         const char *sub;
         const char *user;
         const char *who;
         int64_t end;
     } rows[] = {
-        {"all there", 200,
-         LOGIN("\"secret\":\"fn1\",\"ttl\":\"2023-11-14T23:13:20Z\","
-               "\"email\":\"a@b\",\"ownerId\":\"7\""),
-         BACKEND_GRANTED, "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":\"7\"}",
-         NOW + 3600},
-        {"seconds and a number as id", 200,
-         LOGIN("\"secret\":\"fn1\",\"ttl\":60,\"email\":\"a@b\",\"ownerId\":7"),
-         BACKEND_GRANTED, "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":7}",
-         NOW + 60},
-        {"only the secret", 200, LOGIN("\"secret\":\"fn1\""), BACKEND_GRANTED,
-         "typed", "typed", "{}", 0},
-        {"the secret twice is told once", 200,
-         LOGIN("\"secret\":\"fn1\",\"again\":\"fn1\",\"x\":null"),
-         BACKEND_GRANTED, "typed", "typed", "{\"x\":null}", 0},
-        {"nested things are not public", 200,
-         LOGIN("\"secret\":\"fn1\",\"o\":{\"p\":1},\"l\":[1]"), BACKEND_GRANTED,
-         "typed", "typed", "{}", 0},
-        {"empty errors", 200,
-         "{\"errors\":[],\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
-         BACKEND_GRANTED, "typed", "typed", "{}", 0},
-        {"errors and a secret", 200,
-         "{\"errors\":[{}],\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
-         BACKEND_REFUSED, "", "", "", 0},
-        {"errors", 200, "{\"errors\":[{\"message\":\"no\"}],\"data\":null}",
-         BACKEND_REFUSED, "", "", "", 0},
-        {"no secret", 200, LOGIN("\"email\":\"a@b\""), BACKEND_REFUSED, "", "",
-         "", 0},
-        {"empty secret", 200, LOGIN("\"secret\":\"\""), BACKEND_REFUSED, "", "",
-         "", 0},
-        {"a secret with a line in it", 200, LOGIN("\"secret\":\"a\\r\\nb\""),
-         BACKEND_REFUSED, "", "", "", 0},
-        {"a secret that is a number", 200, LOGIN("\"secret\":1"),
-         BACKEND_REFUSED, "", "", "", 0},
-        {"401", 401, "{\"errors\":[{}]}", BACKEND_REFUSED, "", "", "", 0},
-        {"500", 500, "{\"errors\":[{}]}", BACKEND_BROKEN, "", "", "", 0},
-        {"no JSON", 200, "<html>", BACKEND_BROKEN, "", "", "", 0},
-        {"two secrets", 200, LOGIN("\"secret\":\"a\",\"secret\":\"b\""),
-         BACKEND_BROKEN, "", "", "", 0},
-        {"an array", 200, "[]", BACKEND_BROKEN, "", "", "", 0},
-        {"a bad ttl", 200, LOGIN("\"secret\":\"fn1\",\"ttl\":\"soon\""),
-         BACKEND_BROKEN, "", "", "", 0},
+        {"all", &fauna,
+         LOGIN(GOOD ",\"ttl\":\"2023-11-14T23:13:20Z\",\"email\":\"a@b\""), "7",
+         "a@b", "{\"ownerId\":\"7\",\"email\":\"a@b\"}", NOW + 3600},
+        {"seconds, and a number as id", &fauna,
+         LOGIN(
+             "\"secret\":\"fn1\",\"ttl\":60,\"email\":\"a@b\",\"ownerId\":-7"),
+         "-7", "a@b", "{\"email\":\"a@b\",\"ownerId\":-7}", NOW + 60},
+        {"no name, no ttl", &fauna, LOGIN(GOOD), "7", "7",
+         "{\"ownerId\":\"7\"}", 0},
+        {"both null", &fauna, LOGIN(GOOD ",\"email\":null,\"ttl\":null"), "7",
+         "7", "{\"ownerId\":\"7\",\"email\":null}", 0},
+        {"CR, LF, NUL are kept", &fauna,
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":\"a\\r\\n\""), "a\r\n", "a\r\n",
+         "{\"ownerId\":\"a\\r\\n\"}", 0},
+        {"what was not asked for is not public", &fauna,
+         LOGIN(GOOD ",\"role\":\"admin\",\"again\":\"fn1\""), "7", "7",
+         "{\"ownerId\":\"7\"}", 0},
+        {"L53, L56: behind aliases, further down", &renamed,
+         LOGIN("\"__typename\":\"Result\",\"session\":{\"secret\":\"fn1\","
+               "\"ttl\":60},\"refresh\":\"r1\",\"role\":\"x\",\"user\":{"
+               "\"id\":\"7\",\"mail\":\"a@b\"},\"level\":1.50,\"id\":\"8\","
+               "\"ownerId\":\"9\",\"secret\":\"fn2\""),
+         "7", "a@b", "{\"role\":\"x\",\"level\":1.50}", NOW + 60},
     };
 
     (void)state;
-    configure(fauna);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct backend_answer answer = {.status = rows[i].status,
-                                              .body =
-                                                  pst_text_from(rows[i].body),
-                                              .news = &no_news,
-                                              .typed = PST_TEXT("typed")};
+        struct config *config = configured(rows[i].setting);
         struct backend_outcome out;
 
         pst_arena_reset(arena);
-        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
-                         PST_OK);
-        if (out.verdict != rows[i].verdict)
-            fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
-        if (out.verdict != BACKEND_GRANTED)
-            continue;
-        assert_text(rows[i].name, out.token, "fn1");
-        assert_text(rows[i].name, out.grant.upstream, "\"fn1\"");
-        assert_text(rows[i].name, out.grant.sub, rows[i].sub);
-        assert_text(rows[i].name, out.grant.name, rows[i].user);
-        assert_text(rows[i].name, out.grant.who, rows[i].who);
-        if (out.grant.backend_end != rows[i].end)
-            fail_msg("%s: end %lld", rows[i].name,
-                     (long long)out.grant.backend_end);
+        assert_int_equal(read_login(config, 200, rows[i].body, &out), PST_OK);
+        if (out.verdict != BACKEND_GRANTED ||
+            out.identity.known != PST_IDENTITY_KNOWN)
+            fail_msg("%s: verdict %d, %s", rows[i].name, (int)out.verdict,
+                     out.why);
+        assert_non_null(out.root);
+        expect_text(rows[i].name, out.secret, "fn1");
+        expect_text(rows[i].name, out.identity.sub, rows[i].sub);
+        expect_text(rows[i].name, out.identity.name, rows[i].user);
+        expect_text(rows[i].name, out.identity.who, rows[i].who);
+        if (out.identity.end != rows[i].end)
+            fail_msg("%s: end %lld", rows[i].name, (long long)out.identity.end);
+        config_free(&config);
     }
 }
 
@@ -192,133 +512,276 @@ test_read_fauna(void **state)
 static void
 test_refused_with_secret(void **state)
 {
-    const struct backend_answer answer = {
-        .status = 200,
-        .body = PST_TEXT("{\"errors\":[{\"extensions\":{\"code\":\"X\"}}],"
-                         "\"data\":{\"login\":{\"secret\":\"fn1\"}}}"),
-        .news = &no_news};
+    struct config *config = configured(&fauna);
     struct backend_outcome out;
 
     (void)state;
-    configure(fauna);
-    assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
-                     PST_OK);
+    pst_arena_reset(arena);
+    assert_int_equal(
+        read_login(config, 200,
+                   "{\"errors\":[{\"extensions\":{\"code\":\"X\"}}],"
+                   "\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
+                   &out),
+        PST_OK);
     assert_int_equal(out.verdict, BACKEND_REFUSED);
-    assert_text("token", out.token, "fn1");
-    assert_text("code", out.code, "X");
+    expect_text("secret", out.secret, "fn1");
+    expect_text("code", out.code, "X");
+    assert_int_equal(read_login(config, 401, "no", &out), PST_OK);
+    assert_null(out.root);
+    expect_text("secret", out.secret, NULL);
+    expect_text("code", out.code, NULL);
+    config_free(&config);
 }
 
+/* The fields about a user that fit into a session, and one byte more. */
 static void
-test_read_vendure(void **state)
+test_large_public_part(void **state)
+{
+    struct config *config = configured(&renamed);
+    struct backend_outcome out;
+    char role[PST_WHO_MAX + 1] = "";
+    char body[2 * PST_WHO_MAX];
+
+    (void)state;
+    for (size_t more = 0; more <= 1; more++) {
+        pst_arena_reset(arena);
+        memset(role, 'r', PST_WHO_MAX - strlen("{\"role\":\"\"}") + more);
+        snprintf(body, sizeof(body),
+                 LOGIN("\"session\":{\"secret\":\"fn1\"},\"user\":{\"id\":"
+                       "\"7\"},\"role\":\"%s\""),
+                 role);
+        assert_int_equal(read_login(config, 200, body, &out), PST_OK);
+        assert_int_equal(out.verdict, more ? BACKEND_INVALID : BACKEND_GRANTED);
+    }
+    assert_non_null(strstr(out.why, "the fields about the user are longer"));
+    config_free(&config);
+}
+
+/* Where another document says who it is, the login's answer does not. */
+static void
+test_login_with_who(void **state)
 {
     static const struct {
         const char *name;
-        const char *header;
+        const struct setting *setting;
         const char *body;
         enum backend_verdict verdict;
+        const char *secret;
+        int64_t end;
     } rows[] = {
-        {"granted", "75637b6b",
-         LOGIN("\"__typename\":\"CurrentUser\",\"id\":\"3\","
-               "\"identifier\":\"a@b\""),
-         BACKEND_GRANTED},
-        {"no header", NULL, LOGIN("\"id\":\"3\",\"identifier\":\"a@b\""),
-         BACKEND_REFUSED},
-        {"empty header", "", LOGIN("\"id\":\"3\",\"identifier\":\"a@b\""),
-         BACKEND_REFUSED},
-        {"wrong password", NULL,
-         LOGIN("\"__typename\":\"InvalidCredentialsError\","
-               "\"errorCode\":\"INVALID_CREDENTIALS_ERROR\""),
-         BACKEND_REFUSED},
-        {"wrong password, but a guest's token", "75637b6b",
-         LOGIN("\"errorCode\":\"INVALID_CREDENTIALS_ERROR\""), BACKEND_REFUSED},
+        {"L53: the login names nobody", &asked, LOGIN(GOOD), BACKEND_GRANTED,
+         "fn1", 0},
+        {"no id", &asked, LOGIN("\"secret\":\"fn1\""), BACKEND_GRANTED, "fn1",
+         0},
+        /* The token lived on after its end, as only who was asked for it. */
+        {"its end all the same", &asked, LOGIN(GOOD ",\"ttl\":60"),
+         BACKEND_GRANTED, "fn1", NOW + 60},
+        {"an end in words", &asked, LOGIN(GOOD ",\"ttl\":\"soon\""),
+         BACKEND_INVALID, "fn1", 0},
+        {"an end nobody asked for", &endless, LOGIN(GOOD ",\"ttl\":60"),
+         BACKEND_GRANTED, "fn1", 0},
+        {"token in a header", &vendure,
+         LOGIN("\"__typename\":\"CurrentUser\",\"id\":\"3\""), BACKEND_GRANTED,
+         NULL, 0},
+        {"a wrong password", &vendure,
+         LOGIN("\"__typename\":\"InvalidCredentialsError\",\"errorCode\":"
+               "\"INVALID_CREDENTIALS_ERROR\""),
+         BACKEND_REFUSED, NULL, 0},
+        {"token in a cookie", &cookie, LOGIN("\"ok\":true"), BACKEND_GRANTED,
+         NULL, 0},
+        {"a string is no token in a cookie", &cookie,
+         "{\"data\":{\"login\":\"fn1\"}}", BACKEND_INVALID, NULL, 0},
     };
 
     (void)state;
-    configure(vendure);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct jar_news news = {.token = pst_text_from(rows[i].header)};
-        const struct backend_answer answer = {.status = 200,
-                                              .body =
-                                                  pst_text_from(rows[i].body),
-                                              .news = &news,
-                                              .typed = PST_TEXT("typed")};
+        struct config *config = configured(rows[i].setting);
         struct backend_outcome out;
 
-        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
-                         PST_OK);
-        if (out.verdict != rows[i].verdict)
-            fail_msg("%s: verdict %d", rows[i].name, (int)out.verdict);
-        if (out.verdict != BACKEND_GRANTED)
-            continue;
-        assert_text(rows[i].name, out.grant.sub, "3");
-        assert_text(rows[i].name, out.grant.name, "a@b");
-        assert_text(rows[i].name, out.grant.upstream, "\"75637b6b\"");
+        pst_arena_reset(arena);
+        assert_int_equal(read_login(config, 200, rows[i].body, &out), PST_OK);
+        if (out.verdict != rows[i].verdict || out.identity.end != rows[i].end)
+            fail_msg("%s: verdict %d, end %lld, %s", rows[i].name,
+                     (int)out.verdict, (long long)out.identity.end, out.why);
+        assert_int_equal(out.identity.known, PST_IDENTITY_UNKNOWN);
+        expect_text(rows[i].name, out.identity.sub, "");
+        expect_text(rows[i].name, out.identity.who, "{}");
+        expect_text(rows[i].name, out.secret, rows[i].secret);
+        config_free(&config);
     }
 }
 
-/*
- * A login field that only begins with "login" was taken for the login itself:
- * then nothing in it was found, the session outlived the backend's token, and
- * the name typed stood for the user's id.
- */
-static void
-test_longer_field(void **state)
-{
-    const struct backend_answer answer = {
-        .status = 200,
-        .body = PST_TEXT("{\"data\":{\"loginUser\":{\"secret\":\"fn1\","
-                         "\"id\":\"7\",\"mail\":\"a@b\",\"ttl\":60}}}"),
-        .news = &no_news,
-        .typed = PST_TEXT("typed")};
-    struct backend_outcome out;
+/* Who it is. */
 
-    (void)state;
-    configure(renamed);
-    assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
-                     PST_OK);
-    assert_int_equal(out.verdict, BACKEND_GRANTED);
-    assert_text("sub", out.grant.sub, "7");
-    assert_text("name", out.grant.name, "a@b");
-    assert_text("who", out.grant.who, "{\"id\":\"7\",\"mail\":\"a@b\"}");
-    assert_int_equal(out.grant.backend_end, NOW + 60);
+struct who_row {
+    const char *name;
+    int status;
+    const char *body; /* NULL: absent */
+    enum pst_identity known;
+};
+
+#define ME(value) "{\"data\":{\"me\":" value "}}"
+#define DENIED(code) \
+    "{\"message\":\"no\",\"extensions\":{\"code\":\"" code "\"}}"
+#define SOMEBODY "{\"id\":\"3\",\"identifier\":\"a@b\"}"
+
+static enum pst_err
+read_who(const struct config *config, int status, const char *body,
+         struct backend_identity *out)
+{
+    const struct backend_answer answer = {status, pst_text_from(body)};
+
+    return backend_read_who(arena, config, NOW, &answer, out);
 }
 
-/* A client's own document names nobody but by what cannot be renamed. */
+/* NOBODY is a positive answer; whatever else names nobody is UNKNOWN. */
 static void
-test_clients_document(void **state)
+test_who(void **state)
 {
-    static const struct {
-        const char *name;
-        const char *body;
-        const char *sub;
-        const char *user;
-        const char *who;
-    } rows[] = {
-        {"all",
-         LOGIN("\"secret\":\"s\",\"email\":\"a@b\",\"ownerId\":\"7\","
-               "\"role\":\"admin\""),
-         "7", "a@b", "{\"email\":\"a@b\",\"ownerId\":\"7\"}"},
-        {"only the secret", LOGIN("\"secret\":\"s\""), "", "", "{}"},
-        {"no id", LOGIN("\"secret\":\"s\",\"email\":\"a@b\""), "", "",
-         "{\"email\":\"a@b\"}"},
+    static const struct who_row rows[] = {
+        {"somebody", 200, ME(SOMEBODY), PST_IDENTITY_KNOWN},
+        {"no errors", 200, "{\"errors\":[],\"data\":{\"me\":" SOMEBODY "}}",
+         PST_IDENTITY_KNOWN},
+        {"null", 200, ME("null"), PST_IDENTITY_NOBODY},
+        {"null with 401", 401, ME("null"), PST_IDENTITY_NOBODY},
+        {"FORBIDDEN", 200,
+         "{\"errors\":[" DENIED("FORBIDDEN") "],\"data\":{\"me\":null}}",
+         PST_IDENTITY_NOBODY},
+        {"UNAUTHENTICATED", 401, "{\"errors\":[" DENIED("UNAUTHENTICATED") "]}",
+         PST_IDENTITY_NOBODY},
+        {"both", 200,
+         "{\"errors\":[" DENIED("FORBIDDEN") "," DENIED(
+             "UNAUTHENTICATED") "],\"data\":null}",
+         PST_IDENTITY_NOBODY},
+        {"another code", 200,
+         "{\"errors\":[" DENIED(
+             "INTERNAL_SERVER_ERROR") "],\"data\":{\"me\":null}}",
+         PST_IDENTITY_UNKNOWN},
+        {"another code beside it", 200,
+         "{\"errors\":[" DENIED("FORBIDDEN") "," DENIED("X") "]}",
+         PST_IDENTITY_UNKNOWN},
+        {"no code", 200,
+         "{\"errors\":[{\"message\":\"FORBIDDEN\"}],\"data\":{\"me\":null}}",
+         PST_IDENTITY_UNKNOWN},
+        {"errors that are no list", 200, "{\"errors\":" DENIED("FORBIDDEN") "}",
+         PST_IDENTITY_UNKNOWN},
+        {"FORBIDDEN, and somebody", 200,
+         "{\"errors\":[" DENIED("FORBIDDEN") "],\"data\":{\"me\":" SOMEBODY
+                                             "}}",
+         PST_IDENTITY_UNKNOWN},
+        {"errors, and somebody", 200,
+         "{\"errors\":[{}],\"data\":{\"me\":" SOMEBODY "}}",
+         PST_IDENTITY_UNKNOWN},
+        {"500, and null", 500, ME("null"), PST_IDENTITY_UNKNOWN},
+        {"500, and FORBIDDEN", 500, "{\"errors\":[" DENIED("FORBIDDEN") "]}",
+         PST_IDENTITY_UNKNOWN},
+        {"401, and somebody", 401, ME(SOMEBODY), PST_IDENTITY_UNKNOWN},
+        {"401 in plain text", 401, "no", PST_IDENTITY_UNKNOWN},
+        {"HTML", 200, "<html>", PST_IDENTITY_UNKNOWN},
+        {"nothing", 200, "", PST_IDENTITY_UNKNOWN},
+        {"encoded", 200, NULL, PST_IDENTITY_UNKNOWN},
+        {"a list", 200, "[" ME("null") "]", PST_IDENTITY_UNKNOWN},
+        {"no data", 200, "{}", PST_IDENTITY_UNKNOWN},
+        {"data that is null", 200, "{\"data\":null}", PST_IDENTITY_UNKNOWN},
+        {"another field", 200, "{\"data\":{\"you\":" SOMEBODY "}}",
+         PST_IDENTITY_UNKNOWN},
+        {"no id", 200, ME("{\"identifier\":\"a@b\"}"), PST_IDENTITY_UNKNOWN},
+        {"an id that is null", 200, ME("{\"id\":null}"), PST_IDENTITY_UNKNOWN},
+        {"a list of them", 200, ME("[" SOMEBODY "]"), PST_IDENTITY_UNKNOWN},
+        {"a string", 200, ME("\"3\""), PST_IDENTITY_UNKNOWN},
+        {"two ids", 200, ME("{\"id\":\"3\",\"id\":\"4\"}"),
+         PST_IDENTITY_UNKNOWN},
     };
+    struct config *config = configured(&vendure);
 
     (void)state;
-    configure(fauna);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct backend_answer answer = {.status = 200,
-                                              .body =
-                                                  pst_text_from(rows[i].body),
-                                              .news = &no_news};
-        struct backend_outcome out;
+        bool is_known = rows[i].known == PST_IDENTITY_KNOWN;
+        struct backend_identity out;
 
-        assert_int_equal(backend_read_login(arena, config, NOW, &answer, &out),
+        pst_arena_reset(arena);
+        assert_int_equal(read_who(config, rows[i].status, rows[i].body, &out),
                          PST_OK);
-        assert_int_equal(out.verdict, BACKEND_GRANTED);
-        assert_text(rows[i].name, out.grant.sub, rows[i].sub);
-        assert_text(rows[i].name, out.grant.name, rows[i].user);
-        assert_text(rows[i].name, out.grant.who, rows[i].who);
+        if (out.known != rows[i].known)
+            fail_msg("%s: %d", rows[i].name, (int)out.known);
+        expect_text(rows[i].name, out.sub, is_known ? "3" : "");
+        expect_text(rows[i].name, out.name, is_known ? "a@b" : "");
+        expect_text(rows[i].name, out.who, is_known ? SOMEBODY : "{}");
+        assert_int_equal(out.end, 0);
     }
+    config_free(&config);
+}
+
+/* No secret is public, by whatever key it is selected, nor is our own. */
+static void
+test_who_without_secrets(void **state)
+{
+    struct config *config = configured(&asked);
+    struct backend_identity out;
+
+    (void)state;
+    pst_arena_reset(arena);
+    assert_int_equal(
+        read_who(config, 200,
+                 ME("{\"__typename\":\"Admin\",\"ownerId\":\"7\",\"email\":"
+                    "\"a@b\",\"role\":null,\"secret\":\"s1\",\"other\":\"t1\","
+                    "\"ttl\":60,\"expiresAt\":\"never\",\"level\":3,"
+                    "\"token\":\"t2\"}"),
+                 &out),
+        PST_OK);
+    assert_int_equal(out.known, PST_IDENTITY_KNOWN);
+    expect_text("sub", out.sub, "7");
+    expect_text("who", out.who,
+                "{\"ownerId\":\"7\",\"email\":\"a@b\",\"role\":null,"
+                "\"level\":3}");
+    assert_int_equal(out.end, NOW + 60);
+    assert_int_equal(
+        read_who(config, 200, ME("{\"ownerId\":\"7\",\"ttl\":\"soon\"}"), &out),
+        PST_OK);
+    assert_int_equal(out.known, PST_IDENTITY_UNKNOWN);
+    assert_int_equal(out.end, 0);
+    config_free(&config);
+}
+
+/* R66: out of memory is told as that, never as a verdict. */
+static void
+test_memory(void **state)
+{
+    static const char login[] =
+        LOGIN(GOOD ",\"ttl\":60,\"email\":\"a@b\",\"ownerId2\":7");
+    struct config *login_config = configured(&fauna);
+    struct config *who_config = configured(&asked);
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    (void)state;
+    for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
+        struct backend_outcome out = {.code = PST_TEXT("untouched")};
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = read_login(login_config, 200, login, &out);
+        if (e)
+            expect_text("outcome", out.code, "untouched");
+        else
+            assert_int_equal(out.identity.known, PST_IDENTITY_KNOWN);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 10, 999);
+    e = PST_NO_MEMORY;
+    for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
+        struct backend_identity out = {.end = 4711};
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = read_who(who_config, 200,
+                     ME("{\"ownerId\":7,\"email\":\"a@b\",\"ttl\":60}"), &out);
+        assert_int_equal(out.end, e ? 4711 : NOW + 60);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 10, 999);
+    config_free(&login_config);
+    config_free(&who_config);
 }
 
 static void
@@ -333,13 +796,13 @@ test_public(void **state)
     };
 
     (void)state;
-    configure(fauna);
+    pst_arena_reset(arena);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_buf buf;
 
         pst_buf_init_arena(&buf, arena, 1000);
         backend_emit_public(&buf, pst_text_from(rows[i].who), NOW);
-        assert_text(rows[i].who, pst_buf_text(&buf), rows[i].want);
+        expect_text(rows[i].who, pst_buf_text(&buf), rows[i].want);
     }
 }
 
@@ -347,14 +810,27 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login_request),
-        cmocka_unit_test(test_read_fauna),
+        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_granted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_unfit_without_values),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_refused_with_secret),
-        cmocka_unit_test(test_read_vendure),
-        cmocka_unit_test(test_longer_field),
-        cmocka_unit_test(test_clients_document),
+        cmocka_unit_test(test_large_public_part),
+        cmocka_unit_test(test_login_with_who),
+        cmocka_unit_test(test_who),
+        cmocka_unit_test(test_who_without_secrets),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_public),
     };
+    int failed;
 
-    return cmocka_run_group_tests_name("backend", tests, NULL, cleanup);
+    if (pst_arena_new(&arena, ARENA_SIZE) != PST_OK)
+        return 1;
+    failed = cmocka_run_group_tests_name("backend", tests, NULL, NULL);
+    pst_arena_free(&arena);
+    return failed;
 }

@@ -10,6 +10,7 @@
 #include "crypt.h"
 #include "fixture.h"
 #include "stores.h"
+#include "token.h"
 
 #define LARGE 6000
 #define HUGE_TOKEN 12000
@@ -77,12 +78,18 @@ static struct carry
 seal(const struct pst_session *session, bool is_new)
 {
     struct gate *gate = &place.f.gate;
-    struct carry carry = {PST_NO_TEXT, PST_NO_TEXT};
+    struct carry carry = {.cookie = PST_NO_TEXT};
+    struct store_id id;
     enum pst_err e = carry_seal(gate, place.f.arena, gate->config->methods,
                                 session, is_new, &carry);
 
     if (e)
         fail_msg("sealing: %s", pst_err_code(e));
+    store_id_sid(session->sid, &id);
+    if (carry.blob.len > 0 &&
+        store_spill_put(gate->store, &id, carry.blob, session->exp,
+                        FIXTURE_NOW) != PST_OK)
+        fail_msg("storing: %s", store_why(gate->store));
     return carry;
 }
 
@@ -188,11 +195,16 @@ the_store_keeps_it_sealed(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
+    struct carry carry;
     struct store_id id;
     struct pst_bytes blob;
 
     (void)state;
     place_init(NULL);
+    assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
+                                &session, true, &carry),
+                     PST_OK);
+    assert_int_equal(open_cookie(carry.cookie, &got), PST_REVOKED);
     assert_int_equal(open_cookie(seal(&session, true).cookie, &got), PST_OK);
     assert_int_equal(got.spilled.len, PST_KEY_LEN);
     store_id_sid(session.sid, &id);
@@ -286,7 +298,7 @@ what_is_gone_stays_gone(void **state)
     struct pst_session session = session_of(LARGE);
     struct pst_session opened;
     struct carry carry;
-    struct carry other = {PST_TEXT("untouched"), PST_NO_TEXT};
+    struct carry other = {.cookie = PST_TEXT("untouched")};
     struct store_id id;
 
     (void)state;
@@ -348,7 +360,7 @@ without_a_store_a_large_one_is_refused(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
-    struct carry carry = {PST_TEXT("untouched"), PST_NO_TEXT};
+    struct carry carry = {.cookie = PST_TEXT("untouched")};
     struct store *store;
     struct pst_text line;
 
@@ -427,10 +439,85 @@ an_age_for_those_that_stay(void **state)
         if (pst_text_contains(line, PST_TEXT("Max-Age=3600")) !=
             rows[i].has_age)
             fail_msg("%s: %.*s", rows[i].name, (int)line.len, line.ptr);
-        assert_int_equal(carry_clear(&place.f.gate, place.f.arena, &line),
+        place_fini();
+    }
+}
+
+/* Seal claims under a purpose as nobody of us would. */
+static struct pst_text
+seal_as(enum pst_purpose purpose, const struct pst_session *session)
+{
+    const struct pst_token_use use = {place.f.gate.ring, purpose,
+                                      PST_TOKEN_SEALED};
+    static const uint8_t nonce[PST_NONCE_LEN] = {1};
+    struct pst_buf claims;
+    struct pst_buf token;
+
+    pst_buf_init_arena(&claims, place.f.arena, PST_CLAIMS_MAX);
+    pst_session_emit(&claims, session);
+    pst_buf_init_arena(&token, place.f.arena, PST_TOKEN_MAX);
+    assert_int_equal(
+        pst_token_seal(&use, FIXTURE_NOW, nonce, pst_buf_text(&claims), &token),
+        PST_OK);
+    return pst_buf_text(&token);
+}
+
+/* R13: whatever a guest's cookie holds, it names nobody; and a user's names
+ * somebody. By bearer both travel. */
+static void
+a_cookie_holds_its_own_kind(void **state)
+{
+    static const struct {
+        enum pst_purpose purpose;
+        const char *sub;
+        enum pst_identity known;
+        enum pst_err want;
+    } rows[] = {
+        {PST_PURPOSE_COOKIE, "7", PST_IDENTITY_KNOWN, PST_OK},
+        {PST_PURPOSE_COOKIE, "", PST_IDENTITY_UNKNOWN, PST_OK},
+        {PST_PURPOSE_COOKIE, "", PST_IDENTITY_NOBODY, PST_FORGED},
+        {PST_PURPOSE_GUEST, "", PST_IDENTITY_NOBODY, PST_OK},
+        {PST_PURPOSE_GUEST, "7", PST_IDENTITY_KNOWN, PST_FORGED},
+        {PST_PURPOSE_GUEST, "", PST_IDENTITY_UNKNOWN, PST_FORGED},
+        {PST_PURPOSE_BEARER, "7", PST_IDENTITY_KNOWN, PST_OK},
+        {PST_PURPOSE_BEARER, "", PST_IDENTITY_NOBODY, PST_OK},
+    };
+
+    (void)state;
+    place_init(both);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session session = session_of(40);
+        struct pst_session got;
+        bool is_stale;
+        enum pst_err e;
+
+        session.sub = pst_text_from(rows[i].sub);
+        session.known = rows[i].known;
+        e = carry_open(&place.f.gate, place.f.arena, rows[i].purpose,
+                       seal_as(rows[i].purpose, &session), &got, &is_stale);
+        if (e != rows[i].want)
+            fail_msg("row %zu: %s", i, pst_err_code(e));
+    }
+    place_fini();
+}
+
+/* A session of nobody without a token of the backend, in both forms. */
+static void
+nothing_of_the_backends(void **state)
+{
+    static const char *const *const settings[] = {both, both_signed};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(settings); i++) {
+        struct pst_session session = session_of(40);
+        struct pst_session got;
+
+        place_init(settings[i]);
+        session.upstream = PST_NO_TEXT;
+        assert_int_equal(open_cookie(seal(&session, true).cookie, &got),
                          PST_OK);
-        assert_true(pst_text_contains(line, PST_TEXT("Max-Age=0")));
-        assert_int_equal(value_of(line).len, 0);
+        assert_true(pst_text_is_absent(got.upstream));
+        assert_int_equal(got.spilled.len, 0);
         place_fini();
     }
 }
@@ -480,6 +567,8 @@ main(void)
         cmocka_unit_test(there_is_an_end_to_it),
         cmocka_unit_test(without_random_octets_there_is_no_session),
         cmocka_unit_test(an_age_for_those_that_stay),
+        cmocka_unit_test(a_cookie_holds_its_own_kind),
+        cmocka_unit_test(nothing_of_the_backends),
         cmocka_unit_test(an_older_secret_makes_it_stale),
     };
 

@@ -17,7 +17,6 @@
 #include "arena.h"
 #include "buf.h"
 #include "config.h"
-#include "graphql.h"
 #include "json.h"
 
 #define SECRET_VALUE "Xq3vT9wLk2RzB7nPc5YhJd8sGm4FuAe6"
@@ -118,8 +117,11 @@ defaults_are_as_designed(void **state)
     assert_int_equal(config->format, PST_TOKEN_SEALED);
     expect_text("header", config->auth_token_header, "vendure-auth-token");
     assert_false(config->dead_bearer_is_guest);
-    expect_text("audience", config->audience, "__Host-session");
-    expect_text("cookie name", config->cookie.name, "__Host-session");
+    expect_text("audience", config->audience, "session");
+    expect_text("cookie name", config->cookie.name, "__Host-Http-session");
+    expect_text("guest's cookie", config->cookie_guest_name,
+                "__Host-Http-session-guest");
+    expect_text("older cookie", config->cookie_older_name, "__Host-session");
     expect_text("cookie path", config->cookie.path, "/");
     expect_text("cookie domain", config->cookie.domain, NULL);
     assert_true(config->cookie.secure);
@@ -139,6 +141,16 @@ defaults_are_as_designed(void **state)
     assert_int_equal(config->first_byte_timeout, 30);
     assert_int_equal(config->between_bytes_timeout, 60);
     assert_int_equal(config->max_body, 32 * 1024 * 1024);
+    assert_int_equal(config->max_json, 4 * 1024 * 1024);
+    assert_int_equal(config->max_held, 256 * 1024 * 1024);
+    assert_null(config->documents);
+    assert_false(config->documents_only);
+    assert_false(config->documents_send_id);
+    assert_int_equal(config->backend.revalidate, 0);
+    assert_int_equal(config->backend.secret_name_count, 0);
+    assert_int_equal(config->backend.secrets_allowed_count, 0);
+    assert_int_equal(config->login_floor_ms, 500);
+    assert_int_equal(config->trusted_proxy_count, 0);
     expect_text("origin", config->origin, NULL);
     assert_int_equal(config->origin_count, 0);
     expect_text("login URL", config->login_url, "/login");
@@ -158,38 +170,39 @@ static void
 presets_differ(void **state)
 {
     struct config *config = make_good(NULL);
+    const struct config_backend *backend = &config->backend;
 
     (void)state;
-    assert_int_equal(config->preset, PRESET_FAUNA);
-    assert_int_equal(config->token_place, PLACE_JSON);
-    expect_text("token", config->token_name, "/data/login/secret");
-    expect_text("subject", config->subject, "/data/login/ownerId");
-    expect_text("name", config->name, "/data/login/email");
-    expect_text("ttl", config->ttl, "/data/login/ttl");
-    assert_true(pst_text_contains(config->login_document,
-                                  PST_TEXT("secret ttl email ownerId")));
-    assert_true(
-        pst_text_contains(config->login_document, PST_TEXT("$email: String!")));
-    assert_true(
-        pst_text_contains(config->logout_document, PST_TEXT("{ logout }")));
+    assert_int_equal(backend->preset, PRESET_FAUNA);
+    assert_int_equal(backend->token_place, PLACE_JSON);
+    expect_text("token", backend->token, "/secret");
+    expect_text("subject", backend->subject, "/ownerId");
+    expect_text("name", backend->name, "/email");
+    expect_text("ttl", backend->ttl, "/ttl");
+    assert_int_equal(backend->login_count, 1);
+    assert_null(backend->who.field);
+    assert_int_equal(backend->password_field_count, 0);
+    assert_int_equal(config->forward_parameter_count, 0);
     config_free(&config);
 
     config = MAKE_GOOD("POSTERN_BACKEND=vendure");
-    assert_int_equal(config->preset, PRESET_VENDURE);
+    backend = &config->backend;
+    assert_int_equal(backend->preset, PRESET_VENDURE);
     assert_true(config->dead_bearer_is_guest);
     assert_int_equal(config->clocks.guest, 365 * 86400);
-    assert_int_equal(config->token_place, PLACE_HEADER);
-    expect_text("token", config->token_name, "vendure-auth-token");
-    expect_text("subject", config->subject, "/data/login/id");
-    expect_text("name", config->name, "/data/login/identifier");
-    expect_text("ttl", config->ttl, NULL);
+    assert_int_equal(backend->token_place, PLACE_HEADER);
+    expect_text("token", backend->token, "vendure-auth-token");
+    expect_text("subject", backend->subject, "/id");
+    expect_text("name", backend->name, "/identifier");
+    expect_text("ttl", backend->ttl, NULL);
+    assert_int_equal(backend->login_count, 2);
+    expect_text("who", backend->who.field->name, "me");
+    assert_int_equal(backend->password_field_count, 2);
+    expect_text("password", backend->password_fields[0],
+                "mutation.updateCustomerPassword");
+    assert_int_equal(config->forward_parameter_count, 2);
+    expect_text("parameter", config->forward_parameters[0], "languageCode");
     assert_int_equal(config->upstream_logout, LOGOUT_EVERYWHERE);
-    assert_true(pst_text_contains(config->login_document,
-                                  PST_TEXT("... on ErrorResult")));
-    assert_true(pst_text_contains(config->login_document,
-                                  PST_TEXT("$rememberMe: Boolean")));
-    assert_true(pst_text_contains(config->logout_document,
-                                  PST_TEXT("{ logout { success } }")));
     config_free(&config);
 }
 
@@ -199,19 +212,25 @@ presets_are_overridden(void **state)
 {
     struct config *config = MAKE_GOOD(
         "POSTERN_BACKEND=vendure", "POSTERN_DEAD_BEARER=refuse",
-        "POSTERN_GUEST_LIFETIME=1d", "POSTERN_UPSTREAM_TOKEN=json:/data/a~1b",
-        "POSTERN_SUBJECT=/data/me/id", "POSTERN_NAME=user/name",
-        "POSTERN_TTL=ttl", "POSTERN_UPSTREAM_LOGOUT=never");
+        "POSTERN_GUEST_LIFETIME=1d", "POSTERN_UPSTREAM_TOKEN=json:identifier",
+        "POSTERN_SUBJECT=identifier", "POSTERN_NAME=id",
+        "POSTERN_UPSTREAM_LOGOUT=never", "POSTERN_PASSWORD_FIELDS=a, query.b c",
+        "POSTERN_FORWARD_PARAMETERS=channel");
+    const struct config_backend *backend = &config->backend;
 
     (void)state;
     assert_false(config->dead_bearer_is_guest);
     assert_int_equal(config->clocks.guest, 86400);
-    assert_int_equal(config->token_place, PLACE_JSON);
-    expect_text("token", config->token_name, "/data/a~1b");
-    expect_text("subject", config->subject, "/data/me/id");
-    expect_text("name", config->name, "/data/login/user/name");
-    expect_text("ttl", config->ttl, "/data/login/ttl");
+    assert_int_equal(backend->token_place, PLACE_JSON);
+    expect_text("token", backend->token, "/identifier");
+    expect_text("subject", backend->subject, "/identifier");
+    expect_text("name", backend->name, "/id");
     assert_int_equal(config->upstream_logout, LOGOUT_NEVER);
+    assert_int_equal(backend->rules.secret_count, 2);
+    expect_text("secret", backend->rules.secrets[0], "identifier");
+    assert_int_equal(backend->rules.password_count, 3);
+    assert_int_equal(config->forward_parameter_count, 1);
+    expect_text("parameter", config->forward_parameters[0], "channel");
     config_free(&config);
 }
 
@@ -265,7 +284,7 @@ static const struct accepted accepted[] = {
     {"host prefix",
      {"POSTERN_COOKIE_NAME=sid"},
      "POSTERN_COOKIE_NAME",
-     "__Host-sid"},
+     "__Host-Http-sid"},
     {"secure prefix for a path",
      {"POSTERN_COOKIE_PATH=/shop"},
      "POSTERN_COOKIE_NAME",
@@ -282,10 +301,18 @@ static const struct accepted accepted[] = {
      {"POSTERN_COOKIE_NAME=__Host-Http-sid"},
      "POSTERN_COOKIE_NAME",
      "__Host-Http-sid"},
-    {"audience follows the name",
+    {"audience follows the name, without its prefix",
      {"POSTERN_COOKIE_NAME=sid"},
      "POSTERN_AUDIENCE",
-     "__Host-sid"},
+     "sid"},
+    {"nor with one that was given",
+     {"POSTERN_COOKIE_NAME=__Secure-sid"},
+     "POSTERN_AUDIENCE",
+     "sid"},
+    {"origins of apps",
+     {"POSTERN_ORIGINS=capacitor://localhost, https://a.example"},
+     "POSTERN_ORIGINS",
+     "capacitor://localhost, https://a.example"},
     {"own audience",
      {"POSTERN_AUDIENCE=shop.example"},
      "POSTERN_AUDIENCE",
@@ -307,13 +334,35 @@ static const struct accepted accepted[] = {
      "POSTERN_UPSTREAM",
      "https://shop.example"},
     {"header of the backend's",
-     {"POSTERN_UPSTREAM_TOKEN=header:X-Token"},
+     {"POSTERN_UPSTREAM_TOKEN=header:X-Token", "POSTERN_BACKEND=vendure"},
      "POSTERN_UPSTREAM_TOKEN",
      "header:X-Token"},
-    {"pointer by its member's name",
-     {"POSTERN_SUBJECT=id"},
+    {"a pointer as it was written",
+     {"POSTERN_SUBJECT=email"},
      "POSTERN_SUBJECT",
-     "/data/login/id"},
+     "email"},
+    {"token in JSON",
+     {"POSTERN_UPSTREAM_TOKEN=json:email"},
+     "POSTERN_UPSTREAM_TOKEN",
+     "json:email"},
+    {"asking again",
+     {"POSTERN_REVALIDATE=900", "POSTERN_BACKEND=vendure"},
+     "POSTERN_REVALIDATE",
+     "15m"},
+    {"not asking again",
+     {"POSTERN_REVALIDATE=Off"},
+     "POSTERN_REVALIDATE",
+     "off"},
+    {"the floor of failed logins",
+     {"POSTERN_LOGIN_FLOOR=1500ms"},
+     "POSTERN_LOGIN_FLOOR",
+     "1500ms"},
+    {"no floor", {"POSTERN_LOGIN_FLOOR=0"}, "POSTERN_LOGIN_FLOOR", "0"},
+    {"proxies",
+     {"POSTERN_TRUSTED_PROXIES=10.0.0.0/8 ::1"},
+     "POSTERN_TRUSTED_PROXIES",
+     "10.0.0.0/8 ::1"},
+    {"no manifest", {NULL}, "POSTERN_DOCUMENTS", "(not set)"},
     {"no domain", {NULL}, "POSTERN_COOKIE_DOMAIN", "(not set)"},
     {"one secret", {NULL}, "COOKIE_SESSION_SECRET", "(set, 1 secret)"},
     {"two secrets",
@@ -689,10 +738,86 @@ static const struct refused refused[] = {
      "POSTERN_UPSTREAM_TOKEN",
      "is none of"},
     {"bad pointer",
-     {"POSTERN_SUBJECT=/data/~2"},
+     {"POSTERN_SUBJECT=/data/login/ownerId"},
      "POSTERN_SUBJECT",
-     "JSON pointer"},
-    {"bad member", {"POSTERN_TTL=a~"}, "POSTERN_TTL", "JSON pointer"},
+     "begins with a slash; it is relative"},
+    {"bad escape", {"POSTERN_TTL=a~"}, "POSTERN_TTL", "neither ~0 nor ~1"},
+    {"a subject that the login document does not select",
+     {"POSTERN_SUBJECT=id"},
+     "POSTERN_SUBJECT",
+     "leads to id, which the login document does not select"},
+    {"a name that the who document does not select",
+     {"POSTERN_NAME=email", "POSTERN_BACKEND=vendure"},
+     "POSTERN_NAME",
+     "leads to email, which the who document does not select"},
+    {"a ttl that no document selects",
+     {"POSTERN_TTL=end", "POSTERN_BACKEND=vendure"},
+     "POSTERN_TTL",
+     "leads to end, "},
+    {"L53: a token in a cookie, and nobody to ask",
+     {"POSTERN_UPSTREAM_TOKEN=cookie"},
+     "POSTERN_WHO_DOCUMENT",
+     "is not set"},
+    {"asking again, and nobody to ask",
+     {"POSTERN_REVALIDATE=15m"},
+     "POSTERN_REVALIDATE",
+     "needs POSTERN_WHO_DOCUMENT"},
+    {"asking again at once",
+     {"POSTERN_REVALIDATE=0"},
+     "POSTERN_REVALIDATE",
+     "between 1s and 400d"},
+    {"a secret that is no field",
+     {"POSTERN_SECRET_FIELDS=refresh-token"},
+     "POSTERN_SECRET_FIELDS",
+     "no name of a field"},
+    {"a secret allowed in no type",
+     {"POSTERN_SECRET_FIELDS_ALLOWED=checkout.token"},
+     "POSTERN_SECRET_FIELDS_ALLOWED",
+     "whose type is none of"},
+    {"a password in no type",
+     {"POSTERN_PASSWORD_FIELDS=Mutation.changePassword"},
+     "POSTERN_PASSWORD_FIELDS",
+     "whose type is none of"},
+    {"L67: a parameter that is part of the request",
+     {"POSTERN_FORWARD_PARAMETERS=lang,query"},
+     "POSTERN_FORWARD_PARAMETERS",
+     "names query, which is part of the GraphQL request"},
+    {"missing manifest",
+     {"POSTERN_DOCUMENTS=/nonexistent/manifest.json"},
+     "POSTERN_DOCUMENTS",
+     "No such file"},
+    {"only a manifest's, without one",
+     {"POSTERN_DOCUMENTS_ONLY=on"},
+     "POSTERN_DOCUMENTS_ONLY",
+     "needs POSTERN_DOCUMENTS"},
+    {"ids of a manifest, without one",
+     {"POSTERN_DOCUMENTS_SEND=id"},
+     "POSTERN_DOCUMENTS_SEND",
+     "needs POSTERN_DOCUMENTS"},
+    {"what is sent of a manifest",
+     {"POSTERN_DOCUMENTS_SEND=hash"},
+     "POSTERN_DOCUMENTS_SEND",
+     "text, id"},
+    {"JSON too small",
+     {"POSTERN_MAX_JSON=1K"},
+     "POSTERN_MAX_JSON",
+     "between 64K and 64M"},
+    {"too little held",
+     {"POSTERN_MAX_HELD=64K"},
+     "POSTERN_MAX_HELD",
+     "between 1M and 64G"},
+    {"a floor of failed logins that is too high",
+     {"POSTERN_LOGIN_FLOOR=11s"},
+     "POSTERN_LOGIN_FLOOR",
+     "between 0 and 10s"},
+    {"a floor without a unit that is known",
+     {"POSTERN_LOGIN_FLOOR=500us"},
+     "POSTERN_LOGIN_FLOOR",
+     "no duration such as 500ms"},
+    {"a proxy by its name",
+     {"POSTERN_TRUSTED_PROXIES=10.0.0.1 proxy.example"},
+     "POSTERN_TRUSTED_PROXIES",
+     "names proxy.example, which is no address"},
     {"upstream logout",
      {"POSTERN_UPSTREAM_LOGOUT=sometimes"},
      "POSTERN_UPSTREAM_LOGOUT",
@@ -706,7 +831,8 @@ static const struct refused refused[] = {
      "POSTERN_FORWARD_HEADERS",
      "carries tokens"},
     {"forwarding the backend's token header",
-     {"POSTERN_FORWARD_HEADERS=x_tok", "POSTERN_UPSTREAM_TOKEN=header:X-Tok"},
+     {"POSTERN_FORWARD_HEADERS=x_tok", "POSTERN_UPSTREAM_TOKEN=header:X-Tok",
+      "POSTERN_BACKEND=vendure"},
      "POSTERN_FORWARD_HEADERS",
      "carries tokens"},
     {"forwarding twice",
@@ -823,7 +949,10 @@ lists_are_split(void **state)
 {
     struct config *config =
         MAKE_GOOD("POSTERN_ORIGINS=https://a.example, http://b.example:8080",
-                  "POSTERN_FORWARD_HEADERS=X-One,x-two  X-Three");
+                  "POSTERN_FORWARD_HEADERS=X-One,x-two  X-Three",
+                  "POSTERN_TRUSTED_PROXIES=10.0.0.0/8, ::1",
+                  "POSTERN_SECRET_FIELDS=refreshToken token",
+                  "POSTERN_SECRET_FIELDS_ALLOWED=query.checkout");
 
     (void)state;
     assert_int_equal(config->origin_count, 2);
@@ -833,6 +962,12 @@ lists_are_split(void **state)
     expect_text("first", config->forward_headers[0], "X-One");
     expect_text("second", config->forward_headers[1], "x-two");
     expect_text("third", config->forward_headers[2], "X-Three");
+    assert_int_equal(config->trusted_proxy_count, 2);
+    expect_text("first", config->trusted_proxies[0], "10.0.0.0/8");
+    expect_text("second", config->trusted_proxies[1], "::1");
+    assert_int_equal(config->backend.secret_name_count, 2);
+    assert_int_equal(config->backend.rules.secret_count, 3);
+    assert_int_equal(config->backend.rules.secret_allowed_count, 1);
     config_free(&config);
 }
 
@@ -904,15 +1039,21 @@ file_and_variable_agree(void **state)
     config_free(&from_file);
 }
 
+#define GOOD_LOGIN                                                  \
+    "mutation($email:String!,$password:String!){signIn(e:$email,p:" \
+    "$password){secret ownerId}}"
+
 static const struct file_row documents[] = {
     {"own mutation",
-     {"mutation { signIn { token } }", 29},
+     {GOOD_LOGIN, sizeof(GOOD_LOGIN) - 1},
      0644,
-     "mutation { signIn { token } }",
+     "signIn",
      NULL},
     {"empty", {"", 0}, 0644, NULL, "empty"},
     {"no UTF-8", {"mutation \xff", 10}, 0644, NULL, "UTF-8"},
     {"NUL", {"mutation \0", 10}, 0644, NULL, "UTF-8"},
+    {"no GraphQL", {"mutation", 8}, 0644, NULL, "cannot be parsed at line 1"},
+    {"no mutation", {"{login{secret}}", 15}, 0644, NULL, "is no mutation"},
 };
 
 static void
@@ -935,7 +1076,8 @@ documents_are_read(void **state)
         if (row->shown) {
             if (e != PST_OK)
                 fail_msg("%s: %s", row->name, heard.why[0]);
-            expect_text(row->name, config->login_document, row->shown);
+            expect_text(row->name, config->backend.logins[0].field->name,
+                        row->shown);
             expect_shown(config, "POSTERN_LOGIN_DOCUMENT", path);
         } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
                    !strstr(heard.why[0], row->why)) {
@@ -943,6 +1085,59 @@ documents_are_read(void **state)
         }
         config_free(&config);
     }
+}
+
+/* Three documents that begin a session, one that ends it, one that asks. */
+static void
+several_documents_are_read(void **state)
+{
+    static const char who[] = "{me{ownerId}}";
+    static const char logout[] = "mutation{bye}";
+    char paths[4][64];
+    char variables[3][256];
+    struct config *config;
+
+    (void)state;
+    make_file(paths[0], sizeof(paths[0]), PST_TEXT(GOOD_LOGIN), 0644);
+    make_file(paths[1], sizeof(paths[1]),
+              PST_TEXT("mutation{refresh{secret ownerId}}"), 0644);
+    make_file(paths[2], sizeof(paths[2]), pst_text_from(who), 0644);
+    make_file(paths[3], sizeof(paths[3]), pst_text_from(logout), 0644);
+    snprintf(variables[0], sizeof(variables[0]), "POSTERN_LOGIN_DOCUMENT=%s %s",
+             paths[0], paths[1]);
+    snprintf(variables[1], sizeof(variables[1]), "POSTERN_WHO_DOCUMENT=%s",
+             paths[2]);
+    snprintf(variables[2], sizeof(variables[2]), "POSTERN_LOGOUT_DOCUMENT=%s",
+             paths[3]);
+    config = MAKE_GOOD(variables[0], variables[1], variables[2],
+                       "POSTERN_REVALIDATE=1h");
+    for (size_t i = 0; i < PST_COUNT(paths); i++)
+        unlink(paths[i]);
+    assert_int_equal(config->backend.login_count, 2);
+    expect_text("second", config->backend.logins[1].field->name, "refresh");
+    expect_text("who", config->backend.who.text, who);
+    expect_text("logout", config->backend.logout_text, logout);
+    assert_int_equal(config->backend.revalidate, 3600);
+    config_free(&config);
+}
+
+static void
+manifest_is_named(void **state)
+{
+    char path[64];
+    char variable[128];
+    struct config *config;
+
+    (void)state;
+    make_file(path, sizeof(path), PST_TEXT("{}"), 0644);
+    snprintf(variable, sizeof(variable), "POSTERN_DOCUMENTS=%s", path);
+    config = MAKE_GOOD(variable, "POSTERN_DOCUMENTS_ONLY=on",
+                       "POSTERN_DOCUMENTS_SEND=id");
+    unlink(path);
+    assert_string_equal(config->documents, path);
+    assert_true(config->documents_only);
+    assert_true(config->documents_send_id);
+    config_free(&config);
 }
 
 /* With the NULs inside it, but for the last one. */
@@ -1176,29 +1371,6 @@ secrets_are_masked(void **state)
     config_free(&config);
 }
 
-/* The presets' documents are GraphQL that our own reader understands. */
-static void
-documents_name_their_fields(void **state)
-{
-    static const char *const presets[] = {"POSTERN_BACKEND=fauna",
-                                          "POSTERN_BACKEND=vendure"};
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(presets); i++) {
-        struct config *config = MAKE_GOOD(presets[i]);
-
-        assert_true(
-            pst_graphql_has_field(config->login_document, PST_TEXT("login")));
-        assert_false(
-            pst_graphql_has_field(config->login_document, PST_TEXT("logout")));
-        assert_true(
-            pst_graphql_has_field(config->logout_document, PST_TEXT("logout")));
-        assert_false(
-            pst_graphql_has_field(config->logout_document, PST_TEXT("login")));
-        config_free(&config);
-    }
-}
-
 int
 main(void)
 {
@@ -1213,6 +1385,8 @@ main(void)
         cmocka_unit_test(values_are_copied),
         cmocka_unit_test(file_and_variable_agree),
         cmocka_unit_test(documents_are_read),
+        cmocka_unit_test(several_documents_are_read),
+        cmocka_unit_test(manifest_is_named),
         cmocka_unit_test(stores_are_read_from_files),
         cmocka_unit_test(certificates_are_named),
         cmocka_unit_test(huge_values_are_refused),
@@ -1220,7 +1394,6 @@ main(void)
         cmocka_unit_test(forwarded_headers_have_a_limit),
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(secrets_are_masked),
-        cmocka_unit_test(documents_name_their_fields),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

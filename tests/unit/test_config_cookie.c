@@ -31,7 +31,7 @@ struct row {
 static const struct row rows[] = {
     {"R31: host prefix",
      {NAME("a"), ROOT, .secure = true},
-     "__Host-a",
+     "__Host-Http-a",
      NULL,
      NULL},
     {"R30: secure prefix for a path",
@@ -62,18 +62,18 @@ static const struct row rows[] = {
      NULL},
     {"an underscore is no prefix",
      {NAME("__a"), ROOT, .secure = true},
-     "__Host-__a",
+     "__Host-Http-__a",
      NULL,
      NULL},
     {"None with Secure",
      {NAME("a"), ROOT, .secure = true, .same_site = PST_SAME_SITE_NONE},
-     "__Host-a",
+     "__Host-Http-a",
      NULL,
      NULL},
     {"R43: Partitioned as it must be",
      {NAME("a"), ROOT, .secure = true, .partitioned = true,
       .same_site = PST_SAME_SITE_NONE},
-     "__Host-a",
+     "__Host-Http-a",
      NULL,
      NULL},
     {"R41: prefix in another case",
@@ -165,7 +165,7 @@ static void
 name_is_bounded(void **state)
 {
     static char storage[5000];
-    static const size_t lengths[] = {248, 249, 4096, 5000};
+    static const size_t lengths[] = {243, 244, 4096, 5000};
     struct pst_arena *arena = NULL;
 
     (void)state;
@@ -208,6 +208,46 @@ age_is_checked(void **state)
     pst_arena_free(&arena);
 }
 
+static void
+names_beside_it(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *guest;
+        const char *older;
+    } cases[] = {
+        {"__Host-Http-a", "__Host-Http-a-guest", "__Host-a"},
+        {"__Host-a", "__Host-a-guest", NULL},
+        {"__Secure-a", "__Secure-a-guest", NULL},
+        {"a", "a-guest", NULL},
+    };
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(cases); i++) {
+        struct pst_text guest;
+        struct pst_text older;
+
+        assert_int_equal(config_cookie_names(arena,
+                                             pst_text_from(cases[i].name),
+                                             &guest, &older),
+                         PST_OK);
+        assert_true(pst_text_equal(guest, pst_text_from(cases[i].guest)));
+        assert_true(pst_text_equal(older, pst_text_from(cases[i].older)));
+        assert_true(pst_text_is_absent(older) == !cases[i].older);
+        for (size_t n = 1; n <= (cases[i].older ? 2 : 1); n++) {
+            pst_arena_fail_at(arena, n);
+            assert_int_equal(config_cookie_names(arena,
+                                                 pst_text_from(cases[i].name),
+                                                 &guest, &older),
+                             PST_NO_MEMORY);
+        }
+        pst_arena_fail_at(arena, 0);
+    }
+    pst_arena_free(&arena);
+}
+
 int
 main(void)
 {
@@ -215,6 +255,7 @@ main(void)
         cmocka_unit_test(cookies_are_finished),
         cmocka_unit_test(name_is_bounded),
         cmocka_unit_test(age_is_checked),
+        cmocka_unit_test(names_beside_it),
     };
 
     return cmocka_run_group_tests_name("config_cookie", tests, NULL, NULL);

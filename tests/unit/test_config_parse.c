@@ -57,6 +57,34 @@ static const struct row durations[] = {
     {"1K", -1, NULL},
 };
 
+static const struct row milliseconds[] = {
+    {"0", 0, "0"},
+    {"0ms", 0, "0"},
+    {"1ms", 1, "1ms"},
+    {"500ms", 500, "500ms"},
+    {"1000ms", 1000, "1s"},
+    {"1500ms", 1500, "1500ms"},
+    {"2", 2000, "2s"},
+    {"2s", 2000, "2s"},
+    {"90s", 90000, "90s"},
+    {"60000ms", 60000, "1m"},
+    {"1h", 3600000, "1h"},
+    {"9223372036854775807ms", INT64_MAX, "9223372036854775807ms"},
+    {"9223372036854775808ms", -1, NULL},
+    {"9223372036854775807", -1, NULL},
+    {"9223372036854776s", -1, NULL},
+    {"", -1, NULL},
+    {"ms", -1, NULL},
+    {"m s", -1, NULL},
+    {"5 ms", -1, NULL},
+    {"5MS", -1, NULL},
+    {"-5ms", -1, NULL},
+    {"0.5s", -1, NULL},
+    {"05ms", -1, NULL},
+    {"1s500ms", -1, NULL},
+    {"off", -1, NULL},
+};
+
 static const struct row sizes[] = {
     {"0", 0, "0"},
     {"1023", 1023, "1023"},
@@ -112,6 +140,8 @@ numbers_are_read(void **state)
     (void)state;
     expect(durations, PST_COUNT(durations), config_parse_duration,
            config_emit_duration);
+    expect(milliseconds, PST_COUNT(milliseconds), config_parse_milliseconds,
+           config_emit_milliseconds);
     expect(sizes, PST_COUNT(sizes), config_parse_size, config_emit_size);
     expect(numbers, PST_COUNT(numbers), config_parse_number,
            pst_buf_add_number);

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_check.h"
 #include "config_read.h"
@@ -34,10 +36,12 @@ static const struct config_word flags[] = {{"a", 1}, {"b", 2}, {NULL, 0}};
 static const struct config_word switches[] = {
     {"off", false}, {"on", true}, {NULL, 0}};
 static const struct config_word places[] = {
-    {"json", RED}, {"header", BLUE}, {NULL, 0}};
+    {"json", 0}, {"header", BLUE}, {"cookie", 9}, {NULL, 0}};
 
 enum kind {
     DURATION,
+    MILLISECONDS,
+    OPTIONAL,
     SIZE,
     NUMBER,
     WORD,
@@ -49,6 +53,7 @@ enum kind {
     STRING,
     POINTER,
     DOCUMENT,
+    DOCUMENTS,
     FILE_NAME,
     LIST,
     KINDS
@@ -59,6 +64,14 @@ enum kind {
 
 static const struct config_entry entries[KINDS] = {
     [DURATION] = {.read = config_read_duration,
+                  AT(number),
+                  .min = 60,
+                  .max = 86400},
+    [MILLISECONDS] = {.read = config_read_milliseconds,
+                      AT(number),
+                      .min = 1,
+                      .max = 10000},
+    [OPTIONAL] = {.read = config_read_optional_duration,
                   AT(number),
                   .min = 60,
                   .max = 86400},
@@ -86,6 +99,7 @@ static const struct config_entry entries[KINDS] = {
                  AT(text),
                  .check = config_check_pointer},
     [DOCUMENT] = {.read = config_read_document, AT(text)},
+    [DOCUMENTS] = {.read = config_read_documents, AT(items), SECOND(count)},
     [FILE_NAME] = {.read = config_read_file_name, AT(string)},
     [LIST] = {.read = config_read_list,
               AT(items),
@@ -106,6 +120,17 @@ static const struct row rows[] = {
     {DURATION, "59", NULL, "between 1m and 1d"},
     {DURATION, "86401", NULL, "between 1m and 1d"},
     {DURATION, "x", NULL, "no duration"},
+    {MILLISECONDS, "500ms", "500;", "500ms"},
+    {MILLISECONDS, "2", "2000;", "2s"},
+    {MILLISECONDS, "10s", "10000;", "10s"},
+    {MILLISECONDS, "0", NULL, "between 1ms and 10s"},
+    {MILLISECONDS, "10001ms", NULL, "between 1ms and 10s"},
+    {MILLISECONDS, "soon", NULL, "no duration"},
+    {OPTIONAL, "off", "", "off"},
+    {OPTIONAL, "OFF", "", "off"},
+    {OPTIONAL, "15m", "900;", "15m"},
+    {OPTIONAL, "0", NULL, "between 1m and 1d"},
+    {OPTIONAL, "on", NULL, "no duration"},
     {SIZE, "1M", "1048576;", "1M"},
     {SIZE, "1048577", NULL, "between 1K and 1M"},
     {SIZE, "x", NULL, "no size"},
@@ -122,18 +147,26 @@ static const struct row rows[] = {
     {WORDS, " ", NULL, "a, b"},
     {PLACE, "header:X-a:b", NULL, "no header name"},
     {PLACE, "header:X-a", "colour 8;second X-a;", "header:X-a"},
-    {PLACE, "json:/a:b", "colour 3;second /a:b;", "json:/a:b"},
-    {PLACE, "json", NULL, "json:/pointer"},
+    {PLACE, "json:a/b", "second /a/b;", "json:a/b"},
+    {PLACE, "json:/a", NULL, "begins with a slash"},
+    {PLACE, "json:", NULL, "empty step"},
+    {PLACE, "json", NULL, "json:POINTER"},
+    {PLACE, "cookie", "colour 9;second ;", "cookie"},
     {TEXT, "X-a", "text X-a;", "X-a"},
     {TEXT, "X a", NULL, "no header name"},
     {LOWER, "X-A", "text x-a;", "x-a"},
     {LOWER, "X A", NULL, "no header name"},
     {STRING, "/a", "string /a;", "/a"},
     {STRING, "a", NULL, "absolute"},
-    {POINTER, "id", "text /data/login/id;", "/data/login/id"},
-    {POINTER, "/id", "text /id;", "/id"},
-    {POINTER, "~", NULL, "JSON pointer"},
+    {POINTER, "id", "text /id;", "id"},
+    {POINTER, "user/id", "text /user/id;", "user/id"},
+    {POINTER, "/id", NULL, "begins with a slash"},
+    {POINTER, "~", NULL, "neither ~0 nor ~1"},
     {DOCUMENT, "/nonexistent", NULL, "No such file"},
+    {DOCUMENTS, "/nonexistent", NULL, "No such file"},
+    {DOCUMENTS, "/tmp", NULL, "no regular file"},
+    {DOCUMENTS, " , ", NULL, "no list"},
+    {DOCUMENTS, "a a a a a a a a a a a a a a a a a", NULL, "more than 16"},
     {FILE_NAME, "/nonexistent", NULL, "No such file"},
     {LIST, "a, b", "item a;item b;", "a, b"},
     {LIST, "a :", NULL, "no header name"},
@@ -256,12 +289,109 @@ missing_memory_is_told(void **state)
     pst_arena_free(&arena);
 }
 
+/* The names of two files of these documents; the caller unlinks them. */
+static void
+make_files(char paths[2][64], const char *first, const char *second)
+{
+    const char *const documents[] = {first, second};
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(documents[i]);
+        int descriptor;
+
+        snprintf(paths[i], sizeof(paths[i]), "/tmp/postern-test-read-XXXXXX");
+        descriptor = mkstemp(paths[i]);
+        assert_true(descriptor >= 0);
+        assert_int_equal(write(descriptor, documents[i], len), len);
+        close(descriptor);
+    }
+}
+
+/* Several files are read in their order; each of them must be good. */
+static void
+documents_are_read(void **state)
+{
+    static const struct {
+        const char *first;
+        const char *second;
+        const char *want; /* as of a row; NULL: refused */
+        const char *why;
+    } files[] = {
+        {"mutation{a}", "mutation{b}", "item mutation{a};item mutation{b};",
+         ""},
+        {"mutation{a}", "", NULL, "empty"},
+        {"mutation{a}", "\xFF", NULL, "no text in UTF-8"},
+    };
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 262144), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(files); i++) {
+        struct config_reader reader;
+        struct target target;
+        char paths[2][64];
+        char value[200];
+        struct row row = {DOCUMENTS, value, files[i].want, files[i].why};
+        char storage[256];
+        struct pst_buf buf;
+        enum pst_err e;
+
+        make_files(paths, files[i].first, files[i].second);
+        snprintf(value, sizeof(value), "%s, %s", paths[0], paths[1]);
+        e = read_one(arena, &reader, &target, &row);
+        unlink(paths[0]);
+        unlink(paths[1]);
+        pst_buf_init(&buf, storage, sizeof(storage));
+        describe(&buf, &target);
+        if (row.want ? e != PST_OK || !pst_text_equal(pst_buf_text(&buf),
+                                                      pst_text_from(row.want))
+                     : e != PST_BAD_CONFIG || buf.len > 0 ||
+                           !strstr(reader.why.text, row.shown))
+            fail_msg("%s: %s, %.*s, %s", row.value, pst_err_code(e),
+                     (int)buf.len, storage, reader.why.text);
+    }
+    pst_arena_free(&arena);
+}
+
+/* Nor is a list of documents half set. */
+static void
+documents_need_memory(void **state)
+{
+    struct pst_arena *arena = NULL;
+    enum pst_err e = PST_NO_MEMORY;
+    char paths[2][64];
+    char value[200];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 262144), PST_OK);
+    make_files(paths, "{a}", "{b}");
+    snprintf(value, sizeof(value), "%s %s", paths[0], paths[1]);
+    for (n = 1; e == PST_NO_MEMORY && n < 100; n++) {
+        const struct row row = {DOCUMENTS, value, NULL, NULL};
+        struct config_reader reader;
+        struct target target;
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = read_one(arena, &reader, &target, &row);
+        assert_int_equal(target.count, e ? 0 : 2);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 4, 99);
+    unlink(paths[0]);
+    unlink(paths[1]);
+    pst_arena_free(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_are_read),
         cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(documents_are_read),
+        cmocka_unit_test(documents_need_memory),
     };
 
     return cmocka_run_group_tests_name("config_read", tests, NULL, NULL);

@@ -42,14 +42,16 @@ static const char *const modes[] = {NULL, MODE "navigate", MODE "cors",
                                     MODE "no-cors", MODE "same-origin"};
 static const struct {
     const char *variable;
-    enum { NONE, OURS, LISTED, FOREIGN } kind;
+    enum { NONE, OURS, LISTED, FOREIGN, OPAQUE } kind;
 } origins[] = {
     {NULL, NONE},
     {ORIGIN OWN, OURS},
     {ORIGIN "https://listed.example", LISTED},
     {ORIGIN "https://listed.example:8443", LISTED},
     {ORIGIN "https://evil.example", FOREIGN},
-    {ORIGIN "null", FOREIGN},
+    {ORIGIN "capacitor://localhost", LISTED},
+    {ORIGIN "capacitor://localhost:1", FOREIGN},
+    {ORIGIN "null", OPAQUE},
     {ORIGIN "", FOREIGN},
     {ORIGIN "http://shop.example", FOREIGN},
     {ORIGIN "https://shop.example:8443", FOREIGN},
@@ -81,7 +83,8 @@ set_up(void **state)
 {
     static const char *const settings[] = {
         "POSTERN_TOKEN_METHOD=cookie,bearer", "POSTERN_ORIGIN=" OWN,
-        "POSTERN_ORIGINS=https://listed.example https://listed.example:8443",
+        "POSTERN_ORIGINS=https://listed.example https://listed.example:8443 "
+        "capacitor://localhost",
         NULL};
 
     (void)state;
@@ -123,6 +126,8 @@ may_change(const struct request_of *r)
         return true;
     if (origins[r->origin].kind == LISTED)
         return true;
+    if (origins[r->origin].kind == OPAQUE)
+        return sites[r->site].variable == sites[1].variable;
     return origins[r->origin].kind != FOREIGN && sites[r->site].good;
 }
 

@@ -183,7 +183,8 @@ static void
 test_forged(void **state)
 {
     static const enum pst_purpose others[] = {
-        PST_PURPOSE_COOKIE, PST_PURPOSE_BEARER, PST_PURPOSE_UPSTREAM};
+        PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER,
+        PST_PURPOSE_UPSTREAM};
     static const uint8_t nonce[PST_NONCE_LEN] = {1};
     struct pst_text claims =
         PST_TEXT("{\"form\":\"login\",\"session\":\"\",\"iat\":1700000000}");
@@ -214,6 +215,42 @@ test_forged(void **state)
         assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&buf)),
                          PST_STALE_FORM);
     }
+}
+
+/* While secrets are replaced: an older one still opens, for its purpose only.
+ */
+static void
+test_older_secret(void **state)
+{
+    static const char secrets[] = "another-Secret-of-43-characters-0123456789x "
+                                  "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe";
+    static const uint8_t nonce[PST_NONCE_LEN] = {1};
+    struct pst_token_use use = {fix.gate.ring, PST_PURPOSE_GUEST,
+                                PST_TOKEN_SEALED};
+    struct pst_keyring *ring = NULL;
+    struct pst_text token;
+    struct pst_buf other;
+    const char *why = "";
+
+    (void)state;
+    begin();
+    token = make(NOBODY, FORMTOKEN_LOGIN);
+    pst_buf_init_arena(&other, fix.arena, PST_TOKEN_MAX);
+    assert_int_equal(
+        pst_token_seal(&use, fix.gate.now, nonce,
+                       PST_TEXT("{\"form\":\"login\",\"session\":\"\","
+                                "\"iat\":1700000000}"),
+                       &other),
+        PST_OK);
+    assert_int_equal(pst_keyring_new(&ring, pst_text_from(secrets),
+                                     fix.config->audience, &why),
+                     PST_OK);
+    fix.gate.ring = ring;
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, token), PST_OK);
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&other)),
+                     PST_STALE_FORM);
+    fix.gate.ring = fix.config->ring;
+    pst_keyring_free(&ring);
 }
 
 static void
@@ -261,6 +298,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_who_where_when, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_older_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing_but_required,
                                         set_up_required, tear_down),

@@ -7,22 +7,25 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fixture.h"
 #include "forward.h"
+#include "log.h"
 
 static const char *const plain[] = {NULL};
 
 static const char *const everything[] = {
     "REQUEST_METHOD=POST", "QUERY_STRING=languageCode=de",
-    "CONTENT_TYPE=application/json", "REMOTE_ADDR=192.0.2.1",
-    "REQUEST_SCHEME=https", "SERVER_NAME=shop.example", "SERVER_PORT=443",
-    "HTTP_HOST=evil.example", "HTTP_ACCEPT=application/graphql-response+json",
-    "HTTP_ACCEPT_LANGUAGE=de", "HTTP_ACCEPT_ENCODING=gzip",
-    "HTTP_CONTENT_ENCODING=br", "HTTP_IF_NONE_MATCH=\"x\"",
+    "CONTENT_TYPE=text/plain", "REMOTE_ADDR=192.0.2.1", "REQUEST_SCHEME=https",
+    "SERVER_NAME=shop.example", "SERVER_PORT=443", "HTTP_HOST=evil.example",
+    "HTTP_ACCEPT=application/graphql-response+json", "HTTP_ACCEPT_LANGUAGE=de",
+    "HTTP_ACCEPT_ENCODING=gzip", "HTTP_CONTENT_ENCODING=br",
+    "HTTP_IF_NONE_MATCH=\"x\"",
     "HTTP_IF_MODIFIED_SINCE=Sun, 06 Nov 1994 08:49:37 GMT",
     "HTTP_USER_AGENT=test", "HTTP_TRACESTATE=a=b",
     "HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
@@ -31,7 +34,7 @@ static const char *const everything[] = {
     "HTTP_APOLLOGRAPHQL_CLIENT_NAME=web", "HTTP_APOLLOGRAPHQL_CLIENT_VERSION=7",
     "HTTP_GRAPHQL_PREFLIGHT=1", "HTTP_VENDURE_TOKEN=channel",
     /* and what may not: */
-    "HTTP_COOKIE=__Host-session=x; other=y",
+    "HTTP_COOKIE=__Host-Http-session=x; other=y",
     "HTTP_AUTHORIZATION=Bearer clients-own", "HTTP_PROXY=http://evil.example/",
     "HTTP_PROXY_AUTHORIZATION=Basic x", "HTTP_CONNECTION=close",
     "HTTP_TE=trailers", "HTTP_UPGRADE=h2c", "HTTP_TRANSFER_ENCODING=chunked",
@@ -59,7 +62,6 @@ test_request_headers(void **state)
         "\nAccept: application/graphql-response+json\n",
         "\nAccept-Language: de\n",
         "\nAccept-Encoding: gzip\n",
-        "\nContent-Encoding: br\n",
         "\nIf-None-Match: \"x\"\n",
         "\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\n",
         "\nUser-Agent: test\n",
@@ -78,10 +80,23 @@ test_request_headers(void **state)
         "\nX-Forwarded-Host: shop.example\n",
         "\n\n{\"query\":\"{a}\"}",
         NULL};
-    const char *const never[] = {
-        "__Host-session", "other=y",  "clients-own", "evil.example", "Basic",
-        "trailers",       "h2c",      "chunked",     "203.0.113.9",  "gopher",
-        "planted",        "unlisted", "Connection",  "Cookie",       NULL};
+    const char *const never[] = {"__Host-Http-session",
+                                 "other=y",
+                                 "clients-own",
+                                 "evil.example",
+                                 "Basic",
+                                 "trailers",
+                                 "h2c",
+                                 "chunked",
+                                 "203.0.113.9",
+                                 "gopher",
+                                 "planted",
+                                 "unlisted",
+                                 "Connection",
+                                 "Cookie",
+                                 "Content-Encoding",
+                                 "text/plain",
+                                 NULL};
     struct fixture *f = *state;
     struct forward_request what;
 
@@ -90,6 +105,7 @@ test_request_headers(void **state)
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
     what = (struct forward_request){.method = f->req.method,
                                     .query = f->req.query,
+                                    .body = PST_TEXT("{\"query\":\"{a}\"}"),
                                     .upstream = PST_TEXT("\"backends-own\"")};
     assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
                      PST_OK);
@@ -115,32 +131,63 @@ test_no_token(void **state)
     fixture_fini(f);
 }
 
-/* A request of our own carries of the client's headers only language and
- * channel, and what the configuration adds. */
+/* What goes along by the kind of request. A login of ours carries of the
+ * client's headers only language and channel, and what the configuration adds;
+ * the question who it is carries nothing but the token. */
 static void
-test_own_request(void **state)
+test_kinds(void **state)
 {
+    static const struct {
+        enum forward_headers kind;
+        const char *want[9];
+        const char *never[11];
+    } rows[] = {
+        {FORWARD_CLIENT,
+         {"\nAccept-Encoding: identity\n", "\nUser-Agent: test\n",
+          "\nx-unlisted: unlisted\n", "\nAccept-Language: de\n",
+          "\ntraceparent: 00-0af7651916cd43dd"},
+         {"gzip", "Content-Encoding", "clients body"}},
+        {FORWARD_LOGIN,
+         {"\nAccept-Encoding: identity\n",
+          "\nAccept: application/graphql-response+json, "
+          "application/json;q=0.9\n",
+          "\nAccept-Language: de\n", "\nvendure-token: channel\n",
+          "\nx-unlisted: unlisted\n", "\ntraceparent: 00-0af7651916cd43dd"},
+         {"gzip", "Content-Encoding", "If-None-Match", "apollo", "User-Agent",
+          "clients body"}},
+        {FORWARD_WHO,
+         {"\nAccept-Encoding: identity\n", "\nAccept: application/json\n"},
+         {"gzip", "Content-Encoding", "If-None-Match", "apollo", "User-Agent",
+          "Accept-Language", "vendure-token", "unlisted", "0af7651916cd43dd",
+          "tracestate"}},
+    };
     const char *const settings[] = {"POSTERN_FORWARD_HEADERS=x-unlisted", NULL};
-    const char *const want[] = {"\nContent-Type: application/json\n",
-                                "\nAccept: application/json\n",
-                                "\nAccept-Language: de\n",
-                                "\nvendure-token: channel\n",
-                                "\nx-unlisted: unlisted\n",
-                                "\n\nours",
-                                NULL};
-    const char *const never[] = {"gzip",   "Content-Encoding", "If-None-Match",
-                                 "apollo", "clients body",     NULL};
-    struct fixture *f = *state;
-    struct forward_request what = {
-        .method = PST_TEXT("POST"), .body = PST_TEXT("ours"), .own = true};
+    const char *const always[] = {"POST ?\n",
+                                  "\nContent-Type: application/json\n",
+                                  "\nAuthorization: Bearer backends-own\n",
+                                  "\nX-Forwarded-For: 192.0.2.1\n",
+                                  "\ntraceparent: 00-",
+                                  "\n\nours",
+                                  NULL};
     static struct forward_answer answer;
+    struct fixture *f = *state;
 
     fixture_init(f, settings);
-    fixture_request(f, everything, "clients body");
-    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
-    assert_sent(f, want, true);
-    assert_sent(f, never, false);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct forward_request what = {.method = PST_TEXT("POST"),
+                                             .body = PST_TEXT("ours"),
+                                             .upstream =
+                                                 PST_TEXT("\"backends-own\""),
+                                             .headers = rows[i].kind};
+
+        fixture_request(f, everything, "clients body");
+        f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+        assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer),
+                         PST_OK);
+        assert_sent(f, always, true);
+        assert_sent(f, rows[i].want, true);
+        assert_sent(f, rows[i].never, false);
+    }
     fixture_fini(f);
 }
 
@@ -178,8 +225,9 @@ test_listed_again(void **state)
     static const char *const names[] = {"User-Agent",      "Content-Type",
                                         "Accept-Language", "Accept-Encoding",
                                         "tracestate",      "x-unlisted"};
-    static const size_t times_own[] = {0, 1, 1, 0, 1, 1};
-    struct forward_request what = {.method = PST_TEXT("POST")};
+    static const size_t times_own[] = {0, 1, 1, 1, 1, 1};
+    struct forward_request what = {.method = PST_TEXT("POST"),
+                                   .body = PST_TEXT("ours")};
     static struct forward_answer answer;
     struct fixture *f = *state;
 
@@ -192,8 +240,7 @@ test_listed_again(void **state)
         assert_int_equal(times_sent(f, names[i]), 1);
     fixture_request(f, everything, "a=b");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    what.body = PST_TEXT("ours");
-    what.own = true;
+    what.headers = FORWARD_LOGIN;
     assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
     for (size_t i = 0; i < PST_COUNT(names); i++)
         assert_int_equal(times_sent(f, names[i]), times_own[i]);
@@ -339,7 +386,6 @@ test_relay(void **state)
         {"ETag: x", "Content-Length: 9", "vendure-auth-token: t"},
         "{\"a\":123}"};
     assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
-    assert_false(fixture_was_sent(f, "Accept-Encoding"));
     assert_int_equal(answer.status, 200);
     assert_int_equal(forward_relay(&f->rep, &answer, PST_TEXT("{}")), PST_OK);
     assert_true(fixture_is_out(f, "Content-Length: 2\r\n"));
@@ -353,11 +399,12 @@ test_relay(void **state)
 static void
 test_cookies(void **state)
 {
-    const char *const settings[] = {"POSTERN_UPSTREAM_TOKEN=cookie", NULL};
+    const char *const settings[] = {"POSTERN_BACKEND=vendure",
+                                    "POSTERN_UPSTREAM_TOKEN=cookie", NULL};
     struct forward_request what = {
         .method = PST_TEXT("POST"),
         .upstream = PST_TEXT("{\"session\":\"s1\",\"session.sig\":\"x\"}")};
-    const char *const never[] = {"Authorization", "__Host-session", NULL};
+    const char *const never[] = {"Authorization", "__Host-Http-session", NULL};
     static struct forward_answer answer;
     struct fixture *f = *state;
 
@@ -414,56 +461,245 @@ test_backend_down(void **state)
     fixture_fini(f);
 }
 
-/* What sees the client's body on its way, and lets `left` pieces pass. */
-struct watcher {
-    size_t left;
-    size_t octets;
+/* A body of our own making, of unknown length. */
+struct source {
+    size_t left; /* bytes */
+    enum pst_err at_end;
 };
 
 static enum pst_err
-watch(void *context, struct pst_text piece)
+give_piece(void *context, char *out, size_t size, size_t *len)
 {
-    struct watcher *watcher = context;
+    struct source *source = context;
 
-    assert_true(piece.len > 0);
-    if (watcher->left == 0)
-        return PST_HIDDEN_LOGIN;
-    watcher->left--;
-    watcher->octets += piece.len;
-    return PST_OK;
+    *len = source->left < size ? source->left : size;
+    memset(out, 's', *len);
+    source->left -= *len;
+    return *len == 0 ? source->at_end : PST_OK;
 }
 
-/* A piece that is refused is not sent, and ends the exchange. A body of our
- * own is not the client's to be watched. */
+/* It is sent whole under its own type, and an error in it ends the request. */
 static void
-test_watch(void **state)
+test_streamed_body(void **state)
 {
-    struct watcher watcher = {.left = 3};
-    struct forward_request what = {
-        .method = PST_TEXT("POST"), .watch = watch, .watching = &watcher};
+    static const enum pst_err ends[] = {PST_OK, PST_MALFORMED, PST_DUPLICATE,
+                                        PST_CLIENT_GONE};
     struct fixture *f = *state;
-    char body[2500 + 1] = "";
 
-    memset(body, '1', 1000); /* the backend reads a thousand at a time */
-    memset(body + 1000, '2', 1500);
     fixture_init(f, plain);
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    fixture_request(f, everything, body);
+    for (size_t i = 0; i < PST_COUNT(ends); i++) {
+        struct source source = {2500, ends[i]};
+        const struct forward_request what = {
+            .method = PST_TEXT("POST"),
+            .type = PST_TEXT("multipart/form-data; boundary=b"),
+            .read = give_piece,
+            .context = &source};
+
+        fixture_request(f, everything, "{}");
+        assert_int_equal(
+            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), ends[i]);
+        assert_true(fixture_was_sent(
+            f, "\nContent-Type: multipart/form-data; boundary=b\n"));
+        assert_int_equal(f->body_lengths[0], -1);
+        assert_int_equal(source.left, 0);
+        assert_true(f->sent[f->sent_len - 2500] == 's' &&
+                    f->sent[f->sent_len - 2501] != 's');
+        assert_int_equal(f->rep.begun, ends[i] == PST_OK);
+    }
+    fixture_fini(f);
+}
+
+/* Without a body there is no type either, and no client's body is read. */
+static void
+test_no_body(void **state)
+{
+    const struct forward_request what = {.method = PST_TEXT("GET"),
+                                         .query = PST_TEXT("query=%7Ba%7D")};
+    const char *const never[] = {"Content-Type", "clients body", NULL};
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    fixture_request(f, everything, "clients body");
     assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
                      PST_OK);
-    assert_int_equal(watcher.octets, 2500);
-    watcher = (struct watcher){.left = 1};
-    fixture_request(f, everything, body);
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
-                     PST_HIDDEN_LOGIN);
-    assert_true(fixture_was_sent(f, "11111111"));
-    assert_false(fixture_was_sent(f, "22222222"));
-    assert_false(f->rep.begun);
-    watcher = (struct watcher){.left = 0};
-    what.body = PST_TEXT("ours");
-    fixture_request(f, everything, body);
+    assert_true(fixture_was_sent(f, "GET ?query=%7Ba%7D\n"));
+    assert_sent(f, never, false);
+    assert_int_equal(f->body_lengths[0], 0);
+    fixture_fini(f);
+}
+
+/* Several lines of a list are one list; of anything else the last counts. */
+static void
+test_lists_are_joined(void **state)
+{
+    const struct forward_request what = {.method = PST_TEXT("POST")};
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    fixture_request(f, everything, "{}");
+    f->answer = (struct fixture_answer){
+        405,
+        {"Allow: GET", "allow: HEAD", "Content-Language: de",
+         "Content-Language: en", "Vary: A", "vary: B", "ETag: 1"},
+        "{}"};
     assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
                      PST_OK);
+    assert_true(fixture_is_out(f, "Allow: GET, HEAD\r\n"));
+    assert_true(fixture_is_out(f, "Content-Language: de, en\r\n"));
+    assert_non_null(strstr(fixture_header(f, "Vary"), "A, B"));
+    assert_int_equal(fixture_count(f, "Allow"), 1);
+    fixture_request(f, everything, "{}");
+    f->answer = (struct fixture_answer){200, {"ETag: 1", "etag: 2"}, "{}"};
+    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                     PST_OK);
+    assert_true(fixture_is_out(f, "ETag: 2\r\n"));
+    assert_false(fixture_is_out(f, "ETag: 1"));
+    fixture_fini(f);
+}
+
+/* What the log's file has, from its beginning. */
+static const char *
+logged(const char *path)
+{
+    static char text[8192];
+    FILE *file = fopen(path, "r");
+    size_t len;
+
+    assert_non_null(file);
+    len = fread(text, 1, sizeof(text) - 1, file);
+    text[len] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* A redirect is never followed nor passed on, and the log names its target; a
+ * 304 is none. */
+static void
+test_redirects(void **state)
+{
+    static const struct {
+        int status;
+        enum pst_err want;
+    } rows[] = {
+        {300, PST_UPSTREAM_BROKEN},
+        {301, PST_UPSTREAM_BROKEN},
+        {302, PST_UPSTREAM_BROKEN},
+        {303, PST_UPSTREAM_BROKEN},
+        {304, PST_OK},
+        {305, PST_UPSTREAM_BROKEN},
+        {307, PST_UPSTREAM_BROKEN},
+        {308, PST_UPSTREAM_BROKEN},
+        {399, PST_UPSTREAM_BROKEN},
+        {400, PST_OK},
+    };
+    const struct forward_request what = {.method = PST_TEXT("POST")};
+    static struct forward_answer answer;
+    struct fixture *f = *state;
+    char path[] = "/tmp/postern-forward-XXXXXX";
+    int descriptor = mkstemp(path);
+
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    fixture_init(f, plain);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        assert_int_equal(truncate(path, 0), 0);
+        assert_int_equal(
+            log_open(&f->gate.log, path, LOG_LOGFMT, LEVEL_INFO, "test"),
+            PST_OK);
+        f->answer = (struct fixture_answer){
+            rows[i].status, {"Location: http://target.example/x"}, NULL};
+        fixture_request(f, everything, "{}");
+        assert_int_equal(
+            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+            rows[i].want);
+        assert_int_equal(f->rep.begun, rows[i].want == PST_OK);
+        assert_false(fixture_is_out(f, "target.example"));
+        fixture_request(f, everything, "{}");
+        assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer),
+                         rows[i].want);
+        assert_int_equal(strstr(logged(path), "http://target.example/x") !=
+                             NULL,
+                         rows[i].want != PST_OK);
+        log_close(&f->gate.log);
+    }
+    unlink(path);
+    fixture_fini(f);
+}
+
+/* Asks something of its own while the answer's head is looked at. */
+static enum pst_err
+ask_within(void *context, const struct jar_news *news)
+{
+    static struct forward_answer answer;
+    const struct forward_request what = {.method = PST_TEXT("POST"),
+                                         .body = PST_TEXT("within"),
+                                         .headers = FORWARD_WHO};
+    struct fixture *f = context;
+
+    assert_true(pst_text_equal(news->token, PST_TEXT("fresh")));
+    assert_int_equal(f->rep.begun, false);
+    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    assert_true(pst_text_equal(answer.body, PST_TEXT("inner")));
+    return f->gate.now < 0 ? PST_STORE_DOWN : PST_OK;
+}
+
+/* The request within has a connection of its own, made once; the one around
+ * it goes on, unless the hook fails: then nothing goes out. */
+static void
+test_request_within(void **state)
+{
+    const char *const settings[] = {"POSTERN_BACKEND=vendure", NULL};
+    const struct forward_request what = {.method = PST_TEXT("POST"),
+                                         .body = PST_TEXT("around")};
+    struct fixture *f = *state;
+    const struct forward_follow follow = {ask_within, f};
+
+    fixture_init(f, settings);
+    f->answer =
+        (struct fixture_answer){200, {"vendure-auth-token: fresh"}, "outer"};
+    f->later[0] = (struct fixture_answer){.status = 200, .body = "inner"};
+    for (int i = 0; i < 3; i++) {
+        bool fails = i == 2;
+
+        fixture_request(f, everything, "{}");
+        f->gate.now = fails ? -1 : FIXTURE_NOW;
+        assert_int_equal(
+            forward_stream(&f->gate, &f->req, &f->rep, &what, &follow),
+            fails ? PST_STORE_DOWN : PST_OK);
+        assert_int_equal(f->exchanges, 2);
+        assert_ptr_equal(f->used[0], f->gate.upstream);
+        assert_ptr_equal(f->used[1], f->gate.upstream_aside);
+        assert_ptr_not_equal(f->used[1], f->used[0]);
+        assert_int_equal(f->copies, 1);
+        assert_false(f->gate.is_exchanging);
+        assert_int_equal(fixture_is_out(f, "\r\n\r\nouter"), !fails);
+    }
+    fixture_fini(f);
+}
+
+/* Out of memory at every place is told as that, and nothing has gone out. */
+static void
+test_no_memory(void **state)
+{
+    const struct forward_request what = {.method = PST_TEXT("POST"),
+                                         .body = PST_TEXT("{}"),
+                                         .upstream = PST_TEXT("\"t\"")};
+    struct fixture *f = *state;
+    static struct forward_answer answer;
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n = 0;
+
+    fixture_init(f, plain);
+    f->answer = (struct fixture_answer){200, {"ETag: 1", "Allow: GET"}, "{}"};
+    while (e && n < 200) {
+        fixture_request(f, everything, "{}");
+        pst_arena_fail_at(f->arena, ++n);
+        e = forward_hold(&f->gate, &f->req, &what, &answer);
+        assert_true(e == PST_OK || e == PST_NO_MEMORY);
+    }
+    assert_true(n > 5 && e == PST_OK);
     fixture_fini(f);
 }
 
@@ -474,7 +710,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_request_headers, &fixture),
         cmocka_unit_test_prestate(test_no_token, &fixture),
-        cmocka_unit_test_prestate(test_own_request, &fixture),
+        cmocka_unit_test_prestate(test_kinds, &fixture),
         cmocka_unit_test_prestate(test_listed_again, &fixture),
         cmocka_unit_test_prestate(test_most_headers, &fixture),
         cmocka_unit_test_prestate(test_trace, &fixture),
@@ -484,7 +720,12 @@ main(void)
         cmocka_unit_test_prestate(test_cookies, &fixture),
         cmocka_unit_test_prestate(test_hold_is_bounded, &fixture),
         cmocka_unit_test_prestate(test_backend_down, &fixture),
-        cmocka_unit_test_prestate(test_watch, &fixture),
+        cmocka_unit_test_prestate(test_streamed_body, &fixture),
+        cmocka_unit_test_prestate(test_no_body, &fixture),
+        cmocka_unit_test_prestate(test_lists_are_joined, &fixture),
+        cmocka_unit_test_prestate(test_redirects, &fixture),
+        cmocka_unit_test_prestate(test_request_within, &fixture),
+        cmocka_unit_test_prestate(test_no_memory, &fixture),
     };
 
     return cmocka_run_group_tests_name("forward", tests, NULL, NULL);

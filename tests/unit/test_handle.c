@@ -210,8 +210,7 @@ use_all_and_more(struct gate *g, struct request *req, struct reply *rep)
     char value[2000];
 
     memset(value, 'v', sizeof(value));
-    reply_put(rep, PST_TEXT("Set-Cookie"),
-              (struct pst_text){value, sizeof(value)});
+    reply_put_cookie(rep, (struct pst_text){value, sizeof(value)});
     return use_all(g, req, rep);
 }
 

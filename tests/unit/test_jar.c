@@ -98,7 +98,7 @@ test_follow_token(void **state)
         {"ended", "\"a\"", "", JAR_ENDED, NULL},
         {"nothing to end", NULL, "", JAR_SAME, NULL},
     };
-    static const struct config config = {.token_place = PLACE_HEADER};
+    static const struct config config = {.backend.token_place = PLACE_HEADER};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -251,7 +251,7 @@ test_follow_cookies(void **state)
          "{\"user\":\"s2\"}"},
         {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
     };
-    static const struct config config = {.token_place = PLACE_COOKIE};
+    static const struct config config = {.backend.token_place = PLACE_COOKIE};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -274,8 +274,9 @@ test_follow_cookies(void **state)
 static void
 test_bounds(void **state)
 {
-    static const struct config config = {.token_place = PLACE_COOKIE};
-    static const struct config by_header = {.token_place = PLACE_HEADER};
+    static const struct config config = {.backend.token_place = PLACE_COOKIE};
+    static const struct config by_header = {.backend.token_place =
+                                                PLACE_HEADER};
     static char big[PST_UPSTREAM_MAX + 16];
     static struct jar_news news = {.cookie_count = 1};
     enum jar_change change = JAR_ENDED;
@@ -306,7 +307,7 @@ test_bounds(void **state)
 static void
 test_longest_token(void **state)
 {
-    static const struct config config = {.token_place = PLACE_HEADER};
+    static const struct config config = {.backend.token_place = PLACE_HEADER};
     static char longest[PST_UPSTREAM_MAX - 2];
     static struct jar_news news;
     enum jar_change change;
@@ -328,7 +329,7 @@ test_longest_token(void **state)
 static void
 test_json_backend(void **state)
 {
-    static const struct config config = {.token_place = PLACE_JSON};
+    static const struct config config = {.backend.token_place = PLACE_JSON};
     const struct jar_news news = {.token = PST_TEXT("x")};
     enum jar_change change;
     struct pst_text out;

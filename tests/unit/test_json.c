@@ -384,7 +384,8 @@ test_kinds(void **state)
         {"true", PST_JSON_BOOL, 0, "true"},
         {"false", PST_JSON_BOOL, 0, "false"},
         {"0", PST_JSON_INTEGER, 0, "0"},
-        {"-0", PST_JSON_INTEGER, 0, "0"},
+        {"-0", PST_JSON_NUMBER, 0, "-0"}, /* byte for byte */
+        {"[-0]", PST_JSON_ARRAY, 0, "[-0]"},
         {" 42 ", PST_JSON_INTEGER, 42, "42"},
         {"-7", PST_JSON_INTEGER, -7, "-7"},
         {"9223372036854775807", PST_JSON_INTEGER, INT64_MAX,
@@ -591,6 +592,63 @@ test_members(void **state)
     }
 }
 
+/* A member by its whole name, whatever is in it, and only of an object. */
+static void
+test_get(void **state)
+{
+    static const struct {
+        struct pst_text name;
+        const char *want; /* emitted; NULL: not there */
+    } rows[] = {
+        {T("a"), "1"},
+        {T(""), "2"},
+        {T("a/b"), "3"},
+        {T("m~n"), "4"},
+        {T("\xC3\xA9"), "5"},
+        {T("null"), "null"},
+        {T("deep"), "{\"a\":6}"},
+        {T("/a"), NULL},
+        {T("a~1b"), NULL},
+        {T("A"), NULL},
+        {T("a\0"), NULL},
+        {T("deep/a"), NULL},
+        {T("0"), NULL},
+    };
+    const struct pst_json *root = parsed(
+        "root", PST_TEXT("{\"a\":1,\"\":2,\"a/b\":3,\"m~n\":4,\"\\u00e9\""
+                         ":5,\"null\":null,\"deep\":{\"a\":6}}"));
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct pst_json *value = pst_json_get(root, rows[i].name);
+
+        if (!value != !rows[i].want)
+            fail_msg("%s: is %sthere", rows[i].name.ptr, value ? "" : "not ");
+        if (value)
+            check_text(rows[i].name.ptr, emitted(rows[i].name.ptr, value),
+                       pst_text_from(rows[i].want));
+    }
+    assert_null(pst_json_get(NULL, PST_TEXT("a")));
+    assert_null(pst_json_get(pst_json_get(root, PST_TEXT("a")), PST_TEXT("a")));
+    assert_null(pst_json_get(parsed("list", PST_TEXT("[1]")), PST_TEXT("0")));
+}
+
+static void
+test_elements(void **state)
+{
+    const struct pst_json *root =
+        parsed("root", PST_TEXT("[1,null,\"s\",[2],{\"a\":3}]"));
+    static const char *const want[] = {"1", "null", "\"s\"", "[2]",
+                                       "{\"a\":3}"};
+
+    (void)state;
+    assert_int_equal(pst_json_count(root), PST_COUNT(want));
+    for (size_t i = 0; i < PST_COUNT(want); i++)
+        check_text(want[i], emitted(want[i], pst_json_element(root, i)),
+                   pst_text_from(want[i]));
+    assert_int_equal(pst_json_kind(pst_json_element(root, 1)), PST_JSON_NULL);
+}
+
 static void
 test_emit(void **state)
 {
@@ -604,8 +662,8 @@ test_emit(void **state)
          "[true,false,[],[[]],\"\xC3\xA9/\\u003c\"]"},
         {"{\"\\\"\\u000a\":\"\\ud83d\\ude00\\ud83d\"}",
          "{\"\\\"\\n\":\"\xF0\x9F\x98\x80\xEF\xBF\xBD\"}"},
-        {"[12345678901234567890,1.0E+2,-0.0]",
-         "[12345678901234567890,1.0E+2,-0.0]"},
+        {"[12345678901234567890,1.0E+2,-0.0,-0]",
+         "[12345678901234567890,1.0E+2,-0.0,-0]"},
     };
 
     (void)state;
@@ -672,7 +730,8 @@ main(void)
         cmocka_unit_test(test_depth),     cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_kinds),     cmocka_unit_test(test_absent),
         cmocka_unit_test(test_strings),   cmocka_unit_test(test_pointers),
-        cmocka_unit_test(test_members),   cmocka_unit_test(test_emit),
+        cmocka_unit_test(test_members),   cmocka_unit_test(test_get),
+        cmocka_unit_test(test_elements),  cmocka_unit_test(test_emit),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_large),
     };
 

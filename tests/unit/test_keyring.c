@@ -126,7 +126,8 @@ test_purpose_names(void **state)
     (void)state;
     assert_string_equal(pst_purpose_name(PST_PURPOSE_COOKIE), "cookie");
     assert_string_equal(pst_purpose_name(PST_PURPOSE_BEARER), "bearer");
-    assert_string_equal(pst_purpose_name(PST_PURPOSE_FORM), "form");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_GUEST), "guest");
+    assert_string_equal(pst_purpose_name(PST_PURPOSE_CSRF), "csrf");
     assert_string_equal(pst_purpose_name(PST_PURPOSE_UPSTREAM), "upstream");
     assert_string_equal(pst_purpose_name(PST_PURPOSE_STORE), "store");
 }
@@ -278,8 +279,10 @@ test_derivation(void **state)
          "4b4e5e40a835994010375806ebe72b175f79bc8d5c255e1990c99d30f7d103c6"},
         {PST_A256GCM, PST_PURPOSE_BEARER, DAY,
          "386150895ed5a686cf83115f69ec9b0623b8f4b54cdf08884289d0e925cba0ab"},
-        {PST_A256GCM, PST_PURPOSE_FORM, DAY,
-         "863abe435c793f5e1e90ef94454a9216aa8d542793a23e439456ae9005e39af2"},
+        {PST_A256GCM, PST_PURPOSE_GUEST, DAY,
+         "ef73d50d64a42afa8dd3e1201b265a40f97961e6985a1bd2be41699c18e801d2"},
+        {PST_A256GCM, PST_PURPOSE_CSRF, DAY,
+         "68a07a720c172b640b584673da7b522ca6cd6747a5e333b6661673307c7bff4e"},
         {PST_A256GCM, PST_PURPOSE_UPSTREAM, DAY,
          "1163d86e70019caf3311dbfa10d43f93b7c0fecf2262e80ac751bc1e33483232"},
         {PST_A256GCM, PST_PURPOSE_STORE, DAY,

@@ -20,17 +20,17 @@
 #define JSON TYPE "application/json"
 
 /* In the place of "%s" stands the token of the session's form. */
-#define TOKEN "form_token=%s"
+#define TOKEN "csrf_token=%s"
 
 static struct fixture fix;
 static struct fixture_session known;
 static char token[600];
 
 static int
-set_up_with(const char *form_token)
+set_up_with(const char *csrf_token)
 {
     const char *const settings[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
-                                    form_token, NULL};
+                                    csrf_token, NULL};
     struct pst_text sealed;
 
     fixture_init(&fix, settings);
@@ -86,7 +86,7 @@ ask(const struct row *row)
     char body[sizeof(token) + 16];
     enum pst_err e;
 
-    snprintf(body, sizeof(body), "%s%s", has_token ? "form_token=" : row->body,
+    snprintf(body, sizeof(body), "%s%s", has_token ? "csrf_token=" : row->body,
              has_token ? token : "");
     fixture_request(&fix, variables, body);
     fix.exchanges = 0;
@@ -107,7 +107,6 @@ test_types(void **state)
 {
     static const char *const wrong[] = {
         TYPE "text/plain",
-        TYPE "multipart/form-data; boundary=x",
         TYPE "nonsense",
         TYPE ";;",
         TYPE ";application/json",
@@ -125,8 +124,11 @@ test_types(void **state)
         {known.cookie, JSON, "[", PST_MALFORMED},
         {known.cookie, FORM, "", PST_OK},
         {known.cookie, FORM, TOKEN, PST_OK},
-        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
         {NULL, NULL, "", PST_OK},
+        {NULL, TYPE "multipart/form-data; boundary=x", "", PST_BAD_TYPE},
+        {known.cookie, TYPE "multipart/form-data; boundary=x", "",
+         PST_CROSS_SITE},
     };
 
     (void)state;
@@ -151,8 +153,8 @@ test_required(void **state)
     static const struct row rows[] = {
         {known.cookie, FORM, TOKEN, PST_OK},
         {known.cookie, FORM, "", PST_STALE_FORM},
-        {known.cookie, FORM, "form_token=", PST_STALE_FORM},
-        {known.cookie, FORM, "form_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=", PST_STALE_FORM},
+        {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
         {known.cookie, NULL, "", PST_STALE_FORM},
         {known.cookie, TYPE "", "", PST_STALE_FORM},
         {known.cookie, TYPE "text/plain", "", PST_BAD_TYPE},
@@ -169,6 +171,83 @@ test_required(void **state)
         ask(&rows[i]);
 }
 
+/* Whether the backend is told, and with which token; whatever it says, the
+ * session ends here. */
+static void
+test_backend_is_told(void **state)
+{
+    static const struct {
+        const char *settings[3];
+        const char *body;
+        int status; /* of the backend */
+        size_t exchanges;
+    } rows[] = {
+        {{NULL}, "{}", 200, 1},
+        {{NULL}, "{}", 0, 1},
+        {{NULL}, "{}", 500, 1},
+        {{"POSTERN_UPSTREAM_LOGOUT=never"}, "{}", 200, 0},
+        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"}, "{}", 200, 0},
+        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
+         "{\"everywhere\":true}",
+         200,
+         1},
+        {{"POSTERN_BACKEND=vendure"}, "{}", 200, 0},
+        {{"POSTERN_BACKEND=vendure"}, "{\"everywhere\":true}", 200, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
+                                   "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+        fixture_init(&fix, rows[i].settings);
+        fixture_begin(&fix, false, &known);
+        fix.answer =
+            (struct fixture_answer){.status = rows[i].status, .body = "<html>"};
+        fixture_request(&fix, variables, rows[i].body);
+        if (program_logout(&fix.gate, &fix.req, &fix.rep) != PST_OK ||
+            fix.exchanges != rows[i].exchanges)
+            fail_msg("row %zu: asked %zu times", i, fix.exchanges);
+        assert_int_equal(
+            fixture_was_sent(&fix, "\nAuthorization: Bearer secret\n"),
+            rows[i].exchanges);
+        assert_int_equal(fixture_was_sent(&fix, "Logout"), rows[i].exchanges);
+        assert_true(fixture_is_out(
+            &fix, "Set-Cookie: __Host-Http-session=; Path=/; Max-Age=0"));
+        fixture_fini(&fix);
+    }
+}
+
+/* Out of memory at every place, by either way that the token takes. */
+static void
+test_no_memory(void **state)
+{
+    static const char *const settings[][3] = {
+        {"POSTERN_UPSTREAM_LOGOUT=always", NULL},
+        {"POSTERN_BACKEND=vendure", "POSTERN_UPSTREAM_LOGOUT=always", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(settings); i++) {
+        const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
+                                   "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+        enum pst_err e = PST_NO_MEMORY;
+        size_t n = 0;
+
+        fixture_init(&fix, settings[i]);
+        fixture_begin(&fix, false, &known);
+        fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
+        while (e && n < 1000) {
+            fixture_request(&fix, variables, "{}");
+            pst_arena_fail_at(fix.arena, ++n);
+            e = program_logout(&fix.gate, &fix.req, &fix.rep);
+            if (e && (e != PST_NO_MEMORY || fix.rep.begun))
+                fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
+        }
+        assert_true(n > 5 && e == PST_OK);
+        fixture_fini(&fix);
+    }
+}
+
 int
 main(void)
 {
@@ -176,6 +255,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_required, set_up_required,
                                         tear_down),
+        cmocka_unit_test(test_backend_is_told),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests_name("logout", tests, NULL, NULL);

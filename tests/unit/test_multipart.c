@@ -30,7 +30,68 @@
 #define PASS PST_OK
 #define STOP PST_MALFORMED
 
-static struct pst_multipart_watch watch;
+/* A body that is looked at while it passes, its first part found. */
+static struct watched {
+    struct pst_multipart reader;
+    size_t again;               /* bytes to come that were seen already */
+    size_t first_at, first_end; /* of the first part's content, in the body */
+} watch;
+
+static enum pst_err
+watch_init(struct watched *reading, struct pst_text type)
+{
+    reading->again = reading->first_at = reading->first_end = 0;
+    return pst_multipart_init(&reading->reader, type);
+}
+
+static enum pst_err
+watch_piece(struct watched *reading, struct pst_text input)
+{
+    enum pst_multipart_event event;
+
+    do {
+        struct pst_text piece;
+        enum pst_err e =
+            pst_multipart_next(&reading->reader, &input, &event, &piece);
+
+        if (e)
+            return e;
+        if (reading->reader.parts != 1)
+            continue;
+        if (event == PST_MULTIPART_PART)
+            reading->first_at = reading->first_end = reading->reader.seen;
+        if (event == PST_MULTIPART_PIECE)
+            reading->first_end += piece.len;
+    } while (event != PST_MULTIPART_MORE);
+    return PST_OK;
+}
+
+static enum pst_err
+watch_first(struct watched *reading, struct pst_text head, struct pst_text *out)
+{
+    const struct pst_multipart *reader = &reading->reader;
+    enum pst_err e = watch_piece(reading, head);
+
+    if (e)
+        return e;
+    if (reader->parts == 0 ||
+        (reader->parts == 1 && reader->place != PST_MULTIPART_BEHIND &&
+         reader->place != PST_MULTIPART_END))
+        return PST_TOO_LARGE;
+    reading->again = head.len;
+    *out = pst_text_from_octet(pst_text_first(head, reading->first_end),
+                               reading->first_at);
+    return PST_OK;
+}
+
+static enum pst_err
+watch_next(struct watched *reading, struct pst_text piece)
+{
+    size_t known = pst_text_first(piece, reading->again).len;
+
+    reading->again -= known;
+    return watch_piece(reading, pst_text_from_octet(piece, known));
+}
 
 static struct pst_text
 piece_of(struct pst_text body, size_t at, size_t len)
@@ -43,7 +104,7 @@ static size_t
 pass(struct pst_text body, size_t step)
 {
     for (size_t at = 0; at < body.len; at += step) {
-        if (pst_multipart_watch_piece(&watch, piece_of(body, at, step)))
+        if (watch_next(&watch, piece_of(body, at, step)))
             return at;
     }
     return body.len;
@@ -52,7 +113,7 @@ pass(struct pst_text body, size_t step)
 static void
 begin(void)
 {
-    assert_int_equal(pst_multipart_watch_init(&watch, PST_TEXT(TYPE)), PST_OK);
+    assert_int_equal(watch_init(&watch, PST_TEXT(TYPE)), PST_OK);
 }
 
 /* It is one octet that is refused, with all of the piece that it is in. */
@@ -85,7 +146,7 @@ check_heads(const char *name, struct pst_text body, size_t good)
         enum pst_err e;
 
         begin();
-        e = pst_multipart_watch_first(&watch, head, &first);
+        e = watch_first(&watch, head, &first);
         if ((e == PST_MALFORMED) != (len > good))
             fail_msg("%s, held %zu: %s", name, len, pst_err_code(e));
         assert_true(e == PST_OK || pst_text_is_absent(first));
@@ -383,8 +444,7 @@ test_first(void **state)
         enum pst_err e;
 
         begin();
-        e = pst_multipart_watch_first(&watch, pst_text_from(firsts[i].head),
-                                      &out);
+        e = watch_first(&watch, pst_text_from(firsts[i].head), &out);
         if (e != firsts[i].e ||
             (!e && !pst_text_equal(out, pst_text_from(firsts[i].want))))
             fail_msg("\"%s\": %s", firsts[i].head, pst_err_code(e));
@@ -422,8 +482,7 @@ test_types(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(types); i++) {
-        enum pst_err e =
-            pst_multipart_watch_init(&watch, pst_text_from(types[i].type));
+        enum pst_err e = watch_init(&watch, pst_text_from(types[i].type));
 
         if (e != types[i].e)
             fail_msg("%s: %s", types[i].type, pst_err_code(e));
@@ -441,18 +500,14 @@ test_long_boundary(void **state)
     (void)state;
     memset(type + len, 'x', 71);
     memset(delimiter + 2, 'x', 70);
+    assert_int_equal(watch_init(&watch, (struct pst_text){type, len + 70}),
+                     PST_OK);
     assert_int_equal(
-        pst_multipart_watch_init(&watch, (struct pst_text){type, len + 70}),
+        watch_next(&watch, (struct pst_text){delimiter, sizeof(delimiter)}),
         PST_OK);
-    assert_int_equal(
-        pst_multipart_watch_piece(
-            &watch, (struct pst_text){delimiter, sizeof(delimiter)}),
-        PST_OK);
-    assert_int_equal(
-        pst_multipart_watch_piece(&watch, PST_TEXT(NL FORM NL "{}")), PST_OK);
-    assert_int_equal(
-        pst_multipart_watch_init(&watch, (struct pst_text){type, len + 71}),
-        PST_MALFORMED);
+    assert_int_equal(watch_next(&watch, PST_TEXT(NL FORM NL "{}")), PST_OK);
+    assert_int_equal(watch_init(&watch, (struct pst_text){type, len + 71}),
+                     PST_MALFORMED);
 }
 
 /* A boundary that begins anew within itself, as curl's does, is found where
@@ -481,15 +536,97 @@ test_boundaries_in_themselves(void **state)
             body[j] = octets[(seed >> 16) % (sizeof(octets) - 1)];
         }
         is_there = strstr(body, delimiter) != NULL;
-        assert_int_equal(pst_multipart_watch_init(&watch, pst_text_from(type)),
-                         PST_OK);
-        assert_int_equal(pst_multipart_watch_piece(&watch, pst_text_from(head)),
-                         PST_OK);
-        if (pst_multipart_watch_first(&watch, pst_text_from(body), &out) ==
-            PST_TOO_LARGE) {
+        assert_int_equal(watch_init(&watch, pst_text_from(type)), PST_OK);
+        assert_int_equal(watch_next(&watch, pst_text_from(head)), PST_OK);
+        if (watch_first(&watch, pst_text_from(body), &out) == PST_TOO_LARGE) {
             assert_false(is_there);
         } else {
             assert_true(is_there);
+        }
+    }
+}
+
+/* What a reader comes upon, as text: "(name|filename|type)content…." */
+static enum pst_err
+read_events(struct pst_text body, size_t step, char *out, size_t size)
+{
+    struct pst_multipart reader;
+    size_t len = 0;
+
+    assert_int_equal(pst_multipart_init(&reader, PST_TEXT(TYPE)), PST_OK);
+    out[0] = '\0';
+    for (size_t at = 0; at < body.len; at += step) {
+        struct pst_text input = piece_of(body, at, step);
+        enum pst_multipart_event event;
+
+        do {
+            struct pst_text piece;
+            enum pst_err e =
+                pst_multipart_next(&reader, &input, &event, &piece);
+
+            if (e)
+                return e;
+            if (event == PST_MULTIPART_PART)
+                len += (size_t)snprintf(
+                    out + len, size - len, "(%.*s|%.*s|%.*s)",
+                    (int)reader.part.name.len, reader.part.name.ptr,
+                    (int)reader.part.filename.len,
+                    reader.part.filename.ptr ? reader.part.filename.ptr : "",
+                    (int)reader.part.type.len,
+                    reader.part.type.ptr ? reader.part.type.ptr : "");
+            if (event == PST_MULTIPART_PIECE) {
+                assert_true(piece.len > 0);
+                len += (size_t)snprintf(out + len, size - len, "%.*s",
+                                        (int)piece.len, piece.ptr);
+            }
+            if (event == PST_MULTIPART_OVER)
+                len += (size_t)snprintf(out + len, size - len, ".");
+            assert_true(len < size);
+        } while (event != PST_MULTIPART_MORE);
+        assert_int_equal(input.len, 0);
+    }
+    return PST_OK;
+}
+
+/* However the body is cut, the same comes of it. */
+static void
+test_events(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want;
+    } bodies[] = {
+        {"", ""},
+        {FIRST END, "(operations||){}."},
+        {FIRST NAMED("\"map\"") A_FILE END,
+         "(operations||){}(map||){}(0|a.png|){}."},
+        {LINES("Content-Type: a/b" NL), "(operations||){}(0|a.png|a/b){}."},
+        {FIRST END "bye" NL "--x", "(operations||){}."},
+        {"--xx" NL FORM NL NL "--xx--", "(operations||)."},
+        {"--xx" NL FORM NL "\r\n--x\r\r\n\n\r\n-" NL "--xx" NL "Content-",
+         "(operations||)\r\n--x\r\r\n\n\r\n-"},
+        {"--xx" NL FORM NL "ab\r\n--x", "(operations||)ab"},
+        {"--xx" NL FORM NL "ab\r\n-- xx-xx\r", "(operations||)ab\r\n-- xx-xx"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
+        struct pst_text body = pst_text_from(bodies[i].in);
+
+        for (size_t step = 1; step <= body.len + 1; step++) {
+            char out[500];
+
+            assert_int_equal(read_events(body, step, out, sizeof(out)), PST_OK);
+            if (strcmp(out, bodies[i].want) != 0)
+                fail_msg("%s\n%zu at a time: [%s]", bodies[i].in, step, out);
+        }
+    }
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        for (size_t step = 1; step <= rows[i].body.len; step++) {
+            char out[1000];
+
+            assert_int_equal(read_events(rows[i].body, step, out, sizeof(out)),
+                             rows[i].e);
         }
     }
 }
@@ -531,6 +668,7 @@ main(void)
         cmocka_unit_test(test_long_boundary),
         cmocka_unit_test(test_boundaries_in_themselves),
         cmocka_unit_test(test_long_heads),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests_name("multipart", tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #define OWN "https://shop.example"
 
 /* What kind of thing a header's value is; NONE: the header is not there. */
-enum kind { NONE, OURS, LISTED, FOREIGN };
+enum kind { NONE, OURS, LISTED, FOREIGN, OPAQUE, NAVIGATED };
 
 struct sample {
     const char *text;
@@ -27,7 +27,7 @@ struct sample {
 static const struct sample sites[] = {
     {NULL, NONE},
     {"same-origin", OURS},
-    {"none", OURS},
+    {"none", NAVIGATED},
     {"same-site", FOREIGN},
     {"cross-site", FOREIGN},
     {"junk", FOREIGN},
@@ -43,7 +43,15 @@ static const struct sample origins[] = {
     {"https://app.example", LISTED},
     {"http://localhost:5173", LISTED},
     {"https://other.example", FOREIGN},
-    {"null", FOREIGN},
+    {"capacitor://localhost", LISTED},
+    {"app://-", LISTED},
+    {"capacitor://localhost:1", FOREIGN},
+    {"Capacitor://localhost", FOREIGN},
+    {"capacitor://LOCALHOST", FOREIGN},
+    {"capacitor://localhost/", FOREIGN},
+    {"http://localhost", FOREIGN},
+    {"null", OPAQUE},
+    {"NULL", FOREIGN},
     {"", FOREIGN},
     {OWN ".evil.example", FOREIGN},
     {"https://evil-shop.example", FOREIGN},
@@ -87,6 +95,8 @@ static const struct sample referers[] = {
 static const struct pst_text listed[] = {
     {"https://app.example", 19},
     {"http://localhost:5173", 21},
+    {"capacitor://localhost", 21},
+    {"app://-", 7},
     {"null", 4}, /* a mistake that must not open the door to every sandbox */
 };
 
@@ -96,20 +106,26 @@ static const struct pst_origin_rules rules = {
     .listed_count = PST_COUNT(listed),
 };
 
+/* The other facts, as bits. */
+enum { SAFE = 1, BEARER = 2, FORM = 4, PREFLIGHTED = 8, BITS = 16 };
+
 /* The rule again, as a matrix of who is believed in which order. */
 static bool
-may(enum kind site, enum kind origin, enum kind referer)
+may(enum kind site, enum kind origin, enum kind referer, unsigned bits)
 {
-    static const bool table[4][4] = {
-        /* site:    NONE   OURS  LISTED FOREIGN     origin */
-        [NONE] = {false, true, false, false},
-        [OURS] = {true, true, false, false},
-        [LISTED] = {true, true, false, true},
-        [FOREIGN] = {false, false, false, false},
+    static const bool table[5][6] = {
+        /* site:     NONE   OURS  LISTED FOREIGN OPAQUE NAVIGATED    origin */
+        [NONE] = {false, true, false, false, false, true},
+        [OURS] = {true, true, false, false, false, true},
+        [LISTED] = {true, true, false, true, false, true},
+        [FOREIGN] = {false, false, false, false, false, false},
+        [OPAQUE] = {false, true, false, false, false, false},
     };
 
+    if (bits & (SAFE | BEARER))
+        return true;
     if (site == NONE && origin == NONE)
-        return referer != FOREIGN;
+        return referer != FOREIGN && (bits & (FORM | PREFLIGHTED)) != FORM;
     return table[origin][site];
 }
 
@@ -117,15 +133,17 @@ static size_t
 check_one(const struct sample *site, const struct sample *origin,
           const struct sample *referer)
 {
-    for (unsigned bits = 0; bits < 4; bits++) {
+    for (unsigned bits = 0; bits < BITS; bits++) {
         struct pst_origin_facts facts = {
             .origin = pst_text_from(origin->text),
             .sec_fetch_site = pst_text_from(site->text),
             .referer = pst_text_from(referer->text),
-            .safe = bits & 1,
-            .bearer = bits & 2,
+            .safe = bits & SAFE,
+            .bearer = bits & BEARER,
+            .form_with_cookie = bits & FORM,
+            .preflighted = bits & PREFLIGHTED,
         };
-        bool want = bits || may(site->kind, origin->kind, referer->kind);
+        bool want = may(site->kind, origin->kind, referer->kind, bits);
         enum pst_err e = pst_origin_check(&rules, &facts);
 
         if (e != (want ? PST_OK : PST_CROSS_SITE))
@@ -135,7 +153,7 @@ check_one(const struct sample *site, const struct sample *origin,
                      referer->text ? referer->text : "-", bits,
                      pst_err_code(e));
     }
-    return 4;
+    return BITS;
 }
 
 /* R45, R48, R50, L41: every combination. */
@@ -149,7 +167,7 @@ test_every_combination(void **state)
         for (size_t o = 0; o < PST_COUNT(origins); o++)
             for (size_t r = 0; r < PST_COUNT(referers); r++)
                 count += check_one(&sites[s], &origins[o], &referers[r]);
-    assert_int_equal(count, 4 * PST_COUNT(sites) * PST_COUNT(origins) *
+    assert_int_equal(count, BITS * PST_COUNT(sites) * PST_COUNT(origins) *
                                 PST_COUNT(referers));
 }
 
@@ -183,6 +201,14 @@ test_sentences(void **state)
         {"an empty Origin", NULL, "", NULL, PST_CROSS_SITE},
         {"our Origin but cross-site", "cross-site", OWN, NULL, PST_CROSS_SITE},
         {"a sandboxed frame", "cross-site", "null", NULL, PST_CROSS_SITE},
+        {"our form under no-referrer (U30)", "same-origin", "null", NULL,
+         PST_OK},
+        {"null from a navigation that no page began", "none", "null", NULL,
+         PST_CROSS_SITE},
+        {"null without Fetch metadata", NULL, "null", OWN "/", PST_CROSS_SITE},
+        {"an app", NULL, "capacitor://localhost", NULL, PST_OK},
+        {"an app, as a web view says it", "cross-site", "capacitor://localhost",
+         NULL, PST_OK},
         {"a subdomain", "same-site", "https://blog.shop.example", NULL,
          PST_CROSS_SITE},
     };
@@ -363,6 +389,68 @@ test_canonical(void **state)
     assert_false(pst_origin_is_canonical(PST_TEXT("https://a\0.example")));
 }
 
+static const char *const apps[] = {
+    "capacitor://localhost",
+    "ionic://localhost",
+    "app://-",
+    "app://obsidian.md",
+    "a://b",
+    "web+a.b-1://Host_~.x",
+    "capacitor://localhost:1",
+    "chrome-extension://abcdefgh",
+};
+
+static const char *const no_apps[] = {
+    "",
+    "null",
+    "://a",
+    "app",
+    "app:",
+    "app:/",
+    "app://",
+    "app://a/",
+    "app://a?",
+    "app://a#",
+    "app://u@a",
+    "app://a:",
+    "app://a:0",
+    "app://a:x",
+    "app://a:1:2",
+    "app://[::1]",
+    "app:// a",
+    "app://a b",
+    "app://a,b",
+    "app://a\\b",
+    "app://\xC3\xA9",
+    "App://a",
+    "1app://a",
+    "-app://a",
+    "ap_p://a",
+    " app://a",
+    "http://a.example",
+    "https://a.example",
+    "https://a.example/",
+    "file://a",
+    "file://",
+    "*://a",
+    "app://*",
+};
+
+static void
+test_apps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(apps); i++)
+        if (!pst_origin_is_app(pst_text_from(apps[i])) ||
+            pst_origin_is_canonical(pst_text_from(apps[i])))
+            fail_msg("\"%s\" is an app's", apps[i]);
+    for (size_t i = 0; i < PST_COUNT(no_apps); i++)
+        if (pst_origin_is_app(pst_text_from(no_apps[i])))
+            fail_msg("\"%s\" is no app's", no_apps[i]);
+    assert_false(pst_origin_is_app(PST_NO_TEXT));
+    assert_false(pst_origin_is_app(PST_TEXT("app://a\0b")));
+}
+
 int
 main(void)
 {
@@ -372,6 +460,7 @@ main(void)
         cmocka_unit_test(test_own_unknown),
         cmocka_unit_test(test_listed),
         cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_apps),
     };
 
     return cmocka_run_group_tests_name("origin", tests, NULL, NULL);

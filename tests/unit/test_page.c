@@ -384,7 +384,7 @@ test_adorned(void **state)
         check_has(names[i], "=' 'self'; img-src 'self'; font-src 'self'; "
                             "form-action 'self'; frame-ancestors 'none'; ");
         if (i < 2)
-            check_has(names[i], "<input type=\"hidden\" name=\"form_token\" "
+            check_has(names[i], "<input type=\"hidden\" name=\"csrf_token\" "
                                 "value=\"ab.cd\">");
     }
     assert_int_equal(send_login(&login), PST_OK);
@@ -405,7 +405,7 @@ test_error_status(void **state)
     (void)state;
     for (int i = PST_OK; i < PST_ERR_COUNT; i++) {
         enum pst_err e = (enum pst_err)i;
-        int status = e == PST_OK ? 500 : pst_err_status(e);
+        int status = pst_err_status(e) < 400 ? 500 : pst_err_status(e);
         struct request api = {.id = "0123456789abcdef"};
         struct request page = {.id = "0123456789abcdef",
                                .sec_fetch_mode = PST_TEXT("navigate")};
@@ -433,7 +433,6 @@ static void
 test_error_keeps(void **state)
 {
     static const char *const kept[] = {
-        "Set-Cookie",
         "WWW-Authenticate",
         "Allow",
         "Retry-After",
@@ -463,6 +462,8 @@ test_error_keeps(void **state)
             reply_put(&rep, pst_text_from(kept[i]), PST_TEXT("kept"));
         for (size_t i = 0; i < PST_COUNT(dropped); i++)
             reply_put(&rep, pst_text_from(dropped[i]), PST_TEXT("dropped"));
+        reply_put_cookie(&rep, PST_TEXT("kept"));
+        reply_put_cookie(&rep, PST_TEXT("also=kept"));
         reply_vary(&rep, PST_TEXT("Origin"));
         reply_put(&rep, PST_TEXT("Broken"), PST_TEXT("\r\n"));
         assert_int_equal(page_error(&rep, &req, &plain, PST_FORGED), PST_OK);
@@ -472,6 +473,8 @@ test_error_keeps(void **state)
             (void)snprintf(line, sizeof(line), "\r\n%s: kept\r\n", kept[i]);
             check_has(kept[i], line);
         }
+        check_has("cookies", "\r\nSet-Cookie: kept\r\n"
+                             "Set-Cookie: also=kept\r\n");
         for (size_t i = 0; i < PST_COUNT(dropped); i++)
             check_has_not(dropped[i], dropped[i]);
         check_has("vary", "\r\nVary: Origin, Accept, Sec-Fetch-Mode\r\n");

@@ -358,6 +358,41 @@ test_authorizer(void **state)
     assert_int_equal(source.calls, 0);
 }
 
+/* All requests together hold no more than they may, and give it back. */
+static void
+test_held(void **state)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST",
+                                            "CONTENT_LENGTH=6", NULL};
+    struct source one = {.body = PST_TEXT("abcdef")};
+    struct source two = {.body = PST_TEXT("abcdef")};
+    struct request_origin origin = {.variables = variables,
+                                    .source = {source_read, &one, -1},
+                                    .max_body = MAX_BODY,
+                                    .max_held = 11};
+    struct pst_arena *other = NULL;
+    struct request first;
+    struct request second;
+    struct pst_text body;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&other, 4096), PST_OK);
+    assert_int_equal(request_init(&first, other, &origin, random_octets),
+                     PST_OK);
+    assert_int_equal(request_body(&first, 100, &body), PST_OK);
+    origin.source.context = &two;
+    assert_int_equal(request_init(&second, arena, &origin, random_octets),
+                     PST_OK);
+    assert_int_equal(request_body(&second, 100, &body), PST_OVERLOADED);
+    pst_arena_reset(arena);
+    pst_arena_free(&other);
+    two = (struct source){.body = PST_TEXT("abcdef")};
+    assert_int_equal(request_init(&second, arena, &origin, random_octets),
+                     PST_OK);
+    assert_int_equal(request_body(&second, 100, &body), PST_OK);
+    pst_arena_reset(arena);
+}
+
 static void
 test_header(void **state)
 {
@@ -846,7 +881,7 @@ test_body(void **state)
     }
 }
 
-/* More than is ever held, and less memory than is needed. */
+/* As much is held as the caller says, and less memory than is needed. */
 static void
 test_hold_limits(void **state)
 {
@@ -862,19 +897,21 @@ test_hold_limits(void **state)
 
     (void)state;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
-    assert_int_equal(request_peek(&req, SIZE_MAX, &body, &all), PST_OK);
+    assert_int_equal(request_peek(&req, PST_HOLD_MAX, &body, &all), PST_OK);
     assert_int_equal(body.len, PST_HOLD_MAX);
     assert_false(all);
+    assert_int_equal(request_peek(&req, SIZE_MAX, &body, &all), PST_OK);
+    assert_int_equal(body.len, PST_HOLD_MAX + 1);
+    assert_true(all);
 
-    source.read = 0;
-    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
-    assert_int_equal(request_body(&req, SIZE_MAX, &body), PST_TOO_LARGE);
-
-    source.read = 0;
-    source.body.len = PST_HOLD_MAX;
-    assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
-    assert_int_equal(request_body(&req, SIZE_MAX, &body), PST_OK);
-    assert_int_equal(body.len, PST_HOLD_MAX);
+    for (size_t max = PST_HOLD_MAX; max < PST_HOLD_MAX + 3; max++) {
+        source.read = 0;
+        assert_int_equal(request_init(&req, arena, &origin, random_octets),
+                         PST_OK);
+        assert_int_equal(request_body(&req, max, &body),
+                         max == PST_HOLD_MAX ? PST_TOO_LARGE : PST_OK);
+    }
+    assert_int_equal(body.len, PST_HOLD_MAX + 1);
 
     source.read = 0;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
@@ -894,6 +931,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_method, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_content_length, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_authorizer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_coding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_media_type, set_up, tear_down),

@@ -65,13 +65,24 @@ expect(const char *what, enum pst_err got, enum pst_err want)
     stores_expect(f.gate.store, what, got, want);
 }
 
+/* A session that takes no other's place. */
+static enum pst_err
+begin_session(struct pst_session *session)
+{
+    const struct roster_replacement none = {.old = NULL};
+    enum pst_err e = roster_replace(&f.gate, &f.req, &none, session);
+
+    return e == PST_EXPIRED ? roster_replace(&f.gate, &f.req, &none, session)
+                            : e;
+}
+
 /* A new session, on its list. */
 static struct pst_session
 add(uint8_t n, const char *sub)
 {
     struct pst_session session = session_of(n, sub);
 
-    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    expect("add", begin_session(&session), PST_OK);
     return session;
 }
 
@@ -141,19 +152,46 @@ one_is_ended_and_no_other(void **state)
     assert_int_equal(count_of(&two), 1);
 }
 
-/* A copy of a guest's cookie that was renewed lives longer than this one. */
+/* L63: a guest's logout is kept for a day, for anybody can make any number of
+ * them; where a login replaced the session, for as long as a copy of its
+ * cookie lives, one that was renewed since as well. */
 static void
-a_guests_end_holds_for_renewed_copies(void **state)
+a_guests_end_is_kept_for_a_day(void **state)
 {
-    struct pst_session guest = session_of(1, "");
-    struct pst_session renewed = guest;
+    static const struct {
+        const char *name;
+        const char *fresh; /* sub of what replaced it; NULL: it was ended */
+        int64_t later;
+        enum pst_err want;
+    } rows[] = {
+        {"ended, a day less a second", NULL, 86399, PST_REVOKED},
+        {"ended, two days", NULL, 2 * 86400, PST_OK},
+        {"its token changed, a day less a second", "", 86399, PST_REVOKED},
+        {"its token changed, two days", "", 2 * 86400, PST_OK},
+        {"a login, 29 days", "7", 29 * 86400, PST_REVOKED},
+        {"a login, 31 days", "7", 31 * 86400, PST_OK},
+    };
+    int64_t now = f.gate.now;
 
     (void)state;
-    expect("end", roster_end(&f.gate, &f.req, &guest), PST_OK);
-    f.gate.now += 20 * 86400;
-    renewed.exp = f.gate.now + 86400;
-    expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL), PST_OK);
-    expect("20 days later", check(&renewed), PST_REVOKED);
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = session_of((uint8_t)(2 * i), "");
+        struct pst_session fresh = session_of(
+            (uint8_t)(2 * i + 1), rows[i].fresh ? rows[i].fresh : "");
+        const struct roster_replacement replaced = {.old = &old};
+
+        f.gate.now = now;
+        expect(rows[i].name,
+               rows[i].fresh
+                   ? roster_replace(&f.gate, &f.req, &replaced, &fresh)
+                   : roster_end(&f.gate, &f.req, &old),
+               PST_OK);
+        f.gate.now += rows[i].later;
+        expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL),
+               PST_OK);
+        old.exp = f.gate.now + 86400; /* a renewed copy */
+        expect(rows[i].name, check(&old), rows[i].want);
+    }
 }
 
 static void
@@ -207,8 +245,7 @@ no_login_begins_in_the_future(void **state)
         f.gate.now += rows[i].ahead;
         expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
         f.gate.now -= rows[i].ahead;
-        expect(rows[i].name, roster_add(&f.gate, &f.req, &session),
-               rows[i].want);
+        expect(rows[i].name, begin_session(&session), rows[i].want);
         if (rows[i].want)
             continue;
         expect(rows[i].name,
@@ -216,6 +253,71 @@ no_login_begins_in_the_future(void **state)
                PST_OK);
         expect(rows[i].name, check(&session), PST_OK);
     }
+}
+
+/* L28: one takes another's place in one step, or not at all. */
+static void
+one_takes_anothers_place(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *old; /* sub */
+        const char *fresh;
+        bool is_ended; /* before */
+        enum pst_err want;
+        size_t listed; /* of user 7 */
+    } rows[] = {
+        {"a guest logs in", "", "7", false, PST_OK, 1},
+        {"a user logs in again", "7", "7", false, PST_OK, 1},
+        {"another user", "8", "7", false, PST_OK, 1},
+        {"a guest's token changed", "", "", false, PST_OK, 0},
+        {"a guest logged out", "", "7", true, PST_REVOKED, 0},
+        {"a user logged out", "7", "7", true, PST_REVOKED, 0},
+        {"a user logged out, a guest", "7", "", true, PST_REVOKED, 0},
+    };
+    struct pst_session seven = session_of(99, "7");
+
+    (void)state;
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = add((uint8_t)(2 * i), rows[i].old);
+        struct pst_session fresh =
+            session_of((uint8_t)(2 * i + 1), rows[i].fresh);
+        struct pst_session guest = session_of((uint8_t)(100 + i), "");
+        const struct roster_replacement replaced = {
+            &old, &guest, true, pst_text_bytes(PST_TEXT("sealed"))};
+
+        if (rows[i].is_ended)
+            expect(rows[i].name, roster_end(&f.gate, &f.req, &old), PST_OK);
+        expect(rows[i].name, roster_replace(&f.gate, &f.req, &replaced, &fresh),
+               rows[i].want);
+        expect(rows[i].name, check(&guest),
+               rows[i].want ? PST_OK : PST_REVOKED);
+        expect(rows[i].name, check(&old), PST_REVOKED);
+        if (count_of(&seven) != rows[i].listed)
+            fail_msg("%s: %zu are listed", rows[i].name, count_of(&seven));
+        expect(rows[i].name, check(&fresh), PST_OK);
+        expect(rows[i].name, roster_end(&f.gate, &f.req, &fresh), PST_OK);
+    }
+}
+
+/* Who is moved past a "log out everywhere" is told to seal it again. */
+static void
+a_moved_session_is_sealed_again(void **state)
+{
+    struct pst_session old = add(1, "");
+    struct pst_session fresh = session_of(2, "7");
+    const struct roster_replacement replaced = {.old = &old};
+
+    (void)state;
+    expect("all", roster_end_all(&f.gate, &f.req, &fresh), PST_OK);
+    expect("once", roster_replace(&f.gate, &f.req, &replaced, &fresh),
+           PST_EXPIRED);
+    assert_int_equal(fresh.iat, f.gate.now + 1);
+    assert_int_equal(fresh.seen, fresh.iat);
+    expect("nothing happened", check(&old), PST_OK);
+    expect("twice", roster_replace(&f.gate, &f.req, &replaced, &fresh), PST_OK);
+    expect("the old one", check(&old), PST_REVOKED);
+    expect("the new one", check(&fresh), PST_OK);
 }
 
 static void
@@ -227,7 +329,7 @@ without_a_store_all_are_good(void **state)
 
     (void)state;
     f.gate.store = NULL;
-    expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+    expect("add", begin_session(&session), PST_OK);
     expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
     expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
     expect("touch", roster_touch(&f.gate, &f.req, &session), PST_OK);
@@ -270,6 +372,23 @@ a_guest_is_on_no_list(void **state)
 
     (void)state;
     assert_string_equal(list_of(&guest), "[]");
+}
+
+/* Those whose owner is not known yet are not one owner's: none may see or end
+ * another. */
+static void
+an_unknown_owner_is_on_no_list(void **state)
+{
+    struct pst_session unknown = add(1, "");
+    struct pst_session other = add(2, "");
+
+    (void)state;
+    unknown.known = PST_IDENTITY_UNKNOWN;
+    other.known = PST_IDENTITY_UNKNOWN;
+    expect("touch", roster_touch(&f.gate, &f.req, &other), PST_OK);
+    assert_string_equal(list_of(&unknown), "[]");
+    expect("end all", roster_end_all(&f.gate, &f.req, &unknown), PST_OK);
+    expect("the other", check(&other), PST_OK);
 }
 
 /* Seen again, while it is listed; a request in flight lists nothing anew. */
@@ -340,7 +459,7 @@ browsers_are_told_by_their_family(void **state)
         snprintf(agent, sizeof(agent), "HTTP_USER_AGENT=%s", rows[i].agent);
         fixture_request(&f, variables, NULL);
         session = session_of((uint8_t)(i + 1), "7");
-        expect("add", roster_add(&f.gate, &f.req, &session), PST_OK);
+        expect("add", begin_session(&session), PST_OK);
         snprintf(want, sizeof(want), "\"browser\":\"%s\",\"address\":\"\"",
                  rows[i].family);
         if (!strstr(list_of(&session), want))
@@ -436,7 +555,7 @@ away_means_no_but_for_the_grace(void **state)
             rows[i].answered < 0 ? 0 : f.gate.now - rows[i].answered;
         expect(rows[i].name, check(&session), rows[i].want);
         /* Grace is for reading: nothing is begun or ended by it. */
-        expect("add", roster_add(&f.gate, &f.req, &session), PST_STORE_DOWN);
+        expect("add", begin_session(&session), PST_STORE_DOWN);
         expect("end", roster_end(&f.gate, &f.req, &session), PST_STORE_DOWN);
         expect("all", roster_end_all(&f.gate, &f.req, &session),
                PST_STORE_DOWN);
@@ -466,12 +585,15 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         ROSTER_TEST(one_is_ended_and_no_other),
-        ROSTER_TEST(a_guests_end_holds_for_renewed_copies),
+        ROSTER_TEST(a_guests_end_is_kept_for_a_day),
         ROSTER_TEST(everywhere_is_all_of_one_user),
         ROSTER_TEST(no_login_begins_in_the_future),
+        ROSTER_TEST(one_takes_anothers_place),
+        ROSTER_TEST(a_moved_session_is_sealed_again),
         ROSTER_TEST(without_a_store_all_are_good),
         ROSTER_TEST(the_list_tells_what_it_may),
         ROSTER_TEST(a_guest_is_on_no_list),
+        ROSTER_TEST(an_unknown_owner_is_on_no_list),
         ROSTER_TEST(to_touch_is_not_to_add),
         ROSTER_TEST(the_oldest_goes_over_the_cap),
         ROSTER_TEST(browsers_are_told_by_their_family),

@@ -109,6 +109,52 @@ test_string(void **state)
     }
 }
 
+/* Octet by octet, as pst_scan_string() once did it. */
+static bool
+scan_slowly(struct pst_text text, size_t *end)
+{
+    size_t at = 1;
+
+    while (at < text.len && text.ptr[at] != '"') {
+        if ((unsigned char)text.ptr[at] < ' ')
+            return false;
+        at += text.ptr[at] == '\\' ? 2 : 1;
+    }
+    *end = at;
+    return at < text.len;
+}
+
+/* What ends a string, or is no part of it, is seen wherever it stands. */
+static void
+test_string_places(void **state)
+{
+    static const char octets[] = "\"\\\n\x1f\x00 !#[]\x7f\x80\xa0\xa2\xdc\xff";
+
+    (void)state;
+    for (size_t len = 1; len < 28; len++) {
+        for (size_t place = 1; place < len; place++) {
+            for (size_t i = 0; i < 2 * (sizeof(octets) - 1); i++) {
+                char *text = test_malloc(len);
+                struct pst_scan scan = {.text = {text, len}};
+                struct pst_text raw = PST_NO_TEXT;
+                size_t end = 0;
+                bool is_string;
+
+                memset(text, 'a', len);
+                text[0] = text[len - 1] = '"';
+                text[place] = octets[i / 2];
+                if (i % 2 && place > 3)
+                    text[place - 2] = '\\';
+                is_string = scan_slowly(scan.text, &end);
+                assert_int_equal(pst_scan_string(&scan, &raw), is_string);
+                if (is_string)
+                    assert_int_equal(raw.len, end - 1);
+                test_free(text);
+            }
+        }
+    }
+}
+
 static void
 test_value(void **state)
 {
@@ -253,10 +299,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_number), cmocka_unit_test(test_string),
-        cmocka_unit_test(test_value),  cmocka_unit_test(test_unescape),
-        cmocka_unit_test(test_lone),   cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_number),        cmocka_unit_test(test_string),
+        cmocka_unit_test(test_string_places), cmocka_unit_test(test_value),
+        cmocka_unit_test(test_unescape),      cmocka_unit_test(test_lone),
+        cmocka_unit_test(test_steps),         cmocka_unit_test(test_index),
     };
 
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -349,6 +350,22 @@ test_standard_descriptors(void **state)
     assert_true(next > 2);
 }
 
+/* L68: a core of an aborted program would have the secrets in it. */
+static void
+test_hide_memory(void **state)
+{
+    struct rlimit limit = {1, 1};
+
+    (void)state;
+    service_hide_memory();
+    assert_int_equal(getrlimit(RLIMIT_CORE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, 0);
+    assert_int_equal(limit.rlim_max, 0);
+#ifndef __SANITIZE_ADDRESS__
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+#endif
+}
+
 int
 main(void)
 {
@@ -358,6 +375,7 @@ main(void)
         cmocka_unit_test(test_all_complaints),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_standard_descriptors),
+        cmocka_unit_test(test_hide_memory),
     };
 
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);

@@ -3,7 +3,10 @@
  * test_store.c - what every store promises, asked of each of them by the same
  * functions (L28, L29, U19: ids are hashes, and nothing is revived).
  */
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "limits.h"
@@ -120,16 +123,14 @@ test_end_all(void **state)
     int64_t since = -1;
 
     (void)state;
-    expect("since", store_since(store, &subject, &since), PST_OK);
-    assert_int_equal(since, 0);
-    expect("all", store_end_all(store, &subject, NOW, NULL), PST_OK);
+    expect("all", store_end_all(store, &subject, NOW, &since), PST_OK);
+    assert_int_equal(since, NOW);
+    expect("without", store_end_all(store, &subject, NOW, NULL), PST_OK);
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         expect(rows[i].name, store_check(store, &sid, &subject, rows[i].iat),
                rows[i].want);
     expect("another user", store_check(store, &sid, &other, NOW), PST_OK);
     expect("a guest", store_check(store, &sid, NULL, NOW), PST_OK);
-    expect("since", store_since(store, &subject, &since), PST_OK);
-    assert_int_equal(since, NOW);
 }
 
 /* The instant never moves back, and reaches sessions that a machine with a
@@ -159,8 +160,7 @@ test_end_all_clocks(void **state)
         int64_t since = 0;
 
         if (rows[i].created)
-            expect(rows[i].name, store_session_add(store, &session, 0, NOW),
-                   PST_OK);
+            expect(rows[i].name, stores_add(store, &session, 0, NOW), PST_OK);
         if (rows[i].before)
             expect(rows[i].name,
                    store_end_all(store, &subject, rows[i].before, NULL),
@@ -223,16 +223,13 @@ test_unreadable_since(void **state)
     int64_t since = 7;
 
     (void)state;
-    expect("add", store_session_add(store, &old, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &old, 0, NOW), PST_OK);
     expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
     spoil_since(&old.subject);
     expect("check", store_check(store, &old.sid, &old.subject, NOW),
            PST_REVOKED);
     assert_int_equal(count_of(&old.subject, NOW), 0);
-    expect("since", store_since(store, &old.subject, &since), PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(store), "newer program"));
-    expect("a login", store_session_add(store, &next, 0, NOW + 1),
-           PST_STORE_DOWN);
+    expect("a login", stores_add(store, &next, 0, NOW + 1), PST_STORE_DOWN);
     assert_non_null(strstr(store_why(store), "newer program"));
     expect("all again", store_end_all(store, &old.subject, NOW + 2, &since),
            PST_STORE_DOWN);
@@ -267,7 +264,7 @@ test_sessions(void **state)
 
     (void)state;
     assert_int_equal(count_of(&session.subject, NOW), 0);
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect("walk",
            store_session_walk(store, &session.subject, NOW, copy_one, &found),
            PST_OK);
@@ -278,7 +275,7 @@ test_sessions(void **state)
     assert_int_equal(found.seen, NOW);
     assert_int_equal(found.expires, NOW + 3600);
 
-    expect("add", store_session_add(store, &second, 0, NOW + 1), PST_OK);
+    expect("add", stores_add(store, &second, 0, NOW + 1), PST_OK);
     assert_int_equal(count_of(&session.subject, NOW + 1), 2);
     assert_int_equal(count_of(&session.subject, NOW + 3599), 2);
     assert_int_equal(count_of(&session.subject, NOW + 3600), 1);
@@ -305,7 +302,7 @@ test_touch(void **state)
     struct store_session session = session_of(new_id(), NOW);
 
     (void)state;
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct store_session found = {.created = 0};
 
@@ -333,7 +330,7 @@ test_no_revival(void **state)
     struct pst_bytes got;
 
     (void)state;
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect("spill", store_spill_put(store, &session.sid, blob, NOW + 3600, NOW),
            PST_OK);
     expect("end",
@@ -361,10 +358,10 @@ test_list_after_end_all(void **state)
     struct store_session later = session_of(session.subject, NOW + 1);
 
     (void)state;
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect("all", store_end_all(store, &session.subject, NOW, NULL), PST_OK);
     assert_int_equal(count_of(&session.subject, NOW), 0);
-    expect("add", store_session_add(store, &later, 1, NOW + 1), PST_OK);
+    expect("add", stores_add(store, &later, 1, NOW + 1), PST_OK);
     assert_int_equal(count_of(&session.subject, NOW + 1), 1);
 }
 
@@ -380,10 +377,9 @@ test_cap(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(created); i++) {
         sessions[i] = session_of(subject, created[i]);
-        expect("add", store_session_add(store, &sessions[i], 3, NOW + 5),
-               PST_OK);
+        expect("add", stores_add(store, &sessions[i], 3, NOW + 5), PST_OK);
     }
-    expect("the same again", store_session_add(store, &sessions[4], 3, NOW + 5),
+    expect("the same again", stores_add(store, &sessions[4], 3, NOW + 5),
            PST_OK);
     assert_int_equal(count_of(&subject, NOW + 5), 3);
     for (size_t i = 0; i < PST_COUNT(created); i++) {
@@ -392,7 +388,7 @@ test_cap(void **state)
             fail_msg("session %zu is not what the cap makes of it", i);
     }
     sessions[0] = session_of(subject, NOW + 9);
-    expect("a smaller cap", store_session_add(store, &sessions[0], 1, NOW + 9),
+    expect("a smaller cap", stores_add(store, &sessions[0], 1, NOW + 9),
            PST_OK);
     assert_int_equal(count_of(&subject, NOW + 9), 1);
 }
@@ -407,17 +403,15 @@ test_session_limits(void **state)
     session.user = (struct pst_text){octets, PST_NAME_MAX};
     session.browser = (struct pst_text){octets, STORE_BROWSER_MAX};
     session.address = (struct pst_text){octets, STORE_ADDRESS_MAX};
-    expect("full", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("full", stores_add(store, &session, 0, NOW), PST_OK);
     session.user.len++;
-    expect("user", store_session_add(store, &session, 0, NOW), PST_TOO_LARGE);
+    expect("user", stores_add(store, &session, 0, NOW), PST_TOO_LARGE);
     session.user.len = 0;
     session.browser.len++;
-    expect("browser", store_session_add(store, &session, 0, NOW),
-           PST_TOO_LARGE);
+    expect("browser", stores_add(store, &session, 0, NOW), PST_TOO_LARGE);
     session.browser.len = 0;
     session.address.len++;
-    expect("address", store_session_add(store, &session, 0, NOW),
-           PST_TOO_LARGE);
+    expect("address", stores_add(store, &session, 0, NOW), PST_TOO_LARGE);
     assert_int_equal(count_of(&session.subject, NOW), 1);
 }
 
@@ -442,8 +436,8 @@ test_walk_all(void **state)
     (void)state;
     for (unsigned i = 0; i < 6; i++) {
         session = session_of(stores_id(i % 2), NOW + i);
-        expect("add", store_session_add(mine, &session, 0, NOW), PST_OK);
-        expect("other", store_session_add(other, &session, 0, NOW), PST_OK);
+        expect("add", stores_add(mine, &session, 0, NOW), PST_OK);
+        expect("other", stores_add(other, &session, 0, NOW), PST_OK);
     }
     expect(
         "end one",
@@ -529,6 +523,282 @@ test_spill_without_memory(void **state)
     assert_null(got.ptr);
     pst_arena_reset(arena);
     expect_spill("then", &sid, NOW, blob);
+}
+
+/* One session in the place of another. */
+
+enum old_kind { NO_OLD, OLD_GUEST, OLD_USER };
+
+/* The old session, as a replacement names it. */
+static struct store_replacement
+replacement_of(enum old_kind kind, const struct store_session *old,
+               const struct store_session *session, int64_t now)
+{
+    struct store_replacement replacement = {.session = session, .now = now};
+
+    if (kind == NO_OLD)
+        return replacement;
+    replacement.old = &old->sid;
+    replacement.old_subject = kind == OLD_USER ? &old->subject : NULL;
+    replacement.old_iat = old->created;
+    replacement.old_expires = old->expires;
+    replacement.follows = true;
+    return replacement;
+}
+
+static enum pst_err
+replace(struct store *in, const struct store_replacement *replacement)
+{
+    int64_t since;
+
+    return store_replace(in, replacement, &since);
+}
+
+static bool
+is_spilled(const struct store_id *sid, int64_t now)
+{
+    struct pst_bytes got;
+
+    pst_arena_reset(arena);
+    return store_spill_get(store, sid, now, arena, &got) == PST_OK;
+}
+
+/* L28: all of it, or nothing where the old session was ended before. */
+static void
+test_replace(void **state)
+{
+    enum ended { NOT_ENDED, ENDED, ALL_ENDED };
+    static const struct {
+        const char *name;
+        enum old_kind old;
+        enum ended ended;
+        bool is_guest; /* the new one */
+        enum pst_err want;
+    } rows[] = {
+        {"nothing by a user", NO_OLD, NOT_ENDED, false, PST_OK},
+        {"nothing by a guest", NO_OLD, NOT_ENDED, true, PST_OK},
+        {"a guest by a user", OLD_GUEST, NOT_ENDED, false, PST_OK},
+        {"a guest by a guest", OLD_GUEST, NOT_ENDED, true, PST_OK},
+        {"a user by a user", OLD_USER, NOT_ENDED, false, PST_OK},
+        {"a user by a guest", OLD_USER, NOT_ENDED, true, PST_OK},
+        {"a guest, ended", OLD_GUEST, ENDED, false, PST_REVOKED},
+        {"a guest, ended, by a guest", OLD_GUEST, ENDED, true, PST_REVOKED},
+        {"a user, ended", OLD_USER, ENDED, false, PST_REVOKED},
+        {"a user, ended, by a guest", OLD_USER, ENDED, true, PST_REVOKED},
+        {"a user, all ended", OLD_USER, ALL_ENDED, false, PST_REVOKED},
+        {"the same, by a guest", OLD_USER, ALL_ENDED, true, PST_REVOKED},
+    };
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_session old = session_of(new_id(), NOW);
+        struct store_session session = session_of(new_id(), NOW + 1);
+        struct store_replacement replacement =
+            replacement_of(rows[i].old, &old, &session, NOW + 1);
+        const struct store_id *owner = replacement.old_subject;
+        bool is_done = rows[i].want == PST_OK;
+        bool was_there = rows[i].old != NO_OLD && rows[i].ended != ENDED;
+
+        replacement.is_guest = rows[i].is_guest;
+        replacement.blob = blob;
+        if (owner)
+            expect(rows[i].name, stores_add(store, &old, 0, NOW), PST_OK);
+        if (rows[i].old != NO_OLD)
+            expect(rows[i].name,
+                   store_spill_put(store, &old.sid, blob, old.expires, NOW),
+                   PST_OK);
+        if (rows[i].ended == ENDED)
+            expect(rows[i].name,
+                   store_end(store, &old.sid, owner, old.expires, NOW), PST_OK);
+        if (rows[i].ended == ALL_ENDED)
+            expect(rows[i].name, store_end_all(store, owner, NOW, NULL),
+                   PST_OK);
+        expect(rows[i].name, replace(store, &replacement), rows[i].want);
+
+        expect(rows[i].name, store_check(store, &old.sid, owner, NOW),
+               rows[i].old != NO_OLD ? PST_REVOKED : PST_OK);
+        expect(rows[i].name, store_check(store, &session.sid, NULL, NOW + 1),
+               PST_OK);
+        assert_int_equal(count_of(&old.subject, NOW + 1), 0);
+        if (count_of(&session.subject, NOW + 1) !=
+                (size_t)(is_done && !rows[i].is_guest) ||
+            is_spilled(&session.sid, NOW + 1) != is_done ||
+            is_spilled(&old.sid, NOW + 1) != (was_there && !is_done))
+            fail_msg("%s: neither all of it nor nothing", rows[i].name);
+        if (is_done) {
+            assert_true(is_spilled(&session.sid, session.expires - 1));
+            assert_false(is_spilled(&session.sid, session.expires));
+        }
+        /* A repeated one finds that the first has ended the old session. */
+        if (rows[i].old != NO_OLD)
+            expect(rows[i].name, replace(store, &replacement), PST_REVOKED);
+    }
+}
+
+/* A session that would be dead at birth does not begin, and the old one lives:
+ * the instant is read in the same step. */
+static void
+test_replace_after_end_all(void **state)
+{
+    struct store_session old = session_of(new_id(), NOW - 9);
+    struct store_session session = session_of(new_id(), NOW);
+    struct store_replacement replacement =
+        replacement_of(OLD_GUEST, &old, &session, NOW);
+    int64_t since = 7;
+
+    (void)state;
+    expect("all", store_end_all(store, &session.subject, NOW, NULL), PST_OK);
+    expect("dead at birth", store_replace(store, &replacement, &since),
+           PST_EXPIRED);
+    assert_int_equal(since, NOW);
+    assert_int_equal(count_of(&session.subject, NOW), 0);
+    expect("the old one", store_check(store, &old.sid, NULL, NOW), PST_OK);
+    session.created = since + 1;
+    since = 7;
+    expect("moved past it", store_replace(store, &replacement, &since), PST_OK);
+    assert_int_equal(since, 7);
+    assert_int_equal(count_of(&session.subject, NOW), 1);
+    expect("then", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
+    /* That the old one was ended counts first. */
+    session.created = NOW;
+    expect("both", store_replace(store, &replacement, &since), PST_REVOKED);
+}
+
+/* What makes room for itself ends no third one. */
+static void
+test_replace_within_cap(void **state)
+{
+    struct store_session first = session_of(new_id(), NOW);
+    struct store_session old = session_of(first.subject, NOW + 1);
+    struct store_session session = session_of(first.subject, NOW + 2);
+    struct store_session more = session_of(first.subject, NOW + 3);
+    struct store_replacement replacement =
+        replacement_of(OLD_USER, &old, &session, NOW + 2);
+
+    (void)state;
+    expect("first", stores_add(store, &first, 2, NOW), PST_OK);
+    expect("second", stores_add(store, &old, 2, NOW + 1), PST_OK);
+    replacement.cap = 2;
+    expect("replace", replace(store, &replacement), PST_OK);
+    expect("the first lives",
+           store_check(store, &first.sid, &first.subject, first.created),
+           PST_OK);
+    assert_int_equal(count_of(&first.subject, NOW + 3), 2);
+    expect("one more", stores_add(store, &more, 2, NOW + 3), PST_OK);
+    expect("over the cap",
+           store_check(store, &first.sid, &first.subject, first.created),
+           PST_REVOKED);
+}
+
+/* L28: a logout that arrives after the replacement ends the old session, as it
+ * says, and not what began since. */
+static void
+test_end_after_replace(void **state)
+{
+    struct store_session old = session_of(new_id(), NOW);
+    struct store_session session = session_of(old.subject, NOW + 1);
+    struct store_replacement replacement =
+        replacement_of(OLD_USER, &old, &session, NOW + 1);
+
+    (void)state;
+    expect("add", stores_add(store, &old, 0, NOW), PST_OK);
+    expect("replace", replace(store, &replacement), PST_OK);
+    expect("end the old",
+           store_end(store, &old.sid, &old.subject, old.expires, NOW + 1),
+           PST_OK);
+    expect("the old", store_check(store, &old.sid, &old.subject, NOW),
+           PST_REVOKED);
+    expect("the new one",
+           store_check(store, &session.sid, &session.subject, NOW + 1), PST_OK);
+    assert_int_equal(count_of(&old.subject, NOW + 1), 1);
+}
+
+/* What does not follow from the old session begins where that was ended; which
+ * stays as it was. */
+static void
+test_replace_what_was_ended(void **state)
+{
+    struct store_session old = session_of(new_id(), NOW);
+    struct store_session session = session_of(old.subject, NOW + 2);
+    struct store_replacement replacement =
+        replacement_of(OLD_USER, &old, &session, NOW + 2);
+
+    (void)state;
+    expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
+    expect("end", store_end(store, &old.sid, &old.subject, NOW + 9999, NOW),
+           PST_OK);
+    expect("follows", replace(store, &replacement), PST_REVOKED);
+    replacement.follows = false;
+    expect("does not", replace(store, &replacement), PST_OK);
+    assert_int_equal(count_of(&old.subject, NOW + 2), 1);
+    expect("sweep", store_sweep(store, 1000, NOW + 9000, NULL), PST_OK);
+    expect("the old", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
+}
+
+/* A guest's session beside the old one ends with it, or not at all. */
+static void
+test_replace_with_guest(void **state)
+{
+    static const struct {
+        const char *name;
+        enum old_kind old;
+        bool is_ended; /* the old one */
+        enum pst_err want;
+    } rows[] = {
+        {"alone", NO_OLD, false, PST_OK},
+        {"beside a user's", OLD_USER, false, PST_OK},
+        {"beside one that was ended", OLD_USER, true, PST_REVOKED},
+    };
+    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct store_session old = session_of(new_id(), NOW);
+        struct store_session session = session_of(old.subject, NOW + 1);
+        struct store_replacement replacement =
+            replacement_of(rows[i].old, &old, &session, NOW + 1);
+        struct store_id guest = new_id();
+        bool is_done = rows[i].want == PST_OK;
+
+        replacement.guest = &guest;
+        replacement.guest_expires = NOW + 3600;
+        expect(rows[i].name,
+               store_spill_put(store, &guest, blob, NOW + 3600, NOW), PST_OK);
+        if (rows[i].is_ended)
+            expect(rows[i].name,
+                   store_end(store, &old.sid, NULL, NOW + 3600, NOW), PST_OK);
+        expect(rows[i].name, replace(store, &replacement), rows[i].want);
+        expect(rows[i].name, store_check(store, &guest, NULL, NOW + 1),
+               is_done ? PST_REVOKED : PST_OK);
+        if (is_spilled(&guest, NOW + 1) == is_done)
+            fail_msg("%s: the guest's blob", rows[i].name);
+        assert_int_equal(count_of(&old.subject, NOW + 1), is_done);
+    }
+}
+
+static void
+test_replace_limits(void **state)
+{
+    static uint8_t large[STORE_SPILL_MAX + 1];
+    static const char name[PST_NAME_MAX + 1];
+    struct store_session session = session_of(new_id(), NOW);
+    struct store_replacement replacement =
+        replacement_of(NO_OLD, NULL, &session, NOW);
+
+    (void)state;
+    memset(large, 0xa5, sizeof(large));
+    replacement.blob = (struct pst_bytes){large, sizeof(large)};
+    expect("a larger blob", replace(store, &replacement), PST_TOO_LARGE);
+    assert_int_equal(count_of(&session.subject, NOW), 0);
+    replacement.blob.len--;
+    expect("the largest", replace(store, &replacement), PST_OK);
+    expect_spill("get", &session.sid, NOW, replacement.blob);
+    session = session_of(new_id(), NOW);
+    session.user = (struct pst_text){name, sizeof(name)};
+    expect("a longer name", replace(store, &replacement), PST_TOO_LARGE);
+    replacement.is_guest = true;
+    expect("which is not listed", replace(store, &replacement), PST_OK);
 }
 
 /* Counters. */
@@ -623,6 +893,100 @@ test_give(void **state)
     expect("1", take(&counter, NOW, &retry_after), PST_OK);
     expect("2", take(&counter, NOW, &retry_after), PST_OK);
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
+}
+
+/* How many more a counter takes at once. */
+static unsigned
+count_room(const struct store_counter *counter)
+{
+    unsigned count = 0;
+    int64_t retry_after;
+
+    while (take(counter, NOW, &retry_after) == PST_OK)
+        count++;
+    return count;
+}
+
+/* L58: of what two names took together, one gives back its own share. */
+static void
+test_give_as_before(void **state)
+{
+    struct store_counter name = {
+        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+    struct store_counter other = {
+        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+    struct store_counter pair[2] = {name, {.id = new_id(), .rate = {10, 900}}};
+    const struct store_counters counters = {pair, 2, NOW};
+    int64_t retry_after;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        expect("own", store_take(store, &counters, &retry_after), PST_OK);
+    pair[0] = other;
+    for (int i = 0; i < 4; i++)
+        expect("other", store_take(store, &counters, &retry_after), PST_OK);
+    pair[0] = name;
+    pair[0].forget = true;
+    pair[1].as_before = true;
+    expect("give", store_give(store, &counters), PST_OK);
+    expect("again", store_give(store, &counters), PST_OK);
+    assert_int_equal(count_room(&pair[1]), 6);
+    /* More than there is: it is empty, and owes nothing. */
+    pair[1].as_before = false;
+    pair[1].forget = true;
+    expect("forget", store_give(store, &counters), PST_OK);
+    pair[1].forget = false;
+    pair[1].as_before = true;
+    pair[0] = other;
+    pair[0].forget = true;
+    expect("give", store_give(store, &counters), PST_OK);
+    assert_int_equal(count_room(&pair[1]), 10);
+}
+
+/* A tally counts on, and has no say in whether there is room. */
+static void
+test_tally(void **state)
+{
+    struct store_counter pair[2] = {
+        {.id = new_id(), .rate = {2, 60}, .is_tally = true},
+        {.id = new_id(), .rate = {5, 60}},
+    };
+    const struct store_counters counters = {pair, 2, NOW};
+    int64_t retry_after = 0;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        expect("take", store_take(store, &counters, &retry_after), PST_OK);
+    expect("full", store_take(store, &counters, &retry_after), PST_THROTTLED);
+    assert_int_equal(retry_after, 12);
+    pair[0].is_tally = false;
+    expect("no room in it", take(&pair[0], NOW, &retry_after), PST_THROTTLED);
+    assert_int_equal(retry_after, 30);
+}
+
+static void
+test_reset(void **state)
+{
+    struct store_counter pair[2] = {{.id = new_id(), .rate = {1, 60}},
+                                    {.id = new_id(), .rate = {2, 600}}};
+    const struct store_counters both = {pair, 2, NOW};
+    const struct store_counters later = {pair, 2, NOW + 600};
+    int64_t retry_after;
+    int64_t held = -1;
+
+    (void)state;
+    expect("nothing", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 0);
+    expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
+    expect("one", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 1);
+    expect("take", store_take(store, &both, &retry_after), PST_OK);
+    expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
+    expect("both", store_reset(store, &both, &held), PST_OK);
+    assert_int_equal(held, 2);
+    expect("again", store_take(store, &both, &retry_after), PST_OK);
+    expect("drained", store_reset(store, &later, &held), PST_OK);
+    assert_int_equal(held, 0);
 }
 
 /* Of two budgets, the one with room must not pay for the other's refusal. */
@@ -746,7 +1110,7 @@ log_in(unsigned index)
                                         .created = NOW + i,
                                         .expires = NOW + 3600};
 
-        wrong += store_session_add(own, &session, 4, NOW) != PST_OK;
+        wrong += stores_add(own, &session, 4, NOW) != PST_OK;
     }
     store_close(&own);
     return wrong;
@@ -767,6 +1131,155 @@ test_crowd_of_logins(void **state)
                   PST_OK);
     assert_int_equal(count, 4);
     store_close(&own);
+}
+
+/* L28: replacing and ending one session at once. */
+
+#define ROUNDS 40
+
+/* What the processes of the race share. */
+struct race {
+    atomic_uint ready[ROUNDS];
+    atomic_uint replaced[ROUNDS];
+    atomic_uint seen[ROUNDS]; /* most successors after some end: a bit each */
+};
+
+static struct race *race;
+
+/* All processes go on at once. */
+static void
+wait_for_all(unsigned round)
+{
+    atomic_fetch_add(&race->ready[round], 1);
+    while (atomic_load(&race->ready[round]) < PROCESSES)
+        (void)sched_yield();
+}
+
+/* The session of a round, a guest's where the round is odd. */
+static struct store_session
+contested(unsigned round)
+{
+    return (struct store_session){.sid = stores_id(10000 + round),
+                                  .subject = stores_id(20000 + round),
+                                  .created = NOW,
+                                  .expires = NOW + 3600};
+}
+
+static bool
+is_of_guest(unsigned round)
+{
+    return round % 2 == 1;
+}
+
+/* Every fourth round has a "log out everywhere". */
+static bool
+ends_everywhere(unsigned round)
+{
+    return round % 4 == 2;
+}
+
+static unsigned
+replace_in_race(struct store *own, unsigned round, unsigned index)
+{
+    struct store_session old = contested(round);
+    struct store_session session = old;
+    struct store_replacement replacement = replacement_of(
+        is_of_guest(round) ? OLD_GUEST : OLD_USER, &old, &session, NOW);
+    enum pst_err e;
+
+    session.sid = stores_id(30000 + 100 * round + index);
+    session.created = NOW + 1;
+    e = replace(own, &replacement);
+    if (e == PST_OK)
+        atomic_fetch_add(&race->replaced[round], 1);
+    return e != PST_OK && e != PST_REVOKED;
+}
+
+/* What has not begun when the end is done must never begin. */
+static unsigned
+end_in_race(struct store *own, unsigned round, unsigned index)
+{
+    struct store_session old = contested(round);
+    const struct store_id *subject = is_of_guest(round) ? NULL : &old.subject;
+    bool everywhere = ends_everywhere(round) && index == 1;
+    size_t count = 0;
+    enum pst_err e;
+
+    if (everywhere)
+        e = store_end_all(own, subject, NOW, NULL);
+    else
+        e = store_end(own, &old.sid, subject, old.expires, NOW);
+    if (e == PST_OK)
+        e = store_session_count(own, &old.subject, NOW, &count);
+    atomic_fetch_or(&race->seen[round], 1u << count);
+    return e != PST_OK || (everywhere && count > 0);
+}
+
+static unsigned
+run_race(unsigned index)
+{
+    struct store *own = stores_open(&stores, "race");
+    unsigned wrong = 0;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        wait_for_all(round);
+        wrong += index < 2 ? end_in_race(own, round, index)
+                           : replace_in_race(own, round, index);
+    }
+    store_close(&own);
+    return wrong;
+}
+
+/* The old sessions of users are listed before it begins. */
+static void
+list_contested(void)
+{
+    struct store *own = stores_open(&stores, "race");
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct store_session old = contested(round);
+
+        if (!is_of_guest(round))
+            stores_expect(own, "add", stores_add(own, &old, 0, NOW), PST_OK);
+    }
+    store_close(&own);
+}
+
+static void
+expect_of_race(struct store *own, unsigned round)
+{
+    struct store_session old = contested(round);
+    unsigned replaced = atomic_load(&race->replaced[round]);
+    size_t count = 9;
+
+    stores_expect(own, "the old one",
+                  store_check(own, &old.sid, NULL, old.created), PST_REVOKED);
+    stores_expect(own, "count",
+                  store_session_count(own, &old.subject, NOW, &count), PST_OK);
+    if (replaced > 1)
+        fail_msg("round %u: %u successors", round, replaced);
+    if (ends_everywhere(round) ? count != 0 : count != replaced)
+        fail_msg("round %u: %u began, %zu live", round, replaced, count);
+    if (count == 1 && (atomic_load(&race->seen[round]) & 1u) != 0)
+        fail_msg("round %u: one began after the old one was ended", round);
+}
+
+static void
+test_race(void **state)
+{
+    struct store *own;
+
+    (void)state;
+    race = mmap(NULL, sizeof(*race), PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(race, MAP_FAILED);
+    list_contested();
+    assert_int_equal(crowd(run_race), 0);
+    own = stores_open(&stores, "race");
+    for (unsigned round = 0; round < ROUNDS; round++)
+        expect_of_race(own, round);
+    store_close(&own);
+    assert_int_equal(munmap(race, sizeof(*race)), 0);
 }
 
 /* The rest. */
@@ -899,13 +1412,24 @@ main(void)
         cmocka_unit_test(test_walk_all),
         cmocka_unit_test(test_spill),
         cmocka_unit_test(test_spill_without_memory),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_replace_after_end_all),
+        cmocka_unit_test(test_replace_within_cap),
+        cmocka_unit_test(test_end_after_replace),
+        cmocka_unit_test(test_replace_what_was_ended),
+        cmocka_unit_test(test_replace_with_guest),
+        cmocka_unit_test(test_replace_limits),
         cmocka_unit_test(test_counter),
         cmocka_unit_test(test_counter_uneven),
         cmocka_unit_test(test_give),
+        cmocka_unit_test(test_give_as_before),
+        cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_reset),
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_crowd_of_guesses),
         cmocka_unit_test(test_crowd_of_logins),
+        cmocka_unit_test(test_race),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_id_in_hex),
         cmocka_unit_test(test_ping_and_sweep),

@@ -200,12 +200,12 @@ test_stays(void **state)
     expect_ttl("revoked", 1, 600 + PST_SKEW);
     expect("end", store_end(store, &id, NULL, NOW + 6, NOW), PST_OK);
     expect_ttl("revoked", 1, 600 + PST_SKEW);
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect_ttl("sessions", 1, 900);
     expect_ttl("since", 1, PST_SKEW);
     session.sid = stores_id(2);
     session.expires = NOW + 300;
-    expect("add", store_session_add(store, &session, 0, NOW), PST_OK);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect_ttl("sessions", 1, 900);
     expect("touch", store_session_touch(store, &id, &id, NOW + 1900, NOW + 1),
            PST_OK);

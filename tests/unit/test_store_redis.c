@@ -104,8 +104,7 @@ test_gone(void **state)
     expect("end", end(1), PST_STORE_DOWN);
     expect("all", store_end_all(store, &session.sid, NOW, &number),
            PST_STORE_DOWN);
-    expect("since", store_since(store, &session.sid, &number), PST_STORE_DOWN);
-    expect("add", store_session_add(store, &session, 0, NOW), PST_STORE_DOWN);
+    expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
     expect("touch",
            store_session_touch(store, &session.sid, &session.sid, NOW, NOW),
            PST_STORE_DOWN);
@@ -216,7 +215,7 @@ test_out_of_memory(void **state)
     stores_say(&stores, "CONFIG SET maxmemory 512kb", answer, sizeof(answer));
     expect("end", end(1), PST_STORE_DOWN);
     expect_why("OOM");
-    expect("add", store_session_add(store, &session, 0, NOW), PST_STORE_DOWN);
+    expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
     expect("all", store_end_all(store, &session.subject, NOW, NULL),
            PST_STORE_DOWN);
     expect("reads go on", check(1), PST_OK);

@@ -32,6 +32,9 @@ tear_down(void **state)
 
 /* A full map. */
 
+#define NAMES 1500
+#define GUESSED 10 /* of each so many, the last ones again and again */
+
 static struct store *
 open_small(void)
 {
@@ -70,7 +73,7 @@ test_full(void **state)
     assert_true(kept > 50 && kept < 130);
     assert_non_null(strstr(store_why(store), "MDB_MAP_FULL"));
     assert_non_null(strstr(store_why(store), "size="));
-    stores_expect(store, "a login", store_session_add(store, &session, 0, NOW),
+    stores_expect(store, "a login", stores_add(store, &session, 0, NOW),
                   PST_STORE_DOWN);
     stores_expect(store, "none of it",
                   store_session_count(store, &session.subject, NOW, &count),
@@ -139,7 +142,63 @@ test_full_of_old(void **state)
     stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
     assert_non_null(strstr(store_why(store), "less than a fifth"));
     stores_expect(store, "a minute later",
-                  store_session_add(store, &session, 0, NOW + 99), PST_OK);
+                  stores_add(store, &session, 0, NOW + 99), PST_OK);
+    store_close(&store);
+}
+
+/* A wrong password for a name: its two budgets. */
+static enum pst_err
+guess(struct store *store, unsigned name)
+{
+    const struct store_counter items[] = {
+        {.id = stores_id(2 * name), .rate = {10, 900}},
+        {.id = stores_id(2 * name + 1), .rate = {100, 2592000}},
+    };
+    const struct store_counters both = {items, PST_COUNT(items), NOW};
+    int64_t retry_after;
+
+    return store_take(store, &both, &retry_after);
+}
+
+static void
+guess_until_throttled(struct store *store, unsigned name)
+{
+    for (unsigned i = 0; i < 10; i++)
+        stores_expect(store, "guess", guess(store, name), PST_OK);
+    stores_expect(store, "one more", guess(store, name), PST_THROTTLED);
+}
+
+/* L63: made-up names filled the map with counters until nobody could log in.
+ * They have their share, in which those make room that are over first: logins
+ * go on, and a name that is really guessed at, before or after, is limited. */
+static void
+test_full_of_names(void **state)
+{
+    struct store *store = open_small();
+    struct store_session session = {.created = NOW, .expires = NOW + 60};
+    unsigned name = 0;
+
+    (void)state;
+    for (unsigned round = 1; round <= 2; round++) {
+        while (name < round * NAMES - GUESSED)
+            stores_expect(store, "made up", guess(store, name++), PST_OK);
+        while (name < round * NAMES)
+            guess_until_throttled(store, name++);
+    }
+    while (name < 3 * NAMES)
+        stores_expect(store, "made up", guess(store, name++), PST_OK);
+    for (unsigned i = 1; i <= GUESSED; i++) {
+        stores_expect(store, "guessed at", guess(store, NAMES - i),
+                      PST_THROTTLED);
+        stores_expect(store, "guessed at later", guess(store, 2 * NAMES - i),
+                      PST_THROTTLED);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        session.sid = stores_id(i);
+        session.subject = stores_id(i);
+        stores_expect(store, "a login", stores_add(store, &session, 0, NOW),
+                      PST_OK);
+    }
     store_close(&store);
 }
 
@@ -207,7 +266,7 @@ test_sweep(void **state)
     for (unsigned i = 0; i < 20; i++) {
         session.sid = stores_id(i);
         session.expires = NOW + 100 + i;
-        stores_expect(store, "add", store_session_add(store, &session, 0, NOW),
+        stores_expect(store, "add", stores_add(store, &session, 0, NOW),
                       PST_OK);
     }
     session.sid = stores_id(0);
@@ -338,10 +397,11 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_full),          TEST(test_full_of_old),
-        TEST(test_full_disk),     TEST(test_no_reader_left),
-        TEST(test_sweep),         TEST(test_sweep_ended),
-        TEST(test_sweep_deleted), TEST(test_share),
+        TEST(test_full),           TEST(test_full_of_old),
+        TEST(test_full_of_names),  TEST(test_full_disk),
+        TEST(test_no_reader_left), TEST(test_sweep),
+        TEST(test_sweep_ended),    TEST(test_sweep_deleted),
+        TEST(test_share),
     };
 
     return cmocka_run_group_tests_name("store_tree", tests, NULL, NULL);

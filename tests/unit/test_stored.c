@@ -179,13 +179,49 @@ test_give(void **state)
     }
 }
 
+/* What only counts is full at most. */
+static void
+test_tally(void **state)
+{
+    static const struct rate rate = {10, 900};
+    int64_t now = (int64_t)NOW * 1000000;
+
+    (void)state;
+    assert_int_equal(stored_counter_tally(0, rate, NOW), now + 90000000);
+    assert_int_equal(stored_counter_tally(now + 810000000, rate, NOW),
+                     now + 900000000);
+    assert_int_equal(stored_counter_tally(now + 810000001, rate, NOW),
+                     now + 900000000);
+    assert_int_equal(stored_counter_tally(now + 9900000000, rate, NOW),
+                     now + 900000000);
+}
+
+static void
+test_level(void **state)
+{
+    static const struct rate rate = {10, 900};
+    int64_t now = (int64_t)NOW * 1000000;
+
+    (void)state;
+    assert_int_equal(stored_counter_level(0, rate, NOW), 0);
+    assert_int_equal(stored_counter_level(now - 1, rate, NOW), 0);
+    assert_int_equal(stored_counter_level(now + 5, rate, NOW), 5);
+    assert_int_equal(stored_counter_level(now + 9900000000, rate, NOW),
+                     900000000);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 2), now + 3);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 0), now + 5);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 5), 0);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 6), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times), cmocka_unit_test(test_versions),
         cmocka_unit_test(test_short), cmocka_unit_test(test_take),
-        cmocka_unit_test(test_give),
+        cmocka_unit_test(test_give),  cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_level),
     };
 
     return cmocka_run_group_tests_name("stored", tests, NULL, NULL);

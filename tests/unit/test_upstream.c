@@ -1217,9 +1217,9 @@ test_cut_upload(void **state)
         client.body = PST_TEXT("hello hell");
         client.step = 5;
         client.err_at = 5;
-        client.read_err = PST_HIDDEN_LOGIN;
+        client.read_err = PST_DUPLICATE;
         check_err(rows[i].name, upstream_run(upstream, arena, &what),
-                  PST_HIDDEN_LOGIN);
+                  PST_DUPLICATE);
         client_init();
         client.body = PST_TEXT("again");
         what.body_length = 5;

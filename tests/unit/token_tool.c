@@ -15,7 +15,7 @@
 #include "crypt.h"
 #include "token.h"
 
-#define DEFAULT_AUDIENCE "__Host-session"
+#define DEFAULT_AUDIENCE "session"
 
 enum { FAILED = 1, MISUSED = 2 };
 

@@ -8,9 +8,12 @@
 // URL" when customers can come in. Beside the shop there are
 //
 //   GET /_seen      what it was sent and what it answered since the last time,
-//                   head by head, and the newest token of each customer who
-//                   wants another password
+//                   head by head
+//   GET /_mail      the newest tokens that were sent by e-mail: for each
+//                   address {verify, reset, change}
 //   POST /_end      end all sessions, as their expiry would
+//
+// and a plugin's own mutation that begins a session, signInByLink(email).
 import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -27,6 +30,9 @@ process.env.VENDURE_DISABLE_TELEMETRY = "true"; // it would call home
 const require = createRequire(join(process.env.VENDURE_FOLDER, "/"));
 const vendure = require("@vendure/core");
 const { populate } = require("@vendure/core/cli");
+const nest = require("@nestjs/common");
+const graphql = require("@nestjs/graphql");
+const { gql } = require("graphql-tag");
 
 // Vendure's own strategy wants a native library, which may not be here.
 class ScryptHashing {
@@ -51,7 +57,7 @@ class ScryptHashing {
 
 let app;
 let seen = [];
-const resets = {}; // by e-mail: the newest token to reset a password with
+const mail = {}; // by e-mail: the newest token to do what with
 
 function pairs(flat) {
     const list = [];
@@ -70,8 +76,12 @@ async function endAll(response) {
 
 function watch(request, response, next) {
     if (request.path === "/_seen") {
-        response.json({ seen, resets });
+        response.json({ seen });
         seen = [];
+        return;
+    }
+    if (request.path === "/_mail") {
+        response.json(mail);
         return;
     }
     if (request.path === "/_end") {
@@ -90,6 +100,53 @@ function watch(request, response, next) {
     next();
 }
 
+function deliver(event, read) {
+    app.get(vendure.EventBus).ofType(event).subscribe(({ user }) => {
+        mail[user.identifier] = { ...mail[user.identifier],
+            ...read(user.getNativeAuthenticationMethod()) };
+    });
+}
+
+// --- a plugin, without the decorators that JavaScript does not have ----------------
+
+class LinkResolver {
+    constructor(users, auth, options) {
+        Object.assign(this, { users, auth, options });
+    }
+
+    async signInByLink(email, ctx, req, res) {
+        const user = await this.users.getUserByEmailAddress(ctx, email);
+        const session = await this.auth.createAuthenticatedSessionForUser(
+            ctx, user, "native");
+        vendure.setSessionToken({ req, res, rememberMe: false,
+            authOptions: this.options.authOptions,
+            sessionToken: session.token });
+        return { id: user.id, identifier: user.identifier, channels: [] };
+    }
+}
+
+function decorate(type, name, onMethod, onParameters) {
+    const found = Object.getOwnPropertyDescriptor(type.prototype, name);
+    for (const decorator of onMethod)
+        decorator(type.prototype, name, found);
+    onParameters.forEach((decorator, i) => decorator(type.prototype, name, i));
+}
+
+nest.Dependencies(vendure.UserService, vendure.AuthService,
+    vendure.ConfigService)(LinkResolver);
+graphql.Resolver()(LinkResolver);
+decorate(LinkResolver, "signInByLink",
+    [graphql.Mutation(), vendure.Allow("Public"), vendure.Transaction()],
+    [graphql.Args("email"), vendure.Ctx(), graphql.Context("req"),
+        graphql.Context("res")]);
+
+class LinkPlugin {}
+vendure.VendurePlugin({ imports: [vendure.PluginCommonModule],
+    shopApiExtensions: {
+        schema: gql`extend type Mutation {
+            signInByLink(email: String!): CurrentUser! }`,
+        resolvers: [LinkResolver] } })(LinkPlugin);
+
 // --- the shop ------------------------------------------------------------------
 
 const config = port => vendure.mergeConfig(vendure.defaultConfig, {
@@ -102,11 +159,11 @@ const config = port => vendure.mergeConfig(vendure.defaultConfig, {
     dbConnectionOptions: { type: "sqljs", synchronize: true, logging: false },
     authOptions: {
         tokenMethod: method,
-        requireVerification: false,
         passwordHashingStrategy: new ScryptHashing(),
         cookieOptions: { secret: randomBytes(32).toString("hex") },
     },
     paymentOptions: { paymentMethodHandlers: [vendure.dummyPaymentHandler] },
+    plugins: [LinkPlugin, vendure.DefaultSearchPlugin.init({})],
 });
 
 const initial = {
@@ -184,10 +241,13 @@ function freePort() {
 const port = await freePort();
 app = await populate(() => vendure.bootstrap(config(port)), initial);
 await stock(app);
-app.get(vendure.EventBus).ofType(vendure.PasswordResetEvent).subscribe(event => {
-    resets[event.user.identifier] =
-        event.user.getNativeAuthenticationMethod().passwordResetToken;
-});
+await app.get(vendure.JobQueueService).start(); // for the search index
+deliver(vendure.AccountRegistrationEvent,
+    method => ({ verify: method.verificationToken }));
+deliver(vendure.PasswordResetEvent,
+    method => ({ reset: method.passwordResetToken }));
+deliver(vendure.IdentifierChangeRequestEvent,
+    method => ({ change: method.identifierChangeToken }));
 seen = [];
 console.log(`listening on http://127.0.0.1:${port}/shop-api`);
 

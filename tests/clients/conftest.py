@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: ISC
+"""A backend, gateways in front of it, and client programs for both."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "e2e"))
+import gateway as gateways  # noqa: E402
+import server as servers  # noqa: E402
+
+LOG_SHOWN = 6000  # characters
+PROGRAMS = os.path.join(servers.HERE, "programs")
+RELAY = {"src": ".", "schema": "schema.graphql", "language": "javascript",
+         "eagerEsModules": True,
+         "excludes": ["**/node_modules/**", "**/__generated__/**"],
+         "featureFlags": {"enforce_fragment_alias_where_ambiguous": {
+             "kind": "disabled"}}}
+
+
+def pytest_configure():
+    """Told to end, end as with Ctrl-C: nothing that was started stays."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(name="server", scope="session")
+def server_fixture():
+    assert servers.FOLDER, "tests/clients/run says where the packages are"
+    server = servers.Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(name="gate_of", scope="session")
+def gate_of_fixture(server):
+    """gate_of(methods, NAME=value…): the same is started only once."""
+    gates, faults = {}, []
+
+    def gate_of(methods, **options):
+        key = (methods, *sorted(options.items()))
+        if key not in gates:
+            gates[key] = gateways.Gateway(
+                server, POSTERN_TOKEN_METHOD=methods, **options)
+        return gates[key]
+
+    yield gate_of
+    for gate in gates.values():
+        try:
+            gate.close()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n\n".join(faults)
+
+
+class Programs:
+    """The programs in a folder where they find their modules: copied, for
+    modules are looked for from where a program lies."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="postern-programs-")
+        os.symlink(os.path.join(servers.FOLDER, "node_modules"),
+                   os.path.join(self.folder, "node_modules"))
+        for name in os.listdir(PROGRAMS):
+            shutil.copy(os.path.join(PROGRAMS, name), self.folder)
+        self.write("package.json", {"type": "module"})
+
+    def write(self, name, value):
+        with open(os.path.join(self.folder, name), "w",
+                  encoding="utf-8") as file:
+            file.write(value if isinstance(value, str) else json.dumps(value))
+
+    def node(self, program, *arguments, **environment):
+        done = subprocess.run(
+            [servers.NODE, os.path.join(self.folder, program), *arguments],
+            timeout=120, check=False, text=True, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "FORCE_COLOR": "0",
+                 **environment})
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done
+
+    def run(self, program, url, account, kind="secret", place=None,
+            *more, **environment):
+        """The lines it says, and what it says beside them."""
+        done = self.node(program, url, place or url, kind, account.email,
+                         account.password, *more, **environment)
+        lines = done.stdout.replace(account.email, "EMAIL").replace(
+            account.owner, "OWNER").rstrip("\n").split("\n")
+        last = done.stderr.splitlines()[-1:] or ["null"]
+        return [json.loads(line) for line in lines], json.loads(last[0])
+
+    def compile_for_relay(self, **more):
+        """What relay-compiler makes of the documents, in __generated__."""
+        with open(os.path.join(servers.HERE, "backend.mjs"),
+                  encoding="utf-8") as file:
+            schema = re.search(r"typeDefs = [^`]*`([^`]*)`", file.read())[1]
+        self.write("schema.graphql", schema)
+        self.write("relay.config.json", {**RELAY, **more})
+        self.node("node_modules/relay-compiler/cli.js", "relay.config.json")
+
+    def close(self):
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(name="programs", scope="session")
+def programs_fixture():
+    programs = Programs()
+    programs.compile_for_relay()
+    yield programs
+    programs.close()
+
+
+def log_of(one):
+    return one.log if isinstance(one, gateways.Gateway) else one.read_log()
+
+
+@pytest.fixture(autouse=True)
+def from_here_on(request):
+    """What came before is no affair of this test."""
+    if "server" in request.fixturenames:
+        request.getfixturevalue("server").seen()
+    request.node.logged = {id(one): len(log_of(one))
+                           for one in gateways.running}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for one in gateways.running:
+        text = log_of(one)[getattr(item, "logged", {}).get(id(one), 0):]
+        if text:
+            report.sections.append(
+                (f"log of {type(one).__name__} {one.folder}",
+                 text[-LOG_SHOWN:]))

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: ISC
+// Apollo Client with its normalizing cache, which adds __typename to every
+// selection.
+//
+//   node apollo.js URL LOGIN_URL KIND EMAIL PASSWORD
+//
+// PERSISTED=1: by hash; queries then go by GET. GET=1: queries by GET.
+// BATCH=1: what is asked within 20 ms goes as one batch.
+// MANIFEST=FILE: by the ids that Apollo's own generator has written there.
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink,
+    InMemoryCache, gql } from "@apollo/client";
+import { SetContextLink } from "@apollo/client/link/context";
+import { BatchHttpLink } from "@apollo/client/link/batch-http";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
+import lists from "@apollo/persisted-query-lists";
+import { fetch, headers, loginUrl, url } from "./session.js";
+import { documents, walk } from "./walk.js";
+
+const uri = ({ operationName }) =>
+    (/Login|SignIn/.test(operationName) ? loginUrl : url);
+const links = [new SetContextLink(({ headers: given }) =>
+    ({ headers: { ...given, ...headers() } }))];
+if (process.env.PERSISTED === "1")
+    links.push(new PersistedQueryLink({ useGETForHashedQueries: true,
+        sha256: text => createHash("sha256").update(text).digest("hex") }));
+if (process.env.MANIFEST)
+    links.push(new PersistedQueryLink(
+        lists.generatePersistedQueryIdsFromManifest({ loadManifest: () =>
+            JSON.parse(readFileSync(process.env.MANIFEST, "utf8")) })));
+links.push(process.env.BATCH === "1"
+    ? new BatchHttpLink({ uri, fetch, batchInterval: 20 })
+    : new HttpLink({ uri, fetch,
+        useGETForQueries: process.env.GET === "1" }));
+
+const client = new ApolloClient({ link: ApolloLink.from(links),
+    cache: new InMemoryCache({ possibleTypes: {
+        Node: ["User", "Item"], Described: ["Item", "Note"],
+        Found: ["Item", "Note"] } }),
+    defaultOptions: {
+        query: { fetchPolicy: "network-only", errorPolicy: "all" },
+        mutate: { fetchPolicy: "network-only", errorPolicy: "all" } } });
+
+await walk(async (name, variables) => {
+    const document = gql(documents[name]);
+    const { data, error } = await (name.endsWith("Query")
+        ? client.query({ query: document, variables })
+        : client.mutate({ mutation: document, variables }));
+    return CombinedGraphQLErrors.is(error)
+        ? { data, errors: error.errors }
+        : { data, network: error?.message };
+});
+client.stop();

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * flows.c - one request through one program, as a row of a table.
+ */
+#include "flows.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Add a variable, or put it in the place of one of the same name. */
+static void
+set_variable(const char **list, size_t *count, const char *variable)
+{
+    size_t len = strcspn(variable, "=") + 1;
+    size_t i = 0;
+
+    while (i < *count && strncmp(list[i], variable, len) != 0)
+        i++;
+    list[i] = variable;
+    if (i == *count)
+        ++*count;
+}
+
+int
+flow_ask(struct fixture *f, gate_handler *program, const struct flow *flow)
+{
+    const char *variables[16] = {
+        "REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+        "HTTP_SEC_FETCH_SITE=same-origin", "REMOTE_ADDR=192.0.2.1"};
+    size_t count = 4;
+    enum pst_err e;
+
+    for (size_t i = 0; i < PST_COUNT(flow->variables) && flow->variables[i];
+         i++)
+        set_variable(variables, &count, flow->variables[i]);
+    variables[count] = NULL;
+    f->answer = flow->answers[0];
+    for (size_t i = 0; i < PST_COUNT(f->later); i++)
+        f->later[i] = flow->answers[i + 1];
+    fixture_request(f, variables, flow->body);
+    e = program(&f->gate, &f->req, &f->rep);
+    if (!e && !f->rep.begun)
+        fail_msg("%s: no answer", flow->body);
+    return e ? pst_err_status(e) : f->rep.status;
+}
+
+static void
+fail_flow(const struct fixture *f, const struct flow *flow, int status,
+          const char *why, const char *what)
+{
+    fail_msg("%s %s: %s \"%s\"; status %d, asked %zu times\n--- reply\n%.*s\n"
+             "--- backend\n%.*s",
+             flow->variables[0] ? flow->variables[0] : "",
+             flow->body ? flow->body : "", why, what, status, f->exchanges,
+             (int)f->out_len, f->out, (int)f->sent_len, f->sent);
+}
+
+void
+flow_check(struct fixture *f, gate_handler *program, const struct flow *flow)
+{
+    int status = flow_ask(f, program, flow);
+
+    if (status != flow->status)
+        fail_flow(f, flow, status, "another status", "");
+    if (f->exchanges != flow->exchanges)
+        fail_flow(f, flow, status, "not asked so often", "");
+    for (size_t i = 0; i < PST_COUNT(flow->out) && flow->out[i]; i++)
+        if (!fixture_is_out(f, flow->out[i]))
+            fail_flow(f, flow, status, "not in the reply:", flow->out[i]);
+    for (size_t i = 0; i < PST_COUNT(flow->never) && flow->never[i]; i++)
+        if (fixture_is_out(f, flow->never[i]))
+            fail_flow(f, flow, status, "in the reply:", flow->never[i]);
+    for (size_t i = 0; i < PST_COUNT(flow->sent) && flow->sent[i]; i++)
+        if (!fixture_was_sent(f, flow->sent[i]))
+            fail_flow(f, flow, status, "not sent:", flow->sent[i]);
+    for (size_t i = 0; i < PST_COUNT(flow->unsent) && flow->unsent[i]; i++)
+        if (fixture_was_sent(f, flow->unsent[i]))
+            fail_flow(f, flow, status, "sent:", flow->unsent[i]);
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_backend.c - what follows from the backend's documents, and
+ * which settings about them contradict each other.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config_backend.h"
+
+#define ARENA_SIZE (1024 * 1024)
+#define COMPLAINTS_MAX 4
+
+static struct pst_arena *arena;
+
+/* The variables of which config_backend.c asks whether they were set. */
+static const struct config_entry entries[] = {
+    {.row.name = "POSTERN_SUBJECT"},
+    {.row.name = "POSTERN_NAME"},
+    {.row.name = "POSTERN_TTL"},
+};
+
+/* A backend as a table would have read it; NULL: not set. */
+struct setting {
+    enum config_preset preset;
+    const char *logins[3];
+    const char *who;
+    const char *logout;
+    enum config_token_place place;
+    const char *token;
+    const char *subject;
+    const char *name;
+    const char *ttl;
+    bool is_name_given; /* not the preset's defaults */
+    bool is_ttl_given;
+    int64_t revalidate;
+    const char *secret_names[3];
+    const char *allowed[4];
+    const char *passwords[2];
+};
+
+struct heard {
+    size_t count;
+    char variable[COMPLAINTS_MAX][40];
+    char why[COMPLAINTS_MAX][400];
+};
+
+static struct heard heard;
+
+static void
+hear(void *context, const char *variable, const char *why)
+{
+    (void)context;
+    assert_true(heard.count < COMPLAINTS_MAX);
+    snprintf(heard.variable[heard.count], sizeof(heard.variable[0]), "%s",
+             variable);
+    snprintf(heard.why[heard.count++], sizeof(heard.why[0]), "%s", why);
+}
+
+static size_t
+fill(struct pst_text *texts, const char *const *strings, size_t max)
+{
+    size_t count = 0;
+
+    for (; count < max && strings[count]; count++)
+        texts[count] = pst_text_from(strings[count]);
+    return count;
+}
+
+/* The setting's documents and what is made of them. */
+struct made {
+    struct config_backend backend;
+    struct pst_text logins[3];
+    struct pst_text secrets[3];
+    struct pst_text allowed[4];
+    struct pst_text passwords[2];
+    struct config_state states[PST_COUNT(entries)];
+    struct config_reader reader;
+    enum pst_err e;
+};
+
+static void
+make(struct made *made, const struct setting *setting)
+{
+    static const struct config_complaint complaint = {hear, NULL};
+    struct config_backend *backend = &made->backend;
+
+    memset(&heard, 0, sizeof(heard));
+    memset(made, 0, sizeof(*made));
+    *backend = (struct config_backend){
+        .preset = setting->preset,
+        .login_texts = made->logins,
+        .login_text_count = fill(made->logins, setting->logins, 3),
+        .who_text = pst_text_from(setting->who),
+        .logout_text = pst_text_from(setting->logout),
+        .token_place = setting->place,
+        .token = pst_text_from(setting->token),
+        .subject = pst_text_from(setting->subject),
+        .name = pst_text_from(setting->name),
+        .ttl = pst_text_from(setting->ttl),
+        .secret_names = made->secrets,
+        .secret_name_count = fill(made->secrets, setting->secret_names, 3),
+        .secrets_allowed = made->allowed,
+        .secrets_allowed_count = fill(made->allowed, setting->allowed, 4),
+        .password_fields = made->passwords,
+        .password_field_count = fill(made->passwords, setting->passwords, 2),
+        .revalidate = setting->revalidate,
+    };
+    if (setting->is_name_given)
+        made->states[1].given = backend->name;
+    if (setting->is_ttl_given)
+        made->states[2].given = backend->ttl;
+    made->reader = (struct config_reader){.entries = entries,
+                                          .count = PST_COUNT(entries),
+                                          .states = made->states,
+                                          .arena = arena,
+                                          .complaint = &complaint};
+    made->e = config_backend_finish(&made->reader, backend);
+}
+
+static void
+make_good(struct made *made, const struct setting *setting)
+{
+    pst_arena_reset(arena);
+    make(made, setting);
+    if (made->e || made->reader.is_bad || heard.count)
+        fail_msg("%s: %s %s", pst_err_code(made->e), heard.variable[0],
+                 heard.why[0]);
+}
+
+static void
+expect_text(const char *what, struct pst_text got, const char *want)
+{
+    if (pst_text_is_absent(got) != !want ||
+        (want && !pst_text_equal(got, pst_text_from(want))))
+        fail_msg("%s: is %.*s, not %s", what, (int)got.len,
+                 got.ptr ? got.ptr : "(absent)", want ? want : "(absent)");
+}
+
+/* "mutation.login", "any.x": a root as it was written. */
+static void
+expect_root(const struct pst_graphql_root *root, const char *want)
+{
+    static const char *const kinds[] = {"query.", "mutation.", "subscription."};
+    char got[80];
+
+    snprintf(got, sizeof(got), "%s%.*s",
+             root->is_any_kind ? "any." : kinds[root->kind],
+             (int)root->field.len, root->field.ptr);
+    assert_string_equal(got, want);
+}
+
+#define FAUNA \
+    .token = "/secret", .subject = "/ownerId", .name = "/email", .ttl = "/ttl"
+#define VENDURE                                      \
+    .preset = PRESET_VENDURE, .place = PLACE_HEADER, \
+    .token = "vendure-auth-token", .subject = "/id", .name = "/identifier"
+#define BOTH "$email:String!,$password:String!"
+#define BIND "email:$email,password:$password"
+#define LOGIN(fields) "mutation(" BOTH "){login(" BIND "){" fields "}}"
+#define ALL "secret ttl email ownerId"
+
+static void
+test_fauna(void **state)
+{
+    static const struct setting setting = {FAUNA};
+    struct made made;
+
+    (void)state;
+    make_good(&made, &setting);
+    assert_int_equal(made.backend.login_count, 1);
+    expect_text("field", made.backend.logins[0].field->name, "login");
+    expect_text("name", made.backend.logins[0].name_variable, "email");
+    assert_true(made.backend.logins[0].has_password);
+    assert_false(made.backend.logins[0].has_remember);
+    assert_true(pst_text_contains(made.backend.logins[0].text,
+                                  PST_TEXT("__typename secret ttl email "
+                                           "ownerId}")));
+    assert_null(made.backend.who.field);
+    expect_text("who", made.backend.who_text, NULL);
+    expect_text("logout", made.backend.logout_text,
+                "mutation OwnerLogout {logout}");
+    expect_text("ttl", made.backend.ttl, "/ttl");
+    assert_int_equal(made.backend.rules.login_count, 1);
+    expect_root(&made.backend.rules.logins[0], "mutation.login");
+    assert_int_equal(made.backend.rules.secret_count, 1);
+    expect_text("secret", made.backend.rules.secrets[0], "secret");
+    assert_int_equal(made.backend.rules.password_count, 0);
+    assert_int_equal(made.backend.rules.secret_allowed_count, 0);
+}
+
+static void
+test_vendure(void **state)
+{
+    static const struct setting setting = {
+        VENDURE, .passwords = {"mutation.updateCustomerPassword"}};
+    struct made made;
+
+    (void)state;
+    make_good(&made, &setting);
+    assert_int_equal(made.backend.login_count, 2);
+    expect_text("first", made.backend.logins[0].field->name, "login");
+    expect_text("second", made.backend.logins[1].field->name, "authenticate");
+    for (size_t i = 0; i < 2; i++) {
+        const struct login_document *login = &made.backend.logins[i];
+
+        expect_text("name", login->name_variable, "username");
+        assert_true(login->has_password && login->has_remember);
+        assert_true(pst_text_contains(
+            login->text, PST_TEXT("postern_ErrorResult:__typename")));
+    }
+    expect_text("who", made.backend.who.field->name, "me");
+    expect_text("logout", made.backend.logout_text,
+                "mutation Logout {logout {success}}");
+    expect_text("subject", made.backend.subject, "/id");
+    expect_text("name", made.backend.name, "/identifier");
+    expect_text("ttl", made.backend.ttl, NULL);
+    assert_int_equal(made.backend.rules.login_count, 2);
+    expect_root(&made.backend.rules.logins[0], "mutation.login");
+    expect_root(&made.backend.rules.logins[1], "mutation.authenticate");
+    assert_int_equal(made.backend.rules.secret_count, 0);
+    assert_int_equal(made.backend.rules.password_count, 1);
+    expect_root(&made.backend.rules.passwords[0],
+                "mutation.updateCustomerPassword");
+}
+
+/* Documents of one's own take the place of all of the preset's. */
+static void
+test_own_documents(void **state)
+{
+    static const struct setting setting = {
+        .logins = {LOGIN(ALL), "mutation{renew{secret ownerId}}"},
+        .logout = "mutation{bye}",
+        FAUNA};
+    static const struct setting vendure = {VENDURE, .logins = {LOGIN("id")},
+                                           .who = "{self{id}}"};
+    struct made made;
+
+    (void)state;
+    make_good(&made, &setting);
+    assert_int_equal(made.backend.login_count, 2);
+    expect_root(&made.backend.rules.logins[1], "mutation.renew");
+    expect_text("logout", made.backend.logout_text, "mutation{bye}");
+    /* Not in every document, and not asked for: no fault. */
+    expect_text("name", made.backend.name, NULL);
+    expect_text("ttl", made.backend.ttl, NULL);
+    expect_text("subject", made.backend.subject, "/ownerId");
+    make_good(&made, &vendure);
+    assert_int_equal(made.backend.login_count, 1);
+    expect_text("who", made.backend.who.field->name, "self");
+    expect_text("name", made.backend.name, NULL);
+}
+
+/* L53, L56: the field of a login and of a secret by their real names. */
+static void
+test_aliases(void **state)
+{
+    static const struct setting setting = {
+        .logins = {"mutation(" BOTH "){login:signIn(" BIND "){session{secret:"
+                   "accessToken} who:user{id}}}",
+                   "mutation{login:refresh{session{...F} who:user{id}}}"
+                   "fragment F on S{secret:newToken}"},
+        .token = "/session/secret",
+        .subject = "/who/id",
+        .secret_names = {"refreshToken"},
+        .allowed = {"checkout", "query.cart", "subscription.a", "mutation.b"},
+    };
+    struct made made;
+
+    (void)state;
+    make_good(&made, &setting);
+    expect_root(&made.backend.rules.logins[0], "mutation.signIn");
+    expect_root(&made.backend.rules.logins[1], "mutation.refresh");
+    assert_int_equal(made.backend.rules.secret_count, 3);
+    expect_text("first", made.backend.rules.secrets[0], "accessToken");
+    expect_text("second", made.backend.rules.secrets[1], "newToken");
+    expect_text("further", made.backend.rules.secrets[2], "refreshToken");
+    assert_int_equal(made.backend.rules.secret_allowed_count, 4);
+    expect_root(&made.backend.rules.secrets_allowed[0], "any.checkout");
+    expect_root(&made.backend.rules.secrets_allowed[1], "query.cart");
+    expect_root(&made.backend.rules.secrets_allowed[2], "subscription.a");
+    expect_root(&made.backend.rules.secrets_allowed[3], "mutation.b");
+}
+
+/* A ttl may stand in the login's answer, or in who's. */
+static void
+test_ttl(void **state)
+{
+    static const struct setting rows[] = {
+        {.who = "{me{ownerId email}}", FAUNA},
+        {.who = "{me{ownerId email ttl}}", .logins = {LOGIN("secret")}, FAUNA},
+    };
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        make_good(&made, &rows[i]);
+        expect_text("ttl", made.backend.ttl, "/ttl");
+    }
+}
+
+struct refused {
+    const char *name;
+    struct setting setting;
+    const char *variable;
+    const char *why; /* part of the sentence */
+};
+
+static const struct refused refused[] = {
+    {"a login that is a query",
+     {.logins = {"query(" BOTH "){login(" BIND "){secret}}"}, FAUNA},
+     "POSTERN_LOGIN_DOCUMENT",
+     "is no mutation"},
+    {"a first without a password",
+     {.logins = {"mutation($email:String!){login(a:$email){" ALL "}}"}, FAUNA},
+     "POSTERN_LOGIN_DOCUMENT",
+     "a first document without"},
+    {"a second that is no document",
+     {.logins = {LOGIN(ALL), "mutation"}, FAUNA},
+     "POSTERN_LOGIN_DOCUMENT",
+     "cannot be parsed at line 1"},
+    {"who is a mutation",
+     {.who = "mutation{me{ownerId}}", FAUNA},
+     "POSTERN_WHO_DOCUMENT",
+     "is not one query"},
+    {"no logout document",
+     {.logout = "logout", FAUNA},
+     "POSTERN_LOGOUT_DOCUMENT",
+     "cannot be parsed at line 1"},
+    {"token nowhere",
+     {.logins = {LOGIN("ttl email ownerId")}, FAUNA},
+     "POSTERN_UPSTREAM_TOKEN",
+     "leads to secret, which the login document does not select"},
+    {"token in the first only",
+     {.logins = {LOGIN(ALL), "mutation{renew{ownerId}}"}, FAUNA},
+     "POSTERN_UPSTREAM_TOKEN",
+     "leads to secret, "},
+    {"token that is an object",
+     {.logins = {LOGIN("secret{a} ownerId")}, FAUNA},
+     "POSTERN_UPSTREAM_TOKEN",
+     "as a leaf"},
+    {"token by its field's name, which has an alias",
+     {.logins = {LOGIN("x:secret ownerId")}, FAUNA},
+     "POSTERN_UPSTREAM_TOKEN",
+     "leads to secret, "},
+    {"subject not in the login",
+     {.logins = {LOGIN("secret email")}, FAUNA},
+     "POSTERN_SUBJECT",
+     "leads to ownerId, which the login document does not select"},
+    {"L53: subject not in who, but in the login",
+     {.who = "{me{email}}", FAUNA},
+     "POSTERN_SUBJECT",
+     "leads to ownerId, which the who document does not select"},
+    {"a name that was asked for",
+     {.logins = {LOGIN("secret ownerId")}, FAUNA, .is_name_given = true},
+     "POSTERN_NAME",
+     "leads to email, "},
+    {"a ttl that was asked for",
+     {.logins = {LOGIN("secret ownerId")}, FAUNA, .is_ttl_given = true},
+     "POSTERN_TTL",
+     "leads to ttl, "},
+    {"L53: token in a header, and nobody to ask",
+     {.place = PLACE_HEADER,
+      .token = "x-token",
+      .subject = "/ownerId",
+      .name = "/email"},
+     "POSTERN_WHO_DOCUMENT",
+     "is not set: where the token is in a header or a cookie"},
+    {"L53: token in a cookie, and nobody to ask",
+     {.place = PLACE_COOKIE, .subject = "/ownerId", .name = "/email"},
+     "POSTERN_WHO_DOCUMENT",
+     "is not set"},
+    {"asking again, and nobody to ask",
+     {FAUNA, .revalidate = 900},
+     "POSTERN_REVALIDATE",
+     "needs POSTERN_WHO_DOCUMENT"},
+};
+
+static void
+test_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(refused); i++) {
+        const struct refused *row = &refused[i];
+        struct made made;
+
+        pst_arena_reset(arena);
+        make(&made, &row->setting);
+        if (made.e || !made.reader.is_bad || heard.count != 1 ||
+            strcmp(heard.variable[0], row->variable) != 0 ||
+            !strstr(heard.why[0], row->why))
+            fail_msg("%s: %s, %zu complaints: %s %s", row->name,
+                     pst_err_code(made.e), heard.count, heard.variable[0],
+                     heard.why[0]);
+        assert_int_equal(made.backend.rules.login_count, 0);
+    }
+}
+
+/* Every document that is wrong is told at once; so is every pointer. */
+static void
+test_all_at_once(void **state)
+{
+    static const struct setting documents = {
+        .logins = {"a"}, .who = "b", .logout = "c", FAUNA};
+    static const struct setting pointers = {.logins = {LOGIN("x")},
+                                            FAUNA,
+                                            .is_name_given = true,
+                                            .is_ttl_given = true};
+    static const char *const want[2][4] = {
+        {"POSTERN_LOGIN_DOCUMENT", "POSTERN_WHO_DOCUMENT",
+         "POSTERN_LOGOUT_DOCUMENT", NULL},
+        {"POSTERN_UPSTREAM_TOKEN", "POSTERN_SUBJECT", "POSTERN_NAME",
+         "POSTERN_TTL"}};
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pst_arena_reset(arena);
+        make(&made, i ? &pointers : &documents);
+        assert_int_equal(made.e, PST_OK);
+        assert_int_equal(heard.count, i ? 4 : 3);
+        for (size_t j = 0; j < heard.count; j++)
+            assert_string_equal(heard.variable[j], want[i][j]);
+    }
+}
+
+/* What was wrong before stays wrong. */
+static void
+test_earlier_faults(void **state)
+{
+    static const struct setting setting = {FAUNA};
+    struct config_backend backend;
+    struct made made;
+
+    (void)state;
+    make_good(&made, &setting);
+    backend = (struct config_backend){.token = made.backend.token,
+                                      .subject = made.backend.subject};
+    made.reader.is_bad = true;
+    assert_int_equal(config_backend_finish(&made.reader, &backend), PST_OK);
+    assert_true(made.reader.is_bad);
+    assert_int_equal(backend.rules.login_count, 1);
+}
+
+static void
+test_memory(void **state)
+{
+    static const struct setting setting = {
+        VENDURE, .secret_names = {"refreshToken"}, .allowed = {"checkout"}};
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    (void)state;
+    for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
+        struct made made;
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        make(&made, &setting);
+        e = made.e;
+        assert_false(made.reader.is_bad);
+        assert_int_equal(heard.count, 0);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 20, 999);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fauna),
+        cmocka_unit_test(test_vendure),
+        cmocka_unit_test(test_own_documents),
+        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_earlier_faults),
+        cmocka_unit_test(test_memory),
+    };
+    int failed;
+
+    if (pst_arena_new(&arena, ARENA_SIZE) != PST_OK)
+        return 1;
+    failed = cmocka_run_group_tests_name("config_backend", tests, NULL, NULL);
+    pst_arena_free(&arena);
+    return failed;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_document_cache.c - documents are found by their text alone, memory is
+ * bounded, and documents seen once cannot push out those that are used again.
+ *
+ * The hash is the test's own, so that it can have two texts collide.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "document_cache.h"
+#include "failing.h"
+
+#define SIZE (256 * 1024)
+
+static bool is_colliding;
+
+/* FNV-1a, in the place of SipHash. */
+uint64_t
+pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data)
+{
+    uint64_t hash = key->words[0];
+
+    for (size_t i = 0; i < data.len; i++)
+        hash = (hash ^ data.ptr[i]) * 0x100000001b3u;
+    return is_colliding ? 7 : hash ^ hash >> 29;
+}
+
+static struct document_cache *
+make_cache(size_t size)
+{
+    static const struct pst_siphash_key key = {{0xcbf29ce484222325u, 0}};
+    struct document_cache *cache = NULL;
+
+    assert_int_equal(document_cache_new(&cache, size, &key), PST_OK);
+    return cache;
+}
+
+/* A document whose meaning says another text, or the same one (NULL). */
+static struct document *
+make_document(const char *text, const char *meant)
+{
+    struct pst_text said = pst_text_from(meant ? meant : text);
+    size_t size = sizeof(struct pst_graphql_meaning) + said.len;
+    struct pst_graphql_meaning *meaning = malloc(size);
+    struct document *document = NULL;
+
+    assert_non_null(meaning);
+    memcpy(meaning + 1, said.ptr, said.len);
+    *meaning = (struct pst_graphql_meaning){
+        .text = {(const char *)(meaning + 1), said.len}, .size = size};
+    assert_int_equal(document_new(&document, pst_text_from(text), meaning),
+                     PST_OK);
+    return document;
+}
+
+static void
+put(struct document_cache *cache, const char *text, const uint8_t *hash)
+{
+    struct document *document = make_document(text, NULL);
+
+    document_cache_put(cache, document, hash);
+    document_release(document);
+}
+
+/* The n-th of many texts, of 100 bytes or so. */
+static const char *
+text_of(size_t n, char storage[static 128])
+{
+    (void)snprintf(storage, 128, "query Q%zu { products(page: %080zu) { id } }",
+                   n, n);
+    return storage;
+}
+
+/* Is it there, and what it should be? Counts as a use. */
+static bool
+is_found(struct document_cache *cache, const char *text)
+{
+    struct document *document =
+        document_cache_find_text(cache, pst_text_from(text));
+
+    if (!document)
+        return false;
+    assert_true(
+        pst_text_equal(document_meaning(document)->text, pst_text_from(text)));
+    document_release(document);
+    return true;
+}
+
+static bool
+is_found_by_hash(struct document_cache *cache, const uint8_t *hash,
+                 const char *want)
+{
+    struct document *document = document_cache_find_hash(cache, hash);
+
+    if (!document)
+        return false;
+    assert_true(
+        pst_text_equal(document_meaning(document)->text, pst_text_from(want)));
+    document_release(document);
+    return true;
+}
+
+static void
+test_found_by_text(void **state)
+{
+    struct document_cache *cache = make_cache(SIZE);
+
+    (void)state;
+    assert_false(is_found(cache, "{a}"));
+    put(cache, "{a}", NULL);
+    put(cache, "{b}", NULL);
+    assert_true(is_found(cache, "{a}"));
+    assert_true(is_found(cache, "{b}"));
+    assert_false(is_found(cache, "{c}"));
+    assert_false(is_found(cache, "{a} "));
+    document_cache_free(&cache);
+    assert_null(cache);
+    document_cache_free(&cache);
+}
+
+static void
+test_found_by_hash(void **state)
+{
+    static const uint8_t hash[PST_HASH_LEN] = {1, 2, 3};
+    static const uint8_t other[PST_HASH_LEN] = {1, 2, 4};
+    struct document_cache *cache = make_cache(SIZE);
+
+    (void)state;
+    put(cache, "{a}", NULL);
+    assert_false(is_found_by_hash(cache, hash, "{a}"));
+    put(cache, "{a}", hash); /* known already: it gets the hash */
+    assert_true(is_found_by_hash(cache, hash, "{a}"));
+    assert_false(is_found_by_hash(cache, other, "{a}"));
+    put(cache, "{b}", other);
+    assert_true(is_found_by_hash(cache, other, "{b}"));
+    assert_true(is_found_by_hash(cache, hash, "{a}"));
+    assert_true(is_found(cache, "{b}"));
+    document_cache_free(&cache);
+}
+
+/* L67: a hash is no proof. Of two texts that collide, none is taken for the
+ * other, however long they are. */
+static void
+test_colliding_texts(void **state)
+{
+    static const uint8_t hash[PST_HASH_LEN] = {1};
+    static const uint8_t other[PST_HASH_LEN] = {2};
+    struct document_cache *cache = make_cache(SIZE);
+
+    (void)state;
+    is_colliding = true;
+    put(cache, "{harmless}", NULL);
+    assert_false(is_found(cache, "{evil____}"));
+    put(cache, "{evil____}", other); /* which the first must not get */
+    assert_false(is_found_by_hash(cache, other, "{harmless}"));
+    put(cache, "{harmless}", hash);
+    put(cache, "{evil____}", other);
+    assert_true(is_found(cache, "{harmless}"));
+    assert_false(is_found(cache, "{evil____}"));
+    assert_true(is_found_by_hash(cache, hash, "{harmless}"));
+    assert_false(is_found_by_hash(cache, other, "{harmless}"));
+    put(cache, "{longer_one}", other);
+    assert_true(is_found(cache, "{longer_one}"));
+    assert_true(is_found_by_hash(cache, other, "{longer_one}"));
+    document_cache_free(&cache);
+    is_colliding = false;
+}
+
+/* What is sent on (without BOM or descriptions) is not what it is found by. */
+static void
+test_text_as_it_came(void **state)
+{
+    struct document_cache *cache = make_cache(SIZE);
+    struct document *document = make_document("\xEF\xBB\xBF{a}", "{a}");
+
+    (void)state;
+    document_cache_put(cache, document, NULL);
+    document_release(document);
+    assert_false(is_found(cache, "{a}"));
+    document =
+        document_cache_find_text(cache, pst_text_from("\xEF\xBB\xBF{a}"));
+    assert_non_null(document);
+    assert_true(
+        pst_text_equal(document_meaning(document)->text, pst_text_from("{a}")));
+    document_release(document);
+    document_cache_free(&cache);
+}
+
+/* An attacker's documents, each seen once, between two uses of ours. */
+static void
+test_scan_resistance(void **state)
+{
+    struct document_cache *cache = make_cache(SIZE);
+    char text[128];
+    size_t next = 1000;
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        put(cache, text_of(i, text), NULL);
+        assert_true(is_found(cache, text));
+    }
+    for (size_t round = 0; round < 4; round++) {
+        for (size_t i = 0; i < 20000; i++) {
+            put(cache, text_of(next++, text), NULL);
+            if (document_cache_size(cache) > SIZE)
+                fail_msg("%zu bytes", document_cache_size(cache));
+        }
+        for (size_t i = 0; i < 100; i++)
+            if (!is_found(cache, text_of(i, text)))
+                fail_msg("round %zu: %zu was pushed out", round, i);
+    }
+    /* The attacker's own: the newest are there, the first are not. */
+    assert_true(is_found(cache, text_of(next - 1, text)));
+    assert_false(is_found(cache, text_of(1000, text)));
+    document_cache_free(&cache);
+}
+
+/* Who uses each of his documents twice takes no more than his share, and
+ * what is in use all the time stays. */
+static void
+test_used_twice(void **state)
+{
+    struct document_cache *cache = make_cache(SIZE);
+    char text[128];
+
+    (void)state;
+    put(cache, "{ours}", NULL);
+    for (size_t i = 0; i < 20000; i++) {
+        put(cache, text_of(i, text), NULL);
+        assert_true(is_found(cache, text));
+        assert_true(document_cache_size(cache) <= SIZE);
+        if (i % 100 == 0)
+            assert_true(is_found(cache, "{ours}"));
+    }
+    put(cache, "{new}", NULL);
+    for (size_t i = 0; i < 50; i++)
+        put(cache, text_of(50000 + i, text), NULL);
+    assert_true(is_found(cache, "{new}"));
+    document_cache_free(&cache);
+}
+
+/* Long ones and short ones: bytes are counted, not documents. */
+static void
+test_bounded_in_bytes(void **state)
+{
+    static const uint8_t zeros[PST_HASH_LEN];
+    struct document_cache *cache = make_cache(SIZE);
+    static char text[64 * 1024 + 1];
+
+    (void)state;
+    for (size_t i = 0; i < 400; i++) {
+        uint8_t hash[PST_HASH_LEN];
+        size_t len = 10 + i * 7919 % (sizeof(text) - 10);
+
+        memcpy(hash, zeros, sizeof(hash));
+        memcpy(hash, &i, sizeof(i));
+        memset(text, 'a' + (int)(i % 26), len);
+        text[len] = '\0';
+        put(cache, text, hash);
+        (void)is_found_by_hash(cache, hash, text);
+        assert_true(document_cache_size(cache) <= SIZE);
+    }
+    document_cache_free(&cache);
+    cache = make_cache(0);
+    put(cache, "{a}", zeros);
+    assert_false(is_found(cache, "{a}"));
+    assert_false(is_found_by_hash(cache, zeros, "{a}"));
+    document_cache_free(&cache);
+}
+
+/* A reference keeps it alive, whatever becomes of the cache. */
+static void
+test_reference(void **state)
+{
+    struct document_cache *cache = make_cache(SIZE);
+    struct document *document;
+    char text[128];
+
+    (void)state;
+    put(cache, "{held}", NULL);
+    document = document_cache_find_text(cache, PST_TEXT("{held}"));
+    assert_non_null(document);
+    for (size_t i = 0; i < 5000; i++) {
+        put(cache, text_of(i, text), NULL);
+        (void)is_found(cache, text);
+    }
+    assert_false(is_found(cache, "{held}"));
+    document_cache_free(&cache);
+    assert_true(
+        pst_text_equal(document_meaning(document)->text, PST_TEXT("{held}")));
+    document_release(document);
+}
+
+struct job {
+    struct document_cache *cache;
+    size_t number;
+};
+
+/* Some documents in common, many of one's own: found, put, pushed out. */
+static void *
+work(void *context)
+{
+    const struct job *job = context;
+    char text[128];
+    size_t found = 0;
+
+    for (size_t i = 0; i < 3000; i++) {
+        size_t n = i % 3 > 0 ? i % 40 : job->number * 1000000 + i;
+        uint8_t hash[PST_HASH_LEN] = {(uint8_t)n, (uint8_t)(n >> 8),
+                                      (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
+
+        text_of(n, text);
+        if (is_found(job->cache, text))
+            found++;
+        else
+            put(job->cache, text, i % 2 ? hash : NULL);
+        (void)is_found_by_hash(job->cache, hash, text);
+    }
+    return found > 1000 ? context : NULL;
+}
+
+static void
+test_threads(void **state)
+{
+    struct document_cache *cache = make_cache(64 * 1024);
+    struct job jobs[8];
+    pthread_t threads[8];
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        jobs[i] = (struct job){cache, i + 1};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &jobs[i]), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        void *result = NULL;
+
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, &jobs[i]);
+    }
+    assert_true(document_cache_size(cache) <= 64 * 1024);
+    document_cache_free(&cache);
+}
+
+static void
+test_no_memory(void **state)
+{
+    static const struct pst_siphash_key key = {{1, 2}};
+    struct pst_graphql_meaning meaning = {.text = PST_TEXT("{a}")};
+    struct document_cache *cache = NULL;
+    struct document *document = NULL;
+
+    (void)state;
+    for (size_t n = 1; n <= 2; n++) {
+        failing_at(n);
+        assert_int_equal(document_cache_new(&cache, SIZE, &key), PST_NO_MEMORY);
+        assert_true(failing_has_failed());
+        assert_null(cache);
+    }
+    failing_at(1);
+    assert_int_equal(document_new(&document, PST_TEXT("{a}"), &meaning),
+                     PST_NO_MEMORY);
+    assert_true(failing_has_failed());
+    assert_null(document);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_by_text),
+        cmocka_unit_test(test_found_by_hash),
+        cmocka_unit_test(test_colliding_texts),
+        cmocka_unit_test(test_text_as_it_came),
+        cmocka_unit_test(test_scan_resistance),
+        cmocka_unit_test(test_used_twice),
+        cmocka_unit_test(test_bounded_in_bytes),
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_fuzz_seeds.c - the fuzz targets, fed with their seeds, by any compiler.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* In memory of its own size, so that reading past it is seen. */
+static void
+feed(const char *path)
+{
+    static uint8_t content[64 * 1024];
+    FILE *file = fopen(path, "rb");
+    uint8_t *copy;
+    size_t len;
+
+    assert_non_null(file);
+    len = fread(content, 1, sizeof(content), file);
+    assert_true(feof(file));
+    (void)fclose(file);
+    copy = malloc(len > 0 ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, content, len);
+    assert_int_equal(LLVMFuzzerTestOneInput(copy, len), 0);
+    /* What is cut short at any byte is no document, but must do no harm. */
+    for (size_t i = len; i > 0 && len < 512; i--) {
+        uint8_t *part = malloc(i);
+
+        assert_non_null(part);
+        memcpy(part, content, i);
+        assert_int_equal(LLVMFuzzerTestOneInput(part, i), 0);
+        free(part);
+    }
+    free(copy);
+}
+
+static void
+test_graphql(void **state)
+{
+    const char *root = getenv("SRCDIR");
+    char folder[1024];
+    struct dirent *entry;
+    int count = 0;
+    DIR *seeds;
+
+    (void)state;
+    (void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/seeds/graphql",
+                   root ? root : ".");
+    seeds = opendir(folder);
+    assert_non_null(seeds);
+    for (entry = readdir(seeds); entry; entry = readdir(seeds)) {
+        char path[2048];
+
+        if (entry->d_name[0] == '.')
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        feed(path);
+        count++;
+    }
+    (void)closedir(seeds);
+    assert_in_range(count, 50, 1000);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_graphql),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

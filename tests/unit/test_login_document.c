@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_login_document.c - which documents of our own are taken, which are
+ * refused with which sentence, and what is found in them (L53, L56).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "login_document.h"
+
+#define ARENA_SIZE (1024 * 1024)
+
+static struct pst_arena *arena;
+
+static void
+check_text(const char *row, struct pst_text got, const char *want)
+{
+    if (pst_text_is_absent(got) != !want ||
+        (want && !pst_text_equal(got, pst_text_from(want))))
+        fail_msg("%s: got %.*s, want %s", row, (int)got.len,
+                 got.ptr ? got.ptr : "(nothing)", want ? want : "(nothing)");
+}
+
+#define BOTH "$email:String!,$password:String!"
+#define BIND "email:$email,password:$password"
+#define NAMESPACE "outside the login field's own arguments"
+#define ONE_FIELD "just one field, the login, at its root"
+
+struct refused {
+    const char *name;
+    const char *document;
+    const char *why; /* part of the sentence */
+};
+
+/* Refused wherever it stands in the list of documents. */
+static const struct refused always[] = {
+    {"empty", "", "cannot be parsed at line 1, column 1: "},
+    {"cut short", "mutation{\n login(", "cannot be parsed at line 2, column "},
+    {"a type", "type A{b:C}", "cannot be parsed at line 1, column 1: "},
+    {"two operations", "mutation A{login{b}} mutation C{login{d}}",
+     "several operations"},
+    {"query", "query{login{secret}}", "is no mutation"},
+    {"shorthand", "{login{secret}}", "is no mutation"},
+    {"subscription", "subscription{login{secret}}", "is no mutation"},
+    {"two root fields", "mutation{login{secret} poke{a}}", ONE_FIELD},
+    {"one root field, twice", "mutation{a:login{b} c:login{d}}", ONE_FIELD},
+    {"no field but __typename", "mutation{__typename}", ONE_FIELD},
+    {"in a fragment", "mutation{...F} fragment F on M{login{secret}}",
+     ONE_FIELD},
+    {"in an inline fragment", "mutation{...on M{login{secret}}}", ONE_FIELD},
+    {"a fragment beside it",
+     "mutation{login{secret}...F} fragment F on M{login{email}}", ONE_FIELD},
+    {"namespace", "mutation(" BOTH "){auth{login(" BIND "){secret}}}",
+     NAMESPACE},
+    {"a variable deep in an argument",
+     "mutation($a:I){login{b(c:[{d:$a}]){e}}}", NAMESPACE},
+    {"a variable in a fragment",
+     "mutation($a:I){login{...F}} fragment F on U{b(c:$a)}", NAMESPACE},
+    {"a variable in an inline fragment",
+     "mutation($a:I){login{...on U{b(c:$a)}}}", NAMESPACE},
+    {"directive of the operation", "mutation@live{login{secret}}", NAMESPACE},
+    {"directive of the field", "mutation{login@skip(if:false){secret}}",
+     NAMESPACE},
+    {"directive below", "mutation{login{secret@include(if:true)}}", NAMESPACE},
+    {"directive of a spread", "mutation{login{...F@a}} fragment F on U{secret}",
+     NAMESPACE},
+    {"directive of an inline fragment", "mutation{login{...@a{secret}}}",
+     NAMESPACE},
+    {"directive of a fragment",
+     "mutation{login{...F}} fragment F on U@a{secret}", NAMESPACE},
+    {"directive in a fragment",
+     "mutation{login{...F}} fragment F on U{secret@a}", NAMESPACE},
+    {"no selection set", "mutation(" BOTH "){login(" BIND ")}",
+     "no selection set"},
+    {"an unused variable", "mutation(" BOTH ",$x:Int){login(" BIND "){secret}}",
+     "declares $x"},
+    {"both names",
+     "mutation($email:String,$username:String,$password:String){login(a:"
+     "$email,b:$username,c:$password){secret}}",
+     "both $email and $username"},
+};
+
+/* Refused as the first only. */
+static const struct refused first_only[] = {
+    {"no name", "mutation($password:String!){login(a:$password){secret}}",
+     "without $email or $username"},
+    {"no password", "mutation($email:String!){login(a:$email){secret}}",
+     "or without $password"},
+    {"nothing bound", "mutation{login{secret}}", "a first document without"},
+    {"a further requirement",
+     "mutation(" BOTH ",$otp:String!){login(" BIND ",otp:$otp){secret}}",
+     "requires $otp"},
+};
+
+static enum pst_err
+read_login(const char *document, bool is_first, struct login_document *out,
+           struct config_why *why)
+{
+    return login_document_read(arena, pst_text_from(document), is_first, out,
+                               why);
+}
+
+static void
+expect_refused(const struct refused *row, bool is_first)
+{
+    struct login_document login = {.text = PST_TEXT("untouched")};
+    struct config_why why = {""};
+    enum pst_err e;
+
+    pst_arena_reset(arena);
+    e = read_login(row->document, is_first, &login, &why);
+    if (e != PST_BAD_CONFIG || !strstr(why.text, row->why))
+        fail_msg("%s: %s, %s", row->name, pst_err_code(e), why.text);
+    check_text(row->name, login.text, "untouched");
+}
+
+static void
+test_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(always); i++) {
+        expect_refused(&always[i], true);
+        expect_refused(&always[i], false);
+    }
+    for (size_t i = 0; i < PST_COUNT(first_only); i++) {
+        struct config_why why = {""};
+        struct login_document login;
+
+        expect_refused(&first_only[i], true);
+        if (read_login(first_only[i].document, false, &login, &why) != PST_OK)
+            fail_msg("%s, second: %s", first_only[i].name, why.text);
+    }
+}
+
+struct taken {
+    const char *name;
+    const char *document;
+    bool is_second;
+    const char *field;
+    const char *name_variable; /* NULL: none */
+    bool has_password;
+    bool has_remember;
+    const char *text; /* as it is sent; NULL: whatever */
+};
+
+static const struct taken taken[] = {
+    {"e-mail", "mutation L(" BOTH "){login(" BIND "){secret}}", false, "login",
+     "email", true, false,
+     "mutation L(" BOTH ") {__typename login(" BIND ") {__typename secret}}"},
+    {"user name",
+     "mutation($username:ID!,$password:P!,$rememberMe:Boolean){logIn(input:{"
+     "native:[{u:$username,p:$password}]},r:$rememberMe){id}}",
+     false, "logIn", "username", true, true, NULL},
+    {"behind an alias, beside __typename (L56)",
+     "mutation(" BOTH "){__typename login:signIn(" BIND "){secret}}", false,
+     "signIn", "email", true, false, NULL},
+    {"a further variable with a default",
+     "mutation(" BOTH ",$otp:String!=\"\"){login(" BIND ",otp:$otp){a}}", false,
+     "login", "email", true, false, NULL},
+    {"a further variable that may be null",
+     "mutation(" BOTH ",$otp:String){login(" BIND ",otp:$otp){a}}", false,
+     "login", "email", true, false, NULL},
+    {"fragments, and literal arguments in them",
+     "mutation(" BOTH "){login(" BIND "){...F ...on U{a(b:[{c:1}])}}}"
+     "fragment F on T{secret}",
+     false, "login", "email", true, false,
+     "mutation (" BOTH ") {__typename login(" BIND ") {__typename ...F ...on "
+     "U {__typename postern_U:__typename a(b:[{c:1}])}}} fragment F on T "
+     "{__typename postern_T:__typename secret}"},
+    {"refresh", "mutation{refresh{secret}}", true, "refresh", NULL, false,
+     false, NULL},
+    {"register",
+     "mutation($username:String!,$age:Int!){register(u:$username,"
+     "a:$age){secret}}",
+     true, "register", "username", false, false, NULL},
+};
+
+static void
+test_taken(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(taken); i++) {
+        const struct taken *row = &taken[i];
+        struct login_document login = {.text = PST_NO_TEXT};
+        struct config_why why = {""};
+
+        pst_arena_reset(arena);
+        if (read_login(row->document, !row->is_second, &login, &why) != PST_OK)
+            fail_msg("%s: %s", row->name, why.text);
+        check_text(row->name, login.field->name, row->field);
+        check_text(row->name, login.name_variable, row->name_variable);
+        if (login.has_password != row->has_password ||
+            login.has_remember != row->has_remember)
+            fail_msg("%s: password %d, remember %d", row->name,
+                     login.has_password, login.has_remember);
+        if (row->text)
+            check_text(row->name, login.text, row->text);
+        /* The tree is that of the text that is sent. */
+        check_text(row->name, login.field->selections->name, "__typename");
+        assert_true(login.field->name.ptr > login.text.ptr &&
+                    login.field->name.ptr < login.text.ptr + login.text.len);
+        check_text(row->name, login.operation->selections->name, "__typename");
+    }
+}
+
+static void
+test_who(void **state)
+{
+    static const struct refused bad[] = {
+        {"empty", "", "cannot be parsed at line 1, column 1: "},
+        {"mutation", "mutation{me{id}}", "is not one query"},
+        {"subscription", "subscription{me{id}}", "is not one query"},
+        {"two", "query A{me{id}} query B{me{id}}", "is not one query"},
+        {"two root fields", "{me{id} you{id}}", "is not one query"},
+        {"in a fragment", "{...F} fragment F on Q{me{id}}", "is not one query"},
+        {"no selection set", "{me}", "is not one query"},
+        {"a variable that nobody gives", "query($a:I!){me(b:$a){id}}",
+         "requires $a, which nobody gives"},
+    };
+    static const char *const good[] = {
+        "{me{id}}",
+        "query Who{__typename you:me{id}}",
+        "query($a:I!=1,$b:I){me(c:$a,d:$b){id@include(if:true)}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(bad); i++) {
+        struct who_document who = {.text = PST_NO_TEXT};
+        struct config_why why = {""};
+        enum pst_err e;
+
+        pst_arena_reset(arena);
+        e = who_document_read(arena, pst_text_from(bad[i].document), &who,
+                              &why);
+        if (e != PST_BAD_CONFIG || !strstr(why.text, bad[i].why) || who.field)
+            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e), why.text);
+    }
+    for (size_t i = 0; i < PST_COUNT(good); i++) {
+        struct who_document who = {.text = PST_NO_TEXT};
+        struct config_why why = {""};
+
+        pst_arena_reset(arena);
+        if (who_document_read(arena, pst_text_from(good[i]), &who, &why) !=
+            PST_OK)
+            fail_msg("%s: %s", good[i], why.text);
+        check_text(good[i], who.text, good[i]);
+        check_text(good[i], who.field->name, "me");
+    }
+}
+
+static void
+test_check(void **state)
+{
+    struct config_why why = {""};
+
+    (void)state;
+    pst_arena_reset(arena);
+    assert_int_equal(document_check(arena, PST_TEXT("mutation{logout}"), &why),
+                     PST_OK);
+    assert_int_equal(document_check(arena, PST_TEXT("{a}\n\n {"), &why),
+                     PST_BAD_CONFIG);
+    assert_non_null(strstr(why.text, "cannot be parsed at line 3, column "));
+}
+
+/* The real name of what a pointer leads to, or nothing. */
+static void
+test_find(void **state)
+{
+    static const char document[] =
+        "{me{id s:session{...F t:token}...on U{mail...on V{...G}}...{loose}}}"
+        "fragment F on S{secret inner{deep}}"
+        "fragment G on W{far{away:gone}}";
+    static const struct {
+        const char *pointer;
+        const char *name;
+    } pointers[] = {
+        {"/id", "id"},
+        {"/s", "session"},
+        {"/session", NULL},
+        {"/s/secret", "secret"},
+        {"/s/inner/deep", "deep"},
+        {"/s/t", "token"},
+        {"/s/token", NULL},
+        {"/mail", "mail"},
+        {"/loose", "loose"},
+        {"/far/away", "gone"},
+        {"/away", NULL},
+        {"/F", NULL},
+        {"/id/x", NULL},
+        {"/me", NULL},
+        {"", NULL},
+        {"/", NULL},
+        {"id", NULL},
+        {"/id/", NULL},
+        {"//id", NULL},
+        {"/s//secret", NULL},
+    };
+    struct who_document who;
+    struct config_why why;
+
+    (void)state;
+    pst_arena_reset(arena);
+    assert_int_equal(
+        who_document_read(arena, pst_text_from(document), &who, &why), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(pointers); i++) {
+        const struct pst_graphql_selection *found =
+            document_find(who.field, pst_text_from(pointers[i].pointer));
+
+        check_text(pointers[i].pointer, found ? found->name : PST_NO_TEXT,
+                   pointers[i].name);
+    }
+    assert_null(document_find(who.field, PST_NO_TEXT));
+}
+
+/* Wherever memory ends, it is told, and nothing is given out. */
+static void
+test_memory(void **state)
+{
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    (void)state;
+    for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
+        struct login_document login = {.text = PST_NO_TEXT};
+        struct config_why why = {""};
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = read_login(taken[5].document, true, &login, &why);
+        assert_true(pst_text_is_absent(login.text) == (e != PST_OK));
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 10, 999);
+    e = PST_NO_MEMORY;
+    for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
+        struct who_document who;
+        struct config_why why;
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = who_document_read(arena, PST_TEXT("{me{id}}"), &who, &why);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 3, 999);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_who),     cmocka_unit_test(test_check),
+        cmocka_unit_test(test_find),    cmocka_unit_test(test_memory),
+    };
+    int failed;
+
+    if (pst_arena_new(&arena, ARENA_SIZE) != PST_OK)
+        return 1;
+    failed = cmocka_run_group_tests_name("login_document", tests, NULL, NULL);
+    pst_arena_free(&arena);
+    return failed;
+}

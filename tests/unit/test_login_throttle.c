@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_login_throttle.c - the budgets of one login, from the request to what
+ * became of it (design 2.5, "Throttling").
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "login_throttle.h"
+#include "stores.h"
+
+#define ADDRESS "REMOTE_ADDR=192.0.2.1"
+
+static struct fixture fix;
+static struct stores stores;
+
+static void
+set_up(const char *account, const char *address)
+{
+    const char *const settings[] = {account, address, NULL};
+
+    fixture_init(&fix, settings);
+    stores_start(&stores, STORE_LMDB, NULL);
+    fix.gate.store = stores_open(&stores, "test");
+}
+
+static void
+tear_down(void)
+{
+    store_close(&fix.gate.store);
+    stores_stop(&stores);
+    fixture_fini(&fix);
+}
+
+static enum pst_err
+acquire(struct login_budget *budget, struct pst_text name, const char *cookie)
+{
+    const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS, cookie,
+                                     NULL};
+
+    fixture_request(&fix, variables, NULL);
+    return login_budget_acquire(budget, &fix.gate, &fix.req, &fix.rep, name);
+}
+
+enum deed { FAIL, REFUND, RESET };
+
+/* What becomes of an attempt decides whether there is a third. */
+static void
+test_deeds(void **state)
+{
+    static const struct {
+        const char *name; /* NULL: a login without one */
+        enum deed deed;
+        bool has_third;
+    } rows[] = {
+        {"ana", FAIL, false},
+        {"ana", REFUND, true},
+        {"ana", RESET, true},
+        {"", FAIL, false},
+        {"", REFUND, true},
+        {NULL, FAIL, false},
+        {NULL, REFUND, true},
+        /* Without a name there is no password that was right. */
+        {NULL, RESET, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_text name =
+            rows[i].name ? pst_text_from(rows[i].name) : PST_NO_TEXT;
+        struct login_budget budget;
+
+        set_up("POSTERN_LOGIN_PER_ACCOUNT=2/15m",
+               rows[i].name ? "POSTERN_LOGIN_PER_ADDRESS=off"
+                            : "POSTERN_LOGIN_PER_ADDRESS=2/15m");
+        for (int n = 0; n < 2; n++) {
+            assert_int_equal(acquire(&budget, name, NULL), PST_OK);
+            if (rows[i].deed == REFUND)
+                login_budget_refund(&budget);
+            if (rows[i].deed == RESET)
+                login_budget_reset(&budget, &fix.rep, true);
+        }
+        if (acquire(&budget, name, NULL) !=
+            (rows[i].has_third ? PST_OK : PST_THROTTLED))
+            fail_msg("row %zu", i);
+        assert_int_equal(fixture_count(&fix, "Retry-After"),
+                         !rows[i].has_third);
+        tear_down();
+    }
+}
+
+/* A name that is no UTF-8 is no name, and costs nothing. */
+static void
+test_malformed(void **state)
+{
+    struct login_budget budget;
+
+    (void)state;
+    set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m",
+           "POSTERN_LOGIN_PER_ADDRESS=1/15m");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(acquire(&budget, PST_TEXT("a\xff"), NULL),
+                         PST_MALFORMED);
+    assert_int_equal(acquire(&budget, PST_TEXT("a"), NULL), PST_OK);
+    tear_down();
+}
+
+/* A device that has logged in under a name has a budget of its own: others'
+ * guesses do not lock its owner out. Only where a session went out by cookie,
+ * and where there is a limit. */
+static void
+test_device(void **state)
+{
+    static const struct {
+        const char *limit;
+        bool by_cookie;
+        size_t cookies;
+    } rows[] = {
+        {"POSTERN_LOGIN_PER_ACCOUNT=1/15m", true, 1},
+        {"POSTERN_LOGIN_PER_ACCOUNT=1/15m", false, 0},
+        {"POSTERN_LOGIN_PER_ACCOUNT=off", true, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct login_budget budget;
+        char cookie[2048];
+        const char *line;
+
+        set_up(rows[i].limit, "POSTERN_LOGIN_PER_ADDRESS=off");
+        assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+        login_budget_reset(&budget, &fix.rep, rows[i].by_cookie);
+        assert_int_equal(fixture_count(&fix, "Set-Cookie"), rows[i].cookies);
+        line = fixture_header(&fix, "Set-Cookie");
+        if (line) {
+            assert_non_null(strstr(line, "__Host-Http-session-device="));
+            (void)snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
+                           (int)strcspn(line, ";"), line);
+            /* Somebody else uses the account's budget up. */
+            assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+            assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL),
+                             PST_THROTTLED);
+            assert_int_equal(acquire(&budget, PST_TEXT("Ana"), cookie),
+                             PST_THROTTLED);
+            assert_int_equal(acquire(&budget, PST_TEXT("ana"), cookie), PST_OK);
+            assert_int_equal(acquire(&budget, PST_TEXT("ana"), cookie),
+                             PST_THROTTLED);
+        }
+        tear_down();
+    }
+}
+
+/* Is it for somebody of that name, however it is spelled? */
+static void
+test_is_named(void **state)
+{
+    static const struct {
+        const char *ours;
+        const char *theirs;
+        bool want;
+    } rows[] = {
+        {"ana", "ana", true},
+        {"ana", "ANA", false},
+        {"ana", "\xc3\x81na", false},
+        {"ana", "bob", false},
+        {"ana", "", false},
+        {"", "ana", false},
+        {"", "", false},
+        {"ana", "\xff", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct login_budget budget = {.name =
+                                                pst_text_from(rows[i].ours)};
+
+        if (login_budget_is_named(&budget, pst_text_from(rows[i].theirs)) !=
+            rows[i].want)
+            fail_msg("%s, %s", rows[i].ours, rows[i].theirs);
+    }
+}
+
+/* Sessions that no password began are counted apart from guesses. */
+static void
+test_address(void **state)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS,
+                                            NULL};
+    struct login_budget budget;
+
+    (void)state;
+    set_up("POSTERN_LOGIN_PER_ACCOUNT=off", "POSTERN_LOGIN_PER_ADDRESS=2/15m");
+    for (int i = 0; i < 4; i++) {
+        fixture_request(&fix, variables, NULL);
+        assert_int_equal(login_throttle_address(&fix.gate, &fix.req, &fix.rep),
+                         i < 2 ? PST_OK : PST_THROTTLED);
+        assert_int_equal(fixture_count(&fix, "Retry-After"), i >= 2);
+    }
+    assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+    tear_down();
+}
+
+/* Password checks: by the session's subject, apart from the login of a user
+ * of that name; without a session by address. */
+static void
+test_password(void **state)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS,
+                                            NULL};
+    struct visit visits[] = {
+        {.has_session = true, .session = {.sub = {"ana", 3}}},
+        {.has_session = true, .session = {.sub = {"bob", 3}}},
+        {.has_session = true, .session = {.sub = {"", 0}}},
+        {.has_session = false},
+    };
+    static const int allowed[] = {2, 2, 2, 0};
+    struct login_budget budget;
+
+    (void)state;
+    set_up("POSTERN_LOGIN_PER_ACCOUNT=2/15m",
+           "POSTERN_LOGIN_PER_ADDRESS=2/15m");
+    for (size_t i = 0; i < PST_COUNT(visits); i++) {
+        for (int n = 0; n < 3; n++) {
+            enum pst_err e;
+
+            /* Of a guest as many as the address has left. */
+            if (visits[i].session.sub.len == 0 && n >= allowed[i] &&
+                allowed[i] > 0)
+                continue;
+            fixture_request(&fix, variables, NULL);
+            e = login_throttle_password(&fix.gate, &fix.req, &fix.rep,
+                                        &visits[i]);
+            if (e != (n < allowed[i] ? PST_OK : PST_THROTTLED))
+                fail_msg("visit %zu, %d: %s", i, n, pst_err_code(e));
+        }
+    }
+    tear_down();
+    set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m", "POSTERN_LOGIN_PER_ADDRESS=off");
+    fixture_request(&fix, variables, NULL);
+    assert_int_equal(
+        login_throttle_password(&fix.gate, &fix.req, &fix.rep, &visits[0]),
+        PST_OK);
+    assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+    tear_down();
+}
+
+/* Without a store nothing is counted, and nothing fails. */
+static void
+test_no_store(void **state)
+{
+    static const char *const settings[] = {"POSTERN_LOGIN_PER_ACCOUNT=1/15m",
+                                           NULL};
+    struct login_budget budget;
+
+    (void)state;
+    fixture_init(&fix, settings);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+    login_budget_refund(&budget);
+    login_budget_reset(&budget, &fix.rep, true);
+    assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
+    assert_int_equal(login_throttle_address(&fix.gate, &fix.req, &fix.rep),
+                     PST_OK);
+    fixture_fini(&fix);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_deeds),    cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_device),   cmocka_unit_test(test_is_named),
+        cmocka_unit_test(test_address),  cmocka_unit_test(test_password),
+        cmocka_unit_test(test_no_store),
+    };
+
+    return cmocka_run_group_tests_name("login_throttle", tests, NULL, NULL);
+}

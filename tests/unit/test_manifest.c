@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_manifest.c - a manifest's documents are parsed at start, found by id,
+ * text and hash, and a bad one says where it is bad.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypt.h"
+#include "failing.h"
+#include "manifest.h"
+
+#define ME "query Me { me { id } }"
+
+static const struct pst_siphash_key key = {{1, 2}};
+static const struct pst_graphql_root logins[] = {
+    {{"login", 5}, PST_GRAPHQL_MUTATION, false}};
+static const struct pst_graphql_rules rules = {.logins = logins,
+                                               .login_count = 1};
+
+/* A folder of its own for each test, and a file in it. */
+struct fixture {
+    char folder[64];
+    char path[80];
+    struct config_why why;
+};
+
+static int
+fixture_open(void **state)
+{
+    static struct fixture f;
+
+    (void)snprintf(f.folder, sizeof(f.folder), "/tmp/postern-test-XXXXXX");
+    assert_non_null(mkdtemp(f.folder));
+    (void)snprintf(f.path, sizeof(f.path), "%s/manifest.json", f.folder);
+    f.why.text[0] = '\0';
+    *state = &f;
+    return 0;
+}
+
+static int
+fixture_close(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)unlink(f->path);
+    return rmdir(f->folder);
+}
+
+static void
+write_file(const struct fixture *f, struct pst_text text)
+{
+    FILE *file = fopen(f->path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text.ptr, 1, text.len, file), text.len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct manifest *
+load(struct fixture *f, const char *json)
+{
+    struct manifest *manifest = NULL;
+
+    write_file(f, pst_text_from(json));
+    if (manifest_new(&manifest, f->path, &rules, &key, &f->why) != PST_OK)
+        fail_msg("%s: %s", json, f->why.text);
+    return manifest;
+}
+
+static void
+test_found(void **state)
+{
+    struct manifest *manifest =
+        load(*state, "{\"1\":\"" ME "\",\"sha256:2\":\"mutation L { login }\","
+                     "\"again\":\"" ME "\"}");
+    const struct pst_graphql_meaning *me =
+        manifest_find_id(manifest, PST_TEXT("1"));
+    const struct pst_graphql_meaning *login =
+        manifest_find_id(manifest, PST_TEXT("sha256:2"));
+    uint8_t hash[PST_HASH_LEN];
+
+    assert_int_equal(manifest_count(manifest), 3);
+    assert_non_null(me);
+    assert_true(pst_text_equal(me->text, PST_TEXT(ME)));
+    assert_true(login && login->has_login);
+    assert_non_null(manifest_find_id(manifest, PST_TEXT("again")));
+    assert_null(manifest_find_id(manifest, PST_TEXT("2")));
+    assert_null(manifest_find_id(manifest, PST_TEXT("")));
+    assert_null(manifest_find_id(manifest, PST_TEXT(ME)));
+    assert_ptr_equal(manifest_find_text(manifest, PST_TEXT(ME)), me);
+    assert_null(manifest_find_text(manifest, PST_TEXT(ME " ")));
+    assert_null(manifest_find_text(manifest, PST_TEXT("")));
+    pst_crypt_sha256(pst_text_bytes(PST_TEXT(ME)), hash);
+    assert_ptr_equal(manifest_find_hash(manifest, hash), me);
+    hash[31] ^= 1;
+    assert_null(manifest_find_hash(manifest, hash));
+    manifest_free(&manifest);
+    assert_null(manifest);
+    manifest_free(&manifest);
+}
+
+/* Byte for byte as in the file, though something else is sent on. */
+static void
+test_text_as_in_file(void **state)
+{
+    struct manifest *manifest =
+        load(*state, "{\"1\":\"\\ufeff{ a }\",\"2\":\"{ b }\"}");
+    const struct pst_graphql_meaning *meaning =
+        manifest_find_text(manifest, PST_TEXT("\xEF\xBB\xBF{ a }"));
+
+    assert_non_null(meaning);
+    assert_true(pst_text_equal(meaning->text, PST_TEXT("{ a }")));
+    assert_null(manifest_find_text(manifest, PST_TEXT("{ a }")));
+    manifest_free(&manifest);
+}
+
+static void
+test_none(void **state)
+{
+    static const uint8_t hash[PST_HASH_LEN];
+    struct manifest *manifest = load(*state, "{}");
+
+    assert_int_equal(manifest_count(manifest), 0);
+    assert_null(manifest_find_id(manifest, PST_TEXT("a")));
+    assert_null(manifest_find_text(manifest, PST_TEXT("{a}")));
+    assert_null(manifest_find_hash(manifest, hash));
+    manifest_free(&manifest);
+}
+
+static void
+test_refused(void **state)
+{
+    static const struct {
+        const char *json; /* NULL: there is no file */
+        const char *want; /* how the message ends, or part of it */
+    } rows[] = {
+        {NULL, "a file that cannot be read: No such file or directory"},
+        {"", "an empty file"},
+        {"{\"a\":\n1}", "which at line 2, column 1 has no document's text"},
+        {"{\"ok\":\"{a}\",\"b\":\"{\\n  a {\"}",
+         "whose document \"b\" is refused: line 2, column "},
+        {"{\"b\":\"\"}", "whose document \"b\" is refused: line 1, column 1: "},
+        {"{\"b\":\"type T { a: B }\"}",
+         "whose document \"b\" is refused: line 1, column 1: "},
+        {"{\"b\":\"{a}\",\"c\":\"{c}\",\"b\":\"{b}\"}",
+         "where two documents have the id \"b\""},
+        {"{\"format\":\"apollo-persisted-query-manifest\",\"version\":1,"
+         "\"operations\":[{\"id\":\"x\",\"body\":\"{\"}]}",
+         "whose document \"x\" is refused: line 1, column "},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct manifest *manifest = NULL;
+        char want[256];
+        enum pst_err e;
+
+        if (rows[i].json)
+            write_file(f, pst_text_from(rows[i].json));
+        e = manifest_new(&manifest, f->path, &rules, &key, &f->why);
+        assert_null(manifest);
+        if (e != PST_BAD_CONFIG)
+            fail_msg("row %zu: %s", i, pst_err_code(e));
+        (void)snprintf(want, sizeof(want), "names %s, %s", f->path,
+                       rows[i].want);
+        if (strncmp(f->why.text, want, strlen(want)) != 0)
+            fail_msg("row %zu: got %s", i, f->why.text);
+    }
+}
+
+/* A thing of that name that is no file, and one that is too large. */
+static void
+test_refused_files(void **state)
+{
+    struct fixture *f = *state;
+    struct manifest *manifest = NULL;
+
+    assert_int_equal(manifest_new(&manifest, f->folder, &rules, &key, &f->why),
+                     PST_BAD_CONFIG);
+    assert_non_null(strstr(f->why.text, "no regular file"));
+    write_file(f, PST_TEXT("{}"));
+    assert_int_equal(truncate(f->path, MANIFEST_MAX + 1), 0);
+    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->why),
+                     PST_BAD_CONFIG);
+    assert_non_null(strstr(f->why.text, "more than 16777216"));
+    assert_null(manifest);
+}
+
+/* As many as a large site has, each found. */
+static void
+test_many(void **state)
+{
+    struct fixture *f = *state;
+    FILE *file = fopen(f->path, "w");
+    struct manifest *manifest = NULL;
+    char text[256];
+
+    assert_non_null(file);
+    for (size_t i = 0; i < 5000; i++)
+        (void)fprintf(file,
+                      "%s\n\"id-%zu\": \"query Q%zu($id: ID!) { product(id: "
+                      "$id) { id name } }\"",
+                      i > 0 ? "," : "{", i, i);
+    assert_true(fprintf(file, "\n}\n") > 0 && fclose(file) == 0);
+    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->why),
+                     PST_OK);
+    for (size_t i = 0; i < 5000; i++) {
+        const struct pst_graphql_meaning *meaning;
+
+        (void)snprintf(text, sizeof(text), "id-%zu", i);
+        meaning = manifest_find_id(manifest, pst_text_from(text));
+        assert_non_null(meaning);
+        (void)snprintf(text, sizeof(text), "Q%zu", i);
+        assert_true(
+            pst_text_equal(meaning->operations->name, pst_text_from(text)));
+        assert_ptr_equal(manifest_find_text(manifest, meaning->text), meaning);
+    }
+    manifest_free(&manifest);
+}
+
+/* Each allocation fails in its turn. */
+static void
+test_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    bool has_failed = true;
+
+    write_file(f, PST_TEXT("{\"1\":\"{ a { ...F } } fragment F on T { b }\","
+                           "\"2\":\"\\ufeff{ b }\"}"));
+    for (size_t n = 1; has_failed; n++) {
+        struct manifest *manifest = NULL;
+        enum pst_err e;
+
+        assert_true(n < 200);
+        failing_at(n);
+        e = manifest_new(&manifest, f->path, &rules, &key, &f->why);
+        has_failed = failing_has_failed();
+        if (e != (has_failed ? PST_NO_MEMORY : PST_OK))
+            fail_msg("allocation %zu: %s", n, pst_err_code(e));
+        assert_true(has_failed == (manifest == NULL));
+        manifest_free(&manifest);
+    }
+}
+
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_found),     TEST(test_text_as_in_file), TEST(test_none),
+        TEST(test_refused),   TEST(test_refused_files),   TEST(test_many),
+        TEST(test_no_memory),
+    };
+
+    if (pst_crypt_init() != PST_OK)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_programs.c - what the programs have in common: dead cookies, HEAD,
+ * challenges, renewal (design 2, 2.1); and what `session` tells.
+ */
+#include "programs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "page.h"
+
+#define GET "REQUEST_METHOD=GET"
+#define HEAD "REQUEST_METHOD=HEAD"
+#define POST "REQUEST_METHOD=POST"
+#define DEAD \
+    "HTTP_COOKIE=__Host-Http-session=x; __Host-Http-session-guest=y; a=b"
+
+static struct fixture fix;
+static struct fixture_session known;
+
+static int
+set_up(void **state)
+{
+    static const char *const settings[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
+                                           NULL};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    fix.answer = (struct fixture_answer){
+        .status = 200,
+        .headers = {"Content-Type: application/json"},
+        .body = "{\"data\":{\"me\":null}}",
+    };
+    fixture_begin(&fix, false, &known);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_fini(&fix);
+    return 0;
+}
+
+/* What gate_handle() does, less the server and the body of a HEAD. */
+static enum pst_err
+call(gate_handler *program, const char *const *variables, const char *body)
+{
+    enum pst_err e;
+
+    fixture_request(&fix, variables, body);
+    e = program(&fix.gate, &fix.req, &fix.rep);
+    if (e && !fix.rep.begun)
+        assert_int_equal(page_error(&fix.rep, &fix.req, fix.config, e), PST_OK);
+    return e;
+}
+
+/* U5, U32, U35: query clears no dead cookie, for its answer may come after a
+ * login; the others do. */
+static void
+test_dead_cookies(void **state)
+{
+    static const char *const get[] = {GET, DEAD, NULL};
+    static const char *const json[] = {POST, DEAD,
+                                       "CONTENT_TYPE=application/json", NULL};
+    const struct {
+        const char *name;
+        gate_handler *program;
+        const char *const *variables;
+        const char *body;
+        size_t lines;
+    } rows[] = {
+        {"login", program_login, get, NULL, 4},
+        {"logout", program_logout, get, NULL, 4},
+        {"a logout", program_logout, json, "{}", 4},
+        {"session", program_session, get, NULL, 4},
+        {"authorize", program_authorize, get, NULL, 4},
+        {"query", program_query, json, "{\"query\":\"{me}\"}", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        (void)call(rows[i].program, rows[i].variables, rows[i].body);
+        if (fixture_count(&fix, "Set-Cookie") != rows[i].lines)
+            fail_msg("%s: %zu", rows[i].name,
+                     fixture_count(&fix, "Set-Cookie"));
+    }
+}
+
+/* HEAD is answered as GET is, and does no more. */
+static void
+test_head(void **state)
+{
+    gate_handler *const programs[] = {program_login, program_logout,
+                                      program_session, program_authorize};
+    static char got[sizeof(fix.out)];
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(programs); i++) {
+        const char *const head[] = {HEAD, known.cookie, NULL};
+        const char *const get[] = {GET, known.cookie, NULL};
+        size_t head_length;
+
+        assert_int_equal(call(programs[i], get, NULL), PST_OK);
+        snprintf(got, sizeof(got), "%.*s", (int)fix.out_len, fix.out);
+        assert_int_equal(call(programs[i], head, NULL), PST_OK);
+        head_length = (size_t)(strstr(got, "\r\n\r\n") - got);
+        assert_memory_equal(fix.out, got, head_length);
+        assert_int_equal(fix.exchanges, 0);
+        assert_int_equal(call(programs[i], get, NULL), PST_OK);
+    }
+}
+
+/* Every 401 says how to do better, by the way the request came. */
+static void
+test_challenges(void **state)
+{
+    static const char own[] = "Postern realm=\"session\"";
+    static const char bearer[] = "Bearer realm=\"postern\"";
+    static const char dead[] = "Bearer error=\"invalid_token\"";
+    static const struct {
+        const char *variable;
+        const char *want;
+    } rows[] = {
+        {"NO=carrier", own},
+        {DEAD, own},
+        {"HTTP_AUTHORIZATION=Basic eDp5", own},
+        {"HTTP_AUTHORIZATION=Bearer", bearer},
+        {"HTTP_AUTHORIZATION=Bearer x", dead},
+    };
+    static const char *const modes[] = {"NO=mode",
+                                        "HTTP_SEC_FETCH_MODE=navigate"};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(modes); i++) {
+        const char *variable = rows[i / 2].variable;
+        const char *const ask[] = {GET, variable, modes[i % 2],
+                                   "AUTH_REQUEST=/x", NULL};
+        const char *const end[] = {"REQUEST_METHOD=DELETE", variable,
+                                   modes[i % 2], NULL};
+
+        (void)call(program_authorize, ask, NULL);
+        assert_int_equal(fix.rep.status, 401);
+        assert_string_equal(fixture_header(&fix, "WWW-Authenticate"),
+                            rows[i / 2].want);
+        (void)call(program_session, end, NULL);
+        assert_int_equal(fix.rep.status, 401);
+        assert_string_equal(fixture_header(&fix, "WWW-Authenticate"),
+                            rows[i / 2].want);
+    }
+}
+
+/* U38: asking with ?touch=0 does not prolong the session. */
+static void
+test_touch(void **state)
+{
+    static const struct {
+        const char *query;
+        size_t lines;
+    } rows[] = {
+        {"QUERY_STRING=", 1},
+        {"QUERY_STRING=touch=0", 0},
+        {"QUERY_STRING=touch=0&list=1", 0},
+        {"QUERY_STRING=touch=1", 1},
+    };
+
+    (void)state;
+    fix.gate.now += 600;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const variables[] = {GET, known.cookie, rows[i].query,
+                                         NULL};
+
+        assert_int_equal(call(program_session, variables, NULL), PST_OK);
+        assert_int_equal(fixture_count(&fix, "Set-Cookie"), rows[i].lines);
+    }
+    {
+        const char *const twice[] = {GET, known.cookie,
+                                     "QUERY_STRING=touch=0&touch=0", NULL};
+
+        assert_int_equal(call(program_session, twice, NULL), PST_DUPLICATE);
+    }
+}
+
+/* Each program renews a session that is due, just before its answer. */
+static void
+test_renewal(void **state)
+{
+    const char *const get[] = {GET, known.cookie, NULL};
+    const char *const json[] = {POST, known.cookie,
+                                "CONTENT_TYPE=application/json", NULL};
+    const struct {
+        gate_handler *program;
+        const char *const *variables;
+        const char *body;
+    } rows[] = {
+        {program_login, get, NULL},
+        {program_logout, get, NULL},
+        {program_session, get, NULL},
+        {program_authorize, get, NULL},
+        {program_query, json, "{\"query\":\"{me}\"}"},
+    };
+
+    (void)state;
+    fix.gate.now += 600;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        assert_int_equal(call(rows[i].program, rows[i].variables, rows[i].body),
+                         PST_OK);
+        assert_int_equal(fixture_count(&fix, "Set-Cookie"), 1);
+        assert_null(strstr(fixture_header(&fix, "Set-Cookie"), "Max-Age"));
+    }
+}
+
+/* While the backend could not be asked who it is, `session` says so. */
+static void
+test_unknown(void **state)
+{
+    static const struct visit_grant grant = {.who = {"{}", 2},
+                                             .is_unknown = true};
+    const char *const variables[] = {GET, known.cookie, NULL};
+
+    (void)state;
+    assert_int_equal(call(program_session, variables, NULL), PST_OK);
+    assert_false(fixture_is_out(&fix, "identity"));
+    fixture_begin_with(&fix, &grant, &known);
+    assert_int_equal(call(program_session, variables, NULL), PST_OK);
+    assert_true(fixture_is_out(&fix, "\"subject\":null"));
+    assert_true(fixture_is_out(&fix, "\"guest\":false"));
+    assert_true(fixture_is_out(&fix, "\"identity\":\"unknown\""));
+}
+
+/*
+ * A session ends with the backend's token, whichever answer tells its end:
+ * that of the login was not looked at where another document says who it is.
+ */
+static void
+test_end_beside_who(void **state)
+{
+    static const struct {
+        const char *who; /* the end that its answer tells */
+        const char *want;
+    } rows[] = {
+        {"null", "\"expiresAt\":\"2023-11-14T22:14:20Z\""},
+        {"90", "\"expiresAt\":\"2023-11-14T22:14:20Z\""},
+        {"30", "\"expiresAt\":\"2023-11-14T22:13:50Z\""},
+    };
+    static const char document[] = "{me{ownerId ttl}}";
+    char setting[] = "POSTERN_WHO_DOCUMENT=/tmp/postern-test-programs-XXXXXX";
+    char *path = strchr(setting, '/');
+    const char *const settings[] = {setting, NULL};
+    int descriptor = mkstemp(path);
+
+    (void)state;
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, document, strlen(document)),
+                     strlen(document));
+    close(descriptor);
+    fixture_init(&fix, settings);
+    unlink(path);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const json[] = {POST, "CONTENT_TYPE=application/json",
+                                    NULL};
+        char who[100];
+
+        snprintf(who, sizeof(who),
+                 "{\"data\":{\"me\":{\"ownerId\":\"7\",\"ttl\":%s}}}",
+                 rows[i].who);
+        fix.answer = (struct fixture_answer){
+            .status = 200,
+            .headers = {"Content-Type: application/json"},
+            .body = "{\"data\":{\"login\":{\"secret\":\"fn1\",\"ttl\":60}}}",
+        };
+        fix.later[0] = fix.answer;
+        fix.later[0].body = who;
+        fix.exchanges = 0;
+        assert_int_equal(
+            call(program_login, json, "{\"email\":\"a@b\",\"password\":\"p\"}"),
+            PST_OK);
+        assert_int_equal(fix.exchanges, 2);
+        if (!fixture_is_out(&fix, rows[i].want))
+            fail_msg("%s: %.*s", rows[i].who, (int)fix.out_len, fix.out);
+    }
+    fixture_fini(&fix);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_dead_cookies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_challenges, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_touch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+        cmocka_unit_test(test_end_beside_who),
+    };
+
+    return cmocka_run_group_tests_name("programs", tests, NULL, NULL);
+}

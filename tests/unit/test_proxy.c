@@ -1,0 +1,1091 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_proxy.c - what becomes of a client's GraphQL request: read, judged,
+ * written anew (design 2.5, 2.6, 2.8), through the query program.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "flows.h"
+#include "programs.h"
+#include "stores.h"
+
+/* SHA-256 of "{stored}" and of "{held}". */
+#define STORED_HASH \
+    "6252cf8822e4a83656f6ef0efdc2b4de6fb9a3709206f9690108da209f150739"
+#define HELD_HASH \
+    "7dcfc97b68cfb728f04607735221871608e813e47a2eb23e1424cbba86a34c24"
+#define PERSISTED(hash)                                                        \
+    "\"extensions\":{\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"" hash \
+    "\"}}"
+
+#define OK(text)                                                          \
+    {                                                                     \
+        {                                                                 \
+            .status = 200, .headers = {"Content-Type: application/json"}, \
+            .body = text                                                  \
+        }                                                                 \
+    }
+#define ANSWER_OF(text)                                               \
+    {                                                                 \
+        .status = 200, .headers = {"Content-Type: application/json"}, \
+        .body = text                                                  \
+    }
+#define ANSWER OK("{\"data\":null}")
+#define LOGIN "mutation{login(email:\\\"a\\\",password:\\\"b\\\"){secret}}"
+
+static struct fixture fix;
+static struct stores stores;
+
+static void
+check_all(gate_handler *program, const struct flow *flows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        flow_check(&fix, program, &flows[i]);
+}
+
+/* What passes is written anew, byte for byte as here (L67). */
+static void
+test_written_anew(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"query\":\"{me{id}}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"\r\n\r\n{\"data\":null}"},
+         .sent = {"POST ?\n", "\nContent-Type: application/json\n",
+                  "\n\n{\"query\":\"{me{id}}\"}"},
+         .unsent = {"Authorization", "Cookie"},
+         .exchanges = 1},
+        /* Declared variables only, each member once, ours left out. */
+        {.body =
+             " {\"other\":1, \"extensions\": {\"b\": [1.50] ,"
+             "\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"" STORED_HASH
+             "\"}},\"variables\": {\"b\":2,\"a\": 1.0E5 },"
+             "\"operationName\":\"\",\"query\":\"{stored}\"} ",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{stored}\",\"extensions\":{\"b\":[1.50]}}"},
+         .unsent = {"persistedQuery", "other", "variables"},
+         .exchanges = 1},
+        {.body = "{\"variables\":{\"b\":2,\"a\":1.0E5},\"query\":"
+                 "\"query A($a:Int){x(a:$a)} query B{y}\","
+                 "\"operationName\":\"A\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"query A($a:Int){x(a:$a)} query B{y}\","
+                  "\"operationName\":\"A\",\"variables\":{\"a\":1.0E5}}"},
+         .exchanges = 1},
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]",
+         .answers = OK("[{},{}]"),
+         .status = 200,
+         .out = {"\r\n\r\n[{},{}]"},
+         .sent = {"\n\n[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]"},
+         .exchanges = 1},
+        {.variables = {FLOW_GET, "CONTENT_TYPE=",
+                       "QUERY_STRING=x=y&query=%7Ba%7D&languageCode=de"},
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"GET ?query=%7Ba%7D&languageCode=de\n"},
+         .unsent = {"Content-Type", "x=y"},
+         .exchanges = 1},
+        {.body = "{\"query\":\"{a}\"}",
+         .variables = {"QUERY_STRING=languageCode=de&x=y"},
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"POST ?languageCode=de\n"},
+         .exchanges = 1},
+        {.body = "{\"query\":\"{a}\"}",
+         .variables = {"PATH_INFO=/admin"},
+         .answers = ANSWER,
+         .status = 404},
+    };
+    static const char *const settings[] = {
+        "POSTERN_FORWARD_PARAMETERS=languageCode", NULL};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* A value that is no word never reaches the backend (L65). */
+static void
+test_parameters(void **state)
+{
+    static const char *const settings[] = {
+        "POSTERN_FORWARD_PARAMETERS=languageCode", NULL};
+    static const char *const bad[] = {
+        "QUERY_STRING=languageCode=de'--", "QUERY_STRING=languageCode=d%27",
+        "QUERY_STRING=languageCode=d e", "QUERY_STRING=languageCode=d.e"};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    for (size_t i = 0; i < PST_COUNT(bad); i++) {
+        const struct flow flow = {.body = "{\"query\":\"{a}\"}",
+                                  .variables = {bad[i]},
+                                  .answers = ANSWER};
+
+        (void)flow_ask(&fix, program_query, &flow);
+        assert_false(fixture_was_sent(&fix, "languageCode"));
+    }
+    fixture_fini(&fix);
+}
+
+/* A blank document is an absent one, however it is spelled (L55). */
+static void
+test_blank(void **state)
+{
+    static const char *const blank[] = {
+        "{}",
+        "{\"query\":null}",
+        "{\"query\":\"\"}",
+        "{\"query\":\" \\t\\n\"}",
+        "{\"query\":\"\",\"operationName\":\"Login\"}",
+        "[{\"query\":\"\"}]",
+    };
+    static const struct flow persisted = {
+        .body = "{\"query\":\" \"," PERSISTED(STORED_HASH) "}",
+        .answers = ANSWER,
+        .status = 200,
+        .out = {"\"message\":\"PersistedQueryNotFound\"",
+                "\"code\":\"PERSISTED_QUERY_NOT_FOUND\""}};
+    static const struct flow get = {
+        .variables = {FLOW_GET, "CONTENT_TYPE=", "QUERY_STRING=query="},
+        .answers = ANSWER,
+        .status = 400,
+        .out = {"\"code\":\"BAD_REQUEST\""}};
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    for (size_t i = 0; i < PST_COUNT(blank); i++) {
+        const struct flow flow = {
+            .body = blank[i],
+            .answers = ANSWER,
+            .status = blank[i][0] == '[' ? 200 : 400,
+            .out = {"there is no document", "\"code\":\"BAD_REQUEST\""}};
+
+        flow_check(&fix, program_query, &flow);
+    }
+    flow_check(&fix, program_query, &persisted);
+    flow_check(&fix, program_query, &get);
+    fixture_fini(&fix);
+}
+
+/* Automatic persisted queries: in this order, for the text is remembered. */
+static void
+test_persisted(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{" PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"PersistedQueryNotFound"}},
+        /* Another text's hash is not remembered. */
+        {.body = "{\"query\":\"{other}\"," PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"provided sha does not match query"}},
+        {.body = "{" PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"PersistedQueryNotFound"}},
+        {.body = "{\"query\":\"{stored}\"," PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{stored}\"}"},
+         .exchanges = 1},
+        {.body = "{" PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{stored}\"}"},
+         .unsent = {STORED_HASH},
+         .exchanges = 1},
+        {.variables = {FLOW_GET, "CONTENT_TYPE=",
+                       "QUERY_STRING=extensions=%7B%22persistedQuery%22:%7B%22"
+                       "version%22:1,%22sha256Hash%22:%22" STORED_HASH
+                       "%22%7D%7D"},
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"GET ?query=%7Bstored%7D\n"},
+         .exchanges = 1},
+        /* Of another version we know nothing, and do not pass it on. */
+        {.body = "{\"extensions\":{\"persistedQuery\":{\"version\":2,"
+                 "\"sha256Hash\":\"" STORED_HASH "\"}}}",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"PersistedQueryNotSupported"}},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* In plain CGI nothing is remembered, and the client is told so. */
+static void
+test_not_lasting(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"query\":\"{stored}\"," PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+        {.body = "{" PERSISTED(STORED_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"\"message\":\"PersistedQueryNotSupported\"",
+                 "\"code\":\"PERSISTED_QUERY_NOT_SUPPORTED\""}},
+    };
+    char why[256];
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    documents_free(&fix.gate.documents);
+    assert_int_equal(documents_new(&fix.gate.documents,
+                                   &(struct documents_options){
+                                       .rules = &fix.config->backend.rules,
+                                       .size_max = (size_t)1024 * 1024},
+                                   why, sizeof(why)),
+                     PST_OK);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* A manifest of one document, "{held}" under the id "d1". */
+static void
+init_with_manifest(char *path, const char *more)
+{
+    static const char text[] = "{\"d1\":\"{held}\"}";
+    static char setting[64];
+    const char *const settings[] = {setting, more, NULL};
+    int descriptor;
+
+    (void)snprintf(path, 64, "/tmp/postern-proxy-XXXXXX");
+    descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, text, sizeof(text) - 1),
+                     sizeof(text) - 1);
+    close(descriptor);
+    snprintf(setting, sizeof(setting), "POSTERN_DOCUMENTS=%s", path);
+    fixture_init(&fix, settings);
+}
+
+static void
+test_manifest(void **state)
+{
+    static const struct flow by_id[] = {
+        {.body = "{\"id\":\"d1\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{held}\"}"},
+         .unsent = {"d1"},
+         .exchanges = 1},
+        {.body = "{\"documentId\":\"d1\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{held}\"}"},
+         .exchanges = 1},
+        {.body = "{\"doc_id\":\"d1\",\"variables\":{\"a\":1}}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{held}\"}"},
+         .exchanges = 1},
+        {.variables = {FLOW_GET, "CONTENT_TYPE=", "QUERY_STRING=documentId=d1"},
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"GET ?query=%7Bheld%7D\n"},
+         .exchanges = 1},
+        {.body = "{\"id\":\"d2\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"no document of this id", "\"code\":\"BAD_REQUEST\""}},
+        {.body = "{\"id\":\"d1\",\"query\":\"{held}\"}",
+         .answers = ANSWER,
+         .status = 400},
+        {.body = "{" PERSISTED(HELD_HASH) "}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{held}\"}"},
+         .exchanges = 1},
+    };
+    static const struct flow open[] = {
+        {.body = "{\"query\":\"{a}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+    };
+    static const struct flow trusted[] = {
+        {.body = "{\"query\":\"{held}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{held}\"}"},
+         .exchanges = 1},
+        {.body = "{\"query\":\"{a}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"\"code\":\"DOCUMENT_NOT_ALLOWED\""}},
+        {.body = "{\"query\":\"{ held }\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"\"code\":\"DOCUMENT_NOT_ALLOWED\""}},
+        {.body = "[{\"query\":\"{a}\"}]",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"[{\"errors\":[{", "\"code\":\"DOCUMENT_NOT_ALLOWED\""}},
+    };
+    char path[64];
+
+    (void)state;
+    init_with_manifest(path, NULL);
+    check_all(program_query, by_id, PST_COUNT(by_id));
+    check_all(program_query, open, PST_COUNT(open));
+    fixture_fini(&fix);
+    unlink(path);
+    init_with_manifest(path, "POSTERN_DOCUMENTS_ONLY=on");
+    check_all(program_query, by_id, PST_COUNT(by_id));
+    check_all(program_query, trusted, PST_COUNT(trusted));
+    fixture_fini(&fix);
+    unlink(path);
+}
+
+/* The one exception to "written from what we read": the manifest's ids. */
+static void
+test_send_id(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"id\":\"d1\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"documentId\":\"d1\"}"},
+         .unsent = {"held"},
+         .exchanges = 1},
+        {.body = "{\"id\":\"d2\"}", .answers = ANSWER, .status = 400},
+        {.body = "{\"query\":\"{a}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\n\n{\"query\":\"{a}\"}"},
+         .exchanges = 1},
+    };
+    char path[64];
+
+    (void)state;
+    init_with_manifest(path, "POSTERN_DOCUMENTS_SEND=id");
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+    unlink(path);
+}
+
+/* What cannot be parsed is answered here: by the older type 200, by the newer
+ * 400 (GraphQL over HTTP), with the place (L67). */
+static void
+test_parse_errors(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *why;
+    } rows[] = {
+        {"{\"query\":\"{a\\n  !}\"}",
+         "\"locations\":[{\"line\":2,\"column\":3}]"},
+        {"{\"query\":\"query A{a} query B{b}\"}", "several operations"},
+        {"{\"query\":\"query A{a} query B{b}\",\"operationName\":\"\"}",
+         "several operations"},
+        {"{\"query\":\"query A{a}\",\"operationName\":\"C\"}",
+         "no operation of the name"},
+        {"{\"query\":\"query A{a} query A{b}\",\"operationName\":\"A\"}",
+         "\"locations\":[{\"line\":1,"},
+        {"{\"query\":\"{...F}\"}", "\"locations\":[{\"line\":1,"},
+        {"{\"query\":\"type A{a:B}\"}", "\"locations\":[{\"line\":1,"},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct flow flow = {.body = rows[i].body,
+                            .answers = ANSWER,
+                            .status = 200,
+                            .out = {rows[i].why, "\"GRAPHQL_PARSE_FAILED\"",
+                                    "Content-Type: application/json"}};
+
+        flow_check(&fix, program_query, &flow);
+        flow.variables[0] = FLOW_GRAPHQL;
+        flow.status = 400;
+        flow.out[2] = "Content-Type: application/graphql-response+json";
+        flow_check(&fix, program_query, &flow);
+    }
+    fixture_fini(&fix);
+}
+
+#define GET_OF(text) FLOW_GET, "CONTENT_TYPE=", "QUERY_STRING=query=" text
+
+/* A GET changes nothing, here or there (L60, R51). */
+static void
+test_get(void **state)
+{
+    static const struct flow rows[] = {
+        {.variables = {GET_OF("mutation%7Bx%7D")},
+         .answers = ANSWER,
+         .status = 405,
+         .out = {"Allow: POST\r\n", "METHOD_NOT_ALLOWED"}},
+        {.variables = {GET_OF("query%20A%7Ba%7D%20mutation%20B%7Bx%7D"
+                              "&operationName=B")},
+         .answers = ANSWER,
+         .status = 405,
+         .out = {"Allow: POST\r\n"}},
+        {.variables = {GET_OF("query%20A%7Ba%7D%20mutation%20B%7Bx%7D"
+                              "&operationName=A")},
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+        {.variables = {GET_OF("mutation%7Blogin(email:%22a%22,password:%22b%22)"
+                              "%7BownerId%7D%7D")},
+         .answers = ANSWER,
+         .status = 405,
+         .out = {"Allow: POST\r\n"}},
+        {.variables = {"REQUEST_METHOD=HEAD",
+                       "CONTENT_TYPE=", "QUERY_STRING=query=mutation%7Bx%7D"},
+         .answers = ANSWER,
+         .status = 405},
+        {.variables = {GET_OF("%7Bme%7Bsecret%7D%7D")},
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+#define MULTIPART "CONTENT_TYPE=multipart/form-data; boundary=b"
+#define PART(name, text)                                                    \
+    "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" text \
+    "\r\n"
+#define UPLOAD(path, operations)                                            \
+    PART("operations", operations)                                          \
+    PART("map", "{\"0\":[\"" path "\"]}")                                   \
+    "--b\r\nContent-Disposition: form-data; name=\"0\"; filename=\"f\"\r\n" \
+    "\r\nfile's bytes\r\n--b--\r\n"
+
+/* A login comes alone, by POST, as JSON; nothing is asked of the backend. */
+static void
+test_login_alone(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"query\":\"mutation L{login(email:\\\"a\\\",password:"
+                 "\\\"b\\\"){ownerId}} query Q{a}\",\"operationName\":\"L\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"LOGIN_SHAPE", "in a document of its own"}},
+        {.body = "{\"query\":\"mutation L{login(email:\\\"a\\\",password:"
+                 "\\\"b\\\"){ownerId}} query Q{a}\",\"operationName\":\"Q\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"LOGIN_SHAPE"}},
+        {.body = UPLOAD("variables.f",
+                        "{\"query\":\"" LOGIN "\",\"variables\":{\"f\":null}}"),
+         .variables = {MULTIPART},
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"LOGIN_SHAPE", "multipart/form-data"}},
+        {.body = "[{\"query\":\"" LOGIN "\"},{\"query\":\"" LOGIN "\"}]",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"LOGIN_SHAPE", "part of a batch"}},
+        {.body = "[{\"query\":\"" LOGIN "\"},{\"query\":\"{a}\"}]",
+         .answers = OK("[{\"data\":{\"a\":1}}]"),
+         .status = 200,
+         .out = {"[{\"errors\":[{\"message\":\"a login cannot be part",
+                 ",{\"data\":{\"a\":1}}]"},
+         .sent = {"\n\n[{\"query\":\"{a}\"}]"},
+         .unsent = {"login"},
+         .exchanges = 1},
+        {.body = "{\"query\":\"mutation{x ...F} fragment F on M{l:login(email:"
+                 "\\\"a\\\",password:\\\"b\\\"){ownerId}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"LOGIN_SHAPE"}},
+        /* No login: deeper down, and another kind of operation. */
+        {.body = "{\"query\":\"mutation{x{login{id}}}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+        {.body = "{\"query\":\"query{login{id}}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* The token's field, wherever a document selects it (L53, L57). */
+static void
+test_secret_fields(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"query\":\"{me{id\\n secret}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"\"code\":\"SECRET_FIELD\"", "secret holds a secret",
+                 "\"locations\":[{\"line\":2,\"column\":2}]"}},
+        {.body = "{\"query\":\"{me{x:secret}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+        {.body = "{\"query\":\"mutation{refresh{secret}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+        {.body = "{\"query\":\"{me{...F}} fragment F on U{refreshToken}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"refreshToken holds a secret"}},
+        {.body = "{\"query\":\"query A{a} query B{me{secret}}\","
+                 "\"operationName\":\"A\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+        {.body = "{\"query\":\"{checkout{secret}}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+        {.body = "{\"query\":\"{x:checkout{secret}}\"}",
+         .answers = ANSWER,
+         .status = 200,
+         .exchanges = 1},
+        {.body = "{\"query\":\"{checkout:me{secret}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+        /* Whoever answers as if it were a login begins no session. */
+        {.body = "{\"query\":\"{login:me{secret:id ownerId:id email:name}}\"}",
+         .answers = OK("{\"data\":{\"login\":{\"secret\":\"s\",\"ownerId\":"
+                       "\"1\",\"email\":\"e\"}}}"),
+         .status = 200,
+         .never = {"Set-Cookie", "vendure-auth-token"},
+         .exchanges = 1},
+    };
+    static const char *const settings[] = {
+        "POSTERN_SECRET_FIELDS=refreshToken",
+        "POSTERN_SECRET_FIELDS_ALLOWED=query.checkout",
+        "POSTERN_TOKEN_METHOD=cookie,bearer", NULL};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* Refused items of a batch have their errors in their places of the answer. */
+static void
+test_batches(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{me{secret}}\"},"
+                 "{\"query\":\"{b}\"},{\"query\":\"{\"}]",
+         .answers = OK("[{\"data\":1.50},{\"data\":[2]}]"),
+         .status = 200,
+         .out = {"\r\n\r\n[{\"data\":1.50},{\"errors\":[{\"message\":\"secret",
+                 ",{\"data\":[2]},{\"errors\":[", "GRAPHQL_PARSE_FAILED"},
+         .sent = {"\n\n[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]"},
+         .exchanges = 1},
+        /* What is no array speaks for all of it. */
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = OK("{\"errors\":[{\"message\":\"no batches\"}]}"),
+         .status = 200,
+         .out = {"\r\n\r\n{\"errors\":[{\"message\":\"no batches\"}]}"},
+         .exchanges = 1},
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = {{.status = 500,
+                      .headers = {"Content-Type: text/html"},
+                      .body = "<html>"}},
+         .status = 500,
+         .out = {"\r\n\r\n<html>"},
+         .exchanges = 1},
+        /* Too few, too many: nobody could tell which is which. */
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"},{\"query\":\"{b}\"}]",
+         .answers = OK("[{}]"),
+         .status = 502,
+         .exchanges = 1},
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = OK("[{},{}]"),
+         .status = 502,
+         .exchanges = 1},
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = OK("[]"),
+         .status = 502,
+         .exchanges = 1},
+        /* An array that cannot be read would be taken for all of them. */
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = {{.status = 200,
+                      .headers = {"Content-Encoding: gzip"},
+                      .body = "[{}]"}},
+         .status = 502,
+         .exchanges = 1},
+        {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+         .answers = {{.status = 0}},
+         .status = 502,
+         .exchanges = 1},
+        /* All refused: the backend hears of nothing. */
+        {.body = "[{\"query\":\"{\"},{\"query\":\"\"}]",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"\r\n\r\n[{\"errors\":[", "},{\"errors\":["}},
+        {.body = "[]", .answers = ANSWER, .status = 400},
+        {.body = "[[{\"query\":\"{a}\"}]]",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"BAD_REQUEST"}},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* A file's request is streamed, its first part written anew. */
+static void
+test_multipart(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = UPLOAD("variables.f",
+                        "{\"query\":\"mutation($f:Upload!){up(f:$f)}\","
+                        "\"variables\":{\"f\":null,\"g\":1},\"other\":2}"),
+         .variables = {MULTIPART},
+         .answers = ANSWER,
+         .status = 200,
+         .sent = {"\nContent-Type: multipart/form-data; boundary=",
+                  "{\"query\":\"mutation($f:Upload!){up(f:$f)}\","
+                  "\"variables\":{\"f\":null}}",
+                  "file's bytes", "variables.f"},
+         .unsent = {"other", "boundary=b\n"},
+         .exchanges = 1},
+        {.body = UPLOAD("variables.f", "{\"query\":\"{me{secret}}\","
+                                       "\"variables\":{\"f\":null}}"),
+         .variables = {MULTIPART},
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+        {.body = UPLOAD("0.variables.f",
+                        "[{\"query\":\"{a}\",\"variables\":{\"f\":null}},"
+                        "{\"query\":\"{me{secret}}\"}]"),
+         .variables = {MULTIPART},
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"SECRET_FIELD"}},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* A late answer of a query takes no new session's cookie away. */
+static void
+test_dead_cookie(void **state)
+{
+    static const struct flow query = {
+        .body = "{\"query\":\"{a}\"}",
+        .variables = {"HTTP_COOKIE=__Host-Http-session=dead"},
+        .answers = ANSWER,
+        .status = 200,
+        .never = {"Set-Cookie"},
+        .unsent = {"Authorization"},
+        .exchanges = 1};
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    flow_check(&fix, program_query, &query);
+    fixture_fini(&fix);
+}
+
+/* The session's token goes along; the renewal goes out with the head, and
+ * only where there is one. */
+static void
+test_renewal(void **state)
+{
+    static struct fixture_session known;
+    struct flow flow = {.body = "{\"query\":\"{a}\"}",
+                        .answers = ANSWER,
+                        .status = 200,
+                        .never = {"Set-Cookie"},
+                        .sent = {"\nAuthorization: Bearer secret\n"},
+                        .exchanges = 1};
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    fixture_begin(&fix, false, &known);
+    flow.variables[0] = known.cookie;
+    flow_check(&fix, program_query, &flow);
+    fix.gate.now += 1000;
+    flow.never[0] = NULL;
+    flow.out[0] = "Set-Cookie: __Host-Http-session=";
+    flow_check(&fix, program_query, &flow);
+    /* Nothing of it where the backend does not answer. */
+    flow.answers[0].status = 0;
+    flow.status = 502;
+    flow.out[0] = NULL;
+    flow.never[0] = "Set-Cookie";
+    flow_check(&fix, program_query, &flow);
+    assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
+    fixture_fini(&fix);
+}
+
+static void
+init_with_store(const char *const *settings)
+{
+    fixture_init(&fix, settings);
+    stores_start(&stores, STORE_LMDB, NULL);
+    fix.gate.store = stores_open(&stores, "test");
+}
+
+static void
+fini_with_store(void)
+{
+    store_close(&fix.gate.store);
+    stores_stop(&stores);
+    fixture_fini(&fix);
+}
+
+/* A field that checks a password is a guess, counted by whose session it is;
+ * whether it was right is not for the client's document to say. */
+static void
+test_password_fields(void **state)
+{
+    static const char *const settings[] = {
+        "POSTERN_BACKEND=vendure", "POSTERN_LOGIN_PER_ACCOUNT=2/15m",
+        "POSTERN_LOGIN_PER_ADDRESS=5/15m", NULL};
+    static const struct visit_grant other = {.sub = {"8", 1},
+                                             .name = {"b", 1},
+                                             .who = {"{}", 2},
+                                             .upstream = {"\"t\"", 3}};
+    static struct fixture_session first;
+    static struct fixture_session second;
+    struct flow flow = {
+        .body =
+            "{\"query\":\"mutation{x:updateCustomerPassword("
+            "currentPassword:\\\"a\\\",newPassword:\\\"b\\\"){__typename}}\"}",
+        .answers = ANSWER,
+        .status = 200,
+        .exchanges = 1};
+    static const struct flow reading = {.body = "{\"query\":\"{a}\"}",
+                                        .answers = ANSWER,
+                                        .status = 200,
+                                        .exchanges = 1};
+
+    (void)state;
+    init_with_store(settings);
+    fixture_begin(&fix, false, &first);
+    fixture_begin_with(&fix, &other, &second);
+    flow.variables[0] = first.cookie;
+    flow_check(&fix, program_query, &flow);
+    flow_check(&fix, program_query, &flow);
+    flow.status = 429;
+    flow.exchanges = 0;
+    flow_check(&fix, program_query, &flow);
+    assert_int_equal(fixture_count(&fix, "Retry-After"), 1);
+    flow_check(&fix, program_query, &flow);
+    flow_check(&fix, program_query, &reading);
+    /* Another's is not affected; in a batch each one counts. */
+    flow.variables[0] = second.cookie;
+    flow.body = "[{\"query\":\"mutation{updateCustomerPassword(a:1){id}}\"},"
+                "{\"query\":\"mutation{updateCustomerPassword(a:2){id}}\"},"
+                "{\"query\":\"mutation{updateCustomerPassword(a:3){id}}\"}]";
+    flow_check(&fix, program_query, &flow);
+    fini_with_store();
+}
+
+/* Each field that checks a password is a guess, and needs a request of its own:
+ * a thousand under aliases would be one. */
+static void
+test_many_passwords(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"query\":\"mutation{a:updateCustomerPassword(x:1){id}"
+        "b:updateCustomerPassword(x:2){id}}\"}",
+        "{\"query\":\"mutation{...F...F b:updateCustomerPassword(x:2){id}}"
+        "fragment F on Mutation{a:updateCustomerPassword(x:1){id}}\"}",
+        "[{\"query\":\"mutation{a:updateCustomerPassword(x:1){id}"
+        "b:updateCustomerPassword(x:2){id}}\"}]",
+    };
+
+    (void)state;
+    init_with_store((const char *const[]){"POSTERN_BACKEND=vendure", NULL});
+    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
+        const struct flow flow = {.body = bodies[i],
+                                  .answers = ANSWER,
+                                  .status = bodies[i][0] == '[' ? 200 : 400,
+                                  .out = {"checks a password more than once"}};
+
+        flow_check(&fix, program_query, &flow);
+    }
+    fini_with_store();
+}
+
+/* Whose password a request checks is asked first, where it is unknown. */
+static void
+test_password_of_unknown(void **state)
+{
+    static const char *const settings[] = {
+        "POSTERN_BACKEND=vendure", "POSTERN_LOGIN_PER_ACCOUNT=1/15m",
+        "POSTERN_LOGIN_PER_ADDRESS=off", NULL};
+    static const struct visit_grant unknown = {.sub = {"", 0},
+                                               .name = {"", 0},
+                                               .who = {"{}", 2},
+                                               .upstream = {"\"secret\"", 8},
+                                               .is_unknown = true};
+    static struct fixture_session session;
+
+    (void)state;
+    init_with_store(settings);
+    for (size_t n = 0; n < 2; n++) {
+        struct flow flow = {
+            .body = "{\"query\":\"mutation{updateCustomerPassword(a:1){id}}\"}",
+            .answers = {ANSWER_OF(FLOW_ME), ANSWER_OF("{}")},
+            .status = n == 0 ? 200 : 429,
+            .exchanges = n == 0 ? 2 : 1};
+
+        fixture_begin_with(&fix, &unknown, &session);
+        flow.variables[0] = session.cookie;
+        flow_check(&fix, program_query, &flow);
+    }
+    fini_with_store();
+}
+
+/* Another token in an answer: the backend is asked whose it is, and the head
+ * goes out with the session; the token itself never does (L53). */
+static void
+test_token_changes(void **state)
+{
+    static const char *const settings[] = {"POSTERN_BACKEND=vendure", NULL};
+    static const struct {
+        struct fixture_answer who;
+        const char *cookie;
+    } rows[] = {
+        {{.status = 200, .body = FLOW_ME}, "Set-Cookie: __Host-Http-session="},
+        {{.status = 200, .body = FLOW_NOBODY},
+         "Set-Cookie: __Host-Http-session-guest="},
+        {{.status = 500}, "Set-Cookie: __Host-Http-session="},
+    };
+    /* In the answer to a batch that we hold, too. */
+    static const struct flow partial = {
+        .body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+        .answers = {{.status = 200,
+                     .headers = {"vendure-auth-token: t#2"},
+                     .body = "[{}]"},
+                    {.status = 200, .body = FLOW_ME}},
+        .status = 200,
+        .out = {"Set-Cookie: __Host-Http-session=", "\r\n\r\n[{},{\"errors\""},
+        .never = {"t#2"},
+        .exchanges = 2};
+    static const int statuses[] = {200, 304, 500};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(statuses); i++) {
+        int status = statuses[i / PST_COUNT(rows)];
+        const struct flow flow = {
+            .body = "{\"query\":\"mutation{verify(t:1){id}}\"}",
+            .answers = {{.status = status,
+                         .headers = {"vendure-auth-token: t#2"}},
+                        rows[i % PST_COUNT(rows)].who},
+            .status = status,
+            .out = {rows[i % PST_COUNT(rows)].cookie},
+            .never = {"t#2"},
+            .sent = {"verify(t:1)", "\nAuthorization: Bearer t#2\n"},
+            .exchanges = 2};
+
+        flow_check(&fix, program_query, &flow);
+    }
+    flow_check(&fix, program_query, &partial);
+    fixture_fini(&fix);
+}
+
+/* The backend ended its session: ours ends with that answer. */
+static void
+test_backend_ends(void **state)
+{
+    static const char *const settings[] = {"POSTERN_BACKEND=vendure", NULL};
+    static struct fixture_session known;
+    struct flow flow = {
+        .body = "{\"query\":\"{a}\"}",
+        .answers = {{.status = 200,
+                     .headers = {"vendure-auth-token:"},
+                     .body = "{}"}},
+        .status = 200,
+        .out = {"Set-Cookie: __Host-Http-session=; Path=/; Max-Age=0"},
+        .exchanges = 1};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    fixture_begin(&fix, false, &known);
+    flow.variables[0] = known.cookie;
+    flow_check(&fix, program_query, &flow);
+    fixture_fini(&fix);
+}
+
+/* While it is unknown whose a session is, nothing is forwarded; one that is
+ * somebody else's by now ends, and its token does not go along (L37). */
+static void
+test_confirmed_first(void **state)
+{
+    static const char *const settings[] = {"POSTERN_BACKEND=vendure",
+                                           "POSTERN_REVALIDATE=15m", NULL};
+    static const struct visit_grant unknown = {.sub = {"", 0},
+                                               .name = {"", 0},
+                                               .who = {"{}", 2},
+                                               .upstream = {"\"secret\"", 8},
+                                               .is_unknown = true};
+    static const struct visit_grant old = {.sub = {"7", 1},
+                                           .name = {"a", 1},
+                                           .who = {"{}", 2},
+                                           .upstream = {"\"secret\"", 8},
+                                           .asked = FIXTURE_NOW - 900};
+    struct {
+        const struct visit_grant *grant;
+        struct flow flow;
+    } rows[] = {
+        {&unknown,
+         {.answers = {{.status = 500}, ANSWER_OF("{}")},
+          .status = 502,
+          .unsent = {"{asked}"},
+          .never = {"Set-Cookie"},
+          .exchanges = 1}},
+        {&unknown,
+         {.answers = {ANSWER_OF(FLOW_ME), ANSWER_OF("{}")},
+          .status = 200,
+          .sent = {"{asked}", "\nAuthorization: Bearer secret\n"},
+          .out = {"Set-Cookie: __Host-Http-session=e"},
+          .exchanges = 2}},
+        {&old,
+         {.answers = {{.status = 500}, ANSWER_OF("{}")},
+          .status = 502,
+          .unsent = {"{asked}"},
+          .exchanges = 1}},
+        {&old,
+         {.answers = {ANSWER_OF("{\"data\":{\"me\":{\"id\":\"8\"}}}"),
+                      ANSWER_OF("{}")},
+          .status = 200,
+          .sent = {"{asked}"},
+          .out = {"Set-Cookie: __Host-Http-session=; Path=/; Max-Age=0"},
+          .never = {"Set-Cookie: __Host-Http-session=e"},
+          .exchanges = 2}},
+    };
+    static struct fixture_session session;
+
+    (void)state;
+    fixture_init(&fix, settings);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        fixture_begin_with(&fix, rows[i].grant, &session);
+        rows[i].flow.body = "{\"query\":\"{asked}\"}";
+        rows[i].flow.variables[0] = session.cookie;
+        flow_check(&fix, program_query, &rows[i].flow);
+    }
+    /* The last one's token went to the question alone. */
+    assert_null(strstr(strstr(fix.sent, "{me"), "Authorization"));
+    fixture_fini(&fix);
+}
+
+/* The login program carries out logins, and nothing else. */
+static void
+test_login_program(void **state)
+{
+    static const struct flow rows[] = {
+        {.body = "{\"query\":\"{me{id}}\"}",
+         .answers = ANSWER,
+         .status = 400,
+         .out = {"LOGIN_SHAPE", "this is no login"}},
+        {.body = "[{\"query\":\"{me{id}}\"}]",
+         .answers = ANSWER,
+         .status = 200,
+         .out = {"[{\"errors\":[", "this is no login"}},
+        {.body = "{\"id\":\"d1\"}", .answers = ANSWER, .status = 400},
+        {.body = "{\"query\":\"\"}", .answers = ANSWER, .status = 400},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    check_all(program_login, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+/* Out of memory at every place: an answer of ours, or the whole one. */
+static void
+test_no_memory(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"query\":\"query A($a:Int){x(a:$a)}\",\"variables\":{\"a\":1}}",
+        "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
+        "{\"query\":\"{\"}",
+    };
+    static const char *const variables[] = {
+        "REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+        "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    fix.answer = (struct fixture_answer){.status = 200, .body = "[{}]"};
+    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
+        enum pst_err e = PST_NO_MEMORY;
+        size_t n = 0;
+
+        while (e && n < 1000) {
+            fixture_request(&fix, variables, bodies[i]);
+            pst_arena_fail_at(fix.arena, ++n);
+            e = program_query(&fix.gate, &fix.req, &fix.rep);
+            if (e && e != PST_NO_MEMORY)
+                fail_msg("%s, %zu: %s", bodies[i], n, pst_err_code(e));
+            if (e && fix.rep.begun)
+                fail_msg("%s, %zu: begun", bodies[i], n);
+        }
+        assert_true(n > 3 && e == PST_OK);
+    }
+    fixture_fini(&fix);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_anew),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_persisted),
+        cmocka_unit_test(test_not_lasting),
+        cmocka_unit_test(test_manifest),
+        cmocka_unit_test(test_send_id),
+        cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_login_alone),
+        cmocka_unit_test(test_secret_fields),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_dead_cookie),
+        cmocka_unit_test(test_renewal),
+        cmocka_unit_test(test_password_fields),
+        cmocka_unit_test(test_many_passwords),
+        cmocka_unit_test(test_password_of_unknown),
+        cmocka_unit_test(test_token_changes),
+        cmocka_unit_test(test_backend_ends),
+        cmocka_unit_test(test_confirmed_first),
+        cmocka_unit_test(test_login_program),
+        cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
+}
