@@ -205,10 +205,14 @@ begin_without_password(struct gate *gate, struct request *req,
     return e ? e : identity_begin(gate, req, rep, visit, grant);
 }
 
-/* Another token: who holds it? */
+/*
+ * Another token: who holds it?
+ *   is_new  it is another session at the backend, which nobody will hold if
+ *           this fails; otherwise it is the one that the session holds already
+ */
 static enum pst_err
 replace_token(struct gate *gate, struct request *req, struct reply *rep,
-              struct visit *visit, struct pst_text upstream)
+              struct visit *visit, struct pst_text upstream, bool is_new)
 {
     struct backend_identity identity;
     struct visit_grant grant;
@@ -225,7 +229,7 @@ replace_token(struct gate *gate, struct request *req, struct reply *rep,
         e = keep_owner(gate, req, rep, visit, &grant);
     else
         e = begin_without_password(gate, req, rep, visit, &grant);
-    if (e && grant.sub.len > 0) /* nobody will hold this new token */
+    if (e && is_new && grant.sub.len > 0)
         identity_hand_back(gate, req, upstream);
     return forget_revoked(visit, e);
 }
@@ -257,7 +261,8 @@ identity_follow(struct gate *gate, struct request *req, struct reply *rep,
     case JAR_REPLACED:
         break;
     }
-    return replace_token(gate, req, rep, visit, upstream);
+    return replace_token(gate, req, rep, visit, upstream,
+                         change == JAR_REPLACED);
 }
 
 /* Is it time to ask again? */

@@ -381,6 +381,31 @@ test_revoked_meanwhile(void **state)
     fini_with_store();
 }
 
+/* A cookie beside the backend's session changed, and that could not be kept:
+ * the backend's session is not handed back, for others hold it. */
+static void
+test_other_cookies_lost(void **state)
+{
+    const struct jar_news news = {.cookies = {PST_TEXT("theme=dark")},
+                                  .cookie_count = 1};
+    static const char *const settings[] = {
+        "POSTERN_BACKEND=vendure", "POSTERN_UPSTREAM_TOKEN=cookie",
+        "POSTERN_UPSTREAM_LOGOUT=always", NULL};
+    struct visit visit;
+
+    (void)state;
+    init_with_store(settings);
+    fix.gate.now += 1000;
+    come_back(A_USER, "{\"session\":\"t\"}", 0, &visit);
+    fix.answer = (struct fixture_answer)SAYS(FLOW_ME);
+    assert_int_equal(roster_end(&fix.gate, &fix.req, &visit.session), PST_OK);
+    assert_int_equal(
+        identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news), PST_OK);
+    assert_false(visit.has_session);
+    assert_int_equal(fix.exchanges, 1);
+    fini_with_store();
+}
+
 /* Before anything is forwarded (L37, L53, L54). */
 static void
 test_confirm(void **state)
@@ -541,6 +566,7 @@ main(void)
         cmocka_unit_test(test_ask_changes_token),
         cmocka_unit_test(test_follow),
         cmocka_unit_test(test_other_cookies),
+        cmocka_unit_test(test_other_cookies_lost),
         cmocka_unit_test(test_revoked_meanwhile),
         cmocka_unit_test(test_confirm),
         cmocka_unit_test(test_confirm_beside),
