@@ -5,14 +5,14 @@
  */
 #include <time.h>
 
-#include "arena.h"
-#include "buf.h"
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/limits.h"
 #include "check_backend.h"
 #include "commands.h"
-#include "documents.h"
-#include "limits.h"
-#include "store.h"
-#include "upstream.h"
+#include "gateway/documents.h"
+#include "store/store.h"
+#include "upstream/http_client.h"
 
 #define VALUE_MAX (64 * 1024) /* bytes of a value that we print */
 

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "backend.h"
-#include "crypt.h"
-#include "json.h"
-#include "limits.h"
-#include "upstream.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "crypto/crypto.h"
+#include "upstream/backend.h"
+#include "upstream/http_client.h"
 
 /* No operation has this name: what is sent under it is validated, and then
  * nothing runs. */

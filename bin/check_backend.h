@@ -6,7 +6,7 @@
 #ifndef POSTERN_CHECK_BACKEND_H
 #define POSTERN_CHECK_BACKEND_H
 
-#include "config.h"
+#include "server/config.h"
 
 /*
  * Send the first login document with a name and a password that nobody has,

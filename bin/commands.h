@@ -11,8 +11,8 @@
 
 #include <sysexits.h>
 
-#include "arena.h"
-#include "config.h"
+#include "base/arena.h"
+#include "server/config.h"
 
 /* A token was asked about, and it does not open. */
 #define COMMAND_NO 1

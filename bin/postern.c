@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "crypt.h"
-#include "service.h"
+#include "crypto/crypto.h"
+#include "gateway/program.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "(unreleased)"

@@ -9,7 +9,7 @@ function escaped(line,    out, i, c) {
 }
 BEGIN {
     print "/* Made of etc/ by bin/samples.awk. */"
-    print "#include \"base.h\""
+    print "#include \"base/base.h\""
     first = " lighttpd/postern-settings.conf lighttpd/postern.conf" \
         " apache/postern-settings.conf apache/postern-proxy.conf" \
         " nginx/postern-http.conf nginx/postern-params.conf" \

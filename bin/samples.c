@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
+#include "base/str.h"
 #include "commands.h"
 #include "samples.h"
-#include "text.h"
 
 #ifndef POSTERN_PROGRAMS
 #define POSTERN_PROGRAMS "/usr/local/libexec/postern"

@@ -5,13 +5,13 @@
  */
 #include <string.h>
 
-#include "base64url.h"
+#include "codec/base64url.h"
 #include "commands.h"
-#include "crypt.h"
+#include "crypto/crypto.h"
 #include "secretfile.h"
 
 #define SECRET_OCTETS 32
-#define SECRET_CHARS 43 /* of base64url, for so many octets */
+#define SECRET_CHARS 43 /* of base64url, for so many bytes */
 
 static enum pst_err
 make(char out[static SECRET_CHARS])

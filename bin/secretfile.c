@@ -12,14 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "codec/date.h"
 #include "commands.h"
-#include "config_file.h"
-#include "date.h"
-#include "keyring.h"
-#include "limits.h"
+#include "crypto/keyring.h"
+#include "server/config_file.h"
 
-/* Names, and the old octets and the new ones, all wiped with the arena. */
+/* Names, and the old bytes and the new ones, all wiped with the arena. */
 #define CHANGE_ARENA (4 * CONFIG_SECRETS_MAX + 16384)
 
 /* One change of a file. */

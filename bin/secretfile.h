@@ -9,7 +9,7 @@
 #ifndef POSTERN_SECRETFILE_H
 #define POSTERN_SECRETFILE_H
 
-#include "text.h"
+#include "base/str.h"
 
 /*
  * Put a secret in front of those in the file, which is made where there is

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "carry.h"
+#include "base/limits.h"
+#include "codec/date.h"
 #include "commands.h"
-#include "crypt.h"
-#include "date.h"
-#include "limits.h"
-#include "roster.h"
+#include "crypto/crypto.h"
+#include "gateway/session_registry.h"
+#include "gateway/token_transport.h"
 
 /* The digits by which a log names a session, and the fewest that we take. */
 #define NAME_MIN 8
@@ -44,7 +44,7 @@ fail(const struct desk *desk, enum pst_err e)
 
 /* Listing. */
 
-/* Is it a control character: one octet, or the two of a C1 in UTF-8? */
+/* Is it a control character: one byte, or the two of a C1 in UTF-8? */
 static size_t
 control_at(struct pst_text text, size_t i)
 {
@@ -56,7 +56,7 @@ control_at(struct pst_text text, size_t i)
     return c < ' ' || c == 0x7F || c == '\\' ? 1 : 0;
 }
 
-/* Foreign octets, none of which may move the cursor or split a line. */
+/* Foreign bytes, none of which may move the cursor or split a line. */
 static void
 print_text(struct pst_text text)
 {

@@ -3,19 +3,19 @@
  * token.c - `postern open` and `postern jwk`: what is in a token, and which
  * key opens it.
  */
-#include "token.h"
+#include "crypto/token.h"
 
 #include <string.h>
 #include <time.h>
 
+#include "codec/date.h"
+#include "codec/json.h"
 #include "commands.h"
-#include "date.h"
-#include "json.h"
-#include "session.h"
+#include "session/session.h"
 
 #define HIDDEN PST_TEXT("\"(hidden)\"")
 
-#define CLAIMS_PRINTED_MAX (64 * 1024) /* octets, with their white space */
+#define CLAIMS_PRINTED_MAX (64 * 1024) /* bytes, with their white space */
 #define WHITE_SPACE " \t\r\n"
 
 /* What the command line asks for. */

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "commands.h"
-#include "throttle.h"
+#include "store/throttle.h"
 
 /* Whom the command line names. */
 struct unlock_names {

@@ -8,13 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "codec/date.h"
+#include "codec/json_text.h"
 #include "commands.h"
-#include "crypt.h"
-#include "date.h"
-#include "jsontext.h"
-#include "visit.h"
+#include "crypto/crypto.h"
+#include "gateway/auth.h"
 
-/* Octets of an answer: each octet of a name can become six. */
+/* Bytes of an answer: each byte of a name can become six. */
 #define ANSWER_MAX (8 * 1024)
 
 /* Absent texts where there is no session. */

@@ -4,13 +4,13 @@
  * it is; or no, and where to log in. Which pages are asked about is the web
  * server's affair: there are no path rules here (L22).
  */
-#include "buf.h"
-#include "date.h"
-#include "limits.h"
-#include "percent.h"
-#include "redirect.h"
-#include "serve.h"
-#include "visit_issue.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "codec/date.h"
+#include "codec/percent.h"
+#include "gateway/auth_session.h"
+#include "gateway/serve.h"
+#include "http/redirect.h"
 
 /*
  * Set by a web server's configuration (never by a client: no header becomes a
@@ -139,7 +139,7 @@ path_of(struct pst_text uri)
 /*
  * What the browser asked for, as far as that is known. A client may have
  * chosen it: it decides nothing but where a login leads to (L21), and there it
- * is not believed either (redirect.h).
+ * is not believed either (http/redirect.h).
  */
 static struct pst_text
 wanted_uri(const struct request *req)

@@ -2,16 +2,16 @@
 /*
  * login.c - credentials in, a session out; by GET, a form for them.
  */
-#include "login.h"
-#include "backend.h"
-#include "form.h"
-#include "formtoken.h"
-#include "json.h"
-#include "limits.h"
-#include "page.h"
-#include "proxy.h"
-#include "serve.h"
-#include "visit_issue.h"
+#include "gateway/login.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "gateway/auth_session.h"
+#include "gateway/csrf_token.h"
+#include "gateway/page.h"
+#include "gateway/proxy.h"
+#include "gateway/serve.h"
+#include "http/form.h"
+#include "upstream/backend.h"
 
 /* JSON and GraphQL. */
 
@@ -119,7 +119,7 @@ login_by_json(struct gate *gate, struct request *req, struct reply *rep,
 struct form {
     struct backend_credentials credentials;
     struct pst_text return_to;
-    struct pst_text token; /* formtoken.h */
+    struct pst_text token; /* gateway/csrf_token.h */
     enum pst_err why;      /* it is shown again; PST_OK: it is not */
 };
 

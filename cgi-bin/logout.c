@@ -2,20 +2,20 @@
 /*
  * logout.c - end the session: at the backend, then in the browser.
  */
-#include "form.h"
-#include "formtoken.h"
-#include "identity.h"
-#include "json.h"
-#include "limits.h"
-#include "page.h"
-#include "roster.h"
-#include "serve.h"
-#include "visit_issue.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "gateway/auth_session.h"
+#include "gateway/csrf_token.h"
+#include "gateway/identity.h"
+#include "gateway/page.h"
+#include "gateway/serve.h"
+#include "gateway/session_registry.h"
+#include "http/form.h"
 
 /* What the request asks for besides. */
 struct wish {
     struct pst_text return_to;
-    struct pst_text token; /* formtoken.h */
+    struct pst_text token; /* gateway/csrf_token.h */
     bool is_json;          /* else a form's, or nothing at all */
     bool everywhere;
     enum pst_err why; /* it is asked again; PST_OK: it is not */

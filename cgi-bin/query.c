@@ -2,9 +2,9 @@
 /*
  * query.c - pass a GraphQL request to the backend with the session's token.
  */
-#include "proxy.h"
-#include "serve.h"
-#include "visit.h"
+#include "gateway/auth.h"
+#include "gateway/proxy.h"
+#include "gateway/serve.h"
 
 static enum pst_err
 query(struct gate *gate, struct request *req, struct reply *rep)

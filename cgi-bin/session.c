@@ -3,13 +3,13 @@
  * session.c - who am I, and until when; never the token. The user's other
  * sessions too: listed, and ended one by one.
  */
-#include "date.h"
-#include "form.h"
-#include "jsontext.h"
-#include "limits.h"
-#include "roster.h"
-#include "serve.h"
-#include "visit_issue.h"
+#include "base/limits.h"
+#include "codec/date.h"
+#include "codec/json_text.h"
+#include "gateway/auth_session.h"
+#include "gateway/serve.h"
+#include "gateway/session_registry.h"
+#include "http/form.h"
 
 static void
 emit_text(struct pst_buf *buf, const char *name, struct pst_text value)

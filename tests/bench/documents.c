@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crypt.h"
-#include "documents.h"
+#include "crypto/crypto.h"
+#include "gateway/documents.h"
 
 #define ROUNDS 100 /* of which the fastest counts: machines are shared */
 #define HITS 20000 /* in a round */

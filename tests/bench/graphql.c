@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "graphql_parser.h"
-#include "json.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "graphql/parser.h"
 
 #define ROUNDS 2001
 #define PER_ROUND 500

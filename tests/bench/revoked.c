@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "crypt.h"
-#include "store.h"
+#include "crypto/crypto.h"
+#include "store/store.h"
 
 #define QUESTIONS 1000000
 #define NOW 1800000000

@@ -990,6 +990,6 @@ def test_log_says_why_and_no_secret(fast, path, body, why):
     answer = fast.post(path, body)
     assert answer.status in (200, 400), answer.text
     log = fast.log[before:]
-    assert re.search(rf' event=request-refused .* why="[^"]*(\\"[^"]*)*{why}',
+    assert re.search(rf' event=request-refused .* reason="[^"]*(\\"[^"]*)*{why}',
                      log), log
     assert "hunter2" not in log

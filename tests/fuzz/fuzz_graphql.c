@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
-#include "graphql_parser.h"
-#include "graphql_print.h"
+#include "base/limits.h"
+#include "graphql/parser.h"
+#include "graphql/print.h"
 #include "graphql_text.h"
-#include "limits.h"
 
 #define TEXT_MAX (64 * 1024 * 1024)
 

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "config.h"
+#include "server/config.h"
 
 int
 main(void)

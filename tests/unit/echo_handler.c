@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "serve.h"
+#include "gateway/serve.h"
 
 /* The number after "name=" in the query string; 0 where there is none. */
 static int64_t
@@ -69,7 +69,7 @@ write_body(struct request *req, struct reply *rep)
     return e;
 }
 
-/* As many octets as were asked for. */
+/* As many bytes as were asked for. */
 static enum pst_err
 write_filling(struct reply *rep, int64_t size)
 {
@@ -90,7 +90,7 @@ write_filling(struct reply *rep, int64_t size)
 /*
  * Of the query string: sleep=MS before the answer, fail=ERROR instead of it,
  * skip=1 leaves the body unread, flush=1 sends every piece at once, size=N
- * adds so many octets, late=MS waits in the middle, cut=1 breaks off there.
+ * adds so many bytes, late=MS waits in the middle, cut=1 breaks off there.
  */
 static enum pst_err
 echo(struct gate *gate, struct request *req, struct reply *rep)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fixture.c - a worker whose backend is a script: it takes the place of
- * lib/gate/upstream.c in the programs that link it.
+ * lib/upstream/http_client.c in the programs that link it.
  */
 #include "fixture.h"
 
 #include <string.h>
 
-#include "crypt.h"
+#include "crypto/crypto.h"
 
 static struct fixture *current;
 
@@ -171,7 +171,7 @@ give(void *context, char *out, size_t size, size_t *len)
     return PST_OK;
 }
 
-/* Different octets at each call, the same in each run. */
+/* Different bytes at each call, the same in each run. */
 static enum pst_err
 counting_random(void *out, size_t len)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fixture.h - one worker of a gateway without a server or a network: the
- * clock and the random octets are set by the test, the reply goes into
+ * clock and the random bytes are set by the test, the reply goes into
  * memory, and the backend answers from a script.
  */
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
 
-#include "documents.h"
-#include "gate.h"
-#include "visit_issue.h"
+#include "gateway/auth_session.h"
+#include "gateway/context.h"
+#include "gateway/documents.h"
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
@@ -39,7 +39,7 @@ struct fixture {
     const struct upstream *used[4]; /* the handle of each of the first */
     int64_t body_lengths[4];        /* what each said of its body's length */
     size_t copies;                  /* how many handles were copied */
-    size_t draws;                   /* how often random octets were */
+    size_t draws;                   /* how often random bytes were */
 
     struct pst_text body; /* of the client's request */
     size_t body_read;
@@ -98,7 +98,7 @@ const char *fixture_header(struct fixture *f, const char *name);
 bool fixture_is_out(const struct fixture *f, const char *needle);
 bool fixture_was_sent(const struct fixture *f, const char *needle);
 
-/* From now on random octets are not to be had. */
+/* From now on random bytes are not to be had. */
 void fixture_break_random(struct fixture *f);
 
 #endif

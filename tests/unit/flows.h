@@ -29,7 +29,7 @@ struct flow {
 };
 
 /* Ask; returns the status of the answer. The reply's error body is left to
- * handle.c. */
+ * gateway/handler.c. */
 int flow_ask(struct fixture *f, gate_handler *program, const struct flow *flow);
 
 /* The same, and fail unless everything came as the row says. */

@@ -9,8 +9,8 @@
  * prints their keys in the same way, one a line. Exits 1 at a line that is
  * none.
  */
-#include "fold.h"
-#include "text.h"
+#include "base/str.h"
+#include "codec/name_fold.h"
 
 #define NAME_MAX_BYTES 1024
 

@@ -6,8 +6,8 @@
 #ifndef TESTS_GRAPHQL_TEXT_H
 #define TESTS_GRAPHQL_TEXT_H
 
-#include "buf.h"
-#include "graphql_tree.h"
+#include "base/buffer.h"
+#include "graphql/tree.h"
 
 /*
  * Such as query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}, where strings

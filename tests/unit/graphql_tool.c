@@ -9,8 +9,8 @@
  */
 #include <string.h>
 
-#include "graphql_parser.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "graphql/parser.h"
 
 #define DOCUMENT_MAX (2 * 1024 * 1024)
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_PROGRAMS_H
 #define TESTS_PROGRAMS_H
 
-#include "gate.h"
+#include "gateway/context.h"
 
 extern gate_handler *const program_login;
 extern gate_handler *const program_logout;

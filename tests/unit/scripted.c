@@ -20,9 +20,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
-#define GOT_MAX ((size_t)4 << 20) /* octets kept of what clients send */
+#define GOT_MAX ((size_t)4 << 20) /* bytes kept of what clients send */
 
 /* Wait for something to read; false when told to stop, or after 10 s. */
 static bool

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crypt.h"
+#include "crypto/crypto.h"
 
 #define START_TIMEOUT 10000
 #define WORDS 32

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <sys/types.h>
 
-#include "store.h"
+#include "store/store.h"
 
 /* The instant at which the tests take place; no clock is read. */
 #define NOW 1800000000

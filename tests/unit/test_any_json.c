@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "buf.h"
+#include "base/buffer.h"
 #include "fixture.h"
 #include "programs.h"
 

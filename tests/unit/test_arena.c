@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "arena.h"
+#include "base/arena.h"
 
 #define SIZE 1024
 

@@ -569,7 +569,7 @@ test_ended_meanwhile(void **state)
     stores_stop(&stores);
 }
 
-/* Without random octets a renewal fails: that is no way in (R3, R79). */
+/* Without random bytes a renewal fails: that is no way in (R3, R79). */
 static void
 test_failure_denies(void **state)
 {

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "backend.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "upstream/backend.h"
 
 #define NOW 1700000000
 #define ARENA_SIZE ((size_t)256 * 1024)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base64url.h"
+#include "codec/base64url.h"
 
 static int
 set_up(void **state)
@@ -115,7 +115,7 @@ test_refused(void **state)
     }
 }
 
-/* Of 256 octets, how many may stand last in a text of this length? */
+/* Of 256 bytes, how many may stand last in a text of this length? */
 static size_t
 count_last(struct pst_arena *arena, size_t len)
 {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "bearer.h"
+#include "http/bearer.h"
 
 static void
 check(const char *row, struct pst_text in, enum pst_err want,
@@ -116,7 +116,7 @@ test_no_token(void **state)
     check("NUL before", PST_TEXT("Bearer\0 a"), PST_FORGED, PST_NO_TEXT);
 }
 
-/* RFC 6750 2.1: 68 octets may begin a b64token, and "=" only ends it. */
+/* RFC 6750 2.1: 68 bytes may begin a b64token, and "=" only ends it. */
 static void
 test_every_octet(void **state)
 {

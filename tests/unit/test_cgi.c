@@ -15,7 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cgi.h"
+#include "gateway/cgi.h"
 
 /* Answers with its method and the body. */
 static enum pst_err

@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "arena.h"
-#include "buf.h"
-#include "config.h"
-#include "json.h"
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "codec/json.h"
+#include "server/config.h"
 
 #define SECRET_VALUE "Xq3vT9wLk2RzB7nPc5YhJd8sGm4FuAe6"
 #define OTHER_VALUE "aN5tQ8jVx2KfW7rEy4HbMc9pZs3DgUu6"
@@ -991,7 +991,7 @@ values_are_copied(void **state)
     config_free(&config);
 }
 
-/* A file with these octets and this mode; the caller unlinks it. */
+/* A file with these bytes and this mode; the caller unlinks it. */
 static void
 make_file(char *path, size_t size, struct pst_text octets, mode_t mode)
 {

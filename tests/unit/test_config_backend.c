@@ -11,14 +11,14 @@
 
 #include <cmocka.h>
 
-#include "config_backend.h"
+#include "server/config_backend.h"
 
 #define ARENA_SIZE (1024 * 1024)
 #define COMPLAINTS_MAX 4
 
 static struct pst_arena *arena;
 
-/* The variables of which config_backend.c asks whether they were set. */
+/* The variables of which server/config_backend.c asks whether they were set. */
 static const struct config_entry entries[] = {
     {.row.name = "POSTERN_SUBJECT"},
     {.row.name = "POSTERN_NAME"},

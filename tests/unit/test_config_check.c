@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "config_check.h"
+#include "server/config_check.h"
 
 struct row {
     const char *name;
@@ -272,7 +272,7 @@ long_texts_are_refused(void **state)
         const char *name;
         config_check *check;
         const char *start;
-        size_t good; /* octets at most */
+        size_t good; /* bytes at most */
     } longest[] = {
         {"URL", config_check_url, "http://a/", 4096},
         {"audience", config_check_audience, "a", 255},

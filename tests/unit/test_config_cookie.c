@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "config_cookie.h"
+#include "server/config_cookie.h"
 
 #define DAY 86400
 
@@ -160,7 +160,7 @@ cookies_are_finished(void **state)
     pst_arena_free(&arena);
 }
 
-/* The name is the audience too, and 255 octets are the most of that. */
+/* The name is the audience too, and 255 bytes are the most of that. */
 static void
 name_is_bounded(void **state)
 {

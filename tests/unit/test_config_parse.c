@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "config_parse.h"
+#include "server/config_parse.h"
 
 typedef enum pst_err parse(struct pst_text, int64_t *, struct config_why *);
 typedef void emit(struct pst_buf *, int64_t);

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config_check.h"
-#include "config_read.h"
+#include "server/config_check.h"
+#include "server/config_read.h"
 
 enum colour { RED = 3, GREEN = 5, BLUE = 8 };
 

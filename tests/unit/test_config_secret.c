@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config_secret.h"
-#include "crypt.h"
+#include "crypto/crypto.h"
+#include "server/config_secret.h"
 
 #define SECRET_VALUE "Xq3vT9wLk2RzB7nPc5YhJd8sGm4FuAe6"
 #define OTHER_VALUE "aN5tQ8jVx2KfW7rEy4HbMc9pZs3DgUu6"
@@ -62,7 +62,7 @@ static const struct file_row secret_files[] = {
     {"too short", {"Xq3vT9wLk2", 10}, 0600, NULL, "is refused"},
 };
 
-/* A file with these octets and this mode; the caller unlinks it. */
+/* A file with these bytes and this mode; the caller unlinks it. */
 static void
 make_file(char *path, size_t size, struct pst_text octets, mode_t mode)
 {

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "config_table.h"
+#include "server/config_table.h"
 
 struct target {
     struct pst_text first;

@@ -3,7 +3,7 @@
  * test_cookie.c - reading Cookie and writing Set-Cookie: section 4 of the
  * design, RFC 6265bis, and the public vectors of both.
  */
-#include "cookie.h"
+#include "http/cookie.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -573,7 +573,7 @@ test_prefixes(void **state)
     assert_true(pst_text_is_absent(pst_cookie_prefix(PST_NO_TEXT)));
 }
 
-/* R35: 4096 octets of name and value, 1024 of an attribute, and one more. */
+/* R35: 4096 bytes of name and value, 1024 of an attribute, and one more. */
 static void
 test_sizes(void **state)
 {

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "cors.h"
 #include "fixture.h"
+#include "gateway/cors.h"
 
 static const char *const listed[] = {
     "POSTERN_ORIGINS=https://app.example http://localhost:3000 app://-",

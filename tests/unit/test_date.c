@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <time.h>
 
-#include "date.h"
+#include "codec/date.h"
 
 #define FIRST INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define LAST INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
@@ -213,7 +213,7 @@ test_parse_refuses(void **state)
     }
 }
 
-/* Cut short anywhere, or with one octet put in anywhere: no date. */
+/* Cut short anywhere, or with one byte put in anywhere: no date. */
 static void
 test_parse_wants_all_of_it(void **state)
 {

@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "document_cache.h"
 #include "failing.h"
+#include "gateway/document_cache.h"
 
 #define SIZE (256 * 1024)
 

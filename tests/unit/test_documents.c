@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypt.h"
-#include "documents.h"
+#include "crypto/crypto.h"
 #include "failing.h"
+#include "gateway/documents.h"
 
 #define SIZE (256 * 1024)
 #define ME "query Me { me { id } }"

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "buf.h"
-#include "form.h"
-#include "limits.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "http/form.h"
 #include "vectors.h"
 
 static int

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "forward.h"
-#include "log.h"
+#include "gateway/forward.h"
+#include "server/log.h"
 
 static const char *const plain[] = {NULL};
 

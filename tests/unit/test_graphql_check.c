@@ -2,7 +2,7 @@
 /*
  * test_graphql_check.c - names that stand twice, and spreads that are followed.
  */
-#include "graphql_check.h"
+#include "graphql/check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
 #define MANY 1000
 

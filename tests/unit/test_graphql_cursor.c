@@ -2,7 +2,7 @@
 /*
  * test_graphql_cursor.c - places, and characters that are refused.
  */
-#include "graphql_cursor.h"
+#include "graphql/cursor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "failing.h"
-#include "graphql_document.h"
-#include "limits.h"
+#include "graphql/document.h"
 
 static const struct pst_graphql_root logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false},

@@ -3,7 +3,7 @@
  * test_graphql_lexer.c - the tokens of a document, and what is refused between
  * them.
  */
-#include "graphql_lexer.h"
+#include "graphql/lexer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "buf.h"
+#include "base/buffer.h"
 
 static const char *
 kind_name(enum graphql_kind kind)

@@ -2,7 +2,7 @@
 /*
  * test_graphql_literal.c - numbers and strings, and what is refused in them.
  */
-#include "graphql_literal.h"
+#include "graphql/literal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

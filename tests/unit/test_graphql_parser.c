@@ -3,7 +3,7 @@
  * test_graphql_parser.c - whole documents, and the public vectors of documents
  * that parsers read in different ways (design 2.5).
  */
-#include "graphql_parser.h"
+#include "graphql/parser.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "graphql_text.h"
-#include "limits.h"
 #include "vectors.h"
 
 #define T PST_TEXT

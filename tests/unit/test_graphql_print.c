@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "graphql_print.h"
+#include "codec/json.h"
+#include "graphql/print.h"
 #include "graphql_text.h"
-#include "json.h"
 
 #define ARENA_SIZE (1024 * 1024)
 #define TEXT_MAX (256 * 1024)

@@ -2,7 +2,7 @@
 /*
  * test_graphql_selection.c - fields, spreads and inline fragments.
  */
-#include "graphql_selection.h"
+#include "graphql/selection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

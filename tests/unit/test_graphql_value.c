@@ -2,7 +2,7 @@
 /*
  * test_graphql_value.c - values, arguments and directives.
  */
-#include "graphql_value.h"
+#include "graphql/value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

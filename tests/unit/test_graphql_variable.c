@@ -2,7 +2,7 @@
 /*
  * test_graphql_variable.c - variables of an operation, and descriptions.
  */
-#include "graphql_variable.h"
+#include "graphql/variable.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

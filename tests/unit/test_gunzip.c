@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "gunzip.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "codec/gunzip.h"
 
 /* A member that says "{}", in three parts. */
 #define HEAD "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
@@ -146,7 +146,7 @@ test_bomb(void **state)
     }
     len = sizeof(bomb) - stream.avail_out;
     assert_int_equal(deflateEnd(&stream), Z_DATA_ERROR); /* it has no end */
-    /* Behind a full flush, the same octets mean the same again. */
+    /* Behind a full flush, the same bytes mean the same again. */
     block = len - 10;
     for (size_t i = 1; i < 64; i++, len += block)
         memcpy(bomb + len, bomb + 10, block);

@@ -14,8 +14,8 @@
 
 #include "fixture.h"
 #include "flows.h"
-#include "identity.h"
-#include "roster.h"
+#include "gateway/identity.h"
+#include "gateway/session_registry.h"
 #include "stores.h"
 
 #define POST "REQUEST_METHOD=POST"

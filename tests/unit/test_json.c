@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "json.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "codec/json.h"
 
 #define ARENA_SIZE (64 * 1024)
 
@@ -40,7 +40,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* Fail with the row's name, unless the two texts are the same octets. */
+/* Fail with the row's name, unless the two texts are the same bytes. */
 static void
 check_text(const char *row, struct pst_text got, struct pst_text want)
 {

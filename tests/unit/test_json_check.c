@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "json.h"
-#include "json_check.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "codec/json_check.h"
 
 #define T(literal)                      \
     {                                   \
@@ -294,7 +294,7 @@ escaped_name(char *out, size_t i)
 }
 
 /*
- * Names that an attacker has made to have one hash: FNV-1a takes an octet
+ * Names that an attacker has made to have one hash: FNV-1a takes an byte
  * into its state by xor and a multiplication, so two blocks that lead from
  * one state to the same one can be found, and put behind one another in every
  * order: n blocks, 2^n names.

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "json_check.h"
-#include "json_slice.h"
-#include "limits.h"
+#include "base/limits.h"
+#include "codec/json_check.h"
+#include "codec/json_slice.h"
 
 static struct pst_arena *arena;
 

@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-#include "crypt.h"
-#include "keyring.h"
+#include "crypto/crypto.h"
+#include "crypto/keyring.h"
 #include "vectors.h"
 
 /* Secrets good enough, and otherwise of no meaning. */
@@ -51,7 +51,7 @@ test_secret_check(void **state)
     } rows[] = {
         {SECRET, NULL},
         {SECRET_2, NULL},
-        /* 32 octets of hex from `openssl rand -hex 16` */
+        /* 32 bytes of hex from `openssl rand -hex 16` */
         {"9f86d081884c7d659a2feaa0c55ad015", NULL},
         {"correct battery horse staple: words are fine", NULL},
         {"\xE2\x82\xAC-caf\xC3\xA9-\xF0\x9F\x8D\x89-0x8sQz9LmW4kd7bVtY", NULL},
@@ -63,7 +63,7 @@ test_secret_check(void **state)
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "fewer than 10"},
         {"abcabdacbadbcdabdcabdbcabdacbdab", "fewer than 10"},
         {"122333444455555666666777777788888888", "fewer than 10"},
-        /* nine different octets, then ten */
+        /* nine different bytes, then ten */
         {"a9f3k2x7qf9ak3x2q7fkx9a2f7k3qx9f", "fewer than 10"},
         {"a9f3k2x7qf9ak3x2q7fkx9a2f7k3qx9Z", NULL},
         {"q7Zp2Xw9Lk4Mq7Zp2Xw9Lk4Mq7Zp2Xw9Lk4M", "one block repeated"},

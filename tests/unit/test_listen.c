@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "listen.h"
+#include "engine/listen.h"
 
 static char folder[] = "/tmp/test_listen_XXXXXX";
 static char path[64];

@@ -18,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "date.h"
-#include "log.h"
+#include "base/buffer.h"
+#include "codec/date.h"
+#include "server/log.h"
 
-/* Octets of a line at most, as log.h promises. */
+/* Bytes of a line at most, as server/log.h promises. */
 #define LINE_MAX_OCTETS 2048
 
 #define THREADS 8
@@ -256,7 +256,7 @@ parse_line(const char *line, size_t len)
     return object;
 }
 
-/* Is there an octet that ends or turns a line for anybody who reads it? */
+/* Is there an byte that ends or turns a line for anybody who reads it? */
 static bool
 is_clean(const struct fixture *f)
 {
@@ -274,7 +274,7 @@ is_clean(const struct fixture *f)
     return true;
 }
 
-/* Every octet in every place of a pair of 256 x 16, and alone (R82). */
+/* Every byte in every place of a pair of 256 x 16, and alone (R82). */
 static void
 no_octet_makes_a_line(void **state)
 {

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "login_document.h"
+#include "server/login_document.h"
 
 #define ARENA_SIZE (1024 * 1024)
 

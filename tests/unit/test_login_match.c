@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "login_match.h"
+#include "gateway/login_match.h"
 
 #define ARENA_SIZE (256 * 1024)
 

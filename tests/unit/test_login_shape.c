@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "login_shape.h"
+#include "gateway/login_shape.h"
 
 #define ARENA_SIZE (256 * 1024)
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "login_throttle.h"
+#include "gateway/login_throttle.h"
 #include "stores.h"
 
 #define ADDRESS "REMOTE_ADDR=192.0.2.1"

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "formtoken.h"
+#include "gateway/csrf_token.h"
 #include "programs.h"
 
 #define TYPE "CONTENT_TYPE="

@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "crypt.h"
+#include "crypto/crypto.h"
 #include "failing.h"
-#include "manifest.h"
+#include "gateway/manifest.h"
 
 #define ME "query Me { me { id } }"
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "failing.h"
-#include "manifest_json.h"
+#include "gateway/manifest_json.h"
 
 /* What was read: "id=text;" for each document. */
 struct found {

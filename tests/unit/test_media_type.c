@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "media_type.h"
+#include "http/media_type.h"
 
 static void
 test_types(void **state)

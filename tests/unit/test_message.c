@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "limits.h"
-#include "message.h"
+#include "base/limits.h"
+#include "http/message.h"
 
 static struct pst_arena *arena;
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "multipart.h"
+#include "http/multipart.h"
 
 #define TYPE "multipart/form-data; boundary=xx"
 #define NL "\r\n"
@@ -99,7 +99,7 @@ piece_of(struct pst_text body, size_t at, size_t len)
     return pst_text_first(pst_text_from_octet(body, at), len);
 }
 
-/* Octets that pass, `step` at a time. */
+/* Bytes that pass, `step` at a time. */
 static size_t
 pass(struct pst_text body, size_t step)
 {
@@ -116,7 +116,7 @@ begin(void)
     assert_int_equal(watch_init(&watch, PST_TEXT(TYPE)), PST_OK);
 }
 
-/* It is one octet that is refused, with all of the piece that it is in. */
+/* It is one byte that is refused, with all of the piece that it is in. */
 static size_t
 check_pieces(const char *name, struct pst_text body, enum pst_err want)
 {
@@ -511,7 +511,7 @@ test_long_boundary(void **state)
 }
 
 /* A boundary that begins anew within itself, as curl's does, is found where
- * a reader that looks at every octet finds it. */
+ * a reader that looks at every byte finds it. */
 static void
 test_boundaries_in_themselves(void **state)
 {

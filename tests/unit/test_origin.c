@@ -3,7 +3,7 @@
  * test_origin.c - which site may change something: every combination of what
  * a request can say about itself, against design 2.7 and section 4.
  */
-#include "origin.h"
+#include "http/origin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "crypt.h"
-#include "limits.h"
-#include "page.h"
+#include "base/limits.h"
+#include "crypto/crypto.h"
+#include "gateway/page.h"
 
 static struct pst_arena *arena;
 static char out[2 * PST_PAGE_MAX];
@@ -87,7 +87,7 @@ check_has_not(const char *row, const char *piece)
         fail_msg("row '%s': '%s' in:\n%s", row, piece, out);
 }
 
-/* The octets between two marks. */
+/* The bytes between two marks. */
 static struct pst_text
 between(const char *before, const char *after)
 {
@@ -195,7 +195,7 @@ test_every_page(void **state)
     check_page("error");
 }
 
-/* Base64 with padding (RFC 4648 section 4), for 32 octets. */
+/* Base64 with padding (RFC 4648 section 4), for 32 bytes. */
 static void
 base64(const uint8_t in[static PST_HASH_LEN], char to[static 45])
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "percent.h"
+#include "codec/percent.h"
 
 static const struct {
     const char *name;
@@ -57,7 +57,7 @@ test_decode(void **state)
     }
 }
 
-/* RFC 3986 2.3: 66 octets stand for themselves, 190 do not. */
+/* RFC 3986 2.3: 66 bytes stand for themselves, 190 do not. */
 static void
 test_encode_every_octet(void **state)
 {

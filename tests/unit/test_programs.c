@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "page.h"
+#include "gateway/page.h"
 
 #define GET "REQUEST_METHOD=GET"
 #define HEAD "REQUEST_METHOD=HEAD"

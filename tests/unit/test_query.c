@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_query.c - what a query costs: how often it asks for random octets,
+ * test_query.c - what a query costs: how often it asks for random bytes,
  * which is a system call each time, and what it makes of them.
  */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "handle.h"
+#include "gateway/handler.h"
 #include "programs.h"
 
 #define TRACEPARENT "\ntraceparent: 00-"
@@ -114,7 +114,7 @@ ask(const char *trace)
 }
 
 /* The request's id and the trace context come of one draw, and have none of
- * their octets in common. */
+ * their bytes in common. */
 static void
 test_one_draw(void **state)
 {

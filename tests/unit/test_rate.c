@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "rate.h"
+#include "server/rate.h"
 
 static void
 test_parse(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_record.c - only whole, sound heads reach libfcgi (L44).
+ * test_record.c - stored bytes, written and read; every byte cut off or of
+ * another version; and the arithmetic of counters.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,229 +12,217 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "record.h"
+#include "store/record.h"
 
-/* Records with id 1; lengths as the letters say. */
-#define BEGIN           \
-    "\1\1\0\1\0\10\0\0" \
-    "\0\1\1\0\0\0\0\0"
-#define PARAMS(high, low) "\1\4\0\1" high low "\0\0"
-#define END PARAMS("\0", "\0")
-#define STDIN_END "\1\5\0\1\0\0\0\0"
+#define NOW 1800000000
 
-#define ROW(name, octets, want)                   \
-    {                                             \
-        name, octets, sizeof(octets) - 1, want, 0 \
-    }
-#define ROW_LEN(name, octets, want, len)            \
-    {                                               \
-        name, octets, sizeof(octets) - 1, want, len \
-    }
-
-static const struct {
-    const char *name;
-    const char *octets;
-    size_t len;
-    enum record_verdict want;
-    size_t want_len;
-} rows[] = {
-    ROW("nothing", "", RECORD_MORE),
-    ROW("part of a header", "\1\1\0", RECORD_MORE),
-    ROW("no variables", BEGIN END, RECORD_SOUND),
-    ROW("and a body", BEGIN END STDIN_END, RECORD_SOUND),
-    ROW("one variable", BEGIN PARAMS("\0", "\6") "\1\3Aabc" END, RECORD_SOUND),
-    ROW("empty name and value", BEGIN PARAMS("\0", "\2") "\0\0" END,
-        RECORD_SOUND),
-    ROW("long form of short lengths",
-        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END, RECORD_SOUND),
-    ROW("pair cut by records",
-        BEGIN PARAMS("\0", "\1") "\1" PARAMS("\0", "\2") "\3A" PARAMS(
-            "\0", "\3") "abc" END,
-        RECORD_SOUND),
-    ROW("length cut by records",
-        BEGIN PARAMS("\0", "\2") "\x80\0" PARAMS("\0", "\3") "\0\1\0" PARAMS(
-            "\0", "\1") "A" END,
-        RECORD_SOUND),
-    ROW("padding",
-        BEGIN "\1\4\0\1\0\2\6\0"
-              "\0\0"
-              "padded" END,
-        RECORD_SOUND),
-    ROW("authorizer",
-        "\1\1\0\1\0\10\0\0"
-        "\0\2\0\0\0\0\0\0" END,
-        RECORD_SOUND),
-    ROW("another request's records between",
-        BEGIN "\1\1\0\2\0\10\0\0"
-              "\0\1\0\0\0\0\0\0"
-              "\1\4\0\2\0\1\0\0"
-              "x" END,
-        RECORD_SOUND),
-
-    ROW("no end of variables", BEGIN PARAMS("\0", "\6") "\1\3Aabc",
-        RECORD_MORE),
-    ROW("record cut off", BEGIN PARAMS("\0", "\6") "\1\3Aab", RECORD_MORE),
-    ROW("padding cut off",
-        BEGIN "\1\4\0\1\0\0\3\0"
-              "xx",
-        RECORD_MORE),
-
-    ROW("name cut off", BEGIN PARAMS("\0", "\3") "\2\0A" END, RECORD_BAD),
-    ROW("value cut off", BEGIN PARAMS("\0", "\3") "\1\1A" END, RECORD_BAD),
-    ROW("only one length", BEGIN PARAMS("\0", "\1") "\0" END, RECORD_BAD),
-    ROW("half a length", BEGIN PARAMS("\0", "\2") "\x80\0" END, RECORD_BAD),
-    ROW("lengths of a gigabyte",
-        BEGIN PARAMS("\0", "\10") "\xc0\0\0\0\xc0\0\0\0", RECORD_BAD),
-    ROW("greatest lengths",
-        BEGIN PARAMS("\0", "\10") "\xff\xff\xff\xff\xff\xff\xff\xff",
-        RECORD_BAD),
-    ROW("name longer than any head", BEGIN PARAMS("\0", "\4") "\x80\1\0\1",
-        RECORD_BAD),
-    ROW("version 0", "\0\1\0\1\0\10\0\0", RECORD_BAD),
-    ROW("version 2 later", BEGIN "\2", RECORD_BAD),
-    ROW("HTTP", "GET / HTTP/1.1\r\n\r\n", RECORD_BAD),
-    ROW("id 0",
-        "\1\1\0\0\0\10\0\0"
-        "\0\1\0\0\0\0\0\0" END,
-        RECORD_BAD),
-    ROW("short BEGIN_REQUEST",
-        "\1\1\0\1\0\7\0\0"
-        "\0\1\0\0\0\0\0",
-        RECORD_BAD),
-    ROW("filter",
-        "\1\1\0\1\0\10\0\0"
-        "\0\3\0\0\0\0\0\0" END,
-        RECORD_BAD),
-    ROW("role 257",
-        "\1\1\0\1\0\10\0\0"
-        "\1\1\0\0\0\0\0\0" END,
-        RECORD_BAD),
-    ROW("STDIN among the variables", BEGIN STDIN_END, RECORD_BAD),
-    ROW("aborted", BEGIN "\1\2\0\1\0\0\0\0", RECORD_BAD),
-    ROW("begun twice", BEGIN BEGIN, RECORD_BAD),
-    ROW("management in between", BEGIN "\1\11\0\0\0\0\0\0", RECORD_BAD),
-
-    ROW_LEN("late abort", "\1\2\0\1\0\0\0\0" BEGIN, RECORD_STALE, 8),
-    ROW_LEN("late body",
-            "\1\5\0\1\0\3\5\0"
-            "abc"
-            "12345"
-            "x",
-            RECORD_STALE, 16),
-    ROW_LEN("GET_VALUES",
-            "\1\11\0\0\0\2\0\0"
-            "\0\0" BEGIN,
-            RECORD_MANAGEMENT, 10),
-    ROW_LEN("management of no known type", "\1\77\0\0\0\0\0\0",
-            RECORD_MANAGEMENT, 8),
-    ROW("part of GET_VALUES",
-        "\1\11\0\0\0\2\0\0"
-        "\0",
-        RECORD_MORE),
-};
-
-static struct pst_bytes
-bytes_of(const char *octets, size_t len)
+/* How many records of each kind can be read when they are cut at `len`. */
+static unsigned
+readable(struct pst_bytes record)
 {
-    return pst_text_bytes((struct pst_text){octets, len});
+    unsigned count = 0;
+    int64_t expires;
+
+    for (int kind = 0; kind <= STORED_KINDS; kind++)
+        count += stored_expires((enum stored_kind)kind, record, &expires);
+    return count;
 }
 
 static void
-test_judge(void **state)
+test_times(void **state)
 {
+    static const struct {
+        int64_t time;
+        uint8_t octets[STORED_TIME_LEN];
+        int64_t back;
+    } rows[] = {
+        {0, {0}, 0},
+        {1, {0, 0, 0, 0, 0, 0, 0, 1}, 1},
+        {0x0102030405060708, {1, 2, 3, 4, 5, 6, 7, 8}, 0x0102030405060708},
+        {INT64_MAX,
+         {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+         INT64_MAX},
+        {-1, {0}, 0},
+    };
+    static const uint8_t all[STORED_TIME_LEN] = {0xff, 0xff, 0xff, 0xff,
+                                                 0xff, 0xff, 0xff, 0xff};
+
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        size_t len = 0;
-        enum record_verdict got =
-            record_judge(bytes_of(rows[i].octets, rows[i].len), &len);
+        uint8_t octets[STORED_TIME_LEN];
 
-        if (got != rows[i].want || len != rows[i].want_len)
-            fail_msg("row '%s': verdict %d, %zu octets", rows[i].name, (int)got,
-                     len);
+        stored_put_time(octets, rows[i].time);
+        assert_memory_equal(octets, rows[i].octets, sizeof(octets));
+        assert_true(stored_get_time(octets) == rows[i].back);
     }
+    assert_true(stored_get_time(all) == INT64_MAX);
 }
 
-/* However much of a sound head is there, more may come; never anything else,
- * and nothing beyond it is looked at (the copies end where they end). */
 static void
-test_every_beginning(void **state)
+test_versions(void **state)
 {
-    static const char sound[] = BEGIN "\1\4\0\1\0\15\2\0"
-                                      "\1\3Aabc\x80\0\0\1\1Bb"
-                                      "pp" END;
-    size_t whole = sizeof(sound) - 1;
+    struct store_session session = {.created = NOW,
+                                    .seen = NOW + 1,
+                                    .expires = NOW + 2,
+                                    .user = PST_TEXT("ada"),
+                                    .browser = PST_TEXT(""),
+                                    .address = PST_TEXT("::1")};
+    struct store_session back = {.created = 0};
+    uint8_t octets[STORED_SESSION_MAX];
+    struct pst_bytes record = {octets, 0};
 
     (void)state;
-    for (size_t len = 0; len <= whole; len++) {
-        char *copy = malloc(len + 1);
-        size_t untouched = 77;
-        enum record_verdict want = len < whole ? RECORD_MORE : RECORD_SOUND;
-        enum record_verdict got;
-
-        assert_non_null(copy);
-        memcpy(copy, sound, len);
-        got = record_judge(bytes_of(copy, len), &untouched);
-        free(copy);
-        if (got != want || untouched != 77)
-            fail_msg("%zu octets: verdict %d", len, (int)got);
+    stored_emit_session(octets, &record.len, &session);
+    assert_true(stored_parse_session(record, &back));
+    assert_true(back.created == NOW && back.seen == NOW + 1 &&
+                back.expires == NOW + 2);
+    assert_true(pst_text_equal(back.user, session.user));
+    assert_true(pst_text_equal(back.browser, session.browser));
+    assert_true(pst_text_equal(back.address, session.address));
+    for (size_t len = 0; len < record.len; len++)
+        assert_false(
+            stored_parse_session((struct pst_bytes){octets, len}, &back));
+    octets[record.len] = 0;
+    record.len++;
+    assert_false(stored_parse_session(record, &back));
+    record.len--;
+    for (int version = 0; version < 256; version++) {
+        octets[0] = (uint8_t)version;
+        assert_int_equal(stored_parse_session(record, &back),
+                         version == STORED_VERSION);
+        assert_int_equal(readable(record) > 0, version == STORED_VERSION);
     }
 }
 
-#define ANSWER(name, octets, want)                               \
-    {                                                            \
-        name, octets, sizeof(octets) - 1, want, sizeof(want) - 1 \
+/* A record of one kind or another, cut anywhere, or of another version. */
+static void
+test_short(void **state)
+{
+    static uint8_t octets[STORED_SINCE_LEN + 1];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(octets); len++) {
+        /* revoked and counter at 9; since at 17; spill from 9 on. */
+        unsigned want = (len == STORED_REVOKED_LEN ? 2u : 0u) +
+                        (len == STORED_SINCE_LEN ? 1u : 0u) +
+                        (len >= STORED_SPILL_HEAD ? 1u : 0u);
+
+        octets[0] = STORED_VERSION;
+        if (readable((struct pst_bytes){octets, len}) != want)
+            fail_msg("%zu octets", len);
+        octets[0] = STORED_VERSION + 1;
+        if (readable((struct pst_bytes){octets, len}) != 0)
+            fail_msg("%zu octets of the next version", len);
     }
+}
 
 static void
-test_answers(void **state)
+test_take(void **state)
 {
     static const struct {
         const char *name;
-        const char *octets;
-        size_t len;
-        const char *want;
-        size_t want_len;
-    } answers[] = {
-        ANSWER("nothing asked", "\1\11\0\0\0\0\0\0", "\1\12\0\0\0\0\0\0"),
-        ANSWER("multiplexing", "\1\11\0\0\0\21\0\0\17\0FCGI_MPXS_CONNS",
-               "\1\12\0\0\0\22\0\0\17\1FCGI_MPXS_CONNS0"),
-        ANSWER("after something else",
-               "\1\11\0\0\0\26\0\0\2\1ABx\17\0FCGI_MPXS_CONNS",
-               "\1\12\0\0\0\22\0\0\17\1FCGI_MPXS_CONNS0"),
-        ANSWER("something else", "\1\11\0\0\0\20\0\0\16\0FCGI_MAX_CONNS",
-               "\1\12\0\0\0\0\0\0"),
-        ANSWER("a name cut off", "\1\11\0\0\0\14\0\0\17\0FCGI_MPXS_",
-               "\1\12\0\0\0\0\0\0"),
-        ANSWER("a long length", "\1\11\0\0\0\4\0\0\377\377\377\377",
-               "\1\12\0\0\0\0\0\0"),
-        ANSWER("no known type", "\1\52\0\0\0\0\0\0",
-               "\1\13\0\0\0\10\0\0"
-               "\52\0\0\0\0\0\0\0"),
+        int64_t ahead; /* of now: microseconds; what is stored */
+        struct rate rate;
+        bool want;
+        int64_t result; /* what to store, ahead of now; or what to wait */
+    } rows[] = {
+        {"empty", 0, {10, 900}, true, 90000000},
+        {"drained long ago", -5000000000, {10, 900}, true, 90000000},
+        {"the last", 810000000, {10, 900}, true, 900000000},
+        {"a microsecond more", 810000001, {10, 900}, false, 1},
+        {"full", 900000000, {10, 900}, false, 90},
+        {"beyond full", 990000000, {10, 900}, false, 90},
+        {"one in a second", 0, {1, 1}, true, 1000000},
+        {"one in a second, full", 1, {1, 1}, false, 1},
+        {"the most", 0, {RATE_LIMIT_MAX, RATE_PERIOD_MAX}, true, 259200000},
+        {"the longest", 1, {1, RATE_PERIOD_MAX}, false, 1},
     };
 
     (void)state;
-    for (size_t i = 0; i < PST_COUNT(answers); i++) {
-        char storage[RECORD_ANSWER_MAX];
-        struct pst_text got;
-        struct pst_buf buf;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t next = -1;
+        int64_t wait = -1;
+        bool got = stored_counter_take((int64_t)NOW * 1000000 + rows[i].ahead,
+                                       rows[i].rate, NOW, &next, &wait);
+        int64_t result = got ? next - (int64_t)NOW * 1000000 : wait;
 
-        pst_buf_init(&buf, storage, sizeof(storage));
-        record_answer(&buf, bytes_of(answers[i].octets, answers[i].len));
-        assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
-        if (got.len != answers[i].want_len ||
-            memcmp(got.ptr, answers[i].want, got.len) != 0)
-            fail_msg("row '%s': %zu octets", answers[i].name, got.len);
+        if (got != rows[i].want || result != rows[i].result ||
+            (got ? wait : next) != -1)
+            fail_msg("row '%s': %d, %ld", rows[i].name, got, (long)result);
     }
+}
+
+static void
+test_give(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t ahead;
+        int64_t want; /* 0: empty */
+    } rows[] = {
+        {"nothing", 0, 0},
+        {"long ago", -9000000, 0},
+        {"one", 90000000, 0},
+        {"two", 180000000, 90000000},
+        {"full", 900000000, 810000000},
+        {"beyond", 9900000000, 810000000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        int64_t now = (int64_t)NOW * 1000000;
+        int64_t got = stored_counter_give(now + rows[i].ahead,
+                                          (struct rate){10, 900}, NOW);
+
+        if (got != (rows[i].want ? now + rows[i].want : 0))
+            fail_msg("row '%s': %ld", rows[i].name, (long)(got - now));
+    }
+}
+
+/* What only counts is full at most. */
+static void
+test_tally(void **state)
+{
+    static const struct rate rate = {10, 900};
+    int64_t now = (int64_t)NOW * 1000000;
+
+    (void)state;
+    assert_int_equal(stored_counter_tally(0, rate, NOW), now + 90000000);
+    assert_int_equal(stored_counter_tally(now + 810000000, rate, NOW),
+                     now + 900000000);
+    assert_int_equal(stored_counter_tally(now + 810000001, rate, NOW),
+                     now + 900000000);
+    assert_int_equal(stored_counter_tally(now + 9900000000, rate, NOW),
+                     now + 900000000);
+}
+
+static void
+test_level(void **state)
+{
+    static const struct rate rate = {10, 900};
+    int64_t now = (int64_t)NOW * 1000000;
+
+    (void)state;
+    assert_int_equal(stored_counter_level(0, rate, NOW), 0);
+    assert_int_equal(stored_counter_level(now - 1, rate, NOW), 0);
+    assert_int_equal(stored_counter_level(now + 5, rate, NOW), 5);
+    assert_int_equal(stored_counter_level(now + 9900000000, rate, NOW),
+                     900000000);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 2), now + 3);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 0), now + 5);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 5), 0);
+    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 6), 0);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_judge),
-        cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_times), cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_short), cmocka_unit_test(test_take),
+        cmocka_unit_test(test_give),  cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_level),
     };
 
-    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("stored", tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "limits.h"
-#include "redirect.h"
+#include "base/limits.h"
+#include "http/redirect.h"
 #include "vectors.h"
 
 static void
@@ -179,7 +179,7 @@ static const char *const not_local[] = {
     "/https:%2f/evil.example",
     "/a:b://c",
     "/://x",
-    /* Octets that no URL holds. */
+    /* Bytes that no URL holds. */
     "/a b",
     "/a\tb",
     "/a\rb",
@@ -241,7 +241,7 @@ test_not_local(void **state)
     check("NUL in a query", PST_TEXT("/a?b\0c"), false);
 }
 
-/* Every octet, in each part of a target and as "%XX" in its path. */
+/* Every byte, in each part of a target and as "%XX" in its path. */
 static void
 test_every_octet(void **state)
 {
@@ -284,7 +284,7 @@ test_length(void **state)
 /*
  * Listed as "deny" because they must not lead away, and they do not: what
  * looks like an address is only data after "?" or inside one segment, and
- * what looks like CR and LF is four or six encoded octets, written as such.
+ * what looks like CR and LF is four or six encoded bytes, written as such.
  * To refuse them would refuse honest targets of the same shape that the same
  * file wants honoured ("/app?u=https://ok.example/", "/%C3%BC", "/@user").
  */

@@ -12,15 +12,15 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "limits.h"
-#include "request.h"
+#include "base/limits.h"
+#include "server/request.h"
 
 #define MAX_BODY 1000
 
 static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {
     0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
 
-/* A body that comes in pieces of at most `step` octets. */
+/* A body that comes in pieces of at most `step` bytes. */
 struct source {
     struct pst_text body;
     size_t read;
@@ -671,7 +671,7 @@ test_own_origin_configured(void **state)
     check_text("long", request_own_origin(&req, PST_NO_TEXT), PST_NO_TEXT);
 }
 
-/* Read it all, two octets at a time. */
+/* Read it all, two bytes at a time. */
 static enum pst_err
 read_all(struct request *req, char *out, size_t *len)
 {
@@ -769,7 +769,7 @@ test_read_gone(void **state)
     assert_int_equal(request_peek(&req, 10, &head, &all), PST_CLIENT_GONE);
 }
 
-/* Peeked octets come again when read, then what was not peeked at. */
+/* Peeked bytes come again when read, then what was not peeked at. */
 static void
 test_peek(void **state)
 {

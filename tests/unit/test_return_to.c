@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
+#include "codec/percent.h"
 #include "fixture.h"
-#include "percent.h"
+#include "http/redirect.h"
 #include "programs.h"
-#include "redirect.h"
 
 #define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
 
@@ -231,7 +231,7 @@ post(gate_handler *program, const char *body)
         fix.rep.status = -1;
 }
 
-/* Octets that are no UTF-8 do not get as far as that. */
+/* Bytes that are no UTF-8 do not get as far as that. */
 static bool
 is_utf8(const char *target)
 {

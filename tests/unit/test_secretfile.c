@@ -39,7 +39,7 @@ open_late(const char *path, int flags, ...)
 #include "../../bin/secretfile.c"
 #undef open
 
-#include "crypt.h"
+#include "crypto/crypto.h"
 
 #define FIRST "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe"
 #define SECOND "another-Secret-of-43-characters-0123456789x"

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "serve.h"
+#include "gateway/serve.h"
 
 static char folder[] = "/tmp/test_serve_XXXXXX";
 static char path[64];

@@ -3,7 +3,7 @@
  * test_session.c - claims read strictly, and every clock one second before,
  * at, and after its limit. The time is always passed in; nothing sleeps.
  */
-#include "session.h"
+#include "session/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -517,7 +517,7 @@ test_round_trip(void **state)
     }
 }
 
-/* Each part at its limit is written and read; one octet more is neither. */
+/* Each part at its limit is written and read; one byte more is neither. */
 static void
 test_limits(void **state)
 {
@@ -563,7 +563,7 @@ test_limits(void **state)
     }
 }
 
-/* Two users whose ids differ in bad octets only must not become one. */
+/* Two users whose ids differ in bad bytes only must not become one. */
 static void
 test_emit_bad_utf8(void **state)
 {

@@ -3,7 +3,7 @@
  * test_session_open.c - which of several cookies is the session (design 2.1,
  * R40, U32), and what opening one token says.
  */
-#include "session_open.h"
+#include "gateway/session_open.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "carry.h"
 #include "fixture.h"
-#include "roster.h"
+#include "gateway/session_registry.h"
+#include "gateway/token_transport.h"
 #include "stores.h"
 
 /* What a cookie holds. A and B are two sessions, LATER and AGAIN copies of A

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "siphash.h"
+#include "base/siphash.h"
 
 static const struct pst_siphash_key reference_key = {
     {0x0706050403020100u, 0x0f0e0d0c0b0a0908u}};

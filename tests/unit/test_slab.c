@@ -2,7 +2,7 @@
 /*
  * test_slab.c - objects that live until the arena is reset.
  */
-#include "slab.h"
+#include "base/slab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
 static int
 set_up(void **state)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "sort.h"
+#include "base/sort.h"
 
 static size_t compared;
 

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "limits.h"
-#include "store_lmdb.h"
+#include "base/limits.h"
+#include "store/lmdb.h"
 #include "stores.h"
 
 #define PROCESSES 8
@@ -1292,7 +1292,7 @@ test_ids(void **state)
     struct store_id ids[6];
 
     (void)state;
-    /* SHA-256 of sixteen zero octets. */
+    /* SHA-256 of sixteen zero bytes. */
     store_id_sid(sid, &ids[0]);
     assert_int_equal(ids[0].octets[0], 0x37);
     assert_int_equal(ids[0].octets[31], 0xbb);

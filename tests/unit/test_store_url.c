@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "store_url.h"
+#include "server/store_url.h"
 
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN

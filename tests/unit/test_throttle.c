@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "limits.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/throttle.h"
 #include "stores.h"
-#include "throttle.h"
-#include "ticks.h"
 
 static struct stores stores;
 static struct throttle throttle;

@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#include "base64url.h"
-#include "crypt.h"
-#include "token.h"
+#include "codec/base64url.h"
+#include "crypto/crypto.h"
+#include "crypto/token.h"
 #include "vectors.h"
 
 #define SECRET "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
@@ -143,7 +143,7 @@ test_round_trips(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(claims); i++)
-        claims[i] = (char)(i * 7 + i / 256); /* every octet, NUL too */
+        claims[i] = (char)(i * 7 + i / 256); /* every byte, NUL too */
     for (enum pst_token_format f = PST_TOKEN_SEALED; f <= PST_TOKEN_SIGNED;
          f++) {
         const struct pst_token_use use = use_of(PST_PURPOSE_BEARER, f);
@@ -238,14 +238,14 @@ test_after_other_text(void **state)
     }
 }
 
-/* The octets that a changed token may hold at a place. */
+/* The bytes that a changed token may hold at a place. */
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     "\0 \t\r\n\v.=+/%\",;\\{}\x7F\x80\xC2\xFF";
 #define ALPHABET_LEN (sizeof(alphabet) - 1)
 
 /*
- * Every single octet changed, taken out, and put in, and every truncation,
+ * Every single byte changed, taken out, and put in, and every truncation,
  * of one token (issue: "every single-byte change, every truncation").
  */
 static void

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
-#include "upload.h"
+#include "base/limits.h"
+#include "gateway/upload.h"
 
 #define NL "\r\n"
 #define PART(lines, content) "--xx" NL lines NL content NL

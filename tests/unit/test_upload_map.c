@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
-#include "upload_map.h"
+#include "base/limits.h"
+#include "gateway/upload_map.h"
 
 static struct pst_arena *arena;
 

@@ -16,8 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ticks.h"
-#include "worker.h"
+#include "base/clock.h"
+#include "gateway/worker.h"
 
 /* The clock, and how far it goes whenever it is read: a process may be kept
  * from running for as long between any two readings. */
@@ -97,7 +97,7 @@ test_reads_what_comes(void **state)
     open_pair(ends);
     assert_int_equal(send(ends[1], octets, sizeof(octets), 0), sizeof(octets));
     worker_hang_up(ends[0], false);
-    assert_hung_up(ends); /* unread octets would make it ECONNRESET */
+    assert_hung_up(ends); /* unread bytes would make it ECONNRESET */
 }
 
 static void

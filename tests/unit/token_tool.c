@@ -12,8 +12,8 @@
  */
 #include <string.h>
 
-#include "crypt.h"
-#include "token.h"
+#include "crypto/crypto.h"
+#include "crypto/token.h"
 
 #define DEFAULT_AUDIENCE "session"
 

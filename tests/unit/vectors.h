@@ -7,7 +7,7 @@
 
 #include <json-c/json.h>
 
-#include "text.h"
+#include "base/str.h"
 
 /*
  * A file of POSTERN_VECTORS, such as "cookies.json"; never NULL. Where the
@@ -20,10 +20,10 @@ struct json_object *vectors_open(const char *file);
 /* The member's string value, or "" where it has none; borrowed. */
 const char *vectors_string(struct json_object *value, const char *member);
 
-/* A string of latin-1 octets back as octets; malloc()ed into *storage. */
+/* A string of latin-1 bytes back as bytes; malloc()ed into *storage. */
 struct pst_text vectors_latin1(struct json_object *value, char **storage);
 
-/* Hex digits as octets; malloc()ed into *storage. */
+/* Hex digits as bytes; malloc()ed into *storage. */
 struct pst_bytes vectors_hex(const char *hex, uint8_t **storage);
 
 #endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * buffer.c - a builder that grows up to its ceiling, and then says so once.
+ */
+#include "base/buffer.h"
+
+#include <string.h>
+
+#define FIRST_SIZE 64 /* bytes: most texts of ours fit, so few are moved */
+
+/* Bytes kept off the arena; the record itself lies in it. */
+struct pst_hold {
+    char *ptr;
+    size_t size;
+};
+
+static void
+hold_release(void *handle)
+{
+    struct pst_hold *hold = handle;
+
+    if (!hold->ptr)
+        return;
+    explicit_bzero(hold->ptr, hold->size);
+    free(hold->ptr);
+    hold->ptr = NULL;
+    hold->size = 0;
+}
+
+void
+pst_buf_init(struct pst_buf *buf, char *storage, size_t size)
+{
+    PST_REQUIRE(storage != NULL);
+    *buf = (struct pst_buf){.ptr = storage, .size = size, .max = size};
+}
+
+void
+pst_buf_init_arena(struct pst_buf *buf, struct pst_arena *arena, size_t max)
+{
+    PST_REQUIRE(arena != NULL);
+    *buf = (struct pst_buf){.arena = arena, .max = max};
+}
+
+void
+pst_buf_init_hold(struct pst_buf *buf, struct pst_arena *arena, size_t max)
+{
+    struct pst_hold *hold;
+
+    pst_buf_init_arena(buf, arena, max);
+    hold = pst_arena_alloc(arena, sizeof(*hold));
+    if (!hold || pst_arena_defer(arena, hold_release, hold) != PST_OK) {
+        pst_buf_spoil(buf, PST_NO_MEMORY);
+        return;
+    }
+    buf->hold = hold;
+}
+
+/* A larger place off the arena; what was in the old one is wiped there. */
+static bool
+grow_hold(struct pst_buf *buf, size_t size)
+{
+    struct pst_hold *hold = buf->hold;
+    char *ptr;
+
+    if (!pst_arena_may_alloc(buf->arena))
+        return false;
+    ptr = malloc(size > 0 ? size : 1);
+    if (!ptr)
+        return false;
+    if (buf->len > 0)
+        memcpy(ptr, buf->ptr, buf->len);
+    hold_release(hold);
+    *hold = (struct pst_hold){ptr, size};
+    buf->ptr = ptr;
+    buf->size = size;
+    return true;
+}
+
+/* Longer where it stands if it is the arena's newest, else moved. */
+static bool
+grow_arena(struct pst_buf *buf, size_t size)
+{
+    char *ptr;
+
+    if (buf->ptr && pst_arena_extend(buf->arena, buf->ptr, buf->size, size)) {
+        buf->size = size;
+        return true;
+    }
+    ptr = pst_arena_alloc(buf->arena, size);
+    if (!ptr)
+        return false;
+    if (buf->len > 0)
+        memcpy(ptr, buf->ptr, buf->len);
+    buf->ptr = ptr;
+    buf->size = size;
+    return true;
+}
+
+static bool
+grow_to(struct pst_buf *buf, size_t size)
+{
+    return buf->hold ? grow_hold(buf, size) : grow_arena(buf, size);
+}
+
+/* Make room for `needed` bytes in all: twice the size, or just enough. */
+static bool
+grow(struct pst_buf *buf, size_t needed)
+{
+    size_t size = buf->size <= buf->max / 2 ? buf->size * 2 : buf->max;
+
+    if (!buf->arena)
+        return false;
+    if (size < FIRST_SIZE)
+        size = FIRST_SIZE;
+    if (size < needed)
+        size = needed;
+    if (size > buf->max)
+        size = buf->max;
+    return grow_to(buf, size) || (size > needed && grow_to(buf, needed));
+}
+
+char *
+pst_buf_room(struct pst_buf *buf, size_t len)
+{
+    size_t needed;
+    char *room;
+
+    if (buf->err)
+        return NULL;
+    if (__builtin_add_overflow(buf->len, len, &needed) || needed > buf->max) {
+        pst_buf_spoil(buf, PST_TOO_LARGE);
+        return NULL;
+    }
+    if ((!buf->ptr || needed > buf->size) && !grow(buf, needed)) {
+        pst_buf_spoil(buf, PST_NO_MEMORY);
+        return NULL;
+    }
+    room = buf->ptr + buf->len;
+    buf->len = needed;
+    return room;
+}
+
+void
+pst_buf_add(struct pst_buf *buf, struct pst_text text)
+{
+    char *room;
+
+    if (text.len == 0)
+        return;
+    room = pst_buf_room(buf, text.len);
+    if (room)
+        memcpy(room, text.ptr, text.len);
+}
+
+void
+pst_buf_add_string(struct pst_buf *buf, const char *string)
+{
+    pst_buf_add(buf, pst_text_from(string));
+}
+
+void
+pst_buf_add_char(struct pst_buf *buf, char c)
+{
+    pst_buf_add(buf, (struct pst_text){&c, 1});
+}
+
+void
+pst_buf_add_number(struct pst_buf *buf, int64_t number)
+{
+    char digits[20]; /* of the longest, "-9223372036854775808" */
+    size_t start = sizeof(digits);
+    uint64_t rest = (uint64_t)number;
+
+    if (number < 0)
+        rest = 0 - rest; /* INT64_MIN has no positive twin of its own type */
+    do {
+        digits[--start] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        digits[--start] = '-';
+    pst_buf_add(buf, (struct pst_text){digits + start, sizeof(digits) - start});
+}
+
+void
+pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        char *room = pst_buf_room(buf, 2);
+
+        if (!room)
+            return;
+        room[0] = pst_hex_digit(bytes.ptr[i] >> 4);
+        room[1] = pst_hex_digit(bytes.ptr[i]);
+    }
+}
+
+void
+pst_buf_spoil(struct pst_buf *buf, enum pst_err reason)
+{
+    PST_REQUIRE(reason != PST_OK);
+    if (!buf->err)
+        buf->err = reason;
+}
+
+void
+pst_buf_cut(struct pst_buf *buf, size_t len)
+{
+    PST_REQUIRE(len <= buf->len);
+    buf->len = len;
+}
+
+struct pst_text
+pst_buf_text(const struct pst_buf *buf)
+{
+    return (struct pst_text){buf->ptr ? buf->ptr : "", buf->len};
+}
+
+enum pst_err
+pst_buf_end(const struct pst_buf *buf, struct pst_text *out)
+{
+    if (buf->err)
+        return buf->err;
+    *out = pst_buf_text(buf);
+    return PST_OK;
+}

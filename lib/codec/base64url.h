@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * base64url.h - base64url without padding (RFC 4648 section 5, RFC 7515
+ * section 2).
+ */
+#ifndef POSTERN_CODEC_BASE64URL_H
+#define POSTERN_CODEC_BASE64URL_H
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* Characters that len bytes become. */
+PST_EXPORT size_t pst_base64url_length(size_t len);
+
+PST_EXPORT void pst_base64url_encode(struct pst_buf *buf,
+                                     struct pst_bytes bytes);
+
+/*
+ * Decode, strictly: no padding, no white space, no other alphabet, and no
+ * bits left over in the last character, so that one value has one spelling.
+ *   out  set on PST_OK; lives as long as arena
+ * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
+ */
+PST_MUST_USE PST_EXPORT enum pst_err
+pst_base64url_decode(struct pst_arena *arena, struct pst_text text,
+                     struct pst_bytes *out);
+
+#endif

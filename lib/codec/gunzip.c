@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * gunzip.c - decode one gzip member, in memory that dies with the request.
+ */
+#include "codec/gunzip.h"
+
+#define ZLIB_CONST /* zlib does not write to what it reads */
+#include <zlib.h>
+
+#include "base/buffer.h"
+
+/* Bytes decoded at a time. */
+#define PIECE ((size_t)16 * 1024)
+
+/* A window of 32 KiB, the largest there is, and gzip's frame alone. */
+#define WINDOW_BITS (15 + 16)
+
+/*
+ * zlib's window holds the text, so it lies in the arena: that is wiped, which
+ * zlib would not do, and there is nothing to be freed on any way out.
+ */
+static voidpf
+take_memory(voidpf arena, uInt count, uInt size)
+{
+    size_t octets;
+
+    if (__builtin_mul_overflow((size_t)count, (size_t)size, &octets))
+        return Z_NULL;
+    return pst_arena_alloc(arena, octets);
+}
+
+static void
+leave_memory(voidpf arena, voidpf memory)
+{
+    (void)arena;
+    (void)memory;
+}
+
+/* Decode the next piece, at most `most` bytes; *ended: it was the last. */
+static enum pst_err
+decode_piece(z_stream *stream, struct pst_buf *buf, size_t most, bool *ended)
+{
+    size_t had = buf->len;
+    size_t size = most - had < PIECE ? most - had : PIECE;
+    char *room = pst_buf_room(buf, size);
+    int result;
+
+    if (!room)
+        return buf->err;
+    stream->next_out = (Bytef *)room;
+    stream->avail_out = (uInt)size;
+    result = inflate(stream, Z_NO_FLUSH);
+    pst_buf_cut(buf, had + size - stream->avail_out);
+    *ended = result == Z_STREAM_END;
+    if (result == Z_MEM_ERROR)
+        return PST_NO_MEMORY;
+    /* Z_BUF_ERROR: all was read, and its end was not in it. */
+    return result == Z_OK || *ended ? PST_OK : PST_MALFORMED;
+}
+
+static enum pst_err
+decode(z_stream *stream, struct pst_buf *buf, size_t max)
+{
+    bool ended = false;
+    enum pst_err e;
+
+    while (!ended) {
+        if (buf->len > max)
+            return PST_TOO_LARGE;
+        /* One byte more tells a body of exactly `max` from a longer one. */
+        e = decode_piece(stream, buf, max + 1, &ended);
+        if (e)
+            return e;
+    }
+    if (buf->len > max)
+        return PST_TOO_LARGE;
+    return stream->avail_in > 0 ? PST_MALFORMED : PST_OK;
+}
+
+enum pst_err
+gunzip_body(struct pst_arena *arena, struct pst_text body, size_t max,
+            struct pst_text *out)
+{
+    z_stream stream = {
+        .next_in = (const Bytef *)body.ptr,
+        .zalloc = take_memory,
+        .zfree = leave_memory,
+        .opaque = arena,
+    };
+    struct pst_buf buf;
+    enum pst_err e;
+
+    PST_REQUIRE(max < SIZE_MAX && body.len <= UINT32_MAX);
+    stream.avail_in = (uInt)body.len;
+    if (inflateInit2(&stream, WINDOW_BITS) != Z_OK)
+        return PST_NO_MEMORY;
+    pst_buf_init_hold(&buf, arena, max + 1);
+    e = decode(&stream, &buf, max);
+    if (e)
+        return e;
+    return pst_buf_end(&buf, out);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * name_fold.c - an account's name as a key that is coarser than any comparison.
+ */
+#include "codec/name_fold.h"
+
+#include <string.h>
+
+#include "codec/name_fold_table.inc"
+
+/* What the table says of a character (fold_table.pl). */
+#define VALUE_VANISHES 0
+#define VALUE_ITSELF 1
+#define VALUE_EXPANDS 0xD800 /* to 0xDFFF: where in fold_expansions */
+#define VALUE_EXPANDS_LAST 0xDFFF
+
+/* Stands for every character above U+FFFF that has no other key. */
+#define OTHER_PLANES 0xFFFD
+
+/* Hangul syllables (The Unicode Standard, section 3.12). */
+#define HANGUL_FIRST 0xAC00
+#define HANGUL_LAST 0xD7A3
+#define HANGUL_LEADS 0x1100
+#define HANGUL_VOWELS 0x1161
+#define HANGUL_TRAILS 0x11A7 /* one before the first: 0 is none */
+#define HANGUL_TRAIL_COUNT 28
+#define HANGUL_BLOCK (21 * HANGUL_TRAIL_COUNT)
+
+/* Bytes of a character of the key: none is above U+FFFF. */
+#define UTF8_MAX 3
+
+/* Greek letters below which an iota may be written. */
+#define ALPHA 0x03B1
+#define ETA 0x03B7
+#define IOTA 0x03B9
+#define OMEGA 0x03C9
+
+/* A key in the making. */
+struct fold_key {
+    char *out;
+    size_t len;
+    uint32_t last; /* the newest character; 0: none yet */
+    bool is_full;
+};
+
+/* Take a character off text that is known to be UTF-8. */
+static uint32_t
+next_char(struct pst_text *text)
+{
+    static const uint8_t masks[] = {0x7F, 0x7F, 0x1F, 0x0F, 0x07};
+    uint8_t first = (uint8_t)text->ptr[0];
+    size_t len = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    uint32_t c = first & masks[len];
+
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | ((uint8_t)text->ptr[i] & 0x3F);
+    *text = pst_text_from_octet(*text, len);
+    return c;
+}
+
+static size_t
+put_char(uint32_t c, char out[static UTF8_MAX])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    out[0] = (char)(0xE0 | c >> 12);
+    out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[2] = (char)(0x80 | (c & 0x3F));
+    return 3;
+}
+
+/* Letters that are one to some collation. */
+static uint32_t
+merge_letters(uint32_t c)
+{
+    return c == 'j' || c == 'u' || c == 'v' || c == 'y' ? 'i' : c;
+}
+
+/* Is c nothing after that one, to some collation? */
+static bool
+is_absorbed(uint32_t last, uint32_t c)
+{
+    switch (c) {
+    case 's':
+        return last == 's'; /* sharp s is ss, or s */
+    case 'a':
+        return last == 'a'; /* a with ring is aa (Danish) */
+    case 'e':
+        return last == 'a' || last == 'o' || last == 'i'; /* umlauts */
+    case 'h':
+        return last == 'c'; /* Lithuanian */
+    case IOTA: /* a mark below the small letter, a letter in capitals */
+        return last == ALPHA || last == ETA || last == OMEGA;
+    default:
+        return false;
+    }
+}
+
+static void
+add_char(struct fold_key *key, uint32_t c)
+{
+    char bytes[UTF8_MAX];
+    size_t len;
+
+    c = merge_letters(c);
+    if (key->is_full || is_absorbed(key->last, c))
+        return;
+    len = put_char(c, bytes);
+    if (len > PST_FOLD_MAX - key->len) {
+        key->is_full = true;
+        return;
+    }
+    memcpy(key->out + key->len, bytes, len);
+    key->len += len;
+    key->last = c;
+}
+
+/* What the table has for a character that is no Hangul syllable. */
+static void
+add_folded(struct fold_key *key, uint32_t c)
+{
+    uint16_t block = fold_index[c / FOLD_BLOCK];
+    uint16_t value = fold_blocks[block * FOLD_BLOCK + c % FOLD_BLOCK];
+
+    if (value == VALUE_VANISHES)
+        return;
+    if (value == VALUE_ITSELF) {
+        add_char(key, c > 0xFFFF ? OTHER_PLANES : c);
+    } else if (value >= VALUE_EXPANDS && value <= VALUE_EXPANDS_LAST) {
+        const uint16_t *list = &fold_expansions[2 * (value - VALUE_EXPANDS)];
+
+        for (uint16_t i = 1; i <= list[0]; i++)
+            add_char(key, list[i]);
+    } else {
+        add_char(key, value);
+    }
+}
+
+/* A syllable is its letters: a name may come with either. */
+static void
+add_hangul(struct fold_key *key, uint32_t c)
+{
+    uint32_t index = c - HANGUL_FIRST;
+    uint32_t trail = index % HANGUL_TRAIL_COUNT;
+
+    add_folded(key, HANGUL_LEADS + index / HANGUL_BLOCK);
+    add_folded(key, HANGUL_VOWELS + index % HANGUL_BLOCK / HANGUL_TRAIL_COUNT);
+    if (trail > 0)
+        add_folded(key, HANGUL_TRAILS + trail);
+}
+
+enum pst_err
+pst_fold_name(struct pst_text name, char out[static PST_FOLD_MAX], size_t *len)
+{
+    struct fold_key key = {.out = out};
+
+    if (!pst_text_is_utf8(name))
+        return PST_MALFORMED;
+    while (name.len > 0 && !key.is_full) {
+        uint32_t c = next_char(&name);
+
+        if (c >= HANGUL_FIRST && c <= HANGUL_LAST)
+            add_hangul(&key, c);
+        else
+            add_folded(&key, c);
+    }
+    *len = key.len;
+    return PST_OK;
+}

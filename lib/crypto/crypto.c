@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * crypto.c - the door to libgcrypt: the few primitives we use, and no other.
+ *
+ * Only what lives long (the ring's secrets) is kept in secure memory. Working
+ * state lives in gcrypt's handles for microseconds and is wiped when they are
+ * closed; were it in secure memory too, a few hundred busy threads would
+ * exhaust the little that an unprivileged process may lock.
+ */
+#include "crypto/crypto.h"
+
+#include <errno.h>
+#include <gcrypt.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define GCRYPT_OLDEST "1.8.0"
+#define SECURE_POOL (64 * 1024) /* bytes; more than any ring takes */
+
+#define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* RFC 5869 2.3 */
+
+enum pst_err
+pst_crypt_init(void)
+{
+    if (!gcry_check_version(GCRYPT_OLDEST))
+        return PST_INTERNAL;
+    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
+        return PST_OK; /* by us before, or by another library */
+
+    /*
+     * Where the system lets us lock no memory there still is a wiped pool:
+     * that is worth starting with, and gcrypt's warning on stderr is not.
+     */
+    gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
+    gcry_control(GCRYCTL_INIT_SECMEM, SECURE_POOL, 0);
+    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0))
+        return PST_INTERNAL;
+    return PST_OK;
+}
+
+enum pst_err
+pst_crypt_random(void *out, size_t len)
+{
+    uint8_t *at = out;
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = getrandom(at + done, len - done, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            pst_crypt_wipe(out, len);
+            return PST_NO_RANDOM;
+        }
+        done += (size_t)n;
+    }
+    return PST_OK;
+}
+
+void *
+pst_crypt_secure_alloc(size_t len)
+{
+    return gcry_malloc_secure(len);
+}
+
+void
+pst_crypt_secure_free(void *ptr)
+{
+    gcry_free(ptr);
+}
+
+void
+pst_crypt_wipe(void *ptr, size_t len)
+{
+    if (len > 0)
+        explicit_bzero(ptr, len);
+}
+
+bool
+pst_crypt_equal(struct pst_bytes a, struct pst_bytes b)
+{
+    volatile uint8_t difference = 0;
+
+    if (a.len != b.len || a.len == 0)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        difference = (uint8_t)(difference | (a.ptr[i] ^ b.ptr[i]));
+    return difference == 0;
+}
+
+/*
+ * HMAC over the pieces one after another; no piece is copied.
+ *   out  written only on PST_OK
+ */
+static enum pst_err
+hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces, size_t count,
+            uint8_t out[static PST_HASH_LEN])
+{
+    gcry_md_hd_t md;
+    const uint8_t *digest = NULL;
+
+    if (gcry_md_open(&md, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC))
+        return PST_INTERNAL;
+    if (gcry_md_setkey(md, key.ptr, key.len) == 0) {
+        for (size_t i = 0; i < count; i++)
+            gcry_md_write(md, pieces[i].ptr, pieces[i].len);
+        digest = gcry_md_read(md, GCRY_MD_SHA256);
+    }
+    if (digest)
+        memcpy(out, digest, PST_HASH_LEN);
+    gcry_md_close(md);
+    return digest ? PST_OK : PST_INTERNAL;
+}
+
+void
+pst_crypt_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
+{
+    static_assert(PST_HASH_LEN == 32, "SHA-256 gives 32 octets");
+
+    gcry_md_hash_buffer(GCRY_MD_SHA256, out, data.ptr, data.len);
+}
+
+enum pst_err
+pst_crypt_hmac(struct pst_bytes key, struct pst_bytes data,
+               uint8_t out[static PST_HASH_LEN])
+{
+    return hmac_pieces(key, &data, 1, out);
+}
+
+enum pst_err
+pst_crypt_hkdf_extract(struct pst_bytes salt, struct pst_bytes secret,
+                       uint8_t prk[static PST_HASH_LEN])
+{
+    static const uint8_t zeros[PST_HASH_LEN];
+
+    if (salt.len == 0)
+        salt = (struct pst_bytes){zeros, sizeof(zeros)};
+    return hmac_pieces(salt, &secret, 1, prk);
+}
+
+enum pst_err
+pst_crypt_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
+                      struct pst_bytes info, uint8_t *out, size_t len)
+{
+    const struct pst_bytes key = {prk, PST_HASH_LEN};
+    uint8_t block[PST_HASH_LEN];
+    uint8_t counter = 0;
+    size_t done = 0;
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(len > 0);
+    if (len > EXPAND_MAX)
+        return PST_TOO_LARGE;
+    while (done < len && !e) {
+        size_t take = len - done < PST_HASH_LEN ? len - done : PST_HASH_LEN;
+        size_t before = counter > 0 ? PST_HASH_LEN : 0; /* T(0) is empty */
+        struct pst_bytes pieces[] = {{block, before}, info, {&counter, 1}};
+
+        counter++;
+        e = hmac_pieces(key, pieces, PST_COUNT(pieces), block);
+        if (!e)
+            memcpy(out + done, block, take);
+        done += take;
+    }
+    pst_crypt_wipe(block, sizeof(block));
+    if (e)
+        pst_crypt_wipe(out, len);
+    return e;
+}
+
+/* A cipher that has key and nonce and has taken the additional data. */
+static enum pst_err
+gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key, const uint8_t *nonce,
+          struct pst_bytes aad)
+{
+    gcry_cipher_hd_t cipher;
+
+    if (gcry_cipher_open(&cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0))
+        return PST_INTERNAL;
+    if (gcry_cipher_setkey(cipher, key, PST_KEY_LEN) ||
+        gcry_cipher_setiv(cipher, nonce, PST_NONCE_LEN) ||
+        gcry_cipher_authenticate(cipher, aad.ptr, aad.len)) {
+        gcry_cipher_close(cipher);
+        return PST_INTERNAL;
+    }
+    *out = cipher;
+    return PST_OK;
+}
+
+enum pst_err
+pst_crypt_seal(const uint8_t key[static PST_KEY_LEN],
+               const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+               struct pst_bytes plain, uint8_t *out,
+               uint8_t tag[static PST_TAG_LEN])
+{
+    gcry_cipher_hd_t cipher;
+    gcry_error_t failed = 0;
+    enum pst_err e = gcm_begin(&cipher, key, nonce, aad);
+
+    if (e)
+        return e;
+    if (plain.len > 0)
+        failed =
+            gcry_cipher_encrypt(cipher, out, plain.len, plain.ptr, plain.len);
+    if (!failed)
+        failed = gcry_cipher_gettag(cipher, tag, PST_TAG_LEN);
+    gcry_cipher_close(cipher);
+    return failed ? PST_INTERNAL : PST_OK;
+}
+
+enum pst_err
+pst_crypt_open(const uint8_t key[static PST_KEY_LEN],
+               const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+               struct pst_bytes sealed, struct pst_bytes tag, uint8_t *out)
+{
+    gcry_cipher_hd_t cipher;
+    gcry_error_t failed = 0;
+    enum pst_err e;
+
+    if (tag.len != PST_TAG_LEN)
+        return PST_FORGED;
+    e = gcm_begin(&cipher, key, nonce, aad);
+    if (e)
+        return e;
+    if (sealed.len > 0)
+        failed = gcry_cipher_decrypt(cipher, out, sealed.len, sealed.ptr,
+                                     sealed.len);
+    if (!failed)
+        failed = gcry_cipher_checktag(cipher, tag.ptr, tag.len);
+    gcry_cipher_close(cipher);
+    if (!failed)
+        return PST_OK;
+    pst_crypt_wipe(out, sealed.len);
+    return gcry_err_code(failed) == GPG_ERR_CHECKSUM ? PST_FORGED
+                                                     : PST_INTERNAL;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * document_cache.c - two hash tables over documents that stand in two lists:
+ * those on trial, and those that were found again.
+ *
+ * One lock, held for a few steps: texts are hashed and compared outside.
+ */
+#include "gateway/document_cache.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* What malloc() adds to a block, about; a document is two. */
+#define BLOCK_OVERHEAD 16
+
+/* One bucket for so many bytes of documents. */
+#define BYTES_A_BUCKET 1024
+#define BUCKETS_MIN 16
+
+/* The part of memory for documents that were found again. */
+#define KEPT_SHARE(size) ((size) / 5 * 4)
+
+struct document_list;
+
+struct document {
+    atomic_size_t references;
+    struct pst_graphql_meaning *meaning;
+    struct pst_text text; /* part of meaning, or of own_text */
+    size_t size;
+
+    /* Below here: for the cache that has it, under its lock. */
+    uint64_t text_key;
+    uint64_t hash_key;
+    struct document *next_text; /* in its bucket */
+    struct document *next_hash;
+    struct document_list *list; /* NULL: in no cache */
+    struct document *newer;
+    struct document *older;
+    bool has_hash;
+    uint8_t hash[PST_HASH_LEN];
+
+    char own_text[]; /* where the meaning's text is another */
+};
+
+struct document_list {
+    struct document *newest;
+    struct document *oldest;
+    size_t size; /* bytes of its documents */
+};
+
+struct document_cache {
+    pthread_mutex_t lock; /* over all below but the key */
+    struct pst_siphash_key key;
+    struct document_list trial; /* put, and not found since */
+    struct document_list kept;  /* found again */
+    size_t size_max;            /* bytes of documents, without tables */
+    size_t table_size;          /* bytes of tables */
+    size_t bucket_mask;
+    struct document **by_text; /* buckets, one block with by_hash */
+    struct document **by_hash;
+};
+
+/* Documents. */
+
+enum pst_err
+document_new(struct document **out, struct pst_text text,
+             struct pst_graphql_meaning *meaning)
+{
+    bool is_same = pst_text_equal(text, meaning->text);
+    size_t own_size = sizeof(struct document) + (is_same ? 0 : text.len);
+    struct document *document = malloc(own_size);
+
+    if (!document)
+        return PST_NO_MEMORY;
+    memset(document, 0, sizeof(*document));
+    atomic_init(&document->references, 1);
+    document->meaning = meaning;
+    document->size = own_size + meaning->size + 2 * BLOCK_OVERHEAD;
+    document->text = meaning->text;
+    if (!is_same) {
+        memcpy(document->own_text, text.ptr, text.len);
+        document->text = (struct pst_text){document->own_text, text.len};
+    }
+    *out = document;
+    return PST_OK;
+}
+
+void
+document_release(void *handle)
+{
+    struct document *document = handle;
+
+    if (atomic_fetch_sub(&document->references, 1) > 1)
+        return;
+    if (document->text.ptr == document->own_text)
+        explicit_bzero(document->own_text, document->text.len);
+    pst_graphql_meaning_free(&document->meaning);
+    free(document);
+}
+
+const struct pst_graphql_meaning *
+document_meaning(const struct document *document)
+{
+    return document->meaning;
+}
+
+/* Lists. */
+
+static void
+list_remove(struct document *document)
+{
+    struct document_list *list = document->list;
+
+    if (document->newer)
+        document->newer->older = document->older;
+    else
+        list->newest = document->older;
+    if (document->older)
+        document->older->newer = document->newer;
+    else
+        list->oldest = document->newer;
+    list->size -= document->size;
+    document->list = NULL;
+}
+
+static void
+list_add(struct document_list *list, struct document *document)
+{
+    document->list = list;
+    document->newer = NULL;
+    document->older = list->newest;
+    if (list->newest)
+        list->newest->newer = document;
+    else
+        list->oldest = document;
+    list->newest = document;
+    list->size += document->size;
+}
+
+/* Count a use. What does not fit among the kept any longer is on trial. */
+static void
+count_use(struct document_cache *cache, struct document *document)
+{
+    if (cache->kept.newest == document)
+        return;
+    list_remove(document);
+    list_add(&cache->kept, document);
+    while (cache->kept.size > KEPT_SHARE(cache->size_max)) {
+        struct document *oldest = cache->kept.oldest;
+
+        list_remove(oldest);
+        list_add(&cache->trial, oldest);
+    }
+}
+
+/* Tables. */
+
+static uint64_t
+key_of(const struct document_cache *cache, const void *ptr, size_t len)
+{
+    return pst_siphash(&cache->key, (struct pst_bytes){ptr, len});
+}
+
+static struct document **
+text_bucket(const struct document_cache *cache, uint64_t key)
+{
+    return &cache->by_text[key & cache->bucket_mask];
+}
+
+static struct document **
+hash_bucket(const struct document_cache *cache, uint64_t key)
+{
+    return &cache->by_hash[key & cache->bucket_mask];
+}
+
+static struct document *
+look_up_text(const struct document_cache *cache, uint64_t key, size_t len)
+{
+    struct document *document = *text_bucket(cache, key);
+
+    while (document && (document->text_key != key || document->text.len != len))
+        document = document->next_text;
+    return document;
+}
+
+static struct document *
+look_up_hash(const struct document_cache *cache, uint64_t key,
+             const uint8_t *hash)
+{
+    struct document *document = *hash_bucket(cache, key);
+
+    while (document && memcmp(document->hash, hash, PST_HASH_LEN) != 0)
+        document = document->next_hash;
+    return document;
+}
+
+/* Take it out of lists and tables; gives the cache's reference back. */
+static void
+forget(struct document_cache *cache, struct document *document)
+{
+    struct document **link = text_bucket(cache, document->text_key);
+
+    while (*link != document)
+        link = &(*link)->next_text;
+    *link = document->next_text;
+    if (document->has_hash) {
+        link = hash_bucket(cache, document->hash_key);
+        while (*link != document)
+            link = &(*link)->next_hash;
+        *link = document->next_hash;
+    }
+    list_remove(document);
+    document_release(document);
+}
+
+static void
+make_room(struct document_cache *cache)
+{
+    while (cache->trial.size + cache->kept.size > cache->size_max)
+        forget(cache,
+               cache->trial.oldest ? cache->trial.oldest : cache->kept.oldest);
+}
+
+enum pst_err
+document_cache_new(struct document_cache **out, size_t size_max,
+                   const struct pst_siphash_key *key)
+{
+    struct document_cache *cache = calloc(1, sizeof(*cache));
+    size_t buckets = BUCKETS_MIN;
+
+    if (!cache)
+        return PST_NO_MEMORY;
+    while (buckets < size_max / BYTES_A_BUCKET && buckets < SIZE_MAX / 64)
+        buckets *= 2;
+    cache->by_text = calloc(2 * buckets, sizeof(struct document *));
+    if (!cache->by_text) {
+        free(cache);
+        return PST_NO_MEMORY;
+    }
+    PST_REQUIRE(pthread_mutex_init(&cache->lock, NULL) == 0);
+    cache->key = *key;
+    cache->by_hash = cache->by_text + buckets;
+    cache->bucket_mask = buckets - 1;
+    cache->table_size = 2 * buckets * sizeof(struct document *);
+    cache->size_max =
+        size_max > cache->table_size ? size_max - cache->table_size : 0;
+    *out = cache;
+    return PST_OK;
+}
+
+void
+document_cache_free(struct document_cache **cache)
+{
+    if (!*cache)
+        return;
+    while ((*cache)->trial.oldest)
+        forget(*cache, (*cache)->trial.oldest);
+    while ((*cache)->kept.oldest)
+        forget(*cache, (*cache)->kept.oldest);
+    pthread_mutex_destroy(&(*cache)->lock);
+    free((*cache)->by_text);
+    free(*cache);
+    *cache = NULL;
+}
+
+/* Under the lock: a reference for the caller, where there is a document. */
+static struct document *
+use(struct document_cache *cache, struct document *document)
+{
+    if (!document)
+        return NULL;
+    count_use(cache, document);
+    atomic_fetch_add(&document->references, 1);
+    return document;
+}
+
+struct document *
+document_cache_find_text(struct document_cache *cache, struct pst_text text)
+{
+    uint64_t key = key_of(cache, text.ptr, text.len);
+    struct document *document;
+
+    pthread_mutex_lock(&cache->lock);
+    document = use(cache, look_up_text(cache, key, text.len));
+    pthread_mutex_unlock(&cache->lock);
+    if (!document || pst_text_equal(document->text, text))
+        return document;
+    document_release(document); /* another text of the same hash */
+    return NULL;
+}
+
+struct document *
+document_cache_find_hash(struct document_cache *cache,
+                         const uint8_t hash[static PST_HASH_LEN])
+{
+    uint64_t key = key_of(cache, hash, PST_HASH_LEN);
+    struct document *document;
+
+    pthread_mutex_lock(&cache->lock);
+    document = use(cache, look_up_hash(cache, key, hash));
+    pthread_mutex_unlock(&cache->lock);
+    return document;
+}
+
+/* Have it found by its hash too. */
+static void
+add_hash(struct document_cache *cache, struct document *document,
+         const uint8_t *hash)
+{
+    struct document **bucket;
+
+    document->has_hash = true;
+    memcpy(document->hash, hash, PST_HASH_LEN);
+    document->hash_key = key_of(cache, hash, PST_HASH_LEN);
+    bucket = hash_bucket(cache, document->hash_key);
+    document->next_hash = *bucket;
+    *bucket = document;
+}
+
+static void
+add(struct document_cache *cache, struct document *document, uint64_t key)
+{
+    struct document **bucket = text_bucket(cache, key);
+
+    atomic_fetch_add(&document->references, 1);
+    document->text_key = key;
+    document->next_text = *bucket;
+    *bucket = document;
+    list_add(&cache->trial, document);
+}
+
+void
+document_cache_put(struct document_cache *cache, struct document *document,
+                   const uint8_t *hash)
+{
+    uint64_t key = key_of(cache, document->text.ptr, document->text.len);
+    struct document *known;
+
+    pthread_mutex_lock(&cache->lock);
+    known = look_up_text(cache, key, document->text.len);
+    if (!known) {
+        add(cache, document, key);
+        known = document;
+    }
+    /* Of two texts of one hash, the first stays. */
+    if (hash && !known->has_hash &&
+        (known == document || pst_text_equal(known->text, document->text)))
+        add_hash(cache, known, hash);
+    make_room(cache);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+size_t
+document_cache_size(struct document_cache *cache)
+{
+    size_t size;
+
+    pthread_mutex_lock(&cache->lock);
+    size = cache->table_size + cache->trial.size + cache->kept.size;
+    pthread_mutex_unlock(&cache->lock);
+    return size;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * documents.c - where a document's meaning comes from: the manifest, what was
+ * read before, or the parser.
+ */
+#include "gateway/documents.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "gateway/document_cache.h"
+#include "gateway/manifest.h"
+
+struct documents {
+    const struct pst_graphql_rules *rules;
+    bool is_manifest_only;
+    struct manifest *manifest;    /* NULL: none */
+    struct document_cache *cache; /* NULL: nothing is remembered */
+};
+
+static enum pst_err
+fill_documents(struct documents *documents,
+               const struct documents_options *options, struct config_why *why)
+{
+    struct pst_siphash_key key;
+    enum pst_err e = pst_crypt_random(&key, sizeof(key));
+
+    if (!e && options->manifest)
+        e = manifest_new(&documents->manifest, options->manifest,
+                         options->rules, &key, why);
+    if (!e && options->is_lasting)
+        e = document_cache_new(&documents->cache, options->size_max, &key);
+    return e;
+}
+
+enum pst_err
+documents_new(struct documents **out, const struct documents_options *options,
+              char *why, size_t why_size)
+{
+    struct documents *documents = calloc(1, sizeof(*documents));
+    struct config_why reason = {""};
+    enum pst_err e;
+
+    PST_REQUIRE(options->manifest || !options->is_manifest_only);
+    if (!documents)
+        return PST_NO_MEMORY;
+    documents->rules = options->rules;
+    documents->is_manifest_only = options->is_manifest_only;
+    e = fill_documents(documents, options, &reason);
+    if (e == PST_BAD_CONFIG)
+        (void)snprintf(why, why_size, "%s", reason.text);
+    if (e) {
+        documents_free(&documents);
+        return e;
+    }
+    *out = documents;
+    return PST_OK;
+}
+
+void
+documents_free(struct documents **documents)
+{
+    if (!*documents)
+        return;
+    manifest_free(&(*documents)->manifest);
+    document_cache_free(&(*documents)->cache);
+    free(*documents);
+    *documents = NULL;
+}
+
+bool
+documents_is_lasting(const struct documents *documents)
+{
+    return documents->cache != NULL;
+}
+
+static const struct pst_graphql_meaning *
+find_in_manifest(const struct documents *documents, struct pst_text text)
+{
+    if (!documents->manifest)
+        return NULL;
+    return manifest_find_text(documents->manifest, text);
+}
+
+/* Have the arena give the caller's reference back. */
+static enum pst_err
+keep_document(struct pst_arena *arena, struct document *document,
+              const struct pst_graphql_meaning **meaning)
+{
+    enum pst_err e = pst_arena_defer(arena, document_release, document);
+
+    if (e) {
+        document_release(document);
+        return e;
+    }
+    *meaning = document_meaning(document);
+    return PST_OK;
+}
+
+static enum pst_err
+parse_document(const struct documents *documents, struct pst_text text,
+               struct document **out, struct pst_graphql_error *error)
+{
+    struct pst_graphql_meaning *meaning;
+    enum pst_err e =
+        pst_graphql_meaning_parse(text, documents->rules, &meaning, error);
+
+    if (e)
+        return e;
+    e = document_new(out, text, meaning);
+    if (e)
+        pst_graphql_meaning_free(&meaning);
+    return e;
+}
+
+/* Find it where it was remembered. */
+static struct document *
+find_document(const struct documents *documents, struct pst_text text)
+{
+    if (!documents->cache || text.len > DOCUMENTS_TEXT_MAX)
+        return NULL;
+    return document_cache_find_text(documents->cache, text);
+}
+
+/* A text that logs in or checks a password may hold one, and is forgotten. */
+static void
+remember_document(const struct documents *documents, struct document *document,
+                  struct pst_text text, const uint8_t *hash)
+{
+    const struct pst_graphql_meaning *meaning = document_meaning(document);
+
+    if (documents->cache && text.len <= DOCUMENTS_TEXT_MAX &&
+        !meaning->has_login && !meaning->has_password)
+        document_cache_put(documents->cache, document, hash);
+}
+
+enum pst_err
+documents_read(struct documents *documents, struct pst_arena *arena,
+               struct pst_text text, const struct pst_graphql_meaning **meaning,
+               struct pst_graphql_error *error)
+{
+    const struct pst_graphql_meaning *listed =
+        find_in_manifest(documents, text);
+    struct document *document;
+    enum pst_err e;
+
+    if (listed) {
+        *meaning = listed;
+        return PST_OK;
+    }
+    if (documents->is_manifest_only)
+        return PST_DOCUMENT_NOT_ALLOWED;
+    document = find_document(documents, text);
+    if (!document) {
+        e = parse_document(documents, text, &document, error);
+        if (e)
+            return e;
+        remember_document(documents, document, text, NULL);
+    }
+    return keep_document(arena, document, meaning);
+}
+
+enum pst_err
+documents_persist(struct documents *documents, struct pst_arena *arena,
+                  struct pst_text text,
+                  const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                  const struct pst_graphql_meaning **meaning,
+                  struct pst_graphql_error *error)
+{
+    const struct pst_graphql_meaning *listed =
+        find_in_manifest(documents, text);
+    uint8_t own_hash[DOCUMENTS_HASH_LEN];
+    struct document *document;
+    enum pst_err e;
+
+    if (!listed && documents->is_manifest_only)
+        return PST_DOCUMENT_NOT_ALLOWED;
+    pst_crypt_sha256(pst_text_bytes(text), own_hash);
+    if (memcmp(own_hash, hash, sizeof(own_hash)) != 0)
+        return PST_HASH_MISMATCH;
+    if (listed) {
+        *meaning = listed;
+        return PST_OK;
+    }
+    document = find_document(documents, text);
+    if (!document) {
+        e = parse_document(documents, text, &document, error);
+        if (e)
+            return e;
+    }
+    remember_document(documents, document, text, hash);
+    return keep_document(arena, document, meaning);
+}
+
+enum pst_err
+documents_find_hash(struct documents *documents, struct pst_arena *arena,
+                    const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                    const struct pst_graphql_meaning **meaning)
+{
+    const struct pst_graphql_meaning *listed =
+        documents->manifest ? manifest_find_hash(documents->manifest, hash)
+                            : NULL;
+    struct document *document = NULL;
+
+    if (listed) {
+        *meaning = listed;
+        return PST_OK;
+    }
+    if (documents->cache)
+        document = document_cache_find_hash(documents->cache, hash);
+    if (!document)
+        return PST_NOT_FOUND;
+    return keep_document(arena, document, meaning);
+}
+
+enum pst_err
+documents_find_id(struct documents *documents, struct pst_arena *arena,
+                  struct pst_text id,
+                  const struct pst_graphql_meaning **meaning)
+{
+    const struct pst_graphql_meaning *listed =
+        documents->manifest ? manifest_find_id(documents->manifest, id) : NULL;
+
+    (void)arena; /* the manifest's live as long as `documents` */
+    if (!listed)
+        return PST_NOT_FOUND;
+    *meaning = listed;
+    return PST_OK;
+}

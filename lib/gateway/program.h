@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * program.h - what a program starts with: arguments, configuration, log and
+ * libraries.
+ */
+#ifndef POSTERN_GATEWAY_PROGRAM_H
+#define POSTERN_GATEWAY_PROGRAM_H
+
+#include "base/error.h"
+#include "gateway/documents.h"
+#include "server/config.h"
+#include "server/keyring_cache.h"
+#include "server/log.h"
+#include "store/store.h"
+#include "upstream/http_client.h"
+
+struct service {
+    const char *name; /* the program's, such as "query" */
+    struct config *config;
+    struct log *log;
+    struct keys *keys;
+    struct documents *documents; /* NULL until service_read_documents() */
+};
+
+/*
+ * Read the arguments: --listen ADDRESS, --help, --version; none of them when
+ * a web server started us as CGI.
+ *   argv     NULL at the end, the program's name first
+ *   address  set to what --listen was given, else NULL
+ *   status   set when false is returned: what to leave with
+ * Help and complaints are printed. Without arguments on a terminal, there is
+ * nothing to serve: that, too, is answered with help.
+ */
+bool service_read_arguments(const char *const *argv, const char *name,
+                            const char **address, int *status);
+
+/* From here on no core is dumped, since it would have the secrets in it, and
+ * only root may look into our memory (L68). */
+void service_hide_memory(void);
+
+/*
+ * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
+ * in this order, and see that service_connect() works. Everything that is
+ * wrong is said on stderr, of the configuration one "name: VARIABLE: why" a
+ * line.
+ *   service  all zero but for its name; close it whatever is returned
+ * Returns EX_OK or what to leave with: EX_CONFIG, EX_OSERR (no memory, no
+ * descriptors), EX_SOFTWARE (a library that cannot be used).
+ */
+int service_open(struct service *service);
+
+/*
+ * Read the manifest, and make room for the documents that clients send.
+ *   is_lasting  the process serves more than one request
+ * Returns as service_open().
+ */
+int service_read_documents(struct service *service, bool is_lasting);
+
+void service_close(struct service *service);
+
+/*
+ * Handles to the configured backend and store, for one thread.
+ *   upstream, store  set on PST_OK, the caller's to free and to close; store
+ *                    to NULL where there is to be none
+ * Returns PST_OK, PST_BAD_CONFIG (the backend's URL, its timeouts),
+ * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
+ */
+PST_MUST_USE enum pst_err service_connect(const struct service *service,
+                                          struct upstream **upstream,
+                                          struct store **store);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * parser.c - parse operations, fragments and whole documents.
+ *
+ * Refused here beyond the grammar of October 2021, because parsers disagree
+ * (design 2.5): variables on fragments, type-system definitions; operations
+ * and fragments that stand twice, an anonymous operation that is not the only
+ * one; unknown and circular fragments. Descriptions are accepted and dropped.
+ * graphql/lexer.c, graphql/literal.c, graphql/value.c, graphql/selection.c and
+ * graphql/variable.c hold the rest of the list.
+ */
+#include "graphql/parser.h"
+
+#include <string.h>
+
+#include "graphql/check.h"
+#include "graphql/lexer.h"
+#include "graphql/selection.h"
+#include "graphql/value.h"
+#include "graphql/variable.h"
+
+/* An operation, and the spreads that stand in it. */
+struct operation {
+    struct pst_graphql_operation tree;
+    struct graphql_spread *spreads;
+};
+
+struct document {
+    struct pst_graphql_document tree;
+    const struct pst_graphql_operation **operation_tail;
+    const struct pst_graphql_fragment **fragment_tail;
+    struct graphql_fragment *first_fragment;
+    struct graphql_fragment **next_fragment;
+};
+
+/* Definitions. */
+
+static bool
+parse_operation(struct graphql_parser *parser, struct document *document,
+                enum pst_graphql_operation_kind kind)
+{
+    struct operation *operation = graphql_alloc(parser, sizeof(*operation));
+
+    if (!operation)
+        return false;
+    operation->tree.kind = kind;
+    operation->tree.place = parser->lexer.place;
+    parser->spread_tail = &operation->spreads;
+    if (parser->lexer.kind == GRAPHQL_NAME) {
+        graphql_advance(parser);
+        if (parser->lexer.kind == GRAPHQL_NAME) {
+            operation->tree.name = parser->lexer.token;
+            graphql_advance(parser);
+        }
+        if (!graphql_parse_variables(parser, &operation->tree.variables) ||
+            !graphql_parse_directives(parser, false,
+                                      &operation->tree.directives))
+            return false;
+    }
+    if (!graphql_parse_selections(parser, &operation->tree.selections))
+        return false;
+    *document->operation_tail = &operation->tree;
+    document->operation_tail = &operation->tree.next;
+    document->tree.operation_count++;
+    return true;
+}
+
+/* "fragment", a name that is not "on", "on" and a type. */
+static bool
+parse_fragment_head(struct graphql_parser *parser,
+                    struct pst_graphql_fragment *fragment)
+{
+    fragment->place = parser->lexer.place;
+    graphql_advance(parser);
+    if (graphql_is_keyword(parser, PST_TEXT("on")))
+        return graphql_refuse(parser, "a fragment's name, which is not \"on\"");
+    if (!graphql_expect_name(parser, &fragment->name, "the fragment's name"))
+        return false;
+    if (parser->lexer.kind == GRAPHQL_PAREN_OPEN)
+        return graphql_refuse_with(parser,
+                                   "variables on a fragment are not supported: "
+                                   "declare them on the operation");
+    if (!graphql_is_keyword(parser, PST_TEXT("on")))
+        return graphql_refuse(parser, "\"on\"");
+    graphql_advance(parser);
+    return graphql_expect_name(parser, &fragment->type,
+                               "a type's name after \"on\"");
+}
+
+static bool
+parse_fragment(struct graphql_parser *parser, struct document *document)
+{
+    struct graphql_fragment *fragment =
+        graphql_alloc(parser, sizeof(*fragment));
+
+    if (!fragment)
+        return false;
+    parser->spread_tail = &fragment->spreads;
+    parser->deepest = 0;
+    if (!parse_fragment_head(parser, &fragment->tree) ||
+        !graphql_parse_directives(parser, false, &fragment->tree.directives) ||
+        !graphql_parse_selections(parser, &fragment->tree.selections))
+        return false;
+    fragment->height = parser->deepest;
+    *document->fragment_tail = &fragment->tree;
+    document->fragment_tail = &fragment->tree.next;
+    *document->next_fragment = fragment;
+    document->next_fragment = &fragment->next;
+    document->tree.fragment_count++;
+    return true;
+}
+
+static const struct {
+    struct pst_text keyword;
+    enum pst_graphql_operation_kind kind;
+} operation_keywords[] = {
+    {{"query", 5}, PST_GRAPHQL_QUERY},
+    {{"mutation", 8}, PST_GRAPHQL_MUTATION},
+    {{"subscription", 12}, PST_GRAPHQL_SUBSCRIPTION},
+};
+
+static const struct pst_text type_keywords[] = {
+    {"schema", 6},    {"scalar", 6},    {"type", 4},
+    {"interface", 9}, {"union", 5},     {"enum", 4},
+    {"input", 5},     {"directive", 9}, {"extend", 6},
+};
+
+static bool
+parse_definition(struct graphql_parser *parser, struct document *document)
+{
+    const char *start = parser->lexer.token.ptr;
+
+    if (!graphql_skip_description(parser))
+        return false;
+    if (parser->lexer.kind == GRAPHQL_BRACE_OPEN) {
+        if (parser->lexer.token.ptr != start)
+            return graphql_refuse_with(parser,
+                                       "an operation with a description needs "
+                                       "its keyword: write query before \"{\"");
+        return parse_operation(parser, document, PST_GRAPHQL_QUERY);
+    }
+    for (size_t i = 0; i < PST_COUNT(operation_keywords); i++)
+        if (graphql_is_keyword(parser, operation_keywords[i].keyword))
+            return parse_operation(parser, document,
+                                   operation_keywords[i].kind);
+    if (graphql_is_keyword(parser, PST_TEXT("fragment")))
+        return parse_fragment(parser, document);
+    for (size_t i = 0; i < PST_COUNT(type_keywords); i++)
+        if (graphql_is_keyword(parser, type_keywords[i]))
+            return graphql_refuse_with(parser,
+                                       "definitions of types must not stand in "
+                                       "a document that is executed: remove "
+                                       "them");
+    return graphql_refuse(parser, "query, mutation, subscription, fragment or "
+                                  "\"{\"");
+}
+
+/* The whole document. */
+
+/* Each operation of a name of its own; or a single one. */
+static bool
+check_operations(struct graphql_parser *parser,
+                 const struct pst_graphql_document *document)
+{
+    const size_t count = document->operation_count;
+    struct graphql_named *names;
+    size_t i = 0;
+
+    if (count == 0)
+        return graphql_refuse(parser, "an operation beside the fragments");
+    if (count == 1)
+        return true;
+    names = graphql_alloc(parser, count * sizeof(*names));
+    if (!names)
+        return false;
+    for (const struct pst_graphql_operation *o = document->operations; o;
+         o = o->next) {
+        if (pst_text_is_absent(o->name)) {
+            parser->result = graphql_error_set(
+                parser->lexer.cursor.error, o->place,
+                "an operation without a name must be the only one: give it a "
+                "name");
+            return false;
+        }
+        names[i++] = (struct graphql_named){o->name, NULL};
+    }
+    return graphql_unique(parser, names, count, "operation");
+}
+
+/* Set parser->result. */
+static bool
+keep_result(struct graphql_parser *parser, enum pst_err e)
+{
+    parser->result = e;
+    return e == PST_OK;
+}
+
+/* Resolve the spreads of all definitions. */
+static bool
+resolve_spreads(struct graphql_parser *parser,
+                const struct graphql_named *fragments,
+                const struct pst_graphql_document *document)
+{
+    const size_t count = document->fragment_count;
+    struct pst_graphql_error *error = parser->lexer.cursor.error;
+    enum pst_err e = PST_OK;
+
+    for (size_t i = 0; i < count && !e; i++) {
+        e = graphql_spreads_resolve(fragments[i].fragment->spreads, fragments,
+                                    count, error);
+    }
+    for (size_t i = 0; i < count && !e; i++)
+        e = graphql_fragment_follow(fragments[i].fragment, error);
+    for (const struct pst_graphql_operation *o = document->operations; o && !e;
+         o = o->next) {
+        const struct operation *operation = (const struct operation *)o;
+
+        e = graphql_spreads_resolve(operation->spreads, fragments, count,
+                                    error);
+        if (!e)
+            e = graphql_spreads_measure(operation->spreads, error);
+    }
+    return keep_result(parser, e);
+}
+
+static bool
+check_fragments(struct graphql_parser *parser, struct document *document)
+{
+    const size_t count = document->tree.fragment_count;
+    struct graphql_named *names = graphql_alloc(parser, count * sizeof(*names));
+    size_t i = 0;
+
+    if (!names)
+        return false;
+    for (struct graphql_fragment *f = document->first_fragment; f; f = f->next)
+        names[i++] = (struct graphql_named){f->tree.name, f};
+    return graphql_unique(parser, names, count, "fragment") &&
+           resolve_spreads(parser, names, &document->tree);
+}
+
+/* As many spaces as a description has characters; its line feeds stay. */
+static size_t
+blank_out(struct pst_text description, char *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < description.len; i++) {
+        const char c = description.ptr[i];
+
+        if (((uint8_t)c & 0xC0) != 0x80)
+            out[len++] = c;
+        if (((uint8_t)c & 0xC0) != 0x80 && c != '\n' && c != '\r')
+            out[len - 1] = ' ';
+    }
+    return len;
+}
+
+/* The text without descriptions. */
+static bool
+write_text(struct graphql_parser *parser, struct document *document)
+{
+    const char *at = parser->lexer.cursor.start;
+    const size_t size = (size_t)(parser->lexer.cursor.end - at);
+    char *copy;
+    size_t len = 0;
+
+    document->tree.text = (struct pst_text){at, size};
+    if (!parser->descriptions)
+        return true;
+    copy = graphql_alloc(parser, size);
+    if (!copy)
+        return false;
+    for (const struct graphql_description *d = parser->descriptions; d;
+         d = d->next) {
+        const size_t before = (size_t)(d->spelling.ptr - at);
+
+        memcpy(copy + len, at, before);
+        len += before;
+        len += blank_out(d->spelling, copy + len);
+        at = d->spelling.ptr + d->spelling.len;
+    }
+    memcpy(copy + len, at, (size_t)(parser->lexer.cursor.end - at));
+    len += (size_t)(parser->lexer.cursor.end - at);
+    document->tree.text = (struct pst_text){copy, len};
+    return true;
+}
+
+static bool
+parse_document(struct graphql_parser *parser, struct document *document)
+{
+    document->operation_tail = &document->tree.operations;
+    document->fragment_tail = &document->tree.fragments;
+    document->next_fragment = &document->first_fragment;
+    do {
+        if (!parse_definition(parser, document))
+            return false;
+    } while (parser->lexer.kind != GRAPHQL_END);
+    return check_operations(parser, &document->tree) &&
+           check_fragments(parser, document) && write_text(parser, document);
+}
+
+enum pst_err
+pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
+                  const struct pst_graphql_document **out,
+                  struct pst_graphql_error *error)
+{
+    struct graphql_parser parser;
+    struct document *document;
+    enum pst_err e;
+
+    if (text.len > PST_GRAPHQL_BYTES_MAX) {
+        (void)graphql_error_set(error, (struct pst_graphql_place){1, 1},
+                                "the document has more than %d bytes",
+                                PST_GRAPHQL_BYTES_MAX);
+        return PST_TOO_LARGE;
+    }
+    e = graphql_parser_init(&parser, arena, text, error);
+    if (e)
+        return e;
+    document = graphql_alloc(&parser, sizeof(*document));
+    if (document && parse_document(&parser, document))
+        *out = &document->tree;
+    return parser.result;
+}
+
+const struct pst_graphql_operation *
+pst_graphql_operation_find(const struct pst_graphql_document *document,
+                           struct pst_text name)
+{
+    if (name.len == 0)
+        return document->operation_count == 1 ? document->operations : NULL;
+    for (const struct pst_graphql_operation *o = document->operations; o;
+         o = o->next)
+        if (pst_text_equal(o->name, name))
+            return o;
+    return NULL;
+}
+
+struct pst_text
+pst_graphql_response_key(const struct pst_graphql_selection *field)
+{
+    return pst_text_is_absent(field->alias) ? field->name : field->alias;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * print.c - write a parsed GraphQL document as text. Pure.
+ */
+#include "graphql/print.h"
+
+#include "codec/json_text.h"
+
+/* JSON's escapes are GraphQL's (section 2.9.4), so a string is written as one
+ * of JSON. */
+static void
+print_value(struct pst_buf *buf, const struct pst_graphql_value *value)
+{
+    const struct pst_graphql_value *item;
+    bool is_object = value->kind == PST_GRAPHQL_OBJECT;
+
+    switch (value->kind) {
+    case PST_GRAPHQL_VARIABLE:
+        pst_buf_add_char(buf, '$');
+        pst_buf_add(buf, value->text);
+        return;
+    case PST_GRAPHQL_INT:
+    case PST_GRAPHQL_FLOAT:
+    case PST_GRAPHQL_ENUM:
+        pst_buf_add(buf, value->text);
+        return;
+    case PST_GRAPHQL_STRING:
+        pst_json_emit_string(buf, value->text);
+        return;
+    case PST_GRAPHQL_TRUE:
+        pst_buf_add_string(buf, "true");
+        return;
+    case PST_GRAPHQL_FALSE:
+        pst_buf_add_string(buf, "false");
+        return;
+    case PST_GRAPHQL_NULL:
+        pst_buf_add_string(buf, "null");
+        return;
+    case PST_GRAPHQL_LIST:
+    case PST_GRAPHQL_OBJECT:
+        break;
+    }
+    pst_buf_add_char(buf, is_object ? '{' : '[');
+    for (item = value->items; item; item = item->next) {
+        if (is_object) {
+            pst_buf_add(buf, item->name);
+            pst_buf_add_char(buf, ':');
+        }
+        print_value(buf, item);
+        if (item->next)
+            pst_buf_add_char(buf, ',');
+    }
+    pst_buf_add_char(buf, is_object ? '}' : ']');
+}
+
+void
+pst_graphql_print_json(struct pst_buf *buf,
+                       const struct pst_graphql_value *value)
+{
+    const struct pst_graphql_value *item;
+    bool is_object = value->kind == PST_GRAPHQL_OBJECT;
+
+    PST_REQUIRE(value->kind != PST_GRAPHQL_VARIABLE);
+    if (value->kind == PST_GRAPHQL_ENUM)
+        pst_json_emit_string(buf, value->text);
+    if (value->kind == PST_GRAPHQL_ENUM)
+        return;
+    if (!is_object && value->kind != PST_GRAPHQL_LIST) {
+        print_value(buf, value);
+        return;
+    }
+    pst_buf_add_char(buf, is_object ? '{' : '[');
+    for (item = value->items; item; item = item->next) {
+        if (is_object) {
+            pst_json_emit_string(buf, item->name);
+            pst_buf_add_char(buf, ':');
+        }
+        pst_graphql_print_json(buf, item);
+        if (item->next)
+            pst_buf_add_char(buf, ',');
+    }
+    pst_buf_add_char(buf, is_object ? '}' : ']');
+}
+
+static void
+print_arguments(struct pst_buf *buf, const struct pst_graphql_value *arguments)
+{
+    if (!arguments)
+        return;
+    pst_buf_add_char(buf, '(');
+    for (; arguments; arguments = arguments->next) {
+        pst_buf_add(buf, arguments->name);
+        pst_buf_add_char(buf, ':');
+        print_value(buf, arguments);
+        if (arguments->next)
+            pst_buf_add_char(buf, ',');
+    }
+    pst_buf_add_char(buf, ')');
+}
+
+static void
+print_directives(struct pst_buf *buf,
+                 const struct pst_graphql_directive *directive)
+{
+    for (; directive; directive = directive->next) {
+        pst_buf_add_string(buf, " @");
+        pst_buf_add(buf, directive->name);
+        print_arguments(buf, directive->arguments);
+    }
+}
+
+static void
+print_variables(struct pst_buf *buf,
+                const struct pst_graphql_variable *variable)
+{
+    if (!variable)
+        return;
+    pst_buf_add_char(buf, '(');
+    for (; variable; variable = variable->next) {
+        pst_buf_add_char(buf, '$');
+        pst_buf_add(buf, variable->name);
+        pst_buf_add_char(buf, ':');
+        pst_buf_add(buf, variable->type);
+        if (variable->value) {
+            pst_buf_add_char(buf, '=');
+            print_value(buf, variable->value);
+        }
+        print_directives(buf, variable->directives);
+        if (variable->next)
+            pst_buf_add_char(buf, ',');
+    }
+    pst_buf_add_char(buf, ')');
+}
+
+/*
+ * A selection set with __typename in front.
+ *   type  the condition it stands under; absent: none
+ */
+static void
+print_selections(struct pst_buf *buf, struct pst_text type,
+                 const struct pst_graphql_selection *selection)
+{
+    pst_buf_add_string(buf, " {__typename");
+    if (!pst_text_is_absent(type)) {
+        pst_buf_add_string(buf, " " PST_GRAPHQL_MARK);
+        pst_buf_add(buf, type);
+        pst_buf_add_string(buf, ":__typename");
+    }
+    for (; selection; selection = selection->next) {
+        pst_buf_add_char(buf, ' ');
+        if (selection->kind != PST_GRAPHQL_FIELD)
+            pst_buf_add_string(buf, "...");
+        if (!pst_text_is_absent(selection->alias)) {
+            pst_buf_add(buf, selection->alias);
+            pst_buf_add_char(buf, ':');
+        }
+        pst_buf_add(buf, selection->name);
+        if (!pst_text_is_absent(selection->type)) {
+            pst_buf_add_string(buf, "on ");
+            pst_buf_add(buf, selection->type);
+        }
+        print_arguments(buf, selection->arguments);
+        print_directives(buf, selection->directives);
+        if (selection->selections)
+            print_selections(buf, selection->type, selection->selections);
+    }
+    pst_buf_add_char(buf, '}');
+}
+
+void
+pst_graphql_print_typed(struct pst_buf *buf,
+                        const struct pst_graphql_document *document)
+{
+    static const char *const kinds[] = {
+        [PST_GRAPHQL_QUERY] = "query ",
+        [PST_GRAPHQL_MUTATION] = "mutation ",
+        [PST_GRAPHQL_SUBSCRIPTION] = "subscription ",
+    };
+    const struct pst_graphql_operation *operation;
+    const struct pst_graphql_fragment *fragment;
+
+    for (operation = document->operations; operation;
+         operation = operation->next) {
+        pst_buf_add_string(buf, kinds[operation->kind]);
+        pst_buf_add(buf, operation->name);
+        print_variables(buf, operation->variables);
+        print_directives(buf, operation->directives);
+        print_selections(buf, PST_NO_TEXT, operation->selections);
+    }
+    for (fragment = document->fragments; fragment; fragment = fragment->next) {
+        pst_buf_add_string(buf, " fragment ");
+        pst_buf_add(buf, fragment->name);
+        pst_buf_add_string(buf, " on ");
+        pst_buf_add(buf, fragment->type);
+        print_directives(buf, fragment->directives);
+        print_selections(buf, fragment->type, fragment->selections);
+    }
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tree.h - an executable GraphQL document as a tree: what
+ * pst_graphql_parse() makes (GraphQL, October 2021, sections 2.1 to 2.12).
+ */
+#ifndef POSTERN_GRAPHQL_TREE_H
+#define POSTERN_GRAPHQL_TREE_H
+
+#include "base/base.h"
+#include "base/str.h"
+
+/* A place in the document, counted from 1; columns count characters. */
+struct pst_graphql_place {
+    uint32_t line;
+    uint32_t column;
+};
+
+/* Why a document is refused, for the client's developer. */
+struct pst_graphql_error {
+    char message[256]; /* what was found and expected, or what to write */
+    struct pst_graphql_place place;
+};
+
+enum pst_graphql_value_kind {
+    PST_GRAPHQL_VARIABLE, /* text: the name without "$" */
+    PST_GRAPHQL_INT,      /* text: as spelled */
+    PST_GRAPHQL_FLOAT,    /* text: as spelled */
+    PST_GRAPHQL_STRING,   /* text: decoded UTF-8, block strings dedented */
+    PST_GRAPHQL_TRUE,
+    PST_GRAPHQL_FALSE,
+    PST_GRAPHQL_NULL,
+    PST_GRAPHQL_ENUM,   /* text: the name */
+    PST_GRAPHQL_LIST,   /* items: its elements */
+    PST_GRAPHQL_OBJECT, /* items: its fields, each with a name */
+};
+
+/* A value. An argument is a value with a name, and so is an object's field. */
+struct pst_graphql_value {
+    enum pst_graphql_value_kind kind;
+    struct pst_text name; /* of the argument or input field; else absent */
+    struct pst_text text;
+    const struct pst_graphql_value *items; /* the first; NULL: none */
+    const struct pst_graphql_value *next;
+};
+
+struct pst_graphql_directive {
+    struct pst_text name; /* without "@" */
+    const struct pst_graphql_value *arguments;
+    const struct pst_graphql_directive *next;
+};
+
+struct pst_graphql_variable {
+    struct pst_text name;                  /* without "$" */
+    struct pst_text type;                  /* as spelled, such as "[ID!]!" */
+    bool is_required;                      /* the type ends in "!" */
+    const struct pst_graphql_value *value; /* the default; NULL: none */
+    const struct pst_graphql_directive *directives;
+    const struct pst_graphql_variable *next;
+};
+
+enum pst_graphql_selection_kind {
+    PST_GRAPHQL_FIELD,
+    PST_GRAPHQL_SPREAD, /* ...Name; fragment is set */
+    PST_GRAPHQL_INLINE, /* ... on Type {}, or without a type */
+};
+
+struct pst_graphql_fragment;
+
+struct pst_graphql_selection {
+    enum pst_graphql_selection_kind kind;
+    struct pst_text name;  /* of the field or the fragment; INLINE: absent */
+    struct pst_text alias; /* absent: none */
+    struct pst_text type;  /* INLINE: the type condition; absent: none */
+    const struct pst_graphql_value *arguments;
+    const struct pst_graphql_directive *directives;
+    const struct pst_graphql_selection *selections; /* the first; NULL: none */
+    const struct pst_graphql_fragment *fragment;    /* SPREAD only */
+    const struct pst_graphql_selection *next;
+    struct pst_graphql_place place;
+};
+
+struct pst_graphql_fragment {
+    struct pst_text name;
+    struct pst_text type; /* the type condition */
+    const struct pst_graphql_directive *directives;
+    const struct pst_graphql_selection *selections;
+    const struct pst_graphql_fragment *next;
+    struct pst_graphql_place place;
+};
+
+enum pst_graphql_operation_kind {
+    PST_GRAPHQL_QUERY,
+    PST_GRAPHQL_MUTATION,
+    PST_GRAPHQL_SUBSCRIPTION,
+};
+
+struct pst_graphql_operation {
+    enum pst_graphql_operation_kind kind;
+    struct pst_text name; /* absent: anonymous */
+    const struct pst_graphql_variable *variables;
+    const struct pst_graphql_directive *directives;
+    const struct pst_graphql_selection *selections;
+    const struct pst_graphql_operation *next;
+    struct pst_graphql_place place;
+};
+
+struct pst_graphql_document {
+    /* What to send on: the text that was parsed, without a BOM at its start,
+     * with descriptions replaced by spaces, so that places stay the same. */
+    struct pst_text text;
+    const struct pst_graphql_operation *operations; /* at least one */
+    size_t operation_count;
+    const struct pst_graphql_fragment *fragments; /* each spread resolved,
+                                                     no cycles */
+    size_t fragment_count;
+};
+
+#endif

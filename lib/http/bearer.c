@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * bearer.c - find the one token in an Authorization header, or refuse it.
+ */
+#include "http/bearer.h"
+
+#include <string.h>
+
+static bool
+is_b64token_octet(char c)
+{
+    return pst_is_alpha(c) || pst_is_digit(c) ||
+           (c != '\0' && strchr("-._~+/", c) != NULL);
+}
+
+/* b64token: one or more of its bytes, then any number of "=". */
+static bool
+is_b64token(struct pst_text text)
+{
+    size_t i = 0;
+
+    while (i < text.len && is_b64token_octet(text.ptr[i]))
+        i++;
+    if (i == 0)
+        return false;
+    while (i < text.len && text.ptr[i] == '=')
+        i++;
+    return i == text.len;
+}
+
+/* Without the SP at both ends: a tab is none of the grammar's. */
+static struct pst_text
+trim_spaces(struct pst_text text)
+{
+    while (text.len > 0 && text.ptr[0] == ' ')
+        text = pst_text_from_octet(text, 1);
+    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
+        text.len--;
+    return text;
+}
+
+enum pst_err
+pst_bearer_parse(struct pst_text header, struct pst_text *token)
+{
+    const struct pst_text scheme = PST_TEXT("Bearer");
+    struct pst_text rest;
+    struct pst_text found;
+
+    if (!pst_text_starts_nocase(header, scheme))
+        return PST_ABSENT;
+    rest = pst_text_from_octet(header, scheme.len);
+    if (pst_text_is_token(pst_text_first(rest, 1))) /* "Bearerx" is another */
+        return PST_ABSENT;
+    found = trim_spaces(rest);
+    if (found.len > 0 && (rest.ptr[0] != ' ' || !is_b64token(found)))
+        return PST_FORGED;
+    *token = found;
+    return PST_OK;
+}
+
+/*
+ * RFC 6750 section 3 wants at least one parameter, and no error where no
+ * token was tried.
+ */
+void
+pst_bearer_emit_challenge(struct pst_buf *buf, bool had_token)
+{
+    pst_buf_add_string(buf, had_token ? "Bearer error=\"invalid_token\""
+                                      : "Bearer realm=\"postern\"");
+}

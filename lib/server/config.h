@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.h - the environment, read once into a struct, or refused.
+ *
+ * One table in server/config.c (name, type, default, limits, help) drives
+ * reading, `postern check`, `postern config` and the papers. Nothing is ever
+ * read from request parameters or HTTP_*.
+ */
+#ifndef POSTERN_SERVER_CONFIG_H
+#define POSTERN_SERVER_CONFIG_H
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "crypto/keyring.h"
+#include "crypto/token.h"
+#include "http/cookie.h"
+#include "server/config_backend.h"
+#include "server/config_table.h"
+#include "server/log.h"
+#include "server/rate.h"
+#include "server/store_url.h"
+#include "session/session.h"
+
+/* Where the session travels (POSTERN_TOKEN_METHOD); flags. */
+enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
+
+/* POSTERN_UPSTREAM_LOGOUT */
+enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
+
+/* The most headers that POSTERN_FORWARD_HEADERS may add: what comes with a
+ * request goes on, or the configuration is refused. */
+#define CONFIG_FORWARD_MAX 32
+
+/* Everything, in the types the programs need. Texts live as long as this. */
+struct config {
+    struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
+    const char *secret_file;  /* where it came from, or NULL */
+    unsigned methods;         /* enum config_method flags */
+    enum pst_token_format format;
+    struct pst_text auth_token_header; /* lower case, a token */
+    bool dead_bearer_is_guest;
+    struct pst_text audience;
+
+    struct pst_cookie cookie; /* all but its value; the name prefixed */
+    struct pst_text cookie_guest_name;
+    struct pst_text cookie_older_name; /* absent: it never had another */
+
+    struct pst_clocks clocks;
+
+    struct pst_text upstream; /* http:// or https:// URL, no fragment */
+    const char *upstream_ca;  /* file of certificates, or NULL */
+    struct config_backend backend;
+    enum config_logout upstream_logout;
+    const char *documents; /* file of the manifest, or NULL */
+    bool documents_only;
+    bool documents_send_id;
+    struct pst_text *forward_parameters;
+    size_t forward_parameter_count;
+    struct pst_text *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
+    size_t forward_header_count;
+    int64_t connect_timeout; /* seconds */
+    int64_t first_byte_timeout;
+    int64_t between_bytes_timeout;
+    int64_t max_body; /* bytes */
+    int64_t max_json;
+    int64_t max_held;
+
+    struct pst_text origin; /* ours; absent: from the request */
+    struct pst_text *origins;
+    size_t origin_count;
+    struct pst_text login_url; /* local paths */
+    struct pst_text login_redirect;
+    struct pst_text logout_redirect;
+    bool csrf_token_required;
+    bool login_page;            /* a GET of login shows a form */
+    struct pst_text site_name;  /* in our pages; absent: none */
+    struct pst_text stylesheet; /* a local path; absent: none */
+
+    struct store_url store;
+    int64_t store_grace;  /* seconds */
+    int64_t max_sessions; /* of one user; 0: no cap */
+    struct rate login_per_account;
+    struct rate login_per_address;
+    int64_t login_floor_ms; /* milliseconds */
+    struct pst_text *trusted_proxies;
+    size_t trusted_proxy_count;
+
+    int64_t workers;
+    int64_t drain; /* seconds */
+    const char *log_target;
+    enum log_format log_format;
+    enum log_level log_level;
+
+    struct config_pool *pool; /* owns every text above */
+};
+
+/*
+ * Read a whole environment.
+ *   environ    NAME=value strings, NULL at the end
+ *   complaint  told of everything that is wrong, not only of the first
+ *   out        set on PST_OK only
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY. Unknown POSTERN_* names, a
+ * name given twice, both forms of a secret, and settings that contradict each
+ * other are errors. An unset variable and an empty one are the same.
+ */
+PST_MUST_USE enum pst_err config_new(struct config **out,
+                                     const char *const *environ,
+                                     const struct config_complaint *complaint);
+
+void config_free(struct config **config);
+
+/*
+ * Read the file of secrets anew, into another ring.
+ *   ring  set on PST_OK: the caller's to free
+ *   why   set on PST_BAD_CONFIG: the sentence of the refusal
+ * Returns as config_new(). PST_REQUIREs that there is a file.
+ */
+PST_MUST_USE enum pst_err config_read_secret(const struct config *config,
+                                             struct pst_keyring **ring,
+                                             struct config_why *why);
+
+/* The rows, in the order of the papers (struct config_row:
+ * server/config_table.h). */
+size_t config_row_count(void);
+const struct config_row *config_row(size_t index);
+
+/*
+ * What a variable amounts to, defaults included, secrets masked: for
+ * `postern check`. Writes into buf.
+ */
+void config_emit_value(struct pst_buf *buf, const struct config *config,
+                       size_t index);
+
+#endif

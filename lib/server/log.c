@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * log.c - one line per event, written whole, every foreign byte escaped.
+ */
+#include "server/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "codec/date.h"
+#include "codec/json_text.h"
+
+/* A line with its newline, bytes: half of the smallest PIPE_BUF of Linux. */
+#define LINE_MAX_OCTETS 2048
+
+/* The same without its end, "}" and newline. */
+#define BODY_MAX_OCTETS (LINE_MAX_OCTETS - 2)
+
+/* No value is cut below this many bytes; then whole fields go. */
+#define VALUE_MIN_OCTETS 8
+
+/* Put in the place of what was cut off a value. */
+#define CUT_MARK "..."
+
+struct log {
+    int descriptor;
+    bool is_own; /* opened here, so closed here */
+    enum log_format format;
+    enum log_level level;
+    struct pst_text program;
+    pid_t pid; /* asked for once: it is a system call */
+};
+
+struct fields {
+    const struct log_field *ptr;
+    size_t count;
+};
+
+/* One line while it is made. */
+struct line {
+    struct pst_buf buf;
+    enum log_format format;
+    bool is_first;    /* no field is there yet */
+    size_t value_max; /* bytes of a value that are kept */
+};
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+enum pst_err
+log_open(struct log **out, const char *target, enum log_format format,
+         enum log_level level, const char *program)
+{
+    bool is_stderr = strcmp(target, "stderr") == 0;
+    int descriptor = STDERR_FILENO;
+    struct log *log;
+
+    if (!is_stderr)
+        descriptor = open(
+            target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (descriptor < 0)
+        return PST_BAD_CONFIG;
+    log = calloc(1, sizeof(*log));
+    if (!log) {
+        if (!is_stderr)
+            close(descriptor);
+        return PST_NO_MEMORY;
+    }
+    log->descriptor = descriptor;
+    log->is_own = !is_stderr;
+    log->format = format;
+    log->level = level;
+    log->program = pst_text_from(program);
+    log->pid = getpid();
+    *out = log;
+    return PST_OK;
+}
+
+void
+log_close(struct log **log)
+{
+    if (!*log)
+        return;
+    if ((*log)->is_own)
+        close((*log)->descriptor);
+    free(*log);
+    *log = NULL;
+}
+
+/* Would a line of this level be written? */
+static bool
+is_on(const struct log *log, enum log_level level)
+{
+    return log && level <= log->level;
+}
+
+/*
+ * The first character of text and its bytes; 0 where they are no UTF-8.
+ * text is not empty.
+ */
+static size_t
+first_character(struct pst_text text, uint32_t *character)
+{
+    uint32_t lead = (unsigned char)text.ptr[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    struct pst_text one = pst_text_first(text, len);
+    uint32_t value = len == 1 ? lead : lead & (0x7Fu >> len);
+
+    if (one.len < len || !pst_text_is_utf8(one))
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | ((unsigned char)one.ptr[i] & 0x3Fu);
+    *character = value;
+    return len;
+}
+
+/*
+ * Valid, yet able to make a reader see other lines than there are: the C1
+ * controls (NEL is a line's end to some), line and paragraph separators, and
+ * what turns the direction of writing (R82).
+ */
+static bool
+is_deceptive(uint32_t character)
+{
+    return (character >= 0x80 && character <= 0x9F) || character == 0x061C ||
+           (character >= 0x200E && character <= 0x200F) ||
+           (character >= 0x2028 && character <= 0x202E) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
+static void
+put_escaped_octet(struct pst_buf *buf, char c)
+{
+    static const char special[] = "\n\r\t\"\\";
+    static const char letters[] = "nrt\"\\";
+    const char *found = memchr(special, c, sizeof(special) - 1);
+    uint8_t octet = (uint8_t)c;
+
+    pst_buf_add_char(buf, '\\');
+    if (found) {
+        pst_buf_add_char(buf, letters[found - special]);
+        return;
+    }
+    pst_buf_add_char(buf, 'x');
+    pst_buf_add_hex(buf, (struct pst_bytes){&octet, 1});
+}
+
+/* Bytes at the beginning of text that stand for themselves in logfmt. */
+static size_t
+plain_octets(struct pst_text text)
+{
+    size_t at = 0;
+
+    while (at < text.len) {
+        uint32_t character = 0;
+        size_t len = first_character(pst_text_from_octet(text, at), &character);
+
+        if (len == 0 || character < 0x20 || character == 0x7F ||
+            character == '"' || character == '\\' || is_deceptive(character))
+            break;
+        at += len;
+    }
+    return at;
+}
+
+static bool
+needs_quotes(struct pst_text text)
+{
+    return text.len == 0 || pst_text_index(text, ' ') < text.len ||
+           pst_text_index(text, '=') < text.len ||
+           plain_octets(text) < text.len;
+}
+
+static void
+put_logfmt_text(struct pst_buf *buf, struct pst_text text, bool is_cut)
+{
+    bool quoted = needs_quotes(text);
+
+    if (quoted)
+        pst_buf_add_char(buf, '"');
+    while (text.len > 0) {
+        size_t plain = plain_octets(text);
+        size_t len;
+        uint32_t character = 0;
+
+        pst_buf_add(buf, pst_text_first(text, plain));
+        text = pst_text_from_octet(text, plain);
+        if (text.len == 0)
+            break;
+        len = first_character(text, &character);
+        if (len == 0)
+            len = 1;
+        for (size_t i = 0; i < len; i++)
+            put_escaped_octet(buf, text.ptr[i]);
+        text = pst_text_from_octet(text, len);
+    }
+    if (is_cut)
+        pst_buf_add_string(buf, CUT_MARK);
+    if (quoted)
+        pst_buf_add_char(buf, '"');
+}
+
+/* Copy a JSON string, with what is_deceptive() in it as \uXXXX. */
+static void
+put_json_safely(struct pst_buf *buf, struct pst_text json)
+{
+    while (json.len > 0) {
+        uint32_t character = 0;
+        size_t len = first_character(json, &character);
+
+        if (len > 0 && is_deceptive(character)) {
+            uint8_t unit[2] = {(uint8_t)(character >> 8), (uint8_t)character};
+
+            pst_buf_add_string(buf, "\\u");
+            pst_buf_add_hex(buf, (struct pst_bytes){unit, sizeof(unit)});
+        } else {
+            len = len > 0 ? len : 1;
+            pst_buf_add(buf, pst_text_first(json, len));
+        }
+        json = pst_text_from_octet(json, len);
+    }
+}
+
+static void
+put_json_text(struct pst_buf *buf, struct pst_text text, bool is_cut)
+{
+    char storage[LINE_MAX_OCTETS];
+    struct pst_buf string;
+    struct pst_text json;
+
+    pst_buf_init(&string, storage, sizeof(storage));
+    pst_json_emit_string(&string, text);
+    if (is_cut) {
+        pst_buf_cut(&string, string.len > 0 ? string.len - 1 : 0);
+        pst_buf_add_string(&string, CUT_MARK "\"");
+    }
+    if (pst_buf_end(&string, &json) != PST_OK) {
+        pst_buf_spoil(buf, PST_TOO_LARGE);
+        return;
+    }
+    put_json_safely(buf, json);
+}
+
+/* At most max bytes of text, not ending within a character. */
+static struct pst_text
+cut_text(struct pst_text text, size_t max)
+{
+    size_t len = max;
+
+    if (text.len <= max)
+        return text;
+    while (len > 0 && max - len < 3 &&
+           ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
+        len--;
+    return pst_text_first(text, len);
+}
+
+static void
+put_name(struct pst_buf *buf, enum log_format format, const char *name)
+{
+    bool is_json = format == LOG_JSON;
+
+    if (is_json)
+        pst_buf_add_char(buf, '"');
+    pst_buf_add_string(buf, name);
+    pst_buf_add_string(buf, is_json ? "\":" : "=");
+}
+
+static void
+put_field(struct pst_buf *buf, enum log_format format, size_t value_max,
+          const struct log_field *field)
+{
+    struct pst_text text = cut_text(field->text, value_max);
+    bool is_cut = text.len < field->text.len;
+
+    put_name(buf, format, field->name);
+    if (field->is_number)
+        pst_buf_add_number(buf, field->number);
+    else if (format == LOG_JSON)
+        put_json_text(buf, text, is_cut);
+    else
+        put_logfmt_text(buf, text, is_cut);
+}
+
+/* Put the fields there are, in order, until one does not fit: then false. */
+static bool
+put_fields(struct line *line, const struct fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct log_field *field = &fields->ptr[i];
+        const struct pst_buf before = line->buf;
+        struct pst_text whole;
+
+        if (!field->is_number && pst_text_is_absent(field->text))
+            continue;
+        if (!line->is_first)
+            pst_buf_add_char(&line->buf, line->format == LOG_JSON ? ',' : ' ');
+        put_field(&line->buf, line->format, line->value_max, field);
+        if (pst_buf_end(&line->buf, &whole) != PST_OK) {
+            line->buf = before;
+            return false;
+        }
+        line->is_first = false;
+    }
+    return true;
+}
+
+static void
+line_init(struct line *line, char *storage, const struct log *log,
+          size_t value_max)
+{
+    *line = (struct line){.format = log->format, .value_max = value_max};
+    line->is_first = true;
+    pst_buf_init(&line->buf, storage, BODY_MAX_OCTETS);
+    if (log->format == LOG_JSON)
+        pst_buf_add_char(&line->buf, '{');
+}
+
+/*
+ * The line into storage of LINE_MAX_OCTETS; returns its length. What is too
+ * long is made again with its values cut shorter, so that a long value is
+ * cut rather than the fields behind it lost.
+ */
+static size_t
+make_line(char *storage, const struct log *log, const struct fields *head,
+          const struct fields *tail)
+{
+    size_t value_max = LINE_MAX_OCTETS;
+    struct line line;
+    size_t len;
+
+    line_init(&line, storage, log, value_max);
+    while (!(put_fields(&line, head) && put_fields(&line, tail))) {
+        if (value_max <= VALUE_MIN_OCTETS)
+            break;
+        value_max /= 2;
+        line_init(&line, storage, log, value_max);
+    }
+    len = pst_buf_text(&line.buf).len;
+    if (log->format == LOG_JSON)
+        storage[len++] = '}';
+    storage[len++] = '\n';
+    return len;
+}
+
+void
+log_write(struct log *log, enum log_level level, const char *event,
+          const struct log_field *fields, size_t count)
+{
+    char storage[LINE_MAX_OCTETS];
+    char time_storage[32];
+    struct pst_buf when;
+    struct log_field head[5];
+    ssize_t written;
+    size_t len;
+
+    if (!is_on(log, level))
+        return;
+    pst_buf_init(&when, time_storage, sizeof(time_storage));
+    pst_date_emit_rfc3339(&when, (int64_t)time(NULL));
+    head[0] = LOG_TEXT("time", pst_buf_text(&when));
+    head[1] = LOG_STRING("level", level_names[level]);
+    head[2] = LOG_TEXT("program", log->program);
+    head[3] = LOG_NUMBER("pid", log->pid);
+    head[4] = LOG_STRING("event", event);
+    len = make_line(storage, log, &(struct fields){head, PST_COUNT(head)},
+                    &(struct fields){fields, count});
+    /* A log that cannot be written to must not stop the service. */
+    do
+        written = write(log->descriptor, storage, len);
+    while (written < 0 && errno == EINTR);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * log.h - one line per event, written whole, every foreign byte escaped.
+ *
+ * Never a token, a cookie, a key, a password or a body. A session is named
+ * by the first 8 hex digits of its id's hash.
+ */
+#ifndef POSTERN_SERVER_LOG_H
+#define POSTERN_SERVER_LOG_H
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/str.h"
+
+enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
+
+enum log_format { LOG_LOGFMT, LOG_JSON };
+
+/* One named value: a text, or a number where is_number is set. */
+struct log_field {
+    const char *name;
+    struct pst_text text;
+    int64_t number;
+    bool is_number;
+};
+
+/* Fields for log_write(). An absent text is left out of the line. */
+#define LOG_TEXT(field_name, value) \
+    ((struct log_field){.name = (field_name), .text = (value)})
+#define LOG_STRING(field_name, value) LOG_TEXT(field_name, pst_text_from(value))
+#define LOG_NUMBER(field_name, value) \
+    ((struct log_field){              \
+        .name = (field_name), .number = (value), .is_number = true})
+
+/* log_write() with the fields as arguments; at least one. */
+#define LOG_EVENT(log, level, event, ...)                                 \
+    log_write(log, level, event, (const struct log_field[]){__VA_ARGS__}, \
+              PST_COUNT(((const struct log_field[]){__VA_ARGS__})))
+
+struct log;
+
+/*
+ * Open a log; who forks opens another, for lines name the process that did.
+ *   target   "stderr", or the path of a file to append to (made 0640)
+ *   program  stands in every line; must outlive the log
+ * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (cannot be opened; errno says
+ * why).
+ */
+PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
+                                   enum log_format format, enum log_level level,
+                                   const char *program);
+
+void log_close(struct log **log);
+
+/*
+ * Write one line: time (RFC 3339, UTC), level, program, pid, event, then the
+ * fields in order. A line that would be longer than 2 KiB has its long values
+ * cut. May be called from any thread; a line is one write(2). NULL log:
+ * nothing.
+ */
+void log_write(struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t count);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rate.h - "so many in so long", as a variable spells it: 10/15m, or off.
+ */
+#ifndef POSTERN_SERVER_RATE_H
+#define POSTERN_SERVER_RATE_H
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "server/config_parse.h"
+
+/* The largest limit, and the longest period in seconds. */
+#define RATE_LIMIT_MAX 10000
+#define RATE_PERIOD_MAX (30L * 86400)
+
+struct rate {
+    int64_t limit;  /* how many; 0: there is no limit */
+    int64_t period; /* in how many seconds */
+};
+
+/*
+ * Read "10/15m" or "off".
+ *   out  set on PST_OK only; off is {0, 0}
+ * Returns PST_OK or PST_BAD_CONFIG (why is set).
+ */
+PST_MUST_USE enum pst_err rate_parse(struct pst_text value, struct rate *out,
+                                     struct config_why *why);
+
+#endif

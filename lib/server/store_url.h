@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store_url.h - where the store is, as POSTERN_STORE spells it.
+ *
+ *   none
+ *   lmdb:/var/lib/postern[?size=256M]
+ *   redis://[[user]:password@]host[:port][/db]
+ *   unix:/run/redis.sock[?db=0&user=U&password=P]
+ *
+ * User, password, paths and the values after "?" are percent-decoded.
+ */
+#ifndef POSTERN_SERVER_STORE_URL_H
+#define POSTERN_SERVER_STORE_URL_H
+
+#include "base/base.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "server/config_parse.h"
+
+/* LMDB: the room reserved in the address space, bytes. The file grows to
+ * it only as needed. */
+#define STORE_MAP_DEFAULT (256L * 1024 * 1024)
+#define STORE_MAP_MIN (1024L * 1024)
+#define STORE_MAP_MAX (1024L * 1024 * 1024 * 1024)
+
+/* Redis: its own default, and how many databases one may name. */
+#define STORE_REDIS_PORT 6379
+#define STORE_REDIS_DB_MAX 65535
+
+/* Bytes of a name, an address, or a path; sun_path has 108. */
+#define STORE_WORD_MAX 255
+#define STORE_SOCKET_MAX 107
+
+enum store_kind { STORE_NONE, STORE_LMDB, STORE_REDIS };
+
+struct store_url {
+    enum store_kind kind;
+    char path[STORE_WORD_MAX + 1]; /* LMDB's folder, or Redis's socket */
+    char host[STORE_WORD_MAX + 1]; /* Redis by TCP, else "" */
+    char port[6];
+    char user[STORE_WORD_MAX + 1]; /* "": Redis's default user */
+    char password[STORE_WORD_MAX + 1];
+    int64_t db;       /* Redis */
+    int64_t map_size; /* LMDB, bytes */
+};
+
+/*
+ * Read one.
+ *   out  set on PST_OK only
+ * Returns PST_OK or PST_BAD_CONFIG (why is set, and repeats no password).
+ */
+PST_MUST_USE enum pst_err store_url_parse(struct pst_text value,
+                                          struct store_url *out,
+                                          struct config_why *why);
+
+/* Write it with its password masked: for `postern check` and the log. */
+void store_url_emit(struct pst_buf *buf, const struct store_url *url);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store.c - what every store shares: opening by URL, names made into hashes,
+ * limits; the rest is the store's own.
+ */
+#include "store/store.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+
+/* Bytes of a name that is hashed. */
+#define NAME_MAX_LEN 2048
+
+static const struct store_backend *const backends[] = {
+    [STORE_LMDB] = &store_lmdb,
+    [STORE_REDIS] = &store_redis,
+};
+
+enum pst_err
+store_because(struct store *store, const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(store->why, sizeof(store->why), format, values);
+    va_end(values);
+    return PST_STORE_DOWN;
+}
+
+const char *
+store_why(const struct store *store)
+{
+    return store->why;
+}
+
+static void
+set_audience(struct store *store, struct pst_text audience)
+{
+    uint8_t hash[PST_HASH_LEN];
+
+    pst_crypt_sha256(pst_text_bytes(audience), hash);
+    memcpy(store->audience, audience.ptr, audience.len);
+    store->audience_len = audience.len;
+    memcpy(store->tag, hash, sizeof(store->tag));
+}
+
+enum pst_err
+store_open(struct store **out, const struct store_url *url,
+           struct pst_text audience)
+{
+    struct store *store;
+    enum pst_err e;
+
+    PST_REQUIRE(url->kind == STORE_LMDB || url->kind == STORE_REDIS);
+    PST_REQUIRE(audience.len > 0 && audience.len <= PST_AUDIENCE_MAX);
+    e = backends[url->kind]->open(&store, url);
+    if (e)
+        return e;
+    store->backend = backends[url->kind];
+    set_audience(store, audience);
+    *out = store;
+    return PST_OK;
+}
+
+void
+store_close(struct store **store)
+{
+    if (!*store)
+        return;
+    (*store)->backend->close(*store);
+    *store = NULL;
+}
+
+enum pst_err
+store_ping(struct store *store, int64_t now)
+{
+    char before[sizeof(store->why)];
+    enum pst_err e;
+
+    memcpy(before, store->why, sizeof(before));
+    store->why[0] = '\0';
+    e = store->backend->ping(store, now);
+    /* LMDB does not try again at once: what was wrong still is. */
+    if (e && store->why[0] == '\0')
+        memcpy(store->why, before, sizeof(before));
+    return e;
+}
+
+void
+store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out)
+{
+    pst_crypt_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->octets);
+}
+
+enum pst_err
+store_id_name(const struct store *store, const char *purpose,
+              struct pst_text name, struct store_id *out)
+{
+    char room[NAME_MAX_LEN + PST_AUDIENCE_MAX + 64];
+    struct pst_text whole;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    if (name.len > NAME_MAX_LEN)
+        return PST_TOO_LARGE;
+    /* Lengths go before what they measure: no two triples look alike. */
+    pst_buf_init(&buf, room, sizeof(room));
+    pst_buf_add_string(&buf, purpose);
+    pst_buf_add_char(&buf, ' ');
+    pst_buf_add_number(&buf, (int64_t)store->audience_len);
+    pst_buf_add_char(&buf, ' ');
+    pst_buf_add(&buf, (struct pst_text){store->audience, store->audience_len});
+    pst_buf_add(&buf, name);
+    e = pst_buf_end(&buf, &whole);
+    if (e)
+        return e;
+    pst_crypt_sha256(pst_text_bytes(whole), out->octets);
+    return PST_OK;
+}
+
+enum pst_err
+store_id_subject(const struct store *store, struct pst_text subject,
+                 struct store_id *out)
+{
+    return store_id_name(store, "subject", subject, out);
+}
+
+bool
+store_id_parse(struct pst_text hex, struct store_id *id)
+{
+    struct store_id read;
+
+    if (hex.len != STORE_ID_HEX_LEN)
+        return false;
+    for (size_t i = 0; i < PST_HASH_LEN; i++) {
+        int high = pst_hex_value(hex.ptr[2 * i]);
+        int low = pst_hex_value(hex.ptr[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        read.octets[i] = (uint8_t)(high << 4 | low);
+    }
+    *id = read;
+    return true;
+}
+
+bool
+store_id_equal(const struct store_id *a, const struct store_id *b)
+{
+    return memcmp(a->octets, b->octets, PST_HASH_LEN) == 0;
+}
+
+enum pst_err
+store_check(struct store *store, const struct store_id *sid,
+            const struct store_id *subject, int64_t iat)
+{
+    return store->backend->check(store, sid, subject, iat);
+}
+
+enum pst_err
+store_end(struct store *store, const struct store_id *sid,
+          const struct store_id *subject, int64_t expires, int64_t now)
+{
+    const struct store_event ending = {sid, subject, expires, now};
+
+    return store->backend->end(store, &ending);
+}
+
+enum pst_err
+store_end_all(struct store *store, const struct store_id *subject, int64_t now,
+              int64_t *since)
+{
+    int64_t ignored;
+
+    return store->backend->end_all(store, subject, now,
+                                   since ? since : &ignored);
+}
+
+static bool
+fits_list(const struct store_session *session)
+{
+    return session->user.len <= PST_NAME_MAX &&
+           session->browser.len <= STORE_BROWSER_MAX &&
+           session->address.len <= STORE_ADDRESS_MAX;
+}
+
+enum pst_err
+store_replace(struct store *store, const struct store_replacement *replacement,
+              int64_t *since)
+{
+    PST_REQUIRE(replacement->cap >= 0);
+    if (replacement->blob.len > STORE_SPILL_MAX ||
+        (!replacement->is_guest && !fits_list(replacement->session)))
+        return PST_TOO_LARGE;
+    return store->backend->replace(store, replacement, since);
+}
+
+enum pst_err
+store_session_touch(struct store *store, const struct store_id *subject,
+                    const struct store_id *sid, int64_t expires, int64_t now)
+{
+    const struct store_event touch = {sid, subject, expires, now};
+
+    return store->backend->session_touch(store, &touch);
+}
+
+enum pst_err
+store_session_walk(struct store *store, const struct store_id *subject,
+                   int64_t now, store_each *each, void *context)
+{
+    const struct store_walk walk = {subject, now, each, context};
+
+    return store->backend->session_walk(store, &walk);
+}
+
+static enum pst_err
+count_one(void *context, const struct store_session *session)
+{
+    size_t *count = context;
+
+    (void)session;
+    (*count)++;
+    return PST_OK;
+}
+
+enum pst_err
+store_session_count(struct store *store, const struct store_id *subject,
+                    int64_t now, size_t *count)
+{
+    size_t found = 0;
+    enum pst_err e = store_session_walk(store, subject, now, count_one, &found);
+
+    if (e)
+        return e;
+    *count = found;
+    return PST_OK;
+}
+
+static enum pst_err
+put_spill(struct store *store, const struct store_spill *spill)
+{
+    PST_REQUIRE(spill->blob.len > 0);
+    if (spill->blob.len > STORE_SPILL_MAX)
+        return PST_TOO_LARGE;
+    return store->backend->spill_put(store, spill);
+}
+
+enum pst_err
+store_spill_put(struct store *store, const struct store_id *sid,
+                struct pst_bytes blob, int64_t expires, int64_t now)
+{
+    const struct store_spill spill = {sid, blob, expires, now, false};
+
+    return put_spill(store, &spill);
+}
+
+enum pst_err
+store_spill_replace(struct store *store, const struct store_id *sid,
+                    struct pst_bytes blob, int64_t expires, int64_t now)
+{
+    const struct store_spill spill = {sid, blob, expires, now, true};
+
+    return put_spill(store, &spill);
+}
+
+enum pst_err
+store_spill_get(struct store *store, const struct store_id *sid, int64_t now,
+                struct pst_arena *arena, struct pst_bytes *blob)
+{
+    return store->backend->spill_get(store, sid, now, arena, blob);
+}
+
+static void
+require_counters(const struct store_counters *counters)
+{
+    PST_REQUIRE(counters->count >= 1 && counters->count <= STORE_COUNTERS_MAX);
+    for (size_t i = 0; i < counters->count; i++) {
+        PST_REQUIRE(counters->items[i].rate.limit >= 1 &&
+                    counters->items[i].rate.limit <= RATE_LIMIT_MAX);
+        PST_REQUIRE(counters->items[i].rate.period >= 1 &&
+                    counters->items[i].rate.period <= RATE_PERIOD_MAX);
+    }
+}
+
+enum pst_err
+store_take(struct store *store, const struct store_counters *counters,
+           int64_t *retry_after)
+{
+    require_counters(counters);
+    return store->backend->take(store, counters, retry_after);
+}
+
+enum pst_err
+store_give(struct store *store, const struct store_counters *counters)
+{
+    int64_t held;
+
+    require_counters(counters);
+    PST_REQUIRE(!counters->items[0].as_before);
+    return store->backend->give(store, counters, &held);
+}
+
+enum pst_err
+store_reset(struct store *store, const struct store_counters *counters,
+            int64_t *held)
+{
+    struct store_counter items[STORE_COUNTERS_MAX];
+    const struct store_counters all = {items, counters->count, counters->now};
+
+    require_counters(counters);
+    for (size_t i = 0; i < counters->count; i++) {
+        items[i] = counters->items[i];
+        items[i].forget = true;
+        items[i].as_before = false;
+    }
+    return store->backend->give(store, &all, held);
+}
+
+enum pst_err
+store_sweep(struct store *store, size_t limit, int64_t now,
+            struct store_swept *swept)
+{
+    struct store_swept ignored;
+
+    return store->backend->sweep(store, limit, now, swept ? swept : &ignored);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * throttle.c - how often a password may be guessed (design 2.5).
+ */
+#include "store/throttle.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "codec/name_fold.h"
+#include "crypto/crypto.h"
+
+/* Bytes of an address that cannot be read that tell it from others. */
+#define ADDRESS_MAX 1024
+
+/* An IPv6 network, as sites are given them. */
+#define NETWORK_LEN 8
+#define MAPPED_AT 12
+
+/* A device and the identical name. */
+#define DEVICE_NAME_LEN (PST_SID_LEN + PST_HASH_LEN)
+
+static const struct rate streak_rate = {PST_LOGIN_STREAK,
+                                        PST_LOGIN_STREAK_PERIOD};
+static const struct rate devices_rate = {PST_LOGIN_DEVICES,
+                                         PST_LOGIN_STREAK_PERIOD};
+
+static_assert(PST_LOGIN_DEVICES <= RATE_LIMIT_MAX &&
+                  PST_LOGIN_STREAK_PERIOD <= RATE_PERIOD_MAX,
+              "the store must be able to count them");
+
+/* An account, by the name that was given. */
+struct account {
+    char key[PST_FOLD_MAX]; /* folded: what all spellings share */
+    size_t key_len;
+    uint8_t spelling[PST_HASH_LEN]; /* SHA-256 of the very bytes */
+};
+
+/* The network an address is counted with, in bytes; an address that cannot
+ * be read stands for itself, cut short. */
+static struct pst_text
+fold_address(struct pst_text address, uint8_t room[static 16])
+{
+    char string[INET6_ADDRSTRLEN];
+    struct in6_addr v6;
+    size_t len = pst_text_index(address, '%');
+
+    if (len >= sizeof(string) || pst_text_index(address, '\0') != address.len)
+        return pst_text_first(address, ADDRESS_MAX);
+    memcpy(string, address.ptr, len);
+    string[len] = '\0';
+    if (inet_pton(AF_INET, string, room) == 1)
+        return (struct pst_text){(const char *)room, 4};
+    if (inet_pton(AF_INET6, string, &v6) != 1)
+        return pst_text_first(address, ADDRESS_MAX);
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        memcpy(room, v6.s6_addr + MAPPED_AT, 4);
+        return (struct pst_text){(const char *)room, 4};
+    }
+    memcpy(room, v6.s6_addr, NETWORK_LEN);
+    return (struct pst_text){(const char *)room, NETWORK_LEN};
+}
+
+static enum pst_err
+read_account(struct pst_text name, struct account *account)
+{
+    pst_crypt_sha256(pst_text_bytes(name), account->spelling);
+    return pst_fold_name(name, account->key, &account->key_len);
+}
+
+static struct pst_text
+account_key(const struct account *account)
+{
+    return (struct pst_text){account->key, account->key_len};
+}
+
+static struct pst_text
+account_spelling(const struct account *account)
+{
+    return pst_bytes_text(
+        (struct pst_bytes){account->spelling, sizeof(account->spelling)});
+}
+
+/* Choose a counter: by what it counts, and of whom. */
+static enum pst_err
+add_counter(const struct throttle *throttle, struct throttle_attempt *attempt,
+            const char *purpose, struct pst_text name, struct rate rate)
+{
+    struct store_counter *counter;
+    enum pst_err e;
+
+    PST_REQUIRE(attempt->count < STORE_COUNTERS_MAX);
+    counter = &attempt->counters[attempt->count];
+    *counter = (struct store_counter){.rate = rate};
+    e = store_id_name(throttle->store, purpose, name, &counter->id);
+    if (e)
+        return e;
+    attempt->count++;
+    return PST_OK;
+}
+
+/*
+ * The account's own. The first counts what of the second is the spelling's
+ * share, and refuses nothing: both have one rate, so it never holds more.
+ */
+static enum pst_err
+add_account(const struct throttle *throttle, const struct account *account,
+            struct throttle_attempt *attempt)
+{
+    enum pst_err e = add_counter(throttle, attempt, "spelling-streak",
+                                 account_spelling(account), streak_rate);
+
+    if (!e)
+        e = add_counter(throttle, attempt, "account-streak",
+                        account_key(account), streak_rate);
+    if (!e)
+        e = add_counter(throttle, attempt, "account", account_key(account),
+                        throttle->account);
+    if (e)
+        return e;
+    attempt->counters[0].is_tally = true;
+    attempt->streak_count = 2;
+    return PST_OK;
+}
+
+/*
+ * A device's own for this name, and what all devices have together. The
+ * attack: who had the password for a day collects devices, and guesses with
+ * each of them once it was changed.
+ */
+static enum pst_err
+add_device(const struct throttle *throttle, const struct throttle_login *login,
+           const struct account *account, struct throttle_attempt *attempt)
+{
+    char storage[DEVICE_NAME_LEN];
+    const struct pst_text name = {storage, sizeof(storage)};
+    enum pst_err e;
+
+    memcpy(storage, login->device.ptr, PST_SID_LEN);
+    memcpy(storage + PST_SID_LEN, account->spelling, PST_HASH_LEN);
+    e = add_counter(throttle, attempt, "device-streak", name, streak_rate);
+    if (!e)
+        e = add_counter(throttle, attempt, "device", name, throttle->account);
+    if (!e)
+        e = add_counter(throttle, attempt, "devices", account_key(account),
+                        devices_rate);
+    if (e)
+        return e;
+    attempt->streak_count = 1;
+    return PST_OK;
+}
+
+static enum pst_err
+add_address(const struct throttle *throttle, struct throttle_attempt *attempt,
+            const char *purpose, struct pst_text address)
+{
+    uint8_t network[16];
+
+    if (address.len == 0 || throttle->address.limit == 0)
+        return PST_OK;
+    return add_counter(throttle, attempt, purpose,
+                       fold_address(address, network), throttle->address);
+}
+
+/* Which budgets are the login's. */
+static enum pst_err
+choose_budgets(const struct throttle *throttle,
+               const struct throttle_login *login,
+               struct throttle_attempt *attempt)
+{
+    struct account account;
+    enum pst_err e;
+
+    if (!pst_text_is_absent(login->name)) {
+        /* A name that cannot be read is refused even where nothing counts. */
+        e = read_account(login->name, &account);
+        if (e)
+            return e;
+        if (throttle->account.limit > 0 && login->device.len > 0)
+            return add_device(throttle, login, &account, attempt);
+        if (throttle->account.limit > 0)
+            e = add_account(throttle, &account, attempt);
+        if (e)
+            return e;
+    }
+    return add_address(throttle, attempt, "address", login->address);
+}
+
+/* Take what was chosen. */
+static enum pst_err
+acquire_chosen(const struct throttle *throttle,
+               const struct throttle_attempt *chosen, int64_t now,
+               struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    const struct store_counters counters = {chosen->counters, chosen->count,
+                                            now};
+    enum pst_err e = PST_OK;
+
+    if (chosen->count > 0)
+        e = store_take(throttle->store, &counters, retry_after);
+    if (e)
+        return e;
+    *attempt = *chosen;
+    return PST_OK;
+}
+
+enum pst_err
+throttle_acquire(const struct throttle *throttle,
+                 const struct throttle_login *login, int64_t now,
+                 struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e;
+
+    PST_REQUIRE(login->device.len == 0 || login->device.len == PST_SID_LEN);
+    e = choose_budgets(throttle, login, &chosen);
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_acquire_subject(const struct throttle *throttle,
+                         struct pst_text subject, int64_t now,
+                         struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(subject.len > 0);
+    if (throttle->account.limit > 0)
+        e = add_counter(throttle, &chosen, "subject-password", subject,
+                        throttle->account);
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_acquire_address(const struct throttle *throttle,
+                         struct pst_text address, int64_t now,
+                         struct throttle_attempt *attempt, int64_t *retry_after)
+{
+    struct throttle_attempt chosen = {.count = 0};
+    enum pst_err e = add_address(throttle, &chosen, "address-session", address);
+
+    if (e)
+        return e;
+    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+}
+
+enum pst_err
+throttle_refund(const struct throttle *throttle,
+                struct throttle_attempt *attempt, int64_t now)
+{
+    struct store_counters counters = {attempt->counters, attempt->count, now};
+    enum pst_err e;
+
+    if (attempt->count == 0)
+        return PST_OK;
+    e = store_give(throttle->store, &counters);
+    if (e)
+        return e;
+    attempt->count = 0; /* refunding twice would be a gift */
+    return PST_OK;
+}
+
+enum pst_err
+throttle_reset(const struct throttle *throttle,
+               struct throttle_attempt *attempt, int64_t now)
+{
+    if (attempt->count > 0 && attempt->streak_count > 0)
+        attempt->counters[0].forget = true;
+    if (attempt->count > 0 && attempt->streak_count > 1)
+        attempt->counters[1].as_before = true;
+    return throttle_refund(throttle, attempt, now);
+}
+
+int64_t
+throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
+{
+    int64_t end = started_ms + floor_ms;
+
+    return end > now_ms ? end - now_ms : 0;
+}
+
+void
+throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
+{
+    int64_t left = throttle_floor_remaining(started_ms, ticks_ms(), floor_ms);
+    struct timespec span = {.tv_sec = left / 1000,
+                            .tv_nsec = left % 1000 * 1000000};
+
+    /* What is left is written back, so a signal cuts nothing short. */
+    while (left > 0 &&
+           clock_nanosleep(CLOCK_MONOTONIC, 0, &span, &span) == EINTR)
+        ;
+}
+
+enum pst_err
+throttle_unlock(const struct throttle *throttle, struct pst_text name,
+                struct pst_text address, int64_t now, int64_t *held)
+{
+    struct throttle on = *throttle;
+    struct throttle_attempt chosen = {.count = 0};
+    struct store_counters counters = {chosen.counters, 0, now};
+    struct account account;
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(!pst_text_is_absent(name) || address.len > 0);
+    /* What was counted while a budget was on is freed when it is off, too. */
+    if (on.account.limit == 0)
+        on.account = streak_rate;
+    if (on.address.limit == 0)
+        on.address = streak_rate;
+    if (!pst_text_is_absent(name)) {
+        e = read_account(name, &account);
+        if (!e)
+            e = add_account(&on, &account, &chosen);
+    }
+    if (!e)
+        e = add_address(&on, &chosen, "address", address);
+    if (e)
+        return e;
+    counters.count = chosen.count;
+    return store_reset(throttle->store, &counters, held);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_client_address.c - whose address counts behind proxies, and when the log
+ * says that a proxy is not known (design 2.5).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/client_address.h"
+
+static void
+test_client(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *peer;
+        const char *forwarded;
+        const char *want;
+    } rows[] = {
+        {"a stranger", "203.0.113.9", "198.51.100.1", "203.0.113.9"},
+        {"nothing forwarded", "10.0.0.1", NULL, "10.0.0.1"},
+        {"empty", "10.0.0.1", "", "10.0.0.1"},
+        {"the client", "10.0.0.1", "198.51.100.1", "198.51.100.1"},
+        {"what the client wrote", "10.0.0.1", "192.0.2.66, 198.51.100.1",
+         "198.51.100.1"},
+        {"a proxy's address by the client", "10.0.0.1",
+         "192.0.2.66, 10.0.0.7, 198.51.100.1", "198.51.100.1"},
+        {"two proxies", "10.0.0.1", "198.51.100.1,10.9.9.9", "198.51.100.1"},
+        {"all of them ours", "10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"},
+        {"no address", "10.0.0.1", "198.51.100.1, unknown", "10.0.0.1"},
+        {"no address, once inside", "10.0.0.1", "_hidden, 10.0.0.2",
+         "10.0.0.2"},
+        {"a comma and nothing", "10.0.0.1", "198.51.100.1,", "10.0.0.1"},
+        {"a port", "10.0.0.1", "198.51.100.1:4711", "198.51.100.1"},
+        {"IPv6", "2001:db8::7", "2001:db8:1::1", "2001:db8:1::1"},
+        {"IPv6 with a port", "2001:db8::7", "[2001:db8:1::1]:80",
+         "2001:db8:1::1"},
+        {"IPv6 in brackets", "2001:db8::7", "[2001:db8:1::1]", "2001:db8:1::1"},
+        {"an IPv6 neighbour", "2001:db8::8", "198.51.100.1", "2001:db8::8"},
+        {"a network of 12 bits", "172.31.255.255", "198.51.100.1",
+         "198.51.100.1"},
+        {"beyond it", "172.32.0.0", "198.51.100.1", "172.32.0.0"},
+        {"IPv4 inside IPv6", "::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"},
+        {"a Unix socket", "", "198.51.100.1", ""},
+        {"unix:", "unix:", "198.51.100.1", "unix:"},
+    };
+    static const struct pst_text trusted[] = {
+        {"10.0.0.0/8", 10}, {"2001:db8::7", 11}, {"172.16.0.0/12", 13}};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_text got = proxies_client(trusted, PST_COUNT(trusted),
+                                             pst_text_from(rows[i].peer),
+                                             pst_text_from(rows[i].forwarded));
+
+        if (!pst_text_equal(got, pst_text_from(rows[i].want)))
+            fail_msg("row '%s': %.*s", rows[i].name, (int)got.len, got.ptr);
+    }
+}
+
+static void
+test_nobody_is_trusted(void **state)
+{
+    static const char peer[] = "127.0.0.1";
+
+    (void)state;
+    assert_ptr_equal(
+        proxies_client(NULL, 0, pst_text_from(peer), PST_TEXT("192.0.2.1")).ptr,
+        peer);
+}
+
+/* A list that is all ours is followed so far, and no further. */
+static void
+test_hops(void **state)
+{
+    static const struct pst_text all = {"0.0.0.0/0", 9};
+    static char list[100 * 10];
+    struct pst_text got;
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++)
+        memcpy(list + 10 * i,
+               (char[]){' ', '1', '0', '.', '0', '.', '0', '.',
+                        (char)('0' + i % 10), ','},
+               10);
+    got = proxies_client(&all, 1, PST_TEXT("10.0.0.1"),
+                         (struct pst_text){list, sizeof(list) - 1});
+    assert_ptr_equal(got.ptr, list + 10 * (100 - PROXIES_HOPS_MAX) + 1);
+}
+
+static unsigned
+count_told(struct proxies_watch *watch, const char *address, unsigned logins)
+{
+    unsigned told = 0;
+
+    while (logins-- > 0)
+        told += proxies_watch_login(watch, pst_text_from(address));
+    return told;
+}
+
+static void
+test_watch(void **state)
+{
+    static const char *const private[] = {
+        "127.0.0.1",   "10.1.2.3",        "172.20.0.1", "192.168.1.1",
+        "169.254.7.7", "100.64.0.1",      "::1",        "fd00::1",
+        "fe80::1",     "::ffff:127.0.0.1"};
+    static const char *const public[] = {
+        "203.0.113.1", "2001:db8::1", "", "unix:", "128.0.0.1", "172.32.0.1"};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(private); i++) {
+        struct proxies_watch watch = {0};
+
+        assert_int_equal(count_told(&watch, private[i], PROXIES_LOGINS - 1), 0);
+        if (count_told(&watch, private[i], 1) != 1)
+            fail_msg("%s is not told", private[i]);
+        assert_int_equal(count_told(&watch, private[i], 200), 0);
+    }
+    for (size_t i = 0; i < PST_COUNT(public); i++) {
+        struct proxies_watch watch = {0};
+
+        if (count_told(&watch, public[i], 200) != 0)
+            fail_msg("%s is told", public[i]);
+    }
+}
+
+static void
+test_watch_of_several(void **state)
+{
+    struct proxies_watch watch = {0};
+
+    (void)state;
+    assert_int_equal(count_told(&watch, "127.0.0.1", PROXIES_LOGINS - 1), 0);
+    assert_int_equal(count_told(&watch, "10.0.0.9", 1), 0);
+    assert_int_equal(count_told(&watch, "127.0.0.1", 200), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_client),
+        cmocka_unit_test(test_nobody_is_trusted),
+        cmocka_unit_test(test_hops),
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_watch_of_several),
+    };
+
+    return cmocka_run_group_tests_name("proxies", tests, NULL, NULL);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_credentials.c - the backend's token or cookies through its answers: what
+ * Vendure does in each method (sections 2 and 3 of its behaviour), row by row.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "upstream/credentials.h"
+
+#define NOW 1700000000
+#define OLD "{\"session\":\"s1\",\"session.sig\":\"g1\"}"
+#define ATTRIBUTES "; path=/; samesite=lax; httponly"
+
+static struct pst_arena *arena;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    return pst_arena_new(&arena, PST_ARENA_SIZE) != PST_OK;
+}
+
+static int
+cleanup(void **state)
+{
+    (void)state;
+    pst_arena_free(&arena);
+    return 0;
+}
+
+static void
+assert_text(const char *row, struct pst_text got, const char *want)
+{
+    if (pst_text_is_absent(got) != (want == NULL) ||
+        !pst_text_equal(got, pst_text_from(want)))
+        fail_msg("%s: \"%.*s\"", row, (int)got.len, got.ptr ? got.ptr : "");
+}
+
+static void
+test_emit(void **state)
+{
+    static const struct {
+        const char *upstream;
+        const char *name;
+        const char *value;
+    } rows[] = {
+        {NULL, NULL, NULL},
+        {"\"t\"", "Authorization", "Bearer t"},
+        {OLD, "Cookie", "session=s1; session.sig=g1"},
+        {"{\"a\":\"\"}", "Cookie", "a="},
+        {"{\"a\":\" x\",\"b\":\" \"}", "Cookie", "a=x; b="},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_text name;
+        struct pst_text value;
+
+        assert_int_equal(
+            jar_emit(arena, pst_text_from(rows[i].upstream), &name, &value),
+            PST_OK);
+        assert_text("name", name, rows[i].name);
+        assert_text("value", value, rows[i].value);
+    }
+}
+
+static enum pst_err
+follow(const struct config *config, struct pst_text upstream,
+       const struct jar_news *news, enum jar_change *change,
+       struct pst_text *out)
+{
+    const struct jar_answer answer = {NOW, upstream, news};
+
+    return jar_follow(arena, config, &answer, change, out);
+}
+
+static void
+test_follow_token(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *upstream;
+        const char *token;
+        enum jar_change change;
+        const char *out;
+    } rows[] = {
+        {"nothing said, no session", NULL, NULL, JAR_SAME, NULL},
+        {"nothing said", "\"a\"", NULL, JAR_SAME, "\"a\""},
+        {"the same", "\"a\"", "a", JAR_SAME, "\"a\""},
+        {"a guest's first", NULL, "b", JAR_REPLACED, "\"b\""},
+        {"another", "\"a\"", "b", JAR_REPLACED, "\"b\""},
+        {"ended", "\"a\"", "", JAR_ENDED, NULL},
+        {"nothing to end", NULL, "", JAR_SAME, NULL},
+    };
+    static const struct config config = {.backend.token_place = PLACE_HEADER};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct jar_news news = {.token = pst_text_from(rows[i].token)};
+        enum jar_change change;
+        struct pst_text out;
+
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
+                         PST_OK);
+        if (change != rows[i].change)
+            fail_msg("%s: %d", rows[i].name, (int)change);
+        assert_text(rows[i].name, out, rows[i].out);
+    }
+}
+
+static void
+test_follow_cookies(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *upstream;
+        const char *lines[4];
+        enum jar_change change;
+        const char *out;
+    } rows[] = {
+        {"nothing said", OLD, {NULL}, JAR_SAME, OLD},
+        {"a guest's first pair",
+         NULL,
+         {"session=s1" ATTRIBUTES, "session.sig=g1" ATTRIBUTES},
+         JAR_REPLACED,
+         OLD},
+        {"the same pair again",
+         OLD,
+         {"session=s1" ATTRIBUTES, "session.sig=g1" ATTRIBUTES},
+         JAR_SAME,
+         OLD},
+        {"a login's pair",
+         OLD,
+         {"session=s2" ATTRIBUTES, "session.sig=g2" ATTRIBUTES},
+         JAR_REPLACED,
+         "{\"session\":\"s2\",\"session.sig\":\"g2\"}"},
+        {"logout: {\"token\":\"\"}",
+         OLD,
+         {"session=eyJ0b2tlbiI6IiJ9" ATTRIBUTES,
+          "session.sig=-7akqVtP" ATTRIBUTES},
+         JAR_ENDED,
+         NULL},
+        {"emptied", OLD, {"session=; httponly"}, JAR_ENDED, NULL},
+        {"Max-Age=0", OLD, {"session=x; HttpOnly; Max-Age=0"}, JAR_ENDED, NULL},
+        {"Max-Age=-1",
+         OLD,
+         {"session=x; HttpOnly; max-age=-1"},
+         JAR_ENDED,
+         NULL},
+        {"expired",
+         OLD,
+         {"session=x; expires=Thu, 01 Jan 1970 00:00:00 GMT; httponly"},
+         JAR_ENDED,
+         NULL},
+        {"expired, with dashes",
+         OLD,
+         {"session=x; expires=Thu, 01-Jan-1970 00:00:00 GMT; httponly"},
+         JAR_ENDED,
+         NULL},
+        {"Max-Age counts, not Expires",
+         OLD,
+         {"session=s2; Max-Age=60; expires=Thu, 01 Jan 1970 00:00:00 GMT; "
+          "httponly"},
+         JAR_REPLACED,
+         "{\"session\":\"s2\",\"session.sig\":\"g1\"}"},
+        {"expires later",
+         OLD,
+         {"session=s2; expires=Sun, 21 Nov 2027 23:41:47 GMT; httponly"},
+         JAR_REPLACED,
+         "{\"session\":\"s2\",\"session.sig\":\"g1\"}"},
+        {"only the signature goes",
+         OLD,
+         {"session.sig=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT; "
+          "httponly"},
+         JAR_KEPT,
+         "{\"session\":\"s1\"}"},
+        {"a cookie for scripts is kept",
+         OLD,
+         {"lang=de; path=/"},
+         JAR_KEPT,
+         "{\"session\":\"s1\",\"session.sig\":\"g1\",\"lang\":\" de\"}"},
+        {"and deleted without an end",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"lang=; path=/; max-age=0"},
+         JAR_KEPT,
+         "{\"session\":\"s1\"}"},
+        {"and stays what it is",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"lang=de; path=/", "other=x"},
+         JAR_KEPT,
+         "{\"session\":\"s1\",\"lang\":\" de\",\"other\":\" x\"}"},
+        {"the session's, set again without HttpOnly",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"session=s2; path=/"},
+         JAR_REPLACED,
+         "{\"session\":\"s2\",\"lang\":\" de\"}"},
+        {"deleting what is not there",
+         OLD,
+         {"other=; Max-Age=0; httponly"},
+         JAR_SAME,
+         OLD},
+        {"ended and begun again in one answer",
+         OLD,
+         {"session=; httponly", "session=s3; httponly"},
+         JAR_REPLACED,
+         "{\"session\":\"s3\",\"session.sig\":\"g1\"}"},
+        /* Many backends repeat neither HttpOnly nor anything but the path when
+         * they delete. The session lived on with an empty object, which
+         * nothing can read back. */
+        {"deleted without HttpOnly",
+         "{\"session\":\"s1\"}",
+         {"session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
+         JAR_ENDED,
+         NULL},
+        {"deleted without HttpOnly, another one left",
+         "{\"session\":\"s1\",\"lang\":\" de\"}",
+         {"session=x; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"the last one goes, be it a signature",
+         "{\"session.sig\":\"g1\"}",
+         {"session.sig=; Max-Age=0"},
+         JAR_ENDED,
+         NULL},
+        {"set and deleted in one answer",
+         OLD,
+         {"lang=de", "lang=; Max-Age=0"},
+         JAR_SAME,
+         OLD},
+        {"replaced and then deleted in one answer",
+         "{\"session\":\"s1\"}",
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_ENDED,
+         NULL},
+        {"a guest's first, taken back at once",
+         NULL,
+         {"session=s2; httponly", "session=; httponly"},
+         JAR_SAME,
+         NULL},
+        {"one session ends and another begins",
+         "{\"guest\":\"s1\"}",
+         {"user=s2; httponly", "guest=; Max-Age=0"},
+         JAR_REPLACED,
+         "{\"user\":\"s2\"}"},
+        {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
+    };
+    static const struct config config = {.backend.token_place = PLACE_COOKIE};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct jar_news news = {.cookie_count = 0};
+        enum jar_change change;
+        struct pst_text out;
+
+        for (size_t j = 0; j < 4 && rows[i].lines[j]; j++)
+            news.cookies[news.cookie_count++] = pst_text_from(rows[i].lines[j]);
+        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
+                                &change, &out),
+                         PST_OK);
+        if (change != rows[i].change)
+            fail_msg("%s: %d", rows[i].name, (int)change);
+        assert_text(rows[i].name, out, rows[i].out);
+    }
+}
+
+/* L6, L7: what a backend may put into a session has an end. */
+static void
+test_bounds(void **state)
+{
+    static const struct config config = {.backend.token_place = PLACE_COOKIE};
+    static const struct config by_header = {.backend.token_place =
+                                                PLACE_HEADER};
+    static char big[PST_UPSTREAM_MAX + 16];
+    static struct jar_news news = {.cookie_count = 1};
+    enum jar_change change = JAR_ENDED;
+    struct pst_text out = PST_TEXT("untouched");
+    struct pst_text name = out;
+
+    (void)state;
+    memset(big, 'x', sizeof(big));
+    big[1] = '=';
+    news.cookies[0] = (struct pst_text){big, sizeof(big)};
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    news.token = (struct pst_text){big, sizeof(big)};
+    assert_int_equal(follow(&by_header, PST_NO_TEXT, &news, &change, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(change, JAR_ENDED);
+    assert_text("out", out, "untouched");
+    assert_int_equal(jar_emit(arena, PST_TEXT("{"), &name, &out),
+                     PST_MALFORMED);
+    assert_text("name", name, "untouched");
+    assert_text("value", out, "untouched");
+}
+
+/* The longest token that a session holds can be sent: it was seven bytes too
+ * long for its header, and no request could be made with it. */
+static void
+test_longest_token(void **state)
+{
+    static const struct config config = {.backend.token_place = PLACE_HEADER};
+    static char longest[PST_UPSTREAM_MAX - 2];
+    static struct jar_news news;
+    enum jar_change change;
+    struct pst_text value;
+    struct pst_text name;
+    struct pst_text out;
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    news.token = (struct pst_text){longest, sizeof(longest)};
+    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+                     PST_OK);
+    assert_int_equal(out.len, PST_UPSTREAM_MAX);
+    assert_int_equal(jar_emit(arena, out, &name, &value), PST_OK);
+    assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
+}
+
+/* A backend whose token is in the body says nothing by its headers. */
+static void
+test_json_backend(void **state)
+{
+    static const struct config config = {.backend.token_place = PLACE_JSON};
+    const struct jar_news news = {.token = PST_TEXT("x")};
+    enum jar_change change;
+    struct pst_text out;
+
+    (void)state;
+    assert_int_equal(follow(&config, PST_TEXT("\"a\""), &news, &change, &out),
+                     PST_OK);
+    assert_int_equal(change, JAR_SAME);
+    assert_text("kept", out, "\"a\"");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_emit),
+        cmocka_unit_test(test_follow_token),
+        cmocka_unit_test(test_follow_cookies),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_longest_token),
+        cmocka_unit_test(test_json_backend),
+    };
+
+    return cmocka_run_group_tests_name("jar", tests, setup, cleanup);
+}

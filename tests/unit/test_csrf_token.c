@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_csrf_token.c - which form tokens are good, for whom, where and when
+ * (design 2.7, R49): one row each.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto/token.h"
+#include "fixture.h"
+#include "gateway/csrf_token.h"
+
+enum who { NOBODY, ALICE, ALICE_ELSEWHERE };
+
+static struct fixture fix;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_init(&fix, NULL);
+    return 0;
+}
+
+static int
+set_up_required(void **state)
+{
+    static const char *const settings[] = {"POSTERN_CSRF_TOKEN=required", NULL};
+
+    (void)state;
+    fixture_init(&fix, settings);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_fini(&fix);
+    return 0;
+}
+
+static struct visit
+visit_of(enum who who)
+{
+    struct visit visit = {.has_session = who != NOBODY};
+
+    memset(visit.session.sid, (int)who, sizeof(visit.session.sid));
+    return visit;
+}
+
+static void
+begin(void)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
+
+    fixture_request(&fix, variables, NULL);
+}
+
+/* Sent by a session that began then; unix seconds. */
+static enum pst_err
+check_of(enum who who, int64_t began, enum formtoken_form form,
+         struct pst_text token)
+{
+    struct visit visit = visit_of(who);
+
+    visit.session.iat = began;
+    return formtoken_check(&fix.gate, &fix.req, &visit, form, token);
+}
+
+static enum pst_err
+check(enum who who, enum formtoken_form form, struct pst_text token)
+{
+    return check_of(who, FIXTURE_NOW, form, token);
+}
+
+static struct pst_text
+make(enum who who, enum formtoken_form form)
+{
+    struct visit visit = visit_of(who);
+    struct pst_text token = PST_NO_TEXT;
+
+    assert_int_equal(formtoken_make(&fix.gate, fix.arena, &visit, form, &token),
+                     PST_OK);
+    assert_true(token.len > 0 && token.len < 500);
+    return token;
+}
+
+static void
+test_who_where_when(void **state)
+{
+    static const struct {
+        const char *name;
+        enum who made_for;
+        enum formtoken_form made_in;
+        enum who sent_by;
+        enum formtoken_form sent_in;
+        int64_t after; /* seconds */
+        enum pst_err want;
+        int64_t began; /* the sender's session; seconds after the form */
+    } rows[] = {
+        {"login", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 0, PST_OK,
+         0},
+        {"later", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3599,
+         PST_OK, 0},
+        {"too late", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3600,
+         PST_STALE_FORM, 0},
+        {"a clock that is behind", NOBODY, FORMTOKEN_LOGIN, NOBODY,
+         FORMTOKEN_LOGIN, -PST_SKEW, PST_OK, 0},
+        {"from the future", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN,
+         -PST_SKEW - 1, PST_STALE_FORM, 0},
+        {"the other form's", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGOUT,
+         0, PST_STALE_FORM, 0},
+        {"the other form's, the other way", ALICE, FORMTOKEN_LOGOUT, ALICE,
+         FORMTOKEN_LOGIN, 0, PST_STALE_FORM, 0},
+        {"logout", ALICE, FORMTOKEN_LOGOUT, ALICE, FORMTOKEN_LOGOUT, 0, PST_OK,
+         0},
+        {"another session's logout", ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, ALICE,
+         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
+        {"nobody's logout for a session", NOBODY, FORMTOKEN_LOGOUT, ALICE,
+         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
+        {"a session's, now gone", ALICE, FORMTOKEN_LOGIN, NOBODY,
+         FORMTOKEN_LOGIN, 9, PST_OK, 0},
+        {"the session's own", ALICE, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN, 9,
+         PST_OK, -100},
+        {"another session's login", ALICE_ELSEWHERE, FORMTOKEN_LOGIN, ALICE,
+         FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
+        {"a stranger's, brought to who is logged in", NOBODY, FORMTOKEN_LOGIN,
+         ALICE, FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
+        {"the second of two tabs (U18)", NOBODY, FORMTOKEN_LOGIN, ALICE,
+         FORMTOKEN_LOGIN, 9, PST_OK, 1},
+        {"in the same second", NOBODY, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN,
+         9, PST_OK, 0},
+        {"the second of two tabs of a session", ALICE, FORMTOKEN_LOGIN,
+         ALICE_ELSEWHERE, FORMTOKEN_LOGIN, 9, PST_OK, 1},
+        {"logging out is for the very session", ALICE, FORMTOKEN_LOGOUT,
+         ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 1},
+        {"a logout's, now gone", ALICE, FORMTOKEN_LOGOUT, NOBODY,
+         FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_text token;
+        enum pst_err e;
+
+        begin();
+        token = make(rows[i].made_for, rows[i].made_in);
+        fix.gate.now += rows[i].after;
+        e = check_of(rows[i].sent_by, FIXTURE_NOW + rows[i].began,
+                     rows[i].sent_in, token);
+        fix.gate.now -= rows[i].after;
+        if (e != rows[i].want)
+            fail_msg("%s: %s", rows[i].name, pst_err_code(e));
+    }
+}
+
+/* Any number at a time, in any order, and as often as it takes (U18). */
+static void
+test_many_at_once(void **state)
+{
+    struct pst_text first;
+    struct pst_text second;
+
+    (void)state;
+    begin();
+    first = make(NOBODY, FORMTOKEN_LOGIN);
+    second = make(NOBODY, FORMTOKEN_LOGIN);
+    assert_false(pst_text_equal(first, second));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, second), PST_OK);
+        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, first), PST_OK);
+    }
+}
+
+/* Every byte counts, and no token of another purpose is one (R13). */
+static void
+test_forged(void **state)
+{
+    static const enum pst_purpose others[] = {
+        PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER,
+        PST_PURPOSE_UPSTREAM};
+    static const uint8_t nonce[PST_NONCE_LEN] = {1};
+    struct pst_text claims =
+        PST_TEXT("{\"form\":\"login\",\"session\":\"\",\"iat\":1700000000}");
+    struct pst_text token;
+    char *octets;
+
+    (void)state;
+    begin();
+    token = make(NOBODY, FORMTOKEN_LOGIN);
+    octets = pst_arena_alloc(fix.arena, token.len);
+    assert_non_null(octets);
+    for (size_t i = 0; i < token.len; i++) {
+        memcpy(octets, token.ptr, token.len);
+        octets[i] = octets[i] == 'A' ? 'B' : 'A';
+        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN,
+                               (struct pst_text){octets, token.len}),
+                         PST_STALE_FORM);
+    }
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_TEXT("x")),
+                     PST_STALE_FORM);
+    for (size_t i = 0; i < PST_COUNT(others); i++) {
+        struct pst_token_use use = {fix.gate.ring, others[i], PST_TOKEN_SEALED};
+        struct pst_buf buf;
+
+        pst_buf_init_arena(&buf, fix.arena, PST_TOKEN_MAX);
+        assert_int_equal(
+            pst_token_seal(&use, fix.gate.now, nonce, claims, &buf), PST_OK);
+        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&buf)),
+                         PST_STALE_FORM);
+    }
+}
+
+/* While secrets are replaced: an older one still opens, for its purpose only.
+ */
+static void
+test_older_secret(void **state)
+{
+    static const char secrets[] = "another-Secret-of-43-characters-0123456789x "
+                                  "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe";
+    static const uint8_t nonce[PST_NONCE_LEN] = {1};
+    struct pst_token_use use = {fix.gate.ring, PST_PURPOSE_GUEST,
+                                PST_TOKEN_SEALED};
+    struct pst_keyring *ring = NULL;
+    struct pst_text token;
+    struct pst_buf other;
+    const char *why = "";
+
+    (void)state;
+    begin();
+    token = make(NOBODY, FORMTOKEN_LOGIN);
+    pst_buf_init_arena(&other, fix.arena, PST_TOKEN_MAX);
+    assert_int_equal(
+        pst_token_seal(&use, fix.gate.now, nonce,
+                       PST_TEXT("{\"form\":\"login\",\"session\":\"\","
+                                "\"iat\":1700000000}"),
+                       &other),
+        PST_OK);
+    assert_int_equal(pst_keyring_new(&ring, pst_text_from(secrets),
+                                     fix.config->audience, &why),
+                     PST_OK);
+    fix.gate.ring = ring;
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, token), PST_OK);
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&other)),
+                     PST_STALE_FORM);
+    fix.gate.ring = fix.config->ring;
+    pst_keyring_free(&ring);
+}
+
+static void
+test_missing(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_NO_TEXT), PST_OK);
+    assert_int_equal(check(ALICE, FORMTOKEN_LOGOUT, PST_TEXT("")), PST_OK);
+}
+
+static void
+test_missing_but_required(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_NO_TEXT),
+                     PST_STALE_FORM);
+    assert_int_equal(check(ALICE, FORMTOKEN_LOGOUT, PST_TEXT("")),
+                     PST_STALE_FORM);
+    assert_int_equal(
+        check(ALICE, FORMTOKEN_LOGOUT, make(ALICE, FORMTOKEN_LOGOUT)), PST_OK);
+}
+
+/* R3: without random bytes there is no token, rather than a weak one. */
+static void
+test_no_random(void **state)
+{
+    struct visit visit = visit_of(NOBODY);
+    struct pst_text token = PST_NO_TEXT;
+
+    (void)state;
+    begin();
+    fixture_break_random(&fix);
+    assert_int_equal(
+        formtoken_make(&fix.gate, fix.arena, &visit, FORMTOKEN_LOGIN, &token),
+        PST_NO_RANDOM);
+    assert_true(pst_text_is_absent(token));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_who_where_when, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_forged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_older_secret, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_missing_but_required,
+                                        set_up_required, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_random, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("formtoken", tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_fcgi_preread.c - a head is waited for, and stays where it is for
+ * libfcgi.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/fcgi_preread.h"
+
+static const char begin[] = "\1\1\0\1\0\10\0\0"
+                            "\0\1\0\0\0\0\0\0";
+static const char end[] = "\1\4\0\1\0\0\0\0";
+static const char abort_record[] = "\1\2\0\1\0\0\0\0";
+static const char get_values[] = "\1\11\0\0\0\0\0\0";
+static const char no_values[] = "\1\12\0\0\0\0\0\0";
+
+static struct head head;
+static int ends[2];
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+/* Send a string literal's bytes from the other end. */
+#define SAY(literal)                                               \
+    assert_int_equal(write(ends[1], literal, sizeof(literal) - 1), \
+                     sizeof(literal) - 1)
+
+static void
+assert_wiped(void)
+{
+    for (size_t i = 0; i < sizeof(head.octets); i++)
+        assert_int_equal(head.octets[i], 0);
+}
+
+static void
+test_head_stays_there(void **state)
+{
+    char octets[64];
+
+    (void)state;
+    SAY(begin);
+    SAY(end);
+    assert_int_equal(head_await(&head, ends[0], 0), HEAD_REQUEST);
+    assert_int_equal(recv(ends[0], octets, sizeof(octets), 0),
+                     sizeof(begin) + sizeof(end) - 2);
+    assert_memory_equal(octets, begin, sizeof(begin) - 1);
+    assert_wiped();
+}
+
+static void
+test_head_without_end_is_given_up(void **state)
+{
+    (void)state;
+    SAY(begin);
+    assert_int_equal(head_await(&head, ends[0], 30), HEAD_CLOSE);
+    assert_wiped();
+}
+
+/* A limit of a minute, were it not for the other end's closing. */
+static void
+test_head_cut_off(void **state)
+{
+    (void)state;
+    SAY(begin);
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+}
+
+static void
+test_whole_head_before_closing(void **state)
+{
+    (void)state;
+    SAY(begin);
+    SAY(end);
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_REQUEST);
+}
+
+static void
+test_closed_at_once(void **state)
+{
+    (void)state;
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+}
+
+static void
+test_nonsense(void **state)
+{
+    (void)state;
+    SAY("GET / HTTP/1.1\r\n");
+    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_wiped();
+}
+
+static void
+test_late_record_is_passed_over(void **state)
+{
+    (void)state;
+    SAY(abort_record);
+    SAY(begin);
+    SAY(end);
+    assert_int_equal(head_await(&head, ends[0], 0), HEAD_IDLE);
+    assert_int_equal(head_await(&head, ends[0], 0), HEAD_REQUEST);
+}
+
+static void
+test_management_is_answered(void **state)
+{
+    char octets[64];
+
+    (void)state;
+    SAY(get_values);
+    assert_int_equal(head_await(&head, ends[0], 0), HEAD_IDLE);
+    assert_int_equal(recv(ends[1], octets, sizeof(octets), MSG_DONTWAIT),
+                     sizeof(no_values) - 1);
+    assert_memory_equal(octets, no_values, sizeof(no_values) - 1);
+    assert_int_equal(recv(ends[0], octets, 1, MSG_DONTWAIT), -1);
+    assert_wiped();
+}
+
+/* A head that never ends is no reason to wait, nor to overflow. */
+static void
+test_head_too_large(void **state)
+{
+    static char record[8 + 0xffff] = "\1\4\0\1\377\377";
+    int size = 1 << 20;
+
+    (void)state;
+    /* One value of 65,000 bytes, then others as long. */
+    memcpy(record + 8, "\0\200\0\375\350", 5);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    SAY(begin);
+    assert_int_equal(send(ends[1], record, sizeof(record), MSG_DONTWAIT),
+                     sizeof(record));
+    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_wiped();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_head_stays_there, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_head_without_end_is_given_up,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_cut_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_whole_head_before_closing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_closed_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nonsense, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_late_record_is_passed_over, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_management_is_answered, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_head_too_large, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("head", tests, NULL, NULL);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_fcgi_record.c - only whole, sound heads reach libfcgi (L44).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "engine/fcgi_record.h"
+
+/* Records with id 1; lengths as the letters say. */
+#define BEGIN           \
+    "\1\1\0\1\0\10\0\0" \
+    "\0\1\1\0\0\0\0\0"
+#define PARAMS(high, low) "\1\4\0\1" high low "\0\0"
+#define END PARAMS("\0", "\0")
+#define STDIN_END "\1\5\0\1\0\0\0\0"
+
+#define ROW(name, octets, want)                   \
+    {                                             \
+        name, octets, sizeof(octets) - 1, want, 0 \
+    }
+#define ROW_LEN(name, octets, want, len)            \
+    {                                               \
+        name, octets, sizeof(octets) - 1, want, len \
+    }
+
+static const struct {
+    const char *name;
+    const char *octets;
+    size_t len;
+    enum record_verdict want;
+    size_t want_len;
+} rows[] = {
+    ROW("nothing", "", RECORD_MORE),
+    ROW("part of a header", "\1\1\0", RECORD_MORE),
+    ROW("no variables", BEGIN END, RECORD_SOUND),
+    ROW("and a body", BEGIN END STDIN_END, RECORD_SOUND),
+    ROW("one variable", BEGIN PARAMS("\0", "\6") "\1\3Aabc" END, RECORD_SOUND),
+    ROW("empty name and value", BEGIN PARAMS("\0", "\2") "\0\0" END,
+        RECORD_SOUND),
+    ROW("long form of short lengths",
+        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END, RECORD_SOUND),
+    ROW("pair cut by records",
+        BEGIN PARAMS("\0", "\1") "\1" PARAMS("\0", "\2") "\3A" PARAMS(
+            "\0", "\3") "abc" END,
+        RECORD_SOUND),
+    ROW("length cut by records",
+        BEGIN PARAMS("\0", "\2") "\x80\0" PARAMS("\0", "\3") "\0\1\0" PARAMS(
+            "\0", "\1") "A" END,
+        RECORD_SOUND),
+    ROW("padding",
+        BEGIN "\1\4\0\1\0\2\6\0"
+              "\0\0"
+              "padded" END,
+        RECORD_SOUND),
+    ROW("authorizer",
+        "\1\1\0\1\0\10\0\0"
+        "\0\2\0\0\0\0\0\0" END,
+        RECORD_SOUND),
+    ROW("another request's records between",
+        BEGIN "\1\1\0\2\0\10\0\0"
+              "\0\1\0\0\0\0\0\0"
+              "\1\4\0\2\0\1\0\0"
+              "x" END,
+        RECORD_SOUND),
+
+    ROW("no end of variables", BEGIN PARAMS("\0", "\6") "\1\3Aabc",
+        RECORD_MORE),
+    ROW("record cut off", BEGIN PARAMS("\0", "\6") "\1\3Aab", RECORD_MORE),
+    ROW("padding cut off",
+        BEGIN "\1\4\0\1\0\0\3\0"
+              "xx",
+        RECORD_MORE),
+
+    ROW("name cut off", BEGIN PARAMS("\0", "\3") "\2\0A" END, RECORD_BAD),
+    ROW("value cut off", BEGIN PARAMS("\0", "\3") "\1\1A" END, RECORD_BAD),
+    ROW("only one length", BEGIN PARAMS("\0", "\1") "\0" END, RECORD_BAD),
+    ROW("half a length", BEGIN PARAMS("\0", "\2") "\x80\0" END, RECORD_BAD),
+    ROW("lengths of a gigabyte",
+        BEGIN PARAMS("\0", "\10") "\xc0\0\0\0\xc0\0\0\0", RECORD_BAD),
+    ROW("greatest lengths",
+        BEGIN PARAMS("\0", "\10") "\xff\xff\xff\xff\xff\xff\xff\xff",
+        RECORD_BAD),
+    ROW("name longer than any head", BEGIN PARAMS("\0", "\4") "\x80\1\0\1",
+        RECORD_BAD),
+    ROW("version 0", "\0\1\0\1\0\10\0\0", RECORD_BAD),
+    ROW("version 2 later", BEGIN "\2", RECORD_BAD),
+    ROW("HTTP", "GET / HTTP/1.1\r\n\r\n", RECORD_BAD),
+    ROW("id 0",
+        "\1\1\0\0\0\10\0\0"
+        "\0\1\0\0\0\0\0\0" END,
+        RECORD_BAD),
+    ROW("short BEGIN_REQUEST",
+        "\1\1\0\1\0\7\0\0"
+        "\0\1\0\0\0\0\0",
+        RECORD_BAD),
+    ROW("filter",
+        "\1\1\0\1\0\10\0\0"
+        "\0\3\0\0\0\0\0\0" END,
+        RECORD_BAD),
+    ROW("role 257",
+        "\1\1\0\1\0\10\0\0"
+        "\1\1\0\0\0\0\0\0" END,
+        RECORD_BAD),
+    ROW("STDIN among the variables", BEGIN STDIN_END, RECORD_BAD),
+    ROW("aborted", BEGIN "\1\2\0\1\0\0\0\0", RECORD_BAD),
+    ROW("begun twice", BEGIN BEGIN, RECORD_BAD),
+    ROW("management in between", BEGIN "\1\11\0\0\0\0\0\0", RECORD_BAD),
+
+    ROW_LEN("late abort", "\1\2\0\1\0\0\0\0" BEGIN, RECORD_STALE, 8),
+    ROW_LEN("late body",
+            "\1\5\0\1\0\3\5\0"
+            "abc"
+            "12345"
+            "x",
+            RECORD_STALE, 16),
+    ROW_LEN("GET_VALUES",
+            "\1\11\0\0\0\2\0\0"
+            "\0\0" BEGIN,
+            RECORD_MANAGEMENT, 10),
+    ROW_LEN("management of no known type", "\1\77\0\0\0\0\0\0",
+            RECORD_MANAGEMENT, 8),
+    ROW("part of GET_VALUES",
+        "\1\11\0\0\0\2\0\0"
+        "\0",
+        RECORD_MORE),
+};
+
+static struct pst_bytes
+bytes_of(const char *octets, size_t len)
+{
+    return pst_text_bytes((struct pst_text){octets, len});
+}
+
+static void
+test_judge(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        size_t len = 0;
+        enum record_verdict got =
+            record_judge(bytes_of(rows[i].octets, rows[i].len), &len);
+
+        if (got != rows[i].want || len != rows[i].want_len)
+            fail_msg("row '%s': verdict %d, %zu octets", rows[i].name, (int)got,
+                     len);
+    }
+}
+
+/* However much of a sound head is there, more may come; never anything else,
+ * and nothing beyond it is looked at (the copies end where they end). */
+static void
+test_every_beginning(void **state)
+{
+    static const char sound[] = BEGIN "\1\4\0\1\0\15\2\0"
+                                      "\1\3Aabc\x80\0\0\1\1Bb"
+                                      "pp" END;
+    size_t whole = sizeof(sound) - 1;
+
+    (void)state;
+    for (size_t len = 0; len <= whole; len++) {
+        char *copy = malloc(len + 1);
+        size_t untouched = 77;
+        enum record_verdict want = len < whole ? RECORD_MORE : RECORD_SOUND;
+        enum record_verdict got;
+
+        assert_non_null(copy);
+        memcpy(copy, sound, len);
+        got = record_judge(bytes_of(copy, len), &untouched);
+        free(copy);
+        if (got != want || untouched != 77)
+            fail_msg("%zu octets: verdict %d", len, (int)got);
+    }
+}
+
+#define ANSWER(name, octets, want)                               \
+    {                                                            \
+        name, octets, sizeof(octets) - 1, want, sizeof(want) - 1 \
+    }
+
+static void
+test_answers(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *octets;
+        size_t len;
+        const char *want;
+        size_t want_len;
+    } answers[] = {
+        ANSWER("nothing asked", "\1\11\0\0\0\0\0\0", "\1\12\0\0\0\0\0\0"),
+        ANSWER("multiplexing", "\1\11\0\0\0\21\0\0\17\0FCGI_MPXS_CONNS",
+               "\1\12\0\0\0\22\0\0\17\1FCGI_MPXS_CONNS0"),
+        ANSWER("after something else",
+               "\1\11\0\0\0\26\0\0\2\1ABx\17\0FCGI_MPXS_CONNS",
+               "\1\12\0\0\0\22\0\0\17\1FCGI_MPXS_CONNS0"),
+        ANSWER("something else", "\1\11\0\0\0\20\0\0\16\0FCGI_MAX_CONNS",
+               "\1\12\0\0\0\0\0\0"),
+        ANSWER("a name cut off", "\1\11\0\0\0\14\0\0\17\0FCGI_MPXS_",
+               "\1\12\0\0\0\0\0\0"),
+        ANSWER("a long length", "\1\11\0\0\0\4\0\0\377\377\377\377",
+               "\1\12\0\0\0\0\0\0"),
+        ANSWER("no known type", "\1\52\0\0\0\0\0\0",
+               "\1\13\0\0\0\10\0\0"
+               "\52\0\0\0\0\0\0\0"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(answers); i++) {
+        char storage[RECORD_ANSWER_MAX];
+        struct pst_text got;
+        struct pst_buf buf;
+
+        pst_buf_init(&buf, storage, sizeof(storage));
+        record_answer(&buf, bytes_of(answers[i].octets, answers[i].len));
+        assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+        if (got.len != answers[i].want_len ||
+            memcmp(got.ptr, answers[i].want, got.len) != 0)
+            fail_msg("row '%s': %zu octets", answers[i].name, got.len);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_every_beginning),
+        cmocka_unit_test(test_answers),
+    };
+
+    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_json_scan.c - tokens of JSON, and what is left behind them.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "codec/json_scan.h"
+
+static struct pst_scan
+scan_of(const char *text)
+{
+    return (struct pst_scan){.text = pst_text_from(text)};
+}
+
+static void
+check_text(const char *row, struct pst_text got, const char *want)
+{
+    if (!pst_text_equal(got, pst_text_from(want)))
+        fail_msg("%s: got [%.*s], want [%s]", row, (int)got.len,
+                 got.ptr ? got.ptr : "", want ? want : "");
+}
+
+static void
+test_number(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want; /* NULL: none */
+        bool whole;
+    } rows[] = {
+        {"0", "0", true},
+        {"-0,", "-0", true},
+        {"10]", "10", true},
+        {"01", "0", true},
+        {"12.50e-07 ", "12.50e-07", false},
+        {"1E+2}", "1E+2", false},
+        {"1e5.5", "1e5", false},
+        {"1.0", "1.0", false},
+        {"-", NULL, false},
+        {"", NULL, false},
+        {"+1", NULL, false},
+        {".5", NULL, false},
+        {"1.", NULL, false},
+        {"1.e1", NULL, false},
+        {"1e", NULL, false},
+        {"1e-", NULL, false},
+        {"1e+-1", NULL, false},
+        {"--1", NULL, false},
+        {"x", NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_scan scan = scan_of(rows[i].in);
+        struct pst_text text = PST_NO_TEXT;
+        bool whole = false;
+        bool taken = pst_scan_number(&scan, &text, &whole);
+
+        if (taken != (rows[i].want != NULL))
+            fail_msg("%s: is %staken", rows[i].in, taken ? "" : "not ");
+        if (!taken)
+            continue;
+        check_text(rows[i].in, text, rows[i].want);
+        assert_int_equal(scan.at, text.len);
+        if (whole != rows[i].whole)
+            fail_msg("%s: is %swhole", rows[i].in, whole ? "" : "not ");
+    }
+}
+
+static void
+test_string(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want; /* NULL: none */
+        size_t at;
+    } rows[] = {
+        {"\"\"", "", 2},
+        {"\"a\" ", "a", 3},
+        {"\"a\\\"b\",", "a\\\"b", 6},
+        {"\"\\\\\"\"", "\\\\", 4},
+        {"a", NULL, 0},
+        {"", NULL, 0},
+        {"\"", NULL, 0},
+        {"\"a", NULL, 0},
+        {"\"a\\", NULL, 0},
+        {"\"a\\\"", NULL, 0},
+        {"\"a\nb\"", NULL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_scan scan = scan_of(rows[i].in);
+        struct pst_text raw = PST_NO_TEXT;
+        bool taken = pst_scan_string(&scan, &raw);
+
+        if (taken != (rows[i].want != NULL))
+            fail_msg("%s: is %staken", rows[i].in, taken ? "" : "not ");
+        check_text(rows[i].in, raw, rows[i].want);
+        if (taken)
+            assert_int_equal(scan.at, rows[i].at);
+    }
+}
+
+/* Byte by byte, as pst_scan_string() once did it. */
+static bool
+scan_slowly(struct pst_text text, size_t *end)
+{
+    size_t at = 1;
+
+    while (at < text.len && text.ptr[at] != '"') {
+        if ((unsigned char)text.ptr[at] < ' ')
+            return false;
+        at += text.ptr[at] == '\\' ? 2 : 1;
+    }
+    *end = at;
+    return at < text.len;
+}
+
+/* What ends a string, or is no part of it, is seen wherever it stands. */
+static void
+test_string_places(void **state)
+{
+    static const char octets[] = "\"\\\n\x1f\x00 !#[]\x7f\x80\xa0\xa2\xdc\xff";
+
+    (void)state;
+    for (size_t len = 1; len < 28; len++) {
+        for (size_t place = 1; place < len; place++) {
+            for (size_t i = 0; i < 2 * (sizeof(octets) - 1); i++) {
+                char *text = test_malloc(len);
+                struct pst_scan scan = {.text = {text, len}};
+                struct pst_text raw = PST_NO_TEXT;
+                size_t end = 0;
+                bool is_string;
+
+                memset(text, 'a', len);
+                text[0] = text[len - 1] = '"';
+                text[place] = octets[i / 2];
+                if (i % 2 && place > 3)
+                    text[place - 2] = '\\';
+                is_string = scan_slowly(scan.text, &end);
+                assert_int_equal(pst_scan_string(&scan, &raw), is_string);
+                if (is_string)
+                    assert_int_equal(raw.len, end - 1);
+                test_free(text);
+            }
+        }
+    }
+}
+
+static void
+test_value(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want; /* what was passed; NULL: no end to it */
+    } rows[] = {
+        {"1.5,2", "1.5"},
+        {"null]", "null"},
+        {"true}", "true"},
+        {"false ", "false"},
+        {"\"]\",1", "\"]\""},
+        {"[],1", "[]"},
+        {"[[],{\"]\":\"}\"}],1", "[[],{\"]\":\"}\"}]"},
+        {"{ \"a\" : [ 1 , \"\\\"]\" ] } , 2", "{ \"a\" : [ 1 , \"\\\"]\" ] }"},
+        {"", NULL},
+        {"[", NULL},
+        {"[[]", NULL},
+        {"{\"a", NULL},
+        {"\"a", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_scan scan = scan_of(rows[i].in);
+
+        if (pst_scan_value(&scan) != (rows[i].want != NULL))
+            fail_msg("%s: is %spassed", rows[i].in, rows[i].want ? "not " : "");
+        if (rows[i].want)
+            check_text(rows[i].in, pst_scan_since(&scan, 0), rows[i].want);
+    }
+}
+
+static void
+test_unescape(void **state)
+{
+    static const char *const refused[] = {
+        "\\",      "\\x",   "\\u",        "\\u12",   "\\u12g4",
+        "\\U0041", "ab\\q", "\\ud800\\u", "\\u 041", "\\'",
+    };
+    struct pst_unescape string = {.rest = PST_TEXT("ab\\nc\\ud83d\\ude00")};
+    struct pst_text run;
+
+    (void)state;
+    assert_true(pst_unescape_next(&string, &run));
+    check_text("a run", run, "ab");
+    assert_true(pst_unescape_next(&string, &run));
+    check_text("an escape", run, "\n");
+    assert_true(pst_unescape_next(&string, &run));
+    check_text("one letter", run, "c");
+    assert_true(pst_unescape_next(&string, &run));
+    check_text("a pair", run, "\xF0\x9F\x98\x80");
+    assert_int_equal(string.rest.len, 0);
+    assert_false(string.lone);
+    for (size_t i = 0; i < PST_COUNT(refused); i++) {
+        bool good = true;
+
+        string = (struct pst_unescape){.rest = pst_text_from(refused[i])};
+        while (good && string.rest.len > 0)
+            good = pst_unescape_next(&string, &run);
+        if (good)
+            fail_msg("%s: is decoded", refused[i]);
+    }
+}
+
+static void
+test_lone(void **state)
+{
+    static const char *const halves[] = {
+        "\\ud800",        "\\udfff",        "\\udbff\\udbff",
+        "\\ud800\\ue000", "\\udc00\\ud800", "\\ud800a",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(halves); i++) {
+        struct pst_unescape string = {.rest = pst_text_from(halves[i])};
+        struct pst_text run;
+
+        assert_true(pst_unescape_next(&string, &run));
+        check_text(halves[i], run, "\xEF\xBF\xBD");
+        if (!string.lone || string.rest.len != strlen(halves[i]) - 6)
+            fail_msg("%s: is taken for a pair", halves[i]);
+    }
+}
+
+static void
+test_steps(void **state)
+{
+    static const struct {
+        const char *step;
+        const char *name;
+        bool want;
+    } rows[] = {
+        {"", "", true},         {"a", "a", true},    {"a", "", false},
+        {"", "a", false},       {"a", "ab", false},  {"ab", "a", false},
+        {"~0", "~", true},      {"~1", "/", true},   {"~01", "~1", true},
+        {"~1~0x", "/~x", true}, {"~0", "~0", false}, {"~1", "~", false},
+        {"a", "A", false},      {"%41", "A", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        if (pst_step_is(pst_text_from(rows[i].step),
+                        pst_text_from(rows[i].name)) != rows[i].want)
+            fail_msg("%s is %s%s", rows[i].step, rows[i].want ? "not " : "",
+                     rows[i].name);
+    }
+    assert_true(pst_text_is_absent(pst_pointer_steps(PST_TEXT(""))));
+    check_text("/", pst_pointer_steps(PST_TEXT("/")), "");
+    assert_false(pst_text_is_absent(pst_pointer_steps(PST_TEXT("/"))));
+    check_text("/a/b", pst_pointer_steps(PST_TEXT("/a/b")), "a/b");
+}
+
+static void
+test_index(void **state)
+{
+    static const char *const refused[] = {"",
+                                          "-",
+                                          "00",
+                                          "01",
+                                          "+1",
+                                          "-1",
+                                          "1 ",
+                                          " 1",
+                                          "0x1",
+                                          "1.0",
+                                          "18446744073709551616"};
+    size_t index = 7;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(refused); i++) {
+        if (pst_step_index(pst_text_from(refused[i]), &index) || index != 7)
+            fail_msg("\"%s\" is an index", refused[i]);
+    }
+    assert_true(pst_step_index(PST_TEXT("0"), &index));
+    assert_int_equal(index, 0);
+    assert_true(pst_step_index(PST_TEXT("120"), &index));
+    assert_int_equal(index, 120);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_number),        cmocka_unit_test(test_string),
+        cmocka_unit_test(test_string_places), cmocka_unit_test(test_value),
+        cmocka_unit_test(test_unescape),      cmocka_unit_test(test_lone),
+        cmocka_unit_test(test_steps),         cmocka_unit_test(test_index),
+    };
+
+    return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
+}

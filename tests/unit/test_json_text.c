@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_json_text.c - strings written, values located and secrets taken out,
+ * byte by byte.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "codec/json_text.h"
+
+#define ARENA_SIZE (64 * 1024)
+
+/* PST_TEXT() for static tables, which take no compound literal. */
+#define T(literal)                      \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
+#define NONE    \
+    {           \
+        NULL, 0 \
+    }
+
+static struct pst_arena *arena;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return pst_arena_new(&arena, ARENA_SIZE) == PST_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    pst_arena_free(&arena);
+    return 0;
+}
+
+static void
+check_text(const char *row, struct pst_text got, struct pst_text want)
+{
+    if (!pst_text_equal(got, want))
+        fail_msg("%s: got [%.*s] (%zu), want [%.*s] (%zu)", row, (int)got.len,
+                 got.ptr ? got.ptr : "", got.len, (int)want.len,
+                 want.ptr ? want.ptr : "", want.len);
+}
+
+static const struct pst_json *
+parsed(const char *row, struct pst_text text)
+{
+    const struct pst_json *value = NULL;
+    enum pst_err e = pst_json_parse(arena, text, &value);
+
+    if (e)
+        fail_msg("%s: is no JSON: %s", row, pst_err_code(e));
+    return value;
+}
+
+static void
+test_is_pointer(void **state)
+{
+    static const struct {
+        struct pst_text in;
+        bool want;
+    } rows[] = {
+        {T(""), true},          {NONE, true},      {T("/"), true},
+        {T("//"), true},        {T("/a"), true},   {T("/a/0/b"), true},
+        {T("/~0~1"), true},     {T("/~01"), true}, {T("/ "), true},
+        {T("/\xC3\xA9"), true}, {T("a"), false},   {T("a/b"), false},
+        {T("#/a"), false},      {T(" /a"), false}, {T("/~"), false},
+        {T("/a~"), false},      {T("/~2"), false}, {T("/~/0"), false},
+        {T("/~~0"), false},     {T("~0"), false},  {T("/a/b~a"), false},
+        {T("0"), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        if (pst_json_is_pointer(rows[i].in) != rows[i].want)
+            fail_msg("\"%.*s\" is %sa pointer", (int)rows[i].in.len,
+                     rows[i].in.ptr, rows[i].want ? "" : "not ");
+    }
+}
+
+static struct pst_text
+emitted(struct pst_text text)
+{
+    struct pst_buf buf;
+    struct pst_text out = PST_NO_TEXT;
+
+    pst_buf_init_arena(&buf, arena, ARENA_SIZE);
+    pst_json_emit_string(&buf, text);
+    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
+    return out;
+}
+
+#define BAD "\xEF\xBF\xBD" /* U+FFFD */
+
+static void
+test_emit_string(void **state)
+{
+    static const struct {
+        const char *name;
+        struct pst_text in;
+        struct pst_text want;
+    } rows[] = {
+        {"empty", T(""), T("\"\"")},
+        {"absent", NONE, T("\"\"")},
+        {"plain", T("Hello, you / me"), T("\"Hello, you / me\"")},
+        {"quote, backslash", T("\"a\\"), T("\"\\\"a\\\\\"")},
+        {"short escapes", T("\b\f\n\r\t"), T("\"\\b\\f\\n\\r\\t\"")},
+        {"NUL inside", T("a\0b"), T("\"a\\u0000b\"")},
+        {"other control", T("\x01\x0B\x1F\x7F"),
+         T("\"\\u0001\\u000b\\u001f\\u007f\"")},
+        {"end of script", T("</script>&amp;"),
+         T("\"\\u003c/script\\u003e\\u0026amp;\"")},
+        {"two octets", T("caf\xC3\xA9"), T("\"caf\xC3\xA9\"")},
+        {"three octets", T("\xE2\x82\xAC"), T("\"\xE2\x82\xAC\"")},
+        {"four octets", T("\xF0\x9F\x98\x80!"), T("\"\xF0\x9F\x98\x80!\"")},
+        {"latin-1", T("caf\xE9!"), T("\"caf" BAD "!\"")},
+        {"continuation only", T("\x80\xBF"), T("\"" BAD BAD "\"")},
+        {"two octets cut", T("\xC3"), T("\"" BAD "\"")},
+        {"two octets broken", T("\xC3\xC3\xA9"), T("\"" BAD "\xC3\xA9\"")},
+        {"three octets cut", T("\xE2\x82"), T("\"" BAD BAD "\"")},
+        {"three octets broken",
+         T("\xE2\x82"
+           "a"),
+         T("\"" BAD BAD "a\"")},
+        {"four octets cut", T("\xF0\x9F\x98"), T("\"" BAD BAD BAD "\"")},
+        {"overlong slash", T("\xC0\xAF"), T("\"" BAD BAD "\"")},
+        {"surrogate", T("\xED\xA0\x80"), T("\"" BAD BAD BAD "\"")},
+        {"above U+10FFFF", T("\xF4\x90\x80\x80"), T("\"" BAD BAD BAD BAD "\"")},
+        {"0xFE 0xFF", T("\xFE\xFF"), T("\"" BAD BAD "\"")},
+        {"broken before a quote", T("\xC3\""), T("\"" BAD "\\\"\"")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        check_text(rows[i].name, emitted(rows[i].in), rows[i].want);
+}
+
+/* Every byte alone, written and read again, is itself or U+FFFD. */
+static void
+test_every_octet(void **state)
+{
+    (void)state;
+    for (unsigned octet = 0; octet < 256; octet++) {
+        char c = (char)octet;
+        char row[16];
+        struct pst_text text = {&c, 1};
+        struct pst_text out;
+
+        pst_arena_reset(arena);
+        (void)snprintf(row, sizeof(row), "0x%02X", octet);
+        out = emitted(text);
+        for (size_t i = 0; i < out.len; i++) {
+            if ((unsigned char)out.ptr[i] < ' ' ||
+                memchr("<>&\x7F", out.ptr[i], 4))
+                fail_msg("%s: stands there as it is", row);
+        }
+        check_text(row, pst_json_text(parsed(row, out)),
+                   octet < 0x80 ? text : PST_TEXT(BAD));
+    }
+}
+
+/* Every character of Unicode comes back as it went. */
+static void
+test_every_character(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c < 0x110000; c += c < 0x3000 ? 1 : 37) {
+        char escape[20];
+        char row[16];
+        struct pst_text text;
+
+        if (c >= 0xD800 && c <= 0xDFFF)
+            continue;
+        pst_arena_reset(arena);
+        (void)snprintf(row, sizeof(row), "U+%04X", (unsigned)c);
+        if (c < 0x10000)
+            (void)snprintf(escape, sizeof(escape), "\"\\u%04x\"", (unsigned)c);
+        else
+            (void)snprintf(escape, sizeof(escape), "\"\\u%04X\\u%04x\"",
+                           (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
+                           (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
+        text = pst_json_text(parsed(row, pst_text_from(escape)));
+        if (text.len == 0 || !pst_text_is_utf8(text))
+            fail_msg("%s: is not decoded to UTF-8", row);
+        check_text(row, pst_json_text(parsed(row, emitted(text))), text);
+    }
+}
+
+/* Odd white space, odd spellings: the slice is what stands there. */
+#define ODD                                                            \
+    " \t{\r\n\"data\" :\t{\"login\": { \"secret\" :\"fn\\u0045D\\n\" " \
+    ",\"n\":1.0E+2 ,\"big\":12345678901234567890,\"\\u0061\\/b\":"     \
+    "[ 1 , [ ] ,\t{ \"]\" : \"}\\\"\" } ,null]\n, \"\":  \"\" ,"       \
+    "\"~\":-0 } } ,\"list\" : [\n] , \"x\":true } \r\n"
+
+static void
+test_locate(void **state)
+{
+    static const struct {
+        const char *pointer;
+        const char *want; /* NULL: PST_ABSENT */
+    } rows[] = {
+        {"/data/login/secret", "\"fn\\u0045D\\n\""},
+        {"/data/login/n", "1.0E+2"},
+        {"/data/login/big", "12345678901234567890"},
+        {"/data/login/a~1b", "[ 1 , [ ] ,\t{ \"]\" : \"}\\\"\" } ,null]"},
+        {"/data/login/a~1b/0", "1"},
+        {"/data/login/a~1b/1", "[ ]"},
+        {"/data/login/a~1b/2", "{ \"]\" : \"}\\\"\" }"},
+        {"/data/login/a~1b/2/]", "\"}\\\"\""},
+        {"/data/login/a~1b/3", "null"},
+        {"/data/login/", "\"\""},
+        {"/data/login/~0", "-0"},
+        {"/list", "[\n]"},
+        {"/x", "true"},
+        {"/data/login/a~1b/4", NULL},
+        {"/data/login/a~1b/01", NULL},
+        {"/data/login/a~1b/-", NULL},
+        {"/data/login/a~1b/", NULL},
+        {"/data/login/a~1b/1/0", NULL},
+        {"/data/login/a~1b/18446744073709551616", NULL},
+        {"/list/0", NULL},
+        {"/x/0", NULL},
+        {"/x/", NULL},
+        {"/data/login/n/0", NULL},
+        {"/data/secret", NULL},
+        {"/data/login/secre", NULL},
+        {"/data/login/secrets", NULL},
+        {"/data/login/\\u0061~1b", NULL},
+        {"/", NULL},
+        {"data", NULL},
+        {"/data/login/~", NULL},
+        {"/]", NULL},
+    };
+    const struct pst_text text = PST_TEXT(ODD);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *pointer = rows[i].pointer;
+        struct pst_text slice = PST_NO_TEXT;
+        enum pst_err e = pst_json_locate(text, pst_text_from(pointer), &slice);
+
+        if (e != (rows[i].want ? PST_OK : PST_ABSENT))
+            fail_msg("%s: %s", pointer, pst_err_code(e));
+        check_text(pointer, slice, pst_text_from(rows[i].want));
+        assert_true(e == PST_ABSENT ||
+                    (slice.ptr >= text.ptr && slice.ptr < text.ptr + text.len));
+    }
+}
+
+/* Texts that are one value, with the pointer to the whole. */
+static void
+test_locate_whole(void **state)
+{
+    static const struct {
+        struct pst_text in;
+        struct pst_text want;
+    } rows[] = {
+        {T(" 1 "), T("1")},
+        {T("1.0E+2"), T("1.0E+2")},
+        {T("\t\"a b\"\n"), T("\"a b\"")},
+        {T("null"), T("null")},
+        {T("\r{ } "), T("{ }")},
+        {T("[[],{}]"), T("[[],{}]")},
+        {T("[\"]\"]"), T("[\"]\"]")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_text slice = PST_NO_TEXT;
+
+        assert_int_equal(pst_json_locate(rows[i].in, PST_TEXT(""), &slice),
+                         PST_OK);
+        check_text(rows[i].in.ptr, slice, rows[i].want);
+    }
+}
+
+/* The bytes located are those of the value that pst_json_at() finds. */
+static void
+check_same_value(struct pst_text text, struct pst_text pointer)
+{
+    const struct pst_json *value = pst_json_at(parsed("text", text), pointer);
+    struct pst_text slice = PST_NO_TEXT;
+    struct pst_buf one, other;
+
+    if (pst_json_locate(text, pointer, &slice) != PST_OK) {
+        if (value)
+            fail_msg("%.*s: at() finds it alone", (int)pointer.len,
+                     pointer.ptr);
+        return;
+    }
+    pst_buf_init_arena(&one, arena, ARENA_SIZE);
+    pst_json_emit(&one, value);
+    pst_buf_init_arena(&other, arena, ARENA_SIZE);
+    pst_json_emit(&other, parsed("slice", slice));
+    check_text(pointer.ptr, pst_buf_text(&other), pst_buf_text(&one));
+}
+
+static void
+test_locate_is_at(void **state)
+{
+    static const char *const pointers[] = {
+        "",       "/",      "/a",   "/a/0",  "/a/1",    "/a/1/b", "/a/2",
+        "/~1",    "/~0",    "/~01", "/a/01", "/a/1/b/", "//",     "/A",
+        "/a/1/x", "/a/1/b", "/nul", "/null", "/a/-",    "/a/1/",  "/a~1",
+    };
+    const struct pst_text text =
+        PST_TEXT("{\"\":{\"\":1},\"\\u0041\":2,\"a\":[ 0.50 ,{\"b\":\"\\/\","
+                 "\"x\":null}],\"/\":3,\"~\":4,\"~1\":5,\"null\":null}");
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(pointers); i++) {
+        pst_arena_reset(arena);
+        check_same_value(text, pst_text_from(pointers[i]));
+    }
+}
+
+/* A caller that forgets to parse first gets no slice beyond the text. */
+static void
+test_locate_broken(void **state)
+{
+    static const char *const texts[] = {
+        "",          " ",           "{",          "{\"a\"",   "{\"a\":",
+        "{\"a\":\"", "{\"a\":\"\\", "{\"b\":[1,", "{\"b\":}", "{\"b\":1 \"a\":",
+        "[",         "[1",          "\"a",        "{a:1}",    "{\"\\u00\":1}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(texts); i++) {
+        struct pst_text slice = PST_TEXT("unset");
+
+        if (pst_json_locate(pst_text_from(texts[i]), PST_TEXT("/a"), &slice) !=
+            PST_ABSENT)
+            fail_msg("%s: something is found", texts[i]);
+        check_text(texts[i], slice, PST_TEXT("unset"));
+    }
+}
+
+static void
+test_redact(void **state)
+{
+    static const struct {
+        const char *name;
+        struct pst_text in;
+        struct pst_text secret;
+        struct pst_text want;
+    } rows[] = {
+        {"a value", T("{\"secret\":\"fnED\"}"), T("fnED"),
+         T("{\"secret\":null}")},
+        {"white space stays", T(" {\t\"s\" :\n\"fnED\" ,\r\"n\" : 1 }\n"),
+         T("fnED"), T(" {\t\"s\" :\nnull ,\r\"n\" : 1 }\n")},
+        {"numbers stay", T("[1.0E+2,\"x\",12345678901234567890,-0]"), T("x"),
+         T("[1.0E+2,null,12345678901234567890,-0]")},
+        {"escapes of others stay", T("[\"\\u0041\\/\",\"x\",\"\\ud83d\"]"),
+         T("x"), T("[\"\\u0041\\/\",null,\"\\ud83d\"]")},
+        {"spelt with escapes", T("[\"f\\u006e\\u0045D\"]"), T("fnED"),
+         T("[null]")},
+        {"spelt with a slash", T("[\"a\\/b\",\"a/b\"]"), T("a/b"),
+         T("[null,null]")},
+        {"a pair", T("[\"\\uD83d\\uDe00\"]"), T("\xF0\x9F\x98\x80"),
+         T("[null]")},
+        {"every time", T("{\"a\":\"x\",\"b\":[\"x\",{\"c\":\"x\"}]}"), T("x"),
+         T("{\"a\":null,\"b\":[null,{\"c\":null}]}")},
+        {"the whole text", T(" \"x\" "), T("x"), T(" null ")},
+        {"a name", T("{\"x\":1}"), T("x"), T("{null:1}")},
+        {"a longer string", T("[\"fnEDx\",\"xfnED\"]"), T("fnED"),
+         T("[\"fnEDx\",\"xfnED\"]")},
+        {"a prefix of it", T("[\"fnE\",\"\"]"), T("fnED"), T("[\"fnE\",\"\"]")},
+        {"other case", T("[\"FNED\"]"), T("fnED"), T("[\"FNED\"]")},
+        {"a number like it", T("[123]"), T("123"), T("[123]")},
+        {"a word like it", T("[true,\"true\"]"), T("true"), T("[true,null]")},
+        {"quotes inside", T("[\"\\\"x\\\"\"]"), T("x"), T("[\"\\\"x\\\"\"]")},
+        {"a quote is it", T("[\"\\\"\"]"), T("\""), T("[null]")},
+        {"a backslash before the end", T("[\"\\\\\",\"x\"]"), T("x"),
+         T("[\"\\\\\",null]")},
+        {"a bracket is it", T("[\"]\"]"), T("]"), T("[null]")},
+        {"with a NUL", T("[\"a\\u0000b\",\"a\"]"), T("a\0b"),
+         T("[null,\"a\"]")},
+        {"none", T("{}"), T("x"), T("{}")},
+        {"empty", T(""), T("x"), T("")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_buf buf;
+        struct pst_text out = PST_NO_TEXT;
+
+        pst_arena_reset(arena);
+        pst_buf_init_arena(&buf, arena, ARENA_SIZE);
+        pst_json_redact(&buf, rows[i].in, rows[i].secret, PST_TEXT("null"));
+        assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
+        check_text(rows[i].name, out, rows[i].want);
+    }
+}
+
+/* Replaced by our own token, as a string; and no room for it. */
+static void
+test_redact_replacement(void **state)
+{
+    const struct pst_text text = PST_TEXT("{\"a\":\"x\", \"b\":\"x\"}");
+    struct pst_text out = PST_NO_TEXT;
+    struct pst_buf buf;
+    char small[24];
+
+    (void)state;
+    pst_buf_init_arena(&buf, arena, ARENA_SIZE);
+    pst_json_redact(&buf, text, PST_TEXT("x"), PST_TEXT("\"ey..Q\""));
+    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
+    check_text("ours", out, PST_TEXT("{\"a\":\"ey..Q\", \"b\":\"ey..Q\"}"));
+    pst_buf_init(&buf, small, sizeof(small));
+    pst_json_redact(&buf, text, PST_TEXT("x"), PST_TEXT("\"ey..Q\""));
+    assert_int_equal(pst_buf_end(&buf, &out), PST_TOO_LARGE);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_is_pointer),
+        cmocka_unit_test(test_emit_string),
+        cmocka_unit_test(test_every_octet),
+        cmocka_unit_test(test_every_character),
+        cmocka_unit_test(test_locate),
+        cmocka_unit_test(test_locate_whole),
+        cmocka_unit_test(test_locate_is_at),
+        cmocka_unit_test(test_locate_broken),
+        cmocka_unit_test(test_redact),
+        cmocka_unit_test(test_redact_replacement),
+    };
+
+    return cmocka_run_group_tests_name("jsontext", tests, set_up, tear_down);
+}

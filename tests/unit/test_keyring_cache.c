@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_keyring_cache.c - secrets that change in their file while requests are
+ * under way.
+ */
+#include "server/keyring_cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+
+#define NOW 1700000000
+#define FIRST "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe"
+#define SECOND "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa"
+#define THREADS 4
+#define ROUNDS 2000
+
+static struct {
+    char path[64];
+    char log_path[80];
+    struct log *log;
+    struct config *config;
+    struct keys *keys;
+} world;
+
+/* In the place of the old file, as `postern secret --rotate` does it: its
+ * time need not differ, its place does. */
+static void
+put(const char *text)
+{
+    char beside[80];
+    FILE *file;
+
+    snprintf(beside, sizeof(beside), "%s.new", world.path);
+    file = fopen(beside, "w");
+    assert_non_null(file);
+    assert_int_equal(chmod(beside, 0600), 0);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(beside, world.path), 0);
+}
+
+static int
+begin(void **state)
+{
+    char variable[128];
+    const char *const list[] = {variable, "POSTERN_STORE=none",
+                                "POSTERN_UPSTREAM=http://127.0.0.1:9/", NULL};
+    int descriptor;
+
+    (void)state;
+    snprintf(world.path, sizeof(world.path), "/tmp/postern-keys-XXXXXX");
+    descriptor = mkstemp(world.path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    put(FIRST);
+    snprintf(variable, sizeof(variable), "COOKIE_SESSION_SECRET_FILE=%s",
+             world.path);
+    assert_int_equal(pst_crypt_init(), PST_OK);
+    assert_int_equal(config_new(&world.config, list, NULL), PST_OK);
+    snprintf(world.log_path, sizeof(world.log_path), "%s.log", world.path);
+    assert_int_equal(
+        log_open(&world.log, world.log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
+        PST_OK);
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    keys_free(&world.keys);
+    assert_null(world.keys);
+    config_free(&world.config);
+    log_close(&world.log);
+    unlink(world.log_path);
+    unlink(world.path);
+    return 0;
+}
+
+/* How many lines of the log tell of this event. */
+static size_t
+count_logged(const char *event)
+{
+    FILE *file = fopen(world.log_path, "r");
+    char line[2048];
+    size_t count = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file))
+        if (strstr(line, event))
+            count++;
+    fclose(file);
+    return count;
+}
+
+/* Which secret is the first one of a ring, by what it seals with. */
+static struct pst_kid
+kid_of(const char *secrets)
+{
+    struct pst_keyring *ring = NULL;
+    const char *why = "";
+    struct pst_kid kid;
+
+    assert_int_equal(pst_keyring_new(&ring, pst_text_from(secrets),
+                                     world.config->audience, &why),
+                     PST_OK);
+    kid = pst_keyring_kid(ring, NOW);
+    pst_keyring_free(&ring);
+    return kid;
+}
+
+static bool
+is_first(const struct keys_held *held, const char *secret)
+{
+    struct pst_kid kid = kid_of(secret);
+
+    return pst_keyring_is_first(keys_ring(held), &kid);
+}
+
+static bool
+opens(const struct keys_held *held, const char *secret)
+{
+    struct pst_kid kid = kid_of(secret);
+    struct pst_key key;
+    enum pst_err e = pst_keyring_key(keys_ring(held), &kid, PST_A256GCM,
+                                     PST_PURPOSE_COOKIE, &key);
+
+    pst_crypt_wipe(&key, sizeof(key));
+    return e == PST_OK;
+}
+
+static void
+a_new_file_is_seen_within_a_second(void **state)
+{
+    struct keys_held *before = keys_take(world.keys, NOW);
+    struct keys_held *same;
+    struct keys_held *after;
+
+    (void)state;
+    assert_true(is_first(before, FIRST));
+    put(SECOND "\n" FIRST "\n");
+    same = keys_take(world.keys, NOW); /* not looked at twice in a second */
+    assert_true(is_first(same, FIRST));
+    after = keys_take(world.keys, NOW + 1);
+    assert_true(is_first(after, SECOND));
+    assert_true(opens(after, FIRST));
+
+    /* Whoever began with the old ring ends with it. */
+    assert_true(is_first(before, FIRST) && !opens(before, SECOND));
+    keys_give(world.keys, before);
+    assert_true(is_first(same, FIRST));
+    keys_give(world.keys, same);
+    keys_give(world.keys, after);
+}
+
+static void
+an_unchanged_file_is_the_same_ring(void **state)
+{
+    struct keys_held *one = keys_take(world.keys, NOW);
+    struct keys_held *two = keys_take(world.keys, NOW + 5);
+
+    (void)state;
+    assert_ptr_equal(one, two);
+    keys_give(world.keys, one);
+    keys_give(world.keys, two);
+}
+
+/* Whatever is wrong with a new one, what was good before stays. */
+static void
+a_bad_file_keeps_the_old_secrets(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *text; /* NULL: the file is away */
+        mode_t mode;
+    } rows[] = {
+        {"too short", "short", 0600},
+        {"empty", "", 0600},
+        {"given twice", FIRST " " FIRST, 0600},
+        {"one good, one bad", SECOND " secretsecretsecret", 0600},
+        {"a control octet", SECOND "\x01", 0600},
+        {"everybody may read it", SECOND, 0604},
+        {"away", NULL, 0},
+    };
+    int64_t now = NOW;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct keys_held *held;
+
+        if (rows[i].text) {
+            put(rows[i].text);
+            assert_int_equal(chmod(world.path, rows[i].mode), 0);
+        } else {
+            assert_int_equal(unlink(world.path), 0);
+        }
+        now += 2;
+        held = keys_take(world.keys, now);
+        if (!is_first(held, FIRST) || opens(held, SECOND))
+            fail_msg("%s: the secrets have changed", rows[i].name);
+        keys_give(world.keys, held);
+        /* And asked for outright. */
+        keys_reload(world.keys);
+        held = keys_take(world.keys, now);
+        if (!is_first(held, FIRST) || opens(held, SECOND))
+            fail_msg("%s: the secrets have changed by a hangup", rows[i].name);
+        keys_give(world.keys, held);
+    }
+    put(SECOND);
+    {
+        struct keys_held *held = keys_take(world.keys, now + 2);
+
+        assert_true(is_first(held, SECOND)); /* mended */
+        keys_give(world.keys, held);
+    }
+}
+
+/* SIGHUP does not wait for the second to pass. */
+static void
+a_hangup_reads_at_once(void **state)
+{
+    struct keys_held *held = keys_take(world.keys, NOW);
+
+    (void)state;
+    keys_give(world.keys, held);
+    put(SECOND);
+    keys_reload(world.keys);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, SECOND));
+    keys_give(world.keys, held);
+}
+
+/* What a hangup has read is not news a second later: it was read and logged
+ * twice. */
+static void
+a_hangup_reads_once(void **state)
+{
+    struct keys_held *by_hangup;
+    struct keys_held *later;
+
+    (void)state;
+    put(SECOND);
+    keys_reload(world.keys);
+    by_hangup = keys_take(world.keys, NOW);
+    later = keys_take(world.keys, NOW + 5);
+    assert_ptr_equal(by_hangup, later);
+    assert_int_equal(count_logged("event=secrets-read"), 1);
+    keys_give(world.keys, by_hangup);
+    keys_give(world.keys, later);
+}
+
+/* Between the reading of the configuration and that of the keys, the secrets
+ * were rotated: nobody noticed until the next time. */
+static void
+a_rotation_at_the_start_is_seen(void **state)
+{
+    struct keys_held *held;
+
+    (void)state;
+    keys_free(&world.keys);
+    put(SECOND " " FIRST);
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, SECOND));
+    assert_int_equal(count_logged("event=secrets"), 0);
+    keys_give(world.keys, held);
+}
+
+/* What is wrong with the file at that moment is said once. */
+static void
+a_bad_file_at_the_start_is_told(void **state)
+{
+    (void)state;
+    keys_free(&world.keys);
+    put("short");
+    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    for (int64_t i = 0; i < 3; i++) {
+        struct keys_held *held = keys_take(world.keys, NOW + i);
+
+        assert_true(is_first(held, FIRST));
+        keys_give(world.keys, held);
+    }
+    assert_int_equal(count_logged("event=secrets-refused"), 1);
+}
+
+/* A file refused for its mode is mended by chmod(1), which leaves the time of
+ * its text alone. */
+static void
+a_mended_mode_is_seen(void **state)
+{
+    struct keys_held *held;
+
+    (void)state;
+    put(SECOND);
+    assert_int_equal(chmod(world.path, 0604), 0);
+    held = keys_take(world.keys, NOW);
+    assert_true(is_first(held, FIRST));
+    keys_give(world.keys, held);
+    assert_int_equal(chmod(world.path, 0600), 0);
+    held = keys_take(world.keys, NOW + 1);
+    keys_give(world.keys, held);
+    assert_int_equal(count_logged("event=secrets-read"), 1);
+}
+
+static void
+without_a_file_there_is_nothing_to_read(void **state)
+{
+    static const char *const list[] = {
+        "COOKIE_SESSION_SECRET=" FIRST, "POSTERN_STORE=none",
+        "POSTERN_UPSTREAM=http://127.0.0.1:9/", NULL};
+    struct config *config = NULL;
+    struct keys *keys = NULL;
+    struct keys_held *held;
+
+    (void)state;
+    assert_int_equal(config_new(&config, list, NULL), PST_OK);
+    assert_int_equal(keys_new(&keys, config, NULL), PST_OK);
+    held = keys_take(keys, NOW);
+    keys_reload(keys);
+    assert_true(is_first(held, FIRST));
+    keys_give(keys, held);
+    held = keys_take(keys, NOW + 10);
+    assert_true(is_first(held, FIRST));
+    keys_give(keys, held);
+    keys_free(&keys);
+    config_free(&config);
+}
+
+/* Take, use, give; how often neither secret was the first. */
+static void *
+use(void *unused)
+{
+    struct pst_kid first = kid_of(FIRST);
+    struct pst_kid second = kid_of(SECOND);
+    size_t wrong = 0;
+
+    (void)unused;
+    for (int64_t i = 0; i < ROUNDS; i++) {
+        struct keys_held *held = keys_take(world.keys, NOW + i);
+        const struct pst_keyring *ring = keys_ring(held);
+
+        if (!pst_keyring_is_first(ring, &first) &&
+            !pst_keyring_is_first(ring, &second))
+            wrong++;
+        keys_give(world.keys, held);
+    }
+    return wrong == 0 ? NULL : &world;
+}
+
+/* Many at once, while the file changes all the time. */
+static void
+many_use_it_while_it_changes(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use, NULL), 0);
+    for (size_t i = 0; i < 200; i++) {
+        put(i % 2 == 0 ? SECOND " " FIRST : FIRST " " SECOND);
+        if (i % 5 == 0)
+            keys_reload(world.keys);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *wrong = &world;
+
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_new_file_is_seen_within_a_second,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(an_unchanged_file_is_the_same_ring,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_bad_file_keeps_the_old_secrets, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_hangup_reads_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_hangup_reads_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_rotation_at_the_start_is_seen, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_bad_file_at_the_start_is_told, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_mended_mode_is_seen, begin, end),
+        cmocka_unit_test_setup_teardown(without_a_file_there_is_nothing_to_read,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(many_use_it_while_it_changes, begin,
+                                        end),
+    };
+
+    return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
+}

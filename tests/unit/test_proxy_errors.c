@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_proxy_errors.c - what a client is told of a request that we refuse,
+ * alone or in its place in a batch (design 2.5 and 2.9).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "gateway/proxy_errors.h"
+
+#define OLDER "application/json"
+#define NEWER "application/graphql-response+json"
+
+static struct fixture fix;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_init(&fix, NULL);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_fini(&fix);
+    return 0;
+}
+
+static void
+begin(const char *accept)
+{
+    static char variable[100]; /* the request keeps slices of it */
+    const char *const variables[] = {"REQUEST_METHOD=POST", variable, NULL};
+
+    (void)snprintf(variable, sizeof(variable), "HTTP_ACCEPT=%s", accept);
+    fixture_request(&fix, variables, NULL);
+}
+
+static void
+expect(const char *needle)
+{
+    if (!fixture_is_out(&fix, needle))
+        fail_msg("no %s in\n%.*s", needle, (int)fix.out_len, fix.out);
+}
+
+static void
+test_refusals(void **state)
+{
+    static const struct {
+        enum pst_err e;
+        const char *accept;
+        struct proxy_item item;
+        const char *out[4];
+    } rows[] = {
+        {PST_SECRET_FIELD,
+         OLDER,
+         {.why = "a \"b\"", .error = {.place = {3, 4}}},
+         {"Status: 400 ", "Content-Type: application/json",
+          "{\"errors\":[{\"message\":\"a \\\"b\\\"\",\"locations\":[{\"line\":"
+          "3,\"column\":4}],\"extensions\":{\"code\":\"SECRET_FIELD\","
+          "\"requestId\":\"0102030405060708\"}}]}"}},
+        {PST_PARSE_FAILED,
+         OLDER,
+         {.error = {.place = {1, 2}, .message = "oops"}},
+         {"Status: 200 ", "Content-Type: application/json",
+          "{\"message\":\"oops\",\"locations\":[{\"line\":1,\"column\":2}]",
+          "GRAPHQL_PARSE_FAILED"}},
+        {PST_PARSE_FAILED,
+         NEWER,
+         {.error = {.place = {1, 2}, .message = "oops"}},
+         {"Status: 400 ", "Content-Type: application/graphql-response+json",
+          "{\"message\":\"oops\""}},
+        {PST_PARSE_FAILED,
+         OLDER ", " NEWER,
+         {.error = {.message = "oops"}},
+         {"Status: 400 ", "{\"message\":\"oops\",\"extensions\""}},
+        /* Of another error the place says nothing about the document. */
+        {PST_TOO_LARGE,
+         NEWER,
+         {.error = {.message = "too deep"}},
+         {"Status: 413 ", "\"message\":\"too deep\"", "TOO_LARGE",
+          "Content-Type: application/json"}},
+        {PST_TOO_LARGE,
+         OLDER,
+         {.why = ""},
+         {"Status: 413 ", "\"message\":\"the request is too large\""}},
+        {PST_BAD_METHOD,
+         OLDER,
+         {.why = ""},
+         {"Status: 405 ", "Allow: POST\r\n", "METHOD_NOT_ALLOWED"}},
+        {PST_PERSISTED_NOT_FOUND,
+         OLDER,
+         {.why = ""},
+         {"Status: 200 ", "{\"message\":\"PersistedQueryNotFound\",",
+          "\"code\":\"PERSISTED_QUERY_NOT_FOUND\""}},
+        {PST_PERSISTED_NOT_SUPPORTED,
+         NEWER,
+         {.why = ""},
+         {"Status: 200 ", "{\"message\":\"PersistedQueryNotSupported\",",
+          "\"code\":\"PERSISTED_QUERY_NOT_SUPPORTED\""}},
+        {PST_DOCUMENT_NOT_ALLOWED,
+         OLDER,
+         {.why = ""},
+         {"Status: 400 ", "\"code\":\"DOCUMENT_NOT_ALLOWED\""}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        begin(rows[i].accept);
+        assert_int_equal(
+            proxy_answer_refusal(&fix.req, &fix.rep, &rows[i].item, rows[i].e),
+            PST_OK);
+        for (size_t j = 0; j < 4 && rows[i].out[j]; j++)
+            expect(rows[i].out[j]);
+    }
+}
+
+/* A reason that is too long is cut, and the answer is whole. */
+static void
+test_long_reason(void **state)
+{
+    struct proxy_item item = {.call = NULL};
+    char text[1000];
+
+    (void)state;
+    memset(text, '"', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(proxy_refuse(&item, PST_MALFORMED, "%s", text),
+                     PST_MALFORMED);
+    assert_int_equal(strlen(item.why), sizeof(item.why) - 1);
+    begin(OLDER);
+    assert_int_equal(
+        proxy_answer_refusal(&fix.req, &fix.rep, &item, PST_MALFORMED), PST_OK);
+    expect("\"code\":\"BAD_REQUEST\"");
+}
+
+/* The backend's answers and ours, each in its place. */
+static void
+test_batch(void **state)
+{
+    static const struct {
+        const char *pattern; /* of items: "." passes, "x" is refused */
+        const char *answers; /* NULL: none */
+        const char *want;    /* '!' stands for our error; NULL: broken */
+    } rows[] = {
+        {"xx", NULL, "[!,!]"},
+        {"x.", "[{\"a\":1.50}]", "[!,{\"a\":1.50}]"},
+        {".x", "[1]", "[1,!]"},
+        {".x..x", "[ 1 , [2,3] ,\"]\"]", "[1,!,[2,3],\"]\",!]"},
+        {".x", "[]", NULL},
+        {".x", "[1,2]", NULL},
+        {".x.", "[1]", NULL},
+        {"x.", "{\"a\":1}", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        static struct proxy_item items[8];
+        const struct proxy_batch batch = {items, strlen(rows[i].pattern)};
+        char want[1000] = "\r\n\r\n";
+        enum pst_err e;
+
+        memset(items, 0, sizeof(items));
+        for (size_t j = 0; j < batch.count; j++)
+            if (rows[i].pattern[j] == 'x')
+                items[j].refusal = PST_SECRET_FIELD;
+        begin(OLDER);
+        e = proxy_answer_batch(&fix.req, &fix.rep, &batch,
+                               rows[i].answers ? pst_text_from(rows[i].answers)
+                                               : PST_NO_TEXT);
+        if (e != (rows[i].want ? PST_OK : PST_UPSTREAM_BROKEN))
+            fail_msg("%s: %s", rows[i].pattern, pst_err_code(e));
+        assert_int_equal(fix.rep.begun, e == PST_OK);
+        for (const char *c = rows[i].want; c && *c; c++) {
+            size_t len = strlen(want);
+
+            if (*c == '!')
+                (void)snprintf(
+                    want + len, sizeof(want) - len,
+                    "{\"errors\":[{\"message\":\"%s\",\"extensions\":{"
+                    "\"code\":\"SECRET_FIELD\",\"requestId\":\"%s\"}}]}",
+                    pst_err_text(PST_SECRET_FIELD), fix.req.id);
+            else
+                (void)snprintf(want + len, sizeof(want) - len, "%c", *c);
+        }
+        if (rows[i].want)
+            expect(want);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_reason, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_batch, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("proxy_answer", tests, NULL, NULL);
+}

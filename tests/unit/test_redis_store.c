@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_redis_store.c - what stands in Redis: records that are not ours are
+ * never a way in, everything has its end, and a Redis that would forget is
+ * warned of.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "stores.h"
+
+static struct stores stores;
+static struct store *store;
+
+static void
+expect(const char *what, enum pst_err got, enum pst_err want)
+{
+    stores_expect(store, what, got, want);
+}
+
+static void
+expect_why(const char *needle)
+{
+    if (!strstr(store_why(store), needle))
+        fail_msg("'%s' is not in '%s'", needle, store_why(store));
+}
+
+static enum pst_err
+check(unsigned n)
+{
+    struct store_id sid = stores_id(n);
+    struct store_id subject = stores_id(n + 1000);
+
+    return store_check(store, &sid, &subject, NOW);
+}
+
+static void
+start(const char *const *options)
+{
+    stores_start(&stores, STORE_REDIS, options);
+    store = stores_open(&stores, "shop");
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    memset(&stores, 0, sizeof(stores));
+    return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    store_close(&store);
+    if (stores.redis > 0)
+        (void)kill(stores.redis, SIGCONT);
+    stores_stop(&stores);
+    return 0;
+}
+
+/* What is in there. */
+
+/* The hash of stores_id(n), in hex. */
+static const char *
+hex_of(unsigned n)
+{
+    static char hex[2 * PST_HASH_LEN + 1];
+    struct store_id id = stores_id(n);
+
+    for (size_t i = 0; i < PST_HASH_LEN; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", id.octets[i]);
+    return hex;
+}
+
+/* A record of a later version, or of another kind, is never a way in. */
+static void
+test_foreign_records(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *before; /* the id */
+        unsigned id;        /* 1, or its subject 1001 */
+        const char *after;
+        enum pst_err want;
+    } rows[] = {
+        {"revoked, newer", "SET postern:shop:revoked:", 1, " \"\\x02abc\"",
+         PST_REVOKED},
+        {"revoked, empty", "SET postern:shop:revoked:", 1, " \"\"",
+         PST_REVOKED},
+        {"revoked, a list", "LPUSH postern:shop:revoked:", 1, " x",
+         PST_STORE_DOWN},
+        {"since, newer", "SET postern:shop:since:", 1001,
+         " \"\\x02aaaaaaaabbbbbbbb\"", PST_REVOKED},
+        {"since, short", "SET postern:shop:since:", 1001, " \"\\x01a\"",
+         PST_REVOKED},
+        {"since, long ago", "SET postern:shop:since:", 1001,
+         " "
+         "\"\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01"
+         "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\"",
+         PST_OK},
+        {"since, a hash", "HSET postern:shop:since:", 1001, " f x",
+         PST_STORE_DOWN},
+    };
+    char answer[64];
+
+    (void)state;
+    start(NULL);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char command[256];
+
+        stores_say(&stores, "FLUSHALL", answer, sizeof(answer));
+        (void)snprintf(command, sizeof(command), "%s%s%s", rows[i].before,
+                       hex_of(rows[i].id), rows[i].after);
+        stores_say(&stores, command, answer, sizeof(answer));
+        if (answer[0] == '-')
+            fail_msg("row '%s': %s", rows[i].name, answer);
+        expect(rows[i].name, check(1), rows[i].want);
+    }
+}
+
+/* The same for what is not asked at every request. */
+static void
+test_foreign_others(void **state)
+{
+    struct store_id sid = stores_id(1);
+    struct store_id subject = stores_id(1);
+    struct pst_arena *arena = NULL;
+    struct pst_bytes blob;
+    char command[256];
+    char answer[64];
+    size_t count = 7;
+
+    (void)state;
+    start(NULL);
+    assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
+    (void)snprintf(command, sizeof(command),
+                   "SET postern:shop:spill:%s \"\\x02aaaaaaaabbbbbbbb\"",
+                   hex_of(1));
+    stores_say(&stores, command, answer, sizeof(answer));
+    expect("get", store_spill_get(store, &sid, NOW, arena, &blob), PST_ABSENT);
+    expect("replace",
+           store_spill_replace(store, &sid, pst_text_bytes(PST_TEXT("x")),
+                               NOW + 9, NOW),
+           PST_ABSENT);
+    (void)snprintf(command, sizeof(command),
+                   "HSET postern:shop:sessions:%s odd x", hex_of(1));
+    stores_say(&stores, command, answer, sizeof(answer));
+    expect("count", store_session_count(store, &subject, NOW, &count), PST_OK);
+    assert_int_equal(count, 0);
+    (void)snprintf(command, sizeof(command), "SET postern:shop:sessions:odd x");
+    stores_say(&stores, command, answer, sizeof(answer));
+    expect("all", store_session_count(store, NULL, NOW, &count), PST_OK);
+    assert_int_equal(count, 0);
+    pst_arena_free(&arena);
+}
+
+static long
+ttl_of(const char *kind, unsigned n)
+{
+    char command[256];
+    char answer[64];
+    long ttl = -9;
+
+    (void)snprintf(command, sizeof(command), "TTL postern:shop:%s:%s", kind,
+                   hex_of(n));
+    stores_say(&stores, command, answer, sizeof(answer));
+    assert_int_equal(sscanf(answer, ":%ld", &ttl), 1);
+    return ttl;
+}
+
+static void
+expect_ttl(const char *kind, unsigned n, long want)
+{
+    long got = ttl_of(kind, n);
+
+    if (got > want || got < want - 5)
+        fail_msg("%s stays %ld s instead of %ld", kind, got, want);
+}
+
+/* Everything goes when its time has come, counted from our own clock, which
+ * here is years away from Redis's. */
+static void
+test_stays(void **state)
+{
+    struct store_id id = stores_id(1);
+    struct store_session session = {
+        .sid = id, .subject = id, .created = NOW, .expires = NOW + 900};
+    struct store_counter counter = {.id = id, .rate = {2, 100}};
+    struct store_counters counters = {&counter, 1, NOW};
+    int64_t retry_after;
+
+    (void)state;
+    start(NULL);
+    expect("end", store_end(store, &id, NULL, NOW + 60, NOW), PST_OK);
+    expect_ttl("revoked", 1, 60 + PST_SKEW);
+    expect("end", store_end(store, &id, NULL, NOW + 600, NOW), PST_OK);
+    expect_ttl("revoked", 1, 600 + PST_SKEW);
+    expect("end", store_end(store, &id, NULL, NOW + 6, NOW), PST_OK);
+    expect_ttl("revoked", 1, 600 + PST_SKEW);
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
+    expect_ttl("sessions", 1, 900);
+    expect_ttl("since", 1, PST_SKEW);
+    session.sid = stores_id(2);
+    session.expires = NOW + 300;
+    expect("add", stores_add(store, &session, 0, NOW), PST_OK);
+    expect_ttl("sessions", 1, 900);
+    expect("touch", store_session_touch(store, &id, &id, NOW + 1900, NOW + 1),
+           PST_OK);
+    expect_ttl("sessions", 1, 1899);
+    expect("all", store_end_all(store, &id, NOW, NULL), PST_OK);
+    expect_ttl("since", 1, PST_LIFETIME_MAX + PST_SKEW);
+    expect("spill",
+           store_spill_put(store, &id, pst_text_bytes(PST_TEXT("x")), NOW + 77,
+                           NOW),
+           PST_OK);
+    expect_ttl("spill", 1, 77);
+    expect("take", store_take(store, &counters, &retry_after), PST_OK);
+    expect_ttl("counter", 1, 51);
+}
+
+static void
+test_warnings(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *command;
+        const char *why;
+    } rows[] = {
+        {"no append-only file", "PING", "append-only"},
+        {"may drop records",
+         "CONFIG SET maxmemory 100mb maxmemory-policy "
+         "allkeys-lru",
+         "maxmemory-policy"},
+        {"may drop those with an end",
+         "CONFIG SET maxmemory-policy "
+         "volatile-ttl",
+         "maxmemory-policy"},
+        {"may not", "CONFIG SET maxmemory-policy noeviction", "append-only"},
+    };
+    char answer[64];
+
+    (void)state;
+    start(NULL);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        stores_say(&stores, rows[i].command, answer, sizeof(answer));
+        assert_true(answer[0] == '+');
+        expect(rows[i].name, store_ping(store, NOW), PST_OK);
+        expect_why(rows[i].why);
+    }
+    stores_say(&stores, "CONFIG SET appendonly yes", answer, sizeof(answer));
+    expect("nothing to say", store_ping(store, NOW), PST_OK);
+    assert_string_equal(store_why(store), "");
+}
+
+int
+main(void)
+{
+#define TEST(function) \
+    cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_foreign_records),
+        TEST(test_foreign_others),
+        TEST(test_stays),
+        TEST(test_warnings),
+    };
+
+    return cmocka_run_group_tests_name("store_keys", tests, NULL, NULL);
+}

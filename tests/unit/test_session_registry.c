@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_session_registry.c - a session's questions to the store: ended or not,
+ * the user's list, and a store that is away.
+ */
+#include "gateway/session_registry.h"
+
+#include <string.h>
+
+#include "fixture.h"
+#include "stores.h"
+
+#define FIREFOX "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0"
+#define WEBKIT "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like "
+
+static struct fixture f;
+static struct stores stores;
+
+static int
+begin(void **state)
+{
+    static const char *const variables[] = {"REQUEST_METHOD=GET",
+                                            "REMOTE_ADDR=192.0.2.7",
+                                            "HTTP_USER_AGENT=" FIREFOX, NULL};
+
+    (void)state;
+    fixture_init(&f, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
+    f.gate.store = stores_open(&stores, "test");
+    fixture_request(&f, variables, NULL);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    store_close(&f.gate.store);
+    stores_stop(&stores);
+    fixture_fini(&f);
+    return 0;
+}
+
+/* The n-th session of a user, or of a guest where sub is "". */
+static struct pst_session
+session_of(uint8_t n, const char *sub)
+{
+    struct pst_session session = {
+        .sub = pst_text_from(sub),
+        .name = PST_TEXT("name"),
+        .iat = f.gate.now,
+        .exp = f.gate.now + 3600,
+        .seen = f.gate.now,
+        .who = PST_TEXT("{}"),
+        .upstream = PST_TEXT("\"t\""),
+    };
+
+    memset(session.sid, n, sizeof(session.sid));
+    return session;
+}
+
+static void
+expect(const char *what, enum pst_err got, enum pst_err want)
+{
+    stores_expect(f.gate.store, what, got, want);
+}
+
+/* A session that takes no other's place. */
+static enum pst_err
+begin_session(struct pst_session *session)
+{
+    const struct roster_replacement none = {.old = NULL};
+    enum pst_err e = roster_replace(&f.gate, &f.req, &none, session);
+
+    return e == PST_EXPIRED ? roster_replace(&f.gate, &f.req, &none, session)
+                            : e;
+}
+
+/* A new session, on its list. */
+static struct pst_session
+add(uint8_t n, const char *sub)
+{
+    struct pst_session session = session_of(n, sub);
+
+    expect("add", begin_session(&session), PST_OK);
+    return session;
+}
+
+static enum pst_err
+check(const struct pst_session *session)
+{
+    return roster_check(&f.gate, &f.req, session);
+}
+
+/* The user's list, as JSON. */
+static const char *
+list_of(const struct pst_session *session)
+{
+    static char text[16 * 1024];
+    struct pst_buf buf;
+    struct pst_text list;
+
+    pst_buf_init(&buf, text, sizeof(text) - 1);
+    expect("list", roster_emit(&f.gate, &f.req, session, &buf), PST_OK);
+    assert_int_equal(pst_buf_end(&buf, &list), PST_OK);
+    text[list.len] = '\0';
+    return text;
+}
+
+static size_t
+count_of(const struct pst_session *session)
+{
+    size_t count = 0;
+
+    for (const char *at = list_of(session); (at = strstr(at, "\"id\":")); at++)
+        count++;
+    return count;
+}
+
+/* The name of a session in lists. */
+static struct pst_text
+name_of(const struct pst_session *session)
+{
+    static char text[ROSTER_NAME_LEN];
+    struct store_id id;
+    struct pst_buf buf;
+
+    store_id_sid(session->sid, &id);
+    pst_buf_init(&buf, text, sizeof(text));
+    pst_buf_add_hex(&buf, (struct pst_bytes){id.octets, PST_HASH_LEN});
+    return pst_buf_text(&buf);
+}
+
+/* Ended, or not. */
+
+static void
+one_is_ended_and_no_other(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+    struct pst_session guest = session_of(3, "");
+
+    (void)state;
+    expect("one", check(&one), PST_OK);
+    expect("guest", check(&guest), PST_OK);
+    expect("end one", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("end it again", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("end guest", roster_end(&f.gate, &f.req, &guest), PST_OK);
+    expect("one, ended", check(&one), PST_REVOKED);
+    expect("guest, ended", check(&guest), PST_REVOKED);
+    expect("two", check(&two), PST_OK);
+    assert_int_equal(count_of(&two), 1);
+}
+
+/* L63: a guest's logout is kept for a day, for anybody can make any number of
+ * them; where a login replaced the session, for as long as a copy of its
+ * cookie lives, one that was renewed since as well. */
+static void
+a_guests_end_is_kept_for_a_day(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *fresh; /* sub of what replaced it; NULL: it was ended */
+        int64_t later;
+        enum pst_err want;
+    } rows[] = {
+        {"ended, a day less a second", NULL, 86399, PST_REVOKED},
+        {"ended, two days", NULL, 2 * 86400, PST_OK},
+        {"its token changed, a day less a second", "", 86399, PST_REVOKED},
+        {"its token changed, two days", "", 2 * 86400, PST_OK},
+        {"a login, 29 days", "7", 29 * 86400, PST_REVOKED},
+        {"a login, 31 days", "7", 31 * 86400, PST_OK},
+    };
+    int64_t now = f.gate.now;
+
+    (void)state;
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = session_of((uint8_t)(2 * i), "");
+        struct pst_session fresh = session_of(
+            (uint8_t)(2 * i + 1), rows[i].fresh ? rows[i].fresh : "");
+        const struct roster_replacement replaced = {.old = &old};
+
+        f.gate.now = now;
+        expect(rows[i].name,
+               rows[i].fresh
+                   ? roster_replace(&f.gate, &f.req, &replaced, &fresh)
+                   : roster_end(&f.gate, &f.req, &old),
+               PST_OK);
+        f.gate.now += rows[i].later;
+        expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL),
+               PST_OK);
+        old.exp = f.gate.now + 86400; /* a renewed copy */
+        expect(rows[i].name, check(&old), rows[i].want);
+    }
+}
+
+static void
+everywhere_is_all_of_one_user(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+    struct pst_session other = add(3, "8");
+    struct pst_session guest = session_of(4, "");
+    struct pst_session fresh;
+
+    (void)state;
+    expect("all", roster_end_all(&f.gate, &f.req, &one), PST_OK);
+    expect("a guest has no others", roster_end_all(&f.gate, &f.req, &guest),
+           PST_OK);
+    expect("one", check(&one), PST_REVOKED);
+    expect("two", check(&two), PST_REVOKED);
+    expect("other", check(&other), PST_OK);
+    expect("guest", check(&guest), PST_OK);
+
+    /* A login in that very second is moved past it. */
+    fresh = add(5, "7");
+    assert_true(fresh.iat > one.iat);
+    assert_int_equal(fresh.seen, fresh.iat);
+    expect("fresh", check(&fresh), PST_OK);
+    assert_int_equal(count_of(&fresh), 1);
+}
+
+/* Where a machine's clock is ahead, "log out everywhere" may leave an instant
+ * past which no session can begin yet: it was begun all the same, and refused
+ * with the next request, as a cookie from the future. */
+static void
+no_login_begins_in_the_future(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t ahead; /* the other machine's clock, seconds */
+        enum pst_err want;
+    } rows[] = {
+        {"the same clock", 0, PST_OK},
+        {"as far as may be", PST_SKEW - 1, PST_OK},
+        {"one second more", PST_SKEW, PST_OVERLOADED},
+        {"an hour", 3600, PST_OVERLOADED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char sub[] = {(char)('a' + i), '\0'};
+        struct pst_session session = session_of(1, sub);
+
+        f.gate.now += rows[i].ahead;
+        expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
+        f.gate.now -= rows[i].ahead;
+        expect(rows[i].name, begin_session(&session), rows[i].want);
+        if (rows[i].want)
+            continue;
+        expect(rows[i].name,
+               pst_session_check(&session, &f.config->clocks, f.gate.now),
+               PST_OK);
+        expect(rows[i].name, check(&session), PST_OK);
+    }
+}
+
+/* L28: one takes another's place in one step, or not at all. */
+static void
+one_takes_anothers_place(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *old; /* sub */
+        const char *fresh;
+        bool is_ended; /* before */
+        enum pst_err want;
+        size_t listed; /* of user 7 */
+    } rows[] = {
+        {"a guest logs in", "", "7", false, PST_OK, 1},
+        {"a user logs in again", "7", "7", false, PST_OK, 1},
+        {"another user", "8", "7", false, PST_OK, 1},
+        {"a guest's token changed", "", "", false, PST_OK, 0},
+        {"a guest logged out", "", "7", true, PST_REVOKED, 0},
+        {"a user logged out", "7", "7", true, PST_REVOKED, 0},
+        {"a user logged out, a guest", "7", "", true, PST_REVOKED, 0},
+    };
+    struct pst_session seven = session_of(99, "7");
+
+    (void)state;
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session old = add((uint8_t)(2 * i), rows[i].old);
+        struct pst_session fresh =
+            session_of((uint8_t)(2 * i + 1), rows[i].fresh);
+        struct pst_session guest = session_of((uint8_t)(100 + i), "");
+        const struct roster_replacement replaced = {
+            &old, &guest, true, pst_text_bytes(PST_TEXT("sealed"))};
+
+        if (rows[i].is_ended)
+            expect(rows[i].name, roster_end(&f.gate, &f.req, &old), PST_OK);
+        expect(rows[i].name, roster_replace(&f.gate, &f.req, &replaced, &fresh),
+               rows[i].want);
+        expect(rows[i].name, check(&guest),
+               rows[i].want ? PST_OK : PST_REVOKED);
+        expect(rows[i].name, check(&old), PST_REVOKED);
+        if (count_of(&seven) != rows[i].listed)
+            fail_msg("%s: %zu are listed", rows[i].name, count_of(&seven));
+        expect(rows[i].name, check(&fresh), PST_OK);
+        expect(rows[i].name, roster_end(&f.gate, &f.req, &fresh), PST_OK);
+    }
+}
+
+/* Who is moved past a "log out everywhere" is told to seal it again. */
+static void
+a_moved_session_is_sealed_again(void **state)
+{
+    struct pst_session old = add(1, "");
+    struct pst_session fresh = session_of(2, "7");
+    const struct roster_replacement replaced = {.old = &old};
+
+    (void)state;
+    expect("all", roster_end_all(&f.gate, &f.req, &fresh), PST_OK);
+    expect("once", roster_replace(&f.gate, &f.req, &replaced, &fresh),
+           PST_EXPIRED);
+    assert_int_equal(fresh.iat, f.gate.now + 1);
+    assert_int_equal(fresh.seen, fresh.iat);
+    expect("nothing happened", check(&old), PST_OK);
+    expect("twice", roster_replace(&f.gate, &f.req, &replaced, &fresh), PST_OK);
+    expect("the old one", check(&old), PST_REVOKED);
+    expect("the new one", check(&fresh), PST_OK);
+}
+
+static void
+without_a_store_all_are_good(void **state)
+{
+    struct pst_session session = session_of(1, "7");
+    struct store *store = f.gate.store;
+    bool is_own;
+
+    (void)state;
+    f.gate.store = NULL;
+    expect("add", begin_session(&session), PST_OK);
+    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
+    expect("touch", roster_touch(&f.gate, &f.req, &session), PST_OK);
+    expect("check", check(&session), PST_OK);
+    assert_string_equal(list_of(&session), "[]");
+    expect(
+        "by name",
+        roster_end_named(&f.gate, &f.req, &session, name_of(&session), &is_own),
+        PST_NOT_FOUND);
+    f.gate.store = store;
+}
+
+/* The list. */
+
+static void
+the_list_tells_what_it_may(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two;
+    char want[512];
+
+    (void)state;
+    snprintf(want, sizeof(want),
+             "[{\"id\":\"%.*s\",\"created\":\"2023-11-14T22:13:20Z\","
+             "\"lastSeen\":\"2023-11-14T22:13:20Z\","
+             "\"expiresAt\":\"2023-11-14T23:13:20Z\",\"browser\":\"Firefox\","
+             "\"address\":\"192.0.2.7\",\"current\":true}]",
+             ROSTER_NAME_LEN, name_of(&one).ptr);
+    assert_string_equal(list_of(&one), want);
+    two = add(2, "7");
+    assert_non_null(strstr(list_of(&two), "\"current\":true"));
+    assert_non_null(strstr(list_of(&two), "\"current\":false"));
+    assert_int_equal(count_of(&two), 2);
+}
+
+static void
+a_guest_is_on_no_list(void **state)
+{
+    struct pst_session guest = add(1, "");
+
+    (void)state;
+    assert_string_equal(list_of(&guest), "[]");
+}
+
+/* Those whose owner is not known yet are not one owner's: none may see or end
+ * another. */
+static void
+an_unknown_owner_is_on_no_list(void **state)
+{
+    struct pst_session unknown = add(1, "");
+    struct pst_session other = add(2, "");
+
+    (void)state;
+    unknown.known = PST_IDENTITY_UNKNOWN;
+    other.known = PST_IDENTITY_UNKNOWN;
+    expect("touch", roster_touch(&f.gate, &f.req, &other), PST_OK);
+    assert_string_equal(list_of(&unknown), "[]");
+    expect("end all", roster_end_all(&f.gate, &f.req, &unknown), PST_OK);
+    expect("the other", check(&other), PST_OK);
+}
+
+/* Seen again, while it is listed; a request in flight lists nothing anew. */
+static void
+to_touch_is_not_to_add(void **state)
+{
+    struct pst_session one = add(1, "7");
+    struct pst_session two = add(2, "7");
+
+    (void)state;
+    f.gate.now += 1000;
+    one.exp += 1000;
+    expect("touch", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    assert_non_null(
+        strstr(list_of(&one), "\"lastSeen\":\"2023-11-14T22:30:00Z\""));
+    assert_non_null(
+        strstr(list_of(&one), "\"expiresAt\":\"2023-11-14T23:30:00Z\""));
+    expect("end", roster_end(&f.gate, &f.req, &one), PST_OK);
+    expect("touch it", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    assert_int_equal(count_of(&two), 1);
+    expect("it is dead", check(&one), PST_REVOKED);
+}
+
+static void
+the_oldest_goes_over_the_cap(void **state)
+{
+    struct pst_session sessions[3];
+
+    (void)state;
+    f.config->max_sessions = 2; /* none, by the fixture, has no cap */
+    for (uint8_t i = 0; i < 3; i++) {
+        sessions[i] = add((uint8_t)(i + 1), "7");
+        f.gate.now++;
+    }
+    expect("the oldest", check(&sessions[0]), PST_REVOKED);
+    expect("the second", check(&sessions[1]), PST_OK);
+    expect("the newest", check(&sessions[2]), PST_OK);
+    assert_int_equal(count_of(&sessions[2]), 2);
+}
+
+static void
+browsers_are_told_by_their_family(void **state)
+{
+    static const struct {
+        const char *agent;
+        const char *family;
+    } rows[] = {
+        {FIREFOX, "Firefox"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36", "Chrome"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0", "Edge"},
+        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 OPR/111.0", "Opera"},
+        {WEBKIT "Gecko) Version/17.5 Safari/605.1.15", "Safari"},
+        {WEBKIT "Gecko) CriOS/126.0 Mobile/15E148 Safari/604.1", "Chrome"},
+        {WEBKIT "Gecko) FxiOS/127.0 Mobile/15E148 Safari/605.1", "Firefox"},
+        {"curl/8.5.0", "curl"},
+        {"SomeShop/3.2 (Android 14)", "other"},
+        {"\"}]<script>", "other"},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char agent[256];
+        char want[64];
+        const char *const variables[] = {"REQUEST_METHOD=GET", agent, NULL};
+        struct pst_session session;
+
+        snprintf(agent, sizeof(agent), "HTTP_USER_AGENT=%s", rows[i].agent);
+        fixture_request(&f, variables, NULL);
+        session = session_of((uint8_t)(i + 1), "7");
+        expect("add", begin_session(&session), PST_OK);
+        snprintf(want, sizeof(want), "\"browser\":\"%s\",\"address\":\"\"",
+                 rows[i].family);
+        if (!strstr(list_of(&session), want))
+            fail_msg("%s: %s", rows[i].agent, list_of(&session));
+        expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    }
+}
+
+/* By its name. */
+
+static void
+only_ones_own_are_ended_by_name(void **state)
+{
+    struct pst_session here = add(1, "7");
+    struct pst_session there = add(2, "7");
+    struct pst_session stranger = add(3, "8");
+    struct pst_session guest = session_of(4, "");
+    bool is_own = true;
+
+    (void)state;
+    expect(
+        "a stranger's",
+        roster_end_named(&f.gate, &f.req, &here, name_of(&stranger), &is_own),
+        PST_NOT_FOUND);
+    expect("by a guest",
+           roster_end_named(&f.gate, &f.req, &guest, name_of(&there), &is_own),
+           PST_NOT_FOUND);
+    expect("stranger", check(&stranger), PST_OK);
+    expect("there", check(&there), PST_OK);
+    expect("another of mine",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           PST_OK);
+    assert_false(is_own);
+    expect("there, ended", check(&there), PST_REVOKED);
+    expect("twice",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           PST_NOT_FOUND);
+    expect("here", check(&here), PST_OK);
+    expect("this one",
+           roster_end_named(&f.gate, &f.req, &here, name_of(&here), &is_own),
+           PST_OK);
+    assert_true(is_own);
+    expect("here, ended", check(&here), PST_REVOKED);
+}
+
+static void
+what_is_no_name_names_nothing(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "0",
+        "zz",
+        "gg00000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "00000000000000000000000000000000000000000000000000000000000000000"};
+    struct pst_session session = add(1, "7");
+    bool is_own;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        expect(rows[i],
+               roster_end_named(&f.gate, &f.req, &session,
+                                pst_text_from(rows[i]), &is_own),
+               PST_NOT_FOUND);
+    expect("session", check(&session), PST_OK);
+}
+
+/* A store that is away. */
+
+static void
+away_means_no_but_for_the_grace(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t grace;
+        int64_t answered; /* seconds ago; -1: never */
+        enum pst_err want;
+    } rows[] = {
+        {"no grace", 0, 0, PST_STORE_DOWN},
+        {"a moment ago", 10, 0, PST_OK},
+        {"within it", 10, 9, PST_OK},
+        {"just over", 10, 10, PST_STORE_DOWN},
+        {"it never answered", 10, -1, PST_STORE_DOWN},
+    };
+    struct pst_session session = session_of(1, "7");
+
+    (void)state;
+    store_close(&f.gate.store);
+    f.gate.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f.config->store_grace = rows[i].grace;
+        f.gate.store_answered =
+            rows[i].answered < 0 ? 0 : f.gate.now - rows[i].answered;
+        expect(rows[i].name, check(&session), rows[i].want);
+        /* Grace is for reading: nothing is begun or ended by it. */
+        expect("add", begin_session(&session), PST_STORE_DOWN);
+        expect("end", roster_end(&f.gate, &f.req, &session), PST_STORE_DOWN);
+        expect("all", roster_end_all(&f.gate, &f.req, &session),
+               PST_STORE_DOWN);
+    }
+}
+
+/* What answers sets the clock of the grace. */
+static void
+an_answer_is_remembered(void **state)
+{
+    struct pst_session session = add(1, "7");
+
+    (void)state;
+    f.gate.store_answered = 0;
+    expect("check", check(&session), PST_OK);
+    assert_int_equal(f.gate.store_answered, f.gate.now);
+    /* A no is an answer too, and no grace makes it a yes. */
+    f.config->store_grace = 10;
+    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    expect("ended", check(&session), PST_REVOKED);
+}
+
+#define ROSTER_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROSTER_TEST(one_is_ended_and_no_other),
+        ROSTER_TEST(a_guests_end_is_kept_for_a_day),
+        ROSTER_TEST(everywhere_is_all_of_one_user),
+        ROSTER_TEST(no_login_begins_in_the_future),
+        ROSTER_TEST(one_takes_anothers_place),
+        ROSTER_TEST(a_moved_session_is_sealed_again),
+        ROSTER_TEST(without_a_store_all_are_good),
+        ROSTER_TEST(the_list_tells_what_it_may),
+        ROSTER_TEST(a_guest_is_on_no_list),
+        ROSTER_TEST(an_unknown_owner_is_on_no_list),
+        ROSTER_TEST(to_touch_is_not_to_add),
+        ROSTER_TEST(the_oldest_goes_over_the_cap),
+        ROSTER_TEST(browsers_are_told_by_their_family),
+        ROSTER_TEST(only_ones_own_are_ended_by_name),
+        ROSTER_TEST(what_is_no_name_names_nothing),
+        ROSTER_TEST(away_means_no_but_for_the_grace),
+        ROSTER_TEST(an_answer_is_remembered),
+    };
+
+    return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
+}
