@@ -18,7 +18,7 @@
 
 /* A round trip that writes and reads; what it warns of goes with it. */
 static int
-try_store(const struct config *config)
+ping_store(const struct config *config)
 {
     struct store *store = NULL;
     enum pst_err e = store_open(&store, &config->store, config->audience);
@@ -27,8 +27,8 @@ try_store(const struct config *config)
         e = store_ping(store, time(NULL));
     if (!e)
         puts("the store answers");
-    if (store && *store_why(store))
-        fprintf(stderr, "POSTERN_STORE: %s\n", store_why(store));
+    if (store && *store_error(store))
+        fprintf(stderr, "POSTERN_STORE: %s\n", store_error(store));
     else if (e)
         fprintf(stderr, "POSTERN_STORE: %s\n", pst_err_text(e));
     store_close(&store);
@@ -36,19 +36,19 @@ try_store(const struct config *config)
 }
 
 static int
-check_store(const struct config *config)
+check_store_setting(const struct config *config)
 {
     if (config->store.kind == STORE_NONE) {
         puts("there is no store: a session that was copied outlives its "
              "logout, and passwords may be guessed without limit");
         return 0;
     }
-    return try_store(config);
+    return ping_store(config);
 }
 
 /* The manifest, as each program reads it when it starts. */
 static int
-check_manifest(const struct config *config)
+check_document_manifest(const struct config *config)
 {
     const struct documents_options options = {
         .rules = &config->backend.rules,
@@ -56,33 +56,33 @@ check_manifest(const struct config *config)
         .is_manifest_only = config->documents_only,
     };
     struct documents *documents = NULL;
-    char why[512] = "";
+    char reason[512] = "";
     enum pst_err e;
 
     if (!config->documents)
         return 0;
-    e = documents_new(&documents, &options, why, sizeof(why));
+    e = documents_new(&documents, &options, reason, sizeof(reason));
     documents_free(&documents);
     if (!e)
         puts("the manifest can be read");
     else
         fprintf(stderr, "POSTERN_DOCUMENTS: %s\n",
-                e == PST_BAD_CONFIG ? why : pst_err_text(e));
+                e == PST_BAD_CONFIG ? reason : pst_err_text(e));
     return e ? EX_CONFIG : 0;
 }
 
 /* Every variable with its value, and nothing of a secret. */
 static int
-print_table(const struct config *config, struct pst_arena *arena)
+print_settings(const struct config *config, struct pst_arena *arena)
 {
     for (size_t i = 0; i < config_row_count(); i++) {
-        struct pst_text value;
+        struct pst_str value;
         struct pst_buf buf;
 
         pst_arena_reset(arena);
         pst_buf_init_arena(&buf, arena, VALUE_MAX);
         config_emit_value(&buf, config, i);
-        if (pst_buf_end(&buf, &value) != PST_OK)
+        if (pst_buf_finish(&buf, &value) != PST_OK)
             return EX_SOFTWARE;
         printf("%-30s %.*s\n", config_row(i)->name, (int)value.len, value.ptr);
     }
@@ -90,7 +90,7 @@ print_table(const struct config *config, struct pst_arena *arena)
 }
 
 static int
-check(const struct config *config)
+check_environment(const struct config *config)
 {
     struct pst_arena *arena = NULL;
     int status = EX_SOFTWARE;
@@ -98,11 +98,11 @@ check(const struct config *config)
     int store = 0;
 
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
-        status = print_table(config, arena);
+        status = print_settings(config, arena);
     if (status == 0) {
-        manifest = check_manifest(config);
+        manifest = check_document_manifest(config);
         fflush(stdout); /* store and backend may keep us waiting */
-        store = check_store(config);
+        store = check_store_setting(config);
         fflush(stdout);
         pst_arena_reset(arena);
         status = check_backend(config, arena);
@@ -120,13 +120,13 @@ command_check(int argc, char **argv)
     int status;
 
     if (argc > 1)
-        return command_misused(argv[0], "takes no arguments");
-    status = command_config(&config);
+        return command_usage_error(argv[0], "takes no arguments");
+    status = command_load_config(&config);
     if (status)
         return status;
-    if (upstream_start() == PST_OK) {
-        status = check(config);
-        upstream_stop();
+    if (http_client_start() == PST_OK) {
+        status = check_environment(config);
+        http_client_stop();
     } else {
         fputs("postern: libcurl does not start\n", stderr);
         status = EX_SOFTWARE;

@@ -15,7 +15,7 @@
 #include "server/config.h"
 
 /* A token was asked about, and it does not open. */
-#define COMMAND_NO 1
+#define COMMAND_NEGATIVE 1
 
 /* One row of postern.c's table. */
 struct command {
@@ -31,17 +31,17 @@ struct command {
  *   out  set when 0 is returned; config_free() it
  * Returns 0, EX_CONFIG or EX_SOFTWARE.
  */
-int command_config(struct config **out);
+int command_load_config(struct config **out);
 
 /*
  * Read the one word on standard input: where there is none, or more than one,
  * it is "". Returns PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err command_read_word(struct pst_arena *arena,
-                                            struct pst_text *out);
+PST_MUST_USE enum pst_err command_read_stdin_token(struct pst_arena *arena,
+                                                   struct pst_str *out);
 
 /* Say on standard error how NAME is called. Returns EX_USAGE. */
-int command_misused(const char *name, const char *why);
+int command_usage_error(const char *name, const char *reason);
 
 int command_secret(int argc, char **argv);
 int command_check(int argc, char **argv);

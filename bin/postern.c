@@ -167,17 +167,17 @@ static const struct command commands[] = {
 };
 
 static void
-tell(void *context, const char *variable, const char *why)
+report_error(void *context, const char *variable, const char *reason)
 {
     (void)context;
-    fprintf(stderr, "%s: %s\n", variable, why);
+    fprintf(stderr, "%s: %s\n", variable, reason);
 }
 
 int
-command_config(struct config **out)
+command_load_config(struct config **out)
 {
-    const struct config_complaint complaint = {.tell = tell};
-    enum pst_err e = config_new(out, (const char *const *)environ, &complaint);
+    const struct config_reporter reporter = {.report_error = report_error};
+    enum pst_err e = config_new(out, (const char *const *)environ, &reporter);
 
     if (!e)
         return 0;
@@ -189,15 +189,15 @@ command_config(struct config **out)
 }
 
 int
-command_misused(const char *name, const char *why)
+command_usage_error(const char *name, const char *reason)
 {
-    fprintf(stderr, "postern %s: %s; see `postern %s --help`\n", name, why,
+    fprintf(stderr, "postern %s: %s; see `postern %s --help`\n", name, reason,
             name);
     return EX_USAGE;
 }
 
 static void
-print_usage(FILE *out)
+print_command_usage(FILE *out)
 {
     fputs("usage: postern COMMAND [ARGUMENT...]\n\n", out);
     for (size_t i = 0; i < PST_COUNT(commands); i++)
@@ -209,7 +209,7 @@ print_usage(FILE *out)
 }
 
 static const struct command *
-find(const char *name)
+find_command(const char *name)
 {
     for (size_t i = 0; i < PST_COUNT(commands); i++)
         if (strcmp(commands[i].name, name) == 0)
@@ -218,7 +218,7 @@ find(const char *name)
 }
 
 static bool
-is_help(const char *argument)
+is_help_option(const char *argument)
 {
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
@@ -227,11 +227,11 @@ static int
 run(const struct command *command, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (is_help(argv[i])) {
+        if (is_help_option(argv[i])) {
             fputs(command->help, stdout);
             return 0;
         }
-    if (pst_crypt_init() != PST_OK) {
+    if (pst_crypto_init() != PST_OK) {
         fputs("postern: libgcrypt does not start\n", stderr);
         return EX_SOFTWARE;
     }
@@ -239,10 +239,10 @@ run(const struct command *command, int argc, char **argv)
 }
 
 static int
-fail_to_find(const char *name)
+report_unknown_command(const char *name)
 {
     fprintf(stderr, "postern: there is no command %s\n", name);
-    print_usage(stderr);
+    print_command_usage(stderr);
     return EX_USAGE;
 }
 
@@ -253,28 +253,28 @@ help(int argc, char **argv)
     const struct command *command;
 
     if (argc > 2)
-        return command_misused(argv[0], "takes one command");
+        return command_usage_error(argv[0], "takes one command");
     if (argc < 2) {
-        print_usage(stdout);
+        print_command_usage(stdout);
         return 0;
     }
-    command = find(argv[1]);
+    command = find_command(argv[1]);
     if (!command)
-        return fail_to_find(argv[1]);
+        return report_unknown_command(argv[1]);
     fputs(command->help, stdout);
     return 0;
 }
 
 static int
-dispatch(int argc, char **argv)
+dispatch_command(int argc, char **argv)
 {
     const struct command *command;
 
     if (argc < 2) {
-        print_usage(stderr);
+        print_command_usage(stderr);
         return EX_USAGE;
     }
-    if (is_help(argv[1]))
+    if (is_help_option(argv[1]))
         return help(1, argv);
     if (strcmp(argv[1], "help") == 0)
         return help(argc - 1, argv + 1);
@@ -282,10 +282,10 @@ dispatch(int argc, char **argv)
         puts("postern " PACKAGE_VERSION);
         return 0;
     }
-    command = find(argv[1]);
+    command = find_command(argv[1]);
     if (command)
         return run(command, argc - 1, argv + 1);
-    return fail_to_find(argv[1]);
+    return report_unknown_command(argv[1]);
 }
 
 int
@@ -293,8 +293,8 @@ main(int argc, char **argv)
 {
     int status;
 
-    service_hide_memory();
-    status = dispatch(argc, argv);
+    program_hide_memory();
+    status = dispatch_command(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("postern: standard output");
         return EX_IOERR;

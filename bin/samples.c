@@ -16,8 +16,8 @@
 /* What stands in the files, and what to write instead. */
 struct path {
     const char *option;
-    const char *usual;
-    const char *wanted;
+    const char *original;
+    const char *replacement;
 };
 
 enum {
@@ -29,38 +29,38 @@ enum {
     ENV,
     PHP,
     UPSTREAM,
-    PATHS
+    PATH_COUNT
 };
 
-struct wish {
+struct selection {
     const char *server;
     const char *file; /* NULL: those that a first try needs */
-    struct path paths[PATHS];
+    struct path paths[PATH_COUNT];
 };
 
 /* The longest of the paths that stands at the beginning of line, or NULL. */
 static const struct path *
-path_at(const struct wish *wish, const char *line)
+find_sample_path(const struct selection *selection, const char *line)
 {
-    for (size_t i = 0; i < PATHS; i++) {
-        const struct path *path = &wish->paths[i];
-        size_t len = strlen(path->usual);
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        const struct path *path = &selection->paths[i];
+        size_t len = strlen(path->original);
 
-        if (strncmp(line, path->usual, len) == 0)
+        if (strncmp(line, path->original, len) == 0)
             return path;
     }
     return NULL;
 }
 
 static void
-print_line(const struct wish *wish, const char *line)
+print_sample_line(const struct selection *selection, const char *line)
 {
     while (*line) {
-        const struct path *path = path_at(wish, line);
+        const struct path *path = find_sample_path(selection, line);
 
         if (path) {
-            fputs(path->wanted, stdout);
-            line += strlen(path->usual);
+            fputs(path->replacement, stdout);
+            line += strlen(path->original);
         } else {
             putchar(*line++);
         }
@@ -70,19 +70,21 @@ print_line(const struct wish *wish, const char *line)
 
 /* A file's place is "server/name". */
 static bool
-is_wanted(const struct wish *wish, const struct sample *sample)
+is_sample_selected(const struct selection *selection,
+                   const struct sample *sample)
 {
     const char *name = strchr(sample->place, '/');
     size_t len = (size_t)(name - sample->place);
 
-    if (strlen(wish->server) != len ||
-        strncmp(wish->server, sample->place, len) != 0)
+    if (strlen(selection->server) != len ||
+        strncmp(selection->server, sample->place, len) != 0)
         return false;
-    return wish->file ? strcmp(wish->file, name + 1) == 0 : sample->is_first;
+    return selection->file ? strcmp(selection->file, name + 1) == 0
+                           : sample->is_first;
 }
 
 static int
-list(FILE *out, const char *indent)
+list_samples(FILE *out, const char *indent)
 {
     for (size_t i = 0; i < PST_COUNT(samples); i++)
         fprintf(out, "%s%s\n", indent, samples[i].place);
@@ -90,76 +92,80 @@ list(FILE *out, const char *indent)
 }
 
 static int
-print_samples(const struct wish *wish)
+print_selected_samples(const struct selection *selection)
 {
     size_t printed = 0;
 
     for (size_t i = 0; i < PST_COUNT(samples); i++) {
-        if (!is_wanted(wish, &samples[i]))
+        if (!is_sample_selected(selection, &samples[i]))
             continue;
-        if (!wish->file)
+        if (!selection->file)
             printf("%s# --- %s\n\n", printed > 0 ? "\n" : "",
                    strchr(samples[i].place, '/') + 1);
         for (const char *const *line = samples[i].lines; *line; line++)
-            print_line(wish, *line);
+            print_sample_line(selection, *line);
         printed++;
     }
     if (printed > 0)
         return 0;
     fprintf(stderr, "postern config: there is no %s%s%s; there are\n",
-            wish->server, wish->file ? "/" : "", wish->file ? wish->file : "");
-    list(stderr, "  ");
+            selection->server, selection->file ? "/" : "",
+            selection->file ? selection->file : "");
+    list_samples(stderr, "  ");
     return EX_USAGE;
 }
 
 /* --name VALUE for one of the paths. Returns NULL, or what is wrong. */
 static const char *
-read_option(struct wish *wish, const char *option, const char *value)
+parse_samples_option(struct selection *selection, const char *option,
+                     const char *value)
 {
-    const char *wrong = "is no option";
+    const char *error = "is no option";
 
-    for (size_t i = 0; i < PATHS; i++)
-        if (strcmp(wish->paths[i].option, option) == 0) {
+    for (size_t i = 0; i < PATH_COUNT; i++)
+        if (strcmp(selection->paths[i].option, option) == 0) {
             if (!value)
                 return "needs a value";
             /* Whatever it is, it stands between quotes in some file. */
             if (strpbrk(value, "\"'\\$%\n\r"))
                 return "must not have a quote, a backslash, $, % or a line's "
                        "end in it";
-            wish->paths[i].wanted = value;
-            wrong = NULL;
+            selection->paths[i].replacement = value;
+            error = NULL;
         }
-    return wrong;
+    return error;
 }
 
 /* Fills wish in. Returns NULL, or what is wrong, which may be in `room`. */
 static const char *
-read_arguments(struct wish *wish, char **argv, char *room, size_t size)
+parse_samples_arguments(struct selection *selection, char **argv, char *message,
+                        size_t size)
 {
     for (argv++; *argv; argv++) {
         if (strncmp(*argv, "--", 2) == 0) {
-            const char *wrong = read_option(wish, argv[0], argv[1]);
+            const char *error =
+                parse_samples_option(selection, argv[0], argv[1]);
 
-            if (wrong) {
-                (void)snprintf(room, size, "%s %s", argv[0], wrong);
-                return room;
+            if (error) {
+                (void)snprintf(message, size, "%s %s", argv[0], error);
+                return message;
             }
             argv++;
-        } else if (!wish->server) {
-            wish->server = *argv;
-        } else if (!wish->file) {
-            wish->file = *argv;
+        } else if (!selection->server) {
+            selection->server = *argv;
+        } else if (!selection->file) {
+            selection->file = *argv;
         } else {
             return "takes a server and a file";
         }
     }
-    return wish->server ? NULL : "needs a server, or list";
+    return selection->server ? NULL : "needs a server, or list";
 }
 
 int
 command_config_files(int argc, char **argv)
 {
-    struct wish wish = {
+    struct selection selection = {
         .paths = {
             [PROGRAMS] = {"--programs", "/usr/local/libexec/postern",
                           POSTERN_PROGRAMS},
@@ -176,15 +182,16 @@ command_config_files(int argc, char **argv)
                           "http://127.0.0.1:3000/graphql"},
         }};
 
-    char room[256];
-    const char *wrong = read_arguments(&wish, argv, room, sizeof(room));
+    char message[256];
+    const char *error =
+        parse_samples_arguments(&selection, argv, message, sizeof(message));
 
     (void)argc;
-    if (wrong)
-        return command_misused(argv[0], wrong);
-    if (strcmp(wish.server, "list") != 0)
-        return print_samples(&wish);
-    if (wish.file)
-        return command_misused(argv[0], "list takes nothing");
-    return list(stdout, "");
+    if (error)
+        return command_usage_error(argv[0], error);
+    if (strcmp(selection.server, "list") != 0)
+        return print_selected_samples(&selection);
+    if (selection.file)
+        return command_usage_error(argv[0], "list takes nothing");
+    return list_samples(stdout, "");
 }

@@ -20,44 +20,44 @@
 #include "server/config_file.h"
 
 /* Names, and the old bytes and the new ones, all wiped with the arena. */
-#define CHANGE_ARENA (4 * CONFIG_SECRETS_MAX + 16384)
+#define CHANGE_ARENA_SIZE (4 * CONFIG_SECRETS_MAX + 16384)
 
 /* One change of a file. */
 struct change {
     struct pst_arena *arena;
-    const char *path; /* no symbolic link any more */
-    char *beside;     /* FILE.new */
-    int descriptor;   /* of that; -1: there is none */
-    struct stat old;  /* st_ino is 0 where there is no file yet */
-    struct pst_text words[PST_SECRETS_MAX + 1];
+    const char *path;     /* no symbolic link any more */
+    char *temporary_path; /* FILE.new */
+    int descriptor;       /* of that; -1: there is none */
+    struct stat old;      /* st_ino is 0 where there is no file yet */
+    struct pst_str secrets[PST_SECRETS_MAX + 1];
     size_t count;
     bool is_renamed;
 };
 
 static int
-say(const char *path, const char *why)
+report_file_error(const char *path, const char *reason)
 {
-    fprintf(stderr, "postern: %s: %s\n", path, why);
+    fprintf(stderr, "postern: %s: %s\n", path, reason);
     return EX_CANTCREAT;
 }
 
 /* Reading. */
 
 static int
-read_words(struct change *change)
+secretfile_read_secrets(struct change *change)
 {
     const struct config_file_rule rule = {.max = CONFIG_SECRETS_MAX,
                                           .is_secret = true};
-    struct config_why why = {""};
-    struct pst_text rest;
+    struct config_error reason = {""};
+    struct pst_str rest;
 
-    if (config_file_read(change->arena, change->path, &rule, &rest, &why)) {
-        fprintf(stderr, "postern: %s %s\n", change->path, why.text);
+    if (config_file_read(change->arena, change->path, &rule, &rest, &reason)) {
+        fprintf(stderr, "postern: %s %s\n", change->path, reason.text);
         return EX_NOINPUT;
     }
-    while (
-        change->count < PST_COUNT(change->words) &&
-        pst_text_word(&rest, PST_SECRET_SPACE, &change->words[change->count]))
+    while (change->count < PST_COUNT(change->secrets) &&
+           pst_str_next_token(&rest, PST_SECRET_SEPARATORS,
+                              &change->secrets[change->count]))
         change->count++;
     return 0;
 }
@@ -66,32 +66,32 @@ read_words(struct change *change)
 
 /* One on each line: what the programs would not take is not written. */
 static int
-compose(struct change *change, struct pst_text *out)
+secretfile_compose(struct change *change, struct pst_str *out)
 {
     struct pst_keyring *ring = NULL;
-    const char *why = "";
+    const char *reason = "";
     struct pst_buf buf;
     enum pst_err e;
 
     pst_buf_init_arena(&buf, change->arena, CONFIG_SECRETS_MAX);
     for (size_t i = 0; i < change->count; i++) {
-        pst_buf_add(&buf, change->words[i]);
+        pst_buf_add(&buf, change->secrets[i]);
         pst_buf_add_char(&buf, '\n');
     }
-    e = pst_buf_end(&buf, out);
+    e = pst_buf_finish(&buf, out);
     if (!e)
-        e = pst_keyring_new(&ring, *out, PST_TEXT("-"), &why);
+        e = pst_keyring_new(&ring, *out, PST_STR("-"), &reason);
     pst_keyring_free(&ring);
     if (!e)
         return 0;
     fprintf(stderr, "postern: %s would be refused: %s; nothing is changed\n",
-            change->path, *why ? why : pst_err_text(e));
+            change->path, *reason ? reason : pst_err_text(e));
     return EX_DATAERR;
 }
 
 /* Who could read the old one can read the new one, and nobody else. */
 static bool
-take_after(const struct change *change)
+copy_owner_and_mode(const struct change *change)
 {
     if (change->old.st_ino == 0)
         return true;
@@ -101,44 +101,45 @@ take_after(const struct change *change)
 }
 
 static bool
-write_whole(int descriptor, struct pst_text text)
+write_and_sync(int descriptor, struct pst_str text)
 {
     while (text.len > 0) {
-        ssize_t put = write(descriptor, text.ptr, text.len);
+        ssize_t written = write(descriptor, text.ptr, text.len);
 
-        if (put < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR)
             return false;
-        if (put > 0)
-            text = pst_text_from_octet(text, (size_t)put);
+        if (written > 0)
+            text = pst_str_skip(text, (size_t)written);
     }
     return fsync(descriptor) == 0;
 }
 
 /* A name survives a power cut once its folder does. */
 static void
-sync_folder(const struct change *change)
+sync_directory(const struct change *change)
 {
-    int folder = open(dirname(change->beside), O_RDONLY | O_CLOEXEC);
+    int directory = open(dirname(change->temporary_path), O_RDONLY | O_CLOEXEC);
 
-    if (folder < 0)
+    if (directory < 0)
         return;
-    (void)fsync(folder);
-    close(folder);
+    (void)fsync(directory);
+    close(directory);
 }
 
 static int
-write_back(struct change *change)
+secretfile_replace(struct change *change)
 {
-    struct pst_text text;
-    int status = compose(change, &text);
+    struct pst_str text;
+    int status = secretfile_compose(change, &text);
 
     if (status)
         return status;
-    if (!take_after(change) || !write_whole(change->descriptor, text) ||
-        rename(change->beside, change->path) != 0)
-        return say(change->beside, strerror(errno));
+    if (!copy_owner_and_mode(change) ||
+        !write_and_sync(change->descriptor, text) ||
+        rename(change->temporary_path, change->path) != 0)
+        return report_file_error(change->temporary_path, strerror(errno));
     change->is_renamed = true;
-    sync_folder(change);
+    sync_directory(change);
     return 0;
 }
 
@@ -146,66 +147,69 @@ write_back(struct change *change)
 
 /* The file's own name, wherever links lead to; a new one's is as given. */
 static int
-find(struct change *change, const char *path)
+secretfile_resolve_path(struct change *change, const char *path)
 {
-    char *whole = realpath(path, NULL);
-    const char *name = whole ? whole : path;
+    char *resolved = realpath(path, NULL);
+    const char *name = resolved ? resolved : path;
     const char *copy;
-    char *beside;
+    char *temporary_path;
 
-    if (!whole && errno != ENOENT)
-        return say(path, strerror(errno));
-    beside = pst_arena_alloc(change->arena, strlen(name) + sizeof(".new"));
-    if (!beside ||
-        pst_arena_string(change->arena, pst_text_from(name), &copy)) {
-        free(whole);
+    if (!resolved && errno != ENOENT)
+        return report_file_error(path, strerror(errno));
+    temporary_path =
+        pst_arena_alloc(change->arena, strlen(name) + sizeof(".new"));
+    if (!temporary_path ||
+        pst_arena_c_string(change->arena, pst_str_from(name), &copy)) {
+        free(resolved);
         return EX_OSERR;
     }
-    memcpy(beside, name, strlen(name));
-    memcpy(beside + strlen(name), ".new", sizeof(".new"));
-    free(whole);
+    memcpy(temporary_path, name, strlen(name));
+    memcpy(temporary_path + strlen(name), ".new", sizeof(".new"));
+    free(resolved);
     change->path = copy;
-    change->beside = beside;
+    change->temporary_path = temporary_path;
     return 0;
 }
 
 /* What is there to be changed, now that nobody else changes it. */
 static int
-look(struct change *change)
+secretfile_load(struct change *change)
 {
     if (stat(change->path, &change->old) == 0)
-        return read_words(change);
+        return secretfile_read_secrets(change);
     change->old.st_ino = 0;
-    return errno == ENOENT ? 0 : say(change->path, strerror(errno));
+    return errno == ENOENT ? 0
+                           : report_file_error(change->path, strerror(errno));
 }
 
 static int
-begin(struct change *change, const char *path)
+secretfile_change_begin(struct change *change, const char *path)
 {
     int status;
 
     *change = (struct change){.descriptor = -1};
-    if (pst_arena_new(&change->arena, CHANGE_ARENA) != PST_OK)
+    if (pst_arena_new(&change->arena, CHANGE_ARENA_SIZE) != PST_OK)
         return EX_OSERR;
-    status = find(change, path);
+    status = secretfile_resolve_path(change, path);
     if (status)
         return status;
-    change->descriptor =
-        open(change->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    change->descriptor = open(change->temporary_path,
+                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (change->descriptor < 0 && errno == EEXIST)
-        return say(change->beside, "is there: another change is under way, or "
-                                   "one was cut short; then remove it");
+        return report_file_error(change->temporary_path,
+                                 "is there: another change is under way, or "
+                                 "one was cut short; then remove it");
     if (change->descriptor < 0)
-        return say(change->beside, strerror(errno));
-    return look(change);
+        return report_file_error(change->temporary_path, strerror(errno));
+    return secretfile_load(change);
 }
 
 static int
-end(struct change *change, int status)
+secretfile_change_end(struct change *change, int status)
 {
     if (change->descriptor >= 0) {
         if (!change->is_renamed)
-            (void)unlink(change->beside);
+            (void)unlink(change->temporary_path);
         close(change->descriptor);
     }
     pst_arena_free(&change->arena);
@@ -215,13 +219,13 @@ end(struct change *change, int status)
 /* What is done. */
 
 static int64_t
-longest(const struct pst_clocks *clocks)
+longest_lifetime(const struct pst_session_timeouts *timeouts)
 {
-    int64_t most = clocks->lifetime;
+    int64_t longest = timeouts->lifetime;
 
-    if (clocks->remember > most)
-        most = clocks->remember;
-    return clocks->guest > most ? clocks->guest : most;
+    if (timeouts->remember > longest)
+        longest = timeouts->remember;
+    return timeouts->guest > longest ? timeouts->guest : longest;
 }
 
 /*
@@ -229,29 +233,31 @@ longest(const struct pst_clocks *clocks)
  * longest lifetime from now; before that, any use seals it anew.
  */
 static void
-say_when(const char *path)
+report_retirement_time(const char *path)
 {
     static const char *const defaults[] = {
         "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
         "POSTERN_UPSTREAM=http://localhost/", "POSTERN_STORE=none", NULL};
     struct config *config = NULL;
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
     char storage[64];
-    bool is_own;
+    bool is_environment;
 
-    is_own = config_new(&config, (const char *const *)environ, NULL) == PST_OK;
-    if (!is_own && config_new(&config, defaults, NULL) != PST_OK)
+    is_environment =
+        config_new(&config, (const char *const *)environ, NULL) == PST_OK;
+    if (!is_environment && config_new(&config, defaults, NULL) != PST_OK)
         return;
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_date_emit_rfc3339(&buf,
-                          time(NULL) + longest(&config->clocks) + PST_SKEW);
-    text = pst_buf_text(&buf);
+    pst_date_emit_rfc3339(&buf, time(NULL) +
+                                    longest_lifetime(&config->timeouts) +
+                                    PST_CLOCK_SKEW_MAX);
+    text = pst_buf_str(&buf);
     fprintf(stderr,
             "the new secret seals from now on; the last one can go after "
             "%.*s: postern secret --retire %s\n",
             (int)text.len, text.ptr, path);
-    if (!is_own)
+    if (!is_environment)
         fputs("(by the default lifetimes: the programs' environment is not "
               "here, or is not right; see `postern check`)\n",
               stderr);
@@ -259,43 +265,44 @@ say_when(const char *path)
 }
 
 int
-secretfile_rotate(const char *path, struct pst_text secret)
+secretfile_rotate(const char *path, struct pst_str secret)
 {
     struct change change;
-    int status = begin(&change, path);
+    int status = secretfile_change_begin(&change, path);
 
     if (!status && change.count >= PST_SECRETS_MAX)
-        status = say(path, "holds as many secrets as there may be: retire one");
+        status = report_file_error(
+            path, "holds as many secrets as there may be: retire one");
     if (!status) {
-        memmove(change.words + 1, change.words,
-                change.count * sizeof(change.words[0]));
-        change.words[0] = secret;
+        memmove(change.secrets + 1, change.secrets,
+                change.count * sizeof(change.secrets[0]));
+        change.secrets[0] = secret;
         change.count++;
-        status = write_back(&change);
+        status = secretfile_replace(&change);
     }
     if (!status && change.count > 1)
-        say_when(path);
-    return end(&change, status);
+        report_retirement_time(path);
+    return secretfile_change_end(&change, status);
 }
 
 int
 secretfile_retire(const char *path)
 {
     struct change change;
-    int status = begin(&change, path);
+    int status = secretfile_change_begin(&change, path);
 
     if (!status && change.old.st_ino == 0)
-        status = say(path, "is not there");
+        status = report_file_error(path, "is not there");
     else if (!status && change.count < 2)
-        status = say(path, "holds only one secret, which stays");
+        status = report_file_error(path, "holds only one secret, which stays");
     if (!status) {
         change.count--;
-        status = write_back(&change);
+        status = secretfile_replace(&change);
     }
     if (!status)
         fprintf(stderr,
                 "%zu secret%s left; what only the last one opens is "
                 "no session any more\n",
                 change.count, change.count == 1 ? " is" : "s are");
-    return end(&change, status);
+    return secretfile_change_end(&change, status);
 }

@@ -15,7 +15,7 @@
  * Put a secret in front of those in the file, which is made where there is
  * none, and say when the last one can go. Returns an exit status.
  */
-int secretfile_rotate(const char *path, struct pst_text secret);
+int secretfile_rotate(const char *path, struct pst_str secret);
 
 /* Drop the last secret, which must not be the only one. */
 int secretfile_retire(const char *path);

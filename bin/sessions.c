@@ -13,32 +13,32 @@
 #include "gateway/token_transport.h"
 
 /* The digits by which a log names a session, and the fewest that we take. */
-#define NAME_MIN 8
+#define SESSION_NAME_MIN 8
 
 /* What one sweep looks at: short enough to keep no writer waiting. */
 #define SWEEP_STEP 1000
 
 /* One run: everything a subcommand needs. */
-struct desk {
-    struct gate gate;
+struct job {
+    struct context ctx;
     struct pst_arena *arena;
 };
 
 /* What the command line asks for. */
-struct asked {
-    struct pst_text subject; /* absent: not asked */
-    struct pst_text session; /* absent: not asked */
-    int64_t limit;           /* 0: none */
+struct arguments {
+    struct pst_str subject; /* absent: not asked */
+    struct pst_str session; /* absent: not asked */
+    int64_t limit;          /* 0: none */
 };
 
 static int
-fail(const struct desk *desk, enum pst_err e)
+report_store_error(const struct job *job, enum pst_err e)
 {
-    const char *why =
-        e == PST_STORE_DOWN ? store_why(desk->gate.store) : pst_err_text(e);
+    const char *reason =
+        e == PST_STORE_DOWN ? store_error(job->ctx.store) : pst_err_text(e);
 
     fprintf(stderr, "postern: %s%s\n",
-            e == PST_STORE_DOWN ? "the store does not answer: " : "", why);
+            e == PST_STORE_DOWN ? "the store does not answer: " : "", reason);
     return e == PST_STORE_DOWN ? EX_UNAVAILABLE : EX_SOFTWARE;
 }
 
@@ -46,7 +46,7 @@ fail(const struct desk *desk, enum pst_err e)
 
 /* Is it a control character: one byte, or the two of a C1 in UTF-8? */
 static size_t
-control_at(struct pst_text text, size_t i)
+control_character_len(struct pst_str text, size_t i)
 {
     unsigned char c = (unsigned char)text.ptr[i];
     unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
@@ -58,7 +58,7 @@ control_at(struct pst_text text, size_t i)
 
 /* Foreign bytes, none of which may move the cursor or split a line. */
 static void
-print_text(struct pst_text text)
+print_escaped(struct pst_str text)
 {
     size_t escaped = 0;
 
@@ -66,7 +66,7 @@ print_text(struct pst_text text)
         putchar('-');
     for (size_t i = 0; i < text.len; i++) {
         if (escaped == 0)
-            escaped = control_at(text, i);
+            escaped = control_character_len(text, i);
         if (escaped == 0) {
             putchar((unsigned char)text.ptr[i]);
         } else {
@@ -77,55 +77,55 @@ print_text(struct pst_text text)
 }
 
 static void
-print_date(int64_t when)
+print_date_column(int64_t when)
 {
     char storage[64];
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_date_emit_rfc3339(&buf, when);
-    if (pst_buf_end(&buf, &text) != PST_OK)
-        text = PST_TEXT("-");
+    if (pst_buf_finish(&buf, &text) != PST_OK)
+        text = PST_STR("-");
     printf("\t%.*s", (int)text.len, text.ptr);
 }
 
 static enum pst_err
-print_session(void *context, const struct store_session *listed)
+print_session_row(void *context, const struct store_session *listed)
 {
     size_t *count = context;
 
     (*count)++;
     for (size_t i = 0; i < PST_HASH_LEN; i++)
-        printf("%02x", listed->sid.octets[i]);
-    print_date(listed->created);
-    print_date(listed->seen);
+        printf("%02x", listed->sid.bytes[i]);
+    print_date_column(listed->created);
+    print_date_column(listed->seen);
     putchar('\t');
-    print_text(listed->browser);
+    print_escaped(listed->browser);
     putchar('\t');
-    print_text(listed->address);
+    print_escaped(listed->address);
     putchar('\t');
-    print_text(listed->user);
+    print_escaped(listed->user);
     putchar('\n');
     return PST_OK;
 }
 
 static int
-list(struct desk *desk, const struct asked *asked)
+list_sessions(struct job *job, const struct arguments *arguments)
 {
-    struct store *store = desk->gate.store;
-    const bool is_all = pst_text_is_absent(asked->subject);
+    struct store *store = job->ctx.store;
+    const bool is_all = pst_str_is_absent(arguments->subject);
     struct store_id subject;
     size_t count = 0;
     enum pst_err e = PST_OK;
 
     if (!is_all)
-        e = store_id_subject(store, asked->subject, &subject);
+        e = store_id_subject(store, arguments->subject, &subject);
     if (!e)
-        e = store_session_walk(store, is_all ? NULL : &subject, desk->gate.now,
-                               print_session, &count);
+        e = store_session_walk(store, is_all ? NULL : &subject, job->ctx.now,
+                               print_session_row, &count);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     fflush(stdout);
     fprintf(stderr, "%zu live session%s\n", count, count == 1 ? "" : "s");
     return 0;
@@ -134,19 +134,19 @@ list(struct desk *desk, const struct asked *asked)
 /* Ending. */
 
 static int
-revoke_subject(struct desk *desk, struct pst_text subject)
+revoke_by_subject(struct job *job, struct pst_str subject)
 {
-    struct store *store = desk->gate.store;
+    struct store *store = job->ctx.store;
     size_t count = 0;
     struct store_id id;
     enum pst_err e = store_id_subject(store, subject, &id);
 
     if (!e)
-        e = store_session_count(store, &id, desk->gate.now, &count);
+        e = store_session_count(store, &id, job->ctx.now, &count);
     if (!e)
-        e = store_end_all(store, &id, desk->gate.now, NULL);
+        e = store_revoke_all(store, &id, job->ctx.now, NULL);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     /* Ended they are even where none was listed: a list may be shorter. */
     printf("every session of this user is ended; %zu %s listed\n", count,
            count == 1 ? "was" : "were");
@@ -155,7 +155,7 @@ revoke_subject(struct desk *desk, struct pst_text subject)
 
 /* A search through every list for a name, or the beginning of one. */
 struct search {
-    char wanted[ROSTER_NAME_LEN];
+    char wanted[REGISTRY_NAME_LEN];
     size_t len;
     struct store_id sid;
     struct store_id subject;
@@ -165,14 +165,14 @@ struct search {
 };
 
 static enum pst_err
-compare(void *context, const struct store_session *listed)
+compare_session_name(void *context, const struct store_session *listed)
 {
     struct search *search = context;
-    char name[ROSTER_NAME_LEN];
+    char name[REGISTRY_NAME_LEN];
     struct pst_buf buf;
 
     pst_buf_init(&buf, name, sizeof(name));
-    pst_buf_add_hex(&buf, (struct pst_bytes){listed->sid.octets, PST_HASH_LEN});
+    pst_buf_add_hex(&buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
     if (memcmp(name, search->wanted, search->len) != 0)
         return PST_OK;
     /* Redis may tell one session twice. */
@@ -186,33 +186,33 @@ compare(void *context, const struct store_session *listed)
 }
 
 static int
-revoke_name(struct desk *desk, struct pst_text name)
+revoke_by_name(struct job *job, struct pst_str name)
 {
     struct search search = {.len = name.len};
     enum pst_err e;
 
     for (size_t i = 0; i < name.len; i++)
         search.wanted[i] = pst_lower(name.ptr[i]);
-    e = store_session_walk(desk->gate.store, NULL, desk->gate.now, compare,
-                           &search);
+    e = store_session_walk(job->ctx.store, NULL, job->ctx.now,
+                           compare_session_name, &search);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     if (!search.is_found || search.is_ambiguous) {
         fprintf(stderr, "postern: %s\n",
                 search.is_found ? "several listed sessions begin with that"
                                 : "no such session is listed");
-        return COMMAND_NO;
+        return COMMAND_NEGATIVE;
     }
-    e = store_end(desk->gate.store, &search.sid, &search.subject,
-                  search.expires, desk->gate.now);
+    e = store_revoke(job->ctx.store, &search.sid, &search.subject,
+                     search.expires, job->ctx.now);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     puts("the session is ended");
     return 0;
 }
 
 static int
-revoke_token(struct desk *desk, struct pst_text token)
+revoke_by_token(struct job *job, struct pst_str token)
 {
     static const struct request nobody = {.id = ""};
     static const enum pst_purpose purposes[] = {
@@ -222,28 +222,28 @@ revoke_token(struct desk *desk, struct pst_text token)
     enum pst_err e = PST_FORGED;
 
     for (size_t i = 0; i < PST_COUNT(purposes) && e == PST_FORGED; i++)
-        e = carry_open(&desk->gate, desk->arena, purposes[i], token, &session,
-                       &is_stale);
+        e = transport_verify(&job->ctx, job->arena, purposes[i], token,
+                             &session, &is_stale);
     if (e == PST_FORGED) {
         fputs("postern: this token does not open\n", stderr);
-        return COMMAND_NO;
+        return COMMAND_NEGATIVE;
     }
     if (e == PST_REVOKED) {
         puts("the session was ended already");
         return 0;
     }
     if (!e)
-        e = roster_end(&desk->gate, &nobody, &session);
+        e = registry_revoke(&job->ctx, &nobody, &session);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     puts("the session is ended");
     return 0;
 }
 
 static bool
-is_name(struct pst_text text)
+is_session_name(struct pst_str text)
 {
-    if (text.len < NAME_MIN || text.len > ROSTER_NAME_LEN)
+    if (text.len < SESSION_NAME_MIN || text.len > REGISTRY_NAME_LEN)
         return false;
     for (size_t i = 0; i < text.len; i++)
         if (pst_hex_value(text.ptr[i]) < 0)
@@ -252,48 +252,48 @@ is_name(struct pst_text text)
 }
 
 static int
-revoke(struct desk *desk, const struct asked *asked)
+revoke_sessions(struct job *job, const struct arguments *arguments)
 {
-    struct pst_text session = asked->session;
+    struct pst_str session = arguments->session;
     enum pst_err e = PST_OK;
 
-    if (!pst_text_is_absent(asked->subject))
-        return revoke_subject(desk, asked->subject);
-    if (pst_text_equal(session, PST_TEXT("-")))
-        e = command_read_word(desk->arena, &session);
+    if (!pst_str_is_absent(arguments->subject))
+        return revoke_by_subject(job, arguments->subject);
+    if (pst_str_equal(session, PST_STR("-")))
+        e = command_read_stdin_token(job->arena, &session);
     if (e)
-        return fail(desk, e);
-    if (is_name(session))
-        return revoke_name(desk, session);
-    return revoke_token(desk, session);
+        return report_store_error(job, e);
+    if (is_session_name(session))
+        return revoke_by_name(job, session);
+    return revoke_by_token(job, session);
 }
 
 /* Sweeping. */
 
 static int
-sweep(struct desk *desk, const struct asked *asked)
+sweep_store(struct job *job, const struct arguments *arguments)
 {
-    int64_t left = asked->limit > 0 ? asked->limit : INT64_MAX;
-    struct store_swept swept;
+    int64_t remaining = arguments->limit > 0 ? arguments->limit : INT64_MAX;
+    struct store_sweep_result swept;
     size_t total = 0;
     enum pst_err e = PST_OK;
     size_t step;
 
     /* Redis has nothing to sweep, so it would not be missed. */
-    if (desk->gate.config->store.kind == STORE_REDIS)
-        e = store_ping(desk->gate.store, desk->gate.now);
+    if (job->ctx.config->store.kind == STORE_REDIS)
+        e = store_ping(job->ctx.store, job->ctx.now);
     if (e)
-        return fail(desk, e);
+        return report_store_error(job, e);
     do {
-        step = left < SWEEP_STEP ? (size_t)left : SWEEP_STEP;
-        e = store_sweep(desk->gate.store, step, desk->gate.now, &swept);
+        step = remaining < SWEEP_STEP ? (size_t)remaining : SWEEP_STEP;
+        e = store_sweep(job->ctx.store, step, job->ctx.now, &swept);
         if (e)
-            return fail(desk, e);
+            return report_store_error(job, e);
         total += swept.removed;
-        left -= (int64_t)step;
-    } while (left > 0 && swept.looked == step);
+        remaining -= (int64_t)step;
+    } while (remaining > 0 && swept.examined == step);
     printf("%zu record%s removed\n", total, total == 1 ? "" : "s");
-    if (desk->gate.config->store.kind == STORE_REDIS)
+    if (job->ctx.config->store.kind == STORE_REDIS)
         fputs("(Redis removes what has ended by itself)\n", stderr);
     return 0;
 }
@@ -301,90 +301,93 @@ sweep(struct desk *desk, const struct asked *asked)
 /* Being called. */
 
 static int
-open_desk(struct desk *desk, const struct config *config)
+open_store_job(struct job *job, const struct config *config)
 {
     enum pst_err e;
 
-    desk->gate.config = config;
-    desk->gate.ring = config->ring;
-    desk->gate.now = time(NULL);
-    desk->gate.random = pst_crypt_random;
+    job->ctx.config = config;
+    job->ctx.ring = config->ring;
+    job->ctx.now = time(NULL);
+    job->ctx.random = pst_crypto_random;
     if (config->store.kind == STORE_NONE) {
         fputs("postern: POSTERN_STORE is none: nothing is kept there\n",
               stderr);
         return EX_UNAVAILABLE;
     }
-    e = pst_arena_new(&desk->arena, PST_ARENA_SIZE);
+    e = pst_arena_new(&job->arena, PST_ARENA_SIZE);
     if (!e)
-        e = store_open(&desk->gate.store, &config->store, config->audience);
+        e = store_open(&job->ctx.store, &config->store, config->audience);
     if (e)
         fprintf(stderr, "postern: %s\n", pst_err_text(e));
     return e ? EX_SOFTWARE : 0;
 }
 
 static int
-run(const struct asked *asked, int (*work)(struct desk *, const struct asked *))
+run_store_command(const struct arguments *arguments,
+                  int (*work)(struct job *, const struct arguments *))
 {
-    struct desk desk = {.arena = NULL};
+    struct job job = {.arena = NULL};
     struct config *config = NULL;
-    int status = command_config(&config);
+    int status = command_load_config(&config);
 
     if (status)
         return status;
-    status = open_desk(&desk, config);
+    status = open_store_job(&job, config);
     if (!status)
-        status = work(&desk, asked);
-    store_close(&desk.gate.store);
-    pst_arena_free(&desk.arena);
+        status = work(&job, arguments);
+    store_close(&job.ctx.store);
+    pst_arena_free(&job.arena);
     config_free(&config);
     return status;
 }
 
 /* Take the value of an option that may stand once. */
 static bool
-take_value(struct pst_text *out, const char *value)
+set_option_once(struct pst_str *out, const char *value)
 {
-    if (!value || !*value || !pst_text_is_absent(*out))
+    if (!value || !*value || !pst_str_is_absent(*out))
         return false;
-    *out = pst_text_from(value);
+    *out = pst_str_from(value);
     return true;
 }
 
 int
 command_sessions(int argc, char **argv)
 {
-    struct asked asked = {.subject = PST_NO_TEXT};
+    struct arguments arguments = {.subject = PST_STR_NONE};
 
     for (int i = 1; i < argc; i += 2)
         if (strcmp(argv[i], "--subject") != 0 ||
-            !take_value(&asked.subject, argv[i + 1]))
-            return command_misused(argv[0], "takes --subject SUBJECT");
-    return run(&asked, list);
+            !set_option_once(&arguments.subject, argv[i + 1]))
+            return command_usage_error(argv[0], "takes --subject SUBJECT");
+    return run_store_command(&arguments, list_sessions);
 }
 
 int
 command_revoke(int argc, char **argv)
 {
-    static const char why[] = "takes --subject SUBJECT or --session SESSION";
-    struct asked asked = {.subject = PST_NO_TEXT, .session = PST_NO_TEXT};
+    static const char reason[] = "takes --subject SUBJECT or --session SESSION";
+    struct arguments arguments = {.subject = PST_STR_NONE,
+                                  .session = PST_STR_NONE};
 
     for (int i = 1; i < argc; i += 2) {
-        struct pst_text *place = NULL;
+        struct pst_str *option = NULL;
 
         if (strcmp(argv[i], "--subject") == 0)
-            place = &asked.subject;
+            option = &arguments.subject;
         else if (strcmp(argv[i], "--session") == 0)
-            place = &asked.session;
-        if (!place || !take_value(place, argv[i + 1]))
-            return command_misused(argv[0], why);
+            option = &arguments.session;
+        if (!option || !set_option_once(option, argv[i + 1]))
+            return command_usage_error(argv[0], reason);
     }
-    if (pst_text_is_absent(asked.subject) == pst_text_is_absent(asked.session))
-        return command_misused(argv[0], why);
-    return run(&asked, revoke);
+    if (pst_str_is_absent(arguments.subject) ==
+        pst_str_is_absent(arguments.session))
+        return command_usage_error(argv[0], reason);
+    return run_store_command(&arguments, revoke_sessions);
 }
 
 static bool
-read_limit(const char *value, int64_t *out)
+parse_sweep_limit(const char *value, int64_t *out)
 {
     int64_t number = 0;
 
@@ -400,13 +403,13 @@ read_limit(const char *value, int64_t *out)
 int
 command_gc(int argc, char **argv)
 {
-    struct asked asked = {.subject = PST_NO_TEXT};
+    struct arguments arguments = {.subject = PST_STR_NONE};
 
     if (argc == 3 && strcmp(argv[1], "--limit") == 0) {
-        if (!read_limit(argv[2], &asked.limit))
-            return command_misused(argv[0], "takes a number above 0");
+        if (!parse_sweep_limit(argv[2], &arguments.limit))
+            return command_usage_error(argv[0], "takes a number above 0");
     } else if (argc > 1) {
-        return command_misused(argv[0], "takes --limit NUMBER");
+        return command_usage_error(argv[0], "takes --limit NUMBER");
     }
-    return run(&asked, sweep);
+    return run_store_command(&arguments, sweep_store);
 }

@@ -13,28 +13,28 @@
 #include "commands.h"
 #include "session/session.h"
 
-#define HIDDEN PST_TEXT("\"(hidden)\"")
+#define HIDDEN_TOKEN PST_STR("\"(hidden)\"")
 
 #define CLAIMS_PRINTED_MAX (64 * 1024) /* bytes, with their white space */
 #define WHITE_SPACE " \t\r\n"
 
 /* What the command line asks for. */
-struct asked {
-    struct pst_text token;
+struct arguments {
+    struct pst_str token;
     bool reveal;
     bool has_purpose;
     enum pst_purpose purpose;
 };
 
 /* One run: everything a subcommand needs. */
-struct bench {
+struct job {
     const struct config *config;
     struct pst_arena *arena;
-    const struct asked *asked;
+    const struct arguments *arguments;
 };
 
 static bool
-find_purpose(const char *name, enum pst_purpose *out)
+find_token_purpose(const char *name, enum pst_purpose *out)
 {
     for (unsigned i = 0; i < PST_PURPOSE_COUNT; i++)
         if (strcmp(pst_purpose_name((enum pst_purpose)i), name) == 0) {
@@ -45,37 +45,37 @@ find_purpose(const char *name, enum pst_purpose *out)
 }
 
 enum pst_err
-command_read_word(struct pst_arena *arena, struct pst_text *out)
+command_read_stdin_token(struct pst_arena *arena, struct pst_str *out)
 {
     const size_t size = PST_TOKEN_MAX + 64;
     char *storage = pst_arena_alloc(arena, size);
-    struct pst_text rest;
-    struct pst_text second;
+    struct pst_str rest;
+    struct pst_str second;
 
     if (!storage)
         return PST_NO_MEMORY;
-    rest = (struct pst_text){storage, fread(storage, 1, size, stdin)};
-    if (!pst_text_word(&rest, WHITE_SPACE, out) ||
-        pst_text_word(&rest, WHITE_SPACE, &second))
-        *out = PST_TEXT("");
+    rest = (struct pst_str){storage, fread(storage, 1, size, stdin)};
+    if (!pst_str_next_token(&rest, WHITE_SPACE, out) ||
+        pst_str_next_token(&rest, WHITE_SPACE, &second))
+        *out = PST_STR("");
     return PST_OK;
 }
 
 /* What every failure to open looks like, whatever its cause. */
 static int
-refuse(enum pst_err e)
+report_token_error(enum pst_err e)
 {
     if (e == PST_NO_MEMORY || e == PST_INTERNAL) {
         fprintf(stderr, "postern: %s\n", pst_err_text(e));
         return EX_SOFTWARE;
     }
     fputs("postern: this token does not open\n", stderr);
-    return COMMAND_NO;
+    return COMMAND_NEGATIVE;
 }
 
 /* Only what carries a session has a choice of format; the rest is sealed. */
 static struct pst_token_use
-use_of(const struct config *config, enum pst_purpose purpose)
+make_token_use(const struct config *config, enum pst_purpose purpose)
 {
     bool is_session = purpose == PST_PURPOSE_COOKIE ||
                       purpose == PST_PURPOSE_GUEST ||
@@ -90,23 +90,23 @@ use_of(const struct config *config, enum pst_purpose purpose)
  *   last  the last purpose to try
  */
 static enum pst_err
-open_any(const struct bench *bench, enum pst_purpose last,
-         struct pst_token_use *use, struct pst_text *claims)
+open_token_of_any_purpose(const struct job *job, enum pst_purpose last,
+                          struct pst_token_use *use, struct pst_str *claims)
 {
-    const struct asked *asked = bench->asked;
+    const struct arguments *arguments = job->arguments;
     enum pst_err e = PST_FORGED;
 
     for (unsigned i = 0; i <= last && e == PST_FORGED; i++) {
-        if (asked->has_purpose && i != asked->purpose)
+        if (arguments->has_purpose && i != arguments->purpose)
             continue;
-        *use = use_of(bench->config, (enum pst_purpose)i);
-        e = pst_token_open(use, bench->arena, asked->token, claims, NULL);
+        *use = make_token_use(job->config, (enum pst_purpose)i);
+        e = pst_token_open(use, job->arena, arguments->token, claims, NULL);
     }
     return e;
 }
 
 static void
-indent(struct pst_buf *buf, unsigned depth)
+emit_indent(struct pst_buf *buf, unsigned depth)
 {
     pst_buf_add_char(buf, '\n');
     while (depth-- > 0)
@@ -114,7 +114,8 @@ indent(struct pst_buf *buf, unsigned depth)
 }
 
 static void
-print_value(struct pst_buf *buf, const struct pst_json *value, unsigned depth)
+emit_indented_value(struct pst_buf *buf, const struct pst_json *value,
+                    unsigned depth)
 {
     const size_t count = pst_json_count(value);
     const bool is_object = pst_json_kind(value) == PST_JSON_OBJECT;
@@ -126,40 +127,40 @@ print_value(struct pst_buf *buf, const struct pst_json *value, unsigned depth)
     }
     for (size_t i = 0; i < count; i++) {
         const struct pst_json *member;
-        struct pst_text name;
+        struct pst_str name;
 
         member = pst_json_member(value, i, &name);
         pst_buf_add_char(buf, i == 0 ? '{' : ',');
-        indent(buf, depth + 1);
+        emit_indent(buf, depth + 1);
         pst_json_emit_string(buf, name);
         pst_buf_add_string(buf, ": ");
-        print_value(buf, member, depth + 1);
+        emit_indented_value(buf, member, depth + 1);
     }
-    indent(buf, depth);
+    emit_indent(buf, depth);
     pst_buf_add_char(buf, '}');
 }
 
 /* The session as JSON, a member a line. */
 static enum pst_err
-print_session(const struct bench *bench, const struct pst_session *session)
+print_claims(const struct job *job, const struct pst_session *session)
 {
     const struct pst_json *value;
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
     enum pst_err e;
 
-    pst_buf_init_arena(&buf, bench->arena, CLAIMS_PRINTED_MAX);
+    pst_buf_init_arena(&buf, job->arena, CLAIMS_PRINTED_MAX);
     pst_session_emit(&buf, session);
-    e = pst_buf_end(&buf, &text);
+    e = pst_buf_finish(&buf, &text);
     if (e)
         return e;
-    e = pst_json_parse(bench->arena, text, &value);
+    e = pst_json_parse(job->arena, text, &value);
     if (e)
         return e;
-    pst_buf_init_arena(&buf, bench->arena, CLAIMS_PRINTED_MAX);
-    print_value(&buf, value, 0);
+    pst_buf_init_arena(&buf, job->arena, CLAIMS_PRINTED_MAX);
+    emit_indented_value(&buf, value, 0);
     pst_buf_add_char(&buf, '\n');
-    e = pst_buf_end(&buf, &text);
+    e = pst_buf_finish(&buf, &text);
     if (e)
         return e;
     fwrite(text.ptr, 1, text.len, stdout);
@@ -168,172 +169,175 @@ print_session(const struct bench *bench, const struct pst_session *session)
 
 /* In the signed form `upstream` is a token of its own: open it in place. */
 static enum pst_err
-open_upstream(const struct bench *bench, struct pst_session *session)
+reveal_upstream_token(const struct job *job, struct pst_session *session)
 {
     const struct pst_token_use use =
-        use_of(bench->config, PST_PURPOSE_UPSTREAM);
+        make_token_use(job->config, PST_PURPOSE_UPSTREAM);
     const struct pst_json *value;
     enum pst_err e;
 
-    if (bench->config->format == PST_TOKEN_SEALED ||
-        pst_text_is_absent(session->upstream))
+    if (job->config->format == PST_TOKEN_SEALED ||
+        pst_str_is_absent(session->upstream))
         return PST_OK;
-    e = pst_json_parse(bench->arena, session->upstream, &value);
+    e = pst_json_parse(job->arena, session->upstream, &value);
     if (e)
         return e;
-    return pst_token_open(&use, bench->arena, pst_json_text(value),
+    return pst_token_open(&use, job->arena, pst_json_string(value),
                           &session->upstream, NULL);
 }
 
 static void
-print_instant(const char *words, int64_t when)
+print_labeled_time(const char *label, int64_t when)
 {
     char storage[64];
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_date_emit_rfc3339(&buf, when);
-    if (pst_buf_end(&buf, &text) != PST_OK)
-        text = PST_TEXT("a time without a date");
-    fprintf(stderr, "%s %.*s\n", words, (int)text.len, text.ptr);
+    if (pst_buf_finish(&buf, &text) != PST_OK)
+        text = PST_STR("a time without a date");
+    fprintf(stderr, "%s %.*s\n", label, (int)text.len, text.ptr);
 }
 
 /* What the clocks make of it, as the programs would see it now. */
 static void
-print_clocks(const struct config *config, const struct pst_session *session)
+print_session_state(const struct config *config,
+                    const struct pst_session *session)
 {
     const int64_t now = time(NULL);
-    const int64_t idle_end = pst_session_idle_end(session, &config->clocks);
+    const int64_t idle_end =
+        pst_session_idle_expiry(session, &config->timeouts);
 
-    if (pst_session_check(session, &config->clocks, now) == PST_OK) {
-        print_instant("good; ends at", session->exp);
+    if (pst_session_check(session, &config->timeouts, now) == PST_OK) {
+        print_labeled_time("good; ends at", session->exp);
         if (idle_end < session->exp)
-            print_instant("without a request, it ends at", idle_end);
+            print_labeled_time("without a request, it ends at", idle_end);
     } else if (now >= session->exp) {
-        print_instant("expired at", session->exp);
-    } else if (session->iat > now + PST_SKEW ||
-               session->seen > now + PST_SKEW) {
-        print_instant("not good: from the future, seen at", session->seen);
+        print_labeled_time("expired at", session->exp);
+    } else if (session->iat > now + PST_CLOCK_SKEW_MAX ||
+               session->seen > now + PST_CLOCK_SKEW_MAX) {
+        print_labeled_time("not good: from the future, seen at", session->seen);
     } else if (now >= idle_end) {
-        print_instant("ended by idleness at", idle_end);
+        print_labeled_time("ended by idleness at", idle_end);
     } else {
-        print_instant("expired: older than is allowed now; begun at",
-                      session->iat);
+        print_labeled_time("expired: older than is allowed now; begun at",
+                           session->iat);
     }
 }
 
 static int
-open_token(const struct bench *bench)
+print_opened_token(const struct job *job)
 {
     struct pst_token_use use;
     struct pst_session session;
-    struct pst_text claims;
+    struct pst_str claims;
     enum pst_err e;
 
-    e = open_any(bench, PST_PURPOSE_BEARER, &use, &claims);
+    e = open_token_of_any_purpose(job, PST_PURPOSE_BEARER, &use, &claims);
     if (e)
-        return refuse(e);
-    e = pst_session_parse(bench->arena, claims, &session);
+        return report_token_error(e);
+    e = pst_session_parse(job->arena, claims, &session);
     if (e)
-        return refuse(e);
-    e = open_upstream(bench, &session);
+        return report_token_error(e);
+    e = reveal_upstream_token(job, &session);
     if (e)
-        return refuse(e);
-    if (!bench->asked->reveal && !pst_text_is_absent(session.upstream))
-        session.upstream = HIDDEN;
-    e = print_session(bench, &session);
+        return report_token_error(e);
+    if (!job->arguments->reveal && !pst_str_is_absent(session.upstream))
+        session.upstream = HIDDEN_TOKEN;
+    e = print_claims(job, &session);
     if (e)
-        return refuse(e);
+        return report_token_error(e);
     fflush(stdout);
-    print_clocks(bench->config, &session);
+    print_session_state(job->config, &session);
     return 0;
 }
 
 static int
-print_jwk(const struct bench *bench)
+print_token_jwk(const struct job *job)
 {
     struct pst_token_use use;
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
     enum pst_err e;
 
-    e = open_any(bench, PST_PURPOSE_STORE, &use, &text);
+    e = open_token_of_any_purpose(job, PST_PURPOSE_STORE, &use, &text);
     if (e)
-        return refuse(e);
-    pst_buf_init_arena(&buf, bench->arena, PST_TOKEN_MAX);
-    e = pst_token_jwk(&use, bench->arena, bench->asked->token, &buf);
+        return report_token_error(e);
+    pst_buf_init_arena(&buf, job->arena, PST_TOKEN_MAX);
+    e = pst_token_jwk(&use, job->arena, job->arguments->token, &buf);
     if (e)
-        return refuse(e);
-    text = pst_buf_text(&buf);
+        return report_token_error(e);
+    text = pst_buf_str(&buf);
     printf("%.*s\n", (int)text.len, text.ptr);
     return 0;
 }
 
 /* Read what is left to read, and do the work. */
 static int
-run(struct asked *asked, int (*work)(const struct bench *bench))
+run_token_command(struct arguments *arguments,
+                  int (*work)(const struct job *job))
 {
-    struct bench bench = {.asked = asked};
+    struct job job = {.arguments = arguments};
     struct config *config = NULL;
     enum pst_err e = PST_OK;
-    int status = command_config(&config);
+    int status = command_load_config(&config);
 
     if (status)
         return status;
-    bench.config = config;
-    e = pst_arena_new(&bench.arena, PST_ARENA_SIZE);
-    if (!e && pst_text_equal(asked->token, PST_TEXT("-")))
-        e = command_read_word(bench.arena, &asked->token);
-    status = e ? refuse(e) : work(&bench);
-    pst_arena_free(&bench.arena);
+    job.config = config;
+    e = pst_arena_new(&job.arena, PST_ARENA_SIZE);
+    if (!e && pst_str_equal(arguments->token, PST_STR("-")))
+        e = command_read_stdin_token(job.arena, &arguments->token);
+    status = e ? report_token_error(e) : work(&job);
+    pst_arena_free(&job.arena);
     config_free(&config);
     return status;
 }
 
 /* Take the token, which must be the one argument that is no option. */
 static bool
-take_token(struct asked *asked, const char *argument)
+set_token_argument(struct arguments *arguments, const char *argument)
 {
-    bool is_first = pst_text_is_absent(asked->token);
+    bool is_first = pst_str_is_absent(arguments->token);
 
     if (argument[0] == '-' && argument[1] != '\0')
         return false;
-    asked->token = pst_text_from(argument);
+    arguments->token = pst_str_from(argument);
     return is_first;
 }
 
 int
 command_open(int argc, char **argv)
 {
-    struct asked asked = {.reveal = false};
+    struct arguments arguments = {.reveal = false};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--reveal") == 0)
-            asked.reveal = true;
-        else if (!take_token(&asked, argv[i]))
-            return command_misused(argv[0], "takes one token, or -");
+            arguments.reveal = true;
+        else if (!set_token_argument(&arguments, argv[i]))
+            return command_usage_error(argv[0], "takes one token, or -");
     }
-    if (pst_text_is_absent(asked.token))
-        return command_misused(argv[0], "needs a token, or -");
-    return run(&asked, open_token);
+    if (pst_str_is_absent(arguments.token))
+        return command_usage_error(argv[0], "needs a token, or -");
+    return run_token_command(&arguments, print_opened_token);
 }
 
 int
 command_jwk(int argc, char **argv)
 {
-    struct asked asked = {.has_purpose = false};
+    struct arguments arguments = {.has_purpose = false};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--purpose") == 0 && i + 1 < argc) {
-            if (!find_purpose(argv[++i], &asked.purpose))
-                return command_misused(argv[0], "there is no such purpose");
-            asked.has_purpose = true;
-        } else if (!take_token(&asked, argv[i])) {
-            return command_misused(argv[0], "takes one token, or -");
+            if (!find_token_purpose(argv[++i], &arguments.purpose))
+                return command_usage_error(argv[0], "there is no such purpose");
+            arguments.has_purpose = true;
+        } else if (!set_token_argument(&arguments, argv[i])) {
+            return command_usage_error(argv[0], "takes one token, or -");
         }
     }
-    if (pst_text_is_absent(asked.token))
-        return command_misused(argv[0], "needs a token, or -");
-    return run(&asked, print_jwk);
+    if (pst_str_is_absent(arguments.token))
+        return command_usage_error(argv[0], "needs a token, or -");
+    return run_token_command(&arguments, print_token_jwk);
 }

@@ -10,12 +10,12 @@
 
 /* Whom the command line names. */
 struct unlock_names {
-    struct pst_text account; /* absent: none */
-    struct pst_text address; /* absent: none */
+    struct pst_str account; /* absent: none */
+    struct pst_str address; /* absent: none */
 };
 
 static int
-fail_unlock(struct store *store, enum pst_err e)
+report_unlock_error(struct store *store, enum pst_err e)
 {
     if (e == PST_MALFORMED) {
         fputs("postern: the name is not UTF-8; no login under it can have "
@@ -25,7 +25,7 @@ fail_unlock(struct store *store, enum pst_err e)
     }
     if (e == PST_STORE_DOWN) {
         fprintf(stderr, "postern: the store does not answer: %s\n",
-                store_why(store));
+                store_error(store));
         return EX_UNAVAILABLE;
     }
     fprintf(stderr, "postern: %s\n", pst_err_text(e));
@@ -33,31 +33,31 @@ fail_unlock(struct store *store, enum pst_err e)
 }
 
 static int
-unlock_in(const struct config *config, struct store *store,
-          const struct unlock_names *names)
+unlock_in_store(const struct config *config, struct store *store,
+                const struct unlock_names *names)
 {
     const struct throttle throttle = {store, config->login_per_account,
                                       config->login_per_address};
-    int64_t held = 0;
+    int64_t counted = 0;
     enum pst_err e = throttle_unlock(&throttle, names->account, names->address,
-                                     (int64_t)time(NULL), &held);
+                                     (int64_t)time(NULL), &counted);
 
     if (e)
-        return fail_unlock(store, e);
-    if (held == 0) {
+        return report_unlock_error(store, e);
+    if (counted == 0) {
         fputs("postern: no failed login is counted there\n", stderr);
-        return COMMAND_NO;
+        return COMMAND_NEGATIVE;
     }
     puts("unlocked");
     return 0;
 }
 
 static int
-unlock(const struct unlock_names *names)
+unlock_account(const struct unlock_names *names)
 {
     struct config *config = NULL;
     struct store *store = NULL;
-    int status = command_config(&config);
+    int status = command_load_config(&config);
     enum pst_err e;
 
     if (status)
@@ -67,7 +67,8 @@ unlock(const struct unlock_names *names)
         status = EX_UNAVAILABLE;
     } else {
         e = store_open(&store, &config->store, config->audience);
-        status = e ? fail_unlock(store, e) : unlock_in(config, store, names);
+        status = e ? report_unlock_error(store, e)
+                   : unlock_in_store(config, store, names);
     }
     store_close(&store);
     config_free(&config);
@@ -77,25 +78,25 @@ unlock(const struct unlock_names *names)
 int
 command_unlock(int argc, char **argv)
 {
-    static const char why[] = "takes NAME, --address ADDRESS, or both";
-    struct unlock_names names = {PST_NO_TEXT, PST_NO_TEXT};
-    bool are_options_over = false;
+    static const char usage[] = "takes NAME, --address ADDRESS, or both";
+    struct unlock_names names = {PST_STR_NONE, PST_STR_NONE};
+    bool is_options_end = false;
 
     for (int i = 1; i < argc; i++) {
-        if (!are_options_over && strcmp(argv[i], "--") == 0) {
-            are_options_over = true;
-        } else if (!are_options_over && strcmp(argv[i], "--address") == 0) {
+        if (!is_options_end && strcmp(argv[i], "--") == 0) {
+            is_options_end = true;
+        } else if (!is_options_end && strcmp(argv[i], "--address") == 0) {
             if (!argv[i + 1] || !*argv[i + 1] || names.address.len > 0)
-                return command_misused(argv[0], why);
-            names.address = pst_text_from(argv[++i]);
-        } else if ((!are_options_over && strncmp(argv[i], "--", 2) == 0) ||
-                   !pst_text_is_absent(names.account)) {
-            return command_misused(argv[0], why);
+                return command_usage_error(argv[0], usage);
+            names.address = pst_str_from(argv[++i]);
+        } else if ((!is_options_end && strncmp(argv[i], "--", 2) == 0) ||
+                   !pst_str_is_absent(names.account)) {
+            return command_usage_error(argv[0], usage);
         } else {
-            names.account = pst_text_from(argv[i]);
+            names.account = pst_str_from(argv[i]);
         }
     }
-    if (pst_text_is_absent(names.account) && names.address.len == 0)
-        return command_misused(argv[0], why);
-    return unlock(&names);
+    if (pst_str_is_absent(names.account) && names.address.len == 0)
+        return command_usage_error(argv[0], usage);
+    return unlock_account(&names);
 }

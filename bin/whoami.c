@@ -15,67 +15,67 @@
 #include "gateway/auth.h"
 
 /* Bytes of an answer: each byte of a name can become six. */
-#define ANSWER_MAX (8 * 1024)
+#define OUTPUT_MAX (8 * 1024)
 
 /* Absent texts where there is no session. */
 struct person {
-    struct pst_text subject;
-    struct pst_text name;
-    struct pst_text expires; /* RFC 3339 */
+    struct pst_str subject;
+    struct pst_str name;
+    struct pst_str expires; /* RFC 3339 */
 };
 
 /* Told by an authorizer, through the web server: no client can set these. */
 static bool
-read_variables(struct person *person)
+whoami_read_variables(struct person *person)
 {
-    person->subject = pst_text_from(getenv("SESSION_SUBJECT"));
-    person->name = pst_text_from(getenv("SESSION_NAME"));
-    person->expires = pst_text_from(getenv("SESSION_EXPIRES"));
-    if (pst_text_is_absent(person->name))
-        person->name = PST_TEXT("");
-    if (pst_text_is_absent(person->expires))
-        person->expires = PST_TEXT("");
+    person->subject = pst_str_from(getenv("SESSION_SUBJECT"));
+    person->name = pst_str_from(getenv("SESSION_NAME"));
+    person->expires = pst_str_from(getenv("SESSION_EXPIRES"));
+    if (pst_str_is_absent(person->name))
+        person->name = PST_STR("");
+    if (pst_str_is_absent(person->expires))
+        person->expires = PST_STR("");
     return person->subject.len > 0;
 }
 
 /* The request's own token, opened with the secret of the environment. */
 static enum pst_err
-open_session(const struct config *config, struct store *store,
-             struct pst_arena *arena, struct pst_session *session)
+whoami_open_session(const struct config *config, struct store *store,
+                    struct pst_arena *arena, struct pst_session *session)
 {
     static const uint8_t no_random[REQUEST_RANDOM_LEN];
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = (const char *const *)environ, .max_body = INT64_MAX};
-    const struct reply_sink nowhere = {NULL, NULL, NULL};
-    struct gate gate = {.config = config,
-                        .ring = config->ring,
-                        .store = store,
-                        .now = (int64_t)time(NULL),
-                        .random = pst_crypt_random};
-    struct reply *rep = pst_arena_alloc(arena, sizeof(*rep));
+    const struct response_sink no_sink = {NULL, NULL, NULL};
+    struct context ctx = {.config = config,
+                          .ring = config->ring,
+                          .store = store,
+                          .now = (int64_t)time(NULL),
+                          .random = pst_crypto_random};
+    struct response *res = pst_arena_alloc(arena, sizeof(*res));
     struct request req;
-    struct visit visit;
+    struct auth auth;
     enum pst_err e;
 
-    if (!rep)
+    if (!res)
         return PST_NO_MEMORY;
     e = request_init(&req, arena, &origin, no_random);
     if (e)
         return e;
-    reply_init(rep, arena, &nowhere);
-    e = visit_open(&gate, &req, rep, &visit);
+    response_init(res, arena, &no_sink);
+    e = auth_open_session(&ctx, &req, res, &auth);
     if (e)
         return e;
     /* Who is not known yet is nobody: sub is empty. */
-    if (!visit.has_session || visit.session.sub.len == 0)
+    if (!auth.has_session || auth.session.sub.len == 0)
         return PST_ABSENT;
-    *session = visit.session;
+    *session = auth.session;
     return PST_OK;
 }
 
 static enum pst_err
-read_token(const struct config *config, struct pst_arena *arena,
-           struct person *person)
+whoami_read_token(const struct config *config, struct pst_arena *arena,
+                  struct person *person)
 {
     struct pst_session session;
     struct store *store = NULL;
@@ -87,7 +87,7 @@ read_token(const struct config *config, struct pst_arena *arena,
     if (config->store.kind != STORE_NONE)
         e = store_open(&store, &config->store, config->audience);
     if (!e)
-        e = open_session(config, store, arena, &session);
+        e = whoami_open_session(config, store, arena, &session);
     store_close(&store);
     if (e)
         return e;
@@ -95,12 +95,13 @@ read_token(const struct config *config, struct pst_arena *arena,
     pst_date_emit_rfc3339(&buf, session.exp);
     person->subject = session.sub;
     person->name = session.name;
-    return pst_buf_end(&buf, &person->expires);
+    return pst_buf_finish(&buf, &person->expires);
 }
 
 /* NAME='value', in which nothing but ' has a meaning to a shell. */
 static void
-emit_quoted(struct pst_buf *buf, const char *name, struct pst_text value)
+emit_shell_assignment(struct pst_buf *buf, const char *name,
+                      struct pst_str value)
 {
     pst_buf_add_string(buf, name);
     pst_buf_add_string(buf, "='");
@@ -108,7 +109,7 @@ emit_quoted(struct pst_buf *buf, const char *name, struct pst_text value)
         if (value.ptr[i] == '\'')
             pst_buf_add_string(buf, "'\\''");
         else if (value.ptr[i] == '\0')
-            pst_buf_spoil(buf, PST_MALFORMED); /* no shell can hold it */
+            pst_buf_set_error(buf, PST_MALFORMED); /* no shell can hold it */
         else
             pst_buf_add_char(buf, value.ptr[i]);
     }
@@ -117,18 +118,18 @@ emit_quoted(struct pst_buf *buf, const char *name, struct pst_text value)
 
 /* Without a session all are set to nothing: what was there is not theirs. */
 static void
-emit_sh(struct pst_buf *buf, const struct person *person)
+emit_person_shell(struct pst_buf *buf, const struct person *person)
 {
-    emit_quoted(buf, "REMOTE_USER", person->subject);
-    emit_quoted(buf, "SESSION_SUBJECT", person->subject);
-    emit_quoted(buf, "SESSION_NAME", person->name);
-    emit_quoted(buf, "SESSION_EXPIRES", person->expires);
+    emit_shell_assignment(buf, "REMOTE_USER", person->subject);
+    emit_shell_assignment(buf, "SESSION_SUBJECT", person->subject);
+    emit_shell_assignment(buf, "SESSION_NAME", person->name);
+    emit_shell_assignment(buf, "SESSION_EXPIRES", person->expires);
 }
 
 static void
-emit_json(struct pst_buf *buf, const struct person *person)
+emit_person_json(struct pst_buf *buf, const struct person *person)
 {
-    if (pst_text_is_absent(person->subject)) {
+    if (pst_str_is_absent(person->subject)) {
         pst_buf_add_string(buf, "null\n");
         return;
     }
@@ -142,43 +143,43 @@ emit_json(struct pst_buf *buf, const struct person *person)
 }
 
 static int
-answer(struct pst_arena *arena, bool sh, const struct person *person)
+print_person(struct pst_arena *arena, bool sh, const struct person *person)
 {
     static const struct person nobody; /* all absent */
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, arena, ANSWER_MAX);
-    (sh ? emit_sh : emit_json)(&buf, person);
-    if (pst_buf_end(&buf, &text) == PST_OK) {
+    pst_buf_init_arena(&buf, arena, OUTPUT_MAX);
+    (sh ? emit_person_shell : emit_person_json)(&buf, person);
+    if (pst_buf_finish(&buf, &text) == PST_OK) {
         fwrite(text.ptr, 1, text.len, stdout);
-        return person->subject.len > 0 ? 0 : COMMAND_NO;
+        return person->subject.len > 0 ? 0 : COMMAND_NEGATIVE;
     }
     /* A name that cannot be told as it is is not told at all. */
     fputs("postern: this name cannot be written for a shell\n", stderr);
-    return person == &nobody ? EX_SOFTWARE : answer(arena, sh, &nobody);
+    return person == &nobody ? EX_SOFTWARE : print_person(arena, sh, &nobody);
 }
 
 static int
-find_person(struct pst_arena *arena, bool sh)
+whoami_print(struct pst_arena *arena, bool sh)
 {
     struct config *config = NULL;
     struct person person;
     int status;
 
-    if (read_variables(&person))
-        return answer(arena, sh, &person);
-    person = (struct person){PST_NO_TEXT, PST_NO_TEXT, PST_NO_TEXT};
+    if (whoami_read_variables(&person))
+        return print_person(arena, sh, &person);
+    person = (struct person){PST_STR_NONE, PST_STR_NONE, PST_STR_NONE};
     if (!getenv("COOKIE_SESSION_SECRET") &&
         !getenv("COOKIE_SESSION_SECRET_FILE"))
-        return answer(arena, sh, &person);
-    status = command_config(&config);
+        return print_person(arena, sh, &person);
+    status = command_load_config(&config);
     if (status == 0) {
-        if (read_token(config, arena, &person) != PST_OK)
-            person = (struct person){PST_NO_TEXT, PST_NO_TEXT, PST_NO_TEXT};
-        status = answer(arena, sh, &person);
+        if (whoami_read_token(config, arena, &person) != PST_OK)
+            person = (struct person){PST_STR_NONE, PST_STR_NONE, PST_STR_NONE};
+        status = print_person(arena, sh, &person);
     } else {
-        (void)answer(arena, sh, &person);
+        (void)print_person(arena, sh, &person);
     }
     config_free(&config);
     return status;
@@ -192,11 +193,11 @@ command_whoami(int argc, char **argv)
     int status = EX_SOFTWARE;
 
     if (argc > 2 || (argc == 2 && !sh && strcmp(argv[1], "--json") != 0))
-        return command_misused(argv[0], "takes --sh or --json");
-    if (pst_crypt_init() != PST_OK)
+        return command_usage_error(argv[0], "takes --sh or --json");
+    if (pst_crypto_init() != PST_OK)
         return EX_SOFTWARE;
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
-        status = find_person(arena, sh);
+        status = whoami_print(arena, sh);
     pst_arena_free(&arena);
     return status;
 }

@@ -18,23 +18,23 @@
  * value is the URI that the browser asked for, and its presence says that the
  * server understands 2xx, 401 and 403 only, as nginx's auth_request does.
  */
-#define SUBREQUEST "AUTH_REQUEST"
+#define AUTH_REQUEST_VARIABLE "AUTH_REQUEST"
 
 /* What is told of an allowed visitor, in either role. */
-struct fact {
-    struct pst_text variable; /* to a FastCGI authorizer's server */
-    struct pst_text header;   /* to whoever asked a responder */
-    struct pst_text value;
+struct identity_header {
+    struct pst_str variable; /* to a FastCGI authorizer's server */
+    struct pst_str header;   /* to whoever asked a responder */
+    struct pst_str value;
 };
 
 /* A header can carry it, and a program behind it reads what we wrote. */
 static bool
-is_portable(struct pst_text text)
+is_header_safe(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char octet = (unsigned char)text.ptr[i];
+        unsigned char byte = (unsigned char)text.ptr[i];
 
-        if (octet < 0x20 || octet == 0x7F)
+        if (byte < 0x20 || byte == 0x7F)
             return false;
     }
     return true;
@@ -42,16 +42,16 @@ is_portable(struct pst_text text)
 
 /* White space around it would be lost on the way: " 7" would become "7". */
 static bool
-is_whole_when_trimmed(struct pst_text text)
+is_trimmed(struct pst_str text)
 {
-    return pst_text_trim(text).len == text.len;
+    return pst_str_trim(text).len == text.len;
 }
 
 /* A name that would become another one on the way is not told at all. */
-static struct pst_text
-told_name(const struct pst_session *session)
+static struct pst_str
+identity_header_name(const struct pst_session *session)
 {
-    return is_whole_when_trimmed(session->name) ? session->name : PST_TEXT("");
+    return is_trimmed(session->name) ? session->name : PST_STR("");
 }
 
 /*
@@ -59,51 +59,56 @@ told_name(const struct pst_session *session)
  * being changed: a page behind us must not take one user for another.
  */
 static enum pst_err
-allow(struct request *req, struct reply *rep, const struct pst_session *session)
+authorize_allow(struct request *req, struct response *res,
+                const struct pst_session *session)
 {
-    struct fact facts[] = {
-        {PST_TEXT("Variable-REMOTE_USER"), PST_TEXT("X-Session-User"),
+    struct identity_header identity_headers[] = {
+        {PST_STR("Variable-REMOTE_USER"), PST_STR("X-Session-User"),
          session->sub},
-        {PST_TEXT("Variable-SESSION_SUBJECT"), PST_TEXT("X-Session-Subject"),
+        {PST_STR("Variable-SESSION_SUBJECT"), PST_STR("X-Session-Subject"),
          session->sub},
-        {PST_TEXT("Variable-SESSION_NAME"), PST_TEXT("X-Session-Name"),
-         told_name(session)},
-        {PST_TEXT("Variable-SESSION_EXPIRES"), PST_TEXT("X-Session-Expires"),
-         PST_NO_TEXT},
+        {PST_STR("Variable-SESSION_NAME"), PST_STR("X-Session-Name"),
+         identity_header_name(session)},
+        {PST_STR("Variable-SESSION_EXPIRES"), PST_STR("X-Session-Expires"),
+         PST_STR_NONE},
     };
-    struct pst_text *expires = &facts[PST_COUNT(facts) - 1].value;
+    struct pst_str *expires =
+        &identity_headers[PST_COUNT(identity_headers) - 1].value;
     char date[32];
     struct pst_buf buf;
     enum pst_err e;
 
     pst_buf_init(&buf, date, sizeof(date));
     pst_date_emit_rfc3339(&buf, session->exp);
-    *expires = pst_buf_text(&buf);
-    if (!is_whole_when_trimmed(session->sub))
+    *expires = pst_buf_str(&buf);
+    if (!is_trimmed(session->sub))
         return PST_FORBIDDEN;
-    for (size_t i = 0; i < PST_COUNT(facts); i++) {
-        if (!is_portable(facts[i].value))
+    for (size_t i = 0; i < PST_COUNT(identity_headers); i++) {
+        if (!is_header_safe(identity_headers[i].value))
             return PST_FORBIDDEN;
-        e = reply_set(rep,
-                      req->authorizer ? facts[i].variable : facts[i].header,
-                      facts[i].value);
+        e = response_try_set_header(res,
+                                    req->authorizer
+                                        ? identity_headers[i].variable
+                                        : identity_headers[i].header,
+                                    identity_headers[i].value);
         if (e)
             return e;
     }
-    return reply_whole(rep, 200, PST_TEXT("text/plain; charset=utf-8"),
-                       PST_TEXT(""));
+    return response_send(res, 200, PST_STR("text/plain; charset=utf-8"),
+                         PST_STR(""));
 }
 
 /* Who it is was confirmed by the backend, within two of the intervals in which
  * query asks it (L37): a session that nobody uses is not asked for. */
 static bool
-is_confirmed(const struct gate *gate, const struct pst_session *session)
+is_identity_confirmed(const struct context *ctx,
+                      const struct pst_session *session)
 {
     int64_t since =
         session->asked > session->iat ? session->asked : session->iat;
 
-    return gate->config->backend.revalidate == 0 ||
-           gate->now - since < 2 * gate->config->backend.revalidate;
+    return ctx->config->backend.revalidate == 0 ||
+           ctx->now - since < 2 * ctx->config->backend.revalidate;
 }
 
 /*
@@ -112,28 +117,28 @@ is_confirmed(const struct gate *gate, const struct pst_session *session)
  * whose name is not known yet may ask again.
  */
 static enum pst_err
-judge(struct gate *gate, struct request *req, struct reply *rep,
-      struct visit *visit)
+authorize_check(struct context *ctx, struct request *req, struct response *res,
+                struct auth *auth)
 {
-    enum pst_err e = visit_open(gate, req, rep, visit);
+    enum pst_err e = auth_open_session(ctx, req, res, auth);
 
     if (e)
         return e;
-    visit_clear_dead(gate, rep, visit);
-    if (!visit->has_session || pst_session_is_guest(&visit->session))
+    auth_clear_dead_cookies(ctx, res, auth);
+    if (!auth->has_session || pst_session_is_guest(&auth->session))
         return PST_ABSENT;
-    if (visit->session.known == PST_IDENTITY_UNKNOWN)
+    if (auth->session.known == PST_IDENTITY_UNKNOWN)
         return PST_UNCONFIRMED;
-    if (!is_confirmed(gate, &visit->session))
+    if (!is_identity_confirmed(ctx, &auth->session))
         return PST_ABSENT;
-    return visit_check_site(gate, req, visit);
+    return auth_check_cross_site(ctx, req, auth);
 }
 
 /* The part before the query string. */
-static struct pst_text
-path_of(struct pst_text uri)
+static struct pst_str
+uri_path(struct pst_str uri)
 {
-    return pst_text_first(uri, pst_text_index(uri, '?'));
+    return pst_str_first(uri, pst_str_index(uri, '?'));
 }
 
 /*
@@ -141,20 +146,20 @@ path_of(struct pst_text uri)
  * chosen it: it decides nothing but where a login leads to (L21), and there it
  * is not believed either (http/redirect.h).
  */
-static struct pst_text
-wanted_uri(const struct request *req)
+static struct pst_str
+requested_uri(const struct request *req)
 {
-    struct pst_text uri = request_variable(req, SUBREQUEST);
+    struct pst_str uri = request_variable(req, AUTH_REQUEST_VARIABLE);
 
-    if (pst_text_is_absent(uri) && !req->authorizer)
-        uri = request_header(req, PST_TEXT("X-Forwarded-Uri"));
-    if (!pst_text_is_absent(uri))
+    if (pst_str_is_absent(uri) && !req->authorizer)
+        uri = request_header(req, PST_STR("X-Forwarded-Uri"));
+    if (!pst_str_is_absent(uri))
         return uri;
     uri = request_variable(req, "REQUEST_URI");
     /* A responder that was asked about itself was not told of the page. */
     if (!req->authorizer &&
-        pst_text_equal(path_of(uri), request_variable(req, "SCRIPT_NAME")))
-        return PST_NO_TEXT;
+        pst_str_equal(uri_path(uri), request_variable(req, "SCRIPT_NAME")))
+        return PST_STR_NONE;
     return uri;
 }
 
@@ -164,98 +169,99 @@ wanted_uri(const struct request *req)
  * the browser there would send it in a circle.
  */
 static enum pst_err
-login_address(const struct gate *gate, const struct request *req,
-              struct pst_text *out)
+authorize_login_url(const struct context *ctx, const struct request *req,
+                    struct pst_str *out)
 {
-    struct pst_text login = gate->config->login_url;
-    struct pst_text uri = wanted_uri(req);
+    struct pst_str login = ctx->config->login_url;
+    struct pst_str uri = requested_uri(req);
     struct pst_buf buf;
 
-    login = pst_text_first(login, pst_text_index(login, '#'));
-    *out = PST_NO_TEXT;
-    if (pst_text_equal(path_of(uri), path_of(login)))
+    login = pst_str_first(login, pst_str_index(login, '#'));
+    *out = PST_STR_NONE;
+    if (pst_str_equal(uri_path(uri), uri_path(login)))
         return PST_OK;
     *out = login;
-    if (!request_is_safe(req) || !pst_redirect_is_local(uri))
+    if (!request_has_safe_method(req) || !pst_redirect_is_local(uri))
         return PST_OK;
     pst_buf_init_arena(&buf, req->arena, 4 * PST_RETURN_TO_MAX);
     pst_buf_add(&buf, login);
-    pst_buf_add_string(&buf, path_of(login).len < login.len ? "&" : "?");
+    pst_buf_add_string(&buf, uri_path(login).len < login.len ? "&" : "?");
     pst_buf_add_string(&buf, "return_to=");
     pst_percent_encode(&buf, uri);
     if (buf.len > PST_RETURN_TO_MAX)
         return PST_OK;
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }
 
 /* 401 for a server that turns it into a redirect itself. */
 static enum pst_err
-tell_server(const struct gate *gate, struct request *req, struct reply *rep,
-            struct pst_text login)
+authorize_answer_login_url(const struct context *ctx, struct request *req,
+                           struct response *res, struct pst_str login)
 {
-    struct pst_text body;
+    struct pst_str body;
     struct pst_buf buf;
     enum pst_err e;
 
-    e = reply_set(rep, PST_TEXT("X-Login-Location"),
-                  pst_redirect_choose(login, gate->config->login_url));
+    e = response_try_set_header(
+        res, PST_STR("X-Login-Location"),
+        pst_redirect_choose(login, ctx->config->login_url));
     if (e)
         return e;
     pst_buf_init_arena(&buf, req->arena, 512);
-    reply_emit_error(&buf, req, PST_ABSENT);
-    e = pst_buf_end(&buf, &body);
+    response_emit_error(&buf, req, PST_ABSENT);
+    e = pst_buf_finish(&buf, &body);
     if (e)
         return e;
-    return reply_json(rep, pst_err_status(PST_ABSENT), body);
+    return response_send_json(res, pst_err_status(PST_ABSENT), body);
 }
 
 /* No, and why; to a page's reader: no, and please log in. */
 static enum pst_err
-refuse(const struct gate *gate, struct request *req, struct reply *rep,
-       enum pst_err why)
+authorize_refuse(const struct context *ctx, struct request *req,
+                 struct response *res, enum pst_err reason)
 {
-    struct pst_text login;
+    struct pst_str login;
     enum pst_err e;
 
     /* Sessions that cannot be checked are no way in, and no reason to have
      * people type their password. Not 503, which is an error to some servers.
      */
-    if (why == PST_STORE_DOWN)
+    if (reason == PST_STORE_DOWN)
         return PST_STORE_FORBIDS;
-    if (why != PST_ABSENT)
-        return why;
-    reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
+    if (reason != PST_ABSENT)
+        return reason;
+    response_add_vary(res, PST_STR("Accept, Sec-Fetch-Mode"));
     if (!request_is_navigation(req))
-        return why;
-    e = login_address(gate, req, &login);
+        return reason;
+    e = authorize_login_url(ctx, req, &login);
     if (e)
         return e;
-    if (pst_text_is_absent(login))
-        return why;
-    if (!pst_text_is_absent(request_variable(req, SUBREQUEST)))
-        return tell_server(gate, req, rep, login);
-    return reply_redirect(rep, login, gate->config->login_url);
+    if (pst_str_is_absent(login))
+        return reason;
+    if (!pst_str_is_absent(request_variable(req, AUTH_REQUEST_VARIABLE)))
+        return authorize_answer_login_url(ctx, req, res, login);
+    return response_redirect(res, login, ctx->config->login_url);
 }
 
 static enum pst_err
-authorize(struct gate *gate, struct request *req, struct reply *rep)
+authorize(struct context *ctx, struct request *req, struct response *res)
 {
-    struct visit visit;
-    enum pst_err e = judge(gate, req, rep, &visit);
+    struct auth auth;
+    enum pst_err e = authorize_check(ctx, req, res, &auth);
 
     /* Not every server passes an authorizer's cookie on (R65); those that do
      * not lose nothing by it. */
     if (!e)
-        e = visit_finish(gate, req, rep, &visit);
-    if (!e && !visit.has_session) /* it ended while we looked */
+        e = auth_renew_if_due(ctx, req, res, &auth);
+    if (!e && !auth.has_session) /* it ended while we looked */
         e = PST_ABSENT;
     if (!e)
-        e = allow(req, rep, &visit.session);
-    return e && !rep->begun ? refuse(gate, req, rep, e) : e;
+        e = authorize_allow(req, res, &auth.session);
+    return e && !res->begun ? authorize_refuse(ctx, req, res, e) : e;
 }
 
 int
 main(int argc, char **argv)
 {
-    return gate_serve(argc, argv, "authorize", authorize);
+    return program_serve(argc, argv, "authorize", authorize);
 }

@@ -13,40 +13,42 @@
 #include "http/form.h"
 
 /* What the request asks for besides. */
-struct wish {
-    struct pst_text return_to;
-    struct pst_text token; /* gateway/csrf_token.h */
-    bool is_json;          /* else a form's, or nothing at all */
+struct options {
+    struct pst_str return_to;
+    struct pst_str token; /* gateway/csrf_token.h */
+    bool is_json;         /* else a form's, or nothing at all */
     bool everywhere;
-    enum pst_err why; /* it is asked again; PST_OK: it is not */
+    enum pst_err reason; /* it is asked again; PST_OK: it is not */
 };
 
 static enum pst_err
-read_form(struct request *req, struct pst_text text, struct wish *wish)
+logout_parse_form(struct request *req, struct pst_str text,
+                  struct options *options)
 {
-    struct pst_text everywhere;
+    struct pst_str everywhere;
     struct pst_form form;
     enum pst_err e;
 
     e = pst_form_parse(req->arena, text, &form);
     if (e)
         return e;
-    e = pst_form_get(&form, PST_TEXT("return_to"), &wish->return_to);
+    e = pst_form_get(&form, PST_STR("return_to"), &options->return_to);
     if (e && e != PST_ABSENT)
         return e;
-    e = pst_form_get(&form, PST_TEXT(PAGE_TOKEN_FIELD), &wish->token);
+    e = pst_form_get(&form, PST_STR(PAGE_CSRF_FIELD), &options->token);
     if (e && e != PST_ABSENT)
         return e;
-    e = pst_form_get(&form, PST_TEXT("everywhere"), &everywhere);
+    e = pst_form_get(&form, PST_STR("everywhere"), &everywhere);
     if (e && e != PST_ABSENT)
         return e;
-    if (!e && pst_text_equal(everywhere, PST_TEXT("1")))
-        wish->everywhere = true;
+    if (!e && pst_str_equal(everywhere, PST_STR("1")))
+        options->everywhere = true;
     return PST_OK;
 }
 
 static enum pst_err
-read_json(struct request *req, struct pst_text text, struct wish *wish)
+logout_parse_json(struct request *req, struct pst_str text,
+                  struct options *options)
 {
     const struct pst_json *value;
     const struct pst_json *root;
@@ -59,12 +61,12 @@ read_json(struct request *req, struct pst_text text, struct wish *wish)
         return e;
     if (pst_json_kind(root) != PST_JSON_OBJECT)
         return PST_MALFORMED;
-    value = pst_json_at(root, PST_TEXT("/everywhere"));
+    value = pst_json_at(root, PST_STR("/everywhere"));
     /* The address may have asked for it already. */
     if ((pst_json_integer(value, &number) == PST_OK && number == 1) ||
         (pst_json_bool(value, &is_true) == PST_OK && is_true) ||
-        pst_text_equal(pst_json_text(value), PST_TEXT("1")))
-        wish->everywhere = true;
+        pst_str_equal(pst_json_string(value), PST_STR("1")))
+        options->everywhere = true;
     return PST_OK;
 }
 
@@ -73,36 +75,37 @@ read_json(struct request *req, struct pst_text text, struct wish *wish)
  * is there is judged whether there is a body or not.
  */
 static enum pst_err
-read_body(struct request *req, struct wish *wish)
+logout_parse_body(struct request *req, struct options *options)
 {
-    struct pst_text type = request_media_type(req);
-    struct pst_text body;
+    struct pst_str type = request_media_type(req);
+    struct pst_str body;
     enum pst_err e;
 
-    wish->is_json = pst_text_equal_nocase(type, PST_TEXT("application/json"));
-    if (!wish->is_json && pst_text_trim(req->content_type).len > 0 &&
-        !pst_text_equal_nocase(type,
-                               PST_TEXT("application/x-www-form-urlencoded")))
+    options->is_json = pst_str_equal_nocase(type, PST_STR("application/json"));
+    if (!options->is_json && pst_str_trim(req->content_type).len > 0 &&
+        !pst_str_equal_nocase(type,
+                              PST_STR("application/x-www-form-urlencoded")))
         return PST_BAD_TYPE;
-    e = request_body(req, PST_LOGIN_BODY_MAX, &body);
+    e = request_read_whole_body(req, PST_LOGIN_BODY_MAX, &body);
     if (e || body.len == 0)
         return e;
-    if (wish->is_json)
-        return read_json(req, body, wish);
-    return pst_text_is_absent(type) ? PST_BAD_TYPE : read_form(req, body, wish);
+    if (options->is_json)
+        return logout_parse_json(req, body, options);
+    return pst_str_is_absent(type) ? PST_BAD_TYPE
+                                   : logout_parse_form(req, body, options);
 }
 
 static enum pst_err
-read_wish(struct request *req, struct wish *wish)
+logout_parse_options(struct request *req, struct options *options)
 {
     enum pst_err e;
 
-    *wish = (struct wish){.return_to = PST_NO_TEXT};
-    e = read_form(req, req->query, wish);
+    *options = (struct options){.return_to = PST_STR_NONE};
+    e = logout_parse_form(req, req->query, options);
     if (e)
         return e;
-    wish->token = PST_NO_TEXT; /* an address is no place for it (R6) */
-    return read_body(req, wish);
+    options->token = PST_STR_NONE; /* an address is no place for it (R6) */
+    return logout_parse_body(req, options);
 }
 
 /*
@@ -110,10 +113,10 @@ read_wish(struct request *req, struct wish *wish)
  * type, or with none; not JSON, and no bearer token.
  */
 static bool
-needs_token(const struct visit *visit, const struct wish *wish)
+logout_needs_csrf_token(const struct auth *auth, const struct options *options)
 {
-    return visit->has_session && visit->carrier == VISIT_BY_COOKIE &&
-           !wish->is_json;
+    return auth->has_session && auth->carrier == AUTH_BY_COOKIE &&
+           !options->is_json;
 }
 
 /*
@@ -121,93 +124,95 @@ needs_token(const struct visit *visit, const struct wish *wish)
  * session here ends: a backend that is down must not keep a user logged in.
  */
 static enum pst_err
-tell_backend(struct gate *gate, struct request *req, const struct visit *visit,
-             bool everywhere)
+logout_at_backend(struct context *ctx, struct request *req,
+                  const struct auth *auth, bool everywhere)
 {
-    enum config_logout rule = gate->config->upstream_logout;
+    enum config_logout rule = ctx->config->upstream_logout;
 
-    if (!visit->has_session || rule == LOGOUT_NEVER ||
-        pst_text_is_absent(visit_upstream(visit)) ||
+    if (!auth->has_session || rule == LOGOUT_NEVER ||
+        pst_str_is_absent(auth_upstream(auth)) ||
         (rule == LOGOUT_EVERYWHERE && !everywhere))
         return PST_OK;
-    return identity_log_out(gate, req, visit_upstream(visit));
+    return identity_logout(ctx, req, auth_upstream(auth));
 }
 
 /* The question, with a fresh token. */
 static enum pst_err
-show_question(struct gate *gate, struct request *req, struct reply *rep,
-              struct visit *visit, const struct wish *wish)
+logout_show_confirmation(struct context *ctx, struct request *req,
+                         struct response *res, struct auth *auth,
+                         const struct options *options)
 {
-    struct page_logout page = {
+    struct page_logout_form page = {
         .action = request_variable(req, "SCRIPT_NAME"),
-        .return_to = wish->return_to,
-        .message =
-            wish->why ? pst_text_from(pst_err_text(wish->why)) : PST_NO_TEXT,
-        .everywhere = wish->everywhere,
+        .return_to = options->return_to,
+        .message = options->reason ? pst_str_from(pst_err_text(options->reason))
+                                   : PST_STR_NONE,
+        .everywhere = options->everywhere,
     };
     enum pst_err e;
 
-    e = visit_finish(gate, req, rep, visit);
+    e = auth_renew_if_due(ctx, req, res, auth);
     if (e)
         return e;
-    e = formtoken_make(gate, req->arena, visit, FORMTOKEN_LOGOUT, &page.token);
+    e = csrf_token_make(ctx, req->arena, auth, CSRF_TOKEN_LOGOUT, &page.token);
     if (e)
         return e;
-    return page_logout(rep, gate->config, pst_err_status(wish->why), &page);
+    return page_send_logout(res, ctx->config, pst_err_status(options->reason),
+                            &page);
 }
 
 /* Here, or everywhere; a store that cannot note it down is told of. */
 static enum pst_err
-end_here(struct gate *gate, struct request *req, struct reply *rep,
-         struct visit *visit, bool everywhere)
+logout_end_sessions(struct context *ctx, struct request *req,
+                    struct response *res, struct auth *auth, bool everywhere)
 {
-    enum pst_err all = PST_OK;
+    enum pst_err revoke_error = PST_OK;
     enum pst_err e;
 
     /* Without a store nobody remembers: then it is done only where the
      * backend's own logout does it. */
-    if (everywhere && !gate->store &&
-        gate->config->upstream_logout != LOGOUT_EVERYWHERE)
-        all = PST_STORE_DOWN;
-    else if (everywhere && visit->has_session)
-        all = roster_end_all(gate, req, &visit->session);
-    e = visit_end_all(gate, req, rep, visit);
-    return e ? e : all;
+    if (everywhere && !ctx->store &&
+        ctx->config->upstream_logout != LOGOUT_EVERYWHERE)
+        revoke_error = PST_STORE_DOWN;
+    else if (everywhere && auth->has_session)
+        revoke_error = registry_revoke_all(ctx, req, &auth->session);
+    e = auth_end_browser_sessions(ctx, req, res, auth);
+    return e ? e : revoke_error;
 }
 
 static enum pst_err
-end_session(struct gate *gate, struct request *req, struct reply *rep,
-            struct visit *visit)
+logout_end_session(struct context *ctx, struct request *req,
+                   struct response *res, struct auth *auth)
 {
-    enum pst_err told;
-    struct wish wish;
+    enum pst_err backend_error;
+    struct options options;
     enum pst_err e;
 
-    e = read_wish(req, &wish);
+    e = logout_parse_options(req, &options);
     if (e)
         return e;
-    if (needs_token(visit, &wish))
-        e = formtoken_check(gate, req, visit, FORMTOKEN_LOGOUT, wish.token);
-    wish.why = e;
+    if (logout_needs_csrf_token(auth, &options))
+        e = csrf_token_check(ctx, req, auth, CSRF_TOKEN_LOGOUT, options.token);
+    options.reason = e;
     if (e == PST_STALE_FORM && request_is_navigation(req))
-        return show_question(gate, req, rep, visit, &wish);
+        return logout_show_confirmation(ctx, req, res, auth, &options);
     if (e)
         return e;
-    told = tell_backend(gate, req, visit, wish.everywhere);
-    LOG_EVENT(gate->log, LEVEL_INFO, "logout", LOG_STRING("request", req->id),
-              LOG_STRING("session", visit->mark),
-              LOG_TEXT("subject",
-                       visit->has_session ? visit->session.sub : PST_NO_TEXT),
-              LOG_STRING("everywhere", wish.everywhere ? "yes" : "no"),
-              LOG_STRING("backend", pst_err_code(told)));
-    e = end_here(gate, req, rep, visit, wish.everywhere);
+    backend_error = logout_at_backend(ctx, req, auth, options.everywhere);
+    LOG_EVENT(ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),
+              LOG_C_STRING("session", auth->log_id),
+              LOG_STR("subject",
+                      auth->has_session ? auth->session.sub : PST_STR_NONE),
+              LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
+              LOG_C_STRING("backend", pst_err_code(backend_error)));
+    e = logout_end_sessions(ctx, req, res, auth, options.everywhere);
     if (e)
         return e;
     if (request_is_navigation(req))
-        return reply_redirect(rep, wish.return_to,
-                              gate->config->logout_redirect);
-    return reply_json(rep, 200,
-                      PST_TEXT("{\"data\":{\"logout\":{\"success\":true}}}"));
+        return response_redirect(res, options.return_to,
+                                 ctx->config->logout_redirect);
+    return response_send_json(
+        res, 200, PST_STR("{\"data\":{\"logout\":{\"success\":true}}}"));
 }
 
 /*
@@ -215,39 +220,39 @@ end_session(struct gate *gate, struct request *req, struct reply *rep,
  * but what was copied of it may live on, and the answer says so.
  */
 static enum pst_err
-enter(struct gate *gate, struct request *req, struct reply *rep,
-      struct visit *visit)
+logout_authenticate(struct context *ctx, struct request *req,
+                    struct response *res, struct auth *auth)
 {
-    static const struct visit_rules rules = {.methods =
-                                                 "GET, HEAD, POST, OPTIONS"};
-    enum pst_err e = visit_enter(gate, req, rep, &rules, visit);
+    static const struct auth_rules rules = {.methods =
+                                                "GET, HEAD, POST, OPTIONS"};
+    enum pst_err e = authenticate(ctx, req, res, &rules, auth);
 
-    if (e == PST_STORE_DOWN && pst_text_equal(req->method, PST_TEXT("POST")))
-        (void)!visit_end_all(gate, req, rep, visit);
+    if (e == PST_STORE_DOWN && pst_str_equal(req->method, PST_STR("POST")))
+        (void)!auth_end_browser_sessions(ctx, req, res, auth);
     return e;
 }
 
 static enum pst_err
-logout(struct gate *gate, struct request *req, struct reply *rep)
+logout(struct context *ctx, struct request *req, struct response *res)
 {
-    struct visit visit;
-    struct wish wish;
+    struct auth auth;
+    struct options options;
     enum pst_err e;
 
-    e = enter(gate, req, rep, &visit);
-    if (e || rep->begun)
+    e = logout_authenticate(ctx, req, res, &auth);
+    if (e || res->begun)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("POST")))
-        return end_session(gate, req, rep, &visit);
-    wish = (struct wish){.return_to = PST_NO_TEXT};
-    e = read_form(req, req->query, &wish);
+    if (pst_str_equal(req->method, PST_STR("POST")))
+        return logout_end_session(ctx, req, res, &auth);
+    options = (struct options){.return_to = PST_STR_NONE};
+    e = logout_parse_form(req, req->query, &options);
     if (e)
         return e;
-    return show_question(gate, req, rep, &visit, &wish);
+    return logout_show_confirmation(ctx, req, res, &auth, &options);
 }
 
 int
 main(int argc, char **argv)
 {
-    return gate_serve(argc, argv, "logout", logout);
+    return program_serve(argc, argv, "logout", logout);
 }

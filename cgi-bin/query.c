@@ -7,21 +7,21 @@
 #include "gateway/serve.h"
 
 static enum pst_err
-query(struct gate *gate, struct request *req, struct reply *rep)
+query(struct context *ctx, struct request *req, struct response *res)
 {
     /* An answer may arrive after a new login: it clears no cookie. */
-    static const struct visit_rules rules = {
+    static const struct auth_rules rules = {
         .methods = "GET, HEAD, POST, OPTIONS", .keeps_dead_cookies = true};
-    struct visit visit;
-    enum pst_err e = visit_enter(gate, req, rep, &rules, &visit);
+    struct auth auth;
+    enum pst_err e = authenticate(ctx, req, res, &rules, &auth);
 
-    if (e || rep->begun)
+    if (e || res->begun)
         return e;
-    return proxy_request(gate, req, rep, &visit);
+    return proxy_request(ctx, req, res, &auth);
 }
 
 int
 main(int argc, char **argv)
 {
-    return gate_serve(argc, argv, "query", query);
+    return program_serve(argc, argv, "query", query);
 }

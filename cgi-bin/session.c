@@ -12,7 +12,7 @@
 #include "http/form.h"
 
 static void
-emit_text(struct pst_buf *buf, const char *name, struct pst_text value)
+session_emit_text(struct pst_buf *buf, const char *name, struct pst_str value)
 {
     pst_buf_add_char(buf, '"');
     pst_buf_add_string(buf, name);
@@ -25,7 +25,7 @@ emit_text(struct pst_buf *buf, const char *name, struct pst_text value)
 }
 
 static void
-emit_date(struct pst_buf *buf, const char *name, int64_t when)
+session_emit_date(struct pst_buf *buf, const char *name, int64_t when)
 {
     pst_buf_add_char(buf, '"');
     pst_buf_add_string(buf, name);
@@ -36,21 +36,21 @@ emit_date(struct pst_buf *buf, const char *name, int64_t when)
 
 /* An allow-list of members: what is added to a session stays inside (L34). */
 static void
-emit_session(struct pst_buf *buf, const struct pst_session *session,
-             int64_t idle_end, int64_t now)
+session_emit_session(struct pst_buf *buf, const struct pst_session *session,
+                     int64_t idle_end, int64_t now)
 {
     pst_buf_add_char(buf, '{');
-    emit_text(buf, "subject", session->sub);
-    emit_text(buf, "name", session->name);
+    session_emit_text(buf, "subject", session->sub);
+    session_emit_text(buf, "name", session->name);
     pst_buf_add_string(buf, "\"who\":");
     pst_buf_add(buf, session->who);
     pst_buf_add_string(buf, ",\"guest\":");
     pst_buf_add_string(buf, pst_session_is_guest(session) ? "true," : "false,");
     if (session->known == PST_IDENTITY_UNKNOWN)
         pst_buf_add_string(buf, "\"identity\":\"unknown\",");
-    emit_date(buf, "authenticatedAt", session->iat);
-    emit_date(buf, "expiresAt", session->exp);
-    emit_date(buf, "idleExpiresAt", idle_end);
+    session_emit_date(buf, "authenticatedAt", session->iat);
+    session_emit_date(buf, "expiresAt", session->exp);
+    session_emit_date(buf, "idleExpiresAt", idle_end);
     pst_buf_add_string(buf, "\"secondsLeft\":");
     pst_buf_add_number(buf, idle_end - now);
     pst_buf_add_char(buf, '}');
@@ -58,15 +58,15 @@ emit_session(struct pst_buf *buf, const struct pst_session *session,
 
 /* {"data":{"session":…}}: this one, or null. */
 static void
-emit_current(struct pst_buf *buf, const struct gate *gate,
-             const struct visit *visit)
+session_emit_current(struct pst_buf *buf, const struct context *ctx,
+                     const struct auth *auth)
 {
     pst_buf_add_string(buf, "{\"data\":{\"session\":");
-    if (visit->has_session)
-        emit_session(
-            buf, &visit->session,
-            pst_session_idle_end(&visit->session, &gate->config->clocks),
-            gate->now);
+    if (auth->has_session)
+        session_emit_session(
+            buf, &auth->session,
+            pst_session_idle_expiry(&auth->session, &ctx->config->timeouts),
+            ctx->now);
     else
         pst_buf_add_string(buf, "null");
     pst_buf_add_string(buf, "}}");
@@ -74,14 +74,14 @@ emit_current(struct pst_buf *buf, const struct gate *gate,
 
 /* {"data":{"sessions":[…]}}: all of the user's. */
 static enum pst_err
-emit_list(struct pst_buf *buf, struct gate *gate, struct request *req,
-          const struct visit *visit)
+session_emit_list(struct pst_buf *buf, struct context *ctx, struct request *req,
+                  const struct auth *auth)
 {
     enum pst_err e = PST_OK;
 
     pst_buf_add_string(buf, "{\"data\":{\"sessions\":");
-    if (visit->has_session)
-        e = roster_emit(gate, req, &visit->session, buf);
+    if (auth->has_session)
+        e = registry_list(ctx, req, &auth->session, buf);
     else
         pst_buf_add_string(buf, "[]");
     pst_buf_add_string(buf, "}}");
@@ -90,98 +90,99 @@ emit_list(struct pst_buf *buf, struct gate *gate, struct request *req,
 
 /* ?touch=0: a page that asks each second must not keep the session alive. */
 static enum pst_err
-renew(struct gate *gate, struct request *req, struct reply *rep,
-      const struct pst_form *form, struct visit *visit)
+session_renew(struct context *ctx, struct request *req, struct response *res,
+              const struct pst_form *form, struct auth *auth)
 {
-    struct pst_text touch;
-    enum pst_err e = pst_form_get(form, PST_TEXT("touch"), &touch);
+    struct pst_str touch;
+    enum pst_err e = pst_form_get(form, PST_STR("touch"), &touch);
 
     if (e && e != PST_ABSENT)
         return e;
-    if (!e && pst_text_equal(touch, PST_TEXT("0")))
+    if (!e && pst_str_equal(touch, PST_STR("0")))
         return PST_OK;
-    return visit_finish(gate, req, rep, visit);
+    return auth_renew_if_due(ctx, req, res, auth);
 }
 
 static enum pst_err
-show(struct gate *gate, struct request *req, struct reply *rep,
-     const struct pst_form *form, struct visit *visit)
+session_show(struct context *ctx, struct request *req, struct response *res,
+             const struct pst_form *form, struct auth *auth)
 {
-    struct pst_text list;
-    struct pst_text body;
+    struct pst_str list;
+    struct pst_str body;
     struct pst_buf buf;
     enum pst_err e;
 
-    e = renew(gate, req, rep, form, visit);
+    e = session_renew(ctx, req, res, form, auth);
     if (e)
         return e;
-    e = pst_form_get(form, PST_TEXT("list"), &list);
+    e = pst_form_get(form, PST_STR("list"), &list);
     if (e && e != PST_ABSENT)
         return e;
-    pst_buf_init_hold(&buf, req->arena, PST_HOLD_MAX);
-    if (!e && pst_text_equal(list, PST_TEXT("1"))) {
-        e = emit_list(&buf, gate, req, visit);
+    pst_buf_init_heap(&buf, req->arena, PST_BUFFERED_BODY_MAX);
+    if (!e && pst_str_equal(list, PST_STR("1"))) {
+        e = session_emit_list(&buf, ctx, req, auth);
         if (e)
             return e;
     } else {
-        emit_current(&buf, gate, visit);
+        session_emit_current(&buf, ctx, auth);
     }
-    e = pst_buf_end(&buf, &body);
+    e = pst_buf_finish(&buf, &body);
     if (e)
         return e;
-    return reply_json(rep, 200, body);
+    return response_send_json(res, 200, body);
 }
 
 /* DELETE ?id=…: one of the user's own sessions, this one included. */
 static enum pst_err
-end(struct gate *gate, struct request *req, struct reply *rep,
-    const struct pst_form *form, struct visit *visit)
+session_end(struct context *ctx, struct request *req, struct response *res,
+            const struct pst_form *form, struct auth *auth)
 {
-    struct pst_text name;
+    struct pst_str name;
     bool is_own;
     enum pst_err e;
 
-    if (!visit->has_session)
+    if (!auth->has_session)
         return PST_ABSENT;
-    e = pst_form_get(form, PST_TEXT("id"), &name);
+    e = pst_form_get(form, PST_STR("id"), &name);
     if (e)
         return e == PST_ABSENT ? PST_MALFORMED : e;
-    e = roster_end_named(gate, req, &visit->session, name, &is_own);
+    e = registry_revoke_by_name(ctx, req, &auth->session, name, &is_own);
     if (e)
         return e;
-    LOG_EVENT(gate->log, LEVEL_INFO, "session-ended",
-              LOG_STRING("request", req->id), LOG_STRING("by", visit->mark),
-              LOG_TEXT("session", pst_text_first(name, 8)));
-    e = is_own ? visit_end(gate, req, rep, visit)
-               : visit_finish(gate, req, rep, visit);
+    LOG_EVENT(ctx->log, LEVEL_INFO, "session-ended",
+              LOG_C_STRING("request", req->id),
+              LOG_C_STRING("by", auth->log_id),
+              LOG_STR("session", pst_str_first(name, 8)));
+    e = is_own ? auth_end_session(ctx, req, res, auth)
+               : auth_renew_if_due(ctx, req, res, auth);
     if (e)
         return e;
-    return reply_json(
-        rep, 200, PST_TEXT("{\"data\":{\"endSession\":{\"success\":true}}}"));
+    return response_send_json(
+        res, 200, PST_STR("{\"data\":{\"endSession\":{\"success\":true}}}"));
 }
 
 static enum pst_err
-session(struct gate *gate, struct request *req, struct reply *rep)
+session(struct context *ctx, struct request *req, struct response *res)
 {
-    static const struct visit_rules rules = {.methods =
-                                                 "GET, HEAD, DELETE, OPTIONS"};
+    static const struct auth_rules rules = {.methods =
+                                                "GET, HEAD, DELETE, OPTIONS"};
     struct pst_form form;
-    struct visit visit;
+    struct auth auth;
     enum pst_err e;
 
-    e = visit_enter(gate, req, rep, &rules, &visit);
-    if (e || rep->begun)
+    e = authenticate(ctx, req, res, &rules, &auth);
+    if (e || res->begun)
         return e;
     e = pst_form_parse(req->arena, req->query, &form);
     if (e)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("DELETE")))
-        return end(gate, req, rep, &form, &visit);
-    return show(gate, req, rep, &form, &visit);
+    if (pst_str_equal(req->method, PST_STR("DELETE")))
+        return session_end(ctx, req, res, &form, &auth);
+    return session_show(ctx, req, res, &form, &auth);
 }
 
 int
 main(int argc, char **argv)
 {
-    return gate_serve(argc, argv, "session", session);
+    return program_serve(argc, argv, "session", session);
 }

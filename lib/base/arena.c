@@ -35,8 +35,9 @@ struct undo {
 struct pst_arena {
     size_t size;
     size_t used;
-    size_t newest; /* where the newest allocation begins */
-    size_t fuse;   /* allocations until one fails, that one too; 0: never */
+    size_t newest;         /* where the newest allocation begins */
+    size_t fail_countdown; /* allocations until one fails, that one too; 0:
+                              never */
     struct undo *undo;
     _Alignas(max_align_t) unsigned char data[];
 };
@@ -72,15 +73,15 @@ pst_arena_free(struct pst_arena **arena)
 bool
 pst_arena_may_alloc(struct pst_arena *arena)
 {
-    if (arena->fuse > 1)
-        arena->fuse--;
-    else if (arena->fuse == 1)
+    if (arena->fail_countdown > 1)
+        arena->fail_countdown--;
+    else if (arena->fail_countdown == 1)
         return false;
     return true;
 }
 
 static void *
-take(struct pst_arena *arena, size_t size, size_t align)
+arena_alloc_aligned(struct pst_arena *arena, size_t size, size_t align)
 {
     size_t start;
     size_t end;
@@ -100,7 +101,7 @@ take(struct pst_arena *arena, size_t size, size_t align)
 void *
 pst_arena_alloc(struct pst_arena *arena, size_t size)
 {
-    return take(arena, size, _Alignof(max_align_t));
+    return arena_alloc_aligned(arena, size, _Alignof(max_align_t));
 }
 
 bool
@@ -134,35 +135,35 @@ pst_arena_defer(struct pst_arena *arena, void (*undo)(void *handle),
 }
 
 enum pst_err
-pst_arena_text(struct pst_arena *arena, struct pst_text text,
-               struct pst_text *out)
+pst_arena_copy(struct pst_arena *arena, struct pst_str text,
+               struct pst_str *out)
 {
     char *copy;
 
-    if (pst_text_is_absent(text)) {
-        *out = PST_NO_TEXT;
+    if (pst_str_is_absent(text)) {
+        *out = PST_STR_NONE;
         return PST_OK;
     }
-    copy = take(arena, text.len, 1);
+    copy = arena_alloc_aligned(arena, text.len, 1);
     if (!copy)
         return PST_NO_MEMORY;
     memcpy(copy, text.ptr, text.len);
-    *out = (struct pst_text){copy, text.len};
+    *out = (struct pst_str){copy, text.len};
     return PST_OK;
 }
 
 enum pst_err
-pst_arena_string(struct pst_arena *arena, struct pst_text text,
-                 const char **out)
+pst_arena_c_string(struct pst_arena *arena, struct pst_str text,
+                   const char **out)
 {
     size_t size;
     char *copy;
 
-    if (pst_text_index(text, '\0') < text.len)
+    if (pst_str_index(text, '\0') < text.len)
         return PST_MALFORMED;
     if (__builtin_add_overflow(text.len, 1, &size))
         return PST_NO_MEMORY;
-    copy = take(arena, size, 1);
+    copy = arena_alloc_aligned(arena, size, 1);
     if (!copy)
         return PST_NO_MEMORY;
     if (text.len > 0)
@@ -186,7 +187,7 @@ pst_arena_reset(struct pst_arena *arena)
     ASAN_POISON_MEMORY_REGION(arena->data, arena->size);
     arena->used = 0;
     arena->newest = 0;
-    arena->fuse = 0;
+    arena->fail_countdown = 0;
 }
 
 size_t
@@ -198,5 +199,5 @@ pst_arena_used(const struct pst_arena *arena)
 void
 pst_arena_fail_at(struct pst_arena *arena, size_t n)
 {
-    arena->fuse = n;
+    arena->fail_countdown = n;
 }

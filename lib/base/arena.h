@@ -43,17 +43,17 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_arena_defer(struct pst_arena *arena,
                                                      void *handle);
 
 /* A copy of text inside the arena; absent stays absent. */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_text(struct pst_arena *arena,
-                                                    struct pst_text text,
-                                                    struct pst_text *out);
+PST_MUST_USE PST_EXPORT enum pst_err pst_arena_copy(struct pst_arena *arena,
+                                                    struct pst_str text,
+                                                    struct pst_str *out);
 
 /*
  * A NUL-terminated copy, for calls into C libraries: the only way there.
  * Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED when text holds a NUL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_string(struct pst_arena *arena,
-                                                      struct pst_text text,
-                                                      const char **out);
+PST_MUST_USE PST_EXPORT enum pst_err pst_arena_c_string(struct pst_arena *arena,
+                                                        struct pst_str text,
+                                                        const char **out);
 
 PST_EXPORT void pst_arena_reset(struct pst_arena *arena);
 

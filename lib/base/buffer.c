@@ -9,22 +9,22 @@
 #define FIRST_SIZE 64 /* bytes: most texts of ours fit, so few are moved */
 
 /* Bytes kept off the arena; the record itself lies in it. */
-struct pst_hold {
+struct pst_heap_block {
     char *ptr;
     size_t size;
 };
 
 static void
-hold_release(void *handle)
+heap_block_release(void *handle)
 {
-    struct pst_hold *hold = handle;
+    struct pst_heap_block *heap = handle;
 
-    if (!hold->ptr)
+    if (!heap->ptr)
         return;
-    explicit_bzero(hold->ptr, hold->size);
-    free(hold->ptr);
-    hold->ptr = NULL;
-    hold->size = 0;
+    explicit_bzero(heap->ptr, heap->size);
+    free(heap->ptr);
+    heap->ptr = NULL;
+    heap->size = 0;
 }
 
 void
@@ -42,24 +42,24 @@ pst_buf_init_arena(struct pst_buf *buf, struct pst_arena *arena, size_t max)
 }
 
 void
-pst_buf_init_hold(struct pst_buf *buf, struct pst_arena *arena, size_t max)
+pst_buf_init_heap(struct pst_buf *buf, struct pst_arena *arena, size_t max)
 {
-    struct pst_hold *hold;
+    struct pst_heap_block *heap;
 
     pst_buf_init_arena(buf, arena, max);
-    hold = pst_arena_alloc(arena, sizeof(*hold));
-    if (!hold || pst_arena_defer(arena, hold_release, hold) != PST_OK) {
-        pst_buf_spoil(buf, PST_NO_MEMORY);
+    heap = pst_arena_alloc(arena, sizeof(*heap));
+    if (!heap || pst_arena_defer(arena, heap_block_release, heap) != PST_OK) {
+        pst_buf_set_error(buf, PST_NO_MEMORY);
         return;
     }
-    buf->hold = hold;
+    buf->heap = heap;
 }
 
 /* A larger place off the arena; what was in the old one is wiped there. */
 static bool
-grow_hold(struct pst_buf *buf, size_t size)
+buf_grow_heap(struct pst_buf *buf, size_t size)
 {
-    struct pst_hold *hold = buf->hold;
+    struct pst_heap_block *heap = buf->heap;
     char *ptr;
 
     if (!pst_arena_may_alloc(buf->arena))
@@ -69,8 +69,8 @@ grow_hold(struct pst_buf *buf, size_t size)
         return false;
     if (buf->len > 0)
         memcpy(ptr, buf->ptr, buf->len);
-    hold_release(hold);
-    *hold = (struct pst_hold){ptr, size};
+    heap_block_release(heap);
+    *heap = (struct pst_heap_block){ptr, size};
     buf->ptr = ptr;
     buf->size = size;
     return true;
@@ -78,7 +78,7 @@ grow_hold(struct pst_buf *buf, size_t size)
 
 /* Longer where it stands if it is the arena's newest, else moved. */
 static bool
-grow_arena(struct pst_buf *buf, size_t size)
+buf_grow_arena(struct pst_buf *buf, size_t size)
 {
     char *ptr;
 
@@ -97,14 +97,14 @@ grow_arena(struct pst_buf *buf, size_t size)
 }
 
 static bool
-grow_to(struct pst_buf *buf, size_t size)
+buf_grow_to(struct pst_buf *buf, size_t size)
 {
-    return buf->hold ? grow_hold(buf, size) : grow_arena(buf, size);
+    return buf->heap ? buf_grow_heap(buf, size) : buf_grow_arena(buf, size);
 }
 
 /* Make room for `needed` bytes in all: twice the size, or just enough. */
 static bool
-grow(struct pst_buf *buf, size_t needed)
+buf_grow(struct pst_buf *buf, size_t needed)
 {
     size_t size = buf->size <= buf->max / 2 ? buf->size * 2 : buf->max;
 
@@ -116,11 +116,12 @@ grow(struct pst_buf *buf, size_t needed)
         size = needed;
     if (size > buf->max)
         size = buf->max;
-    return grow_to(buf, size) || (size > needed && grow_to(buf, needed));
+    return buf_grow_to(buf, size) ||
+           (size > needed && buf_grow_to(buf, needed));
 }
 
 char *
-pst_buf_room(struct pst_buf *buf, size_t len)
+pst_buf_reserve(struct pst_buf *buf, size_t len)
 {
     size_t needed;
     char *room;
@@ -128,11 +129,11 @@ pst_buf_room(struct pst_buf *buf, size_t len)
     if (buf->err)
         return NULL;
     if (__builtin_add_overflow(buf->len, len, &needed) || needed > buf->max) {
-        pst_buf_spoil(buf, PST_TOO_LARGE);
+        pst_buf_set_error(buf, PST_TOO_LARGE);
         return NULL;
     }
-    if ((!buf->ptr || needed > buf->size) && !grow(buf, needed)) {
-        pst_buf_spoil(buf, PST_NO_MEMORY);
+    if ((!buf->ptr || needed > buf->size) && !buf_grow(buf, needed)) {
+        pst_buf_set_error(buf, PST_NO_MEMORY);
         return NULL;
     }
     room = buf->ptr + buf->len;
@@ -141,13 +142,13 @@ pst_buf_room(struct pst_buf *buf, size_t len)
 }
 
 void
-pst_buf_add(struct pst_buf *buf, struct pst_text text)
+pst_buf_add(struct pst_buf *buf, struct pst_str text)
 {
     char *room;
 
     if (text.len == 0)
         return;
-    room = pst_buf_room(buf, text.len);
+    room = pst_buf_reserve(buf, text.len);
     if (room)
         memcpy(room, text.ptr, text.len);
 }
@@ -155,13 +156,13 @@ pst_buf_add(struct pst_buf *buf, struct pst_text text)
 void
 pst_buf_add_string(struct pst_buf *buf, const char *string)
 {
-    pst_buf_add(buf, pst_text_from(string));
+    pst_buf_add(buf, pst_str_from(string));
 }
 
 void
 pst_buf_add_char(struct pst_buf *buf, char c)
 {
-    pst_buf_add(buf, (struct pst_text){&c, 1});
+    pst_buf_add(buf, (struct pst_str){&c, 1});
 }
 
 void
@@ -179,14 +180,14 @@ pst_buf_add_number(struct pst_buf *buf, int64_t number)
     } while (rest > 0);
     if (number < 0)
         digits[--start] = '-';
-    pst_buf_add(buf, (struct pst_text){digits + start, sizeof(digits) - start});
+    pst_buf_add(buf, (struct pst_str){digits + start, sizeof(digits) - start});
 }
 
 void
 pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
-        char *room = pst_buf_room(buf, 2);
+        char *room = pst_buf_reserve(buf, 2);
 
         if (!room)
             return;
@@ -196,7 +197,7 @@ pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
 }
 
 void
-pst_buf_spoil(struct pst_buf *buf, enum pst_err reason)
+pst_buf_set_error(struct pst_buf *buf, enum pst_err reason)
 {
     PST_REQUIRE(reason != PST_OK);
     if (!buf->err)
@@ -204,23 +205,23 @@ pst_buf_spoil(struct pst_buf *buf, enum pst_err reason)
 }
 
 void
-pst_buf_cut(struct pst_buf *buf, size_t len)
+pst_buf_truncate(struct pst_buf *buf, size_t len)
 {
     PST_REQUIRE(len <= buf->len);
     buf->len = len;
 }
 
-struct pst_text
-pst_buf_text(const struct pst_buf *buf)
+struct pst_str
+pst_buf_str(const struct pst_buf *buf)
 {
-    return (struct pst_text){buf->ptr ? buf->ptr : "", buf->len};
+    return (struct pst_str){buf->ptr ? buf->ptr : "", buf->len};
 }
 
 enum pst_err
-pst_buf_end(const struct pst_buf *buf, struct pst_text *out)
+pst_buf_finish(const struct pst_buf *buf, struct pst_str *out)
 {
     if (buf->err)
         return buf->err;
-    *out = pst_buf_text(buf);
+    *out = pst_buf_str(buf);
     return PST_OK;
 }

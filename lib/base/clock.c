@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 int64_t
-ticks_ms(void)
+clock_ms(void)
 {
     struct timespec now;
 

@@ -8,6 +8,6 @@
 #include <stdint.h>
 
 /* Milliseconds since some instant, by a clock that nobody sets. */
-int64_t ticks_ms(void);
+int64_t clock_ms(void);
 
 #endif

@@ -4,43 +4,43 @@
  */
 #include "base/error.h"
 
-struct entry {
+struct error_entry {
     const char *code;
     const char *name;
     const char *text;
     int status;
 };
 
-#define ENTRY(code, status, name, text) {#code, name, text, status},
-static const struct entry entries[] = {PST_ERRORS(ENTRY)};
+#define ERROR_ENTRY(code, status, name, text) {#code, name, text, status},
+static const struct error_entry error_entries[] = {PST_ERRORS(ERROR_ENTRY)};
 
-static const struct entry *
-entry(enum pst_err e)
+static const struct error_entry *
+error_entry(enum pst_err e)
 {
     PST_REQUIRE(e >= PST_OK && e < PST_ERR_COUNT);
-    return &entries[e];
+    return &error_entries[e];
 }
 
 int
 pst_err_status(enum pst_err e)
 {
-    return entry(e)->status;
+    return error_entry(e)->status;
 }
 
 const char *
 pst_err_name(enum pst_err e)
 {
-    return entry(e)->name;
+    return error_entry(e)->name;
 }
 
 const char *
 pst_err_text(enum pst_err e)
 {
-    return entry(e)->text;
+    return error_entry(e)->text;
 }
 
 const char *
 pst_err_code(enum pst_err e)
 {
-    return entry(e)->code;
+    return error_entry(e)->code;
 }

@@ -31,27 +31,29 @@
 #define PST_AUDIENCE_MAX 255
 
 /* Clocks: seconds. */
-#define PST_SKEW 60 /* iat and seen may be ahead by */
+#define PST_CLOCK_SKEW_MAX 60 /* iat and seen may be ahead by */
 #define PST_LIFETIME_MAX PST_COOKIE_AGE_MAX
-#define PST_GUEST_REVOKED 86400 /* a guest's logout is kept (design 2.4) */
+#define PST_GUEST_REVOKED_TTL                      \
+    86400 /* a guest's logout is kept (design 2.4) \
+           */
 
 /*
  * Wrong passwords for one account with no right one between them: so many,
  * then one more for each share of the seconds. NIST SP 800-63B-4 3.2.2 has a
  * verifier stop at 100 in a row.
  */
-#define PST_LOGIN_STREAK 100
-#define PST_LOGIN_STREAK_PERIOD (30L * 86400)
+#define PST_LOGIN_FAILURES_MAX 100
+#define PST_LOGIN_FAILURES_PERIOD (30L * 86400)
 
 /*
  * Wrong passwords for one account from all the devices that know it: so many
- * in PST_LOGIN_STREAK_PERIOD. Each device has its own PST_LOGIN_STREAK; who
- * collected devices while he had the password gets no more than this.
+ * in PST_LOGIN_FAILURES_PERIOD. Each device has its own PST_LOGIN_FAILURES_MAX;
+ * who collected devices while he had the password gets no more than this.
  */
-#define PST_LOGIN_DEVICES 1000
+#define PST_LOGIN_DEVICE_FAILURES_MAX 1000
 
 /* Bytes of a folded account name; longer ones are cut, and share. */
-#define PST_FOLD_MAX 1024
+#define PST_NAME_FOLD_MAX 1024
 
 /* JSON and GraphQL. */
 #define PST_JSON_DEPTH 32
@@ -76,8 +78,8 @@
 #define PST_SPILL_MAX (32 * 1024) /* claims kept in the store */
 
 /* A request: bytes. */
-#define PST_ARENA_SIZE (256 * 1024) /* its whole memory budget */
-#define PST_HOLD_MAX (1024 * 1024)  /* a body held whole */
+#define PST_ARENA_SIZE (256 * 1024)         /* its whole memory budget */
+#define PST_BUFFERED_BODY_MAX (1024 * 1024) /* a body held whole */
 #define PST_LOGIN_BODY_MAX (64 * 1024)
 #define PST_HEADERS_MAX (32 * 1024) /* reply headers */
 #define PST_PAGE_MAX (32 * 1024)    /* an HTML page of ours */
@@ -90,6 +92,7 @@ static_assert(PST_COOKIE_MAX <= PST_TOKEN_MAX,
               "a cookie's token must be readable");
 static_assert(PST_UPSTREAM_MAX + PST_WHO_MAX + 2048 < PST_SPILL_MAX,
               "a session's parts must fit what the store keeps");
-static_assert(PST_LOGIN_BODY_MAX <= PST_HOLD_MAX, "a login is read whole");
+static_assert(PST_LOGIN_BODY_MAX <= PST_BUFFERED_BODY_MAX,
+              "a login is read whole");
 
 #endif

@@ -19,37 +19,37 @@ struct state {
 };
 
 static inline uint64_t
-rotate_left(uint64_t word, unsigned bits)
+siphash_rotate_left(uint64_t word, unsigned bits)
 {
     return word << bits | word >> (64 - bits);
 }
 
 static inline void
-mix_round(struct state *s)
+siphash_round(struct state *s)
 {
     s->v0 += s->v1;
     s->v2 += s->v3;
-    s->v1 = rotate_left(s->v1, 13) ^ s->v0;
-    s->v3 = rotate_left(s->v3, 16) ^ s->v2;
-    s->v0 = rotate_left(s->v0, 32);
+    s->v1 = siphash_rotate_left(s->v1, 13) ^ s->v0;
+    s->v3 = siphash_rotate_left(s->v3, 16) ^ s->v2;
+    s->v0 = siphash_rotate_left(s->v0, 32);
     s->v2 += s->v1;
     s->v0 += s->v3;
-    s->v1 = rotate_left(s->v1, 17) ^ s->v2;
-    s->v3 = rotate_left(s->v3, 21) ^ s->v0;
-    s->v2 = rotate_left(s->v2, 32);
+    s->v1 = siphash_rotate_left(s->v1, 17) ^ s->v2;
+    s->v3 = siphash_rotate_left(s->v3, 21) ^ s->v0;
+    s->v2 = siphash_rotate_left(s->v2, 32);
 }
 
 static inline void
-mix_word(struct state *s, uint64_t word)
+siphash_mix_word(struct state *s, uint64_t word)
 {
     s->v3 ^= word;
-    mix_round(s);
+    siphash_round(s);
     s->v0 ^= word;
 }
 
 /* The len (at most 8) bytes at ptr, the first the lowest. */
 static inline uint64_t
-load_word(const uint8_t *ptr, size_t len)
+siphash_load_word(const uint8_t *ptr, size_t len)
 {
     uint64_t word = 0;
 
@@ -71,12 +71,12 @@ pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data)
     uint64_t last = (uint64_t)data.len << 56;
 
     for (size_t i = 0; i < whole; i += WORD_LEN)
-        mix_word(&s, load_word(data.ptr + i, WORD_LEN));
+        siphash_mix_word(&s, siphash_load_word(data.ptr + i, WORD_LEN));
     if (data.len > whole)
-        last |= load_word(data.ptr + whole, data.len - whole);
-    mix_word(&s, last);
+        last |= siphash_load_word(data.ptr + whole, data.len - whole);
+    siphash_mix_word(&s, last);
     s.v2 ^= 0xff;
     for (int i = 0; i < END_ROUNDS; i++)
-        mix_round(&s);
+        siphash_round(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

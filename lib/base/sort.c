@@ -6,7 +6,7 @@
 
 /* Let an element sink to its place in the heap of the first `count`. */
 static void
-sink(const struct pst_sort *sort, size_t count, size_t at)
+sort_sift_down(const struct pst_sort *sort, size_t count, size_t at)
 {
     for (;;) {
         size_t child = 2 * at + 1;
@@ -26,9 +26,9 @@ void
 pst_sort(const struct pst_sort *sort)
 {
     for (size_t i = sort->count / 2; i-- > 0;)
-        sink(sort, sort->count, i);
+        sort_sift_down(sort, sort->count, i);
     for (size_t end = sort->count; end-- > 1;) {
         sort->swap(sort->context, 0, end);
-        sink(sort, end, 0);
+        sort_sift_down(sort, end, 0);
     }
 }

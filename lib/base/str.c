@@ -6,34 +6,34 @@
 
 #include <string.h>
 
-struct pst_text
-pst_text_from(const char *zero_terminated)
+struct pst_str
+pst_str_from(const char *zero_terminated)
 {
     if (!zero_terminated)
-        return PST_NO_TEXT;
-    return (struct pst_text){zero_terminated, strlen(zero_terminated)};
+        return PST_STR_NONE;
+    return (struct pst_str){zero_terminated, strlen(zero_terminated)};
 }
 
 struct pst_bytes
-pst_text_bytes(struct pst_text text)
+pst_str_bytes(struct pst_str text)
 {
     return (struct pst_bytes){(const uint8_t *)text.ptr, text.len};
 }
 
-struct pst_text
-pst_bytes_text(struct pst_bytes bytes)
+struct pst_str
+pst_str_from_bytes(struct pst_bytes bytes)
 {
-    return (struct pst_text){(const char *)bytes.ptr, bytes.len};
+    return (struct pst_str){(const char *)bytes.ptr, bytes.len};
 }
 
 bool
-pst_text_is_absent(struct pst_text text)
+pst_str_is_absent(struct pst_str text)
 {
     return text.ptr == NULL;
 }
 
 bool
-pst_text_equal(struct pst_text a, struct pst_text b)
+pst_str_equal(struct pst_str a, struct pst_str b)
 {
     if (a.len != b.len)
         return false;
@@ -41,7 +41,7 @@ pst_text_equal(struct pst_text a, struct pst_text b)
 }
 
 bool
-pst_text_equal_nocase(struct pst_text a, struct pst_text b)
+pst_str_equal_nocase(struct pst_str a, struct pst_str b)
 {
     if (a.len != b.len)
         return false;
@@ -53,45 +53,44 @@ pst_text_equal_nocase(struct pst_text a, struct pst_text b)
 }
 
 bool
-pst_text_starts(struct pst_text text, struct pst_text prefix)
+pst_str_starts(struct pst_str text, struct pst_str prefix)
 {
     return text.len >= prefix.len &&
-           pst_text_equal(pst_text_first(text, prefix.len), prefix);
+           pst_str_equal(pst_str_first(text, prefix.len), prefix);
 }
 
 bool
-pst_text_starts_nocase(struct pst_text text, struct pst_text prefix)
+pst_str_starts_nocase(struct pst_str text, struct pst_str prefix)
 {
     return text.len >= prefix.len &&
-           pst_text_equal_nocase(pst_text_first(text, prefix.len), prefix);
+           pst_str_equal_nocase(pst_str_first(text, prefix.len), prefix);
 }
 
 bool
-pst_text_ends(struct pst_text text, struct pst_text suffix)
+pst_str_ends(struct pst_str text, struct pst_str suffix)
 {
     return text.len >= suffix.len &&
-           pst_text_equal(pst_text_from_octet(text, text.len - suffix.len),
-                          suffix);
+           pst_str_equal(pst_str_skip(text, text.len - suffix.len), suffix);
 }
 
-struct pst_text
-pst_text_from_octet(struct pst_text text, size_t start)
+struct pst_str
+pst_str_skip(struct pst_str text, size_t start)
 {
     size_t skip = start < text.len ? start : text.len;
 
     if (skip == 0) /* nothing may be added to a NULL, not even 0 */
         return text;
-    return (struct pst_text){text.ptr + skip, text.len - skip};
+    return (struct pst_str){text.ptr + skip, text.len - skip};
 }
 
-struct pst_text
-pst_text_first(struct pst_text text, size_t len)
+struct pst_str
+pst_str_first(struct pst_str text, size_t len)
 {
-    return (struct pst_text){text.ptr, len < text.len ? len : text.len};
+    return (struct pst_str){text.ptr, len < text.len ? len : text.len};
 }
 
 size_t
-pst_text_index(struct pst_text text, char c)
+pst_str_index(struct pst_str text, char c)
 {
     const char *found = NULL;
 
@@ -101,7 +100,7 @@ pst_text_index(struct pst_text text, char c)
 }
 
 size_t
-pst_text_last_index(struct pst_text text, char c)
+pst_str_last_index(struct pst_str text, char c)
 {
     size_t after = text.len;
 
@@ -111,7 +110,7 @@ pst_text_last_index(struct pst_text text, char c)
 }
 
 bool
-pst_text_contains(struct pst_text text, struct pst_text needle)
+pst_str_contains(struct pst_str text, struct pst_str needle)
 {
     if (needle.len == 0)
         return true;
@@ -121,80 +120,80 @@ pst_text_contains(struct pst_text text, struct pst_text needle)
 }
 
 static bool
-is_blank(char c)
+str_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-struct pst_text
-pst_text_trim(struct pst_text text)
+struct pst_str
+pst_str_trim(struct pst_str text)
 {
     size_t start = 0;
     size_t end = text.len;
 
-    while (start < end && is_blank(text.ptr[start]))
+    while (start < end && str_is_blank(text.ptr[start]))
         start++;
-    while (start < end && is_blank(text.ptr[end - 1]))
+    while (start < end && str_is_blank(text.ptr[end - 1]))
         end--;
-    return pst_text_from_octet(pst_text_first(text, end), start);
+    return pst_str_skip(pst_str_first(text, end), start);
 }
 
 bool
-pst_text_cut(struct pst_text *rest, char separator, struct pst_text *piece)
+pst_str_split(struct pst_str *rest, char separator, struct pst_str *piece)
 {
     size_t end;
 
-    if (pst_text_is_absent(*rest))
+    if (pst_str_is_absent(*rest))
         return false;
-    end = pst_text_index(*rest, separator);
-    *piece = pst_text_first(*rest, end);
+    end = pst_str_index(*rest, separator);
+    *piece = pst_str_first(*rest, end);
     if (end < rest->len)
-        *rest = pst_text_from_octet(*rest, end + 1);
+        *rest = pst_str_skip(*rest, end + 1);
     else
-        *rest = PST_NO_TEXT;
+        *rest = PST_STR_NONE;
     return true;
 }
 
 static bool
-is_one_of(char c, const char *set)
+str_char_is_in(char c, const char *set)
 {
     return c != '\0' && strchr(set, c) != NULL;
 }
 
 bool
-pst_text_word(struct pst_text *rest, const char *separators,
-              struct pst_text *word)
+pst_str_next_token(struct pst_str *rest, const char *separators,
+                   struct pst_str *token)
 {
     size_t start = 0;
     size_t end;
 
-    while (start < rest->len && is_one_of(rest->ptr[start], separators))
+    while (start < rest->len && str_char_is_in(rest->ptr[start], separators))
         start++;
     if (start == rest->len)
         return false;
     end = start;
-    while (end < rest->len && !is_one_of(rest->ptr[end], separators))
+    while (end < rest->len && !str_char_is_in(rest->ptr[end], separators))
         end++;
-    *word = pst_text_from_octet(pst_text_first(*rest, end), start);
-    *rest = pst_text_from_octet(*rest, end);
+    *token = pst_str_skip(pst_str_first(*rest, end), start);
+    *rest = pst_str_skip(*rest, end);
     return true;
 }
 
 bool
-pst_text_is_token(struct pst_text text)
+pst_str_is_token(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
 
         if (!pst_is_alpha(c) && !pst_is_digit(c) &&
-            !is_one_of(c, "!#$%&'*+-.^_`|~"))
+            !str_char_is_in(c, "!#$%&'*+-.^_`|~"))
             return false;
     }
     return text.len > 0;
 }
 
 bool
-pst_text_is_field_value(struct pst_text text)
+pst_str_is_field_value(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
@@ -211,7 +210,7 @@ pst_text_is_field_value(struct pst_text text)
  * forms, surrogates and values over U+10FFFF (Unicode, table 3-7).
  */
 static size_t
-utf8_sequence(struct pst_text text)
+str_utf8_sequence_len(struct pst_str text)
 {
     unsigned char lead = (unsigned char)text.ptr[0];
     unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
@@ -235,37 +234,37 @@ utf8_sequence(struct pst_text text)
 
 /* The bytes that text begins with and that are ASCII, eight at a time. */
 static size_t
-ascii_run(struct pst_text text)
+str_ascii_run_len(struct pst_str text)
 {
     size_t len = 0;
-    uint64_t octets;
+    uint64_t bytes;
 
-    for (; text.len - len >= sizeof(octets); len += sizeof(octets)) {
-        memcpy(&octets, text.ptr + len, sizeof(octets));
-        if (octets & UINT64_C(0x8080808080808080))
+    for (; text.len - len >= sizeof(bytes); len += sizeof(bytes)) {
+        memcpy(&bytes, text.ptr + len, sizeof(bytes));
+        if (bytes & UINT64_C(0x8080808080808080))
             break;
     }
     return len;
 }
 
 bool
-pst_text_is_utf8(struct pst_text text)
+pst_str_is_utf8(struct pst_str text)
 {
     while (text.len > 0) {
-        size_t len = ascii_run(text);
+        size_t len = str_ascii_run_len(text);
 
         if (len == 0)
-            len = utf8_sequence(text);
+            len = str_utf8_sequence_len(text);
 
         if (len == 0)
             return false;
-        text = pst_text_from_octet(text, len);
+        text = pst_str_skip(text, len);
     }
     return true;
 }
 
 enum pst_err
-pst_text_number(struct pst_text text, int64_t *out)
+pst_str_parse_number(struct pst_str text, int64_t *out)
 {
     int64_t value = 0;
 
@@ -282,10 +281,10 @@ pst_text_number(struct pst_text text, int64_t *out)
 }
 
 enum pst_err
-pst_text_port(struct pst_text text, int64_t *out)
+pst_str_parse_port(struct pst_str text, int64_t *out)
 {
     int64_t number;
-    enum pst_err e = pst_text_number(text, &number);
+    enum pst_err e = pst_str_parse_number(text, &number);
 
     if (e)
         return e;

@@ -9,7 +9,7 @@ static const char alphabet[] =
 
 /* A tail of one byte takes two characters, a tail of two takes three. */
 static size_t
-tail_length(size_t tail)
+base64url_tail_length(size_t tail)
 {
     return tail > 0 ? tail + 1 : 0;
 }
@@ -20,14 +20,15 @@ pst_base64url_length(size_t len)
     size_t length;
 
     PST_REQUIRE(!__builtin_mul_overflow(len / 3, 4, &length) &&
-                !__builtin_add_overflow(length, tail_length(len % 3), &length));
+                !__builtin_add_overflow(length, base64url_tail_length(len % 3),
+                                        &length));
     return length;
 }
 
 void
 pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
 {
-    char *out = pst_buf_room(buf, pst_base64url_length(bytes.len));
+    char *out = pst_buf_reserve(buf, pst_base64url_length(bytes.len));
     unsigned bits = 0;
     unsigned count = 0; /* of the low bits of `bits` not written yet */
 
@@ -47,7 +48,7 @@ pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
 
 /* 0..63, or -1 when c is not of the alphabet. */
 static int
-value(char c)
+base64url_digit_value(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -61,7 +62,7 @@ value(char c)
 }
 
 enum pst_err
-pst_base64url_decode(struct pst_arena *arena, struct pst_text text,
+pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
                      struct pst_bytes *out)
 {
     size_t tail = text.len % 4;
@@ -69,15 +70,15 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_text text,
     unsigned bits = 0;
     unsigned count = 0; /* of the low bits of `bits` not written yet */
     size_t done = 0;
-    uint8_t *octets;
+    uint8_t *decoded;
 
     if (tail == 1) /* six bits are no byte */
         return PST_MALFORMED;
-    octets = pst_arena_alloc(arena, len);
-    if (!octets)
+    decoded = pst_arena_alloc(arena, len);
+    if (!decoded)
         return PST_NO_MEMORY;
     for (size_t i = 0; i < text.len; i++) {
-        int v = value(text.ptr[i]);
+        int v = base64url_digit_value(text.ptr[i]);
 
         if (v < 0)
             return PST_MALFORMED;
@@ -85,11 +86,11 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_text text,
         count += 6;
         if (count >= 8) {
             count -= 8;
-            octets[done++] = (uint8_t)(bits >> count & 0xFF);
+            decoded[done++] = (uint8_t)(bits >> count & 0xFF);
         }
     }
     if ((bits & ((1U << count) - 1)) != 0) /* a second spelling */
         return PST_MALFORMED;
-    *out = (struct pst_bytes){octets, len};
+    *out = (struct pst_bytes){decoded, len};
     return PST_OK;
 }

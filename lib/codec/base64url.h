@@ -25,7 +25,7 @@ PST_EXPORT void pst_base64url_encode(struct pst_buf *buf,
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_base64url_decode(struct pst_arena *arena, struct pst_text text,
+pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
                      struct pst_bytes *out);
 
 #endif

@@ -24,15 +24,15 @@ PST_EXPORT void pst_date_emit_rfc3339(struct pst_buf *buf, int64_t when);
  * either case, a leap second (at 23:59:60 UTC only) taken as the second before.
  * Returns PST_OK or PST_MALFORMED.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_date_parse_rfc3339(struct pst_text text, int64_t *out);
+PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_rfc3339(struct pst_str text,
+                                                            int64_t *out);
 
 /*
  * Read the date of an Expires attribute: IMF-fixdate, whatever its weekday,
  * also with "-" in the date as older servers write it.
  * Returns PST_OK or PST_MALFORMED.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_http(struct pst_text text,
+PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_http(struct pst_str text,
                                                          int64_t *out);
 
 #endif

@@ -20,17 +20,17 @@
  * zlib would not do, and there is nothing to be freed on any way out.
  */
 static voidpf
-take_memory(voidpf arena, uInt count, uInt size)
+gunzip_alloc(voidpf arena, uInt count, uInt size)
 {
-    size_t octets;
+    size_t bytes;
 
-    if (__builtin_mul_overflow((size_t)count, (size_t)size, &octets))
+    if (__builtin_mul_overflow((size_t)count, (size_t)size, &bytes))
         return Z_NULL;
-    return pst_arena_alloc(arena, octets);
+    return pst_arena_alloc(arena, bytes);
 }
 
 static void
-leave_memory(voidpf arena, voidpf memory)
+gunzip_free(voidpf arena, voidpf memory)
 {
     (void)arena;
     (void)memory;
@@ -38,11 +38,12 @@ leave_memory(voidpf arena, voidpf memory)
 
 /* Decode the next piece, at most `most` bytes; *ended: it was the last. */
 static enum pst_err
-decode_piece(z_stream *stream, struct pst_buf *buf, size_t most, bool *ended)
+gunzip_decode_piece(z_stream *stream, struct pst_buf *buf, size_t most,
+                    bool *ended)
 {
     size_t had = buf->len;
     size_t size = most - had < PIECE ? most - had : PIECE;
-    char *room = pst_buf_room(buf, size);
+    char *room = pst_buf_reserve(buf, size);
     int result;
 
     if (!room)
@@ -50,7 +51,7 @@ decode_piece(z_stream *stream, struct pst_buf *buf, size_t most, bool *ended)
     stream->next_out = (Bytef *)room;
     stream->avail_out = (uInt)size;
     result = inflate(stream, Z_NO_FLUSH);
-    pst_buf_cut(buf, had + size - stream->avail_out);
+    pst_buf_truncate(buf, had + size - stream->avail_out);
     *ended = result == Z_STREAM_END;
     if (result == Z_MEM_ERROR)
         return PST_NO_MEMORY;
@@ -59,7 +60,7 @@ decode_piece(z_stream *stream, struct pst_buf *buf, size_t most, bool *ended)
 }
 
 static enum pst_err
-decode(z_stream *stream, struct pst_buf *buf, size_t max)
+gunzip_decode(z_stream *stream, struct pst_buf *buf, size_t max)
 {
     bool ended = false;
     enum pst_err e;
@@ -68,7 +69,7 @@ decode(z_stream *stream, struct pst_buf *buf, size_t max)
         if (buf->len > max)
             return PST_TOO_LARGE;
         /* One byte more tells a body of exactly `max` from a longer one. */
-        e = decode_piece(stream, buf, max + 1, &ended);
+        e = gunzip_decode_piece(stream, buf, max + 1, &ended);
         if (e)
             return e;
     }
@@ -78,13 +79,13 @@ decode(z_stream *stream, struct pst_buf *buf, size_t max)
 }
 
 enum pst_err
-gunzip_body(struct pst_arena *arena, struct pst_text body, size_t max,
-            struct pst_text *out)
+gunzip_body(struct pst_arena *arena, struct pst_str body, size_t max,
+            struct pst_str *out)
 {
     z_stream stream = {
         .next_in = (const Bytef *)body.ptr,
-        .zalloc = take_memory,
-        .zfree = leave_memory,
+        .zalloc = gunzip_alloc,
+        .zfree = gunzip_free,
         .opaque = arena,
     };
     struct pst_buf buf;
@@ -94,9 +95,9 @@ gunzip_body(struct pst_arena *arena, struct pst_text body, size_t max,
     stream.avail_in = (uInt)body.len;
     if (inflateInit2(&stream, WINDOW_BITS) != Z_OK)
         return PST_NO_MEMORY;
-    pst_buf_init_hold(&buf, arena, max + 1);
-    e = decode(&stream, &buf, max);
+    pst_buf_init_heap(&buf, arena, max + 1);
+    e = gunzip_decode(&stream, &buf, max);
     if (e)
         return e;
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }

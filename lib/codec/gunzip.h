@@ -21,7 +21,7 @@
  * Source: RFC 1952 sections 2.2 and 2.3.
  */
 PST_MUST_USE enum pst_err gunzip_body(struct pst_arena *arena,
-                                      struct pst_text body, size_t max,
-                                      struct pst_text *out);
+                                      struct pst_str body, size_t max,
+                                      struct pst_str *out);
 
 #endif

@@ -25,42 +25,43 @@ struct pst_json {
     char mark;
 };
 
-static const struct pst_json the_null;
+static const struct pst_json json_null_value;
 
 static const struct pst_json *
-outer(const struct json_object *value)
+json_wrap(const struct json_object *value)
 {
-    return value ? (const void *)value : &the_null;
+    return value ? (const void *)value : &json_null_value;
 }
 
 /* json-c asks for a writable object even where it only reads. */
 static struct json_object *
-inner(const struct pst_json *value)
+json_unwrap(const struct pst_json *value)
 {
-    return value == &the_null ? NULL : (struct json_object *)(uintptr_t)value;
+    return value == &json_null_value ? NULL
+                                     : (struct json_object *)(uintptr_t)value;
 }
 
 static const struct lh_entry *
-first_member(const struct json_object *object)
+json_first_member(const struct json_object *object)
 {
     return lh_table_head(json_object_get_object(object));
 }
 
-static struct pst_text
-member_name(const struct lh_entry *member)
+static struct pst_str
+json_member_name(const struct lh_entry *member)
 {
-    return pst_text_from(lh_entry_k(member));
+    return pst_str_from(lh_entry_k(member));
 }
 
 static struct json_object *
-member_value(const struct lh_entry *member)
+json_member_value(const struct lh_entry *member)
 {
     return (struct json_object *)lh_entry_v(member);
 }
 
 /* Passwords and tokens are strings: they are not left lying in the heap. */
 static void
-wipe(struct json_object *value)
+json_wipe_value(struct json_object *value)
 {
     const struct lh_entry *member;
 
@@ -69,50 +70,50 @@ wipe(struct json_object *value)
                        (size_t)json_object_get_string_len(value));
     } else if (json_object_is_type(value, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(value); i++)
-            wipe(json_object_array_get_idx(value, i));
+            json_wipe_value(json_object_array_get_idx(value, i));
     } else if (json_object_is_type(value, json_type_object)) {
-        for (member = first_member(value); member;
+        for (member = json_first_member(value); member;
              member = lh_entry_next(member))
-            wipe(member_value(member));
+            json_wipe_value(json_member_value(member));
     }
 }
 
 static void
-release(void *handle)
+json_release_value(void *handle)
 {
-    wipe(handle);
+    json_wipe_value(handle);
     json_object_put(handle);
 }
 
 /* What parsing needs: `scratch` is a stack of decoded, NUL-ended texts. */
 struct reader {
     struct pst_arena *arena;
-    struct pst_scan scan;
+    struct pst_json_scan scan;
     size_t values; /* read so far */
     struct pst_buf scratch;
 };
 
-static enum pst_err read_value(struct reader *reader, size_t depth,
-                               struct json_object **out);
+static enum pst_err json_parse_value(struct reader *reader, size_t depth,
+                                     struct json_object **out);
 
 /* What was pushed onto the scratch since `start`, without its NUL. */
-static struct pst_text
-pushed(const struct reader *reader, size_t start)
+static struct pst_str
+json_scratch_since(const struct reader *reader, size_t start)
 {
-    struct pst_text all = pst_buf_text(&reader->scratch);
+    struct pst_str all = pst_buf_str(&reader->scratch);
 
-    return (struct pst_text){all.ptr + start, all.len - start - 1};
+    return (struct pst_str){all.ptr + start, all.len - start - 1};
 }
 
-/* Decode raw onto the scratch; *lone as in struct pst_unescape. */
+/* Decode raw onto the scratch; *lone as in struct pst_json_unescape. */
 static enum pst_err
-push_string(struct reader *reader, struct pst_text raw, bool *lone)
+json_scratch_push_string(struct reader *reader, struct pst_str raw, bool *lone)
 {
-    struct pst_unescape string = {.rest = raw};
-    struct pst_text run;
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
 
     while (string.rest.len > 0) {
-        if (!pst_unescape_next(&string, &run))
+        if (!pst_json_unescape_next(&string, &run))
             return PST_MALFORMED;
         pst_buf_add(&reader->scratch, run);
     }
@@ -123,10 +124,11 @@ push_string(struct reader *reader, struct pst_text raw, bool *lone)
 
 /* Give out what json-c has made, if it could. */
 static enum pst_err
-made(struct reader *reader, struct json_object *value, struct json_object **out)
+json_check_created(struct reader *reader, struct json_object *value,
+                   struct json_object **out)
 {
     if (!value || !pst_arena_may_alloc(reader->arena)) {
-        release(value);
+        json_release_value(value);
         return PST_NO_MEMORY;
     }
     *out = value;
@@ -134,24 +136,24 @@ made(struct reader *reader, struct json_object *value, struct json_object **out)
 }
 
 static enum pst_err
-read_string(struct reader *reader, struct json_object **out)
+json_parse_string(struct reader *reader, struct json_object **out)
 {
     size_t start = reader->scratch.len;
-    struct pst_text text;
+    struct pst_str text;
     enum pst_err e;
     bool lone;
 
-    if (!pst_scan_string(&reader->scan, &text))
+    if (!pst_json_scan_string(&reader->scan, &text))
         return PST_MALFORMED;
-    if (pst_text_index(text, '\\') < text.len) {
-        e = push_string(reader, text, &lone);
+    if (pst_str_index(text, '\\') < text.len) {
+        e = json_scratch_push_string(reader, text, &lone);
         if (e)
             return e;
-        text = pushed(reader, start);
-        pst_buf_cut(&reader->scratch, start);
+        text = json_scratch_since(reader, start);
+        pst_buf_truncate(&reader->scratch, start);
     }
-    return made(reader, json_object_new_string_len(text.ptr, (int)text.len),
-                out);
+    return json_check_created(
+        reader, json_object_new_string_len(text.ptr, (int)text.len), out);
 }
 
 /*
@@ -159,36 +161,37 @@ read_string(struct reader *reader, struct json_object **out)
  * value, so none is computed: that would depend on the locale.
  */
 static enum pst_err
-read_number(struct reader *reader, struct json_object **out)
+json_parse_number(struct reader *reader, struct json_object **out)
 {
     size_t start = reader->scratch.len;
-    struct pst_text text;
+    struct pst_str text;
     int64_t value;
     bool whole;
 
-    if (!pst_scan_number(&reader->scan, &text, &whole))
+    if (!pst_json_scan_number(&reader->scan, &text, &whole))
         return PST_MALFORMED;
     /* "-0" is kept as it was spelled, too. */
-    if (whole && !pst_text_equal(text, PST_TEXT("-0")) &&
+    if (whole && !pst_str_equal(text, PST_STR("-0")) &&
         pst_json_slice_integer(text, &value) == PST_OK)
-        return made(reader, json_object_new_int64(value), out);
+        return json_check_created(reader, json_object_new_int64(value), out);
     pst_buf_add(&reader->scratch, text);
     pst_buf_add_char(&reader->scratch, '\0');
     if (reader->scratch.err)
         return reader->scratch.err;
-    text = pushed(reader, start);
-    pst_buf_cut(&reader->scratch, start);
-    return made(reader, json_object_new_double_s(0.0, text.ptr), out);
+    text = json_scratch_since(reader, start);
+    pst_buf_truncate(&reader->scratch, start);
+    return json_check_created(reader, json_object_new_double_s(0.0, text.ptr),
+                              out);
 }
 
 static enum pst_err
-read_word(struct reader *reader, struct json_object **out)
+json_parse_literal(struct reader *reader, struct json_object **out)
 {
-    if (pst_scan_word(&reader->scan, PST_TEXT("true")))
-        return made(reader, json_object_new_boolean(true), out);
-    if (pst_scan_word(&reader->scan, PST_TEXT("false")))
-        return made(reader, json_object_new_boolean(false), out);
-    if (!pst_scan_word(&reader->scan, PST_TEXT("null")))
+    if (pst_json_scan_literal(&reader->scan, PST_STR("true")))
+        return json_check_created(reader, json_object_new_boolean(true), out);
+    if (pst_json_scan_literal(&reader->scan, PST_STR("false")))
+        return json_check_created(reader, json_object_new_boolean(false), out);
+    if (!pst_json_scan_literal(&reader->scan, PST_STR("null")))
         return PST_MALFORMED;
     *out = NULL;
     return PST_OK;
@@ -199,20 +202,20 @@ read_word(struct reader *reader, struct json_object **out)
  * halves of different surrogate pairs would become one and the same name.
  */
 static enum pst_err
-push_name(struct reader *reader, const struct json_object *object)
+json_scratch_push_name(struct reader *reader, const struct json_object *object)
 {
     size_t start = reader->scratch.len;
-    struct pst_text raw, name;
+    struct pst_str raw, name;
     enum pst_err e;
     bool lone;
 
-    if (!pst_scan_string(&reader->scan, &raw))
+    if (!pst_json_scan_string(&reader->scan, &raw))
         return PST_MALFORMED;
-    e = push_string(reader, raw, &lone);
+    e = json_scratch_push_string(reader, raw, &lone);
     if (e)
         return e;
-    name = pushed(reader, start);
-    if (lone || pst_text_index(name, '\0') < name.len)
+    name = json_scratch_since(reader, start);
+    if (lone || pst_str_index(name, '\0') < name.len)
         return PST_MALFORMED;
     if (json_object_object_get_ex(object, name.ptr, NULL))
         return PST_DUPLICATE;
@@ -220,93 +223,97 @@ push_name(struct reader *reader, const struct json_object *object)
 }
 
 static enum pst_err
-read_member(struct reader *reader, size_t depth, struct json_object *object)
+json_parse_member(struct reader *reader, size_t depth,
+                  struct json_object *object)
 {
     size_t start = reader->scratch.len;
     struct json_object *value = NULL;
     enum pst_err e;
 
-    pst_scan_space(&reader->scan);
-    e = push_name(reader, object);
+    pst_json_scan_skip_space(&reader->scan);
+    e = json_scratch_push_name(reader, object);
     if (e)
         return e;
-    pst_scan_space(&reader->scan);
-    if (!pst_scan_take(&reader->scan, ':'))
+    pst_json_scan_skip_space(&reader->scan);
+    if (!pst_json_scan_accept(&reader->scan, ':'))
         return PST_MALFORMED;
-    e = read_value(reader, depth, &value);
+    e = json_parse_value(reader, depth, &value);
     if (e)
         return e;
     if (!pst_arena_may_alloc(reader->arena) ||
-        json_object_object_add_ex(object, pushed(reader, start).ptr, value,
-                                  JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0) {
-        release(value);
+        json_object_object_add_ex(object, json_scratch_since(reader, start).ptr,
+                                  value, JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0) {
+        json_release_value(value);
         return PST_NO_MEMORY;
     }
-    pst_buf_cut(&reader->scratch, start);
+    pst_buf_truncate(&reader->scratch, start);
     return PST_OK;
 }
 
 static enum pst_err
-read_element(struct reader *reader, size_t depth, struct json_object *array)
+json_parse_element(struct reader *reader, size_t depth,
+                   struct json_object *array)
 {
     struct json_object *value = NULL;
-    enum pst_err e = read_value(reader, depth, &value);
+    enum pst_err e = json_parse_value(reader, depth, &value);
 
     if (e)
         return e;
     if (!pst_arena_may_alloc(reader->arena) ||
         json_object_array_add(array, value) != 0) {
-        release(value);
+        json_release_value(value);
         return PST_NO_MEMORY;
     }
     return PST_OK;
 }
 
 /* What tells an object from an array. */
-struct box {
+struct container {
     char close;
     struct json_object *(*make)(void);
     enum pst_err (*read)(struct reader *reader, size_t depth,
-                         struct json_object *box);
+                         struct json_object *container);
 };
 
-static const struct box boxes[] = {
-    {'}', json_object_new_object, read_member},
-    {']', json_object_new_array, read_element},
+static const struct container containers[] = {
+    {'}', json_object_new_object, json_parse_member},
+    {']', json_object_new_array, json_parse_element},
 };
 
 static enum pst_err
-fill(struct reader *reader, const struct box *box, size_t depth,
-     struct json_object *value)
+json_parse_items(struct reader *reader, const struct container *container,
+                 size_t depth, struct json_object *value)
 {
     enum pst_err e;
 
-    pst_scan_space(&reader->scan);
-    if (pst_scan_take(&reader->scan, box->close))
+    pst_json_scan_skip_space(&reader->scan);
+    if (pst_json_scan_accept(&reader->scan, container->close))
         return PST_OK;
     do {
-        e = box->read(reader, depth, value);
+        e = container->read(reader, depth, value);
         if (e)
             return e;
-    } while (pst_scan_take(&reader->scan, ','));
-    return pst_scan_take(&reader->scan, box->close) ? PST_OK : PST_MALFORMED;
+    } while (pst_json_scan_accept(&reader->scan, ','));
+    return pst_json_scan_accept(&reader->scan, container->close)
+               ? PST_OK
+               : PST_MALFORMED;
 }
 
 static enum pst_err
-read_box(struct reader *reader, const struct box *box, size_t depth,
-         struct json_object **out)
+json_parse_container(struct reader *reader, const struct container *container,
+                     size_t depth, struct json_object **out)
 {
     struct json_object *value;
     enum pst_err e;
 
     if (depth == PST_JSON_DEPTH)
         return PST_MALFORMED;
-    e = made(reader, box->make(), &value);
+    e = json_check_created(reader, container->make(), &value);
     if (e)
         return e;
-    e = fill(reader, box, depth + 1, value);
+    e = json_parse_items(reader, container, depth + 1, value);
     if (e) {
-        release(value);
+        json_release_value(value);
         return e;
     }
     *out = value;
@@ -315,98 +322,99 @@ read_box(struct reader *reader, const struct box *box, size_t depth,
 
 /* One value, `depth` boxes deep, and the white space around it. */
 static enum pst_err
-read_value(struct reader *reader, size_t depth, struct json_object **out)
+json_parse_value(struct reader *reader, size_t depth, struct json_object **out)
 {
     enum pst_err e;
     int c;
 
     if (reader->values++ == PST_JSON_VALUES)
         return PST_TOO_LARGE;
-    pst_scan_space(&reader->scan);
-    c = pst_scan_peek(&reader->scan);
-    if (pst_scan_take(&reader->scan, '{'))
-        e = read_box(reader, &boxes[0], depth, out);
-    else if (pst_scan_take(&reader->scan, '['))
-        e = read_box(reader, &boxes[1], depth, out);
+    pst_json_scan_skip_space(&reader->scan);
+    c = pst_json_scan_peek(&reader->scan);
+    if (pst_json_scan_accept(&reader->scan, '{'))
+        e = json_parse_container(reader, &containers[0], depth, out);
+    else if (pst_json_scan_accept(&reader->scan, '['))
+        e = json_parse_container(reader, &containers[1], depth, out);
     else if (c == '"')
-        e = read_string(reader, out);
+        e = json_parse_string(reader, out);
     else if (c == '-' || (c >= '0' && c <= '9'))
-        e = read_number(reader, out);
+        e = json_parse_number(reader, out);
     else
-        e = read_word(reader, out);
-    pst_scan_space(&reader->scan);
+        e = json_parse_literal(reader, out);
+    pst_json_scan_skip_space(&reader->scan);
     return e;
 }
 
 enum pst_err
-pst_json_parse(struct pst_arena *arena, struct pst_text text,
+pst_json_parse(struct pst_arena *arena, struct pst_str text,
                const struct pst_json **out)
 {
     struct reader reader = {.arena = arena, .scan = {.text = text}};
     struct json_object *root = NULL;
     enum pst_err e;
 
-    if (text.len > INT32_MAX || !pst_text_is_utf8(text))
+    if (text.len > INT32_MAX || !pst_str_is_utf8(text))
         return PST_MALFORMED;
-    pst_buf_init_hold(&reader.scratch, arena, text.len + PST_JSON_DEPTH + 1);
-    e = read_value(&reader, 0, &root);
-    if (!e && pst_scan_peek(&reader.scan) >= 0)
+    pst_buf_init_heap(&reader.scratch, arena, text.len + PST_JSON_DEPTH + 1);
+    e = json_parse_value(&reader, 0, &root);
+    if (!e && pst_json_scan_peek(&reader.scan) >= 0)
         e = PST_MALFORMED;
     if (!e && root)
-        e = pst_arena_defer(arena, release, root);
+        e = pst_arena_defer(arena, json_release_value, root);
     if (e) {
-        release(root);
+        json_release_value(root);
         return e;
     }
-    *out = outer(root);
+    *out = json_wrap(root);
     return PST_OK;
 }
 
 static const struct pst_json *
-step_into(const struct json_object *value, struct pst_text step)
+json_resolve_token(const struct json_object *value, struct pst_str token)
 {
     const struct lh_entry *member;
     size_t index;
 
     if (json_object_is_type(value, json_type_array)) {
-        if (!pst_step_index(step, &index) ||
+        if (!pst_json_pointer_token_index(token, &index) ||
             index >= json_object_array_length(value))
             return NULL;
-        return outer(json_object_array_get_idx(value, index));
+        return json_wrap(json_object_array_get_idx(value, index));
     }
     if (!json_object_is_type(value, json_type_object))
         return NULL;
-    for (member = first_member(value); member; member = lh_entry_next(member)) {
-        if (pst_step_is(step, member_name(member)))
-            return outer(member_value(member));
+    for (member = json_first_member(value); member;
+         member = lh_entry_next(member)) {
+        if (pst_json_pointer_token_is(token, json_member_name(member)))
+            return json_wrap(json_member_value(member));
     }
     return NULL;
 }
 
 const struct pst_json *
-pst_json_at(const struct pst_json *value, struct pst_text pointer)
+pst_json_at(const struct pst_json *value, struct pst_str pointer)
 {
-    struct pst_text rest = pst_pointer_steps(pointer);
-    struct pst_text step;
+    struct pst_str rest = pst_json_pointer_tokens(pointer);
+    struct pst_str token;
 
     if (!pst_json_is_pointer(pointer))
         return NULL;
-    while (value && pst_text_cut(&rest, '/', &step))
-        value = step_into(inner(value), step);
+    while (value && pst_str_split(&rest, '/', &token))
+        value = json_resolve_token(json_unwrap(value), token);
     return value;
 }
 
 const struct pst_json *
-pst_json_get(const struct pst_json *value, struct pst_text name)
+pst_json_get(const struct pst_json *value, struct pst_str name)
 {
     const struct lh_entry *member;
 
     if (pst_json_kind(value) != PST_JSON_OBJECT)
         return NULL;
-    for (member = first_member(inner(value)); member;
+    for (member = json_first_member(json_unwrap(value)); member;
          member = lh_entry_next(member))
-        if (pst_text_equal(member_name(member), name))
-            return outer(member_value(member));
+        if (pst_str_equal(json_member_name(member), name))
+            return json_wrap(json_member_value(member));
     return NULL;
 }
 
@@ -423,17 +431,18 @@ pst_json_kind(const struct pst_json *value)
         [json_type_object] = PST_JSON_OBJECT,
     };
 
-    return value ? kinds[json_object_get_type(inner(value))] : PST_JSON_ABSENT;
+    return value ? kinds[json_object_get_type(json_unwrap(value))]
+                 : PST_JSON_ABSENT;
 }
 
-struct pst_text
-pst_json_text(const struct pst_json *value)
+struct pst_str
+pst_json_string(const struct pst_json *value)
 {
     if (pst_json_kind(value) != PST_JSON_STRING)
-        return PST_NO_TEXT;
-    return (struct pst_text){
-        json_object_get_string(inner(value)),
-        (size_t)json_object_get_string_len(inner(value)),
+        return PST_STR_NONE;
+    return (struct pst_str){
+        json_object_get_string(json_unwrap(value)),
+        (size_t)json_object_get_string_len(json_unwrap(value)),
     };
 }
 
@@ -442,7 +451,7 @@ pst_json_integer(const struct pst_json *value, int64_t *out)
 {
     if (pst_json_kind(value) != PST_JSON_INTEGER)
         return PST_MALFORMED;
-    *out = json_object_get_int64(inner(value));
+    *out = json_object_get_int64(json_unwrap(value));
     return PST_OK;
 }
 
@@ -451,7 +460,7 @@ pst_json_bool(const struct pst_json *value, bool *out)
 {
     if (pst_json_kind(value) != PST_JSON_BOOL)
         return PST_MALFORMED;
-    *out = json_object_get_boolean(inner(value));
+    *out = json_object_get_boolean(json_unwrap(value));
     return PST_OK;
 }
 
@@ -459,9 +468,9 @@ size_t
 pst_json_count(const struct pst_json *value)
 {
     if (pst_json_kind(value) == PST_JSON_OBJECT)
-        return (size_t)json_object_object_length(inner(value));
+        return (size_t)json_object_object_length(json_unwrap(value));
     if (pst_json_kind(value) == PST_JSON_ARRAY)
-        return json_object_array_length(inner(value));
+        return json_object_array_length(json_unwrap(value));
     return 0;
 }
 
@@ -470,34 +479,34 @@ pst_json_element(const struct pst_json *value, size_t index)
 {
     PST_REQUIRE(pst_json_kind(value) == PST_JSON_ARRAY);
     PST_REQUIRE(index < pst_json_count(value));
-    return outer(json_object_array_get_idx(inner(value), index));
+    return json_wrap(json_object_array_get_idx(json_unwrap(value), index));
 }
 
 const struct pst_json *
 pst_json_member(const struct pst_json *value, size_t index,
-                struct pst_text *name)
+                struct pst_str *name)
 {
     const struct lh_entry *member;
 
     PST_REQUIRE(pst_json_kind(value) == PST_JSON_OBJECT);
     PST_REQUIRE(index < pst_json_count(value));
-    member = first_member(inner(value));
+    member = json_first_member(json_unwrap(value));
     while (index-- > 0)
         member = lh_entry_next(member);
-    *name = member_name(member);
-    return outer(member_value(member));
+    *name = json_member_name(member);
+    return json_wrap(json_member_value(member));
 }
 
 static void
-emit_members(struct pst_buf *buf, const struct json_object *object)
+json_emit_members(struct pst_buf *buf, const struct json_object *object)
 {
-    const struct lh_entry *member = first_member(object);
+    const struct lh_entry *member = json_first_member(object);
 
     pst_buf_add_char(buf, '{');
     while (member) {
-        pst_json_emit_string(buf, member_name(member));
+        pst_json_emit_string(buf, json_member_name(member));
         pst_buf_add_char(buf, ':');
-        pst_json_emit(buf, outer(member_value(member)));
+        pst_json_emit(buf, json_wrap(json_member_value(member)));
         member = lh_entry_next(member);
         if (member)
             pst_buf_add_char(buf, ',');
@@ -506,13 +515,13 @@ emit_members(struct pst_buf *buf, const struct json_object *object)
 }
 
 static void
-emit_elements(struct pst_buf *buf, const struct json_object *array)
+json_emit_elements(struct pst_buf *buf, const struct json_object *array)
 {
     pst_buf_add_char(buf, '[');
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         if (i > 0)
             pst_buf_add_char(buf, ',');
-        pst_json_emit(buf, outer(json_object_array_get_idx(array, i)));
+        pst_json_emit(buf, json_wrap(json_object_array_get_idx(array, i)));
     }
     pst_buf_add_char(buf, ']');
 }
@@ -520,7 +529,7 @@ emit_elements(struct pst_buf *buf, const struct json_object *array)
 void
 pst_json_emit(struct pst_buf *buf, const struct pst_json *value)
 {
-    struct json_object *json = inner(value);
+    struct json_object *json = json_unwrap(value);
 
     if (buf->err)
         return; /* it does not fit any more */
@@ -536,17 +545,17 @@ pst_json_emit(struct pst_buf *buf, const struct pst_json *value)
     case PST_JSON_INTEGER:
         pst_buf_add_number(buf, json_object_get_int64(json));
         break;
-    case PST_JSON_NUMBER: /* its spelling: see read_number() */
+    case PST_JSON_NUMBER: /* its spelling: see json_parse_number() */
         pst_buf_add_string(buf, json_object_get_userdata(json));
         break;
     case PST_JSON_STRING:
-        pst_json_emit_string(buf, pst_json_text(value));
+        pst_json_emit_string(buf, pst_json_string(value));
         break;
     case PST_JSON_ARRAY:
-        emit_elements(buf, json);
+        json_emit_elements(buf, json);
         break;
     case PST_JSON_OBJECT:
-        emit_members(buf, json);
+        json_emit_members(buf, json);
         break;
     }
 }

@@ -32,7 +32,7 @@ struct pst_json;
  * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE, PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_parse(struct pst_arena *arena, struct pst_text text,
+pst_json_parse(struct pst_arena *arena, struct pst_str text,
                const struct pst_json **out);
 
 /*
@@ -40,16 +40,16 @@ pst_json_parse(struct pst_arena *arena, struct pst_text text,
  * "/0", "~0" and "~1" escapes); NULL when there is none. value may be NULL.
  */
 PST_EXPORT const struct pst_json *pst_json_at(const struct pst_json *value,
-                                              struct pst_text pointer);
+                                              struct pst_str pointer);
 
 /* The member of an object by its name, whatever is in it; NULL: none. */
 PST_EXPORT const struct pst_json *pst_json_get(const struct pst_json *value,
-                                               struct pst_text name);
+                                               struct pst_str name);
 
 PST_EXPORT enum pst_json_kind pst_json_kind(const struct pst_json *value);
 
-/* A string's decoded text; absent (PST_NO_TEXT) for any other kind. */
-PST_EXPORT struct pst_text pst_json_text(const struct pst_json *value);
+/* A string's decoded text; absent (PST_STR_NONE) for any other kind. */
+PST_EXPORT struct pst_str pst_json_string(const struct pst_json *value);
 
 /* PST_OK for an integer, else PST_MALFORMED. */
 PST_MUST_USE PST_EXPORT enum pst_err
@@ -74,7 +74,7 @@ PST_EXPORT const struct pst_json *pst_json_element(const struct pst_json *value,
  */
 PST_EXPORT const struct pst_json *pst_json_member(const struct pst_json *value,
                                                   size_t index,
-                                                  struct pst_text *name);
+                                                  struct pst_str *name);
 
 /*
  * Write value compactly: strings as pst_json_emit_string() does, integers in

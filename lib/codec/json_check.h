@@ -12,9 +12,9 @@
 #include "base/str.h"
 
 /* What is wrong with a text, and where. */
-struct pst_json_fault {
-    const char *why; /* a literal: what is wrong, fit for a client */
-    size_t at;       /* bytes before it */
+struct pst_json_error {
+    const char *reason; /* a literal: what is wrong, fit for a client */
+    size_t at;          /* bytes before it */
 };
 
 /*
@@ -26,12 +26,12 @@ struct pst_json_fault {
  * held off the arena.
  *   text   at most UINT32_MAX bytes
  *   value  set on PST_OK: the text without the white space around it
- *   fault  set on PST_MALFORMED, PST_DUPLICATE and PST_TOO_LARGE
+ *   error  set on PST_MALFORMED, PST_DUPLICATE and PST_TOO_LARGE
  * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (depth),
  * PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_check(struct pst_arena *arena, struct pst_text text,
-               struct pst_text *value, struct pst_json_fault *fault);
+pst_json_check(struct pst_arena *arena, struct pst_str text,
+               struct pst_str *value, struct pst_json_error *error);
 
 #endif

@@ -12,58 +12,58 @@
 /* Walks. */
 
 bool
-pst_json_slice_next_element(struct pst_text *rest, struct pst_text *value)
+pst_json_slice_next_element(struct pst_str *rest, struct pst_str *value)
 {
-    struct pst_scan scan = {.text = *rest};
+    struct pst_json_scan scan = {.text = *rest};
     size_t start;
 
-    if (!pst_scan_take(&scan, '[') && !pst_scan_take(&scan, ','))
+    if (!pst_json_scan_accept(&scan, '[') && !pst_json_scan_accept(&scan, ','))
         return false;
-    pst_scan_space(&scan);
+    pst_json_scan_skip_space(&scan);
     start = scan.at;
-    if (pst_scan_peek(&scan) == ']' || !pst_scan_value(&scan))
+    if (pst_json_scan_peek(&scan) == ']' || !pst_json_scan_skip_value(&scan))
         return false;
-    *value = pst_scan_since(&scan, start);
-    pst_scan_space(&scan);
-    *rest = pst_text_from_octet(*rest, scan.at);
+    *value = pst_json_scan_since(&scan, start);
+    pst_json_scan_skip_space(&scan);
+    *rest = pst_str_skip(*rest, scan.at);
     return true;
 }
 
 bool
-pst_json_slice_next_member(struct pst_text *rest, struct pst_text *name,
-                           struct pst_text *value)
+pst_json_slice_next_member(struct pst_str *rest, struct pst_str *name,
+                           struct pst_str *value)
 {
-    struct pst_scan scan = {.text = *rest};
+    struct pst_json_scan scan = {.text = *rest};
     size_t start;
 
-    if (!pst_scan_take(&scan, '{') && !pst_scan_take(&scan, ','))
+    if (!pst_json_scan_accept(&scan, '{') && !pst_json_scan_accept(&scan, ','))
         return false;
-    pst_scan_space(&scan);
-    if (!pst_scan_string(&scan, name))
+    pst_json_scan_skip_space(&scan);
+    if (!pst_json_scan_string(&scan, name))
         return false;
-    pst_scan_space(&scan);
-    if (!pst_scan_take(&scan, ':'))
+    pst_json_scan_skip_space(&scan);
+    if (!pst_json_scan_accept(&scan, ':'))
         return false;
-    pst_scan_space(&scan);
+    pst_json_scan_skip_space(&scan);
     start = scan.at;
-    if (!pst_scan_value(&scan))
+    if (!pst_json_scan_skip_value(&scan))
         return false;
-    *value = pst_scan_since(&scan, start);
-    pst_scan_space(&scan);
-    *rest = pst_text_from_octet(*rest, scan.at);
+    *value = pst_json_scan_since(&scan, start);
+    pst_json_scan_skip_space(&scan);
+    *rest = pst_str_skip(*rest, scan.at);
     return true;
 }
 
 bool
-pst_json_slice_member(struct pst_text object, struct pst_text name,
-                      struct pst_text *value)
+pst_json_slice_member(struct pst_str object, struct pst_str name,
+                      struct pst_str *value)
 {
-    struct pst_text raw, found;
+    struct pst_str raw, found;
 
-    if (!pst_text_starts(object, PST_TEXT("{")))
+    if (!pst_str_starts(object, PST_STR("{")))
         return false;
     while (pst_json_slice_next_member(&object, &raw, &found)) {
-        if (pst_json_slice_decodes_to(raw, name)) {
+        if (pst_json_slice_equal(raw, name)) {
             *value = found;
             return true;
         }
@@ -72,12 +72,12 @@ pst_json_slice_member(struct pst_text object, struct pst_text name,
 }
 
 bool
-pst_json_slice_element(struct pst_text array, size_t index,
-                       struct pst_text *value)
+pst_json_slice_element(struct pst_str array, size_t index,
+                       struct pst_str *value)
 {
-    struct pst_text found;
+    struct pst_str found;
 
-    if (!pst_text_starts(array, PST_TEXT("[")))
+    if (!pst_str_starts(array, PST_STR("[")))
         return false;
     while (pst_json_slice_next_element(&array, &found)) {
         if (index-- == 0) {
@@ -91,10 +91,10 @@ pst_json_slice_element(struct pst_text array, size_t index,
 /* Values. */
 
 enum pst_err
-pst_json_slice_integer(struct pst_text value, int64_t *out)
+pst_json_slice_integer(struct pst_str value, int64_t *out)
 {
-    int sign = pst_text_starts(value, PST_TEXT("-")) ? -1 : 1;
-    struct pst_text digits = pst_text_from_octet(value, (size_t)(sign < 0));
+    int sign = pst_str_starts(value, PST_STR("-")) ? -1 : 1;
+    struct pst_str digits = pst_str_skip(value, (size_t)(sign < 0));
     int64_t number = 0;
 
     if (digits.len == 0)
@@ -111,7 +111,7 @@ pst_json_slice_integer(struct pst_text value, int64_t *out)
 }
 
 enum pst_json_kind
-pst_json_slice_kind(struct pst_text value)
+pst_json_slice_kind(struct pst_str value)
 {
     int64_t number;
 
@@ -137,16 +137,16 @@ pst_json_slice_kind(struct pst_text value)
 }
 
 int
-pst_json_slice_compare(struct pst_text raw, struct pst_text text)
+pst_json_slice_compare(struct pst_str raw, struct pst_str text)
 {
-    struct pst_unescape string = {.rest = raw};
-    struct pst_text run;
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
 
     while (string.rest.len > 0) {
         size_t len;
         int order;
 
-        if (!pst_unescape_next(&string, &run))
+        if (!pst_json_unescape_next(&string, &run))
             return 1;
         len = run.len < text.len ? run.len : text.len;
         order = len > 0 ? memcmp(run.ptr, text.ptr, len) : 0;
@@ -154,13 +154,13 @@ pst_json_slice_compare(struct pst_text raw, struct pst_text text)
             return order;
         if (len < run.len)
             return 1;
-        text = pst_text_from_octet(text, len);
+        text = pst_str_skip(text, len);
     }
     return text.len > 0 ? -1 : 0;
 }
 
 bool
-pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
+pst_json_slice_equal(struct pst_str raw, struct pst_str text)
 {
     /* What it decodes to is never longer. */
     if (raw.len < text.len)
@@ -170,39 +170,40 @@ pst_json_slice_decodes_to(struct pst_text raw, struct pst_text text)
 
 /* Take the first letter off *run, folded; other bytes are themselves. */
 static char
-take_folded(struct pst_text *run)
+json_slice_next_folded(struct pst_str *run)
 {
-    static const struct pst_text long_s = {"\xC5\xBF", 2};
-    static const struct pst_text kelvin = {"\xE2\x84\xAA", 3};
+    static const struct pst_str long_s = {"\xC5\xBF", 2};
+    static const struct pst_str kelvin = {"\xE2\x84\xAA", 3};
     size_t len = 1;
     char c = pst_lower(run->ptr[0]);
 
-    if (pst_text_starts(*run, long_s)) {
+    if (pst_str_starts(*run, long_s)) {
         c = 's';
         len = long_s.len;
-    } else if (pst_text_starts(*run, kelvin)) {
+    } else if (pst_str_starts(*run, kelvin)) {
         c = 'k';
         len = kelvin.len;
     }
-    *run = pst_text_from_octet(*run, len);
+    *run = pst_str_skip(*run, len);
     return c;
 }
 
 bool
-pst_json_slice_folds_to(struct pst_text raw, struct pst_text text)
+pst_json_slice_equal_nocase(struct pst_str raw, struct pst_str text)
 {
-    struct pst_unescape string = {.rest = raw};
-    struct pst_text run;
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
 
     if (raw.len < text.len)
         return false;
     while (string.rest.len > 0) {
-        if (!pst_unescape_next(&string, &run))
+        if (!pst_json_unescape_next(&string, &run))
             return false;
         while (run.len > 0) {
-            if (text.len == 0 || take_folded(&run) != pst_lower(text.ptr[0]))
+            if (text.len == 0 ||
+                json_slice_next_folded(&run) != pst_lower(text.ptr[0]))
                 return false;
-            text = pst_text_from_octet(text, 1);
+            text = pst_str_skip(text, 1);
         }
     }
     return text.len == 0;
@@ -210,44 +211,44 @@ pst_json_slice_folds_to(struct pst_text raw, struct pst_text text)
 
 /* Decode onto buf, which has room for the whole of raw. */
 static enum pst_err
-decode(struct pst_buf *buf, struct pst_text raw, struct pst_text *out)
+json_slice_decode(struct pst_buf *buf, struct pst_str raw, struct pst_str *out)
 {
-    struct pst_unescape string = {.rest = raw};
-    struct pst_text run;
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
 
     while (string.rest.len > 0) {
-        if (!pst_unescape_next(&string, &run))
+        if (!pst_json_unescape_next(&string, &run))
             return PST_MALFORMED;
         pst_buf_add(buf, run);
     }
     if (string.lone)
         return PST_MALFORMED;
-    return pst_buf_end(buf, out);
+    return pst_buf_finish(buf, out);
 }
 
 enum pst_err
-pst_json_slice_text(struct pst_arena *arena, struct pst_text value, size_t most,
-                    struct pst_text *out)
+pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
+                      size_t most, struct pst_str *out)
 {
-    struct pst_scan scan = {.text = value};
-    struct pst_text raw;
+    struct pst_json_scan scan = {.text = value};
+    struct pst_str raw;
     struct pst_buf buf;
 
-    if (!pst_scan_string(&scan, &raw)) {
-        *out = PST_NO_TEXT;
+    if (!pst_json_scan_string(&scan, &raw)) {
+        *out = PST_STR_NONE;
         return PST_OK;
     }
-    if (pst_text_index(raw, '\\') == raw.len) {
+    if (pst_str_index(raw, '\\') == raw.len) {
         *out = raw;
         return PST_OK;
     }
     if (raw.len <= most)
         pst_buf_init_arena(&buf, arena, raw.len);
     else
-        pst_buf_init_hold(&buf, arena, raw.len);
+        pst_buf_init_heap(&buf, arena, raw.len);
     /* All of it at once, so that nothing is moved while it grows. */
-    if (!pst_buf_room(&buf, raw.len))
+    if (!pst_buf_reserve(&buf, raw.len))
         return PST_NO_MEMORY;
-    pst_buf_cut(&buf, 0);
-    return decode(&buf, raw, out);
+    pst_buf_truncate(&buf, 0);
+    return json_slice_decode(&buf, raw, out);
 }

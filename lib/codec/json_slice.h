@@ -27,11 +27,11 @@ enum pst_json_kind {
 };
 
 /* The kind of a value; PST_JSON_ABSENT for an absent or empty slice. */
-PST_EXPORT enum pst_json_kind pst_json_slice_kind(struct pst_text value);
+PST_EXPORT enum pst_json_kind pst_json_slice_kind(struct pst_str value);
 
 /* The value of an integer: PST_OK, or PST_MALFORMED for any other value. */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_slice_integer(struct pst_text value, int64_t *out);
+pst_json_slice_integer(struct pst_str value, int64_t *out);
 
 /*
  * Take the next member off *rest, which begins as an object.
@@ -39,36 +39,34 @@ pst_json_slice_integer(struct pst_text value, int64_t *out);
  *   value  set to the member's value
  * Returns false after the last one, and for what is no object.
  */
-PST_EXPORT bool pst_json_slice_next_member(struct pst_text *rest,
-                                           struct pst_text *name,
-                                           struct pst_text *value);
+PST_EXPORT bool pst_json_slice_next_member(struct pst_str *rest,
+                                           struct pst_str *name,
+                                           struct pst_str *value);
 
 /* The same for the elements of an array. */
-PST_EXPORT bool pst_json_slice_next_element(struct pst_text *rest,
-                                            struct pst_text *value);
+PST_EXPORT bool pst_json_slice_next_element(struct pst_str *rest,
+                                            struct pst_str *value);
 
 /* Find a member by its decoded name; false: there is none. */
-PST_EXPORT bool pst_json_slice_member(struct pst_text object,
-                                      struct pst_text name,
-                                      struct pst_text *value);
+PST_EXPORT bool pst_json_slice_member(struct pst_str object,
+                                      struct pst_str name,
+                                      struct pst_str *value);
 
 /* Find an element, counted from 0; false: there is none. */
-PST_EXPORT bool pst_json_slice_element(struct pst_text array, size_t index,
-                                       struct pst_text *value);
+PST_EXPORT bool pst_json_slice_element(struct pst_str array, size_t index,
+                                       struct pst_str *value);
 
 /* Does a name, or what stands between a string's quotes, decode to text? */
-PST_EXPORT bool pst_json_slice_decodes_to(struct pst_text raw,
-                                          struct pst_text text);
+PST_EXPORT bool pst_json_slice_equal(struct pst_str raw, struct pst_str text);
 
 /* The same with A-Z and a-z taken as one, and with U+017F and U+212A taken
  * for s and k, as readers do that ignore case. */
-PST_EXPORT bool pst_json_slice_folds_to(struct pst_text raw,
-                                        struct pst_text text);
+PST_EXPORT bool pst_json_slice_equal_nocase(struct pst_str raw,
+                                            struct pst_str text);
 
 /* Below, at or above 0: what raw decodes to is before, is, or is behind text,
  * byte for byte. */
-PST_EXPORT int pst_json_slice_compare(struct pst_text raw,
-                                      struct pst_text text);
+PST_EXPORT int pst_json_slice_compare(struct pst_str raw, struct pst_str text);
 
 /*
  * Decode a string. One without escapes is a part of value, and not copied.
@@ -77,7 +75,7 @@ PST_EXPORT int pst_json_slice_compare(struct pst_text raw,
  * Returns PST_OK, PST_MALFORMED (half of a surrogate pair), PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_slice_text(struct pst_arena *arena, struct pst_text value, size_t most,
-                    struct pst_text *out);
+pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
+                      size_t most, struct pst_str *out);
 
 #endif

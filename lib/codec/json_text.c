@@ -12,13 +12,13 @@
 
 /* Stands in a string as it is. */
 static bool
-is_plain(char c)
+json_text_is_plain(char c)
 {
     return c >= ' ' && c < 0x7F && !memchr("\"\\<>&", c, 5);
 }
 
 static void
-emit_escape(struct pst_buf *buf, char c)
+json_text_emit_escape(struct pst_buf *buf, char c)
 {
     static const char control[] = "\b\f\n\r\t";
     static const char letter[] = "bfnrt";
@@ -37,13 +37,13 @@ emit_escape(struct pst_buf *buf, char c)
 
 /* One character above ASCII, or U+FFFD for an byte that begins none. */
 static size_t
-emit_character(struct pst_buf *buf, struct pst_text text)
+json_text_emit_utf8(struct pst_buf *buf, struct pst_str text)
 {
     unsigned char lead = (unsigned char)text.ptr[0];
     size_t len = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    struct pst_text character = pst_text_first(text, len);
+    struct pst_str character = pst_str_first(text, len);
 
-    if (!pst_text_is_utf8(character)) {
+    if (!pst_str_is_utf8(character)) {
         pst_buf_add_string(buf, "\xEF\xBF\xBD");
         return 1;
     }
@@ -52,29 +52,29 @@ emit_character(struct pst_buf *buf, struct pst_text text)
 }
 
 void
-pst_json_emit_string(struct pst_buf *buf, struct pst_text text)
+pst_json_emit_string(struct pst_buf *buf, struct pst_str text)
 {
     pst_buf_add_char(buf, '"');
     while (text.len > 0 && !buf->err) {
         size_t len = 0;
 
-        while (len < text.len && is_plain(text.ptr[len]))
+        while (len < text.len && json_text_is_plain(text.ptr[len]))
             len++;
         if (len > 0) {
-            pst_buf_add(buf, pst_text_first(text, len));
+            pst_buf_add(buf, pst_str_first(text, len));
         } else if ((unsigned char)text.ptr[0] >= 0x80) {
-            len = emit_character(buf, text);
+            len = json_text_emit_utf8(buf, text);
         } else {
-            emit_escape(buf, text.ptr[0]);
+            json_text_emit_escape(buf, text.ptr[0]);
             len = 1;
         }
-        text = pst_text_from_octet(text, len);
+        text = pst_str_skip(text, len);
     }
     pst_buf_add_char(buf, '"');
 }
 
 bool
-pst_json_is_pointer(struct pst_text pointer)
+pst_json_is_pointer(struct pst_str pointer)
 {
     if (pointer.len > 0 && pointer.ptr[0] != '/')
         return false;
@@ -91,26 +91,27 @@ pst_json_is_pointer(struct pst_text pointer)
 
 /* Whether a string decodes to a step of a pointer. */
 static bool
-name_is_step(struct pst_text raw, struct pst_text step)
+json_text_name_is_token(struct pst_str raw, struct pst_str token)
 {
-    struct pst_unescape name = {.rest = raw};
-    struct pst_text run;
+    struct pst_json_unescape name = {.rest = raw};
+    struct pst_str run;
 
     while (name.rest.len > 0) {
-        if (!pst_unescape_next(&name, &run) || !pst_step_take(&step, run))
+        if (!pst_json_unescape_next(&name, &run) ||
+            !pst_json_pointer_token_accept(&token, run))
             return false;
     }
-    return step.len == 0;
+    return token.len == 0;
 }
 
 static bool
-enter_object(struct pst_text *value, struct pst_text step)
+json_text_enter_object(struct pst_str *value, struct pst_str token)
 {
-    struct pst_text rest = *value;
-    struct pst_text raw;
+    struct pst_str rest = *value;
+    struct pst_str raw;
 
     while (pst_json_slice_next_member(&rest, &raw, value)) {
-        if (name_is_step(raw, step))
+        if (json_text_name_is_token(raw, token))
             return true;
     }
     return false;
@@ -118,32 +119,32 @@ enter_object(struct pst_text *value, struct pst_text step)
 
 /* From an object or array to what is in it. */
 static bool
-enter(struct pst_text *value, struct pst_text step)
+json_text_enter_value(struct pst_str *value, struct pst_str token)
 {
     size_t index;
 
-    if (pst_text_starts(*value, PST_TEXT("{")))
-        return enter_object(value, step);
-    return pst_step_index(step, &index) &&
+    if (pst_str_starts(*value, PST_STR("{")))
+        return json_text_enter_object(value, token);
+    return pst_json_pointer_token_index(token, &index) &&
            pst_json_slice_element(*value, index, value);
 }
 
 enum pst_err
-pst_json_locate(struct pst_text text, struct pst_text pointer,
-                struct pst_text *slice)
+pst_json_locate(struct pst_str text, struct pst_str pointer,
+                struct pst_str *slice)
 {
-    struct pst_scan scan = {.text = text};
-    struct pst_text rest = pst_pointer_steps(pointer);
-    struct pst_text value, step;
+    struct pst_json_scan scan = {.text = text};
+    struct pst_str rest = pst_json_pointer_tokens(pointer);
+    struct pst_str value, token;
     size_t start;
 
-    pst_scan_space(&scan);
+    pst_json_scan_skip_space(&scan);
     start = scan.at;
-    if (!pst_json_is_pointer(pointer) || !pst_scan_value(&scan))
+    if (!pst_json_is_pointer(pointer) || !pst_json_scan_skip_value(&scan))
         return PST_ABSENT;
-    value = pst_scan_since(&scan, start);
-    while (pst_text_cut(&rest, '/', &step)) {
-        if (!enter(&value, step))
+    value = pst_json_scan_since(&scan, start);
+    while (pst_str_split(&rest, '/', &token)) {
+        if (!json_text_enter_value(&value, token))
             return PST_ABSENT;
     }
     *slice = value;
@@ -151,25 +152,25 @@ pst_json_locate(struct pst_text text, struct pst_text pointer,
 }
 
 void
-pst_json_redact(struct pst_buf *buf, struct pst_text text,
-                struct pst_text secret, struct pst_text replacement)
+pst_json_redact(struct pst_buf *buf, struct pst_str text, struct pst_str secret,
+                struct pst_str replacement)
 {
-    struct pst_scan scan = {.text = text};
+    struct pst_json_scan scan = {.text = text};
     size_t copied = 0;
 
     PST_REQUIRE(secret.len > 0);
     while (scan.at < text.len) {
         size_t start = scan.at;
-        struct pst_text raw;
+        struct pst_str raw;
 
-        if (!pst_scan_string(&scan, &raw)) {
+        if (!pst_json_scan_string(&scan, &raw)) {
             scan.at = start + 1;
-        } else if (pst_json_slice_decodes_to(raw, secret)) {
+        } else if (pst_json_slice_equal(raw, secret)) {
             pst_buf_add(buf,
-                        (struct pst_text){text.ptr + copied, start - copied});
+                        (struct pst_str){text.ptr + copied, start - copied});
             pst_buf_add(buf, replacement);
             copied = scan.at;
         }
     }
-    pst_buf_add(buf, pst_text_from_octet(text, copied));
+    pst_buf_add(buf, pst_str_skip(text, copied));
 }

@@ -12,14 +12,14 @@
 #include "base/str.h"
 
 /* A pointer is "" or begins with "/", and each ~ is followed by 0 or 1. */
-PST_EXPORT bool pst_json_is_pointer(struct pst_text pointer);
+PST_EXPORT bool pst_json_is_pointer(struct pst_str pointer);
 
 /*
  * Write text as a JSON string, quotes included: ", \ and all below 0x20 and
  * 0x7F escaped, <, > and & as \u00XX (safe in a script), bytes that are no
  * UTF-8 as U+FFFD.
  */
-PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_text text);
+PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
 
 /*
  * Find the bytes of the value at pointer inside the text it came from.
@@ -27,9 +27,9 @@ PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_text text);
  *   slice  set on PST_OK to a part of text
  * Returns PST_OK or PST_ABSENT.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_json_locate(struct pst_text text,
-                                                     struct pst_text pointer,
-                                                     struct pst_text *slice);
+PST_MUST_USE PST_EXPORT enum pst_err pst_json_locate(struct pst_str text,
+                                                     struct pst_str pointer,
+                                                     struct pst_str *slice);
 
 /*
  * Copy text, writing `replacement` (JSON itself) in the place of every
@@ -38,8 +38,8 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_json_locate(struct pst_text text,
  *   text    one that pst_json_parse() has accepted
  *   secret  not empty
  */
-PST_EXPORT void pst_json_redact(struct pst_buf *buf, struct pst_text text,
-                                struct pst_text secret,
-                                struct pst_text replacement);
+PST_EXPORT void pst_json_redact(struct pst_buf *buf, struct pst_str text,
+                                struct pst_str secret,
+                                struct pst_str replacement);
 
 #endif

@@ -9,7 +9,7 @@
 #include "codec/name_fold_table.inc"
 
 /* What the table says of a character (fold_table.pl). */
-#define VALUE_VANISHES 0
+#define VALUE_IGNORED 0
 #define VALUE_ITSELF 1
 #define VALUE_EXPANDS 0xD800 /* to 0xDFFF: where in fold_expansions */
 #define VALUE_EXPANDS_LAST 0xDFFF
@@ -45,7 +45,7 @@ struct fold_key {
 
 /* Take a character off text that is known to be UTF-8. */
 static uint32_t
-next_char(struct pst_text *text)
+name_fold_next_char(struct pst_str *text)
 {
     static const uint8_t masks[] = {0x7F, 0x7F, 0x1F, 0x0F, 0x07};
     uint8_t first = (uint8_t)text->ptr[0];
@@ -54,12 +54,12 @@ next_char(struct pst_text *text)
 
     for (size_t i = 1; i < len; i++)
         c = c << 6 | ((uint8_t)text->ptr[i] & 0x3F);
-    *text = pst_text_from_octet(*text, len);
+    *text = pst_str_skip(*text, len);
     return c;
 }
 
 static size_t
-put_char(uint32_t c, char out[static UTF8_MAX])
+name_fold_encode_utf8(uint32_t c, char out[static UTF8_MAX])
 {
     if (c < 0x80) {
         out[0] = (char)c;
@@ -78,14 +78,14 @@ put_char(uint32_t c, char out[static UTF8_MAX])
 
 /* Letters that are one to some collation. */
 static uint32_t
-merge_letters(uint32_t c)
+name_fold_merge_letters(uint32_t c)
 {
     return c == 'j' || c == 'u' || c == 'v' || c == 'y' ? 'i' : c;
 }
 
 /* Is c nothing after that one, to some collation? */
 static bool
-is_absorbed(uint32_t last, uint32_t c)
+name_fold_is_absorbed(uint32_t last, uint32_t c)
 {
     switch (c) {
     case 's':
@@ -104,16 +104,16 @@ is_absorbed(uint32_t last, uint32_t c)
 }
 
 static void
-add_char(struct fold_key *key, uint32_t c)
+name_fold_add_char(struct fold_key *key, uint32_t c)
 {
     char bytes[UTF8_MAX];
     size_t len;
 
-    c = merge_letters(c);
-    if (key->is_full || is_absorbed(key->last, c))
+    c = name_fold_merge_letters(c);
+    if (key->is_full || name_fold_is_absorbed(key->last, c))
         return;
-    len = put_char(c, bytes);
-    if (len > PST_FOLD_MAX - key->len) {
+    len = name_fold_encode_utf8(c, bytes);
+    if (len > PST_NAME_FOLD_MAX - key->len) {
         key->is_full = true;
         return;
     }
@@ -124,52 +124,54 @@ add_char(struct fold_key *key, uint32_t c)
 
 /* What the table has for a character that is no Hangul syllable. */
 static void
-add_folded(struct fold_key *key, uint32_t c)
+name_fold_add_mapped(struct fold_key *key, uint32_t c)
 {
     uint16_t block = fold_index[c / FOLD_BLOCK];
     uint16_t value = fold_blocks[block * FOLD_BLOCK + c % FOLD_BLOCK];
 
-    if (value == VALUE_VANISHES)
+    if (value == VALUE_IGNORED)
         return;
     if (value == VALUE_ITSELF) {
-        add_char(key, c > 0xFFFF ? OTHER_PLANES : c);
+        name_fold_add_char(key, c > 0xFFFF ? OTHER_PLANES : c);
     } else if (value >= VALUE_EXPANDS && value <= VALUE_EXPANDS_LAST) {
         const uint16_t *list = &fold_expansions[2 * (value - VALUE_EXPANDS)];
 
         for (uint16_t i = 1; i <= list[0]; i++)
-            add_char(key, list[i]);
+            name_fold_add_char(key, list[i]);
     } else {
-        add_char(key, value);
+        name_fold_add_char(key, value);
     }
 }
 
 /* A syllable is its letters: a name may come with either. */
 static void
-add_hangul(struct fold_key *key, uint32_t c)
+name_fold_add_hangul(struct fold_key *key, uint32_t c)
 {
     uint32_t index = c - HANGUL_FIRST;
     uint32_t trail = index % HANGUL_TRAIL_COUNT;
 
-    add_folded(key, HANGUL_LEADS + index / HANGUL_BLOCK);
-    add_folded(key, HANGUL_VOWELS + index % HANGUL_BLOCK / HANGUL_TRAIL_COUNT);
+    name_fold_add_mapped(key, HANGUL_LEADS + index / HANGUL_BLOCK);
+    name_fold_add_mapped(key, HANGUL_VOWELS +
+                                  index % HANGUL_BLOCK / HANGUL_TRAIL_COUNT);
     if (trail > 0)
-        add_folded(key, HANGUL_TRAILS + trail);
+        name_fold_add_mapped(key, HANGUL_TRAILS + trail);
 }
 
 enum pst_err
-pst_fold_name(struct pst_text name, char out[static PST_FOLD_MAX], size_t *len)
+pst_name_fold(struct pst_str name, char out[static PST_NAME_FOLD_MAX],
+              size_t *len)
 {
     struct fold_key key = {.out = out};
 
-    if (!pst_text_is_utf8(name))
+    if (!pst_str_is_utf8(name))
         return PST_MALFORMED;
     while (name.len > 0 && !key.is_full) {
-        uint32_t c = next_char(&name);
+        uint32_t c = name_fold_next_char(&name);
 
         if (c >= HANGUL_FIRST && c <= HANGUL_LAST)
-            add_hangul(&key, c);
+            name_fold_add_hangul(&key, c);
         else
-            add_folded(&key, c);
+            name_fold_add_mapped(&key, c);
     }
     *len = key.len;
     return PST_OK;

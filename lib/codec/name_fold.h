@@ -34,14 +34,14 @@
 #include "base/str.h"
 
 /*
- * Fold a name. A key is UTF-8; one that would be longer than PST_FOLD_MAX is
- * cut at a character, and is then shared by all names that begin alike.
- *   out  gets the key; undefined unless PST_OK is returned
- *   len  set on PST_OK: bytes of the key; 0 for a name of which nothing is
- *        left, which is a key like any other
- * Returns PST_OK or PST_MALFORMED (the name is not UTF-8).
+ * Fold a name. A key is UTF-8; one that would be longer than PST_NAME_FOLD_MAX
+ * is cut at a character, and is then shared by all names that begin alike. out
+ * gets the key; undefined unless PST_OK is returned len  set on PST_OK: bytes
+ * of the key; 0 for a name of which nothing is left, which is a key like any
+ * other Returns PST_OK or PST_MALFORMED (the name is not UTF-8).
  */
-PST_MUST_USE enum pst_err
-pst_fold_name(struct pst_text name, char out[static PST_FOLD_MAX], size_t *len);
+PST_MUST_USE enum pst_err pst_name_fold(struct pst_str name,
+                                        char out[static PST_NAME_FOLD_MAX],
+                                        size_t *len);
 
 #endif

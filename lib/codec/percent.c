@@ -6,7 +6,7 @@
 
 /* The byte that text begins with as "%XX", or -1 when it does not. */
 static int
-escaped_octet(struct pst_text text)
+percent_decode_byte(struct pst_str text)
 {
     int high;
     int low;
@@ -19,46 +19,46 @@ escaped_octet(struct pst_text text)
 }
 
 void
-pst_percent_decode(struct pst_buf *buf, struct pst_text text, bool plus)
+pst_percent_decode(struct pst_buf *buf, struct pst_str text, bool plus)
 {
     while (text.len > 0) {
-        int octet = escaped_octet(text);
+        int byte = percent_decode_byte(text);
 
-        if (octet >= 0)
-            pst_buf_add_char(buf, (char)octet);
+        if (byte >= 0)
+            pst_buf_add_char(buf, (char)byte);
         else if (plus && text.ptr[0] == '+')
             pst_buf_add_char(buf, ' ');
         else
             pst_buf_add_char(buf, text.ptr[0]);
-        text = pst_text_from_octet(text, octet >= 0 ? 3 : 1);
+        text = pst_str_skip(text, byte >= 0 ? 3 : 1);
     }
 }
 
 static bool
-is_unreserved(char c)
+percent_is_unreserved(char c)
 {
     return pst_is_alpha(c) || pst_is_digit(c) || c == '-' || c == '.' ||
            c == '_' || c == '~';
 }
 
 static char
-upper_hex_digit(unsigned v)
+percent_upper_hex_digit(unsigned v)
 {
     return "0123456789ABCDEF"[v & 15];
 }
 
 void
-pst_percent_encode(struct pst_buf *buf, struct pst_text text)
+pst_percent_encode(struct pst_buf *buf, struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        unsigned octet = (unsigned char)text.ptr[i];
+        unsigned byte = (unsigned char)text.ptr[i];
 
-        if (is_unreserved(text.ptr[i])) {
+        if (percent_is_unreserved(text.ptr[i])) {
             pst_buf_add_char(buf, text.ptr[i]);
         } else {
             pst_buf_add_char(buf, '%');
-            pst_buf_add_char(buf, upper_hex_digit(octet >> 4));
-            pst_buf_add_char(buf, upper_hex_digit(octet));
+            pst_buf_add_char(buf, percent_upper_hex_digit(byte >> 4));
+            pst_buf_add_char(buf, percent_upper_hex_digit(byte));
         }
     }
 }

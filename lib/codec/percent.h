@@ -13,10 +13,10 @@
  * Decode once, as WHATWG does: a % without two hex digits after it stands
  * for itself. With `plus`, + becomes a space (urlencoded forms).
  */
-PST_EXPORT void pst_percent_decode(struct pst_buf *buf, struct pst_text text,
+PST_EXPORT void pst_percent_decode(struct pst_buf *buf, struct pst_str text,
                                    bool plus);
 
 /* Encode all but unreserved (RFC 3986 2.3): for a query's name or value. */
-PST_EXPORT void pst_percent_encode(struct pst_buf *buf, struct pst_text text);
+PST_EXPORT void pst_percent_encode(struct pst_buf *buf, struct pst_str text);
 
 #endif

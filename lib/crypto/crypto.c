@@ -15,12 +15,12 @@
 #include <sys/random.h>
 
 #define GCRYPT_OLDEST "1.8.0"
-#define SECURE_POOL (64 * 1024) /* bytes; more than any ring takes */
+#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than any ring takes */
 
 #define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* RFC 5869 2.3 */
 
 enum pst_err
-pst_crypt_init(void)
+pst_crypto_init(void)
 {
     if (!gcry_check_version(GCRYPT_OLDEST))
         return PST_INTERNAL;
@@ -32,14 +32,14 @@ pst_crypt_init(void)
      * that is worth starting with, and gcrypt's warning on stderr is not.
      */
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
-    gcry_control(GCRYCTL_INIT_SECMEM, SECURE_POOL, 0);
+    gcry_control(GCRYCTL_INIT_SECMEM, SECURE_POOL_SIZE, 0);
     if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0))
         return PST_INTERNAL;
     return PST_OK;
 }
 
 enum pst_err
-pst_crypt_random(void *out, size_t len)
+pst_crypto_random(void *out, size_t len)
 {
     uint8_t *at = out;
     size_t done = 0;
@@ -50,7 +50,7 @@ pst_crypt_random(void *out, size_t len)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            pst_crypt_wipe(out, len);
+            pst_crypto_wipe(out, len);
             return PST_NO_RANDOM;
         }
         done += (size_t)n;
@@ -59,26 +59,26 @@ pst_crypt_random(void *out, size_t len)
 }
 
 void *
-pst_crypt_secure_alloc(size_t len)
+pst_crypto_secure_alloc(size_t len)
 {
     return gcry_malloc_secure(len);
 }
 
 void
-pst_crypt_secure_free(void *ptr)
+pst_crypto_secure_free(void *ptr)
 {
     gcry_free(ptr);
 }
 
 void
-pst_crypt_wipe(void *ptr, size_t len)
+pst_crypto_wipe(void *ptr, size_t len)
 {
     if (len > 0)
         explicit_bzero(ptr, len);
 }
 
 bool
-pst_crypt_equal(struct pst_bytes a, struct pst_bytes b)
+pst_crypto_equal(struct pst_bytes a, struct pst_bytes b)
 {
     volatile uint8_t difference = 0;
 
@@ -94,8 +94,8 @@ pst_crypt_equal(struct pst_bytes a, struct pst_bytes b)
  *   out  written only on PST_OK
  */
 static enum pst_err
-hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces, size_t count,
-            uint8_t out[static PST_HASH_LEN])
+crypto_hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces,
+                   size_t count, uint8_t out[static PST_HASH_LEN])
 {
     gcry_md_hd_t md;
     const uint8_t *digest = NULL;
@@ -114,7 +114,7 @@ hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces, size_t count,
 }
 
 void
-pst_crypt_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
+pst_crypto_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
 {
     static_assert(PST_HASH_LEN == 32, "SHA-256 gives 32 octets");
 
@@ -122,26 +122,26 @@ pst_crypt_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
 }
 
 enum pst_err
-pst_crypt_hmac(struct pst_bytes key, struct pst_bytes data,
-               uint8_t out[static PST_HASH_LEN])
+pst_crypto_hmac(struct pst_bytes key, struct pst_bytes data,
+                uint8_t out[static PST_HASH_LEN])
 {
-    return hmac_pieces(key, &data, 1, out);
+    return crypto_hmac_pieces(key, &data, 1, out);
 }
 
 enum pst_err
-pst_crypt_hkdf_extract(struct pst_bytes salt, struct pst_bytes secret,
-                       uint8_t prk[static PST_HASH_LEN])
+pst_crypto_hkdf_extract(struct pst_bytes salt, struct pst_bytes secret,
+                        uint8_t prk[static PST_HASH_LEN])
 {
     static const uint8_t zeros[PST_HASH_LEN];
 
     if (salt.len == 0)
         salt = (struct pst_bytes){zeros, sizeof(zeros)};
-    return hmac_pieces(salt, &secret, 1, prk);
+    return crypto_hmac_pieces(salt, &secret, 1, prk);
 }
 
 enum pst_err
-pst_crypt_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
-                      struct pst_bytes info, uint8_t *out, size_t len)
+pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
+                       struct pst_bytes info, uint8_t *out, size_t len)
 {
     const struct pst_bytes key = {prk, PST_HASH_LEN};
     uint8_t block[PST_HASH_LEN];
@@ -158,21 +158,21 @@ pst_crypt_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
         struct pst_bytes pieces[] = {{block, before}, info, {&counter, 1}};
 
         counter++;
-        e = hmac_pieces(key, pieces, PST_COUNT(pieces), block);
+        e = crypto_hmac_pieces(key, pieces, PST_COUNT(pieces), block);
         if (!e)
             memcpy(out + done, block, take);
         done += take;
     }
-    pst_crypt_wipe(block, sizeof(block));
+    pst_crypto_wipe(block, sizeof(block));
     if (e)
-        pst_crypt_wipe(out, len);
+        pst_crypto_wipe(out, len);
     return e;
 }
 
 /* A cipher that has key and nonce and has taken the additional data. */
 static enum pst_err
-gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key, const uint8_t *nonce,
-          struct pst_bytes aad)
+crypto_gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key,
+                 const uint8_t *nonce, struct pst_bytes aad)
 {
     gcry_cipher_hd_t cipher;
 
@@ -189,14 +189,14 @@ gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key, const uint8_t *nonce,
 }
 
 enum pst_err
-pst_crypt_seal(const uint8_t key[static PST_KEY_LEN],
-               const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
-               struct pst_bytes plain, uint8_t *out,
-               uint8_t tag[static PST_TAG_LEN])
+pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
+                const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+                struct pst_bytes plain, uint8_t *out,
+                uint8_t tag[static PST_TAG_LEN])
 {
     gcry_cipher_hd_t cipher;
     gcry_error_t failed = 0;
-    enum pst_err e = gcm_begin(&cipher, key, nonce, aad);
+    enum pst_err e = crypto_gcm_begin(&cipher, key, nonce, aad);
 
     if (e)
         return e;
@@ -210,9 +210,9 @@ pst_crypt_seal(const uint8_t key[static PST_KEY_LEN],
 }
 
 enum pst_err
-pst_crypt_open(const uint8_t key[static PST_KEY_LEN],
-               const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
-               struct pst_bytes sealed, struct pst_bytes tag, uint8_t *out)
+pst_crypto_open(const uint8_t key[static PST_KEY_LEN],
+                const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+                struct pst_bytes sealed, struct pst_bytes tag, uint8_t *out)
 {
     gcry_cipher_hd_t cipher;
     gcry_error_t failed = 0;
@@ -220,7 +220,7 @@ pst_crypt_open(const uint8_t key[static PST_KEY_LEN],
 
     if (tag.len != PST_TAG_LEN)
         return PST_FORGED;
-    e = gcm_begin(&cipher, key, nonce, aad);
+    e = crypto_gcm_begin(&cipher, key, nonce, aad);
     if (e)
         return e;
     if (sealed.len > 0)
@@ -231,7 +231,7 @@ pst_crypt_open(const uint8_t key[static PST_KEY_LEN],
     gcry_cipher_close(cipher);
     if (!failed)
         return PST_OK;
-    pst_crypt_wipe(out, sealed.len);
+    pst_crypto_wipe(out, sealed.len);
     return gcry_err_code(failed) == GPG_ERR_CHECKSUM ? PST_FORGED
                                                      : PST_INTERNAL;
 }

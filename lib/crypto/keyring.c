@@ -13,14 +13,15 @@
 #define DAY_SECONDS 86400
 #define DAY_MAX 9999999
 
-#define DIFFERENT_MIN 10 /* bytes a secret must have that are not the same */
-#define RUN_MIN 4        /* bytes that step evenly, before we call it a run */
+#define DISTINCT_BYTES_MIN \
+    10            /* bytes a secret must have that are not the same */
+#define RUN_MIN 4 /* bytes that step evenly, before we call it a run */
 
 /* Algorithm, purpose, audience and day, with a NUL between them. */
 #define INFO_MAX (16 + 1 + 16 + 1 + PST_AUDIENCE_MAX + 1 + 8)
 
 /* Bytes of which an id is the base64url spelling. */
-#define ID_OCTETS (PST_KID_ID_LEN / 4 * 3)
+#define ID_BYTES (PST_KID_ID_LEN / 4 * 3)
 
 static_assert(PST_KID_ID_LEN % 4 == 0, "an id has no bits left over");
 static_assert(PST_KID_MAX == PST_KID_ID_LEN + 1 + 7, "DAY_MAX has 7 digits");
@@ -42,7 +43,7 @@ struct pst_keyring {
  * words must outlive the call and must not be put together from a secret.
  * Place 0 is for a secret that stands alone.
  */
-#define SENTENCES(what)                                              \
+#define MESSAGES_BY_PLACE(what)                                      \
     {                                                                \
         "the secret " what, "secret 1 " what, "secret 2 " what,      \
             "secret 3 " what, "secret 4 " what, "secret 5 " what,    \
@@ -55,15 +56,15 @@ struct pst_keyring {
 static_assert(PST_SECRETS_MAX == 16, "SENTENCES() has 16 places");
 
 /* X(fault, words) */
-#define FAULTS(X)                                                   \
-    X(FAULT_SHORT, "is shorter than 32 octets")                     \
-    X(FAULT_LONG, "is longer than 1024 octets")                     \
-    X(FAULT_PLAIN, "has fewer than 10 different octets")            \
-    X(FAULT_REPEATED, "is one block repeated")                      \
-    X(FAULT_RUN, "is mostly a run such as 0123456789 or abcdefgh")  \
-    X(FAULT_PLACEHOLDER, "is a placeholder from somebody's manual") \
-    X(FAULT_TWICE, "is the same as an earlier one")                 \
-    X(FAULT_SAME_ID, "has by chance the key id of an earlier one")
+#define FAULTS(X)                                                       \
+    X(FAULT_SHORT, "is shorter than 32 octets")                         \
+    X(FAULT_LONG, "is longer than 1024 octets")                         \
+    X(FAULT_FEW_DISTINCT, "has fewer than 10 different octets")         \
+    X(FAULT_REPEATED, "is one block repeated")                          \
+    X(FAULT_SEQUENCE, "is mostly a run such as 0123456789 or abcdefgh") \
+    X(FAULT_PLACEHOLDER, "is a placeholder from somebody's manual")     \
+    X(FAULT_DUPLICATE, "is the same as an earlier one")                 \
+    X(FAULT_ID_COLLISION, "has by chance the key id of an earlier one")
 
 static_assert(PST_SECRET_MIN == 32 && PST_SECRET_MAX == 1024,
               "FAULTS() says these numbers");
@@ -72,10 +73,10 @@ static_assert(PST_SECRET_MIN == 32 && PST_SECRET_MAX == 1024,
 enum fault { FAULTS(FAULT_ENUM) FAULT_COUNT, FAULT_NONE = FAULT_COUNT };
 #undef FAULT_ENUM
 
-#define FAULT_SENTENCES(fault, words) SENTENCES(words),
-static const char *const sentences[FAULT_COUNT][1 + PST_SECRETS_MAX] = {
-    FAULTS(FAULT_SENTENCES)};
-#undef FAULT_SENTENCES
+#define FAULT_MESSAGES_ROW(fault, words) MESSAGES_BY_PLACE(words),
+static const char *const fault_messages[FAULT_COUNT][1 + PST_SECRETS_MAX] = {
+    FAULTS(FAULT_MESSAGES_ROW)};
+#undef FAULT_MESSAGES_ROW
 
 /* Found in a secret, once its letters are small and all but a-z0-9 is gone. */
 static const char *const placeholders[] = {
@@ -108,24 +109,24 @@ pst_purpose_name(enum pst_purpose purpose)
 }
 
 static size_t
-different_octets(struct pst_text text)
+secret_count_distinct_bytes(struct pst_str text)
 {
     bool met[256] = {false};
     size_t count = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t octet = (uint8_t)text.ptr[i];
+        uint8_t byte = (uint8_t)text.ptr[i];
 
-        count += !met[octet];
-        met[octet] = true;
+        count += !met[byte];
+        met[byte] = true;
     }
-    pst_crypt_wipe(met, sizeof(met));
+    pst_crypto_wipe(met, sizeof(met));
     return count;
 }
 
 /* Is it a shorter block, two times or more, the last one perhaps cut off? */
 static bool
-is_repeated(struct pst_text text)
+secret_is_repeated_block(struct pst_str text)
 {
     for (size_t period = 1; period <= text.len / 2; period++)
         if (memcmp(text.ptr, text.ptr + period, text.len - period) == 0)
@@ -135,7 +136,7 @@ is_repeated(struct pst_text text)
 
 /* Do runs (bytes that all step by 0, by 1 or by -1) make up most of it? */
 static bool
-is_mostly_runs(struct pst_text text)
+secret_is_mostly_sequences(struct pst_str text)
 {
     size_t in_runs = 0;
     size_t start = 0;
@@ -157,7 +158,7 @@ is_mostly_runs(struct pst_text text)
 }
 
 static bool
-is_placeholder(struct pst_text text)
+secret_is_placeholder(struct pst_str text)
 {
     char plain[PST_SECRET_MAX];
     size_t len = 0;
@@ -170,69 +171,69 @@ is_placeholder(struct pst_text text)
             plain[len++] = c;
     }
     for (size_t i = 0; i < PST_COUNT(placeholders) && !found; i++)
-        found = pst_text_contains((struct pst_text){plain, len},
-                                  pst_text_from(placeholders[i]));
-    pst_crypt_wipe(plain, sizeof(plain));
+        found = pst_str_contains((struct pst_str){plain, len},
+                                 pst_str_from(placeholders[i]));
+    pst_crypto_wipe(plain, sizeof(plain));
     return found;
 }
 
 static enum fault
-secret_fault(struct pst_text secret)
+secret_find_fault(struct pst_str secret)
 {
     if (secret.len < PST_SECRET_MIN)
         return FAULT_SHORT;
     if (secret.len > PST_SECRET_MAX)
         return FAULT_LONG;
-    if (different_octets(secret) < DIFFERENT_MIN)
-        return FAULT_PLAIN;
-    if (is_repeated(secret))
+    if (secret_count_distinct_bytes(secret) < DISTINCT_BYTES_MIN)
+        return FAULT_FEW_DISTINCT;
+    if (secret_is_repeated_block(secret))
         return FAULT_REPEATED;
-    if (is_mostly_runs(secret))
-        return FAULT_RUN;
-    if (is_placeholder(secret))
+    if (secret_is_mostly_sequences(secret))
+        return FAULT_SEQUENCE;
+    if (secret_is_placeholder(secret))
         return FAULT_PLACEHOLDER;
     return FAULT_NONE;
 }
 
 enum pst_err
-pst_secret_check(struct pst_text secret, const char **why)
+pst_secret_check(struct pst_str secret, const char **reason)
 {
-    enum fault fault = secret_fault(secret);
+    enum fault fault = secret_find_fault(secret);
 
     if (fault == FAULT_NONE)
         return PST_OK;
-    *why = sentences[fault][0];
+    *reason = fault_messages[fault][0];
     return PST_BAD_CONFIG;
 }
 
 /* The public name of a secret at this audience; it tells nothing about it. */
 static enum pst_err
-make_id(struct pst_keyring *ring, struct entry *entry)
+keyring_make_id(struct pst_keyring *ring, struct entry *entry)
 {
-    uint8_t octets[ID_OCTETS];
+    uint8_t bytes[ID_BYTES];
     char storage[INFO_MAX];
     struct pst_buf buf;
-    struct pst_text info;
-    struct pst_text id;
+    struct pst_str info;
+    struct pst_str id;
     enum pst_err e;
 
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_buf_add(&buf, PST_TEXT("kid\0"));
-    pst_buf_add(&buf, (struct pst_text){ring->audience, ring->audience_len});
-    e = pst_buf_end(&buf, &info);
+    pst_buf_add(&buf, PST_STR("kid\0"));
+    pst_buf_add(&buf, (struct pst_str){ring->audience, ring->audience_len});
+    e = pst_buf_finish(&buf, &info);
     if (e)
         return e;
-    e = pst_crypt_hkdf_expand(entry->prk, pst_text_bytes(info), octets,
-                              sizeof(octets));
+    e = pst_crypto_hkdf_expand(entry->prk, pst_str_bytes(info), bytes,
+                               sizeof(bytes));
     if (e)
         return e;
     pst_buf_init(&buf, entry->id, sizeof(entry->id));
-    pst_base64url_encode(&buf, (struct pst_bytes){octets, sizeof(octets)});
-    return pst_buf_end(&buf, &id);
+    pst_base64url_encode(&buf, (struct pst_bytes){bytes, sizeof(bytes)});
+    return pst_buf_finish(&buf, &id);
 }
 
 static const struct entry *
-find(const struct pst_keyring *ring, const char *id)
+keyring_find_entry(const struct pst_keyring *ring, const char *id)
 {
     for (size_t i = 0; i < ring->count; i++)
         if (memcmp(ring->entries[i].id, id, PST_KID_ID_LEN) == 0)
@@ -242,29 +243,30 @@ find(const struct pst_keyring *ring, const char *id)
 
 /* Put one checked secret into the ring's next place. */
 static enum pst_err
-add_secret(struct pst_keyring *ring, struct pst_text secret, enum fault *fault)
+keyring_add_secret(struct pst_keyring *ring, struct pst_str secret,
+                   enum fault *fault)
 {
     struct entry *entry = &ring->entries[ring->count];
-    const struct entry *twin;
+    const struct entry *same_id;
     enum pst_err e;
 
-    *fault = secret_fault(secret);
+    *fault = secret_find_fault(secret);
     if (*fault != FAULT_NONE)
         return PST_BAD_CONFIG;
-    e = pst_crypt_hkdf_extract(pst_text_bytes(PST_TEXT(SALT)),
-                               pst_text_bytes(secret), entry->prk);
+    e = pst_crypto_hkdf_extract(pst_str_bytes(PST_STR(SALT)),
+                                pst_str_bytes(secret), entry->prk);
     if (e)
         return e;
-    e = make_id(ring, entry);
+    e = keyring_make_id(ring, entry);
     if (e)
         return e;
-    twin = find(ring, entry->id);
-    if (twin) {
-        *fault =
-            pst_crypt_equal((struct pst_bytes){twin->prk, sizeof(twin->prk)},
-                            (struct pst_bytes){entry->prk, sizeof(entry->prk)})
-                ? FAULT_TWICE
-                : FAULT_SAME_ID;
+    same_id = keyring_find_entry(ring, entry->id);
+    if (same_id) {
+        *fault = pst_crypto_equal(
+                     (struct pst_bytes){same_id->prk, sizeof(same_id->prk)},
+                     (struct pst_bytes){entry->prk, sizeof(entry->prk)})
+                     ? FAULT_DUPLICATE
+                     : FAULT_ID_COLLISION;
         return PST_BAD_CONFIG;
     }
     ring->count++;
@@ -272,39 +274,40 @@ add_secret(struct pst_keyring *ring, struct pst_text secret, enum fault *fault)
 }
 
 static size_t
-count_words(struct pst_text text)
+keyring_count_secrets(struct pst_str text)
 {
-    struct pst_text word;
+    struct pst_str secret;
     size_t count = 0;
 
-    while (pst_text_word(&text, PST_SECRET_SPACE, &word))
+    while (pst_str_next_token(&text, PST_SECRET_SEPARATORS, &secret))
         count++;
     return count;
 }
 
 static enum pst_err
-add_secrets(struct pst_keyring *ring, struct pst_text secrets, const char **why)
+keyring_add_secrets(struct pst_keyring *ring, struct pst_str secrets,
+                    const char **reason)
 {
-    size_t count = count_words(secrets);
-    struct pst_text word;
+    size_t count = keyring_count_secrets(secrets);
+    struct pst_str secret;
 
     if (count == 0) {
-        *why = "there is no secret: make one with `postern secret`";
+        *reason = "there is no secret: make one with `postern secret`";
         return PST_BAD_CONFIG;
     }
     if (count > PST_SECRETS_MAX) {
-        *why = "there are more than 16 secrets";
+        *reason = "there are more than 16 secrets";
         return PST_BAD_CONFIG;
     }
-    while (pst_text_word(&secrets, PST_SECRET_SPACE, &word)) {
+    while (pst_str_next_token(&secrets, PST_SECRET_SEPARATORS, &secret)) {
         enum fault fault = FAULT_NONE;
-        enum pst_err e = add_secret(ring, word, &fault);
+        enum pst_err e = keyring_add_secret(ring, secret, &fault);
 
         if (e) {
             size_t place = count == 1 ? 0 : ring->count + 1;
 
-            *why = fault == FAULT_NONE ? "no key could be made of the secret"
-                                       : sentences[fault][place];
+            *reason = fault == FAULT_NONE ? "no key could be made of the secret"
+                                          : fault_messages[fault][place];
             return e;
         }
     }
@@ -312,25 +315,25 @@ add_secrets(struct pst_keyring *ring, struct pst_text secrets, const char **why)
 }
 
 enum pst_err
-pst_keyring_new(struct pst_keyring **out, struct pst_text secrets,
-                struct pst_text audience, const char **why)
+pst_keyring_new(struct pst_keyring **out, struct pst_str secrets,
+                struct pst_str audience, const char **reason)
 {
     struct pst_keyring *ring;
     enum pst_err e;
 
     if (audience.len == 0 || audience.len > PST_AUDIENCE_MAX) {
-        *why = "the audience does not have 1 to 255 octets";
+        *reason = "the audience does not have 1 to 255 octets";
         return PST_BAD_CONFIG;
     }
-    ring = pst_crypt_secure_alloc(sizeof(*ring));
+    ring = pst_crypto_secure_alloc(sizeof(*ring));
     if (!ring) {
-        *why = "there is no secure memory left";
+        *reason = "there is no secure memory left";
         return PST_NO_MEMORY;
     }
     memset(ring, 0, sizeof(*ring));
     ring->audience_len = audience.len;
     memcpy(ring->audience, audience.ptr, audience.len);
-    e = add_secrets(ring, secrets, why);
+    e = keyring_add_secrets(ring, secrets, reason);
     if (e) {
         pst_keyring_free(&ring);
         return e;
@@ -344,8 +347,8 @@ pst_keyring_free(struct pst_keyring **ring)
 {
     if (!*ring)
         return;
-    pst_crypt_wipe(*ring, sizeof(**ring));
-    pst_crypt_secure_free(*ring);
+    pst_crypto_wipe(*ring, sizeof(**ring));
+    pst_crypto_secure_free(*ring);
     *ring = NULL;
 }
 
@@ -371,10 +374,10 @@ pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
                 enum pst_algorithm algorithm, enum pst_purpose purpose,
                 struct pst_key *out)
 {
-    const struct entry *entry = find(ring, kid->id);
+    const struct entry *entry = keyring_find_entry(ring, kid->id);
     char storage[INFO_MAX];
     struct pst_buf buf;
-    struct pst_text info;
+    struct pst_str info;
     enum pst_err e;
 
     PST_REQUIRE(algorithm < PST_ALGORITHM_COUNT);
@@ -386,43 +389,43 @@ pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
     pst_buf_add_char(&buf, '\0');
     pst_buf_add_string(&buf, pst_purpose_name(purpose));
     pst_buf_add_char(&buf, '\0');
-    pst_buf_add(&buf, (struct pst_text){ring->audience, ring->audience_len});
+    pst_buf_add(&buf, (struct pst_str){ring->audience, ring->audience_len});
     pst_buf_add_char(&buf, '\0');
     pst_buf_add_number(&buf, kid->day);
-    e = pst_buf_end(&buf, &info);
+    e = pst_buf_finish(&buf, &info);
     if (e)
         return e;
-    return pst_crypt_hkdf_expand(entry->prk, pst_text_bytes(info), out->octets,
-                                 sizeof(out->octets));
+    return pst_crypto_hkdf_expand(entry->prk, pst_str_bytes(info), out->bytes,
+                                  sizeof(out->bytes));
 }
 
 void
 pst_kid_emit(struct pst_buf *buf, const struct pst_kid *kid)
 {
-    pst_buf_add(buf, (struct pst_text){kid->id, sizeof(kid->id)});
+    pst_buf_add(buf, (struct pst_str){kid->id, sizeof(kid->id)});
     pst_buf_add_char(buf, '.');
     pst_buf_add_number(buf, kid->day);
 }
 
 static bool
-is_base64url(char c)
+keyring_is_base64url_char(char c)
 {
     return pst_is_alpha(c) || pst_is_digit(c) || c == '-' || c == '_';
 }
 
 enum pst_err
-pst_kid_parse(struct pst_text text, struct pst_kid *out)
+pst_kid_parse(struct pst_str text, struct pst_kid *out)
 {
     int64_t day;
 
     if (text.len <= PST_KID_ID_LEN + 1 || text.len > PST_KID_MAX)
         return PST_FORGED;
     for (size_t i = 0; i < PST_KID_ID_LEN; i++)
-        if (!is_base64url(text.ptr[i]))
+        if (!keyring_is_base64url_char(text.ptr[i]))
             return PST_FORGED;
     if (text.ptr[PST_KID_ID_LEN] != '.')
         return PST_FORGED;
-    if (pst_text_number(pst_text_from_octet(text, PST_KID_ID_LEN + 1), &day) ||
+    if (pst_str_parse_number(pst_str_skip(text, PST_KID_ID_LEN + 1), &day) ||
         day > DAY_MAX)
         return PST_FORGED;
     memcpy(out->id, text.ptr, sizeof(out->id));

@@ -18,8 +18,8 @@
 
 struct pst_keyring;
 
-/* What stands between secrets, for pst_text_word(). */
-#define PST_SECRET_SPACE " \t\r\n"
+/* What stands between secrets, for pst_str_next_token(). */
+#define PST_SECRET_SEPARATORS " \t\r\n"
 
 /* What a token is for. The names are part of the derivation. */
 #define PST_PURPOSES(X)                 \
@@ -44,9 +44,9 @@ struct pst_kid {
     int64_t day;             /* unix time / 86400, 0..9999999 */
 };
 
-/* A key on its way into crypto/crypto.h; wipe it with pst_crypt_wipe(). */
+/* A key on its way into crypto/crypto.h; wipe it with pst_crypto_wipe(). */
 struct pst_key {
-    uint8_t octets[PST_KEY_LEN];
+    uint8_t bytes[PST_KEY_LEN];
 };
 
 PST_EXPORT const char *pst_purpose_name(enum pst_purpose purpose);
@@ -54,27 +54,27 @@ PST_EXPORT const char *pst_purpose_name(enum pst_purpose purpose);
 /*
  * Is one secret good enough? Its bytes are used as they are: nothing is
  * decoded, so there is one reading of it.
- *   why  set to a sentence when it is not
+ *   reason  set to a sentence when it is not
  * Returns PST_OK or PST_BAD_CONFIG: shorter than PST_SECRET_MIN bytes, longer
  * than PST_SECRET_MAX, fewer than 10 different bytes, one block repeated,
  * a run such as 0123456789 or abcdefgh making up most of it, or a well-known
  * placeholder.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_secret_check(struct pst_text secret,
-                                                      const char **why);
+PST_MUST_USE PST_EXPORT enum pst_err pst_secret_check(struct pst_str secret,
+                                                      const char **reason);
 
 /*
  * Make a ring.
  *   secrets   one or more, separated by white space; the first one seals
  *   audience  1..PST_AUDIENCE_MAX bytes
- *   why       set to a sentence on failure; never holds a secret
+ *   reason       set to a sentence on failure; never holds a secret
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_INTERNAL. No secret at
  * all, more than PST_SECRETS_MAX, or one given twice are PST_BAD_CONFIG.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_keyring_new(struct pst_keyring **out,
-                                                     struct pst_text secrets,
-                                                     struct pst_text audience,
-                                                     const char **why);
+                                                     struct pst_str secrets,
+                                                     struct pst_str audience,
+                                                     const char **reason);
 
 PST_EXPORT void pst_keyring_free(struct pst_keyring **ring);
 
@@ -99,7 +99,7 @@ pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
 PST_EXPORT void pst_kid_emit(struct pst_buf *buf, const struct pst_kid *kid);
 
 /* Read that and nothing else. PST_OK or PST_FORGED. */
-PST_MUST_USE PST_EXPORT enum pst_err pst_kid_parse(struct pst_text text,
+PST_MUST_USE PST_EXPORT enum pst_err pst_kid_parse(struct pst_str text,
                                                    struct pst_kid *out);
 
 #endif

@@ -13,9 +13,9 @@
 #include "crypto/crypto.h"
 
 /* What stands before and after the kid, for each format. */
-struct header_form {
-    struct pst_text before;
-    struct pst_text after;
+struct token_header_form {
+    struct pst_str before;
+    struct pst_str after;
 };
 
 #define SEALED_BEFORE "{\"alg\":\"dir\",\"enc\":\"A256GCM\",\"kid\":\""
@@ -48,37 +48,37 @@ enum { PART_PAYLOAD = 1, PART_SIGNATURE };
 
 /* A token cut at its dots. */
 struct parts {
-    struct pst_text at[SEALED_PARTS];
+    struct pst_str at[SEALED_PARTS];
 };
 
 static bool
-is_sealed(const struct pst_token_use *use)
+token_is_sealed(const struct pst_token_use *use)
 {
     return use->format == PST_TOKEN_SEALED;
 }
 
 static enum pst_algorithm
-algorithm(const struct pst_token_use *use)
+token_algorithm(const struct pst_token_use *use)
 {
-    return is_sealed(use) ? PST_A256GCM : PST_HS256;
+    return token_is_sealed(use) ? PST_A256GCM : PST_HS256;
 }
 
-static struct header_form
-header_form(const struct pst_token_use *use)
+static struct token_header_form
+token_header_form(const struct pst_token_use *use)
 {
-    if (is_sealed(use))
-        return (struct header_form){PST_TEXT(SEALED_BEFORE),
-                                    PST_TEXT(SEALED_AFTER)};
-    return (struct header_form){PST_TEXT(SIGNED_BEFORE),
-                                PST_TEXT(SIGNED_AFTER)};
+    if (token_is_sealed(use))
+        return (struct token_header_form){PST_STR(SEALED_BEFORE),
+                                          PST_STR(SEALED_AFTER)};
+    return (struct token_header_form){PST_STR(SIGNED_BEFORE),
+                                      PST_STR(SIGNED_AFTER)};
 }
 
 /* The one header that a token of this use and kid has, encoded. */
 static void
-emit_header(struct pst_buf *buf, const struct pst_token_use *use,
-            const struct pst_kid *kid)
+token_emit_header(struct pst_buf *buf, const struct pst_token_use *use,
+                  const struct pst_kid *kid)
 {
-    const struct header_form form = header_form(use);
+    const struct token_header_form form = token_header_form(use);
     char storage[HEADER_MAX];
     struct pst_buf header;
 
@@ -86,7 +86,7 @@ emit_header(struct pst_buf *buf, const struct pst_token_use *use,
     pst_buf_add(&header, form.before);
     pst_kid_emit(&header, kid);
     pst_buf_add(&header, form.after);
-    pst_base64url_encode(buf, pst_text_bytes(pst_buf_text(&header)));
+    pst_base64url_encode(buf, pst_str_bytes(pst_buf_str(&header)));
 }
 
 /*
@@ -95,7 +95,7 @@ emit_header(struct pst_buf *buf, const struct pst_token_use *use,
  * still to be read, since four characters come from three bytes.
  */
 static void
-encode_in_place(char *room, size_t room_len, size_t len)
+token_encode_in_place(char *room, size_t room_len, size_t len)
 {
     const char *from = room + (room_len - len);
     uint8_t piece[PIECE];
@@ -108,35 +108,35 @@ encode_in_place(char *room, size_t room_len, size_t len)
         memcpy(piece, from + done, take);
         pst_base64url_encode(&to, (struct pst_bytes){piece, take});
     }
-    PST_REQUIRE(pst_buf_text(&to).len == room_len);
+    PST_REQUIRE(pst_buf_str(&to).len == room_len);
 }
 
 /* ..iv.ciphertext.tag after the header that buf has from byte start on */
 static enum pst_err
-seal(const struct pst_key *key, const uint8_t *nonce, struct pst_text claims,
-     struct pst_buf *buf, size_t start)
+token_seal(const struct pst_key *key, const uint8_t *nonce,
+           struct pst_str claims, struct pst_buf *buf, size_t start)
 {
-    const size_t header_len = pst_buf_text(buf).len - start;
+    const size_t header_len = pst_buf_str(buf).len - start;
     const size_t room_len = pst_base64url_length(claims.len);
     uint8_t tag[PST_TAG_LEN];
-    struct pst_text aad;
+    struct pst_str aad;
     char *room;
     enum pst_err e;
 
     pst_buf_add_string(buf, "..");
     pst_base64url_encode(buf, (struct pst_bytes){nonce, PST_NONCE_LEN});
     pst_buf_add_char(buf, '.');
-    room = pst_buf_room(buf, room_len);
+    room = pst_buf_reserve(buf, room_len);
     if (!room)
-        return PST_OK; /* spoilt: pst_buf_end() knows why */
-    aad = pst_text_from_octet(pst_buf_text(buf), start);
-    aad = pst_text_first(aad, header_len);
-    e = pst_crypt_seal(key->octets, nonce, pst_text_bytes(aad),
-                       pst_text_bytes(claims),
-                       (uint8_t *)room + (room_len - claims.len), tag);
+        return PST_OK; /* spoilt: pst_buf_finish() knows why */
+    aad = pst_str_skip(pst_buf_str(buf), start);
+    aad = pst_str_first(aad, header_len);
+    e = pst_crypto_seal(key->bytes, nonce, pst_str_bytes(aad),
+                        pst_str_bytes(claims),
+                        (uint8_t *)room + (room_len - claims.len), tag);
     if (e)
         return e;
-    encode_in_place(room, room_len, claims.len);
+    token_encode_in_place(room, room_len, claims.len);
     pst_buf_add_char(buf, '.');
     pst_base64url_encode(buf, (struct pst_bytes){tag, sizeof(tag)});
     return PST_OK;
@@ -144,18 +144,18 @@ seal(const struct pst_key *key, const uint8_t *nonce, struct pst_text claims,
 
 /* .payload.signature after the header that buf has from byte start on */
 static enum pst_err
-sign(const struct pst_key *key, struct pst_text claims, struct pst_buf *buf,
-     size_t start)
+token_sign(const struct pst_key *key, struct pst_str claims,
+           struct pst_buf *buf, size_t start)
 {
     uint8_t mac[PST_HASH_LEN];
-    struct pst_text input;
+    struct pst_str input;
     enum pst_err e;
 
     pst_buf_add_char(buf, '.');
-    pst_base64url_encode(buf, pst_text_bytes(claims));
-    input = pst_text_from_octet(pst_buf_text(buf), start);
-    e = pst_crypt_hmac((struct pst_bytes){key->octets, sizeof(key->octets)},
-                       pst_text_bytes(input), mac);
+    pst_base64url_encode(buf, pst_str_bytes(claims));
+    input = pst_str_skip(pst_buf_str(buf), start);
+    e = pst_crypto_hmac((struct pst_bytes){key->bytes, sizeof(key->bytes)},
+                        pst_str_bytes(input), mac);
     if (e)
         return e;
     pst_buf_add_char(buf, '.');
@@ -164,52 +164,55 @@ sign(const struct pst_key *key, struct pst_text claims, struct pst_buf *buf,
 }
 
 static enum pst_err
-seal_or_sign(const struct pst_token_use *use, int64_t now, const uint8_t *nonce,
-             struct pst_text claims, struct pst_buf *buf)
+token_seal_or_sign(const struct pst_token_use *use, int64_t now,
+                   const uint8_t *nonce, struct pst_str claims,
+                   struct pst_buf *buf)
 {
     const struct pst_kid kid = pst_keyring_kid(use->ring, now);
-    size_t start = pst_buf_text(buf).len;
+    size_t start = pst_buf_str(buf).len;
     struct pst_key key;
     enum pst_err e;
 
     if (claims.len > PST_CLAIMS_MAX)
         return PST_TOO_LARGE;
-    e = pst_keyring_key(use->ring, &kid, algorithm(use), use->purpose, &key);
+    e = pst_keyring_key(use->ring, &kid, token_algorithm(use), use->purpose,
+                        &key);
     if (e)
         return e;
-    emit_header(buf, use, &kid);
-    e = is_sealed(use) ? seal(&key, nonce, claims, buf, start)
-                       : sign(&key, claims, buf, start);
-    pst_crypt_wipe(&key, sizeof(key));
+    token_emit_header(buf, use, &kid);
+    e = token_is_sealed(use) ? token_seal(&key, nonce, claims, buf, start)
+                             : token_sign(&key, claims, buf, start);
+    pst_crypto_wipe(&key, sizeof(key));
     return e;
 }
 
 enum pst_err
 pst_token_seal(const struct pst_token_use *use, int64_t now,
-               const uint8_t nonce[static PST_NONCE_LEN],
-               struct pst_text claims, struct pst_buf *buf)
+               const uint8_t nonce[static PST_NONCE_LEN], struct pst_str claims,
+               struct pst_buf *buf)
 {
-    struct pst_text whole;
+    struct pst_str whole;
     enum pst_err e;
 
     PST_REQUIRE(claims.len > 0);
-    e = seal_or_sign(use, now, nonce, claims, buf);
+    e = token_seal_or_sign(use, now, nonce, claims, buf);
     if (e)
-        pst_buf_spoil(buf, e);
-    return pst_buf_end(buf, &whole);
+        pst_buf_set_error(buf, e);
+    return pst_buf_finish(buf, &whole);
 }
 
 /* Cut a token into exactly the parts its format has. */
 static enum pst_err
-cut(const struct pst_token_use *use, struct pst_text token, struct parts *out)
+token_split(const struct pst_token_use *use, struct pst_str token,
+            struct parts *out)
 {
-    const size_t want = is_sealed(use) ? SEALED_PARTS : SIGNED_PARTS;
-    struct pst_text part;
+    const size_t want = token_is_sealed(use) ? SEALED_PARTS : SIGNED_PARTS;
+    struct pst_str part;
     size_t count = 0;
 
     if (token.len == 0 || token.len > PST_TOKEN_MAX)
         return PST_FORGED;
-    while (pst_text_cut(&token, '.', &part)) {
+    while (pst_str_split(&token, '.', &part)) {
         if (count == want)
             return PST_FORGED;
         out->at[count++] = part;
@@ -219,7 +222,8 @@ cut(const struct pst_token_use *use, struct pst_text token, struct parts *out)
 
 /* What the caller of pst_token_open() may know: all bad spellings are one. */
 static enum pst_err
-decode(struct pst_arena *arena, struct pst_text part, struct pst_bytes *out)
+token_decode_part(struct pst_arena *arena, struct pst_str part,
+                  struct pst_bytes *out)
 {
     enum pst_err e = pst_base64url_decode(arena, part, out);
 
@@ -231,35 +235,35 @@ decode(struct pst_arena *arena, struct pst_text part, struct pst_bytes *out)
  * we would have written for it.
  */
 static enum pst_err
-read_header(const struct pst_token_use *use, struct pst_arena *arena,
-            struct pst_text encoded, struct pst_kid *kid)
+token_parse_header(const struct pst_token_use *use, struct pst_arena *arena,
+                   struct pst_str encoded, struct pst_kid *kid)
 {
-    const struct header_form form = header_form(use);
+    const struct token_header_form form = token_header_form(use);
     char storage[HEADER_ENCODED_MAX];
     struct pst_buf rebuilt;
     struct pst_kid found;
-    struct pst_bytes octets;
-    struct pst_text header;
+    struct pst_bytes bytes;
+    struct pst_str header;
     enum pst_err e;
 
     if (encoded.len > HEADER_ENCODED_MAX)
         return PST_FORGED;
-    e = decode(arena, encoded, &octets);
+    e = token_decode_part(arena, encoded, &bytes);
     if (e)
         return e;
-    header = pst_bytes_text(octets);
+    header = pst_str_from_bytes(bytes);
     if (header.len < form.before.len + form.after.len ||
-        !pst_text_starts(header, form.before) ||
-        !pst_text_ends(header, form.after))
+        !pst_str_starts(header, form.before) ||
+        !pst_str_ends(header, form.after))
         return PST_FORGED;
-    header = pst_text_from_octet(header, form.before.len);
-    header = pst_text_first(header, header.len - form.after.len);
+    header = pst_str_skip(header, form.before.len);
+    header = pst_str_first(header, header.len - form.after.len);
     e = pst_kid_parse(header, &found);
     if (e)
         return e;
     pst_buf_init(&rebuilt, storage, sizeof(storage));
-    emit_header(&rebuilt, use, &found);
-    if (!pst_text_equal(encoded, pst_buf_text(&rebuilt)))
+    token_emit_header(&rebuilt, use, &found);
+    if (!pst_str_equal(encoded, pst_buf_str(&rebuilt)))
         return PST_FORGED;
     *kid = found;
     return PST_OK;
@@ -267,8 +271,8 @@ read_header(const struct pst_token_use *use, struct pst_arena *arena,
 
 /* Verify, then decrypt for good: RFC 7516 5.2, steps 10 to 17. */
 static enum pst_err
-unseal(const struct pst_key *key, struct pst_arena *arena,
-       const struct parts *parts, struct pst_text *claims)
+token_decrypt(const struct pst_key *key, struct pst_arena *arena,
+              const struct parts *parts, struct pst_str *claims)
 {
     struct pst_bytes iv;
     struct pst_bytes ciphertext;
@@ -278,13 +282,13 @@ unseal(const struct pst_key *key, struct pst_arena *arena,
 
     if (parts->at[PART_KEY].len != 0)
         return PST_FORGED;
-    e = decode(arena, parts->at[PART_IV], &iv);
+    e = token_decode_part(arena, parts->at[PART_IV], &iv);
     if (e)
         return e;
-    e = decode(arena, parts->at[PART_CIPHERTEXT], &ciphertext);
+    e = token_decode_part(arena, parts->at[PART_CIPHERTEXT], &ciphertext);
     if (e)
         return e;
-    e = decode(arena, parts->at[PART_TAG], &tag);
+    e = token_decode_part(arena, parts->at[PART_TAG], &tag);
     if (e)
         return e;
     if (iv.len != PST_NONCE_LEN || ciphertext.len == 0 ||
@@ -293,76 +297,79 @@ unseal(const struct pst_key *key, struct pst_arena *arena,
     plain = pst_arena_alloc(arena, ciphertext.len);
     if (!plain)
         return PST_NO_MEMORY;
-    e = pst_crypt_open(key->octets, iv.ptr,
-                       pst_text_bytes(parts->at[PART_HEADER]), ciphertext, tag,
-                       plain);
+    e = pst_crypto_open(key->bytes, iv.ptr,
+                        pst_str_bytes(parts->at[PART_HEADER]), ciphertext, tag,
+                        plain);
     if (e)
         return e;
-    *claims = pst_bytes_text((struct pst_bytes){plain, ciphertext.len});
+    *claims = pst_str_from_bytes((struct pst_bytes){plain, ciphertext.len});
     return PST_OK;
 }
 
 /* Verify, then decode: RFC 7515 5.2, steps 7 and 8. */
 static enum pst_err
-verify(const struct pst_key *key, struct pst_arena *arena,
-       const struct parts *parts, struct pst_text *claims)
+token_verify(const struct pst_key *key, struct pst_arena *arena,
+             const struct parts *parts, struct pst_str *claims)
 {
-    const struct pst_text payload = parts->at[PART_PAYLOAD];
-    struct pst_text input = parts->at[PART_HEADER];
-    struct pst_bytes octets;
+    const struct pst_str payload = parts->at[PART_PAYLOAD];
+    struct pst_str input = parts->at[PART_HEADER];
+    struct pst_bytes bytes;
     struct pst_bytes signature;
     uint8_t mac[PST_HASH_LEN];
     enum pst_err e;
 
     input.len += 1 + payload.len; /* they stand side by side in the token */
-    e = decode(arena, parts->at[PART_SIGNATURE], &signature);
+    e = token_decode_part(arena, parts->at[PART_SIGNATURE], &signature);
     if (e)
         return e;
-    e = pst_crypt_hmac((struct pst_bytes){key->octets, sizeof(key->octets)},
-                       pst_text_bytes(input), mac);
+    e = pst_crypto_hmac((struct pst_bytes){key->bytes, sizeof(key->bytes)},
+                        pst_str_bytes(input), mac);
     if (e)
         return e;
-    if (!pst_crypt_equal(signature, (struct pst_bytes){mac, sizeof(mac)}))
+    if (!pst_crypto_equal(signature, (struct pst_bytes){mac, sizeof(mac)}))
         return PST_FORGED;
-    e = decode(arena, payload, &octets);
+    e = token_decode_part(arena, payload, &bytes);
     if (e)
         return e;
-    if (octets.len == 0 || octets.len > PST_CLAIMS_MAX)
+    if (bytes.len == 0 || bytes.len > PST_CLAIMS_MAX)
         return PST_FORGED;
-    *claims = pst_bytes_text(octets);
+    *claims = pst_str_from_bytes(bytes);
     return PST_OK;
 }
 
 /* Everything before the tag: shape, header, key. The caller wipes the key. */
 static enum pst_err
-find_key(const struct pst_token_use *use, struct pst_arena *arena,
-         const struct parts *parts, struct pst_kid *kid, struct pst_key *key)
+token_find_key(const struct pst_token_use *use, struct pst_arena *arena,
+               const struct parts *parts, struct pst_kid *kid,
+               struct pst_key *key)
 {
-    enum pst_err e = read_header(use, arena, parts->at[PART_HEADER], kid);
+    enum pst_err e =
+        token_parse_header(use, arena, parts->at[PART_HEADER], kid);
 
     if (e)
         return e;
-    return pst_keyring_key(use->ring, kid, algorithm(use), use->purpose, key);
+    return pst_keyring_key(use->ring, kid, token_algorithm(use), use->purpose,
+                           key);
 }
 
 enum pst_err
 pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
-               struct pst_text token, struct pst_text *claims,
+               struct pst_str token, struct pst_str *claims,
                struct pst_kid *kid)
 {
     struct parts parts;
     struct pst_kid found;
     struct pst_key key;
-    enum pst_err e = cut(use, token, &parts);
+    enum pst_err e = token_split(use, token, &parts);
 
     if (e)
         return e;
-    e = find_key(use, arena, &parts, &found, &key);
+    e = token_find_key(use, arena, &parts, &found, &key);
     if (e)
         return e;
-    e = is_sealed(use) ? unseal(&key, arena, &parts, claims)
-                       : verify(&key, arena, &parts, claims);
-    pst_crypt_wipe(&key, sizeof(key));
+    e = token_is_sealed(use) ? token_decrypt(&key, arena, &parts, claims)
+                             : token_verify(&key, arena, &parts, claims);
+    pst_crypto_wipe(&key, sizeof(key));
     if (!e && kid)
         *kid = found;
     return e;
@@ -370,27 +377,26 @@ pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
 
 enum pst_err
 pst_token_jwk(const struct pst_token_use *use, struct pst_arena *arena,
-              struct pst_text token, struct pst_buf *buf)
+              struct pst_str token, struct pst_buf *buf)
 {
     struct parts parts;
     struct pst_kid kid;
     struct pst_key key;
-    struct pst_text whole;
-    enum pst_err e = cut(use, token, &parts);
+    struct pst_str whole;
+    enum pst_err e = token_split(use, token, &parts);
 
     if (e)
         return e;
-    e = find_key(use, arena, &parts, &kid, &key);
+    e = token_find_key(use, arena, &parts, &kid, &key);
     if (e)
         return e;
     pst_buf_add_string(buf, "{\"kty\":\"oct\",\"alg\":\"");
-    pst_buf_add_string(buf, is_sealed(use) ? "A256GCM" : "HS256");
+    pst_buf_add_string(buf, token_is_sealed(use) ? "A256GCM" : "HS256");
     pst_buf_add_string(buf, "\",\"kid\":\"");
     pst_kid_emit(buf, &kid);
     pst_buf_add_string(buf, "\",\"k\":\"");
-    pst_base64url_encode(buf,
-                         (struct pst_bytes){key.octets, sizeof(key.octets)});
+    pst_base64url_encode(buf, (struct pst_bytes){key.bytes, sizeof(key.bytes)});
     pst_buf_add_string(buf, "\"}");
-    pst_crypt_wipe(&key, sizeof(key));
-    return pst_buf_end(buf, &whole);
+    pst_crypto_wipe(&key, sizeof(key));
+    return pst_buf_finish(buf, &whole);
 }

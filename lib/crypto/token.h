@@ -38,8 +38,8 @@ struct pst_token_use {
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_token_seal(const struct pst_token_use *use, int64_t now,
-               const uint8_t nonce[static PST_NONCE_LEN],
-               struct pst_text claims, struct pst_buf *buf);
+               const uint8_t nonce[static PST_NONCE_LEN], struct pst_str claims,
+               struct pst_buf *buf);
 
 /*
  * Open a token of exactly this use.
@@ -52,7 +52,7 @@ pst_token_seal(const struct pst_token_use *use, int64_t now,
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
-               struct pst_text token, struct pst_text *claims,
+               struct pst_str token, struct pst_str *claims,
                struct pst_kid *kid);
 
 /*
@@ -63,6 +63,6 @@ pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_token_jwk(const struct pst_token_use *use, struct pst_arena *arena,
-              struct pst_text token, struct pst_buf *buf);
+              struct pst_str token, struct pst_buf *buf);
 
 #endif

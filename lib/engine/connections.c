@@ -24,67 +24,69 @@
 
 #include "base/clock.h"
 
-#define WORKER_IDLE 10     /* seconds until a worker without work ends */
-#define PEER_TIMEOUT 60    /* seconds: half a request holds a worker so long */
-#define RETRY_MS 100       /* when descriptors or threads have run out */
-#define CUT_GRACE_MS 1000  /* for workers whose connection was cut */
-#define SAY_AGAIN_MS 10000 /* between two lines about the same trouble */
-#define EVENTS_MAX 64      /* in one go */
-#define ACCEPTS_MAX 64     /* in one go */
-#define DESCRIPTORS_SPARE 32 /* sockets, log, epoll, libraries */
-#define DESCRIPTORS_EACH                                \
+#define IDLE_THREAD_TIMEOUT 10 /* seconds until a worker without work ends */
+#define PEER_TIMEOUT 60     /* seconds: half a request holds a worker so long */
+#define RETRY_MS 100        /* when descriptors or threads have run out */
+#define ABORT_GRACE_MS 1000 /* for workers whose connection was cut */
+#define LOG_INTERVAL_MS 10000   /* between two lines about the same trouble */
+#define EVENTS_MAX 64           /* in one go */
+#define ACCEPTS_MAX 64          /* in one go */
+#define DESCRIPTORS_RESERVED 32 /* sockets, log, epoll, libraries */
+#define DESCRIPTORS_PER_WORKER                          \
     8 /* of a worker: curl's own, backend, store, names \
        */
 
 /* How a connection is watched: its next event disarms it. */
-#define ONE_EVENT (EPOLLIN | EPOLLRDHUP | EPOLLONESHOT)
+#define CONNECTION_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLONESHOT)
 
-struct pool;
+struct connections;
 
 /* What epoll watches: a connection, or one of the dispatcher's own. */
 struct watch {
     bool is_connection;
-    struct crew_item item; /* its descriptor */
-    void (*on_event)(struct pool *pool, struct watch *watch, uint32_t events);
+    struct thread_pool_job job; /* its descriptor */
+    void (*on_event)(struct connections *connections, struct watch *watch,
+                     uint32_t events);
 };
 
-struct pool {
-    const struct pool_options *options;
-    struct crew *crew;
+struct connections {
+    const struct connections_options *options;
+    struct thread_pool *thread_pool;
     int epoll;
     struct watch signals;
-    struct watch wake; /* an eventfd: look again */
+    struct watch dispatcher_wakeup; /* an eventfd: look again */
     struct watch sockets[LISTEN_SOCKETS_MAX];
-    size_t connections_max;
-    bool is_accepting; /* the sockets are watched */
-    int64_t resume;    /* not before, in ticks: the system was short */
-    bool is_cut;       /* draining has taken too long */
-    int64_t deadline;  /* of draining: monotonic milliseconds */
-    int64_t said_full; /* when the log last heard of it */
+    size_t connection_limit;
+    bool is_accepting;      /* the sockets are watched */
+    int64_t resume_at;      /* not before, in ticks: the system was short */
+    bool is_aborted;        /* draining has taken too long */
+    int64_t deadline;       /* of draining: monotonic milliseconds */
+    int64_t full_logged_at; /* when the log last heard of it */
 
-    pthread_mutex_t lock;  /* over all below */
-    struct crew_list idle; /* longest idle first */
-    size_t connections;    /* idle, and with the crew */
-    bool is_draining;      /* written by the dispatcher only */
+    pthread_mutex_t lock;         /* over all below */
+    struct thread_pool_list idle; /* longest idle first */
+    size_t count;                 /* idle, and with the crew */
+    bool is_draining;             /* written by the dispatcher only */
 };
 
 static bool
-epoll_set(struct pool *pool, int operation, struct watch *watch,
+epoll_set(struct connections *connections, int operation, struct watch *watch,
           uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
 
-    return epoll_ctl(pool->epoll, operation, watch->item.descriptor, &event) ==
-           0;
+    return epoll_ctl(connections->epoll, operation, watch->job.descriptor,
+                     &event) == 0;
 }
 
 /* Make the dispatcher look again. */
 static void
-wake(void *giver)
+dispatcher_wakeup(void *owner)
 {
     const uint64_t one = 1;
-    struct pool *pool = giver;
-    ssize_t written = write(pool->wake.item.descriptor, &one, sizeof(one));
+    struct connections *connections = owner;
+    ssize_t written =
+        write(connections->dispatcher_wakeup.job.descriptor, &one, sizeof(one));
 
     (void)written; /* a counter that is full wakes as well */
 }
@@ -93,41 +95,41 @@ wake(void *giver)
 static ssize_t
 connection_peek(const struct watch *connection)
 {
-    char octet;
+    char byte;
 
-    return recv(connection->item.descriptor, &octet, 1,
-                MSG_PEEK | MSG_DONTWAIT);
+    return recv(connection->job.descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
 /* Forget a connection that is nowhere any more. Under the lock. */
 static void
-connection_drop(struct pool *pool, struct watch *connection, bool is_open)
+connection_drop(struct connections *connections, struct watch *connection,
+                bool is_open)
 {
     if (is_open)
-        close(connection->item.descriptor);
+        close(connection->job.descriptor);
     free(connection);
-    pool->connections--;
+    connections->count--;
 }
 
 /* The crew has heard a connection: wait for its next request. */
 static void
-connection_heard(void *giver, struct crew_item *item, bool is_open)
+connection_handled(void *owner, struct thread_pool_job *job, bool is_open)
 {
-    struct pool *pool = giver;
-    struct watch *connection = item->giver;
+    struct connections *connections = owner;
+    struct watch *connection = job->owner;
     bool was_full;
 
-    pthread_mutex_lock(&pool->lock);
-    was_full = pool->connections >= pool->connections_max;
-    if (is_open && !pool->is_draining &&
-        (epoll_set(pool, EPOLL_CTL_MOD, connection, ONE_EVENT) ||
-         epoll_set(pool, EPOLL_CTL_ADD, connection, ONE_EVENT)))
-        TAILQ_INSERT_TAIL(&pool->idle, item, link);
+    pthread_mutex_lock(&connections->lock);
+    was_full = connections->count >= connections->connection_limit;
+    if (is_open && !connections->is_draining &&
+        (epoll_set(connections, EPOLL_CTL_MOD, connection, CONNECTION_EVENTS) ||
+         epoll_set(connections, EPOLL_CTL_ADD, connection, CONNECTION_EVENTS)))
+        TAILQ_INSERT_TAIL(&connections->idle, job, link);
     else
-        connection_drop(pool, connection, is_open);
-    pthread_mutex_unlock(&pool->lock);
+        connection_drop(connections, connection, is_open);
+    pthread_mutex_unlock(&connections->lock);
     if (was_full)
-        wake(pool);
+        dispatcher_wakeup(connections);
 }
 
 /*
@@ -136,33 +138,34 @@ connection_heard(void *giver, struct crew_item *item, bool is_open)
  * whether it was closed.
  */
 static bool
-retire_oldest(struct pool *pool)
+connections_close_oldest(struct connections *connections)
 {
-    struct crew_item *oldest = TAILQ_FIRST(&pool->idle);
+    struct thread_pool_job *oldest = TAILQ_FIRST(&connections->idle);
 
-    TAILQ_REMOVE(&pool->idle, oldest, link);
-    if (connection_peek(oldest->giver) == 1) {
-        epoll_set(pool, EPOLL_CTL_DEL, oldest->giver, 0);
-        crew_give(pool->crew, oldest);
+    TAILQ_REMOVE(&connections->idle, oldest, link);
+    if (connection_peek(oldest->owner) == 1) {
+        epoll_set(connections, EPOLL_CTL_DEL, oldest->owner, 0);
+        thread_pool_submit(connections->thread_pool, oldest);
         return false;
     }
-    connection_drop(pool, oldest->giver, true);
+    connection_drop(connections, oldest->owner, true);
     return true;
 }
 
 static void
-on_connection(struct pool *pool, struct watch *connection, uint32_t events)
+on_connection_event(struct connections *connections, struct watch *connection,
+                    uint32_t events)
 {
     bool has_ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 &&
                      connection_peek(connection) == 0;
 
-    pthread_mutex_lock(&pool->lock);
-    TAILQ_REMOVE(&pool->idle, &connection->item, link);
+    pthread_mutex_lock(&connections->lock);
+    TAILQ_REMOVE(&connections->idle, &connection->job, link);
     if (has_ended)
-        connection_drop(pool, connection, true);
-    pthread_mutex_unlock(&pool->lock);
+        connection_drop(connections, connection, true);
+    pthread_mutex_unlock(&connections->lock);
     if (!has_ended)
-        crew_give(pool->crew, &connection->item);
+        thread_pool_submit(connections->thread_pool, &connection->job);
 }
 
 /*
@@ -171,78 +174,80 @@ on_connection(struct pool *pool, struct watch *connection, uint32_t events)
  * web server opens another when it needs one.
  */
 static bool
-make_room(struct pool *pool, bool is_short)
+connections_make_room(struct connections *connections, bool is_short)
 {
     bool has_room;
 
-    pthread_mutex_lock(&pool->lock);
-    has_room = !is_short && pool->connections < pool->connections_max;
-    while (!has_room && !TAILQ_EMPTY(&pool->idle))
-        has_room = retire_oldest(pool);
-    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_lock(&connections->lock);
+    has_room = !is_short && connections->count < connections->connection_limit;
+    while (!has_room && !TAILQ_EMPTY(&connections->idle))
+        has_room = connections_close_oldest(connections);
+    pthread_mutex_unlock(&connections->lock);
     return has_room;
 }
 
 static void
-stop_accepting(struct pool *pool)
+connections_stop_accepting(struct connections *connections)
 {
-    for (size_t i = 0; i < pool->options->sockets->count; i++)
-        epoll_set(pool, EPOLL_CTL_DEL, &pool->sockets[i], 0);
-    pool->is_accepting = false;
+    for (size_t i = 0; i < connections->options->sockets->count; i++)
+        epoll_set(connections, EPOLL_CTL_DEL, &connections->sockets[i], 0);
+    connections->is_accepting = false;
 }
 
 /* Nothing more can be taken in until something ends. */
 static void
-pause_accepting(struct pool *pool)
+connections_pause_accepting(struct connections *connections)
 {
-    int64_t now = ticks_ms();
-    size_t connections;
+    int64_t now = clock_ms();
+    size_t count;
 
-    stop_accepting(pool);
-    if (pool->said_full != 0 && now - pool->said_full < SAY_AGAIN_MS)
+    connections_stop_accepting(connections);
+    if (connections->full_logged_at != 0 &&
+        now - connections->full_logged_at < LOG_INTERVAL_MS)
         return;
-    pool->said_full = now;
-    pthread_mutex_lock(&pool->lock);
-    connections = pool->connections;
-    pthread_mutex_unlock(&pool->lock);
-    LOG_EVENT(pool->options->log, LEVEL_WARNING, "full",
-              LOG_NUMBER("connections", (int64_t)connections));
+    connections->full_logged_at = now;
+    pthread_mutex_lock(&connections->lock);
+    count = connections->count;
+    pthread_mutex_unlock(&connections->lock);
+    LOG_EVENT(connections->options->log, LEVEL_WARNING, "full",
+              LOG_NUMBER("connections", (int64_t)count));
 }
 
 /* Take a new connection in; it is closed when that cannot be. */
 static void
-admit(struct pool *pool, int descriptor, const struct sockaddr_storage *peer)
+connection_add(struct connections *connections, int descriptor,
+               const struct sockaddr_storage *peer)
 {
     const struct timeval limit = {.tv_sec = PEER_TIMEOUT};
     const int on = 1;
     struct watch *connection = NULL;
 
-    if (listen_peers_allow(pool->options->peers, peer))
+    if (listen_peers_allow(connections->options->peers, peer))
         connection = calloc(1, sizeof(*connection));
     if (!connection) {
         close(descriptor);
         return;
     }
     connection->is_connection = true;
-    connection->on_event = on_connection;
-    connection->item.descriptor = descriptor;
-    connection->item.giver = connection;
+    connection->on_event = on_connection_event;
+    connection->job.descriptor = descriptor;
+    connection->job.owner = connection;
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     if (peer->ss_family == AF_INET || peer->ss_family == AF_INET6)
         setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    pthread_mutex_lock(&pool->lock);
-    pool->connections++;
-    if (epoll_set(pool, EPOLL_CTL_ADD, connection, ONE_EVENT))
-        TAILQ_INSERT_TAIL(&pool->idle, &connection->item, link);
+    pthread_mutex_lock(&connections->lock);
+    connections->count++;
+    if (epoll_set(connections, EPOLL_CTL_ADD, connection, CONNECTION_EVENTS))
+        TAILQ_INSERT_TAIL(&connections->idle, &connection->job, link);
     else
-        connection_drop(pool, connection, true);
-    pthread_mutex_unlock(&pool->lock);
+        connection_drop(connections, connection, true);
+    pthread_mutex_unlock(&connections->lock);
 }
 
 /* Accept one connection; false when there is no other, or no room for it. */
 static bool
-accept_one(struct pool *pool, int socket)
+connection_accept(struct connections *connections, int socket)
 {
     struct sockaddr_storage peer = {0};
     struct sockaddr *address = (void *)&peer;
@@ -251,108 +256,113 @@ accept_one(struct pool *pool, int socket)
     bool has_room = false;
 
     if (descriptor >= 0) {
-        has_room = make_room(pool, false);
-        admit(pool, descriptor, &peer);
+        has_room = connections_make_room(connections, false);
+        connection_add(connections, descriptor, &peer);
     } else if (errno == EAGAIN) {
         return false;
     } else if (errno == EINTR || errno == ECONNABORTED) {
         has_room = true;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
                errno == ENOMEM) {
-        has_room = make_room(pool, true);
-        pool->resume = ticks_ms() + RETRY_MS;
+        has_room = connections_make_room(connections, true);
+        connections->resume_at = clock_ms() + RETRY_MS;
     }
     if (!has_room)
-        pause_accepting(pool);
+        connections_pause_accepting(connections);
     return has_room;
 }
 
 /* Accept what waits at a socket, `left` at most. */
 static void
-accept_some(struct pool *pool, int socket, int left)
+connections_accept(struct connections *connections, int socket, int left)
 {
-    while (left > 0 && accept_one(pool, socket))
+    while (left > 0 && connection_accept(connections, socket))
         left--;
 }
 
 static void
-on_socket(struct pool *pool, struct watch *watch, uint32_t events)
+on_listening_socket_event(struct connections *connections, struct watch *watch,
+                          uint32_t events)
 {
     (void)events;
-    if (pool->is_draining)
+    if (connections->is_draining)
         return; /* it was closed a moment ago */
-    accept_some(pool, watch->item.descriptor, ACCEPTS_MAX);
+    connections_accept(connections, watch->job.descriptor, ACCEPTS_MAX);
 }
 
 static bool
-start_accepting(struct pool *pool)
+connections_start_accepting(struct connections *connections)
 {
-    const struct listen_sockets *sockets = pool->options->sockets;
+    const struct listen_sockets *sockets = connections->options->sockets;
 
     for (size_t i = 0; i < sockets->count; i++) {
-        pool->sockets[i].item.descriptor = sockets->list[i].descriptor;
-        pool->sockets[i].on_event = on_socket;
+        connections->sockets[i].job.descriptor = sockets->list[i].descriptor;
+        connections->sockets[i].on_event = on_listening_socket_event;
         /* Where the one after it failed the last time, it is there already. */
-        if (!epoll_set(pool, EPOLL_CTL_ADD, &pool->sockets[i],
+        if (!epoll_set(connections, EPOLL_CTL_ADD, &connections->sockets[i],
                        EPOLLIN | EPOLLEXCLUSIVE) &&
             errno != EEXIST)
             return false;
     }
-    pool->is_accepting = true;
+    connections->is_accepting = true;
     return true;
 }
 
 static void
-begin_drain(struct pool *pool)
+connections_begin_drain(struct connections *connections)
 {
-    struct listen_sockets *sockets = pool->options->sockets;
+    struct listen_sockets *sockets = connections->options->sockets;
 
     /* What has reached a socket of ours would be refused without a word; the
      * others outlive us, and what waits there with them. No more can have
      * waited than listen(2) was told: what comes later must not hold us up. */
     for (size_t i = 0; i < sockets->count; i++)
         if (sockets->list[i].is_ours)
-            accept_some(pool, sockets->list[i].descriptor, SOMAXCONN + 1);
-    stop_accepting(pool);
+            connections_accept(connections, sockets->list[i].descriptor,
+                               SOMAXCONN + 1);
+    connections_stop_accepting(connections);
     listen_close(sockets);
-    pool->deadline = ticks_ms() + pool->options->drain * 1000;
-    pthread_mutex_lock(&pool->lock);
-    while (!TAILQ_EMPTY(&pool->idle))
-        retire_oldest(pool);
-    pool->is_draining = true;
-    pthread_mutex_unlock(&pool->lock);
-    crew_dismiss(pool->crew);
+    connections->deadline = clock_ms() + connections->options->drain * 1000;
+    pthread_mutex_lock(&connections->lock);
+    while (!TAILQ_EMPTY(&connections->idle))
+        connections_close_oldest(connections);
+    connections->is_draining = true;
+    pthread_mutex_unlock(&connections->lock);
+    thread_pool_shutdown(connections->thread_pool);
 }
 
 static void
-on_signals(struct pool *pool, struct watch *watch, uint32_t events)
+on_signals_event(struct connections *connections, struct watch *watch,
+                 uint32_t events)
 {
-    struct log *log = pool->options->log;
+    struct log *log = connections->options->log;
     struct signalfd_siginfo info;
 
     (void)events;
-    while (read(watch->item.descriptor, &info, sizeof(info)) > 0) {
+    while (read(watch->job.descriptor, &info, sizeof(info)) > 0) {
         if (info.ssi_signo == SIGHUP) {
-            if (pool->options->hangup)
-                pool->options->hangup(pool->options->work->context);
-        } else if (pool->is_draining) {
-            pool->deadline = ticks_ms();
+            if (connections->options->on_hangup)
+                connections->options->on_hangup(
+                    connections->options->work->context);
+        } else if (connections->is_draining) {
+            connections->deadline = clock_ms();
         } else {
             LOG_EVENT(log, LEVEL_INFO, "draining",
                       LOG_NUMBER("signal", info.ssi_signo),
-                      LOG_NUMBER("seconds", pool->options->drain));
-            begin_drain(pool);
+                      LOG_NUMBER("seconds", connections->options->drain));
+            connections_begin_drain(connections);
         }
     }
 }
 
 static void
-on_wake(struct pool *pool, struct watch *watch, uint32_t events)
+on_wakeup_event(struct connections *connections, struct watch *watch,
+                uint32_t events)
 {
     uint64_t count;
-    ssize_t got = read(watch->item.descriptor, &count, sizeof(count));
+    ssize_t got = read(watch->job.descriptor, &count, sizeof(count));
 
-    (void)pool;
+    (void)connections;
     (void)events;
     (void)got; /* the dispatcher looks at everything anyway */
 }
@@ -360,10 +370,10 @@ on_wake(struct pool *pool, struct watch *watch, uint32_t events)
 /* Wait for events and handle them: connections first, since the others may
  * close idle ones. */
 static void
-dispatch(struct pool *pool, int timeout_ms)
+dispatcher_step(struct connections *connections, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(pool->epoll, events, EVENTS_MAX, timeout_ms);
+    int count = epoll_wait(connections->epoll, events, EVENTS_MAX, timeout_ms);
 
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < count; i++) {
@@ -372,38 +382,40 @@ dispatch(struct pool *pool, int timeout_ms)
             if (!watch || (pass == 0 && !watch->is_connection))
                 continue;
             events[i].data.ptr = NULL;
-            watch->on_event(pool, watch, events[i].events);
+            watch->on_event(connections, watch, events[i].events);
         }
 }
 
-static enum pool_end
-dispatch_all(struct pool *pool)
+static enum connections_result
+dispatcher_run(struct connections *connections)
 {
-    while (!pool->is_draining || crew_reap(pool->crew) > 0) {
-        bool is_short = !crew_call(pool->crew);
+    while (!connections->is_draining ||
+           thread_pool_join(connections->thread_pool) > 0) {
+        bool is_short = !thread_pool_ensure(connections->thread_pool);
 
-        if (pool->is_draining) {
-            if (ticks_ms() >= pool->deadline) {
-                if (pool->is_cut)
-                    return POOL_CUT;
-                crew_cut(pool->crew);
-                pool->is_cut = true;
-                pool->deadline = ticks_ms() + CUT_GRACE_MS;
+        if (connections->is_draining) {
+            if (clock_ms() >= connections->deadline) {
+                if (connections->is_aborted)
+                    return CONNECTIONS_ABORTED;
+                thread_pool_abort(connections->thread_pool);
+                connections->is_aborted = true;
+                connections->deadline = clock_ms() + ABORT_GRACE_MS;
             }
             is_short = true;
-        } else if (!pool->is_accepting &&
-                   (ticks_ms() < pool->resume || !make_room(pool, false) ||
-                    !start_accepting(pool))) {
+        } else if (!connections->is_accepting &&
+                   (clock_ms() < connections->resume_at ||
+                    !connections_make_room(connections, false) ||
+                    !connections_start_accepting(connections))) {
             is_short = true;
         }
-        dispatch(pool, is_short ? RETRY_MS : -1);
-        crew_reap(pool->crew);
+        dispatcher_step(connections, is_short ? RETRY_MS : -1);
+        thread_pool_join(connections->thread_pool);
     }
-    return POOL_DRAINED;
+    return CONNECTIONS_DRAINED;
 }
 
 static void
-set_of_signals(sigset_t *set)
+handled_signals_init(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
@@ -413,98 +425,105 @@ set_of_signals(sigset_t *set)
 }
 
 void
-pool_block_signals(void)
+connections_block_signals(void)
 {
     sigset_t set;
 
-    set_of_signals(&set);
+    handled_signals_init(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 void
-pool_unblock_signals(void)
+connections_unblock_signals(void)
 {
     sigset_t set;
 
-    set_of_signals(&set);
+    handled_signals_init(&set);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Raise the limit of descriptors, and leave what workers need of it. */
 static size_t
-connections_max(int64_t workers)
+connection_limit(int64_t workers)
 {
     struct rlimit limit;
-    size_t reserved = DESCRIPTORS_SPARE + (size_t)workers * DESCRIPTORS_EACH;
-    size_t all;
+    size_t reserved =
+        DESCRIPTORS_RESERVED + (size_t)workers * DESCRIPTORS_PER_WORKER;
+    size_t total;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return reserved;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
-    all = (size_t)limit.rlim_cur;
-    return all / 2 > reserved ? all - reserved : all / 2;
+    total = (size_t)limit.rlim_cur;
+    return total / 2 > reserved ? total - reserved : total / 2;
 }
 
 static bool
-pool_open(struct pool *pool)
+connections_open(struct connections *connections)
 {
-    const struct crew_giver giver = {pool, connection_heard, wake};
-    const struct pool_options *options = pool->options;
+    const struct thread_pool_owner owner = {connections, connection_handled,
+                                            dispatcher_wakeup};
+    const struct connections_options *options = connections->options;
     sigset_t set;
 
-    set_of_signals(&set);
-    pool->epoll = epoll_create1(EPOLL_CLOEXEC);
-    pool->signals.on_event = on_signals;
-    pool->signals.item.descriptor =
+    handled_signals_init(&set);
+    connections->epoll = epoll_create1(EPOLL_CLOEXEC);
+    connections->signals.on_event = on_signals_event;
+    connections->signals.job.descriptor =
         signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    pool->wake.on_event = on_wake;
-    pool->wake.item.descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return pool->epoll >= 0 && pool->signals.item.descriptor >= 0 &&
-           pool->wake.item.descriptor >= 0 &&
-           epoll_set(pool, EPOLL_CTL_ADD, &pool->signals, EPOLLIN) &&
-           epoll_set(pool, EPOLL_CTL_ADD, &pool->wake, EPOLLIN) &&
-           crew_new(&pool->crew, (size_t)options->workers, WORKER_IDLE,
-                    options->work, &giver) == PST_OK &&
-           start_accepting(pool);
+    connections->dispatcher_wakeup.on_event = on_wakeup_event;
+    connections->dispatcher_wakeup.job.descriptor =
+        eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return connections->epoll >= 0 &&
+           connections->signals.job.descriptor >= 0 &&
+           connections->dispatcher_wakeup.job.descriptor >= 0 &&
+           epoll_set(connections, EPOLL_CTL_ADD, &connections->signals,
+                     EPOLLIN) &&
+           epoll_set(connections, EPOLL_CTL_ADD,
+                     &connections->dispatcher_wakeup, EPOLLIN) &&
+           thread_pool_new(&connections->thread_pool, (size_t)options->workers,
+                           IDLE_THREAD_TIMEOUT, options->work,
+                           &owner) == PST_OK &&
+           connections_start_accepting(connections);
 }
 
 static void
-pool_close(struct pool *pool)
+connections_close(struct connections *connections)
 {
-    const int own[] = {pool->epoll, pool->signals.item.descriptor,
-                       pool->wake.item.descriptor};
+    const int own[] = {connections->epoll, connections->signals.job.descriptor,
+                       connections->dispatcher_wakeup.job.descriptor};
 
     for (size_t i = 0; i < PST_COUNT(own); i++)
         if (own[i] >= 0)
             close(own[i]);
-    crew_free(&pool->crew);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
+    thread_pool_free(&connections->thread_pool);
+    pthread_mutex_destroy(&connections->lock);
+    free(connections);
 }
 
-enum pool_end
-pool_run(const struct pool_options *options)
+enum connections_result
+connections_run(const struct connections_options *options)
 {
-    struct pool *pool = calloc(1, sizeof(*pool));
-    enum pool_end end = POOL_FAILED;
-    int why;
+    struct connections *connections = calloc(1, sizeof(*connections));
+    enum connections_result result = CONNECTIONS_FAILED;
+    int saved_errno;
 
     PST_REQUIRE(options->sockets->count > 0 && options->workers > 0);
-    if (!pool)
-        return POOL_FAILED;
-    pool->options = options;
-    pool->connections_max = connections_max(options->workers);
-    TAILQ_INIT(&pool->idle);
-    pthread_mutex_init(&pool->lock, NULL);
-    if (pool_open(pool))
-        end = dispatch_all(pool);
-    why = errno;
-    if (end == POOL_FAILED)
+    if (!connections)
+        return CONNECTIONS_FAILED;
+    connections->options = options;
+    connections->connection_limit = connection_limit(options->workers);
+    TAILQ_INIT(&connections->idle);
+    pthread_mutex_init(&connections->lock, NULL);
+    if (connections_open(connections))
+        result = dispatcher_run(connections);
+    saved_errno = errno;
+    if (result == CONNECTIONS_FAILED)
         listen_close(options->sockets);
-    if (end != POOL_CUT) /* else workers still look at it */
-        pool_close(pool);
-    errno = why;
-    return end;
+    if (result != CONNECTIONS_ABORTED) /* else workers still look at it */
+        connections_close(connections);
+    errno = saved_errno;
+    return result;
 }

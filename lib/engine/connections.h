@@ -14,8 +14,9 @@
 #include "engine/thread_pool.h"
 #include "server/log.h"
 
-struct pool_options {
-    struct listen_sockets *sockets; /* at least one; closed by pool_run() */
+struct connections_options {
+    struct listen_sockets
+        *sockets; /* at least one; closed by connections_run() */
     const struct listen_peers *peers;
     struct log *log;
     int64_t workers; /* threads at most, 1 or more */
@@ -23,33 +24,36 @@ struct pool_options {
 
     /* hear() gets a descriptor that blocks, with a limit of time on reading
      * and writing, and that has bytes to read: one request's. */
-    const struct crew_work *work;
+    const struct thread_pool_work *work;
 
-    /* Called on SIGHUP, in the thread of pool_run(), with work's context. */
-    void (*hangup)(void *context);
+    /* Called on SIGHUP, in the thread of connections_run(), with work's
+     * context. */
+    void (*on_hangup)(void *context);
 };
 
-/* How pool_run() came back. */
-enum pool_end {
-    POOL_DRAINED, /* every worker has ended */
-    POOL_CUT,     /* some still run: leave by _exit(2), free nothing */
-    POOL_FAILED,  /* it could not start; errno tells */
+/* How connections_run() came back. */
+enum connections_result {
+    CONNECTIONS_DRAINED, /* every worker has ended */
+    CONNECTIONS_ABORTED, /* some still run: leave by _exit(2), free nothing */
+    CONNECTIONS_FAILED,  /* it could not start; errno tells */
 };
 
 /*
- * Block the signals that pool_run() listens to (SIGTERM, SIGINT, SIGUSR1,
- * SIGHUP) in this thread and those it starts: before any other thread is.
+ * Block the signals that connections_run() listens to (SIGTERM, SIGINT,
+ * SIGUSR1, SIGHUP) in this thread and those it starts: before any other thread
+ * is.
  */
-void pool_block_signals(void);
+void connections_block_signals(void);
 
 /* Undo that, for a program that turns out not to need a pool. */
-void pool_unblock_signals(void);
+void connections_unblock_signals(void);
 
 /*
  * Serve until SIGTERM, SIGINT or SIGUSR1; then listen no longer, close what
  * is idle, and let what has begun finish for `drain` seconds, or until a
  * second signal. SIGHUP is passed on.
  */
-PST_MUST_USE enum pool_end pool_run(const struct pool_options *options);
+PST_MUST_USE enum connections_result
+connections_run(const struct connections_options *options);
 
 #endif

@@ -11,22 +11,23 @@
 #include "engine/fcgi_record.h"
 
 /* Where a worker keeps what it looks at; zero at first. */
-struct head {
-    uint8_t octets[RECORD_HEAD_MAX];
-    size_t len; /* of these, in use; wiped before head_await() returns */
+struct fcgi_preread {
+    uint8_t bytes[FCGI_RECORD_HEAD_MAX];
+    size_t len; /* of these, in use; wiped before fcgi_preread_wait() returns */
 };
 
-enum head_next {
-    HEAD_REQUEST, /* read it now */
-    HEAD_IDLE,    /* what stood there was no request, and is answered */
-    HEAD_CLOSE,   /* nothing good comes of this connection */
+enum fcgi_preread_result {
+    FCGI_PREREAD_REQUEST, /* read it now */
+    FCGI_PREREAD_IDLE,    /* what stood there was no request, and is answered */
+    FCGI_PREREAD_CLOSE,   /* nothing good comes of this connection */
 };
 
 /*
  * Look at a connection that has bytes to read.
- *   limit  milliseconds for the rest of a head that has begun; it ends
+ *   timeout_ms  milliseconds for the rest of a head that has begun; it ends
  *          sooner when the other end closes
  */
-enum head_next head_await(struct head *head, int descriptor, int64_t limit);
+enum fcgi_preread_result fcgi_preread_wait(struct fcgi_preread *preread,
+                                           int descriptor, int64_t timeout_ms);
 
 #endif

@@ -17,32 +17,32 @@
 
 /* A head's bytes, record headers and padding included. Web servers send
  * less than half of it unless told otherwise. */
-#define RECORD_HEAD_MAX ((size_t)64 * 1024)
+#define FCGI_RECORD_HEAD_MAX ((size_t)64 * 1024)
 
 /* Bytes of an answer to a management record, at most. */
-#define RECORD_ANSWER_MAX 64
+#define FCGI_RECORD_ANSWER_MAX 64
 
-enum record_verdict {
-    RECORD_SOUND,      /* BEGIN_REQUEST and all of PARAMS are there */
-    RECORD_MORE,       /* no mistake so far */
-    RECORD_STALE,      /* first a record of a request that is over */
-    RECORD_MANAGEMENT, /* first a management record */
-    RECORD_BAD,        /* close the connection */
+enum fcgi_record_status {
+    FCGI_RECORD_COMPLETE,   /* BEGIN_REQUEST and all of PARAMS are there */
+    FCGI_RECORD_INCOMPLETE, /* no mistake so far */
+    FCGI_RECORD_STALE,      /* first a record of a request that is over */
+    FCGI_RECORD_MANAGEMENT, /* first a management record */
+    FCGI_RECORD_INVALID,    /* close the connection */
 };
 
 /*
  * Judge what stands at the beginning of a connection that has no open
  * request.
  *   bytes  as much as is known of it
- *   len     with RECORD_STALE and RECORD_MANAGEMENT set to that record's
- *           bytes, all of which are there; else untouched
+ *   len     with FCGI_RECORD_STALE and FCGI_RECORD_MANAGEMENT set to that
+ * record's bytes, all of which are there; else untouched
  */
-enum record_verdict record_judge(struct pst_bytes octets, size_t *len);
+enum fcgi_record_status fcgi_record_check(struct pst_bytes bytes, size_t *len);
 
 /*
  * Write the answer to a management record: FCGI_GET_VALUES_RESULT, or
- * FCGI_UNKNOWN_TYPE. At most RECORD_ANSWER_MAX bytes.
+ * FCGI_UNKNOWN_TYPE. At most FCGI_RECORD_ANSWER_MAX bytes.
  */
-void record_answer(struct pst_buf *out, struct pst_bytes management);
+void fcgi_record_answer(struct pst_buf *out, struct pst_bytes management);
 
 #endif

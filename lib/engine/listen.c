@@ -17,15 +17,15 @@
 #include "base/buffer.h"
 
 /* The first descriptor that systemd passes (sd_listen_fds(3)). */
-#define PASSED_FIRST 3
+#define SYSTEMD_FIRST_DESCRIPTOR 3
 
 #define SOCKET_MODE_MASK 0117 /* leaves 0660 */
 
 /* What stands before an IPv4 address in IPv6 (RFC 4291 2.5.5.2). */
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t ipv4_mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 /* A host and a port, NUL-terminated for getaddrinfo(3). */
-struct place {
+struct endpoint {
     char host[256];
     char port[6];
 };
@@ -41,9 +41,9 @@ union address {
 
 /* Write "what: subject: the words for errno" into why. */
 static enum pst_err
-complain(char *why, const char *subject, const char *words)
+listen_set_error(char *error, const char *subject, const char *cause)
 {
-    snprintf(why, LISTEN_WHY_MAX, "%s: %s", subject, words);
+    snprintf(error, LISTEN_ERROR_MAX, "%s: %s", subject, cause);
     return PST_BAD_CONFIG;
 }
 
@@ -60,7 +60,7 @@ is_listening(int descriptor)
 
 /* Write what the socket is bound to, as --listen would spell it. */
 static void
-name_socket(struct listen_socket *s)
+listen_name_socket(struct listen_socket *s)
 {
     union address address = {.storage = {0}};
     socklen_t len = sizeof(address);
@@ -84,7 +84,7 @@ name_socket(struct listen_socket *s)
 
 /* Take a listening descriptor into the list. */
 static enum pst_err
-adopt(struct listen_sockets *sockets, int descriptor, bool is_ours)
+listen_add_socket(struct listen_sockets *sockets, int descriptor, bool is_ours)
 {
     struct listen_socket *s;
     int flags = fcntl(descriptor, F_GETFL);
@@ -96,23 +96,22 @@ adopt(struct listen_sockets *sockets, int descriptor, bool is_ours)
         return PST_BAD_CONFIG;
     s = &sockets->list[sockets->count++];
     *s = (struct listen_socket){.descriptor = descriptor, .is_ours = is_ours};
-    name_socket(s);
+    listen_name_socket(s);
     return PST_OK;
 }
 
 /* Is somebody answering at this path? Only a refusal says no. */
 static bool
-is_abandoned(const union address *address, socklen_t len)
+is_stale_socket(const union address *address, socklen_t len)
 {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool abandoned;
+    bool is_stale;
 
     if (probe < 0)
         return false;
-    abandoned =
-        connect(probe, &address->any, len) != 0 && errno == ECONNREFUSED;
+    is_stale = connect(probe, &address->any, len) != 0 && errno == ECONNREFUSED;
     close(probe);
-    return abandoned;
+    return is_stale;
 }
 
 /*
@@ -120,7 +119,7 @@ is_abandoned(const union address *address, socklen_t len)
  * else that stands there (a file, a socket in use) makes bind(2) fail.
  */
 static int
-bind_path(int descriptor, const union address *address, socklen_t len)
+listen_bind_path(int descriptor, const union address *address, socklen_t len)
 {
     const char *path = address->un.sun_path;
     struct stat old;
@@ -128,7 +127,7 @@ bind_path(int descriptor, const union address *address, socklen_t len)
     int failed;
 
     if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode) &&
-        is_abandoned(address, len))
+        is_stale_socket(address, len))
         unlink(path);
     mask = umask(SOCKET_MODE_MASK);
     failed = bind(descriptor, &address->any, len);
@@ -137,7 +136,7 @@ bind_path(int descriptor, const union address *address, socklen_t len)
 }
 
 static enum pst_err
-open_path(struct listen_sockets *out, const char *path, char *why)
+listen_open_path(struct listen_sockets *out, const char *path, char *error)
 {
     union address address = {.storage = {0}};
     size_t len = strlen(path);
@@ -146,23 +145,24 @@ open_path(struct listen_sockets *out, const char *path, char *why)
     int descriptor;
 
     if (path[0] != '/' || len >= sizeof(address.un.sun_path)) {
-        complain(why, path, "not an absolute path that a socket can have");
+        listen_set_error(error, path,
+                         "not an absolute path that a socket can have");
         return PST_MALFORMED;
     }
     address.un.sun_family = AF_UNIX;
     memcpy(address.un.sun_path, path, len + 1);
     descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
-        return complain(why, path, strerror(errno));
-    if (bind_path(descriptor, &address, sizeof(address.un)) != 0 ||
+        return listen_set_error(error, path, strerror(errno));
+    if (listen_bind_path(descriptor, &address, sizeof(address.un)) != 0 ||
         listen(descriptor, SOMAXCONN) != 0) {
-        complain(why, path, strerror(errno));
+        listen_set_error(error, path, strerror(errno));
         close(descriptor);
         return PST_BAD_CONFIG;
     }
-    if (adopt(out, descriptor, true) != PST_OK) {
+    if (listen_add_socket(out, descriptor, true) != PST_OK) {
         close(descriptor);
-        return complain(why, path, "cannot be set up");
+        return listen_set_error(error, path, "cannot be set up");
     }
     s = &out->list[out->count - 1];
     s->has_file = lstat(path, &file) == 0;
@@ -173,26 +173,26 @@ open_path(struct listen_sockets *out, const char *path, char *why)
 
 /* Take "host:port" or "[host]:port" apart. */
 static enum pst_err
-place_parse(struct place *out, struct pst_text text)
+endpoint_parse(struct endpoint *out, struct pst_str text)
 {
-    struct pst_text host;
-    struct pst_text port;
+    struct pst_str host;
+    struct pst_str port;
     struct pst_buf buf;
     int64_t number;
-    size_t colon = pst_text_last_index(text, ':');
+    size_t colon = pst_str_last_index(text, ':');
 
     if (colon == text.len)
         return PST_MALFORMED;
-    port = pst_text_from_octet(text, colon + 1);
-    host = pst_text_first(text, colon);
-    if (pst_text_starts(host, PST_TEXT("[")) &&
-        pst_text_ends(host, PST_TEXT("]"))) {
-        host = pst_text_from_octet(host, 1);
-        host = pst_text_first(host, host.len - 1);
-    } else if (pst_text_index(host, ':') < host.len) {
+    port = pst_str_skip(text, colon + 1);
+    host = pst_str_first(text, colon);
+    if (pst_str_starts(host, PST_STR("[")) &&
+        pst_str_ends(host, PST_STR("]"))) {
+        host = pst_str_skip(host, 1);
+        host = pst_str_first(host, host.len - 1);
+    } else if (pst_str_index(host, ':') < host.len) {
         return PST_MALFORMED; /* IPv6 without its brackets */
     }
-    if (pst_text_number(port, &number) != PST_OK || number > UINT16_MAX ||
+    if (pst_str_parse_number(port, &number) != PST_OK || number > UINT16_MAX ||
         host.len >= sizeof(out->host))
         return PST_MALFORMED;
     memset(out, 0, sizeof(*out));
@@ -205,7 +205,7 @@ place_parse(struct place *out, struct pst_text text)
 
 /* The port a socket was given, in network order; 0 when it has none. */
 static in_port_t
-port_of(int descriptor)
+socket_get_port(int descriptor)
 {
     union address address = {.storage = {0}};
     socklen_t len = sizeof(address);
@@ -219,12 +219,12 @@ port_of(int descriptor)
 
 /* A socket bound to one of a name's addresses; -1 with errno. */
 static int
-open_info(const struct addrinfo *info, in_port_t port)
+listen_open_address(const struct addrinfo *info, in_port_t port)
 {
     union address address = {.storage = {0}};
     const int on = 1;
     int descriptor;
-    int why;
+    int error;
 
     if (info->ai_addrlen > sizeof(address))
         return -1;
@@ -243,41 +243,41 @@ open_info(const struct addrinfo *info, in_port_t port)
     if (bind(descriptor, &address.any, info->ai_addrlen) == 0 &&
         listen(descriptor, SOMAXCONN) == 0)
         return descriptor;
-    why = errno;
+    error = errno;
     close(descriptor);
-    errno = why;
+    errno = error;
     return -1;
 }
 
 /* Listen on every address of a name; one that can be had is enough. */
 static enum pst_err
-open_place(struct listen_sockets *out, const char *text, char *why)
+listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    struct place place;
+    struct endpoint endpoint;
     in_port_t port = 0;
     int failed;
 
-    if (place_parse(&place, pst_text_from(text)) != PST_OK) {
-        complain(why, text, "neither unix:/path nor host:port");
+    if (endpoint_parse(&endpoint, pst_str_from(text)) != PST_OK) {
+        listen_set_error(error, text, "neither unix:/path nor host:port");
         return PST_MALFORMED;
     }
-    failed = getaddrinfo(place.host[0] != '\0' ? place.host : NULL, place.port,
-                         &hints, &found);
+    failed = getaddrinfo(endpoint.host[0] != '\0' ? endpoint.host : NULL,
+                         endpoint.port, &hints, &found);
     if (failed)
-        return complain(why, text, gai_strerror(failed));
+        return listen_set_error(error, text, gai_strerror(failed));
     for (const struct addrinfo *i = found; i; i = i->ai_next) {
-        int descriptor = open_info(i, port);
+        int descriptor = listen_open_address(i, port);
 
         if (descriptor < 0) {
-            complain(why, text, strerror(errno));
-        } else if (adopt(out, descriptor, true) != PST_OK) {
+            listen_set_error(error, text, strerror(errno));
+        } else if (listen_add_socket(out, descriptor, true) != PST_OK) {
             close(descriptor);
         } else {
-            port = port_of(descriptor);
+            port = socket_get_port(descriptor);
         }
     }
     freeaddrinfo(found);
@@ -286,16 +286,16 @@ open_place(struct listen_sockets *out, const char *text, char *why)
 
 /* How many descriptors systemd passed to us; the variables go away. */
 static int64_t
-passed_count(void)
+systemd_socket_count(void)
 {
     int64_t pid = 0;
     int64_t count = 0;
-    struct pst_text for_pid = pst_text_from(getenv("LISTEN_PID"));
-    struct pst_text for_count = pst_text_from(getenv("LISTEN_FDS"));
-    bool are_ours = !pst_text_is_absent(for_pid) &&
-                    !pst_text_is_absent(for_count) &&
-                    pst_text_number(for_pid, &pid) == PST_OK &&
-                    pst_text_number(for_count, &count) == PST_OK &&
+    struct pst_str for_pid = pst_str_from(getenv("LISTEN_PID"));
+    struct pst_str for_count = pst_str_from(getenv("LISTEN_FDS"));
+    bool are_ours = !pst_str_is_absent(for_pid) &&
+                    !pst_str_is_absent(for_count) &&
+                    pst_str_parse_number(for_pid, &pid) == PST_OK &&
+                    pst_str_parse_number(for_count, &count) == PST_OK &&
                     pid == (int64_t)getpid();
 
     unsetenv("LISTEN_PID");
@@ -305,37 +305,39 @@ passed_count(void)
 }
 
 static enum pst_err
-open_passed(struct listen_sockets *out, int64_t count, char *why)
+listen_open_systemd(struct listen_sockets *out, int64_t count, char *error)
 {
     if (count > LISTEN_SOCKETS_MAX)
-        return complain(why, "LISTEN_FDS", "too many sockets");
+        return listen_set_error(error, "LISTEN_FDS", "too many sockets");
     for (int i = 0; i < (int)count; i++) {
-        if (!is_listening(PASSED_FIRST + i))
-            return complain(why, "LISTEN_FDS", "not a listening socket");
-        if (adopt(out, PASSED_FIRST + i, false) != PST_OK)
-            return complain(why, "LISTEN_FDS", strerror(errno));
+        if (!is_listening(SYSTEMD_FIRST_DESCRIPTOR + i))
+            return listen_set_error(error, "LISTEN_FDS",
+                                    "not a listening socket");
+        if (listen_add_socket(out, SYSTEMD_FIRST_DESCRIPTOR + i, false) !=
+            PST_OK)
+            return listen_set_error(error, "LISTEN_FDS", strerror(errno));
     }
     return PST_OK;
 }
 
 enum pst_err
 listen_open(struct listen_sockets *out, const char *address,
-            char why[static LISTEN_WHY_MAX])
+            char error[static LISTEN_ERROR_MAX])
 {
     static const char unix_prefix[] = "unix:";
     struct listen_sockets found = {.count = 0};
-    int64_t passed = passed_count();
+    int64_t passed = systemd_socket_count();
     enum pst_err e = PST_OK;
 
     if (address && strncmp(address, unix_prefix, strlen(unix_prefix)) == 0)
-        e = open_path(&found, address + strlen(unix_prefix), why);
+        e = listen_open_path(&found, address + strlen(unix_prefix), error);
     else if (address)
-        e = open_place(&found, address, why);
+        e = listen_open_endpoint(&found, address, error);
     else if (passed > 0)
-        e = open_passed(&found, passed, why);
+        e = listen_open_systemd(&found, passed, error);
     else if (is_listening(STDIN_FILENO) &&
-             adopt(&found, STDIN_FILENO, false) != PST_OK)
-        e = complain(why, "descriptor 0", strerror(errno));
+             listen_add_socket(&found, STDIN_FILENO, false) != PST_OK)
+        e = listen_set_error(error, "descriptor 0", strerror(errno));
     if (e) {
         listen_close(&found);
         return e;
@@ -346,7 +348,7 @@ listen_open(struct listen_sockets *out, const char *address,
 
 /* Another process may have put its own socket there by now: leave that. */
 static void
-remove_file(const struct listen_socket *s)
+listen_remove_file(const struct listen_socket *s)
 {
     const char *path = s->name + strlen("unix:");
     struct stat now;
@@ -361,7 +363,7 @@ listen_close(struct listen_sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++) {
         if (sockets->list[i].has_file)
-            remove_file(&sockets->list[i]);
+            listen_remove_file(&sockets->list[i]);
         close(sockets->list[i].descriptor);
     }
     sockets->count = 0;
@@ -369,29 +371,29 @@ listen_close(struct listen_sockets *sockets)
 
 /* The 16 bytes of an address; an IPv4 one mapped. */
 static bool
-octets_of(const char *text, uint8_t out[static 16])
+ip_address_parse(const char *text, uint8_t out[static 16])
 {
-    memcpy(out, mapped_prefix, sizeof(mapped_prefix));
-    return inet_pton(AF_INET, text, out + sizeof(mapped_prefix)) == 1 ||
+    memcpy(out, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix));
+    return inet_pton(AF_INET, text, out + sizeof(ipv4_mapped_prefix)) == 1 ||
            inet_pton(AF_INET6, text, out) == 1;
 }
 
 enum pst_err
-listen_peers_parse(struct listen_peers *out, struct pst_text text)
+listen_peers_parse(struct listen_peers *out, struct pst_str text)
 {
     struct listen_peers found = {.count = 0};
-    struct pst_text word;
+    struct pst_str token;
     bool is_given = text.len > 0;
 
-    while (pst_text_word(&text, ", \t", &word)) {
+    while (pst_str_next_token(&text, ", \t", &token)) {
         char address[INET6_ADDRSTRLEN] = "";
 
         if (found.count == LISTEN_PEERS_MAX)
             return PST_TOO_LARGE;
-        if (word.len >= sizeof(address))
+        if (token.len >= sizeof(address))
             return PST_MALFORMED;
-        memcpy(address, word.ptr, word.len);
-        if (!octets_of(address, found.list[found.count]))
+        memcpy(address, token.ptr, token.len);
+        if (!ip_address_parse(address, found.list[found.count]))
             return PST_MALFORMED;
         found.count++;
     }
@@ -406,20 +408,20 @@ listen_peers_allow(const struct listen_peers *peers,
                    const struct sockaddr_storage *peer)
 {
     union address address = {.storage = *peer};
-    uint8_t octets[16];
+    uint8_t bytes[16];
 
     if (peers->count == 0)
         return true;
     if (address.any.sa_family == AF_INET) {
-        memcpy(octets, mapped_prefix, sizeof(mapped_prefix));
-        memcpy(octets + sizeof(mapped_prefix), &address.in.sin_addr, 4);
+        memcpy(bytes, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix));
+        memcpy(bytes + sizeof(ipv4_mapped_prefix), &address.in.sin_addr, 4);
     } else if (address.any.sa_family == AF_INET6) {
-        memcpy(octets, &address.in6.sin6_addr, sizeof(octets));
+        memcpy(bytes, &address.in6.sin6_addr, sizeof(bytes));
     } else {
         return true; /* a file's permissions say who may */
     }
     for (size_t i = 0; i < peers->count; i++)
-        if (memcmp(peers->list[i], octets, sizeof(octets)) == 0)
+        if (memcmp(peers->list[i], bytes, sizeof(bytes)) == 0)
             return true;
     return false;
 }

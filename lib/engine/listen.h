@@ -16,7 +16,7 @@
 #define LISTEN_SOCKETS_MAX 8
 #define LISTEN_NAME_MAX 128 /* bytes, as in "unix:/run/postern/query.sock" */
 #define LISTEN_PEERS_MAX 64
-#define LISTEN_WHY_MAX 320 /* bytes of a complaint, NUL included */
+#define LISTEN_ERROR_MAX 320 /* bytes of a complaint, NUL included */
 
 struct listen_socket {
     int descriptor;             /* not blocking, closed on exec */
@@ -46,7 +46,7 @@ struct listen_peers {
  *   address  what --listen was given, or NULL: "unix:/path", "host:port",
  *            "[2001:db8::1]:port"; port 0 lets the system choose
  *   out      set on PST_OK only; close with listen_close()
- *   why      a complaint for a person, set unless PST_OK
+ *   error      a complaint for a person, set unless PST_OK
  * A socket file nobody listens on any more is replaced; the new one has mode
  * 0660. Changes the umask for a moment: not beside other threads. Returns
  * PST_OK, PST_MALFORMED (no such form of address), PST_BAD_CONFIG (the
@@ -54,7 +54,7 @@ struct listen_peers {
  */
 PST_MUST_USE enum pst_err listen_open(struct listen_sockets *out,
                                       const char *address,
-                                      char why[static LISTEN_WHY_MAX]);
+                                      char error[static LISTEN_ERROR_MAX]);
 
 /* Close all, and remove the files that are ours and still the same. */
 void listen_close(struct listen_sockets *sockets);
@@ -66,7 +66,7 @@ void listen_close(struct listen_sockets *sockets);
  * PST_TOO_LARGE (over LISTEN_PEERS_MAX).
  */
 PST_MUST_USE enum pst_err listen_peers_parse(struct listen_peers *out,
-                                             struct pst_text text);
+                                             struct pst_str text);
 
 /* May this peer connect? Always, unless it is of TCP. */
 bool listen_peers_allow(const struct listen_peers *peers,

@@ -14,73 +14,77 @@
 /* Bytes; curl with OpenSSL needs less than 128 KiB. */
 #define STACK_SIZE (512 * 1024)
 
-#define REST_MS 200  /* between two tries to begin, after one has failed */
-#define TRIES_MAX 10 /* without any thread; then what waits is given up */
+#define START_RETRY_MS \
+    200 /* between two tries to begin, after one has failed */
+#define START_TRIES_MAX                                   \
+    10 /* without any thread; then what waits is given up \
+        */
 
-struct worker {
-    pthread_t thread;
-    struct crew *crew;
-    SLIST_ENTRY(worker) link;
+struct pool_thread {
+    pthread_t id;
+    struct thread_pool *pool;
+    SLIST_ENTRY(pool_thread) link;
 };
 
-SLIST_HEAD(worker_list, worker);
+SLIST_HEAD(pool_thread_list, pool_thread);
 
-struct crew {
-    struct crew_work work;
-    struct crew_giver giver;
+struct thread_pool {
+    struct thread_pool_work work;
+    struct thread_pool_owner owner;
     size_t threads_max;
-    int64_t idle; /* seconds */
+    int64_t idle_timeout; /* seconds */
 
     pthread_mutex_t lock; /* over all below */
-    pthread_cond_t given;
-    struct crew_list queue; /* first come first */
-    struct crew_list heard; /* in a thread's hands */
+    pthread_cond_t submitted;
+    struct thread_pool_list queue;   /* first come first */
+    struct thread_pool_list handled; /* in a thread's hands */
     size_t queued;
-    size_t workers; /* threads that take items */
-    size_t waiting; /* of these, for want of any */
-    size_t threads; /* that are not joined yet */
-    int64_t rest;   /* no thread starts before: ticks; 0: none has failed */
-    int tries;      /* to have any thread, that failed one after another */
-    struct worker_list ended;
-    bool is_dismissed;
+    size_t running;    /* threads that take items */
+    size_t idle;       /* of these, for want of any */
+    size_t threads;    /* that are not joined yet */
+    int64_t retry_at;  /* no thread starts before: ticks; 0: none has failed */
+    int failed_starts; /* to have any thread, that failed one after another */
+    struct pool_thread_list ended;
+    bool is_shut_down;
 };
 
 enum pst_err
-crew_new(struct crew **out, size_t threads_max, int64_t idle,
-         const struct crew_work *work, const struct crew_giver *giver)
+thread_pool_new(struct thread_pool **out, size_t threads_max,
+                int64_t idle_timeout, const struct thread_pool_work *work,
+                const struct thread_pool_owner *owner)
 {
-    struct crew *crew = calloc(1, sizeof(*crew));
+    struct thread_pool *pool = calloc(1, sizeof(*pool));
     pthread_condattr_t attributes;
 
     PST_REQUIRE(threads_max > 0);
-    if (!crew)
+    if (!pool)
         return PST_NO_MEMORY;
-    crew->work = *work;
-    crew->giver = *giver;
-    crew->threads_max = threads_max;
-    crew->idle = idle;
-    TAILQ_INIT(&crew->queue);
-    TAILQ_INIT(&crew->heard);
-    SLIST_INIT(&crew->ended);
-    pthread_mutex_init(&crew->lock, NULL);
+    pool->work = *work;
+    pool->owner = *owner;
+    pool->threads_max = threads_max;
+    pool->idle_timeout = idle_timeout;
+    TAILQ_INIT(&pool->queue);
+    TAILQ_INIT(&pool->handled);
+    SLIST_INIT(&pool->ended);
+    pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&crew->given, &attributes);
+    pthread_cond_init(&pool->submitted, &attributes);
     pthread_condattr_destroy(&attributes);
-    *out = crew;
+    *out = pool;
     return PST_OK;
 }
 
 void
-crew_free(struct crew **crew)
+thread_pool_free(struct thread_pool **pool)
 {
-    struct crew *old = *crew;
+    struct thread_pool *old = *pool;
 
-    *crew = NULL;
+    *pool = NULL;
     if (!old)
         return;
     PST_REQUIRE(old->threads == 0 && old->queued == 0);
-    pthread_cond_destroy(&old->given);
+    pthread_cond_destroy(&old->submitted);
     pthread_mutex_destroy(&old->lock);
     free(old);
 }
@@ -89,242 +93,246 @@ crew_free(struct crew **crew)
  * The next item to hear; NULL when the thread is to end. It is then no longer
  * counted, so that what is given meanwhile gets another.
  */
-static struct crew_item *
-take(struct crew *crew)
+static struct thread_pool_job *
+thread_pool_next_job(struct thread_pool *pool)
 {
-    struct crew_item *item;
+    struct thread_pool_job *job;
     struct timespec until;
     int waited = 0;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += crew->idle;
-    pthread_mutex_lock(&crew->lock);
-    while (TAILQ_EMPTY(&crew->queue) && !crew->is_dismissed && waited == 0) {
-        crew->waiting++;
-        waited = pthread_cond_timedwait(&crew->given, &crew->lock, &until);
-        crew->waiting--;
+    until.tv_sec += pool->idle_timeout;
+    pthread_mutex_lock(&pool->lock);
+    while (TAILQ_EMPTY(&pool->queue) && !pool->is_shut_down && waited == 0) {
+        pool->idle++;
+        waited = pthread_cond_timedwait(&pool->submitted, &pool->lock, &until);
+        pool->idle--;
     }
-    item = TAILQ_FIRST(&crew->queue);
-    if (item) {
-        TAILQ_REMOVE(&crew->queue, item, link);
-        crew->queued--;
-        TAILQ_INSERT_TAIL(&crew->heard, item, link);
+    job = TAILQ_FIRST(&pool->queue);
+    if (job) {
+        TAILQ_REMOVE(&pool->queue, job, link);
+        pool->queued--;
+        TAILQ_INSERT_TAIL(&pool->handled, job, link);
     } else {
-        crew->workers--;
+        pool->running--;
     }
-    pthread_mutex_unlock(&crew->lock);
-    return item;
+    pthread_mutex_unlock(&pool->lock);
+    return job;
 }
 
 static void
-give_back(struct crew *crew, struct crew_item *item, bool is_open)
+thread_pool_finish_job(struct thread_pool *pool, struct thread_pool_job *job,
+                       bool is_open)
 {
-    pthread_mutex_lock(&crew->lock);
-    TAILQ_REMOVE(&crew->heard, item, link);
-    pthread_mutex_unlock(&crew->lock);
-    crew->giver.heard(crew->giver.giver, item, is_open);
+    pthread_mutex_lock(&pool->lock);
+    TAILQ_REMOVE(&pool->handled, job, link);
+    pthread_mutex_unlock(&pool->lock);
+    pool->owner.handled(pool->owner.owner, job, is_open);
 }
 
 /* The last try to have one more thread has failed. Under the lock. */
 static void
-begin_failed(struct crew *crew)
+thread_pool_count_failure(struct thread_pool *pool)
 {
-    crew->rest = ticks_ms() + REST_MS;
-    if (crew->workers == 0)
-        crew->tries++;
+    pool->retry_at = clock_ms() + START_RETRY_MS;
+    if (pool->running == 0)
+        pool->failed_starts++;
 }
 
 /* A thread has its state, or has none and takes no item: what waits is for
  * those that can hear it. */
 static void
-count_begun(struct crew *crew, bool has_state)
+thread_pool_count_begun(struct thread_pool *pool, bool has_state)
 {
-    pthread_mutex_lock(&crew->lock);
+    pthread_mutex_lock(&pool->lock);
     if (has_state) {
-        crew->rest = 0;
-        crew->tries = 0;
+        pool->retry_at = 0;
+        pool->failed_starts = 0;
     } else {
-        crew->workers--;
-        begin_failed(crew);
+        pool->running--;
+        thread_pool_count_failure(pool);
     }
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 static void *
-worker_run(void *argument)
+pool_thread_run(void *argument)
 {
-    struct worker *worker = argument;
-    struct crew *crew = worker->crew;
-    void *state = crew->work.begin(crew->work.context);
-    struct crew_item *item = NULL;
+    struct pool_thread *pool_thread = argument;
+    struct thread_pool *pool = pool_thread->pool;
+    void *state = pool->work.begin(pool->work.context);
+    struct thread_pool_job *job = NULL;
 
-    count_begun(crew, state != NULL);
+    thread_pool_count_begun(pool, state != NULL);
     if (state)
-        item = take(crew);
-    while (item) {
-        bool is_open = crew->work.hear(state, item->descriptor);
+        job = thread_pool_next_job(pool);
+    while (job) {
+        bool is_open = pool->work.handle(state, job->descriptor);
 
-        give_back(crew, item, is_open);
-        item = take(crew);
+        thread_pool_finish_job(pool, job, is_open);
+        job = thread_pool_next_job(pool);
     }
     if (state)
-        crew->work.end(state);
-    pthread_mutex_lock(&crew->lock);
-    SLIST_INSERT_HEAD(&crew->ended, worker, link);
-    pthread_mutex_unlock(&crew->lock);
-    crew->giver.ended(crew->giver.giver);
+        pool->work.end(state);
+    pthread_mutex_lock(&pool->lock);
+    SLIST_INSERT_HEAD(&pool->ended, pool_thread, link);
+    pthread_mutex_unlock(&pool->lock);
+    pool->owner.ended(pool->owner.owner);
     return NULL;
 }
 
 /* Start a thread, if the system has one. Under the lock. */
 static bool
-thread_start(struct crew *crew)
+pool_thread_start(struct thread_pool *pool)
 {
-    struct worker *worker = calloc(1, sizeof(*worker));
+    struct pool_thread *pool_thread = calloc(1, sizeof(*pool_thread));
     pthread_attr_t attributes;
     int failed;
 
-    if (!worker)
+    if (!pool_thread)
         return false;
-    worker->crew = crew;
+    pool_thread->pool = pool;
     failed = pthread_attr_init(&attributes);
     if (!failed) {
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        failed =
-            pthread_create(&worker->thread, &attributes, worker_run, worker);
+        failed = pthread_create(&pool_thread->id, &attributes, pool_thread_run,
+                                pool_thread);
         pthread_attr_destroy(&attributes);
     }
     if (failed) {
-        free(worker);
+        free(pool_thread);
         return false;
     }
-    crew->workers++;
-    crew->threads++;
+    pool->running++;
+    pool->threads++;
     return true;
 }
 
 /* Would one more thread be of use? Under the lock. */
 static bool
-is_short(const struct crew *crew)
+thread_pool_needs_thread(const struct thread_pool *pool)
 {
-    return crew->queued > crew->waiting && crew->workers < crew->threads_max;
+    return pool->queued > pool->idle && pool->running < pool->threads_max;
 }
 
 /* One more thread; after one has failed, only now and then. Under the lock. */
 static void
-worker_start(struct crew *crew)
+thread_pool_try_start(struct thread_pool *pool)
 {
-    int64_t now = crew->rest != 0 ? ticks_ms() : 0;
+    int64_t now = pool->retry_at != 0 ? clock_ms() : 0;
 
-    if (now < crew->rest)
+    if (now < pool->retry_at)
         return;
-    if (crew->rest != 0)
-        crew->rest = now + REST_MS;
-    if (!thread_start(crew))
-        begin_failed(crew);
+    if (pool->retry_at != 0)
+        pool->retry_at = now + START_RETRY_MS;
+    if (!pool_thread_start(pool))
+        thread_pool_count_failure(pool);
 }
 
 /* Take all that waits off the queue. Under the lock. */
 static void
-unqueue_all(struct crew *crew, struct crew_list *out)
+thread_pool_take_queue(struct thread_pool *pool, struct thread_pool_list *out)
 {
     TAILQ_INIT(out);
-    TAILQ_CONCAT(out, &crew->queue, link);
-    crew->queued = 0;
+    TAILQ_CONCAT(out, &pool->queue, link);
+    pool->queued = 0;
 }
 
 /* Without the lock: the giver has one of its own. */
 static void
-close_all(struct crew *crew, struct crew_list *list)
+thread_pool_close_jobs(struct thread_pool *pool, struct thread_pool_list *list)
 {
     while (!TAILQ_EMPTY(list)) {
-        struct crew_item *item = TAILQ_FIRST(list);
+        struct thread_pool_job *job = TAILQ_FIRST(list);
 
-        TAILQ_REMOVE(list, item, link);
-        close(item->descriptor);
-        crew->giver.heard(crew->giver.giver, item, false);
+        TAILQ_REMOVE(list, job, link);
+        close(job->descriptor);
+        pool->owner.handled(pool->owner.owner, job, false);
     }
 }
 
 void
-crew_give(struct crew *crew, struct crew_item *item)
+thread_pool_submit(struct thread_pool *pool, struct thread_pool_job *job)
 {
-    pthread_mutex_lock(&crew->lock);
-    TAILQ_INSERT_TAIL(&crew->queue, item, link);
-    crew->queued++;
-    if (is_short(crew))
-        worker_start(crew);
-    pthread_cond_signal(&crew->given);
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&pool->lock);
+    TAILQ_INSERT_TAIL(&pool->queue, job, link);
+    pool->queued++;
+    if (thread_pool_needs_thread(pool))
+        thread_pool_try_start(pool);
+    pthread_cond_signal(&pool->submitted);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 bool
-crew_call(struct crew *crew)
+thread_pool_ensure(struct thread_pool *pool)
 {
-    struct crew_list given_up = TAILQ_HEAD_INITIALIZER(given_up);
+    struct thread_pool_list closed_jobs = TAILQ_HEAD_INITIALIZER(closed_jobs);
     bool has_thread;
 
-    pthread_mutex_lock(&crew->lock);
-    if (crew->workers == 0 && crew->tries >= TRIES_MAX) {
-        unqueue_all(crew, &given_up);
-        crew->tries = 0;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->running == 0 && pool->failed_starts >= START_TRIES_MAX) {
+        thread_pool_take_queue(pool, &closed_jobs);
+        pool->failed_starts = 0;
     }
-    /* Where none has failed, crew_give() has started all there should be. */
-    if (is_short(crew) && (crew->workers == 0 || crew->rest != 0))
-        worker_start(crew);
-    has_thread = !is_short(crew) || (crew->workers > 0 && crew->rest == 0);
-    pthread_mutex_unlock(&crew->lock);
-    close_all(crew, &given_up);
+    /* Where none has failed, thread_pool_submit() has started all there should
+     * be. */
+    if (thread_pool_needs_thread(pool) &&
+        (pool->running == 0 || pool->retry_at != 0))
+        thread_pool_try_start(pool);
+    has_thread = !thread_pool_needs_thread(pool) ||
+                 (pool->running > 0 && pool->retry_at == 0);
+    pthread_mutex_unlock(&pool->lock);
+    thread_pool_close_jobs(pool, &closed_jobs);
     return has_thread;
 }
 
 void
-crew_dismiss(struct crew *crew)
+thread_pool_shutdown(struct thread_pool *pool)
 {
-    pthread_mutex_lock(&crew->lock);
-    crew->is_dismissed = true;
-    pthread_cond_broadcast(&crew->given);
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&pool->lock);
+    pool->is_shut_down = true;
+    pthread_cond_broadcast(&pool->submitted);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 size_t
-crew_reap(struct crew *crew)
+thread_pool_join(struct thread_pool *pool)
 {
-    struct worker_list ended;
+    struct pool_thread_list ended;
     size_t joined = 0;
     size_t left;
 
-    pthread_mutex_lock(&crew->lock);
-    ended = crew->ended;
-    SLIST_INIT(&crew->ended);
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&pool->lock);
+    ended = pool->ended;
+    SLIST_INIT(&pool->ended);
+    pthread_mutex_unlock(&pool->lock);
     while (!SLIST_EMPTY(&ended)) {
-        struct worker *worker = SLIST_FIRST(&ended);
+        struct pool_thread *pool_thread = SLIST_FIRST(&ended);
 
         SLIST_REMOVE_HEAD(&ended, link);
-        pthread_join(worker->thread, NULL);
-        free(worker);
+        pthread_join(pool_thread->id, NULL);
+        free(pool_thread);
         joined++;
     }
-    pthread_mutex_lock(&crew->lock);
-    crew->threads -= joined;
-    left = crew->threads + crew->queued;
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&pool->lock);
+    pool->threads -= joined;
+    left = pool->threads + pool->queued;
+    pthread_mutex_unlock(&pool->lock);
     return left;
 }
 
 void
-crew_cut(struct crew *crew)
+thread_pool_abort(struct thread_pool *pool)
 {
-    struct crew_list queue;
-    struct crew_item *item;
+    struct thread_pool_list queue;
+    struct thread_pool_job *job;
 
-    pthread_mutex_lock(&crew->lock);
-    unqueue_all(crew, &queue);
+    pthread_mutex_lock(&pool->lock);
+    thread_pool_take_queue(pool, &queue);
     /* One of these may have been closed a moment ago and its number given
      * to another socket; at the end of all things that one goes as well. */
-    for (item = TAILQ_FIRST(&crew->heard); item; item = TAILQ_NEXT(item, link))
-        shutdown(item->descriptor, SHUT_RDWR);
-    pthread_mutex_unlock(&crew->lock);
-    close_all(crew, &queue);
+    for (job = TAILQ_FIRST(&pool->handled); job; job = TAILQ_NEXT(job, link))
+        shutdown(job->descriptor, SHUT_RDWR);
+    pthread_mutex_unlock(&pool->lock);
+    thread_pool_close_jobs(pool, &queue);
 }

@@ -12,172 +12,177 @@
 #include "http/origin.h"
 
 void
-visit_set_mark(struct visit *visit)
+auth_set_log_id(struct auth *auth)
 {
     uint8_t hash[PST_HASH_LEN];
     struct pst_buf buf;
 
-    pst_crypt_sha256((struct pst_bytes){visit->session.sid, PST_SID_LEN}, hash);
-    pst_buf_init(&buf, visit->mark, sizeof(visit->mark) - 1);
+    pst_crypto_sha256((struct pst_bytes){auth->session.sid, PST_SID_LEN}, hash);
+    pst_buf_init(&buf, auth->log_id, sizeof(auth->log_id) - 1);
     pst_buf_add_hex(&buf, (struct pst_bytes){hash, 4});
-    visit->mark[8] = '\0';
+    auth->log_id[8] = '\0';
 }
 
 static void
-log_unopened(const struct gate *gate, const struct request *req,
-             const char *carrier, enum pst_err why)
+log_token_refused(const struct context *ctx, const struct request *req,
+                  const char *carrier, enum pst_err reason)
 {
-    LOG_EVENT(gate->log, LEVEL_INFO, "token-refused",
-              LOG_STRING("request", req->id), LOG_STRING("carrier", carrier),
-              LOG_STRING("cause", pst_err_code(why)));
+    LOG_EVENT(ctx->log, LEVEL_INFO, "token-refused",
+              LOG_C_STRING("request", req->id),
+              LOG_C_STRING("carrier", carrier),
+              LOG_C_STRING("cause", pst_err_code(reason)));
 }
 
 /* Take over what was opened; e is how that ended. */
 static void
-take_opened(const struct gate *gate, struct visit *visit,
-            const struct session_opened *opened, enum pst_err e)
+set_auth_session(const struct context *ctx, struct auth *auth,
+                 const struct session_opened *opened, enum pst_err e)
 {
     if (!opened->is_set)
         return;
-    visit->session = opened->session;
-    visit_set_mark(visit);
-    visit->was_remembered = opened->session.remember;
-    visit->is_unchecked = opened->is_unchecked;
-    visit->has_session = !e;
-    visit->is_due =
-        !e &&
-        (opened->is_stale ||
-         pst_session_is_due(&visit->session, &gate->config->clocks, gate->now));
+    auth->session = opened->session;
+    auth_set_log_id(auth);
+    auth->was_remembered = opened->session.remember;
+    auth->is_unchecked = opened->is_unchecked;
+    auth->has_session = !e;
+    auth->is_renewal_due =
+        !e && (opened->is_stale ||
+               pst_session_is_renewal_due(&auth->session,
+                                          &ctx->config->timeouts, ctx->now));
 }
 
 /* It is on no list and in no store: there is nothing of anybody's in it. */
 static enum pst_err
-seal_nobody(struct gate *gate, struct pst_arena *arena, struct pst_text *token)
+issue_nobody_token(struct context *ctx, struct pst_arena *arena,
+                   struct pst_str *token)
 {
-    struct pst_session session = {.who = PST_TEXT("{}"),
-                                  .known = PST_IDENTITY_NOBODY};
-    struct carry carry;
-    enum pst_err e = gate->random(session.sid, sizeof(session.sid));
+    struct pst_session session = {.who = PST_STR("{}"),
+                                  .known = PST_IDENTITY_GUEST};
+    struct transport issued;
+    enum pst_err e = ctx->random(session.sid, sizeof(session.sid));
 
     if (!e)
-        e = pst_session_start(&session, &gate->config->clocks, gate->now, 0);
+        e = pst_session_start(&session, &ctx->config->timeouts, ctx->now, 0);
     if (!e)
-        e = carry_seal(gate, arena, METHOD_BEARER, &session, true, &carry);
+        e = transport_issue(ctx, arena, TOKEN_METHOD_BEARER, &session, true,
+                            &issued);
     if (!e)
-        *token = carry.bearer;
+        *token = issued.bearer;
     return e;
 }
 
 void
-visit_forget_bearer(struct gate *gate, const struct request *req,
-                    struct reply *rep)
+auth_clear_bearer(struct context *ctx, const struct request *req,
+                  struct response *res)
 {
-    struct pst_text token = PST_TEXT("");
+    struct pst_str token = PST_STR("");
     enum pst_err e = PST_OK;
 
-    if (pst_text_starts_nocase(request_variable(req, "SERVER_SOFTWARE"),
-                               PST_TEXT("lighttpd")))
-        e = seal_nobody(gate, rep->arena, &token);
+    if (pst_str_starts_nocase(request_variable(req, "SERVER_SOFTWARE"),
+                              PST_STR("lighttpd")))
+        e = issue_nobody_token(ctx, res->arena, &token);
     if (!e)
-        reply_put(rep, gate->config->auth_token_header, token);
-    else if (!rep->refused)
-        rep->refused = e;
+        response_set_header(res, ctx->config->auth_token_header, token);
+    else if (!res->deferred_error)
+        res->deferred_error = e;
 }
 
 static enum pst_err
-refuse_bearer(struct gate *gate, const struct request *req, struct reply *rep,
-              enum pst_err why)
+refuse_bearer_token(struct context *ctx, const struct request *req,
+                    struct response *res, enum pst_err reason)
 {
     struct pst_buf buf;
 
-    log_unopened(gate, req, "bearer", why);
-    visit_forget_bearer(gate, req, rep);
-    if (gate->config->dead_bearer_is_guest)
+    log_token_refused(ctx, req, "bearer", reason);
+    auth_clear_bearer(ctx, req, res);
+    if (ctx->config->dead_bearer_is_guest)
         return PST_OK;
-    pst_buf_init_arena(&buf, rep->arena, 256);
+    pst_buf_init_arena(&buf, res->arena, 256);
     pst_bearer_emit_challenge(&buf, true);
-    reply_put(rep, PST_TEXT("WWW-Authenticate"), pst_buf_text(&buf));
+    response_set_header(res, PST_STR("WWW-Authenticate"), pst_buf_str(&buf));
     return PST_FORGED;
 }
 
 static enum pst_err
-open_bearer(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit)
+authenticate_bearer(struct context *ctx, const struct request *req,
+                    struct response *res, struct auth *auth)
 {
     struct session_opened opened = {.is_set = false};
-    struct pst_text token;
+    struct pst_str token;
     enum pst_err e = pst_bearer_parse(req->authorization, &token);
 
     if (e == PST_ABSENT)
         return PST_OK;
-    visit->carrier = VISIT_BY_BEARER;
-    rep->challenge = PST_TEXT("Bearer realm=\"postern\"");
+    auth->carrier = AUTH_BY_BEARER;
+    res->challenge = PST_STR("Bearer realm=\"postern\"");
     if (!e && token.len == 0)
         return PST_OK; /* a client that has none yet, or none any more */
     if (!e)
-        e = session_open_token(gate, req, PST_PURPOSE_BEARER, token, &opened);
-    take_opened(gate, visit, &opened, e);
-    return session_is_unopened(e) ? refuse_bearer(gate, req, rep, e) : e;
+        e = session_open_token(ctx, req, PST_PURPOSE_BEARER, token, &opened);
+    set_auth_session(ctx, auth, &opened, e);
+    return session_is_token_error(e) ? refuse_bearer_token(ctx, req, res, e)
+                                     : e;
 }
 
 static enum pst_err
-open_kind(struct gate *gate, const struct request *req, enum cookies_kind kind,
-          struct visit *visit)
+authenticate_cookie_kind(struct context *ctx, const struct request *req,
+                         enum session_cookies_kind kind, struct auth *auth)
 {
     struct session_opened opened;
     enum pst_err e =
-        session_open_cookies(gate, req, &visit->cookies, kind, &opened);
+        session_open_cookies(ctx, req, &auth->cookies, kind, &opened);
 
     if (e == PST_ABSENT)
         return PST_OK;
-    visit->carrier = VISIT_BY_COOKIE;
-    take_opened(gate, visit, &opened, e);
-    if (!session_is_unopened(e))
+    auth->carrier = AUTH_BY_COOKIE;
+    set_auth_session(ctx, auth, &opened, e);
+    if (!session_is_token_error(e))
         return e;
-    log_unopened(gate, req, "cookie", e);
-    visit->is_dead[kind] = true;
+    log_token_refused(ctx, req, "cookie", e);
+    auth->is_dead[kind] = true;
     return PST_OK;
 }
 
 /* A guest's counts only where there is no user's. */
 static enum pst_err
-open_cookies(struct gate *gate, const struct request *req, struct visit *visit)
+authenticate_cookies(struct context *ctx, const struct request *req,
+                     struct auth *auth)
 {
     enum pst_err e;
 
-    cookies_find(gate->config, req->cookie, &visit->cookies);
-    e = open_kind(gate, req, COOKIES_USER, visit);
-    if (!e && !visit->has_session)
-        e = open_kind(gate, req, COOKIES_GUEST, visit);
+    session_cookies_find(ctx->config, req->cookie, &auth->cookies);
+    e = authenticate_cookie_kind(ctx, req, SESSION_COOKIES_USER, auth);
+    if (!e && !auth->has_session)
+        e = authenticate_cookie_kind(ctx, req, SESSION_COOKIES_GUEST, auth);
     return e;
 }
 
 enum pst_err
-visit_open(struct gate *gate, const struct request *req, struct reply *rep,
-           struct visit *visit)
+auth_open_session(struct context *ctx, const struct request *req,
+                  struct response *res, struct auth *auth)
 {
     enum pst_err e = PST_OK;
 
-    *visit = (struct visit){.carrier = VISIT_BY_NOTHING};
-    if (gate->config->methods & METHOD_BEARER) {
-        reply_vary(rep, PST_TEXT("Authorization"));
-        e = open_bearer(gate, req, rep, visit);
+    *auth = (struct auth){.carrier = AUTH_BY_NOTHING};
+    if (ctx->config->methods & TOKEN_METHOD_BEARER) {
+        response_add_vary(res, PST_STR("Authorization"));
+        e = authenticate_bearer(ctx, req, res, auth);
     }
-    if (gate->config->methods & METHOD_COOKIE) {
-        reply_vary(rep, PST_TEXT("Cookie"));
-        if (!e && visit->carrier == VISIT_BY_NOTHING)
-            e = open_cookies(gate, req, visit);
+    if (ctx->config->methods & TOKEN_METHOD_COOKIE) {
+        response_add_vary(res, PST_STR("Cookie"));
+        if (!e && auth->carrier == AUTH_BY_NOTHING)
+            e = authenticate_cookies(ctx, req, auth);
     }
     return e;
 }
 
 void
-visit_clear_dead(const struct gate *gate, struct reply *rep,
-                 const struct visit *visit)
+auth_clear_dead_cookies(const struct context *ctx, struct response *res,
+                        const struct auth *auth)
 {
-    for (unsigned kind = 0; kind < COOKIES_KINDS; kind++) {
-        if (visit->is_dead[kind])
-            cookies_clear(gate->config, rep, kind);
+    for (unsigned kind = 0; kind < SESSION_COOKIES_KINDS; kind++) {
+        if (auth->is_dead[kind])
+            session_cookies_clear(ctx->config, res, kind);
     }
 }
 
@@ -185,9 +190,9 @@ visit_clear_dead(const struct gate *gate, struct reply *rep,
 
 /* A header that no form of another site can add to its post. */
 static bool
-is_preflighted(const struct request *req)
+has_preflight_header(const struct request *req)
 {
-    static const struct pst_text names[] = {
+    static const struct pst_str names[] = {
         {"apollo-require-preflight", 24},
         {"x-apollo-operation-name", 23},
         {"graphql-preflight", 17},
@@ -201,10 +206,10 @@ is_preflighted(const struct request *req)
 }
 
 enum pst_err
-visit_check_site(struct gate *gate, const struct request *req,
-                 const struct visit *visit)
+auth_check_cross_site(struct context *ctx, const struct request *req,
+                      const struct auth *auth)
 {
-    const struct config *config = gate->config;
+    const struct config *config = ctx->config;
     const struct pst_origin_rules rules = {
         request_own_origin(req, config->origin), config->origins,
         config->origin_count};
@@ -212,66 +217,68 @@ visit_check_site(struct gate *gate, const struct request *req,
         .origin = req->origin,
         .sec_fetch_site = req->sec_fetch_site,
         .referer = req->referer,
-        .safe = request_is_safe(req),
+        .safe = request_has_safe_method(req),
         /* Not one that does not open: anybody can make that up. */
-        .bearer = visit->carrier == VISIT_BY_BEARER &&
-                  (visit->has_session || visit->is_unchecked),
+        .bearer = auth->carrier == AUTH_BY_BEARER &&
+                  (auth->has_session || auth->is_unchecked),
         .form_with_cookie =
-            visit->carrier == VISIT_BY_COOKIE &&
-            pst_text_equal_nocase(request_media_type(req),
-                                  PST_TEXT("multipart/form-data")),
-        .preflighted = is_preflighted(req),
+            auth->carrier == AUTH_BY_COOKIE &&
+            pst_str_equal_nocase(request_media_type(req),
+                                 PST_STR("multipart/form-data")),
+        .preflighted = has_preflight_header(req),
     };
     enum pst_err e = pst_origin_check(&rules, &facts);
 
     if (e)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "cross-site-refused",
-                  LOG_STRING("request", req->id),
-                  LOG_TEXT("origin", req->origin),
-                  LOG_TEXT("sec_fetch_site", req->sec_fetch_site),
-                  LOG_TEXT("own_origin", rules.own));
+        LOG_EVENT(ctx->log, LEVEL_WARNING, "cross-site-refused",
+                  LOG_C_STRING("request", req->id),
+                  LOG_STR("origin", req->origin),
+                  LOG_STR("sec_fetch_site", req->sec_fetch_site),
+                  LOG_STR("own_origin", rules.own));
     return e;
 }
 
 /* Is there such a path, and such a method? */
 static enum pst_err
-check_method(const struct request *req, struct reply *rep, const char *methods)
+check_path_and_method(const struct request *req, struct response *res,
+                      const char *methods)
 {
     if (req->path_info.len > 0)
         return PST_NOT_FOUND;
-    if (request_is_one_of(req, methods))
+    if (request_has_method(req, methods))
         return PST_OK;
-    reply_put(rep, PST_TEXT("Allow"), pst_text_from(methods));
+    response_set_header(res, PST_STR("Allow"), pst_str_from(methods));
     return PST_BAD_METHOD;
 }
 
 enum pst_err
-visit_enter(struct gate *gate, const struct request *req, struct reply *rep,
-            const struct visit_rules *rules, struct visit *visit)
+authenticate(struct context *ctx, const struct request *req,
+             struct response *res, const struct auth_rules *rules,
+             struct auth *auth)
 {
     enum pst_err site;
     enum pst_err e;
 
-    cors_allow(gate, req, rep);
-    e = check_method(req, rep, rules->methods);
+    cors_allow_origin(ctx, req, res);
+    e = check_path_and_method(req, res, rules->methods);
     if (e)
         return e;
-    if (pst_text_equal(req->method, PST_TEXT("OPTIONS")))
-        return cors_preflight(gate, req, rep, rules->methods);
-    e = visit_open(gate, req, rep, visit);
+    if (pst_str_equal(req->method, PST_STR("OPTIONS")))
+        return cors_answer_preflight(ctx, req, res, rules->methods);
+    e = auth_open_session(ctx, req, res, auth);
     if (e && e != PST_STORE_DOWN)
         return e;
-    visit->keeps_dead_cookies = rules->keeps_dead_cookies;
-    site = visit_check_site(gate, req, visit);
+    auth->keeps_dead_cookies = rules->keeps_dead_cookies;
+    site = auth_check_cross_site(ctx, req, auth);
     if (site)
         return site;
-    if (!visit->keeps_dead_cookies)
-        visit_clear_dead(gate, rep, visit);
+    if (!auth->keeps_dead_cookies)
+        auth_clear_dead_cookies(ctx, res, auth);
     return e;
 }
 
-struct pst_text
-visit_upstream(const struct visit *visit)
+struct pst_str
+auth_upstream(const struct auth *auth)
 {
-    return visit->has_session ? visit->session.upstream : PST_NO_TEXT;
+    return auth->has_session ? auth->session.upstream : PST_STR_NONE;
 }

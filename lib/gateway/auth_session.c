@@ -11,89 +11,92 @@
 /* An answer goes the way its request came; a first one goes every way, but not
  * in a header to a page of our own, whose scripts could read it. */
 static unsigned
-ways_of(const struct gate *gate, const struct request *req,
-        const struct visit *visit)
+token_methods(const struct context *ctx, const struct request *req,
+              const struct auth *auth)
 {
-    unsigned methods = gate->config->methods;
+    unsigned methods = ctx->config->methods;
 
-    switch (visit->carrier) {
-    case VISIT_BY_COOKIE:
-        return METHOD_COOKIE;
-    case VISIT_BY_BEARER:
-        return METHOD_BEARER;
-    case VISIT_BY_NOTHING:
+    switch (auth->carrier) {
+    case AUTH_BY_COOKIE:
+        return TOKEN_METHOD_COOKIE;
+    case AUTH_BY_BEARER:
+        return TOKEN_METHOD_BEARER;
+    case AUTH_BY_NOTHING:
         break;
     }
-    if ((methods & METHOD_COOKIE) &&
-        pst_text_equal(req->sec_fetch_site, PST_TEXT("same-origin")))
-        return METHOD_COOKIE;
+    if ((methods & TOKEN_METHOD_COOKIE) &&
+        pst_str_equal(req->sec_fetch_site, PST_STR("same-origin")))
+        return TOKEN_METHOD_COOKIE;
     return methods;
 }
 
-static enum cookies_kind
-kind_of(const struct pst_session *session)
+static enum session_cookies_kind
+session_cookie_kind(const struct pst_session *session)
 {
-    return pst_session_is_guest(session) ? COOKIES_GUEST : COOKIES_USER;
+    return pst_session_is_guest(session) ? SESSION_COOKIES_GUEST
+                                         : SESSION_COOKIES_USER;
 }
 
 static void
-hand_out(struct gate *gate, struct reply *rep, struct visit *visit,
-         const struct carry *carry)
+put_session_tokens(struct context *ctx, struct response *res, struct auth *auth,
+                   const struct transport *issued)
 {
-    if (carry->cookie.len > 0)
-        reply_put_cookie(rep, carry->cookie);
-    if (carry->bearer.len > 0)
-        reply_put(rep, gate->config->auth_token_header, carry->bearer);
-    visit->bearer = carry->bearer;
+    if (issued->cookie.len > 0)
+        response_set_cookie(res, issued->cookie);
+    if (issued->bearer.len > 0)
+        response_set_header(res, ctx->config->auth_token_header,
+                            issued->bearer);
+    auth->bearer = issued->bearer;
 }
 
 /* Did cookies of this kind come that are not the session, or copies of it? */
 static bool
-has_others(const struct visit *visit, enum cookies_kind kind)
+has_other_cookies(const struct auth *auth, enum session_cookies_kind kind)
 {
-    return visit->cookies.count[kind] > 1 || visit->is_dead[kind];
+    return auth->cookies.count[kind] > 1 || auth->is_dead[kind];
 }
 
 /* The guest's cookie beside a user's; a dead one is only noted. */
 static enum pst_err
-open_guest(struct gate *gate, const struct request *req, struct visit *visit)
+open_guest_session(struct context *ctx, const struct request *req,
+                   struct auth *auth)
 {
     struct session_opened opened;
     enum pst_err e;
 
-    if (visit->is_guest_opened || visit->is_dead[COOKIES_GUEST])
+    if (auth->is_guest_opened || auth->is_dead[SESSION_COOKIES_GUEST])
         return PST_OK;
-    e = session_open_cookies(gate, req, &visit->cookies, COOKIES_GUEST,
+    e = session_open_cookies(ctx, req, &auth->cookies, SESSION_COOKIES_GUEST,
                              &opened);
-    if (e && e != PST_ABSENT && !session_is_unopened(e))
+    if (e && e != PST_ABSENT && !session_is_token_error(e))
         return e;
-    visit->is_guest_opened = true;
-    visit->has_guest = !e;
-    visit->guest = opened.session;
+    auth->is_guest_opened = true;
+    auth->has_guest = !e;
+    auth->guest = opened.session;
     return PST_OK;
 }
 
 /* Is the session a user's, so that a guest's may stand beside it? */
 static bool
-is_users(const struct visit *visit)
+is_user_session(const struct auth *auth)
 {
-    return visit->has_session && !pst_session_is_guest(&visit->session);
+    return auth->has_session && !pst_session_is_guest(&auth->session);
 }
 
 enum pst_err
-visit_guest_upstream(struct gate *gate, const struct request *req,
-                     struct visit *visit, struct pst_text *upstream)
+auth_guest_upstream(struct context *ctx, const struct request *req,
+                    struct auth *auth, struct pst_str *upstream)
 {
     enum pst_err e;
 
-    *upstream = PST_NO_TEXT;
-    if (!is_users(visit)) {
-        *upstream = visit_upstream(visit);
+    *upstream = PST_STR_NONE;
+    if (!is_user_session(auth)) {
+        *upstream = auth_upstream(auth);
         return PST_OK;
     }
-    e = open_guest(gate, req, visit);
-    if (!e && visit->has_guest)
-        *upstream = visit->guest.upstream;
+    e = open_guest_session(ctx, req, auth);
+    if (!e && auth->has_guest)
+        *upstream = auth->guest.upstream;
     return e;
 }
 
@@ -103,41 +106,43 @@ visit_guest_upstream(struct gate *gate, const struct request *req,
  * and that of an older name. A guest's leaves the user's alone.
  */
 static void
-clear_replaced(const struct gate *gate, struct reply *rep,
-               const struct visit *visit, const struct visit *fresh)
+clear_replaced_cookies(const struct context *ctx, struct response *res,
+                       const struct auth *auth, const struct auth *fresh)
 {
-    enum cookies_kind kind = kind_of(&fresh->session);
-    const size_t *count = visit->cookies.count;
+    enum session_cookies_kind kind = session_cookie_kind(&fresh->session);
+    const size_t *count = auth->cookies.count;
 
-    if (has_others(visit, kind))
-        cookies_clear(gate->config, rep, kind);
-    if (is_users(fresh)) {
-        if (count[COOKIES_GUEST] > 0)
-            cookies_clear(gate->config, rep, COOKIES_GUEST);
-        if (count[COOKIES_OLDER] > 0)
-            cookies_clear(gate->config, rep, COOKIES_OLDER);
-    } else if (is_users(visit) && count[COOKIES_USER] > 0) {
-        cookies_clear(gate->config, rep, COOKIES_USER);
+    if (has_other_cookies(auth, kind))
+        session_cookies_clear(ctx->config, res, kind);
+    if (is_user_session(fresh)) {
+        if (count[SESSION_COOKIES_GUEST] > 0)
+            session_cookies_clear(ctx->config, res, SESSION_COOKIES_GUEST);
+        if (count[SESSION_COOKIES_OLDER] > 0)
+            session_cookies_clear(ctx->config, res, SESSION_COOKIES_OLDER);
+    } else if (is_user_session(auth) && count[SESSION_COOKIES_USER] > 0) {
+        session_cookies_clear(ctx->config, res, SESSION_COOKIES_USER);
     }
 }
 
 /* How often one session is sealed: twice in the second of a "log out
  * everywhere"; more means that one follows another. */
-#define SEALS_MAX 3
+#define ISSUE_TRIES_MAX 3
 
 /* A user's session that takes the place of a user's ends the guest's beside
  * it, too. */
 static enum pst_err
-find_replaced(struct gate *gate, const struct request *req, struct visit *visit,
-              const struct visit *fresh, struct roster_replacement *replaced)
+find_replaced_sessions(struct context *ctx, const struct request *req,
+                       struct auth *auth, const struct auth *fresh,
+                       struct registry_replacement *replaced)
 {
     enum pst_err e = PST_OK;
 
-    replaced->old = visit->has_session ? &visit->session : NULL;
-    if (is_users(fresh) && is_users(visit))
-        e = open_guest(gate, req, visit);
-    if (!e && is_users(fresh) && is_users(visit) && visit->has_guest)
-        replaced->guest = &visit->guest;
+    replaced->old = auth->has_session ? &auth->session : NULL;
+    if (is_user_session(fresh) && is_user_session(auth))
+        e = open_guest_session(ctx, req, auth);
+    if (!e && is_user_session(fresh) && is_user_session(auth) &&
+        auth->has_guest)
+        replaced->guest = &auth->guest;
     return e;
 }
 
@@ -147,42 +152,44 @@ find_replaced(struct gate *gate, const struct request *req, struct visit *visit,
  * half-made remains.
  */
 static enum pst_err
-establish(struct gate *gate, const struct request *req, struct reply *rep,
-          struct visit *visit, struct visit *fresh)
+establish_session(struct context *ctx, const struct request *req,
+                  struct response *res, struct auth *auth, struct auth *fresh)
 {
-    struct roster_replacement replaced = {.follows = !fresh->is_by_password};
-    enum pst_err e = find_replaced(gate, req, visit, fresh, &replaced);
-    struct carry carry;
+    struct registry_replacement replaced = {.requires_old =
+                                                !fresh->is_by_password};
+    enum pst_err e = find_replaced_sessions(ctx, req, auth, fresh, &replaced);
+    struct transport issued;
 
     if (!e)
         e = PST_EXPIRED;
-    for (unsigned i = 0; i < SEALS_MAX && e == PST_EXPIRED; i++) {
-        e = carry_seal(gate, rep->arena, ways_of(gate, req, visit),
-                       &fresh->session, true, &carry);
+    for (unsigned i = 0; i < ISSUE_TRIES_MAX && e == PST_EXPIRED; i++) {
+        e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
+                            &fresh->session, true, &issued);
         if (e)
             return e;
-        replaced.blob = carry.blob;
-        e = roster_replace(gate, req, &replaced, &fresh->session);
+        replaced.blob = issued.blob;
+        e = registry_replace(ctx, req, &replaced, &fresh->session);
     }
     if (e == PST_REVOKED)
-        LOG_EVENT(gate->log, LEVEL_INFO, "ended-meanwhile",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("session", visit->mark));
+        LOG_EVENT(ctx->log, LEVEL_INFO, "session-revoked-meanwhile",
+                  LOG_C_STRING("request", req->id),
+                  LOG_C_STRING("session", auth->log_id));
     if (e)
         return e == PST_EXPIRED ? PST_OVERLOADED : e;
-    clear_replaced(gate, rep, visit, fresh);
-    hand_out(gate, rep, fresh, &carry);
-    *visit = *fresh;
+    clear_replaced_cookies(ctx, res, auth, fresh);
+    put_session_tokens(ctx, res, fresh, &issued);
+    *auth = *fresh;
     return PST_OK;
 }
 
 enum pst_err
-visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit, const struct visit_grant *grant)
+auth_begin_session(struct context *ctx, const struct request *req,
+                   struct response *res, struct auth *auth,
+                   const struct auth_grant *grant)
 {
-    struct visit fresh = {.carrier = visit->carrier,
-                          .has_session = true,
-                          .is_by_password = grant->by_password};
+    struct auth fresh = {.carrier = auth->carrier,
+                         .has_session = true,
+                         .is_by_password = grant->by_password};
     struct pst_session *session = &fresh.session;
     enum pst_err e;
 
@@ -192,20 +199,20 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
     session->upstream = grant->upstream;
     session->known = grant->is_unknown    ? PST_IDENTITY_UNKNOWN
                      : grant->sub.len > 0 ? PST_IDENTITY_KNOWN
-                                          : PST_IDENTITY_NOBODY;
+                                          : PST_IDENTITY_GUEST;
     session->asked = grant->asked;
     session->remember = grant->remember;
     /* Always a new id: one that was planted before the login is worth
      * nothing after it. */
-    e = gate->random(session->sid, sizeof(session->sid));
+    e = ctx->random(session->sid, sizeof(session->sid));
     if (e)
         return e;
-    e = pst_session_start(session, &gate->config->clocks, gate->now,
+    e = pst_session_start(session, &ctx->config->timeouts, ctx->now,
                           grant->backend_end);
     if (e)
         return e;
-    visit_set_mark(&fresh);
-    return establish(gate, req, rep, visit, &fresh);
+    auth_set_log_id(&fresh);
+    return establish_session(ctx, req, res, auth, &fresh);
 }
 
 /*
@@ -213,88 +220,90 @@ visit_begin(struct gate *gate, const struct request *req, struct reply *rep,
  * what is sealed here carries the id that the roster refuses.
  */
 enum pst_err
-visit_renew(struct gate *gate, const struct request *req, struct reply *rep,
-            struct visit *visit)
+auth_renew_session(struct context *ctx, const struct request *req,
+                   struct response *res, struct auth *auth)
 {
-    enum cookies_kind kind = kind_of(&visit->session);
-    struct carry carry;
+    enum session_cookies_kind kind = session_cookie_kind(&auth->session);
+    struct transport issued;
     enum pst_err e;
 
-    e = roster_check(gate, req, &visit->session);
+    e = registry_check(ctx, req, &auth->session);
     if (e)
         return e;
-    pst_session_touch(&visit->session, &gate->config->clocks, gate->now);
-    e = carry_seal(gate, rep->arena, ways_of(gate, req, visit), &visit->session,
-                   false, &carry);
+    pst_session_touch(&auth->session, &ctx->config->timeouts, ctx->now);
+    e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
+                        &auth->session, false, &issued);
     if (e)
-        return e == PST_TOO_LARGE ? PST_INTERNAL : roster_told(gate, req, e);
+        return e == PST_TOO_LARGE ? PST_INTERNAL
+                                  : registry_log_store_error(ctx, req, e);
     /* The list is for reading; that it is a little behind refuses nobody. */
-    (void)!roster_touch(gate, req, &visit->session);
-    if (!visit->keeps_dead_cookies && has_others(visit, kind))
-        cookies_clear(gate->config, rep, kind);
-    hand_out(gate, rep, visit, &carry);
-    visit->is_due = false;
+    (void)!registry_touch(ctx, req, &auth->session);
+    if (!auth->keeps_dead_cookies && has_other_cookies(auth, kind))
+        session_cookies_clear(ctx->config, res, kind);
+    put_session_tokens(ctx, res, auth, &issued);
+    auth->is_renewal_due = false;
     return PST_OK;
 }
 
 enum pst_err
-visit_finish(struct gate *gate, const struct request *req, struct reply *rep,
-             struct visit *visit)
+auth_renew_if_due(struct context *ctx, const struct request *req,
+                  struct response *res, struct auth *auth)
 {
     /* Of several copies one is left, in the variant that is configured. */
-    bool has_copies = visit->carrier == VISIT_BY_COOKIE &&
-                      !visit->keeps_dead_cookies &&
-                      has_others(visit, kind_of(&visit->session));
+    bool has_copies =
+        auth->carrier == AUTH_BY_COOKIE && !auth->keeps_dead_cookies &&
+        has_other_cookies(auth, session_cookie_kind(&auth->session));
     enum pst_err e;
 
-    if (!visit->has_session || (!visit->is_due && !has_copies))
+    if (!auth->has_session || (!auth->is_renewal_due && !has_copies))
         return PST_OK;
-    e = visit_renew(gate, req, rep, visit);
+    e = auth_renew_session(ctx, req, res, auth);
     if (e == PST_REVOKED)
-        visit->has_session = false;
+        auth->has_session = false;
     return e == PST_REVOKED || e == PST_STORE_DOWN ? PST_OK : e;
 }
 
 enum pst_err
-visit_end(struct gate *gate, const struct request *req, struct reply *rep,
-          struct visit *visit)
+auth_end_session(struct context *ctx, const struct request *req,
+                 struct response *res, struct auth *auth)
 {
-    bool is_set = visit->has_session || visit->is_unchecked;
-    unsigned ways = ways_of(gate, req, visit);
+    bool is_set = auth->has_session || auth->is_unchecked;
+    unsigned methods = token_methods(ctx, req, auth);
     enum pst_err e = PST_OK;
 
-    if (ways & METHOD_COOKIE)
-        cookies_clear(gate->config, rep,
-                      is_set ? kind_of(&visit->session) : COOKIES_USER);
-    if (ways & METHOD_BEARER)
-        visit_forget_bearer(gate, req, rep);
+    if (methods & TOKEN_METHOD_COOKIE)
+        session_cookies_clear(ctx->config, res,
+                              is_set ? session_cookie_kind(&auth->session)
+                                     : SESSION_COOKIES_USER);
+    if (methods & TOKEN_METHOD_BEARER)
+        auth_clear_bearer(ctx, req, res);
     if (is_set)
-        e = roster_end(gate, req, &visit->session);
-    visit->has_session = false;
-    visit->is_unchecked = false;
-    visit->is_due = false;
+        e = registry_revoke(ctx, req, &auth->session);
+    auth->has_session = false;
+    auth->is_unchecked = false;
+    auth->is_renewal_due = false;
     return e;
 }
 
 enum pst_err
-visit_end_all(struct gate *gate, const struct request *req, struct reply *rep,
-              struct visit *visit)
+auth_end_browser_sessions(struct context *ctx, const struct request *req,
+                          struct response *res, struct auth *auth)
 {
-    bool is_guest_beside = is_users(visit);
+    bool is_guest_beside = is_user_session(auth);
     enum pst_err guest = PST_OK;
-    enum pst_err e = visit_end(gate, req, rep, visit);
+    enum pst_err e = auth_end_session(ctx, req, res, auth);
 
-    if (!(ways_of(gate, req, visit) & METHOD_COOKIE))
+    if (!(token_methods(ctx, req, auth) & TOKEN_METHOD_COOKIE))
         return e;
     if (is_guest_beside)
-        guest = open_guest(gate, req, visit);
-    if (!guest && visit->has_guest)
-        guest = roster_end(gate, req, &visit->guest);
+        guest = open_guest_session(ctx, req, auth);
+    if (!guest && auth->has_guest)
+        guest = registry_revoke(ctx, req, &auth->guest);
     /* The user's last: curl up to 7.88 at least, with one file for -b and -c,
      * forgets what a line before the last one cleared. */
-    for (unsigned kind = COOKIES_KINDS; kind-- > 0;) {
-        if (kind == COOKIES_USER || visit->cookies.count[kind] > 0)
-            cookies_clear(gate->config, rep, kind);
+    for (unsigned kind = SESSION_COOKIES_KINDS; kind-- > 0;) {
+        if (kind == SESSION_COOKIES_USER || auth->cookies.count[kind] > 0)
+            session_cookies_clear(ctx->config, res, kind);
     }
     return e ? e : guest;
 }

@@ -25,7 +25,7 @@ cgi_read(void *context, char *out, size_t size, size_t *len)
 }
 
 static enum pst_err
-cgi_write(void *context, struct pst_text piece)
+cgi_write(void *context, struct pst_str piece)
 {
     if (fwrite(piece.ptr, 1, piece.len, context) != piece.len)
         return PST_CLIENT_GONE;
@@ -44,7 +44,7 @@ cgi_flush(void *context)
  * been sent; there it is a signal that ends us.
  */
 static int
-cgi_client(void)
+cgi_client_descriptor(void)
 {
     struct stat st;
 
@@ -55,32 +55,32 @@ cgi_client(void)
 
 /* Leaving such a socket unread would lose the answer on its way. */
 static void
-cgi_hang_up(void)
+cgi_lingering_close(void)
 {
     struct stat st;
 
     if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-        worker_hang_up(STDIN_FILENO, false);
+        worker_lingering_close(STDIN_FILENO, false);
 }
 
 int
 cgi_serve(struct task *task)
 {
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = (const char *const *)environ,
-        .source = {cgi_read, NULL, cgi_client()},
-        .max_body = task->service.config->max_body,
-        .max_held = task->service.config->max_held,
+        .source = {cgi_read, NULL, cgi_client_descriptor()},
+        .max_body = task->program.config->max_body,
+        .max_held = task->program.config->max_held,
     };
-    const struct reply_sink sink = {cgi_write, cgi_flush, stdout};
+    const struct response_sink sink = {cgi_write, cgi_flush, stdout};
     struct worker *worker = worker_begin(task);
     bool is_whole;
 
     if (!worker)
         return EX_OSERR;
-    is_whole = worker_handle(worker, &origin, &sink);
+    is_whole = worker_handle_request(worker, &origin, &sink);
     worker_end(worker);
     if (is_whole)
-        cgi_hang_up();
+        cgi_lingering_close();
     return is_whole ? EX_OK : EX_IOERR;
 }

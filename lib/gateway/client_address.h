@@ -17,10 +17,10 @@
 #include "gateway/context.h"
 
 /* Entries of X-Forwarded-For that are looked at, from the last one on. */
-#define PROXIES_HOPS_MAX 32
+#define CLIENT_ADDRESS_HOPS_MAX 32
 
 /* Logins, all from one private address, until it is told. */
-#define PROXIES_LOGINS 50
+#define CLIENT_ADDRESS_WARN_LOGINS 50
 
 /*
  * The client's address.
@@ -30,27 +30,30 @@
  * Returns a slice of peer or of forwarded. An entry that is no address (a port
  * after it is dropped) ends the search, at the proxy that wrote it.
  */
-struct pst_text proxies_client(const struct pst_text *trusted, size_t count,
-                               struct pst_text peer, struct pst_text forwarded);
+struct pst_str client_address_find(const struct pst_str *trusted, size_t count,
+                                   struct pst_str peer,
+                                   struct pst_str forwarded);
 
 /* Which address logins came from so far. All zero at first; for threads. */
-struct proxies_watch {
+struct client_address_counter {
     _Atomic uint64_t address; /* a hash of the first; 0: none yet */
     atomic_uint count;        /* of logins from there */
 };
 
 /*
  * Count a login.
- * Returns true once: with the PROXIES_LOGINS-th login when all came from one
- * address that is loopback, private or link-local.
+ * Returns true once: with the CLIENT_ADDRESS_WARN_LOGINS-th login when all came
+ * from one address that is loopback, private or link-local.
  */
-bool proxies_watch_login(struct proxies_watch *watch, struct pst_text address);
+bool client_address_count_login(struct client_address_counter *counter,
+                                struct pst_str address);
 
 /*
  * The same for this process, where no proxy is trusted: the log says once that
  * POSTERN_TRUSTED_PROXIES is probably not set. For each login that is counted
  * by address; plain CGI, with a process for each request, never says it.
  */
-void proxies_note_login(const struct gate *gate, const struct request *req);
+void client_address_note_login(const struct context *ctx,
+                               const struct request *req);
 
 #endif

@@ -16,20 +16,20 @@
 
 struct documents;
 
-struct gate {
+struct context {
     const struct config *config;
     const struct pst_keyring *ring;
     struct log *log;
-    struct upstream *upstream; /* this worker's own */
-    struct upstream
-        *upstream_aside; /* for a request within one (gateway/forward.c);
-                            NULL until it is needed */
-    bool is_exchanging;  /* upstream is at work */
-    struct store *store; /* this worker's own; NULL: none */
+    struct http_client *upstream; /* this worker's own */
+    struct http_client
+        *upstream_nested;  /* for a request within one (gateway/forward.c);
+                          NULL until it is needed */
+    bool is_upstream_busy; /* upstream is at work */
+    struct store *store;   /* this worker's own; NULL: none */
     struct documents *documents; /* the process's own (gateway/documents.h) */
-    int64_t store_answered;      /* unix seconds; when it last did */
+    int64_t store_answered_at;   /* unix seconds; when it last did */
     int64_t now;                 /* unix seconds, read once for each request */
-    enum pst_err (*random)(void *out, size_t len); /* pst_crypt_random() */
+    enum pst_err (*random)(void *out, size_t len); /* pst_crypto_random() */
 };
 
 /*
@@ -37,7 +37,7 @@ struct gate {
  * has begun becomes the answer (gateway/page.h); after that, the answer is cut
  * off.
  */
-typedef enum pst_err gate_handler(struct gate *gate, struct request *req,
-                                  struct reply *rep);
+typedef enum pst_err handler_fn(struct context *ctx, struct request *req,
+                                struct response *res);
 
 #endif

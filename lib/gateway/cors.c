@@ -11,20 +11,20 @@
 /* How long a browser may remember a preflight: Chromium's own ceiling. */
 #define MAX_AGE "7200"
 
-struct pst_text
-cors_passed_header(const struct config *config, size_t index)
+struct pst_str
+cors_get_forward_header(const struct config *config, size_t index)
 {
-    if (index < CONFIG_PASSED_COUNT)
-        return config_passed_headers[index];
-    index -= CONFIG_PASSED_COUNT;
+    if (index < CONFIG_DEFAULT_FORWARD_COUNT)
+        return config_default_forward_headers[index];
+    index -= CONFIG_DEFAULT_FORWARD_COUNT;
     return index < config->forward_header_count ? config->forward_headers[index]
-                                                : PST_NO_TEXT;
+                                                : PST_STR_NONE;
 }
 
 static bool
-is_listed(const struct config *config, const struct request *req)
+cors_is_origin_listed(const struct config *config, const struct request *req)
 {
-    const struct pst_origin_rules rules = {PST_NO_TEXT, config->origins,
+    const struct pst_origin_rules rules = {PST_STR_NONE, config->origins,
                                            config->origin_count};
 
     return pst_origin_is_listed(&rules, req->origin);
@@ -32,43 +32,44 @@ is_listed(const struct config *config, const struct request *req)
 
 /* What a page may read besides: our token, and how long it is to wait. */
 static void
-expose(const struct config *config, struct reply *rep)
+cors_expose_headers(const struct config *config, struct response *res)
 {
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, rep->arena, PST_HEADERS_MAX);
-    if (config->methods & METHOD_BEARER) {
+    pst_buf_init_arena(&buf, res->arena, PST_HEADERS_MAX);
+    if (config->methods & TOKEN_METHOD_BEARER) {
         pst_buf_add(&buf, config->auth_token_header);
         pst_buf_add_string(&buf, ", ");
     }
     pst_buf_add_string(&buf, "Retry-After");
-    reply_put(rep, PST_TEXT("Access-Control-Expose-Headers"),
-              pst_buf_text(&buf));
+    response_set_header(res, PST_STR("Access-Control-Expose-Headers"),
+                        pst_buf_str(&buf));
 }
 
 void
-cors_allow(const struct gate *gate, const struct request *req,
-           struct reply *rep)
+cors_allow_origin(const struct context *ctx, const struct request *req,
+                  struct response *res)
 {
-    const struct config *config = gate->config;
+    const struct config *config = ctx->config;
 
-    reply_vary(rep, PST_TEXT("Origin"));
-    if (!is_listed(config, req))
+    response_add_vary(res, PST_STR("Origin"));
+    if (!cors_is_origin_listed(config, req))
         return;
-    reply_put(rep, PST_TEXT("Access-Control-Allow-Origin"), req->origin);
-    reply_put(rep, PST_TEXT("Access-Control-Allow-Credentials"),
-              PST_TEXT("true"));
-    expose(config, rep);
+    response_set_header(res, PST_STR("Access-Control-Allow-Origin"),
+                        req->origin);
+    response_set_header(res, PST_STR("Access-Control-Allow-Credentials"),
+                        PST_STR("true"));
+    cors_expose_headers(config, res);
 }
 
 static void
-emit_passed(struct pst_buf *buf, const struct config *config)
+cors_emit_allowed_headers(struct pst_buf *buf, const struct config *config)
 {
     pst_buf_add_string(buf, "Authorization, traceparent, tracestate");
     for (size_t i = 0;; i++) {
-        struct pst_text name = cors_passed_header(config, i);
+        struct pst_str name = cors_get_forward_header(config, i);
 
-        if (pst_text_is_absent(name))
+        if (pst_str_is_absent(name))
             return;
         pst_buf_add_string(buf, ", ");
         pst_buf_add(buf, name);
@@ -76,27 +77,28 @@ emit_passed(struct pst_buf *buf, const struct config *config)
 }
 
 enum pst_err
-cors_preflight(const struct gate *gate, const struct request *req,
-               struct reply *rep, const char *methods)
+cors_answer_preflight(const struct context *ctx, const struct request *req,
+                      struct response *res, const char *methods)
 {
-    struct pst_text names;
+    struct pst_str names;
     struct pst_buf buf;
     enum pst_err e;
 
-    reply_set_status(rep, 204);
-    reply_put(rep, PST_TEXT("Allow"), pst_text_from(methods));
-    reply_vary(rep, PST_TEXT("Access-Control-Request-Method, "
-                             "Access-Control-Request-Headers"));
-    if (!is_listed(gate->config, req))
-        return reply_begin(rep);
-    pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_passed(&buf, gate->config);
-    e = pst_buf_end(&buf, &names);
+    response_set_status(res, 204);
+    response_set_header(res, PST_STR("Allow"), pst_str_from(methods));
+    response_add_vary(res, PST_STR("Access-Control-Request-Method, "
+                                   "Access-Control-Request-Headers"));
+    if (!cors_is_origin_listed(ctx->config, req))
+        return response_begin(res);
+    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
+    cors_emit_allowed_headers(&buf, ctx->config);
+    e = pst_buf_finish(&buf, &names);
     if (e)
         return e;
-    reply_put(rep, PST_TEXT("Access-Control-Allow-Methods"),
-              pst_text_from(methods));
-    reply_put(rep, PST_TEXT("Access-Control-Allow-Headers"), names);
-    reply_put(rep, PST_TEXT("Access-Control-Max-Age"), PST_TEXT(MAX_AGE));
-    return reply_begin(rep);
+    response_set_header(res, PST_STR("Access-Control-Allow-Methods"),
+                        pst_str_from(methods));
+    response_set_header(res, PST_STR("Access-Control-Allow-Headers"), names);
+    response_set_header(res, PST_STR("Access-Control-Max-Age"),
+                        PST_STR(MAX_AGE));
+    return response_begin(res);
 }

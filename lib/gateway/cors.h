@@ -14,19 +14,20 @@
  * Not for authorize: a server may pass what it says on to a page that is not
  * ours (Apache does), and who may read that is the page's to say.
  */
-void cors_allow(const struct gate *gate, const struct request *req,
-                struct reply *rep);
+void cors_allow_origin(const struct context *ctx, const struct request *req,
+                       struct response *res);
 
 /*
  * Answer an OPTIONS: 204, and to a listed origin's preflight what it may send.
  *   methods  such as "GET, POST, OPTIONS"
  */
-PST_MUST_USE enum pst_err cors_preflight(const struct gate *gate,
-                                         const struct request *req,
-                                         struct reply *rep,
-                                         const char *methods);
+PST_MUST_USE enum pst_err cors_answer_preflight(const struct context *ctx,
+                                                const struct request *req,
+                                                struct response *res,
+                                                const char *methods);
 
 /* A request header that passes to the backend: index 0.., absent at the end. */
-struct pst_text cors_passed_header(const struct config *config, size_t index);
+struct pst_str cors_get_forward_header(const struct config *config,
+                                       size_t index);
 
 #endif

@@ -13,38 +13,38 @@
 #define TOKEN_MAX 512
 
 /* Half of a hash, in hex: enough to tell sessions apart, none of the id. */
-#define SESSION_LEN 16
+#define SESSION_HASH_LEN 16
 
-static const struct pst_text form_names[] = {
-    [FORMTOKEN_LOGIN] = {"login", 5},
-    [FORMTOKEN_LOGOUT] = {"logout", 6},
+static const struct pst_str form_names[] = {
+    [CSRF_TOKEN_LOGIN] = {"login", 5},
+    [CSRF_TOKEN_LOGOUT] = {"logout", 6},
 };
 
 static struct pst_token_use
-use_of(const struct gate *gate)
+csrf_token_use(const struct context *ctx)
 {
-    return (struct pst_token_use){gate->ring, PST_PURPOSE_CSRF,
+    return (struct pst_token_use){ctx->ring, PST_PURPOSE_CSRF,
                                   PST_TOKEN_SEALED};
 }
 
 /* Whose form it is: a session's, or "" for a visitor without one. */
 static void
-emit_session(struct pst_buf *buf, const struct visit *visit)
+emit_form_session(struct pst_buf *buf, const struct auth *auth)
 {
     uint8_t hash[PST_HASH_LEN];
 
-    if (!visit->has_session)
+    if (!auth->has_session)
         return;
-    pst_crypt_sha256((struct pst_bytes){visit->session.sid, PST_SID_LEN}, hash);
-    pst_buf_add_hex(buf, (struct pst_bytes){hash, SESSION_LEN});
+    pst_crypto_sha256((struct pst_bytes){auth->session.sid, PST_SID_LEN}, hash);
+    pst_buf_add_hex(buf, (struct pst_bytes){hash, SESSION_HASH_LEN});
 }
 
 enum pst_err
-formtoken_make(struct gate *gate, struct pst_arena *arena,
-               const struct visit *visit, enum formtoken_form form,
-               struct pst_text *token)
+csrf_token_make(struct context *ctx, struct pst_arena *arena,
+                const struct auth *auth, enum csrf_token_form form,
+                struct pst_str *token)
 {
-    struct pst_token_use use = use_of(gate);
+    struct pst_token_use use = csrf_token_use(ctx);
     uint8_t nonce[PST_NONCE_LEN];
     char claims[CLAIMS_MAX];
     struct pst_buf buf;
@@ -55,37 +55,37 @@ formtoken_make(struct gate *gate, struct pst_arena *arena,
     pst_buf_add_string(&buf, "{\"form\":");
     pst_json_emit_string(&buf, form_names[form]);
     pst_buf_add_string(&buf, ",\"session\":\"");
-    emit_session(&buf, visit);
+    emit_form_session(&buf, auth);
     pst_buf_add_string(&buf, "\",\"iat\":");
-    pst_buf_add_number(&buf, gate->now);
+    pst_buf_add_number(&buf, ctx->now);
     pst_buf_add_char(&buf, '}');
-    e = gate->random(nonce, sizeof(nonce));
+    e = ctx->random(nonce, sizeof(nonce));
     if (e)
         return e;
     pst_buf_init_arena(&sealed, arena, TOKEN_MAX);
-    e = pst_token_seal(&use, gate->now, nonce, pst_buf_text(&buf), &sealed);
+    e = pst_token_seal(&use, ctx->now, nonce, pst_buf_str(&buf), &sealed);
     if (e)
         return e;
-    return pst_buf_end(&sealed, token);
+    return pst_buf_finish(&sealed, token);
 }
 
 static bool
-is_fresh(const struct gate *gate, int64_t made)
+is_form_unexpired(const struct context *ctx, int64_t issued_at)
 {
-    return made <= gate->now + PST_SKEW &&
-           gate->now < made + FORMTOKEN_LIFETIME;
+    return issued_at <= ctx->now + PST_CLOCK_SKEW_MAX &&
+           ctx->now < issued_at + CSRF_TOKEN_LIFETIME;
 }
 
 /* The very session it was made for, or none where it was made for none. */
 static bool
-is_theirs(const struct visit *visit, struct pst_text whose)
+is_same_form_session(const struct auth *auth, struct pst_str session_hash)
 {
-    char storage[2 * SESSION_LEN];
+    char storage[2 * SESSION_HASH_LEN];
     struct pst_buf buf;
 
     pst_buf_init(&buf, storage, sizeof(storage));
-    emit_session(&buf, visit);
-    return pst_text_equal(whose, pst_buf_text(&buf));
+    emit_form_session(&buf, auth);
+    return pst_str_equal(session_hash, pst_buf_str(&buf));
 }
 
 /*
@@ -94,56 +94,56 @@ is_theirs(const struct visit *visit, struct pst_text whose)
  * matter: the form was made for somebody else, and brought here.
  */
 static bool
-is_newer(const struct visit *visit, int64_t made)
+is_session_since_form(const struct auth *auth, int64_t issued_at)
 {
-    return !visit->has_session || visit->session.iat >= made;
+    return !auth->has_session || auth->session.iat >= issued_at;
 }
 
 static enum pst_err
-judge(const struct gate *gate, const struct request *req,
-      const struct visit *visit, enum formtoken_form form,
-      struct pst_text token)
+verify_csrf_token(const struct context *ctx, const struct request *req,
+                  const struct auth *auth, enum csrf_token_form form,
+                  struct pst_str token)
 {
-    struct pst_token_use use = use_of(gate);
+    struct pst_token_use use = csrf_token_use(ctx);
     const struct pst_json *root;
-    struct pst_text claims;
-    struct pst_text whose;
-    int64_t made;
+    struct pst_str claims;
+    struct pst_str session_hash;
+    int64_t issued_at;
     enum pst_err e;
 
     if (token.len == 0)
-        return gate->config->csrf_token_required ? PST_STALE_FORM : PST_OK;
+        return ctx->config->csrf_token_required ? PST_STALE_FORM : PST_OK;
     e = pst_token_open(&use, req->arena, token, &claims, NULL);
     if (e)
         return e == PST_FORGED ? PST_STALE_FORM : e;
     e = pst_json_parse(req->arena, claims, &root);
     if (e)
         return e == PST_NO_MEMORY ? e : PST_STALE_FORM;
-    whose = pst_json_text(pst_json_at(root, PST_TEXT("/session")));
-    if (pst_text_is_absent(whose) ||
-        !pst_text_equal(pst_json_text(pst_json_at(root, PST_TEXT("/form"))),
-                        form_names[form]) ||
-        pst_json_integer(pst_json_at(root, PST_TEXT("/iat")), &made) !=
+    session_hash = pst_json_string(pst_json_at(root, PST_STR("/session")));
+    if (pst_str_is_absent(session_hash) ||
+        !pst_str_equal(pst_json_string(pst_json_at(root, PST_STR("/form"))),
+                       form_names[form]) ||
+        pst_json_integer(pst_json_at(root, PST_STR("/iat")), &issued_at) !=
             PST_OK ||
-        !is_fresh(gate, made))
+        !is_form_unexpired(ctx, issued_at))
         return PST_STALE_FORM;
-    if (is_theirs(visit, whose) ||
-        (form == FORMTOKEN_LOGIN && is_newer(visit, made)))
+    if (is_same_form_session(auth, session_hash) ||
+        (form == CSRF_TOKEN_LOGIN && is_session_since_form(auth, issued_at)))
         return PST_OK;
     return PST_STALE_FORM;
 }
 
 enum pst_err
-formtoken_check(const struct gate *gate, const struct request *req,
-                const struct visit *visit, enum formtoken_form form,
-                struct pst_text token)
+csrf_token_check(const struct context *ctx, const struct request *req,
+                 const struct auth *auth, enum csrf_token_form form,
+                 struct pst_str token)
 {
-    enum pst_err e = judge(gate, req, visit, form, token);
+    enum pst_err e = verify_csrf_token(ctx, req, auth, form, token);
 
     if (e == PST_STALE_FORM)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "csrf-token-refused",
-                  LOG_STRING("request", req->id),
-                  LOG_TEXT("form", form_names[form]),
-                  LOG_STRING("token", token.len > 0 ? "wrong" : "missing"));
+        LOG_EVENT(ctx->log, LEVEL_WARNING, "csrf-token-refused",
+                  LOG_C_STRING("request", req->id),
+                  LOG_STR("form", form_names[form]),
+                  LOG_C_STRING("token", token.len > 0 ? "wrong" : "missing"));
     return e;
 }

@@ -17,20 +17,20 @@
 
 #include "gateway/auth.h"
 
-#define FORMTOKEN_LIFETIME 3600 /* seconds */
+#define CSRF_TOKEN_LIFETIME 3600 /* seconds */
 
-enum formtoken_form { FORMTOKEN_LOGIN, FORMTOKEN_LOGOUT };
+enum csrf_token_form { CSRF_TOKEN_LOGIN, CSRF_TOKEN_LOGOUT };
 
 /*
  * Make one.
  *   token  set on PST_OK; lives as long as the reply's arena
  * Returns PST_OK, PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err formtoken_make(struct gate *gate,
-                                         struct pst_arena *arena,
-                                         const struct visit *visit,
-                                         enum formtoken_form form,
-                                         struct pst_text *token);
+PST_MUST_USE enum pst_err csrf_token_make(struct context *ctx,
+                                          struct pst_arena *arena,
+                                          const struct auth *auth,
+                                          enum csrf_token_form form,
+                                          struct pst_str *token);
 
 /*
  * Is this one good?
@@ -39,10 +39,10 @@ PST_MUST_USE enum pst_err formtoken_make(struct gate *gate,
  * older than an hour, not ours, or missing where POSTERN_CSRF_TOKEN is
  * required; PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err formtoken_check(const struct gate *gate,
-                                          const struct request *req,
-                                          const struct visit *visit,
-                                          enum formtoken_form form,
-                                          struct pst_text token);
+PST_MUST_USE enum pst_err csrf_token_check(const struct context *ctx,
+                                           const struct request *req,
+                                           const struct auth *auth,
+                                           enum csrf_token_form form,
+                                           struct pst_str token);
 
 #endif

@@ -15,18 +15,18 @@
 #define BLOCK_OVERHEAD 16
 
 /* One bucket for so many bytes of documents. */
-#define BYTES_A_BUCKET 1024
+#define BYTES_PER_BUCKET 1024
 #define BUCKETS_MIN 16
 
 /* The part of memory for documents that were found again. */
-#define KEPT_SHARE(size) ((size) / 5 * 4)
+#define PROTECTED_SHARE(size) ((size) / 5 * 4)
 
 struct document_list;
 
 struct document {
     atomic_size_t references;
     struct pst_graphql_meaning *meaning;
-    struct pst_text text; /* part of meaning, or of own_text */
+    struct pst_str text; /* part of meaning, or of own_text */
     size_t size;
 
     /* Below here: for the cache that has it, under its lock. */
@@ -52,10 +52,10 @@ struct document_list {
 struct document_cache {
     pthread_mutex_t lock; /* over all below but the key */
     struct pst_siphash_key key;
-    struct document_list trial; /* put, and not found since */
-    struct document_list kept;  /* found again */
-    size_t size_max;            /* bytes of documents, without tables */
-    size_t table_size;          /* bytes of tables */
+    struct document_list probation; /* put, and not found since */
+    struct document_list protected; /* found again */
+    size_t size_max;                /* bytes of documents, without tables */
+    size_t table_size;              /* bytes of tables */
     size_t bucket_mask;
     struct document **by_text; /* buckets, one block with by_hash */
     struct document **by_hash;
@@ -64,10 +64,10 @@ struct document_cache {
 /* Documents. */
 
 enum pst_err
-document_new(struct document **out, struct pst_text text,
+document_new(struct document **out, struct pst_str text,
              struct pst_graphql_meaning *meaning)
 {
-    bool is_same = pst_text_equal(text, meaning->text);
+    bool is_same = pst_str_equal(text, meaning->text);
     size_t own_size = sizeof(struct document) + (is_same ? 0 : text.len);
     struct document *document = malloc(own_size);
 
@@ -80,7 +80,7 @@ document_new(struct document **out, struct pst_text text,
     document->text = meaning->text;
     if (!is_same) {
         memcpy(document->own_text, text.ptr, text.len);
-        document->text = (struct pst_text){document->own_text, text.len};
+        document->text = (struct pst_str){document->own_text, text.len};
     }
     *out = document;
     return PST_OK;
@@ -108,7 +108,7 @@ document_meaning(const struct document *document)
 /* Lists. */
 
 static void
-list_remove(struct document *document)
+document_list_remove(struct document *document)
 {
     struct document_list *list = document->list;
 
@@ -125,7 +125,7 @@ list_remove(struct document *document)
 }
 
 static void
-list_add(struct document_list *list, struct document *document)
+document_list_add(struct document_list *list, struct document *document)
 {
     document->list = list;
     document->newer = NULL;
@@ -140,44 +140,45 @@ list_add(struct document_list *list, struct document *document)
 
 /* Count a use. What does not fit among the kept any longer is on trial. */
 static void
-count_use(struct document_cache *cache, struct document *document)
+document_promote(struct document_cache *cache, struct document *document)
 {
-    if (cache->kept.newest == document)
+    if (cache->protected.newest == document)
         return;
-    list_remove(document);
-    list_add(&cache->kept, document);
-    while (cache->kept.size > KEPT_SHARE(cache->size_max)) {
-        struct document *oldest = cache->kept.oldest;
+    document_list_remove(document);
+    document_list_add(&cache->protected, document);
+    while (cache->protected.size > PROTECTED_SHARE(cache->size_max)) {
+        struct document *oldest = cache->protected.oldest;
 
-        list_remove(oldest);
-        list_add(&cache->trial, oldest);
+        document_list_remove(oldest);
+        document_list_add(&cache->probation, oldest);
     }
 }
 
 /* Tables. */
 
 static uint64_t
-key_of(const struct document_cache *cache, const void *ptr, size_t len)
+document_hash_key(const struct document_cache *cache, const void *ptr,
+                  size_t len)
 {
     return pst_siphash(&cache->key, (struct pst_bytes){ptr, len});
 }
 
 static struct document **
-text_bucket(const struct document_cache *cache, uint64_t key)
+document_text_bucket(const struct document_cache *cache, uint64_t key)
 {
     return &cache->by_text[key & cache->bucket_mask];
 }
 
 static struct document **
-hash_bucket(const struct document_cache *cache, uint64_t key)
+document_hash_bucket(const struct document_cache *cache, uint64_t key)
 {
     return &cache->by_hash[key & cache->bucket_mask];
 }
 
 static struct document *
-look_up_text(const struct document_cache *cache, uint64_t key, size_t len)
+cache_lookup_text(const struct document_cache *cache, uint64_t key, size_t len)
 {
-    struct document *document = *text_bucket(cache, key);
+    struct document *document = *document_text_bucket(cache, key);
 
     while (document && (document->text_key != key || document->text.len != len))
         document = document->next_text;
@@ -185,10 +186,10 @@ look_up_text(const struct document_cache *cache, uint64_t key, size_t len)
 }
 
 static struct document *
-look_up_hash(const struct document_cache *cache, uint64_t key,
-             const uint8_t *hash)
+cache_lookup_hash(const struct document_cache *cache, uint64_t key,
+                  const uint8_t *hash)
 {
-    struct document *document = *hash_bucket(cache, key);
+    struct document *document = *document_hash_bucket(cache, key);
 
     while (document && memcmp(document->hash, hash, PST_HASH_LEN) != 0)
         document = document->next_hash;
@@ -197,29 +198,30 @@ look_up_hash(const struct document_cache *cache, uint64_t key,
 
 /* Take it out of lists and tables; gives the cache's reference back. */
 static void
-forget(struct document_cache *cache, struct document *document)
+cache_evict_document(struct document_cache *cache, struct document *document)
 {
-    struct document **link = text_bucket(cache, document->text_key);
+    struct document **link = document_text_bucket(cache, document->text_key);
 
     while (*link != document)
         link = &(*link)->next_text;
     *link = document->next_text;
     if (document->has_hash) {
-        link = hash_bucket(cache, document->hash_key);
+        link = document_hash_bucket(cache, document->hash_key);
         while (*link != document)
             link = &(*link)->next_hash;
         *link = document->next_hash;
     }
-    list_remove(document);
+    document_list_remove(document);
     document_release(document);
 }
 
 static void
-make_room(struct document_cache *cache)
+cache_evict_to_limit(struct document_cache *cache)
 {
-    while (cache->trial.size + cache->kept.size > cache->size_max)
-        forget(cache,
-               cache->trial.oldest ? cache->trial.oldest : cache->kept.oldest);
+    while (cache->probation.size + cache->protected.size > cache->size_max)
+        cache_evict_document(cache, cache->probation.oldest
+                                        ? cache->probation.oldest
+                                        : cache->protected.oldest);
 }
 
 enum pst_err
@@ -231,7 +233,7 @@ document_cache_new(struct document_cache **out, size_t size_max,
 
     if (!cache)
         return PST_NO_MEMORY;
-    while (buckets < size_max / BYTES_A_BUCKET && buckets < SIZE_MAX / 64)
+    while (buckets < size_max / BYTES_PER_BUCKET && buckets < SIZE_MAX / 64)
         buckets *= 2;
     cache->by_text = calloc(2 * buckets, sizeof(struct document *));
     if (!cache->by_text) {
@@ -254,10 +256,10 @@ document_cache_free(struct document_cache **cache)
 {
     if (!*cache)
         return;
-    while ((*cache)->trial.oldest)
-        forget(*cache, (*cache)->trial.oldest);
-    while ((*cache)->kept.oldest)
-        forget(*cache, (*cache)->kept.oldest);
+    while ((*cache)->probation.oldest)
+        cache_evict_document(*cache, (*cache)->probation.oldest);
+    while ((*cache)->protected.oldest)
+        cache_evict_document(*cache, (*cache)->protected.oldest);
     pthread_mutex_destroy(&(*cache)->lock);
     free((*cache)->by_text);
     free(*cache);
@@ -266,25 +268,26 @@ document_cache_free(struct document_cache **cache)
 
 /* Under the lock: a reference for the caller, where there is a document. */
 static struct document *
-use(struct document_cache *cache, struct document *document)
+cache_acquire_document(struct document_cache *cache, struct document *document)
 {
     if (!document)
         return NULL;
-    count_use(cache, document);
+    document_promote(cache, document);
     atomic_fetch_add(&document->references, 1);
     return document;
 }
 
 struct document *
-document_cache_find_text(struct document_cache *cache, struct pst_text text)
+document_cache_find_text(struct document_cache *cache, struct pst_str text)
 {
-    uint64_t key = key_of(cache, text.ptr, text.len);
+    uint64_t key = document_hash_key(cache, text.ptr, text.len);
     struct document *document;
 
     pthread_mutex_lock(&cache->lock);
-    document = use(cache, look_up_text(cache, key, text.len));
+    document =
+        cache_acquire_document(cache, cache_lookup_text(cache, key, text.len));
     pthread_mutex_unlock(&cache->lock);
-    if (!document || pst_text_equal(document->text, text))
+    if (!document || pst_str_equal(document->text, text))
         return document;
     document_release(document); /* another text of the same hash */
     return NULL;
@@ -294,60 +297,63 @@ struct document *
 document_cache_find_hash(struct document_cache *cache,
                          const uint8_t hash[static PST_HASH_LEN])
 {
-    uint64_t key = key_of(cache, hash, PST_HASH_LEN);
+    uint64_t key = document_hash_key(cache, hash, PST_HASH_LEN);
     struct document *document;
 
     pthread_mutex_lock(&cache->lock);
-    document = use(cache, look_up_hash(cache, key, hash));
+    document =
+        cache_acquire_document(cache, cache_lookup_hash(cache, key, hash));
     pthread_mutex_unlock(&cache->lock);
     return document;
 }
 
 /* Have it found by its hash too. */
 static void
-add_hash(struct document_cache *cache, struct document *document,
-         const uint8_t *hash)
+cache_index_by_hash(struct document_cache *cache, struct document *document,
+                    const uint8_t *hash)
 {
     struct document **bucket;
 
     document->has_hash = true;
     memcpy(document->hash, hash, PST_HASH_LEN);
-    document->hash_key = key_of(cache, hash, PST_HASH_LEN);
-    bucket = hash_bucket(cache, document->hash_key);
+    document->hash_key = document_hash_key(cache, hash, PST_HASH_LEN);
+    bucket = document_hash_bucket(cache, document->hash_key);
     document->next_hash = *bucket;
     *bucket = document;
 }
 
 static void
-add(struct document_cache *cache, struct document *document, uint64_t key)
+cache_insert_document(struct document_cache *cache, struct document *document,
+                      uint64_t key)
 {
-    struct document **bucket = text_bucket(cache, key);
+    struct document **bucket = document_text_bucket(cache, key);
 
     atomic_fetch_add(&document->references, 1);
     document->text_key = key;
     document->next_text = *bucket;
     *bucket = document;
-    list_add(&cache->trial, document);
+    document_list_add(&cache->probation, document);
 }
 
 void
 document_cache_put(struct document_cache *cache, struct document *document,
                    const uint8_t *hash)
 {
-    uint64_t key = key_of(cache, document->text.ptr, document->text.len);
-    struct document *known;
+    uint64_t key =
+        document_hash_key(cache, document->text.ptr, document->text.len);
+    struct document *existing;
 
     pthread_mutex_lock(&cache->lock);
-    known = look_up_text(cache, key, document->text.len);
-    if (!known) {
-        add(cache, document, key);
-        known = document;
+    existing = cache_lookup_text(cache, key, document->text.len);
+    if (!existing) {
+        cache_insert_document(cache, document, key);
+        existing = document;
     }
     /* Of two texts of one hash, the first stays. */
-    if (hash && !known->has_hash &&
-        (known == document || pst_text_equal(known->text, document->text)))
-        add_hash(cache, known, hash);
-    make_room(cache);
+    if (hash && !existing->has_hash &&
+        (existing == document || pst_str_equal(existing->text, document->text)))
+        cache_index_by_hash(cache, existing, hash);
+    cache_evict_to_limit(cache);
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -357,7 +363,7 @@ document_cache_size(struct document_cache *cache)
     size_t size;
 
     pthread_mutex_lock(&cache->lock);
-    size = cache->table_size + cache->trial.size + cache->kept.size;
+    size = cache->table_size + cache->probation.size + cache->protected.size;
     pthread_mutex_unlock(&cache->lock);
     return size;
 }

@@ -28,7 +28,7 @@ struct document;
  * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err document_new(struct document **out,
-                                       struct pst_text text,
+                                       struct pst_str text,
                                        struct pst_graphql_meaning *meaning);
 
 /* Give a reference back; void *, so that an arena can do it. */
@@ -56,7 +56,7 @@ void document_cache_free(struct document_cache **cache);
  * Returns it with a reference, or NULL.
  */
 struct document *document_cache_find_text(struct document_cache *cache,
-                                          struct pst_text text);
+                                          struct pst_str text);
 
 /* The same by the SHA-256 under which it was put. */
 struct document *

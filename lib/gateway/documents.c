@@ -20,26 +20,27 @@ struct documents {
 };
 
 static enum pst_err
-fill_documents(struct documents *documents,
-               const struct documents_options *options, struct config_why *why)
+documents_init(struct documents *documents,
+               const struct documents_options *options,
+               struct config_error *message)
 {
     struct pst_siphash_key key;
-    enum pst_err e = pst_crypt_random(&key, sizeof(key));
+    enum pst_err e = pst_crypto_random(&key, sizeof(key));
 
     if (!e && options->manifest)
         e = manifest_new(&documents->manifest, options->manifest,
-                         options->rules, &key, why);
-    if (!e && options->is_lasting)
+                         options->rules, &key, message);
+    if (!e && options->is_persistent)
         e = document_cache_new(&documents->cache, options->size_max, &key);
     return e;
 }
 
 enum pst_err
 documents_new(struct documents **out, const struct documents_options *options,
-              char *why, size_t why_size)
+              char *message, size_t message_size)
 {
     struct documents *documents = calloc(1, sizeof(*documents));
-    struct config_why reason = {""};
+    struct config_error reason = {""};
     enum pst_err e;
 
     PST_REQUIRE(options->manifest || !options->is_manifest_only);
@@ -47,9 +48,9 @@ documents_new(struct documents **out, const struct documents_options *options,
         return PST_NO_MEMORY;
     documents->rules = options->rules;
     documents->is_manifest_only = options->is_manifest_only;
-    e = fill_documents(documents, options, &reason);
+    e = documents_init(documents, options, &reason);
     if (e == PST_BAD_CONFIG)
-        (void)snprintf(why, why_size, "%s", reason.text);
+        (void)snprintf(message, message_size, "%s", reason.text);
     if (e) {
         documents_free(&documents);
         return e;
@@ -70,13 +71,13 @@ documents_free(struct documents **documents)
 }
 
 bool
-documents_is_lasting(const struct documents *documents)
+documents_is_persistent(const struct documents *documents)
 {
     return documents->cache != NULL;
 }
 
 static const struct pst_graphql_meaning *
-find_in_manifest(const struct documents *documents, struct pst_text text)
+find_manifest_document(const struct documents *documents, struct pst_str text)
 {
     if (!documents->manifest)
         return NULL;
@@ -85,8 +86,8 @@ find_in_manifest(const struct documents *documents, struct pst_text text)
 
 /* Have the arena give the caller's reference back. */
 static enum pst_err
-keep_document(struct pst_arena *arena, struct document *document,
-              const struct pst_graphql_meaning **meaning)
+defer_document_release(struct pst_arena *arena, struct document *document,
+                       const struct pst_graphql_meaning **meaning)
 {
     enum pst_err e = pst_arena_defer(arena, document_release, document);
 
@@ -99,8 +100,8 @@ keep_document(struct pst_arena *arena, struct document *document,
 }
 
 static enum pst_err
-parse_document(const struct documents *documents, struct pst_text text,
-               struct document **out, struct pst_graphql_error *error)
+parse_new_document(const struct documents *documents, struct pst_str text,
+                   struct document **out, struct pst_graphql_error *error)
 {
     struct pst_graphql_meaning *meaning;
     enum pst_err e =
@@ -116,7 +117,7 @@ parse_document(const struct documents *documents, struct pst_text text,
 
 /* Find it where it was remembered. */
 static struct document *
-find_document(const struct documents *documents, struct pst_text text)
+find_cached_document(const struct documents *documents, struct pst_str text)
 {
     if (!documents->cache || text.len > DOCUMENTS_TEXT_MAX)
         return NULL;
@@ -125,8 +126,9 @@ find_document(const struct documents *documents, struct pst_text text)
 
 /* A text that logs in or checks a password may hold one, and is forgotten. */
 static void
-remember_document(const struct documents *documents, struct document *document,
-                  struct pst_text text, const uint8_t *hash)
+cache_parsed_document(const struct documents *documents,
+                      struct document *document, struct pst_str text,
+                      const uint8_t *hash)
 {
     const struct pst_graphql_meaning *meaning = document_meaning(document);
 
@@ -137,11 +139,11 @@ remember_document(const struct documents *documents, struct document *document,
 
 enum pst_err
 documents_read(struct documents *documents, struct pst_arena *arena,
-               struct pst_text text, const struct pst_graphql_meaning **meaning,
+               struct pst_str text, const struct pst_graphql_meaning **meaning,
                struct pst_graphql_error *error)
 {
     const struct pst_graphql_meaning *listed =
-        find_in_manifest(documents, text);
+        find_manifest_document(documents, text);
     struct document *document;
     enum pst_err e;
 
@@ -151,46 +153,46 @@ documents_read(struct documents *documents, struct pst_arena *arena,
     }
     if (documents->is_manifest_only)
         return PST_DOCUMENT_NOT_ALLOWED;
-    document = find_document(documents, text);
+    document = find_cached_document(documents, text);
     if (!document) {
-        e = parse_document(documents, text, &document, error);
+        e = parse_new_document(documents, text, &document, error);
         if (e)
             return e;
-        remember_document(documents, document, text, NULL);
+        cache_parsed_document(documents, document, text, NULL);
     }
-    return keep_document(arena, document, meaning);
+    return defer_document_release(arena, document, meaning);
 }
 
 enum pst_err
 documents_persist(struct documents *documents, struct pst_arena *arena,
-                  struct pst_text text,
+                  struct pst_str text,
                   const uint8_t hash[static DOCUMENTS_HASH_LEN],
                   const struct pst_graphql_meaning **meaning,
                   struct pst_graphql_error *error)
 {
     const struct pst_graphql_meaning *listed =
-        find_in_manifest(documents, text);
+        find_manifest_document(documents, text);
     uint8_t own_hash[DOCUMENTS_HASH_LEN];
     struct document *document;
     enum pst_err e;
 
     if (!listed && documents->is_manifest_only)
         return PST_DOCUMENT_NOT_ALLOWED;
-    pst_crypt_sha256(pst_text_bytes(text), own_hash);
+    pst_crypto_sha256(pst_str_bytes(text), own_hash);
     if (memcmp(own_hash, hash, sizeof(own_hash)) != 0)
         return PST_HASH_MISMATCH;
     if (listed) {
         *meaning = listed;
         return PST_OK;
     }
-    document = find_document(documents, text);
+    document = find_cached_document(documents, text);
     if (!document) {
-        e = parse_document(documents, text, &document, error);
+        e = parse_new_document(documents, text, &document, error);
         if (e)
             return e;
     }
-    remember_document(documents, document, text, hash);
-    return keep_document(arena, document, meaning);
+    cache_parsed_document(documents, document, text, hash);
+    return defer_document_release(arena, document, meaning);
 }
 
 enum pst_err
@@ -211,13 +213,12 @@ documents_find_hash(struct documents *documents, struct pst_arena *arena,
         document = document_cache_find_hash(documents->cache, hash);
     if (!document)
         return PST_NOT_FOUND;
-    return keep_document(arena, document, meaning);
+    return defer_document_release(arena, document, meaning);
 }
 
 enum pst_err
 documents_find_id(struct documents *documents, struct pst_arena *arena,
-                  struct pst_text id,
-                  const struct pst_graphql_meaning **meaning)
+                  struct pst_str id, const struct pst_graphql_meaning **meaning)
 {
     const struct pst_graphql_meaning *listed =
         documents->manifest ? manifest_find_id(documents->manifest, id) : NULL;

@@ -27,25 +27,25 @@ struct documents_options {
     const struct pst_graphql_rules *rules; /* outlives the object */
     size_t size_max;       /* bytes of everything remembered, without the
                               manifest */
-    bool is_lasting;       /* false in plain CGI: nothing is remembered from
-                              request to request */
+    bool is_persistent;    /* false in plain CGI: nothing is remembered from
+                           request to request */
     const char *manifest;  /* file, or NULL: none */
     bool is_manifest_only; /* trusted documents: nothing else passes */
 };
 
 /*
  * Make one; reads and parses the manifest.
- *   why  at least 256 bytes; set on PST_BAD_CONFIG: what is wrong with the
+ *   message  at least 256 bytes; set on PST_BAD_CONFIG: what is wrong with the
  *        manifest, naming file, document id, line and column, as it follows
  *        the variable's name in a message ("names /etc/…, whose document …")
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
  */
 PST_MUST_USE enum pst_err documents_new(struct documents **out,
                                         const struct documents_options *options,
-                                        char *why, size_t why_size);
+                                        char *message, size_t message_size);
 void documents_free(struct documents **documents);
 
-bool documents_is_lasting(const struct documents *documents);
+bool documents_is_persistent(const struct documents *documents);
 
 /*
  * What a text means. Parses it where it is not known yet. Remembered is what
@@ -60,7 +60,7 @@ bool documents_is_lasting(const struct documents *documents);
  */
 PST_MUST_USE enum pst_err
 documents_read(struct documents *documents, struct pst_arena *arena,
-               struct pst_text text, const struct pst_graphql_meaning **meaning,
+               struct pst_str text, const struct pst_graphql_meaning **meaning,
                struct pst_graphql_error *error);
 
 /*
@@ -71,7 +71,7 @@ documents_read(struct documents *documents, struct pst_arena *arena,
  */
 PST_MUST_USE enum pst_err
 documents_persist(struct documents *documents, struct pst_arena *arena,
-                  struct pst_text text,
+                  struct pst_str text,
                   const uint8_t hash[static DOCUMENTS_HASH_LEN],
                   const struct pst_graphql_meaning **meaning,
                   struct pst_graphql_error *error);
@@ -89,7 +89,7 @@ documents_find_hash(struct documents *documents, struct pst_arena *arena,
 /* Find a document of the manifest by its id. PST_OK or PST_NOT_FOUND. */
 PST_MUST_USE enum pst_err
 documents_find_id(struct documents *documents, struct pst_arena *arena,
-                  struct pst_text id,
+                  struct pst_str id,
                   const struct pst_graphql_meaning **meaning);
 
 #endif

@@ -10,46 +10,49 @@
 #include "server/config_check.h"
 
 /* What goes along with a request that we make ourselves. */
-static const struct pst_text passed_on_own[] = {
+static const struct pst_str own_request_headers[] = {
     {"Accept-Language", 15},
     {"vendure-token", 13},
 };
 
 /* Headers of the backend that pass to the client. Vary is merged. */
-static const struct pst_text passed_back[FORWARD_BACK_COUNT] = {
-    {"Content-Type", 12},
-    {"Content-Length", 14},
-    {"Content-Encoding", 16},
-    {"Content-Language", 16},
-    {"ETag", 4},
-    {"Last-Modified", 13},
-    {"Allow", 5},
-    {"Retry-After", 11},
-    {"Vary", 4},
+static const struct pst_str passed_response_headers[FORWARD_RESPONSE_HEADERS] =
+    {
+        {"Content-Type", 12},
+        {"Content-Length", 14},
+        {"Content-Encoding", 16},
+        {"Content-Language", 16},
+        {"ETag", 4},
+        {"Last-Modified", 13},
+        {"Allow", 5},
+        {"Retry-After", 11},
+        {"Vary", 4},
 };
 
 /* Headers of one request to the backend: those of the client, three of
  * X-Forwarded-*, two of the trace, the token, and three about bodies. */
-#define SENT_MAX (CONFIG_PASSED_COUNT + CONFIG_FORWARD_MAX + 9)
+#define REQUEST_HEADERS_MAX \
+    (CONFIG_DEFAULT_FORWARD_COUNT + CONFIG_FORWARD_MAX + 9)
 
 struct headers {
-    struct upstream_header list[SENT_MAX];
+    struct http_header list[REQUEST_HEADERS_MAX];
     size_t count;
 };
 
 static void
-add(struct headers *headers, struct pst_text name, struct pst_text value)
+add_backend_header(struct headers *headers, struct pst_str name,
+                   struct pst_str value)
 {
-    if (pst_text_is_absent(value))
+    if (pst_str_is_absent(value))
         return;
-    PST_REQUIRE(headers->count < SENT_MAX);
-    headers->list[headers->count++] = (struct upstream_header){name, value};
+    PST_REQUIRE(headers->count < REQUEST_HEADERS_MAX);
+    headers->list[headers->count++] = (struct http_header){name, value};
 }
 
 /* Trace context (W3C Trace Context, section 3.2). */
 
 static bool
-is_lower_hex(struct pst_text text)
+is_lower_hex(struct pst_str text)
 {
     bool all_zero = true;
 
@@ -64,20 +67,20 @@ is_lower_hex(struct pst_text text)
 
 /* "00-<32 hex>-<16 hex>-<2 hex>", neither id all zeros. */
 static bool
-is_traceparent(struct pst_text text)
+is_traceparent(struct pst_str text)
 {
-    static const struct pst_text version = {"00-", 3};
+    static const struct pst_str version = {"00-", 3};
 
-    return text.len == 55 && pst_text_starts(text, version) &&
+    return text.len == 55 && pst_str_starts(text, version) &&
            text.ptr[35] == '-' && text.ptr[52] == '-' &&
-           is_lower_hex(pst_text_first(pst_text_from_octet(text, 3), 32)) &&
-           is_lower_hex(pst_text_first(pst_text_from_octet(text, 36), 16)) &&
+           is_lower_hex(pst_str_first(pst_str_skip(text, 3), 32)) &&
+           is_lower_hex(pst_str_first(pst_str_skip(text, 36), 16)) &&
            pst_hex_value(text.ptr[53]) >= 0 && pst_hex_value(text.ptr[54]) >= 0;
 }
 
 /* All exchanges of one request are one trace, and its one span. */
 static enum pst_err
-make_traceparent(const struct request *req, struct pst_text *out)
+make_traceparent(const struct request *req, struct pst_str *out)
 {
     uint8_t ids[REQUEST_TRACE_LEN];
     struct pst_buf buf;
@@ -91,26 +94,26 @@ make_traceparent(const struct request *req, struct pst_text *out)
     pst_buf_add_char(&buf, '-');
     pst_buf_add_hex(&buf, (struct pst_bytes){ids + 16, 8});
     pst_buf_add_string(&buf, "-00");
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }
 
 static enum pst_err
-add_trace(const struct request *req, enum forward_headers kind,
-          struct headers *headers)
+add_trace_headers(const struct request *req, enum forward_headers kind,
+                  struct headers *headers)
 {
-    struct pst_text parent = request_header(req, PST_TEXT("traceparent"));
+    struct pst_str parent = request_header(req, PST_STR("traceparent"));
     enum pst_err e;
 
     if (kind != FORWARD_WHO && is_traceparent(parent)) {
-        add(headers, PST_TEXT("traceparent"), parent);
-        add(headers, PST_TEXT("tracestate"),
-            request_header(req, PST_TEXT("tracestate")));
+        add_backend_header(headers, PST_STR("traceparent"), parent);
+        add_backend_header(headers, PST_STR("tracestate"),
+                           request_header(req, PST_STR("tracestate")));
         return PST_OK;
     }
     e = make_traceparent(req, &parent);
     if (e)
         return e;
-    add(headers, PST_TEXT("traceparent"), parent);
+    add_backend_header(headers, PST_STR("traceparent"), parent);
     return PST_OK;
 }
 
@@ -118,294 +121,306 @@ add_trace(const struct request *req, enum forward_headers kind,
 
 /* Set, never appended to: what the client says of itself is not evidence. */
 static void
-add_forwarded(const struct gate *gate, const struct request *req,
-              struct headers *headers)
+add_forwarded_headers(const struct context *ctx, const struct request *req,
+                      struct headers *headers)
 {
-    struct pst_text host = request_own_origin(req, gate->config->origin);
-    struct pst_text scheme;
+    struct pst_str host = request_own_origin(req, ctx->config->origin);
+    struct pst_str scheme;
 
-    add(headers, PST_TEXT("X-Forwarded-For"), req->remote_addr);
-    if (pst_text_is_absent(host) || !pst_text_cut(&host, ':', &scheme))
+    add_backend_header(headers, PST_STR("X-Forwarded-For"), req->remote_addr);
+    if (pst_str_is_absent(host) || !pst_str_split(&host, ':', &scheme))
         return;
-    add(headers, PST_TEXT("X-Forwarded-Proto"), scheme);
-    add(headers, PST_TEXT("X-Forwarded-Host"), pst_text_from_octet(host, 2));
+    add_backend_header(headers, PST_STR("X-Forwarded-Proto"), scheme);
+    add_backend_header(headers, PST_STR("X-Forwarded-Host"),
+                       pst_str_skip(host, 2));
 }
 
 /* What the body is, and how the answer is to come, is for us to say. */
 static bool
-is_about_bodies(struct pst_text name)
+is_body_header(struct pst_str name)
 {
-    return pst_text_equal_nocase(name, PST_TEXT("Content-Type")) ||
-           pst_text_equal_nocase(name, PST_TEXT("Content-Encoding"));
+    return pst_str_equal_nocase(name, PST_STR("Content-Type")) ||
+           pst_str_equal_nocase(name, PST_STR("Content-Encoding"));
 }
 
 /* Of the client's headers, those on the list (gateway/cors.h) and no other. An
  * answer that we have to read must come as it is. */
 static void
-add_listed(const struct gate *gate, const struct request *req, bool hold,
-           struct headers *headers)
+add_client_headers(const struct context *ctx, const struct request *req,
+                   bool is_buffered, struct headers *headers)
 {
     for (size_t i = 0;; i++) {
-        struct pst_text name = cors_passed_header(gate->config, i);
-        bool is_coding = pst_text_equal(name, PST_TEXT("Accept-Encoding"));
+        struct pst_str name = cors_get_forward_header(ctx->config, i);
+        bool is_coding = pst_str_equal(name, PST_STR("Accept-Encoding"));
 
-        if (pst_text_is_absent(name))
+        if (pst_str_is_absent(name))
             break;
-        if (!is_about_bodies(name) && !(hold && is_coding))
-            add(headers, name, request_header(req, name));
+        if (!is_body_header(name) && !(is_buffered && is_coding))
+            add_backend_header(headers, name, request_header(req, name));
     }
-    if (hold)
-        add(headers, PST_TEXT("Accept-Encoding"), PST_TEXT("identity"));
+    if (is_buffered)
+        add_backend_header(headers, PST_STR("Accept-Encoding"),
+                           PST_STR("identity"));
 }
 
 /* A client that speaks the newer type wants its statuses for logins, too. */
-static struct pst_text
-accepted_type(const struct request *req)
+static struct pst_str
+accepted_login_type(const struct request *req)
 {
-    if (pst_text_contains(req->accept,
-                          PST_TEXT("application/graphql-response+json")))
-        return PST_TEXT("application/graphql-response+json, "
-                        "application/json;q=0.9");
-    return PST_TEXT("application/json");
+    if (pst_str_contains(req->accept,
+                         PST_STR("application/graphql-response+json")))
+        return PST_STR("application/graphql-response+json, "
+                       "application/json;q=0.9");
+    return PST_STR("application/json");
 }
 
 /* Beside a request of our own, only what is about language and channel. */
 static void
-add_own(const struct gate *gate, const struct request *req,
-        enum forward_headers kind, struct headers *headers)
+add_own_headers(const struct context *ctx, const struct request *req,
+                enum forward_headers kind, struct headers *headers)
 {
-    add(headers, PST_TEXT("Accept-Encoding"), PST_TEXT("identity"));
+    add_backend_header(headers, PST_STR("Accept-Encoding"),
+                       PST_STR("identity"));
     if (kind == FORWARD_WHO) {
-        add(headers, PST_TEXT("Accept"), PST_TEXT("application/json"));
+        add_backend_header(headers, PST_STR("Accept"),
+                           PST_STR("application/json"));
         return;
     }
-    add(headers, PST_TEXT("Accept"), accepted_type(req));
-    for (size_t i = 0; i < PST_COUNT(passed_on_own); i++)
-        add(headers, passed_on_own[i], request_header(req, passed_on_own[i]));
-    for (size_t i = 0; i < gate->config->forward_header_count; i++)
-        add(headers, gate->config->forward_headers[i],
-            request_header(req, gate->config->forward_headers[i]));
+    add_backend_header(headers, PST_STR("Accept"), accepted_login_type(req));
+    for (size_t i = 0; i < PST_COUNT(own_request_headers); i++)
+        add_backend_header(headers, own_request_headers[i],
+                           request_header(req, own_request_headers[i]));
+    for (size_t i = 0; i < ctx->config->forward_header_count; i++)
+        add_backend_header(
+            headers, ctx->config->forward_headers[i],
+            request_header(req, ctx->config->forward_headers[i]));
 }
 
 /* The backend's token or cookies. */
 static enum pst_err
-add_jar(const struct request *req, struct pst_text upstream,
-        struct headers *headers)
+add_credentials_header(const struct request *req, struct pst_str upstream,
+                       struct headers *headers)
 {
-    struct pst_text name;
-    struct pst_text value;
-    enum pst_err e = jar_emit(req->arena, upstream, &name, &value);
+    struct pst_str name;
+    struct pst_str value;
+    enum pst_err e =
+        credentials_emit_header(req->arena, upstream, &name, &value);
 
     if (!e)
-        add(headers, name, value);
+        add_backend_header(headers, name, value);
     return e;
 }
 
 static bool
-has_body(const struct forward_request *what)
+has_outgoing_body(const struct forward_request *outgoing)
 {
-    return !pst_text_is_absent(what->body) || what->read;
+    return !pst_str_is_absent(outgoing->body) || outgoing->read;
 }
 
 static enum pst_err
-make_headers(struct gate *gate, const struct request *req,
-             const struct forward_request *what, bool hold,
-             struct headers *headers)
+make_backend_headers(struct context *ctx, const struct request *req,
+                     const struct forward_request *outgoing, bool is_buffered,
+                     struct headers *headers)
 {
     enum pst_err e;
 
     headers->count = 0;
-    if (what->headers == FORWARD_CLIENT)
-        add_listed(gate, req, hold, headers);
+    if (outgoing->headers == FORWARD_CLIENT)
+        add_client_headers(ctx, req, is_buffered, headers);
     else
-        add_own(gate, req, what->headers, headers);
-    if (has_body(what))
-        add(headers, PST_TEXT("Content-Type"),
-            pst_text_is_absent(what->type) ? PST_TEXT("application/json")
-                                           : what->type);
-    e = add_jar(req, what->upstream, headers);
+        add_own_headers(ctx, req, outgoing->headers, headers);
+    if (has_outgoing_body(outgoing))
+        add_backend_header(headers, PST_STR("Content-Type"),
+                           pst_str_is_absent(outgoing->type)
+                               ? PST_STR("application/json")
+                               : outgoing->type);
+    e = add_credentials_header(req, outgoing->upstream, headers);
     if (e)
         return e;
-    add_forwarded(gate, req, headers);
-    return add_trace(req, what->headers, headers);
+    add_forwarded_headers(ctx, req, headers);
+    return add_trace_headers(req, outgoing->headers, headers);
 }
 
 /* The exchange. */
 
-/* What the functions that upstream_run() calls work on. */
-struct passage {
-    struct gate *gate;
+/* What the functions that http_client_run() calls work on. */
+struct forwarding {
+    struct context *ctx;
     struct request *req;
-    struct reply *rep; /* streamed into; NULL: held */
-    const struct forward_request *what;
-    size_t body_sent; /* bytes of what->body */
-    struct forward_answer *answer;
-    const struct forward_follow *follow;
-    struct pst_buf held;
-    bool sized;            /* the answer told its length */
+    struct response *res; /* streamed into; NULL: held */
+    const struct forward_request *outgoing;
+    size_t body_sent; /* bytes of outgoing->body */
+    struct forward_response *response;
+    const struct forward_hook *hook;
+    struct pst_buf buffered;
+    bool has_length;       /* the answer told its length */
     bool is_redirect;      /* and so refused */
-    bool is_broken_upload; /* what->read failed: not the backend's fault */
+    bool is_broken_upload; /* outgoing->read failed: not the backend's fault */
 };
 
 static enum pst_err
-read_own(void *context, char *out, size_t size, size_t *len)
+read_own_body(void *context, char *out, size_t size, size_t *len)
 {
-    struct passage *passage = context;
-    struct pst_text piece = pst_text_first(
-        pst_text_from_octet(passage->what->body, passage->body_sent), size);
+    struct forwarding *forwarding = context;
+    struct pst_str piece = pst_str_first(
+        pst_str_skip(forwarding->outgoing->body, forwarding->body_sent), size);
 
     memcpy(out, piece.ptr, piece.len);
-    passage->body_sent += piece.len;
+    forwarding->body_sent += piece.len;
     *len = piece.len;
     return PST_OK;
 }
 
 static enum pst_err
-read_streamed(void *context, char *out, size_t size, size_t *len)
+read_streamed_body(void *context, char *out, size_t size, size_t *len)
 {
-    struct passage *passage = context;
+    struct forwarding *forwarding = context;
     enum pst_err e;
 
-    if (!passage->what->read) {
+    if (!forwarding->outgoing->read) {
         *len = 0;
         return PST_OK;
     }
-    e = passage->what->read(passage->what->context, out, size, len);
-    passage->is_broken_upload = e != PST_OK;
+    e = forwarding->outgoing->read(forwarding->outgoing->context, out, size,
+                                   len);
+    forwarding->is_broken_upload = e != PST_OK;
     return e;
 }
 
-static struct pst_text
-passed_back_name(struct pst_text name)
+static struct pst_str
+get_passed_header_name(struct pst_str name)
 {
-    for (size_t i = 0; i < PST_COUNT(passed_back); i++) {
-        if (pst_text_equal_nocase(name, passed_back[i]))
-            return passed_back[i];
+    for (size_t i = 0; i < PST_COUNT(passed_response_headers); i++) {
+        if (pst_str_equal_nocase(name, passed_response_headers[i]))
+            return passed_response_headers[i];
     }
-    return PST_NO_TEXT;
+    return PST_STR_NONE;
 }
 
 /* A token that could not be sent back is none. */
 static enum pst_err
-take_token(struct passage *passage, struct pst_text value)
+receive_token(struct forwarding *forwarding, struct pst_str value)
 {
-    if (value.len > 0 && !pst_text_is_field_value(value))
+    if (value.len > 0 && !pst_str_is_field_value(value))
         return PST_OK;
-    return pst_arena_text(passage->req->arena, value,
-                          &passage->answer->news.token);
+    return pst_arena_copy(forwarding->req->arena, value,
+                          &forwarding->response->update.token);
 }
 
 /* A line too many is no line: the jar would not hold it either. */
 static enum pst_err
-take_cookie(struct passage *passage, struct pst_text value)
+receive_cookie(struct forwarding *forwarding, struct pst_str value)
 {
-    struct jar_news *news = &passage->answer->news;
+    struct credentials_update *update = &forwarding->response->update;
 
-    if (news->cookie_count == JAR_COOKIES_MAX)
+    if (update->cookie_count == CREDENTIALS_COOKIES_MAX)
         return PST_OK;
-    return pst_arena_text(passage->req->arena, value,
-                          &news->cookies[news->cookie_count++]);
+    return pst_arena_copy(forwarding->req->arena, value,
+                          &update->cookies[update->cookie_count++]);
 }
 
 /* Headers that are lists: several lines of one are one list (RFC 9110
  * section 5.3). */
 static bool
-is_list(struct pst_text name)
+is_list_header(struct pst_str name)
 {
-    return pst_text_equal(name, PST_TEXT("Vary")) ||
-           pst_text_equal(name, PST_TEXT("Allow")) ||
-           pst_text_equal(name, PST_TEXT("Content-Language"));
+    return pst_str_equal(name, PST_STR("Vary")) ||
+           pst_str_equal(name, PST_STR("Allow")) ||
+           pst_str_equal(name, PST_STR("Content-Language"));
 }
 
 /* Keep an allowed header; of one that is no list, the last line counts. */
 static enum pst_err
-keep_header(struct passage *passage, struct pst_text name,
-            struct pst_text value)
+keep_response_header(struct forwarding *forwarding, struct pst_str name,
+                     struct pst_str value)
 {
-    struct forward_answer *answer = passage->answer;
+    struct forward_response *response = forwarding->response;
     struct pst_buf joined;
-    struct pst_text had;
+    struct pst_str had;
     size_t i = 0;
 
-    while (i < answer->header_count &&
-           !pst_text_equal(answer->headers[i].name, name))
+    while (i < response->header_count &&
+           !pst_str_equal(response->headers[i].name, name))
         i++;
-    had = answer->headers[i].value;
-    answer->headers[i].name = name;
-    if (i == answer->header_count) {
-        answer->header_count++;
-        had = PST_NO_TEXT;
+    had = response->headers[i].value;
+    response->headers[i].name = name;
+    if (i == response->header_count) {
+        response->header_count++;
+        had = PST_STR_NONE;
     }
-    pst_buf_init_arena(&joined, passage->req->arena, had.len + value.len + 2);
-    if (had.len > 0 && is_list(name)) {
+    pst_buf_init_arena(&joined, forwarding->req->arena,
+                       had.len + value.len + 2);
+    if (had.len > 0 && is_list_header(name)) {
         pst_buf_add(&joined, had);
         pst_buf_add_string(&joined, ", ");
     }
     pst_buf_add(&joined, value);
-    return pst_buf_end(&joined, &answer->headers[i].value);
+    return pst_buf_finish(&joined, &response->headers[i].value);
 }
 
 static enum pst_err
-take_header(void *context, struct pst_text name, struct pst_text value)
+receive_header(void *context, struct pst_str name, struct pst_str value)
 {
-    struct passage *passage = context;
-    struct forward_answer *answer = passage->answer;
-    const struct config_backend *backend = &passage->gate->config->backend;
-    struct pst_text known = passed_back_name(name);
+    struct forwarding *forwarding = context;
+    struct forward_response *response = forwarding->response;
+    const struct config_backend *backend = &forwarding->ctx->config->backend;
+    struct pst_str known = get_passed_header_name(name);
 
-    if (backend->token_place == PLACE_HEADER &&
-        pst_text_equal_nocase(name, backend->token))
-        return take_token(passage, value);
-    if (backend->token_place == PLACE_COOKIE &&
-        pst_text_equal_nocase(name, PST_TEXT("Set-Cookie")))
-        return take_cookie(passage, value);
-    if (pst_text_equal_nocase(name, PST_TEXT("Location")))
-        return pst_arena_text(passage->req->arena, value, &answer->location);
-    if (pst_text_is_absent(known) || !pst_text_is_field_value(value))
+    if (backend->token_location == TOKEN_IN_HEADER &&
+        pst_str_equal_nocase(name, backend->token))
+        return receive_token(forwarding, value);
+    if (backend->token_location == TOKEN_IN_COOKIE &&
+        pst_str_equal_nocase(name, PST_STR("Set-Cookie")))
+        return receive_cookie(forwarding, value);
+    if (pst_str_equal_nocase(name, PST_STR("Location")))
+        return pst_arena_copy(forwarding->req->arena, value,
+                              &response->location);
+    if (pst_str_is_absent(known) || !pst_str_is_field_value(value))
         return PST_OK;
-    if (pst_text_equal(known, PST_TEXT("Content-Encoding")))
-        answer->encoded = !pst_text_equal_nocase(value, PST_TEXT("identity"));
-    return keep_header(passage, known, value);
+    if (pst_str_equal(known, PST_STR("Content-Encoding")))
+        response->encoded = !pst_str_equal_nocase(value, PST_STR("identity"));
+    return keep_response_header(forwarding, known, value);
 }
 
 static void
-copy_headers(struct reply *rep, const struct forward_answer *answer)
+copy_response_headers(struct response *res,
+                      const struct forward_response *response)
 {
-    reply_set_status(rep, answer->status);
-    for (size_t i = 0; i < answer->header_count; i++) {
-        const struct reply_header *header = &answer->headers[i];
+    response_set_status(res, response->status);
+    for (size_t i = 0; i < response->header_count; i++) {
+        const struct response_header *header = &response->headers[i];
 
-        if (pst_text_equal(header->name, PST_TEXT("Vary")))
-            reply_vary(rep, header->value);
+        if (pst_str_equal(header->name, PST_STR("Vary")))
+            response_add_vary(res, header->value);
         else
-            reply_put(rep, header->name, header->value);
+            response_set_header(res, header->name, header->value);
     }
 }
 
 static enum pst_err
-take_head(void *context, int status)
+receive_head(void *context, int status)
 {
-    struct passage *passage = context;
+    struct forwarding *forwarding = context;
     enum pst_err e;
 
-    passage->answer->status = status;
+    forwarding->response->status = status;
     /* Never followed, and the client could not follow it either. */
     if (status >= 300 && status < 400 && status != 304) {
-        passage->is_redirect = true;
+        forwarding->is_redirect = true;
         return PST_UPSTREAM_BROKEN;
     }
-    if (!passage->rep)
+    if (!forwarding->res)
         return PST_OK;
-    if (passage->follow) {
-        e = passage->follow->head(passage->follow->context,
-                                  &passage->answer->news);
+    if (forwarding->hook) {
+        e = forwarding->hook->head(forwarding->hook->context,
+                                   &forwarding->response->update);
         if (e)
             return e;
     }
-    copy_headers(passage->rep, passage->answer);
-    passage->sized = !pst_text_is_absent(
-        reply_get(passage->rep, PST_TEXT("Content-Length")));
-    return reply_begin(passage->rep);
+    copy_response_headers(forwarding->res, forwarding->response);
+    forwarding->has_length = !pst_str_is_absent(
+        response_get_header(forwarding->res, PST_STR("Content-Length")));
+    return response_begin(forwarding->res);
 }
 
 /*
@@ -413,155 +428,159 @@ take_head(void *context, int status)
  * there goes on at once. One that does is only a matter of time.
  */
 static enum pst_err
-take_body(void *context, struct pst_text piece)
+receive_body(void *context, struct pst_str piece)
 {
-    struct passage *passage = context;
+    struct forwarding *forwarding = context;
     enum pst_err e;
 
-    if (!passage->rep) {
-        pst_buf_add(&passage->held, piece);
-        return passage->held.err == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN
-                                                  : passage->held.err;
+    if (!forwarding->res) {
+        pst_buf_add(&forwarding->buffered, piece);
+        return forwarding->buffered.err == PST_TOO_LARGE
+                   ? PST_UPSTREAM_BROKEN
+                   : forwarding->buffered.err;
     }
-    e = reply_write(passage->rep, piece);
-    if (e || passage->sized)
+    e = response_write(forwarding->res, piece);
+    if (e || forwarding->has_length)
         return e;
-    return reply_flush(passage->rep);
+    return response_flush(forwarding->res);
 }
 
 static int64_t
-body_length(const struct forward_request *what)
+body_length(const struct forward_request *outgoing)
 {
-    if (!pst_text_is_absent(what->body))
-        return (int64_t)what->body.len;
-    return what->read ? -1 : 0;
+    if (!pst_str_is_absent(outgoing->body))
+        return (int64_t)outgoing->body.len;
+    return outgoing->read ? -1 : 0;
 }
 
 static void
-log_failure(const struct passage *passage, const struct upstream *upstream,
-            enum pst_err e)
+log_backend_failure(const struct forwarding *forwarding,
+                    const struct http_client *upstream, enum pst_err e)
 {
-    struct log *log = passage->gate->log;
+    struct log *log = forwarding->ctx->log;
 
-    if (passage->is_redirect)
+    if (forwarding->is_redirect)
         LOG_EVENT(log, LEVEL_WARNING, "backend-redirects",
-                  LOG_STRING("request", passage->req->id),
-                  LOG_NUMBER("status", passage->answer->status),
-                  LOG_TEXT("target", passage->answer->location));
+                  LOG_C_STRING("request", forwarding->req->id),
+                  LOG_NUMBER("status", forwarding->response->status),
+                  LOG_STR("target", forwarding->response->location));
     else
         LOG_EVENT(log, LEVEL_WARNING, "backend-failed",
-                  LOG_STRING("request", passage->req->id),
-                  LOG_STRING("cause", pst_err_code(e)),
-                  LOG_STRING("why", upstream_why(upstream)));
+                  LOG_C_STRING("request", forwarding->req->id),
+                  LOG_C_STRING("cause", pst_err_code(e)),
+                  LOG_C_STRING("reason", http_client_error(upstream)));
 }
 
 /* While one answer's head is looked at, another request needs a connection of
  * its own; kept for the next time. */
 static enum pst_err
-pick_upstream(struct gate *gate, struct upstream **out)
+pick_http_client(struct context *ctx, struct http_client **out)
 {
     enum pst_err e = PST_OK;
 
-    *out = gate->upstream;
-    if (!gate->is_exchanging)
+    *out = ctx->upstream;
+    if (!ctx->is_upstream_busy)
         return PST_OK;
-    if (!gate->upstream_aside)
-        e = upstream_copy(gate->upstream, &gate->upstream_aside);
+    if (!ctx->upstream_nested)
+        e = http_client_copy(ctx->upstream, &ctx->upstream_nested);
     if (!e)
-        *out = gate->upstream_aside;
+        *out = ctx->upstream_nested;
     return e;
 }
 
 static enum pst_err
-run(struct passage *passage, const struct forward_request *what)
+run_forwarding(struct forwarding *forwarding,
+               const struct forward_request *outgoing)
 {
-    struct gate *gate = passage->gate;
-    struct request *req = passage->req;
-    bool was_exchanging = gate->is_exchanging;
-    struct upstream_exchange exchange;
-    struct upstream *upstream;
+    struct context *ctx = forwarding->ctx;
+    struct request *req = forwarding->req;
+    bool was_exchanging = ctx->is_upstream_busy;
+    struct http_exchange exchange;
+    struct http_client *upstream;
     struct headers *headers;
     enum pst_err e;
 
     headers = pst_arena_alloc(req->arena, sizeof(*headers));
     if (!headers)
         return PST_NO_MEMORY;
-    passage->what = what;
-    e = make_headers(gate, req, what, passage->rep == NULL, headers);
+    forwarding->outgoing = outgoing;
+    e = make_backend_headers(ctx, req, outgoing, forwarding->res == NULL,
+                             headers);
     if (!e)
-        e = pick_upstream(gate, &upstream);
+        e = pick_http_client(ctx, &upstream);
     if (e)
         return e;
-    exchange = (struct upstream_exchange){
-        .method = what->method,
-        .query = what->query,
+    exchange = (struct http_exchange){
+        .method = outgoing->method,
+        .query = outgoing->query,
         .headers = headers->list,
         .header_count = headers->count,
-        .body_length = body_length(what),
-        .context = passage,
-        .read = pst_text_is_absent(what->body) ? read_streamed : read_own,
-        .header = take_header,
-        .head = take_head,
-        .body = take_body,
+        .body_length = body_length(outgoing),
+        .context = forwarding,
+        .read = pst_str_is_absent(outgoing->body) ? read_streamed_body
+                                                  : read_own_body,
+        .header = receive_header,
+        .head = receive_head,
+        .body = receive_body,
         .client = req->source.descriptor,
     };
-    gate->is_exchanging = true;
-    e = upstream_run(upstream, req->arena, &exchange);
-    gate->is_exchanging = was_exchanging;
-    if (e && e != PST_CLIENT_GONE && !passage->is_broken_upload)
-        log_failure(passage, upstream, e);
+    ctx->is_upstream_busy = true;
+    e = http_client_run(upstream, req->arena, &exchange);
+    ctx->is_upstream_busy = was_exchanging;
+    if (e && e != PST_CLIENT_GONE && !forwarding->is_broken_upload)
+        log_backend_failure(forwarding, upstream, e);
     return e;
 }
 
 enum pst_err
-forward_stream(struct gate *gate, struct request *req, struct reply *rep,
-               const struct forward_request *what,
-               const struct forward_follow *follow)
+forward_stream(struct context *ctx, struct request *req, struct response *res,
+               const struct forward_request *outgoing,
+               const struct forward_hook *hook)
 {
-    struct forward_answer *answer =
-        pst_arena_alloc(req->arena, sizeof(*answer));
-    struct passage passage = {.gate = gate,
-                              .req = req,
-                              .rep = rep,
-                              .answer = answer,
-                              .follow = follow};
+    struct forward_response *response =
+        pst_arena_alloc(req->arena, sizeof(*response));
+    struct forwarding forwarding = {
+        .ctx = ctx, .req = req, .res = res, .response = response, .hook = hook};
 
-    if (!answer)
+    if (!response)
         return PST_NO_MEMORY;
-    return run(&passage, what);
+    return run_forwarding(&forwarding, outgoing);
 }
 
 enum pst_err
-forward_hold(struct gate *gate, struct request *req,
-             const struct forward_request *what, struct forward_answer *answer)
+forward_buffered(struct context *ctx, struct request *req,
+                 const struct forward_request *outgoing,
+                 struct forward_response *response)
 {
-    struct passage passage = {.gate = gate, .req = req, .answer = answer};
+    struct forwarding forwarding = {
+        .ctx = ctx, .req = req, .response = response};
     enum pst_err e;
 
-    *answer = (struct forward_answer){.status = 0};
-    pst_buf_init_hold(&passage.held, req->arena, PST_HOLD_MAX);
-    e = run(&passage, what);
+    *response = (struct forward_response){.status = 0};
+    pst_buf_init_heap(&forwarding.buffered, req->arena, PST_BUFFERED_BODY_MAX);
+    e = run_forwarding(&forwarding, outgoing);
     if (e)
         return e;
-    return pst_buf_end(&passage.held, &answer->body);
+    return pst_buf_finish(&forwarding.buffered, &response->body);
 }
 
 enum pst_err
-forward_relay(struct reply *rep, const struct forward_answer *answer,
-              struct pst_text body)
+forward_send_response(struct response *res,
+                      const struct forward_response *response,
+                      struct pst_str body)
 {
     struct pst_buf length;
     char digits[24];
     enum pst_err e;
 
-    copy_headers(rep, answer);
-    if (body.ptr != answer->body.ptr)
-        reply_unset(rep, PST_TEXT("ETag"));
+    copy_response_headers(res, response);
+    if (body.ptr != response->body.ptr)
+        response_remove_header(res, PST_STR("ETag"));
     pst_buf_init(&length, digits, sizeof(digits));
     pst_buf_add_number(&length, (int64_t)body.len);
-    reply_put(rep, PST_TEXT("Content-Length"), pst_buf_text(&length));
-    e = reply_begin(rep);
+    response_set_header(res, PST_STR("Content-Length"), pst_buf_str(&length));
+    e = response_begin(res);
     if (e || body.len == 0)
         return e;
-    return reply_write(rep, body);
+    return response_write(res, body);
 }

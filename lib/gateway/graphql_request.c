@@ -17,30 +17,33 @@
 /* Bytes of decoded strings, all calls together, that the arena may take. */
 #define DECODED_MAX ((size_t)32 * 1024)
 
-#define WHY_MAX 100
+#define REASON_MAX 100
 
-static_assert(CALL_BATCH_MAX == 50, "a message below names it");
+static_assert(GRAPHQL_REQUEST_BATCH_MAX == 50, "a message below names it");
 
 struct reader {
     struct request *req;
     const struct config *config;
-    struct call_list *out;
+    struct graphql_request_list *out;
 };
 
 static enum pst_err
-refuse(const struct reader *reader, enum pst_err e, const char *why)
+refuse_graphql_request(const struct reader *reader, enum pst_err e,
+                       const char *reason)
 {
-    reader->out->why = why;
+    reader->out->reason = reason;
     return e;
 }
 
-/* As refuse(), but errors that are not in what was sent have their own text. */
+/* As refuse_graphql_request(), but errors that are not in what was sent have
+ * their own text. */
 static enum pst_err
-refuse_fault(const struct reader *reader, enum pst_err e, const char *why)
+refuse_read_error(const struct reader *reader, enum pst_err e,
+                  const char *reason)
 {
-    return refuse(reader, e,
-                  e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e)
-                                                             : why);
+    return refuse_graphql_request(
+        reader, e,
+        e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e) : reason);
 }
 
 static size_t
@@ -50,29 +53,29 @@ max_json(const struct reader *reader)
 }
 
 static enum pst_err
-refuse_size(const struct reader *reader)
+refuse_json_size(const struct reader *reader)
 {
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, reader->req->arena, WHY_MAX);
+    pst_buf_init_arena(&buf, reader->req->arena, REASON_MAX);
     pst_buf_add_string(&buf, "the request's JSON is larger than ");
     pst_buf_add_number(&buf, reader->config->max_json);
     pst_buf_add_string(&buf, " bytes (POSTERN_MAX_JSON)");
     pst_buf_add_char(&buf, '\0');
-    return refuse(reader, PST_TOO_LARGE,
-                  pst_buf_end(&buf, &text) == PST_OK
-                      ? text.ptr
-                      : "the request's JSON is too large");
+    return refuse_graphql_request(reader, PST_TOO_LARGE,
+                                  pst_buf_finish(&buf, &text) == PST_OK
+                                      ? text.ptr
+                                      : "the request's JSON is too large");
 }
 
 /* The query string. */
 
 static bool
-is_listed(const struct config *config, struct pst_text name)
+is_forwarded_parameter(const struct config *config, struct pst_str name)
 {
     for (size_t i = 0; i < config->forward_parameter_count; i++) {
-        if (pst_text_equal(config->forward_parameters[i], name))
+        if (pst_str_equal(config->forward_parameters[i], name))
             return true;
     }
     return false;
@@ -80,7 +83,7 @@ is_listed(const struct config *config, struct pst_text name)
 
 /* Backends put such values into SQL (L65). */
 static bool
-is_plain_value(struct pst_text value)
+is_plain_parameter_value(struct pst_str value)
 {
     for (size_t i = 0; i < value.len; i++) {
         if (!pst_is_alpha(value.ptr[i]) && !pst_is_digit(value.ptr[i]) &&
@@ -91,10 +94,10 @@ is_plain_value(struct pst_text value)
 }
 
 static bool
-stands_before(const struct pst_form *form, size_t index)
+form_has_earlier_field(const struct pst_form *form, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (pst_text_equal(form->fields[i].name, form->fields[index].name))
+        if (pst_str_equal(form->fields[i].name, form->fields[index].name))
             return true;
     }
     return false;
@@ -102,9 +105,10 @@ stands_before(const struct pst_form *form, size_t index)
 
 /* Write the parameters that pass on anew, each once. */
 static enum pst_err
-read_parameters(const struct reader *reader, const struct pst_form *form)
+read_forwarded_parameters(const struct reader *reader,
+                          const struct pst_form *form)
 {
-    struct pst_text written;
+    struct pst_str written;
     struct pst_buf buf;
     enum pst_err e;
 
@@ -112,15 +116,17 @@ read_parameters(const struct reader *reader, const struct pst_form *form)
     for (size_t i = 0; i < form->count; i++) {
         const struct pst_form_field *field = &form->fields[i];
 
-        if (!is_listed(reader->config, field->name))
+        if (!is_forwarded_parameter(reader->config, field->name))
             continue;
-        if (!is_plain_value(field->value))
-            return refuse(reader, PST_MALFORMED,
-                          "a parameter that is passed on may consist of "
-                          "letters, digits, - and _ only");
-        if (stands_before(form, i))
-            return refuse(reader, PST_DUPLICATE,
-                          "a parameter that is passed on is given twice");
+        if (!is_plain_parameter_value(field->value))
+            return refuse_graphql_request(
+                reader, PST_MALFORMED,
+                "a parameter that is passed on may consist of "
+                "letters, digits, - and _ only");
+        if (form_has_earlier_field(form, i))
+            return refuse_graphql_request(
+                reader, PST_DUPLICATE,
+                "a parameter that is passed on is given twice");
         if (buf.len > 0)
             pst_buf_add_char(&buf, '&');
         pst_percent_encode(&buf, field->name);
@@ -129,9 +135,10 @@ read_parameters(const struct reader *reader, const struct pst_form *form)
     }
     if (buf.len == 0)
         return PST_OK;
-    e = pst_buf_end(&buf, &written);
+    e = pst_buf_finish(&buf, &written);
     if (e)
-        return refuse(reader, PST_NO_MEMORY, pst_err_text(PST_NO_MEMORY));
+        return refuse_graphql_request(reader, PST_NO_MEMORY,
+                                      pst_err_text(PST_NO_MEMORY));
     reader->out->parameters = written;
     return PST_OK;
 }
@@ -142,45 +149,49 @@ read_parameters(const struct reader *reader, const struct pst_form *form)
  *           body, and a backend could take what is in the URL (L67)
  */
 static enum pst_err
-read_fields(const struct reader *reader, const struct pst_form *form,
-            struct pst_text *values)
+read_graphql_parameters(const struct reader *reader,
+                        const struct pst_form *form, struct pst_str *values)
 {
     for (size_t i = 0; i < form->count; i++) {
-        struct pst_text name = form->fields[i].name;
-        bool is_alike;
-        enum call_field field = call_field_find(name, &is_alike);
+        struct pst_str name = form->fields[i].name;
+        bool is_case_variant;
+        enum graphql_request_field field =
+            graphql_request_field_find(name, &is_case_variant);
 
-        if (!values && (is_alike || field != CALL_FIELD_COUNT))
-            return refuse(reader, PST_MALFORMED,
-                          "the URL of a POST may not have GraphQL's own "
-                          "parameters");
-        if (is_alike)
-            return refuse(reader, PST_DUPLICATE, call_field_why_alike(name));
-        if (field == CALL_FIELD_COUNT)
+        if (!values &&
+            (is_case_variant || field != GRAPHQL_REQUEST_FIELD_COUNT))
+            return refuse_graphql_request(
+                reader, PST_MALFORMED,
+                "the URL of a POST may not have GraphQL's own "
+                "parameters");
+        if (is_case_variant)
+            return refuse_graphql_request(
+                reader, PST_DUPLICATE, graphql_request_field_case_error(name));
+        if (field == GRAPHQL_REQUEST_FIELD_COUNT)
             continue;
-        if (!pst_text_is_absent(values[field]))
-            return refuse(reader, PST_DUPLICATE,
-                          "a parameter of GraphQL is given twice");
+        if (!pst_str_is_absent(values[field]))
+            return refuse_graphql_request(
+                reader, PST_DUPLICATE, "a parameter of GraphQL is given twice");
         values[field] = form->fields[i].value;
     }
     return PST_OK;
 }
 
 static enum pst_err
-read_query(const struct reader *reader, struct pst_text *values)
+parse_query_string(const struct reader *reader, struct pst_str *values)
 {
     struct pst_form form;
     enum pst_err e =
         pst_form_parse(reader->req->arena, reader->req->query, &form);
 
     if (e)
-        return refuse_fault(reader, e,
-                            e == PST_TOO_LARGE
-                                ? "the URL has too many parameters"
-                                : "the URL's parameters are not UTF-8, or "
-                                  "have a NUL");
-    e = read_fields(reader, &form, values);
-    return e ? e : read_parameters(reader, &form);
+        return refuse_read_error(reader, e,
+                                 e == PST_TOO_LARGE
+                                     ? "the URL has too many parameters"
+                                     : "the URL's parameters are not UTF-8, or "
+                                       "have a NUL");
+    e = read_graphql_parameters(reader, &form, values);
+    return e ? e : read_forwarded_parameters(reader, &form);
 }
 
 /* The body's type. */
@@ -190,118 +201,124 @@ read_query(const struct reader *reader, struct pst_text *values)
  * a reader on the way could have another text.
  */
 static enum pst_err
-read_type(const struct reader *reader, struct pst_media_type *type)
+parse_content_type(const struct reader *reader, struct pst_media_type *type)
 {
     enum pst_err e = pst_media_type_parse(reader->req->content_type, type);
-    struct pst_text charset;
+    struct pst_str charset;
 
     if (e)
-        return refuse(reader, PST_BAD_TYPE,
-                      "the Content-Type cannot be understood");
-    charset = pst_media_type_parameter(type, PST_TEXT("charset"));
-    if (!pst_text_is_absent(charset) &&
-        !pst_text_equal_nocase(charset, PST_TEXT("utf-8")) &&
-        !pst_text_equal_nocase(charset, PST_TEXT("utf8")))
-        return refuse(reader, PST_MALFORMED, "the charset must be UTF-8");
+        return refuse_graphql_request(reader, PST_BAD_TYPE,
+                                      "the Content-Type cannot be understood");
+    charset = pst_media_type_parameter(type, PST_STR("charset"));
+    if (!pst_str_is_absent(charset) &&
+        !pst_str_equal_nocase(charset, PST_STR("utf-8")) &&
+        !pst_str_equal_nocase(charset, PST_STR("utf8")))
+        return refuse_graphql_request(reader, PST_MALFORMED,
+                                      "the charset must be UTF-8");
     return PST_OK;
 }
 
 static bool
-is_type(const struct pst_media_type *type, struct pst_text name)
+content_type_is(const struct pst_media_type *type, struct pst_str name)
 {
-    return pst_text_equal_nocase(type->name, name);
+    return pst_str_equal_nocase(type->name, name);
 }
 
 /* GET. */
 
 static enum pst_err
-check_no_body(const struct reader *reader)
+check_get_has_no_body(const struct reader *reader)
 {
     const struct request *req = reader->req;
     struct pst_media_type type;
     enum pst_err e;
 
     if (req->content_length > 0 ||
-        (req->content_length < 0 && !pst_text_is_absent(request_header(
-                                        req, PST_TEXT("Transfer-Encoding")))))
-        return refuse(reader, PST_MALFORMED, "a GET may not have a body");
+        (req->content_length < 0 &&
+         !pst_str_is_absent(request_header(req, PST_STR("Transfer-Encoding")))))
+        return refuse_graphql_request(reader, PST_MALFORMED,
+                                      "a GET may not have a body");
     /* An odd type is how a browser was once made to skip its preflight (L42).
      */
     if (req->content_type.len == 0)
         return PST_OK;
-    e = read_type(reader, &type);
+    e = parse_content_type(reader, &type);
     if (e)
         return e;
-    return is_type(&type, PST_TEXT("application/json"))
+    return content_type_is(&type, PST_STR("application/json"))
                ? PST_OK
-               : refuse(reader, PST_BAD_TYPE,
-                        "a GET has no Content-Type but application/json");
+               : refuse_graphql_request(
+                     reader, PST_BAD_TYPE,
+                     "a GET has no Content-Type but application/json");
 }
 
 static enum pst_err
-read_get(const struct reader *reader)
+read_get_request(const struct reader *reader)
 {
-    struct call_list *out = reader->out;
-    struct pst_text values[CALL_FIELD_COUNT] = {PST_NO_TEXT};
-    enum pst_err e = check_no_body(reader);
+    struct graphql_request_list *out = reader->out;
+    struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT] = {PST_STR_NONE};
+    enum pst_err e = check_get_has_no_body(reader);
 
     if (!e)
-        e = read_query(reader, values);
+        e = parse_query_string(reader, values);
     if (e)
         return e;
-    out->form = CALL_GET;
+    out->form = GRAPHQL_REQUEST_GET;
     out->count = 1;
-    out->calls = pst_arena_alloc(reader->req->arena, sizeof(*out->calls));
-    if (!out->calls)
-        return refuse_fault(reader, PST_NO_MEMORY, NULL);
-    return call_read_values(reader->req->arena, values, out->calls, &out->why);
+    out->requests = pst_arena_alloc(reader->req->arena, sizeof(*out->requests));
+    if (!out->requests)
+        return refuse_read_error(reader, PST_NO_MEMORY, NULL);
+    return graphql_request_parse_values(reader->req->arena, values,
+                                        out->requests, &out->reason);
 }
 
 /* JSON. */
 
 static enum pst_err
-count_batch(const struct reader *reader, struct pst_text array, size_t *count)
+count_batch_requests(const struct reader *reader, struct pst_str array,
+                     size_t *count)
 {
-    struct pst_text value;
+    struct pst_str value;
 
     *count = 0;
     while (pst_json_slice_next_element(&array, &value)) {
-        if (*count == CALL_BATCH_MAX)
-            return refuse(reader, PST_MALFORMED,
-                          "a batch may have 50 requests at most");
+        if (*count == GRAPHQL_REQUEST_BATCH_MAX)
+            return refuse_graphql_request(
+                reader, PST_MALFORMED, "a batch may have 50 requests at most");
         if (pst_json_slice_kind(value) != PST_JSON_OBJECT)
-            return refuse(reader, PST_MALFORMED,
-                          "a batch must consist of objects");
+            return refuse_graphql_request(reader, PST_MALFORMED,
+                                          "a batch must consist of objects");
         ++*count;
     }
     return *count > 0 ? PST_OK
-                      : refuse(reader, PST_MALFORMED, "the batch is empty");
+                      : refuse_graphql_request(reader, PST_MALFORMED,
+                                               "the batch is empty");
 }
 
 static enum pst_err
-read_batch(const struct reader *reader, struct pst_text array)
+parse_batch_requests(const struct reader *reader, struct pst_str array)
 {
-    struct call_list *out = reader->out;
-    size_t most = DECODED_MAX / out->count;
+    struct graphql_request_list *out = reader->out;
+    size_t max_decoded = DECODED_MAX / out->count;
 
     for (size_t i = 0; i < out->count; i++) {
-        struct call *call = &out->calls[i];
-        struct pst_text object = PST_NO_TEXT;
+        struct graphql_request *gql = &out->requests[i];
+        struct pst_str object = PST_STR_NONE;
 
         PST_REQUIRE(pst_json_slice_next_element(&array, &object));
-        call->error = call_read_object(reader->req->arena, object, most, call,
-                                       &call->why);
-        if (call->error == PST_NO_MEMORY)
-            return refuse(reader, call->error, call->why);
+        gql->error = graphql_request_parse_object(
+            reader->req->arena, object, max_decoded, gql, &gql->reason);
+        if (gql->error == PST_NO_MEMORY)
+            return refuse_graphql_request(reader, gql->error, gql->reason);
     }
     return PST_OK;
 }
 
 /* What is asked for: one request, or a batch of them. */
 static enum pst_err
-read_operations(const struct reader *reader, struct pst_text json)
+parse_operations_json(const struct reader *reader, struct pst_str json)
 {
-    struct call_list *out = reader->out;
+    struct graphql_request_list *out = reader->out;
     struct pst_arena *arena = reader->req->arena;
     enum pst_json_kind kind = pst_json_slice_kind(json);
     enum pst_err e = PST_OK;
@@ -309,122 +326,134 @@ read_operations(const struct reader *reader, struct pst_text json)
     out->is_batch = kind == PST_JSON_ARRAY;
     out->count = 1;
     if (out->is_batch)
-        e = count_batch(reader, json, &out->count);
+        e = count_batch_requests(reader, json, &out->count);
     else if (kind != PST_JSON_OBJECT)
-        e = refuse(reader, PST_MALFORMED,
-                   "a GraphQL request must be an object or an array of them");
+        e = refuse_graphql_request(
+            reader, PST_MALFORMED,
+            "a GraphQL request must be an object or an array of them");
     if (e)
         return e;
-    out->calls = pst_arena_alloc(arena, out->count * sizeof(*out->calls));
-    if (!out->calls)
-        return refuse_fault(reader, PST_NO_MEMORY, NULL);
+    out->requests = pst_arena_alloc(arena, out->count * sizeof(*out->requests));
+    if (!out->requests)
+        return refuse_read_error(reader, PST_NO_MEMORY, NULL);
     if (out->is_batch)
-        return read_batch(reader, json);
-    return call_read_object(arena, json, DECODED_MAX, out->calls, &out->why);
+        return parse_batch_requests(reader, json);
+    return graphql_request_parse_object(arena, json, DECODED_MAX, out->requests,
+                                        &out->reason);
 }
 
 static enum pst_err
-read_text(const struct reader *reader, struct pst_text text)
+parse_request_json(const struct reader *reader, struct pst_str text)
 {
-    struct pst_json_fault fault;
-    struct pst_text json;
+    struct pst_json_error error;
+    struct pst_str json;
     enum pst_err e;
 
     /* RFC 8259 8.1: a reader may pass over it, and some clients write it. */
-    if (pst_text_starts(text, PST_TEXT("\xEF\xBB\xBF")))
-        text = pst_text_from_octet(text, 3);
-    e = pst_json_check(reader->req->arena, text, &json, &fault);
+    if (pst_str_starts(text, PST_STR("\xEF\xBB\xBF")))
+        text = pst_str_skip(text, 3);
+    e = pst_json_check(reader->req->arena, text, &json, &error);
     if (e == PST_NO_MEMORY)
-        return refuse_fault(reader, e, NULL);
+        return refuse_read_error(reader, e, NULL);
     if (e)
-        return refuse(reader, e, call_json_why(reader->req->arena, &fault));
-    return read_operations(reader, json);
+        return refuse_graphql_request(
+            reader, e, graphql_request_json_error(reader->req->arena, &error));
+    return parse_operations_json(reader, json);
 }
 
 static enum pst_err
-read_json(const struct reader *reader, enum request_coding coding)
+read_json_request(const struct reader *reader,
+                  enum request_content_coding coding)
 {
-    struct pst_text body;
-    enum pst_err e = request_body(reader->req, max_json(reader), &body);
+    struct pst_str body;
+    enum pst_err e =
+        request_read_whole_body(reader->req, max_json(reader), &body);
 
-    if (!e && coding == CODING_GZIP) {
+    if (!e && coding == CONTENT_CODING_GZIP) {
         e = gunzip_body(reader->req->arena, body, max_json(reader), &body);
         if (e == PST_MALFORMED)
-            return refuse(reader, e,
-                          "the body is not one whole member of gzip");
+            return refuse_graphql_request(
+                reader, e, "the body is not one whole member of gzip");
     }
     if (e == PST_TOO_LARGE)
-        return refuse_size(reader);
+        return refuse_json_size(reader);
     if (e)
-        return refuse_fault(reader, e, "the body is shorter than announced");
-    e = read_text(reader, body);
-    reader->out->form = reader->out->is_batch ? CALL_BATCH : CALL_SINGLE;
+        return refuse_read_error(reader, e,
+                                 "the body is shorter than announced");
+    e = parse_request_json(reader, body);
+    reader->out->form =
+        reader->out->is_batch ? GRAPHQL_REQUEST_BATCH : GRAPHQL_REQUEST_SINGLE;
     return e;
 }
 
 /* Files: what is asked for, and where they belong. */
 static enum pst_err
-read_multipart(const struct reader *reader)
+read_multipart_request(const struct reader *reader)
 {
     struct pst_arena *arena = reader->req->arena;
-    struct call_list *out = reader->out;
+    struct graphql_request_list *out = reader->out;
     struct upload *upload;
     enum pst_err e =
-        upload_open(reader->req, max_json(reader), &upload, &out->why);
+        upload_open(reader->req, max_json(reader), &upload, &out->reason);
 
     if (!e)
-        e = read_text(reader, upload->operations);
+        e = parse_request_json(reader, upload->operations);
     if (!e)
-        e = upload_map_read(arena, upload->map_json, &upload->map, &out->why);
+        e = upload_map_parse(arena, upload->map_json, &upload->map,
+                             &out->reason);
     if (!e)
-        e = upload_map_check(&upload->map, out->calls, out->count,
-                             out->is_batch, &out->why);
+        e = upload_map_check(&upload->map, out->requests, out->count,
+                             out->is_batch, &out->reason);
     if (e)
         return e;
-    out->form = CALL_MULTIPART;
+    out->form = GRAPHQL_REQUEST_MULTIPART;
     out->upload = upload;
     return PST_OK;
 }
 
 static enum pst_err
-read_post(const struct reader *reader)
+read_post_request(const struct reader *reader)
 {
-    enum request_coding coding = request_coding(reader->req);
+    enum request_content_coding coding = request_content_coding(reader->req);
     struct pst_media_type type;
-    enum pst_err e = read_query(reader, NULL);
+    enum pst_err e = parse_query_string(reader, NULL);
 
     if (e)
         return e;
     if (reader->req->content_type.len == 0)
-        return refuse(reader, PST_BAD_TYPE,
-                      "the Content-Type is missing: application/json is what "
-                      "a GraphQL request has");
-    e = read_type(reader, &type);
+        return refuse_graphql_request(
+            reader, PST_BAD_TYPE,
+            "the Content-Type is missing: application/json is what "
+            "a GraphQL request has");
+    e = parse_content_type(reader, &type);
     if (e)
         return e;
-    if (coding == CODING_OTHER)
-        return refuse(reader, PST_BAD_TYPE,
-                      "of all Content-Encodings only gzip is understood");
-    if (is_type(&type, PST_TEXT("application/json")) ||
-        is_type(&type, PST_TEXT("application/graphql-response+json")))
-        return read_json(reader, coding);
-    if (is_type(&type, PST_TEXT("multipart/form-data")))
-        return coding == CODING_NONE
-                   ? read_multipart(reader)
-                   : refuse(reader, PST_BAD_TYPE,
-                            "a multipart request may not be compressed");
-    return refuse(reader, PST_BAD_TYPE,
-                  "the Content-Type must be application/json or "
-                  "multipart/form-data");
+    if (coding == CONTENT_CODING_OTHER)
+        return refuse_graphql_request(
+            reader, PST_BAD_TYPE,
+            "of all Content-Encodings only gzip is understood");
+    if (content_type_is(&type, PST_STR("application/json")) ||
+        content_type_is(&type, PST_STR("application/graphql-response+json")))
+        return read_json_request(reader, coding);
+    if (content_type_is(&type, PST_STR("multipart/form-data")))
+        return coding == CONTENT_CODING_NONE
+                   ? read_multipart_request(reader)
+                   : refuse_graphql_request(
+                         reader, PST_BAD_TYPE,
+                         "a multipart request may not be compressed");
+    return refuse_graphql_request(
+        reader, PST_BAD_TYPE,
+        "the Content-Type must be application/json or "
+        "multipart/form-data");
 }
 
 enum pst_err
-call_read(struct request *req, const struct config *config,
-          struct call_list *out)
+graphql_request_read(struct request *req, const struct config *config,
+                     struct graphql_request_list *out)
 {
     struct reader reader = {req, config, out};
 
-    *out = (struct call_list){.why = ""};
-    return request_is_one_of(req, "GET, HEAD") ? read_get(&reader)
-                                               : read_post(&reader);
+    *out = (struct graphql_request_list){.reason = ""};
+    return request_has_method(req, "GET, HEAD") ? read_get_request(&reader)
+                                                : read_post_request(&reader);
 }

@@ -17,16 +17,16 @@
  * how many members are looked up.
  */
 struct names {
-    const struct pst_text **sorted;
+    const struct pst_str **sorted;
     size_t count;
 };
 
 static bool
-name_is_less(void *context, size_t a, size_t b)
+variable_name_is_less(void *context, size_t a, size_t b)
 {
     const struct names *names = context;
-    struct pst_text one = *names->sorted[a];
-    struct pst_text other = *names->sorted[b];
+    struct pst_str one = *names->sorted[a];
+    struct pst_str other = *names->sorted[b];
     size_t len = one.len < other.len ? one.len : other.len;
     int order = len > 0 ? memcmp(one.ptr, other.ptr, len) : 0;
 
@@ -34,21 +34,22 @@ name_is_less(void *context, size_t a, size_t b)
 }
 
 static void
-swap_names(void *context, size_t a, size_t b)
+swap_variable_names(void *context, size_t a, size_t b)
 {
     const struct names *names = context;
-    const struct pst_text *name = names->sorted[a];
+    const struct pst_str *name = names->sorted[a];
 
     names->sorted[a] = names->sorted[b];
     names->sorted[b] = name;
 }
 
 static bool
-sort_names(struct pst_arena *arena, const struct call_plan *plan,
-           struct names *names)
+sort_variable_names(struct pst_arena *arena,
+                    const struct graphql_request_plan *plan,
+                    struct names *names)
 {
-    const struct pst_sort sort = {names, plan->variable_count, name_is_less,
-                                  swap_names};
+    const struct pst_sort sort = {names, plan->variable_count,
+                                  variable_name_is_less, swap_variable_names};
 
     names->count = plan->variable_count;
     names->sorted =
@@ -62,8 +63,8 @@ sort_names(struct pst_arena *arena, const struct call_plan *plan,
 }
 
 /* The name that a member's decodes to, or absent. */
-static struct pst_text
-find_name(const struct names *names, struct pst_text raw)
+static struct pst_str
+find_variable_name(const struct names *names, struct pst_str raw)
 {
     size_t low = 0;
     size_t high = names->count;
@@ -79,7 +80,7 @@ find_name(const struct names *names, struct pst_text raw)
         else
             low = middle + 1;
     }
-    return PST_NO_TEXT;
+    return PST_STR_NONE;
 }
 
 /* JSON on its way: as it is, or into a query string. */
@@ -90,7 +91,7 @@ struct sink {
 };
 
 static void
-put(const struct sink *sink, struct pst_text text)
+sink_put(const struct sink *sink, struct pst_str text)
 {
     if (sink->is_encoded)
         pst_percent_encode(sink->buf, text);
@@ -99,7 +100,7 @@ put(const struct sink *sink, struct pst_text text)
 }
 
 static void
-put_string(const struct sink *sink, struct pst_text text)
+sink_put_string(const struct sink *sink, struct pst_str text)
 {
     if (sink->is_encoded)
         pst_percent_encode(sink->buf, text);
@@ -109,7 +110,8 @@ put_string(const struct sink *sink, struct pst_text text)
 
 /* What comes before a member's value, in JSON or in a query string. */
 static void
-put_name(const struct sink *sink, struct pst_text name, bool is_first)
+sink_put_member_name(const struct sink *sink, struct pst_str name,
+                     bool is_first)
 {
     if (sink->is_encoded) {
         pst_buf_add_string(sink->buf, is_first ? "" : "&");
@@ -124,88 +126,89 @@ put_name(const struct sink *sink, struct pst_text name, bool is_first)
 
 /* How a member of an object is named when it passes on; absent: it does not. */
 
-static struct pst_text
-choose_variable(const struct sink *sink, struct pst_text raw)
+static struct pst_str
+filter_variable(const struct sink *sink, struct pst_str raw)
 {
-    return find_name(&sink->names, raw);
+    return find_variable_name(&sink->names, raw);
 }
 
-static struct pst_text
-choose_extension(const struct sink *sink, struct pst_text raw)
+static struct pst_str
+filter_extension(const struct sink *sink, struct pst_str raw)
 {
     (void)sink;
-    return pst_json_slice_decodes_to(raw, PST_TEXT("persistedQuery"))
-               ? PST_NO_TEXT
-               : raw;
+    return pst_json_slice_equal(raw, PST_STR("persistedQuery")) ? PST_STR_NONE
+                                                                : raw;
 }
 
 /* A member that is an object, with what is chosen of it, or nothing at all. */
 static void
-put_object(const struct sink *sink, struct pst_text name,
-           struct pst_text object,
-           struct pst_text (*choose)(const struct sink *sink,
-                                     struct pst_text raw))
+sink_put_object(const struct sink *sink, struct pst_str name,
+                struct pst_str object,
+                struct pst_str (*filter)(const struct sink *sink,
+                                         struct pst_str raw))
 {
-    struct pst_text raw, value;
+    struct pst_str raw, value;
     bool is_first = true;
 
     while (pst_json_slice_next_member(&object, &raw, &value)) {
-        struct pst_text chosen = choose(sink, raw);
+        struct pst_str kept_name = filter(sink, raw);
 
-        if (pst_text_is_absent(chosen))
+        if (pst_str_is_absent(kept_name))
             continue;
         if (is_first)
-            put_name(sink, name, false);
-        put(sink, is_first ? PST_TEXT("{\"") : PST_TEXT(",\""));
-        put(sink, chosen);
-        put(sink, PST_TEXT("\":"));
-        put(sink, value);
+            sink_put_member_name(sink, name, false);
+        sink_put(sink, is_first ? PST_STR("{\"") : PST_STR(",\""));
+        sink_put(sink, kept_name);
+        sink_put(sink, PST_STR("\":"));
+        sink_put(sink, value);
         is_first = false;
     }
     if (!is_first)
-        put(sink, PST_TEXT("}"));
+        sink_put(sink, PST_STR("}"));
 }
 
 static void
-put_call(struct sink *sink, const struct call_plan *plan)
+sink_put_request(struct sink *sink, const struct graphql_request_plan *plan)
 {
-    const struct call *call = plan->call;
+    const struct graphql_request *gql = plan->gql;
 
     PST_REQUIRE(sink->buf->arena);
-    if (!sort_names(sink->buf->arena, plan, &sink->names)) {
-        pst_buf_spoil(sink->buf, PST_NO_MEMORY);
+    if (!sort_variable_names(sink->buf->arena, plan, &sink->names)) {
+        pst_buf_set_error(sink->buf, PST_NO_MEMORY);
         return;
     }
-    PST_REQUIRE(!pst_text_is_absent(plan->document) || plan->id.len > 0);
-    if (pst_text_is_absent(plan->document)) {
-        put_name(sink, PST_TEXT("documentId"), true);
-        put_string(sink, plan->id);
+    PST_REQUIRE(!pst_str_is_absent(plan->document) || plan->id.len > 0);
+    if (pst_str_is_absent(plan->document)) {
+        sink_put_member_name(sink, PST_STR("documentId"), true);
+        sink_put_string(sink, plan->id);
     } else {
-        put_name(sink, PST_TEXT("query"), true);
-        put_string(sink, plan->document);
+        sink_put_member_name(sink, PST_STR("query"), true);
+        sink_put_string(sink, plan->document);
     }
-    if (!pst_text_is_absent(call->operation_name)) {
-        put_name(sink, PST_TEXT("operationName"), false);
-        put_string(sink, call->operation_name);
+    if (!pst_str_is_absent(gql->operation_name)) {
+        sink_put_member_name(sink, PST_STR("operationName"), false);
+        sink_put_string(sink, gql->operation_name);
     }
-    put_object(sink, PST_TEXT("variables"), call->variables, choose_variable);
-    put_object(sink, PST_TEXT("extensions"), call->extensions,
-               choose_extension);
+    sink_put_object(sink, PST_STR("variables"), gql->variables,
+                    filter_variable);
+    sink_put_object(sink, PST_STR("extensions"), gql->extensions,
+                    filter_extension);
 }
 
 void
-call_emit(struct pst_buf *buf, const struct call_list *list,
-          const struct call_plan *plans)
+graphql_request_emit(struct pst_buf *buf,
+                     const struct graphql_request_list *list,
+                     const struct graphql_request_plan *plans)
 {
     struct sink sink = {.buf = buf};
     bool is_first = true;
 
     pst_buf_add_string(buf, list->is_batch ? "[" : "");
     for (size_t i = 0; i < list->count; i++) {
-        if (list->is_batch && plans[i].is_left_out)
+        if (list->is_batch && plans[i].is_omitted)
             continue;
         pst_buf_add_string(buf, is_first ? "" : ",");
-        put_call(&sink, &plans[i]);
+        sink_put_request(&sink, &plans[i]);
         pst_buf_add_char(buf, '}');
         is_first = false;
     }
@@ -213,13 +216,14 @@ call_emit(struct pst_buf *buf, const struct call_list *list,
 }
 
 void
-call_emit_query(struct pst_buf *buf, const struct call_list *list,
-                const struct call_plan *plan)
+graphql_request_emit_query(struct pst_buf *buf,
+                           const struct graphql_request_list *list,
+                           const struct graphql_request_plan *plan)
 {
     struct sink sink = {.buf = buf, .is_encoded = true};
 
-    put_call(&sink, plan);
-    if (!pst_text_is_absent(list->parameters)) {
+    sink_put_request(&sink, plan);
+    if (!pst_str_is_absent(list->parameters)) {
         pst_buf_add_char(buf, '&');
         pst_buf_add(buf, list->parameters);
     }

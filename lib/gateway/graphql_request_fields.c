@@ -9,81 +9,84 @@
 #include "codec/json_slice.h"
 
 #define HASH_LEN 64 /* hex digits of SHA-256 */
-#define WHY_MAX 200
+#define REASON_MAX 200
 
 static const struct field {
-    struct pst_text name;
+    struct pst_str name;
     bool is_object; /* else a string */
     const char *wrong_kind;
     const char *wrong_case;
-} fields[CALL_FIELD_COUNT] = {
+} request_fields[GRAPHQL_REQUEST_FIELD_COUNT] = {
 #define FIELD(name, is_object, kind)                                  \
     {                                                                 \
         {name, sizeof(name) - 1}, is_object,                          \
             "\"" name "\" must be " kind " or null",                  \
             "a name differs from \"" name "\" in the case of letters" \
     }
-    [CALL_QUERY] = FIELD("query", false, "a string"),
-    [CALL_OPERATION_NAME] = FIELD("operationName", false, "a string"),
-    [CALL_VARIABLES] = FIELD("variables", true, "an object"),
-    [CALL_EXTENSIONS] = FIELD("extensions", true, "an object"),
-    [CALL_ID] = FIELD("id", false, "a string"),
-    [CALL_DOCUMENT_ID] = FIELD("documentId", false, "a string"),
-    [CALL_DOC_ID] = FIELD("doc_id", false, "a string"),
+    [GRAPHQL_REQUEST_QUERY] = FIELD("query", false, "a string"),
+    [GRAPHQL_REQUEST_OPERATION_NAME] =
+        FIELD("operationName", false, "a string"),
+    [GRAPHQL_REQUEST_VARIABLES] = FIELD("variables", true, "an object"),
+    [GRAPHQL_REQUEST_EXTENSIONS] = FIELD("extensions", true, "an object"),
+    [GRAPHQL_REQUEST_ID] = FIELD("id", false, "a string"),
+    [GRAPHQL_REQUEST_DOCUMENT_ID] = FIELD("documentId", false, "a string"),
+    [GRAPHQL_REQUEST_DOC_ID] = FIELD("doc_id", false, "a string"),
 #undef FIELD
 };
 
-static const struct pst_text persisted_query = {"persistedQuery", 14};
+static const struct pst_str persisted_query = {"persistedQuery", 14};
 
 static enum pst_err
-refuse(const char **why, enum pst_err e, const char *text)
+refuse_request_member(const char **reason, enum pst_err e, const char *text)
 {
-    *why = text;
+    *reason = text;
     return e;
 }
 
 /* Out of memory, with the message of that error. */
 static enum pst_err
-no_memory(const char **why)
+refuse_no_memory(const char **reason)
 {
-    return refuse(why, PST_NO_MEMORY, pst_err_text(PST_NO_MEMORY));
+    return refuse_request_member(reason, PST_NO_MEMORY,
+                                 pst_err_text(PST_NO_MEMORY));
 }
 
-enum call_field
-call_field_find(struct pst_text name, bool *is_alike)
+enum graphql_request_field
+graphql_request_field_find(struct pst_str name, bool *is_case_variant)
 {
-    *is_alike = false;
-    for (size_t i = 0; i < CALL_FIELD_COUNT; i++) {
-        if (pst_text_equal(name, fields[i].name))
-            return (enum call_field)i;
-        *is_alike |= pst_text_equal_nocase(name, fields[i].name);
+    *is_case_variant = false;
+    for (size_t i = 0; i < GRAPHQL_REQUEST_FIELD_COUNT; i++) {
+        if (pst_str_equal(name, request_fields[i].name))
+            return (enum graphql_request_field)i;
+        *is_case_variant |= pst_str_equal_nocase(name, request_fields[i].name);
     }
-    return CALL_FIELD_COUNT;
+    return GRAPHQL_REQUEST_FIELD_COUNT;
 }
 
 const char *
-call_field_why_alike(struct pst_text name)
+graphql_request_field_case_error(struct pst_str name)
 {
-    for (size_t i = 0; i < CALL_FIELD_COUNT; i++) {
-        if (pst_text_equal_nocase(name, fields[i].name))
-            return fields[i].wrong_case;
+    for (size_t i = 0; i < GRAPHQL_REQUEST_FIELD_COUNT; i++) {
+        if (pst_str_equal_nocase(name, request_fields[i].name))
+            return request_fields[i].wrong_case;
     }
     return "";
 }
 
 const char *
-call_json_why(struct pst_arena *arena, const struct pst_json_fault *fault)
+graphql_request_json_error(struct pst_arena *arena,
+                           const struct pst_json_error *error)
 {
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, arena, WHY_MAX);
-    pst_buf_add_string(&buf, fault->why);
+    pst_buf_init_arena(&buf, arena, REASON_MAX);
+    pst_buf_add_string(&buf, error->reason);
     pst_buf_add_string(&buf, " (at byte ");
-    pst_buf_add_number(&buf, (int64_t)fault->at);
+    pst_buf_add_number(&buf, (int64_t)error->at);
     pst_buf_add_string(&buf, ")");
     pst_buf_add_char(&buf, '\0');
-    return pst_buf_end(&buf, &text) == PST_OK ? text.ptr : fault->why;
+    return pst_buf_finish(&buf, &text) == PST_OK ? text.ptr : error->reason;
 }
 
 /* Persisted queries. */
@@ -93,58 +96,62 @@ call_json_why(struct pst_arena *arena, const struct pst_json_fault *fault)
  * also takes U+017F for s.
  */
 static enum pst_err
-find_persisted(struct pst_text extensions, struct pst_text *out,
-               const char **why)
+find_persisted_query(struct pst_str extensions, struct pst_str *out,
+                     const char **reason)
 {
-    struct pst_text name, value;
+    struct pst_str name, value;
 
-    *out = PST_NO_TEXT;
+    *out = PST_STR_NONE;
     while (pst_json_slice_next_member(&extensions, &name, &value)) {
-        if (pst_json_slice_decodes_to(name, persisted_query))
+        if (pst_json_slice_equal(name, persisted_query))
             *out = value;
-        else if (pst_json_slice_folds_to(name, persisted_query))
-            return refuse(why, PST_DUPLICATE,
-                          "a name differs from \"persistedQuery\" in the "
-                          "case of letters");
+        else if (pst_json_slice_equal_nocase(name, persisted_query))
+            return refuse_request_member(
+                reason, PST_DUPLICATE,
+                "a name differs from \"persistedQuery\" in the "
+                "case of letters");
     }
     return PST_OK;
 }
 
 static enum pst_err
-read_hash(struct pst_arena *arena, struct pst_text value, struct pst_text *out,
-          const char **why)
+read_persisted_hash(struct pst_arena *arena, struct pst_str value,
+                    struct pst_str *out, const char **reason)
 {
-    struct pst_text text;
+    struct pst_str text;
     char *hash;
-    enum pst_err e = pst_json_slice_text(arena, value, HASH_LEN * 6, &text);
+    enum pst_err e = pst_json_slice_string(arena, value, HASH_LEN * 6, &text);
 
     if (e == PST_NO_MEMORY)
-        return no_memory(why);
+        return refuse_no_memory(reason);
     if (e || text.len != HASH_LEN)
-        return refuse(why, PST_MALFORMED,
-                      "\"persistedQuery\" needs a \"sha256Hash\" of 64 hex "
-                      "digits");
+        return refuse_request_member(
+            reason, PST_MALFORMED,
+            "\"persistedQuery\" needs a \"sha256Hash\" of 64 hex "
+            "digits");
     hash = pst_arena_alloc(arena, HASH_LEN);
     if (!hash)
-        return no_memory(why);
+        return refuse_no_memory(reason);
     for (size_t i = 0; i < HASH_LEN; i++) {
         hash[i] = pst_lower(text.ptr[i]);
         if (pst_hex_value(hash[i]) < 0)
-            return refuse(why, PST_MALFORMED,
-                          "\"sha256Hash\" has a character that is no hex "
-                          "digit");
+            return refuse_request_member(
+                reason, PST_MALFORMED,
+                "\"sha256Hash\" has a character that is no hex "
+                "digit");
     }
-    *out = (struct pst_text){hash, HASH_LEN};
+    *out = (struct pst_str){hash, HASH_LEN};
     return PST_OK;
 }
 
 static enum pst_err
-read_persisted(struct pst_arena *arena, struct call *call, const char **why)
+read_persisted_query(struct pst_arena *arena, struct graphql_request *gql,
+                     const char **reason)
 {
-    struct pst_text persisted;
-    struct pst_text version = PST_NO_TEXT;
-    struct pst_text hash = PST_NO_TEXT;
-    enum pst_err e = find_persisted(call->extensions, &persisted, why);
+    struct pst_str persisted;
+    struct pst_str version = PST_STR_NONE;
+    struct pst_str hash = PST_STR_NONE;
+    enum pst_err e = find_persisted_query(gql->extensions, &persisted, reason);
 
     if (e)
         return e;
@@ -155,26 +162,28 @@ read_persisted(struct pst_arena *arena, struct call *call, const char **why)
     case PST_JSON_OBJECT:
         break;
     default:
-        return refuse(why, PST_MALFORMED,
-                      "\"persistedQuery\" must be an object or null");
+        return refuse_request_member(
+            reason, PST_MALFORMED,
+            "\"persistedQuery\" must be an object or null");
     }
-    (void)pst_json_slice_member(persisted, PST_TEXT("version"), &version);
-    (void)pst_json_slice_member(persisted, PST_TEXT("sha256Hash"), &hash);
+    (void)pst_json_slice_member(persisted, PST_STR("version"), &version);
+    (void)pst_json_slice_member(persisted, PST_STR("sha256Hash"), &hash);
     if (pst_json_slice_kind(version) != PST_JSON_INTEGER)
-        return refuse(why, PST_MALFORMED,
-                      "\"persistedQuery\" needs a \"version\" that is an "
-                      "integer");
-    call->is_unknown_persisted = !pst_text_equal(version, PST_TEXT("1"));
-    if (call->is_unknown_persisted)
+        return refuse_request_member(
+            reason, PST_MALFORMED,
+            "\"persistedQuery\" needs a \"version\" that is an "
+            "integer");
+    gql->is_unsupported_persisted = !pst_str_equal(version, PST_STR("1"));
+    if (gql->is_unsupported_persisted)
         return PST_OK;
-    return read_hash(arena, hash, &call->hash, why);
+    return read_persisted_hash(arena, hash, &gql->hash, reason);
 }
 
 /* What the members say together. */
 
 /* A reader may take a document of nothing but this for none at all (L55). */
 static bool
-is_blank(struct pst_text text)
+is_blank_str(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] != ' ' && text.ptr[i] != '\t' && text.ptr[i] != '\r' &&
@@ -184,26 +193,28 @@ is_blank(struct pst_text text)
     return true;
 }
 
-static struct pst_text
-present(struct pst_text text, bool is_absent)
+static struct pst_str
+absent_if(struct pst_str text, bool is_absent)
 {
-    return is_absent ? PST_NO_TEXT : text;
+    return is_absent ? PST_STR_NONE : text;
 }
 
 /* One of the three names of a stored document. */
 static enum pst_err
-read_id(const struct pst_text *texts, struct call *call, const char **why)
+read_document_id(const struct pst_str *texts, struct graphql_request *gql,
+                 const char **reason)
 {
-    for (size_t i = CALL_ID; i < CALL_FIELD_COUNT; i++) {
-        if (pst_text_is_absent(texts[i]))
+    for (size_t i = GRAPHQL_REQUEST_ID; i < GRAPHQL_REQUEST_FIELD_COUNT; i++) {
+        if (pst_str_is_absent(texts[i]))
             continue;
-        if (!pst_text_is_absent(call->id))
-            return refuse(why, PST_MALFORMED,
-                          "only one of \"id\", \"documentId\" and \"doc_id\" "
-                          "may be given");
-        call->id = texts[i];
+        if (!pst_str_is_absent(gql->id))
+            return refuse_request_member(
+                reason, PST_MALFORMED,
+                "only one of \"id\", \"documentId\" and \"doc_id\" "
+                "may be given");
+        gql->id = texts[i];
     }
-    call->id = present(call->id, call->id.len == 0);
+    gql->id = absent_if(gql->id, gql->id.len == 0);
     return PST_OK;
 }
 
@@ -212,113 +223,126 @@ read_id(const struct pst_text *texts, struct call *call, const char **why)
  *   texts  strings decoded, objects as slices; absent: not given or null
  */
 static enum pst_err
-judge(struct pst_arena *arena, const struct pst_text *texts, struct call *out,
-      const char **why)
+build_graphql_request(struct pst_arena *arena, const struct pst_str *texts,
+                      struct graphql_request *out, const char **reason)
 {
-    struct call call = {
-        .document = present(texts[CALL_QUERY], is_blank(texts[CALL_QUERY])),
-        .operation_name = present(texts[CALL_OPERATION_NAME],
-                                  texts[CALL_OPERATION_NAME].len == 0),
-        .variables = texts[CALL_VARIABLES],
-        .extensions = texts[CALL_EXTENSIONS],
+    struct graphql_request gql = {
+        .document = absent_if(texts[GRAPHQL_REQUEST_QUERY],
+                              is_blank_str(texts[GRAPHQL_REQUEST_QUERY])),
+        .operation_name =
+            absent_if(texts[GRAPHQL_REQUEST_OPERATION_NAME],
+                      texts[GRAPHQL_REQUEST_OPERATION_NAME].len == 0),
+        .variables = texts[GRAPHQL_REQUEST_VARIABLES],
+        .extensions = texts[GRAPHQL_REQUEST_EXTENSIONS],
     };
-    enum pst_err e = read_id(texts, &call, why);
+    enum pst_err e = read_document_id(texts, &gql, reason);
 
     if (!e)
-        e = read_persisted(arena, &call, why);
+        e = read_persisted_query(arena, &gql, reason);
     if (e)
         return e;
-    if (!pst_text_is_absent(call.id) && !pst_text_is_absent(call.document))
-        return refuse(why, PST_MALFORMED,
-                      "a document is given by its text and by its id");
-    if (!pst_text_is_absent(call.id) && !pst_text_is_absent(call.hash))
-        return refuse(why, PST_MALFORMED,
-                      "a document is given by its id and by its hash");
-    *out = call;
+    if (!pst_str_is_absent(gql.id) && !pst_str_is_absent(gql.document))
+        return refuse_request_member(
+            reason, PST_MALFORMED,
+            "a document is given by its text and by its id");
+    if (!pst_str_is_absent(gql.id) && !pst_str_is_absent(gql.hash))
+        return refuse_request_member(
+            reason, PST_MALFORMED,
+            "a document is given by its id and by its hash");
+    *out = gql;
     return PST_OK;
 }
 
 /* From JSON. */
 
 static enum pst_err
-collect(struct pst_text object, struct pst_text *values, const char **why)
+collect_request_members(struct pst_str object, struct pst_str *values,
+                        const char **reason)
 {
-    struct pst_text name, value;
+    struct pst_str name, value;
 
     while (pst_json_slice_next_member(&object, &name, &value)) {
-        for (size_t i = 0; i < CALL_FIELD_COUNT; i++) {
-            if (pst_json_slice_decodes_to(name, fields[i].name))
+        for (size_t i = 0; i < GRAPHQL_REQUEST_FIELD_COUNT; i++) {
+            if (pst_json_slice_equal(name, request_fields[i].name))
                 values[i] = value;
-            else if (pst_json_slice_folds_to(name, fields[i].name))
-                return refuse(why, PST_DUPLICATE, fields[i].wrong_case);
+            else if (pst_json_slice_equal_nocase(name, request_fields[i].name))
+                return refuse_request_member(reason, PST_DUPLICATE,
+                                             request_fields[i].wrong_case);
         }
     }
     return PST_OK;
 }
 
-/* From a JSON value to what judge() is given; null is absent. */
+/* From a JSON value to what build_graphql_request() is given; null is absent.
+ */
 static enum pst_err
-open_value(struct pst_arena *arena, const struct field *field, size_t most,
-           struct pst_text *value, const char **why)
+decode_member_value(struct pst_arena *arena, const struct field *field,
+                    size_t max_decoded, struct pst_str *value,
+                    const char **reason)
 {
     enum pst_json_kind kind = pst_json_slice_kind(*value);
     enum pst_err e = PST_OK;
 
     if (kind == PST_JSON_ABSENT || kind == PST_JSON_NULL)
-        *value = PST_NO_TEXT;
+        *value = PST_STR_NONE;
     else if (kind != (field->is_object ? PST_JSON_OBJECT : PST_JSON_STRING))
-        return refuse(why, PST_MALFORMED, field->wrong_kind);
+        return refuse_request_member(reason, PST_MALFORMED, field->wrong_kind);
     else if (!field->is_object)
-        e = pst_json_slice_text(arena, *value, most, value);
+        e = pst_json_slice_string(arena, *value, max_decoded, value);
     if (e == PST_MALFORMED)
-        return refuse(why, e, "a string has half of a surrogate pair");
-    return e ? no_memory(why) : PST_OK;
+        return refuse_request_member(reason, e,
+                                     "a string has half of a surrogate pair");
+    return e ? refuse_no_memory(reason) : PST_OK;
 }
 
 enum pst_err
-call_read_object(struct pst_arena *arena, struct pst_text object, size_t most,
-                 struct call *out, const char **why)
+graphql_request_parse_object(struct pst_arena *arena, struct pst_str object,
+                             size_t max_decoded, struct graphql_request *out,
+                             const char **reason)
 {
-    struct pst_text values[CALL_FIELD_COUNT] = {PST_NO_TEXT};
-    enum pst_err e = collect(object, values, why);
+    struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT] = {PST_STR_NONE};
+    enum pst_err e = collect_request_members(object, values, reason);
 
-    for (size_t i = 0; i < CALL_FIELD_COUNT && !e; i++)
-        e = open_value(arena, &fields[i], most, &values[i], why);
-    return e ? e : judge(arena, values, out, why);
+    for (size_t i = 0; i < GRAPHQL_REQUEST_FIELD_COUNT && !e; i++)
+        e = decode_member_value(arena, &request_fields[i], max_decoded,
+                                &values[i], reason);
+    return e ? e : build_graphql_request(arena, values, out, reason);
 }
 
 /* From a query string. */
 
 static enum pst_err
-open_text(struct pst_arena *arena, const struct field *field,
-          struct pst_text *value, const char **why)
+decode_query_value(struct pst_arena *arena, const struct field *field,
+                   struct pst_str *value, const char **reason)
 {
-    struct pst_json_fault fault;
+    struct pst_json_error error;
     enum pst_err e;
 
-    if (is_blank(*value))
-        *value = PST_NO_TEXT;
-    if (!field->is_object || pst_text_is_absent(*value))
+    if (is_blank_str(*value))
+        *value = PST_STR_NONE;
+    if (!field->is_object || pst_str_is_absent(*value))
         return PST_OK;
-    e = pst_json_check(arena, *value, value, &fault);
+    e = pst_json_check(arena, *value, value, &error);
     if (e == PST_NO_MEMORY)
-        return no_memory(why);
+        return refuse_no_memory(reason);
     if (e)
-        return refuse(why, e, call_json_why(arena, &fault));
-    return open_value(arena, field, 0, value, why);
+        return refuse_request_member(reason, e,
+                                     graphql_request_json_error(arena, &error));
+    return decode_member_value(arena, field, 0, value, reason);
 }
 
 enum pst_err
-call_read_values(struct pst_arena *arena,
-                 const struct pst_text values[static CALL_FIELD_COUNT],
-                 struct call *out, const char **why)
+graphql_request_parse_values(
+    struct pst_arena *arena,
+    const struct pst_str values[static GRAPHQL_REQUEST_FIELD_COUNT],
+    struct graphql_request *out, const char **reason)
 {
-    struct pst_text texts[CALL_FIELD_COUNT];
+    struct pst_str texts[GRAPHQL_REQUEST_FIELD_COUNT];
     enum pst_err e = PST_OK;
 
-    for (size_t i = 0; i < CALL_FIELD_COUNT && !e; i++) {
+    for (size_t i = 0; i < GRAPHQL_REQUEST_FIELD_COUNT && !e; i++) {
         texts[i] = values[i];
-        e = open_text(arena, &fields[i], &texts[i], why);
+        e = decode_query_value(arena, &request_fields[i], &texts[i], reason);
     }
-    return e ? e : judge(arena, texts, out, why);
+    return e ? e : build_graphql_request(arena, texts, out, reason);
 }

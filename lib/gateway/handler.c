@@ -14,24 +14,24 @@
 
 /* A sink in front of another: counts, and keeps a body from HEAD. */
 struct meter {
-    const struct reply_sink *sink;
-    int64_t begin;    /* of the request: ticks */
-    bool is_head_out; /* the head, which is one piece, has been written */
-    bool is_head_only;
-    int64_t octets; /* of body */
+    const struct response_sink *sink;
+    int64_t begun_ms;     /* of the request: ticks */
+    bool is_head_written; /* the head, which is one piece, has been written */
+    bool omits_body;
+    int64_t bytes; /* of body */
 };
 
 static enum pst_err
-meter_write(void *context, struct pst_text piece)
+meter_write(void *context, struct pst_str piece)
 {
     struct meter *meter = context;
 
-    if (!meter->is_head_out) {
-        meter->is_head_out = true;
-    } else if (meter->is_head_only) {
+    if (!meter->is_head_written) {
+        meter->is_head_written = true;
+    } else if (meter->omits_body) {
         return PST_OK;
     } else {
-        meter->octets += (int64_t)piece.len;
+        meter->bytes += (int64_t)piece.len;
     }
     return meter->sink->write(meter->sink->context, piece);
 }
@@ -46,79 +46,79 @@ meter_flush(void *context)
 
 /* Answer with an error; when there is no memory for that, with that one. */
 static enum pst_err
-answer_error(const struct gate *gate, const struct request *req,
-             struct reply *rep, enum pst_err e)
+handler_answer_error(const struct context *ctx, const struct request *req,
+                     struct response *res, enum pst_err e)
 {
     char storage[512];
     struct pst_buf buf;
-    struct pst_text body;
-    enum pst_err failed = page_error(rep, req, gate->config, e);
+    struct pst_str body;
+    enum pst_err answer_error = page_send_error(res, req, ctx->config, e);
 
-    if (!failed || rep->begun)
-        return failed;
-    failed = failed == PST_NO_MEMORY ? PST_NO_MEMORY : PST_INTERNAL;
-    reply_reset(rep, NULL);
+    if (!answer_error || res->begun)
+        return answer_error;
+    answer_error = answer_error == PST_NO_MEMORY ? PST_NO_MEMORY : PST_INTERNAL;
+    response_reset(res, NULL);
     pst_buf_init(&buf, storage, sizeof(storage));
-    reply_emit_error(&buf, req, failed);
-    e = pst_buf_end(&buf, &body);
+    response_emit_error(&buf, req, answer_error);
+    e = pst_buf_finish(&buf, &body);
     if (e)
         return e;
-    return reply_json(rep, pst_err_status(failed), body);
+    return response_send_json(res, pst_err_status(answer_error), body);
 }
 
 static void
-log_request(const struct gate *gate, const struct request *req, int status,
-            const struct meter *meter, enum pst_err e)
+handler_log_request(const struct context *ctx, const struct request *req,
+                    int status, const struct meter *meter, enum pst_err e)
 {
     const char *code = e ? pst_err_code(e) : NULL;
 
     /* Neither path nor query string: a token might stand there. */
-    LOG_EVENT(gate->log, LEVEL_INFO, "request", LOG_STRING("request", req->id),
-              LOG_TEXT("method", req->method), LOG_NUMBER("status", status),
-              LOG_NUMBER("ms", ticks_ms() - meter->begin),
-              LOG_NUMBER("octets", meter->octets), LOG_STRING("error", code));
+    LOG_EVENT(ctx->log, LEVEL_INFO, "request", LOG_C_STRING("request", req->id),
+              LOG_STR("method", req->method), LOG_NUMBER("status", status),
+              LOG_NUMBER("ms", clock_ms() - meter->begun_ms),
+              LOG_NUMBER("octets", meter->bytes), LOG_C_STRING("error", code));
 }
 
 bool
-gate_handle(struct gate *gate, struct pst_arena *arena,
-            const struct request_origin *origin, const struct reply_sink *sink,
-            gate_handler *handler)
+handler_run(struct context *ctx, struct pst_arena *arena,
+            const struct request_input *origin,
+            const struct response_sink *sink, handler_fn *handler)
 {
-    struct meter meter = {.sink = sink, .begin = ticks_ms()};
-    const struct reply_sink metered = {meter_write, meter_flush, &meter};
+    struct meter meter = {.sink = sink, .begun_ms = clock_ms()};
+    const struct response_sink metered = {meter_write, meter_flush, &meter};
     uint8_t random[REQUEST_RANDOM_LEN] = {0};
     struct request req;
-    struct reply rep;
-    enum pst_err no_random;
+    struct response res;
+    enum pst_err random_error;
     enum pst_err e;
     bool is_whole;
 
     pst_arena_reset(arena);
-    gate->now = (int64_t)time(NULL);
-    no_random = gate->random(random, sizeof(random));
-    reply_init(&rep, arena, &metered);
+    ctx->now = (int64_t)time(NULL);
+    random_error = ctx->random(random, sizeof(random));
+    response_init(&res, arena, &metered);
     e = request_init(&req, arena, origin, random);
-    req.remote_addr = proxies_client(
-        gate->config->trusted_proxies, gate->config->trusted_proxy_count,
-        req.remote_addr, request_header(&req, PST_TEXT("X-Forwarded-For")));
-    meter.is_head_only = pst_text_equal(req.method, PST_TEXT("HEAD"));
-    if (no_random)
-        e = no_random;
+    req.remote_addr = client_address_find(
+        ctx->config->trusted_proxies, ctx->config->trusted_proxy_count,
+        req.remote_addr, request_header(&req, PST_STR("X-Forwarded-For")));
+    meter.omits_body = pst_str_equal(req.method, PST_STR("HEAD"));
+    if (random_error)
+        e = random_error;
     if (e && !req.authorizer)
-        cors_allow(gate, &req, &rep); /* no program was asked */
+        cors_allow_origin(ctx, &req, &res); /* no program was asked */
     if (!e)
-        e = handler(gate, &req, &rep);
-    if (!e && !rep.begun)
+        e = handler(ctx, &req, &res);
+    if (!e && !res.begun)
         e = PST_INTERNAL; /* a handler has to say something */
     is_whole = !e;
-    if (e && e != PST_CLIENT_GONE && !rep.begun)
-        is_whole = answer_error(gate, &req, &rep, e) == PST_OK;
+    if (e && e != PST_CLIENT_GONE && !res.begun)
+        is_whole = handler_answer_error(ctx, &req, &res, e) == PST_OK;
     if (is_whole)
-        is_whole = reply_flush(&rep) == PST_OK;
+        is_whole = response_flush(&res) == PST_OK;
     if (!is_whole && !e)
         e = PST_CLIENT_GONE;
-    log_request(gate, &req, rep.begun ? rep.status : pst_err_status(e), &meter,
-                e);
+    handler_log_request(ctx, &req, res.begun ? res.status : pst_err_status(e),
+                        &meter, e);
     pst_arena_reset(arena);
     return is_whole;
 }

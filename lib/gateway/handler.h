@@ -15,8 +15,8 @@
  * Returns false when the answer was cut off and the connection must not be
  * used again.
  */
-bool gate_handle(struct gate *gate, struct pst_arena *arena,
-                 const struct request_origin *origin,
-                 const struct reply_sink *sink, gate_handler *handler);
+bool handler_run(struct context *ctx, struct pst_arena *arena,
+                 const struct request_input *origin,
+                 const struct response_sink *sink, handler_fn *handler);
 
 #endif

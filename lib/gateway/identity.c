@@ -10,108 +10,113 @@
 
 /* Send one of our own documents, and hold the answer. */
 static enum pst_err
-send_document(struct gate *gate, struct request *req, struct pst_text document,
-              const struct forward_request *how, struct forward_answer *answer)
+send_own_document(struct context *ctx, struct request *req,
+                  struct pst_str document, const struct forward_request *how,
+                  struct forward_response *response)
 {
-    struct forward_request what = *how;
+    struct forward_request outgoing = *how;
     struct pst_buf body;
     enum pst_err e;
 
-    what.method = PST_TEXT("POST");
-    pst_buf_init_hold(&body, req->arena, PST_HOLD_MAX);
-    backend_emit_request(&body, document, PST_NO_TEXT);
-    e = pst_buf_end(&body, &what.body);
-    return e ? e : forward_hold(gate, req, &what, answer);
+    outgoing.method = PST_STR("POST");
+    pst_buf_init_heap(&body, req->arena, PST_BUFFERED_BODY_MAX);
+    backend_emit_request(&body, document, PST_STR_NONE);
+    e = pst_buf_finish(&body, &outgoing.body);
+    return e ? e : forward_buffered(ctx, req, &outgoing, response);
 }
 
 /* Keep what the answer to our question did to the token itself. */
 static enum pst_err
-follow_own(struct gate *gate, struct request *req,
-           const struct forward_answer *answer, struct pst_text *upstream,
-           bool *is_ended)
+apply_own_update(struct context *ctx, struct request *req,
+                 const struct forward_response *response,
+                 struct pst_str *upstream, bool *is_ended)
 {
-    const struct jar_answer heard = {gate->now, *upstream, &answer->news};
-    enum jar_change change;
-    struct pst_text fresh;
-    enum pst_err e =
-        jar_follow(req->arena, gate->config, &heard, &change, &fresh);
+    const struct credentials_response input = {ctx->now, *upstream,
+                                               &response->update};
+    enum credentials_change change;
+    struct pst_str fresh;
+    enum pst_err e = credentials_apply_update(req->arena, ctx->config, &input,
+                                              &change, &fresh);
 
-    *is_ended = !e && change == JAR_ENDED;
+    *is_ended = !e && change == CREDENTIALS_ENDED;
     if (!e)
         *upstream = fresh;
     return e;
 }
 
 enum pst_err
-identity_ask(struct gate *gate, struct request *req, struct pst_text *upstream,
-             struct backend_identity *out)
+identity_query(struct context *ctx, struct request *req,
+               struct pst_str *upstream, struct backend_identity *out)
 {
     const struct forward_request how = {.upstream = *upstream,
                                         .headers = FORWARD_WHO};
-    struct forward_answer *held;
-    struct backend_answer answer;
+    struct forward_response *received;
+    struct backend_response response;
     bool is_ended;
     enum pst_err e;
 
-    *out = (struct backend_identity){.known = PST_IDENTITY_NOBODY,
-                                     .sub = PST_TEXT(""),
-                                     .name = PST_TEXT(""),
-                                     .who = PST_TEXT("{}")};
-    if (pst_text_is_absent(*upstream))
+    *out = (struct backend_identity){.known = PST_IDENTITY_GUEST,
+                                     .sub = PST_STR(""),
+                                     .name = PST_STR(""),
+                                     .who = PST_STR("{}")};
+    if (pst_str_is_absent(*upstream))
         return PST_OK;
-    held = pst_arena_alloc(req->arena, sizeof(*held));
-    if (!held)
+    received = pst_arena_alloc(req->arena, sizeof(*received));
+    if (!received)
         return PST_NO_MEMORY;
-    e = send_document(gate, req, gate->config->backend.who.text, &how, held);
+    e = send_own_document(ctx, req, ctx->config->backend.who.text, &how,
+                          received);
     if (!e)
-        e = follow_own(gate, req, held, upstream, &is_ended);
+        e = apply_own_update(ctx, req, received, upstream, &is_ended);
     if (e) {
         out->known = PST_IDENTITY_UNKNOWN;
         return e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? e : PST_OK;
     }
-    answer = (struct backend_answer){held->status,
-                                     held->encoded ? PST_TEXT("") : held->body};
-    e = backend_read_who(req->arena, gate->config, gate->now, &answer, out);
+    response = (struct backend_response){
+        received->status, received->encoded ? PST_STR("") : received->body};
+    e = backend_parse_who(req->arena, ctx->config, ctx->now, &response, out);
     if (!e && is_ended && out->known == PST_IDENTITY_UNKNOWN)
-        out->known = PST_IDENTITY_NOBODY;
+        out->known = PST_IDENTITY_GUEST;
     return e;
 }
 
-struct visit_grant
-identity_grant(const struct gate *gate, const struct backend_identity *identity,
-               struct pst_text upstream)
+struct auth_grant
+identity_make_grant(const struct context *ctx,
+                    const struct backend_identity *identity,
+                    struct pst_str upstream)
 {
-    return (struct visit_grant){
+    return (struct auth_grant){
         .sub = identity->sub,
         .name = identity->name,
         .who = identity->who,
         .upstream = upstream,
         .backend_end = identity->end,
         .is_unknown = identity->known == PST_IDENTITY_UNKNOWN,
-        .asked = gate->config->backend.who.field &&
+        .asked = ctx->config->backend.who.field &&
                          identity->known != PST_IDENTITY_UNKNOWN
-                     ? gate->now
+                     ? ctx->now
                      : 0,
     };
 }
 
 /* Too large a session is our trouble, not a fault of the request. */
 enum pst_err
-identity_begin(struct gate *gate, const struct request *req, struct reply *rep,
-               struct visit *visit, const struct visit_grant *grant)
+identity_begin_session(struct context *ctx, const struct request *req,
+                       struct response *res, struct auth *auth,
+                       const struct auth_grant *grant)
 {
-    enum pst_err e = visit_begin(gate, req, rep, visit, grant);
+    enum pst_err e = auth_begin_session(ctx, req, res, auth, grant);
 
     if (e == PST_TOO_LARGE)
-        LOG_EVENT(gate->log, LEVEL_ERROR, "session-too-large",
-                  LOG_STRING("request", req->id),
-                  LOG_TEXT("subject", grant->sub),
-                  LOG_NUMBER("upstream_bytes", (int64_t)grant->upstream.len),
-                  LOG_STRING("why", "the backend's token does not fit into "
-                                    "a cookie, and there is no store"));
+        LOG_EVENT(
+            ctx->log, LEVEL_ERROR, "session-too-large",
+            LOG_C_STRING("request", req->id), LOG_STR("subject", grant->sub),
+            LOG_NUMBER("upstream_bytes", (int64_t)grant->upstream.len),
+            LOG_C_STRING("reason", "the backend's token does not fit into "
+                                   "a cookie, and there is no store"));
     if (e == PST_EXPIRED)
-        LOG_EVENT(gate->log, LEVEL_WARNING, "backend-token-ended",
-                  LOG_STRING("request", req->id),
+        LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-token-expired",
+                  LOG_C_STRING("request", req->id),
                   LOG_NUMBER("end", grant->backend_end));
     if (e == PST_EXPIRED)
         return PST_UPSTREAM_BROKEN;
@@ -119,43 +124,43 @@ identity_begin(struct gate *gate, const struct request *req, struct reply *rep,
 }
 
 static void
-log_identity(const struct gate *gate, const struct request *req,
-             const char *event, const struct visit *visit,
+log_identity(const struct context *ctx, const struct request *req,
+             const char *event, const struct auth *auth,
              const struct backend_identity *identity)
 {
     static const char *const words[] = {
         [PST_IDENTITY_KNOWN] = "known",
-        [PST_IDENTITY_NOBODY] = "nobody",
+        [PST_IDENTITY_GUEST] = "nobody",
         [PST_IDENTITY_UNKNOWN] = "unknown",
     };
 
-    LOG_EVENT(gate->log, LEVEL_INFO, event, LOG_STRING("request", req->id),
-              LOG_STRING("session", visit->mark),
-              LOG_STRING("identity", words[identity->known]),
-              LOG_TEXT("subject", identity->sub),
-              LOG_TEXT("address", req->remote_addr));
+    LOG_EVENT(ctx->log, LEVEL_INFO, event, LOG_C_STRING("request", req->id),
+              LOG_C_STRING("session", auth->log_id),
+              LOG_C_STRING("identity", words[identity->known]),
+              LOG_STR("subject", identity->sub),
+              LOG_STR("address", req->remote_addr));
 }
 
 /* Is the session's owner still who it was? */
 static bool
-is_same_owner(const struct visit *visit,
-              const struct backend_identity *identity)
+is_same_owner(const struct auth *auth, const struct backend_identity *identity)
 {
-    const struct pst_session *session = &visit->session;
+    const struct pst_session *session = &auth->session;
 
-    if (!visit->has_session)
+    if (!auth->has_session)
         return false;
     if (session->known != identity->known)
         return false;
-    return pst_text_equal(session->sub, identity->sub);
+    return pst_str_equal(session->sub, identity->sub);
 }
 
 /* Nothing but the token, and what is told of its owner, is new. */
 static enum pst_err
-keep_owner(struct gate *gate, struct request *req, struct reply *rep,
-           struct visit *visit, const struct visit_grant *grant)
+renew_for_same_owner(struct context *ctx, struct request *req,
+                     struct response *res, struct auth *auth,
+                     const struct auth_grant *grant)
 {
-    struct pst_session *session = &visit->session;
+    struct pst_session *session = &auth->session;
 
     session->upstream = grant->upstream;
     if (grant->sub.len > 0) {
@@ -164,45 +169,45 @@ keep_owner(struct gate *gate, struct request *req, struct reply *rep,
     }
     if (grant->asked > 0)
         session->asked = grant->asked;
-    return visit_renew(gate, req, rep, visit);
+    return auth_renew_session(ctx, req, res, auth);
 }
 
 /* A session that was ended or replaced while the backend was at work is none
  * any more. Nothing is cleared: what the browser has now may be another. */
 static enum pst_err
-forget_revoked(struct visit *visit, enum pst_err e)
+drop_revoked_session(struct auth *auth, enum pst_err e)
 {
     if (e != PST_REVOKED)
         return e;
-    visit->has_session = false;
+    auth->has_session = false;
     return PST_OK;
 }
 
 /* End it, as the backend has. */
 static enum pst_err
-end_session(struct gate *gate, struct request *req, struct reply *rep,
-            struct visit *visit)
+end_unrevoked_session(struct context *ctx, struct request *req,
+                      struct response *res, struct auth *auth)
 {
     enum pst_err e = PST_OK;
 
-    if (visit->has_session)
-        e = roster_check(gate, req, &visit->session);
+    if (auth->has_session)
+        e = registry_check(ctx, req, &auth->session);
     if (e == PST_REVOKED)
-        return forget_revoked(visit, e);
-    return visit_end(gate, req, rep, visit);
+        return drop_revoked_session(auth, e);
+    return auth_end_session(ctx, req, res, auth);
 }
 
 /* A user's session that no password began. */
 static enum pst_err
-begin_without_password(struct gate *gate, struct request *req,
-                       struct reply *rep, struct visit *visit,
-                       const struct visit_grant *grant)
+begin_session_without_password(struct context *ctx, struct request *req,
+                               struct response *res, struct auth *auth,
+                               const struct auth_grant *grant)
 {
     enum pst_err e = PST_OK;
 
     if (grant->sub.len > 0)
-        e = login_throttle_address(gate, req, rep);
-    return e ? e : identity_begin(gate, req, rep, visit, grant);
+        e = login_throttle_address(ctx, req, res);
+    return e ? e : identity_begin_session(ctx, req, res, auth, grant);
 }
 
 /*
@@ -211,132 +216,137 @@ begin_without_password(struct gate *gate, struct request *req,
  *           this fails; otherwise it is the one that the session holds already
  */
 static enum pst_err
-replace_token(struct gate *gate, struct request *req, struct reply *rep,
-              struct visit *visit, struct pst_text upstream, bool is_new)
+handle_replaced_token(struct context *ctx, struct request *req,
+                      struct response *res, struct auth *auth,
+                      struct pst_str upstream, bool is_new)
 {
     struct backend_identity identity;
-    struct visit_grant grant;
+    struct auth_grant grant;
     enum pst_err e;
 
-    e = identity_ask(gate, req, &upstream, &identity);
+    e = identity_query(ctx, req, &upstream, &identity);
     if (e)
         return e;
-    if (pst_text_is_absent(upstream))
-        return end_session(gate, req, rep, visit);
-    grant = identity_grant(gate, &identity, upstream);
-    log_identity(gate, req, "backend-token-changed", visit, &identity);
-    if (is_same_owner(visit, &identity))
-        e = keep_owner(gate, req, rep, visit, &grant);
+    if (pst_str_is_absent(upstream))
+        return end_unrevoked_session(ctx, req, res, auth);
+    grant = identity_make_grant(ctx, &identity, upstream);
+    log_identity(ctx, req, "backend-token-changed", auth, &identity);
+    if (is_same_owner(auth, &identity))
+        e = renew_for_same_owner(ctx, req, res, auth, &grant);
     else
-        e = begin_without_password(gate, req, rep, visit, &grant);
+        e = begin_session_without_password(ctx, req, res, auth, &grant);
     if (e && is_new && grant.sub.len > 0)
-        identity_hand_back(gate, req, upstream);
-    return forget_revoked(visit, e);
+        identity_end_orphan(ctx, req, upstream);
+    return drop_revoked_session(auth, e);
 }
 
 enum pst_err
-identity_follow(struct gate *gate, struct request *req, struct reply *rep,
-                struct visit *visit, const struct jar_news *news)
+identity_apply_update(struct context *ctx, struct request *req,
+                      struct response *res, struct auth *auth,
+                      const struct credentials_update *update)
 {
-    const struct jar_answer answer = {gate->now, visit_upstream(visit), news};
-    enum jar_change change;
-    struct pst_text upstream;
+    const struct credentials_response response = {ctx->now, auth_upstream(auth),
+                                                  update};
+    enum credentials_change change;
+    struct pst_str upstream;
     enum pst_err e;
 
-    e = jar_follow(req->arena, gate->config, &answer, &change, &upstream);
+    e = credentials_apply_update(req->arena, ctx->config, &response, &change,
+                                 &upstream);
     if (e)
         return e == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN : e;
     switch (change) {
-    case JAR_SAME:
+    case CREDENTIALS_SAME:
         return PST_OK;
-    case JAR_ENDED:
-        LOG_EVENT(gate->log, LEVEL_INFO, "ended-by-backend",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("session", visit->mark));
-        return end_session(gate, req, rep, visit);
-    case JAR_KEPT:
-        if (!visit->has_session)
+    case CREDENTIALS_ENDED:
+        LOG_EVENT(ctx->log, LEVEL_INFO, "session-ended-by-backend",
+                  LOG_C_STRING("request", req->id),
+                  LOG_C_STRING("session", auth->log_id));
+        return end_unrevoked_session(ctx, req, res, auth);
+    case CREDENTIALS_KEPT:
+        if (!auth->has_session)
             return PST_OK; /* a cookie, but nobody's session */
         break;             /* hardly another owner, yet only who knows */
-    case JAR_REPLACED:
+    case CREDENTIALS_REPLACED:
         break;
     }
-    return replace_token(gate, req, rep, visit, upstream,
-                         change == JAR_REPLACED);
+    return handle_replaced_token(ctx, req, res, auth, upstream,
+                                 change == CREDENTIALS_REPLACED);
 }
 
 /* Is it time to ask again? */
 static bool
-is_due(const struct gate *gate, const struct visit *visit)
+is_revalidation_due(const struct context *ctx, const struct auth *auth)
 {
-    int64_t every = gate->config->backend.revalidate;
-    const struct pst_session *session = &visit->session;
+    int64_t every = ctx->config->backend.revalidate;
+    const struct pst_session *session = &auth->session;
 
-    if (!visit->has_session)
+    if (!auth->has_session)
         return false;
     if (session->known == PST_IDENTITY_UNKNOWN)
         return true;
     return every > 0 && session->known == PST_IDENTITY_KNOWN &&
-           gate->now - session->asked >= every;
+           ctx->now - session->asked >= every;
 }
 
 enum pst_err
-identity_confirm(struct gate *gate, struct request *req, struct reply *rep,
-                 struct visit *visit)
+identity_revalidate(struct context *ctx, struct request *req,
+                    struct response *res, struct auth *auth)
 {
     struct backend_identity identity;
-    struct visit_grant grant;
-    struct pst_text upstream;
+    struct auth_grant grant;
+    struct pst_str upstream;
     enum pst_err e;
 
-    if (!is_due(gate, visit))
+    if (!is_revalidation_due(ctx, auth))
         return PST_OK;
-    upstream = visit_upstream(visit);
-    e = identity_ask(gate, req, &upstream, &identity);
+    upstream = auth_upstream(auth);
+    e = identity_query(ctx, req, &upstream, &identity);
     if (e)
         return e;
     if (identity.known == PST_IDENTITY_UNKNOWN) {
-        log_identity(gate, req, "identity-unknown", visit, &identity);
+        log_identity(ctx, req, "identity-unknown", auth, &identity);
         return PST_UPSTREAM_BROKEN;
     }
-    grant = identity_grant(gate, &identity, upstream);
-    if (is_same_owner(visit, &identity))
-        return forget_revoked(visit, keep_owner(gate, req, rep, visit, &grant));
-    log_identity(gate, req, "identity-changed", visit, &identity);
-    if (visit->session.known != PST_IDENTITY_UNKNOWN ||
-        pst_text_is_absent(upstream))
-        return end_session(gate, req, rep, visit);
-    e = begin_without_password(gate, req, rep, visit, &grant);
+    grant = identity_make_grant(ctx, &identity, upstream);
+    if (is_same_owner(auth, &identity))
+        return drop_revoked_session(
+            auth, renew_for_same_owner(ctx, req, res, auth, &grant));
+    log_identity(ctx, req, "identity-changed", auth, &identity);
+    if (auth->session.known != PST_IDENTITY_UNKNOWN ||
+        pst_str_is_absent(upstream))
+        return end_unrevoked_session(ctx, req, res, auth);
+    e = begin_session_without_password(ctx, req, res, auth, &grant);
     /* A request beside this one was first: the client has its answer. */
     return e == PST_REVOKED ? PST_UNCONFIRMED : e;
 }
 
 enum pst_err
-identity_log_out(struct gate *gate, struct request *req,
-                 struct pst_text upstream)
+identity_logout(struct context *ctx, struct request *req,
+                struct pst_str upstream)
 {
     const struct forward_request how = {.upstream = upstream,
                                         .headers = FORWARD_LOGIN};
-    struct forward_answer *answer =
-        pst_arena_alloc(req->arena, sizeof(*answer));
+    struct forward_response *response =
+        pst_arena_alloc(req->arena, sizeof(*response));
 
-    if (!answer)
+    if (!response)
         return PST_NO_MEMORY;
-    return send_document(gate, req, gate->config->backend.logout_text, &how,
-                         answer);
+    return send_own_document(ctx, req, ctx->config->backend.logout_text, &how,
+                             response);
 }
 
 void
-identity_hand_back(struct gate *gate, struct request *req,
-                   struct pst_text upstream)
+identity_end_orphan(struct context *ctx, struct request *req,
+                    struct pst_str upstream)
 {
     enum pst_err e;
 
-    if (gate->config->upstream_logout != LOGOUT_ALWAYS ||
-        pst_text_is_absent(upstream))
+    if (ctx->config->upstream_logout != LOGOUT_ALWAYS ||
+        pst_str_is_absent(upstream))
         return;
-    e = identity_log_out(gate, req, upstream);
-    LOG_EVENT(gate->log, LEVEL_INFO, "login-handed-back",
-              LOG_STRING("request", req->id),
-              LOG_STRING("backend", pst_err_code(e)));
+    e = identity_logout(ctx, req, upstream);
+    LOG_EVENT(ctx->log, LEVEL_INFO, "orphaned-session-ended",
+              LOG_C_STRING("request", req->id),
+              LOG_C_STRING("backend", pst_err_code(e)));
 }

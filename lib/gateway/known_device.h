@@ -4,11 +4,12 @@
  * (design 2.5): who guesses elsewhere cannot use up its budgets.
  *
  * The cookie is called like the session's with "-device" after it, and has its
- * attributes. It is sealed for a purpose of its own, lasts DEVICE_LIFETIME, is
- * set by a login by cookie, and stays when the user logs out. It holds a random
- * id and the last names that were right there, as hashes of their very bytes:
- * a device knows "victim" and not "Victim". The attack: to guess at a victim
- * from the budget of a device that knows the attacker's own account.
+ * attributes. It is sealed for a purpose of its own, lasts
+ * KNOWN_DEVICE_LIFETIME, is set by a login by cookie, and stays when the user
+ * logs out. It holds a random id and the last names that were right there, as
+ * hashes of their very bytes: a device knows "victim" and not "Victim". The
+ * attack: to guess at a victim from the budget of a device that knows the
+ * attacker's own account.
  *
  * It is no session: all it gives is a budget (store/throttle.h).
  */
@@ -17,19 +18,20 @@
 
 #include "gateway/context.h"
 
-#define DEVICE_LIFETIME PST_COOKIE_AGE_MAX /* seconds */
+#define KNOWN_DEVICE_LIFETIME PST_COOKIE_AGE_MAX /* seconds */
 
 /* Names that one device knows: a household's. The oldest gives way. */
-#define DEVICE_NAMES_MAX 4
+#define KNOWN_DEVICE_NAMES_MAX 4
 
 /* Bytes of a name's hash: the first half of its SHA-256. */
-#define DEVICE_HASH_LEN 16
+#define KNOWN_DEVICE_HASH_LEN 16
 
 /* What a request's cookie says. All zero: there is none. */
-struct device {
+struct known_device {
     bool is_known; /* there is a cookie, and it opened */
     uint8_t id[PST_SID_LEN];
-    uint8_t names[DEVICE_NAMES_MAX][DEVICE_HASH_LEN]; /* the newest first */
+    uint8_t names[KNOWN_DEVICE_NAMES_MAX]
+                 [KNOWN_DEVICE_HASH_LEN]; /* the newest first */
     size_t name_count;
 };
 
@@ -40,10 +42,10 @@ struct device {
  *   out     set on PST_OK; look at is_known
  * Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err device_open(const struct gate *gate,
-                                      struct pst_arena *arena,
-                                      struct pst_text header,
-                                      struct device *out);
+PST_MUST_USE enum pst_err known_device_open(const struct context *ctx,
+                                            struct pst_arena *arena,
+                                            struct pst_str header,
+                                            struct known_device *out);
 
 /*
  * The id by which the throttle counts a login on this device.
@@ -51,7 +53,8 @@ PST_MUST_USE enum pst_err device_open(const struct gate *gate,
  * Absent where the device does not know this identical name. Lives as long as
  * device.
  */
-struct pst_bytes device_id(const struct device *device, struct pst_text name);
+struct pst_bytes known_device_id(const struct known_device *device,
+                                 struct pst_str name);
 
 /*
  * Make the cookie after a login: the same device, or a new one, that knows this
@@ -59,10 +62,10 @@ struct pst_bytes device_id(const struct device *device, struct pst_text name);
  *   line  set on PST_OK: the value of a Set-Cookie line
  * Returns PST_OK, PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err device_issue(struct gate *gate,
-                                       struct pst_arena *arena,
-                                       const struct device *device,
-                                       struct pst_text name,
-                                       struct pst_text *line);
+PST_MUST_USE enum pst_err known_device_issue(struct context *ctx,
+                                             struct pst_arena *arena,
+                                             const struct known_device *device,
+                                             struct pst_str name,
+                                             struct pst_str *line);
 
 #endif

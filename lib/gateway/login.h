@@ -19,18 +19,18 @@
  * the reply. The reply's status and body are the caller's.
  * Returns PST_OK (visit holds the new session), PST_REFUSED, PST_THROTTLED
  * (with Retry-After in the reply), PST_STORE_DOWN, PST_UPSTREAM_…,
- * PST_MALFORMED (a name that is no UTF-8), and what visit_begin() may.
+ * PST_MALFORMED (a name that is no UTF-8), and what auth_begin_session() may.
  */
 PST_MUST_USE enum pst_err
-login_with_credentials(struct gate *gate, struct request *req,
-                       struct reply *rep, struct visit *visit,
-                       const struct backend_credentials *credentials);
+login_with_credentials(struct context *ctx, struct request *req,
+                       struct response *res, struct auth *auth,
+                       const struct login_credentials *credentials);
 
 /* A client's GraphQL login: an operation with a login field at its root. */
-struct login_call {
-    const struct call_list *list;
-    const struct call *call;                   /* the one of the list */
-    struct pst_text document;                  /* its text */
+struct login_graphql_request {
+    const struct graphql_request_list *list;
+    const struct graphql_request *gql;         /* the one of the list */
+    struct pst_str document;                   /* its text */
     const struct pst_graphql_meaning *meaning; /* of that text */
 };
 
@@ -42,9 +42,10 @@ struct login_call {
  * Returns PST_OK; PST_LOGIN_SHAPE, PST_SECRET_FIELD and PST_MALFORMED (why is
  * set); as login_with_credentials() but for PST_REFUSED.
  */
-PST_MUST_USE enum pst_err login_by_call(struct gate *gate, struct request *req,
-                                        struct reply *rep, struct visit *visit,
-                                        const struct login_call *login,
-                                        struct login_why *why);
+PST_MUST_USE enum pst_err
+login_with_graphql(struct context *ctx, struct request *req,
+                   struct response *res, struct auth *auth,
+                   const struct login_graphql_request *login,
+                   struct login_reason *reason);
 
 #endif

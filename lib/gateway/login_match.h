@@ -17,19 +17,20 @@
 #include "server/login_document.h"
 
 /* Why a login cannot be carried out: for the client and the log. */
-struct login_why {
+struct login_reason {
     char text[320];
 };
 
 /* Write the sentence. Returns PST_LOGIN_SHAPE, always. */
-enum pst_err login_refuse(struct login_why *why, const char *format, ...)
+enum pst_err login_refuse(struct login_reason *reason, const char *format, ...)
     PST_PRINTF(2, 3);
 
 /* A client's operation that has a login field at its root. */
 struct login_request {
     const struct pst_graphql_operation *operation;
-    const struct pst_graphql_selection *field; /* set by login_request_read() */
-    struct pst_text variables;                 /* JSON object, or absent */
+    const struct pst_graphql_selection
+        *field;               /* set by login_request_find_field() */
+    struct pst_str variables; /* JSON object, or absent */
 };
 
 /* What it was found to be. */
@@ -37,8 +38,8 @@ struct login_match {
     const struct login_document *login; /* NULL: a login without name and
                                            password, which only the backend
                                            understands ("social") */
-    struct pst_text variables;          /* JSON object for our document */
-    struct pst_text name;               /* decoded; absent: it binds none */
+    struct pst_str variables;           /* JSON object for our document */
+    struct pst_str name;                /* decoded; absent: it binds none */
     bool remember;
 };
 
@@ -48,8 +49,9 @@ struct login_match {
  *   request  operation is set; field is set on PST_OK
  * Returns PST_OK or PST_LOGIN_SHAPE (why is set).
  */
-PST_MUST_USE enum pst_err login_request_read(struct login_request *request,
-                                             struct login_why *why);
+PST_MUST_USE enum pst_err
+login_request_find_field(struct login_request *request,
+                         struct login_reason *reason);
 
 /*
  * Match the request with the configured documents.
@@ -62,6 +64,6 @@ PST_MUST_USE enum pst_err login_match(struct pst_arena *arena,
                                       const struct config *config,
                                       const struct login_request *request,
                                       struct login_match *out,
-                                      struct login_why *why);
+                                      struct login_reason *reason);
 
 #endif

@@ -20,7 +20,7 @@ struct login_shape {
     const struct config *config;
     const struct login_document *ours;
     const struct login_request *theirs;
-    struct login_why *why;
+    struct login_reason *reason;
 };
 
 /*
@@ -35,8 +35,8 @@ PST_MUST_USE enum pst_err login_shape_check(const struct login_shape *shape);
 /* A backend's answer to our document. */
 struct login_answer {
     const struct pst_json *root; /* the whole answer */
-    struct pst_text secret;      /* taken out wherever it stands; or absent */
-    struct pst_text token;       /* ours, in its place; absent: null */
+    struct pst_str secret;       /* taken out wherever it stands; or absent */
+    struct pst_str token;        /* ours, in its place; absent: null */
 };
 
 /*
@@ -49,6 +49,6 @@ struct login_answer {
  */
 PST_MUST_USE enum pst_err login_shape_emit(const struct login_shape *shape,
                                            const struct login_answer *answer,
-                                           struct pst_text *out);
+                                           struct pst_str *out);
 
 #endif

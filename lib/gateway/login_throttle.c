@@ -8,133 +8,134 @@
 #include "gateway/session_registry.h"
 
 static struct throttle
-throttle_of(const struct gate *gate)
+throttle_from_context(const struct context *ctx)
 {
-    return (struct throttle){gate->store, gate->config->login_per_account,
-                             gate->config->login_per_address};
+    return (struct throttle){ctx->store, ctx->config->login_per_account,
+                             ctx->config->login_per_address};
 }
 
 static enum pst_err
-refuse(const struct gate *gate, const struct request *req, struct reply *rep,
-       int64_t wait)
+refuse_throttled(const struct context *ctx, const struct request *req,
+                 struct response *res, int64_t wait)
 {
     struct pst_buf buf;
     char digits[24];
 
     pst_buf_init(&buf, digits, sizeof(digits));
     pst_buf_add_number(&buf, wait);
-    reply_put(rep, PST_TEXT("Retry-After"), pst_buf_text(&buf));
-    LOG_EVENT(gate->log, LEVEL_WARNING, "login-throttled",
-              LOG_STRING("request", req->id),
-              LOG_TEXT("address", req->remote_addr),
+    response_set_header(res, PST_STR("Retry-After"), pst_buf_str(&buf));
+    LOG_EVENT(ctx->log, LEVEL_WARNING, "login-throttled",
+              LOG_C_STRING("request", req->id),
+              LOG_STR("address", req->remote_addr),
               LOG_NUMBER("retry_after", wait));
     return PST_THROTTLED;
 }
 
 static enum pst_err
-acquire(struct gate *gate, const struct request *req, struct reply *rep,
-        const struct throttle_login *login, struct throttle_attempt *attempt)
+acquire_login_attempt(struct context *ctx, const struct request *req,
+                      struct response *res, const struct throttle_login *login,
+                      struct throttle_attempt *attempt)
 {
-    const struct throttle throttle = throttle_of(gate);
+    const struct throttle throttle = throttle_from_context(ctx);
     int64_t wait = 0;
     enum pst_err e;
 
-    if (!gate->store)
+    if (!ctx->store)
         return PST_OK;
-    e = throttle_acquire(&throttle, login, gate->now, attempt, &wait);
+    e = throttle_acquire(&throttle, login, ctx->now, attempt, &wait);
     if (e == PST_THROTTLED)
-        return refuse(gate, req, rep, wait);
-    return roster_told(gate, req, e);
+        return refuse_throttled(ctx, req, res, wait);
+    return registry_log_store_error(ctx, req, e);
 }
 
 enum pst_err
-login_budget_acquire(struct login_budget *budget, struct gate *gate,
-                     const struct request *req, struct reply *rep,
-                     struct pst_text name)
+login_budget_acquire(struct login_budget *budget, struct context *ctx,
+                     const struct request *req, struct response *res,
+                     struct pst_str name)
 {
     struct throttle_login login = {.name = name, .address = req->remote_addr};
     enum pst_err e = PST_OK;
 
-    *budget = (struct login_budget){.gate = gate, .name = name};
-    if (!pst_text_is_absent(name) && !pst_text_is_utf8(name))
+    *budget = (struct login_budget){.ctx = ctx, .name = name};
+    if (!pst_str_is_absent(name) && !pst_str_is_utf8(name))
         return PST_MALFORMED;
-    proxies_note_login(gate, req);
-    if (gate->config->methods & METHOD_COOKIE)
-        e = device_open(gate, req->arena, req->cookie, &budget->device);
+    client_address_note_login(ctx, req);
+    if (ctx->config->methods & TOKEN_METHOD_COOKIE)
+        e = known_device_open(ctx, req->arena, req->cookie, &budget->device);
     if (e)
         return e;
-    login.device = device_id(&budget->device, name);
-    return acquire(gate, req, rep, &login, &budget->attempt);
+    login.device = known_device_id(&budget->device, name);
+    return acquire_login_attempt(ctx, req, res, &login, &budget->attempt);
 }
 
 void
 login_budget_refund(struct login_budget *budget)
 {
-    const struct throttle throttle = throttle_of(budget->gate);
+    const struct throttle throttle = throttle_from_context(budget->ctx);
 
     if (throttle.store)
-        (void)!throttle_refund(&throttle, &budget->attempt, budget->gate->now);
+        (void)!throttle_refund(&throttle, &budget->attempt, budget->ctx->now);
 }
 
 void
-login_budget_reset(struct login_budget *budget, struct reply *rep,
+login_budget_reset(struct login_budget *budget, struct response *res,
                    bool by_cookie)
 {
-    const struct throttle throttle = throttle_of(budget->gate);
-    struct pst_text line;
+    const struct throttle throttle = throttle_from_context(budget->ctx);
+    struct pst_str line;
 
-    if (!throttle.store || pst_text_is_absent(budget->name))
+    if (!throttle.store || pst_str_is_absent(budget->name))
         return;
-    (void)!throttle_reset(&throttle, &budget->attempt, budget->gate->now);
+    (void)!throttle_reset(&throttle, &budget->attempt, budget->ctx->now);
     /* Without a limit there is nothing that others could use up. */
     if (by_cookie && throttle.account.limit > 0 &&
-        device_issue(budget->gate, rep->arena, &budget->device, budget->name,
-                     &line) == PST_OK)
-        reply_put_cookie(rep, line);
+        known_device_issue(budget->ctx, res->arena, &budget->device,
+                           budget->name, &line) == PST_OK)
+        response_set_cookie(res, line);
 }
 
 bool
-login_budget_is_named(const struct login_budget *budget, struct pst_text name)
+login_budget_has_name(const struct login_budget *budget, struct pst_str name)
 {
-    return name.len > 0 && pst_text_equal(budget->name, name);
+    return name.len > 0 && pst_str_equal(budget->name, name);
 }
 
 enum pst_err
-login_throttle_address(struct gate *gate, const struct request *req,
-                       struct reply *rep)
+login_throttle_address(struct context *ctx, const struct request *req,
+                       struct response *res)
 {
-    const struct throttle throttle = throttle_of(gate);
+    const struct throttle throttle = throttle_from_context(ctx);
     struct throttle_attempt attempt = {.count = 0};
     int64_t wait = 0;
     enum pst_err e;
 
-    if (!gate->store)
+    if (!ctx->store)
         return PST_OK;
-    e = throttle_acquire_address(&throttle, req->remote_addr, gate->now,
+    e = throttle_acquire_address(&throttle, req->remote_addr, ctx->now,
                                  &attempt, &wait);
     if (e == PST_THROTTLED)
-        return refuse(gate, req, rep, wait);
-    return roster_told(gate, req, e);
+        return refuse_throttled(ctx, req, res, wait);
+    return registry_log_store_error(ctx, req, e);
 }
 
 enum pst_err
-login_throttle_password(struct gate *gate, const struct request *req,
-                        struct reply *rep, const struct visit *visit)
+login_throttle_password(struct context *ctx, const struct request *req,
+                        struct response *res, const struct auth *auth)
 {
-    const struct throttle throttle = throttle_of(gate);
-    const struct throttle_login nobody = {.name = PST_NO_TEXT,
-                                          .address = req->remote_addr};
+    const struct throttle throttle = throttle_from_context(ctx);
+    const struct throttle_login anonymous = {.name = PST_STR_NONE,
+                                             .address = req->remote_addr};
     struct throttle_attempt attempt = {.count = 0};
     int64_t wait = 0;
     enum pst_err e;
 
-    if (!visit->has_session || visit->session.sub.len == 0)
-        return acquire(gate, req, rep, &nobody, &attempt);
-    if (!gate->store)
+    if (!auth->has_session || auth->session.sub.len == 0)
+        return acquire_login_attempt(ctx, req, res, &anonymous, &attempt);
+    if (!ctx->store)
         return PST_OK;
-    e = throttle_acquire_subject(&throttle, visit->session.sub, gate->now,
+    e = throttle_acquire_subject(&throttle, auth->session.sub, ctx->now,
                                  &attempt, &wait);
     if (e == PST_THROTTLED)
-        return refuse(gate, req, rep, wait);
-    return roster_told(gate, req, e);
+        return refuse_throttled(ctx, req, res, wait);
+    return registry_log_store_error(ctx, req, e);
 }

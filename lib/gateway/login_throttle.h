@@ -12,9 +12,9 @@
 #include "store/throttle.h"
 
 struct login_budget {
-    struct gate *gate;
-    struct pst_text name; /* as bound; absent: counted by address alone */
-    struct device device; /* that the request comes from */
+    struct context *ctx;
+    struct pst_str name;        /* as bound; absent: counted by address alone */
+    struct known_device device; /* that the request comes from */
     struct throttle_attempt attempt;
 };
 
@@ -25,10 +25,10 @@ struct login_budget {
  * (no UTF-8), PST_STORE_DOWN, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err login_budget_acquire(struct login_budget *budget,
-                                               struct gate *gate,
+                                               struct context *ctx,
                                                const struct request *req,
-                                               struct reply *rep,
-                                               struct pst_text name);
+                                               struct response *res,
+                                               struct pst_str name);
 
 /* It was no guess. Failing to give back is no reason to fail. */
 void login_budget_refund(struct login_budget *budget);
@@ -38,30 +38,30 @@ void login_budget_refund(struct login_budget *budget);
  * this account from now on.
  *   by_cookie  the session went out in a cookie
  */
-void login_budget_reset(struct login_budget *budget, struct reply *rep,
+void login_budget_reset(struct login_budget *budget, struct response *res,
                         bool by_cookie);
 
 /* Is the login for somebody of this very name? One that only looks like it may
  * be an account of the attacker's own. */
-bool login_budget_is_named(const struct login_budget *budget,
-                           struct pst_text name);
+bool login_budget_has_name(const struct login_budget *budget,
+                           struct pst_str name);
 
 /*
  * Count a user's session that begins without a password, by address.
  * Returns as login_budget_acquire().
  */
-PST_MUST_USE enum pst_err login_throttle_address(struct gate *gate,
+PST_MUST_USE enum pst_err login_throttle_address(struct context *ctx,
                                                  const struct request *req,
-                                                 struct reply *rep);
+                                                 struct response *res);
 
 /*
  * Count a request that checks a password and is no login: by the session's
  * subject, or, without one, by address. Never given back, since only a
  * client's document says whether the password was right.
  */
-PST_MUST_USE enum pst_err login_throttle_password(struct gate *gate,
+PST_MUST_USE enum pst_err login_throttle_password(struct context *ctx,
                                                   const struct request *req,
-                                                  struct reply *rep,
-                                                  const struct visit *visit);
+                                                  struct response *res,
+                                                  const struct auth *auth);
 
 #endif

@@ -15,20 +15,20 @@
 #define PATH_SHOWN 80
 #define ID_SHOWN 72
 
-#define NOT_THERE UINT32_MAX
+#define SLOT_EMPTY UINT32_MAX
 
 struct entry {
-    struct pst_text id;   /* in own */
-    struct pst_text text; /* as in the file: in meaning, or in own */
+    struct pst_str id;   /* in own */
+    struct pst_str text; /* as in the file: in meaning, or in own */
     struct pst_graphql_meaning *meaning;
-    char *own;
+    char *storage;
     uint8_t hash[PST_HASH_LEN]; /* SHA-256 of text */
 };
 
 /* A hash table of positions of entries under one of their names. */
 struct table {
     uint32_t *slots; /* slot_mask + 1, at most half of them taken */
-    struct pst_text (*name)(const struct entry *entry);
+    struct pst_str (*name)(const struct entry *entry);
 };
 
 struct manifest {
@@ -47,77 +47,77 @@ struct reader {
     struct manifest *manifest;
     const struct pst_graphql_rules *rules;
     const char *path;
-    struct config_why *why;
+    struct config_error *reason;
 };
 
 /* Finding. */
 
-static struct pst_text
-hash_text(const uint8_t *hash)
+static struct pst_str
+hash_as_str(const uint8_t *hash)
 {
-    return (struct pst_text){(const char *)hash, PST_HASH_LEN};
+    return (struct pst_str){(const char *)hash, PST_HASH_LEN};
 }
 
-static struct pst_text
-name_id(const struct entry *entry)
+static struct pst_str
+entry_id(const struct entry *entry)
 {
     return entry->id;
 }
 
-static struct pst_text
-name_text(const struct entry *entry)
+static struct pst_str
+entry_text(const struct entry *entry)
 {
     return entry->text;
 }
 
-static struct pst_text
-name_hash(const struct entry *entry)
+static struct pst_str
+entry_hash(const struct entry *entry)
 {
-    return hash_text(entry->hash);
+    return hash_as_str(entry->hash);
 }
 
 /* The slot where an entry of this name stands, or would stand. */
 static uint32_t *
-find_slot(const struct manifest *manifest, const struct table *table,
-          struct pst_text name)
+manifest_find_slot(const struct manifest *manifest, const struct table *table,
+                   struct pst_str name)
 {
-    uint64_t i = pst_siphash(&manifest->key, pst_text_bytes(name));
+    uint64_t i = pst_siphash(&manifest->key, pst_str_bytes(name));
 
     for (;; i++) {
         uint32_t *slot = &table->slots[i & manifest->slot_mask];
 
-        if (*slot == NOT_THERE ||
-            pst_text_equal(table->name(&manifest->entries[*slot]), name))
+        if (*slot == SLOT_EMPTY ||
+            pst_str_equal(table->name(&manifest->entries[*slot]), name))
             return slot;
     }
 }
 
 static const struct pst_graphql_meaning *
-find(const struct manifest *manifest, const struct table *table,
-     struct pst_text name)
+manifest_find_entry(const struct manifest *manifest, const struct table *table,
+                    struct pst_str name)
 {
-    uint32_t slot = *find_slot(manifest, table, name);
+    uint32_t slot = *manifest_find_slot(manifest, table, name);
 
-    return slot == NOT_THERE ? NULL : manifest->entries[slot].meaning;
+    return slot == SLOT_EMPTY ? NULL : manifest->entries[slot].meaning;
 }
 
 const struct pst_graphql_meaning *
-manifest_find_id(const struct manifest *manifest, struct pst_text id)
+manifest_find_id(const struct manifest *manifest, struct pst_str id)
 {
-    return find(manifest, &manifest->by_id, id);
+    return manifest_find_entry(manifest, &manifest->by_id, id);
 }
 
 const struct pst_graphql_meaning *
-manifest_find_text(const struct manifest *manifest, struct pst_text text)
+manifest_find_text(const struct manifest *manifest, struct pst_str text)
 {
-    return find(manifest, &manifest->by_text, text);
+    return manifest_find_entry(manifest, &manifest->by_text, text);
 }
 
 const struct pst_graphql_meaning *
 manifest_find_hash(const struct manifest *manifest,
                    const uint8_t hash[static PST_HASH_LEN])
 {
-    return find(manifest, &manifest->by_hash, hash_text(hash));
+    return manifest_find_entry(manifest, &manifest->by_hash, hash_as_str(hash));
 }
 
 size_t
@@ -130,40 +130,41 @@ manifest_count(const struct manifest *manifest)
 
 /* Of entries of one name, the first is found. */
 static bool
-add_to_table(const struct manifest *manifest, const struct table *table,
-             uint32_t position)
+manifest_add_to_table(const struct manifest *manifest,
+                      const struct table *table, uint32_t position)
 {
-    uint32_t *slot =
-        find_slot(manifest, table, table->name(&manifest->entries[position]));
-    bool is_new = *slot == NOT_THERE;
+    uint32_t *slot = manifest_find_slot(
+        manifest, table, table->name(&manifest->entries[position]));
+    bool is_new = *slot == SLOT_EMPTY;
 
     if (is_new)
         *slot = position;
-    return is_new || pst_text_equal(manifest->entries[*slot].text,
-                                    manifest->entries[position].text);
+    return is_new || pst_str_equal(manifest->entries[*slot].text,
+                                   manifest->entries[position].text);
 }
 
 static enum pst_err
-index_entries(const struct reader *reader)
+manifest_index_entries(const struct reader *reader)
 {
     const struct manifest *manifest = reader->manifest;
 
     for (size_t i = 0; i < manifest->count; i++) {
-        struct pst_text id = pst_text_first(manifest->entries[i].id, ID_SHOWN);
+        struct pst_str id = pst_str_first(manifest->entries[i].id, ID_SHOWN);
 
-        if (!add_to_table(manifest, &manifest->by_id, (uint32_t)i))
-            return config_refuse(reader->why,
-                                 "names %.*s, where two documents have the id "
-                                 "\"%.*s\"",
-                                 PATH_SHOWN, reader->path, (int)id.len, id.ptr);
-        (void)add_to_table(manifest, &manifest->by_text, (uint32_t)i);
-        (void)add_to_table(manifest, &manifest->by_hash, (uint32_t)i);
+        if (!manifest_add_to_table(manifest, &manifest->by_id, (uint32_t)i))
+            return config_set_error(
+                reader->reason,
+                "names %.*s, where two documents have the id "
+                "\"%.*s\"",
+                PATH_SHOWN, reader->path, (int)id.len, id.ptr);
+        (void)manifest_add_to_table(manifest, &manifest->by_text, (uint32_t)i);
+        (void)manifest_add_to_table(manifest, &manifest->by_hash, (uint32_t)i);
     }
     return PST_OK;
 }
 
 static enum pst_err
-make_tables(struct manifest *manifest)
+manifest_make_tables(struct manifest *manifest)
 {
     size_t slots = 2;
     uint32_t *block;
@@ -175,16 +176,16 @@ make_tables(struct manifest *manifest)
         return PST_NO_MEMORY;
     memset(block, 0xFF, 3 * slots * sizeof(*block));
     manifest->slot_mask = slots - 1;
-    manifest->by_id = (struct table){block, name_id};
-    manifest->by_text = (struct table){block + slots, name_text};
-    manifest->by_hash = (struct table){block + 2 * slots, name_hash};
+    manifest->by_id = (struct table){block, entry_id};
+    manifest->by_text = (struct table){block + slots, entry_text};
+    manifest->by_hash = (struct table){block + 2 * slots, entry_hash};
     return PST_OK;
 }
 
 /* Reading. */
 
 static enum pst_err
-reserve_entry(struct manifest *manifest)
+manifest_reserve_entry(struct manifest *manifest)
 {
     size_t size = manifest->size > 0 ? 2 * manifest->size : 64;
     struct entry *entries;
@@ -200,45 +201,45 @@ reserve_entry(struct manifest *manifest)
 }
 
 static enum pst_err
-fill_entry(struct entry *entry, struct pst_text id, struct pst_text text)
+manifest_fill_entry(struct entry *entry, struct pst_str id, struct pst_str text)
 {
-    bool is_same = pst_text_equal(text, entry->meaning->text);
+    bool is_same = pst_str_equal(text, entry->meaning->text);
 
-    entry->own = malloc(id.len + (is_same ? 0 : text.len));
-    if (!entry->own)
+    entry->storage = malloc(id.len + (is_same ? 0 : text.len));
+    if (!entry->storage)
         return PST_NO_MEMORY;
-    memcpy(entry->own, id.ptr, id.len);
-    entry->id = (struct pst_text){entry->own, id.len};
+    memcpy(entry->storage, id.ptr, id.len);
+    entry->id = (struct pst_str){entry->storage, id.len};
     entry->text = entry->meaning->text;
     if (!is_same) {
-        memcpy(entry->own + id.len, text.ptr, text.len);
-        entry->text = (struct pst_text){entry->own + id.len, text.len};
+        memcpy(entry->storage + id.len, text.ptr, text.len);
+        entry->text = (struct pst_str){entry->storage + id.len, text.len};
     }
-    pst_crypt_sha256(pst_text_bytes(text), entry->hash);
+    pst_crypto_sha256(pst_str_bytes(text), entry->hash);
     return PST_OK;
 }
 
 static enum pst_err
-refuse_document(const struct reader *reader, struct pst_text id,
-                const struct pst_graphql_error *error)
+refuse_manifest_document(const struct reader *reader, struct pst_str id,
+                         const struct pst_graphql_error *error)
 {
-    id = pst_text_first(id, ID_SHOWN);
-    return config_refuse(
-        reader->why,
+    id = pst_str_first(id, ID_SHOWN);
+    return config_set_error(
+        reader->reason,
         "names %.*s, whose document \"%.*s\" is refused: line %u, column %u: "
         "%s",
-        PATH_SHOWN, reader->path, (int)id.len, id.ptr, error->place.line,
-        error->place.column, error->message);
+        PATH_SHOWN, reader->path, (int)id.len, id.ptr, error->location.line,
+        error->location.column, error->message);
 }
 
 static enum pst_err
-add_document(void *context, struct pst_text id, struct pst_text text)
+manifest_add_document(void *context, struct pst_str id, struct pst_str text)
 {
     struct reader *reader = context;
     struct manifest *manifest = reader->manifest;
     struct pst_graphql_error error;
     struct entry *entry;
-    enum pst_err e = reserve_entry(manifest);
+    enum pst_err e = manifest_reserve_entry(manifest);
 
     if (e)
         return e;
@@ -246,74 +247,75 @@ add_document(void *context, struct pst_text id, struct pst_text text)
     *entry = (struct entry){.meaning = NULL};
     e = pst_graphql_meaning_parse(text, reader->rules, &entry->meaning, &error);
     if (e == PST_MALFORMED || e == PST_TOO_LARGE)
-        return refuse_document(reader, id, &error);
+        return refuse_manifest_document(reader, id, &error);
     if (e)
         return e;
     manifest->count++; /* from here on it is freed with the manifest */
-    return fill_entry(entry, id, text);
+    return manifest_fill_entry(entry, id, text);
 }
 
 static enum pst_err
-read_file(const struct reader *reader, struct pst_arena *arena,
-          struct pst_text *out)
+read_manifest_file(const struct reader *reader, struct pst_arena *arena,
+                   struct pst_str *out)
 {
     static const struct config_file_rule rule = {.max = MANIFEST_MAX};
-    struct config_why why;
-    enum pst_err e = config_file_read(arena, reader->path, &rule, out, &why);
+    struct config_error reason;
+    enum pst_err e = config_file_read(arena, reader->path, &rule, out, &reason);
 
     /* It says "names a file that …": say which. */
     if (e == PST_BAD_CONFIG)
-        return config_refuse(reader->why, "names %.*s, %s", PATH_SHOWN,
-                             reader->path, why.text + strlen("names "));
+        return config_set_error(reader->reason, "names %.*s, %s", PATH_SHOWN,
+                                reader->path, reason.text + strlen("names "));
     return e;
 }
 
 static enum pst_err
-read_documents(struct reader *reader, struct pst_text json)
+parse_manifest_documents(struct reader *reader, struct pst_str json)
 {
     struct manifest_json_error error = {.message = NULL};
-    enum pst_err e = manifest_json_read(json, add_document, reader, &error);
+    enum pst_err e =
+        manifest_json_parse(json, manifest_add_document, reader, &error);
 
     if (e == PST_BAD_CONFIG && error.message)
-        return config_refuse(
-            reader->why, "names %.*s, which at line %zu, column %zu %s",
+        return config_set_error(
+            reader->reason, "names %.*s, which at line %zu, column %zu %s",
             PATH_SHOWN, reader->path, error.line, error.column, error.message);
     return e;
 }
 
 static enum pst_err
-read_manifest(struct reader *reader)
+manifest_load(struct reader *reader)
 {
     struct pst_arena *arena; /* for the file's text */
-    struct pst_text json = PST_NO_TEXT;
+    struct pst_str json = PST_STR_NONE;
     enum pst_err e = pst_arena_new(&arena, MANIFEST_MAX + 4096);
 
     if (e)
         return e;
-    e = read_file(reader, arena, &json);
+    e = read_manifest_file(reader, arena, &json);
     if (!e)
-        e = read_documents(reader, json);
+        e = parse_manifest_documents(reader, json);
     pst_arena_free(&arena);
     if (!e)
-        e = make_tables(reader->manifest);
+        e = manifest_make_tables(reader->manifest);
     if (!e)
-        e = index_entries(reader);
+        e = manifest_index_entries(reader);
     return e;
 }
 
 enum pst_err
 manifest_new(struct manifest **out, const char *path,
              const struct pst_graphql_rules *rules,
-             const struct pst_siphash_key *key, struct config_why *why)
+             const struct pst_siphash_key *key, struct config_error *reason)
 {
     struct manifest *manifest = calloc(1, sizeof(*manifest));
-    struct reader reader = {manifest, rules, path, why};
+    struct reader reader = {manifest, rules, path, reason};
     enum pst_err e;
 
     if (!manifest)
         return PST_NO_MEMORY;
     manifest->key = *key;
-    e = read_manifest(&reader);
+    e = manifest_load(&reader);
     if (e) {
         manifest_free(&manifest);
         return e;
@@ -329,7 +331,7 @@ manifest_free(struct manifest **manifest)
         return;
     for (size_t i = 0; i < (*manifest)->count; i++) {
         pst_graphql_meaning_free(&(*manifest)->entries[i].meaning);
-        free((*manifest)->entries[i].own);
+        free((*manifest)->entries[i].storage);
     }
     free((*manifest)->entries);
     free((*manifest)->by_id.slots);

@@ -22,14 +22,14 @@ struct manifest;
  * Read a file and parse all its documents.
  *   rules  what the documents' meanings are found with
  *   key    random; copied
- *   why    set on PST_BAD_CONFIG: what follows the variable's name in a
+ *   reason    set on PST_BAD_CONFIG: what follows the variable's name in a
  *          message; says file, id, line, column, and what is wrong there
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err manifest_new(struct manifest **out, const char *path,
                                        const struct pst_graphql_rules *rules,
                                        const struct pst_siphash_key *key,
-                                       struct config_why *why);
+                                       struct config_error *reason);
 
 /* Free it, and clear the caller's pointer; NULL inside is fine. */
 void manifest_free(struct manifest **manifest);
@@ -38,11 +38,11 @@ size_t manifest_count(const struct manifest *manifest);
 
 /* What a document means; NULL: the manifest does not have it. */
 const struct pst_graphql_meaning *
-manifest_find_id(const struct manifest *manifest, struct pst_text id);
+manifest_find_id(const struct manifest *manifest, struct pst_str id);
 
 /* The same by its text, byte for byte. */
 const struct pst_graphql_meaning *
-manifest_find_text(const struct manifest *manifest, struct pst_text text);
+manifest_find_text(const struct manifest *manifest, struct pst_str text);
 
 /* The same by the SHA-256 of its text. */
 const struct pst_graphql_meaning *

@@ -13,7 +13,7 @@
 #define APOLLO_FORMAT "apollo-persisted-query-manifest"
 
 struct reader {
-    struct pst_scan scan;
+    struct pst_json_scan scan;
     char *strings; /* decoded ones of one document; room for the whole file */
     size_t string_bytes;
     manifest_json_add *add;
@@ -21,10 +21,10 @@ struct reader {
     struct manifest_json_error *error;
 };
 
-typedef enum pst_err take_element(struct reader *reader, void *context);
+typedef enum pst_err parse_element_fn(struct reader *reader, void *context);
 
 static enum pst_err
-refuse(const struct reader *reader, const char *message)
+refuse_manifest_json(const struct reader *reader, const char *message)
 {
     size_t line = 1;
     size_t column = 1;
@@ -42,226 +42,237 @@ refuse(const struct reader *reader, const char *message)
 
 /* Take what is punctuation between values, and white space around it. */
 static bool
-take_mark(struct reader *reader, char mark)
+skip_punctuator(struct reader *reader, char punctuator)
 {
-    bool taken;
+    bool found;
 
-    pst_scan_space(&reader->scan);
-    taken = pst_scan_take(&reader->scan, mark);
-    pst_scan_space(&reader->scan);
-    return taken;
+    pst_json_scan_skip_space(&reader->scan);
+    found = pst_json_scan_accept(&reader->scan, punctuator);
+    pst_json_scan_skip_space(&reader->scan);
+    return found;
 }
 
 /* Take a string and decode it. */
 static enum pst_err
-take_string(struct reader *reader, struct pst_text *out)
+parse_manifest_string(struct reader *reader, struct pst_str *out)
 {
-    struct pst_unescape string = {.rest = PST_NO_TEXT};
+    struct pst_json_unescape string = {.rest = PST_STR_NONE};
     size_t start = reader->string_bytes;
 
-    if (!pst_scan_string(&reader->scan, &string.rest))
-        return refuse(reader, "is not JSON: a string must stand here, or does "
-                              "not end");
+    if (!pst_json_scan_string(&reader->scan, &string.rest))
+        return refuse_manifest_json(
+            reader, "is not JSON: a string must stand here, or does "
+                    "not end");
     while (string.rest.len > 0) {
-        struct pst_text run;
+        struct pst_str run;
 
-        if (!pst_unescape_next(&string, &run) || string.lone)
-            return refuse(reader, "is not JSON: a broken escape is in the "
-                                  "string that ends here");
+        if (!pst_json_unescape_next(&string, &run) || string.lone)
+            return refuse_manifest_json(
+                reader, "is not JSON: a broken escape is in the "
+                        "string that ends here");
         memcpy(reader->strings + reader->string_bytes, run.ptr, run.len);
         reader->string_bytes += run.len;
     }
-    *out = (struct pst_text){reader->strings + start,
-                             reader->string_bytes - start};
+    *out =
+        (struct pst_str){reader->strings + start, reader->string_bytes - start};
     return PST_OK;
 }
 
 /* Take a member's name and the colon. */
 static enum pst_err
-take_name(struct reader *reader, struct pst_text *name)
+parse_member_name(struct reader *reader, struct pst_str *name)
 {
-    enum pst_err e = take_string(reader, name);
+    enum pst_err e = parse_manifest_string(reader, name);
 
-    if (!e && !take_mark(reader, ':'))
-        e = refuse(reader, "is not JSON: \":\" must stand here");
+    if (!e && !skip_punctuator(reader, ':'))
+        e = refuse_manifest_json(reader, "is not JSON: \":\" must stand here");
     return e;
 }
 
 static enum pst_err
-skip_value(struct reader *reader)
+skip_manifest_value(struct reader *reader)
 {
-    if (!pst_scan_value(&reader->scan))
-        return refuse(reader, "is not JSON: a value does not end");
+    if (!pst_json_scan_skip_value(&reader->scan))
+        return refuse_manifest_json(reader,
+                                    "is not JSON: a value does not end");
     return PST_OK;
 }
 
 /* Take an object or array (`ends` are its brackets), each element by `take`. */
 static enum pst_err
-take_elements(struct reader *reader, const char *ends, take_element *take,
-              void *context)
+parse_manifest_elements(struct reader *reader, const char *brackets,
+                        parse_element_fn *parse_element, void *context)
 {
-    bool is_more = true;
+    bool has_more = true;
 
-    if (!take_mark(reader, ends[0]))
-        return refuse(reader, ends[0] == '{' ? "has no object here"
-                                             : "has no array here");
-    if (take_mark(reader, ends[1]))
+    if (!skip_punctuator(reader, brackets[0]))
+        return refuse_manifest_json(reader, brackets[0] == '{'
+                                                ? "has no object here"
+                                                : "has no array here");
+    if (skip_punctuator(reader, brackets[1]))
         return PST_OK;
-    while (is_more) {
-        enum pst_err e = take(reader, context);
+    while (has_more) {
+        enum pst_err e = parse_element(reader, context);
 
         if (e)
             return e;
-        is_more = take_mark(reader, ',');
+        has_more = skip_punctuator(reader, ',');
     }
-    if (!take_mark(reader, ends[1]))
-        return refuse(reader,
-                      ends[0] == '{'
-                          ? "is not JSON: \",\" or \"}\" must stand here"
-                          : "is not JSON: \",\" or \"]\" must stand "
-                            "here");
+    if (!skip_punctuator(reader, brackets[1]))
+        return refuse_manifest_json(
+            reader, brackets[0] == '{'
+                        ? "is not JSON: \",\" or \"}\" must stand here"
+                        : "is not JSON: \",\" or \"]\" must stand "
+                          "here");
     return PST_OK;
 }
 
 static enum pst_err
-add_document(struct reader *reader, struct pst_text id, struct pst_text text)
+report_manifest_document(struct reader *reader, struct pst_str id,
+                         struct pst_str text)
 {
     if (id.len == 0)
-        return refuse(reader, "has a document with an empty id that ends here");
+        return refuse_manifest_json(
+            reader, "has a document with an empty id that ends here");
     return reader->add(reader->context, id, text);
 }
 
 /* {"id": "text"} */
 static enum pst_err
-take_pair(struct reader *reader, void *context)
+parse_id_text_pair(struct reader *reader, void *context)
 {
-    struct pst_text id;
-    struct pst_text text;
+    struct pst_str id;
+    struct pst_str text;
     enum pst_err e;
 
     (void)context;
     reader->string_bytes = 0;
-    e = take_name(reader, &id);
+    e = parse_member_name(reader, &id);
     if (e)
         return e;
-    if (pst_scan_peek(&reader->scan) != '"')
-        return refuse(reader, "has no document's text here: known are "
-                              "{\"id\": \"text\"} and Apollo's manifest");
-    e = take_string(reader, &text);
-    return e ? e : add_document(reader, id, text);
+    if (pst_json_scan_peek(&reader->scan) != '"')
+        return refuse_manifest_json(reader,
+                                    "has no document's text here: known are "
+                                    "{\"id\": \"text\"} and Apollo's manifest");
+    e = parse_manifest_string(reader, &text);
+    return e ? e : report_manifest_document(reader, id, text);
 }
 
 /* Apollo's, without what it writes beside: the name, "query". */
 struct operation {
-    struct pst_text id;
-    struct pst_text body;
+    struct pst_str id;
+    struct pst_str body;
 };
 
 static enum pst_err
-take_operation_member(struct reader *reader, void *context)
+parse_apollo_member(struct reader *reader, void *context)
 {
     struct operation *operation = context;
-    struct pst_text *value = NULL;
-    struct pst_text name;
-    enum pst_err e = take_name(reader, &name);
+    struct pst_str *value = NULL;
+    struct pst_str name;
+    enum pst_err e = parse_member_name(reader, &name);
 
     if (e)
         return e;
-    if (pst_text_equal(name, PST_TEXT("id")))
+    if (pst_str_equal(name, PST_STR("id")))
         value = &operation->id;
-    if (pst_text_equal(name, PST_TEXT("body")))
+    if (pst_str_equal(name, PST_STR("body")))
         value = &operation->body;
     if (!value)
-        return skip_value(reader);
-    if (!pst_text_is_absent(*value))
-        return refuse(reader, "has a member twice in one operation");
-    return take_string(reader, value);
+        return skip_manifest_value(reader);
+    if (!pst_str_is_absent(*value))
+        return refuse_manifest_json(reader,
+                                    "has a member twice in one operation");
+    return parse_manifest_string(reader, value);
 }
 
 static enum pst_err
-take_operation(struct reader *reader, void *context)
+parse_apollo_operation(struct reader *reader, void *context)
 {
-    struct operation operation = {PST_NO_TEXT, PST_NO_TEXT};
+    struct operation operation = {PST_STR_NONE, PST_STR_NONE};
     enum pst_err e;
 
     (void)context;
     reader->string_bytes = 0;
-    e = take_elements(reader, "{}", take_operation_member, &operation);
+    e = parse_manifest_elements(reader, "{}", parse_apollo_member, &operation);
     if (e)
         return e;
-    if (pst_text_is_absent(operation.id) || pst_text_is_absent(operation.body))
-        return refuse(reader, "has an operation without \"id\" or \"body\" "
-                              "that ends here");
-    return add_document(reader, operation.id, operation.body);
+    if (pst_str_is_absent(operation.id) || pst_str_is_absent(operation.body))
+        return refuse_manifest_json(
+            reader, "has an operation without \"id\" or \"body\" "
+                    "that ends here");
+    return report_manifest_document(reader, operation.id, operation.body);
 }
 
 /* What the members of the whole file's object say of its form. */
-struct form {
+struct format {
     size_t operations; /* where "operations" begins, an array; 0: nowhere */
     bool has_format;   /* "format" is Apollo's */
     bool has_version;  /* "version" is 1 */
 };
 
 static enum pst_err
-look_at_member(struct reader *reader, void *context)
+detect_manifest_format(struct reader *reader, void *context)
 {
-    struct form *form = context;
-    struct pst_text name;
-    struct pst_text value;
+    struct format *format = context;
+    struct pst_str name;
+    struct pst_str value;
     size_t start;
     enum pst_err e;
 
     reader->string_bytes = 0;
-    e = take_name(reader, &name);
+    e = parse_member_name(reader, &name);
     if (e)
         return e;
     start = reader->scan.at;
-    e = skip_value(reader);
+    e = skip_manifest_value(reader);
     if (e)
         return e;
-    value = pst_scan_since(&reader->scan, start);
-    if (pst_text_equal(name, PST_TEXT("operations")) &&
-        pst_text_starts(value, PST_TEXT("[")))
-        form->operations = start;
-    if (pst_text_equal(name, PST_TEXT("format")))
-        form->has_format =
-            pst_text_equal(value, PST_TEXT("\"" APOLLO_FORMAT "\""));
-    if (pst_text_equal(name, PST_TEXT("version")))
-        form->has_version = pst_text_equal(value, PST_TEXT("1"));
+    value = pst_json_scan_since(&reader->scan, start);
+    if (pst_str_equal(name, PST_STR("operations")) &&
+        pst_str_starts(value, PST_STR("[")))
+        format->operations = start;
+    if (pst_str_equal(name, PST_STR("format")))
+        format->has_format =
+            pst_str_equal(value, PST_STR("\"" APOLLO_FORMAT "\""));
+    if (pst_str_equal(name, PST_STR("version")))
+        format->has_version = pst_str_equal(value, PST_STR("1"));
     return PST_OK;
 }
 
 /* Twice: first what form it has, then its documents. */
 static enum pst_err
-read_file(struct reader *reader)
+parse_manifest_file(struct reader *reader)
 {
-    struct form form = {.operations = 0};
+    struct format format = {.operations = 0};
     size_t start = 0;
     enum pst_err e;
 
-    if (!pst_text_is_utf8(reader->scan.text))
-        return refuse(reader, "is not UTF-8");
-    if (pst_text_starts(reader->scan.text, PST_TEXT("\xEF\xBB\xBF")))
+    if (!pst_str_is_utf8(reader->scan.text))
+        return refuse_manifest_json(reader, "is not UTF-8");
+    if (pst_str_starts(reader->scan.text, PST_STR("\xEF\xBB\xBF")))
         start = 3;
     reader->scan.at = start;
-    e = take_elements(reader, "{}", look_at_member, &form);
+    e = parse_manifest_elements(reader, "{}", detect_manifest_format, &format);
     if (e)
         return e;
     if (reader->scan.at < reader->scan.text.len)
-        return refuse(reader, "is not JSON: something stands behind its end");
+        return refuse_manifest_json(
+            reader, "is not JSON: something stands behind its end");
     reader->scan.at = start;
-    if (form.operations == 0)
-        return take_elements(reader, "{}", take_pair, NULL);
-    reader->scan.at = form.operations;
-    if (!form.has_format || !form.has_version)
-        return refuse(reader, "has \"operations\", but not \"format\": "
-                              "\"" APOLLO_FORMAT "\" and \"version\": 1");
-    return take_elements(reader, "[]", take_operation, NULL);
+    if (format.operations == 0)
+        return parse_manifest_elements(reader, "{}", parse_id_text_pair, NULL);
+    reader->scan.at = format.operations;
+    if (!format.has_format || !format.has_version)
+        return refuse_manifest_json(reader,
+                                    "has \"operations\", but not \"format\": "
+                                    "\"" APOLLO_FORMAT "\" and \"version\": 1");
+    return parse_manifest_elements(reader, "[]", parse_apollo_operation, NULL);
 }
 
 enum pst_err
-manifest_json_read(struct pst_text json, manifest_json_add *add, void *context,
-                   struct manifest_json_error *error)
+manifest_json_parse(struct pst_str json, manifest_json_add *add, void *context,
+                    struct manifest_json_error *error)
 {
     struct reader reader = {
         .scan = {.text = json},
@@ -274,7 +285,7 @@ manifest_json_read(struct pst_text json, manifest_json_add *add, void *context,
 
     if (!reader.strings)
         return PST_NO_MEMORY;
-    e = read_file(&reader);
+    e = parse_manifest_file(&reader);
     free(reader.strings);
     return e;
 }

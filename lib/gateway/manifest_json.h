@@ -15,8 +15,8 @@
 
 /* Gets each document; both texts are gone when it returns. What it returns
  * other than PST_OK ends the reading. */
-typedef enum pst_err manifest_json_add(void *context, struct pst_text id,
-                                       struct pst_text text);
+typedef enum pst_err manifest_json_add(void *context, struct pst_str id,
+                                       struct pst_str text);
 
 /* What is wrong with a manifest, and where: counted in bytes, from 1. */
 struct manifest_json_error {
@@ -31,9 +31,8 @@ struct manifest_json_error {
  *   error  set on PST_BAD_CONFIG, but where that came from add()
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, or what add() returned.
  */
-PST_MUST_USE enum pst_err manifest_json_read(struct pst_text json,
-                                             manifest_json_add *add,
-                                             void *context,
-                                             struct manifest_json_error *error);
+PST_MUST_USE enum pst_err
+manifest_json_parse(struct pst_str json, manifest_json_add *add, void *context,
+                    struct manifest_json_error *error);
 
 #endif

@@ -40,18 +40,17 @@
 
 #define STYLE_HASH "iBFMe8Sm/g3DMICFdBfMNvCeYjhqT7LqrBU5JGGYUtM="
 
-#define POLICY_BEFORE "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
-#define POLICY_AFTER \
-    "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-#define POLICY POLICY_BEFORE POLICY_AFTER
+#define CSP_START "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
+#define CSP_END "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+#define CSP CSP_START CSP_END
 
 /* With a style sheet of the owner's, and what that may use. */
-#define POLICY_WITH_SHEET \
-    POLICY_BEFORE " 'self'; img-src 'self'; font-src 'self'" POLICY_AFTER
+#define CSP_WITH_STYLESHEET \
+    CSP_START " 'self'; img-src 'self'; font-src 'self'" CSP_END
 
 /* The name of a character that HTML reads as its own, or NULL. */
 static const char *
-reference(char c)
+html_character_reference(char c)
 {
     switch (c) {
     case '&':
@@ -71,11 +70,11 @@ reference(char c)
 
 /* Text for HTML: the five as references, control bytes dropped. */
 static void
-emit_escaped(struct pst_buf *buf, struct pst_text text)
+html_emit_escaped(struct pst_buf *buf, struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        const char *name = reference(text.ptr[i]);
+        const char *name = html_character_reference(text.ptr[i]);
 
         if (name)
             pst_buf_add_string(buf, name);
@@ -86,20 +85,20 @@ emit_escaped(struct pst_buf *buf, struct pst_text text)
 
 /* before, text, after: or nothing at all when text is absent. */
 static void
-emit_around(struct pst_buf *buf, const char *before, struct pst_text text,
-            const char *after)
+html_emit_between(struct pst_buf *buf, const char *before, struct pst_str text,
+                  const char *after)
 {
-    if (pst_text_is_absent(text))
+    if (pst_str_is_absent(text))
         return;
     pst_buf_add_string(buf, before);
-    emit_escaped(buf, text);
+    html_emit_escaped(buf, text);
     pst_buf_add_string(buf, after);
 }
 
 /* Where a page stands on the site, in its head: title, style, heading. */
 static void
-emit_top(struct pst_buf *buf, const struct config *config,
-         const char *before_title, const char *title)
+page_emit_start(struct pst_buf *buf, const struct config *config,
+                const char *before_title, const char *title)
 {
     pst_buf_add_string(buf, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
                             "<meta charset=\"utf-8\">\n"
@@ -108,55 +107,58 @@ emit_top(struct pst_buf *buf, const struct config *config,
                             "<title>");
     pst_buf_add_string(buf, before_title);
     pst_buf_add_string(buf, title);
-    emit_around(buf, " - ", config->site_name, "");
+    html_emit_between(buf, " - ", config->site_name, "");
     pst_buf_add_string(buf, "</title>\n<style>" STYLE "</style>\n");
-    emit_around(buf, "<link rel=\"stylesheet\" href=\"", config->stylesheet,
-                "\">\n");
+    html_emit_between(buf, "<link rel=\"stylesheet\" href=\"",
+                      config->stylesheet, "\">\n");
     pst_buf_add_string(buf, "</head>\n<body>\n<main>\n");
-    emit_around(buf, "<p class=\"site\">", config->site_name, "</p>\n");
+    html_emit_between(buf, "<p class=\"site\">", config->site_name, "</p>\n");
     pst_buf_add_string(buf, "<h1>");
     pst_buf_add_string(buf, title);
     pst_buf_add_string(buf, "</h1>\n");
 }
 
 static void
-emit_end(struct pst_buf *buf)
+page_emit_end(struct pst_buf *buf)
 {
     pst_buf_add_string(buf, "</main>\n</body>\n</html>\n");
 }
 
 static void
-emit_form(struct pst_buf *buf, struct pst_text action, struct pst_text token,
-          struct pst_text return_to)
+page_emit_form_start(struct pst_buf *buf, struct pst_str action,
+                     struct pst_str token, struct pst_str return_to)
 {
     pst_buf_add_string(buf, "<form method=\"post\"");
-    emit_around(buf, " action=\"", action, "\"");
+    html_emit_between(buf, " action=\"", action, "\"");
     pst_buf_add_string(buf, ">\n");
-    emit_around(buf,
-                "<input type=\"hidden\" name=\"" PAGE_TOKEN_FIELD "\" value=\"",
-                token, "\">\n");
-    emit_around(buf, "<input type=\"hidden\" name=\"return_to\" value=\"",
-                return_to, "\">\n");
+    html_emit_between(
+        buf, "<input type=\"hidden\" name=\"" PAGE_CSRF_FIELD "\" value=\"",
+        token, "\">\n");
+    html_emit_between(buf, "<input type=\"hidden\" name=\"return_to\" value=\"",
+                      return_to, "\">\n");
 }
 
 static enum pst_err
-send_page(struct reply *rep, const struct config *config, int status,
-          const struct pst_buf *buf)
+page_send_html(struct response *res, const struct config *config, int status,
+               const struct pst_buf *buf)
 {
-    bool has_sheet = !pst_text_is_absent(config->stylesheet);
-    struct pst_text html;
-    enum pst_err e = pst_buf_end(buf, &html);
+    bool has_stylesheet = !pst_str_is_absent(config->stylesheet);
+    struct pst_str html;
+    enum pst_err e = pst_buf_finish(buf, &html);
 
     if (e)
         return e;
-    reply_put(rep, PST_TEXT("Content-Security-Policy"),
-              has_sheet ? PST_TEXT(POLICY_WITH_SHEET) : PST_TEXT(POLICY));
+    response_set_header(res, PST_STR("Content-Security-Policy"),
+                        has_stylesheet ? PST_STR(CSP_WITH_STYLESHEET)
+                                       : PST_STR(CSP));
     /* Not no-referrer: under it browsers post a form with "Origin: null", which
      * is taken only from those that also send Sec-Fetch-Site. */
-    reply_put(rep, PST_TEXT("Referrer-Policy"), PST_TEXT("same-origin"));
-    reply_put(rep, PST_TEXT("X-Frame-Options"), PST_TEXT("DENY"));
-    reply_put(rep, PST_TEXT("Cache-Control"), PST_TEXT("no-store"));
-    return reply_whole(rep, status, PST_TEXT("text/html; charset=utf-8"), html);
+    response_set_header(res, PST_STR("Referrer-Policy"),
+                        PST_STR("same-origin"));
+    response_set_header(res, PST_STR("X-Frame-Options"), PST_STR("DENY"));
+    response_set_header(res, PST_STR("Cache-Control"), PST_STR("no-store"));
+    return response_send(res, status, PST_STR("text/html; charset=utf-8"),
+                         html);
 }
 
 /*
@@ -164,42 +166,41 @@ send_page(struct reply *rep, const struct config *config, int status,
  * the name is known already. Both may be pasted into and filled in.
  */
 static void
-emit_credentials(struct pst_buf *buf, const struct page_login *page)
+page_emit_login_fields(struct pst_buf *buf, const struct page_login_form *page)
 {
-    const char *described = pst_text_is_absent(page->message)
-                                ? ""
-                                : " aria-describedby=\"message\"";
-    bool typed = page->email.len > 0;
+    const char *describedby_attribute =
+        pst_str_is_absent(page->message) ? "" : " aria-describedby=\"message\"";
+    bool has_email = page->email.len > 0;
 
     pst_buf_add_string(buf, "<label for=\"email\">E-mail address</label>\n"
                             "<input id=\"email\" name=\"email\" type=\"text\" "
                             "inputmode=\"email\" autocomplete=\"username\" "
                             "autocapitalize=\"none\" spellcheck=\"false\" "
                             "required");
-    pst_buf_add_string(buf, described);
-    emit_around(buf, " value=\"", page->email, "\"");
-    pst_buf_add_string(buf, typed ? ">\n" : " autofocus>\n");
+    pst_buf_add_string(buf, describedby_attribute);
+    html_emit_between(buf, " value=\"", page->email, "\"");
+    pst_buf_add_string(buf, has_email ? ">\n" : " autofocus>\n");
     pst_buf_add_string(buf, "<label for=\"password\">Password</label>\n"
                             "<input id=\"password\" name=\"password\" "
                             "type=\"password\" "
                             "autocomplete=\"current-password\" required");
-    pst_buf_add_string(buf, described);
-    pst_buf_add_string(buf, typed ? " autofocus>\n" : ">\n");
+    pst_buf_add_string(buf, describedby_attribute);
+    pst_buf_add_string(buf, has_email ? " autofocus>\n" : ">\n");
 }
 
 enum pst_err
-page_login(struct reply *rep, const struct config *config, int status,
-           const struct page_login *page)
+page_send_login(struct response *res, const struct config *config, int status,
+                const struct page_login_form *page)
 {
-    bool wrong = !pst_text_is_absent(page->message);
+    bool has_error = !pst_str_is_absent(page->message);
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, config, wrong ? "Error: " : "", "Log in");
-    emit_around(&buf, "<p id=\"message\" role=\"alert\">", page->message,
-                "</p>\n");
-    emit_form(&buf, page->action, page->token, page->return_to);
-    emit_credentials(&buf, page);
+    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
+    page_emit_start(&buf, config, has_error ? "Error: " : "", "Log in");
+    html_emit_between(&buf, "<p id=\"message\" role=\"alert\">", page->message,
+                      "</p>\n");
+    page_emit_form_start(&buf, page->action, page->token, page->return_to);
+    page_emit_login_fields(&buf, page);
     pst_buf_add_string(&buf, "<div class=\"tick\"><input id=\"remember\" "
                              "name=\"rememberMe\" type=\"checkbox\" "
                              "value=\"true\"");
@@ -208,108 +209,109 @@ page_login(struct reply *rep, const struct config *config, int status,
                              "</label></div>\n"
                              "<button type=\"submit\">Log in</button>\n"
                              "</form>\n");
-    emit_end(&buf);
-    return send_page(rep, config, status, &buf);
+    page_emit_end(&buf);
+    return page_send_html(res, config, status, &buf);
 }
 
 enum pst_err
-page_logout(struct reply *rep, const struct config *config, int status,
-            const struct page_logout *page)
+page_send_logout(struct response *res, const struct config *config, int status,
+                 const struct page_logout_form *page)
 {
-    bool wrong = !pst_text_is_absent(page->message);
+    bool has_error = !pst_str_is_absent(page->message);
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, config, wrong ? "Error: " : "",
-             page->everywhere ? "Log out everywhere?" : "Log out?");
-    emit_around(&buf, "<p id=\"message\" role=\"alert\">", page->message,
-                "</p>\n");
-    emit_form(&buf, page->action, page->token, page->return_to);
+    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
+    page_emit_start(&buf, config, has_error ? "Error: " : "",
+                    page->everywhere ? "Log out everywhere?" : "Log out?");
+    html_emit_between(&buf, "<p id=\"message\" role=\"alert\">", page->message,
+                      "</p>\n");
+    page_emit_form_start(&buf, page->action, page->token, page->return_to);
     if (page->everywhere)
         pst_buf_add_string(&buf, "<input type=\"hidden\" name=\"everywhere\" "
                                  "value=\"1\">\n");
     pst_buf_add_string(&buf, "<button type=\"submit\" autofocus>Log out"
                              "</button>\n</form>\n");
-    emit_end(&buf);
-    return send_page(rep, config, status, &buf);
+    page_emit_end(&buf);
+    return page_send_html(res, config, status, &buf);
 }
 
 /* Drop all but what an error must still tell. */
 static void
-keep_what_matters(struct reply *rep, struct pst_text token_header)
+page_keep_error_headers(struct response *res, struct pst_str token_header)
 {
-    const struct pst_text kept[] = {
-        PST_TEXT("Set-Cookie"),
-        PST_TEXT("WWW-Authenticate"),
-        PST_TEXT("Allow"),
-        PST_TEXT("Retry-After"),
-        PST_TEXT("Vary"),
-        PST_TEXT("Access-Control-Allow-Origin"),
-        PST_TEXT("Access-Control-Allow-Credentials"),
-        PST_TEXT("Access-Control-Expose-Headers"),
-        PST_TEXT("Access-Control-Allow-Methods"),
-        PST_TEXT("Access-Control-Allow-Headers"),
-        PST_TEXT("Access-Control-Max-Age"),
+    const struct pst_str kept_names[] = {
+        PST_STR("Set-Cookie"),
+        PST_STR("WWW-Authenticate"),
+        PST_STR("Allow"),
+        PST_STR("Retry-After"),
+        PST_STR("Vary"),
+        PST_STR("Access-Control-Allow-Origin"),
+        PST_STR("Access-Control-Allow-Credentials"),
+        PST_STR("Access-Control-Expose-Headers"),
+        PST_STR("Access-Control-Allow-Methods"),
+        PST_STR("Access-Control-Allow-Headers"),
+        PST_STR("Access-Control-Max-Age"),
         token_header,
-        PST_NO_TEXT,
+        PST_STR_NONE,
     };
 
-    reply_reset(rep, kept);
+    response_reset(res, kept_names);
 }
 
 static enum pst_err
-send_error_page(struct reply *rep, const struct request *req,
-                const struct config *config, enum pst_err e)
+page_send_error_html(struct response *res, const struct request *req,
+                     const struct config *config, enum pst_err e)
 {
     struct pst_buf buf;
 
-    pst_buf_init_arena(&buf, rep->arena, PST_PAGE_MAX);
-    emit_top(&buf, config, "", "Sorry");
+    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
+    page_emit_start(&buf, config, "", "Sorry");
     pst_buf_add_string(&buf, "<p role=\"alert\">This did not work: ");
-    emit_escaped(&buf, pst_text_from(pst_err_text(e)));
+    html_emit_escaped(&buf, pst_str_from(pst_err_text(e)));
     pst_buf_add_string(&buf, ".</p>\n<p>If you ask for help, give this number: "
                              "<code>");
-    emit_escaped(&buf, pst_text_from(req->id));
+    html_emit_escaped(&buf, pst_str_from(req->id));
     pst_buf_add_string(&buf, "</code></p>\n");
-    emit_end(&buf);
-    return send_page(rep, config, pst_err_status(e), &buf);
+    page_emit_end(&buf);
+    return page_send_html(res, config, pst_err_status(e), &buf);
 }
 
 /* Needs nothing of the arena, which may be the very thing that is spent. */
 static enum pst_err
-send_error_json(struct reply *rep, const struct request *req, enum pst_err e)
+page_send_error_json(struct response *res, const struct request *req,
+                     enum pst_err e)
 {
     char storage[512];
-    struct pst_text json;
+    struct pst_str json;
     struct pst_buf buf;
     enum pst_err failed;
 
     pst_buf_init(&buf, storage, sizeof(storage));
-    reply_emit_error(&buf, req, e);
-    failed = pst_buf_end(&buf, &json);
+    response_emit_error(&buf, req, e);
+    failed = pst_buf_finish(&buf, &json);
     if (failed)
         return failed;
-    return reply_json(rep, pst_err_status(e), json);
+    return response_send_json(res, pst_err_status(e), json);
 }
 
 enum pst_err
-page_error(struct reply *rep, const struct request *req,
-           const struct config *config, enum pst_err e)
+page_send_error(struct response *res, const struct request *req,
+                const struct config *config, enum pst_err e)
 {
     enum pst_err sent;
 
     /* A caller that errs about having erred must not open the door (L26). */
     if (pst_err_status(e) < 400)
         e = PST_INTERNAL;
-    keep_what_matters(rep, config->auth_token_header);
-    reply_vary(rep, PST_TEXT("Accept, Sec-Fetch-Mode"));
+    page_keep_error_headers(res, config->auth_token_header);
+    response_add_vary(res, PST_STR("Accept, Sec-Fetch-Mode"));
     if (e == PST_OVERLOADED || e == PST_NO_MEMORY)
-        reply_put(rep, PST_TEXT("Retry-After"), PST_TEXT("1"));
+        response_set_header(res, PST_STR("Retry-After"), PST_STR("1"));
     if (request_is_navigation(req)) {
-        sent = send_error_page(rep, req, config, e);
-        if (sent == PST_OK || rep->begun)
+        sent = page_send_error_html(res, req, config, e);
+        if (sent == PST_OK || res->begun)
             return sent;
     }
-    keep_what_matters(rep, config->auth_token_header);
-    return send_error_json(rep, req, e);
+    page_keep_error_headers(res, config->auth_token_header);
+    return page_send_error_json(res, req, e);
 }

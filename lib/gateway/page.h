@@ -13,36 +13,38 @@
 #include "server/response.h"
 
 /* The field of our forms that holds their CSRF token (gateway/csrf_token.h). */
-#define PAGE_TOKEN_FIELD "csrf_token"
+#define PAGE_CSRF_FIELD "csrf_token"
 
 /* What the login form shows. Absent texts are left out. */
-struct page_login {
-    struct pst_text token;     /* gateway/csrf_token.h */
-    struct pst_text action;    /* where it posts; a local path */
-    struct pst_text email;     /* typed before */
-    struct pst_text return_to; /* carried along */
-    struct pst_text message;   /* what went wrong */
-    bool remember;             /* ticked before */
+struct page_login_form {
+    struct pst_str token;     /* gateway/csrf_token.h */
+    struct pst_str action;    /* where it posts; a local path */
+    struct pst_str email;     /* typed before */
+    struct pst_str return_to; /* carried along */
+    struct pst_str message;   /* what went wrong */
+    bool remember;            /* ticked before */
 };
 
-/* Send the login form with this status. PST_OK or what reply_whole() gave. */
-PST_MUST_USE enum pst_err page_login(struct reply *rep,
-                                     const struct config *config, int status,
-                                     const struct page_login *page);
+/* Send the login form with this status. PST_OK or what response_send() gave. */
+PST_MUST_USE enum pst_err page_send_login(struct response *res,
+                                          const struct config *config,
+                                          int status,
+                                          const struct page_login_form *page);
 
 /* What the log-out question shows: one button that posts to action. */
-struct page_logout {
-    struct pst_text token;
-    struct pst_text action;
-    struct pst_text return_to;
-    struct pst_text message; /* what went wrong */
-    bool everywhere;         /* carried along: out of all devices */
+struct page_logout_form {
+    struct pst_str token;
+    struct pst_str action;
+    struct pst_str return_to;
+    struct pst_str message; /* what went wrong */
+    bool everywhere;        /* carried along: out of all devices */
 };
 
-/* Send it with this status. PST_OK or what reply_whole() gave. */
-PST_MUST_USE enum pst_err page_logout(struct reply *rep,
-                                      const struct config *config, int status,
-                                      const struct page_logout *page);
+/* Send it with this status. PST_OK or what response_send() gave. */
+PST_MUST_USE enum pst_err page_send_logout(struct response *res,
+                                           const struct config *config,
+                                           int status,
+                                           const struct page_logout_form *page);
 
 /*
  * Answer with an error: {"errors":[…]} or, to a navigation, a small page.
@@ -50,9 +52,9 @@ PST_MUST_USE enum pst_err page_logout(struct reply *rep,
  * WWW-Authenticate, Allow, Retry-After, Vary and the Access-Control- ones.
  *   e  anything but PST_OK; never makes a 2xx (L26)
  */
-PST_MUST_USE enum pst_err page_error(struct reply *rep,
-                                     const struct request *req,
-                                     const struct config *config,
-                                     enum pst_err e);
+PST_MUST_USE enum pst_err page_send_error(struct response *res,
+                                          const struct request *req,
+                                          const struct config *config,
+                                          enum pst_err e);
 
 #endif

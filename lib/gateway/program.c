@@ -18,17 +18,17 @@
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 static void
-complain(void *context, const char *variable, const char *why)
+program_report(void *context, const char *variable, const char *error)
 {
-    const struct service *service = context;
+    const struct program *program = context;
 
-    fprintf(stderr, "%s: %s: %s\n", service->name, variable, why);
+    fprintf(stderr, "%s: %s: %s\n", program->name, variable, error);
 }
 
 /* Descriptors 0 to 2 are open from here on: no socket may become one that
  * something prints to. */
 static void
-open_standard(void)
+open_standard_descriptors(void)
 {
     int descriptor = open("/dev/null", O_RDWR);
 
@@ -39,7 +39,7 @@ open_standard(void)
 }
 
 static void
-print_usage(FILE *out, const char *name)
+program_print_usage(FILE *out, const char *name)
 {
     fprintf(out,
             "Usage: %s [--listen unix:/path | --listen host:port]\n"
@@ -69,8 +69,8 @@ has_cgi_variables(void)
 }
 
 bool
-service_read_arguments(const char *const *argv, const char *name,
-                       const char **address, int *status)
+program_parse_arguments(const char *const *argv, const char *name,
+                        const char **address, int *status)
 {
     *address = NULL;
     /* RFC 3875 section 4.4: a server may make arguments of a query string
@@ -83,7 +83,7 @@ service_read_arguments(const char *const *argv, const char *name,
         } else if (strcmp(*argv, "--listen") == 0 && argv[1]) {
             *address = *++argv;
         } else if (strcmp(*argv, "--help") == 0) {
-            print_usage(stdout, name);
+            program_print_usage(stdout, name);
             *status = EX_OK;
             return false;
         } else if (strcmp(*argv, "--version") == 0) {
@@ -91,13 +91,13 @@ service_read_arguments(const char *const *argv, const char *name,
             *status = EX_OK;
             return false;
         } else {
-            print_usage(stderr, name);
+            program_print_usage(stderr, name);
             *status = EX_USAGE;
             return false;
         }
     }
     if (!*address && !getenv("LISTEN_FDS") && isatty(STDIN_FILENO)) {
-        print_usage(stderr, name);
+        program_print_usage(stderr, name);
         *status = EX_USAGE;
         return false;
     }
@@ -105,48 +105,48 @@ service_read_arguments(const char *const *argv, const char *name,
 }
 
 enum pst_err
-service_connect(const struct service *service, struct upstream **upstream,
+program_connect(const struct program *program, struct http_client **upstream,
                 struct store **store)
 {
-    const struct config *config = service->config;
-    const struct upstream_options options = {
+    const struct config *config = program->config;
+    const struct http_client_options options = {
         .url = config->upstream,
         .ca = config->upstream_ca,
         .connect_timeout = config->connect_timeout,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
     };
-    struct upstream *made = NULL;
-    enum pst_err e = upstream_new(&made, &options);
+    struct http_client *client = NULL;
+    enum pst_err e = http_client_new(&client, &options);
 
     if (e)
         return e;
     if (config->store.kind != STORE_NONE) {
         e = store_open(store, &config->store, config->audience);
         if (e) {
-            upstream_free(&made);
+            http_client_free(&client);
             return e;
         }
     } else {
         *store = NULL;
     }
-    *upstream = made;
+    *upstream = client;
     return PST_OK;
 }
 
 /* Say what kept us from starting, where config_new() has not; returns what
  * to leave with. */
 static int
-refuse(struct service *service, enum pst_err e)
+program_report_failure(struct program *program, enum pst_err e)
 {
     switch (e) {
     case PST_BAD_CONFIG:
         return EX_CONFIG;
     case PST_NO_MEMORY:
-        complain(service, "memory or descriptors", "are not to be had");
+        program_report(program, "memory or descriptors", "are not to be had");
         return EX_OSERR;
     default:
-        complain(service, "libgcrypt", "cannot be used");
+        program_report(program, "libgcrypt", "cannot be used");
         return EX_SOFTWARE;
     }
 }
@@ -154,23 +154,24 @@ refuse(struct service *service, enum pst_err e)
 /* Let a worker's handles be made once: better told now than at every
  * request. */
 static int
-try_to_connect(struct service *service)
+program_try_connect(struct program *program)
 {
-    struct upstream *upstream = NULL;
+    struct http_client *upstream = NULL;
     struct store *store = NULL;
-    enum pst_err e = service_connect(service, &upstream, &store);
+    enum pst_err e = program_connect(program, &upstream, &store);
 
     if (e == PST_BAD_CONFIG)
-        complain(service, "POSTERN_UPSTREAM", "is no address that can be used");
+        program_report(program, "POSTERN_UPSTREAM",
+                       "is no address that can be used");
     if (e)
-        return refuse(service, e);
+        return program_report_failure(program, e);
     store_close(&store);
-    upstream_free(&upstream);
+    http_client_free(&upstream);
     return EX_OK;
 }
 
 void
-service_hide_memory(void)
+program_hide_memory(void)
 {
     const struct rlimit none = {0, 0};
 
@@ -181,62 +182,61 @@ service_hide_memory(void)
 }
 
 int
-service_open(struct service *service)
+program_open(struct program *program)
 {
-    const struct config_complaint complaint = {complain, service};
+    const struct config_reporter report = {program_report, program};
     const struct config *config;
     enum pst_err e;
 
-    service_hide_memory();
-    open_standard();
-    e = pst_crypt_init();
+    program_hide_memory();
+    open_standard_descriptors();
+    e = pst_crypto_init();
     if (!e)
-        e = config_new(&service->config, (const char *const *)environ,
-                       &complaint);
+        e = config_new(&program->config, (const char *const *)environ, &report);
     if (e)
-        return refuse(service, e);
-    config = service->config;
-    if (log_open(&service->log, config->log_target, config->log_format,
-                 config->log_level, service->name) != PST_OK) {
-        complain(service, "POSTERN_LOG", strerror(errno));
+        return program_report_failure(program, e);
+    config = program->config;
+    if (log_open(&program->log, config->log_target, config->log_format,
+                 config->log_level, program->name) != PST_OK) {
+        program_report(program, "POSTERN_LOG", strerror(errno));
         return EX_CONFIG;
     }
-    e = keys_new(&service->keys, config, service->log);
+    e = keyring_cache_new(&program->keyring_cache, config, program->log);
     if (e)
-        return refuse(service, e);
-    if (upstream_start() != PST_OK) {
-        complain(service, "libcurl", "cannot be started");
+        return program_report_failure(program, e);
+    if (http_client_start() != PST_OK) {
+        program_report(program, "libcurl", "cannot be started");
         return EX_SOFTWARE;
     }
-    return try_to_connect(service);
+    return program_try_connect(program);
 }
 
 int
-service_read_documents(struct service *service, bool is_lasting)
+program_load_documents(struct program *program, bool is_persistent)
 {
-    const struct config *config = service->config;
+    const struct config *config = program->config;
     const struct documents_options options = {
         .rules = &config->backend.rules,
         .size_max = DOCUMENTS_SIZE_MAX,
-        .is_lasting = is_lasting,
+        .is_persistent = is_persistent,
         .manifest = config->documents,
         .is_manifest_only = config->documents_only,
     };
-    char why[512] = "";
+    char error[512] = "";
     enum pst_err e =
-        documents_new(&service->documents, &options, why, sizeof(why));
+        documents_new(&program->documents, &options, error, sizeof(error));
 
     if (e == PST_BAD_CONFIG)
-        complain(service, "POSTERN_DOCUMENTS", why);
-    return e ? refuse(service, e) : EX_OK;
+        program_report(program, "POSTERN_DOCUMENTS", error);
+    return e ? program_report_failure(program, e) : EX_OK;
 }
 
 void
-service_close(struct service *service)
+program_close(struct program *program)
 {
-    upstream_stop();
-    documents_free(&service->documents);
-    keys_free(&service->keys);
-    log_close(&service->log);
-    config_free(&service->config);
+    http_client_stop();
+    documents_free(&program->documents);
+    keyring_cache_free(&program->keyring_cache);
+    log_close(&program->log);
+    config_free(&program->config);
 }

@@ -14,12 +14,12 @@
 #include "store/store.h"
 #include "upstream/http_client.h"
 
-struct service {
+struct program {
     const char *name; /* the program's, such as "query" */
     struct config *config;
     struct log *log;
-    struct keys *keys;
-    struct documents *documents; /* NULL until service_read_documents() */
+    struct keyring_cache *keyring_cache;
+    struct documents *documents; /* NULL until program_load_documents() */
 };
 
 /*
@@ -31,32 +31,32 @@ struct service {
  * Help and complaints are printed. Without arguments on a terminal, there is
  * nothing to serve: that, too, is answered with help.
  */
-bool service_read_arguments(const char *const *argv, const char *name,
-                            const char **address, int *status);
+bool program_parse_arguments(const char *const *argv, const char *name,
+                             const char **address, int *status);
 
 /* From here on no core is dumped, since it would have the secrets in it, and
  * only root may look into our memory (L68). */
-void service_hide_memory(void);
+void program_hide_memory(void);
 
 /*
  * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
- * in this order, and see that service_connect() works. Everything that is
+ * in this order, and see that program_connect() works. Everything that is
  * wrong is said on stderr, of the configuration one "name: VARIABLE: why" a
  * line.
- *   service  all zero but for its name; close it whatever is returned
+ *   program  all zero but for its name; close it whatever is returned
  * Returns EX_OK or what to leave with: EX_CONFIG, EX_OSERR (no memory, no
  * descriptors), EX_SOFTWARE (a library that cannot be used).
  */
-int service_open(struct service *service);
+int program_open(struct program *program);
 
 /*
  * Read the manifest, and make room for the documents that clients send.
- *   is_lasting  the process serves more than one request
- * Returns as service_open().
+ *   is_persistent  the process serves more than one request
+ * Returns as program_open().
  */
-int service_read_documents(struct service *service, bool is_lasting);
+int program_load_documents(struct program *program, bool is_persistent);
 
-void service_close(struct service *service);
+void program_close(struct program *program);
 
 /*
  * Handles to the configured backend and store, for one thread.
@@ -65,8 +65,8 @@ void service_close(struct service *service);
  * Returns PST_OK, PST_BAD_CONFIG (the backend's URL, its timeouts),
  * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
  */
-PST_MUST_USE enum pst_err service_connect(const struct service *service,
-                                          struct upstream **upstream,
+PST_MUST_USE enum pst_err program_connect(const struct program *program,
+                                          struct http_client **upstream,
                                           struct store **store);
 
 #endif

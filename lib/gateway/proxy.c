@@ -13,25 +13,26 @@
 
 /* One HTTP request on its way. */
 struct proxying {
-    struct gate *gate;
+    struct context *ctx;
     struct request *req;
-    struct reply *rep;
-    struct visit *visit;
-    struct call_list list;
+    struct response *res;
+    struct auth *auth;
+    struct graphql_request_list list;
     struct proxy_item *items; /* one for each call */
     bool is_login_program;
 };
 
 static bool
-is_get(const struct proxying *proxying)
+is_get_request(const struct proxying *proxying)
 {
-    return proxying->list.form == CALL_GET;
+    return proxying->list.form == GRAPHQL_REQUEST_GET;
 }
 
 /* The document. */
 
 static void
-decode_hash(struct pst_text hex, uint8_t hash[static DOCUMENTS_HASH_LEN])
+decode_document_hash(struct pst_str hex,
+                     uint8_t hash[static DOCUMENTS_HASH_LEN])
 {
     for (size_t i = 0; i < DOCUMENTS_HASH_LEN; i++)
         hash[i] = (uint8_t)(pst_hex_value(hex.ptr[2 * i]) << 4 |
@@ -40,76 +41,78 @@ decode_hash(struct pst_text hex, uint8_t hash[static DOCUMENTS_HASH_LEN])
 
 /* A call that brings a hash and no text. */
 static enum pst_err
-find_persisted(struct proxying *proxying, struct proxy_item *item)
+find_persisted_document(struct proxying *proxying, struct proxy_item *item)
 {
-    struct documents *documents = proxying->gate->documents;
+    struct documents *documents = proxying->ctx->documents;
     uint8_t hash[DOCUMENTS_HASH_LEN];
     enum pst_err e = PST_NOT_FOUND;
 
-    if (!pst_text_is_absent(item->call->hash)) {
-        decode_hash(item->call->hash, hash);
+    if (!pst_str_is_absent(item->gql->hash)) {
+        decode_document_hash(item->gql->hash, hash);
         e = documents_find_hash(documents, proxying->req->arena, hash,
                                 &item->meaning);
     }
     if (e != PST_NOT_FOUND)
         return e;
-    return documents_is_lasting(documents) && !item->call->is_unknown_persisted
+    return documents_is_persistent(documents) &&
+                   !item->gql->is_unsupported_persisted
                ? PST_PERSISTED_NOT_FOUND
                : PST_PERSISTED_NOT_SUPPORTED;
 }
 
 /* A call that brings its text, and perhaps a hash to remember it under. */
 static enum pst_err
-read_text(struct proxying *proxying, struct proxy_item *item)
+read_document_text(struct proxying *proxying, struct proxy_item *item)
 {
-    struct documents *documents = proxying->gate->documents;
+    struct documents *documents = proxying->ctx->documents;
     struct pst_arena *arena = proxying->req->arena;
     uint8_t hash[DOCUMENTS_HASH_LEN];
 
-    if (pst_text_is_absent(item->call->hash))
-        return documents_read(documents, arena, item->call->document,
+    if (pst_str_is_absent(item->gql->hash))
+        return documents_read(documents, arena, item->gql->document,
                               &item->meaning, &item->error);
-    decode_hash(item->call->hash, hash);
-    return documents_persist(documents, arena, item->call->document, hash,
+    decode_document_hash(item->gql->hash, hash);
+    return documents_persist(documents, arena, item->gql->document, hash,
                              &item->meaning, &item->error);
 }
 
 static enum pst_err
-find_document(struct proxying *proxying, struct proxy_item *item)
+find_item_document(struct proxying *proxying, struct proxy_item *item)
 {
-    const struct call *call = item->call;
+    const struct graphql_request *gql = item->gql;
     enum pst_err e;
 
-    if (!pst_text_is_absent(call->id)) {
-        e = documents_find_id(proxying->gate->documents, proxying->req->arena,
-                              call->id, &item->meaning);
+    if (!pst_str_is_absent(gql->id)) {
+        e = documents_find_id(proxying->ctx->documents, proxying->req->arena,
+                              gql->id, &item->meaning);
         return e == PST_NOT_FOUND
-                   ? proxy_refuse(item, PST_MALFORMED,
-                                  "the manifest has no document of this id")
+                   ? proxy_set_refusal(
+                         item, PST_MALFORMED,
+                         "the manifest has no document of this id")
                    : e;
     }
-    if (!pst_text_is_absent(call->document))
-        return read_text(proxying, item);
-    if (!pst_text_is_absent(call->hash) || call->is_unknown_persisted)
-        return find_persisted(proxying, item);
-    return proxy_refuse(item, PST_MALFORMED,
-                        "there is no document: the "
-                        "member query is missing or "
-                        "blank");
+    if (!pst_str_is_absent(gql->document))
+        return read_document_text(proxying, item);
+    if (!pst_str_is_absent(gql->hash) || gql->is_unsupported_persisted)
+        return find_persisted_document(proxying, item);
+    return proxy_set_refusal(item, PST_MALFORMED,
+                             "there is no document: the "
+                             "member query is missing or "
+                             "blank");
 }
 
 /* The rules. */
 
 static enum pst_err
-find_operation(struct proxy_item *item)
+find_item_operation(struct proxy_item *item)
 {
-    struct pst_text name = item->call->operation_name;
+    struct pst_str name = item->gql->operation_name;
 
     item->operation = pst_graphql_meaning_find(item->meaning, name);
     if (item->operation)
         return PST_OK;
-    item->error.place = (struct pst_graphql_place){1, 1};
-    if (pst_text_is_absent(name))
+    item->error.location = (struct pst_graphql_location){1, 1};
+    if (pst_str_is_absent(name))
         (void)snprintf(item->error.message, sizeof(item->error.message),
                        "the document has several operations: name one of "
                        "them in operationName");
@@ -122,20 +125,22 @@ find_operation(struct proxy_item *item)
 
 /* A login must come alone, by POST, as JSON (design 2.5). */
 static enum pst_err
-check_login(const struct proxying *proxying, struct proxy_item *item)
+check_login_item(const struct proxying *proxying, struct proxy_item *item)
 {
     if (item->meaning->operation_count > 1)
-        return proxy_refuse(item, PST_LOGIN_SHAPE,
-                            "one of the document's operations is a login: "
-                            "send it in a document of its own");
-    if (proxying->list.form == CALL_MULTIPART)
-        return proxy_refuse(item, PST_LOGIN_SHAPE,
-                            "a login cannot be sent as multipart/form-data: "
-                            "send it as application/json");
+        return proxy_set_refusal(item, PST_LOGIN_SHAPE,
+                                 "one of the document's operations is a login: "
+                                 "send it in a document of its own");
+    if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART)
+        return proxy_set_refusal(
+            item, PST_LOGIN_SHAPE,
+            "a login cannot be sent as multipart/form-data: "
+            "send it as application/json");
     if (proxying->list.count > 1)
-        return proxy_refuse(item, PST_LOGIN_SHAPE,
-                            "a login cannot be part of a batch: send it in a "
-                            "request of its own");
+        return proxy_set_refusal(
+            item, PST_LOGIN_SHAPE,
+            "a login cannot be part of a batch: send it in a "
+            "request of its own");
     item->is_login = true;
     return PST_OK;
 }
@@ -146,7 +151,7 @@ count_password_fields(const struct proxying *proxying,
                       const struct pst_graphql_meaning_operation *operation)
 {
     const struct pst_graphql_rules *rules =
-        &proxying->gate->config->backend.rules;
+        &proxying->ctx->config->backend.rules;
     size_t count = 0;
 
     if (!operation->has_password)
@@ -156,52 +161,55 @@ count_password_fields(const struct proxying *proxying,
             count +=
                 (rules->passwords[k].is_any_kind ||
                  rules->passwords[k].kind == operation->kind) &&
-                pst_text_equal(rules->passwords[k].field, operation->roots[i]);
+                pst_str_equal(rules->passwords[k].field, operation->roots[i]);
     return count;
 }
 
 static enum pst_err
-check_rules(const struct proxying *proxying, struct proxy_item *item)
+check_operation_rules(const struct proxying *proxying, struct proxy_item *item)
 {
     const struct pst_graphql_meaning *meaning = item->meaning;
 
-    if (is_get(proxying) && item->operation->kind == PST_GRAPHQL_MUTATION)
+    if (is_get_request(proxying) &&
+        item->operation->kind == PST_GRAPHQL_MUTATION)
         return PST_BAD_METHOD;
     if (meaning->has_login)
-        return check_login(proxying, item);
+        return check_login_item(proxying, item);
     if (proxying->is_login_program)
-        return proxy_refuse(item, PST_LOGIN_SHAPE,
-                            "this is no login: the operation has none of the "
-                            "configured login fields at its root "
-                            "(POSTERN_LOGIN_DOCUMENT)");
+        return proxy_set_refusal(
+            item, PST_LOGIN_SHAPE,
+            "this is no login: the operation has none of the "
+            "configured login fields at its root "
+            "(POSTERN_LOGIN_DOCUMENT)");
     if (count_password_fields(proxying, item->operation) > 1)
-        return proxy_refuse(item, PST_MALFORMED,
-                            "the operation checks a password more than once: "
-                            "send each such field in a request of its own");
-    if (pst_text_is_absent(meaning->secret))
+        return proxy_set_refusal(
+            item, PST_MALFORMED,
+            "the operation checks a password more than once: "
+            "send each such field in a request of its own");
+    if (pst_str_is_absent(meaning->secret))
         return PST_OK;
-    item->error.place = meaning->secret_place;
-    return proxy_refuse(item, PST_SECRET_FIELD,
-                        "%.*s holds a secret and cannot be selected here; "
-                        "POSTERN_SECRET_FIELDS_ALLOWED can except a root "
-                        "field, POSTERN_LOGIN_DOCUMENT add a login",
-                        (int)meaning->secret.len, meaning->secret.ptr);
+    item->error.location = meaning->secret_location;
+    return proxy_set_refusal(item, PST_SECRET_FIELD,
+                             "%.*s holds a secret and cannot be selected here; "
+                             "POSTERN_SECRET_FIELDS_ALLOWED can except a root "
+                             "field, POSTERN_LOGIN_DOCUMENT add a login",
+                             (int)meaning->secret.len, meaning->secret.ptr);
 }
 
 static enum pst_err
-judge(struct proxying *proxying, struct proxy_item *item)
+check_item(struct proxying *proxying, struct proxy_item *item)
 {
-    enum pst_err e = item->call->error;
+    enum pst_err e = item->gql->error;
 
     if (e)
-        return proxy_refuse(item, e, "%s", item->call->why);
-    e = find_document(proxying, item);
-    if (e == PST_MALFORMED && item->why[0] == '\0')
+        return proxy_set_refusal(item, e, "%s", item->gql->reason);
+    e = find_item_document(proxying, item);
+    if (e == PST_MALFORMED && item->reason[0] == '\0')
         e = PST_PARSE_FAILED; /* item->error says why */
     if (!e)
-        e = find_operation(item);
+        e = find_item_operation(item);
     if (!e)
-        e = check_rules(proxying, item);
+        e = check_operation_rules(proxying, item);
     return e;
 }
 
@@ -209,30 +217,30 @@ judge(struct proxying *proxying, struct proxy_item *item)
 
 /* Before the head goes out: what became of the backend's session, and ours. */
 static enum pst_err
-follow(void *context, const struct jar_news *news)
+apply_response_head(void *context, const struct credentials_update *update)
 {
     const struct proxying *proxying = context;
-    enum pst_err e = identity_follow(proxying->gate, proxying->req,
-                                     proxying->rep, proxying->visit, news);
+    enum pst_err e = identity_apply_update(
+        proxying->ctx, proxying->req, proxying->res, proxying->auth, update);
 
     return e ? e
-             : visit_finish(proxying->gate, proxying->req, proxying->rep,
-                            proxying->visit);
+             : auth_renew_if_due(proxying->ctx, proxying->req, proxying->res,
+                                 proxying->auth);
 }
 
-static struct call_plan
-plan_of(const struct proxying *proxying, const struct proxy_item *item)
+static struct graphql_request_plan
+make_emit_plan(const struct proxying *proxying, const struct proxy_item *item)
 {
-    const struct config *config = proxying->gate->config;
-    struct call_plan plan = {.call = item->call, .is_left_out = true};
+    const struct config *config = proxying->ctx->config;
+    struct graphql_request_plan plan = {.gql = item->gql, .is_omitted = true};
 
     if (item->refusal)
         return plan;
-    plan.is_left_out = false;
+    plan.is_omitted = false;
     plan.variables = item->operation->variables;
     plan.variable_count = item->operation->variable_count;
-    if (config->documents_send_id && !pst_text_is_absent(item->call->id))
-        plan.id = item->call->id;
+    if (config->documents_send_id && !pst_str_is_absent(item->gql->id))
+        plan.id = item->gql->id;
     else
         plan.document = item->meaning->text;
     return plan;
@@ -240,138 +248,142 @@ plan_of(const struct proxying *proxying, const struct proxy_item *item)
 
 /* The body or query string, written anew. */
 static enum pst_err
-write_request(struct proxying *proxying, const struct call_plan *plans,
-              struct forward_request *what)
+write_backend_request(struct proxying *proxying,
+                      const struct graphql_request_plan *plans,
+                      struct forward_request *outgoing)
 {
-    size_t most = 8 * (size_t)proxying->gate->config->max_json;
+    size_t max_len = 8 * (size_t)proxying->ctx->config->max_json;
     struct request *req = proxying->req;
     struct pst_buf buf;
     enum pst_err e;
 
-    what->method = is_get(proxying) ? PST_TEXT("GET") : PST_TEXT("POST");
-    what->query = proxying->list.parameters;
-    what->upstream = visit_upstream(proxying->visit);
-    if (proxying->list.form == CALL_MULTIPART)
-        return proxy_upload(req, &proxying->list, plans, what);
-    pst_buf_init_hold(&buf, req->arena, most);
-    if (is_get(proxying)) {
-        call_emit_query(&buf, &proxying->list, plans);
-        return pst_buf_end(&buf, &what->query);
+    outgoing->method =
+        is_get_request(proxying) ? PST_STR("GET") : PST_STR("POST");
+    outgoing->query = proxying->list.parameters;
+    outgoing->upstream = auth_upstream(proxying->auth);
+    if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART)
+        return proxy_begin_upload(req, &proxying->list, plans, outgoing);
+    pst_buf_init_heap(&buf, req->arena, max_len);
+    if (is_get_request(proxying)) {
+        graphql_request_emit_query(&buf, &proxying->list, plans);
+        return pst_buf_finish(&buf, &outgoing->query);
     }
-    call_emit(&buf, &proxying->list, plans);
-    e = pst_buf_end(&buf, &what->body);
-    return e ? e : request_reserve(req, what->body.len);
+    graphql_request_emit(&buf, &proxying->list, plans);
+    e = pst_buf_finish(&buf, &outgoing->body);
+    return e ? e : request_reserve_bytes(req, outgoing->body.len);
 }
 
 /* A file that cannot be passed on shows only while it passes. */
 static enum pst_err
-tell_broken_upload(struct proxying *proxying, enum pst_err e)
+report_broken_upload(struct proxying *proxying, enum pst_err e)
 {
-    struct proxy_item item = {.call = NULL};
+    struct proxy_item item = {.gql = NULL};
 
-    if (!proxying->list.why || proxying->rep->begun ||
-        proxying->list.form != CALL_MULTIPART)
+    if (!proxying->list.reason || proxying->res->begun ||
+        proxying->list.form != GRAPHQL_REQUEST_MULTIPART)
         return e;
-    item.refusal = proxy_refuse(&item, e, "%s", proxying->list.why);
-    proxy_log_refusal(proxying->gate, proxying->req, &item);
-    return proxy_answer_refusal(proxying->req, proxying->rep, &item, e);
+    item.refusal = proxy_set_refusal(&item, e, "%s", proxying->list.reason);
+    proxy_log_refusal(proxying->ctx, proxying->req, &item);
+    return proxy_send_refusal(proxying->req, proxying->res, &item, e);
 }
 
 static enum pst_err
-forward_calls(struct proxying *proxying, bool is_partial)
+forward_items(struct proxying *proxying, bool is_partial)
 {
     struct request *req = proxying->req;
     size_t count = proxying->list.count;
-    struct call_plan *plans =
+    struct graphql_request_plan *plans =
         pst_arena_alloc(req->arena, count * sizeof(*plans));
-    const struct forward_follow hook = {follow, proxying};
-    struct forward_request what = {.headers = FORWARD_CLIENT};
+    const struct forward_hook hook = {apply_response_head, proxying};
+    struct forward_request outgoing = {.headers = FORWARD_CLIENT};
     enum pst_err e;
 
     if (!plans)
         return PST_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        plans[i] = plan_of(proxying, &proxying->items[i]);
-    e = write_request(proxying, plans, &what);
+        plans[i] = make_emit_plan(proxying, &proxying->items[i]);
+    e = write_backend_request(proxying, plans, &outgoing);
     if (e)
         return e;
     if (!is_partial) {
-        e = forward_stream(proxying->gate, req, proxying->rep, &what, &hook);
-        return e ? tell_broken_upload(proxying, e) : PST_OK;
+        e = forward_stream(proxying->ctx, req, proxying->res, &outgoing, &hook);
+        return e ? report_broken_upload(proxying, e) : PST_OK;
     }
-    return proxy_splice(proxying->gate, req, proxying->rep, &what, &hook,
-                        &(struct proxy_batch){proxying->items, count});
+    return proxy_forward_partial_batch(
+        proxying->ctx, req, proxying->res, &outgoing, &hook,
+        &(struct proxy_batch){proxying->items, count});
 }
 
 /* Some fields check a password without being a login: each try counts, and
  * whether it was right is not for a client's document to say. */
 static enum pst_err
-count_passwords(struct proxying *proxying)
+throttle_passwords(struct proxying *proxying)
 {
     enum pst_err e = PST_OK;
 
     for (size_t i = 0; i < proxying->list.count && !e; i++)
         if (!proxying->items[i].refusal &&
             proxying->items[i].operation->has_password)
-            e = login_throttle_password(proxying->gate, proxying->req,
-                                        proxying->rep, proxying->visit);
+            e = login_throttle_password(proxying->ctx, proxying->req,
+                                        proxying->res, proxying->auth);
     return e;
 }
 
 static enum pst_err
-carry_out_login(struct proxying *proxying, struct proxy_item *item)
+run_login_item(struct proxying *proxying, struct proxy_item *item)
 {
-    const struct login_call login = {
+    const struct login_graphql_request login = {
         .list = &proxying->list,
-        .call = item->call,
+        .gql = item->gql,
         .document = item->meaning->text,
         .meaning = item->meaning,
     };
-    struct login_why why = {""};
-    enum pst_err e = login_by_call(proxying->gate, proxying->req, proxying->rep,
-                                   proxying->visit, &login, &why);
+    struct login_reason reason = {""};
+    enum pst_err e =
+        login_with_graphql(proxying->ctx, proxying->req, proxying->res,
+                           proxying->auth, &login, &reason);
 
-    if (e && why.text[0])
-        item->refusal = proxy_refuse(item, e, "%s", why.text);
+    if (e && reason.text[0])
+        item->refusal = proxy_set_refusal(item, e, "%s", reason.text);
     return e;
 }
 
 /* Judge all calls; returns how many are refused. */
 static size_t
-judge_all(struct proxying *proxying)
+check_all_items(struct proxying *proxying)
 {
     size_t refused = 0;
 
     for (size_t i = 0; i < proxying->list.count; i++) {
         struct proxy_item *item = &proxying->items[i];
 
-        item->call = &proxying->list.calls[i];
-        item->refusal = judge(proxying, item);
+        item->gql = &proxying->list.requests[i];
+        item->refusal = check_item(proxying, item);
         if (!item->refusal)
             continue;
         refused++;
-        proxy_log_refusal(proxying->gate, proxying->req, item);
+        proxy_log_refusal(proxying->ctx, proxying->req, item);
     }
     return refused;
 }
 
 /* What stops a request as a whole: any refusal but of one in a batch. */
 static enum pst_err
-first_refusal(const struct proxying *proxying, struct proxy_item **out)
+find_decisive_refusal(const struct proxying *proxying, struct proxy_item **out)
 {
     for (size_t i = 0; i < proxying->list.count; i++) {
         enum pst_err e = proxying->items[i].refusal;
 
         *out = &proxying->items[i];
         if (e && (!proxying->list.is_batch || e == PST_NO_MEMORY ||
-                  proxying->list.form == CALL_MULTIPART))
+                  proxying->list.form == GRAPHQL_REQUEST_MULTIPART))
             return e;
     }
     return PST_OK;
 }
 
 static enum pst_err
-run(struct proxying *proxying)
+run_proxying(struct proxying *proxying)
 {
     size_t count = proxying->list.count;
     struct proxy_item *item = NULL;
@@ -382,64 +394,64 @@ run(struct proxying *proxying)
         pst_arena_alloc(proxying->req->arena, count * sizeof(*item));
     if (!proxying->items)
         return PST_NO_MEMORY;
-    refused = judge_all(proxying);
-    e = first_refusal(proxying, &item);
+    refused = check_all_items(proxying);
+    e = find_decisive_refusal(proxying, &item);
     if (!e && count == 1 && proxying->items[0].is_login) {
         item = &proxying->items[0];
-        e = carry_out_login(proxying, item);
-        if (!e || !item->why[0])
+        e = run_login_item(proxying, item);
+        if (!e || !item->reason[0])
             return e;
-        proxy_log_refusal(proxying->gate, proxying->req, item);
+        proxy_log_refusal(proxying->ctx, proxying->req, item);
     }
     if (e)
-        return proxy_answer_refusal(proxying->req, proxying->rep, item, e);
+        return proxy_send_refusal(proxying->req, proxying->res, item, e);
     if (refused == count)
-        return proxy_answer_batch(proxying->req, proxying->rep,
-                                  &(struct proxy_batch){proxying->items, count},
-                                  PST_NO_TEXT);
+        return proxy_send_batch(proxying->req, proxying->res,
+                                &(struct proxy_batch){proxying->items, count},
+                                PST_STR_NONE);
     /* Only then is it known whose password a request may check. */
-    e = identity_confirm(proxying->gate, proxying->req, proxying->rep,
-                         proxying->visit);
+    e = identity_revalidate(proxying->ctx, proxying->req, proxying->res,
+                            proxying->auth);
     if (!e)
-        e = count_passwords(proxying);
-    return e ? e : forward_calls(proxying, refused > 0);
+        e = throttle_passwords(proxying);
+    return e ? e : forward_items(proxying, refused > 0);
 }
 
 static enum pst_err
-proxy(struct gate *gate, struct request *req, struct reply *rep,
-      struct visit *visit, bool is_login_program)
+read_and_run(struct context *ctx, struct request *req, struct response *res,
+             struct auth *auth, bool is_login_program)
 {
     struct proxying *proxying = pst_arena_alloc(req->arena, sizeof(*proxying));
-    struct proxy_item unread = {.call = NULL};
+    struct proxy_item unread = {.gql = NULL};
     enum pst_err e;
 
     if (!proxying)
         return PST_NO_MEMORY;
-    *proxying = (struct proxying){.gate = gate,
+    *proxying = (struct proxying){.ctx = ctx,
                                   .req = req,
-                                  .rep = rep,
-                                  .visit = visit,
+                                  .res = res,
+                                  .auth = auth,
                                   .is_login_program = is_login_program};
-    e = call_read(req, gate->config, &proxying->list);
+    e = graphql_request_read(req, ctx->config, &proxying->list);
     if (!e)
-        return run(proxying);
-    if (!proxying->list.why || e == PST_NO_MEMORY || e == PST_CLIENT_GONE)
+        return run_proxying(proxying);
+    if (!proxying->list.reason || e == PST_NO_MEMORY || e == PST_CLIENT_GONE)
         return e;
-    unread.refusal = proxy_refuse(&unread, e, "%s", proxying->list.why);
-    proxy_log_refusal(gate, req, &unread);
-    return proxy_answer_refusal(req, rep, &unread, e);
+    unread.refusal = proxy_set_refusal(&unread, e, "%s", proxying->list.reason);
+    proxy_log_refusal(ctx, req, &unread);
+    return proxy_send_refusal(req, res, &unread, e);
 }
 
 enum pst_err
-proxy_request(struct gate *gate, struct request *req, struct reply *rep,
-              struct visit *visit)
+proxy_request(struct context *ctx, struct request *req, struct response *res,
+              struct auth *auth)
 {
-    return proxy(gate, req, rep, visit, false);
+    return read_and_run(ctx, req, res, auth, false);
 }
 
 enum pst_err
-proxy_login(struct gate *gate, struct request *req, struct reply *rep,
-            struct visit *visit)
+proxy_login(struct context *ctx, struct request *req, struct response *res,
+            struct auth *auth)
 {
-    return proxy(gate, req, rep, visit, true);
+    return read_and_run(ctx, req, res, auth, true);
 }

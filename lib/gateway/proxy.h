@@ -14,15 +14,17 @@
  * Read the request and answer it: a login is carried out, an error of the
  * document's is told, anything else goes to the backend with the session's
  * token and its answer is streamed back.
- *   visit  from visit_enter()
+ *   auth  from authenticate()
  * Returns PST_OK when the reply was sent, or the error to answer with; the
  * cause is in the log.
  */
-PST_MUST_USE enum pst_err proxy_request(struct gate *gate, struct request *req,
-                                        struct reply *rep, struct visit *visit);
+PST_MUST_USE enum pst_err proxy_request(struct context *ctx,
+                                        struct request *req,
+                                        struct response *res,
+                                        struct auth *auth);
 
 /* The same for the login program: only a login is carried out. */
-PST_MUST_USE enum pst_err proxy_login(struct gate *gate, struct request *req,
-                                      struct reply *rep, struct visit *visit);
+PST_MUST_USE enum pst_err proxy_login(struct context *ctx, struct request *req,
+                                      struct response *res, struct auth *auth);
 
 #endif

@@ -12,31 +12,32 @@
 #include "codec/json_text.h"
 
 /* One error: a message, a code, a request id, perhaps a place. */
-#define ERROR_MAX 2048
+#define REFUSAL_MAX 2048
 
-static const struct pst_text GRAPHQL_TYPE = {
-    "application/graphql-response+json", 33};
+static const struct pst_str GRAPHQL_TYPE = {"application/graphql-response+json",
+                                            33};
 
 enum pst_err
-proxy_refuse(struct proxy_item *item, enum pst_err e, const char *format, ...)
+proxy_set_refusal(struct proxy_item *item, enum pst_err e, const char *format,
+                  ...)
 {
     va_list values;
 
     va_start(values, format);
-    (void)vsnprintf(item->why, sizeof(item->why), format, values);
+    (void)vsnprintf(item->reason, sizeof(item->reason), format, values);
     va_end(values);
     return e;
 }
 
 /* What the client and the log are told. */
-static struct pst_text
-message_of(const struct proxy_item *item, enum pst_err e)
+static struct pst_str
+get_refusal_message(const struct proxy_item *item, enum pst_err e)
 {
-    if (item->why[0])
-        return pst_text_from(item->why);
+    if (item->reason[0])
+        return pst_str_from(item->reason);
     if (e == PST_PARSE_FAILED || (e == PST_TOO_LARGE && item->error.message[0]))
-        return pst_text_from(item->error.message);
-    return pst_text_from(pst_err_text(e));
+        return pst_str_from(item->error.message);
+    return pst_str_from(pst_err_text(e));
 }
 
 /*
@@ -45,8 +46,8 @@ message_of(const struct proxy_item *item, enum pst_err e)
  * client alone.
  *   out  room for the whole message
  */
-static struct pst_text
-cut_quotes(const char *message, char *out)
+static struct pst_str
+remove_quoted_text(const char *message, char *out)
 {
     bool is_quoted = false;
     size_t len = 0;
@@ -57,33 +58,33 @@ cut_quotes(const char *message, char *out)
         if (*at == '"' || !is_quoted)
             out[len++] = *at;
     }
-    return (struct pst_text){out, len};
+    return (struct pst_str){out, len};
 }
 
-static struct pst_text
-logged_message(const struct proxy_item *item, char *room)
+static struct pst_str
+get_refusal_log_message(const struct proxy_item *item, char *storage)
 {
-    if (item->why[0])
-        return pst_text_from(item->why);
+    if (item->reason[0])
+        return pst_str_from(item->reason);
     if (item->error.message[0])
-        return cut_quotes(item->error.message, room);
-    return pst_text_from(pst_err_text(item->refusal));
+        return remove_quoted_text(item->error.message, storage);
+    return pst_str_from(pst_err_text(item->refusal));
 }
 
 void
-proxy_log_refusal(const struct gate *gate, const struct request *req,
+proxy_log_refusal(const struct context *ctx, const struct request *req,
                   const struct proxy_item *item)
 {
     enum pst_err e = item->refusal;
-    char room[sizeof(item->error.message)];
+    char storage[sizeof(item->error.message)];
 
-    LOG_EVENT(gate->log, LEVEL_INFO, "request-refused",
-              LOG_STRING("request", req->id),
-              LOG_STRING("code", pst_err_name(e)),
-              LOG_TEXT("why", logged_message(item, room)),
-              LOG_NUMBER("line", (int64_t)item->error.place.line),
-              LOG_NUMBER("column", (int64_t)item->error.place.column),
-              LOG_TEXT("address", req->remote_addr));
+    LOG_EVENT(ctx->log, LEVEL_INFO, "request-refused",
+              LOG_C_STRING("request", req->id),
+              LOG_C_STRING("code", pst_err_name(e)),
+              LOG_STR("reason", get_refusal_log_message(item, storage)),
+              LOG_NUMBER("line", (int64_t)item->error.location.line),
+              LOG_NUMBER("column", (int64_t)item->error.location.column),
+              LOG_STR("address", req->remote_addr));
 }
 
 /* {"errors":[{"message":…,"locations":[…],"extensions":{…}}]} */
@@ -92,145 +93,150 @@ emit_refusal(struct pst_buf *buf, const struct request *req,
              const struct proxy_item *item, enum pst_err e)
 {
     pst_buf_add_string(buf, "{\"errors\":[{\"message\":");
-    pst_json_emit_string(buf, message_of(item, e));
-    if (item->error.place.line > 0) {
+    pst_json_emit_string(buf, get_refusal_message(item, e));
+    if (item->error.location.line > 0) {
         pst_buf_add_string(buf, ",\"locations\":[{\"line\":");
-        pst_buf_add_number(buf, (int64_t)item->error.place.line);
+        pst_buf_add_number(buf, (int64_t)item->error.location.line);
         pst_buf_add_string(buf, ",\"column\":");
-        pst_buf_add_number(buf, (int64_t)item->error.place.column);
+        pst_buf_add_number(buf, (int64_t)item->error.location.column);
         pst_buf_add_string(buf, "}]");
     }
     pst_buf_add_string(buf, ",\"extensions\":{\"code\":");
-    pst_json_emit_string(buf, pst_text_from(pst_err_name(e)));
+    pst_json_emit_string(buf, pst_str_from(pst_err_name(e)));
     pst_buf_add_string(buf, ",\"requestId\":");
-    pst_json_emit_string(buf, pst_text_from(req->id));
+    pst_json_emit_string(buf, pst_str_from(req->id));
     pst_buf_add_string(buf, "}}]}");
 }
 
 enum pst_err
-proxy_answer_refusal(const struct request *req, struct reply *rep,
-                     const struct proxy_item *item, enum pst_err e)
+proxy_send_refusal(const struct request *req, struct response *res,
+                   const struct proxy_item *item, enum pst_err e)
 {
-    bool wants_graphql = pst_text_contains(req->accept, GRAPHQL_TYPE);
+    bool wants_graphql = pst_str_contains(req->accept, GRAPHQL_TYPE);
     int status = pst_err_status(e);
-    struct pst_text body;
+    struct pst_str body;
     struct pst_buf buf;
     enum pst_err failed;
 
     if (e == PST_BAD_METHOD)
-        reply_put(rep, PST_TEXT("Allow"), PST_TEXT("POST"));
+        response_set_header(res, PST_STR("Allow"), PST_STR("POST"));
     if (e == PST_PARSE_FAILED && !wants_graphql)
         status = 200;
-    pst_buf_init_arena(&buf, req->arena, ERROR_MAX);
+    pst_buf_init_arena(&buf, req->arena, REFUSAL_MAX);
     emit_refusal(&buf, req, item, e);
-    failed = pst_buf_end(&buf, &body);
+    failed = pst_buf_finish(&buf, &body);
     if (failed)
         return failed;
     if (e != PST_PARSE_FAILED || !wants_graphql)
-        return reply_json(rep, status, body);
-    return reply_whole(rep, status,
-                       PST_TEXT("application/graphql-response+json; "
-                                "charset=utf-8"),
-                       body);
+        return response_send_json(res, status, body);
+    return response_send(res, status,
+                         PST_STR("application/graphql-response+json; "
+                                 "charset=utf-8"),
+                         body);
 }
 
 /* The next answer of the backend's, or our refusal. */
 static bool
-emit_item(struct pst_buf *buf, const struct request *req,
-          const struct proxy_item *item, struct pst_text *answers)
+emit_batch_item(struct pst_buf *buf, const struct request *req,
+                const struct proxy_item *item, struct pst_str *results)
 {
-    struct pst_text answer;
+    struct pst_str result;
 
     if (item->refusal) {
         emit_refusal(buf, req, item, item->refusal);
         return true;
     }
-    if (!pst_json_slice_next_element(answers, &answer))
+    if (!pst_json_slice_next_element(results, &result))
         return false;
-    pst_buf_add(buf, answer);
+    pst_buf_add(buf, result);
     return true;
 }
 
 enum pst_err
-proxy_answer_batch(const struct request *req, struct reply *rep,
-                   const struct proxy_batch *batch, struct pst_text answers)
+proxy_send_batch(const struct request *req, struct response *res,
+                 const struct proxy_batch *batch, struct pst_str results)
 {
-    struct pst_text rest = answers;
-    struct pst_text body;
-    struct pst_text more;
+    struct pst_str rest = results;
+    struct pst_str body;
+    struct pst_str more;
     struct pst_buf buf;
     enum pst_err e;
 
-    pst_buf_init_hold(&buf, req->arena,
-                      answers.len + batch->count * (size_t)ERROR_MAX);
+    pst_buf_init_heap(&buf, req->arena,
+                      results.len + batch->count * (size_t)REFUSAL_MAX);
     pst_buf_add_char(&buf, '[');
     for (size_t i = 0; i < batch->count; i++) {
         if (i > 0)
             pst_buf_add_char(&buf, ',');
-        if (!emit_item(&buf, req, &batch->items[i], &rest))
+        if (!emit_batch_item(&buf, req, &batch->items[i], &rest))
             return PST_UPSTREAM_BROKEN;
     }
     pst_buf_add_char(&buf, ']');
-    if (answers.len > 0 && pst_json_slice_next_element(&rest, &more))
+    if (results.len > 0 && pst_json_slice_next_element(&rest, &more))
         return PST_UPSTREAM_BROKEN;
-    e = pst_buf_end(&buf, &body);
-    return e ? e : reply_json(rep, 200, body);
+    e = pst_buf_finish(&buf, &body);
+    return e ? e : response_send_json(res, 200, body);
 }
 
 enum pst_err
-proxy_splice(struct gate *gate, struct request *req, struct reply *rep,
-             const struct forward_request *what,
-             const struct forward_follow *follow,
-             const struct proxy_batch *batch)
+proxy_forward_partial_batch(struct context *ctx, struct request *req,
+                            struct response *res,
+                            const struct forward_request *outgoing,
+                            const struct forward_hook *hook,
+                            const struct proxy_batch *batch)
 {
-    struct forward_answer *held = pst_arena_alloc(req->arena, sizeof(*held));
-    struct pst_json_fault fault;
-    struct pst_text answers;
+    struct forward_response *buffered =
+        pst_arena_alloc(req->arena, sizeof(*buffered));
+    struct pst_json_error error;
+    struct pst_str results;
     enum pst_err e;
 
-    if (!held)
+    if (!buffered)
         return PST_NO_MEMORY;
-    e = forward_hold(gate, req, what, held);
+    e = forward_buffered(ctx, req, outgoing, buffered);
     if (!e)
-        e = follow->head(follow->context, &held->news);
+        e = hook->head(hook->context, &buffered->update);
     if (e)
         return e;
     /* What cannot be read may be an array whose items would be taken for the
      * answers to others. */
-    if (held->encoded)
+    if (buffered->encoded)
         return PST_UPSTREAM_BROKEN;
     /* An answer that is no array says something of the batch as a whole. */
-    if (pst_json_check(req->arena, held->body, &answers, &fault) != PST_OK ||
-        pst_json_slice_kind(answers) != PST_JSON_ARRAY)
-        return forward_relay(rep, held, held->body);
-    return proxy_answer_batch(req, rep, batch, answers);
+    if (pst_json_check(req->arena, buffered->body, &results, &error) !=
+            PST_OK ||
+        pst_json_slice_kind(results) != PST_JSON_ARRAY)
+        return forward_send_response(res, buffered, buffered->body);
+    return proxy_send_batch(req, res, batch, results);
 }
 
 /* Streaming a multipart body. */
 
 struct upload_source {
     struct request *req;
-    struct call_list *list;
+    struct graphql_request_list *list;
 };
 
 static enum pst_err
-read_upload(void *context, char *out, size_t size, size_t *len)
+read_upload_source(void *context, char *out, size_t size, size_t *len)
 {
     const struct upload_source *source = context;
 
-    return call_multipart_read(source->req, source->list, out, size, len);
+    return graphql_request_multipart_read(source->req, source->list, out, size,
+                                          len);
 }
 
 enum pst_err
-proxy_upload(struct request *req, struct call_list *list,
-             const struct call_plan *plans, struct forward_request *what)
+proxy_begin_upload(struct request *req, struct graphql_request_list *list,
+                   const struct graphql_request_plan *plans,
+                   struct forward_request *outgoing)
 {
     struct upload_source *source = pst_arena_alloc(req->arena, sizeof(*source));
 
     if (!source)
         return PST_NO_MEMORY;
     *source = (struct upload_source){req, list};
-    what->read = read_upload;
-    what->context = source;
-    return call_multipart_begin(req, list, plans, &what->type);
+    outgoing->read = read_upload_source;
+    outgoing->context = source;
+    return graphql_request_multipart_begin(req, list, plans, &outgoing->type);
 }

@@ -28,11 +28,12 @@
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
-#define PIECE_MAX (1 << 20) /* bytes that libfcgi is given at a time */
+#define WRITE_MAX (1 << 20) /* bytes that libfcgi is given at a time */
 
-#define DRAIN_MS 2000 /* for the rest of a body that nobody wants */
-#define HEAD_MS 10000 /* for a request's head, once it has begun */
-#define CUT_MS 100    /* between what there is of an answer and hanging up */
+#define DRAIN_TIMEOUT_MS 2000 /* for the rest of a body that nobody wants */
+#define HEAD_TIMEOUT_MS 10000 /* for a request's head, once it has begun */
+#define ABORT_DELAY_MS \
+    100 /* between what there is of an answer and hanging up */
 
 /*
  * What is there of the body, at least one byte: FCGX_GetStr() would wait
@@ -65,16 +66,16 @@ fcgi_read(void *context, char *out, size_t size, size_t *len)
 }
 
 static enum pst_err
-fcgi_write(void *context, struct pst_text piece)
+fcgi_write(void *context, struct pst_str piece)
 {
     FCGX_Stream *out = context;
 
     while (piece.len > 0) {
-        int some = piece.len > PIECE_MAX ? PIECE_MAX : (int)piece.len;
+        int some = piece.len > WRITE_MAX ? WRITE_MAX : (int)piece.len;
 
         if (FCGX_PutStr(piece.ptr, some, out) != some)
             return PST_CLIENT_GONE;
-        piece = pst_text_from_octet(piece, (size_t)some);
+        piece = pst_str_skip(piece, (size_t)some);
     }
     return PST_OK;
 }
@@ -93,8 +94,8 @@ static bool
 fcgi_drain(FCGX_Stream *in)
 {
     char piece[1024];
-    int64_t left = PST_HOLD_MAX;
-    int64_t end = 0;
+    int64_t left = PST_BUFFERED_BODY_MAX;
+    int64_t deadline = 0;
     size_t len = 0;
 
     while (left > 0) {
@@ -103,9 +104,9 @@ fcgi_drain(FCGX_Stream *in)
         if (len == 0)
             return true;
         left -= (int64_t)len;
-        if (end == 0)
-            end = ticks_ms() + DRAIN_MS;
-        if (ticks_ms() >= end)
+        if (deadline == 0)
+            deadline = clock_ms() + DRAIN_TIMEOUT_MS;
+        if (clock_ms() >= deadline)
             return false;
     }
     return false;
@@ -113,18 +114,18 @@ fcgi_drain(FCGX_Stream *in)
 
 /* Have a request handled that libfcgi has read. */
 static bool
-fcgi_handle(struct worker *worker, FCGX_Request *fcgi)
+fcgi_run_handler(struct worker *worker, FCGX_Request *fcgi)
 {
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = (const char *const *)fcgi->envp,
         .source = {fcgi_read, fcgi->in, fcgi->ipcFd},
         .authorizer = fcgi->role == FCGI_ROLE_AUTHORIZER,
-        .max_body = worker->gate.config->max_body,
-        .max_held = worker->gate.config->max_held,
+        .max_body = worker->ctx.config->max_body,
+        .max_held = worker->ctx.config->max_held,
     };
-    const struct reply_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
+    const struct response_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
 
-    return worker_handle(worker, &origin, &sink);
+    return worker_handle_request(worker, &origin, &sink);
 }
 
 /*
@@ -148,25 +149,25 @@ fcgi_accept(FCGX_Request *fcgi, int descriptor)
 
 /* Hear a request whose head is sound; true when another may follow. */
 static bool
-fcgi_hear_request(struct worker *worker, int descriptor)
+fcgi_serve_request(struct worker *worker, int descriptor)
 {
     FCGX_Request fcgi;
     bool is_drained;
     bool is_kept;
 
     if (!fcgi_accept(&fcgi, descriptor)) {
-        LOG_EVENT(worker->gate.log, LEVEL_WARNING, "request-lost",
-                  LOG_STRING("why", "libfcgi could not read it"));
+        LOG_EVENT(worker->ctx.log, LEVEL_WARNING, "request-lost",
+                  LOG_C_STRING("reason", "libfcgi could not read it"));
         return false;
     }
-    if (!fcgi_handle(worker, &fcgi)) {
+    if (!fcgi_run_handler(worker, &fcgi)) {
         /* No end of request: the web server has to see that it was cut. Where
          * it hears of the answer and of that in one go, lighttpd takes what
          * there is for all of it. */
         struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
 
         FCGX_Free(&fcgi, 0);
-        poll(&peer, 1, CUT_MS);
+        poll(&peer, 1, ABORT_DELAY_MS);
         shutdown(descriptor, SHUT_RDWR);
         close(descriptor);
         return false;
@@ -179,32 +180,33 @@ fcgi_hear_request(struct worker *worker, int descriptor)
     if (fcgi.ipcFd < 0)
         return false;
     if (!is_kept)
-        worker_hang_up(descriptor, is_drained);
+        worker_lingering_close(descriptor, is_drained);
     return is_kept;
 }
 
 static bool
-fcgi_hear(void *state, int descriptor)
+fcgi_serve_connection(void *state, int descriptor)
 {
     struct worker *worker = state;
-    enum head_next next = head_await(&worker->head, descriptor, HEAD_MS);
+    enum fcgi_preread_result result =
+        fcgi_preread_wait(&worker->preread, descriptor, HEAD_TIMEOUT_MS);
 
-    if (next == HEAD_REQUEST)
-        return fcgi_hear_request(worker, descriptor);
-    if (next == HEAD_CLOSE) {
-        LOG_EVENT(worker->gate.log, LEVEL_DEBUG, "connection-closed",
-                  LOG_STRING("why", "no sound request came"));
+    if (result == FCGI_PREREAD_REQUEST)
+        return fcgi_serve_request(worker, descriptor);
+    if (result == FCGI_PREREAD_CLOSE) {
+        LOG_EVENT(worker->ctx.log, LEVEL_DEBUG, "connection-closed",
+                  LOG_C_STRING("reason", "no sound request came"));
         close(descriptor);
     }
-    return next == HEAD_IDLE;
+    return result == FCGI_PREREAD_IDLE;
 }
 
 static void
-reload(void *context)
+reload_secrets(void *context)
 {
     const struct task *task = context;
 
-    keys_reload(task->service.keys);
+    keyring_cache_reload(task->program.keyring_cache);
 }
 
 /* Serve the sockets until told to stop; returns the exit status. */
@@ -212,16 +214,18 @@ static int
 serve_sockets(struct task *task, struct listen_sockets *sockets,
               const struct listen_peers *peers)
 {
-    const struct service *service = &task->service;
-    const struct crew_work work = {task, worker_begin, fcgi_hear, worker_end};
-    const struct pool_options options = {.sockets = sockets,
-                                         .peers = peers,
-                                         .log = service->log,
-                                         .workers = service->config->workers,
-                                         .drain = service->config->drain,
-                                         .work = &work,
-                                         .hangup = reload};
-    enum pool_end end;
+    const struct program *program = &task->program;
+    const struct thread_pool_work work = {task, worker_begin,
+                                          fcgi_serve_connection, worker_end};
+    const struct connections_options options = {.sockets = sockets,
+                                                .peers = peers,
+                                                .log = program->log,
+                                                .workers =
+                                                    program->config->workers,
+                                                .drain = program->config->drain,
+                                                .work = &work,
+                                                .on_hangup = reload_secrets};
+    enum connections_result deadline;
 
     /* It would hold a worker for seconds where a client does not hang up. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
@@ -232,69 +236,71 @@ serve_sockets(struct task *task, struct listen_sockets *sockets,
     unsetenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT");
     signal(SIGPIPE, SIG_IGN); /* it has set a handler of its own */
     for (size_t i = 0; i < sockets->count; i++)
-        LOG_EVENT(service->log, LEVEL_INFO, "listening",
-                  LOG_STRING("socket", sockets->list[i].name));
-    LOG_EVENT(service->log, LEVEL_INFO, "ready",
-              LOG_STRING("socket", sockets->list[0].name),
+        LOG_EVENT(program->log, LEVEL_INFO, "listening",
+                  LOG_C_STRING("socket", sockets->list[i].name));
+    LOG_EVENT(program->log, LEVEL_INFO, "ready",
+              LOG_C_STRING("socket", sockets->list[0].name),
               LOG_NUMBER("workers", options.workers));
-    end = pool_run(&options);
-    LOG_EVENT(service->log, end == POOL_FAILED ? LEVEL_ERROR : LEVEL_INFO,
+    deadline = connections_run(&options);
+    LOG_EVENT(program->log,
+              deadline == CONNECTIONS_FAILED ? LEVEL_ERROR : LEVEL_INFO,
               "stopped",
-              LOG_STRING("how", end == POOL_DRAINED ? "drained"
-                                : end == POOL_CUT   ? "cut"
-                                                    : strerror(errno)));
-    if (end == POOL_CUT)
+              LOG_C_STRING("how", deadline == CONNECTIONS_DRAINED ? "drained"
+                                  : deadline == CONNECTIONS_ABORTED
+                                      ? "cut"
+                                      : strerror(errno)));
+    if (deadline == CONNECTIONS_ABORTED)
         _exit(EX_OK); /* threads that hang still use what we would free */
-    return end == POOL_FAILED ? EX_OSERR : EX_OK;
+    return deadline == CONNECTIONS_FAILED ? EX_OSERR : EX_OK;
 }
 
 static int
-serve(struct task *task, const char *address)
+serve_task(struct task *task, const char *address)
 {
     const char *allowed = getenv("FCGI_WEB_SERVER_ADDRS");
     struct listen_sockets sockets;
     struct listen_peers peers;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     int status;
     enum pst_err e;
 
-    if (listen_peers_parse(&peers, pst_text_from(allowed)) != PST_OK) {
+    if (listen_peers_parse(&peers, pst_str_from(allowed)) != PST_OK) {
         fprintf(stderr, "%s: FCGI_WEB_SERVER_ADDRS: not a list of addresses\n",
-                task->service.name);
+                task->program.name);
         return EX_CONFIG;
     }
-    e = listen_open(&sockets, address, why);
+    e = listen_open(&sockets, address, error);
     if (e) {
-        fprintf(stderr, "%s: %s\n", task->service.name, why);
+        fprintf(stderr, "%s: %s\n", task->program.name, error);
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
     }
-    status = service_read_documents(&task->service, sockets.count > 0);
+    status = program_load_documents(&task->program, sockets.count > 0);
     if (status != EX_OK) {
         listen_close(&sockets);
         return status;
     }
     if (sockets.count > 0)
         return serve_sockets(task, &sockets, &peers);
-    pool_unblock_signals();
+    connections_unblock_signals();
     return cgi_serve(task);
 }
 
 int
-gate_serve(int argc, char **argv, const char *name, gate_handler *handler)
+program_serve(int argc, char **argv, const char *name, handler_fn *handler)
 {
-    struct task task = {.service.name = name, .handler = handler};
+    struct task task = {.program.name = name, .handler = handler};
     const char *address;
     int status;
 
     PST_REQUIRE(argc > 0);
-    if (!service_read_arguments((const char *const *)argv, name, &address,
-                                &status))
+    if (!program_parse_arguments((const char *const *)argv, name, &address,
+                                 &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
-    pool_block_signals();
-    status = service_open(&task.service);
+    connections_block_signals();
+    status = program_open(&task.program);
     if (status == EX_OK)
-        status = serve(&task, address);
-    service_close(&task.service);
+        status = serve_task(&task, address);
+    program_close(&task.program);
     return status;
 }

@@ -16,6 +16,6 @@
  * Arguments: none; --listen unix:/path or --listen host:port; --help;
  * --version. Returns the exit status.
  */
-int gate_serve(int argc, char **argv, const char *name, gate_handler *handler);
+int program_serve(int argc, char **argv, const char *name, handler_fn *handler);
 
 #endif

@@ -7,32 +7,32 @@
 
 #include "base/limits.h"
 
-static struct pst_text
-name_of(const struct config *config, enum cookies_kind kind)
+static struct pst_str
+session_cookie_name(const struct config *config, enum session_cookies_kind kind)
 {
-    const struct pst_text names[] = {
-        [COOKIES_USER] = config->cookie.name,
-        [COOKIES_GUEST] = config->cookie_guest_name,
-        [COOKIES_OLDER] = config->cookie_older_name,
+    const struct pst_str names[] = {
+        [SESSION_COOKIES_USER] = config->cookie.name,
+        [SESSION_COOKIES_GUEST] = config->cookie_guest_name,
+        [SESSION_COOKIES_OLDER] = config->cookie_legacy_name,
     };
 
-    PST_REQUIRE(kind < COOKIES_KINDS);
+    PST_REQUIRE(kind < SESSION_COOKIES_KINDS);
     return names[kind];
 }
 
 void
-cookies_find(const struct config *config, struct pst_text header,
-             struct cookies *out)
+session_cookies_find(const struct config *config, struct pst_str header,
+                     struct session_cookies *out)
 {
-    struct pst_text value;
-    struct pst_text name;
+    struct pst_str value;
+    struct pst_str name;
 
-    *out = (struct cookies){.count = {0}};
+    *out = (struct session_cookies){.count = {0}};
     while (pst_cookie_next(&header, &name, &value)) {
-        for (unsigned kind = 0; kind < COOKIES_KINDS; kind++) {
-            if (!pst_text_equal(name, name_of(config, kind)))
+        for (unsigned kind = 0; kind < SESSION_COOKIES_KINDS; kind++) {
+            if (!pst_str_equal(name, session_cookie_name(config, kind)))
                 continue;
-            if (out->count[kind] < COOKIES_MAX)
+            if (out->count[kind] < SESSION_COOKIES_MAX)
                 out->values[kind][out->count[kind]] = value;
             out->count[kind]++;
         }
@@ -40,45 +40,46 @@ cookies_find(const struct config *config, struct pst_text header,
 }
 
 struct pst_cookie
-cookies_describe(const struct config *config, enum cookies_kind kind)
+session_cookies_describe(const struct config *config,
+                         enum session_cookies_kind kind)
 {
     struct pst_cookie cookie = config->cookie;
 
-    cookie.name = name_of(config, kind);
+    cookie.name = session_cookie_name(config, kind);
     return cookie;
 }
 
 /* A variant that no browser would take was never set: nothing to clear. */
 static void
-clear_variant(struct reply *rep, struct pst_cookie *cookie)
+clear_cookie_variant(struct response *res, struct pst_cookie *cookie)
 {
-    struct pst_text line;
+    struct pst_str line;
     struct pst_buf buf;
-    const char *why;
+    const char *reason;
     enum pst_err e;
 
-    cookie->value = PST_TEXT("");
-    if (pst_cookie_check(cookie, &why) != PST_OK)
+    cookie->value = PST_STR("");
+    if (pst_cookie_check(cookie, &reason) != PST_OK)
         return;
-    pst_buf_init_arena(&buf, rep->arena, PST_COOKIE_HEADER_MAX);
+    pst_buf_init_arena(&buf, res->arena, PST_COOKIE_HEADER_MAX);
     pst_cookie_emit_clear(&buf, cookie);
-    e = pst_buf_end(&buf, &line);
+    e = pst_buf_finish(&buf, &line);
     if (!e)
-        reply_put_cookie(rep, line);
-    else if (!rep->refused)
-        rep->refused = e;
+        response_set_cookie(res, line);
+    else if (!res->deferred_error)
+        res->deferred_error = e;
 }
 
 void
-cookies_clear(const struct config *config, struct reply *rep,
-              enum cookies_kind kind)
+session_cookies_clear(const struct config *config, struct response *res,
+                      enum session_cookies_kind kind)
 {
-    const struct pst_cookie set = cookies_describe(config, kind);
-    const struct pst_text domains[] = {set.domain, PST_NO_TEXT};
-    const struct pst_text paths[] = {set.path, PST_TEXT("/")};
+    const struct pst_cookie set = session_cookies_describe(config, kind);
+    const struct pst_str domains[] = {set.domain, PST_STR_NONE};
+    const struct pst_str paths[] = {set.path, PST_STR("/")};
     const bool partitions[] = {set.partitioned, !set.partitioned};
-    size_t domain_count = pst_text_is_absent(set.domain) ? 1 : 2;
-    size_t path_count = pst_text_equal(set.path, paths[1]) ? 1 : 2;
+    size_t domain_count = pst_str_is_absent(set.domain) ? 1 : 2;
+    size_t path_count = pst_str_equal(set.path, paths[1]) ? 1 : 2;
 
     for (size_t p = 0; p < PST_COUNT(partitions); p++) {
         for (size_t d = 0; d < domain_count; d++) {
@@ -92,7 +93,7 @@ cookies_clear(const struct config *config, struct reply *rep,
                     cookie.same_site = PST_SAME_SITE_NONE;
                 cookie.domain = domains[d];
                 cookie.path = paths[k];
-                clear_variant(rep, &cookie);
+                clear_cookie_variant(res, &cookie);
             }
         }
     }

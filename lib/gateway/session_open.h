@@ -19,7 +19,7 @@ struct session_opened {
 };
 
 /* Does e say that a token is not good, and not that something failed? */
-bool session_is_unopened(enum pst_err e);
+bool session_is_token_error(enum pst_err e);
 
 /*
  * Open one token: its seal, then the clocks, then revocation.
@@ -27,24 +27,23 @@ bool session_is_unopened(enum pst_err e);
  * Returns PST_OK; PST_FORGED, PST_EXPIRED, PST_REVOKED; PST_STORE_DOWN,
  * PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err session_open_token(struct gate *gate,
+PST_MUST_USE enum pst_err session_open_token(struct context *ctx,
                                              const struct request *req,
                                              enum pst_purpose purpose,
-                                             struct pst_text token,
+                                             struct pst_str token,
                                              struct session_opened *out);
 
 /*
- * Open the cookies of one kind (COOKIES_USER or COOKIES_GUEST). When exactly
- * one opens, it is the session; of several copies of one session the newest
- * is; of different sessions none is: all but one were planted, and nothing
- * tells which.
- * Returns as session_open_token(); PST_ABSENT when there is none;
- * PST_DUPLICATE when they are of different sessions, or too many.
+ * Open the cookies of one kind (SESSION_COOKIES_USER or SESSION_COOKIES_GUEST).
+ * When exactly one opens, it is the session; of several copies of one session
+ * the newest is; of different sessions none is: all but one were planted, and
+ * nothing tells which. Returns as session_open_token(); PST_ABSENT when there
+ * is none; PST_DUPLICATE when they are of different sessions, or too many.
  */
-PST_MUST_USE enum pst_err session_open_cookies(struct gate *gate,
-                                               const struct request *req,
-                                               const struct cookies *cookies,
-                                               enum cookies_kind kind,
-                                               struct session_opened *out);
+PST_MUST_USE enum pst_err
+session_open_cookies(struct context *ctx, const struct request *req,
+                     const struct session_cookies *cookies,
+                     enum session_cookies_kind kind,
+                     struct session_opened *out);
 
 #endif

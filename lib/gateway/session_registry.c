@@ -9,7 +9,7 @@
 #include "codec/json.h"
 
 /* The two names a session has in the store. */
-struct ids {
+struct session_ids {
     struct store_id sid;
     struct store_id subject;
     const struct store_id *owner; /* &subject, or NULL for a guest */
@@ -18,30 +18,31 @@ struct ids {
 /* A session that names nobody, or nobody yet, is on no list: all of them would
  * be on one. */
 static bool
-is_unlisted(const struct pst_session *session)
+is_unlisted_session(const struct pst_session *session)
 {
     return session->sub.len == 0;
 }
 
 static enum pst_err
-ids_of(const struct gate *gate, const struct pst_session *session,
-       struct ids *ids)
+get_session_ids(const struct context *ctx, const struct pst_session *session,
+                struct session_ids *session_ids)
 {
-    store_id_sid(session->sid, &ids->sid);
-    ids->owner = NULL;
-    if (is_unlisted(session))
+    store_id_sid(session->sid, &session_ids->sid);
+    session_ids->owner = NULL;
+    if (is_unlisted_session(session))
         return PST_OK;
-    ids->owner = &ids->subject;
-    return store_id_subject(gate->store, session->sub, &ids->subject);
+    session_ids->owner = &session_ids->subject;
+    return store_id_subject(ctx->store, session->sub, &session_ids->subject);
 }
 
 enum pst_err
-roster_told(const struct gate *gate, const struct request *req, enum pst_err e)
+registry_log_store_error(const struct context *ctx, const struct request *req,
+                         enum pst_err e)
 {
     if (e == PST_STORE_DOWN)
-        LOG_EVENT(gate->log, LEVEL_ERROR, "store-down",
-                  LOG_STRING("request", req->id),
-                  LOG_STRING("why", store_why(gate->store)));
+        LOG_EVENT(ctx->log, LEVEL_ERROR, "store-down",
+                  LOG_C_STRING("request", req->id),
+                  LOG_C_STRING("reason", store_error(ctx->store)));
     return e;
 }
 
@@ -49,41 +50,43 @@ roster_told(const struct gate *gate, const struct request *req, enum pst_err e)
  * token that did not open says nothing of the store, and must not pass for
  * one: whoever sends such would make the grace last. */
 static enum pst_err
-told(struct gate *gate, const struct request *req, enum pst_err e)
+note_store_result(struct context *ctx, const struct request *req,
+                  enum pst_err e)
 {
     if (e != PST_STORE_DOWN)
-        gate->store_answered = gate->now;
-    return roster_told(gate, req, e);
+        ctx->store_answered_at = ctx->now;
+    return registry_log_store_error(ctx, req, e);
 }
 
 enum pst_err
-roster_check(struct gate *gate, const struct request *req,
-             const struct pst_session *session)
+registry_check(struct context *ctx, const struct request *req,
+               const struct pst_session *session)
 {
-    struct ids ids;
+    struct session_ids session_ids;
     enum pst_err e;
 
-    if (!gate->store)
+    if (!ctx->store)
         return PST_OK;
-    e = ids_of(gate, session, &ids);
+    e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    e = told(gate, req,
-             store_check(gate->store, &ids.sid, ids.owner, session->iat));
-    if (e == PST_STORE_DOWN && gate->store_answered > 0 &&
-        gate->now - gate->store_answered < gate->config->store_grace)
+    e = note_store_result(ctx, req,
+                          store_check(ctx->store, &session_ids.sid,
+                                      session_ids.owner, session->iat));
+    if (e == PST_STORE_DOWN && ctx->store_answered_at > 0 &&
+        ctx->now - ctx->store_answered_at < ctx->config->store_grace)
         return PST_OK;
     return e;
 }
 
 /* The browser's family: enough to tell one's devices apart, and no more. */
-static struct pst_text
-browser_of(const struct request *req)
+static struct pst_str
+browser_family(const struct request *req)
 {
     /* The first that is found counts: each also names those after it. */
     static const struct {
-        struct pst_text mark;
-        struct pst_text family;
+        struct pst_str token;
+        struct pst_str family;
     } families[] = {
         {{"Edg", 3}, {"Edge", 4}},         {{"OPR/", 4}, {"Opera", 5}},
         {{"Firefox/", 8}, {"Firefox", 7}}, {{"FxiOS/", 6}, {"Firefox", 7}},
@@ -91,13 +94,13 @@ browser_of(const struct request *req)
         {{"CriOS/", 6}, {"Chrome", 6}},    {{"Safari/", 7}, {"Safari", 6}},
         {{"curl/", 5}, {"curl", 4}},
     };
-    struct pst_text agent = request_header(req, PST_TEXT("User-Agent"));
+    struct pst_str agent = request_header(req, PST_STR("User-Agent"));
 
     for (size_t i = 0; i < PST_COUNT(families); i++) {
-        if (pst_text_contains(agent, families[i].mark))
+        if (pst_str_contains(agent, families[i].token))
             return families[i].family;
     }
-    return agent.len > 0 ? PST_TEXT("other") : PST_TEXT("");
+    return agent.len > 0 ? PST_STR("other") : PST_STR("");
 }
 
 /*
@@ -105,9 +108,9 @@ browser_of(const struct request *req)
  * a copy that was renewed a moment ago ends later than this one.
  */
 static int64_t
-last_end(const struct gate *gate, const struct pst_session *session)
+latest_expiry(const struct context *ctx, const struct pst_session *session)
 {
-    int64_t end = gate->now + gate->config->clocks.guest;
+    int64_t end = ctx->now + ctx->config->timeouts.guest;
 
     return pst_session_is_guest(session) && end > session->exp ? end
                                                                : session->exp;
@@ -120,40 +123,41 @@ last_end(const struct gate *gate, const struct pst_session *session)
  * as long as any copy of it lives: there can be as many as there are logins.
  */
 static int64_t
-end_kept(const struct gate *gate, const struct pst_session *session)
+revocation_expiry(const struct context *ctx, const struct pst_session *session)
 {
-    int64_t end = last_end(gate, session);
-    int64_t day = gate->now + PST_GUEST_REVOKED;
+    int64_t end = latest_expiry(ctx, session);
+    int64_t day = ctx->now + PST_GUEST_REVOKED_TTL;
 
     return pst_session_is_guest(session) && end > day ? day : end;
 }
 
 static struct store_session
-listed_of(const struct request *req, const struct pst_session *session,
-          const struct ids *ids)
+make_listed_session(const struct request *req,
+                    const struct pst_session *session,
+                    const struct session_ids *session_ids)
 {
     return (struct store_session){
-        .sid = ids->sid,
-        .subject = ids->subject,
+        .sid = session_ids->sid,
+        .subject = session_ids->subject,
         .created = session->iat,
         .seen = session->seen,
         .expires = session->exp,
-        .user = pst_text_first(session->sub, PST_SUBJECT_MAX),
-        .browser = browser_of(req),
-        .address = pst_text_first(req->remote_addr, STORE_ADDRESS_MAX),
+        .user = pst_str_first(session->sub, PST_SUBJECT_MAX),
+        .browser = browser_family(req),
+        .address = pst_str_first(req->remote_addr, STORE_ADDRESS_MAX),
     };
 }
 
 /* All of its user's sessions were ended at `since`: it must begin after it. */
 static enum pst_err
-move_past(const struct gate *gate, const struct request *req, int64_t since,
-          struct pst_session *session)
+move_past_revocation(const struct context *ctx, const struct request *req,
+                     int64_t since, struct pst_session *session)
 {
-    if (since - gate->now >= PST_SKEW) {
+    if (since - ctx->now >= PST_CLOCK_SKEW_MAX) {
         /* Refused with the next request, it would only seem to have begun. */
-        LOG_EVENT(gate->log, LEVEL_ERROR, "clock-behind",
-                  LOG_STRING("request", req->id),
-                  LOG_NUMBER("seconds", since - gate->now));
+        LOG_EVENT(ctx->log, LEVEL_ERROR, "clock-behind",
+                  LOG_C_STRING("request", req->id),
+                  LOG_NUMBER("seconds", since - ctx->now));
         return PST_OVERLOADED;
     }
     session->iat = since + 1;
@@ -162,225 +166,238 @@ move_past(const struct gate *gate, const struct request *req, int64_t since,
 }
 
 /* The ids of what a replacement ends. */
-struct ended_ids {
-    struct ids old;
-    struct ids guest;
+struct replaced_ids {
+    struct session_ids old;
+    struct session_ids guest;
 };
 
 static enum pst_err
-name_ended(const struct gate *gate, const struct roster_replacement *replaced,
-           struct store_replacement *replacement, struct ended_ids *ids)
+fill_replaced_sessions(const struct context *ctx,
+                       const struct registry_replacement *replaced,
+                       struct store_replacement *replacement,
+                       struct replaced_ids *session_ids)
 {
     const struct pst_session *old = replaced->old;
     enum pst_err e = PST_OK;
 
     if (old)
-        e = ids_of(gate, old, &ids->old);
+        e = get_session_ids(ctx, old, &session_ids->old);
     if (!e && replaced->guest)
-        e = ids_of(gate, replaced->guest, &ids->guest);
+        e = get_session_ids(ctx, replaced->guest, &session_ids->guest);
     if (e)
         return e;
     if (old) {
-        replacement->old = &ids->old.sid;
-        replacement->old_subject = ids->old.owner;
+        replacement->old = &session_ids->old.sid;
+        replacement->old_subject = session_ids->old.owner;
         replacement->old_iat = old->iat;
-        replacement->old_expires =
-            replacement->is_guest ? end_kept(gate, old) : last_end(gate, old);
-        replacement->follows = replaced->follows;
+        replacement->old_expires = replacement->is_guest
+                                       ? revocation_expiry(ctx, old)
+                                       : latest_expiry(ctx, old);
+        replacement->requires_old = replaced->requires_old;
     }
     if (replaced->guest) {
-        replacement->guest = &ids->guest.sid;
-        replacement->guest_expires = last_end(gate, replaced->guest);
+        replacement->guest = &session_ids->guest.sid;
+        replacement->guest_expires = latest_expiry(ctx, replaced->guest);
     }
     return PST_OK;
 }
 
 enum pst_err
-roster_replace(struct gate *gate, const struct request *req,
-               const struct roster_replacement *replaced,
-               struct pst_session *fresh)
+registry_replace(struct context *ctx, const struct request *req,
+                 const struct registry_replacement *replaced,
+                 struct pst_session *fresh)
 {
-    struct store_replacement replacement = {.is_guest = is_unlisted(fresh),
-                                            .cap = gate->config->max_sessions,
+    struct store_replacement replacement = {.is_guest =
+                                                is_unlisted_session(fresh),
+                                            .cap = ctx->config->max_sessions,
                                             .blob = replaced->blob,
-                                            .now = gate->now};
+                                            .now = ctx->now};
     struct store_session listed;
-    struct ended_ids ended_ids;
-    struct ids fresh_ids;
+    struct replaced_ids replaced_ids;
+    struct session_ids fresh_ids;
     int64_t since = 0;
     enum pst_err e;
 
-    if (!gate->store || (!replaced->old && !replaced->guest &&
-                         replacement.is_guest && replaced->blob.len == 0))
+    if (!ctx->store || (!replaced->old && !replaced->guest &&
+                        replacement.is_guest && replaced->blob.len == 0))
         return PST_OK;
-    e = ids_of(gate, fresh, &fresh_ids);
+    e = get_session_ids(ctx, fresh, &fresh_ids);
     if (!e)
-        e = name_ended(gate, replaced, &replacement, &ended_ids);
+        e = fill_replaced_sessions(ctx, replaced, &replacement, &replaced_ids);
     if (e)
         return e;
-    listed = listed_of(req, fresh, &fresh_ids);
+    listed = make_listed_session(req, fresh, &fresh_ids);
     replacement.session = &listed;
-    e = told(gate, req, store_replace(gate->store, &replacement, &since));
-    return e == PST_EXPIRED ? move_past(gate, req, since, fresh) : e;
+    e = note_store_result(
+        ctx, req, store_session_replace(ctx->store, &replacement, &since));
+    return e == PST_EXPIRED ? move_past_revocation(ctx, req, since, fresh) : e;
 }
 
 enum pst_err
-roster_touch(struct gate *gate, const struct request *req,
-             const struct pst_session *session)
+registry_touch(struct context *ctx, const struct request *req,
+               const struct pst_session *session)
 {
-    struct ids ids;
+    struct session_ids session_ids;
     enum pst_err e;
 
-    if (!gate->store || is_unlisted(session))
+    if (!ctx->store || is_unlisted_session(session))
         return PST_OK;
-    e = ids_of(gate, session, &ids);
+    e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    e = told(gate, req,
-             store_session_touch(gate->store, &ids.subject, &ids.sid,
-                                 session->exp, gate->now));
+    e = note_store_result(ctx, req,
+                          store_session_touch(ctx->store, &session_ids.subject,
+                                              &session_ids.sid, session->exp,
+                                              ctx->now));
     return e == PST_ABSENT ? PST_OK : e;
 }
 
 enum pst_err
-roster_end(struct gate *gate, const struct request *req,
-           const struct pst_session *session)
+registry_revoke(struct context *ctx, const struct request *req,
+                const struct pst_session *session)
 {
-    struct ids ids;
+    struct session_ids session_ids;
     enum pst_err e;
 
-    if (!gate->store)
+    if (!ctx->store)
         return PST_OK;
-    e = ids_of(gate, session, &ids);
+    e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    return told(gate, req,
-                store_end(gate->store, &ids.sid, ids.owner,
-                          end_kept(gate, session), gate->now));
+    return note_store_result(
+        ctx, req,
+        store_revoke(ctx->store, &session_ids.sid, session_ids.owner,
+                     revocation_expiry(ctx, session), ctx->now));
 }
 
 enum pst_err
-roster_end_all(struct gate *gate, const struct request *req,
-               const struct pst_session *session)
+registry_revoke_all(struct context *ctx, const struct request *req,
+                    const struct pst_session *session)
 {
-    struct ids ids;
+    struct session_ids session_ids;
     enum pst_err e;
 
-    if (!gate->store || is_unlisted(session))
+    if (!ctx->store || is_unlisted_session(session))
         return PST_OK;
-    e = ids_of(gate, session, &ids);
+    e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    return told(gate, req,
-                store_end_all(gate->store, &ids.subject, gate->now, NULL));
+    return note_store_result(
+        ctx, req,
+        store_revoke_all(ctx->store, &session_ids.subject, ctx->now, NULL));
 }
 
 /* The user's own list. */
 
 /* A walk over the list. */
-struct listing {
+struct session_listing {
     struct pst_buf *buf;
     const struct store_id *own;
     size_t count;
 };
 
 static void
-emit_date(struct pst_buf *buf, const char *name, int64_t when)
+emit_date_member(struct pst_buf *buf, const char *name, int64_t when)
 {
     pst_buf_add_string(buf, name);
     pst_date_emit_rfc3339(buf, when);
 }
 
 static enum pst_err
-emit_listed(void *context, const struct store_session *listed)
+emit_listed_session(void *context, const struct store_session *listed)
 {
-    struct listing *listing = context;
-    struct pst_buf *buf = listing->buf;
+    struct session_listing *session_listing = context;
+    struct pst_buf *buf = session_listing->buf;
 
-    if (listing->count++ > 0)
+    if (session_listing->count++ > 0)
         pst_buf_add_char(buf, ',');
     pst_buf_add_string(buf, "{\"id\":\"");
-    pst_buf_add_hex(buf, (struct pst_bytes){listed->sid.octets, PST_HASH_LEN});
-    emit_date(buf, "\",\"created\":\"", listed->created);
-    emit_date(buf, "\",\"lastSeen\":\"", listed->seen);
-    emit_date(buf, "\",\"expiresAt\":\"", listed->expires);
+    pst_buf_add_hex(buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
+    emit_date_member(buf, "\",\"created\":\"", listed->created);
+    emit_date_member(buf, "\",\"lastSeen\":\"", listed->seen);
+    emit_date_member(buf, "\",\"expiresAt\":\"", listed->expires);
     pst_buf_add_string(buf, "\",\"browser\":");
     pst_json_emit_string(buf, listed->browser);
     pst_buf_add_string(buf, ",\"address\":");
     pst_json_emit_string(buf, listed->address);
     pst_buf_add_string(buf, ",\"current\":");
-    pst_buf_add_string(
-        buf, store_id_equal(&listed->sid, listing->own) ? "true}" : "false}");
+    pst_buf_add_string(buf, store_id_equal(&listed->sid, session_listing->own)
+                                ? "true}"
+                                : "false}");
     return PST_OK;
 }
 
 enum pst_err
-roster_emit(struct gate *gate, const struct request *req,
-            const struct pst_session *session, struct pst_buf *buf)
+registry_list(struct context *ctx, const struct request *req,
+              const struct pst_session *session, struct pst_buf *buf)
 {
-    struct listing listing = {.buf = buf};
-    struct ids ids;
+    struct session_listing session_listing = {.buf = buf};
+    struct session_ids session_ids;
     enum pst_err e = PST_OK;
 
     pst_buf_add_char(buf, '[');
-    if (gate->store && !is_unlisted(session)) {
-        e = ids_of(gate, session, &ids);
+    if (ctx->store && !is_unlisted_session(session)) {
+        e = get_session_ids(ctx, session, &session_ids);
         if (e)
             return e;
-        listing.own = &ids.sid;
-        e = told(gate, req,
-                 store_session_walk(gate->store, &ids.subject, gate->now,
-                                    emit_listed, &listing));
+        session_listing.own = &session_ids.sid;
+        e = note_store_result(
+            ctx, req,
+            store_session_walk(ctx->store, &session_ids.subject, ctx->now,
+                               emit_listed_session, &session_listing));
     }
     pst_buf_add_char(buf, ']');
     return e;
 }
 
 /* A search for one by its name. */
-struct search {
+struct session_search {
     const struct store_id *wanted;
     struct store_session found;
     bool is_found;
 };
 
 static enum pst_err
-compare(void *context, const struct store_session *listed)
+match_session_name(void *context, const struct store_session *listed)
 {
-    struct search *search = context;
+    struct session_search *session_search = context;
 
-    if (store_id_equal(&listed->sid, search->wanted)) {
-        search->found = *listed;
-        search->is_found = true;
+    if (store_id_equal(&listed->sid, session_search->wanted)) {
+        session_search->found = *listed;
+        session_search->is_found = true;
     }
     return PST_OK;
 }
 
 /* Only what stands on the user's own list can be ended by its name. */
 enum pst_err
-roster_end_named(struct gate *gate, const struct request *req,
-                 const struct pst_session *session, struct pst_text name,
-                 bool *is_own)
+registry_revoke_by_name(struct context *ctx, const struct request *req,
+                        const struct pst_session *session, struct pst_str name,
+                        bool *is_own)
 {
-    struct search search = {.is_found = false};
+    struct session_search session_search = {.is_found = false};
     struct store_id wanted;
-    struct ids ids;
+    struct session_ids session_ids;
     enum pst_err e;
 
-    if (!gate->store || is_unlisted(session) || !store_id_parse(name, &wanted))
+    if (!ctx->store || is_unlisted_session(session) ||
+        !store_id_parse(name, &wanted))
         return PST_NOT_FOUND;
-    e = ids_of(gate, session, &ids);
+    e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    search.wanted = &wanted;
-    e = told(gate, req,
-             store_session_walk(gate->store, &ids.subject, gate->now, compare,
-                                &search));
+    session_search.wanted = &wanted;
+    e = note_store_result(ctx, req,
+                          store_session_walk(ctx->store, &session_ids.subject,
+                                             ctx->now, match_session_name,
+                                             &session_search));
     if (e)
         return e;
-    if (!search.is_found)
+    if (!session_search.is_found)
         return PST_NOT_FOUND;
-    *is_own = store_id_equal(&wanted, &ids.sid);
-    return told(gate, req,
-                store_end(gate->store, &wanted, &ids.subject,
-                          search.found.expires, gate->now));
+    *is_own = store_id_equal(&wanted, &session_ids.sid);
+    return note_store_result(
+        ctx, req,
+        store_revoke(ctx->store, &wanted, &session_ids.subject,
+                     session_search.found.expires, ctx->now));
 }

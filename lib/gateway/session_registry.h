@@ -15,24 +15,25 @@
  * Log why the store did not answer, where that is what e says: for whoever
  * asked it something that is no question of this file. Returns e.
  */
-enum pst_err roster_told(const struct gate *gate, const struct request *req,
-                         enum pst_err e);
+enum pst_err registry_log_store_error(const struct context *ctx,
+                                      const struct request *req,
+                                      enum pst_err e);
 
 /*
  * Was it ended, alone or with all of its user's? While the store is away for
  * at most POSTERN_STORE_GRACE, a session it did not speak of is good.
  * Returns PST_OK, PST_REVOKED, PST_STORE_DOWN (with the cause in the log).
  */
-PST_MUST_USE enum pst_err roster_check(struct gate *gate,
-                                       const struct request *req,
-                                       const struct pst_session *session);
+PST_MUST_USE enum pst_err registry_check(struct context *ctx,
+                                         const struct request *req,
+                                         const struct pst_session *session);
 
 /* What a new session takes the place of, and how. */
-struct roster_replacement {
+struct registry_replacement {
     const struct pst_session *old;   /* NULL: none */
     const struct pst_session *guest; /* a guest's beside it, which ends as well
                                         whether it is good or not; NULL: none */
-    bool follows;          /* the new session begins only if old is good */
+    bool requires_old;     /* the new session begins only if old is good */
     struct pst_bytes blob; /* the new session as the store is to keep it;
                               absent: it fits into its token */
 };
@@ -53,47 +54,47 @@ struct roster_replacement {
  * the user's, and past that no session can begin yet).
  */
 PST_MUST_USE enum pst_err
-roster_replace(struct gate *gate, const struct request *req,
-               const struct roster_replacement *replaced,
-               struct pst_session *fresh);
+registry_replace(struct context *ctx, const struct request *req,
+                 const struct registry_replacement *replaced,
+                 struct pst_session *fresh);
 
 /* Note that it was seen, and when it will end. PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err roster_touch(struct gate *gate,
-                                       const struct request *req,
-                                       const struct pst_session *session);
-
-/* End it, everywhere it was copied; a guest's for a day, after which a copy
- * is good again. PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err roster_end(struct gate *gate,
-                                     const struct request *req,
-                                     const struct pst_session *session);
-
-/* End all of its user's sessions, this one included. */
-PST_MUST_USE enum pst_err roster_end_all(struct gate *gate,
+PST_MUST_USE enum pst_err registry_touch(struct context *ctx,
                                          const struct request *req,
                                          const struct pst_session *session);
 
+/* End it, everywhere it was copied; a guest's for a day, after which a copy
+ * is good again. PST_OK or PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err registry_revoke(struct context *ctx,
+                                          const struct request *req,
+                                          const struct pst_session *session);
+
+/* End all of its user's sessions, this one included. */
+PST_MUST_USE enum pst_err
+registry_revoke_all(struct context *ctx, const struct request *req,
+                    const struct pst_session *session);
+
 /* The name of a session in lists: its hash in hex, never its id. */
-#define ROSTER_NAME_LEN STORE_ID_HEX_LEN
+#define REGISTRY_NAME_LEN STORE_ID_HEX_LEN
 
 /*
  * Write its user's live sessions as a JSON array: [{"id","created",
  * "lastSeen","expiresAt","browser","address","current"}].
  * Returns PST_OK or PST_STORE_DOWN.
  */
-PST_MUST_USE enum pst_err roster_emit(struct gate *gate,
-                                      const struct request *req,
-                                      const struct pst_session *session,
-                                      struct pst_buf *buf);
+PST_MUST_USE enum pst_err registry_list(struct context *ctx,
+                                        const struct request *req,
+                                        const struct pst_session *session,
+                                        struct pst_buf *buf);
 
 /*
  * End another session of its user, by the name it has in the list.
  *   is_own  set on PST_OK: it was this very one
  * Returns PST_OK, PST_NOT_FOUND (none of this user's), PST_STORE_DOWN.
  */
-PST_MUST_USE enum pst_err roster_end_named(struct gate *gate,
-                                           const struct request *req,
-                                           const struct pst_session *session,
-                                           struct pst_text name, bool *is_own);
+PST_MUST_USE enum pst_err
+registry_revoke_by_name(struct context *ctx, const struct request *req,
+                        const struct pst_session *session, struct pst_str name,
+                        bool *is_own);
 
 #endif

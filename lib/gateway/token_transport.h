@@ -16,11 +16,11 @@
 #include "session/session.h"
 
 /* What goes out. Slices live as long as the arena they were made in. */
-struct carry {
-    struct pst_text cookie; /* the Set-Cookie line; absent: none */
-    struct pst_text bearer; /* the token header's value; absent: none */
-    struct pst_bytes blob;  /* of a new session: what the store is to keep of
-                               it (roster_replace()); absent: nothing */
+struct transport {
+    struct pst_str cookie; /* the Set-Cookie line; absent: none */
+    struct pst_str bearer; /* the token header's value; absent: none */
+    struct pst_bytes blob; /* of a new session: what the store is to keep of
+                              it (registry_replace()); absent: nothing */
 };
 
 /*
@@ -34,12 +34,13 @@ struct carry {
  * PST_STORE_DOWN, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err
-carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
-           struct pst_text token, struct pst_session *session, bool *is_stale);
+transport_verify(struct context *ctx, struct pst_arena *arena,
+                 enum pst_purpose purpose, struct pst_str token,
+                 struct pst_session *session, bool *is_stale);
 
 /*
  * Seal a session for each way it is to go; a guest's cookie is one of its own.
- *   ways    enum config_method flags
+ *   methods    enum config_token_method flags
  *   is_new  true: nothing is stored yet, out->blob is what is to be.
  *           false: what the store holds of it is replaced only if it is
  *           still there, so that a request in flight revives nothing
@@ -47,9 +48,10 @@ carry_open(struct gate *gate, struct pst_arena *arena, enum pst_purpose purpose,
  * for it); PST_REVOKED (not new, and gone from the store); PST_STORE_DOWN,
  * PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err carry_seal(struct gate *gate, struct pst_arena *arena,
-                                     unsigned ways,
-                                     const struct pst_session *session,
-                                     bool is_new, struct carry *out);
+PST_MUST_USE enum pst_err transport_issue(struct context *ctx,
+                                          struct pst_arena *arena,
+                                          unsigned methods,
+                                          const struct pst_session *session,
+                                          bool is_new, struct transport *out);
 
 #endif

@@ -10,160 +10,169 @@
 #include "codec/percent.h"
 #include "http/media_type.h"
 
-#define PIECE ((size_t)16 * 1024) /* bytes asked of the client at a time */
+#define INPUT_SIZE                                             \
+    ((size_t)16 * 1024) /* bytes asked of the client at a time \
+                         */
 
-static const char why_parts[] = "the multipart body cannot be understood";
+static const char bad_multipart_message[] =
+    "the multipart body cannot be understood";
 
 static enum pst_err
-refuse(const char **why, enum pst_err e, const char *text)
+refuse_upload(const char **reason, enum pst_err e, const char *text)
 {
-    *why = e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e) : text;
+    *reason =
+        e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e) : text;
     return e;
 }
 
 /* Bytes of the client for the reader. */
 static enum pst_err
-fill(struct request *req, struct upload *upload, const char **why)
+upload_fill_input(struct request *req, struct upload *upload,
+                  const char **reason)
 {
     size_t len;
-    enum pst_err e = request_read(req, upload->piece, PIECE, &len);
+    enum pst_err e = request_read_body(req, upload->piece, INPUT_SIZE, &len);
 
     if (e)
-        return refuse(why, e,
-                      e == PST_TOO_LARGE
-                          ? "the request is larger than POSTERN_MAX_BODY"
-                          : "the body is shorter than announced");
-    upload->in = (struct pst_text){upload->piece, len};
+        return refuse_upload(reason, e,
+                             e == PST_TOO_LARGE
+                                 ? "the request is larger than POSTERN_MAX_BODY"
+                                 : "the body is shorter than announced");
+    upload->in = (struct pst_str){upload->piece, len};
     upload->is_ended = len == 0;
-    if (upload->is_ended && upload->reader.place != PST_MULTIPART_END)
-        return refuse(why, PST_MALFORMED,
-                      "the multipart body ends before its last delimiter");
+    if (upload->is_ended && upload->reader.state != PST_MULTIPART_EPILOGUE)
+        return refuse_upload(
+            reason, PST_MALFORMED,
+            "the multipart body ends before its last delimiter");
     return PST_OK;
 }
 
 static enum pst_err
-next_event(struct upload *upload, enum pst_multipart_event *event,
-           struct pst_text *piece, const char **why)
+upload_next_event(struct upload *upload, enum pst_multipart_event *event,
+                  struct pst_str *piece, const char **reason)
 {
     enum pst_err e =
         pst_multipart_next(&upload->reader, &upload->in, event, piece);
 
-    return e ? refuse(why, e, why_parts) : PST_OK;
+    return e ? refuse_upload(reason, e, bad_multipart_message) : PST_OK;
 }
 
 /* Reading up to the first file. */
 
 /* The parts that are held: "operations" and "map". */
-struct held {
+struct buffered {
     struct pst_buf bufs[2];
-    size_t left; /* bytes that may still be held */
+    size_t remaining; /* bytes that may still be held */
 };
 
 static enum pst_err
-hold_piece(const struct upload *upload, struct held *held,
-           struct pst_text piece, const char **why)
+buffer_part_piece(const struct upload *upload, struct buffered *buffered,
+                  struct pst_str piece, const char **reason)
 {
-    struct pst_buf *buf = &held->bufs[upload->reader.parts - 1];
+    struct pst_buf *buf = &buffered->bufs[upload->reader.parts - 1];
 
-    if (piece.len > held->left)
-        return refuse(why, PST_TOO_LARGE,
-                      "\"operations\" and \"map\" are larger than "
-                      "POSTERN_MAX_JSON");
-    held->left -= piece.len;
+    if (piece.len > buffered->remaining)
+        return refuse_upload(reason, PST_TOO_LARGE,
+                             "\"operations\" and \"map\" are larger than "
+                             "POSTERN_MAX_JSON");
+    buffered->remaining -= piece.len;
     pst_buf_add(buf, piece);
-    return buf->err ? refuse(why, PST_NO_MEMORY, "") : PST_OK;
+    return buf->err ? refuse_upload(reason, PST_NO_MEMORY, "") : PST_OK;
 }
 
 static enum pst_err
-begin_part(struct upload *upload, const char **why)
+begin_buffered_part(struct upload *upload, const char **reason)
 {
     const struct pst_multipart *reader = &upload->reader;
     bool is_map =
-        pst_text_is_absent(reader->part.filename) && reader->parts == 2;
+        pst_str_is_absent(reader->part.filename) && reader->parts == 2;
 
     if (reader->parts == 2 && !is_map)
-        return refuse(why, PST_MALFORMED,
-                      "the second part of a multipart request must be "
-                      "\"map\"");
+        return refuse_upload(reason, PST_MALFORMED,
+                             "the second part of a multipart request must be "
+                             "\"map\"");
     upload->has_part = reader->parts == 3;
     return PST_OK;
 }
 
 static enum pst_err
-read_held(struct request *req, struct upload *upload, struct held *held,
-          const char **why)
+read_buffered_parts(struct request *req, struct upload *upload,
+                    struct buffered *buffered, const char **reason)
 {
     enum pst_err e = PST_OK;
 
     while (!e && !upload->has_part &&
-           upload->reader.place != PST_MULTIPART_END) {
+           upload->reader.state != PST_MULTIPART_EPILOGUE) {
         enum pst_multipart_event event;
-        struct pst_text piece;
+        struct pst_str piece;
 
-        e = next_event(upload, &event, &piece, why);
+        e = upload_next_event(upload, &event, &piece, reason);
         if (e)
             return e;
-        if (event == PST_MULTIPART_PART)
-            e = begin_part(upload, why);
-        else if (event == PST_MULTIPART_PIECE)
-            e = hold_piece(upload, held, piece, why);
-        else if (event == PST_MULTIPART_MORE)
-            e = fill(req, upload, why);
+        if (event == PST_MULTIPART_PART_BEGIN)
+            e = begin_buffered_part(upload, reason);
+        else if (event == PST_MULTIPART_DATA)
+            e = buffer_part_piece(upload, buffered, piece, reason);
+        else if (event == PST_MULTIPART_NEED_INPUT)
+            e = upload_fill_input(req, upload, reason);
     }
     return e;
 }
 
 static struct upload *
-make_upload(struct request *req)
+upload_alloc(struct request *req)
 {
     struct upload *upload = pst_arena_alloc(req->arena, sizeof(*upload));
     struct pst_buf buf;
 
     if (!upload)
         return NULL;
-    upload->piece = pst_arena_alloc(req->arena, PIECE);
+    upload->piece = pst_arena_alloc(req->arena, INPUT_SIZE);
     upload->head = pst_arena_alloc(req->arena, UPLOAD_PART_HEAD_MAX);
     pst_buf_init(&buf, upload->boundary, sizeof(upload->boundary));
-    pst_buf_add_string(&buf, UPLOAD_BOUNDARY_START);
+    pst_buf_add_string(&buf, UPLOAD_BOUNDARY_PREFIX);
     pst_buf_add_string(&buf, req->id);
     return upload->piece && upload->head ? upload : NULL;
 }
 
 static void
-make_needle(struct upload *upload)
+upload_init_search(struct upload *upload)
 {
     char delimiter[2 + UPLOAD_BOUNDARY_LEN] = "--";
 
     memcpy(delimiter + 2, upload->boundary, UPLOAD_BOUNDARY_LEN);
-    pst_needle_init(&upload->needle,
-                    (struct pst_text){delimiter, sizeof(delimiter)});
+    pst_search_init(&upload->boundary_search,
+                    (struct pst_str){delimiter, sizeof(delimiter)});
 }
 
 enum pst_err
 upload_open(struct request *req, size_t max, struct upload **out,
-            const char **why)
+            const char **reason)
 {
-    struct upload *upload = make_upload(req);
-    struct held held = {.left = max};
+    struct upload *upload = upload_alloc(req);
+    struct buffered buffered = {.remaining = max};
     enum pst_err e;
 
     if (!upload)
-        return refuse(why, PST_NO_MEMORY, "");
+        return refuse_upload(reason, PST_NO_MEMORY, "");
     if (pst_multipart_init(&upload->reader, req->content_type) != PST_OK)
-        return refuse(why, PST_MALFORMED,
-                      "the Content-Type has no boundary that all readers "
-                      "take for the same");
-    make_needle(upload);
-    for (size_t i = 0; i < PST_COUNT(held.bufs); i++)
-        pst_buf_init_hold(&held.bufs[i], req->arena, max);
-    e = read_held(req, upload, &held, why);
+        return refuse_upload(
+            reason, PST_MALFORMED,
+            "the Content-Type has no boundary that all readers "
+            "take for the same");
+    upload_init_search(upload);
+    for (size_t i = 0; i < PST_COUNT(buffered.bufs); i++)
+        pst_buf_init_heap(&buffered.bufs[i], req->arena, max);
+    e = read_buffered_parts(req, upload, &buffered, reason);
     if (e)
         return e;
     if (upload->reader.parts == 0)
-        return refuse(why, PST_MALFORMED, "the multipart body has no part");
-    upload->operations = pst_buf_text(&held.bufs[0]);
-    upload->map_json = upload->reader.parts == 1 ? PST_TEXT("{}")
-                                                 : pst_buf_text(&held.bufs[1]);
+        return refuse_upload(reason, PST_MALFORMED,
+                             "the multipart body has no part");
+    upload->operations = pst_buf_str(&buffered.bufs[0]);
+    upload->map_json = upload->reader.parts == 1
+                           ? PST_STR("{}")
+                           : pst_buf_str(&buffered.bufs[1]);
     *out = upload;
     return PST_OK;
 }
@@ -174,25 +183,25 @@ upload_open(struct request *req, size_t max, struct upload **out,
  * The name in filename* (RFC 8187), where it is UTF-8 and could not be taken
  * for another parameter of the part; else absent.
  */
-static struct pst_text
-extended_name(struct pst_text extended, struct pst_buf *buf)
+static struct pst_str
+decode_extended_filename(struct pst_str extended, struct pst_buf *buf)
 {
-    struct pst_text charset, language;
-    struct pst_text name = PST_NO_TEXT;
+    struct pst_str charset, language;
+    struct pst_str name = PST_STR_NONE;
 
-    if (!pst_text_cut(&extended, '\'', &charset) ||
-        !pst_text_equal_nocase(charset, PST_TEXT("utf-8")) ||
-        !pst_text_cut(&extended, '\'', &language))
-        return PST_NO_TEXT;
+    if (!pst_str_split(&extended, '\'', &charset) ||
+        !pst_str_equal_nocase(charset, PST_STR("utf-8")) ||
+        !pst_str_split(&extended, '\'', &language))
+        return PST_STR_NONE;
     pst_percent_decode(buf, extended, false);
-    if (pst_buf_end(buf, &name) != PST_OK || name.len == 0 ||
-        pst_text_index(name, '=') < name.len)
-        return PST_NO_TEXT;
+    if (pst_buf_finish(buf, &name) != PST_OK || name.len == 0 ||
+        pst_str_index(name, '=') < name.len)
+        return PST_STR_NONE;
     return name;
 }
 
 static void
-add_file_name(struct pst_buf *buf, struct pst_text name)
+emit_file_name(struct pst_buf *buf, struct pst_str name)
 {
     for (size_t i = 0; i < name.len; i++) {
         if (name.ptr[i] == '"')
@@ -203,31 +212,31 @@ add_file_name(struct pst_buf *buf, struct pst_text name)
 }
 
 static bool
-is_file_name(struct pst_text name)
+is_valid_file_name(struct pst_str name)
 {
-    return pst_text_is_utf8(name) && pst_text_is_field_value(name) &&
-           pst_text_index(name, '\\') == name.len &&
-           pst_text_index(name, '\t') == name.len;
+    return pst_str_is_utf8(name) && pst_str_is_field_value(name) &&
+           pst_str_index(name, '\\') == name.len &&
+           pst_str_index(name, '\t') == name.len;
 }
 
 static void
-add_disposition(struct pst_buf *buf, const struct upload_file *file,
-                struct pst_text name)
+emit_part_disposition(struct pst_buf *buf, const struct upload_file *file,
+                      struct pst_str name)
 {
     pst_buf_add_string(buf, "Content-Disposition: form-data; name=\"");
     pst_buf_add_number(buf, (int64_t)file->number);
     pst_buf_add_string(buf, "\"; filename=\"");
-    add_file_name(buf, name);
+    emit_file_name(buf, name);
     pst_buf_add_string(buf, "\"\r\n");
 }
 
 static void
-add_type(struct pst_buf *buf, struct pst_text type)
+emit_part_type(struct pst_buf *buf, struct pst_str type)
 {
     struct pst_media_type parsed;
 
     if (pst_media_type_parse(type, &parsed) != PST_OK)
-        type = PST_TEXT("application/octet-stream");
+        type = PST_STR("application/octet-stream");
     pst_buf_add_string(buf, "Content-Type: ");
     pst_buf_add(buf, type);
     pst_buf_add_string(buf, "\r\n\r\n");
@@ -235,67 +244,70 @@ add_type(struct pst_buf *buf, struct pst_text type)
 
 /* Our delimiter is not to be guessed; should it stand there, it is no part. */
 static bool
-has_delimiter(const struct upload *upload, struct pst_text text)
+text_has_own_boundary(const struct upload *upload, struct pst_str text)
 {
-    return pst_text_contains(text, pst_text_from(upload->boundary));
+    return pst_str_contains(text, pst_str_from(upload->boundary));
 }
 
 static enum pst_err
-write_head(struct upload *upload, const struct upload_file *file,
-           const char **why)
+upload_write_part_head(struct upload *upload, const struct upload_file *file,
+                       const char **reason)
 {
     const struct pst_multipart *reader = &upload->reader;
-    char storage[PST_PART_HEAD_MAX];
+    char storage[PST_MULTIPART_PART_HEAD_MAX];
     struct pst_buf decoded;
-    struct pst_text name;
+    struct pst_str name;
     struct pst_buf buf;
 
     pst_buf_init(&decoded, storage, sizeof(storage));
-    name = extended_name(reader->part.extended, &decoded);
-    if (pst_text_is_absent(name) || !is_file_name(name))
+    name = decode_extended_filename(reader->part.extended, &decoded);
+    if (pst_str_is_absent(name) || !is_valid_file_name(name))
         name = reader->part.filename;
-    if (!is_file_name(name) || has_delimiter(upload, name) ||
-        has_delimiter(upload, reader->part.type))
-        return refuse(why, PST_MALFORMED, "a file's name must be UTF-8");
+    if (!is_valid_file_name(name) || text_has_own_boundary(upload, name) ||
+        text_has_own_boundary(upload, reader->part.type))
+        return refuse_upload(reason, PST_MALFORMED,
+                             "a file's name must be UTF-8");
     pst_buf_init(&buf, upload->head, UPLOAD_PART_HEAD_MAX);
     pst_buf_add_string(&buf, "\r\n--");
     pst_buf_add_string(&buf, upload->boundary);
     pst_buf_add_string(&buf, "\r\n");
-    add_disposition(&buf, file, name);
-    add_type(&buf, reader->part.type);
-    PST_REQUIRE(pst_buf_end(&buf, &upload->out) == PST_OK);
+    emit_part_disposition(&buf, file, name);
+    emit_part_type(&buf, reader->part.type);
+    PST_REQUIRE(pst_buf_finish(&buf, &upload->out) == PST_OK);
     return PST_OK;
 }
 
 /* A file begins: is it in the map, and is it to pass on? */
 static enum pst_err
-begin_file(struct upload *upload, const char **why)
+upload_begin_file(struct upload *upload, const char **reason)
 {
     struct upload_file *file =
         upload_map_find(&upload->map, upload->reader.part.name);
 
-    if (pst_text_is_absent(upload->reader.part.filename))
-        return refuse(why, PST_MALFORMED,
-                      "a multipart request has one \"map\" only");
+    if (pst_str_is_absent(upload->reader.part.filename))
+        return refuse_upload(reason, PST_MALFORMED,
+                             "a multipart request has one \"map\" only");
     if (!file)
-        return refuse(why, PST_MALFORMED, "a file is not in \"map\"");
+        return refuse_upload(reason, PST_MALFORMED, "a file is not in \"map\"");
     if (file->is_seen)
-        return refuse(why, PST_DUPLICATE, "a file comes twice");
+        return refuse_upload(reason, PST_DUPLICATE, "a file comes twice");
     file->is_seen = true;
-    upload->is_dropped = !file->is_passed;
-    upload->needle.matched = 0;
-    return upload->is_dropped ? PST_OK : write_head(upload, file, why);
+    upload->is_dropped = !file->is_forwarded;
+    upload->boundary_search.matched = 0;
+    return upload->is_dropped ? PST_OK
+                              : upload_write_part_head(upload, file, reason);
 }
 
 static enum pst_err
-pass_piece(struct upload *upload, struct pst_text piece, const char **why)
+upload_forward_piece(struct upload *upload, struct pst_str piece,
+                     const char **reason)
 {
     if (upload->is_dropped)
         return PST_OK;
-    if (pst_needle_find(&upload->needle, piece))
-        return refuse(why, PST_MALFORMED,
-                      "a file has the delimiter of the request to the "
-                      "backend, please send it again");
+    if (pst_search_find(&upload->boundary_search, piece))
+        return refuse_upload(reason, PST_MALFORMED,
+                             "a file has the delimiter of the request to the "
+                             "backend, please send it again");
     upload->out = piece;
     return PST_OK;
 }
@@ -303,7 +315,7 @@ pass_piece(struct upload *upload, struct pst_text piece, const char **why)
 /* The new body. */
 
 static void
-write_end(struct upload *upload)
+upload_write_end(struct upload *upload)
 {
     struct pst_buf buf;
 
@@ -311,38 +323,39 @@ write_end(struct upload *upload)
     pst_buf_add_string(&buf, "\r\n--");
     pst_buf_add_string(&buf, upload->boundary);
     pst_buf_add_string(&buf, "--\r\n");
-    upload->out = pst_buf_text(&buf);
+    upload->out = pst_buf_str(&buf);
 }
 
 /* What comes next into upload->out, if there is anything to come. */
 static enum pst_err
-go_on(struct request *req, struct upload *upload, const char **why)
+upload_next_output(struct request *req, struct upload *upload,
+                   const char **reason)
 {
     enum pst_multipart_event event;
-    struct pst_text piece;
+    struct pst_str piece;
     enum pst_err e;
 
     if (upload->has_part) {
         upload->has_part = false;
-        return begin_file(upload, why);
+        return upload_begin_file(upload, reason);
     }
-    e = next_event(upload, &event, &piece, why);
+    e = upload_next_event(upload, &event, &piece, reason);
     if (e)
         return e;
-    if (event == PST_MULTIPART_PART)
-        return begin_file(upload, why);
-    if (event == PST_MULTIPART_PIECE)
-        return pass_piece(upload, piece, why);
-    if (event != PST_MULTIPART_MORE)
+    if (event == PST_MULTIPART_PART_BEGIN)
+        return upload_begin_file(upload, reason);
+    if (event == PST_MULTIPART_DATA)
+        return upload_forward_piece(upload, piece, reason);
+    if (event != PST_MULTIPART_NEED_INPUT)
         return PST_OK;
-    e = fill(req, upload, why);
+    e = upload_fill_input(req, upload, reason);
     if (!e && upload->is_ended)
-        write_end(upload);
+        upload_write_end(upload);
     return e;
 }
 
 void
-upload_begin(struct upload *upload, struct pst_text head)
+upload_begin(struct upload *upload, struct pst_str head)
 {
     upload->out = head;
 }
@@ -353,7 +366,7 @@ upload_read(struct request *req, struct upload *upload, char *out, size_t size,
 {
     PST_REQUIRE(size > 0);
     while (upload->out.len == 0 && !upload->is_ended) {
-        enum pst_err e = go_on(req, upload, &upload->why);
+        enum pst_err e = upload_next_output(req, upload, &upload->reason);
 
         if (e)
             return e;
@@ -361,6 +374,6 @@ upload_read(struct request *req, struct upload *upload, char *out, size_t size,
     *len = upload->out.len < size ? upload->out.len : size;
     if (*len > 0)
         memcpy(out, upload->out.ptr, *len);
-    upload->out = pst_text_from_octet(upload->out, *len);
+    upload->out = pst_str_skip(upload->out, *len);
     return PST_OK;
 }

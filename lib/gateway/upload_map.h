@@ -21,16 +21,16 @@
 /* One place, such as "variables.a.0.b", in a batch "1.variables.a". */
 struct upload_path {
     size_t file;
-    size_t call;              /* which request of the batch; 0 without one */
-    struct pst_text steps;    /* "a.0.b" */
-    struct pst_text variable; /* "a" */
+    size_t request_index;    /* which request of the batch; 0 without one */
+    struct pst_str steps;    /* "a.0.b" */
+    struct pst_str variable; /* "a" */
 };
 
 struct upload_file {
-    struct pst_text key; /* the part's name */
-    size_t number;       /* what we call it */
-    bool is_passed;      /* one of its paths passes on */
-    bool is_seen;        /* its part has come */
+    struct pst_str key; /* the part's name */
+    size_t number;      /* what we call it */
+    bool is_forwarded;  /* one of its paths passes on */
+    bool is_seen;       /* its part has come */
 };
 
 struct upload_map {
@@ -46,22 +46,20 @@ struct upload_map {
  *   json      a text that is to be checked yet
  *   is_batch  a path begins with the number of its call
  *   map       set on PST_OK
- *   why       set on any other: a literal or in the arena
+ *   reason       set on any other: a literal or in the arena
  * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (files, paths,
  * UPLOAD_WALK_MAX), PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err upload_map_read(struct pst_arena *arena,
-                                          struct pst_text json,
-                                          struct upload_map *map,
-                                          const char **why);
+PST_MUST_USE enum pst_err upload_map_parse(struct pst_arena *arena,
+                                           struct pst_str json,
+                                           struct upload_map *map,
+                                           const char **reason);
 
-PST_MUST_USE enum pst_err upload_map_check(struct upload_map *map,
-                                           const struct call *calls,
-                                           size_t count, bool is_batch,
-                                           const char **why);
+PST_MUST_USE enum pst_err
+upload_map_check(struct upload_map *map, const struct graphql_request *requests,
+                 size_t count, bool is_batch, const char **reason);
 
 /* The file whose part has this name, or NULL. */
-struct upload_file *upload_map_find(struct upload_map *map,
-                                    struct pst_text key);
+struct upload_file *upload_map_find(struct upload_map *map, struct pst_str key);
 
 #endif

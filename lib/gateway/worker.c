@@ -13,63 +13,64 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 
-#define HANG_UP_MS 2000 /* for what the other end still sends */
+#define LINGER_MS 2000 /* for what the other end still sends */
 
 void *
 worker_begin(void *context)
 {
     const struct task *task = context;
-    const struct service *service = &task->service;
+    const struct program *program = &task->program;
     struct worker *worker = calloc(1, sizeof(*worker));
     enum pst_err e = PST_NO_MEMORY;
 
     if (worker) {
         worker->task = task;
-        worker->gate.config = service->config;
-        worker->gate.log = service->log;
-        worker->gate.documents = service->documents;
-        worker->gate.random = pst_crypt_random;
+        worker->ctx.config = program->config;
+        worker->ctx.log = program->log;
+        worker->ctx.documents = program->documents;
+        worker->ctx.random = pst_crypto_random;
         e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
         if (!e)
-            e = service_connect(service, &worker->gate.upstream,
-                                &worker->gate.store);
+            e = program_connect(program, &worker->ctx.upstream,
+                                &worker->ctx.store);
     }
     if (!e)
         return worker;
-    LOG_EVENT(service->log, LEVEL_ERROR, "worker",
-              LOG_STRING("error", pst_err_code(e)));
+    LOG_EVENT(program->log, LEVEL_ERROR, "worker",
+              LOG_C_STRING("error", pst_err_code(e)));
     if (worker)
         worker_end(worker);
     return NULL;
 }
 
 bool
-worker_handle(struct worker *worker, const struct request_origin *origin,
-              const struct reply_sink *sink)
+worker_handle_request(struct worker *worker, const struct request_input *origin,
+                      const struct response_sink *sink)
 {
-    struct keys *keys = worker->task->service.keys;
-    struct keys_held *held = keys_take(keys, (int64_t)time(NULL));
+    struct keyring_cache *keyring_cache = worker->task->program.keyring_cache;
+    struct keyring_cache_entry *entry =
+        keyring_cache_acquire(keyring_cache, (int64_t)time(NULL));
     bool is_whole;
 
-    worker->gate.ring = keys_ring(held);
-    is_whole = gate_handle(&worker->gate, worker->arena, origin, sink,
+    worker->ctx.ring = keyring_cache_ring(entry);
+    is_whole = handler_run(&worker->ctx, worker->arena, origin, sink,
                            worker->task->handler);
-    keys_give(keys, held);
+    keyring_cache_release(keyring_cache, entry);
     return is_whole;
 }
 
 void
-worker_hang_up(int descriptor, bool is_drained)
+worker_lingering_close(int descriptor, bool is_drained)
 {
-    struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
-    int64_t left = is_drained ? 0 : HANG_UP_MS;
-    int64_t end = ticks_ms() + left;
+    struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+    int64_t left = is_drained ? 0 : LINGER_MS;
+    int64_t end = clock_ms() + left;
     char piece[1024];
 
     shutdown(descriptor, SHUT_WR);
-    while (left > 0 && poll(&waiting, 1, (int)left) > 0 &&
+    while (left > 0 && poll(&readable, 1, (int)left) > 0 &&
            recv(descriptor, piece, sizeof(piece), MSG_DONTWAIT) > 0)
-        left = end - ticks_ms();
+        left = end - clock_ms();
     close(descriptor);
 }
 
@@ -78,9 +79,9 @@ worker_end(void *state)
 {
     struct worker *worker = state;
 
-    upstream_free(&worker->gate.upstream_aside);
-    store_close(&worker->gate.store);
-    upstream_free(&worker->gate.upstream);
+    http_client_free(&worker->ctx.upstream_nested);
+    store_close(&worker->ctx.store);
+    http_client_free(&worker->ctx.upstream);
     pst_arena_free(&worker->arena);
     free(worker);
 }

@@ -15,16 +15,16 @@
 
 /* What the workers are there for. */
 struct task {
-    struct service service;
-    gate_handler *handler;
+    struct program program;
+    handler_fn *handler;
 };
 
 /* One thread's own. */
 struct worker {
     const struct task *task;
-    struct gate gate;
+    struct context ctx;
     struct pst_arena *arena;
-    struct head head;
+    struct fcgi_preread preread;
 };
 
 /*
@@ -36,9 +36,10 @@ void *worker_begin(void *context);
 void worker_end(void *state);
 
 /* Handle a request with the secrets that are in use as it begins: as
- * gate_handle(). */
-bool worker_handle(struct worker *worker, const struct request_origin *origin,
-                   const struct reply_sink *sink);
+ * handler_run(). */
+bool worker_handle_request(struct worker *worker,
+                           const struct request_input *origin,
+                           const struct response_sink *sink);
 
 /*
  * Close a connection whose answer is complete. What still comes is read away
@@ -46,6 +47,6 @@ bool worker_handle(struct worker *worker, const struct request_origin *origin,
  * end could lose the answer.
  *   is_drained  nothing can come any more
  */
-void worker_hang_up(int descriptor, bool is_drained);
+void worker_lingering_close(int descriptor, bool is_drained);
 
 #endif

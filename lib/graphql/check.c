@@ -11,7 +11,7 @@
 
 /* Shorter names first, then by bytes. */
 static int
-compare_names(struct pst_text a, struct pst_text b)
+compare_graphql_names(struct pst_str a, struct pst_str b)
 {
     if (a.len != b.len)
         return a.len < b.len ? -1 : 1;
@@ -19,69 +19,71 @@ compare_names(struct pst_text a, struct pst_text b)
 }
 
 static bool
-is_before(const struct graphql_named *a, const struct graphql_named *b)
+graphql_name_is_before(const struct graphql_name *a,
+                       const struct graphql_name *b)
 {
-    const int order = compare_names(a->name, b->name);
+    const int order = compare_graphql_names(a->name, b->name);
 
     return order < 0 || (order == 0 && a->name.ptr < b->name.ptr);
 }
 
 static void
-swap_names(struct graphql_named *a, struct graphql_named *b)
+swap_graphql_names(struct graphql_name *a, struct graphql_name *b)
 {
-    const struct graphql_named kept = *a;
+    const struct graphql_name saved = *a;
 
     *a = *b;
-    *b = kept;
+    *b = saved;
 }
 
 /* Make names[root] the last of its heap of `count`. */
 static void
-sift_down(struct graphql_named *names, size_t root, size_t count)
+sift_down_graphql_names(struct graphql_name *names, size_t root, size_t count)
 {
     for (;;) {
         size_t child = 2 * root + 1;
 
         if (child >= count)
             return;
-        if (child + 1 < count && is_before(&names[child], &names[child + 1]))
+        if (child + 1 < count &&
+            graphql_name_is_before(&names[child], &names[child + 1]))
             child++;
-        if (!is_before(&names[root], &names[child]))
+        if (!graphql_name_is_before(&names[root], &names[child]))
             return;
-        swap_names(&names[root], &names[child]);
+        swap_graphql_names(&names[root], &names[child]);
         root = child;
     }
 }
 
 /* Heapsort: no memory, and no order of names that makes it slow. */
-const struct graphql_named *
-graphql_named_sort(struct graphql_named *names, size_t count)
+const struct graphql_name *
+graphql_names_sort(struct graphql_name *names, size_t count)
 {
-    const struct graphql_named *found = NULL;
+    const struct graphql_name *found = NULL;
 
     for (size_t i = count / 2; i > 0; i--)
-        sift_down(names, i - 1, count);
+        sift_down_graphql_names(names, i - 1, count);
     for (size_t i = count; i > 1; i--) {
-        swap_names(&names[0], &names[i - 1]);
-        sift_down(names, 0, i - 1);
+        swap_graphql_names(&names[0], &names[i - 1]);
+        sift_down_graphql_names(names, 0, i - 1);
     }
     for (size_t i = 1; i < count; i++)
-        if (compare_names(names[i - 1].name, names[i].name) == 0 &&
+        if (compare_graphql_names(names[i - 1].name, names[i].name) == 0 &&
             (!found || names[i].name.ptr < found->name.ptr))
             found = &names[i];
     return found;
 }
 
 struct graphql_fragment *
-graphql_named_find(const struct graphql_named *names, size_t count,
-                   struct pst_text name)
+graphql_names_find(const struct graphql_name *names, size_t count,
+                   struct pst_str name)
 {
     size_t low = 0;
     size_t high = count;
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = compare_names(name, names[middle].name);
+        const int order = compare_graphql_names(name, names[middle].name);
 
         if (order == 0)
             return names[middle].fragment;
@@ -95,16 +97,16 @@ graphql_named_find(const struct graphql_named *names, size_t count,
 
 enum pst_err
 graphql_spreads_resolve(struct graphql_spread *spreads,
-                        const struct graphql_named *fragments, size_t count,
+                        const struct graphql_name *fragments, size_t count,
                         struct pst_graphql_error *error)
 {
     for (struct graphql_spread *s = spreads; s; s = s->next) {
-        const struct pst_text name = s->selection->name;
+        const struct pst_str name = s->selection->name;
 
-        s->target = graphql_named_find(fragments, count, name);
+        s->target = graphql_names_find(fragments, count, name);
         if (!s->target)
             return graphql_error_set(
-                error, s->selection->place,
+                error, s->selection->location,
                 "there is no fragment \"%.*s\" in the document",
                 graphql_shown_len(name), name.ptr);
         s->selection->fragment = &s->target->tree;
@@ -113,23 +115,23 @@ graphql_spreads_resolve(struct graphql_spread *spreads,
 }
 
 static enum pst_err
-refuse_circle(const struct graphql_spread *spread,
-              struct pst_graphql_error *error)
+refuse_fragment_cycle(const struct graphql_spread *spread,
+                      struct pst_graphql_error *error)
 {
-    const struct pst_text name = spread->selection->name;
+    const struct pst_str name = spread->selection->name;
 
     return graphql_error_set(
-        error, spread->selection->place,
+        error, spread->selection->location,
         "the fragment \"%.*s\" spreads itself, directly or "
         "through others: remove this spread",
         graphql_shown_len(name), name.ptr);
 }
 
 static enum pst_err
-refuse_depth(const struct graphql_spread *spread,
-             struct pst_graphql_error *error)
+refuse_fragment_depth(const struct graphql_spread *spread,
+                      struct pst_graphql_error *error)
 {
-    (void)graphql_error_set(error, spread->selection->place,
+    (void)graphql_error_set(error, spread->selection->location,
                             "through this spread the document is nested deeper "
                             "than %d levels",
                             PST_GRAPHQL_DEPTH);
@@ -137,40 +139,40 @@ refuse_depth(const struct graphql_spread *spread,
 }
 
 static struct graphql_fragment *
-open_fragment(struct graphql_fragment *fragment,
-              struct graphql_fragment *opener)
+enter_fragment(struct graphql_fragment *fragment,
+               struct graphql_fragment *parent)
 {
     fragment->is_open = true;
     fragment->at = fragment->spreads;
-    fragment->opener = opener;
+    fragment->parent = parent;
     return fragment;
 }
 
 enum pst_err
-graphql_fragment_follow(struct graphql_fragment *fragment,
-                        struct pst_graphql_error *error)
+graphql_fragment_check_cycles(struct graphql_fragment *fragment,
+                              struct pst_graphql_error *error)
 {
     struct graphql_fragment *open;
 
-    if (fragment->is_followed)
+    if (fragment->is_checked)
         return PST_OK;
-    open = open_fragment(fragment, NULL);
+    open = enter_fragment(fragment, NULL);
     while (open) {
         struct graphql_spread *spread = open->at;
 
         if (!spread) {
             open->is_open = false;
-            open->is_followed = true;
-            open = open->opener;
+            open->is_checked = true;
+            open = open->parent;
         } else if (spread->target->is_open) {
-            return refuse_circle(spread, error);
-        } else if (!spread->target->is_followed) {
-            open = open_fragment(spread->target, open);
+            return refuse_fragment_cycle(spread, error);
+        } else if (!spread->target->is_checked) {
+            open = enter_fragment(spread->target, open);
         } else {
             const unsigned height = spread->depth + spread->target->height;
 
             if (height > PST_GRAPHQL_DEPTH)
-                return refuse_depth(spread, error);
+                return refuse_fragment_depth(spread, error);
             if (height > open->height)
                 open->height = height;
             open->at = spread->next;
@@ -180,11 +182,11 @@ graphql_fragment_follow(struct graphql_fragment *fragment,
 }
 
 enum pst_err
-graphql_spreads_measure(const struct graphql_spread *spreads,
-                        struct pst_graphql_error *error)
+graphql_spreads_check_depth(const struct graphql_spread *spreads,
+                            struct pst_graphql_error *error)
 {
     for (const struct graphql_spread *s = spreads; s; s = s->next)
         if (s->depth + s->target->height > PST_GRAPHQL_DEPTH)
-            return refuse_depth(s, error);
+            return refuse_fragment_depth(s, error);
     return PST_OK;
 }

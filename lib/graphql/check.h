@@ -14,8 +14,8 @@
 #include "graphql/tree.h"
 
 /* A name in the document, and the fragment that has it. */
-struct graphql_named {
-    struct pst_text name;
+struct graphql_name {
+    struct pst_str name;
     struct graphql_fragment *fragment; /* NULL: something else has it */
 };
 
@@ -24,12 +24,12 @@ struct graphql_named {
  * Returns the name that stands first in the document of those that have stood
  * before; NULL when each stands once.
  */
-const struct graphql_named *graphql_named_sort(struct graphql_named *names,
-                                               size_t count);
+const struct graphql_name *graphql_names_sort(struct graphql_name *names,
+                                              size_t count);
 
 /* The fragment of that name among sorted names; NULL: there is none. */
-struct graphql_fragment *graphql_named_find(const struct graphql_named *names,
-                                            size_t count, struct pst_text name);
+struct graphql_fragment *graphql_names_find(const struct graphql_name *names,
+                                            size_t count, struct pst_str name);
 
 /* A spread, and how many selection sets are open around it. */
 struct graphql_spread {
@@ -45,9 +45,9 @@ struct graphql_fragment {
     unsigned height;                /* levels in it, at first without spreads */
     /* While spreads are followed. */
     bool is_open;
-    bool is_followed;
+    bool is_checked;
     struct graphql_spread *at;       /* the next to be followed */
-    struct graphql_fragment *opener; /* the fragment that spreads this one */
+    struct graphql_fragment *parent; /* the fragment that spreads this one */
     struct graphql_fragment *next;
 };
 
@@ -57,7 +57,7 @@ struct graphql_fragment {
  * Returns PST_OK, or PST_MALFORMED for an unknown one.
  */
 enum pst_err graphql_spreads_resolve(struct graphql_spread *spreads,
-                                     const struct graphql_named *fragments,
+                                     const struct graphql_name *fragments,
                                      size_t count,
                                      struct pst_graphql_error *error);
 
@@ -67,11 +67,11 @@ enum pst_err graphql_spreads_resolve(struct graphql_spread *spreads,
  * Returns PST_OK, PST_MALFORMED for a circle, or PST_TOO_LARGE for more than
  * PST_GRAPHQL_DEPTH levels.
  */
-enum pst_err graphql_fragment_follow(struct graphql_fragment *fragment,
-                                     struct pst_graphql_error *error);
+enum pst_err graphql_fragment_check_cycles(struct graphql_fragment *fragment,
+                                           struct pst_graphql_error *error);
 
 /* The same for the spreads of an operation, whose fragments were followed. */
-enum pst_err graphql_spreads_measure(const struct graphql_spread *spreads,
-                                     struct pst_graphql_error *error);
+enum pst_err graphql_spreads_check_depth(const struct graphql_spread *spreads,
+                                         struct pst_graphql_error *error);
 
 #endif

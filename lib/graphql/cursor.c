@@ -14,7 +14,7 @@
 #define I (GRAPHQL_IGNORED | GRAPHQL_PLAIN)
 #define P (GRAPHQL_PUNCTUATOR | GRAPHQL_PLAIN)
 /* clang-format off */
-const uint8_t graphql_classes[256] = {
+const uint8_t graphql_char_classes[256] = {
     0, 0, 0, 0, 0, 0, 0, 0,   0, I, 0, 0, 0, 0, 0, 0, /* HTAB */
     0, 0, 0, 0, 0, 0, 0, 0,   0, 0, 0, 0, 0, 0, 0, 0,
     I, P, 0, T, P, T, P, T,   P, P, T, T, I, T, T, T, /*  !"#$%&'()*+,-./ */
@@ -37,11 +37,11 @@ const uint8_t graphql_classes[256] = {
 
 enum pst_err
 graphql_error_set(struct pst_graphql_error *error,
-                  struct pst_graphql_place place, const char *format, ...)
+                  struct pst_graphql_location location, const char *format, ...)
 {
     va_list values;
 
-    error->place = place;
+    error->location = location;
     va_start(values, format);
     (void)vsnprintf(error->message, sizeof(error->message), format, values);
     va_end(values);
@@ -49,19 +49,19 @@ graphql_error_set(struct pst_graphql_error *error,
 }
 
 int
-graphql_shown_len(struct pst_text name)
+graphql_shown_len(struct pst_str name)
 {
     return (int)(name.len > SHOWN_MAX ? SHOWN_MAX : name.len);
 }
 
 void
-graphql_cursor_init(struct graphql_cursor *cursor, struct pst_text text,
+graphql_cursor_init(struct graphql_cursor *cursor, struct pst_str text,
                     struct pst_graphql_error *error)
 {
-    if (pst_text_is_absent(text))
-        text = PST_TEXT("");
-    if (pst_text_starts(text, PST_TEXT(BOM)))
-        text = pst_text_from_octet(text, BOM_LEN);
+    if (pst_str_is_absent(text))
+        text = PST_STR("");
+    if (pst_str_starts(text, PST_STR(BOM)))
+        text = pst_str_skip(text, BOM_LEN);
     *cursor = (struct graphql_cursor){
         .at = text.ptr,
         .end = text.ptr + text.len,
@@ -72,48 +72,49 @@ graphql_cursor_init(struct graphql_cursor *cursor, struct pst_text text,
     };
 }
 
-struct pst_graphql_place
-graphql_place_of(const struct graphql_cursor *cursor, const char *at)
+struct pst_graphql_location
+graphql_cursor_location_of(const struct graphql_cursor *cursor, const char *at)
 {
-    struct pst_graphql_place place = {1, 1};
+    struct pst_graphql_location location = {1, 1};
 
     for (const char *c = cursor->start; c < at; c++) {
         if (*c == '\n')
-            place = (struct pst_graphql_place){place.line + 1, 1};
+            location = (struct pst_graphql_location){location.line + 1, 1};
         else if (((uint8_t)*c & 0xC0) != 0x80)
-            place.column++;
+            location.column++;
     }
-    return place;
+    return location;
 }
 
 enum pst_err
 graphql_refuse_character(const struct graphql_cursor *cursor)
 {
-    const struct pst_graphql_place place = graphql_place_here(cursor);
+    const struct pst_graphql_location location =
+        graphql_cursor_location(cursor);
     struct pst_graphql_error *error = cursor->error;
     uint32_t code;
 
-    if (graphql_character(cursor->at, cursor->end, &code) == 0)
-        return graphql_error_set(error, place,
+    if (graphql_decode_character(cursor->at, cursor->end, &code) == 0)
+        return graphql_error_set(error, location,
                                  "the document is not valid UTF-8 here");
     if (code == '\r')
-        return graphql_error_set(error, place,
+        return graphql_error_set(error, location,
                                  "a carriage return must be followed by a line "
                                  "feed: end lines with LF or CR LF");
     if (code == 0xFEFF)
-        return graphql_error_set(error, place,
+        return graphql_error_set(error, location,
                                  "a byte order mark (U+FEFF) may stand only at "
                                  "the start of the document: remove it");
     if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 ||
         code == 0x2029)
-        return graphql_error_set(error, place,
+        return graphql_error_set(error, location,
                                  "U+%04X must not stand outside strings: use "
                                  "spaces and line feeds",
                                  (unsigned)code);
     if (code < 0x7F)
-        return graphql_error_set(error, place, "unexpected character \"%c\"",
+        return graphql_error_set(error, location, "unexpected character \"%c\"",
                                  (int)code);
-    return graphql_error_set(error, place,
+    return graphql_error_set(error, location,
                              "unexpected character U+%04X: outside strings and "
                              "comments only ASCII may stand",
                              (unsigned)code);
@@ -135,9 +136,9 @@ graphql_skip_newline(struct graphql_cursor *cursor)
 }
 
 enum pst_err
-graphql_skip_wide(struct graphql_cursor *cursor, uint32_t *out)
+graphql_skip_non_ascii(struct graphql_cursor *cursor, uint32_t *out)
 {
-    const size_t len = graphql_character(cursor->at, cursor->end, out);
+    const size_t len = graphql_decode_character(cursor->at, cursor->end, out);
 
     if (len == 0)
         return graphql_refuse_character(cursor);

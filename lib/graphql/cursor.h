@@ -31,48 +31,48 @@ enum {
     GRAPHQL_PLAIN = 32, /* stands for itself in a string and in a comment */
 };
 
-extern const uint8_t graphql_classes[256];
+extern const uint8_t graphql_char_classes[256];
 
 static inline bool
-graphql_is_class(char c, int class)
+graphql_char_is_class(char c, int class)
 {
-    return (graphql_classes[(uint8_t)c] & class) != 0;
+    return (graphql_char_classes[(uint8_t)c] & class) != 0;
 }
 
 /* Is c what is read next? */
 static inline bool
-graphql_is_next(const struct graphql_cursor *cursor, char c)
+graphql_cursor_is_at(const struct graphql_cursor *cursor, char c)
 {
     return cursor->at < cursor->end && *cursor->at == c;
 }
 
 /* The place of cursor->at. */
-static inline struct pst_graphql_place
-graphql_place_here(const struct graphql_cursor *cursor)
+static inline struct pst_graphql_location
+graphql_cursor_location(const struct graphql_cursor *cursor)
 {
-    return (struct pst_graphql_place){
+    return (struct pst_graphql_location){
         cursor->line, (uint32_t)(cursor->at - cursor->column_base) + 1};
 }
 
 /* The place of another byte of the text: slower, for errors. */
-struct pst_graphql_place graphql_place_of(const struct graphql_cursor *cursor,
-                                          const char *at);
+struct pst_graphql_location
+graphql_cursor_location_of(const struct graphql_cursor *cursor, const char *at);
 
 /*
  * Begin to read a text, whose BOM is passed over.
  *   error  set by all that fails
  */
-void graphql_cursor_init(struct graphql_cursor *cursor, struct pst_text text,
+void graphql_cursor_init(struct graphql_cursor *cursor, struct pst_str text,
                          struct pst_graphql_error *error);
 
 /* Set an error. Returns PST_MALFORMED. */
 PST_PRINTF(3, 4)
 enum pst_err graphql_error_set(struct pst_graphql_error *error,
-                               struct pst_graphql_place place,
+                               struct pst_graphql_location location,
                                const char *format, ...);
 
 /* How many bytes of a name are shown in a message. */
-int graphql_shown_len(struct pst_text name);
+int graphql_shown_len(struct pst_str name);
 
 /* Refuse the character at cursor->at, which stands outside strings. */
 enum pst_err graphql_refuse_character(const struct graphql_cursor *cursor);
@@ -86,6 +86,7 @@ bool graphql_skip_newline(struct graphql_cursor *cursor);
  *   out  set to its number
  * Returns PST_OK, or PST_MALFORMED when it is no UTF-8.
  */
-enum pst_err graphql_skip_wide(struct graphql_cursor *cursor, uint32_t *out);
+enum pst_err graphql_skip_non_ascii(struct graphql_cursor *cursor,
+                                    uint32_t *out);
 
 #endif

@@ -14,32 +14,32 @@
 
 #include "base/limits.h"
 
-#define KINDS 3 /* of operations */
+#define OPERATION_KINDS 3 /* of operations */
 
 #define SCRATCH_SIZE                                        \
     1024 /* bytes of arena for the parser: trees lie off it \
           */
 
 /* Below what a selection stands; a fragment's are bits in its marks. */
-enum context {
-    CONTEXT_ELSEWHERE,
-    CONTEXT_LOGIN,
-    CONTEXT_ALLOWED,
-    CONTEXT_COUNT,
+enum scope {
+    SCOPE_ELSEWHERE,
+    SCOPE_LOGIN,
+    SCOPE_ALLOWED,
+    SCOPE_COUNT,
 };
 
 /* Where a fragment has been read already. */
-struct mark {
+struct fragment_state {
     const struct pst_graphql_fragment *fragment;
-    bool is_read_below[CONTEXT_COUNT];
-    bool is_read_at_root[KINDS];
+    bool is_read_below[SCOPE_COUNT];
+    bool is_read_at_root[OPERATION_KINDS];
     size_t operation; /* the last one (from 1) at whose root it stands */
 };
 
 /* A fragment to be read in a context. */
 struct job {
-    struct mark *mark;
-    enum context context;
+    struct fragment_state *fragment_state;
+    enum scope scope;
 };
 
 /* What is known of an operation before the result is laid out. */
@@ -52,250 +52,264 @@ struct draft {
 };
 
 struct secret {
-    struct pst_text name;
-    struct pst_graphql_place place;
+    struct pst_str name;
+    struct pst_graphql_location location;
 };
 
-struct reader {
+struct analyzer {
     const struct pst_graphql_document *document;
     const struct pst_graphql_rules *rules;
 
-    struct mark *marks; /* by address; one for each fragment */
-    struct job *jobs;   /* room for each fragment in each context */
+    struct fragment_state
+        *fragment_states; /* by address; one for each fragment */
+    struct job *jobs;     /* room for each fragment in each context */
     size_t job_count;
-    struct mark **queue; /* fragments at the root of one operation */
+    struct fragment_state **queue; /* fragments at the root of one operation */
     size_t queue_count;
 
     struct draft *drafts; /* one for each operation */
-    struct pst_text *roots;
+    struct pst_str *roots;
     size_t root_count;
     size_t root_size;
-    size_t steps;      /* selections read at roots */
-    size_t name_bytes; /* of names in roots */
+    size_t root_selections_read; /* selections read at roots */
+    size_t name_bytes;           /* of names in roots */
 
-    struct secret secrets[CONTEXT_COUNT];
+    struct secret secrets[SCOPE_COUNT];
 };
 
 /* Where in the reading a root selection is met. */
-struct root_place {
+struct root_location {
     struct draft *draft;
     enum pst_graphql_operation_kind kind;
     bool is_new; /* not read for this kind of operation before */
 };
 
 static int
-compare_marks(const void *a, const void *b)
+compare_fragment_states(const void *a, const void *b)
 {
-    uintptr_t left = (uintptr_t)((const struct mark *)a)->fragment;
-    uintptr_t right = (uintptr_t)((const struct mark *)b)->fragment;
+    uintptr_t left = (uintptr_t)((const struct fragment_state *)a)->fragment;
+    uintptr_t right = (uintptr_t)((const struct fragment_state *)b)->fragment;
 
     return (left > right) - (left < right);
 }
 
-static struct mark *
-find_mark(const struct reader *reader,
-          const struct pst_graphql_fragment *fragment)
+static struct fragment_state *
+find_fragment_state(const struct analyzer *analyzer,
+                    const struct pst_graphql_fragment *fragment)
 {
-    struct mark key = {.fragment = fragment};
-    struct mark *mark =
-        bsearch(&key, reader->marks, reader->document->fragment_count,
-                sizeof(key), compare_marks);
+    struct fragment_state key = {.fragment = fragment};
+    struct fragment_state *fragment_state = bsearch(
+        &key, analyzer->fragment_states, analyzer->document->fragment_count,
+        sizeof(key), compare_fragment_states);
 
-    PST_REQUIRE(mark); /* the parser resolves each spread */
-    return mark;
+    PST_REQUIRE(fragment_state); /* the parser resolves each spread */
+    return fragment_state;
 }
 
 static bool
-is_listed(const struct pst_graphql_root *list, size_t count,
-          enum pst_graphql_operation_kind kind, struct pst_text field)
+root_field_is_listed(const struct pst_graphql_root_field *list, size_t count,
+                     enum pst_graphql_operation_kind kind, struct pst_str field)
 {
     for (size_t i = 0; i < count; i++)
         if ((list[i].is_any_kind || list[i].kind == kind) &&
-            pst_text_equal(list[i].field, field))
+            pst_str_equal(list[i].field, field))
             return true;
     return false;
 }
 
 static bool
-is_before(struct pst_graphql_place a, struct pst_graphql_place b)
+location_is_before(struct pst_graphql_location a, struct pst_graphql_location b)
 {
     return a.line < b.line || (a.line == b.line && a.column < b.column);
 }
 
 /* Keep the first in the document, in whatever order it is read. */
 static void
-check_secret(struct reader *reader, const struct pst_graphql_selection *field,
-             enum context context)
+record_secret_field(struct analyzer *analyzer,
+                    const struct pst_graphql_selection *field, enum scope scope)
 {
-    struct secret *found = &reader->secrets[context];
+    struct secret *found = &analyzer->secrets[scope];
 
-    for (size_t i = 0; i < reader->rules->secret_count; i++)
-        if (pst_text_equal(reader->rules->secrets[i], field->name) &&
-            (pst_text_is_absent(found->name) ||
-             is_before(field->place, found->place)))
-            *found = (struct secret){field->name, field->place};
+    for (size_t i = 0; i < analyzer->rules->secret_count; i++)
+        if (pst_str_equal(analyzer->rules->secrets[i], field->name) &&
+            (pst_str_is_absent(found->name) ||
+             location_is_before(field->location, found->location)))
+            *found = (struct secret){field->name, field->location};
 }
 
 static void
-queue_job(struct reader *reader, struct mark *mark, enum context context)
+queue_fragment_job(struct analyzer *analyzer,
+                   struct fragment_state *fragment_state, enum scope scope)
 {
-    if (mark->is_read_below[context])
+    if (fragment_state->is_read_below[scope])
         return;
-    mark->is_read_below[context] = true;
-    reader->jobs[reader->job_count++] = (struct job){mark, context};
+    fragment_state->is_read_below[scope] = true;
+    analyzer->jobs[analyzer->job_count++] = (struct job){fragment_state, scope};
 }
 
 /* Read what stands below a root field, or in a fragment somewhere below. */
 static void
-read_below(struct reader *reader, const struct pst_graphql_selection *selection,
-           enum context context)
+analyze_selections(struct analyzer *analyzer,
+                   const struct pst_graphql_selection *selection,
+                   enum scope scope)
 {
     for (; selection; selection = selection->next) {
         if (selection->kind == PST_GRAPHQL_SPREAD) {
-            queue_job(reader, find_mark(reader, selection->fragment), context);
+            queue_fragment_job(
+                analyzer, find_fragment_state(analyzer, selection->fragment),
+                scope);
             continue;
         }
         if (selection->kind == PST_GRAPHQL_FIELD)
-            check_secret(reader, selection, context);
-        read_below(reader, selection->selections, context);
+            record_secret_field(analyzer, selection, scope);
+        analyze_selections(analyzer, selection->selections, scope);
     }
 }
 
 static void
-run_jobs(struct reader *reader)
+run_fragment_jobs(struct analyzer *analyzer)
 {
-    while (reader->job_count > 0) {
-        struct job job = reader->jobs[--reader->job_count];
+    while (analyzer->job_count > 0) {
+        struct job job = analyzer->jobs[--analyzer->job_count];
 
-        read_below(reader, job.mark->fragment->selections, job.context);
+        analyze_selections(analyzer, job.fragment_state->fragment->selections,
+                           job.scope);
     }
 }
 
 static enum pst_err
-add_root(struct reader *reader, struct pst_text name)
+add_root_field_name(struct analyzer *analyzer, struct pst_str name)
 {
-    reader->name_bytes += name.len;
-    if (reader->name_bytes > PST_GRAPHQL_ROOT_NAMES_MAX)
+    analyzer->name_bytes += name.len;
+    if (analyzer->name_bytes > PST_GRAPHQL_ROOT_NAMES_MAX)
         return PST_TOO_LARGE;
-    if (reader->root_count == reader->root_size) {
-        size_t size = reader->root_size > 0 ? 2 * reader->root_size : 16;
-        struct pst_text *roots =
-            realloc(reader->roots, size * sizeof(*reader->roots));
+    if (analyzer->root_count == analyzer->root_size) {
+        size_t size = analyzer->root_size > 0 ? 2 * analyzer->root_size : 16;
+        struct pst_str *roots =
+            realloc(analyzer->roots, size * sizeof(*analyzer->roots));
 
         if (!roots)
             return PST_NO_MEMORY;
-        reader->roots = roots;
-        reader->root_size = size;
+        analyzer->roots = roots;
+        analyzer->root_size = size;
     }
-    reader->roots[reader->root_count++] = name;
+    analyzer->roots[analyzer->root_count++] = name;
     return PST_OK;
 }
 
 static enum pst_err
-read_root_field(struct reader *reader, const struct root_place *place,
-                const struct pst_graphql_selection *field)
+analyze_root_field(struct analyzer *analyzer,
+                   const struct root_location *location,
+                   const struct pst_graphql_selection *field)
 {
-    const struct pst_graphql_rules *rules = reader->rules;
-    enum context context = CONTEXT_ELSEWHERE;
+    const struct pst_graphql_rules *rules = analyzer->rules;
+    enum scope scope = SCOPE_ELSEWHERE;
 
-    if (is_listed(rules->passwords, rules->password_count, place->kind,
-                  field->name))
-        place->draft->has_password = true;
-    if (is_listed(rules->secrets_allowed, rules->secret_allowed_count,
-                  place->kind, field->name))
-        context = CONTEXT_ALLOWED;
-    if (is_listed(rules->logins, rules->login_count, place->kind,
-                  field->name)) {
-        place->draft->has_login = true;
-        context = CONTEXT_LOGIN;
+    if (root_field_is_listed(rules->passwords, rules->password_count,
+                             location->kind, field->name))
+        location->draft->has_password = true;
+    if (root_field_is_listed(rules->secrets_allowed,
+                             rules->secret_allowed_count, location->kind,
+                             field->name))
+        scope = SCOPE_ALLOWED;
+    if (root_field_is_listed(rules->logins, rules->login_count, location->kind,
+                             field->name)) {
+        location->draft->has_login = true;
+        scope = SCOPE_LOGIN;
     }
-    if (place->is_new) {
-        check_secret(reader, field, context);
-        read_below(reader, field->selections, context);
+    if (location->is_new) {
+        record_secret_field(analyzer, field, scope);
+        analyze_selections(analyzer, field->selections, scope);
     }
-    return add_root(reader, field->name);
+    return add_root_field_name(analyzer, field->name);
 }
 
 static void
-queue_root(struct reader *reader, struct mark *mark, size_t operation)
+queue_root_fragment(struct analyzer *analyzer,
+                    struct fragment_state *fragment_state, size_t operation)
 {
-    if (mark->operation == operation)
+    if (fragment_state->operation == operation)
         return;
-    mark->operation = operation;
-    reader->queue[reader->queue_count++] = mark;
+    fragment_state->operation = operation;
+    analyzer->queue[analyzer->queue_count++] = fragment_state;
 }
 
 static enum pst_err
-read_roots(struct reader *reader, const struct root_place *place,
-           const struct pst_graphql_selection *selection)
+analyze_root_selections(struct analyzer *analyzer,
+                        const struct root_location *location,
+                        const struct pst_graphql_selection *selection)
 {
-    size_t operation = (size_t)(place->draft - reader->drafts) + 1;
+    size_t operation = (size_t)(location->draft - analyzer->drafts) + 1;
     enum pst_err e = PST_OK;
 
     for (; selection && !e; selection = selection->next) {
-        if (++reader->steps > PST_GRAPHQL_ROOTS_MAX)
+        if (++analyzer->root_selections_read > PST_GRAPHQL_ROOTS_MAX)
             return PST_TOO_LARGE;
         if (selection->kind == PST_GRAPHQL_SPREAD)
-            queue_root(reader, find_mark(reader, selection->fragment),
-                       operation);
+            queue_root_fragment(
+                analyzer, find_fragment_state(analyzer, selection->fragment),
+                operation);
         else if (selection->kind == PST_GRAPHQL_INLINE)
-            e = read_roots(reader, place, selection->selections);
+            e = analyze_root_selections(analyzer, location,
+                                        selection->selections);
         else
-            e = read_root_field(reader, place, selection);
+            e = analyze_root_field(analyzer, location, selection);
     }
     return e;
 }
 
 static enum pst_err
-read_operation(struct reader *reader,
-               const struct pst_graphql_operation *operation,
-               struct draft *draft)
+analyze_operation(struct analyzer *analyzer,
+                  const struct pst_graphql_operation *operation,
+                  struct draft *draft)
 {
-    struct root_place place = {draft, operation->kind, true};
+    struct root_location location = {draft, operation->kind, true};
     enum pst_err e;
 
-    draft->root_start = reader->root_count;
+    draft->root_start = analyzer->root_count;
     for (const struct pst_graphql_variable *v = operation->variables; v;
          v = v->next)
         draft->variable_count++;
-    reader->queue_count = 0;
-    e = read_roots(reader, &place, operation->selections);
-    for (size_t i = 0; i < reader->queue_count && !e; i++) {
-        struct mark *mark = reader->queue[i];
+    analyzer->queue_count = 0;
+    e = analyze_root_selections(analyzer, &location, operation->selections);
+    for (size_t i = 0; i < analyzer->queue_count && !e; i++) {
+        struct fragment_state *fragment_state = analyzer->queue[i];
 
-        place.is_new = !mark->is_read_at_root[place.kind];
-        mark->is_read_at_root[place.kind] = true;
-        e = read_roots(reader, &place, mark->fragment->selections);
+        location.is_new = !fragment_state->is_read_at_root[location.kind];
+        fragment_state->is_read_at_root[location.kind] = true;
+        e = analyze_root_selections(analyzer, &location,
+                                    fragment_state->fragment->selections);
     }
-    draft->root_count = reader->root_count - draft->root_start;
+    draft->root_count = analyzer->root_count - draft->root_start;
     return e;
 }
 
 static bool
-is_read(const struct mark *mark)
+fragment_is_analyzed(const struct fragment_state *fragment_state)
 {
-    for (size_t i = 0; i < CONTEXT_COUNT; i++)
-        if (mark->is_read_below[i])
+    for (size_t i = 0; i < SCOPE_COUNT; i++)
+        if (fragment_state->is_read_below[i])
             return true;
-    return mark->operation > 0;
+    return fragment_state->operation > 0;
 }
 
 static enum pst_err
-read_document(struct reader *reader)
+analyze_document(struct analyzer *analyzer)
 {
     const struct pst_graphql_operation *operation =
-        reader->document->operations;
+        analyzer->document->operations;
     enum pst_err e = PST_OK;
 
     for (size_t i = 0; operation && !e; operation = operation->next)
-        e = read_operation(reader, operation, &reader->drafts[i++]);
+        e = analyze_operation(analyzer, operation, &analyzer->drafts[i++]);
     if (e)
         return e;
-    run_jobs(reader);
-    for (size_t i = 0; i < reader->document->fragment_count; i++)
-        if (!is_read(&reader->marks[i]))
-            queue_job(reader, &reader->marks[i], CONTEXT_ELSEWHERE);
-    run_jobs(reader);
+    run_fragment_jobs(analyzer);
+    for (size_t i = 0; i < analyzer->document->fragment_count; i++)
+        if (!fragment_is_analyzed(&analyzer->fragment_states[i]))
+            queue_fragment_job(analyzer, &analyzer->fragment_states[i],
+                               SCOPE_ELSEWHERE);
+    run_fragment_jobs(analyzer);
     return PST_OK;
 }
 
@@ -305,16 +319,16 @@ read_document(struct reader *reader)
 struct layout {
     struct pst_graphql_meaning *meaning;
     struct pst_graphql_meaning_operation *operations;
-    struct pst_text *texts;
+    struct pst_str *texts;
     char *bytes;
 };
 
-static struct pst_text
-copy_text(struct layout *layout, struct pst_text text)
+static struct pst_str
+layout_copy_text(struct layout *layout, struct pst_str text)
 {
-    struct pst_text copy = {layout->bytes, text.len};
+    struct pst_str copy = {layout->bytes, text.len};
 
-    if (pst_text_is_absent(text))
+    if (pst_str_is_absent(text))
         return text;
     memcpy(layout->bytes, text.ptr, text.len);
     layout->bytes += text.len;
@@ -322,13 +336,13 @@ copy_text(struct layout *layout, struct pst_text text)
 }
 
 static void
-copy_operation(struct layout *layout, const struct reader *reader,
-               const struct pst_graphql_operation *operation,
-               const struct draft *draft)
+layout_copy_operation(struct layout *layout, const struct analyzer *analyzer,
+                      const struct pst_graphql_operation *operation,
+                      const struct draft *draft)
 {
     *layout->operations++ = (struct pst_graphql_meaning_operation){
         .kind = operation->kind,
-        .name = copy_text(layout, operation->name),
+        .name = layout_copy_text(layout, operation->name),
         .variables = layout->texts,
         .variable_count = draft->variable_count,
         .roots = layout->texts + draft->variable_count,
@@ -338,21 +352,21 @@ copy_operation(struct layout *layout, const struct reader *reader,
     };
     for (const struct pst_graphql_variable *v = operation->variables; v;
          v = v->next)
-        *layout->texts++ = copy_text(layout, v->name);
+        *layout->texts++ = layout_copy_text(layout, v->name);
     for (size_t i = 0; i < draft->root_count; i++)
         *layout->texts++ =
-            copy_text(layout, reader->roots[draft->root_start + i]);
+            layout_copy_text(layout, analyzer->roots[draft->root_start + i]);
     layout->meaning->has_login |= draft->has_login;
     layout->meaning->has_password |= draft->has_password;
 }
 
 static size_t
-measure(const struct reader *reader, size_t *text_count)
+measure_meaning(const struct analyzer *analyzer, size_t *text_count)
 {
-    const struct pst_graphql_document *document = reader->document;
+    const struct pst_graphql_document *document = analyzer->document;
     size_t size = sizeof(struct pst_graphql_meaning) + document->text.len +
-                  reader->name_bytes;
-    size_t count = reader->root_count;
+                  analyzer->name_bytes;
+    size_t count = analyzer->root_count;
 
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next) {
@@ -363,21 +377,21 @@ measure(const struct reader *reader, size_t *text_count)
             count++;
         }
     }
-    for (size_t i = 0; i < CONTEXT_COUNT; i++)
-        size += reader->secrets[i].name.len;
+    for (size_t i = 0; i < SCOPE_COUNT; i++)
+        size += analyzer->secrets[i].name.len;
     *text_count = count;
-    return size + count * sizeof(struct pst_text);
+    return size + count * sizeof(struct pst_str);
 }
 
 static enum pst_err
-lay_out(const struct reader *reader, struct pst_graphql_meaning **out)
+build_meaning(const struct analyzer *analyzer, struct pst_graphql_meaning **out)
 {
-    const struct pst_graphql_document *document = reader->document;
-    const struct secret *secrets = reader->secrets;
-    const struct draft *draft = reader->drafts;
+    const struct pst_graphql_document *document = analyzer->document;
+    const struct secret *secrets = analyzer->secrets;
+    const struct draft *draft = analyzer->drafts;
     struct layout layout;
     size_t text_count;
-    size_t size = measure(reader, &text_count);
+    size_t size = measure_meaning(analyzer, &text_count);
     struct pst_graphql_meaning *meaning = malloc(size);
 
     if (!meaning)
@@ -385,21 +399,21 @@ lay_out(const struct reader *reader, struct pst_graphql_meaning **out)
     layout.meaning = meaning;
     layout.operations = (struct pst_graphql_meaning_operation *)(meaning + 1);
     layout.texts =
-        (struct pst_text *)(layout.operations + document->operation_count);
+        (struct pst_str *)(layout.operations + document->operation_count);
     layout.bytes = (char *)(layout.texts + text_count);
     *meaning = (struct pst_graphql_meaning){
-        .text = copy_text(&layout, document->text),
+        .text = layout_copy_text(&layout, document->text),
         .operations = layout.operations,
         .operation_count = document->operation_count,
-        .secret = copy_text(&layout, secrets[CONTEXT_ELSEWHERE].name),
-        .secret_place = secrets[CONTEXT_ELSEWHERE].place,
-        .login_secret = copy_text(&layout, secrets[CONTEXT_LOGIN].name),
-        .login_secret_place = secrets[CONTEXT_LOGIN].place,
+        .secret = layout_copy_text(&layout, secrets[SCOPE_ELSEWHERE].name),
+        .secret_location = secrets[SCOPE_ELSEWHERE].location,
+        .login_secret = layout_copy_text(&layout, secrets[SCOPE_LOGIN].name),
+        .login_secret_location = secrets[SCOPE_LOGIN].location,
         .size = size,
     };
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next)
-        copy_operation(&layout, reader, o, draft++);
+        layout_copy_operation(&layout, analyzer, o, draft++);
     *out = meaning;
     return PST_OK;
 }
@@ -415,22 +429,24 @@ alloc_array(void *out, size_t count, size_t size)
 }
 
 static enum pst_err
-init_reader(struct reader *reader)
+init_analyzer(struct analyzer *analyzer)
 {
-    size_t count = reader->document->fragment_count;
-    const struct pst_graphql_fragment *fragment = reader->document->fragments;
+    size_t count = analyzer->document->fragment_count;
+    const struct pst_graphql_fragment *fragment = analyzer->document->fragments;
 
-    if (!alloc_array(&reader->drafts, reader->document->operation_count,
-                     sizeof(*reader->drafts)) ||
-        !alloc_array(&reader->marks, count, sizeof(*reader->marks)) ||
-        !alloc_array(&reader->jobs, count,
-                     CONTEXT_COUNT * sizeof(*reader->jobs)) ||
-        !alloc_array(&reader->queue, count, sizeof(*reader->queue)))
+    if (!alloc_array(&analyzer->drafts, analyzer->document->operation_count,
+                     sizeof(*analyzer->drafts)) ||
+        !alloc_array(&analyzer->fragment_states, count,
+                     sizeof(*analyzer->fragment_states)) ||
+        !alloc_array(&analyzer->jobs, count,
+                     SCOPE_COUNT * sizeof(*analyzer->jobs)) ||
+        !alloc_array(&analyzer->queue, count, sizeof(*analyzer->queue)))
         return PST_NO_MEMORY;
     for (size_t i = 0; fragment; fragment = fragment->next)
-        reader->marks[i++].fragment = fragment;
+        analyzer->fragment_states[i++].fragment = fragment;
     if (count > 1)
-        qsort(reader->marks, count, sizeof(*reader->marks), compare_marks);
+        qsort(analyzer->fragment_states, count,
+              sizeof(*analyzer->fragment_states), compare_fragment_states);
     return PST_OK;
 }
 
@@ -439,23 +455,23 @@ pst_graphql_meaning_new(const struct pst_graphql_document *document,
                         const struct pst_graphql_rules *rules,
                         struct pst_graphql_meaning **out)
 {
-    struct reader reader = {.document = document, .rules = rules};
-    enum pst_err e = init_reader(&reader);
+    struct analyzer analyzer = {.document = document, .rules = rules};
+    enum pst_err e = init_analyzer(&analyzer);
 
     if (!e)
-        e = read_document(&reader);
+        e = analyze_document(&analyzer);
     if (!e)
-        e = lay_out(&reader, out);
-    free(reader.drafts);
-    free(reader.marks);
-    free(reader.jobs);
-    free(reader.queue);
-    free(reader.roots);
+        e = build_meaning(&analyzer, out);
+    free(analyzer.drafts);
+    free(analyzer.fragment_states);
+    free(analyzer.jobs);
+    free(analyzer.queue);
+    free(analyzer.roots);
     return e;
 }
 
 enum pst_err
-pst_graphql_meaning_parse(struct pst_text text,
+pst_graphql_meaning_parse(struct pst_str text,
                           const struct pst_graphql_rules *rules,
                           struct pst_graphql_meaning **out,
                           struct pst_graphql_error *error)
@@ -491,12 +507,12 @@ pst_graphql_meaning_free(struct pst_graphql_meaning **meaning)
 
 const struct pst_graphql_meaning_operation *
 pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
-                         struct pst_text name)
+                         struct pst_str name)
 {
     if (name.len == 0)
         return meaning->operation_count == 1 ? meaning->operations : NULL;
     for (size_t i = 0; i < meaning->operation_count; i++)
-        if (pst_text_equal(meaning->operations[i].name, name))
+        if (pst_str_equal(meaning->operations[i].name, name))
             return &meaning->operations[i];
     return NULL;
 }

@@ -13,32 +13,33 @@
 #include "graphql/parser.h"
 
 /* A field at the root of operations of one kind, or of any. */
-struct pst_graphql_root {
-    struct pst_text field;
+struct pst_graphql_root_field {
+    struct pst_str field;
     enum pst_graphql_operation_kind kind;
     bool is_any_kind; /* kind does not matter */
 };
 
 /* What the configuration says about fields. Lists may be empty. */
 struct pst_graphql_rules {
-    const struct pst_graphql_root *logins; /* they begin a session */
+    const struct pst_graphql_root_field *logins; /* they begin a session */
     size_t login_count;
-    const struct pst_graphql_root *passwords; /* they check a password */
+    const struct pst_graphql_root_field *passwords; /* they check a password */
     size_t password_count;
-    const struct pst_text *secrets; /* names of fields that hold a secret */
+    const struct pst_str *secrets; /* names of fields that hold a secret */
     size_t secret_count;
-    const struct pst_graphql_root *secrets_allowed; /* secrets may stand below
-                                                       these root fields */
+    const struct pst_graphql_root_field
+        *secrets_allowed; /* secrets may stand below
+                       these root fields */
     size_t secret_allowed_count;
 };
 
 /* One operation. */
 struct pst_graphql_meaning_operation {
     enum pst_graphql_operation_kind kind;
-    struct pst_text name;             /* absent: anonymous */
-    const struct pst_text *variables; /* declared names, without "$" */
+    struct pst_str name;             /* absent: anonymous */
+    const struct pst_str *variables; /* declared names, without "$" */
     size_t variable_count;
-    const struct pst_text *roots; /* names of root fields behind their aliases,
+    const struct pst_str *roots; /* names of root fields behind their aliases,
                                      through fragments: one entry for each
                                      selection, those of fragments last */
     size_t root_count;
@@ -48,16 +49,16 @@ struct pst_graphql_meaning_operation {
 
 /* A whole document. */
 struct pst_graphql_meaning {
-    struct pst_text text; /* to be sent on: pst_graphql_document.text */
+    struct pst_str text; /* to be sent on: pst_graphql_document.text */
     const struct pst_graphql_meaning_operation *operations;
     size_t operation_count;
-    bool has_login;         /* one of the operations has */
-    bool has_password;      /* likewise */
-    struct pst_text secret; /* the first secret field that is selected outside
+    bool has_login;        /* one of the operations has */
+    bool has_password;     /* likewise */
+    struct pst_str secret; /* the first secret field that is selected outside
                                login fields and allowed roots; absent: none */
-    struct pst_graphql_place secret_place;
-    struct pst_text login_secret; /* the same below a login field */
-    struct pst_graphql_place login_secret_place;
+    struct pst_graphql_location secret_location;
+    struct pst_str login_secret; /* the same below a login field */
+    struct pst_graphql_location login_secret_location;
     size_t size; /* bytes of memory it takes, text included */
 };
 
@@ -87,7 +88,7 @@ pst_graphql_meaning_new(const struct pst_graphql_document *document,
  * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE, PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_graphql_meaning_parse(
-    struct pst_text text, const struct pst_graphql_rules *rules,
+    struct pst_str text, const struct pst_graphql_rules *rules,
     struct pst_graphql_meaning **out, struct pst_graphql_error *error);
 
 /* Wipe and free, and clear the caller's pointer; NULL inside is fine. */
@@ -96,6 +97,6 @@ PST_EXPORT void pst_graphql_meaning_free(struct pst_graphql_meaning **meaning);
 /* As pst_graphql_operation_find(). */
 PST_EXPORT const struct pst_graphql_meaning_operation *
 pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
-                         struct pst_text name);
+                         struct pst_str name);
 
 #endif

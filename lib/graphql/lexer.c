@@ -16,7 +16,7 @@
 #include "graphql/string_value.h"
 
 void
-graphql_lexer_init(struct graphql_lexer *lexer, struct pst_text text,
+graphql_lexer_init(struct graphql_lexer *lexer, struct pst_str text,
                    struct pst_graphql_error *error)
 {
     *lexer = (struct graphql_lexer){.kind = GRAPHQL_END};
@@ -25,20 +25,20 @@ graphql_lexer_init(struct graphql_lexer *lexer, struct pst_text text,
 
 /* Is the character, which is not ASCII, one that may stand in a comment? */
 static bool
-may_stand_in_comment(uint32_t code)
+is_comment_character(uint32_t code)
 {
     return code >= 0xA0 && code != 0x2028 && code != 0x2029 && code != 0xFEFF;
 }
 
 /* A character of a comment that is not ASCII. */
 static enum pst_err
-skip_wide_in_comment(struct graphql_cursor *cursor)
+skip_comment_non_ascii(struct graphql_cursor *cursor)
 {
     const struct graphql_cursor before = *cursor;
     uint32_t code;
-    const enum pst_err e = graphql_skip_wide(cursor, &code);
+    const enum pst_err e = graphql_skip_non_ascii(cursor, &code);
 
-    if (!e && !may_stand_in_comment(code))
+    if (!e && !is_comment_character(code))
         return graphql_refuse_character(&before);
     return e;
 }
@@ -52,10 +52,10 @@ skip_comment(struct graphql_cursor *cursor)
         const char c = *cursor->at;
         enum pst_err e = PST_OK;
 
-        if (graphql_is_class(c, GRAPHQL_PLAIN) || c == '"' || c == '\\')
+        if (graphql_char_is_class(c, GRAPHQL_PLAIN) || c == '"' || c == '\\')
             cursor->at++;
         else if ((uint8_t)c >= 0x80)
-            e = skip_wide_in_comment(cursor);
+            e = skip_comment_non_ascii(cursor);
         else
             e = graphql_refuse_character(cursor);
         if (e)
@@ -72,7 +72,7 @@ skip_ignored(struct graphql_cursor *cursor)
         const char c = *cursor->at;
         enum pst_err e;
 
-        if (graphql_is_class(c, GRAPHQL_IGNORED)) {
+        if (graphql_char_is_class(c, GRAPHQL_IGNORED)) {
             cursor->at++;
         } else if (c == '\n' || c == '\r') {
             if (!graphql_skip_newline(cursor))
@@ -89,7 +89,7 @@ skip_ignored(struct graphql_cursor *cursor)
 }
 
 static enum pst_err
-read_name(struct graphql_lexer *lexer)
+lex_name(struct graphql_lexer *lexer)
 {
     struct graphql_cursor *cursor = &lexer->cursor;
     const char *start = cursor->at;
@@ -97,113 +97,113 @@ read_name(struct graphql_lexer *lexer)
     do {
         cursor->at++;
     } while (cursor->at < cursor->end &&
-             graphql_is_class(*cursor->at, GRAPHQL_NAME_PART));
+             graphql_char_is_class(*cursor->at, GRAPHQL_NAME_PART));
     lexer->kind = GRAPHQL_NAME;
-    lexer->token = (struct pst_text){start, (size_t)(cursor->at - start)};
+    lexer->token = (struct pst_str){start, (size_t)(cursor->at - start)};
     return PST_OK;
 }
 
 static enum pst_err
-read_spread(struct graphql_lexer *lexer)
+lex_spread(struct graphql_lexer *lexer)
 {
     struct graphql_cursor *cursor = &lexer->cursor;
 
     if (cursor->end - cursor->at < 3 || memcmp(cursor->at, "...", 3) != 0)
         return graphql_refuse_character(cursor);
     lexer->kind = GRAPHQL_SPREAD;
-    lexer->token = (struct pst_text){cursor->at, 3};
+    lexer->token = (struct pst_str){cursor->at, 3};
     cursor->at += 3;
     return PST_OK;
 }
 
 /* The token at cursor->at, which is not a name. */
 static enum pst_err
-read_other(struct graphql_lexer *lexer)
+lex_non_name(struct graphql_lexer *lexer)
 {
     struct graphql_cursor *cursor = &lexer->cursor;
     const char c = *cursor->at;
     bool is_float = false;
     enum pst_err e;
 
-    if (graphql_is_class(c, GRAPHQL_PUNCTUATOR)) {
-        lexer->kind = (enum graphql_kind)c;
-        lexer->token = (struct pst_text){cursor->at, 1};
+    if (graphql_char_is_class(c, GRAPHQL_PUNCTUATOR)) {
+        lexer->kind = (enum graphql_token_kind)c;
+        lexer->token = (struct pst_str){cursor->at, 1};
         cursor->at++;
         return PST_OK;
     }
-    if (graphql_is_class(c, GRAPHQL_DIGIT) || c == '-') {
+    if (graphql_char_is_class(c, GRAPHQL_DIGIT) || c == '-') {
         e = graphql_read_number(cursor, &lexer->token, &is_float);
         lexer->kind = is_float ? GRAPHQL_FLOAT : GRAPHQL_INT;
         return e;
     }
     if (c == '.')
-        return read_spread(lexer);
+        return lex_spread(lexer);
     if (c != '"')
         return graphql_refuse_character(cursor);
-    if (graphql_is_block(cursor)) {
-        lexer->kind = GRAPHQL_BLOCK;
+    if (graphql_is_block_string(cursor)) {
+        lexer->kind = GRAPHQL_BLOCK_STRING;
         lexer->is_encoded = true;
-        return graphql_read_block(cursor, &lexer->token);
+        return graphql_read_block_string(cursor, &lexer->token);
     }
     lexer->kind = GRAPHQL_STRING;
     return graphql_read_string(cursor, &lexer->token, &lexer->is_encoded);
 }
 
 static enum pst_err
-read_token(struct graphql_lexer *lexer)
+lex_token(struct graphql_lexer *lexer)
 {
     struct graphql_cursor *cursor = &lexer->cursor;
     enum pst_err e = skip_ignored(cursor);
 
     lexer->is_encoded = false;
-    lexer->place = graphql_place_here(cursor);
+    lexer->location = graphql_cursor_location(cursor);
     if (e)
         return e;
     if (cursor->at == cursor->end) {
         lexer->kind = GRAPHQL_END;
-        lexer->token = (struct pst_text){cursor->at, 0};
+        lexer->token = (struct pst_str){cursor->at, 0};
         return PST_OK;
     }
     if (lexer->tokens == PST_GRAPHQL_TOKENS_MAX) {
-        (void)graphql_error_set(cursor->error, lexer->place,
+        (void)graphql_error_set(cursor->error, lexer->location,
                                 "the document has more than %d tokens: send it "
                                 "in parts",
                                 PST_GRAPHQL_TOKENS_MAX);
         return PST_TOO_LARGE;
     }
     lexer->tokens++;
-    return graphql_is_class(*cursor->at, GRAPHQL_NAME_START)
-               ? read_name(lexer)
-               : read_other(lexer);
+    return graphql_char_is_class(*cursor->at, GRAPHQL_NAME_START)
+               ? lex_name(lexer)
+               : lex_non_name(lexer);
 }
 
 enum pst_err
 graphql_lexer_next(struct graphql_lexer *lexer)
 {
-    enum pst_err e = read_token(lexer);
+    enum pst_err e = lex_token(lexer);
 
     if (e)
         lexer->kind = GRAPHQL_ERROR;
     return e;
 }
 
-struct pst_text
+struct pst_str
 graphql_lexer_spelling(const struct graphql_lexer *lexer)
 {
-    const size_t quotes = lexer->kind == GRAPHQL_BLOCK    ? 3
-                          : lexer->kind == GRAPHQL_STRING ? 1
-                                                          : 0;
+    const size_t quotes = lexer->kind == GRAPHQL_BLOCK_STRING ? 3
+                          : lexer->kind == GRAPHQL_STRING     ? 1
+                                                              : 0;
 
-    return (struct pst_text){lexer->token.ptr - quotes,
-                             lexer->token.len + 2 * quotes};
+    return (struct pst_str){lexer->token.ptr - quotes,
+                            lexer->token.len + 2 * quotes};
 }
 
 void
 graphql_lexer_describe(const struct graphql_lexer *lexer, char *out,
                        size_t size)
 {
-    const int shown = graphql_shown_len(lexer->token);
-    const bool is_long = lexer->token.len > (size_t)shown;
+    const int shown_len = graphql_shown_len(lexer->token);
+    const bool is_long = lexer->token.len > (size_t)shown_len;
     const char *before = "";
 
     switch (lexer->kind) {
@@ -211,7 +211,7 @@ graphql_lexer_describe(const struct graphql_lexer *lexer, char *out,
         (void)snprintf(out, size, "the end of the document");
         return;
     case GRAPHQL_STRING:
-    case GRAPHQL_BLOCK:
+    case GRAPHQL_BLOCK_STRING:
         (void)snprintf(out, size, "a string");
         return;
     case GRAPHQL_NAME:
@@ -224,14 +224,14 @@ graphql_lexer_describe(const struct graphql_lexer *lexer, char *out,
     default:
         break;
     }
-    (void)snprintf(out, size, "%s\"%.*s%s\"", before, shown, lexer->token.ptr,
-                   is_long ? "..." : "");
+    (void)snprintf(out, size, "%s\"%.*s%s\"", before, shown_len,
+                   lexer->token.ptr, is_long ? "..." : "");
 }
 
 size_t
 graphql_lexer_value(const struct graphql_lexer *lexer, char *out)
 {
-    return lexer->kind == GRAPHQL_BLOCK
-               ? graphql_block_value(lexer->token, out)
+    return lexer->kind == GRAPHQL_BLOCK_STRING
+               ? graphql_block_string_value(lexer->token, out)
                : graphql_string_value(lexer->token, out);
 }

@@ -15,14 +15,14 @@
 #include "graphql/tree.h"
 
 /* Punctuators have the value of their character. */
-enum graphql_kind {
+enum graphql_token_kind {
     GRAPHQL_END, /* of the document */
     GRAPHQL_ERROR,
     GRAPHQL_NAME,
     GRAPHQL_INT,
     GRAPHQL_FLOAT,
     GRAPHQL_STRING,
-    GRAPHQL_BLOCK, /* a block string */
+    GRAPHQL_BLOCK_STRING, /* a block string */
     GRAPHQL_SPREAD,
     GRAPHQL_BANG = '!',
     GRAPHQL_DOLLAR = '$',
@@ -42,10 +42,10 @@ enum graphql_kind {
 
 struct graphql_lexer {
     /* The token that was read last. */
-    enum graphql_kind kind;
-    bool is_encoded;       /* of a string: its value may not be the token */
-    struct pst_text token; /* as spelled; strings without their quotes */
-    struct pst_graphql_place place;
+    enum graphql_token_kind kind;
+    bool is_encoded;      /* of a string: its value may not be the token */
+    struct pst_str token; /* as spelled; strings without their quotes */
+    struct pst_graphql_location location;
     uint32_t tokens; /* that were read */
     struct graphql_cursor cursor;
 };
@@ -54,7 +54,7 @@ struct graphql_lexer {
  * Begin to read text, whose length is at most PST_GRAPHQL_BYTES_MAX.
  *   error  set when graphql_lexer_next() fails
  */
-void graphql_lexer_init(struct graphql_lexer *lexer, struct pst_text text,
+void graphql_lexer_init(struct graphql_lexer *lexer, struct pst_str text,
                         struct pst_graphql_error *error);
 
 /*
@@ -65,7 +65,7 @@ void graphql_lexer_init(struct graphql_lexer *lexer, struct pst_text text,
 enum pst_err graphql_lexer_next(struct graphql_lexer *lexer);
 
 /* The whole token, quotes included. */
-struct pst_text graphql_lexer_spelling(const struct graphql_lexer *lexer);
+struct pst_str graphql_lexer_spelling(const struct graphql_lexer *lexer);
 
 /* Describe the token in ASCII, such as: the name "x". */
 void graphql_lexer_describe(const struct graphql_lexer *lexer, char *out,

@@ -18,7 +18,7 @@
  * Returns PST_OK or PST_MALFORMED, as the others do.
  */
 enum pst_err graphql_read_number(struct graphql_cursor *cursor,
-                                 struct pst_text *text, bool *is_float);
+                                 struct pst_str *text, bool *is_float);
 
 /*
  * Read a string at its quote.
@@ -26,16 +26,16 @@ enum pst_err graphql_read_number(struct graphql_cursor *cursor,
  *   is_encoded  set to whether that has escapes, which are good
  */
 enum pst_err graphql_read_string(struct graphql_cursor *cursor,
-                                 struct pst_text *raw, bool *is_encoded);
+                                 struct pst_str *raw, bool *is_encoded);
 
 /* Do three quotes stand here? */
-bool graphql_is_block(const struct graphql_cursor *cursor);
+bool graphql_is_block_string(const struct graphql_cursor *cursor);
 
 /*
  * Read a block string at its three quotes.
  *   raw  set to what stands between the quotes
  */
-enum pst_err graphql_read_block(struct graphql_cursor *cursor,
-                                struct pst_text *raw);
+enum pst_err graphql_read_block_string(struct graphql_cursor *cursor,
+                                       struct pst_str *raw);
 
 #endif

@@ -39,25 +39,26 @@ static bool
 parse_operation(struct graphql_parser *parser, struct document *document,
                 enum pst_graphql_operation_kind kind)
 {
-    struct operation *operation = graphql_alloc(parser, sizeof(*operation));
+    struct operation *operation =
+        graphql_parser_alloc(parser, sizeof(*operation));
 
     if (!operation)
         return false;
     operation->tree.kind = kind;
-    operation->tree.place = parser->lexer.place;
+    operation->tree.location = parser->lexer.location;
     parser->spread_tail = &operation->spreads;
     if (parser->lexer.kind == GRAPHQL_NAME) {
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
         if (parser->lexer.kind == GRAPHQL_NAME) {
             operation->tree.name = parser->lexer.token;
-            graphql_advance(parser);
+            graphql_parser_advance(parser);
         }
         if (!graphql_parse_variables(parser, &operation->tree.variables) ||
             !graphql_parse_directives(parser, false,
                                       &operation->tree.directives))
             return false;
     }
-    if (!graphql_parse_selections(parser, &operation->tree.selections))
+    if (!graphql_parse_selection_set(parser, &operation->tree.selections))
         return false;
     *document->operation_tail = &operation->tree;
     document->operation_tail = &operation->tree.next;
@@ -70,19 +71,20 @@ static bool
 parse_fragment_head(struct graphql_parser *parser,
                     struct pst_graphql_fragment *fragment)
 {
-    fragment->place = parser->lexer.place;
-    graphql_advance(parser);
-    if (graphql_is_keyword(parser, PST_TEXT("on")))
-        return graphql_refuse(parser, "a fragment's name, which is not \"on\"");
+    fragment->location = parser->lexer.location;
+    graphql_parser_advance(parser);
+    if (graphql_is_keyword(parser, PST_STR("on")))
+        return graphql_refuse_token(parser,
+                                    "a fragment's name, which is not \"on\"");
     if (!graphql_expect_name(parser, &fragment->name, "the fragment's name"))
         return false;
     if (parser->lexer.kind == GRAPHQL_PAREN_OPEN)
-        return graphql_refuse_with(parser,
-                                   "variables on a fragment are not supported: "
-                                   "declare them on the operation");
-    if (!graphql_is_keyword(parser, PST_TEXT("on")))
-        return graphql_refuse(parser, "\"on\"");
-    graphql_advance(parser);
+        return graphql_refuse_message(
+            parser, "variables on a fragment are not supported: "
+                    "declare them on the operation");
+    if (!graphql_is_keyword(parser, PST_STR("on")))
+        return graphql_refuse_token(parser, "\"on\"");
+    graphql_parser_advance(parser);
     return graphql_expect_name(parser, &fragment->type,
                                "a type's name after \"on\"");
 }
@@ -91,17 +93,17 @@ static bool
 parse_fragment(struct graphql_parser *parser, struct document *document)
 {
     struct graphql_fragment *fragment =
-        graphql_alloc(parser, sizeof(*fragment));
+        graphql_parser_alloc(parser, sizeof(*fragment));
 
     if (!fragment)
         return false;
     parser->spread_tail = &fragment->spreads;
-    parser->deepest = 0;
+    parser->max_depth = 0;
     if (!parse_fragment_head(parser, &fragment->tree) ||
         !graphql_parse_directives(parser, false, &fragment->tree.directives) ||
-        !graphql_parse_selections(parser, &fragment->tree.selections))
+        !graphql_parse_selection_set(parser, &fragment->tree.selections))
         return false;
-    fragment->height = parser->deepest;
+    fragment->height = parser->max_depth;
     *document->fragment_tail = &fragment->tree;
     document->fragment_tail = &fragment->tree.next;
     *document->next_fragment = fragment;
@@ -111,7 +113,7 @@ parse_fragment(struct graphql_parser *parser, struct document *document)
 }
 
 static const struct {
-    struct pst_text keyword;
+    struct pst_str keyword;
     enum pst_graphql_operation_kind kind;
 } operation_keywords[] = {
     {{"query", 5}, PST_GRAPHQL_QUERY},
@@ -119,7 +121,7 @@ static const struct {
     {{"subscription", 12}, PST_GRAPHQL_SUBSCRIPTION},
 };
 
-static const struct pst_text type_keywords[] = {
+static const struct pst_str type_keywords[] = {
     {"schema", 6},    {"scalar", 6},    {"type", 4},
     {"interface", 9}, {"union", 5},     {"enum", 4},
     {"input", 5},     {"directive", 9}, {"extend", 6},
@@ -134,62 +136,64 @@ parse_definition(struct graphql_parser *parser, struct document *document)
         return false;
     if (parser->lexer.kind == GRAPHQL_BRACE_OPEN) {
         if (parser->lexer.token.ptr != start)
-            return graphql_refuse_with(parser,
-                                       "an operation with a description needs "
-                                       "its keyword: write query before \"{\"");
+            return graphql_refuse_message(
+                parser, "an operation with a description needs "
+                        "its keyword: write query before \"{\"");
         return parse_operation(parser, document, PST_GRAPHQL_QUERY);
     }
     for (size_t i = 0; i < PST_COUNT(operation_keywords); i++)
         if (graphql_is_keyword(parser, operation_keywords[i].keyword))
             return parse_operation(parser, document,
                                    operation_keywords[i].kind);
-    if (graphql_is_keyword(parser, PST_TEXT("fragment")))
+    if (graphql_is_keyword(parser, PST_STR("fragment")))
         return parse_fragment(parser, document);
     for (size_t i = 0; i < PST_COUNT(type_keywords); i++)
         if (graphql_is_keyword(parser, type_keywords[i]))
-            return graphql_refuse_with(parser,
-                                       "definitions of types must not stand in "
-                                       "a document that is executed: remove "
-                                       "them");
-    return graphql_refuse(parser, "query, mutation, subscription, fragment or "
-                                  "\"{\"");
+            return graphql_refuse_message(
+                parser, "definitions of types must not stand in "
+                        "a document that is executed: remove "
+                        "them");
+    return graphql_refuse_token(parser,
+                                "query, mutation, subscription, fragment or "
+                                "\"{\"");
 }
 
 /* The whole document. */
 
 /* Each operation of a name of its own; or a single one. */
 static bool
-check_operations(struct graphql_parser *parser,
-                 const struct pst_graphql_document *document)
+check_operation_names(struct graphql_parser *parser,
+                      const struct pst_graphql_document *document)
 {
     const size_t count = document->operation_count;
-    struct graphql_named *names;
+    struct graphql_name *names;
     size_t i = 0;
 
     if (count == 0)
-        return graphql_refuse(parser, "an operation beside the fragments");
+        return graphql_refuse_token(parser,
+                                    "an operation beside the fragments");
     if (count == 1)
         return true;
-    names = graphql_alloc(parser, count * sizeof(*names));
+    names = graphql_parser_alloc(parser, count * sizeof(*names));
     if (!names)
         return false;
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next) {
-        if (pst_text_is_absent(o->name)) {
+        if (pst_str_is_absent(o->name)) {
             parser->result = graphql_error_set(
-                parser->lexer.cursor.error, o->place,
+                parser->lexer.cursor.error, o->location,
                 "an operation without a name must be the only one: give it a "
                 "name");
             return false;
         }
-        names[i++] = (struct graphql_named){o->name, NULL};
+        names[i++] = (struct graphql_name){o->name, NULL};
     }
-    return graphql_unique(parser, names, count, "operation");
+    return graphql_check_unique(parser, names, count, "operation");
 }
 
 /* Set parser->result. */
 static bool
-keep_result(struct graphql_parser *parser, enum pst_err e)
+parser_set_result(struct graphql_parser *parser, enum pst_err e)
 {
     parser->result = e;
     return e == PST_OK;
@@ -197,9 +201,9 @@ keep_result(struct graphql_parser *parser, enum pst_err e)
 
 /* Resolve the spreads of all definitions. */
 static bool
-resolve_spreads(struct graphql_parser *parser,
-                const struct graphql_named *fragments,
-                const struct pst_graphql_document *document)
+resolve_document_spreads(struct graphql_parser *parser,
+                         const struct graphql_name *fragments,
+                         const struct pst_graphql_document *document)
 {
     const size_t count = document->fragment_count;
     struct pst_graphql_error *error = parser->lexer.cursor.error;
@@ -210,7 +214,7 @@ resolve_spreads(struct graphql_parser *parser,
                                     count, error);
     }
     for (size_t i = 0; i < count && !e; i++)
-        e = graphql_fragment_follow(fragments[i].fragment, error);
+        e = graphql_fragment_check_cycles(fragments[i].fragment, error);
     for (const struct pst_graphql_operation *o = document->operations; o && !e;
          o = o->next) {
         const struct operation *operation = (const struct operation *)o;
@@ -218,29 +222,30 @@ resolve_spreads(struct graphql_parser *parser,
         e = graphql_spreads_resolve(operation->spreads, fragments, count,
                                     error);
         if (!e)
-            e = graphql_spreads_measure(operation->spreads, error);
+            e = graphql_spreads_check_depth(operation->spreads, error);
     }
-    return keep_result(parser, e);
+    return parser_set_result(parser, e);
 }
 
 static bool
-check_fragments(struct graphql_parser *parser, struct document *document)
+check_fragment_names(struct graphql_parser *parser, struct document *document)
 {
     const size_t count = document->tree.fragment_count;
-    struct graphql_named *names = graphql_alloc(parser, count * sizeof(*names));
+    struct graphql_name *names =
+        graphql_parser_alloc(parser, count * sizeof(*names));
     size_t i = 0;
 
     if (!names)
         return false;
     for (struct graphql_fragment *f = document->first_fragment; f; f = f->next)
-        names[i++] = (struct graphql_named){f->tree.name, f};
-    return graphql_unique(parser, names, count, "fragment") &&
-           resolve_spreads(parser, names, &document->tree);
+        names[i++] = (struct graphql_name){f->tree.name, f};
+    return graphql_check_unique(parser, names, count, "fragment") &&
+           resolve_document_spreads(parser, names, &document->tree);
 }
 
 /* As many spaces as a description has characters; its line feeds stay. */
 static size_t
-blank_out(struct pst_text description, char *out)
+blank_description(struct pst_str description, char *out)
 {
     size_t len = 0;
 
@@ -257,17 +262,17 @@ blank_out(struct pst_text description, char *out)
 
 /* The text without descriptions. */
 static bool
-write_text(struct graphql_parser *parser, struct document *document)
+write_document_text(struct graphql_parser *parser, struct document *document)
 {
     const char *at = parser->lexer.cursor.start;
     const size_t size = (size_t)(parser->lexer.cursor.end - at);
     char *copy;
     size_t len = 0;
 
-    document->tree.text = (struct pst_text){at, size};
+    document->tree.text = (struct pst_str){at, size};
     if (!parser->descriptions)
         return true;
-    copy = graphql_alloc(parser, size);
+    copy = graphql_parser_alloc(parser, size);
     if (!copy)
         return false;
     for (const struct graphql_description *d = parser->descriptions; d;
@@ -276,17 +281,18 @@ write_text(struct graphql_parser *parser, struct document *document)
 
         memcpy(copy + len, at, before);
         len += before;
-        len += blank_out(d->spelling, copy + len);
+        len += blank_description(d->spelling, copy + len);
         at = d->spelling.ptr + d->spelling.len;
     }
     memcpy(copy + len, at, (size_t)(parser->lexer.cursor.end - at));
     len += (size_t)(parser->lexer.cursor.end - at);
-    document->tree.text = (struct pst_text){copy, len};
+    document->tree.text = (struct pst_str){copy, len};
     return true;
 }
 
 static bool
-parse_document(struct graphql_parser *parser, struct document *document)
+parse_document_definitions(struct graphql_parser *parser,
+                           struct document *document)
 {
     document->operation_tail = &document->tree.operations;
     document->fragment_tail = &document->tree.fragments;
@@ -295,12 +301,13 @@ parse_document(struct graphql_parser *parser, struct document *document)
         if (!parse_definition(parser, document))
             return false;
     } while (parser->lexer.kind != GRAPHQL_END);
-    return check_operations(parser, &document->tree) &&
-           check_fragments(parser, document) && write_text(parser, document);
+    return check_operation_names(parser, &document->tree) &&
+           check_fragment_names(parser, document) &&
+           write_document_text(parser, document);
 }
 
 enum pst_err
-pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
+pst_graphql_parse(struct pst_arena *arena, struct pst_str text,
                   const struct pst_graphql_document **out,
                   struct pst_graphql_error *error)
 {
@@ -309,7 +316,7 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
     enum pst_err e;
 
     if (text.len > PST_GRAPHQL_BYTES_MAX) {
-        (void)graphql_error_set(error, (struct pst_graphql_place){1, 1},
+        (void)graphql_error_set(error, (struct pst_graphql_location){1, 1},
                                 "the document has more than %d bytes",
                                 PST_GRAPHQL_BYTES_MAX);
         return PST_TOO_LARGE;
@@ -317,27 +324,27 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
     e = graphql_parser_init(&parser, arena, text, error);
     if (e)
         return e;
-    document = graphql_alloc(&parser, sizeof(*document));
-    if (document && parse_document(&parser, document))
+    document = graphql_parser_alloc(&parser, sizeof(*document));
+    if (document && parse_document_definitions(&parser, document))
         *out = &document->tree;
     return parser.result;
 }
 
 const struct pst_graphql_operation *
 pst_graphql_operation_find(const struct pst_graphql_document *document,
-                           struct pst_text name)
+                           struct pst_str name)
 {
     if (name.len == 0)
         return document->operation_count == 1 ? document->operations : NULL;
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next)
-        if (pst_text_equal(o->name, name))
+        if (pst_str_equal(o->name, name))
             return o;
     return NULL;
 }
 
-struct pst_text
+struct pst_str
 pst_graphql_response_key(const struct pst_graphql_selection *field)
 {
-    return pst_text_is_absent(field->alias) ? field->name : field->alias;
+    return pst_str_is_absent(field->alias) ? field->name : field->alias;
 }

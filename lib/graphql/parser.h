@@ -32,7 +32,7 @@
  * once.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
+pst_graphql_parse(struct pst_arena *arena, struct pst_str text,
                   const struct pst_graphql_document **out,
                   struct pst_graphql_error *error);
 
@@ -43,10 +43,10 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_text text,
  */
 PST_EXPORT const struct pst_graphql_operation *
 pst_graphql_operation_find(const struct pst_graphql_document *document,
-                           struct pst_text name);
+                           struct pst_str name);
 
 /* The key of a field in the answer: its alias, or its name. */
-PST_EXPORT struct pst_text
+PST_EXPORT struct pst_str
 pst_graphql_response_key(const struct pst_graphql_selection *field);
 
 #endif

@@ -9,7 +9,7 @@
 /* JSON's escapes are GraphQL's (section 2.9.4), so a string is written as one
  * of JSON. */
 static void
-print_value(struct pst_buf *buf, const struct pst_graphql_value *value)
+print_graphql_value(struct pst_buf *buf, const struct pst_graphql_value *value)
 {
     const struct pst_graphql_value *item;
     bool is_object = value->kind == PST_GRAPHQL_OBJECT;
@@ -46,7 +46,7 @@ print_value(struct pst_buf *buf, const struct pst_graphql_value *value)
             pst_buf_add(buf, item->name);
             pst_buf_add_char(buf, ':');
         }
-        print_value(buf, item);
+        print_graphql_value(buf, item);
         if (item->next)
             pst_buf_add_char(buf, ',');
     }
@@ -66,7 +66,7 @@ pst_graphql_print_json(struct pst_buf *buf,
     if (value->kind == PST_GRAPHQL_ENUM)
         return;
     if (!is_object && value->kind != PST_GRAPHQL_LIST) {
-        print_value(buf, value);
+        print_graphql_value(buf, value);
         return;
     }
     pst_buf_add_char(buf, is_object ? '{' : '[');
@@ -83,7 +83,8 @@ pst_graphql_print_json(struct pst_buf *buf,
 }
 
 static void
-print_arguments(struct pst_buf *buf, const struct pst_graphql_value *arguments)
+print_graphql_arguments(struct pst_buf *buf,
+                        const struct pst_graphql_value *arguments)
 {
     if (!arguments)
         return;
@@ -91,7 +92,7 @@ print_arguments(struct pst_buf *buf, const struct pst_graphql_value *arguments)
     for (; arguments; arguments = arguments->next) {
         pst_buf_add(buf, arguments->name);
         pst_buf_add_char(buf, ':');
-        print_value(buf, arguments);
+        print_graphql_value(buf, arguments);
         if (arguments->next)
             pst_buf_add_char(buf, ',');
     }
@@ -99,19 +100,19 @@ print_arguments(struct pst_buf *buf, const struct pst_graphql_value *arguments)
 }
 
 static void
-print_directives(struct pst_buf *buf,
-                 const struct pst_graphql_directive *directive)
+print_graphql_directives(struct pst_buf *buf,
+                         const struct pst_graphql_directive *directive)
 {
     for (; directive; directive = directive->next) {
         pst_buf_add_string(buf, " @");
         pst_buf_add(buf, directive->name);
-        print_arguments(buf, directive->arguments);
+        print_graphql_arguments(buf, directive->arguments);
     }
 }
 
 static void
-print_variables(struct pst_buf *buf,
-                const struct pst_graphql_variable *variable)
+print_graphql_variables(struct pst_buf *buf,
+                        const struct pst_graphql_variable *variable)
 {
     if (!variable)
         return;
@@ -123,9 +124,9 @@ print_variables(struct pst_buf *buf,
         pst_buf_add(buf, variable->type);
         if (variable->value) {
             pst_buf_add_char(buf, '=');
-            print_value(buf, variable->value);
+            print_graphql_value(buf, variable->value);
         }
-        print_directives(buf, variable->directives);
+        print_graphql_directives(buf, variable->directives);
         if (variable->next)
             pst_buf_add_char(buf, ',');
     }
@@ -137,12 +138,12 @@ print_variables(struct pst_buf *buf,
  *   type  the condition it stands under; absent: none
  */
 static void
-print_selections(struct pst_buf *buf, struct pst_text type,
-                 const struct pst_graphql_selection *selection)
+print_graphql_selections(struct pst_buf *buf, struct pst_str type,
+                         const struct pst_graphql_selection *selection)
 {
     pst_buf_add_string(buf, " {__typename");
-    if (!pst_text_is_absent(type)) {
-        pst_buf_add_string(buf, " " PST_GRAPHQL_MARK);
+    if (!pst_str_is_absent(type)) {
+        pst_buf_add_string(buf, " " PST_GRAPHQL_TYPE_KEY_PREFIX);
         pst_buf_add(buf, type);
         pst_buf_add_string(buf, ":__typename");
     }
@@ -150,26 +151,27 @@ print_selections(struct pst_buf *buf, struct pst_text type,
         pst_buf_add_char(buf, ' ');
         if (selection->kind != PST_GRAPHQL_FIELD)
             pst_buf_add_string(buf, "...");
-        if (!pst_text_is_absent(selection->alias)) {
+        if (!pst_str_is_absent(selection->alias)) {
             pst_buf_add(buf, selection->alias);
             pst_buf_add_char(buf, ':');
         }
         pst_buf_add(buf, selection->name);
-        if (!pst_text_is_absent(selection->type)) {
+        if (!pst_str_is_absent(selection->type)) {
             pst_buf_add_string(buf, "on ");
             pst_buf_add(buf, selection->type);
         }
-        print_arguments(buf, selection->arguments);
-        print_directives(buf, selection->directives);
+        print_graphql_arguments(buf, selection->arguments);
+        print_graphql_directives(buf, selection->directives);
         if (selection->selections)
-            print_selections(buf, selection->type, selection->selections);
+            print_graphql_selections(buf, selection->type,
+                                     selection->selections);
     }
     pst_buf_add_char(buf, '}');
 }
 
 void
-pst_graphql_print_typed(struct pst_buf *buf,
-                        const struct pst_graphql_document *document)
+pst_graphql_print_with_typename(struct pst_buf *buf,
+                                const struct pst_graphql_document *document)
 {
     static const char *const kinds[] = {
         [PST_GRAPHQL_QUERY] = "query ",
@@ -183,16 +185,16 @@ pst_graphql_print_typed(struct pst_buf *buf,
          operation = operation->next) {
         pst_buf_add_string(buf, kinds[operation->kind]);
         pst_buf_add(buf, operation->name);
-        print_variables(buf, operation->variables);
-        print_directives(buf, operation->directives);
-        print_selections(buf, PST_NO_TEXT, operation->selections);
+        print_graphql_variables(buf, operation->variables);
+        print_graphql_directives(buf, operation->directives);
+        print_graphql_selections(buf, PST_STR_NONE, operation->selections);
     }
     for (fragment = document->fragments; fragment; fragment = fragment->next) {
         pst_buf_add_string(buf, " fragment ");
         pst_buf_add(buf, fragment->name);
         pst_buf_add_string(buf, " on ");
         pst_buf_add(buf, fragment->type);
-        print_directives(buf, fragment->directives);
-        print_selections(buf, fragment->type, fragment->selections);
+        print_graphql_directives(buf, fragment->directives);
+        print_graphql_selections(buf, fragment->type, fragment->selections);
     }
 }

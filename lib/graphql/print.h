@@ -10,9 +10,9 @@
 
 /*
  * The response key that marks values of a type: this and the type's name.
- * See pst_graphql_print_typed().
+ * See pst_graphql_print_with_typename().
  */
-#define PST_GRAPHQL_MARK "postern_"
+#define PST_GRAPHQL_TYPE_KEY_PREFIX "postern_"
 
 /*
  * Write a document with `__typename` added to every selection set, and with
@@ -21,8 +21,8 @@
  *   document  parsed; recursion is bounded by the parser's depth
  */
 PST_EXPORT void
-pst_graphql_print_typed(struct pst_buf *buf,
-                        const struct pst_graphql_document *document);
+pst_graphql_print_with_typename(struct pst_buf *buf,
+                                const struct pst_graphql_document *document);
 
 /*
  * Write a value as JSON (names of enums as strings). It holds no variable.

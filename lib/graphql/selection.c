@@ -12,10 +12,10 @@ parse_field(struct graphql_parser *parser, struct pst_graphql_selection *field)
 {
     field->kind = PST_GRAPHQL_FIELD;
     field->name = parser->lexer.token;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     if (parser->lexer.kind == GRAPHQL_COLON) {
         field->alias = field->name;
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
         if (!graphql_expect_name(parser, &field->name,
                                  "the field's name after its alias"))
             return false;
@@ -24,17 +24,19 @@ parse_field(struct graphql_parser *parser, struct pst_graphql_selection *field)
         return false;
     if (parser->lexer.kind == GRAPHQL_BANG ||
         parser->lexer.kind == GRAPHQL_QUESTION)
-        return graphql_refuse_with(parser, "\"!\" and \"?\" on a field are not "
-                                           "supported: remove it");
+        return graphql_refuse_message(parser,
+                                      "\"!\" and \"?\" on a field are not "
+                                      "supported: remove it");
     return graphql_parse_directives(parser, false, &field->directives);
 }
 
 /* Remember a spread, to be resolved when all fragments are known. */
 static bool
-add_spread(struct graphql_parser *parser,
-           struct pst_graphql_selection *selection)
+parser_add_spread(struct graphql_parser *parser,
+                  struct pst_graphql_selection *selection)
 {
-    struct graphql_spread *spread = graphql_alloc(parser, sizeof(*spread));
+    struct graphql_spread *spread =
+        graphql_parser_alloc(parser, sizeof(*spread));
 
     if (!spread)
         return false;
@@ -52,50 +54,50 @@ parse_spread(struct graphql_parser *parser,
 {
     bool is_bare;
 
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     selection->kind = PST_GRAPHQL_INLINE;
-    if (graphql_is_keyword(parser, PST_TEXT("on"))) {
-        graphql_advance(parser);
+    if (graphql_is_keyword(parser, PST_STR("on"))) {
+        graphql_parser_advance(parser);
         if (!graphql_expect_name(parser, &selection->type,
                                  "a type's name after \"on\""))
             return false;
     } else if (parser->lexer.kind == GRAPHQL_NAME) {
         selection->kind = PST_GRAPHQL_SPREAD;
         selection->name = parser->lexer.token;
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
         if (parser->lexer.kind == GRAPHQL_PAREN_OPEN)
-            return graphql_refuse_with(
+            return graphql_refuse_message(
                 parser, "arguments on a fragment spread are not supported: use "
                         "a variable of the operation");
-        if (!add_spread(parser, selection))
+        if (!parser_add_spread(parser, selection))
             return false;
     }
     if (!graphql_parse_directives(parser, false, &selection->directives))
         return false;
-    is_bare = pst_text_is_absent(selection->type) && !selection->directives;
+    is_bare = pst_str_is_absent(selection->type) && !selection->directives;
     if (selection->kind == PST_GRAPHQL_INLINE &&
         parser->lexer.kind != GRAPHQL_BRACE_OPEN)
-        return graphql_refuse(
+        return graphql_refuse_token(
             parser, is_bare ? "\"on\", a fragment's name, or \"{\"" : "\"{\"");
     return true;
 }
 
 /* Open a selection set, whose brace is the token. */
 static bool
-open_selections(struct graphql_parser *parser,
-                const struct pst_graphql_selection **first)
+open_selection_set(struct graphql_parser *parser,
+                   const struct pst_graphql_selection **first)
 {
     if (parser->lexer.kind != GRAPHQL_BRACE_OPEN)
-        return graphql_refuse(parser, "\"{\"");
-    if (!graphql_push(parser))
+        return graphql_refuse_token(parser, "\"{\"");
+    if (!graphql_push_level(parser))
         return false;
     parser->levels[parser->depth - 1].selection_tail = first;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     if (parser->lexer.kind == GRAPHQL_BRACE_CLOSE)
-        return graphql_refuse_with(parser,
-                                   "a selection set must not be empty: "
-                                   "select a field, or leave the braces "
-                                   "out");
+        return graphql_refuse_message(parser,
+                                      "a selection set must not be empty: "
+                                      "select a field, or leave the braces "
+                                      "out");
     return true;
 }
 
@@ -105,21 +107,21 @@ parse_selection(struct graphql_parser *parser)
 {
     union graphql_level *level = &parser->levels[parser->depth - 1];
     struct pst_graphql_selection *selection;
-    bool is_good;
+    bool is_parsed;
 
     if (parser->lexer.kind != GRAPHQL_NAME &&
         parser->lexer.kind != GRAPHQL_SPREAD) {
-        (void)graphql_refuse(parser, "a field, \"...\" or \"}\"");
+        (void)graphql_refuse_token(parser, "a field, \"...\" or \"}\"");
         return NULL;
     }
-    selection = graphql_alloc(parser, sizeof(*selection));
+    selection = graphql_parser_alloc(parser, sizeof(*selection));
     if (!selection)
         return NULL;
-    selection->place = parser->lexer.place;
-    is_good = parser->lexer.kind == GRAPHQL_NAME
-                  ? parse_field(parser, selection)
-                  : parse_spread(parser, selection);
-    if (!is_good)
+    selection->location = parser->lexer.location;
+    is_parsed = parser->lexer.kind == GRAPHQL_NAME
+                    ? parse_field(parser, selection)
+                    : parse_spread(parser, selection);
+    if (!is_parsed)
         return NULL;
     *level->selection_tail = selection;
     level->selection_tail = &selection->next;
@@ -128,17 +130,17 @@ parse_selection(struct graphql_parser *parser)
 
 /* Without recursion: the sets that are open stand in parser->levels. */
 bool
-graphql_parse_selections(struct graphql_parser *parser,
-                         const struct pst_graphql_selection **first)
+graphql_parse_selection_set(struct graphql_parser *parser,
+                            const struct pst_graphql_selection **first)
 {
-    if (!open_selections(parser, first))
+    if (!open_selection_set(parser, first))
         return false;
     while (parser->depth > 0) {
         struct pst_graphql_selection *selection;
 
         if (parser->lexer.kind == GRAPHQL_BRACE_CLOSE) {
             parser->depth--;
-            graphql_advance(parser);
+            graphql_parser_advance(parser);
             continue;
         }
         selection = parse_selection(parser);
@@ -146,7 +148,7 @@ graphql_parse_selections(struct graphql_parser *parser,
             return false;
         if (parser->lexer.kind == GRAPHQL_BRACE_OPEN &&
             selection->kind != PST_GRAPHQL_SPREAD &&
-            !open_selections(parser, &selection->selections))
+            !open_selection_set(parser, &selection->selections))
             return false;
     }
     return true;

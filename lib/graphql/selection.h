@@ -15,7 +15,7 @@
  * Its spreads are added at parser->spread_tail.
  *   first  set to its first selection
  */
-bool graphql_parse_selections(struct graphql_parser *parser,
-                              const struct pst_graphql_selection **first);
+bool graphql_parse_selection_set(struct graphql_parser *parser,
+                                 const struct pst_graphql_selection **first);
 
 #endif

@@ -10,7 +10,7 @@ static const char escape_letters[] = "\"\\/bfnrt";
 static const char escape_values[] = "\"\\/\b\f\n\r\t";
 
 size_t
-graphql_character(const char *at, const char *end, uint32_t *out)
+graphql_decode_character(const char *at, const char *end, uint32_t *out)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     const uint8_t first = (uint8_t)*at;
@@ -39,7 +39,7 @@ graphql_character(const char *at, const char *end, uint32_t *out)
 
 /* The four hex digits at `at`; false when they are not there. */
 static bool
-read_hex4(const char *at, const char *end, uint32_t *out)
+read_escape_hex4(const char *at, const char *end, uint32_t *out)
 {
     uint32_t code = 0;
 
@@ -58,15 +58,16 @@ read_hex4(const char *at, const char *end, uint32_t *out)
 
 /* The second half of a surrogate pair, at `at`. */
 static bool
-read_low_half(const char *at, const char *end, uint32_t *out)
+read_low_surrogate(const char *at, const char *end, uint32_t *out)
 {
     return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
-           read_hex4(at + 2, end, out) && *out >= 0xDC00 && *out <= 0xDFFF;
+           read_escape_hex4(at + 2, end, out) && *out >= 0xDC00 &&
+           *out <= 0xDFFF;
 }
 
 /* Behind "\u". */
 static enum graphql_escape
-read_unicode(const char **at, const char *end, uint32_t *out)
+read_unicode_escape(const char **at, const char *end, uint32_t *out)
 {
     const char *digits = *at;
     uint32_t high;
@@ -74,18 +75,18 @@ read_unicode(const char **at, const char *end, uint32_t *out)
 
     if (digits < end && *digits == '{')
         return GRAPHQL_ESCAPE_BRACED;
-    if (!read_hex4(digits, end, &high))
-        return GRAPHQL_ESCAPE_SHORT;
+    if (!read_escape_hex4(digits, end, &high))
+        return GRAPHQL_ESCAPE_TRUNCATED;
     if (high < 0xD800 || high > 0xDFFF) {
         *at = digits + 4;
         *out = high;
-        return GRAPHQL_ESCAPE_GOOD;
+        return GRAPHQL_ESCAPE_VALID;
     }
-    if (high > 0xDBFF || !read_low_half(digits + 4, end, &low))
-        return GRAPHQL_ESCAPE_HALF;
+    if (high > 0xDBFF || !read_low_surrogate(digits + 4, end, &low))
+        return GRAPHQL_ESCAPE_LONE_SURROGATE;
     *at = digits + 10;
     *out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-    return GRAPHQL_ESCAPE_GOOD;
+    return GRAPHQL_ESCAPE_VALID;
 }
 
 enum graphql_escape
@@ -96,9 +97,9 @@ graphql_escape_read(const char **at, const char *end, uint32_t *out)
 
     if (letter < end && *letter == 'u') {
         const char *digits = letter + 1;
-        enum graphql_escape escape = read_unicode(&digits, end, out);
+        enum graphql_escape escape = read_unicode_escape(&digits, end, out);
 
-        if (escape == GRAPHQL_ESCAPE_GOOD)
+        if (escape == GRAPHQL_ESCAPE_VALID)
             *at = digits;
         return escape;
     }
@@ -109,12 +110,12 @@ graphql_escape_read(const char **at, const char *end, uint32_t *out)
         return GRAPHQL_ESCAPE_UNKNOWN;
     *at = letter + 1;
     *out = (uint8_t)escape_values[found - escape_letters];
-    return GRAPHQL_ESCAPE_GOOD;
+    return GRAPHQL_ESCAPE_VALID;
 }
 
 /* Write a character as UTF-8 (RFC 3629 section 3). Returns its length. */
 static size_t
-encode(uint32_t code, char *out)
+encode_utf8(uint32_t code, char *out)
 {
     const size_t len = code < 0x80      ? 1
                        : code < 0x800   ? 2
@@ -131,7 +132,7 @@ encode(uint32_t code, char *out)
 }
 
 size_t
-graphql_string_value(struct pst_text raw, char *out)
+graphql_string_value(struct pst_str raw, char *out)
 {
     const char *at = raw.ptr;
     const char *end = raw.ptr + raw.len;
@@ -145,17 +146,17 @@ graphql_string_value(struct pst_text raw, char *out)
             continue;
         }
         PST_REQUIRE(graphql_escape_read(&at, end, &code) ==
-                    GRAPHQL_ESCAPE_GOOD);
-        len += encode(code, out + len);
+                    GRAPHQL_ESCAPE_VALID);
+        len += encode_utf8(code, out + len);
     }
     return len;
 }
 
 /* Take a line off *rest, without its line feed and CR. */
 static bool
-next_line(struct pst_text *rest, struct pst_text *line)
+next_string_line(struct pst_str *rest, struct pst_str *line)
 {
-    if (!pst_text_cut(rest, '\n', line))
+    if (!pst_str_split(rest, '\n', line))
         return false;
     if (line->len > 0 && line->ptr[line->len - 1] == '\r')
         line->len--;
@@ -164,7 +165,7 @@ next_line(struct pst_text *rest, struct pst_text *line)
 
 /* The spaces and tabs that a line begins with. */
 static size_t
-indent_of(struct pst_text line)
+line_indent(struct pst_str line)
 {
     size_t indent = 0;
 
@@ -176,14 +177,14 @@ indent_of(struct pst_text line)
 
 /* What is to be removed from all lines but the first. */
 static size_t
-common_indent(struct pst_text raw)
+block_string_indent(struct pst_str raw)
 {
     size_t common = SIZE_MAX;
-    struct pst_text line;
+    struct pst_str line;
 
-    (void)next_line(&raw, &line);
-    while (next_line(&raw, &line)) {
-        const size_t indent = indent_of(line);
+    (void)next_string_line(&raw, &line);
+    while (next_string_line(&raw, &line)) {
+        const size_t indent = line_indent(line);
 
         if (indent < line.len && indent < common)
             common = indent;
@@ -192,20 +193,20 @@ common_indent(struct pst_text raw)
 }
 
 size_t
-graphql_block_value(struct pst_text raw, char *out)
+graphql_block_string_value(struct pst_str raw, char *out)
 {
-    const size_t common = common_indent(raw);
+    const size_t common = block_string_indent(raw);
     bool is_first = true;
     bool has_begun = false;
     size_t len = 0;
-    size_t kept = 0; /* up to the end of the last line that is not blank */
-    struct pst_text line;
+    size_t kept_len = 0; /* up to the end of the last line that is not blank */
+    struct pst_str line;
 
-    while (next_line(&raw, &line)) {
-        const bool is_blank = indent_of(line) == line.len;
+    while (next_string_line(&raw, &line)) {
+        const bool is_blank = line_indent(line) == line.len;
 
         if (!is_first)
-            line = pst_text_from_octet(line, common);
+            line = pst_str_skip(line, common);
         is_first = false;
         if (is_blank && !has_begun)
             continue;
@@ -216,7 +217,7 @@ graphql_block_value(struct pst_text raw, char *out)
             memcpy(out + len, line.ptr, line.len);
         len += line.len;
         if (!is_blank)
-            kept = len;
+            kept_len = len;
     }
-    return kept;
+    return kept_len;
 }

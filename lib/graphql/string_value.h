@@ -14,14 +14,14 @@
  *   out  set to its number
  * Returns its length in bytes; 0: it is none.
  */
-size_t graphql_character(const char *at, const char *end, uint32_t *out);
+size_t graphql_decode_character(const char *at, const char *end, uint32_t *out);
 
 enum graphql_escape {
-    GRAPHQL_ESCAPE_GOOD,
-    GRAPHQL_ESCAPE_UNKNOWN, /* no such letter */
-    GRAPHQL_ESCAPE_BRACED,  /* \u{...} */
-    GRAPHQL_ESCAPE_SHORT,   /* \u without four hex digits */
-    GRAPHQL_ESCAPE_HALF,    /* half of a surrogate pair */
+    GRAPHQL_ESCAPE_VALID,
+    GRAPHQL_ESCAPE_UNKNOWN,        /* no such letter */
+    GRAPHQL_ESCAPE_BRACED,         /* \u{...} */
+    GRAPHQL_ESCAPE_TRUNCATED,      /* \u without four hex digits */
+    GRAPHQL_ESCAPE_LONE_SURROGATE, /* half of a surrogate pair */
 };
 
 /*
@@ -38,12 +38,12 @@ enum graphql_escape graphql_escape_read(const char **at, const char *end,
  *   out  raw.len bytes
  * Returns the value's length.
  */
-size_t graphql_string_value(struct pst_text raw, char *out);
+size_t graphql_string_value(struct pst_str raw, char *out);
 
 /*
  * The same for a block string without escapes: common indentation, blank lines
  * at both ends and carriage returns removed ("BlockStringValue").
  */
-size_t graphql_block_value(struct pst_text raw, char *out);
+size_t graphql_block_string_value(struct pst_str raw, char *out);
 
 #endif

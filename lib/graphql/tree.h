@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 /* A place in the document, counted from 1; columns count characters. */
-struct pst_graphql_place {
+struct pst_graphql_location {
     uint32_t line;
     uint32_t column;
 };
@@ -18,7 +18,7 @@ struct pst_graphql_place {
 /* Why a document is refused, for the client's developer. */
 struct pst_graphql_error {
     char message[256]; /* what was found and expected, or what to write */
-    struct pst_graphql_place place;
+    struct pst_graphql_location location;
 };
 
 enum pst_graphql_value_kind {
@@ -37,21 +37,21 @@ enum pst_graphql_value_kind {
 /* A value. An argument is a value with a name, and so is an object's field. */
 struct pst_graphql_value {
     enum pst_graphql_value_kind kind;
-    struct pst_text name; /* of the argument or input field; else absent */
-    struct pst_text text;
+    struct pst_str name; /* of the argument or input field; else absent */
+    struct pst_str text;
     const struct pst_graphql_value *items; /* the first; NULL: none */
     const struct pst_graphql_value *next;
 };
 
 struct pst_graphql_directive {
-    struct pst_text name; /* without "@" */
+    struct pst_str name; /* without "@" */
     const struct pst_graphql_value *arguments;
     const struct pst_graphql_directive *next;
 };
 
 struct pst_graphql_variable {
-    struct pst_text name;                  /* without "$" */
-    struct pst_text type;                  /* as spelled, such as "[ID!]!" */
+    struct pst_str name;                   /* without "$" */
+    struct pst_str type;                   /* as spelled, such as "[ID!]!" */
     bool is_required;                      /* the type ends in "!" */
     const struct pst_graphql_value *value; /* the default; NULL: none */
     const struct pst_graphql_directive *directives;
@@ -68,24 +68,24 @@ struct pst_graphql_fragment;
 
 struct pst_graphql_selection {
     enum pst_graphql_selection_kind kind;
-    struct pst_text name;  /* of the field or the fragment; INLINE: absent */
-    struct pst_text alias; /* absent: none */
-    struct pst_text type;  /* INLINE: the type condition; absent: none */
+    struct pst_str name;  /* of the field or the fragment; INLINE: absent */
+    struct pst_str alias; /* absent: none */
+    struct pst_str type;  /* INLINE: the type condition; absent: none */
     const struct pst_graphql_value *arguments;
     const struct pst_graphql_directive *directives;
     const struct pst_graphql_selection *selections; /* the first; NULL: none */
     const struct pst_graphql_fragment *fragment;    /* SPREAD only */
     const struct pst_graphql_selection *next;
-    struct pst_graphql_place place;
+    struct pst_graphql_location location;
 };
 
 struct pst_graphql_fragment {
-    struct pst_text name;
-    struct pst_text type; /* the type condition */
+    struct pst_str name;
+    struct pst_str type; /* the type condition */
     const struct pst_graphql_directive *directives;
     const struct pst_graphql_selection *selections;
     const struct pst_graphql_fragment *next;
-    struct pst_graphql_place place;
+    struct pst_graphql_location location;
 };
 
 enum pst_graphql_operation_kind {
@@ -96,18 +96,18 @@ enum pst_graphql_operation_kind {
 
 struct pst_graphql_operation {
     enum pst_graphql_operation_kind kind;
-    struct pst_text name; /* absent: anonymous */
+    struct pst_str name; /* absent: anonymous */
     const struct pst_graphql_variable *variables;
     const struct pst_graphql_directive *directives;
     const struct pst_graphql_selection *selections;
     const struct pst_graphql_operation *next;
-    struct pst_graphql_place place;
+    struct pst_graphql_location location;
 };
 
 struct pst_graphql_document {
     /* What to send on: the text that was parsed, without a BOM at its start,
      * with descriptions replaced by spaces, so that places stay the same. */
-    struct pst_text text;
+    struct pst_str text;
     const struct pst_graphql_operation *operations; /* at least one */
     size_t operation_count;
     const struct pst_graphql_fragment *fragments; /* each spread resolved,

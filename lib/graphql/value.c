@@ -8,13 +8,13 @@
  */
 #include "graphql/value.h"
 
-#define FEW_NAMES 8 /* sorted on the stack */
-#define FOUND_SIZE 80
+#define STACK_NAMES 8 /* sorted on the stack */
+#define DESCRIPTION_SIZE 80
 
 /* The levels are left as they are: none is open. */
 enum pst_err
 graphql_parser_init(struct graphql_parser *parser, struct pst_arena *arena,
-                    struct pst_text text, struct pst_graphql_error *error)
+                    struct pst_str text, struct pst_graphql_error *error)
 {
     const enum pst_err e = slabs_new(arena, &parser->slabs);
 
@@ -23,16 +23,16 @@ graphql_parser_init(struct graphql_parser *parser, struct pst_arena *arena,
     graphql_lexer_init(&parser->lexer, text, error);
     parser->result = PST_OK;
     parser->depth = 0;
-    parser->deepest = 0;
+    parser->max_depth = 0;
     parser->spread_tail = NULL;
     parser->descriptions = NULL;
     parser->description_tail = &parser->descriptions;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return PST_OK;
 }
 
 void
-graphql_advance(struct graphql_parser *parser)
+graphql_parser_advance(struct graphql_parser *parser)
 {
     const enum pst_err e = graphql_lexer_next(&parser->lexer);
 
@@ -41,71 +41,71 @@ graphql_advance(struct graphql_parser *parser)
 }
 
 bool
-graphql_refuse(struct graphql_parser *parser, const char *expected)
+graphql_refuse_token(struct graphql_parser *parser, const char *expected)
 {
-    char found[FOUND_SIZE];
+    char found[DESCRIPTION_SIZE];
 
     if (parser->result)
         return false;
     graphql_lexer_describe(&parser->lexer, found, sizeof(found));
     parser->result =
-        graphql_error_set(parser->lexer.cursor.error, parser->lexer.place,
+        graphql_error_set(parser->lexer.cursor.error, parser->lexer.location,
                           "found %s, expected %s", found, expected);
     return false;
 }
 
 bool
-graphql_refuse_with(struct graphql_parser *parser, const char *message)
+graphql_refuse_message(struct graphql_parser *parser, const char *message)
 {
     if (!parser->result)
-        parser->result = graphql_error_set(parser->lexer.cursor.error,
-                                           parser->lexer.place, "%s", message);
+        parser->result = graphql_error_set(
+            parser->lexer.cursor.error, parser->lexer.location, "%s", message);
     return false;
 }
 
 bool
-graphql_expect(struct graphql_parser *parser, enum graphql_kind kind,
-               const char *expected)
+graphql_expect_token(struct graphql_parser *parser,
+                     enum graphql_token_kind kind, const char *expected)
 {
     if (parser->lexer.kind != kind)
-        return graphql_refuse(parser, expected);
-    graphql_advance(parser);
+        return graphql_refuse_token(parser, expected);
+    graphql_parser_advance(parser);
     return true;
 }
 
 bool
-graphql_expect_name(struct graphql_parser *parser, struct pst_text *out,
+graphql_expect_name(struct graphql_parser *parser, struct pst_str *out,
                     const char *expected)
 {
     *out = parser->lexer.token;
-    return graphql_expect(parser, GRAPHQL_NAME, expected);
+    return graphql_expect_token(parser, GRAPHQL_NAME, expected);
 }
 
 bool
-graphql_is_keyword(const struct graphql_parser *parser, struct pst_text keyword)
+graphql_is_keyword(const struct graphql_parser *parser, struct pst_str keyword)
 {
     return parser->lexer.kind == GRAPHQL_NAME &&
-           pst_text_equal(parser->lexer.token, keyword);
+           pst_str_equal(parser->lexer.token, keyword);
 }
 
 bool
-graphql_push(struct graphql_parser *parser)
+graphql_push_level(struct graphql_parser *parser)
 {
     if (parser->depth == PST_GRAPHQL_DEPTH) {
-        (void)graphql_error_set(parser->lexer.cursor.error, parser->lexer.place,
-                                "the document is nested deeper than %d levels",
-                                PST_GRAPHQL_DEPTH);
+        (void)graphql_error_set(
+            parser->lexer.cursor.error, parser->lexer.location,
+            "the document is nested deeper than %d levels", PST_GRAPHQL_DEPTH);
         parser->result = PST_TOO_LARGE;
         return false;
     }
     parser->depth++;
-    if (parser->depth > parser->deepest)
-        parser->deepest = parser->depth;
+    if (parser->depth > parser->max_depth)
+        parser->max_depth = parser->depth;
     return true;
 }
 
 void *
-graphql_alloc(struct graphql_parser *parser, size_t size)
+graphql_parser_alloc(struct graphql_parser *parser, size_t size)
 {
     void *object = slabs_alloc(parser->slabs, size);
 
@@ -115,42 +115,42 @@ graphql_alloc(struct graphql_parser *parser, size_t size)
 }
 
 bool
-graphql_unique(struct graphql_parser *parser, struct graphql_named *names,
-               size_t count, const char *what)
+graphql_check_unique(struct graphql_parser *parser, struct graphql_name *names,
+                     size_t count, const char *what)
 {
-    const struct graphql_named *twice = graphql_named_sort(names, count);
+    const struct graphql_name *duplicate = graphql_names_sort(names, count);
 
-    if (!twice)
+    if (!duplicate)
         return true;
     parser->result = graphql_error_set(
         parser->lexer.cursor.error,
-        graphql_place_of(&parser->lexer.cursor, twice->name.ptr),
+        graphql_cursor_location_of(&parser->lexer.cursor, duplicate->name.ptr),
         "the %s \"%.*s\" stands twice: leave one of them out", what,
-        graphql_shown_len(twice->name), twice->name.ptr);
+        graphql_shown_len(duplicate->name), duplicate->name.ptr);
     return false;
 }
 
 /* Each of these arguments or input fields must stand once. */
 static bool
-check_unique(struct graphql_parser *parser,
-             const struct pst_graphql_value *first, const char *what)
+check_unique_values(struct graphql_parser *parser,
+                    const struct pst_graphql_value *first, const char *what)
 {
-    struct graphql_named few[FEW_NAMES];
-    struct graphql_named *names = few;
+    struct graphql_name stack_names[STACK_NAMES];
+    struct graphql_name *names = stack_names;
     size_t count = 0;
 
     if (!first || !first->next)
         return true;
     for (const struct pst_graphql_value *v = first; v; v = v->next)
         count++;
-    if (count > FEW_NAMES)
-        names = graphql_alloc(parser, count * sizeof(*names));
+    if (count > STACK_NAMES)
+        names = graphql_parser_alloc(parser, count * sizeof(*names));
     if (!names)
         return false;
     count = 0;
     for (const struct pst_graphql_value *v = first; v; v = v->next)
-        names[count++] = (struct graphql_named){v->name, NULL};
-    return graphql_unique(parser, names, count, what);
+        names[count++] = (struct graphql_name){v->name, NULL};
+    return graphql_check_unique(parser, names, count, what);
 }
 
 /* What has no name, and stands deeper than a default value, is in a list. */
@@ -158,59 +158,60 @@ static bool
 is_list_item(const struct graphql_parser *parser,
              const struct pst_graphql_value *value)
 {
-    return parser->depth > 0 && pst_text_is_absent(value->name);
+    return parser->depth > 0 && pst_str_is_absent(value->name);
 }
 
 static bool
-parse_string(struct graphql_parser *parser, struct pst_graphql_value *value)
+parse_string_value(struct graphql_parser *parser,
+                   struct pst_graphql_value *value)
 {
     char *decoded;
 
     value->kind = PST_GRAPHQL_STRING;
-    if (parser->lexer.kind == GRAPHQL_BLOCK && is_list_item(parser, value))
-        return graphql_refuse_with(parser,
-                                   "a block string must not stand in a list: "
-                                   "write it as an ordinary string");
+    if (parser->lexer.kind == GRAPHQL_BLOCK_STRING &&
+        is_list_item(parser, value))
+        return graphql_refuse_message(
+            parser, "a block string must not stand in a list: "
+                    "write it as an ordinary string");
     value->text = parser->lexer.token;
     if (parser->lexer.is_encoded) {
-        decoded = graphql_alloc(parser, value->text.len);
+        decoded = graphql_parser_alloc(parser, value->text.len);
         if (!decoded)
             return false;
         value->text.len = graphql_lexer_value(&parser->lexer, decoded);
         value->text.ptr = decoded;
     }
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return true;
 }
 
 static bool
-parse_named_value(struct graphql_parser *parser,
-                  struct pst_graphql_value *value)
+parse_name_value(struct graphql_parser *parser, struct pst_graphql_value *value)
 {
     value->kind = PST_GRAPHQL_ENUM;
-    if (graphql_is_keyword(parser, PST_TEXT("true")))
+    if (graphql_is_keyword(parser, PST_STR("true")))
         value->kind = PST_GRAPHQL_TRUE;
-    else if (graphql_is_keyword(parser, PST_TEXT("false")))
+    else if (graphql_is_keyword(parser, PST_STR("false")))
         value->kind = PST_GRAPHQL_FALSE;
-    else if (graphql_is_keyword(parser, PST_TEXT("null")))
+    else if (graphql_is_keyword(parser, PST_STR("null")))
         value->kind = PST_GRAPHQL_NULL;
     else
         value->text = parser->lexer.token;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return true;
 }
 
 static bool
-parse_variable(struct graphql_parser *parser, struct pst_graphql_value *value,
-               bool is_const)
+parse_variable_value(struct graphql_parser *parser,
+                     struct pst_graphql_value *value, bool is_const)
 {
     if (is_const)
-        return graphql_refuse_with(parser,
-                                   "a variable must not stand in a default "
-                                   "value or a directive of a variable: write "
-                                   "the value itself");
+        return graphql_refuse_message(
+            parser, "a variable must not stand in a default "
+                    "value or a directive of a variable: write "
+                    "the value itself");
     value->kind = PST_GRAPHQL_VARIABLE;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return graphql_expect_name(parser, &value->text,
                                "the variable's name after \"$\"");
 }
@@ -224,48 +225,48 @@ open_container(struct graphql_parser *parser, struct pst_graphql_value *value)
     value->kind = parser->lexer.kind == GRAPHQL_BRACKET_OPEN
                       ? PST_GRAPHQL_LIST
                       : PST_GRAPHQL_OBJECT;
-    if (!graphql_push(parser))
+    if (!graphql_push_level(parser))
         return false;
     level = &parser->levels[parser->depth - 1];
     level->value.container = value;
     level->value.tail = &value->items;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return true;
 }
 
 static bool
-refuse_value(struct graphql_parser *parser,
-             const struct pst_graphql_value *value)
+refuse_value_token(struct graphql_parser *parser,
+                   const struct pst_graphql_value *value)
 {
-    return graphql_refuse(
+    return graphql_refuse_token(
         parser, is_list_item(parser, value) ? "a value or \"]\"" : "a value");
 }
 
 /* A value, or the beginning of a list or an input object. */
 static bool
-begin_value(struct graphql_parser *parser, struct pst_graphql_value *value,
-            bool is_const)
+parse_value_start(struct graphql_parser *parser,
+                  struct pst_graphql_value *value, bool is_const)
 {
     switch (parser->lexer.kind) {
     case GRAPHQL_DOLLAR:
-        return parse_variable(parser, value, is_const);
+        return parse_variable_value(parser, value, is_const);
     case GRAPHQL_INT:
     case GRAPHQL_FLOAT:
         value->kind = parser->lexer.kind == GRAPHQL_INT ? PST_GRAPHQL_INT
                                                         : PST_GRAPHQL_FLOAT;
         value->text = parser->lexer.token;
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
         return true;
     case GRAPHQL_STRING:
-    case GRAPHQL_BLOCK:
-        return parse_string(parser, value);
+    case GRAPHQL_BLOCK_STRING:
+        return parse_string_value(parser, value);
     case GRAPHQL_NAME:
-        return parse_named_value(parser, value);
+        return parse_name_value(parser, value);
     case GRAPHQL_BRACKET_OPEN:
     case GRAPHQL_BRACE_OPEN:
         return open_container(parser, value);
     default:
-        return refuse_value(parser, value);
+        return refuse_value_token(parser, value);
     }
 }
 
@@ -282,25 +283,26 @@ close_container(struct graphql_parser *parser, bool *is_closed)
     if (!*is_closed)
         return true;
     parser->depth--;
-    graphql_advance(parser);
-    return is_list || check_unique(parser, container->items, "input field");
+    graphql_parser_advance(parser);
+    return is_list ||
+           check_unique_values(parser, container->items, "input field");
 }
 
 /* The next value of the innermost container; NULL: failed. */
 static struct pst_graphql_value *
-begin_item(struct graphql_parser *parser)
+parse_item_start(struct graphql_parser *parser)
 {
     union graphql_level *level = &parser->levels[parser->depth - 1];
     struct pst_graphql_value *item;
 
-    item = graphql_alloc(parser, sizeof(*item));
+    item = graphql_parser_alloc(parser, sizeof(*item));
     if (!item)
         return NULL;
     if (level->value.container->kind == PST_GRAPHQL_OBJECT &&
         (!graphql_expect_name(parser, &item->name,
                               "an input field's name or \"}\"") ||
-         !graphql_expect(parser, GRAPHQL_COLON,
-                         "\":\" after the input field's name")))
+         !graphql_expect_token(parser, GRAPHQL_COLON,
+                               "\":\" after the input field's name")))
         return NULL;
     *level->value.tail = item;
     level->value.tail = &item->next;
@@ -317,14 +319,14 @@ graphql_parse_value(struct graphql_parser *parser,
     for (;;) {
         bool is_closed = true;
 
-        if (!begin_value(parser, value, is_const))
+        if (!parse_value_start(parser, value, is_const))
             return false;
         while (parser->depth > base && is_closed)
             if (!close_container(parser, &is_closed))
                 return false;
         if (parser->depth == base)
             return true;
-        value = begin_item(parser);
+        value = parse_item_start(parser);
         if (!value)
             return false;
     }
@@ -338,26 +340,27 @@ graphql_parse_arguments(struct graphql_parser *parser, bool is_const,
 
     if (parser->lexer.kind != GRAPHQL_PAREN_OPEN)
         return true;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     if (parser->lexer.kind == GRAPHQL_PAREN_CLOSE)
-        return graphql_refuse_with(parser, "an argument list must not be "
-                                           "empty: leave the parentheses out");
+        return graphql_refuse_message(parser,
+                                      "an argument list must not be "
+                                      "empty: leave the parentheses out");
     do {
         struct pst_graphql_value *argument =
-            graphql_alloc(parser, sizeof(*argument));
+            graphql_parser_alloc(parser, sizeof(*argument));
 
         if (!argument ||
             !graphql_expect_name(parser, &argument->name,
                                  "an argument's name or \")\"") ||
-            !graphql_expect(parser, GRAPHQL_COLON,
-                            "\":\" after the argument's name") ||
+            !graphql_expect_token(parser, GRAPHQL_COLON,
+                                  "\":\" after the argument's name") ||
             !graphql_parse_value(parser, argument, is_const))
             return false;
         *tail = argument;
         tail = &argument->next;
     } while (parser->lexer.kind != GRAPHQL_PAREN_CLOSE);
-    graphql_advance(parser);
-    return check_unique(parser, *out, "argument");
+    graphql_parser_advance(parser);
+    return check_unique_values(parser, *out, "argument");
 }
 
 bool
@@ -368,11 +371,11 @@ graphql_parse_directives(struct graphql_parser *parser, bool is_const,
 
     while (parser->lexer.kind == GRAPHQL_AT) {
         struct pst_graphql_directive *directive =
-            graphql_alloc(parser, sizeof(*directive));
+            graphql_parser_alloc(parser, sizeof(*directive));
 
         if (!directive)
             return false;
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
         if (!graphql_expect_name(parser, &directive->name,
                                  "the directive's name after \"@\"") ||
             !graphql_parse_arguments(parser, is_const, &directive->arguments))

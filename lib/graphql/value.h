@@ -29,7 +29,7 @@ union graphql_level {
 
 /* A description, to be replaced by spaces. */
 struct graphql_description {
-    struct pst_text spelling;
+    struct pst_str spelling;
     struct graphql_description *next;
 };
 
@@ -38,7 +38,7 @@ struct graphql_parser {
     struct slabs *slabs;
     enum pst_err result;
     unsigned depth; /* levels that are open */
-    unsigned deepest;
+    unsigned max_depth;
     struct graphql_spread **spread_tail; /* where the next spread goes */
     struct graphql_description *descriptions;
     struct graphql_description **description_tail;
@@ -50,42 +50,43 @@ struct graphql_parser {
  * Returns PST_OK or PST_NO_MEMORY.
  */
 enum pst_err graphql_parser_init(struct graphql_parser *parser,
-                                 struct pst_arena *arena, struct pst_text text,
+                                 struct pst_arena *arena, struct pst_str text,
                                  struct pst_graphql_error *error);
 
 /* Read the next token. A failure shows in its kind. */
-void graphql_advance(struct graphql_parser *parser);
+void graphql_parser_advance(struct graphql_parser *parser);
 
 /* Say what was found, and that this was expected instead. Returns false. */
-bool graphql_refuse(struct graphql_parser *parser, const char *expected);
+bool graphql_refuse_token(struct graphql_parser *parser, const char *expected);
 
 /* Say this of the token that was read last. Returns false. */
-bool graphql_refuse_with(struct graphql_parser *parser, const char *message);
+bool graphql_refuse_message(struct graphql_parser *parser, const char *message);
 
 /* Take a token of this kind. */
-bool graphql_expect(struct graphql_parser *parser, enum graphql_kind kind,
-                    const char *expected);
+bool graphql_expect_token(struct graphql_parser *parser,
+                          enum graphql_token_kind kind, const char *expected);
 
 /* Take a name. */
-bool graphql_expect_name(struct graphql_parser *parser, struct pst_text *out,
+bool graphql_expect_name(struct graphql_parser *parser, struct pst_str *out,
                          const char *expected);
 
 /* Is the token this name? */
 bool graphql_is_keyword(const struct graphql_parser *parser,
-                        struct pst_text keyword);
+                        struct pst_str keyword);
 
 /* Open a level: parser->levels[parser->depth - 1]; false: too many. */
-bool graphql_push(struct graphql_parser *parser);
+bool graphql_push_level(struct graphql_parser *parser);
 
 /* Zeroed memory; NULL: none. */
-void *graphql_alloc(struct graphql_parser *parser, size_t size);
+void *graphql_parser_alloc(struct graphql_parser *parser, size_t size);
 
 /*
  * Sort names, each of which must stand once.
  *   what  one of them, for the message
  */
-bool graphql_unique(struct graphql_parser *parser, struct graphql_named *names,
-                    size_t count, const char *what);
+bool graphql_check_unique(struct graphql_parser *parser,
+                          struct graphql_name *names, size_t count,
+                          const char *what);
 
 /*
  * Parse a value into *value.

@@ -12,15 +12,15 @@ graphql_skip_description(struct graphql_parser *parser)
     struct graphql_description *description;
 
     if (parser->lexer.kind != GRAPHQL_STRING &&
-        parser->lexer.kind != GRAPHQL_BLOCK)
+        parser->lexer.kind != GRAPHQL_BLOCK_STRING)
         return true;
-    description = graphql_alloc(parser, sizeof(*description));
+    description = graphql_parser_alloc(parser, sizeof(*description));
     if (!description)
         return false;
     description->spelling = graphql_lexer_spelling(&parser->lexer);
     *parser->description_tail = description;
     parser->description_tail = &description->next;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     return true;
 }
 
@@ -30,55 +30,55 @@ graphql_skip_description(struct graphql_parser *parser)
  *   is_required  set to whether it ends in "!"
  */
 static bool
-parse_type(struct graphql_parser *parser, struct pst_text *type,
-           bool *is_required)
+parse_variable_type(struct graphql_parser *parser, struct pst_str *type,
+                    bool *is_required)
 {
     const char *start = parser->lexer.token.ptr;
     const unsigned base = parser->depth;
     const char *end;
 
     while (parser->lexer.kind == GRAPHQL_BRACKET_OPEN) {
-        if (!graphql_push(parser))
+        if (!graphql_push_level(parser))
             return false;
-        graphql_advance(parser);
+        graphql_parser_advance(parser);
     }
     end = parser->lexer.token.ptr + parser->lexer.token.len;
-    if (!graphql_expect(parser, GRAPHQL_NAME, "a type"))
+    if (!graphql_expect_token(parser, GRAPHQL_NAME, "a type"))
         return false;
     for (;;) {
         *is_required = parser->lexer.kind == GRAPHQL_BANG;
         if (*is_required) {
             end = parser->lexer.token.ptr + 1;
-            graphql_advance(parser);
+            graphql_parser_advance(parser);
         }
         if (parser->depth == base)
             break;
         parser->depth--;
         end = parser->lexer.token.ptr;
-        if (!graphql_expect(parser, GRAPHQL_BRACKET_CLOSE, "\"]\""))
+        if (!graphql_expect_token(parser, GRAPHQL_BRACKET_CLOSE, "\"]\""))
             return false;
         end++;
     }
-    *type = (struct pst_text){start, (size_t)(end - start)};
+    *type = (struct pst_str){start, (size_t)(end - start)};
     return true;
 }
 
 static bool
-parse_variable(struct graphql_parser *parser,
-               struct pst_graphql_variable *variable)
+parse_variable_definition(struct graphql_parser *parser,
+                          struct pst_graphql_variable *variable)
 {
     struct pst_graphql_value *value;
 
-    if (!graphql_expect(parser, GRAPHQL_DOLLAR, "a variable or \")\"") ||
+    if (!graphql_expect_token(parser, GRAPHQL_DOLLAR, "a variable or \")\"") ||
         !graphql_expect_name(parser, &variable->name,
                              "the variable's name after \"$\"") ||
-        !graphql_expect(parser, GRAPHQL_COLON,
-                        "\":\" and a type after the variable's name") ||
-        !parse_type(parser, &variable->type, &variable->is_required))
+        !graphql_expect_token(parser, GRAPHQL_COLON,
+                              "\":\" and a type after the variable's name") ||
+        !parse_variable_type(parser, &variable->type, &variable->is_required))
         return false;
     if (parser->lexer.kind == GRAPHQL_EQUALS) {
-        graphql_advance(parser);
-        value = graphql_alloc(parser, sizeof(*value));
+        graphql_parser_advance(parser);
+        value = graphql_parser_alloc(parser, sizeof(*value));
         if (!value || !graphql_parse_value(parser, value, true))
             return false;
         variable->value = value;
@@ -87,20 +87,20 @@ parse_variable(struct graphql_parser *parser,
 }
 
 static bool
-check_variables(struct graphql_parser *parser,
-                const struct pst_graphql_variable *first, size_t count)
+check_variable_names(struct graphql_parser *parser,
+                     const struct pst_graphql_variable *first, size_t count)
 {
-    struct graphql_named *names;
+    struct graphql_name *names;
 
     if (count < 2)
         return true;
-    names = graphql_alloc(parser, count * sizeof(*names));
+    names = graphql_parser_alloc(parser, count * sizeof(*names));
     if (!names)
         return false;
     count = 0;
     for (const struct pst_graphql_variable *v = first; v; v = v->next)
-        names[count++] = (struct graphql_named){v->name, NULL};
-    return graphql_unique(parser, names, count, "variable");
+        names[count++] = (struct graphql_name){v->name, NULL};
+    return graphql_check_unique(parser, names, count, "variable");
 }
 
 bool
@@ -112,21 +112,22 @@ graphql_parse_variables(struct graphql_parser *parser,
 
     if (parser->lexer.kind != GRAPHQL_PAREN_OPEN)
         return true;
-    graphql_advance(parser);
+    graphql_parser_advance(parser);
     if (parser->lexer.kind == GRAPHQL_PAREN_CLOSE)
-        return graphql_refuse_with(parser, "a list of variables must not be "
-                                           "empty: leave the parentheses out");
+        return graphql_refuse_message(parser,
+                                      "a list of variables must not be "
+                                      "empty: leave the parentheses out");
     do {
         struct pst_graphql_variable *variable =
-            graphql_alloc(parser, sizeof(*variable));
+            graphql_parser_alloc(parser, sizeof(*variable));
 
         if (!variable || !graphql_skip_description(parser) ||
-            !parse_variable(parser, variable))
+            !parse_variable_definition(parser, variable))
             return false;
         *tail = variable;
         tail = &variable->next;
         count++;
     } while (parser->lexer.kind != GRAPHQL_PAREN_CLOSE);
-    graphql_advance(parser);
-    return check_variables(parser, *first, count);
+    graphql_parser_advance(parser);
+    return check_variable_names(parser, *first, count);
 }

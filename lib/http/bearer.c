@@ -7,7 +7,7 @@
 #include <string.h>
 
 static bool
-is_b64token_octet(char c)
+bearer_is_token_char(char c)
 {
     return pst_is_alpha(c) || pst_is_digit(c) ||
            (c != '\0' && strchr("-._~+/", c) != NULL);
@@ -15,11 +15,11 @@ is_b64token_octet(char c)
 
 /* b64token: one or more of its bytes, then any number of "=". */
 static bool
-is_b64token(struct pst_text text)
+bearer_is_b64token(struct pst_str text)
 {
     size_t i = 0;
 
-    while (i < text.len && is_b64token_octet(text.ptr[i]))
+    while (i < text.len && bearer_is_token_char(text.ptr[i]))
         i++;
     if (i == 0)
         return false;
@@ -29,30 +29,30 @@ is_b64token(struct pst_text text)
 }
 
 /* Without the SP at both ends: a tab is none of the grammar's. */
-static struct pst_text
-trim_spaces(struct pst_text text)
+static struct pst_str
+bearer_trim_spaces(struct pst_str text)
 {
     while (text.len > 0 && text.ptr[0] == ' ')
-        text = pst_text_from_octet(text, 1);
+        text = pst_str_skip(text, 1);
     while (text.len > 0 && text.ptr[text.len - 1] == ' ')
         text.len--;
     return text;
 }
 
 enum pst_err
-pst_bearer_parse(struct pst_text header, struct pst_text *token)
+pst_bearer_parse(struct pst_str header, struct pst_str *token)
 {
-    const struct pst_text scheme = PST_TEXT("Bearer");
-    struct pst_text rest;
-    struct pst_text found;
+    const struct pst_str scheme = PST_STR("Bearer");
+    struct pst_str rest;
+    struct pst_str found;
 
-    if (!pst_text_starts_nocase(header, scheme))
+    if (!pst_str_starts_nocase(header, scheme))
         return PST_ABSENT;
-    rest = pst_text_from_octet(header, scheme.len);
-    if (pst_text_is_token(pst_text_first(rest, 1))) /* "Bearerx" is another */
+    rest = pst_str_skip(header, scheme.len);
+    if (pst_str_is_token(pst_str_first(rest, 1))) /* "Bearerx" is another */
         return PST_ABSENT;
-    found = trim_spaces(rest);
-    if (found.len > 0 && (rest.ptr[0] != ' ' || !is_b64token(found)))
+    found = bearer_trim_spaces(rest);
+    if (found.len > 0 && (rest.ptr[0] != ' ' || !bearer_is_b64token(found)))
         return PST_FORGED;
     *token = found;
     return PST_OK;

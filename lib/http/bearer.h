@@ -20,8 +20,8 @@
  * PST_FORGED when what follows is no single b64token
  * (such as "a b", or two headers that a server joined with a comma).
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_bearer_parse(struct pst_text header,
-                                                      struct pst_text *token);
+PST_MUST_USE PST_EXPORT enum pst_err pst_bearer_parse(struct pst_str header,
+                                                      struct pst_str *token);
 
 /*
  * The WWW-Authenticate value: error="invalid_token" if a token came, else

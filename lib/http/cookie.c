@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "codec/date.h"
 
-#define LABEL_MAX 63                 /* RFC 1035 2.3.4, bytes */
+#define DNS_LABEL_MAX 63             /* RFC 1035 2.3.4, bytes */
 #define DOMAIN_MAX 253               /* the same without the root's dot */
 #define EXPIRES_MIN (-11644473600LL) /* 1601: RFC 6265bis 5.1.1 */
 #define EXPIRES_MAX (253402300799LL) /* the last year of four digits */
@@ -19,7 +19,7 @@ static const struct prefix {
     const char *text;
     bool host; /* Path=/ and no Domain */
     bool http; /* HttpOnly */
-    const char *why;
+    const char *reason;
 } prefixes[] = {
     {"__Host-Http-", true, true,
      "a __Host-Http- cookie needs Secure, HttpOnly, Path=/ and no Domain"},
@@ -37,21 +37,21 @@ static const char *const same_sites[] = {
 };
 
 bool
-pst_cookie_next(struct pst_text *rest, struct pst_text *name,
-                struct pst_text *value)
+pst_cookie_next(struct pst_str *rest, struct pst_str *name,
+                struct pst_str *value)
 {
-    struct pst_text piece;
+    struct pst_str piece;
 
-    while (pst_text_cut(rest, ';', &piece)) {
-        size_t equals = pst_text_index(piece, '=');
-        struct pst_text n;
-        struct pst_text v;
+    while (pst_str_split(rest, ';', &piece)) {
+        size_t equals = pst_str_index(piece, '=');
+        struct pst_str n;
+        struct pst_str v;
 
         if (equals == piece.len)
             continue;
-        n = pst_text_trim(pst_text_first(piece, equals));
-        v = pst_text_trim(pst_text_from_octet(piece, equals + 1));
-        if (!pst_text_is_token(n) || !pst_text_is_field_value(v))
+        n = pst_str_trim(pst_str_first(piece, equals));
+        v = pst_str_trim(pst_str_skip(piece, equals + 1));
+        if (!pst_str_is_token(n) || !pst_str_is_field_value(v))
             continue;
         *name = n;
         *value = v;
@@ -62,7 +62,7 @@ pst_cookie_next(struct pst_text *rest, struct pst_text *name,
 
 /* cookie-octet of RFC 6265bis 4.1.1. */
 static bool
-is_cookie_octets(struct pst_text text)
+cookie_is_value(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -76,7 +76,7 @@ is_cookie_octets(struct pst_text text)
 
 /* path-value, of which we also refuse a space and what is not ASCII. */
 static bool
-is_path(struct pst_text text)
+cookie_is_path(struct pst_str text)
 {
     if (text.len == 0 || text.ptr[0] != '/')
         return false;
@@ -90,9 +90,9 @@ is_path(struct pst_text text)
 }
 
 static bool
-is_label(struct pst_text label)
+cookie_is_dns_label(struct pst_str label)
 {
-    if (label.len == 0 || label.len > LABEL_MAX || label.ptr[0] == '-' ||
+    if (label.len == 0 || label.len > DNS_LABEL_MAX || label.ptr[0] == '-' ||
         label.ptr[label.len - 1] == '-')
         return false;
     for (size_t i = 0; i < label.len; i++) {
@@ -105,14 +105,14 @@ is_label(struct pst_text label)
 }
 
 static bool
-is_ipv4(struct pst_text text)
+cookie_is_ipv4(struct pst_str text)
 {
-    struct pst_text part;
+    struct pst_str part;
     int64_t number;
     int count = 0;
 
-    while (pst_text_cut(&text, '.', &part)) {
-        if (pst_text_number(part, &number) || number > 255)
+    while (pst_str_split(&text, '.', &part)) {
+        if (pst_str_parse_number(part, &number) || number > 255)
             return false;
         count++;
     }
@@ -124,9 +124,9 @@ is_ipv4(struct pst_text text)
  * an IPv4 address or not at all (WHATWG URL 3.5), so "10.1" is no host name.
  */
 static bool
-is_number(struct pst_text label)
+cookie_label_is_number(struct pst_str label)
 {
-    bool hex = pst_text_starts_nocase(label, PST_TEXT("0x"));
+    bool hex = pst_str_starts_nocase(label, PST_STR("0x"));
 
     for (size_t i = hex ? 2 : 0; i < label.len; i++)
         if (hex ? pst_hex_value(label.ptr[i]) < 0 : !pst_is_digit(label.ptr[i]))
@@ -135,58 +135,58 @@ is_number(struct pst_text label)
 }
 
 bool
-pst_cookie_is_domain(struct pst_text domain)
+pst_cookie_is_domain(struct pst_str domain)
 {
-    struct pst_text rest = domain;
-    struct pst_text label = PST_NO_TEXT;
+    struct pst_str rest = domain;
+    struct pst_str label = PST_STR_NONE;
 
     if (domain.len == 0 || domain.len > DOMAIN_MAX)
         return false;
-    while (pst_text_cut(&rest, '.', &label))
-        if (!is_label(label))
+    while (pst_str_split(&rest, '.', &label))
+        if (!cookie_is_dns_label(label))
             return false;
-    return !is_number(label) || is_ipv4(domain);
+    return !cookie_label_is_number(label) || cookie_is_ipv4(domain);
 }
 
 static const struct prefix *
-find_prefix(struct pst_text name)
+cookie_find_prefix(struct pst_str name)
 {
     for (size_t i = 0; i < PST_COUNT(prefixes); i++) {
-        if (pst_text_starts_nocase(name, pst_text_from(prefixes[i].text)))
+        if (pst_str_starts_nocase(name, pst_str_from(prefixes[i].text)))
             return &prefixes[i];
     }
     return NULL;
 }
 
-struct pst_text
-pst_cookie_prefix(struct pst_text name)
+struct pst_str
+pst_cookie_prefix(struct pst_str name)
 {
-    const struct prefix *prefix = find_prefix(name);
+    const struct prefix *prefix = cookie_find_prefix(name);
 
-    return prefix ? pst_text_from(prefix->text) : PST_NO_TEXT;
+    return prefix ? pst_str_from(prefix->text) : PST_STR_NONE;
 }
 
 /* NULL when the name's beginning promises nothing that is not kept. */
 static const char *
-broken_prefix(const struct pst_cookie *cookie)
+cookie_check_prefix(const struct pst_cookie *cookie)
 {
-    bool host = pst_text_equal(cookie->path, PST_TEXT("/")) &&
-                pst_text_is_absent(cookie->domain);
-    const struct prefix *p = find_prefix(cookie->name);
+    bool host = pst_str_equal(cookie->path, PST_STR("/")) &&
+                pst_str_is_absent(cookie->domain);
+    const struct prefix *p = cookie_find_prefix(cookie->name);
 
     if (p && (!cookie->secure || (p->host && !host) ||
               (p->http && !cookie->http_only)))
-        return p->why;
+        return p->reason;
     return NULL;
 }
 
 static const char *
-broken_attributes(const struct pst_cookie *cookie)
+cookie_check_attributes(const struct pst_cookie *cookie)
 {
-    if (!pst_text_is_absent(cookie->path) && !is_path(cookie->path))
+    if (!pst_str_is_absent(cookie->path) && !cookie_is_path(cookie->path))
         return "a cookie's path begins with / and holds only visible ASCII "
                "but no ;";
-    if (!pst_text_is_absent(cookie->domain) &&
+    if (!pst_str_is_absent(cookie->domain) &&
         !pst_cookie_is_domain(cookie->domain))
         return "a cookie's domain is a host name or an IPv4 address";
     if (cookie->has_max_age &&
@@ -204,45 +204,46 @@ broken_attributes(const struct pst_cookie *cookie)
 
 /* Sizes last, so that what is only too large is told apart. */
 static enum pst_err
-check(const struct pst_cookie *cookie, const char **why)
+cookie_validate(const struct pst_cookie *cookie, const char **reason)
 {
     PST_REQUIRE((size_t)cookie->same_site < PST_COUNT(same_sites));
-    *why = NULL;
-    if (!pst_text_is_token(cookie->name))
-        *why = "a cookie's name is a token";
-    else if (!is_cookie_octets(cookie->value))
-        *why = "a cookie's value is visible ASCII but no quote, comma, "
-               "semicolon or backslash";
+    *reason = NULL;
+    if (!pst_str_is_token(cookie->name))
+        *reason = "a cookie's name is a token";
+    else if (!cookie_is_value(cookie->value))
+        *reason = "a cookie's value is visible ASCII but no quote, comma, "
+                  "semicolon or backslash";
     else
-        *why = broken_attributes(cookie);
-    if (!*why)
-        *why = broken_prefix(cookie);
-    if (*why)
+        *reason = cookie_check_attributes(cookie);
+    if (!*reason)
+        *reason = cookie_check_prefix(cookie);
+    if (*reason)
         return PST_MALFORMED;
     if (cookie->name.len > PST_COOKIE_MAX ||
         cookie->value.len > PST_COOKIE_MAX - cookie->name.len)
-        *why = "a cookie's name and value are at most 4096 octets together";
+        *reason = "a cookie's name and value are at most 4096 octets together";
     else if (cookie->path.len > PST_COOKIE_ATTRIBUTE_MAX)
-        *why = "a cookie's path is at most 1024 octets";
-    return *why ? PST_TOO_LARGE : PST_OK;
+        *reason = "a cookie's path is at most 1024 octets";
+    return *reason ? PST_TOO_LARGE : PST_OK;
 }
 
 enum pst_err
-pst_cookie_check(const struct pst_cookie *cookie, const char **why)
+pst_cookie_check(const struct pst_cookie *cookie, const char **reason)
 {
-    const char *reason;
-    enum pst_err e = check(cookie, &reason);
+    const char *problem;
+    enum pst_err e = cookie_validate(cookie, &problem);
 
     if (!e)
         return PST_OK;
-    *why = reason;
+    *reason = problem;
     return PST_BAD_CONFIG;
 }
 
 static void
-add_attribute(struct pst_buf *buf, const char *name, struct pst_text value)
+cookie_emit_attribute(struct pst_buf *buf, const char *name,
+                      struct pst_str value)
 {
-    if (pst_text_is_absent(value))
+    if (pst_str_is_absent(value))
         return;
     pst_buf_add_string(buf, name);
     pst_buf_add(buf, value);
@@ -251,18 +252,18 @@ add_attribute(struct pst_buf *buf, const char *name, struct pst_text value)
 void
 pst_cookie_emit(struct pst_buf *buf, const struct pst_cookie *cookie)
 {
-    const char *why;
-    enum pst_err e = check(cookie, &why);
+    const char *reason;
+    enum pst_err e = cookie_validate(cookie, &reason);
 
     if (e) {
-        pst_buf_spoil(buf, e);
+        pst_buf_set_error(buf, e);
         return;
     }
     pst_buf_add(buf, cookie->name);
     pst_buf_add_char(buf, '=');
     pst_buf_add(buf, cookie->value);
-    add_attribute(buf, "; Path=", cookie->path);
-    add_attribute(buf, "; Domain=", cookie->domain);
+    cookie_emit_attribute(buf, "; Path=", cookie->path);
+    cookie_emit_attribute(buf, "; Domain=", cookie->domain);
     if (cookie->has_max_age) {
         pst_buf_add_string(buf, "; Max-Age=");
         pst_buf_add_number(buf, cookie->max_age);
@@ -275,8 +276,8 @@ pst_cookie_emit(struct pst_buf *buf, const struct pst_cookie *cookie)
         pst_buf_add_string(buf, "; HttpOnly");
     if (cookie->secure)
         pst_buf_add_string(buf, "; Secure");
-    add_attribute(buf,
-                  "; SameSite=", pst_text_from(same_sites[cookie->same_site]));
+    cookie_emit_attribute(
+        buf, "; SameSite=", pst_str_from(same_sites[cookie->same_site]));
     if (cookie->partitioned)
         pst_buf_add_string(buf, "; Partitioned");
 }
@@ -286,7 +287,7 @@ pst_cookie_emit_clear(struct pst_buf *buf, const struct pst_cookie *cookie)
 {
     struct pst_cookie clear = *cookie;
 
-    clear.value = PST_TEXT("");
+    clear.value = PST_STR("");
     clear.has_max_age = true;
     clear.max_age = 0;
     clear.has_expires = false;
@@ -295,41 +296,41 @@ pst_cookie_emit_clear(struct pst_buf *buf, const struct pst_cookie *cookie)
 
 /* What tells one cookie from another in a browser's store. */
 struct identity {
-    struct pst_text name;
-    struct pst_text domain;
-    struct pst_text path;
+    struct pst_str name;
+    struct pst_str domain;
+    struct pst_str path;
     bool partitioned;
 };
 
 static struct identity
-identity_of(struct pst_text line)
+cookie_parse_identity(struct pst_str line)
 {
-    const struct pst_text domain = PST_TEXT("Domain=");
-    const struct pst_text path = PST_TEXT("Path=");
-    struct identity identity = {.name = PST_TEXT("")};
-    struct pst_text piece;
+    const struct pst_str domain = PST_STR("Domain=");
+    const struct pst_str path = PST_STR("Path=");
+    struct identity identity = {.name = PST_STR("")};
+    struct pst_str piece;
 
-    if (pst_text_cut(&line, ';', &piece))
-        identity.name = pst_text_first(piece, pst_text_index(piece, '='));
-    while (pst_text_cut(&line, ';', &piece)) {
-        piece = pst_text_trim(piece);
-        if (pst_text_starts_nocase(piece, domain))
-            identity.domain = pst_text_from_octet(piece, domain.len);
-        else if (pst_text_starts_nocase(piece, path))
-            identity.path = pst_text_from_octet(piece, path.len);
-        else if (pst_text_equal_nocase(piece, PST_TEXT("Partitioned")))
+    if (pst_str_split(&line, ';', &piece))
+        identity.name = pst_str_first(piece, pst_str_index(piece, '='));
+    while (pst_str_split(&line, ';', &piece)) {
+        piece = pst_str_trim(piece);
+        if (pst_str_starts_nocase(piece, domain))
+            identity.domain = pst_str_skip(piece, domain.len);
+        else if (pst_str_starts_nocase(piece, path))
+            identity.path = pst_str_skip(piece, path.len);
+        else if (pst_str_equal_nocase(piece, PST_STR("Partitioned")))
             identity.partitioned = true;
     }
     return identity;
 }
 
 bool
-pst_cookie_is_same(struct pst_text line, struct pst_text other)
+pst_cookie_is_same(struct pst_str line, struct pst_str other)
 {
-    struct identity a = identity_of(line);
-    struct identity b = identity_of(other);
+    struct identity a = cookie_parse_identity(line);
+    struct identity b = cookie_parse_identity(other);
 
-    return pst_text_equal(a.name, b.name) &&
-           pst_text_equal_nocase(a.domain, b.domain) &&
-           pst_text_equal(a.path, b.path) && a.partitioned == b.partitioned;
+    return pst_str_equal(a.name, b.name) &&
+           pst_str_equal_nocase(a.domain, b.domain) &&
+           pst_str_equal(a.path, b.path) && a.partitioned == b.partitioned;
 }

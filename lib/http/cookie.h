@@ -20,10 +20,10 @@ enum pst_same_site {
 
 /* A cookie to be written. Absent texts mean: no such attribute. */
 struct pst_cookie {
-    struct pst_text name;
-    struct pst_text value;
-    struct pst_text path;
-    struct pst_text domain;
+    struct pst_str name;
+    struct pst_str value;
+    struct pst_str path;
+    struct pst_str domain;
     bool has_max_age;
     int64_t max_age; /* seconds, 0..PST_COOKIE_AGE_MAX */
     bool has_expires;
@@ -43,23 +43,23 @@ struct pst_cookie {
  * Compare names byte for byte, though browsers compare prefixes without case:
  * folding would let a planted __host-x stand for __Host-x.
  */
-PST_EXPORT bool pst_cookie_next(struct pst_text *rest, struct pst_text *name,
-                                struct pst_text *value);
+PST_EXPORT bool pst_cookie_next(struct pst_str *rest, struct pst_str *name,
+                                struct pst_str *value);
 
 /* The prefix that a name begins with, in any case, such as "__Host-"; absent
  * where it has none. */
-PST_EXPORT struct pst_text pst_cookie_prefix(struct pst_text name);
+PST_EXPORT struct pst_str pst_cookie_prefix(struct pst_str name);
 
 /*
  * May this be a Domain: a host name (RFC 1123 2.1) of at most 253 bytes, or
  * an IPv4 address? No leading or trailing dot; a name whose last label is a
  * number must be a whole address, as browsers have it.
  */
-PST_EXPORT bool pst_cookie_is_domain(struct pst_text domain);
+PST_EXPORT bool pst_cookie_is_domain(struct pst_str domain);
 
 /*
  * May this cookie be written? For configuration, at start.
- *   why  set to a sentence when it may not
+ *   reason  set to a sentence when it may not
  * Returns PST_OK or PST_BAD_CONFIG: a name that is no token; a value that is
  * not cookie-octets; name and value over PST_COOKIE_MAX; a path that is not
  * absolute or holds a control byte, ";", a space or what is not ASCII; a
@@ -69,7 +69,7 @@ PST_EXPORT bool pst_cookie_is_domain(struct pst_text domain);
  * their rules; SameSite=None or Partitioned without Secure.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_cookie_check(const struct pst_cookie *cookie, const char **why);
+pst_cookie_check(const struct pst_cookie *cookie, const char **reason);
 
 /*
  * Write the value of one Set-Cookie line: name=value, then Path, Domain,
@@ -85,7 +85,7 @@ PST_EXPORT void pst_cookie_emit(struct pst_buf *buf,
  * Domain and Path, and both Partitioned or neither, for a browser keeps those
  * apart?
  */
-PST_EXPORT bool pst_cookie_is_same(struct pst_text line, struct pst_text other);
+PST_EXPORT bool pst_cookie_is_same(struct pst_str line, struct pst_str other);
 
 /*
  * Write the line that deletes this cookie: the same name, Path, Domain,

@@ -9,62 +9,61 @@
 
 /* The next piece between "&"s that is not empty. */
 static bool
-take_pair(struct pst_text *rest, struct pst_text *pair)
+form_next_pair(struct pst_str *rest, struct pst_str *pair)
 {
-    return pst_text_word(rest, "&", pair);
+    return pst_str_next_token(rest, "&", pair);
 }
 
 static size_t
-count_pairs(struct pst_text body)
+form_count_pairs(struct pst_str body)
 {
-    struct pst_text pair;
+    struct pst_str pair;
     size_t count = 0;
 
-    while (take_pair(&body, &pair))
+    while (form_next_pair(&body, &pair))
         count++;
     return count;
 }
 
 /* Decode raw onto the end of buf, which has room for the whole body. */
 static enum pst_err
-decode(struct pst_buf *buf, struct pst_text raw, struct pst_text *out)
+form_decode(struct pst_buf *buf, struct pst_str raw, struct pst_str *out)
 {
     size_t start = buf->len;
-    struct pst_text decoded;
+    struct pst_str decoded;
     enum pst_err e;
 
     pst_percent_decode(buf, raw, true);
-    e = pst_buf_end(buf, &decoded);
+    e = pst_buf_finish(buf, &decoded);
     if (e)
         return e;
-    decoded = pst_text_from_octet(decoded, start);
-    if (pst_text_index(decoded, '\0') < decoded.len ||
-        !pst_text_is_utf8(decoded))
+    decoded = pst_str_skip(decoded, start);
+    if (pst_str_index(decoded, '\0') < decoded.len || !pst_str_is_utf8(decoded))
         return PST_MALFORMED;
     *out = decoded;
     return PST_OK;
 }
 
 static enum pst_err
-decode_pair(struct pst_buf *buf, struct pst_text pair,
-            struct pst_form_field *out)
+form_decode_pair(struct pst_buf *buf, struct pst_str pair,
+                 struct pst_form_field *out)
 {
-    size_t equals = pst_text_index(pair, '=');
+    size_t equals = pst_str_index(pair, '=');
     enum pst_err e;
 
-    e = decode(buf, pst_text_first(pair, equals), &out->name);
+    e = form_decode(buf, pst_str_first(pair, equals), &out->name);
     if (e)
         return e;
-    return decode(buf, pst_text_from_octet(pair, equals + 1), &out->value);
+    return form_decode(buf, pst_str_skip(pair, equals + 1), &out->value);
 }
 
 enum pst_err
-pst_form_parse(struct pst_arena *arena, struct pst_text body,
+pst_form_parse(struct pst_arena *arena, struct pst_str body,
                struct pst_form *out)
 {
-    size_t count = count_pairs(body);
+    size_t count = form_count_pairs(body);
     struct pst_form_field *fields;
-    struct pst_text pair;
+    struct pst_str pair;
     struct pst_buf buf;
     char *storage;
 
@@ -75,8 +74,8 @@ pst_form_parse(struct pst_arena *arena, struct pst_text body,
     if (!fields || !storage)
         return PST_NO_MEMORY;
     pst_buf_init(&buf, storage, body.len);
-    for (size_t i = 0; take_pair(&body, &pair); i++) {
-        enum pst_err e = decode_pair(&buf, pair, &fields[i]);
+    for (size_t i = 0; form_next_pair(&body, &pair); i++) {
+        enum pst_err e = form_decode_pair(&buf, pair, &fields[i]);
 
         if (e)
             return e;
@@ -86,13 +85,13 @@ pst_form_parse(struct pst_arena *arena, struct pst_text body,
 }
 
 enum pst_err
-pst_form_get(const struct pst_form *form, struct pst_text name,
-             struct pst_text *value)
+pst_form_get(const struct pst_form *form, struct pst_str name,
+             struct pst_str *value)
 {
     const struct pst_form_field *found = NULL;
 
     for (size_t i = 0; i < form->count; i++) {
-        if (!pst_text_equal(form->fields[i].name, name))
+        if (!pst_str_equal(form->fields[i].name, name))
             continue;
         if (found)
             return PST_DUPLICATE;

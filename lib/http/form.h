@@ -12,8 +12,8 @@
 #include "base/str.h"
 
 struct pst_form_field {
-    struct pst_text name;
-    struct pst_text value;
+    struct pst_str name;
+    struct pst_str value;
 };
 
 struct pst_form {
@@ -29,7 +29,7 @@ struct pst_form {
  * pairs), PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
-                                                    struct pst_text body,
+                                                    struct pst_str body,
                                                     struct pst_form *out);
 
 /*
@@ -37,7 +37,7 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
  * Returns PST_OK, PST_ABSENT, or PST_DUPLICATE.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_form_get(const struct pst_form *form,
-                                                  struct pst_text name,
-                                                  struct pst_text *value);
+                                                  struct pst_str name,
+                                                  struct pst_str *value);
 
 #endif

@@ -6,30 +6,30 @@
 
 /* Take the token that *rest begins with; false when there is none. */
 static bool
-take_token(struct pst_text *rest, struct pst_text *token)
+media_type_parse_token(struct pst_str *rest, struct pst_str *token)
 {
     size_t len = 0;
 
     while (len < rest->len &&
-           pst_text_is_token((struct pst_text){rest->ptr + len, 1}))
+           pst_str_is_token((struct pst_str){rest->ptr + len, 1}))
         len++;
-    *token = pst_text_first(*rest, len);
-    *rest = pst_text_from_octet(*rest, len);
+    *token = pst_str_first(*rest, len);
+    *rest = pst_str_skip(*rest, len);
     return len > 0;
 }
 
 static bool
-take_char(struct pst_text *rest, char c)
+media_type_accept_char(struct pst_str *rest, char c)
 {
     if (rest->len == 0 || rest->ptr[0] != c)
         return false;
-    *rest = pst_text_from_octet(*rest, 1);
+    *rest = pst_str_skip(*rest, 1);
     return true;
 }
 
 /* What stands between two quotes (section 5.6.4). */
 static bool
-take_quoted(struct pst_text *rest, struct pst_text *value)
+media_type_parse_quoted(struct pst_str *rest, struct pst_str *value)
 {
     size_t len = 0;
 
@@ -37,33 +37,35 @@ take_quoted(struct pst_text *rest, struct pst_text *value)
         len += rest->ptr[len] == '\\' ? 2 : 1;
     if (len >= rest->len)
         return false;
-    *value = pst_text_first(*rest, len);
-    *rest = pst_text_from_octet(*rest, len + 1);
-    return pst_text_is_field_value(*value);
+    *value = pst_str_first(*rest, len);
+    *rest = pst_str_skip(*rest, len + 1);
+    return pst_str_is_field_value(*value);
 }
 
 static void
-skip_blanks(struct pst_text *rest)
+media_type_skip_blanks(struct pst_str *rest)
 {
-    while (take_char(rest, ' ') || take_char(rest, '\t'))
+    while (media_type_accept_char(rest, ' ') ||
+           media_type_accept_char(rest, '\t'))
         continue;
 }
 
 bool
-pst_parameter_next(struct pst_text *rest, struct pst_text *name,
-                   struct pst_text *value)
+pst_media_type_next_parameter(struct pst_str *rest, struct pst_str *name,
+                              struct pst_str *value)
 {
-    struct pst_text text = *rest;
+    struct pst_str text = *rest;
 
-    skip_blanks(&text);
-    while (take_char(&text, ';')) {
-        skip_blanks(&text);
-        if (!take_token(&text, name))
+    media_type_skip_blanks(&text);
+    while (media_type_accept_char(&text, ';')) {
+        media_type_skip_blanks(&text);
+        if (!media_type_parse_token(&text, name))
             continue;
-        if (!take_char(&text, '='))
+        if (!media_type_accept_char(&text, '='))
             return false;
-        if (take_char(&text, '"') ? !take_quoted(&text, value)
-                                  : !take_token(&text, value))
+        if (media_type_accept_char(&text, '"')
+                ? !media_type_parse_quoted(&text, value)
+                : !media_type_parse_token(&text, value))
             return false;
         *rest = text;
         return true;
@@ -73,32 +75,31 @@ pst_parameter_next(struct pst_text *rest, struct pst_text *name,
     return false;
 }
 
-struct pst_text
-pst_media_type_parameter(const struct pst_media_type *type,
-                         struct pst_text name)
+struct pst_str
+pst_media_type_parameter(const struct pst_media_type *type, struct pst_str name)
 {
-    struct pst_text rest = type->parameters;
-    struct pst_text found, value;
+    struct pst_str rest = type->parameters;
+    struct pst_str found, value;
 
-    while (pst_parameter_next(&rest, &found, &value)) {
-        if (pst_text_equal_nocase(found, name))
+    while (pst_media_type_next_parameter(&rest, &found, &value)) {
+        if (pst_str_equal_nocase(found, name))
             return value;
     }
-    return PST_NO_TEXT;
+    return PST_STR_NONE;
 }
 
 static enum pst_err
-check_parameters(struct pst_text rest)
+media_type_check_parameters(struct pst_str rest)
 {
-    struct pst_text names[PST_MEDIA_PARAMETERS_MAX];
-    struct pst_text name, value;
+    struct pst_str names[PST_MEDIA_PARAMETERS_MAX];
+    struct pst_str name, value;
     size_t count = 0;
 
-    while (pst_parameter_next(&rest, &name, &value)) {
+    while (pst_media_type_next_parameter(&rest, &name, &value)) {
         if (count == PST_COUNT(names))
             return PST_MALFORMED;
         for (size_t i = 0; i < count; i++) {
-            if (pst_text_equal_nocase(names[i], name))
+            if (pst_str_equal_nocase(names[i], name))
                 return PST_MALFORMED;
         }
         names[count++] = name;
@@ -107,20 +108,21 @@ check_parameters(struct pst_text rest)
 }
 
 enum pst_err
-pst_media_type_parse(struct pst_text text, struct pst_media_type *out)
+pst_media_type_parse(struct pst_str text, struct pst_media_type *out)
 {
-    struct pst_text rest = pst_text_trim(text);
-    struct pst_text whole = rest;
-    struct pst_text token;
+    struct pst_str rest = pst_str_trim(text);
+    struct pst_str whole = rest;
+    struct pst_str token;
     enum pst_err e;
 
-    if (!take_token(&rest, &token) || !take_char(&rest, '/') ||
-        !take_token(&rest, &token))
+    if (!media_type_parse_token(&rest, &token) ||
+        !media_type_accept_char(&rest, '/') ||
+        !media_type_parse_token(&rest, &token))
         return PST_MALFORMED;
-    e = check_parameters(rest);
+    e = media_type_check_parameters(rest);
     if (e)
         return e;
-    out->name = pst_text_first(whole, whole.len - rest.len);
+    out->name = pst_str_first(whole, whole.len - rest.len);
     out->parameters = rest;
     return PST_OK;
 }

@@ -13,8 +13,8 @@
 #define PST_MEDIA_PARAMETERS_MAX 16
 
 struct pst_media_type {
-    struct pst_text name;       /* type "/" subtype, as it was spelt */
-    struct pst_text parameters; /* for pst_parameter_next() */
+    struct pst_str name;       /* type "/" subtype, as it was spelt */
+    struct pst_str parameters; /* for pst_media_type_next_parameter() */
 };
 
 /*
@@ -24,7 +24,7 @@ struct pst_media_type {
  * end, has a parameter twice (in any case), or over PST_MEDIA_PARAMETERS_MAX.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_media_type_parse(struct pst_text text, struct pst_media_type *out);
+pst_media_type_parse(struct pst_str text, struct pst_media_type *out);
 
 /*
  * Take the next `; name=value` off *rest, empty ones passed over.
@@ -33,12 +33,13 @@ pst_media_type_parse(struct pst_text text, struct pst_media_type *out);
  * Returns false when *rest is empty, and, with *rest left not empty, where it
  * does not follow the grammar.
  */
-PST_EXPORT bool pst_parameter_next(struct pst_text *rest, struct pst_text *name,
-                                   struct pst_text *value);
+PST_EXPORT bool pst_media_type_next_parameter(struct pst_str *rest,
+                                              struct pst_str *name,
+                                              struct pst_str *value);
 
 /* The value of a parameter by its name in any case; absent: there is none. */
-PST_EXPORT struct pst_text
+PST_EXPORT struct pst_str
 pst_media_type_parameter(const struct pst_media_type *type,
-                         struct pst_text name);
+                         struct pst_str name);
 
 #endif

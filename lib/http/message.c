@@ -10,10 +10,10 @@
 #include "base/limits.h"
 
 enum pst_err
-message_url(struct pst_arena *arena, const char *base, struct pst_text query,
+message_url(struct pst_arena *arena, const char *base, struct pst_str query,
             const char **out)
 {
-    struct pst_text url;
+    struct pst_str url;
     struct pst_buf buf;
     enum pst_err e;
 
@@ -29,7 +29,7 @@ message_url(struct pst_arena *arena, const char *base, struct pst_text query,
         pst_buf_add_char(&buf, strchr(base, '?') ? '&' : '?');
     pst_buf_add(&buf, query);
     pst_buf_add_char(&buf, '\0');
-    e = pst_buf_end(&buf, &url);
+    e = pst_buf_finish(&buf, &url);
     if (e)
         return e;
     *out = url.ptr;
@@ -37,7 +37,7 @@ message_url(struct pst_arena *arena, const char *base, struct pst_text query,
 }
 
 bool
-message_may_send(struct pst_text name, struct pst_text value)
+message_may_send(struct pst_str name, struct pst_str value)
 {
     static const char *const reserved[] = {
         "Connection", "Content-Length",    "Expect",
@@ -46,10 +46,10 @@ message_may_send(struct pst_text name, struct pst_text value)
     };
 
     for (size_t i = 0; i < PST_COUNT(reserved); i++) {
-        if (pst_text_equal_nocase(name, pst_text_from(reserved[i])))
+        if (pst_str_equal_nocase(name, pst_str_from(reserved[i])))
             return false;
     }
-    return pst_text_is_token(name) && pst_text_is_field_value(value);
+    return pst_str_is_token(name) && pst_str_is_field_value(value);
 }
 
 void
@@ -61,15 +61,14 @@ message_head_init(struct message_head *head, struct pst_arena *arena)
 
 /* "HTTP/1.1 200 OK", "HTTP/2 200": 100..599, or 0 when it is no such line. */
 static int
-status_of(struct pst_text line)
+message_parse_status(struct pst_str line)
 {
-    struct pst_text rest =
-        pst_text_from_octet(line, pst_text_index(line, ' ') + 1);
-    struct pst_text digits = pst_text_first(rest, pst_text_index(rest, ' '));
+    struct pst_str rest = pst_str_skip(line, pst_str_index(line, ' ') + 1);
+    struct pst_str digits = pst_str_first(rest, pst_str_index(rest, ' '));
     int64_t number;
 
-    if (!pst_text_starts(line, PST_TEXT("HTTP/")) || digits.len != 3 ||
-        pst_text_number(digits, &number) != PST_OK || number > 599)
+    if (!pst_str_starts(line, PST_STR("HTTP/")) || digits.len != 3 ||
+        pst_str_parse_number(digits, &number) != PST_OK || number > 599)
         return 0;
     return (int)number;
 }
@@ -80,49 +79,50 @@ status_of(struct pst_text line)
  * 9112 sections 5.1 and 5.2).
  */
 static enum pst_err
-split(struct pst_text line, struct pst_text *name, struct pst_text *value)
+message_split_header(struct pst_str line, struct pst_str *name,
+                     struct pst_str *value)
 {
-    size_t colon = pst_text_index(line, ':');
+    size_t colon = pst_str_index(line, ':');
 
-    *name = pst_text_first(line, colon);
-    *value = pst_text_trim(pst_text_from_octet(line, colon + 1));
-    if (colon == line.len || !pst_text_is_token(*name) ||
-        !pst_text_is_field_value(*value))
+    *name = pst_str_first(line, colon);
+    *value = pst_str_trim(pst_str_skip(line, colon + 1));
+    if (colon == line.len || !pst_str_is_token(*name) ||
+        !pst_str_is_field_value(*value))
         return PST_UPSTREAM_BROKEN;
     return PST_OK;
 }
 
 static bool
-is_length(struct pst_text name)
+message_is_content_length(struct pst_str name)
 {
-    return pst_text_equal_nocase(name, PST_TEXT("Content-Length"));
+    return pst_str_equal_nocase(name, PST_STR("Content-Length"));
 }
 
 static bool
-next_header(struct pst_text *lines, struct pst_text *name,
-            struct pst_text *value)
+message_next_header(struct pst_str *lines, struct pst_str *name,
+                    struct pst_str *value)
 {
-    struct pst_text line;
+    struct pst_str line;
 
-    return pst_text_cut(lines, '\n', &line) && line.len > 0 &&
-           split(line, name, value) == PST_OK;
+    return pst_str_split(lines, '\n', &line) && line.len > 0 &&
+           message_split_header(line, name, value) == PST_OK;
 }
 
 /* The answer's own word about its length, if it is one word (RFC 9112 6.3). */
 static enum pst_err
-check_length(struct pst_text lines)
+message_check_content_length(struct pst_str lines)
 {
-    struct pst_text first = PST_NO_TEXT;
-    struct pst_text name;
-    struct pst_text value;
+    struct pst_str first = PST_STR_NONE;
+    struct pst_str name;
+    struct pst_str value;
     int64_t number;
 
-    while (next_header(&lines, &name, &value)) {
-        if (!is_length(name))
+    while (message_next_header(&lines, &name, &value)) {
+        if (!message_is_content_length(name))
             continue;
-        if (pst_text_number(value, &number) != PST_OK)
+        if (pst_str_parse_number(value, &number) != PST_OK)
             return PST_UPSTREAM_BROKEN;
-        if (!pst_text_is_absent(first) && !pst_text_equal(first, value))
+        if (!pst_str_is_absent(first) && !pst_str_equal(first, value))
             return PST_UPSTREAM_BROKEN;
         first = value;
     }
@@ -130,24 +130,24 @@ check_length(struct pst_text lines)
 }
 
 static bool
-has_transfer_encoding(struct pst_text lines)
+message_has_transfer_encoding(struct pst_str lines)
 {
-    struct pst_text name;
-    struct pst_text value;
+    struct pst_str name;
+    struct pst_str value;
 
-    while (next_header(&lines, &name, &value)) {
-        if (pst_text_equal_nocase(name, PST_TEXT("Transfer-Encoding")))
+    while (message_next_header(&lines, &name, &value)) {
+        if (pst_str_equal_nocase(name, PST_STR("Transfer-Encoding")))
             return true;
     }
     return false;
 }
 
 static enum pst_err
-add_header(struct message_head *head, struct pst_text line)
+message_head_add_header(struct message_head *head, struct pst_str line)
 {
-    struct pst_text name;
-    struct pst_text value;
-    enum pst_err e = split(line, &name, &value);
+    struct pst_str name;
+    struct pst_str value;
+    enum pst_err e = message_split_header(line, &name, &value);
 
     if (e)
         return e;
@@ -157,19 +157,19 @@ add_header(struct message_head *head, struct pst_text line)
 }
 
 static enum pst_err
-end_head(struct message_head *head)
+message_head_finish(struct message_head *head)
 {
-    struct pst_text lines;
-    enum pst_err e = pst_buf_end(&head->lines, &lines);
+    struct pst_str lines;
+    enum pst_err e = pst_buf_finish(&head->lines, &lines);
 
     if (e)
         return e;
     if (head->status < 200) {
         head->status = 0;
-        pst_buf_cut(&head->lines, 0);
+        pst_buf_truncate(&head->lines, 0);
         return PST_OK;
     }
-    e = check_length(lines);
+    e = message_check_content_length(lines);
     if (e)
         return e;
     head->complete = true;
@@ -177,38 +177,39 @@ end_head(struct message_head *head)
 }
 
 enum pst_err
-message_head_add(struct message_head *head, struct pst_text line)
+message_head_add(struct message_head *head, struct pst_str line)
 {
     PST_REQUIRE(!head->complete);
     /* The ceiling is on the sum, so that endless interim heads meet it. */
-    if (line.len > PST_HEADERS_MAX - head->octets)
+    if (line.len > PST_HEADERS_MAX - head->bytes)
         return PST_UPSTREAM_BROKEN;
-    head->octets += line.len;
-    if (pst_text_ends(line, PST_TEXT("\n")))
+    head->bytes += line.len;
+    if (pst_str_ends(line, PST_STR("\n")))
         line.len--;
-    if (pst_text_ends(line, PST_TEXT("\r")))
+    if (pst_str_ends(line, PST_STR("\r")))
         line.len--;
     if (head->status > 0)
-        return line.len > 0 ? add_header(head, line) : end_head(head);
-    head->status = status_of(line);
+        return line.len > 0 ? message_head_add_header(head, line)
+                            : message_head_finish(head);
+    head->status = message_parse_status(line);
     return head->status > 0 ? PST_OK : PST_UPSTREAM_BROKEN;
 }
 
 enum pst_err
 message_head_walk(const struct message_head *head,
-                  enum pst_err (*header)(void *context, struct pst_text name,
-                                         struct pst_text value),
+                  enum pst_err (*header)(void *context, struct pst_str name,
+                                         struct pst_str value),
                   void *context)
 {
-    struct pst_text lines = pst_buf_text(&head->lines);
-    bool encoded = has_transfer_encoding(lines);
-    struct pst_text name;
-    struct pst_text value;
+    struct pst_str lines = pst_buf_str(&head->lines);
+    bool encoded = message_has_transfer_encoding(lines);
+    struct pst_str name;
+    struct pst_str value;
     enum pst_err e = PST_OK;
 
     PST_REQUIRE(head->complete);
-    while (!e && next_header(&lines, &name, &value)) {
-        if (!encoded || !is_length(name))
+    while (!e && message_next_header(&lines, &name, &value)) {
+        if (!encoded || !message_is_content_length(name))
             e = header(context, name, value);
     }
     return e;

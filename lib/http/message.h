@@ -22,7 +22,7 @@
  * address or the request line early.
  */
 PST_MUST_USE enum pst_err message_url(struct pst_arena *arena, const char *base,
-                                      struct pst_text query, const char **out);
+                                      struct pst_str query, const char **out);
 
 /*
  * May this header be sent? Name a token, value a field value, and none of
@@ -30,13 +30,13 @@ PST_MUST_USE enum pst_err message_url(struct pst_arena *arena, const char *base,
  * Content-Length, Expect, Host, Keep-Alive, TE, Trailer, Transfer-Encoding,
  * Upgrade.
  */
-bool message_may_send(struct pst_text name, struct pst_text value);
+bool message_may_send(struct pst_str name, struct pst_str value);
 
 /* The head of an answer, read line by line. */
 struct message_head {
     int status;    /* 100..599; 0: a status line is due */
     bool complete; /* the final head was read; what follows is no part of it */
-    size_t octets; /* of all heads, interim ones included */
+    size_t bytes;  /* of all heads, interim ones included */
     struct pst_buf lines;
 };
 
@@ -52,7 +52,7 @@ void message_head_init(struct message_head *head, struct pst_arena *arena);
  * PST_HEADERS_MAX bytes); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err message_head_add(struct message_head *head,
-                                           struct pst_text line);
+                                           struct pst_str line);
 
 /*
  * Hand each header of a complete head to `header`, in order; not
@@ -61,8 +61,8 @@ PST_MUST_USE enum pst_err message_head_add(struct message_head *head,
  */
 PST_MUST_USE enum pst_err
 message_head_walk(const struct message_head *head,
-                  enum pst_err (*header)(void *context, struct pst_text name,
-                                         struct pst_text value),
+                  enum pst_err (*header)(void *context, struct pst_str name,
+                                         struct pst_str value),
                   void *context);
 
 #endif

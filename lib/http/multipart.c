@@ -14,15 +14,15 @@
  * has no CR LF: none that begins within another is at a line's beginning.
  */
 static bool
-ends_delimiter(struct pst_multipart *reader, char c)
+multipart_ends_delimiter(struct pst_multipart *reader, char c)
 {
     size_t before = reader->delimiter.matched;
-    bool ends = pst_needle_take(&reader->delimiter, c);
+    bool ends = pst_search_feed(&reader->delimiter, c);
 
     if (before == 0)
-        reader->is_at_line = reader->line == 2;
+        reader->is_at_line_start = reader->line == 2;
     else if (reader->delimiter.matched != before + 1)
-        reader->is_at_line = false;
+        reader->is_at_line_start = false;
     if (c == '\n' && reader->line == 1)
         reader->line = 2;
     else
@@ -35,28 +35,28 @@ ends_delimiter(struct pst_multipart *reader, char c)
  * and as much of it as there is.
  */
 static size_t
-withheld(const struct pst_multipart *reader)
+multipart_withheld_len(const struct pst_multipart *reader)
 {
-    return reader->delimiter.matched > 0 && reader->is_at_line
+    return reader->delimiter.matched > 0 && reader->is_at_line_start
                ? 2 + reader->delimiter.matched
                : reader->line;
 }
 
 /* The lines are over. The CR LF of the empty one is no delimiter's to all. */
 static enum pst_err
-end_head(struct pst_multipart *reader)
+multipart_end_head(struct pst_multipart *reader)
 {
-    if (pst_text_is_absent(reader->part.name))
+    if (pst_str_is_absent(reader->part.name))
         return PST_MALFORMED;
-    reader->place = PST_MULTIPART_CONTENT;
+    reader->state = PST_MULTIPART_CONTENT;
     reader->line = 0;
     return PST_OK;
 }
 
 static enum pst_err
-take_head(struct pst_multipart *reader, char c)
+multipart_read_head(struct pst_multipart *reader, char c)
 {
-    struct pst_text line;
+    struct pst_str line;
 
     if (reader->head_len == sizeof(reader->head))
         return PST_MALFORMED;
@@ -65,66 +65,66 @@ take_head(struct pst_multipart *reader, char c)
         return PST_OK;
     if (reader->line != 2)
         return PST_MALFORMED;
-    line = (struct pst_text){reader->head + reader->line_at,
-                             reader->head_len - reader->line_at - 2};
-    reader->line_at = reader->head_len;
-    return line.len == 0 ? end_head(reader)
-                         : pst_part_read_line(&reader->part, line);
+    line = (struct pst_str){reader->head + reader->line_start,
+                            reader->head_len - reader->line_start - 2};
+    reader->line_start = reader->head_len;
+    return line.len == 0 ? multipart_end_head(reader)
+                         : pst_multipart_part_parse_line(&reader->part, line);
 }
 
 /* A delimiter ends in CR LF, the closing one in "--". */
 static enum pst_err
-take_behind(struct pst_multipart *reader, char c)
+multipart_read_after_delimiter(struct pst_multipart *reader, char c)
 {
-    struct pst_text behind = {reader->head, 2};
+    struct pst_str behind = {reader->head, 2};
 
     reader->head[reader->head_len++] = c;
     if (reader->head_len < 2)
         return PST_OK;
-    if (pst_text_equal(behind, PST_TEXT("--"))) {
-        reader->place = PST_MULTIPART_END;
+    if (pst_str_equal(behind, PST_STR("--"))) {
+        reader->state = PST_MULTIPART_EPILOGUE;
         return PST_OK;
     }
-    if (!pst_text_equal(behind, PST_TEXT("\r\n")))
+    if (!pst_str_equal(behind, PST_STR("\r\n")))
         return PST_MALFORMED;
-    reader->place = PST_MULTIPART_HEAD;
+    reader->state = PST_MULTIPART_HEADERS;
     reader->parts++;
     reader->head_len = 0;
-    reader->line_at = 0;
-    reader->part = (struct pst_part){.is_first = reader->parts == 1};
+    reader->line_start = 0;
+    reader->part = (struct pst_multipart_part){.is_first = reader->parts == 1};
     return PST_OK;
 }
 
 static enum pst_err
-take_delimiter(struct pst_multipart *reader)
+multipart_read_delimiter(struct pst_multipart *reader)
 {
     bool is_good =
-        reader->place == PST_MULTIPART_START ||
-        (reader->place == PST_MULTIPART_CONTENT && reader->is_at_line);
+        reader->state == PST_MULTIPART_START ||
+        (reader->state == PST_MULTIPART_CONTENT && reader->is_at_line_start);
 
     if (!is_good)
         return PST_MALFORMED;
-    reader->place = PST_MULTIPART_BEHIND;
+    reader->state = PST_MULTIPART_AFTER_DELIMITER;
     reader->head_len = 0;
     return PST_OK;
 }
 
 static enum pst_err
-take_octet(struct pst_multipart *reader, char c)
+multipart_read_byte(struct pst_multipart *reader, char c)
 {
-    reader->seen++;
-    if (ends_delimiter(reader, c))
-        return take_delimiter(reader);
-    switch (reader->place) {
+    reader->bytes_read++;
+    if (multipart_ends_delimiter(reader, c))
+        return multipart_read_delimiter(reader);
+    switch (reader->state) {
     case PST_MULTIPART_START:
-        return reader->delimiter.matched == reader->seen ? PST_OK
-                                                         : PST_MALFORMED;
-    case PST_MULTIPART_BEHIND:
-        return take_behind(reader, c);
-    case PST_MULTIPART_HEAD:
-        return take_head(reader, c);
+        return reader->delimiter.matched == reader->bytes_read ? PST_OK
+                                                               : PST_MALFORMED;
+    case PST_MULTIPART_AFTER_DELIMITER:
+        return multipart_read_after_delimiter(reader, c);
+    case PST_MULTIPART_HEADERS:
+        return multipart_read_head(reader, c);
     case PST_MULTIPART_CONTENT:
-    case PST_MULTIPART_END:
+    case PST_MULTIPART_EPILOGUE:
         break;
     }
     return PST_OK;
@@ -136,21 +136,21 @@ take_octet(struct pst_multipart *reader, char c)
  * before it.
  */
 static size_t
-passable(const struct pst_multipart *reader, struct pst_text rest)
+multipart_skippable_len(const struct pst_multipart *reader, struct pst_str rest)
 {
     size_t dash;
 
     if (reader->delimiter.matched > 0 ||
-        (reader->place != PST_MULTIPART_CONTENT &&
-         reader->place != PST_MULTIPART_END))
+        (reader->state != PST_MULTIPART_CONTENT &&
+         reader->state != PST_MULTIPART_EPILOGUE))
         return 0;
-    dash = pst_text_index(rest, '-');
+    dash = pst_str_index(rest, '-');
     return dash > 2 ? dash - 2 : 0;
 }
 
 /* RFC 2046 section 5.1.1, without the space. */
 static bool
-is_boundary(struct pst_text boundary)
+multipart_is_boundary(struct pst_str boundary)
 {
     static const char marks[] = "'()+_,-./:=?";
 
@@ -165,28 +165,29 @@ is_boundary(struct pst_text boundary)
 }
 
 enum pst_err
-pst_multipart_init(struct pst_multipart *reader, struct pst_text type)
+pst_multipart_init(struct pst_multipart *reader, struct pst_str type)
 {
-    struct pst_text boundary = PST_NO_TEXT;
+    struct pst_str boundary = PST_STR_NONE;
     struct pst_media_type parsed;
-    struct pst_text name, value;
+    struct pst_str name, value;
     enum pst_err e = pst_media_type_parse(type, &parsed);
 
     if (e)
         return e;
-    while (pst_parameter_next(&parsed.parameters, &name, &value)) {
-        if (pst_text_equal_nocase(name, PST_TEXT("charset")))
+    while (pst_media_type_next_parameter(&parsed.parameters, &name, &value)) {
+        if (pst_str_equal_nocase(name, PST_STR("charset")))
             continue;
-        if (!pst_text_equal_nocase(name, PST_TEXT("boundary")))
+        if (!pst_str_equal_nocase(name, PST_STR("boundary")))
             return PST_MALFORMED;
         boundary = value;
     }
-    if (!is_boundary(boundary))
+    if (!multipart_is_boundary(boundary))
         return PST_MALFORMED;
-    *reader = (struct pst_multipart){.edge = "\r\n--"};
-    memcpy(reader->edge + 4, boundary.ptr, boundary.len);
-    pst_needle_init(&reader->delimiter,
-                    (struct pst_text){reader->edge + 2, 2 + boundary.len});
+    *reader = (struct pst_multipart){.line_delimiter = "\r\n--"};
+    memcpy(reader->line_delimiter + 4, boundary.ptr, boundary.len);
+    pst_search_init(
+        &reader->delimiter,
+        (struct pst_str){reader->line_delimiter + 2, 2 + boundary.len});
     return PST_OK;
 }
 
@@ -197,60 +198,62 @@ pst_multipart_init(struct pst_multipart *reader, struct pst_text type)
  *          earlier input comes first, and what follows it is due
  */
 static enum pst_err
-read_place(struct pst_multipart *reader, struct pst_text *input,
-           struct pst_text *piece)
+multipart_read_state(struct pst_multipart *reader, struct pst_str *input,
+                     struct pst_str *piece)
 {
-    const enum pst_multipart_place place = reader->place;
-    const size_t before = withheld(reader);
+    const enum pst_multipart_state state = reader->state;
+    const size_t before = multipart_withheld_len(reader);
     size_t used = 0;
     size_t content = 0;
 
-    while (used < input->len && reader->place == place) {
-        size_t skip = passable(reader, pst_text_from_octet(*input, used));
+    while (used < input->len && reader->state == state) {
+        size_t skip =
+            multipart_skippable_len(reader, pst_str_skip(*input, used));
         enum pst_err e;
 
         used += skip;
-        reader->seen += skip;
-        e = take_octet(reader, input->ptr[used++]);
+        reader->bytes_read += skip;
+        e = multipart_read_byte(reader, input->ptr[used++]);
         if (e)
             return e;
     }
-    if (place == PST_MULTIPART_CONTENT)
-        content = before + used - withheld(reader);
-    *piece = pst_text_first(*input, content);
+    if (state == PST_MULTIPART_CONTENT)
+        content = before + used - multipart_withheld_len(reader);
+    *piece = pst_str_first(*input, content);
     if (content > 0 && before > 0) {
-        *piece = (struct pst_text){reader->edge, before};
-        reader->due = pst_text_first(*input, content - before);
+        *piece = (struct pst_str){reader->line_delimiter, before};
+        reader->pending = pst_str_first(*input, content - before);
     }
-    *input = pst_text_from_octet(*input, used);
+    *input = pst_str_skip(*input, used);
     return PST_OK;
 }
 
 enum pst_err
-pst_multipart_next(struct pst_multipart *reader, struct pst_text *input,
-                   enum pst_multipart_event *event, struct pst_text *piece)
+pst_multipart_next(struct pst_multipart *reader, struct pst_str *input,
+                   enum pst_multipart_event *event, struct pst_str *piece)
 {
-    *piece = reader->due;
-    reader->due = PST_NO_TEXT;
-    *event = PST_MULTIPART_PIECE;
+    *piece = reader->pending;
+    reader->pending = PST_STR_NONE;
+    *event = PST_MULTIPART_DATA;
     while (piece->len == 0) {
-        const enum pst_multipart_place place = reader->place;
+        const enum pst_multipart_state state = reader->state;
         enum pst_err e;
 
-        *event = PST_MULTIPART_MORE;
+        *event = PST_MULTIPART_NEED_INPUT;
         if (input->len == 0)
             break;
-        e = read_place(reader, input, piece);
+        e = multipart_read_state(reader, input, piece);
         if (e)
             return e;
         if (piece->len > 0)
-            *event = PST_MULTIPART_PIECE;
-        else if (place != reader->place &&
-                 reader->place == PST_MULTIPART_CONTENT)
-            *event = PST_MULTIPART_PART;
-        else if (place != reader->place && reader->place == PST_MULTIPART_END)
-            *event = PST_MULTIPART_OVER;
-        if (*event != PST_MULTIPART_MORE)
+            *event = PST_MULTIPART_DATA;
+        else if (state != reader->state &&
+                 reader->state == PST_MULTIPART_CONTENT)
+            *event = PST_MULTIPART_PART_BEGIN;
+        else if (state != reader->state &&
+                 reader->state == PST_MULTIPART_EPILOGUE)
+            *event = PST_MULTIPART_DONE;
+        if (*event != PST_MULTIPART_NEED_INPUT)
             break;
     }
     return PST_OK;

@@ -7,20 +7,20 @@
 
 #include <string.h>
 
-static const struct pst_text OPERATIONS = {"operations", 10};
+static const struct pst_str OPERATIONS = {"operations", 10};
 
 static bool
-is_one_of(char c, const char *set)
+multipart_part_char_is_in(char c, const char *set)
 {
     return pst_is_alpha(c) || pst_is_digit(c) ||
            (c != '\0' && strchr(set, c) != NULL);
 }
 
 static bool
-consists_of(struct pst_text text, const char *set)
+multipart_part_consists_of(struct pst_str text, const char *set)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (!is_one_of(text.ptr[i], set))
+        if (!multipart_part_char_is_in(text.ptr[i], set))
             return false;
     }
     return text.len > 0;
@@ -29,13 +29,13 @@ consists_of(struct pst_text text, const char *set)
 /* Parameters (RFC 9110 5.6.6). */
 
 /* Take what stands before the first parameter off *rest. */
-static struct pst_text
-take_value(struct pst_text *rest)
+static struct pst_str
+multipart_part_parse_value(struct pst_str *rest)
 {
-    size_t end = pst_text_index(*rest, ';');
-    struct pst_text value = pst_text_trim(pst_text_first(*rest, end));
+    size_t end = pst_str_index(*rest, ';');
+    struct pst_str value = pst_str_trim(pst_str_first(*rest, end));
 
-    *rest = pst_text_trim(pst_text_from_octet(*rest, end));
+    *rest = pst_str_trim(pst_str_skip(*rest, end));
     return value;
 }
 
@@ -44,29 +44,29 @@ take_value(struct pst_text *rest)
  * some, and a letter of a Windows path to others.
  */
 static bool
-take_parameter(struct pst_text *rest, struct pst_text *name,
-               struct pst_text *value)
+multipart_part_parse_parameter(struct pst_str *rest, struct pst_str *name,
+                               struct pst_str *value)
 {
-    struct pst_text text = pst_text_trim(pst_text_from_octet(*rest, 1));
-    size_t equals = pst_text_index(text, '=');
+    struct pst_str text = pst_str_trim(pst_str_skip(*rest, 1));
+    size_t equals = pst_str_index(text, '=');
     bool is_quoted;
     size_t end;
 
-    if (!pst_text_starts(*rest, PST_TEXT(";")))
+    if (!pst_str_starts(*rest, PST_STR(";")))
         return false;
-    *name = pst_text_first(text, equals);
-    text = pst_text_from_octet(text, equals + 1);
-    is_quoted = pst_text_starts(text, PST_TEXT("\""));
+    *name = pst_str_first(text, equals);
+    text = pst_str_skip(text, equals + 1);
+    is_quoted = pst_str_starts(text, PST_STR("\""));
     if (!is_quoted) {
-        *value = take_value(&text);
+        *value = multipart_part_parse_value(&text);
         *rest = text;
-        return pst_text_is_token(*value);
+        return pst_str_is_token(*value);
     }
-    text = pst_text_from_octet(text, 1);
-    end = pst_text_index(text, '"');
-    *value = pst_text_first(text, end);
-    *rest = pst_text_trim(pst_text_from_octet(text, end + 1));
-    return end < text.len && pst_text_index(*value, '\\') == value->len;
+    text = pst_str_skip(text, 1);
+    end = pst_str_index(text, '"');
+    *value = pst_str_first(text, end);
+    *rest = pst_str_trim(pst_str_skip(text, end + 1));
+    return end < text.len && pst_str_index(*value, '\\') == value->len;
 }
 
 /*
@@ -74,13 +74,12 @@ take_parameter(struct pst_text *rest, struct pst_text *name,
  * name of a file, or in a type.
  */
 static bool
-may_name(struct pst_text text)
+multipart_part_may_set_name(struct pst_str text)
 {
-    if (pst_text_index(text, '=') == text.len)
+    if (pst_str_index(text, '=') == text.len)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (pst_text_starts_nocase(pst_text_from_octet(text, i),
-                                   PST_TEXT("name")))
+        if (pst_str_starts_nocase(pst_str_skip(text, i), PST_STR("name")))
             return true;
     }
     return false;
@@ -93,19 +92,19 @@ may_name(struct pst_text text)
  * And "_charset_" would say how to decode the first part (RFC 7578 4.6).
  */
 static bool
-is_others_name(struct pst_text name)
+multipart_part_is_safe_name(struct pst_str name)
 {
-    struct pst_text base = name;
+    struct pst_str base = name;
 
     while (base.len > 0 && strchr("[].", base.ptr[0]))
-        base = pst_text_from_octet(base, 1);
-    base = pst_text_first(base, pst_text_index(base, '['));
-    base = pst_text_first(base, pst_text_index(base, ']'));
+        base = pst_str_skip(base, 1);
+    base = pst_str_first(base, pst_str_index(base, '['));
+    base = pst_str_first(base, pst_str_index(base, ']'));
     while (base.len > 0 && base.ptr[base.len - 1] == '.')
         base.len--;
-    return consists_of(name, "_-.:/[]") &&
-           !pst_text_equal_nocase(base, OPERATIONS) &&
-           !pst_text_equal_nocase(base, PST_TEXT("_charset_"));
+    return multipart_part_consists_of(name, "_-.:/[]") &&
+           !pst_str_equal_nocase(base, OPERATIONS) &&
+           !pst_str_equal_nocase(base, PST_STR("_charset_"));
 }
 
 /*
@@ -113,77 +112,80 @@ is_others_name(struct pst_text name)
  * time as filename* (RFC 5987). That one alone makes no file of it to all.
  */
 static enum pst_err
-read_file(struct pst_part *part, struct pst_text rest)
+multipart_part_parse_filename(struct pst_multipart_part *part,
+                              struct pst_str rest)
 {
     while (rest.len > 0) {
-        struct pst_text name;
-        struct pst_text value;
-        struct pst_text *place = &part->filename;
+        struct pst_str name;
+        struct pst_str value;
+        struct pst_str *place = &part->filename;
 
-        if (!take_parameter(&rest, &name, &value))
+        if (!multipart_part_parse_parameter(&rest, &name, &value))
             return PST_MALFORMED;
-        if (pst_text_equal_nocase(name, PST_TEXT("filename*")))
+        if (pst_str_equal_nocase(name, PST_STR("filename*")))
             place = &part->extended;
-        else if (!pst_text_equal_nocase(name, PST_TEXT("filename")))
+        else if (!pst_str_equal_nocase(name, PST_STR("filename")))
             return PST_MALFORMED;
-        if (!pst_text_is_absent(*place) || value.len == 0 || may_name(value))
+        if (!pst_str_is_absent(*place) || value.len == 0 ||
+            multipart_part_may_set_name(value))
             return PST_MALFORMED;
         *place = value;
     }
-    return pst_text_is_absent(part->filename) ? PST_MALFORMED : PST_OK;
+    return pst_str_is_absent(part->filename) ? PST_MALFORMED : PST_OK;
 }
 
 static enum pst_err
-read_disposition(struct pst_part *part, struct pst_text rest)
+multipart_part_parse_disposition(struct pst_multipart_part *part,
+                                 struct pst_str rest)
 {
-    struct pst_text form_data = take_value(&rest);
-    struct pst_text parameter;
-    struct pst_text name;
+    struct pst_str form_data = multipart_part_parse_value(&rest);
+    struct pst_str parameter;
+    struct pst_str name;
 
-    if (!pst_text_is_absent(part->name) ||
-        !pst_text_equal_nocase(form_data, PST_TEXT("form-data")) ||
-        !take_parameter(&rest, &parameter, &name) ||
-        !pst_text_equal_nocase(parameter, PST_TEXT("name")))
+    if (!pst_str_is_absent(part->name) ||
+        !pst_str_equal_nocase(form_data, PST_STR("form-data")) ||
+        !multipart_part_parse_parameter(&rest, &parameter, &name) ||
+        !pst_str_equal_nocase(parameter, PST_STR("name")))
         return PST_MALFORMED;
     part->name = name;
     if (part->is_first)
-        return rest.len == 0 && pst_text_equal(name, OPERATIONS)
-                   ? PST_OK
-                   : PST_MALFORMED;
-    if (!is_others_name(name))
+        return rest.len == 0 && pst_str_equal(name, OPERATIONS) ? PST_OK
+                                                                : PST_MALFORMED;
+    if (!multipart_part_is_safe_name(name))
         return PST_MALFORMED;
-    if (rest.len == 0 && pst_text_equal(name, PST_TEXT("map")))
+    if (rest.len == 0 && pst_str_equal(name, PST_STR("map")))
         return PST_OK;
-    return read_file(part, rest);
+    return multipart_part_parse_filename(part, rest);
 }
 
 /* A part of another type is a file to some, and a charset is read by some. */
 static bool
-is_plain_type(struct pst_text rest)
+multipart_part_is_plain_type(struct pst_str rest)
 {
-    struct pst_text type = take_value(&rest);
-    struct pst_text name;
-    struct pst_text value;
+    struct pst_str type = multipart_part_parse_value(&rest);
+    struct pst_str name;
+    struct pst_str value;
 
-    if (!pst_text_equal_nocase(type, PST_TEXT("application/json")) &&
-        !pst_text_equal_nocase(type, PST_TEXT("text/plain")))
+    if (!pst_str_equal_nocase(type, PST_STR("application/json")) &&
+        !pst_str_equal_nocase(type, PST_STR("text/plain")))
         return false;
     return rest.len == 0 ||
-           (take_parameter(&rest, &name, &value) && rest.len == 0 &&
-            pst_text_equal_nocase(name, PST_TEXT("charset")) &&
-            pst_text_equal_nocase(value, PST_TEXT("utf-8")));
+           (multipart_part_parse_parameter(&rest, &name, &value) &&
+            rest.len == 0 && pst_str_equal_nocase(name, PST_STR("charset")) &&
+            pst_str_equal_nocase(value, PST_STR("utf-8")));
 }
 
 /* A file may be of any type, but one that has parts of its own. */
 static enum pst_err
-read_type(struct pst_part *part, struct pst_text value)
+multipart_part_parse_type(struct pst_multipart_part *part, struct pst_str value)
 {
-    bool is_good = part->is_first
-                       ? is_plain_type(value)
-                       : !may_name(value) && !pst_text_starts_nocase(
-                                                 value, PST_TEXT("multipart/"));
+    bool is_good =
+        part->is_first
+            ? multipart_part_is_plain_type(value)
+            : !multipart_part_may_set_name(value) &&
+                  !pst_str_starts_nocase(value, PST_STR("multipart/"));
 
-    if (!pst_text_is_absent(part->type) || !is_good)
+    if (!pst_str_is_absent(part->type) || !is_good)
         return PST_MALFORMED;
     part->type = value;
     return PST_OK;
@@ -191,33 +193,34 @@ read_type(struct pst_part *part, struct pst_text value)
 
 /* "7bit" and the like say that nothing was done to the bytes. */
 static enum pst_err
-read_encoding(struct pst_text value)
+multipart_part_check_encoding(struct pst_str value)
 {
-    return pst_text_equal_nocase(value, PST_TEXT("binary")) ||
-                   pst_text_equal_nocase(value, PST_TEXT("8bit")) ||
-                   pst_text_equal_nocase(value, PST_TEXT("7bit"))
+    return pst_str_equal_nocase(value, PST_STR("binary")) ||
+                   pst_str_equal_nocase(value, PST_STR("8bit")) ||
+                   pst_str_equal_nocase(value, PST_STR("7bit"))
                ? PST_OK
                : PST_MALFORMED;
 }
 
 enum pst_err
-pst_part_read_line(struct pst_part *part, struct pst_text line)
+pst_multipart_part_parse_line(struct pst_multipart_part *part,
+                              struct pst_str line)
 {
-    size_t colon = pst_text_index(line, ':');
-    struct pst_text field = pst_text_first(line, colon);
-    struct pst_text value = pst_text_trim(pst_text_from_octet(line, colon + 1));
+    size_t colon = pst_str_index(line, ':');
+    struct pst_str field = pst_str_first(line, colon);
+    struct pst_str value = pst_str_trim(pst_str_skip(line, colon + 1));
     int64_t length;
 
-    if (colon == line.len || !pst_text_is_field_value(line) ||
-        pst_text_index(line, '\t') < line.len)
+    if (colon == line.len || !pst_str_is_field_value(line) ||
+        pst_str_index(line, '\t') < line.len)
         return PST_MALFORMED;
-    if (pst_text_equal_nocase(field, PST_TEXT("Content-Disposition")))
-        return read_disposition(part, value);
-    if (pst_text_equal_nocase(field, PST_TEXT("Content-Type")))
-        return read_type(part, value);
-    if (pst_text_equal_nocase(field, PST_TEXT("Content-Transfer-Encoding")))
-        return read_encoding(value);
-    if (pst_text_equal_nocase(field, PST_TEXT("Content-Length")))
-        return pst_text_number(value, &length);
+    if (pst_str_equal_nocase(field, PST_STR("Content-Disposition")))
+        return multipart_part_parse_disposition(part, value);
+    if (pst_str_equal_nocase(field, PST_STR("Content-Type")))
+        return multipart_part_parse_type(part, value);
+    if (pst_str_equal_nocase(field, PST_STR("Content-Transfer-Encoding")))
+        return multipart_part_check_encoding(value);
+    if (pst_str_equal_nocase(field, PST_STR("Content-Length")))
+        return pst_str_parse_number(value, &length);
     return PST_MALFORMED;
 }

@@ -10,12 +10,12 @@
 #include "base/error.h"
 #include "base/str.h"
 
-struct pst_part {
-    bool is_first;            /* it must be "operations" */
-    struct pst_text name;     /* absent: no Content-Disposition yet */
-    struct pst_text filename; /* absent: it is no file */
-    struct pst_text extended; /* filename* (RFC 8187), or absent */
-    struct pst_text type;     /* Content-Type, or absent */
+struct pst_multipart_part {
+    bool is_first;           /* it must be "operations" */
+    struct pst_str name;     /* absent: no Content-Disposition yet */
+    struct pst_str filename; /* absent: it is no file */
+    struct pst_str extended; /* filename* (RFC 8187), or absent */
+    struct pst_str type;     /* Content-Type, or absent */
 };
 
 /*
@@ -31,7 +31,8 @@ struct pst_part {
  *     neither "map" nor a file, since some backends put the text of such a part
  *     wherever the map says, be it in the place of the document.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_part_read_line(struct pst_part *part,
-                                                        struct pst_text line);
+PST_MUST_USE PST_EXPORT enum pst_err
+pst_multipart_part_parse_line(struct pst_multipart_part *part,
+                              struct pst_str line);
 
 #endif

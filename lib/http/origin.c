@@ -7,40 +7,41 @@
 
 #include "http/cookie.h"
 
-#define PIECES 8 /* of 16 bits, in an IPv6 address */
+#define IPV6_GROUPS 8 /* of 16 bits, in an IPv6 address */
 
 /* One group of an IPv6 address: 1 to 4 lower-case digits, no leading zero. */
 static bool
-is_piece(struct pst_text piece)
+origin_is_ipv6_group(struct pst_str group)
 {
-    if (piece.len == 0 || piece.len > 4)
+    if (group.len == 0 || group.len > 4)
         return false;
-    for (size_t i = 0; i < piece.len; i++)
-        if (pst_hex_value(piece.ptr[i]) < 0 ||
-            pst_lower(piece.ptr[i]) != piece.ptr[i])
+    for (size_t i = 0; i < group.len; i++)
+        if (pst_hex_value(group.ptr[i]) < 0 ||
+            pst_lower(group.ptr[i]) != group.ptr[i])
             return false;
-    return piece.len == 1 || piece.ptr[0] != '0';
+    return group.len == 1 || group.ptr[0] != '0';
 }
 
 /* Colon-separated groups: is each one well spelt; how many, which are 0? */
 static bool
-read_pieces(struct pst_text text, size_t *count, bool zero[static PIECES])
+origin_parse_ipv6_groups(struct pst_str text, size_t *count,
+                         bool zero[static IPV6_GROUPS])
 {
-    struct pst_text piece;
+    struct pst_str group;
 
     if (text.len == 0)
         return true;
-    while (pst_text_cut(&text, ':', &piece)) {
-        if (*count == PIECES || !is_piece(piece))
+    while (pst_str_split(&text, ':', &group)) {
+        if (*count == IPV6_GROUPS || !origin_is_ipv6_group(group))
             return false;
-        zero[(*count)++] = pst_text_equal(piece, PST_TEXT("0"));
+        zero[(*count)++] = pst_str_equal(group, PST_STR("0"));
     }
     return true;
 }
 
 /* The longest run of written zero groups in [from, to). */
 static size_t
-longest_run(const bool *zero, size_t from, size_t to)
+origin_longest_zero_run(const bool *zero, size_t from, size_t to)
 {
     size_t longest = 0;
     size_t run = 0;
@@ -58,40 +59,41 @@ longest_run(const bool *zero, size_t from, size_t to)
  * zero groups, and there is no dotted tail.
  */
 static bool
-is_ipv6(struct pst_text text)
+origin_is_ipv6(struct pst_str text)
 {
-    bool zero[PIECES] = {false};
+    bool zero[IPV6_GROUPS] = {false};
     size_t head = 0;
     size_t count;
     size_t gap = 0;
     size_t hidden;
 
     while (gap < text.len &&
-           !pst_text_starts(pst_text_from_octet(text, gap), PST_TEXT("::")))
+           !pst_str_starts(pst_str_skip(text, gap), PST_STR("::")))
         gap++;
-    if (!read_pieces(pst_text_first(text, gap), &head, zero))
+    if (!origin_parse_ipv6_groups(pst_str_first(text, gap), &head, zero))
         return false;
     if (gap == text.len)
-        return head == PIECES && longest_run(zero, 0, head) < 2;
+        return head == IPV6_GROUPS &&
+               origin_longest_zero_run(zero, 0, head) < 2;
     count = head;
-    if (!read_pieces(pst_text_from_octet(text, gap + 2), &count, zero) ||
-        count > PIECES - 2)
+    if (!origin_parse_ipv6_groups(pst_str_skip(text, gap + 2), &count, zero) ||
+        count > IPV6_GROUPS - 2)
         return false;
-    hidden = PIECES - count;
+    hidden = IPV6_GROUPS - count;
     if ((head > 0 && zero[head - 1]) || (head < count && zero[head]))
         return false;
-    return longest_run(zero, 0, head) < hidden &&
-           longest_run(zero, head, count) <= hidden;
+    return origin_longest_zero_run(zero, 0, head) < hidden &&
+           origin_longest_zero_run(zero, head, count) <= hidden;
 }
 
 /* A domain as browsers take it: underscores, which DNS allows, included. */
 static bool
-is_domain(struct pst_text host)
+origin_is_domain(struct pst_str host)
 {
-    struct pst_text rest = host;
-    struct pst_text label = PST_NO_TEXT;
+    struct pst_str rest = host;
+    struct pst_str label = PST_STR_NONE;
 
-    while (pst_text_cut(&rest, '.', &label)) {
+    while (pst_str_split(&rest, '.', &label)) {
         if (label.len == 0)
             return false;
         for (size_t i = 0; i < label.len; i++) {
@@ -108,48 +110,46 @@ is_domain(struct pst_text host)
 }
 
 static bool
-is_host(struct pst_text host)
+origin_is_host(struct pst_str host)
 {
-    if (pst_text_starts(host, PST_TEXT("[")) &&
-        pst_text_ends(host, PST_TEXT("]")))
-        return is_ipv6(
-            pst_text_from_octet(pst_text_first(host, host.len - 1), 1));
-    return is_domain(host);
+    if (pst_str_starts(host, PST_STR("[")) && pst_str_ends(host, PST_STR("]")))
+        return origin_is_ipv6(
+            pst_str_skip(pst_str_first(host, host.len - 1), 1));
+    return origin_is_domain(host);
 }
 
 bool
-pst_origin_is_canonical(struct pst_text origin)
+pst_origin_is_canonical(struct pst_str origin)
 {
-    struct pst_text http = PST_TEXT("http://");
-    struct pst_text https = PST_TEXT("https://");
-    bool secure = pst_text_starts(origin, https);
-    struct pst_text host;
+    struct pst_str http = PST_STR("http://");
+    struct pst_str https = PST_STR("https://");
+    bool secure = pst_str_starts(origin, https);
+    struct pst_str host;
     size_t colon;
     int64_t port;
 
-    if (!secure && !pst_text_starts(origin, http))
+    if (!secure && !pst_str_starts(origin, http))
         return false;
-    host = pst_text_from_octet(origin, secure ? https.len : http.len);
+    host = pst_str_skip(origin, secure ? https.len : http.len);
     colon = host.len;
     while (colon > 0 && pst_is_digit(host.ptr[colon - 1]))
         colon--;
     /* "host:" has an empty port, and an address's "]" stands before any. */
     if (colon == 0 || host.ptr[colon - 1] != ':')
-        return is_host(host);
-    if (pst_text_port(pst_text_from_octet(host, colon), &port) != PST_OK ||
+        return origin_is_host(host);
+    if (pst_str_parse_port(pst_str_skip(host, colon), &port) != PST_OK ||
         port == (secure ? 443 : 80))
         return false;
-    return is_host(pst_text_first(host, colon - 1));
+    return origin_is_host(pst_str_first(host, colon - 1));
 }
 
 /* The scheme's length, 0 where the text does not begin with one and "://". */
 static size_t
-app_scheme_length(struct pst_text origin)
+origin_app_scheme_length(struct pst_str origin)
 {
-    size_t len = pst_text_index(origin, ':');
+    size_t len = pst_str_index(origin, ':');
 
-    if (len == 0 ||
-        !pst_text_starts(pst_text_from_octet(origin, len), PST_TEXT("://")))
+    if (len == 0 || !pst_str_starts(pst_str_skip(origin, len), PST_STR("://")))
         return 0;
     for (size_t i = 0; i < len; i++) {
         char c = origin.ptr[i];
@@ -163,7 +163,7 @@ app_scheme_length(struct pst_text origin)
 }
 
 static bool
-is_app_host(struct pst_text host)
+origin_is_app_host(struct pst_str host)
 {
     for (size_t i = 0; i < host.len; i++) {
         char c = host.ptr[i];
@@ -176,56 +176,56 @@ is_app_host(struct pst_text host)
 }
 
 bool
-pst_origin_is_app(struct pst_text origin)
+pst_origin_is_app(struct pst_str origin)
 {
-    static const struct pst_text others[] = {
+    static const struct pst_str others[] = {
         {"http", 4}, {"https", 5}, {"file", 4}};
-    size_t len = app_scheme_length(origin);
-    struct pst_text host;
+    size_t len = origin_app_scheme_length(origin);
+    struct pst_str host;
     size_t colon;
     int64_t port;
 
     if (len == 0)
         return false;
     for (size_t i = 0; i < PST_COUNT(others); i++) {
-        if (pst_text_equal(pst_text_first(origin, len), others[i]))
+        if (pst_str_equal(pst_str_first(origin, len), others[i]))
             return false;
     }
-    host = pst_text_from_octet(origin, len + 3);
-    colon = pst_text_index(host, ':');
+    host = pst_str_skip(origin, len + 3);
+    colon = pst_str_index(host, ':');
     if (colon < host.len &&
-        pst_text_port(pst_text_from_octet(host, colon + 1), &port) != PST_OK)
+        pst_str_parse_port(pst_str_skip(host, colon + 1), &port) != PST_OK)
         return false;
-    return is_app_host(pst_text_first(host, colon));
+    return origin_is_app_host(pst_str_first(host, colon));
 }
 
 /* Nothing missing, empty or opaque is ever the same site as anything. */
 static bool
-is_same(struct pst_text known, struct pst_text origin)
+origin_is_same(struct pst_str known, struct pst_str origin)
 {
-    return origin.len > 0 && !pst_text_equal(origin, PST_TEXT("null")) &&
-           pst_text_equal(known, origin);
+    return origin.len > 0 && !pst_str_equal(origin, PST_STR("null")) &&
+           pst_str_equal(known, origin);
 }
 
 bool
 pst_origin_is_listed(const struct pst_origin_rules *rules,
-                     struct pst_text origin)
+                     struct pst_str origin)
 {
     for (size_t i = 0; i < rules->listed_count; i++)
-        if (is_same(rules->listed[i], origin))
+        if (origin_is_same(rules->listed[i], origin))
             return true;
     return false;
 }
 
 /* What follows our own origin must end it: "https://own.evil" is not ours. */
 static bool
-is_own_page(struct pst_text own, struct pst_text referer)
+origin_is_own_page(struct pst_str own, struct pst_str referer)
 {
-    struct pst_text rest;
+    struct pst_str rest;
 
-    if (!is_same(own, pst_text_first(referer, own.len)))
+    if (!origin_is_same(own, pst_str_first(referer, own.len)))
         return false;
-    rest = pst_text_from_octet(referer, own.len);
+    rest = pst_str_skip(referer, own.len);
     return rest.len == 0 || rest.ptr[0] == '/' || rest.ptr[0] == '?' ||
            rest.ptr[0] == '#';
 }
@@ -234,25 +234,25 @@ enum pst_err
 pst_origin_check(const struct pst_origin_rules *rules,
                  const struct pst_origin_facts *facts)
 {
-    const struct pst_text same_origin = PST_TEXT("same-origin");
-    bool has_origin = !pst_text_is_absent(facts->origin);
+    const struct pst_str same_origin = PST_STR("same-origin");
+    bool has_origin = !pst_str_is_absent(facts->origin);
     bool allow = false;
 
     if (facts->safe || facts->bearer)
         allow = true;
     else if (has_origin && pst_origin_is_listed(rules, facts->origin))
         allow = true;
-    else if (has_origin && pst_text_equal(facts->origin, PST_TEXT("null")))
-        allow = pst_text_equal(facts->sec_fetch_site, same_origin);
-    else if (has_origin && !is_same(rules->own, facts->origin))
+    else if (has_origin && pst_str_equal(facts->origin, PST_STR("null")))
+        allow = pst_str_equal(facts->sec_fetch_site, same_origin);
+    else if (has_origin && !origin_is_same(rules->own, facts->origin))
         allow = false; /* a page elsewhere, whatever else it managed to send */
-    else if (!pst_text_is_absent(facts->sec_fetch_site))
-        allow = pst_text_equal(facts->sec_fetch_site, same_origin) ||
-                pst_text_equal(facts->sec_fetch_site, PST_TEXT("none"));
+    else if (!pst_str_is_absent(facts->sec_fetch_site))
+        allow = pst_str_equal(facts->sec_fetch_site, same_origin) ||
+                pst_str_equal(facts->sec_fetch_site, PST_STR("none"));
     else if (has_origin)
         allow = true; /* our own, by what came before */
-    else if (!pst_text_is_absent(facts->referer) &&
-             !is_own_page(rules->own, facts->referer))
+    else if (!pst_str_is_absent(facts->referer) &&
+             !origin_is_own_page(rules->own, facts->referer))
         allow = false;
     else
         allow = !facts->form_with_cookie || facts->preflighted;

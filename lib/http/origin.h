@@ -12,11 +12,11 @@
 
 /* What a request says about where it was made. Absent texts: no header. */
 struct pst_origin_facts {
-    struct pst_text origin;         /* Origin */
-    struct pst_text sec_fetch_site; /* Sec-Fetch-Site */
-    struct pst_text referer;        /* Referer, used only to refuse */
-    bool safe;                      /* GET, HEAD, OPTIONS */
-    bool bearer;                    /* its bearer token opened */
+    struct pst_str origin;         /* Origin */
+    struct pst_str sec_fetch_site; /* Sec-Fetch-Site */
+    struct pst_str referer;        /* Referer, used only to refuse */
+    bool safe;                     /* GET, HEAD, OPTIONS */
+    bool bearer;                   /* its bearer token opened */
     bool form_with_cookie; /* a body that a plain form can send, not read by
                               the form's own rules, and a cookie of ours */
     bool preflighted;      /* a header that no form can add */
@@ -24,8 +24,8 @@ struct pst_origin_facts {
 
 /* What we know ourselves. */
 struct pst_origin_rules {
-    struct pst_text own;           /* "https://shop.example", canonical */
-    const struct pst_text *listed; /* other allowed origins, canonical */
+    struct pst_str own;           /* "https://shop.example", canonical */
+    const struct pst_str *listed; /* other allowed origins, canonical */
     size_t listed_count;
 };
 
@@ -34,7 +34,7 @@ struct pst_origin_rules {
  * scheme "http" or "https", host in lower case, a port only when it is not
  * the scheme's own, nothing after it?
  */
-PST_EXPORT bool pst_origin_is_canonical(struct pst_text origin);
+PST_EXPORT bool pst_origin_is_canonical(struct pst_str origin);
 
 /*
  * Is this the origin of an app's own pages: another scheme than http, https and
@@ -42,11 +42,11 @@ PST_EXPORT bool pst_origin_is_canonical(struct pst_text origin);
  * ".", "_" and "~", perhaps a port, nothing after it? Upper case is taken as
  * it is: such origins have no one spelling, and are compared byte for byte.
  */
-PST_EXPORT bool pst_origin_is_app(struct pst_text origin);
+PST_EXPORT bool pst_origin_is_app(struct pst_str origin);
 
 /* Is origin, byte for byte, one of the listed ones? "null" never is. */
 PST_EXPORT bool pst_origin_is_listed(const struct pst_origin_rules *rules,
-                                     struct pst_text origin);
+                                     struct pst_str origin);
 
 /*
  * May a request with these facts change something?

@@ -16,19 +16,19 @@
 
 /* Bytes that stand in a URL only when percent-encoded, or that mislead. */
 static bool
-is_banned(char c)
+redirect_is_forbidden_char(char c)
 {
-    unsigned char octet = (unsigned char)c;
+    unsigned char byte = (unsigned char)c;
 
-    return octet <= 0x20 || octet >= 0x7F || strchr("\\\"<>", c) != NULL;
+    return byte <= 0x20 || byte >= 0x7F || strchr("\\\"<>", c) != NULL;
 }
 
 /* Nothing banned, and after each "%" two hex digits. */
 static bool
-is_spelt_well(struct pst_text text)
+redirect_is_well_formed(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (is_banned(text.ptr[i]))
+        if (redirect_is_forbidden_char(text.ptr[i]))
             return false;
         if (text.ptr[i] != '%')
             continue;
@@ -41,12 +41,12 @@ is_spelt_well(struct pst_text text)
 
 /* What was hidden by percent-encoding: spaces and bytes >= 0x80 may be. */
 static bool
-is_harmless(struct pst_text decoded)
+redirect_is_safe_decoded(struct pst_str decoded)
 {
     for (size_t i = 0; i < decoded.len; i++) {
-        unsigned char octet = (unsigned char)decoded.ptr[i];
+        unsigned char byte = (unsigned char)decoded.ptr[i];
 
-        if (octet < 0x20 || octet == 0x7F || octet == '\\')
+        if (byte < 0x20 || byte == 0x7F || byte == '\\')
             return false;
     }
     return true;
@@ -60,27 +60,29 @@ is_harmless(struct pst_text decoded)
  *   last    nothing follows
  */
 static bool
-may_follow(struct pst_text before, struct pst_text segment, bool last)
+redirect_segment_may_follow(struct pst_str before, struct pst_str segment,
+                            bool last)
 {
-    if (pst_text_equal(segment, PST_TEXT(".")) ||
-        pst_text_equal(segment, PST_TEXT("..")))
+    if (pst_str_equal(segment, PST_STR(".")) ||
+        pst_str_equal(segment, PST_STR("..")))
         return false;
     if (segment.len > 0)
         return true;
-    if (pst_text_is_absent(before))
+    if (pst_str_is_absent(before))
         return last;
-    return before.len > 0 && (last || !pst_text_ends(before, PST_TEXT(":")));
+    return before.len > 0 && (last || !pst_str_ends(before, PST_STR(":")));
 }
 
 static bool
-has_good_segments(struct pst_text path)
+redirect_has_safe_segments(struct pst_str path)
 {
-    struct pst_text rest = pst_text_from_octet(path, 1);
-    struct pst_text before = PST_NO_TEXT;
-    struct pst_text segment;
+    struct pst_str rest = pst_str_skip(path, 1);
+    struct pst_str before = PST_STR_NONE;
+    struct pst_str segment;
 
-    while (pst_text_cut(&rest, '/', &segment)) {
-        if (!may_follow(before, segment, pst_text_is_absent(rest)))
+    while (pst_str_split(&rest, '/', &segment)) {
+        if (!redirect_segment_may_follow(before, segment,
+                                         pst_str_is_absent(rest)))
             return false;
         before = segment;
     }
@@ -89,33 +91,34 @@ has_good_segments(struct pst_text path)
 
 /* A raw segment that is empty or dots is so when decoded: one look does. */
 static bool
-is_local_path(struct pst_text path)
+redirect_is_local_path(struct pst_str path)
 {
     char storage[PST_RETURN_TO_MAX];
-    struct pst_text decoded;
+    struct pst_str decoded;
     struct pst_buf buf;
 
-    if (!pst_text_starts(path, PST_TEXT("/")))
+    if (!pst_str_starts(path, PST_STR("/")))
         return false;
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_percent_decode(&buf, path, false);
-    return pst_buf_end(&buf, &decoded) == PST_OK && is_harmless(decoded) &&
-           has_good_segments(decoded);
+    return pst_buf_finish(&buf, &decoded) == PST_OK &&
+           redirect_is_safe_decoded(decoded) &&
+           redirect_has_safe_segments(decoded);
 }
 
 bool
-pst_redirect_is_local(struct pst_text target)
+pst_redirect_is_local(struct pst_str target)
 {
-    size_t query = pst_text_index(target, '?');
-    size_t fragment = pst_text_index(target, '#');
+    size_t query = pst_str_index(target, '?');
+    size_t fragment = pst_str_index(target, '#');
     size_t end = query < fragment ? query : fragment;
 
-    return target.len <= PST_RETURN_TO_MAX && is_spelt_well(target) &&
-           is_local_path(pst_text_first(target, end));
+    return target.len <= PST_RETURN_TO_MAX && redirect_is_well_formed(target) &&
+           redirect_is_local_path(pst_str_first(target, end));
 }
 
-struct pst_text
-pst_redirect_choose(struct pst_text target, struct pst_text fallback)
+struct pst_str
+pst_redirect_choose(struct pst_str target, struct pst_str fallback)
 {
     return pst_redirect_is_local(target) ? target : fallback;
 }

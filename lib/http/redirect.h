@@ -20,10 +20,10 @@
  *               ("/https://b")
  * What stands after "?" or "#" cannot change the site: slashes are fine there.
  */
-PST_EXPORT bool pst_redirect_is_local(struct pst_text target);
+PST_EXPORT bool pst_redirect_is_local(struct pst_str target);
 
 /* target where it is local, else fallback. The only way to a Location. */
-PST_EXPORT struct pst_text pst_redirect_choose(struct pst_text target,
-                                               struct pst_text fallback);
+PST_EXPORT struct pst_str pst_redirect_choose(struct pst_str target,
+                                              struct pst_str fallback);
 
 #endif

@@ -7,43 +7,43 @@
 #include <string.h>
 
 void
-pst_needle_init(struct pst_needle *needle, struct pst_text text)
+pst_search_init(struct pst_search *search, struct pst_str text)
 {
     uint8_t border = 0;
 
-    PST_REQUIRE(text.len > 0 && text.len <= PST_NEEDLE_MAX);
-    *needle = (struct pst_needle){.len = text.len};
-    memcpy(needle->text, text.ptr, text.len);
+    PST_REQUIRE(text.len > 0 && text.len <= PST_SEARCH_MAX);
+    *search = (struct pst_search){.len = text.len};
+    memcpy(search->text, text.ptr, text.len);
     for (size_t i = 1; i < text.len; i++) {
         while (border > 0 && text.ptr[i] != text.ptr[border])
-            border = needle->border[border - 1];
+            border = search->border[border - 1];
         if (text.ptr[i] == text.ptr[border])
             border++;
-        needle->border[i] = border;
+        search->border[i] = border;
     }
 }
 
 bool
-pst_needle_take(struct pst_needle *needle, char c)
+pst_search_feed(struct pst_search *search, char c)
 {
-    size_t matched = needle->matched;
+    size_t matched = search->matched;
 
     while (matched > 0 &&
-           (matched == needle->len || needle->text[matched] != c))
-        matched = needle->border[matched - 1];
-    if (needle->text[matched] == c)
+           (matched == search->len || search->text[matched] != c))
+        matched = search->border[matched - 1];
+    if (search->text[matched] == c)
         matched++;
-    needle->matched = matched;
-    return matched == needle->len;
+    search->matched = matched;
+    return matched == search->len;
 }
 
 bool
-pst_needle_find(struct pst_needle *needle, struct pst_text piece)
+pst_search_find(struct pst_search *search, struct pst_str piece)
 {
     for (size_t i = 0; i < piece.len; i++) {
-        if (needle->matched == 0)
-            i += pst_text_index(pst_text_from_octet(piece, i), needle->text[0]);
-        if (i < piece.len && pst_needle_take(needle, piece.ptr[i]))
+        if (search->matched == 0)
+            i += pst_str_index(pst_str_skip(piece, i), search->text[0]);
+        if (i < piece.len && pst_search_feed(search, piece.ptr[i]))
             return true;
     }
     return false;

@@ -23,7 +23,10 @@
 #include "session/session.h"
 
 /* Where the session travels (POSTERN_TOKEN_METHOD); flags. */
-enum config_method { METHOD_COOKIE = 1 << 0, METHOD_BEARER = 1 << 1 };
+enum config_token_method {
+    TOKEN_METHOD_COOKIE = 1 << 0,
+    TOKEN_METHOD_BEARER = 1 << 1
+};
 
 /* POSTERN_UPSTREAM_LOGOUT */
 enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
@@ -36,28 +39,28 @@ enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
 struct config {
     struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
     const char *secret_file;  /* where it came from, or NULL */
-    unsigned methods;         /* enum config_method flags */
+    unsigned methods;         /* enum config_token_method flags */
     enum pst_token_format format;
-    struct pst_text auth_token_header; /* lower case, a token */
+    struct pst_str auth_token_header; /* lower case, a token */
     bool dead_bearer_is_guest;
-    struct pst_text audience;
+    struct pst_str audience;
 
     struct pst_cookie cookie; /* all but its value; the name prefixed */
-    struct pst_text cookie_guest_name;
-    struct pst_text cookie_older_name; /* absent: it never had another */
+    struct pst_str cookie_guest_name;
+    struct pst_str cookie_legacy_name; /* absent: it never had another */
 
-    struct pst_clocks clocks;
+    struct pst_session_timeouts timeouts;
 
-    struct pst_text upstream; /* http:// or https:// URL, no fragment */
-    const char *upstream_ca;  /* file of certificates, or NULL */
+    struct pst_str upstream; /* http:// or https:// URL, no fragment */
+    const char *upstream_ca; /* file of certificates, or NULL */
     struct config_backend backend;
     enum config_logout upstream_logout;
     const char *documents; /* file of the manifest, or NULL */
     bool documents_only;
     bool documents_send_id;
-    struct pst_text *forward_parameters;
+    struct pst_str *forward_parameters;
     size_t forward_parameter_count;
-    struct pst_text *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
+    struct pst_str *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
     size_t forward_header_count;
     int64_t connect_timeout; /* seconds */
     int64_t first_byte_timeout;
@@ -66,16 +69,16 @@ struct config {
     int64_t max_json;
     int64_t max_held;
 
-    struct pst_text origin; /* ours; absent: from the request */
-    struct pst_text *origins;
+    struct pst_str origin; /* ours; absent: from the request */
+    struct pst_str *origins;
     size_t origin_count;
-    struct pst_text login_url; /* local paths */
-    struct pst_text login_redirect;
-    struct pst_text logout_redirect;
+    struct pst_str login_url; /* local paths */
+    struct pst_str login_redirect;
+    struct pst_str logout_redirect;
     bool csrf_token_required;
-    bool login_page;            /* a GET of login shows a form */
-    struct pst_text site_name;  /* in our pages; absent: none */
-    struct pst_text stylesheet; /* a local path; absent: none */
+    bool login_page;           /* a GET of login shows a form */
+    struct pst_str site_name;  /* in our pages; absent: none */
+    struct pst_str stylesheet; /* a local path; absent: none */
 
     struct store_url store;
     int64_t store_grace;  /* seconds */
@@ -83,7 +86,7 @@ struct config {
     struct rate login_per_account;
     struct rate login_per_address;
     int64_t login_floor_ms; /* milliseconds */
-    struct pst_text *trusted_proxies;
+    struct pst_str *trusted_proxies;
     size_t trusted_proxy_count;
 
     int64_t workers;
@@ -92,13 +95,13 @@ struct config {
     enum log_format log_format;
     enum log_level log_level;
 
-    struct config_pool *pool; /* owns every text above */
+    struct config_memory *memory; /* owns every text above */
 };
 
 /*
  * Read a whole environment.
  *   environ    NAME=value strings, NULL at the end
- *   complaint  told of everything that is wrong, not only of the first
+ *   reporter  told of everything that is wrong, not only of the first
  *   out        set on PST_OK only
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY. Unknown POSTERN_* names, a
  * name given twice, both forms of a secret, and settings that contradict each
@@ -106,19 +109,19 @@ struct config {
  */
 PST_MUST_USE enum pst_err config_new(struct config **out,
                                      const char *const *environ,
-                                     const struct config_complaint *complaint);
+                                     const struct config_reporter *reporter);
 
 void config_free(struct config **config);
 
 /*
  * Read the file of secrets anew, into another ring.
  *   ring  set on PST_OK: the caller's to free
- *   why   set on PST_BAD_CONFIG: the sentence of the refusal
+ *   error   set on PST_BAD_CONFIG: the sentence of the refusal
  * Returns as config_new(). PST_REQUIREs that there is a file.
  */
 PST_MUST_USE enum pst_err config_read_secret(const struct config *config,
                                              struct pst_keyring **ring,
-                                             struct config_why *why);
+                                             struct config_error *error);
 
 /* The rows, in the order of the papers (struct config_row:
  * server/config_table.h). */

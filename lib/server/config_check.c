@@ -66,21 +66,22 @@ static const char *const reserved_headers[] = {
     "x-session-*",
 };
 
-const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT] = {
-    {"Accept", 6},
-    {"Accept-Language", 15},
-    {"Accept-Encoding", 15},
-    {"Content-Type", 12},
-    {"Content-Encoding", 16},
-    {"If-None-Match", 13},
-    {"If-Modified-Since", 17},
-    {"User-Agent", 10},
-    {"apollo-require-preflight", 24},
-    {"x-apollo-operation-name", 23},
-    {"apollographql-client-name", 25},
-    {"apollographql-client-version", 28},
-    {"graphql-preflight", 17},
-    {"vendure-token", 13},
+const struct pst_str
+    config_default_forward_headers[CONFIG_DEFAULT_FORWARD_COUNT] = {
+        {"Accept", 6},
+        {"Accept-Language", 15},
+        {"Accept-Encoding", 15},
+        {"Content-Type", 12},
+        {"Content-Encoding", 16},
+        {"If-None-Match", 13},
+        {"If-Modified-Since", 17},
+        {"User-Agent", 10},
+        {"apollo-require-preflight", 24},
+        {"x-apollo-operation-name", 23},
+        {"apollographql-client-name", 25},
+        {"apollographql-client-version", 28},
+        {"graphql-preflight", 17},
+        {"vendure-token", 13},
 };
 
 /*
@@ -88,7 +89,7 @@ const struct pst_text config_passed_headers[CONFIG_PASSED_COUNT] = {
  * client's, what belongs to one connection, and what we say ourselves about
  * the client (L15, L16: a backend believes these).
  */
-static const char *const unforwarded_headers[] = {
+static const char *const never_forwarded_headers[] = {
     "authorization",
     "connection",
     "content-length",
@@ -114,7 +115,7 @@ static const char *const unforwarded_headers[] = {
 
 /* Visible ASCII, without what no URL may hold. */
 static bool
-is_url_text(struct pst_text text)
+has_only_url_characters(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (text.ptr[i] <= ' ' || text.ptr[i] > '~' ||
@@ -125,14 +126,14 @@ is_url_text(struct pst_text text)
 
 /* A name, an IPv4 address, or an IPv6 address in brackets. */
 static bool
-is_url_host(struct pst_text host)
+is_url_host(struct pst_str host)
 {
-    bool is_ipv6 = pst_text_starts(host, PST_TEXT("["));
+    bool is_ipv6 = pst_str_starts(host, PST_STR("["));
 
     if (is_ipv6) {
-        if (host.len < 4 || !pst_text_ends(host, PST_TEXT("]")))
+        if (host.len < 4 || !pst_str_ends(host, PST_STR("]")))
             return false;
-        host = pst_text_from_octet(pst_text_first(host, host.len - 1), 1);
+        host = pst_str_skip(pst_str_first(host, host.len - 1), 1);
     }
     for (size_t i = 0; i < host.len; i++) {
         char c = host.ptr[i];
@@ -147,7 +148,7 @@ is_url_host(struct pst_text host)
 
 /* host, or host:port with a port from 1 to 65535. */
 static bool
-is_url_authority(struct pst_text authority)
+is_url_authority(struct pst_str authority)
 {
     size_t colon = authority.len;
     int64_t port;
@@ -156,59 +157,63 @@ is_url_authority(struct pst_text authority)
         colon--;
     if (colon == 0 || authority.ptr[colon - 1] != ':')
         return is_url_host(authority);
-    return pst_text_port(pst_text_from_octet(authority, colon), &port) ==
+    return pst_str_parse_port(pst_str_skip(authority, colon), &port) ==
                PST_OK &&
-           is_url_host(pst_text_first(authority, colon - 1));
+           is_url_host(pst_str_first(authority, colon - 1));
 }
 
 /* The bytes of text before the first one of `ends`. */
-static struct pst_text
-before_any(struct pst_text text, const char *ends)
+static struct pst_str
+text_before_any(struct pst_str text, const char *delimiters)
 {
     size_t len = 0;
 
-    while (len < text.len && !strchr(ends, text.ptr[len]))
+    while (len < text.len && !strchr(delimiters, text.ptr[len]))
         len++;
-    return pst_text_first(text, len);
+    return pst_str_first(text, len);
 }
 
 /* What stands after "http://" or "https://"; absent without either. */
-static struct pst_text
-after_scheme(struct pst_text url)
+static struct pst_str
+url_after_scheme(struct pst_str url)
 {
-    struct pst_text schemes[] = {PST_TEXT("http://"), PST_TEXT("https://")};
+    struct pst_str schemes[] = {PST_STR("http://"), PST_STR("https://")};
 
     for (size_t i = 0; i < PST_COUNT(schemes); i++)
-        if (pst_text_starts(url, schemes[i]))
-            return pst_text_from_octet(url, schemes[i].len);
-    return PST_NO_TEXT;
+        if (pst_str_starts(url, schemes[i]))
+            return pst_str_skip(url, schemes[i].len);
+    return PST_STR_NONE;
 }
 
 enum pst_err
-config_check_url(struct pst_text value, struct config_why *why)
+config_check_url(struct pst_str value, struct config_error *error)
 {
-    struct pst_text rest = after_scheme(value);
-    struct pst_text authority;
+    struct pst_str rest = url_after_scheme(value);
+    struct pst_str authority;
 
     if (value.len > PST_URL_MAX)
-        return config_refuse(why, "is longer than %d octets", PST_URL_MAX);
-    if (pst_text_is_absent(rest))
-        return config_refuse(why, "does not begin with http:// or https://");
-    if (!is_url_text(rest))
-        return config_refuse(why, "holds an octet that no URL may hold, such "
-                                  "as a space; percent-encode it");
-    authority = before_any(rest, "/?#");
-    if (pst_text_index(authority, '@') < authority.len)
-        return config_refuse(why, "holds a user name or password, which would "
-                                  "be sent with every request");
-    if (pst_text_index(rest, '#') < rest.len)
-        return config_refuse(why, "holds a fragment (#)");
-    if (pst_text_index(rest, '?') < rest.len)
-        return config_refuse(why, "holds a query (?), which belongs to each "
-                                  "request");
+        return config_set_error(error, "is longer than %d octets", PST_URL_MAX);
+    if (pst_str_is_absent(rest))
+        return config_set_error(error,
+                                "does not begin with http:// or https://");
+    if (!has_only_url_characters(rest))
+        return config_set_error(error,
+                                "holds an octet that no URL may hold, such "
+                                "as a space; percent-encode it");
+    authority = text_before_any(rest, "/?#");
+    if (pst_str_index(authority, '@') < authority.len)
+        return config_set_error(error,
+                                "holds a user name or password, which would "
+                                "be sent with every request");
+    if (pst_str_index(rest, '#') < rest.len)
+        return config_set_error(error, "holds a fragment (#)");
+    if (pst_str_index(rest, '?') < rest.len)
+        return config_set_error(error,
+                                "holds a query (?), which belongs to each "
+                                "request");
     if (!is_url_authority(authority))
-        return config_refuse(why, "has no host, or one with a bad name or "
-                                  "port");
+        return config_set_error(error, "has no host, or one with a bad name or "
+                                       "port");
     return PST_OK;
 }
 
@@ -217,161 +222,169 @@ config_check_url(struct pst_text value, struct config_why *why)
  * lower case, no path, no default port.
  */
 static bool
-canonical_origin(struct pst_text value, struct pst_buf *buf)
+write_canonical_origin(struct pst_str value, struct pst_buf *buf)
 {
-    struct pst_text origin;
-    struct pst_text rest;
-    struct pst_text port;
+    struct pst_str origin;
+    struct pst_str rest;
+    struct pst_str port;
 
-    if (!pst_text_contains(value, PST_TEXT("://")))
+    if (!pst_str_contains(value, PST_STR("://")))
         pst_buf_add_string(buf, "https://");
     for (size_t i = 0; i < value.len; i++)
         pst_buf_add_char(buf, pst_lower(value.ptr[i]));
-    if (pst_buf_end(buf, &origin) != PST_OK)
+    if (pst_buf_finish(buf, &origin) != PST_OK)
         return false;
-    rest = after_scheme(origin);
-    if (pst_text_is_absent(rest))
+    rest = url_after_scheme(origin);
+    if (pst_str_is_absent(rest))
         return false;
-    origin = pst_text_first(origin, origin.len - rest.len +
-                                        before_any(rest, "/?#").len);
-    port = pst_text_starts(origin, PST_TEXT("https:")) ? PST_TEXT(":443")
-                                                       : PST_TEXT(":80");
-    if (pst_text_ends(origin, port))
-        origin = pst_text_first(origin, origin.len - port.len);
-    pst_buf_cut(buf, origin.len);
+    origin = pst_str_first(origin, origin.len - rest.len +
+                                       text_before_any(rest, "/?#").len);
+    port = pst_str_starts(origin, PST_STR("https:")) ? PST_STR(":443")
+                                                     : PST_STR(":80");
+    if (pst_str_ends(origin, port))
+        origin = pst_str_first(origin, origin.len - port.len);
+    pst_buf_truncate(buf, origin.len);
     return pst_origin_is_canonical(origin);
 }
 
 enum pst_err
-config_check_origin(struct pst_text value, struct config_why *why)
+config_check_origin(struct pst_str value, struct config_error *error)
 {
     char storage[200];
     struct pst_buf buf;
 
     if (pst_origin_is_canonical(value))
         return PST_OK;
-    if (pst_text_equal(value, PST_TEXT("*")) ||
-        pst_text_equal_nocase(value, PST_TEXT("null")))
-        return config_refuse(why, "names no site: \"*\" and \"null\" would "
-                                  "let any page in");
+    if (pst_str_equal(value, PST_STR("*")) ||
+        pst_str_equal_nocase(value, PST_STR("null")))
+        return config_set_error(error,
+                                "names no site: \"*\" and \"null\" would "
+                                "let any page in");
     pst_buf_init(&buf, storage, sizeof(storage));
-    if (canonical_origin(value, &buf))
-        return config_refuse(
-            why, "is no origin as browsers spell it; write %.*s",
-            (int)pst_buf_text(&buf).len, pst_buf_text(&buf).ptr);
-    return config_refuse(why, "is no origin such as https://shop.example");
+    if (write_canonical_origin(value, &buf))
+        return config_set_error(
+            error, "is no origin as browsers spell it; write %.*s",
+            (int)pst_buf_str(&buf).len, pst_buf_str(&buf).ptr);
+    return config_set_error(error, "is no origin such as https://shop.example");
 }
 
 enum pst_err
-config_check_listed_origin(struct pst_text value, struct config_why *why)
+config_check_listed_origin(struct pst_str value, struct config_error *error)
 {
-    return pst_origin_is_app(value) ? PST_OK : config_check_origin(value, why);
+    return pst_origin_is_app(value) ? PST_OK
+                                    : config_check_origin(value, error);
 }
 
 enum pst_err
-config_check_local(struct pst_text value, struct config_why *why)
+config_check_local_path(struct pst_str value, struct config_error *error)
 {
     if (!pst_redirect_is_local(value))
-        return config_refuse(why, "is no path on this site such as /login");
+        return config_set_error(error,
+                                "is no path on this site such as /login");
     return PST_OK;
 }
 
 enum pst_err
-config_check_site_name(struct pst_text value, struct config_why *why)
+config_check_site_name(struct pst_str value, struct config_error *error)
 {
     if (value.len > CONFIG_SITE_NAME_MAX)
-        return config_refuse(why, "is longer than %d octets",
-                             CONFIG_SITE_NAME_MAX);
-    if (!pst_text_is_utf8(value))
-        return config_refuse(why, "is no UTF-8");
+        return config_set_error(error, "is longer than %d octets",
+                                CONFIG_SITE_NAME_MAX);
+    if (!pst_str_is_utf8(value))
+        return config_set_error(error, "is no UTF-8");
     return PST_OK;
 }
 
 /* Lower case, and "-" for "_", as the two meet in CGI. */
 static char
-header_char(char c)
+normalize_header_char(char c)
 {
     return c == '_' ? '-' : pst_lower(c);
 }
 
 static bool
-is_header_like(struct pst_text name, struct pst_text pattern)
+is_header_matching(struct pst_str name, struct pst_str pattern)
 {
-    bool is_open = pst_text_ends(pattern, PST_TEXT("*"));
+    bool is_prefix = pst_str_ends(pattern, PST_STR("*"));
 
-    if (is_open)
-        pattern = pst_text_first(pattern, pattern.len - 1);
-    if (is_open ? name.len < pattern.len : name.len != pattern.len)
+    if (is_prefix)
+        pattern = pst_str_first(pattern, pattern.len - 1);
+    if (is_prefix ? name.len < pattern.len : name.len != pattern.len)
         return false;
     for (size_t i = 0; i < pattern.len; i++)
-        if (header_char(name.ptr[i]) != header_char(pattern.ptr[i]))
+        if (normalize_header_char(name.ptr[i]) !=
+            normalize_header_char(pattern.ptr[i]))
             return false;
     return true;
 }
 
 bool
-config_is_same_header(struct pst_text a, struct pst_text b)
+config_is_same_header(struct pst_str a, struct pst_str b)
 {
     /* "*" is a tchar; at the end of a name it must not stand for anything. */
-    return a.len == b.len && is_header_like(a, b) && is_header_like(b, a);
+    return a.len == b.len && is_header_matching(a, b) &&
+           is_header_matching(b, a);
 }
 
 static bool
-is_header_in(struct pst_text name, const char *const *patterns, size_t count)
+is_header_matching_any(struct pst_str name, const char *const *patterns,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_header_like(name, pst_text_from(patterns[i])))
+        if (is_header_matching(name, pst_str_from(patterns[i])))
             return true;
     return false;
 }
 
 bool
-config_is_passed_header(struct pst_text name)
+config_is_default_forward_header(struct pst_str name)
 {
-    for (size_t i = 0; i < CONFIG_PASSED_COUNT; i++)
-        if (config_is_same_header(name, config_passed_headers[i]))
+    for (size_t i = 0; i < CONFIG_DEFAULT_FORWARD_COUNT; i++)
+        if (config_is_same_header(name, config_default_forward_headers[i]))
             return true;
-    return config_is_same_header(name, PST_TEXT("tracestate"));
+    return config_is_same_header(name, PST_STR("tracestate"));
 }
 
 enum pst_err
-config_check_header(struct pst_text value, struct config_why *why)
+config_check_header(struct pst_str value, struct config_error *error)
 {
-    if (!pst_text_is_token(value))
-        return config_refuse(why, "is no header name");
+    if (!pst_str_is_token(value))
+        return config_set_error(error, "is no header name");
     return PST_OK;
 }
 
 enum pst_err
-config_check_token_header(struct pst_text value, struct config_why *why)
+config_check_token_header(struct pst_str value, struct config_error *error)
 {
-    enum pst_err e = config_check_header(value, why);
+    enum pst_err e = config_check_header(value, error);
 
     if (e)
         return e;
-    if (is_header_in(value, reserved_headers, PST_COUNT(reserved_headers)))
-        return config_refuse(why, "names a header that has another meaning "
-                                  "in an answer");
+    if (is_header_matching_any(value, reserved_headers,
+                               PST_COUNT(reserved_headers)))
+        return config_set_error(error,
+                                "names a header that has another meaning "
+                                "in an answer");
     return PST_OK;
 }
 
 enum pst_err
-config_check_forward_header(struct pst_text value, struct config_why *why)
+config_check_forward_header(struct pst_str value, struct config_error *error)
 {
-    enum pst_err e = config_check_header(value, why);
+    enum pst_err e = config_check_header(value, error);
 
     if (e)
         return e;
-    if (is_header_in(value, unforwarded_headers,
-                     PST_COUNT(unforwarded_headers)))
-        return config_refuse(why, "names %.*s, which is never passed on",
-                             (int)value.len, value.ptr);
+    if (is_header_matching_any(value, never_forwarded_headers,
+                               PST_COUNT(never_forwarded_headers)))
+        return config_set_error(error, "names %.*s, which is never passed on",
+                                (int)value.len, value.ptr);
     return PST_OK;
 }
 
 /* Name of GraphQL (October 2021, section 2.1.9). */
 static bool
-is_graphql_name(struct pst_text text)
+is_graphql_name(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (!pst_is_alpha(text.ptr[i]) && text.ptr[i] != '_' &&
@@ -381,172 +394,176 @@ is_graphql_name(struct pst_text text)
 }
 
 enum pst_err
-config_check_field_name(struct pst_text value, struct config_why *why)
+config_check_field_name(struct pst_str value, struct config_error *error)
 {
     if (!is_graphql_name(value))
-        return config_refuse(why, "names %.*s, which is no name of a field",
-                             (int)value.len, value.ptr);
+        return config_set_error(error,
+                                "names %.*s, which is no name of a field",
+                                (int)value.len, value.ptr);
     return PST_OK;
 }
 
 enum pst_err
-config_check_root_field(struct pst_text value, struct config_why *why)
+config_check_root_field(struct pst_str value, struct config_error *error)
 {
-    size_t dot = pst_text_index(value, '.');
-    struct pst_text type = pst_text_first(value, dot);
+    size_t dot = pst_str_index(value, '.');
+    struct pst_str type = pst_str_first(value, dot);
 
     if (dot == value.len)
-        return config_check_field_name(value, why);
-    if (!pst_text_equal(type, PST_TEXT("query")) &&
-        !pst_text_equal(type, PST_TEXT("mutation")) &&
-        !pst_text_equal(type, PST_TEXT("subscription")))
-        return config_refuse(why,
-                             "names %.*s, whose type is none of query, "
-                             "mutation and subscription",
-                             (int)value.len, value.ptr);
-    return config_check_field_name(pst_text_from_octet(value, dot + 1), why);
+        return config_check_field_name(value, error);
+    if (!pst_str_equal(type, PST_STR("query")) &&
+        !pst_str_equal(type, PST_STR("mutation")) &&
+        !pst_str_equal(type, PST_STR("subscription")))
+        return config_set_error(error,
+                                "names %.*s, whose type is none of query, "
+                                "mutation and subscription",
+                                (int)value.len, value.ptr);
+    return config_check_field_name(pst_str_skip(value, dot + 1), error);
 }
 
 enum pst_err
-config_check_parameter(struct pst_text value, struct config_why *why)
+config_check_url_parameter(struct pst_str value, struct config_error *error)
 {
-    static const struct pst_text reserved[] = {
+    static const struct pst_str reserved[] = {
         {"query", 5},       {"variables", 9}, {"operationName", 13},
         {"extensions", 10}, {"id", 2},        {"documentId", 10},
         {"doc_id", 6},
     };
 
-    if (!pst_text_is_token(value))
-        return config_refuse(why, "names %.*s, which is no parameter's name",
-                             (int)value.len, value.ptr);
+    if (!pst_str_is_token(value))
+        return config_set_error(error,
+                                "names %.*s, which is no parameter's name",
+                                (int)value.len, value.ptr);
     for (size_t i = 0; i < PST_COUNT(reserved); i++)
-        if (pst_text_equal_nocase(value, reserved[i]))
-            return config_refuse(why,
-                                 "names %.*s, which is part of the GraphQL "
-                                 "request itself",
-                                 (int)value.len, value.ptr);
+        if (pst_str_equal_nocase(value, reserved[i]))
+            return config_set_error(error,
+                                    "names %.*s, which is part of the GraphQL "
+                                    "request itself",
+                                    (int)value.len, value.ptr);
     return PST_OK;
 }
 
 enum pst_err
-config_check_network(struct pst_text value, struct config_why *why)
+config_check_network(struct pst_str value, struct config_error *error)
 {
-    size_t slash = pst_text_index(value, '/');
+    size_t slash = pst_str_index(value, '/');
     char string[INET6_ADDRSTRLEN];
     uint8_t address[16];
     int64_t bits = 0;
-    int64_t most = 0;
+    int64_t max_bits = 0;
 
     if (slash < sizeof(string)) {
         memcpy(string, value.ptr, slash);
         string[slash] = '\0';
         if (inet_pton(AF_INET, string, address) == 1)
-            most = 32;
+            max_bits = 32;
         else if (inet_pton(AF_INET6, string, address) == 1)
-            most = 128;
+            max_bits = 128;
     }
     if (slash < value.len &&
-        pst_text_number(pst_text_from_octet(value, slash + 1), &bits) != PST_OK)
-        most = 0;
-    if (most == 0 || bits > most)
-        return config_refuse(why,
-                             "names %.*s, which is no address such as "
-                             "192.0.2.1 or 10.0.0.0/8",
-                             (int)value.len, value.ptr);
+        pst_str_parse_number(pst_str_skip(value, slash + 1), &bits) != PST_OK)
+        max_bits = 0;
+    if (max_bits == 0 || bits > max_bits)
+        return config_set_error(error,
+                                "names %.*s, which is no address such as "
+                                "192.0.2.1 or 10.0.0.0/8",
+                                (int)value.len, value.ptr);
     return PST_OK;
 }
 
 enum pst_err
-config_check_pointer(struct pst_text value, struct config_why *why)
+config_check_pointer(struct pst_str value, struct config_error *error)
 {
-    struct pst_text rest = value;
-    struct pst_text step;
+    struct pst_str rest = value;
+    struct pst_str step;
 
-    if (pst_text_starts(value, PST_TEXT("/")))
-        return config_refuse(why,
-                             "begins with a slash; it is relative to the root "
-                             "field of the document: secret, or "
-                             "session/secret");
-    while (pst_text_cut(&rest, '/', &step))
+    if (pst_str_starts(value, PST_STR("/")))
+        return config_set_error(
+            error, "begins with a slash; it is relative to the root "
+                   "field of the document: secret, or "
+                   "session/secret");
+    while (pst_str_split(&rest, '/', &step))
         if (step.len == 0)
-            return config_refuse(why, "has an empty step");
+            return config_set_error(error, "has an empty step");
     for (size_t i = 0; i < value.len; i++)
         if (value.ptr[i] == '~' &&
             (i + 1 == value.len ||
              (value.ptr[i + 1] != '0' && value.ptr[i + 1] != '1')))
-            return config_refuse(why, "has a ~ that is neither ~0 nor ~1");
+            return config_set_error(error, "has a ~ that is neither ~0 nor ~1");
     return PST_OK;
 }
 
 enum pst_err
-config_check_place(struct pst_text value, struct config_why *why)
+config_check_token_location(struct pst_str value, struct config_error *error)
 {
-    struct pst_text rest =
-        pst_text_from_octet(value, pst_text_index(value, ':') + 1);
+    struct pst_str rest = pst_str_skip(value, pst_str_index(value, ':') + 1);
 
-    if (pst_text_starts(value, PST_TEXT("json:")))
-        return config_check_pointer(rest, why);
-    if (pst_text_starts(value, PST_TEXT("header:")))
-        return config_check_header(rest, why);
-    if (pst_text_equal(value, PST_TEXT("cookie")))
+    if (pst_str_starts(value, PST_STR("json:")))
+        return config_check_pointer(rest, error);
+    if (pst_str_starts(value, PST_STR("header:")))
+        return config_check_header(rest, error);
+    if (pst_str_equal(value, PST_STR("cookie")))
         return PST_OK;
-    return config_refuse(why, "is none of json:POINTER, header:NAME and "
-                              "cookie");
+    return config_set_error(error, "is none of json:POINTER, header:NAME and "
+                                   "cookie");
 }
 
 enum pst_err
-config_check_audience(struct pst_text value, struct config_why *why)
+config_check_audience(struct pst_str value, struct config_error *error)
 {
     if (value.len > PST_AUDIENCE_MAX)
-        return config_refuse(why, "is longer than %d octets", PST_AUDIENCE_MAX);
+        return config_set_error(error, "is longer than %d octets",
+                                PST_AUDIENCE_MAX);
     return PST_OK;
 }
 
 /* Ask http/cookie.c about a cookie that has nothing but what is in question. */
 static enum pst_err
-check_cookie(const struct pst_cookie *cookie, struct config_why *why)
+check_cookie_writable(const struct pst_cookie *cookie,
+                      struct config_error *error)
 {
-    const char *reason = "";
+    const char *message = "";
 
-    if (pst_cookie_check(cookie, &reason) != PST_OK)
-        return config_refuse(why, "cannot be written: %s", reason);
+    if (pst_cookie_check(cookie, &message) != PST_OK)
+        return config_set_error(error, "cannot be written: %s", message);
     return PST_OK;
 }
 
 enum pst_err
-config_check_cookie_name(struct pst_text value, struct config_why *why)
+config_check_cookie_name(struct pst_str value, struct config_error *error)
 {
     struct pst_cookie cookie = {
-        .name = value, .value = PST_TEXT(""), .path = PST_TEXT("/")};
+        .name = value, .value = PST_STR(""), .path = PST_STR("/")};
 
     cookie.secure = true;
     cookie.http_only = true;
-    return check_cookie(&cookie, why);
+    return check_cookie_writable(&cookie, error);
 }
 
 enum pst_err
-config_check_cookie_domain(struct pst_text value, struct config_why *why)
+config_check_cookie_domain(struct pst_str value, struct config_error *error)
 {
     struct pst_cookie cookie = {
-        .name = PST_TEXT("a"), .value = PST_TEXT(""), .domain = value};
+        .name = PST_STR("a"), .value = PST_STR(""), .domain = value};
 
-    return check_cookie(&cookie, why);
+    return check_cookie_writable(&cookie, error);
 }
 
 enum pst_err
-config_check_cookie_path(struct pst_text value, struct config_why *why)
+config_check_cookie_path(struct pst_str value, struct config_error *error)
 {
     struct pst_cookie cookie = {
-        .name = PST_TEXT("a"), .value = PST_TEXT(""), .path = value};
+        .name = PST_STR("a"), .value = PST_STR(""), .path = value};
 
-    return check_cookie(&cookie, why);
+    return check_cookie_writable(&cookie, error);
 }
 
 enum pst_err
-config_check_log(struct pst_text value, struct config_why *why)
+config_check_log_target(struct pst_str value, struct config_error *error)
 {
-    if (!pst_text_equal(value, PST_TEXT("stderr")) &&
-        !pst_text_starts(value, PST_TEXT("/")))
-        return config_refuse(why, "is neither stderr nor an absolute path");
+    if (!pst_str_equal(value, PST_STR("stderr")) &&
+        !pst_str_starts(value, PST_STR("/")))
+        return config_set_error(error,
+                                "is neither stderr nor an absolute path");
     return PST_OK;
 }

@@ -21,20 +21,20 @@
  * on. A name that has a prefix keeps it.
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err config_cookie_finish(struct pst_arena *arena,
-                                               struct pst_cookie *cookie,
-                                               int64_t max_age,
-                                               const char **variable,
-                                               struct config_why *why);
+PST_MUST_USE enum pst_err config_cookie_prepare(struct pst_arena *arena,
+                                                struct pst_cookie *cookie,
+                                                int64_t max_age,
+                                                const char **variable,
+                                                struct config_error *error);
 
 /*
  * The names beside a finished one: the guest's, "...-guest", and the one that
  * the first edition gave it, __Host- for __Host-Http-; absent where it had the
  * same. PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err config_cookie_names(struct pst_arena *arena,
-                                              struct pst_text name,
-                                              struct pst_text *guest,
-                                              struct pst_text *older);
+PST_MUST_USE enum pst_err config_cookie_derive_names(struct pst_arena *arena,
+                                                     struct pst_str name,
+                                                     struct pst_str *guest,
+                                                     struct pst_str *legacy);
 
 #endif

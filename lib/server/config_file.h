@@ -35,11 +35,11 @@ struct config_file_rule {
 PST_MUST_USE enum pst_err config_file_read(struct pst_arena *arena,
                                            const char *path,
                                            const struct config_file_rule *rule,
-                                           struct pst_text *out,
-                                           struct config_why *why);
+                                           struct pst_str *out,
+                                           struct config_error *error);
 
 /* Can the file be opened for reading? PST_OK or PST_BAD_CONFIG. */
 PST_MUST_USE enum pst_err config_file_check(const char *path,
-                                            struct config_why *why);
+                                            struct config_error *error);
 
 #endif

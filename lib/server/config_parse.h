@@ -19,36 +19,36 @@
  * Why a value is refused: a sentence without a full stop. It never repeats
  * the value, which may hold a password, but for its canonical spelling.
  */
-struct config_why {
+struct config_error {
     char text[320];
 };
 
 /* Write the sentence, cut to its room. Returns PST_BAD_CONFIG, always. */
-enum pst_err config_refuse(struct config_why *why, const char *format, ...)
-    PST_PRINTF(2, 3);
+enum pst_err config_set_error(struct config_error *error, const char *format,
+                              ...) PST_PRINTF(2, 3);
 
 /* May a variable have this value? PST_OK, or PST_BAD_CONFIG with why set. */
-typedef enum pst_err config_check(struct pst_text value,
-                                  struct config_why *why);
+typedef enum pst_err config_check_fn(struct pst_str value,
+                                     struct config_error *error);
 
 /* "90", "90s", "30m", "12h", "30d": seconds. */
-PST_MUST_USE enum pst_err config_parse_duration(struct pst_text value,
+PST_MUST_USE enum pst_err config_parse_duration(struct pst_str value,
                                                 int64_t *out,
-                                                struct config_why *why);
+                                                struct config_error *error);
 
 /* "500ms", or a duration: milliseconds. */
-PST_MUST_USE enum pst_err config_parse_milliseconds(struct pst_text value,
+PST_MUST_USE enum pst_err config_parse_milliseconds(struct pst_str value,
                                                     int64_t *out,
-                                                    struct config_why *why);
+                                                    struct config_error *error);
 
 /* "65536", "64K", "32M", "1G": bytes. */
-PST_MUST_USE enum pst_err config_parse_size(struct pst_text value, int64_t *out,
-                                            struct config_why *why);
+PST_MUST_USE enum pst_err config_parse_size(struct pst_str value, int64_t *out,
+                                            struct config_error *error);
 
 /* A decimal number without sign. */
-PST_MUST_USE enum pst_err config_parse_number(struct pst_text value,
+PST_MUST_USE enum pst_err config_parse_number(struct pst_str value,
                                               int64_t *out,
-                                              struct config_why *why);
+                                              struct config_error *error);
 
 /* Write seconds in the largest unit that divides them, such as "30m". */
 void config_emit_duration(struct pst_buf *buf, int64_t seconds);
@@ -57,10 +57,10 @@ void config_emit_duration(struct pst_buf *buf, int64_t seconds);
 void config_emit_milliseconds(struct pst_buf *buf, int64_t milliseconds);
 
 /* Write bytes likewise, such as "32M". */
-void config_emit_size(struct pst_buf *buf, int64_t octets);
+void config_emit_size(struct pst_buf *buf, int64_t bytes);
 
 struct config_list {
-    struct pst_text *items;
+    struct pst_str *items;
     size_t count;
 };
 
@@ -71,9 +71,9 @@ struct config_list {
  * Returns PST_OK, PST_BAD_CONFIG (why is set), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_parse_list(struct pst_arena *arena,
-                                            struct pst_text value,
-                                            config_check *check,
+                                            struct pst_str value,
+                                            config_check_fn *check,
                                             struct config_list *out,
-                                            struct config_why *why);
+                                            struct config_error *error);
 
 #endif

@@ -16,23 +16,25 @@
 #define STORE_VARIABLE "POSTERN_STORE"
 
 /* Room for all the words of an entry. */
-#define WORDS_MAX 100
+#define KEYWORDS_MAX 100
 
-typedef enum pst_err parse_number(struct pst_text, int64_t *,
-                                  struct config_why *);
-typedef void emit_number(struct pst_buf *, int64_t);
+typedef enum pst_err parse_number_fn(struct pst_str, int64_t *,
+                                     struct config_error *);
+typedef void emit_number_fn(struct pst_buf *, int64_t);
 
 static enum pst_err
-read_number(struct config_reader *reader, const struct config_entry *entry,
-            struct pst_text value, parse_number *parse, emit_number *emit)
+config_read_bounded_number(struct config_reader *reader,
+                           const struct config_entry *entry,
+                           struct pst_str value, parse_number_fn *parse,
+                           emit_number_fn *emit)
 {
-    int64_t *place = config_place(reader, entry);
+    int64_t *field = config_get_field(reader, entry);
     char storage[3][NUMBER_MAX + 1] = {"", "", ""};
     int64_t numbers[3] = {0, entry->min, entry->max};
-    struct pst_text shown;
+    struct pst_str display;
     enum pst_err e;
 
-    e = parse(value, &numbers[0], &reader->why);
+    e = parse(value, &numbers[0], &reader->error);
     if (e)
         return e;
     for (size_t i = 0; i < PST_COUNT(numbers); i++) {
@@ -42,191 +44,194 @@ read_number(struct config_reader *reader, const struct config_entry *entry,
         emit(&buf, numbers[i]);
     }
     if (numbers[0] < entry->min || numbers[0] > entry->max)
-        return config_refuse(&reader->why, "is not between %s and %s",
-                             storage[1], storage[2]);
-    e = pst_arena_text(reader->arena, pst_text_from(storage[0]), &shown);
+        return config_set_error(&reader->error, "is not between %s and %s",
+                                storage[1], storage[2]);
+    e = pst_arena_copy(reader->arena, pst_str_from(storage[0]), &display);
     if (e)
         return e;
-    config_show(reader, entry, shown);
-    *place = numbers[0];
+    config_set_display(reader, entry, display);
+    *field = numbers[0];
     return PST_OK;
 }
 
 enum pst_err
 config_read_duration(struct config_reader *reader,
-                     const struct config_entry *entry, struct pst_text value)
+                     const struct config_entry *entry, struct pst_str value)
 {
-    return read_number(reader, entry, value, config_parse_duration,
-                       config_emit_duration);
+    return config_read_bounded_number(
+        reader, entry, value, config_parse_duration, config_emit_duration);
 }
 
 enum pst_err
 config_read_milliseconds(struct config_reader *reader,
-                         const struct config_entry *entry,
-                         struct pst_text value)
+                         const struct config_entry *entry, struct pst_str value)
 {
-    return read_number(reader, entry, value, config_parse_milliseconds,
-                       config_emit_milliseconds);
+    return config_read_bounded_number(reader, entry, value,
+                                      config_parse_milliseconds,
+                                      config_emit_milliseconds);
 }
 
 enum pst_err
 config_read_optional_duration(struct config_reader *reader,
                               const struct config_entry *entry,
-                              struct pst_text value)
+                              struct pst_str value)
 {
-    int64_t *place = config_place(reader, entry);
+    int64_t *field = config_get_field(reader, entry);
 
-    if (!pst_text_equal_nocase(value, PST_TEXT("off")))
+    if (!pst_str_equal_nocase(value, PST_STR("off")))
         return config_read_duration(reader, entry, value);
-    config_show(reader, entry, PST_TEXT("off"));
-    *place = 0;
+    config_set_display(reader, entry, PST_STR("off"));
+    *field = 0;
     return PST_OK;
 }
 
 enum pst_err
 config_read_size(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+                 struct pst_str value)
 {
-    return read_number(reader, entry, value, config_parse_size,
-                       config_emit_size);
+    return config_read_bounded_number(reader, entry, value, config_parse_size,
+                                      config_emit_size);
 }
 
 enum pst_err
 config_read_number(struct config_reader *reader,
-                   const struct config_entry *entry, struct pst_text value)
+                   const struct config_entry *entry, struct pst_str value)
 {
-    return read_number(reader, entry, value, config_parse_number,
-                       pst_buf_add_number);
+    return config_read_bounded_number(reader, entry, value, config_parse_number,
+                                      pst_buf_add_number);
 }
 
 /* The entry's word that text is, in any case; NULL when it is none. */
-static const struct config_word *
-find_word(const struct config_entry *entry, struct pst_text text)
+static const struct config_keyword *
+config_find_keyword(const struct config_entry *entry, struct pst_str text)
 {
-    for (const struct config_word *w = entry->words; w->word; w++)
-        if (pst_text_equal_nocase(text, pst_text_from(w->word)))
+    for (const struct config_keyword *w = entry->keywords; w->keyword; w++)
+        if (pst_str_equal_nocase(text, pst_str_from(w->keyword)))
             return w;
     return NULL;
 }
 
 static enum pst_err
-refuse_word(struct config_reader *reader, const struct config_entry *entry)
+config_set_keyword_error(struct config_reader *reader,
+                         const struct config_entry *entry)
 {
-    char storage[WORDS_MAX] = "";
+    char storage[KEYWORDS_MAX] = "";
     struct pst_buf buf;
 
     pst_buf_init(&buf, storage, sizeof(storage) - 1);
-    for (const struct config_word *w = entry->words; w->word; w++) {
-        pst_buf_add_string(&buf, w == entry->words ? "" : ", ");
-        pst_buf_add_string(&buf, w->word);
+    for (const struct config_keyword *w = entry->keywords; w->keyword; w++) {
+        pst_buf_add_string(&buf, w == entry->keywords ? "" : ", ");
+        pst_buf_add_string(&buf, w->keyword);
     }
-    return config_refuse(&reader->why, "is none of: %s", storage);
+    return config_set_error(&reader->error, "is none of: %s", storage);
 }
 
 enum pst_err
-config_read_word(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+config_read_keyword(struct config_reader *reader,
+                    const struct config_entry *entry, struct pst_str value)
 {
-    unsigned *place = config_place(reader, entry);
-    const struct config_word *word = find_word(entry, value);
+    unsigned *field = config_get_field(reader, entry);
+    const struct config_keyword *keyword = config_find_keyword(entry, value);
 
-    if (!word)
-        return refuse_word(reader, entry);
-    config_show(reader, entry, pst_text_from(word->word));
-    *place = word->value;
+    if (!keyword)
+        return config_set_keyword_error(reader, entry);
+    config_set_display(reader, entry, pst_str_from(keyword->keyword));
+    *field = keyword->value;
     return PST_OK;
 }
 
 enum pst_err
-config_read_flag(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+config_read_bool(struct config_reader *reader, const struct config_entry *entry,
+                 struct pst_str value)
 {
-    bool *place = config_place(reader, entry);
-    const struct config_word *word = find_word(entry, value);
+    bool *field = config_get_field(reader, entry);
+    const struct config_keyword *keyword = config_find_keyword(entry, value);
 
-    if (!word)
-        return refuse_word(reader, entry);
-    config_show(reader, entry, pst_text_from(word->word));
-    *place = word->value != 0;
+    if (!keyword)
+        return config_set_keyword_error(reader, entry);
+    config_set_display(reader, entry, pst_str_from(keyword->keyword));
+    *field = keyword->value != 0;
     return PST_OK;
 }
 
 enum pst_err
-config_read_words(struct config_reader *reader,
-                  const struct config_entry *entry, struct pst_text value)
+config_read_flags(struct config_reader *reader,
+                  const struct config_entry *entry, struct pst_str value)
 {
-    unsigned *place = config_place(reader, entry);
-    struct pst_text rest = value;
+    unsigned *field = config_get_field(reader, entry);
+    struct pst_str rest = value;
     unsigned flags = 0;
-    struct pst_text text;
+    struct pst_str text;
 
-    while (pst_text_word(&rest, " ,", &text)) {
-        const struct config_word *word = find_word(entry, text);
+    while (pst_str_next_token(&rest, " ,", &text)) {
+        const struct config_keyword *keyword = config_find_keyword(entry, text);
 
-        if (!word)
-            return refuse_word(reader, entry);
-        flags |= word->value;
+        if (!keyword)
+            return config_set_keyword_error(reader, entry);
+        flags |= keyword->value;
     }
     if (flags == 0)
-        return refuse_word(reader, entry);
-    *place = flags;
+        return config_set_keyword_error(reader, entry);
+    *field = flags;
     return PST_OK;
 }
 
 /* "a/b" as "/a/b". */
 static enum pst_err
-make_pointer(struct config_reader *reader, struct pst_text value,
-             struct pst_text *out)
+build_json_pointer(struct config_reader *reader, struct pst_str value,
+                   struct pst_str *out)
 {
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, reader->arena, 1 + value.len);
     pst_buf_add_char(&buf, '/');
     pst_buf_add(&buf, value);
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }
 
 enum pst_err
-config_read_place(struct config_reader *reader,
-                  const struct config_entry *entry, struct pst_text value)
+config_read_token_location(struct config_reader *reader,
+                           const struct config_entry *entry,
+                           struct pst_str value)
 {
-    unsigned *place = config_place(reader, entry);
-    struct pst_text *name = config_second_place(reader, entry);
-    size_t colon = pst_text_index(value, ':');
-    const struct config_word *word;
+    unsigned *field = config_get_field(reader, entry);
+    struct pst_str *name = config_get_second_field(reader, entry);
+    size_t colon = pst_str_index(value, ':');
+    const struct config_keyword *keyword;
     enum pst_err e;
 
-    e = entry->check(value, &reader->why);
+    e = entry->check(value, &reader->error);
     if (e)
         return e;
-    word = find_word(entry, pst_text_first(value, colon));
-    if (!word)
-        return refuse_word(reader, entry);
-    *place = word->value;
-    value = pst_text_from_octet(value, colon + 1);
-    if (word->value != 0 || value.len == 0) {
+    keyword = config_find_keyword(entry, pst_str_first(value, colon));
+    if (!keyword)
+        return config_set_keyword_error(reader, entry);
+    *field = keyword->value;
+    value = pst_str_skip(value, colon + 1);
+    if (keyword->value != 0 || value.len == 0) {
         *name = value;
         return PST_OK;
     }
-    return make_pointer(reader, value, name); /* the first is json:POINTER */
+    return build_json_pointer(reader, value,
+                              name); /* the first is json:POINTER */
 }
 
 enum pst_err
 config_read_text(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+                 struct pst_str value)
 {
-    struct pst_text *place = config_place(reader, entry);
-    enum pst_err e = entry->check(value, &reader->why);
+    struct pst_str *field = config_get_field(reader, entry);
+    enum pst_err e = entry->check(value, &reader->error);
 
     if (e)
         return e;
-    *place = value;
+    *field = value;
     return PST_OK;
 }
 
 enum pst_err
-config_read_lower(struct config_reader *reader,
-                  const struct config_entry *entry, struct pst_text value)
+config_read_lower_case(struct config_reader *reader,
+                       const struct config_entry *entry, struct pst_str value)
 {
     char *lower = pst_arena_alloc(reader->arena, value.len);
 
@@ -235,88 +240,89 @@ config_read_lower(struct config_reader *reader,
     for (size_t i = 0; i < value.len; i++)
         lower[i] = pst_lower(value.ptr[i]);
     value.ptr = lower;
-    config_show(reader, entry, value);
+    config_set_display(reader, entry, value);
     return config_read_text(reader, entry, value);
 }
 
 enum pst_err
 config_read_string(struct config_reader *reader,
-                   const struct config_entry *entry, struct pst_text value)
+                   const struct config_entry *entry, struct pst_str value)
 {
-    const char **place = config_place(reader, entry);
-    enum pst_err e = entry->check(value, &reader->why);
+    const char **field = config_get_field(reader, entry);
+    enum pst_err e = entry->check(value, &reader->error);
 
     if (e)
         return e;
-    *place = value.ptr; /* a NUL follows, as config_read promises */
+    *field = value.ptr; /* a NUL follows, as config_read_fn promises */
     return PST_OK;
 }
 
 enum pst_err
 config_read_pointer(struct config_reader *reader,
-                    const struct config_entry *entry, struct pst_text value)
+                    const struct config_entry *entry, struct pst_str value)
 {
-    struct pst_text *place = config_place(reader, entry);
-    enum pst_err e = entry->check(value, &reader->why);
+    struct pst_str *field = config_get_field(reader, entry);
+    enum pst_err e = entry->check(value, &reader->error);
 
-    return e ? e : make_pointer(reader, value, place);
+    return e ? e : build_json_pointer(reader, value, field);
 }
 
 /* The text of a file that holds a document. */
 static enum pst_err
-read_document(struct config_reader *reader, const char *path,
-              struct pst_text *out)
+config_read_document_file(struct config_reader *reader, const char *path,
+                          struct pst_str *out)
 {
     const struct config_file_rule rule = {.max = CONFIG_DOCUMENT_MAX};
-    struct pst_text document;
+    struct pst_str document;
     enum pst_err e;
 
-    e = config_file_read(reader->arena, path, &rule, &document, &reader->why);
+    e = config_file_read(reader->arena, path, &rule, &document, &reader->error);
     if (e)
         return e;
-    if (!pst_text_is_utf8(document) ||
-        pst_text_index(document, '\0') < document.len)
-        return config_refuse(&reader->why,
-                             "names a file that is no text in UTF-8");
+    if (!pst_str_is_utf8(document) ||
+        pst_str_index(document, '\0') < document.len)
+        return config_set_error(&reader->error,
+                                "names a file that is no text in UTF-8");
     *out = document;
     return PST_OK;
 }
 
 enum pst_err
 config_read_document(struct config_reader *reader,
-                     const struct config_entry *entry, struct pst_text value)
+                     const struct config_entry *entry, struct pst_str value)
 {
-    return read_document(reader, value.ptr, config_place(reader, entry));
+    return config_read_document_file(reader, value.ptr,
+                                     config_get_field(reader, entry));
 }
 
 /* A file's name needs no check but that it can be read. */
 static enum pst_err
-check_nothing(struct pst_text value, struct config_why *why)
+config_check_any_value(struct pst_str value, struct config_error *error)
 {
     (void)value;
-    (void)why;
+    (void)error;
     return PST_OK;
 }
 
 enum pst_err
 config_read_documents(struct config_reader *reader,
-                      const struct config_entry *entry, struct pst_text value)
+                      const struct config_entry *entry, struct pst_str value)
 {
-    struct pst_text **texts = config_place(reader, entry);
-    size_t *count = config_second_place(reader, entry);
+    struct pst_str **texts = config_get_field(reader, entry);
+    size_t *count = config_get_second_field(reader, entry);
     struct config_list list;
-    enum pst_err e = config_parse_list(reader->arena, value, check_nothing,
-                                       &list, &reader->why);
+    enum pst_err e = config_parse_list(
+        reader->arena, value, config_check_any_value, &list, &reader->error);
 
     if (!e && list.count > CONFIG_DOCUMENTS_MAX)
-        e = config_refuse(&reader->why, "names more than %d files",
-                          CONFIG_DOCUMENTS_MAX);
+        e = config_set_error(&reader->error, "names more than %d files",
+                             CONFIG_DOCUMENTS_MAX);
     for (size_t i = 0; i < list.count && !e; i++) {
         const char *path;
 
-        e = pst_arena_string(reader->arena, list.items[i], &path);
+        e = pst_arena_c_string(reader->arena, list.items[i], &path);
         if (!e)
-            e = read_document(reader, path, &list.items[i]);
+            e = config_read_document_file(reader, path, &list.items[i]);
     }
     if (e)
         return e;
@@ -327,26 +333,26 @@ config_read_documents(struct config_reader *reader,
 
 enum pst_err
 config_read_file_name(struct config_reader *reader,
-                      const struct config_entry *entry, struct pst_text value)
+                      const struct config_entry *entry, struct pst_str value)
 {
-    const char **place = config_place(reader, entry);
-    enum pst_err e = config_file_check(value.ptr, &reader->why);
+    const char **field = config_get_field(reader, entry);
+    enum pst_err e = config_file_check(value.ptr, &reader->error);
 
     if (e)
         return e;
-    *place = value.ptr; /* a NUL follows, as config_read promises */
+    *field = value.ptr; /* a NUL follows, as config_read_fn promises */
     return PST_OK;
 }
 
 enum pst_err
 config_read_list(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+                 struct pst_str value)
 {
-    struct pst_text **items = config_place(reader, entry);
-    size_t *count = config_second_place(reader, entry);
+    struct pst_str **items = config_get_field(reader, entry);
+    size_t *count = config_get_second_field(reader, entry);
     struct config_list list;
     enum pst_err e = config_parse_list(reader->arena, value, entry->check,
-                                       &list, &reader->why);
+                                       &list, &reader->error);
 
     if (e)
         return e;
@@ -357,105 +363,108 @@ config_read_list(struct config_reader *reader, const struct config_entry *entry,
 
 /* The URL goes to entry's place, and is shown there without its password. */
 static enum pst_err
-read_store(struct config_reader *reader, const struct config_entry *entry,
-           struct pst_text value, struct config_why *why)
+config_parse_store_url(struct config_reader *reader,
+                       const struct config_entry *entry, struct pst_str value,
+                       struct config_error *error)
 {
-    struct store_url *place = config_place(reader, entry);
-    struct pst_text shown;
+    struct store_url *field = config_get_field(reader, entry);
+    struct pst_str display;
     struct pst_buf buf;
-    enum pst_err e = store_url_parse(value, place, why);
+    enum pst_err e = store_url_parse(value, field, error);
 
     if (e)
         return e;
     pst_buf_init_arena(&buf, reader->arena, 1024);
-    store_url_emit(&buf, place);
-    e = pst_buf_end(&buf, &shown);
+    store_url_emit(&buf, field);
+    e = pst_buf_finish(&buf, &display);
     if (!e)
-        config_show(reader, entry, shown);
+        config_set_display(reader, entry, display);
     return e;
 }
 
 enum pst_err
-config_read_store(struct config_reader *reader,
-                  const struct config_entry *entry, struct pst_text value)
+config_read_store_url(struct config_reader *reader,
+                      const struct config_entry *entry, struct pst_str value)
 {
-    return read_store(reader, entry, value, &reader->why);
+    return config_parse_store_url(reader, entry, value, &reader->error);
 }
 
 static bool
-is_space(char c)
+is_white_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* The one line that a file holds, without the white space around it. */
 static enum pst_err
-take_line(struct pst_text text, struct pst_text *out, struct config_why *why)
+parse_single_line(struct pst_str text, struct pst_str *out,
+                  struct config_error *error)
 {
-    while (text.len > 0 && is_space(text.ptr[0]))
-        text = pst_text_from_octet(text, 1);
-    while (text.len > 0 && is_space(text.ptr[text.len - 1]))
-        text = pst_text_first(text, text.len - 1);
+    while (text.len > 0 && is_white_space(text.ptr[0]))
+        text = pst_str_skip(text, 1);
+    while (text.len > 0 && is_white_space(text.ptr[text.len - 1]))
+        text = pst_str_first(text, text.len - 1);
     if (text.len == 0)
-        return config_refuse(why, "names a file with nothing in it");
-    if (pst_text_index(text, '\n') != text.len)
-        return config_refuse(why, "names a file of more than one line");
+        return config_set_error(error, "names a file with nothing in it");
+    if (pst_str_index(text, '\n') != text.len)
+        return config_set_error(error, "names a file of more than one line");
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7F)
-            return config_refuse(why, "names a file with a control octet");
+            return config_set_error(error, "names a file with a control octet");
     *out = text;
     return PST_OK;
 }
 
 /* The store of a file that is read into an arena of its own. */
 static enum pst_err
-read_store_in(struct config_reader *reader, struct pst_arena *own,
-              const char *path)
+config_parse_store_file(struct config_reader *reader,
+                        struct pst_arena *file_arena, const char *path)
 {
     const struct config_file_rule rule = {.max = CONFIG_STORE_MAX,
                                           .is_secret = true};
-    size_t store = config_find(reader, STORE_VARIABLE);
-    struct config_why why = {""};
-    struct pst_text text;
+    size_t store = config_find_entry(reader, STORE_VARIABLE);
+    struct config_error error = {""};
+    struct pst_str text;
     enum pst_err e;
 
-    e = config_file_read(own, path, &rule, &text, &reader->why);
+    e = config_file_read(file_arena, path, &rule, &text, &reader->error);
     if (e)
         return e;
-    e = take_line(text, &text, &reader->why);
+    e = parse_single_line(text, &text, &reader->error);
     if (e)
         return e;
-    e = read_store(reader, &reader->entries[store], text, &why);
+    e = config_parse_store_url(reader, &reader->entries[store], text, &error);
     if (e == PST_BAD_CONFIG)
-        return config_refuse(&reader->why, "names a file whose URL %s",
-                             why.text);
+        return config_set_error(&reader->error, "names a file whose URL %s",
+                                error.text);
     return e;
 }
 
 enum pst_err
 config_read_store_file(struct config_reader *reader,
-                       const struct config_entry *entry, struct pst_text value)
+                       const struct config_entry *entry, struct pst_str value)
 {
-    struct pst_arena *own = NULL;
+    struct pst_arena *file_arena = NULL;
     enum pst_err e;
 
     (void)entry;
-    if (config_given(reader, STORE_VARIABLE).len > 0)
-        return config_refuse(&reader->why, "is set, and " STORE_VARIABLE
-                                           " too: only one of them may be");
-    e = pst_arena_new(&own, CONFIG_STORE_MAX + 1024);
+    if (config_get_raw_value(reader, STORE_VARIABLE).len > 0)
+        return config_set_error(&reader->error,
+                                "is set, and " STORE_VARIABLE
+                                " too: only one of them may be");
+    e = pst_arena_new(&file_arena, CONFIG_STORE_MAX + 1024);
     if (e)
         return e;
-    e = read_store_in(reader, own, value.ptr);
-    pst_arena_free(&own); /* which wipes what was read */
+    e = config_parse_store_file(reader, file_arena, value.ptr);
+    pst_arena_free(&file_arena); /* which wipes what was read */
     return e;
 }
 
 enum pst_err
 config_read_rate(struct config_reader *reader, const struct config_entry *entry,
-                 struct pst_text value)
+                 struct pst_str value)
 {
-    struct rate *place = config_place(reader, entry);
+    struct rate *field = config_get_field(reader, entry);
 
-    return rate_parse(value, place, &reader->why);
+    return rate_parse(value, field, &reader->error);
 }

@@ -12,14 +12,14 @@
 #include "server/config_parse.h"
 
 struct config_secret {
-    struct pst_text value;    /* COOKIE_SESSION_SECRET; empty: not set */
-    struct pst_text file;     /* COOKIE_SESSION_SECRET_FILE, likewise */
-    struct pst_text audience; /* absent: not known, for it was refused */
+    struct pst_str value;    /* COOKIE_SESSION_SECRET; empty: not set */
+    struct pst_str file;     /* COOKIE_SESSION_SECRET_FILE, likewise */
+    struct pst_str audience; /* absent: not known, for it was refused */
 
-    struct pst_keyring *ring;   /* out: the caller's to free */
-    struct pst_text shown;      /* out: "(set, 1 secret)" */
-    struct pst_text shown_file; /* out: the file's name; absent: none */
-    const char *variable;       /* out, on PST_BAD_CONFIG: which is wrong */
+    struct pst_keyring *ring;    /* out: the caller's to free */
+    struct pst_str display;      /* out: "(set, 1 secret)" */
+    struct pst_str display_file; /* out: the file's name; absent: none */
+    const char *variable;        /* out, on PST_BAD_CONFIG: which is wrong */
 };
 
 /*
@@ -28,8 +28,8 @@ struct config_secret {
  * Returns PST_OK, PST_BAD_CONFIG (why and secret->variable are set),
  * PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err config_secret_open(struct pst_arena *arena,
+PST_MUST_USE enum pst_err config_secret_load(struct pst_arena *arena,
                                              struct config_secret *secret,
-                                             struct config_why *why);
+                                             struct config_error *error);
 
 #endif

@@ -6,74 +6,73 @@
 
 #include <string.h>
 
-#define OUR_PREFIX PST_TEXT("POSTERN_")
+#define VARIABLE_PREFIX PST_STR("POSTERN_")
 
 /* A value's bytes at most: far more than any needs. */
 #define VALUE_MAX (32 * 1024)
 
 /* A name's bytes that we compare and repeat in complaints. */
-#define NAME_MAX_OCTETS 64
+#define NAME_MAX_BYTES 64
 
 void
-config_complain(struct config_reader *reader, const char *variable)
+config_report_error(struct config_reader *reader, const char *variable)
 {
-    reader->is_bad = true;
-    if (reader->complaint)
-        reader->complaint->tell(reader->complaint->context, variable,
-                                reader->why.text);
+    reader->is_invalid = true;
+    if (reader->reporter)
+        reader->reporter->report_error(reader->reporter->context, variable,
+                                       reader->error.text);
 }
 
 static size_t
-find(const struct config_reader *reader, struct pst_text name)
+config_find_name(const struct config_reader *reader, struct pst_str name)
 {
     size_t index = 0;
 
-    while (
-        index < reader->count &&
-        !pst_text_equal(name, pst_text_from(reader->entries[index].row.name)))
+    while (index < reader->count &&
+           !pst_str_equal(name, pst_str_from(reader->entries[index].row.name)))
         index++;
     return index;
 }
 
 size_t
-config_find(const struct config_reader *reader, const char *name)
+config_find_entry(const struct config_reader *reader, const char *name)
 {
-    size_t index = find(reader, pst_text_from(name));
+    size_t index = config_find_name(reader, pst_str_from(name));
 
     PST_REQUIRE(index < reader->count);
     return index;
 }
 
-struct pst_text
-config_given(const struct config_reader *reader, const char *name)
+struct pst_str
+config_get_raw_value(const struct config_reader *reader, const char *name)
 {
-    return reader->states[config_find(reader, name)].given;
+    return reader->states[config_find_entry(reader, name)].raw_value;
 }
 
 bool
-config_is_group_bad(const struct config_reader *reader, const char *group)
+config_is_group_invalid(const struct config_reader *reader, const char *group)
 {
     for (size_t i = 0; i < reader->count; i++)
-        if (reader->states[i].is_bad &&
+        if (reader->states[i].is_invalid &&
             (!*group || strcmp(reader->entries[i].row.group, group) == 0))
             return true;
     return false;
 }
 
 static size_t
-least(size_t a, size_t b)
+min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /*
  * How many bytes must be put in, taken out or changed to make b of a
- * (Levenshtein); both at most NAME_MAX_OCTETS long.
+ * (Levenshtein); both at most NAME_MAX_BYTES long.
  */
 static size_t
-distance(struct pst_text a, struct pst_text b)
+levenshtein_distance(struct pst_str a, struct pst_str b)
 {
-    size_t row[NAME_MAX_OCTETS + 1];
+    size_t row[NAME_MAX_BYTES + 1];
 
     for (size_t j = 0; j <= b.len; j++)
         row[j] = j;
@@ -85,7 +84,7 @@ distance(struct pst_text a, struct pst_text b)
             size_t above = row[j + 1];
             size_t changed = diagonal + (a.ptr[i] != b.ptr[j]);
 
-            row[j + 1] = least(changed, 1 + least(above, row[j]));
+            row[j + 1] = min_size(changed, 1 + min_size(above, row[j]));
             diagonal = above;
         }
     }
@@ -94,22 +93,23 @@ distance(struct pst_text a, struct pst_text b)
 
 /* The table's name that somebody who wrote this most likely meant, or NULL. */
 static const char *
-nearest(const struct config_reader *reader, struct pst_text name)
+config_find_nearest_name(const struct config_reader *reader,
+                         struct pst_str name)
 {
-    size_t best = (name.len - OUR_PREFIX.len) / 2 + 1;
+    size_t best = (name.len - VARIABLE_PREFIX.len) / 2 + 1;
     const char *found = NULL;
 
-    if (name.len > NAME_MAX_OCTETS)
+    if (name.len > NAME_MAX_BYTES)
         return NULL;
     for (size_t i = 0; i < reader->count; i++) {
-        struct pst_text known = pst_text_from(reader->entries[i].row.name);
-        size_t far = distance(name, known);
+        struct pst_str known = pst_str_from(reader->entries[i].row.name);
+        size_t distance = levenshtein_distance(name, known);
 
         /* A name that only ends too early, or too late, is a near one. */
-        if (name.len > OUR_PREFIX.len && pst_text_starts(known, name))
-            far = least(far, 2);
-        if (far < best) {
-            best = far;
+        if (name.len > VARIABLE_PREFIX.len && pst_str_starts(known, name))
+            distance = min_size(distance, 2);
+        if (distance < best) {
+            best = distance;
             found = reader->entries[i].row.name;
         }
     }
@@ -117,108 +117,109 @@ nearest(const struct config_reader *reader, struct pst_text name)
 }
 
 static void
-complain_unknown(struct config_reader *reader, struct pst_text name)
+config_report_unknown(struct config_reader *reader, struct pst_str name)
 {
-    char storage[NAME_MAX_OCTETS + 1] = "";
-    struct pst_text shown = pst_text_first(name, NAME_MAX_OCTETS);
-    const char *meant = nearest(reader, name);
+    char storage[NAME_MAX_BYTES + 1] = "";
+    struct pst_str display = pst_str_first(name, NAME_MAX_BYTES);
+    const char *suggestion = config_find_nearest_name(reader, name);
 
-    for (size_t i = 0; i < shown.len; i++)
-        storage[i] =
-            shown.ptr[i] > ' ' && shown.ptr[i] <= '~' ? shown.ptr[i] : '?';
-    config_refuse(&reader->why, "is an unknown variable%s%s%s",
-                  meant ? "; did you mean " : "", meant ? meant : "",
-                  meant ? "?" : "");
-    config_complain(reader, storage);
+    for (size_t i = 0; i < display.len; i++)
+        storage[i] = display.ptr[i] > ' ' && display.ptr[i] <= '~'
+                         ? display.ptr[i]
+                         : '?';
+    config_set_error(&reader->error, "is an unknown variable%s%s%s",
+                     suggestion ? "; did you mean " : "",
+                     suggestion ? suggestion : "", suggestion ? "?" : "");
+    config_report_error(reader, storage);
 }
 
 void
-config_scan(struct config_reader *reader, const char *const *environment)
+config_scan_environment(struct config_reader *reader,
+                        const char *const *environment)
 {
     for (const char *const *at = environment; *at; at++) {
-        struct pst_text whole = pst_text_from(*at);
-        struct pst_text name =
-            pst_text_first(whole, pst_text_index(whole, '='));
-        size_t index = find(reader, name);
+        struct pst_str whole = pst_str_from(*at);
+        struct pst_str name = pst_str_first(whole, pst_str_index(whole, '='));
+        size_t index = config_find_name(reader, name);
         struct config_state *state = &reader->states[index];
 
         if (index == reader->count) {
-            if (pst_text_starts(name, OUR_PREFIX))
-                complain_unknown(reader, name);
+            if (pst_str_starts(name, VARIABLE_PREFIX))
+                config_report_unknown(reader, name);
             continue;
         }
-        if (!pst_text_is_absent(state->given)) {
-            state->is_bad = true;
-            config_refuse(&reader->why, "is given twice");
-            config_complain(reader, reader->entries[index].row.name);
+        if (!pst_str_is_absent(state->raw_value)) {
+            state->is_invalid = true;
+            config_set_error(&reader->error, "is given twice");
+            config_report_error(reader, reader->entries[index].row.name);
             continue;
         }
-        state->given = pst_text_from_octet(whole, name.len + 1);
+        state->raw_value = pst_str_skip(whole, name.len + 1);
     }
 }
 
 /* A copy, with a NUL behind it, of a value that may be looked at. */
 static enum pst_err
-copy_value(struct config_reader *reader, struct pst_text given,
-           struct pst_text *out)
+config_copy_value(struct config_reader *reader, struct pst_str raw_value,
+                  struct pst_str *out)
 {
     const char *copy;
     enum pst_err e;
 
-    if (given.len > VALUE_MAX)
-        return config_refuse(&reader->why, "is longer than %d octets",
-                             VALUE_MAX);
-    for (size_t i = 0; i < given.len; i++)
-        if ((unsigned char)given.ptr[i] < ' ' || given.ptr[i] == 0x7F)
-            return config_refuse(&reader->why,
-                                 "holds a control octet, such as a line's "
-                                 "end or a tab");
-    e = pst_arena_string(reader->arena, given, &copy);
+    if (raw_value.len > VALUE_MAX)
+        return config_set_error(&reader->error, "is longer than %d octets",
+                                VALUE_MAX);
+    for (size_t i = 0; i < raw_value.len; i++)
+        if ((unsigned char)raw_value.ptr[i] < ' ' || raw_value.ptr[i] == 0x7F)
+            return config_set_error(&reader->error,
+                                    "holds a control octet, such as a line's "
+                                    "end or a tab");
+    e = pst_arena_c_string(reader->arena, raw_value, &copy);
     if (e)
         return e;
-    *out = pst_text_from(copy);
+    *out = pst_str_from(copy);
     return PST_OK;
 }
 
 enum pst_err
 config_read_entry(struct config_reader *reader, size_t index,
-                  const char *otherwise)
+                  const char *default_value)
 {
     const struct config_entry *entry = &reader->entries[index];
     struct config_state *state = &reader->states[index];
-    struct pst_text value = pst_text_from(otherwise);
+    struct pst_str value = pst_str_from(default_value);
     enum pst_err e = PST_OK;
 
-    if (state->given.len > 0)
-        e = copy_value(reader, state->given, &value);
+    if (state->raw_value.len > 0)
+        e = config_copy_value(reader, state->raw_value, &value);
     if (e == PST_OK && value.len > 0) {
-        config_show(reader, entry, value);
+        config_set_display(reader, entry, value);
         e = entry->read(reader, entry, value);
     }
     if (e != PST_BAD_CONFIG)
         return e;
-    state->is_bad = true;
-    config_complain(reader, entry->row.name);
+    state->is_invalid = true;
+    config_report_error(reader, entry->row.name);
     return PST_OK;
 }
 
 void *
-config_place(const struct config_reader *reader,
-             const struct config_entry *entry)
+config_get_field(const struct config_reader *reader,
+                 const struct config_entry *entry)
 {
     return (char *)reader->target + entry->offset;
 }
 
 void *
-config_second_place(const struct config_reader *reader,
-                    const struct config_entry *entry)
+config_get_second_field(const struct config_reader *reader,
+                        const struct config_entry *entry)
 {
     return (char *)reader->target + entry->second_offset;
 }
 
 void
-config_show(struct config_reader *reader, const struct config_entry *entry,
-            struct pst_text text)
+config_set_display(struct config_reader *reader,
+                   const struct config_entry *entry, struct pst_str text)
 {
-    reader->shown[entry - reader->entries] = text;
+    reader->display[entry - reader->entries] = text;
 }

@@ -8,51 +8,53 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-struct keys_held {
+struct keyring_cache_entry {
     struct pst_keyring *own; /* NULL: the configuration's */
     const struct pst_keyring *ring;
     size_t users;
 };
 
-struct keys {
+struct keyring_cache {
     pthread_mutex_t lock;
     const struct config *config;
     struct log *log;
-    struct keys_held *current;
-    struct stat seen; /* the file as it was before it was last read; zero:
-                       * read it at the next look */
-    int64_t looked;   /* unix seconds */
+    struct keyring_cache_entry *current;
+    struct stat file_state; /* the file as it was before it was last read; zero:
+                             * read it at the next look */
+    int64_t checked_at;     /* unix seconds */
 };
 
-static struct keys_held *
-held_new(const struct pst_keyring *ring, struct pst_keyring *own)
+static struct keyring_cache_entry *
+keyring_cache_entry_new(const struct pst_keyring *ring, struct pst_keyring *own)
 {
-    struct keys_held *held = calloc(1, sizeof(*held));
+    struct keyring_cache_entry *entry = calloc(1, sizeof(*entry));
 
-    if (held)
-        *held = (struct keys_held){.own = own, .ring = ring};
-    return held;
+    if (entry)
+        *entry = (struct keyring_cache_entry){.own = own, .ring = ring};
+    return entry;
 }
 
 static void
-held_free(struct keys_held *held)
+keyring_cache_entry_free(struct keyring_cache_entry *entry)
 {
-    pst_keyring_free(&held->own);
-    free(held);
+    pst_keyring_free(&entry->own);
+    free(entry);
 }
 
 /* Read the file, having looked at it first: what changes meanwhile is seen
  * the next time. */
 static enum pst_err
-read_file(struct keys *keys, struct pst_keyring **ring, struct config_why *why)
+keyring_cache_read_file(struct keyring_cache *cache, struct pst_keyring **ring,
+                        struct config_error *error)
 {
     enum pst_err e;
 
-    if (stat(keys->config->secret_file, &keys->seen) != 0)
-        keys->seen = (struct stat){0};
-    e = config_read_secret(keys->config, ring, why);
+    if (stat(cache->config->secret_file, &cache->file_state) != 0)
+        cache->file_state = (struct stat){0};
+    e = config_read_secret(cache->config, ring, error);
     if (e && e != PST_BAD_CONFIG)
-        keys->seen = (struct stat){0}; /* not the file's fault: try again */
+        cache->file_state =
+            (struct stat){0}; /* not the file's fault: try again */
     return e;
 }
 
@@ -61,95 +63,98 @@ read_file(struct keys *keys, struct pst_keyring **ring, struct config_why *why)
  * was read, and nothing tells which one that was: it is read again. What is
  * wrong with it now is said at the first look.
  */
-static struct keys_held *
-held_first(struct keys *keys)
+static struct keyring_cache_entry *
+keyring_cache_first_entry(struct keyring_cache *cache)
 {
-    struct config_why why = {{0}};
+    struct config_error error = {{0}};
     struct pst_keyring *own = NULL;
-    struct keys_held *held;
+    struct keyring_cache_entry *entry;
 
-    if (keys->config->secret_file && read_file(keys, &own, &why) != PST_OK)
-        keys->seen = (struct stat){0};
-    held = held_new(own ? own : keys->config->ring, own);
-    if (!held)
+    if (cache->config->secret_file &&
+        keyring_cache_read_file(cache, &own, &error) != PST_OK)
+        cache->file_state = (struct stat){0};
+    entry = keyring_cache_entry_new(own ? own : cache->config->ring, own);
+    if (!entry)
         pst_keyring_free(&own);
-    return held;
+    return entry;
 }
 
 enum pst_err
-keys_new(struct keys **out, const struct config *config, struct log *log)
+keyring_cache_new(struct keyring_cache **out, const struct config *config,
+                  struct log *log)
 {
-    struct keys *keys = calloc(1, sizeof(*keys));
+    struct keyring_cache *cache = calloc(1, sizeof(*cache));
 
-    if (!keys)
+    if (!cache)
         return PST_NO_MEMORY;
-    keys->config = config;
-    keys->log = log;
-    keys->current = held_first(keys);
-    if (!keys->current) {
-        free(keys);
+    cache->config = config;
+    cache->log = log;
+    cache->current = keyring_cache_first_entry(cache);
+    if (!cache->current) {
+        free(cache);
         return PST_NO_MEMORY;
     }
-    pthread_mutex_init(&keys->lock, NULL);
-    *out = keys;
+    pthread_mutex_init(&cache->lock, NULL);
+    *out = cache;
     return PST_OK;
 }
 
 void
-keys_free(struct keys **keys)
+keyring_cache_free(struct keyring_cache **cache)
 {
-    if (!*keys)
+    if (!*cache)
         return;
-    PST_REQUIRE((*keys)->current->users == 0);
-    held_free((*keys)->current);
-    pthread_mutex_destroy(&(*keys)->lock);
-    free(*keys);
-    *keys = NULL;
+    PST_REQUIRE((*cache)->current->users == 0);
+    keyring_cache_entry_free((*cache)->current);
+    pthread_mutex_destroy(&(*cache)->lock);
+    free(*cache);
+    *cache = NULL;
 }
 
 /* Under the lock: put a ring, ours from now on, in the place of the current
  * one. */
 static enum pst_err
-replace(struct keys *keys, struct pst_keyring *ring)
+keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
 {
-    struct keys_held *held = held_new(ring, ring);
+    struct keyring_cache_entry *entry = keyring_cache_entry_new(ring, ring);
 
-    if (!held) {
+    if (!entry) {
         pst_keyring_free(&ring);
-        keys->seen = (struct stat){0};
+        cache->file_state = (struct stat){0};
         return PST_NO_MEMORY;
     }
-    if (keys->current->users == 0)
-        held_free(keys->current);
-    keys->current = held;
+    if (cache->current->users == 0)
+        keyring_cache_entry_free(cache->current);
+    cache->current = entry;
     return PST_OK;
 }
 
 /* Under the lock. */
 static void
-read_again(struct keys *keys)
+keyring_cache_read_again(struct keyring_cache *cache)
 {
-    struct config_why why = {{0}};
+    struct config_error error = {{0}};
     struct pst_keyring *ring = NULL;
-    enum pst_err e = read_file(keys, &ring, &why);
+    enum pst_err e = keyring_cache_read_file(cache, &ring, &error);
 
     if (!e)
-        e = replace(keys, ring);
+        e = keyring_cache_replace(cache, ring);
     if (!e) {
-        LOG_EVENT(keys->log, LEVEL_INFO, "secrets-read",
-                  LOG_STRING("file", keys->config->secret_file));
+        LOG_EVENT(cache->log, LEVEL_INFO, "secrets-read",
+                  LOG_C_STRING("file", cache->config->secret_file));
         return;
     }
-    LOG_EVENT(keys->log, LEVEL_ERROR, "secrets-refused",
-              LOG_STRING("file", keys->config->secret_file),
-              LOG_STRING("cause", pst_err_code(e)), LOG_STRING("why", why.text),
-              LOG_STRING("note", "the secrets from before stay in use"));
+    LOG_EVENT(cache->log, LEVEL_ERROR, "secrets-refused",
+              LOG_C_STRING("file", cache->config->secret_file),
+              LOG_C_STRING("cause", pst_err_code(e)),
+              LOG_C_STRING("reason", error.text),
+              LOG_C_STRING("note", "the secrets from before stay in use"));
 }
 
 /* By the time of its state: that of its text stays where only its mode is
  * mended, or where it is copied with its times. */
 static bool
-is_changed(const struct stat *a, const struct stat *b)
+is_file_changed(const struct stat *a, const struct stat *b)
 {
     return a->st_ino != b->st_ino || a->st_dev != b->st_dev ||
            a->st_size != b->st_size || a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
@@ -158,57 +163,58 @@ is_changed(const struct stat *a, const struct stat *b)
 
 /* Under the lock: has the file changed since it was last read? */
 static void
-look(struct keys *keys)
+keyring_cache_check_file(struct keyring_cache *cache)
 {
     struct stat now;
 
-    if (stat(keys->config->secret_file, &now) != 0)
+    if (stat(cache->config->secret_file, &now) != 0)
         return; /* being replaced, or gone: what we have stays */
-    if (is_changed(&now, &keys->seen))
-        read_again(keys);
+    if (is_file_changed(&now, &cache->file_state))
+        keyring_cache_read_again(cache);
 }
 
-struct keys_held *
-keys_take(struct keys *keys, int64_t now)
+struct keyring_cache_entry *
+keyring_cache_acquire(struct keyring_cache *cache, int64_t now)
 {
-    struct keys_held *held;
+    struct keyring_cache_entry *entry;
 
-    pthread_mutex_lock(&keys->lock);
-    if (keys->config->secret_file && now != keys->looked) {
-        keys->looked = now;
-        look(keys);
+    pthread_mutex_lock(&cache->lock);
+    if (cache->config->secret_file && now != cache->checked_at) {
+        cache->checked_at = now;
+        keyring_cache_check_file(cache);
     }
-    held = keys->current;
-    held->users++;
-    pthread_mutex_unlock(&keys->lock);
-    return held;
+    entry = cache->current;
+    entry->users++;
+    pthread_mutex_unlock(&cache->lock);
+    return entry;
 }
 
 void
-keys_give(struct keys *keys, struct keys_held *held)
+keyring_cache_release(struct keyring_cache *cache,
+                      struct keyring_cache_entry *entry)
 {
-    pthread_mutex_lock(&keys->lock);
-    held->users--;
-    if (held->users == 0 && held != keys->current)
-        held_free(held);
-    pthread_mutex_unlock(&keys->lock);
+    pthread_mutex_lock(&cache->lock);
+    entry->users--;
+    if (entry->users == 0 && entry != cache->current)
+        keyring_cache_entry_free(entry);
+    pthread_mutex_unlock(&cache->lock);
 }
 
 const struct pst_keyring *
-keys_ring(const struct keys_held *held)
+keyring_cache_ring(const struct keyring_cache_entry *entry)
 {
-    return held->ring;
+    return entry->ring;
 }
 
 void
-keys_reload(struct keys *keys)
+keyring_cache_reload(struct keyring_cache *cache)
 {
-    pthread_mutex_lock(&keys->lock);
-    if (keys->config->secret_file)
-        read_again(keys);
+    pthread_mutex_lock(&cache->lock);
+    if (cache->config->secret_file)
+        keyring_cache_read_again(cache);
     else
-        LOG_EVENT(keys->log, LEVEL_INFO, "hangup",
-                  LOG_STRING("note", "the secret is not in a file, so there "
-                                     "is nothing to read again"));
-    pthread_mutex_unlock(&keys->lock);
+        LOG_EVENT(cache->log, LEVEL_INFO, "hangup",
+                  LOG_C_STRING("note", "the secret is not in a file, so there "
+                                       "is nothing to read again"));
+    pthread_mutex_unlock(&cache->lock);
 }

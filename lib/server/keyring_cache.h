@@ -14,28 +14,33 @@
 #include "server/config.h"
 #include "server/log.h"
 
-struct keys;
+struct keyring_cache;
 
 /* A ring while somebody uses it. */
-struct keys_held;
+struct keyring_cache_entry;
 
 /*
  * Begin with the secrets as their file has them now, or with the
  * configuration's own ring; configuration and log must outlive this.
  * Returns PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err
-keys_new(struct keys **out, const struct config *config, struct log *log);
+PST_MUST_USE enum pst_err keyring_cache_new(struct keyring_cache **out,
+                                            const struct config *config,
+                                            struct log *log);
 
 /* Nobody may hold a ring any longer. */
-void keys_free(struct keys **keys);
+void keyring_cache_free(struct keyring_cache **cache);
 
-/* The ring to use for one request, until keys_give(). now: unix seconds. */
-struct keys_held *keys_take(struct keys *keys, int64_t now);
-void keys_give(struct keys *keys, struct keys_held *held);
-const struct pst_keyring *keys_ring(const struct keys_held *held);
+/* The ring to use for one request, until keyring_cache_release(). now: unix
+ * seconds. */
+struct keyring_cache_entry *keyring_cache_acquire(struct keyring_cache *cache,
+                                                  int64_t now);
+void keyring_cache_release(struct keyring_cache *cache,
+                           struct keyring_cache_entry *entry);
+const struct pst_keyring *
+keyring_cache_ring(const struct keyring_cache_entry *entry);
 
 /* Read the file again, whether it looks changed or not. */
-void keys_reload(struct keys *keys);
+void keyring_cache_reload(struct keyring_cache *cache);
 
 #endif

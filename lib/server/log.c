@@ -15,23 +15,23 @@
 #include "codec/json_text.h"
 
 /* A line with its newline, bytes: half of the smallest PIPE_BUF of Linux. */
-#define LINE_MAX_OCTETS 2048
+#define LINE_MAX_BYTES 2048
 
 /* The same without its end, "}" and newline. */
-#define BODY_MAX_OCTETS (LINE_MAX_OCTETS - 2)
+#define BODY_MAX_BYTES (LINE_MAX_BYTES - 2)
 
 /* No value is cut below this many bytes; then whole fields go. */
-#define VALUE_MIN_OCTETS 8
+#define VALUE_MIN_BYTES 8
 
 /* Put in the place of what was cut off a value. */
-#define CUT_MARK "..."
+#define TRUNCATION_MARK "..."
 
 struct log {
     int descriptor;
-    bool is_own; /* opened here, so closed here */
+    bool is_owned; /* opened here, so closed here */
     enum log_format format;
     enum log_level level;
-    struct pst_text program;
+    struct pst_str program;
     pid_t pid; /* asked for once: it is a system call */
 };
 
@@ -70,10 +70,10 @@ log_open(struct log **out, const char *target, enum log_format format,
         return PST_NO_MEMORY;
     }
     log->descriptor = descriptor;
-    log->is_own = !is_stderr;
+    log->is_owned = !is_stderr;
     log->format = format;
     log->level = level;
-    log->program = pst_text_from(program);
+    log->program = pst_str_from(program);
     log->pid = getpid();
     *out = log;
     return PST_OK;
@@ -84,7 +84,7 @@ log_close(struct log **log)
 {
     if (!*log)
         return;
-    if ((*log)->is_own)
+    if ((*log)->is_owned)
         close((*log)->descriptor);
     free(*log);
     *log = NULL;
@@ -92,7 +92,7 @@ log_close(struct log **log)
 
 /* Would a line of this level be written? */
 static bool
-is_on(const struct log *log, enum log_level level)
+log_is_level_enabled(const struct log *log, enum log_level level)
 {
     return log && level <= log->level;
 }
@@ -102,14 +102,14 @@ is_on(const struct log *log, enum log_level level)
  * text is not empty.
  */
 static size_t
-first_character(struct pst_text text, uint32_t *character)
+log_decode_utf8(struct pst_str text, uint32_t *character)
 {
     uint32_t lead = (unsigned char)text.ptr[0];
     size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    struct pst_text one = pst_text_first(text, len);
+    struct pst_str one = pst_str_first(text, len);
     uint32_t value = len == 1 ? lead : lead & (0x7Fu >> len);
 
-    if (one.len < len || !pst_text_is_utf8(one))
+    if (one.len < len || !pst_str_is_utf8(one))
         return 0;
     for (size_t i = 1; i < len; i++)
         value = value << 6 | ((unsigned char)one.ptr[i] & 0x3Fu);
@@ -123,7 +123,7 @@ first_character(struct pst_text text, uint32_t *character)
  * what turns the direction of writing (R82).
  */
 static bool
-is_deceptive(uint32_t character)
+is_deceptive_character(uint32_t character)
 {
     return (character >= 0x80 && character <= 0x9F) || character == 0x061C ||
            (character >= 0x200E && character <= 0x200F) ||
@@ -132,12 +132,12 @@ is_deceptive(uint32_t character)
 }
 
 static void
-put_escaped_octet(struct pst_buf *buf, char c)
+logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
 {
     static const char special[] = "\n\r\t\"\\";
     static const char letters[] = "nrt\"\\";
     const char *found = memchr(special, c, sizeof(special) - 1);
-    uint8_t octet = (uint8_t)c;
+    uint8_t byte = (uint8_t)c;
 
     pst_buf_add_char(buf, '\\');
     if (found) {
@@ -145,21 +145,22 @@ put_escaped_octet(struct pst_buf *buf, char c)
         return;
     }
     pst_buf_add_char(buf, 'x');
-    pst_buf_add_hex(buf, (struct pst_bytes){&octet, 1});
+    pst_buf_add_hex(buf, (struct pst_bytes){&byte, 1});
 }
 
 /* Bytes at the beginning of text that stand for themselves in logfmt. */
 static size_t
-plain_octets(struct pst_text text)
+logfmt_plain_length(struct pst_str text)
 {
     size_t at = 0;
 
     while (at < text.len) {
         uint32_t character = 0;
-        size_t len = first_character(pst_text_from_octet(text, at), &character);
+        size_t len = log_decode_utf8(pst_str_skip(text, at), &character);
 
         if (len == 0 || character < 0x20 || character == 0x7F ||
-            character == '"' || character == '\\' || is_deceptive(character))
+            character == '"' || character == '\\' ||
+            is_deceptive_character(character))
             break;
         at += len;
     }
@@ -167,86 +168,86 @@ plain_octets(struct pst_text text)
 }
 
 static bool
-needs_quotes(struct pst_text text)
+logfmt_needs_quotes(struct pst_str text)
 {
-    return text.len == 0 || pst_text_index(text, ' ') < text.len ||
-           pst_text_index(text, '=') < text.len ||
-           plain_octets(text) < text.len;
+    return text.len == 0 || pst_str_index(text, ' ') < text.len ||
+           pst_str_index(text, '=') < text.len ||
+           logfmt_plain_length(text) < text.len;
 }
 
 static void
-put_logfmt_text(struct pst_buf *buf, struct pst_text text, bool is_cut)
+logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
 {
-    bool quoted = needs_quotes(text);
+    bool quoted = logfmt_needs_quotes(text);
 
     if (quoted)
         pst_buf_add_char(buf, '"');
     while (text.len > 0) {
-        size_t plain = plain_octets(text);
+        size_t plain = logfmt_plain_length(text);
         size_t len;
         uint32_t character = 0;
 
-        pst_buf_add(buf, pst_text_first(text, plain));
-        text = pst_text_from_octet(text, plain);
+        pst_buf_add(buf, pst_str_first(text, plain));
+        text = pst_str_skip(text, plain);
         if (text.len == 0)
             break;
-        len = first_character(text, &character);
+        len = log_decode_utf8(text, &character);
         if (len == 0)
             len = 1;
         for (size_t i = 0; i < len; i++)
-            put_escaped_octet(buf, text.ptr[i]);
-        text = pst_text_from_octet(text, len);
+            logfmt_emit_escaped_byte(buf, text.ptr[i]);
+        text = pst_str_skip(text, len);
     }
-    if (is_cut)
-        pst_buf_add_string(buf, CUT_MARK);
+    if (is_truncated)
+        pst_buf_add_string(buf, TRUNCATION_MARK);
     if (quoted)
         pst_buf_add_char(buf, '"');
 }
 
-/* Copy a JSON string, with what is_deceptive() in it as \uXXXX. */
+/* Copy a JSON string, with what is_deceptive_character() in it as \uXXXX. */
 static void
-put_json_safely(struct pst_buf *buf, struct pst_text json)
+log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
 {
     while (json.len > 0) {
         uint32_t character = 0;
-        size_t len = first_character(json, &character);
+        size_t len = log_decode_utf8(json, &character);
 
-        if (len > 0 && is_deceptive(character)) {
+        if (len > 0 && is_deceptive_character(character)) {
             uint8_t unit[2] = {(uint8_t)(character >> 8), (uint8_t)character};
 
             pst_buf_add_string(buf, "\\u");
             pst_buf_add_hex(buf, (struct pst_bytes){unit, sizeof(unit)});
         } else {
             len = len > 0 ? len : 1;
-            pst_buf_add(buf, pst_text_first(json, len));
+            pst_buf_add(buf, pst_str_first(json, len));
         }
-        json = pst_text_from_octet(json, len);
+        json = pst_str_skip(json, len);
     }
 }
 
 static void
-put_json_text(struct pst_buf *buf, struct pst_text text, bool is_cut)
+log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
 {
-    char storage[LINE_MAX_OCTETS];
+    char storage[LINE_MAX_BYTES];
     struct pst_buf string;
-    struct pst_text json;
+    struct pst_str json;
 
     pst_buf_init(&string, storage, sizeof(storage));
     pst_json_emit_string(&string, text);
-    if (is_cut) {
-        pst_buf_cut(&string, string.len > 0 ? string.len - 1 : 0);
-        pst_buf_add_string(&string, CUT_MARK "\"");
+    if (is_truncated) {
+        pst_buf_truncate(&string, string.len > 0 ? string.len - 1 : 0);
+        pst_buf_add_string(&string, TRUNCATION_MARK "\"");
     }
-    if (pst_buf_end(&string, &json) != PST_OK) {
-        pst_buf_spoil(buf, PST_TOO_LARGE);
+    if (pst_buf_finish(&string, &json) != PST_OK) {
+        pst_buf_set_error(buf, PST_TOO_LARGE);
         return;
     }
-    put_json_safely(buf, json);
+    log_emit_json_escaped(buf, json);
 }
 
 /* At most max bytes of text, not ending within a character. */
-static struct pst_text
-cut_text(struct pst_text text, size_t max)
+static struct pst_str
+log_truncate_value(struct pst_str text, size_t max)
 {
     size_t len = max;
 
@@ -255,11 +256,11 @@ cut_text(struct pst_text text, size_t max)
     while (len > 0 && max - len < 3 &&
            ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
         len--;
-    return pst_text_first(text, len);
+    return pst_str_first(text, len);
 }
 
 static void
-put_name(struct pst_buf *buf, enum log_format format, const char *name)
+log_emit_name(struct pst_buf *buf, enum log_format format, const char *name)
 {
     bool is_json = format == LOG_JSON;
 
@@ -270,36 +271,36 @@ put_name(struct pst_buf *buf, enum log_format format, const char *name)
 }
 
 static void
-put_field(struct pst_buf *buf, enum log_format format, size_t value_max,
-          const struct log_field *field)
+log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
+               const struct log_field *field)
 {
-    struct pst_text text = cut_text(field->text, value_max);
-    bool is_cut = text.len < field->text.len;
+    struct pst_str text = log_truncate_value(field->text, value_max);
+    bool is_truncated = text.len < field->text.len;
 
-    put_name(buf, format, field->name);
+    log_emit_name(buf, format, field->name);
     if (field->is_number)
         pst_buf_add_number(buf, field->number);
     else if (format == LOG_JSON)
-        put_json_text(buf, text, is_cut);
+        log_emit_json_value(buf, text, is_truncated);
     else
-        put_logfmt_text(buf, text, is_cut);
+        logfmt_emit_value(buf, text, is_truncated);
 }
 
 /* Put the fields there are, in order, until one does not fit: then false. */
 static bool
-put_fields(struct line *line, const struct fields *fields)
+log_emit_fields(struct line *line, const struct fields *fields)
 {
     for (size_t i = 0; i < fields->count; i++) {
         const struct log_field *field = &fields->ptr[i];
         const struct pst_buf before = line->buf;
-        struct pst_text whole;
+        struct pst_str whole;
 
-        if (!field->is_number && pst_text_is_absent(field->text))
+        if (!field->is_number && pst_str_is_absent(field->text))
             continue;
         if (!line->is_first)
             pst_buf_add_char(&line->buf, line->format == LOG_JSON ? ',' : ' ');
-        put_field(&line->buf, line->format, line->value_max, field);
-        if (pst_buf_end(&line->buf, &whole) != PST_OK) {
+        log_emit_field(&line->buf, line->format, line->value_max, field);
+        if (pst_buf_finish(&line->buf, &whole) != PST_OK) {
             line->buf = before;
             return false;
         }
@@ -309,37 +310,39 @@ put_fields(struct line *line, const struct fields *fields)
 }
 
 static void
-line_init(struct line *line, char *storage, const struct log *log,
-          size_t value_max)
+log_line_init(struct line *line, char *storage, const struct log *log,
+              size_t value_max)
 {
     *line = (struct line){.format = log->format, .value_max = value_max};
     line->is_first = true;
-    pst_buf_init(&line->buf, storage, BODY_MAX_OCTETS);
+    pst_buf_init(&line->buf, storage, BODY_MAX_BYTES);
     if (log->format == LOG_JSON)
         pst_buf_add_char(&line->buf, '{');
 }
 
 /*
- * The line into storage of LINE_MAX_OCTETS; returns its length. What is too
+ * The line into storage of LINE_MAX_BYTES; returns its length. What is too
  * long is made again with its values cut shorter, so that a long value is
  * cut rather than the fields behind it lost.
  */
 static size_t
-make_line(char *storage, const struct log *log, const struct fields *head,
-          const struct fields *tail)
+log_format_line(char *storage, const struct log *log,
+                const struct fields *standard_fields,
+                const struct fields *event_fields)
 {
-    size_t value_max = LINE_MAX_OCTETS;
+    size_t value_max = LINE_MAX_BYTES;
     struct line line;
     size_t len;
 
-    line_init(&line, storage, log, value_max);
-    while (!(put_fields(&line, head) && put_fields(&line, tail))) {
-        if (value_max <= VALUE_MIN_OCTETS)
+    log_line_init(&line, storage, log, value_max);
+    while (!(log_emit_fields(&line, standard_fields) &&
+             log_emit_fields(&line, event_fields))) {
+        if (value_max <= VALUE_MIN_BYTES)
             break;
         value_max /= 2;
-        line_init(&line, storage, log, value_max);
+        log_line_init(&line, storage, log, value_max);
     }
-    len = pst_buf_text(&line.buf).len;
+    len = pst_buf_str(&line.buf).len;
     if (log->format == LOG_JSON)
         storage[len++] = '}';
     storage[len++] = '\n';
@@ -350,24 +353,26 @@ void
 log_write(struct log *log, enum log_level level, const char *event,
           const struct log_field *fields, size_t count)
 {
-    char storage[LINE_MAX_OCTETS];
+    char storage[LINE_MAX_BYTES];
     char time_storage[32];
     struct pst_buf when;
-    struct log_field head[5];
+    struct log_field standard_fields[5];
     ssize_t written;
     size_t len;
 
-    if (!is_on(log, level))
+    if (!log_is_level_enabled(log, level))
         return;
     pst_buf_init(&when, time_storage, sizeof(time_storage));
     pst_date_emit_rfc3339(&when, (int64_t)time(NULL));
-    head[0] = LOG_TEXT("time", pst_buf_text(&when));
-    head[1] = LOG_STRING("level", level_names[level]);
-    head[2] = LOG_TEXT("program", log->program);
-    head[3] = LOG_NUMBER("pid", log->pid);
-    head[4] = LOG_STRING("event", event);
-    len = make_line(storage, log, &(struct fields){head, PST_COUNT(head)},
-                    &(struct fields){fields, count});
+    standard_fields[0] = LOG_STR("time", pst_buf_str(&when));
+    standard_fields[1] = LOG_C_STRING("level", level_names[level]);
+    standard_fields[2] = LOG_STR("program", log->program);
+    standard_fields[3] = LOG_NUMBER("pid", log->pid);
+    standard_fields[4] = LOG_C_STRING("event", event);
+    len = log_format_line(
+        storage, log,
+        &(struct fields){standard_fields, PST_COUNT(standard_fields)},
+        &(struct fields){fields, count});
     /* A log that cannot be written to must not stop the service. */
     do
         written = write(log->descriptor, storage, len);

@@ -19,15 +19,15 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 /* One named value: a text, or a number where is_number is set. */
 struct log_field {
     const char *name;
-    struct pst_text text;
+    struct pst_str text;
     int64_t number;
     bool is_number;
 };
 
 /* Fields for log_write(). An absent text is left out of the line. */
-#define LOG_TEXT(field_name, value) \
+#define LOG_STR(field_name, value) \
     ((struct log_field){.name = (field_name), .text = (value)})
-#define LOG_STRING(field_name, value) LOG_TEXT(field_name, pst_text_from(value))
+#define LOG_C_STRING(field_name, value) LOG_STR(field_name, pst_str_from(value))
 #define LOG_NUMBER(field_name, value) \
     ((struct log_field){              \
         .name = (field_name), .number = (value), .is_number = true})

@@ -17,19 +17,19 @@
 
 /* One configured mutation that begins a session. */
 struct login_document {
-    struct pst_text text; /* as it is sent: with __typename everywhere */
+    struct pst_str text; /* as it is sent: with __typename everywhere */
     const struct pst_graphql_operation *operation; /* of text */
     const struct pst_graphql_selection *field;     /* its one root field */
 
     /* Its variables, by what they are for; absent: it has none of that. */
-    struct pst_text name_variable; /* "email" or "username" */
-    bool has_password;             /* $password */
-    bool has_remember;             /* $rememberMe */
+    struct pst_str name_variable; /* "email" or "username" */
+    bool has_password;            /* $password */
+    bool has_remember;            /* $rememberMe */
 };
 
 /* A query of one root field, without required variables. */
 struct who_document {
-    struct pst_text text; /* as it is sent; absent: there is none */
+    struct pst_str text; /* as it is sent; absent: there is none */
     const struct pst_graphql_selection *field;
 };
 
@@ -41,22 +41,22 @@ struct who_document {
  * mutation of one root field whose variables stand only in that field's
  * arguments); PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err login_document_read(struct pst_arena *arena,
-                                              struct pst_text text,
-                                              bool is_first,
-                                              struct login_document *out,
-                                              struct config_why *why);
+PST_MUST_USE enum pst_err login_document_parse(struct pst_arena *arena,
+                                               struct pst_str text,
+                                               bool is_first,
+                                               struct login_document *out,
+                                               struct config_error *reason);
 
-/* Read a document that asks who it is. Errors as login_document_read(). */
-PST_MUST_USE enum pst_err who_document_read(struct pst_arena *arena,
-                                            struct pst_text text,
-                                            struct who_document *out,
-                                            struct config_why *why);
+/* Read a document that asks who it is. Errors as login_document_parse(). */
+PST_MUST_USE enum pst_err who_document_parse(struct pst_arena *arena,
+                                             struct pst_str text,
+                                             struct who_document *out,
+                                             struct config_error *reason);
 
-/* Can this document be parsed at all? Errors as login_document_read(). */
-PST_MUST_USE enum pst_err document_check(struct pst_arena *arena,
-                                         struct pst_text text,
-                                         struct config_why *why);
+/* Can this document be parsed at all? Errors as login_document_parse(). */
+PST_MUST_USE enum pst_err document_check_syntax(struct pst_arena *arena,
+                                                struct pst_str text,
+                                                struct config_error *reason);
 
 /*
  * The field that a pointer leads to, below a root field.
@@ -64,7 +64,7 @@ PST_MUST_USE enum pst_err document_check(struct pst_arena *arena,
  * Returns NULL where the document does not select it.
  */
 const struct pst_graphql_selection *
-document_find(const struct pst_graphql_selection *field,
-              struct pst_text pointer);
+document_find_field(const struct pst_graphql_selection *field,
+                    struct pst_str pointer);
 
 #endif

@@ -24,7 +24,7 @@ struct rate {
  *   out  set on PST_OK only; off is {0, 0}
  * Returns PST_OK or PST_BAD_CONFIG (why is set).
  */
-PST_MUST_USE enum pst_err rate_parse(struct pst_text value, struct rate *out,
-                                     struct config_why *why);
+PST_MUST_USE enum pst_err rate_parse(struct pst_str value, struct rate *out,
+                                     struct config_error *error);
 
 #endif

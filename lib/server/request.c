@@ -12,7 +12,7 @@
 #include "http/origin.h"
 
 /* Bytes asked of the source at a time when reading ahead. */
-#define PIECE ((size_t)16 * 1024)
+#define READ_CHUNK_SIZE ((size_t)16 * 1024)
 
 /* "https://", 253 bytes of host, ":65535": RFC 1035 section 2.3.4. */
 #define ORIGIN_MAX 300
@@ -22,7 +22,7 @@
  * headers that differ only in "-" and "_", and every program along the way
  * could believe the other one (L16, L17): so none may stand twice.
  */
-enum relied {
+enum known_variable {
     REQUEST_METHOD,
     QUERY_STRING,
     PATH_INFO,
@@ -41,10 +41,10 @@ enum relied {
     HTTP_SEC_FETCH_SITE,
     HTTP_SEC_FETCH_MODE,
     HTTP_ACCEPT,
-    RELIED_COUNT
+    KNOWN_VARIABLE_COUNT
 };
 
-static const char *const relied_names[RELIED_COUNT] = {
+static const char *const known_variable_names[KNOWN_VARIABLE_COUNT] = {
     [REQUEST_METHOD] = "REQUEST_METHOD",
     [QUERY_STRING] = "QUERY_STRING",
     [PATH_INFO] = "PATH_INFO",
@@ -69,29 +69,31 @@ static const char *const relied_names[RELIED_COUNT] = {
 static const char *const no_variables[] = {NULL};
 
 /* The value of "NAME=value" when it has this name, else absent. */
-static struct pst_text
-value_of(const char *variable, const char *name)
+static struct pst_str
+match_variable(const char *variable, const char *name)
 {
     size_t len = strlen(name);
 
     if (strncmp(variable, name, len) != 0 || variable[len] != '=')
-        return PST_NO_TEXT;
-    return pst_text_from(variable + len + 1);
+        return PST_STR_NONE;
+    return pst_str_from(variable + len + 1);
 }
 
 /* The first of each; PST_DUPLICATE when there is a second one. */
 static enum pst_err
-collect(const char *const *variables, struct pst_text found[RELIED_COUNT])
+request_collect_variables(const char *const *variables,
+                          struct pst_str found[KNOWN_VARIABLE_COUNT])
 {
     enum pst_err e = PST_OK;
 
     for (; *variables; variables++) {
-        for (size_t i = 0; i < RELIED_COUNT; i++) {
-            struct pst_text value = value_of(*variables, relied_names[i]);
+        for (size_t i = 0; i < KNOWN_VARIABLE_COUNT; i++) {
+            struct pst_str value =
+                match_variable(*variables, known_variable_names[i]);
 
-            if (pst_text_is_absent(value))
+            if (pst_str_is_absent(value))
                 continue;
-            if (pst_text_is_absent(found[i]))
+            if (pst_str_is_absent(found[i]))
                 found[i] = value;
             else
                 e = PST_DUPLICATE;
@@ -102,17 +104,17 @@ collect(const char *const *variables, struct pst_text found[RELIED_COUNT])
 }
 
 static enum pst_err
-set_method(struct request *req, struct pst_text method)
+request_set_method(struct request *req, struct pst_str method)
 {
-    req->method = PST_TEXT("");
-    if (!pst_text_is_token(method))
+    req->method = PST_STR("");
+    if (!pst_str_is_token(method))
         return PST_MALFORMED;
     req->method = method;
     return PST_OK;
 }
 
 static enum pst_err
-set_content_length(struct request *req, struct pst_text length)
+request_set_content_length(struct request *req, struct pst_str length)
 {
     int64_t number;
     enum pst_err e;
@@ -125,7 +127,7 @@ set_content_length(struct request *req, struct pst_text length)
     }
     if (length.len == 0)
         return PST_OK;
-    e = pst_text_number(length, &number);
+    e = pst_str_parse_number(length, &number);
     if (e)
         return e;
     req->content_length = number;
@@ -133,21 +135,22 @@ set_content_length(struct request *req, struct pst_text length)
 }
 
 static void
-set_id(struct request *req, const uint8_t octets[static REQUEST_ID_LEN / 2])
+request_set_id(struct request *req,
+               const uint8_t bytes[static REQUEST_ID_LEN / 2])
 {
     for (size_t i = 0; i < REQUEST_ID_LEN / 2; i++) {
-        req->id[2 * i] = pst_hex_digit(octets[i] >> 4);
-        req->id[2 * i + 1] = pst_hex_digit(octets[i]);
+        req->id[2 * i] = pst_hex_digit(bytes[i] >> 4);
+        req->id[2 * i + 1] = pst_hex_digit(bytes[i]);
     }
     req->id[REQUEST_ID_LEN] = '\0';
 }
 
 enum pst_err
 request_init(struct request *req, struct pst_arena *arena,
-             const struct request_origin *origin,
+             const struct request_input *origin,
              const uint8_t random[static REQUEST_RANDOM_LEN])
 {
-    struct pst_text found[RELIED_COUNT] = {PST_NO_TEXT};
+    struct pst_str found[KNOWN_VARIABLE_COUNT] = {PST_STR_NONE};
     enum pst_err duplicate;
     enum pst_err method;
     enum pst_err length;
@@ -159,12 +162,12 @@ request_init(struct request *req, struct pst_arena *arena,
     req->source = origin->source;
     req->max_body = origin->max_body;
     req->max_held = origin->max_held;
-    set_id(req, random);
+    request_set_id(req, random);
     memcpy(req->trace, random + REQUEST_ID_LEN / 2, REQUEST_TRACE_LEN);
 
-    duplicate = collect(req->variables, found);
-    method = set_method(req, found[REQUEST_METHOD]);
-    length = set_content_length(req, found[CONTENT_LENGTH]);
+    duplicate = request_collect_variables(req->variables, found);
+    method = request_set_method(req, found[REQUEST_METHOD]);
+    length = request_set_content_length(req, found[CONTENT_LENGTH]);
     req->query = found[QUERY_STRING];
     req->path_info = found[PATH_INFO];
     req->content_type = found[CONTENT_TYPE];
@@ -182,110 +185,110 @@ request_init(struct request *req, struct pst_arena *arena,
     return method ? method : length;
 }
 
-struct pst_text
+struct pst_str
 request_variable(const struct request *req, const char *name)
 {
     for (const char *const *v = req->variables; *v; v++) {
-        struct pst_text value = value_of(*v, name);
+        struct pst_str value = match_variable(*v, name);
 
-        if (!pst_text_is_absent(value))
+        if (!pst_str_is_absent(value))
             return value;
     }
-    return PST_NO_TEXT;
+    return PST_STR_NONE;
 }
 
 /* What RFC 3875 section 4.1.18 makes of one character of a header's name. */
 static char
-variable_char(char c)
+cgi_variable_char(char c)
 {
     if (c >= 'a' && c <= 'z')
         return (char)(c - 'a' + 'A');
     return c == '-' ? '_' : c;
 }
 
-static struct pst_text
-value_of_header(const char *variable, struct pst_text name)
+static struct pst_str
+match_header_variable(const char *variable, struct pst_str name)
 {
     if (strncmp(variable, "HTTP_", 5) != 0)
-        return PST_NO_TEXT;
+        return PST_STR_NONE;
     variable += 5;
     for (size_t i = 0; i < name.len; i++) {
         /* A variable that ends early differs in its NUL. */
-        if (variable[i] != variable_char(name.ptr[i]))
-            return PST_NO_TEXT;
+        if (variable[i] != cgi_variable_char(name.ptr[i]))
+            return PST_STR_NONE;
     }
     if (variable[name.len] != '=')
-        return PST_NO_TEXT;
-    return pst_text_from(variable + name.len + 1);
+        return PST_STR_NONE;
+    return pst_str_from(variable + name.len + 1);
 }
 
-struct pst_text
-request_header(const struct request *req, struct pst_text name)
+struct pst_str
+request_header(const struct request *req, struct pst_str name)
 {
-    struct pst_text found = PST_NO_TEXT;
+    struct pst_str found = PST_STR_NONE;
 
-    if (!pst_text_is_token(name))
-        return PST_NO_TEXT;
-    if (pst_text_equal_nocase(name, PST_TEXT("Content-Type")))
+    if (!pst_str_is_token(name))
+        return PST_STR_NONE;
+    if (pst_str_equal_nocase(name, PST_STR("Content-Type")))
         return req->content_type;
-    if (pst_text_equal_nocase(name, PST_TEXT("Content-Length")))
+    if (pst_str_equal_nocase(name, PST_STR("Content-Length")))
         return request_variable(req, "CONTENT_LENGTH");
     for (const char *const *v = req->variables; *v; v++) {
-        struct pst_text value = value_of_header(*v, name);
+        struct pst_str value = match_header_variable(*v, name);
 
-        if (pst_text_is_absent(value))
+        if (pst_str_is_absent(value))
             continue;
-        if (!pst_text_is_absent(found))
-            return PST_NO_TEXT;
+        if (!pst_str_is_absent(found))
+            return PST_STR_NONE;
         found = value;
     }
     return found;
 }
 
 bool
-request_is_one_of(const struct request *req, const char *methods)
+request_has_method(const struct request *req, const char *methods)
 {
-    struct pst_text rest = pst_text_from(methods);
-    struct pst_text method;
+    struct pst_str rest = pst_str_from(methods);
+    struct pst_str method;
 
-    while (pst_text_word(&rest, ", ", &method)) {
-        if (pst_text_equal(method, req->method))
+    while (pst_str_next_token(&rest, ", ", &method)) {
+        if (pst_str_equal(method, req->method))
             return true;
     }
     return false;
 }
 
 bool
-request_is_safe(const struct request *req)
+request_has_safe_method(const struct request *req)
 {
-    return request_is_one_of(req, "GET, HEAD, OPTIONS");
+    return request_has_method(req, "GET, HEAD, OPTIONS");
 }
 
 /* The part before the first c, trimmed. */
-static struct pst_text
-before(struct pst_text text, char c)
+static struct pst_str
+trimmed_before(struct pst_str text, char c)
 {
-    return pst_text_trim(pst_text_first(text, pst_text_index(text, c)));
+    return pst_str_trim(pst_str_first(text, pst_str_index(text, c)));
 }
 
-struct pst_text
+struct pst_str
 request_media_type(const struct request *req)
 {
-    struct pst_text type = before(req->content_type, ';');
-    size_t slash = pst_text_index(type, '/');
+    struct pst_str type = trimmed_before(req->content_type, ';');
+    size_t slash = pst_str_index(type, '/');
 
-    if (slash == type.len || !pst_text_is_token(pst_text_first(type, slash)) ||
-        !pst_text_is_token(pst_text_from_octet(type, slash + 1)))
-        return PST_NO_TEXT;
+    if (slash == type.len || !pst_str_is_token(pst_str_first(type, slash)) ||
+        !pst_str_is_token(pst_str_skip(type, slash + 1)))
+        return PST_STR_NONE;
     return type;
 }
 
 /* "q=0", "q=0.", "q=0.000": not wanted at all (RFC 9110 section 12.4.2). */
 static bool
-is_zero_quality(struct pst_text parameter)
+is_zero_quality(struct pst_str parameter)
 {
-    parameter = pst_text_trim(parameter);
-    if (!pst_text_starts_nocase(parameter, PST_TEXT("q=0")))
+    parameter = pst_str_trim(parameter);
+    if (!pst_str_starts_nocase(parameter, PST_STR("q=0")))
         return false;
     for (size_t i = 3; i < parameter.len; i++) {
         if (parameter.ptr[i] != '.' && parameter.ptr[i] != '0')
@@ -295,84 +298,84 @@ is_zero_quality(struct pst_text parameter)
 }
 
 static bool
-accepts_html(struct pst_text accept)
+is_html_accepted(struct pst_str accept)
 {
-    struct pst_text range;
+    struct pst_str range;
 
-    while (pst_text_cut(&accept, ',', &range)) {
-        struct pst_text parameter;
-        bool wanted = true;
+    while (pst_str_split(&accept, ',', &range)) {
+        struct pst_str parameter;
+        bool is_accepted = true;
 
-        if (!pst_text_equal_nocase(before(range, ';'), PST_TEXT("text/html")))
+        if (!pst_str_equal_nocase(trimmed_before(range, ';'),
+                                  PST_STR("text/html")))
             continue;
-        while (pst_text_cut(&range, ';', &parameter))
-            wanted = wanted && !is_zero_quality(parameter);
-        if (wanted)
+        while (pst_str_split(&range, ';', &parameter))
+            is_accepted = is_accepted && !is_zero_quality(parameter);
+        if (is_accepted)
             return true;
     }
     return false;
 }
 
 bool
-request_is_utf8(const struct request *req)
+request_has_utf8_charset(const struct request *req)
 {
-    struct pst_text rest = req->content_type;
-    struct pst_text piece;
+    struct pst_str rest = req->content_type;
+    struct pst_str piece;
 
-    while (pst_text_cut(&rest, ';', &piece)) {
-        size_t equals = pst_text_index(piece, '=');
-        struct pst_text name = pst_text_trim(pst_text_first(piece, equals));
-        struct pst_text value =
-            pst_text_trim(pst_text_from_octet(piece, equals + 1));
+    while (pst_str_split(&rest, ';', &piece)) {
+        size_t equals = pst_str_index(piece, '=');
+        struct pst_str name = pst_str_trim(pst_str_first(piece, equals));
+        struct pst_str value = pst_str_trim(pst_str_skip(piece, equals + 1));
 
-        if (pst_text_equal_nocase(name, PST_TEXT("charset")) &&
-            !pst_text_equal_nocase(value, PST_TEXT("utf-8")) &&
-            !pst_text_equal_nocase(value, PST_TEXT("\"utf-8\"")))
+        if (pst_str_equal_nocase(name, PST_STR("charset")) &&
+            !pst_str_equal_nocase(value, PST_STR("utf-8")) &&
+            !pst_str_equal_nocase(value, PST_STR("\"utf-8\"")))
             return false;
     }
     return true;
 }
 
-enum request_coding
-request_coding(const struct request *req)
+enum request_content_coding
+request_content_coding(const struct request *req)
 {
-    struct pst_text coding =
-        pst_text_trim(request_header(req, PST_TEXT("Content-Encoding")));
+    struct pst_str coding =
+        pst_str_trim(request_header(req, PST_STR("Content-Encoding")));
 
-    if (coding.len == 0 || pst_text_equal_nocase(coding, PST_TEXT("identity")))
-        return CODING_NONE;
-    if (pst_text_equal_nocase(coding, PST_TEXT("gzip")) ||
-        pst_text_equal_nocase(coding, PST_TEXT("x-gzip")))
-        return CODING_GZIP;
-    return CODING_OTHER;
+    if (coding.len == 0 || pst_str_equal_nocase(coding, PST_STR("identity")))
+        return CONTENT_CODING_NONE;
+    if (pst_str_equal_nocase(coding, PST_STR("gzip")) ||
+        pst_str_equal_nocase(coding, PST_STR("x-gzip")))
+        return CONTENT_CODING_GZIP;
+    return CONTENT_CODING_OTHER;
 }
 
 bool
 request_is_navigation(const struct request *req)
 {
-    if (!pst_text_is_absent(req->sec_fetch_mode))
-        return pst_text_equal(req->sec_fetch_mode, PST_TEXT("navigate"));
-    return accepts_html(req->accept);
+    if (!pst_str_is_absent(req->sec_fetch_mode))
+        return pst_str_equal(req->sec_fetch_mode, PST_STR("navigate"));
+    return is_html_accepted(req->accept);
 }
 
 static bool
-is_https(const struct request *req)
+request_is_https(const struct request *req)
 {
-    struct pst_text https = request_variable(req, "HTTPS");
+    struct pst_str https = request_variable(req, "HTTPS");
 
-    if (pst_text_equal_nocase(https, PST_TEXT("on")) ||
-        pst_text_equal(https, PST_TEXT("1")))
+    if (pst_str_equal_nocase(https, PST_STR("on")) ||
+        pst_str_equal(https, PST_STR("1")))
         return true;
-    return pst_text_equal_nocase(request_variable(req, "REQUEST_SCHEME"),
-                                 PST_TEXT("https"));
+    return pst_str_equal_nocase(request_variable(req, "REQUEST_SCHEME"),
+                                PST_STR("https"));
 }
 
 /* "[::1]" without its brackets; any other host as it is. */
-static struct pst_text
-bare_host(struct pst_text host)
+static struct pst_str
+strip_host_brackets(struct pst_str host)
 {
     if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
-        return (struct pst_text){host.ptr + 1, host.len - 2};
+        return (struct pst_str){host.ptr + 1, host.len - 2};
     return host;
 }
 
@@ -381,84 +384,87 @@ bare_host(struct pst_text host)
  * names none. A line that says nothing sound is no witness.
  */
 static bool
-port_of_host_line(struct pst_text line, struct pst_text host, int64_t usual,
-                  int64_t *port)
+parse_host_header_port(struct pst_str line, struct pst_str host,
+                       int64_t default_port, int64_t *port)
 {
-    size_t colon = pst_text_index(line, ':');
+    size_t colon = pst_str_index(line, ':');
 
-    if (pst_text_starts(line, PST_TEXT("["))) {
-        colon = pst_text_index(line, ']');
+    if (pst_str_starts(line, PST_STR("["))) {
+        colon = pst_str_index(line, ']');
         if (colon < line.len)
             colon++;
     }
-    if (!pst_text_equal_nocase(bare_host(pst_text_first(line, colon)), host))
+    if (!pst_str_equal_nocase(strip_host_brackets(pst_str_first(line, colon)),
+                              host))
         return false;
     if (line.len - colon <= 1) {
-        *port = usual;
+        *port = default_port;
         return colon == line.len || line.ptr[colon] == ':';
     }
     return line.ptr[colon] == ':' &&
-           pst_text_port(pst_text_from_octet(line, colon + 1), port) == PST_OK;
+           pst_str_parse_port(pst_str_skip(line, colon + 1), port) == PST_OK;
 }
 
-static struct pst_text
-emit_origin(const struct request *req, struct pst_text host, int64_t port)
+static struct pst_str
+request_emit_origin(const struct request *req, struct pst_str host,
+                    int64_t port)
 {
-    bool bracketed = pst_text_index(host, ':') < host.len;
-    struct pst_text out;
+    bool is_ipv6 = pst_str_index(host, ':') < host.len;
+    struct pst_str out;
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, req->arena, ORIGIN_MAX);
-    pst_buf_add_string(&buf, is_https(req) ? "https://" : "http://");
-    pst_buf_add_string(&buf, bracketed ? "[" : "");
+    pst_buf_add_string(&buf, request_is_https(req) ? "https://" : "http://");
+    pst_buf_add_string(&buf, is_ipv6 ? "[" : "");
     for (size_t i = 0; i < host.len; i++)
         pst_buf_add_char(&buf, pst_lower(host.ptr[i]));
-    pst_buf_add_string(&buf, bracketed ? "]" : "");
-    if (port != (is_https(req) ? 443 : 80)) {
+    pst_buf_add_string(&buf, is_ipv6 ? "]" : "");
+    if (port != (request_is_https(req) ? 443 : 80)) {
         pst_buf_add_char(&buf, ':');
         pst_buf_add_number(&buf, port);
     }
-    if (pst_buf_end(&buf, &out) != PST_OK)
-        return PST_NO_TEXT;
+    if (pst_buf_finish(&buf, &out) != PST_OK)
+        return PST_STR_NONE;
     return out;
 }
 
-struct pst_text
-request_own_origin(const struct request *req, struct pst_text configured)
+struct pst_str
+request_own_origin(const struct request *req, struct pst_str configured)
 {
-    struct pst_text host = bare_host(request_variable(req, "SERVER_NAME"));
-    struct pst_text own = configured;
+    struct pst_str host =
+        strip_host_brackets(request_variable(req, "SERVER_NAME"));
+    struct pst_str own = configured;
     int64_t port;
 
-    if (pst_text_is_absent(configured)) {
+    if (pst_str_is_absent(configured)) {
         if (host.len == 0)
-            return PST_NO_TEXT;
-        if (!port_of_host_line(request_variable(req, "HTTP_HOST"), host,
-                               is_https(req) ? 443 : 80, &port) &&
-            pst_text_port(request_variable(req, "SERVER_PORT"), &port) !=
+            return PST_STR_NONE;
+        if (!parse_host_header_port(request_variable(req, "HTTP_HOST"), host,
+                                    request_is_https(req) ? 443 : 80, &port) &&
+            pst_str_parse_port(request_variable(req, "SERVER_PORT"), &port) !=
                 PST_OK)
-            return PST_NO_TEXT;
-        own = emit_origin(req, host, port);
+            return PST_STR_NONE;
+        own = request_emit_origin(req, host, port);
     }
-    return pst_origin_is_canonical(own) ? own : PST_NO_TEXT;
+    return pst_origin_is_canonical(own) ? own : PST_STR_NONE;
 }
 
 /* Bytes of body still to come from the source, as far as that is known. */
 static int64_t
-body_left(const struct request *req)
+request_body_bytes_left(const struct request *req)
 {
     return req->content_length < 0 ? INT64_MAX
                                    : req->content_length - req->body_read;
 }
 
 static enum pst_err
-read_source(struct request *req, char *out, size_t size, size_t *len)
+request_read_source(struct request *req, char *out, size_t size, size_t *len)
 {
     size_t got = 0;
     enum pst_err e;
 
-    if ((uint64_t)body_left(req) < size)
-        size = (size_t)body_left(req);
+    if ((uint64_t)request_body_bytes_left(req) < size)
+        size = (size_t)request_body_bytes_left(req);
     if (size == 0) {
         *len = 0;
         return PST_OK;
@@ -477,70 +483,74 @@ read_source(struct request *req, char *out, size_t size, size_t *len)
 }
 
 enum pst_err
-request_read(struct request *req, char *out, size_t size, size_t *len)
+request_read_body(struct request *req, char *out, size_t size, size_t *len)
 {
-    size_t left = req->held.len - req->held_read;
+    size_t left = req->buffered.len - req->buffered_read;
 
     PST_REQUIRE(size > 0);
     if (left == 0)
-        return read_source(req, out, size, len);
+        return request_read_source(req, out, size, len);
     if (left > size)
         left = size;
-    memcpy(out, req->held.ptr + req->held_read, left);
-    req->held_read += left;
+    memcpy(out, req->buffered.ptr + req->buffered_read, left);
+    req->buffered_read += left;
     *len = left;
     return PST_OK;
 }
 
 /* Bytes that all requests of this process hold of their bodies. */
-static _Atomic int64_t held_bytes;
+static _Atomic int64_t total_buffered_bytes;
 
 static void
-release_held(void *handle)
+request_release_bytes(void *handle)
 {
-    const int64_t *reserved = handle;
+    const int64_t *reserved_bytes = handle;
 
-    atomic_fetch_sub(&held_bytes, *reserved);
+    atomic_fetch_sub(&total_buffered_bytes, *reserved_bytes);
 }
 
 enum pst_err
-request_reserve(struct request *req, size_t bytes)
+request_reserve_bytes(struct request *req, size_t bytes)
 {
     int64_t more = (int64_t)bytes;
 
-    if (!req->reserved) {
-        req->reserved = pst_arena_alloc(req->arena, sizeof(*req->reserved));
-        if (!req->reserved ||
-            pst_arena_defer(req->arena, release_held, req->reserved) != PST_OK)
+    if (!req->reserved_bytes) {
+        req->reserved_bytes =
+            pst_arena_alloc(req->arena, sizeof(*req->reserved_bytes));
+        if (!req->reserved_bytes ||
+            pst_arena_defer(req->arena, request_release_bytes,
+                            req->reserved_bytes) != PST_OK)
             return PST_NO_MEMORY;
     }
-    if (atomic_fetch_add(&held_bytes, more) + more > req->max_held &&
+    if (atomic_fetch_add(&total_buffered_bytes, more) + more > req->max_held &&
         req->max_held > 0) {
-        atomic_fetch_sub(&held_bytes, more);
+        atomic_fetch_sub(&total_buffered_bytes, more);
         return PST_OVERLOADED;
     }
-    *req->reserved += more;
+    *req->reserved_bytes += more;
     return PST_OK;
 }
 
 /* Take the next piece of the source into buf, limit bytes in all. */
 static enum pst_err
-read_piece(struct request *req, struct pst_buf *buf, size_t limit, bool *all)
+request_read_chunk(struct request *req, struct pst_buf *buf, size_t limit,
+                   bool *all)
 {
-    size_t had = buf->len;
-    size_t size = limit - had < PIECE ? limit - had : PIECE;
-    char *room = pst_buf_room(buf, size);
+    size_t previous_len = buf->len;
+    size_t size = limit - previous_len < READ_CHUNK_SIZE ? limit - previous_len
+                                                         : READ_CHUNK_SIZE;
+    char *space = pst_buf_reserve(buf, size);
     size_t len;
     enum pst_err e;
 
-    if (!room)
+    if (!space)
         return PST_NO_MEMORY;
-    e = read_source(req, room, size, &len);
+    e = request_read_source(req, space, size, &len);
     if (e)
         return e;
-    pst_buf_cut(buf, had + len);
+    pst_buf_truncate(buf, previous_len + len);
     *all = len == 0;
-    return request_reserve(req, len);
+    return request_reserve_bytes(req, len);
 }
 
 /*
@@ -548,28 +558,28 @@ read_piece(struct request *req, struct pst_buf *buf, size_t limit, bool *all)
  * peeked earlier may still look at it.
  */
 static enum pst_err
-read_ahead(struct request *req, size_t limit, bool *all)
+request_read_ahead(struct request *req, size_t limit, bool *all)
 {
-    bool ended = body_left(req) == 0;
+    bool ended = request_body_bytes_left(req) == 0;
     struct pst_buf buf;
     enum pst_err e;
 
     /* Only what nobody has read yet can be read ahead. */
-    PST_REQUIRE(req->held_read == 0 &&
-                req->body_read == (int64_t)req->held.len);
+    PST_REQUIRE(req->buffered_read == 0 &&
+                req->body_read == (int64_t)req->buffered.len);
     /* A body of no bytes is there all the same. */
-    if (pst_text_is_absent(req->held))
-        req->held = PST_TEXT("");
-    if (!ended && req->held.len < limit) {
-        pst_buf_init_hold(&buf, req->arena, limit);
-        pst_buf_add(&buf, req->held);
+    if (pst_str_is_absent(req->buffered))
+        req->buffered = PST_STR("");
+    if (!ended && req->buffered.len < limit) {
+        pst_buf_init_heap(&buf, req->arena, limit);
+        pst_buf_add(&buf, req->buffered);
         while (!ended && buf.len < limit) {
-            e = read_piece(req, &buf, limit, &ended);
+            e = request_read_chunk(req, &buf, limit, &ended);
             if (e)
                 return e;
-            ended = ended || body_left(req) == 0;
+            ended = ended || request_body_bytes_left(req) == 0;
         }
-        e = pst_buf_end(&buf, &req->held);
+        e = pst_buf_finish(&buf, &req->buffered);
         if (e)
             return e;
     }
@@ -578,20 +588,21 @@ read_ahead(struct request *req, size_t limit, bool *all)
 }
 
 enum pst_err
-request_peek(struct request *req, size_t max, struct pst_text *head, bool *all)
+request_peek_body(struct request *req, size_t max, struct pst_str *head,
+                  bool *all)
 {
     bool ended;
-    enum pst_err e = read_ahead(req, max, &ended);
+    enum pst_err e = request_read_ahead(req, max, &ended);
 
     if (e)
         return e;
-    *all = ended && req->held.len <= max;
-    *head = pst_text_first(req->held, max);
+    *all = ended && req->buffered.len <= max;
+    *head = pst_str_first(req->buffered, max);
     return PST_OK;
 }
 
 enum pst_err
-request_body(struct request *req, size_t max, struct pst_text *body)
+request_read_whole_body(struct request *req, size_t max, struct pst_str *body)
 {
     bool ended;
     enum pst_err e;
@@ -599,11 +610,11 @@ request_body(struct request *req, size_t max, struct pst_text *body)
     if (req->content_length > 0 && (uint64_t)req->content_length > max)
         return PST_TOO_LARGE;
     /* One byte more tells a body of exactly `max` from a longer one. */
-    e = read_ahead(req, max < SIZE_MAX ? max + 1 : max, &ended);
+    e = request_read_ahead(req, max < SIZE_MAX ? max + 1 : max, &ended);
     if (e)
         return e;
-    if (!ended || req->held.len > max)
+    if (!ended || req->buffered.len > max)
         return PST_TOO_LARGE;
-    *body = req->held;
+    *body = req->buffered;
     return PST_OK;
 }

@@ -12,12 +12,12 @@
 #include "http/cookie.h"
 #include "http/redirect.h"
 
-struct phrase {
+struct reason_phrase {
     int status;
     const char *text;
 };
 
-static const struct phrase phrases[] = {
+static const struct reason_phrase reason_phrases[] = {
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -46,406 +46,423 @@ static const struct phrase phrases[] = {
     {504, "Gateway Timeout"},
 };
 
-static const struct pst_text SET_COOKIE = {"Set-Cookie", 10};
+static const struct pst_str SET_COOKIE = {"Set-Cookie", 10};
 
-static const char *const class_phrases[] = {"Success", "Redirection",
-                                            "Client Error", "Server Error"};
+static const char *const class_reason_phrases[] = {
+    "Success", "Redirection", "Client Error", "Server Error"};
 
 static const char *
-phrase_of(int status)
+find_reason_phrase(int status)
 {
-    for (size_t i = 0; i < PST_COUNT(phrases); i++) {
-        if (phrases[i].status == status)
-            return phrases[i].text;
+    for (size_t i = 0; i < PST_COUNT(reason_phrases); i++) {
+        if (reason_phrases[i].status == status)
+            return reason_phrases[i].text;
     }
-    return class_phrases[status / 100 - 2];
+    return class_reason_phrases[status / 100 - 2];
 }
 
 /* The place of a header, or header_count when it is not set. */
 static size_t
-place_of(const struct reply *rep, struct pst_text name)
+response_find_header(const struct response *res, struct pst_str name)
 {
     size_t i = 0;
 
-    while (i < rep->header_count &&
-           !pst_text_equal_nocase(rep->headers[i].name, name))
+    while (i < res->header_count &&
+           !pst_str_equal_nocase(res->headers[i].name, name))
         i++;
     return i;
 }
 
 /* Bytes of all headers but the one at `without`, line ends included. */
 static size_t
-size_of_others(const struct reply *rep, size_t without)
+response_other_headers_size(const struct response *res, size_t skipped)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < rep->header_count; i++) {
-        if (i != without)
-            size += rep->headers[i].name.len + rep->headers[i].value.len + 4;
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (i != skipped)
+            size += res->headers[i].name.len + res->headers[i].value.len + 4;
     }
     return size;
 }
 
 /* Look before anything is copied: may this header be set at that place? */
 static enum pst_err
-check(const struct reply *rep, const struct reply_header *header, size_t at)
+response_check_header(const struct response *res,
+                      const struct response_header *header, size_t at)
 {
-    size_t room = PST_HEADERS_MAX - size_of_others(rep, at);
+    size_t capacity = PST_HEADERS_MAX - response_other_headers_size(res, at);
 
-    if (!pst_text_is_token(header->name) || pst_text_is_absent(header->value) ||
-        !pst_text_is_field_value(header->value))
+    if (!pst_str_is_token(header->name) || pst_str_is_absent(header->value) ||
+        !pst_str_is_field_value(header->value))
         return PST_MALFORMED;
     /* One after the other, so that no sum can wrap. */
-    if (at == REPLY_HEADERS_MAX || room < 4 || header->name.len > room - 4 ||
-        header->value.len > room - 4 - header->name.len)
+    if (at == RESPONSE_HEADERS_MAX || capacity < 4 ||
+        header->name.len > capacity - 4 ||
+        header->value.len > capacity - 4 - header->name.len)
         return PST_TOO_LARGE;
     return PST_OK;
 }
 
 static void
-keep(struct reply *rep, size_t place, const struct reply_header *header)
+response_store_header(struct response *res, size_t index,
+                      const struct response_header *header)
 {
-    rep->headers[place] = *header;
-    if (place == rep->header_count)
-        rep->header_count++;
+    res->headers[index] = *header;
+    if (index == res->header_count)
+        res->header_count++;
 }
 
 /* Set a header whose texts outlive the reply: nothing is copied. */
 static enum pst_err
-set_lasting(struct reply *rep, struct pst_text name, struct pst_text value)
+response_set_borrowed_header(struct response *res, struct pst_str name,
+                             struct pst_str value)
 {
-    struct reply_header header = {name, value};
-    size_t place = place_of(rep, name);
-    enum pst_err e = check(rep, &header, place);
+    struct response_header header = {name, value};
+    size_t index = response_find_header(res, name);
+    enum pst_err e = response_check_header(res, &header, index);
 
     if (e)
         return e;
-    keep(rep, place, &header);
+    response_store_header(res, index, &header);
     return PST_OK;
 }
 
 static void
-refuse(struct reply *rep, enum pst_err e)
+response_defer_error(struct response *res, enum pst_err e)
 {
-    if (rep->refused == PST_OK)
-        rep->refused = e;
+    if (res->deferred_error == PST_OK)
+        res->deferred_error = e;
 }
 
 static void
-set_default(struct reply *rep, struct pst_text name, struct pst_text value)
+response_set_default_header(struct response *res, struct pst_str name,
+                            struct pst_str value)
 {
-    if (place_of(rep, name) == rep->header_count)
-        refuse(rep, set_lasting(rep, name, value));
+    if (response_find_header(res, name) == res->header_count)
+        response_defer_error(res,
+                             response_set_borrowed_header(res, name, value));
 }
 
 void
-reply_init(struct reply *rep, struct pst_arena *arena,
-           const struct reply_sink *sink)
+response_init(struct response *res, struct pst_arena *arena,
+              const struct response_sink *sink)
 {
-    memset(rep, 0, sizeof(*rep));
+    memset(res, 0, sizeof(*res));
     /* No browser asks for a password because of a scheme it does not know. */
-    rep->challenge = PST_TEXT("Postern realm=\"session\"");
-    rep->arena = arena;
-    rep->sink = *sink;
-    reply_reset(rep, NULL);
+    res->challenge = PST_STR("Postern realm=\"session\"");
+    res->arena = arena;
+    res->sink = *sink;
+    response_reset(res, NULL);
 }
 
 static bool
-is_among(const struct pst_text *names, struct pst_text name)
+is_in_header_names(const struct pst_str *names, struct pst_str name)
 {
-    for (; names && !pst_text_is_absent(*names); names++) {
-        if (pst_text_equal_nocase(*names, name))
+    for (; names && !pst_str_is_absent(*names); names++) {
+        if (pst_str_equal_nocase(*names, name))
             return true;
     }
     return false;
 }
 
 void
-reply_reset(struct reply *rep, const struct pst_text *keep_names)
+response_reset(struct response *res, const struct pst_str *keep_names)
 {
-    size_t kept = 0;
+    size_t kept_count = 0;
 
-    PST_REQUIRE(!rep->begun);
-    for (size_t i = 0; i < rep->header_count; i++) {
-        if (is_among(keep_names, rep->headers[i].name))
-            rep->headers[kept++] = rep->headers[i];
+    PST_REQUIRE(!res->begun);
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (is_in_header_names(keep_names, res->headers[i].name))
+            res->headers[kept_count++] = res->headers[i];
     }
-    rep->header_count = kept;
-    rep->status = 200;
-    rep->refused = PST_OK;
-    set_default(rep, PST_TEXT("Cache-Control"), PST_TEXT("no-store"));
-    set_default(rep, PST_TEXT("X-Content-Type-Options"), PST_TEXT("nosniff"));
+    res->header_count = kept_count;
+    res->status = 200;
+    res->deferred_error = PST_OK;
+    response_set_default_header(res, PST_STR("Cache-Control"),
+                                PST_STR("no-store"));
+    response_set_default_header(res, PST_STR("X-Content-Type-Options"),
+                                PST_STR("nosniff"));
 }
 
 void
-reply_set_status(struct reply *rep, int status)
+response_set_status(struct response *res, int status)
 {
     if (status < 200 || status > 599)
-        refuse(rep, PST_INTERNAL);
+        response_defer_error(res, PST_INTERNAL);
     else
-        rep->status = status;
+        res->status = status;
 }
 
 /*
  * Status is the server's own word in CGI; Location and Set-Cookie have one way
- * in each: reply_redirect(), which checks it (L14), and reply_put_cookie().
+ * in each: response_redirect(), which checks it (L14), and
+ * response_set_cookie().
  */
 static bool
-is_reserved(struct pst_text name)
+is_reserved_response_header(struct pst_str name)
 {
-    return pst_text_equal_nocase(name, PST_TEXT("Status")) ||
-           pst_text_equal_nocase(name, PST_TEXT("Location")) ||
-           pst_text_equal_nocase(name, SET_COOKIE);
+    return pst_str_equal_nocase(name, PST_STR("Status")) ||
+           pst_str_equal_nocase(name, PST_STR("Location")) ||
+           pst_str_equal_nocase(name, SET_COOKIE);
 }
 
 enum pst_err
-reply_set(struct reply *rep, struct pst_text name, struct pst_text value)
+response_try_set_header(struct response *res, struct pst_str name,
+                        struct pst_str value)
 {
-    struct reply_header header = {name, value};
-    size_t place;
+    struct response_header header = {name, value};
+    size_t index;
     enum pst_err e;
 
-    if (is_reserved(name))
+    if (is_reserved_response_header(name))
         return PST_MALFORMED;
-    place = place_of(rep, name);
-    e = check(rep, &header, place);
+    index = response_find_header(res, name);
+    e = response_check_header(res, &header, index);
     if (e)
         return e;
-    e = pst_arena_text(rep->arena, name, &header.name);
+    e = pst_arena_copy(res->arena, name, &header.name);
     if (e)
         return e;
-    e = pst_arena_text(rep->arena, value, &header.value);
+    e = pst_arena_copy(res->arena, value, &header.value);
     if (e)
         return e;
-    keep(rep, place, &header);
+    response_store_header(res, index, &header);
     return PST_OK;
 }
 
 void
-reply_put(struct reply *rep, struct pst_text name, struct pst_text value)
+response_set_header(struct response *res, struct pst_str name,
+                    struct pst_str value)
 {
-    refuse(rep, reply_set(rep, name, value));
+    response_defer_error(res, response_try_set_header(res, name, value));
 }
 
 /* The others keep their order. */
 static void
-remove_at(struct reply *rep, size_t place)
+response_remove_header_at(struct response *res, size_t index)
 {
-    rep->header_count--;
-    for (; place < rep->header_count; place++)
-        rep->headers[place] = rep->headers[place + 1];
+    res->header_count--;
+    for (; index < res->header_count; index++)
+        res->headers[index] = res->headers[index + 1];
 }
 
 static enum pst_err
-add_cookie(struct reply *rep, struct pst_text line)
+response_add_cookie(struct response *res, struct pst_str line)
 {
-    struct reply_header header = {SET_COOKIE, line};
-    enum pst_err e = check(rep, &header, rep->header_count);
+    struct response_header header = {SET_COOKIE, line};
+    enum pst_err e = response_check_header(res, &header, res->header_count);
 
     if (!e)
-        e = pst_arena_text(rep->arena, line, &header.value);
+        e = pst_arena_copy(res->arena, line, &header.value);
     if (!e)
-        keep(rep, rep->header_count, &header);
+        response_store_header(res, res->header_count, &header);
     return e;
 }
 
 void
-reply_put_cookie(struct reply *rep, struct pst_text line)
+response_set_cookie(struct response *res, struct pst_str line)
 {
-    for (size_t i = rep->header_count; i-- > 0;) {
-        if (pst_text_equal(rep->headers[i].name, SET_COOKIE) &&
-            pst_cookie_is_same(rep->headers[i].value, line))
-            remove_at(rep, i);
+    for (size_t i = res->header_count; i-- > 0;) {
+        if (pst_str_equal(res->headers[i].name, SET_COOKIE) &&
+            pst_cookie_is_same(res->headers[i].value, line))
+            response_remove_header_at(res, i);
     }
-    refuse(rep, add_cookie(rep, line));
+    response_defer_error(res, response_add_cookie(res, line));
 }
 
 void
-reply_unset(struct reply *rep, struct pst_text name)
+response_remove_header(struct response *res, struct pst_str name)
 {
-    size_t place = place_of(rep, name);
+    size_t index = response_find_header(res, name);
 
-    if (place < rep->header_count)
-        remove_at(rep, place);
+    if (index < res->header_count)
+        response_remove_header_at(res, index);
 }
 
-struct pst_text
-reply_get(const struct reply *rep, struct pst_text name)
+struct pst_str
+response_get_header(const struct response *res, struct pst_str name)
 {
-    size_t place = place_of(rep, name);
+    size_t index = response_find_header(res, name);
 
-    return place < rep->header_count ? rep->headers[place].value : PST_NO_TEXT;
+    return index < res->header_count ? res->headers[index].value : PST_STR_NONE;
 }
 
 /* Is name one of those in the list so far, or swallowed by its "*"? */
 static bool
-is_listed(struct pst_text list, struct pst_text name)
+is_in_vary(struct pst_str list, struct pst_str name)
 {
-    struct pst_text word;
+    struct pst_str item;
 
-    while (pst_text_word(&list, ", \t", &word)) {
-        if (pst_text_equal(word, PST_TEXT("*")) ||
-            pst_text_equal_nocase(word, name))
+    while (pst_str_next_token(&list, ", \t", &item)) {
+        if (pst_str_equal(item, PST_STR("*")) ||
+            pst_str_equal_nocase(item, name))
             return true;
     }
     return false;
 }
 
 void
-reply_vary(struct reply *rep, struct pst_text names)
+response_add_vary(struct response *res, struct pst_str names)
 {
-    struct pst_text vary = PST_TEXT("Vary");
-    struct pst_text list;
-    struct pst_text name;
+    struct pst_str vary = PST_STR("Vary");
+    struct pst_str list;
+    struct pst_str name;
     struct pst_buf buf;
     enum pst_err e;
 
-    pst_buf_init_arena(&buf, rep->arena, PST_HEADERS_MAX);
-    pst_buf_add(&buf, reply_get(rep, vary));
-    while (pst_text_word(&names, ", \t", &name)) {
-        if (!pst_text_is_token(name) || is_listed(pst_buf_text(&buf), name))
+    pst_buf_init_arena(&buf, res->arena, PST_HEADERS_MAX);
+    pst_buf_add(&buf, response_get_header(res, vary));
+    while (pst_str_next_token(&names, ", \t", &name)) {
+        if (!pst_str_is_token(name) || is_in_vary(pst_buf_str(&buf), name))
             continue;
-        if (pst_text_equal(name, PST_TEXT("*")))
-            pst_buf_cut(&buf, 0);
+        if (pst_str_equal(name, PST_STR("*")))
+            pst_buf_truncate(&buf, 0);
         if (buf.len > 0)
             pst_buf_add_string(&buf, ", ");
         pst_buf_add(&buf, name);
     }
-    e = pst_buf_end(&buf, &list);
+    e = pst_buf_finish(&buf, &list);
     if (e == PST_OK && list.len > 0)
-        e = set_lasting(rep, vary, list);
-    refuse(rep, e);
+        e = response_set_borrowed_header(res, vary, list);
+    response_defer_error(res, e);
 }
 
 /* RFC 9110 sections 15.3.5 and 15.4.5: these end with their headers. */
 static bool
-is_bodiless(const struct reply *rep)
+response_is_bodiless(const struct response *res)
 {
-    return rep->status == 204 || rep->status == 304;
+    return res->status == 204 || res->status == 304;
 }
 
 static void
-emit_head(struct pst_buf *buf, const struct reply *rep)
+response_emit_head(struct pst_buf *buf, const struct response *res)
 {
     pst_buf_add_string(buf, "Status: ");
-    pst_buf_add_number(buf, rep->status);
+    pst_buf_add_number(buf, res->status);
     pst_buf_add_char(buf, ' ');
-    pst_buf_add_string(buf, phrase_of(rep->status));
+    pst_buf_add_string(buf, find_reason_phrase(res->status));
     pst_buf_add_string(buf, "\r\n");
-    for (size_t i = 0; i < rep->header_count; i++) {
-        pst_buf_add(buf, rep->headers[i].name);
+    for (size_t i = 0; i < res->header_count; i++) {
+        pst_buf_add(buf, res->headers[i].name);
         pst_buf_add_string(buf, ": ");
-        pst_buf_add(buf, rep->headers[i].value);
+        pst_buf_add(buf, res->headers[i].value);
         pst_buf_add_string(buf, "\r\n");
     }
     pst_buf_add_string(buf, "\r\n");
 }
 
 enum pst_err
-reply_begin(struct reply *rep)
+response_begin(struct response *res)
 {
     char small[1024];
-    struct pst_text head;
+    struct pst_str head;
     struct pst_buf buf;
     enum pst_err e;
 
-    PST_REQUIRE(!rep->begun);
-    if (rep->status == 401)
-        set_default(rep, PST_TEXT("WWW-Authenticate"), rep->challenge);
-    if (rep->refused)
-        return rep->refused;
-    if (is_bodiless(rep)) {
-        reply_unset(rep, PST_TEXT("Content-Length"));
-        if (rep->status == 204)
-            reply_unset(rep, PST_TEXT("Content-Type"));
+    PST_REQUIRE(!res->begun);
+    if (res->status == 401)
+        response_set_default_header(res, PST_STR("WWW-Authenticate"),
+                                    res->challenge);
+    if (res->deferred_error)
+        return res->deferred_error;
+    if (response_is_bodiless(res)) {
+        response_remove_header(res, PST_STR("Content-Length"));
+        if (res->status == 204)
+            response_remove_header(res, PST_STR("Content-Type"));
     }
     /* Without the arena if it can be: a spent one must not stop a 503. */
     pst_buf_init(&buf, small, sizeof(small));
-    emit_head(&buf, rep);
-    e = pst_buf_end(&buf, &head);
+    response_emit_head(&buf, res);
+    e = pst_buf_finish(&buf, &head);
     if (e) {
-        pst_buf_init_arena(&buf, rep->arena, PST_HEADERS_MAX + sizeof(small));
-        emit_head(&buf, rep);
-        e = pst_buf_end(&buf, &head);
+        pst_buf_init_arena(&buf, res->arena, PST_HEADERS_MAX + sizeof(small));
+        response_emit_head(&buf, res);
+        e = pst_buf_finish(&buf, &head);
     }
     if (e)
         return e;
-    rep->begun = true;
-    return rep->sink.write(rep->sink.context, head);
+    res->begun = true;
+    return res->sink.write(res->sink.context, head);
 }
 
 enum pst_err
-reply_write(struct reply *rep, struct pst_text piece)
+response_write(struct response *res, struct pst_str piece)
 {
-    PST_REQUIRE(rep->begun);
+    PST_REQUIRE(res->begun);
     /* An empty piece would end a FastCGI stream. */
-    if (piece.len == 0 || is_bodiless(rep))
+    if (piece.len == 0 || response_is_bodiless(res))
         return PST_OK;
-    return rep->sink.write(rep->sink.context, piece);
+    return res->sink.write(res->sink.context, piece);
 }
 
 enum pst_err
-reply_flush(struct reply *rep)
+response_flush(struct response *res)
 {
-    PST_REQUIRE(rep->begun);
-    return rep->sink.flush(rep->sink.context);
+    PST_REQUIRE(res->begun);
+    return res->sink.flush(res->sink.context);
 }
 
 enum pst_err
-reply_whole(struct reply *rep, int status, struct pst_text type,
-            struct pst_text body)
+response_send(struct response *res, int status, struct pst_str type,
+              struct pst_str body)
 {
-    struct pst_text length;
+    struct pst_str length_digits;
     struct pst_buf digits;
     enum pst_err e;
 
-    pst_buf_init(&digits, rep->length, sizeof(rep->length));
+    pst_buf_init(&digits, res->length_digits, sizeof(res->length_digits));
     pst_buf_add_number(&digits, (int64_t)body.len);
-    e = pst_buf_end(&digits, &length);
+    e = pst_buf_finish(&digits, &length_digits);
     if (e)
         return e;
-    reply_set_status(rep, status);
-    refuse(rep, set_lasting(rep, PST_TEXT("Content-Type"), type));
-    refuse(rep, set_lasting(rep, PST_TEXT("Content-Length"), length));
-    e = reply_begin(rep);
+    response_set_status(res, status);
+    response_defer_error(
+        res, response_set_borrowed_header(res, PST_STR("Content-Type"), type));
+    response_defer_error(
+        res, response_set_borrowed_header(res, PST_STR("Content-Length"),
+                                          length_digits));
+    e = response_begin(res);
     if (e)
         return e;
-    return reply_write(rep, body);
+    return response_write(res, body);
 }
 
 enum pst_err
-reply_json(struct reply *rep, int status, struct pst_text body)
+response_send_json(struct response *res, int status, struct pst_str body)
 {
-    return reply_whole(rep, status, PST_TEXT("application/json; charset=utf-8"),
-                       body);
+    return response_send(res, status,
+                         PST_STR("application/json; charset=utf-8"), body);
 }
 
 enum pst_err
-reply_redirect(struct reply *rep, struct pst_text target,
-               struct pst_text fallback)
+response_redirect(struct response *res, struct pst_str target,
+                  struct pst_str fallback)
 {
-    struct pst_text location;
+    struct pst_str location;
     enum pst_err e;
 
-    e = pst_arena_text(rep->arena, pst_redirect_choose(target, fallback),
+    e = pst_arena_copy(res->arena, pst_redirect_choose(target, fallback),
                        &location);
     if (e)
         return e;
-    reply_set_status(rep, 303);
-    refuse(rep, set_lasting(rep, PST_TEXT("Location"), location));
-    reply_unset(rep, PST_TEXT("Content-Type"));
-    reply_unset(rep, PST_TEXT("Content-Length"));
-    return reply_begin(rep);
+    response_set_status(res, 303);
+    response_defer_error(
+        res, response_set_borrowed_header(res, PST_STR("Location"), location));
+    response_remove_header(res, PST_STR("Content-Type"));
+    response_remove_header(res, PST_STR("Content-Length"));
+    return response_begin(res);
 }
 
 void
-reply_emit_error(struct pst_buf *buf, const struct request *req, enum pst_err e)
+response_emit_error(struct pst_buf *buf, const struct request *req,
+                    enum pst_err e)
 {
     pst_buf_add_string(buf, "{\"errors\":[{\"message\":");
-    pst_json_emit_string(buf, pst_text_from(pst_err_text(e)));
+    pst_json_emit_string(buf, pst_str_from(pst_err_text(e)));
     pst_buf_add_string(buf, ",\"extensions\":{\"code\":");
-    pst_json_emit_string(buf, pst_text_from(pst_err_name(e)));
+    pst_json_emit_string(buf, pst_str_from(pst_err_name(e)));
     pst_buf_add_string(buf, ",\"requestId\":");
-    pst_json_emit_string(buf, pst_text_from(req->id));
+    pst_json_emit_string(buf, pst_str_from(req->id));
     pst_buf_add_string(buf, "}}]}");
 }

@@ -29,18 +29,18 @@
 #define STORE_REDIS_DB_MAX 65535
 
 /* Bytes of a name, an address, or a path; sun_path has 108. */
-#define STORE_WORD_MAX 255
-#define STORE_SOCKET_MAX 107
+#define STORE_URL_PART_MAX 255
+#define STORE_SOCKET_PATH_MAX 107
 
 enum store_kind { STORE_NONE, STORE_LMDB, STORE_REDIS };
 
 struct store_url {
     enum store_kind kind;
-    char path[STORE_WORD_MAX + 1]; /* LMDB's folder, or Redis's socket */
-    char host[STORE_WORD_MAX + 1]; /* Redis by TCP, else "" */
+    char path[STORE_URL_PART_MAX + 1]; /* LMDB's folder, or Redis's socket */
+    char host[STORE_URL_PART_MAX + 1]; /* Redis by TCP, else "" */
     char port[6];
-    char user[STORE_WORD_MAX + 1]; /* "": Redis's default user */
-    char password[STORE_WORD_MAX + 1];
+    char user[STORE_URL_PART_MAX + 1]; /* "": Redis's default user */
+    char password[STORE_URL_PART_MAX + 1];
     int64_t db;       /* Redis */
     int64_t map_size; /* LMDB, bytes */
 };
@@ -50,9 +50,9 @@ struct store_url {
  *   out  set on PST_OK only
  * Returns PST_OK or PST_BAD_CONFIG (why is set, and repeats no password).
  */
-PST_MUST_USE enum pst_err store_url_parse(struct pst_text value,
+PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
                                           struct store_url *out,
-                                          struct config_why *why);
+                                          struct config_error *error);
 
 /* Write it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);

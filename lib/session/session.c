@@ -11,16 +11,16 @@
 #include "codec/date.h"
 #include "codec/json.h"
 
-#define DAY 86400                         /* seconds */
+#define DAY_SECONDS 86400                 /* seconds */
 #define TTL_SECONDS INT64_C(1000000000)   /* from here on: unix seconds */
 #define TTL_MILLIS INT64_C(1000000000000) /* from here on: unix ms */
 
 /* Every member that claims may have. */
-static const struct member {
+static const struct session_claim {
     const char *pointer;
     enum pst_json_kind kind; /* ABSENT: of more than one kind */
     bool is_optional;
-} members[] = {
+} session_claims[] = {
     {"/v", PST_JSON_INTEGER, false},    {"/sid", PST_JSON_STRING, false},
     {"/sub", PST_JSON_STRING, false},   {"/name", PST_JSON_STRING, false},
     {"/iat", PST_JSON_INTEGER, false},  {"/exp", PST_JSON_INTEGER, false},
@@ -30,7 +30,7 @@ static const struct member {
 };
 
 /* The only value of "known": the two others follow from sub. */
-static const struct pst_text UNKNOWN = {"unknown", 7};
+static const struct pst_str KNOWN_UNKNOWN = {"unknown", 7};
 
 bool
 pst_session_is_guest(const struct pst_session *session)
@@ -45,21 +45,23 @@ pst_session_is_persistent(const struct pst_session *session)
 }
 
 static int64_t
-lifetime(const struct pst_session *session, const struct pst_clocks *clocks)
+lifetime(const struct pst_session *session,
+         const struct pst_session_timeouts *timeouts)
 {
     if (pst_session_is_guest(session))
-        return clocks->guest;
-    return session->remember ? clocks->remember : clocks->lifetime;
+        return timeouts->guest;
+    return session->remember ? timeouts->remember : timeouts->lifetime;
 }
 
 enum pst_err
-pst_session_start(struct pst_session *session, const struct pst_clocks *clocks,
-                  int64_t now, int64_t backend_end)
+pst_session_start(struct pst_session *session,
+                  const struct pst_session_timeouts *timeouts, int64_t now,
+                  int64_t backend_end)
 {
     int64_t end;
 
-    PST_REQUIRE(now >= 0 &&
-                !__builtin_add_overflow(now, lifetime(session, clocks), &end));
+    PST_REQUIRE(now >= 0 && !__builtin_add_overflow(
+                                now, lifetime(session, timeouts), &end));
     if (backend_end != 0 && backend_end <= now)
         return PST_EXPIRED;
     /* A guest's end that is short of the lifetime is the backend's, and
@@ -80,73 +82,75 @@ pst_session_start(struct pst_session *session, const struct pst_clocks *clocks,
  */
 enum pst_err
 pst_session_check(const struct pst_session *session,
-                  const struct pst_clocks *clocks, int64_t now)
+                  const struct pst_session_timeouts *timeouts, int64_t now)
 {
     PST_REQUIRE(now >= 0);
     if (session->iat < 0 || session->seen < session->iat)
         return PST_EXPIRED;
-    if (session->iat - now > PST_SKEW || session->seen - now > PST_SKEW)
+    if (session->iat - now > PST_CLOCK_SKEW_MAX ||
+        session->seen - now > PST_CLOCK_SKEW_MAX)
         return PST_EXPIRED;
     if (now >= session->exp)
         return PST_EXPIRED;
-    if (now - session->iat >= lifetime(session, clocks))
+    if (now - session->iat >= lifetime(session, timeouts))
         return PST_EXPIRED;
     if (!pst_session_is_persistent(session) &&
-        now - session->seen >= clocks->idle)
+        now - session->seen >= timeouts->idle)
         return PST_EXPIRED;
     return PST_OK;
 }
 
 bool
-pst_session_is_due(const struct pst_session *session,
-                   const struct pst_clocks *clocks, int64_t now)
+pst_session_is_renewal_due(const struct pst_session *session,
+                           const struct pst_session_timeouts *timeouts,
+                           int64_t now)
 {
-    int64_t every = DAY;
+    int64_t every = DAY_SECONDS;
     int64_t gone;
 
     if (!pst_session_is_persistent(session))
-        every = clocks->idle >= 4 ? clocks->idle / 4 : 1;
+        every = timeouts->idle >= 4 ? timeouts->idle / 4 : 1;
     if (__builtin_sub_overflow(now, session->seen, &gone))
         return now > session->seen;
     return gone >= every;
 }
 
 void
-pst_session_touch(struct pst_session *session, const struct pst_clocks *clocks,
-                  int64_t now)
+pst_session_touch(struct pst_session *session,
+                  const struct pst_session_timeouts *timeouts, int64_t now)
 {
     if (now <= session->seen)
         return;
     session->seen = now;
     if (!pst_session_is_guest(session) ||
-        session->exp - session->iat < lifetime(session, clocks))
+        session->exp - session->iat < lifetime(session, timeouts))
         return;
     session->iat = now;
-    session->exp = now + lifetime(session, clocks);
+    session->exp = now + lifetime(session, timeouts);
 }
 
 int64_t
-pst_session_idle_end(const struct pst_session *session,
-                     const struct pst_clocks *clocks)
+pst_session_idle_expiry(const struct pst_session *session,
+                        const struct pst_session_timeouts *timeouts)
 {
     int64_t end;
 
     if (pst_session_is_persistent(session) ||
-        __builtin_add_overflow(session->seen, clocks->idle, &end))
+        __builtin_add_overflow(session->seen, timeouts->idle, &end))
         return session->exp;
     return end < session->exp ? end : session->exp;
 }
 
 /* No claims are written that pst_session_parse() would refuse. */
 static enum pst_err
-check_parts(const struct pst_session *session)
+session_check_fields(const struct pst_session *session)
 {
     if (session->sub.len > PST_SUBJECT_MAX ||
         session->name.len > PST_NAME_MAX || session->who.len > PST_WHO_MAX ||
         session->upstream.len > PST_UPSTREAM_MAX)
         return PST_TOO_LARGE;
     /* U+FFFD in the place of bad bytes would make one of two users. */
-    if (!pst_text_is_utf8(session->sub) || !pst_text_is_utf8(session->name))
+    if (!pst_str_is_utf8(session->sub) || !pst_str_is_utf8(session->name))
         return PST_MALFORMED;
     return PST_OK;
 }
@@ -154,13 +158,13 @@ check_parts(const struct pst_session *session)
 void
 pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
 {
-    enum pst_err e = check_parts(session);
+    enum pst_err e = session_check_fields(session);
 
     PST_REQUIRE(session->who.len > 0);
     PST_REQUIRE(session->known != PST_IDENTITY_UNKNOWN ||
                 session->sub.len == 0);
     if (e) {
-        pst_buf_spoil(buf, e);
+        pst_buf_set_error(buf, e);
         return;
     }
     pst_buf_add_string(buf, "{\"v\":");
@@ -182,13 +186,13 @@ pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
     pst_buf_add_string(buf, session->remember ? "true" : "false");
     pst_buf_add_string(buf, ",\"who\":");
     pst_buf_add(buf, session->who);
-    if (!pst_text_is_absent(session->upstream)) {
+    if (!pst_str_is_absent(session->upstream)) {
         pst_buf_add_string(buf, ",\"upstream\":");
         pst_buf_add(buf, session->upstream);
     }
     if (session->known == PST_IDENTITY_UNKNOWN) {
         pst_buf_add_string(buf, ",\"known\":");
-        pst_json_emit_string(buf, UNKNOWN);
+        pst_json_emit_string(buf, KNOWN_UNKNOWN);
     }
     if (session->asked > 0) {
         pst_buf_add_string(buf, ",\"asked\":");
@@ -198,27 +202,28 @@ pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
 }
 
 static const struct pst_json *
-member(const struct pst_json *root, const char *pointer)
+session_claim(const struct pst_json *root, const char *pointer)
 {
-    return pst_json_at(root, pst_text_from(pointer));
+    return pst_json_at(root, pst_str_from(pointer));
 }
 
 /* All that must be there is, of its kind, and nothing but what may be. */
 static bool
-has_members(const struct pst_json *root)
+session_has_claims(const struct pst_json *root)
 {
     size_t found = 0;
 
     if (pst_json_kind(root) != PST_JSON_OBJECT)
         return false;
-    for (size_t i = 0; i < PST_COUNT(members); i++) {
+    for (size_t i = 0; i < PST_COUNT(session_claims); i++) {
         enum pst_json_kind kind =
-            pst_json_kind(member(root, members[i].pointer));
+            pst_json_kind(session_claim(root, session_claims[i].pointer));
 
-        if (kind == PST_JSON_ABSENT && members[i].is_optional)
+        if (kind == PST_JSON_ABSENT && session_claims[i].is_optional)
             continue;
         if (kind == PST_JSON_ABSENT ||
-            (members[i].kind != PST_JSON_ABSENT && kind != members[i].kind))
+            (session_claims[i].kind != PST_JSON_ABSENT &&
+             kind != session_claims[i].kind))
             return false;
         found++;
     }
@@ -227,19 +232,19 @@ has_members(const struct pst_json *root)
 
 /* A token that is not empty, cookies by name, or the key of a spilled one. */
 static bool
-is_upstream(const struct pst_json *value)
+session_is_upstream_claim(const struct pst_json *value)
 {
     size_t count = pst_json_count(value);
 
     if (pst_json_kind(value) == PST_JSON_STRING)
-        return pst_json_text(value).len > 0;
+        return pst_json_string(value).len > 0;
     if (pst_json_kind(value) == PST_JSON_ARRAY)
         return count == 1 &&
-               pst_json_text(pst_json_at(value, PST_TEXT("/0"))).len > 0;
+               pst_json_string(pst_json_at(value, PST_STR("/0"))).len > 0;
     if (pst_json_kind(value) != PST_JSON_OBJECT || count == 0)
         return false;
     for (size_t i = 0; i < count; i++) {
-        struct pst_text name;
+        struct pst_str name;
 
         if (pst_json_kind(pst_json_member(value, i, &name)) != PST_JSON_STRING)
             return false;
@@ -248,11 +253,12 @@ is_upstream(const struct pst_json *value)
 }
 
 static enum pst_err
-read_sid(struct pst_arena *arena, const struct pst_json *value,
-         uint8_t sid[static PST_SID_LEN])
+session_parse_sid(struct pst_arena *arena, const struct pst_json *value,
+                  uint8_t sid[static PST_SID_LEN])
 {
     struct pst_bytes bytes;
-    enum pst_err e = pst_base64url_decode(arena, pst_json_text(value), &bytes);
+    enum pst_err e =
+        pst_base64url_decode(arena, pst_json_string(value), &bytes);
 
     if (e)
         return e;
@@ -263,16 +269,16 @@ read_sid(struct pst_arena *arena, const struct pst_json *value,
 }
 
 static enum pst_err
-read_times(const struct pst_json *root, struct pst_session *out)
+session_parse_times(const struct pst_json *root, struct pst_session *out)
 {
-    enum pst_err e = pst_json_integer(member(root, "/iat"), &out->iat);
+    enum pst_err e = pst_json_integer(session_claim(root, "/iat"), &out->iat);
 
     if (!e)
-        e = pst_json_integer(member(root, "/exp"), &out->exp);
+        e = pst_json_integer(session_claim(root, "/exp"), &out->exp);
     if (!e)
-        e = pst_json_integer(member(root, "/seen"), &out->seen);
-    if (!e && member(root, "/asked"))
-        e = pst_json_integer(member(root, "/asked"), &out->asked);
+        e = pst_json_integer(session_claim(root, "/seen"), &out->seen);
+    if (!e && session_claim(root, "/asked"))
+        e = pst_json_integer(session_claim(root, "/asked"), &out->asked);
     if (e)
         return e;
     if (out->iat < 0 || out->seen < 0 || out->exp <= out->iat || out->asked < 0)
@@ -282,42 +288,42 @@ read_times(const struct pst_json *root, struct pst_session *out)
 
 /* Who has a subject is known, and no other word for it is taken. */
 static enum pst_err
-read_known(const struct pst_json *root, struct pst_session *out)
+session_parse_known(const struct pst_json *root, struct pst_session *out)
 {
-    struct pst_text known = pst_json_text(member(root, "/known"));
+    struct pst_str known = pst_json_string(session_claim(root, "/known"));
 
-    out->known = out->sub.len > 0 ? PST_IDENTITY_KNOWN : PST_IDENTITY_NOBODY;
-    if (pst_text_is_absent(known))
+    out->known = out->sub.len > 0 ? PST_IDENTITY_KNOWN : PST_IDENTITY_GUEST;
+    if (pst_str_is_absent(known))
         return PST_OK;
-    if (out->sub.len > 0 || !pst_text_equal(known, UNKNOWN))
+    if (out->sub.len > 0 || !pst_str_equal(known, KNOWN_UNKNOWN))
         return PST_FORGED;
     out->known = PST_IDENTITY_UNKNOWN;
     return PST_OK;
 }
 
 static enum pst_err
-read_texts(struct pst_text claims, const struct pst_json *root,
-           struct pst_session *out)
+session_parse_strings(struct pst_str claims, const struct pst_json *root,
+                      struct pst_session *out)
 {
     enum pst_err e;
 
-    out->sub = pst_json_text(member(root, "/sub"));
-    out->name = pst_json_text(member(root, "/name"));
-    out->upstream = PST_NO_TEXT;
-    e = pst_json_locate(claims, PST_TEXT("/who"), &out->who);
-    if (!e && member(root, "/upstream"))
-        e = pst_json_locate(claims, PST_TEXT("/upstream"), &out->upstream);
+    out->sub = pst_json_string(session_claim(root, "/sub"));
+    out->name = pst_json_string(session_claim(root, "/name"));
+    out->upstream = PST_STR_NONE;
+    e = pst_json_locate(claims, PST_STR("/who"), &out->who);
+    if (!e && session_claim(root, "/upstream"))
+        e = pst_json_locate(claims, PST_STR("/upstream"), &out->upstream);
     if (!e)
-        e = check_parts(out);
-    if (!e && member(root, "/upstream") &&
-        !is_upstream(member(root, "/upstream")))
+        e = session_check_fields(out);
+    if (!e && session_claim(root, "/upstream") &&
+        !session_is_upstream_claim(session_claim(root, "/upstream")))
         e = PST_FORGED;
-    return e ? e : read_known(root, out);
+    return e ? e : session_parse_known(root, out);
 }
 
 static enum pst_err
-read_claims(struct pst_arena *arena, struct pst_text claims,
-            struct pst_session *out)
+session_parse_claims(struct pst_arena *arena, struct pst_str claims,
+                     struct pst_session *out)
 {
     const struct pst_json *root;
     int64_t version = 0;
@@ -325,24 +331,24 @@ read_claims(struct pst_arena *arena, struct pst_text claims,
 
     if (e)
         return e;
-    if (!has_members(root))
+    if (!session_has_claims(root))
         return PST_FORGED;
-    e = pst_json_integer(member(root, "/v"), &version);
+    e = pst_json_integer(session_claim(root, "/v"), &version);
     if (!e && version != PST_SESSION_VERSION)
         e = PST_FORGED;
     if (!e)
-        e = read_sid(arena, member(root, "/sid"), out->sid);
+        e = session_parse_sid(arena, session_claim(root, "/sid"), out->sid);
     if (!e)
-        e = read_times(root, out);
+        e = session_parse_times(root, out);
     if (!e)
-        e = pst_json_bool(member(root, "/remember"), &out->remember);
+        e = pst_json_bool(session_claim(root, "/remember"), &out->remember);
     if (!e)
-        e = read_texts(claims, root, out);
+        e = session_parse_strings(claims, root, out);
     return e;
 }
 
 enum pst_err
-pst_session_parse(struct pst_arena *arena, struct pst_text claims,
+pst_session_parse(struct pst_arena *arena, struct pst_str claims,
                   struct pst_session *out)
 {
     struct pst_session session = {0};
@@ -350,7 +356,7 @@ pst_session_parse(struct pst_arena *arena, struct pst_text claims,
 
     if (claims.len > PST_SPILL_MAX)
         return PST_FORGED;
-    e = read_claims(arena, claims, &session);
+    e = session_parse_claims(arena, claims, &session);
     if (e)
         return e == PST_NO_MEMORY ? PST_NO_MEMORY : PST_FORGED;
     *out = session;
@@ -359,7 +365,7 @@ pst_session_parse(struct pst_arena *arena, struct pst_text claims,
 
 /* Design 2.3: the size of a number tells its unit. */
 static enum pst_err
-end_of_number(int64_t number, int64_t now, int64_t *out)
+session_ttl_from_number(int64_t number, int64_t now, int64_t *out)
 {
     if (number < 0)
         return PST_MALFORMED;
@@ -374,46 +380,46 @@ end_of_number(int64_t number, int64_t now, int64_t *out)
 
 /* Digits, perhaps with a fraction, which is cut. */
 static enum pst_err
-read_number(struct pst_text text, int64_t *number)
+session_ttl_parse_number(struct pst_str text, int64_t *number)
 {
-    size_t dot = pst_text_index(text, '.');
-    struct pst_text fraction = pst_text_from_octet(text, dot + 1);
+    size_t dot = pst_str_index(text, '.');
+    struct pst_str fraction = pst_str_skip(text, dot + 1);
 
     if (dot < text.len && fraction.len == 0)
         return PST_MALFORMED;
     for (size_t i = 0; i < fraction.len; i++)
         if (!pst_is_digit(fraction.ptr[i]))
             return PST_MALFORMED;
-    return pst_text_number(pst_text_first(text, dot), number);
+    return pst_str_parse_number(pst_str_first(text, dot), number);
 }
 
 /* ttl: the JSON text of value, without white space around it */
 static enum pst_err
-end_of_value(const struct pst_json *value, struct pst_text ttl, int64_t now,
-             int64_t *out)
+session_ttl_from_value(const struct pst_json *value, struct pst_str ttl,
+                       int64_t now, int64_t *out)
 {
-    struct pst_text text = pst_json_text(value);
+    struct pst_str text = pst_json_string(value);
     int64_t number;
 
     if (pst_json_kind(value) == PST_JSON_STRING) {
-        if (read_number(text, &number))
+        if (session_ttl_parse_number(text, &number))
             return pst_date_parse_rfc3339(text, out);
-        return end_of_number(number, now, out);
+        return session_ttl_from_number(number, now, out);
     }
-    if (read_number(ttl, &number))
+    if (session_ttl_parse_number(ttl, &number))
         return PST_MALFORMED;
-    return end_of_number(number, now, out);
+    return session_ttl_from_number(number, now, out);
 }
 
 enum pst_err
-pst_session_ttl(struct pst_arena *arena, struct pst_text ttl, int64_t now,
-                int64_t *out)
+pst_session_parse_ttl(struct pst_arena *arena, struct pst_str ttl, int64_t now,
+                      int64_t *out)
 {
     const struct pst_json *value;
     int64_t end = 0;
     enum pst_err e;
 
-    if (pst_text_is_absent(ttl)) {
+    if (pst_str_is_absent(ttl)) {
         *out = 0;
         return PST_OK;
     }
@@ -424,9 +430,9 @@ pst_session_ttl(struct pst_arena *arena, struct pst_text ttl, int64_t now,
         *out = 0;
         return PST_OK;
     }
-    e = pst_json_locate(ttl, PST_TEXT(""), &ttl);
+    e = pst_json_locate(ttl, PST_STR(""), &ttl);
     if (!e)
-        e = end_of_value(value, ttl, now, &end);
+        e = session_ttl_from_value(value, ttl, now, &end);
     if (e)
         return e;
     /* An end at the epoch itself is long over; 0 would say "not told". */

@@ -18,31 +18,31 @@
 /* What is known of who a session belongs to. */
 enum pst_identity {
     PST_IDENTITY_KNOWN,   /* sub and name are the backend's own answer */
-    PST_IDENTITY_NOBODY,  /* a guest: the backend said so, or nobody asked */
+    PST_IDENTITY_GUEST,   /* a guest: the backend said so, or nobody asked */
     PST_IDENTITY_UNKNOWN, /* the backend could not be asked yet */
 };
 
 /* One session. Times are unix seconds. Slices live as long as their arena. */
 struct pst_session {
     uint8_t sid[PST_SID_LEN]; /* random; names the session, never shown */
-    struct pst_text sub;      /* the backend's user id; empty: a guest */
-    struct pst_text name;     /* what a person would call the user */
+    struct pst_str sub;       /* the backend's user id; empty: a guest */
+    struct pst_str name;      /* what a person would call the user */
     int64_t iat;              /* authenticated at, or a guest's beginning */
     int64_t exp;              /* the end, whatever happens */
     int64_t seen;             /* last request we took note of */
     bool remember;            /* the user asked to be remembered */
-    struct pst_text who;      /* JSON object: the login answer's public part */
-    struct pst_text upstream; /* JSON: "token", {"cookie": "value", …}, or
-                                 ["key"] of what the store keeps; absent:
-                                 the backend gave none */
+    struct pst_str who;       /* JSON object: the login answer's public part */
+    struct pst_str upstream;  /* JSON: "token", {"cookie": "value", …}, or
+                                  ["key"] of what the store keeps; absent:
+                                  the backend gave none */
     enum pst_identity known;  /* NOBODY where sub is empty, unless UNKNOWN */
     int64_t asked;            /* unix seconds: when the backend last said who
                                  it is; 0: it was never asked */
-    struct pst_bytes spilled; /* that key, once fetched; not a claim */
+    struct pst_bytes spilled_key; /* that key, once fetched; not a claim */
 };
 
 /* Configured limits: seconds, each 1..PST_LIFETIME_MAX. */
-struct pst_clocks {
+struct pst_session_timeouts {
     int64_t idle;
     int64_t lifetime;
     int64_t remember;
@@ -66,23 +66,25 @@ PST_EXPORT bool pst_session_is_persistent(const struct pst_session *session);
  * Returns PST_OK, or PST_EXPIRED when backend_end is not after now.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
-pst_session_start(struct pst_session *session, const struct pst_clocks *clocks,
-                  int64_t now, int64_t backend_end);
+pst_session_start(struct pst_session *session,
+                  const struct pst_session_timeouts *timeouts, int64_t now,
+                  int64_t backend_end);
 
 /*
  * Is it still good?
- * Returns PST_OK or PST_EXPIRED: iat or seen more than PST_SKEW ahead of now,
- * seen before iat, now at or past exp, iat plus the lifetime that applies, or
- * (named and not remembered) seen plus idle.
+ * Returns PST_OK or PST_EXPIRED: iat or seen more than PST_CLOCK_SKEW_MAX ahead
+ * of now, seen before iat, now at or past exp, iat plus the lifetime that
+ * applies, or (named and not remembered) seen plus idle.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_session_check(const struct pst_session *session,
-                  const struct pst_clocks *clocks, int64_t now);
+                  const struct pst_session_timeouts *timeouts, int64_t now);
 
 /* Has it gone idle/4 (guest and remembered: a day) since seen? */
-PST_EXPORT bool pst_session_is_due(const struct pst_session *session,
-                                   const struct pst_clocks *clocks,
-                                   int64_t now);
+PST_EXPORT bool
+pst_session_is_renewal_due(const struct pst_session *session,
+                           const struct pst_session_timeouts *timeouts,
+                           int64_t now);
 
 /*
  * Note a request: seen becomes now, never goes back. Of a named session
@@ -92,14 +94,16 @@ PST_EXPORT bool pst_session_is_due(const struct pst_session *session,
  * does one that an earlier, shorter setting made.
  */
 PST_EXPORT void pst_session_touch(struct pst_session *session,
-                                  const struct pst_clocks *clocks, int64_t now);
+                                  const struct pst_session_timeouts *timeouts,
+                                  int64_t now);
 
 /*
  * The instant at which idleness ends it: seen plus idle, or exp where that
  * is earlier or idle does not apply.
  */
-PST_EXPORT int64_t pst_session_idle_end(const struct pst_session *session,
-                                        const struct pst_clocks *clocks);
+PST_EXPORT int64_t
+pst_session_idle_expiry(const struct pst_session *session,
+                        const struct pst_session_timeouts *timeouts);
 
 /*
  * Write the claims: {"v":2,"sid":…,"sub":…,"name":…,"iat":…,"exp":…,"seen":…,
@@ -125,7 +129,7 @@ PST_EXPORT void pst_session_emit(struct pst_buf *buf,
  * Returns PST_OK, PST_FORGED (anything else about it), PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_session_parse(struct pst_arena *arena,
-                                                       struct pst_text claims,
+                                                       struct pst_str claims,
                                                        struct pst_session *out);
 
 /*
@@ -136,8 +140,8 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_session_parse(struct pst_arena *arena,
  *   out  unix seconds, never 0 but where ttl is absent or null
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_session_ttl(struct pst_arena *arena,
-                                                     struct pst_text ttl,
-                                                     int64_t now, int64_t *out);
+PST_MUST_USE PST_EXPORT enum pst_err
+pst_session_parse_ttl(struct pst_arena *arena, struct pst_str ttl, int64_t now,
+                      int64_t *out);
 
 #endif

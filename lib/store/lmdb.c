@@ -37,43 +37,44 @@
 #define READERS_MAX 4096
 
 /* What each write looks at in the time list: more than it adds to it. */
-#define SWEEP_SHARE 8
+#define SWEEP_PER_WRITE 8
 
 /* What is looked at to make room in a full map. */
-#define SWEEP_FULL 512
+#define SWEEP_WHEN_FULL 512
 
 /* What a counter takes in the map, with its hint and half-full pages, and the
  * part of the map that each of the two lists of them may take. */
 #define COUNTER_SIZE 256
-#define COUNTERS_PART 8
+#define COUNTERS_FRACTION 8
 
 /* Seconds to its end that make a new counter a long one. */
 #define COUNTER_LONG 3600
 
 /* Hints looked at to drop a counter: those that are early are moved. */
-#define DROP_LOOKS 16
+#define EVICT_HINTS_MAX 16
 
 /* A record that a newer program wrote is looked at again after so long. */
-#define FOREIGN_DELAY 86400
+#define NEWER_RECORD_DELAY 86400
 
 /* Milliseconds between attempts to open what cannot be opened. */
 #define REOPEN_DELAY 250
 
 /* The folder's mode: no code of LMDB, and no errno. */
-#define FOLDER_IS_OPEN (-3)
-#define FOLDER_OF_ANOTHER (-4)
+#define FOLDER_IS_WRITABLE (-3)
+#define FOLDER_IS_FOREIGN (-4)
 
 /* Databases beside those of the kinds. */
-enum { HINTS = STORED_KINDS, SHORT_COUNTERS, LONG_COUNTERS, DATABASES };
+enum { HINTS = RECORD_KINDS, SHORT_COUNTERS, LONG_COUNTERS, DATABASES };
 
-static const char *const names[] = {
-    [STORED_REVOKED] = "revoked",        [STORED_SINCE] = "since",
-    [STORED_SESSION] = "session",        [STORED_SPILL] = "spill",
-    [STORED_COUNTER] = "counter",        [HINTS] = "hints",
+static const char *const database_names[] = {
+    [RECORD_REVOKED] = "revoked",        [RECORD_SINCE] = "since",
+    [RECORD_SESSION] = "session",        [RECORD_SPILL] = "spill",
+    [RECORD_COUNTER] = "counter",        [HINTS] = "hints",
     [SHORT_COUNTERS] = "short-counters", [LONG_COUNTERS] = "long-counters",
 };
 
-static_assert(PST_COUNT(names) == DATABASES, "each database has a name");
+static_assert(PST_COUNT(database_names) == DATABASES,
+              "each database has a name");
 
 /* An environment may be open once in a process: POSIX drops all locks of a
  * file with the first descriptor of it that is closed. */
@@ -95,13 +96,13 @@ static struct environment *environments;
 struct lmdb_store {
     struct store base;
     struct store_url url;
-    struct environment *shared; /* NULL: not open */
-    MDB_txn *reader;            /* reset between reads; NULL: none yet */
-    int64_t now;                /* of the change that is being written */
-    int64_t closed_until;       /* monotonic milliseconds */
+    struct environment *environment; /* NULL: not open */
+    MDB_txn *reader;                 /* reset between reads; NULL: none yet */
+    int64_t now;                     /* of the change that is being written */
+    int64_t retry_at;                /* monotonic milliseconds */
 };
 
-static_assert(LMDB_ABSENT == MDB_NOTFOUND, "one code, two names");
+static_assert(LMDB_NOT_FOUND == MDB_NOTFOUND, "one code, two names");
 
 struct store *
 lmdb_base(struct lmdb_store *store)
@@ -110,7 +111,7 @@ lmdb_base(struct lmdb_store *store)
 }
 
 struct lmdb_store *
-lmdb_of(struct store *store)
+lmdb_from_base(struct store *store)
 {
     return (struct lmdb_store *)(void *)store;
 }
@@ -118,17 +119,17 @@ lmdb_of(struct store *store)
 /* What went wrong. */
 
 static enum pst_err
-because(struct lmdb_store *store, int rc)
+lmdb_set_error(struct lmdb_store *store, int rc)
 {
     const char *what;
     const char *advice = "";
 
-    if (rc == LMDB_FOREIGN)
-        what = STORED_FOREIGN_WHY;
-    else if (rc == FOLDER_IS_OPEN)
+    if (rc == LMDB_NEWER_RECORD)
+        what = RECORD_NEWER_ERROR;
+    else if (rc == FOLDER_IS_WRITABLE)
         what = "the folder may be written by its group or by everybody; it "
                "must be 0700";
-    else if (rc == FOLDER_OF_ANOTHER)
+    else if (rc == FOLDER_IS_FOREIGN)
         what = "the folder belongs to another user, whom files of ours would "
                "shut out: run this as that user";
     else
@@ -141,15 +142,15 @@ because(struct lmdb_store *store, int rc)
         advice = ": start this program again";
     else if (rc == MDB_BAD_RSLOT)
         advice = ": it was opened before a fork";
-    return store_because(&store->base, "lmdb:%s: %s%s", store->url.path, what,
-                         advice);
+    return store_set_error(&store->base, "lmdb:%s: %s%s", store->url.path, what,
+                           advice);
 }
 
 /* The environment. */
 
 /* LMDB would have to make a file there. */
 static bool
-lacks_a_file(const char *path)
+lmdb_lacks_files(const char *path)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb"};
     int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -164,11 +165,11 @@ lacks_a_file(const char *path)
 }
 
 /*
- * Make the folder if it is missing. Returns 0, FOLDER_IS_OPEN,
- * FOLDER_OF_ANOTHER or an errno.
+ * Make the folder if it is missing. Returns 0, FOLDER_IS_WRITABLE,
+ * FOLDER_IS_FOREIGN or an errno.
  */
 static int
-claim_folder(struct lmdb_store *store, struct stat *folder)
+lmdb_prepare_folder(struct lmdb_store *store, struct stat *folder)
 {
     const char *path = store->url.path;
 
@@ -180,24 +181,24 @@ claim_folder(struct lmdb_store *store, struct stat *folder)
         return ENOTDIR;
     /* Whoever may write there could put another file into its place. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return FOLDER_IS_OPEN;
+        return FOLDER_IS_WRITABLE;
     /* Root's files in it would be root's alone (0600). */
-    if (folder->st_uid != geteuid() && lacks_a_file(path))
-        return FOLDER_OF_ANOTHER;
+    if (folder->st_uid != geteuid() && lmdb_lacks_files(path))
+        return FOLDER_IS_FOREIGN;
     return 0;
 }
 
 static int
-open_databases(struct environment *shared, unsigned flags)
+lmdb_open_databases(struct environment *environment, unsigned flags)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(shared->env, NULL, flags, &txn);
+    int rc = mdb_txn_begin(environment->env, NULL, flags, &txn);
 
     if (rc)
         return rc;
-    for (size_t i = 0; i < PST_COUNT(names) && rc == 0; i++)
-        rc = mdb_dbi_open(txn, names[i], flags == 0 ? MDB_CREATE : 0,
-                          &shared->dbi[i]);
+    for (size_t i = 0; i < PST_COUNT(database_names) && rc == 0; i++)
+        rc = mdb_dbi_open(txn, database_names[i], flags == 0 ? MDB_CREATE : 0,
+                          &environment->dbi[i]);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -206,7 +207,8 @@ open_databases(struct environment *shared, unsigned flags)
 }
 
 static int
-open_environment(struct environment *shared, const struct store_url *url)
+lmdb_open_environment(struct environment *environment,
+                      const struct store_url *url)
 {
     long page = sysconf(_SC_PAGESIZE);
     size_t size = (size_t)url->map_size;
@@ -214,166 +216,167 @@ open_environment(struct environment *shared, const struct store_url *url)
     int dead;
     int rc;
 
-    shared->page_size = (unsigned)page;
+    environment->page_size = (unsigned)page;
     size -= size % (size_t)page;
-    shared->counters_max = size / COUNTERS_PART / COUNTER_SIZE;
-    rc = mdb_env_set_mapsize(shared->env, size);
+    environment->counters_max = size / COUNTERS_FRACTION / COUNTER_SIZE;
+    rc = mdb_env_set_mapsize(environment->env, size);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(shared->env, PST_COUNT(names));
+        rc = mdb_env_set_maxdbs(environment->env, PST_COUNT(database_names));
     if (rc == 0)
-        rc = mdb_env_set_maxreaders(shared->env, READERS_MAX);
+        rc = mdb_env_set_maxreaders(environment->env, READERS_MAX);
     if (rc == 0)
-        rc = mdb_env_open(shared->env, url->path, MDB_NOTLS, 0600);
+        rc = mdb_env_open(environment->env, url->path, MDB_NOTLS, 0600);
     if (rc == 0)
-        rc = mdb_reader_check(shared->env, &dead);
+        rc = mdb_reader_check(environment->env, &dead);
     if (rc)
         return rc;
     /* Creating them takes the writers' lock; finding them does not. */
-    rc = open_databases(shared, MDB_RDONLY);
+    rc = lmdb_open_databases(environment, MDB_RDONLY);
     if (rc == MDB_NOTFOUND)
-        rc = open_databases(shared, 0);
+        rc = lmdb_open_databases(environment, 0);
     if (rc == 0)
-        rc = mdb_env_stat(shared->env, &stat);
+        rc = mdb_env_stat(environment->env, &stat);
     if (rc == 0)
-        shared->page_size = stat.ms_psize;
+        environment->page_size = stat.ms_psize;
     return rc;
 }
 
 static int
-new_environment(const struct store_url *url, const struct stat *folder,
-                struct environment **out)
+lmdb_new_environment(const struct store_url *url, const struct stat *folder,
+                     struct environment **out)
 {
-    struct environment *shared = calloc(1, sizeof(*shared));
+    struct environment *environment = calloc(1, sizeof(*environment));
     int rc;
 
-    if (!shared)
+    if (!environment)
         return ENOMEM;
-    shared->pid = getpid();
-    shared->device = folder->st_dev;
-    shared->inode = folder->st_ino;
-    rc = mdb_env_create(&shared->env);
+    environment->pid = getpid();
+    environment->device = folder->st_dev;
+    environment->inode = folder->st_ino;
+    rc = mdb_env_create(&environment->env);
     if (rc == 0)
-        rc = open_environment(shared, url);
+        rc = lmdb_open_environment(environment, url);
     if (rc) {
-        if (shared->env)
-            mdb_env_close(shared->env);
-        free(shared);
+        if (environment->env)
+            mdb_env_close(environment->env);
+        free(environment);
         return rc;
     }
-    *out = shared;
+    *out = environment;
     return 0;
 }
 
 static struct environment *
-find_environment(const struct stat *folder)
+lmdb_find_environment(const struct stat *folder)
 {
-    struct environment *shared = environments;
+    struct environment *environment = environments;
     pid_t pid = getpid();
 
-    while (shared && (shared->pid != pid || shared->device != folder->st_dev ||
-                      shared->inode != folder->st_ino))
-        shared = shared->next;
-    return shared;
+    while (environment &&
+           (environment->pid != pid || environment->device != folder->st_dev ||
+            environment->inode != folder->st_ino))
+        environment = environment->next;
+    return environment;
 }
 
 /* Returns 0, an errno, or a code of ours or of LMDB. */
 static int
-join(struct lmdb_store *store)
+lmdb_acquire_environment(struct lmdb_store *store)
 {
-    struct environment *shared;
+    struct environment *environment;
     struct stat folder;
-    int rc = claim_folder(store, &folder);
+    int rc = lmdb_prepare_folder(store, &folder);
 
     if (rc)
         return rc;
     pthread_mutex_lock(&environments_lock);
-    shared = find_environment(&folder);
-    if (!shared) {
-        rc = new_environment(&store->url, &folder, &shared);
+    environment = lmdb_find_environment(&folder);
+    if (!environment) {
+        rc = lmdb_new_environment(&store->url, &folder, &environment);
         if (rc == 0) {
-            shared->next = environments;
-            environments = shared;
+            environment->next = environments;
+            environments = environment;
         }
     }
     if (rc == 0) {
-        shared->users++;
-        store->shared = shared;
+        environment->users++;
+        store->environment = environment;
     }
     pthread_mutex_unlock(&environments_lock);
     return rc;
 }
 
 static void
-leave(struct lmdb_store *store)
+lmdb_release_environment(struct lmdb_store *store)
 {
     struct environment **link = &environments;
-    struct environment *shared = store->shared;
+    struct environment *environment = store->environment;
 
     if (store->reader)
         mdb_txn_abort(store->reader);
     store->reader = NULL;
-    store->shared = NULL;
-    if (!shared)
+    store->environment = NULL;
+    if (!environment)
         return;
     pthread_mutex_lock(&environments_lock);
-    if (--shared->users == 0) {
-        while (*link != shared)
+    if (--environment->users == 0) {
+        while (*link != environment)
             link = &(*link)->next;
-        *link = shared->next;
-        mdb_env_close(shared->env);
-        free(shared);
+        *link = environment->next;
+        mdb_env_close(environment->env);
+        free(environment);
     }
     pthread_mutex_unlock(&environments_lock);
 }
 
 static enum pst_err
-ensure(struct lmdb_store *store)
+lmdb_ensure_open(struct lmdb_store *store)
 {
     int rc;
 
-    if (store->shared)
+    if (store->environment)
         return PST_OK;
-    if (ticks_ms() < store->closed_until)
+    if (clock_ms() < store->retry_at)
         return PST_STORE_DOWN;
-    rc = join(store);
+    rc = lmdb_acquire_environment(store);
     if (rc == 0)
         return PST_OK;
-    store->closed_until = ticks_ms() + REOPEN_DELAY;
-    return because(store, rc);
+    store->retry_at = clock_ms() + REOPEN_DELAY;
+    return lmdb_set_error(store, rc);
 }
 
 /* Keys. */
 
 static void
-key_add(struct lmdb_key *key, const void *octets, size_t len)
+lmdb_key_add(struct lmdb_key *key, const void *bytes, size_t len)
 {
-    memcpy(key->octets + key->len, octets, len);
+    memcpy(key->bytes + key->len, bytes, len);
     key->len += len;
 }
 
 struct lmdb_key
-lmdb_key_of(struct lmdb_store *store, const struct store_id *first,
-            const struct store_id *second)
+lmdb_key_make(struct lmdb_store *store, const struct store_id *first,
+              const struct store_id *second)
 {
     struct lmdb_key key;
 
     key.len = 0;
-    key_add(&key, store->base.tag, LMDB_TAG_LEN);
+    lmdb_key_add(&key, store->base.tag, LMDB_TAG_LEN);
     if (first)
-        key_add(&key, first->octets, PST_HASH_LEN);
+        lmdb_key_add(&key, first->bytes, PST_HASH_LEN);
     if (second)
-        key_add(&key, second->octets, PST_HASH_LEN);
+        lmdb_key_add(&key, second->bytes, PST_HASH_LEN);
     return key;
 }
 
 static MDB_val
-key_value(struct lmdb_key *key)
+lmdb_key_value(struct lmdb_key *key)
 {
-    return (MDB_val){key->len, key->octets};
+    return (MDB_val){key->len, key->bytes};
 }
 
 static struct pst_bytes
-value_bytes(MDB_val value)
+lmdb_value_bytes(MDB_val value)
 {
     return (struct pst_bytes){value.mv_data, value.mv_size};
 }
@@ -381,25 +384,25 @@ value_bytes(MDB_val value)
 /* Records, inside a transaction. */
 
 int
-lmdb_get(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
+lmdb_get(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
          struct lmdb_key *key, struct pst_bytes *record)
 {
-    MDB_val name = key_value(key);
+    MDB_val name = lmdb_key_value(key);
     MDB_val value;
-    int rc = mdb_get(txn, store->shared->dbi[kind], &name, &value);
+    int rc = mdb_get(txn, store->environment->dbi[kind], &name, &value);
 
     if (rc == 0)
-        *record = value_bytes(value);
+        *record = lmdb_value_bytes(value);
     return rc;
 }
 
 /* Remove it if it is there. Its hint stays, and leads nowhere. */
 int
-lmdb_del(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
+lmdb_del(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
          struct lmdb_key *key)
 {
-    MDB_val name = key_value(key);
-    int rc = mdb_del(txn, store->shared->dbi[kind], &name, NULL);
+    MDB_val name = lmdb_key_value(key);
+    int rc = mdb_del(txn, store->environment->dbi[kind], &name, NULL);
 
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -407,64 +410,66 @@ lmdb_del(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
 /* When a record is to be looked at, and in which database that stands. */
 struct hint {
     MDB_dbi list;
-    enum stored_kind kind;
+    enum record_kind kind;
     int64_t when;
 };
 
 static int
-put_hint(MDB_txn *txn, struct hint hint, const struct lmdb_key *of_record)
+lmdb_put_hint(MDB_txn *txn, struct hint hint, const struct lmdb_key *record_key)
 {
-    struct lmdb_key key = {.len = LMDB_HINT_HEAD};
+    struct lmdb_key key = {.len = LMDB_HINT_HEAD_LEN};
     MDB_val empty = {0, NULL};
     MDB_val name;
 
-    stored_put_time(key.octets, hint.when);
-    key.octets[STORED_TIME_LEN] = (uint8_t)hint.kind;
-    key_add(&key, of_record->octets, of_record->len);
-    name = key_value(&key);
+    record_set_time(key.bytes, hint.when);
+    key.bytes[RECORD_TIME_LEN] = (uint8_t)hint.kind;
+    lmdb_key_add(&key, record_key->bytes, record_key->len);
+    name = lmdb_key_value(&key);
     return mdb_put(txn, hint.list, &name, &empty, 0);
 }
 
 /* The hint of a new record. */
 static struct hint
-hint_of(const struct lmdb_store *store, enum stored_kind kind, int64_t when)
+lmdb_new_hint(const struct lmdb_store *store, enum record_kind kind,
+              int64_t when)
 {
     size_t list = HINTS;
 
-    if (kind == STORED_COUNTER)
+    if (kind == RECORD_COUNTER)
         list =
             when - store->now > COUNTER_LONG ? LONG_COUNTERS : SHORT_COUNTERS;
-    return (struct hint){store->shared->dbi[list], kind, when};
+    return (struct hint){store->environment->dbi[list], kind, when};
 }
 
 /* Delete the counter that a hint speaks of; where it is over later than the
  * hint says, it gets its place among the others instead. */
 static int
-drop_counter(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list,
-             const struct lmdb_key *hint, bool *is_dropped)
+lmdb_evict_counter(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list,
+                   const struct lmdb_key *hint, bool *is_evicted)
 {
-    struct hint moved = {.list = list, .kind = STORED_COUNTER};
+    struct hint moved = {.list = list, .kind = RECORD_COUNTER};
     struct lmdb_key key = {.len = 0};
     struct pst_bytes record;
     int rc;
 
-    key_add(&key, hint->octets + LMDB_HINT_HEAD, hint->len - LMDB_HINT_HEAD);
-    rc = lmdb_get(store, txn, STORED_COUNTER, &key, &record);
+    lmdb_key_add(&key, hint->bytes + LMDB_HINT_HEAD_LEN,
+                 hint->len - LMDB_HINT_HEAD_LEN);
+    rc = lmdb_get(store, txn, RECORD_COUNTER, &key, &record);
     if (rc)
         return rc == MDB_NOTFOUND ? 0 : rc;
-    if (stored_expires(STORED_COUNTER, record, &moved.when) &&
-        moved.when > stored_get_time(hint->octets))
-        return put_hint(txn, moved, &key);
-    *is_dropped = true;
-    return lmdb_del(store, txn, STORED_COUNTER, &key);
+    if (record_expires(RECORD_COUNTER, record, &moved.when) &&
+        moved.when > record_get_time(hint->bytes))
+        return lmdb_put_hint(txn, moved, &key);
+    *is_evicted = true;
+    return lmdb_del(store, txn, RECORD_COUNTER, &key);
 }
 
 /* Drop the counter of a list that is over first. */
 static int
-drop_first(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
+lmdb_evict_first_counter(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
 {
     struct lmdb_key copy = {.len = 0};
-    bool is_dropped = false;
+    bool is_evicted = false;
     MDB_cursor *cursor;
     MDB_val hint;
     MDB_val none;
@@ -472,17 +477,17 @@ drop_first(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
 
     if (rc)
         return rc;
-    for (unsigned i = 0; i < DROP_LOOKS && rc == 0 && !is_dropped; i++) {
+    for (unsigned i = 0; i < EVICT_HINTS_MAX && rc == 0 && !is_evicted; i++) {
         rc = mdb_cursor_get(cursor, &hint, &none, MDB_FIRST);
-        if (rc || hint.mv_size < LMDB_HINT_HEAD ||
-            hint.mv_size > sizeof(copy.octets))
+        if (rc || hint.mv_size < LMDB_HINT_HEAD_LEN ||
+            hint.mv_size > sizeof(copy.bytes))
             break;
         /* The page under a key moves when the tree is written. */
         copy.len = 0;
-        key_add(&copy, hint.mv_data, hint.mv_size);
+        lmdb_key_add(&copy, hint.mv_data, hint.mv_size);
         rc = mdb_cursor_del(cursor, 0);
         if (rc == 0)
-            rc = drop_counter(store, txn, list, &copy, &is_dropped);
+            rc = lmdb_evict_counter(store, txn, list, &copy, &is_evicted);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -490,57 +495,59 @@ drop_first(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
 
 /* Is there room in a list of counters for one more? Else one goes. */
 static int
-limit_counters(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
+lmdb_limit_counters(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list)
 {
     MDB_stat stat;
     int rc = mdb_stat(txn, list, &stat);
 
-    if (rc || stat.ms_entries < store->shared->counters_max)
+    if (rc || stat.ms_entries < store->environment->counters_max)
         return rc;
-    return drop_first(store, txn, list);
+    return lmdb_evict_first_counter(store, txn, list);
 }
 
 /* Will no hint be found at or before the new end? */
 static bool
-needs_hint(enum stored_kind kind, int rc, struct pst_bytes old, int64_t expires)
+lmdb_needs_hint(enum record_kind kind, int rc, struct pst_bytes old,
+                int64_t expires)
 {
     int64_t before;
 
-    return rc != 0 || !stored_expires(kind, old, &before) || before > expires;
+    return rc != 0 || !record_expires(kind, old, &before) || before > expires;
 }
 
 /* Note when a new record is to be looked at. */
 static int
-add_hint(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
-         const struct lmdb_key *key, int64_t when)
+lmdb_add_hint(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
+              const struct lmdb_key *key, int64_t when)
 {
-    struct hint hint = hint_of(store, kind, when);
+    struct hint hint = lmdb_new_hint(store, kind, when);
     int rc = 0;
 
-    if (kind == STORED_COUNTER)
-        rc = limit_counters(store, txn, hint.list);
-    return rc ? rc : put_hint(txn, hint, key);
+    if (kind == RECORD_COUNTER)
+        rc = lmdb_limit_counters(store, txn, hint.list);
+    return rc ? rc : lmdb_put_hint(txn, hint, key);
 }
 
 int
-lmdb_put(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
+lmdb_put(struct lmdb_store *store, MDB_txn *txn, enum record_kind kind,
          struct lmdb_key *key, const struct pst_bytes parts[static 2])
 {
     MDB_val value = {parts[0].len + parts[1].len, NULL};
-    MDB_val name = key_value(key);
+    MDB_val name = lmdb_key_value(key);
     struct pst_bytes old;
     int64_t expires;
     int rc = lmdb_get(store, txn, kind, key, &old);
 
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
-    PST_REQUIRE(stored_expires(kind, parts[0], &expires));
-    if (needs_hint(kind, rc, old, expires)) {
-        rc = add_hint(store, txn, kind, key, expires);
+    PST_REQUIRE(record_expires(kind, parts[0], &expires));
+    if (lmdb_needs_hint(kind, rc, old, expires)) {
+        rc = lmdb_add_hint(store, txn, kind, key, expires);
         if (rc)
             return rc;
     }
-    rc = mdb_put(txn, store->shared->dbi[kind], &name, &value, MDB_RESERVE);
+    rc =
+        mdb_put(txn, store->environment->dbi[kind], &name, &value, MDB_RESERVE);
     if (rc)
         return rc;
     memcpy(value.mv_data, parts[0].ptr, parts[0].len);
@@ -554,19 +561,19 @@ lmdb_put(struct lmdb_store *store, MDB_txn *txn, enum stored_kind kind,
 
 int
 lmdb_range_open(struct lmdb_range *range, struct lmdb_store *store,
-                MDB_txn *txn, enum stored_kind kind,
+                MDB_txn *txn, enum record_kind kind,
                 const struct lmdb_key *prefix)
 {
     range->prefix = *prefix;
     range->is_begun = false;
-    return mdb_cursor_open(txn, store->shared->dbi[kind], &range->cursor);
+    return mdb_cursor_open(txn, store->environment->dbi[kind], &range->cursor);
 }
 
 int
 lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
                 struct pst_bytes *record)
 {
-    MDB_val name = key_value(&range->prefix);
+    MDB_val name = lmdb_key_value(&range->prefix);
     MDB_val value;
     int rc = mdb_cursor_get(range->cursor, &name, &value,
                             range->is_begun ? MDB_NEXT : MDB_SET_RANGE);
@@ -575,10 +582,10 @@ lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
         return rc;
     range->is_begun = true;
     if (name.mv_size < range->prefix.len ||
-        memcmp(name.mv_data, range->prefix.octets, range->prefix.len) != 0)
+        memcmp(name.mv_data, range->prefix.bytes, range->prefix.len) != 0)
         return MDB_NOTFOUND;
-    *key = value_bytes(name);
-    *record = value_bytes(value);
+    *key = lmdb_value_bytes(name);
+    *record = lmdb_value_bytes(value);
     return 0;
 }
 
@@ -592,36 +599,38 @@ lmdb_range_close(struct lmdb_range *range)
 
 /* Look at one due record: remove it, or say when to look again. */
 static int
-sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, MDB_val hint,
-             struct lmdb_change *change)
+lmdb_sweep_record(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list,
+                  MDB_val hint, struct lmdb_change *change)
 {
-    const uint8_t *octets = hint.mv_data;
-    struct hint moved = {list, octets[STORED_TIME_LEN], 0};
-    enum stored_kind kind = moved.kind;
+    const uint8_t *bytes = hint.mv_data;
+    struct hint moved = {list, bytes[RECORD_TIME_LEN], 0};
+    enum record_kind kind = moved.kind;
     struct lmdb_key key = {.len = 0};
     struct pst_bytes record;
     int rc;
 
-    if (kind >= STORED_KINDS || hint.mv_size - LMDB_HINT_HEAD > LMDB_KEY_MAX)
+    if (kind >= RECORD_KINDS ||
+        hint.mv_size - LMDB_HINT_HEAD_LEN > LMDB_KEY_MAX)
         return 0;
-    key_add(&key, octets + LMDB_HINT_HEAD, hint.mv_size - LMDB_HINT_HEAD);
+    lmdb_key_add(&key, bytes + LMDB_HINT_HEAD_LEN,
+                 hint.mv_size - LMDB_HINT_HEAD_LEN);
     rc = lmdb_get(store, txn, kind, &key, &record);
     if (rc == MDB_NOTFOUND)
         return 0;
     if (rc)
         return rc;
-    if (!stored_expires(kind, record, &moved.when))
-        moved.when = change->now + FOREIGN_DELAY;
+    if (!record_expires(kind, record, &moved.when))
+        moved.when = change->now + NEWER_RECORD_DELAY;
     if (moved.when > change->now)
-        return put_hint(txn, moved, &key);
+        return lmdb_put_hint(txn, moved, &key);
     change->swept.removed++;
     return lmdb_del(store, txn, kind, &key);
 }
 
 /* Look at due entries of one list until `limit` have been looked at. */
 static int
-sweep_list(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, size_t limit,
-           struct lmdb_change *change)
+lmdb_sweep_list(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list,
+                size_t limit, struct lmdb_change *change)
 {
     struct lmdb_key copy = {.len = 0};
     MDB_cursor *cursor;
@@ -631,19 +640,20 @@ sweep_list(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, size_t limit,
 
     if (rc)
         return rc;
-    while (change->swept.looked < limit && rc == 0) {
+    while (change->swept.examined < limit && rc == 0) {
         rc = mdb_cursor_get(cursor, &hint, &none, MDB_FIRST);
-        if (rc || hint.mv_size < LMDB_HINT_HEAD ||
-            hint.mv_size > sizeof(copy.octets) ||
-            stored_get_time(hint.mv_data) > change->now)
+        if (rc || hint.mv_size < LMDB_HINT_HEAD_LEN ||
+            hint.mv_size > sizeof(copy.bytes) ||
+            record_get_time(hint.mv_data) > change->now)
             break;
         /* The page under a key moves when the tree is written. */
         copy.len = 0;
-        key_add(&copy, hint.mv_data, hint.mv_size);
+        lmdb_key_add(&copy, hint.mv_data, hint.mv_size);
         rc = mdb_cursor_del(cursor, 0);
-        change->swept.looked++;
+        change->swept.examined++;
         if (rc == 0)
-            rc = sweep_record(store, txn, list, key_value(&copy), change);
+            rc = lmdb_sweep_record(store, txn, list, lmdb_key_value(&copy),
+                                   change);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -651,31 +661,33 @@ sweep_list(struct lmdb_store *store, MDB_txn *txn, MDB_dbi list, size_t limit,
 
 /* Look at `limit` due entries, and count in change what came of it. */
 static int
-sweep(struct lmdb_store *store, MDB_txn *txn, size_t limit,
-      struct lmdb_change *change)
+lmdb_sweep_lists(struct lmdb_store *store, MDB_txn *txn, size_t limit,
+                 struct lmdb_change *change)
 {
     int rc = 0;
 
     for (size_t i = HINTS; i < DATABASES && rc == 0; i++)
-        rc = sweep_list(store, txn, store->shared->dbi[i], limit, change);
+        rc = lmdb_sweep_list(store, txn, store->environment->dbi[i], limit,
+                             change);
     return rc;
 }
 
 static int
-apply_sweep(struct lmdb_store *store, MDB_txn *txn, struct lmdb_change *change)
+lmdb_apply_sweep(struct lmdb_store *store, MDB_txn *txn,
+                 struct lmdb_change *change)
 {
     const size_t *limit = change->what;
 
-    return sweep(store, txn, *limit, change);
+    return lmdb_sweep_lists(store, txn, *limit, change);
 }
 
 /* Transactions. */
 
 /* Take the slot for reading again, or a first one. */
 static int
-renew_reader(struct lmdb_store *store)
+lmdb_renew_reader(struct lmdb_store *store)
 {
-    MDB_env *env = store->shared->env;
+    MDB_env *env = store->environment->env;
     int dead;
     int rc;
 
@@ -693,14 +705,14 @@ renew_reader(struct lmdb_store *store)
 enum pst_err
 lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn)
 {
-    enum pst_err e = ensure(store);
+    enum pst_err e = lmdb_ensure_open(store);
     int rc;
 
     if (e)
         return e;
-    rc = renew_reader(store);
+    rc = lmdb_renew_reader(store);
     if (rc)
-        return because(store, rc);
+        return lmdb_set_error(store, rc);
     *txn = store->reader;
     return PST_OK;
 }
@@ -710,18 +722,18 @@ enum pst_err
 lmdb_read_end(struct lmdb_store *store, int rc, enum pst_err result)
 {
     mdb_txn_reset(store->reader);
-    return rc == 0 ? result : because(store, rc);
+    return rc == 0 ? result : lmdb_set_error(store, rc);
 }
 
 /* Pages that are free inside the file: LMDB's own list of them. */
 static int
-count_free(struct lmdb_store *store, size_t *pages)
+lmdb_count_free_pages(struct lmdb_store *store, size_t *pages)
 {
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val list;
     size_t length;
-    int rc = renew_reader(store);
+    int rc = lmdb_renew_reader(store);
 
     if (rc)
         return rc;
@@ -740,48 +752,48 @@ count_free(struct lmdb_store *store, size_t *pages)
 }
 
 int
-lmdb_room(struct lmdb_store *store, size_t *tenths)
+lmdb_free_tenths(struct lmdb_store *store, size_t *tenths)
 {
     MDB_envinfo info;
     size_t total;
     size_t left;
-    int rc = mdb_env_info(store->shared->env, &info);
+    int rc = mdb_env_info(store->environment->env, &info);
 
     if (rc)
         return rc;
-    total = info.me_mapsize / store->shared->page_size;
+    total = info.me_mapsize / store->environment->page_size;
     left = total - info.me_last_pgno - 1;
     if (left < total / 10)
-        rc = count_free(store, &left);
+        rc = lmdb_count_free_pages(store, &left);
     *tenths = left / (total / 10);
     return rc;
 }
 
 /* One attempt at a change, whole or not at all. */
 static int
-attempt(struct lmdb_store *store, struct lmdb_change *change)
+lmdb_try_change(struct lmdb_store *store, struct lmdb_change *change)
 {
     size_t tenths = 1;
     MDB_txn *txn;
     int rc = 0;
 
     if (change->grows)
-        rc = lmdb_room(store, &tenths);
+        rc = lmdb_free_tenths(store, &tenths);
     if (rc == 0 && tenths == 0)
         rc = MDB_MAP_FULL;
     if (rc == 0)
-        rc = mdb_txn_begin(store->shared->env, NULL, 0, &txn);
+        rc = mdb_txn_begin(store->environment->env, NULL, 0, &txn);
     if (rc)
         return rc;
     change->count = 0;
-    change->swept = (struct store_swept){0, 0};
+    change->swept = (struct store_sweep_result){0, 0};
     change->result = PST_OK;
     store->now = change->now;
     rc = change->apply(store, txn, change);
-    if (rc == 0 && change->apply != apply_sweep) {
-        struct lmdb_change share = {.now = change->now};
+    if (rc == 0 && change->apply != lmdb_apply_sweep) {
+        struct lmdb_change sweep_change = {.now = change->now};
 
-        rc = sweep(store, txn, SWEEP_SHARE, &share);
+        rc = lmdb_sweep_lists(store, txn, SWEEP_PER_WRITE, &sweep_change);
     }
     if (rc == 0)
         return mdb_txn_commit(txn);
@@ -792,30 +804,30 @@ attempt(struct lmdb_store *store, struct lmdb_change *change)
 enum pst_err
 lmdb_write(struct lmdb_store *store, struct lmdb_change *change)
 {
-    static const size_t full = SWEEP_FULL;
-    struct lmdb_change room = {
-        .apply = apply_sweep, .now = change->now, .what = &full};
-    enum pst_err e = ensure(store);
+    static const size_t full = SWEEP_WHEN_FULL;
+    struct lmdb_change sweep_change = {
+        .apply = lmdb_apply_sweep, .now = change->now, .what = &full};
+    enum pst_err e = lmdb_ensure_open(store);
     int rc;
 
     if (e)
         return e;
-    rc = attempt(store, change);
+    rc = lmdb_try_change(store, change);
     /* A hint that led nowhere took room as well. */
-    if (rc == MDB_MAP_FULL && attempt(store, &room) == 0 &&
-        room.swept.looked > 0)
-        rc = attempt(store, change);
+    if (rc == MDB_MAP_FULL && lmdb_try_change(store, &sweep_change) == 0 &&
+        sweep_change.swept.examined > 0)
+        rc = lmdb_try_change(store, change);
     if (rc)
-        return because(store, rc);
+        return lmdb_set_error(store, rc);
     return change->result;
 }
 
 enum pst_err
 lmdb_sweep(struct lmdb_store *store, size_t limit, int64_t now,
-           struct store_swept *swept)
+           struct store_sweep_result *swept)
 {
     struct lmdb_change change = {
-        .apply = apply_sweep, .now = now, .what = &limit};
+        .apply = lmdb_apply_sweep, .now = now, .what = &limit};
     enum pst_err e = lmdb_write(store, &change);
 
     if (e)
@@ -834,7 +846,7 @@ lmdb_new(struct lmdb_store **out, const struct store_url *url)
     if (!store)
         return PST_NO_MEMORY;
     store->url = *url;
-    (void)ensure(store);
+    (void)lmdb_ensure_open(store);
     *out = store;
     return PST_OK;
 }
@@ -842,6 +854,6 @@ lmdb_new(struct lmdb_store **out, const struct store_url *url)
 void
 lmdb_free(struct lmdb_store *store)
 {
-    leave(store);
+    lmdb_release_environment(store);
     free(store);
 }

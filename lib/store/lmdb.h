@@ -3,7 +3,7 @@
  * lmdb.h - the door to LMDB: an environment, transactions, and records
  * under keys. What the records mean is store/lmdb_store.c's affair.
  *
- * Functions that return int give 0, LMDB_ABSENT, an errno or another code of
+ * Functions that return int give 0, LMDB_NOT_FOUND, an errno or another code of
  * LMDB; lmdb_read_end() and lmdb_write() make a reason out of it.
  */
 #ifndef POSTERN_STORE_LMDB_H
@@ -18,18 +18,18 @@
 #include "store/store.h"
 
 /* There is no such record: MDB_NOTFOUND. */
-#define LMDB_ABSENT (-30798)
+#define LMDB_NOT_FOUND (-30798)
 
 /* What an apply function returns when there is nothing to commit. Neither
  * errno nor LMDB uses it. */
 #define LMDB_UNCHANGED (-1)
 
 /* A newer program wrote the record that this write would have to change. */
-#define LMDB_FOREIGN (-2)
+#define LMDB_NEWER_RECORD (-2)
 
 #define LMDB_TAG_LEN 8
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
-#define LMDB_HINT_HEAD (STORED_TIME_LEN + 1)
+#define LMDB_HINT_HEAD_LEN (RECORD_TIME_LEN + 1)
 
 struct MDB_txn;
 struct MDB_cursor;
@@ -38,7 +38,7 @@ struct MDB_cursor;
 struct lmdb_store;
 
 struct lmdb_key {
-    uint8_t octets[LMDB_HINT_HEAD + LMDB_KEY_MAX];
+    uint8_t bytes[LMDB_HINT_HEAD_LEN + LMDB_KEY_MAX];
     size_t len;
 };
 
@@ -52,7 +52,7 @@ struct lmdb_change {
     enum pst_err result; /* what to answer when nothing failed */
     int64_t number;
     size_t count;
-    struct store_swept swept;
+    struct store_sweep_result swept;
 };
 
 /* A walk over the records of one kind whose keys begin alike. */
@@ -68,12 +68,12 @@ PST_MUST_USE enum pst_err lmdb_new(struct lmdb_store **out,
 void lmdb_free(struct lmdb_store *store);
 
 struct store *lmdb_base(struct lmdb_store *store);
-struct lmdb_store *lmdb_of(struct store *store);
+struct lmdb_store *lmdb_from_base(struct store *store);
 
 /* The key of a record: the audience's tag, and as many ids as are not NULL. */
-struct lmdb_key lmdb_key_of(struct lmdb_store *store,
-                            const struct store_id *first,
-                            const struct store_id *second);
+struct lmdb_key lmdb_key_make(struct lmdb_store *store,
+                              const struct store_id *first,
+                              const struct store_id *second);
 
 /*
  * Begin to read; every begin has its end.
@@ -96,33 +96,34 @@ PST_MUST_USE enum pst_err lmdb_write(struct lmdb_store *store,
 
 /* record: bytes of the map, until the transaction ends or writes. */
 int lmdb_get(struct lmdb_store *store, struct MDB_txn *txn,
-             enum stored_kind kind, struct lmdb_key *key,
+             enum record_kind kind, struct lmdb_key *key,
              struct pst_bytes *record);
 
 /* The record is head, and tail behind it. */
 int lmdb_put(struct lmdb_store *store, struct MDB_txn *txn,
-             enum stored_kind kind, struct lmdb_key *key,
+             enum record_kind kind, struct lmdb_key *key,
              const struct pst_bytes parts[static 2]);
 
 /* 0 also when it is not there. */
 int lmdb_del(struct lmdb_store *store, struct MDB_txn *txn,
-             enum stored_kind kind, struct lmdb_key *key);
+             enum record_kind kind, struct lmdb_key *key);
 
 /* The records whose keys begin with prefix. */
 int lmdb_range_open(struct lmdb_range *range, struct lmdb_store *store,
-                    struct MDB_txn *txn, enum stored_kind kind,
+                    struct MDB_txn *txn, enum record_kind kind,
                     const struct lmdb_key *prefix);
 
-/* The next one, or LMDB_ABSENT after the last. */
+/* The next one, or LMDB_NOT_FOUND after the last. */
 int lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
                     struct pst_bytes *record);
 void lmdb_range_close(struct lmdb_range *range);
 
 /* Look at `limit` hints whose time has come, and remove what is over. */
 PST_MUST_USE enum pst_err lmdb_sweep(struct lmdb_store *store, size_t limit,
-                                     int64_t now, struct store_swept *swept);
+                                     int64_t now,
+                                     struct store_sweep_result *swept);
 
 /* How many tenths of the map are free, rounded down; after a write. */
-int lmdb_room(struct lmdb_store *store, size_t *tenths);
+int lmdb_free_tenths(struct lmdb_store *store, size_t *tenths);
 
 #endif

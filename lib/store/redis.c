@@ -33,18 +33,18 @@
 /* Milliseconds. */
 #define CONNECT_TIMEOUT 1000
 #define COMMAND_TIMEOUT 500
-#define BACK_OFF 250
+#define RETRY_DELAY 250
 
 struct redis_store {
     struct store base;
     struct store_url url;
     int socket;          /* -1: not connected */
     redisReader *reader; /* NULL: not connected */
-    int64_t down_until;  /* monotonic milliseconds */
+    int64_t retry_at;    /* monotonic milliseconds */
 };
 
 /* How an exchange went. */
-enum outcome { DONE, LOST, TIMED_OUT };
+enum outcome { EXCHANGE_DONE, EXCHANGE_LOST, EXCHANGE_TIMED_OUT };
 
 struct store *
 redis_base(struct redis_store *store)
@@ -53,7 +53,7 @@ redis_base(struct redis_store *store)
 }
 
 struct redis_store *
-redis_of(struct store *store)
+redis_from_base(struct store *store)
 {
     return (struct redis_store *)(void *)store;
 }
@@ -61,23 +61,23 @@ redis_of(struct store *store)
 /* Why. */
 
 enum pst_err
-redis_because(struct redis_store *store, const char *what, const char *cause)
+redis_set_error(struct redis_store *store, const char *what, const char *cause)
 {
-    char place[STORE_WORD_MAX * 3];
-    struct pst_text text = PST_NO_TEXT;
+    char location[STORE_URL_PART_MAX * 3];
+    struct pst_str text = PST_STR_NONE;
     struct pst_buf buf;
 
-    pst_buf_init(&buf, place, sizeof(place));
+    pst_buf_init(&buf, location, sizeof(location));
     store_url_emit(&buf, &store->url);
-    (void)!pst_buf_end(&buf, &text);
-    return store_because(&store->base, "%.*s: %s%s", (int)text.len,
-                         text.ptr ? text.ptr : "", what, cause);
+    (void)!pst_buf_finish(&buf, &text);
+    return store_set_error(&store->base, "%.*s: %s%s", (int)text.len,
+                           text.ptr ? text.ptr : "", what, cause);
 }
 
 /* The connection. */
 
 static void
-disconnect(struct redis_store *store)
+redis_disconnect(struct redis_store *store)
 {
     if (store->socket >= 0)
         close(store->socket);
@@ -89,14 +89,14 @@ disconnect(struct redis_store *store)
 
 /* Wait until the socket is ready. Returns 0, or an errno. */
 static int
-await(int socket, short events, int64_t deadline)
+redis_wait_socket(int socket, short events, int64_t deadline)
 {
     struct pollfd ready = {.fd = socket, .events = events};
     int64_t left;
     int got;
 
     for (;;) {
-        left = deadline - ticks_ms();
+        left = deadline - clock_ms();
         if (left <= 0)
             return ETIMEDOUT;
         got = poll(&ready, 1, (int)left);
@@ -109,7 +109,7 @@ await(int socket, short events, int64_t deadline)
 
 /* Returns a connected socket, or minus an errno. */
 static int
-dial(const struct sockaddr *address, socklen_t len, int64_t deadline)
+redis_connect(const struct sockaddr *address, socklen_t len, int64_t deadline)
 {
     int family = address->sa_family;
     int one = 1;
@@ -124,7 +124,7 @@ dial(const struct sockaddr *address, socklen_t len, int64_t deadline)
     if (connect(fd, address, len) != 0) {
         cause = errno;
         if (cause == EINPROGRESS)
-            cause = await(fd, POLLOUT, deadline);
+            cause = redis_wait_socket(fd, POLLOUT, deadline);
         if (cause == 0 &&
             getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &size) != 0)
             cause = errno;
@@ -136,16 +136,17 @@ dial(const struct sockaddr *address, socklen_t len, int64_t deadline)
 }
 
 static enum pst_err
-dial_local(struct redis_store *store)
+redis_connect_unix(struct redis_store *store)
 {
-    int64_t deadline = ticks_ms() + CONNECT_TIMEOUT;
+    int64_t deadline = clock_ms() + CONNECT_TIMEOUT;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
 
     memcpy(address.sun_path, store->url.path, strlen(store->url.path));
-    fd = dial((const struct sockaddr *)&address, sizeof(address), deadline);
+    fd = redis_connect((const struct sockaddr *)&address, sizeof(address),
+                       deadline);
     if (fd < 0)
-        return redis_because(store, "cannot connect: ", strerror(-fd));
+        return redis_set_error(store, "cannot connect: ", strerror(-fd));
     store->socket = fd;
     return PST_OK;
 }
@@ -153,7 +154,7 @@ dial_local(struct redis_store *store)
 /* Try one address after the other. What time there is they share, so that one
  * that is silent leaves some for the next. */
 static int
-dial_each(const struct addrinfo *found, int64_t deadline)
+redis_connect_any(const struct addrinfo *found, int64_t deadline)
 {
     int64_t count = 0;
     int fd = -ENOENT;
@@ -161,16 +162,16 @@ dial_each(const struct addrinfo *found, int64_t deadline)
     for (const struct addrinfo *at = found; at; at = at->ai_next)
         count++;
     for (; found && fd < 0; found = found->ai_next) {
-        int64_t now = ticks_ms();
+        int64_t now = clock_ms();
 
-        fd = dial(found->ai_addr, found->ai_addrlen,
-                  now + (deadline - now) / count--);
+        fd = redis_connect(found->ai_addr, found->ai_addrlen,
+                           now + (deadline - now) / count--);
     }
     return fd;
 }
 
 static enum pst_err
-dial_host(struct redis_store *store)
+redis_connect_host(struct redis_store *store)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICSERV};
@@ -179,12 +180,12 @@ dial_host(struct redis_store *store)
     int rc = getaddrinfo(store->url.host, store->url.port, &hints, &found);
 
     if (rc)
-        return redis_because(store,
-                             "its address cannot be found: ", gai_strerror(rc));
-    fd = dial_each(found, ticks_ms() + CONNECT_TIMEOUT);
+        return redis_set_error(
+            store, "its address cannot be found: ", gai_strerror(rc));
+    fd = redis_connect_any(found, clock_ms() + CONNECT_TIMEOUT);
     freeaddrinfo(found);
     if (fd < 0)
-        return redis_because(store, "cannot connect: ", strerror(-fd));
+        return redis_set_error(store, "cannot connect: ", strerror(-fd));
     store->socket = fd;
     return PST_OK;
 }
@@ -195,7 +196,7 @@ void
 redis_batch_free(struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        pst_crypt_wipe(batch->texts[i], batch->lens[i]); /* AUTH's password */
+        pst_crypto_wipe(batch->texts[i], batch->lens[i]); /* AUTH's password */
         redisFreeCommand(batch->texts[i]);
         if (batch->replies[i])
             freeReplyObject(batch->replies[i]);
@@ -210,7 +211,7 @@ redis_batch_add(struct redis_batch *batch, struct redis_command *command)
     int len;
 
     PST_REQUIRE(batch->count < REDIS_BATCH_MAX);
-    len = redisFormatCommandArgv(&text, command->count, command->words,
+    len = redisFormatCommandArgv(&text, command->count, command->arguments,
                                  command->lens);
     if (len < 0) {
         batch->failed = true;
@@ -223,18 +224,20 @@ redis_batch_add(struct redis_batch *batch, struct redis_command *command)
 }
 
 static enum outcome
-lost(struct redis_store *store, int cause)
+redis_connection_lost(struct redis_store *store, int cause)
 {
-    bool late = cause == ETIMEDOUT;
+    bool is_timeout = cause == ETIMEDOUT;
 
-    (void)redis_because(store, late ? "does not answer: " : "connection lost: ",
-                        cause ? strerror(cause) : "closed by the server");
-    return late ? TIMED_OUT : LOST;
+    (void)redis_set_error(
+        store, is_timeout ? "does not answer: " : "connection lost: ",
+        cause ? strerror(cause) : "closed by the server");
+    return is_timeout ? EXCHANGE_TIMED_OUT : EXCHANGE_LOST;
 }
 
 /* The commands, of which the first bytes were sent already. */
 static size_t
-unsent(const struct redis_batch *batch, size_t sent, struct iovec *pieces)
+redis_batch_unsent(const struct redis_batch *batch, size_t sent,
+                   struct iovec *pieces)
 {
     size_t count = 0;
 
@@ -252,8 +255,8 @@ unsent(const struct redis_batch *batch, size_t sent, struct iovec *pieces)
 }
 
 static enum outcome
-send_batch(struct redis_store *store, const struct redis_batch *batch,
-           int64_t deadline)
+redis_batch_send(struct redis_store *store, const struct redis_batch *batch,
+                 int64_t deadline)
 {
     struct iovec pieces[REDIS_BATCH_MAX];
     size_t sent = 0;
@@ -263,9 +266,9 @@ send_batch(struct redis_store *store, const struct redis_batch *batch,
         ssize_t more;
         int cause;
 
-        message.msg_iovlen = unsent(batch, sent, pieces);
+        message.msg_iovlen = redis_batch_unsent(batch, sent, pieces);
         if (message.msg_iovlen == 0)
-            return DONE;
+            return EXCHANGE_DONE;
         more = sendmsg(store->socket, &message, MSG_NOSIGNAL);
         if (more >= 0) {
             sent += (size_t)more;
@@ -273,56 +276,57 @@ send_batch(struct redis_store *store, const struct redis_batch *batch,
         }
         cause = errno;
         if (cause == EAGAIN)
-            cause = await(store->socket, POLLOUT, deadline);
+            cause = redis_wait_socket(store->socket, POLLOUT, deadline);
         if (cause != 0 && cause != EINTR)
-            return lost(store, cause);
+            return redis_connection_lost(store, cause);
     }
 }
 
 /* Read what there is, waiting for it, and hand it to hiredis. */
 static enum outcome
-receive(struct redis_store *store, int64_t deadline)
+redis_receive(struct redis_store *store, int64_t deadline)
 {
-    char octets[2048];
+    char bytes[2048];
     ssize_t len;
     int cause;
 
     for (;;) {
-        cause = await(store->socket, POLLIN, deadline);
+        cause = redis_wait_socket(store->socket, POLLIN, deadline);
         if (cause)
-            return lost(store, cause);
-        len = recv(store->socket, octets, sizeof(octets), 0);
+            return redis_connection_lost(store, cause);
+        len = recv(store->socket, bytes, sizeof(bytes), 0);
         if (len > 0)
             break;
         if (len == 0)
-            return lost(store, 0);
+            return redis_connection_lost(store, 0);
         if (errno != EAGAIN && errno != EINTR)
-            return lost(store, errno);
+            return redis_connection_lost(store, errno);
     }
-    if (redisReaderFeed(store->reader, octets, (size_t)len) == REDIS_OK)
-        return DONE;
-    (void)redis_because(store, "cannot be understood: ", store->reader->errstr);
-    return LOST;
+    if (redisReaderFeed(store->reader, bytes, (size_t)len) == REDIS_OK)
+        return EXCHANGE_DONE;
+    (void)redis_set_error(store,
+                          "cannot be understood: ", store->reader->errstr);
+    return EXCHANGE_LOST;
 }
 
 static enum outcome
-exchange(struct redis_store *store, struct redis_batch *batch)
+redis_batch_exchange(struct redis_store *store, struct redis_batch *batch)
 {
-    int64_t deadline = ticks_ms() + COMMAND_TIMEOUT;
-    enum outcome outcome = send_batch(store, batch, deadline);
+    int64_t deadline = clock_ms() + COMMAND_TIMEOUT;
+    enum outcome outcome = redis_batch_send(store, batch, deadline);
     void *reply = NULL;
     size_t got = 0;
 
-    while (outcome == DONE && got < batch->count) {
+    while (outcome == EXCHANGE_DONE && got < batch->count) {
         if (redisReaderGetReply(store->reader, &reply) != REDIS_OK) {
-            (void)redis_because(
+            (void)redis_set_error(
                 store, "cannot be understood: ", store->reader->errstr);
-            return LOST;
+            return EXCHANGE_LOST;
         }
         if (reply)
             batch->replies[got++] = reply;
         else
-            outcome = receive(store, deadline);
+            outcome = redis_receive(store, deadline);
     }
     return outcome;
 }
@@ -330,33 +334,33 @@ exchange(struct redis_store *store, struct redis_batch *batch)
 /* Commands. */
 
 void
-redis_add_octets(struct redis_command *command, const void *octets, size_t len)
+redis_add_bytes(struct redis_command *command, const void *bytes, size_t len)
 {
-    PST_REQUIRE(command->count < REDIS_WORDS_MAX);
-    command->words[command->count] = octets;
+    PST_REQUIRE(command->count < REDIS_ARGUMENTS_MAX);
+    command->arguments[command->count] = bytes;
     command->lens[command->count] = len;
     command->count++;
 }
 
 void
-redis_add_word(struct redis_command *command, const char *word)
+redis_add_string(struct redis_command *command, const char *string)
 {
-    redis_add_octets(command, word, strlen(word));
+    redis_add_bytes(command, string, strlen(string));
 }
 
 void
 redis_add_key(struct redis_command *command, const struct redis_key *key)
 {
-    redis_add_octets(command, key->text, key->len);
+    redis_add_bytes(command, key->text, key->len);
 }
 
 static void
-add_built(struct redis_command *command, const struct pst_buf *buf)
+redis_add_buffer(struct redis_command *command, const struct pst_buf *buf)
 {
-    struct pst_text text = pst_buf_text(buf);
+    struct pst_str text = pst_buf_str(buf);
 
     PST_REQUIRE(buf->err == PST_OK);
-    redis_add_octets(command, text.ptr, text.len);
+    redis_add_bytes(command, text.ptr, text.len);
     command->used += text.len;
 }
 
@@ -365,10 +369,10 @@ redis_add_number(struct redis_command *command, int64_t number)
 {
     struct pst_buf buf;
 
-    pst_buf_init(&buf, command->room + command->used,
-                 sizeof(command->room) - command->used);
+    pst_buf_init(&buf, command->storage + command->used,
+                 sizeof(command->storage) - command->used);
     pst_buf_add_number(&buf, number);
-    add_built(command, &buf);
+    redis_add_buffer(command, &buf);
 }
 
 void
@@ -376,10 +380,10 @@ redis_add_id(struct redis_command *command, const struct store_id *id)
 {
     struct pst_buf buf;
 
-    pst_buf_init(&buf, command->room + command->used,
-                 sizeof(command->room) - command->used);
-    pst_buf_add_hex(&buf, (struct pst_bytes){id->octets, PST_HASH_LEN});
-    add_built(command, &buf);
+    pst_buf_init(&buf, command->storage + command->used,
+                 sizeof(command->storage) - command->used);
+    pst_buf_add_hex(&buf, (struct pst_bytes){id->bytes, PST_HASH_LEN});
+    redis_add_buffer(command, &buf);
 }
 
 void
@@ -387,7 +391,7 @@ redis_command_init(struct redis_command *command, const char *name)
 {
     command->count = 0;
     command->used = 0;
-    redis_add_word(command, name);
+    redis_add_string(command, name);
 }
 
 void
@@ -395,26 +399,26 @@ redis_command_init_script(struct redis_command *command, const char *script,
                           size_t keys)
 {
     redis_command_init(command, "EVAL");
-    redis_add_word(command, script);
+    redis_add_string(command, script);
     redis_add_number(command, (int64_t)keys);
 }
 
 struct redis_key
-redis_key_of(struct redis_store *store, const char *kind,
-             const struct store_id *id)
+redis_key_make(struct redis_store *store, const char *kind,
+               const struct store_id *id)
 {
     struct pst_buf buf;
     struct redis_key key;
 
     pst_buf_init(&buf, key.text, sizeof(key.text));
     pst_buf_add_string(&buf, "postern:");
-    pst_buf_add(&buf, (struct pst_text){store->base.audience,
-                                        store->base.audience_len});
+    pst_buf_add(
+        &buf, (struct pst_str){store->base.audience, store->base.audience_len});
     pst_buf_add_char(&buf, ':');
     pst_buf_add_string(&buf, kind);
     pst_buf_add_char(&buf, ':');
     if (id)
-        pst_buf_add_hex(&buf, (struct pst_bytes){id->octets, PST_HASH_LEN});
+        pst_buf_add_hex(&buf, (struct pst_bytes){id->bytes, PST_HASH_LEN});
     PST_REQUIRE(buf.err == PST_OK);
     key.len = buf.len;
     return key;
@@ -424,13 +428,13 @@ redis_key_of(struct redis_store *store, const char *kind,
 
 /* Does an error mean that this connection will be of no use? */
 static bool
-is_final(const redisReply *reply)
+is_fatal_error(const redisReply *reply)
 {
-    static const char *const finals[] = {"NOAUTH", "WRONGPASS", "READONLY",
-                                         "MASTERDOWN"};
+    static const char *const fatal_errors[] = {"NOAUTH", "WRONGPASS",
+                                               "READONLY", "MASTERDOWN"};
 
-    for (size_t i = 0; i < PST_COUNT(finals); i++) {
-        if (strncmp(reply->str, finals[i], strlen(finals[i])) == 0)
+    for (size_t i = 0; i < PST_COUNT(fatal_errors); i++) {
+        if (strncmp(reply->str, fatal_errors[i], strlen(fatal_errors[i])) == 0)
             return true;
     }
     return false;
@@ -438,7 +442,7 @@ is_final(const redisReply *reply)
 
 /* No reply may be an error. */
 static enum pst_err
-accept_replies(struct redis_store *store, const struct redis_batch *batch)
+redis_check_replies(struct redis_store *store, const struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         const redisReply *reply = batch->replies[i];
@@ -446,23 +450,23 @@ accept_replies(struct redis_store *store, const struct redis_batch *batch)
 
         if (reply->type != REDIS_REPLY_ERROR)
             continue;
-        e = redis_because(store, "it says: ", reply->str);
-        if (is_final(reply))
-            disconnect(store);
+        e = redis_set_error(store, "it says: ", reply->str);
+        if (is_fatal_error(reply))
+            redis_disconnect(store);
         return e;
     }
     return PST_OK;
 }
 
 enum pst_err
-redis_odd(struct redis_store *store)
+redis_set_reply_error(struct redis_store *store)
 {
-    return redis_because(store, "gave an answer of the wrong kind", "");
+    return redis_set_error(store, "gave an answer of the wrong kind", "");
 }
 
 /* Who we are, and which database. */
 static enum pst_err
-greet(struct redis_store *store)
+redis_handshake(struct redis_store *store)
 {
     const struct store_url *url = &store->url;
     struct redis_batch batch = {.count = 0};
@@ -472,8 +476,8 @@ greet(struct redis_store *store)
     if (url->password[0] != '\0') {
         redis_command_init(&command, "AUTH");
         if (url->user[0] != '\0')
-            redis_add_word(&command, url->user);
-        redis_add_word(&command, url->password);
+            redis_add_string(&command, url->user);
+        redis_add_string(&command, url->password);
         redis_batch_add(&batch, &command);
     }
     if (url->db != 0) {
@@ -482,38 +486,39 @@ greet(struct redis_store *store)
         redis_batch_add(&batch, &command);
     }
     if (batch.failed)
-        (void)redis_because(store, "no memory", "");
-    else if (exchange(store, &batch) == DONE)
-        e = accept_replies(store, &batch);
+        (void)redis_set_error(store, "no memory", "");
+    else if (redis_batch_exchange(store, &batch) == EXCHANGE_DONE)
+        e = redis_check_replies(store, &batch);
     redis_batch_free(&batch);
     return e;
 }
 
 static enum pst_err
-ensure(struct redis_store *store)
+redis_ensure_connected(struct redis_store *store)
 {
     enum pst_err e;
 
     if (store->socket >= 0)
         return PST_OK;
-    if (ticks_ms() < store->down_until)
+    if (clock_ms() < store->retry_at)
         return PST_STORE_DOWN; /* for the reason that stands */
-    e = store->url.host[0] != '\0' ? dial_host(store) : dial_local(store);
+    e = store->url.host[0] != '\0' ? redis_connect_host(store)
+                                   : redis_connect_unix(store);
     if (e == PST_OK) {
         store->reader = redisReaderCreate();
-        e = store->reader ? greet(store)
-                          : redis_because(store, "no memory", "");
+        e = store->reader ? redis_handshake(store)
+                          : redis_set_error(store, "no memory", "");
     }
     if (e == PST_OK)
         return e;
-    disconnect(store);
-    store->down_until = ticks_ms() + BACK_OFF;
+    redis_disconnect(store);
+    store->retry_at = clock_ms() + RETRY_DELAY;
     return e;
 }
 
 /* Forget the replies of an exchange that broke off. */
 static void
-batch_rewind(struct redis_batch *batch)
+redis_batch_rewind(struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->replies[i])
@@ -526,28 +531,28 @@ enum pst_err
 redis_call(struct redis_store *store, struct redis_batch *batch)
 {
     enum pst_err e =
-        batch->failed ? redis_because(store, "no memory", "") : PST_OK;
-    enum outcome outcome = LOST;
+        batch->failed ? redis_set_error(store, "no memory", "") : PST_OK;
+    enum outcome outcome = EXCHANGE_LOST;
     bool was_open = store->socket >= 0;
 
     if (e == PST_OK)
-        e = ensure(store);
+        e = redis_ensure_connected(store);
     if (e == PST_OK)
-        outcome = exchange(store, batch);
-    if (e == PST_OK && outcome == LOST && was_open) {
-        disconnect(store);
-        batch_rewind(batch);
-        e = ensure(store);
+        outcome = redis_batch_exchange(store, batch);
+    if (e == PST_OK && outcome == EXCHANGE_LOST && was_open) {
+        redis_disconnect(store);
+        redis_batch_rewind(batch);
+        e = redis_ensure_connected(store);
         if (e == PST_OK)
-            outcome = exchange(store, batch);
+            outcome = redis_batch_exchange(store, batch);
     }
-    if (e == PST_OK && outcome != DONE) {
-        disconnect(store);
-        store->down_until = ticks_ms() + BACK_OFF;
+    if (e == PST_OK && outcome != EXCHANGE_DONE) {
+        redis_disconnect(store);
+        store->retry_at = clock_ms() + RETRY_DELAY;
         e = PST_STORE_DOWN;
     }
     if (e == PST_OK)
-        e = accept_replies(store, batch);
+        e = redis_check_replies(store, batch);
     if (e)
         redis_batch_free(batch);
     return e;
@@ -567,7 +572,7 @@ redis_call_number(struct redis_store *store, struct redis_command *command,
     if (batch.replies[0]->type == REDIS_REPLY_INTEGER)
         *number = batch.replies[0]->integer;
     else
-        e = redis_odd(store);
+        e = redis_set_reply_error(store);
     redis_batch_free(&batch);
     return e;
 }
@@ -581,7 +586,7 @@ redis_reply_bytes(struct redis_store *store, const redisReply *reply,
         return PST_OK;
     }
     if (reply->type != REDIS_REPLY_STRING)
-        return redis_odd(store);
+        return redis_set_reply_error(store);
     *out = (struct pst_bytes){(const uint8_t *)reply->str, (size_t)reply->len};
     return PST_OK;
 }
@@ -591,7 +596,7 @@ redis_reply_list(struct redis_store *store, const redisReply *reply,
                  redisReply ***items, size_t *count)
 {
     if (reply->type != REDIS_REPLY_ARRAY)
-        return redis_odd(store);
+        return redis_set_reply_error(store);
     *items = reply->element;
     *count = reply->elements;
     return PST_OK;
@@ -615,7 +620,7 @@ redis_new(struct redis_store **out, const struct store_url *url)
 void
 redis_free(struct redis_store *store)
 {
-    disconnect(store);
-    pst_crypt_wipe(&store->url, sizeof(store->url));
+    redis_disconnect(store);
+    pst_crypto_wipe(&store->url, sizeof(store->url));
     free(store);
 }

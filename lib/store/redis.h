@@ -15,7 +15,7 @@
 
 /* Commands in one round trip, and words in one command. */
 #define REDIS_BATCH_MAX 3
-#define REDIS_WORDS_MAX 32
+#define REDIS_ARGUMENTS_MAX 32
 
 /* A key: its parts, and a hash in hex. */
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)
@@ -27,10 +27,10 @@ struct redis_store;
 
 /* One command: its words point to what outlives it. */
 struct redis_command {
-    const char *words[REDIS_WORDS_MAX];
-    size_t lens[REDIS_WORDS_MAX];
+    const char *arguments[REDIS_ARGUMENTS_MAX];
+    size_t lens[REDIS_ARGUMENTS_MAX];
     int count;
-    char room[352]; /* numbers, and ids in hex */
+    char storage[352]; /* numbers, and ids in hex */
     size_t used;
 };
 
@@ -54,18 +54,18 @@ PST_MUST_USE enum pst_err redis_new(struct redis_store **out,
 void redis_free(struct redis_store *store);
 
 struct store *redis_base(struct redis_store *store);
-struct redis_store *redis_of(struct store *store);
+struct redis_store *redis_from_base(struct store *store);
 
 /* Note why: where it is, and two parts of a sentence. PST_STORE_DOWN. */
-enum pst_err redis_because(struct redis_store *store, const char *what,
-                           const char *cause);
+enum pst_err redis_set_error(struct redis_store *store, const char *what,
+                             const char *cause);
 
 /* An answer was of the wrong kind. PST_STORE_DOWN. */
-enum pst_err redis_odd(struct redis_store *store);
+enum pst_err redis_set_reply_error(struct redis_store *store);
 
 /* The key of a kind of record; for NULL, what such keys begin with. */
-struct redis_key redis_key_of(struct redis_store *store, const char *kind,
-                              const struct store_id *id);
+struct redis_key redis_key_make(struct redis_store *store, const char *kind,
+                                const struct store_id *id);
 
 /* Begin a command by its name; or EVAL with so many keys, of which KEYS and
  * ARGV are to follow. */
@@ -73,9 +73,9 @@ void redis_command_init(struct redis_command *command, const char *name);
 void redis_command_init_script(struct redis_command *command,
                                const char *script, size_t keys);
 
-void redis_add_octets(struct redis_command *command, const void *octets,
-                      size_t len);
-void redis_add_word(struct redis_command *command, const char *word);
+void redis_add_bytes(struct redis_command *command, const void *bytes,
+                     size_t len);
+void redis_add_string(struct redis_command *command, const char *string);
 void redis_add_key(struct redis_command *command, const struct redis_key *key);
 void redis_add_number(struct redis_command *command, int64_t number);
 void redis_add_id(struct redis_command *command, const struct store_id *id);

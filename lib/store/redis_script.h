@@ -24,12 +24,12 @@
 
 /* since, newest = getsince(key), which ends the script where it cannot be
  * read; putsince(key, since, newest, now). The spans are ARGV's last two:
- * PST_LIFETIME_MAX and PST_SKEW. */
+ * PST_LIFETIME_MAX and PST_CLOCK_SKEW_MAX. */
 #define SCRIPT_SINCE                                                        \
     "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "        \
     "local function getsince(k) local s=redis.call('GET',k) "               \
     "if not s then return 0,0 end "                                         \
-    "if not ours(s,17) or #s~=17 then error('" STORED_FOREIGN_WHY "') end " \
+    "if not ours(s,17) or #s~=17 then error('" RECORD_NEWER_ERROR "') end " \
     "return n(s,2),n(s,10) end "                                            \
     "local function putsince(k,since,newest,now) "                          \
     "local ends=newest+skew if since>0 then ends=since+span+skew end "      \
@@ -38,7 +38,7 @@
 
 /* revoke(revoked, spill, record, seconds). A record that stays longer already
  * is left alone. */
-#define SCRIPT_REVOKE                                \
+#define SCRIPT_REVOKE_FUNCTION                       \
     "local function revoke(k,spill,record,seconds) " \
     "local stay=redis.call('TTL',k) "                \
     "if stay~=-1 and stay<tonumber(seconds) then "   \
@@ -46,14 +46,14 @@
     "redis.call('DEL',spill) end "
 
 /* KEYS revoked spill [sessions]; ARGV record seconds sid. */
-#define SCRIPT_END                                            \
-    SCRIPT_REVOKE                                             \
+#define SCRIPT_REVOKE_SESSION                                 \
+    SCRIPT_REVOKE_FUNCTION                                    \
     "revoke(KEYS[1],KEYS[2],ARGV[1],ARGV[2]) "                \
     "if KEYS[3] then redis.call('HDEL',KEYS[3],ARGV[3]) end " \
     "return 1"
 
 /* KEYS since; ARGV now span skew. Returns the instant. */
-#define SCRIPT_END_ALL                                                \
+#define SCRIPT_REVOKE_ALL                                             \
     SCRIPT_NUMBERS SCRIPT_SINCE                                       \
         "local now=tonumber(ARGV[1]) "                                \
         "local since,newest=getsince(KEYS[1]) local s=now "           \
@@ -61,9 +61,9 @@
         "if since>s then s=since end putsince(KEYS[1],s,newest,now) " \
         "return s"
 
-/* The rest of SCRIPT_BEGIN: make room in the list `all`, in which the old
- * session does not count, and put the new one in. */
-#define SCRIPT_LIST                                                           \
+/* The rest of SCRIPT_SESSION_REPLACE: make room in the list `all`, in which the
+ * old session does not count, and put the new one in. */
+#define SCRIPT_SESSION_LIST                                                   \
     "local live={} for i=1,#all,2 do local f,v=all[i],all[i+1] "              \
     "if f~=sid and f~=ARGV[11] and ours(v,25) then local c,e=n(v,2),n(v,18) " \
     "if e<=now or c<=since then redis.call('HDEL',KEYS[1],f) "                \
@@ -95,8 +95,8 @@
  * new one's user ended all, where the new one is not after that. Everything
  * is read before anything is written: a script that fails undoes nothing.
  */
-#define SCRIPT_BEGIN                                                           \
-    SCRIPT_NUMBERS SCRIPT_SINCE SCRIPT_REVOKE                                  \
+#define SCRIPT_SESSION_REPLACE                                                 \
+    SCRIPT_NUMBERS SCRIPT_SINCE SCRIPT_REVOKE_FUNCTION                         \
         "local sid,now,last=ARGV[1],tonumber(ARGV[5]),tonumber(ARGV[4]) "      \
         "local created,max=tonumber(ARGV[3]),tonumber(ARGV[6]) "               \
         "local listed,old=ARGV[2]~='',ARGV[11]~='' "                           \
@@ -113,10 +113,10 @@
         "revoke(KEYS[8],KEYS[9],ARGV[17],ARGV[18]) end "                       \
         "if ARGV[10]~='' then redis.call('SET',KEYS[3],ARGV[10],"              \
         "'EX',math.max(1,last-now)) end "                                      \
-        "if not listed then return 0 end " SCRIPT_LIST
+        "if not listed then return 0 end " SCRIPT_SESSION_LIST
 
 /* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not there. */
-#define SCRIPT_TOUCH                                                \
+#define SCRIPT_SESSION_TOUCH                                        \
     SCRIPT_NUMBERS                                                  \
     "local v=redis.call('HGET',KEYS[1],ARGV[1]) "                   \
     "local now,ends=tonumber(ARGV[3]),tonumber(ARGV[2]) "           \
@@ -128,18 +128,19 @@
     "redis.call('EXPIRE',KEYS[1],e-now) end return 1"
 
 /* KEYS spill; ARGV record seconds now. Returns 1, or 0 when it is not there. */
-#define SCRIPT_REPLACE                                              \
+#define SCRIPT_SPILL_REPLACE                                        \
     SCRIPT_NUMBERS                                                  \
     "local v=redis.call('GET',KEYS[1]) "                            \
     "if not ours(v,10) or n(v,2)<=tonumber(ARGV[3]) then return 0 " \
     "end redis.call('SET',KEYS[1],ARGV[1],'EX',ARGV[2]) return 1"
 
 /*
- * KEYS counters; ARGV now, then limit, period and is_tally of each. Returns 0,
- * or the seconds to wait. The arithmetic is stored_counter_take()'s; doubles
- * hold microseconds exactly until the year 2255.
+ * KEYS counters; ARGV now, then limit, period and is_count_only of each.
+ * Returns 0, or the seconds to wait. The arithmetic is
+ * record_counter_acquire()'s; doubles hold microseconds exactly until the year
+ * 2255.
  */
-#define SCRIPT_TAKE                                                         \
+#define SCRIPT_COUNTER_ACQUIRE                                              \
     SCRIPT_NUMBERS                                                          \
     "local now,wait,next=tonumber(ARGV[1])*1000000,0,{} "                   \
     "for i,k in ipairs(KEYS) do "                                           \
@@ -160,7 +161,7 @@
  * all, or as much as the counter before it held. Returns how many were not
  * empty.
  */
-#define SCRIPT_GIVE                                                         \
+#define SCRIPT_COUNTER_REFUND                                               \
     SCRIPT_NUMBERS                                                          \
     "local now,held,level=tonumber(ARGV[1])*1000000,0,0 "                   \
     "for i,k in ipairs(KEYS) do "                                           \

@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 
 /* Bytes of a name that is hashed. */
-#define NAME_MAX_LEN 2048
+#define STORE_NAME_MAX 2048
 
 static const struct store_backend *const backends[] = {
     [STORE_LMDB] = &store_lmdb,
@@ -19,28 +19,28 @@ static const struct store_backend *const backends[] = {
 };
 
 enum pst_err
-store_because(struct store *store, const char *format, ...)
+store_set_error(struct store *store, const char *format, ...)
 {
     va_list values;
 
     va_start(values, format);
-    (void)vsnprintf(store->why, sizeof(store->why), format, values);
+    (void)vsnprintf(store->error, sizeof(store->error), format, values);
     va_end(values);
     return PST_STORE_DOWN;
 }
 
 const char *
-store_why(const struct store *store)
+store_error(const struct store *store)
 {
-    return store->why;
+    return store->error;
 }
 
 static void
-set_audience(struct store *store, struct pst_text audience)
+store_set_audience(struct store *store, struct pst_str audience)
 {
     uint8_t hash[PST_HASH_LEN];
 
-    pst_crypt_sha256(pst_text_bytes(audience), hash);
+    pst_crypto_sha256(pst_str_bytes(audience), hash);
     memcpy(store->audience, audience.ptr, audience.len);
     store->audience_len = audience.len;
     memcpy(store->tag, hash, sizeof(store->tag));
@@ -48,7 +48,7 @@ set_audience(struct store *store, struct pst_text audience)
 
 enum pst_err
 store_open(struct store **out, const struct store_url *url,
-           struct pst_text audience)
+           struct pst_str audience)
 {
     struct store *store;
     enum pst_err e;
@@ -59,7 +59,7 @@ store_open(struct store **out, const struct store_url *url,
     if (e)
         return e;
     store->backend = backends[url->kind];
-    set_audience(store, audience);
+    store_set_audience(store, audience);
     *out = store;
     return PST_OK;
 }
@@ -76,59 +76,59 @@ store_close(struct store **store)
 enum pst_err
 store_ping(struct store *store, int64_t now)
 {
-    char before[sizeof(store->why)];
+    char before[sizeof(store->error)];
     enum pst_err e;
 
-    memcpy(before, store->why, sizeof(before));
-    store->why[0] = '\0';
+    memcpy(before, store->error, sizeof(before));
+    store->error[0] = '\0';
     e = store->backend->ping(store, now);
     /* LMDB does not try again at once: what was wrong still is. */
-    if (e && store->why[0] == '\0')
-        memcpy(store->why, before, sizeof(before));
+    if (e && store->error[0] == '\0')
+        memcpy(store->error, before, sizeof(before));
     return e;
 }
 
 void
 store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out)
 {
-    pst_crypt_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->octets);
+    pst_crypto_sha256((struct pst_bytes){sid, PST_SID_LEN}, out->bytes);
 }
 
 enum pst_err
 store_id_name(const struct store *store, const char *purpose,
-              struct pst_text name, struct store_id *out)
+              struct pst_str name, struct store_id *out)
 {
-    char room[NAME_MAX_LEN + PST_AUDIENCE_MAX + 64];
-    struct pst_text whole;
+    char storage[STORE_NAME_MAX + PST_AUDIENCE_MAX + 64];
+    struct pst_str whole;
     struct pst_buf buf;
     enum pst_err e;
 
-    if (name.len > NAME_MAX_LEN)
+    if (name.len > STORE_NAME_MAX)
         return PST_TOO_LARGE;
     /* Lengths go before what they measure: no two triples look alike. */
-    pst_buf_init(&buf, room, sizeof(room));
+    pst_buf_init(&buf, storage, sizeof(storage));
     pst_buf_add_string(&buf, purpose);
     pst_buf_add_char(&buf, ' ');
     pst_buf_add_number(&buf, (int64_t)store->audience_len);
     pst_buf_add_char(&buf, ' ');
-    pst_buf_add(&buf, (struct pst_text){store->audience, store->audience_len});
+    pst_buf_add(&buf, (struct pst_str){store->audience, store->audience_len});
     pst_buf_add(&buf, name);
-    e = pst_buf_end(&buf, &whole);
+    e = pst_buf_finish(&buf, &whole);
     if (e)
         return e;
-    pst_crypt_sha256(pst_text_bytes(whole), out->octets);
+    pst_crypto_sha256(pst_str_bytes(whole), out->bytes);
     return PST_OK;
 }
 
 enum pst_err
-store_id_subject(const struct store *store, struct pst_text subject,
+store_id_subject(const struct store *store, struct pst_str subject,
                  struct store_id *out)
 {
     return store_id_name(store, "subject", subject, out);
 }
 
 bool
-store_id_parse(struct pst_text hex, struct store_id *id)
+store_id_parse(struct pst_str hex, struct store_id *id)
 {
     struct store_id read;
 
@@ -140,7 +140,7 @@ store_id_parse(struct pst_text hex, struct store_id *id)
 
         if (high < 0 || low < 0)
             return false;
-        read.octets[i] = (uint8_t)(high << 4 | low);
+        read.bytes[i] = (uint8_t)(high << 4 | low);
     }
     *id = read;
     return true;
@@ -149,7 +149,7 @@ store_id_parse(struct pst_text hex, struct store_id *id)
 bool
 store_id_equal(const struct store_id *a, const struct store_id *b)
 {
-    return memcmp(a->octets, b->octets, PST_HASH_LEN) == 0;
+    return memcmp(a->bytes, b->bytes, PST_HASH_LEN) == 0;
 }
 
 enum pst_err
@@ -160,26 +160,26 @@ store_check(struct store *store, const struct store_id *sid,
 }
 
 enum pst_err
-store_end(struct store *store, const struct store_id *sid,
-          const struct store_id *subject, int64_t expires, int64_t now)
+store_revoke(struct store *store, const struct store_id *sid,
+             const struct store_id *subject, int64_t expires, int64_t now)
 {
-    const struct store_event ending = {sid, subject, expires, now};
+    const struct store_session_change revocation = {sid, subject, expires, now};
 
-    return store->backend->end(store, &ending);
+    return store->backend->revoke(store, &revocation);
 }
 
 enum pst_err
-store_end_all(struct store *store, const struct store_id *subject, int64_t now,
-              int64_t *since)
+store_revoke_all(struct store *store, const struct store_id *subject,
+                 int64_t now, int64_t *since)
 {
     int64_t ignored;
 
-    return store->backend->end_all(store, subject, now,
-                                   since ? since : &ignored);
+    return store->backend->revoke_all(store, subject, now,
+                                      since ? since : &ignored);
 }
 
 static bool
-fits_list(const struct store_session *session)
+store_session_fits(const struct store_session *session)
 {
     return session->user.len <= PST_NAME_MAX &&
            session->browser.len <= STORE_BROWSER_MAX &&
@@ -187,12 +187,13 @@ fits_list(const struct store_session *session)
 }
 
 enum pst_err
-store_replace(struct store *store, const struct store_replacement *replacement,
-              int64_t *since)
+store_session_replace(struct store *store,
+                      const struct store_replacement *replacement,
+                      int64_t *since)
 {
     PST_REQUIRE(replacement->cap >= 0);
     if (replacement->blob.len > STORE_SPILL_MAX ||
-        (!replacement->is_guest && !fits_list(replacement->session)))
+        (!replacement->is_guest && !store_session_fits(replacement->session)))
         return PST_TOO_LARGE;
     return store->backend->replace(store, replacement, since);
 }
@@ -201,22 +202,22 @@ enum pst_err
 store_session_touch(struct store *store, const struct store_id *subject,
                     const struct store_id *sid, int64_t expires, int64_t now)
 {
-    const struct store_event touch = {sid, subject, expires, now};
+    const struct store_session_change touch = {sid, subject, expires, now};
 
     return store->backend->session_touch(store, &touch);
 }
 
 enum pst_err
 store_session_walk(struct store *store, const struct store_id *subject,
-                   int64_t now, store_each *each, void *context)
+                   int64_t now, store_session_fn *callback, void *context)
 {
-    const struct store_walk walk = {subject, now, each, context};
+    const struct store_walk walk = {subject, now, callback, context};
 
     return store->backend->session_walk(store, &walk);
 }
 
 static enum pst_err
-count_one(void *context, const struct store_session *session)
+store_count_session(void *context, const struct store_session *session)
 {
     size_t *count = context;
 
@@ -230,7 +231,8 @@ store_session_count(struct store *store, const struct store_id *subject,
                     int64_t now, size_t *count)
 {
     size_t found = 0;
-    enum pst_err e = store_session_walk(store, subject, now, count_one, &found);
+    enum pst_err e =
+        store_session_walk(store, subject, now, store_count_session, &found);
 
     if (e)
         return e;
@@ -239,7 +241,7 @@ store_session_count(struct store *store, const struct store_id *subject,
 }
 
 static enum pst_err
-put_spill(struct store *store, const struct store_spill *spill)
+store_put_spill(struct store *store, const struct store_spill *spill)
 {
     PST_REQUIRE(spill->blob.len > 0);
     if (spill->blob.len > STORE_SPILL_MAX)
@@ -253,7 +255,7 @@ store_spill_put(struct store *store, const struct store_id *sid,
 {
     const struct store_spill spill = {sid, blob, expires, now, false};
 
-    return put_spill(store, &spill);
+    return store_put_spill(store, &spill);
 }
 
 enum pst_err
@@ -262,7 +264,7 @@ store_spill_replace(struct store *store, const struct store_id *sid,
 {
     const struct store_spill spill = {sid, blob, expires, now, true};
 
-    return put_spill(store, &spill);
+    return store_put_spill(store, &spill);
 }
 
 enum pst_err
@@ -273,7 +275,7 @@ store_spill_get(struct store *store, const struct store_id *sid, int64_t now,
 }
 
 static void
-require_counters(const struct store_counters *counters)
+store_require_counters(const struct store_counters *counters)
 {
     PST_REQUIRE(counters->count >= 1 && counters->count <= STORE_COUNTERS_MAX);
     for (size_t i = 0; i < counters->count; i++) {
@@ -285,44 +287,45 @@ require_counters(const struct store_counters *counters)
 }
 
 enum pst_err
-store_take(struct store *store, const struct store_counters *counters,
-           int64_t *retry_after)
+store_counter_acquire(struct store *store,
+                      const struct store_counters *counters,
+                      int64_t *retry_after)
 {
-    require_counters(counters);
-    return store->backend->take(store, counters, retry_after);
+    store_require_counters(counters);
+    return store->backend->acquire(store, counters, retry_after);
 }
 
 enum pst_err
-store_give(struct store *store, const struct store_counters *counters)
+store_counter_refund(struct store *store, const struct store_counters *counters)
 {
-    int64_t held;
+    int64_t in_use;
 
-    require_counters(counters);
-    PST_REQUIRE(!counters->items[0].as_before);
-    return store->backend->give(store, counters, &held);
+    store_require_counters(counters);
+    PST_REQUIRE(!counters->items[0].as_previous);
+    return store->backend->refund(store, counters, &in_use);
 }
 
 enum pst_err
-store_reset(struct store *store, const struct store_counters *counters,
-            int64_t *held)
+store_counter_reset(struct store *store, const struct store_counters *counters,
+                    int64_t *in_use)
 {
     struct store_counter items[STORE_COUNTERS_MAX];
     const struct store_counters all = {items, counters->count, counters->now};
 
-    require_counters(counters);
+    store_require_counters(counters);
     for (size_t i = 0; i < counters->count; i++) {
         items[i] = counters->items[i];
-        items[i].forget = true;
-        items[i].as_before = false;
+        items[i].reset_all = true;
+        items[i].as_previous = false;
     }
-    return store->backend->give(store, &all, held);
+    return store->backend->refund(store, &all, in_use);
 }
 
 enum pst_err
 store_sweep(struct store *store, size_t limit, int64_t now,
-            struct store_swept *swept)
+            struct store_sweep_result *swept)
 {
-    struct store_swept ignored;
+    struct store_sweep_result ignored;
 
     return store->backend->sweep(store, limit, now, swept ? swept : &ignored);
 }

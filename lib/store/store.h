@@ -8,7 +8,7 @@
  * is opened in the process that uses it, after any fork. Handles of one
  * process on one LMDB folder share the environment by themselves.
  *
- * A store that does not answer is PST_STORE_DOWN, never a way in; store_why()
+ * A store that does not answer is PST_STORE_DOWN, never a way in; store_error()
  * then says why, in a sentence for the log. It heals by itself: every call
  * tries anew, but for a short while after a failure to connect.
  *
@@ -42,7 +42,7 @@
 
 /* A name under which something is stored: always a hash. */
 struct store_id {
-    uint8_t octets[PST_HASH_LEN];
+    uint8_t bytes[PST_HASH_LEN];
 };
 
 /* Digits of one in hex. */
@@ -52,27 +52,28 @@ struct store_id {
 struct store_session {
     struct store_id sid;
     struct store_id subject;
-    int64_t created;         /* the session's iat */
-    int64_t seen;            /* as coarse as the caller makes it */
-    int64_t expires;         /* its exp */
-    struct pst_text user;    /* who, for the operator; may be empty */
-    struct pst_text browser; /* its family at login; may be empty */
-    struct pst_text address; /* at login; may be empty */
+    int64_t created;        /* the session's iat */
+    int64_t seen;           /* as coarse as the caller makes it */
+    int64_t expires;        /* its exp */
+    struct pst_str user;    /* who, for the operator; may be empty */
+    struct pst_str browser; /* its family at login; may be empty */
+    struct pst_str address; /* at login; may be empty */
 };
 
 /* Told of each session; what it returns but PST_OK ends the walk. It must not
  * use the store, and the texts are gone when it returns. */
-typedef enum pst_err store_each(void *context,
-                                const struct store_session *session);
+typedef enum pst_err store_session_fn(void *context,
+                                      const struct store_session *session);
 
 /* Something that may happen so often. */
 struct store_counter {
     struct store_id id;
-    struct rate rate; /* limit 1 or more */
-    bool is_tally;    /* store_take(): it counts, and refuses nothing */
-    bool forget;      /* store_give(): all of it, not one */
-    bool as_before;   /* store_give(): as much as the item before it held,
-                         whose rate is the same; not for the first item */
+    struct rate rate;   /* limit 1 or more */
+    bool is_count_only; /* store_counter_acquire(): it counts, and refuses
+                           nothing */
+    bool reset_all;     /* store_counter_refund(): all of it, not one */
+    bool as_previous;   /* store_counter_refund(): as much as the item before it
+                         held,   whose rate is the same; not for the first item */
 };
 
 struct store;
@@ -92,18 +93,18 @@ struct store;
  */
 PST_MUST_USE enum pst_err store_open(struct store **out,
                                      const struct store_url *url,
-                                     struct pst_text audience);
+                                     struct pst_str audience);
 
 /* NULL inside is fine. */
 void store_close(struct store **store);
 
 /* Why the last call said PST_STORE_DOWN, or what store_ping() warns of; "" when
  * there is nothing to say. Valid until the next call. */
-const char *store_why(const struct store *store);
+const char *store_error(const struct store *store);
 
 /*
  * A round trip that writes and reads: for `postern check`. On PST_OK,
- * store_why() may hold a warning: a Redis that may evict records or forgets
+ * store_error() may hold a warning: a Redis that may evict records or forgets
  * them when it restarts, an LMDB map that is nearly full.
  * Returns PST_OK or PST_STORE_DOWN.
  */
@@ -121,17 +122,17 @@ void store_id_sid(const uint8_t sid[static PST_SID_LEN], struct store_id *out);
  */
 PST_MUST_USE enum pst_err store_id_name(const struct store *store,
                                         const char *purpose,
-                                        struct pst_text name,
+                                        struct pst_str name,
                                         struct store_id *out);
 
 /* store_id_name() of a user: sub of the session. It returns the same. */
 PST_MUST_USE enum pst_err store_id_subject(const struct store *store,
-                                           struct pst_text subject,
+                                           struct pst_str subject,
                                            struct store_id *out);
 
 /* One that was written in hex, in either case; false, and id untouched, where
  * it is none. */
-PST_MUST_USE bool store_id_parse(struct pst_text hex, struct store_id *id);
+PST_MUST_USE bool store_id_parse(struct pst_str hex, struct store_id *id);
 
 bool store_id_equal(const struct store_id *a, const struct store_id *b);
 
@@ -157,13 +158,13 @@ PST_MUST_USE enum pst_err store_check(struct store *store,
  *   subject  NULL for a guest, or when it is not known: then a list it stands
  *            in still shows it
  *   expires  the latest exp any copy of it may have; the record is kept until
- *            then, and PST_SKEW longer
+ *            then, and PST_CLOCK_SKEW_MAX longer
  * Returns PST_OK or PST_STORE_DOWN (then it may still be good).
  */
-PST_MUST_USE enum pst_err store_end(struct store *store,
-                                    const struct store_id *sid,
-                                    const struct store_id *subject,
-                                    int64_t expires, int64_t now);
+PST_MUST_USE enum pst_err store_revoke(struct store *store,
+                                       const struct store_id *sid,
+                                       const struct store_id *subject,
+                                       int64_t expires, int64_t now);
 
 /*
  * End every session of a user, in one step however many there are: those whose
@@ -173,9 +174,9 @@ PST_MUST_USE enum pst_err store_end(struct store *store,
  * Returns PST_OK or PST_STORE_DOWN, which it is as well where the record of an
  * earlier end cannot be read: written anew, it would let in what had ended.
  */
-PST_MUST_USE enum pst_err store_end_all(struct store *store,
-                                        const struct store_id *subject,
-                                        int64_t now, int64_t *since);
+PST_MUST_USE enum pst_err store_revoke_all(struct store *store,
+                                           const struct store_id *subject,
+                                           int64_t now, int64_t *since);
 
 /* A user's live sessions. */
 
@@ -184,9 +185,10 @@ struct store_replacement {
     const struct store_id *old;         /* NULL: none */
     const struct store_id *old_subject; /* NULL: a guest */
     int64_t old_iat;
-    int64_t old_expires; /* the revocation is kept until then, and PST_SKEW
-                            longer: the latest exp of any copy */
-    bool follows;        /* the new one begins only if the old one is good */
+    int64_t old_expires; /* the revocation is kept until then, and
+                            PST_CLOCK_SKEW_MAX   longer: the latest exp of any
+                            copy */
+    bool requires_old;   /* the new one begins only if the old one is good */
 
     const struct store_id *guest; /* a guest's session that ends as well, good
                                      or not; NULL: none */
@@ -207,9 +209,9 @@ struct store_replacement {
  *   the old session is revoked, leaves its user's list, and what was spilled
  *   of it is deleted; the new one is listed, and its blob is stored.
  * An old session that was ended before stays ended, and nothing follows from
- * it. A store_end() of the old one that comes later does not end the new one.
- *   since  set on PST_EXPIRED: the instant of the last store_end_all() of the
- *          new session's user. Its iat (created) must be above that: seal the
+ * it. A store_revoke() of the old one that comes later does not end the new
+ * one. since  set on PST_EXPIRED: the instant of the last store_revoke_all() of
+ * the new session's user. Its iat (created) must be above that: seal the
  *          session again with since + 1, and call again.
  * Returns PST_OK; PST_REVOKED (it follows from the old session, and that was
  * ended, alone or with all of its user's); PST_EXPIRED; PST_TOO_LARGE (a text
@@ -217,8 +219,9 @@ struct store_replacement {
  * earlier end cannot be read); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
-store_replace(struct store *store, const struct store_replacement *replacement,
-              int64_t *since);
+store_session_replace(struct store *store,
+                      const struct store_replacement *replacement,
+                      int64_t *since);
 
 /*
  * It was seen, and may end later. Only where it is still listed: a request in
@@ -235,12 +238,11 @@ PST_MUST_USE enum pst_err store_session_touch(struct store *store,
  * Tell each of the live sessions, in no order.
  *   subject  whose; NULL: everybody's under this audience (for the command
  *            line: it walks the whole store, and Redis may then tell one twice)
- * Returns PST_OK, PST_STORE_DOWN, or what each() said.
+ * Returns PST_OK, PST_STORE_DOWN, or what callback() said.
  */
-PST_MUST_USE enum pst_err store_session_walk(struct store *store,
-                                             const struct store_id *subject,
-                                             int64_t now, store_each *each,
-                                             void *context);
+PST_MUST_USE enum pst_err
+store_session_walk(struct store *store, const struct store_id *subject,
+                   int64_t now, store_session_fn *callback, void *context);
 
 /* How many there are of them. Returns PST_OK or PST_STORE_DOWN. */
 PST_MUST_USE enum pst_err store_session_count(struct store *store,
@@ -290,30 +292,32 @@ struct store_counters {
  *   retry_after  set on PST_THROTTLED: seconds, 1 or more
  * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN.
  */
-PST_MUST_USE enum pst_err store_take(struct store *store,
-                                     const struct store_counters *counters,
-                                     int64_t *retry_after);
+PST_MUST_USE enum pst_err
+store_counter_acquire(struct store *store,
+                      const struct store_counters *counters,
+                      int64_t *retry_after);
 
 /* Give one back to each; all that was taken where `forget` is set, and where
- * `as_before` is, what the item before it held. All of it in one step.
+ * `as_previous` is, what the item before it held. All of it in one step.
  * Returns PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err store_give(struct store *store,
-                                     const struct store_counters *counters);
+PST_MUST_USE enum pst_err
+store_counter_refund(struct store *store,
+                     const struct store_counters *counters);
 
 /*
  * Empty each counter.
- *   held  set on PST_OK: how many of them were not empty
+ *   in_use  set on PST_OK: how many of them were not empty
  * Returns PST_OK or PST_STORE_DOWN.
  */
-PST_MUST_USE enum pst_err store_reset(struct store *store,
-                                      const struct store_counters *counters,
-                                      int64_t *held);
+PST_MUST_USE enum pst_err
+store_counter_reset(struct store *store, const struct store_counters *counters,
+                    int64_t *in_use);
 
 /* Tidying. */
 
 /* What came of a sweep. */
-struct store_swept {
-    size_t looked; /* fewer than the limit: nothing is left to look at */
+struct store_sweep_result {
+    size_t examined; /* fewer than the limit: nothing is left to look at */
     size_t removed;
 };
 
@@ -326,12 +330,13 @@ struct store_swept {
  * Returns PST_OK or PST_STORE_DOWN.
  */
 PST_MUST_USE enum pst_err store_sweep(struct store *store, size_t limit,
-                                      int64_t now, struct store_swept *swept);
+                                      int64_t now,
+                                      struct store_sweep_result *swept);
 
 /* For the stores themselves. */
 
 /* A session that ends, or one with new marks. */
-struct store_event {
+struct store_session_change {
     const struct store_id *sid;
     const struct store_id *subject; /* may be NULL where it ends */
     int64_t expires;
@@ -351,7 +356,7 @@ struct store_spill {
 struct store_walk {
     const struct store_id *subject; /* NULL: all */
     int64_t now;
-    store_each *each;
+    store_session_fn *callback;
     void *context;
 };
 
@@ -362,14 +367,16 @@ struct store_backend {
     enum pst_err (*ping)(struct store *store, int64_t now);
     enum pst_err (*check)(struct store *store, const struct store_id *sid,
                           const struct store_id *subject, int64_t iat);
-    enum pst_err (*end)(struct store *store, const struct store_event *ending);
-    enum pst_err (*end_all)(struct store *store, const struct store_id *subject,
-                            int64_t now, int64_t *since);
+    enum pst_err (*revoke)(struct store *store,
+                           const struct store_session_change *revocation);
+    enum pst_err (*revoke_all)(struct store *store,
+                               const struct store_id *subject, int64_t now,
+                               int64_t *since);
     enum pst_err (*replace)(struct store *store,
                             const struct store_replacement *replacement,
                             int64_t *since);
     enum pst_err (*session_touch)(struct store *store,
-                                  const struct store_event *touch);
+                                  const struct store_session_change *touch);
     enum pst_err (*session_walk)(struct store *store,
                                  const struct store_walk *walk);
     enum pst_err (*spill_put)(struct store *store,
@@ -377,13 +384,14 @@ struct store_backend {
     enum pst_err (*spill_get)(struct store *store, const struct store_id *sid,
                               int64_t now, struct pst_arena *arena,
                               struct pst_bytes *blob);
-    enum pst_err (*take)(struct store *store,
-                         const struct store_counters *counters,
-                         int64_t *retry_after);
-    enum pst_err (*give)(struct store *store,
-                         const struct store_counters *counters, int64_t *held);
+    enum pst_err (*acquire)(struct store *store,
+                            const struct store_counters *counters,
+                            int64_t *retry_after);
+    enum pst_err (*refund)(struct store *store,
+                           const struct store_counters *counters,
+                           int64_t *in_use);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
-                          struct store_swept *swept);
+                          struct store_sweep_result *swept);
 };
 
 extern const struct store_backend store_lmdb;  /* store/lmdb_store.c */
@@ -395,11 +403,11 @@ struct store {
     char audience[PST_AUDIENCE_MAX + 1]; /* filled after open() */
     size_t audience_len;
     uint8_t tag[8]; /* of the audience; filled after open() */
-    char why[320];
+    char error[320];
 };
 
 /* Note why. Returns PST_STORE_DOWN, always. */
-enum pst_err store_because(struct store *store, const char *format, ...)
+enum pst_err store_set_error(struct store *store, const char *format, ...)
     PST_PRINTF(2, 3);
 
 #endif

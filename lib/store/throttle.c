@@ -19,76 +19,77 @@
 
 /* An IPv6 network, as sites are given them. */
 #define NETWORK_LEN 8
-#define MAPPED_AT 12
+#define IPV4_MAPPED_OFFSET 12
 
 /* A device and the identical name. */
 #define DEVICE_NAME_LEN (PST_SID_LEN + PST_HASH_LEN)
 
-static const struct rate streak_rate = {PST_LOGIN_STREAK,
-                                        PST_LOGIN_STREAK_PERIOD};
-static const struct rate devices_rate = {PST_LOGIN_DEVICES,
-                                         PST_LOGIN_STREAK_PERIOD};
+static const struct rate streak_rate = {PST_LOGIN_FAILURES_MAX,
+                                        PST_LOGIN_FAILURES_PERIOD};
+static const struct rate devices_rate = {PST_LOGIN_DEVICE_FAILURES_MAX,
+                                         PST_LOGIN_FAILURES_PERIOD};
 
-static_assert(PST_LOGIN_DEVICES <= RATE_LIMIT_MAX &&
-                  PST_LOGIN_STREAK_PERIOD <= RATE_PERIOD_MAX,
+static_assert(PST_LOGIN_DEVICE_FAILURES_MAX <= RATE_LIMIT_MAX &&
+                  PST_LOGIN_FAILURES_PERIOD <= RATE_PERIOD_MAX,
               "the store must be able to count them");
 
 /* An account, by the name that was given. */
 struct account {
-    char key[PST_FOLD_MAX]; /* folded: what all spellings share */
+    char key[PST_NAME_FOLD_MAX]; /* folded: what all spellings share */
     size_t key_len;
     uint8_t spelling[PST_HASH_LEN]; /* SHA-256 of the very bytes */
 };
 
 /* The network an address is counted with, in bytes; an address that cannot
  * be read stands for itself, cut short. */
-static struct pst_text
-fold_address(struct pst_text address, uint8_t room[static 16])
+static struct pst_str
+throttle_address_key(struct pst_str address, uint8_t storage[static 16])
 {
     char string[INET6_ADDRSTRLEN];
     struct in6_addr v6;
-    size_t len = pst_text_index(address, '%');
+    size_t len = pst_str_index(address, '%');
 
-    if (len >= sizeof(string) || pst_text_index(address, '\0') != address.len)
-        return pst_text_first(address, ADDRESS_MAX);
+    if (len >= sizeof(string) || pst_str_index(address, '\0') != address.len)
+        return pst_str_first(address, ADDRESS_MAX);
     memcpy(string, address.ptr, len);
     string[len] = '\0';
-    if (inet_pton(AF_INET, string, room) == 1)
-        return (struct pst_text){(const char *)room, 4};
+    if (inet_pton(AF_INET, string, storage) == 1)
+        return (struct pst_str){(const char *)storage, 4};
     if (inet_pton(AF_INET6, string, &v6) != 1)
-        return pst_text_first(address, ADDRESS_MAX);
+        return pst_str_first(address, ADDRESS_MAX);
     if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-        memcpy(room, v6.s6_addr + MAPPED_AT, 4);
-        return (struct pst_text){(const char *)room, 4};
+        memcpy(storage, v6.s6_addr + IPV4_MAPPED_OFFSET, 4);
+        return (struct pst_str){(const char *)storage, 4};
     }
-    memcpy(room, v6.s6_addr, NETWORK_LEN);
-    return (struct pst_text){(const char *)room, NETWORK_LEN};
+    memcpy(storage, v6.s6_addr, NETWORK_LEN);
+    return (struct pst_str){(const char *)storage, NETWORK_LEN};
 }
 
 static enum pst_err
-read_account(struct pst_text name, struct account *account)
+account_init(struct pst_str name, struct account *account)
 {
-    pst_crypt_sha256(pst_text_bytes(name), account->spelling);
-    return pst_fold_name(name, account->key, &account->key_len);
+    pst_crypto_sha256(pst_str_bytes(name), account->spelling);
+    return pst_name_fold(name, account->key, &account->key_len);
 }
 
-static struct pst_text
+static struct pst_str
 account_key(const struct account *account)
 {
-    return (struct pst_text){account->key, account->key_len};
+    return (struct pst_str){account->key, account->key_len};
 }
 
-static struct pst_text
+static struct pst_str
 account_spelling(const struct account *account)
 {
-    return pst_bytes_text(
+    return pst_str_from_bytes(
         (struct pst_bytes){account->spelling, sizeof(account->spelling)});
 }
 
 /* Choose a counter: by what it counts, and of whom. */
 static enum pst_err
-add_counter(const struct throttle *throttle, struct throttle_attempt *attempt,
-            const char *purpose, struct pst_text name, struct rate rate)
+throttle_add_counter(const struct throttle *throttle,
+                     struct throttle_attempt *attempt, const char *purpose,
+                     struct pst_str name, struct rate rate)
 {
     struct store_counter *counter;
     enum pst_err e;
@@ -108,21 +109,23 @@ add_counter(const struct throttle *throttle, struct throttle_attempt *attempt,
  * share, and refuses nothing: both have one rate, so it never holds more.
  */
 static enum pst_err
-add_account(const struct throttle *throttle, const struct account *account,
-            struct throttle_attempt *attempt)
+throttle_add_account(const struct throttle *throttle,
+                     const struct account *account,
+                     struct throttle_attempt *attempt)
 {
-    enum pst_err e = add_counter(throttle, attempt, "spelling-streak",
-                                 account_spelling(account), streak_rate);
+    enum pst_err e =
+        throttle_add_counter(throttle, attempt, "spelling-streak",
+                             account_spelling(account), streak_rate);
 
     if (!e)
-        e = add_counter(throttle, attempt, "account-streak",
-                        account_key(account), streak_rate);
+        e = throttle_add_counter(throttle, attempt, "account-streak",
+                                 account_key(account), streak_rate);
     if (!e)
-        e = add_counter(throttle, attempt, "account", account_key(account),
-                        throttle->account);
+        e = throttle_add_counter(throttle, attempt, "account",
+                                 account_key(account), throttle->account);
     if (e)
         return e;
-    attempt->counters[0].is_tally = true;
+    attempt->counters[0].is_count_only = true;
     attempt->streak_count = 2;
     return PST_OK;
 }
@@ -133,21 +136,25 @@ add_account(const struct throttle *throttle, const struct account *account,
  * each of them once it was changed.
  */
 static enum pst_err
-add_device(const struct throttle *throttle, const struct throttle_login *login,
-           const struct account *account, struct throttle_attempt *attempt)
+throttle_add_device(const struct throttle *throttle,
+                    const struct throttle_login *login,
+                    const struct account *account,
+                    struct throttle_attempt *attempt)
 {
     char storage[DEVICE_NAME_LEN];
-    const struct pst_text name = {storage, sizeof(storage)};
+    const struct pst_str name = {storage, sizeof(storage)};
     enum pst_err e;
 
     memcpy(storage, login->device.ptr, PST_SID_LEN);
     memcpy(storage + PST_SID_LEN, account->spelling, PST_HASH_LEN);
-    e = add_counter(throttle, attempt, "device-streak", name, streak_rate);
+    e = throttle_add_counter(throttle, attempt, "device-streak", name,
+                             streak_rate);
     if (!e)
-        e = add_counter(throttle, attempt, "device", name, throttle->account);
+        e = throttle_add_counter(throttle, attempt, "device", name,
+                                 throttle->account);
     if (!e)
-        e = add_counter(throttle, attempt, "devices", account_key(account),
-                        devices_rate);
+        e = throttle_add_counter(throttle, attempt, "devices",
+                                 account_key(account), devices_rate);
     if (e)
         return e;
     attempt->streak_count = 1;
@@ -155,53 +162,55 @@ add_device(const struct throttle *throttle, const struct throttle_login *login,
 }
 
 static enum pst_err
-add_address(const struct throttle *throttle, struct throttle_attempt *attempt,
-            const char *purpose, struct pst_text address)
+throttle_add_address(const struct throttle *throttle,
+                     struct throttle_attempt *attempt, const char *purpose,
+                     struct pst_str address)
 {
     uint8_t network[16];
 
     if (address.len == 0 || throttle->address.limit == 0)
         return PST_OK;
-    return add_counter(throttle, attempt, purpose,
-                       fold_address(address, network), throttle->address);
+    return throttle_add_counter(throttle, attempt, purpose,
+                                throttle_address_key(address, network),
+                                throttle->address);
 }
 
 /* Which budgets are the login's. */
 static enum pst_err
-choose_budgets(const struct throttle *throttle,
-               const struct throttle_login *login,
-               struct throttle_attempt *attempt)
+throttle_choose_budgets(const struct throttle *throttle,
+                        const struct throttle_login *login,
+                        struct throttle_attempt *attempt)
 {
     struct account account;
     enum pst_err e;
 
-    if (!pst_text_is_absent(login->name)) {
+    if (!pst_str_is_absent(login->name)) {
         /* A name that cannot be read is refused even where nothing counts. */
-        e = read_account(login->name, &account);
+        e = account_init(login->name, &account);
         if (e)
             return e;
         if (throttle->account.limit > 0 && login->device.len > 0)
-            return add_device(throttle, login, &account, attempt);
+            return throttle_add_device(throttle, login, &account, attempt);
         if (throttle->account.limit > 0)
-            e = add_account(throttle, &account, attempt);
+            e = throttle_add_account(throttle, &account, attempt);
         if (e)
             return e;
     }
-    return add_address(throttle, attempt, "address", login->address);
+    return throttle_add_address(throttle, attempt, "address", login->address);
 }
 
 /* Take what was chosen. */
 static enum pst_err
-acquire_chosen(const struct throttle *throttle,
-               const struct throttle_attempt *chosen, int64_t now,
-               struct throttle_attempt *attempt, int64_t *retry_after)
+throttle_acquire_chosen(const struct throttle *throttle,
+                        const struct throttle_attempt *chosen, int64_t now,
+                        struct throttle_attempt *attempt, int64_t *retry_after)
 {
     const struct store_counters counters = {chosen->counters, chosen->count,
                                             now};
     enum pst_err e = PST_OK;
 
     if (chosen->count > 0)
-        e = store_take(throttle->store, &counters, retry_after);
+        e = store_counter_acquire(throttle->store, &counters, retry_after);
     if (e)
         return e;
     *attempt = *chosen;
@@ -217,15 +226,16 @@ throttle_acquire(const struct throttle *throttle,
     enum pst_err e;
 
     PST_REQUIRE(login->device.len == 0 || login->device.len == PST_SID_LEN);
-    e = choose_budgets(throttle, login, &chosen);
+    e = throttle_choose_budgets(throttle, login, &chosen);
     if (e)
         return e;
-    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+    return throttle_acquire_chosen(throttle, &chosen, now, attempt,
+                                   retry_after);
 }
 
 enum pst_err
 throttle_acquire_subject(const struct throttle *throttle,
-                         struct pst_text subject, int64_t now,
+                         struct pst_str subject, int64_t now,
                          struct throttle_attempt *attempt, int64_t *retry_after)
 {
     struct throttle_attempt chosen = {.count = 0};
@@ -233,24 +243,27 @@ throttle_acquire_subject(const struct throttle *throttle,
 
     PST_REQUIRE(subject.len > 0);
     if (throttle->account.limit > 0)
-        e = add_counter(throttle, &chosen, "subject-password", subject,
-                        throttle->account);
+        e = throttle_add_counter(throttle, &chosen, "subject-password", subject,
+                                 throttle->account);
     if (e)
         return e;
-    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+    return throttle_acquire_chosen(throttle, &chosen, now, attempt,
+                                   retry_after);
 }
 
 enum pst_err
 throttle_acquire_address(const struct throttle *throttle,
-                         struct pst_text address, int64_t now,
+                         struct pst_str address, int64_t now,
                          struct throttle_attempt *attempt, int64_t *retry_after)
 {
     struct throttle_attempt chosen = {.count = 0};
-    enum pst_err e = add_address(throttle, &chosen, "address-session", address);
+    enum pst_err e =
+        throttle_add_address(throttle, &chosen, "address-session", address);
 
     if (e)
         return e;
-    return acquire_chosen(throttle, &chosen, now, attempt, retry_after);
+    return throttle_acquire_chosen(throttle, &chosen, now, attempt,
+                                   retry_after);
 }
 
 enum pst_err
@@ -262,7 +275,7 @@ throttle_refund(const struct throttle *throttle,
 
     if (attempt->count == 0)
         return PST_OK;
-    e = store_give(throttle->store, &counters);
+    e = store_counter_refund(throttle->store, &counters);
     if (e)
         return e;
     attempt->count = 0; /* refunding twice would be a gift */
@@ -274,9 +287,9 @@ throttle_reset(const struct throttle *throttle,
                struct throttle_attempt *attempt, int64_t now)
 {
     if (attempt->count > 0 && attempt->streak_count > 0)
-        attempt->counters[0].forget = true;
+        attempt->counters[0].reset_all = true;
     if (attempt->count > 0 && attempt->streak_count > 1)
-        attempt->counters[1].as_before = true;
+        attempt->counters[1].as_previous = true;
     return throttle_refund(throttle, attempt, now);
 }
 
@@ -291,7 +304,7 @@ throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
 void
 throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
 {
-    int64_t left = throttle_floor_remaining(started_ms, ticks_ms(), floor_ms);
+    int64_t left = throttle_floor_remaining(started_ms, clock_ms(), floor_ms);
     struct timespec span = {.tv_sec = left / 1000,
                             .tv_nsec = left % 1000 * 1000000};
 
@@ -302,30 +315,30 @@ throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
 }
 
 enum pst_err
-throttle_unlock(const struct throttle *throttle, struct pst_text name,
-                struct pst_text address, int64_t now, int64_t *held)
+throttle_unlock(const struct throttle *throttle, struct pst_str name,
+                struct pst_str address, int64_t now, int64_t *in_use)
 {
-    struct throttle on = *throttle;
+    struct throttle enabled = *throttle;
     struct throttle_attempt chosen = {.count = 0};
     struct store_counters counters = {chosen.counters, 0, now};
     struct account account;
     enum pst_err e = PST_OK;
 
-    PST_REQUIRE(!pst_text_is_absent(name) || address.len > 0);
+    PST_REQUIRE(!pst_str_is_absent(name) || address.len > 0);
     /* What was counted while a budget was on is freed when it is off, too. */
-    if (on.account.limit == 0)
-        on.account = streak_rate;
-    if (on.address.limit == 0)
-        on.address = streak_rate;
-    if (!pst_text_is_absent(name)) {
-        e = read_account(name, &account);
+    if (enabled.account.limit == 0)
+        enabled.account = streak_rate;
+    if (enabled.address.limit == 0)
+        enabled.address = streak_rate;
+    if (!pst_str_is_absent(name)) {
+        e = account_init(name, &account);
         if (!e)
-            e = add_account(&on, &account, &chosen);
+            e = throttle_add_account(&enabled, &account, &chosen);
     }
     if (!e)
-        e = add_address(&on, &chosen, "address", address);
+        e = throttle_add_address(&enabled, &chosen, "address", address);
     if (e)
         return e;
     counters.count = chosen.count;
-    return store_reset(throttle->store, &counters, held);
+    return store_counter_reset(throttle->store, &counters, in_use);
 }

@@ -7,7 +7,7 @@
  * is asked: of many guesses at once no more pass than the rate allows. What it
  * acquired is refunded when it was no guess.
  *
- * An account has two budgets: the configured one, and PST_LOGIN_STREAK
+ * An account has two budgets: the configured one, and PST_LOGIN_FAILURES_MAX
  * failures in a row, which comes back so slowly that a patient attacker gains
  * little after the first hundred. The account is the name that is bound to our
  * login document, folded (codec/name_fold.h), so all spellings share both.
@@ -45,14 +45,14 @@ struct throttle_login {
     /* The value bound to the name variable, in its very bytes. Empty is a name
      * like any other. Absent: the login has none, and is counted by address
      * alone. */
-    struct pst_text name;
+    struct pst_str name;
 
     /* The client's address: IPv4 whole, IPv6 by /64, IPv4 inside IPv6 as IPv4.
      * Absent or empty (a Unix socket): no budget of an address. */
-    struct pst_text address;
+    struct pst_str address;
 
-    /* Its id where a device knows this identical name (device_open()), else
-     * absent. */
+    /* Its id where a device knows this identical name (known_device_open()),
+     * else absent. */
     struct pst_bytes device;
 };
 
@@ -88,7 +88,7 @@ PST_MUST_USE enum pst_err throttle_acquire(const struct throttle *throttle,
  *   subject  not empty
  */
 PST_MUST_USE enum pst_err throttle_acquire_subject(
-    const struct throttle *throttle, struct pst_text subject, int64_t now,
+    const struct throttle *throttle, struct pst_str subject, int64_t now,
     struct throttle_attempt *attempt, int64_t *retry_after);
 
 /*
@@ -97,7 +97,7 @@ PST_MUST_USE enum pst_err throttle_acquire_subject(
  * guest sessions: a rendering server has them all from one address.
  */
 PST_MUST_USE enum pst_err throttle_acquire_address(
-    const struct throttle *throttle, struct pst_text address, int64_t now,
+    const struct throttle *throttle, struct pst_str address, int64_t now,
     struct throttle_attempt *attempt, int64_t *retry_after);
 
 /* It was no guess: give back what was acquired, once. Returns PST_OK or
@@ -119,10 +119,10 @@ PST_MUST_USE enum pst_err throttle_reset(const struct throttle *throttle,
  * Failed logins take one time (POSTERN_LOGIN_FLOOR), whether the account exists
  * or not: a backend may hash the password only where there is an account, and
  * the time would tell (L66).
- *   started_ms  by ticks_ms(), once the whole request has been read: a client
+ *   started_ms  by clock_ms(), once the whole request has been read: a client
  *               that sends its body slowly must not use the time up before the
  *               backend is asked
- *   now_ms      by ticks_ms()
+ *   now_ms      by clock_ms()
  *   floor_ms    0: no floor
  * Returns the milliseconds that are still to be waited, 0 or more.
  */
@@ -138,13 +138,13 @@ void throttle_floor_wait(int64_t started_ms, int64_t floor_ms);
  * address. Those of devices that know the account stay as they are.
  *   name     absent: no account
  *   address  absent: no address
- *   held     set on PST_OK: how many of the budgets were in use
+ *   in_use     set on PST_OK: how many of the budgets were in use
  * Returns PST_OK, PST_MALFORMED (the name is not UTF-8), PST_STORE_DOWN,
  * PST_INTERNAL. PST_REQUIREs that one of the two is given.
  */
 PST_MUST_USE enum pst_err throttle_unlock(const struct throttle *throttle,
-                                          struct pst_text name,
-                                          struct pst_text address, int64_t now,
-                                          int64_t *held);
+                                          struct pst_str name,
+                                          struct pst_str address, int64_t now,
+                                          int64_t *in_use);
 
 #endif

@@ -10,17 +10,17 @@
 
 /* Before a kept value: scripts were to read it, so it is not the session. No
  * value that a cookie has begins with a space. */
-static const struct pst_text OPEN = {" ", 1};
+static const struct pst_str READABLE_PREFIX = {" ", 1};
 
-struct entry {
-    struct pst_text name;
-    struct pst_text was;   /* before this answer; absent: not there */
-    struct pst_text value; /* absent: deleted */
-    bool http_only;        /* it was set so, now or ever */
+struct kept_cookie {
+    struct pst_str name;
+    struct pst_str old_value; /* before this answer; absent: not there */
+    struct pst_str value;     /* absent: deleted */
+    bool http_only;           /* it was set so, now or ever */
 };
 
-struct jar {
-    struct entry entries[JAR_COOKIES_MAX];
+struct kept_cookies {
+    struct kept_cookie list[CREDENTIALS_COOKIES_MAX];
     size_t count;
 };
 
@@ -28,200 +28,208 @@ struct jar {
 
 /* Read the object of cookies; anything else is an empty jar. */
 static enum pst_err
-read_jar(const struct pst_json *root, struct jar *jar)
+parse_kept_cookies(const struct pst_json *root,
+                   struct kept_cookies *kept_cookies)
 {
     bool is_object = pst_json_kind(root) == PST_JSON_OBJECT;
     size_t count = is_object ? pst_json_count(root) : 0;
 
-    if (count > JAR_COOKIES_MAX)
+    if (count > CREDENTIALS_COOKIES_MAX)
         return PST_TOO_LARGE;
-    jar->count = count;
+    kept_cookies->count = count;
     for (size_t i = 0; i < count; i++) {
-        struct entry *entry = &jar->entries[i];
+        struct kept_cookie *kept_cookie = &kept_cookies->list[i];
 
-        *entry = (struct entry){.name = PST_NO_TEXT};
-        entry->was = pst_json_text(pst_json_member(root, i, &entry->name));
-        entry->http_only = !pst_text_starts(entry->was, OPEN);
-        if (!entry->http_only)
-            entry->was = pst_text_from_octet(entry->was, OPEN.len);
-        entry->value = entry->was;
+        *kept_cookie = (struct kept_cookie){.name = PST_STR_NONE};
+        kept_cookie->old_value =
+            pst_json_string(pst_json_member(root, i, &kept_cookie->name));
+        kept_cookie->http_only =
+            !pst_str_starts(kept_cookie->old_value, READABLE_PREFIX);
+        if (!kept_cookie->http_only)
+            kept_cookie->old_value =
+                pst_str_skip(kept_cookie->old_value, READABLE_PREFIX.len);
+        kept_cookie->value = kept_cookie->old_value;
     }
     return PST_OK;
 }
 
 static void
-emit_value(struct pst_buf *buf, struct pst_arena *arena,
-           const struct entry *entry)
+emit_kept_value(struct pst_buf *buf, struct pst_arena *arena,
+                const struct kept_cookie *kept_cookie)
 {
-    struct pst_text value = entry->value;
-    struct pst_buf open;
+    struct pst_str value = kept_cookie->value;
+    struct pst_buf prefixed;
     enum pst_err e = PST_OK;
 
-    if (!entry->http_only) {
-        pst_buf_init_arena(&open, arena, OPEN.len + value.len);
-        pst_buf_add(&open, OPEN);
-        pst_buf_add(&open, value);
-        e = pst_buf_end(&open, &value);
+    if (!kept_cookie->http_only) {
+        pst_buf_init_arena(&prefixed, arena, READABLE_PREFIX.len + value.len);
+        pst_buf_add(&prefixed, READABLE_PREFIX);
+        pst_buf_add(&prefixed, value);
+        e = pst_buf_finish(&prefixed, &value);
     }
     if (e)
-        pst_buf_spoil(buf, e);
+        pst_buf_set_error(buf, e);
     else
         pst_json_emit_string(buf, value);
 }
 
 static enum pst_err
-write_jar(struct pst_arena *arena, const struct jar *jar, struct pst_text *out)
+emit_kept_cookies(struct pst_arena *arena,
+                  const struct kept_cookies *kept_cookies, struct pst_str *out)
 {
     struct pst_buf buf;
     bool empty = true;
 
     pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
     pst_buf_add_char(&buf, '{');
-    for (size_t i = 0; i < jar->count; i++) {
-        if (pst_text_is_absent(jar->entries[i].value))
+    for (size_t i = 0; i < kept_cookies->count; i++) {
+        if (pst_str_is_absent(kept_cookies->list[i].value))
             continue;
         if (!empty)
             pst_buf_add_char(&buf, ',');
         empty = false;
-        pst_json_emit_string(&buf, jar->entries[i].name);
+        pst_json_emit_string(&buf, kept_cookies->list[i].name);
         pst_buf_add_char(&buf, ':');
-        emit_value(&buf, arena, &jar->entries[i]);
+        emit_kept_value(&buf, arena, &kept_cookies->list[i]);
     }
     pst_buf_add_char(&buf, '}');
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }
 
 static bool
-is_empty(const struct jar *jar)
+has_no_kept_cookie(const struct kept_cookies *kept_cookies)
 {
-    for (size_t i = 0; i < jar->count; i++) {
-        if (!pst_text_is_absent(jar->entries[i].value))
+    for (size_t i = 0; i < kept_cookies->count; i++) {
+        if (!pst_str_is_absent(kept_cookies->list[i].value))
             return false;
     }
     return true;
 }
 
-static struct entry *
-find(struct jar *jar, struct pst_text name)
+static struct kept_cookie *
+find_kept_cookie(struct kept_cookies *kept_cookies, struct pst_str name)
 {
-    for (size_t i = 0; i < jar->count; i++) {
-        if (pst_text_equal(jar->entries[i].name, name))
-            return &jar->entries[i];
+    for (size_t i = 0; i < kept_cookies->count; i++) {
+        if (pst_str_equal(kept_cookies->list[i].name, name))
+            return &kept_cookies->list[i];
     }
     return NULL;
 }
 
 static enum pst_err
-emit_cookies(struct pst_arena *arena, const struct pst_json *root,
-             struct pst_text *value)
+emit_cookie_header(struct pst_arena *arena, const struct pst_json *root,
+                   struct pst_str *value)
 {
-    struct jar *jar = pst_arena_alloc(arena, sizeof(*jar));
+    struct kept_cookies *kept_cookies =
+        pst_arena_alloc(arena, sizeof(*kept_cookies));
     struct pst_buf buf;
     enum pst_err e;
 
-    if (!jar)
+    if (!kept_cookies)
         return PST_NO_MEMORY;
-    e = read_jar(root, jar);
+    e = parse_kept_cookies(root, kept_cookies);
     if (e)
         return e;
     pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
-    for (size_t i = 0; i < jar->count; i++) {
+    for (size_t i = 0; i < kept_cookies->count; i++) {
         if (i > 0)
             pst_buf_add_string(&buf, "; ");
-        pst_buf_add(&buf, jar->entries[i].name);
+        pst_buf_add(&buf, kept_cookies->list[i].name);
         pst_buf_add_char(&buf, '=');
-        pst_buf_add(&buf, jar->entries[i].value);
+        pst_buf_add(&buf, kept_cookies->list[i].value);
     }
-    return pst_buf_end(&buf, value);
+    return pst_buf_finish(&buf, value);
 }
 
 static enum pst_err
-emit_token(struct pst_arena *arena, struct pst_text token,
-           struct pst_text *value)
+emit_authorization_header(struct pst_arena *arena, struct pst_str token,
+                          struct pst_str *value)
 {
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, arena, sizeof("Bearer ") + PST_UPSTREAM_MAX);
     pst_buf_add_string(&buf, "Bearer ");
     pst_buf_add(&buf, token);
-    return pst_buf_end(&buf, value);
+    return pst_buf_finish(&buf, value);
 }
 
 enum pst_err
-jar_emit(struct pst_arena *arena, struct pst_text upstream,
-         struct pst_text *name, struct pst_text *value)
+credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
+                        struct pst_str *name, struct pst_str *value)
 {
     const struct pst_json *root;
     bool is_token;
     enum pst_err e;
 
     if (upstream.len == 0) {
-        *name = PST_NO_TEXT;
-        *value = PST_NO_TEXT;
+        *name = PST_STR_NONE;
+        *value = PST_STR_NONE;
         return PST_OK;
     }
     e = pst_json_parse(arena, upstream, &root);
     if (e)
         return e;
     is_token = pst_json_kind(root) != PST_JSON_OBJECT;
-    e = is_token ? emit_token(arena, pst_json_text(root), value)
-                 : emit_cookies(arena, root, value);
+    e = is_token
+            ? emit_authorization_header(arena, pst_json_string(root), value)
+            : emit_cookie_header(arena, root, value);
     if (!e)
-        *name = is_token ? PST_TEXT("Authorization") : PST_TEXT("Cookie");
+        *name = is_token ? PST_STR("Authorization") : PST_STR("Cookie");
     return e;
 }
 
 /* What an answer changes. */
 
 static enum pst_err
-follow_token(struct pst_arena *arena, const struct jar_answer *answer,
-             enum jar_change *change, struct pst_text *out)
+apply_token_update(struct pst_arena *arena,
+                   const struct credentials_response *response,
+                   enum credentials_change *change, struct pst_str *out)
 {
-    struct pst_text upstream = answer->upstream;
-    struct pst_text token = answer->news->token;
-    struct pst_text fresh;
+    struct pst_str upstream = response->upstream;
+    struct pst_str token = response->update->token;
+    struct pst_str fresh;
     struct pst_buf buf;
     enum pst_err e;
 
     if (token.len == 0) {
-        bool ended = !pst_text_is_absent(token) && upstream.len > 0;
+        bool ended = !pst_str_is_absent(token) && upstream.len > 0;
 
-        *change = ended ? JAR_ENDED : JAR_SAME;
-        *out = ended ? PST_NO_TEXT : upstream;
+        *change = ended ? CREDENTIALS_ENDED : CREDENTIALS_SAME;
+        *out = ended ? PST_STR_NONE : upstream;
         return PST_OK;
     }
     pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
     pst_json_emit_string(&buf, token);
-    e = pst_buf_end(&buf, &fresh);
+    e = pst_buf_finish(&buf, &fresh);
     if (e)
         return e;
-    *change = pst_text_equal(fresh, upstream) ? JAR_SAME : JAR_REPLACED;
+    *change = pst_str_equal(fresh, upstream) ? CREDENTIALS_SAME
+                                             : CREDENTIALS_REPLACED;
     *out = fresh;
     return PST_OK;
 }
 
 /* One attribute of a Set-Cookie line (RFC 6265 5.2). */
 static void
-read_attribute(struct pst_text piece, int64_t now, bool *has_max_age,
-               struct entry *line)
+parse_cookie_attribute(struct pst_str piece, int64_t now, bool *has_max_age,
+                       struct kept_cookie *line)
 {
-    size_t equals = pst_text_index(piece, '=');
-    struct pst_text name = pst_text_trim(pst_text_first(piece, equals));
-    struct pst_text value =
-        pst_text_trim(pst_text_from_octet(piece, equals + 1));
+    size_t equals = pst_str_index(piece, '=');
+    struct pst_str name = pst_str_trim(pst_str_first(piece, equals));
+    struct pst_str value = pst_str_trim(pst_str_skip(piece, equals + 1));
     int64_t when;
 
-    if (pst_text_equal_nocase(name, PST_TEXT("HttpOnly")))
+    if (pst_str_equal_nocase(name, PST_STR("HttpOnly")))
         line->http_only = true;
-    if (pst_text_equal_nocase(name, PST_TEXT("Max-Age"))) {
+    if (pst_str_equal_nocase(name, PST_STR("Max-Age"))) {
         *has_max_age = true; /* it counts, whatever Expires says */
         if (value.len > 0 &&
-            (value.ptr[0] == '-' || pst_text_equal(value, PST_TEXT("0"))))
-            line->value = PST_NO_TEXT;
+            (value.ptr[0] == '-' || pst_str_equal(value, PST_STR("0"))))
+            line->value = PST_STR_NONE;
     }
-    if (pst_text_equal_nocase(name, PST_TEXT("Expires")) && !*has_max_age &&
+    if (pst_str_equal_nocase(name, PST_STR("Expires")) && !*has_max_age &&
         pst_date_parse_http(value, &when) == PST_OK && when <= now)
-        line->value = PST_NO_TEXT;
+        line->value = PST_STR_NONE;
 }
 
 /*
@@ -230,59 +238,62 @@ read_attribute(struct pst_text piece, int64_t now, bool *has_max_age,
  * Returns false for a line that no browser would have kept.
  */
 static bool
-read_line(struct pst_text text, int64_t now, struct entry *line)
+parse_set_cookie(struct pst_str text, int64_t now, struct kept_cookie *line)
 {
-    struct pst_text rest = text;
+    struct pst_str rest = text;
     bool has_max_age = false;
-    struct pst_text piece;
+    struct pst_str piece;
     size_t equals;
 
-    if (!pst_text_cut(&rest, ';', &piece))
+    if (!pst_str_split(&rest, ';', &piece))
         return false;
-    equals = pst_text_index(piece, '=');
-    *line = (struct entry){
-        .name = pst_text_trim(pst_text_first(piece, equals)),
-        .value = pst_text_trim(pst_text_from_octet(piece, equals + 1))};
-    if (equals == piece.len || !pst_text_is_token(line->name) ||
-        !pst_text_is_field_value(line->value))
+    equals = pst_str_index(piece, '=');
+    *line = (struct kept_cookie){
+        .name = pst_str_trim(pst_str_first(piece, equals)),
+        .value = pst_str_trim(pst_str_skip(piece, equals + 1))};
+    if (equals == piece.len || !pst_str_is_token(line->name) ||
+        !pst_str_is_field_value(line->value))
         return false;
     if (line->value.len == 0 ||
-        pst_text_equal(line->value, PST_TEXT("eyJ0b2tlbiI6IiJ9")))
-        line->value = PST_NO_TEXT;
-    while (pst_text_cut(&rest, ';', &piece))
-        read_attribute(piece, now, &has_max_age, line);
+        pst_str_equal(line->value, PST_STR("eyJ0b2tlbiI6IiJ9")))
+        line->value = PST_STR_NONE;
+    while (pst_str_split(&rest, ';', &piece))
+        parse_cookie_attribute(piece, now, &has_max_age, line);
     return true;
 }
 
 /* Put one line into the jar, as a browser would have. */
 static enum pst_err
-apply(struct jar *jar, const struct entry *line)
+apply_set_cookie(struct kept_cookies *kept_cookies,
+                 const struct kept_cookie *line)
 {
-    struct entry *entry = find(jar, line->name);
+    struct kept_cookie *kept_cookie =
+        find_kept_cookie(kept_cookies, line->name);
 
-    if (!entry) {
-        if (pst_text_is_absent(line->value))
+    if (!kept_cookie) {
+        if (pst_str_is_absent(line->value))
             return PST_OK;
-        if (jar->count == JAR_COOKIES_MAX)
+        if (kept_cookies->count == CREDENTIALS_COOKIES_MAX)
             return PST_TOO_LARGE;
-        entry = &jar->entries[jar->count++];
-        *entry = (struct entry){.name = line->name};
+        kept_cookie = &kept_cookies->list[kept_cookies->count++];
+        *kept_cookie = (struct kept_cookie){.name = line->name};
     }
-    entry->value = line->value;
-    entry->http_only |= line->http_only;
+    kept_cookie->value = line->value;
+    kept_cookie->http_only |= line->http_only;
     return PST_OK;
 }
 
 static enum pst_err
-apply_all(struct jar *jar, int64_t now, const struct jar_news *news)
+apply_set_cookies(struct kept_cookies *kept_cookies, int64_t now,
+                  const struct credentials_update *update)
 {
-    for (size_t i = 0; i < news->cookie_count; i++) {
-        struct entry line;
+    for (size_t i = 0; i < update->cookie_count; i++) {
+        struct kept_cookie line;
         enum pst_err e;
 
-        if (!read_line(news->cookies[i], now, &line))
+        if (!parse_set_cookie(update->cookies[i], now, &line))
             continue;
-        e = apply(jar, &line);
+        e = apply_set_cookie(kept_cookies, &line);
         if (e)
             return e;
     }
@@ -294,80 +305,86 @@ apply_all(struct jar *jar, int64_t now, const struct jar_news *news)
  * signs does not say. A line that deletes need not repeat HttpOnly: what the
  * line said that once set it is what counts.
  */
-static enum jar_change
-change_of(const struct entry *entry)
+static enum credentials_change
+get_cookie_change(const struct kept_cookie *kept_cookie)
 {
-    bool is_gone = pst_text_is_absent(entry->value);
+    bool is_gone = pst_str_is_absent(kept_cookie->value);
 
-    if (is_gone == pst_text_is_absent(entry->was) &&
-        (is_gone || pst_text_equal(entry->value, entry->was)))
-        return JAR_SAME;
-    if (!entry->http_only || pst_text_ends(entry->name, PST_TEXT(".sig")))
-        return JAR_KEPT;
-    return is_gone ? JAR_ENDED : JAR_REPLACED;
+    if (is_gone == pst_str_is_absent(kept_cookie->old_value) &&
+        (is_gone || pst_str_equal(kept_cookie->value, kept_cookie->old_value)))
+        return CREDENTIALS_SAME;
+    if (!kept_cookie->http_only ||
+        pst_str_ends(kept_cookie->name, PST_STR(".sig")))
+        return CREDENTIALS_KEPT;
+    return is_gone ? CREDENTIALS_ENDED : CREDENTIALS_REPLACED;
 }
 
 /* The gravest of them; a session without a cookie could not be read back. */
-static enum jar_change
-change_of_all(const struct jar *jar)
+static enum credentials_change
+get_strongest_change(const struct kept_cookies *kept_cookies)
 {
-    enum jar_change gravest = JAR_SAME;
+    enum credentials_change strongest = CREDENTIALS_SAME;
 
-    for (size_t i = 0; i < jar->count; i++) {
-        enum jar_change this = change_of(&jar->entries[i]);
+    for (size_t i = 0; i < kept_cookies->count; i++) {
+        enum credentials_change this =
+            get_cookie_change(&kept_cookies->list[i]);
 
-        if (this > gravest)
-            gravest = this;
+        if (this > strongest)
+            strongest = this;
     }
-    return gravest == JAR_KEPT && is_empty(jar) ? JAR_ENDED : gravest;
+    return strongest == CREDENTIALS_KEPT && has_no_kept_cookie(kept_cookies)
+               ? CREDENTIALS_ENDED
+               : strongest;
 }
 
 static enum pst_err
-follow_cookies(struct pst_arena *arena, const struct jar_answer *answer,
-               enum jar_change *change, struct pst_text *out)
+apply_cookies_update(struct pst_arena *arena,
+                     const struct credentials_response *response,
+                     enum credentials_change *change, struct pst_str *out)
 {
-    struct jar *jar = pst_arena_alloc(arena, sizeof(*jar));
-    struct pst_text fresh = answer->upstream;
+    struct kept_cookies *kept_cookies =
+        pst_arena_alloc(arena, sizeof(*kept_cookies));
+    struct pst_str fresh = response->upstream;
     const struct pst_json *root = NULL;
-    enum jar_change what;
+    enum credentials_change found;
     enum pst_err e = PST_OK;
 
-    if (!jar)
+    if (!kept_cookies)
         return PST_NO_MEMORY;
-    if (answer->upstream.len > 0)
-        e = pst_json_parse(arena, answer->upstream, &root);
+    if (response->upstream.len > 0)
+        e = pst_json_parse(arena, response->upstream, &root);
     if (!e)
-        e = read_jar(root, jar);
+        e = parse_kept_cookies(root, kept_cookies);
     if (!e)
-        e = apply_all(jar, answer->now, answer->news);
+        e = apply_set_cookies(kept_cookies, response->now, response->update);
     if (e)
         return e;
-    what = change_of_all(jar);
-    if (what == JAR_ENDED)
-        fresh = PST_NO_TEXT;
-    else if (what != JAR_SAME)
-        e = write_jar(arena, jar, &fresh);
+    found = get_strongest_change(kept_cookies);
+    if (found == CREDENTIALS_ENDED)
+        fresh = PST_STR_NONE;
+    else if (found != CREDENTIALS_SAME)
+        e = emit_kept_cookies(arena, kept_cookies, &fresh);
     if (e)
         return e;
-    *change = what;
+    *change = found;
     *out = fresh;
     return PST_OK;
 }
 
 enum pst_err
-jar_follow(struct pst_arena *arena, const struct config *config,
-           const struct jar_answer *answer, enum jar_change *change,
-           struct pst_text *out)
+credentials_apply_update(struct pst_arena *arena, const struct config *config,
+                         const struct credentials_response *response,
+                         enum credentials_change *change, struct pst_str *out)
 {
-    switch (config->backend.token_place) {
-    case PLACE_HEADER:
-        return follow_token(arena, answer, change, out);
-    case PLACE_COOKIE:
-        return follow_cookies(arena, answer, change, out);
-    case PLACE_JSON:
+    switch (config->backend.token_location) {
+    case TOKEN_IN_HEADER:
+        return apply_token_update(arena, response, change, out);
+    case TOKEN_IN_COOKIE:
+        return apply_cookies_update(arena, response, change, out);
+    case TOKEN_IN_JSON:
         break;
     }
-    *change = JAR_SAME;
-    *out = answer->upstream;
+    *change = CREDENTIALS_SAME;
+    *out = response->upstream;
     return PST_OK;
 }

@@ -15,29 +15,28 @@
 #include "base/str.h"
 #include "server/config.h"
 
-#define JAR_COOKIES_MAX 32
+#define CREDENTIALS_COOKIES_MAX 32
 
 /* What an answer says of the backend's session, as far as it says anything. */
-struct jar_news {
-    struct pst_text token;                    /* the token header */
-    struct pst_text cookies[JAR_COOKIES_MAX]; /* values of Set-Cookie */
+struct credentials_update {
+    struct pst_str token;                            /* the token header */
+    struct pst_str cookies[CREDENTIALS_COOKIES_MAX]; /* values of Set-Cookie */
     size_t cookie_count;
 };
 
 /* An answer to a request that went along with what a session held. */
-struct jar_answer {
-    int64_t now; /* unix seconds, for cookies that have expired */
-    struct pst_text
-        upstream; /* what the session holds; absent: there is none */
-    const struct jar_news *news;
+struct credentials_response {
+    int64_t now;             /* unix seconds, for cookies that have expired */
+    struct pst_str upstream; /* what the session holds; absent: there is none */
+    const struct credentials_update *update;
 };
 
 /* From light to grave: of several changes the last one counts. */
-enum jar_change {
-    JAR_SAME,     /* nothing that matters */
-    JAR_KEPT,     /* only cookies that scripts may read, and signatures */
-    JAR_ENDED,    /* the backend ended its session */
-    JAR_REPLACED, /* another token: another session at the backend */
+enum credentials_change {
+    CREDENTIALS_SAME,  /* nothing that matters */
+    CREDENTIALS_KEPT,  /* only cookies that scripts may read, and signatures */
+    CREDENTIALS_ENDED, /* the backend ended its session */
+    CREDENTIALS_REPLACED, /* another token: another session at the backend */
 };
 
 /*
@@ -46,10 +45,10 @@ enum jar_change {
  *   name, value  set on PST_OK; absent where there is nothing to send
  * Returns PST_OK, PST_NO_MEMORY, PST_MALFORMED, PST_TOO_LARGE.
  */
-PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
-                                   struct pst_text upstream,
-                                   struct pst_text *name,
-                                   struct pst_text *value);
+PST_MUST_USE enum pst_err credentials_emit_header(struct pst_arena *arena,
+                                                  struct pst_str upstream,
+                                                  struct pst_str *name,
+                                                  struct pst_str *value);
 
 /*
  * Follow an answer.
@@ -63,10 +62,9 @@ PST_MUST_USE enum pst_err jar_emit(struct pst_arena *arena,
  * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
  * PST_MALFORMED (upstream is no JSON).
  */
-PST_MUST_USE enum pst_err jar_follow(struct pst_arena *arena,
-                                     const struct config *config,
-                                     const struct jar_answer *answer,
-                                     enum jar_change *change,
-                                     struct pst_text *out);
+PST_MUST_USE enum pst_err
+credentials_apply_update(struct pst_arena *arena, const struct config *config,
+                         const struct credentials_response *response,
+                         enum credentials_change *change, struct pst_str *out);
 
 #endif

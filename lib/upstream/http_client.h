@@ -15,29 +15,29 @@
 #include "base/error.h"
 #include "base/str.h"
 
-struct upstream;
+struct http_client;
 
-struct upstream_options {
-    struct pst_text url;           /* where every request goes */
+struct http_client_options {
+    struct pst_str url;            /* where every request goes */
     const char *ca;                /* PEM file, or NULL: the system's */
     int64_t connect_timeout;       /* seconds, each 1..a year */
     int64_t first_byte_timeout;    /* from the request's last byte sent */
     int64_t between_bytes_timeout; /* time inside our functions not counted */
 };
 
-struct upstream_header {
-    struct pst_text name;
-    struct pst_text value;
+struct http_header {
+    struct pst_str name;
+    struct pst_str value;
 };
 
 /*
  * One exchange. The functions get `context`; an error that one of them
- * returns ends the exchange and is upstream_run()'s result.
+ * returns ends the exchange and is http_client_run()'s result.
  */
-struct upstream_exchange {
-    struct pst_text method; /* "GET" or "POST" */
-    struct pst_text query;  /* query string without "?"; absent: none */
-    const struct upstream_header *headers;
+struct http_exchange {
+    struct pst_str method; /* "GET" or "POST" */
+    struct pst_str query;  /* query string without "?"; absent: none */
+    const struct http_header *headers;
     size_t header_count;
     int64_t body_length; /* bytes; -1: unknown, sent chunked; 0: none.
                             A GET never has one */
@@ -48,14 +48,14 @@ struct upstream_exchange {
 
     /* Each header of the final answer (interim 1xx answers are dropped, and
      * so are trailers, and a Content-Length beside a Transfer-Encoding). */
-    enum pst_err (*header)(void *context, struct pst_text name,
-                           struct pst_text value);
+    enum pst_err (*header)(void *context, struct pst_str name,
+                           struct pst_str value);
 
     /* Once, after the last header and before the first byte of body. */
     enum pst_err (*head)(void *context, int status); /* 200..599 */
 
     /* Each piece of the body as it arrives, still in its content encoding. */
-    enum pst_err (*body)(void *context, struct pst_text piece);
+    enum pst_err (*body)(void *context, struct pst_str piece);
 
     /* A socket, or the writing end of a pipe, that tells by hanging up that
      * the client went; -1: none. Unread bytes on it are no sign. */
@@ -64,8 +64,8 @@ struct upstream_exchange {
 
 /* Once per process, before any thread; SIGPIPE is ignored from then on.
  * PST_OK or PST_INTERNAL. */
-PST_MUST_USE enum pst_err upstream_start(void);
-void upstream_stop(void);
+PST_MUST_USE enum pst_err http_client_start(void);
+void http_client_stop(void);
 
 /*
  * One handle, for one thread; its connection stays open between exchanges.
@@ -73,14 +73,15 @@ void upstream_stop(void);
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (an URL curl refuses, or one
  * with a name, a password or a fragment in it; a timeout out of its range).
  */
-PST_MUST_USE enum pst_err upstream_new(struct upstream **out,
-                                       const struct upstream_options *options);
+PST_MUST_USE enum pst_err
+http_client_new(struct http_client **out,
+                const struct http_client_options *options);
 
 /* Another handle with the same options. PST_OK, PST_NO_MEMORY, PST_INTERNAL. */
-PST_MUST_USE enum pst_err upstream_copy(const struct upstream *upstream,
-                                        struct upstream **out);
+PST_MUST_USE enum pst_err http_client_copy(const struct http_client *http,
+                                           struct http_client **out);
 
-void upstream_free(struct upstream **upstream);
+void http_client_free(struct http_client **http);
 
 /*
  * Run one exchange to its end.
@@ -93,11 +94,11 @@ void upstream_free(struct upstream **upstream);
  * line of answer came and the body can be read again from its start (no
  * byte of it read yet).
  */
-PST_MUST_USE enum pst_err
-upstream_run(struct upstream *upstream, struct pst_arena *arena,
-             const struct upstream_exchange *exchange);
+PST_MUST_USE enum pst_err http_client_run(struct http_client *http,
+                                          struct pst_arena *arena,
+                                          const struct http_exchange *exchange);
 
 /* curl's own words about the last failure: for the log, never for a client. */
-const char *upstream_why(const struct upstream *upstream);
+const char *http_client_error(const struct http_client *http);
 
 #endif

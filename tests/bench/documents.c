@@ -25,9 +25,9 @@ static const char active_order[] =
     "query ActiveOrder($id: ID!) { activeOrder(id: $id) { id code state lines "
     "{ id sku name price { amount currency } inStock } } }";
 
-static const struct pst_graphql_root logins[] = {
+static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false}};
-static const struct pst_text secrets[] = {{"token", 5}};
+static const struct pst_str secrets[] = {{"token", 5}};
 static const struct pst_graphql_rules rules = {
     .logins = logins, .login_count = 1, .secrets = secrets, .secret_count = 1};
 
@@ -51,12 +51,12 @@ open_documents(const char *manifest)
 {
     const struct documents_options options = {.rules = &rules,
                                               .size_max = 16 * 1024 * 1024,
-                                              .is_lasting = true,
+                                              .is_persistent = true,
                                               .manifest = manifest};
     struct documents *documents = NULL;
-    char why[256];
+    char reason[256];
 
-    PST_REQUIRE(documents_new(&documents, &options, why, sizeof(why)) ==
+    PST_REQUIRE(documents_new(&documents, &options, reason, sizeof(reason)) ==
                 PST_OK);
     return documents;
 }
@@ -64,8 +64,8 @@ open_documents(const char *manifest)
 struct bench {
     struct documents *documents;
     struct pst_arena *arena;
-    struct pst_text text;
-    struct pst_text id;
+    struct pst_str text;
+    struct pst_str id;
     uint8_t hash[PST_HASH_LEN];
 };
 
@@ -129,14 +129,14 @@ measure(const char *what, struct bench *bench, void (*run)(struct bench *bench))
 static void
 measure_misses(struct bench *bench)
 {
-    struct pst_text text = bench->text;
+    struct pst_str text = bench->text;
     char other[sizeof(active_order) + 16];
     double started = seconds();
 
     for (size_t i = 0; i < MISSES; i++) {
         int len = snprintf(other, sizeof(other), "%s#%zu", active_order, i);
 
-        bench->text = (struct pst_text){other, (size_t)len};
+        bench->text = (struct pst_str){other, (size_t)len};
         find_text(bench);
     }
     report("new, parsed and remembered", (seconds() - started) * 1e9 / MISSES);
@@ -170,15 +170,15 @@ int
 main(void)
 {
     char id[65];
-    struct bench bench = {.text = pst_text_from(active_order), .id = {id, 64}};
+    struct bench bench = {.text = pst_str_from(active_order), .id = {id, 64}};
     const struct pst_graphql_meaning *meaning;
     struct pst_graphql_error error;
 
     (void)snprintf(id, sizeof(id), "%064x", 1);
-    PST_REQUIRE(pst_crypt_init() == PST_OK);
+    PST_REQUIRE(pst_crypto_init() == PST_OK);
     PST_REQUIRE(pst_arena_new(&bench.arena, PST_ARENA_SIZE) == PST_OK);
     bench.documents = open_documents(NULL);
-    pst_crypt_sha256(pst_text_bytes(bench.text), bench.hash);
+    pst_crypto_sha256(pst_str_bytes(bench.text), bench.hash);
     PST_REQUIRE(documents_persist(bench.documents, bench.arena, bench.text,
                                   bench.hash, &meaning, &error) == PST_OK);
     pst_arena_reset(bench.arena);

@@ -41,7 +41,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-measure(struct pst_arena *arena, struct pst_text text)
+measure(struct pst_arena *arena, struct pst_str text)
 {
     const struct pst_graphql_document *document;
     struct pst_graphql_error error;
@@ -63,7 +63,7 @@ measure(struct pst_arena *arena, struct pst_text text)
 
 /* The document of a request. The arena that holds it is never reset. */
 static enum pst_err
-read_document(struct pst_arena *arena, const char *path, struct pst_text *out)
+read_document(struct pst_arena *arena, const char *path, struct pst_str *out)
 {
     static char text[64 * 1024];
     const struct pst_json *root;
@@ -76,13 +76,13 @@ read_document(struct pst_arena *arena, const char *path, struct pst_text *out)
         return PST_NOT_FOUND;
     len = fread(text, 1, sizeof(text), file);
     (void)fclose(file);
-    e = pst_json_parse(arena, (struct pst_text){text, len}, &root);
+    e = pst_json_parse(arena, (struct pst_str){text, len}, &root);
     if (e)
         return e;
-    query = pst_json_at(root, PST_TEXT("/query"));
+    query = pst_json_at(root, PST_STR("/query"));
     if (!query)
         return PST_NOT_FOUND;
-    *out = pst_json_text(query);
+    *out = pst_json_string(query);
     return PST_OK;
 }
 
@@ -91,7 +91,7 @@ main(int argc, char **argv)
 {
     struct pst_arena *kept = NULL;
     struct pst_arena *arena = NULL;
-    struct pst_text text;
+    struct pst_str text;
     enum pst_err e = PST_MALFORMED;
 
     if (argc != 2) {

@@ -38,7 +38,7 @@ id_of(uint64_t n)
     for (size_t i = 0; i < PST_HASH_LEN; i += sizeof(n)) {
         n = (n ^ n >> 31) * 0x9e3779b97f4a7c15u + i + 1;
         n ^= n >> 29;
-        memcpy(id.octets + i, &n, sizeof(n));
+        memcpy(id.bytes + i, &n, sizeof(n));
     }
     return id;
 }
@@ -70,8 +70,8 @@ fill(struct store *store, unsigned long from, unsigned long to)
     for (unsigned long n = from; n < to; n++) {
         struct store_id sid = id_of(n);
 
-        if (store_end(store, &sid, NULL, NOW + 86400, NOW) != PST_OK) {
-            (void)fprintf(stderr, "revoked: %s\n", store_why(store));
+        if (store_revoke(store, &sid, NULL, NOW + 86400, NOW) != PST_OK) {
+            (void)fprintf(stderr, "revoked: %s\n", store_error(store));
             return -1;
         }
     }
@@ -133,7 +133,7 @@ run(struct store *store, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    struct config_why why = {""};
+    struct config_error reason = {""};
     struct store *store = NULL;
     struct store_url url;
     char text[512];
@@ -144,10 +144,10 @@ main(int argc, char **argv)
         return 2;
     }
     (void)snprintf(text, sizeof(text), "lmdb:%s?size=1G", argv[1]);
-    if (pst_crypt_init() != PST_OK ||
-        store_url_parse(pst_text_from(text), &url, &why) != PST_OK ||
-        store_open(&store, &url, PST_TEXT("bench")) != PST_OK) {
-        (void)fprintf(stderr, "revoked: %s %s\n", text, why.text);
+    if (pst_crypto_init() != PST_OK ||
+        store_url_parse(pst_str_from(text), &url, &reason) != PST_OK ||
+        store_open(&store, &url, PST_STR("bench")) != PST_OK) {
+        (void)fprintf(stderr, "revoked: %s %s\n", text, reason.text);
         return 1;
     }
     status = run(store, argc, argv);

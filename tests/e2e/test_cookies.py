@@ -79,7 +79,7 @@ def test_two_sessions_are_none(gateway, user):
     answer = gateway.get("/session", cookie=line)
     assert answer.json == {"data": {"session": None}}
     assert cleared(answer) == {COOKIE}
-    assert "event=cookies-of-different-sessions" in gateway.log
+    assert "event=session-cookies-conflict" in gateway.log
     # Logging in with both gives one that works, beside no other.
     answer = gateway.post("/login", {"email": user.email,
                                      "password": user.password}, cookie=line)

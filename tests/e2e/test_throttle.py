@@ -316,7 +316,7 @@ def test_a_proxy_that_is_not_known_is_told_once(start_own, account):
     gateway = start_own(POSTERN_LOGIN_PER_ADDRESS="1000/1h")
     for _ in range(60):
         assert guess(gateway, "10.9.9.9", address()) == 401
-    assert gateway.log.count("event=one-address") == 1
+    assert gateway.log.count("event=single-client-address") == 1
     assert "POSTERN_TRUSTED_PROXIES" in gateway.log
 
 

@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct pst_text input;
+static struct pst_str input;
 
 static bool
 is_name_character(char c)
@@ -24,7 +24,7 @@ is_name_character(char c)
 
 /* A name is a slice of the input, and as long as can be. */
 static void
-check_name(struct pst_text name)
+check_name(struct pst_str name)
 {
     PST_REQUIRE(name.len > 0 && !pst_is_digit(name.ptr[0]));
     PST_REQUIRE(name.ptr >= input.ptr &&
@@ -39,7 +39,7 @@ check_name(struct pst_text name)
 
 /* The character at a place; NULL: there is none. */
 static const char *
-find_place(struct pst_text text, struct pst_graphql_place place)
+find_place(struct pst_str text, struct pst_graphql_location location)
 {
     uint32_t line = 1;
     uint32_t column = 1;
@@ -48,7 +48,7 @@ find_place(struct pst_text text, struct pst_graphql_place place)
         const bool is_first =
             i == text.len || ((uint8_t)text.ptr[i] & 0xC0) != 0x80;
 
-        if (is_first && line == place.line && column == place.column)
+        if (is_first && line == location.line && column == location.column)
             return text.ptr + i;
         if (i < text.len && text.ptr[i] == '\n') {
             line++;
@@ -63,16 +63,16 @@ find_place(struct pst_text text, struct pst_graphql_place place)
 /* What stands at a place must be one of these, or the start of a name. */
 static void
 check_place(const struct pst_graphql_document *document,
-            struct pst_graphql_place place, char other)
+            struct pst_graphql_location location, char other)
 {
-    const char *at = find_place(document->text, place);
+    const char *at = find_place(document->text, location);
 
     PST_REQUIRE(at && at < document->text.ptr + document->text.len);
     PST_REQUIRE(*at == other || (is_name_character(*at) && !pst_is_digit(*at)));
 }
 
 static void
-check_number(struct pst_text text)
+check_number(struct pst_str text)
 {
     PST_REQUIRE(text.len > 0);
     for (size_t i = 0; i < text.len; i++)
@@ -84,7 +84,7 @@ static void
 check_values(const struct pst_graphql_value *first)
 {
     for (const struct pst_graphql_value *v = first; v; v = v->next) {
-        if (!pst_text_is_absent(v->name))
+        if (!pst_str_is_absent(v->name))
             check_name(v->name);
         PST_REQUIRE(!v->items || v->kind == PST_GRAPHQL_LIST ||
                     v->kind == PST_GRAPHQL_OBJECT);
@@ -93,8 +93,8 @@ check_values(const struct pst_graphql_value *first)
         if (v->kind == PST_GRAPHQL_INT || v->kind == PST_GRAPHQL_FLOAT)
             check_number(v->text);
         if (v->kind == PST_GRAPHQL_STRING)
-            PST_REQUIRE(!pst_text_is_absent(v->text) &&
-                        pst_text_is_utf8(v->text));
+            PST_REQUIRE(!pst_str_is_absent(v->text) &&
+                        pst_str_is_utf8(v->text));
         check_values(v->items);
     }
 }
@@ -114,18 +114,18 @@ check_selections(const struct pst_graphql_document *document,
 {
     for (const struct pst_graphql_selection *s = first; s; s = s->next) {
         PST_REQUIRE((s->kind == PST_GRAPHQL_INLINE) ==
-                    pst_text_is_absent(s->name));
+                    pst_str_is_absent(s->name));
         PST_REQUIRE((s->kind == PST_GRAPHQL_SPREAD) == (s->fragment != NULL));
         PST_REQUIRE(s->kind != PST_GRAPHQL_INLINE || s->selections);
         if (s->kind != PST_GRAPHQL_INLINE)
             check_name(s->name);
         if (s->fragment)
-            PST_REQUIRE(pst_text_equal(s->fragment->name, s->name));
-        if (!pst_text_is_absent(s->alias))
+            PST_REQUIRE(pst_str_equal(s->fragment->name, s->name));
+        if (!pst_str_is_absent(s->alias))
             check_name(s->alias);
-        if (!pst_text_is_absent(s->type))
+        if (!pst_str_is_absent(s->type))
             check_name(s->type);
-        check_place(document, s->place, '.');
+        check_place(document, s->location, '.');
         check_values(s->arguments);
         check_directives(s->directives);
         if (s->selections)
@@ -155,10 +155,10 @@ check_document(const struct pst_graphql_document *document)
     PST_REQUIRE(document->text.len <= input.len);
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next, operations++) {
-        if (!pst_text_is_absent(o->name))
+        if (!pst_str_is_absent(o->name))
             check_name(o->name);
         PST_REQUIRE(pst_graphql_operation_find(document, o->name) == o);
-        check_place(document, o->place, '{');
+        check_place(document, o->location, '{');
         check_variables(o->variables);
         check_directives(o->directives);
         PST_REQUIRE(o->selections != NULL);
@@ -168,7 +168,7 @@ check_document(const struct pst_graphql_document *document)
          f = f->next, fragments++) {
         check_name(f->name);
         check_name(f->type);
-        check_place(document, f->place, 'f');
+        check_place(document, f->location, 'f');
         check_directives(f->directives);
         PST_REQUIRE(f->selections != NULL);
         check_selections(document, f->selections);
@@ -181,26 +181,26 @@ check_document(const struct pst_graphql_document *document)
 static void
 check_error(const struct pst_graphql_error *error)
 {
-    struct pst_text text = input;
+    struct pst_str text = input;
 
-    if (pst_text_starts(text, PST_TEXT("\xEF\xBB\xBF")))
-        text = pst_text_from_octet(text, 3);
+    if (pst_str_starts(text, PST_STR("\xEF\xBB\xBF")))
+        text = pst_str_skip(text, 3);
     PST_REQUIRE(memchr(error->message, '\0', sizeof(error->message)));
     PST_REQUIRE(error->message[0] != '\0');
     for (const char *c = error->message; *c; c++)
         PST_REQUIRE(*c >= ' ' && *c < 0x7F);
-    PST_REQUIRE(find_place(text, error->place) != NULL);
+    PST_REQUIRE(find_place(text, error->location) != NULL);
 }
 
-static struct pst_text
+static struct pst_str
 write_tree(struct pst_arena *arena, const struct pst_graphql_document *document)
 {
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_hold(&buf, arena, TEXT_MAX);
+    pst_buf_init_heap(&buf, arena, TEXT_MAX);
     graphql_text_document(&buf, document, true);
-    PST_REQUIRE(pst_buf_end(&buf, &text) == PST_OK);
+    PST_REQUIRE(pst_buf_finish(&buf, &text) == PST_OK);
     return text;
 }
 
@@ -210,70 +210,69 @@ check_again(struct pst_arena *arena,
             const struct pst_graphql_document *document)
 {
     const struct pst_graphql_document *again = NULL;
-    const struct pst_text tree = write_tree(arena, document);
+    const struct pst_str tree = write_tree(arena, document);
     struct pst_graphql_error error;
 
     PST_REQUIRE(pst_graphql_parse(arena, document->text, &again, &error) ==
                 PST_OK);
-    PST_REQUIRE(pst_text_equal(again->text, document->text));
-    PST_REQUIRE(pst_text_equal(write_tree(arena, again), tree));
+    PST_REQUIRE(pst_str_equal(again->text, document->text));
+    PST_REQUIRE(pst_str_equal(write_tree(arena, again), tree));
 }
 
 /* Arguments and directives, as text. */
-static struct pst_text
+static struct pst_str
 write_rest(struct pst_arena *arena, const struct pst_graphql_value *arguments,
            const struct pst_graphql_directive *directives)
 {
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_hold(&buf, arena, TEXT_MAX);
+    pst_buf_init_heap(&buf, arena, TEXT_MAX);
     graphql_text_values(&buf, arguments);
     graphql_text_directives(&buf, directives);
-    PST_REQUIRE(pst_buf_end(&buf, &text) == PST_OK);
+    PST_REQUIRE(pst_buf_finish(&buf, &text) == PST_OK);
     return text;
 }
 
-static struct pst_text
+static struct pst_str
 write_variables(struct pst_arena *arena,
                 const struct pst_graphql_variable *variables)
 {
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
 
-    pst_buf_init_hold(&buf, arena, TEXT_MAX);
+    pst_buf_init_heap(&buf, arena, TEXT_MAX);
     graphql_text_variables(&buf, variables);
-    PST_REQUIRE(pst_buf_end(&buf, &text) == PST_OK);
+    PST_REQUIRE(pst_buf_finish(&buf, &text) == PST_OK);
     return text;
 }
 
 static bool
-is_same(struct pst_text a, struct pst_text b)
+is_same(struct pst_str a, struct pst_str b)
 {
-    return pst_text_equal(a, b) &&
-           pst_text_is_absent(a) == pst_text_is_absent(b);
+    return pst_str_equal(a, b) && pst_str_is_absent(a) == pst_str_is_absent(b);
 }
 
 /* __typename and, under a condition, its mark: what follows them. */
 static const struct pst_graphql_selection *
-skip_types(const struct pst_graphql_selection *s, struct pst_text type)
+skip_types(const struct pst_graphql_selection *s, struct pst_str type)
 {
-    const struct pst_text mark = PST_TEXT(PST_GRAPHQL_MARK);
+    const struct pst_str mark = PST_STR(PST_GRAPHQL_TYPE_KEY_PREFIX);
 
-    PST_REQUIRE(pst_text_equal(s->name, PST_TEXT("__typename")));
-    PST_REQUIRE(pst_text_is_absent(s->alias));
+    PST_REQUIRE(pst_str_equal(s->name, PST_STR("__typename")));
+    PST_REQUIRE(pst_str_is_absent(s->alias));
     s = s->next;
-    if (pst_text_is_absent(type))
+    if (pst_str_is_absent(type))
         return s;
-    PST_REQUIRE(pst_text_equal(s->name, PST_TEXT("__typename")));
-    PST_REQUIRE(pst_text_starts(s->alias, mark));
-    PST_REQUIRE(pst_text_equal(pst_text_from_octet(s->alias, mark.len), type));
+    PST_REQUIRE(pst_str_equal(s->name, PST_STR("__typename")));
+    PST_REQUIRE(pst_str_starts(s->alias, mark));
+    PST_REQUIRE(pst_str_equal(pst_str_skip(s->alias, mark.len), type));
     return s->next;
 }
 
 static void
 check_typed(struct pst_arena *arena, const struct pst_graphql_selection *plain,
-            const struct pst_graphql_selection *typed, struct pst_text type)
+            const struct pst_graphql_selection *typed, struct pst_str type)
 {
     typed = skip_types(typed, type);
     for (; plain; plain = plain->next, typed = typed->next) {
@@ -281,7 +280,7 @@ check_typed(struct pst_arena *arena, const struct pst_graphql_selection *plain,
         PST_REQUIRE(is_same(plain->name, typed->name));
         PST_REQUIRE(is_same(plain->alias, typed->alias));
         PST_REQUIRE(is_same(plain->type, typed->type));
-        PST_REQUIRE(pst_text_equal(
+        PST_REQUIRE(pst_str_equal(
             write_rest(arena, plain->arguments, plain->directives),
             write_rest(arena, typed->arguments, typed->directives)));
         PST_REQUIRE(!plain->selections == !typed->selections);
@@ -302,13 +301,13 @@ check_printed(struct pst_arena *arena,
     const struct pst_graphql_operation *operation;
     const struct pst_graphql_fragment *fragment;
     struct pst_graphql_error error;
-    struct pst_text text;
+    struct pst_str text;
     struct pst_buf buf;
     enum pst_err e;
 
-    pst_buf_init_hold(&buf, arena, TEXT_MAX);
-    pst_graphql_print_typed(&buf, document);
-    PST_REQUIRE(pst_buf_end(&buf, &text) == PST_OK);
+    pst_buf_init_heap(&buf, arena, TEXT_MAX);
+    pst_graphql_print_with_typename(&buf, document);
+    PST_REQUIRE(pst_buf_finish(&buf, &text) == PST_OK);
     e = pst_graphql_parse(arena, text, &again, &error);
     PST_REQUIRE(e == PST_OK || e == PST_TOO_LARGE);
     if (e)
@@ -321,12 +320,12 @@ check_printed(struct pst_arena *arena,
         PST_REQUIRE(o->kind == operation->kind);
         PST_REQUIRE(is_same(o->name, operation->name));
         PST_REQUIRE(
-            pst_text_equal(write_variables(arena, o->variables),
-                           write_variables(arena, operation->variables)));
+            pst_str_equal(write_variables(arena, o->variables),
+                          write_variables(arena, operation->variables)));
         PST_REQUIRE(
-            pst_text_equal(write_rest(arena, NULL, o->directives),
-                           write_rest(arena, NULL, operation->directives)));
-        check_typed(arena, o->selections, operation->selections, PST_NO_TEXT);
+            pst_str_equal(write_rest(arena, NULL, o->directives),
+                          write_rest(arena, NULL, operation->directives)));
+        check_typed(arena, o->selections, operation->selections, PST_STR_NONE);
     }
     fragment = again->fragments;
     for (const struct pst_graphql_fragment *f = document->fragments; f;
@@ -334,8 +333,8 @@ check_printed(struct pst_arena *arena,
         PST_REQUIRE(is_same(f->name, fragment->name));
         PST_REQUIRE(is_same(f->type, fragment->type));
         PST_REQUIRE(
-            pst_text_equal(write_rest(arena, NULL, f->directives),
-                           write_rest(arena, NULL, fragment->directives)));
+            pst_str_equal(write_rest(arena, NULL, f->directives),
+                          write_rest(arena, NULL, fragment->directives)));
         check_typed(arena, f->selections, fragment->selections, f->type);
     }
 }
@@ -350,7 +349,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!arena)
         PST_REQUIRE(pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK);
-    input = pst_bytes_text((struct pst_bytes){data, size});
+    input = pst_str_from_bytes((struct pst_bytes){data, size});
     memset(&error, 'x', sizeof(error));
     e = pst_graphql_parse(arena, input, &document, &error);
     PST_REQUIRE(e == PST_OK || e == PST_MALFORMED || e == PST_TOO_LARGE);

@@ -12,16 +12,16 @@
 static int64_t
 number_of(const struct request *req, const char *name)
 {
-    struct pst_text rest = req->query;
-    struct pst_text pair;
-    struct pst_text wanted = pst_text_from(name);
+    struct pst_str rest = req->query;
+    struct pst_str pair;
+    struct pst_str wanted = pst_str_from(name);
     int64_t number = 0;
 
-    while (pst_text_word(&rest, "&", &pair)) {
-        size_t equals = pst_text_index(pair, '=');
+    while (pst_str_next_token(&rest, "&", &pair)) {
+        size_t equals = pst_str_index(pair, '=');
 
-        if (pst_text_equal(pst_text_first(pair, equals), wanted) &&
-            pst_text_number(pst_text_from_octet(pair, equals + 1), &number) !=
+        if (pst_str_equal(pst_str_first(pair, equals), wanted) &&
+            pst_str_parse_number(pst_str_skip(pair, equals + 1), &number) !=
                 PST_OK)
             return 0;
     }
@@ -39,39 +39,39 @@ sleep_ms(int64_t ms)
 }
 
 static enum pst_err
-write_line(struct reply *rep, const char *name, struct pst_text value)
+write_line(struct response *res, const char *name, struct pst_str value)
 {
-    enum pst_err e = reply_write(rep, pst_text_from(name));
+    enum pst_err e = response_write(res, pst_str_from(name));
 
     if (!e)
-        e = reply_write(rep, PST_TEXT("="));
+        e = response_write(res, PST_STR("="));
     if (!e)
-        e = reply_write(rep, value);
+        e = response_write(res, value);
     if (!e)
-        e = reply_write(rep, PST_TEXT("\n"));
+        e = response_write(res, PST_STR("\n"));
     return e;
 }
 
 static enum pst_err
-write_body(struct request *req, struct reply *rep)
+write_body(struct request *req, struct response *res)
 {
     char piece[2048];
     size_t len = 0;
     enum pst_err e;
 
     do {
-        e = request_read(req, piece, sizeof(piece), &len);
+        e = request_read_body(req, piece, sizeof(piece), &len);
         if (!e)
-            e = reply_write(rep, (struct pst_text){piece, len});
+            e = response_write(res, (struct pst_str){piece, len});
         if (!e && number_of(req, "flush"))
-            e = reply_flush(rep);
+            e = response_flush(res);
     } while (!e && len > 0);
     return e;
 }
 
 /* As many bytes as were asked for. */
 static enum pst_err
-write_filling(struct reply *rep, int64_t size)
+write_filling(struct response *res, int64_t size)
 {
     char piece[2048];
     enum pst_err e = PST_OK;
@@ -81,7 +81,7 @@ write_filling(struct reply *rep, int64_t size)
         size_t some =
             size < (int64_t)sizeof(piece) ? (size_t)size : sizeof(piece);
 
-        e = reply_write(rep, (struct pst_text){piece, some});
+        e = response_write(res, (struct pst_str){piece, some});
         size -= (int64_t)some;
     }
     return e;
@@ -93,31 +93,31 @@ write_filling(struct reply *rep, int64_t size)
  * adds so many bytes, late=MS waits in the middle, cut=1 breaks off there.
  */
 static enum pst_err
-echo(struct gate *gate, struct request *req, struct reply *rep)
+echo(struct context *ctx, struct request *req, struct response *res)
 {
     int64_t failure = number_of(req, "fail");
     enum pst_err e;
 
-    (void)gate;
+    (void)ctx;
     sleep_ms(number_of(req, "sleep"));
     if (failure > 0 && failure < PST_ERR_COUNT)
         return (enum pst_err)failure;
-    reply_put(rep, PST_TEXT("Content-Type"), PST_TEXT("text/plain"));
-    e = reply_begin(rep);
+    response_set_header(res, PST_STR("Content-Type"), PST_STR("text/plain"));
+    e = response_begin(res);
     if (!e)
-        e = write_line(rep, "method", req->method);
+        e = write_line(res, "method", req->method);
     if (!e)
-        e = write_line(rep, "role",
-                       req->authorizer ? PST_TEXT("authorizer")
-                                       : PST_TEXT("responder"));
+        e = write_line(res, "role",
+                       req->authorizer ? PST_STR("authorizer")
+                                       : PST_STR("responder"));
     if (!e)
-        e = write_line(rep, "echo", request_variable(req, "HTTP_X_ECHO"));
+        e = write_line(res, "echo", request_variable(req, "HTTP_X_ECHO"));
     if (!e && !number_of(req, "skip"))
-        e = write_body(req, rep);
+        e = write_body(req, res);
     if (!e)
-        e = write_filling(rep, number_of(req, "size"));
+        e = write_filling(res, number_of(req, "size"));
     if (!e && number_of(req, "late"))
-        e = reply_flush(rep);
+        e = response_flush(res);
     sleep_ms(number_of(req, "late"));
     if (!e && number_of(req, "cut"))
         return PST_UPSTREAM_BROKEN;
@@ -127,5 +127,5 @@ echo(struct gate *gate, struct request *req, struct reply *rep)
 int
 main(int argc, char **argv)
 {
-    return gate_serve(argc, argv, "echo", echo);
+    return program_serve(argc, argv, "echo", echo);
 }

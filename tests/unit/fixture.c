@@ -23,29 +23,29 @@ record(const char *ptr, size_t len)
 }
 
 static void
-record_text(struct pst_text text)
+record_text(struct pst_str text)
 {
     record(text.ptr, text.len);
 }
 
 static enum pst_err
-record_request(const struct upstream_exchange *exchange)
+record_request(const struct http_exchange *exchange)
 {
     char piece[1000];
     size_t len = 0;
     enum pst_err e = PST_OK;
 
     record_text(exchange->method);
-    record_text(PST_TEXT(" ?"));
+    record_text(PST_STR(" ?"));
     record_text(exchange->query);
-    record_text(PST_TEXT("\n"));
+    record_text(PST_STR("\n"));
     for (size_t i = 0; i < exchange->header_count; i++) {
         record_text(exchange->headers[i].name);
-        record_text(PST_TEXT(": "));
+        record_text(PST_STR(": "));
         record_text(exchange->headers[i].value);
-        record_text(PST_TEXT("\n"));
+        record_text(PST_STR("\n"));
     }
-    record_text(PST_TEXT("\n"));
+    record_text(PST_STR("\n"));
     if (exchange->body_length == 0)
         return PST_OK;
     do {
@@ -57,8 +57,8 @@ record_request(const struct upstream_exchange *exchange)
 }
 
 enum pst_err
-upstream_run(struct upstream *upstream, struct pst_arena *arena,
-             const struct upstream_exchange *exchange)
+http_client_run(struct http_client *upstream, struct pst_arena *arena,
+                const struct http_exchange *exchange)
 {
     const struct fixture_answer *answer = &current->answer;
     enum pst_err e;
@@ -79,34 +79,34 @@ upstream_run(struct upstream *upstream, struct pst_arena *arena,
     if (answer->status == 0)
         return PST_UPSTREAM_DOWN;
     for (size_t i = 0; answer->headers[i]; i++) {
-        struct pst_text line = pst_text_from(answer->headers[i]);
-        size_t colon = pst_text_index(line, ':');
+        struct pst_str line = pst_str_from(answer->headers[i]);
+        size_t colon = pst_str_index(line, ':');
 
-        e = exchange->header(
-            exchange->context, pst_text_first(line, colon),
-            pst_text_trim(pst_text_from_octet(line, colon + 1)));
+        e = exchange->header(exchange->context, pst_str_first(line, colon),
+                             pst_str_trim(pst_str_skip(line, colon + 1)));
         if (e)
             return e;
     }
     e = exchange->head(exchange->context, answer->status);
     if (e || !answer->body)
         return e;
-    return exchange->body(exchange->context, pst_text_from(answer->body));
+    return exchange->body(exchange->context, pst_str_from(answer->body));
 }
 
 enum pst_err
-upstream_start(void)
+http_client_start(void)
 {
     return PST_OK;
 }
 
 void
-upstream_stop(void)
+http_client_stop(void)
 {
 }
 
 enum pst_err
-upstream_new(struct upstream **out, const struct upstream_options *options)
+http_client_new(struct http_client **out,
+                const struct http_client_options *options)
 {
     (void)options;
     *out = NULL;
@@ -114,24 +114,24 @@ upstream_new(struct upstream **out, const struct upstream_options *options)
 }
 
 enum pst_err
-upstream_copy(const struct upstream *upstream, struct upstream **out)
+http_client_copy(const struct http_client *upstream, struct http_client **out)
 {
     static char another; /* never looked into */
 
     (void)upstream;
     current->copies++;
-    *out = (struct upstream *)(void *)&another;
+    *out = (struct http_client *)(void *)&another;
     return PST_OK;
 }
 
 void
-upstream_free(struct upstream **upstream)
+http_client_free(struct http_client **upstream)
 {
     *upstream = NULL;
 }
 
 const char *
-upstream_why(const struct upstream *upstream)
+http_client_error(const struct http_client *upstream)
 {
     (void)upstream;
     return "the script says so";
@@ -140,7 +140,7 @@ upstream_why(const struct upstream *upstream)
 /* The client. */
 
 static enum pst_err
-take(void *context, struct pst_text piece)
+take(void *context, struct pst_str piece)
 {
     struct fixture *f = context;
 
@@ -161,8 +161,8 @@ static enum pst_err
 give(void *context, char *out, size_t size, size_t *len)
 {
     struct fixture *f = context;
-    struct pst_text rest = pst_text_from_octet(f->body, f->body_read);
-    struct pst_text piece = pst_text_first(rest, size);
+    struct pst_str rest = pst_str_skip(f->body, f->body_read);
+    struct pst_str piece = pst_str_first(rest, size);
 
     if (piece.len > 0)
         memcpy(out, piece.ptr, piece.len);
@@ -193,10 +193,10 @@ broken_random(void *out, size_t len)
 }
 
 static void
-complain(void *context, const char *variable, const char *why)
+complain(void *context, const char *variable, const char *reason)
 {
     (void)context;
-    fprintf(stderr, "%s: %s\n", variable, why);
+    fprintf(stderr, "%s: %s\n", variable, reason);
 }
 
 void
@@ -207,30 +207,30 @@ fixture_init(struct fixture *f, const char *const *settings)
         "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
         "POSTERN_STORE=none",
     };
-    const struct config_complaint complaint = {complain, NULL};
+    const struct config_reporter reporter = {complain, NULL};
     size_t count = 3;
-    char why[256];
+    char reason[256];
 
     memset(f, 0, sizeof(*f));
     for (size_t i = 0; settings && settings[i]; i++)
         list[count++] = settings[i];
     PST_REQUIRE(count < PST_COUNT(list));
-    PST_REQUIRE(pst_crypt_init() == PST_OK);
-    PST_REQUIRE(config_new(&f->config, list, &complaint) == PST_OK);
+    PST_REQUIRE(pst_crypto_init() == PST_OK);
+    PST_REQUIRE(config_new(&f->config, list, &reporter) == PST_OK);
     PST_REQUIRE(pst_arena_new(&f->arena, PST_ARENA_SIZE) == PST_OK);
-    f->gate.config = f->config;
-    f->gate.ring = f->config->ring;
-    f->gate.now = FIXTURE_NOW;
-    f->gate.random = counting_random;
-    PST_REQUIRE(documents_new(&f->gate.documents,
+    f->ctx.config = f->config;
+    f->ctx.ring = f->config->ring;
+    f->ctx.now = FIXTURE_NOW;
+    f->ctx.random = counting_random;
+    PST_REQUIRE(documents_new(&f->ctx.documents,
                               &(struct documents_options){
                                   .rules = &f->config->backend.rules,
                                   .size_max = (size_t)1024 * 1024,
-                                  .is_lasting = true,
+                                  .is_persistent = true,
                                   .manifest = f->config->documents,
                                   .is_manifest_only = f->config->documents_only,
                               },
-                              why, sizeof(why)) == PST_OK);
+                              reason, sizeof(reason)) == PST_OK);
     current = f;
 }
 
@@ -238,7 +238,7 @@ void
 fixture_fini(struct fixture *f)
 {
     pst_arena_free(&f->arena);
-    documents_free(&f->gate.documents);
+    documents_free(&f->ctx.documents);
     config_free(&f->config);
     current = NULL;
 }
@@ -249,16 +249,16 @@ fixture_request(struct fixture *f, const char *const *variables,
 {
     static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
-    const struct reply_sink sink = {take, flush, f};
-    struct request_origin origin = {.source = {give, f, -1},
-                                    .max_body = f->config->max_body};
+    const struct response_sink sink = {take, flush, f};
+    struct request_input origin = {.source = {give, f, -1},
+                                   .max_body = f->config->max_body};
 
     current = f;
     pst_arena_reset(f->arena);
     f->out_len = 0;
     f->exchanges = 0;
     f->sent_len = 0;
-    f->body = pst_text_from(body ? body : "");
+    f->body = pst_str_from(body ? body : "");
     f->body_read = 0;
     f->variable_count = 0;
     for (size_t i = 0; variables[i]; i++)
@@ -270,7 +270,7 @@ fixture_request(struct fixture *f, const char *const *variables,
     }
     f->variables[f->variable_count] = NULL;
     origin.variables = f->variables;
-    reply_init(&f->rep, f->arena, &sink);
+    response_init(&f->res, f->arena, &sink);
     PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
 }
 
@@ -280,13 +280,13 @@ const char *
 fixture_header(struct fixture *f, const char *name)
 {
     static char value[16 * 1024];
-    struct pst_text found = PST_NO_TEXT;
+    struct pst_str found = PST_STR_NONE;
 
-    for (size_t i = 0; i < f->rep.header_count; i++) {
-        if (pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name)))
-            found = f->rep.headers[i].value;
+    for (size_t i = 0; i < f->res.header_count; i++) {
+        if (pst_str_equal_nocase(f->res.headers[i].name, pst_str_from(name)))
+            found = f->res.headers[i].value;
     }
-    if (pst_text_is_absent(found))
+    if (pst_str_is_absent(found))
         return NULL;
     PST_REQUIRE(found.len < sizeof(value));
     memcpy(value, found.ptr, found.len);
@@ -299,34 +299,33 @@ fixture_count(const struct fixture *f, const char *name)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < f->rep.header_count; i++)
+    for (size_t i = 0; i < f->res.header_count; i++)
         count +=
-            pst_text_equal_nocase(f->rep.headers[i].name, pst_text_from(name));
+            pst_str_equal_nocase(f->res.headers[i].name, pst_str_from(name));
     return count;
 }
 
 bool
 fixture_has(const struct fixture *f, const char *name, const char *value)
 {
-    for (size_t i = 0; i < f->rep.header_count; i++) {
-        if (pst_text_equal_nocase(f->rep.headers[i].name,
-                                  pst_text_from(name)) &&
-            pst_text_equal(f->rep.headers[i].value, pst_text_from(value)))
+    for (size_t i = 0; i < f->res.header_count; i++) {
+        if (pst_str_equal_nocase(f->res.headers[i].name, pst_str_from(name)) &&
+            pst_str_equal(f->res.headers[i].value, pst_str_from(value)))
             return true;
     }
     return false;
 }
 
 void
-fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+fixture_begin_with(struct fixture *f, const struct auth_grant *grant,
                    struct fixture_session *session)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
 
-    *session = (struct fixture_session){.visit.carrier = VISIT_BY_NOTHING};
+    *session = (struct fixture_session){.auth.carrier = AUTH_BY_NOTHING};
     fixture_request(f, variables, NULL);
-    PST_REQUIRE(visit_begin(&f->gate, &f->req, &f->rep, &session->visit,
-                            grant) == PST_OK);
+    PST_REQUIRE(auth_begin_session(&f->ctx, &f->req, &f->res, &session->auth,
+                                   grant) == PST_OK);
     fixture_take_tokens(f, session);
 }
 
@@ -347,43 +346,43 @@ fixture_take_tokens(struct fixture *f, struct fixture_session *session)
 void
 fixture_begin(struct fixture *f, bool is_guest, struct fixture_session *session)
 {
-    const struct visit_grant grant = {
-        .sub = is_guest ? PST_TEXT("") : PST_TEXT("7"),
-        .name = is_guest ? PST_TEXT("") : PST_TEXT("a"),
-        .who = PST_TEXT("{}"),
-        .upstream = PST_TEXT("\"secret\"")};
+    const struct auth_grant grant = {
+        .sub = is_guest ? PST_STR("") : PST_STR("7"),
+        .name = is_guest ? PST_STR("") : PST_STR("a"),
+        .who = PST_STR("{}"),
+        .upstream = PST_STR("\"secret\"")};
 
     fixture_begin_with(f, &grant, session);
     PST_REQUIRE(session->cookie[0] != '\0');
 }
 
 enum pst_err
-fixture_enter(struct fixture *f, struct visit *visit, const char *method,
+fixture_enter(struct fixture *f, struct auth *auth, const char *method,
               const char *a, const char *b)
 {
-    static const struct visit_rules rules = {.methods = "GET, POST"};
+    static const struct auth_rules rules = {.methods = "GET, POST"};
     const char *const variables[] = {method, a ? a : b, a ? b : NULL, NULL};
 
     fixture_request(f, variables, NULL);
-    return visit_enter(&f->gate, &f->req, &f->rep, &rules, visit);
+    return authenticate(&f->ctx, &f->req, &f->res, &rules, auth);
 }
 
 bool
 fixture_is_out(const struct fixture *f, const char *needle)
 {
-    return pst_text_contains((struct pst_text){f->out, f->out_len},
-                             pst_text_from(needle));
+    return pst_str_contains((struct pst_str){f->out, f->out_len},
+                            pst_str_from(needle));
 }
 
 bool
 fixture_was_sent(const struct fixture *f, const char *needle)
 {
-    return pst_text_contains((struct pst_text){f->sent, f->sent_len},
-                             pst_text_from(needle));
+    return pst_str_contains((struct pst_str){f->sent, f->sent_len},
+                            pst_str_from(needle));
 }
 
 void
 fixture_break_random(struct fixture *f)
 {
-    f->gate.random = broken_random;
+    f->ctx.random = broken_random;
 }

@@ -21,11 +21,11 @@ struct fixture_answer {
 };
 
 struct fixture {
-    struct gate gate;
+    struct context ctx;
     struct config *config;
     struct pst_arena *arena;
     struct request req;
-    struct reply rep;
+    struct response res;
     struct fixture_answer answer;
     struct fixture_answer later[3]; /* for the exchanges after; one without a
                                        status: the one before again */
@@ -35,13 +35,13 @@ struct fixture {
     char sent[256 * 1024]; /* what the backend got: lines, empty line, body;
                               each time */
     size_t sent_len;
-    size_t exchanges;               /* how often it was asked */
-    const struct upstream *used[4]; /* the handle of each of the first */
-    int64_t body_lengths[4];        /* what each said of its body's length */
-    size_t copies;                  /* how many handles were copied */
-    size_t draws;                   /* how often random bytes were */
+    size_t exchanges;                  /* how often it was asked */
+    const struct http_client *used[4]; /* the handle of each of the first */
+    int64_t body_lengths[4];           /* what each said of its body's length */
+    size_t copies;                     /* how many handles were copied */
+    size_t draws;                      /* how often random bytes were */
 
-    struct pst_text body; /* of the client's request */
+    struct pst_str body; /* of the client's request */
     size_t body_read;
     const char *variables[80];
     size_t variable_count;
@@ -63,7 +63,7 @@ void fixture_request(struct fixture *f, const char *const *variables,
 
 /* A session that fixture_begin() has begun, as variables of requests. */
 struct fixture_session {
-    struct visit visit;
+    struct auth auth;
     char cookie[8192]; /* HTTP_COOKIE=… */
     char bearer[8192]; /* HTTP_AUTHORIZATION=Bearer …; "" without the method */
 };
@@ -73,7 +73,7 @@ void fixture_begin(struct fixture *f, bool is_guest,
                    struct fixture_session *session);
 
 /* The same with what a login found out. */
-void fixture_begin_with(struct fixture *f, const struct visit_grant *grant,
+void fixture_begin_with(struct fixture *f, const struct auth_grant *grant,
                         struct fixture_session *session);
 
 /* Keep the tokens that the reply hands out in the place of older ones. */
@@ -83,7 +83,7 @@ void fixture_take_tokens(struct fixture *f, struct fixture_session *session);
  * Begin a GET or POST with up to two more variables (NULL: none), and let it
  * enter a program that clears dead cookies.
  */
-enum pst_err fixture_enter(struct fixture *f, struct visit *visit,
+enum pst_err fixture_enter(struct fixture *f, struct auth *auth,
                            const char *method, const char *a, const char *b);
 
 /* How many header lines of that name the reply has, and is this one of them? */

@@ -27,7 +27,7 @@ set_variable(const char **list, size_t *count, const char *variable)
 }
 
 int
-flow_ask(struct fixture *f, gate_handler *program, const struct flow *flow)
+flow_ask(struct fixture *f, handler_fn *program, const struct flow *flow)
 {
     const char *variables[16] = {
         "REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
@@ -43,25 +43,25 @@ flow_ask(struct fixture *f, gate_handler *program, const struct flow *flow)
     for (size_t i = 0; i < PST_COUNT(f->later); i++)
         f->later[i] = flow->answers[i + 1];
     fixture_request(f, variables, flow->body);
-    e = program(&f->gate, &f->req, &f->rep);
-    if (!e && !f->rep.begun)
+    e = program(&f->ctx, &f->req, &f->res);
+    if (!e && !f->res.begun)
         fail_msg("%s: no answer", flow->body);
-    return e ? pst_err_status(e) : f->rep.status;
+    return e ? pst_err_status(e) : f->res.status;
 }
 
 static void
 fail_flow(const struct fixture *f, const struct flow *flow, int status,
-          const char *why, const char *what)
+          const char *reason, const char *what)
 {
     fail_msg("%s %s: %s \"%s\"; status %d, asked %zu times\n--- reply\n%.*s\n"
              "--- backend\n%.*s",
              flow->variables[0] ? flow->variables[0] : "",
-             flow->body ? flow->body : "", why, what, status, f->exchanges,
+             flow->body ? flow->body : "", reason, what, status, f->exchanges,
              (int)f->out_len, f->out, (int)f->sent_len, f->sent);
 }
 
 void
-flow_check(struct fixture *f, gate_handler *program, const struct flow *flow)
+flow_check(struct fixture *f, handler_fn *program, const struct flow *flow)
 {
     int status = flow_ask(f, program, flow);
 

@@ -30,10 +30,10 @@ struct flow {
 
 /* Ask; returns the status of the answer. The reply's error body is left to
  * gateway/handler.c. */
-int flow_ask(struct fixture *f, gate_handler *program, const struct flow *flow);
+int flow_ask(struct fixture *f, handler_fn *program, const struct flow *flow);
 
 /* The same, and fail unless everything came as the row says. */
-void flow_check(struct fixture *f, gate_handler *program,
+void flow_check(struct fixture *f, handler_fn *program,
                 const struct flow *flow);
 
 #endif

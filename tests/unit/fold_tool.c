@@ -31,13 +31,13 @@ static bool
 fold_line(void)
 {
     char name[NAME_MAX_BYTES];
-    char key[PST_FOLD_MAX];
+    char key[PST_NAME_FOLD_MAX];
     size_t name_len = 0;
     size_t key_len;
 
     while (name_len < sizeof(name) && read_byte(&name[name_len]))
         name_len++;
-    if (pst_fold_name((struct pst_text){name, name_len}, key, &key_len) !=
+    if (pst_name_fold((struct pst_str){name, name_len}, key, &key_len) !=
         PST_OK)
         return false;
     for (size_t i = 0; i < key_len; i++)

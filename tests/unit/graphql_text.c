@@ -21,7 +21,7 @@ add_value(struct pst_buf *buf, const struct pst_graphql_value *value)
         [PST_GRAPHQL_OBJECT] = "}",
     };
 
-    if (!pst_text_is_absent(value->name)) {
+    if (!pst_str_is_absent(value->name)) {
         pst_buf_add(buf, value->name);
         pst_buf_add_char(buf, ':');
     }
@@ -65,12 +65,12 @@ graphql_text_directives(struct pst_buf *buf,
 }
 
 static void
-add_place(struct pst_buf *buf, struct pst_graphql_place place)
+add_place(struct pst_buf *buf, struct pst_graphql_location location)
 {
     pst_buf_add_char(buf, '@');
-    pst_buf_add_number(buf, place.line);
+    pst_buf_add_number(buf, location.line);
     pst_buf_add_char(buf, ':');
-    pst_buf_add_number(buf, place.column);
+    pst_buf_add_number(buf, location.column);
     pst_buf_add_char(buf, ' ');
 }
 
@@ -79,20 +79,20 @@ add_selection(struct pst_buf *buf, const struct pst_graphql_selection *s,
               bool has_places)
 {
     if (has_places)
-        add_place(buf, s->place);
+        add_place(buf, s->location);
     if (s->kind != PST_GRAPHQL_FIELD)
         pst_buf_add_string(buf, "...");
-    if (!pst_text_is_absent(s->type)) {
+    if (!pst_str_is_absent(s->type)) {
         pst_buf_add_string(buf, "on ");
         pst_buf_add(buf, s->type);
     }
-    if (!pst_text_is_absent(s->alias)) {
+    if (!pst_str_is_absent(s->alias)) {
         pst_buf_add(buf, s->alias);
         pst_buf_add_char(buf, ':');
     }
     pst_buf_add(buf, s->name);
     if (s->kind == PST_GRAPHQL_SPREAD &&
-        !pst_text_equal(s->fragment->name, s->name))
+        !pst_str_equal(s->fragment->name, s->name))
         pst_buf_add_string(buf, " resolved wrongly");
     add_arguments(buf, s->arguments);
     graphql_text_directives(buf, s->directives);
@@ -126,7 +126,7 @@ graphql_text_variables(struct pst_buf *buf,
         pst_buf_add(buf, v->name);
         pst_buf_add_char(buf, ':');
         pst_buf_add(buf, v->type);
-        if (v->is_required != pst_text_ends(v->type, PST_TEXT("!")))
+        if (v->is_required != pst_str_ends(v->type, PST_STR("!")))
             pst_buf_add_string(buf, " required wrongly");
         if (v->value) {
             pst_buf_add_char(buf, '=');
@@ -149,9 +149,9 @@ graphql_text_document(struct pst_buf *buf,
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next) {
         if (has_places)
-            add_place(buf, o->place);
+            add_place(buf, o->location);
         pst_buf_add_string(buf, kinds[o->kind]);
-        if (!pst_text_is_absent(o->name))
+        if (!pst_str_is_absent(o->name))
             pst_buf_add_char(buf, ' ');
         pst_buf_add(buf, o->name);
         graphql_text_variables(buf, o->variables);
@@ -161,7 +161,7 @@ graphql_text_document(struct pst_buf *buf,
     for (const struct pst_graphql_fragment *f = document->fragments; f;
          f = f->next) {
         if (has_places)
-            add_place(buf, f->place);
+            add_place(buf, f->location);
         pst_buf_add_string(buf, "fragment ");
         pst_buf_add(buf, f->name);
         pst_buf_add_string(buf, " on ");

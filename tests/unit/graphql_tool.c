@@ -23,9 +23,9 @@ print(const char *text)
 }
 
 static void
-print_string(struct pst_text text)
+print_string(struct pst_str text)
 {
-    if (pst_text_is_absent(text)) {
+    if (pst_str_is_absent(text)) {
         print("null");
         return;
     }
@@ -43,7 +43,7 @@ print_string(struct pst_text text)
 
 /* A type without what is ignored between its tokens. */
 static void
-print_type(struct pst_text type)
+print_type(struct pst_str type)
 {
     bool is_comment = false;
 
@@ -125,7 +125,7 @@ print_selections(const struct pst_graphql_selection *first)
         print_directives(s->directives);
         (void)putchar(',');
         print_selections(s->selections);
-        (void)printf(",%u,%u]", s->place.line, s->place.column);
+        (void)printf(",%u,%u]", s->location.line, s->location.column);
         print(s->next ? "," : "");
     }
     (void)putchar(']');
@@ -154,7 +154,7 @@ print_variables(const struct pst_graphql_variable *first)
 
 static void
 print_document(const struct pst_graphql_document *document,
-               struct pst_text input)
+               struct pst_str input)
 {
     static const char *const kinds[] = {"query", "mutation", "subscription"};
 
@@ -201,7 +201,7 @@ run(struct pst_arena *arena, char *buffer)
     while (scanf("%u", &len) == 1) {
         const struct pst_graphql_document *document;
         struct pst_graphql_error error;
-        struct pst_text text = {buffer, len};
+        struct pst_str text = {buffer, len};
         enum pst_err e;
 
         if (len > DOCUMENT_MAX || getchar() != '\n' ||
@@ -210,9 +210,9 @@ run(struct pst_arena *arena, char *buffer)
         e = pst_graphql_parse(arena, text, &document, &error);
         if (e) {
             (void)printf("{\"code\":\"%s\",\"error\":", pst_err_code(e));
-            print_string(pst_text_from(error.message));
-            (void)printf(",\"line\":%u,\"column\":%u}\n", error.place.line,
-                         error.place.column);
+            print_string(pst_str_from(error.message));
+            (void)printf(",\"line\":%u,\"column\":%u}\n", error.location.line,
+                         error.location.column);
         } else {
             print_document(document, text);
         }

@@ -27,8 +27,8 @@ int main_of_session(int argc, char **argv);
 #include "../../cgi-bin/session.c"
 #undef main
 
-gate_handler *const program_login = login;
-gate_handler *const program_logout = logout;
-gate_handler *const program_query = query;
-gate_handler *const program_authorize = authorize;
-gate_handler *const program_session = session;
+handler_fn *const program_login = login;
+handler_fn *const program_logout = logout;
+handler_fn *const program_query = query;
+handler_fn *const program_authorize = authorize;
+handler_fn *const program_session = session;

@@ -8,10 +8,10 @@
 
 #include "gateway/context.h"
 
-extern gate_handler *const program_login;
-extern gate_handler *const program_logout;
-extern gate_handler *const program_query;
-extern gate_handler *const program_authorize;
-extern gate_handler *const program_session;
+extern handler_fn *const program_login;
+extern handler_fn *const program_logout;
+extern handler_fn *const program_query;
+extern handler_fn *const program_authorize;
+extern handler_fn *const program_session;
 
 #endif

@@ -117,7 +117,7 @@ stores_start(struct stores *stores, enum store_kind kind,
 {
     memset(stores, 0, sizeof(*stores));
     stores->options = options;
-    assert_int_equal(pst_crypt_init(), PST_OK);
+    assert_int_equal(pst_crypto_init(), PST_OK);
     (void)snprintf(stores->folder, sizeof(stores->folder),
                    "/tmp/postern-store-XXXXXX");
     assert_non_null(mkdtemp(stores->folder));
@@ -151,13 +151,13 @@ stores_stop(struct stores *stores)
 struct store *
 stores_open_url(const char *url, const char *audience)
 {
-    struct config_why why = {""};
+    struct config_error reason = {""};
     struct store *store = NULL;
     struct store_url parsed;
 
-    if (store_url_parse(pst_text_from(url), &parsed, &why) != PST_OK)
-        fail_msg("%s %s", url, why.text);
-    assert_int_equal(store_open(&store, &parsed, pst_text_from(audience)),
+    if (store_url_parse(pst_str_from(url), &parsed, &reason) != PST_OK)
+        fail_msg("%s %s", url, reason.text);
+    assert_int_equal(store_open(&store, &parsed, pst_str_from(audience)),
                      PST_OK);
     return store;
 }
@@ -171,12 +171,12 @@ stores_open(const struct stores *stores, const char *audience)
 struct store_id
 stores_id(unsigned n)
 {
-    const uint8_t octets[4] = {(uint8_t)(n >> 24 & 0xff),
-                               (uint8_t)(n >> 16 & 0xff),
-                               (uint8_t)(n >> 8 & 0xff), (uint8_t)(n & 0xff)};
+    const uint8_t bytes[4] = {(uint8_t)(n >> 24 & 0xff),
+                              (uint8_t)(n >> 16 & 0xff),
+                              (uint8_t)(n >> 8 & 0xff), (uint8_t)(n & 0xff)};
     struct store_id id;
 
-    pst_crypt_sha256((struct pst_bytes){octets, sizeof(octets)}, id.octets);
+    pst_crypto_sha256((struct pst_bytes){bytes, sizeof(bytes)}, id.bytes);
     return id;
 }
 
@@ -188,7 +188,7 @@ stores_add(struct store *store, const struct store_session *session,
         .session = session, .cap = cap, .now = now};
     int64_t since = 0;
 
-    return store_replace(store, &replacement, &since);
+    return store_session_replace(store, &replacement, &since);
 }
 
 void
@@ -215,7 +215,7 @@ stores_expect(const struct store *store, const char *what, enum pst_err got,
     if (got != want)
         fail_msg("%s: got %s, wanted %s; the store: %s", what,
                  pst_err_code(got), pst_err_code(want),
-                 store ? store_why(store) : "");
+                 store ? store_error(store) : "");
 }
 
 unsigned

@@ -45,7 +45,7 @@ struct store *stores_open_url(const char *url, const char *audience);
 /* The id of the n-th thing. */
 struct store_id stores_id(unsigned n);
 
-/* store_replace() of nothing: list a session. */
+/* store_session_replace() of nothing: list a session. */
 enum pst_err stores_add(struct store *store,
                         const struct store_session *session, int64_t cap,
                         int64_t now);

@@ -126,7 +126,7 @@ any_json(char *storage, size_t size, const char *likely)
         emit_object_with(&buf, likely);
     if (buf.err)
         return "[]";
-    storage[pst_buf_text(&buf).len] = '\0';
+    storage[pst_buf_str(&buf).len] = '\0';
     return storage;
 }
 
@@ -165,7 +165,7 @@ tear_down(void **state)
 static void
 test_any_json(void **state)
 {
-    static gate_handler *const *const programs[] = {
+    static handler_fn *const *const programs[] = {
         &program_login, &program_query, &program_logout};
     static char request[16 * 1024];
     static char answer[16 * 1024];
@@ -180,7 +180,7 @@ test_any_json(void **state)
                                    "HTTP_SEC_FETCH_SITE=same-origin",
                                    chance(2) == 0 ? guest.cookie : NULL, NULL};
         const char *body = any_json(request, sizeof(request), "query");
-        gate_handler *const *program = programs[chance(PST_COUNT(programs))];
+        handler_fn *const *program = programs[chance(PST_COUNT(programs))];
         enum pst_err e;
         int status;
 
@@ -191,10 +191,10 @@ test_any_json(void **state)
             .body = any_json(answer, sizeof(answer), "data"),
         };
         fixture_request(&fix, variables, body);
-        e = (*program)(&fix.gate, &fix.req, &fix.rep);
-        status = e ? pst_err_status(e) : fix.rep.status;
+        e = (*program)(&fix.ctx, &fix.req, &fix.res);
+        status = e ? pst_err_status(e) : fix.res.status;
         if (status < 200 || status > 504 || e == PST_INTERNAL ||
-            (!e && !fix.rep.begun))
+            (!e && !fix.res.begun))
             fail_msg("%s answered with %s: status %d", body, fix.answer.body,
                      status);
         good += e == PST_OK;

@@ -224,10 +224,10 @@ static void
 test_reset_wipes(void **state)
 {
     struct pst_arena *arena = *state;
-    struct pst_text secret;
+    struct pst_str secret;
     char *all;
 
-    assert_int_equal(pst_arena_text(arena, PST_TEXT("password"), &secret),
+    assert_int_equal(pst_arena_copy(arena, PST_STR("password"), &secret),
                      PST_OK);
     all = pst_arena_alloc(arena, SIZE - 16);
     assert_non_null(all);
@@ -243,24 +243,24 @@ test_text_copies(void **state)
 {
     struct pst_arena *arena = *state;
     char source[] = "name";
-    struct pst_text copy = PST_TEXT("untouched");
+    struct pst_str copy = PST_STR("untouched");
 
-    assert_int_equal(pst_arena_text(arena, (struct pst_text){source, 4}, &copy),
+    assert_int_equal(pst_arena_copy(arena, (struct pst_str){source, 4}, &copy),
                      PST_OK);
     source[0] = 'X';
-    assert_true(pst_text_equal(copy, PST_TEXT("name")));
-    assert_int_equal(pst_arena_text(arena, PST_TEXT("a\0b"), &copy), PST_OK);
-    assert_true(pst_text_equal(copy, PST_TEXT("a\0b")));
-    assert_int_equal(pst_arena_text(arena, PST_TEXT(""), &copy), PST_OK);
-    assert_false(pst_text_is_absent(copy));
+    assert_true(pst_str_equal(copy, PST_STR("name")));
+    assert_int_equal(pst_arena_copy(arena, PST_STR("a\0b"), &copy), PST_OK);
+    assert_true(pst_str_equal(copy, PST_STR("a\0b")));
+    assert_int_equal(pst_arena_copy(arena, PST_STR(""), &copy), PST_OK);
+    assert_false(pst_str_is_absent(copy));
     assert_int_equal(copy.len, 0);
-    assert_int_equal(pst_arena_text(arena, PST_NO_TEXT, &copy), PST_OK);
-    assert_true(pst_text_is_absent(copy));
-    copy = PST_TEXT("untouched");
+    assert_int_equal(pst_arena_copy(arena, PST_STR_NONE, &copy), PST_OK);
+    assert_true(pst_str_is_absent(copy));
+    copy = PST_STR("untouched");
     assert_non_null(pst_arena_alloc(arena, SIZE - 16));
-    assert_int_equal(pst_arena_text(arena, PST_TEXT("far too long"), &copy),
+    assert_int_equal(pst_arena_copy(arena, PST_STR("far too long"), &copy),
                      PST_NO_MEMORY);
-    assert_true(pst_text_equal(copy, PST_TEXT("untouched")));
+    assert_true(pst_str_equal(copy, PST_STR("untouched")));
 }
 
 static void
@@ -269,18 +269,18 @@ test_string_copies(void **state)
     struct pst_arena *arena = *state;
     const char *copy = "untouched";
 
-    assert_int_equal(pst_arena_string(arena, PST_TEXT("a\0b"), &copy),
+    assert_int_equal(pst_arena_c_string(arena, PST_STR("a\0b"), &copy),
                      PST_MALFORMED);
-    assert_int_equal(pst_arena_string(arena, PST_TEXT("ab\0"), &copy),
+    assert_int_equal(pst_arena_c_string(arena, PST_STR("ab\0"), &copy),
                      PST_MALFORMED);
     assert_string_equal(copy, "untouched");
-    assert_int_equal(pst_arena_string(arena, PST_TEXT("/login"), &copy),
+    assert_int_equal(pst_arena_c_string(arena, PST_STR("/login"), &copy),
                      PST_OK);
     assert_string_equal(copy, "/login");
-    assert_int_equal(pst_arena_string(arena, PST_NO_TEXT, &copy), PST_OK);
+    assert_int_equal(pst_arena_c_string(arena, PST_STR_NONE, &copy), PST_OK);
     assert_string_equal(copy, "");
     assert_non_null(pst_arena_alloc(arena, SIZE - 16));
-    assert_int_equal(pst_arena_string(arena, PST_TEXT("far too long"), &copy),
+    assert_int_equal(pst_arena_c_string(arena, PST_STR("far too long"), &copy),
                      PST_NO_MEMORY);
     assert_string_equal(copy, "");
 }
@@ -292,7 +292,7 @@ test_fail_at(void **state)
     struct pst_arena *arena = *state;
 
     for (size_t n = 0; n <= 6; n++) {
-        struct pst_text text;
+        struct pst_str text;
         const char *string;
         void *ptr;
         bool did[5];
@@ -301,8 +301,8 @@ test_fail_at(void **state)
         ptr = pst_arena_alloc(arena, 8);
         did[0] = ptr != NULL;
         did[1] = pst_arena_extend(arena, ptr, 8, 16);
-        did[2] = pst_arena_text(arena, PST_TEXT("a"), &text) == PST_OK;
-        did[3] = pst_arena_string(arena, PST_TEXT("a"), &string) == PST_OK;
+        did[2] = pst_arena_copy(arena, PST_STR("a"), &text) == PST_OK;
+        did[3] = pst_arena_c_string(arena, PST_STR("a"), &string) == PST_OK;
         did[4] = pst_arena_may_alloc(arena);
         for (size_t i = 0; i < PST_COUNT(did); i++) {
             if (did[i] != (n == 0 || i + 1 < n))

@@ -23,7 +23,7 @@ static const char *const both[] = {"POSTERN_TOKEN_METHOD=cookie,bearer", NULL};
 static const char *const both_signed[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
                                           "POSTERN_TOKEN_FORMAT=signed", NULL};
 
-static const struct visit_grant alice = {
+static const struct auth_grant alice = {
     .sub = {"7", 1},
     .name = {"alice@example.com", 17},
     .who = {"{\"email\":\"alice@example.com\"}", 29},
@@ -31,11 +31,10 @@ static const struct visit_grant alice = {
 };
 
 static bool
-is_alice(const struct visit *visit)
+is_alice(const struct auth *auth)
 {
-    return visit->has_session &&
-           pst_text_equal(visit->session.sub, alice.sub) &&
-           pst_text_equal(visit->session.upstream, alice.upstream);
+    return auth->has_session && pst_str_equal(auth->session.sub, alice.sub) &&
+           pst_str_equal(auth->session.upstream, alice.upstream);
 }
 
 static void
@@ -47,23 +46,23 @@ test_round_trip(void **state)
 
     for (size_t i = 0; i < PST_COUNT(settings); i++) {
         static struct fixture_session tokens;
-        struct visit visit;
+        struct auth auth;
 
         fixture_init(f, settings[i]);
         fixture_begin_with(f, &alice, &tokens);
         assert_true((tokens.cookie[0] != '\0') == (settings[i] != bearer_only));
         assert_true((tokens.bearer[0] != '\0') == (settings[i] != cookie_only));
         if (tokens.cookie[0]) {
-            assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie, NULL),
+            assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, NULL),
                              PST_OK);
-            assert_true(is_alice(&visit));
-            assert_int_equal(visit.carrier, VISIT_BY_COOKIE);
+            assert_true(is_alice(&auth));
+            assert_int_equal(auth.carrier, AUTH_BY_COOKIE);
         }
         if (tokens.bearer[0]) {
-            assert_int_equal(fixture_enter(f, &visit, GET, tokens.bearer, NULL),
+            assert_int_equal(fixture_enter(f, &auth, GET, tokens.bearer, NULL),
                              PST_OK);
-            assert_true(is_alice(&visit));
-            assert_int_equal(visit.carrier, VISIT_BY_BEARER);
+            assert_true(is_alice(&auth));
+            assert_int_equal(auth.carrier, AUTH_BY_BEARER);
         }
         fixture_fini(f);
     }
@@ -76,7 +75,7 @@ test_dead_cookies(void **state)
     struct fixture *f = *state;
     static struct fixture_session tokens;
     static char changed[8300];
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
@@ -87,10 +86,10 @@ test_dead_cookies(void **state)
                                     changed};
 
         for (size_t i = 0; i < PST_COUNT(rows); i++) {
-            assert_int_equal(fixture_enter(f, &visit, GET, rows[i], NULL),
+            assert_int_equal(fixture_enter(f, &auth, GET, rows[i], NULL),
                              PST_OK);
-            assert_false(visit.has_session);
-            assert_int_equal(visit.carrier, VISIT_BY_COOKIE);
+            assert_false(auth.has_session);
+            assert_int_equal(auth.carrier, AUTH_BY_COOKIE);
             assert_int_equal(fixture_count(f, "Set-Cookie"), 2);
             assert_true(fixture_has(f, "Set-Cookie",
                                     "__Host-Http-session=; Path=/; Max-Age=0; "
@@ -102,9 +101,9 @@ test_dead_cookies(void **state)
         }
     }
     /* No cookie, or one that is not ours: nothing is said about it (U16). */
-    assert_int_equal(fixture_enter(f, &visit, GET,
-                                   "HTTP_COOKIE=__host-http-session=x", NULL),
-                     PST_OK);
+    assert_int_equal(
+        fixture_enter(f, &auth, GET, "HTTP_COOKIE=__host-http-session=x", NULL),
+        PST_OK);
     assert_null(fixture_header(f, "Set-Cookie"));
     fixture_fini(f);
 }
@@ -116,11 +115,11 @@ test_dead_bearers(void **state)
     const char *const guest[] = {"POSTERN_TOKEN_METHOD=bearer",
                                  "POSTERN_DEAD_BEARER=guest", NULL};
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     assert_int_equal(
-        fixture_enter(f, &visit, GET, "HTTP_AUTHORIZATION=Bearer x", NULL),
+        fixture_enter(f, &auth, GET, "HTTP_AUTHORIZATION=Bearer x", NULL),
         PST_FORGED);
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
     assert_non_null(strstr(fixture_header(f, "WWW-Authenticate"),
@@ -129,9 +128,9 @@ test_dead_bearers(void **state)
     fixture_fini(f);
     fixture_init(f, guest);
     assert_int_equal(
-        fixture_enter(f, &visit, GET, "HTTP_AUTHORIZATION=Bearer x", NULL),
+        fixture_enter(f, &auth, GET, "HTTP_AUTHORIZATION=Bearer x", NULL),
         PST_OK);
-    assert_false(visit.has_session);
+    assert_false(auth.has_session);
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
     fixture_fini(f);
 }
@@ -156,10 +155,10 @@ test_dead_bearer_behind_lighttpd(void **state)
     for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(settings); i++) {
         static char header[8300];
         size_t row = i % PST_COUNT(rows);
-        struct visit visit;
+        struct auth auth;
 
         fixture_init(f, settings[i / PST_COUNT(rows)]);
-        assert_int_equal(fixture_enter(f, &visit, GET,
+        assert_int_equal(fixture_enter(f, &auth, GET,
                                        "HTTP_AUTHORIZATION=Bearer x",
                                        rows[row].server),
                          PST_FORGED);
@@ -167,16 +166,16 @@ test_dead_bearer_behind_lighttpd(void **state)
                  fixture_header(f, "vendure-auth-token"));
         assert_true((strlen(header) > 100) == rows[row].is_token);
         if (rows[row].is_token) {
-            assert_int_equal(fixture_enter(f, &visit, GET, header, NULL),
+            assert_int_equal(fixture_enter(f, &auth, GET, header, NULL),
                              PST_OK);
-            assert_true(visit.has_session);
-            assert_true(pst_session_is_guest(&visit.session));
-            assert_true(pst_text_is_absent(visit_upstream(&visit)));
+            assert_true(auth.has_session);
+            assert_true(pst_session_is_guest(&auth.session));
+            assert_true(pst_str_is_absent(auth_upstream(&auth)));
         }
         fixture_break_random(f);
-        if (fixture_enter(f, &visit, GET, "HTTP_AUTHORIZATION=Bearer x",
+        if (fixture_enter(f, &auth, GET, "HTTP_AUTHORIZATION=Bearer x",
                           rows[row].server) == PST_FORGED)
-            assert_int_equal(reply_begin(&f->rep),
+            assert_int_equal(response_begin(&f->res),
                              rows[row].is_token ? PST_NO_RANDOM : PST_OK);
         fixture_fini(f);
     }
@@ -188,20 +187,20 @@ test_bearer_wins(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie,
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie,
                                    "HTTP_AUTHORIZATION=Bearer x"),
                      PST_FORGED);
-    assert_int_equal(
-        fixture_enter(f, &visit, GET, tokens.cookie, tokens.bearer), PST_OK);
-    assert_int_equal(visit.carrier, VISIT_BY_BEARER);
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie,
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, tokens.bearer),
+                     PST_OK);
+    assert_int_equal(auth.carrier, AUTH_BY_BEARER);
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie,
                                    "HTTP_AUTHORIZATION=Basic eDp5"),
                      PST_OK);
-    assert_int_equal(visit.carrier, VISIT_BY_COOKIE);
+    assert_int_equal(auth.carrier, AUTH_BY_COOKIE);
     fixture_fini(f);
 }
 
@@ -214,15 +213,15 @@ test_empty_bearer(void **state)
                                           "HTTP_AUTHORIZATION=bearer   "};
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
     for (size_t i = 0; i < PST_COUNT(headers); i++) {
         assert_int_equal(
-            fixture_enter(f, &visit, GET, tokens.cookie, headers[i]), PST_OK);
-        assert_false(visit.has_session);
-        assert_int_equal(visit.carrier, VISIT_BY_BEARER);
+            fixture_enter(f, &auth, GET, tokens.cookie, headers[i]), PST_OK);
+        assert_false(auth.has_session);
+        assert_int_equal(auth.carrier, AUTH_BY_BEARER);
         assert_null(fixture_header(f, "vendure-auth-token"));
         assert_null(fixture_header(f, "WWW-Authenticate"));
     }
@@ -230,9 +229,9 @@ test_empty_bearer(void **state)
     /* Where the method is off, the header is not ours. */
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie, headers[0]),
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, headers[0]),
                      PST_OK);
-    assert_true(is_alice(&visit));
+    assert_true(is_alice(&auth));
     fixture_fini(f);
 }
 
@@ -240,26 +239,27 @@ test_empty_bearer(void **state)
 static void
 test_dead_cookies_are_kept(void **state)
 {
-    static const struct visit_rules rules = {.methods = "GET",
-                                             .keeps_dead_cookies = true};
+    static const struct auth_rules rules = {.methods = "GET",
+                                            .keeps_dead_cookies = true};
     static const char *const dead[] = {
         GET,
         "HTTP_COOKIE=__Host-Http-session=x; __Host-Http-session-guest=y; "
         "__Host-session=z",
         NULL};
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_request(f, dead, NULL);
-    assert_int_equal(visit_enter(&f->gate, &f->req, &f->rep, &rules, &visit),
+    assert_int_equal(authenticate(&f->ctx, &f->req, &f->res, &rules, &auth),
                      PST_OK);
-    assert_false(visit.has_session);
-    assert_int_equal(visit.carrier, VISIT_BY_COOKIE);
-    assert_int_equal(visit_finish(&f->gate, &f->req, &f->rep, &visit), PST_OK);
+    assert_false(auth.has_session);
+    assert_int_equal(auth.carrier, AUTH_BY_COOKIE);
+    assert_int_equal(auth_renew_if_due(&f->ctx, &f->req, &f->res, &auth),
+                     PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
     /* Another program clears both; the older name only a logout or login. */
-    assert_int_equal(fixture_enter(f, &visit, GET, dead[1], NULL), PST_OK);
+    assert_int_equal(fixture_enter(f, &auth, GET, dead[1], NULL), PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 4);
     fixture_fini(f);
 }
@@ -277,7 +277,7 @@ test_one_of_several(void **state)
     struct fixture *f = *state;
     static struct fixture_session tokens;
     static char header[20000];
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
@@ -287,8 +287,8 @@ test_one_of_several(void **state)
 
         snprintf(header, sizeof(header), "%.*s%s%s", (int)before, shapes[i],
                  pair, shapes[i] + before + 2);
-        assert_int_equal(fixture_enter(f, &visit, GET, header, NULL), PST_OK);
-        if (!is_alice(&visit))
+        assert_int_equal(fixture_enter(f, &auth, GET, header, NULL), PST_OK);
+        if (!is_alice(&auth))
             fail_msg("%s", shapes[i]);
         assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
     }
@@ -305,7 +305,7 @@ test_roles_are_bound(void **state)
     struct fixture *f = *state;
     static struct fixture_session tokens;
     static struct fixture_session swapped;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
@@ -315,17 +315,16 @@ test_roles_are_bound(void **state)
     snprintf(swapped.bearer, sizeof(swapped.bearer),
              "HTTP_AUTHORIZATION=Bearer %s",
              strstr(tokens.cookie, "session=") + 8);
-    assert_int_equal(fixture_enter(f, &visit, GET, swapped.cookie, NULL),
+    assert_int_equal(fixture_enter(f, &auth, GET, swapped.cookie, NULL),
                      PST_OK);
-    assert_false(visit.has_session);
-    assert_int_equal(fixture_enter(f, &visit, GET, swapped.bearer, NULL),
+    assert_false(auth.has_session);
+    assert_int_equal(fixture_enter(f, &auth, GET, swapped.bearer, NULL),
                      PST_FORGED);
     fixture_fini(f);
     fixture_init(f, other_site);
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie, NULL),
-                     PST_OK);
-    assert_false(visit.has_session);
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.bearer, NULL),
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, NULL), PST_OK);
+    assert_false(auth.has_session);
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.bearer, NULL),
                      PST_FORGED);
     fixture_fini(f);
 }
@@ -338,27 +337,27 @@ test_method_and_path(void **state)
     const char *const path[] = {GET, "PATH_INFO=/x", NULL};
     const char *const options[] = {"REQUEST_METHOD=OPTIONS", NULL};
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, cookie_only);
     fixture_request(f, put, NULL);
     assert_int_equal(
-        visit_enter(&f->gate, &f->req, &f->rep,
-                    &(struct visit_rules){.methods = "GET, POST, OPTIONS"},
-                    &visit),
+        authenticate(&f->ctx, &f->req, &f->res,
+                     &(struct auth_rules){.methods = "GET, POST, OPTIONS"},
+                     &auth),
         PST_BAD_METHOD);
     assert_string_equal(fixture_header(f, "Allow"), "GET, POST, OPTIONS");
     fixture_request(f, path, NULL);
-    assert_int_equal(visit_enter(&f->gate, &f->req, &f->rep,
-                                 &(struct visit_rules){.methods = "GET"},
-                                 &visit),
+    assert_int_equal(authenticate(&f->ctx, &f->req, &f->res,
+                                  &(struct auth_rules){.methods = "GET"},
+                                  &auth),
                      PST_NOT_FOUND);
     fixture_request(f, options, NULL);
     assert_int_equal(
-        visit_enter(&f->gate, &f->req, &f->rep,
-                    &(struct visit_rules){.methods = "GET, OPTIONS"}, &visit),
+        authenticate(&f->ctx, &f->req, &f->res,
+                     &(struct auth_rules){.methods = "GET, OPTIONS"}, &auth),
         PST_OK);
-    assert_true(f->rep.begun);
+    assert_true(f->res.begun);
     assert_true(fixture_is_out(f, "Status: 204"));
     fixture_fini(f);
 }
@@ -369,11 +368,11 @@ test_cross_site(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
-    f->gate.now += 600; /* due for renewal */
+    f->ctx.now += 600; /* due for renewal */
     {
         const char *const foreign[] = {POST, tokens.cookie,
                                        "HTTP_SEC_FETCH_SITE=cross-site", NULL};
@@ -381,17 +380,17 @@ test_cross_site(void **state)
             POST, tokens.bearer, "HTTP_SEC_FETCH_SITE=cross-site", NULL};
 
         fixture_request(f, foreign, NULL);
-        assert_int_equal(visit_enter(&f->gate, &f->req, &f->rep,
-                                     &(struct visit_rules){.methods = "POST"},
-                                     &visit),
+        assert_int_equal(authenticate(&f->ctx, &f->req, &f->res,
+                                      &(struct auth_rules){.methods = "POST"},
+                                      &auth),
                          PST_CROSS_SITE);
         assert_null(fixture_header(f, "Set-Cookie"));
         fixture_request(f, by_bearer, NULL);
-        assert_int_equal(visit_enter(&f->gate, &f->req, &f->rep,
-                                     &(struct visit_rules){.methods = "POST"},
-                                     &visit),
+        assert_int_equal(authenticate(&f->ctx, &f->req, &f->res,
+                                      &(struct auth_rules){.methods = "POST"},
+                                      &auth),
                          PST_OK);
-        assert_true(visit.has_session);
+        assert_true(auth.has_session);
     }
     fixture_fini(f);
 }
@@ -406,14 +405,14 @@ test_cross_site_with_a_dead_bearer(void **state)
     static const char *const headers[] = {"HTTP_AUTHORIZATION=Bearer x",
                                           "HTTP_AUTHORIZATION=Bearer"};
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, settings);
     for (size_t i = 0; i < PST_COUNT(headers); i++) {
-        assert_int_equal(fixture_enter(f, &visit, POST, headers[i],
+        assert_int_equal(fixture_enter(f, &auth, POST, headers[i],
                                        "HTTP_SEC_FETCH_SITE=cross-site"),
                          PST_CROSS_SITE);
-        assert_int_equal(fixture_enter(f, &visit, POST, headers[i], NULL),
+        assert_int_equal(fixture_enter(f, &auth, POST, headers[i], NULL),
                          PST_OK);
     }
     fixture_fini(f);
@@ -436,10 +435,10 @@ test_multipart(void **state)
     static const char *const idle[] = {
         "HTTP_X_REQUESTED_WITH=x",
         "HTTP_APOLLO_REQUIRE_PREFLIGHT=", "HTTP_REFERER=http://localhost/"};
-    static const struct visit_rules rules = {.methods = "POST"};
+    static const struct auth_rules rules = {.methods = "POST"};
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
@@ -457,17 +456,17 @@ test_multipart(void **state)
             enum pst_err e;
 
             fixture_request(f, variables, NULL);
-            e = visit_enter(&f->gate, &f->req, &f->rep, &rules, &visit);
+            e = authenticate(&f->ctx, &f->req, &f->res, &rules, &auth);
             if (e != (may ? PST_OK : PST_CROSS_SITE))
                 fail_msg("%s, %s: %s", types[t], more, pst_err_code(e));
         }
     }
     /* JSON is no form's, and without a cookie there is nothing to misuse. */
-    assert_int_equal(fixture_enter(f, &visit, POST, tokens.cookie,
+    assert_int_equal(fixture_enter(f, &auth, POST, tokens.cookie,
                                    "CONTENT_TYPE=application/json"),
                      PST_OK);
-    assert_int_equal(fixture_enter(f, &visit, POST, types[0], NULL), PST_OK);
-    assert_int_equal(fixture_enter(f, &visit, POST, types[0],
+    assert_int_equal(fixture_enter(f, &auth, POST, types[0], NULL), PST_OK);
+    assert_int_equal(fixture_enter(f, &auth, POST, types[0],
                                    "HTTP_COOKIE=__Host-Http-session=dead"),
                      PST_CROSS_SITE);
     fixture_fini(f);
@@ -488,12 +487,12 @@ test_null_origin(void **state)
         {NULL, PST_CROSS_SITE},
     };
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, cookie_only);
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         assert_int_equal(
-            fixture_enter(f, &visit, POST, "HTTP_ORIGIN=null", rows[i].site),
+            fixture_enter(f, &auth, POST, "HTTP_ORIGIN=null", rows[i].site),
             rows[i].want);
     fixture_fini(f);
 }

@@ -36,14 +36,14 @@ static const char *const variants[] = {"POSTERN_COOKIE_NAME=__Secure-s",
                                        "POSTERN_COOKIE_DOMAIN=shop.example",
                                        "POSTERN_COOKIE_PATH=/shop", NULL};
 
-static const struct visit_grant alice = {
+static const struct auth_grant alice = {
     .sub = {"7", 1},
     .name = {"alice@example.com", 17},
     .who = {"{\"email\":\"alice@example.com\"}", 29},
     .upstream = {"\"fnEDsecret\"", 12},
 };
 
-static const struct visit_grant cart = {
+static const struct auth_grant cart = {
     .sub = {"", 0},
     .name = {"", 0},
     .who = {"{}", 2},
@@ -52,19 +52,18 @@ static const struct visit_grant cart = {
 
 /* Enter with one more variable, and finish as a program does. */
 static enum pst_err
-enter(struct fixture *f, struct visit *visit, const char *variable)
+enter(struct fixture *f, struct auth *auth, const char *variable)
 {
-    enum pst_err e = fixture_enter(f, visit, GET, variable, NULL);
+    enum pst_err e = fixture_enter(f, auth, GET, variable, NULL);
 
-    return e ? e : visit_finish(&f->gate, &f->req, &f->rep, visit);
+    return e ? e : auth_renew_if_due(&f->ctx, &f->req, &f->res, auth);
 }
 
 static bool
-is_alice(const struct visit *visit)
+is_alice(const struct auth *auth)
 {
-    return visit->has_session &&
-           pst_text_equal(visit->session.sub, alice.sub) &&
-           pst_text_equal(visit->session.upstream, alice.upstream);
+    return auth->has_session && pst_str_equal(auth->session.sub, alice.sub) &&
+           pst_str_equal(auth->session.upstream, alice.upstream);
 }
 
 /* "HTTP_COOKIE=a; b", of what two sessions or lines have. */
@@ -97,13 +96,13 @@ init_with_store(struct fixture *f, const char *const *settings)
 {
     fixture_init(f, settings);
     stores_start(&stores, STORE_LMDB, NULL);
-    f->gate.store = stores_open(&stores, "test");
+    f->ctx.store = stores_open(&stores, "test");
 }
 
 static void
 fini_with_store(struct fixture *f)
 {
-    store_close(&f->gate.store);
+    store_close(&f->ctx.store);
     stores_stop(&stores);
     fixture_fini(f);
 }
@@ -112,7 +111,7 @@ static enum pst_err
 put_nothing(struct store *store, const struct store_spill *spill)
 {
     (void)spill;
-    return store_because(store, "the disk is full");
+    return store_set_error(store, "the disk is full");
 }
 
 /* A session and what is too large of it for a cookie are one step. */
@@ -122,7 +121,7 @@ replace_nothing(struct store *store,
 {
     (void)replacement;
     (void)since;
-    return store_because(store, "the disk is full");
+    return store_set_error(store, "the disk is full");
 }
 
 /* R8, R55: nothing of the session can be read in what leaves. */
@@ -145,7 +144,7 @@ static void
 test_cookie_attributes(void **state)
 {
     struct fixture *f = *state;
-    struct visit_grant grant = alice;
+    struct auth_grant grant = alice;
     static struct fixture_session tokens;
     const char *line;
 
@@ -171,20 +170,20 @@ test_idle(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
-    f->gate.now = FIXTURE_NOW + 449;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    f->ctx.now = FIXTURE_NOW + 449;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
     assert_null(fixture_header(f, "Set-Cookie"));
-    f->gate.now = FIXTURE_NOW + 450;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    f->ctx.now = FIXTURE_NOW + 450;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
     assert_non_null(fixture_header(f, "Set-Cookie"));
-    assert_true(is_alice(&visit));
-    f->gate.now = FIXTURE_NOW + 1801;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_false(visit.has_session);
+    assert_true(is_alice(&auth));
+    f->ctx.now = FIXTURE_NOW + 1801;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_false(auth.has_session);
     fixture_fini(f);
 }
 
@@ -194,21 +193,21 @@ test_lifetime_does_not_move(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
     int64_t end = FIXTURE_NOW + 12 * 3600;
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
-    for (f->gate.now = FIXTURE_NOW; f->gate.now < end; f->gate.now += 900) {
-        assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-        assert_true(visit.has_session);
-        assert_true(visit.session.exp == end);
+    for (f->ctx.now = FIXTURE_NOW; f->ctx.now < end; f->ctx.now += 900) {
+        assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+        assert_true(auth.has_session);
+        assert_true(auth.session.exp == end);
         if (fixture_header(f, "Set-Cookie"))
             fixture_take_tokens(f, &tokens);
     }
-    f->gate.now = end;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_false(visit.has_session);
+    f->ctx.now = end;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_false(auth.has_session);
     fixture_fini(f);
 }
 
@@ -218,26 +217,26 @@ static void
 test_a_remembered_one_is_renewed(void **state)
 {
     struct fixture *f = *state;
-    struct visit_grant grant = alice;
+    struct auth_grant grant = alice;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
     int64_t end = FIXTURE_NOW + 30 * 86400;
 
     grant.remember = true;
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &grant, &tokens);
-    f->gate.now += 86400 - 1;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    f->ctx.now += 86400 - 1;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
     assert_null(fixture_header(f, "Set-Cookie"));
-    f->gate.now += 1;
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
+    f->ctx.now += 1;
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
     assert_non_null(fixture_header(f, "Set-Cookie"));
     assert_non_null(
         strstr(fixture_header(f, "Set-Cookie"), "; Max-Age=2505600;"));
-    assert_true(visit.session.exp == end);
+    assert_true(auth.session.exp == end);
     fixture_take_tokens(f, &tokens);
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_true(is_alice(&visit) && visit.session.exp == end);
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_true(is_alice(&auth) && auth.session.exp == end);
     fixture_fini(f);
 }
 
@@ -246,15 +245,16 @@ static void
 test_no_random_no_session(void **state)
 {
     const char *const variables[] = {POST, NULL};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
+    struct auth auth = {.carrier = AUTH_BY_NOTHING};
     struct fixture *f = *state;
 
     fixture_init(f, both);
     fixture_break_random(f);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice),
-                     PST_NO_RANDOM);
-    assert_false(visit.has_session);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice),
+        PST_NO_RANDOM);
+    assert_false(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_null(fixture_header(f, "vendure-auth-token"));
     fixture_fini(f);
@@ -266,17 +266,17 @@ test_new_id_each_time(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit first;
-    struct visit second;
-    char mark[9];
+    struct auth first;
+    struct auth second;
+    char log_id[9];
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
     assert_int_equal(enter(f, &first, tokens.cookie), PST_OK);
-    memcpy(mark, first.mark, sizeof(mark));
+    memcpy(log_id, first.log_id, sizeof(log_id));
     fixture_begin_with(f, &alice, &tokens);
     assert_int_equal(enter(f, &second, tokens.cookie), PST_OK);
-    assert_string_not_equal(mark, second.mark);
+    assert_string_not_equal(log_id, second.log_id);
     fixture_fini(f);
 }
 
@@ -286,18 +286,19 @@ test_too_large(void **state)
 {
     static char huge[PST_UPSTREAM_MAX];
     const char *const variables[] = {POST, NULL};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    struct visit_grant grant = alice;
+    struct auth auth = {.carrier = AUTH_BY_NOTHING};
+    struct auth_grant grant = alice;
     struct fixture *f = *state;
 
     memset(huge, 'x', sizeof(huge));
     huge[0] = huge[sizeof(huge) - 1] = '"';
-    grant.upstream = (struct pst_text){huge, sizeof(huge)};
+    grant.upstream = (struct pst_str){huge, sizeof(huge)};
     fixture_init(f, both);
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
-                     PST_TOO_LARGE);
-    assert_false(visit.has_session);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &grant),
+        PST_TOO_LARGE);
+    assert_false(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_null(fixture_header(f, "vendure-auth-token"));
     fixture_fini(f);
@@ -312,35 +313,35 @@ test_renewal_without_store(void **state)
     static struct fixture_session tokens;
     char path[] = "/tmp/postern-log-XXXXXX";
     char line[512] = "";
-    struct visit_grant grant = alice;
+    struct auth_grant grant = alice;
     struct fixture *f = *state;
     struct store_backend broken;
-    struct visit visit;
+    struct auth auth;
     int fd = mkstemp(path);
 
     memset(large, 'x', sizeof(large));
     large[0] = large[sizeof(large) - 1] = '"';
-    grant.upstream = (struct pst_text){large, sizeof(large)};
+    grant.upstream = (struct pst_str){large, sizeof(large)};
     fixture_init(f, cookie_only);
     stores_start(&stores, STORE_LMDB, NULL);
-    f->gate.store = stores_open(&stores, "test");
-    assert_int_equal(log_open(&f->gate.log, path, LOG_LOGFMT, LEVEL_ERROR, "t"),
+    f->ctx.store = stores_open(&stores, "test");
+    assert_int_equal(log_open(&f->ctx.log, path, LOG_LOGFMT, LEVEL_ERROR, "t"),
                      PST_OK);
     fixture_begin_with(f, &grant, &tokens);
-    broken = *f->gate.store->backend;
+    broken = *f->ctx.store->backend;
     broken.spill_put = put_nothing;
-    f->gate.store->backend = &broken;
-    f->gate.now += 600; /* due for renewal */
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_true(visit.has_session);
+    f->ctx.store->backend = &broken;
+    f->ctx.now += 600; /* due for renewal */
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_true(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_true(read(fd, line, sizeof(line) - 1) > 0);
     assert_non_null(strstr(line, "event=store-down"));
     assert_non_null(strstr(line, "the disk is full"));
-    log_close(&f->gate.log);
+    log_close(&f->ctx.log);
     close(fd);
     assert_int_equal(unlink(path), 0);
-    store_close(&f->gate.store);
+    store_close(&f->ctx.store);
     stores_stop(&stores);
     fixture_fini(f);
 }
@@ -351,30 +352,31 @@ test_what_is_half_made_is_ended(void **state)
 {
     static char large[6000];
     const char *const variables[] = {POST, NULL};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
-    struct visit_grant grant = alice;
+    struct auth auth = {.carrier = AUTH_BY_NOTHING};
+    struct auth_grant grant = alice;
     struct fixture *f = *state;
     struct store_backend broken;
     size_t count = 7;
 
     memset(large, 'x', sizeof(large));
     large[0] = large[sizeof(large) - 1] = '"';
-    grant.upstream = (struct pst_text){large, sizeof(large)};
+    grant.upstream = (struct pst_str){large, sizeof(large)};
     fixture_init(f, cookie_only);
     stores_start(&stores, STORE_LMDB, NULL);
-    f->gate.store = stores_open(&stores, "test");
-    broken = *f->gate.store->backend;
+    f->ctx.store = stores_open(&stores, "test");
+    broken = *f->ctx.store->backend;
     broken.replace = replace_nothing;
-    f->gate.store->backend = &broken;
+    f->ctx.store->backend = &broken;
     fixture_request(f, variables, NULL);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &grant),
-                     PST_STORE_DOWN);
-    assert_false(visit.has_session);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &grant),
+        PST_STORE_DOWN);
+    assert_false(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_int_equal(
-        store_session_count(f->gate.store, NULL, f->gate.now, &count), PST_OK);
+        store_session_count(f->ctx.store, NULL, f->ctx.now, &count), PST_OK);
     assert_int_equal(count, 0);
-    store_close(&f->gate.store);
+    store_close(&f->ctx.store);
     stores_stop(&stores);
     fixture_fini(f);
 }
@@ -385,16 +387,18 @@ test_end(void **state)
 {
     struct fixture *f = *state;
     static struct fixture_session tokens;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, both);
     fixture_begin_with(f, &alice, &tokens);
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_int_equal(visit_end(&f->gate, &f->req, &f->rep, &visit), PST_OK);
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_int_equal(auth_end_session(&f->ctx, &f->req, &f->res, &auth),
+                     PST_OK);
     assert_non_null(strstr(fixture_header(f, "Set-Cookie"), "Max-Age=0"));
     assert_null(fixture_header(f, "vendure-auth-token"));
-    assert_int_equal(enter(f, &visit, tokens.bearer), PST_OK);
-    assert_int_equal(visit_end(&f->gate, &f->req, &f->rep, &visit), PST_OK);
+    assert_int_equal(enter(f, &auth, tokens.bearer), PST_OK);
+    assert_int_equal(auth_end_session(&f->ctx, &f->req, &f->res, &auth),
+                     PST_OK);
     assert_null(fixture_header(f, "Set-Cookie"));
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
     fixture_fini(f);
@@ -419,15 +423,16 @@ test_first_answer(void **state)
     fixture_init(f, both);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *const variables[] = {POST, rows[i].site, NULL};
-        struct visit visit = {.carrier = VISIT_BY_NOTHING};
+        struct auth auth = {.carrier = AUTH_BY_NOTHING};
 
         fixture_request(f, variables, NULL);
         assert_int_equal(
-            visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice), PST_OK);
+            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice),
+            PST_OK);
         assert_int_equal(fixture_count(f, "Set-Cookie"), 1);
         assert_int_equal(fixture_count(f, "vendure-auth-token"),
                          rows[i].has_bearer);
-        assert_true((visit.bearer.len > 0) == rows[i].has_bearer);
+        assert_true((auth.bearer.len > 0) == rows[i].has_bearer);
     }
     fixture_fini(f);
 }
@@ -438,22 +443,22 @@ test_renewal_looks_again(void **state)
 {
     static struct fixture_session tokens;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     init_with_store(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
-    f->gate.now += 600;
-    assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie, NULL),
-                     PST_OK);
-    assert_true(visit.has_session && visit.is_due);
+    f->ctx.now += 600;
+    assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, NULL), PST_OK);
+    assert_true(auth.has_session && auth.is_renewal_due);
     assert_null(fixture_header(f, "Set-Cookie"));
-    assert_int_equal(roster_end(&f->gate, &f->req, &visit.session), PST_OK);
-    assert_int_equal(visit_finish(&f->gate, &f->req, &f->rep, &visit), PST_OK);
-    assert_false(visit.has_session);
+    assert_int_equal(registry_revoke(&f->ctx, &f->req, &auth.session), PST_OK);
+    assert_int_equal(auth_renew_if_due(&f->ctx, &f->req, &f->res, &auth),
+                     PST_OK);
+    assert_false(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
     /* A new token of the backend is no reason to bring it back either. */
-    visit.has_session = true;
-    assert_int_equal(visit_renew(&f->gate, &f->req, &f->rep, &visit),
+    auth.has_session = true;
+    assert_int_equal(auth_renew_session(&f->ctx, &f->req, &f->res, &auth),
                      PST_REVOKED);
     assert_null(fixture_header(f, "Set-Cookie"));
     fini_with_store(f);
@@ -466,7 +471,7 @@ check_nothing(struct store *store, const struct store_id *sid,
     (void)sid;
     (void)subject;
     (void)iat;
-    return store_because(store, "it is away");
+    return store_set_error(store, "it is away");
 }
 
 /* The store went away between the look and the renewal: none, but with a
@@ -481,19 +486,19 @@ test_renewal_while_the_store_is_away(void **state)
 
     for (size_t i = 0; i < PST_COUNT(settings); i++) {
         struct store_backend broken;
-        struct visit visit;
+        struct auth auth;
 
         init_with_store(f, settings[i]);
         fixture_begin_with(f, &alice, &tokens);
-        f->gate.now += 600;
-        assert_int_equal(fixture_enter(f, &visit, GET, tokens.cookie, NULL),
+        f->ctx.now += 600;
+        assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, NULL),
                          PST_OK);
-        broken = *f->gate.store->backend;
+        broken = *f->ctx.store->backend;
         broken.check = check_nothing;
-        f->gate.store->backend = &broken;
-        assert_int_equal(visit_finish(&f->gate, &f->req, &f->rep, &visit),
+        f->ctx.store->backend = &broken;
+        assert_int_equal(auth_renew_if_due(&f->ctx, &f->req, &f->res, &auth),
                          PST_OK);
-        assert_true(is_alice(&visit));
+        assert_true(is_alice(&auth));
         assert_int_equal(fixture_count(f, "Set-Cookie"), i);
         fini_with_store(f);
     }
@@ -506,33 +511,33 @@ test_guest_beside_user(void **state)
     static struct fixture_session guest;
     static struct fixture_session user;
     struct fixture *f = *state;
-    struct pst_text upstream;
-    struct visit visit;
+    struct pst_str upstream;
+    struct auth auth;
 
     init_with_store(f, cookie_only);
     fixture_begin_with(f, &cart, &guest);
     assert_memory_equal(guest.cookie, "HTTP_COOKIE=" GUEST "=", 38);
-    assert_int_equal(enter(f, &visit, guest.cookie), PST_OK);
-    assert_true(visit.has_session && visit.session.sub.len == 0);
-    assert_int_equal(visit_guest_upstream(&f->gate, &f->req, &visit, &upstream),
+    assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
+    assert_true(auth.has_session && auth.session.sub.len == 0);
+    assert_int_equal(auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream),
                      PST_OK);
-    assert_true(pst_text_equal(upstream, cart.upstream));
+    assert_true(pst_str_equal(upstream, cart.upstream));
 
     fixture_begin_with(f, &alice, &user);
-    assert_int_equal(enter(f, &visit, user.cookie), PST_OK);
-    assert_int_equal(visit_guest_upstream(&f->gate, &f->req, &visit, &upstream),
+    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
+    assert_int_equal(auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream),
                      PST_OK);
-    assert_true(pst_text_is_absent(upstream));
+    assert_true(pst_str_is_absent(upstream));
     for (unsigned order = 0; order < 2; order++) {
-        assert_int_equal(enter(f, &visit,
+        assert_int_equal(enter(f, &auth,
                                order ? join(guest.cookie, user.cookie)
                                      : join(user.cookie, guest.cookie)),
                          PST_OK);
-        assert_true(is_alice(&visit));
+        assert_true(is_alice(&auth));
         assert_null(fixture_header(f, "Set-Cookie"));
         assert_int_equal(
-            visit_guest_upstream(&f->gate, &f->req, &visit, &upstream), PST_OK);
-        assert_true(pst_text_equal(upstream, cart.upstream));
+            auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream), PST_OK);
+        assert_true(pst_str_equal(upstream, cart.upstream));
     }
     /* Neither passes for the other (R13). */
     {
@@ -540,12 +545,12 @@ test_guest_beside_user(void **state)
 
         snprintf(swapped, sizeof(swapped), "HTTP_COOKIE=" USER "=%.8000s",
                  guest.cookie + 38);
-        assert_int_equal(enter(f, &visit, swapped), PST_OK);
-        assert_false(visit.has_session);
+        assert_int_equal(enter(f, &auth, swapped), PST_OK);
+        assert_false(auth.has_session);
         snprintf(swapped, sizeof(swapped), "HTTP_COOKIE=" GUEST "=%.8000s",
                  strstr(user.cookie, "session=") + 8);
-        assert_int_equal(enter(f, &visit, swapped), PST_OK);
-        assert_false(visit.has_session);
+        assert_int_equal(enter(f, &auth, swapped), PST_OK);
+        assert_false(auth.has_session);
     }
     fini_with_store(f);
 }
@@ -558,25 +563,26 @@ test_login_ends_the_guest(void **state)
     static struct fixture_session guest;
     static struct fixture_session user;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     for (unsigned beside = 0; beside < 2; beside++) {
         init_with_store(f, cookie_only);
         fixture_begin_with(f, &cart, &guest);
         fixture_begin_with(f, &alice, &user);
-        assert_int_equal(fixture_enter(f, &visit, POST,
+        assert_int_equal(fixture_enter(f, &auth, POST,
                                        beside ? join(user.cookie, guest.cookie)
                                               : guest.cookie,
                                        NULL),
                          PST_OK);
         assert_int_equal(
-            visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice), PST_OK);
+            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice),
+            PST_OK);
         assert_true(is_cleared(f, GUEST));
         assert_int_equal(fixture_count(f, "Set-Cookie"), 3);
-        assert_int_equal(enter(f, &visit, guest.cookie), PST_OK);
-        assert_false(visit.has_session);
-        assert_int_equal(enter(f, &visit, user.cookie), PST_OK);
-        assert_int_equal(visit.has_session, !beside);
+        assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
+        assert_false(auth.has_session);
+        assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
+        assert_int_equal(auth.has_session, !beside);
         fini_with_store(f);
     }
 }
@@ -588,16 +594,17 @@ test_late_guest(void **state)
 {
     static struct fixture_session guest;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &cart, &guest);
     for (unsigned known = 0; known < 2; known++) {
         assert_int_equal(
-            fixture_enter(f, &visit, GET, known ? guest.cookie : NULL, NULL),
+            fixture_enter(f, &auth, GET, known ? guest.cookie : NULL, NULL),
             PST_OK);
-        assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &cart),
-                         PST_OK);
+        assert_int_equal(
+            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &cart),
+            PST_OK);
         assert_int_equal(fixture_count(f, "Set-Cookie"), 1);
         assert_memory_equal(fixture_header(f, "Set-Cookie"), GUEST "=", 26);
     }
@@ -611,17 +618,17 @@ test_guest_after_user(void **state)
 {
     static struct fixture_session user;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     init_with_store(f, cookie_only);
     fixture_begin_with(f, &alice, &user);
-    assert_int_equal(fixture_enter(f, &visit, GET, user.cookie, NULL), PST_OK);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &cart),
-                     PST_OK);
+    assert_int_equal(fixture_enter(f, &auth, GET, user.cookie, NULL), PST_OK);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &cart), PST_OK);
     assert_true(is_cleared(f, USER));
     assert_int_equal(fixture_count(f, "Set-Cookie"), 3);
-    assert_int_equal(enter(f, &visit, user.cookie), PST_OK);
-    assert_false(visit.has_session);
+    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
+    assert_false(auth.has_session);
     fini_with_store(f);
 }
 
@@ -632,31 +639,31 @@ test_copies(void **state)
 {
     static struct fixture_session user;
     struct fixture *f = *state;
-    struct reply_header *last;
-    struct visit visit;
+    struct response_header *last;
+    struct auth auth;
 
     fixture_init(f, variants);
     fixture_begin_with(f, &alice, &user);
     assert_int_equal(
-        enter(f, &visit, join(user.cookie, "HTTP_COOKIE=__Secure-s=dead")),
+        enter(f, &auth, join(user.cookie, "HTTP_COOKIE=__Secure-s=dead")),
         PST_OK);
-    assert_true(is_alice(&visit));
+    assert_true(is_alice(&auth));
     assert_int_equal(fixture_count(f, "Set-Cookie"), 8);
-    last = &f->rep.headers[f->rep.header_count - 1];
-    assert_true(pst_text_ends(last->value,
-                              PST_TEXT("; Path=/shop; Domain=shop.example; "
-                                       "HttpOnly; Secure; SameSite=Lax")));
+    last = &f->res.headers[f->res.header_count - 1];
+    assert_true(
+        pst_str_ends(last->value, PST_STR("; Path=/shop; Domain=shop.example; "
+                                          "HttpOnly; Secure; SameSite=Lax")));
     assert_true(last->value.len > 100);
-    for (size_t i = 0; i < f->rep.header_count; i++) {
+    for (size_t i = 0; i < f->res.header_count; i++) {
         for (size_t k = 0; k < i; k++)
-            assert_false(pst_cookie_is_same(f->rep.headers[i].value,
-                                            f->rep.headers[k].value));
+            assert_false(pst_cookie_is_same(f->res.headers[i].value,
+                                            f->res.headers[k].value));
     }
     assert_true(fixture_has(f, "Set-Cookie",
                             "__Secure-s=; Path=/; Max-Age=0; HttpOnly; "
                             "Secure; SameSite=None; Partitioned"));
     /* One alone is left as it is. */
-    assert_int_equal(enter(f, &visit, user.cookie), PST_OK);
+    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
     fixture_fini(f);
 }
@@ -669,7 +676,7 @@ test_login_among_others(void **state)
     static struct fixture_session first;
     static struct fixture_session second;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, variants);
     fixture_begin_with(f, &alice, &first);
@@ -677,17 +684,17 @@ test_login_among_others(void **state)
     {
         const char *const variables[] = {
             POST, join(first.cookie, second.cookie), NULL};
-        const struct visit_rules query = {.methods = "POST",
-                                          .keeps_dead_cookies = true};
+        const struct auth_rules query = {.methods = "POST",
+                                         .keeps_dead_cookies = true};
 
         fixture_request(f, variables, NULL);
-        assert_int_equal(
-            visit_enter(&f->gate, &f->req, &f->rep, &query, &visit), PST_OK);
+        assert_int_equal(authenticate(&f->ctx, &f->req, &f->res, &query, &auth),
+                         PST_OK);
     }
-    assert_false(visit.has_session);
+    assert_false(auth.has_session);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
-    assert_int_equal(visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice),
-                     PST_OK);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice), PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 8);
     fixture_fini(f);
 }
@@ -700,31 +707,33 @@ test_end_all(void **state)
     static struct fixture_session user;
     static char all[20000];
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     init_with_store(f, both);
     fixture_begin_with(f, &cart, &guest);
     fixture_begin_with(f, &alice, &user);
     snprintf(all, sizeof(all), "%s; " OLDER "=x",
              join(user.cookie, guest.cookie));
-    assert_int_equal(fixture_enter(f, &visit, POST, all, NULL), PST_OK);
-    assert_int_equal(visit_end_all(&f->gate, &f->req, &f->rep, &visit), PST_OK);
+    assert_int_equal(fixture_enter(f, &auth, POST, all, NULL), PST_OK);
+    assert_int_equal(
+        auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth), PST_OK);
     assert_true(is_cleared(f, USER));
     assert_true(is_cleared(f, GUEST));
     assert_true(is_cleared(f, OLDER));
     assert_int_equal(fixture_count(f, "Set-Cookie"), 6);
     assert_string_equal(fixture_header(f, "Set-Cookie"), USER CLEARED APART);
-    assert_int_equal(enter(f, &visit, user.cookie), PST_OK);
-    assert_false(visit.has_session);
-    assert_int_equal(enter(f, &visit, guest.cookie), PST_OK);
-    assert_false(visit.has_session);
+    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
+    assert_false(auth.has_session);
+    assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
+    assert_false(auth.has_session);
     /* By bearer: no word of cookies. */
     fixture_begin_with(f, &alice, &user);
-    assert_int_equal(fixture_enter(f, &visit, POST, user.bearer, all), PST_OK);
-    assert_int_equal(visit_end_all(&f->gate, &f->req, &f->rep, &visit), PST_OK);
+    assert_int_equal(fixture_enter(f, &auth, POST, user.bearer, all), PST_OK);
+    assert_int_equal(
+        auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth), PST_OK);
     assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
     assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
-    assert_int_equal(fixture_enter(f, &visit, POST, user.bearer,
+    assert_int_equal(fixture_enter(f, &auth, POST, user.bearer,
                                    "SERVER_SOFTWARE=lighttpd/1"),
                      PST_FORGED);
     fini_with_store(f);
@@ -736,27 +745,27 @@ static void
 test_unknown(void **state)
 {
     static struct fixture_session tokens;
-    const struct visit_grant grant = {.sub = PST_TEXT(""),
-                                      .name = PST_TEXT(""),
-                                      .who = PST_TEXT("{}"),
-                                      .is_unknown = true};
-    struct visit_grant confirmed = alice;
+    const struct auth_grant grant = {.sub = PST_STR(""),
+                                     .name = PST_STR(""),
+                                     .who = PST_STR("{}"),
+                                     .is_unknown = true};
+    struct auth_grant confirmed = alice;
     struct fixture *f = *state;
-    struct visit visit;
+    struct auth auth;
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &grant, &tokens);
     assert_memory_equal(tokens.cookie, "HTTP_COOKIE=" USER "=", 32);
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_true(visit.has_session);
-    assert_int_equal(visit.session.known, PST_IDENTITY_UNKNOWN);
-    assert_true(visit.session.exp == FIXTURE_NOW + 12 * 3600);
-    assert_true(pst_text_is_absent(visit_upstream(&visit)));
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_true(auth.has_session);
+    assert_int_equal(auth.session.known, PST_IDENTITY_UNKNOWN);
+    assert_true(auth.session.exp == FIXTURE_NOW + 12 * 3600);
+    assert_true(pst_str_is_absent(auth_upstream(&auth)));
     confirmed.asked = FIXTURE_NOW - 5;
     fixture_begin_with(f, &confirmed, &tokens);
-    assert_int_equal(enter(f, &visit, tokens.cookie), PST_OK);
-    assert_int_equal(visit.session.known, PST_IDENTITY_KNOWN);
-    assert_true(visit.session.asked == FIXTURE_NOW - 5);
+    assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+    assert_int_equal(auth.session.known, PST_IDENTITY_KNOWN);
+    assert_true(auth.session.asked == FIXTURE_NOW - 5);
     fixture_fini(f);
 }
 
@@ -777,23 +786,23 @@ test_allocations(void **state)
     fixture_begin_with(f, &alice, &user);
     snprintf(header, sizeof(header), "%s; " OLDER "=x; " USER "=dead",
              join(user.cookie, guest.cookie));
-    f->gate.now += 600;
+    f->ctx.now += 600;
     do {
         const char *const variables[] = {POST, header, NULL};
-        const struct visit_rules rules = {.methods = "POST"};
-        struct visit visit;
+        const struct auth_rules rules = {.methods = "POST"};
+        struct auth auth;
 
         fixture_request(f, variables, NULL);
         pst_arena_fail_at(f->arena, ++failures);
-        e = visit_enter(&f->gate, &f->req, &f->rep, &rules, &visit);
+        e = authenticate(&f->ctx, &f->req, &f->res, &rules, &auth);
         if (!e)
-            e = visit_finish(&f->gate, &f->req, &f->rep, &visit);
+            e = auth_renew_if_due(&f->ctx, &f->req, &f->res, &auth);
         if (!e)
-            e = visit_begin(&f->gate, &f->req, &f->rep, &visit, &alice);
+            e = auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice);
         if (!e)
-            e = visit_end_all(&f->gate, &f->req, &f->rep, &visit);
+            e = auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth);
         if (!e)
-            e = reply_begin(&f->rep);
+            e = response_begin(&f->res);
         assert_true(!e || e == PST_NO_MEMORY);
         assert_true(e ? f->out_len == 0 : fixture_is_out(f, USER CLEARED));
         assert_true(failures < 1000);

@@ -49,19 +49,20 @@ tear_down(void **state)
 }
 
 static void
-log_in(struct pst_text sub, struct pst_text name)
+log_in(struct pst_str sub, struct pst_str name)
 {
     static const char *const variables[] = {POST, NULL};
-    const struct visit_grant grant = {.sub = sub,
-                                      .name = name,
-                                      .who = PST_TEXT("{}"),
-                                      .upstream = PST_TEXT("\"fnEDsecret\"")};
-    struct visit visit = {.carrier = VISIT_BY_NOTHING};
+    const struct auth_grant grant = {.sub = sub,
+                                     .name = name,
+                                     .who = PST_STR("{}"),
+                                     .upstream = PST_STR("\"fnEDsecret\"")};
+    struct auth auth = {.carrier = AUTH_BY_NOTHING};
     const char *line;
 
     fixture_request(&fix, variables, NULL);
-    assert_int_equal(visit_begin(&fix.gate, &fix.req, &fix.rep, &visit, &grant),
-                     PST_OK);
+    assert_int_equal(
+        auth_begin_session(&fix.ctx, &fix.req, &fix.res, &auth, &grant),
+        PST_OK);
     line = fixture_header(&fix, "Set-Cookie");
     snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
              (int)strcspn(line, ";"), line);
@@ -75,7 +76,7 @@ ask(bool authorizer, const char *const *variables)
 {
     fixture_request(&fix, variables, NULL);
     fix.req.authorizer = authorizer;
-    return authorize(&fix.gate, &fix.req, &fix.rep);
+    return authorize(&fix.ctx, &fix.req, &fix.res);
 }
 
 static void
@@ -122,7 +123,7 @@ test_allowed(void **state)
     };
 
     (void)state;
-    log_in(PST_TEXT("7"), PST_TEXT("Zo\xC3\xAB <z@example.com>"));
+    log_in(PST_STR("7"), PST_STR("Zo\xC3\xAB <z@example.com>"));
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *const variables[] = {rows[i].method,
                                          rows[i].by_bearer ? bearer : cookie,
@@ -130,9 +131,9 @@ test_allowed(void **state)
         bool told = rows[i].authorizer;
         enum pst_err e = ask(rows[i].authorizer, variables);
 
-        if (e || fix.rep.status != 200)
+        if (e || fix.res.status != 200)
             fail_msg("%s: %s, status %d", rows[i].name, pst_err_code(e),
-                     fix.rep.status);
+                     fix.res.status);
         assert_header(rows[i].name, "Variable-REMOTE_USER", told ? "7" : NULL);
         assert_header(rows[i].name, "Variable-SESSION_SUBJECT",
                       told ? "7" : NULL);
@@ -342,9 +343,9 @@ test_refused(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         enum pst_err e = ask(rows[i].authorizer, rows[i].variables);
 
-        if (e != rows[i].e || (!e && fix.rep.status != rows[i].status))
+        if (e != rows[i].e || (!e && fix.res.status != rows[i].status))
             fail_msg("%s: %s, status %d", rows[i].name, pst_err_code(e),
-                     fix.rep.status);
+                     fix.res.status);
         assert_header(rows[i].name, "Location", rows[i].location);
         assert_header(rows[i].name, "X-Login-Location", rows[i].login);
         assert_header(rows[i].name, "Variable-REMOTE_USER", NULL);
@@ -383,8 +384,8 @@ test_identities(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text sub;
-        struct pst_text person;
+        struct pst_str sub;
+        struct pst_str person;
         enum pst_err e;
     } rows[] = {
         {"plain", {"7", 1}, {"a", 1}, PST_OK},
@@ -413,7 +414,7 @@ test_identities(void **state)
             if (e != rows[i].e)
                 fail_msg("%s: %s", rows[i].name, pst_err_code(e));
             if (e)
-                assert_false(fix.rep.begun);
+                assert_false(fix.res.begun);
         }
     }
 }
@@ -425,7 +426,7 @@ test_name_with_spaces(void **state)
     const char *const variables[] = {GET, cookie, NULL};
 
     (void)state;
-    log_in(PST_TEXT("7"), PST_TEXT(" a "));
+    log_in(PST_STR("7"), PST_STR(" a "));
     assert_int_equal(ask(true, variables), PST_OK);
     assert_header("space", "Variable-SESSION_NAME", "");
     assert_header("space", "Variable-SESSION_SUBJECT", "7");
@@ -441,7 +442,7 @@ test_cross_site(void **state)
         "HTTP_REFERER=https://evil.example/"};
 
     (void)state;
-    log_in(PST_TEXT("7"), PST_TEXT("a"));
+    log_in(PST_STR("7"), PST_STR("a"));
     for (size_t i = 0; i < PST_COUNT(refused); i++) {
         const char *const by_cookie[] = {POST, PAGE, cookie, refused[i], NULL};
         const char *const by_bearer[] = {POST, bearer, refused[i], NULL};
@@ -461,13 +462,13 @@ test_renewal(void **state)
     for (int authorizer = 0; authorizer < 2; authorizer++) {
         const char *const variables[] = {GET, cookie, NULL};
 
-        log_in(PST_TEXT("7"), PST_TEXT("a"));
+        log_in(PST_STR("7"), PST_STR("a"));
         assert_int_equal(ask(authorizer, variables), PST_OK);
         assert_null(fixture_header(&fix, "Set-Cookie"));
-        fix.gate.now += 1000;
+        fix.ctx.now += 1000;
         assert_int_equal(ask(authorizer, variables), PST_OK);
         assert_non_null(fixture_header(&fix, "Set-Cookie"));
-        fix.gate.now += 1000;
+        fix.ctx.now += 1000;
         assert_int_equal(ask(authorizer, variables), PST_ABSENT);
         assert_non_null(fixture_header(&fix, "Set-Cookie"));
     }
@@ -478,10 +479,10 @@ static void
 test_unknown(void **state)
 {
     static const char *const variables[] = {GET, PAGE, cookie, NULL};
-    const struct visit_grant grant = {.sub = PST_TEXT(""),
-                                      .name = PST_TEXT(""),
-                                      .who = PST_TEXT("{}"),
-                                      .is_unknown = true};
+    const struct auth_grant grant = {.sub = PST_STR(""),
+                                     .name = PST_STR(""),
+                                     .who = PST_STR("{}"),
+                                     .is_unknown = true};
     static struct fixture_session known;
 
     (void)state;
@@ -491,7 +492,7 @@ test_unknown(void **state)
         enum pst_err e = ask(authorizer, variables);
 
         assert_int_equal(pst_err_status(e), 503);
-        assert_false(fix.rep.begun);
+        assert_false(fix.res.begun);
         assert_header("unknown", "X-Session-User", NULL);
     }
 }
@@ -515,18 +516,18 @@ test_confirmed(void **state)
     (void)state;
     fixture_fini(&fix);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct visit_grant grant = {
-            .sub = PST_TEXT("7"),
-            .name = PST_TEXT("a"),
-            .who = PST_TEXT("{}"),
-            .upstream = PST_TEXT("\"x\""),
+        const struct auth_grant grant = {
+            .sub = PST_STR("7"),
+            .name = PST_STR("a"),
+            .who = PST_STR("{}"),
+            .upstream = PST_STR("\"x\""),
             .asked = rows[i].asked ? FIXTURE_NOW + rows[i].asked : 0};
         static struct fixture_session known;
         const char *const variables[] = {GET, known.cookie, NULL};
 
         fixture_init(&fix, settings);
         fixture_begin_with(&fix, &grant, &known);
-        fix.gate.now += rows[i].after;
+        fix.ctx.now += rows[i].after;
         assert_int_equal(ask(false, variables), rows[i].want);
         fixture_fini(&fix);
     }
@@ -556,16 +557,16 @@ test_ended_meanwhile(void **state)
 
     (void)state;
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
-    log_in(PST_TEXT("7"), PST_TEXT("a"));
-    broken = *fix.gate.store->backend;
+    fix.ctx.store = stores_open(&stores, "test");
+    log_in(PST_STR("7"), PST_STR("a"));
+    broken = *fix.ctx.store->backend;
     broken.check = check_twice;
-    fix.gate.store->backend = &broken;
-    fix.gate.now += 1000;
+    fix.ctx.store->backend = &broken;
+    fix.ctx.now += 1000;
     assert_int_equal(ask(true, variables), PST_ABSENT);
-    assert_false(fix.rep.begun);
+    assert_false(fix.res.begun);
     assert_null(fixture_header(&fix, "Set-Cookie"));
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
 }
 
@@ -576,11 +577,11 @@ test_failure_denies(void **state)
     const char *const variables[] = {GET, cookie, NULL};
 
     (void)state;
-    log_in(PST_TEXT("7"), PST_TEXT("a"));
-    fix.gate.now += 1000;
+    log_in(PST_STR("7"), PST_STR("a"));
+    fix.ctx.now += 1000;
     fixture_break_random(&fix);
     assert_int_equal(ask(false, variables), PST_NO_RANDOM);
-    assert_false(fix.rep.begun);
+    assert_false(fix.res.begun);
 }
 
 int

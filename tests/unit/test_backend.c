@@ -59,10 +59,10 @@ static const struct setting cookie = {"mutation(" BOTH "){login(" BIND "){ok}}",
                                       {"POSTERN_UPSTREAM_TOKEN=cookie"}};
 
 static void
-complain(void *context, const char *variable, const char *why)
+complain(void *context, const char *variable, const char *reason)
 {
     (void)context;
-    fprintf(stderr, "%s: %s\n", variable, why);
+    fprintf(stderr, "%s: %s\n", variable, reason);
 }
 
 /* NAME=path of a file with this document; the caller unlinks it. */
@@ -87,7 +87,7 @@ configured(const struct setting *setting)
     static const char *const names[] = {"POSTERN_LOGIN_DOCUMENT",
                                         "POSTERN_WHO_DOCUMENT"};
     const char *const documents[] = {setting->login, setting->who};
-    const struct config_complaint complaint = {complain, NULL};
+    const struct config_reporter reporter = {complain, NULL};
     const char *environment[11] = {SECRET, UPSTREAM, "POSTERN_STORE=none"};
     struct config *config = NULL;
     char files[2][100] = {"", ""};
@@ -100,7 +100,7 @@ configured(const struct setting *setting)
             write_document(files[i], sizeof(files[i]), names[i], documents[i]);
             environment[count++] = files[i];
         }
-    assert_int_equal(config_new(&config, environment, &complaint), PST_OK);
+    assert_int_equal(config_new(&config, environment, &reporter), PST_OK);
     for (size_t i = 0; i < 2; i++)
         if (documents[i])
             unlink(files[i] + strlen(names[i]) + 1);
@@ -108,10 +108,10 @@ configured(const struct setting *setting)
 }
 
 static void
-expect_text(const char *row, struct pst_text got, const char *want)
+expect_text(const char *row, struct pst_str got, const char *want)
 {
-    if (pst_text_is_absent(got) != !want ||
-        (want && !pst_text_equal(got, pst_text_from(want))))
+    if (pst_str_is_absent(got) != !want ||
+        (want && !pst_str_equal(got, pst_str_from(want))))
         fail_msg("%s: got %.*s, want %s", row, (int)got.len,
                  got.ptr ? got.ptr : "(absent)", want ? want : "(absent)");
 }
@@ -138,17 +138,17 @@ test_credentials(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct backend_credentials credentials = {
-            PST_TEXT("a\"b@example.com"), PST_TEXT(" p\\\"\n\xC3\xA9 "),
+        const struct login_credentials credentials = {
+            PST_STR("a\"b@example.com"), PST_STR(" p\\\"\n\xC3\xA9 "),
             rows[i].remember};
         struct config *config = configured(rows[i].setting);
         struct pst_buf buf;
 
         pst_arena_reset(arena);
         pst_buf_init_arena(&buf, arena, 8192);
-        backend_emit_credentials(&buf, &config->backend.logins[0],
-                                 &credentials);
-        expect_text("credentials", pst_buf_text(&buf), rows[i].want);
+        backend_emit_login_variables(&buf, &config->backend.logins[0],
+                                     &credentials);
+        expect_text("credentials", pst_buf_str(&buf), rows[i].want);
         config_free(&config);
     }
 }
@@ -161,11 +161,11 @@ test_request(void **state)
     (void)state;
     pst_arena_reset(arena);
     pst_buf_init_arena(&buf, arena, 8192);
-    backend_emit_request(&buf, PST_TEXT("{a(b:\"c\")}"), PST_NO_TEXT);
-    expect_text("bare", pst_buf_text(&buf), "{\"query\":\"{a(b:\\\"c\\\")}\"}");
+    backend_emit_request(&buf, PST_STR("{a(b:\"c\")}"), PST_STR_NONE);
+    expect_text("bare", pst_buf_str(&buf), "{\"query\":\"{a(b:\\\"c\\\")}\"}");
     pst_buf_init_arena(&buf, arena, 8192);
-    backend_emit_request(&buf, PST_TEXT("{a}"), PST_TEXT("{\"b\":1}"));
-    expect_text("with variables", pst_buf_text(&buf),
+    backend_emit_request(&buf, PST_STR("{a}"), PST_STR("{\"b\":1}"));
+    expect_text("with variables", pst_buf_str(&buf),
                 "{\"query\":\"{a}\",\"variables\":{\"b\":1}}");
 }
 
@@ -175,18 +175,18 @@ struct login_row {
     const char *name;
     int status;
     const char *body; /* NULL: absent */
-    enum backend_verdict verdict;
-    const char *why; /* part of the sentence; NULL: none */
+    enum backend_result result;
+    const char *reason; /* part of the sentence; NULL: none */
 };
 
 static enum pst_err
 read_login(const struct config *config, int status, const char *body,
            struct backend_outcome *out)
 {
-    const struct backend_answer answer = {status, pst_text_from(body)};
+    const struct backend_response answer = {status, pst_str_from(body)};
 
-    return backend_read_login(arena, config, &config->backend.logins[0], NOW,
-                              &answer, out);
+    return backend_parse_login(arena, config, &config->backend.logins[0], NOW,
+                               &answer, out);
 }
 
 static void
@@ -202,12 +202,13 @@ expect_verdicts(const struct setting *setting, const struct login_row *rows,
         pst_arena_reset(arena);
         assert_int_equal(read_login(config, row->status, row->body, &out),
                          PST_OK);
-        if (out.verdict != row->verdict)
-            fail_msg("%s: verdict %d, %s", row->name, (int)out.verdict,
-                     out.why);
-        if (!row->why != !*out.why || (row->why && !strstr(out.why, row->why)))
-            fail_msg("%s: says \"%s\"", row->name, out.why);
-        if (out.verdict != BACKEND_GRANTED &&
+        if (out.result != row->result)
+            fail_msg("%s: verdict %d, %s", row->name, (int)out.result,
+                     out.reason);
+        if (!row->reason != !*out.reason ||
+            (row->reason && !strstr(out.reason, row->reason)))
+            fail_msg("%s: says \"%s\"", row->name, out.reason);
+        if (out.result != BACKEND_GRANTED &&
             out.identity.known != PST_IDENTITY_UNKNOWN)
             fail_msg("%s: names somebody", row->name);
     }
@@ -354,17 +355,17 @@ test_unfit(void **state)
         {"400", 400,
          "{\"errors\":[{\"message\":\"Cannot query field \\\"ttl\\\"\"," PLACE
          "}]}",
-         BACKEND_UNFIT, "schema: Cannot query field \"ttl\""},
+         BACKEND_SCHEMA_MISMATCH, "schema: Cannot query field \"ttl\""},
         {"200", 200,
          "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"," PLACE "}]}",
-         BACKEND_UNFIT, "schema: Unknown type"},
+         BACKEND_SCHEMA_MISMATCH, "schema: Unknown type"},
         {"500", 500,
          "{\"errors\":[{\"message\":\"Unknown type \\\"X\\\".\"," PLACE "}]}",
-         BACKEND_UNFIT, "schema: Unknown type"},
+         BACKEND_SCHEMA_MISMATCH, "schema: Unknown type"},
         {"by its class", 200,
          "{\"errors\":[{\"message\":\"x\",\"extensions\":{\"classification\":"
          "\"ValidationError\"}}]}",
-         BACKEND_UNFIT, "schema: x"},
+         BACKEND_SCHEMA_MISMATCH, "schema: x"},
         {"a class of something that ran", 200,
          "{\"errors\":[{\"message\":\"x\"," PLACE ",\"extensions\":{"
          "\"classification\":\"DataFetchingException\"}}]}",
@@ -383,13 +384,13 @@ test_unfit(void **state)
          "{\"errors\":[{\"message\":\"x\",\"extensions\":{\"code\":"
          "\"GRAPHQL_VALIDATION_FAILED\"}},{\"extensions\":{\"code\":"
          "\"GRAPHQL_PARSE_FAILED\"}}]}",
-         BACKEND_UNFIT, "schema: x"},
+         BACKEND_SCHEMA_MISMATCH, "schema: x"},
         {"without a message", 400, "{\"errors\":[{" PLACE "}]}",
          BACKEND_REFUSED, NULL},
         {"a long message is cut", 400,
          "{\"errors\":[{\"message\":\"Field \\\"" HUNDRED HUNDRED "\"," PLACE
          "}]}",
-         BACKEND_UNFIT, "Field \"" HUNDRED TEN},
+         BACKEND_SCHEMA_MISMATCH, "Field \"" HUNDRED TEN},
         {"it ran: a path", 400,
          "{\"errors\":[{" PLACE ",\"path\":[\"login\"]}]}", BACKEND_REFUSED,
          NULL},
@@ -441,9 +442,9 @@ test_unfit_without_values(void **state)
                        "{\"errors\":[{\"message\":\"%s\"," PLACE "}]}",
                        messages[i]);
         assert_int_equal(read_login(config, 400, body, &out), PST_OK);
-        assert_int_equal(out.verdict, BACKEND_UNFIT);
-        assert_non_null(strstr(out.why, "schema: Variable \"$password\""));
-        assert_null(strstr(out.why, "hunter2"));
+        assert_int_equal(out.result, BACKEND_SCHEMA_MISMATCH);
+        assert_non_null(strstr(out.reason, "schema: Variable \"$password\""));
+        assert_null(strstr(out.reason, "hunter2"));
     }
     config_free(&config);
 }
@@ -493,10 +494,10 @@ test_identity(void **state)
 
         pst_arena_reset(arena);
         assert_int_equal(read_login(config, 200, rows[i].body, &out), PST_OK);
-        if (out.verdict != BACKEND_GRANTED ||
+        if (out.result != BACKEND_GRANTED ||
             out.identity.known != PST_IDENTITY_KNOWN)
-            fail_msg("%s: verdict %d, %s", rows[i].name, (int)out.verdict,
-                     out.why);
+            fail_msg("%s: verdict %d, %s", rows[i].name, (int)out.result,
+                     out.reason);
         assert_non_null(out.root);
         expect_text(rows[i].name, out.secret, "fn1");
         expect_text(rows[i].name, out.identity.sub, rows[i].sub);
@@ -523,7 +524,7 @@ test_refused_with_secret(void **state)
                    "\"data\":{\"login\":{\"secret\":\"fn1\"}}}",
                    &out),
         PST_OK);
-    assert_int_equal(out.verdict, BACKEND_REFUSED);
+    assert_int_equal(out.result, BACKEND_REFUSED);
     expect_text("secret", out.secret, "fn1");
     expect_text("code", out.code, "X");
     assert_int_equal(read_login(config, 401, "no", &out), PST_OK);
@@ -551,9 +552,9 @@ test_large_public_part(void **state)
                        "\"7\"},\"role\":\"%s\""),
                  role);
         assert_int_equal(read_login(config, 200, body, &out), PST_OK);
-        assert_int_equal(out.verdict, more ? BACKEND_INVALID : BACKEND_GRANTED);
+        assert_int_equal(out.result, more ? BACKEND_INVALID : BACKEND_GRANTED);
     }
-    assert_non_null(strstr(out.why, "the fields about the user are longer"));
+    assert_non_null(strstr(out.reason, "the fields about the user are longer"));
     config_free(&config);
 }
 
@@ -565,7 +566,7 @@ test_login_with_who(void **state)
         const char *name;
         const struct setting *setting;
         const char *body;
-        enum backend_verdict verdict;
+        enum backend_result result;
         const char *secret;
         int64_t end;
     } rows[] = {
@@ -600,9 +601,9 @@ test_login_with_who(void **state)
 
         pst_arena_reset(arena);
         assert_int_equal(read_login(config, 200, rows[i].body, &out), PST_OK);
-        if (out.verdict != rows[i].verdict || out.identity.end != rows[i].end)
+        if (out.result != rows[i].result || out.identity.end != rows[i].end)
             fail_msg("%s: verdict %d, end %lld, %s", rows[i].name,
-                     (int)out.verdict, (long long)out.identity.end, out.why);
+                     (int)out.result, (long long)out.identity.end, out.reason);
         assert_int_equal(out.identity.known, PST_IDENTITY_UNKNOWN);
         expect_text(rows[i].name, out.identity.sub, "");
         expect_text(rows[i].name, out.identity.who, "{}");
@@ -629,9 +630,9 @@ static enum pst_err
 read_who(const struct config *config, int status, const char *body,
          struct backend_identity *out)
 {
-    const struct backend_answer answer = {status, pst_text_from(body)};
+    const struct backend_response answer = {status, pst_str_from(body)};
 
-    return backend_read_who(arena, config, NOW, &answer, out);
+    return backend_parse_who(arena, config, NOW, &answer, out);
 }
 
 /* NOBODY is a positive answer; whatever else names nobody is UNKNOWN. */
@@ -642,17 +643,17 @@ test_who(void **state)
         {"somebody", 200, ME(SOMEBODY), PST_IDENTITY_KNOWN},
         {"no errors", 200, "{\"errors\":[],\"data\":{\"me\":" SOMEBODY "}}",
          PST_IDENTITY_KNOWN},
-        {"null", 200, ME("null"), PST_IDENTITY_NOBODY},
-        {"null with 401", 401, ME("null"), PST_IDENTITY_NOBODY},
+        {"null", 200, ME("null"), PST_IDENTITY_GUEST},
+        {"null with 401", 401, ME("null"), PST_IDENTITY_GUEST},
         {"FORBIDDEN", 200,
          "{\"errors\":[" DENIED("FORBIDDEN") "],\"data\":{\"me\":null}}",
-         PST_IDENTITY_NOBODY},
+         PST_IDENTITY_GUEST},
         {"UNAUTHENTICATED", 401, "{\"errors\":[" DENIED("UNAUTHENTICATED") "]}",
-         PST_IDENTITY_NOBODY},
+         PST_IDENTITY_GUEST},
         {"both", 200,
          "{\"errors\":[" DENIED("FORBIDDEN") "," DENIED(
              "UNAUTHENTICATED") "],\"data\":null}",
-         PST_IDENTITY_NOBODY},
+         PST_IDENTITY_GUEST},
         {"another code", 200,
          "{\"errors\":[" DENIED(
              "INTERNAL_SERVER_ERROR") "],\"data\":{\"me\":null}}",
@@ -756,7 +757,7 @@ test_memory(void **state)
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
-        struct backend_outcome out = {.code = PST_TEXT("untouched")};
+        struct backend_outcome out = {.code = PST_STR("untouched")};
 
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
@@ -801,8 +802,8 @@ test_public(void **state)
         struct pst_buf buf;
 
         pst_buf_init_arena(&buf, arena, 1000);
-        backend_emit_public(&buf, pst_text_from(rows[i].who), NOW);
-        expect_text(rows[i].who, pst_buf_text(&buf), rows[i].want);
+        backend_emit_public_fields(&buf, pst_str_from(rows[i].who), NOW);
+        expect_text(rows[i].who, pst_buf_str(&buf), rows[i].want);
     }
 }
 

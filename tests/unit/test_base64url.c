@@ -34,22 +34,22 @@ tear_down(void **state)
 }
 
 static void
-check_both_ways(struct pst_arena *arena, const char *row, struct pst_text plain,
+check_both_ways(struct pst_arena *arena, const char *row, struct pst_str plain,
                 const char *coded)
 {
     char storage[64];
     struct pst_buf buf;
-    struct pst_text got;
+    struct pst_str got;
     struct pst_bytes octets;
 
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_base64url_encode(&buf, pst_text_bytes(plain));
-    if (pst_buf_end(&buf, &got) != PST_OK ||
-        !pst_text_equal(got, pst_text_from(coded)) ||
+    pst_base64url_encode(&buf, pst_str_bytes(plain));
+    if (pst_buf_finish(&buf, &got) != PST_OK ||
+        !pst_str_equal(got, pst_str_from(coded)) ||
         got.len != pst_base64url_length(plain.len))
         fail_msg("row '%s': encoded as '%.*s'", row, (int)got.len, got.ptr);
     if (pst_base64url_decode(arena, got, &octets) != PST_OK ||
-        !pst_text_equal(pst_bytes_text(octets), plain))
+        !pst_str_equal(pst_str_from_bytes(octets), plain))
         fail_msg("row '%s': does not decode to what it was", row);
 }
 
@@ -58,7 +58,7 @@ test_rfc_vectors(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text plain;
+        struct pst_str plain;
         const char *coded;
     } rows[] = {
         /* The seven of RFC 4648 section 10, padding taken off. */
@@ -87,7 +87,7 @@ test_refused(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
+        struct pst_str in;
     } rows[] = {
         {"one character", {"A", 1}},
         {"five characters", {"AAAAA", 5}},
@@ -125,7 +125,7 @@ count_last(struct pst_arena *arena, size_t len)
 
     for (int octet = 0; octet < 256; octet++) {
         text[len - 1] = (char)octet;
-        if (pst_base64url_decode(arena, (struct pst_text){text, len}, &out) ==
+        if (pst_base64url_decode(arena, (struct pst_str){text, len}, &out) ==
             PST_OK)
             count++;
         pst_arena_reset(arena);
@@ -152,15 +152,15 @@ test_every_octet_returns(void **state)
     for (size_t len = 0; len <= sizeof(octets); len++) {
         struct pst_bytes in = {octets, len};
         struct pst_bytes out;
-        struct pst_text coded;
+        struct pst_str coded;
         struct pst_buf buf;
 
         pst_buf_init_arena(&buf, *state, 400);
         pst_base64url_encode(&buf, in);
-        assert_int_equal(pst_buf_end(&buf, &coded), PST_OK);
+        assert_int_equal(pst_buf_finish(&buf, &coded), PST_OK);
         assert_int_equal(coded.len, pst_base64url_length(len));
         assert_int_equal(pst_base64url_decode(*state, coded, &out), PST_OK);
-        if (!pst_text_equal(pst_bytes_text(in), pst_bytes_text(out)))
+        if (!pst_str_equal(pst_str_from_bytes(in), pst_str_from_bytes(out)))
             fail_msg("length %zu", len);
         pst_arena_reset(*state);
     }
@@ -171,14 +171,14 @@ test_no_room(void **state)
 {
     char storage[3];
     struct pst_bytes out;
-    struct pst_text got;
+    struct pst_str got;
     struct pst_buf buf;
 
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_base64url_encode(&buf, pst_text_bytes(PST_TEXT("foo")));
-    assert_int_equal(pst_buf_end(&buf, &got), PST_TOO_LARGE);
+    pst_base64url_encode(&buf, pst_str_bytes(PST_STR("foo")));
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_TOO_LARGE);
     pst_arena_fail_at(*state, 1);
-    assert_int_equal(pst_base64url_decode(*state, PST_TEXT("Zm9v"), &out),
+    assert_int_equal(pst_base64url_decode(*state, PST_STR("Zm9v"), &out),
                      PST_NO_MEMORY);
 }
 

@@ -14,15 +14,15 @@
 #include "http/bearer.h"
 
 static void
-check(const char *row, struct pst_text in, enum pst_err want,
-      struct pst_text want_token)
+check(const char *row, struct pst_str in, enum pst_err want,
+      struct pst_str want_token)
 {
-    struct pst_text got = PST_TEXT("untouched");
+    struct pst_str got = PST_STR("untouched");
     enum pst_err e = pst_bearer_parse(in, &got);
 
     if (want)
-        want_token = PST_TEXT("untouched");
-    if (e != want || !pst_text_equal(got, want_token))
+        want_token = PST_STR("untouched");
+    if (e != want || !pst_str_equal(got, want_token))
         fail_msg("row '%s': %s, '%.*s'", row, pst_err_code(e), (int)got.len,
                  got.ptr);
 }
@@ -56,8 +56,8 @@ test_tokens(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
-        check(rows[i].in, pst_text_from(rows[i].in), PST_OK,
-              pst_text_from(rows[i].want));
+        check(rows[i].in, pst_str_from(rows[i].in), PST_OK,
+              pst_str_from(rows[i].want));
 }
 
 static const struct {
@@ -110,10 +110,10 @@ test_no_token(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(no_tokens); i++)
         check(no_tokens[i].in ? no_tokens[i].in : "absent",
-              pst_text_from(no_tokens[i].in), no_tokens[i].want, PST_NO_TEXT);
-    check("NUL inside", PST_TEXT("Bearer a\0b"), PST_FORGED, PST_NO_TEXT);
-    check("NUL after", PST_TEXT("Bearer a\0"), PST_FORGED, PST_NO_TEXT);
-    check("NUL before", PST_TEXT("Bearer\0 a"), PST_FORGED, PST_NO_TEXT);
+              pst_str_from(no_tokens[i].in), no_tokens[i].want, PST_STR_NONE);
+    check("NUL inside", PST_STR("Bearer a\0b"), PST_FORGED, PST_STR_NONE);
+    check("NUL after", PST_STR("Bearer a\0"), PST_FORGED, PST_STR_NONE);
+    check("NUL before", PST_STR("Bearer\0 a"), PST_FORGED, PST_STR_NONE);
 }
 
 /* RFC 6750 2.1: 68 bytes may begin a b64token, and "=" only ends it. */
@@ -125,13 +125,13 @@ test_every_octet(void **state)
     (void)state;
     for (int octet = 0; octet < 256; octet++) {
         char header[] = "Bearer a?b";
-        struct pst_text token;
-        struct pst_text text = {header, sizeof(header) - 1};
+        struct pst_str token;
+        struct pst_str text = {header, sizeof(header) - 1};
         bool wanted;
 
         header[8] = (char)octet;
         wanted = pst_is_alpha(header[8]) || pst_is_digit(header[8]) ||
-                 pst_text_index(PST_TEXT("-._~+/"), header[8]) < 6;
+                 pst_str_index(PST_STR("-._~+/"), header[8]) < 6;
         good += wanted;
         if ((pst_bearer_parse(text, &token) == PST_OK) != wanted)
             fail_msg("octet 0x%02X", (unsigned)octet);
@@ -144,13 +144,13 @@ static void
 test_long_token(void **state)
 {
     static char header[7 + 12000];
-    struct pst_text token;
+    struct pst_str token;
 
     (void)state;
     memset(header, 'x', sizeof(header));
     memcpy(header, "Bearer ", 7);
     assert_int_equal(
-        pst_bearer_parse((struct pst_text){header, sizeof(header)}, &token),
+        pst_bearer_parse((struct pst_str){header, sizeof(header)}, &token),
         PST_OK);
     assert_int_equal(token.len, 12000);
     assert_ptr_equal(token.ptr, header + 7);
@@ -162,18 +162,17 @@ test_challenge(void **state)
 {
     char storage[64];
     struct pst_buf buf;
-    struct pst_text got;
+    struct pst_str got;
 
     (void)state;
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_bearer_emit_challenge(&buf, true);
-    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
-    assert_true(
-        pst_text_equal(got, PST_TEXT("Bearer error=\"invalid_token\"")));
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
+    assert_true(pst_str_equal(got, PST_STR("Bearer error=\"invalid_token\"")));
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_bearer_emit_challenge(&buf, false);
-    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
-    assert_true(pst_text_equal(got, PST_TEXT("Bearer realm=\"postern\"")));
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
+    assert_true(pst_str_equal(got, PST_STR("Bearer realm=\"postern\"")));
 }
 
 int

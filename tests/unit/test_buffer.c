@@ -49,17 +49,17 @@ init(struct pst_buf *buf, enum kind kind, struct pst_arena *arena, size_t max)
     else if (kind == ARENA)
         pst_buf_init_arena(buf, arena, max);
     else
-        pst_buf_init_hold(buf, arena, max);
+        pst_buf_init_heap(buf, arena, max);
 }
 
 static void
 check(const char *row, const struct pst_buf *buf, const char *want)
 {
-    struct pst_text got = PST_TEXT("untouched");
-    enum pst_err e = pst_buf_end(buf, &got);
+    struct pst_str got = PST_STR("untouched");
+    enum pst_err e = pst_buf_finish(buf, &got);
 
-    if (e || !pst_text_equal(got, pst_text_from(want)) ||
-        !pst_text_equal(pst_buf_text(buf), got))
+    if (e || !pst_str_equal(got, pst_str_from(want)) ||
+        !pst_str_equal(pst_buf_str(buf), got))
         fail_msg("row '%s': %s, '%.*s'", row, pst_err_code(e), (int)got.len,
                  got.ptr);
 }
@@ -67,10 +67,10 @@ check(const char *row, const struct pst_buf *buf, const char *want)
 static void
 check_spoilt(const char *row, const struct pst_buf *buf, enum pst_err want)
 {
-    struct pst_text got = PST_TEXT("untouched");
-    enum pst_err e = pst_buf_end(buf, &got);
+    struct pst_str got = PST_STR("untouched");
+    enum pst_err e = pst_buf_finish(buf, &got);
 
-    if (e != want || !pst_text_equal(got, PST_TEXT("untouched")))
+    if (e != want || !pst_str_equal(got, PST_STR("untouched")))
         fail_msg("row '%s': %s", row, pst_err_code(e));
 }
 
@@ -83,24 +83,24 @@ test_every_kind_adds(void **state)
 
         init(&buf, kind, *state, 80);
         check(kind_names[kind], &buf, "");
-        assert_false(pst_text_is_absent(pst_buf_text(&buf)));
-        pst_buf_add(&buf, PST_TEXT("a"));
-        pst_buf_add(&buf, PST_TEXT(""));
-        pst_buf_add(&buf, PST_NO_TEXT);
+        assert_false(pst_str_is_absent(pst_buf_str(&buf)));
+        pst_buf_add(&buf, PST_STR("a"));
+        pst_buf_add(&buf, PST_STR(""));
+        pst_buf_add(&buf, PST_STR_NONE);
         pst_buf_add_string(&buf, "bc");
         pst_buf_add_string(&buf, NULL);
         pst_buf_add_char(&buf, 'd');
         pst_buf_add_number(&buf, -42);
-        pst_buf_add_hex(&buf, pst_text_bytes(PST_TEXT("\x01\xAB\xFF")));
-        room = pst_buf_room(&buf, 3);
+        pst_buf_add_hex(&buf, pst_str_bytes(PST_STR("\x01\xAB\xFF")));
+        room = pst_buf_reserve(&buf, 3);
         assert_non_null(room);
         memcpy(room, "xyz", 3);
         check(kind_names[kind], &buf, "abcd-4201abffxyz");
-        pst_buf_cut(&buf, 4);
+        pst_buf_truncate(&buf, 4);
         check(kind_names[kind], &buf, "abcd");
         pst_buf_add_char(&buf, 'e');
         check(kind_names[kind], &buf, "abcde");
-        pst_buf_cut(&buf, 0);
+        pst_buf_truncate(&buf, 0);
         check(kind_names[kind], &buf, "");
     }
 }
@@ -140,23 +140,23 @@ test_ceiling(void **state)
     for (enum kind kind = STORAGE; kind < KINDS; kind++) {
         for (size_t i = 0; i < PST_COUNT(ceilings); i++) {
             struct pst_buf buf;
-            struct pst_text got;
+            struct pst_str got;
 
             init(&buf, kind, *state, ceilings[i]);
             for (size_t len = 0; len < ceilings[i]; len++)
                 pst_buf_add_char(&buf, 'x');
-            assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+            assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
             assert_int_equal(got.len, ceilings[i]);
             assert_true(buf.size <= ceilings[i]);
-            assert_non_null(pst_buf_room(&buf, 0));
+            assert_non_null(pst_buf_reserve(&buf, 0));
             pst_buf_add_char(&buf, 'y');
             check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
-            pst_buf_add(&buf, PST_TEXT(""));
-            assert_null(pst_buf_room(&buf, 0));
-            pst_buf_cut(&buf, 0); /* does not mend */
+            pst_buf_add(&buf, PST_STR(""));
+            assert_null(pst_buf_reserve(&buf, 0));
+            pst_buf_truncate(&buf, 0); /* does not mend */
             pst_buf_add_char(&buf, 'z');
             check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
-            assert_int_equal(pst_buf_text(&buf).len, 0);
+            assert_int_equal(pst_buf_str(&buf).len, 0);
             pst_arena_reset(*state);
         }
     }
@@ -174,10 +174,10 @@ test_no_half_pieces(void **state)
         pst_buf_add_string(&buf, "def");
         pst_buf_add_string(&buf, "g");
         check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
-        assert_true(pst_text_equal(pst_buf_text(&buf), PST_TEXT("abc")));
+        assert_true(pst_str_equal(pst_buf_str(&buf), PST_STR("abc")));
         init(&buf, kind, *state, 100);
         pst_buf_add_string(&buf, "abc");
-        assert_null(pst_buf_room(&buf, SIZE_MAX));
+        assert_null(pst_buf_reserve(&buf, SIZE_MAX));
         check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
     }
 }
@@ -189,8 +189,8 @@ test_first_reason_stays(void **state)
 
     (void)state;
     pst_buf_init(&buf, storage, 4);
-    pst_buf_spoil(&buf, PST_MALFORMED);
-    pst_buf_spoil(&buf, PST_INTERNAL);
+    pst_buf_set_error(&buf, PST_MALFORMED);
+    pst_buf_set_error(&buf, PST_INTERNAL);
     pst_buf_add_string(&buf, "too long");
     check_spoilt("spoil", &buf, PST_MALFORMED);
 }
@@ -205,10 +205,10 @@ test_grows_in_place(void **state)
 
     pst_buf_init_arena(&buf, arena, SIZE);
     pst_buf_add_char(&buf, 'x');
-    ptr = pst_buf_text(&buf).ptr;
+    ptr = pst_buf_str(&buf).ptr;
     for (size_t i = 1; i < SIZE; i++)
         pst_buf_add_char(&buf, 'x');
-    assert_ptr_equal(pst_buf_text(&buf).ptr, ptr);
+    assert_ptr_equal(pst_buf_str(&buf).ptr, ptr);
     assert_int_equal(buf.len, SIZE);
     assert_int_equal(pst_arena_used(arena), SIZE);
     assert_int_equal(buf.err, PST_OK);
@@ -240,8 +240,8 @@ test_takes_what_is_left(void **state)
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, arena, SIZE * 4);
-    assert_non_null(pst_buf_room(&buf, SIZE - 100));
-    assert_non_null(pst_buf_room(&buf, 100));
+    assert_non_null(pst_buf_reserve(&buf, SIZE - 100));
+    assert_non_null(pst_buf_reserve(&buf, 100));
     assert_int_equal(buf.err, PST_OK);
     pst_buf_add_char(&buf, 'x');
     check_spoilt("spent", &buf, PST_NO_MEMORY);
@@ -253,16 +253,16 @@ test_hold_is_off_the_arena(void **state)
 {
     const size_t max = 1024 * 1024;
     struct pst_arena *arena = *state;
-    struct pst_text got;
+    struct pst_str got;
     struct pst_buf buf;
     size_t used;
 
-    pst_buf_init_hold(&buf, arena, max);
+    pst_buf_init_heap(&buf, arena, max);
     used = pst_arena_used(arena);
     for (size_t i = 0; i < max; i++)
         pst_buf_add_char(&buf, (char)('a' + i % 26));
     assert_int_equal(pst_arena_used(arena), used);
-    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
     assert_int_equal(got.len, max);
     for (size_t i = 0; i < max; i++) {
         if (got.ptr[i] != (char)('a' + i % 26))
@@ -283,14 +283,14 @@ test_every_allocation_fails(void **state)
 
         for (;; n++) {
             struct pst_buf buf;
-            struct pst_text got;
+            struct pst_str got;
             enum pst_err e;
 
             pst_arena_fail_at(arena, n);
             init(&buf, kind, arena, 1000);
             for (size_t i = 0; i < 1000; i++)
                 pst_buf_add_char(&buf, 'x');
-            e = pst_buf_end(&buf, &got);
+            e = pst_buf_finish(&buf, &got);
             pst_arena_reset(arena);
             if (e == PST_OK)
                 break;

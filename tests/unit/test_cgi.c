@@ -19,30 +19,30 @@
 
 /* Answers with its method and the body. */
 static enum pst_err
-echo(struct gate *gate, struct request *req, struct reply *rep)
+echo(struct context *ctx, struct request *req, struct response *res)
 {
-    struct pst_text body;
-    enum pst_err e = request_body(req, 1000, &body);
+    struct pst_str body;
+    enum pst_err e = request_read_whole_body(req, 1000, &body);
 
-    assert_non_null(gate->upstream);
-    assert_non_null(gate->ring);
+    assert_non_null(ctx->upstream);
+    assert_non_null(ctx->ring);
     if (!e)
-        e = reply_begin(rep);
+        e = response_begin(res);
     if (!e)
-        e = reply_write(rep, req->method);
+        e = response_write(res, req->method);
     if (!e)
-        e = reply_write(rep, PST_TEXT(" "));
+        e = response_write(res, PST_STR(" "));
     if (!e)
-        e = reply_write(rep, body);
+        e = response_write(res, body);
     return e;
 }
 
 static enum pst_err
-break_off(struct gate *gate, struct request *req, struct reply *rep)
+break_off(struct context *ctx, struct request *req, struct response *res)
 {
-    enum pst_err e = reply_begin(rep);
+    enum pst_err e = response_begin(res);
 
-    (void)gate;
+    (void)ctx;
     (void)req;
     return e ? e : PST_UPSTREAM_BROKEN;
 }
@@ -78,9 +78,9 @@ read_all(FILE *file, char out[static 900])
 
 /* A program in a process of its own; never comes back. */
 static void
-be_child(const char *const *variables, gate_handler *handler)
+be_child(const char *const *variables, handler_fn *handler)
 {
-    struct task task = {.service.name = "test", .handler = handler};
+    struct task task = {.program.name = "test", .handler = handler};
     int status;
 
     clearenv();
@@ -89,10 +89,10 @@ be_child(const char *const *variables, gate_handler *handler)
     setenv("POSTERN_STORE", "none", 1);
     for (; *variables; variables++)
         putenv((char *)(uintptr_t)*variables);
-    status = service_open(&task.service);
+    status = program_open(&task.program);
     if (status == EX_OK)
         status = cgi_serve(&task);
-    service_close(&task.service);
+    program_close(&task.program);
     fflush(stdout);
     _exit(status);
 }
@@ -101,7 +101,7 @@ be_child(const char *const *variables, gate_handler *handler)
 static struct outcome outcome;
 
 static void
-run(const char *const *variables, const char *body, gate_handler *handler)
+run(const char *const *variables, const char *body, handler_fn *handler)
 {
     FILE *files[3] = {file_of(body), tmpfile(), tmpfile()};
     int status = 0;
@@ -126,7 +126,7 @@ static const struct {
     const char *name;
     const char *variables[6];
     const char *body;
-    gate_handler *handler;
+    handler_fn *handler;
     int want;
     const char *want_out; /* its beginning */
     const char *want_end; /* and its end */

@@ -49,16 +49,16 @@ test_client(void **state)
         {"a Unix socket", "", "198.51.100.1", ""},
         {"unix:", "unix:", "198.51.100.1", "unix:"},
     };
-    static const struct pst_text trusted[] = {
+    static const struct pst_str trusted[] = {
         {"10.0.0.0/8", 10}, {"2001:db8::7", 11}, {"172.16.0.0/12", 13}};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text got = proxies_client(trusted, PST_COUNT(trusted),
-                                             pst_text_from(rows[i].peer),
-                                             pst_text_from(rows[i].forwarded));
+        struct pst_str got = client_address_find(
+            trusted, PST_COUNT(trusted), pst_str_from(rows[i].peer),
+            pst_str_from(rows[i].forwarded));
 
-        if (!pst_text_equal(got, pst_text_from(rows[i].want)))
+        if (!pst_str_equal(got, pst_str_from(rows[i].want)))
             fail_msg("row '%s': %.*s", rows[i].name, (int)got.len, got.ptr);
     }
 }
@@ -70,7 +70,8 @@ test_nobody_is_trusted(void **state)
 
     (void)state;
     assert_ptr_equal(
-        proxies_client(NULL, 0, pst_text_from(peer), PST_TEXT("192.0.2.1")).ptr,
+        client_address_find(NULL, 0, pst_str_from(peer), PST_STR("192.0.2.1"))
+            .ptr,
         peer);
 }
 
@@ -78,9 +79,9 @@ test_nobody_is_trusted(void **state)
 static void
 test_hops(void **state)
 {
-    static const struct pst_text all = {"0.0.0.0/0", 9};
+    static const struct pst_str all = {"0.0.0.0/0", 9};
     static char list[100 * 10];
-    struct pst_text got;
+    struct pst_str got;
 
     (void)state;
     for (size_t i = 0; i < 100; i++)
@@ -88,18 +89,19 @@ test_hops(void **state)
                (char[]){' ', '1', '0', '.', '0', '.', '0', '.',
                         (char)('0' + i % 10), ','},
                10);
-    got = proxies_client(&all, 1, PST_TEXT("10.0.0.1"),
-                         (struct pst_text){list, sizeof(list) - 1});
-    assert_ptr_equal(got.ptr, list + 10 * (100 - PROXIES_HOPS_MAX) + 1);
+    got = client_address_find(&all, 1, PST_STR("10.0.0.1"),
+                              (struct pst_str){list, sizeof(list) - 1});
+    assert_ptr_equal(got.ptr, list + 10 * (100 - CLIENT_ADDRESS_HOPS_MAX) + 1);
 }
 
 static unsigned
-count_told(struct proxies_watch *watch, const char *address, unsigned logins)
+count_told(struct client_address_counter *counter, const char *address,
+           unsigned logins)
 {
     unsigned told = 0;
 
     while (logins-- > 0)
-        told += proxies_watch_login(watch, pst_text_from(address));
+        told += client_address_count_login(counter, pst_str_from(address));
     return told;
 }
 
@@ -115,17 +117,19 @@ test_watch(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(private); i++) {
-        struct proxies_watch watch = {0};
+        struct client_address_counter counter = {0};
 
-        assert_int_equal(count_told(&watch, private[i], PROXIES_LOGINS - 1), 0);
-        if (count_told(&watch, private[i], 1) != 1)
+        assert_int_equal(
+            count_told(&counter, private[i], CLIENT_ADDRESS_WARN_LOGINS - 1),
+            0);
+        if (count_told(&counter, private[i], 1) != 1)
             fail_msg("%s is not told", private[i]);
-        assert_int_equal(count_told(&watch, private[i], 200), 0);
+        assert_int_equal(count_told(&counter, private[i], 200), 0);
     }
     for (size_t i = 0; i < PST_COUNT(public); i++) {
-        struct proxies_watch watch = {0};
+        struct client_address_counter counter = {0};
 
-        if (count_told(&watch, public[i], 200) != 0)
+        if (count_told(&counter, public[i], 200) != 0)
             fail_msg("%s is told", public[i]);
     }
 }
@@ -133,12 +137,13 @@ test_watch(void **state)
 static void
 test_watch_of_several(void **state)
 {
-    struct proxies_watch watch = {0};
+    struct client_address_counter counter = {0};
 
     (void)state;
-    assert_int_equal(count_told(&watch, "127.0.0.1", PROXIES_LOGINS - 1), 0);
-    assert_int_equal(count_told(&watch, "10.0.0.9", 1), 0);
-    assert_int_equal(count_told(&watch, "127.0.0.1", 200), 0);
+    assert_int_equal(
+        count_told(&counter, "127.0.0.1", CLIENT_ADDRESS_WARN_LOGINS - 1), 0);
+    assert_int_equal(count_told(&counter, "10.0.0.9", 1), 0);
+    assert_int_equal(count_told(&counter, "127.0.0.1", 200), 0);
 }
 
 int

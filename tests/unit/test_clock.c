@@ -27,7 +27,7 @@ test_between_two_readings(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++) {
         int64_t before = monotonic_ns() / 1000000;
-        int64_t ticks = ticks_ms();
+        int64_t ticks = clock_ms();
         int64_t after = monotonic_ns() / 1000000;
 
         assert_true(before <= ticks && ticks <= after);

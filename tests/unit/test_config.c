@@ -33,28 +33,29 @@
 struct heard {
     size_t count;
     char variable[COMPLAINTS_MAX][80];
-    char why[COMPLAINTS_MAX][400];
+    char error[COMPLAINTS_MAX][400];
 };
 
 static void
-hear(void *context, const char *variable, const char *why)
+hear(void *context, const char *variable, const char *error)
 {
     struct heard *heard = context;
 
     assert_true(heard->count < COMPLAINTS_MAX);
     snprintf(heard->variable[heard->count], sizeof(heard->variable[0]), "%s",
              variable);
-    snprintf(heard->why[heard->count++], sizeof(heard->why[0]), "%s", why);
+    snprintf(heard->error[heard->count++], sizeof(heard->error[0]), "%s",
+             error);
 }
 
 static enum pst_err
 make(struct config **config, const char *const *environment,
      struct heard *heard)
 {
-    const struct config_complaint complaint = {hear, heard};
+    const struct config_reporter reporter = {hear, heard};
 
     memset(heard, 0, sizeof(*heard));
-    return config_new(config, environment, &complaint);
+    return config_new(config, environment, &reporter);
 }
 
 /* A configuration of these variables, beside the secret and the upstream. */
@@ -70,7 +71,7 @@ make_good(const char *const *more)
         environment[i + 2] = more[i];
     }
     if (make(&config, environment, &heard) != PST_OK)
-        fail_msg("%s: %s", heard.variable[0], heard.why[0]);
+        fail_msg("%s: %s", heard.variable[0], heard.error[0]);
     assert_int_equal(heard.count, 0);
     return config;
 }
@@ -78,12 +79,12 @@ make_good(const char *const *more)
 #define MAKE_GOOD(...) make_good((const char *const[]){__VA_ARGS__, NULL})
 
 static void
-expect_text(const char *what, struct pst_text text, const char *want)
+expect_text(const char *what, struct pst_str text, const char *want)
 {
-    if (!want && !pst_text_is_absent(text))
+    if (!want && !pst_str_is_absent(text))
         fail_msg("%s: is \"%.*s\", not absent", what, (int)text.len, text.ptr);
-    if (want && (pst_text_is_absent(text) ||
-                 !pst_text_equal(text, pst_text_from(want))))
+    if (want &&
+        (pst_str_is_absent(text) || !pst_str_equal(text, pst_str_from(want))))
         fail_msg("%s: is \"%.*s\", not \"%s\"", what, (int)text.len,
                  text.ptr ? text.ptr : "", want);
 }
@@ -101,7 +102,7 @@ expect_shown(const struct config *config, const char *variable,
         index++;
     pst_buf_init(&buf, storage, sizeof(storage));
     config_emit_value(&buf, config, index);
-    expect_text(variable, pst_buf_text(&buf), want);
+    expect_text(variable, pst_buf_str(&buf), want);
 }
 
 static void
@@ -113,7 +114,7 @@ defaults_are_as_designed(void **state)
     (void)state;
     kid = pst_keyring_kid(config->ring, 86400);
     assert_int_equal(kid.day, 1);
-    assert_int_equal(config->methods, METHOD_COOKIE);
+    assert_int_equal(config->methods, TOKEN_METHOD_COOKIE);
     assert_int_equal(config->format, PST_TOKEN_SEALED);
     expect_text("header", config->auth_token_header, "vendure-auth-token");
     assert_false(config->dead_bearer_is_guest);
@@ -121,7 +122,7 @@ defaults_are_as_designed(void **state)
     expect_text("cookie name", config->cookie.name, "__Host-Http-session");
     expect_text("guest's cookie", config->cookie_guest_name,
                 "__Host-Http-session-guest");
-    expect_text("older cookie", config->cookie_older_name, "__Host-session");
+    expect_text("older cookie", config->cookie_legacy_name, "__Host-session");
     expect_text("cookie path", config->cookie.path, "/");
     expect_text("cookie domain", config->cookie.domain, NULL);
     assert_true(config->cookie.secure);
@@ -129,10 +130,10 @@ defaults_are_as_designed(void **state)
     assert_false(config->cookie.partitioned);
     assert_false(config->cookie.has_max_age);
     assert_int_equal(config->cookie.same_site, PST_SAME_SITE_LAX);
-    assert_int_equal(config->clocks.idle, 1800);
-    assert_int_equal(config->clocks.lifetime, 43200);
-    assert_int_equal(config->clocks.remember, 30 * 86400);
-    assert_int_equal(config->clocks.guest, 30 * 86400);
+    assert_int_equal(config->timeouts.idle, 1800);
+    assert_int_equal(config->timeouts.lifetime, 43200);
+    assert_int_equal(config->timeouts.remember, 30 * 86400);
+    assert_int_equal(config->timeouts.guest, 30 * 86400);
     expect_text("upstream", config->upstream, "http://127.0.0.1:4000/graphql");
     assert_null(config->upstream_ca);
     assert_int_equal(config->upstream_logout, LOGOUT_ALWAYS);
@@ -174,7 +175,7 @@ presets_differ(void **state)
 
     (void)state;
     assert_int_equal(backend->preset, PRESET_FAUNA);
-    assert_int_equal(backend->token_place, PLACE_JSON);
+    assert_int_equal(backend->token_location, TOKEN_IN_JSON);
     expect_text("token", backend->token, "/secret");
     expect_text("subject", backend->subject, "/ownerId");
     expect_text("name", backend->name, "/email");
@@ -189,8 +190,8 @@ presets_differ(void **state)
     backend = &config->backend;
     assert_int_equal(backend->preset, PRESET_VENDURE);
     assert_true(config->dead_bearer_is_guest);
-    assert_int_equal(config->clocks.guest, 365 * 86400);
-    assert_int_equal(backend->token_place, PLACE_HEADER);
+    assert_int_equal(config->timeouts.guest, 365 * 86400);
+    assert_int_equal(backend->token_location, TOKEN_IN_HEADER);
     expect_text("token", backend->token, "vendure-auth-token");
     expect_text("subject", backend->subject, "/id");
     expect_text("name", backend->name, "/identifier");
@@ -220,8 +221,8 @@ presets_are_overridden(void **state)
 
     (void)state;
     assert_false(config->dead_bearer_is_guest);
-    assert_int_equal(config->clocks.guest, 86400);
-    assert_int_equal(backend->token_place, PLACE_JSON);
+    assert_int_equal(config->timeouts.guest, 86400);
+    assert_int_equal(backend->token_location, TOKEN_IN_JSON);
     expect_text("token", backend->token, "/identifier");
     expect_text("subject", backend->subject, "/identifier");
     expect_text("name", backend->name, "/id");
@@ -418,7 +419,7 @@ good_values_are_taken(void **state)
 
         fill(environment, row->set, PST_COUNT(row->set));
         if (make(&config, environment, &heard) != PST_OK)
-            fail_msg("%s: %s %s", row->name, heard.variable[0], heard.why[0]);
+            fail_msg("%s: %s %s", row->name, heard.variable[0], heard.error[0]);
         expect_shown(config, row->variable, row->shown);
         config_free(&config);
     }
@@ -428,7 +429,7 @@ struct refused {
     const char *name;
     const char *set[4];
     const char *variable;
-    const char *why; /* part of the sentence */
+    const char *error; /* part of the sentence */
 };
 
 static const struct refused refused[] = {
@@ -914,11 +915,11 @@ bad_values_are_refused(void **state)
         e = make(&config, environment, &heard);
         if (e != PST_BAD_CONFIG || config || heard.count != 1 ||
             strcmp(heard.variable[0], row->variable) != 0 ||
-            !strstr(heard.why[0], row->why) ||
-            strstr(heard.why[0], SECRET_VALUE))
+            !strstr(heard.error[0], row->error) ||
+            strstr(heard.error[0], SECRET_VALUE))
             fail_msg("%s: %s, %zu complaints, %s %s", row->name,
                      pst_err_code(e), heard.count, heard.variable[0],
-                     heard.why[0]);
+                     heard.error[0]);
     }
 }
 
@@ -993,7 +994,7 @@ values_are_copied(void **state)
 
 /* A file with these bytes and this mode; the caller unlinks it. */
 static void
-make_file(char *path, size_t size, struct pst_text octets, mode_t mode)
+make_file(char *path, size_t size, struct pst_str octets, mode_t mode)
 {
     int descriptor;
 
@@ -1007,10 +1008,10 @@ make_file(char *path, size_t size, struct pst_text octets, mode_t mode)
 
 struct file_row {
     const char *name;
-    struct pst_text octets;
+    struct pst_str octets;
     mode_t mode;
     const char *shown; /* of the secrets; NULL: refused */
-    const char *why;
+    const char *error;
 };
 
 /* The same secret has the same keys, whichever way it came. */
@@ -1026,7 +1027,7 @@ file_and_variable_agree(void **state)
     struct pst_kid kids[2];
 
     (void)state;
-    make_file(path, sizeof(path), PST_TEXT(SECRET_VALUE "\n"), 0600);
+    make_file(path, sizeof(path), PST_STR(SECRET_VALUE "\n"), 0600);
     snprintf(variable, sizeof(variable), SECRET_FILE "%s", path);
     assert_int_equal(make(&from_file, environment, &heard), PST_OK);
     unlink(path);
@@ -1075,13 +1076,13 @@ documents_are_read(void **state)
         unlink(path);
         if (row->shown) {
             if (e != PST_OK)
-                fail_msg("%s: %s", row->name, heard.why[0]);
+                fail_msg("%s: %s", row->name, heard.error[0]);
             expect_text(row->name, config->backend.logins[0].field->name,
                         row->shown);
             expect_shown(config, "POSTERN_LOGIN_DOCUMENT", path);
         } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
-                   !strstr(heard.why[0], row->why)) {
-            fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.why[0]);
+                   !strstr(heard.error[0], row->error)) {
+            fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.error[0]);
         }
         config_free(&config);
     }
@@ -1098,11 +1099,11 @@ several_documents_are_read(void **state)
     struct config *config;
 
     (void)state;
-    make_file(paths[0], sizeof(paths[0]), PST_TEXT(GOOD_LOGIN), 0644);
+    make_file(paths[0], sizeof(paths[0]), PST_STR(GOOD_LOGIN), 0644);
     make_file(paths[1], sizeof(paths[1]),
-              PST_TEXT("mutation{refresh{secret ownerId}}"), 0644);
-    make_file(paths[2], sizeof(paths[2]), pst_text_from(who), 0644);
-    make_file(paths[3], sizeof(paths[3]), pst_text_from(logout), 0644);
+              PST_STR("mutation{refresh{secret ownerId}}"), 0644);
+    make_file(paths[2], sizeof(paths[2]), pst_str_from(who), 0644);
+    make_file(paths[3], sizeof(paths[3]), pst_str_from(logout), 0644);
     snprintf(variables[0], sizeof(variables[0]), "POSTERN_LOGIN_DOCUMENT=%s %s",
              paths[0], paths[1]);
     snprintf(variables[1], sizeof(variables[1]), "POSTERN_WHO_DOCUMENT=%s",
@@ -1129,7 +1130,7 @@ manifest_is_named(void **state)
     struct config *config;
 
     (void)state;
-    make_file(path, sizeof(path), PST_TEXT("{}"), 0644);
+    make_file(path, sizeof(path), PST_STR("{}"), 0644);
     snprintf(variable, sizeof(variable), "POSTERN_DOCUMENTS=%s", path);
     config = MAKE_GOOD(variable, "POSTERN_DOCUMENTS_ONLY=on",
                        "POSTERN_DOCUMENTS_SEND=id");
@@ -1205,13 +1206,13 @@ stores_are_read_from_files(void **state)
         unlink(path);
         if (row->shown) {
             if (e != PST_OK)
-                fail_msg("%s: %s", row->name, heard.why[0]);
+                fail_msg("%s: %s", row->name, heard.error[0]);
             expect_store(config, path, row->shown);
         } else if (e != PST_BAD_CONFIG || heard.count != 1 ||
                    strcmp(heard.variable[0], "POSTERN_STORE_FILE") != 0 ||
-                   !strstr(heard.why[0], row->why) ||
-                   strstr(heard.why[0], "hidden-word")) {
-            fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.why[0]);
+                   !strstr(heard.error[0], row->error) ||
+                   strstr(heard.error[0], "hidden-word")) {
+            fail_msg("%s: %s: %s", row->name, pst_err_code(e), heard.error[0]);
         }
         config_free(&config);
     }
@@ -1225,7 +1226,7 @@ certificates_are_named(void **state)
     struct config *config;
 
     (void)state;
-    make_file(path, sizeof(path), PST_TEXT("-----BEGIN"), 0644);
+    make_file(path, sizeof(path), PST_STR("-----BEGIN"), 0644);
     snprintf(variable, sizeof(variable), "POSTERN_UPSTREAM_CA=%s", path);
     config = MAKE_GOOD(variable);
     unlink(path);
@@ -1250,10 +1251,10 @@ huge_values_are_refused(void **state)
     memcpy(huge, "POSTERN_AUDIENCE=", 17);
     assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
     assert_int_equal(heard.count, 1);
-    assert_non_null(strstr(heard.why[0], "32768"));
+    assert_non_null(strstr(heard.error[0], "32768"));
     huge[size - 88000] = '\0';
     assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
-    assert_non_null(strstr(heard.why[0], "255"));
+    assert_non_null(strstr(heard.error[0], "255"));
     memcpy(huge, "POSTERN_ORIGINS= ", 17);
     for (size_t i = 17; huge[i]; i++)
         huge[i] = i % 2 ? ',' : 'a';
@@ -1281,7 +1282,7 @@ longest_lists_fit(void **state)
     config_free(&config);
     snprintf(list + len, sizeof(list) - len, "https://256.example");
     assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
-    assert_non_null(strstr(heard.why[0], "256"));
+    assert_non_null(strstr(heard.error[0], "256"));
 }
 
 /* No more headers are taken than a request can carry. */
@@ -1306,7 +1307,7 @@ forwarded_headers_have_a_limit(void **state)
     config_free(&config);
     snprintf(list + len, sizeof(list) - len, " x-more");
     assert_int_equal(make(&config, environment, &heard), PST_BAD_CONFIG);
-    assert_non_null(strstr(heard.why[0], "more than 32"));
+    assert_non_null(strstr(heard.error[0], "more than 32"));
 }
 
 /* The table keeps its own promises: names, order, and what its help says. */
@@ -1343,7 +1344,7 @@ table_is_sound(void **state)
         pst_buf_init(&bufs[1], shown[1], sizeof(shown[1]));
         config_emit_value(&bufs[0], fauna, i);
         config_emit_value(&bufs[1], vendure, i);
-        if (!pst_text_equal(pst_buf_text(&bufs[0]), pst_buf_text(&bufs[1])) &&
+        if (!pst_str_equal(pst_buf_str(&bufs[0]), pst_buf_str(&bufs[1])) &&
             !strstr(row->help, "vendure"))
             fail_msg("%s: differs with vendure, and its help does not say so",
                      row->name);
@@ -1366,7 +1367,7 @@ secrets_are_masked(void **state)
         pst_buf_init(&buf, storage, sizeof(storage));
         config_emit_value(&buf, config, i);
         assert_false(
-            pst_text_contains(pst_buf_text(&buf), PST_TEXT("Xq3vT9wLk2")));
+            pst_str_contains(pst_buf_str(&buf), PST_STR("Xq3vT9wLk2")));
     }
     config_free(&config);
 }

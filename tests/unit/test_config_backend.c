@@ -31,7 +31,7 @@ struct setting {
     const char *logins[3];
     const char *who;
     const char *logout;
-    enum config_token_place place;
+    enum config_token_location place;
     const char *token;
     const char *subject;
     const char *name;
@@ -47,38 +47,38 @@ struct setting {
 struct heard {
     size_t count;
     char variable[COMPLAINTS_MAX][40];
-    char why[COMPLAINTS_MAX][400];
+    char error[COMPLAINTS_MAX][400];
 };
 
 static struct heard heard;
 
 static void
-hear(void *context, const char *variable, const char *why)
+hear(void *context, const char *variable, const char *error)
 {
     (void)context;
     assert_true(heard.count < COMPLAINTS_MAX);
     snprintf(heard.variable[heard.count], sizeof(heard.variable[0]), "%s",
              variable);
-    snprintf(heard.why[heard.count++], sizeof(heard.why[0]), "%s", why);
+    snprintf(heard.error[heard.count++], sizeof(heard.error[0]), "%s", error);
 }
 
 static size_t
-fill(struct pst_text *texts, const char *const *strings, size_t max)
+fill(struct pst_str *texts, const char *const *strings, size_t max)
 {
     size_t count = 0;
 
     for (; count < max && strings[count]; count++)
-        texts[count] = pst_text_from(strings[count]);
+        texts[count] = pst_str_from(strings[count]);
     return count;
 }
 
 /* The setting's documents and what is made of them. */
 struct made {
     struct config_backend backend;
-    struct pst_text logins[3];
-    struct pst_text secrets[3];
-    struct pst_text allowed[4];
-    struct pst_text passwords[2];
+    struct pst_str logins[3];
+    struct pst_str secrets[3];
+    struct pst_str allowed[4];
+    struct pst_str passwords[2];
     struct config_state states[PST_COUNT(entries)];
     struct config_reader reader;
     enum pst_err e;
@@ -87,7 +87,7 @@ struct made {
 static void
 make(struct made *made, const struct setting *setting)
 {
-    static const struct config_complaint complaint = {hear, NULL};
+    static const struct config_reporter reporter = {hear, NULL};
     struct config_backend *backend = &made->backend;
 
     memset(&heard, 0, sizeof(heard));
@@ -96,13 +96,13 @@ make(struct made *made, const struct setting *setting)
         .preset = setting->preset,
         .login_texts = made->logins,
         .login_text_count = fill(made->logins, setting->logins, 3),
-        .who_text = pst_text_from(setting->who),
-        .logout_text = pst_text_from(setting->logout),
-        .token_place = setting->place,
-        .token = pst_text_from(setting->token),
-        .subject = pst_text_from(setting->subject),
-        .name = pst_text_from(setting->name),
-        .ttl = pst_text_from(setting->ttl),
+        .who_text = pst_str_from(setting->who),
+        .logout_text = pst_str_from(setting->logout),
+        .token_location = setting->place,
+        .token = pst_str_from(setting->token),
+        .subject = pst_str_from(setting->subject),
+        .name = pst_str_from(setting->name),
+        .ttl = pst_str_from(setting->ttl),
         .secret_names = made->secrets,
         .secret_name_count = fill(made->secrets, setting->secret_names, 3),
         .secrets_allowed = made->allowed,
@@ -112,15 +112,15 @@ make(struct made *made, const struct setting *setting)
         .revalidate = setting->revalidate,
     };
     if (setting->is_name_given)
-        made->states[1].given = backend->name;
+        made->states[1].raw_value = backend->name;
     if (setting->is_ttl_given)
-        made->states[2].given = backend->ttl;
+        made->states[2].raw_value = backend->ttl;
     made->reader = (struct config_reader){.entries = entries,
                                           .count = PST_COUNT(entries),
                                           .states = made->states,
                                           .arena = arena,
-                                          .complaint = &complaint};
-    made->e = config_backend_finish(&made->reader, backend);
+                                          .reporter = &reporter};
+    made->e = config_backend_load(&made->reader, backend);
 }
 
 static void
@@ -128,23 +128,23 @@ make_good(struct made *made, const struct setting *setting)
 {
     pst_arena_reset(arena);
     make(made, setting);
-    if (made->e || made->reader.is_bad || heard.count)
+    if (made->e || made->reader.is_invalid || heard.count)
         fail_msg("%s: %s %s", pst_err_code(made->e), heard.variable[0],
-                 heard.why[0]);
+                 heard.error[0]);
 }
 
 static void
-expect_text(const char *what, struct pst_text got, const char *want)
+expect_text(const char *what, struct pst_str got, const char *want)
 {
-    if (pst_text_is_absent(got) != !want ||
-        (want && !pst_text_equal(got, pst_text_from(want))))
+    if (pst_str_is_absent(got) != !want ||
+        (want && !pst_str_equal(got, pst_str_from(want))))
         fail_msg("%s: is %.*s, not %s", what, (int)got.len,
                  got.ptr ? got.ptr : "(absent)", want ? want : "(absent)");
 }
 
 /* "mutation.login", "any.x": a root as it was written. */
 static void
-expect_root(const struct pst_graphql_root *root, const char *want)
+expect_root(const struct pst_graphql_root_field *root, const char *want)
 {
     static const char *const kinds[] = {"query.", "mutation.", "subscription."};
     char got[80];
@@ -157,8 +157,8 @@ expect_root(const struct pst_graphql_root *root, const char *want)
 
 #define FAUNA \
     .token = "/secret", .subject = "/ownerId", .name = "/email", .ttl = "/ttl"
-#define VENDURE                                      \
-    .preset = PRESET_VENDURE, .place = PLACE_HEADER, \
+#define VENDURE                                         \
+    .preset = PRESET_VENDURE, .place = TOKEN_IN_HEADER, \
     .token = "vendure-auth-token", .subject = "/id", .name = "/identifier"
 #define BOTH "$email:String!,$password:String!"
 #define BIND "email:$email,password:$password"
@@ -178,9 +178,9 @@ test_fauna(void **state)
     expect_text("name", made.backend.logins[0].name_variable, "email");
     assert_true(made.backend.logins[0].has_password);
     assert_false(made.backend.logins[0].has_remember);
-    assert_true(pst_text_contains(made.backend.logins[0].text,
-                                  PST_TEXT("__typename secret ttl email "
-                                           "ownerId}")));
+    assert_true(pst_str_contains(made.backend.logins[0].text,
+                                 PST_STR("__typename secret ttl email "
+                                         "ownerId}")));
     assert_null(made.backend.who.field);
     expect_text("who", made.backend.who_text, NULL);
     expect_text("logout", made.backend.logout_text,
@@ -211,8 +211,8 @@ test_vendure(void **state)
 
         expect_text("name", login->name_variable, "username");
         assert_true(login->has_password && login->has_remember);
-        assert_true(pst_text_contains(
-            login->text, PST_TEXT("postern_ErrorResult:__typename")));
+        assert_true(pst_str_contains(
+            login->text, PST_STR("postern_ErrorResult:__typename")));
     }
     expect_text("who", made.backend.who.field->name, "me");
     expect_text("logout", made.backend.logout_text,
@@ -308,7 +308,7 @@ struct refused {
     const char *name;
     struct setting setting;
     const char *variable;
-    const char *why; /* part of the sentence */
+    const char *error; /* part of the sentence */
 };
 
 static const struct refused refused[] = {
@@ -365,14 +365,14 @@ static const struct refused refused[] = {
      "POSTERN_TTL",
      "leads to ttl, "},
     {"L53: token in a header, and nobody to ask",
-     {.place = PLACE_HEADER,
+     {.place = TOKEN_IN_HEADER,
       .token = "x-token",
       .subject = "/ownerId",
       .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
      "is not set: where the token is in a header or a cookie"},
     {"L53: token in a cookie, and nobody to ask",
-     {.place = PLACE_COOKIE, .subject = "/ownerId", .name = "/email"},
+     {.place = TOKEN_IN_COOKIE, .subject = "/ownerId", .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
      "is not set"},
     {"asking again, and nobody to ask",
@@ -391,12 +391,12 @@ test_refused(void **state)
 
         pst_arena_reset(arena);
         make(&made, &row->setting);
-        if (made.e || !made.reader.is_bad || heard.count != 1 ||
+        if (made.e || !made.reader.is_invalid || heard.count != 1 ||
             strcmp(heard.variable[0], row->variable) != 0 ||
-            !strstr(heard.why[0], row->why))
+            !strstr(heard.error[0], row->error))
             fail_msg("%s: %s, %zu complaints: %s %s", row->name,
                      pst_err_code(made.e), heard.count, heard.variable[0],
-                     heard.why[0]);
+                     heard.error[0]);
         assert_int_equal(made.backend.rules.login_count, 0);
     }
 }
@@ -441,9 +441,9 @@ test_earlier_faults(void **state)
     make_good(&made, &setting);
     backend = (struct config_backend){.token = made.backend.token,
                                       .subject = made.backend.subject};
-    made.reader.is_bad = true;
-    assert_int_equal(config_backend_finish(&made.reader, &backend), PST_OK);
-    assert_true(made.reader.is_bad);
+    made.reader.is_invalid = true;
+    assert_int_equal(config_backend_load(&made.reader, &backend), PST_OK);
+    assert_true(made.reader.is_invalid);
     assert_int_equal(backend.rules.login_count, 1);
 }
 
@@ -463,7 +463,7 @@ test_memory(void **state)
         pst_arena_fail_at(arena, n);
         make(&made, &setting);
         e = made.e;
-        assert_false(made.reader.is_bad);
+        assert_false(made.reader.is_invalid);
         assert_int_equal(heard.count, 0);
     }
     assert_int_equal(e, PST_OK);

@@ -15,9 +15,9 @@
 
 struct row {
     const char *name;
-    config_check *check;
+    config_check_fn *check;
     const char *value;
-    const char *why; /* part of the sentence; NULL: taken */
+    const char *error; /* part of the sentence; NULL: taken */
 };
 
 static const struct row rows[] = {
@@ -52,7 +52,7 @@ static const struct row rows[] = {
     {"any listed", config_check_listed_origin, "*", "any page"},
     {"null listed", config_check_listed_origin, "null", "any page"},
     {"origin null in upper case", config_check_origin, "NULL", "any page"},
-    {"local path", config_check_local, "/login?next=1", NULL},
+    {"local path", config_check_local_path, "/login?next=1", NULL},
     {"site's name", config_check_site_name, "Kn\xC3\xB6pfe & <Co>", NULL},
     {"site's name in Latin-1", config_check_site_name, "Kn\xF6pfe", "no UTF-8"},
     {"token header", config_check_token_header, "X-Auth-Token", NULL},
@@ -100,21 +100,22 @@ static const struct row rows[] = {
      "no name of"},
     {"root field with two types", config_check_root_field, "query.query.a",
      "names query.a, which is no name"},
-    {"parameter", config_check_parameter, "languageCode", NULL},
-    {"L67: parameter of GraphQL", config_check_parameter, "query",
+    {"parameter", config_check_url_parameter, "languageCode", NULL},
+    {"L67: parameter of GraphQL", config_check_url_parameter, "query",
      "part of the GraphQL request itself"},
-    {"L67: variables", config_check_parameter, "variables", "itself"},
-    {"L67: operationName in another case", config_check_parameter,
+    {"L67: variables", config_check_url_parameter, "variables", "itself"},
+    {"L67: operationName in another case", config_check_url_parameter,
      "OPERATIONNAME", "itself"},
-    {"L67: extensions", config_check_parameter, "extensions", "itself"},
-    {"L67: id", config_check_parameter, "id", "itself"},
-    {"L67: documentId", config_check_parameter, "documentId", "itself"},
-    {"L67: doc_id", config_check_parameter, "doc_id", "itself"},
-    {"parameter with &", config_check_parameter, "a&b", NULL},
-    {"parameter with =", config_check_parameter, "a=b", "no parameter's name"},
-    {"parameter with brackets", config_check_parameter, "a[]",
+    {"L67: extensions", config_check_url_parameter, "extensions", "itself"},
+    {"L67: id", config_check_url_parameter, "id", "itself"},
+    {"L67: documentId", config_check_url_parameter, "documentId", "itself"},
+    {"L67: doc_id", config_check_url_parameter, "doc_id", "itself"},
+    {"parameter with &", config_check_url_parameter, "a&b", NULL},
+    {"parameter with =", config_check_url_parameter, "a=b",
      "no parameter's name"},
-    {"empty parameter", config_check_parameter, "", "no parameter's name"},
+    {"parameter with brackets", config_check_url_parameter, "a[]",
+     "no parameter's name"},
+    {"empty parameter", config_check_url_parameter, "", "no parameter's name"},
     {"address", config_check_network, "192.0.2.1", NULL},
     {"IPv6 address", config_check_network, "2001:db8::1", NULL},
     {"network", config_check_network, "10.0.0.0/8", NULL},
@@ -141,11 +142,12 @@ static const struct row rows[] = {
     {"a very long address", config_check_network,
      "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", "no address"},
     {"empty address", config_check_network, "", "no address"},
-    {"token in JSON", config_check_place, "json:session/secret", NULL},
-    {"token in a header", config_check_place, "header:X-Token", NULL},
-    {"token in cookies", config_check_place, "cookie", NULL},
-    {"token in a named cookie", config_check_place, "cookie:a", "none of"},
-    {"token in a header without a name", config_check_place, "header",
+    {"token in JSON", config_check_token_location, "json:session/secret", NULL},
+    {"token in a header", config_check_token_location, "header:X-Token", NULL},
+    {"token in cookies", config_check_token_location, "cookie", NULL},
+    {"token in a named cookie", config_check_token_location, "cookie:a",
+     "none of"},
+    {"token in a header without a name", config_check_token_location, "header",
      "none of json:POINTER, header:NAME"},
     {"audience", config_check_audience, "shop.example", NULL},
     {"cookie name", config_check_cookie_name, "session", NULL},
@@ -157,9 +159,9 @@ static const struct row rows[] = {
     {"cookie path", config_check_cookie_path, "/shop", NULL},
     {"L31: cookie path with CR", config_check_cookie_path, "/\r",
      "begins with /"},
-    {"log on stderr", config_check_log, "stderr", NULL},
-    {"log in a file", config_check_log, "/var/log/a", NULL},
-    {"log at a relative path", config_check_log, "a/b", "absolute path"},
+    {"log on stderr", config_check_log_target, "stderr", NULL},
+    {"log in a file", config_check_log_target, "/var/log/a", NULL},
+    {"log at a relative path", config_check_log_target, "a/b", "absolute path"},
     {"token header with a space", config_check_token_header, "a b",
      "no header name"},
     {"token header with a colon", config_check_token_header,
@@ -203,11 +205,13 @@ static const struct row rows[] = {
      "port"},
     {"upstream with a bad host", config_check_url, "http://a,b/", "host"},
     {"upstream with half a bracket", config_check_url, "http://[::1/", "host"},
-    {"token nowhere", config_check_place, "body", "json:POINTER"},
-    {"token from the root", config_check_place, "json:/data/login/secret",
-     "begins with a slash"},
-    {"token is the whole answer", config_check_place, "json:", "empty step"},
-    {"token in no header", config_check_place, "header:", "no header name"},
+    {"token nowhere", config_check_token_location, "body", "json:POINTER"},
+    {"token from the root", config_check_token_location,
+     "json:/data/login/secret", "begins with a slash"},
+    {"token is the whole answer", config_check_token_location,
+     "json:", "empty step"},
+    {"token in no header", config_check_token_location,
+     "header:", "no header name"},
     {"bad pointer", config_check_pointer, "data/~2", "neither ~0 nor ~1"},
     {"forwarding no token", config_check_forward_header, "a:b",
      "no header name"},
@@ -246,8 +250,8 @@ static const struct row rows[] = {
     {"origin with a password", config_check_origin, "https://a:b@shop.example",
      "is no origin such as"},
     {"origin null", config_check_origin, "null", "any page"},
-    {"L11: login URL elsewhere", config_check_local, "https://evil.example/",
-     "no path on this site"},
+    {"L11: login URL elsewhere", config_check_local_path,
+     "https://evil.example/", "no path on this site"},
 };
 
 static void
@@ -256,12 +260,12 @@ texts_are_taken_or_refused(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct row *row = &rows[i];
-        struct config_why why = {""};
-        enum pst_err e = row->check(pst_text_from(row->value), &why);
+        struct config_error error = {""};
+        enum pst_err e = row->check(pst_str_from(row->value), &error);
 
-        if (row->why ? e != PST_BAD_CONFIG || !strstr(why.text, row->why)
-                     : e != PST_OK)
-            fail_msg("%s: %s %s", row->name, pst_err_code(e), why.text);
+        if (row->error ? e != PST_BAD_CONFIG || !strstr(error.text, row->error)
+                       : e != PST_OK)
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), error.text);
     }
 }
 
@@ -270,29 +274,29 @@ long_texts_are_refused(void **state)
 {
     static const struct {
         const char *name;
-        config_check *check;
+        config_check_fn *check;
         const char *start;
         size_t good; /* bytes at most */
     } longest[] = {
         {"URL", config_check_url, "http://a/", 4096},
         {"audience", config_check_audience, "a", 255},
         {"cookie domain", config_check_cookie_domain, "", 63},
-        {"local path", config_check_local, "/", 2048},
+        {"local path", config_check_local_path, "/", 2048},
         {"site's name", config_check_site_name, "", 100},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(longest); i++) {
         static char storage[5000];
-        struct config_why why;
+        struct config_error error;
 
         memset(storage, 'a', sizeof(storage));
         memcpy(storage, longest[i].start, strlen(longest[i].start));
-        if (longest[i].check((struct pst_text){storage, longest[i].good},
-                             &why) != PST_OK)
-            fail_msg("%s: %s", longest[i].name, why.text);
-        if (longest[i].check((struct pst_text){storage, longest[i].good + 1},
-                             &why) != PST_BAD_CONFIG)
+        if (longest[i].check((struct pst_str){storage, longest[i].good},
+                             &error) != PST_OK)
+            fail_msg("%s: %s", longest[i].name, error.text);
+        if (longest[i].check((struct pst_str){storage, longest[i].good + 1},
+                             &error) != PST_BAD_CONFIG)
             fail_msg("%s: one octet more is taken", longest[i].name);
     }
 }
@@ -301,29 +305,29 @@ long_texts_are_refused(void **state)
 static void
 sentences_do_not_repeat_passwords(void **state)
 {
-    static config_check *const checks[] = {
+    static config_check_fn *const checks[] = {
         config_check_url,
         config_check_origin,
         config_check_listed_origin,
-        config_check_local,
+        config_check_local_path,
         config_check_token_header,
         config_check_header,
         config_check_forward_header,
-        config_check_place,
+        config_check_token_location,
         config_check_cookie_name,
         config_check_cookie_domain,
         config_check_cookie_path,
-        config_check_log,
+        config_check_log_target,
     };
-    struct pst_text value = PST_TEXT("https://me:pa55word@shop.example/a b");
+    struct pst_str value = PST_STR("https://me:pa55word@shop.example/a b");
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(checks); i++) {
-        struct config_why why = {""};
+        struct config_error error = {""};
 
-        if (checks[i](value, &why) != PST_BAD_CONFIG || !*why.text ||
-            strstr(why.text, "pa55word"))
-            fail_msg("check %zu: %s", i, why.text);
+        if (checks[i](value, &error) != PST_BAD_CONFIG || !*error.text ||
+            strstr(error.text, "pa55word"))
+            fail_msg("check %zu: %s", i, error.text);
     }
 }
 
@@ -347,8 +351,8 @@ header_names_meet(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(pairs); i++)
-        if (config_is_same_header(pst_text_from(pairs[i].a),
-                                  pst_text_from(pairs[i].b)) != pairs[i].same)
+        if (config_is_same_header(pst_str_from(pairs[i].a),
+                                  pst_str_from(pairs[i].b)) != pairs[i].same)
             fail_msg("%s and %s", pairs[i].a, pairs[i].b);
 }
 

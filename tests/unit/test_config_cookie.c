@@ -20,7 +20,7 @@ struct row {
     struct pst_cookie in;
     const char *want;     /* the name it gets; NULL: refused */
     const char *variable; /* to blame */
-    const char *why;      /* part of the sentence */
+    const char *error;    /* part of the sentence */
 };
 
 #define NAME(text) .name = {"" text, sizeof(text) - 1}
@@ -144,18 +144,18 @@ cookies_are_finished(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct row *row = &rows[i];
         struct pst_cookie cookie = row->in;
-        struct config_why why = {""};
+        struct config_error error = {""};
         const char *variable = "";
         enum pst_err e =
-            config_cookie_finish(arena, &cookie, DAY, &variable, &why);
+            config_cookie_prepare(arena, &cookie, DAY, &variable, &error);
 
         if (row->want
                 ? e != PST_OK || !cookie.http_only || cookie.has_max_age ||
-                      !pst_text_equal(cookie.name, pst_text_from(row->want))
+                      !pst_str_equal(cookie.name, pst_str_from(row->want))
                 : e != PST_BAD_CONFIG || strcmp(variable, row->variable) != 0 ||
-                      !strstr(why.text, row->why))
+                      !strstr(error.text, row->error))
             fail_msg("%s: %.*s %s %s", row->name, (int)cookie.name.len,
-                     cookie.name.ptr, variable, why.text);
+                     cookie.name.ptr, variable, error.text);
     }
     pst_arena_free(&arena);
 }
@@ -174,13 +174,13 @@ name_is_bounded(void **state)
     for (size_t i = 0; i < PST_COUNT(lengths); i++) {
         struct pst_cookie cookie = {
             .name = {storage, lengths[i]}, ROOT, .secure = true};
-        struct config_why why = {""};
+        struct config_error error = {""};
         const char *variable = "";
         enum pst_err e =
-            config_cookie_finish(arena, &cookie, DAY, &variable, &why);
+            config_cookie_prepare(arena, &cookie, DAY, &variable, &error);
 
         if (e != (i == 0 ? PST_OK : PST_BAD_CONFIG))
-            fail_msg("%zu octets: %s", lengths[i], why.text);
+            fail_msg("%zu octets: %s", lengths[i], error.text);
     }
     pst_arena_free(&arena);
 }
@@ -191,20 +191,21 @@ age_is_checked(void **state)
 {
     struct pst_arena *arena = NULL;
     struct pst_cookie cookie = {NAME("a"), ROOT};
-    struct config_why why = {""};
+    struct config_error error = {""};
     const char *variable = "";
 
     (void)state;
     assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
     assert_int_equal(
-        config_cookie_finish(arena, &cookie, 400 * DAY, &variable, &why),
+        config_cookie_prepare(arena, &cookie, 400 * DAY, &variable, &error),
         PST_OK);
     assert_int_equal(
-        config_cookie_finish(arena, &cookie, 400 * DAY + 1, &variable, &why),
+        config_cookie_prepare(arena, &cookie, 400 * DAY + 1, &variable, &error),
         PST_BAD_CONFIG);
     pst_arena_fail_at(arena, 1);
-    assert_int_equal(config_cookie_finish(arena, &cookie, DAY, &variable, &why),
-                     PST_NO_MEMORY);
+    assert_int_equal(
+        config_cookie_prepare(arena, &cookie, DAY, &variable, &error),
+        PST_NO_MEMORY);
     pst_arena_free(&arena);
 }
 
@@ -214,7 +215,7 @@ names_beside_it(void **state)
     static const struct {
         const char *name;
         const char *guest;
-        const char *older;
+        const char *legacy;
     } cases[] = {
         {"__Host-Http-a", "__Host-Http-a-guest", "__Host-a"},
         {"__Host-a", "__Host-a-guest", NULL},
@@ -226,22 +227,22 @@ names_beside_it(void **state)
     (void)state;
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
     for (size_t i = 0; i < PST_COUNT(cases); i++) {
-        struct pst_text guest;
-        struct pst_text older;
+        struct pst_str guest;
+        struct pst_str legacy;
 
-        assert_int_equal(config_cookie_names(arena,
-                                             pst_text_from(cases[i].name),
-                                             &guest, &older),
+        assert_int_equal(config_cookie_derive_names(arena,
+                                                    pst_str_from(cases[i].name),
+                                                    &guest, &legacy),
                          PST_OK);
-        assert_true(pst_text_equal(guest, pst_text_from(cases[i].guest)));
-        assert_true(pst_text_equal(older, pst_text_from(cases[i].older)));
-        assert_true(pst_text_is_absent(older) == !cases[i].older);
-        for (size_t n = 1; n <= (cases[i].older ? 2 : 1); n++) {
+        assert_true(pst_str_equal(guest, pst_str_from(cases[i].guest)));
+        assert_true(pst_str_equal(legacy, pst_str_from(cases[i].legacy)));
+        assert_true(pst_str_is_absent(legacy) == !cases[i].legacy);
+        for (size_t n = 1; n <= (cases[i].legacy ? 2 : 1); n++) {
             pst_arena_fail_at(arena, n);
-            assert_int_equal(config_cookie_names(arena,
-                                                 pst_text_from(cases[i].name),
-                                                 &guest, &older),
-                             PST_NO_MEMORY);
+            assert_int_equal(
+                config_cookie_derive_names(arena, pst_str_from(cases[i].name),
+                                           &guest, &legacy),
+                PST_NO_MEMORY);
         }
         pst_arena_fail_at(arena, 0);
     }

@@ -20,10 +20,10 @@
 
 struct row {
     const char *name;
-    const char *octets;
+    const char *bytes;
     mode_t mode;
     bool is_secret;
-    const char *why; /* part of the sentence; NULL: read */
+    const char *error; /* part of the sentence; NULL: read */
 };
 
 static const struct row rows[] = {
@@ -65,13 +65,13 @@ fixture_close(struct fixture *f)
 }
 
 static void
-write_file(const struct fixture *f, const char *octets, mode_t mode)
+write_file(const struct fixture *f, const char *bytes, mode_t mode)
 {
     int descriptor = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    size_t len = strlen(octets);
+    size_t len = strlen(bytes);
 
     assert_true(descriptor >= 0);
-    assert_int_equal(write(descriptor, octets, len), len);
+    assert_int_equal(write(descriptor, bytes, len), len);
     assert_int_equal(fchmod(descriptor, mode), 0);
     close(descriptor);
 }
@@ -83,19 +83,19 @@ files_are_read_or_refused(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct row *row = &rows[i];
         const struct config_file_rule rule = {MAX, row->is_secret};
-        struct config_why why = {""};
-        struct pst_text out = PST_NO_TEXT;
+        struct config_error error = {""};
+        struct pst_str out = PST_STR_NONE;
         struct fixture f;
         enum pst_err e;
 
         fixture_open(&f);
-        write_file(&f, row->octets, row->mode);
-        e = config_file_read(f.arena, f.path, &rule, &out, &why);
-        if (row->why
-                ? e != PST_BAD_CONFIG || !strstr(why.text, row->why) || out.ptr
-                : e != PST_OK ||
-                      !pst_text_equal(out, pst_text_from(row->octets)))
-            fail_msg("%s: %s %s", row->name, pst_err_code(e), why.text);
+        write_file(&f, row->bytes, row->mode);
+        e = config_file_read(f.arena, f.path, &rule, &out, &error);
+        if (row->error
+                ? e != PST_BAD_CONFIG || !strstr(error.text, row->error) ||
+                      out.ptr
+                : e != PST_OK || !pst_str_equal(out, pst_str_from(row->bytes)))
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), error.text);
         fixture_close(&f);
     }
 }
@@ -105,26 +105,26 @@ static void
 other_things_are_refused(void **state)
 {
     const struct config_file_rule rule = {.max = MAX};
-    struct config_why why = {""};
-    struct pst_text out = PST_NO_TEXT;
+    struct config_error error = {""};
+    struct pst_str out = PST_STR_NONE;
     struct fixture f;
 
     (void)state;
     fixture_open(&f);
-    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &why),
+    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &error),
                      PST_BAD_CONFIG);
-    assert_non_null(strstr(why.text, "No such file"));
-    assert_int_equal(config_file_check(f.path, &why), PST_BAD_CONFIG);
+    assert_non_null(strstr(error.text, "No such file"));
+    assert_int_equal(config_file_check(f.path, &error), PST_BAD_CONFIG);
 
     assert_int_equal(mkfifo(f.path, 0600), 0);
-    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &why),
+    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &error),
                      PST_BAD_CONFIG);
-    assert_non_null(strstr(why.text, "no regular file"));
-    assert_int_equal(config_file_check(f.path, &why), PST_BAD_CONFIG);
+    assert_non_null(strstr(error.text, "no regular file"));
+    assert_int_equal(config_file_check(f.path, &error), PST_BAD_CONFIG);
     assert_int_equal(unlink(f.path), 0);
 
-    assert_int_equal(config_file_check(f.folder, &why), PST_BAD_CONFIG);
-    assert_int_equal(config_file_check("/dev/zero", &why), PST_BAD_CONFIG);
+    assert_int_equal(config_file_check(f.folder, &error), PST_BAD_CONFIG);
+    assert_int_equal(config_file_check("/dev/zero", &error), PST_BAD_CONFIG);
     fixture_close(&f);
 }
 
@@ -133,8 +133,8 @@ static void
 links_are_followed(void **state)
 {
     const struct config_file_rule rule = {.max = MAX, .is_secret = true};
-    struct config_why why = {""};
-    struct pst_text out = PST_NO_TEXT;
+    struct config_error error = {""};
+    struct pst_str out = PST_STR_NONE;
     char link[96];
     struct fixture f;
 
@@ -143,9 +143,9 @@ links_are_followed(void **state)
     write_file(&f, "abc", 0600);
     snprintf(link, sizeof(link), "%s/link", f.folder);
     assert_int_equal(symlink("f", link), 0);
-    assert_int_equal(config_file_read(f.arena, link, &rule, &out, &why),
+    assert_int_equal(config_file_read(f.arena, link, &rule, &out, &error),
                      PST_OK);
-    assert_int_equal(config_file_check(link, &why), PST_OK);
+    assert_int_equal(config_file_check(link, &error), PST_OK);
     assert_int_equal(unlink(link), 0);
     fixture_close(&f);
 }
@@ -154,15 +154,15 @@ static void
 missing_memory_is_told(void **state)
 {
     const struct config_file_rule rule = {.max = MAX};
-    struct config_why why = {""};
-    struct pst_text out = PST_NO_TEXT;
+    struct config_error error = {""};
+    struct pst_str out = PST_STR_NONE;
     struct fixture f;
 
     (void)state;
     fixture_open(&f);
     write_file(&f, "abc", 0600);
     pst_arena_fail_at(f.arena, 1);
-    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &why),
+    assert_int_equal(config_file_read(f.arena, f.path, &rule, &out, &error),
                      PST_NO_MEMORY);
     assert_null(out.ptr);
     fixture_close(&f);

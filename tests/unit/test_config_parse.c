@@ -14,7 +14,7 @@
 
 #include "server/config_parse.h"
 
-typedef enum pst_err parse(struct pst_text, int64_t *, struct config_why *);
+typedef enum pst_err parse(struct pst_str, int64_t *, struct config_error *);
 typedef void emit(struct pst_buf *, int64_t);
 
 struct row {
@@ -111,24 +111,23 @@ static void
 expect(const struct row *rows, size_t count, parse *parses, emit *emits)
 {
     for (size_t i = 0; i < count; i++) {
-        struct config_why why = {""};
+        struct config_error error = {""};
         char storage[64];
         struct pst_buf buf;
         int64_t got = 0;
-        enum pst_err e = parses(pst_text_from(rows[i].in), &got, &why);
+        enum pst_err e = parses(pst_str_from(rows[i].in), &got, &error);
 
         if (rows[i].want < 0) {
-            if (e != PST_BAD_CONFIG || !*why.text)
+            if (e != PST_BAD_CONFIG || !*error.text)
                 fail_msg("\"%s\": is taken, as %lld", rows[i].in,
                          (long long)got);
             continue;
         }
         if (e != PST_OK || got != rows[i].want)
-            fail_msg("\"%s\": %lld %s", rows[i].in, (long long)got, why.text);
+            fail_msg("\"%s\": %lld %s", rows[i].in, (long long)got, error.text);
         pst_buf_init(&buf, storage, sizeof(storage));
         emits(&buf, got);
-        if (!pst_text_equal(pst_buf_text(&buf),
-                            pst_text_from(rows[i].shortest)))
+        if (!pst_str_equal(pst_buf_str(&buf), pst_str_from(rows[i].shortest)))
             fail_msg("\"%s\": is written %.*s", rows[i].in, (int)buf.len,
                      buf.ptr);
     }
@@ -148,10 +147,10 @@ numbers_are_read(void **state)
 }
 
 static enum pst_err
-refuse_x(struct pst_text value, struct config_why *why)
+refuse_x(struct pst_str value, struct config_error *error)
 {
-    if (pst_text_equal(value, PST_TEXT("x")))
-        return config_refuse(why, "is x");
+    if (pst_str_equal(value, PST_STR("x")))
+        return config_set_error(error, "is x");
     return PST_OK;
 }
 
@@ -172,11 +171,11 @@ lists_are_split(void **state)
     assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
     for (size_t i = 0; i < PST_COUNT(lists); i++) {
         struct config_list list = {NULL, 0};
-        struct config_why why = {""};
+        struct config_error error = {""};
         char storage[64];
         struct pst_buf buf;
-        enum pst_err e = config_parse_list(arena, pst_text_from(lists[i].in),
-                                           refuse_x, &list, &why);
+        enum pst_err e = config_parse_list(arena, pst_str_from(lists[i].in),
+                                           refuse_x, &list, &error);
 
         pst_buf_init(&buf, storage, sizeof(storage));
         for (size_t j = 0; j < list.count; j++) {
@@ -184,11 +183,11 @@ lists_are_split(void **state)
             pst_buf_add_char(&buf, '|');
         }
         if (lists[i].want
-                ? e != PST_OK || !pst_text_equal(pst_buf_text(&buf),
-                                                 pst_text_from(lists[i].want))
+                ? e != PST_OK || !pst_str_equal(pst_buf_str(&buf),
+                                                pst_str_from(lists[i].want))
                 : e != PST_BAD_CONFIG || list.count != 0)
             fail_msg("\"%s\": %.*s %s", lists[i].in, (int)buf.len, storage,
-                     why.text);
+                     error.text);
     }
     pst_arena_free(&arena);
 }
@@ -198,13 +197,13 @@ list_without_memory_fails(void **state)
 {
     struct config_list list = {NULL, 7};
     struct pst_arena *arena = NULL;
-    struct config_why why;
+    struct config_error error;
 
     (void)state;
     assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
     pst_arena_fail_at(arena, 1);
     assert_int_equal(
-        config_parse_list(arena, PST_TEXT("a b"), refuse_x, &list, &why),
+        config_parse_list(arena, PST_STR("a b"), refuse_x, &list, &error),
         PST_NO_MEMORY);
     assert_int_equal(list.count, 7);
     pst_arena_free(&arena);
@@ -214,14 +213,14 @@ list_without_memory_fails(void **state)
 static void
 sentences_are_bounded(void **state)
 {
-    struct config_why why;
+    struct config_error error;
     char filler[1000];
 
     (void)state;
     memset(filler, 'a', sizeof(filler));
     filler[sizeof(filler) - 1] = '\0';
-    assert_int_equal(config_refuse(&why, "is %s", filler), PST_BAD_CONFIG);
-    assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
+    assert_int_equal(config_set_error(&error, "is %s", filler), PST_BAD_CONFIG);
+    assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
 }
 
 int

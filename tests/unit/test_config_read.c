@@ -23,19 +23,19 @@ struct target {
     enum colour colour;
     unsigned flags;
     bool is_on;
-    struct pst_text text;
-    struct pst_text second;
+    struct pst_str text;
+    struct pst_str second;
     const char *string;
-    struct pst_text *items;
+    struct pst_str *items;
     size_t count;
 };
 
-static const struct config_word colours[] = {
+static const struct config_keyword colours[] = {
     {"red", RED}, {"green", GREEN}, {"blue", BLUE}, {NULL, 0}};
-static const struct config_word flags[] = {{"a", 1}, {"b", 2}, {NULL, 0}};
-static const struct config_word switches[] = {
+static const struct config_keyword flags[] = {{"a", 1}, {"b", 2}, {NULL, 0}};
+static const struct config_keyword switches[] = {
     {"off", false}, {"on", true}, {NULL, 0}};
-static const struct config_word places[] = {
+static const struct config_keyword places[] = {
     {"json", 0}, {"header", BLUE}, {"cookie", 9}, {NULL, 0}};
 
 enum kind {
@@ -80,21 +80,21 @@ static const struct config_entry entries[KINDS] = {
               .min = 1024,
               .max = 1048576},
     [NUMBER] = {.read = config_read_number, AT(number), .min = 1, .max = 99},
-    [WORD] = {.read = config_read_word, AT(colour), .words = colours},
-    [FLAG] = {.read = config_read_flag, AT(is_on), .words = switches},
-    [WORDS] = {.read = config_read_words, AT(flags), .words = flags},
-    [PLACE] = {.read = config_read_place,
+    [WORD] = {.read = config_read_keyword, AT(colour), .keywords = colours},
+    [FLAG] = {.read = config_read_bool, AT(is_on), .keywords = switches},
+    [WORDS] = {.read = config_read_flags, AT(flags), .keywords = flags},
+    [PLACE] = {.read = config_read_token_location,
                AT(colour),
                SECOND(second),
-               .words = places,
-               .check = config_check_place},
+               .keywords = places,
+               .check = config_check_token_location},
     [TEXT] = {.read = config_read_text, AT(text), .check = config_check_header},
-    [LOWER] = {.read = config_read_lower,
+    [LOWER] = {.read = config_read_lower_case,
                AT(text),
                .check = config_check_header},
     [STRING] = {.read = config_read_string,
                 AT(string),
-                .check = config_check_log},
+                .check = config_check_log_target},
     [POINTER] = {.read = config_read_pointer,
                  AT(text),
                  .check = config_check_pointer},
@@ -111,7 +111,7 @@ struct row {
     enum kind kind;
     const char *value;
     const char *want; /* what the target then holds, "…;…"; NULL: refused */
-    const char *shown; /* or, when refused, part of the sentence */
+    const char *display; /* or, when refused, part of the sentence */
 };
 
 static const struct row rows[] = {
@@ -173,9 +173,9 @@ static const struct row rows[] = {
 };
 
 static void
-add_text(struct pst_buf *buf, const char *what, struct pst_text text)
+add_text(struct pst_buf *buf, const char *what, struct pst_str text)
 {
-    if (pst_text_is_absent(text))
+    if (pst_str_is_absent(text))
         return;
     pst_buf_add_string(buf, what);
     pst_buf_add(buf, text);
@@ -202,7 +202,7 @@ describe(struct pst_buf *buf, const struct target *target)
     pst_buf_add_string(buf, target->is_on ? "on;" : "");
     add_text(buf, "text ", target->text);
     add_text(buf, "second ", target->second);
-    add_text(buf, "string ", pst_text_from(target->string));
+    add_text(buf, "string ", pst_str_from(target->string));
     for (size_t i = 0; i < target->count; i++)
         add_text(buf, "item ", target->items[i]);
 }
@@ -212,19 +212,19 @@ read_one(struct pst_arena *arena, struct config_reader *reader,
          struct target *target, const struct row *row)
 {
     static struct config_state states[KINDS];
-    static struct pst_text shown[KINDS];
+    static struct pst_str display[KINDS];
 
     memset(target, 0, sizeof(*target));
-    memset(shown, 0, sizeof(shown));
+    memset(display, 0, sizeof(display));
     *reader = (struct config_reader){.entries = entries,
                                      .count = KINDS,
                                      .states = states,
-                                     .shown = shown,
+                                     .display = display,
                                      .arena = arena,
                                      .target = target};
-    config_show(reader, &entries[row->kind], pst_text_from(row->value));
+    config_set_display(reader, &entries[row->kind], pst_str_from(row->value));
     return entries[row->kind].read(reader, &entries[row->kind],
-                                   pst_text_from(row->value));
+                                   pst_str_from(row->value));
 }
 
 static void
@@ -245,15 +245,15 @@ kinds_are_read(void **state)
         pst_buf_init(&buf, storage, sizeof(storage));
         describe(&buf, &target);
         if (row->want ? e != PST_OK ||
-                            !pst_text_equal(pst_buf_text(&buf),
-                                            pst_text_from(row->want)) ||
-                            !pst_text_equal(reader.shown[row->kind],
-                                            pst_text_from(row->shown))
+                            !pst_str_equal(pst_buf_str(&buf),
+                                           pst_str_from(row->want)) ||
+                            !pst_str_equal(reader.display[row->kind],
+                                           pst_str_from(row->display))
                       : e != PST_BAD_CONFIG || buf.len > 0 ||
-                            !strstr(reader.why.text, row->shown))
+                            !strstr(reader.error.text, row->display))
             fail_msg("kind %d, \"%s\": %s, %.*s, %s", (int)row->kind,
                      row->value, pst_err_code(e), (int)buf.len, storage,
-                     reader.why.text);
+                     reader.error.text);
     }
     pst_arena_free(&arena);
 }
@@ -315,7 +315,7 @@ documents_are_read(void **state)
         const char *first;
         const char *second;
         const char *want; /* as of a row; NULL: refused */
-        const char *why;
+        const char *error;
     } files[] = {
         {"mutation{a}", "mutation{b}", "item mutation{a};item mutation{b};",
          ""},
@@ -331,7 +331,7 @@ documents_are_read(void **state)
         struct target target;
         char paths[2][64];
         char value[200];
-        struct row row = {DOCUMENTS, value, files[i].want, files[i].why};
+        struct row row = {DOCUMENTS, value, files[i].want, files[i].error};
         char storage[256];
         struct pst_buf buf;
         enum pst_err e;
@@ -343,12 +343,12 @@ documents_are_read(void **state)
         unlink(paths[1]);
         pst_buf_init(&buf, storage, sizeof(storage));
         describe(&buf, &target);
-        if (row.want ? e != PST_OK || !pst_text_equal(pst_buf_text(&buf),
-                                                      pst_text_from(row.want))
+        if (row.want ? e != PST_OK || !pst_str_equal(pst_buf_str(&buf),
+                                                     pst_str_from(row.want))
                      : e != PST_BAD_CONFIG || buf.len > 0 ||
-                           !strstr(reader.why.text, row.shown))
+                           !strstr(reader.error.text, row.display))
             fail_msg("%s: %s, %.*s, %s", row.value, pst_err_code(e),
-                     (int)buf.len, storage, reader.why.text);
+                     (int)buf.len, storage, reader.error.text);
     }
     pst_arena_free(&arena);
 }

@@ -21,10 +21,10 @@
 
 struct file_row {
     const char *name;
-    struct pst_text octets;
+    struct pst_str octets;
     mode_t mode;
-    const char *shown; /* of the secrets; NULL: refused */
-    const char *why;
+    const char *display; /* of the secrets; NULL: refused */
+    const char *error;
 };
 
 static char many_octets[17000];
@@ -64,7 +64,7 @@ static const struct file_row secret_files[] = {
 
 /* A file with these bytes and this mode; the caller unlinks it. */
 static void
-make_file(char *path, size_t size, struct pst_text octets, mode_t mode)
+make_file(char *path, size_t size, struct pst_str octets, mode_t mode)
 {
     int descriptor;
 
@@ -81,7 +81,7 @@ start(void **state)
 {
     struct pst_arena *arena = NULL;
 
-    if (pst_crypt_init() != PST_OK || pst_arena_new(&arena, 65536) != PST_OK)
+    if (pst_crypto_init() != PST_OK || pst_arena_new(&arena, 65536) != PST_OK)
         return -1;
     *state = arena;
     return 0;
@@ -104,25 +104,25 @@ files_are_read(void **state)
     memset(many_octets, 'a', sizeof(many_octets));
     for (size_t i = 0; i < PST_COUNT(secret_files); i++) {
         const struct file_row *row = &secret_files[i];
-        struct config_secret secret = {.audience = PST_TEXT("a")};
-        struct config_why why = {""};
+        struct config_secret secret = {.audience = PST_STR("a")};
+        struct config_error error = {""};
         char path[64];
         enum pst_err e;
 
         make_file(path, sizeof(path), row->octets, row->mode);
-        secret.file = pst_text_from(path);
-        e = config_secret_open(arena, &secret, &why);
+        secret.file = pst_str_from(path);
+        e = config_secret_load(arena, &secret, &error);
         unlink(path);
-        if (row->shown
+        if (row->display
                 ? e != PST_OK ||
-                      !pst_text_equal(secret.shown,
-                                      pst_text_from(row->shown)) ||
-                      !pst_text_equal(secret.shown_file, pst_text_from(path))
+                      !pst_str_equal(secret.display,
+                                     pst_str_from(row->display)) ||
+                      !pst_str_equal(secret.display_file, pst_str_from(path))
                 : e != PST_BAD_CONFIG ||
                       strcmp(secret.variable, "COOKIE_SESSION_SECRET_FILE") !=
                           0 ||
-                      !strstr(why.text, row->why) || secret.ring)
-            fail_msg("%s: %s %s", row->name, pst_err_code(e), why.text);
+                      !strstr(error.text, row->error) || secret.ring)
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), error.text);
         pst_keyring_free(&secret.ring);
     }
 }
@@ -132,7 +132,7 @@ struct row {
     const char *value;
     const char *file;
     const char *variable; /* to blame; NULL: good */
-    const char *why;
+    const char *error;
 };
 
 static const struct row rows[] = {
@@ -158,18 +158,18 @@ variables_are_read(void **state)
 
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct row *row = &rows[i];
-        struct config_secret secret = {.value = pst_text_from(row->value),
-                                       .file = pst_text_from(row->file),
-                                       .audience = PST_TEXT("a")};
-        struct config_why why = {""};
-        enum pst_err e = config_secret_open(arena, &secret, &why);
+        struct config_secret secret = {.value = pst_str_from(row->value),
+                                       .file = pst_str_from(row->file),
+                                       .audience = PST_STR("a")};
+        struct config_error error = {""};
+        enum pst_err e = config_secret_load(arena, &secret, &error);
 
         if (row->variable ? e != PST_BAD_CONFIG || secret.ring ||
                                 strcmp(secret.variable, row->variable) != 0 ||
-                                !strstr(why.text, row->why) ||
-                                strstr(why.text, "Xq3vT9wLk2")
+                                !strstr(error.text, row->error) ||
+                                strstr(error.text, "Xq3vT9wLk2")
                           : e != PST_OK || !secret.ring)
-            fail_msg("%s: %s %s", row->name, pst_err_code(e), why.text);
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), error.text);
         pst_keyring_free(&secret.ring);
     }
 }
@@ -178,13 +178,14 @@ variables_are_read(void **state)
 static void
 secret_is_judged_without_an_audience(void **state)
 {
-    struct config_secret secret = {.value = PST_TEXT("short")};
-    struct config_why why = {""};
+    struct config_secret secret = {.value = PST_STR("short")};
+    struct config_error error = {""};
 
-    assert_int_equal(config_secret_open(*state, &secret, &why), PST_BAD_CONFIG);
-    assert_non_null(strstr(why.text, "is refused: "));
-    secret.value = PST_TEXT(SECRET_VALUE);
-    assert_int_equal(config_secret_open(*state, &secret, &why), PST_OK);
+    assert_int_equal(config_secret_load(*state, &secret, &error),
+                     PST_BAD_CONFIG);
+    assert_non_null(strstr(error.text, "is refused: "));
+    secret.value = PST_STR(SECRET_VALUE);
+    assert_int_equal(config_secret_load(*state, &secret, &error), PST_OK);
     pst_keyring_free(&secret.ring);
 }
 
@@ -196,12 +197,12 @@ audience_is_in_the_keys(void **state)
     struct pst_key keys[PST_COUNT(audiences)];
 
     for (size_t i = 0; i < PST_COUNT(audiences); i++) {
-        struct config_secret secret = {.value = PST_TEXT(SECRET_VALUE),
-                                       .audience = pst_text_from(audiences[i])};
-        struct config_why why;
+        struct config_secret secret = {.value = PST_STR(SECRET_VALUE),
+                                       .audience = pst_str_from(audiences[i])};
+        struct config_error error;
         struct pst_kid kid;
 
-        assert_int_equal(config_secret_open(*state, &secret, &why), PST_OK);
+        assert_int_equal(config_secret_load(*state, &secret, &error), PST_OK);
         kid = pst_keyring_kid(secret.ring, 0);
         assert_int_equal(pst_keyring_key(secret.ring, &kid, PST_A256GCM,
                                          PST_PURPOSE_COOKIE, &keys[i]),

@@ -14,23 +14,23 @@
 #include "server/config_table.h"
 
 struct target {
-    struct pst_text first;
-    struct pst_text second;
+    struct pst_str first;
+    struct pst_str second;
 };
 
 /* Takes anything but "bad"; runs out of memory at "none left". */
 static enum pst_err
 read_any(struct config_reader *reader, const struct config_entry *entry,
-         struct pst_text value)
+         struct pst_str value)
 {
-    struct pst_text *place = config_place(reader, entry);
+    struct pst_str *field = config_get_field(reader, entry);
 
-    if (pst_text_equal(value, PST_TEXT("bad")))
-        return config_refuse(&reader->why, "is bad");
-    if (pst_text_equal(value, PST_TEXT("none left")))
+    if (pst_str_equal(value, PST_STR("bad")))
+        return config_set_error(&reader->error, "is bad");
+    if (pst_str_equal(value, PST_STR("none left")))
         return PST_NO_MEMORY;
     assert_int_equal(value.ptr[value.len], '\0');
-    *place = value;
+    *field = value;
     return PST_OK;
 }
 
@@ -51,19 +51,20 @@ static const struct config_entry entries[] = {
 struct fixture {
     struct target target;
     struct config_state states[PST_COUNT(entries)];
-    struct pst_text shown[PST_COUNT(entries)];
-    struct config_complaint complaint;
+    struct pst_str display[PST_COUNT(entries)];
+    struct config_reporter reporter;
     struct config_reader reader;
     char heard[1024]; /* "NAME why" and a newline for each complaint */
 };
 
 static void
-hear(void *context, const char *variable, const char *why)
+hear(void *context, const char *variable, const char *error)
 {
     struct fixture *f = context;
     size_t len = strlen(f->heard);
 
-    snprintf(f->heard + len, sizeof(f->heard) - len, "%s %s\n", variable, why);
+    snprintf(f->heard + len, sizeof(f->heard) - len, "%s %s\n", variable,
+             error);
 }
 
 static void
@@ -73,14 +74,14 @@ fixture_open(struct fixture *f)
 
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
     memset(f, 0, sizeof(*f));
-    f->complaint = (struct config_complaint){hear, f};
+    f->reporter = (struct config_reporter){hear, f};
     f->reader = (struct config_reader){.entries = entries,
                                        .count = PST_COUNT(entries),
                                        .states = f->states,
-                                       .shown = f->shown,
+                                       .display = f->display,
                                        .arena = arena,
                                        .target = &f->target,
-                                       .complaint = &f->complaint};
+                                       .reporter = &f->reporter};
 }
 
 static void
@@ -158,16 +159,16 @@ environments_are_read(void **state)
 
         memcpy(environment, row->set, sizeof(row->set));
         fixture_open(&f);
-        config_scan(&f.reader, environment);
+        config_scan_environment(&f.reader, environment);
         for (size_t j = 0; j < 2; j++)
             assert_int_equal(
                 config_read_entry(&f.reader, j, entries[j].row.default_value),
                 PST_OK);
-        if (!pst_text_equal(f.target.first, pst_text_from(row->first)) ||
-            pst_text_is_absent(f.target.first) != !row->first ||
-            !pst_text_equal(f.target.second, pst_text_from(row->second)) ||
+        if (!pst_str_equal(f.target.first, pst_str_from(row->first)) ||
+            pst_str_is_absent(f.target.first) != !row->first ||
+            !pst_str_equal(f.target.second, pst_str_from(row->second)) ||
             strcmp(f.heard, row->heard) != 0 ||
-            f.reader.is_bad != (*row->heard != '\0'))
+            f.reader.is_invalid != (*row->heard != '\0'))
             fail_msg("%s: %.*s, %.*s, %s", row->name, (int)f.target.first.len,
                      f.target.first.ptr ? f.target.first.ptr : "",
                      (int)f.target.second.len, f.target.second.ptr, f.heard);
@@ -185,12 +186,12 @@ groups_are_marked(void **state)
 
     (void)state;
     fixture_open(&f);
-    config_scan(&f.reader, environment);
-    assert_false(config_is_group_bad(&f.reader, ""));
+    config_scan_environment(&f.reader, environment);
+    assert_false(config_is_group_invalid(&f.reader, ""));
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_OK);
-    assert_true(config_is_group_bad(&f.reader, "one"));
-    assert_false(config_is_group_bad(&f.reader, "two"));
-    assert_true(config_is_group_bad(&f.reader, ""));
+    assert_true(config_is_group_invalid(&f.reader, "one"));
+    assert_false(config_is_group_invalid(&f.reader, "two"));
+    assert_true(config_is_group_invalid(&f.reader, ""));
     fixture_close(&f);
 }
 
@@ -203,17 +204,17 @@ what_is_given_is_shown(void **state)
 
     (void)state;
     fixture_open(&f);
-    config_scan(&f.reader, environment);
-    assert_int_equal(config_find(&f.reader, "SECRET_THIRD"), 2);
-    assert_true(pst_text_equal(config_given(&f.reader, "SECRET_THIRD"),
-                               PST_TEXT("line\nend")));
-    assert_true(
-        pst_text_is_absent(config_given(&f.reader, "POSTERN_SECOND_TIME")));
+    config_scan_environment(&f.reader, environment);
+    assert_int_equal(config_find_entry(&f.reader, "SECRET_THIRD"), 2);
+    assert_true(pst_str_equal(config_get_raw_value(&f.reader, "SECRET_THIRD"),
+                              PST_STR("line\nend")));
+    assert_true(pst_str_is_absent(
+        config_get_raw_value(&f.reader, "POSTERN_SECOND_TIME")));
     assert_int_equal(config_read_entry(&f.reader, 0, "b"), PST_OK);
     assert_int_equal(config_read_entry(&f.reader, 1, "c"), PST_OK);
-    assert_true(pst_text_equal(f.shown[0], PST_TEXT("a")));
-    assert_true(pst_text_equal(f.shown[1], PST_TEXT("c")));
-    assert_true(pst_text_is_absent(f.shown[2]));
+    assert_true(pst_str_equal(f.display[0], PST_STR("a")));
+    assert_true(pst_str_equal(f.display[1], PST_STR("c")));
+    assert_true(pst_str_is_absent(f.display[2]));
     fixture_close(&f);
 }
 
@@ -225,7 +226,7 @@ missing_memory_is_told(void **state)
 
     (void)state;
     fixture_open(&f);
-    config_scan(&f.reader, environment);
+    config_scan_environment(&f.reader, environment);
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
     pst_arena_fail_at(f.reader.arena, 1);
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);

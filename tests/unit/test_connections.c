@@ -33,7 +33,7 @@ static char other_address[80];
 static char log_path[80];
 static struct listen_sockets sockets;
 static pthread_t thread;
-static enum pool_end how;
+static enum connections_result how;
 
 static void
 pause_ms(long ms)
@@ -68,19 +68,19 @@ end(void *state)
  * and is echoed, 'w' waits for another byte, 'h' hangs.
  */
 static bool
-hear(void *state, int descriptor)
+handle_byte(void *state, int descriptor)
 {
-    char octet = 0;
-    ssize_t got = read(descriptor, &octet, 1);
+    char byte = 0;
+    ssize_t got = read(descriptor, &byte, 1);
 
     (void)state;
-    if (got == 1 && octet == 's')
+    if (got == 1 && byte == 's')
         pause_ms(300);
-    if (got == 1 && octet == 'h')
+    if (got == 1 && byte == 'h')
         pause_ms(4000);
-    if (got == 1 && octet == 'w')
-        got = read(descriptor, &octet, 1);
-    if (got == 1 && octet != 'c' && write(descriptor, &octet, 1) == 1)
+    if (got == 1 && byte == 'w')
+        got = read(descriptor, &byte, 1);
+    if (got == 1 && byte != 'c' && write(descriptor, &byte, 1) == 1)
         return true;
     close(descriptor);
     return false;
@@ -135,31 +135,31 @@ scarce_watch(int epoll, int operation, int descriptor,
     return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
 }
 
-static const struct crew_work work = {folder, begin, hear, end};
+static const struct thread_pool_work work = {folder, begin, handle_byte, end};
 static const struct listen_peers everybody;
 
 static void *
 run(void *argument)
 {
-    const struct pool_options *options = argument;
+    const struct connections_options *options = argument;
 
-    how = pool_run(options);
+    how = connections_run(options);
     return NULL;
 }
 
-static struct pool_options options = {.sockets = &sockets,
-                                      .peers = &everybody,
-                                      .work = &work,
-                                      .workers = 2,
-                                      .drain = 5};
+static struct connections_options options = {.sockets = &sockets,
+                                             .peers = &everybody,
+                                             .work = &work,
+                                             .workers = 2,
+                                             .drain = 5};
 
 static int
 start(int64_t drain)
 {
-    char why[LISTEN_WHY_MAX];
+    char reason[LISTEN_ERROR_MAX];
 
     options.drain = drain;
-    if (listen_open(&sockets, address, why) != PST_OK)
+    if (listen_open(&sockets, address, reason) != PST_OK)
         return -1;
     return pthread_create(&thread, NULL, run, &options);
 }
@@ -179,7 +179,7 @@ set_up_hasty(void **state)
 }
 
 /* End it as `number` does; how it came back. */
-static enum pool_end
+static enum connections_result
 stop(int number)
 {
     kill(getpid(), number);
@@ -209,18 +209,18 @@ connect_one(void)
 }
 
 static void
-say(int descriptor, char octet)
+say(int descriptor, char byte)
 {
-    assert_int_equal(send(descriptor, &octet, 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(send(descriptor, &byte, 1, MSG_NOSIGNAL), 1);
 }
 
 static void
-assert_says(int descriptor, char octet)
+assert_says(int descriptor, char byte)
 {
     char got = 0;
 
     assert_int_equal(recv(descriptor, &got, 1, 0), 1);
-    assert_int_equal(got, octet);
+    assert_int_equal(got, byte);
 }
 
 static void
@@ -246,7 +246,7 @@ test_one_connection(void **state)
     }
     say(descriptor, 'c');
     assert_closed(descriptor);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 static void
@@ -263,7 +263,7 @@ test_silence_costs_nothing(void **state)
     }
     for (size_t i = 0; i < MANY; i++)
         close(descriptors[i]);
-    assert_int_equal(stop(SIGINT), POOL_DRAINED);
+    assert_int_equal(stop(SIGINT), CONNECTIONS_DRAINED);
 }
 
 /* What all say at once is heard by two, in turn. */
@@ -283,7 +283,7 @@ test_all_at_once(void **state)
     }
     for (size_t i = 0; i < MANY; i++)
         close(descriptors[i]);
-    assert_int_equal(stop(SIGUSR1), POOL_DRAINED);
+    assert_int_equal(stop(SIGUSR1), CONNECTIONS_DRAINED);
 }
 
 /* Nobody is called to hear that there is nothing to hear. */
@@ -296,7 +296,7 @@ test_silent_closing(void **state)
         close(connect_one());
     pause_ms(50);
     assert_int_equal(begun, 0);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 static void
@@ -309,7 +309,7 @@ test_hangup_signal_changes_nothing(void **state)
     say(descriptor, 'e');
     assert_says(descriptor, 'e');
     close(descriptor);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 static void
@@ -336,7 +336,7 @@ test_drain(void **state)
     assert_closed(next);
     assert_closed(last);
     pthread_join(thread, NULL);
-    assert_int_equal(how, POOL_DRAINED);
+    assert_int_equal(how, CONNECTIONS_DRAINED);
     assert_int_not_equal(access(address + 5, F_OK), 0);
 }
 
@@ -365,14 +365,14 @@ static void
 test_drain_of_a_crowd(void **state)
 {
     static int descriptors[CROWD];
-    char why[LISTEN_WHY_MAX];
+    char reason[LISTEN_ERROR_MAX];
 
     (void)state;
     assert_int_equal(
         log_open(&options.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
         PST_OK);
     options.drain = 5;
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     for (size_t i = 0; i < CROWD; i++) {
         descriptors[i] = connect_one();
         say(descriptors[i], 'e');
@@ -384,7 +384,7 @@ test_drain_of_a_crowd(void **state)
         assert_closed(descriptors[i]);
     }
     pthread_join(thread, NULL);
-    assert_int_equal(how, POOL_DRAINED);
+    assert_int_equal(how, CONNECTIONS_DRAINED);
     log_close(&options.log);
     assert_false(log_holds("event=full"));
 }
@@ -409,7 +409,7 @@ test_no_worker_and_no_descriptor(void **state)
     assert_closed(connect_one());
     assert_says(descriptor, 'e');
     close(descriptor);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 /* While descriptors are short, the one who waits is looked at now and then,
@@ -429,7 +429,7 @@ test_short_of_descriptors(void **state)
     is_scarce = false;
     assert_says(descriptor, 'e');
     close(descriptor);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 /*
@@ -441,13 +441,13 @@ static void
 test_socket_watched_by_half(void **state)
 {
     struct listen_sockets second;
-    char why[LISTEN_WHY_MAX];
+    char reason[LISTEN_ERROR_MAX];
     int descriptor;
 
     (void)state;
     options.drain = 5;
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
-    assert_int_equal(listen_open(&second, other_address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
+    assert_int_equal(listen_open(&second, other_address, reason), PST_OK);
     sockets.list[sockets.count++] = second.list[0];
     assert_int_equal(pthread_create(&thread, NULL, run, &options), 0);
     descriptor = connect_one();
@@ -462,7 +462,7 @@ test_socket_watched_by_half(void **state)
     assert_says(descriptor, 'e');
     close(descriptor);
     assert_int_equal(adds_failed, 0);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 /* A worker that waits for its client is not waited for any longer. */
@@ -474,7 +474,7 @@ test_drain_ends(void **state)
     (void)state;
     say(descriptor, 'w');
     pause_ms(50);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
     assert_closed(descriptor);
 }
 
@@ -488,7 +488,7 @@ test_second_signal(void **state)
     pause_ms(50);
     kill(getpid(), SIGTERM);
     pause_ms(50);
-    assert_int_equal(stop(SIGTERM), POOL_DRAINED);
+    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
     assert_closed(descriptor);
 }
 
@@ -496,8 +496,8 @@ test_second_signal(void **state)
 static void
 test_cut(void **state)
 {
-    char why[LISTEN_WHY_MAX];
-    enum pool_end end_of_child = POOL_FAILED;
+    char reason[LISTEN_ERROR_MAX];
+    enum connections_result result_of_child = CONNECTIONS_FAILED;
     int descriptor;
     int told[2];
     pid_t child;
@@ -505,11 +505,11 @@ test_cut(void **state)
     (void)state;
     options.drain = 0;
     assert_int_equal(pipe(told), 0);
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        how = pool_run(&options);
+        how = connections_run(&options);
         if (write(told[1], &how, sizeof(how)) == (ssize_t)sizeof(how))
             execl("/bin/true", "true", NULL); /* ends all threads */
         _exit(1);
@@ -519,9 +519,9 @@ test_cut(void **state)
     pause_ms(100);
     kill(child, SIGTERM);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_int_equal(read(told[0], &end_of_child, sizeof(end_of_child)),
-                     sizeof(end_of_child));
-    assert_int_equal(end_of_child, POOL_CUT);
+    assert_int_equal(read(told[0], &result_of_child, sizeof(result_of_child)),
+                     sizeof(result_of_child));
+    assert_int_equal(result_of_child, CONNECTIONS_ABORTED);
     assert_closed(descriptor);
     close(told[0]);
     close(told[1]);
@@ -548,7 +548,7 @@ main(void)
     };
     int failed;
 
-    pool_block_signals();
+    connections_block_signals();
     signal(SIGPIPE, SIG_IGN);
     if (!mkdtemp(folder))
         return 1;

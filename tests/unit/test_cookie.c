@@ -18,30 +18,30 @@
 
 #include "vectors.h"
 
-#define T PST_TEXT
+#define T PST_STR
 #define LINE_MAX_LEN 8192
 
 /* Reading. */
 
 /* Pairs as "name=value|name=value", so that a row is readable. */
 static void
-read_pairs(struct pst_text header, char *out, size_t size)
+read_pairs(struct pst_str header, char *out, size_t size)
 {
     struct pst_buf buf;
-    struct pst_text name;
-    struct pst_text value;
-    struct pst_text text;
+    struct pst_str name;
+    struct pst_str value;
+    struct pst_str text;
 
     pst_buf_init(&buf, out, size - 1);
     while (pst_cookie_next(&header, &name, &value)) {
-        if (pst_buf_text(&buf).len > 0)
+        if (pst_buf_str(&buf).len > 0)
             pst_buf_add_char(&buf, '|');
         pst_buf_add(&buf, name);
         pst_buf_add_char(&buf, '=');
         pst_buf_add(&buf, value);
     }
-    assert_true(pst_text_is_absent(header));
-    assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
+    assert_true(pst_str_is_absent(header));
+    assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
     out[text.len] = '\0';
 }
 
@@ -83,7 +83,7 @@ test_reading(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(reading); i++) {
-        read_pairs(pst_text_from(reading[i].in), got, sizeof(got));
+        read_pairs(pst_str_from(reading[i].in), got, sizeof(got));
         if (strcmp(got, reading[i].want) != 0)
             fail_msg("%s: got \"%s\", want \"%s\"", reading[i].name, got,
                      reading[i].want);
@@ -114,9 +114,9 @@ test_many_pairs(void **state)
     (void)state;
     assert_non_null(header);
     for (size_t i = 0; i < PST_COUNT(counts); i++) {
-        struct pst_text value = PST_NO_TEXT;
-        struct pst_text name;
-        struct pst_text rest = {header, counts[i] * 8};
+        struct pst_str value = PST_STR_NONE;
+        struct pst_str name;
+        struct pst_str rest = {header, counts[i] * 8};
         size_t seen = 0;
 
         for (size_t k = 0; k < counts[i]; k++)
@@ -127,7 +127,7 @@ test_many_pairs(void **state)
         assert_int_equal(seen, counts[i]);
     }
     for (size_t i = 0; i < 2; i++) { /* L8: very long, and nothing in it */
-        struct pst_text rest = {header, counts[1] * 8};
+        struct pst_str rest = {header, counts[1] * 8};
 
         memset(header, i ? 'x' : ';', rest.len);
         assert_false(pst_cookie_next(&rest, &rest, &rest));
@@ -158,7 +158,7 @@ static const struct {
 
 /* Section 4 again, in other words: the characters of a token, spelt out. */
 static bool
-keeps_name(struct pst_text name)
+keeps_name(struct pst_str name)
 {
     static const char token[] =
         "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -171,7 +171,7 @@ keeps_name(struct pst_text name)
 }
 
 static bool
-keeps_value(struct pst_text value)
+keeps_value(struct pst_str value)
 {
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
@@ -193,7 +193,7 @@ get(struct json_object *value, const char *member)
 
 /* Several header lines as a server joins them. */
 static char *
-join_lines(struct json_object *lines, struct pst_text *out)
+join_lines(struct json_object *lines, struct pst_str *out)
 {
     size_t count = json_object_array_length(lines);
     char *joined = NULL;
@@ -201,7 +201,7 @@ join_lines(struct json_object *lines, struct pst_text *out)
 
     for (size_t i = 0; i < count; i++) {
         char *storage;
-        struct pst_text line =
+        struct pst_str line =
             vectors_latin1(json_object_array_get_idx(lines, i), &storage);
 
         joined = realloc(joined, len + line.len + 3);
@@ -214,7 +214,7 @@ join_lines(struct json_object *lines, struct pst_text *out)
         len += line.len;
         free(storage);
     }
-    *out = (struct pst_text){joined, len};
+    *out = (struct pst_str){joined, len};
     return joined;
 }
 
@@ -241,15 +241,15 @@ is_dropping_case(struct json_object *one)
 
 /* The next pair of ours must be this one. */
 static void
-assert_next(const char *id, struct pst_text *rest, struct pst_text name,
-            struct pst_text value)
+assert_next(const char *id, struct pst_str *rest, struct pst_str name,
+            struct pst_str value)
 {
-    struct pst_text n;
-    struct pst_text v;
+    struct pst_str n;
+    struct pst_str v;
 
     if (!pst_cookie_next(rest, &n, &v))
         fail_msg("%s: %.*s is missing", id, (int)name.len, name.ptr);
-    if (!pst_text_equal(n, name) || !pst_text_equal(v, value))
+    if (!pst_str_equal(n, name) || !pst_str_equal(v, value))
         fail_msg("%s: got %.*s=%.*s, want %.*s=%.*s", id, (int)n.len, n.ptr,
                  (int)v.len, v.ptr, (int)name.len, name.ptr, (int)value.len,
                  value.ptr);
@@ -260,19 +260,19 @@ check_reading_case(struct json_object *one)
 {
     const char *id = vectors_string(one, "id");
     struct json_object *plain = get(one, "plain");
-    struct pst_text header;
+    struct pst_str header;
     char *joined = join_lines(get(one, "headers"), &header);
-    struct pst_text rest = header;
-    struct pst_text extra;
+    struct pst_str rest = header;
+    struct pst_str extra;
     bool dropped = false;
 
     for (size_t i = 0; i < json_object_array_length(plain); i++) {
         struct json_object *pair = json_object_array_get_idx(plain, i);
         char *name_storage;
         char *value_storage;
-        struct pst_text name =
+        struct pst_str name =
             vectors_latin1(json_object_array_get_idx(pair, 0), &name_storage);
-        struct pst_text value =
+        struct pst_str value =
             vectors_latin1(json_object_array_get_idx(pair, 1), &value_storage);
 
         if (keeps_name(name) && keeps_value(value))
@@ -309,12 +309,12 @@ static enum pst_err
 emit(const struct pst_cookie *cookie, char *out, size_t size)
 {
     struct pst_buf buf;
-    struct pst_text text;
+    struct pst_str text;
     enum pst_err e;
 
     pst_buf_init(&buf, out, size - 1);
     pst_cookie_emit(&buf, cookie);
-    e = pst_buf_end(&buf, &text);
+    e = pst_buf_finish(&buf, &text);
     if (!e)
         out[text.len] = '\0';
     return e;
@@ -325,12 +325,13 @@ static enum pst_err
 assert_refused(const char *name, const struct pst_cookie *cookie)
 {
     static char line[LINE_MAX_LEN];
-    const char *why = NULL;
+    const char *reason = NULL;
     enum pst_err e = emit(cookie, line, sizeof(line));
 
     if (e != PST_MALFORMED && e != PST_TOO_LARGE)
         fail_msg("%s: %s", name, pst_err_code(e));
-    if (pst_cookie_check(cookie, &why) != PST_BAD_CONFIG || !why || !why[0])
+    if (pst_cookie_check(cookie, &reason) != PST_BAD_CONFIG || !reason ||
+        !reason[0])
         fail_msg("%s: not refused at start", name);
     return e;
 }
@@ -339,11 +340,11 @@ static void
 assert_line(const char *name, const struct pst_cookie *cookie, const char *want)
 {
     static char line[LINE_MAX_LEN];
-    const char *why = "untouched";
-    enum pst_err e = pst_cookie_check(cookie, &why);
+    const char *reason = "untouched";
+    enum pst_err e = pst_cookie_check(cookie, &reason);
 
-    if (e || strcmp(why, "untouched") != 0)
-        fail_msg("%s: refused at start: %s", name, why);
+    if (e || strcmp(reason, "untouched") != 0)
+        fail_msg("%s: refused at start: %s", name, reason);
     e = emit(cookie, line, sizeof(line));
     if (e)
         fail_msg("%s: %s", name, pst_err_code(e));
@@ -523,18 +524,18 @@ check_prefix(const char *name, int needs_http, int needs_host)
     for (unsigned bits = 0; bits < 8; bits++) {
         for (size_t p = 0; p < PST_COUNT(paths); p++) {
             struct pst_cookie cookie = {
-                .name = pst_text_from(name),
+                .name = pst_str_from(name),
                 .value = T("v"),
-                .path = pst_text_from(paths[p]),
-                .domain = bits & 1 ? T("a.example") : PST_NO_TEXT,
+                .path = pst_str_from(paths[p]),
+                .domain = bits & 1 ? T("a.example") : PST_STR_NONE,
                 .secure = bits & 2,
                 .http_only = bits & 4,
             };
             bool good = (bits & 2) && (!needs_http || (bits & 4)) &&
                         (!needs_host || (!(bits & 1) && p == 1));
-            const char *why;
+            const char *reason;
 
-            if ((pst_cookie_check(&cookie, &why) == PST_OK) != good)
+            if ((pst_cookie_check(&cookie, &reason) == PST_OK) != good)
                 fail_msg("%s, bits %u, path %s: should %sbe allowed", name,
                          bits, paths[p] ? paths[p] : "absent",
                          good ? "" : "not ");
@@ -565,12 +566,12 @@ test_prefixes(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         check_prefix(rows[i].name, rows[i].http, rows[i].host);
-    assert_true(pst_text_equal(pst_cookie_prefix(PST_TEXT("__hOst-Http-s")),
-                               PST_TEXT("__Host-Http-")));
-    assert_true(pst_text_equal(pst_cookie_prefix(PST_TEXT("__Host-Httpx")),
-                               PST_TEXT("__Host-")));
-    assert_true(pst_text_is_absent(pst_cookie_prefix(PST_TEXT("a__Host-"))));
-    assert_true(pst_text_is_absent(pst_cookie_prefix(PST_NO_TEXT)));
+    assert_true(pst_str_equal(pst_cookie_prefix(PST_STR("__hOst-Http-s")),
+                              PST_STR("__Host-Http-")));
+    assert_true(pst_str_equal(pst_cookie_prefix(PST_STR("__Host-Httpx")),
+                              PST_STR("__Host-")));
+    assert_true(pst_str_is_absent(pst_cookie_prefix(PST_STR("a__Host-"))));
+    assert_true(pst_str_is_absent(pst_cookie_prefix(PST_STR_NONE)));
 }
 
 /* R35: 4096 bytes of name and value, 1024 of an attribute, and one more. */
@@ -632,9 +633,9 @@ test_domain_length(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = i % 2 ? '.' : 'a';
-    assert_true(pst_cookie_is_domain((struct pst_text){text, 253}));
-    assert_false(pst_cookie_is_domain((struct pst_text){text, 255}));
-    assert_false(pst_cookie_is_domain(PST_NO_TEXT));
+    assert_true(pst_cookie_is_domain((struct pst_str){text, 253}));
+    assert_false(pst_cookie_is_domain((struct pst_str){text, 255}));
+    assert_false(pst_cookie_is_domain(PST_STR_NONE));
 }
 
 /* A builder that is too small holds no part of a line that looks whole. */
@@ -648,11 +649,11 @@ test_no_room(void **state)
     (void)state;
     for (size_t size = 0; size < sizeof(want); size++) {
         struct pst_buf buf;
-        struct pst_text text;
+        struct pst_str text;
 
         pst_buf_init(&buf, line, size);
         pst_cookie_emit(&buf, &cookie);
-        assert_int_equal(pst_buf_end(&buf, &text),
+        assert_int_equal(pst_buf_finish(&buf, &text),
                          size < sizeof(want) - 1 ? PST_TOO_LARGE : PST_OK);
     }
 }
@@ -688,12 +689,12 @@ test_clearing(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_buf buf;
-        struct pst_text text = PST_NO_TEXT;
+        struct pst_str text = PST_STR_NONE;
 
         pst_buf_init(&buf, line, sizeof(line));
         pst_cookie_emit_clear(&buf, &rows[i].cookie);
-        assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
-        if (!pst_text_equal(text, pst_text_from(rows[i].want)))
+        assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
+        if (!pst_str_equal(text, pst_str_from(rows[i].want)))
             fail_msg("%s: got \"%.*s\"", rows[i].name, (int)text.len, text.ptr);
     }
 }
@@ -731,13 +732,13 @@ static const struct {
     {"percent", VERBATIM},
 };
 
-static struct pst_text
+static struct pst_str
 text_of(struct json_object *value)
 {
     if (!value)
-        return PST_NO_TEXT;
-    return (struct pst_text){json_object_get_string(value),
-                             (size_t)json_object_get_string_len(value)};
+        return PST_STR_NONE;
+    return (struct pst_str){json_object_get_string(value),
+                            (size_t)json_object_get_string_len(value)};
 }
 
 /* False for a SameSite that our enum cannot even say. */
@@ -758,33 +759,34 @@ same_site_of(struct json_object *value, enum pst_same_site *out)
 
 /* Each piece of a stands in b, attribute names and SameSite without case. */
 static bool
-holds_pieces(struct pst_text a, struct pst_text b)
+holds_pieces(struct pst_str a, struct pst_str b)
 {
-    struct pst_text piece;
+    struct pst_str piece;
     bool first = true;
 
-    while (pst_text_cut(&a, ';', &piece)) {
-        struct pst_text rest = b;
-        struct pst_text other;
+    while (pst_str_split(&a, ';', &piece)) {
+        struct pst_str rest = b;
+        struct pst_str other;
         bool found = false;
 
-        piece = pst_text_trim(piece);
-        for (bool head = true; pst_text_cut(&rest, ';', &other); head = false) {
-            struct pst_text trimmed = pst_text_trim(other);
-            size_t equals = pst_text_index(trimmed, '=');
+        piece = pst_str_trim(piece);
+        for (bool head = true; pst_str_split(&rest, ';', &other);
+             head = false) {
+            struct pst_str trimmed = pst_str_trim(other);
+            size_t equals = pst_str_index(trimmed, '=');
             bool free_case =
                 !first && (equals == trimmed.len ||
-                           pst_text_starts_nocase(trimmed, T("samesite=")));
+                           pst_str_starts_nocase(trimmed, T("samesite=")));
             size_t name = first ? 0 : equals;
 
             if (head != first || trimmed.len != piece.len)
                 continue;
             if (free_case)
                 name = trimmed.len;
-            if (pst_text_equal_nocase(pst_text_first(trimmed, name),
-                                      pst_text_first(piece, name)) &&
-                pst_text_equal(pst_text_from_octet(trimmed, name),
-                               pst_text_from_octet(piece, name)))
+            if (pst_str_equal_nocase(pst_str_first(trimmed, name),
+                                     pst_str_first(piece, name)) &&
+                pst_str_equal(pst_str_skip(trimmed, name),
+                              pst_str_skip(piece, name)))
                 found = true;
         }
         if (!found)
@@ -795,12 +797,12 @@ holds_pieces(struct pst_text a, struct pst_text b)
 }
 
 static size_t
-count_pieces(struct pst_text text)
+count_pieces(struct pst_str text)
 {
-    struct pst_text piece;
+    struct pst_str piece;
     size_t count = 0;
 
-    while (pst_text_cut(&text, ';', &piece))
+    while (pst_str_split(&text, ';', &piece))
         count++;
     return count;
 }
@@ -821,15 +823,15 @@ static void
 check_line(const char *id, const struct pst_cookie *cookie, const char *want)
 {
     static char line[LINE_MAX_LEN];
-    const char *why = "";
-    struct pst_text ours;
-    struct pst_text theirs = pst_text_from(want);
+    const char *reason = "";
+    struct pst_str ours;
+    struct pst_str theirs = pst_str_from(want);
 
-    if (pst_cookie_check(cookie, &why))
-        fail_msg("%s: refused: %s", id, why);
+    if (pst_cookie_check(cookie, &reason))
+        fail_msg("%s: refused: %s", id, reason);
     if (emit(cookie, line, sizeof(line)))
         fail_msg("%s: not written", id);
-    ours = pst_text_from(line);
+    ours = pst_str_from(line);
     if (count_pieces(ours) != count_pieces(theirs) ||
         !holds_pieces(ours, theirs) || !holds_pieces(theirs, ours))
         fail_msg("%s: got \"%s\", want \"%s\"", id, line, want);
@@ -920,8 +922,8 @@ test_is_same(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text a = pst_text_from(rows[i].a);
-        struct pst_text b = pst_text_from(rows[i].b);
+        struct pst_str a = pst_str_from(rows[i].a);
+        struct pst_str b = pst_str_from(rows[i].b);
 
         if (pst_cookie_is_same(a, b) != rows[i].same ||
             pst_cookie_is_same(b, a) != rows[i].same)

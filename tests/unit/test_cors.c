@@ -43,7 +43,7 @@ test_listed(void **state)
 
     fixture_init(f, listed);
     fixture_request(f, variables, NULL);
-    cors_allow(&f->gate, &f->req, &f->rep);
+    cors_allow_origin(&f->ctx, &f->req, &f->res);
     assert_string_equal(fixture_header(f, "Access-Control-Allow-Origin"),
                         "https://app.example");
     assert_string_equal(fixture_header(f, "Access-Control-Allow-Credentials"),
@@ -64,7 +64,7 @@ test_app(void **state)
 
     fixture_init(f, listed);
     fixture_request(f, variables, NULL);
-    cors_allow(&f->gate, &f->req, &f->rep);
+    cors_allow_origin(&f->ctx, &f->req, &f->res);
     assert_string_equal(fixture_header(f, "Access-Control-Allow-Origin"),
                         "app://-");
     fixture_fini(f);
@@ -82,10 +82,10 @@ test_foreign(void **state)
             "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", NULL};
 
         fixture_request(f, variables, NULL);
-        cors_allow(&f->gate, &f->req, &f->rep);
+        cors_allow_origin(&f->ctx, &f->req, &f->res);
         assert_string_equal(fixture_header(f, "Vary"), "Origin");
         assert_int_equal(
-            cors_preflight(&f->gate, &f->req, &f->rep, "POST, OPTIONS"),
+            cors_answer_preflight(&f->ctx, &f->req, &f->res, "POST, OPTIONS"),
             PST_OK);
         if (fixture_is_out(f, "Access-Control-Allow") ||
             fixture_is_out(f, "Access-Control-Expose"))
@@ -105,9 +105,10 @@ test_preflight(void **state)
 
     fixture_init(f, listed);
     fixture_request(f, variables, NULL);
-    cors_allow(&f->gate, &f->req, &f->rep);
+    cors_allow_origin(&f->ctx, &f->req, &f->res);
     assert_int_equal(
-        cors_preflight(&f->gate, &f->req, &f->rep, "POST, OPTIONS"), PST_OK);
+        cors_answer_preflight(&f->ctx, &f->req, &f->res, "POST, OPTIONS"),
+        PST_OK);
     assert_true(fixture_is_out(f, "Status: 204"));
     assert_true(fixture_is_out(
         f, "Access-Control-Allow-Origin: http://localhost:3000\r\n"));
@@ -135,7 +136,7 @@ test_cookie_only(void **state)
 
     fixture_init(f, settings);
     fixture_request(f, variables, NULL);
-    cors_allow(&f->gate, &f->req, &f->rep);
+    cors_allow_origin(&f->ctx, &f->req, &f->res);
     assert_non_null(fixture_header(f, "Access-Control-Allow-Origin"));
     assert_string_equal(fixture_header(f, "Access-Control-Expose-Headers"),
                         "Retry-After");

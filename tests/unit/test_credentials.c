@@ -35,10 +35,10 @@ cleanup(void **state)
 }
 
 static void
-assert_text(const char *row, struct pst_text got, const char *want)
+assert_text(const char *row, struct pst_str got, const char *want)
 {
-    if (pst_text_is_absent(got) != (want == NULL) ||
-        !pst_text_equal(got, pst_text_from(want)))
+    if (pst_str_is_absent(got) != (want == NULL) ||
+        !pst_str_equal(got, pst_str_from(want)))
         fail_msg("%s: \"%.*s\"", row, (int)got.len, got.ptr ? got.ptr : "");
 }
 
@@ -59,25 +59,26 @@ test_emit(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text name;
-        struct pst_text value;
+        struct pst_str name;
+        struct pst_str value;
 
-        assert_int_equal(
-            jar_emit(arena, pst_text_from(rows[i].upstream), &name, &value),
-            PST_OK);
+        assert_int_equal(credentials_emit_header(arena,
+                                                 pst_str_from(rows[i].upstream),
+                                                 &name, &value),
+                         PST_OK);
         assert_text("name", name, rows[i].name);
         assert_text("value", value, rows[i].value);
     }
 }
 
 static enum pst_err
-follow(const struct config *config, struct pst_text upstream,
-       const struct jar_news *news, enum jar_change *change,
-       struct pst_text *out)
+follow(const struct config *config, struct pst_str upstream,
+       const struct credentials_update *update, enum credentials_change *change,
+       struct pst_str *out)
 {
-    const struct jar_answer answer = {NOW, upstream, news};
+    const struct credentials_response answer = {NOW, upstream, update};
 
-    return jar_follow(arena, config, &answer, change, out);
+    return credentials_apply_update(arena, config, &answer, change, out);
 }
 
 static void
@@ -87,27 +88,29 @@ test_follow_token(void **state)
         const char *name;
         const char *upstream;
         const char *token;
-        enum jar_change change;
+        enum credentials_change change;
         const char *out;
     } rows[] = {
-        {"nothing said, no session", NULL, NULL, JAR_SAME, NULL},
-        {"nothing said", "\"a\"", NULL, JAR_SAME, "\"a\""},
-        {"the same", "\"a\"", "a", JAR_SAME, "\"a\""},
-        {"a guest's first", NULL, "b", JAR_REPLACED, "\"b\""},
-        {"another", "\"a\"", "b", JAR_REPLACED, "\"b\""},
-        {"ended", "\"a\"", "", JAR_ENDED, NULL},
-        {"nothing to end", NULL, "", JAR_SAME, NULL},
+        {"nothing said, no session", NULL, NULL, CREDENTIALS_SAME, NULL},
+        {"nothing said", "\"a\"", NULL, CREDENTIALS_SAME, "\"a\""},
+        {"the same", "\"a\"", "a", CREDENTIALS_SAME, "\"a\""},
+        {"a guest's first", NULL, "b", CREDENTIALS_REPLACED, "\"b\""},
+        {"another", "\"a\"", "b", CREDENTIALS_REPLACED, "\"b\""},
+        {"ended", "\"a\"", "", CREDENTIALS_ENDED, NULL},
+        {"nothing to end", NULL, "", CREDENTIALS_SAME, NULL},
     };
-    static const struct config config = {.backend.token_place = PLACE_HEADER};
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_HEADER};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct jar_news news = {.token = pst_text_from(rows[i].token)};
-        enum jar_change change;
-        struct pst_text out;
+        const struct credentials_update update = {
+            .token = pst_str_from(rows[i].token)};
+        enum credentials_change change;
+        struct pst_str out;
 
-        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
-                                &change, &out),
+        assert_int_equal(follow(&config, pst_str_from(rows[i].upstream),
+                                &update, &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -122,94 +125,98 @@ test_follow_cookies(void **state)
         const char *name;
         const char *upstream;
         const char *lines[4];
-        enum jar_change change;
+        enum credentials_change change;
         const char *out;
     } rows[] = {
-        {"nothing said", OLD, {NULL}, JAR_SAME, OLD},
+        {"nothing said", OLD, {NULL}, CREDENTIALS_SAME, OLD},
         {"a guest's first pair",
          NULL,
          {"session=s1" ATTRIBUTES, "session.sig=g1" ATTRIBUTES},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          OLD},
         {"the same pair again",
          OLD,
          {"session=s1" ATTRIBUTES, "session.sig=g1" ATTRIBUTES},
-         JAR_SAME,
+         CREDENTIALS_SAME,
          OLD},
         {"a login's pair",
          OLD,
          {"session=s2" ATTRIBUTES, "session.sig=g2" ATTRIBUTES},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"session\":\"s2\",\"session.sig\":\"g2\"}"},
         {"logout: {\"token\":\"\"}",
          OLD,
          {"session=eyJ0b2tlbiI6IiJ9" ATTRIBUTES,
           "session.sig=-7akqVtP" ATTRIBUTES},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
-        {"emptied", OLD, {"session=; httponly"}, JAR_ENDED, NULL},
-        {"Max-Age=0", OLD, {"session=x; HttpOnly; Max-Age=0"}, JAR_ENDED, NULL},
+        {"emptied", OLD, {"session=; httponly"}, CREDENTIALS_ENDED, NULL},
+        {"Max-Age=0",
+         OLD,
+         {"session=x; HttpOnly; Max-Age=0"},
+         CREDENTIALS_ENDED,
+         NULL},
         {"Max-Age=-1",
          OLD,
          {"session=x; HttpOnly; max-age=-1"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"expired",
          OLD,
          {"session=x; expires=Thu, 01 Jan 1970 00:00:00 GMT; httponly"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"expired, with dashes",
          OLD,
          {"session=x; expires=Thu, 01-Jan-1970 00:00:00 GMT; httponly"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"Max-Age counts, not Expires",
          OLD,
          {"session=s2; Max-Age=60; expires=Thu, 01 Jan 1970 00:00:00 GMT; "
           "httponly"},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"session\":\"s2\",\"session.sig\":\"g1\"}"},
         {"expires later",
          OLD,
          {"session=s2; expires=Sun, 21 Nov 2027 23:41:47 GMT; httponly"},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"session\":\"s2\",\"session.sig\":\"g1\"}"},
         {"only the signature goes",
          OLD,
          {"session.sig=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT; "
           "httponly"},
-         JAR_KEPT,
+         CREDENTIALS_KEPT,
          "{\"session\":\"s1\"}"},
         {"a cookie for scripts is kept",
          OLD,
          {"lang=de; path=/"},
-         JAR_KEPT,
+         CREDENTIALS_KEPT,
          "{\"session\":\"s1\",\"session.sig\":\"g1\",\"lang\":\" de\"}"},
         {"and deleted without an end",
          "{\"session\":\"s1\",\"lang\":\" de\"}",
          {"lang=; path=/; max-age=0"},
-         JAR_KEPT,
+         CREDENTIALS_KEPT,
          "{\"session\":\"s1\"}"},
         {"and stays what it is",
          "{\"session\":\"s1\",\"lang\":\" de\"}",
          {"lang=de; path=/", "other=x"},
-         JAR_KEPT,
+         CREDENTIALS_KEPT,
          "{\"session\":\"s1\",\"lang\":\" de\",\"other\":\" x\"}"},
         {"the session's, set again without HttpOnly",
          "{\"session\":\"s1\",\"lang\":\" de\"}",
          {"session=s2; path=/"},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"session\":\"s2\",\"lang\":\" de\"}"},
         {"deleting what is not there",
          OLD,
          {"other=; Max-Age=0; httponly"},
-         JAR_SAME,
+         CREDENTIALS_SAME,
          OLD},
         {"ended and begun again in one answer",
          OLD,
          {"session=; httponly", "session=s3; httponly"},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"session\":\"s3\",\"session.sig\":\"g1\"}"},
         /* Many backends repeat neither HttpOnly nor anything but the path when
          * they delete. The session lived on with an empty object, which
@@ -217,52 +224,58 @@ test_follow_cookies(void **state)
         {"deleted without HttpOnly",
          "{\"session\":\"s1\"}",
          {"session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"deleted without HttpOnly, another one left",
          "{\"session\":\"s1\",\"lang\":\" de\"}",
          {"session=x; Max-Age=0"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"the last one goes, be it a signature",
          "{\"session.sig\":\"g1\"}",
          {"session.sig=; Max-Age=0"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"set and deleted in one answer",
          OLD,
          {"lang=de", "lang=; Max-Age=0"},
-         JAR_SAME,
+         CREDENTIALS_SAME,
          OLD},
         {"replaced and then deleted in one answer",
          "{\"session\":\"s1\"}",
          {"session=s2; httponly", "session=; httponly"},
-         JAR_ENDED,
+         CREDENTIALS_ENDED,
          NULL},
         {"a guest's first, taken back at once",
          NULL,
          {"session=s2; httponly", "session=; httponly"},
-         JAR_SAME,
+         CREDENTIALS_SAME,
          NULL},
         {"one session ends and another begins",
          "{\"guest\":\"s1\"}",
          {"user=s2; httponly", "guest=; Max-Age=0"},
-         JAR_REPLACED,
+         CREDENTIALS_REPLACED,
          "{\"user\":\"s2\"}"},
-        {"no cookie at all", OLD, {"=x", "x", "a b=c", ""}, JAR_SAME, OLD},
+        {"no cookie at all",
+         OLD,
+         {"=x", "x", "a b=c", ""},
+         CREDENTIALS_SAME,
+         OLD},
     };
-    static const struct config config = {.backend.token_place = PLACE_COOKIE};
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_COOKIE};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct jar_news news = {.cookie_count = 0};
-        enum jar_change change;
-        struct pst_text out;
+        struct credentials_update update = {.cookie_count = 0};
+        enum credentials_change change;
+        struct pst_str out;
 
         for (size_t j = 0; j < 4 && rows[i].lines[j]; j++)
-            news.cookies[news.cookie_count++] = pst_text_from(rows[i].lines[j]);
-        assert_int_equal(follow(&config, pst_text_from(rows[i].upstream), &news,
-                                &change, &out),
+            update.cookies[update.cookie_count++] =
+                pst_str_from(rows[i].lines[j]);
+        assert_int_equal(follow(&config, pst_str_from(rows[i].upstream),
+                                &update, &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -274,29 +287,30 @@ test_follow_cookies(void **state)
 static void
 test_bounds(void **state)
 {
-    static const struct config config = {.backend.token_place = PLACE_COOKIE};
-    static const struct config by_header = {.backend.token_place =
-                                                PLACE_HEADER};
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_COOKIE};
+    static const struct config by_header = {.backend.token_location =
+                                                TOKEN_IN_HEADER};
     static char big[PST_UPSTREAM_MAX + 16];
-    static struct jar_news news = {.cookie_count = 1};
-    enum jar_change change = JAR_ENDED;
-    struct pst_text out = PST_TEXT("untouched");
-    struct pst_text name = out;
+    static struct credentials_update update = {.cookie_count = 1};
+    enum credentials_change change = CREDENTIALS_ENDED;
+    struct pst_str out = PST_STR("untouched");
+    struct pst_str name = out;
 
     (void)state;
     memset(big, 'x', sizeof(big));
     big[1] = '=';
-    news.cookies[0] = (struct pst_text){big, sizeof(big)};
-    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+    update.cookies[0] = (struct pst_str){big, sizeof(big)};
+    assert_int_equal(follow(&config, PST_STR_NONE, &update, &change, &out),
                      PST_TOO_LARGE);
-    assert_int_equal(change, JAR_ENDED);
+    assert_int_equal(change, CREDENTIALS_ENDED);
     assert_text("out", out, "untouched");
-    news.token = (struct pst_text){big, sizeof(big)};
-    assert_int_equal(follow(&by_header, PST_NO_TEXT, &news, &change, &out),
+    update.token = (struct pst_str){big, sizeof(big)};
+    assert_int_equal(follow(&by_header, PST_STR_NONE, &update, &change, &out),
                      PST_TOO_LARGE);
-    assert_int_equal(change, JAR_ENDED);
+    assert_int_equal(change, CREDENTIALS_ENDED);
     assert_text("out", out, "untouched");
-    assert_int_equal(jar_emit(arena, PST_TEXT("{"), &name, &out),
+    assert_int_equal(credentials_emit_header(arena, PST_STR("{"), &name, &out),
                      PST_MALFORMED);
     assert_text("name", name, "untouched");
     assert_text("value", out, "untouched");
@@ -307,21 +321,23 @@ test_bounds(void **state)
 static void
 test_longest_token(void **state)
 {
-    static const struct config config = {.backend.token_place = PLACE_HEADER};
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_HEADER};
     static char longest[PST_UPSTREAM_MAX - 2];
-    static struct jar_news news;
-    enum jar_change change;
-    struct pst_text value;
-    struct pst_text name;
-    struct pst_text out;
+    static struct credentials_update update;
+    enum credentials_change change;
+    struct pst_str value;
+    struct pst_str name;
+    struct pst_str out;
 
     (void)state;
     memset(longest, 'x', sizeof(longest));
-    news.token = (struct pst_text){longest, sizeof(longest)};
-    assert_int_equal(follow(&config, PST_NO_TEXT, &news, &change, &out),
+    update.token = (struct pst_str){longest, sizeof(longest)};
+    assert_int_equal(follow(&config, PST_STR_NONE, &update, &change, &out),
                      PST_OK);
     assert_int_equal(out.len, PST_UPSTREAM_MAX);
-    assert_int_equal(jar_emit(arena, out, &name, &value), PST_OK);
+    assert_int_equal(credentials_emit_header(arena, out, &name, &value),
+                     PST_OK);
     assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
 }
 
@@ -329,15 +345,16 @@ test_longest_token(void **state)
 static void
 test_json_backend(void **state)
 {
-    static const struct config config = {.backend.token_place = PLACE_JSON};
-    const struct jar_news news = {.token = PST_TEXT("x")};
-    enum jar_change change;
-    struct pst_text out;
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_JSON};
+    const struct credentials_update update = {.token = PST_STR("x")};
+    enum credentials_change change;
+    struct pst_str out;
 
     (void)state;
-    assert_int_equal(follow(&config, PST_TEXT("\"a\""), &news, &change, &out),
+    assert_int_equal(follow(&config, PST_STR("\"a\""), &update, &change, &out),
                      PST_OK);
-    assert_int_equal(change, JAR_SAME);
+    assert_int_equal(change, CREDENTIALS_SAME);
     assert_text("kept", out, "\"a\"");
 }
 

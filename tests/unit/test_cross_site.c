@@ -132,7 +132,7 @@ may_change(const struct request_of *r)
 }
 
 static enum pst_err
-ask(gate_handler *program, const struct request_of *r)
+ask(handler_fn *program, const struct request_of *r)
 {
     const char *parts[] = {sites[r->site].variable, modes[r->mode],
                            origins[r->origin].variable, carriers[r->carrier],
@@ -147,7 +147,7 @@ ask(gate_handler *program, const struct request_of *r)
     fixture_request(&fix, variables,
                     r->method == 0 ? NULL : types[r->type].body);
     fix.exchanges = 0;
-    return program(&fix.gate, &fix.req, &fix.rep);
+    return program(&fix.ctx, &fix.req, &fix.res);
 }
 
 static void
@@ -189,7 +189,7 @@ next(struct request_of *r)
 }
 
 static void
-test_program(const char *name, gate_handler *program)
+test_program(const char *name, handler_fn *program)
 {
     struct request_of r = {0};
     size_t allowed = 0;
@@ -247,7 +247,7 @@ test_referer(void **state)
         enum pst_err e;
 
         fixture_request(&fix, variables, NULL);
-        e = program_logout(&fix.gate, &fix.req, &fix.rep);
+        e = program_logout(&fix.ctx, &fix.req, &fix.res);
         if ((e == PST_CROSS_SITE) != rows[i].refused)
             fail_msg("%s: %s", rows[i].referer, pst_err_code(e));
     }

@@ -87,8 +87,8 @@ static void
 test_init_twice(void **state)
 {
     (void)state;
-    assert_int_equal(pst_crypt_init(), PST_OK);
-    assert_int_equal(pst_crypt_init(), PST_OK);
+    assert_int_equal(pst_crypto_init(), PST_OK);
+    assert_int_equal(pst_crypto_init(), PST_OK);
 }
 
 static void
@@ -112,7 +112,7 @@ test_sha256(void **state)
         struct octets want = hex(rows[i].want);
         uint8_t got[PST_HASH_LEN];
 
-        pst_crypt_sha256(pst_text_bytes(pst_text_from(rows[i].in)), got);
+        pst_crypto_sha256(pst_str_bytes(pst_str_from(rows[i].in)), got);
         check_octets(rows[i].in, got, want.bytes);
         free(want.storage);
     }
@@ -174,7 +174,7 @@ test_hmac(void **state)
         struct octets want = hex(rows[i].want);
         uint8_t got[PST_HASH_LEN];
 
-        check_err(rows[i].name, pst_crypt_hmac(key.bytes, data.bytes, got),
+        check_err(rows[i].name, pst_crypto_hmac(key.bytes, data.bytes, got),
                   PST_OK);
         check_octets(rows[i].name, got, want.bytes);
         free(key.storage);
@@ -205,11 +205,11 @@ test_hmac_wycheproof(void **state)
             bool valid = strcmp(vectors_string(test, "result"), "valid") == 0;
             uint8_t got[PST_HASH_LEN];
 
-            check_err("hmac", pst_crypt_hmac(key.bytes, data.bytes, got),
+            check_err("hmac", pst_crypto_hmac(key.bytes, data.bytes, got),
                       PST_OK);
             /* Some tags are the first 128 bits. */
             assert_in_range(tag.bytes.len, 16, sizeof(got));
-            if (valid != pst_crypt_equal(
+            if (valid != pst_crypto_equal(
                              tag.bytes, (struct pst_bytes){got, tag.bytes.len}))
                 fail_msg("tcId %s", vectors_string(test, "tcId"));
             run++;
@@ -271,12 +271,12 @@ test_hkdf(void **state)
         uint8_t got[128];
 
         check_err(rows[i].name,
-                  pst_crypt_hkdf_extract(salt.bytes, secret.bytes, got_prk),
+                  pst_crypto_hkdf_extract(salt.bytes, secret.bytes, got_prk),
                   PST_OK);
         check_octets(rows[i].name, got_prk, prk.bytes);
         check_err(
             rows[i].name,
-            pst_crypt_hkdf_expand(got_prk, info.bytes, got, want.bytes.len),
+            pst_crypto_hkdf_expand(got_prk, info.bytes, got, want.bytes.len),
             PST_OK);
         check_octets(rows[i].name, got, want.bytes);
         free(secret.storage);
@@ -297,13 +297,14 @@ test_hkdf_limit(void **state)
 
     (void)state;
     memset(out, 0x55, sizeof(out));
-    assert_int_equal(pst_crypt_hkdf_expand(prk, info, out, EXPAND_MAX + 1),
+    assert_int_equal(pst_crypto_hkdf_expand(prk, info, out, EXPAND_MAX + 1),
                      PST_TOO_LARGE);
-    assert_int_equal(pst_crypt_hkdf_expand(prk, info, out, SIZE_MAX),
+    assert_int_equal(pst_crypto_hkdf_expand(prk, info, out, SIZE_MAX),
                      PST_TOO_LARGE);
     for (size_t i = 0; i < sizeof(out); i++)
         assert_int_equal(out[i], 0x55);
-    assert_int_equal(pst_crypt_hkdf_expand(prk, info, out, EXPAND_MAX), PST_OK);
+    assert_int_equal(pst_crypto_hkdf_expand(prk, info, out, EXPAND_MAX),
+                     PST_OK);
     assert_int_equal(out[EXPAND_MAX], 0x55);
 }
 
@@ -320,9 +321,9 @@ hkdf_vector(struct json_object *test)
     size_t size = (size_t)strtoul(vectors_string(test, "size"), NULL, 10);
     uint8_t prk[PST_HASH_LEN];
 
-    check_err(name, pst_crypt_hkdf_extract(salt.bytes, secret.bytes, prk),
+    check_err(name, pst_crypto_hkdf_extract(salt.bytes, secret.bytes, prk),
               PST_OK);
-    check_err(name, pst_crypt_hkdf_expand(prk, info.bytes, got, size),
+    check_err(name, pst_crypto_hkdf_expand(prk, info.bytes, got, size),
               valid ? PST_OK : PST_TOO_LARGE);
     if (valid) {
         assert_int_equal(size, want.bytes.len);
@@ -384,13 +385,13 @@ check_gcm(const struct gcm_row *row)
     assert_non_null(out);
     assert_int_equal(key.bytes.len, PST_KEY_LEN);
     assert_int_equal(nonce.bytes.len, PST_NONCE_LEN);
-    e = pst_crypt_open(key.storage, nonce.storage, aad.bytes, sealed.bytes,
-                       tag.bytes, out);
+    e = pst_crypto_open(key.storage, nonce.storage, aad.bytes, sealed.bytes,
+                        tag.bytes, out);
     check_err(row->name, e, row->valid ? PST_OK : PST_FORGED);
     if (row->valid) {
         check_octets(row->name, out, plain.bytes);
-        e = pst_crypt_seal(key.storage, nonce.storage, aad.bytes, plain.bytes,
-                           out, got_tag);
+        e = pst_crypto_seal(key.storage, nonce.storage, aad.bytes, plain.bytes,
+                            out, got_tag);
         check_err(row->name, e, PST_OK);
         check_octets(row->name, out, sealed.bytes);
         check_octets(row->name, got_tag, tag.bytes);
@@ -506,10 +507,10 @@ struct sealed {
 static enum pst_err
 open_sealed(const struct sealed *it, uint8_t *out)
 {
-    return pst_crypt_open(it->key, it->nonce,
-                          (struct pst_bytes){it->aad, sizeof(it->aad)},
-                          (struct pst_bytes){it->text, sizeof(it->text)},
-                          (struct pst_bytes){it->tag, sizeof(it->tag)}, out);
+    return pst_crypto_open(it->key, it->nonce,
+                           (struct pst_bytes){it->aad, sizeof(it->aad)},
+                           (struct pst_bytes){it->text, sizeof(it->text)},
+                           (struct pst_bytes){it->tag, sizeof(it->tag)}, out);
 }
 
 static void
@@ -521,10 +522,10 @@ test_every_bit_counts(void **state)
 
     (void)state;
     assert_int_equal(
-        pst_crypt_seal(good.key, good.nonce,
-                       (struct pst_bytes){good.aad, sizeof(good.aad)},
-                       (struct pst_bytes){plain, sizeof(plain)}, good.text,
-                       good.tag),
+        pst_crypto_seal(good.key, good.nonce,
+                        (struct pst_bytes){good.aad, sizeof(good.aad)},
+                        (struct pst_bytes){plain, sizeof(plain)}, good.text,
+                        good.tag),
         PST_OK);
     assert_int_equal(open_sealed(&good, out), PST_OK);
     assert_memory_equal(out, plain, sizeof(plain));
@@ -551,14 +552,14 @@ test_tag_lengths(void **state)
     const struct pst_bytes aad = {NULL, 0};
 
     (void)state;
-    assert_int_equal(pst_crypt_seal(key, nonce, aad,
-                                    (struct pst_bytes){plain, sizeof(plain)},
-                                    text, tag),
+    assert_int_equal(pst_crypto_seal(key, nonce, aad,
+                                     (struct pst_bytes){plain, sizeof(plain)},
+                                     text, tag),
                      PST_OK);
     for (size_t len = 0; len <= sizeof(tag); len++) {
-        enum pst_err e = pst_crypt_open(key, nonce, aad,
-                                        (struct pst_bytes){text, sizeof(text)},
-                                        (struct pst_bytes){tag, len}, out);
+        enum pst_err e = pst_crypto_open(key, nonce, aad,
+                                         (struct pst_bytes){text, sizeof(text)},
+                                         (struct pst_bytes){tag, len}, out);
 
         if (e != (len == PST_TAG_LEN ? PST_OK : PST_FORGED))
             fail_msg("a tag of %zu octets: %s", len, pst_err_code(e));
@@ -590,8 +591,8 @@ test_equal(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
-        if (pst_crypt_equal(pst_text_bytes(pst_text_from(rows[i].a)),
-                            pst_text_bytes(pst_text_from(rows[i].b))) !=
+        if (pst_crypto_equal(pst_str_bytes(pst_str_from(rows[i].a)),
+                             pst_str_bytes(pst_str_from(rows[i].b))) !=
             rows[i].want)
             fail_msg("row %zu", i);
 }
@@ -611,7 +612,7 @@ test_random_never_repeats(void **state)
     (void)state;
     assert_non_null(nonces);
     for (size_t i = 0; i < NONCES; i++)
-        if (pst_crypt_random(nonces[i], PST_NONCE_LEN) != PST_OK)
+        if (pst_crypto_random(nonces[i], PST_NONCE_LEN) != PST_OK)
             fail_msg("no random octets at nonce %zu", i);
     qsort(nonces, NONCES, PST_NONCE_LEN, compare_nonces);
     for (size_t i = 1; i < NONCES; i++)
@@ -630,7 +631,7 @@ test_random_hesitates(void **state)
     (void)state;
     random_mode = RANDOM_HESITANT;
     random_calls = 0;
-    assert_int_equal(pst_crypt_random(out, sizeof(out) - 1), PST_OK);
+    assert_int_equal(pst_crypto_random(out, sizeof(out) - 1), PST_OK);
     random_mode = RANDOM_GOOD;
     assert_int_equal(random_calls, 2 * 13); /* ceil(63/5), each interrupted */
     assert_int_equal(out[sizeof(out) - 1], 0);
@@ -649,10 +650,10 @@ test_random_fails(void **state)
     (void)state;
     memset(out, 0x55, sizeof(out));
     random_mode = RANDOM_BROKEN;
-    assert_int_equal(pst_crypt_random(out, sizeof(out)), PST_NO_RANDOM);
+    assert_int_equal(pst_crypto_random(out, sizeof(out)), PST_NO_RANDOM);
     random_mode = RANDOM_GOOD;
     assert_true(is_zero(out, sizeof(out)));
-    assert_int_equal(pst_crypt_random(out, 0), PST_OK);
+    assert_int_equal(pst_crypto_random(out, 0), PST_OK);
 }
 
 static void
@@ -663,7 +664,7 @@ test_secure_memory(void **state)
 
     (void)state;
     while (count < PST_COUNT(pieces)) {
-        pieces[count] = pst_crypt_secure_alloc(1024);
+        pieces[count] = pst_crypto_secure_alloc(1024);
         if (!pieces[count])
             break;
         memset(pieces[count++], 0xAA, 1024);
@@ -671,11 +672,11 @@ test_secure_memory(void **state)
     /* A ring takes about one of these; the pool is small and has an end. */
     assert_in_range(count, 16, PST_COUNT(pieces) - 1);
     while (count > 0)
-        pst_crypt_secure_free(pieces[--count]);
-    pieces[0] = pst_crypt_secure_alloc(1024);
+        pst_crypto_secure_free(pieces[--count]);
+    pieces[0] = pst_crypto_secure_alloc(1024);
     assert_non_null(pieces[0]);
-    pst_crypt_secure_free(pieces[0]);
-    pst_crypt_secure_free(NULL);
+    pst_crypto_secure_free(pieces[0]);
+    pst_crypto_secure_free(NULL);
 }
 
 static void
@@ -684,17 +685,17 @@ test_wipe(void **state)
     uint8_t octets[5] = {1, 2, 3, 4, 5};
 
     (void)state;
-    pst_crypt_wipe(octets, 4);
+    pst_crypto_wipe(octets, 4);
     assert_true(is_zero(octets, 4));
     assert_int_equal(octets[4], 5);
-    pst_crypt_wipe(NULL, 0);
+    pst_crypto_wipe(NULL, 0);
 }
 
 static int
 start(void **state)
 {
     (void)state;
-    return pst_crypt_init() == PST_OK ? 0 : -1;
+    return pst_crypto_init() == PST_OK ? 0 : -1;
 }
 
 int

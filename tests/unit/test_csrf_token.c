@@ -45,13 +45,13 @@ tear_down(void **state)
     return 0;
 }
 
-static struct visit
+static struct auth
 visit_of(enum who who)
 {
-    struct visit visit = {.has_session = who != NOBODY};
+    struct auth auth = {.has_session = who != NOBODY};
 
-    memset(visit.session.sid, (int)who, sizeof(visit.session.sid));
-    return visit;
+    memset(auth.session.sid, (int)who, sizeof(auth.session.sid));
+    return auth;
 }
 
 static void
@@ -64,28 +64,28 @@ begin(void)
 
 /* Sent by a session that began then; unix seconds. */
 static enum pst_err
-check_of(enum who who, int64_t began, enum formtoken_form form,
-         struct pst_text token)
+check_of(enum who who, int64_t began, enum csrf_token_form form,
+         struct pst_str token)
 {
-    struct visit visit = visit_of(who);
+    struct auth auth = visit_of(who);
 
-    visit.session.iat = began;
-    return formtoken_check(&fix.gate, &fix.req, &visit, form, token);
+    auth.session.iat = began;
+    return csrf_token_check(&fix.ctx, &fix.req, &auth, form, token);
 }
 
 static enum pst_err
-check(enum who who, enum formtoken_form form, struct pst_text token)
+check(enum who who, enum csrf_token_form form, struct pst_str token)
 {
     return check_of(who, FIXTURE_NOW, form, token);
 }
 
-static struct pst_text
-make(enum who who, enum formtoken_form form)
+static struct pst_str
+make(enum who who, enum csrf_token_form form)
 {
-    struct visit visit = visit_of(who);
-    struct pst_text token = PST_NO_TEXT;
+    struct auth auth = visit_of(who);
+    struct pst_str token = PST_STR_NONE;
 
-    assert_int_equal(formtoken_make(&fix.gate, fix.arena, &visit, form, &token),
+    assert_int_equal(csrf_token_make(&fix.ctx, fix.arena, &auth, form, &token),
                      PST_OK);
     assert_true(token.len > 0 && token.len < 500);
     return token;
@@ -97,64 +97,64 @@ test_who_where_when(void **state)
     static const struct {
         const char *name;
         enum who made_for;
-        enum formtoken_form made_in;
+        enum csrf_token_form made_in;
         enum who sent_by;
-        enum formtoken_form sent_in;
+        enum csrf_token_form sent_in;
         int64_t after; /* seconds */
         enum pst_err want;
         int64_t began; /* the sender's session; seconds after the form */
     } rows[] = {
-        {"login", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 0, PST_OK,
+        {"login", NOBODY, CSRF_TOKEN_LOGIN, NOBODY, CSRF_TOKEN_LOGIN, 0, PST_OK,
          0},
-        {"later", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3599,
+        {"later", NOBODY, CSRF_TOKEN_LOGIN, NOBODY, CSRF_TOKEN_LOGIN, 3599,
          PST_OK, 0},
-        {"too late", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN, 3600,
+        {"too late", NOBODY, CSRF_TOKEN_LOGIN, NOBODY, CSRF_TOKEN_LOGIN, 3600,
          PST_STALE_FORM, 0},
-        {"a clock that is behind", NOBODY, FORMTOKEN_LOGIN, NOBODY,
-         FORMTOKEN_LOGIN, -PST_SKEW, PST_OK, 0},
-        {"from the future", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGIN,
-         -PST_SKEW - 1, PST_STALE_FORM, 0},
-        {"the other form's", NOBODY, FORMTOKEN_LOGIN, NOBODY, FORMTOKEN_LOGOUT,
-         0, PST_STALE_FORM, 0},
-        {"the other form's, the other way", ALICE, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGIN, 0, PST_STALE_FORM, 0},
-        {"logout", ALICE, FORMTOKEN_LOGOUT, ALICE, FORMTOKEN_LOGOUT, 0, PST_OK,
-         0},
-        {"another session's logout", ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
-        {"nobody's logout for a session", NOBODY, FORMTOKEN_LOGOUT, ALICE,
-         FORMTOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
-        {"a session's, now gone", ALICE, FORMTOKEN_LOGIN, NOBODY,
-         FORMTOKEN_LOGIN, 9, PST_OK, 0},
-        {"the session's own", ALICE, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN, 9,
-         PST_OK, -100},
-        {"another session's login", ALICE_ELSEWHERE, FORMTOKEN_LOGIN, ALICE,
-         FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
-        {"a stranger's, brought to who is logged in", NOBODY, FORMTOKEN_LOGIN,
-         ALICE, FORMTOKEN_LOGIN, 9, PST_STALE_FORM, -1},
-        {"the second of two tabs (U18)", NOBODY, FORMTOKEN_LOGIN, ALICE,
-         FORMTOKEN_LOGIN, 9, PST_OK, 1},
-        {"in the same second", NOBODY, FORMTOKEN_LOGIN, ALICE, FORMTOKEN_LOGIN,
-         9, PST_OK, 0},
-        {"the second of two tabs of a session", ALICE, FORMTOKEN_LOGIN,
-         ALICE_ELSEWHERE, FORMTOKEN_LOGIN, 9, PST_OK, 1},
-        {"logging out is for the very session", ALICE, FORMTOKEN_LOGOUT,
-         ALICE_ELSEWHERE, FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 1},
-        {"a logout's, now gone", ALICE, FORMTOKEN_LOGOUT, NOBODY,
-         FORMTOKEN_LOGOUT, 9, PST_STALE_FORM, 0},
+        {"a clock that is behind", NOBODY, CSRF_TOKEN_LOGIN, NOBODY,
+         CSRF_TOKEN_LOGIN, -PST_CLOCK_SKEW_MAX, PST_OK, 0},
+        {"from the future", NOBODY, CSRF_TOKEN_LOGIN, NOBODY, CSRF_TOKEN_LOGIN,
+         -PST_CLOCK_SKEW_MAX - 1, PST_STALE_FORM, 0},
+        {"the other form's", NOBODY, CSRF_TOKEN_LOGIN, NOBODY,
+         CSRF_TOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
+        {"the other form's, the other way", ALICE, CSRF_TOKEN_LOGOUT, ALICE,
+         CSRF_TOKEN_LOGIN, 0, PST_STALE_FORM, 0},
+        {"logout", ALICE, CSRF_TOKEN_LOGOUT, ALICE, CSRF_TOKEN_LOGOUT, 0,
+         PST_OK, 0},
+        {"another session's logout", ALICE_ELSEWHERE, CSRF_TOKEN_LOGOUT, ALICE,
+         CSRF_TOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
+        {"nobody's logout for a session", NOBODY, CSRF_TOKEN_LOGOUT, ALICE,
+         CSRF_TOKEN_LOGOUT, 0, PST_STALE_FORM, 0},
+        {"a session's, now gone", ALICE, CSRF_TOKEN_LOGIN, NOBODY,
+         CSRF_TOKEN_LOGIN, 9, PST_OK, 0},
+        {"the session's own", ALICE, CSRF_TOKEN_LOGIN, ALICE, CSRF_TOKEN_LOGIN,
+         9, PST_OK, -100},
+        {"another session's login", ALICE_ELSEWHERE, CSRF_TOKEN_LOGIN, ALICE,
+         CSRF_TOKEN_LOGIN, 9, PST_STALE_FORM, -1},
+        {"a stranger's, brought to who is logged in", NOBODY, CSRF_TOKEN_LOGIN,
+         ALICE, CSRF_TOKEN_LOGIN, 9, PST_STALE_FORM, -1},
+        {"the second of two tabs (U18)", NOBODY, CSRF_TOKEN_LOGIN, ALICE,
+         CSRF_TOKEN_LOGIN, 9, PST_OK, 1},
+        {"in the same second", NOBODY, CSRF_TOKEN_LOGIN, ALICE,
+         CSRF_TOKEN_LOGIN, 9, PST_OK, 0},
+        {"the second of two tabs of a session", ALICE, CSRF_TOKEN_LOGIN,
+         ALICE_ELSEWHERE, CSRF_TOKEN_LOGIN, 9, PST_OK, 1},
+        {"logging out is for the very session", ALICE, CSRF_TOKEN_LOGOUT,
+         ALICE_ELSEWHERE, CSRF_TOKEN_LOGOUT, 9, PST_STALE_FORM, 1},
+        {"a logout's, now gone", ALICE, CSRF_TOKEN_LOGOUT, NOBODY,
+         CSRF_TOKEN_LOGOUT, 9, PST_STALE_FORM, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text token;
+        struct pst_str token;
         enum pst_err e;
 
         begin();
         token = make(rows[i].made_for, rows[i].made_in);
-        fix.gate.now += rows[i].after;
+        fix.ctx.now += rows[i].after;
         e = check_of(rows[i].sent_by, FIXTURE_NOW + rows[i].began,
                      rows[i].sent_in, token);
-        fix.gate.now -= rows[i].after;
+        fix.ctx.now -= rows[i].after;
         if (e != rows[i].want)
             fail_msg("%s: %s", rows[i].name, pst_err_code(e));
     }
@@ -164,17 +164,17 @@ test_who_where_when(void **state)
 static void
 test_many_at_once(void **state)
 {
-    struct pst_text first;
-    struct pst_text second;
+    struct pst_str first;
+    struct pst_str second;
 
     (void)state;
     begin();
-    first = make(NOBODY, FORMTOKEN_LOGIN);
-    second = make(NOBODY, FORMTOKEN_LOGIN);
-    assert_false(pst_text_equal(first, second));
+    first = make(NOBODY, CSRF_TOKEN_LOGIN);
+    second = make(NOBODY, CSRF_TOKEN_LOGIN);
+    assert_false(pst_str_equal(first, second));
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, second), PST_OK);
-        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, first), PST_OK);
+        assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, second), PST_OK);
+        assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, first), PST_OK);
     }
 }
 
@@ -186,33 +186,33 @@ test_forged(void **state)
         PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER,
         PST_PURPOSE_UPSTREAM};
     static const uint8_t nonce[PST_NONCE_LEN] = {1};
-    struct pst_text claims =
-        PST_TEXT("{\"form\":\"login\",\"session\":\"\",\"iat\":1700000000}");
-    struct pst_text token;
+    struct pst_str claims =
+        PST_STR("{\"form\":\"login\",\"session\":\"\",\"iat\":1700000000}");
+    struct pst_str token;
     char *octets;
 
     (void)state;
     begin();
-    token = make(NOBODY, FORMTOKEN_LOGIN);
+    token = make(NOBODY, CSRF_TOKEN_LOGIN);
     octets = pst_arena_alloc(fix.arena, token.len);
     assert_non_null(octets);
     for (size_t i = 0; i < token.len; i++) {
         memcpy(octets, token.ptr, token.len);
         octets[i] = octets[i] == 'A' ? 'B' : 'A';
-        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN,
-                               (struct pst_text){octets, token.len}),
+        assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN,
+                               (struct pst_str){octets, token.len}),
                          PST_STALE_FORM);
     }
-    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_TEXT("x")),
+    assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, PST_STR("x")),
                      PST_STALE_FORM);
     for (size_t i = 0; i < PST_COUNT(others); i++) {
-        struct pst_token_use use = {fix.gate.ring, others[i], PST_TOKEN_SEALED};
+        struct pst_token_use use = {fix.ctx.ring, others[i], PST_TOKEN_SEALED};
         struct pst_buf buf;
 
         pst_buf_init_arena(&buf, fix.arena, PST_TOKEN_MAX);
-        assert_int_equal(
-            pst_token_seal(&use, fix.gate.now, nonce, claims, &buf), PST_OK);
-        assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&buf)),
+        assert_int_equal(pst_token_seal(&use, fix.ctx.now, nonce, claims, &buf),
+                         PST_OK);
+        assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, pst_buf_str(&buf)),
                          PST_STALE_FORM);
     }
 }
@@ -225,31 +225,31 @@ test_older_secret(void **state)
     static const char secrets[] = "another-Secret-of-43-characters-0123456789x "
                                   "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe";
     static const uint8_t nonce[PST_NONCE_LEN] = {1};
-    struct pst_token_use use = {fix.gate.ring, PST_PURPOSE_GUEST,
+    struct pst_token_use use = {fix.ctx.ring, PST_PURPOSE_GUEST,
                                 PST_TOKEN_SEALED};
     struct pst_keyring *ring = NULL;
-    struct pst_text token;
+    struct pst_str token;
     struct pst_buf other;
-    const char *why = "";
+    const char *reason = "";
 
     (void)state;
     begin();
-    token = make(NOBODY, FORMTOKEN_LOGIN);
+    token = make(NOBODY, CSRF_TOKEN_LOGIN);
     pst_buf_init_arena(&other, fix.arena, PST_TOKEN_MAX);
     assert_int_equal(
-        pst_token_seal(&use, fix.gate.now, nonce,
-                       PST_TEXT("{\"form\":\"login\",\"session\":\"\","
-                                "\"iat\":1700000000}"),
+        pst_token_seal(&use, fix.ctx.now, nonce,
+                       PST_STR("{\"form\":\"login\",\"session\":\"\","
+                               "\"iat\":1700000000}"),
                        &other),
         PST_OK);
-    assert_int_equal(pst_keyring_new(&ring, pst_text_from(secrets),
-                                     fix.config->audience, &why),
+    assert_int_equal(pst_keyring_new(&ring, pst_str_from(secrets),
+                                     fix.config->audience, &reason),
                      PST_OK);
-    fix.gate.ring = ring;
-    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, token), PST_OK);
-    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, pst_buf_text(&other)),
+    fix.ctx.ring = ring;
+    assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, token), PST_OK);
+    assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, pst_buf_str(&other)),
                      PST_STALE_FORM);
-    fix.gate.ring = fix.config->ring;
+    fix.ctx.ring = fix.config->ring;
     pst_keyring_free(&ring);
 }
 
@@ -258,8 +258,8 @@ test_missing(void **state)
 {
     (void)state;
     begin();
-    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_NO_TEXT), PST_OK);
-    assert_int_equal(check(ALICE, FORMTOKEN_LOGOUT, PST_TEXT("")), PST_OK);
+    assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, PST_STR_NONE), PST_OK);
+    assert_int_equal(check(ALICE, CSRF_TOKEN_LOGOUT, PST_STR("")), PST_OK);
 }
 
 static void
@@ -267,28 +267,29 @@ test_missing_but_required(void **state)
 {
     (void)state;
     begin();
-    assert_int_equal(check(NOBODY, FORMTOKEN_LOGIN, PST_NO_TEXT),
+    assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, PST_STR_NONE),
                      PST_STALE_FORM);
-    assert_int_equal(check(ALICE, FORMTOKEN_LOGOUT, PST_TEXT("")),
+    assert_int_equal(check(ALICE, CSRF_TOKEN_LOGOUT, PST_STR("")),
                      PST_STALE_FORM);
     assert_int_equal(
-        check(ALICE, FORMTOKEN_LOGOUT, make(ALICE, FORMTOKEN_LOGOUT)), PST_OK);
+        check(ALICE, CSRF_TOKEN_LOGOUT, make(ALICE, CSRF_TOKEN_LOGOUT)),
+        PST_OK);
 }
 
 /* R3: without random bytes there is no token, rather than a weak one. */
 static void
 test_no_random(void **state)
 {
-    struct visit visit = visit_of(NOBODY);
-    struct pst_text token = PST_NO_TEXT;
+    struct auth auth = visit_of(NOBODY);
+    struct pst_str token = PST_STR_NONE;
 
     (void)state;
     begin();
     fixture_break_random(&fix);
     assert_int_equal(
-        formtoken_make(&fix.gate, fix.arena, &visit, FORMTOKEN_LOGIN, &token),
+        csrf_token_make(&fix.ctx, fix.arena, &auth, CSRF_TOKEN_LOGIN, &token),
         PST_NO_RANDOM);
-    assert_true(pst_text_is_absent(token));
+    assert_true(pst_str_is_absent(token));
 }
 
 int

@@ -38,18 +38,18 @@ test_emit(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         char storage[32];
-        struct pst_text got = PST_NO_TEXT;
+        struct pst_str got = PST_STR_NONE;
         struct pst_buf buf;
 
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_date_emit_http(&buf, rows[i].in);
-        if (pst_buf_end(&buf, &got) != PST_OK ||
-            !pst_text_equal(got, pst_text_from(rows[i].http)))
+        if (pst_buf_finish(&buf, &got) != PST_OK ||
+            !pst_str_equal(got, pst_str_from(rows[i].http)))
             fail_msg("row '%s': %.*s", rows[i].http, (int)got.len, got.ptr);
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_date_emit_rfc3339(&buf, rows[i].in);
-        if (pst_buf_end(&buf, &got) != PST_OK ||
-            !pst_text_equal(got, pst_text_from(rows[i].rfc3339)))
+        if (pst_buf_finish(&buf, &got) != PST_OK ||
+            !pst_str_equal(got, pst_str_from(rows[i].rfc3339)))
             fail_msg("row '%s': %.*s", rows[i].rfc3339, (int)got.len, got.ptr);
     }
 }
@@ -62,15 +62,15 @@ test_out_of_years(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         char storage[32];
-        struct pst_text got;
+        struct pst_str got;
         struct pst_buf buf;
 
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_date_emit_http(&buf, rows[i]);
-        assert_int_equal(pst_buf_end(&buf, &got), PST_MALFORMED);
+        assert_int_equal(pst_buf_finish(&buf, &got), PST_MALFORMED);
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_date_emit_rfc3339(&buf, rows[i]);
-        assert_int_equal(pst_buf_end(&buf, &got), PST_MALFORMED);
+        assert_int_equal(pst_buf_finish(&buf, &got), PST_MALFORMED);
     }
 }
 
@@ -93,11 +93,11 @@ test_against_libc(void **state)
         assert_int_not_equal(
             strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm), 0);
         if (tm.tm_year + 1900 >= 1000 && /* strftime does not fill up %Y */
-            !pst_text_equal(pst_buf_text(&buf), pst_text_from(want)))
+            !pst_str_equal(pst_buf_str(&buf), pst_str_from(want)))
             fail_msg("%lld: not %s", (long long)when, want);
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_date_emit_rfc3339(&buf, when);
-        assert_int_equal(pst_date_parse_rfc3339(pst_buf_text(&buf), &back),
+        assert_int_equal(pst_date_parse_rfc3339(pst_buf_str(&buf), &back),
                          PST_OK);
         if (back != when || back != (int64_t)timegm(&tm))
             fail_msg("%lld came back as %lld", (long long)when,
@@ -139,8 +139,7 @@ test_parse(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         int64_t got = 1;
-        enum pst_err e =
-            pst_date_parse_rfc3339(pst_text_from(rows[i].in), &got);
+        enum pst_err e = pst_date_parse_rfc3339(pst_str_from(rows[i].in), &got);
 
         if (e || got != rows[i].want)
             fail_msg("row '%s': %s, %lld", rows[i].in, pst_err_code(e),
@@ -205,7 +204,7 @@ test_parse_refuses(void **state)
     for (size_t i = 0; i < PST_COUNT(no_dates); i++) {
         int64_t got = 7;
 
-        if (pst_date_parse_rfc3339(pst_text_from(no_dates[i]), &got) !=
+        if (pst_date_parse_rfc3339(pst_str_from(no_dates[i]), &got) !=
                 PST_MALFORMED ||
             got != 7)
             fail_msg("row '%s' was taken as %lld",
@@ -217,7 +216,7 @@ test_parse_refuses(void **state)
 static void
 test_parse_wants_all_of_it(void **state)
 {
-    const struct pst_text whole = PST_TEXT("1994-11-06T08:49:37+01:00");
+    const struct pst_str whole = PST_STR("1994-11-06T08:49:37+01:00");
     int64_t got;
 
     (void)state;
@@ -226,17 +225,17 @@ test_parse_wants_all_of_it(void **state)
         static const char more[] = {'\0', '0', ' ', ':', '-', '\xB2'};
 
         if (at < whole.len &&
-            pst_date_parse_rfc3339(pst_text_first(whole, at), &got) == PST_OK)
+            pst_date_parse_rfc3339(pst_str_first(whole, at), &got) == PST_OK)
             fail_msg("cut to %zu octets", at);
         for (size_t i = 0; i < sizeof(more); i++) {
             char storage[32];
             struct pst_buf buf;
 
             pst_buf_init(&buf, storage, sizeof(storage));
-            pst_buf_add(&buf, pst_text_first(whole, at));
+            pst_buf_add(&buf, pst_str_first(whole, at));
             pst_buf_add_char(&buf, more[i]);
-            pst_buf_add(&buf, pst_text_from_octet(whole, at));
-            if (pst_date_parse_rfc3339(pst_buf_text(&buf), &got) == PST_OK)
+            pst_buf_add(&buf, pst_str_skip(whole, at));
+            if (pst_date_parse_rfc3339(pst_buf_str(&buf), &got) == PST_OK)
                 fail_msg("0x%02X put in at %zu", (unsigned char)more[i], at);
         }
     }

@@ -48,7 +48,7 @@ make_cache(size_t size)
 static struct document *
 make_document(const char *text, const char *meant)
 {
-    struct pst_text said = pst_text_from(meant ? meant : text);
+    struct pst_str said = pst_str_from(meant ? meant : text);
     size_t size = sizeof(struct pst_graphql_meaning) + said.len;
     struct pst_graphql_meaning *meaning = malloc(size);
     struct document *document = NULL;
@@ -57,7 +57,7 @@ make_document(const char *text, const char *meant)
     memcpy(meaning + 1, said.ptr, said.len);
     *meaning = (struct pst_graphql_meaning){
         .text = {(const char *)(meaning + 1), said.len}, .size = size};
-    assert_int_equal(document_new(&document, pst_text_from(text), meaning),
+    assert_int_equal(document_new(&document, pst_str_from(text), meaning),
                      PST_OK);
     return document;
 }
@@ -85,12 +85,12 @@ static bool
 is_found(struct document_cache *cache, const char *text)
 {
     struct document *document =
-        document_cache_find_text(cache, pst_text_from(text));
+        document_cache_find_text(cache, pst_str_from(text));
 
     if (!document)
         return false;
     assert_true(
-        pst_text_equal(document_meaning(document)->text, pst_text_from(text)));
+        pst_str_equal(document_meaning(document)->text, pst_str_from(text)));
     document_release(document);
     return true;
 }
@@ -104,7 +104,7 @@ is_found_by_hash(struct document_cache *cache, const uint8_t *hash,
     if (!document)
         return false;
     assert_true(
-        pst_text_equal(document_meaning(document)->text, pst_text_from(want)));
+        pst_str_equal(document_meaning(document)->text, pst_str_from(want)));
     document_release(document);
     return true;
 }
@@ -186,11 +186,10 @@ test_text_as_it_came(void **state)
     document_cache_put(cache, document, NULL);
     document_release(document);
     assert_false(is_found(cache, "{a}"));
-    document =
-        document_cache_find_text(cache, pst_text_from("\xEF\xBB\xBF{a}"));
+    document = document_cache_find_text(cache, pst_str_from("\xEF\xBB\xBF{a}"));
     assert_non_null(document);
     assert_true(
-        pst_text_equal(document_meaning(document)->text, pst_text_from("{a}")));
+        pst_str_equal(document_meaning(document)->text, pst_str_from("{a}")));
     document_release(document);
     document_cache_free(&cache);
 }
@@ -287,7 +286,7 @@ test_reference(void **state)
 
     (void)state;
     put(cache, "{held}", NULL);
-    document = document_cache_find_text(cache, PST_TEXT("{held}"));
+    document = document_cache_find_text(cache, PST_STR("{held}"));
     assert_non_null(document);
     for (size_t i = 0; i < 5000; i++) {
         put(cache, text_of(i, text), NULL);
@@ -296,7 +295,7 @@ test_reference(void **state)
     assert_false(is_found(cache, "{held}"));
     document_cache_free(&cache);
     assert_true(
-        pst_text_equal(document_meaning(document)->text, PST_TEXT("{held}")));
+        pst_str_equal(document_meaning(document)->text, PST_STR("{held}")));
     document_release(document);
 }
 
@@ -354,7 +353,7 @@ static void
 test_no_memory(void **state)
 {
     static const struct pst_siphash_key key = {{1, 2}};
-    struct pst_graphql_meaning meaning = {.text = PST_TEXT("{a}")};
+    struct pst_graphql_meaning meaning = {.text = PST_STR("{a}")};
     struct document_cache *cache = NULL;
     struct document *document = NULL;
 
@@ -366,7 +365,7 @@ test_no_memory(void **state)
         assert_null(cache);
     }
     failing_at(1);
-    assert_int_equal(document_new(&document, PST_TEXT("{a}"), &meaning),
+    assert_int_equal(document_new(&document, PST_STR("{a}"), &meaning),
                      PST_NO_MEMORY);
     assert_true(failing_has_failed());
     assert_null(document);

@@ -25,9 +25,9 @@
 #define LOGIN "mutation { login(email: \"a\", password: \"b\") { id } }"
 #define PASSWORD "mutation { changePassword(new: \"b\") { id } }"
 
-static const struct pst_graphql_root logins[] = {
+static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false}};
-static const struct pst_graphql_root passwords[] = {
+static const struct pst_graphql_root_field passwords[] = {
     {{"changePassword", 14}, PST_GRAPHQL_MUTATION, false}};
 static const struct pst_graphql_rules rules = {
     .logins = logins,
@@ -40,7 +40,7 @@ struct fixture {
     struct documents *documents;
     struct pst_arena *arena;
     struct pst_graphql_error error;
-    char why[256];
+    char reason[256];
 };
 
 static struct fixture fix;
@@ -48,9 +48,9 @@ static struct fixture fix;
 static void
 open_documents(const struct documents_options *options)
 {
-    if (documents_new(&fix.documents, options, fix.why, sizeof(fix.why)) !=
-        PST_OK)
-        fail_msg("%s", fix.why);
+    if (documents_new(&fix.documents, options, fix.reason,
+                      sizeof(fix.reason)) != PST_OK)
+        fail_msg("%s", fix.reason);
     assert_int_equal(pst_arena_new(&fix.arena, 256 * 1024), PST_OK);
 }
 
@@ -58,7 +58,7 @@ static int
 fixture_open(void **state)
 {
     const struct documents_options options = {
-        .rules = &rules, .size_max = SIZE, .is_lasting = true};
+        .rules = &rules, .size_max = SIZE, .is_persistent = true};
 
     (void)state;
     open_documents(&options);
@@ -76,7 +76,7 @@ fixture_close(void **state)
 
 /* Fails the test unless it is what is wanted. */
 static const struct pst_graphql_meaning *
-read_text(struct pst_text text, enum pst_err want)
+read_text(struct pst_str text, enum pst_err want)
 {
     const struct pst_graphql_meaning *meaning = NULL;
     enum pst_err e =
@@ -90,13 +90,13 @@ read_text(struct pst_text text, enum pst_err want)
 }
 
 static const struct pst_graphql_meaning *
-persist(struct pst_text text, const uint8_t *hash, enum pst_err want)
+persist(struct pst_str text, const uint8_t *hash, enum pst_err want)
 {
     const struct pst_graphql_meaning *meaning = NULL;
     uint8_t own[PST_HASH_LEN];
     enum pst_err e;
 
-    pst_crypt_sha256(pst_text_bytes(text), own);
+    pst_crypto_sha256(pst_str_bytes(text), own);
     e = documents_persist(fix.documents, fix.arena, text, hash ? hash : own,
                           &meaning, &fix.error);
     if (e != want)
@@ -108,20 +108,20 @@ persist(struct pst_text text, const uint8_t *hash, enum pst_err want)
 
 /* By the SHA-256 of a text; NULL: it is not there. */
 static const struct pst_graphql_meaning *
-find_hash_of(struct pst_text text)
+find_hash_of(struct pst_str text)
 {
     const struct pst_graphql_meaning *meaning = NULL;
     uint8_t hash[PST_HASH_LEN];
     enum pst_err e;
 
-    pst_crypt_sha256(pst_text_bytes(text), hash);
+    pst_crypto_sha256(pst_str_bytes(text), hash);
     e = documents_find_hash(fix.documents, fix.arena, hash, &meaning);
     assert_int_equal(e, meaning ? PST_OK : PST_NOT_FOUND);
     return meaning;
 }
 
 static const struct pst_graphql_meaning *
-find_id(struct pst_text id)
+find_id(struct pst_str id)
 {
     const struct pst_graphql_meaning *meaning = NULL;
     enum pst_err e = documents_find_id(fix.documents, fix.arena, id, &meaning);
@@ -133,17 +133,17 @@ find_id(struct pst_text id)
 static void
 test_remembered(void **state)
 {
-    const struct pst_graphql_meaning *first = read_text(PST_TEXT(ME), PST_OK);
+    const struct pst_graphql_meaning *first = read_text(PST_STR(ME), PST_OK);
 
     (void)state;
-    assert_true(documents_is_lasting(fix.documents));
-    assert_ptr_equal(read_text(PST_TEXT(ME), PST_OK), first);
-    assert_ptr_not_equal(read_text(PST_TEXT(ME " "), PST_OK), first);
+    assert_true(documents_is_persistent(fix.documents));
+    assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
+    assert_ptr_not_equal(read_text(PST_STR(ME " "), PST_OK), first);
     pst_arena_reset(fix.arena);
-    assert_ptr_equal(read_text(PST_TEXT(ME), PST_OK), first);
-    assert_true(pst_text_equal(first->text, PST_TEXT(ME)));
+    assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
+    assert_true(pst_str_equal(first->text, PST_STR(ME)));
     /* by its text alone: nobody registered it */
-    assert_null(find_hash_of(PST_TEXT(ME)));
+    assert_null(find_hash_of(PST_STR(ME)));
 }
 
 /* L67 */
@@ -153,10 +153,10 @@ test_malformed(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         fix.error.message[0] = '\0';
-        (void)read_text(PST_TEXT("{ me "), PST_MALFORMED);
+        (void)read_text(PST_STR("{ me "), PST_MALFORMED);
         assert_true(fix.error.message[0] != '\0');
-        (void)persist(PST_TEXT("{ me "), NULL, PST_MALFORMED);
-        assert_null(find_hash_of(PST_TEXT("{ me ")));
+        (void)persist(PST_STR("{ me "), NULL, PST_MALFORMED);
+        assert_null(find_hash_of(PST_STR("{ me ")));
     }
 }
 
@@ -165,18 +165,18 @@ static void
 test_blank(void **state)
 {
     (void)state;
-    (void)read_text(PST_TEXT(""), PST_MALFORMED);
-    (void)read_text(PST_TEXT(" \n"), PST_MALFORMED);
-    (void)persist(PST_TEXT(""), NULL, PST_MALFORMED);
-    assert_null(find_hash_of(PST_TEXT("")));
+    (void)read_text(PST_STR(""), PST_MALFORMED);
+    (void)read_text(PST_STR(" \n"), PST_MALFORMED);
+    (void)persist(PST_STR(""), NULL, PST_MALFORMED);
+    assert_null(find_hash_of(PST_STR("")));
 }
 
 /* What may hold a password in its text is not kept from request to request. */
 static void
 test_passwords_are_forgotten(void **state)
 {
-    static const struct pst_text rows[] = {{LOGIN, sizeof(LOGIN) - 1},
-                                           {PASSWORD, sizeof(PASSWORD) - 1}};
+    static const struct pst_str rows[] = {{LOGIN, sizeof(LOGIN) - 1},
+                                          {PASSWORD, sizeof(PASSWORD) - 1}};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -199,7 +199,7 @@ test_long_ones_are_forgotten(void **state)
     memset(text, ' ', sizeof(text));
     memcpy(text, "{a}", 3);
     for (size_t len = DOCUMENTS_TEXT_MAX; len <= sizeof(text); len++) {
-        struct pst_text all = {text, len};
+        struct pst_str all = {text, len};
 
         first = persist(all, NULL, PST_OK);
         assert_int_equal(read_text(all, PST_OK) == first,
@@ -216,20 +216,20 @@ test_automatic_persisted_queries(void **state)
     uint8_t hash[PST_HASH_LEN];
 
     (void)state;
-    assert_null(find_hash_of(PST_TEXT(ME)));
-    pst_crypt_sha256(pst_text_bytes(PST_TEXT("{other}")), hash);
-    (void)persist(PST_TEXT(ME), wrong, PST_HASH_MISMATCH);
-    (void)persist(PST_TEXT(ME), hash, PST_HASH_MISMATCH);
-    assert_null(find_hash_of(PST_TEXT(ME)));
-    assert_null(find_hash_of(PST_TEXT("{other}")));
-    first = persist(PST_TEXT(ME), NULL, PST_OK);
-    assert_ptr_equal(find_hash_of(PST_TEXT(ME)), first);
-    assert_ptr_equal(read_text(PST_TEXT(ME), PST_OK), first);
-    assert_ptr_equal(persist(PST_TEXT(ME), NULL, PST_OK), first);
+    assert_null(find_hash_of(PST_STR(ME)));
+    pst_crypto_sha256(pst_str_bytes(PST_STR("{other}")), hash);
+    (void)persist(PST_STR(ME), wrong, PST_HASH_MISMATCH);
+    (void)persist(PST_STR(ME), hash, PST_HASH_MISMATCH);
+    assert_null(find_hash_of(PST_STR(ME)));
+    assert_null(find_hash_of(PST_STR("{other}")));
+    first = persist(PST_STR(ME), NULL, PST_OK);
+    assert_ptr_equal(find_hash_of(PST_STR(ME)), first);
+    assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
+    assert_ptr_equal(persist(PST_STR(ME), NULL, PST_OK), first);
     /* one that was read first */
-    first = read_text(PST_TEXT("{b}"), PST_OK);
-    assert_ptr_equal(persist(PST_TEXT("{b}"), NULL, PST_OK), first);
-    assert_ptr_equal(find_hash_of(PST_TEXT("{b}")), first);
+    first = read_text(PST_STR("{b}"), PST_OK);
+    assert_ptr_equal(persist(PST_STR("{b}"), NULL, PST_OK), first);
+    assert_ptr_equal(find_hash_of(PST_STR("{b}")), first);
 }
 
 /* Registered and used once, it stays when others come in numbers. */
@@ -237,18 +237,18 @@ static void
 test_flood(void **state)
 {
     const struct pst_graphql_meaning *first =
-        persist(PST_TEXT(ME), NULL, PST_OK);
+        persist(PST_STR(ME), NULL, PST_OK);
     char text[64];
 
     (void)state;
-    assert_ptr_equal(find_hash_of(PST_TEXT(ME)), first);
+    assert_ptr_equal(find_hash_of(PST_STR(ME)), first);
     for (size_t i = 0; i < 10000; i++) {
         (void)snprintf(text, sizeof(text), "{ a%zu(b: %zu) }", i, i);
-        (void)persist(pst_text_from(text), NULL, PST_OK);
+        (void)persist(pst_str_from(text), NULL, PST_OK);
         pst_arena_reset(fix.arena);
     }
-    assert_ptr_equal(find_hash_of(PST_TEXT(ME)), first);
-    assert_null(find_hash_of(PST_TEXT("{ a1(b: 1) }")));
+    assert_ptr_equal(find_hash_of(PST_STR(ME)), first);
+    assert_null(find_hash_of(PST_STR("{ a1(b: 1) }")));
 }
 
 /* Plain CGI: nothing is remembered, everything else is as it is. */
@@ -261,12 +261,12 @@ test_not_lasting(void **state)
 
     (void)state;
     open_documents(&options);
-    assert_false(documents_is_lasting(fix.documents));
-    first = read_text(PST_TEXT(ME), PST_OK);
-    assert_ptr_not_equal(read_text(PST_TEXT(ME), PST_OK), first);
-    (void)persist(PST_TEXT(ME), NULL, PST_OK);
-    assert_null(find_hash_of(PST_TEXT(ME)));
-    assert_null(find_id(PST_TEXT("1")));
+    assert_false(documents_is_persistent(fix.documents));
+    first = read_text(PST_STR(ME), PST_OK);
+    assert_ptr_not_equal(read_text(PST_STR(ME), PST_OK), first);
+    (void)persist(PST_STR(ME), NULL, PST_OK);
+    assert_null(find_hash_of(PST_STR(ME)));
+    assert_null(find_id(PST_STR("1")));
     (void)fixture_close(NULL);
 }
 
@@ -274,13 +274,13 @@ static const char manifest_json[] =
     "{\"me\":\"" ME "\",\"in\":\"mutation L($p: S) { login(p: $p) { id } }\"}";
 
 static void
-open_manifest(const char *json, bool is_manifest_only, bool is_lasting)
+open_manifest(const char *json, bool is_manifest_only, bool is_persistent)
 {
     char path[] = "/tmp/postern-test-XXXXXX";
     int descriptor = mkstemp(path);
     const struct documents_options options = {.rules = &rules,
                                               .size_max = SIZE,
-                                              .is_lasting = is_lasting,
+                                              .is_persistent = is_persistent,
                                               .manifest = path,
                                               .is_manifest_only =
                                                   is_manifest_only};
@@ -295,22 +295,22 @@ open_manifest(const char *json, bool is_manifest_only, bool is_lasting)
 static void
 test_manifest(void **state)
 {
-    const struct pst_text login =
-        PST_TEXT("mutation L($p: S) { login(p: $p) { id } }");
+    const struct pst_str login =
+        PST_STR("mutation L($p: S) { login(p: $p) { id } }");
     const struct pst_graphql_meaning *me;
 
     (void)state;
-    for (int is_lasting = 0; is_lasting < 2; is_lasting++) {
-        open_manifest(manifest_json, false, is_lasting);
-        me = find_id(PST_TEXT("me"));
+    for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
+        open_manifest(manifest_json, false, is_persistent);
+        me = find_id(PST_STR("me"));
         assert_non_null(me);
-        assert_ptr_equal(find_hash_of(PST_TEXT(ME)), me);
-        assert_ptr_equal(read_text(PST_TEXT(ME), PST_OK), me);
-        assert_ptr_equal(persist(PST_TEXT(ME), NULL, PST_OK), me);
-        assert_true(find_id(PST_TEXT("in"))->has_login);
-        assert_ptr_equal(read_text(login, PST_OK), find_id(PST_TEXT("in")));
-        assert_null(find_id(PST_TEXT("ME")));
-        (void)read_text(PST_TEXT("{other}"), PST_OK);
+        assert_ptr_equal(find_hash_of(PST_STR(ME)), me);
+        assert_ptr_equal(read_text(PST_STR(ME), PST_OK), me);
+        assert_ptr_equal(persist(PST_STR(ME), NULL, PST_OK), me);
+        assert_true(find_id(PST_STR("in"))->has_login);
+        assert_ptr_equal(read_text(login, PST_OK), find_id(PST_STR("in")));
+        assert_null(find_id(PST_STR("ME")));
+        (void)read_text(PST_STR("{other}"), PST_OK);
         (void)fixture_close(NULL);
     }
 }
@@ -334,19 +334,19 @@ test_manifest_only(void **state)
 
     (void)state;
     open_manifest(manifest_json, true, true);
-    me = find_id(PST_TEXT("me"));
+    me = find_id(PST_STR("me"));
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text text = pst_text_from(rows[i]);
+        struct pst_str text = pst_str_from(rows[i]);
 
         (void)read_text(text, PST_DOCUMENT_NOT_ALLOWED);
         (void)persist(text, NULL, PST_DOCUMENT_NOT_ALLOWED);
         (void)read_text(text, PST_DOCUMENT_NOT_ALLOWED);
         assert_null(find_hash_of(text));
     }
-    assert_ptr_equal(read_text(PST_TEXT(ME), PST_OK), me);
-    assert_ptr_equal(persist(PST_TEXT(ME), NULL, PST_OK), me);
-    (void)persist(PST_TEXT(ME), wrong, PST_HASH_MISMATCH);
-    assert_ptr_equal(find_hash_of(PST_TEXT(ME)), me);
+    assert_ptr_equal(read_text(PST_STR(ME), PST_OK), me);
+    assert_ptr_equal(persist(PST_STR(ME), NULL, PST_OK), me);
+    (void)persist(PST_STR(ME), wrong, PST_HASH_MISMATCH);
+    assert_ptr_equal(find_hash_of(PST_STR(ME)), me);
     (void)fixture_close(NULL);
 }
 
@@ -359,10 +359,11 @@ test_bad_manifest(void **state)
 
     (void)state;
     assert_int_equal(
-        documents_new(&documents, &options, fix.why, sizeof(fix.why)),
+        documents_new(&documents, &options, fix.reason, sizeof(fix.reason)),
         PST_BAD_CONFIG);
-    assert_string_equal(fix.why, "names /nowhere/x.json, a file that cannot be "
-                                 "read: No such file or directory");
+    assert_string_equal(fix.reason,
+                        "names /nowhere/x.json, a file that cannot be "
+                        "read: No such file or directory");
     assert_null(documents);
 }
 
@@ -370,7 +371,7 @@ test_bad_manifest(void **state)
 static void
 test_held(void **state)
 {
-    const struct pst_graphql_meaning *held = read_text(PST_TEXT(ME), PST_OK);
+    const struct pst_graphql_meaning *held = read_text(PST_STR(ME), PST_OK);
     struct pst_arena *others = NULL;
     struct pst_arena *ours = fix.arena;
     char text[64];
@@ -380,12 +381,12 @@ test_held(void **state)
     fix.arena = others;
     for (size_t i = 0; i < 3000; i++) {
         (void)snprintf(text, sizeof(text), "{ a%zu(b: %zu) }", i, i);
-        (void)read_text(pst_text_from(text), PST_OK);
+        (void)read_text(pst_str_from(text), PST_OK);
         pst_arena_reset(fix.arena);
     }
-    assert_ptr_not_equal(read_text(PST_TEXT(ME), PST_OK), held);
+    assert_ptr_not_equal(read_text(PST_STR(ME), PST_OK), held);
     documents_free(&fix.documents);
-    assert_true(pst_text_equal(held->text, PST_TEXT(ME)));
+    assert_true(pst_str_equal(held->text, PST_STR(ME)));
     pst_arena_free(&others);
     fix.arena = ours;
 }
@@ -396,7 +397,7 @@ test_no_memory(void **state)
 {
     const struct pst_graphql_meaning *meaning = NULL;
     const struct documents_options options = {
-        .rules = &rules, .size_max = SIZE, .is_lasting = true};
+        .rules = &rules, .size_max = SIZE, .is_persistent = true};
     struct documents *documents = NULL;
     bool has_failed = true;
 
@@ -406,7 +407,7 @@ test_no_memory(void **state)
 
         assert_true(n < 20);
         failing_at(n);
-        e = documents_new(&documents, &options, fix.why, sizeof(fix.why));
+        e = documents_new(&documents, &options, fix.reason, sizeof(fix.reason));
         has_failed = failing_has_failed();
         assert_int_equal(e, has_failed ? PST_NO_MEMORY : PST_OK);
         documents_free(&documents);
@@ -417,18 +418,18 @@ test_no_memory(void **state)
         enum pst_err e;
 
         assert_true(n < 50);
-        pst_crypt_sha256(pst_text_bytes(PST_TEXT(ME)), hash);
+        pst_crypto_sha256(pst_str_bytes(PST_STR(ME)), hash);
         failing_at(n);
-        e = documents_persist(fix.documents, fix.arena, PST_TEXT(ME), hash,
+        e = documents_persist(fix.documents, fix.arena, PST_STR(ME), hash,
                               &meaning, &fix.error);
         has_failed = failing_has_failed();
         assert_int_equal(e, has_failed ? PST_NO_MEMORY : PST_OK);
-        assert_int_equal(find_hash_of(PST_TEXT(ME)) == NULL, has_failed);
+        assert_int_equal(find_hash_of(PST_STR(ME)) == NULL, has_failed);
         pst_arena_reset(fix.arena);
     }
     pst_arena_fail_at(fix.arena, 1);
-    (void)read_text(PST_TEXT(ME), PST_NO_MEMORY);
-    (void)persist(PST_TEXT(ME), NULL, PST_NO_MEMORY);
+    (void)read_text(PST_STR(ME), PST_NO_MEMORY);
+    (void)persist(PST_STR(ME), NULL, PST_NO_MEMORY);
 }
 
 struct job {
@@ -454,16 +455,16 @@ work(void *context)
         enum pst_err e;
 
         (void)snprintf(text, sizeof(text), "query Q%zu { a b }", n);
-        pst_crypt_sha256(pst_text_bytes(pst_text_from(text)), hash);
+        pst_crypto_sha256(pst_str_bytes(pst_str_from(text)), hash);
         e = documents_find_hash(fix.documents, arena, hash, &meaning);
         if (e == PST_NOT_FOUND && i % 2)
-            e = documents_persist(fix.documents, arena, pst_text_from(text),
+            e = documents_persist(fix.documents, arena, pst_str_from(text),
                                   hash, &meaning, &error);
         else if (e == PST_NOT_FOUND)
-            e = documents_read(fix.documents, arena, pst_text_from(text),
+            e = documents_read(fix.documents, arena, pst_str_from(text),
                                &meaning, &error);
         is_right = e == PST_OK &&
-                   pst_text_equal(meaning->text, pst_text_from(text)) &&
+                   pst_str_equal(meaning->text, pst_str_from(text)) &&
                    meaning->operations->root_count == 2;
         if (i % 4 == 0)
             pst_arena_reset(arena);
@@ -477,7 +478,7 @@ static void
 test_threads(void **state)
 {
     const struct documents_options options = {
-        .rules = &rules, .size_max = 64 * 1024, .is_lasting = true};
+        .rules = &rules, .size_max = 64 * 1024, .is_persistent = true};
     struct job jobs[8];
 
     (void)state;
@@ -517,7 +518,7 @@ main(void)
         cmocka_unit_test(test_threads),
     };
 
-    if (pst_crypt_init() != PST_OK)
+    if (pst_crypto_init() != PST_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ static const char abort_record[] = "\1\2\0\1\0\0\0\0";
 static const char get_values[] = "\1\11\0\0\0\0\0\0";
 static const char no_values[] = "\1\12\0\0\0\0\0\0";
 
-static struct head head;
+static struct fcgi_preread preread;
 static int ends[2];
 
 static int
@@ -50,22 +50,23 @@ tear_down(void **state)
 static void
 assert_wiped(void)
 {
-    for (size_t i = 0; i < sizeof(head.octets); i++)
-        assert_int_equal(head.octets[i], 0);
+    for (size_t i = 0; i < sizeof(preread.bytes); i++)
+        assert_int_equal(preread.bytes[i], 0);
 }
 
 static void
 test_head_stays_there(void **state)
 {
-    char octets[64];
+    char bytes[64];
 
     (void)state;
     SAY(begin);
     SAY(end);
-    assert_int_equal(head_await(&head, ends[0], 0), HEAD_REQUEST);
-    assert_int_equal(recv(ends[0], octets, sizeof(octets), 0),
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_REQUEST);
+    assert_int_equal(recv(ends[0], bytes, sizeof(bytes), 0),
                      sizeof(begin) + sizeof(end) - 2);
-    assert_memory_equal(octets, begin, sizeof(begin) - 1);
+    assert_memory_equal(bytes, begin, sizeof(begin) - 1);
     assert_wiped();
 }
 
@@ -74,7 +75,8 @@ test_head_without_end_is_given_up(void **state)
 {
     (void)state;
     SAY(begin);
-    assert_int_equal(head_await(&head, ends[0], 30), HEAD_CLOSE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 30),
+                     FCGI_PREREAD_CLOSE);
     assert_wiped();
 }
 
@@ -85,7 +87,8 @@ test_head_cut_off(void **state)
     (void)state;
     SAY(begin);
     shutdown(ends[1], SHUT_WR);
-    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
 }
 
 static void
@@ -95,7 +98,8 @@ test_whole_head_before_closing(void **state)
     SAY(begin);
     SAY(end);
     shutdown(ends[1], SHUT_WR);
-    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_REQUEST);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_REQUEST);
 }
 
 static void
@@ -103,7 +107,8 @@ test_closed_at_once(void **state)
 {
     (void)state;
     shutdown(ends[1], SHUT_WR);
-    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
 }
 
 static void
@@ -111,7 +116,8 @@ test_nonsense(void **state)
 {
     (void)state;
     SAY("GET / HTTP/1.1\r\n");
-    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
     assert_wiped();
 }
 
@@ -122,22 +128,25 @@ test_late_record_is_passed_over(void **state)
     SAY(abort_record);
     SAY(begin);
     SAY(end);
-    assert_int_equal(head_await(&head, ends[0], 0), HEAD_IDLE);
-    assert_int_equal(head_await(&head, ends[0], 0), HEAD_REQUEST);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_IDLE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_REQUEST);
 }
 
 static void
 test_management_is_answered(void **state)
 {
-    char octets[64];
+    char bytes[64];
 
     (void)state;
     SAY(get_values);
-    assert_int_equal(head_await(&head, ends[0], 0), HEAD_IDLE);
-    assert_int_equal(recv(ends[1], octets, sizeof(octets), MSG_DONTWAIT),
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_IDLE);
+    assert_int_equal(recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT),
                      sizeof(no_values) - 1);
-    assert_memory_equal(octets, no_values, sizeof(no_values) - 1);
-    assert_int_equal(recv(ends[0], octets, 1, MSG_DONTWAIT), -1);
+    assert_memory_equal(bytes, no_values, sizeof(no_values) - 1);
+    assert_int_equal(recv(ends[0], bytes, 1, MSG_DONTWAIT), -1);
     assert_wiped();
 }
 
@@ -155,7 +164,8 @@ test_head_too_large(void **state)
     SAY(begin);
     assert_int_equal(send(ends[1], record, sizeof(record), MSG_DONTWAIT),
                      sizeof(record));
-    assert_int_equal(head_await(&head, ends[0], 60000), HEAD_CLOSE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
     assert_wiped();
 }
 

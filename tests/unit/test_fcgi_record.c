@@ -21,121 +21,129 @@
 #define END PARAMS("\0", "\0")
 #define STDIN_END "\1\5\0\1\0\0\0\0"
 
-#define ROW(name, octets, want)                   \
-    {                                             \
-        name, octets, sizeof(octets) - 1, want, 0 \
+#define ROW(name, bytes, want)                  \
+    {                                           \
+        name, bytes, sizeof(bytes) - 1, want, 0 \
     }
-#define ROW_LEN(name, octets, want, len)            \
-    {                                               \
-        name, octets, sizeof(octets) - 1, want, len \
+#define ROW_LEN(name, bytes, want, len)           \
+    {                                             \
+        name, bytes, sizeof(bytes) - 1, want, len \
     }
 
 static const struct {
     const char *name;
-    const char *octets;
+    const char *bytes;
     size_t len;
-    enum record_verdict want;
+    enum fcgi_record_status want;
     size_t want_len;
 } rows[] = {
-    ROW("nothing", "", RECORD_MORE),
-    ROW("part of a header", "\1\1\0", RECORD_MORE),
-    ROW("no variables", BEGIN END, RECORD_SOUND),
-    ROW("and a body", BEGIN END STDIN_END, RECORD_SOUND),
-    ROW("one variable", BEGIN PARAMS("\0", "\6") "\1\3Aabc" END, RECORD_SOUND),
+    ROW("nothing", "", FCGI_RECORD_INCOMPLETE),
+    ROW("part of a header", "\1\1\0", FCGI_RECORD_INCOMPLETE),
+    ROW("no variables", BEGIN END, FCGI_RECORD_COMPLETE),
+    ROW("and a body", BEGIN END STDIN_END, FCGI_RECORD_COMPLETE),
+    ROW("one variable", BEGIN PARAMS("\0", "\6") "\1\3Aabc" END,
+        FCGI_RECORD_COMPLETE),
     ROW("empty name and value", BEGIN PARAMS("\0", "\2") "\0\0" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
     ROW("long form of short lengths",
-        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END, RECORD_SOUND),
+        BEGIN PARAMS("\0", "\14") "\x80\0\0\1\x80\0\0\3Aabc" END,
+        FCGI_RECORD_COMPLETE),
     ROW("pair cut by records",
         BEGIN PARAMS("\0", "\1") "\1" PARAMS("\0", "\2") "\3A" PARAMS(
             "\0", "\3") "abc" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
     ROW("length cut by records",
         BEGIN PARAMS("\0", "\2") "\x80\0" PARAMS("\0", "\3") "\0\1\0" PARAMS(
             "\0", "\1") "A" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
     ROW("padding",
         BEGIN "\1\4\0\1\0\2\6\0"
               "\0\0"
               "padded" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
     ROW("authorizer",
         "\1\1\0\1\0\10\0\0"
         "\0\2\0\0\0\0\0\0" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
     ROW("another request's records between",
         BEGIN "\1\1\0\2\0\10\0\0"
               "\0\1\0\0\0\0\0\0"
               "\1\4\0\2\0\1\0\0"
               "x" END,
-        RECORD_SOUND),
+        FCGI_RECORD_COMPLETE),
 
     ROW("no end of variables", BEGIN PARAMS("\0", "\6") "\1\3Aabc",
-        RECORD_MORE),
-    ROW("record cut off", BEGIN PARAMS("\0", "\6") "\1\3Aab", RECORD_MORE),
+        FCGI_RECORD_INCOMPLETE),
+    ROW("record cut off", BEGIN PARAMS("\0", "\6") "\1\3Aab",
+        FCGI_RECORD_INCOMPLETE),
     ROW("padding cut off",
         BEGIN "\1\4\0\1\0\0\3\0"
               "xx",
-        RECORD_MORE),
+        FCGI_RECORD_INCOMPLETE),
 
-    ROW("name cut off", BEGIN PARAMS("\0", "\3") "\2\0A" END, RECORD_BAD),
-    ROW("value cut off", BEGIN PARAMS("\0", "\3") "\1\1A" END, RECORD_BAD),
-    ROW("only one length", BEGIN PARAMS("\0", "\1") "\0" END, RECORD_BAD),
-    ROW("half a length", BEGIN PARAMS("\0", "\2") "\x80\0" END, RECORD_BAD),
+    ROW("name cut off", BEGIN PARAMS("\0", "\3") "\2\0A" END,
+        FCGI_RECORD_INVALID),
+    ROW("value cut off", BEGIN PARAMS("\0", "\3") "\1\1A" END,
+        FCGI_RECORD_INVALID),
+    ROW("only one length", BEGIN PARAMS("\0", "\1") "\0" END,
+        FCGI_RECORD_INVALID),
+    ROW("half a length", BEGIN PARAMS("\0", "\2") "\x80\0" END,
+        FCGI_RECORD_INVALID),
     ROW("lengths of a gigabyte",
-        BEGIN PARAMS("\0", "\10") "\xc0\0\0\0\xc0\0\0\0", RECORD_BAD),
+        BEGIN PARAMS("\0", "\10") "\xc0\0\0\0\xc0\0\0\0", FCGI_RECORD_INVALID),
     ROW("greatest lengths",
         BEGIN PARAMS("\0", "\10") "\xff\xff\xff\xff\xff\xff\xff\xff",
-        RECORD_BAD),
+        FCGI_RECORD_INVALID),
     ROW("name longer than any head", BEGIN PARAMS("\0", "\4") "\x80\1\0\1",
-        RECORD_BAD),
-    ROW("version 0", "\0\1\0\1\0\10\0\0", RECORD_BAD),
-    ROW("version 2 later", BEGIN "\2", RECORD_BAD),
-    ROW("HTTP", "GET / HTTP/1.1\r\n\r\n", RECORD_BAD),
+        FCGI_RECORD_INVALID),
+    ROW("version 0", "\0\1\0\1\0\10\0\0", FCGI_RECORD_INVALID),
+    ROW("version 2 later", BEGIN "\2", FCGI_RECORD_INVALID),
+    ROW("HTTP", "GET / HTTP/1.1\r\n\r\n", FCGI_RECORD_INVALID),
     ROW("id 0",
         "\1\1\0\0\0\10\0\0"
         "\0\1\0\0\0\0\0\0" END,
-        RECORD_BAD),
+        FCGI_RECORD_INVALID),
     ROW("short BEGIN_REQUEST",
         "\1\1\0\1\0\7\0\0"
         "\0\1\0\0\0\0\0",
-        RECORD_BAD),
+        FCGI_RECORD_INVALID),
     ROW("filter",
         "\1\1\0\1\0\10\0\0"
         "\0\3\0\0\0\0\0\0" END,
-        RECORD_BAD),
+        FCGI_RECORD_INVALID),
     ROW("role 257",
         "\1\1\0\1\0\10\0\0"
         "\1\1\0\0\0\0\0\0" END,
-        RECORD_BAD),
-    ROW("STDIN among the variables", BEGIN STDIN_END, RECORD_BAD),
-    ROW("aborted", BEGIN "\1\2\0\1\0\0\0\0", RECORD_BAD),
-    ROW("begun twice", BEGIN BEGIN, RECORD_BAD),
-    ROW("management in between", BEGIN "\1\11\0\0\0\0\0\0", RECORD_BAD),
+        FCGI_RECORD_INVALID),
+    ROW("STDIN among the variables", BEGIN STDIN_END, FCGI_RECORD_INVALID),
+    ROW("aborted", BEGIN "\1\2\0\1\0\0\0\0", FCGI_RECORD_INVALID),
+    ROW("begun twice", BEGIN BEGIN, FCGI_RECORD_INVALID),
+    ROW("management in between", BEGIN "\1\11\0\0\0\0\0\0",
+        FCGI_RECORD_INVALID),
 
-    ROW_LEN("late abort", "\1\2\0\1\0\0\0\0" BEGIN, RECORD_STALE, 8),
+    ROW_LEN("late abort", "\1\2\0\1\0\0\0\0" BEGIN, FCGI_RECORD_STALE, 8),
     ROW_LEN("late body",
             "\1\5\0\1\0\3\5\0"
             "abc"
             "12345"
             "x",
-            RECORD_STALE, 16),
+            FCGI_RECORD_STALE, 16),
     ROW_LEN("GET_VALUES",
             "\1\11\0\0\0\2\0\0"
             "\0\0" BEGIN,
-            RECORD_MANAGEMENT, 10),
+            FCGI_RECORD_MANAGEMENT, 10),
     ROW_LEN("management of no known type", "\1\77\0\0\0\0\0\0",
-            RECORD_MANAGEMENT, 8),
+            FCGI_RECORD_MANAGEMENT, 8),
     ROW("part of GET_VALUES",
         "\1\11\0\0\0\2\0\0"
         "\0",
-        RECORD_MORE),
+        FCGI_RECORD_INCOMPLETE),
 };
 
 static struct pst_bytes
-bytes_of(const char *octets, size_t len)
+bytes_of(const char *bytes, size_t len)
 {
-    return pst_text_bytes((struct pst_text){octets, len});
+    return pst_str_bytes((struct pst_str){bytes, len});
 }
 
 static void
@@ -144,8 +152,8 @@ test_judge(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         size_t len = 0;
-        enum record_verdict got =
-            record_judge(bytes_of(rows[i].octets, rows[i].len), &len);
+        enum fcgi_record_status got =
+            fcgi_record_check(bytes_of(rows[i].bytes, rows[i].len), &len);
 
         if (got != rows[i].want || len != rows[i].want_len)
             fail_msg("row '%s': verdict %d, %zu octets", rows[i].name, (int)got,
@@ -167,21 +175,22 @@ test_every_beginning(void **state)
     for (size_t len = 0; len <= whole; len++) {
         char *copy = malloc(len + 1);
         size_t untouched = 77;
-        enum record_verdict want = len < whole ? RECORD_MORE : RECORD_SOUND;
-        enum record_verdict got;
+        enum fcgi_record_status want =
+            len < whole ? FCGI_RECORD_INCOMPLETE : FCGI_RECORD_COMPLETE;
+        enum fcgi_record_status got;
 
         assert_non_null(copy);
         memcpy(copy, sound, len);
-        got = record_judge(bytes_of(copy, len), &untouched);
+        got = fcgi_record_check(bytes_of(copy, len), &untouched);
         free(copy);
         if (got != want || untouched != 77)
             fail_msg("%zu octets: verdict %d", len, (int)got);
     }
 }
 
-#define ANSWER(name, octets, want)                               \
-    {                                                            \
-        name, octets, sizeof(octets) - 1, want, sizeof(want) - 1 \
+#define ANSWER(name, bytes, want)                              \
+    {                                                          \
+        name, bytes, sizeof(bytes) - 1, want, sizeof(want) - 1 \
     }
 
 static void
@@ -189,7 +198,7 @@ test_answers(void **state)
 {
     static const struct {
         const char *name;
-        const char *octets;
+        const char *bytes;
         size_t len;
         const char *want;
         size_t want_len;
@@ -213,13 +222,13 @@ test_answers(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(answers); i++) {
-        char storage[RECORD_ANSWER_MAX];
-        struct pst_text got;
+        char storage[FCGI_RECORD_ANSWER_MAX];
+        struct pst_str got;
         struct pst_buf buf;
 
         pst_buf_init(&buf, storage, sizeof(storage));
-        record_answer(&buf, bytes_of(answers[i].octets, answers[i].len));
-        assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+        fcgi_record_answer(&buf, bytes_of(answers[i].bytes, answers[i].len));
+        assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
         if (got.len != answers[i].want_len ||
             memcmp(got.ptr, answers[i].want, got.len) != 0)
             fail_msg("row '%s': %zu octets", answers[i].name, got.len);

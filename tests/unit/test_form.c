@@ -38,10 +38,10 @@ tear_down(void **state)
 
 /* The pairs as one text: "name=value|name=value|". */
 static void
-check(struct pst_arena *arena, struct pst_text in, const char *want)
+check(struct pst_arena *arena, struct pst_str in, const char *want)
 {
     struct pst_form form;
-    struct pst_text got;
+    struct pst_str got;
     struct pst_buf buf;
     enum pst_err e = pst_form_parse(arena, in, &form);
 
@@ -51,15 +51,15 @@ check(struct pst_arena *arena, struct pst_text in, const char *want)
     }
     pst_buf_init_arena(&buf, arena, 4096);
     for (size_t i = 0; i < form.count; i++) {
-        assert_false(pst_text_is_absent(form.fields[i].name));
-        assert_false(pst_text_is_absent(form.fields[i].value));
+        assert_false(pst_str_is_absent(form.fields[i].name));
+        assert_false(pst_str_is_absent(form.fields[i].value));
         pst_buf_add(&buf, form.fields[i].name);
         pst_buf_add_char(&buf, '=');
         pst_buf_add(&buf, form.fields[i].value);
         pst_buf_add_char(&buf, '|');
     }
-    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
-    if (!pst_text_equal(got, pst_text_from(want)))
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
+    if (!pst_str_equal(got, pst_str_from(want)))
         fail_msg("row '%.*s': %.*s", (int)in.len, in.ptr, (int)got.len,
                  got.ptr);
 }
@@ -94,7 +94,7 @@ test_pairs(void **state)
     };
 
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        check(*state, pst_text_from(rows[i].in), rows[i].want);
+        check(*state, pst_str_from(rows[i].in), rows[i].want);
         pst_arena_reset(*state);
     }
 }
@@ -104,7 +104,7 @@ test_refused(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
+        struct pst_str in;
     } rows[] = {
         {"NUL in a value", {"a=b%00", 6}},
         {"NUL in a name", {"a%00=b", 6}},
@@ -132,18 +132,18 @@ static void
 test_number_of_fields(void **state)
 {
     struct pst_form form = {NULL, 77};
-    struct pst_text body;
+    struct pst_str body;
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, *state, PST_FORM_FIELDS_MAX * 5 + 1);
     for (size_t i = 0; i < PST_FORM_FIELDS_MAX; i++)
         pst_buf_add_string(&buf, "a=1&&");
-    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &body), PST_OK);
     assert_int_equal(pst_form_parse(*state, body, &form), PST_OK);
     assert_int_equal(form.count, PST_FORM_FIELDS_MAX);
     pst_buf_add_string(&buf, "b");
     form.count = 77;
-    assert_int_equal(pst_buf_end(&buf, &body), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &body), PST_OK);
     assert_int_equal(pst_form_parse(*state, body, &form), PST_TOO_LARGE);
     assert_int_equal(form.count, 77);
 }
@@ -166,16 +166,16 @@ test_get(void **state)
 
     assert_int_equal(
         pst_form_parse(*state,
-                       PST_TEXT("email=a%40b.test&twice=1&empty&same=x&"
-                                "tw%69ce=2&=noname&same=x"),
+                       PST_STR("email=a%40b.test&twice=1&empty&same=x&"
+                               "tw%69ce=2&=noname&same=x"),
                        &form),
         PST_OK);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text got = PST_TEXT("untouched");
-        enum pst_err e = pst_form_get(&form, pst_text_from(rows[i].name), &got);
+        struct pst_str got = PST_STR("untouched");
+        enum pst_err e = pst_form_get(&form, pst_str_from(rows[i].name), &got);
         const char *want = rows[i].want ? "untouched" : rows[i].value;
 
-        if (e != rows[i].want || !pst_text_equal(got, pst_text_from(want)))
+        if (e != rows[i].want || !pst_str_equal(got, pst_str_from(want)))
             fail_msg("row '%s': %s", rows[i].name, pst_err_code(e));
     }
 }
@@ -183,7 +183,7 @@ test_get(void **state)
 static void
 test_every_allocation_fails(void **state)
 {
-    const struct pst_text body = PST_TEXT("a=1&b=2&c");
+    const struct pst_str body = PST_STR("a=1&b=2&c");
     struct pst_form form = {NULL, 77};
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
@@ -215,10 +215,10 @@ has_topic(struct json_object *entry, const char *topic)
 }
 
 static bool
-is_latin1_of(struct json_object *value, struct pst_text text)
+is_latin1_of(struct json_object *value, struct pst_str text)
 {
     char *storage;
-    bool same = pst_text_equal(vectors_latin1(value, &storage), text);
+    bool same = pst_str_equal(vectors_latin1(value, &storage), text);
 
     free(storage);
     return same;

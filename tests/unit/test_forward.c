@@ -105,9 +105,9 @@ test_request_headers(void **state)
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
     what = (struct forward_request){.method = f->req.method,
                                     .query = f->req.query,
-                                    .body = PST_TEXT("{\"query\":\"{a}\"}"),
-                                    .upstream = PST_TEXT("\"backends-own\"")};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+                                    .body = PST_STR("{\"query\":\"{a}\"}"),
+                                    .upstream = PST_STR("\"backends-own\"")};
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_sent(f, want, true);
     assert_sent(f, never, false);
@@ -120,12 +120,12 @@ test_no_token(void **state)
 {
     const char *const never[] = {"Authorization", NULL};
     struct fixture *f = *state;
-    struct forward_request what = {.method = PST_TEXT("POST")};
+    struct forward_request what = {.method = PST_STR("POST")};
 
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_sent(f, never, false);
     fixture_fini(f);
@@ -169,20 +169,20 @@ test_kinds(void **state)
                                   "\ntraceparent: 00-",
                                   "\n\nours",
                                   NULL};
-    static struct forward_answer answer;
+    static struct forward_response answer;
     struct fixture *f = *state;
 
     fixture_init(f, settings);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct forward_request what = {.method = PST_TEXT("POST"),
-                                             .body = PST_TEXT("ours"),
+        const struct forward_request what = {.method = PST_STR("POST"),
+                                             .body = PST_STR("ours"),
                                              .upstream =
-                                                 PST_TEXT("\"backends-own\""),
+                                                 PST_STR("\"backends-own\""),
                                              .headers = rows[i].kind};
 
         fixture_request(f, everything, "clients body");
         f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer),
+        assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
                          PST_OK);
         assert_sent(f, always, true);
         assert_sent(f, rows[i].want, true);
@@ -195,16 +195,15 @@ test_kinds(void **state)
 static size_t
 times_sent(const struct fixture *f, const char *name)
 {
-    struct pst_text rest = {f->sent, f->sent_len};
-    struct pst_text line;
+    struct pst_str rest = {f->sent, f->sent_len};
+    struct pst_str line;
     size_t count = 0;
 
-    while (pst_text_cut(&rest, '\n', &line)) {
-        size_t colon = pst_text_index(line, ':');
+    while (pst_str_split(&rest, '\n', &line)) {
+        size_t colon = pst_str_index(line, ':');
 
-        if (colon < line.len &&
-            pst_text_equal_nocase(pst_text_first(line, colon),
-                                  pst_text_from(name)))
+        if (colon < line.len && pst_str_equal_nocase(pst_str_first(line, colon),
+                                                     pst_str_from(name)))
             count++;
     }
     return count;
@@ -226,22 +225,23 @@ test_listed_again(void **state)
                                         "Accept-Language", "Accept-Encoding",
                                         "tracestate",      "x-unlisted"};
     static const size_t times_own[] = {0, 1, 1, 1, 1, 1};
-    struct forward_request what = {.method = PST_TEXT("POST"),
-                                   .body = PST_TEXT("ours")};
-    static struct forward_answer answer;
+    struct forward_request what = {.method = PST_STR("POST"),
+                                   .body = PST_STR("ours")};
+    static struct forward_response answer;
     struct fixture *f = *state;
 
     fixture_init(f, settings);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     for (size_t i = 0; i < PST_COUNT(names); i++)
         assert_int_equal(times_sent(f, names[i]), 1);
     fixture_request(f, everything, "a=b");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
     what.headers = FORWARD_LOGIN;
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                     PST_OK);
     for (size_t i = 0; i < PST_COUNT(names); i++)
         assert_int_equal(times_sent(f, names[i]), times_own[i]);
     fixture_fini(f);
@@ -256,8 +256,8 @@ test_most_headers(void **state)
     const char *const settings[] = {list, NULL};
     static char extra[CONFIG_FORWARD_MAX][16];
     const char *variables[PST_COUNT(everything) + CONFIG_FORWARD_MAX];
-    struct forward_request what = {.method = PST_TEXT("POST"),
-                                   .upstream = PST_TEXT("\"backends-own\"")};
+    struct forward_request what = {.method = PST_STR("POST"),
+                                   .upstream = PST_STR("\"backends-own\"")};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < CONFIG_FORWARD_MAX; i++) {
@@ -271,7 +271,7 @@ test_most_headers(void **state)
     fixture_init(f, settings);
     fixture_request(f, variables, "{}");
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_int_equal(times_sent(f, "x-0"), 1);
     assert_int_equal(times_sent(f, "vendure-token"), 1);
@@ -301,14 +301,14 @@ test_trace(void **state)
     for (size_t i = 0; i < PST_COUNT(bad); i++) {
         const char *const variables[] = {"REQUEST_METHOD=GET", bad[i],
                                          "HTTP_TRACESTATE=a=b", NULL};
-        struct forward_request what = {.method = PST_TEXT("GET")};
+        struct forward_request what = {.method = PST_STR("GET")};
         const char *const never[] = {strchr(bad[i], '=') + 1, "tracestate",
                                      NULL};
 
         fixture_request(f, variables, NULL);
         f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        assert_int_equal(
-            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), PST_OK);
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         PST_OK);
         assert_sent(f, never, false);
         assert_true(fixture_was_sent(f, "\ntraceparent: 00-"));
     }
@@ -324,7 +324,7 @@ test_answer_headers(void **state)
 
     fixture_init(f, plain);
     for (size_t i = 0; i < PST_COUNT(statuses); i++) {
-        struct forward_request what = {.method = PST_TEXT("POST")};
+        struct forward_request what = {.method = PST_STR("POST")};
         char status[32];
 
         fixture_request(f, everything, "{}");
@@ -335,8 +335,8 @@ test_answer_headers(void **state)
              "Cache-Control: public", "Vary: Accept-Language",
              "Server: secret/1"},
             "{\"a\":1}"};
-        assert_int_equal(
-            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), PST_OK);
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         PST_OK);
         snprintf(status, sizeof(status), "Status: %d ", statuses[i]);
         assert_true(fixture_is_out(f, status));
         assert_true(fixture_is_out(
@@ -357,14 +357,14 @@ test_answer_headers(void **state)
 static void
 test_answer_injection(void **state)
 {
-    struct forward_request what = {.method = PST_TEXT("POST")};
+    struct forward_request what = {.method = PST_STR("POST")};
     struct fixture *f = *state;
 
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){
         200, {"ETag: x\r\nSet-Cookie: evil=1", "Allow: a\nb"}, "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_false(fixture_is_out(f, "evil"));
     assert_false(fixture_is_out(f, "Allow"));
@@ -375,8 +375,8 @@ test_answer_injection(void **state)
 static void
 test_relay(void **state)
 {
-    struct forward_request what = {.method = PST_TEXT("POST")};
-    static struct forward_answer answer;
+    struct forward_request what = {.method = PST_STR("POST")};
+    static struct forward_response answer;
     struct fixture *f = *state;
 
     fixture_init(f, plain);
@@ -385,9 +385,11 @@ test_relay(void **state)
         200,
         {"ETag: x", "Content-Length: 9", "vendure-auth-token: t"},
         "{\"a\":123}"};
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                     PST_OK);
     assert_int_equal(answer.status, 200);
-    assert_int_equal(forward_relay(&f->rep, &answer, PST_TEXT("{}")), PST_OK);
+    assert_int_equal(forward_send_response(&f->res, &answer, PST_STR("{}")),
+                     PST_OK);
     assert_true(fixture_is_out(f, "Content-Length: 2\r\n"));
     assert_false(fixture_is_out(f, "ETag"));
     assert_false(fixture_is_out(f, "vendure-auth-token"));
@@ -402,21 +404,23 @@ test_cookies(void **state)
     const char *const settings[] = {"POSTERN_BACKEND=vendure",
                                     "POSTERN_UPSTREAM_TOKEN=cookie", NULL};
     struct forward_request what = {
-        .method = PST_TEXT("POST"),
-        .upstream = PST_TEXT("{\"session\":\"s1\",\"session.sig\":\"x\"}")};
+        .method = PST_STR("POST"),
+        .upstream = PST_STR("{\"session\":\"s1\",\"session.sig\":\"x\"}")};
     const char *const never[] = {"Authorization", "__Host-Http-session", NULL};
-    static struct forward_answer answer;
+    static struct forward_response answer;
     struct fixture *f = *state;
 
     fixture_init(f, settings);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){
         200, {"Set-Cookie: session=s2; httponly", "set-cookie: a=b"}, "{}"};
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                     PST_OK);
     assert_true(fixture_was_sent(f, "\nCookie: session=s1; session.sig=x\n"));
     assert_sent(f, never, false);
-    assert_int_equal(answer.news.cookie_count, 2);
-    assert_int_equal(forward_relay(&f->rep, &answer, answer.body), PST_OK);
+    assert_int_equal(answer.update.cookie_count, 2);
+    assert_int_equal(forward_send_response(&f->res, &answer, answer.body),
+                     PST_OK);
     assert_false(fixture_is_out(f, "s2"));
     fixture_fini(f);
 }
@@ -425,23 +429,24 @@ test_cookies(void **state)
 static void
 test_hold_is_bounded(void **state)
 {
-    struct forward_request what = {.method = PST_TEXT("POST")};
-    static struct forward_answer answer;
+    struct forward_request what = {.method = PST_STR("POST")};
+    static struct forward_response answer;
     struct fixture *f = *state;
-    char *body = malloc(PST_HOLD_MAX + 2);
+    char *body = malloc(PST_BUFFERED_BODY_MAX + 2);
 
     assert_non_null(body);
-    memset(body, 'x', PST_HOLD_MAX + 1);
-    body[PST_HOLD_MAX + 1] = '\0';
+    memset(body, 'x', PST_BUFFERED_BODY_MAX + 1);
+    body[PST_BUFFERED_BODY_MAX + 1] = '\0';
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 200, .body = body};
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer),
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
                      PST_UPSTREAM_BROKEN);
-    body[PST_HOLD_MAX] = '\0';
+    body[PST_BUFFERED_BODY_MAX] = '\0';
     fixture_request(f, everything, "{}");
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
-    assert_int_equal(answer.body.len, PST_HOLD_MAX);
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                     PST_OK);
+    assert_int_equal(answer.body.len, PST_BUFFERED_BODY_MAX);
     fixture_fini(f);
     free(body);
 }
@@ -449,15 +454,15 @@ test_hold_is_bounded(void **state)
 static void
 test_backend_down(void **state)
 {
-    struct forward_request what = {.method = PST_TEXT("POST")};
+    struct forward_request what = {.method = PST_STR("POST")};
     struct fixture *f = *state;
 
     fixture_init(f, plain);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){.status = 0};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_UPSTREAM_DOWN);
-    assert_false(f->rep.begun);
+    assert_false(f->res.begun);
     fixture_fini(f);
 }
 
@@ -491,21 +496,21 @@ test_streamed_body(void **state)
     for (size_t i = 0; i < PST_COUNT(ends); i++) {
         struct source source = {2500, ends[i]};
         const struct forward_request what = {
-            .method = PST_TEXT("POST"),
-            .type = PST_TEXT("multipart/form-data; boundary=b"),
+            .method = PST_STR("POST"),
+            .type = PST_STR("multipart/form-data; boundary=b"),
             .read = give_piece,
             .context = &source};
 
         fixture_request(f, everything, "{}");
-        assert_int_equal(
-            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL), ends[i]);
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         ends[i]);
         assert_true(fixture_was_sent(
             f, "\nContent-Type: multipart/form-data; boundary=b\n"));
         assert_int_equal(f->body_lengths[0], -1);
         assert_int_equal(source.left, 0);
         assert_true(f->sent[f->sent_len - 2500] == 's' &&
                     f->sent[f->sent_len - 2501] != 's');
-        assert_int_equal(f->rep.begun, ends[i] == PST_OK);
+        assert_int_equal(f->res.begun, ends[i] == PST_OK);
     }
     fixture_fini(f);
 }
@@ -514,15 +519,15 @@ test_streamed_body(void **state)
 static void
 test_no_body(void **state)
 {
-    const struct forward_request what = {.method = PST_TEXT("GET"),
-                                         .query = PST_TEXT("query=%7Ba%7D")};
+    const struct forward_request what = {.method = PST_STR("GET"),
+                                         .query = PST_STR("query=%7Ba%7D")};
     const char *const never[] = {"Content-Type", "clients body", NULL};
     struct fixture *f = *state;
 
     fixture_init(f, plain);
     f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
     fixture_request(f, everything, "clients body");
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_true(fixture_was_sent(f, "GET ?query=%7Ba%7D\n"));
     assert_sent(f, never, false);
@@ -534,7 +539,7 @@ test_no_body(void **state)
 static void
 test_lists_are_joined(void **state)
 {
-    const struct forward_request what = {.method = PST_TEXT("POST")};
+    const struct forward_request what = {.method = PST_STR("POST")};
     struct fixture *f = *state;
 
     fixture_init(f, plain);
@@ -544,7 +549,7 @@ test_lists_are_joined(void **state)
         {"Allow: GET", "allow: HEAD", "Content-Language: de",
          "Content-Language: en", "Vary: A", "vary: B", "ETag: 1"},
         "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_true(fixture_is_out(f, "Allow: GET, HEAD\r\n"));
     assert_true(fixture_is_out(f, "Content-Language: de, en\r\n"));
@@ -552,7 +557,7 @@ test_lists_are_joined(void **state)
     assert_int_equal(fixture_count(f, "Allow"), 1);
     fixture_request(f, everything, "{}");
     f->answer = (struct fixture_answer){200, {"ETag: 1", "etag: 2"}, "{}"};
-    assert_int_equal(forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
+    assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
                      PST_OK);
     assert_true(fixture_is_out(f, "ETag: 2\r\n"));
     assert_false(fixture_is_out(f, "ETag: 1"));
@@ -594,8 +599,8 @@ test_redirects(void **state)
         {399, PST_UPSTREAM_BROKEN},
         {400, PST_OK},
     };
-    const struct forward_request what = {.method = PST_TEXT("POST")};
-    static struct forward_answer answer;
+    const struct forward_request what = {.method = PST_STR("POST")};
+    static struct forward_response answer;
     struct fixture *f = *state;
     char path[] = "/tmp/postern-forward-XXXXXX";
     int descriptor = mkstemp(path);
@@ -606,23 +611,22 @@ test_redirects(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         assert_int_equal(truncate(path, 0), 0);
         assert_int_equal(
-            log_open(&f->gate.log, path, LOG_LOGFMT, LEVEL_INFO, "test"),
+            log_open(&f->ctx.log, path, LOG_LOGFMT, LEVEL_INFO, "test"),
             PST_OK);
         f->answer = (struct fixture_answer){
             rows[i].status, {"Location: http://target.example/x"}, NULL};
         fixture_request(f, everything, "{}");
-        assert_int_equal(
-            forward_stream(&f->gate, &f->req, &f->rep, &what, NULL),
-            rows[i].want);
-        assert_int_equal(f->rep.begun, rows[i].want == PST_OK);
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         rows[i].want);
+        assert_int_equal(f->res.begun, rows[i].want == PST_OK);
         assert_false(fixture_is_out(f, "target.example"));
         fixture_request(f, everything, "{}");
-        assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer),
+        assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
                          rows[i].want);
         assert_int_equal(strstr(logged(path), "http://target.example/x") !=
                              NULL,
                          rows[i].want != PST_OK);
-        log_close(&f->gate.log);
+        log_close(&f->ctx.log);
     }
     unlink(path);
     fixture_fini(f);
@@ -630,19 +634,20 @@ test_redirects(void **state)
 
 /* Asks something of its own while the answer's head is looked at. */
 static enum pst_err
-ask_within(void *context, const struct jar_news *news)
+ask_within(void *context, const struct credentials_update *update)
 {
-    static struct forward_answer answer;
-    const struct forward_request what = {.method = PST_TEXT("POST"),
-                                         .body = PST_TEXT("within"),
+    static struct forward_response answer;
+    const struct forward_request what = {.method = PST_STR("POST"),
+                                         .body = PST_STR("within"),
                                          .headers = FORWARD_WHO};
     struct fixture *f = context;
 
-    assert_true(pst_text_equal(news->token, PST_TEXT("fresh")));
-    assert_int_equal(f->rep.begun, false);
-    assert_int_equal(forward_hold(&f->gate, &f->req, &what, &answer), PST_OK);
-    assert_true(pst_text_equal(answer.body, PST_TEXT("inner")));
-    return f->gate.now < 0 ? PST_STORE_DOWN : PST_OK;
+    assert_true(pst_str_equal(update->token, PST_STR("fresh")));
+    assert_int_equal(f->res.begun, false);
+    assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                     PST_OK);
+    assert_true(pst_str_equal(answer.body, PST_STR("inner")));
+    return f->ctx.now < 0 ? PST_STORE_DOWN : PST_OK;
 }
 
 /* The request within has a connection of its own, made once; the one around
@@ -651,10 +656,10 @@ static void
 test_request_within(void **state)
 {
     const char *const settings[] = {"POSTERN_BACKEND=vendure", NULL};
-    const struct forward_request what = {.method = PST_TEXT("POST"),
-                                         .body = PST_TEXT("around")};
+    const struct forward_request what = {.method = PST_STR("POST"),
+                                         .body = PST_STR("around")};
     struct fixture *f = *state;
-    const struct forward_follow follow = {ask_within, f};
+    const struct forward_hook follow = {ask_within, f};
 
     fixture_init(f, settings);
     f->answer =
@@ -664,16 +669,16 @@ test_request_within(void **state)
         bool fails = i == 2;
 
         fixture_request(f, everything, "{}");
-        f->gate.now = fails ? -1 : FIXTURE_NOW;
+        f->ctx.now = fails ? -1 : FIXTURE_NOW;
         assert_int_equal(
-            forward_stream(&f->gate, &f->req, &f->rep, &what, &follow),
+            forward_stream(&f->ctx, &f->req, &f->res, &what, &follow),
             fails ? PST_STORE_DOWN : PST_OK);
         assert_int_equal(f->exchanges, 2);
-        assert_ptr_equal(f->used[0], f->gate.upstream);
-        assert_ptr_equal(f->used[1], f->gate.upstream_aside);
+        assert_ptr_equal(f->used[0], f->ctx.upstream);
+        assert_ptr_equal(f->used[1], f->ctx.upstream_nested);
         assert_ptr_not_equal(f->used[1], f->used[0]);
         assert_int_equal(f->copies, 1);
-        assert_false(f->gate.is_exchanging);
+        assert_false(f->ctx.is_upstream_busy);
         assert_int_equal(fixture_is_out(f, "\r\n\r\nouter"), !fails);
     }
     fixture_fini(f);
@@ -683,11 +688,11 @@ test_request_within(void **state)
 static void
 test_no_memory(void **state)
 {
-    const struct forward_request what = {.method = PST_TEXT("POST"),
-                                         .body = PST_TEXT("{}"),
-                                         .upstream = PST_TEXT("\"t\"")};
+    const struct forward_request what = {.method = PST_STR("POST"),
+                                         .body = PST_STR("{}"),
+                                         .upstream = PST_STR("\"t\"")};
     struct fixture *f = *state;
-    static struct forward_answer answer;
+    static struct forward_response answer;
     enum pst_err e = PST_NO_MEMORY;
     size_t n = 0;
 
@@ -696,7 +701,7 @@ test_no_memory(void **state)
     while (e && n < 200) {
         fixture_request(f, everything, "{}");
         pst_arena_fail_at(f->arena, ++n);
-        e = forward_hold(&f->gate, &f->req, &what, &answer);
+        e = forward_buffered(&f->ctx, &f->req, &what, &answer);
         assert_true(e == PST_OK || e == PST_NO_MEMORY);
     }
     assert_true(n > 5 && e == PST_OK);

@@ -19,7 +19,7 @@
 
 /* Names of "n" and digits, in one text. */
 static char text[MANY * 8];
-static struct graphql_named names[MANY];
+static struct graphql_name names[MANY];
 
 /* Write the name number at its place. */
 static void
@@ -28,7 +28,7 @@ put_name(size_t i, unsigned number)
     char *at = text + i * 8;
 
     (void)snprintf(at, 8, "n%u", number);
-    names[i] = (struct graphql_named){pst_text_from(at), NULL};
+    names[i] = (struct graphql_name){pst_str_from(at), NULL};
 }
 
 static void
@@ -38,7 +38,7 @@ test_sorts(void **state)
     for (size_t count = 0; count <= 40; count++) {
         for (size_t i = 0; i < count; i++)
             put_name(i, (unsigned)(i * 7919 % 1009));
-        assert_null(graphql_named_sort(names, count));
+        assert_null(graphql_names_sort(names, count));
         for (size_t i = 1; i < count; i++)
             assert_true(names[i - 1].name.len < names[i].name.len ||
                         (names[i - 1].name.len == names[i].name.len &&
@@ -54,14 +54,14 @@ test_finds_duplicates(void **state)
     (void)state;
     for (size_t first = 0; first < 20; first++)
         for (size_t second = first + 1; second < 20; second++) {
-            const struct graphql_named *found;
+            const struct graphql_name *found;
 
             for (size_t i = 0; i < 30; i++)
                 put_name(i, (unsigned)i);
             put_name(second, (unsigned)first);
             put_name(25, 24); /* sorts behind, as a rule */
             put_name(26, 1);  /* sorts before */
-            found = graphql_named_sort(names, 30);
+            found = graphql_names_sort(names, 30);
             assert_non_null(found);
             assert_ptr_equal(found->name.ptr, text + second * 8);
         }
@@ -77,17 +77,17 @@ test_finds_names(void **state)
         put_name(i, (unsigned)(i * 2));
         names[i].fragment = &fragments[i];
     }
-    assert_null(graphql_named_sort(names, MANY));
+    assert_null(graphql_names_sort(names, MANY));
     for (unsigned i = 0; i < MANY; i++) {
         char name[8];
 
         (void)snprintf(name, sizeof(name), "n%u", i * 2);
-        assert_ptr_equal(graphql_named_find(names, MANY, pst_text_from(name)),
+        assert_ptr_equal(graphql_names_find(names, MANY, pst_str_from(name)),
                          &fragments[i]);
         (void)snprintf(name, sizeof(name), "n%u", i * 2 + 1);
-        assert_null(graphql_named_find(names, MANY, pst_text_from(name)));
+        assert_null(graphql_names_find(names, MANY, pst_str_from(name)));
     }
-    assert_null(graphql_named_find(names, 0, PST_TEXT("n0")));
+    assert_null(graphql_names_find(names, 0, PST_STR("n0")));
 }
 
 /* A graph of fragments: fragment i has spreads to the letters of edges[i]. */
@@ -95,7 +95,7 @@ struct graph {
     struct graphql_fragment fragments[8];
     struct pst_graphql_selection selections[8][8];
     struct graphql_spread spreads[8][8];
-    struct graphql_named names[8];
+    struct graphql_name names[8];
     size_t count;
 };
 
@@ -110,22 +110,22 @@ make_graph(struct graph *graph, const char *const *edges, size_t count)
         struct graphql_fragment *fragment = &graph->fragments[i];
         struct graphql_spread **tail = &fragment->spreads;
 
-        fragment->tree.name = (struct pst_text){letters + i, 1};
+        fragment->tree.name = (struct pst_str){letters + i, 1};
         fragment->height = 1;
-        graph->names[i] = (struct graphql_named){fragment->tree.name, fragment};
+        graph->names[i] = (struct graphql_name){fragment->tree.name, fragment};
         for (size_t k = 0; edges[i][k]; k++) {
             struct graphql_spread *spread = &graph->spreads[i][k];
 
-            graph->selections[i][k].name = (struct pst_text){&edges[i][k], 1};
-            graph->selections[i][k].place =
-                (struct pst_graphql_place){(uint32_t)i, (uint32_t)k};
+            graph->selections[i][k].name = (struct pst_str){&edges[i][k], 1};
+            graph->selections[i][k].location =
+                (struct pst_graphql_location){(uint32_t)i, (uint32_t)k};
             spread->selection = &graph->selections[i][k];
             spread->depth = 1;
             *tail = spread;
             tail = &spread->next;
         }
     }
-    assert_null(graphql_named_sort(graph->names, count));
+    assert_null(graphql_names_sort(graph->names, count));
 }
 
 static enum pst_err
@@ -140,7 +140,7 @@ follow_all(struct graph *graph, struct pst_graphql_error *error)
     }
     for (size_t i = 0; i < graph->count; i++) {
         const enum pst_err e =
-            graphql_fragment_follow(&graph->fragments[i], error);
+            graphql_fragment_check_cycles(&graph->fragments[i], error);
 
         if (e)
             return e;
@@ -204,8 +204,8 @@ test_depth_limit(void **state)
         make_graph(&graph, edges, 2);
         assert_int_equal(follow_all(&graph, &error), PST_OK);
         graph.spreads[0][0].depth = PST_GRAPHQL_DEPTH - 1 + over;
-        assert_int_equal(graphql_spreads_measure(&graph.spreads[0][0], &error),
-                         want);
+        assert_int_equal(
+            graphql_spreads_check_depth(&graph.spreads[0][0], &error), want);
     }
     assert_non_null(strstr(error.message, "deeper than 200 levels"));
 }

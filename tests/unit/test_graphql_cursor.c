@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define T PST_TEXT
+#define T PST_STR
 
 static void
 test_begins_without_bom(void **state)
@@ -23,12 +23,12 @@ test_begins_without_bom(void **state)
 
     (void)state;
     graphql_cursor_init(&cursor, T("\xEF\xBB\xBF{a}"), &error);
-    assert_true(graphql_is_next(&cursor, '{'));
-    assert_int_equal(graphql_place_here(&cursor).line, 1);
-    assert_int_equal(graphql_place_here(&cursor).column, 1);
+    assert_true(graphql_cursor_is_at(&cursor, '{'));
+    assert_int_equal(graphql_cursor_location(&cursor).line, 1);
+    assert_int_equal(graphql_cursor_location(&cursor).column, 1);
     graphql_cursor_init(&cursor, T(""), &error);
-    assert_false(graphql_is_next(&cursor, '\0'));
-    graphql_cursor_init(&cursor, PST_NO_TEXT, &error);
+    assert_false(graphql_cursor_is_at(&cursor, '\0'));
+    graphql_cursor_init(&cursor, PST_STR_NONE, &error);
     assert_ptr_equal(cursor.at, cursor.end);
 }
 
@@ -36,9 +36,9 @@ test_begins_without_bom(void **state)
 static void
 test_places(void **state)
 {
-    const struct pst_text text = T("ab\xC3\xA9"
-                                   "c\r\n\xF0\x9F\x98\x80x\n");
-    static const struct pst_graphql_place want[] = {
+    const struct pst_str text = T("ab\xC3\xA9"
+                                  "c\r\n\xF0\x9F\x98\x80x\n");
+    static const struct pst_graphql_location want[] = {
         {1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2},
     };
     struct pst_graphql_error error;
@@ -48,9 +48,10 @@ test_places(void **state)
     (void)state;
     graphql_cursor_init(&cursor, text, &error);
     while (cursor.at < cursor.end) {
-        const struct pst_graphql_place here = graphql_place_here(&cursor);
-        const struct pst_graphql_place there =
-            graphql_place_of(&cursor, cursor.at);
+        const struct pst_graphql_location here =
+            graphql_cursor_location(&cursor);
+        const struct pst_graphql_location there =
+            graphql_cursor_location_of(&cursor, cursor.at);
         uint32_t code;
 
         if (graphql_skip_newline(&cursor))
@@ -60,7 +61,7 @@ test_places(void **state)
         assert_int_equal(here.column, want[i].column);
         assert_int_equal(there.line, want[i].line);
         assert_int_equal(there.column, want[i].column);
-        assert_int_equal(graphql_skip_wide(&cursor, &code), PST_OK);
+        assert_int_equal(graphql_skip_non_ascii(&cursor, &code), PST_OK);
         i++;
     }
     assert_int_equal(i, PST_COUNT(want));
@@ -111,14 +112,15 @@ test_long_message(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    assert_int_equal(graphql_error_set(&error, (struct pst_graphql_place){3, 4},
+    assert_int_equal(graphql_error_set(&error,
+                                       (struct pst_graphql_location){3, 4},
                                        "%.*s", (int)sizeof(text), text),
                      PST_MALFORMED);
     assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
-    assert_int_equal(error.place.line, 3);
-    assert_int_equal(error.place.column, 4);
+    assert_int_equal(error.location.line, 3);
+    assert_int_equal(error.location.column, 4);
     assert_int_equal(graphql_shown_len(T("abc")), 3);
-    assert_true(graphql_shown_len((struct pst_text){text, sizeof(text)}) < 100);
+    assert_true(graphql_shown_len((struct pst_str){text, sizeof(text)}) < 100);
 }
 
 int

@@ -17,16 +17,16 @@
 #include "failing.h"
 #include "graphql/document.h"
 
-static const struct pst_graphql_root logins[] = {
+static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false},
     {{"refresh", 7}, PST_GRAPHQL_MUTATION, false},
 };
-static const struct pst_graphql_root passwords[] = {
+static const struct pst_graphql_root_field passwords[] = {
     {{"changePassword", 14}, PST_GRAPHQL_MUTATION, false},
     {{"verify", 6}, PST_GRAPHQL_QUERY, true},
 };
-static const struct pst_text secrets[] = {{"token", 5}, {"secret", 6}};
-static const struct pst_graphql_root allowed[] = {
+static const struct pst_str secrets[] = {{"token", 5}, {"secret", 6}};
+static const struct pst_graphql_root_field allowed[] = {
     {{"checkout", 8}, PST_GRAPHQL_QUERY, true},
     {{"cart", 4}, PST_GRAPHQL_QUERY, false},
 };
@@ -56,7 +56,7 @@ tell(struct told *told, const char *format, ...)
 }
 
 static void
-tell_texts(struct told *told, const char *ends, const struct pst_text *texts,
+tell_texts(struct told *told, const char *ends, const struct pst_str *texts,
            size_t count)
 {
     tell(told, "%c", ends[0]);
@@ -79,7 +79,7 @@ tell_meaning(struct told *told, const struct pst_graphql_meaning *meaning)
         const struct pst_graphql_meaning_operation *o = &meaning->operations[i];
 
         tell(told, "%s%c", i > 0 ? "; " : "", kinds[o->kind]);
-        if (!pst_text_is_absent(o->name))
+        if (!pst_str_is_absent(o->name))
             tell(told, " %.*s", (int)o->name.len, o->name.ptr);
         if (o->variable_count > 0)
             tell_texts(told, "()", o->variables, o->variable_count);
@@ -91,17 +91,17 @@ tell_meaning(struct told *told, const struct pst_graphql_meaning *meaning)
     }
     assert_int_equal(meaning->has_login, has_login);
     assert_int_equal(meaning->has_password, has_password);
-    if (!pst_text_is_absent(meaning->secret))
+    if (!pst_str_is_absent(meaning->secret))
         tell(told, " %.*s %u:%u", (int)meaning->secret.len, meaning->secret.ptr,
-             meaning->secret_place.line, meaning->secret_place.column);
-    if (!pst_text_is_absent(meaning->login_secret))
+             meaning->secret_location.line, meaning->secret_location.column);
+    if (!pst_str_is_absent(meaning->login_secret))
         tell(told, " login's %.*s %u:%u", (int)meaning->login_secret.len,
-             meaning->login_secret.ptr, meaning->login_secret_place.line,
-             meaning->login_secret_place.column);
+             meaning->login_secret.ptr, meaning->login_secret_location.line,
+             meaning->login_secret_location.column);
 }
 
 static struct pst_graphql_meaning *
-parse(const char *name, struct pst_text text)
+parse(const char *name, struct pst_str text)
 {
     struct pst_graphql_meaning *meaning = NULL;
     struct pst_graphql_error error = {.message = ""};
@@ -109,7 +109,7 @@ parse(const char *name, struct pst_text text)
 
     if (e)
         fail_msg("%s: %s %s (%u:%u)", name, pst_err_code(e), error.message,
-                 error.place.line, error.place.column);
+                 error.location.line, error.location.column);
     return meaning;
 }
 
@@ -129,7 +129,7 @@ check_rows(const struct row *rows, size_t count)
 
         assert_non_null(copy);
         memcpy(copy, rows[i].text, len);
-        meaning = parse(rows[i].text, (struct pst_text){copy, len});
+        meaning = parse(rows[i].text, (struct pst_str){copy, len});
         memset(copy, '#', len);
         free(copy);
         tell_meaning(&told, meaning);
@@ -285,18 +285,18 @@ test_secrets_in_fragments(void **state)
 static void
 test_text_and_size(void **state)
 {
-    struct pst_text bom = PST_TEXT("\xEF\xBB\xBF{ a }");
-    struct pst_text text = PST_TEXT("query A($b: C) { d }");
+    struct pst_str bom = PST_STR("\xEF\xBB\xBF{ a }");
+    struct pst_str text = PST_STR("query A($b: C) { d }");
     struct pst_graphql_meaning *meaning = parse("BOM", bom);
 
     (void)state;
-    assert_true(pst_text_equal(meaning->text, PST_TEXT("{ a }")));
+    assert_true(pst_str_equal(meaning->text, PST_STR("{ a }")));
     pst_graphql_meaning_free(&meaning);
     meaning = parse("size", text);
-    assert_true(pst_text_equal(meaning->text, text));
+    assert_true(pst_str_equal(meaning->text, text));
     assert_int_equal(meaning->size,
                      sizeof(*meaning) + sizeof(*meaning->operations) +
-                         2 * sizeof(struct pst_text) + text.len + 3);
+                         2 * sizeof(struct pst_str) + text.len + 3);
     pst_graphql_meaning_free(&meaning);
     pst_graphql_meaning_free(&meaning);
 }
@@ -304,21 +304,21 @@ test_text_and_size(void **state)
 static void
 test_find(void **state)
 {
-    struct pst_graphql_meaning *one = parse("one", PST_TEXT("query A {a}"));
+    struct pst_graphql_meaning *one = parse("one", PST_STR("query A {a}"));
     struct pst_graphql_meaning *two =
-        parse("two", PST_TEXT("query A {a} query B {b}"));
-    struct pst_text empty = PST_TEXT("");
+        parse("two", PST_STR("query A {a} query B {b}"));
+    struct pst_str empty = PST_STR("");
 
     (void)state;
-    assert_ptr_equal(pst_graphql_meaning_find(one, PST_NO_TEXT),
+    assert_ptr_equal(pst_graphql_meaning_find(one, PST_STR_NONE),
                      one->operations);
     assert_ptr_equal(pst_graphql_meaning_find(one, empty), one->operations);
-    assert_ptr_equal(pst_graphql_meaning_find(one, PST_TEXT("A")),
+    assert_ptr_equal(pst_graphql_meaning_find(one, PST_STR("A")),
                      one->operations);
-    assert_null(pst_graphql_meaning_find(one, PST_TEXT("B")));
-    assert_null(pst_graphql_meaning_find(two, PST_NO_TEXT));
+    assert_null(pst_graphql_meaning_find(one, PST_STR("B")));
+    assert_null(pst_graphql_meaning_find(two, PST_STR_NONE));
     assert_null(pst_graphql_meaning_find(two, empty)); /* L55 */
-    assert_ptr_equal(pst_graphql_meaning_find(two, PST_TEXT("B")),
+    assert_ptr_equal(pst_graphql_meaning_find(two, PST_STR("B")),
                      two->operations + 1);
     pst_graphql_meaning_free(&one);
     pst_graphql_meaning_free(&two);
@@ -340,7 +340,7 @@ test_exponential_fragments(void **state)
              " fragment B%d on T { ...B%d ...B%d }",
              i, i + 1, i + 1, i, i + 1, i + 1);
     tell(&text, " fragment A60 on Q { a } fragment B60 on T {\n token }");
-    meaning = parse("doubling", (struct pst_text){text.text, text.len});
+    meaning = parse("doubling", (struct pst_str){text.text, text.len});
     tell_meaning(&text, meaning);
     assert_string_equal(text.text, "q{x,a} token 2:2");
     pst_graphql_meaning_free(&meaning);
@@ -348,7 +348,7 @@ test_exponential_fragments(void **state)
 
 /* `operations` that all spread one fragment with `fields` fields, whose names
  * have `len` letters. */
-static struct pst_text
+static struct pst_str
 make_many(size_t operations, size_t fields, size_t len)
 {
     static char text[256 * 1024];
@@ -366,7 +366,7 @@ make_many(size_t operations, size_t fields, size_t len)
         at += len;
     }
     text[at++] = '}';
-    return (struct pst_text){text, at};
+    return (struct pst_str){text, at};
 }
 
 /* Operations times fragments is bounded too, and so are the names. */
@@ -390,7 +390,7 @@ test_many_roots(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text text =
+        struct pst_str text =
             make_many(rows[i].operations, rows[i].fields, rows[i].len);
         struct pst_graphql_meaning *meaning = NULL;
         struct pst_graphql_error error = {.message = ""};
@@ -419,11 +419,11 @@ test_refused(void **state)
 
     (void)state;
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_TEXT("{ a"), &rules, &meaning, &error),
+        pst_graphql_meaning_parse(PST_STR("{ a"), &rules, &meaning, &error),
         PST_MALFORMED);
-    assert_true(error.message[0] != '\0' && error.place.line == 1);
+    assert_true(error.message[0] != '\0' && error.location.line == 1);
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_TEXT(""), &rules, &meaning, &error),
+        pst_graphql_meaning_parse(PST_STR(""), &rules, &meaning, &error),
         PST_MALFORMED); /* L55 */
     assert_null(meaning);
 }
@@ -438,7 +438,7 @@ test_no_rules(void **state)
 
     (void)state;
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_TEXT("mutation{login{token}}"), &none,
+        pst_graphql_meaning_parse(PST_STR("mutation{login{token}}"), &none,
                                   &meaning, &error),
         PST_OK);
     tell_meaning(&told, meaning);
@@ -450,10 +450,10 @@ test_no_rules(void **state)
 static void
 test_no_memory(void **state)
 {
-    struct pst_text text =
-        PST_TEXT("mutation A($a: B) { ...F ...G } query C { a b c d e f g h i "
-                 "j k l m n o p q r } fragment F on M { x { token } } "
-                 "fragment G on M { y }");
+    struct pst_str text =
+        PST_STR("mutation A($a: B) { ...F ...G } query C { a b c d e f g h i "
+                "j k l m n o p q r } fragment F on M { x { token } } "
+                "fragment G on M { y }");
     bool has_failed = true;
 
     (void)state;

@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 
 static const char *
-kind_name(enum graphql_kind kind)
+kind_name(enum graphql_token_kind kind)
 {
     static char punctuator[2];
 
@@ -32,7 +32,7 @@ kind_name(enum graphql_kind kind)
         return "float";
     case GRAPHQL_STRING:
         return "string";
-    case GRAPHQL_BLOCK:
+    case GRAPHQL_BLOCK_STRING:
         return "block";
     case GRAPHQL_SPREAD:
         return "spread";
@@ -46,12 +46,12 @@ kind_name(enum graphql_kind kind)
 
 /* All tokens as "kind spelling@line:column|…", or an error. */
 static enum pst_err
-read_all(struct pst_text text, char *out, size_t size,
+read_all(struct pst_str text, char *out, size_t size,
          struct pst_graphql_error *error)
 {
     struct graphql_lexer lexer;
     struct pst_buf buf;
-    struct pst_text whole;
+    struct pst_str whole;
 
     graphql_lexer_init(&lexer, text, error);
     pst_buf_init(&buf, out, size - 1);
@@ -66,12 +66,12 @@ read_all(struct pst_text text, char *out, size_t size,
         pst_buf_add_char(&buf, ' ');
         pst_buf_add(&buf, graphql_lexer_spelling(&lexer));
         pst_buf_add_char(&buf, '@');
-        pst_buf_add_number(&buf, lexer.place.line);
+        pst_buf_add_number(&buf, lexer.location.line);
         pst_buf_add_char(&buf, ':');
-        pst_buf_add_number(&buf, lexer.place.column);
+        pst_buf_add_number(&buf, lexer.location.column);
         pst_buf_add_char(&buf, '|');
     } while (lexer.kind != GRAPHQL_END);
-    assert_int_equal(pst_buf_end(&buf, &whole), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &whole), PST_OK);
     out[whole.len] = '\0';
     return PST_OK;
 }
@@ -108,7 +108,7 @@ test_tokens(void **state)
         struct pst_graphql_error error;
         char got[512];
         const enum pst_err e =
-            read_all(pst_text_from(rows[i][0]), got, sizeof(got), &error);
+            read_all(pst_str_from(rows[i][0]), got, sizeof(got), &error);
 
         if (e || strcmp(got, rows[i][1]) != 0)
             fail_msg("row %zu: %s", i, e ? error.message : got);
@@ -120,7 +120,7 @@ static void
 test_refused_between_tokens(void **state)
 {
     static const struct {
-        struct pst_text text;
+        struct pst_str text;
         const char *message; /* a part of it */
         uint32_t column;
     } rows[] = {
@@ -170,9 +170,9 @@ test_refused_between_tokens(void **state)
         const enum pst_err e = read_all(rows[i].text, got, sizeof(got), &error);
 
         if (e != PST_MALFORMED || !strstr(error.message, rows[i].message) ||
-            error.place.column != rows[i].column || error.place.line != 1)
+            error.location.column != rows[i].column || error.location.line != 1)
             fail_msg("row %zu: %s in column %u", i, error.message,
-                     error.place.column);
+                     error.location.column);
     }
 }
 
@@ -198,7 +198,7 @@ test_describe(void **state)
         struct graphql_lexer lexer;
         char got[80];
 
-        graphql_lexer_init(&lexer, pst_text_from(rows[i][0]), &error);
+        graphql_lexer_init(&lexer, pst_str_from(rows[i][0]), &error);
         assert_int_equal(graphql_lexer_next(&lexer), PST_OK);
         graphql_lexer_describe(&lexer, got, sizeof(got));
         assert_string_equal(got, rows[i][1]);
@@ -220,7 +220,7 @@ test_values(void **state)
         char got[80];
         size_t len;
 
-        graphql_lexer_init(&lexer, pst_text_from(rows[i][0]), &error);
+        graphql_lexer_init(&lexer, pst_str_from(rows[i][0]), &error);
         assert_int_equal(graphql_lexer_next(&lexer), PST_OK);
         assert_true(lexer.is_encoded);
         len = graphql_lexer_value(&lexer, got);
@@ -240,18 +240,18 @@ test_token_limit(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(text); i += 2)
         memcpy(text + i, "a ", 2);
-    graphql_lexer_init(&lexer, (struct pst_text){text, sizeof(text) - 2},
+    graphql_lexer_init(&lexer, (struct pst_str){text, sizeof(text) - 2},
                        &error);
     for (int i = 0; i < PST_GRAPHQL_TOKENS_MAX; i++)
         assert_int_equal(graphql_lexer_next(&lexer), PST_OK);
     assert_int_equal(graphql_lexer_next(&lexer), PST_OK);
     assert_int_equal(lexer.kind, GRAPHQL_END);
-    graphql_lexer_init(&lexer, (struct pst_text){text, sizeof(text)}, &error);
+    graphql_lexer_init(&lexer, (struct pst_str){text, sizeof(text)}, &error);
     for (int i = 0; i < PST_GRAPHQL_TOKENS_MAX; i++)
         assert_int_equal(graphql_lexer_next(&lexer), PST_OK);
     assert_int_equal(graphql_lexer_next(&lexer), PST_TOO_LARGE);
     assert_non_null(strstr(error.message, "more than 15000 tokens"));
-    assert_int_equal(error.place.column, sizeof(text) - 1);
+    assert_int_equal(error.location.column, sizeof(text) - 1);
 }
 
 int

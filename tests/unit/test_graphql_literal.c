@@ -66,11 +66,11 @@ test_numbers(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_graphql_error error;
         struct graphql_cursor cursor;
-        struct pst_text text = PST_NO_TEXT;
+        struct pst_str text = PST_STR_NONE;
         bool is_float;
         enum pst_err e;
 
-        graphql_cursor_init(&cursor, pst_text_from(rows[i].text), &error);
+        graphql_cursor_init(&cursor, pst_str_from(rows[i].text), &error);
         e = graphql_read_number(&cursor, &text, &is_float);
         if (e != (rows[i].len > 0 ? PST_OK : PST_MALFORMED))
             fail_msg("%s: %s", rows[i].text, pst_err_code(e));
@@ -81,7 +81,7 @@ test_numbers(void **state)
 }
 
 struct string_row {
-    struct pst_text text;
+    struct pst_str text;
     const char *raw;     /* NULL: refused */
     const char *message; /* a part of it */
     uint32_t column;
@@ -133,26 +133,26 @@ check_string(const struct string_row *row, bool is_block)
 {
     struct pst_graphql_error error = {.message = ""};
     struct graphql_cursor cursor;
-    struct pst_text raw = PST_NO_TEXT;
+    struct pst_str raw = PST_STR_NONE;
     bool is_encoded;
     enum pst_err e;
 
     graphql_cursor_init(&cursor, row->text, &error);
-    assert_int_equal(graphql_is_block(&cursor), is_block);
-    e = is_block ? graphql_read_block(&cursor, &raw)
+    assert_int_equal(graphql_is_block_string(&cursor), is_block);
+    e = is_block ? graphql_read_block_string(&cursor, &raw)
                  : graphql_read_string(&cursor, &raw, &is_encoded);
     if (e != (row->raw ? PST_OK : PST_MALFORMED))
         fail_msg("%s: %s", row->text.ptr, pst_err_code(e));
     if (!e) {
-        assert_true(pst_text_equal(raw, pst_text_from(row->raw)));
+        assert_true(pst_str_equal(raw, pst_str_from(row->raw)));
         if (!is_block)
             assert_int_equal(is_encoded, strchr(row->raw, '\\') != NULL);
         return;
     }
     if (!strstr(error.message, row->message) ||
-        error.place.column != row->column)
+        error.location.column != row->column)
         fail_msg("%s: %s in column %u", row->text.ptr, error.message,
-                 error.place.column);
+                 error.location.column);
 }
 
 static void
@@ -177,13 +177,13 @@ test_lines_of_block(void **state)
 {
     struct pst_graphql_error error;
     struct graphql_cursor cursor;
-    struct pst_text raw;
+    struct pst_str raw;
 
     (void)state;
-    graphql_cursor_init(&cursor, PST_TEXT("\"\"\"a\nb\r\nc\"\"\"x"), &error);
-    assert_int_equal(graphql_read_block(&cursor, &raw), PST_OK);
-    assert_int_equal(graphql_place_here(&cursor).line, 3);
-    assert_int_equal(graphql_place_here(&cursor).column, 5);
+    graphql_cursor_init(&cursor, PST_STR("\"\"\"a\nb\r\nc\"\"\"x"), &error);
+    assert_int_equal(graphql_read_block_string(&cursor, &raw), PST_OK);
+    assert_int_equal(graphql_cursor_location(&cursor).line, 3);
+    assert_int_equal(graphql_cursor_location(&cursor).column, 5);
 }
 
 int

@@ -18,7 +18,7 @@
 #include "graphql_text.h"
 #include "vectors.h"
 
-#define T PST_TEXT
+#define T PST_STR
 
 static int
 set_up(void **state)
@@ -44,12 +44,12 @@ tear_down(void **state)
 
 /* Parse a document, and give it back in one way; NULL: refused. */
 static const char *
-read_document(struct pst_arena *arena, struct pst_text text, bool has_places,
+read_document(struct pst_arena *arena, struct pst_str text, bool has_places,
               enum pst_err *e, struct pst_graphql_error *error)
 {
     static char out[4096];
     const struct pst_graphql_document *document = NULL;
-    struct pst_text whole;
+    struct pst_str whole;
     struct pst_buf buf;
 
     *e = pst_graphql_parse(arena, text, &document, error);
@@ -57,7 +57,7 @@ read_document(struct pst_arena *arena, struct pst_text text, bool has_places,
         return NULL;
     pst_buf_init(&buf, out, sizeof(out) - 1);
     graphql_text_document(&buf, document, has_places);
-    assert_int_equal(pst_buf_end(&buf, &whole), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &whole), PST_OK);
     out[whole.len] = '\0';
     return out;
 }
@@ -69,7 +69,7 @@ check_accepted(struct pst_arena *arena, const char *text, const char *want,
     struct pst_graphql_error error;
     enum pst_err e;
     const char *got =
-        read_document(arena, pst_text_from(text), has_places, &e, &error);
+        read_document(arena, pst_str_from(text), has_places, &e, &error);
 
     if (!got || strcmp(got, want) != 0)
         fail_msg("%s: %s", text, got ? got : error.message);
@@ -133,7 +133,7 @@ test_places(void **state)
 }
 
 struct refused_row {
-    struct pst_text text;
+    struct pst_str text;
     const char *message; /* a part of it */
     uint32_t column;     /* in line 1 */
 };
@@ -241,10 +241,10 @@ check_refused(struct pst_arena *arena, const struct refused_row *rows,
         const char *got = read_document(arena, rows[i].text, false, &e, &error);
 
         if (got || e != PST_MALFORMED ||
-            !strstr(error.message, rows[i].message) || error.place.line != 1 ||
-            error.place.column != rows[i].column)
+            !strstr(error.message, rows[i].message) ||
+            error.location.line != 1 || error.location.column != rows[i].column)
             fail_msg("%s: %s in %u:%u", rows[i].text.ptr, error.message,
-                     error.place.line, error.place.column);
+                     error.location.line, error.location.column);
         pst_arena_reset(arena);
     }
 }
@@ -278,12 +278,12 @@ test_text(void **state)
 
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct pst_graphql_document *document;
-        const struct pst_text text = pst_text_from(rows[i][0]);
+        const struct pst_str text = pst_str_from(rows[i][0]);
         struct pst_graphql_error error;
 
         assert_int_equal(pst_graphql_parse(*state, text, &document, &error),
                          PST_OK);
-        if (!pst_text_equal(document->text, pst_text_from(rows[i][1])))
+        if (!pst_str_equal(document->text, pst_str_from(rows[i][1])))
             fail_msg("%s: '%.*s'", rows[i][0], (int)document->text.len,
                      document->text.ptr);
         pst_arena_reset(*state);
@@ -331,15 +331,15 @@ test_find(void **state)
         const struct pst_graphql_operation *found;
         struct pst_graphql_error error;
 
-        assert_int_equal(pst_graphql_parse(*state, pst_text_from(rows[i].text),
+        assert_int_equal(pst_graphql_parse(*state, pst_str_from(rows[i].text),
                                            &document, &error),
                          PST_OK);
         found =
-            pst_graphql_operation_find(document, pst_text_from(rows[i].name));
+            pst_graphql_operation_find(document, pst_str_from(rows[i].name));
         assert_int_equal(found != NULL, rows[i].want != NULL);
         if (found)
-            assert_true(pst_text_equal(found->selections->name,
-                                       pst_text_from(rows[i].want)));
+            assert_true(pst_str_equal(found->selections->name,
+                                      pst_str_from(rows[i].want)));
         pst_arena_reset(*state);
     }
 }
@@ -352,9 +352,9 @@ test_response_key(void **state)
 
     assert_int_equal(pst_graphql_parse(*state, T("{a:b c}"), &document, &error),
                      PST_OK);
-    assert_true(pst_text_equal(
+    assert_true(pst_str_equal(
         pst_graphql_response_key(document->operations->selections), T("a")));
-    assert_true(pst_text_equal(
+    assert_true(pst_str_equal(
         pst_graphql_response_key(document->operations->selections->next),
         T("c")));
 }
@@ -370,7 +370,7 @@ check_limit(struct pst_arena *arena, size_t len, enum pst_err want,
     const struct pst_graphql_document *document;
     struct pst_graphql_error error = {.message = ""};
     const enum pst_err e = pst_graphql_parse(
-        arena, (struct pst_text){large, len}, &document, &error);
+        arena, (struct pst_str){large, len}, &document, &error);
 
     if (e != want || (e && !strstr(error.message, message)))
         fail_msg("%zu bytes: %s (%s)", len, pst_err_code(e), error.message);
@@ -453,7 +453,7 @@ test_depth_of_each_fragment(void **state)
     pst_buf_add_string(&buf, "{...B}");
     for (int i = 0; i < 100; i++)
         pst_buf_add_char(&buf, '}');
-    check_limit(*state, pst_buf_text(&buf).len, PST_OK, "");
+    check_limit(*state, pst_buf_str(&buf).len, PST_OK, "");
 }
 
 /* A chain of fragments, each of which spreads the next. */
@@ -475,7 +475,7 @@ test_depth_through_fragments(void **state)
             }
             pst_buf_add_string(&buf, " a}");
         }
-        check_limit(*state, pst_buf_text(&buf).len,
+        check_limit(*state, pst_buf_str(&buf).len,
                     over ? PST_TOO_LARGE : PST_OK, "deeper than 200 levels");
     }
 }
@@ -498,14 +498,14 @@ test_no_expansion(void **state)
         pst_buf_add_string(&buf, "}");
     }
     pst_buf_add_string(&buf, "fragment f150 on T{a}");
-    check_limit(*state, pst_buf_text(&buf).len, PST_OK, "");
+    check_limit(*state, pst_buf_str(&buf).len, PST_OK, "");
 }
 
 /* Each allocation fails once; then one more goes well. */
 static void
 test_no_memory(void **state)
 {
-    const struct pst_text text =
+    const struct pst_str text =
         T("\"d\"query A($a:[Int!]=[1]@e,$b:I={x:\"\\t\"}){x:a(b:{c:[$a]},"
           "d:\"\"\"\nx\"\"\",e:1,f:1,g:1,h:1,i:1,j:1,k:1)@f{...F ...on T{b}}}"
           "mutation B{b}fragment F on T@g{...G}fragment G on T{c}");
@@ -574,7 +574,7 @@ is_reason(const char *message)
 static void
 add_root(struct pst_buf *buf, const struct pst_graphql_selection *selection)
 {
-    if (!pst_text_is_absent(selection->alias)) {
+    if (!pst_str_is_absent(selection->alias)) {
         pst_buf_add(buf, selection->alias);
         pst_buf_add_char(buf, '=');
     }
@@ -606,9 +606,9 @@ check_operations(const char *name, const struct pst_graphql_document *document,
             pst_buf_add_char(&buf, ' ');
             add_root(&buf, s);
         }
-        if (!pst_text_equal(pst_buf_text(&buf), pst_text_from(line)))
-            fail_msg("%s: '%.*s' is not '%s'", name,
-                     (int)pst_buf_text(&buf).len, storage, line);
+        if (!pst_str_equal(pst_buf_str(&buf), pst_str_from(line)))
+            fail_msg("%s: '%.*s' is not '%s'", name, (int)pst_buf_str(&buf).len,
+                     storage, line);
         operation = operation->next;
     }
 }
@@ -620,15 +620,15 @@ check_vector(struct pst_arena *arena, struct json_object *entry)
                                           "graphql-js 16", "graphql-js 17"};
     const char *name = vectors_string(entry, "name");
     struct json_object *member = json_object_object_get(entry, "document");
-    const struct pst_text text = {json_object_get_string(member),
-                                  (size_t)json_object_get_string_len(member)};
+    const struct pst_str text = {json_object_get_string(member),
+                                 (size_t)json_object_get_string_len(member)};
     const struct pst_graphql_document *document;
     struct pst_graphql_error error;
     const enum pst_err e = pst_graphql_parse(arena, text, &document, &error);
     size_t accepting = 0;
 
     /* A document that is no text: json-c has mended it. */
-    if (pst_text_contains(text, T("\xEF\xBF\xBD")))
+    if (pst_str_contains(text, T("\xEF\xBF\xBD")))
         return;
     for (size_t i = 0; i < PST_COUNT(readers); i++) {
         struct json_object *one = json_object_object_get(entry, readers[i]);
@@ -645,8 +645,8 @@ check_vector(struct pst_arena *arena, struct json_object *entry)
         fail_msg("%s: refused: %s", name, error.message);
     /* Descriptions are taken by the newer ones, and dropped here. */
     if (accepting > 0 && accepting < PST_COUNT(readers) && !e &&
-        !pst_text_starts(pst_text_from(name), T("desc on")) &&
-        !pst_text_starts(pst_text_from(name), T("block desc on")))
+        !pst_str_starts(pst_str_from(name), T("desc on")) &&
+        !pst_str_starts(pst_str_from(name), T("block desc on")))
         fail_msg("%s: accepted, although readers differ", name);
     pst_arena_reset(arena);
 }

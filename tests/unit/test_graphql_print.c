@@ -20,7 +20,7 @@
 static struct pst_arena *arena;
 
 static const struct pst_graphql_document *
-parsed(const char *row, struct pst_text text)
+parsed(const char *row, struct pst_str text)
 {
     const struct pst_graphql_document *document = NULL;
     struct pst_graphql_error error;
@@ -30,51 +30,51 @@ parsed(const char *row, struct pst_text text)
     return document;
 }
 
-static struct pst_text
+static struct pst_str
 printed(const char *row, const struct pst_graphql_document *document)
 {
-    struct pst_text text = PST_NO_TEXT;
+    struct pst_str text = PST_STR_NONE;
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, arena, TEXT_MAX);
-    pst_graphql_print_typed(&buf, document);
-    if (pst_buf_end(&buf, &text) != PST_OK)
+    pst_graphql_print_with_typename(&buf, document);
+    if (pst_buf_finish(&buf, &text) != PST_OK)
         fail_msg("%s: is not printed", row);
     return text;
 }
 
-static struct pst_text
+static struct pst_str
 as_text(const struct pst_graphql_document *document)
 {
-    struct pst_text text = PST_NO_TEXT;
+    struct pst_str text = PST_STR_NONE;
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, arena, TEXT_MAX);
     graphql_text_document(&buf, document, false);
-    assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
     return text;
 }
 
 /* Take out what printing adds in front of each selection set. */
-static struct pst_text
-without_types(struct pst_text text)
+static struct pst_str
+without_types(struct pst_str text)
 {
     static const char added[] = "{__typename ";
-    struct pst_text mark = PST_TEXT(PST_GRAPHQL_MARK);
+    struct pst_str mark = PST_STR(PST_GRAPHQL_TYPE_KEY_PREFIX);
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, arena, TEXT_MAX);
     while (text.len > 0) {
         pst_buf_add_char(&buf, text.ptr[0]);
-        if (!pst_text_starts(text, pst_text_from(added))) {
-            text = pst_text_from_octet(text, 1);
+        if (!pst_str_starts(text, pst_str_from(added))) {
+            text = pst_str_skip(text, 1);
             continue;
         }
-        text = pst_text_from_octet(text, sizeof(added) - 1);
-        if (pst_text_starts(text, mark))
-            text = pst_text_from_octet(text, pst_text_index(text, ' ') + 1);
+        text = pst_str_skip(text, sizeof(added) - 1);
+        if (pst_str_starts(text, mark))
+            text = pst_str_skip(text, pst_str_index(text, ' ') + 1);
     }
-    return pst_buf_text(&buf);
+    return pst_buf_str(&buf);
 }
 
 struct row {
@@ -137,18 +137,18 @@ test_documents(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct row *row = &rows[i];
         const struct pst_graphql_document *document;
-        struct pst_text text;
-        struct pst_text before;
-        struct pst_text after;
+        struct pst_str text;
+        struct pst_str before;
+        struct pst_str after;
 
         pst_arena_reset(arena);
-        document = parsed(row->name, pst_text_from(row->in));
+        document = parsed(row->name, pst_str_from(row->in));
         before = as_text(document);
         text = printed(row->name, document);
-        if (!pst_text_equal(text, pst_text_from(row->want)))
+        if (!pst_str_equal(text, pst_str_from(row->want)))
             fail_msg("%s: %.*s", row->name, (int)text.len, text.ptr);
         after = without_types(as_text(parsed(row->name, text)));
-        if (!pst_text_equal(before, after))
+        if (!pst_str_equal(before, after))
             fail_msg("%s: %.*s, parsed again: %.*s", row->name, (int)before.len,
                      before.ptr, (int)after.len, after.ptr);
     }
@@ -172,15 +172,15 @@ test_strings(void **state)
     for (size_t i = 0; i < PST_COUNT(strings); i++) {
         const struct pst_graphql_document *document;
         const struct pst_graphql_document *again;
-        struct pst_text text;
+        struct pst_str text;
         char in[256];
 
         pst_arena_reset(arena);
         snprintf(in, sizeof(in), "{a(b:\"%s\")}", strings[i]);
-        document = parsed(strings[i], pst_text_from(in));
+        document = parsed(strings[i], pst_str_from(in));
         text = printed(strings[i], document);
         again = parsed(strings[i], text);
-        if (!pst_text_equal(
+        if (!pst_str_equal(
                 document->operations->selections->arguments->text,
                 again->operations->selections->next->arguments->text))
             fail_msg("%s: %.*s", strings[i], (int)text.len, text.ptr);
@@ -193,22 +193,22 @@ test_bounds(void **state)
 {
     static const char in[] = "query A($b:C=[1]@d){e:f(g:{h:$b})@i{...on J{k}}}";
     const struct pst_graphql_document *document;
-    struct pst_text whole;
+    struct pst_str whole;
 
     (void)state;
     pst_arena_reset(arena);
-    document = parsed("bounds", pst_text_from(in));
+    document = parsed("bounds", pst_str_from(in));
     whole = printed("bounds", document);
     for (size_t size = 0; size <= whole.len; size++) {
         char storage[512];
-        struct pst_text text;
+        struct pst_str text;
         struct pst_buf buf;
         enum pst_err e;
 
         assert_true(whole.len < sizeof(storage));
         pst_buf_init(&buf, storage, size);
-        pst_graphql_print_typed(&buf, document);
-        e = pst_buf_end(&buf, &text);
+        pst_graphql_print_with_typename(&buf, document);
+        e = pst_buf_finish(&buf, &text);
         if (e != (size < whole.len ? PST_TOO_LARGE : PST_OK))
             fail_msg("%zu bytes: %s", size, pst_err_code(e));
     }
@@ -241,18 +241,18 @@ test_json(void **state)
         const struct row *row = &values[i];
         const struct pst_graphql_document *document;
         const struct pst_json *json;
-        struct pst_text text;
+        struct pst_str text;
         struct pst_buf buf;
         char in[256];
 
         pst_arena_reset(arena);
         snprintf(in, sizeof(in), "{a(b:%s)}", row->in);
-        document = parsed(row->name, pst_text_from(in));
+        document = parsed(row->name, pst_str_from(in));
         pst_buf_init_arena(&buf, arena, TEXT_MAX);
         pst_graphql_print_json(&buf,
                                document->operations->selections->arguments);
-        text = pst_buf_text(&buf);
-        if (buf.err || !pst_text_equal(text, pst_text_from(row->want)))
+        text = pst_buf_str(&buf);
+        if (buf.err || !pst_str_equal(text, pst_str_from(row->want)))
             fail_msg("%s: %.*s", row->name, (int)text.len, text.ptr);
         if (pst_json_parse(arena, text, &json) != PST_OK)
             fail_msg("%s: %.*s is no JSON", row->name, (int)text.len, text.ptr);

@@ -20,7 +20,7 @@
 
 static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5};
 
-static struct pst_text listed[] = {{"languageCode", 12}, {"c-c", 3}};
+static struct pst_str listed[] = {{"languageCode", 12}, {"c-c", 3}};
 static const struct config config = {
     .max_json = MAX_JSON,
     .forward_parameters = listed,
@@ -29,7 +29,7 @@ static const struct config config = {
 
 /* A body, and an error in the place of its end. */
 struct source {
-    struct pst_text body;
+    struct pst_str body;
     enum pst_err fail;
 };
 
@@ -39,7 +39,7 @@ struct sent {
     const char *url; /* behind "?" */
     const char *type;
     const char *coding;
-    struct pst_text body;
+    struct pst_str body;
     bool is_chunked; /* no length is told */
 };
 
@@ -74,7 +74,7 @@ source_read(void *context, char *out, size_t size, size_t *len)
         return from->fail;
     if (*len > 0)
         memcpy(out, from->body.ptr, *len);
-    from->body = pst_text_from_octet(from->body, *len);
+    from->body = pst_str_skip(from->body, *len);
     return PST_OK;
 }
 
@@ -93,7 +93,7 @@ add_line(size_t *count, const char *name, const char *value)
 static void
 begin(const struct sent *sent)
 {
-    struct request_origin origin = {
+    struct request_input origin = {
         .variables = variables,
         .source = {source_read, &source, -1},
         .max_body = 8 * 1024 * 1024,
@@ -116,22 +116,22 @@ begin(const struct sent *sent)
 }
 
 static enum pst_err
-receive(const struct sent *sent, struct call_list *list)
+receive(const struct sent *sent, struct graphql_request_list *list)
 {
     enum pst_err e;
 
     begin(sent);
-    e = call_read(&req, &config, list);
-    assert_non_null(list->why);
-    assert_int_equal(e == PST_OK, list->why[0] == '\0');
+    e = graphql_request_read(&req, &config, list);
+    assert_non_null(list->reason);
+    assert_int_equal(e == PST_OK, list->reason[0] == '\0');
     return e;
 }
 
 static void
-check_text(const char *row, struct pst_text got, const char *want)
+check_text(const char *row, struct pst_str got, const char *want)
 {
-    if (!pst_text_equal(got, pst_text_from(want)) ||
-        pst_text_is_absent(got) != (want == NULL))
+    if (!pst_str_equal(got, pst_str_from(want)) ||
+        pst_str_is_absent(got) != (want == NULL))
         fail_msg("%s: [%.*s], not [%s]", row, (int)got.len,
                  got.ptr ? got.ptr : "", want ? want : "absent");
 }
@@ -424,16 +424,16 @@ test_posts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(posts); i++) {
-        struct call_list list;
+        struct graphql_request_list list;
         enum pst_err e = receive(&posts[i].sent, &list);
 
         if (e != posts[i].e)
-            fail_msg("%s: %s: %s", posts[i].name, pst_err_code(e), list.why);
+            fail_msg("%s: %s: %s", posts[i].name, pst_err_code(e), list.reason);
         if (!e) {
-            check_text(posts[i].name, list.calls[0].document,
+            check_text(posts[i].name, list.requests[0].document,
                        posts[i].document);
             check_text(posts[i].name, list.parameters, posts[i].parameters);
-            assert_int_equal(list.form, CALL_SINGLE);
+            assert_int_equal(list.form, GRAPHQL_REQUEST_SINGLE);
             assert_int_equal(list.count, 1);
         }
         pst_arena_reset(arena);
@@ -580,20 +580,21 @@ test_gets(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(gets); i++) {
         struct sent sent = gets[i].sent;
-        struct call_list list;
+        struct graphql_request_list list;
         enum pst_err e;
 
         if (!sent.method)
             sent.method = "GET";
         e = receive(&sent, &list);
         if (e != gets[i].e)
-            fail_msg("%s: %s: %s", gets[i].name, pst_err_code(e), list.why);
+            fail_msg("%s: %s: %s", gets[i].name, pst_err_code(e), list.reason);
         if (!e) {
-            check_text(gets[i].name, list.calls[0].document, gets[i].document);
-            check_text(gets[i].name, list.calls[0].variables,
+            check_text(gets[i].name, list.requests[0].document,
+                       gets[i].document);
+            check_text(gets[i].name, list.requests[0].variables,
                        gets[i].variables);
             check_text(gets[i].name, list.parameters, gets[i].parameters);
-            assert_int_equal(list.form, CALL_GET);
+            assert_int_equal(list.form, GRAPHQL_REQUEST_GET);
             assert_int_equal(list.count, 1);
         }
         pst_arena_reset(arena);
@@ -607,22 +608,22 @@ test_batch(void **state)
         .type = JSON,
         .body = BODY("[{\"query\":\"{a}\"},{\"query\":1},{\"Query\":\"{b}\"},"
                      "{},{\"query\":\"{c}\"}]")};
-    struct call_list list;
+    struct graphql_request_list list;
 
     (void)state;
     assert_int_equal(receive(&batch, &list), PST_OK);
-    assert_int_equal(list.form, CALL_BATCH);
+    assert_int_equal(list.form, GRAPHQL_REQUEST_BATCH);
     assert_true(list.is_batch);
     assert_int_equal(list.count, 5);
-    check_text("0", list.calls[0].document, "{a}");
-    assert_int_equal(list.calls[0].error, PST_OK);
-    assert_int_equal(list.calls[1].error, PST_MALFORMED);
-    assert_string_equal(list.calls[1].why,
+    check_text("0", list.requests[0].document, "{a}");
+    assert_int_equal(list.requests[0].error, PST_OK);
+    assert_int_equal(list.requests[1].error, PST_MALFORMED);
+    assert_string_equal(list.requests[1].reason,
                         "\"query\" must be a string or null");
-    assert_int_equal(list.calls[2].error, PST_DUPLICATE);
-    check_text("2", list.calls[2].document, NULL);
-    check_text("3", list.calls[3].document, NULL);
-    check_text("4", list.calls[4].document, "{c}");
+    assert_int_equal(list.requests[2].error, PST_DUPLICATE);
+    check_text("2", list.requests[2].document, NULL);
+    check_text("3", list.requests[3].document, NULL);
+    check_text("4", list.requests[4].document, "{c}");
 }
 
 static void
@@ -635,8 +636,8 @@ test_bad_batches(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(batches); i++) {
-        struct sent sent = {.type = JSON, .body = pst_text_from(batches[i])};
-        struct call_list list;
+        struct sent sent = {.type = JSON, .body = pst_str_from(batches[i])};
+        struct graphql_request_list list;
 
         if (receive(&sent, &list) == PST_OK)
             fail_msg("%s: passes", batches[i]);
@@ -647,19 +648,21 @@ static void
 test_batch_sizes(void **state)
 {
     (void)state;
-    for (size_t count = CALL_BATCH_MAX; count <= CALL_BATCH_MAX + 1; count++) {
-        char body[10 * CALL_BATCH_MAX];
+    for (size_t count = GRAPHQL_REQUEST_BATCH_MAX;
+         count <= GRAPHQL_REQUEST_BATCH_MAX + 1; count++) {
+        char body[10 * GRAPHQL_REQUEST_BATCH_MAX];
         struct sent sent = {.type = JSON, .body = {body, 3 * count + 1}};
-        struct call_list list;
+        struct graphql_request_list list;
 
         for (size_t i = 0; i < count; i++)
             memcpy(body + 3 * i, ",{}", 3);
         body[0] = '[';
         body[3 * count] = ']';
         assert_int_equal(receive(&sent, &list),
-                         count <= CALL_BATCH_MAX ? PST_OK : PST_MALFORMED);
-        if (count > CALL_BATCH_MAX)
-            assert_string_equal(list.why,
+                         count <= GRAPHQL_REQUEST_BATCH_MAX ? PST_OK
+                                                            : PST_MALFORMED);
+        if (count > GRAPHQL_REQUEST_BATCH_MAX)
+            assert_string_equal(list.reason,
                                 "a batch may have 50 requests at most");
     }
 }
@@ -671,7 +674,7 @@ test_long_batch(void **state)
     static const struct config wide = {.max_json = 8 * 1024 * 1024};
     size_t size = (size_t)50 * 20000;
     char *body = malloc(size);
-    struct call_list list;
+    struct graphql_request_list list;
     struct sent sent = {.type = JSON};
     size_t len = 0;
 
@@ -685,10 +688,10 @@ test_long_batch(void **state)
         len += (size_t)snprintf(body + len, 40, "\\n}\"}");
     }
     body[len++] = ']';
-    sent.body = (struct pst_text){body, len};
+    sent.body = (struct pst_str){body, len};
     begin(&sent);
-    assert_int_equal(call_read(&req, &wide, &list), PST_OK);
-    assert_int_equal(list.calls[49].document.len, 15003);
+    assert_int_equal(graphql_request_read(&req, &wide, &list), PST_OK);
+    assert_int_equal(list.requests[49].document.len, 15003);
     free(body);
 }
 
@@ -696,7 +699,7 @@ test_long_batch(void **state)
 static void
 test_limits(void **state)
 {
-    static const char why[] =
+    static const char reason[] =
         "the request's JSON is larger than 2000 bytes (POSTERN_MAX_JSON)";
     static const struct sent bomb = {
         .type = JSON,
@@ -707,7 +710,7 @@ test_limits(void **state)
             "\x00\xc2\xa0\x2a\xeb\x9f\xd2\x1a\x1e\x40\x01\x00\x00\xef\x06\xac"
             "\x91\xf0\x17\xb8\x0b\x00\x00")};
     static char body[MAX_JSON + 2];
-    struct call_list list;
+    struct graphql_request_list list;
 
     (void)state;
     for (size_t len = MAX_JSON; len <= MAX_JSON + 1; len++) {
@@ -721,11 +724,11 @@ test_limits(void **state)
             e = receive(&sent, &list);
             assert_int_equal(e, len <= MAX_JSON ? PST_OK : PST_TOO_LARGE);
             if (e)
-                assert_string_equal(list.why, why);
+                assert_string_equal(list.reason, reason);
         }
     }
     assert_int_equal(receive(&bomb, &list), PST_TOO_LARGE);
-    assert_string_equal(list.why, why);
+    assert_string_equal(list.reason, reason);
 }
 
 static void
@@ -734,14 +737,14 @@ test_depth(void **state)
     char body[600] = "{\"variables\":{\"a\":";
     size_t start = strlen(body);
     struct sent sent = {.type = JSON, .body = {body, start + 2 * 255 + 2}};
-    struct call_list list;
+    struct graphql_request_list list;
 
     (void)state;
     memset(body + start, '[', 255);
     memset(body + start + 255, ']', 255);
     memcpy(body + start + 2 * 255, "}}", 2);
     assert_int_equal(receive(&sent, &list), PST_TOO_LARGE);
-    assert_string_equal(list.why,
+    assert_string_equal(list.reason,
                         "the JSON is nested deeper than 256 levels (at byte "
                         "273)");
     body[start] = ' ';
@@ -753,17 +756,18 @@ static void
 test_broken_bodies(void **state)
 {
     static const struct sent sent = {.type = JSON, .body = BODY("{}")};
-    struct call_list list;
+    struct graphql_request_list list;
 
     (void)state;
     begin(&sent);
     req.content_length = 10;
-    assert_int_equal(call_read(&req, &config, &list), PST_MALFORMED);
-    assert_string_equal(list.why, "the body is shorter than announced");
+    assert_int_equal(graphql_request_read(&req, &config, &list), PST_MALFORMED);
+    assert_string_equal(list.reason, "the body is shorter than announced");
     begin(&sent);
     req.content_length = -1;
     source.fail = PST_CLIENT_GONE;
-    assert_int_equal(call_read(&req, &config, &list), PST_CLIENT_GONE);
+    assert_int_equal(graphql_request_read(&req, &config, &list),
+                     PST_CLIENT_GONE);
 }
 
 static void
@@ -786,14 +790,14 @@ test_no_memory(void **state)
         size_t n;
 
         for (n = 1; e == PST_NO_MEMORY; n++) {
-            struct call_list list;
+            struct graphql_request_list list;
 
             pst_arena_reset(arena);
             begin(&sents[i]);
             pst_arena_fail_at(arena, n);
-            e = call_read(&req, &config, &list);
+            e = graphql_request_read(&req, &config, &list);
             if (e)
-                assert_string_equal(list.why, pst_err_text(e));
+                assert_string_equal(list.reason, pst_err_text(e));
         }
         assert_int_equal(e, PST_OK);
         assert_in_range(n, 5, 30);

@@ -34,44 +34,43 @@ tear_down(void **state)
     return 0;
 }
 
-static const struct pst_text names[] = {
+static const struct pst_str names[] = {
     {"b", 1}, {"ab", 2}, {"_1", 2}, {"a", 1}, {"gone", 4}};
 
 /* A call as it was read, and a plan that passes the names above. */
-static struct call_plan
-plan_of(struct call *call, const char *json)
+static struct graphql_request_plan
+plan_of(struct graphql_request *gql, const char *json)
 {
-    struct pst_json_fault fault;
-    struct pst_text object;
-    const char *why = "";
-    enum pst_err e =
-        pst_json_check(arena, pst_text_from(json), &object, &fault);
+    struct pst_json_error error;
+    struct pst_str object;
+    const char *reason = "";
+    enum pst_err e = pst_json_check(arena, pst_str_from(json), &object, &error);
 
     if (!e)
-        e = call_read_object(arena, object, 1000, call, &why);
+        e = graphql_request_parse_object(arena, object, 1000, gql, &reason);
     if (e)
-        fail_msg("%s: %s", json, why);
-    return (struct call_plan){.call = call,
-                              .document = call->document,
-                              .id = call->id,
-                              .variables = names,
-                              .variable_count = PST_COUNT(names)};
+        fail_msg("%s: %s", json, reason);
+    return (struct graphql_request_plan){.gql = gql,
+                                         .document = gql->document,
+                                         .id = gql->id,
+                                         .variables = names,
+                                         .variable_count = PST_COUNT(names)};
 }
 
 static void
-check_emitted(const char *row, const struct call_list *list,
-              const struct call_plan *plans, const char *want)
+check_emitted(const char *row, const struct graphql_request_list *list,
+              const struct graphql_request_plan *plans, const char *want)
 {
     struct pst_buf buf;
-    struct pst_text out = PST_NO_TEXT;
+    struct pst_str out = PST_STR_NONE;
 
     pst_buf_init_arena(&buf, arena, 10000);
-    if (list->form == CALL_GET)
-        call_emit_query(&buf, list, plans);
+    if (list->form == GRAPHQL_REQUEST_GET)
+        graphql_request_emit_query(&buf, list, plans);
     else
-        call_emit(&buf, list, plans);
-    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
-    if (!pst_text_equal(out, pst_text_from(want)))
+        graphql_request_emit(&buf, list, plans);
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_OK);
+    if (!pst_str_equal(out, pst_str_from(want)))
         fail_msg("%s:\n got [%.*s]\nwant [%s]", row, (int)out.len, out.ptr,
                  want);
 }
@@ -122,12 +121,13 @@ test_rows(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct call_list list = {.form = CALL_SINGLE, .count = 1};
-        struct call call;
-        struct call_plan plan = plan_of(&call, rows[i].in);
+        struct graphql_request_list list = {.form = GRAPHQL_REQUEST_SINGLE,
+                                            .count = 1};
+        struct graphql_request gql;
+        struct graphql_request_plan plan = plan_of(&gql, rows[i].in);
 
         check_emitted(rows[i].in, &list, &plan, rows[i].want);
-        list.form = CALL_GET;
+        list.form = GRAPHQL_REQUEST_GET;
         check_emitted(rows[i].in, &list, &plan, rows[i].query);
     }
 }
@@ -136,25 +136,28 @@ test_rows(void **state)
 static void
 test_remembered_text(void **state)
 {
-    const struct call_list list = {.form = CALL_SINGLE, .count = 1};
-    struct call call;
-    struct call_plan plan = plan_of(
-        &call, "{\"extensions\":{\"persistedQuery\":{\"version\":1,"
-               "\"sha256Hash\":\"0123456789abcdef0123456789abcdef0123456789"
-               "abcdef0123456789abcdef\"}}}");
+    const struct graphql_request_list list = {.form = GRAPHQL_REQUEST_SINGLE,
+                                              .count = 1};
+    struct graphql_request gql;
+    struct graphql_request_plan plan = plan_of(
+        &gql, "{\"extensions\":{\"persistedQuery\":{\"version\":1,"
+              "\"sha256Hash\":\"0123456789abcdef0123456789abcdef0123456789"
+              "abcdef0123456789abcdef\"}}}");
 
     (void)state;
-    plan.document = PST_TEXT("{b}");
+    plan.document = PST_STR("{b}");
     check_emitted("remembered", &list, &plan, "{\"query\":\"{b}\"}");
 }
 
 static void
 test_parameters(void **state)
 {
-    const struct call_list list = {
-        .form = CALL_GET, .count = 1, .parameters = PST_TEXT("l=de&c=EUR")};
-    struct call call;
-    struct call_plan plan = plan_of(&call, "{\"query\":\"{a}\"}");
+    const struct graphql_request_list list = {.form = GRAPHQL_REQUEST_GET,
+                                              .count = 1,
+                                              .parameters =
+                                                  PST_STR("l=de&c=EUR")};
+    struct graphql_request gql;
+    struct graphql_request_plan plan = plan_of(&gql, "{\"query\":\"{a}\"}");
 
     (void)state;
     check_emitted("get", &list, &plan, "query=%7Ba%7D&l=de&c=EUR");
@@ -174,23 +177,24 @@ test_batch(void **state)
         {{true, true, false}, "[{\"query\":\"{c}\"}]"},
         {{true, true, true}, "[]"},
     };
-    struct call_list list = {.form = CALL_BATCH, .is_batch = true, .count = 3};
-    struct call calls[3];
-    struct call_plan plans[3] = {
-        plan_of(&calls[0], "{\"query\":\"{a}\"}"),
-        plan_of(&calls[1], "{\"query\":\"{b}\"}"),
-        plan_of(&calls[2], "{\"query\":\"{c}\"}"),
+    struct graphql_request_list list = {
+        .form = GRAPHQL_REQUEST_BATCH, .is_batch = true, .count = 3};
+    struct graphql_request requests[3];
+    struct graphql_request_plan plans[3] = {
+        plan_of(&requests[0], "{\"query\":\"{a}\"}"),
+        plan_of(&requests[1], "{\"query\":\"{b}\"}"),
+        plan_of(&requests[2], "{\"query\":\"{c}\"}"),
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(batches); i++) {
         for (size_t j = 0; j < 3; j++)
-            plans[j].is_left_out = batches[i].left_out[j];
+            plans[j].is_omitted = batches[i].left_out[j];
         check_emitted("batch", &list, plans, batches[i].want);
     }
     /* A batch of one stays a batch. */
     list.count = 1;
-    plans[0].is_left_out = false;
+    plans[0].is_omitted = false;
     check_emitted("one", &list, plans, "[{\"query\":\"{a}\"}]");
 }
 
@@ -198,59 +202,61 @@ test_batch(void **state)
 static void
 test_many_names(void **state)
 {
-    static struct pst_text declared[3750];
+    static struct pst_str declared[3750];
     static char text[3750][8];
-    const struct call_list list = {.form = CALL_SINGLE, .count = 1};
+    const struct graphql_request_list list = {.form = GRAPHQL_REQUEST_SINGLE,
+                                              .count = 1};
     size_t size = 4 * 1024 * 1024;
     char *json = malloc(size + 64);
     size_t len = 0;
-    struct call call = {.document = PST_TEXT("{a}")};
-    struct call_plan plan = {.call = &call,
-                             .document = PST_TEXT("{a}"),
-                             .variables = declared,
-                             .variable_count = PST_COUNT(declared)};
-    struct pst_text out;
+    struct graphql_request gql = {.document = PST_STR("{a}")};
+    struct graphql_request_plan plan = {.gql = &gql,
+                                        .document = PST_STR("{a}"),
+                                        .variables = declared,
+                                        .variable_count = PST_COUNT(declared)};
+    struct pst_str out;
     struct pst_buf buf;
 
     (void)state;
     assert_non_null(json);
     for (size_t i = 0; i < PST_COUNT(declared); i++) {
         (void)snprintf(text[i], sizeof(text[i]), "v%zu", i * 7 % 3750);
-        declared[i] = pst_text_from(text[i]);
+        declared[i] = pst_str_from(text[i]);
     }
     for (size_t i = 0; len + 20 < size; i++)
         len += (size_t)snprintf(json + len, 20, "%s\"w%zu\":%zu", i ? "," : "{",
                                 i, i % 10);
     len += (size_t)snprintf(json + len, 20, ",\"v3749\":1}");
-    call.variables = (struct pst_text){json, len};
+    gql.variables = (struct pst_str){json, len};
     pst_buf_init_arena(&buf, arena, 1000);
-    call_emit(&buf, &list, &plan);
-    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
-    assert_true(pst_text_equal(
-        out, PST_TEXT("{\"query\":\"{a}\",\"variables\":{\"v3749\":1}}")));
+    graphql_request_emit(&buf, &list, &plan);
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_OK);
+    assert_true(pst_str_equal(
+        out, PST_STR("{\"query\":\"{a}\",\"variables\":{\"v3749\":1}}")));
     free(json);
 }
 
 static void
 test_no_memory(void **state)
 {
-    const struct call_list list = {.form = CALL_SINGLE, .count = 1};
+    const struct graphql_request_list list = {.form = GRAPHQL_REQUEST_SINGLE,
+                                              .count = 1};
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY; n++) {
-        struct pst_text out;
-        struct call call;
-        struct call_plan plan;
+        struct pst_str out;
+        struct graphql_request gql;
+        struct graphql_request_plan plan;
         struct pst_buf buf;
 
         pst_arena_reset(arena);
-        plan = plan_of(&call, rows[3].in);
+        plan = plan_of(&gql, rows[3].in);
         pst_arena_fail_at(arena, n);
-        pst_buf_init_hold(&buf, arena, 10000);
-        call_emit(&buf, &list, &plan);
-        e = pst_buf_end(&buf, &out);
+        pst_buf_init_heap(&buf, arena, 10000);
+        graphql_request_emit(&buf, &list, &plan);
+        e = pst_buf_finish(&buf, &out);
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 4, 20);

@@ -38,27 +38,26 @@ tear_down(void **state)
 }
 
 static enum pst_err
-read_json(const char *json, struct call *call, const char **why)
+read_json(const char *json, struct graphql_request *gql, const char **reason)
 {
-    struct pst_json_fault fault;
-    struct pst_text object;
-    enum pst_err e =
-        pst_json_check(arena, pst_text_from(json), &object, &fault);
+    struct pst_json_error error;
+    struct pst_str object;
+    enum pst_err e = pst_json_check(arena, pst_str_from(json), &object, &error);
 
     if (e)
         return e;
-    *why = NULL;
-    e = call_read_object(arena, object, 100, call, why);
-    assert_int_equal(e != PST_OK, *why != NULL);
+    *reason = NULL;
+    e = graphql_request_parse_object(arena, object, 100, gql, reason);
+    assert_int_equal(e != PST_OK, *reason != NULL);
     return e;
 }
 
 /* Absent in `call` is NULL in a row. */
 static void
-check(const char *row, const char *what, struct pst_text got, const char *want)
+check(const char *row, const char *what, struct pst_str got, const char *want)
 {
-    if (!pst_text_equal(got, pst_text_from(want)) ||
-        pst_text_is_absent(got) != (want == NULL))
+    if (!pst_str_equal(got, pst_str_from(want)) ||
+        pst_str_is_absent(got) != (want == NULL))
         fail_msg("%s: %s is [%.*s], not [%s]", row, what, (int)got.len,
                  got.ptr ? got.ptr : "", want ? want : "absent");
 }
@@ -141,19 +140,19 @@ test_rows(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct call call = {.id = PST_NO_TEXT};
-        const char *why = "";
-        enum pst_err e = read_json(rows[i].in, &call, &why);
+        struct graphql_request gql = {.id = PST_STR_NONE};
+        const char *reason = "";
+        enum pst_err e = read_json(rows[i].in, &gql, &reason);
 
         if (e != rows[i].e)
-            fail_msg("%s: %s: %s", rows[i].in, pst_err_code(e), why);
-        check(rows[i].in, "query", call.document, rows[i].document);
-        check(rows[i].in, "operationName", call.operation_name,
+            fail_msg("%s: %s: %s", rows[i].in, pst_err_code(e), reason);
+        check(rows[i].in, "query", gql.document, rows[i].document);
+        check(rows[i].in, "operationName", gql.operation_name,
               rows[i].operation_name);
-        check(rows[i].in, "variables", call.variables, rows[i].variables);
-        check(rows[i].in, "extensions", call.extensions, rows[i].extensions);
-        check(rows[i].in, "id", call.id, rows[i].id);
-        check(rows[i].in, "hash", call.hash, NULL);
+        check(rows[i].in, "variables", gql.variables, rows[i].variables);
+        check(rows[i].in, "extensions", gql.extensions, rows[i].extensions);
+        check(rows[i].in, "id", gql.id, rows[i].id);
+        check(rows[i].in, "hash", gql.hash, NULL);
     }
 }
 
@@ -211,14 +210,14 @@ test_persisted(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(queries); i++) {
-        struct call call = {.id = PST_NO_TEXT};
-        const char *why = "";
-        enum pst_err e = read_json(queries[i].in, &call, &why);
+        struct graphql_request gql = {.id = PST_STR_NONE};
+        const char *reason = "";
+        enum pst_err e = read_json(queries[i].in, &gql, &reason);
 
         if (e != queries[i].e)
-            fail_msg("%s: %s: %s", queries[i].in, pst_err_code(e), why);
-        check(queries[i].in, "hash", call.hash, queries[i].hash);
-        assert_int_equal(call.is_unknown_persisted, queries[i].is_unknown);
+            fail_msg("%s: %s: %s", queries[i].in, pst_err_code(e), reason);
+        check(queries[i].in, "hash", gql.hash, queries[i].hash);
+        assert_int_equal(gql.is_unsupported_persisted, queries[i].is_unknown);
     }
 }
 
@@ -226,47 +225,49 @@ static void
 test_values(void **state)
 {
     static const struct {
-        enum call_field field;
+        enum graphql_request_field field;
         const char *value;
         enum pst_err e;
         const char *want; /* in that field; NULL: absent */
     } texts[] = {
-        {CALL_QUERY, "{a}", PST_OK, "{a}"},
-        {CALL_QUERY, " ", PST_OK, NULL}, /* L55 */
-        {CALL_OPERATION_NAME, "null", PST_OK, "null"},
-        {CALL_OPERATION_NAME, "", PST_OK, NULL},
-        {CALL_VARIABLES, " {\"a\":1} ", PST_OK, "{\"a\":1}"},
-        {CALL_VARIABLES, "null", PST_OK, NULL},
-        {CALL_VARIABLES, "", PST_OK, NULL},
-        {CALL_VARIABLES, "[]", PST_MALFORMED, NULL},
-        {CALL_VARIABLES, "\"{}\"", PST_MALFORMED, NULL},
-        {CALL_VARIABLES, "{a:1}", PST_MALFORMED, NULL},
-        {CALL_VARIABLES, "{\"a\":1,\"\\u0061\":2}", PST_DUPLICATE, NULL},
-        {CALL_EXTENSIONS, "{\"a\":1}", PST_OK, "{\"a\":1}"},
-        {CALL_EXTENSIONS, "1", PST_MALFORMED, NULL},
-        {CALL_ID, "a", PST_OK, "a"},
-        {CALL_DOCUMENT_ID, "a", PST_OK, "a"},
-        {CALL_DOC_ID, "", PST_OK, NULL},
+        {GRAPHQL_REQUEST_QUERY, "{a}", PST_OK, "{a}"},
+        {GRAPHQL_REQUEST_QUERY, " ", PST_OK, NULL}, /* L55 */
+        {GRAPHQL_REQUEST_OPERATION_NAME, "null", PST_OK, "null"},
+        {GRAPHQL_REQUEST_OPERATION_NAME, "", PST_OK, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, " {\"a\":1} ", PST_OK, "{\"a\":1}"},
+        {GRAPHQL_REQUEST_VARIABLES, "null", PST_OK, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, "", PST_OK, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, "[]", PST_MALFORMED, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, "\"{}\"", PST_MALFORMED, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, "{a:1}", PST_MALFORMED, NULL},
+        {GRAPHQL_REQUEST_VARIABLES, "{\"a\":1,\"\\u0061\":2}", PST_DUPLICATE,
+         NULL},
+        {GRAPHQL_REQUEST_EXTENSIONS, "{\"a\":1}", PST_OK, "{\"a\":1}"},
+        {GRAPHQL_REQUEST_EXTENSIONS, "1", PST_MALFORMED, NULL},
+        {GRAPHQL_REQUEST_ID, "a", PST_OK, "a"},
+        {GRAPHQL_REQUEST_DOCUMENT_ID, "a", PST_OK, "a"},
+        {GRAPHQL_REQUEST_DOC_ID, "", PST_OK, NULL},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(texts); i++) {
-        struct pst_text values[CALL_FIELD_COUNT] = {PST_NO_TEXT};
-        struct call call = {.id = PST_NO_TEXT};
-        const char *why = "";
+        struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT] = {PST_STR_NONE};
+        struct graphql_request gql = {.id = PST_STR_NONE};
+        const char *reason = "";
         enum pst_err e;
 
-        values[texts[i].field] = pst_text_from(texts[i].value);
-        e = call_read_values(arena, values, &call, &why);
+        values[texts[i].field] = pst_str_from(texts[i].value);
+        e = graphql_request_parse_values(arena, values, &gql, &reason);
         if (e != texts[i].e)
             fail_msg("%zu: %s: %s: %s", i, texts[i].value, pst_err_code(e),
-                     why);
+                     reason);
         check(texts[i].value, "it",
-              texts[i].field == CALL_QUERY            ? call.document
-              : texts[i].field == CALL_OPERATION_NAME ? call.operation_name
-              : texts[i].field == CALL_VARIABLES      ? call.variables
-              : texts[i].field == CALL_EXTENSIONS     ? call.extensions
-                                                      : call.id,
+              texts[i].field == GRAPHQL_REQUEST_QUERY ? gql.document
+              : texts[i].field == GRAPHQL_REQUEST_OPERATION_NAME
+                  ? gql.operation_name
+              : texts[i].field == GRAPHQL_REQUEST_VARIABLES  ? gql.variables
+              : texts[i].field == GRAPHQL_REQUEST_EXTENSIONS ? gql.extensions
+                                                             : gql.id,
               texts[i].want);
     }
 }
@@ -277,30 +278,33 @@ test_find(void **state)
     bool is_alike;
 
     (void)state;
-    assert_int_equal(call_field_find(PST_TEXT("documentId"), &is_alike),
-                     CALL_DOCUMENT_ID);
+    assert_int_equal(
+        graphql_request_field_find(PST_STR("documentId"), &is_alike),
+        GRAPHQL_REQUEST_DOCUMENT_ID);
     assert_false(is_alike);
-    assert_int_equal(call_field_find(PST_TEXT("documentid"), &is_alike),
-                     CALL_FIELD_COUNT);
+    assert_int_equal(
+        graphql_request_field_find(PST_STR("documentid"), &is_alike),
+        GRAPHQL_REQUEST_FIELD_COUNT);
     assert_true(is_alike);
     assert_string_equal(
-        call_field_why_alike(PST_TEXT("documentid")),
+        graphql_request_field_case_error(PST_STR("documentid")),
         "a name differs from \"documentId\" in the case of letters");
-    assert_int_equal(call_field_find(PST_TEXT("document"), &is_alike),
-                     CALL_FIELD_COUNT);
+    assert_int_equal(graphql_request_field_find(PST_STR("document"), &is_alike),
+                     GRAPHQL_REQUEST_FIELD_COUNT);
     assert_false(is_alike);
 }
 
 static void
 test_why(void **state)
 {
-    struct pst_json_fault fault = {"a value is expected", 17};
+    struct pst_json_error error = {"a value is expected", 17};
 
     (void)state;
-    assert_string_equal(call_json_why(arena, &fault),
+    assert_string_equal(graphql_request_json_error(arena, &error),
                         "a value is expected (at byte 17)");
     pst_arena_fail_at(arena, 1);
-    assert_string_equal(call_json_why(arena, &fault), "a value is expected");
+    assert_string_equal(graphql_request_json_error(arena, &error),
+                        "a value is expected");
 }
 
 static void
@@ -309,23 +313,22 @@ test_no_memory(void **state)
     static const char json[] =
         "{\"query\":\"{\\n a }\",\"operationName\":\"\\u0041\",\"extensions\":"
         "{\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"" HEX "\"}}}";
-    struct pst_json_fault fault;
+    struct pst_json_error error;
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY; n++) {
-        struct pst_text object;
-        struct call call;
-        const char *why = NULL;
+        struct pst_str object;
+        struct graphql_request gql;
+        const char *reason = NULL;
 
         pst_arena_reset(arena);
         assert_int_equal(
-            pst_json_check(arena, pst_text_from(json), &object, &fault),
-            PST_OK);
+            pst_json_check(arena, pst_str_from(json), &object, &error), PST_OK);
         pst_arena_fail_at(arena, n);
-        e = call_read_object(arena, object, 5, &call, &why);
-        assert_int_equal(e != PST_OK, why != NULL);
+        e = graphql_request_parse_object(arena, object, 5, &gql, &reason);
+        assert_int_equal(e != PST_OK, reason != NULL);
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 4, 20);

@@ -36,10 +36,10 @@
 static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {1, 2, 3, 4,
                                                           5, 6, 7, 8};
 static const struct config config = {.max_json = 5000};
-static const struct pst_text names[] = {{"a", 1}, {"list", 4}};
+static const struct pst_str names[] = {{"a", 1}, {"list", 4}};
 
 static struct pst_arena *arena;
-static struct pst_text body;
+static struct pst_str body;
 static struct request req;
 
 static int
@@ -60,27 +60,28 @@ tear_down(void **state)
 static enum pst_err
 source_read(void *context, char *out, size_t size, size_t *len)
 {
-    struct pst_text *rest = context;
+    struct pst_str *rest = context;
 
     *len = rest->len < size ? rest->len : size;
     if (*len > 0)
         memcpy(out, rest->ptr, *len);
-    *rest = pst_text_from_octet(*rest, *len);
+    *rest = pst_str_skip(*rest, *len);
     return PST_OK;
 }
 
 static enum pst_err
-receive(const char *const *variables, const char *text, struct call_list *list)
+receive(const char *const *variables, const char *text,
+        struct graphql_request_list *list)
 {
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = variables,
         .source = {source_read, &body, -1},
         .max_body = 50000,
     };
 
-    body = pst_text_from(text);
+    body = pst_str_from(text);
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
-    return call_read(&req, &config, list);
+    return graphql_request_read(&req, &config, list);
 }
 
 static const char *const usual[] = {"REQUEST_METHOD=POST", "CONTENT_TYPE=" TYPE,
@@ -88,18 +89,19 @@ static const char *const usual[] = {"REQUEST_METHOD=POST", "CONTENT_TYPE=" TYPE,
 
 /* A plan for each call: the names above pass; `left_out` is left out. */
 static void
-make_plans(const struct call_list *list, size_t left_out,
-           struct call_plan *plans)
+make_plans(const struct graphql_request_list *list, size_t left_out,
+           struct graphql_request_plan *plans)
 {
     for (size_t i = 0; i < list->count; i++)
-        plans[i] = (struct call_plan){.call = &list->calls[i],
-                                      .document = list->calls[i].document,
-                                      .variables = names,
-                                      .variable_count = PST_COUNT(names),
-                                      .is_left_out = i == left_out};
+        plans[i] = (struct graphql_request_plan){
+            .gql = &list->requests[i],
+            .document = list->requests[i].document,
+            .variables = names,
+            .variable_count = PST_COUNT(names),
+            .is_omitted = i == left_out};
 }
 
-#define NONE CALL_BATCH_MAX
+#define NONE GRAPHQL_REQUEST_BATCH_MAX
 
 static const struct {
     const char *name;
@@ -184,28 +186,28 @@ static const struct {
 
 static enum pst_err
 pass(const char *text, size_t left_out, size_t size, struct pst_buf *out,
-     struct call_list *list)
+     struct graphql_request_list *list)
 {
-    struct call_plan plans[3];
-    struct pst_text type = PST_NO_TEXT;
+    struct graphql_request_plan plans[3];
+    struct pst_str type = PST_STR_NONE;
     enum pst_err e = receive(usual, text, list);
     size_t len;
 
     if (e)
         return e;
-    assert_int_equal(list->form, CALL_MULTIPART);
+    assert_int_equal(list->form, GRAPHQL_REQUEST_MULTIPART);
     make_plans(list, left_out, plans);
-    e = call_multipart_begin(&req, list, plans, &type);
+    e = graphql_request_multipart_begin(&req, list, plans, &type);
     if (e)
         return e;
     assert_true(
-        pst_text_equal(type, PST_TEXT("multipart/form-data; boundary=" OURS)));
+        pst_str_equal(type, PST_STR("multipart/form-data; boundary=" OURS)));
     do {
         char piece[512];
 
-        e = call_multipart_read(&req, list, piece, size, &len);
+        e = graphql_request_multipart_read(&req, list, piece, size, &len);
         if (!e)
-            pst_buf_add(out, (struct pst_text){piece, len});
+            pst_buf_add(out, (struct pst_str){piece, len});
     } while (!e && len > 0);
     return e;
 }
@@ -217,17 +219,18 @@ test_rows(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         for (size_t size = 1; size <= 512; size += 73) {
             char storage[2048];
-            struct call_list list;
+            struct graphql_request_list list;
             struct pst_buf out;
             enum pst_err e;
 
             pst_buf_init(&out, storage, sizeof(storage));
             e = pass(rows[i].in, rows[i].left_out, size, &out, &list);
             if ((e == PST_OK) != (rows[i].want != NULL))
-                fail_msg("%s: %s: %s", rows[i].name, pst_err_code(e), list.why);
-            assert_int_equal(e == PST_OK, list.why[0] == '\0');
-            if (!e && !pst_text_equal(pst_buf_text(&out),
-                                      pst_text_from(rows[i].want)))
+                fail_msg("%s: %s: %s", rows[i].name, pst_err_code(e),
+                         list.reason);
+            assert_int_equal(e == PST_OK, list.reason[0] == '\0');
+            if (!e &&
+                !pst_str_equal(pst_buf_str(&out), pst_str_from(rows[i].want)))
                 fail_msg("%s:\n%.*s", rows[i].name, (int)out.len, out.ptr);
             pst_arena_reset(arena);
         }
@@ -241,7 +244,7 @@ test_refused(void **state)
     static const struct {
         const char *variables[5];
         enum pst_err e;
-    } requests[] = {
+    } request_rows[] = {
         {{"REQUEST_METHOD=POST", "CONTENT_TYPE=multipart/form-data", NULL},
          PST_MALFORMED},
         {{"REQUEST_METHOD=POST",
@@ -263,13 +266,13 @@ test_refused(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < PST_COUNT(requests); i++) {
-        struct call_list list;
-        enum pst_err e = receive(requests[i].variables, rows[0].in, &list);
+    for (size_t i = 0; i < PST_COUNT(request_rows); i++) {
+        struct graphql_request_list list;
+        enum pst_err e = receive(request_rows[i].variables, rows[0].in, &list);
 
-        if (e != requests[i].e)
-            fail_msg("%zu: %s: %s", i, pst_err_code(e), list.why);
-        assert_true(list.why[0] != '\0');
+        if (e != request_rows[i].e)
+            fail_msg("%zu: %s: %s", i, pst_err_code(e), list.reason);
+        assert_true(list.reason[0] != '\0');
         pst_arena_reset(arena);
     }
 }
@@ -283,7 +286,7 @@ test_no_memory(void **state)
     (void)state;
     for (n = 1; e == PST_NO_MEMORY; n++) {
         char storage[2048];
-        struct call_list list;
+        struct graphql_request_list list;
         struct pst_buf out;
 
         pst_arena_reset(arena);
@@ -291,7 +294,7 @@ test_no_memory(void **state)
         pst_arena_fail_at(arena, n);
         e = pass(rows[0].in, NONE, 512, &out, &list);
         if (e)
-            assert_string_equal(list.why, pst_err_text(PST_NO_MEMORY));
+            assert_string_equal(list.reason, pst_err_text(PST_NO_MEMORY));
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 15, 60);

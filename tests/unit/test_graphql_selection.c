@@ -46,15 +46,14 @@ read_selections(struct pst_arena *arena, const char *text,
     static char out[1024];
     const struct pst_graphql_selection *first = NULL;
     static struct graphql_parser parser;
-    struct pst_text whole;
+    struct pst_str whole;
     struct pst_buf buf;
 
     *spreads = NULL;
     assert_int_equal(
-        graphql_parser_init(&parser, arena, pst_text_from(text), error),
-        PST_OK);
+        graphql_parser_init(&parser, arena, pst_str_from(text), error), PST_OK);
     parser.spread_tail = spreads;
-    if (!graphql_parse_selections(&parser, &first)) {
+    if (!graphql_parse_selection_set(&parser, &first)) {
         assert_int_not_equal(parser.result, PST_OK);
         return NULL;
     }
@@ -66,7 +65,7 @@ read_selections(struct pst_arena *arena, const char *text,
     }
     pst_buf_init(&buf, out, sizeof(out) - 1);
     graphql_text_selections(&buf, first, true);
-    assert_int_equal(pst_buf_end(&buf, &whole), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &whole), PST_OK);
     out[whole.len] = '\0';
     return out;
 }
@@ -116,8 +115,8 @@ test_spreads(void **state)
                                     &error, &spread));
     for (; spread; spread = spread->next, i++) {
         assert_true(i < PST_COUNT(want));
-        assert_true(pst_text_equal(spread->selection->name,
-                                   pst_text_from(want[i].name)));
+        assert_true(
+            pst_str_equal(spread->selection->name, pst_str_from(want[i].name)));
         assert_int_equal(spread->selection->kind, PST_GRAPHQL_SPREAD);
         assert_int_equal(spread->depth, want[i].depth);
     }
@@ -170,9 +169,9 @@ test_refused(void **state)
             read_selections(*state, rows[i].text, &error, &spreads);
 
         if (got || !strstr(error.message, rows[i].message) ||
-            error.place.line != 1 || error.place.column != rows[i].column)
+            error.location.line != 1 || error.location.column != rows[i].column)
             fail_msg("%s: %s in column %u", rows[i].text, error.message,
-                     error.place.column);
+                     error.location.column);
         pst_arena_reset(*state);
     }
 }

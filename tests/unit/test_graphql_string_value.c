@@ -49,7 +49,7 @@ test_characters(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         uint32_t code = 0;
-        const size_t len = graphql_character(
+        const size_t len = graphql_decode_character(
             rows[i].text, rows[i].text + strlen(rows[i].text), &code);
 
         if (len != rows[i].len || code != rows[i].code)
@@ -66,40 +66,40 @@ test_escapes(void **state)
         size_t len; /* that is read */
         uint32_t code;
     } rows[] = {
-        {"\\\"", GRAPHQL_ESCAPE_GOOD, 2, '"'},
-        {"\\\\", GRAPHQL_ESCAPE_GOOD, 2, '\\'},
-        {"\\/x", GRAPHQL_ESCAPE_GOOD, 2, '/'},
-        {"\\b", GRAPHQL_ESCAPE_GOOD, 2, '\b'},
-        {"\\f", GRAPHQL_ESCAPE_GOOD, 2, '\f'},
-        {"\\n", GRAPHQL_ESCAPE_GOOD, 2, '\n'},
-        {"\\r", GRAPHQL_ESCAPE_GOOD, 2, '\r'},
-        {"\\t", GRAPHQL_ESCAPE_GOOD, 2, '\t'},
-        {"\\u00e9x", GRAPHQL_ESCAPE_GOOD, 6, 0xE9},
-        {"\\u0000", GRAPHQL_ESCAPE_GOOD, 6, 0},
-        {"\\uD7fF", GRAPHQL_ESCAPE_GOOD, 6, 0xD7FF},
-        {"\\uE000", GRAPHQL_ESCAPE_GOOD, 6, 0xE000},
-        {"\\uD83D\\uDE00z", GRAPHQL_ESCAPE_GOOD, 12, 0x1F600},
-        {"\\uD800\\uDC00", GRAPHQL_ESCAPE_GOOD, 12, 0x10000},
-        {"\\uDBFF\\uDFFF", GRAPHQL_ESCAPE_GOOD, 12, 0x10FFFF},
+        {"\\\"", GRAPHQL_ESCAPE_VALID, 2, '"'},
+        {"\\\\", GRAPHQL_ESCAPE_VALID, 2, '\\'},
+        {"\\/x", GRAPHQL_ESCAPE_VALID, 2, '/'},
+        {"\\b", GRAPHQL_ESCAPE_VALID, 2, '\b'},
+        {"\\f", GRAPHQL_ESCAPE_VALID, 2, '\f'},
+        {"\\n", GRAPHQL_ESCAPE_VALID, 2, '\n'},
+        {"\\r", GRAPHQL_ESCAPE_VALID, 2, '\r'},
+        {"\\t", GRAPHQL_ESCAPE_VALID, 2, '\t'},
+        {"\\u00e9x", GRAPHQL_ESCAPE_VALID, 6, 0xE9},
+        {"\\u0000", GRAPHQL_ESCAPE_VALID, 6, 0},
+        {"\\uD7fF", GRAPHQL_ESCAPE_VALID, 6, 0xD7FF},
+        {"\\uE000", GRAPHQL_ESCAPE_VALID, 6, 0xE000},
+        {"\\uD83D\\uDE00z", GRAPHQL_ESCAPE_VALID, 12, 0x1F600},
+        {"\\uD800\\uDC00", GRAPHQL_ESCAPE_VALID, 12, 0x10000},
+        {"\\uDBFF\\uDFFF", GRAPHQL_ESCAPE_VALID, 12, 0x10FFFF},
         {"\\", GRAPHQL_ESCAPE_UNKNOWN, 0, 0},
         {"\\x41", GRAPHQL_ESCAPE_UNKNOWN, 0, 0},
         {"\\U0041", GRAPHQL_ESCAPE_UNKNOWN, 0, 0},
         {"\\'", GRAPHQL_ESCAPE_UNKNOWN, 0, 0},
         {"\\\n", GRAPHQL_ESCAPE_UNKNOWN, 0, 0},
         {"\\u{1F600}", GRAPHQL_ESCAPE_BRACED, 0, 0},
-        {"\\u", GRAPHQL_ESCAPE_SHORT, 0, 0},
-        {"\\u123", GRAPHQL_ESCAPE_SHORT, 0, 0},
-        {"\\u12g4", GRAPHQL_ESCAPE_SHORT, 0, 0},
-        {"\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uDE00", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uDE00\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uDE00\\uDE00", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D\\uD83D", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D\\u0041", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D\\uE000", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D\\uDE0", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D\\u{DE00}", GRAPHQL_ESCAPE_HALF, 0, 0},
-        {"\\uD83D DE00", GRAPHQL_ESCAPE_HALF, 0, 0},
+        {"\\u", GRAPHQL_ESCAPE_TRUNCATED, 0, 0},
+        {"\\u123", GRAPHQL_ESCAPE_TRUNCATED, 0, 0},
+        {"\\u12g4", GRAPHQL_ESCAPE_TRUNCATED, 0, 0},
+        {"\\uD83D", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uDE00", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uDE00\\uD83D", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uDE00\\uDE00", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D\\uD83D", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D\\u0041", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D\\uE000", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D\\uDE0", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D\\u{DE00}", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
+        {"\\uD83D DE00", GRAPHQL_ESCAPE_LONE_SURROGATE, 0, 0},
     };
 
     (void)state;
@@ -110,7 +110,7 @@ test_escapes(void **state)
             graphql_escape_read(&at, at + strlen(at), &code);
 
         if (got != rows[i].want || at != rows[i].text + rows[i].len ||
-            (got == GRAPHQL_ESCAPE_GOOD && code != rows[i].code))
+            (got == GRAPHQL_ESCAPE_VALID && code != rows[i].code))
             fail_msg("%s: %d, U+%04X", rows[i].text, (int)got, (unsigned)code);
     }
 }
@@ -129,7 +129,7 @@ test_escaped_nul(void **state)
 }
 
 static void
-check_value(size_t value_of(struct pst_text raw, char *out), const char *raw,
+check_value(size_t value_of(struct pst_str raw, char *out), const char *raw,
             const char *want)
 {
     char out[128];
@@ -137,8 +137,8 @@ check_value(size_t value_of(struct pst_text raw, char *out), const char *raw,
 
     assert_true(strlen(raw) < sizeof(out));
     memset(out, '#', sizeof(out));
-    len = value_of(pst_text_from(raw), out);
-    if (!pst_text_equal((struct pst_text){out, len}, pst_text_from(want)))
+    len = value_of(pst_str_from(raw), out);
+    if (!pst_str_equal((struct pst_str){out, len}, pst_str_from(want)))
         fail_msg("'%s' gives '%.*s'", raw, (int)len, out);
     for (size_t i = strlen(raw); i < sizeof(out); i++)
         assert_int_equal(out[i], '#');
@@ -160,7 +160,7 @@ test_strings(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         check_value(graphql_string_value, rows[i][0], rows[i][1]);
-    assert_int_equal(graphql_string_value(PST_TEXT("\\u0000"), zero), 1);
+    assert_int_equal(graphql_string_value(PST_STR("\\u0000"), zero), 1);
     assert_int_equal(zero[0], '\0');
 }
 
@@ -190,7 +190,7 @@ test_block_strings(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
-        check_value(graphql_block_value, rows[i][0], rows[i][1]);
+        check_value(graphql_block_string_value, rows[i][0], rows[i][1]);
 }
 
 int

@@ -45,12 +45,11 @@ read_directives(struct pst_arena *arena, const char *text, bool is_const,
     static char out[512];
     const struct pst_graphql_directive *directives = NULL;
     static struct graphql_parser parser;
-    struct pst_text whole;
+    struct pst_str whole;
     struct pst_buf buf;
 
     assert_int_equal(
-        graphql_parser_init(&parser, arena, pst_text_from(text), error),
-        PST_OK);
+        graphql_parser_init(&parser, arena, pst_str_from(text), error), PST_OK);
     if (!graphql_parse_directives(&parser, is_const, &directives)) {
         assert_int_not_equal(parser.result, PST_OK);
         return NULL;
@@ -60,7 +59,7 @@ read_directives(struct pst_arena *arena, const char *text, bool is_const,
     assert_int_equal(parser.depth, 0);
     pst_buf_init(&buf, out, sizeof(out) - 1);
     graphql_text_directives(&buf, directives);
-    assert_int_equal(pst_buf_end(&buf, &whole), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &whole), PST_OK);
     out[whole.len] = '\0';
     return out;
 }
@@ -155,9 +154,9 @@ test_refused(void **state)
             read_directives(*state, rows[i].text, rows[i].is_const, &error);
 
         if (got || !strstr(error.message, rows[i].message) ||
-            error.place.line != 1 || error.place.column != rows[i].column)
+            error.location.line != 1 || error.location.column != rows[i].column)
             fail_msg("%s: %s in column %u", rows[i].text, error.message,
-                     error.place.column);
+                     error.location.column);
         pst_arena_reset(*state);
     }
 }
@@ -182,9 +181,9 @@ test_many_arguments(void **state)
             pst_buf_add_string(&buf, ":1 ");
         }
         pst_buf_add_string(&buf, twice ? "a7:1}" : "b:1}");
-        text[pst_buf_text(&buf).len] = '\0';
+        text[pst_buf_str(&buf).len] = '\0';
         assert_int_equal(
-            graphql_parser_init(&parser, *state, pst_text_from(text), &error),
+            graphql_parser_init(&parser, *state, pst_str_from(text), &error),
             PST_OK);
         assert_int_equal(graphql_parse_value(&parser, &value, false), !twice);
         pst_arena_reset(*state);
@@ -207,7 +206,7 @@ test_depth(void **state)
         memset(text + depth, ']', depth);
         text[2 * depth] = '\0';
         assert_int_equal(
-            graphql_parser_init(&parser, *state, pst_text_from(text), &error),
+            graphql_parser_init(&parser, *state, pst_str_from(text), &error),
             PST_OK);
         assert_int_equal(graphql_parse_value(&parser, &value, false),
                          depth == PST_GRAPHQL_DEPTH);
@@ -215,7 +214,7 @@ test_depth(void **state)
             continue;
         assert_int_equal(parser.result, PST_TOO_LARGE);
         assert_non_null(strstr(error.message, "deeper than 200 levels"));
-        assert_int_equal(error.place.column, depth);
+        assert_int_equal(error.location.column, depth);
     }
 }
 

@@ -45,12 +45,11 @@ read_variables(struct pst_arena *arena, const char *text,
     static char out[512];
     const struct pst_graphql_variable *first = NULL;
     static struct graphql_parser parser;
-    struct pst_text whole;
+    struct pst_str whole;
     struct pst_buf buf;
 
     assert_int_equal(
-        graphql_parser_init(&parser, arena, pst_text_from(text), error),
-        PST_OK);
+        graphql_parser_init(&parser, arena, pst_str_from(text), error), PST_OK);
     if (!graphql_parse_variables(&parser, &first)) {
         assert_int_not_equal(parser.result, PST_OK);
         return NULL;
@@ -60,7 +59,7 @@ read_variables(struct pst_arena *arena, const char *text,
     assert_int_equal(parser.depth, 0);
     pst_buf_init(&buf, out, sizeof(out) - 1);
     graphql_text_variables(&buf, first);
-    assert_int_equal(pst_buf_end(&buf, &whole), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &whole), PST_OK);
     out[whole.len] = '\0';
     return out;
 }
@@ -130,9 +129,9 @@ test_refused(void **state)
         const char *got = read_variables(*state, rows[i].text, &error);
 
         if (got || !strstr(error.message, rows[i].message) ||
-            error.place.line != 1 || error.place.column != rows[i].column)
+            error.location.line != 1 || error.location.column != rows[i].column)
             fail_msg("%s: %s in column %u", rows[i].text, error.message,
-                     error.place.column);
+                     error.location.column);
         pst_arena_reset(*state);
     }
 }
@@ -147,7 +146,7 @@ test_descriptions(void **state)
     static struct graphql_parser parser;
 
     assert_int_equal(graphql_parser_init(&parser, *state,
-                                         PST_TEXT("\"d\" \"\"\"e\"\"\" \"\" x"),
+                                         PST_STR("\"d\" \"\"\"e\"\"\" \"\" x"),
                                          &error),
                      PST_OK);
     for (size_t i = 0; i < PST_COUNT(want); i++)
@@ -159,7 +158,7 @@ test_descriptions(void **state)
     for (size_t i = 0; i < PST_COUNT(want); i++) {
         assert_non_null(description);
         assert_true(
-            pst_text_equal(description->spelling, pst_text_from(want[i])));
+            pst_str_equal(description->spelling, pst_str_from(want[i])));
         description = description->next;
     }
     assert_null(description);

@@ -44,7 +44,7 @@ test_rows(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text body;
+        struct pst_str body;
         enum pst_err e;
         size_t max;
         const char *want;
@@ -94,13 +94,13 @@ test_rows(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text out = PST_TEXT("untouched");
+        struct pst_str out = PST_STR("untouched");
         enum pst_err e = gunzip_body(arena, rows[i].body, rows[i].max, &out);
 
         if (e != rows[i].e)
             fail_msg("%s: %s", rows[i].name, pst_err_code(e));
-        if (!pst_text_equal(out, e ? PST_TEXT("untouched")
-                                   : pst_text_from(rows[i].want)))
+        if (!pst_str_equal(out, e ? PST_STR("untouched")
+                                  : pst_str_from(rows[i].want)))
             fail_msg("%s: %.*s", rows[i].name, (int)out.len, out.ptr);
         pst_arena_reset(arena);
     }
@@ -114,10 +114,10 @@ test_truncated(void **state)
 
     (void)state;
     for (size_t len = 0; len < sizeof(whole) - 1; len++) {
-        struct pst_text out;
+        struct pst_str out;
 
         assert_int_equal(
-            gunzip_body(arena, (struct pst_text){whole, len}, 100, &out),
+            gunzip_body(arena, (struct pst_str){whole, len}, 100, &out),
             PST_MALFORMED);
         pst_arena_reset(arena);
     }
@@ -127,10 +127,10 @@ test_truncated(void **state)
 static void
 test_bomb(void **state)
 {
-    static uint8_t bomb[PST_HOLD_MAX];
+    static uint8_t bomb[PST_BUFFERED_BODY_MAX];
     static uint8_t zeros[1 << 20];
     z_stream stream = {.next_in = zeros};
-    struct pst_text out;
+    struct pst_str out;
     size_t block;
     size_t len;
 
@@ -151,13 +151,13 @@ test_bomb(void **state)
     for (size_t i = 1; i < 64; i++, len += block)
         memcpy(bomb + len, bomb + 10, block);
     assert_true(len < sizeof(bomb));
-    assert_int_equal(gunzip_body(arena, (struct pst_text){(char *)bomb, len},
-                                 PST_HOLD_MAX, &out),
+    assert_int_equal(gunzip_body(arena, (struct pst_str){(char *)bomb, len},
+                                 PST_BUFFERED_BODY_MAX, &out),
                      PST_TOO_LARGE);
     pst_arena_reset(arena);
     /* The limit is the caller's, and it was the limit that stopped it. */
-    assert_int_equal(gunzip_body(arena, (struct pst_text){(char *)bomb, len},
-                                 64 * PST_HOLD_MAX, &out),
+    assert_int_equal(gunzip_body(arena, (struct pst_str){(char *)bomb, len},
+                                 64 * PST_BUFFERED_BODY_MAX, &out),
                      PST_TOO_LARGE);
     pst_arena_reset(arena);
 }
@@ -166,15 +166,18 @@ test_bomb(void **state)
 static void
 test_long(void **state)
 {
-    static uint8_t plain[PST_HOLD_MAX + 1];
-    static uint8_t packed[PST_HOLD_MAX];
+    static uint8_t plain[PST_BUFFERED_BODY_MAX + 1];
+    static uint8_t packed[PST_BUFFERED_BODY_MAX];
     static const struct {
         size_t len;
         enum pst_err e;
     } rows[] = {
-        {16383, PST_OK},        {16384, PST_OK},
-        {16385, PST_OK},        {PST_HOLD_MAX - 1, PST_OK},
-        {PST_HOLD_MAX, PST_OK}, {PST_HOLD_MAX + 1, PST_TOO_LARGE},
+        {16383, PST_OK},
+        {16384, PST_OK},
+        {16385, PST_OK},
+        {PST_BUFFERED_BODY_MAX - 1, PST_OK},
+        {PST_BUFFERED_BODY_MAX, PST_OK},
+        {PST_BUFFERED_BODY_MAX + 1, PST_TOO_LARGE},
     };
 
     (void)state;
@@ -182,8 +185,8 @@ test_long(void **state)
         plain[i] = (uint8_t)(i * i >> 8);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         z_stream stream = {.next_in = plain, .avail_in = (uInt)rows[i].len};
-        struct pst_text body = {(char *)packed, 0};
-        struct pst_text out;
+        struct pst_str body = {(char *)packed, 0};
+        struct pst_str out;
 
         stream.next_out = packed;
         stream.avail_out = sizeof(packed);
@@ -192,7 +195,7 @@ test_long(void **state)
         assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
         body.len = stream.total_out;
         assert_int_equal(deflateEnd(&stream), Z_OK);
-        assert_int_equal(gunzip_body(arena, body, PST_HOLD_MAX, &out),
+        assert_int_equal(gunzip_body(arena, body, PST_BUFFERED_BODY_MAX, &out),
                          rows[i].e);
         if (!rows[i].e) {
             assert_int_equal(out.len, rows[i].len);
@@ -211,10 +214,10 @@ test_no_memory(void **state)
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY && n < 100; n++) {
-        struct pst_text out;
+        struct pst_str out;
 
         pst_arena_fail_at(arena, n);
-        e = gunzip_body(arena, (struct pst_text){MEMBER, sizeof(MEMBER) - 1},
+        e = gunzip_body(arena, (struct pst_str){MEMBER, sizeof(MEMBER) - 1},
                         100, &out);
         pst_arena_reset(arena);
     }

@@ -27,13 +27,13 @@ struct client {
 
 static struct pst_arena *arena;
 static struct config config;
-static struct gate gate;
+static struct context ctx;
 static struct client client;
 static char log_path[] = "/tmp/test_handle_XXXXXX";
 static bool is_random_broken;
 
 static enum pst_err
-take(void *context, struct pst_text piece)
+take(void *context, struct pst_str piece)
 {
     struct client *c = context;
 
@@ -82,12 +82,12 @@ set_up(void **state)
 
     (void)state;
     if (descriptor < 0 || pst_arena_new(&arena, PST_ARENA_SIZE) != PST_OK ||
-        log_open(&gate.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test") != PST_OK)
+        log_open(&ctx.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test") != PST_OK)
         return -1;
     close(descriptor);
-    config.auth_token_header = PST_TEXT("vendure-auth-token");
-    gate.config = &config;
-    gate.random = make_random;
+    config.auth_token_header = PST_STR("vendure-auth-token");
+    ctx.config = &config;
+    ctx.random = make_random;
     return 0;
 }
 
@@ -96,21 +96,21 @@ tear_down(void **state)
 {
     (void)state;
     pst_arena_free(&arena);
-    log_close(&gate.log);
+    log_close(&ctx.log);
     return unlink(log_path);
 }
 
 /* Have one request handled; its line in the log goes to `line`. */
 static bool
-handle_with(const char *const *variables, gate_handler *handler,
+handle_with(const char *const *variables, handler_fn *handler,
             char line[static 2048])
 {
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = variables,
         .source = {no_body, NULL, -1},
         .max_body = 1000,
     };
-    const struct reply_sink sink = {take, flush, &client};
+    const struct response_sink sink = {take, flush, &client};
     FILE *file;
     bool is_whole;
     size_t len;
@@ -119,7 +119,7 @@ handle_with(const char *const *variables, gate_handler *handler,
     client.got_len = 0;
     client.got[0] = '\0';
     client.flushed = 0;
-    is_whole = gate_handle(&gate, arena, &origin, &sink, handler);
+    is_whole = handler_run(&ctx, arena, &origin, &sink, handler);
     assert_int_equal(pst_arena_used(arena), 0);
     file = fopen(log_path, "r");
     assert_non_null(file);
@@ -145,58 +145,58 @@ static const char *const large[] = {"REQUEST_METHOD=POST",
                                     "CONTENT_LENGTH=1001", NULL};
 
 static enum pst_err
-answer(struct gate *g, struct request *req, struct reply *rep)
+answer(struct context *g, struct request *req, struct response *res)
 {
     assert_true(g->now > 1700000000);
     assert_string_equal(req->id, "abababababababab");
-    return reply_json(rep, 201, PST_TEXT("{\"a\":1}"));
+    return response_send_json(res, 201, PST_STR("{\"a\":1}"));
 }
 
 static enum pst_err
-say_nothing(struct gate *g, struct request *req, struct reply *rep)
+say_nothing(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
     (void)req;
-    (void)rep;
+    (void)res;
     return PST_OK;
 }
 
 static enum pst_err
-refuse(struct gate *g, struct request *req, struct reply *rep)
+refuse(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
     (void)req;
-    reply_put(rep, PST_TEXT("X-Half"), PST_TEXT("done"));
+    response_set_header(res, PST_STR("X-Half"), PST_STR("done"));
     return PST_CROSS_SITE;
 }
 
 static enum pst_err
-lose_client(struct gate *g, struct request *req, struct reply *rep)
+lose_client(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
     (void)req;
-    (void)rep;
+    (void)res;
     return PST_CLIENT_GONE;
 }
 
 static enum pst_err
-break_off(struct gate *g, struct request *req, struct reply *rep)
+break_off(struct context *g, struct request *req, struct response *res)
 {
-    enum pst_err e = reply_begin(rep);
+    enum pst_err e = response_begin(res);
 
     (void)g;
     (void)req;
     if (!e)
-        e = reply_write(rep, PST_TEXT("half"));
+        e = response_write(res, PST_STR("half"));
     return e ? e : PST_UPSTREAM_BROKEN;
 }
 
 /* Leave nothing of the arena for the error's own answer. */
 static enum pst_err
-use_all(struct gate *g, struct request *req, struct reply *rep)
+use_all(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
-    (void)rep;
+    (void)res;
     for (size_t size = PST_ARENA_SIZE; size > 0; size /= 2)
         while (pst_arena_alloc(req->arena, size))
             continue;
@@ -205,21 +205,21 @@ use_all(struct gate *g, struct request *req, struct reply *rep)
 
 /* The same, with an answer that is too long to do without. */
 static enum pst_err
-use_all_and_more(struct gate *g, struct request *req, struct reply *rep)
+use_all_and_more(struct context *g, struct request *req, struct response *res)
 {
     char value[2000];
 
     memset(value, 'v', sizeof(value));
-    reply_put_cookie(rep, (struct pst_text){value, sizeof(value)});
-    return use_all(g, req, rep);
+    response_set_cookie(res, (struct pst_str){value, sizeof(value)});
+    return use_all(g, req, res);
 }
 
 static enum pst_err
-never(struct gate *g, struct request *req, struct reply *rep)
+never(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
     (void)req;
-    (void)rep;
+    (void)res;
     fail_msg("the handler was called");
     return PST_OK;
 }
@@ -227,7 +227,7 @@ never(struct gate *g, struct request *req, struct reply *rep)
 static const struct {
     const char *name;
     const char *const *variables;
-    gate_handler *handler;
+    handler_fn *handler;
     size_t pieces; /* that the client takes */
     bool want;
     const char *want_got; /* the beginning of what it gets */
@@ -321,7 +321,7 @@ test_spent_arena_has_an_answer(void **state)
 static void
 test_cors(void **state)
 {
-    static struct pst_text listed[] = {{"https://app.example", 19}};
+    static struct pst_str listed[] = {{"https://app.example", 19}};
     static const char *const asked[] = {
         "REQUEST_METHOD=GET", "HTTP_ORIGIN=https://app.example", NULL};
     static const char *const refused[] = {"REQUEST_METHOD=POST",

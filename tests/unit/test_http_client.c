@@ -28,7 +28,7 @@
 
 struct client {
     /* to be sent */
-    struct pst_text body;
+    struct pst_str body;
     size_t sent;
     size_t step; /* bytes at a time; 0: as many as fit */
     size_t reads;
@@ -83,7 +83,7 @@ client_read(void *context, char *out, size_t size, size_t *len)
 }
 
 static enum pst_err
-client_header(void *context, struct pst_text name, struct pst_text value)
+client_header(void *context, struct pst_str name, struct pst_str value)
 {
     struct client *c = context;
     int len = snprintf(c->headers + c->headers_len,
@@ -107,7 +107,7 @@ client_head(void *context, int status)
 }
 
 static enum pst_err
-client_body(void *context, struct pst_text piece)
+client_body(void *context, struct pst_str piece)
 {
     struct client *c = context;
 
@@ -130,11 +130,11 @@ client_init(void)
     client.go = -1;
 }
 
-static struct upstream_exchange
+static struct http_exchange
 exchange(const char *method, int64_t body_length)
 {
-    return (struct upstream_exchange){
-        .method = pst_text_from(method),
+    return (struct http_exchange){
+        .method = pst_str_from(method),
         .body_length = body_length,
         .context = &client,
         .read = client_read,
@@ -146,34 +146,34 @@ exchange(const char *method, int64_t body_length)
 }
 
 /* A handle for the server's address, all of its clocks at `timeout` seconds. */
-static struct upstream *
+static struct http_client *
 open_upstream(const char *scheme, const char *path, int64_t timeout)
 {
-    struct upstream *upstream = NULL;
-    struct upstream_options options = {.connect_timeout = timeout,
-                                       .first_byte_timeout = timeout,
-                                       .between_bytes_timeout = timeout};
+    struct http_client *upstream = NULL;
+    struct http_client_options options = {.connect_timeout = timeout,
+                                          .first_byte_timeout = timeout,
+                                          .between_bytes_timeout = timeout};
     char url[128];
 
     (void)snprintf(url, sizeof(url), "%s://127.0.0.1:%d%s", scheme, server.port,
                    path);
-    options.url = pst_text_from(url);
-    assert_int_equal(upstream_new(&upstream, &options), PST_OK);
+    options.url = pst_str_from(url);
+    assert_int_equal(http_client_new(&upstream, &options), PST_OK);
     return upstream;
 }
 
 /* Start a server and run one exchange with it. */
 static enum pst_err
-run_once(const struct step *script, const struct upstream_exchange *what,
+run_once(const struct step *script, const struct http_exchange *what,
          int64_t timeout)
 {
-    struct upstream *upstream;
+    struct http_client *upstream;
     enum pst_err e;
 
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", timeout);
-    e = upstream_run(upstream, arena, what);
-    upstream_free(&upstream);
+    e = http_client_run(upstream, arena, what);
+    http_client_free(&upstream);
     assert_null(upstream);
     server_join(&server);
     return e;
@@ -239,17 +239,17 @@ static const struct step plain[] = {
 static void
 test_get(void **state)
 {
-    static const struct upstream_header headers[] = {
+    static const struct http_header headers[] = {
         {{"Accept", 6}, {"application/json", 16}},
         {{"X-Empty", 7}, {"", 0}},
         {{"X-Blank", 7}, {" \t", 2}},
         {{"Authorization", 13}, {"Bearer secret", 13}},
         {{"X-Trimmed", 9}, {"  a b  ", 7}},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
 
     (void)state;
-    what.query = PST_TEXT("query=%7Bme%7D&a=b+c");
+    what.query = PST_STR("query=%7Bme%7D&a=b+c");
     what.headers = headers;
     what.header_count = PST_COUNT(headers);
     assert_int_equal(run_once(plain, &what, 5), PST_OK);
@@ -270,10 +270,10 @@ test_get(void **state)
 static void
 test_get_without_body(void **state)
 {
-    struct upstream_exchange what = exchange("GET", -1);
+    struct http_exchange what = exchange("GET", -1);
 
     (void)state;
-    client.body = PST_TEXT("not sent");
+    client.body = PST_STR("not sent");
     assert_int_equal(run_once(plain, &what, 5), PST_OK);
     check_got("get", "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n");
     assert_int_equal(client.reads, 0);
@@ -286,17 +286,17 @@ test_post(void **state)
         {ACCEPT, NULL, 0}, {READ_TEXT, "hello", 0}, {SEND, OK_HEAD "{}", 0},
         {DRAIN, NULL, 0},  {END, NULL, 0},
     };
-    static const struct upstream_header headers[] = {
+    static const struct http_header headers[] = {
         {{"Content-Type", 12}, {"application/json", 16}},
         {{"user-agent", 10}, {"test", 4}},
     };
 
     (void)state;
     for (size_t step = 0; step < 3; step++) {
-        struct upstream_exchange what = exchange("POST", 5);
+        struct http_exchange what = exchange("POST", 5);
 
         client_init();
-        client.body = PST_TEXT("hello, and more than was said");
+        client.body = PST_STR("hello, and more than was said");
         client.step = step;
         what.headers = headers;
         what.header_count = PST_COUNT(headers);
@@ -313,7 +313,7 @@ test_post(void **state)
 static void
 test_post_empty(void **state)
 {
-    struct upstream_exchange what = exchange("POST", 0);
+    struct http_exchange what = exchange("POST", 0);
 
     (void)state;
     assert_int_equal(run_once(plain, &what, 5), PST_OK);
@@ -330,10 +330,10 @@ test_post_chunked(void **state)
         {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("POST", -1);
+    struct http_exchange what = exchange("POST", -1);
 
     (void)state;
-    client.body = PST_TEXT("hello");
+    client.body = PST_STR("hello");
     client.step = 3;
     assert_int_equal(run_once(script, &what, 5), PST_OK);
     check_got("chunked", "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
@@ -351,12 +351,12 @@ test_post_large(void **state)
         {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("POST", sizeof(body));
+    struct http_exchange what = exchange("POST", sizeof(body));
 
     (void)state;
     memset(body, 'b', sizeof(body));
     memcpy(body + sizeof(body) - 7, "the end", 7);
-    client.body = (struct pst_text){body, sizeof(body)};
+    client.body = (struct pst_str){body, sizeof(body)};
     assert_int_equal(run_once(script, &what, 5), PST_OK);
     assert_null(strstr(server.got, "Expect"));
     assert_non_null(strstr(server.got, "\r\nContent-Length: 2097155\r\n"));
@@ -366,15 +366,15 @@ test_post_large(void **state)
 static void
 test_own_query(void **state)
 {
-    struct upstream_exchange what = exchange("GET", 0);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("GET", 0);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, plain);
     upstream = open_upstream("http", "/a/../b?x=1", 5);
-    what.query = PST_TEXT("y=2");
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
-    upstream_free(&upstream);
+    what.query = PST_STR("y=2");
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    http_client_free(&upstream);
     server_join(&server);
     check_got("query", "GET /a/../b?x=1&y=2 HTTP/1.1\r\n"
                        "Host: 127.0.0.1:%d\r\n\r\n");
@@ -386,7 +386,7 @@ test_refused(void **state)
 {
     static const struct {
         const char *name;
-        struct upstream_header header;
+        struct http_header header;
         const char *method;
         const char *query;
         enum pst_err want;
@@ -407,21 +407,21 @@ test_refused(void **state)
         {"method case", {{"X", 1}, {"b", 1}}, "get", "", PST_BAD_METHOD},
         {"no method", {{"X", 1}, {"b", 1}}, "", "", PST_BAD_METHOD},
     };
-    struct upstream *upstream;
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, plain);
     upstream = open_upstream("http", "/graphql", 5);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct upstream_exchange what = exchange(rows[i].method, 0);
+        struct http_exchange what = exchange(rows[i].method, 0);
 
-        what.query = pst_text_from(rows[i].query);
+        what.query = pst_str_from(rows[i].query);
         what.headers = &rows[i].header;
         what.header_count = 1;
-        check_err(rows[i].name, upstream_run(upstream, arena, &what),
+        check_err(rows[i].name, http_client_run(upstream, arena, &what),
                   rows[i].want);
     }
-    upstream_free(&upstream);
+    http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 0);
 }
@@ -438,36 +438,36 @@ test_next_is_clean(void **state)
         {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    static const struct upstream_header headers[] = {
+    static const struct http_header headers[] = {
         {{"Authorization", 13}, {"Bearer alice", 12}},
         {{"Accept", 6}, {"a/b", 3}},
     };
-    struct upstream_exchange first = exchange("POST", 12);
-    struct upstream_exchange second = exchange("GET", 0);
-    struct upstream_exchange third = exchange("POST", 0);
-    struct upstream_exchange fourth = exchange("POST", 5);
-    struct upstream *upstream;
+    struct http_exchange first = exchange("POST", 12);
+    struct http_exchange second = exchange("GET", 0);
+    struct http_exchange third = exchange("POST", 0);
+    struct http_exchange fourth = exchange("POST", 5);
+    struct http_client *upstream;
     char want[512];
 
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    client.body = PST_TEXT("alice's body");
-    first.query = PST_TEXT("of=alice");
+    client.body = PST_STR("alice's body");
+    first.query = PST_STR("of=alice");
     first.headers = headers;
     first.header_count = PST_COUNT(headers);
-    assert_int_equal(upstream_run(upstream, arena, &first), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &first), PST_OK);
     pst_arena_reset(arena);
     client_init();
-    assert_int_equal(upstream_run(upstream, arena, &second), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &second), PST_OK);
     pst_arena_reset(arena);
     client_init();
-    assert_int_equal(upstream_run(upstream, arena, &third), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &third), PST_OK);
     assert_int_equal(client.reads, 0);
     client_init();
-    client.body = PST_TEXT("bob's");
-    assert_int_equal(upstream_run(upstream, arena, &fourth), PST_OK);
-    upstream_free(&upstream);
+    client.body = PST_STR("bob's");
+    assert_int_equal(http_client_run(upstream, arena, &fourth), PST_OK);
+    http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 1);
     (void)snprintf(want, sizeof(want),
@@ -489,7 +489,7 @@ test_no_proxy(void **state)
     static const char *const names[] = {"http_proxy",  "HTTP_PROXY",
                                         "https_proxy", "HTTPS_PROXY",
                                         "all_proxy",   "ALL_PROXY"};
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
     enum pst_err e;
 
     (void)state;
@@ -599,7 +599,7 @@ test_answers(void **state)
             {CLOSE, NULL, 0},
             {END, NULL, 0},
         };
-        struct upstream_exchange what = exchange("GET", 0);
+        struct http_exchange what = exchange("GET", 0);
 
         client_init();
         pst_arena_reset(arena);
@@ -625,7 +625,7 @@ test_endless_head(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
 
     (void)state;
     assert_int_equal(run_once(script, &what, 5), PST_UPSTREAM_BROKEN);
@@ -651,15 +651,15 @@ test_piece_by_piece(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("GET", 0);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     client.go = server.go[1];
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
-    upstream_free(&upstream);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(client.pieces, 3);
     assert_string_equal(client.got, "onetwothree");
@@ -680,11 +680,11 @@ test_early_answer(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("POST", sizeof(body));
+    struct http_exchange what = exchange("POST", sizeof(body));
 
     (void)state;
     memset(body, 'b', sizeof(body));
-    client.body = (struct pst_text){body, sizeof(body)};
+    client.body = (struct pst_str){body, sizeof(body)};
     assert_int_equal(run_once(script, &what, 5), PST_OK);
     assert_int_equal(client.status, 413);
     assert_string_equal(client.got, "no");
@@ -697,18 +697,19 @@ static const struct step nothing[] = {{END, NULL, 0}};
 static void
 test_refused_connection(void **state)
 {
-    struct upstream_exchange what = exchange("POST", 5);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("POST", 5);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, nothing);
     server_join(&server);
     upstream = open_upstream("http", "/graphql", 5);
-    client.body = PST_TEXT("hello");
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_UPSTREAM_DOWN);
-    assert_true(upstream_why(upstream)[0] != '\0');
+    client.body = PST_STR("hello");
+    assert_int_equal(http_client_run(upstream, arena, &what),
+                     PST_UPSTREAM_DOWN);
+    assert_true(http_client_error(upstream)[0] != '\0');
     assert_int_equal(client.reads, 0);
-    upstream_free(&upstream);
+    http_client_free(&upstream);
 }
 
 static void
@@ -721,35 +722,36 @@ test_no_tls(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("GET", 0);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("https", "/graphql", 5);
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_UPSTREAM_DOWN);
-    upstream_free(&upstream);
+    assert_int_equal(http_client_run(upstream, arena, &what),
+                     PST_UPSTREAM_DOWN);
+    http_client_free(&upstream);
     server_join(&server);
     assert_null(strstr(server.got, "graphql"));
 }
 
 /* Two exchanges on one handle, with this script. */
 static void
-run_twice(const struct step *script, const struct upstream_exchange *first,
-          const struct upstream_exchange *second, enum pst_err want)
+run_twice(const struct step *script, const struct http_exchange *first,
+          const struct http_exchange *second, enum pst_err want)
 {
-    struct upstream *upstream;
+    struct http_client *upstream;
 
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(upstream_run(upstream, arena, first), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, first), PST_OK);
     /* Until the server has done what it does between the two. */
     client_init();
-    client.body = PST_TEXT("hello");
+    client.body = PST_STR("hello");
     pst_arena_reset(arena);
     nap(50);
-    check_err("second", upstream_run(upstream, arena, second), want);
-    upstream_free(&upstream);
+    check_err("second", http_client_run(upstream, arena, second), want);
+    http_client_free(&upstream);
     server_join(&server);
 }
 
@@ -761,7 +763,7 @@ test_kept_alive(void **state)
         {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
 
     (void)state;
     run_twice(script, &what, &what, PST_OK);
@@ -777,8 +779,8 @@ test_closed_between(void **state)
         {CLOSE, NULL, 0},        {ACCEPT, NULL, 0},    {READ_TEXT, "hello", 0},
         {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},     {END, NULL, 0},
     };
-    struct upstream_exchange first = exchange("GET", 0);
-    struct upstream_exchange second = exchange("POST", 5);
+    struct http_exchange first = exchange("GET", 0);
+    struct http_exchange second = exchange("POST", 5);
 
     (void)state;
     run_twice(script, &first, &second, PST_OK);
@@ -796,7 +798,7 @@ test_died_get(void **state)
         {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "ok", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
 
     (void)state;
     run_twice(script, &what, &what, PST_OK);
@@ -813,8 +815,8 @@ test_died_post(void **state)
         {READ_TEXT, "hello", 0}, {CLOSE, NULL, 0},     {ACCEPT, NULL, 0},
         {DRAIN, NULL, 0},        {END, NULL, 0},
     };
-    struct upstream_exchange first = exchange("GET", 0);
-    struct upstream_exchange second = exchange("POST", 5);
+    struct http_exchange first = exchange("GET", 0);
+    struct http_exchange second = exchange("POST", 5);
     const char *sent;
 
     (void)state;
@@ -841,7 +843,7 @@ test_died_answering(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
 
     (void)state;
     run_twice(script, &what, &what, PST_UPSTREAM_BROKEN);
@@ -857,18 +859,19 @@ test_after_failure(void **state)
         {ANOTHER, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
         {DRAIN, NULL, 0},   {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("GET", 0);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_UPSTREAM_BROKEN);
-    assert_true(upstream_why(upstream)[0] != '\0');
+    assert_int_equal(http_client_run(upstream, arena, &what),
+                     PST_UPSTREAM_BROKEN);
+    assert_true(http_client_error(upstream)[0] != '\0');
     client_init();
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
-    assert_string_equal(upstream_why(upstream), "");
-    upstream_free(&upstream);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_string_equal(http_client_error(upstream), "");
+    http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 2);
 }
@@ -888,7 +891,7 @@ test_first_byte(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("POST", 5);
+    struct http_exchange what = exchange("POST", 5);
     int64_t begun = read_clock_ms(CLOCK_MONOTONIC);
     int64_t worked = read_clock_ms(CLOCK_THREAD_CPUTIME_ID);
     int64_t took;
@@ -897,7 +900,7 @@ test_first_byte(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     assert_int_equal(write(pair[1], "unread", 6), 6);
-    client.body = PST_TEXT("hello");
+    client.body = PST_STR("hello");
     what.client = pair[0];
     assert_int_equal(run_once(script, &what, 1), PST_UPSTREAM_TIMEOUT);
     took = read_clock_ms(CLOCK_MONOTONIC) - begun;
@@ -918,7 +921,7 @@ test_between_bytes(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
     int64_t begun = read_clock_ms(CLOCK_MONOTONIC);
     int64_t took;
 
@@ -939,7 +942,7 @@ test_which_clock(void **state)
         const char *answer;
         int64_t first_byte;
         int64_t between_bytes;
-        const char *why;
+        const char *reason;
     } rows[] = {
         {"first byte", "HTTP/1.1 100 Continue\r\n\r\n", 1, 9, "first-byte"},
         {"between bytes", "HTTP/1.1 200 OK\r\n", 9, 1, "between-bytes"},
@@ -951,25 +954,25 @@ test_which_clock(void **state)
             {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, rows[i].answer, 0},
             {DRAIN, NULL, 0},  {END, NULL, 0},
         };
-        struct upstream_options options = {
+        struct http_client_options options = {
             .connect_timeout = 9,
             .first_byte_timeout = rows[i].first_byte,
             .between_bytes_timeout = rows[i].between_bytes};
-        struct upstream_exchange what = exchange("GET", 0);
-        struct upstream *upstream = NULL;
+        struct http_exchange what = exchange("GET", 0);
+        struct http_client *upstream = NULL;
         int64_t begun = read_clock_ms(CLOCK_MONOTONIC);
         char url[64];
 
         server_start(&server, script);
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
-        options.url = pst_text_from(url);
-        assert_int_equal(upstream_new(&upstream, &options), PST_OK);
-        check_err(rows[i].name, upstream_run(upstream, arena, &what),
+        options.url = pst_str_from(url);
+        assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+        check_err(rows[i].name, http_client_run(upstream, arena, &what),
                   PST_UPSTREAM_TIMEOUT);
         assert_in_range(read_clock_ms(CLOCK_MONOTONIC) - begun, 950, 3000);
-        if (!strstr(upstream_why(upstream), rows[i].why))
-            fail_msg("row '%s': %s", rows[i].name, upstream_why(upstream));
-        upstream_free(&upstream);
+        if (!strstr(http_client_error(upstream), rows[i].reason))
+            fail_msg("row '%s': %s", rows[i].name, http_client_error(upstream));
+        http_client_free(&upstream);
         server_join(&server);
         server_free(&server);
     }
@@ -989,18 +992,18 @@ test_slow_client(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("POST", 5);
-    struct upstream *upstream;
+    struct http_exchange what = exchange("POST", 5);
+    struct http_client *upstream;
 
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 1);
-    client.body = PST_TEXT("hello");
+    client.body = PST_STR("hello");
     client.nap = 1050;
     client.go = server.go[1];
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
     assert_string_equal(client.got, "abcd");
-    upstream_free(&upstream);
+    http_client_free(&upstream);
     server_join(&server);
 }
 
@@ -1027,7 +1030,7 @@ test_client_gone(void **state)
             {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, rows[i].answer, 0},
             {DRAIN, NULL, 0},  {END, NULL, 0},
         };
-        struct upstream_exchange what = exchange("GET", 0);
+        struct http_exchange what = exchange("GET", 0);
         int64_t begun = read_clock_ms(CLOCK_MONOTONIC);
         int pair[2];
 
@@ -1086,7 +1089,7 @@ test_client_goes(void **state)
         {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
     int64_t begun = read_clock_ms(CLOCK_MONOTONIC);
     pthread_t thread;
     int pair[2];
@@ -1112,9 +1115,9 @@ test_client_unwatched(void **state)
         {SYNC, NULL, 0},      {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
         {END, NULL, 0},
     };
-    struct upstream_exchange what = exchange("GET", 0);
+    struct http_exchange what = exchange("GET", 0);
     int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    struct upstream *upstream;
+    struct http_client *upstream;
     int other[2];
     int pair[2];
 
@@ -1125,16 +1128,16 @@ test_client_unwatched(void **state)
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     what.client = file;
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
     client_init();
     what.client = pair[0];
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
     (void)close(pair[1]);
     client_init();
     what.client = other[0];
     assert_int_equal(write(server.go[1], "g", 1), 1);
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_OK);
-    upstream_free(&upstream);
+    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    http_client_free(&upstream);
     server_join(&server);
     (void)close(pair[0]);
     (void)close(other[0]);
@@ -1171,10 +1174,10 @@ test_function_errors(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct upstream_exchange what = exchange("POST", rows[i].length);
+        struct http_exchange what = exchange("POST", rows[i].length);
 
         client_init();
-        client.body = PST_TEXT("hello");
+        client.body = PST_STR("hello");
         client.step = rows[i].length == 6 ? 3 : 0;
         client.read_err = rows[i].read;
         client.header_err = rows[i].header;
@@ -1207,24 +1210,25 @@ test_cut_upload(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct upstream_exchange what = exchange("POST", rows[i].length);
-        struct upstream *upstream;
+        struct http_exchange what = exchange("POST", rows[i].length);
+        struct http_client *upstream;
         const char *body;
 
         server_start(&server, script);
         upstream = open_upstream("http", "/graphql", 5);
         client_init();
-        client.body = PST_TEXT("hello hell");
+        client.body = PST_STR("hello hell");
         client.step = 5;
         client.err_at = 5;
         client.read_err = PST_DUPLICATE;
-        check_err(rows[i].name, upstream_run(upstream, arena, &what),
+        check_err(rows[i].name, http_client_run(upstream, arena, &what),
                   PST_DUPLICATE);
         client_init();
-        client.body = PST_TEXT("again");
+        client.body = PST_STR("again");
         what.body_length = 5;
-        check_err(rows[i].name, upstream_run(upstream, arena, &what), PST_OK);
-        upstream_free(&upstream);
+        check_err(rows[i].name, http_client_run(upstream, arena, &what),
+                  PST_OK);
+        http_client_free(&upstream);
         server_join(&server);
         /* Two requests, each on a connection of its own. */
         assert_int_equal(server.accepted, 2);
@@ -1242,13 +1246,13 @@ test_cut_upload(void **state)
 static void
 test_no_memory(void **state)
 {
-    static const struct upstream_header header = {{"A", 1}, {"b", 1}};
-    struct upstream_exchange what = exchange("GET", 0);
+    static const struct http_header header = {{"A", 1}, {"b", 1}};
+    struct http_exchange what = exchange("GET", 0);
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
     (void)state;
-    what.query = PST_TEXT("a=b");
+    what.query = PST_STR("a=b");
     what.headers = &header;
     what.header_count = 1;
     for (n = 1; e && n < 100; n++) {
@@ -1271,7 +1275,7 @@ test_options(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text url;
+        struct pst_str url;
         int64_t timeout;
         enum pst_err want;
     } rows[] = {
@@ -1299,18 +1303,18 @@ test_options(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct upstream_options options = {
+        struct http_client_options options = {
             .url = rows[i].url,
             .connect_timeout = rows[i].timeout,
             .first_byte_timeout = rows[i].timeout,
             .between_bytes_timeout = rows[i].timeout};
-        struct upstream *upstream = NULL;
+        struct http_client *upstream = NULL;
 
-        check_err(rows[i].name, upstream_new(&upstream, &options),
+        check_err(rows[i].name, http_client_new(&upstream, &options),
                   rows[i].want);
         if ((upstream == NULL) == (rows[i].want == PST_OK))
             fail_msg("row '%s': out is wrong", rows[i].name);
-        upstream_free(&upstream);
+        http_client_free(&upstream);
         assert_null(upstream);
     }
 }
@@ -1319,22 +1323,23 @@ test_options(void **state)
 static void
 test_ca(void **state)
 {
-    struct upstream_options options = {.ca = "/nonexistent/ca.pem",
-                                       .connect_timeout = 5,
-                                       .first_byte_timeout = 5,
-                                       .between_bytes_timeout = 5};
-    struct upstream_exchange what = exchange("GET", 0);
-    struct upstream *upstream = NULL;
+    struct http_client_options options = {.ca = "/nonexistent/ca.pem",
+                                          .connect_timeout = 5,
+                                          .first_byte_timeout = 5,
+                                          .between_bytes_timeout = 5};
+    struct http_exchange what = exchange("GET", 0);
+    struct http_client *upstream = NULL;
     char url[64];
 
     (void)state;
     server_start(&server, plain);
     (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
-    options.url = pst_text_from(url);
-    assert_int_equal(upstream_new(&upstream, &options), PST_OK);
-    assert_int_equal(upstream_run(upstream, arena, &what), PST_UPSTREAM_DOWN);
-    assert_non_null(strstr(upstream_why(upstream), "ca.pem"));
-    upstream_free(&upstream);
+    options.url = pst_str_from(url);
+    assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+    assert_int_equal(http_client_run(upstream, arena, &what),
+                     PST_UPSTREAM_DOWN);
+    assert_non_null(strstr(http_client_error(upstream), "ca.pem"));
+    http_client_free(&upstream);
     server_join(&server);
 }
 
@@ -1381,9 +1386,9 @@ main(void)
     };
     int failed;
 
-    if (upstream_start() != PST_OK)
+    if (http_client_start() != PST_OK)
         return 1;
     failed = cmocka_run_group_tests_name("upstream", tests, NULL, NULL);
-    upstream_stop();
+    http_client_stop();
     return failed;
 }

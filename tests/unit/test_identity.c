@@ -43,13 +43,13 @@ init_with_store(const char *const *settings)
 {
     fixture_init(&fix, settings);
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
+    fix.ctx.store = stores_open(&stores, "test");
 }
 
 static void
 fini_with_store(void)
 {
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
     fixture_fini(&fix);
 }
@@ -59,39 +59,39 @@ enum owner { A_USER, A_GUEST, SOMEBODY };
 
 static void
 come_back(enum owner owner, const char *upstream, int64_t asked,
-          struct visit *visit)
+          struct auth *auth)
 {
     static struct fixture_session session;
-    const struct visit_grant grant = {
-        .sub = pst_text_from(owner == A_USER ? "7" : ""),
-        .name = pst_text_from(owner == A_USER ? "a" : ""),
-        .who = PST_TEXT("{}"),
-        .upstream = pst_text_from(upstream),
+    const struct auth_grant grant = {
+        .sub = pst_str_from(owner == A_USER ? "7" : ""),
+        .name = pst_str_from(owner == A_USER ? "a" : ""),
+        .who = PST_STR("{}"),
+        .upstream = pst_str_from(upstream),
         .is_unknown = owner == SOMEBODY,
         .asked = asked,
     };
 
     fixture_begin_with(&fix, &grant, &session);
     assert_int_equal(
-        fixture_enter(&fix, visit, POST, session.cookie, SAME_ORIGIN), PST_OK);
-    assert_true(visit->has_session);
+        fixture_enter(&fix, auth, POST, session.cookie, SAME_ORIGIN), PST_OK);
+    assert_true(auth->has_session);
 }
 
 static bool
 is_set(const char *name)
 {
-    for (size_t i = 0; i < fix.rep.header_count; i++)
-        if (pst_text_equal(fix.rep.headers[i].name, PST_TEXT("Set-Cookie")) &&
-            pst_text_starts(fix.rep.headers[i].value, pst_text_from(name)))
+    for (size_t i = 0; i < fix.res.header_count; i++)
+        if (pst_str_equal(fix.res.headers[i].name, PST_STR("Set-Cookie")) &&
+            pst_str_starts(fix.res.headers[i].value, pst_str_from(name)))
             return true;
     return false;
 }
 
 static bool
-equal(struct pst_text text, const char *want)
+equal(struct pst_str text, const char *want)
 {
-    return want ? pst_text_equal(text, pst_text_from(want))
-                : pst_text_is_absent(text);
+    return want ? pst_str_equal(text, pst_str_from(want))
+                : pst_str_is_absent(text);
 }
 
 /* What the backend's answer says (L53, L54). */
@@ -106,11 +106,11 @@ test_ask(void **state)
         {SAYS(FLOW_ME), PST_IDENTITY_KNOWN, "7"},
         {SAYS("{\"data\":{\"me\":{\"id\":70}}}"), PST_IDENTITY_KNOWN, "70"},
         /* A positive "nobody". */
-        {SAYS(FLOW_NOBODY), PST_IDENTITY_NOBODY, ""},
-        {SAYS(ERROR("FORBIDDEN")), PST_IDENTITY_NOBODY, ""},
-        {SAYS(ERROR("UNAUTHENTICATED")), PST_IDENTITY_NOBODY, ""},
+        {SAYS(FLOW_NOBODY), PST_IDENTITY_GUEST, ""},
+        {SAYS(ERROR("FORBIDDEN")), PST_IDENTITY_GUEST, ""},
+        {SAYS(ERROR("UNAUTHENTICATED")), PST_IDENTITY_GUEST, ""},
         {{.status = 401, .body = ERROR("UNAUTHENTICATED")},
-         PST_IDENTITY_NOBODY,
+         PST_IDENTITY_GUEST,
          ""},
         /* Anything else. */
         {SAYS(ERROR("INTERNAL")), PST_IDENTITY_UNKNOWN, ""},
@@ -152,13 +152,13 @@ test_ask(void **state)
     (void)state;
     fixture_init(&fix, vendure);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text upstream = PST_TEXT("\"t\"");
+        struct pst_str upstream = PST_STR("\"t\"");
         struct backend_identity identity;
 
         fix.answer = rows[i].answer;
         fixture_request(&fix, variables, "body");
         assert_int_equal(
-            identity_ask(&fix.gate, &fix.req, &upstream, &identity), PST_OK);
+            identity_query(&fix.ctx, &fix.req, &upstream, &identity), PST_OK);
         if (identity.known != rows[i].known ||
             !equal(identity.sub, rows[i].sub) ||
             (identity.name.len > 0) != (rows[i].sub[0] != '\0'))
@@ -185,7 +185,7 @@ test_ask_changes_token(void **state)
         const char *after;
         enum pst_identity known;
     } rows[] = {
-        {vendure, NULL, SAYS(FLOW_ME), NULL, PST_IDENTITY_NOBODY},
+        {vendure, NULL, SAYS(FLOW_ME), NULL, PST_IDENTITY_GUEST},
         {vendure,
          "\"t\"",
          {.status = 200, .headers = {"vendure-auth-token: u"}, .body = FLOW_ME},
@@ -195,7 +195,7 @@ test_ask_changes_token(void **state)
          "\"t\"",
          {.status = 200, .headers = {"vendure-auth-token:"}, .body = "x"},
          NULL,
-         PST_IDENTITY_NOBODY},
+         PST_IDENTITY_GUEST},
         {cookies,
          "{\"session\":\"t\"}",
          {.status = 200,
@@ -208,15 +208,15 @@ test_ask_changes_token(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text upstream =
-            rows[i].before ? pst_text_from(rows[i].before) : PST_NO_TEXT;
+        struct pst_str upstream =
+            rows[i].before ? pst_str_from(rows[i].before) : PST_STR_NONE;
         struct backend_identity identity;
 
         fixture_init(&fix, rows[i].settings);
         fix.answer = rows[i].answer;
         fixture_request(&fix, variables, NULL);
         assert_int_equal(
-            identity_ask(&fix.gate, &fix.req, &upstream, &identity), PST_OK);
+            identity_query(&fix.ctx, &fix.req, &upstream, &identity), PST_OK);
         assert_int_equal(fix.exchanges, rows[i].before ? 1 : 0);
         assert_int_equal(identity.known, rows[i].known);
         if (!equal(upstream, rows[i].after))
@@ -249,44 +249,44 @@ test_follow(void **state)
         {A_USER, "t", SAYS(OTHER), KEPT, "7", PST_IDENTITY_KNOWN, 0},
         {A_USER, "u", SAYS(FLOW_ME), SAME, "7", PST_IDENTITY_KNOWN, 1},
         {A_USER, "u", SAYS(OTHER), FRESH, "8", PST_IDENTITY_KNOWN, 1},
-        {A_USER, "u", SAYS(FLOW_NOBODY), FRESH, "", PST_IDENTITY_NOBODY, 1},
+        {A_USER, "u", SAYS(FLOW_NOBODY), FRESH, "", PST_IDENTITY_GUEST, 1},
         {A_USER, "u", {.status = 0}, FRESH, "", PST_IDENTITY_UNKNOWN, 1},
-        {A_USER, "", SAYS(FLOW_ME), ENDED, "", PST_IDENTITY_NOBODY, 0},
-        {A_GUEST, "t", SAYS(FLOW_ME), KEPT, "", PST_IDENTITY_NOBODY, 0},
-        {A_GUEST, "u", SAYS(FLOW_NOBODY), SAME, "", PST_IDENTITY_NOBODY, 1},
+        {A_USER, "", SAYS(FLOW_ME), ENDED, "", PST_IDENTITY_GUEST, 0},
+        {A_GUEST, "t", SAYS(FLOW_ME), KEPT, "", PST_IDENTITY_GUEST, 0},
+        {A_GUEST, "u", SAYS(FLOW_NOBODY), SAME, "", PST_IDENTITY_GUEST, 1},
         {A_GUEST, "u", SAYS(FLOW_ME), FRESH, "7", PST_IDENTITY_KNOWN, 1},
         {A_GUEST, "u", {.status = 500}, FRESH, "", PST_IDENTITY_UNKNOWN, 1},
-        {A_GUEST, "", SAYS(FLOW_ME), ENDED, "", PST_IDENTITY_NOBODY, 0},
+        {A_GUEST, "", SAYS(FLOW_ME), ENDED, "", PST_IDENTITY_GUEST, 0},
         {SOMEBODY, "u", {.status = 500}, SAME, "", PST_IDENTITY_UNKNOWN, 1},
         {SOMEBODY, "u", SAYS(FLOW_ME), FRESH, "7", PST_IDENTITY_KNOWN, 1},
-        {SOMEBODY, "u", SAYS(FLOW_NOBODY), FRESH, "", PST_IDENTITY_NOBODY, 1},
+        {SOMEBODY, "u", SAYS(FLOW_NOBODY), FRESH, "", PST_IDENTITY_GUEST, 1},
         /* The answer to our question ends it. */
         {A_USER,
          "u",
          {.status = 200, .headers = {"vendure-auth-token:"}, .body = "{}"},
          ENDED,
          "",
-         PST_IDENTITY_NOBODY,
+         PST_IDENTITY_GUEST,
          1},
     };
 
     (void)state;
     fixture_init(&fix, vendure);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct jar_news news = {.token = rows[i].token
-                                             ? pst_text_from(rows[i].token)
-                                             : PST_NO_TEXT};
+        struct credentials_update update = {
+            .token =
+                rows[i].token ? pst_str_from(rows[i].token) : PST_STR_NONE};
         uint8_t sid[PST_SID_LEN];
-        struct visit visit;
+        struct auth auth;
         bool is_guest;
         enum pst_err e;
 
-        come_back(rows[i].owner, "\"t\"", 0, &visit);
-        memcpy(sid, visit.session.sid, sizeof(sid));
+        come_back(rows[i].owner, "\"t\"", 0, &auth);
+        memcpy(sid, auth.session.sid, sizeof(sid));
         fix.answer = rows[i].who;
-        e = identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news);
+        e = identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update);
         if (e || fix.exchanges != rows[i].exchanges ||
-            visit.has_session != (rows[i].fate != ENDED))
+            auth.has_session != (rows[i].fate != ENDED))
             fail_msg("row %zu: %s, asked %zu times", i, pst_err_code(e),
                      fix.exchanges);
         assert_int_equal(fixture_count(&fix, "Set-Cookie") > 0,
@@ -296,17 +296,17 @@ test_follow(void **state)
                                                         : USER_CLEARED));
             continue;
         }
-        if ((memcmp(sid, visit.session.sid, sizeof(sid)) != 0) !=
+        if ((memcmp(sid, auth.session.sid, sizeof(sid)) != 0) !=
             (rows[i].fate == FRESH))
             fail_msg("row %zu: sid", i);
-        assert_true(equal(visit.session.sub, rows[i].sub));
-        assert_int_equal(visit.session.known, rows[i].known);
-        assert_true(equal(visit.session.upstream,
+        assert_true(equal(auth.session.sub, rows[i].sub));
+        assert_int_equal(auth.session.known, rows[i].known);
+        assert_true(equal(auth.session.upstream,
                           rows[i].fate == KEPT ? "\"t\"" : "\"u\""));
         /* Limits follow the deed: a user's clocks, but for a known guest
          * (L54). */
-        is_guest = rows[i].known == PST_IDENTITY_NOBODY;
-        assert_int_equal(visit.session.exp,
+        is_guest = rows[i].known == PST_IDENTITY_GUEST;
+        assert_int_equal(auth.session.exp,
                          FIXTURE_NOW + (is_guest ? 365 * 86400 : 12 * 3600));
         if (rows[i].owner == A_GUEST && !is_guest)
             assert_true(is_set(GUEST_CLEARED));
@@ -319,34 +319,34 @@ test_follow(void **state)
 static void
 test_other_cookies(void **state)
 {
-    const struct jar_news news = {.cookies = {PST_TEXT("theme=dark")},
-                                  .cookie_count = 1};
+    const struct credentials_update update = {
+        .cookies = {PST_STR("theme=dark")}, .cookie_count = 1};
     uint8_t sid[PST_SID_LEN];
-    struct visit visit;
+    struct auth auth;
 
     (void)state;
     fixture_init(&fix, cookies);
     for (int is_other = 0; is_other < 2; is_other++) {
-        come_back(A_USER, "{\"session\":\"t\"}", 0, &visit);
+        come_back(A_USER, "{\"session\":\"t\"}", 0, &auth);
         fix.answer = (struct fixture_answer){
             .status = 200, .body = is_other ? OTHER : FLOW_ME};
-        memcpy(sid, visit.session.sid, sizeof(sid));
+        memcpy(sid, auth.session.sid, sizeof(sid));
         assert_int_equal(
-            identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news),
+            identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
             PST_OK);
         assert_int_equal(fix.exchanges, 1);
-        assert_int_equal(memcmp(sid, visit.session.sid, sizeof(sid)) == 0,
+        assert_int_equal(memcmp(sid, auth.session.sid, sizeof(sid)) == 0,
                          !is_other);
-        assert_true(
-            pst_text_contains(visit.session.upstream, PST_TEXT("dark")));
+        assert_true(pst_str_contains(auth.session.upstream, PST_STR("dark")));
         assert_int_equal(fixture_count(&fix, "Set-Cookie") > 0, true);
         fix.exchanges = 0;
     }
     /* Without a session there is nothing to keep it in. */
-    assert_int_equal(fixture_enter(&fix, &visit, POST, SAME_ORIGIN, NULL),
+    assert_int_equal(fixture_enter(&fix, &auth, POST, SAME_ORIGIN, NULL),
                      PST_OK);
     assert_int_equal(
-        identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news), PST_OK);
+        identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
+        PST_OK);
     assert_int_equal(fix.exchanges, 0);
     assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
     fixture_fini(&fix);
@@ -357,22 +357,22 @@ static void
 test_revoked_meanwhile(void **state)
 {
     static const char *const whose[] = {FLOW_ME, OTHER, FLOW_NOBODY};
-    const struct jar_news news = {.token = PST_TEXT("u")};
+    const struct credentials_update update = {.token = PST_STR("u")};
 
     (void)state;
     init_with_store(vendure);
     for (size_t i = 0; i < PST_COUNT(whose); i++) {
-        struct visit visit;
+        struct auth auth;
 
-        fix.gate.now += 100; /* later than what was ended before */
-        come_back(A_USER, "\"t\"", 0, &visit);
+        fix.ctx.now += 100; /* later than what was ended before */
+        come_back(A_USER, "\"t\"", 0, &auth);
         fix.answer = (struct fixture_answer)SAYS(whose[i]);
-        assert_int_equal(roster_end_all(&fix.gate, &fix.req, &visit.session),
+        assert_int_equal(registry_revoke_all(&fix.ctx, &fix.req, &auth.session),
                          PST_OK);
         assert_int_equal(
-            identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news),
+            identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
             PST_OK);
-        assert_false(visit.has_session);
+        assert_false(auth.has_session);
         /* What the browser has by now may be another: nothing is cleared. */
         assert_false(is_set(USER_CLEARED));
         assert_false(is_set("__Host-Http-session=e"));
@@ -386,22 +386,24 @@ test_revoked_meanwhile(void **state)
 static void
 test_other_cookies_lost(void **state)
 {
-    const struct jar_news news = {.cookies = {PST_TEXT("theme=dark")},
-                                  .cookie_count = 1};
+    const struct credentials_update update = {
+        .cookies = {PST_STR("theme=dark")}, .cookie_count = 1};
     static const char *const settings[] = {
         "POSTERN_BACKEND=vendure", "POSTERN_UPSTREAM_TOKEN=cookie",
         "POSTERN_UPSTREAM_LOGOUT=always", NULL};
-    struct visit visit;
+    struct auth auth;
 
     (void)state;
     init_with_store(settings);
-    fix.gate.now += 1000;
-    come_back(A_USER, "{\"session\":\"t\"}", 0, &visit);
+    fix.ctx.now += 1000;
+    come_back(A_USER, "{\"session\":\"t\"}", 0, &auth);
     fix.answer = (struct fixture_answer)SAYS(FLOW_ME);
-    assert_int_equal(roster_end(&fix.gate, &fix.req, &visit.session), PST_OK);
+    assert_int_equal(registry_revoke(&fix.ctx, &fix.req, &auth.session),
+                     PST_OK);
     assert_int_equal(
-        identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news), PST_OK);
-    assert_false(visit.has_session);
+        identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
+        PST_OK);
+    assert_false(auth.has_session);
     assert_int_equal(fix.exchanges, 1);
     fini_with_store();
 }
@@ -441,26 +443,26 @@ test_confirm(void **state)
     fixture_init(&fix, settings);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         uint8_t sid[PST_SID_LEN];
-        struct visit visit;
+        struct auth auth;
         enum pst_err e;
 
-        come_back(rows[i].owner, "\"t\"", FIXTURE_NOW - rows[i].age, &visit);
-        memcpy(sid, visit.session.sid, sizeof(sid));
+        come_back(rows[i].owner, "\"t\"", FIXTURE_NOW - rows[i].age, &auth);
+        memcpy(sid, auth.session.sid, sizeof(sid));
         fix.answer = rows[i].who;
-        e = identity_confirm(&fix.gate, &fix.req, &fix.rep, &visit);
+        e = identity_revalidate(&fix.ctx, &fix.req, &fix.res, &auth);
         if (e != rows[i].want || fix.exchanges != rows[i].exchanges ||
-            visit.has_session != (rows[i].fate != ENDED))
+            auth.has_session != (rows[i].fate != ENDED))
             fail_msg("row %zu: %s, asked %zu times", i, pst_err_code(e),
                      fix.exchanges);
         assert_int_equal(fixture_count(&fix, "Set-Cookie") > 0,
                          rows[i].fate != KEPT);
         if (rows[i].fate == ENDED)
             assert_true(is_set(USER_CLEARED));
-        else if ((memcmp(sid, visit.session.sid, sizeof(sid)) != 0) !=
+        else if ((memcmp(sid, auth.session.sid, sizeof(sid)) != 0) !=
                  (rows[i].fate == FRESH))
             fail_msg("row %zu: sid", i);
         if (rows[i].fate == SAME)
-            assert_int_equal(visit.session.asked, FIXTURE_NOW);
+            assert_int_equal(auth.session.asked, FIXTURE_NOW);
     }
     fixture_fini(&fix);
 }
@@ -470,14 +472,15 @@ test_confirm(void **state)
 static void
 test_confirm_beside(void **state)
 {
-    struct visit visit;
+    struct auth auth;
 
     (void)state;
     init_with_store(vendure);
-    come_back(SOMEBODY, "\"t\"", 0, &visit);
+    come_back(SOMEBODY, "\"t\"", 0, &auth);
     fix.answer = (struct fixture_answer)SAYS(FLOW_ME);
-    assert_int_equal(roster_end(&fix.gate, &fix.req, &visit.session), PST_OK);
-    assert_int_equal(identity_confirm(&fix.gate, &fix.req, &fix.rep, &visit),
+    assert_int_equal(registry_revoke(&fix.ctx, &fix.req, &auth.session),
+                     PST_OK);
+    assert_int_equal(identity_revalidate(&fix.ctx, &fix.req, &fix.res, &auth),
                      PST_UNCONFIRMED);
     assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
     fini_with_store();
@@ -487,13 +490,13 @@ test_confirm_beside(void **state)
 static void
 test_confirm_nobody(void **state)
 {
-    struct visit visit;
+    struct auth auth;
 
     (void)state;
     fixture_init(&fix, vendure);
-    assert_int_equal(fixture_enter(&fix, &visit, POST, SAME_ORIGIN, NULL),
+    assert_int_equal(fixture_enter(&fix, &auth, POST, SAME_ORIGIN, NULL),
                      PST_OK);
-    assert_int_equal(identity_confirm(&fix.gate, &fix.req, &fix.rep, &visit),
+    assert_int_equal(identity_revalidate(&fix.ctx, &fix.req, &fix.res, &auth),
                      PST_OK);
     assert_int_equal(fix.exchanges, 0);
     fixture_fini(&fix);
@@ -508,22 +511,22 @@ test_throttled(void **state)
         "POSTERN_BACKEND=vendure", "POSTERN_LOGIN_PER_ADDRESS=2/15m", NULL};
     static const char *const variables[] = {POST, SAME_ORIGIN,
                                             "REMOTE_ADDR=192.0.2.1", NULL};
-    const struct jar_news news = {.token = PST_TEXT("u")};
+    const struct credentials_update update = {.token = PST_STR("u")};
 
     (void)state;
     init_with_store(settings);
     for (int i = 0; i < 8; i++) {
         bool is_guest = i < 4;
         bool is_over = i >= 6;
-        struct visit visit = {.carrier = VISIT_BY_NOTHING};
+        struct auth auth = {.carrier = AUTH_BY_NOTHING};
         enum pst_err e;
 
         fix.answer =
             (struct fixture_answer)SAYS(is_guest ? FLOW_NOBODY : FLOW_ME);
         fixture_request(&fix, variables, NULL);
-        e = identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news);
+        e = identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update);
         assert_int_equal(e, is_over ? PST_THROTTLED : PST_OK);
-        assert_int_equal(visit.has_session, !is_over);
+        assert_int_equal(auth.has_session, !is_over);
         assert_int_equal(fixture_count(&fix, "Set-Cookie") > 0, !is_over);
         assert_int_equal(fixture_count(&fix, "Retry-After"), is_over);
     }
@@ -535,7 +538,7 @@ static void
 test_no_memory(void **state)
 {
     static const char *const whose[] = {FLOW_ME, OTHER, FLOW_NOBODY};
-    const struct jar_news news = {.token = PST_TEXT("u")};
+    const struct credentials_update update = {.token = PST_STR("u")};
 
     (void)state;
     fixture_init(&fix, vendure);
@@ -544,12 +547,13 @@ test_no_memory(void **state)
         size_t n = 0;
 
         while (e && n < 1000) {
-            struct visit visit;
+            struct auth auth;
 
-            come_back(A_USER, "\"t\"", 0, &visit);
+            come_back(A_USER, "\"t\"", 0, &auth);
             fix.answer = (struct fixture_answer)SAYS(whose[i]);
             pst_arena_fail_at(fix.arena, ++n);
-            e = identity_follow(&fix.gate, &fix.req, &fix.rep, &visit, &news);
+            e = identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth,
+                                      &update);
             if (e && (e != PST_NO_MEMORY || is_set("__Host-Http-session")))
                 fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
         }

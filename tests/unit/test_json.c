@@ -17,7 +17,7 @@
 
 #define ARENA_SIZE (64 * 1024)
 
-/* PST_TEXT() for static tables, which take no compound literal. */
+/* PST_STR() for static tables, which take no compound literal. */
 #define T(literal)                      \
     {                                   \
         "" literal, sizeof(literal) - 1 \
@@ -42,10 +42,10 @@ tear_down(void **state)
 
 /* Fail with the row's name, unless the two texts are the same bytes. */
 static void
-check_text(const char *row, struct pst_text got, struct pst_text want)
+check_text(const char *row, struct pst_str got, struct pst_str want)
 {
-    if (pst_text_is_absent(got) != pst_text_is_absent(want) ||
-        !pst_text_equal(got, want))
+    if (pst_str_is_absent(got) != pst_str_is_absent(want) ||
+        !pst_str_equal(got, want))
         fail_msg("%s: got \"%.*s\" (%zu), want \"%.*s\" (%zu)", row,
                  (int)got.len, got.ptr ? got.ptr : "", got.len, (int)want.len,
                  want.ptr ? want.ptr : "", want.len);
@@ -60,7 +60,7 @@ check_err(const char *row, enum pst_err got, enum pst_err want)
 }
 
 static const struct pst_json *
-parsed(const char *row, struct pst_text text)
+parsed(const char *row, struct pst_str text)
 {
     const struct pst_json *value = NULL;
 
@@ -69,21 +69,21 @@ parsed(const char *row, struct pst_text text)
     return value;
 }
 
-static struct pst_text
+static struct pst_str
 emitted(const char *row, const struct pst_json *value)
 {
     struct pst_buf buf;
-    struct pst_text text;
+    struct pst_str text;
 
     pst_buf_init_arena(&buf, arena, ARENA_SIZE);
     pst_json_emit(&buf, value);
-    check_err(row, pst_buf_end(&buf, &text), PST_OK);
+    check_err(row, pst_buf_finish(&buf, &text), PST_OK);
     return text;
 }
 
 struct grammar_row {
     const char *name;
-    struct pst_text in;
+    struct pst_str in;
     enum pst_err want;
 };
 
@@ -289,13 +289,13 @@ test_grammar(void **state)
 static void
 test_truncated(void **state)
 {
-    const struct pst_text whole = PST_TEXT(
+    const struct pst_str whole = PST_STR(
         "{\"a\":[1,-2.5e+3,true,null,\"\\u0041\\n\xC3\xA9\"],\"b\":{}}");
     char exact[128];
 
     (void)state;
     for (size_t len = 0; len < whole.len; len++) {
-        struct pst_text text = {memcpy(exact, whole.ptr, len), len};
+        struct pst_str text = {memcpy(exact, whole.ptr, len), len};
         const struct pst_json *value = NULL;
 
         pst_arena_reset(arena);
@@ -306,7 +306,7 @@ test_truncated(void **state)
 }
 
 /* `depth` boxes of one kind around a value. */
-static struct pst_text
+static struct pst_str
 nested(char *storage, size_t depth, bool objects, const char *inside)
 {
     size_t len = 0;
@@ -321,7 +321,7 @@ nested(char *storage, size_t depth, bool objects, const char *inside)
     len += strlen(inside);
     for (size_t i = 0; i < depth; i++)
         storage[len++] = objects ? '}' : ']';
-    return (struct pst_text){storage, len};
+    return (struct pst_str){storage, len};
 }
 
 static void
@@ -362,12 +362,13 @@ test_depth(void **state)
 static void
 test_too_long(void **state)
 {
-    struct pst_text text = {"1", (size_t)INT32_MAX + 1};
+    struct pst_str text = {"1", (size_t)INT32_MAX + 1};
     const struct pst_json *value = NULL;
 
     (void)state;
     assert_int_equal(pst_json_parse(arena, text, &value), PST_MALFORMED);
-    assert_int_equal(pst_json_parse(arena, PST_NO_TEXT, &value), PST_MALFORMED);
+    assert_int_equal(pst_json_parse(arena, PST_STR_NONE, &value),
+                     PST_MALFORMED);
     assert_null(value);
 }
 
@@ -412,7 +413,7 @@ test_kinds(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct pst_json *value =
-            parsed(rows[i].in, pst_text_from(rows[i].in));
+            parsed(rows[i].in, pst_str_from(rows[i].in));
         int64_t integer = 4711;
         enum pst_err e = pst_json_integer(value, &integer);
 
@@ -424,7 +425,7 @@ test_kinds(void **state)
         if (integer != (e ? 4711 : rows[i].integer))
             fail_msg("%s: got %jd", rows[i].in, (intmax_t)integer);
         check_text(rows[i].in, emitted(rows[i].in, value),
-                   pst_text_from(rows[i].emitted));
+                   pst_str_from(rows[i].emitted));
     }
     assert_int_equal(pst_json_kind(NULL), PST_JSON_ABSENT);
 }
@@ -433,10 +434,10 @@ test_kinds(void **state)
 static void
 test_absent(void **state)
 {
-    const struct pst_json *value = parsed("row", PST_TEXT("[true,1,\"s\"]"));
-    const struct pst_json *array[] = {pst_json_at(value, PST_TEXT("/0")),
-                                      pst_json_at(value, PST_TEXT("/1")),
-                                      pst_json_at(value, PST_TEXT("/2")), NULL};
+    const struct pst_json *value = parsed("row", PST_STR("[true,1,\"s\"]"));
+    const struct pst_json *array[] = {pst_json_at(value, PST_STR("/0")),
+                                      pst_json_at(value, PST_STR("/1")),
+                                      pst_json_at(value, PST_STR("/2")), NULL};
     bool truth = false;
     int64_t integer = 7;
 
@@ -447,10 +448,10 @@ test_absent(void **state)
         assert_int_equal(pst_json_bool(array[i], &truth), PST_MALFORMED);
     assert_int_equal(pst_json_integer(NULL, &integer), PST_MALFORMED);
     assert_int_equal(integer, 7);
-    check_text("absent", pst_json_text(NULL), PST_NO_TEXT);
-    check_text("a number", pst_json_text(array[1]), PST_NO_TEXT);
-    check_text("a string", pst_json_text(array[2]), PST_TEXT("s"));
-    check_text("emitted", emitted("absent", NULL), PST_TEXT("null"));
+    check_text("absent", pst_json_string(NULL), PST_STR_NONE);
+    check_text("a number", pst_json_string(array[1]), PST_STR_NONE);
+    check_text("a string", pst_json_string(array[2]), PST_STR("s"));
+    check_text("emitted", emitted("absent", NULL), PST_STR("null"));
     assert_int_equal(pst_json_count(value), 3);
     assert_int_equal(pst_json_count(array[2]), 0);
     assert_int_equal(pst_json_count(NULL), 0);
@@ -461,8 +462,8 @@ test_strings(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
-        struct pst_text want;
+        struct pst_str in;
+        struct pst_str want;
     } rows[] = {
         {"empty", T("\"\""), T("")},
         {"short escapes", T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
@@ -492,12 +493,12 @@ test_strings(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         check_text(rows[i].name,
-                   pst_json_text(parsed(rows[i].name, rows[i].in)),
+                   pst_json_string(parsed(rows[i].name, rows[i].in)),
                    rows[i].want);
 }
 
 /* The document of RFC 6901 section 5, and a few more members. */
-static const struct pst_text pointed =
+static const struct pst_str pointed =
     T("{\"foo\": [\"bar\", \"baz\"], \"\": 0, \"a/b\": 1, \"c%d\": 2,"
       "\"e^f\": 3, \"g|h\": 4, \"i\\\\j\": 5, \"k\\\"l\": 6, \" \": 7,"
       "\"m~n\": 8, \"deep\": {\"\": {\"\": 9}, \"01\": 10, \"x\": null,"
@@ -556,19 +557,19 @@ test_pointers(void **state)
     const struct pst_json *root = parsed("root", pointed);
 
     (void)state;
-    assert_ptr_equal(pst_json_at(root, PST_TEXT("")), root);
+    assert_ptr_equal(pst_json_at(root, PST_STR("")), root);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct pst_json *value =
-            pst_json_at(root, pst_text_from(rows[i].pointer));
+            pst_json_at(root, pst_str_from(rows[i].pointer));
 
         if (!value != !rows[i].want)
             fail_msg("%s: is %sthere", rows[i].pointer, value ? "" : "not ");
         if (value)
             check_text(rows[i].pointer, emitted(rows[i].pointer, value),
-                       pst_text_from(rows[i].want));
-        assert_null(pst_json_at(NULL, pst_text_from(rows[i].pointer)));
+                       pst_str_from(rows[i].want));
+        assert_null(pst_json_at(NULL, pst_str_from(rows[i].pointer)));
     }
-    assert_null(pst_json_at(NULL, PST_TEXT("")));
+    assert_null(pst_json_at(NULL, PST_STR("")));
 }
 
 static void
@@ -577,17 +578,17 @@ test_members(void **state)
     static const char *const names[] = {"z", "a", "", "\xC3\xA9"};
     static const int64_t values[] = {3, 1, 2, 4};
     const struct pst_json *root =
-        parsed("root", PST_TEXT("{\"z\":3,\"a\":1,\"\":2,\"\\u00e9\":4}"));
+        parsed("root", PST_STR("{\"z\":3,\"a\":1,\"\":2,\"\\u00e9\":4}"));
 
     (void)state;
     assert_int_equal(pst_json_count(root), PST_COUNT(names));
     for (size_t i = 0; i < PST_COUNT(names); i++) {
-        struct pst_text name;
+        struct pst_str name;
         int64_t value = 0;
 
         assert_int_equal(
             pst_json_integer(pst_json_member(root, i, &name), &value), PST_OK);
-        check_text(names[i], name, pst_text_from(names[i]));
+        check_text(names[i], name, pst_str_from(names[i]));
         assert_int_equal(value, values[i]);
     }
 }
@@ -597,7 +598,7 @@ static void
 test_get(void **state)
 {
     static const struct {
-        struct pst_text name;
+        struct pst_str name;
         const char *want; /* emitted; NULL: not there */
     } rows[] = {
         {T("a"), "1"},
@@ -614,9 +615,9 @@ test_get(void **state)
         {T("deep/a"), NULL},
         {T("0"), NULL},
     };
-    const struct pst_json *root = parsed(
-        "root", PST_TEXT("{\"a\":1,\"\":2,\"a/b\":3,\"m~n\":4,\"\\u00e9\""
-                         ":5,\"null\":null,\"deep\":{\"a\":6}}"));
+    const struct pst_json *root =
+        parsed("root", PST_STR("{\"a\":1,\"\":2,\"a/b\":3,\"m~n\":4,\"\\u00e9\""
+                               ":5,\"null\":null,\"deep\":{\"a\":6}}"));
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -626,18 +627,18 @@ test_get(void **state)
             fail_msg("%s: is %sthere", rows[i].name.ptr, value ? "" : "not ");
         if (value)
             check_text(rows[i].name.ptr, emitted(rows[i].name.ptr, value),
-                       pst_text_from(rows[i].want));
+                       pst_str_from(rows[i].want));
     }
-    assert_null(pst_json_get(NULL, PST_TEXT("a")));
-    assert_null(pst_json_get(pst_json_get(root, PST_TEXT("a")), PST_TEXT("a")));
-    assert_null(pst_json_get(parsed("list", PST_TEXT("[1]")), PST_TEXT("0")));
+    assert_null(pst_json_get(NULL, PST_STR("a")));
+    assert_null(pst_json_get(pst_json_get(root, PST_STR("a")), PST_STR("a")));
+    assert_null(pst_json_get(parsed("list", PST_STR("[1]")), PST_STR("0")));
 }
 
 static void
 test_elements(void **state)
 {
     const struct pst_json *root =
-        parsed("root", PST_TEXT("[1,null,\"s\",[2],{\"a\":3}]"));
+        parsed("root", PST_STR("[1,null,\"s\",[2],{\"a\":3}]"));
     static const char *const want[] = {"1", "null", "\"s\"", "[2]",
                                        "{\"a\":3}"};
 
@@ -645,7 +646,7 @@ test_elements(void **state)
     assert_int_equal(pst_json_count(root), PST_COUNT(want));
     for (size_t i = 0; i < PST_COUNT(want); i++)
         check_text(want[i], emitted(want[i], pst_json_element(root, i)),
-                   pst_text_from(want[i]));
+                   pst_str_from(want[i]));
     assert_int_equal(pst_json_kind(pst_json_element(root, 1)), PST_JSON_NULL);
 }
 
@@ -668,15 +669,15 @@ test_emit(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text text =
-            emitted(rows[i].in, parsed(rows[i].in, pst_text_from(rows[i].in)));
+        struct pst_str text =
+            emitted(rows[i].in, parsed(rows[i].in, pst_str_from(rows[i].in)));
         char again[256];
 
-        check_text(rows[i].in, text, pst_text_from(rows[i].want));
+        check_text(rows[i].in, text, pst_str_from(rows[i].want));
         assert_true(text.len < sizeof(again));
         text.ptr = memcpy(again, text.ptr, text.len);
         check_text(rows[i].in, emitted(again, parsed(again, text)),
-                   pst_text_from(rows[i].want));
+                   pst_str_from(rows[i].want));
     }
 }
 
@@ -684,10 +685,10 @@ test_emit(void **state)
 static void
 test_no_memory(void **state)
 {
-    const struct pst_text text =
-        PST_TEXT("{\"a\":[1,2.5,true,null,\"x\\ny\",{\"b\":\"c\"}],"
-                 "\"a long name that makes the scratch grow, and then some\":"
-                 "12345678901234567890,\"e\":{}}");
+    const struct pst_str text =
+        PST_STR("{\"a\":[1,2.5,true,null,\"x\\ny\",{\"b\":\"c\"}],"
+                "\"a long name that makes the scratch grow, and then some\":"
+                "12345678901234567890,\"e\":{}}");
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
@@ -716,9 +717,9 @@ test_large(void **state)
     text[0] = '"';
     memcpy(text + sizeof(text) / 2, "\\n", 2);
     text[sizeof(text) - 1] = '"';
-    value = parsed("large", (struct pst_text){text, sizeof(text)});
-    assert_int_equal(pst_json_text(value).len, sizeof(text) - 3);
-    assert_int_equal(pst_json_text(value).ptr[sizeof(text) / 2 - 1], '\n');
+    value = parsed("large", (struct pst_str){text, sizeof(text)});
+    assert_int_equal(pst_json_string(value).len, sizeof(text) - 3);
+    assert_int_equal(pst_json_string(value).ptr[sizeof(text) / 2 - 1], '\n');
     assert_true(pst_arena_used(arena) < 1024);
 }
 

@@ -39,21 +39,21 @@ tear_down(void **state)
 }
 
 static enum pst_err
-check(struct pst_text text, struct pst_json_fault *fault)
+check(struct pst_str text, struct pst_json_error *error)
 {
-    struct pst_text value = PST_NO_TEXT;
+    struct pst_str value = PST_STR_NONE;
     enum pst_err e;
 
-    *fault = (struct pst_json_fault){NULL, SIZE_MAX};
-    e = pst_json_check(arena, text, &value, fault);
-    assert_int_equal(e == PST_OK, !pst_text_is_absent(value));
-    assert_int_equal(e == PST_OK || e == PST_NO_MEMORY, fault->why == NULL);
-    assert_true(fault->why == NULL || fault->at <= text.len);
+    *error = (struct pst_json_error){NULL, SIZE_MAX};
+    e = pst_json_check(arena, text, &value, error);
+    assert_int_equal(e == PST_OK, !pst_str_is_absent(value));
+    assert_int_equal(e == PST_OK || e == PST_NO_MEMORY, error->reason == NULL);
+    assert_true(error->reason == NULL || error->at <= text.len);
     return e;
 }
 
 static const struct {
-    struct pst_text in;
+    struct pst_str in;
     enum pst_err e;
     size_t at;
 } rows[] = {
@@ -135,12 +135,12 @@ test_rows(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_json_fault fault;
-        enum pst_err e = check(rows[i].in, &fault);
+        struct pst_json_error error;
+        enum pst_err e = check(rows[i].in, &error);
 
-        if (e != rows[i].e || (e && fault.at != rows[i].at))
+        if (e != rows[i].e || (e && error.at != rows[i].at))
             fail_msg("%s: %s at %zu: %s", rows[i].in.ptr, pst_err_code(e),
-                     fault.at, fault.why ? fault.why : "");
+                     error.at, error.reason ? error.reason : "");
     }
 }
 
@@ -151,15 +151,15 @@ test_agrees_with_parse(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         for (size_t len = 0; len <= rows[i].in.len; len++) {
-            struct pst_text text = pst_text_first(rows[i].in, len);
+            struct pst_str text = pst_str_first(rows[i].in, len);
             const struct pst_json *value;
-            struct pst_json_fault fault;
+            struct pst_json_error error;
 
             pst_arena_reset(arena);
-            if ((check(text, &fault) == PST_OK) !=
+            if ((check(text, &error) == PST_OK) !=
                 (pst_json_parse(arena, text, &value) == PST_OK))
                 fail_msg("%.*s: %s", (int)len, text.ptr,
-                         fault.why ? fault.why : "is JSON");
+                         error.reason ? error.reason : "is JSON");
         }
     }
 }
@@ -167,31 +167,32 @@ test_agrees_with_parse(void **state)
 static void
 test_value(void **state)
 {
-    struct pst_json_fault fault;
-    struct pst_text value;
+    struct pst_json_error error;
+    struct pst_str value;
 
     (void)state;
     assert_int_equal(
-        pst_json_check(arena, PST_TEXT(" \n{ \"a\" : 1 }\t"), &value, &fault),
+        pst_json_check(arena, PST_STR(" \n{ \"a\" : 1 }\t"), &value, &error),
         PST_OK);
-    assert_true(pst_text_equal(value, PST_TEXT("{ \"a\" : 1 }")));
+    assert_true(pst_str_equal(value, PST_STR("{ \"a\" : 1 }")));
 }
 
 static void
 test_depth(void **state)
 {
     static char text[2 * PST_JSON_TEXT_DEPTH + 2];
-    struct pst_json_fault fault;
+    struct pst_json_error error;
 
     (void)state;
     for (size_t depth = PST_JSON_TEXT_DEPTH; depth < PST_JSON_TEXT_DEPTH + 2;
          depth++) {
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
-        assert_int_equal(check((struct pst_text){text, 2 * depth}, &fault),
+        assert_int_equal(check((struct pst_str){text, 2 * depth}, &error),
                          depth <= PST_JSON_TEXT_DEPTH ? PST_OK : PST_TOO_LARGE);
     }
-    assert_string_equal(fault.why, "the JSON is nested deeper than 256 levels");
+    assert_string_equal(error.reason,
+                        "the JSON is nested deeper than 256 levels");
 }
 
 /* Whatever stands open: a million brackets are no recursion. */
@@ -199,14 +200,14 @@ static void
 test_many_open(void **state)
 {
     static char text[1 << 20];
-    struct pst_json_fault fault;
+    struct pst_json_error error;
 
     (void)state;
     memset(text, '{', sizeof(text));
-    assert_int_equal(check((struct pst_text){text, sizeof(text)}, &fault),
+    assert_int_equal(check((struct pst_str){text, sizeof(text)}, &error),
                      PST_MALFORMED);
     memset(text, '[', sizeof(text));
-    assert_int_equal(check((struct pst_text){text, sizeof(text)}, &fault),
+    assert_int_equal(check((struct pst_str){text, sizeof(text)}, &error),
                      PST_TOO_LARGE);
 }
 
@@ -229,7 +230,7 @@ cpu_seconds(void)
 static void
 test_many_values(void **state)
 {
-    struct pst_json_fault fault;
+    struct pst_json_error error;
     size_t used = pst_arena_used(arena);
 
     (void)state;
@@ -239,7 +240,7 @@ test_many_values(void **state)
     large[1] = '1';
     memcpy(large + LARGE - 3, ",1]", 3);
     large[2] = ',';
-    assert_int_equal(check((struct pst_text){large, LARGE}, &fault),
+    assert_int_equal(check((struct pst_str){large, LARGE}, &error),
                      PST_MALFORMED);
     large[0] = ' ';
     large[1] = '[';
@@ -249,12 +250,12 @@ test_many_values(void **state)
     large[LARGE - 1] = ']';
     large[LARGE - 2] = '1';
     pst_arena_fail_at(arena, 1);
-    assert_int_equal(check((struct pst_text){large, LARGE}, &fault), PST_OK);
+    assert_int_equal(check((struct pst_str){large, LARGE}, &error), PST_OK);
     assert_int_equal(pst_arena_used(arena), used);
 }
 
 /* An object of `count` members, each name made by `name`. */
-static struct pst_text
+static struct pst_str
 many_members(size_t count, size_t (*name)(char *out, size_t i))
 {
     size_t len = 0;
@@ -270,7 +271,7 @@ many_members(size_t count, size_t (*name)(char *out, size_t i))
         assert_true(len < LARGE);
     }
     large[len++] = '}';
-    return (struct pst_text){large, len};
+    return (struct pst_str){large, len};
 }
 
 static size_t
@@ -359,14 +360,14 @@ colliding_name(char *out, size_t i)
 static void
 check_many(const char *what, size_t count, size_t (*name)(char *out, size_t i))
 {
-    struct pst_text text = many_members(count, name);
-    struct pst_json_fault fault;
+    struct pst_str text = many_members(count, name);
+    struct pst_json_error error;
     double before = cpu_seconds();
     double spent;
     char *last;
 
     pst_arena_reset(arena);
-    assert_int_equal(check(text, &fault), PST_OK);
+    assert_int_equal(check(text, &error), PST_OK);
     spent = cpu_seconds() - before;
     print_message("%s: %zu names, %zu bytes: %.0f ms\n", what, count, text.len,
                   spent * 1e3);
@@ -381,7 +382,7 @@ check_many(const char *what, size_t count, size_t (*name)(char *out, size_t i))
     memcpy(last + name(last, 1), "\":0}", 4);
     text.len = (size_t)(last - large) + name(last, 1) + 4;
     memcpy(large + text.len - 4, "\":0}", 4);
-    assert_int_equal(check(text, &fault), PST_DUPLICATE);
+    assert_int_equal(check(text, &error), PST_DUPLICATE);
 }
 
 static void
@@ -409,9 +410,9 @@ test_names_without_values(void **state)
     for (size_t i = 0; i < 300; i++)
         memcpy(text + 4 * i, "{\"\":", 4);
     for (size_t n = 1; n <= 300; n++) {
-        struct pst_json_fault fault;
+        struct pst_json_error error;
 
-        assert_int_not_equal(check((struct pst_text){text, 4 * n}, &fault),
+        assert_int_not_equal(check((struct pst_str){text, 4 * n}, &error),
                              PST_OK);
         pst_arena_reset(arena);
     }
@@ -425,8 +426,8 @@ test_escaped_among_many(void **state)
 
     (void)state;
     for (size_t twin = 0; twin < 200; twin += 7) {
-        struct pst_json_fault fault;
-        struct pst_text plain = many_members(200, plain_name);
+        struct pst_json_error error;
+        struct pst_str plain = many_members(200, plain_name);
         int len;
 
         len = snprintf(text, sizeof(text), "%.*s,\"\\u00%02x%s\":0}",
@@ -435,7 +436,7 @@ test_escaped_among_many(void **state)
                        twin < 10    ? ""
                        : twin < 100 ? (char[]){(char)('0' + twin % 10), '\0'}
                                     : "x");
-        assert_int_equal(check((struct pst_text){text, (size_t)len}, &fault),
+        assert_int_equal(check((struct pst_str){text, (size_t)len}, &error),
                          twin < 100 ? PST_DUPLICATE : PST_OK);
     }
 }
@@ -444,8 +445,8 @@ test_escaped_among_many(void **state)
 static void
 test_no_memory(void **state)
 {
-    struct pst_json_fault fault;
-    struct pst_text text = many_members(1000, plain_name);
+    struct pst_json_error error;
+    struct pst_str text = many_members(1000, plain_name);
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
@@ -453,7 +454,7 @@ test_no_memory(void **state)
     for (n = 1; e == PST_NO_MEMORY; n++) {
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = check(text, &fault);
+        e = check(text, &error);
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 4, 20);
@@ -463,7 +464,7 @@ test_no_memory(void **state)
 static void
 test_nested_names(void **state)
 {
-    struct pst_json_fault fault;
+    struct pst_json_error error;
     size_t len = 0;
 
     (void)state;
@@ -475,13 +476,13 @@ test_nested_names(void **state)
     memcpy(large + len, "0", 1);
     memset(large + len + 1, '}', 100);
     len += 101;
-    assert_int_equal(check((struct pst_text){large, len}, &fault), PST_OK);
+    assert_int_equal(check((struct pst_str){large, len}, &error), PST_OK);
     len = len - 100;
     memcpy(large + len, "},\"7\":1", 7);
     memset(large + len + 7, '}', 99);
-    assert_int_equal(check((struct pst_text){large, len + 7 + 99}, &fault),
+    assert_int_equal(check((struct pst_str){large, len + 7 + 99}, &error),
                      PST_DUPLICATE);
-    assert_int_equal(fault.at, len + 3);
+    assert_int_equal(error.at, len + 3);
 }
 
 int

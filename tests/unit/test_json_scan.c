@@ -13,16 +13,16 @@
 
 #include "codec/json_scan.h"
 
-static struct pst_scan
+static struct pst_json_scan
 scan_of(const char *text)
 {
-    return (struct pst_scan){.text = pst_text_from(text)};
+    return (struct pst_json_scan){.text = pst_str_from(text)};
 }
 
 static void
-check_text(const char *row, struct pst_text got, const char *want)
+check_text(const char *row, struct pst_str got, const char *want)
 {
-    if (!pst_text_equal(got, pst_text_from(want)))
+    if (!pst_str_equal(got, pst_str_from(want)))
         fail_msg("%s: got [%.*s], want [%s]", row, (int)got.len,
                  got.ptr ? got.ptr : "", want ? want : "");
 }
@@ -58,10 +58,10 @@ test_number(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_scan scan = scan_of(rows[i].in);
-        struct pst_text text = PST_NO_TEXT;
+        struct pst_json_scan scan = scan_of(rows[i].in);
+        struct pst_str text = PST_STR_NONE;
         bool whole = false;
-        bool taken = pst_scan_number(&scan, &text, &whole);
+        bool taken = pst_json_scan_number(&scan, &text, &whole);
 
         if (taken != (rows[i].want != NULL))
             fail_msg("%s: is %staken", rows[i].in, taken ? "" : "not ");
@@ -97,9 +97,9 @@ test_string(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_scan scan = scan_of(rows[i].in);
-        struct pst_text raw = PST_NO_TEXT;
-        bool taken = pst_scan_string(&scan, &raw);
+        struct pst_json_scan scan = scan_of(rows[i].in);
+        struct pst_str raw = PST_STR_NONE;
+        bool taken = pst_json_scan_string(&scan, &raw);
 
         if (taken != (rows[i].want != NULL))
             fail_msg("%s: is %staken", rows[i].in, taken ? "" : "not ");
@@ -109,9 +109,9 @@ test_string(void **state)
     }
 }
 
-/* Byte by byte, as pst_scan_string() once did it. */
+/* Byte by byte, as pst_json_scan_string() once did it. */
 static bool
-scan_slowly(struct pst_text text, size_t *end)
+scan_slowly(struct pst_str text, size_t *end)
 {
     size_t at = 1;
 
@@ -128,25 +128,25 @@ scan_slowly(struct pst_text text, size_t *end)
 static void
 test_string_places(void **state)
 {
-    static const char octets[] = "\"\\\n\x1f\x00 !#[]\x7f\x80\xa0\xa2\xdc\xff";
+    static const char bytes[] = "\"\\\n\x1f\x00 !#[]\x7f\x80\xa0\xa2\xdc\xff";
 
     (void)state;
     for (size_t len = 1; len < 28; len++) {
         for (size_t place = 1; place < len; place++) {
-            for (size_t i = 0; i < 2 * (sizeof(octets) - 1); i++) {
+            for (size_t i = 0; i < 2 * (sizeof(bytes) - 1); i++) {
                 char *text = test_malloc(len);
-                struct pst_scan scan = {.text = {text, len}};
-                struct pst_text raw = PST_NO_TEXT;
+                struct pst_json_scan scan = {.text = {text, len}};
+                struct pst_str raw = PST_STR_NONE;
                 size_t end = 0;
                 bool is_string;
 
                 memset(text, 'a', len);
                 text[0] = text[len - 1] = '"';
-                text[place] = octets[i / 2];
+                text[place] = bytes[i / 2];
                 if (i % 2 && place > 3)
                     text[place - 2] = '\\';
                 is_string = scan_slowly(scan.text, &end);
-                assert_int_equal(pst_scan_string(&scan, &raw), is_string);
+                assert_int_equal(pst_json_scan_string(&scan, &raw), is_string);
                 if (is_string)
                     assert_int_equal(raw.len, end - 1);
                 test_free(text);
@@ -179,12 +179,12 @@ test_value(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_scan scan = scan_of(rows[i].in);
+        struct pst_json_scan scan = scan_of(rows[i].in);
 
-        if (pst_scan_value(&scan) != (rows[i].want != NULL))
+        if (pst_json_scan_skip_value(&scan) != (rows[i].want != NULL))
             fail_msg("%s: is %spassed", rows[i].in, rows[i].want ? "not " : "");
         if (rows[i].want)
-            check_text(rows[i].in, pst_scan_since(&scan, 0), rows[i].want);
+            check_text(rows[i].in, pst_json_scan_since(&scan, 0), rows[i].want);
     }
 }
 
@@ -195,26 +195,26 @@ test_unescape(void **state)
         "\\",      "\\x",   "\\u",        "\\u12",   "\\u12g4",
         "\\U0041", "ab\\q", "\\ud800\\u", "\\u 041", "\\'",
     };
-    struct pst_unescape string = {.rest = PST_TEXT("ab\\nc\\ud83d\\ude00")};
-    struct pst_text run;
+    struct pst_json_unescape string = {.rest = PST_STR("ab\\nc\\ud83d\\ude00")};
+    struct pst_str run;
 
     (void)state;
-    assert_true(pst_unescape_next(&string, &run));
+    assert_true(pst_json_unescape_next(&string, &run));
     check_text("a run", run, "ab");
-    assert_true(pst_unescape_next(&string, &run));
+    assert_true(pst_json_unescape_next(&string, &run));
     check_text("an escape", run, "\n");
-    assert_true(pst_unescape_next(&string, &run));
+    assert_true(pst_json_unescape_next(&string, &run));
     check_text("one letter", run, "c");
-    assert_true(pst_unescape_next(&string, &run));
+    assert_true(pst_json_unescape_next(&string, &run));
     check_text("a pair", run, "\xF0\x9F\x98\x80");
     assert_int_equal(string.rest.len, 0);
     assert_false(string.lone);
     for (size_t i = 0; i < PST_COUNT(refused); i++) {
         bool good = true;
 
-        string = (struct pst_unescape){.rest = pst_text_from(refused[i])};
+        string = (struct pst_json_unescape){.rest = pst_str_from(refused[i])};
         while (good && string.rest.len > 0)
-            good = pst_unescape_next(&string, &run);
+            good = pst_json_unescape_next(&string, &run);
         if (good)
             fail_msg("%s: is decoded", refused[i]);
     }
@@ -230,10 +230,10 @@ test_lone(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(halves); i++) {
-        struct pst_unescape string = {.rest = pst_text_from(halves[i])};
-        struct pst_text run;
+        struct pst_json_unescape string = {.rest = pst_str_from(halves[i])};
+        struct pst_str run;
 
-        assert_true(pst_unescape_next(&string, &run));
+        assert_true(pst_json_unescape_next(&string, &run));
         check_text(halves[i], run, "\xEF\xBF\xBD");
         if (!string.lone || string.rest.len != strlen(halves[i]) - 6)
             fail_msg("%s: is taken for a pair", halves[i]);
@@ -244,7 +244,7 @@ static void
 test_steps(void **state)
 {
     static const struct {
-        const char *step;
+        const char *token;
         const char *name;
         bool want;
     } rows[] = {
@@ -257,15 +257,16 @@ test_steps(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        if (pst_step_is(pst_text_from(rows[i].step),
-                        pst_text_from(rows[i].name)) != rows[i].want)
-            fail_msg("%s is %s%s", rows[i].step, rows[i].want ? "not " : "",
+        if (pst_json_pointer_token_is(pst_str_from(rows[i].token),
+                                      pst_str_from(rows[i].name)) !=
+            rows[i].want)
+            fail_msg("%s is %s%s", rows[i].token, rows[i].want ? "not " : "",
                      rows[i].name);
     }
-    assert_true(pst_text_is_absent(pst_pointer_steps(PST_TEXT(""))));
-    check_text("/", pst_pointer_steps(PST_TEXT("/")), "");
-    assert_false(pst_text_is_absent(pst_pointer_steps(PST_TEXT("/"))));
-    check_text("/a/b", pst_pointer_steps(PST_TEXT("/a/b")), "a/b");
+    assert_true(pst_str_is_absent(pst_json_pointer_tokens(PST_STR(""))));
+    check_text("/", pst_json_pointer_tokens(PST_STR("/")), "");
+    assert_false(pst_str_is_absent(pst_json_pointer_tokens(PST_STR("/"))));
+    check_text("/a/b", pst_json_pointer_tokens(PST_STR("/a/b")), "a/b");
 }
 
 static void
@@ -286,12 +287,13 @@ test_index(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(refused); i++) {
-        if (pst_step_index(pst_text_from(refused[i]), &index) || index != 7)
+        if (pst_json_pointer_token_index(pst_str_from(refused[i]), &index) ||
+            index != 7)
             fail_msg("\"%s\" is an index", refused[i]);
     }
-    assert_true(pst_step_index(PST_TEXT("0"), &index));
+    assert_true(pst_json_pointer_token_index(PST_STR("0"), &index));
     assert_int_equal(index, 0);
-    assert_true(pst_step_index(PST_TEXT("120"), &index));
+    assert_true(pst_json_pointer_token_index(PST_STR("120"), &index));
     assert_int_equal(index, 120);
 }
 

@@ -17,7 +17,7 @@
 
 #define ARENA_SIZE (64 * 1024)
 
-/* PST_TEXT() for static tables, which take no compound literal. */
+/* PST_STR() for static tables, which take no compound literal. */
 #define T(literal)                      \
     {                                   \
         "" literal, sizeof(literal) - 1 \
@@ -45,16 +45,16 @@ tear_down(void **state)
 }
 
 static void
-check_text(const char *row, struct pst_text got, struct pst_text want)
+check_text(const char *row, struct pst_str got, struct pst_str want)
 {
-    if (!pst_text_equal(got, want))
+    if (!pst_str_equal(got, want))
         fail_msg("%s: got [%.*s] (%zu), want [%.*s] (%zu)", row, (int)got.len,
                  got.ptr ? got.ptr : "", got.len, (int)want.len,
                  want.ptr ? want.ptr : "", want.len);
 }
 
 static const struct pst_json *
-parsed(const char *row, struct pst_text text)
+parsed(const char *row, struct pst_str text)
 {
     const struct pst_json *value = NULL;
     enum pst_err e = pst_json_parse(arena, text, &value);
@@ -68,7 +68,7 @@ static void
 test_is_pointer(void **state)
 {
     static const struct {
-        struct pst_text in;
+        struct pst_str in;
         bool want;
     } rows[] = {
         {T(""), true},          {NONE, true},      {T("/"), true},
@@ -89,15 +89,15 @@ test_is_pointer(void **state)
     }
 }
 
-static struct pst_text
-emitted(struct pst_text text)
+static struct pst_str
+emitted(struct pst_str text)
 {
     struct pst_buf buf;
-    struct pst_text out = PST_NO_TEXT;
+    struct pst_str out = PST_STR_NONE;
 
     pst_buf_init_arena(&buf, arena, ARENA_SIZE);
     pst_json_emit_string(&buf, text);
-    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_OK);
     return out;
 }
 
@@ -108,8 +108,8 @@ test_emit_string(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
-        struct pst_text want;
+        struct pst_str in;
+        struct pst_str want;
     } rows[] = {
         {"empty", T(""), T("\"\"")},
         {"absent", NONE, T("\"\"")},
@@ -154,8 +154,8 @@ test_every_octet(void **state)
     for (unsigned octet = 0; octet < 256; octet++) {
         char c = (char)octet;
         char row[16];
-        struct pst_text text = {&c, 1};
-        struct pst_text out;
+        struct pst_str text = {&c, 1};
+        struct pst_str out;
 
         pst_arena_reset(arena);
         (void)snprintf(row, sizeof(row), "0x%02X", octet);
@@ -165,8 +165,8 @@ test_every_octet(void **state)
                 memchr("<>&\x7F", out.ptr[i], 4))
                 fail_msg("%s: stands there as it is", row);
         }
-        check_text(row, pst_json_text(parsed(row, out)),
-                   octet < 0x80 ? text : PST_TEXT(BAD));
+        check_text(row, pst_json_string(parsed(row, out)),
+                   octet < 0x80 ? text : PST_STR(BAD));
     }
 }
 
@@ -178,7 +178,7 @@ test_every_character(void **state)
     for (uint32_t c = 0; c < 0x110000; c += c < 0x3000 ? 1 : 37) {
         char escape[20];
         char row[16];
-        struct pst_text text;
+        struct pst_str text;
 
         if (c >= 0xD800 && c <= 0xDFFF)
             continue;
@@ -190,10 +190,10 @@ test_every_character(void **state)
             (void)snprintf(escape, sizeof(escape), "\"\\u%04X\\u%04x\"",
                            (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
                            (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
-        text = pst_json_text(parsed(row, pst_text_from(escape)));
-        if (text.len == 0 || !pst_text_is_utf8(text))
+        text = pst_json_string(parsed(row, pst_str_from(escape)));
+        if (text.len == 0 || !pst_str_is_utf8(text))
             fail_msg("%s: is not decoded to UTF-8", row);
-        check_text(row, pst_json_text(parsed(row, emitted(text))), text);
+        check_text(row, pst_json_string(parsed(row, emitted(text))), text);
     }
 }
 
@@ -243,17 +243,17 @@ test_locate(void **state)
         {"/data/login/~", NULL},
         {"/]", NULL},
     };
-    const struct pst_text text = PST_TEXT(ODD);
+    const struct pst_str text = PST_STR(ODD);
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *pointer = rows[i].pointer;
-        struct pst_text slice = PST_NO_TEXT;
-        enum pst_err e = pst_json_locate(text, pst_text_from(pointer), &slice);
+        struct pst_str slice = PST_STR_NONE;
+        enum pst_err e = pst_json_locate(text, pst_str_from(pointer), &slice);
 
         if (e != (rows[i].want ? PST_OK : PST_ABSENT))
             fail_msg("%s: %s", pointer, pst_err_code(e));
-        check_text(pointer, slice, pst_text_from(rows[i].want));
+        check_text(pointer, slice, pst_str_from(rows[i].want));
         assert_true(e == PST_ABSENT ||
                     (slice.ptr >= text.ptr && slice.ptr < text.ptr + text.len));
     }
@@ -264,8 +264,8 @@ static void
 test_locate_whole(void **state)
 {
     static const struct {
-        struct pst_text in;
-        struct pst_text want;
+        struct pst_str in;
+        struct pst_str want;
     } rows[] = {
         {T(" 1 "), T("1")},
         {T("1.0E+2"), T("1.0E+2")},
@@ -278,9 +278,9 @@ test_locate_whole(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text slice = PST_NO_TEXT;
+        struct pst_str slice = PST_STR_NONE;
 
-        assert_int_equal(pst_json_locate(rows[i].in, PST_TEXT(""), &slice),
+        assert_int_equal(pst_json_locate(rows[i].in, PST_STR(""), &slice),
                          PST_OK);
         check_text(rows[i].in.ptr, slice, rows[i].want);
     }
@@ -288,10 +288,10 @@ test_locate_whole(void **state)
 
 /* The bytes located are those of the value that pst_json_at() finds. */
 static void
-check_same_value(struct pst_text text, struct pst_text pointer)
+check_same_value(struct pst_str text, struct pst_str pointer)
 {
     const struct pst_json *value = pst_json_at(parsed("text", text), pointer);
-    struct pst_text slice = PST_NO_TEXT;
+    struct pst_str slice = PST_STR_NONE;
     struct pst_buf one, other;
 
     if (pst_json_locate(text, pointer, &slice) != PST_OK) {
@@ -304,7 +304,7 @@ check_same_value(struct pst_text text, struct pst_text pointer)
     pst_json_emit(&one, value);
     pst_buf_init_arena(&other, arena, ARENA_SIZE);
     pst_json_emit(&other, parsed("slice", slice));
-    check_text(pointer.ptr, pst_buf_text(&other), pst_buf_text(&one));
+    check_text(pointer.ptr, pst_buf_str(&other), pst_buf_str(&one));
 }
 
 static void
@@ -315,14 +315,14 @@ test_locate_is_at(void **state)
         "/~1",    "/~0",    "/~01", "/a/01", "/a/1/b/", "//",     "/A",
         "/a/1/x", "/a/1/b", "/nul", "/null", "/a/-",    "/a/1/",  "/a~1",
     };
-    const struct pst_text text =
-        PST_TEXT("{\"\":{\"\":1},\"\\u0041\":2,\"a\":[ 0.50 ,{\"b\":\"\\/\","
-                 "\"x\":null}],\"/\":3,\"~\":4,\"~1\":5,\"null\":null}");
+    const struct pst_str text =
+        PST_STR("{\"\":{\"\":1},\"\\u0041\":2,\"a\":[ 0.50 ,{\"b\":\"\\/\","
+                "\"x\":null}],\"/\":3,\"~\":4,\"~1\":5,\"null\":null}");
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(pointers); i++) {
         pst_arena_reset(arena);
-        check_same_value(text, pst_text_from(pointers[i]));
+        check_same_value(text, pst_str_from(pointers[i]));
     }
 }
 
@@ -338,12 +338,12 @@ test_locate_broken(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(texts); i++) {
-        struct pst_text slice = PST_TEXT("unset");
+        struct pst_str slice = PST_STR("unset");
 
-        if (pst_json_locate(pst_text_from(texts[i]), PST_TEXT("/a"), &slice) !=
+        if (pst_json_locate(pst_str_from(texts[i]), PST_STR("/a"), &slice) !=
             PST_ABSENT)
             fail_msg("%s: something is found", texts[i]);
-        check_text(texts[i], slice, PST_TEXT("unset"));
+        check_text(texts[i], slice, PST_STR("unset"));
     }
 }
 
@@ -352,9 +352,9 @@ test_redact(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
-        struct pst_text secret;
-        struct pst_text want;
+        struct pst_str in;
+        struct pst_str secret;
+        struct pst_str want;
     } rows[] = {
         {"a value", T("{\"secret\":\"fnED\"}"), T("fnED"),
          T("{\"secret\":null}")},
@@ -394,12 +394,12 @@ test_redact(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_buf buf;
-        struct pst_text out = PST_NO_TEXT;
+        struct pst_str out = PST_STR_NONE;
 
         pst_arena_reset(arena);
         pst_buf_init_arena(&buf, arena, ARENA_SIZE);
-        pst_json_redact(&buf, rows[i].in, rows[i].secret, PST_TEXT("null"));
-        assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
+        pst_json_redact(&buf, rows[i].in, rows[i].secret, PST_STR("null"));
+        assert_int_equal(pst_buf_finish(&buf, &out), PST_OK);
         check_text(rows[i].name, out, rows[i].want);
     }
 }
@@ -408,19 +408,19 @@ test_redact(void **state)
 static void
 test_redact_replacement(void **state)
 {
-    const struct pst_text text = PST_TEXT("{\"a\":\"x\", \"b\":\"x\"}");
-    struct pst_text out = PST_NO_TEXT;
+    const struct pst_str text = PST_STR("{\"a\":\"x\", \"b\":\"x\"}");
+    struct pst_str out = PST_STR_NONE;
     struct pst_buf buf;
     char small[24];
 
     (void)state;
     pst_buf_init_arena(&buf, arena, ARENA_SIZE);
-    pst_json_redact(&buf, text, PST_TEXT("x"), PST_TEXT("\"ey..Q\""));
-    assert_int_equal(pst_buf_end(&buf, &out), PST_OK);
-    check_text("ours", out, PST_TEXT("{\"a\":\"ey..Q\", \"b\":\"ey..Q\"}"));
+    pst_json_redact(&buf, text, PST_STR("x"), PST_STR("\"ey..Q\""));
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_OK);
+    check_text("ours", out, PST_STR("{\"a\":\"ey..Q\", \"b\":\"ey..Q\"}"));
     pst_buf_init(&buf, small, sizeof(small));
-    pst_json_redact(&buf, text, PST_TEXT("x"), PST_TEXT("\"ey..Q\""));
-    assert_int_equal(pst_buf_end(&buf, &out), PST_TOO_LARGE);
+    pst_json_redact(&buf, text, PST_STR("x"), PST_STR("\"ey..Q\""));
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_TOO_LARGE);
 }
 
 int

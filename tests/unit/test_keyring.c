@@ -33,11 +33,11 @@ static struct pst_keyring *
 ring_for(const char *secrets, const char *audience)
 {
     struct pst_keyring *ring = NULL;
-    const char *why = "";
+    const char *reason = "";
 
-    if (pst_keyring_new(&ring, pst_text_from(secrets), pst_text_from(audience),
-                        &why) != PST_OK)
-        fail_msg("no ring: %s", why);
+    if (pst_keyring_new(&ring, pst_str_from(secrets), pst_str_from(audience),
+                        &reason) != PST_OK)
+        fail_msg("no ring: %s", reason);
     return ring;
 }
 
@@ -82,14 +82,17 @@ test_secret_check(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *why = NULL;
-        enum pst_err e = pst_secret_check(pst_text_from(rows[i].secret), &why);
+        const char *reason = NULL;
+        enum pst_err e =
+            pst_secret_check(pst_str_from(rows[i].secret), &reason);
 
         if (e != (rows[i].says ? PST_BAD_CONFIG : PST_OK))
             fail_msg("%s: %s (%s)", rows[i].secret, pst_err_code(e),
-                     why ? why : "-");
-        if (rows[i].says ? !why || !strstr(why, rows[i].says) : why != NULL)
-            fail_msg("%s: it says %s", rows[i].secret, why ? why : "nothing");
+                     reason ? reason : "-");
+        if (rows[i].says ? !reason || !strstr(reason, rows[i].says)
+                         : reason != NULL)
+            fail_msg("%s: it says %s", rows[i].secret,
+                     reason ? reason : "nothing");
     }
 }
 
@@ -97,27 +100,27 @@ static void
 test_secret_lengths(void **state)
 {
     char secret[PST_SECRET_MAX + 1];
-    const char *why = NULL;
+    const char *reason = NULL;
 
     (void)state;
     for (size_t i = 0; i < sizeof(secret); i++)
         secret[i] = (char)('!' + i * i % 89);
     assert_int_equal(
-        pst_secret_check((struct pst_text){secret, PST_SECRET_MIN - 1}, &why),
+        pst_secret_check((struct pst_str){secret, PST_SECRET_MIN - 1}, &reason),
         PST_BAD_CONFIG);
-    why = NULL;
+    reason = NULL;
     assert_int_equal(
-        pst_secret_check((struct pst_text){secret, PST_SECRET_MIN}, &why),
+        pst_secret_check((struct pst_str){secret, PST_SECRET_MIN}, &reason),
         PST_OK);
     secret[PST_SECRET_MAX - 1] = '~'; /* i*i repeats itself; this does not */
     assert_int_equal(
-        pst_secret_check((struct pst_text){secret, PST_SECRET_MAX}, &why),
+        pst_secret_check((struct pst_str){secret, PST_SECRET_MAX}, &reason),
         PST_OK);
-    assert_null(why);
+    assert_null(reason);
     assert_int_equal(
-        pst_secret_check((struct pst_text){secret, PST_SECRET_MAX + 1}, &why),
+        pst_secret_check((struct pst_str){secret, PST_SECRET_MAX + 1}, &reason),
         PST_BAD_CONFIG);
-    assert_non_null(strstr(why, "longer than 1024"));
+    assert_non_null(strstr(reason, "longer than 1024"));
 }
 
 static void
@@ -161,16 +164,17 @@ test_new(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_keyring *ring = NULL;
-        const char *why = NULL;
-        enum pst_err e = pst_keyring_new(&ring, pst_text_from(rows[i].secrets),
-                                         PST_TEXT(AUDIENCE), &why);
+        const char *reason = NULL;
+        enum pst_err e = pst_keyring_new(&ring, pst_str_from(rows[i].secrets),
+                                         PST_STR(AUDIENCE), &reason);
 
         if (e != (rows[i].says ? PST_BAD_CONFIG : PST_OK))
             fail_msg("%s: %s (%s)", rows[i].name, pst_err_code(e),
-                     why ? why : "-");
-        if (rows[i].says && (ring || !why || !strstr(why, rows[i].says)))
-            fail_msg("%s: it says %s", rows[i].name, why ? why : "nothing");
-        if (why && (strstr(why, "hunter2") || strstr(why, SECRET)))
+                     reason ? reason : "-");
+        if (rows[i].says && (ring || !reason || !strstr(reason, rows[i].says)))
+            fail_msg("%s: it says %s", rows[i].name,
+                     reason ? reason : "nothing");
+        if (reason && (strstr(reason, "hunter2") || strstr(reason, SECRET)))
             fail_msg("%s: the secret is told", rows[i].name);
         pst_keyring_free(&ring);
         assert_null(ring);
@@ -199,28 +203,28 @@ static void
 test_how_many(void **state)
 {
     struct pst_keyring *ring = NULL;
-    const char *why = NULL;
+    const char *reason = NULL;
     char *text = many_secrets(PST_SECRETS_MAX);
 
     (void)state;
     assert_int_equal(
-        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        pst_keyring_new(&ring, pst_str_from(text), PST_STR(AUDIENCE), &reason),
         PST_OK);
     pst_keyring_free(&ring);
     text[(PST_SECRETS_MAX - 1) * sizeof(SECRET) + 9] = ' ';
     assert_int_equal(
-        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        pst_keyring_new(&ring, pst_str_from(text), PST_STR(AUDIENCE), &reason),
         PST_BAD_CONFIG);
-    assert_non_null(strstr(why, "more than 16"));
+    assert_non_null(strstr(reason, "more than 16"));
     free(text);
 
     text = many_secrets(PST_SECRETS_MAX);
     memset(text + (PST_SECRETS_MAX - 1) * sizeof(SECRET), 'x',
            sizeof(SECRET) - 1);
     assert_int_equal(
-        pst_keyring_new(&ring, pst_text_from(text), PST_TEXT(AUDIENCE), &why),
+        pst_keyring_new(&ring, pst_str_from(text), PST_STR(AUDIENCE), &reason),
         PST_BAD_CONFIG);
-    assert_non_null(strstr(why, "secret 16 has fewer"));
+    assert_non_null(strstr(reason, "secret 16 has fewer"));
     assert_null(ring);
     free(text);
 }
@@ -243,10 +247,10 @@ test_audience_length(void **state)
     memset(audience, 'a', sizeof(audience));
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_keyring *ring = NULL;
-        const char *why = NULL;
+        const char *reason = NULL;
         enum pst_err e =
-            pst_keyring_new(&ring, PST_TEXT(SECRET),
-                            (struct pst_text){audience, rows[i].len}, &why);
+            pst_keyring_new(&ring, PST_STR(SECRET),
+                            (struct pst_str){audience, rows[i].len}, &reason);
         struct pst_kid kid;
         struct pst_key key;
 
@@ -311,7 +315,7 @@ test_derivation(void **state)
         assert_int_equal(kid.day, rows[i].day);
         if (pst_keyring_key(ring, &kid, rows[i].algorithm, rows[i].purpose,
                             &key) != PST_OK ||
-            memcmp(key.octets, want.ptr, sizeof(key.octets)) != 0)
+            memcmp(key.bytes, want.ptr, sizeof(key.bytes)) != 0)
             fail_msg("row %zu: another key", i);
         free(storage);
     }
@@ -350,8 +354,7 @@ test_keys_differ(void **state)
     assert_int_equal(count, PST_COUNT(keys));
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++)
-            assert_memory_not_equal(keys[i].octets, keys[j].octets,
-                                    PST_KEY_LEN);
+            assert_memory_not_equal(keys[i].bytes, keys[j].bytes, PST_KEY_LEN);
 }
 
 /* U1: a new secret in front seals, the old one behind it still opens. */
@@ -377,14 +380,14 @@ test_rotation(void **state)
     assert_int_equal(
         pst_keyring_key(after, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &b),
         PST_OK);
-    assert_memory_equal(a.octets, b.octets, sizeof(a.octets));
+    assert_memory_equal(a.bytes, b.bytes, sizeof(a.bytes));
     assert_int_equal(
         pst_keyring_key(before, &new, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
         PST_FORGED);
     assert_int_equal(
         pst_keyring_key(stranger, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
         PST_FORGED);
-    assert_memory_equal(a.octets, b.octets, sizeof(a.octets)); /* untouched */
+    assert_memory_equal(a.bytes, b.bytes, sizeof(a.bytes)); /* untouched */
     pst_keyring_free(&before);
     pst_keyring_free(&after);
     pst_keyring_free(&stranger);
@@ -436,7 +439,7 @@ static void
 test_kid_text(void **state)
 {
     static const struct {
-        struct pst_text in;
+        struct pst_str in;
         int64_t day; /* -1: refused */
     } rows[] = {
 #define ROW(text, day) {{"" text, sizeof(text) - 1}, day}
@@ -492,7 +495,7 @@ test_kid_text(void **state)
         assert_int_equal(kid.day, rows[i].day);
         pst_buf_init(&buf, storage, sizeof(storage));
         pst_kid_emit(&buf, &kid);
-        if (!pst_text_equal(pst_buf_text(&buf), rows[i].in))
+        if (!pst_str_equal(pst_buf_str(&buf), rows[i].in))
             fail_msg("row %zu, %s: it is written otherwise", i, rows[i].in.ptr);
     }
 }
@@ -502,24 +505,24 @@ test_secure_memory_runs_out(void **state)
 {
     static void *pieces[1024];
     struct pst_keyring *ring = NULL;
-    const char *why = NULL;
+    const char *reason = NULL;
     size_t count = 0;
 
     (void)state;
     while (count < PST_COUNT(pieces)) {
-        pieces[count] = pst_crypt_secure_alloc(256);
+        pieces[count] = pst_crypto_secure_alloc(256);
         if (!pieces[count])
             break;
         count++;
     }
     assert_in_range(count, 1, PST_COUNT(pieces) - 1);
     assert_int_equal(
-        pst_keyring_new(&ring, PST_TEXT(SECRET), PST_TEXT(AUDIENCE), &why),
+        pst_keyring_new(&ring, PST_STR(SECRET), PST_STR(AUDIENCE), &reason),
         PST_NO_MEMORY);
     assert_null(ring);
-    assert_non_null(why);
+    assert_non_null(reason);
     while (count > 0)
-        pst_crypt_secure_free(pieces[--count]);
+        pst_crypto_secure_free(pieces[--count]);
     ring = ring_for(SECRET, AUDIENCE);
     pst_keyring_free(&ring);
     pst_keyring_free(&ring); /* nothing left to free is fine */
@@ -529,7 +532,7 @@ static int
 start(void **state)
 {
     (void)state;
-    return pst_crypt_init() == PST_OK ? 0 : -1;
+    return pst_crypto_init() == PST_OK ? 0 : -1;
 }
 
 int

@@ -29,7 +29,7 @@ static struct {
     char log_path[80];
     struct log *log;
     struct config *config;
-    struct keys *keys;
+    struct keyring_cache *cache;
 } world;
 
 /* In the place of the old file, as `postern secret --rotate` does it: its
@@ -65,13 +65,14 @@ begin(void **state)
     put(FIRST);
     snprintf(variable, sizeof(variable), "COOKIE_SESSION_SECRET_FILE=%s",
              world.path);
-    assert_int_equal(pst_crypt_init(), PST_OK);
+    assert_int_equal(pst_crypto_init(), PST_OK);
     assert_int_equal(config_new(&world.config, list, NULL), PST_OK);
     snprintf(world.log_path, sizeof(world.log_path), "%s.log", world.path);
     assert_int_equal(
         log_open(&world.log, world.log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
         PST_OK);
-    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
+                     PST_OK);
     return 0;
 }
 
@@ -79,8 +80,8 @@ static int
 end(void **state)
 {
     (void)state;
-    keys_free(&world.keys);
-    assert_null(world.keys);
+    keyring_cache_free(&world.cache);
+    assert_null(world.cache);
     config_free(&world.config);
     log_close(&world.log);
     unlink(world.log_path);
@@ -109,11 +110,11 @@ static struct pst_kid
 kid_of(const char *secrets)
 {
     struct pst_keyring *ring = NULL;
-    const char *why = "";
+    const char *reason = "";
     struct pst_kid kid;
 
-    assert_int_equal(pst_keyring_new(&ring, pst_text_from(secrets),
-                                     world.config->audience, &why),
+    assert_int_equal(pst_keyring_new(&ring, pst_str_from(secrets),
+                                     world.config->audience, &reason),
                      PST_OK);
     kid = pst_keyring_kid(ring, NOW);
     pst_keyring_free(&ring);
@@ -121,59 +122,62 @@ kid_of(const char *secrets)
 }
 
 static bool
-is_first(const struct keys_held *held, const char *secret)
+is_first(const struct keyring_cache_entry *entry, const char *secret)
 {
     struct pst_kid kid = kid_of(secret);
 
-    return pst_keyring_is_first(keys_ring(held), &kid);
+    return pst_keyring_is_first(keyring_cache_ring(entry), &kid);
 }
 
 static bool
-opens(const struct keys_held *held, const char *secret)
+opens(const struct keyring_cache_entry *entry, const char *secret)
 {
     struct pst_kid kid = kid_of(secret);
     struct pst_key key;
-    enum pst_err e = pst_keyring_key(keys_ring(held), &kid, PST_A256GCM,
-                                     PST_PURPOSE_COOKIE, &key);
+    enum pst_err e = pst_keyring_key(keyring_cache_ring(entry), &kid,
+                                     PST_A256GCM, PST_PURPOSE_COOKIE, &key);
 
-    pst_crypt_wipe(&key, sizeof(key));
+    pst_crypto_wipe(&key, sizeof(key));
     return e == PST_OK;
 }
 
 static void
 a_new_file_is_seen_within_a_second(void **state)
 {
-    struct keys_held *before = keys_take(world.keys, NOW);
-    struct keys_held *same;
-    struct keys_held *after;
+    struct keyring_cache_entry *before =
+        keyring_cache_acquire(world.cache, NOW);
+    struct keyring_cache_entry *same;
+    struct keyring_cache_entry *after;
 
     (void)state;
     assert_true(is_first(before, FIRST));
     put(SECOND "\n" FIRST "\n");
-    same = keys_take(world.keys, NOW); /* not looked at twice in a second */
+    same = keyring_cache_acquire(world.cache,
+                                 NOW); /* not looked at twice in a second */
     assert_true(is_first(same, FIRST));
-    after = keys_take(world.keys, NOW + 1);
+    after = keyring_cache_acquire(world.cache, NOW + 1);
     assert_true(is_first(after, SECOND));
     assert_true(opens(after, FIRST));
 
     /* Whoever began with the old ring ends with it. */
     assert_true(is_first(before, FIRST) && !opens(before, SECOND));
-    keys_give(world.keys, before);
+    keyring_cache_release(world.cache, before);
     assert_true(is_first(same, FIRST));
-    keys_give(world.keys, same);
-    keys_give(world.keys, after);
+    keyring_cache_release(world.cache, same);
+    keyring_cache_release(world.cache, after);
 }
 
 static void
 an_unchanged_file_is_the_same_ring(void **state)
 {
-    struct keys_held *one = keys_take(world.keys, NOW);
-    struct keys_held *two = keys_take(world.keys, NOW + 5);
+    struct keyring_cache_entry *one = keyring_cache_acquire(world.cache, NOW);
+    struct keyring_cache_entry *two =
+        keyring_cache_acquire(world.cache, NOW + 5);
 
     (void)state;
     assert_ptr_equal(one, two);
-    keys_give(world.keys, one);
-    keys_give(world.keys, two);
+    keyring_cache_release(world.cache, one);
+    keyring_cache_release(world.cache, two);
 }
 
 /* Whatever is wrong with a new one, what was good before stays. */
@@ -197,7 +201,7 @@ a_bad_file_keeps_the_old_secrets(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct keys_held *held;
+        struct keyring_cache_entry *entry;
 
         if (rows[i].text) {
             put(rows[i].text);
@@ -206,23 +210,24 @@ a_bad_file_keeps_the_old_secrets(void **state)
             assert_int_equal(unlink(world.path), 0);
         }
         now += 2;
-        held = keys_take(world.keys, now);
-        if (!is_first(held, FIRST) || opens(held, SECOND))
+        entry = keyring_cache_acquire(world.cache, now);
+        if (!is_first(entry, FIRST) || opens(entry, SECOND))
             fail_msg("%s: the secrets have changed", rows[i].name);
-        keys_give(world.keys, held);
+        keyring_cache_release(world.cache, entry);
         /* And asked for outright. */
-        keys_reload(world.keys);
-        held = keys_take(world.keys, now);
-        if (!is_first(held, FIRST) || opens(held, SECOND))
+        keyring_cache_reload(world.cache);
+        entry = keyring_cache_acquire(world.cache, now);
+        if (!is_first(entry, FIRST) || opens(entry, SECOND))
             fail_msg("%s: the secrets have changed by a hangup", rows[i].name);
-        keys_give(world.keys, held);
+        keyring_cache_release(world.cache, entry);
     }
     put(SECOND);
     {
-        struct keys_held *held = keys_take(world.keys, now + 2);
+        struct keyring_cache_entry *entry =
+            keyring_cache_acquire(world.cache, now + 2);
 
-        assert_true(is_first(held, SECOND)); /* mended */
-        keys_give(world.keys, held);
+        assert_true(is_first(entry, SECOND)); /* mended */
+        keyring_cache_release(world.cache, entry);
     }
 }
 
@@ -230,15 +235,15 @@ a_bad_file_keeps_the_old_secrets(void **state)
 static void
 a_hangup_reads_at_once(void **state)
 {
-    struct keys_held *held = keys_take(world.keys, NOW);
+    struct keyring_cache_entry *entry = keyring_cache_acquire(world.cache, NOW);
 
     (void)state;
-    keys_give(world.keys, held);
+    keyring_cache_release(world.cache, entry);
     put(SECOND);
-    keys_reload(world.keys);
-    held = keys_take(world.keys, NOW);
-    assert_true(is_first(held, SECOND));
-    keys_give(world.keys, held);
+    keyring_cache_reload(world.cache);
+    entry = keyring_cache_acquire(world.cache, NOW);
+    assert_true(is_first(entry, SECOND));
+    keyring_cache_release(world.cache, entry);
 }
 
 /* What a hangup has read is not news a second later: it was read and logged
@@ -246,18 +251,18 @@ a_hangup_reads_at_once(void **state)
 static void
 a_hangup_reads_once(void **state)
 {
-    struct keys_held *by_hangup;
-    struct keys_held *later;
+    struct keyring_cache_entry *by_hangup;
+    struct keyring_cache_entry *later;
 
     (void)state;
     put(SECOND);
-    keys_reload(world.keys);
-    by_hangup = keys_take(world.keys, NOW);
-    later = keys_take(world.keys, NOW + 5);
+    keyring_cache_reload(world.cache);
+    by_hangup = keyring_cache_acquire(world.cache, NOW);
+    later = keyring_cache_acquire(world.cache, NOW + 5);
     assert_ptr_equal(by_hangup, later);
     assert_int_equal(count_logged("event=secrets-read"), 1);
-    keys_give(world.keys, by_hangup);
-    keys_give(world.keys, later);
+    keyring_cache_release(world.cache, by_hangup);
+    keyring_cache_release(world.cache, later);
 }
 
 /* Between the reading of the configuration and that of the keys, the secrets
@@ -265,16 +270,17 @@ a_hangup_reads_once(void **state)
 static void
 a_rotation_at_the_start_is_seen(void **state)
 {
-    struct keys_held *held;
+    struct keyring_cache_entry *entry;
 
     (void)state;
-    keys_free(&world.keys);
+    keyring_cache_free(&world.cache);
     put(SECOND " " FIRST);
-    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
-    held = keys_take(world.keys, NOW);
-    assert_true(is_first(held, SECOND));
+    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
+                     PST_OK);
+    entry = keyring_cache_acquire(world.cache, NOW);
+    assert_true(is_first(entry, SECOND));
     assert_int_equal(count_logged("event=secrets"), 0);
-    keys_give(world.keys, held);
+    keyring_cache_release(world.cache, entry);
 }
 
 /* What is wrong with the file at that moment is said once. */
@@ -282,14 +288,16 @@ static void
 a_bad_file_at_the_start_is_told(void **state)
 {
     (void)state;
-    keys_free(&world.keys);
+    keyring_cache_free(&world.cache);
     put("short");
-    assert_int_equal(keys_new(&world.keys, world.config, world.log), PST_OK);
+    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
+                     PST_OK);
     for (int64_t i = 0; i < 3; i++) {
-        struct keys_held *held = keys_take(world.keys, NOW + i);
+        struct keyring_cache_entry *entry =
+            keyring_cache_acquire(world.cache, NOW + i);
 
-        assert_true(is_first(held, FIRST));
-        keys_give(world.keys, held);
+        assert_true(is_first(entry, FIRST));
+        keyring_cache_release(world.cache, entry);
     }
     assert_int_equal(count_logged("event=secrets-refused"), 1);
 }
@@ -299,17 +307,17 @@ a_bad_file_at_the_start_is_told(void **state)
 static void
 a_mended_mode_is_seen(void **state)
 {
-    struct keys_held *held;
+    struct keyring_cache_entry *entry;
 
     (void)state;
     put(SECOND);
     assert_int_equal(chmod(world.path, 0604), 0);
-    held = keys_take(world.keys, NOW);
-    assert_true(is_first(held, FIRST));
-    keys_give(world.keys, held);
+    entry = keyring_cache_acquire(world.cache, NOW);
+    assert_true(is_first(entry, FIRST));
+    keyring_cache_release(world.cache, entry);
     assert_int_equal(chmod(world.path, 0600), 0);
-    held = keys_take(world.keys, NOW + 1);
-    keys_give(world.keys, held);
+    entry = keyring_cache_acquire(world.cache, NOW + 1);
+    keyring_cache_release(world.cache, entry);
     assert_int_equal(count_logged("event=secrets-read"), 1);
 }
 
@@ -320,20 +328,20 @@ without_a_file_there_is_nothing_to_read(void **state)
         "COOKIE_SESSION_SECRET=" FIRST, "POSTERN_STORE=none",
         "POSTERN_UPSTREAM=http://127.0.0.1:9/", NULL};
     struct config *config = NULL;
-    struct keys *keys = NULL;
-    struct keys_held *held;
+    struct keyring_cache *cache = NULL;
+    struct keyring_cache_entry *entry;
 
     (void)state;
     assert_int_equal(config_new(&config, list, NULL), PST_OK);
-    assert_int_equal(keys_new(&keys, config, NULL), PST_OK);
-    held = keys_take(keys, NOW);
-    keys_reload(keys);
-    assert_true(is_first(held, FIRST));
-    keys_give(keys, held);
-    held = keys_take(keys, NOW + 10);
-    assert_true(is_first(held, FIRST));
-    keys_give(keys, held);
-    keys_free(&keys);
+    assert_int_equal(keyring_cache_new(&cache, config, NULL), PST_OK);
+    entry = keyring_cache_acquire(cache, NOW);
+    keyring_cache_reload(cache);
+    assert_true(is_first(entry, FIRST));
+    keyring_cache_release(cache, entry);
+    entry = keyring_cache_acquire(cache, NOW + 10);
+    assert_true(is_first(entry, FIRST));
+    keyring_cache_release(cache, entry);
+    keyring_cache_free(&cache);
     config_free(&config);
 }
 
@@ -347,13 +355,14 @@ use(void *unused)
 
     (void)unused;
     for (int64_t i = 0; i < ROUNDS; i++) {
-        struct keys_held *held = keys_take(world.keys, NOW + i);
-        const struct pst_keyring *ring = keys_ring(held);
+        struct keyring_cache_entry *entry =
+            keyring_cache_acquire(world.cache, NOW + i);
+        const struct pst_keyring *ring = keyring_cache_ring(entry);
 
         if (!pst_keyring_is_first(ring, &first) &&
             !pst_keyring_is_first(ring, &second))
             wrong++;
-        keys_give(world.keys, held);
+        keyring_cache_release(world.cache, entry);
     }
     return wrong == 0 ? NULL : &world;
 }
@@ -370,7 +379,7 @@ many_use_it_while_it_changes(void **state)
     for (size_t i = 0; i < 200; i++) {
         put(i % 2 == 0 ? SECOND " " FIRST : FIRST " " SECOND);
         if (i % 5 == 0)
-            keys_reload(world.keys);
+            keyring_cache_reload(world.cache);
     }
     for (size_t i = 0; i < THREADS; i++) {
         void *wrong = &world;

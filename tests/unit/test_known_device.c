@@ -41,53 +41,54 @@ tear_down(void **state)
 }
 
 /* The Cookie header of the device after a login; it stays in `header`. */
-static struct pst_text
-log_in(const struct device *before, const char *name)
+static struct pst_str
+log_in(const struct known_device *before, const char *name)
 {
-    struct pst_text line = PST_NO_TEXT;
+    struct pst_str line = PST_STR_NONE;
     size_t end;
 
     assert_int_equal(
-        device_issue(&fix.gate, arena, before, pst_text_from(name), &line),
+        known_device_issue(&fix.ctx, arena, before, pst_str_from(name), &line),
         PST_OK);
-    end = pst_text_index(line, ';');
+    end = pst_str_index(line, ';');
     assert_true(end < sizeof(header));
     memcpy(header, line.ptr, end);
-    return (struct pst_text){header, end};
+    return (struct pst_str){header, end};
 }
 
-static struct device
-open_device(struct pst_text cookies)
+static struct known_device
+open_device(struct pst_str cookies)
 {
-    struct device device;
+    struct known_device device;
 
     memset(&device, 0xAA, sizeof(device));
-    assert_int_equal(device_open(&fix.gate, arena, cookies, &device), PST_OK);
+    assert_int_equal(known_device_open(&fix.ctx, arena, cookies, &device),
+                     PST_OK);
     return device;
 }
 
 static bool
-knows(const struct device *device, const char *name)
+knows(const struct known_device *device, const char *name)
 {
-    return device_id(device, pst_text_from(name)).len == PST_SID_LEN;
+    return known_device_id(device, pst_str_from(name)).len == PST_SID_LEN;
 }
 
-static const struct device nothing;
+static const struct known_device nothing;
 
 static void
 test_cookie_line(void **state)
 {
-    struct pst_text line = PST_NO_TEXT;
+    struct pst_str line = PST_STR_NONE;
 
     (void)state;
     assert_int_equal(
-        device_issue(&fix.gate, arena, &nothing, PST_TEXT("ada"), &line),
+        known_device_issue(&fix.ctx, arena, &nothing, PST_STR("ada"), &line),
         PST_OK);
-    assert_true(pst_text_starts(line, PST_TEXT(COOKIE "=ey")));
-    assert_true(pst_text_ends(line, PST_TEXT("; Path=/; Max-Age=34560000; "
-                                             "HttpOnly; Secure; "
-                                             "SameSite=Lax")));
-    assert_false(pst_text_contains(line, PST_TEXT("ada")));
+    assert_true(pst_str_starts(line, PST_STR(COOKIE "=ey")));
+    assert_true(pst_str_ends(line, PST_STR("; Path=/; Max-Age=34560000; "
+                                           "HttpOnly; Secure; "
+                                           "SameSite=Lax")));
+    assert_false(pst_str_contains(line, PST_STR("ada")));
     assert_true(line.len < 600);
 }
 
@@ -99,13 +100,13 @@ test_identical_name(void **state)
                                          "v\xC3\xAD"
                                          "ctim",
                                          ""};
-    struct device device = open_device(log_in(&nothing, "victim"));
+    struct known_device device = open_device(log_in(&nothing, "victim"));
 
     (void)state;
     assert_true(device.is_known);
     assert_true(knows(&device, "victim"));
-    assert_memory_equal(device_id(&device, PST_TEXT("victim")).ptr, device.id,
-                        PST_SID_LEN);
+    assert_memory_equal(known_device_id(&device, PST_STR("victim")).ptr,
+                        device.id, PST_SID_LEN);
     for (size_t i = 0; i < PST_COUNT(others); i++)
         if (knows(&device, others[i]))
             fail_msg("it knows '%s'", others[i]);
@@ -116,7 +117,7 @@ static void
 test_several_names(void **state)
 {
     static const char *const names[] = {"ann", "ben", "cy", "ben", "di", "ed"};
-    struct device device = nothing;
+    struct known_device device = nothing;
     uint8_t id[PST_SID_LEN];
 
     (void)state;
@@ -127,7 +128,7 @@ test_several_names(void **state)
         assert_memory_equal(device.id, id, sizeof(id));
         assert_true(knows(&device, names[i]));
     }
-    assert_int_equal(device.name_count, DEVICE_NAMES_MAX);
+    assert_int_equal(device.name_count, KNOWN_DEVICE_NAMES_MAX);
     assert_false(knows(&device, "ann"));
     assert_true(knows(&device, "ben") && knows(&device, "cy") &&
                 knows(&device, "di") && knows(&device, "ed"));
@@ -136,17 +137,17 @@ test_several_names(void **state)
 static void
 test_every_device_is_another(void **state)
 {
-    struct device one = open_device(log_in(&nothing, "ada"));
-    struct device two = open_device(log_in(&nothing, "ada"));
+    struct known_device one = open_device(log_in(&nothing, "ada"));
+    struct known_device two = open_device(log_in(&nothing, "ada"));
 
     (void)state;
     assert_memory_not_equal(one.id, two.id, PST_SID_LEN);
 }
 
 static void
-expect_unknown(const char *row, struct pst_text cookies)
+expect_unknown(const char *row, struct pst_str cookies)
 {
-    struct device device = open_device(cookies);
+    struct known_device device = open_device(cookies);
 
     if (device.is_known || device.name_count > 0 || knows(&device, "ada"))
         fail_msg("row '%s': it is known", row);
@@ -156,17 +157,17 @@ static void
 test_not_ours(void **state)
 {
     static char twice[2 * sizeof(header)];
-    struct pst_text cookie = log_in(&nothing, "ada");
+    struct pst_str cookie = log_in(&nothing, "ada");
     int len = snprintf(twice, sizeof(twice), "%.*s; %.*s", (int)cookie.len,
                        cookie.ptr, (int)cookie.len, cookie.ptr);
 
     (void)state;
-    expect_unknown("absent", PST_NO_TEXT);
-    expect_unknown("another", PST_TEXT("a=b"));
-    expect_unknown("empty", PST_TEXT(COOKIE "="));
-    expect_unknown("nonsense", PST_TEXT(COOKIE "=abc.def"));
-    expect_unknown("twice", (struct pst_text){twice, (size_t)len});
-    expect_unknown("cut", pst_text_first(cookie, cookie.len - 1));
+    expect_unknown("absent", PST_STR_NONE);
+    expect_unknown("another", PST_STR("a=b"));
+    expect_unknown("empty", PST_STR(COOKIE "="));
+    expect_unknown("nonsense", PST_STR(COOKIE "=abc.def"));
+    expect_unknown("twice", (struct pst_str){twice, (size_t)len});
+    expect_unknown("cut", pst_str_first(cookie, cookie.len - 1));
     header[cookie.len - 5] ^= 1;
     expect_unknown("changed", cookie);
     header[cookie.len - 5] ^= 1;
@@ -182,18 +183,18 @@ test_time(void **state)
         bool is_known;
     } rows[] = {
         {"at once", 0, true},
-        {"a clock that is behind", -PST_SKEW, true},
-        {"too far behind", -PST_SKEW - 1, false},
+        {"a clock that is behind", -PST_CLOCK_SKEW_MAX, true},
+        {"too far behind", -PST_CLOCK_SKEW_MAX - 1, false},
         {"a year", 365 * DAY, true},
         {"the last second", 400 * DAY - 1, true},
         {"over", 400 * DAY, false},
     };
-    struct pst_text cookie = log_in(&nothing, "ada");
-    int64_t made = fix.gate.now;
+    struct pst_str cookie = log_in(&nothing, "ada");
+    int64_t made = fix.ctx.now;
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        fix.gate.now = made + rows[i].after;
+        fix.ctx.now = made + rows[i].after;
         if (open_device(cookie).is_known != rows[i].is_known)
             fail_msg("row '%s'", rows[i].row);
     }
@@ -234,17 +235,17 @@ test_claims(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct pst_token_use use = {fix.gate.ring, rows[i].purpose,
+        const struct pst_token_use use = {fix.ctx.ring, rows[i].purpose,
                                           PST_TOKEN_SEALED};
-        struct pst_text cookie;
+        struct pst_str cookie;
         struct pst_buf buf;
 
         pst_buf_init(&buf, header, sizeof(header));
         pst_buf_add_string(&buf, COOKIE "=");
-        assert_int_equal(pst_token_seal(&use, fix.gate.now, nonce,
-                                        pst_text_from(rows[i].claims), &buf),
+        assert_int_equal(pst_token_seal(&use, fix.ctx.now, nonce,
+                                        pst_str_from(rows[i].claims), &buf),
                          PST_OK);
-        assert_int_equal(pst_buf_end(&buf, &cookie), PST_OK);
+        assert_int_equal(pst_buf_finish(&buf, &cookie), PST_OK);
         if (open_device(cookie).is_known != rows[i].is_known)
             fail_msg("row '%s'", rows[i].row);
     }
@@ -253,29 +254,29 @@ test_claims(void **state)
 static void
 test_failures(void **state)
 {
-    struct pst_text cookie = log_in(&nothing, "ada");
-    struct pst_text line = PST_NO_TEXT;
-    struct device device;
+    struct pst_str cookie = log_in(&nothing, "ada");
+    struct pst_str line = PST_STR_NONE;
+    struct known_device device;
     enum pst_err e = PST_NO_MEMORY;
 
     (void)state;
     for (size_t n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = device_open(&fix.gate, arena, cookie, &device);
+        e = known_device_open(&fix.ctx, arena, cookie, &device);
     }
     assert_int_equal(e, PST_OK);
     e = PST_NO_MEMORY;
     for (size_t n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = device_issue(&fix.gate, arena, &device, PST_TEXT("ben"), &line);
+        e = known_device_issue(&fix.ctx, arena, &device, PST_STR("ben"), &line);
     }
     assert_int_equal(e, PST_OK);
     pst_arena_reset(arena);
     fixture_break_random(&fix);
     assert_int_equal(
-        device_issue(&fix.gate, arena, &nothing, PST_TEXT("ben"), &line),
+        known_device_issue(&fix.ctx, arena, &nothing, PST_STR("ben"), &line),
         PST_NO_RANDOM);
 }
 

@@ -86,12 +86,12 @@ test_addresses(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct listen_sockets sockets = {.count = 99};
-        char why[LISTEN_WHY_MAX] = "";
-        enum pst_err e = listen_open(&sockets, rows[i].in, why);
+        char error[LISTEN_ERROR_MAX] = "";
+        enum pst_err e = listen_open(&sockets, rows[i].in, error);
 
         if (e != rows[i].want)
-            fail_msg("row '%s': %s (%s)", rows[i].in, pst_err_code(e), why);
-        if (e && (sockets.count != 99 || why[0] == '\0'))
+            fail_msg("row '%s': %s (%s)", rows[i].in, pst_err_code(e), error);
+        if (e && (sockets.count != 99 || error[0] == '\0'))
             fail_msg("row '%s': no reason, or an output", rows[i].in);
         if (!e && (sockets.count == 0 || !sockets.list[0].is_ours))
             fail_msg("row '%s': no socket", rows[i].in);
@@ -105,11 +105,11 @@ static void
 test_port_is_told(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     const char *port;
 
     (void)state;
-    assert_int_equal(listen_open(&sockets, ":0", why), PST_OK);
+    assert_int_equal(listen_open(&sockets, ":0", error), PST_OK);
     port = strrchr(sockets.list[0].name, ':');
     assert_non_null(port);
     assert_string_not_equal(port, ":0");
@@ -122,13 +122,13 @@ static void
 test_path(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     mode_t mask = umask(0);
     struct stat file;
     int flags;
 
     (void)state;
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, error), PST_OK);
     assert_int_equal(umask(mask), 0); /* as it was */
     assert_int_equal(sockets.count, 1);
     assert_string_equal(sockets.list[0].name, address);
@@ -147,11 +147,11 @@ static void
 test_path_left_behind(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
 
     (void)state;
     close(bind_other());
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, error), PST_OK);
     listen_close(&sockets);
 }
 
@@ -159,13 +159,13 @@ static void
 test_path_in_use(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     int other = bind_other();
     struct stat file;
 
     (void)state;
-    assert_int_equal(listen_open(&sockets, address, why), PST_BAD_CONFIG);
-    assert_non_null(strstr(why, path));
+    assert_int_equal(listen_open(&sockets, address, error), PST_BAD_CONFIG);
+    assert_non_null(strstr(error, path));
     assert_int_equal(lstat(path, &file), 0);
     close(other);
     unlink(path);
@@ -175,14 +175,14 @@ static void
 test_file_in_the_way(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     int other = open(path, O_CREAT | O_WRONLY | O_EXCL, 0600);
     struct stat file;
 
     (void)state;
     assert_true(other >= 0);
     close(other);
-    assert_int_equal(listen_open(&sockets, address, why), PST_BAD_CONFIG);
+    assert_int_equal(listen_open(&sockets, address, error), PST_BAD_CONFIG);
     assert_int_equal(lstat(path, &file), 0);
     assert_true(S_ISREG(file.st_mode));
     unlink(path);
@@ -192,12 +192,12 @@ static void
 test_path_taken_over_is_left(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     struct stat file;
     int other;
 
     (void)state;
-    assert_int_equal(listen_open(&sockets, address, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, address, error), PST_OK);
     unlink(path);
     other = bind_other();
     listen_close(&sockets);
@@ -211,12 +211,12 @@ static void
 test_nothing_to_listen_on(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
 
     (void)state;
     setenv("LISTEN_PID", "1", 1);
     setenv("LISTEN_FDS", "1", 1);
-    assert_int_equal(listen_open(&sockets, NULL, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, NULL, error), PST_OK);
     assert_int_equal(sockets.count, 0);
     assert_null(getenv("LISTEN_PID"));
     assert_null(getenv("LISTEN_FDS"));
@@ -226,7 +226,7 @@ static void
 test_descriptor_0(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     int saved = dup(STDIN_FILENO);
     int other = bind_other();
     struct stat file;
@@ -234,7 +234,7 @@ test_descriptor_0(void **state)
     (void)state;
     assert_true(saved >= 0 && dup2(other, STDIN_FILENO) == STDIN_FILENO);
     close(other);
-    assert_int_equal(listen_open(&sockets, NULL, why), PST_OK);
+    assert_int_equal(listen_open(&sockets, NULL, error), PST_OK);
     assert_int_equal(sockets.count, 1);
     assert_int_equal(sockets.list[0].descriptor, STDIN_FILENO);
     assert_false(sockets.list[0].is_ours);
@@ -250,7 +250,7 @@ static void
 test_passed_descriptor_that_is_no_socket(void **state)
 {
     struct listen_sockets sockets;
-    char why[LISTEN_WHY_MAX];
+    char error[LISTEN_ERROR_MAX];
     char pid[24];
     int third = open("/dev/null", O_RDONLY);
 
@@ -259,8 +259,8 @@ test_passed_descriptor_that_is_no_socket(void **state)
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "1", 1);
-    assert_int_equal(listen_open(&sockets, NULL, why), PST_BAD_CONFIG);
-    assert_non_null(strstr(why, "LISTEN_FDS"));
+    assert_int_equal(listen_open(&sockets, NULL, error), PST_BAD_CONFIG);
+    assert_non_null(strstr(error, "LISTEN_FDS"));
     close(third);
 }
 
@@ -289,7 +289,7 @@ test_peer_lists(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct listen_peers peers = {.count = 99};
-        enum pst_err e = listen_peers_parse(&peers, pst_text_from(rows[i].in));
+        enum pst_err e = listen_peers_parse(&peers, pst_str_from(rows[i].in));
 
         if (e != rows[i].want || peers.count != (e ? 99 : rows[i].count))
             fail_msg("row %zu '%s': %s, %zu", i, rows[i].in, pst_err_code(e),
@@ -302,7 +302,7 @@ test_too_many_peers(void **state)
 {
     char list[LISTEN_PEERS_MAX * 8 + 16] = "";
     struct listen_peers peers;
-    struct pst_text text = {list, 0};
+    struct pst_str text = {list, 0};
 
     (void)state;
     for (size_t i = 0; i <= LISTEN_PEERS_MAX; i++) {
@@ -344,8 +344,8 @@ test_who_may_connect(void **state)
             peer.ss_family = AF_INET;
         else if (inet_pton(AF_INET6, rows[i].peer, &in6->sin6_addr) == 1)
             peer.ss_family = AF_INET6;
-        assert_int_equal(
-            listen_peers_parse(&peers, pst_text_from(rows[i].list)), PST_OK);
+        assert_int_equal(listen_peers_parse(&peers, pst_str_from(rows[i].list)),
+                         PST_OK);
         if (listen_peers_allow(&peers, &peer) != rows[i].want)
             fail_msg("row '%s' and '%s'", rows[i].list, rows[i].peer);
     }

@@ -47,7 +47,7 @@ test_files(void **state)
 
     (void)state;
     stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
-    assert_string_equal(store_why(store), "");
+    assert_string_equal(store_error(store), "");
     (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_mode & 0777, 0700);
@@ -75,7 +75,7 @@ test_open_folder(void **state)
     store = stores_open(&stores, "shop");
     stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                   PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(store), "must be 0700"));
+    assert_non_null(strstr(store_error(store), "must be 0700"));
     store_close(&store);
 }
 
@@ -95,7 +95,7 @@ test_not_permitted(void **state)
         store = stores_open_url("lmdb:/sys/postern", "shop");
         stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                       PST_STORE_DOWN);
-        assert_non_null(strstr(store_why(store), "not permitted"));
+        assert_non_null(strstr(store_error(store), "not permitted"));
         store_close(&store);
         return;
     }
@@ -118,17 +118,17 @@ test_no_folder(void **state)
     close(fd);
     store = stores_open(&stores, "shop");
     stores_expect(store, "at once", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(store), "Not a directory"));
+    assert_non_null(strstr(store_error(store), "Not a directory"));
     for (int i = 0; i < 3; i++) {
         stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                       PST_STORE_DOWN);
-        stores_expect(store, "end", store_end(store, &sid, NULL, NOW, NOW),
+        stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
                       PST_STORE_DOWN);
         stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
     }
     stores_pause(260);
     stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(store), "Not a directory"));
+    assert_non_null(strstr(store_error(store), "Not a directory"));
     assert_int_equal(unlink(path), 0);
     stores_pause(260);
     stores_expect(store, "healed", store_check(store, &sid, NULL, NOW), PST_OK);
@@ -146,12 +146,12 @@ test_two_handles(void **state)
     struct store_id sid = stores_id(1);
 
     (void)state;
-    stores_expect(one, "end", store_end(one, &sid, NULL, NOW + 60, NOW),
+    stores_expect(one, "end", store_revoke(one, &sid, NULL, NOW + 60, NOW),
                   PST_OK);
     stores_expect(two, "check", store_check(two, &sid, NULL, NOW), PST_REVOKED);
     store_close(&one);
     stores_expect(two, "alone", store_check(two, &sid, NULL, NOW), PST_REVOKED);
-    stores_expect(two, "end", store_end(two, &sid, NULL, NOW + 60, NOW),
+    stores_expect(two, "end", store_revoke(two, &sid, NULL, NOW + 60, NOW),
                   PST_OK);
     store_close(&two);
 }
@@ -166,7 +166,7 @@ read_and_end(void *argument)
     for (unsigned i = 0; i < 50; i++) {
         struct store_id sid = stores_id(*index * 1000 + i);
 
-        wrong += store_end(store, &sid, NULL, NOW + 60, NOW) != PST_OK;
+        wrong += store_revoke(store, &sid, NULL, NOW + 60, NOW) != PST_OK;
         wrong += store_check(store, &sid, NULL, NOW) != PST_REVOKED;
     }
     store_close(&store);
@@ -201,7 +201,7 @@ use_after_fork(void)
     if (store_check(store, &sid, NULL, NOW) != PST_REVOKED)
         _exit(1);
     sid = stores_id(100);
-    if (store_end(store, &sid, NULL, NOW + 60, NOW) != PST_OK)
+    if (store_revoke(store, &sid, NULL, NOW + 60, NOW) != PST_OK)
         _exit(2);
     store_close(&store);
     (void)raise(SIGKILL);
@@ -217,7 +217,7 @@ test_fork(void **state)
     pid_t child;
 
     (void)state;
-    stores_expect(store, "end", store_end(store, &sid, NULL, NOW + 60, NOW),
+    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW + 60, NOW),
                   PST_OK);
     child = fork();
     assert_true(child >= 0);
@@ -242,7 +242,7 @@ end_and_tell(unsigned first, int pipe)
     for (unsigned n = first; n < first + PER_KILL; n++) {
         struct store_id sid = stores_id(n);
 
-        if (store_end(store, &sid, NULL, NOW + 3600, NOW) != PST_OK)
+        if (store_revoke(store, &sid, NULL, NOW + 3600, NOW) != PST_OK)
             _exit(1);
         if (write(pipe, &n, sizeof(n)) != (ssize_t)sizeof(n))
             _exit(2);
@@ -300,7 +300,7 @@ test_kill(void **state)
                          told[round]);
         }
         stores_expect(store, "writes",
-                      store_end(store, &sid, NULL, NOW + 3600, NOW), PST_OK);
+                      store_revoke(store, &sid, NULL, NOW + 3600, NOW), PST_OK);
         store_close(&store);
     }
     for (unsigned round = 0; round < KILLS; round++) {
@@ -342,7 +342,8 @@ test_killed_readers(void **state)
         assert_int_equal(waitpid(child, NULL, 0), child);
     }
     stores_expect(store, "check", store_check(store, &sid, NULL, NOW), PST_OK);
-    stores_expect(store, "end", store_end(store, &sid, NULL, NOW, NOW), PST_OK);
+    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
+                  PST_OK);
     store_close(&store);
 }
 

@@ -47,11 +47,11 @@ open_small(void)
 static enum pst_err
 spill(struct store *store, unsigned n, int64_t expires)
 {
-    static uint8_t octets[8000];
+    static uint8_t bytes[8000];
     struct store_id sid = stores_id(n);
 
     return store_spill_put(
-        store, &sid, (struct pst_bytes){octets, sizeof(octets)}, expires, NOW);
+        store, &sid, (struct pst_bytes){bytes, sizeof(bytes)}, expires, NOW);
 }
 
 /* Nothing half-made; and ending a session, which must work then above all,
@@ -71,23 +71,24 @@ test_full(void **state)
     while (spill(store, kept, NOW + 3600) == PST_OK)
         kept++;
     assert_true(kept > 50 && kept < 130);
-    assert_non_null(strstr(store_why(store), "MDB_MAP_FULL"));
-    assert_non_null(strstr(store_why(store), "size="));
+    assert_non_null(strstr(store_error(store), "MDB_MAP_FULL"));
+    assert_non_null(strstr(store_error(store), "size="));
     stores_expect(store, "a login", stores_add(store, &session, 0, NOW),
                   PST_STORE_DOWN);
     stores_expect(store, "none of it",
                   store_session_count(store, &session.subject, NOW, &count),
                   PST_OK);
     assert_int_equal(count, 0);
-    stores_expect(store, "a guess", store_take(store, &counters, &retry_after),
+    stores_expect(store, "a guess",
+                  store_counter_acquire(store, &counters, &retry_after),
                   PST_STORE_DOWN);
     for (unsigned i = 0; i < kept; i++) {
         struct store_id sid = stores_id(i);
 
         stores_expect(store, "still read", store_check(store, &sid, NULL, NOW),
                       PST_OK);
-        stores_expect(store, "end", store_end(store, &sid, NULL, NOW + 1, NOW),
-                      PST_OK);
+        stores_expect(store, "end",
+                      store_revoke(store, &sid, NULL, NOW + 1, NOW), PST_OK);
         stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                       PST_REVOKED);
     }
@@ -119,7 +120,7 @@ test_no_reader_left(void **state)
     }
     stores_expect(NULL, "one reader too many", e, PST_STORE_DOWN);
     stores_expect(late, "a write", spill(late, 1, NOW + 3600), PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(late), "too many processes"));
+    assert_non_null(strstr(store_error(late), "too many processes"));
     for (unsigned i = 0; i < READERS; i++)
         store_close(&readers[i]);
     free(readers);
@@ -140,7 +141,7 @@ test_full_of_old(void **state)
         kept++;
     assert_true(kept > 50);
     stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
-    assert_non_null(strstr(store_why(store), "less than a fifth"));
+    assert_non_null(strstr(store_error(store), "less than a fifth"));
     stores_expect(store, "a minute later",
                   stores_add(store, &session, 0, NOW + 99), PST_OK);
     store_close(&store);
@@ -157,7 +158,7 @@ guess(struct store *store, unsigned name)
     const struct store_counters both = {items, PST_COUNT(items), NOW};
     int64_t retry_after;
 
-    return store_take(store, &both, &retry_after);
+    return store_counter_acquire(store, &both, &retry_after);
 }
 
 static void
@@ -218,7 +219,7 @@ fill_disk(unsigned index)
     while (kept < 99 && spill(store, kept, NOW + 3600) == PST_OK)
         kept++;
     wrong += kept < 5 || kept > 30;
-    wrong += strstr(store_why(store), "lmdb:") == NULL;
+    wrong += strstr(store_error(store), "lmdb:") == NULL;
     wrong += spill(store, kept, NOW + 3600) != PST_STORE_DOWN;
     limit.rlim_cur = limit.rlim_max;
     wrong += setrlimit(RLIMIT_FSIZE, &limit) != 0;
@@ -260,7 +261,7 @@ test_sweep(void **state)
 {
     struct store *store = stores_open(&stores, "shop");
     struct store_session session = {.subject = stores_id(1), .created = NOW};
-    struct store_swept swept = {0, 0};
+    struct store_sweep_result swept = {0, 0};
 
     (void)state;
     for (unsigned i = 0; i < 20; i++) {
@@ -300,33 +301,37 @@ test_sweep_ended(void **state)
     struct store *store = stores_open(&stores, "shop");
     struct store_id sid = stores_id(1);
     struct store_id subject = stores_id(2);
-    struct store_swept swept = {99, 99};
+    struct store_sweep_result swept = {99, 99};
 
     (void)state;
-    stores_expect(store, "end", store_end(store, &sid, NULL, NOW + 10, NOW),
+    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW + 10, NOW),
                   PST_OK);
-    stores_expect(store, "longer", store_end(store, &sid, NULL, NOW + 20, NOW),
+    stores_expect(store, "longer",
+                  store_revoke(store, &sid, NULL, NOW + 20, NOW), PST_OK);
+    stores_expect(store, "all", store_revoke_all(store, &subject, NOW, NULL),
                   PST_OK);
-    stores_expect(store, "all", store_end_all(store, &subject, NOW, NULL),
-                  PST_OK);
-    stores_expect(store, "sweep",
-                  store_sweep(store, 9, NOW + 20 + PST_SKEW - 1, &swept),
-                  PST_OK);
+    stores_expect(
+        store, "sweep",
+        store_sweep(store, 9, NOW + 20 + PST_CLOCK_SKEW_MAX - 1, &swept),
+        PST_OK);
     assert_int_equal(swept.removed, 0);
     stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
                   PST_REVOKED);
     stores_expect(store, "sweep",
-                  store_sweep(store, 9, NOW + 20 + PST_SKEW, &swept), PST_OK);
+                  store_sweep(store, 9, NOW + 20 + PST_CLOCK_SKEW_MAX, &swept),
+                  PST_OK);
     assert_int_equal(swept.removed, 1);
-    stores_expect(
-        store, "sweep",
-        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW - 1, &swept),
-        PST_OK);
+    stores_expect(store, "sweep",
+                  store_sweep(store, 9,
+                              NOW + PST_LIFETIME_MAX + PST_CLOCK_SKEW_MAX - 1,
+                              &swept),
+                  PST_OK);
     assert_int_equal(swept.removed, 0);
-    stores_expect(
-        store, "sweep",
-        store_sweep(store, 9, NOW + PST_LIFETIME_MAX + PST_SKEW, &swept),
-        PST_OK);
+    stores_expect(store, "sweep",
+                  store_sweep(store, 9,
+                              NOW + PST_LIFETIME_MAX + PST_CLOCK_SKEW_MAX,
+                              &swept),
+                  PST_OK);
     assert_int_equal(swept.removed, 1);
     store_close(&store);
 }
@@ -337,7 +342,7 @@ static void
 test_sweep_deleted(void **state)
 {
     struct store *store = stores_open(&stores, "shop");
-    struct store_swept swept = {0, 0};
+    struct store_sweep_result swept = {0, 0};
     struct store_id subject = stores_id(1);
     int64_t retry_after;
     size_t removed = 0;
@@ -346,24 +351,26 @@ test_sweep_deleted(void **state)
     (void)state;
     for (unsigned i = 0; i < 30; i++) {
         struct store_counter counter = {
-            .id = stores_id(i), .rate = {1, 60}, .forget = true};
+            .id = stores_id(i), .rate = {1, 60}, .reset_all = true};
         struct store_counters counters = {&counter, 1, NOW};
 
-        stores_expect(store, "take", store_take(store, &counters, &retry_after),
+        stores_expect(store, "take",
+                      store_counter_acquire(store, &counters, &retry_after),
                       PST_OK);
-        stores_expect(store, "give", store_give(store, &counters), PST_OK);
+        stores_expect(store, "give", store_counter_refund(store, &counters),
+                      PST_OK);
     }
-    stores_expect(store, "end", store_end(store, &subject, NULL, NOW + 60, NOW),
-                  PST_OK);
+    stores_expect(store, "end",
+                  store_revoke(store, &subject, NULL, NOW + 60, NOW), PST_OK);
     do {
         stores_expect(store, "sweep", store_sweep(store, 20, NOW + 600, &swept),
                       PST_OK);
         removed += swept.removed;
         steps++;
-    } while (swept.looked == 20);
+    } while (swept.examined == 20);
     assert_int_equal(removed, 1);
     assert_int_equal(steps, 2);
-    assert_int_equal(swept.looked, 11);
+    assert_int_equal(swept.examined, 11);
     store_close(&store);
 }
 
@@ -372,7 +379,7 @@ static void
 test_share(void **state)
 {
     struct store *store = open_small();
-    struct store_swept left = {99, 99};
+    struct store_sweep_result left = {99, 99};
 
     (void)state;
     for (unsigned i = 0; i < 3000; i++) {
@@ -380,14 +387,15 @@ test_share(void **state)
         struct store_counters counters = {&counter, 1, NOW + i};
         int64_t retry_after;
 
-        stores_expect(store, "take", store_take(store, &counters, &retry_after),
+        stores_expect(store, "take",
+                      store_counter_acquire(store, &counters, &retry_after),
                       PST_OK);
     }
     stores_expect(store, "sweep", store_sweep(store, 9999, NOW + 9999, &left),
                   PST_OK);
     assert_true(left.removed < 5);
     stores_expect(store, "ping", store_ping(store, NOW + 3000), PST_OK);
-    assert_string_equal(store_why(store), "");
+    assert_string_equal(store_error(store), "");
     store_close(&store);
 }
 

@@ -23,7 +23,7 @@
 #include "server/log.h"
 
 /* Bytes of a line at most, as server/log.h promises. */
-#define LINE_MAX_OCTETS 2048
+#define LINE_MAX_BYTES 2048
 
 #define THREADS 8
 #define LINES_PER_THREAD 400
@@ -89,7 +89,7 @@ count_lines(const struct fixture *f)
 
 struct row {
     const char *name;
-    struct pst_text in;
+    struct pst_str in;
     const char *logfmt; /* as it stands after " v=" */
     const char *json;   /* as it stands after "v": */
 };
@@ -165,13 +165,13 @@ values_are_escaped(void **state)
         struct fixture f;
 
         fixture_open(&f, LOG_LOGFMT, LEVEL_INFO);
-        LOG_EVENT(f.log, LEVEL_INFO, "test", LOG_TEXT("v", rows[i].in));
+        LOG_EVENT(f.log, LEVEL_INFO, "test", LOG_STR("v", rows[i].in));
         fixture_read(&f);
         expect_end(&rows[i], &f, " event=test v=", rows[i].logfmt, "\n");
         fixture_close(&f);
 
         fixture_open(&f, LOG_JSON, LEVEL_INFO);
-        LOG_EVENT(f.log, LEVEL_INFO, "test", LOG_TEXT("v", rows[i].in));
+        LOG_EVENT(f.log, LEVEL_INFO, "test", LOG_STR("v", rows[i].in));
         fixture_read(&f);
         expect_end(&rows[i], &f, ",\"event\":\"test\",\"v\":", rows[i].json,
                    "}\n");
@@ -191,24 +191,23 @@ head_is_whole(void **state)
     (void)state;
     fixture_open(&f, LOG_LOGFMT, LEVEL_DEBUG);
     LOG_EVENT(f.log, LEVEL_WARNING, "two words", LOG_NUMBER("n", INT64_MIN),
-              LOG_STRING("absent", NULL), LOG_NUMBER("zero", 0));
+              LOG_C_STRING("absent", NULL), LOG_NUMBER("zero", 0));
     fixture_read(&f);
     snprintf(want, sizeof(want),
              " level=warning program=query pid=%d event=\"two words\" "
              "n=-9223372036854775808 zero=0\n",
              (int)getpid());
     assert_memory_equal(f.written, "time=", 5);
-    assert_int_equal(
-        pst_date_parse_rfc3339(pst_text_first(pst_text_from(f.written + 5), 20),
-                               &when),
-        PST_OK);
+    assert_int_equal(pst_date_parse_rfc3339(
+                         pst_str_first(pst_str_from(f.written + 5), 20), &when),
+                     PST_OK);
     assert_in_range((uintmax_t)when, (uintmax_t)now, (uintmax_t)now + 60);
     assert_string_equal(f.written + 25, want);
     fixture_close(&f);
 
     fixture_open(&f, LOG_JSON, LEVEL_DEBUG);
     LOG_EVENT(f.log, LEVEL_ERROR, "e", LOG_NUMBER("n", INT64_MAX),
-              LOG_STRING("absent", NULL));
+              LOG_C_STRING("absent", NULL));
     fixture_read(&f);
     snprintf(want, sizeof(want),
              "\",\"level\":\"error\",\"program\":\"query\",\"pid\":%d,"
@@ -292,7 +291,7 @@ no_octet_makes_a_line(void **state)
 
         fixture_open(&f, format, LEVEL_INFO);
         LOG_EVENT(f.log, LEVEL_INFO, "test",
-                  LOG_TEXT("v", ((struct pst_text){value, sizeof(value)})),
+                  LOG_STR("v", ((struct pst_str){value, sizeof(value)})),
                   LOG_NUMBER("last", 1));
         fixture_read(&f);
         if (format == LOG_JSON)
@@ -341,12 +340,12 @@ long_values_are_cut(void **state)
             memcpy(value + at, cuts[i / 2].unit, unit);
         fixture_open(&f, formats[i % 2], LEVEL_INFO);
         LOG_EVENT(f.log, LEVEL_INFO, "test",
-                  LOG_TEXT("v", ((struct pst_text){value, len})),
-                  LOG_STRING("short", "stays whole"), LOG_NUMBER("last", 7));
+                  LOG_STR("v", ((struct pst_str){value, len})),
+                  LOG_C_STRING("short", "stays whole"), LOG_NUMBER("last", 7));
         fixture_read(&f);
         if (formats[i % 2] == LOG_JSON)
             object = parse_line(f.written, f.len - 1);
-        if (f.len > LINE_MAX_OCTETS || f.len < 300 || count_lines(&f) != 1 ||
+        if (f.len > LINE_MAX_BYTES || f.len < 300 || count_lines(&f) != 1 ||
             !strstr(f.written, "stays whole") || !strstr(f.written, "last") ||
             (i / 2 > 0) != (strstr(f.written, "...\"") != NULL ||
                             strstr(f.written, "... short") != NULL) ||
@@ -382,18 +381,18 @@ every_length_fits(void **state)
             value[i] = filler[i % (sizeof(filler) - 1)];
         fixture_open(&f, formats[n % 2], LEVEL_INFO);
         LOG_EVENT(f.log, LEVEL_INFO, "test",
-                  LOG_TEXT("v", ((struct pst_text){value, len})));
+                  LOG_STR("v", ((struct pst_str){value, len})));
         fixture_read(&f);
         if (formats[n % 2] == LOG_JSON)
             object = parse_line(f.written, f.len - 1);
-        if (f.len > LINE_MAX_OCTETS || count_lines(&f) != 1 ||
+        if (f.len > LINE_MAX_BYTES || count_lines(&f) != 1 ||
             (formats[n % 2] == LOG_JSON && !object))
             fail_msg("%zu octets: a line of %zu", len, f.len);
         longest = f.len > longest ? f.len : longest;
         json_object_put(object);
         fixture_close(&f);
     }
-    assert_in_range(longest, LINE_MAX_OCTETS - 8, LINE_MAX_OCTETS);
+    assert_in_range(longest, LINE_MAX_BYTES - 8, LINE_MAX_BYTES);
 }
 
 /* Too many fields for any cut: the line still ends as it must. */
@@ -409,12 +408,12 @@ many_fields_are_dropped(void **state)
         struct fixture f;
 
         for (size_t j = 0; j < PST_COUNT(fields); j++)
-            fields[j] = LOG_STRING("name", "0123456789abcdef");
+            fields[j] = LOG_C_STRING("name", "0123456789abcdef");
         fixture_open(&f, formats[i], LEVEL_INFO);
         log_write(f.log, LEVEL_INFO, "test", fields, PST_COUNT(fields));
         fixture_read(&f);
         assert_int_equal(count_lines(&f), 1);
-        assert_in_range(f.len, 1900, LINE_MAX_OCTETS);
+        assert_in_range(f.len, 1900, LINE_MAX_BYTES);
         if (formats[i] == LOG_JSON) {
             object = parse_line(f.written, f.len - 1);
             assert_non_null(object);
@@ -442,11 +441,10 @@ write_lines(void *context)
 
     memset(filler, (int)('a' + writer->number), sizeof(filler));
     for (int64_t i = 0; i < LINES_PER_THREAD; i++)
-        LOG_EVENT(
-            writer->log, LEVEL_INFO, "test",
-            LOG_NUMBER("thread", writer->number), LOG_NUMBER("line", i),
-            LOG_TEXT("filler",
-                     ((struct pst_text){filler, writer->is_long ? 3000 : 40})));
+        LOG_EVENT(writer->log, LEVEL_INFO, "test",
+                  LOG_NUMBER("thread", writer->number), LOG_NUMBER("line", i),
+                  LOG_STR("filler", ((struct pst_str){
+                                        filler, writer->is_long ? 3000 : 40})));
     return NULL;
 }
 
@@ -519,7 +517,7 @@ line_is_one_write(void **state)
     assert_true(saved >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
     assert_int_equal(log_open(&log, "stderr", LOG_LOGFMT, LEVEL_INFO, "query"),
                      PST_OK);
-    LOG_EVENT(log, LEVEL_INFO, "test", LOG_STRING("v", "a b \n c"));
+    LOG_EVENT(log, LEVEL_INFO, "test", LOG_C_STRING("v", "a b \n c"));
     log_close(&log);
     len[0] = read(ends[0], packet, sizeof(packet));
     len[1] = read(ends[0], packet + 2048, 2048);

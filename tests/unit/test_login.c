@@ -69,7 +69,7 @@ static struct fixture fix;
 static struct stores stores;
 
 static void
-check_all(gate_handler *program, const struct flow *flows, size_t count)
+check_all(handler_fn *program, const struct flow *flows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         flow_check(&fix, program, &flows[i]);
@@ -80,13 +80,13 @@ init_with_store(const char *const *settings)
 {
     fixture_init(&fix, settings);
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
+    fix.ctx.store = stores_open(&stores, "test");
 }
 
 static void
 fini_with_store(void)
 {
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
     fixture_fini(&fix);
 }
@@ -674,22 +674,22 @@ test_unknown_after_guest(void **state)
 static void
 test_refusal_keeps_user(void **state)
 {
-    static const char *const news[] = {FRESH, "vendure-auth-token:", NULL};
+    static const char *const update[] = {FRESH, "vendure-auth-token:", NULL};
     static const char *const bodies[] = {VENDURE_CREDENTIALS, THEIRS};
     static struct fixture_session user;
 
     (void)state;
     init_with_store(vendure);
     fixture_begin(&fix, false, &user);
-    for (size_t i = 0; i < PST_COUNT(news); i++) {
+    for (size_t i = 0; i < PST_COUNT(update); i++) {
         for (size_t j = 0; j < PST_COUNT(bodies); j++) {
             const struct flow flow = {
                 .body = bodies[j],
                 .variables = {user.cookie},
-                .answers = {HEADER_ANSWER(WRONG, news[i]), SAYS(FLOW_NOBODY)},
+                .answers = {HEADER_ANSWER(WRONG, update[i]), SAYS(FLOW_NOBODY)},
                 .status = j == 0 ? 401 : 200,
                 .never = {"Set-Cookie"},
-                .exchanges = 1 + (news[i] == news[0])};
+                .exchanges = 1 + (update[i] == update[0])};
             const struct flow query = {
                 .body = "{\"query\":\"{a}\"}",
                 .variables = {user.cookie},
@@ -860,10 +860,10 @@ test_no_memory(void **state)
         while (e && n < 2000) {
             fixture_request(&fix, variables, rows[i].body);
             pst_arena_fail_at(fix.arena, ++n);
-            e = program_login(&fix.gate, &fix.req, &fix.rep);
+            e = program_login(&fix.ctx, &fix.req, &fix.res);
             if (e && e != PST_NO_MEMORY)
                 fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
-            if (e && fix.rep.begun)
+            if (e && fix.res.begun)
                 fail_msg("row %zu, %zu: begun", i, n);
         }
         assert_true(n > 10 && e == PST_OK);

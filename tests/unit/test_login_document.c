@@ -18,10 +18,10 @@
 static struct pst_arena *arena;
 
 static void
-check_text(const char *row, struct pst_text got, const char *want)
+check_text(const char *row, struct pst_str got, const char *want)
 {
-    if (pst_text_is_absent(got) != !want ||
-        (want && !pst_text_equal(got, pst_text_from(want))))
+    if (pst_str_is_absent(got) != !want ||
+        (want && !pst_str_equal(got, pst_str_from(want))))
         fail_msg("%s: got %.*s, want %s", row, (int)got.len,
                  got.ptr ? got.ptr : "(nothing)", want ? want : "(nothing)");
 }
@@ -34,7 +34,7 @@ check_text(const char *row, struct pst_text got, const char *want)
 struct refused {
     const char *name;
     const char *document;
-    const char *why; /* part of the sentence */
+    const char *reason; /* part of the sentence */
 };
 
 /* Refused wherever it stands in the list of documents. */
@@ -99,23 +99,23 @@ static const struct refused first_only[] = {
 
 static enum pst_err
 read_login(const char *document, bool is_first, struct login_document *out,
-           struct config_why *why)
+           struct config_error *reason)
 {
-    return login_document_read(arena, pst_text_from(document), is_first, out,
-                               why);
+    return login_document_parse(arena, pst_str_from(document), is_first, out,
+                                reason);
 }
 
 static void
 expect_refused(const struct refused *row, bool is_first)
 {
-    struct login_document login = {.text = PST_TEXT("untouched")};
-    struct config_why why = {""};
+    struct login_document login = {.text = PST_STR("untouched")};
+    struct config_error reason = {""};
     enum pst_err e;
 
     pst_arena_reset(arena);
-    e = read_login(row->document, is_first, &login, &why);
-    if (e != PST_BAD_CONFIG || !strstr(why.text, row->why))
-        fail_msg("%s: %s, %s", row->name, pst_err_code(e), why.text);
+    e = read_login(row->document, is_first, &login, &reason);
+    if (e != PST_BAD_CONFIG || !strstr(reason.text, row->reason))
+        fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.text);
     check_text(row->name, login.text, "untouched");
 }
 
@@ -128,12 +128,13 @@ test_refused(void **state)
         expect_refused(&always[i], false);
     }
     for (size_t i = 0; i < PST_COUNT(first_only); i++) {
-        struct config_why why = {""};
+        struct config_error reason = {""};
         struct login_document login;
 
         expect_refused(&first_only[i], true);
-        if (read_login(first_only[i].document, false, &login, &why) != PST_OK)
-            fail_msg("%s, second: %s", first_only[i].name, why.text);
+        if (read_login(first_only[i].document, false, &login, &reason) !=
+            PST_OK)
+            fail_msg("%s, second: %s", first_only[i].name, reason.text);
     }
 }
 
@@ -186,12 +187,13 @@ test_taken(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(taken); i++) {
         const struct taken *row = &taken[i];
-        struct login_document login = {.text = PST_NO_TEXT};
-        struct config_why why = {""};
+        struct login_document login = {.text = PST_STR_NONE};
+        struct config_error reason = {""};
 
         pst_arena_reset(arena);
-        if (read_login(row->document, !row->is_second, &login, &why) != PST_OK)
-            fail_msg("%s: %s", row->name, why.text);
+        if (read_login(row->document, !row->is_second, &login, &reason) !=
+            PST_OK)
+            fail_msg("%s: %s", row->name, reason.text);
         check_text(row->name, login.field->name, row->field);
         check_text(row->name, login.name_variable, row->name_variable);
         if (login.has_password != row->has_password ||
@@ -230,24 +232,25 @@ test_who(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(bad); i++) {
-        struct who_document who = {.text = PST_NO_TEXT};
-        struct config_why why = {""};
+        struct who_document who = {.text = PST_STR_NONE};
+        struct config_error reason = {""};
         enum pst_err e;
 
         pst_arena_reset(arena);
-        e = who_document_read(arena, pst_text_from(bad[i].document), &who,
-                              &why);
-        if (e != PST_BAD_CONFIG || !strstr(why.text, bad[i].why) || who.field)
-            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e), why.text);
+        e = who_document_parse(arena, pst_str_from(bad[i].document), &who,
+                               &reason);
+        if (e != PST_BAD_CONFIG || !strstr(reason.text, bad[i].reason) ||
+            who.field)
+            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e), reason.text);
     }
     for (size_t i = 0; i < PST_COUNT(good); i++) {
-        struct who_document who = {.text = PST_NO_TEXT};
-        struct config_why why = {""};
+        struct who_document who = {.text = PST_STR_NONE};
+        struct config_error reason = {""};
 
         pst_arena_reset(arena);
-        if (who_document_read(arena, pst_text_from(good[i]), &who, &why) !=
+        if (who_document_parse(arena, pst_str_from(good[i]), &who, &reason) !=
             PST_OK)
-            fail_msg("%s: %s", good[i], why.text);
+            fail_msg("%s: %s", good[i], reason.text);
         check_text(good[i], who.text, good[i]);
         check_text(good[i], who.field->name, "me");
     }
@@ -256,15 +259,17 @@ test_who(void **state)
 static void
 test_check(void **state)
 {
-    struct config_why why = {""};
+    struct config_error reason = {""};
 
     (void)state;
     pst_arena_reset(arena);
-    assert_int_equal(document_check(arena, PST_TEXT("mutation{logout}"), &why),
-                     PST_OK);
-    assert_int_equal(document_check(arena, PST_TEXT("{a}\n\n {"), &why),
-                     PST_BAD_CONFIG);
-    assert_non_null(strstr(why.text, "cannot be parsed at line 3, column "));
+    assert_int_equal(
+        document_check_syntax(arena, PST_STR("mutation{logout}"), &reason),
+        PST_OK);
+    assert_int_equal(
+        document_check_syntax(arena, PST_STR("{a}\n\n {"), &reason),
+        PST_BAD_CONFIG);
+    assert_non_null(strstr(reason.text, "cannot be parsed at line 3, column "));
 }
 
 /* The real name of what a pointer leads to, or nothing. */
@@ -301,20 +306,21 @@ test_find(void **state)
         {"/s//secret", NULL},
     };
     struct who_document who;
-    struct config_why why;
+    struct config_error reason;
 
     (void)state;
     pst_arena_reset(arena);
     assert_int_equal(
-        who_document_read(arena, pst_text_from(document), &who, &why), PST_OK);
+        who_document_parse(arena, pst_str_from(document), &who, &reason),
+        PST_OK);
     for (size_t i = 0; i < PST_COUNT(pointers); i++) {
         const struct pst_graphql_selection *found =
-            document_find(who.field, pst_text_from(pointers[i].pointer));
+            document_find_field(who.field, pst_str_from(pointers[i].pointer));
 
-        check_text(pointers[i].pointer, found ? found->name : PST_NO_TEXT,
+        check_text(pointers[i].pointer, found ? found->name : PST_STR_NONE,
                    pointers[i].name);
     }
-    assert_null(document_find(who.field, PST_NO_TEXT));
+    assert_null(document_find_field(who.field, PST_STR_NONE));
 }
 
 /* Wherever memory ends, it is told, and nothing is given out. */
@@ -326,24 +332,24 @@ test_memory(void **state)
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
-        struct login_document login = {.text = PST_NO_TEXT};
-        struct config_why why = {""};
+        struct login_document login = {.text = PST_STR_NONE};
+        struct config_error reason = {""};
 
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = read_login(taken[5].document, true, &login, &why);
-        assert_true(pst_text_is_absent(login.text) == (e != PST_OK));
+        e = read_login(taken[5].document, true, &login, &reason);
+        assert_true(pst_str_is_absent(login.text) == (e != PST_OK));
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 10, 999);
     e = PST_NO_MEMORY;
     for (n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
         struct who_document who;
-        struct config_why why;
+        struct config_error reason;
 
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = who_document_read(arena, PST_TEXT("{me{id}}"), &who, &why);
+        e = who_document_parse(arena, PST_STR("{me{id}}"), &who, &reason);
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 3, 999);

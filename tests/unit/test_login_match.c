@@ -42,30 +42,30 @@ expect_row(const struct config *config, const struct row *row)
     const struct pst_graphql_document *document;
     struct pst_graphql_error error;
     struct login_match match;
-    struct login_why why = {""};
+    struct login_reason reason = {""};
     enum pst_err e;
 
-    if (pst_graphql_parse(arena, pst_text_from(row->document), &document,
+    if (pst_graphql_parse(arena, pst_str_from(row->document), &document,
                           &error) != PST_OK)
         fail_msg("%s: %s", row->name, error.message);
     request.operation = document->operations;
-    request.variables = pst_text_from(row->variables);
-    e = login_request_read(&request, &why);
+    request.variables = pst_str_from(row->variables);
+    e = login_request_find_field(&request, &reason);
     if (!e)
-        e = login_match(arena, config, &request, &match, &why);
+        e = login_match(arena, config, &request, &match, &reason);
     if (!row->bound) {
-        if (e != PST_LOGIN_SHAPE || !strstr(why.text, row->account))
-            fail_msg("%s: %s, %s", row->name, pst_err_code(e), why.text);
+        if (e != PST_LOGIN_SHAPE || !strstr(reason.text, row->account))
+            fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.text);
     } else {
-        struct pst_text account = pst_text_from(row->account);
+        struct pst_str account = pst_str_from(row->account);
 
         if (e)
-            fail_msg("%s: %s, %s", row->name, pst_err_code(e), why.text);
-        if (!pst_text_equal(match.variables, pst_text_from(row->bound)))
+            fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.text);
+        if (!pst_str_equal(match.variables, pst_str_from(row->bound)))
             fail_msg("%s: bound %.*s", row->name, (int)match.variables.len,
                      match.variables.ptr);
-        if (!pst_text_equal(match.name, account) ||
-            pst_text_is_absent(match.name) != pst_text_is_absent(account))
+        if (!pst_str_equal(match.name, account) ||
+            pst_str_is_absent(match.name) != pst_str_is_absent(account))
             fail_msg("%s: counted as %.*s", row->name, (int)match.name.len,
                      match.name.ptr);
     }
@@ -261,21 +261,21 @@ test_memory(void **state)
     assert_int_equal(config_new(&config, vendure, NULL), PST_OK);
     for (size_t n = 1; !is_done; n++) {
         struct login_request request = {
-            .variables = PST_TEXT("{\"i\":{\"native\":{\"username\":\"a\","
-                                  "\"password\":\"p\"}}}")};
+            .variables = PST_STR("{\"i\":{\"native\":{\"username\":\"a\","
+                                 "\"password\":\"p\"}}}")};
         const struct pst_graphql_document *document;
         struct pst_graphql_error error;
         struct login_match match;
-        struct login_why why;
+        struct login_reason reason;
         enum pst_err e;
 
         assert_int_equal(
-            pst_graphql_parse(arena, pst_text_from(text), &document, &error),
+            pst_graphql_parse(arena, pst_str_from(text), &document, &error),
             PST_OK);
         request.operation = document->operations;
-        assert_int_equal(login_request_read(&request, &why), PST_OK);
+        assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
         pst_arena_fail_at(arena, n);
-        e = login_match(arena, config, &request, &match, &why);
+        e = login_match(arena, config, &request, &match, &reason);
         is_done = e == PST_OK;
         assert_true(is_done || e == PST_NO_MEMORY);
         pst_arena_reset(arena);

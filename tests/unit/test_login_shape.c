@@ -43,9 +43,9 @@ struct row {
     const char *name;
     const char *client; /* its selection below login */
     const char *answer;
-    const char *want; /* what stands in data.login; or the whole; or NULL */
-    const char *why;  /* of a refusal */
-    bool is_late;     /* it shows only with the answer at hand */
+    const char *want;   /* what stands in data.login; or the whole; or NULL */
+    const char *reason; /* of a refusal */
+    bool is_late;       /* it shows only with the answer at hand */
 };
 
 static struct config *config;
@@ -90,13 +90,13 @@ read_client(const struct row *row, struct login_request *request)
                        "mutation{login(email:\"a\",password:\"p\"){%s}}",
                        row->client);
     /* The arena's, since the tree points into it. */
-    *request = (struct login_request){.variables = PST_NO_TEXT};
+    *request = (struct login_request){.variables = PST_STR_NONE};
     {
         const char *kept;
 
-        assert_int_equal(pst_arena_string(arena, pst_text_from(text), &kept),
+        assert_int_equal(pst_arena_c_string(arena, pst_str_from(text), &kept),
                          PST_OK);
-        if (pst_graphql_parse(arena, pst_text_from(kept), &parsed, &error))
+        if (pst_graphql_parse(arena, pst_str_from(kept), &parsed, &error))
             fail_msg("%s: %s", row->name, error.message);
     }
     request->operation = parsed->operations;
@@ -106,36 +106,35 @@ static void
 expect_row(const struct row *row, const char *token)
 {
     struct login_request request;
-    struct login_why why = {""};
+    struct login_reason reason = {""};
     struct login_shape shape = {.arena = arena,
                                 .config = config,
                                 .ours = &config->backend.logins[0],
                                 .theirs = &request,
-                                .why = &why};
-    struct login_answer answer = {.secret = PST_TEXT("s3cr"),
-                                  .token = pst_text_from(token)};
-    struct pst_text out = PST_TEXT("");
+                                .reason = &reason};
+    struct login_answer answer = {.secret = PST_STR("s3cr"),
+                                  .token = pst_str_from(token)};
+    struct pst_str out = PST_STR("");
     enum pst_err e;
 
     read_client(row, &request);
-    assert_int_equal(login_request_read(&request, &why), PST_OK);
+    assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
     e = login_shape_check(&shape);
     if (row->is_late && e)
-        fail_msg("%s: refused too early: %s", row->name, why.text);
+        fail_msg("%s: refused too early: %s", row->name, reason.text);
     assert_int_equal(
-        pst_json_parse(arena, pst_text_from(row->answer), &answer.root),
-        PST_OK);
+        pst_json_parse(arena, pst_str_from(row->answer), &answer.root), PST_OK);
     if (!e)
         e = login_shape_emit(&shape, &answer, &out);
     if (!row->want) {
-        if (e != PST_LOGIN_SHAPE || !strstr(why.text, row->why))
-            fail_msg("%s: %s, %s", row->name, pst_err_code(e), why.text);
-    } else if (e || !pst_text_equal(out, pst_text_from(row->want))) {
-        fail_msg("%s: %s, %s, %.*s", row->name, pst_err_code(e), why.text,
+        if (e != PST_LOGIN_SHAPE || !strstr(reason.text, row->reason))
+            fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.text);
+    } else if (e || !pst_str_equal(out, pst_str_from(row->want))) {
+        fail_msg("%s: %s, %s, %.*s", row->name, pst_err_code(e), reason.text,
                  (int)out.len, out.ptr);
     }
-    assert_false(pst_text_contains(out, PST_TEXT("s3cr")));
-    assert_false(pst_text_contains(out, PST_TEXT("r3fr")));
+    assert_false(pst_str_contains(out, PST_STR("s3cr")));
+    assert_false(pst_str_contains(out, PST_STR("r3fr")));
     pst_arena_reset(arena);
 }
 
@@ -267,20 +266,20 @@ check_memory(const char *answer_text)
                                 .client = "session{token}stores{id}",
                                 .answer = answer_text};
         struct login_request request;
-        struct login_why why = {""};
+        struct login_reason reason = {""};
         struct login_shape shape = {.arena = arena,
                                     .config = config,
                                     .ours = &config->backend.logins[0],
                                     .theirs = &request,
-                                    .why = &why};
-        struct login_answer answer = {.secret = PST_TEXT("s3cr")};
-        struct pst_text out;
+                                    .reason = &reason};
+        struct login_answer answer = {.secret = PST_STR("s3cr")};
+        struct pst_str out;
         enum pst_err e;
 
         read_client(&row, &request);
-        assert_int_equal(login_request_read(&request, &why), PST_OK);
+        assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
         assert_int_equal(
-            pst_json_parse(arena, pst_text_from(row.answer), &answer.root),
+            pst_json_parse(arena, pst_str_from(row.answer), &answer.root),
             PST_OK);
         pst_arena_fail_at(arena, n);
         e = login_shape_check(&shape);
@@ -323,7 +322,7 @@ test_bounded(void **state)
                        "fragment F%d on Owner{...F%d...F%d}", i, i + 1, i + 1);
         pst_buf_add_string(&buf, line);
     }
-    text[pst_buf_text(&buf).len] = '\0';
+    text[pst_buf_str(&buf).len] = '\0';
     row.client = text;
     expect_row(&row, NULL);
 }

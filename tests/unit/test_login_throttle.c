@@ -27,25 +27,25 @@ set_up(const char *account, const char *address)
 
     fixture_init(&fix, settings);
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
+    fix.ctx.store = stores_open(&stores, "test");
 }
 
 static void
 tear_down(void)
 {
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
     fixture_fini(&fix);
 }
 
 static enum pst_err
-acquire(struct login_budget *budget, struct pst_text name, const char *cookie)
+acquire(struct login_budget *budget, struct pst_str name, const char *cookie)
 {
     const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS, cookie,
                                      NULL};
 
     fixture_request(&fix, variables, NULL);
-    return login_budget_acquire(budget, &fix.gate, &fix.req, &fix.rep, name);
+    return login_budget_acquire(budget, &fix.ctx, &fix.req, &fix.res, name);
 }
 
 enum deed { FAIL, REFUND, RESET };
@@ -72,8 +72,8 @@ test_deeds(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text name =
-            rows[i].name ? pst_text_from(rows[i].name) : PST_NO_TEXT;
+        struct pst_str name =
+            rows[i].name ? pst_str_from(rows[i].name) : PST_STR_NONE;
         struct login_budget budget;
 
         set_up("POSTERN_LOGIN_PER_ACCOUNT=2/15m",
@@ -84,7 +84,7 @@ test_deeds(void **state)
             if (rows[i].deed == REFUND)
                 login_budget_refund(&budget);
             if (rows[i].deed == RESET)
-                login_budget_reset(&budget, &fix.rep, true);
+                login_budget_reset(&budget, &fix.res, true);
         }
         if (acquire(&budget, name, NULL) !=
             (rows[i].has_third ? PST_OK : PST_THROTTLED))
@@ -105,9 +105,9 @@ test_malformed(void **state)
     set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m",
            "POSTERN_LOGIN_PER_ADDRESS=1/15m");
     for (int i = 0; i < 3; i++)
-        assert_int_equal(acquire(&budget, PST_TEXT("a\xff"), NULL),
+        assert_int_equal(acquire(&budget, PST_STR("a\xff"), NULL),
                          PST_MALFORMED);
-    assert_int_equal(acquire(&budget, PST_TEXT("a"), NULL), PST_OK);
+    assert_int_equal(acquire(&budget, PST_STR("a"), NULL), PST_OK);
     tear_down();
 }
 
@@ -134,8 +134,8 @@ test_device(void **state)
         const char *line;
 
         set_up(rows[i].limit, "POSTERN_LOGIN_PER_ADDRESS=off");
-        assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
-        login_budget_reset(&budget, &fix.rep, rows[i].by_cookie);
+        assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
+        login_budget_reset(&budget, &fix.res, rows[i].by_cookie);
         assert_int_equal(fixture_count(&fix, "Set-Cookie"), rows[i].cookies);
         line = fixture_header(&fix, "Set-Cookie");
         if (line) {
@@ -143,13 +143,13 @@ test_device(void **state)
             (void)snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
                            (int)strcspn(line, ";"), line);
             /* Somebody else uses the account's budget up. */
-            assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
-            assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL),
+            assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
+            assert_int_equal(acquire(&budget, PST_STR("ana"), NULL),
                              PST_THROTTLED);
-            assert_int_equal(acquire(&budget, PST_TEXT("Ana"), cookie),
+            assert_int_equal(acquire(&budget, PST_STR("Ana"), cookie),
                              PST_THROTTLED);
-            assert_int_equal(acquire(&budget, PST_TEXT("ana"), cookie), PST_OK);
-            assert_int_equal(acquire(&budget, PST_TEXT("ana"), cookie),
+            assert_int_equal(acquire(&budget, PST_STR("ana"), cookie), PST_OK);
+            assert_int_equal(acquire(&budget, PST_STR("ana"), cookie),
                              PST_THROTTLED);
         }
         tear_down();
@@ -177,10 +177,9 @@ test_is_named(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct login_budget budget = {.name =
-                                                pst_text_from(rows[i].ours)};
+        const struct login_budget budget = {.name = pst_str_from(rows[i].ours)};
 
-        if (login_budget_is_named(&budget, pst_text_from(rows[i].theirs)) !=
+        if (login_budget_has_name(&budget, pst_str_from(rows[i].theirs)) !=
             rows[i].want)
             fail_msg("%s, %s", rows[i].ours, rows[i].theirs);
     }
@@ -198,11 +197,11 @@ test_address(void **state)
     set_up("POSTERN_LOGIN_PER_ACCOUNT=off", "POSTERN_LOGIN_PER_ADDRESS=2/15m");
     for (int i = 0; i < 4; i++) {
         fixture_request(&fix, variables, NULL);
-        assert_int_equal(login_throttle_address(&fix.gate, &fix.req, &fix.rep),
+        assert_int_equal(login_throttle_address(&fix.ctx, &fix.req, &fix.res),
                          i < 2 ? PST_OK : PST_THROTTLED);
         assert_int_equal(fixture_count(&fix, "Retry-After"), i >= 2);
     }
-    assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+    assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
     tear_down();
 }
 
@@ -213,7 +212,7 @@ test_password(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS,
                                             NULL};
-    struct visit visits[] = {
+    struct auth visits[] = {
         {.has_session = true, .session = {.sub = {"ana", 3}}},
         {.has_session = true, .session = {.sub = {"bob", 3}}},
         {.has_session = true, .session = {.sub = {"", 0}}},
@@ -234,7 +233,7 @@ test_password(void **state)
                 allowed[i] > 0)
                 continue;
             fixture_request(&fix, variables, NULL);
-            e = login_throttle_password(&fix.gate, &fix.req, &fix.rep,
+            e = login_throttle_password(&fix.ctx, &fix.req, &fix.res,
                                         &visits[i]);
             if (e != (n < allowed[i] ? PST_OK : PST_THROTTLED))
                 fail_msg("visit %zu, %d: %s", i, n, pst_err_code(e));
@@ -244,9 +243,9 @@ test_password(void **state)
     set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m", "POSTERN_LOGIN_PER_ADDRESS=off");
     fixture_request(&fix, variables, NULL);
     assert_int_equal(
-        login_throttle_password(&fix.gate, &fix.req, &fix.rep, &visits[0]),
+        login_throttle_password(&fix.ctx, &fix.req, &fix.res, &visits[0]),
         PST_OK);
-    assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+    assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
     tear_down();
 }
 
@@ -261,11 +260,11 @@ test_no_store(void **state)
     (void)state;
     fixture_init(&fix, settings);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(acquire(&budget, PST_TEXT("ana"), NULL), PST_OK);
+        assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
     login_budget_refund(&budget);
-    login_budget_reset(&budget, &fix.rep, true);
+    login_budget_reset(&budget, &fix.res, true);
     assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
-    assert_int_equal(login_throttle_address(&fix.gate, &fix.req, &fix.rep),
+    assert_int_equal(login_throttle_address(&fix.ctx, &fix.req, &fix.res),
                      PST_OK);
     fixture_fini(&fix);
 }

@@ -31,7 +31,7 @@ set_up_with(const char *csrf_token)
 {
     const char *const settings[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
                                     csrf_token, NULL};
-    struct pst_text sealed;
+    struct pst_str sealed;
 
     fixture_init(&fix, settings);
     fix.answer = (struct fixture_answer){
@@ -40,8 +40,8 @@ set_up_with(const char *csrf_token)
         .body = "{\"data\":{\"logout\":true}}",
     };
     fixture_begin(&fix, false, &known);
-    if (formtoken_make(&fix.gate, fix.arena, &known.visit, FORMTOKEN_LOGOUT,
-                       &sealed) != PST_OK)
+    if (csrf_token_make(&fix.ctx, fix.arena, &known.auth, CSRF_TOKEN_LOGOUT,
+                        &sealed) != PST_OK)
         return -1;
     snprintf(token, sizeof(token), "%.*s", (int)sealed.len, sealed.ptr);
     return 0;
@@ -90,7 +90,7 @@ ask(const struct row *row)
              has_token ? token : "");
     fixture_request(&fix, variables, body);
     fix.exchanges = 0;
-    e = program_logout(&fix.gate, &fix.req, &fix.rep);
+    e = program_logout(&fix.ctx, &fix.req, &fix.res);
     if (e != row->want)
         fail_msg("%.20s, %s, '%s': %s", variables[1],
                  row->type ? row->type : "no type", row->body, pst_err_code(e));
@@ -98,7 +98,7 @@ ask(const struct row *row)
     if (e && (fix.exchanges > 0 || fixture_header(&fix, "Set-Cookie")))
         fail_msg("%s, '%s': refused and done", row->type, row->body);
     if (!e)
-        assert_int_equal(fix.rep.status, 200);
+        assert_int_equal(fix.res.status, 200);
 }
 
 /* L9: a type that is there and is not one of ours is refused, body or not. */
@@ -205,7 +205,7 @@ test_backend_is_told(void **state)
         fix.answer =
             (struct fixture_answer){.status = rows[i].status, .body = "<html>"};
         fixture_request(&fix, variables, rows[i].body);
-        if (program_logout(&fix.gate, &fix.req, &fix.rep) != PST_OK ||
+        if (program_logout(&fix.ctx, &fix.req, &fix.res) != PST_OK ||
             fix.exchanges != rows[i].exchanges)
             fail_msg("row %zu: asked %zu times", i, fix.exchanges);
         assert_int_equal(
@@ -239,8 +239,8 @@ test_no_memory(void **state)
         while (e && n < 1000) {
             fixture_request(&fix, variables, "{}");
             pst_arena_fail_at(fix.arena, ++n);
-            e = program_logout(&fix.gate, &fix.req, &fix.rep);
-            if (e && (e != PST_NO_MEMORY || fix.rep.begun))
+            e = program_logout(&fix.ctx, &fix.req, &fix.res);
+            if (e && (e != PST_NO_MEMORY || fix.res.begun))
                 fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
         }
         assert_true(n > 5 && e == PST_OK);

@@ -22,7 +22,7 @@
 #define ME "query Me { me { id } }"
 
 static const struct pst_siphash_key key = {{1, 2}};
-static const struct pst_graphql_root logins[] = {
+static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false}};
 static const struct pst_graphql_rules rules = {.logins = logins,
                                                .login_count = 1};
@@ -31,7 +31,7 @@ static const struct pst_graphql_rules rules = {.logins = logins,
 struct fixture {
     char folder[64];
     char path[80];
-    struct config_why why;
+    struct config_error reason;
 };
 
 static int
@@ -42,7 +42,7 @@ fixture_open(void **state)
     (void)snprintf(f.folder, sizeof(f.folder), "/tmp/postern-test-XXXXXX");
     assert_non_null(mkdtemp(f.folder));
     (void)snprintf(f.path, sizeof(f.path), "%s/manifest.json", f.folder);
-    f.why.text[0] = '\0';
+    f.reason.text[0] = '\0';
     *state = &f;
     return 0;
 }
@@ -57,7 +57,7 @@ fixture_close(void **state)
 }
 
 static void
-write_file(const struct fixture *f, struct pst_text text)
+write_file(const struct fixture *f, struct pst_str text)
 {
     FILE *file = fopen(f->path, "w");
 
@@ -71,9 +71,9 @@ load(struct fixture *f, const char *json)
 {
     struct manifest *manifest = NULL;
 
-    write_file(f, pst_text_from(json));
-    if (manifest_new(&manifest, f->path, &rules, &key, &f->why) != PST_OK)
-        fail_msg("%s: %s", json, f->why.text);
+    write_file(f, pst_str_from(json));
+    if (manifest_new(&manifest, f->path, &rules, &key, &f->reason) != PST_OK)
+        fail_msg("%s: %s", json, f->reason.text);
     return manifest;
 }
 
@@ -84,23 +84,23 @@ test_found(void **state)
         load(*state, "{\"1\":\"" ME "\",\"sha256:2\":\"mutation L { login }\","
                      "\"again\":\"" ME "\"}");
     const struct pst_graphql_meaning *me =
-        manifest_find_id(manifest, PST_TEXT("1"));
+        manifest_find_id(manifest, PST_STR("1"));
     const struct pst_graphql_meaning *login =
-        manifest_find_id(manifest, PST_TEXT("sha256:2"));
+        manifest_find_id(manifest, PST_STR("sha256:2"));
     uint8_t hash[PST_HASH_LEN];
 
     assert_int_equal(manifest_count(manifest), 3);
     assert_non_null(me);
-    assert_true(pst_text_equal(me->text, PST_TEXT(ME)));
+    assert_true(pst_str_equal(me->text, PST_STR(ME)));
     assert_true(login && login->has_login);
-    assert_non_null(manifest_find_id(manifest, PST_TEXT("again")));
-    assert_null(manifest_find_id(manifest, PST_TEXT("2")));
-    assert_null(manifest_find_id(manifest, PST_TEXT("")));
-    assert_null(manifest_find_id(manifest, PST_TEXT(ME)));
-    assert_ptr_equal(manifest_find_text(manifest, PST_TEXT(ME)), me);
-    assert_null(manifest_find_text(manifest, PST_TEXT(ME " ")));
-    assert_null(manifest_find_text(manifest, PST_TEXT("")));
-    pst_crypt_sha256(pst_text_bytes(PST_TEXT(ME)), hash);
+    assert_non_null(manifest_find_id(manifest, PST_STR("again")));
+    assert_null(manifest_find_id(manifest, PST_STR("2")));
+    assert_null(manifest_find_id(manifest, PST_STR("")));
+    assert_null(manifest_find_id(manifest, PST_STR(ME)));
+    assert_ptr_equal(manifest_find_text(manifest, PST_STR(ME)), me);
+    assert_null(manifest_find_text(manifest, PST_STR(ME " ")));
+    assert_null(manifest_find_text(manifest, PST_STR("")));
+    pst_crypto_sha256(pst_str_bytes(PST_STR(ME)), hash);
     assert_ptr_equal(manifest_find_hash(manifest, hash), me);
     hash[31] ^= 1;
     assert_null(manifest_find_hash(manifest, hash));
@@ -116,11 +116,11 @@ test_text_as_in_file(void **state)
     struct manifest *manifest =
         load(*state, "{\"1\":\"\\ufeff{ a }\",\"2\":\"{ b }\"}");
     const struct pst_graphql_meaning *meaning =
-        manifest_find_text(manifest, PST_TEXT("\xEF\xBB\xBF{ a }"));
+        manifest_find_text(manifest, PST_STR("\xEF\xBB\xBF{ a }"));
 
     assert_non_null(meaning);
-    assert_true(pst_text_equal(meaning->text, PST_TEXT("{ a }")));
-    assert_null(manifest_find_text(manifest, PST_TEXT("{ a }")));
+    assert_true(pst_str_equal(meaning->text, PST_STR("{ a }")));
+    assert_null(manifest_find_text(manifest, PST_STR("{ a }")));
     manifest_free(&manifest);
 }
 
@@ -131,8 +131,8 @@ test_none(void **state)
     struct manifest *manifest = load(*state, "{}");
 
     assert_int_equal(manifest_count(manifest), 0);
-    assert_null(manifest_find_id(manifest, PST_TEXT("a")));
-    assert_null(manifest_find_text(manifest, PST_TEXT("{a}")));
+    assert_null(manifest_find_id(manifest, PST_STR("a")));
+    assert_null(manifest_find_text(manifest, PST_STR("{a}")));
     assert_null(manifest_find_hash(manifest, hash));
     manifest_free(&manifest);
 }
@@ -166,15 +166,15 @@ test_refused(void **state)
         enum pst_err e;
 
         if (rows[i].json)
-            write_file(f, pst_text_from(rows[i].json));
-        e = manifest_new(&manifest, f->path, &rules, &key, &f->why);
+            write_file(f, pst_str_from(rows[i].json));
+        e = manifest_new(&manifest, f->path, &rules, &key, &f->reason);
         assert_null(manifest);
         if (e != PST_BAD_CONFIG)
             fail_msg("row %zu: %s", i, pst_err_code(e));
         (void)snprintf(want, sizeof(want), "names %s, %s", f->path,
                        rows[i].want);
-        if (strncmp(f->why.text, want, strlen(want)) != 0)
-            fail_msg("row %zu: got %s", i, f->why.text);
+        if (strncmp(f->reason.text, want, strlen(want)) != 0)
+            fail_msg("row %zu: got %s", i, f->reason.text);
     }
 }
 
@@ -185,14 +185,15 @@ test_refused_files(void **state)
     struct fixture *f = *state;
     struct manifest *manifest = NULL;
 
-    assert_int_equal(manifest_new(&manifest, f->folder, &rules, &key, &f->why),
-                     PST_BAD_CONFIG);
-    assert_non_null(strstr(f->why.text, "no regular file"));
-    write_file(f, PST_TEXT("{}"));
+    assert_int_equal(
+        manifest_new(&manifest, f->folder, &rules, &key, &f->reason),
+        PST_BAD_CONFIG);
+    assert_non_null(strstr(f->reason.text, "no regular file"));
+    write_file(f, PST_STR("{}"));
     assert_int_equal(truncate(f->path, MANIFEST_MAX + 1), 0);
-    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->why),
+    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->reason),
                      PST_BAD_CONFIG);
-    assert_non_null(strstr(f->why.text, "more than 16777216"));
+    assert_non_null(strstr(f->reason.text, "more than 16777216"));
     assert_null(manifest);
 }
 
@@ -212,17 +213,17 @@ test_many(void **state)
                       "$id) { id name } }\"",
                       i > 0 ? "," : "{", i, i);
     assert_true(fprintf(file, "\n}\n") > 0 && fclose(file) == 0);
-    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->why),
+    assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->reason),
                      PST_OK);
     for (size_t i = 0; i < 5000; i++) {
         const struct pst_graphql_meaning *meaning;
 
         (void)snprintf(text, sizeof(text), "id-%zu", i);
-        meaning = manifest_find_id(manifest, pst_text_from(text));
+        meaning = manifest_find_id(manifest, pst_str_from(text));
         assert_non_null(meaning);
         (void)snprintf(text, sizeof(text), "Q%zu", i);
         assert_true(
-            pst_text_equal(meaning->operations->name, pst_text_from(text)));
+            pst_str_equal(meaning->operations->name, pst_str_from(text)));
         assert_ptr_equal(manifest_find_text(manifest, meaning->text), meaning);
     }
     manifest_free(&manifest);
@@ -235,15 +236,15 @@ test_no_memory(void **state)
     struct fixture *f = *state;
     bool has_failed = true;
 
-    write_file(f, PST_TEXT("{\"1\":\"{ a { ...F } } fragment F on T { b }\","
-                           "\"2\":\"\\ufeff{ b }\"}"));
+    write_file(f, PST_STR("{\"1\":\"{ a { ...F } } fragment F on T { b }\","
+                          "\"2\":\"\\ufeff{ b }\"}"));
     for (size_t n = 1; has_failed; n++) {
         struct manifest *manifest = NULL;
         enum pst_err e;
 
         assert_true(n < 200);
         failing_at(n);
-        e = manifest_new(&manifest, f->path, &rules, &key, &f->why);
+        e = manifest_new(&manifest, f->path, &rules, &key, &f->reason);
         has_failed = failing_has_failed();
         if (e != (has_failed ? PST_NO_MEMORY : PST_OK))
             fail_msg("allocation %zu: %s", n, pst_err_code(e));
@@ -264,7 +265,7 @@ main(void)
         TEST(test_no_memory),
     };
 
-    if (pst_crypt_init() != PST_OK)
+    if (pst_crypto_init() != PST_OK)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

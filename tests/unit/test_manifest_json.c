@@ -23,11 +23,11 @@ struct found {
 };
 
 static enum pst_err
-add(void *context, struct pst_text id, struct pst_text text)
+add(void *context, struct pst_str id, struct pst_str text)
 {
     struct found *found = context;
 
-    if (pst_text_equal(text, PST_TEXT("stop")))
+    if (pst_str_equal(text, PST_STR("stop")))
         return PST_NO_MEMORY;
     found->len += (size_t)snprintf(
         found->text + found->len, sizeof(found->text) - found->len,
@@ -82,8 +82,8 @@ test_forms(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct found found = {.len = 0};
         struct manifest_json_error error = {.message = ""};
-        enum pst_err e = manifest_json_read(pst_text_from(rows[i].json), add,
-                                            &found, &error);
+        enum pst_err e = manifest_json_parse(pst_str_from(rows[i].json), add,
+                                             &found, &error);
 
         if (e)
             fail_msg("%s: %s (%zu:%zu)", rows[i].name, error.message,
@@ -140,8 +140,8 @@ test_refused(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct found found = {.len = 0};
         struct manifest_json_error error = {.message = ""};
-        enum pst_err e = manifest_json_read(pst_text_from(rows[i].json), add,
-                                            &found, &error);
+        enum pst_err e = manifest_json_parse(pst_str_from(rows[i].json), add,
+                                             &found, &error);
 
         if (e != PST_BAD_CONFIG)
             fail_msg("%s: %s", rows[i].json, pst_err_code(e));
@@ -172,8 +172,8 @@ test_cut(void **state)
 
             assert_non_null(json);
             memcpy(json, rows[i], len);
-            if (manifest_json_read((struct pst_text){json, len}, add, &found,
-                                   &error) != PST_BAD_CONFIG)
+            if (manifest_json_parse((struct pst_str){json, len}, add, &found,
+                                    &error) != PST_BAD_CONFIG)
                 fail_msg("%.*s is accepted", (int)len, rows[i]);
             free(json);
         }
@@ -187,11 +187,11 @@ test_errors_of_others(void **state)
 
     (void)state;
     assert_int_equal(
-        manifest_json_read(PST_TEXT("{\"a\":\"stop\"}"), add, &found, &error),
+        manifest_json_parse(PST_STR("{\"a\":\"stop\"}"), add, &found, &error),
         PST_NO_MEMORY);
     failing_at(1);
     assert_int_equal(
-        manifest_json_read(PST_TEXT("{\"a\":\"{a}\"}"), add, &found, &error),
+        manifest_json_parse(PST_STR("{\"a\":\"{a}\"}"), add, &found, &error),
         PST_NO_MEMORY);
     assert_true(failing_has_failed());
     assert_null(error.message);

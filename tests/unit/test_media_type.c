@@ -59,15 +59,14 @@ test_types(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_media_type type = {PST_NO_TEXT, PST_NO_TEXT};
-        enum pst_err e = pst_media_type_parse(pst_text_from(rows[i].in), &type);
+        struct pst_media_type type = {PST_STR_NONE, PST_STR_NONE};
+        enum pst_err e = pst_media_type_parse(pst_str_from(rows[i].in), &type);
 
         if (e != (rows[i].name ? PST_OK : PST_MALFORMED) ||
-            !pst_text_equal(type.name, pst_text_from(rows[i].name)))
+            !pst_str_equal(type.name, pst_str_from(rows[i].name)))
             fail_msg("%s: %s", rows[i].in, pst_err_code(e));
-        if (!pst_text_equal(
-                pst_media_type_parameter(&type, PST_TEXT("charset")),
-                pst_text_from(rows[i].charset)))
+        if (!pst_str_equal(pst_media_type_parameter(&type, PST_STR("charset")),
+                           pst_str_from(rows[i].charset)))
             fail_msg("%s: another charset", rows[i].in);
     }
 }
@@ -83,7 +82,7 @@ test_many_parameters(void **state)
         size_t len = strlen(text);
 
         (void)snprintf(text + len, sizeof(text) - len, ";p%zu=1", count);
-        assert_int_equal(pst_media_type_parse(pst_text_from(text), &type),
+        assert_int_equal(pst_media_type_parse(pst_str_from(text), &type),
                          count <= PST_MEDIA_PARAMETERS_MAX ? PST_OK
                                                            : PST_MALFORMED);
     }
@@ -93,19 +92,19 @@ test_many_parameters(void **state)
 static void
 test_next(void **state)
 {
-    struct pst_text rest = PST_TEXT(" ; a=1;b=\"2;\\\"\" ;c");
-    struct pst_text name, value;
+    struct pst_str rest = PST_STR(" ; a=1;b=\"2;\\\"\" ;c");
+    struct pst_str name, value;
 
     (void)state;
-    assert_true(pst_parameter_next(&rest, &name, &value));
-    assert_true(pst_text_equal(name, PST_TEXT("a")));
-    assert_true(pst_text_equal(value, PST_TEXT("1")));
-    assert_true(pst_parameter_next(&rest, &name, &value));
-    assert_true(pst_text_equal(value, PST_TEXT("2;\\\"")));
-    assert_false(pst_parameter_next(&rest, &name, &value));
+    assert_true(pst_media_type_next_parameter(&rest, &name, &value));
+    assert_true(pst_str_equal(name, PST_STR("a")));
+    assert_true(pst_str_equal(value, PST_STR("1")));
+    assert_true(pst_media_type_next_parameter(&rest, &name, &value));
+    assert_true(pst_str_equal(value, PST_STR("2;\\\"")));
+    assert_false(pst_media_type_next_parameter(&rest, &name, &value));
     assert_true(rest.len > 0);
-    rest = PST_TEXT(" ; ; ");
-    assert_false(pst_parameter_next(&rest, &name, &value));
+    rest = PST_STR(" ; ; ");
+    assert_false(pst_media_type_next_parameter(&rest, &name, &value));
     assert_int_equal(rest.len, 0);
 }
 

@@ -46,7 +46,7 @@ test_url(void **state)
     static const struct {
         const char *name;
         const char *base;
-        struct pst_text query;
+        struct pst_str query;
         const char *want; /* NULL: malformed */
     } rows[] = {
         {"absent", "http://a/g", {NULL, 0}, "http://a/g"},
@@ -81,7 +81,7 @@ test_url(void **state)
             fail_msg("row '%s': out was touched", rows[i].name);
     }
     pst_arena_fail_at(arena, 1);
-    check_err("memory", message_url(arena, "http://a/", PST_NO_TEXT, &out),
+    check_err("memory", message_url(arena, "http://a/", PST_STR_NONE, &out),
               PST_NO_MEMORY);
     assert_null(out);
 }
@@ -90,8 +90,8 @@ static void
 test_may_send(void **state)
 {
     static const struct {
-        struct pst_text name;
-        struct pst_text value;
+        struct pst_str name;
+        struct pst_str value;
         bool want;
     } rows[] = {
         {{"Accept", 6}, {"a/b", 3}, true},
@@ -131,7 +131,7 @@ struct found {
 };
 
 static enum pst_err
-note(void *context, struct pst_text name, struct pst_text value)
+note(void *context, struct pst_str name, struct pst_str value)
 {
     struct found *found = context;
     int len = snprintf(found->text + found->len,
@@ -146,16 +146,16 @@ note(void *context, struct pst_text name, struct pst_text value)
 
 /* Feed a head line by line, as curl does. */
 static enum pst_err
-feed(struct message_head *head, struct pst_text text)
+feed(struct message_head *head, struct pst_str text)
 {
     enum pst_err e = PST_OK;
 
     message_head_init(head, arena);
     while (!e && text.len > 0) {
-        size_t len = pst_text_index(text, '\n') + 1;
+        size_t len = pst_str_index(text, '\n') + 1;
 
-        e = message_head_add(head, pst_text_first(text, len));
-        text = pst_text_from_octet(text, len);
+        e = message_head_add(head, pst_str_first(text, len));
+        text = pst_str_skip(text, len);
     }
     return e;
 }
@@ -224,7 +224,7 @@ test_head(void **state)
         struct found found;
 
         pst_arena_reset(arena);
-        check_err(rows[i].name, feed(&head, pst_text_from(rows[i].in)),
+        check_err(rows[i].name, feed(&head, pst_str_from(rows[i].in)),
                   rows[i].want ? PST_OK : PST_UPSTREAM_BROKEN);
         if (!rows[i].want)
             continue;
@@ -243,13 +243,12 @@ test_head_nul(void **state)
     struct message_head head;
 
     (void)state;
-    check_err("NUL",
-              feed(&head, PST_TEXT("HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n")),
+    check_err("NUL", feed(&head, PST_STR("HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n")),
               PST_UPSTREAM_BROKEN);
 }
 
 static enum pst_err
-give_up(void *context, struct pst_text name, struct pst_text value)
+give_up(void *context, struct pst_str name, struct pst_str value)
 {
     size_t *calls = context;
 
@@ -267,7 +266,7 @@ test_walk_stops(void **state)
 
     (void)state;
     check_err("feed",
-              feed(&head, PST_TEXT("HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n")),
+              feed(&head, PST_STR("HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n")),
               PST_OK);
     check_err("walk", message_head_walk(&head, give_up, &calls), PST_TOO_LARGE);
     assert_int_equal(calls, 1);
@@ -291,32 +290,32 @@ test_head_limit(void **state)
     memset(line, 'a', sizeof(line));
     line[1] = ':';
     message_head_init(&head, arena);
-    check_err("status", message_head_add(&head, PST_TEXT("HTTP/1.1 200\r\n")),
+    check_err("status", message_head_add(&head, PST_STR("HTTP/1.1 200\r\n")),
               PST_OK);
     check_err("long",
-              message_head_add(&head, (struct pst_text){line, sizeof(line)}),
+              message_head_add(&head, (struct pst_str){line, sizeof(line)}),
               PST_UPSTREAM_BROKEN);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text repeated = pst_text_from(rows[i].repeated);
+        struct pst_str repeated = pst_str_from(rows[i].repeated);
         enum pst_err e = PST_OK;
-        size_t octets = 0;
+        size_t bytes = 0;
 
         message_head_init(&head, arena);
-        e = message_head_add(&head, PST_TEXT("HTTP/1.1 100\r\n"));
-        while (!e && octets < 2 * PST_HEADERS_MAX) {
-            struct pst_text rest = repeated;
+        e = message_head_add(&head, PST_STR("HTTP/1.1 100\r\n"));
+        while (!e && bytes < 2 * PST_HEADERS_MAX) {
+            struct pst_str rest = repeated;
 
             while (!e && rest.len > 0) {
-                size_t len = pst_text_index(rest, '\n') + 1;
+                size_t len = pst_str_index(rest, '\n') + 1;
 
-                e = message_head_add(&head, pst_text_first(rest, len));
-                rest = pst_text_from_octet(rest, len);
+                e = message_head_add(&head, pst_str_first(rest, len));
+                rest = pst_str_skip(rest, len);
             }
-            octets += repeated.len;
+            bytes += repeated.len;
         }
         check_err(rows[i].name, e, PST_UPSTREAM_BROKEN);
-        assert_true(octets > PST_HEADERS_MAX - 100);
-        assert_true(octets < PST_HEADERS_MAX + 100);
+        assert_true(bytes > PST_HEADERS_MAX - 100);
+        assert_true(bytes < PST_HEADERS_MAX + 100);
     }
 }
 
@@ -327,8 +326,7 @@ test_head_memory(void **state)
 
     (void)state;
     pst_arena_fail_at(arena, 1);
-    check_err("memory",
-              feed(&head, PST_TEXT("HTTP/1.1 200 OK\r\nA: b\r\n\r\n")),
+    check_err("memory", feed(&head, PST_STR("HTTP/1.1 200 OK\r\nA: b\r\n\r\n")),
               PST_NO_MEMORY);
 }
 

@@ -38,19 +38,19 @@ static struct watched {
 } watch;
 
 static enum pst_err
-watch_init(struct watched *reading, struct pst_text type)
+watch_init(struct watched *reading, struct pst_str type)
 {
     reading->again = reading->first_at = reading->first_end = 0;
     return pst_multipart_init(&reading->reader, type);
 }
 
 static enum pst_err
-watch_piece(struct watched *reading, struct pst_text input)
+watch_piece(struct watched *reading, struct pst_str input)
 {
     enum pst_multipart_event event;
 
     do {
-        struct pst_text piece;
+        struct pst_str piece;
         enum pst_err e =
             pst_multipart_next(&reading->reader, &input, &event, &piece);
 
@@ -58,16 +58,16 @@ watch_piece(struct watched *reading, struct pst_text input)
             return e;
         if (reading->reader.parts != 1)
             continue;
-        if (event == PST_MULTIPART_PART)
-            reading->first_at = reading->first_end = reading->reader.seen;
-        if (event == PST_MULTIPART_PIECE)
+        if (event == PST_MULTIPART_PART_BEGIN)
+            reading->first_at = reading->first_end = reading->reader.bytes_read;
+        if (event == PST_MULTIPART_DATA)
             reading->first_end += piece.len;
-    } while (event != PST_MULTIPART_MORE);
+    } while (event != PST_MULTIPART_NEED_INPUT);
     return PST_OK;
 }
 
 static enum pst_err
-watch_first(struct watched *reading, struct pst_text head, struct pst_text *out)
+watch_first(struct watched *reading, struct pst_str head, struct pst_str *out)
 {
     const struct pst_multipart *reader = &reading->reader;
     enum pst_err e = watch_piece(reading, head);
@@ -75,33 +75,33 @@ watch_first(struct watched *reading, struct pst_text head, struct pst_text *out)
     if (e)
         return e;
     if (reader->parts == 0 ||
-        (reader->parts == 1 && reader->place != PST_MULTIPART_BEHIND &&
-         reader->place != PST_MULTIPART_END))
+        (reader->parts == 1 && reader->state != PST_MULTIPART_AFTER_DELIMITER &&
+         reader->state != PST_MULTIPART_EPILOGUE))
         return PST_TOO_LARGE;
     reading->again = head.len;
-    *out = pst_text_from_octet(pst_text_first(head, reading->first_end),
-                               reading->first_at);
+    *out = pst_str_skip(pst_str_first(head, reading->first_end),
+                        reading->first_at);
     return PST_OK;
 }
 
 static enum pst_err
-watch_next(struct watched *reading, struct pst_text piece)
+watch_next(struct watched *reading, struct pst_str piece)
 {
-    size_t known = pst_text_first(piece, reading->again).len;
+    size_t known = pst_str_first(piece, reading->again).len;
 
     reading->again -= known;
-    return watch_piece(reading, pst_text_from_octet(piece, known));
+    return watch_piece(reading, pst_str_skip(piece, known));
 }
 
-static struct pst_text
-piece_of(struct pst_text body, size_t at, size_t len)
+static struct pst_str
+piece_of(struct pst_str body, size_t at, size_t len)
 {
-    return pst_text_first(pst_text_from_octet(body, at), len);
+    return pst_str_first(pst_str_skip(body, at), len);
 }
 
 /* Bytes that pass, `step` at a time. */
 static size_t
-pass(struct pst_text body, size_t step)
+pass(struct pst_str body, size_t step)
 {
     for (size_t at = 0; at < body.len; at += step) {
         if (watch_next(&watch, piece_of(body, at, step)))
@@ -113,12 +113,12 @@ pass(struct pst_text body, size_t step)
 static void
 begin(void)
 {
-    assert_int_equal(watch_init(&watch, PST_TEXT(TYPE)), PST_OK);
+    assert_int_equal(watch_init(&watch, PST_STR(TYPE)), PST_OK);
 }
 
 /* It is one byte that is refused, with all of the piece that it is in. */
 static size_t
-check_pieces(const char *name, struct pst_text body, enum pst_err want)
+check_pieces(const char *name, struct pst_str body, enum pst_err want)
 {
     size_t good;
 
@@ -138,21 +138,21 @@ check_pieces(const char *name, struct pst_text body, enum pst_err want)
 
 /* However much of it was held and looked at beforehand. */
 static void
-check_heads(const char *name, struct pst_text body, size_t good)
+check_heads(const char *name, struct pst_str body, size_t good)
 {
     for (size_t len = 0; len <= body.len; len++) {
-        struct pst_text head = pst_text_first(body, len);
-        struct pst_text first = PST_NO_TEXT;
+        struct pst_str head = pst_str_first(body, len);
+        struct pst_str first = PST_STR_NONE;
         enum pst_err e;
 
         begin();
         e = watch_first(&watch, head, &first);
         if ((e == PST_MALFORMED) != (len > good))
             fail_msg("%s, held %zu: %s", name, len, pst_err_code(e));
-        assert_true(e == PST_OK || pst_text_is_absent(first));
+        assert_true(e == PST_OK || pst_str_is_absent(first));
         if (e)
             continue;
-        assert_true(pst_text_equal(first, PST_TEXT("{}")));
+        assert_true(pst_str_equal(first, PST_STR("{}")));
         if (pass(body, 7) != (good < body.len ? good - good % 7 : good))
             fail_msg("%s, behind %zu", name, len);
     }
@@ -160,7 +160,7 @@ check_heads(const char *name, struct pst_text body, size_t good)
 
 static const struct row {
     const char *name;
-    struct pst_text body;
+    struct pst_str body;
     enum pst_err e;
 } rows[] = {
 #define ROW(name, body, e)                \
@@ -413,7 +413,7 @@ test_where_it_stops(void **state)
 
     (void)state;
     assert_int_equal(
-        check_pieces("stop", PST_TEXT(FIRST "--xx" NL FORM NL "a"), STOP),
+        check_pieces("stop", PST_STR(FIRST "--xx" NL FORM NL "a"), STOP),
         sizeof(before) - 1);
 }
 
@@ -440,13 +440,13 @@ test_first(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(firsts); i++) {
-        struct pst_text out = PST_NO_TEXT;
+        struct pst_str out = PST_STR_NONE;
         enum pst_err e;
 
         begin();
-        e = watch_first(&watch, pst_text_from(firsts[i].head), &out);
+        e = watch_first(&watch, pst_str_from(firsts[i].head), &out);
         if (e != firsts[i].e ||
-            (!e && !pst_text_equal(out, pst_text_from(firsts[i].want))))
+            (!e && !pst_str_equal(out, pst_str_from(firsts[i].want))))
             fail_msg("\"%s\": %s", firsts[i].head, pst_err_code(e));
     }
 }
@@ -482,7 +482,7 @@ test_types(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(types); i++) {
-        enum pst_err e = watch_init(&watch, pst_text_from(types[i].type));
+        enum pst_err e = watch_init(&watch, pst_str_from(types[i].type));
 
         if (e != types[i].e)
             fail_msg("%s: %s", types[i].type, pst_err_code(e));
@@ -500,13 +500,13 @@ test_long_boundary(void **state)
     (void)state;
     memset(type + len, 'x', 71);
     memset(delimiter + 2, 'x', 70);
-    assert_int_equal(watch_init(&watch, (struct pst_text){type, len + 70}),
+    assert_int_equal(watch_init(&watch, (struct pst_str){type, len + 70}),
                      PST_OK);
     assert_int_equal(
-        watch_next(&watch, (struct pst_text){delimiter, sizeof(delimiter)}),
+        watch_next(&watch, (struct pst_str){delimiter, sizeof(delimiter)}),
         PST_OK);
-    assert_int_equal(watch_next(&watch, PST_TEXT(NL FORM NL "{}")), PST_OK);
-    assert_int_equal(watch_init(&watch, (struct pst_text){type, len + 71}),
+    assert_int_equal(watch_next(&watch, PST_STR(NL FORM NL "{}")), PST_OK);
+    assert_int_equal(watch_init(&watch, (struct pst_str){type, len + 71}),
                      PST_MALFORMED);
 }
 
@@ -524,7 +524,7 @@ test_boundaries_in_themselves(void **state)
     for (size_t i = 0; i < 40000; i++) {
         const char *boundary = boundaries[i % PST_COUNT(boundaries)];
         char type[64], delimiter[16], head[120], body[60 + 1] = "";
-        struct pst_text out;
+        struct pst_str out;
         bool is_there;
 
         snprintf(type, sizeof(type), "multipart/form-data; boundary=%s",
@@ -536,9 +536,9 @@ test_boundaries_in_themselves(void **state)
             body[j] = octets[(seed >> 16) % (sizeof(octets) - 1)];
         }
         is_there = strstr(body, delimiter) != NULL;
-        assert_int_equal(watch_init(&watch, pst_text_from(type)), PST_OK);
-        assert_int_equal(watch_next(&watch, pst_text_from(head)), PST_OK);
-        if (watch_first(&watch, pst_text_from(body), &out) == PST_TOO_LARGE) {
+        assert_int_equal(watch_init(&watch, pst_str_from(type)), PST_OK);
+        assert_int_equal(watch_next(&watch, pst_str_from(head)), PST_OK);
+        if (watch_first(&watch, pst_str_from(body), &out) == PST_TOO_LARGE) {
             assert_false(is_there);
         } else {
             assert_true(is_there);
@@ -548,25 +548,25 @@ test_boundaries_in_themselves(void **state)
 
 /* What a reader comes upon, as text: "(name|filename|type)content…." */
 static enum pst_err
-read_events(struct pst_text body, size_t step, char *out, size_t size)
+read_events(struct pst_str body, size_t step, char *out, size_t size)
 {
     struct pst_multipart reader;
     size_t len = 0;
 
-    assert_int_equal(pst_multipart_init(&reader, PST_TEXT(TYPE)), PST_OK);
+    assert_int_equal(pst_multipart_init(&reader, PST_STR(TYPE)), PST_OK);
     out[0] = '\0';
     for (size_t at = 0; at < body.len; at += step) {
-        struct pst_text input = piece_of(body, at, step);
+        struct pst_str input = piece_of(body, at, step);
         enum pst_multipart_event event;
 
         do {
-            struct pst_text piece;
+            struct pst_str piece;
             enum pst_err e =
                 pst_multipart_next(&reader, &input, &event, &piece);
 
             if (e)
                 return e;
-            if (event == PST_MULTIPART_PART)
+            if (event == PST_MULTIPART_PART_BEGIN)
                 len += (size_t)snprintf(
                     out + len, size - len, "(%.*s|%.*s|%.*s)",
                     (int)reader.part.name.len, reader.part.name.ptr,
@@ -574,15 +574,15 @@ read_events(struct pst_text body, size_t step, char *out, size_t size)
                     reader.part.filename.ptr ? reader.part.filename.ptr : "",
                     (int)reader.part.type.len,
                     reader.part.type.ptr ? reader.part.type.ptr : "");
-            if (event == PST_MULTIPART_PIECE) {
+            if (event == PST_MULTIPART_DATA) {
                 assert_true(piece.len > 0);
                 len += (size_t)snprintf(out + len, size - len, "%.*s",
                                         (int)piece.len, piece.ptr);
             }
-            if (event == PST_MULTIPART_OVER)
+            if (event == PST_MULTIPART_DONE)
                 len += (size_t)snprintf(out + len, size - len, ".");
             assert_true(len < size);
-        } while (event != PST_MULTIPART_MORE);
+        } while (event != PST_MULTIPART_NEED_INPUT);
         assert_int_equal(input.len, 0);
     }
     return PST_OK;
@@ -611,7 +611,7 @@ test_events(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(bodies); i++) {
-        struct pst_text body = pst_text_from(bodies[i].in);
+        struct pst_str body = pst_str_from(bodies[i].in);
 
         for (size_t step = 1; step <= body.len + 1; step++) {
             char out[500];
@@ -638,22 +638,23 @@ test_long_heads(void **state)
     static const char start[] =
         "Content-Disposition: form-data; name=\"0\"; filename=\"";
     static const char tail[] = "\"" NL NL;
-    char body[3 * PST_PART_HEAD_MAX] = FIRST "--xx" NL;
+    char body[3 * PST_MULTIPART_PART_HEAD_MAX] = FIRST "--xx" NL;
     size_t head = strlen(body);
 
     (void)state;
     for (size_t extra = 0; extra < 2; extra++) {
         size_t good;
-        size_t len = PST_PART_HEAD_MAX - strlen(start) - strlen(tail) + extra;
+        size_t len =
+            PST_MULTIPART_PART_HEAD_MAX - strlen(start) - strlen(tail) + extra;
 
         memcpy(body + head, start, strlen(start));
         memset(body + head + strlen(start), 'a', len);
         memcpy(body + head + strlen(start) + len, tail, sizeof(tail));
         memcpy(body + strlen(body), "a" NL A_FILE END,
                sizeof("a" NL A_FILE END));
-        good = check_pieces("long", pst_text_from(body), extra ? STOP : PASS);
+        good = check_pieces("long", pst_str_from(body), extra ? STOP : PASS);
         if (extra)
-            assert_int_equal(good, head + PST_PART_HEAD_MAX);
+            assert_int_equal(good, head + PST_MULTIPART_PART_HEAD_MAX);
     }
 }
 

@@ -13,10 +13,10 @@
 #include "http/multipart_part.h"
 
 static void
-check_text(const char *row, struct pst_text got, const char *want)
+check_text(const char *row, struct pst_str got, const char *want)
 {
-    if (!pst_text_equal(got, pst_text_from(want)) ||
-        pst_text_is_absent(got) != (want == NULL))
+    if (!pst_str_equal(got, pst_str_from(want)) ||
+        pst_str_is_absent(got) != (want == NULL))
         fail_msg("%s: [%.*s]", row, (int)got.len, got.ptr ? got.ptr : "");
 }
 
@@ -58,8 +58,9 @@ test_lines(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_part part = {.is_first = rows[i].is_first};
-        enum pst_err e = pst_part_read_line(&part, pst_text_from(rows[i].line));
+        struct pst_multipart_part part = {.is_first = rows[i].is_first};
+        enum pst_err e =
+            pst_multipart_part_parse_line(&part, pst_str_from(rows[i].line));
 
         if (e != rows[i].e)
             fail_msg("%s: %s", rows[i].line, pst_err_code(e));
@@ -83,12 +84,14 @@ test_twice(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(lines); i++) {
-        struct pst_part part = {.is_first = false};
+        struct pst_multipart_part part = {.is_first = false};
 
-        assert_int_equal(pst_part_read_line(&part, pst_text_from(lines[i])),
-                         PST_OK);
-        assert_int_equal(pst_part_read_line(&part, pst_text_from(lines[i])),
-                         PST_MALFORMED);
+        assert_int_equal(
+            pst_multipart_part_parse_line(&part, pst_str_from(lines[i])),
+            PST_OK);
+        assert_int_equal(
+            pst_multipart_part_parse_line(&part, pst_str_from(lines[i])),
+            PST_MALFORMED);
     }
 }
 

@@ -11,14 +11,14 @@
 
 #include "codec/name_fold.h"
 
-static struct pst_text
-key_of(struct pst_text name, char out[static PST_FOLD_MAX])
+static struct pst_str
+key_of(struct pst_str name, char out[static PST_NAME_FOLD_MAX])
 {
     size_t len = 0;
 
-    assert_int_equal(pst_fold_name(name, out, &len), PST_OK);
-    assert_true(len <= PST_FOLD_MAX);
-    return (struct pst_text){out, len};
+    assert_int_equal(pst_name_fold(name, out, &len), PST_OK);
+    assert_true(len <= PST_NAME_FOLD_MAX);
+    return (struct pst_str){out, len};
 }
 
 #define ROW(row, name, key)                                    \
@@ -32,8 +32,8 @@ test_keys(void **state)
 {
     static const struct {
         const char *row;
-        struct pst_text name;
-        struct pst_text key;
+        struct pst_str name;
+        struct pst_str key;
     } rows[] = {
         ROW("plain", "bob@example.org", "bob@example.org"),
         ROW("case", "BOB@Example.ORG", "bob@example.org"),
@@ -109,13 +109,13 @@ test_keys(void **state)
         ROW("empty", "", ""),
         ROW("nothing left", " \xE2\x80\x8B\xCC\x81\0", ""),
     };
-    char out[PST_FOLD_MAX];
+    char out[PST_NAME_FOLD_MAX];
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text key = key_of(rows[i].name, out);
+        struct pst_str key = key_of(rows[i].name, out);
 
-        if (!pst_text_equal(key, rows[i].key))
+        if (!pst_str_equal(key, rows[i].key))
             fail_msg("row '%s': '%.*s'", rows[i].row, (int)key.len, key.ptr);
     }
 }
@@ -125,25 +125,25 @@ static void
 test_hangul(void **state)
 {
     static const struct {
-        struct pst_text syllable;
-        struct pst_text letters;
+        struct pst_str syllable;
+        struct pst_str letters;
     } rows[] = {
         {{"\xEA\xB0\x80", 3}, {"\xE1\x84\x80\xE1\x85\xA1", 6}},
         {{"\xED\x95\x9C", 3}, {"\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", 9}},
         {{"\xED\x9E\xA3", 3}, {"\xE1\x84\x92\xE1\x85\xB5\xE1\x87\x82", 9}},
     };
-    char one[PST_FOLD_MAX];
-    char other[PST_FOLD_MAX];
+    char one[PST_NAME_FOLD_MAX];
+    char other[PST_NAME_FOLD_MAX];
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text key = key_of(rows[i].syllable, one);
+        struct pst_str key = key_of(rows[i].syllable, one);
 
         assert_true(key.len >= 6);
-        assert_true(pst_text_equal(key, key_of(rows[i].letters, other)));
+        assert_true(pst_str_equal(key, key_of(rows[i].letters, other)));
     }
-    assert_false(pst_text_equal(key_of(rows[0].syllable, one),
-                                key_of(rows[1].syllable, other)));
+    assert_false(pst_str_equal(key_of(rows[0].syllable, one),
+                               key_of(rows[1].syllable, other)));
 }
 
 static void
@@ -158,13 +158,13 @@ test_other_names_have_other_keys(void **state)
         {"\xD0\xB0", "a"},
         {"\xE4\xB8\xAD", "\xE4\xB8\xAE"},
     };
-    char one[PST_FOLD_MAX];
-    char other[PST_FOLD_MAX];
+    char one[PST_NAME_FOLD_MAX];
+    char other[PST_NAME_FOLD_MAX];
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(pairs); i++)
-        if (pst_text_equal(key_of(pst_text_from(pairs[i][0]), one),
-                           key_of(pst_text_from(pairs[i][1]), other)))
+        if (pst_str_equal(key_of(pst_str_from(pairs[i][0]), one),
+                          key_of(pst_str_from(pairs[i][1]), other)))
             fail_msg("%s is %s", pairs[i][0], pairs[i][1]);
 }
 
@@ -176,12 +176,12 @@ test_not_utf8(void **state)
         "\xFF",         "bob\xC3",          "\xC0\x80",
         "\xED\xA0\x80", "\xF4\x90\x80\x80", "b\x80ob",
     };
-    char out[PST_FOLD_MAX];
+    char out[PST_NAME_FOLD_MAX];
     size_t len = 77;
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(names); i++)
-        assert_int_equal(pst_fold_name(pst_text_from(names[i]), out, &len),
+        assert_int_equal(pst_name_fold(pst_str_from(names[i]), out, &len),
                          PST_MALFORMED);
     assert_int_equal(len, 77);
 }
@@ -191,32 +191,32 @@ static void
 test_long_names(void **state)
 {
     static char name[6000];
-    char one[PST_FOLD_MAX];
-    char other[PST_FOLD_MAX];
-    struct pst_text key;
+    char one[PST_NAME_FOLD_MAX];
+    char other[PST_NAME_FOLD_MAX];
+    struct pst_str key;
 
     (void)state;
     for (size_t i = 0; i < sizeof(name); i += 3)
         memcpy(name + i, "\xE4\xB8\xAD", 3);
-    key = key_of((struct pst_text){name, sizeof(name)}, one);
-    assert_int_equal(key.len, PST_FOLD_MAX - PST_FOLD_MAX % 3);
+    key = key_of((struct pst_str){name, sizeof(name)}, one);
+    assert_int_equal(key.len, PST_NAME_FOLD_MAX - PST_NAME_FOLD_MAX % 3);
     memcpy(name + sizeof(name) - 3, "abc", 3);
-    assert_true(pst_text_equal(
-        key, key_of((struct pst_text){name, sizeof(name)}, other)));
+    assert_true(pst_str_equal(
+        key, key_of((struct pst_str){name, sizeof(name)}, other)));
     /* What cannot be seen takes no room. */
     for (size_t i = 0; i < sizeof(name); i += 3)
         memcpy(name + i, "\xE2\x80\x8B", 3);
     memcpy(name + sizeof(name) - 3, "bob", 3);
-    key = key_of((struct pst_text){name, sizeof(name)}, one);
-    assert_true(pst_text_equal(key, PST_TEXT("bob")));
+    key = key_of((struct pst_str){name, sizeof(name)}, one);
+    assert_true(pst_str_equal(key, PST_STR("bob")));
 }
 
 /* Every character, alone: a key of few bytes, which folds to itself. */
 static void
 test_every_character(void **state)
 {
-    char out[PST_FOLD_MAX];
-    char again[PST_FOLD_MAX];
+    char out[PST_NAME_FOLD_MAX];
+    char again[PST_NAME_FOLD_MAX];
 
     (void)state;
     for (uint32_t c = 0x80; c < 0x110000; c++) {
@@ -225,15 +225,15 @@ test_every_character(void **state)
             (char)(0x80 | (c >> 6 & 0x3F)), (char)(0x80 | (c & 0x3F))};
         const char utf8_3[] = {(char)(0xE0 | c >> 12), utf8[2], utf8[3]};
         const char utf8_2[] = {(char)(0xC0 | c >> 6), utf8[3]};
-        struct pst_text name = c < 0x800     ? (struct pst_text){utf8_2, 2}
-                               : c < 0x10000 ? (struct pst_text){utf8_3, 3}
-                                             : (struct pst_text){utf8, 4};
-        struct pst_text key;
+        struct pst_str name = c < 0x800     ? (struct pst_str){utf8_2, 2}
+                              : c < 0x10000 ? (struct pst_str){utf8_3, 3}
+                                            : (struct pst_str){utf8, 4};
+        struct pst_str key;
 
         if (c >= 0xD800 && c <= 0xDFFF)
             continue;
         key = key_of(name, out);
-        if (!pst_text_equal(key, key_of(key, again)))
+        if (!pst_str_equal(key, key_of(key, again)))
             fail_msg("U+%04X folds twice", (unsigned)c);
     }
 }

@@ -92,7 +92,7 @@ static const struct sample referers[] = {
     {"null", FOREIGN},
 };
 
-static const struct pst_text listed[] = {
+static const struct pst_str listed[] = {
     {"https://app.example", 19},
     {"http://localhost:5173", 21},
     {"capacitor://localhost", 21},
@@ -135,9 +135,9 @@ check_one(const struct sample *site, const struct sample *origin,
 {
     for (unsigned bits = 0; bits < BITS; bits++) {
         struct pst_origin_facts facts = {
-            .origin = pst_text_from(origin->text),
-            .sec_fetch_site = pst_text_from(site->text),
-            .referer = pst_text_from(referer->text),
+            .origin = pst_str_from(origin->text),
+            .sec_fetch_site = pst_str_from(site->text),
+            .referer = pst_str_from(referer->text),
             .safe = bits & SAFE,
             .bearer = bits & BEARER,
             .form_with_cookie = bits & FORM,
@@ -216,9 +216,9 @@ test_sentences(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_origin_facts facts = {
-            .origin = pst_text_from(rows[i].origin),
-            .sec_fetch_site = pst_text_from(rows[i].site),
-            .referer = pst_text_from(rows[i].referer),
+            .origin = pst_str_from(rows[i].origin),
+            .sec_fetch_site = pst_str_from(rows[i].site),
+            .referer = pst_str_from(rows[i].referer),
         };
         enum pst_err e = pst_origin_check(&rules, &facts);
 
@@ -236,11 +236,11 @@ test_own_unknown(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(owns); i++) {
-        struct pst_origin_rules unknown = {.own = pst_text_from(owns[i])};
+        struct pst_origin_rules unknown = {.own = pst_str_from(owns[i])};
 
         for (size_t k = 0; k < PST_COUNT(said); k++) {
-            struct pst_origin_facts origin = {.origin = pst_text_from(said[k])};
-            struct pst_origin_facts page = {.referer = pst_text_from(said[k])};
+            struct pst_origin_facts origin = {.origin = pst_str_from(said[k])};
+            struct pst_origin_facts page = {.referer = pst_str_from(said[k])};
 
             if (pst_origin_check(&unknown, &origin) != PST_CROSS_SITE)
                 fail_msg("own %zu, Origin \"%s\"", i, said[k]);
@@ -255,13 +255,13 @@ test_listed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(origins); i++)
-        if (pst_origin_is_listed(&rules, pst_text_from(origins[i].text)) !=
+        if (pst_origin_is_listed(&rules, pst_str_from(origins[i].text)) !=
             (origins[i].kind == LISTED))
             fail_msg("\"%s\"", origins[i].text ? origins[i].text : "absent");
     assert_false(pst_origin_is_listed(
-        &(struct pst_origin_rules){.listed = &(struct pst_text){"", 0},
+        &(struct pst_origin_rules){.listed = &(struct pst_str){"", 0},
                                    .listed_count = 1},
-        PST_NO_TEXT));
+        PST_STR_NONE));
     assert_false(pst_origin_is_listed(
         &(struct pst_origin_rules){.own = rules.own}, rules.own));
 }
@@ -380,13 +380,13 @@ test_canonical(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(canonical); i++)
-        if (!pst_origin_is_canonical(pst_text_from(canonical[i])))
+        if (!pst_origin_is_canonical(pst_str_from(canonical[i])))
             fail_msg("\"%s\" is canonical", canonical[i]);
     for (size_t i = 0; i < PST_COUNT(not_canonical); i++)
-        if (pst_origin_is_canonical(pst_text_from(not_canonical[i])))
+        if (pst_origin_is_canonical(pst_str_from(not_canonical[i])))
             fail_msg("\"%s\" is not canonical", not_canonical[i]);
-    assert_false(pst_origin_is_canonical(PST_NO_TEXT));
-    assert_false(pst_origin_is_canonical(PST_TEXT("https://a\0.example")));
+    assert_false(pst_origin_is_canonical(PST_STR_NONE));
+    assert_false(pst_origin_is_canonical(PST_STR("https://a\0.example")));
 }
 
 static const char *const apps[] = {
@@ -441,14 +441,14 @@ test_apps(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(apps); i++)
-        if (!pst_origin_is_app(pst_text_from(apps[i])) ||
-            pst_origin_is_canonical(pst_text_from(apps[i])))
+        if (!pst_origin_is_app(pst_str_from(apps[i])) ||
+            pst_origin_is_canonical(pst_str_from(apps[i])))
             fail_msg("\"%s\" is an app's", apps[i]);
     for (size_t i = 0; i < PST_COUNT(no_apps); i++)
-        if (pst_origin_is_app(pst_text_from(no_apps[i])))
+        if (pst_origin_is_app(pst_str_from(no_apps[i])))
             fail_msg("\"%s\" is no app's", no_apps[i]);
-    assert_false(pst_origin_is_app(PST_NO_TEXT));
-    assert_false(pst_origin_is_app(PST_TEXT("app://a\0b")));
+    assert_false(pst_origin_is_app(PST_STR_NONE));
+    assert_false(pst_origin_is_app(PST_STR("app://a\0b")));
 }
 
 int

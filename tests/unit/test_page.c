@@ -19,7 +19,7 @@
 static struct pst_arena *arena;
 static char out[2 * PST_PAGE_MAX];
 static size_t out_len;
-static struct reply rep;
+static struct response res;
 static const struct config plain = {
     .auth_token_header = {"vendure-auth-token", 18}};
 static const struct config adorned = {
@@ -28,7 +28,7 @@ static const struct config adorned = {
     .stylesheet = {"/our.css?a=1&b=\"", 16}};
 
 static enum pst_err
-sink_write(void *context, struct pst_text piece)
+sink_write(void *context, struct pst_str piece)
 {
     (void)context;
     assert_true(piece.len < sizeof(out) - out_len);
@@ -48,19 +48,19 @@ sink_flush(void *context)
 static void
 init(void)
 {
-    const struct reply_sink to = {sink_write, sink_flush, NULL};
+    const struct response_sink to = {sink_write, sink_flush, NULL};
 
     pst_arena_reset(arena);
     out_len = 0;
     out[0] = '\0';
-    reply_init(&rep, arena, &to);
+    response_init(&res, arena, &to);
 }
 
 static int
 set_up(void **state)
 {
     (void)state;
-    if (pst_crypt_init() != PST_OK)
+    if (pst_crypto_init() != PST_OK)
         return -1;
     return pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK ? 0 : -1;
 }
@@ -88,7 +88,7 @@ check_has_not(const char *row, const char *piece)
 }
 
 /* The bytes between two marks. */
-static struct pst_text
+static struct pst_str
 between(const char *before, const char *after)
 {
     const char *start = strstr(out, before);
@@ -98,21 +98,21 @@ between(const char *before, const char *after)
     start += strlen(before);
     end = strstr(start, after);
     assert_non_null(end);
-    return (struct pst_text){start, (size_t)(end - start)};
+    return (struct pst_str){start, (size_t)(end - start)};
 }
 
 static enum pst_err
-send_login(const struct page_login *page)
+send_login(const struct page_login_form *page)
 {
     init();
-    return page_login(&rep, &plain, 200, page);
+    return page_send_login(&res, &plain, 200, page);
 }
 
 static void
 test_escaped(void **state)
 {
     static const struct {
-        struct pst_text in;
+        struct pst_str in;
         const char *want;
     } rows[] = {
         {{"plain", 5}, "plain"},
@@ -126,12 +126,12 @@ test_escaped(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct page_login page = {.email = rows[i].in};
-        struct pst_text got;
+        const struct page_login_form page = {.email = rows[i].in};
+        struct pst_str got;
 
         assert_int_equal(send_login(&page), PST_OK);
         got = between("spellcheck=\"false\" required value=\"", "\"");
-        if (!pst_text_equal(got, pst_text_from(rows[i].want)))
+        if (!pst_str_equal(got, pst_str_from(rows[i].want)))
             fail_msg("row %zu '%s': got '%.*s'", i, rows[i].want, (int)got.len,
                      got.ptr);
     }
@@ -140,11 +140,11 @@ test_escaped(void **state)
 static enum pst_err
 send_logout(void)
 {
-    const struct page_logout page = {.action = PST_TEXT("/logout"),
-                                     .return_to = PST_TEXT("/b?x=1&y=2")};
+    const struct page_logout_form page = {.action = PST_STR("/logout"),
+                                          .return_to = PST_STR("/b?x=1&y=2")};
 
     init();
-    return page_logout(&rep, &plain, 200, &page);
+    return page_send_logout(&res, &plain, 200, &page);
 }
 
 /* What every page has (R77, R78). */
@@ -181,9 +181,9 @@ check_page(const char *row)
 static void
 test_every_page(void **state)
 {
-    const struct page_login page = {.action = PST_TEXT("/login")};
+    const struct page_login_form page = {.action = PST_STR("/login")};
     struct request req = {.id = "0123456789abcdef",
-                          .accept = PST_TEXT("text/html")};
+                          .accept = PST_STR("text/html")};
 
     (void)state;
     assert_int_equal(send_login(&page), PST_OK);
@@ -191,7 +191,8 @@ test_every_page(void **state)
     assert_int_equal(send_logout(), PST_OK);
     check_page("logout");
     init();
-    assert_int_equal(page_error(&rep, &req, &plain, PST_CROSS_SITE), PST_OK);
+    assert_int_equal(page_send_error(&res, &req, &plain, PST_CROSS_SITE),
+                     PST_OK);
     check_page("error");
 }
 
@@ -220,10 +221,10 @@ base64(const uint8_t in[static PST_HASH_LEN], char to[static 45])
 static void
 test_style_hash(void **state)
 {
-    const struct page_login page = {.action = PST_TEXT("/login")};
+    const struct page_login_form page = {.action = PST_STR("/login")};
     uint8_t hash[PST_HASH_LEN];
-    struct pst_text style;
-    struct pst_text named;
+    struct pst_str style;
+    struct pst_str named;
     char want[45];
 
     (void)state;
@@ -231,21 +232,21 @@ test_style_hash(void **state)
     style = between("<style>", "</style>");
     named = between("style-src 'sha256-", "'");
     assert_true(style.len > 100);
-    pst_crypt_sha256(pst_text_bytes(style), hash);
+    pst_crypto_sha256(pst_str_bytes(style), hash);
     base64(hash, want);
-    if (!pst_text_equal(named, pst_text_from(want)))
+    if (!pst_str_equal(named, pst_str_from(want)))
         fail_msg("STYLE_HASH in page.c must be %s", want);
 }
 
 static void
 test_login(void **state)
 {
-    const struct page_login fresh = {.action = PST_TEXT("/login")};
-    const struct page_login again = {
-        .action = PST_TEXT("/log\"in"),
-        .email = PST_TEXT("a<b>'@example.org"),
-        .return_to = PST_TEXT("/cart?a=\"><script>"),
-        .message = PST_TEXT("no <i>such</i> luck"),
+    const struct page_login_form fresh = {.action = PST_STR("/login")};
+    const struct page_login_form again = {
+        .action = PST_STR("/log\"in"),
+        .email = PST_STR("a<b>'@example.org"),
+        .return_to = PST_STR("/cart?a=\"><script>"),
+        .message = PST_STR("no <i>such</i> luck"),
         .remember = true,
     };
 
@@ -289,14 +290,14 @@ test_one_focus(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text email;
+        struct pst_str email;
     } rows[] = {
         {"absent", {NULL, 0}}, {"empty", {"", 0}}, {"typed", {"a@b", 3}}};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct page_login page = {.action = PST_TEXT("/login"),
-                                        .email = rows[i].email};
+        const struct page_login_form page = {.action = PST_STR("/login"),
+                                             .email = rows[i].email};
         const char *first;
 
         assert_int_equal(send_login(&page), PST_OK);
@@ -309,12 +310,12 @@ test_one_focus(void **state)
 static void
 test_login_status(void **state)
 {
-    const struct page_login page = {.action = PST_TEXT("/login")};
+    const struct page_login_form page = {.action = PST_STR("/login")};
 
     (void)state;
     init();
-    reply_put(&rep, PST_TEXT("Cache-Control"), PST_TEXT("public"));
-    assert_int_equal(page_login(&rep, &plain, 401, &page), PST_OK);
+    response_set_header(&res, PST_STR("Cache-Control"), PST_STR("public"));
+    assert_int_equal(page_send_login(&res, &plain, 401, &page), PST_OK);
     check_has("401", "Status: 401 Unauthorized\r\n");
     check_has("401", "Cache-Control: no-store\r\n");
     check_has_not("401", "public");
@@ -324,13 +325,13 @@ static void
 test_login_too_large(void **state)
 {
     static char big[PST_PAGE_MAX];
-    const struct page_login page = {.action = PST_TEXT("/login"),
-                                    .email = {big, sizeof(big)}};
+    const struct page_login_form page = {.action = PST_STR("/login"),
+                                         .email = {big, sizeof(big)}};
 
     (void)state;
     memset(big, '<', sizeof(big));
     init();
-    assert_int_equal(page_login(&rep, &plain, 401, &page), PST_TOO_LARGE);
+    assert_int_equal(page_send_login(&res, &plain, 401, &page), PST_TOO_LARGE);
     assert_int_equal(out_len, 0);
 }
 
@@ -347,8 +348,8 @@ test_logout(void **state)
     check_has_not("logout", "everywhere");
     init();
     assert_int_equal(
-        page_logout(&rep, &plain, 200,
-                    &(const struct page_logout){.everywhere = true}),
+        page_send_logout(&res, &plain, 200,
+                         &(const struct page_logout_form){.everywhere = true}),
         PST_OK);
     check_has("everywhere", "<title>Log out everywhere?</title>");
     check_has("everywhere", "name=\"everywhere\" value=\"1\">");
@@ -358,13 +359,13 @@ test_logout(void **state)
 static void
 test_adorned(void **state)
 {
-    const struct page_login login = {.action = PST_TEXT("/login"),
-                                     .token = PST_TEXT("ab.cd")};
-    const struct page_logout logout = {.action = PST_TEXT("/logout"),
-                                       .token = PST_TEXT("ab.cd"),
-                                       .message = PST_TEXT("<again>")};
+    const struct page_login_form login = {.action = PST_STR("/login"),
+                                          .token = PST_STR("ab.cd")};
+    const struct page_logout_form logout = {.action = PST_STR("/logout"),
+                                            .token = PST_STR("ab.cd"),
+                                            .message = PST_STR("<again>")};
     struct request req = {.id = "0123456789abcdef",
-                          .accept = PST_TEXT("text/html")};
+                          .accept = PST_STR("text/html")};
     static const char *const names[] = {"login", "logout", "error"};
 
     (void)state;
@@ -372,9 +373,9 @@ test_adorned(void **state)
         enum pst_err e;
 
         init();
-        e = i == 0   ? page_login(&rep, &adorned, 200, &login)
-            : i == 1 ? page_logout(&rep, &adorned, 403, &logout)
-                     : page_error(&rep, &req, &adorned, PST_CROSS_SITE);
+        e = i == 0   ? page_send_login(&res, &adorned, 200, &login)
+            : i == 1 ? page_send_logout(&res, &adorned, 403, &logout)
+                     : page_send_error(&res, &req, &adorned, PST_CROSS_SITE);
         assert_int_equal(e, PST_OK);
         check_has(names[i], " - Fish &amp; &lt;Chips&gt;</title>");
         check_has(names[i], "<p class=\"site\">Fish &amp; &lt;Chips&gt;</p>");
@@ -392,7 +393,7 @@ test_adorned(void **state)
     check_has_not("plain", "class=\"site\"");
     check_has_not("plain", "img-src");
     init();
-    assert_int_equal(page_logout(&rep, &plain, 403, &logout), PST_OK);
+    assert_int_equal(page_send_logout(&res, &plain, 403, &logout), PST_OK);
     check_has("again", "Status: 403 Forbidden\r\n");
     check_has("again", "<title>Error: Log out?</title>");
     check_has("again", "role=\"alert\">&lt;again&gt;</p>");
@@ -408,12 +409,12 @@ test_error_status(void **state)
         int status = pst_err_status(e) < 400 ? 500 : pst_err_status(e);
         struct request api = {.id = "0123456789abcdef"};
         struct request page = {.id = "0123456789abcdef",
-                               .sec_fetch_mode = PST_TEXT("navigate")};
+                               .sec_fetch_mode = PST_STR("navigate")};
         char want[32];
 
         (void)snprintf(want, sizeof(want), "Status: %d ", status);
         init();
-        assert_int_equal(page_error(&rep, &api, &plain, e), PST_OK);
+        assert_int_equal(page_send_error(&res, &api, &plain, e), PST_OK);
         assert_ptr_equal(strstr(out, want), out);
         check_has(pst_err_code(e), "Content-Type: application/json");
         check_has(pst_err_code(e), "\"requestId\":\"0123456789abcdef\"");
@@ -421,7 +422,7 @@ test_error_status(void **state)
         check_has_not(pst_err_code(e), "\"OK\"");
 
         init();
-        assert_int_equal(page_error(&rep, &page, &plain, e), PST_OK);
+        assert_int_equal(page_send_error(&res, &page, &plain, e), PST_OK);
         assert_ptr_equal(strstr(out, want), out);
         check_has(pst_err_code(e), "Content-Type: text/html");
         check_has(pst_err_code(e), "<code>0123456789abcdef</code>");
@@ -453,20 +454,22 @@ test_error_keeps(void **state)
     for (unsigned page = 0; page < 2; page++) {
         struct request req = {.id = "0123456789abcdef",
                               .accept =
-                                  page ? PST_TEXT("text/html") : PST_NO_TEXT};
+                                  page ? PST_STR("text/html") : PST_STR_NONE};
         char line[64];
 
         init();
-        reply_set_status(&rep, 200);
+        response_set_status(&res, 200);
         for (size_t i = 0; i < PST_COUNT(kept); i++)
-            reply_put(&rep, pst_text_from(kept[i]), PST_TEXT("kept"));
+            response_set_header(&res, pst_str_from(kept[i]), PST_STR("kept"));
         for (size_t i = 0; i < PST_COUNT(dropped); i++)
-            reply_put(&rep, pst_text_from(dropped[i]), PST_TEXT("dropped"));
-        reply_put_cookie(&rep, PST_TEXT("kept"));
-        reply_put_cookie(&rep, PST_TEXT("also=kept"));
-        reply_vary(&rep, PST_TEXT("Origin"));
-        reply_put(&rep, PST_TEXT("Broken"), PST_TEXT("\r\n"));
-        assert_int_equal(page_error(&rep, &req, &plain, PST_FORGED), PST_OK);
+            response_set_header(&res, pst_str_from(dropped[i]),
+                                PST_STR("dropped"));
+        response_set_cookie(&res, PST_STR("kept"));
+        response_set_cookie(&res, PST_STR("also=kept"));
+        response_add_vary(&res, PST_STR("Origin"));
+        response_set_header(&res, PST_STR("Broken"), PST_STR("\r\n"));
+        assert_int_equal(page_send_error(&res, &req, &plain, PST_FORGED),
+                         PST_OK);
         check_has("form", page ? "\r\nContent-Type: text/html"
                                : "\r\nContent-Type: application/json");
         for (size_t i = 0; i < PST_COUNT(kept); i++) {
@@ -489,11 +492,12 @@ test_error_without_memory(void **state)
     (void)state;
     for (size_t n = 1; n < 30; n++) {
         struct request req = {.id = "0123456789abcdef",
-                              .accept = PST_TEXT("text/html")};
+                              .accept = PST_STR("text/html")};
 
         init();
         pst_arena_fail_at(arena, n);
-        assert_int_equal(page_error(&rep, &req, &plain, PST_NO_MEMORY), PST_OK);
+        assert_int_equal(page_send_error(&res, &req, &plain, PST_NO_MEMORY),
+                         PST_OK);
         assert_ptr_equal(strstr(out, "Status: 503 "), out);
         assert_null(strstr(out + 1, "Status:"));
         check_has("whole", "0123456789abcdef");

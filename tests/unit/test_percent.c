@@ -14,9 +14,9 @@
 
 static const struct {
     const char *name;
-    struct pst_text in;
-    struct pst_text want;
-    struct pst_text want_plus;
+    struct pst_str in;
+    struct pst_str want;
+    struct pst_str want_plus;
 } decoded[] = {
     {"empty", {"", 0}, {"", 0}, {"", 0}},
     {"absent", {NULL, 0}, {"", 0}, {"", 0}},
@@ -43,14 +43,14 @@ test_decode(void **state)
     for (size_t i = 0; i < PST_COUNT(decoded); i++) {
         for (int plus = 0; plus < 2; plus++) {
             char storage[32];
-            struct pst_text got;
+            struct pst_str got;
             struct pst_buf buf;
 
             pst_buf_init(&buf, storage, sizeof(storage));
             pst_percent_decode(&buf, decoded[i].in, plus);
-            assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
-            if (!pst_text_equal(got,
-                                plus ? decoded[i].want_plus : decoded[i].want))
+            assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
+            if (!pst_str_equal(got,
+                               plus ? decoded[i].want_plus : decoded[i].want))
                 fail_msg("row '%s', plus %d: '%.*s'", decoded[i].name, plus,
                          (int)got.len, got.ptr);
         }
@@ -69,26 +69,25 @@ test_encode_every_octet(void **state)
         char storage[8];
         char back[8];
         char want[4];
-        struct pst_text got;
+        struct pst_str got;
         struct pst_buf buf;
 
         pst_buf_init(&buf, storage, sizeof(storage));
-        pst_percent_encode(&buf, (struct pst_text){&c, 1});
-        assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+        pst_percent_encode(&buf, (struct pst_str){&c, 1});
+        assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
         if (got.len == 1) {
             themselves++;
             assert_int_equal(got.ptr[0], c);
             assert_true(pst_is_alpha(c) || pst_is_digit(c) ||
-                        pst_text_index(PST_TEXT("-._~"), c) < 4);
+                        pst_str_index(PST_STR("-._~"), c) < 4);
             continue;
         }
         assert_int_equal(snprintf(want, sizeof(want), "%%%02X", octet), 3);
-        if (!pst_text_equal(got, pst_text_from(want)))
+        if (!pst_str_equal(got, pst_str_from(want)))
             fail_msg("octet 0x%02X", (unsigned)octet);
         pst_buf_init(&buf, back, sizeof(back));
         pst_percent_decode(&buf, got, true);
-        assert_true(
-            pst_text_equal(pst_buf_text(&buf), (struct pst_text){&c, 1}));
+        assert_true(pst_str_equal(pst_buf_str(&buf), (struct pst_str){&c, 1}));
     }
     assert_int_equal(themselves, 66);
 }
@@ -97,31 +96,31 @@ static void
 test_encode(void **state)
 {
     char storage[64];
-    struct pst_text got;
+    struct pst_str got;
     struct pst_buf buf;
 
     (void)state;
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_percent_encode(&buf, PST_TEXT("/a b?x=1&y=\xC3\xBC+%~"));
-    assert_int_equal(pst_buf_end(&buf, &got), PST_OK);
+    pst_percent_encode(&buf, PST_STR("/a b?x=1&y=\xC3\xBC+%~"));
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
     assert_true(
-        pst_text_equal(got, PST_TEXT("%2Fa%20b%3Fx%3D1%26y%3D%C3%BC%2B%25~")));
+        pst_str_equal(got, PST_STR("%2Fa%20b%3Fx%3D1%26y%3D%C3%BC%2B%25~")));
 }
 
 static void
 test_no_room(void **state)
 {
     char storage[2];
-    struct pst_text got;
+    struct pst_str got;
     struct pst_buf buf;
 
     (void)state;
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_percent_encode(&buf, PST_TEXT("/"));
-    assert_int_equal(pst_buf_end(&buf, &got), PST_TOO_LARGE);
+    pst_percent_encode(&buf, PST_STR("/"));
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_TOO_LARGE);
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_percent_decode(&buf, PST_TEXT("%41%42%43"), false);
-    assert_int_equal(pst_buf_end(&buf, &got), PST_TOO_LARGE);
+    pst_percent_decode(&buf, PST_STR("%41%42%43"), false);
+    assert_int_equal(pst_buf_finish(&buf, &got), PST_TOO_LARGE);
 }
 
 int

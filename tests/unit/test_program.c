@@ -206,7 +206,7 @@ test_arguments(void **state)
             dup2(terminal, STDIN_FILENO);
         else
             close(STDIN_FILENO);
-        got = service_read_arguments(rows[i].argv, "query", &address, &status);
+        got = program_parse_arguments(rows[i].argv, "query", &address, &status);
         release(out);
         if (got != rows[i].want || status != rows[i].want_status ||
             strncmp(out, rows[i].want_printed, strlen(rows[i].want_printed)))
@@ -249,28 +249,28 @@ test_open(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(starts); i++) {
-        struct service service = {.name = "query"};
-        struct upstream *handle = NULL;
+        struct program program = {.name = "query"};
+        struct http_client *handle = NULL;
         struct store *store = NULL;
         char out[2048];
         int status;
 
         set_environment(starts[i].variables);
         capture();
-        status = service_open(&service);
-        if (status == 0 && service_connect(&service, &handle, &store) != PST_OK)
+        status = program_open(&program);
+        if (status == 0 && program_connect(&program, &handle, &store) != PST_OK)
             status = -1;
         store_close(&store);
-        upstream_free(&handle);
-        service_close(&service);
+        http_client_free(&handle);
+        program_close(&program);
         release(out);
         if (status != starts[i].want ||
             strncmp(out, starts[i].want_printed,
                     strlen(starts[i].want_printed)) ||
             (!*starts[i].want_printed && *out))
             fail_msg("row '%s': status %d, '%s'", starts[i].name, status, out);
-        assert_null(service.config);
-        assert_null(service.log);
+        assert_null(program.config);
+        assert_null(program.log);
     }
 }
 
@@ -283,15 +283,15 @@ test_all_complaints(void **state)
     static const char *const named[] = {
         "query: POSTERN_WORKERS: ", "\nquery: POSTERN_DRAIN: ",
         "query: POSTERN_NONE: ", "query: COOKIE_SESSION_SECRET: "};
-    struct service service = {.name = "query"};
+    struct program program = {.name = "query"};
     char out[2048];
     int status;
 
     (void)state;
     set_environment(variables);
     capture();
-    status = service_open(&service);
-    service_close(&service);
+    status = program_open(&program);
+    program_close(&program);
     release(out);
     assert_int_equal(status, EX_CONFIG);
     for (size_t i = 0; i < PST_COUNT(named); i++)
@@ -304,7 +304,7 @@ test_all_complaints(void **state)
 static void
 test_no_descriptors(void **state)
 {
-    struct service service = {.name = "query"};
+    struct program program = {.name = "query"};
     const char *const variables[] = {secret, upstream, NULL};
     struct rlimit limit;
     struct rlimit none;
@@ -317,9 +317,9 @@ test_no_descriptors(void **state)
     set_environment(variables);
     capture();
     setrlimit(RLIMIT_NOFILE, &none);
-    status = service_open(&service);
+    status = program_open(&program);
     setrlimit(RLIMIT_NOFILE, &limit);
-    service_close(&service);
+    program_close(&program);
     release(out);
     assert_string_equal(out,
                         "query: memory or descriptors: are not to be had\n");
@@ -330,7 +330,7 @@ test_no_descriptors(void **state)
 static void
 test_standard_descriptors(void **state)
 {
-    struct service service = {.name = "query"};
+    struct program program = {.name = "query"};
     const char *const variables[] = {secret, upstream, NULL};
     char out[2048];
     int status;
@@ -341,9 +341,9 @@ test_standard_descriptors(void **state)
     capture();
     for (int i = 0; i < 3; i++)
         close(i);
-    status = service_open(&service);
+    status = program_open(&program);
     next = dup(saved[0]);
-    service_close(&service);
+    program_close(&program);
     close(next);
     release(out);
     assert_int_equal(status, 0);
@@ -357,7 +357,7 @@ test_hide_memory(void **state)
     struct rlimit limit = {1, 1};
 
     (void)state;
-    service_hide_memory();
+    program_hide_memory();
     assert_int_equal(getrlimit(RLIMIT_CORE, &limit), 0);
     assert_int_equal(limit.rlim_cur, 0);
     assert_int_equal(limit.rlim_max, 0);

@@ -52,16 +52,17 @@ tear_down(void **state)
     return 0;
 }
 
-/* What gate_handle() does, less the server and the body of a HEAD. */
+/* What handler_run() does, less the server and the body of a HEAD. */
 static enum pst_err
-call(gate_handler *program, const char *const *variables, const char *body)
+call(handler_fn *program, const char *const *variables, const char *body)
 {
     enum pst_err e;
 
     fixture_request(&fix, variables, body);
-    e = program(&fix.gate, &fix.req, &fix.rep);
-    if (e && !fix.rep.begun)
-        assert_int_equal(page_error(&fix.rep, &fix.req, fix.config, e), PST_OK);
+    e = program(&fix.ctx, &fix.req, &fix.res);
+    if (e && !fix.res.begun)
+        assert_int_equal(page_send_error(&fix.res, &fix.req, fix.config, e),
+                         PST_OK);
     return e;
 }
 
@@ -75,7 +76,7 @@ test_dead_cookies(void **state)
                                        "CONTENT_TYPE=application/json", NULL};
     const struct {
         const char *name;
-        gate_handler *program;
+        handler_fn *program;
         const char *const *variables;
         const char *body;
         size_t lines;
@@ -101,8 +102,8 @@ test_dead_cookies(void **state)
 static void
 test_head(void **state)
 {
-    gate_handler *const programs[] = {program_login, program_logout,
-                                      program_session, program_authorize};
+    handler_fn *const programs[] = {program_login, program_logout,
+                                    program_session, program_authorize};
     static char got[sizeof(fix.out)];
 
     (void)state;
@@ -150,11 +151,11 @@ test_challenges(void **state)
                                    modes[i % 2], NULL};
 
         (void)call(program_authorize, ask, NULL);
-        assert_int_equal(fix.rep.status, 401);
+        assert_int_equal(fix.res.status, 401);
         assert_string_equal(fixture_header(&fix, "WWW-Authenticate"),
                             rows[i / 2].want);
         (void)call(program_session, end, NULL);
-        assert_int_equal(fix.rep.status, 401);
+        assert_int_equal(fix.res.status, 401);
         assert_string_equal(fixture_header(&fix, "WWW-Authenticate"),
                             rows[i / 2].want);
     }
@@ -175,7 +176,7 @@ test_touch(void **state)
     };
 
     (void)state;
-    fix.gate.now += 600;
+    fix.ctx.now += 600;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *const variables[] = {GET, known.cookie, rows[i].query,
                                          NULL};
@@ -199,7 +200,7 @@ test_renewal(void **state)
     const char *const json[] = {POST, known.cookie,
                                 "CONTENT_TYPE=application/json", NULL};
     const struct {
-        gate_handler *program;
+        handler_fn *program;
         const char *const *variables;
         const char *body;
     } rows[] = {
@@ -211,7 +212,7 @@ test_renewal(void **state)
     };
 
     (void)state;
-    fix.gate.now += 600;
+    fix.ctx.now += 600;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         assert_int_equal(call(rows[i].program, rows[i].variables, rows[i].body),
                          PST_OK);
@@ -224,8 +225,8 @@ test_renewal(void **state)
 static void
 test_unknown(void **state)
 {
-    static const struct visit_grant grant = {.who = {"{}", 2},
-                                             .is_unknown = true};
+    static const struct auth_grant grant = {.who = {"{}", 2},
+                                            .is_unknown = true};
     const char *const variables[] = {GET, known.cookie, NULL};
 
     (void)state;

@@ -45,7 +45,7 @@ static struct fixture fix;
 static struct stores stores;
 
 static void
-check_all(gate_handler *program, const struct flow *flows, size_t count)
+check_all(handler_fn *program, const struct flow *flows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         flow_check(&fix, program, &flows[i]);
@@ -245,16 +245,16 @@ test_not_lasting(void **state)
          .out = {"\"message\":\"PersistedQueryNotSupported\"",
                  "\"code\":\"PERSISTED_QUERY_NOT_SUPPORTED\""}},
     };
-    char why[256];
+    char reason[256];
 
     (void)state;
     fixture_init(&fix, NULL);
-    documents_free(&fix.gate.documents);
-    assert_int_equal(documents_new(&fix.gate.documents,
+    documents_free(&fix.ctx.documents);
+    assert_int_equal(documents_new(&fix.ctx.documents,
                                    &(struct documents_options){
                                        .rules = &fix.config->backend.rules,
                                        .size_max = (size_t)1024 * 1024},
-                                   why, sizeof(why)),
+                                   reason, sizeof(reason)),
                      PST_OK);
     check_all(program_query, rows, PST_COUNT(rows));
     fixture_fini(&fix);
@@ -391,7 +391,7 @@ test_parse_errors(void **state)
 {
     static const struct {
         const char *body;
-        const char *why;
+        const char *reason;
     } rows[] = {
         {"{\"query\":\"{a\\n  !}\"}",
          "\"locations\":[{\"line\":2,\"column\":3}]"},
@@ -412,7 +412,7 @@ test_parse_errors(void **state)
         struct flow flow = {.body = rows[i].body,
                             .answers = ANSWER,
                             .status = 200,
-                            .out = {rows[i].why, "\"GRAPHQL_PARSE_FAILED\"",
+                            .out = {rows[i].reason, "\"GRAPHQL_PARSE_FAILED\"",
                                     "Content-Type: application/json"}};
 
         flow_check(&fix, program_query, &flow);
@@ -732,7 +732,7 @@ test_renewal(void **state)
     fixture_begin(&fix, false, &known);
     flow.variables[0] = known.cookie;
     flow_check(&fix, program_query, &flow);
-    fix.gate.now += 1000;
+    fix.ctx.now += 1000;
     flow.never[0] = NULL;
     flow.out[0] = "Set-Cookie: __Host-Http-session=";
     flow_check(&fix, program_query, &flow);
@@ -751,13 +751,13 @@ init_with_store(const char *const *settings)
 {
     fixture_init(&fix, settings);
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
+    fix.ctx.store = stores_open(&stores, "test");
 }
 
 static void
 fini_with_store(void)
 {
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
     fixture_fini(&fix);
 }
@@ -770,10 +770,10 @@ test_password_fields(void **state)
     static const char *const settings[] = {
         "POSTERN_BACKEND=vendure", "POSTERN_LOGIN_PER_ACCOUNT=2/15m",
         "POSTERN_LOGIN_PER_ADDRESS=5/15m", NULL};
-    static const struct visit_grant other = {.sub = {"8", 1},
-                                             .name = {"b", 1},
-                                             .who = {"{}", 2},
-                                             .upstream = {"\"t\"", 3}};
+    static const struct auth_grant other = {.sub = {"8", 1},
+                                            .name = {"b", 1},
+                                            .who = {"{}", 2},
+                                            .upstream = {"\"t\"", 3}};
     static struct fixture_session first;
     static struct fixture_session second;
     struct flow flow = {
@@ -844,11 +844,11 @@ test_password_of_unknown(void **state)
     static const char *const settings[] = {
         "POSTERN_BACKEND=vendure", "POSTERN_LOGIN_PER_ACCOUNT=1/15m",
         "POSTERN_LOGIN_PER_ADDRESS=off", NULL};
-    static const struct visit_grant unknown = {.sub = {"", 0},
-                                               .name = {"", 0},
-                                               .who = {"{}", 2},
-                                               .upstream = {"\"secret\"", 8},
-                                               .is_unknown = true};
+    static const struct auth_grant unknown = {.sub = {"", 0},
+                                              .name = {"", 0},
+                                              .who = {"{}", 2},
+                                              .upstream = {"\"secret\"", 8},
+                                              .is_unknown = true};
     static struct fixture_session session;
 
     (void)state;
@@ -946,18 +946,18 @@ test_confirmed_first(void **state)
 {
     static const char *const settings[] = {"POSTERN_BACKEND=vendure",
                                            "POSTERN_REVALIDATE=15m", NULL};
-    static const struct visit_grant unknown = {.sub = {"", 0},
-                                               .name = {"", 0},
-                                               .who = {"{}", 2},
-                                               .upstream = {"\"secret\"", 8},
-                                               .is_unknown = true};
-    static const struct visit_grant old = {.sub = {"7", 1},
-                                           .name = {"a", 1},
-                                           .who = {"{}", 2},
-                                           .upstream = {"\"secret\"", 8},
-                                           .asked = FIXTURE_NOW - 900};
+    static const struct auth_grant unknown = {.sub = {"", 0},
+                                              .name = {"", 0},
+                                              .who = {"{}", 2},
+                                              .upstream = {"\"secret\"", 8},
+                                              .is_unknown = true};
+    static const struct auth_grant old = {.sub = {"7", 1},
+                                          .name = {"a", 1},
+                                          .who = {"{}", 2},
+                                          .upstream = {"\"secret\"", 8},
+                                          .asked = FIXTURE_NOW - 900};
     struct {
-        const struct visit_grant *grant;
+        const struct auth_grant *grant;
         struct flow flow;
     } rows[] = {
         {&unknown,
@@ -1047,10 +1047,10 @@ test_no_memory(void **state)
         while (e && n < 1000) {
             fixture_request(&fix, variables, bodies[i]);
             pst_arena_fail_at(fix.arena, ++n);
-            e = program_query(&fix.gate, &fix.req, &fix.rep);
+            e = program_query(&fix.ctx, &fix.req, &fix.res);
             if (e && e != PST_NO_MEMORY)
                 fail_msg("%s, %zu: %s", bodies[i], n, pst_err_code(e));
-            if (e && fix.rep.begun)
+            if (e && fix.res.begun)
                 fail_msg("%s, %zu: begun", bodies[i], n);
         }
         assert_true(n > 3 && e == PST_OK);

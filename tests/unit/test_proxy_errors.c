@@ -63,20 +63,20 @@ test_refusals(void **state)
     } rows[] = {
         {PST_SECRET_FIELD,
          OLDER,
-         {.why = "a \"b\"", .error = {.place = {3, 4}}},
+         {.reason = "a \"b\"", .error = {.location = {3, 4}}},
          {"Status: 400 ", "Content-Type: application/json",
           "{\"errors\":[{\"message\":\"a \\\"b\\\"\",\"locations\":[{\"line\":"
           "3,\"column\":4}],\"extensions\":{\"code\":\"SECRET_FIELD\","
           "\"requestId\":\"0102030405060708\"}}]}"}},
         {PST_PARSE_FAILED,
          OLDER,
-         {.error = {.place = {1, 2}, .message = "oops"}},
+         {.error = {.location = {1, 2}, .message = "oops"}},
          {"Status: 200 ", "Content-Type: application/json",
           "{\"message\":\"oops\",\"locations\":[{\"line\":1,\"column\":2}]",
           "GRAPHQL_PARSE_FAILED"}},
         {PST_PARSE_FAILED,
          NEWER,
-         {.error = {.place = {1, 2}, .message = "oops"}},
+         {.error = {.location = {1, 2}, .message = "oops"}},
          {"Status: 400 ", "Content-Type: application/graphql-response+json",
           "{\"message\":\"oops\""}},
         {PST_PARSE_FAILED,
@@ -91,25 +91,25 @@ test_refusals(void **state)
           "Content-Type: application/json"}},
         {PST_TOO_LARGE,
          OLDER,
-         {.why = ""},
+         {.reason = ""},
          {"Status: 413 ", "\"message\":\"the request is too large\""}},
         {PST_BAD_METHOD,
          OLDER,
-         {.why = ""},
+         {.reason = ""},
          {"Status: 405 ", "Allow: POST\r\n", "METHOD_NOT_ALLOWED"}},
         {PST_PERSISTED_NOT_FOUND,
          OLDER,
-         {.why = ""},
+         {.reason = ""},
          {"Status: 200 ", "{\"message\":\"PersistedQueryNotFound\",",
           "\"code\":\"PERSISTED_QUERY_NOT_FOUND\""}},
         {PST_PERSISTED_NOT_SUPPORTED,
          NEWER,
-         {.why = ""},
+         {.reason = ""},
          {"Status: 200 ", "{\"message\":\"PersistedQueryNotSupported\",",
           "\"code\":\"PERSISTED_QUERY_NOT_SUPPORTED\""}},
         {PST_DOCUMENT_NOT_ALLOWED,
          OLDER,
-         {.why = ""},
+         {.reason = ""},
          {"Status: 400 ", "\"code\":\"DOCUMENT_NOT_ALLOWED\""}},
     };
 
@@ -117,7 +117,7 @@ test_refusals(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         begin(rows[i].accept);
         assert_int_equal(
-            proxy_answer_refusal(&fix.req, &fix.rep, &rows[i].item, rows[i].e),
+            proxy_send_refusal(&fix.req, &fix.res, &rows[i].item, rows[i].e),
             PST_OK);
         for (size_t j = 0; j < 4 && rows[i].out[j]; j++)
             expect(rows[i].out[j]);
@@ -128,18 +128,18 @@ test_refusals(void **state)
 static void
 test_long_reason(void **state)
 {
-    struct proxy_item item = {.call = NULL};
+    struct proxy_item item = {.gql = NULL};
     char text[1000];
 
     (void)state;
     memset(text, '"', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
-    assert_int_equal(proxy_refuse(&item, PST_MALFORMED, "%s", text),
+    assert_int_equal(proxy_set_refusal(&item, PST_MALFORMED, "%s", text),
                      PST_MALFORMED);
-    assert_int_equal(strlen(item.why), sizeof(item.why) - 1);
+    assert_int_equal(strlen(item.reason), sizeof(item.reason) - 1);
     begin(OLDER);
     assert_int_equal(
-        proxy_answer_refusal(&fix.req, &fix.rep, &item, PST_MALFORMED), PST_OK);
+        proxy_send_refusal(&fix.req, &fix.res, &item, PST_MALFORMED), PST_OK);
     expect("\"code\":\"BAD_REQUEST\"");
 }
 
@@ -174,12 +174,12 @@ test_batch(void **state)
             if (rows[i].pattern[j] == 'x')
                 items[j].refusal = PST_SECRET_FIELD;
         begin(OLDER);
-        e = proxy_answer_batch(&fix.req, &fix.rep, &batch,
-                               rows[i].answers ? pst_text_from(rows[i].answers)
-                                               : PST_NO_TEXT);
+        e = proxy_send_batch(&fix.req, &fix.res, &batch,
+                             rows[i].answers ? pst_str_from(rows[i].answers)
+                                             : PST_STR_NONE);
         if (e != (rows[i].want ? PST_OK : PST_UPSTREAM_BROKEN))
             fail_msg("%s: %s", rows[i].pattern, pst_err_code(e));
-        assert_int_equal(fix.rep.begun, e == PST_OK);
+        assert_int_equal(fix.res.begun, e == PST_OK);
         for (const char *c = rows[i].want; c && *c; c++) {
             size_t len = strlen(want);
 

@@ -22,13 +22,13 @@ static struct fixture fix;
 static struct fixture_session known;
 static char seen_id[REQUEST_ID_LEN + 1];
 
-/* A session that has just begun, by the clock that gate_handle() reads. */
+/* A session that has just begun, by the clock that handler_run() reads. */
 static int
 set_up(void **state)
 {
     (void)state;
     fixture_init(&fix, NULL);
-    fix.gate.now = (int64_t)time(NULL);
+    fix.ctx.now = (int64_t)time(NULL);
     fixture_begin(&fix, false, &known);
     return 0;
 }
@@ -44,18 +44,18 @@ tear_down(void **state)
 static enum pst_err
 read_body(void *context, char *out, size_t size, size_t *len)
 {
-    struct pst_text *rest = context;
-    struct pst_text piece = pst_text_first(*rest, size);
+    struct pst_str *rest = context;
+    struct pst_str piece = pst_str_first(*rest, size);
 
     if (piece.len > 0)
         memcpy(out, piece.ptr, piece.len);
-    *rest = pst_text_from_octet(*rest, piece.len);
+    *rest = pst_str_skip(*rest, piece.len);
     *len = piece.len;
     return PST_OK;
 }
 
 static enum pst_err
-drop(void *context, struct pst_text piece)
+drop(void *context, struct pst_str piece)
 {
     (void)context;
     (void)piece;
@@ -70,10 +70,10 @@ flush(void *context)
 }
 
 static enum pst_err
-query_and_see(struct gate *gate, struct request *req, struct reply *rep)
+query_and_see(struct context *ctx, struct request *req, struct response *res)
 {
     memcpy(seen_id, req->id, sizeof(seen_id));
-    return program_query(gate, req, rep);
+    return program_query(ctx, req, res);
 }
 
 /* One query, from the variables to the answer. Returns the trace context
@@ -81,8 +81,8 @@ query_and_see(struct gate *gate, struct request *req, struct reply *rep)
 static const char *
 ask(const char *trace)
 {
-    static const struct reply_sink sink = {drop, flush, NULL};
-    struct pst_text body = PST_TEXT("{\"query\":\"{me{id}}\"}");
+    static const struct response_sink sink = {drop, flush, NULL};
+    struct pst_str body = PST_STR("{\"query\":\"{me{id}}\"}");
     const char *const variables[] = {"REQUEST_METHOD=POST",
                                      "CONTENT_TYPE=application/json",
                                      "CONTENT_LENGTH=20",
@@ -90,9 +90,9 @@ ask(const char *trace)
                                      known.cookie,
                                      trace,
                                      NULL};
-    const struct request_origin origin = {.variables = variables,
-                                          .source = {read_body, &body, -1},
-                                          .max_body = fix.config->max_body};
+    const struct request_input origin = {.variables = variables,
+                                         .source = {read_body, &body, -1},
+                                         .max_body = fix.config->max_body};
     const char *found;
 
     fix.answer = (struct fixture_answer){
@@ -105,7 +105,7 @@ ask(const char *trace)
     memset(fix.sent, 0, fix.sent_len);
     fix.sent_len = 0;
     assert_true(
-        gate_handle(&fix.gate, fix.arena, &origin, &sink, query_and_see));
+        handler_run(&fix.ctx, fix.arena, &origin, &sink, query_and_see));
     assert_int_equal(fix.exchanges, 1);
     assert_true(fixture_was_sent(&fix, "secret"));
     found = strstr(fix.sent, TRACEPARENT);

@@ -50,16 +50,16 @@ test_parse(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct config_why why = {""};
+        struct config_error error = {""};
         struct rate rate = {-7, -7};
         enum pst_err want = rows[i].limit < 0 ? PST_BAD_CONFIG : PST_OK;
-        struct pst_text text = pst_text_from(rows[i].text);
+        struct pst_str text = pst_str_from(rows[i].text);
 
-        if (rate_parse(text, &rate, &why) != want)
-            fail_msg("row '%s': %s", rows[i].text, why.text);
+        if (rate_parse(text, &rate, &error) != want)
+            fail_msg("row '%s': %s", rows[i].text, error.text);
         if (want == PST_OK
                 ? rate.limit != rows[i].limit || rate.period != rows[i].period
-                : rate.limit != -7 || strlen(why.text) == 0)
+                : rate.limit != -7 || strlen(error.text) == 0)
             fail_msg("row '%s': %ld in %ld", rows[i].text, (long)rate.limit,
                      (long)rate.period);
     }

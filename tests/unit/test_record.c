@@ -23,8 +23,8 @@ readable(struct pst_bytes record)
     unsigned count = 0;
     int64_t expires;
 
-    for (int kind = 0; kind <= STORED_KINDS; kind++)
-        count += stored_expires((enum stored_kind)kind, record, &expires);
+    for (int kind = 0; kind <= RECORD_KINDS; kind++)
+        count += record_expires((enum record_kind)kind, record, &expires);
     return count;
 }
 
@@ -33,7 +33,7 @@ test_times(void **state)
 {
     static const struct {
         int64_t time;
-        uint8_t octets[STORED_TIME_LEN];
+        uint8_t bytes[RECORD_TIME_LEN];
         int64_t back;
     } rows[] = {
         {0, {0}, 0},
@@ -44,18 +44,18 @@ test_times(void **state)
          INT64_MAX},
         {-1, {0}, 0},
     };
-    static const uint8_t all[STORED_TIME_LEN] = {0xff, 0xff, 0xff, 0xff,
+    static const uint8_t all[RECORD_TIME_LEN] = {0xff, 0xff, 0xff, 0xff,
                                                  0xff, 0xff, 0xff, 0xff};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        uint8_t octets[STORED_TIME_LEN];
+        uint8_t bytes[RECORD_TIME_LEN];
 
-        stored_put_time(octets, rows[i].time);
-        assert_memory_equal(octets, rows[i].octets, sizeof(octets));
-        assert_true(stored_get_time(octets) == rows[i].back);
+        record_set_time(bytes, rows[i].time);
+        assert_memory_equal(bytes, rows[i].bytes, sizeof(bytes));
+        assert_true(record_get_time(bytes) == rows[i].back);
     }
-    assert_true(stored_get_time(all) == INT64_MAX);
+    assert_true(record_get_time(all) == INT64_MAX);
 }
 
 static void
@@ -64,33 +64,33 @@ test_versions(void **state)
     struct store_session session = {.created = NOW,
                                     .seen = NOW + 1,
                                     .expires = NOW + 2,
-                                    .user = PST_TEXT("ada"),
-                                    .browser = PST_TEXT(""),
-                                    .address = PST_TEXT("::1")};
+                                    .user = PST_STR("ada"),
+                                    .browser = PST_STR(""),
+                                    .address = PST_STR("::1")};
     struct store_session back = {.created = 0};
-    uint8_t octets[STORED_SESSION_MAX];
-    struct pst_bytes record = {octets, 0};
+    uint8_t bytes[RECORD_SESSION_MAX];
+    struct pst_bytes record = {bytes, 0};
 
     (void)state;
-    stored_emit_session(octets, &record.len, &session);
-    assert_true(stored_parse_session(record, &back));
+    record_emit_session(bytes, &record.len, &session);
+    assert_true(record_parse_session(record, &back));
     assert_true(back.created == NOW && back.seen == NOW + 1 &&
                 back.expires == NOW + 2);
-    assert_true(pst_text_equal(back.user, session.user));
-    assert_true(pst_text_equal(back.browser, session.browser));
-    assert_true(pst_text_equal(back.address, session.address));
+    assert_true(pst_str_equal(back.user, session.user));
+    assert_true(pst_str_equal(back.browser, session.browser));
+    assert_true(pst_str_equal(back.address, session.address));
     for (size_t len = 0; len < record.len; len++)
         assert_false(
-            stored_parse_session((struct pst_bytes){octets, len}, &back));
-    octets[record.len] = 0;
+            record_parse_session((struct pst_bytes){bytes, len}, &back));
+    bytes[record.len] = 0;
     record.len++;
-    assert_false(stored_parse_session(record, &back));
+    assert_false(record_parse_session(record, &back));
     record.len--;
     for (int version = 0; version < 256; version++) {
-        octets[0] = (uint8_t)version;
-        assert_int_equal(stored_parse_session(record, &back),
-                         version == STORED_VERSION);
-        assert_int_equal(readable(record) > 0, version == STORED_VERSION);
+        bytes[0] = (uint8_t)version;
+        assert_int_equal(record_parse_session(record, &back),
+                         version == RECORD_VERSION);
+        assert_int_equal(readable(record) > 0, version == RECORD_VERSION);
     }
 }
 
@@ -98,20 +98,20 @@ test_versions(void **state)
 static void
 test_short(void **state)
 {
-    static uint8_t octets[STORED_SINCE_LEN + 1];
+    static uint8_t bytes[RECORD_SINCE_LEN + 1];
 
     (void)state;
-    for (size_t len = 0; len <= sizeof(octets); len++) {
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
         /* revoked and counter at 9; since at 17; spill from 9 on. */
-        unsigned want = (len == STORED_REVOKED_LEN ? 2u : 0u) +
-                        (len == STORED_SINCE_LEN ? 1u : 0u) +
-                        (len >= STORED_SPILL_HEAD ? 1u : 0u);
+        unsigned want = (len == RECORD_REVOKED_LEN ? 2u : 0u) +
+                        (len == RECORD_SINCE_LEN ? 1u : 0u) +
+                        (len >= RECORD_SPILL_HEAD_LEN ? 1u : 0u);
 
-        octets[0] = STORED_VERSION;
-        if (readable((struct pst_bytes){octets, len}) != want)
+        bytes[0] = RECORD_VERSION;
+        if (readable((struct pst_bytes){bytes, len}) != want)
             fail_msg("%zu octets", len);
-        octets[0] = STORED_VERSION + 1;
-        if (readable((struct pst_bytes){octets, len}) != 0)
+        bytes[0] = RECORD_VERSION + 1;
+        if (readable((struct pst_bytes){bytes, len}) != 0)
             fail_msg("%zu octets of the next version", len);
     }
 }
@@ -142,8 +142,9 @@ test_take(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         int64_t next = -1;
         int64_t wait = -1;
-        bool got = stored_counter_take((int64_t)NOW * 1000000 + rows[i].ahead,
-                                       rows[i].rate, NOW, &next, &wait);
+        bool got =
+            record_counter_acquire((int64_t)NOW * 1000000 + rows[i].ahead,
+                                   rows[i].rate, NOW, &next, &wait);
         int64_t result = got ? next - (int64_t)NOW * 1000000 : wait;
 
         if (got != rows[i].want || result != rows[i].result ||
@@ -171,8 +172,8 @@ test_give(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         int64_t now = (int64_t)NOW * 1000000;
-        int64_t got = stored_counter_give(now + rows[i].ahead,
-                                          (struct rate){10, 900}, NOW);
+        int64_t got = record_counter_refund(now + rows[i].ahead,
+                                            (struct rate){10, 900}, NOW);
 
         if (got != (rows[i].want ? now + rows[i].want : 0))
             fail_msg("row '%s': %ld", rows[i].name, (long)(got - now));
@@ -187,12 +188,12 @@ test_tally(void **state)
     int64_t now = (int64_t)NOW * 1000000;
 
     (void)state;
-    assert_int_equal(stored_counter_tally(0, rate, NOW), now + 90000000);
-    assert_int_equal(stored_counter_tally(now + 810000000, rate, NOW),
+    assert_int_equal(record_counter_count(0, rate, NOW), now + 90000000);
+    assert_int_equal(record_counter_count(now + 810000000, rate, NOW),
                      now + 900000000);
-    assert_int_equal(stored_counter_tally(now + 810000001, rate, NOW),
+    assert_int_equal(record_counter_count(now + 810000001, rate, NOW),
                      now + 900000000);
-    assert_int_equal(stored_counter_tally(now + 9900000000, rate, NOW),
+    assert_int_equal(record_counter_count(now + 9900000000, rate, NOW),
                      now + 900000000);
 }
 
@@ -203,15 +204,15 @@ test_level(void **state)
     int64_t now = (int64_t)NOW * 1000000;
 
     (void)state;
-    assert_int_equal(stored_counter_level(0, rate, NOW), 0);
-    assert_int_equal(stored_counter_level(now - 1, rate, NOW), 0);
-    assert_int_equal(stored_counter_level(now + 5, rate, NOW), 5);
-    assert_int_equal(stored_counter_level(now + 9900000000, rate, NOW),
+    assert_int_equal(record_counter_level(0, rate, NOW), 0);
+    assert_int_equal(record_counter_level(now - 1, rate, NOW), 0);
+    assert_int_equal(record_counter_level(now + 5, rate, NOW), 5);
+    assert_int_equal(record_counter_level(now + 9900000000, rate, NOW),
                      900000000);
-    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 2), now + 3);
-    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 0), now + 5);
-    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 5), 0);
-    assert_int_equal(stored_counter_lower(now + 5, rate, NOW, 6), 0);
+    assert_int_equal(record_counter_reduce(now + 5, rate, NOW, 2), now + 3);
+    assert_int_equal(record_counter_reduce(now + 5, rate, NOW, 0), now + 5);
+    assert_int_equal(record_counter_reduce(now + 5, rate, NOW, 5), 0);
+    assert_int_equal(record_counter_reduce(now + 5, rate, NOW, 6), 0);
 }
 
 int

@@ -16,10 +16,10 @@
 #include "vectors.h"
 
 static void
-check(const char *row, struct pst_text target, bool want)
+check(const char *row, struct pst_str target, bool want)
 {
-    const struct pst_text home = PST_TEXT("/home");
-    struct pst_text chosen = pst_redirect_choose(target, home);
+    const struct pst_str home = PST_STR("/home");
+    struct pst_str chosen = pst_redirect_choose(target, home);
 
     if (pst_redirect_is_local(target) != want)
         fail_msg("row '%s': %s", row, want ? "refused" : "taken as local");
@@ -82,7 +82,7 @@ test_local(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(local); i++)
-        check(local[i], pst_text_from(local[i]), true);
+        check(local[i], pst_str_from(local[i]), true);
 }
 
 static const char *const not_local[] = {
@@ -233,12 +233,12 @@ test_not_local(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(not_local); i++)
         check(not_local[i] ? not_local[i] : "absent",
-              pst_text_from(not_local[i]), false);
-    check("cut by the length", (struct pst_text){"/%41", 3}, false);
-    check("NUL", PST_TEXT("/a\0b"), false);
-    check("NUL after", PST_TEXT("/a\0"), false);
-    check("NUL, then a slash", PST_TEXT("/\0/evil.example"), false);
-    check("NUL in a query", PST_TEXT("/a?b\0c"), false);
+              pst_str_from(not_local[i]), false);
+    check("cut by the length", (struct pst_str){"/%41", 3}, false);
+    check("NUL", PST_STR("/a\0b"), false);
+    check("NUL after", PST_STR("/a\0"), false);
+    check("NUL, then a slash", PST_STR("/\0/evil.example"), false);
+    check("NUL in a query", PST_STR("/a?b\0c"), false);
 }
 
 /* Every byte, in each part of a target and as "%XX" in its path. */
@@ -258,9 +258,9 @@ test_every_octet(void **state)
         query[4] = (char)octet;
         coded[3] = pst_hex_digit((unsigned)octet >> 4);
         coded[4] = pst_hex_digit((unsigned)octet);
-        if (pst_redirect_is_local((struct pst_text){path, 5}) != url ||
-            pst_redirect_is_local((struct pst_text){query, 5}) != url ||
-            pst_redirect_is_local((struct pst_text){coded, 6}) != hidden)
+        if (pst_redirect_is_local((struct pst_str){path, 5}) != url ||
+            pst_redirect_is_local((struct pst_str){query, 5}) != url ||
+            pst_redirect_is_local((struct pst_str){coded, 6}) != hidden)
             fail_msg("octet 0x%02X", (unsigned)octet);
     }
 }
@@ -273,11 +273,11 @@ test_length(void **state)
     (void)state;
     memset(target, 'a', sizeof(target));
     target[0] = '/';
-    check("longest", (struct pst_text){target, PST_RETURN_TO_MAX}, true);
-    check("too long", (struct pst_text){target, PST_RETURN_TO_MAX + 1}, false);
+    check("longest", (struct pst_str){target, PST_RETURN_TO_MAX}, true);
+    check("too long", (struct pst_str){target, PST_RETURN_TO_MAX + 1}, false);
     target[1] = '?';
-    check("long query", (struct pst_text){target, PST_RETURN_TO_MAX}, true);
-    check("too long a query", (struct pst_text){target, PST_RETURN_TO_MAX + 1},
+    check("long query", (struct pst_str){target, PST_RETURN_TO_MAX}, true);
+    check("too long a query", (struct pst_str){target, PST_RETURN_TO_MAX + 1},
           false);
 }
 
@@ -320,8 +320,8 @@ test_public_vectors(void **state)
 
         assert_true(json_object_object_get_ex(entry, "value", &value));
         check(id,
-              (struct pst_text){json_object_get_string(value),
-                                (size_t)json_object_get_string_len(value)},
+              (struct pst_str){json_object_get_string(value),
+                               (size_t)json_object_get_string_len(value)},
               allow || stays_here(id));
     }
     json_object_put(root);

@@ -36,8 +36,8 @@ expect(const char *what, enum pst_err got, enum pst_err want)
 static void
 expect_why(const char *needle)
 {
-    if (!strstr(store_why(store), needle))
-        fail_msg("'%s' is not in '%s'", needle, store_why(store));
+    if (!strstr(store_error(store), needle))
+        fail_msg("'%s' is not in '%s'", needle, store_error(store));
 }
 
 static enum pst_err
@@ -54,7 +54,7 @@ end(unsigned n)
 {
     struct store_id sid = stores_id(n);
 
-    return store_end(store, &sid, NULL, NOW + 3600, NOW);
+    return store_revoke(store, &sid, NULL, NOW + 3600, NOW);
 }
 
 static void
@@ -91,7 +91,7 @@ test_gone(void **state)
     struct store_session session = {.created = NOW, .expires = NOW + 9};
     struct store_counter counter = {.rate = {1, 60}};
     struct store_counters counters = {&counter, 1, NOW};
-    struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
     int64_t number = 7;
     size_t count = 7;
 
@@ -102,7 +102,7 @@ test_gone(void **state)
     expect("check", check(1), PST_STORE_DOWN);
     expect_why("unix:");
     expect("end", end(1), PST_STORE_DOWN);
-    expect("all", store_end_all(store, &session.sid, NOW, &number),
+    expect("all", store_revoke_all(store, &session.sid, NOW, &number),
            PST_STORE_DOWN);
     expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
     expect("touch",
@@ -117,8 +117,9 @@ test_gone(void **state)
     expect("replace",
            store_spill_replace(store, &session.sid, blob, NOW + 9, NOW),
            PST_STORE_DOWN);
-    expect("take", store_take(store, &counters, &number), PST_STORE_DOWN);
-    expect("give", store_give(store, &counters), PST_STORE_DOWN);
+    expect("take", store_counter_acquire(store, &counters, &number),
+           PST_STORE_DOWN);
+    expect("give", store_counter_refund(store, &counters), PST_STORE_DOWN);
     expect("ping", store_ping(store, NOW), PST_STORE_DOWN);
     assert_int_equal(number, 7);
     assert_int_equal(count, 7);
@@ -193,7 +194,7 @@ test_out_of_memory(void **state)
 {
     static const char *const options[] = {
         "--maxmemory", "1mb", "--maxmemory-policy", "noeviction", NULL};
-    static uint8_t octets[STORE_SPILL_MAX];
+    static uint8_t bytes[STORE_SPILL_MAX];
     struct store_session session = {.sid = stores_id(1),
                                     .subject = stores_id(2),
                                     .created = NOW,
@@ -207,7 +208,7 @@ test_out_of_memory(void **state)
         struct store_id sid = stores_id(i);
 
         (void)!store_spill_put(store, &sid,
-                               (struct pst_bytes){octets, sizeof(octets)},
+                               (struct pst_bytes){bytes, sizeof(bytes)},
                                NOW + 60, NOW);
     }
     expect_why("OOM");
@@ -216,7 +217,7 @@ test_out_of_memory(void **state)
     expect("end", end(1), PST_STORE_DOWN);
     expect_why("OOM");
     expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
-    expect("all", store_end_all(store, &session.subject, NOW, NULL),
+    expect("all", store_revoke_all(store, &session.subject, NOW, NULL),
            PST_STORE_DOWN);
     expect("reads go on", check(1), PST_OK);
     expect("count", store_session_count(store, &session.subject, NOW, &count),
@@ -244,7 +245,7 @@ test_password(void **state)
         const char *name;
         const char *options;
         enum pst_err want;
-        const char *why;
+        const char *reason;
     } rows[] = {
         {"none", "", PST_STORE_DOWN, "NOAUTH"},
         {"wrong", "?password=wrong", PST_STORE_DOWN, "WRONGPASS"},
@@ -268,8 +269,8 @@ test_password(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         open_with(rows[i].options);
         expect(rows[i].name, check(1), rows[i].want);
-        expect_why(rows[i].why);
-        assert_null(strstr(store_why(store), "joespass"));
+        expect_why(rows[i].reason);
+        assert_null(strstr(store_error(store), "joespass"));
     }
 }
 
@@ -485,19 +486,19 @@ static void
 answer_pairs(int client)
 {
     static const char answers[] = "$-1\r\n$-1\r\n";
-    char octets[1024];
+    char bytes[1024];
     size_t count = 0;
     size_t len = 0;
 
     for (;;) {
-        ssize_t more = read(client, octets + len, sizeof(octets) - 1 - len);
+        ssize_t more = read(client, bytes + len, sizeof(bytes) - 1 - len);
 
         if (more <= 0)
             return;
         len += (size_t)more;
-        octets[len] = '\0';
+        bytes[len] = '\0';
         count = 0;
-        for (const char *at = octets; (at = strstr(at, "GET\r\n")); at++)
+        for (const char *at = bytes; (at = strstr(at, "GET\r\n")); at++)
             count++;
         if (count < 2)
             continue;

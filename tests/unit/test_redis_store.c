@@ -22,8 +22,8 @@ expect(const char *what, enum pst_err got, enum pst_err want)
 static void
 expect_why(const char *needle)
 {
-    if (!strstr(store_why(store), needle))
-        fail_msg("'%s' is not in '%s'", needle, store_why(store));
+    if (!strstr(store_error(store), needle))
+        fail_msg("'%s' is not in '%s'", needle, store_error(store));
 }
 
 static enum pst_err
@@ -71,7 +71,7 @@ hex_of(unsigned n)
     struct store_id id = stores_id(n);
 
     for (size_t i = 0; i < PST_HASH_LEN; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", id.octets[i]);
+        (void)snprintf(hex + 2 * i, 3, "%02x", id.bytes[i]);
     return hex;
 }
 
@@ -142,7 +142,7 @@ test_foreign_others(void **state)
     stores_say(&stores, command, answer, sizeof(answer));
     expect("get", store_spill_get(store, &sid, NOW, arena, &blob), PST_ABSENT);
     expect("replace",
-           store_spill_replace(store, &sid, pst_text_bytes(PST_TEXT("x")),
+           store_spill_replace(store, &sid, pst_str_bytes(PST_STR("x")),
                                NOW + 9, NOW),
            PST_ABSENT);
     (void)snprintf(command, sizeof(command),
@@ -194,15 +194,15 @@ test_stays(void **state)
 
     (void)state;
     start(NULL);
-    expect("end", store_end(store, &id, NULL, NOW + 60, NOW), PST_OK);
-    expect_ttl("revoked", 1, 60 + PST_SKEW);
-    expect("end", store_end(store, &id, NULL, NOW + 600, NOW), PST_OK);
-    expect_ttl("revoked", 1, 600 + PST_SKEW);
-    expect("end", store_end(store, &id, NULL, NOW + 6, NOW), PST_OK);
-    expect_ttl("revoked", 1, 600 + PST_SKEW);
+    expect("end", store_revoke(store, &id, NULL, NOW + 60, NOW), PST_OK);
+    expect_ttl("revoked", 1, 60 + PST_CLOCK_SKEW_MAX);
+    expect("end", store_revoke(store, &id, NULL, NOW + 600, NOW), PST_OK);
+    expect_ttl("revoked", 1, 600 + PST_CLOCK_SKEW_MAX);
+    expect("end", store_revoke(store, &id, NULL, NOW + 6, NOW), PST_OK);
+    expect_ttl("revoked", 1, 600 + PST_CLOCK_SKEW_MAX);
     expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect_ttl("sessions", 1, 900);
-    expect_ttl("since", 1, PST_SKEW);
+    expect_ttl("since", 1, PST_CLOCK_SKEW_MAX);
     session.sid = stores_id(2);
     session.expires = NOW + 300;
     expect("add", stores_add(store, &session, 0, NOW), PST_OK);
@@ -210,14 +210,15 @@ test_stays(void **state)
     expect("touch", store_session_touch(store, &id, &id, NOW + 1900, NOW + 1),
            PST_OK);
     expect_ttl("sessions", 1, 1899);
-    expect("all", store_end_all(store, &id, NOW, NULL), PST_OK);
-    expect_ttl("since", 1, PST_LIFETIME_MAX + PST_SKEW);
-    expect("spill",
-           store_spill_put(store, &id, pst_text_bytes(PST_TEXT("x")), NOW + 77,
-                           NOW),
-           PST_OK);
+    expect("all", store_revoke_all(store, &id, NOW, NULL), PST_OK);
+    expect_ttl("since", 1, PST_LIFETIME_MAX + PST_CLOCK_SKEW_MAX);
+    expect(
+        "spill",
+        store_spill_put(store, &id, pst_str_bytes(PST_STR("x")), NOW + 77, NOW),
+        PST_OK);
     expect_ttl("spill", 1, 77);
-    expect("take", store_take(store, &counters, &retry_after), PST_OK);
+    expect("take", store_counter_acquire(store, &counters, &retry_after),
+           PST_OK);
     expect_ttl("counter", 1, 51);
 }
 
@@ -227,7 +228,7 @@ test_warnings(void **state)
     static const struct {
         const char *name;
         const char *command;
-        const char *why;
+        const char *reason;
     } rows[] = {
         {"no append-only file", "PING", "append-only"},
         {"may drop records",
@@ -248,11 +249,11 @@ test_warnings(void **state)
         stores_say(&stores, rows[i].command, answer, sizeof(answer));
         assert_true(answer[0] == '+');
         expect(rows[i].name, store_ping(store, NOW), PST_OK);
-        expect_why(rows[i].why);
+        expect_why(rows[i].reason);
     }
     stores_say(&stores, "CONFIG SET appendonly yes", answer, sizeof(answer));
     expect("nothing to say", store_ping(store, NOW), PST_OK);
-    assert_string_equal(store_why(store), "");
+    assert_string_equal(store_error(store), "");
 }
 
 int

@@ -22,7 +22,7 @@ static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {
 
 /* A body that comes in pieces of at most `step` bytes. */
 struct source {
-    struct pst_text body;
+    struct pst_str body;
     size_t read;
     size_t step;
     size_t calls;
@@ -52,7 +52,7 @@ source_read(void *context, char *out, size_t size, size_t *len)
 static enum pst_err
 init(struct request *req, const char *const *variables, struct source *source)
 {
-    struct request_origin origin = {
+    struct request_input origin = {
         .variables = variables,
         .source = {source_read, source, -1},
         .max_body = MAX_BODY,
@@ -77,10 +77,10 @@ tear_down(void **state)
 }
 
 static void
-check_text(const char *row, struct pst_text got, struct pst_text want)
+check_text(const char *row, struct pst_str got, struct pst_str want)
 {
-    if (!pst_text_equal(got, want) ||
-        pst_text_is_absent(got) != pst_text_is_absent(want))
+    if (!pst_str_equal(got, want) ||
+        pst_str_is_absent(got) != pst_str_is_absent(want))
         fail_msg("row '%s': got '%.*s' (%s)", row, (int)got.len,
                  got.ptr ? got.ptr : "", got.ptr ? "present" : "absent");
 }
@@ -121,51 +121,53 @@ static const char *const usual[] = {
 static void
 test_all_there(void **state)
 {
-    struct source source = {.body = PST_TEXT("{}")};
+    struct source source = {.body = PST_STR("{}")};
     struct request req;
 
     (void)state;
     assert_int_equal(init(&req, usual, &source), PST_OK);
     assert_string_equal(req.id, "0123456789abcdef");
-    check_text("method", req.method, PST_TEXT("POST"));
-    check_text("query", req.query, PST_TEXT("a=b"));
-    check_text("path_info", req.path_info, PST_TEXT("/more"));
+    check_text("method", req.method, PST_STR("POST"));
+    check_text("query", req.query, PST_STR("a=b"));
+    check_text("path_info", req.path_info, PST_STR("/more"));
     check_text("content_type", req.content_type,
-               PST_TEXT("application/json; charset=utf-8"));
+               PST_STR("application/json; charset=utf-8"));
     assert_int_equal(req.content_length, 2);
-    check_text("remote_addr", req.remote_addr, PST_TEXT("192.0.2.7"));
-    check_text("cookie", req.cookie, PST_TEXT("a=1; b=2"));
-    check_text("authorization", req.authorization, PST_TEXT("Bearer x"));
-    check_text("origin", req.origin, PST_TEXT("https://shop.example"));
-    check_text("referer", req.referer, PST_TEXT("https://shop.example/p"));
-    check_text("site", req.sec_fetch_site, PST_TEXT("same-origin"));
-    check_text("mode", req.sec_fetch_mode, PST_TEXT("cors"));
-    check_text("accept", req.accept, PST_TEXT("application/json"));
-    check_text("own", request_own_origin(&req, PST_NO_TEXT),
-               PST_TEXT("https://shop.example"));
+    check_text("remote_addr", req.remote_addr, PST_STR("192.0.2.7"));
+    check_text("cookie", req.cookie, PST_STR("a=1; b=2"));
+    check_text("authorization", req.authorization, PST_STR("Bearer x"));
+    check_text("origin", req.origin, PST_STR("https://shop.example"));
+    check_text("referer", req.referer, PST_STR("https://shop.example/p"));
+    check_text("site", req.sec_fetch_site, PST_STR("same-origin"));
+    check_text("mode", req.sec_fetch_mode, PST_STR("cors"));
+    check_text("accept", req.accept, PST_STR("application/json"));
+    check_text("own", request_own_origin(&req, PST_STR_NONE),
+               PST_STR("https://shop.example"));
 }
 
 /* Everything that can be asked, for the sake of not crashing. */
 static void
 ask_everything(struct request *req)
 {
-    struct pst_text body;
+    struct pst_str body;
     char piece[8];
     size_t len;
 
     (void)request_variable(req, "SERVER_NAME");
-    (void)request_header(req, PST_TEXT("Content-Type"));
-    (void)request_header(req, PST_TEXT("X-Any"));
-    (void)request_is_one_of(req, "GET, POST");
-    (void)request_is_safe(req);
+    (void)request_header(req, PST_STR("Content-Type"));
+    (void)request_header(req, PST_STR("X-Any"));
+    (void)request_has_method(req, "GET, POST");
+    (void)request_has_safe_method(req);
     (void)request_media_type(req);
     (void)request_is_navigation(req);
-    (void)request_own_origin(req, PST_NO_TEXT);
-    assert_int_equal(request_body(req, 100, &body), PST_OK);
-    check_text("body", body, PST_TEXT("{}"));
-    assert_int_equal(request_read(req, piece, sizeof(piece), &len), PST_OK);
+    (void)request_own_origin(req, PST_STR_NONE);
+    assert_int_equal(request_read_whole_body(req, 100, &body), PST_OK);
+    check_text("body", body, PST_STR("{}"));
+    assert_int_equal(request_read_body(req, piece, sizeof(piece), &len),
+                     PST_OK);
     assert_int_equal(len, 2);
-    assert_int_equal(request_read(req, piece, sizeof(piece), &len), PST_OK);
+    assert_int_equal(request_read_body(req, piece, sizeof(piece), &len),
+                     PST_OK);
     assert_int_equal(len, 0);
 }
 
@@ -178,7 +180,7 @@ test_missing(void **state)
 
     (void)state;
     for (size_t gone = 0; gone < USUAL_COUNT; gone++) {
-        struct source source = {.body = PST_TEXT("{}")};
+        struct source source = {.body = PST_STR("{}")};
         size_t count = 0;
 
         for (size_t i = 0; i < USUAL_COUNT; i++) {
@@ -208,18 +210,18 @@ test_all_missing(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct source source = {.body = PST_TEXT("{}")};
+        struct source source = {.body = PST_STR("{}")};
         struct request req;
 
         assert_int_equal(init(&req, rows[i], &source), PST_MALFORMED);
         assert_string_equal(req.id, "0123456789abcdef");
-        check_text("method", req.method, PST_TEXT(""));
-        check_text("query", req.query, PST_NO_TEXT);
-        check_text("cookie", req.cookie, PST_NO_TEXT);
-        check_text("type", request_media_type(&req), PST_NO_TEXT);
-        check_text("own", request_own_origin(&req, PST_NO_TEXT), PST_NO_TEXT);
+        check_text("method", req.method, PST_STR(""));
+        check_text("query", req.query, PST_STR_NONE);
+        check_text("cookie", req.cookie, PST_STR_NONE);
+        check_text("type", request_media_type(&req), PST_STR_NONE);
+        check_text("own", request_own_origin(&req, PST_STR_NONE), PST_STR_NONE);
         assert_int_equal(req.content_length, -1);
-        assert_false(request_is_safe(&req));
+        assert_false(request_has_safe_method(&req));
         ask_everything(&req);
     }
 }
@@ -232,14 +234,14 @@ test_twice(void **state)
 
     (void)state;
     for (size_t i = 0; i < USUAL_COUNT; i++) {
-        struct source source = {.body = PST_TEXT("{}")};
+        struct source source = {.body = PST_STR("{}")};
         struct request req;
 
         memcpy(variables, usual, USUAL_COUNT * sizeof(usual[0]));
         variables[USUAL_COUNT] = usual[i];
         variables[USUAL_COUNT + 1] = NULL;
         check_err(usual[i], init(&req, variables, &source), PST_DUPLICATE);
-        check_text(usual[i], req.method, PST_TEXT("POST"));
+        check_text(usual[i], req.method, PST_STR("POST"));
     }
 }
 
@@ -255,8 +257,8 @@ test_not_twice(void **state)
 
     (void)state;
     assert_int_equal(init(&req, variables, &source), PST_OK);
-    check_text("accept", req.accept, PST_TEXT("a/b"));
-    check_text("method", req.method, PST_TEXT("GET"));
+    check_text("accept", req.accept, PST_STR("a/b"));
+    check_text("method", req.method, PST_STR("GET"));
 }
 
 static void
@@ -288,11 +290,11 @@ test_method(void **state)
         struct request req;
 
         check_err(rows[i].in, init(&req, variables, &source), rows[i].want);
-        if (request_is_safe(&req) != rows[i].safe ||
-            request_is_one_of(&req, "GET, POST") != rows[i].get_or_post)
+        if (request_has_safe_method(&req) != rows[i].safe ||
+            request_has_method(&req, "GET, POST") != rows[i].get_or_post)
             fail_msg("row '%s': taken for another method", rows[i].in);
         if (rows[i].want)
-            check_text(rows[i].in, req.method, PST_TEXT(""));
+            check_text(rows[i].in, req.method, PST_STR(""));
     }
 }
 
@@ -341,11 +343,11 @@ test_authorizer(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST",
                                             "CONTENT_LENGTH=999999", NULL};
-    struct source source = {.body = PST_TEXT("not ours")};
-    struct request_origin origin = {.variables = variables,
-                                    .source = {source_read, &source, -1},
-                                    .authorizer = true,
-                                    .max_body = MAX_BODY};
+    struct source source = {.body = PST_STR("not ours")};
+    struct request_input origin = {.variables = variables,
+                                   .source = {source_read, &source, -1},
+                                   .authorizer = true,
+                                   .max_body = MAX_BODY};
     struct request req;
     char piece[4];
     size_t len = 1;
@@ -353,7 +355,8 @@ test_authorizer(void **state)
     (void)state;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     assert_true(req.authorizer);
-    assert_int_equal(request_read(&req, piece, sizeof(piece), &len), PST_OK);
+    assert_int_equal(request_read_body(&req, piece, sizeof(piece), &len),
+                     PST_OK);
     assert_int_equal(len, 0);
     assert_int_equal(source.calls, 0);
 }
@@ -364,32 +367,33 @@ test_held(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST",
                                             "CONTENT_LENGTH=6", NULL};
-    struct source one = {.body = PST_TEXT("abcdef")};
-    struct source two = {.body = PST_TEXT("abcdef")};
-    struct request_origin origin = {.variables = variables,
-                                    .source = {source_read, &one, -1},
-                                    .max_body = MAX_BODY,
-                                    .max_held = 11};
+    struct source one = {.body = PST_STR("abcdef")};
+    struct source two = {.body = PST_STR("abcdef")};
+    struct request_input origin = {.variables = variables,
+                                   .source = {source_read, &one, -1},
+                                   .max_body = MAX_BODY,
+                                   .max_held = 11};
     struct pst_arena *other = NULL;
     struct request first;
     struct request second;
-    struct pst_text body;
+    struct pst_str body;
 
     (void)state;
     assert_int_equal(pst_arena_new(&other, 4096), PST_OK);
     assert_int_equal(request_init(&first, other, &origin, random_octets),
                      PST_OK);
-    assert_int_equal(request_body(&first, 100, &body), PST_OK);
+    assert_int_equal(request_read_whole_body(&first, 100, &body), PST_OK);
     origin.source.context = &two;
     assert_int_equal(request_init(&second, arena, &origin, random_octets),
                      PST_OK);
-    assert_int_equal(request_body(&second, 100, &body), PST_OVERLOADED);
+    assert_int_equal(request_read_whole_body(&second, 100, &body),
+                     PST_OVERLOADED);
     pst_arena_reset(arena);
     pst_arena_free(&other);
-    two = (struct source){.body = PST_TEXT("abcdef")};
+    two = (struct source){.body = PST_STR("abcdef")};
     assert_int_equal(request_init(&second, arena, &origin, random_octets),
                      PST_OK);
-    assert_int_equal(request_body(&second, 100, &body), PST_OK);
+    assert_int_equal(request_read_whole_body(&second, 100, &body), PST_OK);
     pst_arena_reset(arena);
 }
 
@@ -434,8 +438,8 @@ test_header(void **state)
     assert_int_equal(init(&req, variables, &source), PST_OK);
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         check_text(rows[i].name,
-                   request_header(&req, pst_text_from(rows[i].name)),
-                   pst_text_from(rows[i].want));
+                   request_header(&req, pst_str_from(rows[i].name)),
+                   pst_str_from(rows[i].want));
 }
 
 /* What a body may be read as, and what nobody may read it as. */
@@ -444,34 +448,34 @@ test_coding(void **state)
 {
     static const struct {
         const char *variables[4];
-        enum request_coding want;
+        enum request_content_coding want;
     } rows[] = {
-        {{"REQUEST_METHOD=POST"}, CODING_NONE},
-        {{"HTTP_CONTENT_ENCODING="}, CODING_NONE},
-        {{"HTTP_CONTENT_ENCODING=identity"}, CODING_NONE},
-        {{"HTTP_CONTENT_ENCODING=Identity"}, CODING_NONE},
-        {{"HTTP_CONTENT_ENCODING=gzip"}, CODING_GZIP},
-        {{"HTTP_CONTENT_ENCODING= GZip\t"}, CODING_GZIP},
-        {{"HTTP_CONTENT_ENCODING=X-gzip"}, CODING_GZIP},
-        {{"HTTP_CONTENT_ENCODING=deflate"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=br"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=zstd"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=gzip, gzip"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=identity, gzip"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=gzip,"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=gzip;q=1"}, CODING_OTHER},
-        {{"HTTP_CONTENT_ENCODING=gzi"}, CODING_OTHER},
+        {{"REQUEST_METHOD=POST"}, CONTENT_CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING="}, CONTENT_CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=identity"}, CONTENT_CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=Identity"}, CONTENT_CODING_NONE},
+        {{"HTTP_CONTENT_ENCODING=gzip"}, CONTENT_CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING= GZip\t"}, CONTENT_CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING=X-gzip"}, CONTENT_CODING_GZIP},
+        {{"HTTP_CONTENT_ENCODING=deflate"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=br"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=zstd"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip, gzip"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=identity, gzip"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip,"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzip;q=1"}, CONTENT_CODING_OTHER},
+        {{"HTTP_CONTENT_ENCODING=gzi"}, CONTENT_CODING_OTHER},
         {{"HTTP_CONTENT_ENCODING=gzip", "HTTP_CONTENT_ENCODING=br"},
-         CODING_NONE},
+         CONTENT_CODING_NONE},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct source source = {.body = PST_TEXT("")};
+        struct source source = {.body = PST_STR("")};
         struct request req;
 
         (void)!init(&req, rows[i].variables, &source);
-        if (request_coding(&req) != rows[i].want)
+        if (request_content_coding(&req) != rows[i].want)
             fail_msg("%s", rows[i].variables[0]);
     }
 }
@@ -508,7 +512,7 @@ test_media_type(void **state)
 
         check_err(rows[i].in, init(&req, variables, &source), PST_OK);
         check_text(rows[i].in, request_media_type(&req),
-                   pst_text_from(rows[i].want));
+                   pst_str_from(rows[i].want));
     }
 }
 
@@ -643,8 +647,8 @@ test_own_origin(void **state)
         (void)snprintf(row, sizeof(row), "%s %s %s %s", rows[i].scheme,
                        rows[i].name, rows[i].port, rows[i].host);
         check_err(row, init(&req, variables, &source), PST_OK);
-        check_text(row, request_own_origin(&req, PST_NO_TEXT),
-                   pst_text_from(rows[i].want));
+        check_text(row, request_own_origin(&req, PST_STR_NONE),
+                   pst_str_from(rows[i].want));
     }
 }
 
@@ -660,15 +664,15 @@ test_own_origin_configured(void **state)
     (void)state;
     assert_int_equal(init(&req, usual, &source), PST_OK);
     check_text("configured",
-               request_own_origin(&req, PST_TEXT("https://b.example")),
-               PST_TEXT("https://b.example"));
+               request_own_origin(&req, PST_STR("https://b.example")),
+               PST_STR("https://b.example"));
     check_text("not canonical",
-               request_own_origin(&req, PST_TEXT("https://b.example/")),
-               PST_NO_TEXT);
+               request_own_origin(&req, PST_STR("https://b.example/")),
+               PST_STR_NONE);
     /* Longer than any name can be. */
     memset(name + 12, 'a', sizeof(name) - 13);
     assert_int_equal(init(&req, variables, &source), PST_OK);
-    check_text("long", request_own_origin(&req, PST_NO_TEXT), PST_NO_TEXT);
+    check_text("long", request_own_origin(&req, PST_STR_NONE), PST_STR_NONE);
 }
 
 /* Read it all, two bytes at a time. */
@@ -680,7 +684,7 @@ read_all(struct request *req, char *out, size_t *len)
 
     *len = 0;
     do {
-        e = request_read(req, out + *len, 2, &got);
+        e = request_read_body(req, out + *len, 2, &got);
         if (e)
             return e;
         *len += got;
@@ -713,7 +717,7 @@ test_read(void **state)
         for (size_t step = 0; step < 3; step++) {
             const char *variables[] = {"REQUEST_METHOD=POST", rows[i].length,
                                        NULL};
-            struct source source = {.body = pst_text_from(rows[i].body),
+            struct source source = {.body = pst_str_from(rows[i].body),
                                     .step = step};
             struct request req;
             char out[16];
@@ -722,8 +726,8 @@ test_read(void **state)
             check_err(rows[i].name, init(&req, variables, &source), PST_OK);
             check_err(rows[i].name, read_all(&req, out, &len), rows[i].err);
             if (rows[i].want)
-                check_text(rows[i].name, (struct pst_text){out, len},
-                           pst_text_from(rows[i].want));
+                check_text(rows[i].name, (struct pst_str){out, len},
+                           pst_str_from(rows[i].want));
         }
     }
 }
@@ -754,8 +758,8 @@ static void
 test_read_gone(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    struct source source = {.body = PST_TEXT("hel"), .fail = PST_CLIENT_GONE};
-    struct pst_text head;
+    struct source source = {.body = PST_STR("hel"), .fail = PST_CLIENT_GONE};
+    struct pst_str head;
     struct request req;
     char out[16];
     size_t len;
@@ -766,7 +770,7 @@ test_read_gone(void **state)
     assert_int_equal(read_all(&req, out, &len), PST_CLIENT_GONE);
     source.read = 0;
     assert_int_equal(init(&req, variables, &source), PST_OK);
-    assert_int_equal(request_peek(&req, 10, &head, &all), PST_CLIENT_GONE);
+    assert_int_equal(request_peek_body(&req, 10, &head, &all), PST_CLIENT_GONE);
 }
 
 /* Peeked bytes come again when read, then what was not peeked at. */
@@ -792,22 +796,21 @@ test_peek(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", rows[i].length, NULL};
-        struct source source = {.body = PST_TEXT("hello"), .step = 2};
-        struct pst_text head;
+        struct source source = {.body = PST_STR("hello"), .step = 2};
+        struct pst_str head;
         struct request req;
         char out[16];
         size_t len;
         bool all;
 
         check_err(rows[i].name, init(&req, variables, &source), PST_OK);
-        check_err(rows[i].name, request_peek(&req, rows[i].max, &head, &all),
-                  PST_OK);
-        check_text(rows[i].name, head, pst_text_from(rows[i].head));
+        check_err(rows[i].name,
+                  request_peek_body(&req, rows[i].max, &head, &all), PST_OK);
+        check_text(rows[i].name, head, pst_str_from(rows[i].head));
         if (all != rows[i].all)
             fail_msg("row '%s': all is %d", rows[i].name, all);
         check_err(rows[i].name, read_all(&req, out, &len), PST_OK);
-        check_text(rows[i].name, (struct pst_text){out, len},
-                   PST_TEXT("hello"));
+        check_text(rows[i].name, (struct pst_str){out, len}, PST_STR("hello"));
     }
 }
 
@@ -815,10 +818,10 @@ static void
 test_peek_again(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    struct source source = {.body = PST_TEXT("hello, world"), .step = 1};
-    struct pst_text first;
-    struct pst_text head;
-    struct pst_text body;
+    struct source source = {.body = PST_STR("hello, world"), .step = 1};
+    struct pst_str first;
+    struct pst_str head;
+    struct pst_str body;
     struct request req;
     char out[16];
     size_t len;
@@ -826,19 +829,19 @@ test_peek_again(void **state)
 
     (void)state;
     assert_int_equal(init(&req, variables, &source), PST_OK);
-    assert_int_equal(request_peek(&req, 5, &first, &all), PST_OK);
-    assert_int_equal(request_peek(&req, 8, &head, &all), PST_OK);
-    check_text("second", head, PST_TEXT("hello, w"));
-    check_text("first", first, PST_TEXT("hello"));
-    assert_int_equal(request_peek(&req, 2, &head, &all), PST_OK);
-    check_text("less", head, PST_TEXT("he"));
+    assert_int_equal(request_peek_body(&req, 5, &first, &all), PST_OK);
+    assert_int_equal(request_peek_body(&req, 8, &head, &all), PST_OK);
+    check_text("second", head, PST_STR("hello, w"));
+    check_text("first", first, PST_STR("hello"));
+    assert_int_equal(request_peek_body(&req, 2, &head, &all), PST_OK);
+    check_text("less", head, PST_STR("he"));
     assert_false(all);
-    assert_int_equal(request_body(&req, 12, &body), PST_OK);
-    check_text("body", body, PST_TEXT("hello, world"));
-    assert_int_equal(request_peek(&req, 3, &head, &all), PST_OK);
+    assert_int_equal(request_read_whole_body(&req, 12, &body), PST_OK);
+    check_text("body", body, PST_STR("hello, world"));
+    assert_int_equal(request_peek_body(&req, 3, &head, &all), PST_OK);
     assert_false(all);
     assert_int_equal(read_all(&req, out, &len), PST_OK);
-    check_text("read", (struct pst_text){out, len}, PST_TEXT("hello, world"));
+    check_text("read", (struct pst_str){out, len}, PST_STR("hello, world"));
 }
 
 static void
@@ -868,16 +871,17 @@ test_body(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", rows[i].length, NULL};
-        struct source source = {.body = pst_text_from(rows[i].in), .step = 3};
-        struct pst_text body = PST_NO_TEXT;
+        struct source source = {.body = pst_str_from(rows[i].in), .step = 3};
+        struct pst_str body = PST_STR_NONE;
         struct request req;
         char row[40];
 
         (void)snprintf(row, sizeof(row), "%zu: %s", i, rows[i].length);
         check_err(row, init(&req, variables, &source), PST_OK);
-        check_err(row, request_body(&req, rows[i].max, &body), rows[i].want);
+        check_err(row, request_read_whole_body(&req, rows[i].max, &body),
+                  rows[i].want);
         check_text(row, body,
-                   rows[i].want ? PST_NO_TEXT : pst_text_from(rows[i].in));
+                   rows[i].want ? PST_STR_NONE : pst_str_from(rows[i].in));
     }
 }
 
@@ -886,37 +890,39 @@ static void
 test_hold_limits(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static char octets[PST_HOLD_MAX + 1];
+    static char octets[PST_BUFFERED_BODY_MAX + 1];
     struct source source = {.body = {octets, sizeof(octets)}};
-    struct request_origin origin = {.variables = variables,
-                                    .source = {source_read, &source, -1},
-                                    .max_body = 2 * PST_HOLD_MAX};
-    struct pst_text body;
+    struct request_input origin = {.variables = variables,
+                                   .source = {source_read, &source, -1},
+                                   .max_body = 2 * PST_BUFFERED_BODY_MAX};
+    struct pst_str body;
     struct request req;
     bool all;
 
     (void)state;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
-    assert_int_equal(request_peek(&req, PST_HOLD_MAX, &body, &all), PST_OK);
-    assert_int_equal(body.len, PST_HOLD_MAX);
+    assert_int_equal(
+        request_peek_body(&req, PST_BUFFERED_BODY_MAX, &body, &all), PST_OK);
+    assert_int_equal(body.len, PST_BUFFERED_BODY_MAX);
     assert_false(all);
-    assert_int_equal(request_peek(&req, SIZE_MAX, &body, &all), PST_OK);
-    assert_int_equal(body.len, PST_HOLD_MAX + 1);
+    assert_int_equal(request_peek_body(&req, SIZE_MAX, &body, &all), PST_OK);
+    assert_int_equal(body.len, PST_BUFFERED_BODY_MAX + 1);
     assert_true(all);
 
-    for (size_t max = PST_HOLD_MAX; max < PST_HOLD_MAX + 3; max++) {
+    for (size_t max = PST_BUFFERED_BODY_MAX; max < PST_BUFFERED_BODY_MAX + 3;
+         max++) {
         source.read = 0;
         assert_int_equal(request_init(&req, arena, &origin, random_octets),
                          PST_OK);
-        assert_int_equal(request_body(&req, max, &body),
-                         max == PST_HOLD_MAX ? PST_TOO_LARGE : PST_OK);
+        assert_int_equal(request_read_whole_body(&req, max, &body),
+                         max == PST_BUFFERED_BODY_MAX ? PST_TOO_LARGE : PST_OK);
     }
-    assert_int_equal(body.len, PST_HOLD_MAX + 1);
+    assert_int_equal(body.len, PST_BUFFERED_BODY_MAX + 1);
 
     source.read = 0;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
     pst_arena_fail_at(arena, 1);
-    assert_int_equal(request_body(&req, 2000, &body), PST_NO_MEMORY);
+    assert_int_equal(request_read_whole_body(&req, 2000, &body), PST_NO_MEMORY);
 }
 
 int

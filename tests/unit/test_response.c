@@ -29,7 +29,7 @@ static struct pst_arena *arena;
 static struct sink sink;
 
 static enum pst_err
-sink_write(void *context, struct pst_text piece)
+sink_write(void *context, struct pst_str piece)
 {
     struct sink *to = context;
 
@@ -53,13 +53,13 @@ sink_flush(void *context)
 }
 
 static void
-init(struct reply *rep)
+init(struct response *res)
 {
-    const struct reply_sink to = {sink_write, sink_flush, &sink};
+    const struct response_sink to = {sink_write, sink_flush, &sink};
 
     pst_arena_reset(arena);
     memset(&sink, 0, sizeof(sink));
-    reply_init(rep, arena, &to);
+    response_init(res, arena, &to);
 }
 
 static int
@@ -78,10 +78,10 @@ tear_down(void **state)
 }
 
 static void
-check_text(const char *row, struct pst_text got, struct pst_text want)
+check_text(const char *row, struct pst_str got, struct pst_str want)
 {
-    if (!pst_text_equal(got, want) ||
-        pst_text_is_absent(got) != pst_text_is_absent(want))
+    if (!pst_str_equal(got, want) ||
+        pst_str_is_absent(got) != pst_str_is_absent(want))
         fail_msg("row '%s': got '%.*s' (%s)", row, (int)got.len,
                  got.ptr ? got.ptr : "", got.ptr ? "present" : "absent");
 }
@@ -97,7 +97,7 @@ check_err(const char *row, enum pst_err got, enum pst_err want)
 static void
 check_out(const char *row, const char *want)
 {
-    check_text(row, (struct pst_text){sink.out, sink.len}, pst_text_from(want));
+    check_text(row, (struct pst_str){sink.out, sink.len}, pst_str_from(want));
 }
 
 #define DEFAULTS \
@@ -106,18 +106,18 @@ check_out(const char *row, const char *want)
 static void
 test_bare(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    assert_int_equal(rep.status, 200);
-    assert_int_equal(reply_begin(&rep), PST_OK);
-    assert_true(rep.begun);
+    init(&res);
+    assert_int_equal(res.status, 200);
+    assert_int_equal(response_begin(&res), PST_OK);
+    assert_true(res.begun);
     check_out("bare", "Status: 200 OK\r\n" DEFAULTS "\r\n");
-    assert_int_equal(reply_write(&rep, PST_TEXT("one")), PST_OK);
-    assert_int_equal(reply_write(&rep, PST_TEXT("")), PST_OK);
+    assert_int_equal(response_write(&res, PST_STR("one")), PST_OK);
+    assert_int_equal(response_write(&res, PST_STR("")), PST_OK);
     assert_int_equal(sink.writes, 2);
-    assert_int_equal(reply_flush(&rep), PST_OK);
+    assert_int_equal(response_flush(&res), PST_OK);
     assert_int_equal(sink.flushes, 1);
     check_out("body", "Status: 200 OK\r\n" DEFAULTS "\r\none");
 }
@@ -126,28 +126,35 @@ test_bare(void **state)
 static void
 test_set(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    assert_int_equal(
-        reply_set(&rep, PST_TEXT("vendure-auth-token"), PST_TEXT("")), PST_OK);
-    assert_int_equal(reply_set(&rep, PST_TEXT("X-Word"), PST_TEXT("old")),
-                     PST_OK);
-    assert_int_equal(reply_set(&rep, PST_TEXT("ETag"), PST_TEXT("\"x\"")),
-                     PST_OK);
-    assert_int_equal(reply_set(&rep, PST_TEXT("x-word"), PST_TEXT("new")),
+    init(&res);
+    assert_int_equal(response_try_set_header(
+                         &res, PST_STR("vendure-auth-token"), PST_STR("")),
                      PST_OK);
     assert_int_equal(
-        reply_set(&rep, PST_TEXT("cache-control"), PST_TEXT("max-age=1")),
+        response_try_set_header(&res, PST_STR("X-Word"), PST_STR("old")),
         PST_OK);
-    check_text("get", reply_get(&rep, PST_TEXT("X-WORD")), PST_TEXT("new"));
-    check_text("empty", reply_get(&rep, PST_TEXT("Vendure-Auth-Token")),
-               PST_TEXT(""));
-    check_text("none", reply_get(&rep, PST_TEXT("X-Wor")), PST_NO_TEXT);
-    reply_unset(&rep, PST_TEXT("x-content-TYPE-options"));
-    reply_unset(&rep, PST_TEXT("X-Not-There"));
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("ETag"), PST_STR("\"x\"")),
+        PST_OK);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("x-word"), PST_STR("new")),
+        PST_OK);
+    assert_int_equal(response_try_set_header(&res, PST_STR("cache-control"),
+                                             PST_STR("max-age=1")),
+                     PST_OK);
+    check_text("get", response_get_header(&res, PST_STR("X-WORD")),
+               PST_STR("new"));
+    check_text("empty",
+               response_get_header(&res, PST_STR("Vendure-Auth-Token")),
+               PST_STR(""));
+    check_text("none", response_get_header(&res, PST_STR("X-Wor")),
+               PST_STR_NONE);
+    response_remove_header(&res, PST_STR("x-content-TYPE-options"));
+    response_remove_header(&res, PST_STR("X-Not-There"));
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("set", "Status: 200 OK\r\ncache-control: max-age=1\r\n"
                      "vendure-auth-token: \r\nx-word: new\r\n"
                      "ETag: \"x\"\r\n\r\n");
@@ -159,41 +166,41 @@ static void
 test_cookies(void **state)
 {
     char line[] = "a=1; Path=/";
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    reply_put_cookie(&rep, (struct pst_text){line, sizeof(line) - 1});
+    init(&res);
+    response_set_cookie(&res, (struct pst_str){line, sizeof(line) - 1});
     memset(line, 'x', sizeof(line) - 1);
-    reply_put_cookie(&rep, PST_TEXT("b=1; Path=/"));
-    reply_put_cookie(&rep, PST_TEXT("a=2; Path=/; Partitioned"));
-    reply_put_cookie(&rep, PST_TEXT("a=3; Path=/x"));
-    reply_put_cookie(&rep, PST_TEXT("a=4; Max-Age=0; Path=/"));
-    assert_int_equal(
-        reply_set(&rep, PST_TEXT("set-cookie"), PST_TEXT("a=5; Path=/")),
-        PST_MALFORMED);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    response_set_cookie(&res, PST_STR("b=1; Path=/"));
+    response_set_cookie(&res, PST_STR("a=2; Path=/; Partitioned"));
+    response_set_cookie(&res, PST_STR("a=3; Path=/x"));
+    response_set_cookie(&res, PST_STR("a=4; Max-Age=0; Path=/"));
+    assert_int_equal(response_try_set_header(&res, PST_STR("set-cookie"),
+                                             PST_STR("a=5; Path=/")),
+                     PST_MALFORMED);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("cookies",
               "Status: 200 OK\r\n" DEFAULTS "Set-Cookie: b=1; Path=/\r\n"
               "Set-Cookie: a=2; Path=/; Partitioned\r\n"
               "Set-Cookie: a=3; Path=/x\r\n"
               "Set-Cookie: a=4; Max-Age=0; Path=/\r\n\r\n");
-    /* What cannot be kept is told by reply_begin(). */
-    init(&rep);
-    reply_put_cookie(&rep, PST_TEXT("a=1\r\nX: y"));
-    assert_int_equal(reply_begin(&rep), PST_MALFORMED);
-    init(&rep);
-    pst_arena_fail_at(rep.arena, 1);
-    reply_put_cookie(&rep, PST_TEXT("a=1"));
-    assert_int_equal(reply_begin(&rep), PST_NO_MEMORY);
-    init(&rep);
-    for (unsigned i = 0; i < REPLY_HEADERS_MAX; i++) {
+    /* What cannot be kept is told by response_begin(). */
+    init(&res);
+    response_set_cookie(&res, PST_STR("a=1\r\nX: y"));
+    assert_int_equal(response_begin(&res), PST_MALFORMED);
+    init(&res);
+    pst_arena_fail_at(res.arena, 1);
+    response_set_cookie(&res, PST_STR("a=1"));
+    assert_int_equal(response_begin(&res), PST_NO_MEMORY);
+    init(&res);
+    for (unsigned i = 0; i < RESPONSE_HEADERS_MAX; i++) {
         char name[8];
 
         snprintf(name, sizeof(name), "n%u=", i);
-        reply_put_cookie(&rep, pst_text_from(name));
+        response_set_cookie(&res, pst_str_from(name));
     }
-    assert_int_equal(reply_begin(&rep), PST_TOO_LARGE);
+    assert_int_equal(response_begin(&res), PST_TOO_LARGE);
 }
 
 /* RFC 9110 15.5.2: a 401 says how to do better, in a scheme that no browser
@@ -201,31 +208,32 @@ test_cookies(void **state)
 static void
 test_challenge(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    reply_set_status(&rep, 401);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    response_set_status(&res, 401);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("own", "Status: 401 Unauthorized\r\n" DEFAULTS
                      "WWW-Authenticate: Postern realm=\"session\"\r\n\r\n");
-    init(&rep);
-    rep.challenge = PST_TEXT("Bearer realm=\"postern\"");
-    reply_reset(&rep, NULL);
-    reply_set_status(&rep, 401);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    res.challenge = PST_STR("Bearer realm=\"postern\"");
+    response_reset(&res, NULL);
+    response_set_status(&res, 401);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("carrier's",
               "Status: 401 Unauthorized\r\n" DEFAULTS
               "WWW-Authenticate: Bearer realm=\"postern\"\r\n\r\n");
-    init(&rep);
-    reply_put(&rep, PST_TEXT("www-authenticate"), PST_TEXT("Bearer x=y"));
-    reply_set_status(&rep, 401);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    response_set_header(&res, PST_STR("www-authenticate"),
+                        PST_STR("Bearer x=y"));
+    response_set_status(&res, 401);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("set", "Status: 401 Unauthorized\r\n" DEFAULTS
                      "www-authenticate: Bearer x=y\r\n\r\n");
-    init(&rep);
-    reply_set_status(&rep, 403);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    response_set_status(&res, 403);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("no 401", "Status: 403 Forbidden\r\n" DEFAULTS "\r\n");
 }
 
@@ -235,16 +243,17 @@ test_set_copies(void **state)
 {
     char name[] = "X-Name";
     char value[] = "value";
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    assert_int_equal(reply_set(&rep, pst_text_from(name), pst_text_from(value)),
-                     PST_OK);
+    init(&res);
+    assert_int_equal(
+        response_try_set_header(&res, pst_str_from(name), pst_str_from(value)),
+        PST_OK);
     memset(name, '!', sizeof(name) - 1);
     memset(value, '!', sizeof(value) - 1);
-    check_text("copied", reply_get(&rep, PST_TEXT("x-name")),
-               PST_TEXT("value"));
+    check_text("copied", response_get_header(&res, PST_STR("x-name")),
+               PST_STR("value"));
 }
 
 /* R58: no byte that could end a line, in a name or a value, front to end. */
@@ -260,18 +269,20 @@ test_control_octets(void **state)
         for (size_t at = 0; at < 3; at++) {
             char text[] = "aaa";
             char row[32];
-            struct reply rep;
+            struct response res;
 
             (void)snprintf(row, sizeof(row), "octet %02x at %zu", c, at);
             text[at] = (char)c;
-            init(&rep);
-            check_err(
-                row, reply_set(&rep, PST_TEXT("X"), (struct pst_text){text, 3}),
-                value_ok ? PST_OK : PST_MALFORMED);
-            check_err(
-                row, reply_set(&rep, (struct pst_text){text, 3}, PST_TEXT("v")),
-                name_ok ? PST_OK : PST_MALFORMED);
-            assert_int_equal(rep.header_count,
+            init(&res);
+            check_err(row,
+                      response_try_set_header(&res, PST_STR("X"),
+                                              (struct pst_str){text, 3}),
+                      value_ok ? PST_OK : PST_MALFORMED);
+            check_err(row,
+                      response_try_set_header(&res, (struct pst_str){text, 3},
+                                              PST_STR("v")),
+                      name_ok ? PST_OK : PST_MALFORMED);
+            assert_int_equal(res.header_count,
                              2 + (size_t)value_ok + (size_t)name_ok);
         }
     }
@@ -282,8 +293,8 @@ test_refused(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text header;
-        struct pst_text value;
+        struct pst_str header;
+        struct pst_str value;
     } rows[] = {
         {"no name", {"", 0}, {"v", 1}},
         {"absent name", {NULL, 0}, {"v", 1}},
@@ -296,18 +307,19 @@ test_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct reply rep;
+        struct response res;
 
-        init(&rep);
-        check_err(rows[i].name, reply_set(&rep, rows[i].header, rows[i].value),
+        init(&res);
+        check_err(rows[i].name,
+                  response_try_set_header(&res, rows[i].header, rows[i].value),
                   PST_MALFORMED);
-        assert_int_equal(rep.header_count, 2);
-        assert_int_equal(rep.refused, PST_OK);
-        reply_put(&rep, rows[i].header, rows[i].value);
-        reply_put(&rep, PST_TEXT("X-Good"), PST_TEXT("after it"));
-        check_err(rows[i].name, reply_begin(&rep), PST_MALFORMED);
+        assert_int_equal(res.header_count, 2);
+        assert_int_equal(res.deferred_error, PST_OK);
+        response_set_header(&res, rows[i].header, rows[i].value);
+        response_set_header(&res, PST_STR("X-Good"), PST_STR("after it"));
+        check_err(rows[i].name, response_begin(&res), PST_MALFORMED);
         assert_int_equal(sink.writes, 0);
-        assert_false(rep.begun);
+        assert_false(res.begun);
     }
 }
 
@@ -315,52 +327,59 @@ static void
 test_limits(void **state)
 {
     static char big[PST_HEADERS_MAX + 1];
-    struct reply rep;
+    struct response res;
     char name[16];
 
     (void)state;
     memset(big, 'v', sizeof(big));
-    init(&rep);
+    init(&res);
     /* "X: " and a line end beside the two defaults. */
-    assert_int_equal(reply_set(&rep, PST_TEXT("X"),
-                               (struct pst_text){big, PST_HEADERS_MAX - 62}),
-                     PST_TOO_LARGE);
-    assert_int_equal(reply_set(&rep, PST_TEXT("X"),
-                               (struct pst_text){big, PST_HEADERS_MAX - 63}),
-                     PST_OK);
-    assert_int_equal(reply_set(&rep, PST_TEXT("Y"), PST_TEXT("")),
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("X"),
+                                (struct pst_str){big, PST_HEADERS_MAX - 62}),
+        PST_TOO_LARGE);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("X"),
+                                (struct pst_str){big, PST_HEADERS_MAX - 63}),
+        PST_OK);
+    assert_int_equal(response_try_set_header(&res, PST_STR("Y"), PST_STR("")),
                      PST_TOO_LARGE);
     /* The same name again is a replacement, and fits. */
-    assert_int_equal(reply_set(&rep, PST_TEXT("x"),
-                               (struct pst_text){big, PST_HEADERS_MAX - 63}),
-                     PST_OK);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("x"),
+                                (struct pst_str){big, PST_HEADERS_MAX - 63}),
+        PST_OK);
+    assert_int_equal(response_begin(&res), PST_OK);
 
-    init(&rep);
-    for (size_t i = 2; i < REPLY_HEADERS_MAX; i++) {
+    init(&res);
+    for (size_t i = 2; i < RESPONSE_HEADERS_MAX; i++) {
         (void)snprintf(name, sizeof(name), "X-%zu", i);
-        assert_int_equal(reply_set(&rep, pst_text_from(name), PST_TEXT("v")),
-                         PST_OK);
+        assert_int_equal(
+            response_try_set_header(&res, pst_str_from(name), PST_STR("v")),
+            PST_OK);
     }
-    assert_int_equal(reply_set(&rep, PST_TEXT("One-More"), PST_TEXT("v")),
-                     PST_TOO_LARGE);
-    assert_int_equal(reply_set(&rep, PST_TEXT("x-2"), PST_TEXT("w")), PST_OK);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("One-More"), PST_STR("v")),
+        PST_TOO_LARGE);
+    assert_int_equal(
+        response_try_set_header(&res, PST_STR("x-2"), PST_STR("w")), PST_OK);
 }
 
 static void
 test_no_memory(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
     for (size_t n = 1; n <= 2; n++) {
-        init(&rep);
+        init(&res);
         pst_arena_fail_at(arena, n);
-        assert_int_equal(reply_set(&rep, PST_TEXT("X"), PST_TEXT("v")),
-                         PST_NO_MEMORY);
-        assert_int_equal(rep.header_count, 2);
+        assert_int_equal(
+            response_try_set_header(&res, PST_STR("X"), PST_STR("v")),
+            PST_NO_MEMORY);
+        assert_int_equal(res.header_count, 2);
         /* An answer that takes nothing from the arena still goes out. */
-        assert_int_equal(reply_json(&rep, 503, PST_TEXT("{}")), PST_OK);
+        assert_int_equal(response_send_json(&res, 503, PST_STR("{}")), PST_OK);
         check_out("spent", "Status: 503 Service Unavailable\r\n" DEFAULTS
                            "Content-Type: application/json; charset=utf-8\r\n"
                            "Content-Length: 2\r\n\r\n{}");
@@ -394,18 +413,19 @@ test_status(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text out;
-        struct reply rep;
+        struct pst_str out;
+        struct response res;
         char row[16];
 
         (void)snprintf(row, sizeof(row), "%d", rows[i].status);
-        init(&rep);
-        reply_set_status(&rep, rows[i].status);
-        check_err(row, reply_begin(&rep), rows[i].want ? PST_OK : PST_INTERNAL);
-        out = (struct pst_text){sink.out, sink.len};
+        init(&res);
+        response_set_status(&res, rows[i].status);
+        check_err(row, response_begin(&res),
+                  rows[i].want ? PST_OK : PST_INTERNAL);
+        out = (struct pst_str){sink.out, sink.len};
         if (rows[i].want)
-            check_text(row, pst_text_first(out, pst_text_index(out, '\n') + 1),
-                       pst_text_from(rows[i].want));
+            check_text(row, pst_str_first(out, pst_str_index(out, '\n') + 1),
+                       pst_str_from(rows[i].want));
         else
             assert_int_equal(sink.writes, 0);
     }
@@ -414,27 +434,27 @@ test_status(void **state)
 static void
 test_reset(void **state)
 {
-    static const struct pst_text kept[] = {
+    static const struct pst_str kept[] = {
         {"set-cookie", 10}, {"Vary", 4}, {NULL, 0}};
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    reply_set_status(&rep, 204);
-    reply_put(&rep, PST_TEXT("ETag"), PST_TEXT("x"));
-    reply_put_cookie(&rep, PST_TEXT("a=b"));
-    reply_put_cookie(&rep, PST_TEXT("c=d"));
-    reply_put(&rep, PST_TEXT("Cache-Control"), PST_TEXT("public"));
-    reply_put(&rep, PST_TEXT("Bad"), PST_TEXT("\n"));
-    reply_reset(&rep, kept);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    response_set_status(&res, 204);
+    response_set_header(&res, PST_STR("ETag"), PST_STR("x"));
+    response_set_cookie(&res, PST_STR("a=b"));
+    response_set_cookie(&res, PST_STR("c=d"));
+    response_set_header(&res, PST_STR("Cache-Control"), PST_STR("public"));
+    response_set_header(&res, PST_STR("Bad"), PST_STR("\n"));
+    response_reset(&res, kept);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("kept", "Status: 200 OK\r\nSet-Cookie: a=b\r\n"
                       "Set-Cookie: c=d\r\n" DEFAULTS "\r\n");
 
-    init(&rep);
-    reply_put_cookie(&rep, PST_TEXT("a=b"));
-    reply_reset(&rep, NULL);
-    assert_int_equal(reply_begin(&rep), PST_OK);
+    init(&res);
+    response_set_cookie(&res, PST_STR("a=b"));
+    response_reset(&res, NULL);
+    assert_int_equal(response_begin(&res), PST_OK);
     check_out("all gone", "Status: 200 OK\r\n" DEFAULTS "\r\n");
 }
 
@@ -462,15 +482,15 @@ test_vary(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct reply rep;
+        struct response res;
 
-        init(&rep);
-        reply_vary(&rep, pst_text_from(rows[i].first));
-        reply_vary(&rep, pst_text_from(rows[i].second));
-        reply_vary(&rep, pst_text_from(rows[i].third));
-        check_text(rows[i].name, reply_get(&rep, PST_TEXT("Vary")),
-                   pst_text_from(rows[i].want));
-        check_err(rows[i].name, reply_begin(&rep), PST_OK);
+        init(&res);
+        response_add_vary(&res, pst_str_from(rows[i].first));
+        response_add_vary(&res, pst_str_from(rows[i].second));
+        response_add_vary(&res, pst_str_from(rows[i].third));
+        check_text(rows[i].name, response_get_header(&res, PST_STR("Vary")),
+                   pst_str_from(rows[i].want));
+        check_err(rows[i].name, response_begin(&res), PST_OK);
     }
 }
 
@@ -488,15 +508,15 @@ test_bodiless(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct reply rep;
+        struct response res;
 
-        init(&rep);
-        reply_put(&rep, PST_TEXT("ETag"), PST_TEXT("x"));
-        assert_int_equal(reply_whole(&rep, rows[i].status,
-                                     PST_TEXT("text/plain"),
-                                     PST_TEXT("nobody sees this")),
+        init(&res);
+        response_set_header(&res, PST_STR("ETag"), PST_STR("x"));
+        assert_int_equal(response_send(&res, rows[i].status,
+                                       PST_STR("text/plain"),
+                                       PST_STR("nobody sees this")),
                          PST_OK);
-        assert_int_equal(reply_write(&rep, PST_TEXT("nor this")), PST_OK);
+        assert_int_equal(response_write(&res, PST_STR("nor this")), PST_OK);
         check_out("bodiless", rows[i].want);
     }
 }
@@ -504,23 +524,23 @@ test_bodiless(void **state)
 static void
 test_whole(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
+    init(&res);
     assert_int_equal(
-        reply_whole(&rep, 404, PST_TEXT("text/plain"), PST_TEXT("hello")),
+        response_send(&res, 404, PST_STR("text/plain"), PST_STR("hello")),
         PST_OK);
     check_out("whole", "Status: 404 Not Found\r\n" DEFAULTS
                        "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
                        "hello");
-    init(&rep);
+    init(&res);
     assert_int_equal(
-        reply_whole(&rep, 200, PST_TEXT("a/b\r\nX: y"), PST_TEXT("hello")),
+        response_send(&res, 200, PST_STR("a/b\r\nX: y"), PST_STR("hello")),
         PST_MALFORMED);
     assert_int_equal(sink.writes, 0);
-    init(&rep);
-    assert_int_equal(reply_json(&rep, 200, PST_TEXT("")), PST_OK);
+    init(&res);
+    assert_int_equal(response_send_json(&res, 200, PST_STR("")), PST_OK);
     check_out("empty", "Status: 200 OK\r\n" DEFAULTS
                        "Content-Type: application/json; charset=utf-8\r\n"
                        "Content-Length: 0\r\n\r\n");
@@ -529,16 +549,16 @@ test_whole(void **state)
 static void
 test_client_gone(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
+    init(&res);
     sink.fail = PST_CLIENT_GONE;
-    assert_int_equal(reply_begin(&rep), PST_CLIENT_GONE);
+    assert_int_equal(response_begin(&res), PST_CLIENT_GONE);
     /* Some of it may have left: nothing else may be begun. */
-    assert_true(rep.begun);
-    assert_int_equal(reply_write(&rep, PST_TEXT("x")), PST_CLIENT_GONE);
-    assert_int_equal(reply_flush(&rep), PST_CLIENT_GONE);
+    assert_true(res.begun);
+    assert_int_equal(response_write(&res, PST_STR("x")), PST_CLIENT_GONE);
+    assert_int_equal(response_flush(&res), PST_CLIENT_GONE);
 }
 
 /* L11 to L14: whatever is asked for, Location is local or the fallback. */
@@ -563,19 +583,20 @@ test_redirect(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct reply rep;
+        struct response res;
         char want[200];
 
         (void)snprintf(want, sizeof(want),
                        "Status: 303 See Other\r\n" DEFAULTS
                        "Location: %s\r\n\r\n",
                        rows[i].want);
-        init(&rep);
-        reply_put(&rep, PST_TEXT("Content-Type"), PST_TEXT("text/html"));
-        reply_put(&rep, PST_TEXT("Content-Length"), PST_TEXT("7"));
+        init(&res);
+        response_set_header(&res, PST_STR("Content-Type"),
+                            PST_STR("text/html"));
+        response_set_header(&res, PST_STR("Content-Length"), PST_STR("7"));
         check_err(rows[i].target,
-                  reply_redirect(&rep, pst_text_from(rows[i].target),
-                                 PST_TEXT("/home")),
+                  response_redirect(&res, pst_str_from(rows[i].target),
+                                    PST_STR("/home")),
                   PST_OK);
         check_out(rows[i].target, want);
     }
@@ -584,21 +605,21 @@ test_redirect(void **state)
 static void
 test_redirect_edges(void **state)
 {
-    struct reply rep;
+    struct response res;
 
     (void)state;
-    init(&rep);
-    assert_int_equal(reply_redirect(&rep, PST_NO_TEXT, PST_TEXT("/home")),
+    init(&res);
+    assert_int_equal(response_redirect(&res, PST_STR_NONE, PST_STR("/home")),
                      PST_OK);
-    check_text("absent", reply_get(&rep, PST_TEXT("Location")),
-               PST_TEXT("/home"));
-    init(&rep);
-    assert_int_equal(reply_redirect(&rep, PST_NO_TEXT, PST_TEXT("/a\n")),
+    check_text("absent", response_get_header(&res, PST_STR("Location")),
+               PST_STR("/home"));
+    init(&res);
+    assert_int_equal(response_redirect(&res, PST_STR_NONE, PST_STR("/a\n")),
                      PST_MALFORMED);
     assert_int_equal(sink.writes, 0);
-    init(&rep);
+    init(&res);
     pst_arena_fail_at(arena, 1);
-    assert_int_equal(reply_redirect(&rep, PST_TEXT("/a"), PST_TEXT("/home")),
+    assert_int_equal(response_redirect(&res, PST_STR("/a"), PST_STR("/home")),
                      PST_NO_MEMORY);
     assert_int_equal(sink.writes, 0);
 }
@@ -624,14 +645,14 @@ test_emit_error(void **state)
         struct json_object *list;
         struct json_object *error;
         struct json_object *extensions;
-        struct pst_text text;
+        struct pst_str text;
         struct pst_buf buf;
         char storage[512];
 
         pst_buf_init(&buf, storage, sizeof(storage));
-        reply_emit_error(&buf, &req, e);
+        response_emit_error(&buf, &req, e);
         pst_buf_add_char(&buf, '\0');
-        assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
+        assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
         root = json_tokener_parse(storage);
         assert_non_null(root);
         assert_true(json_object_object_get_ex(root, "errors", &list));

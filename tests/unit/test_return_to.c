@@ -152,7 +152,7 @@ all_targets(each_target *each)
 static void
 ask_function(const char *target, bool is_local)
 {
-    if (pst_redirect_is_local(pst_text_from(target)) != is_local)
+    if (pst_redirect_is_local(pst_str_from(target)) != is_local)
         fail_msg("'%s' is %s", target, is_local ? "refused" : "let pass");
 }
 
@@ -198,10 +198,10 @@ assert_location(const char *target, bool is_local, const char *otherwise)
 {
     const char *location = fixture_header(&fix, "Location");
 
-    if (fix.rep.status != 303 || !location ||
+    if (fix.res.status != 303 || !location ||
         strcmp(location, is_local ? target : otherwise) != 0)
         fail_msg("'%s' leads to %s, status %d", target,
-                 location ? location : "nowhere", fix.rep.status);
+                 location ? location : "nowhere", fix.res.status);
 }
 
 static const char *
@@ -212,30 +212,30 @@ encoded(const char *before, const char *target)
 
     pst_buf_init(&buf, storage, sizeof(storage) - 1);
     pst_buf_add_string(&buf, before);
-    pst_percent_encode(&buf, pst_text_from(target));
+    pst_percent_encode(&buf, pst_str_from(target));
     assert_int_equal(buf.err, PST_OK);
     storage[buf.len] = '\0';
     return storage;
 }
 
 static void
-post(gate_handler *program, const char *body)
+post(handler_fn *program, const char *body)
 {
     static const char *const variables[] = {
         "REQUEST_METHOD=POST", FORM, "HTTP_SEC_FETCH_SITE=same-origin",
         "HTTP_SEC_FETCH_MODE=navigate", NULL};
 
     fixture_request(&fix, variables, body);
-    fix.rep.status = 0;
-    if (program(&fix.gate, &fix.req, &fix.rep) != PST_OK)
-        fix.rep.status = -1;
+    fix.res.status = 0;
+    if (program(&fix.ctx, &fix.req, &fix.res) != PST_OK)
+        fix.res.status = -1;
 }
 
 /* Bytes that are no UTF-8 do not get as far as that. */
 static bool
 is_utf8(const char *target)
 {
-    return pst_text_is_utf8(pst_text_from(target));
+    return pst_str_is_utf8(pst_str_from(target));
 }
 
 static void
@@ -269,7 +269,7 @@ ask_authorize(const char *target, bool is_local)
     snprintf(uri, sizeof(uri), "REQUEST_URI=%s", target);
     fixture_request(&fix, variables, NULL);
     fix.req.authorizer = true;
-    assert_int_equal(program_authorize(&fix.gate, &fix.req, &fix.rep), PST_OK);
+    assert_int_equal(program_authorize(&fix.ctx, &fix.req, &fix.res), PST_OK);
     assert_location(is_local ? encoded("/login?return_to=", target) : "/login",
                     true, "");
 }
@@ -287,11 +287,11 @@ ask_auth_request(const char *target, bool is_local)
 
     snprintf(uri, sizeof(uri), "AUTH_REQUEST=%s", target);
     fixture_request(&fix, variables, NULL);
-    assert_int_equal(program_authorize(&fix.gate, &fix.req, &fix.rep), PST_OK);
+    assert_int_equal(program_authorize(&fix.ctx, &fix.req, &fix.res), PST_OK);
     told = fixture_header(&fix, "X-Login-Location");
-    if (fix.rep.status != 401 || !told || strcmp(told, want) != 0)
+    if (fix.res.status != 401 || !told || strcmp(told, want) != 0)
         fail_msg("'%s' leads to %s, status %d", target, told ? told : "nowhere",
-                 fix.rep.status);
+                 fix.res.status);
     assert_null(fixture_header(&fix, "Location"));
 }
 
@@ -328,11 +328,11 @@ ask_page(const char *target, bool is_local)
     snprintf(query, sizeof(query), "QUERY_STRING=%s",
              encoded("return_to=", target));
     fixture_request(&fix, variables, NULL);
-    if (program_login(&fix.gate, &fix.req, &fix.rep) != PST_OK) {
+    if (program_login(&fix.ctx, &fix.req, &fix.res) != PST_OK) {
         assert_false(is_utf8(target));
         return;
     }
-    assert_int_equal(fix.rep.status, 200);
+    assert_int_equal(fix.res.status, 200);
     assert_false(fixture_is_out(&fix, "value=\"\""));
     if (strchr(target, '<'))
         assert_true(fixture_is_out(&fix, "&lt;"));

@@ -49,7 +49,7 @@ static char path[64];
 static void
 rotate_first(void)
 {
-    assert_int_equal(secretfile_rotate(path, PST_TEXT(FIRST)), 0);
+    assert_int_equal(secretfile_rotate(path, PST_STR(FIRST)), 0);
 }
 
 static void
@@ -80,7 +80,7 @@ two_first_ones(void **state)
 {
     (void)state;
     meanwhile = rotate_first;
-    assert_int_equal(secretfile_rotate(path, PST_TEXT(SECOND)), 0);
+    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND)), 0);
     expect_file(SECOND "\n" FIRST "\n");
 }
 
@@ -99,7 +99,7 @@ one_that_is_under_way(void **state)
     (void)state;
     rotate_first();
     meanwhile = rotate_and_die;
-    assert_int_equal(secretfile_rotate(path, PST_TEXT(SECOND)), EX_CANTCREAT);
+    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND)), EX_CANTCREAT);
     expect_file(FIRST "\n");
 }
 
@@ -110,7 +110,7 @@ begin_test(void **state)
 
     (void)state;
     meanwhile = NULL;
-    if (pst_crypt_init() != PST_OK || !mkdtemp(folder))
+    if (pst_crypto_init() != PST_OK || !mkdtemp(folder))
         return -1;
     (void)snprintf(path, sizeof(path), "%s/secret", folder);
     return 0;

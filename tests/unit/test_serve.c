@@ -27,27 +27,27 @@ static char listen_argument[80];
 
 /* Answers with its method and the body. */
 static enum pst_err
-echo(struct gate *gate, struct request *req, struct reply *rep)
+echo(struct context *ctx, struct request *req, struct response *res)
 {
-    struct pst_text body;
-    enum pst_err e = request_body(req, 1000, &body);
+    struct pst_str body;
+    enum pst_err e = request_read_whole_body(req, 1000, &body);
 
-    assert_non_null(gate->upstream);
-    assert_non_null(gate->ring);
+    assert_non_null(ctx->upstream);
+    assert_non_null(ctx->ring);
     if (!e)
-        e = reply_begin(rep);
+        e = response_begin(res);
     if (!e)
-        e = reply_write(rep, req->method);
+        e = response_write(res, req->method);
     if (!e)
-        e = reply_write(rep, PST_TEXT(" "));
+        e = response_write(res, PST_STR(" "));
     if (!e)
-        e = reply_write(rep, body);
+        e = response_write(res, body);
     return e;
 }
 
-/* gate_serve() in a process of its own; never comes back. */
+/* program_serve() in a process of its own; never comes back. */
 static void
-be_child(const char *const *variables, char **argv, gate_handler *handler)
+be_child(const char *const *variables, char **argv, handler_fn *handler)
 {
     int argc = 0;
     int status;
@@ -60,7 +60,7 @@ be_child(const char *const *variables, char **argv, gate_handler *handler)
         putenv((char *)(uintptr_t)*variables);
     while (argv[argc])
         argc++;
-    status = gate_serve(argc, argv, "test", handler);
+    status = program_serve(argc, argv, "test", handler);
     fflush(stdout);
     _exit(status);
 }

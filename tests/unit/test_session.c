@@ -13,14 +13,15 @@
 
 #include <cmocka.h>
 
-#define T PST_TEXT
+#define T PST_STR
 #define T0 INT64_C(1700000000) /* 2023-11-14T22:13:20Z */
 #define IDLE 1800
 #define LIFETIME 43200
 #define REMEMBER 2592000
 #define GUEST 31536000
 
-static const struct pst_clocks clocks = {IDLE, LIFETIME, REMEMBER, GUEST};
+static const struct pst_session_timeouts timeouts = {IDLE, LIFETIME, REMEMBER,
+                                                     GUEST};
 
 /* One for all tests of this file. */
 static struct pst_arena *arena;
@@ -51,7 +52,7 @@ started(enum who who)
 {
     struct pst_session session = make(who);
 
-    assert_int_equal(pst_session_start(&session, &clocks, T0, 0), PST_OK);
+    assert_int_equal(pst_session_start(&session, &timeouts, T0, 0), PST_OK);
     return session;
 }
 
@@ -98,7 +99,7 @@ test_start(void **state)
         for (size_t i = 0; i < PST_COUNT(rows); i++) {
             struct pst_session session = make(who);
             enum pst_err e =
-                pst_session_start(&session, &clocks, T0, rows[i].backend_end);
+                pst_session_start(&session, &timeouts, T0, rows[i].backend_end);
             bool refused = rows[i].exp == 0;
 
             if (e != (refused ? PST_EXPIRED : PST_OK))
@@ -189,7 +190,7 @@ test_edges(void **state)
         session.iat = T0 + edges[i].iat;
         session.seen = T0 + edges[i].seen;
         session.exp = T0 + edges[i].exp;
-        e = pst_session_check(&session, &clocks, T0 + edges[i].now);
+        e = pst_session_check(&session, &timeouts, T0 + edges[i].now);
         if (e != edges[i].want)
             fail_msg("%s: %s", edges[i].name, pst_err_code(e));
     }
@@ -207,16 +208,17 @@ test_extremes(void **state)
             struct pst_session session = started(who);
 
             session.iat = times[i];
-            assert_int_equal(pst_session_check(&session, &clocks, T0),
+            assert_int_equal(pst_session_check(&session, &timeouts, T0),
                              PST_EXPIRED);
             session = started(who);
             session.seen = times[i];
-            assert_int_equal(pst_session_check(&session, &clocks, T0),
+            assert_int_equal(pst_session_check(&session, &timeouts, T0),
                              PST_EXPIRED);
-            assert_int_equal(pst_session_is_due(&session, &clocks, T0),
-                             times[i] < 0);
+            assert_int_equal(
+                pst_session_is_renewal_due(&session, &timeouts, T0),
+                times[i] < 0);
             if (times[i] > 0)
-                assert_true(pst_session_idle_end(&session, &clocks) ==
+                assert_true(pst_session_idle_expiry(&session, &timeouts) ==
                             session.exp);
         }
     }
@@ -229,37 +231,39 @@ test_epoch(void **state)
     struct pst_session session = make(NAMED);
 
     (void)state;
-    assert_int_equal(pst_session_start(&session, &clocks, 0, 0), PST_OK);
+    assert_int_equal(pst_session_start(&session, &timeouts, 0, 0), PST_OK);
     assert_true(session.exp == LIFETIME);
-    assert_int_equal(pst_session_check(&session, &clocks, 0), PST_OK);
-    assert_int_equal(pst_session_check(&session, &clocks, IDLE), PST_EXPIRED);
+    assert_int_equal(pst_session_check(&session, &timeouts, 0), PST_OK);
+    assert_int_equal(pst_session_check(&session, &timeouts, IDLE), PST_EXPIRED);
 }
 
 /* A limit made shorter ends sessions that were begun under a longer one. */
 static void
 test_lowered(void **state)
 {
-    static const struct pst_clocks one_less[] = {
+    static const struct pst_session_timeouts one_less[] = {
         [NAMED] = {IDLE, 600, REMEMBER, GUEST},
         [REMEMBERED] = {IDLE, LIFETIME, 600, GUEST},
         [VISITOR] = {IDLE, LIFETIME, REMEMBER, 600},
         [REMEMBERED_VISITOR] = {IDLE, LIFETIME, REMEMBER, 600},
     };
-    static const struct pst_clocks less_idle = {100, LIFETIME, REMEMBER, GUEST};
-    static const struct pst_clocks more = {GUEST, GUEST, GUEST, 2 * GUEST};
+    static const struct pst_session_timeouts less_idle = {100, LIFETIME,
+                                                          REMEMBER, GUEST};
+    static const struct pst_session_timeouts more = {GUEST, GUEST, GUEST,
+                                                     2 * GUEST};
     struct pst_session session;
 
     (void)state;
     for (enum who who = NAMED; who <= REMEMBERED_VISITOR; who++) {
         session = started(who);
-        assert_int_equal(pst_session_check(&session, &clocks, T0 + 600),
+        assert_int_equal(pst_session_check(&session, &timeouts, T0 + 600),
                          PST_OK);
         assert_int_equal(pst_session_check(&session, &one_less[who], T0 + 599),
                          PST_OK);
         assert_int_equal(pst_session_check(&session, &one_less[who], T0 + 600),
                          PST_EXPIRED);
         /* A limit made longer does not move the end that was sealed. */
-        pst_session_touch(&session, &clocks, session.exp - 1);
+        pst_session_touch(&session, &timeouts, session.exp - 1);
         assert_int_equal(pst_session_check(&session, &more, session.exp - 1),
                          PST_OK);
         assert_int_equal(pst_session_check(&session, &more, session.exp),
@@ -282,11 +286,12 @@ test_touch(void **state)
         int64_t now = T0;
 
         for (; now < T0 + life; now += IDLE - 1) {
-            assert_int_equal(pst_session_check(&session, &clocks, now), PST_OK);
-            pst_session_touch(&session, &clocks, now);
+            assert_int_equal(pst_session_check(&session, &timeouts, now),
+                             PST_OK);
+            pst_session_touch(&session, &timeouts, now);
             assert_true(session.seen == now);
         }
-        pst_session_touch(&session, &clocks, T0);
+        pst_session_touch(&session, &timeouts, T0);
         assert_true(session.seen == now - (IDLE - 1)); /* never goes back */
         if (pst_session_is_guest(&session)) {
             /* A cart that is used does not vanish: it begins anew. */
@@ -295,7 +300,7 @@ test_touch(void **state)
             continue;
         }
         assert_true(session.iat == T0 && session.exp == T0 + life);
-        assert_int_equal(pst_session_check(&session, &clocks, now),
+        assert_int_equal(pst_session_check(&session, &timeouts, now),
                          PST_EXPIRED);
     }
 }
@@ -311,20 +316,20 @@ test_touch_keeps_backend_end(void **state)
     int64_t end = T0 + GUEST / 2;
 
     (void)state;
-    assert_int_equal(pst_session_start(&session, &clocks, T0, end), PST_OK);
+    assert_int_equal(pst_session_start(&session, &timeouts, T0, end), PST_OK);
     for (int64_t now = T0 + 1; now < end; now += GUEST / 10) {
-        assert_int_equal(pst_session_check(&session, &clocks, now), PST_OK);
-        pst_session_touch(&session, &clocks, now);
+        assert_int_equal(pst_session_check(&session, &timeouts, now), PST_OK);
+        pst_session_touch(&session, &timeouts, now);
         assert_true(session.seen == now);
         assert_true(session.exp == end);
     }
-    assert_int_equal(pst_session_check(&session, &clocks, end - 1), PST_OK);
-    assert_int_equal(pst_session_check(&session, &clocks, end), PST_EXPIRED);
+    assert_int_equal(pst_session_check(&session, &timeouts, end - 1), PST_OK);
+    assert_int_equal(pst_session_check(&session, &timeouts, end), PST_EXPIRED);
     /* It may well lie beyond one lifetime, but not beyond all of them. */
-    assert_int_equal(pst_session_start(&session, &clocks, T0, T0 + GUEST + 1),
+    assert_int_equal(pst_session_start(&session, &timeouts, T0, T0 + GUEST + 1),
                      PST_OK);
     for (int64_t now = T0 + 1; now < session.exp; now += GUEST / 10)
-        pst_session_touch(&session, &clocks, now);
+        pst_session_touch(&session, &timeouts, now);
     assert_true(session.exp == T0 + GUEST - 1);
 }
 
@@ -350,19 +355,20 @@ test_due(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_clocks mine = {rows[i].idle, LIFETIME, REMEMBER, GUEST};
+        struct pst_session_timeouts mine = {rows[i].idle, LIFETIME, REMEMBER,
+                                            GUEST};
         struct pst_session session = started(rows[i].who);
         int64_t every = rows[i].every;
 
-        if (pst_session_is_due(&session, &mine, T0 + every - 1) ||
-            !pst_session_is_due(&session, &mine, T0 + every) ||
-            !pst_session_is_due(&session, &mine, T0 + every + 1) ||
-            pst_session_is_due(&session, &mine, T0) ||
-            pst_session_is_due(&session, &mine, T0 - 2 * every))
+        if (pst_session_is_renewal_due(&session, &mine, T0 + every - 1) ||
+            !pst_session_is_renewal_due(&session, &mine, T0 + every) ||
+            !pst_session_is_renewal_due(&session, &mine, T0 + every + 1) ||
+            pst_session_is_renewal_due(&session, &mine, T0) ||
+            pst_session_is_renewal_due(&session, &mine, T0 - 2 * every))
             fail_msg("%s", rows[i].name);
-        pst_session_touch(&session, &clocks, T0 + every);
-        if (pst_session_is_due(&session, &mine, T0 + 2 * every - 1) ||
-            !pst_session_is_due(&session, &mine, T0 + 2 * every))
+        pst_session_touch(&session, &timeouts, T0 + every);
+        if (pst_session_is_renewal_due(&session, &mine, T0 + 2 * every - 1) ||
+            !pst_session_is_renewal_due(&session, &mine, T0 + 2 * every))
             fail_msg("%s, after a request", rows[i].name);
     }
 }
@@ -373,39 +379,42 @@ test_idle_end(void **state)
     struct pst_session session = started(NAMED);
 
     (void)state;
-    assert_true(pst_session_idle_end(&session, &clocks) == T0 + IDLE);
-    pst_session_touch(&session, &clocks, T0 + LIFETIME - IDLE - 1);
-    assert_true(pst_session_idle_end(&session, &clocks) == T0 + LIFETIME - 1);
-    pst_session_touch(&session, &clocks, T0 + LIFETIME - IDLE + 1);
-    assert_true(pst_session_idle_end(&session, &clocks) == T0 + LIFETIME);
+    assert_true(pst_session_idle_expiry(&session, &timeouts) == T0 + IDLE);
+    pst_session_touch(&session, &timeouts, T0 + LIFETIME - IDLE - 1);
+    assert_true(pst_session_idle_expiry(&session, &timeouts) ==
+                T0 + LIFETIME - 1);
+    pst_session_touch(&session, &timeouts, T0 + LIFETIME - IDLE + 1);
+    assert_true(pst_session_idle_expiry(&session, &timeouts) == T0 + LIFETIME);
     for (enum who who = REMEMBERED; who <= REMEMBERED_VISITOR; who++) {
         session = started(who);
-        assert_true(pst_session_idle_end(&session, &clocks) == session.exp);
+        assert_true(pst_session_idle_expiry(&session, &timeouts) ==
+                    session.exp);
     }
     /* What it says is what pst_session_check() does. */
     for (int64_t seen = 0; seen < LIFETIME; seen += 777) {
         int64_t end;
 
         session = started(NAMED);
-        pst_session_touch(&session, &clocks, T0 + seen);
-        end = pst_session_idle_end(&session, &clocks);
-        assert_int_equal(pst_session_check(&session, &clocks, end - 1), PST_OK);
-        assert_int_equal(pst_session_check(&session, &clocks, end),
+        pst_session_touch(&session, &timeouts, T0 + seen);
+        end = pst_session_idle_expiry(&session, &timeouts);
+        assert_int_equal(pst_session_check(&session, &timeouts, end - 1),
+                         PST_OK);
+        assert_int_equal(pst_session_check(&session, &timeouts, end),
                          PST_EXPIRED);
     }
 }
 
 /* Claims. */
 
-static struct pst_text
+static struct pst_str
 emit(const struct pst_session *session)
 {
     struct pst_buf buf;
-    struct pst_text text = PST_NO_TEXT;
+    struct pst_str text = PST_STR_NONE;
 
     pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
     pst_session_emit(&buf, session);
-    assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
     return text;
 }
 
@@ -414,10 +423,10 @@ assert_same(const char *name, const struct pst_session *a,
             const struct pst_session *b)
 {
     if (memcmp(a->sid, b->sid, sizeof(a->sid)) != 0 ||
-        !pst_text_equal(a->sub, b->sub) || !pst_text_equal(a->name, b->name) ||
+        !pst_str_equal(a->sub, b->sub) || !pst_str_equal(a->name, b->name) ||
         a->iat != b->iat || a->exp != b->exp || a->seen != b->seen ||
-        a->remember != b->remember || !pst_text_equal(a->who, b->who) ||
-        !pst_text_equal(a->upstream, b->upstream))
+        a->remember != b->remember || !pst_str_equal(a->who, b->who) ||
+        !pst_str_equal(a->upstream, b->upstream))
         fail_msg("%s: it did not come back as it was", name);
 }
 
@@ -425,12 +434,12 @@ static void
 test_emit(void **state)
 {
     struct pst_session session = started(REMEMBERED);
-    struct pst_text text;
+    struct pst_str text;
 
     (void)state;
     session.upstream = T("{\"s\":\"x\",\"s.sig\":\"y\"}");
     text = emit(&session);
-    assert_true(pst_text_equal(
+    assert_true(pst_str_equal(
         text, T("{\"v\":2,\"sid\":\"AAECAwQFBgcICQoLDA0O_w\",\"sub\":\"42\","
                 "\"name\":\"ann@shop.example\",\"iat\":1700000000,"
                 "\"exp\":1702592000,\"seen\":1700000000,\"remember\":true,"
@@ -444,7 +453,7 @@ test_unknown_and_nobody(void **state)
 {
     struct pst_session session = started(VISITOR);
     struct pst_session out;
-    struct pst_text text;
+    struct pst_str text;
 
     (void)state;
     session.known = PST_IDENTITY_UNKNOWN;
@@ -456,12 +465,12 @@ test_unknown_and_nobody(void **state)
     assert_int_equal(out.known, PST_IDENTITY_UNKNOWN);
     assert_true(out.asked == T0);
 
-    session.known = PST_IDENTITY_NOBODY;
-    session.upstream = PST_NO_TEXT;
+    session.known = PST_IDENTITY_GUEST;
+    session.upstream = PST_STR_NONE;
     text = emit(&session);
     assert_int_equal(pst_session_parse(arena, text, &out), PST_OK);
-    assert_int_equal(out.known, PST_IDENTITY_NOBODY);
-    assert_true(pst_text_is_absent(out.upstream));
+    assert_int_equal(out.known, PST_IDENTITY_GUEST);
+    assert_true(pst_str_is_absent(out.upstream));
     assert_true(pst_session_is_guest(&out));
 }
 
@@ -472,10 +481,10 @@ test_round_trip(void **state)
     static char long_text[PST_UPSTREAM_MAX];
     const struct {
         const char *name;
-        struct pst_text sub;
-        struct pst_text display;
-        struct pst_text who;
-        struct pst_text upstream;
+        struct pst_str sub;
+        struct pst_str display;
+        struct pst_str who;
+        struct pst_str upstream;
     } rows[] = {
         {"plain", T("42"), T("ann"), T("{}"), T("\"t\"")},
         {"guest", T(""), T(""), T("{}"), T("\"t\"")},
@@ -539,8 +548,8 @@ test_limits(void **state)
             struct pst_session session = started(NAMED);
             struct pst_session back;
             size_t len = rows[i].max + over;
-            struct pst_text part = {text, len};
-            struct pst_text out;
+            struct pst_str part = {text, len};
+            struct pst_str out;
             struct pst_buf buf;
 
             memset(text, 'x', sizeof(text));
@@ -554,7 +563,7 @@ test_limits(void **state)
             memcpy((char *)&session + rows[i].at, &part, sizeof(part));
             pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
             pst_session_emit(&buf, &session);
-            if (pst_buf_end(&buf, &out) != (over ? PST_TOO_LARGE : PST_OK))
+            if (pst_buf_finish(&buf, &out) != (over ? PST_TOO_LARGE : PST_OK))
                 fail_msg("%s of %zu octets", rows[i].name, len);
             if (!over && pst_session_parse(arena, out, &back))
                 fail_msg("%s of %zu octets is not read", rows[i].name, len);
@@ -567,19 +576,19 @@ test_limits(void **state)
 static void
 test_emit_bad_utf8(void **state)
 {
-    static const struct pst_text bad = {"a\xFF", 2};
+    static const struct pst_str bad = {"a\xFF", 2};
 
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct pst_session session = started(NAMED);
-        struct pst_text out;
+        struct pst_str out;
         struct pst_buf buf;
 
         session.sub = i ? T("42") : bad;
         session.name = i ? bad : T("ann");
         pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
         pst_session_emit(&buf, &session);
-        assert_int_equal(pst_buf_end(&buf, &out), PST_MALFORMED);
+        assert_int_equal(pst_buf_finish(&buf, &out), PST_MALFORMED);
         pst_arena_reset(arena);
     }
 }
@@ -606,11 +615,11 @@ static const struct {
 #define NEEDED 9 /* so many of them must be there */
 
 /* The claims above with one member's value changed, or left out for NULL. */
-static struct pst_text
+static struct pst_str
 build(size_t changed, const char *value)
 {
     struct pst_buf buf;
-    struct pst_text text = PST_NO_TEXT;
+    struct pst_str text = PST_STR_NONE;
     bool first = true;
 
     pst_buf_init_arena(&buf, arena, 2 * PST_SPILL_MAX);
@@ -627,12 +636,12 @@ build(size_t changed, const char *value)
         first = false;
     }
     pst_buf_add_char(&buf, '}');
-    assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
     return text;
 }
 
 static void
-assert_parse(const char *name, const char *detail, struct pst_text claims,
+assert_parse(const char *name, const char *detail, struct pst_str claims,
              enum pst_err want)
 {
     struct pst_session untouched;
@@ -711,7 +720,7 @@ test_each_member_typed(void **state)
         pst_buf_init(&buf, needle, sizeof(needle) - 1);
         pst_buf_add_string(&buf, members[i].name);
         pst_buf_add_string(&buf, ",");
-        needle[pst_buf_text(&buf).len] = '\0';
+        needle[pst_buf_str(&buf).len] = '\0';
         for (size_t k = 0; k < PST_COUNT(values); k++)
             assert_parse(members[i].name, values[k].value,
                          build(i, values[k].value),
@@ -773,12 +782,12 @@ test_parse_rows(void **state)
 static void
 test_parse_whole(void **state)
 {
-    static const struct pst_text wholes[] = {
+    static const struct pst_str wholes[] = {
         {NULL, 0},   {"", 0},   {" ", 1},    {"{}", 2},
         {"[]", 2},   {"1", 1},  {"{", 1},    {"null", 4},
         {"\"\"", 2}, {"\0", 1}, {"{}{}", 4}, {"[{}]", 4},
     };
-    static const struct pst_text tails[] = {
+    static const struct pst_str tails[] = {
         {"x", 1}, {"}", 1}, {"{}", 2}, {"\0", 1}, {",", 1}, {"/**/", 4},
     };
     static char storage[1024];
@@ -788,21 +797,21 @@ test_parse_whole(void **state)
         assert_parse("whole", wholes[i].ptr ? wholes[i].ptr : "absent",
                      wholes[i], PST_FORGED);
     for (size_t i = 0; i < PST_COUNT(tails); i++) {
-        struct pst_text good = build(SIZE_MAX, NULL);
+        struct pst_str good = build(SIZE_MAX, NULL);
 
         assert_true(good.len + tails[i].len < sizeof(storage));
         memcpy(storage, good.ptr, good.len);
         memcpy(storage + good.len, tails[i].ptr, tails[i].len);
         assert_parse("trailing", tails[i].ptr,
-                     (struct pst_text){storage, good.len + tails[i].len},
+                     (struct pst_str){storage, good.len + tails[i].len},
                      PST_FORGED);
     }
     for (size_t len = 0;; len++) {
-        struct pst_text good = build(SIZE_MAX, NULL);
+        struct pst_str good = build(SIZE_MAX, NULL);
 
         if (len == good.len)
             break;
-        assert_parse("cut short", "", pst_text_first(good, len), PST_FORGED);
+        assert_parse("cut short", "", pst_str_first(good, len), PST_FORGED);
     }
 }
 
@@ -814,12 +823,12 @@ test_parse_size(void **state)
 
     (void)state;
     for (size_t over = 0; over < 2; over++) {
-        struct pst_text good = build(SIZE_MAX, NULL);
+        struct pst_str good = build(SIZE_MAX, NULL);
 
         memset(storage, ' ', sizeof(storage));
         memcpy(storage, good.ptr, good.len);
         assert_parse("size", over ? "over" : "at the limit",
-                     (struct pst_text){storage, PST_SPILL_MAX + over},
+                     (struct pst_str){storage, PST_SPILL_MAX + over},
                      over ? PST_FORGED : PST_OK);
     }
 }
@@ -835,13 +844,12 @@ test_parse_memory(void **state)
     (void)state;
     for (; e == PST_NO_MEMORY && n < 1000; n++) {
         static char storage[1024];
-        struct pst_text good = build(SIZE_MAX, NULL);
+        struct pst_str good = build(SIZE_MAX, NULL);
 
         memcpy(storage, good.ptr, good.len);
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = pst_session_parse(arena, (struct pst_text){storage, good.len},
-                              &out);
+        e = pst_session_parse(arena, (struct pst_str){storage, good.len}, &out);
         pst_arena_reset(arena);
     }
     assert_int_equal(e, PST_OK);
@@ -909,7 +917,7 @@ test_ttl(void **state)
     for (size_t i = 0; i < PST_COUNT(ttls); i++) {
         int64_t out = -7;
         enum pst_err e =
-            pst_session_ttl(arena, pst_text_from(ttls[i].ttl), T0, &out);
+            pst_session_parse_ttl(arena, pst_str_from(ttls[i].ttl), T0, &out);
 
         if (e != (ttls[i].want == -1 ? PST_MALFORMED : PST_OK))
             fail_msg("%s: %s", ttls[i].name, pst_err_code(e));
@@ -944,9 +952,9 @@ test_ttl_bounds_session(void **state)
         enum pst_err e;
 
         assert_int_equal(
-            pst_session_ttl(arena, pst_text_from(rows[i].ttl), T0, &end),
+            pst_session_parse_ttl(arena, pst_str_from(rows[i].ttl), T0, &end),
             PST_OK);
-        e = pst_session_start(&session, &clocks, T0, end);
+        e = pst_session_start(&session, &timeouts, T0, end);
         if (e != (rows[i].exp ? PST_OK : PST_EXPIRED) ||
             session.exp != rows[i].exp)
             fail_msg("%s: %s", rows[i].ttl, pst_err_code(e));

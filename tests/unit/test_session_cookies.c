@@ -61,14 +61,15 @@ test_found(void **state)
     (void)state;
     fixture_init(&fix, NULL);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct cookies cookies;
+        struct session_cookies cookies;
 
-        cookies_find(fix.config, pst_text_from(rows[i].header), &cookies);
-        if (cookies.count[COOKIES_USER] != rows[i].user ||
-            cookies.count[COOKIES_GUEST] != rows[i].guest ||
-            cookies.count[COOKIES_OLDER] != rows[i].older ||
-            !pst_text_equal(cookies.values[COOKIES_USER][0],
-                            pst_text_from(rows[i].value)))
+        session_cookies_find(fix.config, pst_str_from(rows[i].header),
+                             &cookies);
+        if (cookies.count[SESSION_COOKIES_USER] != rows[i].user ||
+            cookies.count[SESSION_COOKIES_GUEST] != rows[i].guest ||
+            cookies.count[SESSION_COOKIES_OLDER] != rows[i].older ||
+            !pst_str_equal(cookies.values[SESSION_COOKIES_USER][0],
+                           pst_str_from(rows[i].value)))
             fail_msg("%s", rows[i].name);
     }
     fixture_fini(&fix);
@@ -98,18 +99,19 @@ test_described(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *const want[] = {
-            [COOKIES_USER] = rows[i].user,
-            [COOKIES_GUEST] = rows[i].guest,
-            [COOKIES_OLDER] = rows[i].older,
+            [SESSION_COOKIES_USER] = rows[i].user,
+            [SESSION_COOKIES_GUEST] = rows[i].guest,
+            [SESSION_COOKIES_OLDER] = rows[i].older,
         };
 
         fixture_init(&fix, rows[i].settings);
-        for (unsigned kind = 0; kind < COOKIES_KINDS; kind++) {
-            struct pst_cookie cookie = cookies_describe(fix.config, kind);
+        for (unsigned kind = 0; kind < SESSION_COOKIES_KINDS; kind++) {
+            struct pst_cookie cookie =
+                session_cookies_describe(fix.config, kind);
 
-            assert_true(pst_text_equal(cookie.name, pst_text_from(want[kind])));
+            assert_true(pst_str_equal(cookie.name, pst_str_from(want[kind])));
             assert_true(cookie.http_only);
-            assert_true(pst_text_equal(cookie.path, fix.config->cookie.path));
+            assert_true(pst_str_equal(cookie.path, fix.config->cookie.path));
         }
         fixture_fini(&fix);
     }
@@ -169,8 +171,8 @@ test_cleared(void **state)
 
         fixture_init(&fix, rows[i].settings);
         fixture_request(&fix, variables, NULL);
-        cookies_clear(fix.config, &fix.rep, COOKIES_USER);
-        cookies_clear(fix.config, &fix.rep, COOKIES_USER);
+        session_cookies_clear(fix.config, &fix.res, SESSION_COOKIES_USER);
+        session_cookies_clear(fix.config, &fix.res, SESSION_COOKIES_USER);
         while (rows[i].lines[count]) {
             if (!fixture_has(&fix, "Set-Cookie", rows[i].lines[count]))
                 fail_msg("%s: %s", rows[i].name, rows[i].lines[count]);
@@ -178,9 +180,10 @@ test_cleared(void **state)
         }
         assert_int_equal(fixture_count(&fix, "Set-Cookie"), count);
         fixture_request(&fix, variables, NULL);
-        cookies_clear(fix.config, &fix.rep, COOKIES_USER);
-        assert_true(pst_text_equal(reply_get(&fix.rep, PST_TEXT("Set-Cookie")),
-                                   pst_text_from(rows[i].lines[0])));
+        session_cookies_clear(fix.config, &fix.res, SESSION_COOKIES_USER);
+        assert_true(
+            pst_str_equal(response_get_header(&fix.res, PST_STR("Set-Cookie")),
+                          pst_str_from(rows[i].lines[0])));
         fixture_fini(&fix);
     }
 }
@@ -198,8 +201,8 @@ test_no_memory(void **state)
     do {
         fixture_request(&fix, variables, NULL);
         pst_arena_fail_at(fix.arena, ++n);
-        cookies_clear(fix.config, &fix.rep, COOKIES_GUEST);
-        e = reply_begin(&fix.rep);
+        session_cookies_clear(fix.config, &fix.res, SESSION_COOKIES_GUEST);
+        e = response_begin(&fix.res);
         assert_true(!e || e == PST_NO_MEMORY);
         assert_true(e == PST_OK || fix.out_len == 0);
     } while (e && n < 100);

@@ -32,26 +32,26 @@ session_of(uint8_t sid, int64_t iat, int64_t seen)
 {
     return (struct pst_session){
         .sid = {sid},
-        .sub = PST_TEXT("7"),
-        .name = PST_TEXT("a"),
+        .sub = PST_STR("7"),
+        .name = PST_STR("a"),
         .iat = iat,
         .seen = seen,
         .exp = iat + 12 * 3600,
-        .who = PST_TEXT("{}"),
-        .upstream = PST_TEXT("\"secret\""),
+        .who = PST_STR("{}"),
+        .upstream = PST_STR("\"secret\""),
     };
 }
 
 static void
 seal(enum what what, const struct pst_session *session)
 {
-    struct carry carry;
+    struct transport issued;
     const char *value;
 
-    assert_int_equal(
-        carry_seal(&fix.gate, fix.arena, METHOD_COOKIE, session, true, &carry),
-        PST_OK);
-    value = memchr(carry.cookie.ptr, '=', carry.cookie.len);
+    assert_int_equal(transport_issue(&fix.ctx, fix.arena, TOKEN_METHOD_COOKIE,
+                                     session, true, &issued),
+                     PST_OK);
+    value = memchr(issued.cookie.ptr, '=', issued.cookie.len);
     assert_non_null(value);
     snprintf(tokens[what], sizeof(tokens[what]), "%.*s",
              (int)strcspn(value + 1, ";"), value + 1);
@@ -72,7 +72,7 @@ set_up(void **state)
     (void)state;
     fixture_init(&fix, NULL);
     stores_start(&stores, STORE_LMDB, NULL);
-    fix.gate.store = stores_open(&stores, "test");
+    fix.ctx.store = stores_open(&stores, "test");
     fixture_request(&fix, variables, NULL);
     seal(A, &a);
     seal(LATER, &later);
@@ -81,7 +81,7 @@ set_up(void **state)
     seal(C_REVOKED, &revoked);
     seal(D_EXPIRED, &expired);
     snprintf(tokens[GARBAGE], sizeof(tokens[GARBAGE]), "x.y.z");
-    assert_int_equal(roster_end(&fix.gate, &fix.req, &revoked), PST_OK);
+    assert_int_equal(registry_revoke(&fix.ctx, &fix.req, &revoked), PST_OK);
     return 0;
 }
 
@@ -89,7 +89,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    store_close(&fix.gate.store);
+    store_close(&fix.ctx.store);
     stores_stop(&stores);
     fixture_fini(&fix);
     return 0;
@@ -99,14 +99,14 @@ static enum pst_err
 open_these(const enum what *what, size_t count, struct session_opened *out)
 {
     static const char *const variables[] = {"REQUEST_METHOD=GET", NULL};
-    struct cookies cookies = {.count = {0}};
+    struct session_cookies cookies = {.count = {0}};
 
     fixture_request(&fix, variables, NULL);
-    for (size_t i = 0; i < count && i < COOKIES_MAX; i++)
-        cookies.values[COOKIES_USER][i] = pst_text_from(tokens[what[i]]);
-    cookies.count[COOKIES_USER] = count;
-    return session_open_cookies(&fix.gate, &fix.req, &cookies, COOKIES_USER,
-                                out);
+    for (size_t i = 0; i < count && i < SESSION_COOKIES_MAX; i++)
+        cookies.values[SESSION_COOKIES_USER][i] = pst_str_from(tokens[what[i]]);
+    cookies.count[SESSION_COOKIES_USER] = count;
+    return session_open_cookies(&fix.ctx, &fix.req, &cookies,
+                                SESSION_COOKIES_USER, out);
 }
 
 static void
@@ -175,21 +175,22 @@ test_chosen(void **state)
 static void
 test_many(void **state)
 {
-    enum what sent[COOKIES_MAX + 1];
+    enum what sent[SESSION_COOKIES_MAX + 1];
     struct session_opened opened;
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(sent); i++)
         sent[i] = LATER;
-    assert_int_equal(open_these(sent, COOKIES_MAX, &opened), PST_OK);
-    assert_int_equal(open_these(sent, COOKIES_MAX + 1, &opened), PST_DUPLICATE);
+    assert_int_equal(open_these(sent, SESSION_COOKIES_MAX, &opened), PST_OK);
+    assert_int_equal(open_these(sent, SESSION_COOKIES_MAX + 1, &opened),
+                     PST_DUPLICATE);
     /* The largest that a browser keeps. */
     memset(tokens[GARBAGE], 'A', 4096 - 20);
     memcpy(tokens[GARBAGE], tokens[B], strcspn(tokens[B], ".") + 2);
     tokens[GARBAGE][4096 - 20] = '\0';
-    for (size_t i = 0; i + 1 < COOKIES_MAX; i++)
+    for (size_t i = 0; i + 1 < SESSION_COOKIES_MAX; i++)
         sent[i] = GARBAGE;
-    assert_int_equal(open_these(sent, COOKIES_MAX, &opened), PST_OK);
+    assert_int_equal(open_these(sent, SESSION_COOKIES_MAX, &opened), PST_OK);
 }
 
 static enum pst_err
@@ -199,7 +200,7 @@ check_nothing(struct store *store, const struct store_id *sid,
     (void)sid;
     (void)subject;
     (void)iat;
-    return store_because(store, "it is away");
+    return store_set_error(store, "it is away");
 }
 
 /* A failure is not "no session": the caller must not go on without it. */
@@ -208,29 +209,29 @@ test_failures(void **state)
 {
     static const enum what sent[] = {GARBAGE, A, B};
     static const char *const variables[] = {"REQUEST_METHOD=GET", NULL};
-    struct cookies cookies = {.count = {1}};
-    const struct store_backend *good = fix.gate.store->backend;
+    struct session_cookies cookies = {.count = {1}};
+    const struct store_backend *good = fix.ctx.store->backend;
     struct store_backend broken = *good;
     struct session_opened opened;
     size_t n = 0;
     enum pst_err e;
 
     (void)state;
-    cookies.values[COOKIES_USER][0] = pst_text_from(tokens[A]);
+    cookies.values[SESSION_COOKIES_USER][0] = pst_str_from(tokens[A]);
     do {
         fixture_request(&fix, variables, NULL);
         pst_arena_fail_at(fix.arena, ++n);
-        e = session_open_cookies(&fix.gate, &fix.req, &cookies, COOKIES_USER,
-                                 &opened);
+        e = session_open_cookies(&fix.ctx, &fix.req, &cookies,
+                                 SESSION_COOKIES_USER, &opened);
         assert_true(!e || e == PST_NO_MEMORY);
     } while (e && n < 100);
     assert_true(n > 2 && n < 100);
     broken.check = check_nothing;
-    fix.gate.store->backend = &broken;
+    fix.ctx.store->backend = &broken;
     assert_int_equal(open_these(sent, 3, &opened), PST_STORE_DOWN);
     assert_true(opened.is_set && opened.is_unchecked);
     assert_int_equal(open_these(sent, 1, &opened), PST_FORGED);
-    fix.gate.store->backend = good;
+    fix.ctx.store->backend = good;
 }
 
 int

@@ -26,7 +26,7 @@ begin(void **state)
     (void)state;
     fixture_init(&f, NULL);
     stores_start(&stores, STORE_LMDB, NULL);
-    f.gate.store = stores_open(&stores, "test");
+    f.ctx.store = stores_open(&stores, "test");
     fixture_request(&f, variables, NULL);
     return 0;
 }
@@ -35,7 +35,7 @@ static int
 end(void **state)
 {
     (void)state;
-    store_close(&f.gate.store);
+    store_close(&f.ctx.store);
     stores_stop(&stores);
     fixture_fini(&f);
     return 0;
@@ -46,13 +46,13 @@ static struct pst_session
 session_of(uint8_t n, const char *sub)
 {
     struct pst_session session = {
-        .sub = pst_text_from(sub),
-        .name = PST_TEXT("name"),
-        .iat = f.gate.now,
-        .exp = f.gate.now + 3600,
-        .seen = f.gate.now,
-        .who = PST_TEXT("{}"),
-        .upstream = PST_TEXT("\"t\""),
+        .sub = pst_str_from(sub),
+        .name = PST_STR("name"),
+        .iat = f.ctx.now,
+        .exp = f.ctx.now + 3600,
+        .seen = f.ctx.now,
+        .who = PST_STR("{}"),
+        .upstream = PST_STR("\"t\""),
     };
 
     memset(session.sid, n, sizeof(session.sid));
@@ -62,17 +62,17 @@ session_of(uint8_t n, const char *sub)
 static void
 expect(const char *what, enum pst_err got, enum pst_err want)
 {
-    stores_expect(f.gate.store, what, got, want);
+    stores_expect(f.ctx.store, what, got, want);
 }
 
 /* A session that takes no other's place. */
 static enum pst_err
 begin_session(struct pst_session *session)
 {
-    const struct roster_replacement none = {.old = NULL};
-    enum pst_err e = roster_replace(&f.gate, &f.req, &none, session);
+    const struct registry_replacement none = {.old = NULL};
+    enum pst_err e = registry_replace(&f.ctx, &f.req, &none, session);
 
-    return e == PST_EXPIRED ? roster_replace(&f.gate, &f.req, &none, session)
+    return e == PST_EXPIRED ? registry_replace(&f.ctx, &f.req, &none, session)
                             : e;
 }
 
@@ -89,7 +89,7 @@ add(uint8_t n, const char *sub)
 static enum pst_err
 check(const struct pst_session *session)
 {
-    return roster_check(&f.gate, &f.req, session);
+    return registry_check(&f.ctx, &f.req, session);
 }
 
 /* The user's list, as JSON. */
@@ -98,11 +98,11 @@ list_of(const struct pst_session *session)
 {
     static char text[16 * 1024];
     struct pst_buf buf;
-    struct pst_text list;
+    struct pst_str list;
 
     pst_buf_init(&buf, text, sizeof(text) - 1);
-    expect("list", roster_emit(&f.gate, &f.req, session, &buf), PST_OK);
-    assert_int_equal(pst_buf_end(&buf, &list), PST_OK);
+    expect("list", registry_list(&f.ctx, &f.req, session, &buf), PST_OK);
+    assert_int_equal(pst_buf_finish(&buf, &list), PST_OK);
     text[list.len] = '\0';
     return text;
 }
@@ -118,17 +118,17 @@ count_of(const struct pst_session *session)
 }
 
 /* The name of a session in lists. */
-static struct pst_text
+static struct pst_str
 name_of(const struct pst_session *session)
 {
-    static char text[ROSTER_NAME_LEN];
+    static char text[REGISTRY_NAME_LEN];
     struct store_id id;
     struct pst_buf buf;
 
     store_id_sid(session->sid, &id);
     pst_buf_init(&buf, text, sizeof(text));
-    pst_buf_add_hex(&buf, (struct pst_bytes){id.octets, PST_HASH_LEN});
-    return pst_buf_text(&buf);
+    pst_buf_add_hex(&buf, (struct pst_bytes){id.bytes, PST_HASH_LEN});
+    return pst_buf_str(&buf);
 }
 
 /* Ended, or not. */
@@ -143,9 +143,9 @@ one_is_ended_and_no_other(void **state)
     (void)state;
     expect("one", check(&one), PST_OK);
     expect("guest", check(&guest), PST_OK);
-    expect("end one", roster_end(&f.gate, &f.req, &one), PST_OK);
-    expect("end it again", roster_end(&f.gate, &f.req, &one), PST_OK);
-    expect("end guest", roster_end(&f.gate, &f.req, &guest), PST_OK);
+    expect("end one", registry_revoke(&f.ctx, &f.req, &one), PST_OK);
+    expect("end it again", registry_revoke(&f.ctx, &f.req, &one), PST_OK);
+    expect("end guest", registry_revoke(&f.ctx, &f.req, &guest), PST_OK);
     expect("one, ended", check(&one), PST_REVOKED);
     expect("guest, ended", check(&guest), PST_REVOKED);
     expect("two", check(&two), PST_OK);
@@ -171,25 +171,25 @@ a_guests_end_is_kept_for_a_day(void **state)
         {"a login, 29 days", "7", 29 * 86400, PST_REVOKED},
         {"a login, 31 days", "7", 31 * 86400, PST_OK},
     };
-    int64_t now = f.gate.now;
+    int64_t now = f.ctx.now;
 
     (void)state;
     for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_session old = session_of((uint8_t)(2 * i), "");
         struct pst_session fresh = session_of(
             (uint8_t)(2 * i + 1), rows[i].fresh ? rows[i].fresh : "");
-        const struct roster_replacement replaced = {.old = &old};
+        const struct registry_replacement replaced = {.old = &old};
 
-        f.gate.now = now;
+        f.ctx.now = now;
         expect(rows[i].name,
                rows[i].fresh
-                   ? roster_replace(&f.gate, &f.req, &replaced, &fresh)
-                   : roster_end(&f.gate, &f.req, &old),
+                   ? registry_replace(&f.ctx, &f.req, &replaced, &fresh)
+                   : registry_revoke(&f.ctx, &f.req, &old),
                PST_OK);
-        f.gate.now += rows[i].later;
-        expect("sweep", store_sweep(f.gate.store, 1000, f.gate.now, NULL),
+        f.ctx.now += rows[i].later;
+        expect("sweep", store_sweep(f.ctx.store, 1000, f.ctx.now, NULL),
                PST_OK);
-        old.exp = f.gate.now + 86400; /* a renewed copy */
+        old.exp = f.ctx.now + 86400; /* a renewed copy */
         expect(rows[i].name, check(&old), rows[i].want);
     }
 }
@@ -204,8 +204,8 @@ everywhere_is_all_of_one_user(void **state)
     struct pst_session fresh;
 
     (void)state;
-    expect("all", roster_end_all(&f.gate, &f.req, &one), PST_OK);
-    expect("a guest has no others", roster_end_all(&f.gate, &f.req, &guest),
+    expect("all", registry_revoke_all(&f.ctx, &f.req, &one), PST_OK);
+    expect("a guest has no others", registry_revoke_all(&f.ctx, &f.req, &guest),
            PST_OK);
     expect("one", check(&one), PST_REVOKED);
     expect("two", check(&two), PST_REVOKED);
@@ -232,8 +232,8 @@ no_login_begins_in_the_future(void **state)
         enum pst_err want;
     } rows[] = {
         {"the same clock", 0, PST_OK},
-        {"as far as may be", PST_SKEW - 1, PST_OK},
-        {"one second more", PST_SKEW, PST_OVERLOADED},
+        {"as far as may be", PST_CLOCK_SKEW_MAX - 1, PST_OK},
+        {"one second more", PST_CLOCK_SKEW_MAX, PST_OVERLOADED},
         {"an hour", 3600, PST_OVERLOADED},
     };
 
@@ -242,14 +242,14 @@ no_login_begins_in_the_future(void **state)
         char sub[] = {(char)('a' + i), '\0'};
         struct pst_session session = session_of(1, sub);
 
-        f.gate.now += rows[i].ahead;
-        expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
-        f.gate.now -= rows[i].ahead;
+        f.ctx.now += rows[i].ahead;
+        expect("all", registry_revoke_all(&f.ctx, &f.req, &session), PST_OK);
+        f.ctx.now -= rows[i].ahead;
         expect(rows[i].name, begin_session(&session), rows[i].want);
         if (rows[i].want)
             continue;
         expect(rows[i].name,
-               pst_session_check(&session, &f.config->clocks, f.gate.now),
+               pst_session_check(&session, &f.config->timeouts, f.ctx.now),
                PST_OK);
         expect(rows[i].name, check(&session), PST_OK);
     }
@@ -283,12 +283,13 @@ one_takes_anothers_place(void **state)
         struct pst_session fresh =
             session_of((uint8_t)(2 * i + 1), rows[i].fresh);
         struct pst_session guest = session_of((uint8_t)(100 + i), "");
-        const struct roster_replacement replaced = {
-            &old, &guest, true, pst_text_bytes(PST_TEXT("sealed"))};
+        const struct registry_replacement replaced = {
+            &old, &guest, true, pst_str_bytes(PST_STR("sealed"))};
 
         if (rows[i].is_ended)
-            expect(rows[i].name, roster_end(&f.gate, &f.req, &old), PST_OK);
-        expect(rows[i].name, roster_replace(&f.gate, &f.req, &replaced, &fresh),
+            expect(rows[i].name, registry_revoke(&f.ctx, &f.req, &old), PST_OK);
+        expect(rows[i].name,
+               registry_replace(&f.ctx, &f.req, &replaced, &fresh),
                rows[i].want);
         expect(rows[i].name, check(&guest),
                rows[i].want ? PST_OK : PST_REVOKED);
@@ -296,7 +297,7 @@ one_takes_anothers_place(void **state)
         if (count_of(&seven) != rows[i].listed)
             fail_msg("%s: %zu are listed", rows[i].name, count_of(&seven));
         expect(rows[i].name, check(&fresh), PST_OK);
-        expect(rows[i].name, roster_end(&f.gate, &f.req, &fresh), PST_OK);
+        expect(rows[i].name, registry_revoke(&f.ctx, &f.req, &fresh), PST_OK);
     }
 }
 
@@ -306,16 +307,17 @@ a_moved_session_is_sealed_again(void **state)
 {
     struct pst_session old = add(1, "");
     struct pst_session fresh = session_of(2, "7");
-    const struct roster_replacement replaced = {.old = &old};
+    const struct registry_replacement replaced = {.old = &old};
 
     (void)state;
-    expect("all", roster_end_all(&f.gate, &f.req, &fresh), PST_OK);
-    expect("once", roster_replace(&f.gate, &f.req, &replaced, &fresh),
+    expect("all", registry_revoke_all(&f.ctx, &f.req, &fresh), PST_OK);
+    expect("once", registry_replace(&f.ctx, &f.req, &replaced, &fresh),
            PST_EXPIRED);
-    assert_int_equal(fresh.iat, f.gate.now + 1);
+    assert_int_equal(fresh.iat, f.ctx.now + 1);
     assert_int_equal(fresh.seen, fresh.iat);
     expect("nothing happened", check(&old), PST_OK);
-    expect("twice", roster_replace(&f.gate, &f.req, &replaced, &fresh), PST_OK);
+    expect("twice", registry_replace(&f.ctx, &f.req, &replaced, &fresh),
+           PST_OK);
     expect("the old one", check(&old), PST_REVOKED);
     expect("the new one", check(&fresh), PST_OK);
 }
@@ -324,22 +326,22 @@ static void
 without_a_store_all_are_good(void **state)
 {
     struct pst_session session = session_of(1, "7");
-    struct store *store = f.gate.store;
+    struct store *store = f.ctx.store;
     bool is_own;
 
     (void)state;
-    f.gate.store = NULL;
+    f.ctx.store = NULL;
     expect("add", begin_session(&session), PST_OK);
-    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
-    expect("all", roster_end_all(&f.gate, &f.req, &session), PST_OK);
-    expect("touch", roster_touch(&f.gate, &f.req, &session), PST_OK);
+    expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
+    expect("all", registry_revoke_all(&f.ctx, &f.req, &session), PST_OK);
+    expect("touch", registry_touch(&f.ctx, &f.req, &session), PST_OK);
     expect("check", check(&session), PST_OK);
     assert_string_equal(list_of(&session), "[]");
-    expect(
-        "by name",
-        roster_end_named(&f.gate, &f.req, &session, name_of(&session), &is_own),
-        PST_NOT_FOUND);
-    f.gate.store = store;
+    expect("by name",
+           registry_revoke_by_name(&f.ctx, &f.req, &session, name_of(&session),
+                                   &is_own),
+           PST_NOT_FOUND);
+    f.ctx.store = store;
 }
 
 /* The list. */
@@ -357,7 +359,7 @@ the_list_tells_what_it_may(void **state)
              "\"lastSeen\":\"2023-11-14T22:13:20Z\","
              "\"expiresAt\":\"2023-11-14T23:13:20Z\",\"browser\":\"Firefox\","
              "\"address\":\"192.0.2.7\",\"current\":true}]",
-             ROSTER_NAME_LEN, name_of(&one).ptr);
+             REGISTRY_NAME_LEN, name_of(&one).ptr);
     assert_string_equal(list_of(&one), want);
     two = add(2, "7");
     assert_non_null(strstr(list_of(&two), "\"current\":true"));
@@ -385,9 +387,9 @@ an_unknown_owner_is_on_no_list(void **state)
     (void)state;
     unknown.known = PST_IDENTITY_UNKNOWN;
     other.known = PST_IDENTITY_UNKNOWN;
-    expect("touch", roster_touch(&f.gate, &f.req, &other), PST_OK);
+    expect("touch", registry_touch(&f.ctx, &f.req, &other), PST_OK);
     assert_string_equal(list_of(&unknown), "[]");
-    expect("end all", roster_end_all(&f.gate, &f.req, &unknown), PST_OK);
+    expect("end all", registry_revoke_all(&f.ctx, &f.req, &unknown), PST_OK);
     expect("the other", check(&other), PST_OK);
 }
 
@@ -399,15 +401,15 @@ to_touch_is_not_to_add(void **state)
     struct pst_session two = add(2, "7");
 
     (void)state;
-    f.gate.now += 1000;
+    f.ctx.now += 1000;
     one.exp += 1000;
-    expect("touch", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    expect("touch", registry_touch(&f.ctx, &f.req, &one), PST_OK);
     assert_non_null(
         strstr(list_of(&one), "\"lastSeen\":\"2023-11-14T22:30:00Z\""));
     assert_non_null(
         strstr(list_of(&one), "\"expiresAt\":\"2023-11-14T23:30:00Z\""));
-    expect("end", roster_end(&f.gate, &f.req, &one), PST_OK);
-    expect("touch it", roster_touch(&f.gate, &f.req, &one), PST_OK);
+    expect("end", registry_revoke(&f.ctx, &f.req, &one), PST_OK);
+    expect("touch it", registry_touch(&f.ctx, &f.req, &one), PST_OK);
     assert_int_equal(count_of(&two), 1);
     expect("it is dead", check(&one), PST_REVOKED);
 }
@@ -421,7 +423,7 @@ the_oldest_goes_over_the_cap(void **state)
     f.config->max_sessions = 2; /* none, by the fixture, has no cap */
     for (uint8_t i = 0; i < 3; i++) {
         sessions[i] = add((uint8_t)(i + 1), "7");
-        f.gate.now++;
+        f.ctx.now++;
     }
     expect("the oldest", check(&sessions[0]), PST_REVOKED);
     expect("the second", check(&sessions[1]), PST_OK);
@@ -464,7 +466,7 @@ browsers_are_told_by_their_family(void **state)
                  rows[i].family);
         if (!strstr(list_of(&session), want))
             fail_msg("%s: %s", rows[i].agent, list_of(&session));
-        expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+        expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
     }
 }
 
@@ -480,27 +482,31 @@ only_ones_own_are_ended_by_name(void **state)
     bool is_own = true;
 
     (void)state;
-    expect(
-        "a stranger's",
-        roster_end_named(&f.gate, &f.req, &here, name_of(&stranger), &is_own),
-        PST_NOT_FOUND);
+    expect("a stranger's",
+           registry_revoke_by_name(&f.ctx, &f.req, &here, name_of(&stranger),
+                                   &is_own),
+           PST_NOT_FOUND);
     expect("by a guest",
-           roster_end_named(&f.gate, &f.req, &guest, name_of(&there), &is_own),
+           registry_revoke_by_name(&f.ctx, &f.req, &guest, name_of(&there),
+                                   &is_own),
            PST_NOT_FOUND);
     expect("stranger", check(&stranger), PST_OK);
     expect("there", check(&there), PST_OK);
     expect("another of mine",
-           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           registry_revoke_by_name(&f.ctx, &f.req, &here, name_of(&there),
+                                   &is_own),
            PST_OK);
     assert_false(is_own);
     expect("there, ended", check(&there), PST_REVOKED);
     expect("twice",
-           roster_end_named(&f.gate, &f.req, &here, name_of(&there), &is_own),
+           registry_revoke_by_name(&f.ctx, &f.req, &here, name_of(&there),
+                                   &is_own),
            PST_NOT_FOUND);
     expect("here", check(&here), PST_OK);
-    expect("this one",
-           roster_end_named(&f.gate, &f.req, &here, name_of(&here), &is_own),
-           PST_OK);
+    expect(
+        "this one",
+        registry_revoke_by_name(&f.ctx, &f.req, &here, name_of(&here), &is_own),
+        PST_OK);
     assert_true(is_own);
     expect("here, ended", check(&here), PST_REVOKED);
 }
@@ -521,8 +527,8 @@ what_is_no_name_names_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         expect(rows[i],
-               roster_end_named(&f.gate, &f.req, &session,
-                                pst_text_from(rows[i]), &is_own),
+               registry_revoke_by_name(&f.ctx, &f.req, &session,
+                                       pst_str_from(rows[i]), &is_own),
                PST_NOT_FOUND);
     expect("session", check(&session), PST_OK);
 }
@@ -547,17 +553,18 @@ away_means_no_but_for_the_grace(void **state)
     struct pst_session session = session_of(1, "7");
 
     (void)state;
-    store_close(&f.gate.store);
-    f.gate.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
+    store_close(&f.ctx.store);
+    f.ctx.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         f.config->store_grace = rows[i].grace;
-        f.gate.store_answered =
-            rows[i].answered < 0 ? 0 : f.gate.now - rows[i].answered;
+        f.ctx.store_answered_at =
+            rows[i].answered < 0 ? 0 : f.ctx.now - rows[i].answered;
         expect(rows[i].name, check(&session), rows[i].want);
         /* Grace is for reading: nothing is begun or ended by it. */
         expect("add", begin_session(&session), PST_STORE_DOWN);
-        expect("end", roster_end(&f.gate, &f.req, &session), PST_STORE_DOWN);
-        expect("all", roster_end_all(&f.gate, &f.req, &session),
+        expect("end", registry_revoke(&f.ctx, &f.req, &session),
+               PST_STORE_DOWN);
+        expect("all", registry_revoke_all(&f.ctx, &f.req, &session),
                PST_STORE_DOWN);
     }
 }
@@ -569,12 +576,12 @@ an_answer_is_remembered(void **state)
     struct pst_session session = add(1, "7");
 
     (void)state;
-    f.gate.store_answered = 0;
+    f.ctx.store_answered_at = 0;
     expect("check", check(&session), PST_OK);
-    assert_int_equal(f.gate.store_answered, f.gate.now);
+    assert_int_equal(f.ctx.store_answered_at, f.ctx.now);
     /* A no is an answer too, and no grace makes it a yes. */
     f.config->store_grace = 10;
-    expect("end", roster_end(&f.gate, &f.req, &session), PST_OK);
+    expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
     expect("ended", check(&session), PST_REVOKED);
 }
 

@@ -65,8 +65,8 @@ test_key_and_alignment(void **state)
 {
     struct pst_siphash_key other = reference_key;
     char storage[64];
-    struct pst_text text = PST_TEXT("query ActiveOrder($id: ID!) { id }");
-    uint64_t want = pst_siphash(&reference_key, pst_text_bytes(text));
+    struct pst_str text = PST_STR("query ActiveOrder($id: ID!) { id }");
+    uint64_t want = pst_siphash(&reference_key, pst_str_bytes(text));
 
     (void)state;
     for (size_t i = 0; i < 8; i++) {
@@ -77,7 +77,7 @@ test_key_and_alignment(void **state)
                                                    text.len}));
     }
     other.words[1] ^= 1;
-    assert_true(want != pst_siphash(&other, pst_text_bytes(text)));
+    assert_true(want != pst_siphash(&other, pst_str_bytes(text)));
 }
 
 /* Nothing at all is no pointer to follow. */
@@ -86,7 +86,7 @@ test_empty(void **state)
 {
     (void)state;
     assert_true(vectors[0] ==
-                pst_siphash(&reference_key, pst_text_bytes(PST_NO_TEXT)));
+                pst_siphash(&reference_key, pst_str_bytes(PST_STR_NONE)));
 }
 
 int

@@ -40,9 +40,9 @@ session_of(struct store_id subject, int64_t created)
                                   .created = created,
                                   .seen = created,
                                   .expires = created + 3600,
-                                  .user = PST_TEXT("ada"),
-                                  .browser = PST_TEXT("Firefox"),
-                                  .address = PST_TEXT("192.0.2.1")};
+                                  .user = PST_STR("ada"),
+                                  .browser = PST_STR("Firefox"),
+                                  .address = PST_STR("192.0.2.1")};
 }
 
 static size_t
@@ -66,10 +66,10 @@ test_end(void **state)
 
     (void)state;
     expect("before", store_check(store, &one, &subject, NOW), PST_OK);
-    expect("end", store_end(store, &one, &subject, NOW + 3600, NOW), PST_OK);
+    expect("end", store_revoke(store, &one, &subject, NOW + 3600, NOW), PST_OK);
     expect("after", store_check(store, &one, &subject, NOW), PST_REVOKED);
     expect("without subject", store_check(store, &one, NULL, NOW), PST_REVOKED);
-    expect("again", store_end(store, &one, NULL, NOW + 3600, NOW), PST_OK);
+    expect("again", store_revoke(store, &one, NULL, NOW + 3600, NOW), PST_OK);
     expect("after both", store_check(store, &one, &subject, NOW), PST_REVOKED);
     expect("another", store_check(store, &other, &subject, NOW), PST_OK);
     expect("another site", store_check(site, &one, &subject, NOW), PST_OK);
@@ -96,10 +96,10 @@ test_end_times(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct store_id sid = new_id();
 
-        expect(rows[i].name, store_end(store, &sid, NULL, rows[i].first, NOW),
-               PST_OK);
-        expect(rows[i].name, store_end(store, &sid, NULL, rows[i].second, NOW),
-               PST_OK);
+        expect(rows[i].name,
+               store_revoke(store, &sid, NULL, rows[i].first, NOW), PST_OK);
+        expect(rows[i].name,
+               store_revoke(store, &sid, NULL, rows[i].second, NOW), PST_OK);
         expect(rows[i].name, store_check(store, &sid, NULL, NOW), PST_REVOKED);
     }
 }
@@ -123,9 +123,9 @@ test_end_all(void **state)
     int64_t since = -1;
 
     (void)state;
-    expect("all", store_end_all(store, &subject, NOW, &since), PST_OK);
+    expect("all", store_revoke_all(store, &subject, NOW, &since), PST_OK);
     assert_int_equal(since, NOW);
-    expect("without", store_end_all(store, &subject, NOW, NULL), PST_OK);
+    expect("without", store_revoke_all(store, &subject, NOW, NULL), PST_OK);
     for (size_t i = 0; i < PST_COUNT(rows); i++)
         expect(rows[i].name, store_check(store, &sid, &subject, rows[i].iat),
                rows[i].want);
@@ -141,7 +141,7 @@ test_end_all_clocks(void **state)
     static const struct {
         const char *name;
         int64_t created; /* of a listed session; 0: none */
-        int64_t before;  /* an earlier store_end_all; 0: none */
+        int64_t before;  /* an earlier store_revoke_all; 0: none */
         int64_t want;
     } rows[] = {
         {"alone", 0, 0, NOW},
@@ -149,8 +149,9 @@ test_end_all_clocks(void **state)
         {"after a later one", 0, NOW + 5, NOW + 5},
         {"an older session", NOW - 9, 0, NOW},
         {"a session ahead", NOW + 30, 0, NOW + 30},
-        {"a session as far ahead as may be", NOW + PST_SKEW, 0, NOW + PST_SKEW},
-        {"a session too far ahead", NOW + 9999, 0, NOW + PST_SKEW},
+        {"a session as far ahead as may be", NOW + PST_CLOCK_SKEW_MAX, 0,
+         NOW + PST_CLOCK_SKEW_MAX},
+        {"a session too far ahead", NOW + 9999, 0, NOW + PST_CLOCK_SKEW_MAX},
     };
 
     (void)state;
@@ -163,9 +164,9 @@ test_end_all_clocks(void **state)
             expect(rows[i].name, stores_add(store, &session, 0, NOW), PST_OK);
         if (rows[i].before)
             expect(rows[i].name,
-                   store_end_all(store, &subject, rows[i].before, NULL),
+                   store_revoke_all(store, &subject, rows[i].before, NULL),
                    PST_OK);
-        expect(rows[i].name, store_end_all(store, &subject, NOW, &since),
+        expect(rows[i].name, store_revoke_all(store, &subject, NOW, &since),
                PST_OK);
         if (since != rows[i].want)
             fail_msg("row '%s': got %ld", rows[i].name, (long)(since - NOW));
@@ -181,13 +182,13 @@ static int
 apply_spoiled(struct lmdb_store *tree, struct MDB_txn *txn,
               struct lmdb_change *change)
 {
-    struct lmdb_key key = lmdb_key_of(tree, change->what, NULL);
-    uint8_t record[STORED_SINCE_LEN];
+    struct lmdb_key key = lmdb_key_make(tree, change->what, NULL);
+    uint8_t record[RECORD_SINCE_LEN];
     const struct pst_bytes parts[2] = {{record, sizeof(record)},
-                                       pst_text_bytes(PST_TEXT("more"))};
+                                       pst_str_bytes(PST_STR("more"))};
 
-    stored_emit_since(record, (struct stored_since){NOW, NOW});
-    return lmdb_put(tree, txn, STORED_SINCE, &key, parts);
+    record_emit_since(record, (struct record_since){NOW, NOW});
+    return lmdb_put(tree, txn, RECORD_SINCE, &key, parts);
 }
 
 /* What is known of a user, written anew by a newer program. */
@@ -201,12 +202,12 @@ spoil_since(const struct store_id *subject)
     struct pst_buf buf;
 
     if (stores.redis == 0) {
-        expect("spoil", lmdb_write(lmdb_of(store), &change), PST_OK);
+        expect("spoil", lmdb_write(lmdb_from_base(store), &change), PST_OK);
         return;
     }
     pst_buf_init(&buf, command, sizeof(command) - 1);
     pst_buf_add_string(&buf, "SETRANGE postern:shop:since:");
-    pst_buf_add_hex(&buf, (struct pst_bytes){subject->octets, PST_HASH_LEN});
+    pst_buf_add_hex(&buf, (struct pst_bytes){subject->bytes, PST_HASH_LEN});
     pst_buf_add_string(&buf, " 0 \"\\x02\"");
     command[buf.len] = '\0';
     stores_say(&stores, command, answer, sizeof(answer));
@@ -224,14 +225,14 @@ test_unreadable_since(void **state)
 
     (void)state;
     expect("add", stores_add(store, &old, 0, NOW), PST_OK);
-    expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
+    expect("all", store_revoke_all(store, &old.subject, NOW, NULL), PST_OK);
     spoil_since(&old.subject);
     expect("check", store_check(store, &old.sid, &old.subject, NOW),
            PST_REVOKED);
     assert_int_equal(count_of(&old.subject, NOW), 0);
     expect("a login", stores_add(store, &next, 0, NOW + 1), PST_STORE_DOWN);
-    assert_non_null(strstr(store_why(store), "newer program"));
-    expect("all again", store_end_all(store, &old.subject, NOW + 2, &since),
+    assert_non_null(strstr(store_error(store), "newer program"));
+    expect("all again", store_revoke_all(store, &old.subject, NOW + 2, &since),
            PST_STORE_DOWN);
     assert_int_equal(since, 7);
     expect("still ended", store_check(store, &old.sid, &old.subject, NOW),
@@ -248,9 +249,9 @@ copy_one(void *context, const struct store_session *session)
 {
     struct store_session *copy = context;
 
-    assert_true(pst_text_equal(session->user, PST_TEXT("ada")));
-    assert_true(pst_text_equal(session->browser, PST_TEXT("Firefox")));
-    assert_true(pst_text_equal(session->address, PST_TEXT("192.0.2.1")));
+    assert_true(pst_str_equal(session->user, PST_STR("ada")));
+    assert_true(pst_str_equal(session->browser, PST_STR("Firefox")));
+    assert_true(pst_str_equal(session->address, PST_STR("192.0.2.1")));
     *copy = *session;
     return PST_OK;
 }
@@ -325,7 +326,7 @@ test_touch(void **state)
 static void
 test_no_revival(void **state)
 {
-    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    const struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
     struct store_session session = session_of(new_id(), NOW);
     struct pst_bytes got;
 
@@ -334,7 +335,7 @@ test_no_revival(void **state)
     expect("spill", store_spill_put(store, &session.sid, blob, NOW + 3600, NOW),
            PST_OK);
     expect("end",
-           store_end(store, &session.sid, &session.subject, NOW + 3600, NOW),
+           store_revoke(store, &session.sid, &session.subject, NOW + 3600, NOW),
            PST_OK);
     expect("touch",
            store_session_touch(store, &session.subject, &session.sid,
@@ -359,7 +360,7 @@ test_list_after_end_all(void **state)
 
     (void)state;
     expect("add", stores_add(store, &session, 0, NOW), PST_OK);
-    expect("all", store_end_all(store, &session.subject, NOW, NULL), PST_OK);
+    expect("all", store_revoke_all(store, &session.subject, NOW, NULL), PST_OK);
     assert_int_equal(count_of(&session.subject, NOW), 0);
     expect("add", stores_add(store, &later, 1, NOW + 1), PST_OK);
     assert_int_equal(count_of(&session.subject, NOW + 1), 1);
@@ -396,13 +397,13 @@ test_cap(void **state)
 static void
 test_session_limits(void **state)
 {
-    static const char octets[PST_NAME_MAX + 1];
+    static const char bytes[PST_NAME_MAX + 1];
     struct store_session session = session_of(new_id(), NOW);
 
     (void)state;
-    session.user = (struct pst_text){octets, PST_NAME_MAX};
-    session.browser = (struct pst_text){octets, STORE_BROWSER_MAX};
-    session.address = (struct pst_text){octets, STORE_ADDRESS_MAX};
+    session.user = (struct pst_str){bytes, PST_NAME_MAX};
+    session.browser = (struct pst_str){bytes, STORE_BROWSER_MAX};
+    session.address = (struct pst_str){bytes, STORE_ADDRESS_MAX};
     expect("full", stores_add(store, &session, 0, NOW), PST_OK);
     session.user.len++;
     expect("user", stores_add(store, &session, 0, NOW), PST_TOO_LARGE);
@@ -439,10 +440,10 @@ test_walk_all(void **state)
         expect("add", stores_add(mine, &session, 0, NOW), PST_OK);
         expect("other", stores_add(other, &session, 0, NOW), PST_OK);
     }
-    expect(
-        "end one",
-        store_end(mine, &session.sid, &session.subject, session.expires, NOW),
-        PST_OK);
+    expect("end one",
+           store_revoke(mine, &session.sid, &session.subject, session.expires,
+                        NOW),
+           PST_OK);
     expect("all", store_session_count(mine, NULL, NOW, &count), PST_OK);
     assert_int_equal(count, 5);
     expect("all of the other", store_session_count(other, NULL, NOW, &count),
@@ -476,8 +477,8 @@ static void
 test_spill(void **state)
 {
     static uint8_t large[STORE_SPILL_MAX + 1];
-    const struct pst_bytes first = pst_text_bytes(PST_TEXT("one\0\r\n"));
-    const struct pst_bytes second = pst_text_bytes(PST_TEXT("second"));
+    const struct pst_bytes first = pst_str_bytes(PST_STR("one\0\r\n"));
+    const struct pst_bytes second = pst_str_bytes(PST_STR("second"));
     struct pst_bytes whole = {large, STORE_SPILL_MAX};
     struct pst_bytes got = {NULL, 0};
     struct store_id sid = new_id();
@@ -504,14 +505,14 @@ test_spill(void **state)
     whole.len++;
     expect("too large", store_spill_put(store, &sid, whole, NOW + 60, NOW),
            PST_TOO_LARGE);
-    expect("end", store_end(store, &sid, NULL, NOW + 60, NOW), PST_OK);
+    expect("end", store_revoke(store, &sid, NULL, NOW + 60, NOW), PST_OK);
     expect("gone", store_spill_get(store, &sid, NOW, arena, &got), PST_ABSENT);
 }
 
 static void
 test_spill_without_memory(void **state)
 {
-    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    const struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
     struct pst_bytes got = {NULL, 0};
     struct store_id sid = new_id();
 
@@ -542,7 +543,7 @@ replacement_of(enum old_kind kind, const struct store_session *old,
     replacement.old_subject = kind == OLD_USER ? &old->subject : NULL;
     replacement.old_iat = old->created;
     replacement.old_expires = old->expires;
-    replacement.follows = true;
+    replacement.requires_old = true;
     return replacement;
 }
 
@@ -551,7 +552,7 @@ replace(struct store *in, const struct store_replacement *replacement)
 {
     int64_t since;
 
-    return store_replace(in, replacement, &since);
+    return store_session_replace(in, replacement, &since);
 }
 
 static bool
@@ -588,7 +589,7 @@ test_replace(void **state)
         {"a user, all ended", OLD_USER, ALL_ENDED, false, PST_REVOKED},
         {"the same, by a guest", OLD_USER, ALL_ENDED, true, PST_REVOKED},
     };
-    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    const struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -610,9 +611,10 @@ test_replace(void **state)
                    PST_OK);
         if (rows[i].ended == ENDED)
             expect(rows[i].name,
-                   store_end(store, &old.sid, owner, old.expires, NOW), PST_OK);
+                   store_revoke(store, &old.sid, owner, old.expires, NOW),
+                   PST_OK);
         if (rows[i].ended == ALL_ENDED)
-            expect(rows[i].name, store_end_all(store, owner, NOW, NULL),
+            expect(rows[i].name, store_revoke_all(store, owner, NOW, NULL),
                    PST_OK);
         expect(rows[i].name, replace(store, &replacement), rows[i].want);
 
@@ -648,21 +650,23 @@ test_replace_after_end_all(void **state)
     int64_t since = 7;
 
     (void)state;
-    expect("all", store_end_all(store, &session.subject, NOW, NULL), PST_OK);
-    expect("dead at birth", store_replace(store, &replacement, &since),
+    expect("all", store_revoke_all(store, &session.subject, NOW, NULL), PST_OK);
+    expect("dead at birth", store_session_replace(store, &replacement, &since),
            PST_EXPIRED);
     assert_int_equal(since, NOW);
     assert_int_equal(count_of(&session.subject, NOW), 0);
     expect("the old one", store_check(store, &old.sid, NULL, NOW), PST_OK);
     session.created = since + 1;
     since = 7;
-    expect("moved past it", store_replace(store, &replacement, &since), PST_OK);
+    expect("moved past it", store_session_replace(store, &replacement, &since),
+           PST_OK);
     assert_int_equal(since, 7);
     assert_int_equal(count_of(&session.subject, NOW), 1);
     expect("then", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
     /* That the old one was ended counts first. */
     session.created = NOW;
-    expect("both", store_replace(store, &replacement, &since), PST_REVOKED);
+    expect("both", store_session_replace(store, &replacement, &since),
+           PST_REVOKED);
 }
 
 /* What makes room for itself ends no third one. */
@@ -705,7 +709,7 @@ test_end_after_replace(void **state)
     expect("add", stores_add(store, &old, 0, NOW), PST_OK);
     expect("replace", replace(store, &replacement), PST_OK);
     expect("end the old",
-           store_end(store, &old.sid, &old.subject, old.expires, NOW + 1),
+           store_revoke(store, &old.sid, &old.subject, old.expires, NOW + 1),
            PST_OK);
     expect("the old", store_check(store, &old.sid, &old.subject, NOW),
            PST_REVOKED);
@@ -725,11 +729,11 @@ test_replace_what_was_ended(void **state)
         replacement_of(OLD_USER, &old, &session, NOW + 2);
 
     (void)state;
-    expect("all", store_end_all(store, &old.subject, NOW, NULL), PST_OK);
-    expect("end", store_end(store, &old.sid, &old.subject, NOW + 9999, NOW),
+    expect("all", store_revoke_all(store, &old.subject, NOW, NULL), PST_OK);
+    expect("end", store_revoke(store, &old.sid, &old.subject, NOW + 9999, NOW),
            PST_OK);
     expect("follows", replace(store, &replacement), PST_REVOKED);
-    replacement.follows = false;
+    replacement.requires_old = false;
     expect("does not", replace(store, &replacement), PST_OK);
     assert_int_equal(count_of(&old.subject, NOW + 2), 1);
     expect("sweep", store_sweep(store, 1000, NOW + 9000, NULL), PST_OK);
@@ -750,7 +754,7 @@ test_replace_with_guest(void **state)
         {"beside a user's", OLD_USER, false, PST_OK},
         {"beside one that was ended", OLD_USER, true, PST_REVOKED},
     };
-    const struct pst_bytes blob = pst_text_bytes(PST_TEXT("sealed"));
+    const struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -767,7 +771,8 @@ test_replace_with_guest(void **state)
                store_spill_put(store, &guest, blob, NOW + 3600, NOW), PST_OK);
         if (rows[i].is_ended)
             expect(rows[i].name,
-                   store_end(store, &old.sid, NULL, NOW + 3600, NOW), PST_OK);
+                   store_revoke(store, &old.sid, NULL, NOW + 3600, NOW),
+                   PST_OK);
         expect(rows[i].name, replace(store, &replacement), rows[i].want);
         expect(rows[i].name, store_check(store, &guest, NULL, NOW + 1),
                is_done ? PST_REVOKED : PST_OK);
@@ -795,7 +800,7 @@ test_replace_limits(void **state)
     expect("the largest", replace(store, &replacement), PST_OK);
     expect_spill("get", &session.sid, NOW, replacement.blob);
     session = session_of(new_id(), NOW);
-    session.user = (struct pst_text){name, sizeof(name)};
+    session.user = (struct pst_str){name, sizeof(name)};
     expect("a longer name", replace(store, &replacement), PST_TOO_LARGE);
     replacement.is_guest = true;
     expect("which is not listed", replace(store, &replacement), PST_OK);
@@ -809,7 +814,7 @@ take(const struct store_counter *counter, int64_t now, int64_t *retry_after)
     const struct store_counters counters = {counter, 1, now};
 
     *retry_after = 0;
-    return store_take(store, &counters, retry_after);
+    return store_counter_acquire(store, &counters, retry_after);
 }
 
 static void
@@ -880,16 +885,17 @@ test_give(void **state)
     int64_t retry_after;
 
     (void)state;
-    expect("give to an empty one", store_give(store, &counters), PST_OK);
+    expect("give to an empty one", store_counter_refund(store, &counters),
+           PST_OK);
     expect("1", take(&counter, NOW, &retry_after), PST_OK);
     expect("2", take(&counter, NOW, &retry_after), PST_OK);
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
-    expect("give", store_give(store, &counters), PST_OK);
+    expect("give", store_counter_refund(store, &counters), PST_OK);
     expect("one", take(&counter, NOW, &retry_after), PST_OK);
     expect("not two", take(&counter, NOW, &retry_after), PST_THROTTLED);
     assert_int_equal(retry_after, 30);
-    counter.forget = true;
-    expect("forget", store_give(store, &counters), PST_OK);
+    counter.reset_all = true;
+    expect("forget", store_counter_refund(store, &counters), PST_OK);
     expect("1", take(&counter, NOW, &retry_after), PST_OK);
     expect("2", take(&counter, NOW, &retry_after), PST_OK);
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
@@ -912,34 +918,36 @@ static void
 test_give_as_before(void **state)
 {
     struct store_counter name = {
-        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+        .id = new_id(), .rate = {10, 900}, .is_count_only = true};
     struct store_counter other = {
-        .id = new_id(), .rate = {10, 900}, .is_tally = true};
+        .id = new_id(), .rate = {10, 900}, .is_count_only = true};
     struct store_counter pair[2] = {name, {.id = new_id(), .rate = {10, 900}}};
     const struct store_counters counters = {pair, 2, NOW};
     int64_t retry_after;
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        expect("own", store_take(store, &counters, &retry_after), PST_OK);
+        expect("own", store_counter_acquire(store, &counters, &retry_after),
+               PST_OK);
     pair[0] = other;
     for (int i = 0; i < 4; i++)
-        expect("other", store_take(store, &counters, &retry_after), PST_OK);
+        expect("other", store_counter_acquire(store, &counters, &retry_after),
+               PST_OK);
     pair[0] = name;
-    pair[0].forget = true;
-    pair[1].as_before = true;
-    expect("give", store_give(store, &counters), PST_OK);
-    expect("again", store_give(store, &counters), PST_OK);
+    pair[0].reset_all = true;
+    pair[1].as_previous = true;
+    expect("give", store_counter_refund(store, &counters), PST_OK);
+    expect("again", store_counter_refund(store, &counters), PST_OK);
     assert_int_equal(count_room(&pair[1]), 6);
     /* More than there is: it is empty, and owes nothing. */
-    pair[1].as_before = false;
-    pair[1].forget = true;
-    expect("forget", store_give(store, &counters), PST_OK);
-    pair[1].forget = false;
-    pair[1].as_before = true;
+    pair[1].as_previous = false;
+    pair[1].reset_all = true;
+    expect("forget", store_counter_refund(store, &counters), PST_OK);
+    pair[1].reset_all = false;
+    pair[1].as_previous = true;
     pair[0] = other;
-    pair[0].forget = true;
-    expect("give", store_give(store, &counters), PST_OK);
+    pair[0].reset_all = true;
+    expect("give", store_counter_refund(store, &counters), PST_OK);
     assert_int_equal(count_room(&pair[1]), 10);
 }
 
@@ -948,7 +956,7 @@ static void
 test_tally(void **state)
 {
     struct store_counter pair[2] = {
-        {.id = new_id(), .rate = {2, 60}, .is_tally = true},
+        {.id = new_id(), .rate = {2, 60}, .is_count_only = true},
         {.id = new_id(), .rate = {5, 60}},
     };
     const struct store_counters counters = {pair, 2, NOW};
@@ -956,10 +964,12 @@ test_tally(void **state)
 
     (void)state;
     for (int i = 0; i < 5; i++)
-        expect("take", store_take(store, &counters, &retry_after), PST_OK);
-    expect("full", store_take(store, &counters, &retry_after), PST_THROTTLED);
+        expect("take", store_counter_acquire(store, &counters, &retry_after),
+               PST_OK);
+    expect("full", store_counter_acquire(store, &counters, &retry_after),
+           PST_THROTTLED);
     assert_int_equal(retry_after, 12);
-    pair[0].is_tally = false;
+    pair[0].is_count_only = false;
     expect("no room in it", take(&pair[0], NOW, &retry_after), PST_THROTTLED);
     assert_int_equal(retry_after, 30);
 }
@@ -975,17 +985,17 @@ test_reset(void **state)
     int64_t held = -1;
 
     (void)state;
-    expect("nothing", store_reset(store, &both, &held), PST_OK);
+    expect("nothing", store_counter_reset(store, &both, &held), PST_OK);
     assert_int_equal(held, 0);
     expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
-    expect("one", store_reset(store, &both, &held), PST_OK);
+    expect("one", store_counter_reset(store, &both, &held), PST_OK);
     assert_int_equal(held, 1);
-    expect("take", store_take(store, &both, &retry_after), PST_OK);
+    expect("take", store_counter_acquire(store, &both, &retry_after), PST_OK);
     expect("take", take(&pair[1], NOW, &retry_after), PST_OK);
-    expect("both", store_reset(store, &both, &held), PST_OK);
+    expect("both", store_counter_reset(store, &both, &held), PST_OK);
     assert_int_equal(held, 2);
-    expect("again", store_take(store, &both, &retry_after), PST_OK);
-    expect("drained", store_reset(store, &later, &held), PST_OK);
+    expect("again", store_counter_acquire(store, &both, &retry_after), PST_OK);
+    expect("drained", store_counter_reset(store, &later, &held), PST_OK);
     assert_int_equal(held, 0);
 }
 
@@ -999,13 +1009,13 @@ test_all_or_none(void **state)
     int64_t retry_after = 0;
 
     (void)state;
-    expect("both", store_take(store, &both, &retry_after), PST_OK);
-    expect("the first is spent", store_take(store, &both, &retry_after),
-           PST_THROTTLED);
+    expect("both", store_counter_acquire(store, &both, &retry_after), PST_OK);
+    expect("the first is spent",
+           store_counter_acquire(store, &both, &retry_after), PST_THROTTLED);
     assert_int_equal(retry_after, 60);
     expect("the second kept its own", take(&pair[1], NOW, &retry_after),
            PST_OK);
-    expect("both are spent", store_take(store, &both, &retry_after),
+    expect("both are spent", store_counter_acquire(store, &both, &retry_after),
            PST_THROTTLED);
     assert_int_equal(retry_after, 300);
 }
@@ -1041,7 +1051,7 @@ end_and_read(unsigned index)
 
         wrong += store_check(own, &sid, NULL, NOW) != PST_OK;
         wrong += e != PST_OK && e != PST_REVOKED;
-        wrong += store_end(own, &sid, NULL, NOW + 3600, NOW) != PST_OK;
+        wrong += store_revoke(own, &sid, NULL, NOW + 3600, NOW) != PST_OK;
         for (unsigned k = 0; k <= i; k++) {
             sid = stores_id(1000 * (index + 1) + k);
             wrong += store_check(own, &sid, NULL, NOW) != PST_REVOKED;
@@ -1081,7 +1091,7 @@ guess(unsigned index)
     (void)index;
     for (unsigned i = 0; i < 5; i++) {
         int64_t retry_after;
-        enum pst_err e = store_take(own, &counters, &retry_after);
+        enum pst_err e = store_counter_acquire(own, &counters, &retry_after);
 
         if (e != PST_OK && e != PST_THROTTLED)
             return 101;
@@ -1206,9 +1216,9 @@ end_in_race(struct store *own, unsigned round, unsigned index)
     enum pst_err e;
 
     if (everywhere)
-        e = store_end_all(own, subject, NOW, NULL);
+        e = store_revoke_all(own, subject, NOW, NULL);
     else
-        e = store_end(own, &old.sid, subject, old.expires, NOW);
+        e = store_revoke(own, &old.sid, subject, old.expires, NOW);
     if (e == PST_OK)
         e = store_session_count(own, &old.subject, NOW, &count);
     atomic_fetch_or(&race->seen[round], 1u << count);
@@ -1294,14 +1304,14 @@ test_ids(void **state)
     (void)state;
     /* SHA-256 of sixteen zero bytes. */
     store_id_sid(sid, &ids[0]);
-    assert_int_equal(ids[0].octets[0], 0x37);
-    assert_int_equal(ids[0].octets[31], 0xbb);
-    assert_int_equal(store_id_subject(store, PST_TEXT("1"), &ids[0]), PST_OK);
-    assert_int_equal(store_id_subject(store, PST_TEXT("2"), &ids[1]), PST_OK);
-    assert_int_equal(store_id_subject(site, PST_TEXT("1"), &ids[2]), PST_OK);
-    assert_int_equal(store_id_name(store, "a", PST_TEXT("1"), &ids[3]), PST_OK);
-    assert_int_equal(store_id_name(store, "a", PST_TEXT(""), &ids[4]), PST_OK);
-    assert_int_equal(store_id_name(store, "ab", PST_TEXT(""), &ids[5]), PST_OK);
+    assert_int_equal(ids[0].bytes[0], 0x37);
+    assert_int_equal(ids[0].bytes[31], 0xbb);
+    assert_int_equal(store_id_subject(store, PST_STR("1"), &ids[0]), PST_OK);
+    assert_int_equal(store_id_subject(store, PST_STR("2"), &ids[1]), PST_OK);
+    assert_int_equal(store_id_subject(site, PST_STR("1"), &ids[2]), PST_OK);
+    assert_int_equal(store_id_name(store, "a", PST_STR("1"), &ids[3]), PST_OK);
+    assert_int_equal(store_id_name(store, "a", PST_STR(""), &ids[4]), PST_OK);
+    assert_int_equal(store_id_name(store, "ab", PST_STR(""), &ids[5]), PST_OK);
     for (size_t i = 0; i < PST_COUNT(ids); i++) {
         for (size_t k = 0; k < i; k++)
             assert_memory_not_equal(&ids[i], &ids[k], sizeof(ids[i]));
@@ -1332,23 +1342,23 @@ test_id_in_hex(void **state)
         const struct store_id before = new_id();
         struct store_id id = before;
 
-        if (store_id_parse(pst_text_from(rows[i].hex), &id) != rows[i].want ||
+        if (store_id_parse(pst_str_from(rows[i].hex), &id) != rows[i].want ||
             store_id_equal(&id, &before) == rows[i].want)
             fail_msg("row '%s'", rows[i].hex);
         if (rows[i].want)
-            assert_true(id.octets[9] == 9 && id.octets[31] == 0xff);
+            assert_true(id.bytes[9] == 9 && id.bytes[31] == 0xff);
     }
 }
 
 static void
 test_ping_and_sweep(void **state)
 {
-    struct store_swept swept = {99, 99};
+    struct store_sweep_result swept = {99, 99};
 
     (void)state;
     expect("ping", store_ping(store, NOW), PST_OK);
     expect("sweep", store_sweep(store, 10, NOW, &swept), PST_OK);
-    assert_true(swept.removed <= swept.looked && swept.looked <= 10);
+    assert_true(swept.removed <= swept.examined && swept.examined <= 10);
     expect("sweep", store_sweep(store, 10, NOW, NULL), PST_OK);
 }
 

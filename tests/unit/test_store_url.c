@@ -77,14 +77,14 @@ test_good(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct store_url *want = &rows[i].want;
-        struct config_why why = {""};
+        struct config_error error = {""};
         struct store_url got;
-        struct pst_text shown;
+        struct pst_str shown;
         struct pst_buf buf;
         char room[512];
 
-        if (store_url_parse(pst_text_from(rows[i].text), &got, &why) != PST_OK)
-            fail_msg("row '%s' %s", rows[i].text, why.text);
+        if (store_url_parse(pst_str_from(rows[i].text), &got, &error) != PST_OK)
+            fail_msg("row '%s' %s", rows[i].text, error.text);
         if (got.kind != want->kind || got.db != want->db ||
             got.map_size != want->map_size || strcmp(got.path, want->path) ||
             strcmp(got.host, want->host) || strcmp(got.port, want->port) ||
@@ -94,8 +94,8 @@ test_good(void **state)
                      rows[i].text, got.path, got.host, got.port, got.user);
         pst_buf_init(&buf, room, sizeof(room));
         store_url_emit(&buf, &got);
-        assert_int_equal(pst_buf_end(&buf, &shown), PST_OK);
-        if (!pst_text_equal(shown, pst_text_from(rows[i].shown)))
+        assert_int_equal(pst_buf_finish(&buf, &shown), PST_OK);
+        if (!pst_str_equal(shown, pst_str_from(rows[i].shown)))
             fail_msg("row '%s': shown as '%.*s'", rows[i].text, (int)shown.len,
                      shown.ptr);
     }
@@ -106,7 +106,7 @@ test_bad(void **state)
 {
     static const struct {
         const char *text;
-        const char *why;
+        const char *error;
     } rows[] = {
         {"", "none of"},
         {"None", "none of"},
@@ -152,13 +152,14 @@ test_bad(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct store_url got = {.db = -7};
-        struct config_why why = {""};
-        struct pst_text text = pst_text_from(rows[i].text);
+        struct config_error error = {""};
+        struct pst_str text = pst_str_from(rows[i].text);
 
-        if (store_url_parse(text, &got, &why) != PST_BAD_CONFIG || got.db != -7)
+        if (store_url_parse(text, &got, &error) != PST_BAD_CONFIG ||
+            got.db != -7)
             fail_msg("row '%s' is taken", rows[i].text);
-        if (!strstr(why.text, rows[i].why))
-            fail_msg("row '%s' %s", rows[i].text, why.text);
+        if (!strstr(error.text, rows[i].error))
+            fail_msg("row '%s' %s", rows[i].text, error.text);
     }
 }
 

@@ -13,10 +13,10 @@
 #include "base/str.h"
 
 static void
-check_text(const char *row, struct pst_text got, struct pst_text want)
+check_text(const char *row, struct pst_str got, struct pst_str want)
 {
-    if (!pst_text_equal(got, want) ||
-        pst_text_is_absent(got) != pst_text_is_absent(want))
+    if (!pst_str_equal(got, want) ||
+        pst_str_is_absent(got) != pst_str_is_absent(want))
         fail_msg("row '%s': got '%.*s' (%zu)", row, (int)got.len,
                  got.ptr ? got.ptr : "(absent)", got.len);
 }
@@ -31,22 +31,22 @@ check_bool(const char *row, bool got, bool want)
 static void
 test_from(void **state)
 {
-    struct pst_bytes bytes = pst_text_bytes(PST_TEXT("a\0b"));
+    struct pst_bytes bytes = pst_str_bytes(PST_STR("a\0b"));
 
     (void)state;
-    check_text("null", pst_text_from(NULL), PST_NO_TEXT);
-    check_text("empty", pst_text_from(""), PST_TEXT(""));
-    check_text("word", pst_text_from("word"), PST_TEXT("word"));
-    check_text("bytes", pst_bytes_text(bytes), PST_TEXT("a\0b"));
-    assert_true(pst_text_is_absent(PST_NO_TEXT));
-    assert_false(pst_text_is_absent(PST_TEXT("")));
+    check_text("null", pst_str_from(NULL), PST_STR_NONE);
+    check_text("empty", pst_str_from(""), PST_STR(""));
+    check_text("word", pst_str_from("word"), PST_STR("word"));
+    check_text("bytes", pst_str_from_bytes(bytes), PST_STR("a\0b"));
+    assert_true(pst_str_is_absent(PST_STR_NONE));
+    assert_false(pst_str_is_absent(PST_STR("")));
 }
 
 /* In each row: a against b as equal, without case, as prefix, as suffix. */
 static const struct {
     const char *name;
-    struct pst_text a;
-    struct pst_text b;
+    struct pst_str a;
+    struct pst_str b;
     bool equal;
     bool nocase;
     bool starts;
@@ -77,45 +77,44 @@ test_compare(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(compared); i++) {
         const char *name = compared[i].name;
-        struct pst_text a = compared[i].a;
-        struct pst_text b = compared[i].b;
+        struct pst_str a = compared[i].a;
+        struct pst_str b = compared[i].b;
 
-        check_bool(name, pst_text_equal(a, b), compared[i].equal);
-        check_bool(name, pst_text_equal_nocase(a, b), compared[i].nocase);
-        check_bool(name, pst_text_starts(a, b), compared[i].starts);
-        check_bool(name, pst_text_starts_nocase(a, b),
+        check_bool(name, pst_str_equal(a, b), compared[i].equal);
+        check_bool(name, pst_str_equal_nocase(a, b), compared[i].nocase);
+        check_bool(name, pst_str_starts(a, b), compared[i].starts);
+        check_bool(name, pst_str_starts_nocase(a, b),
                    compared[i].starts_nocase);
-        check_bool(name, pst_text_ends(a, b), compared[i].ends);
-        check_bool(name, pst_text_contains(a, b), compared[i].contains);
+        check_bool(name, pst_str_ends(a, b), compared[i].ends);
+        check_bool(name, pst_str_contains(a, b), compared[i].contains);
     }
 }
 
 static void
 test_parts(void **state)
 {
-    const struct pst_text abc = PST_TEXT("abc");
+    const struct pst_str abc = PST_STR("abc");
 
     (void)state;
-    check_text("from 0", pst_text_from_octet(abc, 0), abc);
-    check_text("from 1", pst_text_from_octet(abc, 1), PST_TEXT("bc"));
-    check_text("from 3", pst_text_from_octet(abc, 3), PST_TEXT(""));
-    check_text("from beyond", pst_text_from_octet(abc, 9), PST_TEXT(""));
-    assert_ptr_equal(pst_text_from_octet(abc, SIZE_MAX).ptr, abc.ptr + 3);
-    check_text("from of absent", pst_text_from_octet(PST_NO_TEXT, 4),
-               PST_NO_TEXT);
-    check_text("first 0", pst_text_first(abc, 0), PST_TEXT(""));
-    check_text("first 2", pst_text_first(abc, 2), PST_TEXT("ab"));
-    check_text("first 9", pst_text_first(abc, 9), abc);
-    check_text("first of absent", pst_text_first(PST_NO_TEXT, 2), PST_NO_TEXT);
-    assert_int_equal(pst_text_index(abc, 'a'), 0);
-    assert_int_equal(pst_text_index(PST_TEXT("abcb"), 'b'), 1);
-    assert_int_equal(pst_text_index(abc, 'x'), 3);
-    assert_int_equal(pst_text_index(abc, '\0'), 3);
-    assert_int_equal(pst_text_index(PST_NO_TEXT, 'x'), 0);
-    assert_int_equal(pst_text_last_index(abc, 'a'), 0);
-    assert_int_equal(pst_text_last_index(PST_TEXT("abcb"), 'b'), 3);
-    assert_int_equal(pst_text_last_index(abc, 'x'), 3);
-    assert_int_equal(pst_text_last_index(PST_NO_TEXT, 'x'), 0);
+    check_text("from 0", pst_str_skip(abc, 0), abc);
+    check_text("from 1", pst_str_skip(abc, 1), PST_STR("bc"));
+    check_text("from 3", pst_str_skip(abc, 3), PST_STR(""));
+    check_text("from beyond", pst_str_skip(abc, 9), PST_STR(""));
+    assert_ptr_equal(pst_str_skip(abc, SIZE_MAX).ptr, abc.ptr + 3);
+    check_text("from of absent", pst_str_skip(PST_STR_NONE, 4), PST_STR_NONE);
+    check_text("first 0", pst_str_first(abc, 0), PST_STR(""));
+    check_text("first 2", pst_str_first(abc, 2), PST_STR("ab"));
+    check_text("first 9", pst_str_first(abc, 9), abc);
+    check_text("first of absent", pst_str_first(PST_STR_NONE, 2), PST_STR_NONE);
+    assert_int_equal(pst_str_index(abc, 'a'), 0);
+    assert_int_equal(pst_str_index(PST_STR("abcb"), 'b'), 1);
+    assert_int_equal(pst_str_index(abc, 'x'), 3);
+    assert_int_equal(pst_str_index(abc, '\0'), 3);
+    assert_int_equal(pst_str_index(PST_STR_NONE, 'x'), 0);
+    assert_int_equal(pst_str_last_index(abc, 'a'), 0);
+    assert_int_equal(pst_str_last_index(PST_STR("abcb"), 'b'), 3);
+    assert_int_equal(pst_str_last_index(abc, 'x'), 3);
+    assert_int_equal(pst_str_last_index(PST_STR_NONE, 'x'), 0);
 }
 
 static void
@@ -123,8 +122,8 @@ test_trim(void **state)
 {
     static const struct {
         const char *name;
-        struct pst_text in;
-        struct pst_text want;
+        struct pst_str in;
+        struct pst_str want;
     } rows[] = {
         {"nothing to do", {"a b", 3}, {"a b", 3}},
         {"both ends", {" \ta b\t ", 7}, {"a b", 3}},
@@ -138,10 +137,10 @@ test_trim(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
-        check_text(rows[i].name, pst_text_trim(rows[i].in), rows[i].want);
+        check_text(rows[i].name, pst_str_trim(rows[i].in), rows[i].want);
 }
 
-/* The pieces that cut() and word() take, each shown in brackets. */
+/* The pieces that cut() and token() take, each shown in brackets. */
 static void
 test_cut_and_word(void **state)
 {
@@ -162,24 +161,24 @@ test_cut_and_word(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text rest = pst_text_from(rows[i].in);
-        struct pst_text piece;
+        struct pst_str rest = pst_str_from(rows[i].in);
+        struct pst_str piece;
         char got[64] = "";
         int len = 0;
 
-        while (pst_text_cut(&rest, ',', &piece))
+        while (pst_str_split(&rest, ',', &piece))
             len += snprintf(got + len, 20, "[%.*s]", (int)piece.len, piece.ptr);
-        check_text(rows[i].cut, pst_text_from(got), pst_text_from(rows[i].cut));
-        assert_true(pst_text_is_absent(rest));
-        assert_false(pst_text_cut(&rest, ',', &piece));
+        check_text(rows[i].cut, pst_str_from(got), pst_str_from(rows[i].cut));
+        assert_true(pst_str_is_absent(rest));
+        assert_false(pst_str_split(&rest, ',', &piece));
 
-        rest = pst_text_from(rows[i].in);
+        rest = pst_str_from(rows[i].in);
         len = 0;
         got[0] = '\0';
-        while (pst_text_word(&rest, ", ", &piece))
+        while (pst_str_next_token(&rest, ", ", &piece))
             len += snprintf(got + len, 20, "[%.*s]", (int)piece.len, piece.ptr);
-        check_text(rows[i].words, pst_text_from(got),
-                   pst_text_from(rows[i].words));
+        check_text(rows[i].words, pst_str_from(got),
+                   pst_str_from(rows[i].words));
     }
 }
 
@@ -187,13 +186,13 @@ test_cut_and_word(void **state)
 static void
 test_word_keeps_nul(void **state)
 {
-    struct pst_text rest = PST_TEXT(" a\0b c");
-    struct pst_text word;
+    struct pst_str rest = PST_STR(" a\0b c");
+    struct pst_str token;
 
     (void)state;
-    assert_true(pst_text_word(&rest, " ", &word));
-    check_text("word", word, PST_TEXT("a\0b"));
-    check_text("rest", rest, PST_TEXT(" c"));
+    assert_true(pst_str_next_token(&rest, " ", &token));
+    check_text("word", token, PST_STR("a\0b"));
+    check_text("rest", rest, PST_STR(" c"));
 }
 
 /* Every byte by itself, against the two grammars written out. */
@@ -203,33 +202,33 @@ test_octet_classes(void **state)
     (void)state;
     for (int octet = 0; octet < 256; octet++) {
         char c = (char)octet;
-        struct pst_text one = {&c, 1};
+        struct pst_str one = {&c, 1};
         bool alpha =
             (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z');
         bool digit = octet >= '0' && octet <= '9';
         bool mark = octet > 0x20 && octet < 0x7F && !alpha && !digit &&
-                    pst_text_index(PST_TEXT("\"(),/:;<=>?@[\\]{}"), c) == 17;
+                    pst_str_index(PST_STR("\"(),/:;<=>?@[\\]{}"), c) == 17;
         bool value = octet == '\t' || (octet >= 0x20 && octet != 0x7F);
 
-        if (pst_text_is_token(one) != (alpha || digit || mark) ||
-            pst_text_is_field_value(one) != value || pst_is_alpha(c) != alpha ||
+        if (pst_str_is_token(one) != (alpha || digit || mark) ||
+            pst_str_is_field_value(one) != value || pst_is_alpha(c) != alpha ||
             pst_is_digit(c) != digit)
             fail_msg("octet 0x%02X", (unsigned)octet);
     }
-    assert_false(pst_text_is_token(PST_TEXT("")));
-    assert_false(pst_text_is_token(PST_NO_TEXT));
-    assert_true(pst_text_is_token(PST_TEXT("__Host-session")));
-    assert_false(pst_text_is_token(PST_TEXT("a b")));
-    assert_false(pst_text_is_token(PST_TEXT("ab\0")));
-    assert_true(pst_text_is_field_value(PST_TEXT("")));
-    assert_true(pst_text_is_field_value(PST_TEXT("a\t\xFF z")));
-    assert_false(pst_text_is_field_value(PST_TEXT("a\r\nb")));
-    assert_false(pst_text_is_field_value(PST_TEXT("ab\0")));
+    assert_false(pst_str_is_token(PST_STR("")));
+    assert_false(pst_str_is_token(PST_STR_NONE));
+    assert_true(pst_str_is_token(PST_STR("__Host-session")));
+    assert_false(pst_str_is_token(PST_STR("a b")));
+    assert_false(pst_str_is_token(PST_STR("ab\0")));
+    assert_true(pst_str_is_field_value(PST_STR("")));
+    assert_true(pst_str_is_field_value(PST_STR("a\t\xFF z")));
+    assert_false(pst_str_is_field_value(PST_STR("a\r\nb")));
+    assert_false(pst_str_is_field_value(PST_STR("ab\0")));
 }
 
 static const struct {
     const char *name;
-    struct pst_text in;
+    struct pst_str in;
     bool want;
 } utf8_texts[] = {
     {"empty", {"", 0}, true},
@@ -273,7 +272,7 @@ test_utf8(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(utf8_texts); i++)
-        check_bool(utf8_texts[i].name, pst_text_is_utf8(utf8_texts[i].in),
+        check_bool(utf8_texts[i].name, pst_str_is_utf8(utf8_texts[i].in),
                    utf8_texts[i].want);
 }
 
@@ -306,7 +305,7 @@ test_number(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         int64_t got = -2;
-        enum pst_err e = pst_text_number(pst_text_from(rows[i].in), &got);
+        enum pst_err e = pst_str_parse_number(pst_str_from(rows[i].in), &got);
 
         if (rows[i].want < 0 ? e != PST_MALFORMED || got != -2
                              : e != PST_OK || got != rows[i].want)
@@ -327,7 +326,7 @@ test_port(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         int64_t got = -1;
-        enum pst_err e = pst_text_port(pst_text_from(rows[i].in), &got);
+        enum pst_err e = pst_str_parse_port(pst_str_from(rows[i].in), &got);
 
         if (got != rows[i].want || e != (got < 0 ? PST_MALFORMED : PST_OK))
             fail_msg("row '%s': %s, %lld", rows[i].in, pst_err_code(e),
@@ -341,8 +340,8 @@ test_digits_and_letters(void **state)
     (void)state;
     for (int octet = 0; octet < 256; octet++) {
         char c = (char)octet;
-        size_t low = pst_text_index(PST_TEXT("0123456789abcdef"), c);
-        size_t high = pst_text_index(PST_TEXT("0123456789ABCDEF"), c);
+        size_t low = pst_str_index(PST_STR("0123456789abcdef"), c);
+        size_t high = pst_str_index(PST_STR("0123456789ABCDEF"), c);
         int want = low < 16 ? (int)low : high < 16 ? (int)high : -1;
         int lower = octet >= 'A' && octet <= 'Z' ? octet + 32 : octet;
 

@@ -22,8 +22,8 @@ test_places(void **state)
 
     (void)state;
     for (size_t i = 0; i < 20000; i++) {
-        struct pst_text text = pst_text_from(needles[i % PST_COUNT(needles)]);
-        struct pst_needle needle;
+        struct pst_str text = pst_str_from(needles[i % PST_COUNT(needles)]);
+        struct pst_search search;
         char hay[40];
         bool is_there = false;
 
@@ -31,23 +31,23 @@ test_places(void **state)
             seed = seed * 1103515245 + 12345;
             hay[j] = (seed >> 16) % 3 ? 'a' : 'b';
         }
-        pst_needle_init(&needle, text);
+        pst_search_init(&search, text);
         for (size_t j = 0; j < sizeof(hay); j++) {
             bool ends = j + 1 >= text.len &&
                         memcmp(hay + j + 1 - text.len, text.ptr, text.len) == 0;
 
             is_there |= ends;
-            assert_int_equal(pst_needle_take(&needle, hay[j]), ends);
+            assert_int_equal(pst_search_feed(&search, hay[j]), ends);
         }
         for (size_t step = 1; step <= sizeof(hay); step++) {
             bool found = false;
 
-            pst_needle_init(&needle, text);
+            pst_search_init(&search, text);
             for (size_t at = 0; at < sizeof(hay) && !found; at += step)
-                found = pst_needle_find(
-                    &needle,
-                    pst_text_first(
-                        (struct pst_text){hay + at, sizeof(hay) - at}, step));
+                found = pst_search_find(
+                    &search,
+                    pst_str_first((struct pst_str){hay + at, sizeof(hay) - at},
+                                  step));
             assert_int_equal(found, is_there);
         }
     }

@@ -18,7 +18,7 @@
 
 #include "engine/thread_pool.h"
 
-#define ITEMS 200
+#define JOBS 200
 
 /* What the threads and the giver saw; under the lock. */
 static struct {
@@ -26,18 +26,18 @@ static struct {
     pthread_cond_t changed;
     size_t begun;
     size_t ended;
-    size_t running; /* inside hear() */
+    size_t running; /* inside handle() */
     size_t most;    /* running at once */
-    size_t heard;
-    size_t heard_open;
-    int order[ITEMS];
+    size_t handled;
+    size_t handled_open;
+    int order[JOBS];
     size_t blind;     /* how often begin() will give no state */
     size_t stateless; /* how often it gave none */
-    bool is_held;     /* hear() waits until it is false */
+    bool is_held;     /* handle() waits until it is false */
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .changed = PTHREAD_COND_INITIALIZER};
 
-static struct crew_item items[ITEMS];
+static struct thread_pool_job jobs[JOBS];
 
 static void *
 begin(void *context)
@@ -60,7 +60,7 @@ begin(void *context)
 
 /* Descriptors are only numbers here; odd ones stay open. */
 static bool
-hear(void *state, int descriptor)
+handle(void *state, int descriptor)
 {
     assert_ptr_equal(state, &seen);
     pthread_mutex_lock(&seen.lock);
@@ -85,44 +85,46 @@ end(void *state)
 }
 
 static void
-heard(void *giver, struct crew_item *item, bool is_open)
+handled(void *owner, struct thread_pool_job *job, bool is_open)
 {
-    assert_ptr_equal(giver, items);
-    assert_ptr_equal(item->giver, item);
+    assert_ptr_equal(owner, jobs);
+    assert_ptr_equal(job->owner, job);
     pthread_mutex_lock(&seen.lock);
-    seen.order[seen.heard++] = item->descriptor;
-    seen.heard_open += is_open;
+    seen.order[seen.handled++] = job->descriptor;
+    seen.handled_open += is_open;
     pthread_cond_broadcast(&seen.changed);
     pthread_mutex_unlock(&seen.lock);
 }
 
 static void
-ended(void *giver)
+ended(void *owner)
 {
-    assert_ptr_equal(giver, items);
+    assert_ptr_equal(owner, jobs);
 }
 
-static struct crew *
+static struct thread_pool *
 make(size_t threads, int64_t idle)
 {
-    const struct crew_work work = {&seen, begin, hear, end};
-    const struct crew_giver giver = {items, heard, ended};
-    struct crew *crew = NULL;
+    const struct thread_pool_work work = {&seen, begin, handle, end};
+    const struct thread_pool_owner owner = {jobs, handled, ended};
+    struct thread_pool *pool = NULL;
 
     seen.begun = seen.ended = seen.running = seen.most = 0;
-    seen.heard = seen.heard_open = 0;
+    seen.handled = seen.handled_open = 0;
     seen.blind = seen.stateless = 0;
     seen.is_held = false;
-    assert_int_equal(crew_new(&crew, threads, idle, &work, &giver), PST_OK);
-    return crew;
+    assert_int_equal(thread_pool_new(&pool, threads, idle, &work, &owner),
+                     PST_OK);
+    return pool;
 }
 
 static void
-give(struct crew *crew, size_t first, size_t count)
+submit(struct thread_pool *pool, size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
-        items[i] = (struct crew_item){.descriptor = (int)i, .giver = &items[i]};
-        crew_give(crew, &items[i]);
+        jobs[i] =
+            (struct thread_pool_job){.descriptor = (int)i, .owner = &jobs[i]};
+        thread_pool_submit(pool, &jobs[i]);
     }
 }
 
@@ -135,7 +137,7 @@ hold(bool is_held)
     pthread_mutex_unlock(&seen.lock);
 }
 
-/* Wait until so many are inside hear(), or have been heard. */
+/* Wait until so many are inside handle(), or have been heard. */
 static void
 await(const size_t *number, size_t count)
 {
@@ -155,148 +157,149 @@ pause_ms(long ms)
 
 /* Until nothing is left, for ten seconds at most. */
 static void
-reap_all(struct crew *crew)
+join_all(struct thread_pool *pool)
 {
     int tries = 1000;
 
-    while (crew_reap(crew) > 0 && tries-- > 0)
+    while (thread_pool_join(pool) > 0 && tries-- > 0)
         pause_ms(10);
     assert_true(tries > 0);
 }
 
 static void
-finish(struct crew *crew)
+finish(struct thread_pool *pool)
 {
-    crew_dismiss(crew);
-    reap_all(crew);
+    thread_pool_shutdown(pool);
+    join_all(pool);
     assert_int_equal(seen.begun, seen.ended);
-    crew_free(&crew);
-    assert_null(crew);
+    thread_pool_free(&pool);
+    assert_null(pool);
 }
 
 static void
 test_nothing_to_do(void **state)
 {
-    struct crew *crew = make(4, 10);
+    struct thread_pool *pool = make(4, 10);
 
     (void)state;
-    assert_int_equal(crew_reap(crew), 0);
-    assert_true(crew_call(crew));
-    finish(crew);
+    assert_int_equal(thread_pool_join(pool), 0);
+    assert_true(thread_pool_ensure(pool));
+    finish(pool);
     assert_int_equal(seen.begun, 0);
 }
 
 static void
-test_one_thread_hears_in_order(void **state)
+test_one_thread_handles_in_order(void **state)
 {
-    struct crew *crew = make(1, 10);
+    struct thread_pool *pool = make(1, 10);
 
     (void)state;
-    give(crew, 0, ITEMS);
-    await(&seen.heard, ITEMS);
+    submit(pool, 0, JOBS);
+    await(&seen.handled, JOBS);
     assert_int_equal(seen.begun, 1);
-    assert_int_equal(seen.heard_open, ITEMS / 2);
-    for (int i = 0; i < ITEMS; i++)
+    assert_int_equal(seen.handled_open, JOBS / 2);
+    for (int i = 0; i < JOBS; i++)
         assert_int_equal(seen.order[i], i);
-    finish(crew);
+    finish(pool);
 }
 
 static void
 test_as_many_as_allowed(void **state)
 {
-    struct crew *crew = make(4, 10);
+    struct thread_pool *pool = make(4, 10);
 
     (void)state;
     hold(true);
-    give(crew, 0, 50);
+    submit(pool, 0, 50);
     await(&seen.running, 4);
     pause_ms(20);
     assert_int_equal(seen.begun, 4);
     assert_int_equal(seen.running, 4);
     hold(false);
-    await(&seen.heard, 50);
+    await(&seen.handled, 50);
     assert_int_equal(seen.most, 4);
-    finish(crew);
+    finish(pool);
 }
 
 /* A thread that waits is used before another starts. */
 static void
 test_no_more_than_needed(void **state)
 {
-    struct crew *crew = make(8, 10);
+    struct thread_pool *pool = make(8, 10);
 
     (void)state;
     for (size_t i = 0; i < 20; i++) {
-        give(crew, i, 1);
-        await(&seen.heard, i + 1);
+        submit(pool, i, 1);
+        await(&seen.handled, i + 1);
         pause_ms(5); /* it goes back to waiting */
     }
     assert_int_equal(seen.begun, 1);
-    finish(crew);
+    finish(pool);
 }
 
 static void
 test_idle_thread_ends(void **state)
 {
-    struct crew *crew = make(1, 0);
+    struct thread_pool *pool = make(1, 0);
 
     (void)state;
-    give(crew, 0, 1);
-    await(&seen.heard, 1);
-    reap_all(crew);
+    submit(pool, 0, 1);
+    await(&seen.handled, 1);
+    join_all(pool);
     assert_int_equal(seen.ended, 1);
-    give(crew, 1, 1);
-    await(&seen.heard, 2);
-    finish(crew);
+    submit(pool, 1, 1);
+    await(&seen.handled, 2);
+    finish(pool);
     assert_int_equal(seen.begun, 2);
 }
 
 /* What was given before the end is heard. */
 static void
-test_dismissed_with_work_left(void **state)
+test_shutdown_with_work_left(void **state)
 {
-    struct crew *crew = make(2, 10);
+    struct thread_pool *pool = make(2, 10);
 
     (void)state;
     hold(true);
-    give(crew, 0, 20);
-    crew_dismiss(crew);
+    submit(pool, 0, 20);
+    thread_pool_shutdown(pool);
     hold(false);
-    reap_all(crew);
-    assert_int_equal(seen.heard, 20);
-    finish(crew);
+    join_all(pool);
+    assert_int_equal(seen.handled, 20);
+    finish(pool);
 }
 
 /* A descriptor of its own for an item that will be closed. */
 static void
-give_open(struct crew *crew, struct crew_item *item, int descriptor)
+submit_open(struct thread_pool *pool, struct thread_pool_job *job,
+            int descriptor)
 {
-    *item = (struct crew_item){.descriptor = descriptor, .giver = item};
-    crew_give(crew, item);
+    *job = (struct thread_pool_job){.descriptor = descriptor, .owner = job};
+    thread_pool_submit(pool, job);
 }
 
 static void
-test_cut(void **state)
+test_abort(void **state)
 {
-    struct crew *crew = make(1, 10);
+    struct thread_pool *pool = make(1, 10);
     int ends[2];
     int waiting = dup(STDERR_FILENO);
-    char octet;
+    char byte;
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     hold(true);
-    give_open(crew, &items[0], ends[0]);
+    submit_open(pool, &jobs[0], ends[0]);
     await(&seen.running, 1);
-    give_open(crew, &items[1], waiting);
-    crew_cut(crew);
-    assert_int_equal(recv(ends[1], &octet, 1, 0), 0);
-    assert_int_equal(seen.heard, 1);
+    submit_open(pool, &jobs[1], waiting);
+    thread_pool_abort(pool);
+    assert_int_equal(recv(ends[1], &byte, 1, 0), 0);
+    assert_int_equal(seen.handled, 1);
     assert_int_equal(seen.order[0], waiting);
     assert_int_equal(fcntl(waiting, F_GETFD), -1);
     hold(false);
-    finish(crew);
-    assert_int_equal(seen.heard, 2);
+    finish(pool);
+    assert_int_equal(seen.handled, 2);
     close(ends[0]);
     close(ends[1]);
 }
@@ -304,18 +307,18 @@ test_cut(void **state)
 /* As the dispatcher does, until so many have been heard; ten seconds at
  * most. */
 static void
-call_until_heard(struct crew *crew, size_t count)
+ensure_until_handled(struct thread_pool *pool, size_t count)
 {
-    size_t heard_now = 0;
+    size_t handled_now = 0;
 
-    for (int tries = 0; heard_now < count; tries++) {
+    for (int tries = 0; handled_now < count; tries++) {
         if (tries == 1000)
-            fail_msg("%zu heard of %zu", heard_now, count);
-        crew_call(crew);
-        crew_reap(crew);
+            fail_msg("%zu heard of %zu", handled_now, count);
+        thread_pool_ensure(pool);
+        thread_pool_join(pool);
         pause_ms(10);
         pthread_mutex_lock(&seen.lock);
-        heard_now = seen.heard;
+        handled_now = seen.handled;
         pthread_mutex_unlock(&seen.lock);
     }
 }
@@ -328,35 +331,35 @@ call_until_heard(struct crew *crew, size_t count)
 static void
 test_thread_without_state_takes_nothing(void **state)
 {
-    struct crew *crew = make(8, 10);
+    struct thread_pool *pool = make(8, 10);
 
     (void)state;
     seen.blind = 1;
-    for (size_t i = 0; i < ITEMS; i++) {
-        give(crew, i, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        submit(pool, i, 1);
         if (i % 10 == 0)
             pause_ms(1);
     }
-    call_until_heard(crew, ITEMS);
+    ensure_until_handled(pool, JOBS);
     assert_int_equal(seen.stateless, 1);
-    assert_int_equal(seen.heard_open, ITEMS / 2);
-    finish(crew);
+    assert_int_equal(seen.handled_open, JOBS / 2);
+    finish(pool);
 }
 
 /* What waits when the only one could not begin is heard by the next. */
 static void
 test_begins_again(void **state)
 {
-    struct crew *crew = make(1, 10);
+    struct thread_pool *pool = make(1, 10);
 
     (void)state;
     seen.blind = 2;
-    give(crew, 0, 2);
-    call_until_heard(crew, 2);
+    submit(pool, 0, 2);
+    ensure_until_handled(pool, 2);
     assert_int_equal(seen.stateless, 2);
-    assert_int_equal(seen.heard_open, 1);
-    assert_true(crew_call(crew));
-    finish(crew);
+    assert_int_equal(seen.handled_open, 1);
+    assert_true(thread_pool_ensure(pool));
+    finish(pool);
 }
 
 /* One that hears cannot do for all: the place of one that failed is filled
@@ -364,49 +367,49 @@ test_begins_again(void **state)
 static void
 test_others_are_busy(void **state)
 {
-    struct crew *crew = make(2, 10);
+    struct thread_pool *pool = make(2, 10);
 
     (void)state;
     hold(true);
-    give(crew, 0, 1);
+    submit(pool, 0, 1);
     await(&seen.running, 1);
     seen.blind = 1;
-    give(crew, 1, 1);
+    submit(pool, 1, 1);
     await(&seen.stateless, 1);
     for (int tries = 0; tries < 100 && seen.begun < 2; tries++) {
-        crew_call(crew);
+        thread_pool_ensure(pool);
         pause_ms(10);
     }
     await(&seen.running, 2);
     hold(false);
-    await(&seen.heard, 2);
-    finish(crew);
+    await(&seen.handled, 2);
+    finish(pool);
 }
 
 /* Where none can begin, few are tried, and what waits is closed at last. */
 static void
 test_none_can_begin(void **state)
 {
-    struct crew *crew = make(8, 10);
+    struct thread_pool *pool = make(8, 10);
     int descriptor = dup(STDERR_FILENO);
 
     (void)state;
     seen.blind = SIZE_MAX;
-    give_open(crew, &items[0], descriptor);
+    submit_open(pool, &jobs[0], descriptor);
     await(&seen.stateless, 1);
     pause_ms(20);
-    assert_false(crew_call(crew));
+    assert_false(thread_pool_ensure(pool));
     assert_true(fcntl(descriptor, F_GETFD) >= 0);
-    call_until_heard(crew, 1);
+    ensure_until_handled(pool, 1);
     assert_in_range(seen.stateless, 5, 20);
-    assert_int_equal(seen.heard_open, 0);
+    assert_int_equal(seen.handled_open, 0);
     assert_int_equal(fcntl(descriptor, F_GETFD), -1);
-    assert_true(crew_call(crew));
+    assert_true(thread_pool_ensure(pool));
     seen.blind = 0;
-    give(crew, 1, 1);
-    call_until_heard(crew, 2);
-    assert_int_equal(seen.heard_open, 1);
-    finish(crew);
+    submit(pool, 1, 1);
+    ensure_until_handled(pool, 2);
+    assert_int_equal(seen.handled_open, 1);
+    finish(pool);
 }
 
 int
@@ -414,12 +417,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
-        cmocka_unit_test(test_one_thread_hears_in_order),
+        cmocka_unit_test(test_one_thread_handles_in_order),
         cmocka_unit_test(test_as_many_as_allowed),
         cmocka_unit_test(test_no_more_than_needed),
         cmocka_unit_test(test_idle_thread_ends),
-        cmocka_unit_test(test_dismissed_with_work_left),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_shutdown_with_work_left),
+        cmocka_unit_test(test_abort),
         cmocka_unit_test(test_thread_without_state_takes_nothing),
         cmocka_unit_test(test_begins_again),
         cmocka_unit_test(test_others_are_busy),

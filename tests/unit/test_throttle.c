@@ -17,8 +17,8 @@ static const uint8_t device[PST_SID_LEN] = {1, 2, 3};
 static struct throttle_login
 login_of(const char *name, const char *address)
 {
-    return (struct throttle_login){.name = pst_text_from(name),
-                                   .address = pst_text_from(address)};
+    return (struct throttle_login){.name = pst_str_from(name),
+                                   .address = pst_str_from(address)};
 }
 
 /* One attempt that fails. */
@@ -245,9 +245,9 @@ test_known_device(void **state)
     assert_int_equal(throttle_reset(&throttle, &attempt, NOW), PST_OK);
     assert_int_equal(count_failures(owner), 3);
     assert_int_equal(count_failures(owner), 0);
-    owner.name = PST_TEXT("somebody else");
+    owner.name = PST_STR("somebody else");
     assert_int_equal(count_failures(owner), 3);
-    owner.name = PST_TEXT("known");
+    owner.name = PST_STR("known");
     owner.device = (struct pst_bytes){other, sizeof(other)};
     assert_int_equal(count_failures(owner), 3);
     assert_int_equal(count_failures(login_of("known", "192.0.2.80")), 0);
@@ -281,7 +281,7 @@ test_time(void **state)
 }
 
 #define DAY 86400
-#define STREAK_STEP (PST_LOGIN_STREAK_PERIOD / PST_LOGIN_STREAK)
+#define STREAK_STEP (PST_LOGIN_FAILURES_PERIOD / PST_LOGIN_FAILURES_MAX)
 
 /* Somebody patient: a failure every 90 s, which 10/15m never stops. How many
  * get through from `begin` to before `end`, in seconds after NOW? */
@@ -432,21 +432,20 @@ test_address_alone(void **state)
     throttle.account = (struct rate){10, 900};
     throttle.address = (struct rate){3, 900};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(throttle_acquire_address(&throttle,
-                                                  pst_text_from(from), NOW,
-                                                  &attempt, &wait),
+        assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
+                                                  NOW, &attempt, &wait),
                          PST_OK);
     assert_int_equal(throttle_refund(&throttle, &attempt, NOW), PST_OK);
-    assert_int_equal(throttle_acquire_address(&throttle, pst_text_from(from),
+    assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
                                               NOW, &attempt, &wait),
                      PST_OK);
-    assert_int_equal(throttle_acquire_address(&throttle, pst_text_from(from),
+    assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
                                               NOW, &attempt, &wait),
                      PST_THROTTLED);
     assert_int_equal(wait, 300);
     assert_int_equal(count_failures(login_of("address alone", from)), 3);
     assert_int_equal(
-        throttle_acquire_address(&throttle, PST_NO_TEXT, NOW, &attempt, &wait),
+        throttle_acquire_address(&throttle, PST_STR_NONE, NOW, &attempt, &wait),
         PST_OK);
     assert_int_equal(throttle_refund(&throttle, &attempt, NOW), PST_OK);
 }
@@ -454,13 +453,13 @@ test_address_alone(void **state)
 static void
 expect_unlocked(const char *name, const char *address, int64_t want)
 {
-    int64_t held = -1;
+    int64_t in_use = -1;
 
     stores_expect(throttle.store, "unlock",
-                  throttle_unlock(&throttle, pst_text_from(name),
-                                  pst_text_from(address), NOW, &held),
+                  throttle_unlock(&throttle, pst_str_from(name),
+                                  pst_str_from(address), NOW, &in_use),
                   PST_OK);
-    assert_int_equal(held, want);
+    assert_int_equal(in_use, want);
 }
 
 /* By any spelling; and what another had counted does not shut out. */
@@ -469,7 +468,7 @@ test_unlock(void **state)
 {
     struct throttle_login login = login_of("unlock", "192.0.2.92");
     struct throttle_login other = login_of("\xC3\xBCnlock", NULL);
-    int64_t held = -1;
+    int64_t in_use = -1;
 
     (void)state;
     throttle.account = (struct rate){1000, 900};
@@ -487,7 +486,7 @@ test_unlock(void **state)
     for (int i = 0; i < 100; i++)
         assert_int_equal(fail_login(&other, NOW), PST_OK);
     assert_int_equal(
-        throttle_unlock(&throttle, PST_TEXT("\xFF"), PST_NO_TEXT, NOW, &held),
+        throttle_unlock(&throttle, PST_STR("\xFF"), PST_STR_NONE, NOW, &in_use),
         PST_MALFORMED);
 }
 
@@ -522,7 +521,7 @@ test_devices_together(void **state)
         for (int i = 0; i < 100; i++)
             count += fail_login(&login, NOW) == PST_OK;
     }
-    assert_int_equal(count, PST_LOGIN_DEVICES);
+    assert_int_equal(count, PST_LOGIN_DEVICE_FAILURES_MAX);
 }
 
 /* Who is not counted by account has no streak either. */
@@ -597,7 +596,7 @@ test_floor(void **state)
         {"just over", 1500, 500, 0},     {"long over", 9000, 500, 0},
         {"a millisecond", 1499, 500, 1}, {"no floor", 1000, 0, 0},
     };
-    int64_t began = ticks_ms();
+    int64_t began = clock_ms();
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++)
@@ -606,9 +605,9 @@ test_floor(void **state)
             fail_msg("row '%s'", rows[i].name);
     throttle_floor_wait(began, 0);
     throttle_floor_wait(began - 2000, 1000);
-    assert_true(ticks_ms() - began < 900);
+    assert_true(clock_ms() - began < 900);
     throttle_floor_wait(began, 30);
-    assert_true(ticks_ms() - began >= 30);
+    assert_true(clock_ms() - began >= 30);
 }
 
 /* Eight processes begin five attempts each before any has an answer. */

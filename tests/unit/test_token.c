@@ -50,16 +50,16 @@ static struct pst_keyring *
 ring_for(const char *secrets, const char *audience)
 {
     struct pst_keyring *made = NULL;
-    const char *why = "";
+    const char *reason = "";
 
-    if (pst_keyring_new(&made, pst_text_from(secrets), pst_text_from(audience),
-                        &why) != PST_OK)
-        fail_msg("no ring: %s", why);
+    if (pst_keyring_new(&made, pst_str_from(secrets), pst_str_from(audience),
+                        &reason) != PST_OK)
+        fail_msg("no ring: %s", reason);
     return made;
 }
 
-static struct pst_text
-seal(const struct pst_token_use *use, struct pst_text claims)
+static struct pst_str
+seal(const struct pst_token_use *use, struct pst_str claims)
 {
     static char storage[PST_TOKEN_MAX];
     struct pst_buf buf;
@@ -67,22 +67,22 @@ seal(const struct pst_token_use *use, struct pst_text claims)
     pst_buf_init(&buf, storage, sizeof(storage));
     if (pst_token_seal(use, NOW, nonce, claims, &buf) != PST_OK)
         fail_msg("%zu octets of claims are not sealed", claims.len);
-    return pst_buf_text(&buf);
+    return pst_buf_str(&buf);
 }
 
 /* Open, and see that outputs are set on success and at no other time. */
 static enum pst_err
-open_token(const struct pst_token_use *use, struct pst_text token)
+open_token(const struct pst_token_use *use, struct pst_str token)
 {
     static const struct pst_kid no_kid = {"????????", -7};
-    struct pst_text claims = PST_TEXT("untouched");
+    struct pst_str claims = PST_STR("untouched");
     struct pst_kid kid = no_kid;
     enum pst_err e;
 
     pst_arena_reset(arena);
     e = pst_token_open(use, arena, token, &claims, &kid);
     if (e) {
-        assert_true(pst_text_equal(claims, PST_TEXT("untouched")));
+        assert_true(pst_str_equal(claims, PST_STR("untouched")));
         assert_memory_equal(kid.id, no_kid.id, sizeof(kid.id));
         assert_int_equal(kid.day, no_kid.day);
     } else {
@@ -93,7 +93,7 @@ open_token(const struct pst_token_use *use, struct pst_text token)
 
 static void
 check_refused(const char *name, const struct pst_token_use *use,
-              struct pst_text token)
+              struct pst_str token)
 {
     enum pst_err e = open_token(use, token);
 
@@ -111,22 +111,22 @@ test_examples(void **state)
         use_of(PST_PURPOSE_BEARER, PST_TOKEN_SIGNED);
 
     (void)state;
-    assert_true(pst_text_equal(seal(&sealed, PST_TEXT(CLAIMS)),
-                               pst_text_from(sealed_example)));
-    assert_true(pst_text_equal(seal(&checked, PST_TEXT(CLAIMS)),
-                               pst_text_from(signed_example)));
+    assert_true(pst_str_equal(seal(&sealed, PST_STR(CLAIMS)),
+                              pst_str_from(sealed_example)));
+    assert_true(pst_str_equal(seal(&checked, PST_STR(CLAIMS)),
+                              pst_str_from(signed_example)));
 }
 
 static void
-round_trip(const struct pst_token_use *use, struct pst_text claims)
+round_trip(const struct pst_token_use *use, struct pst_str claims)
 {
-    struct pst_text token = seal(use, claims);
-    struct pst_text opened;
+    struct pst_str token = seal(use, claims);
+    struct pst_str opened;
     struct pst_kid kid;
 
     pst_arena_reset(arena);
     if (pst_token_open(use, arena, token, &opened, &kid) != PST_OK ||
-        !pst_text_equal(opened, claims))
+        !pst_str_equal(opened, claims))
         fail_msg("%zu octets do not come back", claims.len);
     assert_int_equal(kid.day, NOW / 86400);
     assert_memory_equal(kid.id, KID, sizeof(kid.id));
@@ -149,11 +149,11 @@ test_round_trips(void **state)
         const struct pst_token_use use = use_of(PST_PURPOSE_BEARER, f);
 
         for (size_t len = 1; len <= 200; len++)
-            round_trip(&use, (struct pst_text){claims, len});
+            round_trip(&use, (struct pst_str){claims, len});
         for (size_t len = 201; len < PST_CLAIMS_MAX; len += 61)
-            round_trip(&use, (struct pst_text){claims, len});
+            round_trip(&use, (struct pst_str){claims, len});
         for (size_t len = PST_CLAIMS_MAX - 5; len <= PST_CLAIMS_MAX; len++)
-            round_trip(&use, (struct pst_text){claims, len});
+            round_trip(&use, (struct pst_str){claims, len});
     }
 }
 
@@ -168,14 +168,14 @@ test_claims_too_large(void **state)
          f++) {
         const struct pst_token_use use = use_of(PST_PURPOSE_COOKIE, f);
         struct pst_buf buf;
-        struct pst_text text;
+        struct pst_str text;
 
         pst_buf_init(&buf, storage, sizeof(storage));
         assert_int_equal(
             pst_token_seal(&use, NOW, nonce,
-                           (struct pst_text){claims, sizeof(claims)}, &buf),
+                           (struct pst_str){claims, sizeof(claims)}, &buf),
             PST_TOO_LARGE);
-        assert_int_equal(pst_buf_end(&buf, &text), PST_TOO_LARGE);
+        assert_int_equal(pst_buf_finish(&buf, &text), PST_TOO_LARGE);
     }
 }
 
@@ -189,7 +189,7 @@ test_small_builders(void **state)
     for (enum pst_token_format f = PST_TOKEN_SEALED; f <= PST_TOKEN_SIGNED;
          f++) {
         const struct pst_token_use use = use_of(PST_PURPOSE_COOKIE, f);
-        const size_t need = seal(&use, PST_TEXT(CLAIMS)).len;
+        const size_t need = seal(&use, PST_STR(CLAIMS)).len;
 
         for (size_t size = 0; size <= need + 1; size++) {
             struct pst_buf buf;
@@ -197,7 +197,7 @@ test_small_builders(void **state)
 
             memset(storage, 0x55, sizeof(storage));
             pst_buf_init(&buf, storage, size);
-            e = pst_token_seal(&use, NOW, nonce, PST_TEXT(CLAIMS), &buf);
+            e = pst_token_seal(&use, NOW, nonce, PST_STR(CLAIMS), &buf);
             if (e != (size < need ? PST_TOO_LARGE : PST_OK))
                 fail_msg("%zu of %zu octets: %s", size, need, pst_err_code(e));
             assert_int_equal(storage[size], 0x55);
@@ -223,17 +223,16 @@ test_after_other_text(void **state)
         const struct pst_token_use use =
             use_of(rows[i].purpose, rows[i].format);
         struct pst_buf buf;
-        struct pst_text text;
+        struct pst_str text;
 
         pst_arena_reset(arena);
         pst_buf_init_arena(&buf, arena, 4096); /* it moves as it grows */
         pst_buf_add_string(&buf, "session=");
         assert_int_equal(
-            pst_token_seal(&use, NOW, nonce, PST_TEXT(CLAIMS), &buf), PST_OK);
-        assert_int_equal(pst_buf_end(&buf, &text), PST_OK);
-        assert_true(pst_text_starts(text, PST_TEXT("session=")));
-        if (!pst_text_equal(pst_text_from_octet(text, 8),
-                            pst_text_from(rows[i].want)))
+            pst_token_seal(&use, NOW, nonce, PST_STR(CLAIMS), &buf), PST_OK);
+        assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
+        assert_true(pst_str_starts(text, PST_STR("session=")));
+        if (!pst_str_equal(pst_str_skip(text, 8), pst_str_from(rows[i].want)))
             fail_msg("row %zu: another token", i);
     }
 }
@@ -256,28 +255,28 @@ spoil_everywhere(const struct pst_token_use *use, const char *token)
     size_t tried = 0;
 
     assert_in_range(len, 1, sizeof(bad) - 1);
-    assert_int_equal(open_token(use, (struct pst_text){token, len}), PST_OK);
+    assert_int_equal(open_token(use, (struct pst_str){token, len}), PST_OK);
     for (size_t at = 0; at < len; at++) {
         memcpy(bad, token, len);
         for (size_t i = 0; i < ALPHABET_LEN; i++) {
             bad[at] = alphabet[i];
             if (bad[at] == token[at])
                 continue;
-            check_refused("changed", use, (struct pst_text){bad, len});
+            check_refused("changed", use, (struct pst_str){bad, len});
             tried++;
         }
         memmove(bad + at, token + at + 1, len - at - 1);
-        check_refused("taken out", use, (struct pst_text){bad, len - 1});
-        check_refused("cut off", use, (struct pst_text){token, at});
+        check_refused("taken out", use, (struct pst_str){bad, len - 1});
+        check_refused("cut off", use, (struct pst_str){token, at});
         check_refused("begun late", use,
-                      (struct pst_text){token + at + 1, len - at - 1});
+                      (struct pst_str){token + at + 1, len - at - 1});
     }
     for (size_t at = 0; at <= len; at++) {
         memcpy(bad, token, at);
         memcpy(bad + at + 1, token + at, len - at);
         for (size_t i = 0; i < ALPHABET_LEN; i++) {
             bad[at] = alphabet[i];
-            check_refused("put in", use, (struct pst_text){bad, len + 1});
+            check_refused("put in", use, (struct pst_str){bad, len + 1});
         }
     }
     assert_int_equal(tried, len * (ALPHABET_LEN - 1));
@@ -309,18 +308,17 @@ test_spliced(void **state)
         const char *one;
         char storage[2][512];
         char glued[512];
-        struct pst_text texts[2];
+        struct pst_str texts[2];
         struct pst_buf buf;
 
         for (size_t i = 0; i < 2; i++) {
             pst_buf_init(&buf, storage[i], sizeof(storage[i]));
-            assert_int_equal(
-                pst_token_seal(&use, NOW, i ? other_nonce : nonce,
-                               i ? PST_TEXT("{\"hello\":\"there\"}")
-                                 : PST_TEXT(CLAIMS),
-                               &buf),
-                PST_OK);
-            texts[i] = pst_buf_text(&buf);
+            assert_int_equal(pst_token_seal(&use, NOW, i ? other_nonce : nonce,
+                                            i ? PST_STR("{\"hello\":\"there\"}")
+                                              : PST_STR(CLAIMS),
+                                            &buf),
+                             PST_OK);
+            texts[i] = pst_buf_str(&buf);
         }
         assert_int_equal(texts[0].len, texts[1].len);
         one = strchr(texts[0].ptr, '.') + 1; /* their headers are the same */
@@ -332,7 +330,7 @@ test_spliced(void **state)
             memcpy(glued, texts[0].ptr, at);
             memcpy(glued + at, texts[1].ptr + at, texts[1].len - at);
             check_refused("spliced", &use,
-                          (struct pst_text){glued, texts[0].len});
+                          (struct pst_str){glued, texts[0].len});
         }
     }
 }
@@ -367,10 +365,10 @@ test_shapes(void **state)
             pst_buf_init(&buf, storage, sizeof(storage));
             pst_buf_add_string(&buf, rows[i].before);
             assert_int_equal(
-                pst_token_seal(&use, NOW, nonce, PST_TEXT(CLAIMS), &buf),
+                pst_token_seal(&use, NOW, nonce, PST_STR(CLAIMS), &buf),
                 PST_OK);
             pst_buf_add_string(&buf, rows[i].after);
-            check_refused(rows[i].name, &use, pst_buf_text(&buf));
+            check_refused(rows[i].name, &use, pst_buf_str(&buf));
         }
 }
 
@@ -385,28 +383,28 @@ test_lengths(void **state)
          f++) {
         const struct pst_token_use use = use_of(PST_PURPOSE_COOKIE, f);
 
-        check_refused("absent", &use, PST_NO_TEXT);
-        check_refused("empty", &use, PST_TEXT(""));
-        check_refused("two dots", &use, PST_TEXT(".."));
-        check_refused("four dots", &use, PST_TEXT("...."));
+        check_refused("absent", &use, PST_STR_NONE);
+        check_refused("empty", &use, PST_STR(""));
+        check_refused("two dots", &use, PST_STR(".."));
+        check_refused("four dots", &use, PST_STR("...."));
         check_refused("the longest", &use,
-                      (struct pst_text){dots, PST_TOKEN_MAX});
+                      (struct pst_str){dots, PST_TOKEN_MAX});
         check_refused("one too long", &use,
-                      (struct pst_text){dots, PST_TOKEN_MAX + 1});
+                      (struct pst_str){dots, PST_TOKEN_MAX + 1});
     }
 }
 
 /* A token's parts, from which anybody with the key could build one. */
 struct recipe {
     const struct pst_token_use *key_of; /* whose key is used */
-    struct pst_text header;             /* decoded */
-    struct pst_text encrypted_key;      /* as it stands there */
-    struct pst_text claims;
+    struct pst_str header;              /* decoded */
+    struct pst_str encrypted_key;       /* as it stands there */
+    struct pst_str claims;
     bool is_signed;
 };
 
 /* Build a token with the right key, whatever its header says. */
-static struct pst_text
+static struct pst_str
 cook(const struct recipe *recipe)
 {
     static char storage[2 * PST_TOKEN_MAX];
@@ -424,16 +422,15 @@ cook(const struct recipe *recipe)
                         recipe->key_of->purpose, &key),
         PST_OK);
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_base64url_encode(&buf, pst_text_bytes(recipe->header));
+    pst_base64url_encode(&buf, pst_str_bytes(recipe->header));
     if (recipe->is_signed) {
         pst_buf_add_char(&buf, '.');
-        pst_base64url_encode(&buf, pst_text_bytes(recipe->claims));
-        e = pst_crypt_hmac((struct pst_bytes){key.octets, sizeof(key.octets)},
-                           pst_text_bytes(pst_buf_text(&buf)), tag);
+        pst_base64url_encode(&buf, pst_str_bytes(recipe->claims));
+        e = pst_crypto_hmac((struct pst_bytes){key.bytes, sizeof(key.bytes)},
+                            pst_str_bytes(pst_buf_str(&buf)), tag);
     } else {
-        e = pst_crypt_seal(key.octets, nonce,
-                           pst_text_bytes(pst_buf_text(&buf)),
-                           pst_text_bytes(recipe->claims), sealed, tag);
+        e = pst_crypto_seal(key.bytes, nonce, pst_str_bytes(pst_buf_str(&buf)),
+                            pst_str_bytes(recipe->claims), sealed, tag);
         pst_buf_add_char(&buf, '.');
         pst_buf_add(&buf, recipe->encrypted_key);
         pst_buf_add_char(&buf, '.');
@@ -445,7 +442,7 @@ cook(const struct recipe *recipe)
     assert_int_equal(e, PST_OK);
     pst_buf_add_char(&buf, '.');
     pst_base64url_encode(&buf, (struct pst_bytes){tag, tag_len});
-    return pst_buf_text(&buf);
+    return pst_buf_str(&buf);
 }
 
 /* Members of the headers below. */
@@ -456,7 +453,7 @@ cook(const struct recipe *recipe)
 
 struct header_row {
     const char *name;
-    struct pst_text header;
+    struct pst_str header;
     enum pst_err want;
 };
 
@@ -470,8 +467,8 @@ check_headers(const struct pst_token_use *use, const struct header_row *rows,
               size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct recipe recipe = {use, rows[i].header, PST_TEXT(""),
-                                      PST_TEXT(CLAIMS),
+        const struct recipe recipe = {use, rows[i].header, PST_STR(""),
+                                      PST_STR(CLAIMS),
                                       use->format == PST_TOKEN_SIGNED};
         enum pst_err e = open_token(use, cook(&recipe));
 
@@ -580,22 +577,22 @@ test_cooked(void **state)
         use_of(PST_PURPOSE_COOKIE, PST_TOKEN_SEALED);
     const struct pst_token_use checked =
         use_of(PST_PURPOSE_COOKIE, PST_TOKEN_SIGNED);
-    const struct pst_text all = {many, sizeof(many)};
+    const struct pst_str all = {many, sizeof(many)};
     const struct recipe rows[] = {
-        {&sealed, PST_TEXT(SEALED_HEADER), PST_TEXT("AA"), PST_TEXT(CLAIMS), 0},
-        {&sealed, PST_TEXT(SEALED_HEADER), PST_TEXT(""), PST_TEXT(""), 0},
-        {&sealed, PST_TEXT(SEALED_HEADER), PST_TEXT(""), all, 0},
-        {&checked, PST_TEXT(SIGNED_HEADER), PST_TEXT(""), PST_TEXT(""), 1},
-        {&checked, PST_TEXT(SIGNED_HEADER), PST_TEXT(""), all, 1},
+        {&sealed, PST_STR(SEALED_HEADER), PST_STR("AA"), PST_STR(CLAIMS), 0},
+        {&sealed, PST_STR(SEALED_HEADER), PST_STR(""), PST_STR(""), 0},
+        {&sealed, PST_STR(SEALED_HEADER), PST_STR(""), all, 0},
+        {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(""), 1},
+        {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), all, 1},
         /* The other format's whole token, with the key it would have. */
-        {&sealed, PST_TEXT(SIGNED_HEADER), PST_TEXT(""), PST_TEXT(CLAIMS), 1},
-        {&checked, PST_TEXT(SEALED_HEADER), PST_TEXT(""), PST_TEXT(CLAIMS), 0},
+        {&sealed, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(CLAIMS), 1},
+        {&checked, PST_STR(SEALED_HEADER), PST_STR(""), PST_STR(CLAIMS), 0},
     };
 
     (void)state;
     memset(many, 'x', sizeof(many));
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_text token = cook(&rows[i]);
+        struct pst_str token = cook(&rows[i]);
         enum pst_err e = open_token(rows[i].key_of, token);
 
         if (e != PST_FORGED)
@@ -645,9 +642,9 @@ test_part_lengths(void **state)
         struct pst_buf buf;
 
         pst_buf_init(&buf, storage, sizeof(storage));
-        pst_buf_add(&buf, (struct pst_text){sealed_example, header_len});
+        pst_buf_add(&buf, (struct pst_str){sealed_example, header_len});
         pst_buf_add_string(&buf, rows[i].after_header);
-        check_refused(rows[i].name, &use, pst_buf_text(&buf));
+        check_refused(rows[i].name, &use, pst_buf_str(&buf));
     }
 }
 
@@ -664,7 +661,7 @@ test_swapped(void **state)
     for (unsigned made = 0; made < 2 * PST_PURPOSE_COUNT; made++) {
         const struct pst_token_use maker = use_of(
             (enum pst_purpose)(made / 2), (enum pst_token_format)(made % 2));
-        struct pst_text token = seal(&maker, PST_TEXT(CLAIMS));
+        struct pst_str token = seal(&maker, PST_STR(CLAIMS));
         struct pst_token_use stranger = maker;
 
         for (unsigned as = 0; as < 2 * PST_PURPOSE_COUNT; as++) {
@@ -704,15 +701,15 @@ test_days(void **state)
     for (size_t i = 0; i < PST_COUNT(times); i++) {
         char storage[512];
         struct pst_buf buf;
-        struct pst_text claims;
+        struct pst_str claims;
         struct pst_kid kid;
 
         pst_buf_init(&buf, storage, sizeof(storage));
         assert_int_equal(
-            pst_token_seal(&use, times[i], nonce, PST_TEXT(CLAIMS), &buf),
+            pst_token_seal(&use, times[i], nonce, PST_STR(CLAIMS), &buf),
             PST_OK);
         pst_arena_reset(arena);
-        if (pst_token_open(&use, arena, pst_buf_text(&buf), &claims, &kid) !=
+        if (pst_token_open(&use, arena, pst_buf_str(&buf), &claims, &kid) !=
             PST_OK)
             fail_msg("row %zu does not open", i);
         assert_int_equal(kid.day, times[i] / 86400);
@@ -734,13 +731,13 @@ test_no_memory(void **state)
         size_t n = 0;
 
         while (e == PST_NO_MEMORY) {
-            struct pst_text claims = PST_NO_TEXT;
+            struct pst_str claims = PST_STR_NONE;
 
             pst_arena_reset(arena);
             pst_arena_fail_at(arena, ++n);
-            e = pst_token_open(&use, arena, pst_text_from(tokens[f]), &claims,
+            e = pst_token_open(&use, arena, pst_str_from(tokens[f]), &claims,
                                NULL);
-            assert_int_equal(pst_text_is_absent(claims), e != PST_OK);
+            assert_int_equal(pst_str_is_absent(claims), e != PST_OK);
         }
         assert_int_equal(e, PST_OK);
         assert_in_range(n, 3, 8);
@@ -779,11 +776,11 @@ test_jwk(void **state)
 
         pst_arena_reset(arena);
         pst_buf_init(&buf, storage, sizeof(storage));
-        e = pst_token_jwk(&use, arena, pst_text_from(rows[i].token), &buf);
+        e = pst_token_jwk(&use, arena, pst_str_from(rows[i].token), &buf);
         if (e != (rows[i].want ? PST_OK : PST_FORGED))
             fail_msg("row %zu: %s", i, pst_err_code(e));
-        if (!pst_text_equal(pst_buf_text(&buf),
-                            pst_text_from(rows[i].want ? rows[i].want : "")))
+        if (!pst_str_equal(pst_buf_str(&buf),
+                           pst_str_from(rows[i].want ? rows[i].want : "")))
             fail_msg("row %zu: %.*s", i, (int)buf.len, buf.ptr);
     }
 }
@@ -793,7 +790,7 @@ unbase64(const char *text)
 {
     struct pst_bytes bytes = {NULL, 0};
 
-    if (pst_base64url_decode(arena, pst_text_from(text), &bytes) != PST_OK)
+    if (pst_base64url_decode(arena, pst_str_from(text), &bytes) != PST_OK)
         fail_msg("not base64url: %s", text);
     return bytes;
 }
@@ -811,11 +808,11 @@ test_rfc7515_a1(void **state)
     (void)state;
     pst_arena_reset(arena);
     assert_int_equal(
-        pst_crypt_hmac(unbase64("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
-                                "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
-                       pst_text_bytes(pst_text_from(input)), mac),
+        pst_crypto_hmac(unbase64("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
+                                 "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
+                        pst_str_bytes(pst_str_from(input)), mac),
         PST_OK);
-    assert_true(pst_crypt_equal(
+    assert_true(pst_crypto_equal(
         (struct pst_bytes){mac, sizeof(mac)},
         unbase64("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")));
 }
@@ -824,14 +821,14 @@ test_rfc7515_a1(void **state)
 static void
 test_rfc7515_c(void **state)
 {
-    static const uint8_t octets[] = {3, 236, 255, 224, 193};
+    static const uint8_t bytes[] = {3, 236, 255, 224, 193};
     char storage[8];
     struct pst_buf buf;
 
     (void)state;
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_base64url_encode(&buf, (struct pst_bytes){octets, sizeof(octets)});
-    assert_true(pst_text_equal(pst_buf_text(&buf), PST_TEXT("A-z_4ME")));
+    pst_base64url_encode(&buf, (struct pst_bytes){bytes, sizeof(bytes)});
+    assert_true(pst_str_equal(pst_buf_str(&buf), PST_STR("A-z_4ME")));
 }
 
 /* RFC 7516 appendix A.1: the content encryption is A256GCM. */
@@ -851,15 +848,15 @@ test_rfc7516_a1(void **state)
                       "EFShS8iB7j6jiSdiwkIr3ajwQzaBtQD_A");
     assert_in_range(sealed.len, 1, sizeof(plain));
     assert_int_equal(
-        pst_crypt_open(cek, unbase64("48V1_ALb6US04U3b").ptr,
-                       pst_text_bytes(PST_TEXT(
-                           "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ")),
-                       sealed, unbase64("XFBoMYUZodetZdvTiFvSkQ"), plain),
+        pst_crypto_open(cek, unbase64("48V1_ALb6US04U3b").ptr,
+                        pst_str_bytes(PST_STR(
+                            "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ")),
+                        sealed, unbase64("XFBoMYUZodetZdvTiFvSkQ"), plain),
         PST_OK);
-    assert_true(pst_text_equal(
-        (struct pst_text){(const char *)plain, sealed.len},
-        PST_TEXT("The true sign of intelligence is not knowledge but "
-                 "imagination.")));
+    assert_true(pst_str_equal(
+        (struct pst_str){(const char *)plain, sealed.len},
+        PST_STR("The true sign of intelligence is not knowledge but "
+                "imagination.")));
 }
 
 /* None of wycheproof's JWEs, good or bad, is one of ours. */
@@ -888,7 +885,7 @@ test_jwe_wycheproof(void **state)
                            (enum pst_token_format)(use % 2));
 
                 check_refused(vectors_string(test, "tcId"), &opener,
-                              pst_text_from(vectors_string(test, "jwe")));
+                              pst_str_from(vectors_string(test, "jwe")));
             }
         }
     }
@@ -901,7 +898,7 @@ static int
 start(void **state)
 {
     (void)state;
-    if (pst_crypt_init() != PST_OK ||
+    if (pst_crypto_init() != PST_OK ||
         pst_arena_new(&arena, PST_ARENA_SIZE) != PST_OK)
         return -1;
     ring = ring_for(SECRET, AUDIENCE);

@@ -32,19 +32,19 @@ place_init(const char *const *settings)
 {
     fixture_init(&place.f, settings);
     stores_start(&place.stores, STORE_LMDB, NULL);
-    place.f.gate.store = stores_open(&place.stores, "test");
+    place.f.ctx.store = stores_open(&place.stores, "test");
 }
 
 static void
 place_fini(void)
 {
-    store_close(&place.f.gate.store);
+    store_close(&place.f.ctx.store);
     stores_stop(&place.stores);
     fixture_fini(&place.f);
 }
 
 /* A backend's token of that many bytes, none like its neighbour. */
-static struct pst_text
+static struct pst_str
 token_of(size_t size)
 {
     static char text[32 * 1024];
@@ -54,7 +54,7 @@ token_of(size_t size)
     for (size_t i = 0; i < size; i++)
         text[i + 1] = (char)('A' + i % 26);
     text[size + 1] = '"';
-    return (struct pst_text){text, size + 2};
+    return (struct pst_str){text, size + 2};
 }
 
 static struct pst_session
@@ -62,54 +62,53 @@ session_of(size_t size)
 {
     struct pst_session session = {
         .sid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-        .sub = PST_TEXT("7"),
-        .name = PST_TEXT("alice@example.com"),
+        .sub = PST_STR("7"),
+        .name = PST_STR("alice@example.com"),
         .iat = FIXTURE_NOW,
         .exp = FIXTURE_NOW + 3600,
         .seen = FIXTURE_NOW,
-        .who = PST_TEXT("{\"email\":\"alice@example.com\"}"),
+        .who = PST_STR("{\"email\":\"alice@example.com\"}"),
         .upstream = token_of(size),
     };
 
     return session;
 }
 
-static struct carry
+static struct transport
 seal(const struct pst_session *session, bool is_new)
 {
-    struct gate *gate = &place.f.gate;
-    struct carry carry = {.cookie = PST_NO_TEXT};
+    struct context *ctx = &place.f.ctx;
+    struct transport issued = {.cookie = PST_STR_NONE};
     struct store_id id;
-    enum pst_err e = carry_seal(gate, place.f.arena, gate->config->methods,
-                                session, is_new, &carry);
+    enum pst_err e = transport_issue(ctx, place.f.arena, ctx->config->methods,
+                                     session, is_new, &issued);
 
     if (e)
         fail_msg("sealing: %s", pst_err_code(e));
     store_id_sid(session->sid, &id);
-    if (carry.blob.len > 0 &&
-        store_spill_put(gate->store, &id, carry.blob, session->exp,
+    if (issued.blob.len > 0 &&
+        store_spill_put(ctx->store, &id, issued.blob, session->exp,
                         FIXTURE_NOW) != PST_OK)
-        fail_msg("storing: %s", store_why(gate->store));
-    return carry;
+        fail_msg("storing: %s", store_error(ctx->store));
+    return issued;
 }
 
 /* The token in a Set-Cookie line. */
-static struct pst_text
-value_of(struct pst_text line)
+static struct pst_str
+value_of(struct pst_str line)
 {
-    struct pst_text rest =
-        pst_text_from_octet(line, pst_text_index(line, '=') + 1);
+    struct pst_str rest = pst_str_skip(line, pst_str_index(line, '=') + 1);
 
-    return pst_text_first(rest, pst_text_index(rest, ';'));
+    return pst_str_first(rest, pst_str_index(rest, ';'));
 }
 
 static enum pst_err
-open_cookie(struct pst_text line, struct pst_session *out)
+open_cookie(struct pst_str line, struct pst_session *out)
 {
     bool is_stale = true;
     enum pst_err e =
-        carry_open(&place.f.gate, place.f.arena, PST_PURPOSE_COOKIE,
-                   value_of(line), out, &is_stale);
+        transport_verify(&place.f.ctx, place.f.arena, PST_PURPOSE_COOKIE,
+                         value_of(line), out, &is_stale);
 
     assert_true(e || !is_stale);
     return e;
@@ -120,10 +119,10 @@ assert_same(const char *name, const struct pst_session *got,
             const struct pst_session *want)
 {
     if (memcmp(got->sid, want->sid, PST_SID_LEN) != 0 ||
-        !pst_text_equal(got->sub, want->sub) ||
-        !pst_text_equal(got->name, want->name) ||
-        !pst_text_equal(got->who, want->who) ||
-        !pst_text_equal(got->upstream, want->upstream) ||
+        !pst_str_equal(got->sub, want->sub) ||
+        !pst_str_equal(got->name, want->name) ||
+        !pst_str_equal(got->who, want->who) ||
+        !pst_str_equal(got->upstream, want->upstream) ||
         got->iat != want->iat || got->exp != want->exp ||
         got->seen != want->seen || got->remember != want->remember)
         fail_msg("%s: another session came back", name);
@@ -151,32 +150,32 @@ comes_back_as_it_was(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_session session = session_of(rows[i].size);
         struct pst_session got;
-        struct carry carry;
+        struct transport issued;
         bool is_stale;
 
         place_init(rows[i].settings);
-        carry = seal(&session, true);
-        if (carry.cookie.len > 4096)
+        issued = seal(&session, true);
+        if (issued.cookie.len > 4096)
             fail_msg("%s: the cookie has %zu octets", rows[i].name,
-                     carry.cookie.len);
-        assert_int_equal(open_cookie(carry.cookie, &got), PST_OK);
+                     issued.cookie.len);
+        assert_int_equal(open_cookie(issued.cookie, &got), PST_OK);
         assert_same(rows[i].name, &got, &session);
-        if ((got.spilled.len > 0) != rows[i].in_store)
+        if ((got.spilled_key.len > 0) != rows[i].in_store)
             fail_msg("%s: is not where it should be", rows[i].name);
-        assert_int_equal(carry_open(&place.f.gate, place.f.arena,
-                                    PST_PURPOSE_BEARER, carry.bearer, &got,
-                                    &is_stale),
+        assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
+                                          PST_PURPOSE_BEARER, issued.bearer,
+                                          &got, &is_stale),
                          PST_OK);
         assert_same(rows[i].name, &got, &session);
         /* A bearer token planted as a cookie, and the other way round. */
-        assert_int_equal(carry_open(&place.f.gate, place.f.arena,
-                                    PST_PURPOSE_COOKIE, carry.bearer, &got,
-                                    &is_stale),
+        assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
+                                          PST_PURPOSE_COOKIE, issued.bearer,
+                                          &got, &is_stale),
                          PST_FORGED);
-        assert_int_equal(carry_open(&place.f.gate, place.f.arena,
-                                    PST_PURPOSE_BEARER, value_of(carry.cookie),
-                                    &got, &is_stale),
-                         PST_FORGED);
+        assert_int_equal(
+            transport_verify(&place.f.ctx, place.f.arena, PST_PURPOSE_BEARER,
+                             value_of(issued.cookie), &got, &is_stale),
+            PST_FORGED);
         place_fini();
     }
 }
@@ -184,8 +183,9 @@ comes_back_as_it_was(void **state)
 static bool
 has_octets(struct pst_bytes blob, const uint8_t *octets, size_t len)
 {
-    return pst_text_contains(pst_bytes_text(blob),
-                             pst_bytes_text((struct pst_bytes){octets, len}));
+    return pst_str_contains(
+        pst_str_from_bytes(blob),
+        pst_str_from_bytes((struct pst_bytes){octets, len}));
 }
 
 /* Neither a name nor a piece of the token can be read in the store, and what
@@ -195,26 +195,28 @@ the_store_keeps_it_sealed(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
-    struct carry carry;
+    struct transport issued;
     struct store_id id;
     struct pst_bytes blob;
 
     (void)state;
     place_init(NULL);
-    assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
-                                &session, true, &carry),
+    assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
+                                     TOKEN_METHOD_COOKIE, &session, true,
+                                     &issued),
                      PST_OK);
-    assert_int_equal(open_cookie(carry.cookie, &got), PST_REVOKED);
+    assert_int_equal(open_cookie(issued.cookie, &got), PST_REVOKED);
     assert_int_equal(open_cookie(seal(&session, true).cookie, &got), PST_OK);
-    assert_int_equal(got.spilled.len, PST_KEY_LEN);
+    assert_int_equal(got.spilled_key.len, PST_KEY_LEN);
     store_id_sid(session.sid, &id);
-    assert_int_equal(store_spill_get(place.f.gate.store, &id, FIXTURE_NOW,
+    assert_int_equal(store_spill_get(place.f.ctx.store, &id, FIXTURE_NOW,
                                      place.f.arena, &blob),
                      PST_OK);
     assert_true(blob.len > LARGE);
-    assert_false(pst_text_contains(pst_bytes_text(blob), PST_TEXT("ABCDEFGH")));
-    assert_false(pst_text_contains(pst_bytes_text(blob), PST_TEXT("alice")));
-    assert_false(has_octets(blob, got.spilled.ptr, got.spilled.len));
+    assert_false(
+        pst_str_contains(pst_str_from_bytes(blob), PST_STR("ABCDEFGH")));
+    assert_false(pst_str_contains(pst_str_from_bytes(blob), PST_STR("alice")));
+    assert_false(has_octets(blob, got.spilled_key.ptr, got.spilled_key.len));
     assert_false(has_octets(blob, session.sid, PST_SID_LEN));
     place_fini();
 }
@@ -226,14 +228,14 @@ a_renewal_replaces_what_is_stored(void **state)
     struct pst_session session = session_of(LARGE);
     struct pst_session opened;
     struct pst_session again;
-    struct carry first;
+    struct transport first;
 
     (void)state;
     place_init(NULL);
     first = seal(&session, true);
     assert_int_equal(open_cookie(first.cookie, &opened), PST_OK);
     opened.seen += 1000;
-    opened.upstream = PST_TEXT("\"small now\"");
+    opened.upstream = PST_STR("\"small now\"");
     (void)seal(&opened, false);
     assert_int_equal(open_cookie(first.cookie, &again), PST_OK);
     assert_same("the first cookie", &again, &opened);
@@ -268,8 +270,8 @@ two_that_grow_it_at_once_agree(void **state)
         struct pst_session session = session_of(40);
         struct pst_session other;
         struct pst_session got;
-        struct carry first;
-        struct carry second;
+        struct transport first;
+        struct transport second;
 
         place_init(settings[i]);
         session.upstream = token_of(LARGE);
@@ -284,7 +286,7 @@ two_that_grow_it_at_once_agree(void **state)
         other.sid[0] ^= 1;
         assert_int_equal(open_cookie(seal(&other, true).cookie, &other),
                          PST_OK);
-        assert_memory_not_equal(other.spilled.ptr, got.spilled.ptr,
+        assert_memory_not_equal(other.spilled_key.ptr, got.spilled_key.ptr,
                                 PST_KEY_LEN);
         place_fini();
     }
@@ -294,26 +296,26 @@ two_that_grow_it_at_once_agree(void **state)
 static void
 what_is_gone_stays_gone(void **state)
 {
-    struct gate *gate = &place.f.gate;
+    struct context *ctx = &place.f.ctx;
     struct pst_session session = session_of(LARGE);
     struct pst_session opened;
-    struct carry carry;
-    struct carry other = {.cookie = PST_TEXT("untouched")};
+    struct transport issued;
+    struct transport other = {.cookie = PST_STR("untouched")};
     struct store_id id;
 
     (void)state;
     place_init(NULL);
-    carry = seal(&session, true);
-    assert_int_equal(open_cookie(carry.cookie, &opened), PST_OK);
+    issued = seal(&session, true);
+    assert_int_equal(open_cookie(issued.cookie, &opened), PST_OK);
     store_id_sid(session.sid, &id);
     assert_int_equal(
-        store_end(gate->store, &id, NULL, session.exp, FIXTURE_NOW), PST_OK);
-    assert_int_equal(open_cookie(carry.cookie, &session), PST_REVOKED);
-    assert_int_equal(
-        carry_seal(gate, place.f.arena, METHOD_COOKIE, &opened, false, &other),
-        PST_REVOKED);
+        store_revoke(ctx->store, &id, NULL, session.exp, FIXTURE_NOW), PST_OK);
+    assert_int_equal(open_cookie(issued.cookie, &session), PST_REVOKED);
+    assert_int_equal(transport_issue(ctx, place.f.arena, TOKEN_METHOD_COOKIE,
+                                     &opened, false, &other),
+                     PST_REVOKED);
     assert_string_equal(other.cookie.ptr, "untouched");
-    assert_int_equal(open_cookie(carry.cookie, &session), PST_REVOKED);
+    assert_int_equal(open_cookie(issued.cookie, &session), PST_REVOKED);
     place_fini();
 }
 
@@ -321,37 +323,37 @@ what_is_gone_stays_gone(void **state)
 static void
 a_blob_belongs_to_its_session(void **state)
 {
-    struct gate *gate = &place.f.gate;
+    struct context *ctx = &place.f.ctx;
     struct pst_session session = session_of(LARGE);
     struct pst_session opened;
     struct pst_session other;
-    struct carry carry;
+    struct transport issued;
     struct pst_bytes blob;
     struct store_id id;
 
     (void)state;
     place_init(NULL);
-    carry = seal(&session, true);
-    assert_int_equal(open_cookie(carry.cookie, &opened), PST_OK);
+    issued = seal(&session, true);
+    assert_int_equal(open_cookie(issued.cookie, &opened), PST_OK);
     store_id_sid(session.sid, &id);
     assert_int_equal(
-        store_spill_get(gate->store, &id, FIXTURE_NOW, place.f.arena, &blob),
+        store_spill_get(ctx->store, &id, FIXTURE_NOW, place.f.arena, &blob),
         PST_OK);
     /* The same key, another id: only the id tells them apart. */
     other = opened;
     other.sid[0] ^= 1;
-    carry = seal(&other, true);
+    issued = seal(&other, true);
     store_id_sid(other.sid, &id);
     assert_int_equal(
-        store_spill_put(gate->store, &id, blob, session.exp, FIXTURE_NOW),
+        store_spill_put(ctx->store, &id, blob, session.exp, FIXTURE_NOW),
         PST_OK);
-    assert_int_equal(open_cookie(carry.cookie, &other), PST_FORGED);
+    assert_int_equal(open_cookie(issued.cookie, &other), PST_FORGED);
     /* Cut short, and turned over. */
     blob.len = PST_NONCE_LEN + PST_TAG_LEN - 1;
     assert_int_equal(
-        store_spill_put(gate->store, &id, blob, session.exp, FIXTURE_NOW),
+        store_spill_put(ctx->store, &id, blob, session.exp, FIXTURE_NOW),
         PST_OK);
-    assert_int_equal(open_cookie(carry.cookie, &other), PST_FORGED);
+    assert_int_equal(open_cookie(issued.cookie, &other), PST_FORGED);
     place_fini();
 }
 
@@ -360,21 +362,22 @@ without_a_store_a_large_one_is_refused(void **state)
 {
     struct pst_session session = session_of(LARGE);
     struct pst_session got;
-    struct carry carry = {.cookie = PST_TEXT("untouched")};
+    struct transport issued = {.cookie = PST_STR("untouched")};
     struct store *store;
-    struct pst_text line;
+    struct pst_str line;
 
     (void)state;
     place_init(NULL);
     line = seal(&session, true).cookie;
-    store = place.f.gate.store;
-    place.f.gate.store = NULL;
-    assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
-                                &session, true, &carry),
+    store = place.f.ctx.store;
+    place.f.ctx.store = NULL;
+    assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
+                                     TOKEN_METHOD_COOKIE, &session, true,
+                                     &issued),
                      PST_TOO_LARGE);
-    assert_string_equal(carry.cookie.ptr, "untouched");
+    assert_string_equal(issued.cookie.ptr, "untouched");
     assert_int_equal(open_cookie(line, &got), PST_REVOKED);
-    place.f.gate.store = store;
+    place.f.ctx.store = store;
     place_fini();
 }
 
@@ -383,12 +386,13 @@ static void
 there_is_an_end_to_it(void **state)
 {
     struct pst_session session = session_of(PST_UPSTREAM_MAX);
-    struct carry carry;
+    struct transport issued;
 
     (void)state;
     place_init(NULL);
-    assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
-                                &session, true, &carry),
+    assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
+                                     TOKEN_METHOD_COOKIE, &session, true,
+                                     &issued),
                      PST_TOO_LARGE);
     place_fini();
 }
@@ -401,12 +405,13 @@ without_random_octets_there_is_no_session(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(sizes); i++) {
         struct pst_session session = session_of(sizes[i]);
-        struct carry carry;
+        struct transport issued;
 
         place_init(NULL);
         fixture_break_random(&place.f);
-        assert_int_equal(carry_seal(&place.f.gate, place.f.arena, METHOD_COOKIE,
-                                    &session, true, &carry),
+        assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
+                                         TOKEN_METHOD_COOKIE, &session, true,
+                                         &issued),
                          PST_NO_RANDOM);
         place_fini();
     }
@@ -430,24 +435,23 @@ an_age_for_those_that_stay(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_session session = session_of(40);
-        struct pst_text line;
+        struct pst_str line;
 
         place_init(NULL);
         session.remember = rows[i].remember;
-        session.sub = pst_text_from(rows[i].sub);
+        session.sub = pst_str_from(rows[i].sub);
         line = seal(&session, true).cookie;
-        if (pst_text_contains(line, PST_TEXT("Max-Age=3600")) !=
-            rows[i].has_age)
+        if (pst_str_contains(line, PST_STR("Max-Age=3600")) != rows[i].has_age)
             fail_msg("%s: %.*s", rows[i].name, (int)line.len, line.ptr);
         place_fini();
     }
 }
 
 /* Seal claims under a purpose as nobody of us would. */
-static struct pst_text
+static struct pst_str
 seal_as(enum pst_purpose purpose, const struct pst_session *session)
 {
-    const struct pst_token_use use = {place.f.gate.ring, purpose,
+    const struct pst_token_use use = {place.f.ctx.ring, purpose,
                                       PST_TOKEN_SEALED};
     static const uint8_t nonce[PST_NONCE_LEN] = {1};
     struct pst_buf claims;
@@ -457,9 +461,9 @@ seal_as(enum pst_purpose purpose, const struct pst_session *session)
     pst_session_emit(&claims, session);
     pst_buf_init_arena(&token, place.f.arena, PST_TOKEN_MAX);
     assert_int_equal(
-        pst_token_seal(&use, FIXTURE_NOW, nonce, pst_buf_text(&claims), &token),
+        pst_token_seal(&use, FIXTURE_NOW, nonce, pst_buf_str(&claims), &token),
         PST_OK);
-    return pst_buf_text(&token);
+    return pst_buf_str(&token);
 }
 
 /* R13: whatever a guest's cookie holds, it names nobody; and a user's names
@@ -475,12 +479,12 @@ a_cookie_holds_its_own_kind(void **state)
     } rows[] = {
         {PST_PURPOSE_COOKIE, "7", PST_IDENTITY_KNOWN, PST_OK},
         {PST_PURPOSE_COOKIE, "", PST_IDENTITY_UNKNOWN, PST_OK},
-        {PST_PURPOSE_COOKIE, "", PST_IDENTITY_NOBODY, PST_FORGED},
-        {PST_PURPOSE_GUEST, "", PST_IDENTITY_NOBODY, PST_OK},
+        {PST_PURPOSE_COOKIE, "", PST_IDENTITY_GUEST, PST_FORGED},
+        {PST_PURPOSE_GUEST, "", PST_IDENTITY_GUEST, PST_OK},
         {PST_PURPOSE_GUEST, "7", PST_IDENTITY_KNOWN, PST_FORGED},
         {PST_PURPOSE_GUEST, "", PST_IDENTITY_UNKNOWN, PST_FORGED},
         {PST_PURPOSE_BEARER, "7", PST_IDENTITY_KNOWN, PST_OK},
-        {PST_PURPOSE_BEARER, "", PST_IDENTITY_NOBODY, PST_OK},
+        {PST_PURPOSE_BEARER, "", PST_IDENTITY_GUEST, PST_OK},
     };
 
     (void)state;
@@ -491,10 +495,11 @@ a_cookie_holds_its_own_kind(void **state)
         bool is_stale;
         enum pst_err e;
 
-        session.sub = pst_text_from(rows[i].sub);
+        session.sub = pst_str_from(rows[i].sub);
         session.known = rows[i].known;
-        e = carry_open(&place.f.gate, place.f.arena, rows[i].purpose,
-                       seal_as(rows[i].purpose, &session), &got, &is_stale);
+        e = transport_verify(&place.f.ctx, place.f.arena, rows[i].purpose,
+                             seal_as(rows[i].purpose, &session), &got,
+                             &is_stale);
         if (e != rows[i].want)
             fail_msg("row %zu: %s", i, pst_err_code(e));
     }
@@ -513,11 +518,11 @@ nothing_of_the_backends(void **state)
         struct pst_session got;
 
         place_init(settings[i]);
-        session.upstream = PST_NO_TEXT;
+        session.upstream = PST_STR_NONE;
         assert_int_equal(open_cookie(seal(&session, true).cookie, &got),
                          PST_OK);
-        assert_true(pst_text_is_absent(got.upstream));
-        assert_int_equal(got.spilled.len, 0);
+        assert_true(pst_str_is_absent(got.upstream));
+        assert_int_equal(got.spilled_key.len, 0);
         place_fini();
     }
 }
@@ -531,20 +536,20 @@ an_older_secret_makes_it_stale(void **state)
     struct pst_session session = session_of(40);
     struct pst_keyring *ring = NULL;
     struct pst_session got;
-    struct pst_text line;
-    const char *why = "";
+    struct pst_str line;
+    const char *reason = "";
     bool is_stale = false;
 
     (void)state;
     place_init(NULL);
     line = seal(&session, true).cookie;
-    if (pst_keyring_new(&ring, pst_text_from(secrets), place.f.config->audience,
-                        &why))
-        fail_msg("%s", why);
-    place.f.gate.ring = ring;
-    assert_int_equal(carry_open(&place.f.gate, place.f.arena,
-                                PST_PURPOSE_COOKIE, value_of(line), &got,
-                                &is_stale),
+    if (pst_keyring_new(&ring, pst_str_from(secrets), place.f.config->audience,
+                        &reason))
+        fail_msg("%s", reason);
+    place.f.ctx.ring = ring;
+    assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
+                                      PST_PURPOSE_COOKIE, value_of(line), &got,
+                                      &is_stale),
                      PST_OK);
     assert_true(is_stale);
     assert_int_equal(open_cookie(seal(&got, false).cookie, &got), PST_OK);

@@ -39,7 +39,7 @@ static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {1, 2, 3, 4,
 
 /* A body that comes in pieces of at most `step` bytes. */
 struct source {
-    struct pst_text body;
+    struct pst_str body;
     size_t step;
 };
 
@@ -73,17 +73,17 @@ source_read(void *context, char *out, size_t size, size_t *len)
     *len = *len < from->step ? *len : from->step;
     if (*len > 0)
         memcpy(out, from->body.ptr, *len);
-    from->body = pst_text_from_octet(from->body, *len);
+    from->body = pst_str_skip(from->body, *len);
     return PST_OK;
 }
 
 static void
-begin(struct pst_text body, size_t step)
+begin(struct pst_str body, size_t step)
 {
     static const char *const variables[] = {
         "REQUEST_METHOD=POST", "CONTENT_TYPE=multipart/form-data; boundary=xx",
         NULL};
-    const struct request_origin origin = {
+    const struct request_input origin = {
         .variables = variables,
         .source = {source_read, &source, -1},
         .max_body = 50000,
@@ -95,7 +95,7 @@ begin(struct pst_text body, size_t step)
 
 /* Read all of it, `size` bytes at a time, into got. */
 static enum pst_err
-drain(struct upload *upload, size_t size, const char **why)
+drain(struct upload *upload, size_t size, const char **reason)
 {
     size_t len;
 
@@ -104,7 +104,7 @@ drain(struct upload *upload, size_t size, const char **why)
         enum pst_err e = upload_read(&req, upload, got + got_len, size, &len);
 
         if (e) {
-            *why = upload->why;
+            *reason = upload->reason;
             return e;
         }
         got_len += len;
@@ -114,33 +114,33 @@ drain(struct upload *upload, size_t size, const char **why)
 }
 
 static enum pst_err
-pass(struct pst_text body, size_t step, size_t size, const char **why)
+pass(struct pst_str body, size_t step, size_t size, const char **reason)
 {
     struct upload *upload;
     enum pst_err e;
 
-    *why = "";
+    *reason = "";
     got_len = 0;
     begin(body, step);
-    e = upload_open(&req, 1000, &upload, why);
+    e = upload_open(&req, 1000, &upload, reason);
     if (!e) {
-        assert_true(pst_text_equal(upload->operations, PST_TEXT("{\"a\":1}")));
-        e = upload_map_read(arena, upload->map_json, &upload->map, why);
+        assert_true(pst_str_equal(upload->operations, PST_STR("{\"a\":1}")));
+        e = upload_map_parse(arena, upload->map_json, &upload->map, reason);
     }
     if (!e) {
         for (size_t i = 0; i < upload->map.file_count; i++)
-            upload->map.files[i].is_passed =
-                !pst_text_equal(upload->map.files[i].key, PST_TEXT("drop"));
-        upload_begin(upload, PST_TEXT("HEAD"));
-        e = drain(upload, size, why);
+            upload->map.files[i].is_forwarded =
+                !pst_str_equal(upload->map.files[i].key, PST_STR("drop"));
+        upload_begin(upload, PST_STR("HEAD"));
+        e = drain(upload, size, reason);
     }
-    assert_int_equal(e == PST_OK, *why[0] == '\0');
+    assert_int_equal(e == PST_OK, *reason[0] == '\0');
     return e;
 }
 
 static const struct row {
     const char *name;
-    struct pst_text body;
+    struct pst_str body;
     const char *want; /* NULL: refused */
 } rows[] = {
 #define ROW(name, body, want)                \
@@ -271,14 +271,14 @@ static const struct row {
 static void
 check_row(const struct row *row, size_t step, size_t size)
 {
-    const char *why;
-    enum pst_err e = pass(row->body, step, size, &why);
+    const char *reason;
+    enum pst_err e = pass(row->body, step, size, &reason);
 
     if ((e == PST_OK) != (row->want != NULL))
         fail_msg("%s, %zu and %zu at a time: %s: %s", row->name, step, size,
-                 pst_err_code(e), why);
-    if (!e && !pst_text_equal((struct pst_text){got, got_len},
-                              pst_text_from(row->want)))
+                 pst_err_code(e), reason);
+    if (!e &&
+        !pst_str_equal((struct pst_str){got, got_len}, pst_str_from(row->want)))
         fail_msg("%s, %zu and %zu at a time:\n%.*s", row->name, step, size,
                  (int)got_len, got);
     pst_arena_reset(arena);
@@ -301,19 +301,19 @@ test_rows(void **state)
 static void
 test_cut(void **state)
 {
-    const struct pst_text whole =
-        PST_TEXT(START FILE("f", "", "a\r\n--xb") "--xx--");
-    const char *why;
+    const struct pst_str whole =
+        PST_STR(START FILE("f", "", "a\r\n--xb") "--xx--");
+    const char *reason;
 
     (void)state;
     for (size_t len = 0; len < whole.len; len++) {
-        enum pst_err e = pass(pst_text_first(whole, len), 4096, 4096, &why);
+        enum pst_err e = pass(pst_str_first(whole, len), 4096, 4096, &reason);
 
         assert_int_equal(e, PST_MALFORMED);
         assert_null(memmem(got, got_len, OURS "--", sizeof(OURS "--") - 1));
         pst_arena_reset(arena);
     }
-    assert_int_equal(pass(whole, 4096, 4096, &why), PST_OK);
+    assert_int_equal(pass(whole, 4096, 4096, &reason), PST_OK);
 }
 
 /* Files do not count for what is held, operations and map do. */
@@ -321,7 +321,7 @@ static void
 test_limits(void **state)
 {
     static char body[60000];
-    const char *why;
+    const char *reason;
     size_t len;
 
     (void)state;
@@ -330,16 +330,16 @@ test_limits(void **state)
     memset(body + len, '-', 40000);
     memcpy(body + len + 40000, NL END, sizeof(NL END));
     assert_int_equal(
-        pass((struct pst_text){body, len + 40000 + sizeof(NL END) - 1}, 70000,
-             1000, &why),
+        pass((struct pst_str){body, len + 40000 + sizeof(NL END) - 1}, 70000,
+             1000, &reason),
         PST_OK);
     assert_in_range(got_len, 40000, 41000);
     memset(body + len, '-', 50000);
     pst_arena_reset(arena);
     assert_int_equal(
-        pass((struct pst_text){body, len + 50000}, 70000, 1000, &why),
+        pass((struct pst_str){body, len + 50000}, 70000, 1000, &reason),
         PST_TOO_LARGE);
-    assert_string_equal(why, "the request is larger than POSTERN_MAX_BODY");
+    assert_string_equal(reason, "the request is larger than POSTERN_MAX_BODY");
 
     for (size_t more = 0; more < 2; more++) {
         /* 7 bytes of operations, and 993 or 994 of map. */
@@ -349,31 +349,31 @@ test_limits(void **state)
         memcpy(body + len, "{}", 2);
         memcpy(body + len + 993 + more, NL END, sizeof(NL END));
         pst_arena_reset(arena);
-        assert_int_equal(pass(pst_text_from(body), 70000, 1000, &why),
+        assert_int_equal(pass(pst_str_from(body), 70000, 1000, &reason),
                          more ? PST_TOO_LARGE : PST_OK);
     }
     assert_string_equal(
-        why, "\"operations\" and \"map\" are larger than POSTERN_MAX_JSON");
+        reason, "\"operations\" and \"map\" are larger than POSTERN_MAX_JSON");
 }
 
 static void
 test_no_memory(void **state)
 {
-    const struct pst_text body = PST_TEXT(START FILE("f", "", "abc") END);
+    const struct pst_str body = PST_STR(START FILE("f", "", "abc") END);
     enum pst_err e = PST_NO_MEMORY;
     size_t n;
 
     (void)state;
     for (n = 1; e == PST_NO_MEMORY; n++) {
         struct upload *upload;
-        const char *why = "";
+        const char *reason = "";
 
         pst_arena_reset(arena);
         begin(body, 10);
         pst_arena_fail_at(arena, n);
-        e = upload_open(&req, 1000, &upload, &why);
+        e = upload_open(&req, 1000, &upload, &reason);
         if (e)
-            assert_string_equal(why, pst_err_text(PST_NO_MEMORY));
+            assert_string_equal(reason, pst_err_text(PST_NO_MEMORY));
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 6, 20);

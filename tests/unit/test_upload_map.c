@@ -37,20 +37,20 @@ tear_down(void **state)
 
 /* The same variables once, or in the second of a batch of two. */
 static enum pst_err
-read_map(struct pst_text json, bool is_batch, struct upload_map *map,
-         const char **why)
+read_map(struct pst_str json, bool is_batch, struct upload_map *map,
+         const char **reason)
 {
-    const struct call calls[2] = {
-        {.variables = is_batch ? PST_NO_TEXT : PST_TEXT(VARIABLES)},
-        {.variables = PST_TEXT(VARIABLES)},
+    const struct graphql_request requests[2] = {
+        {.variables = is_batch ? PST_STR_NONE : PST_STR(VARIABLES)},
+        {.variables = PST_STR(VARIABLES)},
     };
     enum pst_err e;
 
-    *why = "";
-    e = upload_map_read(arena, json, map, why);
+    *reason = "";
+    e = upload_map_parse(arena, json, map, reason);
     if (!e)
-        e = upload_map_check(map, calls, is_batch ? 2 : 1, is_batch, why);
-    assert_int_equal(e == PST_OK, *why[0] == '\0');
+        e = upload_map_check(map, requests, is_batch ? 2 : 1, is_batch, reason);
+    assert_int_equal(e == PST_OK, *reason[0] == '\0');
     return e;
 }
 
@@ -124,12 +124,12 @@ test_rows(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct upload_map map;
-        const char *why;
-        enum pst_err e =
-            read_map(pst_text_from(rows[i].json), rows[i].is_batch, &map, &why);
+        const char *reason;
+        enum pst_err e = read_map(pst_str_from(rows[i].json), rows[i].is_batch,
+                                  &map, &reason);
 
         if (e != rows[i].e)
-            fail_msg("%s: %s: %s", rows[i].json, pst_err_code(e), why);
+            fail_msg("%s: %s: %s", rows[i].json, pst_err_code(e), reason);
         pst_arena_reset(arena);
     }
 }
@@ -138,33 +138,33 @@ static void
 test_find(void **state)
 {
     struct upload_map map;
-    const char *why;
+    const char *reason;
 
     (void)state;
     assert_int_equal(
-        read_map(PST_TEXT("{\"a\":[\"variables.file\",\"variables.files.0\"],"
-                          "\"\\u0062\":[\"variables.in.a.b.0.c\"]}"),
-                 false, &map, &why),
+        read_map(PST_STR("{\"a\":[\"variables.file\",\"variables.files.0\"],"
+                         "\"\\u0062\":[\"variables.in.a.b.0.c\"]}"),
+                 false, &map, &reason),
         PST_OK);
-    assert_ptr_equal(upload_map_find(&map, PST_TEXT("a")), &map.files[0]);
-    assert_ptr_equal(upload_map_find(&map, PST_TEXT("b")), &map.files[1]);
-    assert_null(upload_map_find(&map, PST_TEXT("c")));
+    assert_ptr_equal(upload_map_find(&map, PST_STR("a")), &map.files[0]);
+    assert_ptr_equal(upload_map_find(&map, PST_STR("b")), &map.files[1]);
+    assert_null(upload_map_find(&map, PST_STR("c")));
     assert_int_equal(map.files[1].number, 1);
     assert_int_equal(map.path_count, 3);
     assert_int_equal(map.paths[1].file, 0);
     assert_int_equal(map.paths[2].file, 1);
-    assert_true(pst_text_equal(map.paths[2].variable, PST_TEXT("in")));
-    assert_true(pst_text_equal(map.paths[2].steps, PST_TEXT("in.a.b.0.c")));
+    assert_true(pst_str_equal(map.paths[2].variable, PST_STR("in")));
+    assert_true(pst_str_equal(map.paths[2].steps, PST_STR("in.a.b.0.c")));
 }
 
 /* `files` files of `paths` paths each, to nulls of their own. */
 static enum pst_err
-read_many(size_t files, size_t paths, size_t junk, const char **why)
+read_many(size_t files, size_t paths, size_t junk, const char **reason)
 {
     size_t size = files * paths * 40 + junk + 1000;
     char *json = malloc(size);
     char *variables = malloc(size);
-    struct call call;
+    struct graphql_request gql;
     struct upload_map map;
     size_t len = 0;
     size_t at = 0;
@@ -189,11 +189,11 @@ read_many(size_t files, size_t paths, size_t junk, const char **why)
     }
     json[len++] = '}';
     variables[at++] = '}';
-    call = (struct call){.variables = {variables, at}};
-    *why = "";
-    e = upload_map_read(arena, (struct pst_text){json, len}, &map, why);
+    gql = (struct graphql_request){.variables = {variables, at}};
+    *reason = "";
+    e = upload_map_parse(arena, (struct pst_str){json, len}, &map, reason);
     if (!e)
-        e = upload_map_check(&map, &call, 1, false, why);
+        e = upload_map_check(&map, &gql, 1, false, reason);
     pst_arena_reset(arena);
     free(json);
     free(variables);
@@ -203,16 +203,16 @@ read_many(size_t files, size_t paths, size_t junk, const char **why)
 static void
 test_limits(void **state)
 {
-    const char *why;
+    const char *reason;
 
     (void)state;
-    assert_int_equal(read_many(64, 4, 0, &why), PST_OK);
-    assert_int_equal(read_many(65, 1, 0, &why), PST_TOO_LARGE);
-    assert_string_equal(why, "\"map\" has more than 64 files");
-    assert_int_equal(read_many(1, 257, 0, &why), PST_TOO_LARGE);
-    assert_string_equal(why, "\"map\" has more than 256 paths");
-    assert_int_equal(read_many(64, 1, 1024 * 1000, &why), PST_OK);
-    assert_int_equal(read_many(64, 1, 1024 * 1024, &why), PST_TOO_LARGE);
+    assert_int_equal(read_many(64, 4, 0, &reason), PST_OK);
+    assert_int_equal(read_many(65, 1, 0, &reason), PST_TOO_LARGE);
+    assert_string_equal(reason, "\"map\" has more than 64 files");
+    assert_int_equal(read_many(1, 257, 0, &reason), PST_TOO_LARGE);
+    assert_string_equal(reason, "\"map\" has more than 256 paths");
+    assert_int_equal(read_many(64, 1, 1024 * 1000, &reason), PST_OK);
+    assert_int_equal(read_many(64, 1, 1024 * 1024, &reason), PST_TOO_LARGE);
 }
 
 /* Each step of a path looks through the value again. */
@@ -235,18 +235,18 @@ test_deep_paths(void **state)
     memset(variables + len, '}', DEPTH);
     len += DEPTH;
     for (int steps = 50; steps <= DEPTH; steps += DEPTH - 50) {
-        const struct call call = {.variables = {variables, len}};
+        const struct graphql_request gql = {.variables = {variables, len}};
         struct upload_map map;
-        const char *why = "";
+        const char *reason = "";
 
         at = (size_t)snprintf(path, sizeof(path), "{\"0\":[\"variables");
         for (int i = 0; i < steps; i++)
             at += (size_t)snprintf(path + at, 3, ".a");
         at += (size_t)snprintf(path + at, 5, "\"]}");
         assert_int_equal(
-            upload_map_read(arena, (struct pst_text){path, at}, &map, &why),
+            upload_map_parse(arena, (struct pst_str){path, at}, &map, &reason),
             PST_OK);
-        assert_int_equal(upload_map_check(&map, &call, 1, false, &why),
+        assert_int_equal(upload_map_check(&map, &gql, 1, false, &reason),
                          steps < DEPTH ? PST_MALFORMED : PST_TOO_LARGE);
         pst_arena_reset(arena);
     }
@@ -261,14 +261,14 @@ test_no_memory(void **state)
     (void)state;
     for (n = 1; e == PST_NO_MEMORY; n++) {
         struct upload_map map;
-        const char *why;
+        const char *reason;
 
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = read_map(PST_TEXT("{\"\\u0030\":[\"variables.\\u0066ile\"]}"),
-                     false, &map, &why);
+        e = read_map(PST_STR("{\"\\u0030\":[\"variables.\\u0066ile\"]}"), false,
+                     &map, &reason);
         if (e)
-            assert_string_equal(why, pst_err_text(PST_NO_MEMORY));
+            assert_string_equal(reason, pst_err_text(PST_NO_MEMORY));
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 4, 10);

@@ -29,7 +29,7 @@ static int shortest;
 
 /* In the place of the gate's. */
 int64_t
-ticks_ms(void)
+clock_ms(void)
 {
     clock_now += clock_step;
     return clock_now;
@@ -79,7 +79,7 @@ test_never_waits_for_ever(void **state)
 
         open_pair(ends);
         clock_step = step;
-        worker_hang_up(ends[0], false);
+        worker_lingering_close(ends[0], false);
         assert_hung_up(ends);
         if (shortest < 0)
             fail_msg("%d ms, the clock at steps of %d", shortest, (int)step);
@@ -96,7 +96,7 @@ test_reads_what_comes(void **state)
     (void)state;
     open_pair(ends);
     assert_int_equal(send(ends[1], octets, sizeof(octets), 0), sizeof(octets));
-    worker_hang_up(ends[0], false);
+    worker_lingering_close(ends[0], false);
     assert_hung_up(ends); /* unread bytes would make it ECONNRESET */
 }
 
@@ -107,7 +107,7 @@ test_does_not_wait_when_nothing_can_come(void **state)
 
     (void)state;
     open_pair(ends);
-    worker_hang_up(ends[0], true);
+    worker_lingering_close(ends[0], true);
     assert_hung_up(ends);
     assert_int_equal(shortest, INT32_MAX);
 }

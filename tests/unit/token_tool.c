@@ -23,9 +23,9 @@ static char input[PST_TOKEN_MAX + 2];
 static char output[PST_TOKEN_MAX];
 
 static int
-complain(const char *why)
+complain(const char *reason)
 {
-    fprintf(stderr, "token_tool: %s\n", why);
+    fprintf(stderr, "token_tool: %s\n", reason);
     return MISUSED;
 }
 
@@ -41,12 +41,12 @@ read_purpose(const char *name, enum pst_purpose *out)
 }
 
 static enum pst_err
-seal(const struct pst_token_use *use, int64_t now, struct pst_text claims,
-     struct pst_text *out)
+seal(const struct pst_token_use *use, int64_t now, struct pst_str claims,
+     struct pst_str *out)
 {
     uint8_t nonce[PST_NONCE_LEN];
     struct pst_buf buf;
-    enum pst_err e = pst_crypt_random(nonce, sizeof(nonce));
+    enum pst_err e = pst_crypto_random(nonce, sizeof(nonce));
 
     if (e)
         return e;
@@ -54,7 +54,7 @@ seal(const struct pst_token_use *use, int64_t now, struct pst_text claims,
     e = pst_token_seal(use, now, nonce, claims, &buf);
     if (e)
         return e;
-    return pst_buf_end(&buf, out);
+    return pst_buf_finish(&buf, out);
 }
 
 /* Seal or open what stands on standard input, and print it. */
@@ -62,8 +62,8 @@ static int
 run(const struct pst_token_use *use, struct pst_arena *arena, bool is_seal,
     int64_t now)
 {
-    struct pst_text in = {input, fread(input, 1, sizeof(input), stdin)};
-    struct pst_text out;
+    struct pst_str in = {input, fread(input, 1, sizeof(input), stdin)};
+    struct pst_str out;
     enum pst_err e;
 
     if (is_seal && in.len == 0)
@@ -84,13 +84,13 @@ with_ring(struct pst_token_use *use, bool is_seal, int64_t now)
     const char *audience = getenv("POSTERN_AUDIENCE");
     struct pst_keyring *ring = NULL;
     struct pst_arena *arena = NULL;
-    const char *why = "out of memory";
+    const char *reason = "out of memory";
     int status;
 
-    if (pst_keyring_new(&ring, pst_text_from(getenv("COOKIE_SESSION_SECRET")),
-                        pst_text_from(audience ? audience : DEFAULT_AUDIENCE),
-                        &why) != PST_OK)
-        return complain(why);
+    if (pst_keyring_new(&ring, pst_str_from(getenv("COOKIE_SESSION_SECRET")),
+                        pst_str_from(audience ? audience : DEFAULT_AUDIENCE),
+                        &reason) != PST_OK)
+        return complain(reason);
     use->ring = ring;
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
         status = run(use, arena, is_seal, now);
@@ -119,9 +119,9 @@ main(int argc, char **argv)
         use.format = PST_TOKEN_SIGNED;
     else if (strcmp(argv[3], "sealed") != 0)
         return complain("neither sealed nor signed");
-    if (pst_text_number(pst_text_from(argv[4]), &now) != PST_OK)
+    if (pst_str_parse_number(pst_str_from(argv[4]), &now) != PST_OK)
         return complain("NOW is no number of seconds");
-    if (pst_crypt_init() != PST_OK)
+    if (pst_crypto_init() != PST_OK)
         return complain("libgcrypt does not start");
     return with_ring(&use, is_seal, now);
 }

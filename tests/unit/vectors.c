@@ -42,7 +42,7 @@ vectors_string(struct json_object *value, const char *member)
     return json_object_get_string(found);
 }
 
-struct pst_text
+struct pst_str
 vectors_latin1(struct json_object *value, char **storage)
 {
     const char *in = json_object_get_string(value);
@@ -61,7 +61,7 @@ vectors_latin1(struct json_object *value, char **storage)
         out[len++] = (char)c;
     }
     *storage = out;
-    return (struct pst_text){out, len};
+    return (struct pst_str){out, len};
 }
 
 struct pst_bytes

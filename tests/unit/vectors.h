@@ -21,7 +21,7 @@ struct json_object *vectors_open(const char *file);
 const char *vectors_string(struct json_object *value, const char *member);
 
 /* A string of latin-1 bytes back as bytes; malloc()ed into *storage. */
-struct pst_text vectors_latin1(struct json_object *value, char **storage);
+struct pst_str vectors_latin1(struct json_object *value, char **storage);
 
 /* Hex digits as bytes; malloc()ed into *storage. */
 struct pst_bytes vectors_hex(const char *hex, uint8_t **storage);
