@@ -68,7 +68,7 @@ whoami_open_session(const struct config *config, struct store *store,
         return e;
     /* Who is not known yet is nobody: sub is empty. */
     if (!auth.has_session || auth.session.sub.len == 0)
-        return PST_ABSENT;
+        return PST_NO_SESSION;
     *session = auth.session;
     return PST_OK;
 }

@@ -126,11 +126,11 @@ authorize_check(struct context *ctx, struct request *req, struct response *res,
         return e;
     auth_clear_dead_cookies(ctx, res, auth);
     if (!auth->has_session || pst_session_is_guest(&auth->session))
-        return PST_ABSENT;
+        return PST_NO_SESSION;
     if (auth->session.known == PST_IDENTITY_UNKNOWN)
         return PST_UNCONFIRMED;
     if (!is_identity_confirmed(ctx, &auth->session))
-        return PST_ABSENT;
+        return PST_NO_SESSION;
     return auth_check_cross_site(ctx, req, auth);
 }
 
@@ -208,11 +208,11 @@ authorize_answer_login_url(const struct context *ctx, struct request *req,
     if (e)
         return e;
     pst_buf_init_arena(&buf, req->arena, 512);
-    response_emit_error(&buf, req, PST_ABSENT);
+    response_emit_error(&buf, req, PST_NO_SESSION);
     e = pst_buf_finish(&buf, &body);
     if (e)
         return e;
-    return response_send_json(res, pst_err_status(PST_ABSENT), body);
+    return response_send_json(res, pst_err_status(PST_NO_SESSION), body);
 }
 
 /* No, and why; to a page's reader: no, and please log in. */
@@ -228,7 +228,7 @@ authorize_refuse(const struct context *ctx, struct request *req,
      */
     if (reason == PST_STORE_DOWN)
         return PST_STORE_FORBIDS;
-    if (reason != PST_ABSENT)
+    if (reason != PST_NO_SESSION)
         return reason;
     response_add_vary(res, PST_STR("Accept, Sec-Fetch-Mode"));
     if (!request_is_navigation(req))
@@ -254,7 +254,7 @@ authorize(struct context *ctx, struct request *req, struct response *res)
     if (!e)
         e = auth_renew_if_due(ctx, req, res, &auth);
     if (!e && !auth.has_session) /* it ended while we looked */
-        e = PST_ABSENT;
+        e = PST_NO_SESSION;
     if (!e)
         e = authorize_allow(req, res, &auth.session);
     return e && !res->begun ? authorize_refuse(ctx, req, res, e) : e;

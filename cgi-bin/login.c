@@ -131,9 +131,9 @@ login_form_get_field(const struct pst_form *form, struct pst_str name,
 {
     enum pst_err e = pst_form_get(form, name, out);
 
-    if (e == PST_ABSENT)
+    if (e == PST_NOT_FOUND)
         *out = PST_STR("");
-    return e == PST_ABSENT ? PST_OK : e;
+    return e == PST_NOT_FOUND ? PST_OK : e;
 }
 
 static enum pst_err

@@ -33,13 +33,13 @@ logout_parse_form(struct request *req, struct pst_str text,
     if (e)
         return e;
     e = pst_form_get(&form, PST_STR("return_to"), &options->return_to);
-    if (e && e != PST_ABSENT)
+    if (e && e != PST_NOT_FOUND)
         return e;
     e = pst_form_get(&form, PST_STR(PAGE_CSRF_FIELD), &options->token);
-    if (e && e != PST_ABSENT)
+    if (e && e != PST_NOT_FOUND)
         return e;
     e = pst_form_get(&form, PST_STR("everywhere"), &everywhere);
-    if (e && e != PST_ABSENT)
+    if (e && e != PST_NOT_FOUND)
         return e;
     if (!e && pst_str_equal(everywhere, PST_STR("1")))
         options->everywhere = true;

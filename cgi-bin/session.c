@@ -96,7 +96,7 @@ session_renew(struct context *ctx, struct request *req, struct response *res,
     struct pst_str touch;
     enum pst_err e = pst_form_get(form, PST_STR("touch"), &touch);
 
-    if (e && e != PST_ABSENT)
+    if (e && e != PST_NOT_FOUND)
         return e;
     if (!e && pst_str_equal(touch, PST_STR("0")))
         return PST_OK;
@@ -116,7 +116,7 @@ session_show(struct context *ctx, struct request *req, struct response *res,
     if (e)
         return e;
     e = pst_form_get(form, PST_STR("list"), &list);
-    if (e && e != PST_ABSENT)
+    if (e && e != PST_NOT_FOUND)
         return e;
     pst_buf_init_heap(&buf, req->arena, PST_BUFFERED_BODY_MAX);
     if (!e && pst_str_equal(list, PST_STR("1"))) {
@@ -142,10 +142,10 @@ session_end(struct context *ctx, struct request *req, struct response *res,
     enum pst_err e;
 
     if (!auth->has_session)
-        return PST_ABSENT;
+        return PST_NO_SESSION;
     e = pst_form_get(form, PST_STR("id"), &name);
     if (e)
-        return e == PST_ABSENT ? PST_MALFORMED : e;
+        return e == PST_NOT_FOUND ? PST_MALFORMED : e;
     e = registry_revoke_by_name(ctx, req, &auth->session, name, &is_own);
     if (e)
         return e;

@@ -35,7 +35,7 @@
     X(PST_REVOKED, 401, "UNAUTHENTICATED", "the session is not valid")       \
     X(PST_REFUSED, 401, "UNAUTHENTICATED",                                   \
       "the e-mail address or the password is wrong")                         \
-    X(PST_ABSENT, 401, "UNAUTHENTICATED", "there is no session")             \
+    X(PST_NO_SESSION, 401, "UNAUTHENTICATED", "there is no session")         \
     X(PST_CROSS_SITE, 403, "CROSS_SITE",                                     \
       "the request comes from a site that is not allowed")                   \
     X(PST_STALE_FORM, 403, "CROSS_SITE",                                     \

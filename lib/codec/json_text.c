@@ -141,11 +141,11 @@ pst_json_locate(struct pst_str text, struct pst_str pointer,
     pst_json_scan_skip_space(&scan);
     start = scan.at;
     if (!pst_json_is_pointer(pointer) || !pst_json_scan_skip_value(&scan))
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     value = pst_json_scan_since(&scan, start);
     while (pst_str_split(&rest, '/', &token)) {
         if (!json_text_enter_value(&value, token))
-            return PST_ABSENT;
+            return PST_NOT_FOUND;
     }
     *slice = value;
     return PST_OK;

@@ -25,7 +25,7 @@ PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
  * Find the bytes of the value at pointer inside the text it came from.
  *   text   one that pst_json_parse() has accepted
  *   slice  set on PST_OK to a part of text
- * Returns PST_OK or PST_ABSENT.
+ * Returns PST_OK or PST_NOT_FOUND.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_json_locate(struct pst_str text,
                                                      struct pst_str pointer,

@@ -111,7 +111,7 @@ authenticate_bearer(struct context *ctx, const struct request *req,
     struct pst_str token;
     enum pst_err e = pst_bearer_parse(req->authorization, &token);
 
-    if (e == PST_ABSENT)
+    if (e == PST_NOT_FOUND)
         return PST_OK;
     auth->carrier = AUTH_BY_BEARER;
     res->challenge = PST_STR("Bearer realm=\"postern\"");
@@ -132,7 +132,7 @@ authenticate_cookie_kind(struct context *ctx, const struct request *req,
     enum pst_err e =
         session_open_cookies(ctx, req, &auth->cookies, kind, &opened);
 
-    if (e == PST_ABSENT)
+    if (e == PST_NO_SESSION)
         return PST_OK;
     auth->carrier = AUTH_BY_COOKIE;
     set_auth_session(ctx, auth, &opened, e);

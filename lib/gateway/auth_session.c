@@ -68,7 +68,7 @@ open_guest_session(struct context *ctx, const struct request *req,
         return PST_OK;
     e = session_open_cookies(ctx, req, &auth->cookies, SESSION_COOKIES_GUEST,
                              &opened);
-    if (e && e != PST_ABSENT && !session_is_token_error(e))
+    if (e && e != PST_NO_SESSION && !session_is_token_error(e))
         return e;
     auth->is_guest_opened = true;
     auth->has_guest = !e;

@@ -76,7 +76,7 @@ handler_log_request(const struct context *ctx, const struct request *req,
     LOG_EVENT(ctx->log, LEVEL_INFO, "request", LOG_C_STRING("request", req->id),
               LOG_STR("method", req->method), LOG_NUMBER("status", status),
               LOG_NUMBER("ms", clock_ms() - meter->begun_ms),
-              LOG_NUMBER("octets", meter->bytes), LOG_C_STRING("error", code));
+              LOG_NUMBER("bytes", meter->bytes), LOG_C_STRING("error", code));
 }
 
 bool

@@ -120,7 +120,7 @@ find_device_cookie(struct pst_str header, struct pst_str wanted,
     struct pst_str rest = header;
     struct pst_str name;
     struct pst_str value;
-    enum pst_err e = PST_ABSENT;
+    enum pst_err e = PST_NOT_FOUND;
 
     while (pst_cookie_next(&rest, &name, &value)) {
         if (!pst_str_equal(name, wanted))

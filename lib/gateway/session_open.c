@@ -80,7 +80,7 @@ session_open_cookies(struct context *ctx, const struct request *req,
         kind == SESSION_COOKIES_GUEST ? PST_PURPOSE_GUEST : PST_PURPOSE_COOKIE;
     size_t count = cookies->count[kind];
     bool is_conflict = count > SESSION_COOKIES_MAX;
-    enum pst_err outcome = PST_ABSENT;
+    enum pst_err outcome = PST_NO_SESSION;
     struct session_opened candidate;
 
     *out = (struct session_opened){.is_set = false};

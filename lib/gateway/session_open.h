@@ -37,8 +37,9 @@ PST_MUST_USE enum pst_err session_open_token(struct context *ctx,
  * Open the cookies of one kind (SESSION_COOKIES_USER or SESSION_COOKIES_GUEST).
  * When exactly one opens, it is the session; of several copies of one session
  * the newest is; of different sessions none is: all but one were planted, and
- * nothing tells which. Returns as session_open_token(); PST_ABSENT when there
- * is none; PST_DUPLICATE when they are of different sessions, or too many.
+ * nothing tells which. Returns as session_open_token(); PST_NO_SESSION when
+ * there is none; PST_DUPLICATE when they are of different sessions, or too
+ * many.
  */
 PST_MUST_USE enum pst_err
 session_open_cookies(struct context *ctx, const struct request *req,

@@ -249,7 +249,7 @@ registry_touch(struct context *ctx, const struct request *req,
                           store_session_touch(ctx->store, &session_ids.subject,
                                               &session_ids.sid, session->exp,
                                               ctx->now));
-    return e == PST_ABSENT ? PST_OK : e;
+    return e == PST_NOT_FOUND ? PST_OK : e;
 }
 
 enum pst_err

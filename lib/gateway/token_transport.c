@@ -89,7 +89,7 @@ decrypt_spilled_session(struct pst_arena *arena,
         session);
 }
 
-/* The key in ["…"], where upstream is that. PST_ABSENT where it is not. */
+/* The key in ["…"], where upstream is that. PST_NOT_FOUND where it is not. */
 static enum pst_err
 parse_spill_key(struct pst_arena *arena, struct pst_str upstream,
                 struct pst_bytes *key)
@@ -98,7 +98,7 @@ parse_spill_key(struct pst_arena *arena, struct pst_str upstream,
     enum pst_err e;
 
     if (!pst_str_starts(upstream, PST_STR("[")))
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     e = pst_json_parse(arena, upstream, &root);
     if (!e)
         e = pst_base64url_decode(
@@ -119,13 +119,13 @@ fetch_spilled_session(struct context *ctx, struct pst_arena *arena,
     enum pst_err e = parse_spill_key(arena, session->upstream, &key);
 
     if (e)
-        return e == PST_ABSENT ? PST_OK : e;
+        return e == PST_NOT_FOUND ? PST_OK : e;
     if (!ctx->store)
         return PST_REVOKED;
     store_id_sid(session->sid, &id);
     e = store_spill_get(ctx->store, &id, ctx->now, arena, &blob);
     if (e)
-        return e == PST_ABSENT ? PST_REVOKED : e;
+        return e == PST_NOT_FOUND ? PST_REVOKED : e;
     e = decrypt_spilled_session(arena, key.ptr, blob, session);
     if (e)
         return e;
@@ -170,7 +170,7 @@ update_spilled_session(struct context *ctx, const struct pst_session *session,
     if (session->spilled_key.len == 0)
         return store_spill_put(ctx->store, &id, blob, session->exp, ctx->now);
     e = store_spill_replace(ctx->store, &id, blob, session->exp, ctx->now);
-    return e == PST_ABSENT ? PST_REVOKED : e;
+    return e == PST_NOT_FOUND ? PST_REVOKED : e;
 }
 
 /* Seal it for the store, and leave in *small what goes into the token. */

@@ -36,7 +36,7 @@ worker_begin(void *context)
     }
     if (!e)
         return worker;
-    LOG_EVENT(program->log, LEVEL_ERROR, "worker",
+    LOG_EVENT(program->log, LEVEL_ERROR, "worker-failed",
               LOG_C_STRING("error", pst_err_code(e)));
     if (worker)
         worker_end(worker);

@@ -47,10 +47,10 @@ pst_bearer_parse(struct pst_str header, struct pst_str *token)
     struct pst_str found;
 
     if (!pst_str_starts_nocase(header, scheme))
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     rest = pst_str_skip(header, scheme.len);
     if (pst_str_is_token(pst_str_first(rest, 1))) /* "Bearerx" is another */
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     found = bearer_trim_spaces(rest);
     if (found.len > 0 && (rest.ptr[0] != ' ' || !bearer_is_b64token(found)))
         return PST_FORGED;

@@ -16,7 +16,7 @@
  *   header  may be absent
  *   token   set on PST_OK to a slice of header; empty, which opens nothing,
  *           when there is nothing after "Bearer"
- * Returns PST_OK; PST_ABSENT when there is no header, or another scheme;
+ * Returns PST_OK; PST_NOT_FOUND when there is no header, or another scheme;
  * PST_FORGED when what follows is no single b64token
  * (such as "a b", or two headers that a server joined with a comma).
  */

@@ -98,7 +98,7 @@ pst_form_get(const struct pst_form *form, struct pst_str name,
         found = &form->fields[i];
     }
     if (!found)
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     *value = found->value;
     return PST_OK;
 }

@@ -34,7 +34,7 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
 
 /*
  * The one field of this name.
- * Returns PST_OK, PST_ABSENT, or PST_DUPLICATE.
+ * Returns PST_OK, PST_NOT_FOUND, or PST_DUPLICATE.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_form_get(const struct pst_form *form,
                                                   struct pst_str name,

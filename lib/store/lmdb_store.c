@@ -497,7 +497,7 @@ lmdb_apply_touch(struct lmdb_store *store, struct MDB_txn *txn,
         return rc;
     if (rc == LMDB_NOT_FOUND || !record_parse_session(record, &session) ||
         session.expires <= touch->now) {
-        change->result = PST_ABSENT;
+        change->result = PST_NOT_FOUND;
         return LMDB_UNCHANGED;
     }
     if (touch->now <= session.seen && touch->expires <= session.expires)
@@ -562,7 +562,7 @@ lmdb_apply_spill(struct lmdb_store *store, struct MDB_txn *txn,
     if (spill->only_replace &&
         (rc == LMDB_NOT_FOUND ||
          !record_spill_is_live(old, spill->now, &blob))) {
-        change->result = PST_ABSENT;
+        change->result = PST_NOT_FOUND;
         return LMDB_UNCHANGED;
     }
     return lmdb_put_blob(store, txn, spill->sid, spill->blob, spill->expires);
@@ -597,7 +597,7 @@ lmdb_store_spill_get(struct store *base, const struct store_id *sid,
     if (rc == 0)
         e = record_copy_spill(record, now, arena, blob);
     else if (rc == LMDB_NOT_FOUND)
-        e = PST_ABSENT;
+        e = PST_NOT_FOUND;
     return lmdb_read_end(store, rc == LMDB_NOT_FOUND ? 0 : rc, e);
 }
 

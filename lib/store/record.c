@@ -191,7 +191,7 @@ record_copy_spill(struct pst_bytes record, int64_t now, struct pst_arena *arena,
     uint8_t *copy;
 
     if (!record_spill_is_live(record, now, &found))
-        return PST_ABSENT;
+        return PST_NOT_FOUND;
     copy = pst_arena_alloc(arena, found.len);
     if (!copy)
         return PST_NO_MEMORY;

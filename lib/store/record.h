@@ -86,7 +86,8 @@ PST_MUST_USE bool record_spill_is_live(struct pst_bytes record, int64_t now,
 
 /*
  * Copy that into the arena.
- * Returns PST_OK, PST_ABSENT (it has ended, or cannot be read), PST_NO_MEMORY.
+ * Returns PST_OK, PST_NOT_FOUND (it has ended, or cannot be read),
+ * PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err record_copy_spill(struct pst_bytes record,
                                             int64_t now,

@@ -412,7 +412,7 @@ redis_store_session_touch(struct store *base,
     e = redis_call_number(store, &command, &found);
     if (e)
         return e;
-    return found == 1 ? PST_OK : PST_ABSENT;
+    return found == 1 ? PST_OK : PST_NOT_FOUND;
 }
 
 /* One field of a list and its record; odd ones are nobody's session. */
@@ -605,7 +605,7 @@ redis_put_spill(struct redis_store *store, const struct store_spill *spill,
                          redis_seconds_to_keep(spill->expires, spill->now));
         redis_add_number(&command, spill->now);
         e = redis_call_number(store, &command, &done);
-        return e == PST_OK && done != 1 ? PST_ABSENT : e;
+        return e == PST_OK && done != 1 ? PST_NOT_FOUND : e;
     }
     redis_command_init(&command, "SET");
     redis_add_key(&command, &key);

@@ -227,7 +227,7 @@ store_session_replace(struct store *store,
  * It was seen, and may end later. Only where it is still listed: a request in
  * flight while its session is ended must not bring it back.
  *   expires  its exp; never made earlier, nor is seen
- * Returns PST_OK, PST_ABSENT, PST_STORE_DOWN.
+ * Returns PST_OK, PST_NOT_FOUND, PST_STORE_DOWN.
  */
 PST_MUST_USE enum pst_err store_session_touch(struct store *store,
                                               const struct store_id *subject,
@@ -261,7 +261,7 @@ PST_MUST_USE enum pst_err store_spill_put(struct store *store,
                                           struct pst_bytes blob,
                                           int64_t expires, int64_t now);
 
-/* The same, but only where one is kept already: else PST_ABSENT. What a
+/* The same, but only where one is kept already: else PST_NOT_FOUND. What a
  * request in flight uses, so that it cannot revive an ended session. */
 PST_MUST_USE enum pst_err store_spill_replace(struct store *store,
                                               const struct store_id *sid,
@@ -270,7 +270,7 @@ PST_MUST_USE enum pst_err store_spill_replace(struct store *store,
 
 /*
  *   blob  set on PST_OK to a copy in the arena
- * Returns PST_OK, PST_ABSENT, PST_STORE_DOWN, PST_NO_MEMORY.
+ * Returns PST_OK, PST_NOT_FOUND, PST_STORE_DOWN, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err store_spill_get(struct store *store,
                                           const struct store_id *sid,

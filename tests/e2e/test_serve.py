@@ -159,7 +159,7 @@ def test_request_and_answer(start):
     assert (answer.app_status, answer.protocol_status) == (0, 0)
     line = program.wait_for("event=request")
     assert re.search(r"request=[0-9a-f]{16} method=POST status=200 ms=\d+ "
-                     r"octets=\d+$", line.strip()), line
+                     r"bytes=\d+$", line.strip()), line
 
 
 @pytest.mark.parametrize("piece", [1, 7, 8, 127, 8184, 65535])
@@ -195,7 +195,7 @@ def test_head_has_no_body(start):
     answer = fcgi.request(path, "HEAD")
     assert answer.status == 200 and answer.header("Content-Type")
     assert answer.body == b""
-    assert " octets=0" in program.wait_for("event=request")
+    assert " bytes=0" in program.wait_for("event=request")
 
 
 def test_authorizer_role(start):

@@ -165,39 +165,39 @@ test_refused(void **state)
         const char *location;
         const char *login; /* X-Login-Location */
     } rows[] = {
-        {"nothing at all", {GET}, true, PST_ABSENT, 0, NULL, NULL},
+        {"nothing at all", {GET}, true, PST_NO_SESSION, 0, NULL, NULL},
         {"a health check (L23)",
          {GET, "HTTP_USER_AGENT=GoogleHC/1.0", "REQUEST_URI=/ping"},
          true,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
         {"a health check by auth_request",
          {GET, "HTTP_USER_AGENT=kube-probe/1.29", "AUTH_REQUEST=/healthz"},
          false,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
         {"a query string that looks like a public path (L22)",
          {GET, "REQUEST_URI=/a?/login", "AUTH_REQUEST=/a?x=/public/#/login"},
          false,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
         {"a script's request",
          {GET, "HTTP_SEC_FETCH_MODE=cors", HTML, "REQUEST_URI=/a"},
          true,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
         {"a picture",
          {GET, "HTTP_SEC_FETCH_MODE=no-cors", HTML},
          true,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
@@ -261,7 +261,7 @@ test_refused(void **state)
         {"the login page itself",
          {GET, PAGE, "REQUEST_URI=/login?x=y"},
          true,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
@@ -311,7 +311,7 @@ test_refused(void **state)
         {"auth_request, a script's",
          {GET, "AUTH_REQUEST=/a?b"},
          false,
-         PST_ABSENT,
+         PST_NO_SESSION,
          0,
          NULL,
          NULL},
@@ -391,7 +391,7 @@ test_identities(void **state)
         {"plain", {"7", 1}, {"a", 1}, PST_OK},
         {"no name", {"7", 1}, {"", 0}, PST_OK},
         {"a name with spaces round it", {"7", 1}, {" a ", 3}, PST_OK},
-        {"guest", {"", 0}, {"a", 1}, PST_ABSENT},
+        {"guest", {"", 0}, {"a", 1}, PST_NO_SESSION},
         {"LF in the name", {"7", 1}, {"a\nX: y", 6}, PST_FORBIDDEN},
         {"CR in the name", {"7", 1}, {"a\rb", 3}, PST_FORBIDDEN},
         {"NUL in the name", {"7", 1}, {"a\0b", 3}, PST_FORBIDDEN},
@@ -469,7 +469,7 @@ test_renewal(void **state)
         assert_int_equal(ask(authorizer, variables), PST_OK);
         assert_non_null(fixture_header(&fix, "Set-Cookie"));
         fix.ctx.now += 1000;
-        assert_int_equal(ask(authorizer, variables), PST_ABSENT);
+        assert_int_equal(ask(authorizer, variables), PST_NO_SESSION);
         assert_non_null(fixture_header(&fix, "Set-Cookie"));
     }
 }
@@ -509,8 +509,9 @@ test_confirmed(void **state)
         int64_t after;
         enum pst_err want;
     } rows[] = {
-        {0, 599, PST_OK},       {0, 600, PST_ABSENT}, {300, 899, PST_OK},
-        {300, 900, PST_ABSENT}, {-100, 599, PST_OK},  {-100, 600, PST_ABSENT},
+        {0, 599, PST_OK},    {0, 600, PST_NO_SESSION},
+        {300, 899, PST_OK},  {300, 900, PST_NO_SESSION},
+        {-100, 599, PST_OK}, {-100, 600, PST_NO_SESSION},
     };
 
     (void)state;
@@ -563,7 +564,7 @@ test_ended_meanwhile(void **state)
     broken.check = check_twice;
     fix.ctx.store->backend = &broken;
     fix.ctx.now += 1000;
-    assert_int_equal(ask(true, variables), PST_ABSENT);
+    assert_int_equal(ask(true, variables), PST_NO_SESSION);
     assert_false(fix.res.begun);
     assert_null(fixture_header(&fix, "Set-Cookie"));
     store_close(&fix.ctx.store);

@@ -158,8 +158,8 @@ test_get(void **state)
         const char *value;
     } rows[] = {
         {"email", PST_OK, "a@b.test"},  {"empty", PST_OK, ""},
-        {"", PST_OK, "noname"},         {"Email", PST_ABSENT, NULL},
-        {"emai", PST_ABSENT, NULL},     {"none", PST_ABSENT, NULL},
+        {"", PST_OK, "noname"},         {"Email", PST_NOT_FOUND, NULL},
+        {"emai", PST_NOT_FOUND, NULL},  {"none", PST_NOT_FOUND, NULL},
         {"twice", PST_DUPLICATE, NULL}, {"same", PST_DUPLICATE, NULL},
     };
     struct pst_form form;

@@ -354,10 +354,10 @@ test_head_gets_no_body(void **state)
     assert_true(handle_with(head, answer, line));
     assert_non_null(strstr(client.got, "Content-Length: 7\r\n"));
     assert_string_equal(strstr(client.got, "\r\n\r\n"), "\r\n\r\n");
-    assert_non_null(strstr(line, " octets=0"));
+    assert_non_null(strstr(line, " bytes=0"));
     assert_true(handle_with(get, answer, line));
     assert_string_equal(strstr(client.got, "\r\n\r\n"), "\r\n\r\n{\"a\":1}");
-    assert_non_null(strstr(line, " octets=7"));
+    assert_non_null(strstr(line, " bytes=7"));
 }
 
 /* R3: a generator that fails is no reason to go on with a known id. */

@@ -209,7 +209,7 @@ test_locate(void **state)
 {
     static const struct {
         const char *pointer;
-        const char *want; /* NULL: PST_ABSENT */
+        const char *want; /* NULL: PST_NOT_FOUND */
     } rows[] = {
         {"/data/login/secret", "\"fn\\u0045D\\n\""},
         {"/data/login/n", "1.0E+2"},
@@ -251,10 +251,10 @@ test_locate(void **state)
         struct pst_str slice = PST_STR_NONE;
         enum pst_err e = pst_json_locate(text, pst_str_from(pointer), &slice);
 
-        if (e != (rows[i].want ? PST_OK : PST_ABSENT))
+        if (e != (rows[i].want ? PST_OK : PST_NOT_FOUND))
             fail_msg("%s: %s", pointer, pst_err_code(e));
         check_text(pointer, slice, pst_str_from(rows[i].want));
-        assert_true(e == PST_ABSENT ||
+        assert_true(e == PST_NOT_FOUND ||
                     (slice.ptr >= text.ptr && slice.ptr < text.ptr + text.len));
     }
 }
@@ -341,7 +341,7 @@ test_locate_broken(void **state)
         struct pst_str slice = PST_STR("unset");
 
         if (pst_json_locate(pst_str_from(texts[i]), PST_STR("/a"), &slice) !=
-            PST_ABSENT)
+            PST_NOT_FOUND)
             fail_msg("%s: something is found", texts[i]);
         check_text(texts[i], slice, PST_STR("unset"));
     }

@@ -248,7 +248,7 @@ test_full_disk(void **state)
         pst_arena_reset(arena);
         stores_expect(store, i == kept ? "refused" : "kept",
                       store_spill_get(store, &sid, NOW, arena, &blob),
-                      i == kept ? PST_ABSENT : PST_OK);
+                      i == kept ? PST_NOT_FOUND : PST_OK);
     }
     store_close(&store);
     pst_arena_free(&arena);

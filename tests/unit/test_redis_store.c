@@ -140,11 +140,12 @@ test_foreign_others(void **state)
                    "SET postern:shop:spill:%s \"\\x02aaaaaaaabbbbbbbb\"",
                    hex_of(1));
     stores_say(&stores, command, answer, sizeof(answer));
-    expect("get", store_spill_get(store, &sid, NOW, arena, &blob), PST_ABSENT);
+    expect("get", store_spill_get(store, &sid, NOW, arena, &blob),
+           PST_NOT_FOUND);
     expect("replace",
            store_spill_replace(store, &sid, pst_str_bytes(PST_STR("x")),
                                NOW + 9, NOW),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     (void)snprintf(command, sizeof(command),
                    "HSET postern:shop:sessions:%s odd x", hex_of(1));
     stores_say(&stores, command, answer, sizeof(answer));

@@ -119,7 +119,7 @@ test_chosen(void **state)
         int64_t seen; /* of the chosen one; seconds before now */
         int64_t iat;
     } rows[] = {
-        {"none", {NOTHING}, PST_ABSENT, 0, 0},
+        {"none", {NOTHING}, PST_NO_SESSION, 0, 0},
         {"one", {A, NOTHING}, PST_OK, 100, 100},
         {"one that does not open", {GARBAGE, NOTHING}, PST_FORGED, 0, 0},
         {"one that has ended", {C_REVOKED, NOTHING}, PST_REVOKED, 0, 0},

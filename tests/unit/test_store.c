@@ -298,7 +298,7 @@ test_touch(void **state)
         {"seen earlier", NOW + 50, NOW + 3600, PST_OK, NOW + 100, NOW + 3600},
         {"ends later", NOW + 100, NOW + 9000, PST_OK, NOW + 100, NOW + 9000},
         {"ends earlier", NOW + 200, NOW + 300, PST_OK, NOW + 200, NOW + 9000},
-        {"over", NOW + 9000, NOW + 9999, PST_ABSENT, NOW + 200, NOW + 9000},
+        {"over", NOW + 9000, NOW + 9999, PST_NOT_FOUND, NOW + 200, NOW + 9000},
     };
     struct store_session session = session_of(new_id(), NOW);
 
@@ -340,12 +340,12 @@ test_no_revival(void **state)
     expect("touch",
            store_session_touch(store, &session.subject, &session.sid,
                                NOW + 7200, NOW + 1),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     expect("replace",
            store_spill_replace(store, &session.sid, blob, NOW + 3600, NOW),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     expect("get", store_spill_get(store, &session.sid, NOW, arena, &got),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     assert_int_equal(count_of(&session.subject, NOW), 0);
     expect("check", store_check(store, &session.sid, &session.subject, NOW),
            PST_REVOKED);
@@ -486,16 +486,17 @@ test_spill(void **state)
     (void)state;
     memset(large, 0xa5, sizeof(large));
     expect("nothing", store_spill_get(store, &sid, NOW, arena, &got),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     expect("replace nothing",
-           store_spill_replace(store, &sid, first, NOW + 60, NOW), PST_ABSENT);
+           store_spill_replace(store, &sid, first, NOW + 60, NOW),
+           PST_NOT_FOUND);
     expect("put", store_spill_put(store, &sid, first, NOW + 60, NOW), PST_OK);
     expect_spill("get", &sid, NOW + 59, first);
     expect("over", store_spill_get(store, &sid, NOW + 60, arena, &got),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     expect("replace when over",
            store_spill_replace(store, &sid, second, NOW + 99, NOW + 60),
-           PST_ABSENT);
+           PST_NOT_FOUND);
     expect("replace", store_spill_replace(store, &sid, second, NOW + 90, NOW),
            PST_OK);
     expect_spill("get", &sid, NOW + 89, second);
@@ -506,7 +507,8 @@ test_spill(void **state)
     expect("too large", store_spill_put(store, &sid, whole, NOW + 60, NOW),
            PST_TOO_LARGE);
     expect("end", store_revoke(store, &sid, NULL, NOW + 60, NOW), PST_OK);
-    expect("gone", store_spill_get(store, &sid, NOW, arena, &got), PST_ABSENT);
+    expect("gone", store_spill_get(store, &sid, NOW, arena, &got),
+           PST_NOT_FOUND);
 }
 
 static void
