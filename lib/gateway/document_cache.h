@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 /* A text and what it means; counted references, never changed. */
 struct document;

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 #define DOCUMENTS_HASH_LEN PST_HASH_LEN /* SHA-256 */
 #define DOCUMENTS_TEXT_MAX (64 * 1024)  /* bytes of one that is remembered */

@@ -11,7 +11,7 @@
 #include "gateway/context.h"
 #include "gateway/graphql_request.h"
 #include "gateway/login_match.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 #include "upstream/backend.h"
 
 /*

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 #include "server/config_parse.h"
 
 #define MANIFEST_MAX (16 * 1024 * 1024) /* bytes of a file */
