@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * print.c - write a parsed GraphQL document as text. Pure.
+ * print.c - print a parsed GraphQL document, and values as JSON.
  */
 #include "graphql/print.h"
 
 #include "codec/json_text.h"
 
-/* JSON's escapes are GraphQL's (section 2.9.4), so a string is written as one
- * of JSON. */
+/* Print a value in GraphQL syntax. JSON's escapes are valid in GraphQL strings
+ * (section 2.9.4). */
 static void
 print_graphql_value(struct pst_buf *buf, const struct pst_graphql_value *value)
 {
@@ -134,8 +134,8 @@ print_graphql_variables(struct pst_buf *buf,
 }
 
 /*
- * A selection set with __typename in front.
- *   type  the condition it stands under; absent: none
+ * Print a selection set that begins with __typename.
+ *   type  the type condition it is under; absent: none
  */
 static void
 print_graphql_selections(struct pst_buf *buf, struct pst_str type,
