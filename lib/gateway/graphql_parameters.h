@@ -15,7 +15,7 @@
 struct graphql_parameters {
     /* GraphQL's own parameters, decoded; absent: not given. */
     struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT];
-    /* The parameters that POSTERN_FORWARD_PARAMETERS lists, written anew as a
+    /* The parameters that POSTERN_FORWARD_PARAMETERS lists, as a new
      * query string without "?"; absent: none. */
     struct pst_str forwarded;
 };

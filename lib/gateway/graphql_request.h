@@ -86,7 +86,7 @@ void graphql_request_emit_query(struct pst_buf *buf,
 
 /*
  * Begin a new multipart body, which is streamed. Its first part is written by
- * graphql_request_emit(). The map and the part headers are written anew, the
+ * graphql_request_emit(). The map and the part headers are rewritten, the
  * contents of files are copied. Paths of the map are omitted if their variable
  * is not forwarded or their request is omitted; files without a path are
  * omitted. type  set on PST_OK: the Content-Type of the new body; its length is

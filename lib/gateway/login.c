@@ -85,7 +85,7 @@ prepare_own_document(struct login_attempt *attempt,
     return pst_buf_finish(&buf, &attempt->sent.body);
 }
 
-/* Send the client's document, in a request that is written anew. */
+/* Send the client's document, in a new request. */
 static enum pst_err
 prepare_client_document(struct login_attempt *attempt,
                         const struct login_graphql_request *login,

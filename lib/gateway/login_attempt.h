@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * login_attempt.h - carry out one login attempt: count it, ask the backend,
- * decide whether it succeeded, and begin the session. How the request was read
- * and how it is answered is login.h's matter.
+ * decide whether it succeeded, and begin the session. login.h reads the request
+ * and answers it.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_ATTEMPT_H
 #define POSTERN_GATEWAY_LOGIN_ATTEMPT_H

@@ -112,10 +112,10 @@ selections_have_condition(const struct pst_graphql_selection *set,
 static bool
 value_has_type_key(const struct pst_json *value, struct pst_str type)
 {
-    char room[256];
+    char storage[256];
     struct pst_buf buf;
 
-    pst_buf_init(&buf, room, sizeof(room));
+    pst_buf_init(&buf, storage, sizeof(storage));
     pst_buf_add_string(&buf, PST_GRAPHQL_TYPE_KEY_PREFIX);
     pst_buf_add(&buf, type);
     return !buf.err && pst_json_get(value, pst_buf_str(&buf));
