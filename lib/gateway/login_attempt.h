@@ -63,8 +63,9 @@ PST_MUST_USE enum pst_err
 login_attempt_set_credentials(struct login_attempt *attempt);
 
 /*
- * Carry out the attempt. POSTERN_LOGIN_FLOOR has passed when it fails, except
- * for PST_REFUSED: then call login_attempt_on_failure().
+ * Carry out the attempt. After an error that follows the backend's answer it
+ * waits until POSTERN_LOGIN_FLOOR has passed; after PST_REFUSED the caller must
+ * call login_attempt_on_failure(), which does.
  * Returns PST_OK (the session has begun; its cookie or header is in the
  * response); PST_REFUSED; PST_THROTTLED (Retry-After is in the response);
  * PST_LOGIN_SHAPE; PST_STORE_DOWN; PST_MALFORMED (the name is not UTF-8);
