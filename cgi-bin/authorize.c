@@ -9,7 +9,7 @@
 #include "codec/date.h"
 #include "codec/percent.h"
 #include "gateway/auth_session.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "http/redirect.h"
 
 /*

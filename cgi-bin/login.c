@@ -8,8 +8,8 @@
 #include "gateway/auth_session.h"
 #include "gateway/csrf_token.h"
 #include "gateway/page.h"
+#include "gateway/program.h"
 #include "gateway/proxy.h"
-#include "gateway/serve.h"
 #include "http/form.h"
 #include "upstream/backend.h"
 

@@ -8,7 +8,7 @@
 #include "gateway/csrf_token.h"
 #include "gateway/identity.h"
 #include "gateway/page.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 

@@ -3,8 +3,8 @@
  * query.c - pass a GraphQL request to the backend with the session's token.
  */
 #include "gateway/auth.h"
+#include "gateway/program.h"
 #include "gateway/proxy.h"
-#include "gateway/serve.h"
 
 static enum pst_err
 query(struct context *ctx, struct request *req, struct response *res)

@@ -7,7 +7,7 @@
 #include "codec/date.h"
 #include "codec/json_text.h"
 #include "gateway/auth_session.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 

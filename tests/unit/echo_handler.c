@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/serve.h"
+#include "gateway/program.h"
 
 /* The number after "name=" in the query string; 0 where there is none. */
 static int64_t
