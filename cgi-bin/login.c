@@ -11,7 +11,7 @@
 #include "gateway/proxy.h"
 #include "gateway/serve.h"
 #include "http/form.h"
-#include "upstream/backend.h"
+#include "upstream/backend_identity.h"
 
 /* JSON and GraphQL. */
 

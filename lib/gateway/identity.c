@@ -7,6 +7,7 @@
 #include "gateway/forward.h"
 #include "gateway/login_throttle.h"
 #include "gateway/session_registry.h"
+#include "upstream/backend_request.h"
 
 /* Send one of our own documents, and hold the answer. */
 static enum pst_err

@@ -12,7 +12,7 @@
 
 #include "gateway/auth_session.h"
 #include "gateway/context.h"
-#include "upstream/backend.h"
+#include "upstream/backend_identity.h"
 #include "upstream/credentials.h"
 
 /*

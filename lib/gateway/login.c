@@ -11,6 +11,7 @@
 #include "gateway/identity.h"
 #include "gateway/login_shape.h"
 #include "gateway/login_throttle.h"
+#include "upstream/backend_login.h"
 
 /* One attempt to log in, from the request to what became of it. */
 struct attempt {

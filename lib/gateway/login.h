@@ -12,7 +12,7 @@
 #include "gateway/graphql_request.h"
 #include "gateway/login_match.h"
 #include "graphql/document.h"
-#include "upstream/backend.h"
+#include "upstream/backend_request.h"
 
 /*
  * Log in with credentials: the first login document, then a new session in

@@ -123,17 +123,15 @@ tear_down(void **state)
 static enum pst_err
 read_all(char *out)
 {
-    size_t len;
+    size_t got = 0;
+    size_t len = 0;
     enum pst_err e;
 
-    *out = '\0';
     do {
-        char piece[4];
-
-        e = transfer_read_body(&transfer, piece, sizeof(piece), &len);
-        if (!e)
-            strncat(out, piece, len);
+        e = transfer_read_body(&transfer, out + got, 4, &len);
+        got += e ? 0 : len;
     } while (!e && len > 0);
+    out[got] = '\0';
     return e;
 }
 
