@@ -370,5 +370,5 @@ main(void)
         cmocka_unit_test(test_json_backend),
     };
 
-    return cmocka_run_group_tests_name("jar", tests, setup, cleanup);
+    return cmocka_run_group_tests_name("credentials", tests, setup, cleanup);
 }
