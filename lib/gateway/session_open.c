@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_open.c - open a token, and choose among cookies.
+ * session_open.c - open a token and check its times and revocation; choose
+ * among several cookies.
  */
 #include "gateway/session_open.h"
 
@@ -60,7 +61,7 @@ log_cookie_conflict(const struct context *ctx, const struct request *req,
         LOG_NUMBER("count", (int64_t)count));
 }
 
-/* Is the one just opened to be kept in the place of the one so far? */
+/* Is the cookie just opened better than the best one so far? */
 static bool
 is_better_session(const struct session_opened *candidate, enum pst_err e,
                   const struct session_opened *best, enum pst_err best_e)

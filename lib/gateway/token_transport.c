@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token_transport.c - seal a session, open it, and find room for a large one.
+ * token_transport.c - seal a session into a cookie or a bearer token, and open
+ * it; a large session is kept in the store.
  */
 #include "gateway/token_transport.h"
 
@@ -19,7 +20,8 @@ session_token_use(const struct context *ctx, enum pst_purpose purpose)
     return (struct pst_token_use){ctx->ring, purpose, ctx->config->format};
 }
 
-/* The backend's token stays sealed even where the claims can be read. */
+/* The credentials stay sealed even in the signed format, whose other claims
+ * anyone can read. */
 static struct pst_token_use
 upstream_token_use(const struct context *ctx)
 {
@@ -27,9 +29,9 @@ upstream_token_use(const struct context *ctx)
                                   PST_TOKEN_SEALED};
 }
 
-/* A session in the store. */
+/* A spilled session: its claims are in the store, its key in the token. */
 
-/* Nonce, sealed claims, tag. */
+/* The blob is nonce, sealed claims, tag. */
 static enum pst_err
 encrypt_spilled_session(struct context *ctx, struct pst_arena *arena,
                         const uint8_t key[static PST_KEY_LEN],
@@ -89,7 +91,8 @@ decrypt_spilled_session(struct pst_arena *arena,
         session);
 }
 
-/* The key in ["…"], where upstream is that. PST_NOT_FOUND where it is not. */
+/* The key of a spilled session: upstream is ["<key>"]. PST_NOT_FOUND where it
+ * is anything else. */
 static enum pst_err
 parse_spill_key(struct pst_arena *arena, struct pst_str upstream,
                 struct pst_bytes *key)
@@ -108,7 +111,7 @@ parse_spill_key(struct pst_arena *arena, struct pst_str upstream,
     return key->len == PST_KEY_LEN ? PST_OK : PST_FORGED;
 }
 
-/* Where the session is in the store, take it from there. */
+/* Read a spilled session from the store; leave any other unchanged. */
 static enum pst_err
 fetch_spilled_session(struct context *ctx, struct pst_arena *arena,
                       struct pst_session *session)
@@ -133,9 +136,11 @@ fetch_spilled_session(struct context *ctx, struct pst_arena *arena,
     return PST_OK;
 }
 
-/* One key for a session's life: an older copy of the token still opens what a
- * renewal wrote, and of two that move it into the store neither shuts the
- * other out. */
+/*
+ * The session keeps one key for its life. So an older copy of the token still
+ * opens what a renewal wrote, and two requests that spill the same session at
+ * the same time use the same key.
+ */
 static enum pst_err
 derive_spill_key(const struct context *ctx, const struct pst_session *session,
                  uint8_t key[static PST_KEY_LEN])
@@ -158,7 +163,7 @@ derive_spill_key(const struct context *ctx, const struct pst_session *session,
     return e;
 }
 
-/* Put a session there that is on its way already. */
+/* Write the blob of a session whose token is already out. */
 static enum pst_err
 update_spilled_session(struct context *ctx, const struct pst_session *session,
                        struct pst_bytes blob)
@@ -173,7 +178,12 @@ update_spilled_session(struct context *ctx, const struct pst_session *session,
     return e == PST_NOT_FOUND ? PST_REVOKED : e;
 }
 
-/* Seal it for the store, and leave in *small what goes into the token. */
+/*
+ * Seal a session for the store.
+ *   reduced  set to what goes into the token: the claims without who, and the
+ *            key
+ *   blob     set to what the store is to keep
+ */
 static enum pst_err
 spill_session(struct context *ctx, struct pst_arena *arena,
               const struct pst_session *session, struct pst_session *reduced,
@@ -201,7 +211,6 @@ spill_session(struct context *ctx, struct pst_arena *arena,
     return pst_buf_finish(&buf, &reduced->upstream);
 }
 
-/* A session's cookie: a user's, or a guest's. */
 static enum pst_purpose
 session_cookie_purpose(const struct pst_session *session)
 {
@@ -211,7 +220,8 @@ session_cookie_purpose(const struct pst_session *session)
 
 /* Opening. */
 
-/* In the signed form `upstream` is a JWE of its own: open it in its place. */
+/* In the signed format upstream is a JWE of its own: replace it by its
+ * contents. */
 static enum pst_err
 open_upstream_token(const struct context *ctx, struct pst_arena *arena,
                     struct pst_session *session)
@@ -318,7 +328,7 @@ seal_session_token(struct context *ctx, struct pst_arena *arena,
     return pst_buf_finish(&buf, out);
 }
 
-/* The Set-Cookie line that carries token. */
+/* The Set-Cookie value for this token. */
 static enum pst_err
 emit_session_cookie(const struct context *ctx, struct pst_arena *arena,
                     const struct pst_session *session, struct pst_str token,
@@ -375,8 +385,8 @@ transport_issue(struct context *ctx, struct pst_arena *arena, unsigned methods,
     struct transport issued;
     enum pst_err e = PST_TOO_LARGE;
 
-    /* What is in the store stays there: an older copy of its token must not
-     * hold more than the store says. */
+    /* A spilled session stays in the store: otherwise an older copy of its
+     * token would still open the claims that are left there. */
     if (session->spilled_key.len == 0)
         e = issue_by_methods(ctx, arena, methods, session, out);
     if (e != PST_TOO_LARGE)
