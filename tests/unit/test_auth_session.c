@@ -555,6 +555,78 @@ test_guest_beside_user(void **state)
     fini_with_store(f);
 }
 
+/* R4: a login ends the session before it, in the store too: an older copy of
+ * its cookie is revoked, whoever's session it was. */
+static void
+test_login_revokes_the_old_session(void **state)
+{
+    static const struct {
+        const struct auth_grant *old;
+        bool by_password;
+    } rows[] = {{&alice, true}, {&alice, false}, {&cart, true}, {&cart, false}};
+    static struct fixture_session tokens;
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct auth_grant grant = alice;
+        struct pst_session old;
+        struct auth auth;
+
+        init_with_store(f, cookie_only);
+        fixture_begin_with(f, rows[i].old, &tokens);
+        assert_int_equal(fixture_enter(f, &auth, POST, tokens.cookie, NULL),
+                         PST_OK);
+        old = auth.session;
+        assert_int_equal(registry_check(&f->ctx, &f->req, &old), PST_OK);
+        grant.by_password = rows[i].by_password;
+        assert_int_equal(
+            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &grant),
+            PST_OK);
+        assert_memory_not_equal(auth.session.sid, old.sid, PST_SID_LEN);
+        assert_int_equal(registry_check(&f->ctx, &f->req, &auth.session),
+                         PST_OK);
+        assert_int_equal(registry_check(&f->ctx, &f->req, &old), PST_REVOKED);
+        assert_int_equal(enter(f, &auth, tokens.cookie), PST_OK);
+        assert_false(auth.has_session);
+        fini_with_store(f);
+    }
+}
+
+/*
+ * The backend replaced the token, and the session is to be issued with it at
+ * once. It was revoked meanwhile, alone or with all of its user's: nothing is
+ * issued, by cookie or by bearer.
+ */
+static void
+test_renewal_of_a_revoked_session(void **state)
+{
+    static struct fixture_session tokens;
+    struct fixture *f = *state;
+
+    for (unsigned row = 0; row < 4; row++) {
+        bool by_bearer = row & 1;
+        bool is_all = row & 2;
+        struct auth auth;
+
+        init_with_store(f, both);
+        fixture_begin_with(f, &alice, &tokens);
+        assert_int_equal(
+            fixture_enter(f, &auth, POST,
+                          by_bearer ? tokens.bearer : tokens.cookie, NULL),
+            PST_OK);
+        auth.session.upstream = PST_STR("\"fresh\"");
+        assert_int_equal(
+            is_all ? registry_revoke_all(&f->ctx, &f->req, &auth.session)
+                   : registry_revoke(&f->ctx, &f->req, &auth.session),
+            PST_OK);
+        assert_int_equal(auth_renew_session(&f->ctx, &f->req, &f->res, &auth),
+                         PST_REVOKED);
+        assert_null(fixture_header(f, "Set-Cookie"));
+        assert_null(fixture_header(f, "vendure-auth-token"));
+        fini_with_store(f);
+    }
+}
+
 /* L25, R4: a login ends the guest's session and clears its cookie, whether it
  * was the visitor's only one or stood beside a user's. */
 static void
@@ -832,6 +904,8 @@ main(void)
         cmocka_unit_test_prestate(test_renewal_while_the_store_is_away,
                                   &fixture),
         cmocka_unit_test_prestate(test_guest_beside_user, &fixture),
+        cmocka_unit_test_prestate(test_login_revokes_the_old_session, &fixture),
+        cmocka_unit_test_prestate(test_renewal_of_a_revoked_session, &fixture),
         cmocka_unit_test_prestate(test_login_ends_the_guest, &fixture),
         cmocka_unit_test_prestate(test_late_guest, &fixture),
         cmocka_unit_test_prestate(test_guest_after_user, &fixture),
