@@ -247,7 +247,7 @@ test_request_within(void **state)
     fixture_fini(f);
 }
 
-/* Out of memory at every place is told as that, and nothing has gone out. */
+/* Every failing allocation is PST_NO_MEMORY, and nothing is sent. */
 static void
 test_no_memory(void **state)
 {

@@ -95,9 +95,9 @@ test_no_token(void **state)
     fixture_fini(f);
 }
 
-/* What goes along by the kind of request. A login of ours carries of the
- * client's headers only language and channel, and what the configuration adds;
- * the question who it is carries nothing but the token. */
+/* The headers of each kind of request. A login of our own has, of the client's
+ * headers, only language and channel and the configured ones; a who query has
+ * only the token. */
 static void
 test_kinds(void **state)
 {
@@ -211,8 +211,8 @@ test_listed_again(void **state)
     fixture_fini(f);
 }
 
-/* As many as may be configured do pass: more were accepted, and then a client
- * that sent them was told that it is too large. */
+/* As many as may be configured pass. More were accepted once, and a client that
+ * sent them got 413. */
 static void
 test_most_headers(void **state)
 {

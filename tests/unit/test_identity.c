@@ -512,7 +512,7 @@ test_confirm_beside(void **state)
     fini_with_store();
 }
 
-/* A visitor without a session is nobody to ask about. */
+/* Without a session nothing is asked. */
 static void
 test_confirm_nobody(void **state)
 {

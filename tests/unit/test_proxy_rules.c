@@ -115,7 +115,7 @@ test_persisted(void **state)
     fixture_fini(&fix);
 }
 
-/* In plain CGI nothing is remembered, and the client is told so. */
+/* In plain CGI nothing is kept, and the response says so. */
 static void
 test_not_lasting(void **state)
 {

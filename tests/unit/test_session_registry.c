@@ -300,7 +300,7 @@ test_replace(void **state)
     }
 }
 
-/* Who is moved past a "log out everywhere" is told to seal it again. */
+/* A session that is moved past a "log out everywhere" must be sealed again. */
 static void
 test_replace_after_revoke_all(void **state)
 {
