@@ -66,8 +66,7 @@ issue_empty_token(struct context *ctx, struct pst_arena *arena,
     if (!e)
         e = pst_session_start(&session, &ctx->config->timeouts, ctx->now, 0);
     if (!e)
-        e = transport_issue(ctx, arena, TOKEN_METHOD_BEARER, &session, true,
-                            &issued);
+        e = transport_issue(ctx, arena, TOKEN_METHOD_BEARER, &session, &issued);
     if (!e)
         *token = issued.bearer;
     return e;

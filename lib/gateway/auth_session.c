@@ -168,7 +168,7 @@ establish_session(struct context *ctx, const struct request *req,
         e = PST_EXPIRED;
     for (unsigned i = 0; i < ISSUE_TRIES_MAX && e == PST_EXPIRED; i++) {
         e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
-                            &fresh->session, true, &issued);
+                            &fresh->session, &issued);
         if (e)
             return e;
         replaced.blob = issued.blob;
@@ -235,8 +235,8 @@ auth_renew_session(struct context *ctx, const struct request *req,
     if (e)
         return e;
     pst_session_touch(&auth->session, &ctx->config->timeouts, ctx->now);
-    e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
-                        &auth->session, false, &issued);
+    e = transport_reissue(ctx, res->arena, token_methods(ctx, req, auth),
+                          &auth->session, &issued);
     if (e)
         return e == PST_TOO_LARGE ? PST_INTERNAL
                                   : registry_log_store_error(ctx, req, e);

@@ -216,16 +216,20 @@ begin_session_without_password(struct context *ctx, struct request *req,
     return e ? e : identity_begin_session(ctx, req, res, auth, grant);
 }
 
-/*
- * The credentials changed: ask whose they are, and renew or replace the
- * session. is_new  they are another session at the backend, which is orphaned
- * if this fails; else they are of the session that we hold already
- */
+/* Changed credentials. */
+struct changed_credentials {
+    struct pst_str upstream;
+    bool is_new; /* another session at the backend, which is orphaned if it
+                    cannot be issued; else the one that we hold already */
+};
+
+/* Ask whose the changed credentials are, and renew or replace the session. */
 static enum pst_err
-handle_replaced_token(struct context *ctx, struct request *req,
-                      struct response *res, struct auth *auth,
-                      struct pst_str upstream, bool is_new)
+handle_changed_credentials(struct context *ctx, struct request *req,
+                           struct response *res, struct auth *auth,
+                           const struct changed_credentials *changed)
 {
+    struct pst_str upstream = changed->upstream;
     struct backend_identity identity;
     struct auth_grant grant;
     enum pst_err e;
@@ -241,7 +245,7 @@ handle_replaced_token(struct context *ctx, struct request *req,
         e = renew_for_same_owner(ctx, req, res, auth, &grant);
     else
         e = begin_session_without_password(ctx, req, res, auth, &grant);
-    if (e && is_new && grant.sub.len > 0)
+    if (e && changed->is_new && grant.sub.len > 0)
         identity_end_orphan(ctx, req, upstream);
     return drop_revoked_session(auth, e);
 }
@@ -276,8 +280,10 @@ identity_apply_update(struct context *ctx, struct request *req,
     case CREDENTIALS_REPLACED:
         break;
     }
-    return handle_replaced_token(ctx, req, res, auth, upstream,
-                                 change == CREDENTIALS_REPLACED);
+    return handle_changed_credentials(
+        ctx, req, res, auth,
+        &(struct changed_credentials){upstream,
+                                      change == CREDENTIALS_REPLACED});
 }
 
 /* Must the backend be asked again who the user is? */

@@ -25,8 +25,9 @@ session_open_token(struct context *ctx, const struct request *req,
     enum pst_err e;
 
     *out = (struct session_opened){.is_set = false};
-    e = transport_verify(ctx, req->arena, purpose, token, &out->session,
-                         &out->is_stale);
+    e = transport_verify(ctx, req->arena,
+                         (struct transport_token){purpose, token},
+                         &out->session, &out->is_stale);
     if (e)
         return registry_log_store_error(ctx, req, e);
     out->is_set = true;

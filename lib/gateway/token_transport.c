@@ -56,16 +56,16 @@ open_upstream_token(const struct context *ctx, struct pst_arena *arena,
 
 enum pst_err
 transport_verify(struct context *ctx, struct pst_arena *arena,
-                 enum pst_purpose purpose, struct pst_str token,
-                 struct pst_session *session, bool *is_stale)
+                 struct transport_token token, struct pst_session *session,
+                 bool *is_stale)
 {
-    struct pst_token_use use = session_token_use(ctx, purpose);
+    struct pst_token_use use = session_token_use(ctx, token.purpose);
     struct pst_session opened;
     struct pst_str claims;
     struct pst_kid kid;
     enum pst_err e;
 
-    e = pst_token_open(&use, arena, token, &claims, &kid);
+    e = pst_token_open(&use, arena, token.text, &claims, &kid);
     if (e)
         return e;
     e = pst_session_parse(arena, claims, &opened);
@@ -77,8 +77,8 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
     e = spilled_session_fetch(ctx, arena, &opened);
     if (e)
         return e;
-    if (purpose != PST_PURPOSE_BEARER &&
-        purpose != session_cookie_purpose(&opened))
+    if (token.purpose != PST_PURPOSE_BEARER &&
+        token.purpose != session_cookie_purpose(&opened))
         return PST_FORGED;
     *session = opened;
     *is_stale = !pst_keyring_is_first(ctx->ring, &kid);
@@ -189,31 +189,55 @@ issue_by_methods(struct context *ctx, struct pst_arena *arena, unsigned methods,
     return PST_OK;
 }
 
+/*
+ * Seal a session that needs no place in the store; else PST_TOO_LARGE. A
+ * spilled session stays in the store: otherwise an older copy of its token
+ * would still open the claims that are left there.
+ */
+static enum pst_err
+issue_whole_session(struct context *ctx, struct pst_arena *arena,
+                    unsigned methods, const struct pst_session *session,
+                    struct transport *out)
+{
+    return session->spilled_key.len > 0
+               ? PST_TOO_LARGE
+               : issue_by_methods(ctx, arena, methods, session, out);
+}
+
 enum pst_err
 transport_issue(struct context *ctx, struct pst_arena *arena, unsigned methods,
-                const struct pst_session *session, bool is_new,
-                struct transport *out)
+                const struct pst_session *session, struct transport *out)
 {
-    struct pst_bytes blob = {NULL, 0};
     struct pst_session reduced;
     struct transport issued;
-    enum pst_err e = PST_TOO_LARGE;
+    struct pst_bytes blob;
+    enum pst_err e = issue_whole_session(ctx, arena, methods, session, out);
 
-    /* A spilled session stays in the store: otherwise an older copy of its
-     * token would still open the claims that are left there. */
-    if (session->spilled_key.len == 0)
-        e = issue_by_methods(ctx, arena, methods, session, out);
     if (e != PST_TOO_LARGE)
         return e;
     e = spilled_session_make(ctx, arena, session, &reduced, &blob);
-    if (!e && !is_new)
-        e = spilled_session_update(ctx, session, blob);
     if (!e)
         e = issue_by_methods(ctx, arena, methods, &reduced, &issued);
     if (e)
         return e;
-    if (is_new)
-        issued.blob = blob;
+    issued.blob = blob;
     *out = issued;
     return PST_OK;
+}
+
+enum pst_err
+transport_reissue(struct context *ctx, struct pst_arena *arena,
+                  unsigned methods, const struct pst_session *session,
+                  struct transport *out)
+{
+    struct pst_session reduced;
+    struct pst_bytes blob;
+    enum pst_err e = issue_whole_session(ctx, arena, methods, session, out);
+
+    if (e != PST_TOO_LARGE)
+        return e;
+    e = spilled_session_make(ctx, arena, session, &reduced, &blob);
+    if (!e)
+        e = spilled_session_update(ctx, session, blob);
+    return e ? e : issue_by_methods(ctx, arena, methods, &reduced, out);
 }

@@ -21,36 +21,51 @@ struct transport {
                               (registry_replace()); absent: nothing */
 };
 
+/* A token of a request, and what it was sent as. */
+struct transport_token {
+    enum pst_purpose purpose; /* PST_PURPOSE_COOKIE (a user's),
+                                 PST_PURPOSE_GUEST (a guest's cookie), or
+                                 PST_PURPOSE_BEARER (either) */
+    struct pst_str text;
+};
+
 /*
  * Open a token: length, shape, key, tag, then the claims, then the store where
  * the token says so. The session's times are not checked.
- *   purpose   PST_PURPOSE_COOKIE (a user's), PST_PURPOSE_GUEST (a guest's
- *             cookie), or PST_PURPOSE_BEARER (either)
  *   session   set on PST_OK; its slices live as long as the arena
  *   is_stale  set on PST_OK: an older secret sealed it
  * Returns PST_OK, PST_FORGED, PST_REVOKED (no longer in the store),
  * PST_STORE_DOWN, PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err
-transport_verify(struct context *ctx, struct pst_arena *arena,
-                 enum pst_purpose purpose, struct pst_str token,
-                 struct pst_session *session, bool *is_stale);
+PST_MUST_USE enum pst_err transport_verify(struct context *ctx,
+                                           struct pst_arena *arena,
+                                           struct transport_token token,
+                                           struct pst_session *session,
+                                           bool *is_stale);
 
 /*
- * Seal a session for each method.
+ * Seal a new session for each method.
  *   methods  enum config_token_method flags
- *   is_new   true: nothing is stored yet; out->blob is what is to be stored.
- *            false: its blob in the store is replaced only if there is one, so
- *            that a late request does not bring back a revoked session
- *   out      set on PST_OK
+ *   out      set on PST_OK; its blob is to be stored
  * Returns PST_OK; PST_TOO_LARGE (too large for a token without a store, or for
- * the store); PST_REVOKED (not new, and no longer in the store);
- * PST_STORE_DOWN; PST_NO_RANDOM; PST_NO_MEMORY; PST_INTERNAL.
+ * the store); PST_NO_RANDOM; PST_NO_MEMORY; PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err transport_issue(struct context *ctx,
-                                          struct pst_arena *arena,
-                                          unsigned methods,
-                                          const struct pst_session *session,
-                                          bool is_new, struct transport *out);
+PST_MUST_USE enum pst_err
+transport_issue(struct context *ctx, struct pst_arena *arena, unsigned methods,
+                const struct pst_session *session, struct transport *out);
+
+/*
+ * Seal a session again that was issued before. A blob in the store is replaced
+ * only if there is one, so that a late request does not bring back a revoked
+ * session.
+ *   methods, out  as for transport_issue(); there is no blob
+ * Returns as transport_issue(); PST_REVOKED (no longer in the store);
+ * PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err transport_reissue(struct context *ctx,
+                                            struct pst_arena *arena,
+                                            unsigned methods,
+                                            const struct pst_session *session,
+                                            struct transport *out);
 
 #endif

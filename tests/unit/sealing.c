@@ -70,8 +70,11 @@ seal(const struct pst_session *session, bool is_new)
     struct context *ctx = &place.f.ctx;
     struct transport issued = {.cookie = PST_STR_NONE};
     struct store_id id;
-    enum pst_err e = transport_issue(ctx, place.f.arena, ctx->config->methods,
-                                     session, is_new, &issued);
+    unsigned methods = ctx->config->methods;
+    enum pst_err e =
+        is_new
+            ? transport_issue(ctx, place.f.arena, methods, session, &issued)
+            : transport_reissue(ctx, place.f.arena, methods, session, &issued);
 
     if (e)
         fail_msg("sealing: %s", pst_err_code(e));
@@ -95,9 +98,10 @@ enum pst_err
 open_cookie(struct pst_str line, struct pst_session *out)
 {
     bool is_stale = true;
-    enum pst_err e =
-        transport_verify(&place.f.ctx, place.f.arena, PST_PURPOSE_COOKIE,
-                         value_of(line), out, &is_stale);
+    enum pst_err e = transport_verify(
+        &place.f.ctx, place.f.arena,
+        (struct transport_token){PST_PURPOSE_COOKIE, value_of(line)}, out,
+        &is_stale);
 
     assert_true(e || !is_stale);
     return e;

@@ -35,8 +35,7 @@ test_sealed_in_the_store(void **state)
     (void)state;
     place_init(NULL);
     assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
-                                     TOKEN_METHOD_COOKIE, &session, true,
-                                     &issued),
+                                     TOKEN_METHOD_COOKIE, &session, &issued),
                      PST_OK);
     assert_int_equal(open_cookie(issued.cookie, &got), PST_REVOKED);
     assert_int_equal(open_cookie(seal(&session, true).cookie, &got), PST_OK);
@@ -145,8 +144,8 @@ test_revoked_stays_revoked(void **state)
     assert_int_equal(
         store_revoke(ctx->store, &id, NULL, session.exp, FIXTURE_NOW), PST_OK);
     assert_int_equal(open_cookie(issued.cookie, &session), PST_REVOKED);
-    assert_int_equal(transport_issue(ctx, place.f.arena, TOKEN_METHOD_COOKIE,
-                                     &opened, false, &other),
+    assert_int_equal(transport_reissue(ctx, place.f.arena, TOKEN_METHOD_COOKIE,
+                                       &opened, &other),
                      PST_REVOKED);
     assert_string_equal(other.cookie.ptr, "untouched");
     assert_int_equal(open_cookie(issued.cookie, &session), PST_REVOKED);
@@ -206,8 +205,7 @@ test_no_store(void **state)
     store = place.f.ctx.store;
     place.f.ctx.store = NULL;
     assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
-                                     TOKEN_METHOD_COOKIE, &session, true,
-                                     &issued),
+                                     TOKEN_METHOD_COOKIE, &session, &issued),
                      PST_TOO_LARGE);
     assert_string_equal(issued.cookie.ptr, "untouched");
     assert_int_equal(open_cookie(line, &got), PST_REVOKED);
@@ -225,8 +223,7 @@ test_too_large(void **state)
     (void)state;
     place_init(NULL);
     assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
-                                     TOKEN_METHOD_COOKIE, &session, true,
-                                     &issued),
+                                     TOKEN_METHOD_COOKIE, &session, &issued),
                      PST_TOO_LARGE);
     place_fini();
 }

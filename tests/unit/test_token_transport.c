@@ -51,19 +51,25 @@ test_round_trip(void **state)
         assert_same(rows[i].name, &got, &session);
         if ((got.spilled_key.len > 0) != rows[i].in_store)
             fail_msg("%s: is not where it should be", rows[i].name);
-        assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
-                                          PST_PURPOSE_BEARER, issued.bearer,
-                                          &got, &is_stale),
-                         PST_OK);
+        assert_int_equal(
+            transport_verify(
+                &place.f.ctx, place.f.arena,
+                (struct transport_token){PST_PURPOSE_BEARER, issued.bearer},
+                &got, &is_stale),
+            PST_OK);
         assert_same(rows[i].name, &got, &session);
         /* A bearer token planted as a cookie, and the other way round. */
-        assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
-                                          PST_PURPOSE_COOKIE, issued.bearer,
-                                          &got, &is_stale),
-                         PST_FORGED);
         assert_int_equal(
-            transport_verify(&place.f.ctx, place.f.arena, PST_PURPOSE_BEARER,
-                             value_of(issued.cookie), &got, &is_stale),
+            transport_verify(
+                &place.f.ctx, place.f.arena,
+                (struct transport_token){PST_PURPOSE_COOKIE, issued.bearer},
+                &got, &is_stale),
+            PST_FORGED);
+        assert_int_equal(
+            transport_verify(&place.f.ctx, place.f.arena,
+                             (struct transport_token){PST_PURPOSE_BEARER,
+                                                      value_of(issued.cookie)},
+                             &got, &is_stale),
             PST_FORGED);
         place_fini();
     }
@@ -82,7 +88,7 @@ test_no_random(void **state)
         place_init(NULL);
         fixture_break_random(&place.f);
         assert_int_equal(transport_issue(&place.f.ctx, place.f.arena,
-                                         TOKEN_METHOD_COOKIE, &session, true,
+                                         TOKEN_METHOD_COOKIE, &session,
                                          &issued),
                          PST_NO_RANDOM);
         place_fini();
@@ -169,9 +175,11 @@ test_purposes(void **state)
 
         session.sub = pst_str_from(rows[i].sub);
         session.known = rows[i].known;
-        e = transport_verify(&place.f.ctx, place.f.arena, rows[i].purpose,
-                             seal_as(rows[i].purpose, &session), &got,
-                             &is_stale);
+        e = transport_verify(
+            &place.f.ctx, place.f.arena,
+            (struct transport_token){rows[i].purpose,
+                                     seal_as(rows[i].purpose, &session)},
+            &got, &is_stale);
         if (e != rows[i].want)
             fail_msg("row %zu: %s", i, pst_err_code(e));
     }
@@ -220,8 +228,9 @@ test_older_secret(void **state)
         fail_msg("%s", reason);
     place.f.ctx.ring = ring;
     assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
-                                      PST_PURPOSE_COOKIE, value_of(line), &got,
-                                      &is_stale),
+                                      (struct transport_token){
+                                          PST_PURPOSE_COOKIE, value_of(line)},
+                                      &got, &is_stale),
                      PST_OK);
     assert_true(is_stale);
     assert_int_equal(open_cookie(seal(&got, false).cookie, &got), PST_OK);
