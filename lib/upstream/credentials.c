@@ -5,15 +5,12 @@
 #include "upstream/credentials.h"
 
 #include "base/limits.h"
-#include "codec/date.h"
 #include "codec/json.h"
+#include "upstream/set_cookie.h"
 
 /* Marks the value of a cookie without HttpOnly, which is not the session:
  * scripts may read it. The value of a cookie cannot begin with a space. */
 static const struct pst_str READABLE_PREFIX = {" ", 1};
-
-/* {"token":""} in base64: the empty session of the package cookie-session. */
-static const struct pst_str EMPTY_COOKIE_SESSION = {"eyJ0b2tlbiI6IiJ9", 16};
 
 struct kept_cookie {
     struct pst_str name;
@@ -212,66 +209,10 @@ apply_token_update(struct pst_arena *arena,
     return PST_OK;
 }
 
-/*
- * Apply one attribute of a Set-Cookie line (RFC 6265 section 5.2): HttpOnly,
- * and those that delete the cookie. Max-Age wins over Expires.
- */
-static void
-parse_cookie_attribute(struct pst_str piece, int64_t now, bool *has_max_age,
-                       struct kept_cookie *line)
-{
-    size_t equals = pst_str_index(piece, '=');
-    struct pst_str name = pst_str_trim(pst_str_first(piece, equals));
-    struct pst_str value = pst_str_trim(pst_str_skip(piece, equals + 1));
-    int64_t when;
-
-    if (pst_str_equal_nocase(name, PST_STR("HttpOnly")))
-        line->http_only = true;
-    if (pst_str_equal_nocase(name, PST_STR("Max-Age"))) {
-        *has_max_age = true;
-        if (value.len > 0 &&
-            (value.ptr[0] == '-' || pst_str_equal(value, PST_STR("0"))))
-            line->value = PST_STR_NONE;
-    }
-    if (pst_str_equal_nocase(name, PST_STR("Expires")) && !*has_max_age &&
-        pst_date_parse_http(value, &when) == PST_OK && when <= now)
-        line->value = PST_STR_NONE;
-}
-
-/*
- * Parse one Set-Cookie line. An empty value deletes the cookie; so does
- * EMPTY_COOKIE_SESSION.
- * Returns false for a line that browsers ignore.
- */
-static bool
-parse_set_cookie(struct pst_str text, int64_t now, struct kept_cookie *line)
-{
-    struct pst_str rest = text;
-    bool has_max_age = false;
-    struct pst_str piece;
-    size_t equals;
-
-    if (!pst_str_split(&rest, ';', &piece))
-        return false;
-    equals = pst_str_index(piece, '=');
-    *line = (struct kept_cookie){
-        .name = pst_str_trim(pst_str_first(piece, equals)),
-        .value = pst_str_trim(pst_str_skip(piece, equals + 1))};
-    if (equals == piece.len || !pst_str_is_token(line->name) ||
-        !pst_str_is_field_value(line->value))
-        return false;
-    if (line->value.len == 0 ||
-        pst_str_equal(line->value, EMPTY_COOKIE_SESSION))
-        line->value = PST_STR_NONE;
-    while (pst_str_split(&rest, ';', &piece))
-        parse_cookie_attribute(piece, now, &has_max_age, line);
-    return true;
-}
-
 /* Set or delete one kept cookie, as a browser would. */
 static enum pst_err
 apply_set_cookie(struct kept_cookies *kept_cookies,
-                 const struct kept_cookie *line)
+                 const struct set_cookie *line)
 {
     struct kept_cookie *kept_cookie =
         find_kept_cookie(kept_cookies, line->name);
@@ -285,7 +226,7 @@ apply_set_cookie(struct kept_cookies *kept_cookies,
         *kept_cookie = (struct kept_cookie){.name = line->name};
     }
     kept_cookie->value = line->value;
-    kept_cookie->http_only |= line->http_only;
+    kept_cookie->http_only |= line->is_http_only;
     return PST_OK;
 }
 
@@ -294,10 +235,10 @@ apply_set_cookies(struct kept_cookies *kept_cookies, int64_t now,
                   const struct credentials_update *update)
 {
     for (size_t i = 0; i < update->cookie_count; i++) {
-        struct kept_cookie line;
+        struct set_cookie line;
         enum pst_err e;
 
-        if (!parse_set_cookie(update->cookies[i], now, &line))
+        if (!set_cookie_parse(update->cookies[i], now, &line))
             continue;
         e = apply_set_cookie(kept_cookies, &line);
         if (e)
