@@ -8,7 +8,7 @@
 
 #include "gateway/context.h"
 #include "gateway/graphql_request.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 /* One request of a list, and the result of checking it. */
 struct proxy_item {
