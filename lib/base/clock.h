@@ -10,4 +10,8 @@
 /* Milliseconds since some instant, by a clock that nobody sets. */
 int64_t clock_ms(void);
 
+/* Let so many milliseconds pass by that clock; none when 0 or less. A signal
+ * cuts nothing short. */
+void ticks_sleep(int64_t ms);
+
 #endif
