@@ -19,7 +19,7 @@ enum act {
     SEND,      /* this text */
     SEND_MANY, /* a long header, again and again */
     SYNC,      /* until the client says go, once */
-    PAUSE,     /* a tenth of a second */
+    TELL,      /* the test, which waits for it in server_await() */
     DRAIN,     /* until the client closes */
     CLOSE,     /* the connection, at once */
 };
@@ -38,6 +38,7 @@ struct server {
     int forgotten;
     int go[2];   /* the test writes to say go */
     int stop[2]; /* the test closes to say stop */
+    int told[2]; /* TELL writes, the test reads */
     int port;
     int accepted;
     char *got; /* all that clients sent */
@@ -50,6 +51,9 @@ void server_listen(struct server *server);
 
 /* Listen, and begin the script, which ends at the first step that fails. */
 void server_start(struct server *server, const struct step *script);
+
+/* Wait until the script has come to its next TELL. */
+void server_await(struct server *server);
 
 /* Say stop, and wait. After this, what the server got may be looked at. */
 void server_join(struct server *server);
