@@ -10,15 +10,19 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/thread_pool.h"
+#include "fake_clock.h"
 
 #define JOBS 200
+#define TIMEOUT 60 /* seconds; then something waited for does not happen */
+#define TURN 100   /* milliseconds between two looks of the dispatcher */
 
 /* What the threads and the giver saw; under the lock. */
 static struct {
@@ -31,6 +35,9 @@ static struct {
     size_t handled;
     size_t handled_open;
     int order[JOBS];
+    size_t started;   /* threads */
+    size_t gone;      /* of these, ready to be joined */
+    size_t waits;     /* how often one began to wait for an item */
     size_t blind;     /* how often begin() will give no state */
     size_t stateless; /* how often it gave none */
     bool is_held;     /* handle() waits until it is false */
@@ -38,6 +45,39 @@ static struct {
           .changed = PTHREAD_COND_INITIALIZER};
 
 static struct thread_pool_job jobs[JOBS];
+
+static void
+count(size_t *number)
+{
+    pthread_mutex_lock(&seen.lock);
+    (*number)++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+/* In the place of the C library's: count the threads. */
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+               void *(*run)(void *), void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *found = dlsym(RTLD_NEXT, "pthread_create");
+
+    assert_non_null(found);
+    memcpy(&real, &found, sizeof(real));
+    count(&seen.started);
+    return real(thread, attributes, run, argument);
+}
+
+/* In the place of the C library's: who holds the crew's lock after this was
+ * counted knows that the thread waits. */
+int
+pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       const struct timespec *until)
+{
+    count(&seen.waits);
+    return pthread_cond_clockwait(condition, lock, CLOCK_MONOTONIC, until);
+}
 
 static void *
 begin(void *context)
@@ -100,6 +140,7 @@ static void
 ended(void *owner)
 {
     assert_ptr_equal(owner, jobs);
+    count(&seen.gone);
 }
 
 static struct thread_pool *
@@ -111,6 +152,7 @@ make(size_t threads, int64_t idle)
 
     seen.begun = seen.ended = seen.running = seen.most = 0;
     seen.handled = seen.handled_open = 0;
+    seen.started = seen.gone = seen.waits = 0;
     seen.blind = seen.stateless = 0;
     seen.is_held = false;
     assert_int_equal(thread_pool_new(&pool, threads, idle, &work, &owner),
@@ -147,23 +189,18 @@ await(const size_t *number, size_t count)
     pthread_mutex_unlock(&seen.lock);
 }
 
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-
-    nanosleep(&time, NULL);
-}
-
-/* Until nothing is left, for ten seconds at most. */
+/* Until nothing is left. */
 static void
 join_all(struct thread_pool *pool)
 {
-    int tries = 1000;
+    size_t gone = 0;
 
-    while (thread_pool_join(pool) > 0 && tries-- > 0)
-        pause_ms(10);
-    assert_true(tries > 0);
+    while (thread_pool_join(pool) > 0) {
+        await(&seen.gone, gone + 1);
+        pthread_mutex_lock(&seen.lock);
+        gone = seen.gone;
+        pthread_mutex_unlock(&seen.lock);
+    }
 }
 
 static void
@@ -212,13 +249,13 @@ test_as_many_as_allowed(void **state)
     hold(true);
     submit(pool, 0, 50);
     await(&seen.running, 4);
-    pause_ms(20);
-    assert_int_equal(seen.begun, 4);
-    assert_int_equal(seen.running, 4);
+    assert_int_equal(seen.started, 4);
     hold(false);
     await(&seen.handled, 50);
     assert_int_equal(seen.most, 4);
     finish(pool);
+    assert_int_equal(seen.started, 4);
+    assert_int_equal(seen.begun, 4);
 }
 
 /* A thread that waits is used before another starts. */
@@ -231,9 +268,9 @@ test_no_more_than_needed(void **state)
     for (size_t i = 0; i < 20; i++) {
         submit(pool, i, 1);
         await(&seen.handled, i + 1);
-        pause_ms(5); /* it goes back to waiting */
+        await(&seen.waits, i + 1);
     }
-    assert_int_equal(seen.begun, 1);
+    assert_int_equal(seen.started, 1);
     finish(pool);
 }
 
@@ -304,22 +341,36 @@ test_abort(void **state)
     close(ends[1]);
 }
 
-/* As the dispatcher does, until so many have been heard; ten seconds at
- * most. */
-static void
-ensure_until_handled(struct thread_pool *pool, size_t count)
+/* Until every thread has begun, or is ready to be joined; and where one has
+ * begun, until so many have been heard. */
+static size_t
+settle(size_t heard_wanted)
 {
-    size_t handled_now = 0;
+    size_t handled_now;
 
-    for (int tries = 0; handled_now < count; tries++) {
+    pthread_mutex_lock(&seen.lock);
+    while (seen.begun + seen.stateless < seen.started ||
+           seen.gone < seen.stateless ||
+           (seen.begun > seen.ended && seen.handled < heard_wanted))
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    handled_now = seen.handled;
+    pthread_mutex_unlock(&seen.lock);
+    return handled_now;
+}
+
+/* As the dispatcher does, until so many have been heard. */
+static void
+ensure_until_handled(struct thread_pool *pool, size_t wanted)
+{
+    size_t handled_now = settle(wanted);
+
+    for (int tries = 0; handled_now < wanted; tries++) {
         if (tries == 1000)
-            fail_msg("%zu heard of %zu", handled_now, count);
+            fail_msg("%zu heard of %zu", handled_now, wanted);
         thread_pool_ensure(pool);
         thread_pool_join(pool);
-        pause_ms(10);
-        pthread_mutex_lock(&seen.lock);
-        handled_now = seen.handled;
-        pthread_mutex_unlock(&seen.lock);
+        fake_clock_advance(TURN);
+        handled_now = settle(wanted);
     }
 }
 
@@ -338,7 +389,7 @@ test_thread_without_state_takes_nothing(void **state)
     for (size_t i = 0; i < JOBS; i++) {
         submit(pool, i, 1);
         if (i % 10 == 0)
-            pause_ms(1);
+            (void)settle(0);
     }
     ensure_until_handled(pool, JOBS);
     assert_int_equal(seen.stateless, 1);
@@ -375,11 +426,9 @@ test_others_are_busy(void **state)
     await(&seen.running, 1);
     seen.blind = 1;
     submit(pool, 1, 1);
-    await(&seen.stateless, 1);
-    for (int tries = 0; tries < 100 && seen.begun < 2; tries++) {
-        thread_pool_ensure(pool);
-        pause_ms(10);
-    }
+    await(&seen.gone, 1);
+    fake_clock_advance(2 * TURN);
+    thread_pool_ensure(pool);
     await(&seen.running, 2);
     hold(false);
     await(&seen.handled, 2);
@@ -396,12 +445,12 @@ test_none_can_begin(void **state)
     (void)state;
     seen.blind = SIZE_MAX;
     submit_open(pool, &jobs[0], descriptor);
-    await(&seen.stateless, 1);
-    pause_ms(20);
+    await(&seen.gone, 1);
     assert_false(thread_pool_ensure(pool));
+    assert_int_equal(seen.started, 1);
     assert_true(fcntl(descriptor, F_GETFD) >= 0);
     ensure_until_handled(pool, 1);
-    assert_in_range(seen.stateless, 5, 20);
+    assert_int_equal(seen.stateless, 10);
     assert_int_equal(seen.handled_open, 0);
     assert_int_equal(fcntl(descriptor, F_GETFD), -1);
     assert_true(thread_pool_ensure(pool));
@@ -429,5 +478,6 @@ main(void)
         cmocka_unit_test(test_none_can_begin),
     };
 
+    alarm(TIMEOUT);
     return cmocka_run_group_tests_name("crew", tests, NULL, NULL);
 }
