@@ -19,11 +19,12 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/connections.h"
+#include "fake_clock.h"
 
+#define TIMEOUT 60 /* seconds; then something waited for does not happen */
 #define MANY 40
 #define CROWD 300 /* more than are accepted in one go */
 
@@ -35,12 +36,48 @@ static struct listen_sockets sockets;
 static pthread_t thread;
 static enum connections_result how;
 
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+/* What has happened in other threads; under the lock. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t hearing;     /* how often handle_byte() had read an byte */
+    size_t released;    /* how many 's' may go on */
+    size_t stateless;   /* how often begin() gave no state */
+    size_t hangups;     /* how often hung_up() was called */
+    size_t turns;       /* how often the dispatcher waited for some time only */
+    size_t refusals;    /* how often accept4() had no descriptor */
+    int64_t time_flown; /* milliseconds that passed in an instant */
+} seen = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .changed = PTHREAD_COND_INITIALIZER};
 
-    nanosleep(&time, NULL);
+static void
+count(size_t *number)
+{
+    pthread_mutex_lock(&seen.lock);
+    (*number)++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static size_t
+number_of(const size_t *number)
+{
+    size_t now;
+
+    pthread_mutex_lock(&seen.lock);
+    now = *number;
+    pthread_mutex_unlock(&seen.lock);
+    return now;
+}
+
+/* Wait until it is so many. */
+static void
+await(const size_t *number, size_t wanted)
+{
+    pthread_mutex_lock(&seen.lock);
+    while (*number < wanted)
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    pthread_mutex_unlock(&seen.lock);
 }
 
 static atomic_size_t begun; /* workers */
@@ -51,6 +88,7 @@ begin(void *context)
 {
     if (blind > 0) {
         blind--;
+        count(&seen.stateless);
         return NULL;
     }
     begun++;
@@ -63,9 +101,11 @@ end(void *state)
     (void)state;
 }
 
+static int hanging = -1; /* 'h' is written to it as well */
+
 /*
- * One byte is a request: 'e' is echoed, 'c' closes, 's' sleeps for a while
- * and is echoed, 'w' waits for another byte, 'h' hangs.
+ * One byte is a request: 'e' is echoed, 'c' closes, 's' is echoed when it is
+ * released, 'w' waits for another byte, 'h' hangs.
  */
 static bool
 handle_byte(void *state, int descriptor)
@@ -74,10 +114,13 @@ handle_byte(void *state, int descriptor)
     ssize_t got = read(descriptor, &byte, 1);
 
     (void)state;
-    if (got == 1 && byte == 's')
-        pause_ms(300);
-    if (got == 1 && byte == 'h')
-        pause_ms(4000);
+    count(&seen.hearing);
+    if (got == 1 && byte == 's') {
+        await(&seen.released, 1);
+    } else if (got == 1 && byte == 'h') {
+        assert_int_equal(write(hanging, &byte, 1), 1);
+        await(&seen.released, SIZE_MAX);
+    }
     if (got == 1 && byte == 'w')
         got = read(descriptor, &byte, 1);
     if (got == 1 && byte != 'c' && write(descriptor, &byte, 1) == 1)
@@ -87,7 +130,6 @@ handle_byte(void *state, int descriptor)
 }
 
 static atomic_bool is_scarce;      /* accept4() has no descriptor to give */
-static atomic_size_t refusals;     /* how often it said so */
 static atomic_size_t accepts_lost; /* how many more accept4() will lose */
 static atomic_size_t adds_spared;  /* these EPOLL_CTL_ADD go well ... */
 static atomic_size_t adds_failed;  /* ... and then so many do not */
@@ -103,7 +145,7 @@ scarce_accept(int socket, struct sockaddr *peer, socklen_t *len, int flags)
     int descriptor;
 
     if (is_scarce) {
-        refusals++;
+        count(&seen.refusals);
         errno = EMFILE;
         return -1;
     }
@@ -135,6 +177,40 @@ scarce_watch(int epoll, int operation, int descriptor,
     return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
 }
 
+/* The dispatcher need not really wait where it waits for some time only. */
+static atomic_bool time_flies;
+
+/* In the place of the C library's. */
+int quick_wait(int epoll, struct epoll_event *events, int max,
+               int timeout) __asm__("epoll_wait");
+
+int
+quick_wait(int epoll, struct epoll_event *events, int max, int timeout)
+{
+    bool is_quick = time_flies && timeout > 0;
+    int got;
+
+    if (timeout >= 0)
+        count(&seen.turns);
+    got = (int)syscall(SYS_epoll_wait, epoll, events, max,
+                       is_quick ? 0 : timeout);
+    if (is_quick && got == 0) {
+        fake_clock_advance(timeout);
+        pthread_mutex_lock(&seen.lock);
+        seen.time_flown += timeout;
+        pthread_cond_broadcast(&seen.changed);
+        pthread_mutex_unlock(&seen.lock);
+    }
+    return got;
+}
+
+static void
+hung_up(void *context)
+{
+    assert_ptr_equal(context, folder);
+    count(&seen.hangups);
+}
+
 static const struct thread_pool_work work = {folder, begin, handle_byte, end};
 static const struct listen_peers everybody;
 
@@ -151,7 +227,18 @@ static struct connections_options options = {.sockets = &sockets,
                                              .peers = &everybody,
                                              .work = &work,
                                              .workers = 2,
-                                             .drain = 5};
+                                             .drain = 5,
+                                             .on_hangup = hung_up};
+
+static void
+forget(void)
+{
+    seen.hearing = seen.released = seen.stateless = seen.hangups = 0;
+    seen.turns = seen.refusals = 0;
+    seen.time_flown = 0;
+    time_flies = false;
+    options.on_hangup = hung_up;
+}
 
 static int
 start(int64_t drain)
@@ -168,6 +255,16 @@ static int
 set_up(void **state)
 {
     (void)state;
+    forget();
+    return start(5);
+}
+
+static int
+set_up_without_hangup(void **state)
+{
+    (void)state;
+    forget();
+    options.on_hangup = NULL;
     return start(5);
 }
 
@@ -175,7 +272,18 @@ static int
 set_up_hasty(void **state)
 {
     (void)state;
+    forget();
     return start(0);
+}
+
+/* Wait until the dispatcher has done with whatever came before. */
+static void
+fence(void)
+{
+    size_t before = number_of(&seen.hangups);
+
+    kill(getpid(), SIGHUP);
+    await(&seen.hangups, before + 1);
 }
 
 /* End it as `number` does; how it came back. */
@@ -294,7 +402,8 @@ test_silent_closing(void **state)
     begun = 0;
     for (size_t i = 0; i < MANY; i++)
         close(connect_one());
-    pause_ms(50);
+    fence(); /* it has accepted them, */
+    fence(); /* and seen that they are closed */
     assert_int_equal(begun, 0);
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
@@ -325,10 +434,12 @@ test_drain(void **state)
     assert_says(idle, 'e');
     say(busy, 's');
     say(next, 's');
+    await(&seen.hearing, 3);
     say(last, 's'); /* waits for one of two */
-    pause_ms(50);
+    fence();
     kill(getpid(), SIGTERM);
     assert_closed(idle);
+    count(&seen.released);
     assert_says(busy, 's');
     assert_says(next, 's');
     assert_says(last, 's');
@@ -368,6 +479,7 @@ test_drain_of_a_crowd(void **state)
     char reason[LISTEN_ERROR_MAX];
 
     (void)state;
+    forget();
     assert_int_equal(
         log_open(&options.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
         PST_OK);
@@ -402,13 +514,14 @@ test_no_worker_and_no_descriptor(void **state)
     (void)state;
     blind = 1;
     say(descriptor, 'e');
-    while (blind > 0)
-        pause_ms(1);
-    pause_ms(20);
+    await(&seen.stateless, 1);
+    await(&seen.turns, 1); /* until somebody can hear */
     accepts_lost = 1;
+    time_flies = true;
     assert_closed(connect_one());
     assert_says(descriptor, 'e');
     close(descriptor);
+    time_flies = false;
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
@@ -420,15 +533,21 @@ test_short_of_descriptors(void **state)
     int descriptor;
 
     (void)state;
-    refusals = 0;
     is_scarce = true;
+    time_flies = true;
     descriptor = connect_one();
     say(descriptor, 'e');
-    pause_ms(300);
-    assert_in_range(refusals, 1, 10);
+    pthread_mutex_lock(&seen.lock);
+    while (seen.time_flown < 1000 && seen.refusals < 100)
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    pthread_mutex_unlock(&seen.lock);
     is_scarce = false;
     assert_says(descriptor, 'e');
+    assert_true(seen.time_flown >= 1000);
+    assert_true(seen.refusals > 0 &&
+                seen.refusals <= (size_t)seen.time_flown / 100 + 1);
     close(descriptor);
+    time_flies = false;
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
@@ -445,6 +564,7 @@ test_socket_watched_by_half(void **state)
     int descriptor;
 
     (void)state;
+    forget();
     options.drain = 5;
     assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     assert_int_equal(listen_open(&second, other_address, reason), PST_OK);
@@ -456,12 +576,14 @@ test_socket_watched_by_half(void **state)
     adds_spared = 1;
     adds_failed = 1;
     accepts_lost = 1;
+    time_flies = true;
     assert_closed(connect_one());
     descriptor = connect_to(other_address);
     say(descriptor, 'e');
     assert_says(descriptor, 'e');
     close(descriptor);
     assert_int_equal(adds_failed, 0);
+    time_flies = false;
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
@@ -473,7 +595,7 @@ test_drain_ends(void **state)
 
     (void)state;
     say(descriptor, 'w');
-    pause_ms(50);
+    await(&seen.hearing, 1);
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
     assert_closed(descriptor);
 }
@@ -482,12 +604,14 @@ static void
 test_second_signal(void **state)
 {
     int descriptor = connect_one();
+    size_t turns;
 
     (void)state;
     say(descriptor, 'w');
-    pause_ms(50);
+    await(&seen.hearing, 1);
+    turns = number_of(&seen.turns);
     kill(getpid(), SIGTERM);
-    pause_ms(50);
+    await(&seen.turns, turns + 1); /* it drains */
     assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
     assert_closed(descriptor);
 }
@@ -500,15 +624,22 @@ test_cut(void **state)
     enum connections_result result_of_child = CONNECTIONS_FAILED;
     int descriptor;
     int told[2];
+    int hung[2];
+    char byte = 0;
     pid_t child;
 
     (void)state;
+    forget();
     options.drain = 0;
     assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(hung), 0);
     assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        alarm(TIMEOUT);
+        hanging = hung[1];
+        time_flies = true;
         how = connections_run(&options);
         if (write(told[1], &how, sizeof(how)) == (ssize_t)sizeof(how))
             execl("/bin/true", "true", NULL); /* ends all threads */
@@ -516,7 +647,7 @@ test_cut(void **state)
     }
     descriptor = connect_one();
     say(descriptor, 'h');
-    pause_ms(100);
+    assert_int_equal(read(hung[0], &byte, 1), 1);
     kill(child, SIGTERM);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(read(told[0], &result_of_child, sizeof(result_of_child)),
@@ -525,6 +656,8 @@ test_cut(void **state)
     assert_closed(descriptor);
     close(told[0]);
     close(told[1]);
+    close(hung[0]);
+    close(hung[1]);
     listen_close(&sockets);
 }
 
@@ -536,7 +669,8 @@ main(void)
         cmocka_unit_test_setup(test_silence_costs_nothing, set_up),
         cmocka_unit_test_setup(test_all_at_once, set_up),
         cmocka_unit_test_setup(test_silent_closing, set_up),
-        cmocka_unit_test_setup(test_hangup_signal_changes_nothing, set_up),
+        cmocka_unit_test_setup(test_hangup_signal_changes_nothing,
+                               set_up_without_hangup),
         cmocka_unit_test_setup(test_drain, set_up),
         cmocka_unit_test(test_drain_of_a_crowd),
         cmocka_unit_test_setup(test_no_worker_and_no_descriptor, set_up),
@@ -548,6 +682,7 @@ main(void)
     };
     int failed;
 
+    alarm(TIMEOUT);
     connections_block_signals();
     signal(SIGPIPE, SIG_IGN);
     if (!mkdtemp(folder))
