@@ -10,13 +10,14 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gateway/serve.h"
@@ -97,23 +98,21 @@ test_refused(void **state)
     }
 }
 
-/* Connect as soon as somebody listens; ten seconds at most. */
+/* Connect as soon as the log says that somebody listens. */
 static int
-connect_soon(void)
+connect_soon(FILE *log)
 {
-    const struct timespec pause = {.tv_nsec = 10000000};
+    char line[1024];
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const struct sockaddr *any = (const void *)&name;
     int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 
     memcpy(name.sun_path, path, strlen(path) + 1);
-    for (int tries = 0; tries < 1000; tries++) {
-        if (connect(descriptor, any, sizeof(name)) == 0)
-            return descriptor;
-        nanosleep(&pause, NULL);
-    }
-    fail_msg("nobody listens");
-    return -1;
+    do
+        assert_non_null(fgets(line, sizeof(line), log));
+    while (!strstr(line, "event=ready"));
+    assert_int_equal(connect(descriptor, any, sizeof(name)), 0);
+    return descriptor;
 }
 
 /* One request without keep-connection: GET, its body "hi". */
@@ -136,15 +135,22 @@ test_socket(void **state)
     int status = 0;
     ssize_t some;
     int descriptor;
-    pid_t child = fork();
+    int log[2];
+    FILE *lines;
+    pid_t child;
 
     (void)state;
+    assert_int_equal(pipe2(log, O_CLOEXEC), 0);
+    child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        assert_non_null(freopen("/dev/null", "w", stderr));
+        dup2(log[1], STDERR_FILENO);
         be_child(variables, argv, echo);
     }
-    descriptor = connect_soon();
+    close(log[1]);
+    lines = fdopen(log[0], "r");
+    assert_non_null(lines);
+    descriptor = connect_soon(lines);
     assert_int_equal(send(descriptor, records, sizeof(records) - 1, 0),
                      sizeof(records) - 1);
     do {
@@ -163,6 +169,7 @@ test_socket(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), EX_OK);
+    fclose(lines);
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
