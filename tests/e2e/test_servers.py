@@ -47,7 +47,7 @@ def site_fixture(request, backend):
                          POSTERN_TOKEN_METHOD="cookie,bearer",
                          POSTERN_MAX_BODY=str(MAX_BODY),
                          POSTERN_ORIGINS="https://listed.example",
-                         POSTERN_IDLE_TIMEOUT="60s")
+                         POSTERN_IDLE_TIMEOUT="10m")
     site.write("www/members/dump.php", DUMP)
     site.write("www/members/own.php", OWN)
     site.write("www/members/dump.cgi", DUMP_CGI)
