@@ -372,7 +372,6 @@ def test_full_house_closes_the_longest_idle(start):
 # Workers.
 
 
-@pytest.mark.quick
 def test_slow_requests_queue(start):
     program, path = start(POSTERN_WORKERS="4")
     begin = time.monotonic()
