@@ -11,4 +11,8 @@
  * this clock is never set (CLOCK_MONOTONIC). */
 int64_t clock_ms(void);
 
+/* Let so many milliseconds pass by that clock; none when 0 or less. A signal
+ * cuts nothing short. */
+void clock_sleep(int64_t ms);
+
 #endif

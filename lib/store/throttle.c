@@ -5,10 +5,8 @@
 #include "store/throttle.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "codec/name_fold.h"
@@ -304,14 +302,7 @@ throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
 void
 throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
 {
-    int64_t left = throttle_floor_remaining(started_ms, clock_ms(), floor_ms);
-    struct timespec span = {.tv_sec = left / 1000,
-                            .tv_nsec = left % 1000 * 1000000};
-
-    /* What is left is written back, so a signal cuts nothing short. */
-    while (left > 0 &&
-           clock_nanosleep(CLOCK_MONOTONIC, 0, &span, &span) == EINTR)
-        ;
+    clock_sleep(throttle_floor_remaining(started_ms, clock_ms(), floor_ms));
 }
 
 enum pst_err

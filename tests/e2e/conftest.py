@@ -9,6 +9,12 @@ from redis_server import Redis
 LOG_SHOWN = 3000  # characters
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "quick: logging in, asking, logging out and the rules of "
+        "trust, also behind each web server: what tests/run quick runs")
+
+
 @pytest.fixture(name="backend", scope="session")
 def backend_fixture():
     backend = gateways.Backend()

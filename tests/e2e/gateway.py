@@ -35,7 +35,8 @@ KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
 
 # Of our own environment, what sanitizers and coverage want to see.
 FOR_THE_BUILD = {name: os.environ[name] for name in (
-    "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS") if name in os.environ}
+    "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+    if name in os.environ}
 
 LOGIN = """mutation OwnerLogin($email: String!, $password: String!) {
     login(email: $email, password: $password) { secret ttl email ownerId }}"""

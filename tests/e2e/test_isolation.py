@@ -15,6 +15,8 @@ import pytest
 from gateway import COOKIE, LOGIN, ME
 from http_client import cookie_of
 
+pytestmark = pytest.mark.quick
+
 ROUNDS = 45  # requests of each of the threads below
 SECRET_A = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
 SECRET_B = "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"

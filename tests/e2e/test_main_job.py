@@ -15,6 +15,8 @@ from graphql import parse, print_ast
 from http_client import cookie_of
 from jwcrypto import jwk, jws
 
+pytestmark = pytest.mark.quick
+
 ATTRIBUTES = ["Path=/", "HttpOnly", "Secure", "SameSite=Lax"]
 CREATE = """mutation ($name: String!) {
     createStore(name: $name) { id name owner { ownerId } } }"""

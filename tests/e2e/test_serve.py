@@ -23,7 +23,7 @@ BUILD = os.environ.get("POSTERN_BUILD", ".")
 ECHO = os.path.join(BUILD, "tests/unit/echo_handler")
 
 # Of our own environment, what sanitizers and coverage want to see.
-KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
         "LD_LIBRARY_PATH")
 
 
@@ -260,6 +260,7 @@ def test_kept_connection(start):
     program.wait_for("event=request", 51)
 
 
+@pytest.mark.quick
 def test_interleaved_kept_connections_do_not_mix(start):
     _, path = start(POSTERN_WORKERS="2")
     connections = [fcgi.Connection(path) for _ in range(8)]
@@ -381,6 +382,7 @@ def test_slow_requests_queue(start):
     assert program.status("Threads") <= 5
 
 
+@pytest.mark.quick
 def test_workers_grow_on_demand(start):
     program, path = start(POSTERN_WORKERS="20")
     begin = time.monotonic()

@@ -47,7 +47,7 @@ def site_fixture(request, backend):
                          POSTERN_TOKEN_METHOD="cookie,bearer",
                          POSTERN_MAX_BODY=str(MAX_BODY),
                          POSTERN_ORIGINS="https://listed.example",
-                         POSTERN_IDLE_TIMEOUT="60s")
+                         POSTERN_IDLE_TIMEOUT="10m")
     site.write("www/members/dump.php", DUMP)
     site.write("www/members/own.php", OWN)
     site.write("www/members/dump.cgi", DUMP_CGI)
@@ -81,6 +81,7 @@ def is_alive(site, user, cookie):
 # --- logging in, asking, logging out -----------------------------------------
 
 
+@pytest.mark.quick
 def test_login_by_json(site, user):
     answer = site.log_in(user)
     assert answer.status == 200
@@ -94,6 +95,7 @@ def test_login_by_json(site, user):
     assert site.query(cookie=value).json == me(user)
 
 
+@pytest.mark.quick
 def test_login_by_graphql(site, user):
     answer = site.post("/login", {"query": LOGIN, "variables": {
         "email": user.email, "password": user.password}})
@@ -103,6 +105,7 @@ def test_login_by_graphql(site, user):
     assert site.query(bearer=token).json == me(user)
 
 
+@pytest.mark.quick
 def test_login_by_form(site, user):
     page = site.get("/login?return_to=/members/")
     assert page.status == 200 and page.all("set-cookie") == []
@@ -122,6 +125,7 @@ def field(page, name):
     return value
 
 
+@pytest.mark.quick
 def test_wrong_password(site, user):
     answer = site.post("/login", {"email": user.email, "password": "wrong"})
     assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
@@ -131,6 +135,7 @@ def test_wrong_password(site, user):
     assert 'value="a&lt;b&gt;@x"' in answer.text
 
 
+@pytest.mark.quick
 def test_query(site, user, cookie, bearer):
     assert site.query(cookie=cookie).json == me(user)
     assert site.query(bearer=bearer).json == me(user)
@@ -139,6 +144,7 @@ def test_query(site, user, cookie, bearer):
     assert site.get(f"/query?{query}", cookie=cookie).json == me(user)
 
 
+@pytest.mark.quick
 def test_session(site, user, cookie, bearer):
     for carrier in ({"cookie": cookie}, {"bearer": bearer}):
         session = site.session(**carrier)
@@ -151,6 +157,7 @@ def test_session(site, user, cookie, bearer):
     assert cookie_of(answer)[1] == ""
 
 
+@pytest.mark.quick
 def test_logout(site, user):
     value = site.cookie_for(user)
     page = site.get("/logout", cookie=value)
@@ -166,6 +173,7 @@ def test_logout(site, user):
     assert answer.json == {"data": {"logout": {"success": True}}}
 
 
+@pytest.mark.quick
 def test_a_bearer_token_after_its_logout(site, user):
     token = site.log_in(user).get("vendure-auth-token")
     assert site.get("/members/index.html", bearer=token).status == 200
@@ -174,6 +182,7 @@ def test_a_bearer_token_after_its_logout(site, user):
         assert site.get(path, bearer=token).status == 401
 
 
+@pytest.mark.quick
 def test_a_csrf_token_that_is_wrong(site, user):
     """Design 2.7: refused, and the form comes again with a good one."""
     cookie = site.cookie_for(user)
@@ -464,6 +473,7 @@ SPELLINGS = [
     "HTTP_REMOTE_USER", "Redirect-Remote-User", "X-Forwarded-User"]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_nobody_becomes_somebody_by_a_header(site, name):
     for path in ("/members/index.html", "/members/dump.php",
@@ -542,6 +552,7 @@ def test_authorization_by_another_name(site, bearer):
 # --- other sites (design 2.7) ------------------------------------------------
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("headers, status", [
     ([("Sec-Fetch-Site", "cross-site")], 403),
     ([("Sec-Fetch-Site", "same-site")], 403),
@@ -572,6 +583,7 @@ PAGES = ["/members/index.html", "/members/", "/members/page.php",
          "/members/shell.cgi", "/members/perl.cgi"]
 
 
+@pytest.mark.quick
 def test_members_see_pages(site, user, cookie, bearer):
     for path in PAGES:
         for carrier in ({"cookie": cookie}, {"bearer": bearer}):
@@ -583,6 +595,7 @@ def test_members_see_pages(site, user, cookie, bearer):
                 assert f"You are number {user.owner}," in answer.text
 
 
+@pytest.mark.quick
 def test_others_do_not(site):
     """L10: nothing of the page comes with the refusal. L22: there are no rules
     of ours about paths that a query string could meet."""
@@ -734,6 +747,7 @@ def test_a_pages_own_refusal_is_its_own(site, cookie):
     assert answer.get("content-type") == "text/html; charset=utf-8"
 
 
+@pytest.mark.quick
 def test_a_scripts_request_gets_401(site):
     for mode in ("cors", "same-origin", "no-cors"):
         answer = site.get("/members/index.html", headers=[
@@ -742,6 +756,7 @@ def test_a_scripts_request_gets_401(site):
         assert answer.get("location") is None
 
 
+@pytest.mark.quick
 def test_a_dead_cookie_is_cleared(site):
     answer = site.get("/members/index.html", cookie="forged")
     assert answer.status == 401

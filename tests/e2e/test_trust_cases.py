@@ -11,6 +11,8 @@ import fcgi
 import hostile
 import pytest
 
+pytestmark = pytest.mark.quick
+
 JSON = ("Content-Type", "application/json")
 GRAPHQL = ("Accept", "application/graphql-response+json")
 PASSWORD = "correct horse battery"

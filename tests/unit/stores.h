@@ -20,12 +20,25 @@
 /* The instant at which the tests take place; no clock is read. */
 #define NOW 1800000000
 
+/* Which store a program tests that can test each of them: Makefile.am builds
+ * it twice. So LMDB is tested where there is no redis-server. */
+#ifndef STORES_KIND
+#define STORES_KIND STORE_LMDB
+#endif
+
+/* The exit status of a test program that cannot test anything. */
+#define STORES_SKIPPED 77
+
 struct stores {
     char folder[64];
     char url[128];
     pid_t redis; /* 0: none runs */
+    int log;     /* what it says is read here, while it runs */
     const char *const *options;
 };
+
+/* False, said on stderr, where redis-server is needed and not installed. */
+bool stores_can_start(enum store_kind kind);
 
 /* Make one of a kind; `options` are more words for redis-server, or NULL. */
 void stores_start(struct stores *stores, enum store_kind kind,
@@ -53,10 +66,6 @@ enum pst_err stores_add(struct store *store,
 /* Say an inline command to Redis, and get what it says, at most size. */
 void stores_say(const struct stores *stores, const char *command, char *answer,
                 size_t size);
-
-/* Milliseconds of a clock that never goes back. */
-int64_t stores_clock(void);
-void stores_pause(int milliseconds);
 
 /* Fail unless e is want; what names the row, and the store says why. */
 void stores_expect(const struct store *store, const char *what,

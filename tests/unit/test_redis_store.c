@@ -269,5 +269,7 @@ main(void)
         TEST(test_warnings),
     };
 
+    if (!stores_can_start(STORE_REDIS))
+        return STORES_SKIPPED;
     return cmocka_run_group_tests_name("store_keys", tests, NULL, NULL);
 }
