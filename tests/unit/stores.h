@@ -20,6 +20,12 @@
 /* The instant at which the tests take place; no clock is read. */
 #define NOW 1800000000
 
+/* For tests that need a store, whichever it is; and one that is down. */
+#define STORES_ANY (POSTERN_WITH_LMDB ? STORE_LMDB : STORE_REDIS)
+#define STORES_DOWN_URL                              \
+    (POSTERN_WITH_LMDB ? "lmdb:/nonexistent/postern" \
+                       : "unix:/nonexistent/postern.sock")
+
 struct stores {
     char folder[64];
     char url[128];

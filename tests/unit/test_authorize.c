@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "store/store_backend.h"
 #include "stores.h"
 
 int authorize_main(int argc, char **argv);
@@ -557,7 +558,7 @@ test_ended_meanwhile(void **state)
     struct stores stores;
 
     (void)state;
-    stores_start(&stores, STORE_LMDB, NULL);
+    stores_start(&stores, STORES_ANY, NULL);
     fix.ctx.store = stores_open(&stores, "test");
     log_in(PST_STR("7"), PST_STR("a"));
     broken = *fix.ctx.store->backend;

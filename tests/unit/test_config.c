@@ -1170,7 +1170,7 @@ static const struct file_row stores[] = {
     {"a tab inside", OCTETS("lmdb:/a\tb"), 0600, NULL, "control octet"},
     {"too long", {long_line, sizeof(long_line)}, 0600, NULL, "more than 4096"},
     {"no store's URL", OCTETS("memcached://ann:hidden-word@a"), 0600, NULL,
-     "a file whose URL is none of"},
+     "a file whose URL must be one of"},
 };
 
 /* Shown are the file and, in its variable's place, the URL, masked. */

@@ -26,7 +26,7 @@ set_up(const char *account, const char *address)
     const char *const settings[] = {account, address, NULL};
 
     fixture_init(&fix, settings);
-    stores_start(&stores, STORE_LMDB, NULL);
+    stores_start(&stores, STORES_ANY, NULL);
     fix.ctx.store = stores_open(&stores, "test");
 }
 

@@ -269,5 +269,5 @@ main(void)
         TEST(test_warnings),
     };
 
-    return cmocka_run_group_tests_name("store_keys", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("redis_store", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "fixture.h"
 #include "gateway/session_registry.h"
 #include "gateway/token_transport.h"
+#include "store/store_backend.h"
 #include "stores.h"
 
 /* What a cookie holds. A and B are two sessions, LATER and AGAIN copies of A
@@ -71,7 +72,7 @@ set_up(void **state)
 
     (void)state;
     fixture_init(&fix, NULL);
-    stores_start(&stores, STORE_LMDB, NULL);
+    stores_start(&stores, STORES_ANY, NULL);
     fix.ctx.store = stores_open(&stores, "test");
     fixture_request(&fix, variables, NULL);
     seal(A, &a);

@@ -25,7 +25,7 @@ begin(void **state)
 
     (void)state;
     fixture_init(&f, NULL);
-    stores_start(&stores, STORE_LMDB, NULL);
+    stores_start(&stores, STORES_ANY, NULL);
     f.ctx.store = stores_open(&stores, "test");
     fixture_request(&f, variables, NULL);
     return 0;
@@ -554,7 +554,7 @@ away_means_no_but_for_the_grace(void **state)
 
     (void)state;
     store_close(&f.ctx.store);
-    f.ctx.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
+    f.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         f.config->store_grace = rows[i].grace;
         f.ctx.store_answered_at =

@@ -108,12 +108,12 @@ test_bad(void **state)
         const char *text;
         const char *error;
     } rows[] = {
-        {"", "none of"},
-        {"None", "none of"},
-        {"none ", "none of"},
-        {"/var/lib/postern", "none of"},
-        {"file:/var/lib/postern", "none of"},
-        {"REDIS://localhost", "none of"},
+        {"", "must be one of"},
+        {"None", "must be one of"},
+        {"none ", "must be one of"},
+        {"/var/lib/postern", "must be one of"},
+        {"file:/var/lib/postern", "must be one of"},
+        {"REDIS://localhost", "must be one of"},
         {"rediss://localhost", "TLS"},
         {"lmdb:", "path"},
         {"lmdb:var/lib", "path"},
