@@ -18,12 +18,11 @@
 #include "store/lmdb_expiry.h"
 #include "store/store_backend.h"
 
-/* Results of an apply function, beside 0 and the error codes of LMDB, which
- * neither LMDB nor errno uses. */
-#define LMDB_UNCHANGED (-1) /* there is nothing to commit */
-#define LMDB_NEWER_RECORD                              \
-    (-2) /* a newer program wrote the record to change \
-          */
+/* Results of an apply function, beside 0 and the error codes of LMDB; neither
+ * LMDB nor errno uses them. There is nothing to commit; and: a newer program
+ * wrote the record that this change has to read. */
+#define LMDB_UNCHANGED (-1)
+#define LMDB_NEWER_RECORD (-2)
 
 /* Its first member is its struct store. */
 struct lmdb_handle;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * revoked.c - "is this session revoked?" in LMDB: the time of one question,
- * and the memory that is mapped, as the number of revoked sessions grows.
+ * revoked.c - measure store_check() in LMDB: its time, and the memory that is
+ * mapped, as the number of revoked sessions grows.
  *
- *   revoked FOLDER [COUNT…]
+ *   revoked FOLDER [COUNT...]
  *
- * FOLDER should not exist; on a file system in memory it fills faster. The
- * time of a question does not depend on that: it is read from mapped pages.
+ * FOLDER should not exist. On a file system in memory it fills faster; that
+ * does not change the time of a check, which reads mapped pages.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "crypto/crypto.h"
 #include "store/store.h"
 
-#define QUESTIONS 1000000
+#define CHECKS 1000000
 #define NOW 1800000000
 
 static double
@@ -29,9 +29,9 @@ seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The id of the n-th session: as scattered as hashes are, and cheap. */
+/* The id of the n-th session: as random as a hash, but cheaper. */
 static struct store_id
-id_of(uint64_t n)
+make_id(uint64_t n)
 {
     struct store_id id;
 
@@ -43,9 +43,9 @@ id_of(uint64_t n)
     return id;
 }
 
-/* Kibibytes of the process's memory that are a mapped file. */
+/* KiB of mapped files in the memory of this process. */
 static long
-mapped(void)
+mapped_kib(void)
 {
     FILE *file = fopen("/proc/self/status", "r");
     char line[256];
@@ -65,10 +65,10 @@ mapped(void)
 }
 
 static int
-fill(struct store *store, unsigned long from, unsigned long to)
+fill_store(struct store *store, unsigned long from, unsigned long to)
 {
     for (unsigned long n = from; n < to; n++) {
-        struct store_id sid = id_of(n);
+        struct store_id sid = make_id(n);
 
         if (store_revoke(store, &sid, NULL, NOW + 86400, NOW) != PST_OK) {
             (void)fprintf(stderr, "revoked: %s\n", store_error(store));
@@ -78,28 +78,29 @@ fill(struct store *store, unsigned long from, unsigned long to)
     return 0;
 }
 
-/* Nanoseconds of one question; `first` + 0…count-1 are asked about. */
+/* Nanoseconds of one check, of the sessions first to first + count - 1. */
 static double
-ask(struct store *store, uint64_t first, uint64_t count, enum pst_err want)
+measure_check(struct store *store, uint64_t first, uint64_t count,
+              enum pst_err want)
 {
-    const struct store_id subject = id_of(UINT64_MAX);
+    const struct store_id subject = make_id(UINT64_MAX);
     double begin;
     double hashing;
 
     begin = seconds();
-    for (uint64_t n = 0; n < QUESTIONS; n++) {
-        volatile struct store_id sid = id_of(first + n * 7919 % count);
+    for (uint64_t n = 0; n < CHECKS; n++) {
+        volatile struct store_id sid = make_id(first + n * 7919 % count);
 
         (void)sid;
     }
     hashing = seconds() - begin;
     begin = seconds();
-    for (uint64_t n = 0; n < QUESTIONS; n++) {
-        struct store_id sid = id_of(first + n * 7919 % count);
+    for (uint64_t n = 0; n < CHECKS; n++) {
+        struct store_id sid = make_id(first + n * 7919 % count);
 
         PST_REQUIRE(store_check(store, &sid, &subject, NOW) == want);
     }
-    return (seconds() - begin - hashing) / QUESTIONS * 1e9;
+    return (seconds() - begin - hashing) / CHECKS * 1e9;
 }
 
 static int
@@ -118,13 +119,14 @@ run(struct store *store, int argc, char **argv)
         double yes;
         double no;
 
-        if (count < filled || fill(store, filled, count) != 0)
+        if (count < filled || fill_store(store, filled, count) != 0)
             return 1;
         filled = count;
-        (void)ask(store, 0, count, PST_REVOKED); /* warm */
-        yes = ask(store, 0, count, PST_REVOKED);
-        no = ask(store, UINT64_C(1) << 40, QUESTIONS, PST_OK);
-        (void)printf("%10lu %14.0f %14.0f %12ld\n", count, yes, no, mapped());
+        (void)measure_check(store, 0, count, PST_REVOKED); /* warm */
+        yes = measure_check(store, 0, count, PST_REVOKED);
+        no = measure_check(store, UINT64_C(1) << 40, CHECKS, PST_OK);
+        (void)printf("%10lu %14.0f %14.0f %12ld\n", count, yes, no,
+                     mapped_kib());
         (void)fflush(stdout);
     }
     return 0;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb_store.c - a full map refuses what begins and serves what ends; and
- * what is over goes, in bounded steps and not before its time.
+ * test_lmdb_expiry.c - expired records are removed, in bounded steps and not
+ * before their time; and counters displace only counters.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/limits.h"
 #include "stores.h"
@@ -30,7 +27,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* A full map. */
+/* Small maps. */
 
 #define NAMES 1500
 #define GUESSED 10 /* of each so many, the last ones again and again */
@@ -54,7 +51,7 @@ spill(struct store *store, unsigned n, int64_t expires)
         store, &sid, (struct pst_bytes){bytes, sizeof(bytes)}, expires, NOW);
 }
 
-/* What has ended makes room for what begins, without a word from outside. */
+/* Expired records make room for new ones, without a sweep by the caller. */
 static void
 test_full_of_old(void **state)
 {
@@ -73,7 +70,7 @@ test_full_of_old(void **state)
     store_close(&store);
 }
 
-/* A wrong password for a name: its two budgets. */
+/* A wrong password for a name, counted in two budgets. */
 static enum pst_err
 guess(struct store *store, unsigned name)
 {
@@ -96,8 +93,9 @@ guess_until_throttled(struct store *store, unsigned name)
 }
 
 /* L63: made-up names filled the map with counters until nobody could log in.
- * They have their share, in which those make room that are over first: logins
- * go on, and a name that is really guessed at, before or after, is limited. */
+ * Now counters have a share of the map, in which those that expire first make
+ * room: logins go on, and a name that is guessed at, before or after, stays
+ * limited. */
 static void
 test_full_of_names(void **state)
 {
@@ -150,13 +148,14 @@ test_sweep(void **state)
                   store_session_touch(store, &session.subject, &session.sid,
                                       NOW + 500, NOW + 1),
                   PST_OK);
-    /* The note of the newest session goes with a minute's delay. */
+    /* The since record, which notes the newest session, expires a minute
+     * after it. */
     stores_expect(store, "early", store_sweep(store, 50, NOW + 99, &swept),
                   PST_OK);
     assert_int_equal(swept.removed, 1);
     stores_expect(store, "some", store_sweep(store, 5, NOW + 300, &swept),
                   PST_OK);
-    assert_int_equal(swept.removed, 4); /* of five, one had moved */
+    assert_int_equal(swept.removed, 4); /* of five entries, one was moved */
     stores_expect(store, "rest", store_sweep(store, 50, NOW + 300, &swept),
                   PST_OK);
     assert_int_equal(swept.removed, 15);
@@ -169,7 +168,7 @@ test_sweep(void **state)
     store_close(&store);
 }
 
-/* An ended session stays ended as long as any machine may take it. */
+/* A session stays revoked as long as any clock may take it for valid. */
 static void
 test_sweep_ended(void **state)
 {
@@ -211,8 +210,9 @@ test_sweep_ended(void **state)
     store_close(&store);
 }
 
-/* `postern gc` stopped after 1000 hints of what was deleted: it removed nothing
- * with them, and took that for the end, with all that had ended behind it. */
+/* `postern gc` stopped after 1000 entries of deleted records: it had removed
+ * nothing, took that for the end of the index, and left all expired records
+ * behind them. */
 static void
 test_sweep_deleted(void **state)
 {
@@ -249,7 +249,7 @@ test_sweep_deleted(void **state)
     store_close(&store);
 }
 
-/* Whoever writes tidies: the file does not grow with what is over. */
+/* Each write removes some expired records: so the file does not grow. */
 static void
 test_share(void **state)
 {

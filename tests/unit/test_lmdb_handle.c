@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb.c - what the files of one machine's store are like, and
- * what they survive: a folder that is none, forks, threads, and kill -9 in the
- * middle of writes, 100 times.
+ * test_lmdb_handle.c - LMDB folders: modes, owners, errors; handles in several
+ * threads and processes; and kill -9 in the middle of writes, 100 times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +59,7 @@ test_files(void **state)
     store_close(&store);
 }
 
-/* Everybody who might write there might put another file into its place. */
+/* Whoever may write to the folder may replace its files. */
 static void
 test_open_folder(void **state)
 {
@@ -79,8 +78,8 @@ test_open_folder(void **state)
     store_close(&store);
 }
 
-/* Only the folder's mode is called the folder's mode: elsewhere the kernel
- * says EPERM for reasons of its own, here because sysfs takes no folders. */
+/* EPERM of the kernel is not reported as a wrong mode of the folder: here it
+ * says that sysfs does not allow folders. */
 static void
 test_not_permitted(void **state)
 {
@@ -102,7 +101,7 @@ test_not_permitted(void **state)
     skip();
 }
 
-/* It says why, again and again, and heals when the cause is gone. */
+/* Each failure has its reason, and the handle works when the cause is gone. */
 static void
 test_no_folder(void **state)
 {
@@ -137,7 +136,7 @@ test_no_folder(void **state)
 
 /* Processes and threads. */
 
-/* Handles of one process share what may be open only once. */
+/* Handles of one process share the environment. */
 static void
 test_two_handles(void **state)
 {
@@ -190,8 +189,8 @@ test_threads(void **state)
     }
 }
 
-/* Ends without a word when all is well: what it inherited it cannot free, and
- * is not to be asked about. */
+/* Kills itself when all is well: valgrind must not ask it about memory that it
+ * inherited and cannot free. */
 static void
 use_after_fork(void)
 {
@@ -207,7 +206,7 @@ use_after_fork(void)
     (void)raise(SIGKILL);
 }
 
-/* A child opens its own, whatever its parent has open. */
+/* A child process opens its own environment. */
 static void
 test_fork(void **state)
 {
@@ -233,7 +232,7 @@ test_fork(void **state)
 
 /* Kill -9. */
 
-/* End one session after the other, and tell of each that is. */
+/* Revoke one session after the other, and report each to the parent. */
 static void
 end_and_tell(unsigned first, int pipe)
 {
@@ -250,7 +249,7 @@ end_and_tell(unsigned first, int pipe)
     _exit(3);
 }
 
-/* Returns how many it told of before it was killed. */
+/* Returns how many sessions it reported before it was killed. */
 static unsigned
 kill_in_the_middle(unsigned round)
 {
@@ -325,7 +324,7 @@ read_and_wait(unsigned index)
     return 2;
 }
 
-/* More readers than there are slots, each killed with its slot taken. */
+/* Many readers, each killed while it holds its slot. */
 static void
 test_killed_readers(void **state)
 {

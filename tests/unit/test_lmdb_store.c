@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb_store.c - a full map refuses what begins and serves what ends; and
- * what is over goes, in bounded steps and not before its time.
+ * test_lmdb_store.c - a map or a disk that is full: new sessions are refused,
+ * revocations still work, and no change is applied in part.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -51,8 +51,8 @@ spill(struct store *store, unsigned n, int64_t expires)
         store, &sid, (struct pst_bytes){bytes, sizeof(bytes)}, expires, NOW);
 }
 
-/* Nothing half-made; and ending a session, which must work then above all,
- * works: the last tenth of the map is kept for it. */
+/* No change is applied in part; and revoking a session works: the last tenth of
+ * the map is kept for that. */
 static void
 test_full(void **state)
 {
@@ -96,8 +96,8 @@ test_full(void **state)
 /* Slots for readers in the lock file. */
 #define READERS 4096
 
-/* How full the map is, is found out by reading too: where that failed, "start
- * this program again" was all that the log said. */
+/* To find out how full the map is needs a reader as well. When that failed, the
+ * log said only "start this program again". */
 static void
 test_no_reader_left(void **state)
 {
@@ -125,7 +125,7 @@ test_no_reader_left(void **state)
     store_close(&late);
 }
 
-/* A disk that takes no more: here, a file that may not grow. */
+/* A full disk: here, a file that may not grow. */
 static unsigned
 fill_disk(unsigned index)
 {
@@ -150,7 +150,7 @@ fill_disk(unsigned index)
     return wrong > 0 ? 101 : kept;
 }
 
-/* Nothing half-made, and it goes on when there is room again. */
+/* No change is applied in part, and writes work again when there is room. */
 static void
 test_full_disk(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redis.c - a Redis that is gone, comes back, hangs, is full, wants
- * a password, or is none: always a no, with its cause, in
- * bounded time (R79: a store that is down opens nothing; U15: exact causes).
+ * test_redis_handle.c - a Redis that is gone, comes back, hangs, is full, wants
+ * a password, or is something else: PST_STORE_DOWN, with its cause, in bounded
+ * time (R79: a store that is down opens nothing; U15: exact causes).
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -125,7 +125,7 @@ test_gone(void **state)
     assert_int_equal(count, 7);
 }
 
-/* A connection that broke while nobody looked costs no request. */
+/* A connection that broke between two calls fails no call. */
 static void
 test_restarted(void **state)
 {
@@ -290,7 +290,7 @@ free_port(char *port, size_t size)
     close(fd);
 }
 
-/* By TCP too, and each database is a world of its own. */
+/* By TCP too; and databases are separate. */
 static void
 test_tcp(void **state)
 {
@@ -316,7 +316,7 @@ test_tcp(void **state)
     expect_why("localhost");
 }
 
-/* A name with two addresses, of which the first is silence. */
+/* A name with two addresses, the first of which does not answer. */
 #define TWO_FACED "two-faced.invalid"
 
 static struct sockaddr_in silence;
@@ -325,7 +325,7 @@ static struct addrinfo silent_one = {.ai_family = AF_INET,
                                      .ai_addrlen = sizeof(silence),
                                      .ai_addr = (struct sockaddr *)&silence};
 
-/* The C library's, of which this program has its own. */
+/* Find the C library's function, which this program overrides. */
 static void
 real(const char *name, void *function, size_t size)
 {
@@ -394,8 +394,8 @@ make_silence(void)
     return false;
 }
 
-/* All the time there was to connect went to the first of a name's addresses,
- * and none was left for one that would have answered. */
+/* The first address of a name used up all the time there is to connect, and
+ * left none for the one that would have answered. */
 static void
 test_silent_address(void **state)
 {
@@ -424,8 +424,8 @@ test_no_host(void **state)
     expect_why("cannot be resolved");
 }
 
-/* After a failover, the machine we knew is no master any more: only a new
- * connection finds the one that is. */
+/* After a failover, the server of this connection is a replica: only a new
+ * connection finds the new master. */
 static void
 test_read_only(void **state)
 {
@@ -448,7 +448,7 @@ test_read_only(void **state)
     expect("end", end(2), PST_OK);
 }
 
-/* Something that is no Redis at all. */
+/* A server that is not Redis. */
 static void
 test_no_redis(void **state)
 {
@@ -534,7 +534,7 @@ test_one_round_trip(void **state)
         expect("check", check(1), PST_OK);
 }
 
-/* A number out of what INFO says. */
+/* A number in the reply to INFO. */
 static long
 info(const char *section, const char *name)
 {
@@ -549,7 +549,7 @@ info(const char *section, const char *name)
     return strtol(found + strlen(name), NULL, 10);
 }
 
-/* One connection for each handle, however often it is asked. */
+/* One connection per handle, however many calls it makes. */
 static void
 test_one_connection(void **state)
 {
@@ -567,7 +567,7 @@ test_one_connection(void **state)
     }
     store_close(&handles[1]);
     store = handles[0];
-    /* Theirs, and that of who asks. */
+    /* Those of the two handles, and that of this INFO. */
     assert_int_equal(info("stats", "total_connections_received:"), before + 3);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_store_url.c - where a store may be, how that is shown without its
- * password, and what is refused for which reason (U15).
+ * test_store_url.c - URLs of stores: how they are parsed, printed without their
+ * password, and refused with a reason (U15).
  */
 #include <stdarg.h>
 #include <stddef.h>
