@@ -241,8 +241,8 @@ parse_store_url(struct pst_str value, struct store_url *url,
     if (pst_str_starts(value, PST_STR("lmdb:"))) {
         if (!POSTERN_WITH_LMDB)
             return config_set_error(error,
-                                    "names an LMDB store, but this build has "
-                                    "none: use " REDIS_FORMS
+                                    "needs LMDB, which this build does not "
+                                    "have: use " REDIS_FORMS
                                     "or none, or configure --with-lmdb");
         url->kind = STORE_LMDB;
         url->map_size = STORE_MAP_DEFAULT;
@@ -252,8 +252,8 @@ parse_store_url(struct pst_str value, struct store_url *url,
     if (is_redis_url(value)) {
         if (!POSTERN_WITH_REDIS)
             return config_set_error(error,
-                                    "names a Redis store, but this build has "
-                                    "none: use " LMDB_FORMS
+                                    "needs Redis, which this build does not "
+                                    "have: use " LMDB_FORMS
                                     "or none, or configure --with-redis");
         url->kind = STORE_REDIS;
         return parse_any_redis_url(value, url, error);

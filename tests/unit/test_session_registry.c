@@ -186,6 +186,8 @@ a_guests_end_is_kept_for_a_day(void **state)
                    ? registry_replace(&f.ctx, &f.req, &replaced, &fresh)
                    : registry_revoke(&f.ctx, &f.req, &old),
                PST_OK);
+        if (rows[i].want == PST_OK && !POSTERN_WITH_LMDB)
+            continue; /* Redis removes records by its own clock */
         f.ctx.now += rows[i].later;
         expect("sweep", store_sweep(f.ctx.store, 1000, f.ctx.now, NULL),
                PST_OK);
