@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * revoked.c - measure store_check() in LMDB: its time, and the memory that is
- * mapped, as the number of revoked sessions grows.
+ * revoked.c - measure store_check() with LMDB: the time of one check and the
+ * mapped memory, as the number of revoked sessions grows.
  *
- *   revoked FOLDER [COUNT...]
+ *   revoked FOLDER [COUNT…]
  *
- * FOLDER should not exist. On a file system in memory it fills faster; that
- * does not change the time of a check, which reads mapped pages.
+ * FOLDER must not exist yet. On a file system in memory it is filled faster;
+ * the time of a check is the same, because it reads mapped pages.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +28,9 @@ seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The id of the n-th session: as random as a hash, but cheaper. */
+/* The id of the n-th session: as scattered as a hash, but cheap. */
 static struct store_id
-make_id(uint64_t n)
+id_of(uint64_t n)
 {
     struct store_id id;
 
@@ -43,9 +42,9 @@ make_id(uint64_t n)
     return id;
 }
 
-/* KiB of mapped files in the memory of this process. */
+/* KiB of the process's memory that are mapped from files; -1: unknown. */
 static long
-mapped_kib(void)
+mapped(void)
 {
     FILE *file = fopen("/proc/self/status", "r");
     char line[256];
@@ -65,10 +64,10 @@ mapped_kib(void)
 }
 
 static int
-fill_store(struct store *store, unsigned long from, unsigned long to)
+fill(struct store *store, unsigned long from, unsigned long to)
 {
     for (unsigned long n = from; n < to; n++) {
-        struct store_id sid = make_id(n);
+        struct store_id sid = id_of(n);
 
         if (store_revoke(store, &sid, NULL, NOW + 86400, NOW) != PST_OK) {
             (void)fprintf(stderr, "revoked: %s\n", store_error(store));
@@ -78,25 +77,24 @@ fill_store(struct store *store, unsigned long from, unsigned long to)
     return 0;
 }
 
-/* Nanoseconds of one check, of the sessions first to first + count - 1. */
+/* Nanoseconds of one check of the sessions `first` to `first + count - 1`. */
 static double
-measure_check(struct store *store, uint64_t first, uint64_t count,
-              enum pst_err want)
+ask(struct store *store, uint64_t first, uint64_t count, enum pst_err want)
 {
-    const struct store_id subject = make_id(UINT64_MAX);
+    const struct store_id subject = id_of(UINT64_MAX);
     double begin;
     double hashing;
 
     begin = seconds();
     for (uint64_t n = 0; n < CHECKS; n++) {
-        volatile struct store_id sid = make_id(first + n * 7919 % count);
+        volatile struct store_id sid = id_of(first + n * 7919 % count);
 
         (void)sid;
     }
     hashing = seconds() - begin;
     begin = seconds();
     for (uint64_t n = 0; n < CHECKS; n++) {
-        struct store_id sid = make_id(first + n * 7919 % count);
+        struct store_id sid = id_of(first + n * 7919 % count);
 
         PST_REQUIRE(store_check(store, &sid, &subject, NOW) == want);
     }
@@ -119,14 +117,13 @@ run(struct store *store, int argc, char **argv)
         double yes;
         double no;
 
-        if (count < filled || fill_store(store, filled, count) != 0)
+        if (count < filled || fill(store, filled, count) != 0)
             return 1;
         filled = count;
-        (void)measure_check(store, 0, count, PST_REVOKED); /* warm */
-        yes = measure_check(store, 0, count, PST_REVOKED);
-        no = measure_check(store, UINT64_C(1) << 40, CHECKS, PST_OK);
-        (void)printf("%10lu %14.0f %14.0f %12ld\n", count, yes, no,
-                     mapped_kib());
+        (void)ask(store, 0, count, PST_REVOKED); /* warm */
+        yes = ask(store, 0, count, PST_REVOKED);
+        no = ask(store, UINT64_C(1) << 40, CHECKS, PST_OK);
+        (void)printf("%10lu %14.0f %14.0f %12ld\n", count, yes, no, mapped());
         (void)fflush(stdout);
     }
     return 0;

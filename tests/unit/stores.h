@@ -20,8 +20,7 @@
 /* The instant at which the tests take place; no clock is read. */
 #define NOW 1800000000
 
-/* For tests that need a store, whichever it is; and one that is down. */
-#define STORES_ANY (POSTERN_WITH_LMDB ? STORE_LMDB : STORE_REDIS)
+/* A store that is down, one that this build has. */
 #define STORES_DOWN_URL                              \
     (POSTERN_WITH_LMDB ? "lmdb:/nonexistent/postern" \
                        : "unix:/nonexistent/postern.sock")
@@ -33,7 +32,9 @@ struct stores {
     const char *const *options;
 };
 
-/* Make one of a kind; `options` are more words for redis-server, or NULL. */
+/* Make one of a kind. A build without LMDB starts a Redis for STORE_LMDB; one
+ * without any store ends the program, as skipped. `options` are more words for
+ * redis-server, or NULL. */
 void stores_start(struct stores *stores, enum store_kind kind,
                   const char *const *options);
 

@@ -96,7 +96,7 @@ static void
 init_with_store(struct fixture *f, const char *const *settings)
 {
     fixture_init(f, settings);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     f->ctx.store = stores_open(&stores, "test");
 }
 
@@ -324,7 +324,7 @@ test_renewal_without_store(void **state)
     large[0] = large[sizeof(large) - 1] = '"';
     grant.upstream = (struct pst_str){large, sizeof(large)};
     fixture_init(f, cookie_only);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     f->ctx.store = stores_open(&stores, "test");
     assert_int_equal(log_open(&f->ctx.log, path, LOG_LOGFMT, LEVEL_ERROR, "t"),
                      PST_OK);
@@ -363,7 +363,7 @@ test_what_is_half_made_is_ended(void **state)
     large[0] = large[sizeof(large) - 1] = '"';
     grant.upstream = (struct pst_str){large, sizeof(large)};
     fixture_init(f, cookie_only);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     f->ctx.store = stores_open(&stores, "test");
     broken = *f->ctx.store->backend;
     broken.replace = replace_nothing;

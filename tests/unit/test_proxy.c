@@ -750,7 +750,7 @@ static void
 init_with_store(const char *const *settings)
 {
     fixture_init(&fix, settings);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     fix.ctx.store = stores_open(&stores, "test");
 }
 

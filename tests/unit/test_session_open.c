@@ -72,7 +72,7 @@ set_up(void **state)
 
     (void)state;
     fixture_init(&fix, NULL);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     fix.ctx.store = stores_open(&stores, "test");
     fixture_request(&fix, variables, NULL);
     seal(A, &a);

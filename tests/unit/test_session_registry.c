@@ -25,7 +25,7 @@ begin(void **state)
 
     (void)state;
     fixture_init(&f, NULL);
-    stores_start(&stores, STORES_ANY, NULL);
+    stores_start(&stores, STORE_LMDB, NULL);
     f.ctx.store = stores_open(&stores, "test");
     fixture_request(&f, variables, NULL);
     return 0;

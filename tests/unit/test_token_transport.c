@@ -31,7 +31,7 @@ static void
 place_init(const char *const *settings)
 {
     fixture_init(&place.f, settings);
-    stores_start(&place.stores, STORES_ANY, NULL);
+    stores_start(&place.stores, STORE_LMDB, NULL);
     place.f.ctx.store = stores_open(&place.stores, "test");
 }
 
