@@ -12,7 +12,7 @@
 #include "gateway/program.h"
 #include "gateway/proxy.h"
 #include "http/form.h"
-#include "upstream/backend.h"
+#include "upstream/backend_identity.h"
 
 /* JSON and GraphQL. */
 
