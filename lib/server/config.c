@@ -335,7 +335,7 @@ static const struct config_entry entries[] = {
          "their own."),
      STRING("path", stylesheet, config_check_local_path)},
 
-    {ROW("POSTERN_STORE", GROUP_STORE, "lmdb:" POSTERN_STATE,
+    {ROW("POSTERN_STORE", GROUP_STORE, STORE_URL_DEFAULT,
          "Where ended and live sessions are kept: lmdb:/folder for one "
          "machine, redis://user:password@host:port/db, rediss://… or "
          "unix:/path of a Redis for several, or none."),

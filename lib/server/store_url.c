@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_url.c - where the store is, as POSTERN_STORE spells it.
+ * store_url.c - parse and print the URL of a store (POSTERN_STORE).
  */
 #include "server/store_url.h"
 
@@ -9,7 +9,19 @@
 #include "codec/percent.h"
 #include "crypto/crypto.h"
 
-/* Decode into a NUL-terminated word of size bytes, the NUL included. */
+/* What this build accepts. */
+#if POSTERN_WITH_LMDB
+#define LMDB_FORMS "lmdb:/folder, "
+#else
+#define LMDB_FORMS ""
+#endif
+#if POSTERN_WITH_REDIS
+#define REDIS_FORMS "redis://host, unix:/socket, "
+#else
+#define REDIS_FORMS ""
+#endif
+
+/* Decode percent signs. Writes a NUL at the end, too; size counts it. */
 static enum pst_err
 decode_url_part(struct pst_str text, char *out, size_t size,
                 struct config_error *error)
@@ -20,15 +32,17 @@ decode_url_part(struct pst_str text, char *out, size_t size,
     pst_buf_init(&buf, out, size - 1);
     pst_percent_decode(&buf, text, false);
     if (pst_buf_finish(&buf, &whole) != PST_OK)
-        return config_set_error(error, "has a part of more than %zu octets",
+        return config_set_error(error, "has a part of more than %zu bytes",
                                 size - 1);
     if (pst_str_index(whole, '\0') != whole.len)
-        return config_set_error(error, "has a NUL in one of its parts");
+        return config_set_error(error,
+                                "has a NUL byte (%%00) in one of its parts");
     out[whole.len] = '\0';
     return PST_OK;
 }
 
-/* What stands before c, and what stands after it: absent without a c. */
+/* Split at the first c. Returns the text before it, and sets after to the text
+ * behind it: absent if there is no c. */
 static struct pst_str
 split_at_char(struct pst_str text, char c, struct pst_str *after)
 {
@@ -38,7 +52,7 @@ split_at_char(struct pst_str text, char c, struct pst_str *after)
     return pst_str_first(text, at);
 }
 
-/* The part behind the last @, which a password may hold as well. */
+/* Split user:password@host. At the last @: a password may contain one. */
 static struct pst_str
 split_user_info(struct pst_str authority, struct pst_str *user)
 {
@@ -57,8 +71,9 @@ parse_redis_database(struct pst_str text, struct store_url *url,
 {
     if (pst_str_parse_number(text, &url->db) != PST_OK ||
         url->db > STORE_REDIS_DB_MAX)
-        return config_set_error(error, "names no database from 0 to %d",
-                                STORE_REDIS_DB_MAX);
+        return config_set_error(
+            error, "has a database that is not a number from 0 to %d",
+            STORE_REDIS_DB_MAX);
     return PST_OK;
 }
 
@@ -69,9 +84,11 @@ parse_map_size(struct pst_str text, struct store_url *url,
     enum pst_err e = config_parse_size(text, &url->map_size, error);
 
     if (e)
-        return config_set_error(error, "has a size that is none, such as 256M");
+        return config_set_error(
+            error, "has a size that cannot be read: write it like 256M");
     if (url->map_size < STORE_MAP_MIN || url->map_size > STORE_MAP_MAX)
-        return config_set_error(error, "has a size outside 1M to 1024G");
+        return config_set_error(error,
+                                "has a size that is not between 1M and 1024G");
     return PST_OK;
 }
 
@@ -90,13 +107,13 @@ parse_store_option(struct pst_str name, struct pst_str value,
     if (is_redis && pst_str_equal(name, PST_STR("password")))
         return decode_url_part(value, url->password, sizeof(url->password),
                                error);
-    return config_set_error(error, is_redis
-                                       ? "knows no option but db, user and "
-                                         "password"
-                                       : "knows no option but size");
+    return config_set_error(error,
+                            is_redis ? "has an option other than db, user and "
+                                       "password"
+                                     : "has an option other than size");
 }
 
-/* A path, after it perhaps ?name=value&name=value. */
+/* Parse /path or ///path, with or without ?name=value&name=value. */
 static enum pst_err
 parse_store_path(struct pst_str rest, size_t path_max, struct store_url *url,
                  struct config_error *error)
@@ -112,7 +129,8 @@ parse_store_path(struct pst_str rest, size_t path_max, struct store_url *url,
     if (e)
         return e;
     if (url->path[0] != '/' || url->path[1] == '/')
-        return config_set_error(error, "needs a path that begins with one /");
+        return config_set_error(
+            error, "needs an absolute path, which begins with one /");
     while (!pst_str_is_absent(options) &&
            pst_str_split(&options, '&', &option)) {
         struct pst_str value;
@@ -142,7 +160,7 @@ parse_redis_user(struct pst_str text, struct store_url *url,
                            error);
 }
 
-/* host, host:port, [v6], [v6]:port. */
+/* Parse host, host:port, [IPv6] or [IPv6]:port. */
 static enum pst_err
 parse_redis_host(struct pst_str text, struct store_url *url,
                  struct config_error *error)
@@ -155,17 +173,18 @@ parse_redis_host(struct pst_str text, struct store_url *url,
     if (text.len > 0 && text.ptr[0] == '[') {
         host = split_at_char(pst_str_skip(text, 1), ']', &port);
         if (port.len > 0 && port.ptr[0] != ':')
-            return config_set_error(error, "has something odd after ]");
+            return config_set_error(error, "may have only :port after ]");
         if (pst_str_is_absent(port))
-            return config_set_error(error, "has no ] after its [");
+            return config_set_error(error, "has a [ without ]");
         port = port.len == 0 ? PST_STR_NONE : pst_str_skip(port, 1);
     } else {
         host = split_at_char(text, ':', &port);
     }
     if (!pst_str_is_absent(port) && pst_str_parse_port(port, &number) != PST_OK)
-        return config_set_error(error, "names no port from 1 to 65535");
+        return config_set_error(
+            error, "has a port that is not a number from 1 to 65535");
     if (host.len == 0)
-        return config_set_error(error, "names no host");
+        return config_set_error(error, "has no host");
     pst_buf_init(&buf, url->port, sizeof(url->port) - 1);
     pst_buf_add_number(&buf, number);
     url->port[buf.len] = '\0';
@@ -191,6 +210,28 @@ parse_redis_url(struct pst_str rest, struct store_url *url,
     return db.len == 0 ? PST_OK : parse_redis_database(db, url, error);
 }
 
+static bool
+is_redis_url(struct pst_str value)
+{
+    return pst_str_starts(value, PST_STR("unix:")) ||
+           pst_str_starts(value, PST_STR("redis://")) ||
+           pst_str_starts(value, PST_STR("rediss://"));
+}
+
+static enum pst_err
+parse_any_redis_url(struct pst_str value, struct store_url *url,
+                    struct config_error *error)
+{
+    if (pst_str_starts(value, PST_STR("unix:")))
+        return parse_store_path(pst_str_skip(value, 5), STORE_SOCKET_PATH_MAX,
+                                url, error);
+    if (pst_str_starts(value, PST_STR("redis://")))
+        return parse_redis_url(pst_str_skip(value, 8), url, error);
+    return config_set_error(error,
+                            "asks for TLS (rediss:), which this build does not "
+                            "support: use redis:// through a tunnel, or unix:");
+}
+
 static enum pst_err
 parse_store_url(struct pst_str value, struct store_url *url,
                 struct config_error *error)
@@ -198,24 +239,27 @@ parse_store_url(struct pst_str value, struct store_url *url,
     if (pst_str_equal(value, PST_STR("none")))
         return PST_OK;
     if (pst_str_starts(value, PST_STR("lmdb:"))) {
+        if (!POSTERN_WITH_LMDB)
+            return config_set_error(error,
+                                    "needs LMDB, which this build does not "
+                                    "have: use " REDIS_FORMS
+                                    "or none, or configure --with-lmdb");
         url->kind = STORE_LMDB;
         url->map_size = STORE_MAP_DEFAULT;
         return parse_store_path(pst_str_skip(value, 5), STORE_URL_PART_MAX, url,
                                 error);
     }
-    url->kind = STORE_REDIS;
-    if (pst_str_starts(value, PST_STR("unix:")))
-        return parse_store_path(pst_str_skip(value, 5), STORE_SOCKET_PATH_MAX,
-                                url, error);
-    if (pst_str_starts(value, PST_STR("redis://")))
-        return parse_redis_url(pst_str_skip(value, 8), url, error);
-    if (pst_str_starts(value, PST_STR("rediss://")))
-        return config_set_error(error,
-                                "asks for TLS, which this build cannot do: "
-                                "its hiredis is older than 1.0; use redis:// "
-                                "through a tunnel, or unix:");
-    return config_set_error(error, "is none of lmdb:/folder, redis://host, "
-                                   "unix:/socket and none");
+    if (is_redis_url(value)) {
+        if (!POSTERN_WITH_REDIS)
+            return config_set_error(error,
+                                    "needs Redis, which this build does not "
+                                    "have: use " LMDB_FORMS
+                                    "or none, or configure --with-redis");
+        url->kind = STORE_REDIS;
+        return parse_any_redis_url(value, url, error);
+    }
+    return config_set_error(error,
+                            "must be one of " LMDB_FORMS REDIS_FORMS "or none");
 }
 
 enum pst_err
@@ -228,7 +272,7 @@ store_url_parse(struct pst_str value, struct store_url *out,
     memset(&url, 0, sizeof(url));
     e = parse_store_url(value, &url, error);
     if (!e && url.user[0] != '\0' && url.password[0] == '\0')
-        e = config_set_error(error, "names a user without a password");
+        e = config_set_error(error, "has a user without a password");
     if (!e)
         *out = url;
     pst_crypto_wipe(&url, sizeof(url)); /* it may hold the password */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_url.h - where the store is, as POSTERN_STORE spells it.
+ * store_url.h - parse and print the URL of a store (POSTERN_STORE):
  *
  *   none
  *   lmdb:/var/lib/postern[?size=256M]
  *   redis://[[user]:password@]host[:port][/db]
  *   unix:/run/redis.sock[?db=0&user=U&password=P]
  *
- * User, password, paths and the values after "?" are percent-decoded.
+ * User, password, host, path and the values after "?" are percent-decoded.
+ * A build without LMDB or without Redis refuses its URLs.
  */
 #ifndef POSTERN_SERVER_STORE_URL_H
 #define POSTERN_SERVER_STORE_URL_H
@@ -18,17 +19,24 @@
 #include "base/str.h"
 #include "server/config_parse.h"
 
-/* LMDB: the room reserved in the address space, bytes. The file grows to
- * it only as needed. */
+/* The default: without LMDB there is no store that needs no further set-up. */
+#if POSTERN_WITH_LMDB
+#define STORE_URL_DEFAULT "lmdb:" POSTERN_STATE
+#else
+#define STORE_URL_DEFAULT "none"
+#endif
+
+/* LMDB: bytes of address space, and the limit of the file's size. The file
+ * grows only as needed. */
 #define STORE_MAP_DEFAULT (256L * 1024 * 1024)
 #define STORE_MAP_MIN (1024L * 1024)
 #define STORE_MAP_MAX (1024L * 1024 * 1024 * 1024)
 
-/* Redis: its own default, and how many databases one may name. */
+/* Redis: its default port, and the highest number of a database. */
 #define STORE_REDIS_PORT 6379
 #define STORE_REDIS_DB_MAX 65535
 
-/* Bytes of a name, an address, or a path; sun_path has 108. */
+/* Bytes of a name, host or path, and of a socket: sun_path has 108. */
 #define STORE_URL_PART_MAX 255
 #define STORE_SOCKET_PATH_MAX 107
 
@@ -46,15 +54,16 @@ struct store_url {
 };
 
 /*
- * Read one.
+ * Parse the URL of a store.
  *   out  set on PST_OK only
- * Returns PST_OK or PST_BAD_CONFIG (why is set, and repeats no password).
+ * Returns PST_OK or PST_BAD_CONFIG (error is set; it contains no part of the
+ * value, so no password).
  */
 PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
                                           struct store_url *out,
                                           struct config_error *error);
 
-/* Write it with its password masked: for `postern check` and the log. */
+/* Print it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);
 
 #endif

@@ -1,129 +1,174 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lmdb.h - the door to LMDB: an environment, transactions, and records
- * under keys. What the records mean is store/lmdb_store.c's affair.
+ * lmdb.h - the only file that calls LMDB: an environment and its tables,
+ * transactions, records by key, cursors.
  *
- * Functions that return int give 0, LMDB_NOT_FOUND, an errno or another code of
- * LMDB; lmdb_read_end() and lmdb_write() make a reason out of it.
+ * Functions that return int return 0 on success. Otherwise they return
+ * LMDB_NOT_FOUND, another error code of LMDB, or an errno; lmdb_error_text()
+ * describes the last two.
  */
 #ifndef POSTERN_STORE_LMDB_H
 #define POSTERN_STORE_LMDB_H
 
 #include "base/base.h"
-#include "base/error.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "server/store_url.h"
 #include "store/record.h"
-#include "store/store.h"
 
-/* There is no such record: MDB_NOTFOUND. */
-#define LMDB_NOT_FOUND (-30798)
+/* The error codes of LMDB that callers treat specially. */
+#define LMDB_NOT_FOUND (-30798) /* MDB_NOTFOUND: there is no such record */
+#define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */
 
-/* What an apply function returns when there is nothing to commit. Neither
- * errno nor LMDB uses it. */
-#define LMDB_UNCHANGED (-1)
-
-/* A newer program wrote the record that this write would have to change. */
-#define LMDB_NEWER_RECORD (-2)
-
+/* A key: the tag of the audience and up to two ids. The key of an expiry entry
+ * has a time and a record kind before that. */
 #define LMDB_TAG_LEN 8
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
-#define LMDB_HINT_HEAD_LEN (RECORD_TIME_LEN + 1)
+#define LMDB_EXPIRY_HEAD_LEN (RECORD_TIME_LEN + 1)
 
-struct MDB_txn;
+/* One table for each record kind, and the three tables of the expiry index
+ * (store/lmdb_expiry.h). */
+enum {
+    LMDB_EXPIRY = RECORD_KINDS,
+    LMDB_EXPIRY_SHORT_COUNTERS,
+    LMDB_EXPIRY_LONG_COUNTERS,
+    LMDB_TABLES
+};
+
 struct MDB_cursor;
+struct MDB_env;
+struct MDB_txn;
 
-/* A handle; it begins with its struct store. */
-struct lmdb_store;
+/* The files of one folder, mapped into memory. */
+struct lmdb_environment {
+    struct MDB_env *env;
+    unsigned tables[LMDB_TABLES];
+    size_t map_size; /* bytes */
+    size_t page_size;
+};
+
+/* One transaction, with what is needed to build keys and to age records. */
+struct lmdb_txn {
+    const struct lmdb_environment *environment;
+    struct MDB_txn *handle;
+    const uint8_t *tag; /* LMDB_TAG_LEN bytes */
+    int64_t now;        /* unix seconds; 0 in a transaction that reads */
+};
 
 struct lmdb_key {
-    uint8_t bytes[LMDB_HINT_HEAD_LEN + LMDB_KEY_MAX];
+    uint8_t bytes[LMDB_EXPIRY_HEAD_LEN + LMDB_KEY_MAX];
     size_t len;
 };
 
-/* One write. */
-struct lmdb_change {
-    int (*apply)(struct lmdb_store *store, struct MDB_txn *txn,
-                 struct lmdb_change *change);
-    int64_t now;
-    bool grows; /* leaves the last tenth of the map to those that end */
-    const void *what;
-    enum pst_err result; /* what to answer when nothing failed */
-    int64_t number;
-    size_t count;
-    struct store_sweep_result swept;
-};
-
-/* A walk over the records of one kind whose keys begin alike. */
+/* An iteration over the records whose keys begin with a prefix. */
 struct lmdb_range {
     struct MDB_cursor *cursor;
     struct lmdb_key prefix;
     bool is_begun;
 };
 
-/* A handle, opened if that is possible now. PST_OK or PST_NO_MEMORY. */
-PST_MUST_USE enum pst_err lmdb_new(struct lmdb_store **out,
-                                   const struct store_url *url);
-void lmdb_free(struct lmdb_store *store);
+/* Describe an error. The string is static. */
+const char *lmdb_error_text(int rc);
 
-struct store *lmdb_base(struct lmdb_store *store);
-struct lmdb_store *lmdb_from_base(struct store *store);
+/* What the operator can do about it: a clause that begins with ": ", or "". */
+const char *lmdb_error_advice(int rc);
 
-/* The key of a record: the audience's tag, and as many ids as are not NULL. */
-struct lmdb_key lmdb_key_make(struct lmdb_store *store,
+/* Environments. */
+
+/*
+ * Open the environment in a folder, and create the files that are missing. A
+ * process must not open one folder twice (store/lmdb_handle.h).
+ *   map_size     bytes of address space, the limit of the file's size; rounded
+ *                down to whole pages
+ *   environment  set on success; the caller closes it
+ */
+PST_MUST_USE int lmdb_environment_open(struct lmdb_environment *environment,
+                                       const char *folder, size_t map_size);
+void lmdb_environment_close(struct lmdb_environment *environment);
+
+/*
+ * How much of the map is free, in tenths, rounded down.
+ *   reader  as for lmdb_reader_begin(), and not in use
+ */
+PST_MUST_USE int lmdb_free_tenths(const struct lmdb_environment *environment,
+                                  struct MDB_txn **reader, size_t *tenths);
+
+/* Transactions. */
+
+/*
+ * Begin to read. Every begin needs an end before the next one.
+ *   reader  NULL the first time. It keeps a slot in LMDB's table of readers,
+ *           so later transactions take no lock and need no system call.
+ */
+PST_MUST_USE int lmdb_reader_begin(const struct lmdb_environment *environment,
+                                   struct MDB_txn **reader);
+void lmdb_reader_end(struct MDB_txn *reader);
+
+/* Give the slot back; NULL is allowed. */
+void lmdb_reader_free(struct MDB_txn *reader);
+
+/*
+ * Begin to write: waits until no other process writes.
+ * lmdb_write_commit() and lmdb_write_abort() end the transaction. After a
+ * successful commit the change is on the disk (fdatasync).
+ */
+PST_MUST_USE int lmdb_write_begin(const struct lmdb_environment *environment,
+                                  struct MDB_txn **txn);
+PST_MUST_USE int lmdb_write_commit(struct MDB_txn *txn);
+void lmdb_write_abort(struct MDB_txn *txn);
+
+/* Records. */
+
+void lmdb_key_add(struct lmdb_key *key, const void *bytes, size_t len);
+
+/* The key of a record: the tag of the audience, and those ids that are not
+ * NULL. */
+struct lmdb_key lmdb_key_make(const struct lmdb_txn *txn,
                               const struct store_id *first,
                               const struct store_id *second);
 
-/*
- * Begin to read; every begin has its end.
- * Returns PST_OK or PST_STORE_DOWN.
- */
-PST_MUST_USE enum pst_err lmdb_read_begin(struct lmdb_store *store,
-                                          struct MDB_txn **txn);
+/* record: a slice of the map, valid until the transaction ends or writes. */
+PST_MUST_USE int lmdb_get(const struct lmdb_txn *txn, unsigned table,
+                          const struct lmdb_key *key, struct pst_bytes *record);
 
-/* Returns result when rc is 0, else PST_STORE_DOWN. */
-enum pst_err lmdb_read_end(struct lmdb_store *store, int rc,
-                           enum pst_err result);
+/* Write a record, which is the concatenation of two parts. Does not add it to
+ * the expiry index: see lmdb_put(). */
+PST_MUST_USE int lmdb_put_value(const struct lmdb_txn *txn, unsigned table,
+                                const struct lmdb_key *key,
+                                const struct pst_bytes parts[static 2]);
 
-/*
- * Apply a change, whole or not at all. Where the map is full, what has ended
- * is removed first, and it is tried again.
- * Returns change->result or PST_STORE_DOWN.
- */
-PST_MUST_USE enum pst_err lmdb_write(struct lmdb_store *store,
-                                     struct lmdb_change *change);
+/* Delete a record. Returns 0 as well when there is none. Its entry in the
+ * expiry index stays, and is dropped when it is due. */
+PST_MUST_USE int lmdb_del(const struct lmdb_txn *txn, unsigned table,
+                          const struct lmdb_key *key);
 
-/* record: bytes of the map, until the transaction ends or writes. */
-int lmdb_get(struct lmdb_store *store, struct MDB_txn *txn,
-             enum record_kind kind, struct lmdb_key *key,
-             struct pst_bytes *record);
+/* The number of records in a table. */
+PST_MUST_USE int lmdb_count(const struct lmdb_txn *txn, unsigned table,
+                            size_t *count);
 
-/* The record is head, and tail behind it. */
-int lmdb_put(struct lmdb_store *store, struct MDB_txn *txn,
-             enum record_kind kind, struct lmdb_key *key,
-             const struct pst_bytes parts[static 2]);
+/* Cursors. */
 
-/* 0 also when it is not there. */
-int lmdb_del(struct lmdb_store *store, struct MDB_txn *txn,
-             enum record_kind kind, struct lmdb_key *key);
+PST_MUST_USE int lmdb_cursor_open(const struct lmdb_txn *txn, unsigned table,
+                                  struct MDB_cursor **cursor);
+void lmdb_cursor_close(struct MDB_cursor *cursor);
 
-/* The records whose keys begin with prefix. */
-int lmdb_range_open(struct lmdb_range *range, struct lmdb_store *store,
-                    struct MDB_txn *txn, enum record_kind kind,
-                    const struct lmdb_key *prefix);
+/* Go to the first record of the table. key: a slice of the map. Returns
+ * LMDB_NOT_FOUND when the table is empty. */
+PST_MUST_USE int lmdb_cursor_first(struct MDB_cursor *cursor,
+                                   struct pst_bytes *key);
 
-/* The next one, or LMDB_NOT_FOUND after the last. */
-int lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
-                    struct pst_bytes *record);
+/* Delete the record at the cursor. */
+PST_MUST_USE int lmdb_cursor_del(struct MDB_cursor *cursor);
+
+/* Begin an iteration. On success the caller closes it. */
+PST_MUST_USE int lmdb_range_open(struct lmdb_range *range,
+                                 const struct lmdb_txn *txn, unsigned table,
+                                 const struct lmdb_key *prefix);
+
+/* The next record, or LMDB_NOT_FOUND after the last one. key, record: slices
+ * of the map. */
+PST_MUST_USE int lmdb_range_next(struct lmdb_range *range,
+                                 struct pst_bytes *key,
+                                 struct pst_bytes *record);
 void lmdb_range_close(struct lmdb_range *range);
-
-/* Look at `limit` hints whose time has come, and remove what is over. */
-PST_MUST_USE enum pst_err lmdb_sweep(struct lmdb_store *store, size_t limit,
-                                     int64_t now,
-                                     struct store_sweep_result *swept);
-
-/* How many tenths of the map are free, rounded down; after a write. */
-int lmdb_free_tenths(struct lmdb_store *store, size_t *tenths);
 
 #endif

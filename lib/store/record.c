@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * record.c - the bytes of what is stored, the same in every store.
+ * record.c - the format of stored records, the same in every store, and the
+ * arithmetic of counters.
  */
 #include "store/record.h"
 
@@ -77,7 +78,7 @@ record_since_revoke(struct record_since old, int64_t now)
 {
     struct record_since revoked = {now, old.newest};
 
-    /* A newest beyond what any clock may be ahead is nobody's session. */
+    /* If newest is further ahead than any clock may be, no session has it. */
     if (old.newest > now)
         revoked.since = old.newest < now + PST_CLOCK_SKEW_MAX
                             ? old.newest
@@ -133,21 +134,21 @@ record_get_text(struct pst_bytes *rest, struct pst_str *text)
 bool
 record_parse_session(struct pst_bytes record, struct store_session *session)
 {
-    struct store_session read = *session;
+    struct store_session parsed = *session;
     struct pst_bytes rest;
 
     if (!record_has_version(record, RECORD_SESSION_HEAD_LEN))
         return false;
-    read.created = record_get_time(record.ptr + 1);
-    read.seen = record_get_time(record.ptr + 1 + RECORD_TIME_LEN);
-    read.expires = record_get_time(record.ptr + 1 + 2 * RECORD_TIME_LEN);
+    parsed.created = record_get_time(record.ptr + 1);
+    parsed.seen = record_get_time(record.ptr + 1 + RECORD_TIME_LEN);
+    parsed.expires = record_get_time(record.ptr + 1 + 2 * RECORD_TIME_LEN);
     rest.ptr = record.ptr + RECORD_SESSION_HEAD_LEN;
     rest.len = record.len - RECORD_SESSION_HEAD_LEN;
-    if (!record_get_text(&rest, &read.user) ||
-        !record_get_text(&rest, &read.browser) ||
-        !record_get_text(&rest, &read.address) || rest.len != 0)
+    if (!record_get_text(&rest, &parsed.user) ||
+        !record_get_text(&rest, &parsed.browser) ||
+        !record_get_text(&rest, &parsed.address) || rest.len != 0)
         return false;
-    *session = read;
+    *session = parsed;
     return true;
 }
 
@@ -159,27 +160,14 @@ record_session_is_live(const struct store_session *session, int64_t since,
 }
 
 bool
-record_parse_spill(struct pst_bytes record, int64_t *expires,
-                   struct pst_bytes *blob)
-{
-    if (!record_has_version(record, RECORD_SPILL_HEAD_LEN + 1))
-        return false;
-    *expires = record_get_time(record.ptr + 1);
-    *blob = (struct pst_bytes){record.ptr + RECORD_SPILL_HEAD_LEN,
-                               record.len - RECORD_SPILL_HEAD_LEN};
-    return true;
-}
-
-bool
 record_spill_is_live(struct pst_bytes record, int64_t now,
                      struct pst_bytes *blob)
 {
-    struct pst_bytes found;
-    int64_t expires;
-
-    if (!record_parse_spill(record, &expires, &found) || expires <= now)
+    if (!record_has_version(record, RECORD_SPILL_HEAD_LEN + 1) ||
+        record_get_time(record.ptr + 1) <= now)
         return false;
-    *blob = found;
+    *blob = (struct pst_bytes){record.ptr + RECORD_SPILL_HEAD_LEN,
+                               record.len - RECORD_SPILL_HEAD_LEN};
     return true;
 }
 
@@ -200,7 +188,8 @@ record_copy_spill(struct pst_bytes record, int64_t now, struct pst_arena *arena,
     return PST_OK;
 }
 
-/* When a since record is of no use any more. */
+/* When a since record is not needed any more: no session that it revokes is
+ * still valid. */
 static int64_t
 record_since_expires(struct record_since since)
 {
@@ -220,7 +209,7 @@ record_expires(enum record_kind kind, struct pst_bytes record, int64_t *expires)
     case RECORD_REVOKED:
         if (!record_parse_time(record, &time))
             return false;
-        /* A machine whose clock is behind still takes the session. */
+        /* On a machine whose clock is behind, the session has not expired. */
         *expires = time + PST_CLOCK_SKEW_MAX;
         return true;
     case RECORD_SINCE:
@@ -249,7 +238,7 @@ record_expires(enum record_kind kind, struct pst_bytes record, int64_t *expires)
     }
 }
 
-/* What is stored, within what can be true now. */
+/* Limit an instant to what is possible now: an empty to a full bucket. */
 static int64_t
 record_counter_clamp(int64_t instant, int64_t period, int64_t now)
 {

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis.h - the door to Redis: commands, round trips, replies. What is
- * asked of it is store/redis_store.c's affair.
+ * redis.h - the only file that calls hiredis: it formats commands, and parses
+ * replies. Does no I/O.
  */
 #ifndef POSTERN_STORE_REDIS_H
 #define POSTERN_STORE_REDIS_H
 
 #include "base/base.h"
-#include "base/error.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "server/store_url.h"
 #include "store/store.h"
 
-/* Commands in one round trip, and words in one command. */
+/* Commands in one round trip, and arguments of one command. */
 #define REDIS_BATCH_MAX 3
 #define REDIS_ARGUMENTS_MAX 32
 
-/* A key: its parts, and a hash in hex. */
+/* Bytes of a key: its parts, and a hash in hex. */
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)
 
+struct redisReader;
 struct redisReply;
 
-/* A handle; it begins with its struct store. */
-struct redis_store;
+struct redis_key {
+    char text[REDIS_KEY_MAX];
+    size_t len;
+};
 
-/* One command: its words point to what outlives it. */
+/* A command. Its arguments point to the caller's bytes, which must outlive it,
+ * or into storage. */
 struct redis_command {
     const char *arguments[REDIS_ARGUMENTS_MAX];
     size_t lens[REDIS_ARGUMENTS_MAX];
@@ -34,45 +36,25 @@ struct redis_command {
     size_t used;
 };
 
-/* Commands that are sent together, and what came back. Begins as zeros. */
+/* Commands that are sent together, and their replies. Begins as zeros. */
 struct redis_batch {
-    char *texts[REDIS_BATCH_MAX];
+    char *texts[REDIS_BATCH_MAX]; /* as they are sent */
     size_t lens[REDIS_BATCH_MAX];
     struct redisReply *replies[REDIS_BATCH_MAX];
     size_t count;
-    bool failed; /* no memory */
+    size_t replied; /* the first so many replies are there */
+    bool failed;    /* no memory */
 };
 
-struct redis_key {
-    char text[REDIS_KEY_MAX];
-    size_t len;
-};
+/* Commands. */
 
-/* A handle that is not connected yet. PST_OK or PST_NO_MEMORY. */
-PST_MUST_USE enum pst_err redis_new(struct redis_store **out,
-                                    const struct store_url *url);
-void redis_free(struct redis_store *store);
-
-struct store *redis_base(struct redis_store *store);
-struct redis_store *redis_from_base(struct store *store);
-
-/* Note why: where it is, and two parts of a sentence. PST_STORE_DOWN. */
-enum pst_err redis_set_error(struct redis_store *store, const char *what,
-                             const char *cause);
-
-/* An answer was of the wrong kind. PST_STORE_DOWN. */
-enum pst_err redis_set_reply_error(struct redis_store *store);
-
-/* The key of a kind of record; for NULL, what such keys begin with. */
-struct redis_key redis_key_make(struct redis_store *store, const char *kind,
-                                const struct store_id *id);
-
-/* Begin a command by its name; or EVAL with so many keys, of which KEYS and
- * ARGV are to follow. */
+/* Begin a command by its name; or EVAL of a script, to which the caller adds
+ * so many keys (KEYS), then its arguments (ARGV). */
 void redis_command_init(struct redis_command *command, const char *name);
 void redis_command_init_script(struct redis_command *command,
                                const char *script, size_t keys);
 
+/* Add an argument. A caller's bug: more than REDIS_ARGUMENTS_MAX. */
 void redis_add_bytes(struct redis_command *command, const void *bytes,
                      size_t len);
 void redis_add_string(struct redis_command *command, const char *string);
@@ -80,33 +62,45 @@ void redis_add_key(struct redis_command *command, const struct redis_key *key);
 void redis_add_number(struct redis_command *command, int64_t number);
 void redis_add_id(struct redis_command *command, const struct store_id *id);
 
+/* Format a command, and add it to the batch; sets batch->failed when there is
+ * no memory. */
 void redis_batch_add(struct redis_batch *batch, struct redis_command *command);
+
+/* Free the replies, so that the batch can be sent again. */
+void redis_batch_rewind(struct redis_batch *batch);
+
+/* Free commands and replies, and wipe the commands: one may hold a password. */
 void redis_batch_free(struct redis_batch *batch);
 
-/*
- * One round trip. A connection that had been open may have broken since, with
- * the server's restart: then, and only then, it is tried again on a new one.
- * Returns PST_OK, with as many replies as commands and no error among them:
- * free the batch; or PST_STORE_DOWN: it is freed.
- */
-PST_MUST_USE enum pst_err redis_call(struct redis_store *store,
-                                     struct redis_batch *batch);
+/* Replies. */
 
-/* One command, whose answer is a number: set on PST_OK, else PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err redis_call_number(struct redis_store *store,
-                                            struct redis_command *command,
-                                            int64_t *number);
+/* NULL: no memory. */
+struct redisReader *redis_reader_new(void);
+void redis_reader_free(struct redisReader *reader);
 
-/* A string, or absent for nil; anything else is PST_STORE_DOWN. The bytes are
- * the batch's, and a NUL stands behind them. */
-PST_MUST_USE enum pst_err redis_reply_bytes(struct redis_store *store,
-                                            const struct redisReply *reply,
-                                            struct pst_bytes *out);
+/* Add bytes that were received. Returns false when they are no replies. */
+PST_MUST_USE bool redis_reader_feed(struct redisReader *reader,
+                                    const char *bytes, size_t len);
 
-/* An array's elements, of which `count` there are. PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err redis_reply_list(struct redis_store *store,
-                                           const struct redisReply *reply,
-                                           struct redisReply ***items,
-                                           size_t *count);
+/* Move complete replies into the batch, until it has them all or more bytes
+ * are needed. Returns false when the bytes are no replies. */
+PST_MUST_USE bool redis_reader_read(struct redisReader *reader,
+                                    struct redis_batch *batch);
+
+/* Why one of these two returned false. Valid until the reader is freed. */
+const char *redis_reader_error(const struct redisReader *reader);
+
+/* The text of an error reply; NULL when the reply is none. */
+const char *redis_reply_error(const struct redisReply *reply);
+
+/* The value of a reply. Returns false when it is of another type. bytes: absent
+ * for nil; otherwise a slice of the reply, followed by a NUL. */
+PST_MUST_USE bool redis_reply_parse_number(const struct redisReply *reply,
+                                           int64_t *number);
+PST_MUST_USE bool redis_reply_parse_bytes(const struct redisReply *reply,
+                                          struct pst_bytes *bytes);
+PST_MUST_USE bool redis_reply_parse_list(const struct redisReply *reply,
+                                         struct redisReply ***items,
+                                         size_t *count);
 
 #endif

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis_script.h - what Redis does in one step: Lua, and what it is given.
+ * redis_script.h - the Lua scripts of the Redis store, with their arguments.
  *
- * Records are those of store/record.h. Each script gets all it needs as KEYS
- * and ARGV, and never reads Redis's clock: how long a key stays is counted
- * from the caller's now. Redis forgets keys by itself; whether a record
- * still counts is decided by the time inside it.
+ * Redis runs a script as one step. Records have the format of store/record.h.
+ * A script gets all it needs as KEYS and ARGV. It never reads Redis's clock:
+ * the time to live of a key is counted from the caller's now. Redis removes
+ * expired keys, but whether a record is still valid depends on the time inside
+ * it.
  */
 #ifndef POSTERN_STORE_REDIS_SCRIPT_H
 #define POSTERN_STORE_REDIS_SCRIPT_H
 
 #include "store/record.h"
 
-/* n: the number at byte o of s; p: its eight bytes; rec: a version 1 record
- * of one number. */
+/* n(s, o): the number at byte o of s; p(x): the eight bytes of a number;
+ * rec(x): a version 1 record of one number; ours(s, len): is it a version 1
+ * record of at least len bytes? */
 #define SCRIPT_NUMBERS                                                        \
     "local function n(s,o) local x=0 for i=o,o+7 do x=x*256+s:byte(i) end "   \
     "return x end "                                                           \
@@ -22,9 +24,9 @@
     "local function rec(x) return string.char(1)..p(x) end "                  \
     "local function ours(s,len) return s and #s>=len and s:byte(1)==1 end "
 
-/* since, newest = getsince(key), which ends the script where it cannot be
- * read; putsince(key, since, newest, now). The spans are ARGV's last two:
- * PST_LIFETIME_MAX and PST_CLOCK_SKEW_MAX. */
+/* since, newest = getsince(key) fails the script when the record cannot be
+ * read; putsince(key, since, newest, now). The last two of ARGV are
+ * PST_LIFETIME_MAX (span) and PST_CLOCK_SKEW_MAX (skew). */
 #define SCRIPT_SINCE                                                        \
     "local span,skew=tonumber(ARGV[#ARGV-1]),tonumber(ARGV[#ARGV]) "        \
     "local function getsince(k) local s=redis.call('GET',k) "               \
@@ -36,8 +38,8 @@
     "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
     "'EX',math.max(1,ends-now)) end "
 
-/* revoke(revoked, spill, record, seconds). A record that stays longer already
- * is left alone. */
+/* revoke(revoked, spill, record, seconds). A record that is kept longer already
+ * stays. */
 #define SCRIPT_REVOKE_FUNCTION                       \
     "local function revoke(k,spill,record,seconds) " \
     "local stay=redis.call('TTL',k) "                \
@@ -52,7 +54,7 @@
     "if KEYS[3] then redis.call('HDEL',KEYS[3],ARGV[3]) end " \
     "return 1"
 
-/* KEYS since; ARGV now span skew. Returns the instant. */
+/* KEYS since; ARGV now span skew. Returns the new since. */
 #define SCRIPT_REVOKE_ALL                                             \
     SCRIPT_NUMBERS SCRIPT_SINCE                                       \
         "local now=tonumber(ARGV[1]) "                                \
@@ -62,7 +64,7 @@
         "return s"
 
 /* The rest of SCRIPT_SESSION_REPLACE: make room in the list `all`, in which the
- * old session does not count, and put the new one in. */
+ * old session does not count, and add the new one. */
 #define SCRIPT_SESSION_LIST                                                   \
     "local live={} for i=1,#all,2 do local f,v=all[i],all[i+1] "              \
     "if f~=sid and f~=ARGV[11] and ours(v,25) then local c,e=n(v,2),n(v,18) " \
@@ -83,17 +85,19 @@
 /*
  * KEYS sessions since spill old-revoked old-spill old-sessions old-since
  * guest-revoked guest-spill;
- * ARGV sid record created expires now max ends revoked spill blob, old sid
- * listed iat record seconds follows, guest record seconds, span skew. `record`
- * is empty for a guest; `max` is how many may be listed, `ends` 1 when those
- * over it are ended as well; `revoked` and `spill` are what their keys begin
- * with; `blob` is empty where nothing is spilled; `old sid` is empty where
- * there is no old session, `listed` 1 when it is no guest's, `follows` 1 when
- * it has to be good; `guest record` is empty where no guest's session ends as
- * well. Keys of what is not there end in no id.
- * Returns 0; -1 where the old session was ended; or the instant at which the
- * new one's user ended all, where the new one is not after that. Everything
- * is read before anything is written: a script that fails undoes nothing.
+ * ARGV, of the new session: 1 sid, 2 record (empty: a guest), 3 created,
+ *   4 expires, 5 now, 6 max (how many may be listed), 7 cap (1: revoke those
+ *   over max), 8 and 9 prefixes of the keys revoked and spill, 10 blob (empty:
+ *   nothing is spilled);
+ *   of the old session: 11 sid (empty: none), 12 listed (1: not a guest),
+ *   13 iat, 14 record of its revocation, 15 seconds to keep it, 16 required
+ *   (1: it must be valid);
+ *   of the guest session: 17 record of its revocation (empty: none), 18 seconds
+ *   to keep it; 19 span, 20 skew.
+ * A key of something that is not there has no id.
+ * Returns 0; or -1: the old session was revoked; or the since of the new
+ * session's user, if the new session is not later. Everything is read before
+ * anything is written, since Redis does not undo a script that fails.
  */
 #define SCRIPT_SESSION_REPLACE                                                 \
     SCRIPT_NUMBERS SCRIPT_SINCE SCRIPT_REVOKE_FUNCTION                         \
@@ -115,7 +119,8 @@
         "'EX',math.max(1,last-now)) end "                                      \
         "if not listed then return 0 end " SCRIPT_SESSION_LIST
 
-/* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not there. */
+/* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not listed.
+ */
 #define SCRIPT_SESSION_TOUCH                                        \
     SCRIPT_NUMBERS                                                  \
     "local v=redis.call('HGET',KEYS[1],ARGV[1]) "                   \
@@ -127,7 +132,7 @@
     "if redis.call('TTL',KEYS[1])<e-now then "                      \
     "redis.call('EXPIRE',KEYS[1],e-now) end return 1"
 
-/* KEYS spill; ARGV record seconds now. Returns 1, or 0 when it is not there. */
+/* KEYS spill; ARGV record seconds now. Returns 1, or 0 when there is none. */
 #define SCRIPT_SPILL_REPLACE                                        \
     SCRIPT_NUMBERS                                                  \
     "local v=redis.call('GET',KEYS[1]) "                            \
@@ -136,9 +141,9 @@
 
 /*
  * KEYS counters; ARGV now, then limit, period and is_count_only of each.
- * Returns 0, or the seconds to wait. The arithmetic is
- * record_counter_acquire()'s; doubles hold microseconds exactly until the year
- * 2255.
+ * Returns 0, or the seconds to wait. Same arithmetic as
+ * record_counter_acquire(): Lua's doubles hold microseconds exactly until the
+ * year 2255.
  */
 #define SCRIPT_COUNTER_ACQUIRE                                              \
     SCRIPT_NUMBERS                                                          \
@@ -157,9 +162,9 @@
     "'EX',math.floor((next[i]-now)/1000000)+1) end return 0"
 
 /*
- * KEYS counters; ARGV now, then limit, period and way of each: give back one,
- * all, or as much as the counter before it held. Returns how many were not
- * empty.
+ * KEYS counters; ARGV now, then limit, period and mode of each: give back
+ * "one", "all", or as much as the counter "before" it held. Returns how many
+ * were not empty.
  */
 #define SCRIPT_COUNTER_REFUND                                               \
     SCRIPT_NUMBERS                                                          \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store.c - what every store shares: opening by URL, names made into hashes,
- * limits; the rest is the store's own.
+ * store.c - the interface of every store: it checks arguments, hashes names,
+ * and calls the implementation that the URL selects (LMDB or Redis).
  */
 #include "store/store.h"
 
@@ -9,13 +9,20 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "store/store_backend.h"
 
 /* Bytes of a name that is hashed. */
 #define STORE_NAME_MAX 2048
 
+/* NULL: this build does not have it. */
 static const struct store_backend *const backends[] = {
+    [STORE_NONE] = NULL,
+#if POSTERN_WITH_LMDB
     [STORE_LMDB] = &store_lmdb,
+#endif
+#if POSTERN_WITH_REDIS
     [STORE_REDIS] = &store_redis,
+#endif
 };
 
 enum pst_err
@@ -50,15 +57,17 @@ enum pst_err
 store_open(struct store **out, const struct store_url *url,
            struct pst_str audience)
 {
+    const struct store_backend *backend;
     struct store *store;
     enum pst_err e;
 
-    PST_REQUIRE(url->kind == STORE_LMDB || url->kind == STORE_REDIS);
+    PST_REQUIRE(url->kind < PST_COUNT(backends) && backends[url->kind]);
     PST_REQUIRE(audience.len > 0 && audience.len <= PST_AUDIENCE_MAX);
-    e = backends[url->kind]->open(&store, url);
+    backend = backends[url->kind];
+    e = backend->open(&store, url);
     if (e)
         return e;
-    store->backend = backends[url->kind];
+    store->backend = backend;
     store_set_audience(store, audience);
     *out = store;
     return PST_OK;
@@ -82,7 +91,8 @@ store_ping(struct store *store, int64_t now)
     memcpy(before, store->error, sizeof(before));
     store->error[0] = '\0';
     e = store->backend->ping(store, now);
-    /* LMDB does not try again at once: what was wrong still is. */
+    /* A call soon after a failure to open does not try again, and sets no
+     * error: the earlier one still holds. */
     if (e && store->error[0] == '\0')
         memcpy(store->error, before, sizeof(before));
     return e;
@@ -105,7 +115,8 @@ store_id_name(const struct store *store, const char *purpose,
 
     if (name.len > STORE_NAME_MAX)
         return PST_TOO_LARGE;
-    /* Lengths go before what they measure: no two triples look alike. */
+    /* The audience comes after its length, and no purpose has a space: so two
+     * different triples are different texts. */
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_buf_add_string(&buf, purpose);
     pst_buf_add_char(&buf, ' ');
@@ -130,7 +141,7 @@ store_id_subject(const struct store *store, struct pst_str subject,
 bool
 store_id_parse(struct pst_str hex, struct store_id *id)
 {
-    struct store_id read;
+    struct store_id parsed;
 
     if (hex.len != STORE_ID_HEX_LEN)
         return false;
@@ -140,9 +151,9 @@ store_id_parse(struct pst_str hex, struct store_id *id)
 
         if (high < 0 || low < 0)
             return false;
-        read.bytes[i] = (uint8_t)(high << 4 | low);
+        parsed.bytes[i] = (uint8_t)(high << 4 | low);
     }
-    *id = read;
+    *id = parsed;
     return true;
 }
 

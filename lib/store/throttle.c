@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * throttle.c - how often a password may be guessed (design 2.5).
+ * throttle.c - rate limits on login attempts, per account and per address.
  */
 #include "store/throttle.h"
 
@@ -12,14 +12,14 @@
 #include "codec/name_fold.h"
 #include "crypto/crypto.h"
 
-/* Bytes of an address that cannot be read that tell it from others. */
+/* Bytes that are used of an address that cannot be parsed. */
 #define ADDRESS_MAX 1024
 
-/* An IPv6 network, as sites are given them. */
+/* An IPv6 network is /64: what a customer gets. */
 #define NETWORK_LEN 8
 #define IPV4_MAPPED_OFFSET 12
 
-/* A device and the identical name. */
+/* The name of a device counter: device id, and hash of the login name. */
 #define DEVICE_NAME_LEN (PST_SID_LEN + PST_HASH_LEN)
 
 static const struct rate streak_rate = {PST_LOGIN_FAILURES_MAX,
@@ -31,15 +31,15 @@ static_assert(PST_LOGIN_DEVICE_FAILURES_MAX <= RATE_LIMIT_MAX &&
                   PST_LOGIN_FAILURES_PERIOD <= RATE_PERIOD_MAX,
               "the store must be able to count them");
 
-/* An account, by the name that was given. */
+/* The account that a login name belongs to. */
 struct account {
-    char key[PST_NAME_FOLD_MAX]; /* folded: what all spellings share */
+    char key[PST_NAME_FOLD_MAX]; /* folded: the same for all spellings */
     size_t key_len;
-    uint8_t spelling[PST_HASH_LEN]; /* SHA-256 of the very bytes */
+    uint8_t spelling[PST_HASH_LEN]; /* SHA-256 of the exact name */
 };
 
-/* The network an address is counted with, in bytes; an address that cannot
- * be read stands for itself, cut short. */
+/* The bytes that an address is counted by: an IPv4 address or an IPv6 network.
+ * An address that cannot be parsed is used as it is, truncated. */
 static struct pst_str
 throttle_address_key(struct pst_str address, uint8_t storage[static 16])
 {
@@ -83,7 +83,7 @@ account_spelling(const struct account *account)
         (struct pst_bytes){account->spelling, sizeof(account->spelling)});
 }
 
-/* Choose a counter: by what it counts, and of whom. */
+/* Add a counter to the attempt. Its id is made from purpose and name. */
 static enum pst_err
 throttle_add_counter(const struct throttle *throttle,
                      struct throttle_attempt *attempt, const char *purpose,
@@ -103,8 +103,9 @@ throttle_add_counter(const struct throttle *throttle,
 }
 
 /*
- * The account's own. The first counts what of the second is the spelling's
- * share, and refuses nothing: both have one rate, so it never holds more.
+ * Add the counters of an account. The first one counts the share of this
+ * spelling in the second one, and refuses nothing: both have the same rate, so
+ * it never holds more.
  */
 static enum pst_err
 throttle_add_account(const struct throttle *throttle,
@@ -129,9 +130,9 @@ throttle_add_account(const struct throttle *throttle,
 }
 
 /*
- * A device's own for this name, and what all devices have together. The
- * attack: who had the password for a day collects devices, and guesses with
- * each of them once it was changed.
+ * Add the counters of a device for this name, and of all devices together. The
+ * attack: somebody who had the password for a day logs in on many devices, and
+ * guesses with each of them after it was changed.
  */
 static enum pst_err
 throttle_add_device(const struct throttle *throttle,
@@ -173,7 +174,7 @@ throttle_add_address(const struct throttle *throttle,
                                 throttle->address);
 }
 
-/* Which budgets are the login's. */
+/* Choose the budgets of a login. */
 static enum pst_err
 throttle_choose_budgets(const struct throttle *throttle,
                         const struct throttle_login *login,
@@ -183,7 +184,7 @@ throttle_choose_budgets(const struct throttle *throttle,
     enum pst_err e;
 
     if (!pst_str_is_absent(login->name)) {
-        /* A name that cannot be read is refused even where nothing counts. */
+        /* A name that is not UTF-8 is refused even if all limits are off. */
         e = account_init(login->name, &account);
         if (e)
             return e;
@@ -197,7 +198,7 @@ throttle_choose_budgets(const struct throttle *throttle,
     return throttle_add_address(throttle, attempt, "address", login->address);
 }
 
-/* Take what was chosen. */
+/* Acquire from the chosen budgets. */
 static enum pst_err
 throttle_acquire_chosen(const struct throttle *throttle,
                         const struct throttle_attempt *chosen, int64_t now,
@@ -276,7 +277,7 @@ throttle_refund(const struct throttle *throttle,
     e = store_counter_refund(throttle->store, &counters);
     if (e)
         return e;
-    attempt->count = 0; /* refunding twice would be a gift */
+    attempt->count = 0; /* a second call refunds nothing */
     return PST_OK;
 }
 
@@ -316,7 +317,7 @@ throttle_unlock(const struct throttle *throttle, struct pst_str name,
     enum pst_err e = PST_OK;
 
     PST_REQUIRE(!pst_str_is_absent(name) || address.len > 0);
-    /* What was counted while a budget was on is freed when it is off, too. */
+    /* Reset also what was counted before a limit was switched off. */
     if (enabled.account.limit == 0)
         enabled.account = streak_rate;
     if (enabled.address.limit == 0)

@@ -356,7 +356,7 @@ def test_no_files_are_made_for_others(backend, tmp_path, command):
              "POSTERN_STORE": f"lmdb:{folder}"}
     done = postern(*command, **where)
     assert done.returncode != 0
-    assert re.fullmatch(rb"[^\n]+: lmdb:\S+: the folder belongs to another user, "
+    assert re.fullmatch(rb"[^\n]+: lmdb:\S+: this folder belongs to another user, "
                         rb"[^\n]+\n", done.stderr)
     if os.geteuid() == 0:
         assert os.listdir(folder) == []

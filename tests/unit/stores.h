@@ -20,6 +20,11 @@
 /* The instant at which the tests take place; no clock is read. */
 #define NOW 1800000000
 
+/* A store that is down, one that this build has. */
+#define STORES_DOWN_URL                              \
+    (POSTERN_WITH_LMDB ? "lmdb:/nonexistent/postern" \
+                       : "unix:/nonexistent/postern.sock")
+
 /* Which store a program tests that can test each of them: Makefile.am builds
  * it twice. So LMDB is tested where there is no redis-server. */
 #ifndef STORES_KIND
@@ -37,10 +42,13 @@ struct stores {
     const char *const *options;
 };
 
-/* False, said on stderr, where redis-server is needed and not installed. */
+/* False, with a message on stderr, when redis-server is needed and not
+ * installed. */
 bool stores_can_start(enum store_kind kind);
 
-/* Make one of a kind; `options` are more words for redis-server, or NULL. */
+/* Make one of a kind. A build without LMDB starts a Redis for STORE_LMDB; one
+ * without any store ends the program, as skipped. `options` are more words for
+ * redis-server, or NULL. */
 void stores_start(struct stores *stores, enum store_kind kind,
                   const char *const *options);
 

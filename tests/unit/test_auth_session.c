@@ -15,6 +15,7 @@
 
 #include "auth_sessions.h"
 #include "gateway/session_registry.h"
+#include "store/store_backend.h"
 
 #define SAME_ORIGIN "HTTP_SEC_FETCH_SITE=same-origin"
 #define USER "__Host-Http-session"

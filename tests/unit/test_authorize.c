@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "store/store_backend.h"
 #include "stores.h"
 
 int authorize_main(int argc, char **argv);

@@ -870,7 +870,7 @@ static const struct refused refused[] = {
      "POSTERN_STORE",
      ""},
     {"both forms of the store",
-     {"POSTERN_STORE=redis://localhost", STORE_FILE "/tmp/store"},
+     {"POSTERN_STORE=none", STORE_FILE "/tmp/store"},
      "POSTERN_STORE_FILE",
      "only one"},
     {"missing file of the store",
@@ -1170,7 +1170,7 @@ static const struct file_row stores[] = {
     {"a tab inside", OCTETS("lmdb:/a\tb"), 0600, NULL, "control octet"},
     {"too long", {long_line, sizeof(long_line)}, 0600, NULL, "more than 4096"},
     {"no store's URL", OCTETS("memcached://ann:hidden-word@a"), 0600, NULL,
-     "a file whose URL is none of"},
+     "a file whose URL must be one of"},
 };
 
 /* Shown are the file and, in its variable's place, the URL, masked. */
@@ -1200,6 +1200,9 @@ stores_are_read_from_files(void **state)
         struct config *config = NULL;
         enum pst_err e;
 
+        if (row->shown && strcmp(row->shown, "none") != 0 &&
+            !POSTERN_WITH_REDIS)
+            continue; /* this build refuses the URL */
         make_file(path, sizeof(path), row->octets, row->mode);
         snprintf(variable, sizeof(variable), STORE_FILE "%s", path);
         e = make(&config, environment, &heard);

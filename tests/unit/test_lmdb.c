@@ -1,355 +1,281 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb.c - what the files of one machine's store are like, and
- * what they survive: a folder that is none, forks, threads, and kill -9 in the
- * middle of writes, 100 times.
+ * test_lmdb.c - tables, records, cursors and transactions of LMDB, through the
+ * one file that calls it.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "fake_clock.h"
+#include "store/lmdb.h"
 #include "stores.h"
 
-#define REOPEN_DELAY 250 /* milliseconds, after opening has failed */
-#define KILLS 100
-#define PER_KILL 100000
+#define MAP_SIZE (1024 * 1024)
+
+static const uint8_t tag[LMDB_TAG_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 static struct stores stores;
+static struct lmdb_environment environment;
+static struct MDB_txn *reader;
 
 static int
 set_up(void **state)
 {
+    char path[128];
+
     (void)state;
     stores_start(&stores, STORE_LMDB, NULL);
-    return 0;
+    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
+    reader = NULL;
+    return mkdir(path, 0700) == 0 &&
+                   lmdb_environment_open(&environment, path, MAP_SIZE + 1) == 0
+               ? 0
+               : -1;
 }
 
 static int
 tear_down(void **state)
 {
     (void)state;
+    lmdb_reader_free(reader);
+    lmdb_environment_close(&environment);
     stores_stop(&stores);
     return 0;
 }
 
-static void
-test_files(void **state)
+static struct lmdb_txn
+begin(void)
 {
-    struct store *store = stores_open(&stores, "shop");
-    char path[128];
-    struct stat found;
+    struct lmdb_txn txn = {.environment = &environment, .tag = tag};
 
-    (void)state;
-    stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
-    assert_string_equal(store_error(store), "");
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0700);
-    (void)snprintf(path, sizeof(path), "%s/lmdb/data.mdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    (void)snprintf(path, sizeof(path), "%s/lmdb/lock.mdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    store_close(&store);
+    assert_int_equal(lmdb_write_begin(&environment, &txn.handle), 0);
+    return txn;
 }
 
-/* Everybody who might write there might put another file into its place. */
-static void
-test_open_folder(void **state)
+static struct lmdb_txn
+begin_read(void)
 {
-    struct store_id sid = stores_id(1);
-    struct store *store;
-    char path[128];
+    struct lmdb_txn txn = {.environment = &environment, .tag = tag};
 
-    (void)state;
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(chmod(path, 0770), 0);
-    store = stores_open(&stores, "shop");
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                  PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "must be 0700"));
-    store_close(&store);
+    assert_int_equal(lmdb_reader_begin(&environment, &reader), 0);
+    txn.handle = reader;
+    return txn;
 }
 
-/* Only the folder's mode is called the folder's mode: elsewhere the kernel
- * says EPERM for reasons of its own, here because sysfs takes no folders. */
 static void
-test_not_permitted(void **state)
+put(const struct lmdb_txn *txn, const struct lmdb_key *key, const char *head,
+    const char *tail)
 {
-    static const char path[] = "/sys/postern";
-    struct store_id sid = stores_id(1);
-    struct store *store;
+    const struct pst_bytes parts[2] = {pst_str_bytes(pst_str_from(head)),
+                                       pst_str_bytes(pst_str_from(tail))};
+
+    assert_int_equal(lmdb_put_value(txn, RECORD_SPILL, key, parts), 0);
+}
+
+static void
+expect_record(struct pst_bytes record, const char *want)
+{
+    assert_true(pst_str_equal(pst_str_from_bytes(record), pst_str_from(want)));
+}
+
+static struct lmdb_key
+key_of(const struct lmdb_txn *txn, unsigned first, unsigned second)
+{
+    struct store_id one = stores_id(first);
+    struct store_id two = stores_id(second);
+
+    return lmdb_key_make(txn, &one, second ? &two : NULL);
+}
+
+static void
+test_map_size(void **state)
+{
+    (void)state;
+    assert_int_equal(environment.map_size, MAP_SIZE);
+    assert_true(environment.page_size >= 4096);
+}
+
+static void
+test_keys(void **state)
+{
+    struct lmdb_txn txn = {.tag = tag};
+    struct store_id id = stores_id(1);
+    struct lmdb_key key = lmdb_key_make(&txn, NULL, NULL);
 
     (void)state;
-    if (mkdir(path, 0700) == 0)
-        assert_int_equal(rmdir(path), 0);
-    else if (errno == EPERM) {
-        store = stores_open_url("lmdb:/sys/postern", "shop");
-        stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                      PST_STORE_DOWN);
-        assert_non_null(strstr(store_error(store), "not permitted"));
-        store_close(&store);
-        return;
+    assert_int_equal(key.len, LMDB_TAG_LEN);
+    assert_memory_equal(key.bytes, tag, LMDB_TAG_LEN);
+    key = key_of(&txn, 1, 0);
+    assert_int_equal(key.len, LMDB_TAG_LEN + PST_HASH_LEN);
+    assert_memory_equal(key.bytes + LMDB_TAG_LEN, id.bytes, PST_HASH_LEN);
+    key = key_of(&txn, 1, 2);
+    assert_int_equal(key.len, LMDB_KEY_MAX);
+}
+
+static void
+test_records(void **state)
+{
+    struct lmdb_txn txn = begin();
+    struct lmdb_key key = key_of(&txn, 1, 0);
+    struct pst_bytes record;
+    size_t count = 9;
+
+    (void)state;
+    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record),
+                     LMDB_NOT_FOUND);
+    assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
+    put(&txn, &key, "head ", "tail");
+    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
+    expect_record(record, "head tail");
+    put(&txn, &key, "short", "");
+    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
+    expect_record(record, "short");
+    put(&txn, &key, "", "");
+    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
+    assert_int_equal(record.len, 0);
+    assert_int_equal(lmdb_get(&txn, RECORD_REVOKED, &key, &record),
+                     LMDB_NOT_FOUND);
+    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
+    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(count, 0);
+    lmdb_write_abort(txn.handle);
+}
+
+/* A reader sees what was committed before it began, and nothing else. */
+static void
+test_transactions(void **state)
+{
+    struct lmdb_txn writer = begin();
+    struct lmdb_key key = key_of(&writer, 1, 0);
+    struct lmdb_txn read;
+    struct pst_bytes record;
+
+    (void)state;
+    put(&writer, &key, "aborted", "");
+    lmdb_write_abort(writer.handle);
+    writer = begin();
+    put(&writer, &key, "kept", "");
+    read = begin_read();
+    assert_int_equal(lmdb_get(&read, RECORD_SPILL, &key, &record),
+                     LMDB_NOT_FOUND);
+    assert_int_equal(lmdb_write_commit(writer.handle), 0);
+    assert_int_equal(lmdb_get(&read, RECORD_SPILL, &key, &record),
+                     LMDB_NOT_FOUND);
+    lmdb_reader_end(read.handle);
+    read = begin_read();
+    assert_int_equal(lmdb_get(&read, RECORD_SPILL, &key, &record), 0);
+    expect_record(record, "kept");
+    lmdb_reader_end(read.handle);
+}
+
+static void
+test_cursors(void **state)
+{
+    struct lmdb_txn txn = begin();
+    struct lmdb_key key = key_of(&txn, 1, 0);
+    struct MDB_cursor *cursor;
+    struct pst_bytes found;
+    size_t count = 9;
+
+    (void)state;
+    put(&txn, &key, "one", "");
+    key = key_of(&txn, 2, 0);
+    put(&txn, &key, "two", "");
+    assert_int_equal(lmdb_cursor_open(&txn, RECORD_SPILL, &cursor), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lmdb_cursor_first(cursor, &found), 0);
+        assert_int_equal(found.len, key.len);
+        assert_int_equal(lmdb_cursor_del(cursor), 0);
     }
-    skip();
+    assert_int_equal(lmdb_cursor_first(cursor, &found), LMDB_NOT_FOUND);
+    lmdb_cursor_close(cursor);
+    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(count, 0);
+    lmdb_write_abort(txn.handle);
 }
 
-/* It says why, again and again, and heals when the cause is gone. */
+/* All records below a prefix, whatever comes before and after it. */
 static void
-test_no_folder(void **state)
+test_ranges(void **state)
 {
-    struct store_id sid = stores_id(1);
-    struct store *store;
-    char path[128];
-    int fd;
+    struct lmdb_txn txn = begin();
+    struct lmdb_key prefix = key_of(&txn, 20, 0);
+    struct lmdb_range range;
+    struct pst_bytes record;
+    struct pst_bytes key;
+    unsigned count = 0;
 
     (void)state;
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    fd = open(path, O_CREAT | O_WRONLY, 0600);
-    assert_true(fd >= 0);
-    close(fd);
-    store = stores_open(&stores, "shop");
-    stores_expect(store, "at once", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "Not a directory"));
-    for (int i = 0; i < 3; i++) {
-        stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                      PST_STORE_DOWN);
-        stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
-                      PST_STORE_DOWN);
-        stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    }
-    fake_clock_advance(REOPEN_DELAY);
-    stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "Not a directory"));
-    assert_int_equal(unlink(path), 0);
-    fake_clock_advance(REOPEN_DELAY - 1);
-    stores_expect(store, "not yet", store_check(store, &sid, NULL, NOW),
-                  PST_STORE_DOWN);
-    fake_clock_advance(1);
-    stores_expect(store, "healed", store_check(store, &sid, NULL, NOW), PST_OK);
-    store_close(&store);
-}
+    for (unsigned i = 1; i < 40; i++) {
+        for (unsigned j = 1; j <= 3; j++) {
+            struct lmdb_key each = key_of(&txn, i, j);
 
-/* Processes and threads. */
-
-/* Handles of one process share what may be open only once. */
-static void
-test_two_handles(void **state)
-{
-    struct store *one = stores_open(&stores, "shop");
-    struct store *two = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(1);
-
-    (void)state;
-    stores_expect(one, "end", store_revoke(one, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    stores_expect(two, "check", store_check(two, &sid, NULL, NOW), PST_REVOKED);
-    store_close(&one);
-    stores_expect(two, "alone", store_check(two, &sid, NULL, NOW), PST_REVOKED);
-    stores_expect(two, "end", store_revoke(two, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    store_close(&two);
-}
-
-static void *
-read_and_end(void *argument)
-{
-    unsigned *index = argument;
-    struct store *store = stores_open(&stores, "shop");
-    unsigned wrong = 0;
-
-    for (unsigned i = 0; i < 50; i++) {
-        struct store_id sid = stores_id(*index * 1000 + i);
-
-        wrong += store_revoke(store, &sid, NULL, NOW + 60, NOW) != PST_OK;
-        wrong += store_check(store, &sid, NULL, NOW) != PST_REVOKED;
-    }
-    store_close(&store);
-    *index = wrong;
-    return NULL;
-}
-
-static void
-test_threads(void **state)
-{
-    pthread_t threads[4];
-    unsigned indices[4] = {1, 2, 3, 4};
-
-    (void)state;
-    for (size_t i = 0; i < 4; i++)
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, read_and_end, &indices[i]), 0);
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(indices[i], 0);
-    }
-}
-
-/* Ends without a word when all is well: what it inherited it cannot free, and
- * is not to be asked about. */
-static void
-use_after_fork(void)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(0);
-
-    if (store_check(store, &sid, NULL, NOW) != PST_REVOKED)
-        _exit(1);
-    sid = stores_id(100);
-    if (store_revoke(store, &sid, NULL, NOW + 60, NOW) != PST_OK)
-        _exit(2);
-    store_close(&store);
-    (void)raise(SIGKILL);
-}
-
-/* A child opens its own, whatever its parent has open. */
-static void
-test_fork(void **state)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(0);
-    int status = 0;
-    pid_t child;
-
-    (void)state;
-    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        use_after_fork();
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-    sid = stores_id(100);
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                  PST_REVOKED);
-    store_close(&store);
-}
-
-/* Kill -9. */
-
-/* End one session after the other, and tell of each that is. */
-static void
-end_and_tell(unsigned first, int pipe)
-{
-    struct store *store = stores_open(&stores, "shop");
-
-    for (unsigned n = first; n < first + PER_KILL; n++) {
-        struct store_id sid = stores_id(n);
-
-        if (store_revoke(store, &sid, NULL, NOW + 3600, NOW) != PST_OK)
-            _exit(1);
-        if (write(pipe, &n, sizeof(n)) != (ssize_t)sizeof(n))
-            _exit(2);
-    }
-    _exit(3);
-}
-
-/* Returns how many it told of before it was killed. */
-static unsigned
-kill_in_the_middle(unsigned round)
-{
-    unsigned first = round * PER_KILL;
-    unsigned told = first;
-    int pipes[2];
-    pid_t child;
-    int status;
-
-    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        close(pipes[0]);
-        end_and_tell(first, pipes[1]);
-    }
-    close(pipes[1]);
-    /* Each time somewhere else: its next write goes on meanwhile. */
-    for (unsigned i = 0; i <= round % 30; i++)
-        assert_int_equal(read(pipes[0], &told, sizeof(told)), sizeof(told));
-    assert_int_equal(kill(child, SIGKILL), 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFSIGNALED(status))
-        fail_msg("round %u: it ended by itself, %#x", round, (unsigned)status);
-    while (read(pipes[0], &told, sizeof(told)) == (ssize_t)sizeof(told))
-        ;
-    close(pipes[0]);
-    return told - first + 1;
-}
-
-static void
-test_kill(void **state)
-{
-    unsigned told[KILLS];
-
-    (void)state;
-    for (unsigned round = 0; round < KILLS; round++) {
-        struct store_id sid = stores_id(round * PER_KILL + PER_KILL - 1);
-        struct store *store;
-
-        told[round] = kill_in_the_middle(round);
-        store = stores_open(&stores, "shop");
-        for (unsigned i = 0; i < told[round]; i++) {
-            struct store_id ended = stores_id(round * PER_KILL + i);
-
-            if (store_check(store, &ended, NULL, NOW) != PST_REVOKED)
-                fail_msg("round %u: number %u of %u came back", round, i,
-                         told[round]);
+            put(&txn, &each, i == 20 ? "in" : "out", "");
         }
-        stores_expect(store, "writes",
-                      store_revoke(store, &sid, NULL, NOW + 3600, NOW), PST_OK);
-        store_close(&store);
     }
-    for (unsigned round = 0; round < KILLS; round++) {
-        struct store *store = stores_open(&stores, "shop");
-        struct store_id ended = stores_id(round * PER_KILL + told[round] - 1);
-
-        stores_expect(store, "at the end",
-                      store_check(store, &ended, NULL, NOW), PST_REVOKED);
-        store_close(&store);
+    assert_int_equal(lmdb_range_open(&range, &txn, RECORD_SPILL, &prefix), 0);
+    while (lmdb_range_next(&range, &key, &record) == 0) {
+        expect_record(record, "in");
+        assert_memory_equal(key.ptr, prefix.bytes, prefix.len);
+        count++;
     }
+    assert_int_equal(count, 3);
+    lmdb_range_close(&range);
+    prefix = key_of(&txn, 41, 0);
+    assert_int_equal(lmdb_range_open(&range, &txn, RECORD_SPILL, &prefix), 0);
+    assert_int_equal(lmdb_range_next(&range, &key, &record), LMDB_NOT_FOUND);
+    lmdb_range_close(&range);
+    lmdb_write_abort(txn.handle);
 }
 
-static unsigned
-read_and_wait(unsigned index)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(index);
-
-    if (store_check(store, &sid, NULL, NOW) != PST_OK)
-        return 1;
-    (void)raise(SIGKILL);
-    return 2;
-}
-
-/* More readers than there are slots, each killed with its slot taken. */
+/* Pages that are free again count, though the file does not shrink. */
 static void
-test_killed_readers(void **state)
+test_free_tenths(void **state)
 {
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(1);
+    static char large[8000];
+    size_t tenths = 99;
+    unsigned kept = 0;
+    int rc = 0;
 
     (void)state;
-    for (unsigned i = 0; i < 300; i++) {
-        pid_t child = fork();
+    memset(large, 'a', sizeof(large) - 1);
+    assert_int_equal(lmdb_free_tenths(&environment, &reader, &tenths), 0);
+    assert_true(tenths >= 9);
+    while (rc == 0 && tenths > 0) {
+        struct lmdb_txn txn = begin();
+        struct lmdb_key key = key_of(&txn, ++kept, 0);
 
-        assert_true(child >= 0);
-        if (child == 0)
-            _exit((int)read_and_wait(i));
-        assert_int_equal(waitpid(child, NULL, 0), child);
+        put(&txn, &key, large, "");
+        assert_int_equal(lmdb_write_commit(txn.handle), 0);
+        rc = lmdb_free_tenths(&environment, &reader, &tenths);
     }
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW), PST_OK);
-    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
-                  PST_OK);
-    store_close(&store);
+    assert_int_equal(rc, 0);
+    for (unsigned i = 1; i <= kept; i++) {
+        struct lmdb_txn txn = begin();
+        struct lmdb_key key = key_of(&txn, i, 0);
+
+        assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
+        assert_int_equal(lmdb_write_commit(txn.handle), 0);
+    }
+    assert_int_equal(lmdb_free_tenths(&environment, &reader, &tenths), 0);
+    assert_true(tenths >= 7);
+}
+
+static void
+test_errors(void **state)
+{
+    struct lmdb_environment other;
+
+    (void)state;
+    assert_int_equal(lmdb_environment_open(&other, "/proc/nowhere", MAP_SIZE),
+                     ENOENT);
+    assert_string_equal(lmdb_error_text(ENOENT), strerror(ENOENT));
+    assert_string_equal(lmdb_error_advice(ENOENT), "");
+    assert_non_null(strstr(lmdb_error_text(LMDB_MAP_FULL), "MDB_MAP_FULL"));
+    assert_non_null(strstr(lmdb_error_advice(LMDB_MAP_FULL), "?size="));
 }
 
 int
@@ -358,10 +284,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_files),     TEST(test_open_folder), TEST(test_not_permitted),
-        TEST(test_no_folder), TEST(test_two_handles), TEST(test_threads),
-        TEST(test_fork),      TEST(test_kill),        TEST(test_killed_readers),
+        TEST(test_map_size),     TEST(test_keys),    TEST(test_records),
+        TEST(test_transactions), TEST(test_cursors), TEST(test_ranges),
+        TEST(test_free_tenths),  TEST(test_errors),
     };
 
-    return cmocka_run_group_tests_name("store_lmdb", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("lmdb", tests, NULL, NULL);
 }

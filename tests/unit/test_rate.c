@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_rate.c - which spellings of a rate are one.
+ * test_rate.c - which texts are a rate limit, and which are refused.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ test_parse(void **state)
 {
     static const struct {
         const char *text;
-        int64_t limit; /* -1: it is none */
+        int64_t limit; /* -1: refused */
         int64_t period;
     } rows[] = {
         {"10/15m", 10, 900},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_record.c - stored bytes, written and read; every byte cut off or of
- * another version; and the arithmetic of counters.
+ * test_record.c - records are written and read; truncated ones and other
+ * versions are refused; and the arithmetic of counters.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 #define NOW 1800000000
 
-/* How many records of each kind can be read when they are cut at `len`. */
+/* How many kinds of records can be read when truncated to `len` bytes. */
 static unsigned
 readable(struct pst_bytes record)
 {
@@ -94,7 +94,7 @@ test_versions(void **state)
     }
 }
 
-/* A record of one kind or another, cut anywhere, or of another version. */
+/* Each kind of record, truncated anywhere, or of another version. */
 static void
 test_short(void **state)
 {
@@ -121,10 +121,10 @@ test_take(void **state)
 {
     static const struct {
         const char *name;
-        int64_t ahead; /* of now: microseconds; what is stored */
+        int64_t ahead; /* the stored instant minus now, microseconds */
         struct rate rate;
         bool want;
-        int64_t result; /* what to store, ahead of now; or what to wait */
+        int64_t result; /* the new instant minus now; or seconds to wait */
     } rows[] = {
         {"empty", 0, {10, 900}, true, 90000000},
         {"drained long ago", -5000000000, {10, 900}, true, 90000000},
@@ -180,7 +180,7 @@ test_give(void **state)
     }
 }
 
-/* What only counts is full at most. */
+/* A counter that only counts is at most full. */
 static void
 test_tally(void **state)
 {

@@ -1,653 +1,154 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redis.c - a Redis that is gone, comes back, hangs, is full, wants
- * a password, or is none: always a no, with its cause, in
- * bounded time (R79: a store that is down opens nothing; U15: exact causes).
+ * test_redis.c - commands as they are sent to Redis, and replies as they are
+ * received, in pieces of any size; without a server.
  */
-#include <arpa/inet.h>
-#include <dlfcn.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "fake_clock.h"
-#include "stores.h"
+#include "store/redis.h"
 
-/* Milliseconds: the store's own limit for a command, and the pause after a
- * failure. */
-#define COMMAND_TIMEOUT 500
-#define BACK_OFF 250
-
-static struct stores stores;
-static struct store *store;
-
-/* Who never answers: Redis, while it is stopped, and whoever this descriptor
- * is being connected to. */
-static bool is_stopped;
-static int silent = -1;
-
-/* In the place of the C library's: nobody waits for an answer that does not
- * come, but the clock goes on as if. */
-int poll_told(struct pollfd *list, nfds_t count, int timeout) __asm__("poll");
-
-int
-poll_told(struct pollfd *list, nfds_t count, int timeout)
+static void
+expect_text(const struct redis_batch *batch, size_t index, const char *want,
+            size_t len)
 {
-    bool is_vain = is_stopped || list->fd == silent;
-    const struct timespec span = {is_vain ? 0 : timeout / 1000,
-                                  is_vain ? 0 : timeout % 1000 * 1000000};
-    int ready = (int)syscall(SYS_ppoll, list, count, &span, NULL, 0);
-
-    if (ready == 0)
-        fake_clock_advance(timeout);
-    return ready;
+    assert_true(index < batch->count);
+    assert_int_equal(batch->lens[index], len);
+    assert_memory_equal(batch->texts[index], want, len);
 }
 
 static void
-expect(const char *what, enum pst_err got, enum pst_err want)
+test_commands(void **state)
 {
-    stores_expect(store, what, got, want);
-}
-
-static void
-expect_why(const char *needle)
-{
-    if (!strstr(store_error(store), needle))
-        fail_msg("'%s' is not in '%s'", needle, store_error(store));
-}
-
-static enum pst_err
-check(unsigned n)
-{
-    struct store_id sid = stores_id(n);
-    struct store_id subject = stores_id(n + 1000);
-
-    return store_check(store, &sid, &subject, NOW);
-}
-
-static enum pst_err
-end(unsigned n)
-{
-    struct store_id sid = stores_id(n);
-
-    return store_revoke(store, &sid, NULL, NOW + 3600, NOW);
-}
-
-static void
-start(const char *const *options)
-{
-    stores_start(&stores, STORE_REDIS, options);
-    store = stores_open(&stores, "shop");
-}
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    memset(&stores, 0, sizeof(stores));
-    return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store_close(&store);
-    is_stopped = false;
-    if (stores.redis > 0)
-        (void)kill(stores.redis, SIGCONT);
-    stores_stop(&stores);
-    return 0;
-}
-
-/* Gone, and back. */
-
-static void
-test_gone(void **state)
-{
-    struct store_session session = {.created = NOW, .expires = NOW + 9};
-    struct store_counter counter = {.rate = {1, 60}};
-    struct store_counters counters = {&counter, 1, NOW};
-    struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
-    int64_t number = 7;
-    size_t count = 7;
+    static const char set[] =
+        "*7\r\n$3\r\nSET\r\n$3\r\nkey\r\n$4\r\na\0\r\n\r\n"
+        "$0\r\n\r\n$2\r\n-7\r\n$64\r\n"
+        "0102030000000000000000000000000000000000"
+        "000000000000000000000000\r\n$2\r\n12\r\n";
+    static const char eval[] =
+        "*4\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$3\r\nkey\r\n";
+    const struct redis_key key = {"key", 3};
+    const struct store_id id = {{1, 2, 3}};
+    struct redis_batch batch = {.count = 0};
+    struct redis_command command;
 
     (void)state;
-    start(NULL);
-    expect("end", end(1), PST_OK);
-    stores_kill(&stores);
-    expect("check", check(1), PST_STORE_DOWN);
-    expect_why("unix:");
-    expect("end", end(1), PST_STORE_DOWN);
-    expect("all", store_revoke_all(store, &session.sid, NOW, &number),
-           PST_STORE_DOWN);
-    expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
-    expect("touch",
-           store_session_touch(store, &session.sid, &session.sid, NOW, NOW),
-           PST_STORE_DOWN);
-    expect("count", store_session_count(store, &session.sid, NOW, &count),
-           PST_STORE_DOWN);
-    expect("all", store_session_count(store, NULL, NOW, &count),
-           PST_STORE_DOWN);
-    expect("put", store_spill_put(store, &session.sid, blob, NOW + 9, NOW),
-           PST_STORE_DOWN);
-    expect("replace",
-           store_spill_replace(store, &session.sid, blob, NOW + 9, NOW),
-           PST_STORE_DOWN);
-    expect("take", store_counter_acquire(store, &counters, &number),
-           PST_STORE_DOWN);
-    expect("give", store_counter_refund(store, &counters), PST_STORE_DOWN);
-    expect("ping", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_int_equal(number, 7);
-    assert_int_equal(count, 7);
+    redis_command_init(&command, "SET");
+    redis_add_key(&command, &key);
+    redis_add_bytes(&command, "a\0\r\n", 4);
+    redis_add_string(&command, "");
+    redis_add_number(&command, -7);
+    redis_add_id(&command, &id);
+    redis_add_number(&command, 12);
+    redis_batch_add(&batch, &command);
+    redis_command_init_script(&command, "return 1", 1);
+    redis_add_key(&command, &key);
+    redis_batch_add(&batch, &command);
+    assert_false(batch.failed);
+    assert_int_equal(batch.count, 2);
+    expect_text(&batch, 0, set, sizeof(set) - 1);
+    expect_text(&batch, 1, eval, sizeof(eval) - 1);
+    redis_batch_free(&batch);
+    assert_int_equal(batch.count, 0);
 }
 
-/* A connection that broke while nobody looked costs no request. */
-static void
-test_restarted(void **state)
+/* A batch that waits for so many replies. */
+static struct redis_batch
+batch_of(size_t count)
 {
-    (void)state;
-    start(NULL);
-    for (int i = 0; i < 3; i++) {
-        expect("before", end(1), PST_OK);
-        stores_kill(&stores);
-        stores_start_redis(&stores);
-        expect("check", check(2), PST_OK);
-        expect("end", end(2), PST_OK);
-        expect("check", check(2), PST_REVOKED);
+    struct redis_batch batch = {.count = 0};
+    struct redis_command command;
+
+    for (size_t i = 0; i < count; i++) {
+        redis_command_init(&command, "PING");
+        redis_batch_add(&batch, &command);
     }
+    return batch;
 }
 
 static void
-test_heals(void **state)
+expect_replies(const struct redis_batch *batch)
 {
-    (void)state;
-    start(NULL);
-    stores_kill(&stores);
-    expect("gone", check(1), PST_STORE_DOWN);
-    stores_start_redis(&stores);
-    expect("not yet asked again", check(1), PST_STORE_DOWN);
-    fake_clock_advance(BACK_OFF - 1);
-    expect("nor a moment before", check(1), PST_STORE_DOWN);
-    fake_clock_advance(1);
-    expect("healed", check(1), PST_OK);
-}
-
-/* Stop Redis, and wait until it is. */
-static void
-stop(void)
-{
-    int status = 0;
-
-    assert_int_equal(kill(stores.redis, SIGSTOP), 0);
-    assert_int_equal(waitpid(stores.redis, &status, WUNTRACED), stores.redis);
-    assert_true(WIFSTOPPED(status));
-    is_stopped = true;
-}
-
-/* SIGSTOP: the kernel still takes connections and commands. */
-static void
-test_hung(void **state)
-{
-    int64_t begin;
-
-    (void)state;
-    start(NULL);
-    expect("before", check(1), PST_OK);
-    stop();
-    begin = clock_ms();
-    expect("hung", check(1), PST_STORE_DOWN);
-    assert_int_equal(clock_ms() - begin, COMMAND_TIMEOUT);
-    expect_why("does not answer");
-    begin = clock_ms();
-    for (int i = 0; i < 100; i++)
-        expect("at once", check(1), PST_STORE_DOWN);
-    assert_int_equal(clock_ms(), begin);
-    expect_why("does not answer");
-    fake_clock_advance(BACK_OFF);
-    begin = clock_ms();
-    expect("on a new connection", end(1), PST_STORE_DOWN);
-    assert_int_equal(clock_ms() - begin, COMMAND_TIMEOUT);
-    assert_int_equal(kill(stores.redis, SIGCONT), 0);
-    is_stopped = false;
-    fake_clock_advance(BACK_OFF);
-    expect("awake", check(2), PST_OK);
-    expect("end", end(2), PST_OK);
-    expect("check", check(2), PST_REVOKED);
-}
-
-/* Full, closed, read-only. */
-
-static void
-test_out_of_memory(void **state)
-{
-    static const char *const options[] = {
-        "--maxmemory", "1mb", "--maxmemory-policy", "noeviction", NULL};
-    static uint8_t bytes[STORE_SPILL_MAX];
-    struct store_session session = {.sid = stores_id(1),
-                                    .subject = stores_id(2),
-                                    .created = NOW,
-                                    .expires = NOW + 9};
-    char answer[64];
-    size_t count = 7;
-
-    (void)state;
-    start(options);
-    for (unsigned i = 0; i < 64; i++) {
-        struct store_id sid = stores_id(i);
-
-        (void)!store_spill_put(store, &sid,
-                               (struct pst_bytes){bytes, sizeof(bytes)},
-                               NOW + 60, NOW);
-    }
-    expect_why("OOM");
-    /* Well below what is used, so that nothing small slips in. */
-    stores_say(&stores, "CONFIG SET maxmemory 512kb", answer, sizeof(answer));
-    expect("end", end(1), PST_STORE_DOWN);
-    expect_why("OOM");
-    expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
-    expect("all", store_revoke_all(store, &session.subject, NOW, NULL),
-           PST_STORE_DOWN);
-    expect("reads go on", check(1), PST_OK);
-    expect("count", store_session_count(store, &session.subject, NOW, &count),
-           PST_OK);
-    assert_int_equal(count, 0);
-    expect("ping", store_ping(store, NOW), PST_STORE_DOWN);
-}
-
-static void
-open_with(const char *options)
-{
-    char url[256];
-
-    store_close(&store);
-    (void)snprintf(url, sizeof(url), "%s%s", stores.url, options);
-    store = stores_open_url(url, "shop");
-}
-
-static void
-test_password(void **state)
-{
-    static const char *const options[] = {"--requirepass", "right:p@ss/?",
-                                          NULL};
-    static const struct {
-        const char *name;
-        const char *options;
-        enum pst_err want;
-        const char *reason;
-    } rows[] = {
-        {"none", "", PST_STORE_DOWN, "NOAUTH"},
-        {"wrong", "?password=wrong", PST_STORE_DOWN, "WRONGPASS"},
-        {"right", "?password=right:p%40ss%2F?", PST_OK, ""},
-        {"right, other db", "?db=3&password=right:p%40ss%2F?", PST_OK, ""},
-        {"no such db", "?db=99&password=right:p%40ss%2F?", PST_STORE_DOWN,
-         "DB index"},
-        {"a user", "?user=joe&password=joespass", PST_OK, ""},
-        {"a wrong user", "?user=jim&password=joespass", PST_STORE_DOWN,
-         "WRONGPASS"},
-    };
-
-    char answer[64];
-
-    (void)state;
-    start(options);
-    stores_say(&stores,
-               "AUTH right:p@ss/?\r\n"
-               "ACL SETUSER joe on >joespass ~postern:* +@all",
-               answer, sizeof(answer));
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        open_with(rows[i].options);
-        expect(rows[i].name, check(1), rows[i].want);
-        expect_why(rows[i].reason);
-        assert_null(strstr(store_error(store), "joespass"));
-    }
-}
-
-/* One that was free a moment ago. */
-static void
-free_port(char *port, size_t size)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)snprintf(port, size, "%u", ntohs(address.sin_port));
-    close(fd);
-}
-
-/* By TCP too, and each database is a world of its own. */
-static void
-test_tcp(void **state)
-{
-    static char port[8];
-    static const char *const options[] = {"--port", port, "--bind", "127.0.0.1",
-                                          NULL};
-    char url[64];
-
-    (void)state;
-    free_port(port, sizeof(port));
-    start(options);
-    expect("by socket", end(1), PST_OK);
-    store_close(&store);
-    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%s", port);
-    store = stores_open_url(url, "shop");
-    expect("by TCP", check(1), PST_REVOKED);
-    store_close(&store);
-    (void)snprintf(url, sizeof(url), "redis://localhost:%s/1", port);
-    store = stores_open_url(url, "shop");
-    expect("another database", check(1), PST_OK);
-    stores_kill(&stores);
-    expect("gone", check(1), PST_STORE_DOWN);
-    expect_why("localhost");
-}
-
-/* A name with two addresses, of which the first is silence. */
-#define TWO_FACED "two-faced.invalid"
-
-static struct sockaddr_in silence;
-static struct addrinfo silent_one = {.ai_family = AF_INET,
-                                     .ai_socktype = SOCK_STREAM,
-                                     .ai_addrlen = sizeof(silence),
-                                     .ai_addr = (struct sockaddr *)&silence};
-
-/* The C library's, of which this program has its own. */
-static void
-real(const char *name, void *function, size_t size)
-{
-    void *found = dlsym(RTLD_NEXT, name);
-
-    assert_non_null(found);
-    memcpy(function, &found, size);
-}
-
-int
-getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
-            struct addrinfo **found)
-{
-    int (*look_up)(const char *, const char *, const struct addrinfo *,
-                   struct addrinfo **);
-    int rc;
-
-    real("getaddrinfo", &look_up, sizeof(look_up));
-    if (strcmp(host, TWO_FACED) != 0)
-        return look_up(host, port, hints, found);
-    rc = look_up("127.0.0.1", port, hints, &silent_one.ai_next);
-    *found = &silent_one;
-    return rc;
-}
-
-void
-freeaddrinfo(struct addrinfo *found)
-{
-    void (*give_back)(struct addrinfo *);
-
-    real("freeaddrinfo", &give_back, sizeof(give_back));
-    give_back(found == &silent_one ? silent_one.ai_next : found);
-}
-
-/* In the place of the C library's: tells who is connected to silence. */
-int connect_told(int fd, const struct sockaddr *address,
-                 socklen_t len) __asm__("connect");
-
-int
-connect_told(int fd, const struct sockaddr *address, socklen_t len)
-{
-    bool is_silence = len == sizeof(silence) &&
-                      memcmp(address, &silence, sizeof(silence)) == 0;
-
-    if (is_silence)
-        silent = fd;
-    else if (silent == fd)
-        silent = -1;
-    return (int)syscall(SYS_connect, fd, address, len);
-}
-
-#define CALLERS 20
-
-/* A port whose queue is full: the kernel answers nobody there. */
-static bool
-make_silence(void)
-{
-    struct pollfd callers[CALLERS];
-    int answered;
-    socklen_t size = sizeof(silence);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    silence = (struct sockaddr_in){.sin_family = AF_INET};
-    silence.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&silence, sizeof(silence)), 0);
-    assert_int_equal(listen(fd, 0), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&silence, &size), 0);
-    /* They stay open until the program ends: so they fill the queue. */
-    for (size_t i = 0; i < CALLERS; i++) {
-        callers[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        callers[i].events = POLLOUT;
-        assert_true(callers[i].fd >= 0);
-        (void)connect(callers[i].fd, (const struct sockaddr *)&silence,
-                      sizeof(silence));
-    }
-    silent = -1;
-    answered = poll(callers, CALLERS, 0);
-    return answered > 0 && answered < CALLERS;
-}
-
-/* All the time there was to connect went to the first of a name's addresses,
- * and none was left for one that would have answered. */
-static void
-test_silent_address(void **state)
-{
-    static char port[8];
-    static const char *const options[] = {"--port", port, "--bind", "127.0.0.1",
-                                          NULL};
-    char url[64];
-    int64_t begin;
-
-    (void)state;
-    if (!make_silence())
-        skip();
-    free_port(port, sizeof(port));
-    start(options);
-    store_close(&store);
-    (void)snprintf(url, sizeof(url), "redis://" TWO_FACED ":%s", port);
-    store = stores_open_url(url, "shop");
-    begin = clock_ms();
-    expect("by the second address", check(1), PST_OK);
-    /* The first had half of the time there was. */
-    assert_int_equal(clock_ms() - begin, 500);
-}
-
-static void
-test_no_host(void **state)
-{
-    (void)state;
-    store = stores_open_url("redis://no-such-host.invalid", "shop");
-    expect("check", check(1), PST_STORE_DOWN);
-    expect_why("its address cannot be found");
-}
-
-/* After a failover, the machine we knew is no master any more: only a new
- * connection finds the one that is. */
-static void
-test_read_only(void **state)
-{
-    char answer[1024];
-
-    (void)state;
-    start(NULL);
-    expect("end", end(1), PST_OK);
-    stores_say(&stores, "REPLICAOF 127.0.0.1 1", answer, sizeof(answer));
-    expect("end", end(2), PST_STORE_DOWN);
-    expect_why("READONLY");
-    for (int i = 0; i < 50; i++) {
-        stores_say(&stores, "INFO clients", answer, sizeof(answer));
-        if (strstr(answer, "connected_clients:1\r"))
-            break;
-    }
-    assert_non_null(strstr(answer, "connected_clients:1\r"));
-    stores_say(&stores, "REPLICAOF NO ONE", answer, sizeof(answer));
-    expect("end", end(2), PST_OK);
-}
-
-/* Something that is no Redis at all. */
-static void
-test_no_redis(void **state)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    char url[64];
-    int64_t begin;
-
-    (void)state;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fd, 5), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u",
-                   ntohs(address.sin_port));
-    store = stores_open_url(url, "shop");
-    if (fork() == 0) {
-        int client = accept(fd, NULL, NULL);
-
-        (void)!write(client, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
-        while (read(client, url, sizeof(url)) > 0)
-            ;
-        _exit(0);
-    }
-    close(fd);
-    begin = clock_ms();
-    expect("check", check(1), PST_STORE_DOWN);
-    expect_why("cannot be understood");
-    assert_int_equal(clock_ms(), begin);
-}
-
-/* Answer a client only when both commands of a check have arrived. */
-static void
-answer_pairs(int client)
-{
-    static const char answers[] = "$-1\r\n$-1\r\n";
-    char bytes[1024];
+    struct redisReply **items;
+    struct pst_bytes bytes;
+    int64_t number = 0;
     size_t count = 0;
-    size_t len = 0;
 
-    for (;;) {
-        ssize_t more = read(client, bytes + len, sizeof(bytes) - 1 - len);
-
-        if (more <= 0)
-            return;
-        len += (size_t)more;
-        bytes[len] = '\0';
-        count = 0;
-        for (const char *at = bytes; (at = strstr(at, "GET\r\n")); at++)
-            count++;
-        if (count < 2)
-            continue;
-        (void)!write(client, answers, sizeof(answers) - 1);
-        len = 0;
-    }
+    assert_int_equal(batch->replied, 3);
+    assert_true(redis_reply_parse_number(batch->replies[0], &number));
+    assert_int_equal(number, -42);
+    assert_false(redis_reply_parse_bytes(batch->replies[0], &bytes));
+    assert_false(redis_reply_parse_list(batch->replies[0], &items, &count));
+    assert_null(redis_reply_error(batch->replies[0]));
+    assert_true(redis_reply_parse_list(batch->replies[1], &items, &count));
+    assert_int_equal(count, 2);
+    assert_true(redis_reply_parse_bytes(items[0], &bytes));
+    assert_int_equal(bytes.len, 4);
+    assert_memory_equal(bytes.ptr, "a\0\r\n", 5); /* with the NUL behind it */
+    assert_true(redis_reply_parse_bytes(items[1], &bytes));
+    assert_null(bytes.ptr);
+    assert_false(redis_reply_parse_number(items[1], &number));
+    assert_string_equal(redis_reply_error(batch->replies[2]), "OOM too much");
+    assert_false(redis_reply_parse_bytes(batch->replies[2], &bytes));
 }
 
-/* One round trip: the second command does not wait for the first's answer. */
+/* In one piece, and byte by byte. */
 static void
-test_one_round_trip(void **state)
+test_replies(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    char url[64];
+    static const char received[] =
+        ":-42\r\n*2\r\n$4\r\na\0\r\n\r\n$-1\r\n-OOM too much\r\n";
+    struct redisReader *reader = redis_reader_new();
+    struct redis_batch batch = batch_of(3);
 
     (void)state;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fd, 5), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    if (fork() == 0) {
-        answer_pairs(accept(fd, NULL, NULL));
-        _exit(0);
+    assert_non_null(reader);
+    assert_true(redis_reader_feed(reader, received, sizeof(received) - 1));
+    assert_true(redis_reader_read(reader, &batch));
+    expect_replies(&batch);
+    redis_batch_rewind(&batch);
+    assert_int_equal(batch.replied, 0);
+    for (size_t i = 0; i < sizeof(received) - 1; i++) {
+        assert_true(batch.replied < 3);
+        assert_true(redis_reader_feed(reader, received + i, 1));
+        assert_true(redis_reader_read(reader, &batch));
     }
-    close(fd);
-    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u",
-                   ntohs(address.sin_port));
-    store = stores_open_url(url, "shop");
-    for (int i = 0; i < 3; i++)
-        expect("check", check(1), PST_OK);
+    expect_replies(&batch);
+    redis_batch_free(&batch);
+    redis_reader_free(reader);
 }
 
-/* A number out of what INFO says. */
-static long
-info(const char *section, const char *name)
-{
-    char command[32];
-    static char answer[8192];
-    const char *found;
-
-    (void)snprintf(command, sizeof(command), "INFO %s", section);
-    stores_say(&stores, command, answer, sizeof(answer));
-    found = strstr(answer, name);
-    assert_non_null(found);
-    return strtol(found + strlen(name), NULL, 10);
-}
-
-/* One connection for each handle, however often it is asked. */
 static void
-test_one_connection(void **state)
+test_no_replies(void **state)
 {
-    struct store *handles[2];
-    long before;
+    static const char received[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    struct redisReader *reader = redis_reader_new();
+    struct redis_batch batch = batch_of(1);
 
     (void)state;
-    stores_start(&stores, STORE_REDIS, NULL);
-    before = info("stats", "total_connections_received:");
-    handles[0] = stores_open(&stores, "shop");
-    handles[1] = stores_open(&stores, "shop");
-    for (unsigned i = 0; i < 100; i++) {
-        store = handles[i % 2];
-        expect("check", check(i), PST_OK);
-    }
-    store_close(&handles[1]);
-    store = handles[0];
-    /* Theirs, and that of who asks. */
-    assert_int_equal(info("stats", "total_connections_received:"), before + 3);
+    assert_non_null(reader);
+    if (redis_reader_feed(reader, received, sizeof(received) - 1))
+        assert_false(redis_reader_read(reader, &batch));
+    assert_true(strlen(redis_reader_error(reader)) > 0);
+    redis_batch_free(&batch);
+    redis_reader_free(reader);
+    redis_reader_free(NULL);
 }
 
 int
 main(void)
 {
-#define TEST(function) \
-    cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_gone),
-        TEST(test_restarted),
-        TEST(test_heals),
-        TEST(test_hung),
-        TEST(test_out_of_memory),
-        TEST(test_password),
-        TEST(test_tcp),
-        TEST(test_silent_address),
-        TEST(test_no_host),
-        TEST(test_read_only),
-        TEST(test_no_redis),
-        TEST(test_one_round_trip),
-        TEST(test_one_connection),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_no_replies),
     };
 
-    if (!stores_can_start(STORE_REDIS))
-        return STORES_SKIPPED;
-    return cmocka_run_group_tests_name("store_redis", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
 }

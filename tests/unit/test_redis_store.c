@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redis_store.c - what stands in Redis: records that are not ours are
- * never a way in, everything has its end, and a Redis that would forget is
- * warned of.
+ * test_redis_store.c - the keys in Redis: records of another format never let a
+ * session pass, every key expires, and a Redis that may lose records is warned
+ * about.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +61,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* What is in there. */
+/* Records. */
 
 /* The hash of stores_id(n), in hex. */
 static const char *
@@ -75,7 +75,7 @@ hex_of(unsigned n)
     return hex;
 }
 
-/* A record of a later version, or of another kind, is never a way in. */
+/* A record of a later version or of another type never lets a session pass. */
 static void
 test_foreign_records(void **state)
 {
@@ -121,7 +121,7 @@ test_foreign_records(void **state)
     }
 }
 
-/* The same for what is not asked at every request. */
+/* The same for records that are not read at every request. */
 static void
 test_foreign_others(void **state)
 {
@@ -181,8 +181,8 @@ expect_ttl(const char *kind, unsigned n, long want)
         fail_msg("%s stays %ld s instead of %ld", kind, got, want);
 }
 
-/* Everything goes when its time has come, counted from our own clock, which
- * here is years away from Redis's. */
+/* Every key expires, at a time counted from our own clock, which here is years
+ * away from Redis's. */
 static void
 test_stays(void **state)
 {
@@ -271,5 +271,5 @@ main(void)
 
     if (!stores_can_start(STORE_REDIS))
         return STORES_SKIPPED;
-    return cmocka_run_group_tests_name("store_keys", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("redis_store", tests, NULL, NULL);
 }

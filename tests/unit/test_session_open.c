@@ -16,6 +16,7 @@
 #include "fixture.h"
 #include "gateway/session_registry.h"
 #include "gateway/token_transport.h"
+#include "store/store_backend.h"
 #include "stores.h"
 
 /* What a cookie holds. A and B are two sessions, LATER and AGAIN copies of A

@@ -185,6 +185,8 @@ test_revoked_guest(void **state)
                    ? registry_replace(&f.ctx, &f.req, &replaced, &fresh)
                    : registry_revoke(&f.ctx, &f.req, &old),
                PST_OK);
+        if (rows[i].want == PST_OK && !POSTERN_WITH_LMDB)
+            continue; /* Redis removes records by its own clock */
         f.ctx.now += rows[i].later;
         expect("sweep", store_sweep(f.ctx.store, 1000, f.ctx.now, NULL),
                PST_OK);
@@ -514,7 +516,7 @@ test_grace(void **state)
 
     (void)state;
     store_close(&f.ctx.store);
-    f.ctx.store = stores_open_url("unix:/nonexistent/redis.sock", "test");
+    f.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         f.config->store_grace = rows[i].grace;
         f.ctx.store_answered_at =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_store.c - what every store promises, asked of each of them by the same
- * functions (L28, L29, U19: ids are hashes, and nothing is revived).
+ * test_store.c - the promises of store.h, tested with each store by the same
+ * functions (L28, L29, U19: ids are hashes; a revoked session stays revoked).
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "store/lmdb.h"
+#include "store/lmdb_expiry.h"
+#include "store/lmdb_handle.h"
 #include "stores.h"
 
 #define PROCESSES 8
@@ -18,7 +19,7 @@
 static struct stores stores;
 static struct store *store;
 static struct pst_arena *arena;
-static unsigned fresh; /* so that no test meets another's ids */
+static unsigned fresh; /* no two tests use the same ids */
 
 static struct store_id
 new_id(void)
@@ -54,7 +55,7 @@ count_of(const struct store_id *subject, int64_t now)
     return count;
 }
 
-/* Ended sessions. */
+/* Revocation. */
 
 static void
 test_end(void **state)
@@ -76,7 +77,8 @@ test_end(void **state)
     store_close(&site);
 }
 
-/* A second end may neither shorten the first nor fail. */
+/* Revoking is idempotent: a second time neither fails nor keeps the record for
+ * a shorter time. */
 static void
 test_end_times(void **state)
 {
@@ -133,8 +135,8 @@ test_end_all(void **state)
     expect("a guest", store_check(store, &sid, NULL, NOW), PST_OK);
 }
 
-/* The instant never moves back, and reaches sessions that a machine with a
- * faster clock began, but not beyond what a clock may be ahead. */
+/* The time never moves back. It covers sessions that a machine whose clock is
+ * ahead began, but not more than a clock may be ahead. */
 static void
 test_end_all_clocks(void **state)
 {
@@ -177,32 +179,48 @@ test_end_all_clocks(void **state)
     }
 }
 
+#if POSTERN_WITH_LMDB
 /* A record of another length, as a newer program may write it. */
 static int
-apply_spoiled(struct lmdb_store *tree, struct MDB_txn *txn,
-              struct lmdb_change *change)
+apply_newer_since(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
-    struct lmdb_key key = lmdb_key_make(tree, change->what, NULL);
+    struct lmdb_key key = lmdb_key_make(txn, change->what, NULL);
     uint8_t record[RECORD_SINCE_LEN];
     const struct pst_bytes parts[2] = {{record, sizeof(record)},
                                        pst_str_bytes(PST_STR("more"))};
 
     record_emit_since(record, (struct record_since){NOW, NOW});
-    return lmdb_put(tree, txn, RECORD_SINCE, &key, parts);
+    return lmdb_put(txn, RECORD_SINCE, &key, parts);
 }
 
-/* What is known of a user, written anew by a newer program. */
 static void
-spoil_since(const struct store_id *subject)
+overwrite_since_lmdb(const struct store_id *subject)
 {
     struct lmdb_change change = {
-        .apply = apply_spoiled, .now = NOW, .what = subject};
+        .apply = apply_newer_since, .now = NOW, .what = subject};
+
+    expect("overwrite", lmdb_write(lmdb_handle_from_base(store), &change),
+           PST_OK);
+}
+#else
+static void
+overwrite_since_lmdb(const struct store_id *subject)
+{
+    (void)subject;
+    fail();
+}
+#endif
+
+/* Overwrite the since record of a user, as a newer program would. */
+static void
+overwrite_since(const struct store_id *subject)
+{
     char command[160];
     char answer[64];
     struct pst_buf buf;
 
     if (stores.redis == 0) {
-        expect("spoil", lmdb_write(lmdb_from_base(store), &change), PST_OK);
+        overwrite_since_lmdb(subject);
         return;
     }
     pst_buf_init(&buf, command, sizeof(command) - 1);
@@ -214,8 +232,9 @@ spoil_since(const struct store_id *subject)
     assert_string_equal(answer, ":17\r\n");
 }
 
-/* A newer program's record was a no for store_check(), until the next login
- * took it for nothing and wrote it anew: then what had ended was good. */
+/* store_check() refused sessions because of a newer program's record, until the
+ * next login took that for no record and overwrote it: then revoked sessions
+ * were valid again. */
 static void
 test_unreadable_since(void **state)
 {
@@ -226,7 +245,7 @@ test_unreadable_since(void **state)
     (void)state;
     expect("add", stores_add(store, &old, 0, NOW), PST_OK);
     expect("all", store_revoke_all(store, &old.subject, NOW, NULL), PST_OK);
-    spoil_since(&old.subject);
+    overwrite_since(&old.subject);
     expect("check", store_check(store, &old.sid, &old.subject, NOW),
            PST_REVOKED);
     assert_int_equal(count_of(&old.subject, NOW), 0);
@@ -291,7 +310,7 @@ test_touch(void **state)
         int64_t now;
         int64_t expires;
         enum pst_err want;
-        int64_t seen; /* what is kept then */
+        int64_t seen; /* what is stored afterwards */
         int64_t ends;
     } rows[] = {
         {"seen later", NOW + 100, NOW + 3600, PST_OK, NOW + 100, NOW + 3600},
@@ -322,7 +341,7 @@ test_touch(void **state)
     }
 }
 
-/* L28, U19: a request in flight while its session ends changes nothing. */
+/* L28, U19: a concurrent request cannot bring back a revoked session. */
 static void
 test_no_revival(void **state)
 {
@@ -351,7 +370,7 @@ test_no_revival(void **state)
            PST_REVOKED);
 }
 
-/* All the sessions of a user that ended at once leave the list at once. */
+/* store_revoke_all() empties the list of the user. */
 static void
 test_list_after_end_all(void **state)
 {
@@ -424,7 +443,7 @@ stop_at_once(void *context, const struct store_session *session)
     return PST_REFUSED;
 }
 
-/* An audience may be spelled like a pattern, and is none. */
+/* An audience that looks like a pattern is not used as one. */
 static void
 test_walk_all(void **state)
 {
@@ -459,7 +478,7 @@ test_walk_all(void **state)
     store_close(&other);
 }
 
-/* Sealed sessions. */
+/* Spilled sessions. */
 
 static void
 expect_spill(const char *what, const struct store_id *sid, int64_t now,
@@ -528,11 +547,11 @@ test_spill_without_memory(void **state)
     expect_spill("then", &sid, NOW, blob);
 }
 
-/* One session in the place of another. */
+/* Replacing a session. */
 
 enum old_kind { NO_OLD, OLD_GUEST, OLD_USER };
 
-/* The old session, as a replacement names it. */
+/* A replacement of the old session. */
 static struct store_replacement
 replacement_of(enum old_kind kind, const struct store_session *old,
                const struct store_session *session, int64_t now)
@@ -566,7 +585,7 @@ is_spilled(const struct store_id *sid, int64_t now)
     return store_spill_get(store, sid, now, arena, &got) == PST_OK;
 }
 
-/* L28: all of it, or nothing where the old session was ended before. */
+/* L28: all of it, or nothing when the old session was revoked before. */
 static void
 test_replace(void **state)
 {
@@ -634,14 +653,14 @@ test_replace(void **state)
             assert_true(is_spilled(&session.sid, session.expires - 1));
             assert_false(is_spilled(&session.sid, session.expires));
         }
-        /* A repeated one finds that the first has ended the old session. */
+        /* Repeated: the first call has revoked the old session. */
         if (rows[i].old != NO_OLD)
             expect(rows[i].name, replace(store, &replacement), PST_REVOKED);
     }
 }
 
-/* A session that would be dead at birth does not begin, and the old one lives:
- * the instant is read in the same step. */
+/* A session that store_revoke_all() covers does not begin, and the old one
+ * stays valid: the since record is read in the same step. */
 static void
 test_replace_after_end_all(void **state)
 {
@@ -665,13 +684,13 @@ test_replace_after_end_all(void **state)
     assert_int_equal(since, 7);
     assert_int_equal(count_of(&session.subject, NOW), 1);
     expect("then", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
-    /* That the old one was ended counts first. */
+    /* A revoked old session is reported first. */
     session.created = NOW;
     expect("both", store_session_replace(store, &replacement, &since),
            PST_REVOKED);
 }
 
-/* What makes room for itself ends no third one. */
+/* A session that replaces one of the list revokes no third one. */
 static void
 test_replace_within_cap(void **state)
 {
@@ -697,8 +716,8 @@ test_replace_within_cap(void **state)
            PST_REVOKED);
 }
 
-/* L28: a logout that arrives after the replacement ends the old session, as it
- * says, and not what began since. */
+/* L28: a logout that arrives after the replacement revokes the old session, and
+ * not the new one. */
 static void
 test_end_after_replace(void **state)
 {
@@ -720,8 +739,8 @@ test_end_after_replace(void **state)
     assert_int_equal(count_of(&old.subject, NOW + 1), 1);
 }
 
-/* What does not follow from the old session begins where that was ended; which
- * stays as it was. */
+/* Without requires_old, a session begins although the old one was revoked,
+ * which stays revoked. */
 static void
 test_replace_what_was_ended(void **state)
 {
@@ -742,7 +761,7 @@ test_replace_what_was_ended(void **state)
     expect("the old", store_check(store, &old.sid, NULL, NOW), PST_REVOKED);
 }
 
-/* A guest's session beside the old one ends with it, or not at all. */
+/* The guest session is revoked with the old one, or not at all. */
 static void
 test_replace_with_guest(void **state)
 {
@@ -903,7 +922,7 @@ test_give(void **state)
     expect("full", take(&counter, NOW, &retry_after), PST_THROTTLED);
 }
 
-/* How many more a counter takes at once. */
+/* How many more can be acquired from a counter at once. */
 static unsigned
 count_room(const struct store_counter *counter)
 {
@@ -915,7 +934,7 @@ count_room(const struct store_counter *counter)
     return count;
 }
 
-/* L58: of what two names took together, one gives back its own share. */
+/* L58: two names share a counter, and one gives back its own share. */
 static void
 test_give_as_before(void **state)
 {
@@ -941,7 +960,7 @@ test_give_as_before(void **state)
     expect("give", store_counter_refund(store, &counters), PST_OK);
     expect("again", store_counter_refund(store, &counters), PST_OK);
     assert_int_equal(count_room(&pair[1]), 6);
-    /* More than there is: it is empty, and owes nothing. */
+    /* More than it holds: then it is empty. */
     pair[1].as_previous = false;
     pair[1].reset_all = true;
     expect("forget", store_counter_refund(store, &counters), PST_OK);
@@ -953,7 +972,7 @@ test_give_as_before(void **state)
     assert_int_equal(count_room(&pair[1]), 10);
 }
 
-/* A tally counts on, and has no say in whether there is room. */
+/* A counter that only counts never refuses. */
 static void
 test_tally(void **state)
 {
@@ -1001,7 +1020,7 @@ test_reset(void **state)
     assert_int_equal(held, 0);
 }
 
-/* Of two budgets, the one with room must not pay for the other's refusal. */
+/* When one of two counters refuses, nothing is taken from the other. */
 static void
 test_all_or_none(void **state)
 {
@@ -1026,8 +1045,8 @@ test_all_or_none(void **state)
 
 #define EACH 25
 
-/* Nothing of ours is open in the processes: what a child inherits of it, it
- * can neither use nor free. */
+/* The handle is closed before processes start: a child can neither use nor free
+ * what it inherits. */
 static unsigned
 crowd(unsigned (*child)(unsigned index))
 {
@@ -1039,7 +1058,7 @@ crowd(unsigned (*child)(unsigned index))
     return sum;
 }
 
-/* Ends its own sessions one by one, and reads all of its and others'. */
+/* Revokes its own sessions one by one, and checks all sessions. */
 static unsigned
 end_and_read(unsigned index)
 {
@@ -1128,7 +1147,7 @@ log_in(unsigned index)
     return wrong;
 }
 
-/* The cap holds however many log in at once. */
+/* The cap holds for concurrent logins. */
 static void
 test_crowd_of_logins(void **state)
 {
@@ -1145,20 +1164,20 @@ test_crowd_of_logins(void **state)
     store_close(&own);
 }
 
-/* L28: replacing and ending one session at once. */
+/* L28: a session is replaced and revoked concurrently. */
 
 #define ROUNDS 40
 
-/* What the processes of the race share. */
+/* Shared by the processes of the race. */
 struct race {
     atomic_uint ready[ROUNDS];
     atomic_uint replaced[ROUNDS];
-    atomic_uint seen[ROUNDS]; /* most successors after some end: a bit each */
+    atomic_uint seen[ROUNDS]; /* successors, a bit each, after a revocation */
 };
 
 static struct race *race;
 
-/* All processes go on at once. */
+/* Wait until all processes are here. */
 static void
 wait_for_all(unsigned round)
 {
@@ -1167,7 +1186,7 @@ wait_for_all(unsigned round)
         (void)sched_yield();
 }
 
-/* The session of a round, a guest's where the round is odd. */
+/* The session of a round; in odd rounds, of a guest. */
 static struct store_session
 contested(unsigned round)
 {
@@ -1207,7 +1226,7 @@ replace_in_race(struct store *own, unsigned round, unsigned index)
     return e != PST_OK && e != PST_REVOKED;
 }
 
-/* What has not begun when the end is done must never begin. */
+/* A successor that has not begun when the revocation returns never begins. */
 static unsigned
 end_in_race(struct store *own, unsigned round, unsigned index)
 {
@@ -1242,7 +1261,7 @@ run_race(unsigned index)
     return wrong;
 }
 
-/* The old sessions of users are listed before it begins. */
+/* Users' old sessions are listed before the race begins. */
 static void
 list_contested(void)
 {
@@ -1294,7 +1313,7 @@ test_race(void **state)
     assert_int_equal(munmap(race, sizeof(*race)), 0);
 }
 
-/* The rest. */
+/* Ids, ping, close. */
 
 static void
 test_ids(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_store_url.c - where a store may be, how that is shown without its
- * password, and what is refused for which reason (U15).
+ * test_store_url.c - URLs of stores: how they are parsed, printed without their
+ * password, and refused with a reason (U15).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,23 @@
 #include "server/store_url.h"
 
 #define TEN "0123456789"
+
+/* What a build says that does not have the store of a URL; else NULL. */
+static const char *
+missing_store(const char *url)
+{
+    bool is_lmdb = strncmp(url, "lmdb:", 5) == 0;
+    bool is_redis = strncmp(url, "unix:", 5) == 0 ||
+                    strncmp(url, "redis://", 8) == 0 ||
+                    strncmp(url, "rediss://", 9) == 0;
+
+    if (is_lmdb && !POSTERN_WITH_LMDB)
+        return "or none, or configure --with-lmdb";
+    if (is_redis && !POSTERN_WITH_REDIS)
+        return "or none, or configure --with-redis";
+    return NULL;
+}
+
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static void
@@ -83,6 +100,8 @@ test_good(void **state)
         struct pst_buf buf;
         char room[512];
 
+        if (missing_store(rows[i].text))
+            continue;
         if (store_url_parse(pst_str_from(rows[i].text), &got, &error) != PST_OK)
             fail_msg("row '%s' %s", rows[i].text, error.text);
         if (got.kind != want->kind || got.db != want->db ||
@@ -108,12 +127,12 @@ test_bad(void **state)
         const char *text;
         const char *error;
     } rows[] = {
-        {"", "none of"},
-        {"None", "none of"},
-        {"none ", "none of"},
-        {"/var/lib/postern", "none of"},
-        {"file:/var/lib/postern", "none of"},
-        {"REDIS://localhost", "none of"},
+        {"", "must be one of"},
+        {"None", "must be one of"},
+        {"none ", "must be one of"},
+        {"/var/lib/postern", "must be one of"},
+        {"file:/var/lib/postern", "must be one of"},
+        {"REDIS://localhost", "must be one of"},
         {"rediss://localhost", "TLS"},
         {"lmdb:", "path"},
         {"lmdb:var/lib", "path"},
@@ -154,13 +173,42 @@ test_bad(void **state)
         struct store_url got = {.db = -7};
         struct config_error error = {""};
         struct pst_str text = pst_str_from(rows[i].text);
+        const char *missing = missing_store(rows[i].text);
+        const char *want = missing ? missing : rows[i].error;
 
         if (store_url_parse(text, &got, &error) != PST_BAD_CONFIG ||
             got.db != -7)
             fail_msg("row '%s' is taken", rows[i].text);
-        if (!strstr(error.text, rows[i].error))
+        if (!strstr(error.text, want))
             fail_msg("row '%s' %s", rows[i].text, error.text);
     }
+}
+
+/* A build refuses the URLs of a store that it was configured without, whatever
+ * follows the scheme, and has a default that it accepts. */
+static void
+test_build(void **state)
+{
+    static const char *const urls[] = {"lmdb:/var/lib/postern",
+                                       "unix:/run/redis.sock",
+                                       "redis://localhost", "rediss://a"};
+    struct config_error error = {""};
+    struct store_url got;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(urls); i++) {
+        const char *missing = missing_store(urls[i]);
+
+        if (!missing)
+            continue;
+        if (store_url_parse(pst_str_from(urls[i]), &got, &error) !=
+                PST_BAD_CONFIG ||
+            !strstr(error.text, missing))
+            fail_msg("row '%s' %s", urls[i], error.text);
+    }
+    assert_int_equal(
+        store_url_parse(pst_str_from(STORE_URL_DEFAULT), &got, &error), PST_OK);
+    assert_int_equal(got.kind, POSTERN_WITH_LMDB ? STORE_LMDB : STORE_NONE);
 }
 
 int
@@ -169,6 +217,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_build),
     };
 
     return cmocka_run_group_tests_name("store_url", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_throttle.c - who is stopped from guessing, and who must not be (R67).
+ * test_throttle.c - guessing is limited, and does not lock the owner out (R67).
  */
 #include <string.h>
 
@@ -34,7 +34,7 @@ fail_login(const struct throttle_login *login, int64_t now)
     return e;
 }
 
-/* How many fail before one is stopped; more than 50 is taken for no end. */
+/* How many attempts fail before one is throttled; stops after 50. */
 static unsigned
 count_failures(struct throttle_login login)
 {
@@ -81,7 +81,7 @@ test_limits(void **state)
     }
 }
 
-/* Two spellings of one account share its budget; two accounts do not. */
+/* Spellings of one account share its budget; two accounts do not. */
 static void
 test_accounts(void **state)
 {
@@ -185,8 +185,8 @@ attempt_of(const struct throttle_login *login, struct throttle_attempt *attempt)
     attempt_at(login, NOW, attempt);
 }
 
-/* A success costs nothing, and gives back nothing else: what failed before it
- * still counts in the window, of the account and of the address. */
+/* A success gives back what it acquired itself, and nothing else: earlier
+ * failures still count, for the account and for the address. */
 static void
 test_reset(void **state)
 {
@@ -207,7 +207,7 @@ test_reset(void **state)
     assert_int_equal(count_failures(login_of(NULL, "192.0.2.77")), 2);
 }
 
-/* The backend was down: nobody guessed. */
+/* The backend was down: it was not a guess. */
 static void
 test_cancel(void **state)
 {
@@ -226,8 +226,9 @@ test_cancel(void **state)
     assert_int_equal(count_failures(ada), 2);
 }
 
-/* Who has spent a stranger's budget, and the network's, has not touched that
- * of the owner's device; nor has one device that of another. */
+/* An attacker who has used up the budgets of an account and of a network has
+ * not touched that of the owner's device; nor does one device touch another's.
+ */
 static void
 test_known_device(void **state)
 {
@@ -283,8 +284,8 @@ test_time(void **state)
 #define DAY 86400
 #define STREAK_STEP (PST_LOGIN_FAILURES_PERIOD / PST_LOGIN_FAILURES_MAX)
 
-/* Somebody patient: a failure every 90 s, which 10/15m never stops. How many
- * get through from `begin` to before `end`, in seconds after NOW? */
+/* A patient attacker: a failure every 90 s, which 10/15m never refuses. Returns
+ * how many pass from `begin` to before `end`, in seconds after NOW. */
 static unsigned
 count_patient(const struct throttle_login *login, int64_t begin, int64_t end)
 {
@@ -296,7 +297,7 @@ count_patient(const struct throttle_login *login, int64_t begin, int64_t end)
 }
 
 /* A hundred failures in a row, then one in 7.2 hours (R66), until the right
- * password ends the row. */
+ * password resets the streak. */
 static void
 test_streak(void **state)
 {
@@ -316,7 +317,7 @@ test_streak(void **state)
     assert_int_equal(throttle_reset(&throttle, &attempt, NOW + 3 * DAY),
                      PST_OK);
     assert_int_equal(count_patient(&ada, 3 * DAY, 3 * DAY + 100 * 90), 100);
-    /* The other budget has room: the wait is this one's. */
+    /* The other budget has room: the wait comes from this one. */
     assert_int_equal(throttle_acquire(&throttle, &ada, NOW + 3 * DAY + 100 * 90,
                                       &attempt, &wait),
                      PST_THROTTLED);
@@ -324,8 +325,9 @@ test_streak(void **state)
 }
 
 /*
- * L58: nine wrong passwords for the victim, one right for the attacker's own
- * account, whose name folds alike. It comes to an end after a hundred.
+ * L58: nine wrong passwords for the victim, then the right one for the
+ * attacker's own account, whose name folds to the same. It is throttled after a
+ * hundred.
  */
 static void
 test_streak_of_lookalike(void **state)
@@ -351,8 +353,8 @@ test_streak_of_lookalike(void **state)
     assert_int_equal(guesses, 100);
 }
 
-/* The owner mistypes, and then does not: nothing is left of it; but what an
- * attacker did under another spelling is. */
+/* The owner mistypes, then logs in: his failures are reset, but not those of an
+ * attacker under another spelling. */
 static void
 test_streak_of_owner(void **state)
 {
@@ -376,7 +378,7 @@ test_streak_of_owner(void **state)
     assert_int_equal(fail_login(&owner, NOW), PST_THROTTLED);
 }
 
-/* A failure that has been forgotten with time is not taken off another's. */
+/* A failure that has expired is not taken off those of another spelling. */
 static void
 test_streak_with_time(void **state)
 {
@@ -401,7 +403,7 @@ test_streak_with_time(void **state)
     assert_int_equal(left, 80);
 }
 
-/* A name in bytes that may mean anything is no name. */
+/* A name that is not UTF-8 is refused. */
 static void
 test_not_utf8(void **state)
 {
@@ -420,7 +422,7 @@ test_not_utf8(void **state)
     assert_int_equal(wait, -1);
 }
 
-/* Sessions without a password: at the same rate, and no guess. */
+/* Sessions without a password: limited at the same rate, apart from guesses. */
 static void
 test_address_alone(void **state)
 {
@@ -462,7 +464,7 @@ expect_unlocked(const char *name, const char *address, int64_t want)
     assert_int_equal(in_use, want);
 }
 
-/* By any spelling; and what another had counted does not shut out. */
+/* By any spelling, and with the failures of every spelling. */
 static void
 test_unlock(void **state)
 {
@@ -490,7 +492,7 @@ test_unlock(void **state)
         PST_MALFORMED);
 }
 
-/* Freed although it is off now: it may be on again tomorrow. */
+/* A limit that is off is reset, too: it may be on again tomorrow. */
 static void
 test_unlock_off(void **state)
 {
@@ -504,7 +506,8 @@ test_unlock_off(void **state)
     expect_unlocked("unlock off", "192.0.2.93", 3);
 }
 
-/* Who collected devices while he had the password has no budget for each. */
+/* An attacker who logged in on many devices while he had the password shares
+ * one budget among them. */
 static void
 test_devices_together(void **state)
 {
@@ -524,7 +527,7 @@ test_devices_together(void **state)
     assert_int_equal(count, PST_LOGIN_DEVICE_FAILURES_MAX);
 }
 
-/* Who is not counted by account has no streak either. */
+/* With the limit per account off, there is no streak. */
 static void
 test_streak_off(void **state)
 {
@@ -536,8 +539,8 @@ test_streak_off(void **state)
     assert_int_equal(count_patient(&ada, 0, 300 * 90), 300);
 }
 
-/* Only failures make a streak: neither what the backend did not answer, nor
- * what a stricter rate had refused. */
+/* A streak has only failures: no attempt that the backend did not answer, and
+ * none that a stricter rate refused. */
 static void
 test_streak_counts_failures(void **state)
 {
@@ -560,8 +563,8 @@ test_streak_counts_failures(void **state)
     assert_int_equal(count_patient(&ben, 90, 120 * 90), 90);
 }
 
-/* A stranger's streak does not lock the owner's device out, which has one
- * that is its own; and what is right there frees no stranger. */
+/* A stranger's streak does not lock the owner's device out, which has its own;
+ * and a success on that device does not reset the stranger's. */
 static void
 test_streak_of_device(void **state)
 {
@@ -612,7 +615,7 @@ test_floor(void **state)
     assert_int_equal(clock_ms(), began + 500);
 }
 
-/* Eight processes begin five attempts each before any has an answer. */
+/* Eight processes begin five attempts each, before any is answered. */
 static unsigned
 begin_many(unsigned index)
 {
@@ -638,7 +641,7 @@ test_parallel(void **state)
     throttle.store = stores_open(&stores, "shop");
 }
 
-/* A store that does not answer lets nobody guess. */
+/* A store that does not answer lets no attempt pass. */
 static void
 test_down(void **state)
 {
@@ -648,7 +651,7 @@ test_down(void **state)
     int64_t retry_after = 0;
 
     (void)state;
-    down.store = stores_open_url("unix:/nonexistent/postern.sock", "shop");
+    down.store = stores_open_url(STORES_DOWN_URL, "shop");
     stores_expect(down.store, "begin",
                   throttle_acquire(&down, &ada, NOW, &attempt, &retry_after),
                   PST_STORE_DOWN);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store_backend.h - what an implementation of a store (LMDB, Redis) provides:
+ * a table of functions behind store/store.h.
+ */
+#ifndef POSTERN_STORE_STORE_BACKEND_H
+#define POSTERN_STORE_STORE_BACKEND_H
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "server/store_url.h"
+#include "store/store.h"
+
+/* A session that is revoked, or one that was used. */
+struct store_session_change {
+    const struct store_id *sid;
+    const struct store_id *subject; /* may be NULL when it is revoked */
+    int64_t expires;
+    int64_t now;
+};
+
+/* A sealed session. */
+struct store_spill {
+    const struct store_id *sid;
+    struct pst_bytes blob;
+    int64_t expires;
+    int64_t now;
+    bool only_replace; /* store_spill_replace() */
+};
+
+/* store_session_walk() */
+struct store_walk {
+    const struct store_id *subject; /* NULL: all users */
+    int64_t now;
+    store_session_fn *callback;
+    void *context;
+};
+
+/* Each function keeps the promises of the function of the same name in
+ * store/store.h. Arguments were checked. */
+struct store_backend {
+    enum pst_err (*open)(struct store **out, const struct store_url *url);
+    void (*close)(struct store *store);
+    enum pst_err (*ping)(struct store *store, int64_t now);
+    enum pst_err (*check)(struct store *store, const struct store_id *sid,
+                          const struct store_id *subject, int64_t iat);
+    enum pst_err (*revoke)(struct store *store,
+                           const struct store_session_change *revocation);
+    enum pst_err (*revoke_all)(struct store *store,
+                               const struct store_id *subject, int64_t now,
+                               int64_t *since);
+    enum pst_err (*replace)(struct store *store,
+                            const struct store_replacement *replacement,
+                            int64_t *since);
+    enum pst_err (*session_touch)(struct store *store,
+                                  const struct store_session_change *touch);
+    enum pst_err (*session_walk)(struct store *store,
+                                 const struct store_walk *walk);
+    enum pst_err (*spill_put)(struct store *store,
+                              const struct store_spill *spill);
+    enum pst_err (*spill_get)(struct store *store, const struct store_id *sid,
+                              int64_t now, struct pst_arena *arena,
+                              struct pst_bytes *blob);
+    enum pst_err (*acquire)(struct store *store,
+                            const struct store_counters *counters,
+                            int64_t *retry_after);
+    /* in_use: how many of the counters were not empty */
+    enum pst_err (*refund)(struct store *store,
+                           const struct store_counters *counters,
+                           int64_t *in_use);
+    enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
+                          struct store_sweep_result *swept);
+};
+
+extern const struct store_backend store_lmdb;  /* store/lmdb_store.c */
+extern const struct store_backend store_redis; /* store/redis_store.c */
+
+/* The first member of the handle of every implementation. */
+struct store {
+    const struct store_backend *backend;
+    char audience[PST_AUDIENCE_MAX + 1]; /* filled after open() */
+    size_t audience_len;
+    uint8_t tag[8]; /* a hash of the audience; filled after open() */
+    char error[320];
+};
+
+/* Set what store_error() returns. Returns PST_STORE_DOWN, always. */
+enum pst_err store_set_error(struct store *store, const char *format, ...)
+    PST_PRINTF(2, 3);
+
+#endif
