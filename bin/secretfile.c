@@ -17,7 +17,7 @@
 #include "codec/date.h"
 #include "commands.h"
 #include "crypto/keyring.h"
-#include "server/config_file.h"
+#include "server/config_files.h"
 
 /* Names, and the old bytes and the new ones, all wiped with the arena. */
 #define CHANGE_ARENA_SIZE (4 * CONFIG_SECRETS_MAX + 16384)
@@ -52,7 +52,7 @@ secretfile_read_secrets(struct change *change)
     struct pst_str rest;
 
     if (config_file_read(change->arena, change->path, &rule, &rest, &reason)) {
-        fprintf(stderr, "postern: %s %s\n", change->path, reason.text);
+        fprintf(stderr, "postern: %s\n", reason.message);
         return EX_NOINPUT;
     }
     while (change->count < PST_COUNT(change->secrets) &&

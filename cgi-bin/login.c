@@ -11,6 +11,7 @@
 #include "gateway/proxy.h"
 #include "gateway/serve.h"
 #include "http/form.h"
+#include "server/request_body.h"
 #include "upstream/backend.h"
 
 /* JSON and GraphQL. */

@@ -11,6 +11,7 @@
 #include "gateway/serve.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
+#include "server/request_body.h"
 
 /* What the request asks for besides. */
 struct options {

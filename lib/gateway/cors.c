@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "http/origin.h"
-#include "server/config_check.h"
+#include "server/config_names.h"
 
 /* How long a browser may remember a preflight: Chromium's own ceiling. */
 #define MAX_AGE "7200"

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "gateway/cors.h"
-#include "server/config_check.h"
+#include "server/config_names.h"
+#include "server/request_origin.h"
 
 /* What goes along with a request that we make ourselves. */
 static const struct pst_str own_request_headers[] = {

@@ -13,6 +13,7 @@
 #include "gateway/upload.h"
 #include "http/form.h"
 #include "http/media_type.h"
+#include "server/request_body.h"
 
 /* Bytes of decoded strings, all calls together, that the arena may take. */
 #define DECODED_MAX ((size_t)32 * 1024)

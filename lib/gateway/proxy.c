@@ -10,6 +10,7 @@
 #include "gateway/login.h"
 #include "gateway/login_throttle.h"
 #include "gateway/proxy_errors.h"
+#include "server/request_body.h"
 
 /* One HTTP request on its way. */
 struct proxying {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyring_cache.c - rings counted by their users; the one that nobody uses
- * goes.
+ * keyring_cache.c - the keyring in use, reloaded while requests run. An old
+ * one is freed when the last request releases it.
  */
 #include "server/keyring_cache.h"
 
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 struct keyring_cache_entry {
-    struct pst_keyring *own; /* NULL: the configuration's */
+    struct pst_keyring *own; /* freed with this; NULL: the configuration's */
     const struct pst_keyring *ring;
     size_t users;
 };
@@ -19,8 +19,8 @@ struct keyring_cache {
     const struct config *config;
     struct log *log;
     struct keyring_cache_entry *current;
-    struct stat file_state; /* the file as it was before it was last read; zero:
-                             * read it at the next look */
+    struct stat file_state; /* from before it was last read; all zero: read it
+                             * at the next check */
     int64_t checked_at;     /* unix seconds */
 };
 
@@ -41,8 +41,8 @@ keyring_cache_entry_free(struct keyring_cache_entry *entry)
     free(entry);
 }
 
-/* Read the file, having looked at it first: what changes meanwhile is seen
- * the next time. */
+/* Read the file. Its state is taken before, so that the next check sees a
+ * change during the reading. */
 static enum pst_err
 keyring_cache_read_file(struct keyring_cache *cache, struct pst_keyring **ring,
                         struct config_error *error)
@@ -54,14 +54,13 @@ keyring_cache_read_file(struct keyring_cache *cache, struct pst_keyring **ring,
     e = config_read_secret(cache->config, ring, error);
     if (e && e != PST_BAD_CONFIG)
         cache->file_state =
-            (struct stat){0}; /* not the file's fault: try again */
+            (struct stat){0}; /* the file may be good: try again */
     return e;
 }
 
 /*
- * The ring to begin with. The file may have changed since the configuration
- * was read, and nothing tells which one that was: it is read again. What is
- * wrong with it now is said at the first look.
+ * The first keyring. The file is read again, because it may have changed since
+ * the configuration was loaded. If it is wrong now, the first check logs it.
  */
 static struct keyring_cache_entry *
 keyring_cache_first_entry(struct keyring_cache *cache)
@@ -111,8 +110,7 @@ keyring_cache_free(struct keyring_cache **cache)
     *cache = NULL;
 }
 
-/* Under the lock: put a ring, ours from now on, in the place of the current
- * one. */
+/* Use another keyring, which the cache owns from now on. Under the lock. */
 static enum pst_err
 keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
 {
@@ -147,12 +145,12 @@ keyring_cache_read_again(struct keyring_cache *cache)
     LOG_EVENT(cache->log, LEVEL_ERROR, "secrets-refused",
               LOG_C_STRING("file", cache->config->secret_file),
               LOG_C_STRING("cause", pst_err_code(e)),
-              LOG_C_STRING("reason", error.text),
-              LOG_C_STRING("note", "the secrets from before stay in use"));
+              LOG_C_STRING("reason", error.message),
+              LOG_C_STRING("note", "the old secrets stay in use"));
 }
 
-/* By the time of its state: that of its text stays where only its mode is
- * mended, or where it is copied with its times. */
+/* Compares ctime and not mtime, which stays the same when only the mode of the
+ * file is corrected, or when it is copied together with its times. */
 static bool
 is_file_changed(const struct stat *a, const struct stat *b)
 {
@@ -161,14 +159,14 @@ is_file_changed(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
-/* Under the lock: has the file changed since it was last read? */
+/* Read the file again if it has changed. Under the lock. */
 static void
 keyring_cache_check_file(struct keyring_cache *cache)
 {
     struct stat now;
 
     if (stat(cache->config->secret_file, &now) != 0)
-        return; /* being replaced, or gone: what we have stays */
+        return; /* missing, perhaps just being replaced: keep the old one */
     if (is_file_changed(&now, &cache->file_state))
         keyring_cache_read_again(cache);
 }
@@ -215,6 +213,6 @@ keyring_cache_reload(struct keyring_cache *cache)
     else
         LOG_EVENT(cache->log, LEVEL_INFO, "hangup",
                   LOG_C_STRING("note", "the secret is not in a file, so there "
-                                       "is nothing to read again"));
+                                       "is nothing to reload"));
     pthread_mutex_unlock(&cache->lock);
 }

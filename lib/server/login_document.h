@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "graphql/parser.h"
-#include "server/config_parse.h"
+#include "server/config_reader.h"
 
 /* One configured mutation that begins a session. */
 struct login_document {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_url.c - where the store is, as POSTERN_STORE spells it.
+ * store_url.c - parse the URL of the session store (POSTERN_STORE).
  */
 #include "server/store_url.h"
 
@@ -8,8 +8,13 @@
 
 #include "codec/percent.h"
 #include "crypto/crypto.h"
+#include "server/config_files.h"
+#include "server/config_values.h"
 
-/* Decode into a NUL-terminated word of size bytes, the NUL included. */
+/* The variable whose value POSTERN_STORE_FILE replaces. */
+#define STORE_VARIABLE "POSTERN_STORE"
+
+/* Percent-decode into a C string of at most size bytes with its NUL. */
 static enum pst_err
 decode_url_part(struct pst_str text, char *out, size_t size,
                 struct config_error *error)
@@ -20,15 +25,15 @@ decode_url_part(struct pst_str text, char *out, size_t size,
     pst_buf_init(&buf, out, size - 1);
     pst_percent_decode(&buf, text, false);
     if (pst_buf_finish(&buf, &whole) != PST_OK)
-        return config_set_error(error, "has a part of more than %zu octets",
+        return config_set_error(error, "has a part of more than %zu bytes",
                                 size - 1);
     if (pst_str_index(whole, '\0') != whole.len)
-        return config_set_error(error, "has a NUL in one of its parts");
+        return config_set_error(error, "has a NUL (%%00) in one of its parts");
     out[whole.len] = '\0';
     return PST_OK;
 }
 
-/* What stands before c, and what stands after it: absent without a c. */
+/* The text before c; *after is the text behind it, absent without a c. */
 static struct pst_str
 split_at_char(struct pst_str text, char c, struct pst_str *after)
 {
@@ -38,7 +43,7 @@ split_at_char(struct pst_str text, char c, struct pst_str *after)
     return pst_str_first(text, at);
 }
 
-/* The part behind the last @, which a password may hold as well. */
+/* The text behind the last @: a password may contain others. */
 static struct pst_str
 split_user_info(struct pst_str authority, struct pst_str *user)
 {
@@ -57,7 +62,7 @@ parse_redis_database(struct pst_str text, struct store_url *url,
 {
     if (pst_str_parse_number(text, &url->db) != PST_OK ||
         url->db > STORE_REDIS_DB_MAX)
-        return config_set_error(error, "names no database from 0 to %d",
+        return config_set_error(error, "must have a database from 0 to %d",
                                 STORE_REDIS_DB_MAX);
     return PST_OK;
 }
@@ -69,9 +74,10 @@ parse_map_size(struct pst_str text, struct store_url *url,
     enum pst_err e = config_parse_size(text, &url->map_size, error);
 
     if (e)
-        return config_set_error(error, "has a size that is none, such as 256M");
+        return config_set_error(
+            error, "has a size that is not valid: write it like 256M");
     if (url->map_size < STORE_MAP_MIN || url->map_size > STORE_MAP_MAX)
-        return config_set_error(error, "has a size outside 1M to 1024G");
+        return config_set_error(error, "must have a size from 1M to 1024G");
     return PST_OK;
 }
 
@@ -91,12 +97,12 @@ parse_store_option(struct pst_str name, struct pst_str value,
         return decode_url_part(value, url->password, sizeof(url->password),
                                error);
     return config_set_error(error, is_redis
-                                       ? "knows no option but db, user and "
-                                         "password"
-                                       : "knows no option but size");
+                                       ? "has an option that is not db, user "
+                                         "or password"
+                                       : "has an option that is not size");
 }
 
-/* A path, after it perhaps ?name=value&name=value. */
+/* A path, perhaps with ?name=value&name=value behind it. */
 static enum pst_err
 parse_store_path(struct pst_str rest, size_t path_max, struct store_url *url,
                  struct config_error *error)
@@ -112,7 +118,8 @@ parse_store_path(struct pst_str rest, size_t path_max, struct store_url *url,
     if (e)
         return e;
     if (url->path[0] != '/' || url->path[1] == '/')
-        return config_set_error(error, "needs a path that begins with one /");
+        return config_set_error(error,
+                                "must have a path that begins with one /");
     while (!pst_str_is_absent(options) &&
            pst_str_split(&options, '&', &option)) {
         struct pst_str value;
@@ -155,7 +162,8 @@ parse_redis_host(struct pst_str text, struct store_url *url,
     if (text.len > 0 && text.ptr[0] == '[') {
         host = split_at_char(pst_str_skip(text, 1), ']', &port);
         if (port.len > 0 && port.ptr[0] != ':')
-            return config_set_error(error, "has something odd after ]");
+            return config_set_error(error,
+                                    "has text other than a port after ]");
         if (pst_str_is_absent(port))
             return config_set_error(error, "has no ] after its [");
         port = port.len == 0 ? PST_STR_NONE : pst_str_skip(port, 1);
@@ -163,9 +171,9 @@ parse_redis_host(struct pst_str text, struct store_url *url,
         host = split_at_char(text, ':', &port);
     }
     if (!pst_str_is_absent(port) && pst_str_parse_port(port, &number) != PST_OK)
-        return config_set_error(error, "names no port from 1 to 65535");
+        return config_set_error(error, "must have a port from 1 to 65535");
     if (host.len == 0)
-        return config_set_error(error, "names no host");
+        return config_set_error(error, "has no host");
     pst_buf_init(&buf, url->port, sizeof(url->port) - 1);
     pst_buf_add_number(&buf, number);
     url->port[buf.len] = '\0';
@@ -211,11 +219,11 @@ parse_store_url(struct pst_str value, struct store_url *url,
         return parse_redis_url(pst_str_skip(value, 8), url, error);
     if (pst_str_starts(value, PST_STR("rediss://")))
         return config_set_error(error,
-                                "asks for TLS, which this build cannot do: "
-                                "its hiredis is older than 1.0; use redis:// "
-                                "through a tunnel, or unix:");
-    return config_set_error(error, "is none of lmdb:/folder, redis://host, "
-                                   "unix:/socket and none");
+                                "uses TLS (rediss://), which this build cannot "
+                                "do: its hiredis is older than 1.0; use "
+                                "redis:// through a tunnel, or unix:");
+    return config_set_error(error, "is not one of: lmdb:/folder, redis://host, "
+                                   "unix:/socket, none");
 }
 
 enum pst_err
@@ -228,7 +236,7 @@ store_url_parse(struct pst_str value, struct store_url *out,
     memset(&url, 0, sizeof(url));
     e = parse_store_url(value, &url, error);
     if (!e && url.user[0] != '\0' && url.password[0] == '\0')
-        e = config_set_error(error, "names a user without a password");
+        e = config_set_error(error, "has a user name without a password");
     if (!e)
         *out = url;
     pst_crypto_wipe(&url, sizeof(url)); /* it may hold the password */
@@ -277,4 +285,107 @@ store_url_emit(struct pst_buf *buf, const struct store_url *url)
         pst_buf_add_string(buf, "none");
         break;
     }
+}
+
+/* The variables. */
+
+/* Parse the URL into the entry's field, and show it without its password. */
+static enum pst_err
+config_parse_store_url(struct config_reader *reader,
+                       const struct config_entry *entry, struct pst_str value,
+                       struct config_error *error)
+{
+    struct store_url *field = config_get_field(reader, entry);
+    struct pst_str display;
+    struct pst_buf buf;
+    enum pst_err e = store_url_parse(value, field, error);
+
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, reader->arena, 1024);
+    store_url_emit(&buf, field);
+    e = pst_buf_finish(&buf, &display);
+    if (!e)
+        config_set_display(reader, entry, display);
+    return e;
+}
+
+enum pst_err
+config_read_store_url(struct config_reader *reader,
+                      const struct config_entry *entry, struct pst_str value)
+{
+    return config_parse_store_url(reader, entry, value, &reader->error);
+}
+
+static bool
+is_white_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The only line of a file, without the white space around it. */
+static enum pst_err
+parse_single_line(const char *path, struct pst_str text, struct pst_str *out,
+                  struct config_error *error)
+{
+    while (text.len > 0 && is_white_space(text.ptr[0]))
+        text = pst_str_skip(text, 1);
+    while (text.len > 0 && is_white_space(text.ptr[text.len - 1]))
+        text = pst_str_first(text, text.len - 1);
+    if (text.len == 0)
+        return config_set_error(error, "%.256s contains only white space",
+                                path);
+    if (pst_str_index(text, '\n') != text.len)
+        return config_set_error(error, "%.256s has more than one line", path);
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7F)
+            return config_set_error(
+                error, "%.256s contains a control character", path);
+    *out = text;
+    return PST_OK;
+}
+
+/* file_arena: only for what is read, so that it can be wiped at once. */
+static enum pst_err
+config_parse_store_file(struct config_reader *reader,
+                        struct pst_arena *file_arena, const char *path)
+{
+    const struct config_file_rule rule = {.max = CONFIG_STORE_MAX,
+                                          .is_secret = true};
+    size_t store = config_find_entry(reader, STORE_VARIABLE);
+    struct config_error error = {""};
+    struct pst_str text;
+    enum pst_err e;
+
+    e = config_file_read(file_arena, path, &rule, &text, &reader->error);
+    if (e)
+        return e;
+    e = parse_single_line(path, text, &text, &reader->error);
+    if (e)
+        return e;
+    e = config_parse_store_url(reader, &reader->entries[store], text, &error);
+    if (e == PST_BAD_CONFIG)
+        return config_set_error(&reader->error, "%.256s: its URL %s", path,
+                                error.message);
+    return e;
+}
+
+enum pst_err
+config_read_store_file(struct config_reader *reader,
+                       const struct config_entry *entry, struct pst_str value)
+{
+    struct pst_arena *file_arena = NULL;
+    enum pst_err e;
+
+    (void)entry;
+    if (config_get_raw_value(reader, STORE_VARIABLE).len > 0)
+        return config_set_error(&reader->error,
+                                "is set, and so is " STORE_VARIABLE
+                                ": set only one of them");
+    e = pst_arena_new(&file_arena, CONFIG_STORE_MAX + 1024);
+    if (e)
+        return e;
+    e = config_parse_store_file(reader, file_arena, value.ptr);
+    pst_arena_free(&file_arena); /* which wipes what was read */
+    return e;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_url.h - where the store is, as POSTERN_STORE spells it.
+ * store_url.h - parse the URL of the session store (POSTERN_STORE).
  *
  *   none
  *   lmdb:/var/lib/postern[?size=256M]
@@ -16,19 +16,18 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "server/config_parse.h"
+#include "server/config_reader.h"
 
-/* LMDB: the room reserved in the address space, bytes. The file grows to
- * it only as needed. */
+/* LMDB: bytes reserved in the address space. The file grows only as needed. */
 #define STORE_MAP_DEFAULT (256L * 1024 * 1024)
 #define STORE_MAP_MIN (1024L * 1024)
 #define STORE_MAP_MAX (1024L * 1024 * 1024 * 1024)
 
-/* Redis: its own default, and how many databases one may name. */
+/* Redis: its default port, and the highest number of a database. */
 #define STORE_REDIS_PORT 6379
 #define STORE_REDIS_DB_MAX 65535
 
-/* Bytes of a name, an address, or a path; sun_path has 108. */
+/* Bytes of a name, an address, or a path at most; sun_path has 108. */
 #define STORE_URL_PART_MAX 255
 #define STORE_SOCKET_PATH_MAX 107
 
@@ -46,9 +45,9 @@ struct store_url {
 };
 
 /*
- * Read one.
+ * Parse a URL.
  *   out  set on PST_OK only
- * Returns PST_OK or PST_BAD_CONFIG (why is set, and repeats no password).
+ * Returns PST_OK or PST_BAD_CONFIG (error is set, and contains no password).
  */
 PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
                                           struct store_url *out,
@@ -56,5 +55,13 @@ PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
 
 /* Write it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);
+
+/* Reader for the table: to struct store_url, from a URL. */
+config_read_fn config_read_store_url;
+
+/* The same from a file that contains the URL: to the field of POSTERN_STORE,
+ * which must not be set itself. Its entry comes after that of POSTERN_STORE,
+ * whose default it replaces. */
+config_read_fn config_read_store_file;
 
 #endif

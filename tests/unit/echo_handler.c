@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "gateway/serve.h"
+#include "server/request_body.h"
 
 /* The number after "name=" in the query string; 0 where there is none. */
 static int64_t

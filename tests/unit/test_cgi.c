@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "gateway/cgi.h"
+#include "server/request_body.h"
 
 /* Answers with its method and the body. */
 static enum pst_err

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "gateway/serve.h"
+#include "server/request_body.h"
 
 static char folder[] = "/tmp/test_serve_XXXXXX";
 static char path[64];

@@ -84,7 +84,7 @@ test_good(void **state)
         char room[512];
 
         if (store_url_parse(pst_str_from(rows[i].text), &got, &error) != PST_OK)
-            fail_msg("row '%s' %s", rows[i].text, error.text);
+            fail_msg("row '%s' %s", rows[i].text, error.message);
         if (got.kind != want->kind || got.db != want->db ||
             got.map_size != want->map_size || strcmp(got.path, want->path) ||
             strcmp(got.host, want->host) || strcmp(got.port, want->port) ||
@@ -108,12 +108,12 @@ test_bad(void **state)
         const char *text;
         const char *error;
     } rows[] = {
-        {"", "none of"},
-        {"None", "none of"},
-        {"none ", "none of"},
-        {"/var/lib/postern", "none of"},
-        {"file:/var/lib/postern", "none of"},
-        {"REDIS://localhost", "none of"},
+        {"", "not one of"},
+        {"None", "not one of"},
+        {"none ", "not one of"},
+        {"/var/lib/postern", "not one of"},
+        {"file:/var/lib/postern", "not one of"},
+        {"REDIS://localhost", "not one of"},
         {"rediss://localhost", "TLS"},
         {"lmdb:", "path"},
         {"lmdb:var/lib", "path"},
@@ -158,8 +158,8 @@ test_bad(void **state)
         if (store_url_parse(text, &got, &error) != PST_BAD_CONFIG ||
             got.db != -7)
             fail_msg("row '%s' is taken", rows[i].text);
-        if (!strstr(error.text, rows[i].error))
-            fail_msg("row '%s' %s", rows[i].text, error.text);
+        if (!strstr(error.message, rows[i].error))
+            fail_msg("row '%s' %s", rows[i].text, error.message);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_config_table.c - a small table is filled from environments.
+ * test_config_reader.c - a small table is read from environments.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "server/config_table.h"
+#include "server/config_reader.h"
 
 struct target {
     struct pst_str first;
@@ -108,44 +108,48 @@ static const struct row rows[] = {
      {"POSTERN_FIRST=a", "POSTERN_FIRST=b"},
      "a",
      "usual",
-     "POSTERN_FIRST is given twice\n"},
+     "POSTERN_FIRST is set twice in the environment\n"},
     {"thrice",
      {"POSTERN_FIRST=", "POSTERN_FIRST=", "POSTERN_FIRST=c"},
      NULL,
      "usual",
-     "POSTERN_FIRST is given twice\nPOSTERN_FIRST is given twice\n"},
+     "POSTERN_FIRST is set twice in the environment\nPOSTERN_FIRST is set "
+     "twice in the environment\n"},
     {"refused", {"POSTERN_FIRST=bad"}, NULL, "usual", "POSTERN_FIRST is bad\n"},
-    {"control octet",
+    {"control character",
      {"POSTERN_FIRST=a\x1f"},
      NULL,
      "usual",
-     "POSTERN_FIRST holds a control octet, such as a line's end or a tab\n"},
+     "POSTERN_FIRST contains a control character, such as a line break "
+     "or a tab\n"},
     {"one letter wrong",
      {"POSTERN_FIRTS=a"},
      NULL,
      "usual",
-     "POSTERN_FIRTS is an unknown variable; did you mean POSTERN_FIRST?\n"},
+     "POSTERN_FIRTS is not a variable of postern: did you mean "
+     "POSTERN_FIRST?\n"},
     {"a word missing",
      {"POSTERN_SECOND=a"},
      NULL,
      "usual",
-     "POSTERN_SECOND is an unknown variable; did you mean "
+     "POSTERN_SECOND is not a variable of postern: did you mean "
      "POSTERN_SECOND_TIME?\n"},
     {"nothing like it",
      {"POSTERN_QQQQQQQQQQQQ=a"},
      NULL,
      "usual",
-     "POSTERN_QQQQQQQQQQQQ is an unknown variable\n"},
+     "POSTERN_QQQQQQQQQQQQ is not a variable of postern: see "
+     "postern-config(5)\n"},
     {"only the prefix",
      {"POSTERN_=a"},
      NULL,
      "usual",
-     "POSTERN_ is an unknown variable\n"},
-    {"octets that are no name",
+     "POSTERN_ is not a variable of postern: see postern-config(5)\n"},
+    {"bytes that are no name",
      {"POSTERN_\x1b[2J\xff=a"},
      NULL,
      "usual",
-     "POSTERN_?[2J? is an unknown variable\n"},
+     "POSTERN_?[2J? is not a variable of postern: see postern-config(5)\n"},
 };
 
 static void
@@ -234,6 +238,48 @@ missing_memory_is_told(void **state)
     fixture_close(&f);
 }
 
+/* A sentence that is too long is cut, and stays a string. */
+static void
+sentences_are_bounded(void **state)
+{
+    struct config_error error;
+    char filler[1000];
+
+    (void)state;
+    memset(filler, 'a', sizeof(filler));
+    filler[sizeof(filler) - 1] = '\0';
+    assert_int_equal(config_set_error(&error, "is %s", filler), PST_BAD_CONFIG);
+    assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
+}
+
+/* A value begins its message: cut, in printable ASCII, and never with an @. */
+static void
+values_are_quoted(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *want;
+    } quoted[] = {
+        {"", "\"\" is 1"},
+        {"a b", "\"a b\" is 1"},
+        {"a\x9b\xc3\xbc", "\"a???\" is 1"},
+        {"0123456789012345678901234567890123456789012345678901234567890",
+         "\"012345678901234567890123456789012345678901234567890123456789...\""
+         " is 1"},
+        {"redis://u:pa55word@a", "the value is 1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(quoted); i++) {
+        struct config_error error;
+
+        assert_int_equal(config_set_value_error(
+                             &error, pst_str_from(quoted[i].value), "is %d", 1),
+                         PST_BAD_CONFIG);
+        assert_string_equal(error.message, quoted[i].want);
+    }
+}
+
 int
 main(void)
 {
@@ -242,7 +288,9 @@ main(void)
         cmocka_unit_test(groups_are_marked),
         cmocka_unit_test(what_is_given_is_shown),
         cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(sentences_are_bounded),
+        cmocka_unit_test(values_are_quoted),
     };
 
-    return cmocka_run_group_tests_name("config_table", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("config_reader", tests, NULL, NULL);
 }
