@@ -56,7 +56,7 @@ config_set_value_error(struct config_error *error, struct pst_str value,
     if (pst_str_index(value, '@') < value.len)
         return config_set_error(error, "the value %s", message);
     copy_printable(quoted, value, QUOTED_MAX_BYTES);
-    return config_set_error(error, "\"%s%s\" %s", quoted,
+    return config_set_error(error, "'%s%s' %s", quoted,
                             value.len > QUOTED_MAX_BYTES ? "..." : "", message);
 }
 

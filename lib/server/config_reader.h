@@ -26,7 +26,7 @@ enum pst_err config_set_error(struct config_error *error, const char *format,
                               ...) PST_PRINTF(2, 3);
 
 /*
- * The same with the value at the beginning: "VALUE" and then the message. Not
+ * The same with the value at the beginning: 'VALUE' and then the message. Not
  * for variables that hold a secret. A long value is cut, bytes that are not
  * printable ASCII are shown as "?", and a value with an @ is not shown at all:
  * it may be a URL with a password that was set in the wrong variable.

@@ -64,7 +64,7 @@ static const struct row rows[] = {
     {"IPv6 network", config_check_network, "2001:db8::/32", NULL},
     {"one IPv6 address", config_check_network, "::1/128", NULL},
     {"network of 33 bits", config_check_network, "10.0.0.0/33",
-     "\"10.0.0.0/33\" is not an IP address"},
+     "'10.0.0.0/33' is not an IP address"},
     {"IPv6 network of 129 bits", config_check_network, "::1/129",
      "not an IP address"},
     {"network without bits", config_check_network, "10.0.0.0/",

@@ -700,7 +700,7 @@ static const struct refused refused[] = {
     {"L67: a parameter that is part of the request",
      {"POSTERN_FORWARD_PARAMETERS=lang,query"},
      "POSTERN_FORWARD_PARAMETERS",
-     "\"query\" is part of the GraphQL request"},
+     "'query' is part of the GraphQL request"},
     {"missing manifest",
      {"POSTERN_DOCUMENTS=/nonexistent/manifest.json"},
      "POSTERN_DOCUMENTS",
@@ -736,7 +736,7 @@ static const struct refused refused[] = {
     {"a proxy by its name",
      {"POSTERN_TRUSTED_PROXIES=10.0.0.1 proxy.example"},
      "POSTERN_TRUSTED_PROXIES",
-     "\"proxy.example\" is not an IP address"},
+     "'proxy.example' is not an IP address"},
     {"upstream logout",
      {"POSTERN_UPSTREAM_LOGOUT=sometimes"},
      "POSTERN_UPSTREAM_LOGOUT",
@@ -870,7 +870,7 @@ table_is_sound(void **state)
         }
         if (!*row->group || !*row->kind || help < 10 ||
             row->help[help - 1] != '.' || strpbrk(row->help, "|\n\t"))
-            fail_msg("%s: \"%s\" is no sentence for a table", row->name,
+            fail_msg("%s: '%s' is no sentence for a table", row->name,
                      row->help);
         if (row->is_secret != (i == 0))
             fail_msg("%s: is it a secret?", row->name);

@@ -241,7 +241,8 @@ test_who(void **state)
                                &reason);
         if (e != PST_BAD_CONFIG || !strstr(reason.message, bad[i].reason) ||
             who.field)
-            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e), reason.message);
+            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e),
+                     reason.message);
     }
     for (size_t i = 0; i < PST_COUNT(good); i++) {
         struct who_document who = {.text = PST_STR_NONE};
@@ -269,7 +270,8 @@ test_check(void **state)
     assert_int_equal(
         document_check_syntax(arena, PST_STR("{a}\n\n {"), &reason),
         PST_BAD_CONFIG);
-    assert_non_null(strstr(reason.message, "cannot be parsed at line 3, column "));
+    assert_non_null(
+        strstr(reason.message, "cannot be parsed at line 3, column "));
 }
 
 /* The real name of what a pointer leads to, or nothing. */
