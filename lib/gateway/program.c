@@ -21,8 +21,17 @@ static void
 program_report(void *context, const char *variable, const char *error)
 {
     const struct program *program = context;
+    struct log *log = NULL;
+    char reason[1024];
 
-    fprintf(stderr, "%s: %s: %s\n", program->name, variable, error);
+    (void)snprintf(reason, sizeof(reason), "%s: %s", variable, error);
+    /* In the form of the log, to be found in the web server's error log. */
+    if (log_open(&log, "stderr", LOG_LOGFMT, LEVEL_ERROR, program->name))
+        fprintf(stderr, "%s: %s\n", program->name, reason);
+    else
+        LOG_EVENT(log, LEVEL_ERROR, "start-failed",
+                  LOG_C_STRING("reason", reason));
+    log_close(&log);
 }
 
 /* Descriptors 0 to 2 are open from here on: no socket may become one that

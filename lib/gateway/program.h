@@ -41,8 +41,8 @@ void program_hide_memory(void);
 /*
  * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
  * in this order, and see that program_connect() works. Everything that is
- * wrong is said on stderr, of the configuration one "name: VARIABLE: why" a
- * line.
+ * wrong is reported on stderr, each error on a line in the form of the log
+ * with event=start-failed.
  *   program  all zero but for its name; close it whatever is returned
  * Returns EX_OK or what to leave with: EX_CONFIG, EX_OSERR (no memory, no
  * descriptors), EX_SOFTWARE (a library that cannot be used).

@@ -169,7 +169,7 @@ config_report_unknown(struct config_reader *reader, struct pst_str name)
     const char *suggestion = config_find_nearest_name(reader, name);
 
     copy_printable(storage, name, NAME_MAX_BYTES);
-    config_set_error(&reader->error, "is not a variable of postern: %s%s%s",
+    config_set_error(&reader->error, "is an unknown variable: %s%s%s",
                      suggestion ? "did you mean " : "see postern-config(5)",
                      suggestion ? suggestion : "", suggestion ? "?" : "");
     config_report_error(reader, storage);

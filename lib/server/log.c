@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log.c - one line per event, written whole, every foreign byte escaped.
+ * log.c - write one line per event to the log, with all values escaped.
  */
 #include "server/log.h"
 
@@ -14,25 +14,26 @@
 #include "codec/date.h"
 #include "codec/json_text.h"
 
-/* A line with its newline, bytes: half of the smallest PIPE_BUF of Linux. */
+/* Bytes of a line with its newline: half of PIPE_BUF on Linux, up to which a
+ * write to a pipe is not mixed with others. */
 #define LINE_MAX_BYTES 2048
 
-/* The same without its end, "}" and newline. */
+/* The same without "}" and newline at the end. */
 #define BODY_MAX_BYTES (LINE_MAX_BYTES - 2)
 
-/* No value is cut below this many bytes; then whole fields go. */
+/* Values are not cut below this many bytes; then whole fields are left out. */
 #define VALUE_MIN_BYTES 8
 
-/* Put in the place of what was cut off a value. */
+/* At the end of a value that was cut. */
 #define TRUNCATION_MARK "..."
 
 struct log {
     int descriptor;
-    bool is_owned; /* opened here, so closed here */
+    bool is_owned; /* the descriptor was opened here, so close it */
     enum log_format format;
     enum log_level level;
     struct pst_str program;
-    pid_t pid; /* asked for once: it is a system call */
+    pid_t pid; /* cached, because getpid() is a system call */
 };
 
 struct fields {
@@ -40,7 +41,7 @@ struct fields {
     size_t count;
 };
 
-/* One line while it is made. */
+/* One line while it is built. */
 struct line {
     struct pst_buf buf;
     enum log_format format;
@@ -98,8 +99,8 @@ log_is_level_enabled(const struct log *log, enum log_level level)
 }
 
 /*
- * The first character of text and its bytes; 0 where they are no UTF-8.
- * text is not empty.
+ * Decode the first character of text, which is not empty. Returns its bytes,
+ * or 0 if they are not UTF-8.
  */
 static size_t
 log_decode_utf8(struct pst_str text, uint32_t *character)
@@ -118,9 +119,9 @@ log_decode_utf8(struct pst_str text, uint32_t *character)
 }
 
 /*
- * Valid, yet able to make a reader see other lines than there are: the C1
- * controls (NEL is a line's end to some), line and paragraph separators, and
- * what turns the direction of writing (R82).
+ * Characters that could make a reader of the log see false lines: the C1
+ * controls (some programs take NEL for a line break), line and paragraph
+ * separators, and the characters that change the direction of text.
  */
 static bool
 is_deceptive_character(uint32_t character)
@@ -148,7 +149,7 @@ logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
     pst_buf_add_hex(buf, (struct pst_bytes){&byte, 1});
 }
 
-/* Bytes at the beginning of text that stand for themselves in logfmt. */
+/* Bytes at the beginning of text that logfmt needs not escape. */
 static size_t
 logfmt_plain_length(struct pst_str text)
 {
@@ -204,7 +205,7 @@ logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
         pst_buf_add_char(buf, '"');
 }
 
-/* Copy a JSON string, with what is_deceptive_character() in it as \uXXXX. */
+/* Copy a JSON string, and write deceptive characters as \uXXXX. */
 static void
 log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
 {
@@ -245,7 +246,7 @@ log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
     log_emit_json_escaped(buf, json);
 }
 
-/* At most max bytes of text, not ending within a character. */
+/* At most max bytes of text, cut between two characters. */
 static struct pst_str
 log_truncate_value(struct pst_str text, size_t max)
 {
@@ -286,7 +287,8 @@ log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
         logfmt_emit_value(buf, text, is_truncated);
 }
 
-/* Put the fields there are, in order, until one does not fit: then false. */
+/* Write the fields in order. False: one does not fit, and was left out with
+ * those after it. */
 static bool
 log_emit_fields(struct line *line, const struct fields *fields)
 {
@@ -321,9 +323,9 @@ log_line_init(struct line *line, char *storage, const struct log *log,
 }
 
 /*
- * The line into storage of LINE_MAX_BYTES; returns its length. What is too
- * long is made again with its values cut shorter, so that a long value is
- * cut rather than the fields behind it lost.
+ * Write the line into storage of LINE_MAX_BYTES; returns its length. If it is
+ * too long, it is written again with shorter values, so that a long value is
+ * cut, and the fields behind it are not lost.
  */
 static size_t
 log_format_line(char *storage, const struct log *log,
@@ -373,7 +375,7 @@ log_write(struct log *log, enum log_level level, const char *event,
         storage, log,
         &(struct fields){standard_fields, PST_COUNT(standard_fields)},
         &(struct fields){fields, count});
-    /* A log that cannot be written to must not stop the service. */
+    /* The programs go on if the log cannot be written. */
     do
         written = write(log->descriptor, storage, len);
     while (written < 0 && errno == EINTR);

@@ -126,30 +126,30 @@ static const struct row rows[] = {
      {"POSTERN_FIRTS=a"},
      NULL,
      "usual",
-     "POSTERN_FIRTS is not a variable of postern: did you mean "
+     "POSTERN_FIRTS is an unknown variable: did you mean "
      "POSTERN_FIRST?\n"},
     {"a word missing",
      {"POSTERN_SECOND=a"},
      NULL,
      "usual",
-     "POSTERN_SECOND is not a variable of postern: did you mean "
+     "POSTERN_SECOND is an unknown variable: did you mean "
      "POSTERN_SECOND_TIME?\n"},
     {"nothing like it",
      {"POSTERN_QQQQQQQQQQQQ=a"},
      NULL,
      "usual",
-     "POSTERN_QQQQQQQQQQQQ is not a variable of postern: see "
+     "POSTERN_QQQQQQQQQQQQ is an unknown variable: see "
      "postern-config(5)\n"},
     {"only the prefix",
      {"POSTERN_=a"},
      NULL,
      "usual",
-     "POSTERN_ is not a variable of postern: see postern-config(5)\n"},
+     "POSTERN_ is an unknown variable: see postern-config(5)\n"},
     {"bytes that are no name",
      {"POSTERN_\x1b[2J\xff=a"},
      NULL,
      "usual",
-     "POSTERN_?[2J? is not a variable of postern: see postern-config(5)\n"},
+     "POSTERN_?[2J? is an unknown variable: see postern-config(5)\n"},
 };
 
 static void
@@ -262,7 +262,9 @@ values_are_quoted(void **state)
     } quoted[] = {
         {"", "'' is 1"},
         {"a b", "'a b' is 1"},
-        {"a\x9b\xc3\xbc", "'a???' is 1"},
+        {"a\x9b\xc3\xbc", "'a?"
+                          "?"
+                          "?' is 1"},
         {"0123456789012345678901234567890123456789012345678901234567890",
          "'012345678901234567890123456789012345678901234567890123456789...'"
          " is 1"},

@@ -236,15 +236,15 @@ test_open(void **state)
         {"no secret",
          {upstream, NULL},
          EX_CONFIG,
-         "query: COOKIE_SESSION_SECRET: "},
+         "reason=\"COOKIE_SESSION_SECRET: "},
         {"no log",
          {secret, upstream, "POSTERN_LOG=/no/such/log", NULL},
          EX_CONFIG,
-         "query: POSTERN_LOG: No such file"},
+         "reason=\"POSTERN_LOG: No such file"},
         {"unknown variable",
          {secret, upstream, "POSTERN_WROKERS=4", NULL},
          EX_CONFIG,
-         "query: POSTERN_WROKERS: "},
+         "reason=\"POSTERN_WROKERS: "},
     };
 
     (void)state;
@@ -265,9 +265,12 @@ test_open(void **state)
         program_close(&program);
         release(out);
         if (status != starts[i].want ||
-            strncmp(out, starts[i].want_printed,
-                    strlen(starts[i].want_printed)) ||
-            (!*starts[i].want_printed && *out))
+            (*starts[i].want_printed
+                 ? strncmp(out, "time=2", 6) ||
+                       !strstr(out, " level=error program=query pid=") ||
+                       !strstr(out, " event=start-failed ") ||
+                       !strstr(out, starts[i].want_printed)
+                 : *out))
             fail_msg("row '%s': status %d, '%s'", starts[i].name, status, out);
         assert_null(program.config);
         assert_null(program.log);
@@ -281,8 +284,8 @@ test_all_complaints(void **state)
     static const char *const variables[] = {
         "POSTERN_WORKERS=many", "POSTERN_DRAIN=soon", "POSTERN_NONE=1", NULL};
     static const char *const named[] = {
-        "query: POSTERN_WORKERS: ", "\nquery: POSTERN_DRAIN: ",
-        "query: POSTERN_NONE: ", "query: COOKIE_SESSION_SECRET: "};
+        "reason=\"POSTERN_WORKERS: ", "reason=\"POSTERN_DRAIN: ",
+        "reason=\"POSTERN_NONE: ", "reason=\"COOKIE_SESSION_SECRET: "};
     struct program program = {.name = "query"};
     char out[2048];
     int status;
@@ -321,8 +324,10 @@ test_no_descriptors(void **state)
     setrlimit(RLIMIT_NOFILE, &limit);
     program_close(&program);
     release(out);
-    assert_string_equal(out,
-                        "query: memory or descriptors: are not to be had\n");
+    assert_non_null(
+        strstr(out, " program=query pid=")); /* and the rest of a log line */
+    assert_non_null(
+        strstr(out, "reason=\"memory or descriptors: are not to be had\"\n"));
     assert_int_equal(status, EX_OSERR);
 }
 
