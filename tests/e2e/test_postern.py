@@ -456,7 +456,7 @@ CLOCKS = {
     "good": ({}, {}, b"valid; expires at 20"),
     "good until idle": ({}, {}, b"without a request, it expires at 20"),
     "expired": ({"iat": -7200, "exp": -1}, {}, b"expired at 20"),
-    "idle": ({"iat": -7200, "seen": -1801}, {}, 
+    "idle": ({"iat": -7200, "seen": -1801}, {},
              b"expired: unused for too long, since 20"),
     "idle elsewhere": ({"iat": -7200, "seen": -1801},
                        {"POSTERN_IDLE_TIMEOUT": "1h"}, b"valid; expires at 20"),

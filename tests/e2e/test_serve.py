@@ -817,7 +817,9 @@ def test_bad_configuration(tmp_path, variables, named):
     program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
                       **variables)
     assert program.wait() == 78
-    assert re.search(rf"^echo: {named}: .+$", program.log, re.M), program.log
+    assert re.search(rf"^time=\S+Z level=error program=echo pid=\d+ "
+                     rf'event=start-failed reason="{named}: .+"$',
+                     program.log, re.M), program.log
     assert "short" not in program.log.replace("too short", "").replace(
         "shorter", "")
     assert not os.path.exists(f"{tmp_path}/s")

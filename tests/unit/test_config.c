@@ -20,9 +20,9 @@
 #include "configs.h"
 #include "server/config.h"
 
-/* Everything that is wrong is told at once, and without anybody to tell. */
+/* All errors are reported at once; a reporter is not required. */
 static void
-all_is_told_at_once(void **state)
+all_errors_are_reported(void **state)
 {
     static const char *const environment[] = {
         "COOKIE_SESSION_SECRET=short", "POSTERN_LIFETIME=x",
@@ -443,7 +443,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_told_at_once),
+        cmocka_unit_test(all_errors_are_reported),
         cmocka_unit_test(lists_are_split),
         cmocka_unit_test(values_are_copied),
         cmocka_unit_test(file_and_variable_agree),

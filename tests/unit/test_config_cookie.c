@@ -60,7 +60,7 @@ static const struct row rows[] = {
      "__Http-a",
      NULL,
      NULL},
-    {"an underscore is no prefix",
+    {"an underscore is not a prefix",
      {NAME("__a"), ROOT, .secure = true},
      "__Host-Http-__a",
      NULL,

@@ -118,7 +118,7 @@ check_file_name(const char *path)
     return e;
 }
 
-/* What is no file is refused at once; nobody writes into the FIFO. */
+/* Other things than files are refused without waiting: a FIFO, too. */
 static void
 other_things_are_refused(void **state)
 {
@@ -169,7 +169,7 @@ links_are_followed(void **state)
 }
 
 static void
-missing_memory_is_told(void **state)
+missing_memory_is_reported(void **state)
 {
     const struct config_file_rule rule = {.max = MAX};
     struct config_error error = {""};
@@ -545,9 +545,9 @@ variables_are_read(void **state)
     }
 }
 
-/* Where the audience was refused, a weak secret is still told of. */
+/* A weak secret is reported even if the audience was refused. */
 static void
-secret_is_judged_without_an_audience(void **state)
+secret_is_checked_without_an_audience(void **state)
 {
     struct config_secret secret = {.value = PST_STR("short")};
     struct config_error error = {""};
@@ -590,13 +590,13 @@ main(void)
         cmocka_unit_test(files_are_read_or_refused),
         cmocka_unit_test(other_things_are_refused),
         cmocka_unit_test(links_are_followed),
-        cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(missing_memory_is_reported),
         cmocka_unit_test(wrong_files_are_refused),
         cmocka_unit_test(documents_are_read),
         cmocka_unit_test(documents_need_memory),
         cmocka_unit_test(secret_files_are_read),
         cmocka_unit_test(variables_are_read),
-        cmocka_unit_test(secret_is_judged_without_an_audience),
+        cmocka_unit_test(secret_is_checked_without_an_audience),
         cmocka_unit_test(audience_is_in_the_keys),
     };
 

@@ -54,16 +54,16 @@ struct fixture {
     struct pst_str display[PST_COUNT(entries)];
     struct config_reporter reporter;
     struct config_reader reader;
-    char heard[1024]; /* "NAME why" and a newline for each complaint */
+    char reported[1024]; /* "NAME why" and a newline for each error */
 };
 
 static void
-hear(void *context, const char *variable, const char *error)
+report_error(void *context, const char *variable, const char *error)
 {
     struct fixture *f = context;
-    size_t len = strlen(f->heard);
+    size_t len = strlen(f->reported);
 
-    snprintf(f->heard + len, sizeof(f->heard) - len, "%s %s\n", variable,
+    snprintf(f->reported + len, sizeof(f->reported) - len, "%s %s\n", variable,
              error);
 }
 
@@ -74,7 +74,7 @@ fixture_open(struct fixture *f)
 
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
     memset(f, 0, sizeof(*f));
-    f->reporter = (struct config_reporter){hear, f};
+    f->reporter = (struct config_reporter){report_error, f};
     f->reader = (struct config_reader){.entries = entries,
                                        .count = PST_COUNT(entries),
                                        .states = f->states,
@@ -95,7 +95,7 @@ struct row {
     const char *set[4];
     const char *first; /* what is read; NULL: nothing */
     const char *second;
-    const char *heard;
+    const char *reported;
 };
 
 static const struct row rows[] = {
@@ -145,7 +145,7 @@ static const struct row rows[] = {
      NULL,
      "usual",
      "POSTERN_ is an unknown variable: see postern-config(5)\n"},
-    {"bytes that are no name",
+    {"bytes that are not a name",
      {"POSTERN_\x1b[2J\xff=a"},
      NULL,
      "usual",
@@ -171,11 +171,11 @@ environments_are_read(void **state)
         if (!pst_str_equal(f.target.first, pst_str_from(row->first)) ||
             pst_str_is_absent(f.target.first) != !row->first ||
             !pst_str_equal(f.target.second, pst_str_from(row->second)) ||
-            strcmp(f.heard, row->heard) != 0 ||
-            f.reader.is_invalid != (*row->heard != '\0'))
+            strcmp(f.reported, row->reported) != 0 ||
+            f.reader.is_invalid != (*row->reported != '\0'))
             fail_msg("%s: %.*s, %.*s, %s", row->name, (int)f.target.first.len,
                      f.target.first.ptr ? f.target.first.ptr : "",
-                     (int)f.target.second.len, f.target.second.ptr, f.heard);
+                     (int)f.target.second.len, f.target.second.ptr, f.reported);
         fixture_close(&f);
     }
 }
@@ -223,7 +223,7 @@ what_is_given_is_shown(void **state)
 }
 
 static void
-missing_memory_is_told(void **state)
+missing_memory_is_reported(void **state)
 {
     static const char *const environment[] = {"POSTERN_FIRST=none left", NULL};
     struct fixture f;
@@ -234,7 +234,7 @@ missing_memory_is_told(void **state)
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
     pst_arena_fail_at(f.reader.arena, 1);
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
-    assert_string_equal(f.heard, "");
+    assert_string_equal(f.reported, "");
     fixture_close(&f);
 }
 
@@ -289,7 +289,7 @@ main(void)
         cmocka_unit_test(environments_are_read),
         cmocka_unit_test(groups_are_marked),
         cmocka_unit_test(what_is_given_is_shown),
-        cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(missing_memory_is_reported),
         cmocka_unit_test(sentences_are_bounded),
         cmocka_unit_test(values_are_quoted),
     };

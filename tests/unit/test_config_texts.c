@@ -39,8 +39,8 @@ static const struct row rows[] = {
     {"origin with a query", config_check_origin, "https://a.example?b",
      "set it to https://a.example"},
     {"origin of a file", config_check_origin, "file://a", "is not an origin"},
-    {"our own origin is no app's", config_check_origin, "capacitor://localhost",
-     "not an origin"},
+    {"our own origin is not an app's", config_check_origin,
+     "capacitor://localhost", "not an origin"},
     {"listed origin", config_check_listed_origin, "https://shop.example", NULL},
     {"listed app", config_check_listed_origin, "capacitor://localhost", NULL},
     {"listed app with a port", config_check_listed_origin,
@@ -181,7 +181,7 @@ long_texts_are_refused(void **state)
             fail_msg("%s: %s", longest[i].name, error.message);
         if (longest[i].check((struct pst_str){storage, longest[i].good + 1},
                              &error) != PST_BAD_CONFIG)
-            fail_msg("%s: one octet more is taken", longest[i].name);
+            fail_msg("%s: one byte more is allowed", longest[i].name);
     }
 }
 

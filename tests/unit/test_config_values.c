@@ -442,9 +442,9 @@ kinds_are_read(void **state)
     pst_arena_free(&arena);
 }
 
-/* Whatever allocation fails, it is told, and nothing is half set. */
+/* A failed allocation is reported, and no field is half set. */
 static void
-missing_memory_is_told(void **state)
+missing_memory_is_reported(void **state)
 {
     struct pst_arena *arena = NULL;
 
@@ -482,7 +482,7 @@ main(void)
         cmocka_unit_test(lists_are_split),
         cmocka_unit_test(list_without_memory_fails),
         cmocka_unit_test(kinds_are_read),
-        cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(missing_memory_is_reported),
     };
 
     return cmocka_run_group_tests_name("config_values", tests, NULL, NULL);

@@ -167,7 +167,7 @@ static const struct accepted accepted[] = {
      {"POSTERN_LIFETIME=120m"},
      "POSTERN_LIFETIME",
      "2h"},
-    {"minutes that are no hours",
+    {"minutes that are not hours",
      {"POSTERN_LIFETIME=90m"},
      "POSTERN_LIFETIME",
      "90m"},
@@ -546,7 +546,7 @@ static const struct refused refused[] = {
      {"POSTERN_COOKIE_PARTITIONED=on", "POSTERN_COOKIE_SECURE=off"},
      "POSTERN_COOKIE_PARTITIONED",
      "needs POSTERN_COOKIE_SECURE=on"},
-    {"a bad switch is told of once",
+    {"a bad switch is reported once",
      {"POSTERN_COOKIE_SECURE=yes", "POSTERN_COOKIE_SAMESITE=None"},
      "POSTERN_COOKIE_SECURE",
      "off, on"},
@@ -598,7 +598,7 @@ static const struct refused refused[] = {
      {"POSTERN_IDLE_TIMEOUT=2h", "POSTERN_LIFETIME=1h"},
      "POSTERN_IDLE_TIMEOUT",
      "longer than POSTERN_LIFETIME"},
-    {"a bad clock is told of once",
+    {"a bad clock is reported once",
      {"POSTERN_IDLE_TIMEOUT=24h", "POSTERN_LIFETIME=long"},
      "POSTERN_LIFETIME",
      "not a duration"},
@@ -685,7 +685,7 @@ static const struct refused refused[] = {
      {"POSTERN_REVALIDATE=0"},
      "POSTERN_REVALIDATE",
      "between 1s and 400d"},
-    {"a secret that is no field",
+    {"a secret that is not a field",
      {"POSTERN_SECRET_FIELDS=refresh-token"},
      "POSTERN_SECRET_FIELDS",
      "not the name of a GraphQL field"},
@@ -838,9 +838,8 @@ bad_values_are_refused(void **state)
             strcmp(errors.variable[0], row->variable) != 0 ||
             !strstr(errors.message[0], row->error) ||
             strstr(errors.message[0], SECRET_VALUE))
-            fail_msg("%s: %s, %zu complaints, %s %s", row->name,
-                     pst_err_code(e), errors.count, errors.variable[0],
-                     errors.message[0]);
+            fail_msg("%s: %s, %zu errors, %s %s", row->name, pst_err_code(e),
+                     errors.count, errors.variable[0], errors.message[0]);
     }
 }
 

@@ -90,8 +90,8 @@ count_lines(const struct fixture *f)
 struct row {
     const char *name;
     struct pst_str in;
-    const char *logfmt; /* as it stands after " v=" */
-    const char *json;   /* as it stands after "v": */
+    const char *logfmt; /* the value behind " v=" */
+    const char *json;   /* the value behind "v": */
 };
 
 static const struct row rows[] = {
@@ -108,11 +108,11 @@ static const struct row rows[] = {
     {"escape", {"\x1b[2J", 4}, "\"\\x1b[2J\"", "\"\\u001b[2J\""},
     {"delete", {"\x7f", 1}, "\"\\x7f\"", "\"\\u007f\""},
     {"UTF-8 stays", {"J\xc3\xbcrgen", 7}, "J\xc3\xbcrgen", "\"J\xc3\xbcrgen\""},
-    {"four octets stay",
+    {"four bytes stay",
      {"\xf0\x9f\x94\x91", 4},
      "\xf0\x9f\x94\x91",
      "\"\xf0\x9f\x94\x91\""},
-    {"latin-1 is no UTF-8", {"\xfc", 1}, "\"\\xfc\"", "\"\xef\xbf\xbd\""},
+    {"latin-1 is not UTF-8", {"\xfc", 1}, "\"\\xfc\"", "\"\xef\xbf\xbd\""},
     {"cut in a character", {"a\xc3", 2}, "\"a\\xc3\"", "\"a\xef\xbf\xbd\""},
     {"NEL, a line's end to some",
      {"a\xc2\x85", 3},
@@ -275,7 +275,7 @@ is_clean(const struct fixture *f)
 
 /* Every byte in every place of a pair of 256 x 16, and alone (R82). */
 static void
-no_octet_makes_a_line(void **state)
+no_byte_makes_a_line(void **state)
 {
     static const enum log_format formats[] = {LOG_LOGFMT, LOG_JSON};
 
@@ -298,14 +298,14 @@ no_octet_makes_a_line(void **state)
             object = parse_line(f.written, f.len - 1);
         if (count_lines(&f) != 1 || f.written[f.len - 1] != '\n' ||
             !is_clean(&f) || (format == LOG_JSON && !object))
-            fail_msg("octets %02x %02x in format %d: %s", (unsigned char)one,
+            fail_msg("bytes %02x %02x in format %d: %s", (unsigned char)one,
                      (unsigned char)other, (int)format, f.written);
         json_object_put(object);
         fixture_close(&f);
     }
 }
 
-/* A long value is cut; what stands beside it is not. */
+/* A long value is cut; the others are not. */
 static void
 long_values_are_cut(void **state)
 {
@@ -313,12 +313,12 @@ long_values_are_cut(void **state)
         const char *name;
         const char *unit; /* repeated */
         size_t count;
-        bool is_plain; /* stands for itself */
+        bool is_plain; /* not escaped */
     } cuts[] = {
         {"just fits", "a", 1900, true},
         {"letters", "a", 5000, true},
         {"escapes", "\n", 5000, false},
-        {"two octets", "\xc3\xbc", 3000, true},
+        {"two bytes", "\xc3\xbc", 3000, true},
         {"three", "\xe2\x82\xac", 990, true},
         {"four", "\xf0\x9f\x94\x91", 2001, true},
         {"separators", "\xe2\x80\xa8", 3000, false},
@@ -350,7 +350,7 @@ long_values_are_cut(void **state)
             (i / 2 > 0) != (strstr(f.written, "...\"") != NULL ||
                             strstr(f.written, "... short") != NULL) ||
             (formats[i % 2] == LOG_JSON && !object))
-            fail_msg("%s, format %d: %zu octets: %s", cuts[i / 2].name,
+            fail_msg("%s, format %d: %zu bytes: %s", cuts[i / 2].name,
                      (int)formats[i % 2], f.len, f.written);
         /* No character is torn. */
         if (cuts[i / 2].is_plain &&
@@ -387,7 +387,7 @@ every_length_fits(void **state)
             object = parse_line(f.written, f.len - 1);
         if (f.len > LINE_MAX_BYTES || count_lines(&f) != 1 ||
             (formats[n % 2] == LOG_JSON && !object))
-            fail_msg("%zu octets: a line of %zu", len, f.len);
+            fail_msg("%zu bytes: a line of %zu", len, f.len);
         longest = f.len > longest ? f.len : longest;
         json_object_put(object);
         fixture_close(&f);
@@ -608,7 +608,7 @@ main(void)
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(head_is_whole),
         cmocka_unit_test(levels_filter),
-        cmocka_unit_test(no_octet_makes_a_line),
+        cmocka_unit_test(no_byte_makes_a_line),
         cmocka_unit_test(long_values_are_cut),
         cmocka_unit_test(every_length_fits),
         cmocka_unit_test(many_fields_are_dropped),

@@ -15,7 +15,7 @@
 #include "server/request_body.h"
 #include "server/request_origin.h"
 
-/* All that a server usually tells; the last element is the NULL. */
+/* The usual variables of a web server; the last element is the NULL. */
 static const char *const usual[] = {
     "REQUEST_METHOD=POST",
     "QUERY_STRING=a=b",
@@ -67,9 +67,9 @@ test_all_there(void **state)
                PST_STR("https://shop.example"));
 }
 
-/* Everything that can be asked, for the sake of not crashing. */
+/* Call every function, to see that none crashes. */
 static void
-ask_everything(struct request *req)
+read_everything(struct request *req)
 {
     struct pst_str body;
 
@@ -104,7 +104,7 @@ test_missing(void **state)
         variables[count] = NULL;
         check_err(usual[gone], init(&req, variables, &source),
                   gone == 0 ? PST_MALFORMED : PST_OK);
-        ask_everything(&req);
+        read_everything(&req);
     }
 }
 
@@ -136,7 +136,7 @@ test_all_missing(void **state)
         check_text("own", request_own_origin(&req, PST_STR_NONE), PST_STR_NONE);
         assert_int_equal(req.content_length, -1);
         assert_false(request_has_safe_method(&req));
-        ask_everything(&req);
+        read_everything(&req);
     }
 }
 

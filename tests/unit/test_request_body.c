@@ -47,9 +47,9 @@ test_read(void **state)
         {"none", "CONTENT_LENGTH=0", "hello", "", PST_OK},
         {"cut short", "CONTENT_LENGTH=6", "hello", NULL, PST_MALFORMED},
         {"nothing came", "CONTENT_LENGTH=1", "", NULL, PST_MALFORMED},
-        {"not told", "CONTENT_LENGTH=", "hello", "hello", PST_OK},
+        {"unknown", "CONTENT_LENGTH=", "hello", "hello", PST_OK},
         {"chunked", "HTTP_TRANSFER_ENCODING=chunked", "hello", "hello", PST_OK},
-        {"not told, empty", "", "", "", PST_OK},
+        {"unknown, empty", "", "", "", PST_OK},
     };
 
     (void)state;
@@ -77,13 +77,13 @@ static void
 test_read_limit(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static const char octets[MAX_BODY + 1];
+    static const char bytes[MAX_BODY + 1];
     char out[MAX_BODY + 8];
     size_t len;
 
     (void)state;
     for (size_t extra = 0; extra < 2; extra++) {
-        struct source source = {.body = {octets, MAX_BODY + extra}};
+        struct source source = {.body = {bytes, MAX_BODY + extra}};
         struct request req;
 
         assert_int_equal(init(&req, variables, &source), PST_OK);
@@ -216,8 +216,8 @@ static void
 test_hold_limits(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", NULL};
-    static char octets[PST_BUFFERED_BODY_MAX + 1];
-    struct source source = {.body = {octets, sizeof(octets)}};
+    static char bytes[PST_BUFFERED_BODY_MAX + 1];
+    struct source source = {.body = {bytes, sizeof(bytes)}};
     struct request_input input = {.variables = variables,
                                   .source = {source_read, &source, -1},
                                   .max_body = 2 * PST_BUFFERED_BODY_MAX};

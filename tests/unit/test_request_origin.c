@@ -57,7 +57,7 @@ test_own_origin(void **state)
          "HTTP_HOST=A.Example:", "http://a.example"},
         {"", "SERVER_NAME=a.example", "", "HTTP_HOST=a.example:99",
          "http://a.example:99"},
-        /* Host says something else than the server: it is no witness. */
+        /* Host is not SERVER_NAME, and is not used. */
         {"", "SERVER_NAME=a.example", "SERVER_PORT=80",
          "HTTP_HOST=evil.example:99", "http://a.example"},
         {"", "SERVER_NAME=a.example", "SERVER_PORT=80",
@@ -85,7 +85,7 @@ test_own_origin(void **state)
          "http://[::1]"},
         {"", "SERVER_NAME=Shop.EXAMPLE", "SERVER_PORT=80", "",
          "http://shop.example"},
-        /* It cannot be told. */
+        /* It is unknown. */
         {"", "SERVER_NAME=", "SERVER_PORT=80", "", NULL},
         {"", "SERVER_NAME=[]", "SERVER_PORT=80", "", NULL},
         {"", "", "SERVER_PORT=80", "HTTP_HOST=a.example", NULL},

@@ -76,7 +76,7 @@ test_cookies(void **state)
               "Set-Cookie: a=2; Path=/; Partitioned\r\n"
               "Set-Cookie: a=3; Path=/x\r\n"
               "Set-Cookie: a=4; Max-Age=0; Path=/\r\n\r\n");
-    /* What cannot be kept is told by response_begin(). */
+    /* response_begin() returns the error of a header that cannot be set. */
     init(&res);
     response_set_cookie(&res, PST_STR("a=1\r\nX: y"));
     assert_int_equal(response_begin(&res), PST_MALFORMED);
@@ -128,7 +128,7 @@ test_control_bytes(void **state)
             char row[32];
             struct response res;
 
-            (void)snprintf(row, sizeof(row), "octet %02x at %zu", c, at);
+            (void)snprintf(row, sizeof(row), "byte %02x at %zu", c, at);
             text[at] = (char)c;
             init(&res);
             check_err(row,
@@ -190,7 +190,7 @@ test_limits(void **state)
     (void)state;
     memset(big, 'v', sizeof(big));
     init(&res);
-    /* "X: " and a line end beside the two defaults. */
+    /* "X: " and a line break, and the two defaults. */
     assert_int_equal(
         response_try_set_header(&res, PST_STR("X"),
                                 (struct pst_str){big, PST_HEADERS_MAX - 62}),
