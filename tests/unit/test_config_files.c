@@ -517,7 +517,10 @@ static const struct secret_row secret_rows[] = {
     {"control character", SECRET_VALUE "\x1f", "", "COOKIE_SESSION_SECRET",
      "control character"},
     {"no such file", "", "/nonexistent/a", "COOKIE_SESSION_SECRET_FILE",
-     "No such file"},
+     "/nonexistent/a cannot be read: No such file"},
+    {"a secret in place of the file's name, which is not repeated", "",
+     SECRET_VALUE, "COOKIE_SESSION_SECRET_FILE",
+     "the file cannot be read: No such file"},
     {"file's name in two lines", "", "/tmp/a\nb", "COOKIE_SESSION_SECRET_FILE",
      "control character"},
 };
