@@ -224,9 +224,8 @@ print_session_state(const struct config *config,
     } else if (now >= idle_end) {
         print_labeled_time("expired: unused for too long, since", idle_end);
     } else {
-        print_labeled_time(
-            "expired: older than its lifetime allows; begun at",
-            session->iat);
+        print_labeled_time("expired: older than its lifetime allows; begun at",
+                           session->iat);
     }
 }
 
