@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clock.h - for how long something has gone on, or may.
+ * clock.h - the monotonic clock, for time limits and durations.
  */
 #ifndef POSTERN_BASE_CLOCK_H
 #define POSTERN_BASE_CLOCK_H
 
 #include <stdint.h>
 
-/* Milliseconds since some instant, by a clock that nobody sets. */
+/* Milliseconds since an arbitrary time in the past. Unlike the time of day,
+ * this clock is never set (CLOCK_MONOTONIC). */
 int64_t clock_ms(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include "gateway/context.h"
 #include "gateway/forward.h"
 #include "gateway/graphql_request.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 /* One call, and what was found out about it. */
 struct proxy_item {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyring_cache.h - the keyring in use, reloaded while requests run: secrets
- * are rotated without a restart and without logging anyone out.
+ * keyring_cache.h - keep the keys of the secret file in memory, and reload them
+ * when the file changes.
  *
- * The file of secrets is checked for a change at most once a second, when a
- * request comes, and read again on SIGHUP. If the new one is wrong, that is
- * logged, and the old keyring stays in use.
+ * So secrets are rotated without a restart and without ending sessions. The
+ * file is checked when a request arrives, at most once a second, and read again
+ * on SIGHUP. If a new file is invalid, that is logged, and the old keys stay in
+ * use. A request keeps the keys it has begun with.
  */
 #ifndef POSTERN_SERVER_KEYRING_CACHE_H
 #define POSTERN_SERVER_KEYRING_CACHE_H
@@ -17,12 +18,13 @@
 
 struct keyring_cache;
 
-/* A keyring, kept as long as a request uses it. */
+/* A keyring, counted while requests use it. */
 struct keyring_cache_entry;
 
 /*
- * Make a cache with the secrets that the file has now or, if it is wrong or
- * there is none, with the configuration's keyring.
+ * Make a cache. It begins with the current contents of the secret file, or with
+ * the keyring of the configuration if that names no file or the file is now
+ * invalid.
  *   config, log  must outlive the cache
  * Returns PST_OK or PST_NO_MEMORY.
  */
@@ -30,19 +32,25 @@ PST_MUST_USE enum pst_err keyring_cache_new(struct keyring_cache **out,
                                             const struct config *config,
                                             struct log *log);
 
-/* Every entry must have been released. */
+/* Free the cache; every entry must be released by now. */
 void keyring_cache_free(struct keyring_cache **cache);
 
-/* The keyring for one request, until keyring_cache_release(). Any thread.
- *   now  unix seconds */
+/*
+ * Get the keys for one request; first reloads a file that has changed. Release
+ * them with keyring_cache_release(). Any thread may call these.
+ *   now  unix seconds
+ */
 struct keyring_cache_entry *keyring_cache_acquire(struct keyring_cache *cache,
                                                   int64_t now);
 void keyring_cache_release(struct keyring_cache *cache,
                            struct keyring_cache_entry *entry);
+
+/* The keyring of an entry; valid until the entry is released. */
 const struct pst_keyring *
 keyring_cache_ring(const struct keyring_cache_entry *entry);
 
-/* Read the file again, even if it seems unchanged. */
+/* Read the file again, whether it has changed or not. Logs that there is none
+ * if the configuration names none. */
 void keyring_cache_reload(struct keyring_cache *cache);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log.c - write one line per event to the log, with all values escaped.
+ * log.c - write one log line for each event, with control characters escaped.
  */
 #include "server/log.h"
 
@@ -14,26 +14,26 @@
 #include "codec/date.h"
 #include "codec/json_text.h"
 
-/* Bytes of a line with its newline: half of PIPE_BUF on Linux, up to which a
- * write to a pipe is not mixed with others. */
+/* Bytes of a line with its newline: half of PIPE_BUF, up to which writes to a
+ * pipe are atomic. */
 #define LINE_MAX_BYTES 2048
 
-/* The same without "}" and newline at the end. */
+/* The same without "}" and newline. */
 #define BODY_MAX_BYTES (LINE_MAX_BYTES - 2)
 
-/* Values are not cut below this many bytes; then whole fields are left out. */
+/* No value is truncated below this many bytes; then fields are dropped. */
 #define VALUE_MIN_BYTES 8
 
-/* At the end of a value that was cut. */
+/* Appended to a truncated value. */
 #define TRUNCATION_MARK "..."
 
 struct log {
     int descriptor;
-    bool is_owned; /* the descriptor was opened here, so close it */
+    bool is_owned; /* opened here, so closed here */
     enum log_format format;
     enum log_level level;
     struct pst_str program;
-    pid_t pid; /* cached, because getpid() is a system call */
+    pid_t pid; /* cached: getpid(2) is a system call */
 };
 
 struct fields {
@@ -41,12 +41,12 @@ struct fields {
     size_t count;
 };
 
-/* One line while it is built. */
+/* A line under construction. */
 struct line {
     struct pst_buf buf;
     enum log_format format;
-    bool is_first;    /* no field is there yet */
-    size_t value_max; /* bytes of a value that are kept */
+    bool is_first;    /* it has no field yet */
+    size_t value_max; /* longer values are truncated to this many bytes */
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -91,17 +91,14 @@ log_close(struct log **log)
     *log = NULL;
 }
 
-/* Would a line of this level be written? */
 static bool
 log_is_level_enabled(const struct log *log, enum log_level level)
 {
     return log && level <= log->level;
 }
 
-/*
- * Decode the first character of text, which is not empty. Returns its bytes,
- * or 0 if they are not UTF-8.
- */
+/* Decode the first character of a text that is not empty. Returns its length in
+ * bytes, or 0 if it is not valid UTF-8. */
 static size_t
 log_decode_utf8(struct pst_str text, uint32_t *character)
 {
@@ -119,9 +116,10 @@ log_decode_utf8(struct pst_str text, uint32_t *character)
 }
 
 /*
- * Characters that could make a reader of the log see false lines: the C1
- * controls (some programs take NEL for a line break), line and paragraph
- * separators, and the characters that change the direction of text.
+ * Can this character make a viewer show lines that are not there? An attacker
+ * could forge log lines with: C1 controls (some viewers take NEL for a line
+ * break), line and paragraph separators, and characters that change the writing
+ * direction.
  */
 static bool
 is_deceptive_character(uint32_t character)
@@ -149,7 +147,7 @@ logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
     pst_buf_add_hex(buf, (struct pst_bytes){&byte, 1});
 }
 
-/* Bytes at the beginning of text that logfmt needs not escape. */
+/* How many bytes at the beginning of a text need no escape in logfmt. */
 static size_t
 logfmt_plain_length(struct pst_str text)
 {
@@ -205,7 +203,7 @@ logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
         pst_buf_add_char(buf, '"');
 }
 
-/* Copy a JSON string, and write deceptive characters as \uXXXX. */
+/* Copy a JSON string, with deceptive characters as \uXXXX. */
 static void
 log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
 {
@@ -246,7 +244,7 @@ log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
     log_emit_json_escaped(buf, json);
 }
 
-/* At most max bytes of text, cut between two characters. */
+/* The first max bytes of a text at most, without a part of a character. */
 static struct pst_str
 log_truncate_value(struct pst_str text, size_t max)
 {
@@ -287,8 +285,7 @@ log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
         logfmt_emit_value(buf, text, is_truncated);
 }
 
-/* Write the fields in order. False: one does not fit, and was left out with
- * those after it. */
+/* Add fields in order. Returns false when one does not fit. */
 static bool
 log_emit_fields(struct line *line, const struct fields *fields)
 {
@@ -323,9 +320,9 @@ log_line_init(struct line *line, char *storage, const struct log *log,
 }
 
 /*
- * Write the line into storage of LINE_MAX_BYTES; returns its length. If it is
- * too long, it is written again with shorter values, so that a long value is
- * cut, and the fields behind it are not lost.
+ * Format a line into storage of LINE_MAX_BYTES; returns its length. If it is
+ * too long, it is formatted again with shorter values: it is better to truncate
+ * a long value than to lose the fields after it.
  */
 static size_t
 log_format_line(char *storage, const struct log *log,
@@ -375,7 +372,6 @@ log_write(struct log *log, enum log_level level, const char *event,
         storage, log,
         &(struct fields){standard_fields, PST_COUNT(standard_fields)},
         &(struct fields){fields, count});
-    /* The programs go on if the log cannot be written. */
     do
         written = write(log->descriptor, storage, len);
     while (written < 0 && errno == EINTR);

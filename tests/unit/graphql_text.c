@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_text.c - write a parsed GraphQL document in one way.
+ * graphql_text.c - print a parsed GraphQL document in a normal form.
  */
 #include "graphql_text.h"
 
 static void
 add_value(struct pst_buf *buf, const struct pst_graphql_value *value)
 {
-    /* What stands before the text, and after it. */
+    /* What is printed before and after the text. */
     static const char *const before[] = {
         [PST_GRAPHQL_VARIABLE] = "$", [PST_GRAPHQL_INT] = "",
         [PST_GRAPHQL_FLOAT] = "%",    [PST_GRAPHQL_STRING] = "\"",
@@ -42,7 +42,7 @@ graphql_text_values(struct pst_buf *buf, const struct pst_graphql_value *first)
     }
 }
 
-/* In parentheses, if there are any. */
+/* Print values in parentheses, if there are any. */
 static void
 add_arguments(struct pst_buf *buf, const struct pst_graphql_value *first)
 {

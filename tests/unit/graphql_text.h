@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_text.h - write a parsed GraphQL document without anything that does
- * not matter, for tests to compare.
+ * graphql_text.h - print a parsed GraphQL document in a normal form, for tests
+ * to compare.
  */
 #ifndef TESTS_GRAPHQL_TEXT_H
 #define TESTS_GRAPHQL_TEXT_H
@@ -10,8 +10,8 @@
 #include "graphql/tree.h"
 
 /*
- * Such as query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}, where strings
- * stand decoded. Enum values have a ~ before them, floats a %.
+ * Such as query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}, with
+ * decoded strings. Enum values begin with ~, floats with %.
  *   has_places  with @line:column before each selection
  */
 void graphql_text_document(struct pst_buf *buf,

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cgi.c - one request on standard input and output (RFC 3875).
+ * cgi.c - serve one request as plain CGI (RFC 3875).
  */
-#include "gateway/cgi.h"
+#include "engine/cgi.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "engine/connections.h"
 
 static enum pst_err
 cgi_read(void *context, char *out, size_t size, size_t *len)
@@ -39,9 +41,10 @@ cgi_flush(void *context)
 }
 
 /*
- * What hangs up when the client goes: the pipe that we write to. A socket,
- * which Apache's mod_cgid gives us, is half closed as soon as the request has
- * been sent; there it is a signal that ends us.
+ * The descriptor that reports a hang-up when the client goes: standard output,
+ * if it is a pipe. If it is a socket, as under Apache's mod_cgid, there is
+ * none: the web server half-closes the socket as soon as it has sent the
+ * request, and ends us by a signal when the client goes.
  */
 static int
 cgi_client_descriptor(void)
@@ -53,34 +56,33 @@ cgi_client_descriptor(void)
                : -1;
 }
 
-/* Leaving such a socket unread would lose the answer on its way. */
+/* A body that was not read may make the web server lose the answer, if
+ * standard input is the socket that the answer was written to. */
 static void
-cgi_lingering_close(void)
+cgi_close_input(void)
 {
     struct stat st;
 
     if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-        worker_lingering_close(STDIN_FILENO, false);
+        connection_close_lingering(STDIN_FILENO);
 }
 
 int
-cgi_serve(struct task *task)
+cgi_serve(const struct engine_handler *handler)
 {
-    const struct request_input origin = {
+    const struct request_input input = {
         .variables = (const char *const *)environ,
         .source = {cgi_read, NULL, cgi_client_descriptor()},
-        .max_body = task->program.config->max_body,
-        .max_held = task->program.config->max_held,
     };
     const struct response_sink sink = {cgi_write, cgi_flush, stdout};
-    struct worker *worker = worker_begin(task);
+    void *state = handler->new_state(handler->context);
     bool is_whole;
 
-    if (!worker)
+    if (!state)
         return EX_OSERR;
-    is_whole = worker_handle_request(worker, &origin, &sink);
-    worker_end(worker);
+    is_whole = handler->handle(state, &input, &sink);
+    handler->free_state(state);
     if (is_whole)
-        cgi_lingering_close();
+        cgi_close_input();
     return is_whole ? EX_OK : EX_IOERR;
 }

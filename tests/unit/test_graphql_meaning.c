@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_document.c - what documents mean under the rules: root fields
- * through fragments, logins, password checks, and secrets by their place.
+ * test_graphql_meaning.c - the meaning of documents under the rules: root
+ * fields through fragments, login, password and secret fields.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include "base/limits.h"
 #include "failing.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false},
@@ -35,69 +35,75 @@ static const struct pst_graphql_rules rules = {
     secrets, PST_COUNT(secrets), allowed,   PST_COUNT(allowed),
 };
 
-/* A text that grows; what a meaning is told as. */
-struct told {
+/* A text buffer. */
+struct printed {
     char text[8192];
     size_t len;
 };
 
-static void tell(struct told *told, const char *format, ...) PST_PRINTF(2, 3);
+static void print_text(struct printed *printed, const char *format, ...)
+    PST_PRINTF(2, 3);
 
 static void
-tell(struct told *told, const char *format, ...)
+print_text(struct printed *printed, const char *format, ...)
 {
     va_list values;
 
     va_start(values, format);
-    told->len += (size_t)vsnprintf(
-        told->text + told->len, sizeof(told->text) - told->len, format, values);
+    printed->len +=
+        (size_t)vsnprintf(printed->text + printed->len,
+                          sizeof(printed->text) - printed->len, format, values);
     va_end(values);
-    assert_true(told->len < sizeof(told->text));
+    assert_true(printed->len < sizeof(printed->text));
 }
 
 static void
-tell_texts(struct told *told, const char *ends, const struct pst_str *texts,
-           size_t count)
+print_list(struct printed *printed, const char *ends,
+           const struct pst_str *texts, size_t count)
 {
-    tell(told, "%c", ends[0]);
+    print_text(printed, "%c", ends[0]);
     for (size_t i = 0; i < count; i++)
-        tell(told, "%s%.*s", i > 0 ? "," : "", (int)texts[i].len, texts[i].ptr);
-    tell(told, "%c", ends[1]);
+        print_text(printed, "%s%.*s", i > 0 ? "," : "", (int)texts[i].len,
+                   texts[i].ptr);
+    print_text(printed, "%c", ends[1]);
 }
 
 /* "kind name(variables){roots} login password; … secret 1:2 login secret 3:4",
- * as far as there is something to tell. */
+ * without what is absent. */
 static void
-tell_meaning(struct told *told, const struct pst_graphql_meaning *meaning)
+print_meaning(struct printed *printed,
+              const struct pst_graphql_meaning *meaning)
 {
     static const char kinds[] = {'q', 'm', 's'};
     bool has_login = false;
     bool has_password = false;
 
-    told->len = 0;
+    printed->len = 0;
     for (size_t i = 0; i < meaning->operation_count; i++) {
         const struct pst_graphql_meaning_operation *o = &meaning->operations[i];
 
-        tell(told, "%s%c", i > 0 ? "; " : "", kinds[o->kind]);
+        print_text(printed, "%s%c", i > 0 ? "; " : "", kinds[o->kind]);
         if (!pst_str_is_absent(o->name))
-            tell(told, " %.*s", (int)o->name.len, o->name.ptr);
+            print_text(printed, " %.*s", (int)o->name.len, o->name.ptr);
         if (o->variable_count > 0)
-            tell_texts(told, "()", o->variables, o->variable_count);
-        tell_texts(told, "{}", o->roots, o->root_count);
-        tell(told, "%s%s", o->has_login ? " login" : "",
-             o->has_password ? " password" : "");
+            print_list(printed, "()", o->variables, o->variable_count);
+        print_list(printed, "{}", o->roots, o->root_count);
+        print_text(printed, "%s%s", o->has_login ? " login" : "",
+                   o->has_password ? " password" : "");
         has_login |= o->has_login;
         has_password |= o->has_password;
     }
     assert_int_equal(meaning->has_login, has_login);
     assert_int_equal(meaning->has_password, has_password);
     if (!pst_str_is_absent(meaning->secret))
-        tell(told, " %.*s %u:%u", (int)meaning->secret.len, meaning->secret.ptr,
-             meaning->secret_location.line, meaning->secret_location.column);
+        print_text(printed, " %.*s %u:%u", (int)meaning->secret.len,
+                   meaning->secret.ptr, meaning->secret_location.line,
+                   meaning->secret_location.column);
     if (!pst_str_is_absent(meaning->login_secret))
-        tell(told, " login's %.*s %u:%u", (int)meaning->login_secret.len,
-             meaning->login_secret.ptr, meaning->login_secret_location.line,
-             meaning->login_secret_location.column);
+        print_text(printed, " login's %.*s %u:%u",
+                   (int)meaning->login_secret.len, meaning->login_secret.ptr,
+                   meaning->login_secret_location.line,
+                   meaning->login_secret_location.column);
 }
 
 static struct pst_graphql_meaning *
@@ -123,18 +129,18 @@ check_rows(const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(rows[i].text);
-        char *copy = malloc(len); /* gone when the meaning is looked at */
+        char *copy = malloc(len); /* freed before the meaning is read */
         struct pst_graphql_meaning *meaning;
-        static struct told told;
+        static struct printed printed;
 
         assert_non_null(copy);
         memcpy(copy, rows[i].text, len);
         meaning = parse(rows[i].text, (struct pst_str){copy, len});
         memset(copy, '#', len);
         free(copy);
-        tell_meaning(&told, meaning);
-        if (strcmp(told.text, rows[i].want) != 0)
-            fail_msg("%s:\n got %s\nwant %s", rows[i].text, told.text,
+        print_meaning(&printed, meaning);
+        if (strcmp(printed.text, rows[i].want) != 0)
+            fail_msg("%s:\n got %s\nwant %s", rows[i].text, printed.text,
                      rows[i].want);
         pst_graphql_meaning_free(&meaning);
         assert_null(meaning);
@@ -154,7 +160,7 @@ test_roots(void **state)
         {"{ a ... { b } ... on Query { c ... { d } } a }", "q{a,b,c,d,a}"},
         {"{ ...F a } fragment F on Query { b ...G } fragment G on Query { c }",
          "q{a,b,c}"},
-        /* once at the root, as who executes it has it (6.3.2) */
+        /* once at the root, as in execution (6.3.2) */
         {"{ ...F a ...F } fragment F on Query { b b }", "q{a,b,b}"},
         {"query A{...F} mutation B{...F x ...F} fragment F on Query{b}",
          "q A{b}; m B{x,b}"},
@@ -168,8 +174,8 @@ test_roots(void **state)
     check_rows(rows, PST_COUNT(rows));
 }
 
-/* L53, L56: pairs of kind and field, behind aliases, through fragments; the
- * same name deeper down or in another kind is none. */
+/* L53, L56: a login is a pair of kind and root field, whatever its alias, in
+ * fragments too; the same name deeper or in another kind is not a login. */
 static void
 test_logins(void **state)
 {
@@ -203,7 +209,7 @@ test_logins(void **state)
     check_rows(rows, PST_COUNT(rows));
 }
 
-/* L57: a secret is refused by where it stands. */
+/* L57: whether a secret field is refused depends on its place. */
 static void
 test_secrets(void **state)
 {
@@ -218,7 +224,7 @@ test_secrets(void **state)
          "m{login} login login's secret 1:26"},
         {"mutation { login(a: 1) { u { token } } a { secret } }",
          "m{login,a} login secret 1:44 login's token 1:30"},
-        /* that is no login */
+        /* not a login */
         {"{ login(a: 1) { secret } }", "q{login} secret 1:17"},
         {"mutation { a { login { secret } } }", "m{a} secret 1:24"},
         {"mutation { register { secret } }", "m{register} secret 1:23"},
@@ -235,7 +241,7 @@ test_secrets(void **state)
     check_rows(rows, PST_COUNT(rows));
 }
 
-/* A fragment stands wherever it is spread, and everywhere when it is not. */
+/* A fragment counts wherever it is spread, and as refused if it is not. */
 static void
 test_secrets_in_fragments(void **state)
 {
@@ -251,7 +257,7 @@ test_secrets_in_fragments(void **state)
         {"mutation { login(a: 1) { ...F } b { ...F } } "
          "fragment F on T { token }",
          "m{login,b} login token 1:64 login's token 1:64"},
-        /* nobody spreads it */
+        /* not spread */
         {"{ a } fragment F on T { token }", "q{a} token 1:25"},
         {"{ a } fragment F on Mutation { login(a: 1) { token } }",
          "q{a} token 1:46"},
@@ -272,7 +278,7 @@ test_secrets_in_fragments(void **state)
         {"query A { ...F } query B { ...F b { ...F } } "
          "fragment F on Query { cart { token } }",
          "q A{cart}; q B{b,cart} token 1:75"},
-        /* the first in the text, in whatever order it is found */
+        /* the first in the text, in whatever order fragments are read */
         {"{ a { ...F } } fragment G on T {\n token } fragment F on T { ...G\n"
          "secret }",
          "q{a} token 2:2"},
@@ -324,30 +330,30 @@ test_find(void **state)
     pst_graphql_meaning_free(&two);
 }
 
-/* Fragments that double 60 times at the root and 60 times below it are read
+/* Fragments that expand to 2^60 fields at the root, and 2^60 below it, are read
  * once each. */
 static void
 test_exponential_fragments(void **state)
 {
-    static struct told text;
+    static struct printed text;
     struct pst_graphql_meaning *meaning;
 
     (void)state;
-    tell(&text, "{ ...A0 x { ...B0 } }");
+    print_text(&text, "{ ...A0 x { ...B0 } }");
     for (int i = 0; i < 60; i++)
-        tell(&text,
-             " fragment A%d on Q { ...A%d ...A%d }"
-             " fragment B%d on T { ...B%d ...B%d }",
-             i, i + 1, i + 1, i, i + 1, i + 1);
-    tell(&text, " fragment A60 on Q { a } fragment B60 on T {\n token }");
+        print_text(&text,
+                   " fragment A%d on Q { ...A%d ...A%d }"
+                   " fragment B%d on T { ...B%d ...B%d }",
+                   i, i + 1, i + 1, i, i + 1, i + 1);
+    print_text(&text, " fragment A60 on Q { a } fragment B60 on T {\n token }");
     meaning = parse("doubling", (struct pst_str){text.text, text.len});
-    tell_meaning(&text, meaning);
+    print_meaning(&text, meaning);
     assert_string_equal(text.text, "q{x,a} token 2:2");
     pst_graphql_meaning_free(&meaning);
 }
 
-/* `operations` that all spread one fragment with `fields` fields, whose names
- * have `len` letters. */
+/* `operations` operations that all spread one fragment of `fields` fields,
+ * whose names have `len` letters. */
 static struct pst_str
 make_many(size_t operations, size_t fields, size_t len)
 {
@@ -369,7 +375,7 @@ make_many(size_t operations, size_t fields, size_t len)
     return (struct pst_str){text, at};
 }
 
-/* Operations times fragments is bounded too, and so are the names. */
+/* Operations times fragment fields is bounded, and so is the size of names. */
 static void
 test_many_roots(void **state)
 {
@@ -379,7 +385,7 @@ test_many_roots(void **state)
         size_t len;
         enum pst_err want;
     } rows[] = {
-        /* each operation's fields, and the spread */
+        /* each operation counts its fields and the spread */
         {190, 50, 1, PST_OK},
         {PST_GRAPHQL_ROOTS_MAX / 50, 49, 1, PST_OK},
         {PST_GRAPHQL_ROOTS_MAX / 50 + 1, 49, 1, PST_TOO_LARGE},
@@ -410,7 +416,7 @@ test_many_roots(void **state)
     }
 }
 
-/* L67: what the parser refuses has no meaning. */
+/* L67: a document that the parser refuses has no meaning. */
 static void
 test_refused(void **state)
 {
@@ -434,19 +440,19 @@ test_no_rules(void **state)
     static const struct pst_graphql_rules none = {.logins = NULL};
     struct pst_graphql_meaning *meaning = NULL;
     struct pst_graphql_error error;
-    static struct told told;
+    static struct printed printed;
 
     (void)state;
     assert_int_equal(
         pst_graphql_meaning_parse(PST_STR("mutation{login{token}}"), &none,
                                   &meaning, &error),
         PST_OK);
-    tell_meaning(&told, meaning);
-    assert_string_equal(told.text, "m{login}");
+    print_meaning(&printed, meaning);
+    assert_string_equal(printed.text, "m{login}");
     pst_graphql_meaning_free(&meaning);
 }
 
-/* Each allocation fails in its turn. */
+/* Each allocation fails in turn. */
 static void
 test_no_memory(void **state)
 {
