@@ -11,7 +11,8 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
-#include "upstream/backend.h"
+#include "upstream/backend_login.h"
+#include "upstream/backend_request.h"
 #include "upstream/http_client.h"
 
 /* A name that no operation has. A document that is sent with it is validated,

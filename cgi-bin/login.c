@@ -13,7 +13,7 @@
 #include "gateway/proxy.h"
 #include "http/form.h"
 #include "server/request_body.h"
-#include "upstream/backend.h"
+#include "upstream/backend_identity.h"
 
 /* JSON and GraphQL. */
 

@@ -11,7 +11,7 @@
 #include "gateway/graphql_request.h"
 #include "gateway/login_match.h"
 #include "graphql/meaning.h"
-#include "upstream/backend.h"
+#include "upstream/backend_request.h"
 
 /*
  * Log in with credentials, using the first login document. The caller sets the

@@ -13,7 +13,7 @@
 #include "gateway/login_shape.h"
 #include "gateway/login_throttle.h"
 #include "server/login_document.h"
-#include "upstream/backend.h"
+#include "upstream/backend_login.h"
 
 struct login_attempt {
     struct context *ctx;

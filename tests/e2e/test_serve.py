@@ -794,7 +794,8 @@ def test_sockets_for_another_process(tmp_path):
 def test_addresses_that_are_none(address):
     program = Program(["--listen", address], wait=False)
     assert program.wait() == 64
-    assert "echo: " in program.log
+    assert 'program=echo pid=' in program.log
+    assert 'event=start-failed reason="cannot listen: ' in program.log
 
 
 def test_address_that_cannot_be_had(tmp_path):
