@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.c - `postern check`: is the environment right, and are the store and
- * the backend there?
+ * check.c - `postern check`: check the environment, the store and the backend.
  */
 #include <time.h>
 
@@ -14,9 +13,9 @@
 #include "store/store.h"
 #include "upstream/http_client.h"
 
-#define VALUE_MAX (64 * 1024) /* bytes of a value that we print */
+#define VALUE_MAX (64 * 1024) /* bytes of a printed value */
 
-/* A round trip that writes and reads; what it warns of goes with it. */
+/* Write to the store and read from it; print its errors and warnings. */
 static int
 ping_store(const struct config *config)
 {
@@ -39,14 +38,15 @@ static int
 check_store_setting(const struct config *config)
 {
     if (config->store.kind == STORE_NONE) {
-        puts("there is no store: a session that was copied outlives its "
-             "logout, and passwords may be guessed without limit");
+        puts("there is no store (POSTERN_STORE is none): a copied session "
+             "stays valid after its logout, and passwords can be guessed "
+             "without limit");
         return 0;
     }
     return ping_store(config);
 }
 
-/* The manifest, as each program reads it when it starts. */
+/* Read the manifest, as each program does when it starts. */
 static int
 check_document_manifest(const struct config *config)
 {
@@ -71,7 +71,7 @@ check_document_manifest(const struct config *config)
     return e ? EX_CONFIG : 0;
 }
 
-/* Every variable with its value, and nothing of a secret. */
+/* Print every variable with its value in use, secrets masked. */
 static int
 print_settings(const struct config *config, struct pst_arena *arena)
 {
@@ -101,7 +101,7 @@ check_environment(const struct config *config)
         status = print_settings(config, arena);
     if (status == 0) {
         manifest = check_document_manifest(config);
-        fflush(stdout); /* store and backend may keep us waiting */
+        fflush(stdout); /* the store and the backend may be slow */
         store = check_store_setting(config);
         fflush(stdout);
         pst_arena_reset(arena);
@@ -128,7 +128,7 @@ command_check(int argc, char **argv)
         status = check_environment(config);
         http_client_stop();
     } else {
-        fputs("postern: libcurl does not start\n", stderr);
+        fputs("postern: libcurl cannot be started\n", stderr);
         status = EX_SOFTWARE;
     }
     config_free(&config);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check_backend.h - try the configured documents on the backend, for
- * `postern check`.
+ * check_backend.h - send the configured documents to the backend, for `postern
+ * check`.
  */
 #ifndef POSTERN_CHECK_BACKEND_H
 #define POSTERN_CHECK_BACKEND_H
@@ -9,11 +9,12 @@
 #include "server/config.h"
 
 /*
- * Send the first login document with a name and a password that nobody has,
- * the who document without a token, and the others in a way that has them
- * validated and not carried out. Prints what the backend makes of each.
- * Returns 0; EX_UNAVAILABLE (it cannot be reached); EX_CONFIG (a document does
- * not fit its schema, or what answers is no GraphQL server).
+ * Send the first login document with a name and a password that no user has,
+ * the who document without a token, and the other documents so that they are
+ * validated and not run. Prints the result of each.
+ *   arena  for the requests and answers
+ * Returns 0; EX_UNAVAILABLE (the backend cannot be reached); EX_CONFIG (a
+ * document does not fit its schema, or it is not a GraphQL server).
  */
 int check_backend(const struct config *config, struct pst_arena *arena);
 

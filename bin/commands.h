@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * commands.h - what `postern` can do: one function for each subcommand.
+ * commands.h - the subcommands of `postern`, and what they share.
  *
- * Each gets the arguments from its own name on, writes results to standard
- * output and complaints to standard error, and returns an exit status of
- * <sysexits.h>. None ever prints a secret.
+ * A subcommand gets its own name as argv[0], prints results to standard output
+ * and errors to standard error, and returns an exit status of <sysexits.h>.
+ * None of them prints a secret of the environment.
  */
 #ifndef POSTERN_COMMANDS_H
 #define POSTERN_COMMANDS_H
@@ -14,10 +14,10 @@
 #include "base/arena.h"
 #include "server/config.h"
 
-/* A token was asked about, and it does not open. */
+/* Exit status: the token does not open, or there is no such session. */
 #define COMMAND_NEGATIVE 1
 
-/* One row of postern.c's table. */
+/* A row of the table in postern.c. */
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -26,21 +26,23 @@ struct command {
 };
 
 /*
- * Read the environment as the programs do, and tell everything that is wrong
- * with it, a line each: the variable, a colon, and why.
+ * Load the configuration as the programs do, and print every error on a line of
+ * its own: the variable, a colon, and the message.
  *   out  set when 0 is returned; config_free() it
  * Returns 0, EX_CONFIG or EX_SOFTWARE.
  */
 int command_load_config(struct config **out);
 
 /*
- * Read the one word on standard input: where there is none, or more than one,
- * it is "". Returns PST_OK or PST_NO_MEMORY.
+ * Read the word on standard input; "" if there is none, or more than one.
+ *   out  set on PST_OK; lives as long as arena
+ * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err command_read_stdin_token(struct pst_arena *arena,
                                                    struct pst_str *out);
 
-/* Say on standard error how NAME is called. Returns EX_USAGE. */
+/* Print what is wrong with the arguments of a subcommand, and how to get help.
+ * Returns EX_USAGE. */
 int command_usage_error(const char *name, const char *reason);
 
 int command_secret(int argc, char **argv);

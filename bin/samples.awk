@@ -1,5 +1,5 @@
-# Make bin/samples.h of the files in etc/ that are given as arguments: each as
-# an array of its lines, for `postern config` to print.
+# Make bin/samples.h from the files of etc/ given as arguments: an array of the
+# lines of each, for `postern config` to print.
 function escaped(line,    out, i, c) {
     for (i = 1; i <= length(line); i++) {
         c = substr(line, i, 1)

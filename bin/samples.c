@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * samples.c - `postern config`: print the configurations of etc/, with this
- * installation's paths in the place of the usual ones.
+ * samples.c - `postern config`: print the configuration files of etc/ with the
+ * paths of this installation.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #define POSTERN_PROGRAMS "/usr/local/libexec/postern"
 #endif
 
-/* What stands in the files, and what to write instead. */
+/* A path in the files, and what replaces it. */
 struct path {
     const char *option;
     const char *original;
@@ -34,11 +34,11 @@ enum {
 
 struct selection {
     const char *server;
-    const char *file; /* NULL: those that a first try needs */
+    const char *file; /* NULL: all that a first try needs */
     struct path paths[PATH_COUNT];
 };
 
-/* The longest of the paths that stands at the beginning of line, or NULL. */
+/* The path with which the line begins, or NULL. */
 static const struct path *
 find_sample_path(const struct selection *selection, const char *line)
 {
@@ -108,35 +108,36 @@ print_selected_samples(const struct selection *selection)
     }
     if (printed > 0)
         return 0;
-    fprintf(stderr, "postern config: there is no %s%s%s; there are\n",
+    fprintf(stderr, "postern config: there is no %s%s%s; there are:\n",
             selection->server, selection->file ? "/" : "",
             selection->file ? selection->file : "");
     list_samples(stderr, "  ");
     return EX_USAGE;
 }
 
-/* --name VALUE for one of the paths. Returns NULL, or what is wrong. */
+/* Set the path of an option. Returns NULL, or the error message. */
 static const char *
 parse_samples_option(struct selection *selection, const char *option,
                      const char *value)
 {
-    const char *error = "is no option";
+    const char *error = "is not an option";
 
     for (size_t i = 0; i < PATH_COUNT; i++)
         if (strcmp(selection->paths[i].option, option) == 0) {
             if (!value)
                 return "needs a value";
-            /* Whatever it is, it stands between quotes in some file. */
+            /* Some file has it between quotes. */
             if (strpbrk(value, "\"'\\$%\n\r"))
-                return "must not have a quote, a backslash, $, % or a line's "
-                       "end in it";
+                return "must not have a quote, a backslash, $, % or a line "
+                       "break in it";
             selection->paths[i].replacement = value;
             error = NULL;
         }
     return error;
 }
 
-/* Fills wish in. Returns NULL, or what is wrong, which may be in `room`. */
+/* Set selection from the arguments. Returns NULL, or the error message, which
+ * may be in the buffer `message`. */
 static const char *
 parse_samples_arguments(struct selection *selection, char **argv, char *message,
                         size_t size)
@@ -156,10 +157,10 @@ parse_samples_arguments(struct selection *selection, char **argv, char *message,
         } else if (!selection->file) {
             selection->file = *argv;
         } else {
-            return "takes a server and a file";
+            return "takes one SERVER and one FILE";
         }
     }
-    return selection->server ? NULL : "needs a server, or list";
+    return selection->server ? NULL : "needs a SERVER, or list";
 }
 
 int
@@ -192,6 +193,6 @@ command_config_files(int argc, char **argv)
     if (strcmp(selection.server, "list") != 0)
         return print_selected_samples(&selection);
     if (selection.file)
-        return command_usage_error(argv[0], "list takes nothing");
+        return command_usage_error(argv[0], "list takes no arguments");
     return list_samples(stdout, "");
 }

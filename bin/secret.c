@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secret.c - `postern secret`: make a secret; put it in front of those in a
- * file, or drop the last of them.
+ * secret.c - `postern secret`: make a secret, add it to a file of secrets, or
+ * remove the last one from there.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "secretfile.h"
 
 #define SECRET_BYTES 32
-#define SECRET_CHARS 43 /* of base64url, for so many bytes */
+#define SECRET_CHARS 43 /* of base64url for SECRET_BYTES */
 
 static enum pst_err
 make_random_secret(char out[static SECRET_CHARS])
@@ -36,10 +36,10 @@ make_strong_secret(char out[static SECRET_CHARS])
 
     do {
         if (make_random_secret(out) != PST_OK) {
-            fputs("postern: the system gives no random octets\n", stderr);
+            fputs("postern: the system has no random bytes\n", stderr);
             return EX_OSERR;
         }
-        /* By chance one may look weak; then the programs would refuse it. */
+        /* A random secret may look weak by chance, and would be refused. */
     } while (pst_secret_check((struct pst_str){out, SECRET_CHARS}, &reason));
     return 0;
 }
@@ -81,5 +81,5 @@ command_secret(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--retire") == 0)
         return secretfile_retire(argv[2]);
     return command_usage_error(
-        argv[0], "takes nothing, --rotate FILE, or --retire FILE");
+        argv[0], "takes no arguments, --rotate FILE, or --retire FILE");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.c - a file of secrets, changed while others read it.
+ * secretfile.c - change a file of secrets while programs read it.
  */
 #include "secretfile.h"
 
@@ -17,18 +17,18 @@
 #include "codec/date.h"
 #include "commands.h"
 #include "crypto/keyring.h"
-#include "server/config_file.h"
+#include "server/config_files.h"
 
-/* Names, and the old bytes and the new ones, all wiped with the arena. */
+/* Bytes for names and for the old and new text; wiped with the arena. */
 #define CHANGE_ARENA_SIZE (4 * CONFIG_SECRETS_MAX + 16384)
 
 /* One change of a file. */
 struct change {
     struct pst_arena *arena;
-    const char *path;     /* no symbolic link any more */
+    const char *path;     /* with symbolic links resolved */
     char *temporary_path; /* FILE.new */
-    int descriptor;       /* of that; -1: there is none */
-    struct stat old;      /* st_ino is 0 where there is no file yet */
+    int descriptor;       /* of temporary_path; -1: not open */
+    struct stat old;      /* st_ino is 0: there is no file yet */
     struct pst_str secrets[PST_SECRETS_MAX + 1];
     size_t count;
     bool is_renamed;
@@ -52,7 +52,7 @@ secretfile_read_secrets(struct change *change)
     struct pst_str rest;
 
     if (config_file_read(change->arena, change->path, &rule, &rest, &reason)) {
-        fprintf(stderr, "postern: %s %s\n", change->path, reason.text);
+        fprintf(stderr, "postern: %s\n", reason.message);
         return EX_NOINPUT;
     }
     while (change->count < PST_COUNT(change->secrets) &&
@@ -84,12 +84,13 @@ secretfile_compose(struct change *change, struct pst_str *out)
     pst_keyring_free(&ring);
     if (!e)
         return 0;
-    fprintf(stderr, "postern: %s would be refused: %s; nothing is changed\n",
+    fprintf(stderr,
+            "postern: %s is not changed, since it would be refused: %s\n",
             change->path, *reason ? reason : pst_err_text(e));
     return EX_DATAERR;
 }
 
-/* Who could read the old one can read the new one, and nobody else. */
+/* Give the new file the owner and the mode of the old one. */
 static bool
 copy_owner_and_mode(const struct change *change)
 {
@@ -114,7 +115,7 @@ write_and_sync(int descriptor, struct pst_str text)
     return fsync(descriptor) == 0;
 }
 
-/* A name survives a power cut once its folder does. */
+/* Write the new name to disk, so that it survives a power failure. */
 static void
 sync_directory(const struct change *change)
 {
@@ -143,9 +144,9 @@ secretfile_replace(struct change *change)
     return 0;
 }
 
-/* Beginning and ending. */
+/* Begin and end a change. */
 
-/* The file's own name, wherever links lead to; a new one's is as given. */
+/* Resolve symbolic links, so that the file is replaced and not a link. */
 static int
 secretfile_resolve_path(struct change *change, const char *path)
 {
@@ -171,7 +172,7 @@ secretfile_resolve_path(struct change *change, const char *path)
     return 0;
 }
 
-/* What is there to be changed, now that nobody else changes it. */
+/* Read the old file, now that the lock is held. */
 static int
 secretfile_load(struct change *change)
 {
@@ -197,8 +198,8 @@ secretfile_change_begin(struct change *change, const char *path)
                               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (change->descriptor < 0 && errno == EEXIST)
         return report_file_error(change->temporary_path,
-                                 "is there: another change is under way, or "
-                                 "one was cut short; then remove it");
+                                 "exists: another change is under way, or one "
+                                 "was interrupted; in that case remove it");
     if (change->descriptor < 0)
         return report_file_error(change->temporary_path, strerror(errno));
     return secretfile_load(change);
@@ -216,7 +217,7 @@ secretfile_change_end(struct change *change, int status)
     return status;
 }
 
-/* What is done. */
+/* The two changes. */
 
 static int64_t
 longest_lifetime(const struct pst_session_timeouts *timeouts)
@@ -229,8 +230,8 @@ longest_lifetime(const struct pst_session_timeouts *timeouts)
 }
 
 /*
- * What was sealed last with the secret that was first ends no later than the
- * longest lifetime from now; before that, any use seals it anew.
+ * Print when the last secret can be retired. The last token that it sealed was
+ * sealed just now, and ends after the longest lifetime at the latest.
  */
 static void
 report_retirement_time(const char *path)
@@ -254,12 +255,12 @@ report_retirement_time(const char *path)
                                     PST_CLOCK_SKEW_MAX);
     text = pst_buf_str(&buf);
     fprintf(stderr,
-            "the new secret seals from now on; the last one can go after "
+            "the new secret seals from now on; retire the last one after "
             "%.*s: postern secret --retire %s\n",
             (int)text.len, text.ptr, path);
     if (!is_environment)
-        fputs("(by the default lifetimes: the programs' environment is not "
-              "here, or is not right; see `postern check`)\n",
+        fputs("(by the default lifetimes, because the programs' environment is "
+              "not set here, or is wrong; see `postern check`)\n",
               stderr);
     config_free(&config);
 }
@@ -272,7 +273,7 @@ secretfile_rotate(const char *path, struct pst_str secret)
 
     if (!status && change.count >= PST_SECRETS_MAX)
         status = report_file_error(
-            path, "holds as many secrets as there may be: retire one");
+            path, "has as many secrets as are allowed: retire one");
     if (!status) {
         memmove(change.secrets + 1, change.secrets,
                 change.count * sizeof(change.secrets[0]));
@@ -292,17 +293,18 @@ secretfile_retire(const char *path)
     int status = secretfile_change_begin(&change, path);
 
     if (!status && change.old.st_ino == 0)
-        status = report_file_error(path, "is not there");
+        status = report_file_error(path, "does not exist");
     else if (!status && change.count < 2)
-        status = report_file_error(path, "holds only one secret, which stays");
+        status = report_file_error(
+            path, "has only one secret, which cannot be retired");
     if (!status) {
         change.count--;
         status = secretfile_replace(&change);
     }
     if (!status)
         fprintf(stderr,
-                "%zu secret%s left; what only the last one opens is "
-                "no session any more\n",
+                "%zu secret%s left; sessions of the retired one are "
+                "logged out\n",
                 change.count, change.count == 1 ? " is" : "s are");
     return secretfile_change_end(&change, status);
 }

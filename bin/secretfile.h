@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.h - a file of secrets, changed while others read it.
+ * secretfile.h - change a file of secrets while programs read it.
  *
- * The new file is written beside the old one as FILE.new, with its owner and
- * mode, and takes its place in one step: a reader finds the one or the other.
- * FILE.new is also what keeps two changes at once apart.
+ * The new file is written as FILE.new in the same directory, with the owner and
+ * mode of the old one, and then renamed: a reader sees the old or the new one.
+ * FILE.new is also the lock that keeps two changes apart.
  */
 #ifndef POSTERN_SECRETFILE_H
 #define POSTERN_SECRETFILE_H
@@ -12,12 +12,13 @@
 #include "base/str.h"
 
 /*
- * Put a secret in front of those in the file, which is made where there is
- * none, and say when the last one can go. Returns an exit status.
+ * Add a secret at the beginning of the file, or make the file. Prints when the
+ * last secret can be retired. Returns an exit status; an error is printed.
  */
 int secretfile_rotate(const char *path, struct pst_str secret);
 
-/* Drop the last secret, which must not be the only one. */
+/* Remove the last secret, which must not be the only one. Returns an exit
+ * status; an error is printed. */
 int secretfile_retire(const char *path);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token.c - `postern open` and `postern jwk`: what is in a token, and which
- * key opens it.
+ * token.c - `postern open` and `postern jwk`: print the claims of a token, or
+ * the key that opens it.
  */
 #include "crypto/token.h"
 
@@ -15,10 +15,10 @@
 
 #define HIDDEN_TOKEN PST_STR("\"(hidden)\"")
 
-#define CLAIMS_PRINTED_MAX (64 * 1024) /* bytes, with their white space */
+#define CLAIMS_PRINTED_MAX (64 * 1024) /* bytes, with indentation */
 #define WHITE_SPACE " \t\r\n"
 
-/* What the command line asks for. */
+/* The options and arguments. */
 struct arguments {
     struct pst_str token;
     bool reveal;
@@ -26,7 +26,7 @@ struct arguments {
     enum pst_purpose purpose;
 };
 
-/* One run: everything a subcommand needs. */
+/* What a subcommand needs to open a token. */
 struct job {
     const struct config *config;
     struct pst_arena *arena;
@@ -61,7 +61,7 @@ command_read_stdin_token(struct pst_arena *arena, struct pst_str *out)
     return PST_OK;
 }
 
-/* What every failure to open looks like, whatever its cause. */
+/* Every token that does not open has the same message, whatever the cause. */
 static int
 report_token_error(enum pst_err e)
 {
@@ -69,11 +69,13 @@ report_token_error(enum pst_err e)
         fprintf(stderr, "postern: %s\n", pst_err_text(e));
         return EX_SOFTWARE;
     }
-    fputs("postern: this token does not open\n", stderr);
+    fputs("postern: this token does not open with the secrets, the audience "
+          "and the format of this environment\n",
+          stderr);
     return COMMAND_NEGATIVE;
 }
 
-/* Only what carries a session has a choice of format; the rest is sealed. */
+/* Session tokens have the configured format; all others are sealed. */
 static struct pst_token_use
 make_token_use(const struct config *config, enum pst_purpose purpose)
 {
@@ -120,7 +122,7 @@ emit_indented_value(struct pst_buf *buf, const struct pst_json *value,
     const size_t count = pst_json_count(value);
     const bool is_object = pst_json_kind(value) == PST_JSON_OBJECT;
 
-    /* Arrays, of which our claims have few, stay on one line. */
+    /* Arrays are rare in claims, and stay on one line. */
     if (!is_object || count == 0) {
         pst_json_emit(buf, value);
         return;
@@ -140,7 +142,7 @@ emit_indented_value(struct pst_buf *buf, const struct pst_json *value,
     pst_buf_add_char(buf, '}');
 }
 
-/* The session as JSON, a member a line. */
+/* Print the session as JSON, each member on a line of its own. */
 static enum pst_err
 print_claims(const struct job *job, const struct pst_session *session)
 {
@@ -167,7 +169,7 @@ print_claims(const struct job *job, const struct pst_session *session)
     return PST_OK;
 }
 
-/* In the signed form `upstream` is a token of its own: open it in place. */
+/* In a signed token, `upstream` is a sealed token itself: open it. */
 static enum pst_err
 reveal_upstream_token(const struct job *job, struct pst_session *session)
 {
@@ -196,11 +198,11 @@ print_labeled_time(const char *label, int64_t when)
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_date_emit_rfc3339(&buf, when);
     if (pst_buf_finish(&buf, &text) != PST_OK)
-        text = PST_STR("a time without a date");
+        text = PST_STR("an impossible time");
     fprintf(stderr, "%s %.*s\n", label, (int)text.len, text.ptr);
 }
 
-/* What the clocks make of it, as the programs would see it now. */
+/* Print whether the programs would accept the session now. */
 static void
 print_session_state(const struct config *config,
                     const struct pst_session *session)
@@ -210,18 +212,19 @@ print_session_state(const struct config *config,
         pst_session_idle_expiry(session, &config->timeouts);
 
     if (pst_session_check(session, &config->timeouts, now) == PST_OK) {
-        print_labeled_time("good; ends at", session->exp);
+        print_labeled_time("valid; expires at", session->exp);
         if (idle_end < session->exp)
-            print_labeled_time("without a request, it ends at", idle_end);
+            print_labeled_time("without a request, it expires at", idle_end);
     } else if (now >= session->exp) {
         print_labeled_time("expired at", session->exp);
     } else if (session->iat > now + PST_CLOCK_SKEW_MAX ||
                session->seen > now + PST_CLOCK_SKEW_MAX) {
-        print_labeled_time("not good: from the future, seen at", session->seen);
+        print_labeled_time("refused: it is from the future, used at",
+                           session->seen);
     } else if (now >= idle_end) {
-        print_labeled_time("ended by idleness at", idle_end);
+        print_labeled_time("expired: unused for too long, since", idle_end);
     } else {
-        print_labeled_time("expired: older than is allowed now; begun at",
+        print_labeled_time("expired: older than its lifetime allows; begun at",
                            session->iat);
     }
 }
@@ -273,7 +276,7 @@ print_token_jwk(const struct job *job)
     return 0;
 }
 
-/* Read what is left to read, and do the work. */
+/* Load the configuration, read the token if it is "-", and call work. */
 static int
 run_token_command(struct arguments *arguments,
                   int (*work)(const struct job *job))
@@ -295,7 +298,7 @@ run_token_command(struct arguments *arguments,
     return status;
 }
 
-/* Take the token, which must be the one argument that is no option. */
+/* Set the token. False: the argument is an option, or the second token. */
 static bool
 set_token_argument(struct arguments *arguments, const char *argument)
 {
@@ -316,10 +319,10 @@ command_open(int argc, char **argv)
         if (strcmp(argv[i], "--reveal") == 0)
             arguments.reveal = true;
         else if (!set_token_argument(&arguments, argv[i]))
-            return command_usage_error(argv[0], "takes one token, or -");
+            return command_usage_error(argv[0], "takes one TOKEN, or -");
     }
     if (pst_str_is_absent(arguments.token))
-        return command_usage_error(argv[0], "needs a token, or -");
+        return command_usage_error(argv[0], "needs a TOKEN, or -");
     return run_token_command(&arguments, print_opened_token);
 }
 
@@ -331,13 +334,15 @@ command_jwk(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--purpose") == 0 && i + 1 < argc) {
             if (!find_token_purpose(argv[++i], &arguments.purpose))
-                return command_usage_error(argv[0], "there is no such purpose");
+                return command_usage_error(
+                    argv[0], "the PURPOSE must be cookie, guest, bearer, csrf, "
+                             "device or upstream");
             arguments.has_purpose = true;
         } else if (!set_token_argument(&arguments, argv[i])) {
-            return command_usage_error(argv[0], "takes one token, or -");
+            return command_usage_error(argv[0], "takes one TOKEN, or -");
         }
     }
     if (pst_str_is_absent(arguments.token))
-        return command_usage_error(argv[0], "needs a token, or -");
+        return command_usage_error(argv[0], "needs a TOKEN, or -");
     return run_token_command(&arguments, print_token_jwk);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * whoami.c - `postern whoami`: tell a CGI script who its visitor is, in a
- * form that no name can break out of.
+ * whoami.c - `postern whoami`: tell a CGI script who the user is, as JSON or
+ * as shell variables, escaped so that no name can inject code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +14,17 @@
 #include "crypto/crypto.h"
 #include "gateway/auth.h"
 
-/* Bytes of an answer: each byte of a name can become six. */
+/* Bytes of the output at most: a byte of a name can become six. */
 #define OUTPUT_MAX (8 * 1024)
 
-/* Absent texts where there is no session. */
+/* A user; the texts are absent if there is no session. */
 struct person {
     struct pst_str subject;
     struct pst_str name;
     struct pst_str expires; /* RFC 3339 */
 };
 
-/* Told by an authorizer, through the web server: no client can set these. */
+/* Read what `authorize` found, which the web server has set: no client can. */
 static bool
 whoami_read_variables(struct person *person)
 {
@@ -38,13 +38,13 @@ whoami_read_variables(struct person *person)
     return person->subject.len > 0;
 }
 
-/* The request's own token, opened with the secret of the environment. */
+/* Open the request's own token with the secret of the environment. */
 static enum pst_err
 whoami_open_session(const struct config *config, struct store *store,
                     struct pst_arena *arena, struct pst_session *session)
 {
     static const uint8_t no_random[REQUEST_RANDOM_LEN];
-    const struct request_input origin = {
+    const struct request_input input = {
         .variables = (const char *const *)environ, .max_body = INT64_MAX};
     const struct response_sink no_sink = {NULL, NULL, NULL};
     struct context ctx = {.config = config,
@@ -59,14 +59,14 @@ whoami_open_session(const struct config *config, struct store *store,
 
     if (!res)
         return PST_NO_MEMORY;
-    e = request_init(&req, arena, &origin, no_random);
+    e = request_init(&req, arena, &input, no_random);
     if (e)
         return e;
     response_init(res, arena, &no_sink);
     e = auth_open_session(&ctx, &req, res, &auth);
     if (e)
         return e;
-    /* Who is not known yet is nobody: sub is empty. */
+    /* A session without a known user (sub is empty) does not count. */
     if (!auth.has_session || auth.session.sub.len == 0)
         return PST_NO_SESSION;
     *session = auth.session;
@@ -82,8 +82,7 @@ whoami_read_token(const struct config *config, struct pst_arena *arena,
     struct pst_buf buf;
     enum pst_err e = PST_OK;
 
-    /* A session that was ended elsewhere is nobody's, and so is one that
-     * cannot be looked up. */
+    /* A revoked session does not count, nor one that cannot be checked. */
     if (config->store.kind != STORE_NONE)
         e = store_open(&store, &config->store, config->audience);
     if (!e)
@@ -98,7 +97,7 @@ whoami_read_token(const struct config *config, struct pst_arena *arena,
     return pst_buf_finish(&buf, &person->expires);
 }
 
-/* NAME='value', in which nothing but ' has a meaning to a shell. */
+/* NAME='value': between these quotes, only ' is special to a shell. */
 static void
 emit_shell_assignment(struct pst_buf *buf, const char *name,
                       struct pst_str value)
@@ -109,14 +108,14 @@ emit_shell_assignment(struct pst_buf *buf, const char *name,
         if (value.ptr[i] == '\'')
             pst_buf_add_string(buf, "'\\''");
         else if (value.ptr[i] == '\0')
-            pst_buf_set_error(buf, PST_MALFORMED); /* no shell can hold it */
+            pst_buf_set_error(buf, PST_MALFORMED); /* not possible in a shell */
         else
             pst_buf_add_char(buf, value.ptr[i]);
     }
     pst_buf_add_string(buf, "'\n");
 }
 
-/* Without a session all are set to nothing: what was there is not theirs. */
+/* Without a session all are set to "": the environment may have old values. */
 static void
 emit_person_shell(struct pst_buf *buf, const struct person *person)
 {
@@ -155,8 +154,10 @@ print_person(struct pst_arena *arena, bool sh, const struct person *person)
         fwrite(text.ptr, 1, text.len, stdout);
         return person->subject.len > 0 ? 0 : COMMAND_NEGATIVE;
     }
-    /* A name that cannot be told as it is is not told at all. */
-    fputs("postern: this name cannot be written for a shell\n", stderr);
+    /* A name that cannot be printed exactly is not printed at all. */
+    fputs("postern: the user's name cannot be printed: it is too long, or has "
+          "a NUL in it\n",
+          stderr);
     return person == &nobody ? EX_SOFTWARE : print_person(arena, sh, &nobody);
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/program.h"
 #include "gateway/proxy.h"
 #include "http/form.h"
+#include "server/request_body.h"
 #include "upstream/backend_identity.h"
 
 /* JSON and GraphQL. */

@@ -12,6 +12,7 @@
 #include "gateway/program.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
+#include "server/request_body.h"
 
 /* The options of a logout. */
 struct options {

@@ -11,6 +11,7 @@
 #include "gateway/token_transport.h"
 #include "http/bearer.h"
 #include "http/origin.h"
+#include "server/request_origin.h"
 
 void
 auth_set_log_id(struct auth *auth)

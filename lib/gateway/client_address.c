@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * client_address.c - find the client behind proxies, and see when one is not
- * known.
+ * client_address.c - find the client's address behind trusted proxies.
  */
 #include "gateway/client_address.h"
 
@@ -9,12 +8,12 @@
 #include <limits.h>
 #include <string.h>
 
-/* IPv4 stands mapped into IPv6. */
+/* IPv4 addresses are mapped into IPv6 (RFC 4291 section 2.5.5.2). */
 #define ADDRESS_LEN 16
 #define MAPPED_PREFIX_LEN 12
 #define MAPPED_BITS 96
 
-/* No more logins are counted: they come from several addresses. */
+/* A count: logins come from several addresses, and are not counted. */
 #define COUNTING_STOPPED UINT_MAX
 
 static bool
@@ -76,7 +75,7 @@ is_address_in_any_network(struct pst_str text, const struct pst_str *networks,
     return false;
 }
 
-/* Without a port: 192.0.2.1:443, [2001:db8::1]:443, [2001:db8::1]. */
+/* Remove a port: 192.0.2.1:443, [2001:db8::1]:443, [2001:db8::1]. */
 static struct pst_str
 strip_address_port(struct pst_str entry)
 {
@@ -91,7 +90,7 @@ strip_address_port(struct pst_str entry)
     return entry;
 }
 
-/* Take the last entry off *rest; false when there is none. */
+/* Move the last entry from *rest to *entry; false: there is none. */
 static bool
 split_last_forwarded(struct pst_str *rest, struct pst_str *entry)
 {
@@ -187,7 +186,7 @@ client_address_note_login(const struct context *ctx, const struct request *req)
               LOG_STR("address", req->remote_addr),
               LOG_NUMBER("logins", CLIENT_ADDRESS_WARN_LOGINS),
               LOG_C_STRING("reason",
-                           "all logins come from this address, and share "
-                           "POSTERN_LOGIN_PER_ADDRESS: if it is a "
-                           "proxy's, set POSTERN_TRUSTED_PROXIES"));
+                           "all logins come from this address and share the "
+                           "limit of POSTERN_LOGIN_PER_ADDRESS: if it is a "
+                           "proxy, set POSTERN_TRUSTED_PROXIES"));
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cors.c - the answers that let a listed origin's page work with us.
+ * cors.c - allow the pages of listed origins to send requests and read the
+ * responses.
  */
 #include "gateway/cors.h"
 
 #include "base/limits.h"
 #include "http/origin.h"
-#include "server/config_check.h"
+#include "server/config_names.h"
 
-/* How long a browser may remember a preflight: Chromium's own ceiling. */
+/* Seconds for which a browser may cache a preflight: the limit of Chromium. */
 #define MAX_AGE "7200"
 
 struct pst_str
@@ -30,7 +31,7 @@ cors_is_origin_listed(const struct config *config, const struct request *req)
     return pst_origin_is_listed(&rules, req->origin);
 }
 
-/* What a page may read besides: our token, and how long it is to wait. */
+/* Let a page read the token header and Retry-After. */
 static void
 cors_expose_headers(const struct config *config, struct response *res)
 {

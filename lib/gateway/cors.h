@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cors.h - what a page of another origin may send and read (Fetch, section
- * 3.2): exactly the origins that are listed, and nothing for any other.
+ * cors.h - allow the pages of listed origins to send requests and read the
+ * responses (CORS: Fetch standard, section 3.2).
  */
 #ifndef POSTERN_GATEWAY_CORS_H
 #define POSTERN_GATEWAY_CORS_H
@@ -9,24 +9,27 @@
 #include "gateway/context.h"
 
 /*
- * Say in the reply that a listed origin may read it, the token header
- * included: for every answer of our own, an error too (U7). Varies by Origin.
- * Not for authorize: a server may pass what it says on to a page that is not
- * ours (Apache does), and who may read that is the page's to say.
+ * Set the headers that let a page of a listed origin read the response and its
+ * token header; also for errors. Adds Origin to Vary.
+ * Not for authorize: Apache copies its headers to the response of another
+ * program, and that program must decide who may read it.
  */
 void cors_allow_origin(const struct context *ctx, const struct request *req,
                        struct response *res);
 
 /*
- * Answer an OPTIONS: 204, and to a listed origin's preflight what it may send.
+ * Answer an OPTIONS request with 204, and tell the preflight of a listed origin
+ * which methods and headers it may send.
  *   methods  such as "GET, POST, OPTIONS"
+ * Returns as response_begin().
  */
 PST_MUST_USE enum pst_err cors_answer_preflight(const struct context *ctx,
                                                 const struct request *req,
                                                 struct response *res,
                                                 const char *methods);
 
-/* A request header that passes to the backend: index 0.., absent at the end. */
+/* A request header that is forwarded to the backend, by index from 0; absent:
+ * there are no more. */
 struct pst_str cors_get_forward_header(const struct config *config,
                                        size_t index);
 

@@ -50,7 +50,7 @@ documents_new(struct documents **out, const struct documents_options *options,
     documents->is_manifest_only = options->is_manifest_only;
     e = documents_init(documents, options, &reason);
     if (e == PST_BAD_CONFIG)
-        (void)snprintf(message, message_size, "%s", reason.text);
+        (void)snprintf(message, message_size, "%s", reason.message);
     if (e) {
         documents_free(&documents);
         return e;

@@ -8,6 +8,7 @@
 
 #include "gateway/cors.h"
 #include "gateway/trace_context.h"
+#include "server/request_origin.h"
 
 static_assert(REQUEST_TRACE_LEN == TRACE_CONTEXT_IDS_LEN,
               "a request has the random bytes of one traceparent");

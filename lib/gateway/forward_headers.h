@@ -7,7 +7,7 @@
 #define POSTERN_GATEWAY_FORWARD_HEADERS_H
 
 #include "gateway/forward.h"
-#include "server/config_check.h"
+#include "server/config_names.h"
 
 /* The client's, three of X-Forwarded-*, two of the trace, the credentials, and
  * three about bodies. */

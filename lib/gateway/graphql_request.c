@@ -12,6 +12,7 @@
 #include "gateway/graphql_parameters.h"
 #include "gateway/upload.h"
 #include "http/media_type.h"
+#include "server/request_body.h"
 
 /* Bytes of the arena for decoded strings, for all requests of a batch. */
 #define DECODED_MAX ((size_t)32 * 1024)

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "crypto/crypto.h"
 #include "gateway/manifest_json.h"
-#include "server/config_file.h"
+#include "server/config_files.h"
 
 /* Bytes of a file name and of an id to show in a message. */
 #define PATH_SHOWN 80
@@ -254,14 +254,8 @@ read_manifest_file(const struct reader *reader, struct pst_arena *arena,
                    struct pst_str *out)
 {
     static const struct config_file_rule rule = {.max = MANIFEST_MAX};
-    struct config_error reason;
-    enum pst_err e = config_file_read(arena, reader->path, &rule, out, &reason);
 
-    /* The reason begins with "names a file that …": insert the file's name. */
-    if (e == PST_BAD_CONFIG)
-        return config_set_error(reader->reason, "names %.*s, %s", PATH_SHOWN,
-                                reader->path, reason.text + strlen("names "));
-    return e;
+    return config_file_read(arena, reader->path, &rule, out, reader->reason);
 }
 
 static enum pst_err

@@ -12,7 +12,7 @@
 #include "base/siphash.h"
 #include "base/str.h"
 #include "graphql/meaning.h"
-#include "server/config_parse.h"
+#include "server/config_reader.h"
 
 #define MANIFEST_MAX (16 * 1024 * 1024) /* bytes of a file */
 

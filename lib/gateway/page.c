@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * page.c - the login form, the log-out question and the error page: plain
- * HTML that works without a script, and shows nothing it was not given.
+ * page.c - send the login, logout and error pages, which work without scripts,
+ * and errors as JSON.
  */
 #include "gateway/page.h"
 
@@ -9,8 +9,8 @@
 #include "base/limits.h"
 
 /*
- * The one style sheet, inside each page. The policy below names its hash, so
- * the browser applies this text and no other; a unit test computes it anew.
+ * The style sheet, which is part of each page. The policy below contains its
+ * hash, so that the browser applies no other text; a unit test computes it.
  */
 #define STYLE                                                            \
     ":root{color-scheme:light dark;--line:#767676;"                      \
@@ -44,11 +44,11 @@
 #define CSP_END "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 #define CSP CSP_START CSP_END
 
-/* With a style sheet of the owner's, and what that may use. */
+/* With POSTERN_STYLESHEET, and the images and fonts that it may use. */
 #define CSP_WITH_STYLESHEET \
     CSP_START " 'self'; img-src 'self'; font-src 'self'" CSP_END
 
-/* The name of a character that HTML reads as its own, or NULL. */
+/* The reference for a character that is special in HTML, or NULL. */
 static const char *
 html_character_reference(char c)
 {
@@ -68,7 +68,7 @@ html_character_reference(char c)
     }
 }
 
-/* Text for HTML: the five as references, control bytes dropped. */
+/* Write text as HTML, without its control bytes. */
 static void
 html_emit_escaped(struct pst_buf *buf, struct pst_str text)
 {
@@ -83,7 +83,7 @@ html_emit_escaped(struct pst_buf *buf, struct pst_str text)
     }
 }
 
-/* before, text, after: or nothing at all when text is absent. */
+/* Write before, the escaped text, and after; nothing if text is absent. */
 static void
 html_emit_between(struct pst_buf *buf, const char *before, struct pst_str text,
                   const char *after)
@@ -95,7 +95,7 @@ html_emit_between(struct pst_buf *buf, const char *before, struct pst_str text,
     pst_buf_add_string(buf, after);
 }
 
-/* Where a page stands on the site, in its head: title, style, heading. */
+/* The beginning of a page: title, style sheets, heading. */
 static void
 page_emit_start(struct pst_buf *buf, const struct config *config,
                 const char *before_title, const char *title)
@@ -151,8 +151,8 @@ page_send_html(struct response *res, const struct config *config, int status,
     response_set_header(res, PST_STR("Content-Security-Policy"),
                         has_stylesheet ? PST_STR(CSP_WITH_STYLESHEET)
                                        : PST_STR(CSP));
-    /* Not no-referrer: under it browsers post a form with "Origin: null", which
-     * is taken only from those that also send Sec-Fetch-Site. */
+    /* Not no-referrer: with it, browsers post a form with "Origin: null", which
+     * is accepted only with a Sec-Fetch-Site. */
     response_set_header(res, PST_STR("Referrer-Policy"),
                         PST_STR("same-origin"));
     response_set_header(res, PST_STR("X-Frame-Options"), PST_STR("DENY"));
@@ -162,8 +162,8 @@ page_send_html(struct response *res, const struct config *config, int status,
 }
 
 /*
- * The two fields. The one to type in next has the focus: the password when
- * the name is known already. Both may be pasted into and filled in.
+ * The two fields. The focus is on the next one to fill in: the password if the
+ * e-mail address is there already.
  */
 static void
 page_emit_login_fields(struct pst_buf *buf, const struct page_login_form *page)
@@ -235,7 +235,7 @@ page_send_logout(struct response *res, const struct config *config, int status,
     return page_send_html(res, config, status, &buf);
 }
 
-/* Drop all but what an error must still tell. */
+/* Drop all headers that an error must not have. */
 static void
 page_keep_error_headers(struct response *res, struct pst_str token_header)
 {
@@ -265,18 +265,19 @@ page_send_error_html(struct response *res, const struct request *req,
     struct pst_buf buf;
 
     pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
-    page_emit_start(&buf, config, "", "Sorry");
-    pst_buf_add_string(&buf, "<p role=\"alert\">This did not work: ");
+    page_emit_start(&buf, config, "", "Error");
+    pst_buf_add_string(&buf, "<p role=\"alert\">The request failed: ");
     html_emit_escaped(&buf, pst_str_from(pst_err_text(e)));
-    pst_buf_add_string(&buf, ".</p>\n<p>If you ask for help, give this number: "
-                             "<code>");
+    pst_buf_add_string(&buf,
+                       ".</p>\n<p>If you ask for help, quote this number: "
+                       "<code>");
     html_emit_escaped(&buf, pst_str_from(req->id));
     pst_buf_add_string(&buf, "</code></p>\n");
     page_emit_end(&buf);
     return page_send_html(res, config, pst_err_status(e), &buf);
 }
 
-/* Needs nothing of the arena, which may be the very thing that is spent. */
+/* Uses no memory of the arena, because a full arena may be the error. */
 static enum pst_err
 page_send_error_json(struct response *res, const struct request *req,
                      enum pst_err e)
@@ -300,7 +301,7 @@ page_send_error(struct response *res, const struct request *req,
 {
     enum pst_err sent;
 
-    /* A caller that errs about having erred must not open the door (L26). */
+    /* Never send a success, even if the caller passes one by mistake. */
     if (pst_err_status(e) < 400)
         e = PST_INTERNAL;
     page_keep_error_headers(res, config->auth_token_header);

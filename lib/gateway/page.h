@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * page.h - the few HTML pages we write ourselves, and the error answer in
- * both of its forms. No script, no foreign resource, everything escaped.
+ * page.h - send the HTML pages of the programs (login, logout, error), and
+ * errors as JSON. No script, nothing from other hosts, every text escaped.
  */
 #ifndef POSTERN_GATEWAY_PAGE_H
 #define POSTERN_GATEWAY_PAGE_H
@@ -19,38 +19,40 @@
 struct page_login_form {
     struct pst_str token;     /* gateway/csrf_token.h */
     struct pst_str action;    /* where it posts; a local path */
-    struct pst_str email;     /* typed before */
-    struct pst_str return_to; /* carried along */
-    struct pst_str message;   /* what went wrong */
-    bool remember;            /* ticked before */
+    struct pst_str email;     /* typed in the last attempt */
+    struct pst_str return_to; /* where to go after the login */
+    struct pst_str message;   /* the error of the last attempt */
+    bool remember;            /* checked in the last attempt */
 };
 
-/* Send the login form with this status. PST_OK or what response_send() gave. */
+/* Send the login form with this status. Returns as response_send(). */
 PST_MUST_USE enum pst_err page_send_login(struct response *res,
                                           const struct config *config,
                                           int status,
                                           const struct page_login_form *page);
 
-/* What the log-out question shows: one button that posts to action. */
+/* What the logout page shows: one button that posts to action. */
 struct page_logout_form {
     struct pst_str token;
     struct pst_str action;
     struct pst_str return_to;
-    struct pst_str message; /* what went wrong */
-    bool everywhere;        /* carried along: out of all devices */
+    struct pst_str message; /* the error of the last attempt */
+    bool everywhere;        /* log out on all devices */
 };
 
-/* Send it with this status. PST_OK or what response_send() gave. */
+/* Send the logout page with this status. Returns as response_send(). */
 PST_MUST_USE enum pst_err page_send_logout(struct response *res,
                                            const struct config *config,
                                            int status,
                                            const struct page_logout_form *page);
 
 /*
- * Answer with an error: {"errors":[…]} or, to a navigation, a small page.
- * Everything set before is dropped but Set-Cookie, the token header,
- * WWW-Authenticate, Allow, Retry-After, Vary and the Access-Control- ones.
- *   e  anything but PST_OK; never makes a 2xx (L26)
+ * Send an error: {"errors":[…]} or, for a navigation, a small page. Of the
+ * headers set before, only Set-Cookie, the token header, WWW-Authenticate,
+ * Allow, Retry-After, Vary and the Access-Control- ones are kept.
+ *   e  the error; one with a status below 400 is sent as PST_INTERNAL, so that
+ *      a mistake in the caller never becomes a success
+ * Returns as response_send().
  */
 PST_MUST_USE enum pst_err page_send_error(struct response *res,
                                           const struct request *req,

@@ -46,13 +46,26 @@ struct worker {
     struct pst_arena *arena;
 };
 
-/* Print "name: subject: error"; a config_reporter. */
+/*
+ * Print a line on stderr in the form of the log, with "subject: error" as its
+ * reason, so that it can be found in the web server's error log. A
+ * config_reporter.
+ */
 static void
 program_report(void *context, const char *subject, const char *error)
 {
     const struct program *program = context;
 
-    fprintf(stderr, "%s: %s: %s\n", program->name, subject, error);
+    struct log *log = NULL;
+    char reason[1024];
+
+    (void)snprintf(reason, sizeof(reason), "%s: %s", subject, error);
+    if (log_open(&log, "stderr", LOG_LOGFMT, LEVEL_ERROR, program->name))
+        fprintf(stderr, "%s: %s\n", program->name, reason);
+    else
+        LOG_EVENT(log, LEVEL_ERROR, "start-failed",
+                  LOG_C_STRING("reason", reason));
+    log_close(&log);
 }
 
 /* Print why starting failed, except PST_BAD_CONFIG, which was reported where
@@ -309,7 +322,7 @@ program_run(struct program *program, const char *address)
     }
     e = listen_open(&sockets, address, error);
     if (e) {
-        fprintf(stderr, "%s: %s\n", program->name, error);
+        program_report(program, "cannot listen", error);
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
     }
     status = program_load_documents(program, sockets.count > 0);

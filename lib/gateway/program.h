@@ -15,11 +15,11 @@
  *   name     the program's, such as "query", for logs and messages
  *   handler  answers one request
  * Arguments: none, --listen ADDRESS, --help or --version. Errors are printed
- * on standard error, for the configuration a line "name: VARIABLE: reason" for
- * each wrong variable. Returns the exit status (sysexits(3)): EX_OK, EX_USAGE,
- * EX_CONFIG (a variable is wrong), EX_OSERR (no memory, descriptors or
- * socket), EX_SOFTWARE (a library fails), EX_IOERR (the answer to the CGI
- * request was cut off).
+ * on standard error, those after the arguments as lines of the log with
+ * event=start-failed, one for each wrong variable. Returns the exit status
+ * (sysexits(3)): EX_OK, EX_USAGE, EX_CONFIG (a variable is wrong), EX_OSERR (no
+ * memory, descriptors or socket), EX_SOFTWARE (a library fails), EX_IOERR (the
+ * answer to the CGI request was cut off).
  */
 int program_serve(int argc, char **argv, const char *name, handler_fn *handler);
 

@@ -13,6 +13,7 @@
 #include "gateway/login_throttle.h"
 #include "gateway/proxy_errors.h"
 #include "gateway/proxy_rules.h"
+#include "server/request_body.h"
 
 /* One HTTP request that is being answered. */
 struct proxying {

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "codec/percent.h"
 #include "http/media_type.h"
+#include "server/request_body.h"
 
 #define INPUT_SIZE                                                 \
     ((size_t)16 * 1024) /* bytes to read from the client at a time \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config.h - the environment, read once into a struct, or refused.
+ * config.h - the configuration, loaded once from the environment.
  *
- * One table in server/config.c (name, type, default, limits, help) drives
- * reading, `postern check`, `postern config` and the papers. Nothing is ever
- * read from request parameters or HTTP_*.
+ * One table in server/config_variables.c (name, type, default, limits, help)
+ * is the source for reading, `postern check` and the documentation. Nothing is
+ * ever read from request parameters or HTTP_*.
  */
 #ifndef POSTERN_SERVER_CONFIG_H
 #define POSTERN_SERVER_CONFIG_H
@@ -16,13 +16,13 @@
 #include "crypto/token.h"
 #include "http/cookie.h"
 #include "server/config_backend.h"
-#include "server/config_table.h"
+#include "server/config_reader.h"
 #include "server/log.h"
 #include "server/rate.h"
 #include "server/store_url.h"
 #include "session/session.h"
 
-/* Where the session travels (POSTERN_TOKEN_METHOD); flags. */
+/* Where clients send the token (POSTERN_TOKEN_METHOD); flags. */
 enum config_token_method {
     TOKEN_METHOD_COOKIE = 1 << 0,
     TOKEN_METHOD_BEARER = 1 << 1
@@ -31,23 +31,24 @@ enum config_token_method {
 /* POSTERN_UPSTREAM_LOGOUT */
 enum config_logout { LOGOUT_ALWAYS, LOGOUT_EVERYWHERE, LOGOUT_NEVER };
 
-/* The most headers that POSTERN_FORWARD_HEADERS may add: what comes with a
- * request goes on, or the configuration is refused. */
+/* Headers that POSTERN_FORWARD_HEADERS may add at most. With more, the
+ * configuration is refused, so that a header is never left out silently. */
 #define CONFIG_FORWARD_MAX 32
 
-/* Everything, in the types the programs need. Texts live as long as this. */
+/* All settings, in the types that the programs need. Texts live as long as it.
+ */
 struct config {
     struct pst_keyring *ring; /* of COOKIE_SESSION_SECRET */
-    const char *secret_file;  /* where it came from, or NULL */
+    const char *secret_file;  /* COOKIE_SESSION_SECRET_FILE, or NULL */
     unsigned methods;         /* enum config_token_method flags */
     enum pst_token_format format;
     struct pst_str auth_token_header; /* lower case, a token */
     bool dead_bearer_is_guest;
     struct pst_str audience;
 
-    struct pst_cookie cookie; /* all but its value; the name prefixed */
+    struct pst_cookie cookie; /* without a value; the name with its prefix */
     struct pst_str cookie_guest_name;
-    struct pst_str cookie_legacy_name; /* absent: it never had another */
+    struct pst_str cookie_legacy_name; /* absent: there was no other */
 
     struct pst_session_timeouts timeouts;
 
@@ -55,12 +56,12 @@ struct config {
     const char *upstream_ca; /* file of certificates, or NULL */
     struct config_backend backend;
     enum config_logout upstream_logout;
-    const char *documents; /* file of the manifest, or NULL */
+    const char *documents; /* the manifest file, or NULL */
     bool documents_only;
     bool documents_send_id;
     struct pst_str *forward_parameters;
     size_t forward_parameter_count;
-    struct pst_str *forward_headers; /* what POSTERN_FORWARD_HEADERS adds */
+    struct pst_str *forward_headers; /* those of POSTERN_FORWARD_HEADERS */
     size_t forward_header_count;
     int64_t connect_timeout; /* seconds */
     int64_t first_byte_timeout;
@@ -69,20 +70,20 @@ struct config {
     int64_t max_json;
     int64_t max_held;
 
-    struct pst_str origin; /* ours; absent: from the request */
+    struct pst_str origin; /* our own; absent: see request_own_origin() */
     struct pst_str *origins;
     size_t origin_count;
     struct pst_str login_url; /* local paths */
     struct pst_str login_redirect;
     struct pst_str logout_redirect;
     bool csrf_token_required;
-    bool login_page;           /* a GET of login shows a form */
-    struct pst_str site_name;  /* in our pages; absent: none */
+    bool login_page;           /* a GET of login answers with a form */
+    struct pst_str site_name;  /* shown in our pages; absent: none */
     struct pst_str stylesheet; /* a local path; absent: none */
 
     struct store_url store;
     int64_t store_grace;  /* seconds */
-    int64_t max_sessions; /* of one user; 0: no cap */
+    int64_t max_sessions; /* of one user; 0: no limit */
     struct rate login_per_account;
     struct rate login_per_address;
     int64_t login_floor_ms; /* milliseconds */
@@ -99,13 +100,14 @@ struct config {
 };
 
 /*
- * Read a whole environment.
- *   environ    NAME=value strings, NULL at the end
- *   reporter  told of everything that is wrong, not only of the first
- *   out        set on PST_OK only
- * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY. Unknown POSTERN_* names, a
- * name given twice, both forms of a secret, and settings that contradict each
- * other are errors. An unset variable and an empty one are the same.
+ * Load the configuration from an environment.
+ *   out       set on PST_OK only; config_free() it
+ *   environ   NAME=value strings, NULL at the end
+ *   reporter  called for every error, not only for the first; may be NULL
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_INTERNAL (libgcrypt).
+ * Errors are, too: an unknown POSTERN_* name, a name that is set twice, a
+ * secret both in a variable and in a file, and settings that contradict each
+ * other. An empty variable is the same as one that is not set.
  */
 PST_MUST_USE enum pst_err config_new(struct config **out,
                                      const char *const *environ,
@@ -114,23 +116,24 @@ PST_MUST_USE enum pst_err config_new(struct config **out,
 void config_free(struct config **config);
 
 /*
- * Read the file of secrets anew, into another ring.
- *   ring  set on PST_OK: the caller's to free
- *   error   set on PST_BAD_CONFIG: the sentence of the refusal
- * Returns as config_new(). PST_REQUIREs that there is a file.
+ * Read the file of secrets again, into a new keyring. There must be a file
+ * (secret_file is not NULL).
+ *   ring   set on PST_OK: the caller's to free
+ *   error  set on PST_BAD_CONFIG
+ * Returns as config_new().
  */
 PST_MUST_USE enum pst_err config_read_secret(const struct config *config,
                                              struct pst_keyring **ring,
                                              struct config_error *error);
 
-/* The rows, in the order of the papers (struct config_row:
- * server/config_table.h). */
+/* The rows of the table, in the order of the documentation (struct config_row:
+ * server/config_reader.h). */
 size_t config_row_count(void);
 const struct config_row *config_row(size_t index);
 
 /*
- * What a variable amounts to, defaults included, secrets masked: for
- * `postern check`. Writes into buf.
+ * Write the value in use of the variable in row index: the one that is set or
+ * the default, secrets masked. For `postern check`.
  */
 void config_emit_value(struct pst_buf *buf, const struct config *config,
                        size_t index);

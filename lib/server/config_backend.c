@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_backend.c - the backend's documents, and what follows from them.
+ * config_backend.c - parse and check the settings about the backend.
  */
 #include "server/config_backend.h"
 
-/* A preset's documents; what else it sets stands in the table. */
+/* The documents of a preset; its other defaults are in the table. */
 struct preset {
     struct pst_str logins[2]; /* the second may be absent */
     struct pst_str who;       /* absent: none */
@@ -36,7 +36,7 @@ static const struct preset presets[] = {
          .logout = {.ptr = "mutation Logout {logout {success}}"}},
 };
 
-/* Say that reader->error is wrong with this variable. */
+/* Report reader->error for this variable, if e is PST_BAD_CONFIG. */
 static enum pst_err
 config_report_bad_value(struct config_reader *reader, const char *variable,
                         enum pst_err e)
@@ -120,8 +120,9 @@ config_report_pointer(struct config_reader *reader, const char *variable,
 {
     config_set_error(
         &reader->error,
-        "leads to %.*s, which the %s document does not select as a "
-        "leaf; it is relative to that document's root field",
+        "names the field %.*s, which the %s document does not select as a "
+        "leaf field: add it to the document, or correct the path, which begins "
+        "below the document's root field",
         (int)pointer.len - 1, pointer.ptr + 1, document);
     config_report_error(reader, variable);
 }
@@ -145,7 +146,8 @@ is_leaf_in_all_logins(const struct config_backend *backend,
     return true;
 }
 
-/* Who somebody is must be found; a name that is not asked for is no fault. */
+/* The subject is required. A default name that the document does not select is
+ * dropped. */
 static void
 validate_identity_pointer(struct config_reader *reader,
                           struct config_backend *backend, const char *variable,
@@ -188,14 +190,13 @@ validate_who_settings(struct config_reader *reader,
     if (backend->token_location != TOKEN_IN_JSON) {
         config_set_error(
             &reader->error,
-            "is not set: where the token is in a header or a cookie, "
-            "the backend must be asked who somebody is");
+            "is not set: it is needed where the token is in a header or a "
+            "cookie, because the backend must be asked who the user is");
         config_report_error(reader, "POSTERN_WHO_DOCUMENT");
     }
     if (backend->revalidate > 0) {
         config_set_error(&reader->error,
-                         "needs POSTERN_WHO_DOCUMENT, which is not "
-                         "set");
+                         "needs POSTERN_WHO_DOCUMENT: set it to a file");
         config_report_error(reader, "POSTERN_REVALIDATE");
     }
 }
@@ -255,8 +256,8 @@ parse_root_fields(struct pst_arena *arena, const struct pst_str *texts,
     return roots;
 }
 
-/* The token's own field in each login document, by its real name, and what
- * POSTERN_SECRET_FIELDS adds. */
+/* The field of the token in each login document, by its name and not by its
+ * alias, and the fields of POSTERN_SECRET_FIELDS. */
 static enum pst_err
 build_secret_names(struct pst_arena *arena, struct config_backend *backend)
 {

@@ -1,15 +1,58 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_cookie.c - the session's cookie, as its variables make it together.
+ * config_cookie.c - check the settings of the session cookie, and derive its
+ * name.
  */
 #include "server/config_cookie.h"
 
 #include "base/limits.h"
 
+/* Check a cookie of which only the attribute in question is set. */
+static enum pst_err
+check_cookie_writable(const struct pst_cookie *cookie,
+                      struct config_error *error)
+{
+    const char *message = "";
+
+    if (pst_cookie_check(cookie, &message) != PST_OK)
+        return config_set_error(error, "cannot be used in a cookie: %s",
+                                message);
+    return PST_OK;
+}
+
+enum pst_err
+config_check_cookie_name(struct pst_str value, struct config_error *error)
+{
+    struct pst_cookie cookie = {
+        .name = value, .value = PST_STR(""), .path = PST_STR("/")};
+
+    cookie.secure = true;
+    cookie.http_only = true;
+    return check_cookie_writable(&cookie, error);
+}
+
+enum pst_err
+config_check_cookie_domain(struct pst_str value, struct config_error *error)
+{
+    struct pst_cookie cookie = {
+        .name = PST_STR("a"), .value = PST_STR(""), .domain = value};
+
+    return check_cookie_writable(&cookie, error);
+}
+
+enum pst_err
+config_check_cookie_path(struct pst_str value, struct config_error *error)
+{
+    struct pst_cookie cookie = {
+        .name = PST_STR("a"), .value = PST_STR(""), .path = value};
+
+    return check_cookie_writable(&cookie, error);
+}
+
 /*
- * The prefix a name carries, absent where it has none. Browsers take one in
- * any case for a promise; we compare names byte by byte (R41), so another
- * case would only invite a second cookie that looks like ours.
+ * Find the prefix of a name, absent where it has none. Browsers accept a
+ * prefix in any case, but we compare names byte by byte: a prefix in another
+ * case would make room for a second cookie that looks like ours.
  */
 static enum pst_err
 find_cookie_prefix(struct pst_str name, struct pst_str *out,
@@ -18,10 +61,11 @@ find_cookie_prefix(struct pst_str name, struct pst_str *out,
     struct pst_str prefix = pst_cookie_prefix(name);
 
     if (!pst_str_starts(name, prefix))
-        return config_set_error(error, "must spell its prefix %.*s",
+        return config_set_error(error,
+                                "has its prefix in the wrong case: write %.*s",
                                 (int)prefix.len, prefix.ptr);
     if (prefix.len > 0 && name.len == prefix.len)
-        return config_set_error(error, "is a prefix and no name");
+        return config_set_error(error, "is only a prefix: add a name to it");
     *out = prefix;
     return PST_OK;
 }
@@ -47,16 +91,15 @@ add_cookie_prefix(struct pst_arena *arena, struct pst_cookie *cookie,
     e = pst_buf_finish(&buf, &name);
     if (e == PST_NO_MEMORY)
         return e;
-    /* It is the audience where none is configured, and has its limit. */
+    /* It is the default of the audience, and so has its limit. */
     if (e || name.len > PST_AUDIENCE_MAX)
-        return config_set_error(error,
-                                "is longer than %d octets with its prefix",
-                                PST_AUDIENCE_MAX);
+        return config_set_error(
+            error, "is longer than %d bytes with its prefix", PST_AUDIENCE_MAX);
     cookie->name = name;
     return PST_OK;
 }
 
-/* The contradictions among attributes, each with the variable to change. */
+/* Find settings that contradict each other, and the variable to change. */
 static enum pst_err
 check_cookie_attributes(const struct pst_cookie *cookie, const char **variable,
                         struct config_error *error)
@@ -98,7 +141,8 @@ config_cookie_prepare(struct pst_arena *arena, struct pst_cookie *cookie,
     sample.max_age = max_age;
     if (pst_cookie_check(&sample, &message) != PST_OK)
         return config_set_error(
-            error, "cannot be written with these attributes: %s", message);
+            error, "cannot be used with the other cookie settings: %s",
+            message);
     return PST_OK;
 }
 

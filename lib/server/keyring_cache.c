@@ -146,7 +146,7 @@ keyring_cache_read_again(struct keyring_cache *cache)
     LOG_EVENT(cache->log, LEVEL_ERROR, "secrets-refused",
               LOG_C_STRING("file", cache->config->secret_file),
               LOG_C_STRING("cause", pst_err_code(e)),
-              LOG_C_STRING("reason", error.text),
+              LOG_C_STRING("reason", error.message),
               LOG_C_STRING("note", "the previous secrets stay in use"));
 }
 

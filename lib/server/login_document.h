@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "graphql/parser.h"
-#include "server/config_parse.h"
+#include "server/config_reader.h"
 
 /* A configured mutation that logs in. */
 struct login_document {

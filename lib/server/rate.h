@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rate.h - parse a rate limit: 10/15m (10 in 15 minutes), or off.
+ * rate.h - parse a rate limit such as 10/15m, or off.
  */
 #ifndef POSTERN_SERVER_RATE_H
 #define POSTERN_SERVER_RATE_H
@@ -8,14 +8,14 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "server/config_parse.h"
+#include "server/config_reader.h"
 
-/* The largest limit, and the longest period in seconds. */
+/* The largest limit, and the longest period, seconds. */
 #define RATE_LIMIT_MAX 10000
 #define RATE_PERIOD_MAX (30L * 86400)
 
 struct rate {
-    int64_t limit;  /* attempts in a period; 0: there is no limit */
+    int64_t limit;  /* events in a period; 0: there is no limit */
     int64_t period; /* seconds */
 };
 

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * request.c - what a web server tells about a request, believed only as far
- * as it is well-formed, and the body as a stream that ends where it must.
+ * request.c - read the CGI variables of a request, and refuse those that are
+ * malformed or set twice.
  */
 #include "server/request.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-#include "base/buffer.h"
-#include "http/origin.h"
-
-/* Bytes asked of the source at a time when reading ahead. */
-#define READ_CHUNK_SIZE ((size_t)16 * 1024)
-
-/* "https://", 253 bytes of host, ":65535": RFC 1035 section 2.3.4. */
-#define ORIGIN_MAX 300
-
 /*
- * The variables we rely on. A client can make two of one name, by two
- * headers that differ only in "-" and "_", and every program along the way
- * could believe the other one (L16, L17): so none may stand twice.
+ * The variables that decisions depend on. None may be set twice. A client can
+ * set one twice with two headers that differ only in "-" and "_", and then two
+ * programs might use different ones.
  */
 enum known_variable {
     REQUEST_METHOD,
@@ -65,10 +55,10 @@ static const char *const known_variable_names[KNOWN_VARIABLE_COUNT] = {
     [HTTP_ACCEPT] = "HTTP_ACCEPT",
 };
 
-/* A server that tells of no variables at all. */
+/* For a web server that passes no variables at all. */
 static const char *const no_variables[] = {NULL};
 
-/* The value of "NAME=value" when it has this name, else absent. */
+/* The value of "NAME=value" if it has this name, else absent. */
 static struct pst_str
 match_variable(const char *variable, const char *name)
 {
@@ -79,7 +69,7 @@ match_variable(const char *variable, const char *name)
     return pst_str_from(variable + len + 1);
 }
 
-/* The first of each; PST_DUPLICATE when there is a second one. */
+/* Find the first of each; PST_DUPLICATE if one is set twice. */
 static enum pst_err
 request_collect_variables(const char *const *variables,
                           struct pst_str found[KNOWN_VARIABLE_COUNT])
@@ -121,7 +111,7 @@ request_set_content_length(struct request *req, struct pst_str length)
 
     req->content_length = -1;
     if (req->authorizer) {
-        /* The body belongs to the program behind us; we are given none. */
+        /* The body goes to the program that is authorized, not to us. */
         req->content_length = 0;
         return PST_OK;
     }
@@ -147,7 +137,7 @@ request_set_id(struct request *req,
 
 enum pst_err
 request_init(struct request *req, struct pst_arena *arena,
-             const struct request_input *origin,
+             const struct request_input *input,
              const uint8_t random[static REQUEST_RANDOM_LEN])
 {
     struct pst_str found[KNOWN_VARIABLE_COUNT] = {PST_STR_NONE};
@@ -157,11 +147,11 @@ request_init(struct request *req, struct pst_arena *arena,
 
     memset(req, 0, sizeof(*req));
     req->arena = arena;
-    req->variables = origin->variables ? origin->variables : no_variables;
-    req->authorizer = origin->authorizer;
-    req->source = origin->source;
-    req->max_body = origin->max_body;
-    req->max_held = origin->max_held;
+    req->variables = input->variables ? input->variables : no_variables;
+    req->authorizer = input->authorizer;
+    req->source = input->source;
+    req->max_body = input->max_body;
+    req->max_held = input->max_held;
     request_set_id(req, random);
     memcpy(req->trace, random + REQUEST_ID_LEN / 2, REQUEST_TRACE_LEN);
 
@@ -197,7 +187,8 @@ request_variable(const struct request *req, const char *name)
     return PST_STR_NONE;
 }
 
-/* What RFC 3875 section 4.1.18 makes of one character of a header's name. */
+/* A character of a header's name as it is in the variable's name (RFC 3875
+ * section 4.1.18). */
 static char
 cgi_variable_char(char c)
 {
@@ -213,7 +204,7 @@ match_header_variable(const char *variable, struct pst_str name)
         return PST_STR_NONE;
     variable += 5;
     for (size_t i = 0; i < name.len; i++) {
-        /* A variable that ends early differs in its NUL. */
+        /* A variable that is too short differs at its NUL. */
         if (variable[i] != cgi_variable_char(name.ptr[i]))
             return PST_STR_NONE;
     }
@@ -264,7 +255,7 @@ request_has_safe_method(const struct request *req)
     return request_has_method(req, "GET, HEAD, OPTIONS");
 }
 
-/* The part before the first c, trimmed. */
+/* The text before the first c, without white space around it. */
 static struct pst_str
 trimmed_before(struct pst_str text, char c)
 {
@@ -283,7 +274,8 @@ request_media_type(const struct request *req)
     return type;
 }
 
-/* "q=0", "q=0.", "q=0.000": not wanted at all (RFC 9110 section 12.4.2). */
+/* Is it "q=0", "q=0." or "q=0.000": not acceptable (RFC 9110 section 12.4.2)?
+ */
 static bool
 is_zero_quality(struct pst_str parameter)
 {
@@ -356,265 +348,4 @@ request_is_navigation(const struct request *req)
     if (!pst_str_is_absent(req->sec_fetch_mode))
         return pst_str_equal(req->sec_fetch_mode, PST_STR("navigate"));
     return is_html_accepted(req->accept);
-}
-
-static bool
-request_is_https(const struct request *req)
-{
-    struct pst_str https = request_variable(req, "HTTPS");
-
-    if (pst_str_equal_nocase(https, PST_STR("on")) ||
-        pst_str_equal(https, PST_STR("1")))
-        return true;
-    return pst_str_equal_nocase(request_variable(req, "REQUEST_SCHEME"),
-                                PST_STR("https"));
-}
-
-/* "[::1]" without its brackets; any other host as it is. */
-static struct pst_str
-strip_host_brackets(struct pst_str host)
-{
-    if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
-        return (struct pst_str){host.ptr + 1, host.len - 2};
-    return host;
-}
-
-/*
- * The port in a Host line, where its host is the given one: `usual` when it
- * names none. A line that says nothing sound is no witness.
- */
-static bool
-parse_host_header_port(struct pst_str line, struct pst_str host,
-                       int64_t default_port, int64_t *port)
-{
-    size_t colon = pst_str_index(line, ':');
-
-    if (pst_str_starts(line, PST_STR("["))) {
-        colon = pst_str_index(line, ']');
-        if (colon < line.len)
-            colon++;
-    }
-    if (!pst_str_equal_nocase(strip_host_brackets(pst_str_first(line, colon)),
-                              host))
-        return false;
-    if (line.len - colon <= 1) {
-        *port = default_port;
-        return colon == line.len || line.ptr[colon] == ':';
-    }
-    return line.ptr[colon] == ':' &&
-           pst_str_parse_port(pst_str_skip(line, colon + 1), port) == PST_OK;
-}
-
-static struct pst_str
-request_emit_origin(const struct request *req, struct pst_str host,
-                    int64_t port)
-{
-    bool is_ipv6 = pst_str_index(host, ':') < host.len;
-    struct pst_str out;
-    struct pst_buf buf;
-
-    pst_buf_init_arena(&buf, req->arena, ORIGIN_MAX);
-    pst_buf_add_string(&buf, request_is_https(req) ? "https://" : "http://");
-    pst_buf_add_string(&buf, is_ipv6 ? "[" : "");
-    for (size_t i = 0; i < host.len; i++)
-        pst_buf_add_char(&buf, pst_lower(host.ptr[i]));
-    pst_buf_add_string(&buf, is_ipv6 ? "]" : "");
-    if (port != (request_is_https(req) ? 443 : 80)) {
-        pst_buf_add_char(&buf, ':');
-        pst_buf_add_number(&buf, port);
-    }
-    if (pst_buf_finish(&buf, &out) != PST_OK)
-        return PST_STR_NONE;
-    return out;
-}
-
-struct pst_str
-request_own_origin(const struct request *req, struct pst_str configured)
-{
-    struct pst_str host =
-        strip_host_brackets(request_variable(req, "SERVER_NAME"));
-    struct pst_str own = configured;
-    int64_t port;
-
-    if (pst_str_is_absent(configured)) {
-        if (host.len == 0)
-            return PST_STR_NONE;
-        if (!parse_host_header_port(request_variable(req, "HTTP_HOST"), host,
-                                    request_is_https(req) ? 443 : 80, &port) &&
-            pst_str_parse_port(request_variable(req, "SERVER_PORT"), &port) !=
-                PST_OK)
-            return PST_STR_NONE;
-        own = request_emit_origin(req, host, port);
-    }
-    return pst_origin_is_canonical(own) ? own : PST_STR_NONE;
-}
-
-/* Bytes of body still to come from the source, as far as that is known. */
-static int64_t
-request_body_bytes_left(const struct request *req)
-{
-    return req->content_length < 0 ? INT64_MAX
-                                   : req->content_length - req->body_read;
-}
-
-static enum pst_err
-request_read_source(struct request *req, char *out, size_t size, size_t *len)
-{
-    size_t got = 0;
-    enum pst_err e;
-
-    if ((uint64_t)request_body_bytes_left(req) < size)
-        size = (size_t)request_body_bytes_left(req);
-    if (size == 0) {
-        *len = 0;
-        return PST_OK;
-    }
-    e = req->source.read(req->source.context, out, size, &got);
-    if (e)
-        return e;
-    PST_REQUIRE(got <= size);
-    if (got == 0 && req->content_length >= 0)
-        return PST_MALFORMED;
-    if ((int64_t)got > req->max_body - req->body_read)
-        return PST_TOO_LARGE;
-    req->body_read += (int64_t)got;
-    *len = got;
-    return PST_OK;
-}
-
-enum pst_err
-request_read_body(struct request *req, char *out, size_t size, size_t *len)
-{
-    size_t left = req->buffered.len - req->buffered_read;
-
-    PST_REQUIRE(size > 0);
-    if (left == 0)
-        return request_read_source(req, out, size, len);
-    if (left > size)
-        left = size;
-    memcpy(out, req->buffered.ptr + req->buffered_read, left);
-    req->buffered_read += left;
-    *len = left;
-    return PST_OK;
-}
-
-/* Bytes that all requests of this process hold of their bodies. */
-static _Atomic int64_t total_buffered_bytes;
-
-static void
-request_release_bytes(void *handle)
-{
-    const int64_t *reserved_bytes = handle;
-
-    atomic_fetch_sub(&total_buffered_bytes, *reserved_bytes);
-}
-
-enum pst_err
-request_reserve_bytes(struct request *req, size_t bytes)
-{
-    int64_t more = (int64_t)bytes;
-
-    if (!req->reserved_bytes) {
-        req->reserved_bytes =
-            pst_arena_alloc(req->arena, sizeof(*req->reserved_bytes));
-        if (!req->reserved_bytes ||
-            pst_arena_defer(req->arena, request_release_bytes,
-                            req->reserved_bytes) != PST_OK)
-            return PST_NO_MEMORY;
-    }
-    if (atomic_fetch_add(&total_buffered_bytes, more) + more > req->max_held &&
-        req->max_held > 0) {
-        atomic_fetch_sub(&total_buffered_bytes, more);
-        return PST_OVERLOADED;
-    }
-    *req->reserved_bytes += more;
-    return PST_OK;
-}
-
-/* Take the next piece of the source into buf, limit bytes in all. */
-static enum pst_err
-request_read_chunk(struct request *req, struct pst_buf *buf, size_t limit,
-                   bool *all)
-{
-    size_t previous_len = buf->len;
-    size_t size = limit - previous_len < READ_CHUNK_SIZE ? limit - previous_len
-                                                         : READ_CHUNK_SIZE;
-    char *space = pst_buf_reserve(buf, size);
-    size_t len;
-    enum pst_err e;
-
-    if (!space)
-        return PST_NO_MEMORY;
-    e = request_read_source(req, space, size, &len);
-    if (e)
-        return e;
-    pst_buf_truncate(buf, previous_len + len);
-    *all = len == 0;
-    return request_reserve_bytes(req, len);
-}
-
-/*
- * Hold up to limit bytes. What was held before is copied, since whoever
- * peeked earlier may still look at it.
- */
-static enum pst_err
-request_read_ahead(struct request *req, size_t limit, bool *all)
-{
-    bool ended = request_body_bytes_left(req) == 0;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    /* Only what nobody has read yet can be read ahead. */
-    PST_REQUIRE(req->buffered_read == 0 &&
-                req->body_read == (int64_t)req->buffered.len);
-    /* A body of no bytes is there all the same. */
-    if (pst_str_is_absent(req->buffered))
-        req->buffered = PST_STR("");
-    if (!ended && req->buffered.len < limit) {
-        pst_buf_init_heap(&buf, req->arena, limit);
-        pst_buf_add(&buf, req->buffered);
-        while (!ended && buf.len < limit) {
-            e = request_read_chunk(req, &buf, limit, &ended);
-            if (e)
-                return e;
-            ended = ended || request_body_bytes_left(req) == 0;
-        }
-        e = pst_buf_finish(&buf, &req->buffered);
-        if (e)
-            return e;
-    }
-    *all = ended;
-    return PST_OK;
-}
-
-enum pst_err
-request_peek_body(struct request *req, size_t max, struct pst_str *head,
-                  bool *all)
-{
-    bool ended;
-    enum pst_err e = request_read_ahead(req, max, &ended);
-
-    if (e)
-        return e;
-    *all = ended && req->buffered.len <= max;
-    *head = pst_str_first(req->buffered, max);
-    return PST_OK;
-}
-
-enum pst_err
-request_read_whole_body(struct request *req, size_t max, struct pst_str *body)
-{
-    bool ended;
-    enum pst_err e;
-
-    if (req->content_length > 0 && (uint64_t)req->content_length > max)
-        return PST_TOO_LARGE;
-    /* One byte more tells a body of exactly `max` from a longer one. */
-    e = request_read_ahead(req, max < SIZE_MAX ? max + 1 : max, &ended);
-    if (e)
-        return e;
-    if (!ended || req->buffered.len > max)
-        return PST_TOO_LARGE;
-    *body = req->buffered;
-    return PST_OK;
 }

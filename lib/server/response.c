@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * response.c - headers by name, checked before they are kept, and written in
- * one piece; after them only body.
+ * response.c - send a response: its status and headers in one piece, then its
+ * body.
  */
 #include "server/response.h"
 
@@ -9,7 +9,6 @@
 
 #include "base/limits.h"
 #include "codec/json_text.h"
-#include "http/cookie.h"
 #include "http/redirect.h"
 
 struct reason_phrase {
@@ -46,8 +45,6 @@ static const struct reason_phrase reason_phrases[] = {
     {504, "Gateway Timeout"},
 };
 
-static const struct pst_str SET_COOKIE = {"Set-Cookie", 10};
-
 static const char *const class_reason_phrases[] = {
     "Success", "Redirection", "Client Error", "Server Error"};
 
@@ -61,95 +58,12 @@ find_reason_phrase(int status)
     return class_reason_phrases[status / 100 - 2];
 }
 
-/* The place of a header, or header_count when it is not set. */
-static size_t
-response_find_header(const struct response *res, struct pst_str name)
-{
-    size_t i = 0;
-
-    while (i < res->header_count &&
-           !pst_str_equal_nocase(res->headers[i].name, name))
-        i++;
-    return i;
-}
-
-/* Bytes of all headers but the one at `without`, line ends included. */
-static size_t
-response_other_headers_size(const struct response *res, size_t skipped)
-{
-    size_t size = 0;
-
-    for (size_t i = 0; i < res->header_count; i++) {
-        if (i != skipped)
-            size += res->headers[i].name.len + res->headers[i].value.len + 4;
-    }
-    return size;
-}
-
-/* Look before anything is copied: may this header be set at that place? */
-static enum pst_err
-response_check_header(const struct response *res,
-                      const struct response_header *header, size_t at)
-{
-    size_t capacity = PST_HEADERS_MAX - response_other_headers_size(res, at);
-
-    if (!pst_str_is_token(header->name) || pst_str_is_absent(header->value) ||
-        !pst_str_is_field_value(header->value))
-        return PST_MALFORMED;
-    /* One after the other, so that no sum can wrap. */
-    if (at == RESPONSE_HEADERS_MAX || capacity < 4 ||
-        header->name.len > capacity - 4 ||
-        header->value.len > capacity - 4 - header->name.len)
-        return PST_TOO_LARGE;
-    return PST_OK;
-}
-
-static void
-response_store_header(struct response *res, size_t index,
-                      const struct response_header *header)
-{
-    res->headers[index] = *header;
-    if (index == res->header_count)
-        res->header_count++;
-}
-
-/* Set a header whose texts outlive the reply: nothing is copied. */
-static enum pst_err
-response_set_borrowed_header(struct response *res, struct pst_str name,
-                             struct pst_str value)
-{
-    struct response_header header = {name, value};
-    size_t index = response_find_header(res, name);
-    enum pst_err e = response_check_header(res, &header, index);
-
-    if (e)
-        return e;
-    response_store_header(res, index, &header);
-    return PST_OK;
-}
-
-static void
-response_defer_error(struct response *res, enum pst_err e)
-{
-    if (res->deferred_error == PST_OK)
-        res->deferred_error = e;
-}
-
-static void
-response_set_default_header(struct response *res, struct pst_str name,
-                            struct pst_str value)
-{
-    if (response_find_header(res, name) == res->header_count)
-        response_defer_error(res,
-                             response_set_borrowed_header(res, name, value));
-}
-
 void
 response_init(struct response *res, struct pst_arena *arena,
               const struct response_sink *sink)
 {
     memset(res, 0, sizeof(*res));
-    /* No browser asks for a password because of a scheme it does not know. */
+    /* A scheme that no browser knows, so that none asks for a password. */
     res->challenge = PST_STR("Postern realm=\"session\"");
     res->arena = arena;
     res->sink = *sink;
@@ -194,141 +108,7 @@ response_set_status(struct response *res, int status)
         res->status = status;
 }
 
-/*
- * Status is the server's own word in CGI; Location and Set-Cookie have one way
- * in each: response_redirect(), which checks it (L14), and
- * response_set_cookie().
- */
-static bool
-is_reserved_response_header(struct pst_str name)
-{
-    return pst_str_equal_nocase(name, PST_STR("Status")) ||
-           pst_str_equal_nocase(name, PST_STR("Location")) ||
-           pst_str_equal_nocase(name, SET_COOKIE);
-}
-
-enum pst_err
-response_try_set_header(struct response *res, struct pst_str name,
-                        struct pst_str value)
-{
-    struct response_header header = {name, value};
-    size_t index;
-    enum pst_err e;
-
-    if (is_reserved_response_header(name))
-        return PST_MALFORMED;
-    index = response_find_header(res, name);
-    e = response_check_header(res, &header, index);
-    if (e)
-        return e;
-    e = pst_arena_copy(res->arena, name, &header.name);
-    if (e)
-        return e;
-    e = pst_arena_copy(res->arena, value, &header.value);
-    if (e)
-        return e;
-    response_store_header(res, index, &header);
-    return PST_OK;
-}
-
-void
-response_set_header(struct response *res, struct pst_str name,
-                    struct pst_str value)
-{
-    response_defer_error(res, response_try_set_header(res, name, value));
-}
-
-/* The others keep their order. */
-static void
-response_remove_header_at(struct response *res, size_t index)
-{
-    res->header_count--;
-    for (; index < res->header_count; index++)
-        res->headers[index] = res->headers[index + 1];
-}
-
-static enum pst_err
-response_add_cookie(struct response *res, struct pst_str line)
-{
-    struct response_header header = {SET_COOKIE, line};
-    enum pst_err e = response_check_header(res, &header, res->header_count);
-
-    if (!e)
-        e = pst_arena_copy(res->arena, line, &header.value);
-    if (!e)
-        response_store_header(res, res->header_count, &header);
-    return e;
-}
-
-void
-response_set_cookie(struct response *res, struct pst_str line)
-{
-    for (size_t i = res->header_count; i-- > 0;) {
-        if (pst_str_equal(res->headers[i].name, SET_COOKIE) &&
-            pst_cookie_is_same(res->headers[i].value, line))
-            response_remove_header_at(res, i);
-    }
-    response_defer_error(res, response_add_cookie(res, line));
-}
-
-void
-response_remove_header(struct response *res, struct pst_str name)
-{
-    size_t index = response_find_header(res, name);
-
-    if (index < res->header_count)
-        response_remove_header_at(res, index);
-}
-
-struct pst_str
-response_get_header(const struct response *res, struct pst_str name)
-{
-    size_t index = response_find_header(res, name);
-
-    return index < res->header_count ? res->headers[index].value : PST_STR_NONE;
-}
-
-/* Is name one of those in the list so far, or swallowed by its "*"? */
-static bool
-is_in_vary(struct pst_str list, struct pst_str name)
-{
-    struct pst_str item;
-
-    while (pst_str_next_token(&list, ", \t", &item)) {
-        if (pst_str_equal(item, PST_STR("*")) ||
-            pst_str_equal_nocase(item, name))
-            return true;
-    }
-    return false;
-}
-
-void
-response_add_vary(struct response *res, struct pst_str names)
-{
-    struct pst_str vary = PST_STR("Vary");
-    struct pst_str list;
-    struct pst_str name;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    pst_buf_init_arena(&buf, res->arena, PST_HEADERS_MAX);
-    pst_buf_add(&buf, response_get_header(res, vary));
-    while (pst_str_next_token(&names, ", \t", &name)) {
-        if (!pst_str_is_token(name) || is_in_vary(pst_buf_str(&buf), name))
-            continue;
-        if (pst_str_equal(name, PST_STR("*")))
-            pst_buf_truncate(&buf, 0);
-        if (buf.len > 0)
-            pst_buf_add_string(&buf, ", ");
-        pst_buf_add(&buf, name);
-    }
-    e = pst_buf_finish(&buf, &list);
-    if (e == PST_OK && list.len > 0)
-        e = response_set_borrowed_header(res, vary, list);
-    response_defer_error(res, e);
-}
-
-/* RFC 9110 sections 15.3.5 and 15.4.5: these end with their headers. */
+/* These have no body (RFC 9110 sections 15.3.5 and 15.4.5). */
 static bool
 response_is_bodiless(const struct response *res)
 {
@@ -371,7 +151,7 @@ response_begin(struct response *res)
         if (res->status == 204)
             response_remove_header(res, PST_STR("Content-Type"));
     }
-    /* Without the arena if it can be: a spent one must not stop a 503. */
+    /* Without the arena if possible: when it is full, a 503 must still go. */
     pst_buf_init(&buf, small, sizeof(small));
     response_emit_head(&buf, res);
     e = pst_buf_finish(&buf, &head);
@@ -390,7 +170,7 @@ enum pst_err
 response_write(struct response *res, struct pst_str piece)
 {
     PST_REQUIRE(res->begun);
-    /* An empty piece would end a FastCGI stream. */
+    /* An empty record would end the FastCGI stream. */
     if (piece.len == 0 || response_is_bodiless(res))
         return PST_OK;
     return res->sink.write(res->sink.context, piece);
@@ -417,11 +197,8 @@ response_send(struct response *res, int status, struct pst_str type,
     if (e)
         return e;
     response_set_status(res, status);
-    response_defer_error(
-        res, response_set_borrowed_header(res, PST_STR("Content-Type"), type));
-    response_defer_error(
-        res, response_set_borrowed_header(res, PST_STR("Content-Length"),
-                                          length_digits));
+    response_set_borrowed_header(res, PST_STR("Content-Type"), type);
+    response_set_borrowed_header(res, PST_STR("Content-Length"), length_digits);
     e = response_begin(res);
     if (e)
         return e;
@@ -447,8 +224,7 @@ response_redirect(struct response *res, struct pst_str target,
     if (e)
         return e;
     response_set_status(res, 303);
-    response_defer_error(
-        res, response_set_borrowed_header(res, PST_STR("Location"), location));
+    response_set_borrowed_header(res, PST_STR("Location"), location);
     response_remove_header(res, PST_STR("Content-Type"));
     response_remove_header(res, PST_STR("Content-Length"));
     return response_begin(res);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * response.h - an answer into which no CR, LF or NUL can enter.
+ * response.h - one HTTP response, as it is made and sent.
  *
- * Headers are set by name, so none stands twice: no second Cache-Control, and
- * no second Set-Cookie of one cookie. Nothing leaves before response_begin();
- * after it, only body does.
+ * Its headers are set by name (server/response_headers.h). Nothing is sent
+ * before response_begin(); after it, only the body is.
  */
 #ifndef POSTERN_SERVER_RESPONSE_H
 #define POSTERN_SERVER_RESPONSE_H
@@ -15,19 +14,13 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "server/request.h"
+#include "server/response_headers.h"
 
-#define RESPONSE_HEADERS_MAX 64
-
-/* Where the answer goes. Both return PST_OK or PST_CLIENT_GONE. */
+/* Where the response is written. Both return PST_OK or PST_CLIENT_GONE. */
 struct response_sink {
     enum pst_err (*write)(void *context, struct pst_str piece);
     enum pst_err (*flush)(void *context);
     void *context;
-};
-
-struct response_header {
-    struct pst_str name;
-    struct pst_str value;
 };
 
 struct response {
@@ -38,9 +31,9 @@ struct response {
     size_t header_count;
     bool begun;
     enum pst_err deferred_error; /* the first header that could not be set */
-    struct pst_str challenge;    /* what a 401 asks for where nothing else was
-                                     set; outlives the reply */
-    char length_digits[24]; /* digits of Content-Length, for response_send() */
+    struct pst_str challenge;    /* the default WWW-Authenticate of a 401; must
+                                    outlive the response */
+    char length_digits[24];      /* Content-Length, for response_send() */
 };
 
 /* Status 200; Cache-Control: no-store, X-Content-Type-Options: nosniff. */
@@ -48,74 +41,39 @@ void response_init(struct response *res, struct pst_arena *arena,
                    const struct response_sink *sink);
 
 /*
- * Back to what response_init() made, but for headers whose names are in `keep`
- * (an array ending in an absent text; NULL: none), so that an error does not
- * carry half of another answer. What response_set_header() ran into is
- * forgotten too. Not after response_begin().
+ * Undo everything since response_init(), so that an error response contains
+ * nothing of another one. Deferred errors are forgotten too. Not after
+ * response_begin().
+ *   keep_names  headers that stay: an array that ends in an absent text; NULL:
+ *               none
  */
-void response_reset(struct response *res, const struct pst_str *keep);
+void response_reset(struct response *res, const struct pst_str *keep_names);
 
-/* 200..599; any other makes response_begin() give PST_INTERNAL. */
+/* Set the status, 200..599; with any other, response_begin() returns
+ * PST_INTERNAL. */
 void response_set_status(struct response *res, int status);
 
 /*
- * Set a header, in the place of one of that name (in any case).
- *   name   a token, copied into the arena; not Status, which is the server's
- *          own word in CGI, not Location, which only response_redirect() sets,
- *          and not Set-Cookie: response_set_cookie()
- *   value  a field value (HTAB but no CR, LF, NUL or other control byte),
- *          copied too; an empty one is kept, an absent one is malformed
- * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY, PST_TOO_LARGE (more than
- * RESPONSE_HEADERS_MAX headers, or PST_HEADERS_MAX bytes of them).
- */
-PST_MUST_USE enum pst_err response_try_set_header(struct response *res,
-                                                  struct pst_str name,
-                                                  struct pst_str value);
-
-/* The same, with the outcome kept for response_begin(): for values of our own.
- */
-void response_set_header(struct response *res, struct pst_str name,
-                         struct pst_str value);
-
-/*
- * Add a Set-Cookie line after all others. One of the same cookie (name, Domain,
- * Path, Partitioned) that was there before is taken away (R37): of what is
- * said of a cookie the last counts. The outcome is kept for response_begin().
- */
-void response_set_cookie(struct response *res, struct pst_str line);
-
-/* Take a header away; nothing when it is not there. */
-void response_remove_header(struct response *res, struct pst_str name);
-
-/* A header's value, absent when not set; of several cookies the first. */
-struct pst_str response_get_header(const struct response *res,
-                                   struct pst_str name);
-
-/*
- * Add names ("Origin, Cookie") to Vary, each once; "*" swallows all. Words
- * that are no token are left out: a backend's Vary is merged here too.
- */
-void response_add_vary(struct response *res, struct pst_str names);
-
-/*
- * Send Status and the headers, a 401 with WWW-Authenticate, without
- * Content-Length where there can be no body (204, 304), and without
- * Content-Type for 204. Returns PST_OK, PST_CLIENT_GONE, or what
- * response_set_header() ran into, with nothing sent.
+ * Send Status and the headers. A 401 gets a WWW-Authenticate; 204 and 304,
+ * which have no body, lose Content-Length, and 204 loses Content-Type.
+ * Returns PST_OK, PST_CLIENT_GONE, or the first deferred error, and then
+ * nothing was sent.
  */
 PST_MUST_USE enum pst_err response_begin(struct response *res);
 
-/* Send a piece of body; response_begin() first. Nothing for 204 and 304. */
+/* Send a piece of the body, after response_begin(). Does nothing for 204 and
+ * 304. Returns PST_OK or PST_CLIENT_GONE. */
 PST_MUST_USE enum pst_err response_write(struct response *res,
                                          struct pst_str piece);
 
-/* Push what was written towards the client now. */
+/* Send what was written to the client now. PST_OK or PST_CLIENT_GONE. */
 PST_MUST_USE enum pst_err response_flush(struct response *res);
 
 /*
- * A whole answer: status, type, length, body. Takes nothing from the arena,
- * so that a spent one can still be told of.
+ * Send a whole response: status, type, length, body. Uses no memory of the
+ * arena, so that the error of a full one can still be sent.
  *   type  such as "application/json; charset=utf-8"
+ * Returns as response_begin() and response_write().
  */
 PST_MUST_USE enum pst_err response_send(struct response *res, int status,
                                         struct pst_str type,
@@ -126,16 +84,18 @@ PST_MUST_USE enum pst_err response_send_json(struct response *res, int status,
                                              struct pst_str body);
 
 /*
- * 303 to a local path, with no body.
- *   target    where it should go; not believed
- *   fallback  local, from the configuration: where it goes when target is
- *             not local (http/redirect.h decides, here and nowhere else)
+ * Redirect with a 303 to a local path, without a body.
+ *   target    the path that was asked for; it is not trusted
+ *   fallback  a local path from the configuration, used if target is not
+ *             local (http/redirect.h decides it, here and nowhere else: an
+ *             open redirect would send users to a stranger's login page)
+ * Returns as response_begin().
  */
 PST_MUST_USE enum pst_err response_redirect(struct response *res,
                                             struct pst_str target,
                                             struct pst_str fallback);
 
-/* The body of an error, {"errors":[…]}: for page_send_error() and tests. */
+/* Write the body of an error, {"errors":[…]}. */
 void response_emit_error(struct pst_buf *buf, const struct request *req,
                          enum pst_err e);
 

@@ -146,7 +146,7 @@ main(int argc, char **argv)
     if (pst_crypto_init() != PST_OK ||
         store_url_parse(pst_str_from(text), &url, &reason) != PST_OK ||
         store_open(&store, &url, PST_STR("bench")) != PST_OK) {
-        (void)fprintf(stderr, "revoked: %s %s\n", text, reason.text);
+        (void)fprintf(stderr, "revoked: %s %s\n", text, reason.message);
         return 1;
     }
     status = run(store, argc, argv);

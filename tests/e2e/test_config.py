@@ -5,6 +5,7 @@ name and the reason; and the clocks that are set really end a session
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -145,14 +146,22 @@ def environment(changes, files):
 
 
 def start(program, values):
-    """How it ended, and its complaints without its name."""
+    """How it ended, and its errors: "VARIABLE: reason", as `postern check`
+    prints them, and as the programs have them in lines of the log."""
     done = subprocess.run(program, env=values, timeout=30,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
     name = os.path.basename(program[0])
-    return done, [line.removeprefix(f"{name}: ")
-                  for line in done.stderr.decode().splitlines()
-                  if not line.startswith("time=")]
+    errors = []
+    for line in done.stderr.decode().splitlines():
+        logged = re.fullmatch(
+            rf"time=\S+Z level=error program={name} pid=\d+ "
+            r'event=start-failed reason="(.*)"', line)
+        if logged:
+            errors.append(re.sub(r"\\(.)", r"\1", logged[1]))
+        elif not line.startswith("time="):
+            errors.append(line)
+    return done, errors
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -365,6 +365,6 @@ def test_without_javascript(browse, shop):
     browser.open("/session")
     assert browser.text() == '{"data":{"session":null}}'
     browser.open("/query/nothing")
-    assert "This did not work" in browser.text()
+    assert "The request failed" in browser.text()
     browser.picture("4-error")
     browser.check_console("responded with a status of 404")

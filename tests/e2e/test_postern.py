@@ -20,7 +20,8 @@ TOOL = os.path.join(BUILD, "tests/unit/token_tool")
 SECRET = "Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQxVzWkY"
 OTHER_SECRET = "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
 CANARY = "fnEFz-canary-of-the-backends-token"
-NOT_OPEN = b"postern: this token does not open\n"
+NOT_OPEN = (b"postern: this token does not open with the secrets, the audience "
+            b"and the format of this environment\n")
 
 
 def environment(**more):
@@ -221,16 +222,17 @@ MISFIT = {"errors": [{"message": 'Cannot query field "x" on type "Y".',
 # of its sentence.
 WRONG = {
     "a page": ("login", (200, HTML, b"<h1>Welcome</h1>"),
-               "POSTERN_UPSTREAM", ["an HTML page came back (status 200)",
-                                    "path"]),
+               "POSTERN_UPSTREAM", ["the answer is an HTML page (status 200)",
+                                    "correct the path"]),
     "a page for a 404": ("login", (404, HTML, b"<h1>Not found</h1>"),
                          "POSTERN_UPSTREAM",
-                         ["an HTML page came back (status 404)"]),
+                         ["the answer is an HTML page (status 404)"]),
     "a page for a 500": ("login", (500, HTML, b"<h1>Oops</h1>"),
                          "POSTERN_UPSTREAM", ["HTML page", "status 500"]),
     "another path": ("login", (404, JSON, {"errors": [
         {"message": "no such path"}]}), "POSTERN_UPSTREAM",
-        ["status 404", "does its path lead to one?"]),
+        ["status 404", "not from a GraphQL server",
+                       "check the host and the path"]),
     "no POST": ("login", (405, {"Content-Type": "text/plain"}, b"no"),
                 "POSTERN_UPSTREAM", ["status 405", "text/plain"]),
     "an API of another kind": ("login", (200, JSON, {"status": "ok"}),
@@ -248,7 +250,7 @@ WRONG = {
         ["Variable $email of type Email"]),
     "an open door": ("login", (200, JSON, {"data": {"login": {
         "secret": "s" * 43, "email": "a", "ownerId": 1, "ttl": 60}}}),
-        "POSTERN_LOGIN_DOCUMENT", ["has let in somebody", "made-up"]),
+        "POSTERN_LOGIN_DOCUMENT", ["accepted a login", "made-up"]),
     "another logout": ("logout", (200, JSON, MISFIT),
                        "POSTERN_LOGOUT_DOCUMENT",
                        ["does not fit the backend's schema",
@@ -308,7 +310,7 @@ def test_check_tries_further_documents(backend, tmp_path):
     done = postern("check", **where)
     assert done.returncode == 0 and done.stderr == b"", done
     assert done.stdout.decode().splitlines()[-1] == (
-        "the who document is understood: without a token it is nobody")
+        "the who document is understood: without a token there is no user")
     for word, answer, variable in (
             ("refresh", (400, JSON, MISFIT), "POSTERN_LOGIN_DOCUMENT"),
             ("{me{", (400, JSON, MISFIT), "POSTERN_WHO_DOCUMENT"),
@@ -413,7 +415,7 @@ def test_open(purpose, form, way):
                             "remember", "who", "upstream"]
     assert CANARY.encode() not in done.stdout + done.stderr
     assert SECRET.encode() not in done.stdout + done.stderr
-    assert b"good; ends at 20" in done.stderr
+    assert b"valid; expires at 20" in done.stderr
 
     done = postern("open", "--reveal", *arguments, stdin=stdin,
                    POSTERN_TOKEN_FORMAT=form)
@@ -451,15 +453,16 @@ def test_open_does_not_let_a_name_write_on_the_terminal():
 
 # What is sealed: seconds from now; the environment; what must be said.
 CLOCKS = {
-    "good": ({}, {}, b"good; ends at 20"),
-    "good until idle": ({}, {}, b"without a request, it ends at 20"),
+    "good": ({}, {}, b"valid; expires at 20"),
+    "good until idle": ({}, {}, b"without a request, it expires at 20"),
     "expired": ({"iat": -7200, "exp": -1}, {}, b"expired at 20"),
-    "idle": ({"iat": -7200, "seen": -1801}, {}, b"ended by idleness at 20"),
+    "idle": ({"iat": -7200, "seen": -1801}, {},
+             b"expired: unused for too long, since 20"),
     "idle elsewhere": ({"iat": -7200, "seen": -1801},
-                       {"POSTERN_IDLE_TIMEOUT": "1h"}, b"good; ends at 20"),
+                       {"POSTERN_IDLE_TIMEOUT": "1h"}, b"valid; expires at 20"),
     "too old": ({"iat": -7200}, {"POSTERN_LIFETIME": "1h"},
-                b"expired: older than is allowed now"),
-    "future": ({"iat": 500, "seen": 500}, {}, b"not good: from the future"),
+                b"expired: older than its lifetime allows"),
+    "future": ({"iat": 500, "seen": 500}, {}, b"refused: it is from the future"),
 }
 
 
@@ -472,7 +475,7 @@ def test_open_tells_the_clocks(name):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["sub"] == "42"
     assert says in done.stderr
-    assert done.stderr.count(b"\n") == (1 if b"good; " not in done.stderr else 2)
+    assert done.stderr.count(b"\n") == (1 if b"valid; " not in done.stderr else 2)
 
 
 def changed():

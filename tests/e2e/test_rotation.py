@@ -288,14 +288,14 @@ def test_the_only_secret_stays(tmp_path):
     postern("secret", "--rotate", str(path))
     before = path.read_bytes()
     done = postern("secret", "--retire", str(path))
-    assert done.returncode != 0 and b"only one" in done.stderr
+    assert done.returncode != 0 and b"only one secret" in done.stderr
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["secrets"]
 
 
 @pytest.mark.parametrize("how, content, words", [
-    ("--retire", None, b"not there"),
-    ("--rotate", "short\n", b"nothing is changed"),
+    ("--retire", None, b"does not exist"),
+    ("--rotate", "short\n", b"is not changed"),
     ("--rotate", "", b"empty"),
     ("--rotate", "".join("%02dKq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQx\n" % n
                          for n in range(16)), b"retire one")])

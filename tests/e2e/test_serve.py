@@ -796,7 +796,8 @@ def test_sockets_for_another_process(tmp_path):
 def test_addresses_that_are_none(address):
     program = Program(["--listen", address], wait=False)
     assert program.wait() == 64
-    assert "echo: " in program.log
+    assert 'program=echo pid=' in program.log
+    assert 'event=start-failed reason="cannot listen: ' in program.log
 
 
 def test_address_that_cannot_be_had(tmp_path):
@@ -819,7 +820,9 @@ def test_bad_configuration(tmp_path, variables, named):
     program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
                       **variables)
     assert program.wait() == 78
-    assert re.search(rf"^echo: {named}: .+$", program.log, re.M), program.log
+    assert re.search(rf"^time=\S+Z level=error program=echo pid=\d+ "
+                     rf'event=start-failed reason="{named}: .+"$',
+                     program.log, re.M), program.log
     assert "short" not in program.log.replace("too short", "").replace(
         "shorter", "")
     assert not os.path.exists(f"{tmp_path}/s")

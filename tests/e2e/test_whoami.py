@@ -196,11 +196,11 @@ def test_config_tells_what_there_is():
 
 
 MISUSED = [
-    ((), b"needs a server"), (("iis",), b"there is no iis"),
+    ((), b"needs a SERVER"), (("iis",), b"there is no iis"),
     (("nginx", "none"), b"there is no nginx/none"),
-    (("nginx", "a", "b"), b"takes a server and a file"),
-    (("list", "nginx"), b"list takes nothing"),
-    (("nginx", "--nonsense", "x"), b"--nonsense is no option"),
+    (("nginx", "a", "b"), b"takes one SERVER and one FILE"),
+    (("list", "nginx"), b"list takes no arguments"),
+    (("nginx", "--nonsense", "x"), b"--nonsense is not an option"),
     (("nginx", "--secret"), b"--secret needs a value"),
     (("nginx", "--secret", 'a"b'), b"--secret must not have a quote"),
     (("nginx", "--secret", "a\nb"), b"--secret must not have a quote"),

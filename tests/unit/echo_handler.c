@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "gateway/program.h"
+#include "server/request_body.h"
 
 /* The number after "name=" in the query string, or 0. */
 static int64_t

@@ -201,7 +201,7 @@ stores_open_url(const char *url, const char *audience)
     struct store_url parsed;
 
     if (store_url_parse(pst_str_from(url), &parsed, &reason) != PST_OK)
-        fail_msg("%s %s", url, reason.text);
+        fail_msg("%s %s", url, reason.message);
     assert_int_equal(store_open(&store, &parsed, pst_str_from(audience)),
                      PST_OK);
     return store;

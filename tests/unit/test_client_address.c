@@ -95,8 +95,8 @@ test_hops(void **state)
 }
 
 static unsigned
-count_told(struct client_address_counter *counter, const char *address,
-           unsigned logins)
+count_warnings(struct client_address_counter *counter, const char *address,
+               unsigned logins)
 {
     unsigned told = 0;
 
@@ -119,17 +119,17 @@ test_watch(void **state)
     for (size_t i = 0; i < PST_COUNT(private); i++) {
         struct client_address_counter counter = {0};
 
-        assert_int_equal(
-            count_told(&counter, private[i], CLIENT_ADDRESS_WARN_LOGINS - 1),
-            0);
-        if (count_told(&counter, private[i], 1) != 1)
+        assert_int_equal(count_warnings(&counter, private[i],
+                                        CLIENT_ADDRESS_WARN_LOGINS - 1),
+                         0);
+        if (count_warnings(&counter, private[i], 1) != 1)
             fail_msg("%s is not told", private[i]);
-        assert_int_equal(count_told(&counter, private[i], 200), 0);
+        assert_int_equal(count_warnings(&counter, private[i], 200), 0);
     }
     for (size_t i = 0; i < PST_COUNT(public); i++) {
         struct client_address_counter counter = {0};
 
-        if (count_told(&counter, public[i], 200) != 0)
+        if (count_warnings(&counter, public[i], 200) != 0)
             fail_msg("%s is told", public[i]);
     }
 }
@@ -141,9 +141,10 @@ test_watch_of_several(void **state)
 
     (void)state;
     assert_int_equal(
-        count_told(&counter, "127.0.0.1", CLIENT_ADDRESS_WARN_LOGINS - 1), 0);
-    assert_int_equal(count_told(&counter, "10.0.0.9", 1), 0);
-    assert_int_equal(count_told(&counter, "127.0.0.1", 200), 0);
+        count_warnings(&counter, "127.0.0.1", CLIENT_ADDRESS_WARN_LOGINS - 1),
+        0);
+    assert_int_equal(count_warnings(&counter, "10.0.0.9", 1), 0);
+    assert_int_equal(count_warnings(&counter, "127.0.0.1", 200), 0);
 }
 
 int

@@ -14,7 +14,7 @@
 #include "server/config_backend.h"
 
 #define ARENA_SIZE (1024 * 1024)
-#define COMPLAINTS_MAX 4
+#define ERRORS_MAX 4
 
 static struct pst_arena *arena;
 
@@ -44,22 +44,23 @@ struct setting {
     const char *passwords[2];
 };
 
-struct heard {
+struct reported {
     size_t count;
-    char variable[COMPLAINTS_MAX][40];
-    char error[COMPLAINTS_MAX][400];
+    char variable[ERRORS_MAX][40];
+    char error[ERRORS_MAX][400];
 };
 
-static struct heard heard;
+static struct reported reported;
 
 static void
-hear(void *context, const char *variable, const char *error)
+report_error(void *context, const char *variable, const char *error)
 {
     (void)context;
-    assert_true(heard.count < COMPLAINTS_MAX);
-    snprintf(heard.variable[heard.count], sizeof(heard.variable[0]), "%s",
-             variable);
-    snprintf(heard.error[heard.count++], sizeof(heard.error[0]), "%s", error);
+    assert_true(reported.count < ERRORS_MAX);
+    snprintf(reported.variable[reported.count], sizeof(reported.variable[0]),
+             "%s", variable);
+    snprintf(reported.error[reported.count++], sizeof(reported.error[0]), "%s",
+             error);
 }
 
 static size_t
@@ -87,10 +88,10 @@ struct made {
 static void
 make(struct made *made, const struct setting *setting)
 {
-    static const struct config_reporter reporter = {hear, NULL};
+    static const struct config_reporter reporter = {report_error, NULL};
     struct config_backend *backend = &made->backend;
 
-    memset(&heard, 0, sizeof(heard));
+    memset(&reported, 0, sizeof(reported));
     memset(made, 0, sizeof(*made));
     *backend = (struct config_backend){
         .preset = setting->preset,
@@ -128,9 +129,9 @@ make_good(struct made *made, const struct setting *setting)
 {
     pst_arena_reset(arena);
     make(made, setting);
-    if (made->e || made->reader.is_invalid || heard.count)
-        fail_msg("%s: %s %s", pst_err_code(made->e), heard.variable[0],
-                 heard.error[0]);
+    if (made->e || made->reader.is_invalid || reported.count)
+        fail_msg("%s: %s %s", pst_err_code(made->e), reported.variable[0],
+                 reported.error[0]);
 }
 
 static void
@@ -320,7 +321,7 @@ static const struct refused refused[] = {
      {.logins = {"mutation($email:String!){login(a:$email){" ALL "}}"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
      "a first document without"},
-    {"a second that is no document",
+    {"a second that is not a document",
      {.logins = {LOGIN(ALL), "mutation"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
      "cannot be parsed at line 1"},
@@ -335,11 +336,11 @@ static const struct refused refused[] = {
     {"token nowhere",
      {.logins = {LOGIN("ttl email ownerId")}, FAUNA},
      "POSTERN_UPSTREAM_TOKEN",
-     "leads to secret, which the login document does not select"},
+     "names the field secret, which the login document does not select"},
     {"token in the first only",
      {.logins = {LOGIN(ALL), "mutation{renew{ownerId}}"}, FAUNA},
      "POSTERN_UPSTREAM_TOKEN",
-     "leads to secret, "},
+     "names the field secret, "},
     {"token that is an object",
      {.logins = {LOGIN("secret{a} ownerId")}, FAUNA},
      "POSTERN_UPSTREAM_TOKEN",
@@ -347,30 +348,31 @@ static const struct refused refused[] = {
     {"token by its field's name, which has an alias",
      {.logins = {LOGIN("x:secret ownerId")}, FAUNA},
      "POSTERN_UPSTREAM_TOKEN",
-     "leads to secret, "},
+     "names the field secret, "},
     {"subject not in the login",
      {.logins = {LOGIN("secret email")}, FAUNA},
      "POSTERN_SUBJECT",
-     "leads to ownerId, which the login document does not select"},
+     "names the field ownerId, which the login document does not select"},
     {"L53: subject not in who, but in the login",
      {.who = "{me{email}}", FAUNA},
      "POSTERN_SUBJECT",
-     "leads to ownerId, which the who document does not select"},
+     "names the field ownerId, which the who document does not select"},
     {"a name that was asked for",
      {.logins = {LOGIN("secret ownerId")}, FAUNA, .is_name_given = true},
      "POSTERN_NAME",
-     "leads to email, "},
+     "names the field email, "},
     {"a ttl that was asked for",
      {.logins = {LOGIN("secret ownerId")}, FAUNA, .is_ttl_given = true},
      "POSTERN_TTL",
-     "leads to ttl, "},
+     "names the field ttl, "},
     {"L53: token in a header, and nobody to ask",
      {.place = TOKEN_IN_HEADER,
       .token = "x-token",
       .subject = "/ownerId",
       .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
-     "is not set: where the token is in a header or a cookie"},
+     "is not set: it is needed where the token is in a header or a "
+     "cookie"},
     {"L53: token in a cookie, and nobody to ask",
      {.place = TOKEN_IN_COOKIE, .subject = "/ownerId", .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
@@ -391,17 +393,17 @@ test_refused(void **state)
 
         pst_arena_reset(arena);
         make(&made, &row->setting);
-        if (made.e || !made.reader.is_invalid || heard.count != 1 ||
-            strcmp(heard.variable[0], row->variable) != 0 ||
-            !strstr(heard.error[0], row->error))
-            fail_msg("%s: %s, %zu complaints: %s %s", row->name,
-                     pst_err_code(made.e), heard.count, heard.variable[0],
-                     heard.error[0]);
+        if (made.e || !made.reader.is_invalid || reported.count != 1 ||
+            strcmp(reported.variable[0], row->variable) != 0 ||
+            !strstr(reported.error[0], row->error))
+            fail_msg("%s: %s, %zu errors: %s %s", row->name,
+                     pst_err_code(made.e), reported.count, reported.variable[0],
+                     reported.error[0]);
         assert_int_equal(made.backend.rules.login_count, 0);
     }
 }
 
-/* Every document that is wrong is told at once; so is every pointer. */
+/* All wrong documents are reported at once; so are all wrong pointers. */
 static void
 test_all_at_once(void **state)
 {
@@ -423,9 +425,9 @@ test_all_at_once(void **state)
         pst_arena_reset(arena);
         make(&made, i ? &pointers : &documents);
         assert_int_equal(made.e, PST_OK);
-        assert_int_equal(heard.count, i ? 4 : 3);
-        for (size_t j = 0; j < heard.count; j++)
-            assert_string_equal(heard.variable[j], want[i][j]);
+        assert_int_equal(reported.count, i ? 4 : 3);
+        for (size_t j = 0; j < reported.count; j++)
+            assert_string_equal(reported.variable[j], want[i][j]);
     }
 }
 
@@ -464,7 +466,7 @@ test_memory(void **state)
         make(&made, &setting);
         e = made.e;
         assert_false(made.reader.is_invalid);
-        assert_int_equal(heard.count, 0);
+        assert_int_equal(reported.count, 0);
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 20, 999);

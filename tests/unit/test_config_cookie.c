@@ -60,7 +60,7 @@ static const struct row rows[] = {
      "__Http-a",
      NULL,
      NULL},
-    {"an underscore is no prefix",
+    {"an underscore is not a prefix",
      {NAME("__a"), ROOT, .secure = true},
      "__Host-Http-__a",
      NULL,
@@ -90,12 +90,12 @@ static const struct row rows[] = {
      {NAME("__Host-"), ROOT, .secure = true},
      NULL,
      "POSTERN_COOKIE_NAME",
-     "no name"},
+     "is only a prefix"},
     {"only the long prefix",
      {NAME("__Host-Http-"), ROOT, .secure = true},
      NULL,
      "POSTERN_COOKIE_NAME",
-     "no name"},
+     "is only a prefix"},
     {"host prefix with a path",
      {NAME("__Host-a"), SHOP, .secure = true},
      NULL,
@@ -153,9 +153,9 @@ cookies_are_finished(void **state)
                 ? e != PST_OK || !cookie.http_only || cookie.has_max_age ||
                       !pst_str_equal(cookie.name, pst_str_from(row->want))
                 : e != PST_BAD_CONFIG || strcmp(variable, row->variable) != 0 ||
-                      !strstr(error.text, row->error))
+                      !strstr(error.message, row->error))
             fail_msg("%s: %.*s %s %s", row->name, (int)cookie.name.len,
-                     cookie.name.ptr, variable, error.text);
+                     cookie.name.ptr, variable, error.message);
     }
     pst_arena_free(&arena);
 }
@@ -180,7 +180,7 @@ name_is_bounded(void **state)
             config_cookie_prepare(arena, &cookie, DAY, &variable, &error);
 
         if (e != (i == 0 ? PST_OK : PST_BAD_CONFIG))
-            fail_msg("%zu octets: %s", lengths[i], error.text);
+            fail_msg("%zu bytes: %s", lengths[i], error.message);
     }
     pst_arena_free(&arena);
 }
@@ -249,6 +249,78 @@ names_beside_it(void **state)
     pst_arena_free(&arena);
 }
 
+struct check_row {
+    const char *name;
+    config_check_fn *check;
+    const char *value;
+    const char *error; /* part of the sentence; NULL: taken */
+};
+
+static const struct check_row checked[] = {
+    {"cookie name", config_check_cookie_name, "session", NULL},
+    {"cookie name with a prefix", config_check_cookie_name, "__Host-a", NULL},
+    {"cookie name beyond ASCII", config_check_cookie_name, "\xc3\xbc", "token"},
+    {"cookie domain", config_check_cookie_domain, "shop.example", NULL},
+    {"cookie domain that is a number", config_check_cookie_domain, "10.1",
+     "host name"},
+    {"cookie path", config_check_cookie_path, "/shop", NULL},
+    {"L31: cookie path with CR", config_check_cookie_path, "/\r",
+     "begins with /"},
+};
+
+static void
+attributes_are_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(checked); i++) {
+        const struct check_row *row = &checked[i];
+        struct config_error error = {""};
+        enum pst_err e = row->check(pst_str_from(row->value), &error);
+
+        if (row->error
+                ? e != PST_BAD_CONFIG || !strstr(error.message, row->error)
+                : e != PST_OK)
+            fail_msg("%s: %s %s", row->name, pst_err_code(e), error.message);
+    }
+}
+
+static void
+long_domains_are_refused(void **state)
+{
+    char storage[64];
+    struct config_error error;
+
+    (void)state;
+    memset(storage, 'a', sizeof(storage));
+    assert_int_equal(
+        config_check_cookie_domain((struct pst_str){storage, 63}, &error),
+        PST_OK);
+    assert_int_equal(
+        config_check_cookie_domain((struct pst_str){storage, 64}, &error),
+        PST_BAD_CONFIG);
+}
+
+/* A password in a value never comes out in a sentence about it. */
+static void
+sentences_do_not_repeat_passwords(void **state)
+{
+    static config_check_fn *const checks[] = {
+        config_check_cookie_name,
+        config_check_cookie_domain,
+        config_check_cookie_path,
+    };
+    struct pst_str value = PST_STR("https://me:pa55word@shop.example/a b");
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(checks); i++) {
+        struct config_error error = {""};
+
+        if (checks[i](value, &error) != PST_BAD_CONFIG || !*error.message ||
+            strstr(error.message, "pa55word"))
+            fail_msg("check %zu: %s", i, error.message);
+    }
+}
+
 int
 main(void)
 {
@@ -257,6 +329,9 @@ main(void)
         cmocka_unit_test(name_is_bounded),
         cmocka_unit_test(age_is_checked),
         cmocka_unit_test(names_beside_it),
+        cmocka_unit_test(attributes_are_checked),
+        cmocka_unit_test(long_domains_are_refused),
+        cmocka_unit_test(sentences_do_not_repeat_passwords),
     };
 
     return cmocka_run_group_tests_name("config_cookie", tests, NULL, NULL);

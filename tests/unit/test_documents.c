@@ -361,8 +361,8 @@ test_bad_manifest(void **state)
         documents_new(&documents, &options, fix.reason, sizeof(fix.reason)),
         PST_BAD_CONFIG);
     assert_string_equal(fix.reason,
-                        "names /nowhere/x.json, a file that cannot be "
-                        "read: No such file or directory");
+                        "/nowhere/x.json cannot be read: No such file or "
+                        "directory");
     assert_null(documents);
 }
 

@@ -192,7 +192,7 @@ a_bad_file_keeps_the_old_secrets(void **state)
         {"empty", "", 0600},
         {"given twice", FIRST " " FIRST, 0600},
         {"one good, one bad", SECOND " secretsecretsecret", 0600},
-        {"a control octet", SECOND "\x01", 0600},
+        {"a control byte", SECOND "\x01", 0600},
         {"everybody may read it", SECOND, 0604},
         {"away", NULL, 0},
     };
@@ -284,7 +284,7 @@ a_rotation_at_the_start_is_seen(void **state)
 
 /* If the file is invalid at that time, that is logged once. */
 static void
-a_bad_file_at_the_start_is_told(void **state)
+a_bad_file_at_the_start_is_logged(void **state)
 {
     (void)state;
     keyring_cache_free(&world.cache);
@@ -403,8 +403,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_hangup_reads_once, begin, end),
         cmocka_unit_test_setup_teardown(a_rotation_at_the_start_is_seen, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(a_bad_file_at_the_start_is_told, begin,
-                                        end),
+        cmocka_unit_test_setup_teardown(a_bad_file_at_the_start_is_logged,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(a_mended_mode_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(without_a_file_there_is_nothing_to_read,
                                         begin, end),

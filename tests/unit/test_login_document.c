@@ -114,8 +114,8 @@ expect_refused(const struct refused *row, bool is_first)
 
     pst_arena_reset(arena);
     e = read_login(row->document, is_first, &login, &reason);
-    if (e != PST_BAD_CONFIG || !strstr(reason.text, row->reason))
-        fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.text);
+    if (e != PST_BAD_CONFIG || !strstr(reason.message, row->reason))
+        fail_msg("%s: %s, %s", row->name, pst_err_code(e), reason.message);
     check_text(row->name, login.text, "untouched");
 }
 
@@ -134,7 +134,7 @@ test_refused(void **state)
         expect_refused(&first_only[i], true);
         if (read_login(first_only[i].document, false, &login, &reason) !=
             PST_OK)
-            fail_msg("%s, second: %s", first_only[i].name, reason.text);
+            fail_msg("%s, second: %s", first_only[i].name, reason.message);
     }
 }
 
@@ -193,7 +193,7 @@ test_taken(void **state)
         pst_arena_reset(arena);
         if (read_login(row->document, !row->is_second, &login, &reason) !=
             PST_OK)
-            fail_msg("%s: %s", row->name, reason.text);
+            fail_msg("%s: %s", row->name, reason.message);
         check_text(row->name, login.field->name, row->field);
         check_text(row->name, login.name_variable, row->name_variable);
         if (login.has_password != row->has_password ||
@@ -239,9 +239,10 @@ test_who(void **state)
         pst_arena_reset(arena);
         e = who_document_parse(arena, pst_str_from(bad[i].document), &who,
                                &reason);
-        if (e != PST_BAD_CONFIG || !strstr(reason.text, bad[i].reason) ||
+        if (e != PST_BAD_CONFIG || !strstr(reason.message, bad[i].reason) ||
             who.field)
-            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e), reason.text);
+            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e),
+                     reason.message);
     }
     for (size_t i = 0; i < PST_COUNT(good); i++) {
         struct who_document who = {.text = PST_STR_NONE};
@@ -250,7 +251,7 @@ test_who(void **state)
         pst_arena_reset(arena);
         if (who_document_parse(arena, pst_str_from(good[i]), &who, &reason) !=
             PST_OK)
-            fail_msg("%s: %s", good[i], reason.text);
+            fail_msg("%s: %s", good[i], reason.message);
         check_text(good[i], who.text, good[i]);
         check_text(good[i], who.field->name, "me");
     }
@@ -269,7 +270,8 @@ test_check(void **state)
     assert_int_equal(
         document_check_syntax(arena, PST_STR("{a}\n\n {"), &reason),
         PST_BAD_CONFIG);
-    assert_non_null(strstr(reason.text, "cannot be parsed at line 3, column "));
+    assert_non_null(
+        strstr(reason.message, "cannot be parsed at line 3, column "));
 }
 
 /* The name of the field that a pointer leads to, or an empty string. */

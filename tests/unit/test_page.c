@@ -202,11 +202,11 @@ base64(const uint8_t in[static PST_HASH_LEN], char to[static 45])
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t octets[33] = {0};
+    uint8_t bytes[33] = {0};
 
-    memcpy(octets, in, PST_HASH_LEN);
+    memcpy(bytes, in, PST_HASH_LEN);
     for (size_t i = 0; i < 11; i++) {
-        const uint8_t *o = octets + 3 * i;
+        const uint8_t *o = bytes + 3 * i;
 
         to[4 * i] = alphabet[o[0] >> 2];
         to[4 * i + 1] = alphabet[(o[0] & 3) << 4 | o[1] >> 4];
@@ -399,7 +399,7 @@ test_adorned(void **state)
     check_has("again", "role=\"alert\">&lt;again&gt;</p>");
 }
 
-/* L26: whatever it is told, in either form, no error is a 2xx or 3xx. */
+/* L26: no error is sent as a 2xx or 3xx, in either form. */
 static void
 test_error_status(void **state)
 {

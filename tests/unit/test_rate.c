@@ -56,10 +56,10 @@ test_parse(void **state)
         struct pst_str text = pst_str_from(rows[i].text);
 
         if (rate_parse(text, &rate, &error) != want)
-            fail_msg("row '%s': %s", rows[i].text, error.text);
+            fail_msg("row '%s': %s", rows[i].text, error.message);
         if (want == PST_OK
                 ? rate.limit != rows[i].limit || rate.period != rows[i].period
-                : rate.limit != -7 || strlen(error.text) == 0)
+                : rate.limit != -7 || strlen(error.message) == 0)
             fail_msg("row '%s': %ld in %ld", rows[i].text, (long)rate.limit,
                      (long)rate.period);
     }

@@ -103,7 +103,7 @@ test_good(void **state)
         if (missing_store(rows[i].text))
             continue;
         if (store_url_parse(pst_str_from(rows[i].text), &got, &error) != PST_OK)
-            fail_msg("row '%s' %s", rows[i].text, error.text);
+            fail_msg("row '%s' %s", rows[i].text, error.message);
         if (got.kind != want->kind || got.db != want->db ||
             got.map_size != want->map_size || strcmp(got.path, want->path) ||
             strcmp(got.host, want->host) || strcmp(got.port, want->port) ||
@@ -179,8 +179,8 @@ test_bad(void **state)
         if (store_url_parse(text, &got, &error) != PST_BAD_CONFIG ||
             got.db != -7)
             fail_msg("row '%s' is taken", rows[i].text);
-        if (!strstr(error.text, want))
-            fail_msg("row '%s' %s", rows[i].text, error.text);
+        if (!strstr(error.message, want))
+            fail_msg("row '%s' %s", rows[i].text, error.message);
     }
 }
 
@@ -203,8 +203,8 @@ test_build(void **state)
             continue;
         if (store_url_parse(pst_str_from(urls[i]), &got, &error) !=
                 PST_BAD_CONFIG ||
-            !strstr(error.text, missing))
-            fail_msg("row '%s' %s", urls[i], error.text);
+            !strstr(error.message, missing))
+            fail_msg("row '%s' %s", urls[i], error.message);
     }
     assert_int_equal(
         store_url_parse(pst_str_from(STORE_URL_DEFAULT), &got, &error), PST_OK);

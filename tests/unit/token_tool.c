@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token_tool.c - seal and open tokens at the command line, for tests that
- * compare them with other programs' tokens.
+ * token_tool.c - seal and open tokens on the command line, for tests that
+ * exchange tokens with other programs.
  *
  *   token_tool seal|open PURPOSE sealed|signed NOW
  *
  * Reads claims (seal) or a token (open) to the end of standard input; the
  * secrets come from COOKIE_SESSION_SECRET, the audience from
- * POSTERN_AUDIENCE. Exits 1 when the token does not open, 2 when the tool is
- * used in another way.
+ * POSTERN_AUDIENCE. Exits with 1 if the token does not open, and with 2 if the
+ * arguments or the environment are wrong.
  */
 #include <string.h>
 
@@ -23,7 +23,7 @@ static char input[PST_TOKEN_MAX + 2];
 static char output[PST_TOKEN_MAX];
 
 static int
-complain(const char *reason)
+report_misuse(const char *reason)
 {
     fprintf(stderr, "token_tool: %s\n", reason);
     return MISUSED;
@@ -57,17 +57,18 @@ seal(const struct pst_token_use *use, int64_t now, struct pst_str claims,
     return pst_buf_finish(&buf, out);
 }
 
-/* Seal or open what stands on standard input, and print it. */
+/* Seal or open the standard input, and print the result. */
 static int
-run(const struct pst_token_use *use, struct pst_arena *arena, bool is_seal,
-    int64_t now)
+convert(const struct pst_token_use *use, struct pst_arena *arena, bool is_seal,
+        int64_t now)
 {
     struct pst_str in = {input, fread(input, 1, sizeof(input), stdin)};
     struct pst_str out;
     enum pst_err e;
 
     if (is_seal && in.len == 0)
-        return complain("there are no claims");
+        return report_misuse(
+            "standard input is empty: it must contain the claims");
     e = is_seal ? seal(use, now, in, &out)
                 : pst_token_open(use, arena, in, &out, NULL);
     if (e) {
@@ -79,7 +80,7 @@ run(const struct pst_token_use *use, struct pst_arena *arena, bool is_seal,
 }
 
 static int
-with_ring(struct pst_token_use *use, bool is_seal, int64_t now)
+run_with_keyring(struct pst_token_use *use, bool is_seal, int64_t now)
 {
     const char *audience = getenv("POSTERN_AUDIENCE");
     struct pst_keyring *ring = NULL;
@@ -90,12 +91,12 @@ with_ring(struct pst_token_use *use, bool is_seal, int64_t now)
     if (pst_keyring_new(&ring, pst_str_from(getenv("COOKIE_SESSION_SECRET")),
                         pst_str_from(audience ? audience : DEFAULT_AUDIENCE),
                         &reason) != PST_OK)
-        return complain(reason);
+        return report_misuse(reason);
     use->ring = ring;
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
-        status = run(use, arena, is_seal, now);
+        status = convert(use, arena, is_seal, now);
     else
-        status = complain("out of memory");
+        status = report_misuse("out of memory");
     pst_arena_free(&arena);
     pst_keyring_free(&ring);
     return status;
@@ -109,19 +110,19 @@ main(int argc, char **argv)
     int64_t now;
 
     if (argc != 5)
-        return complain("usage: seal|open PURPOSE sealed|signed NOW");
+        return report_misuse("usage: seal|open PURPOSE sealed|signed NOW");
     is_seal = strcmp(argv[1], "seal") == 0;
     if (!is_seal && strcmp(argv[1], "open") != 0)
-        return complain("neither seal nor open");
+        return report_misuse("the first argument must be seal or open");
     if (!read_purpose(argv[2], &use.purpose))
-        return complain("no such purpose");
+        return report_misuse("unknown PURPOSE");
     if (strcmp(argv[3], "signed") == 0)
         use.format = PST_TOKEN_SIGNED;
     else if (strcmp(argv[3], "sealed") != 0)
-        return complain("neither sealed nor signed");
+        return report_misuse("the format must be sealed or signed");
     if (pst_str_parse_number(pst_str_from(argv[4]), &now) != PST_OK)
-        return complain("NOW is no number of seconds");
+        return report_misuse("NOW must be a number of seconds");
     if (pst_crypto_init() != PST_OK)
-        return complain("libgcrypt does not start");
-    return with_ring(&use, is_seal, now);
+        return report_misuse("libgcrypt cannot be started");
+    return run_with_keyring(&use, is_seal, now);
 }

@@ -1,30 +1,57 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_table.h - a table of variables, and how it is filled from an
- * environment. Which variables there are is server/config.c's affair.
+ * config_reader.h - read the variables of a table from an environment, and
+ * report every one whose value is wrong.
+ *
+ * The table itself is in server/config_variables.c.
  */
-#ifndef POSTERN_SERVER_CONFIG_TABLE_H
-#define POSTERN_SERVER_CONFIG_TABLE_H
+#ifndef POSTERN_SERVER_CONFIG_READER_H
+#define POSTERN_SERVER_CONFIG_READER_H
 
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "server/config_parse.h"
 
-/* Where complaints go: one call for each thing that is wrong. */
+/*
+ * Why a value is refused: a sentence that begins behind "VARIABLE: ", without
+ * a full stop. It never repeats a value that may hold a password.
+ */
+struct config_error {
+    char message[512];
+};
+
+/* Format the message, cut to its buffer. Returns PST_BAD_CONFIG, always. */
+enum pst_err config_set_error(struct config_error *error, const char *format,
+                              ...) PST_PRINTF(2, 3);
+
+/*
+ * The same with the value at the beginning: 'VALUE' and then the message. Not
+ * for variables that hold a secret. A long value is cut, bytes that are not
+ * printable ASCII are shown as "?", and a value with an @ is not shown at all:
+ * it may be a URL with a password that was set in the wrong variable.
+ */
+enum pst_err config_set_value_error(struct config_error *error,
+                                    struct pst_str value, const char *format,
+                                    ...) PST_PRINTF(3, 4);
+
+/* May a variable have this value? PST_OK, or PST_BAD_CONFIG with error set. */
+typedef enum pst_err config_check_fn(struct pst_str value,
+                                     struct config_error *error);
+
+/* Receives the errors: one call for each error found. */
 struct config_reporter {
     void (*report_error)(void *context, const char *variable,
-                         const char *error);
+                         const char *message);
     void *context;
 };
 
-/* One row of the table, for `postern check`, `postern config`, and papers. */
+/* One row of the table, as `postern check` and the documentation show it. */
 struct config_row {
     const char *name;
     const char *group;
     const char *kind;          /* "duration", "switch", "text", … */
-    const char *default_value; /* as one would write it */
+    const char *default_value; /* as an administrator would write it */
     const char *help;          /* one sentence */
     bool is_secret;
 };
@@ -42,23 +69,23 @@ typedef enum pst_err config_read_fn(struct config_reader *reader,
                                     const struct config_entry *entry,
                                     struct pst_str value);
 
-/* A word that a variable may be, and what it stands for. */
+/* A word that a variable may have as its value, and the number it means. */
 struct config_keyword {
     const char *keyword; /* NULL ends a list of them */
     unsigned value;
 };
 
-/* A row, and where its value goes: an offset into the reader's target. */
+/* A row, and where its value is stored: an offset into the reader's target. */
 struct config_entry {
     struct config_row row;
     const char *vendure_default; /* under that preset; NULL: the same */
     config_read_fn *read;
-    config_check_fn *check;                /* of texts, and of lists' entries */
+    config_check_fn *check;                /* of texts, and of list items */
     const struct config_keyword *keywords; /* of words and flags */
     int64_t min;                           /* of numbers */
     int64_t max;
     size_t offset;
-    size_t second_offset; /* of what goes to two places */
+    size_t second_offset; /* of a value that fills two fields */
 };
 
 struct config_state {
@@ -70,20 +97,21 @@ struct config_reader {
     const struct config_entry *entries;
     size_t count;
     struct config_state *states; /* one for each entry */
-    struct pst_str *display;     /* what each amounts to; lives with target */
+    struct pst_str *display; /* the value in use, to be shown, of each entry;
+                                lives with the target */
     struct pst_arena *arena;
     void *target;
     const struct config_reporter *reporter; /* may be NULL */
-    struct config_error error;              /* of the newest refusal */
-    bool is_invalid;                        /* something was refused */
+    struct config_error error;              /* the last one */
+    bool is_invalid;                        /* an error was reported */
 };
 
-/* Say that reader->error is wrong with this variable. */
+/* Report reader->error for this variable. */
 void config_report_error(struct config_reader *reader, const char *variable);
 
 /*
- * Find the table's names in an environment. Complains of a name given twice,
- * and of a POSTERN_ name that is not in the table.
+ * Find the table's variables in an environment. Reports a variable that is set
+ * twice, and a POSTERN_ variable that is not in the table.
  */
 void config_scan_environment(struct config_reader *reader,
                              const char *const *environment);
@@ -91,29 +119,30 @@ void config_scan_environment(struct config_reader *reader,
 /* The index of a name that is in the table. */
 size_t config_find_entry(const struct config_reader *reader, const char *name);
 
-/* What the environment gave for a name of the table; absent: not set. */
+/* The environment's value for a name of the table; absent: not set. */
 struct pst_str config_get_raw_value(const struct config_reader *reader,
                                     const char *name);
 
-/* Was a variable of this group, or "" of any, refused? */
+/* Was a variable of this group refused? group "": of any group. */
 bool config_is_group_invalid(const struct config_reader *reader,
                              const char *group);
 
 /*
- * Read one entry from the environment, or from `otherwise` ("" is nothing,
- * and the target stays as it is). Complains. PST_OK or PST_NO_MEMORY.
+ * Read one entry from the environment or, where it is not set, from
+ * default_value ("": leave the target as it is). Reports a value that is
+ * wrong. Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_read_entry(struct config_reader *reader,
                                             size_t index,
                                             const char *default_value);
 
-/* The places in the target that the entry's value goes to. */
+/* The fields of the target in which the entry's value is stored. */
 void *config_get_field(const struct config_reader *reader,
                        const struct config_entry *entry);
 void *config_get_second_field(const struct config_reader *reader,
                               const struct config_entry *entry);
 
-/* Set what a variable amounts to, where that is not what was written. */
+/* Set what is shown as the entry's value, where it is not the text as set. */
 void config_set_display(struct config_reader *reader,
                         const struct config_entry *entry, struct pst_str text);
 

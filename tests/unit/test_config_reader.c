@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_config_table.c - a small table is filled from environments.
+ * test_config_reader.c - a small table is read from environments.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "server/config_table.h"
+#include "server/config_reader.h"
 
 struct target {
     struct pst_str first;
@@ -54,16 +54,16 @@ struct fixture {
     struct pst_str display[PST_COUNT(entries)];
     struct config_reporter reporter;
     struct config_reader reader;
-    char heard[1024]; /* "NAME why" and a newline for each complaint */
+    char reported[1024]; /* "NAME why" and a newline for each error */
 };
 
 static void
-hear(void *context, const char *variable, const char *error)
+report_error(void *context, const char *variable, const char *error)
 {
     struct fixture *f = context;
-    size_t len = strlen(f->heard);
+    size_t len = strlen(f->reported);
 
-    snprintf(f->heard + len, sizeof(f->heard) - len, "%s %s\n", variable,
+    snprintf(f->reported + len, sizeof(f->reported) - len, "%s %s\n", variable,
              error);
 }
 
@@ -74,7 +74,7 @@ fixture_open(struct fixture *f)
 
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
     memset(f, 0, sizeof(*f));
-    f->reporter = (struct config_reporter){hear, f};
+    f->reporter = (struct config_reporter){report_error, f};
     f->reader = (struct config_reader){.entries = entries,
                                        .count = PST_COUNT(entries),
                                        .states = f->states,
@@ -95,7 +95,7 @@ struct row {
     const char *set[4];
     const char *first; /* what is read; NULL: nothing */
     const char *second;
-    const char *heard;
+    const char *reported;
 };
 
 static const struct row rows[] = {
@@ -108,44 +108,48 @@ static const struct row rows[] = {
      {"POSTERN_FIRST=a", "POSTERN_FIRST=b"},
      "a",
      "usual",
-     "POSTERN_FIRST is given twice\n"},
+     "POSTERN_FIRST is set twice in the environment\n"},
     {"thrice",
      {"POSTERN_FIRST=", "POSTERN_FIRST=", "POSTERN_FIRST=c"},
      NULL,
      "usual",
-     "POSTERN_FIRST is given twice\nPOSTERN_FIRST is given twice\n"},
+     "POSTERN_FIRST is set twice in the environment\nPOSTERN_FIRST is set "
+     "twice in the environment\n"},
     {"refused", {"POSTERN_FIRST=bad"}, NULL, "usual", "POSTERN_FIRST is bad\n"},
-    {"control octet",
+    {"control character",
      {"POSTERN_FIRST=a\x1f"},
      NULL,
      "usual",
-     "POSTERN_FIRST holds a control octet, such as a line's end or a tab\n"},
+     "POSTERN_FIRST contains a control character, such as a line break "
+     "or a tab\n"},
     {"one letter wrong",
      {"POSTERN_FIRTS=a"},
      NULL,
      "usual",
-     "POSTERN_FIRTS is an unknown variable; did you mean POSTERN_FIRST?\n"},
+     "POSTERN_FIRTS is an unknown variable: did you mean "
+     "POSTERN_FIRST?\n"},
     {"a word missing",
      {"POSTERN_SECOND=a"},
      NULL,
      "usual",
-     "POSTERN_SECOND is an unknown variable; did you mean "
+     "POSTERN_SECOND is an unknown variable: did you mean "
      "POSTERN_SECOND_TIME?\n"},
     {"nothing like it",
      {"POSTERN_QQQQQQQQQQQQ=a"},
      NULL,
      "usual",
-     "POSTERN_QQQQQQQQQQQQ is an unknown variable\n"},
+     "POSTERN_QQQQQQQQQQQQ is an unknown variable: see "
+     "postern-config(5)\n"},
     {"only the prefix",
      {"POSTERN_=a"},
      NULL,
      "usual",
-     "POSTERN_ is an unknown variable\n"},
-    {"octets that are no name",
+     "POSTERN_ is an unknown variable: see postern-config(5)\n"},
+    {"bytes that are not a name",
      {"POSTERN_\x1b[2J\xff=a"},
      NULL,
      "usual",
-     "POSTERN_?[2J? is an unknown variable\n"},
+     "POSTERN_?[2J? is an unknown variable: see postern-config(5)\n"},
 };
 
 static void
@@ -167,11 +171,11 @@ environments_are_read(void **state)
         if (!pst_str_equal(f.target.first, pst_str_from(row->first)) ||
             pst_str_is_absent(f.target.first) != !row->first ||
             !pst_str_equal(f.target.second, pst_str_from(row->second)) ||
-            strcmp(f.heard, row->heard) != 0 ||
-            f.reader.is_invalid != (*row->heard != '\0'))
+            strcmp(f.reported, row->reported) != 0 ||
+            f.reader.is_invalid != (*row->reported != '\0'))
             fail_msg("%s: %.*s, %.*s, %s", row->name, (int)f.target.first.len,
                      f.target.first.ptr ? f.target.first.ptr : "",
-                     (int)f.target.second.len, f.target.second.ptr, f.heard);
+                     (int)f.target.second.len, f.target.second.ptr, f.reported);
         fixture_close(&f);
     }
 }
@@ -219,7 +223,7 @@ what_is_given_is_shown(void **state)
 }
 
 static void
-missing_memory_is_told(void **state)
+missing_memory_is_reported(void **state)
 {
     static const char *const environment[] = {"POSTERN_FIRST=none left", NULL};
     struct fixture f;
@@ -230,8 +234,52 @@ missing_memory_is_told(void **state)
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
     pst_arena_fail_at(f.reader.arena, 1);
     assert_int_equal(config_read_entry(&f.reader, 0, ""), PST_NO_MEMORY);
-    assert_string_equal(f.heard, "");
+    assert_string_equal(f.reported, "");
     fixture_close(&f);
+}
+
+/* A sentence that is too long is cut, and stays a string. */
+static void
+sentences_are_bounded(void **state)
+{
+    struct config_error error;
+    char filler[1000];
+
+    (void)state;
+    memset(filler, 'a', sizeof(filler));
+    filler[sizeof(filler) - 1] = '\0';
+    assert_int_equal(config_set_error(&error, "is %s", filler), PST_BAD_CONFIG);
+    assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
+}
+
+/* A value begins its message: cut, in printable ASCII, and never with an @. */
+static void
+values_are_quoted(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *want;
+    } quoted[] = {
+        {"", "'' is 1"},
+        {"a b", "'a b' is 1"},
+        {"a\x9b\xc3\xbc", "'a?"
+                          "?"
+                          "?' is 1"},
+        {"0123456789012345678901234567890123456789012345678901234567890",
+         "'012345678901234567890123456789012345678901234567890123456789...'"
+         " is 1"},
+        {"redis://u:pa55word@a", "the value is 1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(quoted); i++) {
+        struct config_error error;
+
+        assert_int_equal(config_set_value_error(
+                             &error, pst_str_from(quoted[i].value), "is %d", 1),
+                         PST_BAD_CONFIG);
+        assert_string_equal(error.message, quoted[i].want);
+    }
 }
 
 int
@@ -241,8 +289,10 @@ main(void)
         cmocka_unit_test(environments_are_read),
         cmocka_unit_test(groups_are_marked),
         cmocka_unit_test(what_is_given_is_shown),
-        cmocka_unit_test(missing_memory_is_told),
+        cmocka_unit_test(missing_memory_is_reported),
+        cmocka_unit_test(sentences_are_bounded),
+        cmocka_unit_test(values_are_quoted),
     };
 
-    return cmocka_run_group_tests_name("config_table", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("config_reader", tests, NULL, NULL);
 }

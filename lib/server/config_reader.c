@@ -1,18 +1,64 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_table.c - a table of variables is filled from an environment.
+ * config_reader.c - read the variables of a table from an environment.
  */
-#include "server/config_table.h"
+#include "server/config_reader.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #define VARIABLE_PREFIX PST_STR("POSTERN_")
 
-/* A value's bytes at most: far more than any needs. */
+/* Bytes of a value at most: far more than any needs. */
 #define VALUE_MAX (32 * 1024)
 
-/* A name's bytes that we compare and repeat in complaints. */
+/* Bytes of a name that are compared and repeated in messages. */
 #define NAME_MAX_BYTES 64
+
+/* Bytes of a value that are repeated in messages. */
+#define QUOTED_MAX_BYTES 60
+
+enum pst_err
+config_set_error(struct config_error *error, const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(error->message, sizeof(error->message), format, values);
+    va_end(values);
+    return PST_BAD_CONFIG;
+}
+
+/*
+ * Copy at most max bytes of text, and a NUL. What is not printable ASCII is
+ * replaced, so that no message can move the cursor of a terminal.
+ */
+static void
+copy_printable(char *out, struct pst_str text, size_t max)
+{
+    text = pst_str_first(text, max);
+    for (size_t i = 0; i < text.len; i++)
+        out[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
+    out[text.len] = '\0';
+}
+
+enum pst_err
+config_set_value_error(struct config_error *error, struct pst_str value,
+                       const char *format, ...)
+{
+    char quoted[QUOTED_MAX_BYTES + 1];
+    char message[sizeof(error->message) - sizeof(quoted) - 8];
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(message, sizeof(message), format, values);
+    va_end(values);
+    if (pst_str_index(value, '@') < value.len)
+        return config_set_error(error, "the value %s", message);
+    copy_printable(quoted, value, QUOTED_MAX_BYTES);
+    return config_set_error(error, "'%s%s' %s", quoted,
+                            value.len > QUOTED_MAX_BYTES ? "..." : "", message);
+}
 
 void
 config_report_error(struct config_reader *reader, const char *variable)
@@ -20,7 +66,7 @@ config_report_error(struct config_reader *reader, const char *variable)
     reader->is_invalid = true;
     if (reader->reporter)
         reader->reporter->report_error(reader->reporter->context, variable,
-                                       reader->error.text);
+                                       reader->error.message);
 }
 
 static size_t
@@ -66,8 +112,8 @@ min_size(size_t a, size_t b)
 }
 
 /*
- * How many bytes must be put in, taken out or changed to make b of a
- * (Levenshtein); both at most NAME_MAX_BYTES long.
+ * How many bytes must be inserted, removed or replaced to turn a into b
+ * (Levenshtein). Both are at most NAME_MAX_BYTES long.
  */
 static size_t
 levenshtein_distance(struct pst_str a, struct pst_str b)
@@ -91,7 +137,7 @@ levenshtein_distance(struct pst_str a, struct pst_str b)
     return row[b.len];
 }
 
-/* The table's name that somebody who wrote this most likely meant, or NULL. */
+/* The name in the table that was most likely meant by this one, or NULL. */
 static const char *
 config_find_nearest_name(const struct config_reader *reader,
                          struct pst_str name)
@@ -105,7 +151,7 @@ config_find_nearest_name(const struct config_reader *reader,
         struct pst_str known = pst_str_from(reader->entries[i].row.name);
         size_t distance = levenshtein_distance(name, known);
 
-        /* A name that only ends too early, or too late, is a near one. */
+        /* A name of which only the end is missing is near. */
         if (name.len > VARIABLE_PREFIX.len && pst_str_starts(known, name))
             distance = min_size(distance, 2);
         if (distance < best) {
@@ -119,16 +165,12 @@ config_find_nearest_name(const struct config_reader *reader,
 static void
 config_report_unknown(struct config_reader *reader, struct pst_str name)
 {
-    char storage[NAME_MAX_BYTES + 1] = "";
-    struct pst_str display = pst_str_first(name, NAME_MAX_BYTES);
+    char storage[NAME_MAX_BYTES + 1];
     const char *suggestion = config_find_nearest_name(reader, name);
 
-    for (size_t i = 0; i < display.len; i++)
-        storage[i] = display.ptr[i] > ' ' && display.ptr[i] <= '~'
-                         ? display.ptr[i]
-                         : '?';
-    config_set_error(&reader->error, "is an unknown variable%s%s%s",
-                     suggestion ? "; did you mean " : "",
+    copy_printable(storage, name, NAME_MAX_BYTES);
+    config_set_error(&reader->error, "is an unknown variable: %s%s%s",
+                     suggestion ? "did you mean " : "see postern-config(5)",
                      suggestion ? suggestion : "", suggestion ? "?" : "");
     config_report_error(reader, storage);
 }
@@ -150,7 +192,7 @@ config_scan_environment(struct config_reader *reader,
         }
         if (!pst_str_is_absent(state->raw_value)) {
             state->is_invalid = true;
-            config_set_error(&reader->error, "is given twice");
+            config_set_error(&reader->error, "is set twice in the environment");
             config_report_error(reader, reader->entries[index].row.name);
             continue;
         }
@@ -158,7 +200,7 @@ config_scan_environment(struct config_reader *reader,
     }
 }
 
-/* A copy, with a NUL behind it, of a value that may be looked at. */
+/* Copy a value that has an allowed length and no control bytes, and a NUL. */
 static enum pst_err
 config_copy_value(struct config_reader *reader, struct pst_str raw_value,
                   struct pst_str *out)
@@ -167,39 +209,17 @@ config_copy_value(struct config_reader *reader, struct pst_str raw_value,
     enum pst_err e;
 
     if (raw_value.len > VALUE_MAX)
-        return config_set_error(&reader->error, "is longer than %d octets",
+        return config_set_error(&reader->error, "is longer than %d bytes",
                                 VALUE_MAX);
     for (size_t i = 0; i < raw_value.len; i++)
         if ((unsigned char)raw_value.ptr[i] < ' ' || raw_value.ptr[i] == 0x7F)
             return config_set_error(&reader->error,
-                                    "holds a control octet, such as a line's "
-                                    "end or a tab");
+                                    "contains a control character, such as a "
+                                    "line break or a tab");
     e = pst_arena_c_string(reader->arena, raw_value, &copy);
     if (e)
         return e;
     *out = pst_str_from(copy);
-    return PST_OK;
-}
-
-enum pst_err
-config_read_entry(struct config_reader *reader, size_t index,
-                  const char *default_value)
-{
-    const struct config_entry *entry = &reader->entries[index];
-    struct config_state *state = &reader->states[index];
-    struct pst_str value = pst_str_from(default_value);
-    enum pst_err e = PST_OK;
-
-    if (state->raw_value.len > 0)
-        e = config_copy_value(reader, state->raw_value, &value);
-    if (e == PST_OK && value.len > 0) {
-        config_set_display(reader, entry, value);
-        e = entry->read(reader, entry, value);
-    }
-    if (e != PST_BAD_CONFIG)
-        return e;
-    state->is_invalid = true;
-    config_report_error(reader, entry->row.name);
     return PST_OK;
 }
 
@@ -222,4 +242,26 @@ config_set_display(struct config_reader *reader,
                    const struct config_entry *entry, struct pst_str text)
 {
     reader->display[entry - reader->entries] = text;
+}
+
+enum pst_err
+config_read_entry(struct config_reader *reader, size_t index,
+                  const char *default_value)
+{
+    const struct config_entry *entry = &reader->entries[index];
+    struct config_state *state = &reader->states[index];
+    struct pst_str value = pst_str_from(default_value);
+    enum pst_err e = PST_OK;
+
+    if (state->raw_value.len > 0)
+        e = config_copy_value(reader, state->raw_value, &value);
+    if (e == PST_OK && value.len > 0) {
+        config_set_display(reader, entry, value);
+        e = entry->read(reader, entry, value);
+    }
+    if (e != PST_BAD_CONFIG)
+        return e;
+    state->is_invalid = true;
+    config_report_error(reader, entry->row.name);
+    return PST_OK;
 }

@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_parse.h - numbers, durations, sizes and lists as variables spell
- * them, and the sentence that says why a value is refused.
+ * config_values.h - parse numbers, durations, sizes, keywords and lists, as
+ * variables contain them.
  */
-#ifndef POSTERN_SERVER_CONFIG_PARSE_H
-#define POSTERN_SERVER_CONFIG_PARSE_H
+#ifndef POSTERN_SERVER_CONFIG_VALUES_H
+#define POSTERN_SERVER_CONFIG_VALUES_H
 
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "server/config_reader.h"
 
-/* Entries in a list at most. */
+/* Items in a list at most. */
 #define CONFIG_LIST_MAX 256
 
 /*
- * Why a value is refused: a sentence without a full stop. It never repeats
- * the value, which may hold a password, but for its canonical spelling.
+ * Parsers: out is set on PST_OK only; each returns PST_OK or PST_BAD_CONFIG
+ * (error is set).
  */
-struct config_error {
-    char text[320];
-};
-
-/* Write the sentence, cut to its room. Returns PST_BAD_CONFIG, always. */
-enum pst_err config_set_error(struct config_error *error, const char *format,
-                              ...) PST_PRINTF(2, 3);
-
-/* May a variable have this value? PST_OK, or PST_BAD_CONFIG with why set. */
-typedef enum pst_err config_check_fn(struct pst_str value,
-                                     struct config_error *error);
 
 /* "90", "90s", "30m", "12h", "30d": seconds. */
 PST_MUST_USE enum pst_err config_parse_duration(struct pst_str value,
@@ -65,15 +55,41 @@ struct config_list {
 };
 
 /*
- * Read a list whose entries are separated by spaces or commas.
- *   check  asked about each
+ * Parse a list whose items are separated by spaces or commas.
+ *   check  called with each item; NULL: any item is allowed
  *   out    set on PST_OK to an array in arena of slices of value
- * Returns PST_OK, PST_BAD_CONFIG (why is set), PST_NO_MEMORY.
+ * Returns PST_OK, PST_BAD_CONFIG (error is set), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_parse_list(struct pst_arena *arena,
                                             struct pst_str value,
                                             config_check_fn *check,
                                             struct config_list *out,
                                             struct config_error *error);
+
+/* Readers for the table. */
+
+/* To int64_t, from the entry's min to its max. */
+config_read_fn config_read_duration;
+config_read_fn config_read_size;
+config_read_fn config_read_milliseconds;      /* "500ms", or a duration */
+config_read_fn config_read_optional_duration; /* "off" is 0 */
+config_read_fn config_read_number;
+
+/* One of the entry's keywords, in any case: to an enum, and to a bool. */
+config_read_fn config_read_keyword;
+config_read_fn config_read_bool;
+
+/* Several of them: to unsigned, their values or-ed together. */
+config_read_fn config_read_flags;
+
+/* To an array of struct pst_str, and its count in the second field. */
+config_read_fn config_read_list;
+
+/* To struct rate. */
+config_read_fn config_read_rate;
+
+/* The entry's keyword that equals text in any case, or NULL. */
+const struct config_keyword *
+config_find_keyword(const struct config_entry *entry, struct pst_str text);
 
 #endif

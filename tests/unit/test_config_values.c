@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_config_read.c - each kind of variable is read into a place of its type.
+ * test_config_values.c - numbers, durations, sizes, keywords, lists and other
+ * kinds of values are parsed, and stored in fields of their types.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,12 +10,207 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "server/config_check.h"
-#include "server/config_read.h"
+#include "server/config_names.h"
+#include "server/config_texts.h"
+#include "server/config_values.h"
+
+typedef enum pst_err parse(struct pst_str, int64_t *, struct config_error *);
+typedef void emit(struct pst_buf *, int64_t);
+
+struct row {
+    const char *in;
+    int64_t want;         /* -1: refused */
+    const char *shortest; /* as it is written back */
+};
+
+static const struct row durations[] = {
+    {"0", 0, "0"},
+    {"0s", 0, "0"},
+    {"1", 1, "1s"},
+    {"90", 90, "90s"},
+    {"90s", 90, "90s"},
+    {"60", 60, "1m"},
+    {"30m", 1800, "30m"},
+    {"90m", 5400, "90m"},
+    {"12h", 43200, "12h"},
+    {"24h", 86400, "1d"},
+    {"30d", 2592000, "30d"},
+    {"9223372036854775807", INT64_MAX, "9223372036854775807s"},
+    {"9223372036854775808", -1, NULL},
+    {"153722867280912931m", -1, NULL},
+    {"106751991167301d", -1, NULL},
+    {"106751991167300d", 9223372036854720000, "106751991167300d"},
+    {"", -1, NULL},
+    {"s", -1, NULL},
+    {"1w", -1, NULL},
+    {"1S", -1, NULL},
+    {"1ms", -1, NULL},
+    {"1m30s", -1, NULL},
+    {"-1", -1, NULL},
+    {"+1", -1, NULL},
+    {"1.5h", -1, NULL},
+    {" 1", -1, NULL},
+    {"1 ", -1, NULL},
+    {"1 s", -1, NULL},
+    {"01", -1, NULL},
+    {"0x10", -1, NULL},
+    {"1K", -1, NULL},
+};
+
+static const struct row milliseconds[] = {
+    {"0", 0, "0"},
+    {"0ms", 0, "0"},
+    {"1ms", 1, "1ms"},
+    {"500ms", 500, "500ms"},
+    {"1000ms", 1000, "1s"},
+    {"1500ms", 1500, "1500ms"},
+    {"2", 2000, "2s"},
+    {"2s", 2000, "2s"},
+    {"90s", 90000, "90s"},
+    {"60000ms", 60000, "1m"},
+    {"1h", 3600000, "1h"},
+    {"9223372036854775807ms", INT64_MAX, "9223372036854775807ms"},
+    {"9223372036854775808ms", -1, NULL},
+    {"9223372036854775807", -1, NULL},
+    {"9223372036854776s", -1, NULL},
+    {"", -1, NULL},
+    {"ms", -1, NULL},
+    {"m s", -1, NULL},
+    {"5 ms", -1, NULL},
+    {"5MS", -1, NULL},
+    {"-5ms", -1, NULL},
+    {"0.5s", -1, NULL},
+    {"05ms", -1, NULL},
+    {"1s500ms", -1, NULL},
+    {"off", -1, NULL},
+};
+
+static const struct row sizes[] = {
+    {"0", 0, "0"},
+    {"1023", 1023, "1023"},
+    {"1024", 1024, "1K"},
+    {"64K", 65536, "64K"},
+    {"1536K", 1572864, "1536K"},
+    {"32M", 33554432, "32M"},
+    {"1024M", 1073741824, "1G"},
+    {"2G", 2147483648, "2G"},
+    {"8589934592G", -1, NULL},
+    {"1k", -1, NULL},
+    {"1KB", -1, NULL},
+    {"1T", -1, NULL},
+    {"K", -1, NULL},
+    {"1s", -1, NULL},
+};
+
+static const struct row numbers[] = {
+    {"0", 0, "0"},      {"256", 256, "256"}, {"1K", -1, NULL},
+    {"many", -1, NULL}, {"", -1, NULL},
+};
+
+static void
+expect(const struct row *rows, size_t count, parse *parses, emit *emits)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct config_error error = {""};
+        char storage[64];
+        struct pst_buf buf;
+        int64_t got = 0;
+        enum pst_err e = parses(pst_str_from(rows[i].in), &got, &error);
+
+        if (rows[i].want < 0) {
+            if (e != PST_BAD_CONFIG || !*error.message)
+                fail_msg("\"%s\": is taken, as %lld", rows[i].in,
+                         (long long)got);
+            continue;
+        }
+        if (e != PST_OK || got != rows[i].want)
+            fail_msg("\"%s\": %lld %s", rows[i].in, (long long)got,
+                     error.message);
+        pst_buf_init(&buf, storage, sizeof(storage));
+        emits(&buf, got);
+        if (!pst_str_equal(pst_buf_str(&buf), pst_str_from(rows[i].shortest)))
+            fail_msg("\"%s\": is written %.*s", rows[i].in, (int)buf.len,
+                     buf.ptr);
+    }
+}
+
+static void
+numbers_are_read(void **state)
+{
+    (void)state;
+    expect(durations, PST_COUNT(durations), config_parse_duration,
+           config_emit_duration);
+    expect(milliseconds, PST_COUNT(milliseconds), config_parse_milliseconds,
+           config_emit_milliseconds);
+    expect(sizes, PST_COUNT(sizes), config_parse_size, config_emit_size);
+    expect(numbers, PST_COUNT(numbers), config_parse_number,
+           pst_buf_add_number);
+}
+
+static enum pst_err
+refuse_x(struct pst_str value, struct config_error *error)
+{
+    if (pst_str_equal(value, PST_STR("x")))
+        return config_set_error(error, "is x");
+    return PST_OK;
+}
+
+static void
+lists_are_split(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want; /* entries with "|" behind each; NULL: refused */
+    } lists[] = {
+        {"a", "a|"},      {"a b", "a|b|"},      {"a,b", "a|b|"},
+        {"a, b", "a|b|"}, {" a ,, b ", "a|b|"}, {"", NULL},
+        {" , ", NULL},    {"a x b", NULL},      {"a;b", "a;b|"},
+    };
+    struct pst_arena *arena = NULL;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
+    for (size_t i = 0; i < PST_COUNT(lists); i++) {
+        struct config_list list = {NULL, 0};
+        struct config_error error = {""};
+        char storage[64];
+        struct pst_buf buf;
+        enum pst_err e = config_parse_list(arena, pst_str_from(lists[i].in),
+                                           refuse_x, &list, &error);
+
+        pst_buf_init(&buf, storage, sizeof(storage));
+        for (size_t j = 0; j < list.count; j++) {
+            pst_buf_add(&buf, list.items[j]);
+            pst_buf_add_char(&buf, '|');
+        }
+        if (lists[i].want
+                ? e != PST_OK || !pst_str_equal(pst_buf_str(&buf),
+                                                pst_str_from(lists[i].want))
+                : e != PST_BAD_CONFIG || list.count != 0)
+            fail_msg("\"%s\": %.*s %s", lists[i].in, (int)buf.len, storage,
+                     error.message);
+    }
+    pst_arena_free(&arena);
+}
+
+static void
+list_without_memory_fails(void **state)
+{
+    struct config_list list = {NULL, 7};
+    struct pst_arena *arena = NULL;
+    struct config_error error;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
+    pst_arena_fail_at(arena, 1);
+    assert_int_equal(
+        config_parse_list(arena, PST_STR("a b"), refuse_x, &list, &error),
+        PST_NO_MEMORY);
+    assert_int_equal(list.count, 7);
+    pst_arena_free(&arena);
+}
 
 enum colour { RED = 3, GREEN = 5, BLUE = 8 };
 
@@ -52,9 +248,6 @@ enum kind {
     LOWER,
     STRING,
     POINTER,
-    DOCUMENT,
-    DOCUMENTS,
-    FILE_NAME,
     LIST,
     KINDS
 };
@@ -98,42 +291,39 @@ static const struct config_entry entries[KINDS] = {
     [POINTER] = {.read = config_read_pointer,
                  AT(text),
                  .check = config_check_pointer},
-    [DOCUMENT] = {.read = config_read_document, AT(text)},
-    [DOCUMENTS] = {.read = config_read_documents, AT(items), SECOND(count)},
-    [FILE_NAME] = {.read = config_read_file_name, AT(string)},
     [LIST] = {.read = config_read_list,
               AT(items),
               SECOND(count),
               .check = config_check_header},
 };
 
-struct row {
+struct kind_row {
     enum kind kind;
     const char *value;
     const char *want; /* what the target then holds, "…;…"; NULL: refused */
     const char *display; /* or, when refused, part of the sentence */
 };
 
-static const struct row rows[] = {
+static const struct kind_row kind_rows[] = {
     {DURATION, "60", "60;", "1m"},
     {DURATION, "1d", "86400;", "1d"},
     {DURATION, "59", NULL, "between 1m and 1d"},
     {DURATION, "86401", NULL, "between 1m and 1d"},
-    {DURATION, "x", NULL, "no duration"},
+    {DURATION, "x", NULL, "not a duration"},
     {MILLISECONDS, "500ms", "500;", "500ms"},
     {MILLISECONDS, "2", "2000;", "2s"},
     {MILLISECONDS, "10s", "10000;", "10s"},
     {MILLISECONDS, "0", NULL, "between 1ms and 10s"},
     {MILLISECONDS, "10001ms", NULL, "between 1ms and 10s"},
-    {MILLISECONDS, "soon", NULL, "no duration"},
+    {MILLISECONDS, "soon", NULL, "not a duration"},
     {OPTIONAL, "off", "", "off"},
     {OPTIONAL, "OFF", "", "off"},
     {OPTIONAL, "15m", "900;", "15m"},
     {OPTIONAL, "0", NULL, "between 1m and 1d"},
-    {OPTIONAL, "on", NULL, "no duration"},
+    {OPTIONAL, "on", NULL, "not a duration"},
     {SIZE, "1M", "1048576;", "1M"},
     {SIZE, "1048577", NULL, "between 1K and 1M"},
-    {SIZE, "x", NULL, "no size"},
+    {SIZE, "x", NULL, "not a size"},
     {NUMBER, "99", "99;", "99"},
     {NUMBER, "100", NULL, "between 1 and 99"},
     {WORD, "Green", "colour 5;", "green"},
@@ -145,31 +335,25 @@ static const struct row rows[] = {
     {WORDS, "a,B", "flags 3;", "a,B"},
     {WORDS, "a c", NULL, "a, b"},
     {WORDS, " ", NULL, "a, b"},
-    {PLACE, "header:X-a:b", NULL, "no header name"},
+    {PLACE, "header:X-a:b", NULL, "not the name of a header"},
     {PLACE, "header:X-a", "colour 8;second X-a;", "header:X-a"},
     {PLACE, "json:a/b", "second /a/b;", "json:a/b"},
-    {PLACE, "json:/a", NULL, "begins with a slash"},
+    {PLACE, "json:/a", NULL, "must not begin with a slash"},
     {PLACE, "json:", NULL, "empty step"},
     {PLACE, "json", NULL, "json:POINTER"},
     {PLACE, "cookie", "colour 9;second ;", "cookie"},
     {TEXT, "X-a", "text X-a;", "X-a"},
-    {TEXT, "X a", NULL, "no header name"},
+    {TEXT, "X a", NULL, "not the name of a header"},
     {LOWER, "X-A", "text x-a;", "x-a"},
-    {LOWER, "X A", NULL, "no header name"},
+    {LOWER, "X A", NULL, "not the name of a header"},
     {STRING, "/a", "string /a;", "/a"},
     {STRING, "a", NULL, "absolute"},
     {POINTER, "id", "text /id;", "id"},
     {POINTER, "user/id", "text /user/id;", "user/id"},
-    {POINTER, "/id", NULL, "begins with a slash"},
-    {POINTER, "~", NULL, "neither ~0 nor ~1"},
-    {DOCUMENT, "/nonexistent", NULL, "No such file"},
-    {DOCUMENTS, "/nonexistent", NULL, "No such file"},
-    {DOCUMENTS, "/tmp", NULL, "no regular file"},
-    {DOCUMENTS, " , ", NULL, "no list"},
-    {DOCUMENTS, "a a a a a a a a a a a a a a a a a", NULL, "more than 16"},
-    {FILE_NAME, "/nonexistent", NULL, "No such file"},
+    {POINTER, "/id", NULL, "must not begin with a slash"},
+    {POINTER, "~", NULL, "write ~0 for ~"},
     {LIST, "a, b", "item a;item b;", "a, b"},
-    {LIST, "a :", NULL, "no header name"},
+    {LIST, "a :", NULL, "not the name of a header"},
 };
 
 static void
@@ -209,7 +393,7 @@ describe(struct pst_buf *buf, const struct target *target)
 
 static enum pst_err
 read_one(struct pst_arena *arena, struct config_reader *reader,
-         struct target *target, const struct row *row)
+         struct target *target, const struct kind_row *row)
 {
     static struct config_state states[KINDS];
     static struct pst_str display[KINDS];
@@ -234,8 +418,8 @@ kinds_are_read(void **state)
 
     (void)state;
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct row *row = &rows[i];
+    for (size_t i = 0; i < PST_COUNT(kind_rows); i++) {
+        const struct kind_row *row = &kind_rows[i];
         struct config_reader reader;
         struct target target;
         char storage[256];
@@ -250,137 +434,43 @@ kinds_are_read(void **state)
                             !pst_str_equal(reader.display[row->kind],
                                            pst_str_from(row->display))
                       : e != PST_BAD_CONFIG || buf.len > 0 ||
-                            !strstr(reader.error.text, row->display))
+                            !strstr(reader.error.message, row->display))
             fail_msg("kind %d, \"%s\": %s, %.*s, %s", (int)row->kind,
                      row->value, pst_err_code(e), (int)buf.len, storage,
-                     reader.error.text);
+                     reader.error.message);
     }
     pst_arena_free(&arena);
 }
 
-/* Whatever allocation fails, it is told, and nothing is half set. */
+/* A failed allocation is reported, and no field is half set. */
 static void
-missing_memory_is_told(void **state)
+missing_memory_is_reported(void **state)
 {
     struct pst_arena *arena = NULL;
 
     (void)state;
     assert_int_equal(pst_arena_new(&arena, 65536), PST_OK);
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+    for (size_t i = 0; i < PST_COUNT(kind_rows); i++) {
         struct config_reader reader;
         struct target target;
         char storage[256];
         struct pst_buf buf;
         enum pst_err e;
 
-        if (!rows[i].want)
+        if (!kind_rows[i].want)
             continue;
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, 1);
-        e = read_one(arena, &reader, &target, &rows[i]);
+        e = read_one(arena, &reader, &target, &kind_rows[i]);
         if (e == PST_OK)
             continue;
         pst_buf_init(&buf, storage, sizeof(storage));
         describe(&buf, &target);
         if (e != PST_NO_MEMORY || buf.len > 0)
-            fail_msg("kind %d, \"%s\": %s, %.*s", (int)rows[i].kind,
-                     rows[i].value, pst_err_code(e), (int)buf.len, storage);
+            fail_msg("kind %d, \"%s\": %s, %.*s", (int)kind_rows[i].kind,
+                     kind_rows[i].value, pst_err_code(e), (int)buf.len,
+                     storage);
     }
-    pst_arena_free(&arena);
-}
-
-/* The names of two files of these documents; the caller unlinks them. */
-static void
-make_files(char paths[2][64], const char *first, const char *second)
-{
-    const char *const documents[] = {first, second};
-
-    for (size_t i = 0; i < 2; i++) {
-        size_t len = strlen(documents[i]);
-        int descriptor;
-
-        snprintf(paths[i], sizeof(paths[i]), "/tmp/postern-test-read-XXXXXX");
-        descriptor = mkstemp(paths[i]);
-        assert_true(descriptor >= 0);
-        assert_int_equal(write(descriptor, documents[i], len), len);
-        close(descriptor);
-    }
-}
-
-/* Several files are read in their order; each of them must be good. */
-static void
-documents_are_read(void **state)
-{
-    static const struct {
-        const char *first;
-        const char *second;
-        const char *want; /* as of a row; NULL: refused */
-        const char *error;
-    } files[] = {
-        {"mutation{a}", "mutation{b}", "item mutation{a};item mutation{b};",
-         ""},
-        {"mutation{a}", "", NULL, "empty"},
-        {"mutation{a}", "\xFF", NULL, "no text in UTF-8"},
-    };
-    struct pst_arena *arena = NULL;
-
-    (void)state;
-    assert_int_equal(pst_arena_new(&arena, 262144), PST_OK);
-    for (size_t i = 0; i < PST_COUNT(files); i++) {
-        struct config_reader reader;
-        struct target target;
-        char paths[2][64];
-        char value[200];
-        struct row row = {DOCUMENTS, value, files[i].want, files[i].error};
-        char storage[256];
-        struct pst_buf buf;
-        enum pst_err e;
-
-        make_files(paths, files[i].first, files[i].second);
-        snprintf(value, sizeof(value), "%s, %s", paths[0], paths[1]);
-        e = read_one(arena, &reader, &target, &row);
-        unlink(paths[0]);
-        unlink(paths[1]);
-        pst_buf_init(&buf, storage, sizeof(storage));
-        describe(&buf, &target);
-        if (row.want ? e != PST_OK || !pst_str_equal(pst_buf_str(&buf),
-                                                     pst_str_from(row.want))
-                     : e != PST_BAD_CONFIG || buf.len > 0 ||
-                           !strstr(reader.error.text, row.display))
-            fail_msg("%s: %s, %.*s, %s", row.value, pst_err_code(e),
-                     (int)buf.len, storage, reader.error.text);
-    }
-    pst_arena_free(&arena);
-}
-
-/* Nor is a list of documents half set. */
-static void
-documents_need_memory(void **state)
-{
-    struct pst_arena *arena = NULL;
-    enum pst_err e = PST_NO_MEMORY;
-    char paths[2][64];
-    char value[200];
-    size_t n;
-
-    (void)state;
-    assert_int_equal(pst_arena_new(&arena, 262144), PST_OK);
-    make_files(paths, "{a}", "{b}");
-    snprintf(value, sizeof(value), "%s %s", paths[0], paths[1]);
-    for (n = 1; e == PST_NO_MEMORY && n < 100; n++) {
-        const struct row row = {DOCUMENTS, value, NULL, NULL};
-        struct config_reader reader;
-        struct target target;
-
-        pst_arena_reset(arena);
-        pst_arena_fail_at(arena, n);
-        e = read_one(arena, &reader, &target, &row);
-        assert_int_equal(target.count, e ? 0 : 2);
-    }
-    assert_int_equal(e, PST_OK);
-    assert_in_range(n, 4, 99);
-    unlink(paths[0]);
-    unlink(paths[1]);
     pst_arena_free(&arena);
 }
 
@@ -388,11 +478,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_read),
+        cmocka_unit_test(lists_are_split),
+        cmocka_unit_test(list_without_memory_fails),
         cmocka_unit_test(kinds_are_read),
-        cmocka_unit_test(missing_memory_is_told),
-        cmocka_unit_test(documents_are_read),
-        cmocka_unit_test(documents_need_memory),
+        cmocka_unit_test(missing_memory_is_reported),
     };
 
-    return cmocka_run_group_tests_name("config_read", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("config_values", tests, NULL, NULL);
 }

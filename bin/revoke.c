@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * revoke.c - `postern revoke`: end a session, or all sessions of a user.
+ */
+#include <string.h>
+
+#include "commands.h"
+#include "gateway/session_registry.h"
+#include "gateway/token_transport.h"
+#include "store_job.h"
+
+/* Digits by which the log names a session: the fewest that are accepted. */
+#define SESSION_NAME_MIN 8
+
+/* The options; exactly one is present. */
+struct revoke_arguments {
+    struct pst_str subject;
+    struct pst_str session;
+};
+
+static int
+revoke_by_subject(struct store_job *job, struct pst_str subject)
+{
+    struct store *store = job->ctx.store;
+    size_t count = 0;
+    struct store_id id;
+    enum pst_err e = store_id_subject(store, subject, &id);
+
+    if (!e)
+        e = store_session_count(store, &id, job->ctx.now, &count);
+    if (!e)
+        e = store_revoke_all(store, &id, job->ctx.now, NULL);
+    if (e)
+        return store_job_report_error(job, e);
+    /* Sessions that are not listed are ended, too: the list may be cut. */
+    printf("every session of this user is ended; %zu %s listed\n", count,
+           count == 1 ? "was" : "were");
+    return 0;
+}
+
+/* A search in all lists for a session by its name or the first digits. */
+struct search {
+    char wanted[REGISTRY_NAME_LEN];
+    size_t len;
+    struct store_id sid;
+    struct store_id subject;
+    int64_t expires;
+    bool is_found;
+    bool is_ambiguous;
+};
+
+static enum pst_err
+compare_session_name(void *context, const struct store_session *listed)
+{
+    struct search *search = context;
+    char name[REGISTRY_NAME_LEN];
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, name, sizeof(name));
+    pst_buf_add_hex(&buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
+    if (memcmp(name, search->wanted, search->len) != 0)
+        return PST_OK;
+    /* Redis may list one session twice. */
+    if (search->is_found && !store_id_equal(&search->sid, &listed->sid))
+        search->is_ambiguous = true;
+    search->sid = listed->sid;
+    search->subject = listed->subject;
+    search->expires = listed->expires;
+    search->is_found = true;
+    return PST_OK;
+}
+
+static int
+revoke_by_name(struct store_job *job, struct pst_str name)
+{
+    struct search search = {.len = name.len};
+    enum pst_err e;
+
+    for (size_t i = 0; i < name.len; i++)
+        search.wanted[i] = pst_lower(name.ptr[i]);
+    e = store_session_walk(job->ctx.store, NULL, job->ctx.now,
+                           compare_session_name, &search);
+    if (e)
+        return store_job_report_error(job, e);
+    if (!search.is_found || search.is_ambiguous) {
+        fprintf(stderr, "postern: %s: %.*s\n",
+                search.is_found ? "several listed sessions begin so, give more "
+                                  "digits"
+                                : "no such session is listed",
+                (int)name.len, name.ptr);
+        return COMMAND_NEGATIVE;
+    }
+    e = store_revoke(job->ctx.store, &search.sid, &search.subject,
+                     search.expires, job->ctx.now);
+    if (e)
+        return store_job_report_error(job, e);
+    puts("the session is ended");
+    return 0;
+}
+
+static int
+revoke_by_token(struct store_job *job, struct pst_str token)
+{
+    static const struct request nobody = {.id = ""};
+    static const enum pst_purpose purposes[] = {
+        PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER};
+    struct pst_session session;
+    bool is_stale;
+    enum pst_err e = PST_FORGED;
+
+    for (size_t i = 0; i < PST_COUNT(purposes) && e == PST_FORGED; i++)
+        e = transport_verify(&job->ctx, job->arena,
+                             (struct transport_token){purposes[i], token},
+                             &session, &is_stale);
+    if (e == PST_FORGED) {
+        fputs("postern: this token does not open: it is not a token of this "
+              "secret and audience, nor 8 digits of a hash\n",
+              stderr);
+        return COMMAND_NEGATIVE;
+    }
+    if (e == PST_REVOKED) {
+        puts("the session was ended already");
+        return 0;
+    }
+    if (!e)
+        e = registry_revoke(&job->ctx, &nobody, &session);
+    if (e)
+        return store_job_report_error(job, e);
+    puts("the session is ended");
+    return 0;
+}
+
+static bool
+is_session_name(struct pst_str text)
+{
+    if (text.len < SESSION_NAME_MIN || text.len > REGISTRY_NAME_LEN)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (pst_hex_value(text.ptr[i]) < 0)
+            return false;
+    return true;
+}
+
+static int
+revoke_sessions(struct store_job *job, const void *context)
+{
+    const struct revoke_arguments *arguments = context;
+    struct pst_str session = arguments->session;
+    enum pst_err e = PST_OK;
+
+    if (!pst_str_is_absent(arguments->subject))
+        return revoke_by_subject(job, arguments->subject);
+    if (pst_str_equal(session, PST_STR("-")))
+        e = command_read_stdin_token(job->arena, &session);
+    if (e)
+        return store_job_report_error(job, e);
+    if (is_session_name(session))
+        return revoke_by_name(job, session);
+    return revoke_by_token(job, session);
+}
+
+/* Set an option to its value. False: it has none, or is there twice. */
+static bool
+set_option_once(struct pst_str *out, const char *value)
+{
+    if (!value || !*value || !pst_str_is_absent(*out))
+        return false;
+    *out = pst_str_from(value);
+    return true;
+}
+
+int
+command_revoke(int argc, char **argv)
+{
+    static const char reason[] = "takes --subject SUBJECT or --session SESSION";
+    struct revoke_arguments arguments = {.subject = PST_STR_NONE,
+                                         .session = PST_STR_NONE};
+
+    for (int i = 1; i < argc; i += 2) {
+        struct pst_str *option = NULL;
+
+        if (strcmp(argv[i], "--subject") == 0)
+            option = &arguments.subject;
+        else if (strcmp(argv[i], "--session") == 0)
+            option = &arguments.session;
+        if (!option || !set_option_once(option, argv[i + 1]))
+            return command_usage_error(argv[0], reason);
+    }
+    if (pst_str_is_absent(arguments.subject) ==
+        pst_str_is_absent(arguments.session))
+        return command_usage_error(argv[0], reason);
+    return store_job_run(revoke_sessions, &arguments);
+}
