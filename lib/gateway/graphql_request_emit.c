@@ -9,7 +9,7 @@
 
 #include "base/sort.h"
 #include "codec/json_slice.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "codec/percent.h"
 
 /*

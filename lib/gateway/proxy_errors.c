@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "codec/json_check.h"
 #include "codec/json_slice.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 /* One error: a message, a code, a request id, perhaps a place. */
 #define REFUSAL_MAX 2048

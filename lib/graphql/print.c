@@ -4,7 +4,7 @@
  */
 #include "graphql/print.h"
 
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 /* JSON's escapes are GraphQL's (section 2.9.4), so a string is written as one
  * of JSON. */

@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "http/cookie.h"
 #include "http/origin.h"
 #include "http/redirect.h"

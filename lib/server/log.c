@@ -12,7 +12,7 @@
 
 #include "base/buffer.h"
 #include "codec/date.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 /* A line with its newline, bytes: half of the smallest PIPE_BUF of Linux. */
 #define LINE_MAX_BYTES 2048

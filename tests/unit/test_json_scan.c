@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_json_scan.c - tokens of JSON, and what is left behind them.
+ * test_json_scan.c - the tokens of JSON, and strings decoded.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,61 +240,40 @@ test_lone(void **state)
     }
 }
 
+/* A whole string at once: decoded, half of a pair seen, or refused. */
 static void
-test_steps(void **state)
+test_unescape_all(void **state)
 {
     static const struct {
-        const char *token;
-        const char *name;
-        bool want;
+        const char *raw;
+        const char *want; /* NULL: refused */
+        bool lone;
     } rows[] = {
-        {"", "", true},         {"a", "a", true},    {"a", "", false},
-        {"", "a", false},       {"a", "ab", false},  {"ab", "a", false},
-        {"~0", "~", true},      {"~1", "/", true},   {"~01", "~1", true},
-        {"~1~0x", "/~x", true}, {"~0", "~0", false}, {"~1", "~", false},
-        {"a", "A", false},      {"%41", "A", false},
+        {"", "", false},
+        {"plain", "plain", false},
+        {"a\\n\\u00e9b",
+         "a\n\xC3\xA9"
+         "b",
+         false},
+        {"x\\ud83dy", "x\xEF\xBF\xBDy", true},
+        {"ab\\q", NULL, false},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        if (pst_json_pointer_token_is(pst_str_from(rows[i].token),
-                                      pst_str_from(rows[i].name)) !=
-            rows[i].want)
-            fail_msg("%s is %s%s", rows[i].token, rows[i].want ? "not " : "",
-                     rows[i].name);
-    }
-    assert_true(pst_str_is_absent(pst_json_pointer_tokens(PST_STR(""))));
-    check_text("/", pst_json_pointer_tokens(PST_STR("/")), "");
-    assert_false(pst_str_is_absent(pst_json_pointer_tokens(PST_STR("/"))));
-    check_text("/a/b", pst_json_pointer_tokens(PST_STR("/a/b")), "a/b");
-}
+        char storage[32];
+        struct pst_buf buf;
+        bool lone = false;
 
-static void
-test_index(void **state)
-{
-    static const char *const refused[] = {"",
-                                          "-",
-                                          "00",
-                                          "01",
-                                          "+1",
-                                          "-1",
-                                          "1 ",
-                                          " 1",
-                                          "0x1",
-                                          "1.0",
-                                          "18446744073709551616"};
-    size_t index = 7;
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(refused); i++) {
-        if (pst_json_pointer_token_index(pst_str_from(refused[i]), &index) ||
-            index != 7)
-            fail_msg("\"%s\" is an index", refused[i]);
+        pst_buf_init(&buf, storage, sizeof(storage));
+        if (pst_json_unescape_all(&buf, pst_str_from(rows[i].raw), &lone) !=
+            (rows[i].want != NULL))
+            fail_msg("%s: is %srefused", rows[i].raw,
+                     rows[i].want ? "" : "not ");
+        if (rows[i].want)
+            check_text(rows[i].raw, pst_buf_str(&buf), rows[i].want);
+        assert_int_equal(lone, rows[i].lone);
     }
-    assert_true(pst_json_pointer_token_index(PST_STR("0"), &index));
-    assert_int_equal(index, 0);
-    assert_true(pst_json_pointer_token_index(PST_STR("120"), &index));
-    assert_int_equal(index, 120);
 }
 
 int
@@ -304,7 +283,7 @@ main(void)
         cmocka_unit_test(test_number),        cmocka_unit_test(test_string),
         cmocka_unit_test(test_string_places), cmocka_unit_test(test_value),
         cmocka_unit_test(test_unescape),      cmocka_unit_test(test_lone),
-        cmocka_unit_test(test_steps),         cmocka_unit_test(test_index),
+        cmocka_unit_test(test_unescape_all),
     };
 
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

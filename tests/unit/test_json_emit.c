@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_json_text.c - strings written, values located and secrets taken out,
- * byte by byte.
+ * test_json_emit.c - strings and values written, and texts with a secret
+ * replaced, byte by byte.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "codec/json.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 #define ARENA_SIZE (64 * 1024)
 
@@ -62,31 +62,6 @@ parsed(const char *row, struct pst_str text)
     if (e)
         fail_msg("%s: is no JSON: %s", row, pst_err_code(e));
     return value;
-}
-
-static void
-test_is_pointer(void **state)
-{
-    static const struct {
-        struct pst_str in;
-        bool want;
-    } rows[] = {
-        {T(""), true},          {NONE, true},      {T("/"), true},
-        {T("//"), true},        {T("/a"), true},   {T("/a/0/b"), true},
-        {T("/~0~1"), true},     {T("/~01"), true}, {T("/ "), true},
-        {T("/\xC3\xA9"), true}, {T("a"), false},   {T("a/b"), false},
-        {T("#/a"), false},      {T(" /a"), false}, {T("/~"), false},
-        {T("/a~"), false},      {T("/~2"), false}, {T("/~/0"), false},
-        {T("/~~0"), false},     {T("~0"), false},  {T("/a/b~a"), false},
-        {T("0"), false},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        if (pst_json_is_pointer(rows[i].in) != rows[i].want)
-            fail_msg("\"%.*s\" is %sa pointer", (int)rows[i].in.len,
-                     rows[i].in.ptr, rows[i].want ? "" : "not ");
-    }
 }
 
 static struct pst_str
@@ -146,6 +121,66 @@ test_emit_string(void **state)
         check_text(rows[i].name, emitted(rows[i].in), rows[i].want);
 }
 
+static struct pst_str
+emitted_value(const char *row, const struct pst_json *value)
+{
+    struct pst_buf buf;
+    struct pst_str text = PST_STR_NONE;
+
+    pst_buf_init_arena(&buf, arena, ARENA_SIZE);
+    pst_json_emit(&buf, value);
+    if (pst_buf_finish(&buf, &text) != PST_OK)
+        fail_msg("%s: is not written", row);
+    return text;
+}
+
+static void
+test_emit(void **state)
+{
+    static const struct {
+        const char *in;
+        const char *want;
+    } rows[] = {
+        {" { \"b\" : [ 1 , 2.50 , { } ] , \"a\" : null } ",
+         "{\"b\":[1,2.50,{}],\"a\":null}"},
+        {"[true,false,[],[[]],\"\\u00e9\\/<\"]",
+         "[true,false,[],[[]],\"\xC3\xA9/\\u003c\"]"},
+        {"{\"\\\"\\u000a\":\"\\ud83d\\ude00\\ud83d\"}",
+         "{\"\\\"\\n\":\"\xF0\x9F\x98\x80\xEF\xBF\xBD\"}"},
+        {"[12345678901234567890,1.0E+2,-0.0,-0]",
+         "[12345678901234567890,1.0E+2,-0.0,-0]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_str text = emitted_value(
+            rows[i].in, parsed(rows[i].in, pst_str_from(rows[i].in)));
+        char again[256];
+
+        check_text(rows[i].in, text, pst_str_from(rows[i].want));
+        assert_true(text.len < sizeof(again));
+        text.ptr = memcpy(again, text.ptr, text.len);
+        check_text(rows[i].in, emitted_value(again, parsed(again, text)),
+                   pst_str_from(rows[i].want));
+    }
+}
+
+/* A value larger than its buffer is not written at all. */
+static void
+test_emit_too_large(void **state)
+{
+    const struct pst_json *value =
+        parsed("row", PST_STR("{\"a\":[1,2,3],\"b\":\"x\"}"));
+    struct pst_str out = PST_STR_NONE;
+    struct pst_buf buf;
+    char small[10];
+
+    (void)state;
+    pst_buf_init(&buf, small, sizeof(small));
+    pst_json_emit(&buf, value);
+    assert_int_equal(pst_buf_finish(&buf, &out), PST_TOO_LARGE);
+}
+
 /* Every byte alone, written and read again, is itself or U+FFFD. */
 static void
 test_every_octet(void **state)
@@ -194,156 +229,6 @@ test_every_character(void **state)
         if (text.len == 0 || !pst_str_is_utf8(text))
             fail_msg("%s: is not decoded to UTF-8", row);
         check_text(row, pst_json_string(parsed(row, emitted(text))), text);
-    }
-}
-
-/* Odd white space, odd spellings: the slice is what stands there. */
-#define ODD                                                            \
-    " \t{\r\n\"data\" :\t{\"login\": { \"secret\" :\"fn\\u0045D\\n\" " \
-    ",\"n\":1.0E+2 ,\"big\":12345678901234567890,\"\\u0061\\/b\":"     \
-    "[ 1 , [ ] ,\t{ \"]\" : \"}\\\"\" } ,null]\n, \"\":  \"\" ,"       \
-    "\"~\":-0 } } ,\"list\" : [\n] , \"x\":true } \r\n"
-
-static void
-test_locate(void **state)
-{
-    static const struct {
-        const char *pointer;
-        const char *want; /* NULL: PST_NOT_FOUND */
-    } rows[] = {
-        {"/data/login/secret", "\"fn\\u0045D\\n\""},
-        {"/data/login/n", "1.0E+2"},
-        {"/data/login/big", "12345678901234567890"},
-        {"/data/login/a~1b", "[ 1 , [ ] ,\t{ \"]\" : \"}\\\"\" } ,null]"},
-        {"/data/login/a~1b/0", "1"},
-        {"/data/login/a~1b/1", "[ ]"},
-        {"/data/login/a~1b/2", "{ \"]\" : \"}\\\"\" }"},
-        {"/data/login/a~1b/2/]", "\"}\\\"\""},
-        {"/data/login/a~1b/3", "null"},
-        {"/data/login/", "\"\""},
-        {"/data/login/~0", "-0"},
-        {"/list", "[\n]"},
-        {"/x", "true"},
-        {"/data/login/a~1b/4", NULL},
-        {"/data/login/a~1b/01", NULL},
-        {"/data/login/a~1b/-", NULL},
-        {"/data/login/a~1b/", NULL},
-        {"/data/login/a~1b/1/0", NULL},
-        {"/data/login/a~1b/18446744073709551616", NULL},
-        {"/list/0", NULL},
-        {"/x/0", NULL},
-        {"/x/", NULL},
-        {"/data/login/n/0", NULL},
-        {"/data/secret", NULL},
-        {"/data/login/secre", NULL},
-        {"/data/login/secrets", NULL},
-        {"/data/login/\\u0061~1b", NULL},
-        {"/", NULL},
-        {"data", NULL},
-        {"/data/login/~", NULL},
-        {"/]", NULL},
-    };
-    const struct pst_str text = PST_STR(ODD);
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *pointer = rows[i].pointer;
-        struct pst_str slice = PST_STR_NONE;
-        enum pst_err e = pst_json_locate(text, pst_str_from(pointer), &slice);
-
-        if (e != (rows[i].want ? PST_OK : PST_NOT_FOUND))
-            fail_msg("%s: %s", pointer, pst_err_code(e));
-        check_text(pointer, slice, pst_str_from(rows[i].want));
-        assert_true(e == PST_NOT_FOUND ||
-                    (slice.ptr >= text.ptr && slice.ptr < text.ptr + text.len));
-    }
-}
-
-/* Texts that are one value, with the pointer to the whole. */
-static void
-test_locate_whole(void **state)
-{
-    static const struct {
-        struct pst_str in;
-        struct pst_str want;
-    } rows[] = {
-        {T(" 1 "), T("1")},
-        {T("1.0E+2"), T("1.0E+2")},
-        {T("\t\"a b\"\n"), T("\"a b\"")},
-        {T("null"), T("null")},
-        {T("\r{ } "), T("{ }")},
-        {T("[[],{}]"), T("[[],{}]")},
-        {T("[\"]\"]"), T("[\"]\"]")},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct pst_str slice = PST_STR_NONE;
-
-        assert_int_equal(pst_json_locate(rows[i].in, PST_STR(""), &slice),
-                         PST_OK);
-        check_text(rows[i].in.ptr, slice, rows[i].want);
-    }
-}
-
-/* The bytes located are those of the value that pst_json_at() finds. */
-static void
-check_same_value(struct pst_str text, struct pst_str pointer)
-{
-    const struct pst_json *value = pst_json_at(parsed("text", text), pointer);
-    struct pst_str slice = PST_STR_NONE;
-    struct pst_buf one, other;
-
-    if (pst_json_locate(text, pointer, &slice) != PST_OK) {
-        if (value)
-            fail_msg("%.*s: at() finds it alone", (int)pointer.len,
-                     pointer.ptr);
-        return;
-    }
-    pst_buf_init_arena(&one, arena, ARENA_SIZE);
-    pst_json_emit(&one, value);
-    pst_buf_init_arena(&other, arena, ARENA_SIZE);
-    pst_json_emit(&other, parsed("slice", slice));
-    check_text(pointer.ptr, pst_buf_str(&other), pst_buf_str(&one));
-}
-
-static void
-test_locate_is_at(void **state)
-{
-    static const char *const pointers[] = {
-        "",       "/",      "/a",   "/a/0",  "/a/1",    "/a/1/b", "/a/2",
-        "/~1",    "/~0",    "/~01", "/a/01", "/a/1/b/", "//",     "/A",
-        "/a/1/x", "/a/1/b", "/nul", "/null", "/a/-",    "/a/1/",  "/a~1",
-    };
-    const struct pst_str text =
-        PST_STR("{\"\":{\"\":1},\"\\u0041\":2,\"a\":[ 0.50 ,{\"b\":\"\\/\","
-                "\"x\":null}],\"/\":3,\"~\":4,\"~1\":5,\"null\":null}");
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(pointers); i++) {
-        pst_arena_reset(arena);
-        check_same_value(text, pst_str_from(pointers[i]));
-    }
-}
-
-/* A caller that forgets to parse first gets no slice beyond the text. */
-static void
-test_locate_broken(void **state)
-{
-    static const char *const texts[] = {
-        "",          " ",           "{",          "{\"a\"",   "{\"a\":",
-        "{\"a\":\"", "{\"a\":\"\\", "{\"b\":[1,", "{\"b\":}", "{\"b\":1 \"a\":",
-        "[",         "[1",          "\"a",        "{a:1}",    "{\"\\u00\":1}",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(texts); i++) {
-        struct pst_str slice = PST_STR("unset");
-
-        if (pst_json_locate(pst_str_from(texts[i]), PST_STR("/a"), &slice) !=
-            PST_NOT_FOUND)
-            fail_msg("%s: something is found", texts[i]);
-        check_text(texts[i], slice, PST_STR("unset"));
     }
 }
 
@@ -427,17 +312,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_is_pointer),
         cmocka_unit_test(test_emit_string),
+        cmocka_unit_test(test_emit),
+        cmocka_unit_test(test_emit_too_large),
         cmocka_unit_test(test_every_octet),
         cmocka_unit_test(test_every_character),
-        cmocka_unit_test(test_locate),
-        cmocka_unit_test(test_locate_whole),
-        cmocka_unit_test(test_locate_is_at),
-        cmocka_unit_test(test_locate_broken),
         cmocka_unit_test(test_redact),
         cmocka_unit_test(test_redact_replacement),
     };
 
-    return cmocka_run_group_tests_name("jsontext", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("json_emit", tests, set_up, tear_down);
 }
