@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "crypto/token.h"
 #include "gateway/session_cookies.h"
+#include "session/claims.h"
 
 static struct pst_token_use
 session_token_use(const struct context *ctx, enum pst_purpose purpose)

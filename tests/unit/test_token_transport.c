@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "crypto/token.h"
 #include "fixture.h"
+#include "session/claims.h"
 #include "stores.h"
 
 #define LARGE 6000
