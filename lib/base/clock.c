@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clock.c - the monotonic clock.
+ * clock.c - the monotonic clock, for durations and deadlines.
  */
 #include "base/clock.h"
 

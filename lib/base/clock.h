@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clock.h - for how long something has gone on, or may.
+ * clock.h - the monotonic clock, for durations and deadlines.
  */
 #ifndef POSTERN_BASE_CLOCK_H
 #define POSTERN_BASE_CLOCK_H
 
 #include <stdint.h>
 
-/* Milliseconds since some instant, by a clock that nobody sets. */
+/* Milliseconds since an unspecified instant. Never goes back. */
 int64_t clock_ms(void);
 
 #endif
