@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_text.h - write a parsed GraphQL document without anything that does
- * not matter, for tests to compare.
+ * graphql_text.h - write a parsed GraphQL document as text, for tests to
+ * compare.
  */
 #ifndef TESTS_GRAPHQL_TEXT_H
 #define TESTS_GRAPHQL_TEXT_H
@@ -10,18 +10,18 @@
 #include "graphql/tree.h"
 
 /*
- * Such as query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}, where strings
- * stand decoded. Enum values have a ~ before them, floats a %.
- *   has_places  with @line:column before each selection
+ * Write in the form query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}.
+ * Strings are decoded. There is a ~ before enum values, and a % before floats.
+ *   has_locations  write @line:column before each selection
  */
 void graphql_text_document(struct pst_buf *buf,
                            const struct pst_graphql_document *document,
-                           bool has_places);
+                           bool has_locations);
 void graphql_text_variables(struct pst_buf *buf,
                             const struct pst_graphql_variable *first);
 void graphql_text_selections(struct pst_buf *buf,
                              const struct pst_graphql_selection *first,
-                             bool has_places);
+                             bool has_locations);
 void graphql_text_directives(struct pst_buf *buf,
                              const struct pst_graphql_directive *first);
 void graphql_text_values(struct pst_buf *buf,

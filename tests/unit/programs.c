@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * programs.c - the programs' own sources, each with its main() renamed.
+ * programs.c - include the sources of all programs, each with main() renamed.
  */
 #include "programs.h"
 

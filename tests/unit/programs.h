@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * programs.h - what the programs in cgi-bin/ do with a request, without their
- * main(): for tests that ask several of them the same.
+ * programs.h - the handlers of the programs in cgi-bin/, for tests that send a
+ * request to several of them.
  */
 #ifndef TESTS_PROGRAMS_H
 #define TESTS_PROGRAMS_H

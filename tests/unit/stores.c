@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stores.c - for tests: an LMDB folder, or a Redis of our own on a socket, in
- * a temporary folder that is removed again.
+ * stores.c - an LMDB store or a Redis server in a temporary folder, for tests.
  */
 #include "stores.h"
 
@@ -21,8 +20,8 @@
 
 #include "crypto/crypto.h"
 
-#define START_TIMEOUT 10000
-#define WORDS 32
+#define START_TIMEOUT 10000 /* ms, for Redis */
+#define ARGUMENTS_MAX 32    /* of redis-server */
 
 void
 stores_pause(int milliseconds)
@@ -41,7 +40,7 @@ stores_clock(void)
 
 /* A socket connected to Redis, or -1. */
 static int
-dial(const struct stores *stores)
+connect_to_redis(const struct stores *stores)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -58,27 +57,27 @@ dial(const struct stores *stores)
 static void
 run_redis(const struct stores *stores)
 {
-    const char *words[WORDS] = {"redis-server",
-                                "--port",
-                                "0",
-                                "--unixsocket",
-                                "redis.sock",
-                                "--save",
-                                "",
-                                "--appendonly",
-                                "no"};
+    const char *arguments[ARGUMENTS_MAX] = {"redis-server",
+                                            "--port",
+                                            "0",
+                                            "--unixsocket",
+                                            "redis.sock",
+                                            "--save",
+                                            "",
+                                            "--appendonly",
+                                            "no"};
     size_t count = 9;
     int log;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; stores->options && stores->options[i]; i++)
-        words[count++] = stores->options[i];
+        arguments[count++] = stores->options[i];
     if (chdir(stores->folder) != 0)
         _exit(126);
     log = open("redis.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
     (void)dup2(log, 1);
     (void)dup2(log, 2);
-    execvp(words[0], (char *const *)(void *)words);
+    execvp(arguments[0], (char *const *)(void *)arguments);
     _exit(127);
 }
 
@@ -96,7 +95,7 @@ stores_start_redis(struct stores *stores)
         if (stores_clock() > deadline || waitpid(stores->redis, NULL, WNOHANG))
             fail_msg("redis-server does not start in %s", stores->folder);
         stores_pause(5);
-        fd = dial(stores);
+        fd = connect_to_redis(stores);
     }
     close(fd);
 }
@@ -132,8 +131,8 @@ stores_start(struct stores *stores, enum store_kind kind,
 }
 
 static int
-remove_one(const char *path, const struct stat *state, int kind,
-           struct FTW *place)
+remove_entry(const char *path, const struct stat *state, int kind,
+             struct FTW *place)
 {
     (void)state;
     (void)kind;
@@ -145,7 +144,7 @@ void
 stores_stop(struct stores *stores)
 {
     stores_kill(stores);
-    (void)nftw(stores->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    (void)nftw(stores->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 struct store *
@@ -195,7 +194,7 @@ void
 stores_say(const struct stores *stores, const char *command, char *answer,
            size_t size)
 {
-    int fd = dial(stores);
+    int fd = connect_to_redis(stores);
     ssize_t len;
 
     assert_true(fd >= 0);
@@ -213,7 +212,7 @@ stores_expect(const struct store *store, const char *what, enum pst_err got,
               enum pst_err want)
 {
     if (got != want)
-        fail_msg("%s: got %s, wanted %s; the store: %s", what,
+        fail_msg("%s: got %s, want %s; error of the store: %s", what,
                  pst_err_code(got), pst_err_code(want),
                  store ? store_error(store) : "");
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stores.h - for tests: an LMDB folder, or a Redis of our own on a socket, in
- * a temporary folder that is removed again.
+ * stores.h - an LMDB store or a Redis server in a temporary folder, for tests.
  */
 #ifndef TESTS_STORES_H
 #define TESTS_STORES_H
@@ -17,55 +16,58 @@
 
 #include "store/store.h"
 
-/* The instant at which the tests take place; no clock is read. */
+/* The time of the tests, in unix seconds; no clock is read. */
 #define NOW 1800000000
 
 struct stores {
     char folder[64];
     char url[128];
-    pid_t redis; /* 0: none runs */
-    const char *const *options;
+    pid_t redis;                /* 0: does not run */
+    const char *const *options; /* of redis-server */
 };
 
-/* Make one of a kind; `options` are more words for redis-server, or NULL. */
+/*
+ * Make a store.
+ *   options  more arguments of redis-server, NULL at the end; or NULL
+ */
 void stores_start(struct stores *stores, enum store_kind kind,
                   const char *const *options);
 
-/* Start Redis again in its folder, after stores_kill(). */
+/* Kill Redis, and start it again in the same folder. */
 void stores_start_redis(struct stores *stores);
 void stores_kill(struct stores *stores);
 
-/* Stop what runs, and remove the folder. */
+/* Kill Redis, and remove the folder. */
 void stores_stop(struct stores *stores);
 
-/* Open a handle, by another URL too; fails the test when that fails. */
+/* Open the store, or another URL. Fails the test when that fails. */
 struct store *stores_open(const struct stores *stores, const char *audience);
 struct store *stores_open_url(const char *url, const char *audience);
 
-/* The id of the n-th thing. */
+/* Make an id from a number. */
 struct store_id stores_id(unsigned n);
 
-/* store_session_replace() of nothing: list a session. */
+/* Add a session, with store_session_replace(). */
 enum pst_err stores_add(struct store *store,
                         const struct store_session *session, int64_t cap,
                         int64_t now);
 
-/* Say an inline command to Redis, and get what it says, at most size. */
+/* Send an inline command to Redis and read the reply, less than size bytes. */
 void stores_say(const struct stores *stores, const char *command, char *answer,
                 size_t size);
 
-/* Milliseconds of a clock that never goes back. */
+/* Milliseconds of the monotonic clock; and wait for some. */
 int64_t stores_clock(void);
 void stores_pause(int milliseconds);
 
-/* Fail unless e is want; what names the row, and the store says why. */
+/* Fail the test unless got is want. `what` names the row. */
 void stores_expect(const struct store *store, const char *what,
                    enum pst_err got, enum pst_err want);
 
 /*
- * Run `child` in `count` processes, and wait for all.
- * Returns the sum of what they returned, each 0..100; fails the test when
- * one does not end well.
+ * Run `child` in `count` processes (at most 64) and wait for all.
+ * Returns the sum of their results, each 0..100. Fails the test when a process
+ * crashes.
  */
 unsigned stores_fork(unsigned count, unsigned (*child)(unsigned index));
 
