@@ -22,7 +22,7 @@
 static const struct pst_session_timeouts timeouts = {IDLE, LIFETIME, REMEMBER,
                                                      GUEST_LIFETIME};
 
-/* One for all tests of this file. */
+/* One arena for all tests of this file. */
 static struct pst_arena *arena;
 
 enum who { NAMED, REMEMBERED, GUEST, REMEMBERED_GUEST };
@@ -92,7 +92,7 @@ test_emit(void **state)
                 "\"upstream\":{\"s\":\"x\",\"s.sig\":\"y\"}}")));
 }
 
-/* Whose it is may be unknown, or nobody's without a token of the backend. */
+/* A session of an unknown user, and a guest's without credentials. */
 static void
 test_unknown_and_nobody(void **state)
 {
@@ -171,7 +171,7 @@ test_round_trip(void **state)
     }
 }
 
-/* Each part at its limit is written and read; one byte more is neither. */
+/* Each field at its limit is written and read; one byte more is refused. */
 static void
 test_limits(void **state)
 {
@@ -209,15 +209,15 @@ test_limits(void **state)
             pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
             pst_session_emit(&buf, &session);
             if (pst_buf_finish(&buf, &out) != (over ? PST_TOO_LARGE : PST_OK))
-                fail_msg("%s of %zu octets", rows[i].name, len);
+                fail_msg("%s of %zu bytes", rows[i].name, len);
             if (!over && pst_session_parse(arena, out, &back))
-                fail_msg("%s of %zu octets is not read", rows[i].name, len);
+                fail_msg("%s of %zu bytes is not read", rows[i].name, len);
             pst_arena_reset(arena);
         }
     }
 }
 
-/* Two users whose ids differ in bad bytes only must not become one. */
+/* Two users whose ids differ only in invalid bytes must not become one. */
 static void
 test_emit_bad_utf8(void **state)
 {
@@ -253,13 +253,13 @@ static const struct {
     {"seen", "1700000000"},
     {"remember", "false"},
     {"who", "{}"},
-    {"upstream", "\"t\""}, /* from here on, optional */
+    {"upstream", "\"t\""}, /* the rest is optional */
     {"asked", "1700000000"},
 };
 
-#define NEEDED 9 /* so many of them must be there */
+#define NEEDED 9 /* how many claims are required */
 
-/* The claims above with one member's value changed, or left out for NULL. */
+/* The claims above with the value of one changed, or left out for NULL. */
 static struct pst_str
 build(size_t changed, const char *value)
 {
@@ -314,7 +314,7 @@ test_each_member_needed(void **state)
 }
 
 /*
- * One value of each kind in every member; `fits` names the members it fits,
+ * A value of each kind in every claim. `fits` names the claims that it fits,
  * each with a comma after it.
  */
 static void
@@ -384,8 +384,8 @@ test_parse_rows(void **state)
     } rows[] = {
         {"sid of 21 characters", 1, "\"AAECAwQFBgcICQoLDA0O_\"", PST_FORGED},
         {"sid of 23", 1, "\"AAECAwQFBgcICQoLDA0O_wA\"", PST_FORGED},
-        {"sid of 15 octets", 1, "\"AAECAwQFBgcICQoLDA0O\"", PST_FORGED},
-        {"sid of 17 octets", 1, "\"AAECAwQFBgcICQoLDA0O_w8\"", PST_FORGED},
+        {"sid of 15 bytes", 1, "\"AAECAwQFBgcICQoLDA0O\"", PST_FORGED},
+        {"sid of 17 bytes", 1, "\"AAECAwQFBgcICQoLDA0O_w8\"", PST_FORGED},
         {"sid padded", 1, "\"AAECAwQFBgcICQoLDA0O_w==\"", PST_FORGED},
         {"sid with bits left over", 1, "\"AAECAwQFBgcICQoLDA0O_x\"",
          PST_FORGED},
@@ -460,7 +460,7 @@ test_parse_whole(void **state)
     }
 }
 
-/* L49: the size is looked at before anything else is. */
+/* L49: the size is checked before anything else. */
 static void
 test_parse_size(void **state)
 {
@@ -478,7 +478,7 @@ test_parse_size(void **state)
     }
 }
 
-/* Each allocation fails once: out of memory is never taken for forged. */
+/* Each allocation fails once: out of memory is never reported as forged. */
 static void
 test_parse_memory(void **state)
 {

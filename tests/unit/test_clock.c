@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_clock.c - milliseconds, and of which clock.
+ * test_clock.c - the clock counts milliseconds and is monotonic.
  */
 #include <setjmp.h>
 #include <stdarg.h>

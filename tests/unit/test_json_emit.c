@@ -17,7 +17,7 @@
 
 #define ARENA_SIZE (64 * 1024)
 
-/* PST_STR() for static tables, which take no compound literal. */
+/* PST_STR() for static tables, where a compound literal is not allowed. */
 #define T(literal)                      \
     {                                   \
         "" literal, sizeof(literal) - 1 \
@@ -60,7 +60,7 @@ parsed(const char *row, struct pst_str text)
     enum pst_err e = pst_json_parse(arena, text, &value);
 
     if (e)
-        fail_msg("%s: is no JSON: %s", row, pst_err_code(e));
+        fail_msg("%s: is not JSON: %s", row, pst_err_code(e));
     return value;
 }
 
@@ -96,19 +96,19 @@ test_emit_string(void **state)
          T("\"\\u0001\\u000b\\u001f\\u007f\"")},
         {"end of script", T("</script>&amp;"),
          T("\"\\u003c/script\\u003e\\u0026amp;\"")},
-        {"two octets", T("caf\xC3\xA9"), T("\"caf\xC3\xA9\"")},
-        {"three octets", T("\xE2\x82\xAC"), T("\"\xE2\x82\xAC\"")},
-        {"four octets", T("\xF0\x9F\x98\x80!"), T("\"\xF0\x9F\x98\x80!\"")},
+        {"two bytes", T("caf\xC3\xA9"), T("\"caf\xC3\xA9\"")},
+        {"three bytes", T("\xE2\x82\xAC"), T("\"\xE2\x82\xAC\"")},
+        {"four bytes", T("\xF0\x9F\x98\x80!"), T("\"\xF0\x9F\x98\x80!\"")},
         {"latin-1", T("caf\xE9!"), T("\"caf" BAD "!\"")},
         {"continuation only", T("\x80\xBF"), T("\"" BAD BAD "\"")},
-        {"two octets cut", T("\xC3"), T("\"" BAD "\"")},
-        {"two octets broken", T("\xC3\xC3\xA9"), T("\"" BAD "\xC3\xA9\"")},
-        {"three octets cut", T("\xE2\x82"), T("\"" BAD BAD "\"")},
-        {"three octets broken",
+        {"two bytes cut", T("\xC3"), T("\"" BAD "\"")},
+        {"two bytes broken", T("\xC3\xC3\xA9"), T("\"" BAD "\xC3\xA9\"")},
+        {"three bytes cut", T("\xE2\x82"), T("\"" BAD BAD "\"")},
+        {"three bytes broken",
          T("\xE2\x82"
            "a"),
          T("\"" BAD BAD "a\"")},
-        {"four octets cut", T("\xF0\x9F\x98"), T("\"" BAD BAD BAD "\"")},
+        {"four bytes cut", T("\xF0\x9F\x98"), T("\"" BAD BAD BAD "\"")},
         {"overlong slash", T("\xC0\xAF"), T("\"" BAD BAD "\"")},
         {"surrogate", T("\xED\xA0\x80"), T("\"" BAD BAD BAD "\"")},
         {"above U+10FFFF", T("\xF4\x90\x80\x80"), T("\"" BAD BAD BAD BAD "\"")},
@@ -165,7 +165,7 @@ test_emit(void **state)
     }
 }
 
-/* A value larger than its buffer is not written at all. */
+/* A value larger than its buffer is an error. */
 static void
 test_emit_too_large(void **state)
 {
@@ -181,31 +181,31 @@ test_emit_too_large(void **state)
     assert_int_equal(pst_buf_finish(&buf, &out), PST_TOO_LARGE);
 }
 
-/* Every byte alone, written and read again, is itself or U+FFFD. */
+/* Each byte, written and parsed again, is itself or U+FFFD. */
 static void
-test_every_octet(void **state)
+test_every_byte(void **state)
 {
     (void)state;
-    for (unsigned octet = 0; octet < 256; octet++) {
-        char c = (char)octet;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char c = (char)byte;
         char row[16];
         struct pst_str text = {&c, 1};
         struct pst_str out;
 
         pst_arena_reset(arena);
-        (void)snprintf(row, sizeof(row), "0x%02X", octet);
+        (void)snprintf(row, sizeof(row), "0x%02X", byte);
         out = emitted(text);
         for (size_t i = 0; i < out.len; i++) {
             if ((unsigned char)out.ptr[i] < ' ' ||
                 memchr("<>&\x7F", out.ptr[i], 4))
-                fail_msg("%s: stands there as it is", row);
+                fail_msg("%s: is not escaped", row);
         }
         check_text(row, pst_json_string(parsed(row, out)),
-                   octet < 0x80 ? text : PST_STR(BAD));
+                   byte < 0x80 ? text : PST_STR(BAD));
     }
 }
 
-/* Every character of Unicode comes back as it went. */
+/* Each character of Unicode, written and parsed again, is itself. */
 static void
 test_every_character(void **state)
 {
@@ -249,9 +249,9 @@ test_redact(void **state)
          T("[1.0E+2,null,12345678901234567890,-0]")},
         {"escapes of others stay", T("[\"\\u0041\\/\",\"x\",\"\\ud83d\"]"),
          T("x"), T("[\"\\u0041\\/\",null,\"\\ud83d\"]")},
-        {"spelt with escapes", T("[\"f\\u006e\\u0045D\"]"), T("fnED"),
+        {"spelled with escapes", T("[\"f\\u006e\\u0045D\"]"), T("fnED"),
          T("[null]")},
-        {"spelt with a slash", T("[\"a\\/b\",\"a/b\"]"), T("a/b"),
+        {"spelled with a slash", T("[\"a\\/b\",\"a/b\"]"), T("a/b"),
          T("[null,null]")},
         {"a pair", T("[\"\\uD83d\\uDe00\"]"), T("\xF0\x9F\x98\x80"),
          T("[null]")},
@@ -289,7 +289,7 @@ test_redact(void **state)
     }
 }
 
-/* Replaced by our own token, as a string; and no room for it. */
+/* Replaced by a string; and without room for it. */
 static void
 test_redact_replacement(void **state)
 {
@@ -315,7 +315,7 @@ main(void)
         cmocka_unit_test(test_emit_string),
         cmocka_unit_test(test_emit),
         cmocka_unit_test(test_emit_too_large),
-        cmocka_unit_test(test_every_octet),
+        cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_every_character),
         cmocka_unit_test(test_redact),
         cmocka_unit_test(test_redact_replacement),

@@ -17,7 +17,7 @@
 
 #define ARENA_SIZE (64 * 1024)
 
-/* PST_STR() for static tables, which take no compound literal. */
+/* PST_STR() for static tables, where a compound literal is not allowed. */
 #define T(literal)                      \
     {                                   \
         "" literal, sizeof(literal) - 1 \
@@ -114,7 +114,7 @@ test_pointers(void **state)
 {
     static const struct {
         const char *pointer;
-        const char *want; /* emitted; NULL: not there */
+        const char *want; /* as it is emitted; NULL: there is none */
     } rows[] = {
         {"/foo", "[\"bar\",\"baz\"]"},
         {"/foo/0", "\"bar\""},
@@ -180,7 +180,7 @@ test_pointers(void **state)
     assert_null(pst_json_at(NULL, PST_STR("")));
 }
 
-/* Odd white space, odd spellings: the slice is what stands there. */
+/* Unusual white space and spelling: the slice is exactly these bytes. */
 #define ODD                                                            \
     " \t{\r\n\"data\" :\t{\"login\": { \"secret\" :\"fn\\u0045D\\n\" " \
     ",\"n\":1.0E+2 ,\"big\":12345678901234567890,\"\\u0061\\/b\":"     \
@@ -242,7 +242,7 @@ test_locate(void **state)
     }
 }
 
-/* Texts that are one value, with the pointer to the whole. */
+/* Texts that are one value, with the pointer to the whole text. */
 static void
 test_locate_whole(void **state)
 {
@@ -269,7 +269,7 @@ test_locate_whole(void **state)
     }
 }
 
-/* The bytes located are those of the value that pst_json_at() finds. */
+/* The located bytes are the value that pst_json_at() finds. */
 static void
 check_same_value(struct pst_str text, struct pst_str pointer)
 {
@@ -305,7 +305,7 @@ test_locate_is_at(void **state)
     }
 }
 
-/* A caller that forgets to parse first gets no slice beyond the text. */
+/* With a text that is not JSON, no slice is outside the text. */
 static void
 test_locate_broken(void **state)
 {
@@ -326,7 +326,7 @@ test_locate_broken(void **state)
     }
 }
 
-/* A token and a name: for parsed values and in a text. */
+/* Tokens and names, among parsed values and in a text. */
 static void
 test_tokens(void **state)
 {

@@ -109,7 +109,7 @@ test_string(void **state)
     }
 }
 
-/* Byte by byte, as pst_json_scan_string() once did it. */
+/* A byte by byte version of pst_json_scan_string(). */
 static bool
 scan_slowly(struct pst_str text, size_t *end)
 {
@@ -124,7 +124,10 @@ scan_slowly(struct pst_str text, size_t *end)
     return at < text.len;
 }
 
-/* What ends a string, or is no part of it, is seen wherever it stands. */
+/*
+ * A byte that ends a string, or that is not allowed in it, is found at any
+ * place.
+ */
 static void
 test_string_places(void **state)
 {
@@ -160,7 +163,7 @@ test_value(void **state)
 {
     static const struct {
         const char *in;
-        const char *want; /* what was passed; NULL: no end to it */
+        const char *want; /* what is skipped; NULL: it does not end */
     } rows[] = {
         {"1.5,2", "1.5"},
         {"null]", "null"},
@@ -240,7 +243,7 @@ test_lone(void **state)
     }
 }
 
-/* A whole string at once: decoded, half of a pair seen, or refused. */
+/* A whole string: decoded, with half of a surrogate pair, or refused. */
 static void
 test_unescape_all(void **state)
 {

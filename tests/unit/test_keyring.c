@@ -22,7 +22,7 @@
 #define SECRET_2 "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
 #define SECRET_3 "v4NwC6yGk1ZsJ8rQfT0bLm3XpHd7UeIa9oKxR2tYq5W"
 
-/* Two whose ids are the same at AUDIENCE, found by a search. */
+/* Two secrets with the same id at AUDIENCE, found by a search. */
 #define TWIN_1 "another-pair-of-9f3c71d2b8-0060d609"
 #define TWIN_2 "another-pair-of-9f3c71d2b8-0125a544"
 
@@ -59,7 +59,7 @@ test_new(void **state)
     static const struct {
         const char *name;
         const char *secrets;
-        const char *says; /* NULL: it is made */
+        const char *says; /* a part of the reason; NULL: it is accepted */
     } rows[] = {
         {"one", SECRET, NULL},
         {"white space round it (U29)", " \t\r\n" SECRET "\r\n", NULL},
@@ -93,13 +93,13 @@ test_new(void **state)
             fail_msg("%s: it says %s", rows[i].name,
                      reason ? reason : "nothing");
         if (reason && (strstr(reason, "hunter2") || strstr(reason, SECRET)))
-            fail_msg("%s: the secret is told", rows[i].name);
+            fail_msg("%s: the reason shows the secret", rows[i].name);
         pst_keyring_free(&ring);
         assert_null(ring);
     }
 }
 
-/* Distinct secrets, one after another, count of them. */
+/* `count` different secrets. */
 static char *
 many_secrets(size_t count)
 {
@@ -185,8 +185,8 @@ test_audience_length(void **state)
 }
 
 /*
- * The derivation that postern-token(5) promises. The values were computed
- * by another program (hmac and hashlib of Python) from that page's words.
+ * The derivation that postern-token(5) describes. Another program (hmac and
+ * hashlib of Python) computed these values from that page.
  */
 static void
 test_derivation(void **state)
@@ -240,7 +240,9 @@ test_derivation(void **state)
     pst_keyring_free(&ring);
 }
 
-/* Everything that goes into a key changes it, and no two places share one. */
+/*
+ * Each input of the derivation changes the key, and inputs do not run together.
+ */
 static void
 test_keys_differ(void **state)
 {
@@ -275,7 +277,7 @@ test_keys_differ(void **state)
             assert_memory_not_equal(keys[i].bytes, keys[j].bytes, PST_KEY_LEN);
 }
 
-/* U1: a new secret in front seals, the old one behind it still opens. */
+/* U1: a new secret in front seals, the old one after it still opens. */
 static void
 test_rotation(void **state)
 {
@@ -305,13 +307,13 @@ test_rotation(void **state)
     assert_int_equal(
         pst_keyring_key(stranger, &old, PST_A256GCM, PST_PURPOSE_COOKIE, &a),
         PST_FORGED);
-    assert_memory_equal(a.bytes, b.bytes, sizeof(a.bytes)); /* untouched */
+    assert_memory_equal(a.bytes, b.bytes, sizeof(a.bytes)); /* unchanged */
     pst_keyring_free(&before);
     pst_keyring_free(&after);
     pst_keyring_free(&stranger);
 }
 
-/* L39: an id says nothing about the same secret at another audience. */
+/* L39: the ids of one secret at two audiences differ. */
 static void
 test_ids_per_audience(void **state)
 {
@@ -443,7 +445,7 @@ test_secure_memory_runs_out(void **state)
         pst_crypto_secure_free(pieces[--count]);
     ring = ring_for(SECRET, AUDIENCE);
     pst_keyring_free(&ring);
-    pst_keyring_free(&ring); /* nothing left to free is fine */
+    pst_keyring_free(&ring); /* freeing twice is allowed */
 }
 
 static int

@@ -23,7 +23,7 @@
 static const struct pst_session_timeouts timeouts = {IDLE, LIFETIME, REMEMBER,
                                                      GUEST_LIFETIME};
 
-/* One for all tests of this file. */
+/* One arena for all tests of this file. */
 static struct pst_arena *arena;
 
 enum who { NAMED, REMEMBERED, GUEST, REMEMBERED_GUEST };
@@ -69,14 +69,14 @@ test_kinds(void **state)
     }
 }
 
-/* R20: the backend's end bounds each kind of session, and never extends it. */
+/* R20: the backend's end limits each kind of session, and never extends it. */
 static void
 test_start(void **state)
 {
     (void)state;
     for (enum who who = NAMED; who <= REMEMBERED_GUEST; who++) {
         int64_t life = who_lifetimes[who];
-        /* A guest's is a second short, so that renewals know of it. */
+        /* A guest's is one second shorter, so that renewals keep it. */
         int64_t longest = who >= GUEST ? life - 1 : life;
         const struct {
             const char *name;
@@ -114,8 +114,8 @@ test_start(void **state)
 }
 
 /*
- * R12, R15, R16: each limit at -1, 0 and +1. All times are relative to T0;
- * a life of 0 stands for the whole lifetime of the kind.
+ * R12, R15, R16: each limit at -1, 0 and +1. All times are relative to T0. An
+ * exp of 0 means the whole lifetime of the kind.
  */
 static const struct {
     const char *name;
@@ -198,7 +198,7 @@ test_edges(void **state)
     }
 }
 
-/* No time that claims can hold may wrap into a yes. */
+/* No time that claims can have may overflow to a valid session. */
 static void
 test_extremes(void **state)
 {
@@ -239,7 +239,7 @@ test_epoch(void **state)
     assert_int_equal(pst_session_check(&session, &timeouts, IDLE), PST_EXPIRED);
 }
 
-/* A limit made shorter ends sessions that were begun under a longer one. */
+/* A limit that is lowered ends sessions that began under a longer one. */
 static void
 test_lowered(void **state)
 {
@@ -264,7 +264,7 @@ test_lowered(void **state)
                          PST_OK);
         assert_int_equal(pst_session_check(&session, &one_less[who], T0 + 600),
                          PST_EXPIRED);
-        /* A limit made longer does not move the end that was sealed. */
+        /* A limit that is raised does not move the end that was sealed. */
         pst_session_touch(&session, &timeouts, session.exp - 1);
         assert_int_equal(pst_session_check(&session, &more, session.exp - 1),
                          PST_OK);
@@ -277,7 +277,7 @@ test_lowered(void **state)
                      PST_EXPIRED);
 }
 
-/* R16, R18: however busy the session, its beginning and its end stand. */
+/* R16, R18: use of a user's session does not move its beginning and its end. */
 static void
 test_touch(void **state)
 {
@@ -296,7 +296,7 @@ test_touch(void **state)
         pst_session_touch(&session, &timeouts, T0);
         assert_true(session.seen == now - (IDLE - 1)); /* never goes back */
         if (pst_session_is_guest(&session)) {
-            /* A cart that is used does not vanish: it begins anew. */
+            /* A guest's session that is used begins anew. */
             assert_true(session.iat == session.seen);
             assert_true(session.exp == session.seen + life);
             continue;
@@ -308,8 +308,9 @@ test_touch(void **state)
 }
 
 /*
- * A guest's renewal lifted the end that the backend's token had set: a day
- * later the session was good for another month, and the token long dead.
+ * A fixed bug: a guest's renewal raised the end that the backend's token had
+ * set. A day later the session was valid for another month, but the token had
+ * expired.
  */
 static void
 test_touch_keeps_backend_end(void **state)
@@ -327,7 +328,7 @@ test_touch_keeps_backend_end(void **state)
     }
     assert_int_equal(pst_session_check(&session, &timeouts, end - 1), PST_OK);
     assert_int_equal(pst_session_check(&session, &timeouts, end), PST_EXPIRED);
-    /* It may well lie beyond one lifetime, but not beyond all of them. */
+    /* The end may be after one lifetime, but not after all of them. */
     assert_int_equal(
         pst_session_start(&session, &timeouts, T0, T0 + GUEST_LIFETIME + 1),
         PST_OK);
@@ -393,7 +394,7 @@ test_idle_end(void **state)
         assert_true(pst_session_idle_expiry(&session, &timeouts) ==
                     session.exp);
     }
-    /* What it says is what pst_session_check() does. */
+    /* The result agrees with pst_session_check(). */
     for (int64_t seen = 0; seen < LIFETIME; seen += 777) {
         int64_t end;
 
@@ -446,7 +447,7 @@ static const struct {
     {"RFC 3339", "\"2023-11-14T22:13:20Z\"", T0},
     {"with an offset", "\"2023-11-15T00:13:20+02:00\"", T0},
     {"with a fraction, cut", "\"2023-11-14T22:13:20.999999Z\"", T0},
-    {"the epoch is not \"not told\"", "\"1970-01-01T00:00:00Z\"", 1},
+    {"the epoch is not \"no ttl\"", "\"1970-01-01T00:00:00Z\"", 1},
     {"a date alone", "\"2023-11-14\"", -1},
     {"without an offset", "\"2023-11-14T22:13:20\"", -1},
     {"an HTTP date", "\"Tue, 14 Nov 2023 22:13:20 GMT\"", -1},
@@ -478,7 +479,7 @@ test_ttl(void **state)
     }
 }
 
-/* From ttl to the end of the session: R20 in one go. */
+/* R20 as a whole: from the ttl to the end of the session. */
 static void
 test_ttl_bounds_session(void **state)
 {
