@@ -74,7 +74,7 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_arena_c_string(struct pst_arena *arena,
 /* Run the deferred calls, newest first, wipe what was used, and start anew. */
 PST_EXPORT void pst_arena_reset(struct pst_arena *arena);
 
-/* Bytes in use, including the records of deferred calls. */
+/* For tests: bytes in use, including the records of deferred calls. */
 PST_EXPORT size_t pst_arena_used(const struct pst_arena *arena);
 
 /*

@@ -3,7 +3,7 @@
  * json.c - the door to json-c: parsed JSON as json-c values.
  *
  * json-c never sees the text: pst_json_check() checks it, and the values are
- * built from its slices. For json-c's own parser (0.16, strict, validating
+ * built in a second pass. For json-c's own parser (0.16, strict, validating
  * UTF-8) accepts NaN, Infinity, 00, -01, -.5, 1., names in single quotes, raw
  * control characters, overlong UTF-8 and anything after a NUL. It keeps the
  * last of two members of the same name, cuts a name at a NUL and clamps large
@@ -71,12 +71,12 @@ json_release_value(void *handle)
 /* What building values needs. */
 struct json_builder {
     struct pst_arena *arena;
-    size_t values;          /* built so far */
+    struct pst_json_scan scan; /* of a checked text: no step can fail */
+    size_t values;             /* built so far */
     struct pst_buf scratch; /* the newest text that json-c wants with a NUL */
 };
 
-static enum pst_err json_build_value(struct json_builder *builder,
-                                     struct pst_str text, size_t depth,
+static enum pst_err json_build_value(struct json_builder *builder, size_t depth,
                                      struct json_object **out);
 
 /* Pass on a value that json-c has made: NULL where memory ran out. */
@@ -111,13 +111,12 @@ json_decode(struct json_builder *builder, struct pst_str raw,
 }
 
 static enum pst_err
-json_build_string(struct json_builder *builder, struct pst_str text,
-                  struct json_object **out)
+json_build_string(struct json_builder *builder, struct json_object **out)
 {
-    struct pst_str string = {text.ptr + 1, text.len - 2};
-
+    struct pst_str string;
     enum pst_err e = PST_OK;
 
+    PST_REQUIRE(pst_json_scan_string(&builder->scan, &string));
     if (pst_str_index(string, '\\') < string.len)
         e = json_decode(builder, string, &string);
     if (e)
@@ -131,118 +130,122 @@ json_build_string(struct json_builder *builder, struct pst_str text,
  * value is never needed, and computing it would depend on the locale.
  */
 static enum pst_err
-json_build_number(struct json_builder *builder, struct pst_str text,
-                  struct json_object **out)
+json_build_number(struct json_builder *builder, struct json_object **out)
 {
-    struct pst_str spelling;
+    struct pst_str text;
     int64_t value;
     enum pst_err e;
+    bool whole;
 
-    if (!pst_str_equal(text, PST_STR("-0")) &&
+    PST_REQUIRE(pst_json_scan_number(&builder->scan, &text, &whole));
+    if (whole && !pst_str_equal(text, PST_STR("-0")) &&
         pst_json_slice_integer(text, &value) == PST_OK)
         return json_check_created(builder, json_object_new_int64(value), out);
-    e = json_decode(builder, text, &spelling);
-    if (e)
-        return e;
-    return json_check_created(builder,
-                              json_object_new_double_s(0.0, spelling.ptr), out);
+    e = json_decode(builder, text, &text);
+    return e ? e
+             : json_check_created(builder,
+                                  json_object_new_double_s(0.0, text.ptr), out);
 }
 
 static enum pst_err
-json_add_member(struct json_builder *builder, struct json_object *object,
-                struct pst_str raw_name, struct json_object *value)
+json_build_literal(struct json_builder *builder, struct json_object **out)
 {
-    struct pst_str name;
-    enum pst_err e = json_decode(builder, raw_name, &name);
+    bool is_true = pst_json_scan_literal(&builder->scan, PST_STR("true"));
 
-    if (e)
-        return e;
-    if (!pst_arena_may_alloc(builder->arena) ||
-        json_object_object_add_ex(object, name.ptr, value,
-                                  JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0)
+    if (!is_true && pst_json_scan_literal(&builder->scan, PST_STR("null")))
+        return PST_OK; /* *out is NULL */
+    PST_REQUIRE(is_true ||
+                pst_json_scan_literal(&builder->scan, PST_STR("false")));
+    return json_check_created(builder, json_object_new_boolean(is_true), out);
+}
+
+/*
+ * Add a value to a container.
+ *   name  of the member, not decoded; ignored for an array
+ */
+static enum pst_err
+json_add_value(struct json_builder *builder, struct json_object *container,
+               struct pst_str name, struct json_object *value)
+{
+    enum pst_err e;
+
+    if (!pst_arena_may_alloc(builder->arena))
         return PST_NO_MEMORY;
-    return PST_OK;
+    if (json_object_is_type(container, json_type_array))
+        return json_object_array_add(container, value) ? PST_NO_MEMORY : PST_OK;
+    e = json_decode(builder, name, &name);
+    if (!e && json_object_object_add_ex(container, name.ptr, value,
+                                        JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0)
+        e = PST_NO_MEMORY;
+    return e;
 }
 
 static enum pst_err
-json_add_element(struct json_builder *builder, struct json_object *array,
-                 struct json_object *value)
+json_build_item(struct json_builder *builder, size_t depth,
+                struct json_object *container)
 {
-    return pst_arena_may_alloc(builder->arena) &&
-                   json_object_array_add(array, value) == 0
-               ? PST_OK
-               : PST_NO_MEMORY;
-}
-
-static enum pst_err
-json_build_values(struct json_builder *builder, struct pst_str text,
-                  size_t depth, struct json_object *container)
-{
-    bool is_object = json_object_is_type(container, json_type_object);
+    struct json_object *value = NULL;
     struct pst_str name = PST_STR_NONE;
-    struct pst_str slice;
+    enum pst_err e;
 
-    while (is_object ? pst_json_slice_next_member(&text, &name, &slice)
-                     : pst_json_slice_next_element(&text, &slice)) {
-        struct json_object *value = NULL;
-        enum pst_err e = json_build_value(builder, slice, depth, &value);
-
-        if (!e)
-            e = is_object ? json_add_member(builder, container, name, value)
-                          : json_add_element(builder, container, value);
-        if (e) {
-            json_release_value(value);
-            return e;
-        }
+    if (json_object_is_type(container, json_type_object)) {
+        PST_REQUIRE(pst_json_scan_string(&builder->scan, &name));
+        pst_json_scan_skip_space(&builder->scan);
+        PST_REQUIRE(pst_json_scan_accept(&builder->scan, ':'));
+        pst_json_scan_skip_space(&builder->scan);
     }
-    return PST_OK;
+    e = json_build_value(builder, depth, &value);
+    if (!e)
+        e = json_add_value(builder, container, name, value);
+    if (e)
+        json_release_value(value);
+    return e;
 }
 
+/* Build an object or an array, after its opening bracket. */
 static enum pst_err
-json_build_container(struct json_builder *builder, struct pst_str text,
-                     size_t depth, struct json_object **out)
+json_build_container(struct json_builder *builder, char close, size_t depth,
+                     struct json_object **out)
 {
     enum pst_err e;
 
     if (depth == PST_JSON_DEPTH)
         return PST_MALFORMED;
-    e = json_check_created(builder,
-                           pst_json_slice_kind(text) == PST_JSON_OBJECT
-                               ? json_object_new_object()
-                               : json_object_new_array(),
-                           out);
-    return e ? e : json_build_values(builder, text, depth + 1, *out);
+    e = json_check_created(
+        builder,
+        close == '}' ? json_object_new_object() : json_object_new_array(), out);
+    pst_json_scan_skip_space(&builder->scan);
+    while (!e && !pst_json_scan_accept(&builder->scan, close)) {
+        e = json_build_item(builder, depth + 1, *out);
+        pst_json_scan_skip_space(&builder->scan);
+        if (pst_json_scan_accept(&builder->scan, ','))
+            pst_json_scan_skip_space(&builder->scan);
+    }
+    return e;
 }
 
 /*
- * Build the value of a checked text.
+ * Build the next value.
  *   depth  how many containers it is in
- *   out    NULL, or the caller's to release: also on failure
+ *   out    NULL at first; the caller releases it, also on failure
  */
 static enum pst_err
-json_build_value(struct json_builder *builder, struct pst_str text,
-                 size_t depth, struct json_object **out)
+json_build_value(struct json_builder *builder, size_t depth,
+                 struct json_object **out)
 {
+    int c = pst_json_scan_peek(&builder->scan);
+
     if (builder->values++ == PST_JSON_VALUES)
         return PST_TOO_LARGE;
-    switch (pst_json_slice_kind(text)) {
-    case PST_JSON_OBJECT:
-    case PST_JSON_ARRAY:
-        return json_build_container(builder, text, depth, out);
-    case PST_JSON_STRING:
-        return json_build_string(builder, text, out);
-    case PST_JSON_INTEGER:
-    case PST_JSON_NUMBER:
-        return json_build_number(builder, text, out);
-    case PST_JSON_BOOL:
-        return json_check_created(
-            builder, json_object_new_boolean(text.ptr[0] == 't'), out);
-    case PST_JSON_NULL:
-    case PST_JSON_ABSENT:
-        break;
-    }
-    *out = NULL;
-    return PST_OK;
+    if (pst_json_scan_accept(&builder->scan, '{'))
+        return json_build_container(builder, '}', depth, out);
+    if (pst_json_scan_accept(&builder->scan, '['))
+        return json_build_container(builder, ']', depth, out);
+    if (c == '"')
+        return json_build_string(builder, out);
+    if (c == '-' || (c >= '0' && c <= '9'))
+        return json_build_number(builder, out);
+    return json_build_literal(builder, out);
 }
 
 enum pst_err
@@ -260,8 +263,9 @@ pst_json_parse(struct pst_arena *arena, struct pst_str text,
     e = pst_json_check(arena, text, &value, &error);
     if (e) /* too large: deeper than PST_JSON_TEXT_DEPTH */
         return e == PST_TOO_LARGE ? PST_MALFORMED : e;
+    builder.scan.text = value;
     pst_buf_init_heap(&builder.scratch, arena, value.len + 1);
-    e = json_build_value(&builder, value, 0, &root);
+    e = json_build_value(&builder, 0, &root);
     if (!e && root)
         e = pst_arena_defer(arena, json_release_value, root);
     if (e) {

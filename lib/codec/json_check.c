@@ -224,10 +224,13 @@ enum pst_err
 pst_json_check(struct pst_arena *arena, struct pst_str text,
                struct pst_str *value, struct pst_json_error *error)
 {
-    struct check check = {.scan = {.text = text}, .error = error};
+    struct check check; /* not zeroed as a whole: it is large */
     struct pst_str found;
     enum pst_err e;
 
+    check.scan = (struct pst_json_scan){.text = text};
+    check.error = error;
+    check.depth = 0;
     pst_json_names_init(&check.names, arena, text);
     if (text.len >= UINT32_MAX)
         return json_check_refuse(&check, PST_TOO_LARGE, 0,

@@ -9,23 +9,6 @@
 #define UNIT_LEN 6          /* bytes of \uXXXX: RFC 8259 section 7 */
 #define REPLACEMENT 0xFFFDU /* what half of a surrogate pair is read as */
 
-int
-pst_json_scan_peek(const struct pst_json_scan *scan)
-{
-    if (scan->at >= scan->text.len)
-        return -1;
-    return (unsigned char)scan->text.ptr[scan->at];
-}
-
-bool
-pst_json_scan_accept(struct pst_json_scan *scan, char c)
-{
-    if (pst_json_scan_peek(scan) != c)
-        return false;
-    scan->at++;
-    return true;
-}
-
 bool
 pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal)
 {
@@ -33,19 +16,6 @@ pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal)
         return false;
     scan->at += literal.len;
     return true;
-}
-
-static bool
-json_scan_is_space(int c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-void
-pst_json_scan_skip_space(struct pst_json_scan *scan)
-{
-    while (json_scan_is_space(pst_json_scan_peek(scan)))
-        scan->at++;
 }
 
 struct pst_str
@@ -166,7 +136,7 @@ json_scan_skip_scalar(struct pst_json_scan *scan)
     int c = pst_json_scan_peek(scan);
 
     while (c >= 0 && c != ',' && c != ']' && c != '}' &&
-           !json_scan_is_space(c)) {
+           !pst_json_scan_is_space(c)) {
         scan->at++;
         c = pst_json_scan_peek(scan);
     }

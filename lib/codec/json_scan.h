@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * json_scan.h - split a JSON text (RFC 8259) into tokens, and decode strings.
- * Not exported. Allocates nothing.
+ * Not exported. Allocates nothing. Functions for single bytes are inline, since
+ * every byte of a text goes through them.
  */
 #ifndef POSTERN_CODEC_JSON_SCAN_H
 #define POSTERN_CODEC_JSON_SCAN_H
@@ -18,16 +19,41 @@ struct pst_json_scan {
 };
 
 /* The next byte, 0..255, or -1 at the end. */
-int pst_json_scan_peek(const struct pst_json_scan *scan);
+static inline int
+pst_json_scan_peek(const struct pst_json_scan *scan)
+{
+    if (scan->at >= scan->text.len)
+        return -1;
+    return (unsigned char)scan->text.ptr[scan->at];
+}
 
 /* Skip the next byte if it is c, which is ASCII. */
-bool pst_json_scan_accept(struct pst_json_scan *scan, char c);
+static inline bool
+pst_json_scan_accept(struct pst_json_scan *scan, char c)
+{
+    if (pst_json_scan_peek(scan) != c)
+        return false;
+    scan->at++;
+    return true;
+}
+
+/* Is it white space (RFC 8259 section 2)? c is a byte, or -1. */
+static inline bool
+pst_json_scan_is_space(int c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Skip white space. */
+static inline void
+pst_json_scan_skip_space(struct pst_json_scan *scan)
+{
+    while (pst_json_scan_is_space(pst_json_scan_peek(scan)))
+        scan->at++;
+}
 
 /* Skip `literal`, such as "true", if it is next. */
 bool pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal);
-
-/* Skip white space (RFC 8259 section 2). */
-void pst_json_scan_skip_space(struct pst_json_scan *scan);
 
 /*
  * Read a number (RFC 8259 section 6).
