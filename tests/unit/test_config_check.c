@@ -158,7 +158,7 @@ static const struct row rows[] = {
      "host name"},
     {"cookie path", config_check_cookie_path, "/shop", NULL},
     {"L31: cookie path with CR", config_check_cookie_path, "/\r",
-     "begins with /"},
+     "must begin with /"},
     {"log on stderr", config_check_log_target, "stderr", NULL},
     {"log in a file", config_check_log_target, "/var/log/a", NULL},
     {"log at a relative path", config_check_log_target, "a/b", "absolute path"},
