@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fold_tool.c - print the keys of names, for tests that compare them with what
- * a database takes for one.
+ * fold_tool.c - print the keys of account names, for tests that compare them
+ * with databases.
  *
  *   fold_tool
  *
- * Reads names, each the hex digits of its UTF-8 on a line of its own, and
- * prints their keys in the same way, one a line. Exits 1 at a line that is
- * none.
+ * Reads names, one on each line, as the hex digits of their UTF-8, and prints
+ * their keys in the same form. Exits 1 at an invalid line.
  */
 #include "base/str.h"
 #include "codec/name_fold.h"

@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "crypto/crypto.h"
 
 #define START_TIMEOUT 10000 /* ms, for Redis */
@@ -32,10 +32,7 @@ stores_pause(int milliseconds)
 int64_t
 stores_clock(void)
 {
-    struct timespec now;
-
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_ms();
 }
 
 /* A socket connected to Redis, or -1. */

@@ -7,8 +7,8 @@
  *
  * Reads claims (seal) or a token (open) to the end of standard input; the
  * secrets come from COOKIE_SESSION_SECRET, the audience from
- * POSTERN_AUDIENCE. Exits 1 when the token does not open, 2 when the tool is
- * used in another way.
+ * POSTERN_AUDIENCE. Exits 1 when the token does not open, 2 when the arguments
+ * are wrong.
  */
 #include <string.h>
 
