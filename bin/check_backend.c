@@ -10,7 +10,8 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
-#include "upstream/backend.h"
+#include "upstream/backend_login.h"
+#include "upstream/backend_request.h"
 #include "upstream/http_client.h"
 
 /* No operation has this name: what is sent under it is validated, and then

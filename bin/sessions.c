@@ -222,7 +222,8 @@ revoke_by_token(struct job *job, struct pst_str token)
     enum pst_err e = PST_FORGED;
 
     for (size_t i = 0; i < PST_COUNT(purposes) && e == PST_FORGED; i++)
-        e = transport_verify(&job->ctx, job->arena, purposes[i], token,
+        e = transport_verify(&job->ctx, job->arena,
+                             (struct transport_token){purposes[i], token},
                              &session, &is_stale);
     if (e == PST_FORGED) {
         fputs("postern: this token does not open\n", stderr);

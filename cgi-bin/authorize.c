@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * authorize.c - may this visitor have a page that is not ours? Yes, and who
- * it is; or no, and where to log in. Which pages are asked about is the web
- * server's affair: there are no path rules here (L22).
+ * authorize.c - tell a web server whether a request for one of its own pages
+ * has a session: yes, and whose; or no, and where to log in. Which pages need a
+ * session is configured in the web server: there are no path rules here.
  */
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "codec/date.h"
 #include "codec/percent.h"
 #include "gateway/auth_session.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "http/redirect.h"
 
 /*
- * Set by a web server's configuration (never by a client: no header becomes a
- * variable without HTTP_) where the question is asked by a subrequest. Its
- * value is the URI that the browser asked for, and its presence says that the
- * server understands 2xx, 401 and 403 only, as nginx's auth_request does.
+ * A web server's configuration sets this variable if it calls authorize by a
+ * subrequest, like nginx's auth_request. Its value is the URI that the browser
+ * has requested. It also means that the server understands no other statuses
+ * than 2xx, 401 and 403. A client cannot set it: variables of headers begin
+ * with HTTP_.
  */
 #define AUTH_REQUEST_VARIABLE "AUTH_REQUEST"
 
-/* What is told of an allowed visitor, in either role. */
+/* One fact about the user, for the page's program. */
 struct identity_header {
-    struct pst_str variable; /* to a FastCGI authorizer's server */
-    struct pst_str header;   /* to whoever asked a responder */
+    struct pst_str variable; /* its name if we are a FastCGI authorizer */
+    struct pst_str header;   /* its name if we are a responder */
     struct pst_str value;
 };
 
-/* A header can carry it, and a program behind it reads what we wrote. */
+/* Can this be the value of a header, without control characters? */
 static bool
 is_header_safe(struct pst_str text)
 {
@@ -40,14 +41,14 @@ is_header_safe(struct pst_str text)
     return true;
 }
 
-/* White space around it would be lost on the way: " 7" would become "7". */
+/* Web servers trim header values: " 7" would become the subject "7". */
 static bool
 is_trimmed(struct pst_str text)
 {
     return pst_str_trim(text).len == text.len;
 }
 
-/* A name that would become another one on the way is not told at all. */
+/* The name, or "" if a web server would change it. */
 static struct pst_str
 identity_header_name(const struct pst_session *session)
 {
@@ -55,8 +56,8 @@ identity_header_name(const struct pst_session *session)
 }
 
 /*
- * The one way in. PST_FORBIDDEN where an identity cannot be told without
- * being changed: a page behind us must not take one user for another.
+ * Allow the request, and add who the user is. Returns PST_FORBIDDEN if a header
+ * would change the identity: a page must not take one user for another.
  */
 static enum pst_err
 authorize_allow(struct request *req, struct response *res,
@@ -98,8 +99,8 @@ authorize_allow(struct request *req, struct response *res,
                          PST_STR(""));
 }
 
-/* Who it is was confirmed by the backend, within two of the intervals in which
- * query asks it (L37): a session that nobody uses is not asked for. */
+/* Has the backend confirmed the user recently? `query` asks it at an interval,
+ * POSTERN_REVALIDATE, while the session is in use; twice that is accepted. */
 static bool
 is_identity_confirmed(const struct context *ctx,
                       const struct pst_session *session)
@@ -112,9 +113,9 @@ is_identity_confirmed(const struct context *ctx,
 }
 
 /*
- * PST_OK for a visitor with a name, from a place that may ask for this. A
- * guest is nobody in particular, and would be let in under no name at all;
- * whose name is not known yet may ask again.
+ * Check the session. Returns PST_OK for a user that has logged in and a request
+ * that is not cross-site. Guests are refused, since they have no subject; a
+ * user whose identity is not known yet gets PST_UNCONFIRMED, and may retry.
  */
 static enum pst_err
 authorize_check(struct context *ctx, struct request *req, struct response *res,
@@ -134,7 +135,7 @@ authorize_check(struct context *ctx, struct request *req, struct response *res,
     return auth_check_cross_site(ctx, req, auth);
 }
 
-/* The part before the query string. */
+/* A URI without its query string. */
 static struct pst_str
 uri_path(struct pst_str uri)
 {
@@ -142,9 +143,9 @@ uri_path(struct pst_str uri)
 }
 
 /*
- * What the browser asked for, as far as that is known. A client may have
- * chosen it: it decides nothing but where a login leads to (L21), and there it
- * is not believed either (http/redirect.h).
+ * The URI that the browser has requested; absent if it is not known. A client
+ * may have forged it. It decides only where a login leads to, and
+ * pst_redirect_is_local() checks it there.
  */
 static struct pst_str
 requested_uri(const struct request *req)
@@ -156,7 +157,7 @@ requested_uri(const struct request *req)
     if (!pst_str_is_absent(uri))
         return uri;
     uri = request_variable(req, "REQUEST_URI");
-    /* A responder that was asked about itself was not told of the page. */
+    /* The URI of authorize itself: the web server does not pass the page's. */
     if (!req->authorizer &&
         pst_str_equal(uri_path(uri), request_variable(req, "SCRIPT_NAME")))
         return PST_STR_NONE;
@@ -164,9 +165,9 @@ requested_uri(const struct request *req)
 }
 
 /*
- * The login page's address, with return_to where the wanted page can be asked
- * for again. Absent when the login page itself is what was asked for: sending
- * the browser there would send it in a circle.
+ * Make the URL of the login page, with return_to if the browser can request the
+ * page again after the login. Absent if the page is the login page itself: that
+ * would be a redirect loop.
  */
 static enum pst_err
 authorize_login_url(const struct context *ctx, const struct request *req,
@@ -193,7 +194,8 @@ authorize_login_url(const struct context *ctx, const struct request *req,
     return pst_buf_finish(&buf, out);
 }
 
-/* 401 for a server that turns it into a redirect itself. */
+/* Answer 401 with the login URL in a header: the web server makes a redirect of
+ * it (nginx: error_page). */
 static enum pst_err
 authorize_answer_login_url(const struct context *ctx, struct request *req,
                            struct response *res, struct pst_str login)
@@ -215,7 +217,7 @@ authorize_answer_login_url(const struct context *ctx, struct request *req,
     return response_send_json(res, pst_err_status(PST_NO_SESSION), body);
 }
 
-/* No, and why; to a page's reader: no, and please log in. */
+/* Refuse the request; a browser that navigates is sent to the login page. */
 static enum pst_err
 authorize_refuse(const struct context *ctx, struct request *req,
                  struct response *res, enum pst_err reason)
@@ -223,9 +225,8 @@ authorize_refuse(const struct context *ctx, struct request *req,
     struct pst_str login;
     enum pst_err e;
 
-    /* Sessions that cannot be checked are no way in, and no reason to have
-     * people type their password. Not 503, which is an error to some servers.
-     */
+    /* If sessions cannot be checked, nobody is allowed, and a login would not
+     * help. Not 503, which nginx's auth_request turns into 500. */
     if (reason == PST_STORE_DOWN)
         return PST_STORE_FORBIDS;
     if (reason != PST_NO_SESSION)
@@ -249,11 +250,11 @@ authorize(struct context *ctx, struct request *req, struct response *res)
     struct auth auth;
     enum pst_err e = authorize_check(ctx, req, res, &auth);
 
-    /* Not every server passes an authorizer's cookie on (R65); those that do
-     * not lose nothing by it. */
+    /* Not every web server sends an authorizer's cookie to the browser. If it
+     * does not, the old token stays valid. */
     if (!e)
         e = auth_renew_if_due(ctx, req, res, &auth);
-    if (!e && !auth.has_session) /* it ended while we looked */
+    if (!e && !auth.has_session) /* it has been revoked meanwhile */
         e = PST_NO_SESSION;
     if (!e)
         e = authorize_allow(req, res, &auth.session);

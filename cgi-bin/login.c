@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login.c - credentials in, a session out; by GET, a form for them.
+ * login.c - log in at the backend, by GraphQL, JSON or a form, and issue a
+ * session. GET shows the form.
  */
 #include "gateway/login.h"
 #include "base/limits.h"
@@ -8,10 +9,10 @@
 #include "gateway/auth_session.h"
 #include "gateway/csrf_token.h"
 #include "gateway/page.h"
+#include "gateway/program.h"
 #include "gateway/proxy.h"
-#include "gateway/serve.h"
 #include "http/form.h"
-#include "upstream/backend.h"
+#include "upstream/backend_identity.h"
 
 /* JSON and GraphQL. */
 
@@ -33,8 +34,10 @@ login_answer_json(struct request *req, struct response *res,
     return response_send_json(res, 200, body);
 }
 
-/* {"email"|"username", "password", "rememberMe"}: all of their types.
- *   reason  of a refusal */
+/*
+ * Parse {"email"|"username", "password", "rememberMe"}.
+ *   reason  set on PST_MALFORMED, for the log
+ */
 static enum pst_err
 login_parse_credentials(const struct pst_json *root,
                         struct login_credentials *credentials,
@@ -49,11 +52,11 @@ login_parse_credentials(const struct pst_json *root,
         .password = pst_json_string(pst_json_at(root, PST_STR("/password"))),
     };
     if (pst_json_kind(root) != PST_JSON_OBJECT)
-        *reason = "the body is no object";
+        *reason = "the body is not an object";
     else if (email && username)
         *reason = "email and username are both given";
     else if (credentials->username.len == 0)
-        *reason = "email or username must be a string that is not empty";
+        *reason = "email or username must be a non-empty string";
     else if (pst_str_is_absent(credentials->password))
         *reason = "password must be a string";
     else if (remember && pst_json_kind(remember) != PST_JSON_NULL &&
@@ -74,7 +77,7 @@ login_log_refusal(const struct context *ctx, const struct request *req,
         LOG_C_STRING("reason", reason), LOG_STR("address", req->remote_addr));
 }
 
-/* Does it bring a GraphQL document, in whichever way? */
+/* Is this JSON a GraphQL request, with a document or the id of one? */
 static bool
 login_is_graphql(const struct pst_json *root)
 {
@@ -93,7 +96,8 @@ login_by_json(struct context *ctx, struct request *req, struct response *res,
 {
     struct login_credentials credentials;
     const struct pst_json *root;
-    const char *reason = "the body is no JSON that every reader reads alike";
+    const char *reason =
+        "the body is not JSON, or is ambiguous JSON (a member twice)";
     struct pst_str body;
     enum pst_err e;
 
@@ -121,10 +125,10 @@ struct form {
     struct login_credentials credentials;
     struct pst_str return_to;
     struct pst_str token; /* gateway/csrf_token.h */
-    enum pst_err reason;  /* it is shown again; PST_OK: it is not */
+    enum pst_err reason;  /* why the form is shown again, or PST_OK */
 };
 
-/* The one field of this name, or "" where there is none. */
+/* Get a field that may occur once, or "" if it is missing. */
 static enum pst_err
 login_form_get_field(const struct pst_form *form, struct pst_str name,
                      struct pst_str *out)
@@ -170,7 +174,7 @@ login_form_parse(const struct pst_form *fields, struct form *form)
     return login_form_get_field(fields, PST_STR("return_to"), &form->return_to);
 }
 
-/* The form, with a fresh token. */
+/* Answer with the form and a new CSRF token. */
 static enum pst_err
 login_form_show(struct context *ctx, struct request *req, struct response *res,
                 struct auth *auth, const struct form *form)
@@ -195,7 +199,7 @@ login_form_show(struct context *ctx, struct request *req, struct response *res,
                            &page);
 }
 
-/* What a person can do something about is said in the form. */
+/* Is this an error that the user can do something about? */
 static bool
 login_form_shows_error(enum pst_err e)
 {
@@ -221,8 +225,8 @@ login_by_form(struct context *ctx, struct request *req, struct response *res,
         e = login_form_parse(&fields, &form);
     if (e == PST_MALFORMED || e == PST_DUPLICATE)
         login_log_refusal(ctx, req, e,
-                          "the form has a field twice, email and username, or "
-                          "something that is no form data");
+                          "the form has a field twice, or both email and "
+                          "username, or is not form data");
     if (e)
         return e;
     e = csrf_token_check(ctx, req, auth, CSRF_TOKEN_LOGIN, form.token);

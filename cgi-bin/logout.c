@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * logout.c - end the session: at the backend, then in the browser.
+ * logout.c - end the session: at the backend, in the registry and in the
+ * browser. GET asks for confirmation.
  */
 #include "base/limits.h"
 #include "codec/json.h"
@@ -8,17 +9,17 @@
 #include "gateway/csrf_token.h"
 #include "gateway/identity.h"
 #include "gateway/page.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 
-/* What the request asks for besides. */
+/* The options of a logout. */
 struct options {
     struct pst_str return_to;
     struct pst_str token; /* gateway/csrf_token.h */
-    bool is_json;         /* else a form's, or nothing at all */
-    bool everywhere;
-    enum pst_err reason; /* it is asked again; PST_OK: it is not */
+    bool is_json;         /* else a form, or an empty body */
+    bool everywhere;      /* end all sessions of the user */
+    enum pst_err reason;  /* why confirmation is asked again, or PST_OK */
 };
 
 static enum pst_err
@@ -62,7 +63,7 @@ logout_parse_json(struct request *req, struct pst_str text,
     if (pst_json_kind(root) != PST_JSON_OBJECT)
         return PST_MALFORMED;
     value = pst_json_at(root, PST_STR("/everywhere"));
-    /* The address may have asked for it already. */
+    /* The query string may have set it already. */
     if ((pst_json_integer(value, &number) == PST_OK && number == 1) ||
         (pst_json_bool(value, &is_true) == PST_OK && is_true) ||
         pst_str_equal(pst_json_string(value), PST_STR("1")))
@@ -71,8 +72,8 @@ logout_parse_json(struct request *req, struct pst_str text,
 }
 
 /*
- * An empty POST without a type is fine: that is what fetch() sends. A type that
- * is there is judged whether there is a body or not.
+ * An empty POST without a Content-Type is accepted, since fetch() sends that.
+ * If there is a Content-Type, it must be right even without a body.
  */
 static enum pst_err
 logout_parse_body(struct request *req, struct options *options)
@@ -104,13 +105,14 @@ logout_parse_options(struct request *req, struct options *options)
     e = logout_parse_form(req, req->query, options);
     if (e)
         return e;
-    options->token = PST_STR_NONE; /* an address is no place for it (R6) */
+    options->token = PST_STR_NONE; /* URLs leak into logs and Referer */
     return logout_parse_body(req, options);
 }
 
 /*
- * The token is for what another site's form could send too: one with a form's
- * type, or with none; not JSON, and no bearer token.
+ * A CSRF token is needed for what a form of another site could send: a form or
+ * an empty body, with a session in a cookie. Such a form cannot send JSON or a
+ * bearer token.
  */
 static bool
 logout_needs_csrf_token(const struct auth *auth, const struct options *options)
@@ -120,8 +122,9 @@ logout_needs_csrf_token(const struct auth *auth, const struct options *options)
 }
 
 /*
- * The backend first, while its token is still at hand. Whatever it says, the
- * session here ends: a backend that is down must not keep a user logged in.
+ * Log out at the backend, before its credentials are gone with the session. The
+ * session ends whatever this returns: a backend that is down must not keep the
+ * user logged in.
  */
 static enum pst_err
 logout_at_backend(struct context *ctx, struct request *req,
@@ -136,7 +139,7 @@ logout_at_backend(struct context *ctx, struct request *req,
     return identity_logout(ctx, req, auth_upstream(auth));
 }
 
-/* The question, with a fresh token. */
+/* Answer with the confirmation form and a new CSRF token. */
 static enum pst_err
 logout_show_confirmation(struct context *ctx, struct request *req,
                          struct response *res, struct auth *auth,
@@ -161,7 +164,8 @@ logout_show_confirmation(struct context *ctx, struct request *req,
                             &page);
 }
 
-/* Here, or everywhere; a store that cannot note it down is told of. */
+/* End this session, or all sessions of the user. Returns PST_STORE_DOWN if the
+ * store cannot record that. */
 static enum pst_err
 logout_end_sessions(struct context *ctx, struct request *req,
                     struct response *res, struct auth *auth, bool everywhere)
@@ -169,8 +173,8 @@ logout_end_sessions(struct context *ctx, struct request *req,
     enum pst_err revoke_error = PST_OK;
     enum pst_err e;
 
-    /* Without a store nobody remembers: then it is done only where the
-     * backend's own logout does it. */
+    /* Without a store sessions cannot be revoked: then it is the backend's
+     * logout that ends all of them, or none. */
     if (everywhere && !ctx->store &&
         ctx->config->upstream_logout != LOGOUT_EVERYWHERE)
         revoke_error = PST_STORE_DOWN;
@@ -216,8 +220,8 @@ logout_end_session(struct context *ctx, struct request *req,
 }
 
 /*
- * A store that is away does not keep a cookie in the browser: it is cleared,
- * but what was copied of it may live on, and the answer says so.
+ * Authenticate. If the store is down, the cookies are cleared all the same. A
+ * copy of the token may remain valid, and the error in the answer says so.
  */
 static enum pst_err
 logout_authenticate(struct context *ctx, struct request *req,

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * query.c - pass a GraphQL request to the backend with the session's token.
+ * query.c - forward a GraphQL request to the backend, with the credentials from
+ * the session.
  */
 #include "gateway/auth.h"
+#include "gateway/program.h"
 #include "gateway/proxy.h"
-#include "gateway/serve.h"
 
 static enum pst_err
 query(struct context *ctx, struct request *req, struct response *res)
 {
-    /* An answer may arrive after a new login: it clears no cookie. */
+    /* A query's answer may arrive after that of a new login, so it must not
+     * clear cookies. */
     static const struct auth_rules rules = {
         .methods = "GET, HEAD, POST, OPTIONS", .keeps_dead_cookies = true};
     struct auth auth;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.c - who am I, and until when; never the token. The user's other
- * sessions too: listed, and ended one by one.
+ * session.c - show who is logged in and until when, list the user's sessions,
+ * and end one of them. Never shows a token.
  */
 #include "base/limits.h"
 #include "codec/date.h"
 #include "codec/json_emit.h"
 #include "gateway/auth_session.h"
-#include "gateway/serve.h"
+#include "gateway/program.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 
@@ -34,7 +34,8 @@ session_emit_date(struct pst_buf *buf, const char *name, int64_t when)
     pst_buf_add_string(buf, "\",");
 }
 
-/* An allow-list of members: what is added to a session stays inside (L34). */
+/* The members are listed here one by one, so that nothing that is added to a
+ * session becomes public by itself. */
 static void
 session_emit_session(struct pst_buf *buf, const struct pst_session *session,
                      int64_t idle_end, int64_t now)
@@ -56,7 +57,7 @@ session_emit_session(struct pst_buf *buf, const struct pst_session *session,
     pst_buf_add_char(buf, '}');
 }
 
-/* {"data":{"session":…}}: this one, or null. */
+/* {"data":{"session":…}}: the current session, or null. */
 static void
 session_emit_current(struct pst_buf *buf, const struct context *ctx,
                      const struct auth *auth)
@@ -72,7 +73,7 @@ session_emit_current(struct pst_buf *buf, const struct context *ctx,
     pst_buf_add_string(buf, "}}");
 }
 
-/* {"data":{"sessions":[…]}}: all of the user's. */
+/* {"data":{"sessions":[…]}}: all sessions of the user. */
 static enum pst_err
 session_emit_list(struct pst_buf *buf, struct context *ctx, struct request *req,
                   const struct auth *auth)
@@ -88,7 +89,8 @@ session_emit_list(struct pst_buf *buf, struct context *ctx, struct request *req,
     return e;
 }
 
-/* ?touch=0: a page that asks each second must not keep the session alive. */
+/* Renew the session, unless the query says touch=0: a page that polls must not
+ * keep the session alive. */
 static enum pst_err
 session_renew(struct context *ctx, struct request *req, struct response *res,
               const struct pst_form *form, struct auth *auth)
@@ -132,7 +134,7 @@ session_show(struct context *ctx, struct request *req, struct response *res,
     return response_send_json(res, 200, body);
 }
 
-/* DELETE ?id=…: one of the user's own sessions, this one included. */
+/* DELETE ?id=…: end one session of the user, perhaps the current one. */
 static enum pst_err
 session_end(struct context *ctx, struct request *req, struct response *res,
             const struct pst_form *form, struct auth *auth)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What tests ask of the backend: what did you get, and answer thus."""
+"""Test hooks of the backend: read which requests came, set the next answer."""
 
 import base64
 import collections
@@ -14,8 +14,8 @@ SEEN_MAX = 200        # requests that /_seen remembers
 
 class Hooks:
     """
-    GET /_seen tells what came, DELETE forgets it and what was planned;
-    POST /_next says what to answer next, as often as it is said.
+    GET /_seen returns the requests that came. DELETE /_seen forgets them and
+    the planned answers. Each POST to /_next plans one answer, in order.
     """
 
     def __init__(self):
@@ -24,7 +24,7 @@ class Hooks:
         self.next = collections.deque()
 
     def serve(self, method, path, body):
-        """A request to one of the hooks; returns a status and JSON."""
+        """Serve a request to one of the hooks. Returns a status and JSON."""
         with self.lock:
             if path == "/_seen" and method == "GET":
                 return 200, list(self.seen)
@@ -38,7 +38,7 @@ class Hooks:
         return 405, "GET or DELETE /_seen, POST /_next."
 
     def take_over(self, handler, body):
-        """Note a request; True when a canned answer was sent to it."""
+        """Record a request. Returns True if a planned answer was sent."""
         noted = {
             "method": handler.command, "path": handler.path,
             "headers": handler.headers.items(),
@@ -60,12 +60,13 @@ class Hooks:
 
     @staticmethod
     def send(handler, canned):
-        """Answer as told, and add nothing but what frames the body.
+        """Send the planned answer. Add only the headers that frame the body.
 
-        status, headers, body or base64: a whole answer. chunks: texts, and
-        numbers that are seconds to wait; with cut, no last chunk. delay:
-        seconds before all of it. close: hang up after it; alone: say nothing
-        at all. raw, in base64: those bytes and nothing else.
+        status, headers, body or base64: a whole answer. chunks: a list of
+        texts to send, and of numbers of seconds to wait; with cut, no last
+        chunk is sent. delay: seconds to wait first. close: close the
+        connection after the answer; alone, close it without an answer. raw,
+        in base64: send these bytes and nothing else.
         """
         out = handler.wfile
         time.sleep(canned.get("delay", 0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""GraphQL over HTTP, as far as the backend's dialects agree on it."""
+"""GraphQL over HTTP: what both dialects of the backend have in common."""
 
 import json
 import re
@@ -13,7 +13,7 @@ GRAPHQL_TYPE = "application/graphql-response+json"
 
 
 class Refusal(Exception):
-    """What a client is told, with a code for machines."""
+    """An error for the client: a message, and a code for programs."""
 
     def __init__(self, code, message):
         super().__init__(message)
@@ -21,7 +21,7 @@ class Refusal(Exception):
 
 
 class Answer(Exception):
-    """An HTTP answer: returned, or raised where nothing better is left."""
+    """An HTTP answer. It is returned, or raised to end the request."""
 
     def __init__(self, status, body=None, headers=(), kind=JSON_TYPE,
                  code="BAD_REQUEST"):
@@ -32,12 +32,12 @@ class Answer(Exception):
 
     @property
     def text(self):
-        """The bytes of the body; None is no body at all."""
+        """The bytes of the body; None means no body."""
         return None if self.body is None else json.dumps(self.body).encode()
 
 
 def shown(error):
-    """An error as the client may see it; what nobody foresaw goes to stderr."""
+    """An error as the client may see it. Unexpected errors go to stderr."""
     cause = getattr(error, "original_error", None) or error
     if isinstance(cause, RecursionError):
         return {"message": "The document is too deep.",
@@ -50,7 +50,7 @@ def shown(error):
 
 
 def json_of(text):
-    """JSON, or ValueError: half a surrogate pair is no text either."""
+    """Parse JSON, or raise ValueError, for a lone surrogate too."""
     value = json.loads(text)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
@@ -58,14 +58,14 @@ def json_of(text):
 
 
 def is_request(request):
-    """Is that a GraphQL request, apart from having a document?"""
+    """Is that a GraphQL request? Does not look at its document."""
     return (isinstance(request, dict)
             and isinstance(request.get("variables"), (dict, type(None)))
             and isinstance(request.get("operationName"), (str, type(None))))
 
 
 class Unusable(Exception):
-    """A document that cannot be executed: nothing of it was."""
+    """A document that cannot be executed. No part of it was executed."""
 
     def __init__(self, stage, errors):
         super().__init__(stage)
@@ -76,7 +76,7 @@ class Unusable(Exception):
 def run(schema, request, visit, is_get):
     """
     Execute a request with `visit` as its context.
-    Returns the result; raises Unusable, or an Answer where a GET is not good.
+    Returns the result; raises Unusable, or an Answer if a GET is not allowed.
     """
     name = request.get("operationName") or None
     try:
@@ -104,7 +104,7 @@ def run(schema, request, visit, is_get):
 
 
 def answer_type(accept):
-    """The first of our two types that the client takes, or None."""
+    """The first of the two content types that the client accepts, or None."""
     taken = []
     for piece in (accept or "*/*").lower().split(","):
         kind, *rest = [part.strip() for part in piece.split(";")]

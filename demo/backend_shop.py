@@ -56,8 +56,8 @@ def password_matches(password, stored):
     return hmac.compare_digest(scrypt(password, stored[:16]), stored[16:])
 
 
-# Nobody's password: checked when there is no such account, so that a wrong
-# address takes as long as a wrong password.
+# The hash to check if there is no such account, so that a wrong address takes
+# as long as a wrong password.
 NOBODY = secrets.token_bytes(48)
 
 
@@ -82,7 +82,7 @@ CREATE INDEX IF NOT EXISTS product_of_store ON product (store);
 
 
 class Data:
-    """One SQLite connection, for one thread at a time."""
+    """One SQLite connection; a lock admits one thread at a time."""
 
     def __init__(self, path):
         self.lock = threading.Lock()
@@ -114,7 +114,7 @@ def token_hash(secret):
 # What the fields of the schema do -------------------------------------------
 
 class Visit:
-    """Who asks, and where the data is: the context of one execution."""
+    """The context of one execution: the user who asks, and the data."""
 
     def __init__(self, data, token_ttl, authorization):
         self.data = data
@@ -135,7 +135,7 @@ class Visit:
 
 
 def number_of(text):
-    """An id as SQLite's integer, or one that no row has."""
+    """An id as SQLite's integer; -1, which no row has, if it is no number."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
 
 
@@ -214,13 +214,14 @@ def create_product(_, info, name, price, storeId, description=""):
 
 
 def one(table, column):
-    """The row of a table that a row's column points to."""
+    """A resolver for the row that a column of the parent row refers to."""
     return lambda row, info: info.context.data.row(
         f"SELECT * FROM {table} WHERE id = ?", row[column])
 
 
 def many(table, column=None):
-    """All rows of a table, or those whose column points to a row."""
+    """A resolver for all rows of a table, or for those whose column refers to
+    the parent row."""
     where = f"WHERE {column} = ?" if column else ""
 
     def resolve(row, info, first=100):
@@ -256,41 +257,41 @@ ID, STRING = GraphQLNonNull(GraphQLID), GraphQLNonNull(GraphQLString)
 Owner = GraphQLObjectType("Owner", lambda: {
     "ownerId": column(GraphQLID, "Never changes.", "id"),
     "email": field(
-        GraphQLString, "Told to its owner, null to everybody else.",
+        GraphQLString, "Visible to its owner only, otherwise null.",
         lambda row, info: row["email"] if info.context.owner
         and info.context.owner["id"] == row["id"] else None),
-    "name": column(GraphQLString, "What to call them.", "name"),
-    "stores": list_of(Store, "Theirs.", many("store", "owner")),
-}, description="Somebody with an account.")
+    "name": column(GraphQLString, "The display name.", "name"),
+    "stores": list_of(Store, "The owner's stores.", many("store", "owner")),
+}, description="A user with an account.")
 
 Store = GraphQLObjectType("Store", lambda: {
     "id": column(GraphQLID, "Never changes.", "id"),
-    "name": column(GraphQLString, "On the sign.", "name"),
-    "owner": field(GraphQLNonNull(Owner), "Who may fill it.",
+    "name": column(GraphQLString, "The store's name.", "name"),
+    "owner": field(GraphQLNonNull(Owner), "The user who may add products.",
                    one("owner", "owner")),
-    "products": list_of(Product, "On its shelves.",
+    "products": list_of(Product, "The store's products.",
                         many("product", "store")),
-}, description="A place where products are.")
+}, description="A store with products.")
 
 Product = GraphQLObjectType("Product", lambda: {
     "id": column(GraphQLID, "Never changes.", "id"),
-    "name": column(GraphQLString, "On the label.", "name"),
+    "name": column(GraphQLString, "The product's name.", "name"),
     "description": column(GraphQLString, "May be empty.", "description"),
     "price": field(GraphQLNonNull(GraphQLFloat), "With two decimals.",
                    lambda row, info: row["cents"] / 100),
-    "store": field(GraphQLNonNull(Store), "Where it is.",
+    "store": field(GraphQLNonNull(Store), "The store that has it.",
                    one("store", "store")),
-}, description="Something to be had in a store.")
+}, description="A product in a store.")
 
 Login = GraphQLObjectType("Login", {
-    "secret": field(STRING, "Goes into Authorization: Bearer."),
+    "secret": field(STRING, "The token for Authorization: Bearer."),
     "ttl": field(STRING, "When the secret ends (RFC 3339, UTC)."),
-    "email": field(STRING, "Whose it is."),
-    "ownerId": field(ID, "Whose it is."),
-}, description="What a login gives.")
+    "email": field(STRING, "The user's e-mail address."),
+    "ownerId": field(ID, "The user's id."),
+}, description="The result of a login.")
 
 Query = GraphQLObjectType("Query", {
-    "me": field(Owner, "Whoever asks; null when that is nobody.",
+    "me": field(Owner, "The user who asks; null without a valid token.",
                 lambda _, info: info.context.owner),
     "allStores": list_of(Store, "Every store.", many("store")),
     "store": field(Store, "One store, or null.",
@@ -303,14 +304,14 @@ Query = GraphQLObjectType("Query", {
 Mutation = GraphQLObjectType("Mutation", {
     "register": field(GraphQLNonNull(Owner), "Open an account.", register,
                       email=STRING, password=STRING, name=STRING),
-    "login": field(Login, "Get a secret; null when refused.", login,
+    "login": field(Login, "Get a secret; null if refused.", login,
                    email=STRING, password=STRING),
     "logout": field(GraphQLNonNull(GraphQLBoolean),
-                    "End this secret. False when it had ended.", logout),
-    "createStore": field(Store, "Open a store of one's own.", create_store,
+                    "Revoke this secret. False if it was not valid.", logout),
+    "createStore": field(Store, "Open a store.", create_store,
                          name=STRING),
     "createProduct": field(
-        Product, "Put a product into a store of one's own.", create_product,
+        Product, "Add a product to one of your stores.", create_product,
         name=STRING, description=(GraphQLString, ""), storeId=ID,
         price=GraphQLNonNull(GraphQLFloat)),
 })
@@ -321,7 +322,7 @@ SCHEMA = GraphQLSchema(query=Query, mutation=Mutation)
 # The demo account ---------------------------------------------------------
 
 def seed(data):
-    """The demo account and its stores, unless the account is there."""
+    """Make the demo account and its stores, unless the account exists."""
     if data.row("SELECT id FROM owner WHERE email = ?", DEMO_EMAIL):
         return
     owner = data.run("INSERT INTO owner (email, name, password)"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Vendure's way with sessions and HTTP: who says a token, when, and how.
+"""Sessions and HTTP as Vendure does them: when and how a token is sent.
 
-Faithful to what a Vendure 3.7 does, its surprises among it: a session is
-told only when it changes, a dead one is no error, an empty one means "forget
-yours", and every root field is guarded on its own. The shop itself is in
-backend_vendure_shop.py. Not spoken here: API keys, the admin API.
+This imitates Vendure 3.7, with its surprises: it sends a token only when the
+token changes, an expired token is no error, an empty token means "forget
+yours", and each root field is authorized separately. The shop itself is in
+backend_vendure_shop.py. API keys and the admin API are missing.
 """
 
 import base64
@@ -26,20 +26,20 @@ from backend_http import (
 METHODS = ("bearer", "cookie", "both")
 TOKEN_HEADER = "vendure-auth-token"
 COOKIE = "session"
-COOKIE_SECONDS = 365.25 * 86400  # whatever the session's own duration is
+COOKIE_SECONDS = 365.25 * 86400  # does not depend on the session's duration
 YEAR = 365 * 86400
-BODY_MAX = 100 * 1024            # bytes, of all but multipart
+BODY_MAX = 100 * 1024            # bytes of a body, except multipart
 PERSISTED_MAX = 1000             # documents that are remembered
 
 
-# A document that cannot be executed: the status and the code.
+# The status and the code for a document that cannot be executed.
 UNUSABLE = {"parse": (400, "GRAPHQL_PARSE_FAILED"),
             "validate": (400, "GRAPHQL_VALIDATION_FAILED"),
             "operation": (400, "OPERATION_RESOLUTION_FAILURE"),
             "variables": (200, "BAD_USER_INPUT")}
 
 
-# How the token travels --------------------------------------------------------
+# Token transport --------------------------------------------------------------
 
 def cookie_named(header, name):
     """The first cookie of that name, as the npm package `cookies` finds it."""
@@ -50,14 +50,13 @@ def cookie_named(header, name):
 class SignedCookie:
     """
     The pair `session` and `session.sig` of the npm package cookie-session:
-    base64 of JSON, and an HMAC-SHA1 of it (theirs, so that clients meet what
-    they meet there).
+    base64 of JSON, and its HMAC-SHA1. The format is that package's.
     """
 
     def __init__(self, secret, header):
         self.secret = secret
-        self.came = None      # the value, if it was signed by us
-        self.damaged = False  # there was a signature, and it was wrong
+        self.came = None      # the value, if its signature is valid
+        self.damaged = False  # the signature is wrong
         value = cookie_named(header, COOKIE)
         signature = cookie_named(header, COOKIE + ".sig")
         if value is None or not signature:
@@ -79,9 +78,9 @@ class SignedCookie:
             return ""
 
     def lines(self, token, persistent):
-        """The Set-Cookie lines that bring the pair to that token, if any.
+        """The Set-Cookie lines that set the pair to that token.
 
-        None is "no change". An equal value is not sent again.
+        None means "no change". An equal value is not sent again.
         """
         value = self.came
         if token is not None:
@@ -100,19 +99,20 @@ class SignedCookie:
 
 
 class Carrier:
-    """Reads the token of a request, and gathers what the answer says of it."""
+    """Reads the token of a request, and collects the token for the answer."""
 
     def __init__(self, method, secret, headers):
         self.by_bearer = method != "cookie"
         self.by_cookie = method != "bearer"
         self.headers, self.secret = headers, secret
-        self.cookie = None      # looked at when the first field is guarded
-        self.inside = ""        # the token in the cookie, as it is by now
-        self.told = None        # what the answer says: None is nothing
+        self.cookie = None      # read when the first field is authorized
+        self.inside = ""        # the current token of the cookie
+        self.told = None        # the token for the answer; None: send none
         self.persistent = False
 
     def read(self):
-        """The token, or "". A cookie with a token wins, even a dead one."""
+        """The token, or "". A token in the cookie takes precedence, even if
+        it has expired."""
         if self.by_cookie:
             if self.cookie is None:
                 self.cookie = SignedCookie(self.secret,
@@ -121,24 +121,24 @@ class Carrier:
             if self.inside:
                 return self.inside
         if self.by_bearer:
-            # Exactly one white-space character: a second one is the token's.
+            # Exactly one white-space character; a second is the token's.
             found = re.match(r"(?i)bearer\s(.+)", (
                 self.headers.get("Authorization") or "").strip(" \t"))
             return found[1] if found else ""
         return ""
 
     def tell(self, token, persistent):
-        """A login, or with "" a logout: later fields of a cookie's request
-        see it."""
+        """Set the token after a login; "" after a logout. In a request with a
+        cookie, later fields see it."""
         self.told, self.inside, self.persistent = token, token, persistent
 
     def tell_guest(self, token):
-        """Later fields of the same request do not see it, and make their
-        own guests."""
+        """Set a new guest's token. Later fields of the same request do not
+        see it, and make guests of their own."""
         self.told, self.persistent = token, True
 
     def tell_dead(self):
-        """Unset it, unless the answer has a new one already."""
+        """Answer with an empty token, unless there is a new one already."""
         self.inside = ""
         if self.told is None:
             self.told = ""
@@ -156,7 +156,7 @@ class Carrier:
 # One execution ---------------------------------------------------------------
 
 class Visit:
-    """The context of one execution. Every root field enters it anew."""
+    """The context of one execution. Each root field calls enter() first."""
 
     def __init__(self, dialect, carrier, channel, language, content):
         self.data, self.turn = dialect.data, dialect.turn
@@ -168,7 +168,8 @@ class Visit:
         self.session = None
 
     def enter(self, permission):
-        """What Vendure's guard does: the session, the channel, the right."""
+        """Do what Vendure's guard does: find the session and the channel, and
+        check the permission."""
         token = self.carrier.read()
         self.session = shop.session_of(self, token) if token else None
         if token and not self.session:
@@ -185,7 +186,7 @@ class Visit:
 # HTTP ------------------------------------------------------------------------
 
 def nest(status, message, path):
-    """An error in the shape that the framework under Vendure gives it."""
+    """An error in the format of NestJS, Vendure's framework."""
     return Answer(status, {
         "statusCode": status, "message": message, "path": path,
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())})
@@ -198,7 +199,7 @@ def with_code(errors, code):
 
 
 def multipart_operations(kind, body, path):
-    """The field `operations`; the shop API has no use for the files."""
+    """The field `operations`; the shop API ignores the files."""
     message = email.parser.BytesParser().parsebytes(
         b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
     for part in message.get_payload() if message.is_multipart() else []:
@@ -209,7 +210,7 @@ def multipart_operations(kind, body, path):
 
 
 class Dialect:
-    """The shop API at its path, and under it."""
+    """The shop API at its path, and below it."""
 
     path = "/shop-api"
 
@@ -217,7 +218,7 @@ class Dialect:
         self.data = data
         self.duration = options.token_ttl or YEAR
         self.method = options.token_method
-        # As there: unless it is configured, every start has its own.
+        # As in Vendure: without configuration, each start makes a new secret.
         self.secret = secrets.token_bytes(32)
         self.turn = threading.RLock()
         self.persisted = {}
@@ -241,13 +242,13 @@ class Dialect:
             answer = self.graphql(handler, body, carrier)
         except Answer as raised:
             answer = raised
-        # What the guard has done stands, whatever came of the field.
+        # Keep what the guard has done, even if a field failed.
         answer.headers = cors + [("X-Powered-By", "Express"), *answer.headers,
                                  *carrier.answer_headers()]
         return self.unless_known(handler, answer)
 
     def cors_headers(self, handler):
-        """Any origin is echoed: so it is by default."""
+        """Allow any origin, which is Vendure's default."""
         origin = handler.headers.get("Origin")
         asked = handler.headers.get("Access-Control-Request-Headers")
         vary, headers = "Origin", [("Access-Control-Allow-Credentials",
@@ -266,7 +267,8 @@ class Dialect:
 
     @staticmethod
     def unless_known(handler, answer):
-        """Give it a weak ETag; to a GET that has it, 304 with all else."""
+        """Add a weak ETag. Answer 304, with all other headers, to a GET that
+        has it."""
         text = answer.text or b""
         etag = 'W/"%x-%s"' % (len(text), base64.b64encode(
             hashlib.sha256(text).digest()).decode()[:27])
@@ -312,7 +314,7 @@ class Dialect:
             return status, with_code(reason.errors, code)
 
     def posted(self, handler, body):
-        """The request in a POST; a plain form is one, too."""
+        """The GraphQL request in a POST, which may be a plain form too."""
         kind = handler.headers.get_content_type()
         if "Content-Type" not in handler.headers:
             kind = ""
@@ -340,7 +342,7 @@ class Dialect:
 
     @staticmethod
     def asked(parameters):
-        """The request in a GET's query string."""
+        """The GraphQL request in a GET's query string."""
         request = dict(parameters)
         try:
             for name in ("variables", "extensions"):
@@ -351,7 +353,7 @@ class Dialect:
         return request
 
     def document_of(self, request):
-        """The document, which may be one that came earlier (APQ)."""
+        """The document; with APQ it may have come in an earlier request."""
         query = request.get("query") if isinstance(request, dict) else None
         extensions = request.get("extensions") if is_request(request) else None
         if not isinstance(extensions, (dict, type(None))) or not isinstance(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""The shop behind Vendure's sessions: guests, customers and their orders.
+"""The shop of the vendure dialect: guests, customers and their orders.
 
-Every root field is public, an owner's, or for those who are logged in; what
-that means for a session is the guard's affair (Visit.enter).
+Each root field has a permission: Public, Owner (a guest session begins if there
+is none) or Authenticated. Visit.enter checks it.
 """
 
 import re
@@ -26,7 +26,7 @@ PASSWORD_LEAST = 4
 QUANTITY_MAX = 999
 CURRENCY = "EUR"
 
-# code, and the token that a client sends as vendure-token
+# the code, and the token that a client sends in vendure-token
 CHANNELS = (("__default_channel__", "market-square"), ("harbour", "harbour"))
 
 WORDS = {
@@ -67,7 +67,7 @@ WORDS = {
                          "Das ist nicht vorhanden"),
 }
 
-# The demo's products, for those who ask by ?languageCode=de.
+# The names of the demo's products for ?languageCode=de.
 GERMAN = {
     "Iron key": "Eiserner Schlüssel", "Wicket lantern": "Pfortenlaterne",
     "Watchman's horn": "Horn des Wächters",
@@ -97,7 +97,8 @@ def prepare(data):
 # Languages and channels ---------------------------------------------------------
 
 def languages(parameter, cookie, accepted):
-    """(of messages, of content): only the query parameter decides both."""
+    """The languages of messages and of content. Only the query parameter
+    decides both."""
     for wanted in (parameter, cookie, accepted):
         found = re.match(r"(en|de)\b", wanted or "", re.I)
         if found:
@@ -111,7 +112,8 @@ def words(code, language):
 
 
 def channel_of(token):
-    """The default one for no token; an unknown one is an error."""
+    """The channel of a token. No token means the default channel; an unknown
+    one is an error."""
     for code, known in CHANNELS:
         if not token or token == known:
             return code
@@ -125,7 +127,7 @@ def now():
 
 
 def session_of(visit, token):
-    """The live session of a token, or None. Being used makes it last."""
+    """The live session of a token, or None. Use extends it."""
     digest = token_hash(token)
     row = visit.data.row("SELECT * FROM session WHERE hash = ? AND ends > ?",
                          digest, now())
@@ -136,7 +138,7 @@ def session_of(visit, token):
 
 
 def make_session(visit, owner=None, purchase=None):
-    """Returns its token, and itself."""
+    """Make a session. Returns its token and the session."""
     token = secrets.token_hex(32)
     session = {"hash": token_hash(token), "owner": owner,
                "purchase": purchase, "ends": now() + visit.duration}
@@ -151,11 +153,12 @@ def end_sessions(visit, column, value):
 
 
 def log_in(visit, owner, remember):
-    """Vendure's login: always a new session; a guest's order comes along."""
+    """Vendure's login: always a new session, which takes over a guest's
+    order."""
     before = visit.session and visit.session["purchase"]
     guests = before and purchase_by_id(visit, before)
     if before:
-        # Its own devices' too, where they hold the same order.
+        # This also ends the customer's sessions that have the same order.
         end_sessions(visit, "purchase", before)
     order = merge(visit, owner, guests, customers_order(visit, owner["id"]))
     token, _ = make_session(visit, owner["id"], order and order["id"])
@@ -171,7 +174,8 @@ def purchase_by_id(visit, key):
 
 
 def is_in_channel(visit, order):
-    """An order is in the channel it was made in, and in the default one."""
+    """An order is in the channel in which it was made, and in the default
+    one."""
     return visit.channel in (order["channel"], CHANNELS[0][0])
 
 
@@ -182,10 +186,11 @@ def customers_order(visit, owner):
 
 
 def merge(visit, owner, guests, theirs):
-    """Which order the customer has after a login that brought a guest's.
+    """The customer's order after a login with a guest's order.
 
-    One that has a customer is nobody's to take, not even by that customer.
-    For the same variant the guest's quantity replaces the other.
+    A guest's order that already has a customer is not taken over, even if it is
+    the same customer. For the same variant, the guest's quantity replaces the
+    customer's.
     """
     if not guests or not guests["active"] or guests["owner"] \
             or guests["email"]:
@@ -209,7 +214,7 @@ def keep_order(visit, key):
 
 
 def active_row(visit, make=False):
-    """The session's order; else, of a customer, theirs; else perhaps new."""
+    """The session's order; else the customer's; else, with make, a new one."""
     held = visit.session["purchase"]
     order = held and purchase_by_id(visit, held)
     if order and not (order["active"] and is_in_channel(visit, order)):
@@ -275,8 +280,8 @@ def product_value(visit, row, with_variants=True):
 
 
 def error(visit, kind, **more):
-    """An expected failure, in `data`: FooBarError has the code FOO_BAR_ERROR.
-    """
+    """An expected failure, as a value in `data`. FooBarError has the code
+    FOO_BAR_ERROR."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", kind).upper()
     return dict(kind=kind, errorCode=code,
                 message=words(code, visit.language), **more)
@@ -285,7 +290,7 @@ def error(visit, kind, **more):
 # What the fields do ---------------------------------------------------------------
 
 def check_password(visit, username, password):
-    """The account, or None; takes as long either way."""
+    """The account, or None. Takes the same time in both cases."""
     owner = visit.data.row("SELECT * FROM owner WHERE email = ?",
                            username.strip())
     stored = owner["password"] if owner else NOBODY
@@ -294,7 +299,7 @@ def check_password(visit, username, password):
 
 
 def native_login(visit, username, password, rememberMe=False):
-    owner = check_password(visit, username, password)  # slow: before our turn
+    owner = check_password(visit, username, password)  # slow: before the lock
 
     def work():
         if not owner:
@@ -314,7 +319,7 @@ def logout(visit):
         return {"success": False}
     if visit.session and visit.session["owner"]:
         end_sessions(visit, "owner", visit.session["owner"])
-    visit.carrier.tell("", False)  # a guest's session lives on
+    visit.carrier.tell("", False)  # a guest's session is not deleted
     return {"success": True}
 
 
@@ -447,7 +452,7 @@ def add_payment(visit, input):
 
 
 def register(visit, input):
-    """As with requireVerification off: the account is good at once."""
+    """Works as with requireVerification off: the account is valid at once."""
     password = input.get("password") or ""
     if not PASSWORD_LEAST <= len(password) <= 72:
         return error(visit, "PasswordValidationError",
@@ -459,12 +464,12 @@ def register(visit, input):
                        " (?, ?, ?)", input["emailAddress"].strip(),
                        name[:TEXT_MAX], password_hash(password))
     except sqlite3.IntegrityError:
-        pass  # who has an account here is nobody's business
+        pass  # do not reveal whether the account exists
     return {"kind": "Success", "success": True}
 
 
 def set_password(visit, currentPassword, newPassword):
-    """Revokes nothing: so it is there."""
+    """Change the password. As in Vendure, this revokes no session."""
     owner = visit.data.row("SELECT * FROM owner WHERE id = ?",
                            visit.session["owner"])
     if not owner:
@@ -535,9 +540,9 @@ def input_of(name, /, **fields):
 
 
 def field(kind, permission, resolver, prepared=False, **args):
-    """A root field: guarded first, then resolved, with nobody between.
+    """A root field. Its permission check and its resolver run under one lock.
 
-    A prepared one does the slow part before its turn has come.
+    If it is prepared, its resolver does the slow part before the lock is taken.
     """
     def resolve(_, info, **values):
         visit = info.context
@@ -592,7 +597,7 @@ ShippingMethod = type_of("ShippingMethodQuote", id=ID, name=STRING, code=STRING,
                          price=INT, priceWithTax=INT)
 Country = type_of("Country", id=ID, code=STRING, name=STRING)
 
-# What a union's value says of itself is its `kind`.
+# The types of union values, by the value's `kind`.
 KINDS = {kind.name: kind for kind in (
     type_of("Order", id=ID, code=STRING, state=STRING, active=BOOL,
             currencyCode=STRING, totalQuantity=INT, subTotal=INT,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Requests by curl, printed with their answers: what a walk is made of."""
+"""Send requests by curl, print them with their answers, and check these."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ class Answer:
         return [value for key, value in self.headers if key == name]
 
     def at(self, *path):
-        """What stands at a place in the JSON, or None."""
+        """The value at a path in the JSON, or None."""
         value = self.json
         for step in path:
             try:
@@ -67,14 +67,14 @@ class Walk:
         print(f"   {'ok  ' if holds else 'FAIL'}  {what}", flush=True)
 
     def cut(self, text):
-        """A text for the screen: no password, no long values."""
+        """A text for the screen, without the password and long values."""
         text = re.sub(r"(\s|\\n)+", " ", text.replace(self.password, "…"))
         text = re.sub(r"[\w.-]{60,}", lambda found: "%s… (%d characters)" % (
             found[0][:24], len(found[0])), text)
         return text if len(text) <= 400 else text[:400] + "…"
 
     def send(self, method, path, request=None, cookie=None):
-        """One request, printed with its answer, and its Answer."""
+        """Send a request, print it and its answer, and return the answer."""
         head, body = (os.path.join(self.folder, n) for n in ("head", "body"))
         command = CURL + ["-X", method, "-D", head, "-o", body,
                           "-w", "%{http_code}", self.site + path]
@@ -83,7 +83,7 @@ class Walk:
         if request is not None:
             command += ["-H", "Content-Type: application/json",
                         "--data-binary", "@-"]
-        elif method == "POST":  # as fetch() does: a length, and no type
+        elif method == "POST":  # like fetch(): a length, but no type
             command += ["-H", "Content-Type:", "--data-binary", ""]
         print("   >", method, path,
               self.cut(json.dumps(request)) if request else "")
@@ -110,11 +110,11 @@ class Walk:
         return answer
 
     def use(self, device):
-        """Go on with another device's cookies."""
+        """Use the cookies of another device from now on."""
         self.jar = os.path.join(self.folder, f"jar of the {device}")
 
     def kept(self):
-        """The cookies that curl would send, without the device's."""
+        """The cookies that curl would send, without the device cookie."""
         with open(self.jar, encoding="utf-8") as file:
             return [line for line in file
                     if "\t" in line and f"\t{DEVICE}\t" not in line]
@@ -128,16 +128,16 @@ def parts(set_cookie):
 
 
 def handed_out(answer):
-    """Name, value and attributes of each cookie that is not cleared."""
+    """Name, value and attributes of each cookie that has a value."""
     return [cookie for cookie in map(parts, answer.all("set-cookie"))
             if cookie[1]]
 
 
 def check_device(walk, cookies):
-    """The device's cookie among those of a login."""
+    """Check the device cookie of a login."""
     found = [attributes for name, _, attributes in cookies if name == DEVICE]
     walk.must(found == [ATTRIBUTES | {f"max-age={400 * 86400}"}],
-              "and one that knows the device, for 400 days")
+              "and one that marks the device, for 400 days")
 
 
 def ask_backend(url, *options):
@@ -147,7 +147,8 @@ def ask_backend(url, *options):
 
 
 def is_in(needle, haystack):
-    """As it is, in hexadecimal, or in base64 at any offset."""
+    """Is needle in haystack: plain, in hexadecimal, or in base64 at any
+    offset?"""
     forms = [needle, needle.hex().encode(), needle.hex().upper().encode()]
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + needle)
@@ -157,18 +158,18 @@ def is_in(needle, haystack):
 
 
 def look_back(walk, tokens, cookies, log):
-    """The backend's tokens and the password were in no answer; nor are they
-    in the log, and nor are our cookies."""
-    walk.step("looking back at all that was received")
+    """Check that no answer contained the backend's tokens or the password,
+    and that the log contains neither of them, nor the cookies."""
+    walk.step("search all answers and the log for secrets")
     walk.must(len(walk.received) > 1000 and all(tokens) and not any(
         is_in(token.encode(), walk.received) for token in tokens),
-        "the backend's token was nowhere in it")
+        "no answer contained the backend's token")
     walk.must(not is_in(walk.password.encode(), walk.received),
-              "nor was the password")
+              "or the password")
     if log:
         with open(log, "rb") as file:
             text = file.read()
         walk.must(len(text) > 0 and not any(
             is_in(value.encode(), text)
             for value in (*tokens, walk.password, *cookies, *walk.devices)),
-            "the log has neither of them, nor the cookies")
+            "the log contains neither of them, nor the cookies")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A walk through a shop: a cart that follows its owner, on two devices."""
+"""Go through a shop on two devices: the cart survives the login."""
 
 from walk_curl import (
     ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_device, handed_out,
@@ -18,37 +18,37 @@ ME = "query Me { me { identifier } }"
 
 
 def last_seen(backend):
-    """The last request that the backend was sent, but for the question who
-    somebody is, which Postern asks by itself."""
+    """The last request that the backend got, except for Postern's own who
+    document."""
     return [seen for seen in ask_backend(backend + "/_seen")
             if "{me {id identifier}}" not in seen["body"]][-1]
 
 
 def sent_token(backend):
-    """What the backend was sent last as its own token, or None."""
+    """The token in the last request that the backend got, or None."""
     headers = dict((name.lower(), value) for name, value
                    in last_seen(backend)["headers"])
     return headers.get("authorization", "").partition(" ")[2] or None
 
 
 def cookie_in(walk, answer, what, max_age=None, wanted=COOKIE):
-    """The session's new cookie's value; checks what it is like."""
+    """Check the session's new cookie. Returns its value."""
     cookies = [cookie for cookie in handed_out(answer) if cookie[0] != DEVICE]
     name, value, attributes = (cookies + [("", "", set())])[0]
     ages = {int(a[8:]) for a in attributes if a.startswith("max-age=")}
     rest = {a for a in attributes if not a.startswith("max-age=")}
     walk.must(len(cookies) == 1 and name == wanted and rest == ATTRIBUTES,
-              f"one cookie, {what}")
+              f"one cookie: {what}")
     if max_age:
         walk.must(len(ages) == 1 and max_age - 60 <= ages.pop() <= max_age,
                   f"that lasts {max_age // 86400} days")
     else:
-        walk.must(not ages, "that ends with the browser's session")
+        walk.must(not ages, "that ends when the browser closes")
     return value
 
 
 def nothing_set(walk, answer):
-    walk.must(not answer.all("set-cookie"), "nothing is set")
+    walk.must(not answer.all("set-cookie"), "no cookie is set")
 
 
 def cart_of(answer):
@@ -56,46 +56,47 @@ def cart_of(answer):
 
 
 def fill(walk, backend):
-    """Look around, fill a cart. Returns the cart's code and what was seen."""
-    walk.step("look at the products: nobody is here yet")
+    """Read the products, fill a cart. Returns the cart's code, the guest's
+    cookie and the guest's token."""
+    walk.step("look at the products: there is no session yet")
     answer = walk.send("POST", "/query", {"query": PRODUCTS})
     walk.must(answer.at("data", "products", "totalItems"), "there are some")
     nothing_set(walk, answer)
 
-    walk.step("put something into the cart: now there is a guest")
+    walk.step("put something into the cart: this starts a guest session")
     answer = walk.send("POST", "/query", {
         "query": ADD, "variables": {"id": "1", "n": 2}})
     code = answer.at("data", "addItemToOrder", "code")
     walk.must(code and answer.at("data", "addItemToOrder",
-                                 "totalQuantity") == 2, "two of it")
+                                 "totalQuantity") == 2, "two items in it")
     walk.must(not answer.all("vendure-auth-token"),
-              "the backend's token stays here")
-    cookie = cookie_in(walk, answer, "for a guest", YEAR, GUEST)
+              "the client does not get the backend's token")
+    cookie = cookie_in(walk, answer, "a guest's", YEAR, GUEST)
     session = walk.send("GET", "/session").at("data", "session") or {}
     walk.must(session.get("guest") is True, "/session says: a guest")
 
-    walk.step("and something else, with the guest's cookie")
+    walk.step("put in something else, with the guest's cookie")
     answer = walk.send("POST", "/query", {
         "query": ADD, "variables": {"id": "3", "n": 1}})
     walk.must(answer.at("data", "addItemToOrder", "code") == code
               and answer.at("data", "addItemToOrder", "totalQuantity") == 3,
-              "the same cart, three things in it")
+              "the same cart, three items in it")
     nothing_set(walk, answer)
     token = sent_token(backend)
     walk.must(token and token not in cookie,
-              "the backend was sent its own token")
+              "the backend got its own token")
     return code, cookie, token
 
 
 def come(walk, backend, code, guest_token):
-    """Fail, log in, and find the cart where it was."""
+    """Try a wrong password, log in, and check that the cart is the same."""
     walk.step("open an account")
     answer = walk.send("POST", "/query", {
         "query": REGISTER, "variables": {"input": {
             "emailAddress": walk.email, "password": walk.password,
             "firstName": "Walker"}}})
     walk.must(answer.at("data", "registerCustomerAccount",
-                        "__typename") == "Success", "there is one")
+                        "__typename") == "Success", "the account exists")
     nothing_set(walk, answer)
 
     walk.step("wrong password")
@@ -110,15 +111,15 @@ def come(walk, backend, code, guest_token):
     answer = walk.send("POST", "/login", {
         "username": walk.email, "password": walk.password})
     walk.must(answer.status == 200, "200")
-    cookie = cookie_in(walk, answer, "a new one")
+    cookie = cookie_in(walk, answer, "a user's")
     check_device(walk, handed_out(answer))
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(cart_of(answer) == {"code": code, "totalQuantity": 3},
-              "the cart has come along")
+              "it has the same cart")
     nothing_set(walk, answer)
     token = sent_token(backend)
     walk.must(token and token != guest_token,
-              "the backend was sent a new token of its own")
+              "the backend got a new token of its own")
     session = walk.send("GET", "/session").at("data", "session") or {}
     walk.must(session.get("name") == walk.email
               and session.get("guest") is False, "/session says who it is")
@@ -131,25 +132,25 @@ def second_device(walk, backend, code):
     answer = walk.send("POST", "/login", {
         "username": walk.email, "password": walk.password,
         "rememberMe": True})
-    cookie = cookie_in(walk, answer, "to be kept", MONTH)
+    cookie = cookie_in(walk, answer, "a remembered user's", MONTH)
     walk.must('"rememberMe": true' in last_seen(backend)["body"].replace(
-        '":true', '": true'), "the backend was told, too")
+        '":true', '": true'), "the backend got rememberMe too")
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(cart_of(answer).get("code") == code, "it has the same cart")
     return cookie, sent_token(backend)
 
 
 def leave(walk, backend, code, first_cookie):
-    """Log out here, then everywhere."""
+    """Log out on one device, then everywhere."""
     walk.step("log out on the first device")
     walk.use("first device")
     answer = walk.send("POST", "/logout")
     walk.must(answer.at("data", "logout", "success") is True, "200")
-    # Some versions of curl bring the guest's back, which is worth nothing.
+    # Some versions of curl send the guest's cookie again, which is revoked.
     walk.must(not any(f"\t{COOKIE}\t" in line for line in walk.kept()),
               "the cookie is gone")
     answer = walk.send("POST", "/query", {"query": ME})
-    walk.must(answer.code() == "FORBIDDEN", "nobody is here")
+    walk.must(answer.code() == "FORBIDDEN", "nobody is logged in")
 
     walk.step("the second device stays logged in")
     walk.use("second device")
@@ -164,7 +165,7 @@ def leave(walk, backend, code, first_cookie):
     answer = walk.send("POST", "/logout?everywhere=1")
     walk.must(answer.at("data", "logout", "success") is True, "200")
     body = ask_backend(backend + "/_seen")[-1]["body"]
-    walk.must("logout" in body, "the backend was told")
+    walk.must("logout" in body, "the backend's own logout was called")
 
     walk.step("now the second device's session is dead")
     walk.use("second device")
@@ -172,18 +173,18 @@ def leave(walk, backend, code, first_cookie):
     answer = walk.send("POST", "/query", {"query": CART})
     walk.must(answer.status == 200 and answer.json == {
         "data": {"activeOrder": None}}, "no error, and an empty cart")
-    cookie_in(walk, answer, "for a new guest", YEAR, GUEST)
+    cookie_in(walk, answer, "a new guest's", YEAR, GUEST)
     walk.must(walk.kept() != kept, "curl keeps it")
     walk.must(sent_token(backend) is None,
               "the ended session's token was not sent")
     session = walk.send("GET", "/session").at("data", "session") or {}
     walk.must(session.get("guest") is True, "/session says: a guest")
 
-    walk.step("a copy of the first cookie is worth nothing")
+    walk.step("a copy of the first cookie does not work")
     answer = walk.send("POST", "/query", {"query": ME},
                        cookie=f"{COOKIE}={first_cookie}")
     walk.must(answer.code() == "FORBIDDEN"
-              and not is_in(walk.email.encode(), answer.raw), "nobody")
+              and not is_in(walk.email.encode(), answer.raw), "nobody is logged in")
     walk.must(sent_token(backend) is None, "its token was not sent")
 
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A shop: products and a cart, which a guest has too and which comes along
- * when they log in. What the page shows in front of a backend like Vendure's.
+ * The page for a Vendure-like backend: a shop with products and a cart. A guest
+ * has a cart too, and it survives the login.
  *
- * Whoever only looks is not made a guest: fields that make one, activeOrder
- * among them, are asked for only where there is a session.
+ * Reading the products must not start a guest session. So fields that start one,
+ * such as activeOrder, are requested only if there is a session.
  */
 import { $, announce, copyOf, focusOn, handle, money } from "./dom.js";
 import { Problem, graphql } from "./talk.js";
 
-let page = null;                  // what page.js does for us
-let turn = Promise.resolve();     // orders change one after another
+let page = null;                  // the functions of page.js
+let turn = Promise.resolve();     // the last change of the order
 
 const CART = `id code totalQuantity totalWithTax currencyCode
   lines { id quantity linePriceWithTax productVariant { id name } }`;
@@ -36,7 +36,7 @@ const REGISTER = `mutation Register($input: RegisterCustomerInput!) {
 const price = (cents, currency) => `${money.format(cents / 100)} ${currency}`;
 const things = (count) => (count === 1 ? "1 thing" : `${count} things`);
 
-/* Expected failures come as data: make them what the others are. */
+/* Expected failures come as data: throw them as Problems. */
 function orThrow(result) {
     if (result.errorCode)
         throw new Problem(`${result.message}.`.replace(/\.\.$/, "."),
@@ -79,7 +79,7 @@ function showCart(order) {
             price(order.totalWithTax, order.currencyCode);
 }
 
-/* Send a change of the order when those before it are done. */
+/* Send a change of the order when the changes before it are done. */
 function change(document, variables) {
     const sent = turn.then(() => graphql(document, variables));
 
@@ -111,7 +111,7 @@ async function adjust(line, quantity, button) {
         await page.looked();
         announce(`${quantity} of ${line.productVariant.name}, ` +
             `${things(order.totalQuantity)} in all.`);
-        // The line is a new one; the focus stays where it was, or near it.
+        // The line was replaced: set the focus to the same button, or near it.
         const again = $("cart-lines").querySelector(
             `[data-line="${CSS.escape(line.id)}"] ${place}`);
         if (again)
@@ -142,15 +142,15 @@ function productCard(product) {
 
 /*
  * Fetch and show everything.
- *   visit  what /session said, or null: then nobody is made a guest
- * Gives back who the backend says we are, or null.
+ *   visit  the answer of /session; null: do not start a guest session
+ * Returns the user's name and e-mail address from the backend, or null.
  */
 async function load(visit) {
     try {
         const data = await graphql(visit ? VISIT : LOOK);
         const who = data.activeCustomer;
 
-        // Drawn once: whoever is tabbing through them keeps their place.
+        // Build the list once only, so that the keyboard focus stays.
         if (!$("goods").childElementCount)
             $("goods").replaceChildren(
                 ...data.products.items.map(productCard));
@@ -168,13 +168,13 @@ function begin(ours) {
     page = ours;
     $("shop").hidden = false;
     $("cart").hidden = false;
-    $("skip").textContent = "Skip to the shelves";
+    $("skip").textContent = "Skip to the products";
 }
 
 function show(inside) {
     $("cart-note").textContent = inside
-        ? "It is yours on every device you log in on."
-        : "It is kept with this browser. Log in, and it comes along.";
+        ? "You have this cart on every device on which you log in."
+        : "This browser keeps the cart. It survives the login.";
 }
 
 async function register(email, password, name) {
@@ -191,6 +191,6 @@ export const cart = {
     load,
     show,
     register,
-    /* The backend's answer has ended our session already. */
+    /* The backend's answer has already ended Postern's session. */
     forget: async () => {},
 };

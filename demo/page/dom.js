@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Small helpers for the page: finding, saying, complaining, formatting.
+ * Small helpers: find elements, announce, show problems, format.
  */
 
 export const $ = (id) => document.getElementById(id);
 
-/* Say it to people who do not see it happen. */
+/* Announce a text to screen readers. */
 export function announce(text) {
     $("news").textContent = "";
     setTimeout(() => { $("news").textContent = text; }, 50);
@@ -15,7 +15,7 @@ export function focusOn(id) {
     $(id).focus({ preventScroll: false });
 }
 
-/* Show a problem beside the fields it is about, and go to the first. */
+/* Show a problem beside its fields, and move the focus to the last one. */
 export function complain(place, problem, ...fields) {
     $(place).textContent = problem.message;
     for (const field of fields)
@@ -31,7 +31,7 @@ export function calm(form) {
         field.removeAttribute("aria-invalid");
 }
 
-/* Run what a form or a button does, once at a time. */
+/* Run a form's or a button's action, never twice at the same time. */
 export function handle(element, event, work) {
     let busy = false;
 
@@ -78,7 +78,7 @@ export const money = new Intl.NumberFormat(undefined, {
     minimumFractionDigits: 2, maximumFractionDigits: 2,
 });
 
-/* A copy of what a template holds. */
+/* A copy of a template's content. */
 export function copyOf(template) {
     return $(template).content.cloneNode(true).firstElementChild;
 }

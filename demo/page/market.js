@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A market: stores of people who have an account, and their products. What
- * the page shows in front of a backend like Fauna's.
+ * The page for a Fauna-like backend: the users' stores and their products.
  */
 import { $, announce, copyOf, focusOn, handle, money } from "./dom.js";
 import { graphql, talk } from "./talk.js";
 
-let page = null; // what page.js does for us
-let me = null;   // what the backend says of us
+let page = null; // the functions of page.js
+let me = null;   // the user, from the backend
 
 const STORES = `query Stores {
   me { ownerId name email }
@@ -56,8 +55,8 @@ function storeCard(store, fresh) {
 
 /*
  * Fetch and show everything.
- *   fresh  a product's id, or "store " and a store's id: what to point out
- * Gives back who the backend says we are, or null.
+ *   fresh  a product's id, or "store " and a store's id: what to highlight
+ * Returns the user from the backend, or null.
  */
 async function load(visit, fresh) {
     try {
@@ -139,6 +138,6 @@ export const market = {
     show,
     register: (email, password, name) =>
         graphql(REGISTER, { email, password, name }),
-    /* The backend has ended its side of a session: end ours. */
+    /* The backend has ended its session: end Postern's. */
     forget: () => talk("POST", "/logout"),
 };

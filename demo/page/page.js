@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The page: who is here, coming and going, and which of its two faces it
- * shows. It asks /session who is here and posts to /login and /logout; the
- * faces ask /query for data. None of them ever holds a token.
+ * The page: shows the session, logs in and out, and selects one of two views
+ * (market.js, cart.js). It reads /session and posts to /login and /logout; the
+ * views send GraphQL to /query. No script ever has a token.
  */
 import { cart } from "./cart.js";
 import {
@@ -11,14 +11,14 @@ import {
 import { market } from "./market.js";
 import { graphql, talk } from "./talk.js";
 
-let place = null;     // market or cart, as soon as that is known
-let visit = null;     // what /session said last: a guest's session, too
-let session = null;   // the same, of somebody who is logged in
-let me = null;        // what the backend says of us
+let place = null;     // the view: market or cart, when it is known
+let visit = null;     // the last answer of /session, a guest's too
+let session = null;   // the same, if a user is logged in
+let me = null;        // the user, from the backend
 let ends = 0;         // when the session ends, by this machine's clock
-let full = 1;         // seconds the session had when it was looked at
-let ticking = 0;      // the timer behind the countdown
-let asking = 0;       // the timer that asks whether the session has ended
+let full = 1;         // the most seconds left that /session has returned
+let ticking = 0;      // the timer of the countdown
+let asking = 0;       // the timer that checks whether the session has ended
 let warned = false;
 
 // The session ---------------------------------------------------------------
@@ -33,8 +33,7 @@ function tick() {
         announce("Your session ends in a minute.");
     }
     if (left === 0) {
-        // Asking is visiting: a moment too early, and it would renew the
-        // session that it only wants to see ended.
+        // A request to /session renews the session. So wait until it has ended.
         clearInterval(ticking);
         asking = setTimeout(update, 2000);
     }
@@ -59,20 +58,20 @@ function showSession() {
         ?? session.name ?? "";
     $("since").textContent = clock(new Date(session.authenticatedAt));
     $("until").textContent = idle < last
-        ? `Whatever you do renews it, until ${clock(last)} at the latest.`
-        : `At ${clock(last)} it ends in any case.`;
+        ? `Each request renews it, until ${clock(last)} at the latest.`
+        : `It ends at ${clock(last)} in any case.`;
     ticking = setInterval(tick, 1000);
     tick();
 }
 
-/* Ask again who is here. */
+/* Request the session again. */
 async function look() {
     const data = await talk("GET", "/session");
 
     visit = data.session;
     session = visit?.guest ? null : visit;
     if (session) {
-        // At least a second, or tick() would ask without a pause.
+        // At least a second, or tick() would send requests without a pause.
         ends = Date.now() + Math.max(1, session.secondsLeft) * 1000;
         full = Math.max(full, session.secondsLeft);
         warned = session.secondsLeft <= 60 && warned;
@@ -82,7 +81,8 @@ async function look() {
     }
 }
 
-/* Which backend is it? A shop's has orders; both answer this to everybody. */
+/* Select the view. Only a shop's schema has orders; both backends answer this
+ * without a session. */
 async function findPlace() {
     if (place)
         return;
@@ -92,14 +92,14 @@ async function findPlace() {
     place.begin({ changed, looked, trouble });
 }
 
-/* Fetch what the place has, and show the session with it. */
+/* Fetch the view's data, and show it and the session. */
 async function changed(fresh) {
     await look();
     me = await place.load(visit, fresh);
     showSession();
 }
 
-/* Only the session may have changed: a guest's has perhaps begun. */
+/* Show the session only: a guest session may have begun. */
 async function looked() {
     const had = session !== null;
 
@@ -109,7 +109,7 @@ async function looked() {
         ended();
 }
 
-/* Show the session and the place as they are now. */
+/* Fetch and show the session and the view's data. */
 async function refresh() {
     const had = session !== null;
 
@@ -117,7 +117,7 @@ async function refresh() {
     await look();
     me = await place.load(visit);
     if (session && !me) {
-        // The backend has ended its side of it.
+        // The backend has ended its session.
         await place.forget();
         await look();
     }
@@ -134,7 +134,8 @@ function ended() {
     focusOn("email");
 }
 
-/* A problem with what somebody did: the session's end is one, too. */
+/* Show a problem of an action. UNAUTHENTICATED may mean that the session has
+ * ended. */
 async function trouble(box, problem, ...fields) {
     const had = session !== null;
 
@@ -144,7 +145,7 @@ async function trouble(box, problem, ...fields) {
         complain(box, problem, ...fields);
 }
 
-// Coming and going ----------------------------------------------------------
+// Login and logout -----------------------------------------------------------
 
 function showLogin() {
     $("login-form").hidden = false;
@@ -218,7 +219,7 @@ async function logOut() {
     await update();
 }
 
-/* Show how things stand, or why that cannot be told. */
+/* Fetch and show everything, or show why that fails. */
 async function update() {
     try {
         await refresh();

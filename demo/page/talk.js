@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Talking to the server: JSON there, JSON back, and one kind of Problem.
+ * Requests to the server: JSON in both directions, errors as Problem.
  */
 
 export class Problem extends Error {
@@ -11,12 +11,12 @@ export class Problem extends Error {
 }
 
 const WORDS = {
-    TOO_MANY_ATTEMPTS: "Too many attempts. Please wait a little.",
-    UPSTREAM_UNREACHABLE: "The backend cannot be reached just now.",
+    TOO_MANY_ATTEMPTS: "Too many attempts. Please try again later.",
+    UPSTREAM_UNREACHABLE: "The backend cannot be reached.",
     UPSTREAM_TIMEOUT: "The backend takes too long to answer.",
-    UPSTREAM_INVALID: "The backend's answer cannot be used.",
-    STORE_UNAVAILABLE: "Sessions cannot be checked just now.",
-    OVERLOADED: "Too many people at the gate. Please try again.",
+    UPSTREAM_INVALID: "The backend's answer is invalid.",
+    STORE_UNAVAILABLE: "The server cannot check sessions at the moment.",
+    OVERLOADED: "The server is overloaded. Please try again.",
 };
 
 const sentence = (text) => {
@@ -24,7 +24,7 @@ const sentence = (text) => {
     return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 };
 
-/* Send JSON (or nothing) and give back `data`, or throw a Problem. */
+/* Send JSON (or no body). Returns `data`, or throws a Problem. */
 export async function talk(method, path, body) {
     const headers = { Accept: "application/json" };
     let answer;
@@ -48,7 +48,7 @@ export async function talk(method, path, body) {
         throw new Problem(WORDS[code] ?? sentence(String(error.message)), code);
     }
     if (!answer.ok || !json?.data)
-        throw new Problem("The server's answer cannot be used.", "NETWORK");
+        throw new Problem("The server's answer is invalid.", "NETWORK");
     return json.data;
 }
 

@@ -1,10 +1,10 @@
 <?php
-// A PHP page for people who are logged in: the web server asks Postern before
-// it runs, and tells who it is. Read SESSION_… and REMOTE_USER only: what
-// begins with HTTP_ comes from the client.
+// A PHP page for logged-in users: the web server asks Postern before it runs the
+// page, and passes the user in variables. Read SESSION_… and REMOTE_USER only:
+// variables that begin with HTTP_ come from the client.
 declare(strict_types=1);
 
-// Deny, should the server's configuration have been forgotten.
+// Deny if the server's configuration is missing.
 $subject = $_SERVER['SESSION_SUBJECT'] ?? '';
 if ($subject === '') {
     http_response_code(403);

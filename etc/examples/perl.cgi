@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# A Perl CGI script for people who are logged in: the web server asks Postern
-# before it runs, and tells who it is. Read SESSION_... and REMOTE_USER only:
-# what begins with HTTP_ comes from the client.
+# A Perl CGI script for logged-in users: the web server asks Postern before it runs
+# the script, and passes the user in variables. Read SESSION_... and REMOTE_USER
+# only: variables that begin with HTTP_ come from the client.
 use strict;
 use warnings;
 
-# Text for HTML.
+# Escape text for HTML.
 sub escaped {
     my ($text) = @_;
     my %name = ('&' => 'amp', '<' => 'lt', '>' => 'gt', '"' => 'quot', "'" => '#39');
@@ -14,7 +14,7 @@ sub escaped {
     return $text;
 }
 
-# Deny, should the server's configuration have been forgotten.
+# Deny if the server's configuration is missing.
 my $subject = $ENV{SESSION_SUBJECT} // '';
 if ($subject eq '') {
     print "Status: 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A shell CGI script for people who are logged in: the web server asks Postern
-# before it runs, and `postern whoami` tells who it is. Its --sh lines are
-# quoted so that any name is safe to eval.
+# A shell CGI script for logged-in users: the web server asks Postern before it
+# runs the script, and `postern whoami` prints who the user is. The lines that
+# --sh prints are quoted, so any name is safe to eval.
 set -eu
 
 status=0
@@ -22,7 +22,7 @@ case $status in
 esac
 eval "$who"
 
-# Text for HTML.
+# Escape text for HTML.
 escaped()
 {
     printf '%s\n' "$1" |

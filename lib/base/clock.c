@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clock.c - the monotonic clock, for durations and deadlines.
+ * clock.c - the monotonic clock, for time limits and durations.
  */
 #include "base/clock.h"
 

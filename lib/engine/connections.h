@@ -1,59 +1,76 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * connections.h - accept connections, and give each to a worker whenever it has
- * something to say.
+ * connections.h - the open connections: each is idle, or a thread serves it.
  *
- * An idle connection costs a descriptor and no worker, so that kept-alive
- * ones never starve new ones. Knows nothing of FastCGI.
+ * An idle connection costs a descriptor and no thread, so that connections
+ * that web servers keep open never starve new ones. Knows nothing of FastCGI.
  */
 #ifndef POSTERN_ENGINE_CONNECTIONS_H
 #define POSTERN_ENGINE_CONNECTIONS_H
 
 #include "base/base.h"
-#include "engine/listen.h"
+#include "base/error.h"
+#include "engine/poller.h"
 #include "engine/thread_pool.h"
-#include "server/log.h"
 
-struct connections_options {
-    struct listen_sockets
-        *sockets; /* at least one; closed by connections_run() */
-    const struct listen_peers *peers;
-    struct log *log;
-    int64_t workers; /* threads at most, 1 or more */
-    int64_t drain;   /* seconds that running requests get at the end */
-
-    /* hear() gets a descriptor that blocks, with a limit of time on reading
-     * and writing, and that has bytes to read: one request's. */
-    const struct thread_pool_work *work;
-
-    /* Called on SIGHUP, in the thread of connections_run(), with work's
-     * context. */
-    void (*on_hangup)(void *context);
-};
-
-/* How connections_run() came back. */
-enum connections_result {
-    CONNECTIONS_DRAINED, /* every worker has ended */
-    CONNECTIONS_ABORTED, /* some still run: leave by _exit(2), free nothing */
-    CONNECTIONS_FAILED,  /* it could not start; errno tells */
-};
+struct connections;
 
 /*
- * Block the signals that connections_run() listens to (SIGTERM, SIGINT,
- * SIGUSR1, SIGHUP) in this thread and those it starts: before any other thread
- * is.
+ * Make an empty set of connections.
+ *   poller       watches the idle ones; woken when the set is no longer full
+ *   thread_pool  gets a connection as soon as it has bytes to read, or has
+ *                failed; its on_done must call connections_finish_job()
+ *   limit        open connections at most
+ * Both must outlive the set. Only one thread may call these functions, except
+ * connections_finish_job(). Returns PST_OK or PST_NO_MEMORY.
  */
-void connections_block_signals(void);
+PST_MUST_USE enum pst_err connections_new(struct connections **out,
+                                          struct poller *poller,
+                                          struct thread_pool *thread_pool,
+                                          size_t limit);
 
-/* Undo that, for a program that turns out not to need a pool. */
-void connections_unblock_signals(void);
+/* Free the set; every connection must be closed by now. */
+void connections_free(struct connections **connections);
 
 /*
- * Serve until SIGTERM, SIGINT or SIGUSR1; then listen no longer, close what
- * is idle, and let what has begun finish for `drain` seconds, or until a
- * second signal. SIGHUP is passed on.
+ * Add a connection that was just accepted; it is closed on failure. Reading
+ * and writing get a time limit, so that half a request does not hold a thread
+ * for ever.
+ *   descriptor  the set's from now on
+ *   is_tcp      not a Unix-domain socket
  */
-PST_MUST_USE enum connections_result
-connections_run(const struct connections_options *options);
+void connections_add(struct connections *connections, int descriptor,
+                     bool is_tcp);
+
+/*
+ * Is there room for another connection? If there is none, the connection that
+ * has been idle longest is closed: a web server opens another when it needs
+ * one.
+ *   is_short  the system itself has run out of descriptors: close one anyway
+ */
+bool connections_make_room(struct connections *connections, bool is_short);
+
+/* Close all idle connections, and from now on each that a thread returns. */
+void connections_drain(struct connections *connections);
+
+/* How many are open. */
+size_t connections_count(struct connections *connections);
+
+/*
+ * A thread has finished with a connection: watch it again. Any thread may call
+ * this.
+ *   is_open  false: the thread has closed it
+ */
+void connections_finish_job(struct connections *connections,
+                            struct thread_pool_job *job, bool is_open);
+
+/*
+ * Close a connection on which a whole answer was written, but whose input may
+ * not have been read to the end. Unread bytes make close(2) reset the
+ * connection, and then the other end can lose the answer. So this first reads
+ * and discards what still comes, until the other end closes, for two seconds at
+ * most.
+ */
+void connection_close_lingering(int descriptor);
 
 #endif

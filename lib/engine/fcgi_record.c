@@ -1,11 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fcgi_record.c - is what a web server sent the whole head of a request?
+ * fcgi_record.c - check the FastCGI records of a request head before libfcgi
+ * reads them.
  */
 #include "engine/fcgi_record.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "crypto/crypto.h"
+
 #define RECORD_HEADER_LEN 8
 #define BEGIN_REQUEST_LEN 8
+
+/* Bytes of an answer to a management record, at most. */
+#define ANSWER_MAX 64
+
+/* Nanoseconds between two looks at a connection, while a head is incomplete.
+ * The pause doubles each time. Web servers send a head in one piece or in two,
+ * so most heads need no pause. */
+#define PAUSE_MIN 50000
+#define PAUSE_MAX 20000000
 
 enum fcgi_record_type {
     TYPE_BEGIN_REQUEST = 1,
@@ -24,16 +43,16 @@ struct fcgi_record {
     size_t len; /* with header and padding */
 };
 
-/* Where in a stream of name-value pairs we are; all zero between two. */
+/* The position in a stream of name-value pairs; all zero between two pairs. */
 struct pairs {
-    size_t length;              /* the one that is being read */
+    size_t length;              /* the length that is being read */
     unsigned length_bytes_left; /* bytes of it still to come */
-    bool has_name; /* the name's length is known, the value's is next */
-    size_t left;   /* bytes of name and value still to come */
+    bool has_name;              /* the next length is that of a value */
+    size_t left;                /* bytes of name and value still to come */
 };
 
-/* The record at the beginning of bytes; FCGI_RECORD_COMPLETE when it is whole.
- */
+/* Parse the record at the beginning of bytes. Returns FCGI_RECORD_COMPLETE
+ * when all of it is there, FCGI_RECORD_INCOMPLETE or FCGI_RECORD_INVALID. */
 static enum fcgi_record_status
 fcgi_record_parse(struct pst_bytes bytes, struct fcgi_record *out)
 {
@@ -42,7 +61,7 @@ fcgi_record_parse(struct pst_bytes bytes, struct fcgi_record *out)
     size_t len;
 
     if (bytes.len > 0 && p[0] != 1)
-        return FCGI_RECORD_INVALID; /* the protocol's only version */
+        return FCGI_RECORD_INVALID; /* 1 is the only version */
     if (bytes.len < RECORD_HEADER_LEN)
         return FCGI_RECORD_INCOMPLETE;
     content = (size_t)p[4] << 8 | p[5];
@@ -57,8 +76,9 @@ fcgi_record_parse(struct pst_bytes bytes, struct fcgi_record *out)
 }
 
 /*
- * Take the next byte of a length: there is one of them or, where the first
- * has its top bit set, four. False when no head could hold so much.
+ * Read the next byte of a length. A length has one byte, or four if the first
+ * has its top bit set (FastCGI 1.0 section 3.4). Returns false when no head
+ * can hold so much.
  */
 static bool
 pairs_parse_length(struct pairs *pairs, uint8_t byte)
@@ -81,7 +101,7 @@ pairs_parse_length(struct pairs *pairs, uint8_t byte)
     return true;
 }
 
-/* Take a record's content, at whose end a pair may be half done. */
+/* Read the content of one PARAMS record; a pair may continue in the next. */
 static bool
 pairs_parse(struct pairs *pairs, struct pst_bytes content)
 {
@@ -122,8 +142,8 @@ is_valid_begin_request(const struct fcgi_record *record)
     return role == ROLE_RESPONDER || role == ROLE_AUTHORIZER;
 }
 
-/* Judge what follows a BEGIN_REQUEST. Records of other requests are passed
- * over, as libfcgi does. */
+/* Check what follows a BEGIN_REQUEST. Records of other requests are skipped,
+ * as libfcgi does. */
 static enum fcgi_record_status
 fcgi_record_check_params(struct pst_bytes bytes, unsigned id)
 {
@@ -166,7 +186,8 @@ fcgi_record_check(struct pst_bytes bytes, size_t *len)
     return record.id == 0 ? FCGI_RECORD_MANAGEMENT : FCGI_RECORD_STALE;
 }
 
-/* Does a list of pairs ask for this name? Names there are short. */
+/* Does FCGI_GET_VALUES ask for this name? All names it may ask for are short:
+ * a list with long lengths is not searched further. */
 static bool
 get_values_has_name(struct pst_bytes content, struct pst_str name)
 {
@@ -197,11 +218,15 @@ fcgi_record_add_header(struct pst_buf *out, enum fcgi_record_type type,
                 pst_str_from_bytes((struct pst_bytes){header, sizeof(header)}));
 }
 
-void
+/*
+ * Write the answer to a management record: FCGI_GET_VALUES_RESULT or
+ * FCGI_UNKNOWN_TYPE. At most ANSWER_MAX bytes.
+ */
+static void
 fcgi_record_answer(struct pst_buf *out, struct pst_bytes management)
 {
-    /* One request at a time on a connection; for its other limits there is
-     * no number. */
+    /* A connection serves one request at a time. The other two values,
+     * FCGI_MAX_CONNS and FCGI_MAX_REQS, are left out: no number is true. */
     const struct pst_str name = PST_STR("FCGI_MPXS_CONNS");
     const uint8_t type[8] = {management.ptr[1]};
     struct fcgi_record record;
@@ -222,4 +247,77 @@ fcgi_record_answer(struct pst_buf *out, struct pst_bytes management)
     pst_buf_add_char(out, 1);
     pst_buf_add(out, name);
     pst_buf_add_char(out, '0');
+}
+
+/* Check the bytes that have arrived; len as fcgi_record_check() sets it. */
+static enum fcgi_record_status
+fcgi_preread_peek(struct fcgi_preread *preread, int descriptor, size_t *len)
+{
+    enum fcgi_record_status status;
+    ssize_t got = recv(descriptor, preread->bytes, sizeof(preread->bytes),
+                       MSG_PEEK | MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return FCGI_RECORD_INCOMPLETE;
+    if (got <= 0)
+        return FCGI_RECORD_INVALID;
+    preread->len = (size_t)got;
+    status = fcgi_record_check((struct pst_bytes){preread->bytes, preread->len},
+                               len);
+    if (status == FCGI_RECORD_INCOMPLETE &&
+        preread->len == sizeof(preread->bytes))
+        return FCGI_RECORD_INVALID;
+    return status;
+}
+
+/* Read a record that belongs to no request, and answer it if needed. Returns
+ * whether the connection can still be used. */
+static bool
+fcgi_preread_skip_record(struct fcgi_preread *preread, int descriptor,
+                         size_t len, bool needs_answer)
+{
+    char storage[ANSWER_MAX];
+    struct pst_buf buf;
+    struct pst_str answer;
+
+    pst_buf_init(&buf, storage, sizeof(storage));
+    if (needs_answer)
+        fcgi_record_answer(&buf, (struct pst_bytes){preread->bytes, len});
+    if (pst_buf_finish(&buf, &answer) != PST_OK ||
+        recv(descriptor, preread->bytes, len, 0) != (ssize_t)len)
+        return false;
+    return answer.len == 0 || send(descriptor, answer.ptr, answer.len,
+                                   MSG_NOSIGNAL) == (ssize_t)answer.len;
+}
+
+enum fcgi_preread_result
+fcgi_preread_wait(struct fcgi_preread *preread, int descriptor,
+                  int64_t timeout_ms)
+{
+    struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
+    struct timespec pause = {.tv_nsec = PAUSE_MIN};
+    int64_t deadline = clock_ms() + timeout_ms;
+    enum fcgi_preread_result result = FCGI_PREREAD_CLOSE;
+    bool is_closed = false;
+    size_t len = 0;
+    enum fcgi_record_status status =
+        fcgi_preread_peek(preread, descriptor, &len);
+
+    while (status == FCGI_RECORD_INCOMPLETE && !is_closed &&
+           clock_ms() < deadline) {
+        is_closed = ppoll(&peer, 1, &pause, NULL) > 0;
+        if (pause.tv_nsec < PAUSE_MAX)
+            pause.tv_nsec *= 2;
+        status = fcgi_preread_peek(preread, descriptor, &len);
+    }
+    if (status == FCGI_RECORD_COMPLETE)
+        result = FCGI_PREREAD_REQUEST;
+    else if (status == FCGI_RECORD_STALE || status == FCGI_RECORD_MANAGEMENT)
+        result = fcgi_preread_skip_record(preread, descriptor, len,
+                                          status == FCGI_RECORD_MANAGEMENT)
+                     ? FCGI_PREREAD_IDLE
+                     : FCGI_PREREAD_CLOSE;
+    pst_crypto_wipe(preread->bytes, preread->len);
+    preread->len = 0;
+    return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * listen.c - find or make the sockets a program listens on.
+ * listen.c - find or open the sockets that a program listens on.
  */
 #include "engine/listen.h"
 
@@ -15,14 +15,12 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/str.h"
 
 /* The first descriptor that systemd passes (sd_listen_fds(3)). */
 #define SYSTEMD_FIRST_DESCRIPTOR 3
 
 #define SOCKET_MODE_MASK 0117 /* leaves 0660 */
-
-/* What stands before an IPv4 address in IPv6 (RFC 4291 2.5.5.2). */
-static const uint8_t ipv4_mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 /* A host and a port, NUL-terminated for getaddrinfo(3). */
 struct endpoint {
@@ -30,7 +28,7 @@ struct endpoint {
     char port[6];
 };
 
-/* Any socket's address, in the shape that the call at hand wants. */
+/* A socket address of any family. */
 union address {
     struct sockaddr any;
     struct sockaddr_in in;
@@ -39,7 +37,7 @@ union address {
     struct sockaddr_storage storage;
 };
 
-/* Write "what: subject: the words for errno" into why. */
+/* Write "subject: cause". Returns PST_BAD_CONFIG. */
 static enum pst_err
 listen_set_error(char *error, const char *subject, const char *cause)
 {
@@ -58,7 +56,7 @@ is_listening(int descriptor)
            value != 0;
 }
 
-/* Write what the socket is bound to, as --listen would spell it. */
+/* Set the socket's name: its address, in the syntax of --listen. */
 static void
 listen_name_socket(struct listen_socket *s)
 {
@@ -82,7 +80,7 @@ listen_name_socket(struct listen_socket *s)
     }
 }
 
-/* Take a listening descriptor into the list. */
+/* Add a listening descriptor to the list, as non-blocking and close-on-exec. */
 static enum pst_err
 listen_add_socket(struct listen_sockets *sockets, int descriptor, bool is_ours)
 {
@@ -100,7 +98,8 @@ listen_add_socket(struct listen_sockets *sockets, int descriptor, bool is_ours)
     return PST_OK;
 }
 
-/* Is somebody answering at this path? Only a refusal says no. */
+/* Is there a socket file that nobody listens on? ECONNREFUSED says so; any
+ * other error may be temporary. */
 static bool
 is_stale_socket(const union address *address, socklen_t len)
 {
@@ -115,8 +114,8 @@ is_stale_socket(const union address *address, socklen_t len)
 }
 
 /*
- * Bind to a path, in the place of a socket that was left behind. Anything
- * else that stands there (a file, a socket in use) makes bind(2) fail.
+ * Bind to a path. A stale socket file there is replaced; any other file, or a
+ * socket in use, makes bind(2) fail.
  */
 static int
 listen_bind_path(int descriptor, const union address *address, socklen_t len)
@@ -146,7 +145,7 @@ listen_open_path(struct listen_sockets *out, const char *path, char *error)
 
     if (path[0] != '/' || len >= sizeof(address.un.sun_path)) {
         listen_set_error(error, path,
-                         "not an absolute path that a socket can have");
+                         "the path must be absolute and below 108 bytes");
         return PST_MALFORMED;
     }
     address.un.sun_family = AF_UNIX;
@@ -161,8 +160,9 @@ listen_open_path(struct listen_sockets *out, const char *path, char *error)
         return PST_BAD_CONFIG;
     }
     if (listen_add_socket(out, descriptor, true) != PST_OK) {
+        listen_set_error(error, path, strerror(errno));
         close(descriptor);
-        return listen_set_error(error, path, "cannot be set up");
+        return PST_BAD_CONFIG;
     }
     s = &out->list[out->count - 1];
     s->has_file = lstat(path, &file) == 0;
@@ -171,7 +171,7 @@ listen_open_path(struct listen_sockets *out, const char *path, char *error)
     return PST_OK;
 }
 
-/* Take "host:port" or "[host]:port" apart. */
+/* Parse "host:port" or "[host]:port". */
 static enum pst_err
 endpoint_parse(struct endpoint *out, struct pst_str text)
 {
@@ -203,7 +203,7 @@ endpoint_parse(struct endpoint *out, struct pst_str text)
     return PST_OK;
 }
 
-/* The port a socket was given, in network order; 0 when it has none. */
+/* The port that a socket is bound to, in network byte order; 0 on failure. */
 static in_port_t
 socket_get_port(int descriptor)
 {
@@ -217,7 +217,11 @@ socket_get_port(int descriptor)
     return address.in.sin_port;
 }
 
-/* A socket bound to one of a name's addresses; -1 with errno. */
+/*
+ * Listen on one address of a host name.
+ *   port  used if the address has port 0; network byte order; 0: any
+ * Returns the descriptor, or -1 with errno set.
+ */
 static int
 listen_open_address(const struct addrinfo *info, in_port_t port)
 {
@@ -226,8 +230,7 @@ listen_open_address(const struct addrinfo *info, in_port_t port)
     int descriptor;
     int error;
 
-    if (info->ai_addrlen > sizeof(address))
-        return -1;
+    PST_REQUIRE(info->ai_addrlen <= sizeof(address));
     memcpy(&address, info->ai_addr, info->ai_addrlen);
     if (address.any.sa_family == AF_INET6 && address.in6.sin6_port == 0)
         address.in6.sin6_port = port;
@@ -249,7 +252,8 @@ listen_open_address(const struct addrinfo *info, in_port_t port)
     return -1;
 }
 
-/* Listen on every address of a name; one that can be had is enough. */
+/* Listen on every address of a host name; one that works is enough. All of
+ * them get the same port. */
 static enum pst_err
 listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
 {
@@ -262,7 +266,8 @@ listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
     int failed;
 
     if (endpoint_parse(&endpoint, pst_str_from(text)) != PST_OK) {
-        listen_set_error(error, text, "neither unix:/path nor host:port");
+        listen_set_error(error, text,
+                         "not an address of the form unix:/path or host:port");
         return PST_MALFORMED;
     }
     failed = getaddrinfo(endpoint.host[0] != '\0' ? endpoint.host : NULL,
@@ -284,7 +289,8 @@ listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
     return out->count > 0 ? PST_OK : PST_BAD_CONFIG;
 }
 
-/* How many descriptors systemd passed to us; the variables go away. */
+/* How many descriptors systemd has passed to us. Removes its variables, so
+ * that no child process takes them for its own. */
 static int64_t
 systemd_socket_count(void)
 {
@@ -308,11 +314,13 @@ static enum pst_err
 listen_open_systemd(struct listen_sockets *out, int64_t count, char *error)
 {
     if (count > LISTEN_SOCKETS_MAX)
-        return listen_set_error(error, "LISTEN_FDS", "too many sockets");
+        return listen_set_error(error, "LISTEN_FDS",
+                                "systemd passes more than 8 sockets");
     for (int i = 0; i < (int)count; i++) {
         if (!is_listening(SYSTEMD_FIRST_DESCRIPTOR + i))
-            return listen_set_error(error, "LISTEN_FDS",
-                                    "not a listening socket");
+            return listen_set_error(
+                error, "LISTEN_FDS",
+                "systemd passes a descriptor that is not a listening socket");
         if (listen_add_socket(out, SYSTEMD_FIRST_DESCRIPTOR + i, false) !=
             PST_OK)
             return listen_set_error(error, "LISTEN_FDS", strerror(errno));
@@ -346,7 +354,7 @@ listen_open(struct listen_sockets *out, const char *address,
     return PST_OK;
 }
 
-/* Another process may have put its own socket there by now: leave that. */
+/* Remove the socket file, unless another process has replaced it. */
 static void
 listen_remove_file(const struct listen_socket *s)
 {
@@ -367,61 +375,4 @@ listen_close(struct listen_sockets *sockets)
         close(sockets->list[i].descriptor);
     }
     sockets->count = 0;
-}
-
-/* The 16 bytes of an address; an IPv4 one mapped. */
-static bool
-ip_address_parse(const char *text, uint8_t out[static 16])
-{
-    memcpy(out, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix));
-    return inet_pton(AF_INET, text, out + sizeof(ipv4_mapped_prefix)) == 1 ||
-           inet_pton(AF_INET6, text, out) == 1;
-}
-
-enum pst_err
-listen_peers_parse(struct listen_peers *out, struct pst_str text)
-{
-    struct listen_peers found = {.count = 0};
-    struct pst_str token;
-    bool is_given = text.len > 0;
-
-    while (pst_str_next_token(&text, ", \t", &token)) {
-        char address[INET6_ADDRSTRLEN] = "";
-
-        if (found.count == LISTEN_PEERS_MAX)
-            return PST_TOO_LARGE;
-        if (token.len >= sizeof(address))
-            return PST_MALFORMED;
-        memcpy(address, token.ptr, token.len);
-        if (!ip_address_parse(address, found.list[found.count]))
-            return PST_MALFORMED;
-        found.count++;
-    }
-    if (is_given && found.count == 0)
-        return PST_MALFORMED; /* a list of nobody must not mean everybody */
-    *out = found;
-    return PST_OK;
-}
-
-bool
-listen_peers_allow(const struct listen_peers *peers,
-                   const struct sockaddr_storage *peer)
-{
-    union address address = {.storage = *peer};
-    uint8_t bytes[16];
-
-    if (peers->count == 0)
-        return true;
-    if (address.any.sa_family == AF_INET) {
-        memcpy(bytes, ipv4_mapped_prefix, sizeof(ipv4_mapped_prefix));
-        memcpy(bytes + sizeof(ipv4_mapped_prefix), &address.in.sin_addr, 4);
-    } else if (address.any.sa_family == AF_INET6) {
-        memcpy(bytes, &address.in6.sin6_addr, sizeof(bytes));
-    } else {
-        return true; /* a file's permissions say who may */
-    }
-    for (size_t i = 0; i < peers->count; i++)
-        if (memcmp(peers->list[i], bytes, sizeof(bytes)) == 0)
-            return true;
-    return false;
 }

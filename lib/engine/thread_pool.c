@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * thread_pool.c - a queue, and the threads that empty it.
+ * thread_pool.c - threads that take descriptors from a queue and handle them.
  */
 #include "engine/thread_pool.h"
 
@@ -11,14 +11,14 @@
 
 #include "base/clock.h"
 
-/* Bytes; curl with OpenSSL needs less than 128 KiB. */
+/* Bytes; libcurl with OpenSSL needs less than 128 KiB. */
 #define STACK_SIZE (512 * 1024)
 
-#define START_RETRY_MS \
-    200 /* between two tries to begin, after one has failed */
-#define START_TRIES_MAX                                   \
-    10 /* without any thread; then what waits is given up \
-        */
+/* Between two attempts to start a thread, after one has failed. */
+#define START_RETRY_MS 200
+
+/* While no thread runs: after so many attempts the waiting jobs are closed. */
+#define START_TRIES_MAX 10
 
 struct pool_thread {
     pthread_t id;
@@ -34,17 +34,18 @@ struct thread_pool {
     size_t threads_max;
     int64_t idle_timeout; /* seconds */
 
-    pthread_mutex_t lock; /* over all below */
+    pthread_mutex_t lock; /* protects all below */
     pthread_cond_t submitted;
-    struct thread_pool_list queue;   /* first come first */
-    struct thread_pool_list handled; /* in a thread's hands */
+    struct thread_pool_list queue; /* oldest first */
+    struct thread_pool_list in_progress;
     size_t queued;
-    size_t running;    /* threads that take items */
-    size_t idle;       /* of these, for want of any */
-    size_t threads;    /* that are not joined yet */
-    int64_t retry_at;  /* no thread starts before: ticks; 0: none has failed */
-    int failed_starts; /* to have any thread, that failed one after another */
-    struct pool_thread_list ended;
+    size_t running;    /* threads that take jobs */
+    size_t idle;       /* of these, waiting for a job */
+    size_t threads;    /* not joined yet */
+    int64_t retry_at;  /* start no thread earlier: monotonic milliseconds; 0:
+                          the last start did not fail */
+    int failed_starts; /* consecutive ones while no thread runs */
+    struct pool_thread_list ended; /* ready to be joined */
     bool is_shut_down;
 };
 
@@ -64,7 +65,7 @@ thread_pool_new(struct thread_pool **out, size_t threads_max,
     pool->threads_max = threads_max;
     pool->idle_timeout = idle_timeout;
     TAILQ_INIT(&pool->queue);
-    TAILQ_INIT(&pool->handled);
+    TAILQ_INIT(&pool->in_progress);
     SLIST_INIT(&pool->ended);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -90,8 +91,8 @@ thread_pool_free(struct thread_pool **pool)
 }
 
 /*
- * The next item to hear; NULL when the thread is to end. It is then no longer
- * counted, so that what is given meanwhile gets another.
+ * The next job; NULL when the thread has to end. The thread is then no longer
+ * counted as running, so that a job submitted meanwhile gets another one.
  */
 static struct thread_pool_job *
 thread_pool_next_job(struct thread_pool *pool)
@@ -112,7 +113,7 @@ thread_pool_next_job(struct thread_pool *pool)
     if (job) {
         TAILQ_REMOVE(&pool->queue, job, link);
         pool->queued--;
-        TAILQ_INSERT_TAIL(&pool->handled, job, link);
+        TAILQ_INSERT_TAIL(&pool->in_progress, job, link);
     } else {
         pool->running--;
     }
@@ -125,24 +126,24 @@ thread_pool_finish_job(struct thread_pool *pool, struct thread_pool_job *job,
                        bool is_open)
 {
     pthread_mutex_lock(&pool->lock);
-    TAILQ_REMOVE(&pool->handled, job, link);
+    TAILQ_REMOVE(&pool->in_progress, job, link);
     pthread_mutex_unlock(&pool->lock);
-    pool->owner.handled(pool->owner.owner, job, is_open);
+    pool->owner.on_done(pool->owner.owner, job, is_open);
 }
 
-/* The last try to have one more thread has failed. Under the lock. */
+/* A thread could not be started, or has no state. Under the lock. */
 static void
-thread_pool_count_failure(struct thread_pool *pool)
+thread_pool_note_failure(struct thread_pool *pool)
 {
     pool->retry_at = clock_ms() + START_RETRY_MS;
     if (pool->running == 0)
         pool->failed_starts++;
 }
 
-/* A thread has its state, or has none and takes no item: what waits is for
- * those that can hear it. */
+/* A thread has tried to make its state. Without one it takes no job, and so
+ * it does not count as running. */
 static void
-thread_pool_count_begun(struct thread_pool *pool, bool has_state)
+thread_pool_note_start(struct thread_pool *pool, bool has_state)
 {
     pthread_mutex_lock(&pool->lock);
     if (has_state) {
@@ -150,7 +151,7 @@ thread_pool_count_begun(struct thread_pool *pool, bool has_state)
         pool->failed_starts = 0;
     } else {
         pool->running--;
-        thread_pool_count_failure(pool);
+        thread_pool_note_failure(pool);
     }
     pthread_mutex_unlock(&pool->lock);
 }
@@ -160,10 +161,10 @@ pool_thread_run(void *argument)
 {
     struct pool_thread *pool_thread = argument;
     struct thread_pool *pool = pool_thread->pool;
-    void *state = pool->work.begin(pool->work.context);
+    void *state = pool->work.new_state(pool->work.context);
     struct thread_pool_job *job = NULL;
 
-    thread_pool_count_begun(pool, state != NULL);
+    thread_pool_note_start(pool, state != NULL);
     if (state)
         job = thread_pool_next_job(pool);
     while (job) {
@@ -173,15 +174,15 @@ pool_thread_run(void *argument)
         job = thread_pool_next_job(pool);
     }
     if (state)
-        pool->work.end(state);
+        pool->work.free_state(state);
     pthread_mutex_lock(&pool->lock);
     SLIST_INSERT_HEAD(&pool->ended, pool_thread, link);
     pthread_mutex_unlock(&pool->lock);
-    pool->owner.ended(pool->owner.owner);
+    pool->owner.on_thread_end(pool->owner.owner);
     return NULL;
 }
 
-/* Start a thread, if the system has one. Under the lock. */
+/* Start a thread; false when memory or threads have run out. Under the lock. */
 static bool
 pool_thread_start(struct thread_pool *pool)
 {
@@ -208,14 +209,15 @@ pool_thread_start(struct thread_pool *pool)
     return true;
 }
 
-/* Would one more thread be of use? Under the lock. */
+/* Does a job wait that no idle thread will take? Under the lock. */
 static bool
 thread_pool_needs_thread(const struct thread_pool *pool)
 {
     return pool->queued > pool->idle && pool->running < pool->threads_max;
 }
 
-/* One more thread; after one has failed, only now and then. Under the lock. */
+/* Start one more thread, but not too soon after one has failed. Under the
+ * lock. */
 static void
 thread_pool_try_start(struct thread_pool *pool)
 {
@@ -226,10 +228,10 @@ thread_pool_try_start(struct thread_pool *pool)
     if (pool->retry_at != 0)
         pool->retry_at = now + START_RETRY_MS;
     if (!pool_thread_start(pool))
-        thread_pool_count_failure(pool);
+        thread_pool_note_failure(pool);
 }
 
-/* Take all that waits off the queue. Under the lock. */
+/* Move all waiting jobs to `out`. Under the lock. */
 static void
 thread_pool_take_queue(struct thread_pool *pool, struct thread_pool_list *out)
 {
@@ -238,7 +240,7 @@ thread_pool_take_queue(struct thread_pool *pool, struct thread_pool_list *out)
     pool->queued = 0;
 }
 
-/* Without the lock: the giver has one of its own. */
+/* Close jobs. Without the lock, since the owner has one of its own. */
 static void
 thread_pool_close_jobs(struct thread_pool *pool, struct thread_pool_list *list)
 {
@@ -247,7 +249,7 @@ thread_pool_close_jobs(struct thread_pool *pool, struct thread_pool_list *list)
 
         TAILQ_REMOVE(list, job, link);
         close(job->descriptor);
-        pool->owner.handled(pool->owner.owner, job, false);
+        pool->owner.on_done(pool->owner.owner, job, false);
     }
 }
 
@@ -274,8 +276,8 @@ thread_pool_ensure(struct thread_pool *pool)
         thread_pool_take_queue(pool, &closed_jobs);
         pool->failed_starts = 0;
     }
-    /* Where none has failed, thread_pool_submit() has started all there should
-     * be. */
+    /* If no start has failed, thread_pool_submit() has started all threads that
+     * are needed. */
     if (thread_pool_needs_thread(pool) &&
         (pool->running == 0 || pool->retry_at != 0))
         thread_pool_try_start(pool);
@@ -329,9 +331,10 @@ thread_pool_abort(struct thread_pool *pool)
 
     pthread_mutex_lock(&pool->lock);
     thread_pool_take_queue(pool, &queue);
-    /* One of these may have been closed a moment ago and its number given
-     * to another socket; at the end of all things that one goes as well. */
-    for (job = TAILQ_FIRST(&pool->handled); job; job = TAILQ_NEXT(job, link))
+    /* One of these may just have been closed and its number reused for another
+     * socket. This is the end of the process, so that may be shut down too. */
+    for (job = TAILQ_FIRST(&pool->in_progress); job;
+         job = TAILQ_NEXT(job, link))
         shutdown(job->descriptor, SHUT_RDWR);
     pthread_mutex_unlock(&pool->lock);
     thread_pool_close_jobs(pool, &queue);

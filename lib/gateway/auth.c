@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * auth.c - find the token, open it, and see whether the request may enter.
+ * auth.c - authenticate a request: open its token or cookies, and refuse a
+ * request from another site.
  */
 #include "gateway/auth.h"
 
@@ -33,7 +34,7 @@ log_token_refused(const struct context *ctx, const struct request *req,
               LOG_C_STRING("cause", pst_err_code(reason)));
 }
 
-/* Take over what was opened; e is how that ended. */
+/* Copy an opened session into auth. e is the result of opening it. */
 static void
 set_auth_session(const struct context *ctx, struct auth *auth,
                  const struct session_opened *opened, enum pst_err e)
@@ -51,10 +52,11 @@ set_auth_session(const struct context *ctx, struct auth *auth,
                                           &ctx->config->timeouts, ctx->now));
 }
 
-/* It is on no list and in no store: there is nothing of anybody's in it. */
+/* Issue the token of a new guest session, which is not stored and holds nothing
+ * of any user. */
 static enum pst_err
-issue_nobody_token(struct context *ctx, struct pst_arena *arena,
-                   struct pst_str *token)
+issue_empty_token(struct context *ctx, struct pst_arena *arena,
+                  struct pst_str *token)
 {
     struct pst_session session = {.who = PST_STR("{}"),
                                   .known = PST_IDENTITY_GUEST};
@@ -64,8 +66,7 @@ issue_nobody_token(struct context *ctx, struct pst_arena *arena,
     if (!e)
         e = pst_session_start(&session, &ctx->config->timeouts, ctx->now, 0);
     if (!e)
-        e = transport_issue(ctx, arena, TOKEN_METHOD_BEARER, &session, true,
-                            &issued);
+        e = transport_issue(ctx, arena, TOKEN_METHOD_BEARER, &session, &issued);
     if (!e)
         *token = issued.bearer;
     return e;
@@ -80,7 +81,7 @@ auth_clear_bearer(struct context *ctx, const struct request *req,
 
     if (pst_str_starts_nocase(request_variable(req, "SERVER_SOFTWARE"),
                               PST_STR("lighttpd")))
-        e = issue_nobody_token(ctx, res->arena, &token);
+        e = issue_empty_token(ctx, res->arena, &token);
     if (!e)
         response_set_header(res, ctx->config->auth_token_header, token);
     else if (!res->deferred_error)
@@ -116,7 +117,7 @@ authenticate_bearer(struct context *ctx, const struct request *req,
     auth->carrier = AUTH_BY_BEARER;
     res->challenge = PST_STR("Bearer realm=\"postern\"");
     if (!e && token.len == 0)
-        return PST_OK; /* a client that has none yet, or none any more */
+        return PST_OK; /* a client without a token sends "Bearer" alone */
     if (!e)
         e = session_open_token(ctx, req, PST_PURPOSE_BEARER, token, &opened);
     set_auth_session(ctx, auth, &opened, e);
@@ -143,7 +144,7 @@ authenticate_cookie_kind(struct context *ctx, const struct request *req,
     return PST_OK;
 }
 
-/* A guest's counts only where there is no user's. */
+/* A guest's cookie is used only where there is no user's session. */
 static enum pst_err
 authenticate_cookies(struct context *ctx, const struct request *req,
                      struct auth *auth)
@@ -186,9 +187,8 @@ auth_clear_dead_cookies(const struct context *ctx, struct response *res,
     }
 }
 
-/* Entering. */
-
-/* A header that no form of another site can add to its post. */
+/* A header that a form of another site cannot set: a script that sets it needs
+ * a CORS preflight. */
 static bool
 has_preflight_header(const struct request *req)
 {
@@ -218,7 +218,7 @@ auth_check_cross_site(struct context *ctx, const struct request *req,
         .sec_fetch_site = req->sec_fetch_site,
         .referer = req->referer,
         .safe = request_has_safe_method(req),
-        /* Not one that does not open: anybody can make that up. */
+        /* A token that does not open proves nothing: anyone can make one up. */
         .bearer = auth->carrier == AUTH_BY_BEARER &&
                   (auth->has_session || auth->is_unchecked),
         .form_with_cookie =
@@ -238,7 +238,6 @@ auth_check_cross_site(struct context *ctx, const struct request *req,
     return e;
 }
 
-/* Is there such a path, and such a method? */
 static enum pst_err
 check_path_and_method(const struct request *req, struct response *res,
                       const char *methods)

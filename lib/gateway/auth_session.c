@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * auth_session.c - begin a session, renew it, end it, and say so in the reply.
+ * auth_session.c - begin, renew and end sessions: in the store, and by the
+ * tokens and cookies of the response.
  */
 #include "gateway/auth_session.h"
 
@@ -8,8 +9,9 @@
 #include "gateway/session_registry.h"
 #include "gateway/token_transport.h"
 
-/* An answer goes the way its request came; a first one goes every way, but not
- * in a header to a page of our own, whose scripts could read it. */
+/* A response uses the carrier of its request. A first token uses every method
+ * that is on, except a header to a page of our own: its scripts could read it.
+ */
 static unsigned
 token_methods(const struct context *ctx, const struct request *req,
               const struct auth *auth)
@@ -49,14 +51,15 @@ put_session_tokens(struct context *ctx, struct response *res, struct auth *auth,
     auth->bearer = issued->bearer;
 }
 
-/* Did cookies of this kind come that are not the session, or copies of it? */
+/* Did the request have other cookies of this kind beside the session's? */
 static bool
 has_other_cookies(const struct auth *auth, enum session_cookies_kind kind)
 {
     return auth->cookies.count[kind] > 1 || auth->is_dead[kind];
 }
 
-/* The guest's cookie beside a user's; a dead one is only noted. */
+/* Open the guest's cookie beside a user's. One that does not open is not an
+ * error. */
 static enum pst_err
 open_guest_session(struct context *ctx, const struct request *req,
                    struct auth *auth)
@@ -76,7 +79,7 @@ open_guest_session(struct context *ctx, const struct request *req,
     return PST_OK;
 }
 
-/* Is the session a user's, so that a guest's may stand beside it? */
+/* Is the session a user's? Then a guest's may exist beside it. */
 static bool
 is_user_session(const struct auth *auth)
 {
@@ -101,9 +104,10 @@ auth_guest_upstream(struct context *ctx, const struct request *req,
 }
 
 /*
- * Clear what would stand in the way of the new cookie: other variants of its
- * own name, the one that the session before it had, and, for a user, a guest's
- * and that of an older name. A guest's leaves the user's alone.
+ * Clear what would conflict with the new cookie: other variants of its name;
+ * the cookie of the session before it; for a user, a guest's and that of the
+ * older name. A new guest's cookie leaves a user's alone, unless it replaces
+ * it.
  */
 static void
 clear_replaced_cookies(const struct context *ctx, struct response *res,
@@ -124,12 +128,13 @@ clear_replaced_cookies(const struct context *ctx, struct response *res,
     }
 }
 
-/* How often one session is sealed: twice in the second of a "log out
- * everywhere"; more means that one follows another. */
+/* How often a session is sealed. In the second of a "log out everywhere" it is
+ * sealed again with a later start; another such second right after it is too
+ * busy. */
 #define ISSUE_TRIES_MAX 3
 
-/* A user's session that takes the place of a user's ends the guest's beside
- * it, too. */
+/* The sessions that a new one ends: the session before it, and, where a user's
+ * replaces a user's, the guest's beside it. */
 static enum pst_err
 find_replaced_sessions(struct context *ctx, const struct request *req,
                        struct auth *auth, const struct auth *fresh,
@@ -147,9 +152,8 @@ find_replaced_sessions(struct context *ctx, const struct request *req,
 }
 
 /*
- * Make what goes out, let the session take the place of what was before, in
- * one step of the store, and only then hand it out: whatever fails, nothing
- * half-made remains.
+ * Seal the new session, replace the old one by it in one step of the store, and
+ * only then put it into the response: if a step fails, nothing is issued.
  */
 static enum pst_err
 establish_session(struct context *ctx, const struct request *req,
@@ -164,7 +168,7 @@ establish_session(struct context *ctx, const struct request *req,
         e = PST_EXPIRED;
     for (unsigned i = 0; i < ISSUE_TRIES_MAX && e == PST_EXPIRED; i++) {
         e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
-                            &fresh->session, true, &issued);
+                            &fresh->session, &issued);
         if (e)
             return e;
         replaced.blob = issued.blob;
@@ -202,8 +206,8 @@ auth_begin_session(struct context *ctx, const struct request *req,
                                           : PST_IDENTITY_GUEST;
     session->asked = grant->asked;
     session->remember = grant->remember;
-    /* Always a new id: one that was planted before the login is worth
-     * nothing after it. */
+    /* Always a new id. Session fixation: a cookie that an attacker planted
+     * before the login is worth nothing after it. */
     e = ctx->random(session->sid, sizeof(session->sid));
     if (e)
         return e;
@@ -216,8 +220,8 @@ auth_begin_session(struct context *ctx, const struct request *req,
 }
 
 /*
- * A session that was ended while this request was on its way stays ended:
- * what is sealed here carries the id that the roster refuses.
+ * A session that was revoked while this request was processed stays revoked:
+ * the token issued here has its id, which the registry refuses.
  */
 enum pst_err
 auth_renew_session(struct context *ctx, const struct request *req,
@@ -231,12 +235,12 @@ auth_renew_session(struct context *ctx, const struct request *req,
     if (e)
         return e;
     pst_session_touch(&auth->session, &ctx->config->timeouts, ctx->now);
-    e = transport_issue(ctx, res->arena, token_methods(ctx, req, auth),
-                        &auth->session, false, &issued);
+    e = transport_reissue(ctx, res->arena, token_methods(ctx, req, auth),
+                          &auth->session, &issued);
     if (e)
         return e == PST_TOO_LARGE ? PST_INTERNAL
                                   : registry_log_store_error(ctx, req, e);
-    /* The list is for reading; that it is a little behind refuses nobody. */
+    /* An error only leaves the user's list of sessions a little behind. */
     (void)!registry_touch(ctx, req, &auth->session);
     if (!auth->keeps_dead_cookies && has_other_cookies(auth, kind))
         session_cookies_clear(ctx->config, res, kind);
@@ -249,7 +253,7 @@ enum pst_err
 auth_renew_if_due(struct context *ctx, const struct request *req,
                   struct response *res, struct auth *auth)
 {
-    /* Of several copies one is left, in the variant that is configured. */
+    /* A renewal leaves one of several copies, in the configured variant. */
     bool has_copies =
         auth->carrier == AUTH_BY_COOKIE && !auth->keeps_dead_cookies &&
         has_other_cookies(auth, session_cookie_kind(&auth->session));
@@ -289,18 +293,18 @@ enum pst_err
 auth_end_browser_sessions(struct context *ctx, const struct request *req,
                           struct response *res, struct auth *auth)
 {
-    bool is_guest_beside = is_user_session(auth);
+    bool has_guest_beside = is_user_session(auth);
     enum pst_err guest = PST_OK;
     enum pst_err e = auth_end_session(ctx, req, res, auth);
 
     if (!(token_methods(ctx, req, auth) & TOKEN_METHOD_COOKIE))
         return e;
-    if (is_guest_beside)
+    if (has_guest_beside)
         guest = open_guest_session(ctx, req, auth);
     if (!guest && auth->has_guest)
         guest = registry_revoke(ctx, req, &auth->guest);
-    /* The user's last: curl up to 7.88 at least, with one file for -b and -c,
-     * forgets what a line before the last one cleared. */
+    /* The user's cookie last: curl (7.88 and before) with one file for -b and
+     * -c keeps only the clearing of the last line. */
     for (unsigned kind = SESSION_COOKIES_KINDS; kind-- > 0;) {
         if (kind == SESSION_COOKIES_USER || auth->cookies.count[kind] > 0)
             session_cookies_clear(ctx->config, res, kind);

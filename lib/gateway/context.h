@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * context.h - what one worker carries from request to request.
+ * context.h - what a handler gets besides request and response: configuration,
+ * keys, and this thread's connections to backend and store.
  */
 #ifndef POSTERN_GATEWAY_CONTEXT_H
 #define POSTERN_GATEWAY_CONTEXT_H
@@ -16,26 +17,28 @@
 
 struct documents;
 
+/* One for each thread, which handles one request at a time. */
 struct context {
     const struct config *config;
-    const struct pst_keyring *ring;
+    const struct pst_keyring *ring; /* the same one for a whole request */
     struct log *log;
-    struct http_client *upstream; /* this worker's own */
-    struct http_client
-        *upstream_nested;  /* for a request within one (gateway/forward.c);
-                          NULL until it is needed */
-    bool is_upstream_busy; /* upstream is at work */
-    struct store *store;   /* this worker's own; NULL: none */
-    struct documents *documents; /* the process's own (gateway/documents.h) */
-    int64_t store_answered_at;   /* unix seconds; when it last did */
+    struct http_client *upstream; /* this thread's */
+
+    /* This thread's, for a request that is made while `upstream` is busy
+     * (gateway/forward.c); NULL until it is needed. */
+    struct http_client *upstream_nested;
+    bool is_upstream_busy;
+    struct store *store;         /* this thread's; NULL: none is configured */
+    struct documents *documents; /* shared by all threads */
+    int64_t store_answered_at;   /* unix seconds: the store's last answer */
     int64_t now;                 /* unix seconds, read once for each request */
     enum pst_err (*random)(void *out, size_t len); /* pst_crypto_random() */
 };
 
 /*
- * What a program does with one request. An error it returns before the reply
- * has begun becomes the answer (gateway/page.h); after that, the answer is cut
- * off.
+ * What a program does with one request. If it returns an error before the
+ * response has begun, the error is the answer (gateway/page.h); after that,
+ * the answer is cut off.
  */
 typedef enum pst_err handler_fn(struct context *ctx, struct request *req,
                                 struct response *res);

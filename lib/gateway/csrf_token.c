@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * csrf_token.c - seal which form, for whom and when; open it again.
+ * csrf_token.c - seal a form's name, session and time into a CSRF token, and
+ * check it.
  */
 #include "gateway/csrf_token.h"
 
@@ -12,7 +13,8 @@
 #define CLAIMS_MAX 160
 #define TOKEN_MAX 512
 
-/* Half of a hash, in hex: enough to tell sessions apart, none of the id. */
+/* Bytes of a hash of the session's id: enough to tell sessions apart, and the
+ * id cannot be found from it. */
 #define SESSION_HASH_LEN 16
 
 static const struct pst_str form_names[] = {
@@ -27,7 +29,7 @@ csrf_token_use(const struct context *ctx)
                                   PST_TOKEN_SEALED};
 }
 
-/* Whose form it is: a session's, or "" for a visitor without one. */
+/* Write the hash of the session, or nothing where there is none. */
 static void
 emit_form_session(struct pst_buf *buf, const struct auth *auth)
 {
@@ -76,7 +78,7 @@ is_form_unexpired(const struct context *ctx, int64_t issued_at)
            ctx->now < issued_at + CSRF_TOKEN_LIFETIME;
 }
 
-/* The very session it was made for, or none where it was made for none. */
+/* Is the token of exactly this session, or of none where there is none? */
 static bool
 is_same_form_session(const struct auth *auth, struct pst_str session_hash)
 {
@@ -89,12 +91,13 @@ is_same_form_session(const struct auth *auth, struct pst_str session_hash)
 }
 
 /*
- * Whoever has logged in, or out, in one tab may log in in another that was
- * open before. A session that was there when the form was made is another
- * matter: the form was made for somebody else, and brought here.
+ * Did the session begin after the form was made, or has it ended since? A user
+ * who logs in or out in one tab may still log in in another. A session that was
+ * older than the form, and is not the form's, means that the form was made for
+ * another browser and planted in this one.
  */
 static bool
-is_session_since_form(const struct auth *auth, int64_t issued_at)
+is_session_newer_than_form(const struct auth *auth, int64_t issued_at)
 {
     return !auth->has_session || auth->session.iat >= issued_at;
 }
@@ -128,7 +131,8 @@ verify_csrf_token(const struct context *ctx, const struct request *req,
         !is_form_unexpired(ctx, issued_at))
         return PST_STALE_FORM;
     if (is_same_form_session(auth, session_hash) ||
-        (form == CSRF_TOKEN_LOGIN && is_session_since_form(auth, issued_at)))
+        (form == CSRF_TOKEN_LOGIN &&
+         is_session_newer_than_form(auth, issued_at)))
         return PST_OK;
     return PST_STALE_FORM;
 }

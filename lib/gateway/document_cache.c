@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * document_cache.c - two hash tables over documents that stand in two lists:
- * those on trial, and those that were found again.
+ * document_cache.c - a segmented LRU cache of documents: two hash tables (by
+ * text, by SHA-256) and two lists (probation, protected).
  *
- * One lock, held for a few steps: texts are hashed and compared outside.
+ * One lock guards it. Texts are hashed and compared outside the lock.
  */
 #include "gateway/document_cache.h"
 
@@ -11,14 +11,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* What malloc() adds to a block, about; a document is two. */
+/* Approximate overhead of malloc() for a block; a document is two blocks. */
 #define BLOCK_OVERHEAD 16
 
-/* One bucket for so many bytes of documents. */
+/* One hash bucket for this many bytes of documents. */
 #define BYTES_PER_BUCKET 1024
 #define BUCKETS_MIN 16
 
-/* The part of memory for documents that were found again. */
+/* The share of memory for protected documents. */
 #define PROTECTED_SHARE(size) ((size) / 5 * 4)
 
 struct document_list;
@@ -29,18 +29,18 @@ struct document {
     struct pst_str text; /* part of meaning, or of own_text */
     size_t size;
 
-    /* Below here: for the cache that has it, under its lock. */
+    /* The fields below belong to the cache, under its lock. */
     uint64_t text_key;
     uint64_t hash_key;
     struct document *next_text; /* in its bucket */
     struct document *next_hash;
-    struct document_list *list; /* NULL: in no cache */
+    struct document_list *list; /* NULL: not in a cache */
     struct document *newer;
     struct document *older;
     bool has_hash;
     uint8_t hash[PST_HASH_LEN];
 
-    char own_text[]; /* where the meaning's text is another */
+    char own_text[]; /* if the text differs from meaning->text */
 };
 
 struct document_list {
@@ -50,12 +50,11 @@ struct document_list {
 };
 
 struct document_cache {
-    pthread_mutex_t lock; /* over all below but the key */
+    pthread_mutex_t lock; /* for all fields below except the key */
     struct pst_siphash_key key;
-    struct document_list probation; /* put, and not found since */
+    struct document_list probation; /* not found since they were put */
     struct document_list protected; /* found again */
-    size_t size_max;                /* bytes of documents, without tables */
-    size_t table_size;              /* bytes of tables */
+    size_t size_max;                /* limit in bytes, without the tables */
     size_t bucket_mask;
     struct document **by_text; /* buckets, one block with by_hash */
     struct document **by_hash;
@@ -138,7 +137,8 @@ document_list_add(struct document_list *list, struct document *document)
     list->size += document->size;
 }
 
-/* Count a use. What does not fit among the kept any longer is on trial. */
+/* Count a use: move the document to the front of the protected list. What no
+ * longer fits there goes back on probation. */
 static void
 document_promote(struct document_cache *cache, struct document *document)
 {
@@ -196,7 +196,8 @@ cache_lookup_hash(const struct document_cache *cache, uint64_t key,
     return document;
 }
 
-/* Take it out of lists and tables; gives the cache's reference back. */
+/* Remove a document from its list and the tables, and drop the cache's
+ * reference. */
 static void
 cache_evict_document(struct document_cache *cache, struct document *document)
 {
@@ -230,6 +231,7 @@ document_cache_new(struct document_cache **out, size_t size_max,
 {
     struct document_cache *cache = calloc(1, sizeof(*cache));
     size_t buckets = BUCKETS_MIN;
+    size_t table_size;
 
     if (!cache)
         return PST_NO_MEMORY;
@@ -244,9 +246,8 @@ document_cache_new(struct document_cache **out, size_t size_max,
     cache->key = *key;
     cache->by_hash = cache->by_text + buckets;
     cache->bucket_mask = buckets - 1;
-    cache->table_size = 2 * buckets * sizeof(struct document *);
-    cache->size_max =
-        size_max > cache->table_size ? size_max - cache->table_size : 0;
+    table_size = 2 * buckets * sizeof(struct document *);
+    cache->size_max = size_max > table_size ? size_max - table_size : 0;
     *out = cache;
     return PST_OK;
 }
@@ -266,7 +267,7 @@ document_cache_free(struct document_cache **cache)
     *cache = NULL;
 }
 
-/* Under the lock: a reference for the caller, where there is a document. */
+/* Take a reference for the caller, if there is a document. Needs the lock. */
 static struct document *
 cache_acquire_document(struct document_cache *cache, struct document *document)
 {
@@ -289,7 +290,7 @@ document_cache_find_text(struct document_cache *cache, struct pst_str text)
     pthread_mutex_unlock(&cache->lock);
     if (!document || pst_str_equal(document->text, text))
         return document;
-    document_release(document); /* another text of the same hash */
+    document_release(document); /* a hash collision */
     return NULL;
 }
 
@@ -307,7 +308,7 @@ document_cache_find_hash(struct document_cache *cache,
     return document;
 }
 
-/* Have it found by its hash too. */
+/* Add a document to the table by SHA-256. */
 static void
 cache_index_by_hash(struct document_cache *cache, struct document *document,
                     const uint8_t *hash)
@@ -349,21 +350,10 @@ document_cache_put(struct document_cache *cache, struct document *document,
         cache_insert_document(cache, document, key);
         existing = document;
     }
-    /* Of two texts of one hash, the first stays. */
+    /* If two texts collide, the first one stays. */
     if (hash && !existing->has_hash &&
         (existing == document || pst_str_equal(existing->text, document->text)))
         cache_index_by_hash(cache, existing, hash);
     cache_evict_to_limit(cache);
     pthread_mutex_unlock(&cache->lock);
-}
-
-size_t
-document_cache_size(struct document_cache *cache)
-{
-    size_t size;
-
-    pthread_mutex_lock(&cache->lock);
-    size = cache->table_size + cache->probation.size + cache->protected.size;
-    pthread_mutex_unlock(&cache->lock);
-    return size;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * document_cache.h - documents that were read before, in bounded memory
- * shared by the threads of a process.
+ * document_cache.h - a cache of parsed documents, in bounded memory, shared by
+ * the threads of a process.
  *
- * A document is found by its text, under a keyed hash, or by its SHA-256 when
- * it was put so. It stays alive while anybody holds a reference. When memory
- * is spent, those go first that were put and never found again; one that was
- * found again is safe from any number of them (a segmented LRU list).
+ * A document is found by its text (keyed hash), or by its SHA-256 if it was put
+ * with one. Reference counts keep it alive. Eviction is a segmented LRU:
+ * documents that were never found again go first, so a client that sends many
+ * different documents cannot evict those in use.
  */
 #ifndef POSTERN_GATEWAY_DOCUMENT_CACHE_H
 #define POSTERN_GATEWAY_DOCUMENT_CACHE_H
@@ -16,22 +16,22 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
-/* A text and what it means; counted references, never changed. */
+/* A text and its meaning; immutable and reference-counted. */
 struct document;
 
 /*
- * Make one, with one reference.
- *   text     as it came; copied
- *   meaning  of it; belongs to the document on PST_OK
+ * Create a document, with one reference.
+ *   text     as sent by the client; copied
+ *   meaning  the text's meaning; owned by the document on PST_OK
  * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err document_new(struct document **out,
                                        struct pst_str text,
                                        struct pst_graphql_meaning *meaning);
 
-/* Give a reference back; void *, so that an arena can do it. */
+/* Drop a reference. The parameter is void * to fit pst_arena_defer(). */
 void document_release(void *document);
 
 const struct pst_graphql_meaning *
@@ -40,38 +40,37 @@ document_meaning(const struct document *document);
 struct document_cache;
 
 /*
- * Make one that remembers at most size_max bytes, its tables included.
- *   key  random; copied
+ * Create a cache.
+ *   size_max  memory limit in bytes, hash tables included
+ *   key       random key of the hash tables; copied
  * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err document_cache_new(struct document_cache **out,
                                              size_t size_max,
                                              const struct pst_siphash_key *key);
 
-/* Free it and its references, and clear the caller's pointer. */
+/* Free the cache and its references, and set *cache to NULL. A NULL *cache is
+ * allowed. */
 void document_cache_free(struct document_cache **cache);
 
 /*
- * Find the document of exactly this text, which counts as a use of it.
- * Returns it with a reference, or NULL.
+ * Find the document of exactly this text, and count a use of it.
+ * Returns it with a new reference, or NULL.
  */
 struct document *document_cache_find_text(struct document_cache *cache,
                                           struct pst_str text);
 
-/* The same by the SHA-256 under which it was put. */
+/* The same by the SHA-256 that it was put with. */
 struct document *
 document_cache_find_hash(struct document_cache *cache,
                          const uint8_t hash[static PST_HASH_LEN]);
 
 /*
- * Remember a document, with a reference of the cache's own. One of the same
- * text that is there already stays; it gets the hash.
- *   hash  SHA-256 of its text, to be found by that too; NULL: only by text
+ * Add a document; the cache takes a reference of its own. If the cache already
+ * has a document of this text, that one stays, and gets the hash.
+ *   hash  SHA-256 of the text; NULL: the document is found only by text
  */
 void document_cache_put(struct document_cache *cache, struct document *document,
                         const uint8_t *hash);
-
-/* Bytes remembered now, tables included. */
-size_t document_cache_size(struct document_cache *cache);
 
 #endif

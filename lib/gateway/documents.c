@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.c - where a document's meaning comes from: the manifest, what was
- * read before, or the parser.
+ * documents.c - find the meaning of a document in the manifest, in the cache,
+ * or by parsing.
  */
 #include "gateway/documents.h"
 
@@ -15,8 +15,8 @@
 struct documents {
     const struct pst_graphql_rules *rules;
     bool is_manifest_only;
-    struct manifest *manifest;    /* NULL: none */
-    struct document_cache *cache; /* NULL: nothing is remembered */
+    struct manifest *manifest;    /* NULL: there is none */
+    struct document_cache *cache; /* NULL: nothing is cached */
 };
 
 static enum pst_err
@@ -84,7 +84,7 @@ find_manifest_document(const struct documents *documents, struct pst_str text)
     return manifest_find_text(documents->manifest, text);
 }
 
-/* Have the arena give the caller's reference back. */
+/* Let the arena drop the caller's reference. */
 static enum pst_err
 defer_document_release(struct pst_arena *arena, struct document *document,
                        const struct pst_graphql_meaning **meaning)
@@ -115,7 +115,6 @@ parse_new_document(const struct documents *documents, struct pst_str text,
     return e;
 }
 
-/* Find it where it was remembered. */
 static struct document *
 find_cached_document(const struct documents *documents, struct pst_str text)
 {
@@ -124,7 +123,8 @@ find_cached_document(const struct documents *documents, struct pst_str text)
     return document_cache_find_text(documents->cache, text);
 }
 
-/* A text that logs in or checks a password may hold one, and is forgotten. */
+/* Cache a document, unless it logs in or checks a password: its text can
+ * contain one. */
 static void
 cache_parsed_document(const struct documents *documents,
                       struct document *document, struct pst_str text,
@@ -223,7 +223,7 @@ documents_find_id(struct documents *documents, struct pst_arena *arena,
     const struct pst_graphql_meaning *listed =
         documents->manifest ? manifest_find_id(documents->manifest, id) : NULL;
 
-    (void)arena; /* the manifest's live as long as `documents` */
+    (void)arena; /* meanings of the manifest live as long as `documents` */
     if (!listed)
         return PST_NOT_FOUND;
     *meaning = listed;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.h - the documents that this process knows: those it has parsed
- * before, automatic persisted queries, and a manifest (design 2.5 and 2.6).
+ * documents.h - find the meaning of a document: in the manifest, in a cache, or
+ * by parsing; and automatic persisted queries (design 2.5 and 2.6).
  *
- * One object a process, shared by its threads; every function is
- * thread-safe. What is parsed once is found again under a keyed hash, and
- * believed only after comparing the whole text. Memory is bounded: documents
- * seen once cannot push out those that are used again.
+ * One object per process. All functions are thread-safe. The cache compares
+ * whole texts, so a hash collision cannot return another document's meaning.
+ * Its memory is bounded, and documents seen once cannot evict those in use.
  */
 #ifndef POSTERN_GATEWAY_DOCUMENTS_H
 #define POSTERN_GATEWAY_DOCUMENTS_H
@@ -15,48 +14,51 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
 #define DOCUMENTS_HASH_LEN PST_HASH_LEN /* SHA-256 */
-#define DOCUMENTS_TEXT_MAX (64 * 1024)  /* bytes of one that is remembered */
+#define DOCUMENTS_TEXT_MAX (64 * 1024)  /* bytes of a cached document */
 
 struct documents;
 
-/* What they are made from. */
+/* Options of documents_new(). */
 struct documents_options {
     const struct pst_graphql_rules *rules; /* outlives the object */
-    size_t size_max;       /* bytes of everything remembered, without the
-                              manifest */
-    bool is_persistent;    /* false in plain CGI: nothing is remembered from
-                           request to request */
+    size_t size_max;       /* memory limit of the cache, in bytes */
+    bool is_persistent;    /* use the cache; false in plain CGI, where the
+                              process ends after one request */
     const char *manifest;  /* file, or NULL: none */
-    bool is_manifest_only; /* trusted documents: nothing else passes */
+    bool is_manifest_only; /* refuse all other documents */
 };
 
 /*
- * Make one; reads and parses the manifest.
- *   message  at least 256 bytes; set on PST_BAD_CONFIG: what is wrong with the
- *        manifest, naming file, document id, line and column, as it follows
- *        the variable's name in a message ("names /etc/…, whose document …")
- * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
+ * Create the object; reads and parses the manifest.
+ *   out      set on PST_OK; free it with documents_free()
+ *   message  of message_size bytes, at least 256; set on PST_BAD_CONFIG: what
+ * is wrong with the manifest, with file, document id, line and column. It
+ * follows the variable's name ("names /etc/…, whose document …") Returns
+ * PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
  */
 PST_MUST_USE enum pst_err documents_new(struct documents **out,
                                         const struct documents_options *options,
                                         char *message, size_t message_size);
+
+/* Free the object, and set *documents to NULL. A NULL *documents is allowed. */
 void documents_free(struct documents **documents);
 
+/* Is the cache in use? */
 bool documents_is_persistent(const struct documents *documents);
 
 /*
- * What a text means. Parses it where it is not known yet. Remembered is what
- * is at most DOCUMENTS_TEXT_MAX long and neither logs in nor checks a
- * password, for such a text may hold one.
- *   arena    the meaning is kept until it is reset (a reference is held)
+ * Find the meaning of a text; parse it if it is not known. It is then cached,
+ * unless it is longer than DOCUMENTS_TEXT_MAX, or logs in or checks a password:
+ * such a text can contain a password.
+ *   arena    the meaning is valid until its reset
  *   meaning  set on PST_OK
  *   error    set on PST_MALFORMED and PST_TOO_LARGE
- * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE, PST_NO_MEMORY;
- * PST_DOCUMENT_NOT_ALLOWED (trusted documents only, and the manifest does not
- * have it).
+ * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE, PST_NO_MEMORY; or
+ * PST_DOCUMENT_NOT_ALLOWED (is_manifest_only, and the manifest does not list
+ * the text).
  */
 PST_MUST_USE enum pst_err
 documents_read(struct documents *documents, struct pst_arena *arena,
@@ -64,10 +66,10 @@ documents_read(struct documents *documents, struct pst_arena *arena,
                struct pst_graphql_error *error);
 
 /*
- * The same, and remember the text as an automatic persisted query.
- *   hash  SHA-256 that the client gave
- * Also returns PST_HASH_MISMATCH (hash is not the text's). What is not
- * remembered by documents_read() is not here either, only read.
+ * The same, and register the text as an automatic persisted query. Texts that
+ * documents_read() does not cache are not registered.
+ *   hash  SHA-256 that the client sent
+ * Also returns PST_HASH_MISMATCH (hash is not the SHA-256 of the text).
  */
 PST_MUST_USE enum pst_err
 documents_persist(struct documents *documents, struct pst_arena *arena,
@@ -77,8 +79,8 @@ documents_persist(struct documents *documents, struct pst_arena *arena,
                   struct pst_graphql_error *error);
 
 /*
- * Find a persisted query by its hash. The manifest's documents are found by
- * the SHA-256 of their text too.
+ * Find a persisted query, or a document of the manifest, by the SHA-256 of its
+ * text.
  * Returns PST_OK, PST_NOT_FOUND, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
@@ -86,7 +88,8 @@ documents_find_hash(struct documents *documents, struct pst_arena *arena,
                     const uint8_t hash[static DOCUMENTS_HASH_LEN],
                     const struct pst_graphql_meaning **meaning);
 
-/* Find a document of the manifest by its id. PST_OK or PST_NOT_FOUND. */
+/* Find a document of the manifest by its id. Returns PST_OK or PST_NOT_FOUND.
+ */
 PST_MUST_USE enum pst_err
 documents_find_id(struct documents *documents, struct pst_arena *arena,
                   struct pst_str id,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request.c - what an HTTP request asks of GraphQL, read once and as a
- * whole.
+ * graphql_request.c - read the GraphQL requests of an HTTP request: from the
+ * URL of a GET, or from the JSON or multipart body of a POST.
  */
 #include "gateway/graphql_request.h"
 
@@ -9,12 +9,11 @@
 
 #include "codec/gunzip.h"
 #include "codec/json_slice.h"
-#include "codec/percent.h"
+#include "gateway/graphql_parameters.h"
 #include "gateway/upload.h"
-#include "http/form.h"
 #include "http/media_type.h"
 
-/* Bytes of decoded strings, all calls together, that the arena may take. */
+/* Bytes of the arena for decoded strings, for all requests of a batch. */
 #define DECODED_MAX ((size_t)32 * 1024)
 
 #define REASON_MAX 100
@@ -35,8 +34,7 @@ refuse_graphql_request(const struct reader *reader, enum pst_err e,
     return e;
 }
 
-/* As refuse_graphql_request(), but errors that are not in what was sent have
- * their own text. */
+/* The same, but an error that the client did not cause keeps its own text. */
 static enum pst_err
 refuse_read_error(const struct reader *reader, enum pst_err e,
                   const char *reason)
@@ -69,137 +67,10 @@ refuse_json_size(const struct reader *reader)
                                       : "the request's JSON is too large");
 }
 
-/* The query string. */
+/* Content-Type. */
 
-static bool
-is_forwarded_parameter(const struct config *config, struct pst_str name)
-{
-    for (size_t i = 0; i < config->forward_parameter_count; i++) {
-        if (pst_str_equal(config->forward_parameters[i], name))
-            return true;
-    }
-    return false;
-}
-
-/* Backends put such values into SQL (L65). */
-static bool
-is_plain_parameter_value(struct pst_str value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if (!pst_is_alpha(value.ptr[i]) && !pst_is_digit(value.ptr[i]) &&
-            value.ptr[i] != '-' && value.ptr[i] != '_')
-            return false;
-    }
-    return true;
-}
-
-static bool
-form_has_earlier_field(const struct pst_form *form, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (pst_str_equal(form->fields[i].name, form->fields[index].name))
-            return true;
-    }
-    return false;
-}
-
-/* Write the parameters that pass on anew, each once. */
-static enum pst_err
-read_forwarded_parameters(const struct reader *reader,
-                          const struct pst_form *form)
-{
-    struct pst_str written;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    pst_buf_init_arena(&buf, reader->req->arena, 3 * reader->req->query.len);
-    for (size_t i = 0; i < form->count; i++) {
-        const struct pst_form_field *field = &form->fields[i];
-
-        if (!is_forwarded_parameter(reader->config, field->name))
-            continue;
-        if (!is_plain_parameter_value(field->value))
-            return refuse_graphql_request(
-                reader, PST_MALFORMED,
-                "a parameter that is passed on may consist of "
-                "letters, digits, - and _ only");
-        if (form_has_earlier_field(form, i))
-            return refuse_graphql_request(
-                reader, PST_DUPLICATE,
-                "a parameter that is passed on is given twice");
-        if (buf.len > 0)
-            pst_buf_add_char(&buf, '&');
-        pst_percent_encode(&buf, field->name);
-        pst_buf_add_char(&buf, '=');
-        pst_buf_add(&buf, field->value);
-    }
-    if (buf.len == 0)
-        return PST_OK;
-    e = pst_buf_finish(&buf, &written);
-    if (e)
-        return refuse_graphql_request(reader, PST_NO_MEMORY,
-                                      pst_err_text(PST_NO_MEMORY));
-    reader->out->parameters = written;
-    return PST_OK;
-}
-
-/*
- * GraphQL's own parameters.
- *   values  set by name; NULL: there may be none, since the request is in the
- *           body, and a backend could take what is in the URL (L67)
- */
-static enum pst_err
-read_graphql_parameters(const struct reader *reader,
-                        const struct pst_form *form, struct pst_str *values)
-{
-    for (size_t i = 0; i < form->count; i++) {
-        struct pst_str name = form->fields[i].name;
-        bool is_case_variant;
-        enum graphql_request_field field =
-            graphql_request_field_find(name, &is_case_variant);
-
-        if (!values &&
-            (is_case_variant || field != GRAPHQL_REQUEST_FIELD_COUNT))
-            return refuse_graphql_request(
-                reader, PST_MALFORMED,
-                "the URL of a POST may not have GraphQL's own "
-                "parameters");
-        if (is_case_variant)
-            return refuse_graphql_request(
-                reader, PST_DUPLICATE, graphql_request_field_case_error(name));
-        if (field == GRAPHQL_REQUEST_FIELD_COUNT)
-            continue;
-        if (!pst_str_is_absent(values[field]))
-            return refuse_graphql_request(
-                reader, PST_DUPLICATE, "a parameter of GraphQL is given twice");
-        values[field] = form->fields[i].value;
-    }
-    return PST_OK;
-}
-
-static enum pst_err
-parse_query_string(const struct reader *reader, struct pst_str *values)
-{
-    struct pst_form form;
-    enum pst_err e =
-        pst_form_parse(reader->req->arena, reader->req->query, &form);
-
-    if (e)
-        return refuse_read_error(reader, e,
-                                 e == PST_TOO_LARGE
-                                     ? "the URL has too many parameters"
-                                     : "the URL's parameters are not UTF-8, or "
-                                       "have a NUL");
-    e = read_graphql_parameters(reader, &form, values);
-    return e ? e : read_forwarded_parameters(reader, &form);
-}
-
-/* The body's type. */
-
-/*
- * JSON has no other charset, but some backends decode what they are sent, and
- * a reader on the way could have another text.
- */
+/* JSON is always UTF-8, but some backends obey a charset parameter and would
+ * then read another text than we do. */
 static enum pst_err
 parse_content_type(const struct reader *reader, struct pst_media_type *type)
 {
@@ -208,7 +79,7 @@ parse_content_type(const struct reader *reader, struct pst_media_type *type)
 
     if (e)
         return refuse_graphql_request(reader, PST_BAD_TYPE,
-                                      "the Content-Type cannot be understood");
+                                      "the Content-Type is malformed");
     charset = pst_media_type_parameter(type, PST_STR("charset"));
     if (!pst_str_is_absent(charset) &&
         !pst_str_equal_nocase(charset, PST_STR("utf-8")) &&
@@ -237,9 +108,9 @@ check_get_has_no_body(const struct reader *reader)
         (req->content_length < 0 &&
          !pst_str_is_absent(request_header(req, PST_STR("Transfer-Encoding")))))
         return refuse_graphql_request(reader, PST_MALFORMED,
-                                      "a GET may not have a body");
-    /* An odd type is how a browser was once made to skip its preflight (L42).
-     */
+                                      "a GET must not have a body");
+    /* With other types browsers have sent such requests across origins without
+     * a preflight. */
     if (req->content_type.len == 0)
         return PST_OK;
     e = parse_content_type(reader, &type);
@@ -247,28 +118,30 @@ check_get_has_no_body(const struct reader *reader)
         return e;
     return content_type_is(&type, PST_STR("application/json"))
                ? PST_OK
-               : refuse_graphql_request(
-                     reader, PST_BAD_TYPE,
-                     "a GET has no Content-Type but application/json");
+               : refuse_graphql_request(reader, PST_BAD_TYPE,
+                                        "the Content-Type of a GET must be "
+                                        "application/json or absent");
 }
 
 static enum pst_err
 read_get_request(const struct reader *reader)
 {
     struct graphql_request_list *out = reader->out;
-    struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT] = {PST_STR_NONE};
+    struct graphql_parameters parameters;
     enum pst_err e = check_get_has_no_body(reader);
 
     if (!e)
-        e = parse_query_string(reader, values);
+        e = graphql_parameters_parse(reader->req, reader->config, true,
+                                     &parameters, &out->reason);
     if (e)
         return e;
+    out->parameters = parameters.forwarded;
     out->form = GRAPHQL_REQUEST_GET;
     out->count = 1;
     out->requests = pst_arena_alloc(reader->req->arena, sizeof(*out->requests));
     if (!out->requests)
         return refuse_read_error(reader, PST_NO_MEMORY, NULL);
-    return graphql_request_parse_values(reader->req->arena, values,
+    return graphql_request_parse_values(reader->req->arena, parameters.values,
                                         out->requests, &out->reason);
 }
 
@@ -314,7 +187,7 @@ parse_batch_requests(const struct reader *reader, struct pst_str array)
     return PST_OK;
 }
 
-/* What is asked for: one request, or a batch of them. */
+/* Parse one request, or a batch. */
 static enum pst_err
 parse_operations_json(const struct reader *reader, struct pst_str json)
 {
@@ -349,7 +222,8 @@ parse_request_json(const struct reader *reader, struct pst_str text)
     struct pst_str json;
     enum pst_err e;
 
-    /* RFC 8259 8.1: a reader may pass over it, and some clients write it. */
+    /* Some clients send a byte order mark. RFC 8259 section 8.1 allows to
+     * ignore it. */
     if (pst_str_starts(text, PST_STR("\xEF\xBB\xBF")))
         text = pst_str_skip(text, 3);
     e = pst_json_check(reader->req->arena, text, &json, &error);
@@ -373,7 +247,7 @@ read_json_request(const struct reader *reader,
         e = gunzip_body(reader->req->arena, body, max_json(reader), &body);
         if (e == PST_MALFORMED)
             return refuse_graphql_request(
-                reader, e, "the body is not one whole member of gzip");
+                reader, e, "the body is not one complete gzip member");
     }
     if (e == PST_TOO_LARGE)
         return refuse_json_size(reader);
@@ -386,7 +260,7 @@ read_json_request(const struct reader *reader,
     return e;
 }
 
-/* Files: what is asked for, and where they belong. */
+/* Read "operations" and "map". The files are read later, while forwarding. */
 static enum pst_err
 read_multipart_request(const struct reader *reader)
 {
@@ -416,22 +290,24 @@ read_post_request(const struct reader *reader)
 {
     enum request_content_coding coding = request_content_coding(reader->req);
     struct pst_media_type type;
-    enum pst_err e = parse_query_string(reader, NULL);
+    struct graphql_parameters parameters;
+    enum pst_err e = graphql_parameters_parse(
+        reader->req, reader->config, false, &parameters, &reader->out->reason);
 
     if (e)
         return e;
+    reader->out->parameters = parameters.forwarded;
     if (reader->req->content_type.len == 0)
         return refuse_graphql_request(
             reader, PST_BAD_TYPE,
-            "the Content-Type is missing: application/json is what "
-            "a GraphQL request has");
+            "the Content-Type is missing: send application/json");
     e = parse_content_type(reader, &type);
     if (e)
         return e;
     if (coding == CONTENT_CODING_OTHER)
         return refuse_graphql_request(
             reader, PST_BAD_TYPE,
-            "of all Content-Encodings only gzip is understood");
+            "the only supported Content-Encoding is gzip");
     if (content_type_is(&type, PST_STR("application/json")) ||
         content_type_is(&type, PST_STR("application/graphql-response+json")))
         return read_json_request(reader, coding);
@@ -440,7 +316,7 @@ read_post_request(const struct reader *reader)
                    ? read_multipart_request(reader)
                    : refuse_graphql_request(
                          reader, PST_BAD_TYPE,
-                         "a multipart request may not be compressed");
+                         "a multipart request must not be compressed");
     return refuse_graphql_request(
         reader, PST_BAD_TYPE,
         "the Content-Type must be application/json or "

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request.h - a client's GraphQL request as it was read, and the
- * request to the backend written anew from it (design 2.8).
+ * graphql_request.h - read the GraphQL requests of an HTTP request, and write
+ * the request to the backend from them (design 2.8).
  *
- * Nothing here knows about logins or sessions. Values that pass on are slices
- * of the client's own bytes; what we interpret is decoded.
+ * Knows nothing of logins and sessions. Forwarded values are slices of the
+ * client's bytes; members that we interpret are decoded.
  */
 #ifndef POSTERN_GATEWAY_GRAPHQL_REQUEST_H
 #define POSTERN_GATEWAY_GRAPHQL_REQUEST_H
@@ -22,85 +22,87 @@
 enum graphql_request_form {
     GRAPHQL_REQUEST_SINGLE,
     GRAPHQL_REQUEST_BATCH,
-    GRAPHQL_REQUEST_MULTIPART, /* calls are its operations: one, or a batch */
+    GRAPHQL_REQUEST_MULTIPART, /* "operations": one request, or a batch */
     GRAPHQL_REQUEST_GET,
 };
 
-/* All that one HTTP request brought. */
+/* The GraphQL requests of one HTTP request. */
 struct graphql_request_list {
     enum graphql_request_form form;
-    bool is_batch; /* also of a multipart request's operations */
+    bool is_batch; /* the JSON is an array, also in a multipart request */
     struct graphql_request *requests;
     size_t count; /* 1..GRAPHQL_REQUEST_BATCH_MAX */
 
-    /* GET and POST: what POSTERN_FORWARD_PARAMETERS lets pass, written anew
-     * as a query string without "?"; absent: nothing. */
+    /* The forwarded URL parameters: graphql_parameters.forwarded. */
     struct pst_str parameters;
 
     struct upload *upload; /* GRAPHQL_REQUEST_MULTIPART only */
-    const char *reason; /* set when reading fails: what is wrong, for the client
-                        and the log; a literal or in the arena */
+    const char *reason; /* set on errors: what is wrong, for the client and the
+                           log; a literal or in the arena */
 };
 
 /*
- * Read the request's body, or for GET and HEAD its query string. What is
- * wrong with one request of a batch is told in its struct graphql_request.
- *   out  set on PST_OK; out->reason is set on every failure too
- * Returns PST_OK; PST_MALFORMED (400), PST_DUPLICATE (a member given twice at
- * any depth, or names that differ in case only), PST_TOO_LARGE (413),
- * PST_BAD_TYPE (415), PST_NO_MEMORY, PST_CLIENT_GONE.
+ * Read the request's body, or for GET and HEAD its query string. An error in
+ * one request of a batch is set in its struct graphql_request. out  set on
+ * PST_OK; on errors only out->reason is set Returns PST_OK; PST_MALFORMED
+ * (400); PST_DUPLICATE (a member given twice at any depth, or names that differ
+ * only in letter case); PST_TOO_LARGE (413); PST_BAD_TYPE (415); PST_NO_MEMORY;
+ * PST_CLIENT_GONE.
  */
 PST_MUST_USE enum pst_err
 graphql_request_read(struct request *req, const struct config *config,
                      struct graphql_request_list *out);
 
-/* How a call is to be sent on. */
+/* How to forward one request. */
 struct graphql_request_plan {
     const struct graphql_request *gql;
-    struct pst_str document;         /* the text to send; absent: send id */
+    struct pst_str document;         /* the text; absent: send the id */
     struct pst_str id;               /* POSTERN_DOCUMENTS_SEND=id only */
-    const struct pst_str *variables; /* the names to pass on: GraphQL names */
+    const struct pst_str *variables; /* names of the variables to forward */
     size_t variable_count;
-    bool is_omitted; /* of a batch: we answer this one ourselves */
+    bool is_omitted; /* in a batch: not sent, we answer it ourselves */
 };
 
 /*
- * Write the backend's JSON body: one object, or for a batch an array of those
- * that are not left out. Members: query (or documentId), operationName,
- * variables (those named in the plan, byte for byte), extensions (without
- * persistedQuery); those of which nothing remains are left out. Takes at most
- * 6 bytes for one of a document, since some characters are escaped.
- *   buf    of an arena, or held
- *   plans  one for each call of the list
+ * Write the backend's JSON body: one object, or for a batch an array of the
+ * requests that are not omitted. Members: query (or documentId),
+ * operationName, variables (those named in the plan, byte for byte), extensions
+ * (without persistedQuery). Empty variables and extensions are omitted. Escapes
+ * can make 6 bytes of one byte of a document.
+ *   buf    must have an arena
+ *   plans  one for each request of the list
  */
 void graphql_request_emit(struct pst_buf *buf,
                           const struct graphql_request_list *list,
                           const struct graphql_request_plan *plans);
 
 /*
- * For a GET: the query string, percent-encoded, parameters of the list last.
- * At most 3 bytes for one.
+ * Write the query string of a GET, percent-encoded (at most 3 bytes for one),
+ * with list->parameters at its end.
  */
 void graphql_request_emit_query(struct pst_buf *buf,
                                 const struct graphql_request_list *list,
                                 const struct graphql_request_plan *plan);
 
 /*
- * For multipart: a new body, streamed. Its first part is what
- * graphql_request_emit() makes, map and part heads are written anew, files pass
- * as they come. What the map says of variables that do not pass on, and of
- * calls that are left out, is left out, and so is a file that nothing is left
- * of. type  set on PST_OK: the Content-Type of the new body, whose length is
- *         not known
- * Returns PST_OK, PST_NO_MEMORY, PST_MALFORMED (our delimiter is in it), with
- * list->reason.
+ * Begin a new multipart body, which is streamed. Its first part is written by
+ * graphql_request_emit(). The map and the part headers are rewritten, the
+ * contents of files are copied. Paths of the map are omitted if their variable
+ * is not forwarded or their request is omitted; files without a path are
+ * omitted. type  set on PST_OK: the Content-Type of the new body; its length is
+ * unknown Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED (the parts contain
+ * our boundary); on errors list->reason is set.
  */
 PST_MUST_USE enum pst_err graphql_request_multipart_begin(
     struct request *req, struct graphql_request_list *list,
     const struct graphql_request_plan *plans, struct pst_str *type);
 
-/* Next piece of it; *len 0 is the end. Errors as request_read_body(), and
- * PST_MALFORMED and PST_DUPLICATE, with list->reason. */
+/*
+ * Read the next bytes of the new body.
+ *   out, size  where to write, and how many bytes at most
+ *   len        set on PST_OK; 0 at the end of the body
+ * Returns as upload_read(); on errors list->reason is set.
+ */
 PST_MUST_USE enum pst_err
 graphql_request_multipart_read(struct request *req,
                                struct graphql_request_list *list, char *out,

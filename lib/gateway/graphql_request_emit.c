@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request_emit.c - a GraphQL request written for the backend: every
- * member once, in our order, and nothing that was not read.
+ * graphql_request_emit.c - write a GraphQL request for the backend: every
+ * member once, in a fixed order, and only members that were read.
  */
 #include "gateway/graphql_request.h"
 
@@ -13,8 +13,9 @@
 #include "codec/percent.h"
 
 /*
- * Names to look up, sorted: the client chooses both how many there are and
- * how many members are looked up.
+ * The names of the variables to forward, sorted. The client chooses both their
+ * number and the number of members to look up, so a linear search would be
+ * quadratic.
  */
 struct names {
     const struct pst_str **sorted;
@@ -62,7 +63,7 @@ sort_variable_names(struct pst_arena *arena,
     return true;
 }
 
-/* The name that a member's decodes to, or absent. */
+/* Find the variable whose name a member's raw (undecoded) name means. */
 static struct pst_str
 find_variable_name(const struct names *names, struct pst_str raw)
 {
@@ -83,11 +84,11 @@ find_variable_name(const struct names *names, struct pst_str raw)
     return PST_STR_NONE;
 }
 
-/* JSON on its way: as it is, or into a query string. */
+/* Where to write: JSON as it is, or percent-encoded into a query string. */
 struct sink {
     struct pst_buf *buf;
     bool is_encoded;
-    struct names names; /* of variables to pass on */
+    struct names names; /* of the variables to forward */
 };
 
 static void
@@ -108,7 +109,7 @@ sink_put_string(const struct sink *sink, struct pst_str text)
         pst_json_emit_string(sink->buf, text);
 }
 
-/* What comes before a member's value, in JSON or in a query string. */
+/* Write a member's name and the punctuation around it. */
 static void
 sink_put_member_name(const struct sink *sink, struct pst_str name,
                      bool is_first)
@@ -124,7 +125,7 @@ sink_put_member_name(const struct sink *sink, struct pst_str name,
     }
 }
 
-/* How a member of an object is named when it passes on; absent: it does not. */
+/* Filters: the name under which a member is forwarded, or absent: it is not. */
 
 static struct pst_str
 filter_variable(const struct sink *sink, struct pst_str raw)
@@ -140,7 +141,8 @@ filter_extension(const struct sink *sink, struct pst_str raw)
                                                                 : raw;
 }
 
-/* A member that is an object, with what is chosen of it, or nothing at all. */
+/* Write an object with the members that the filter selects; if it selects none,
+ * write nothing. */
 static void
 sink_put_object(const struct sink *sink, struct pst_str name,
                 struct pst_str object,

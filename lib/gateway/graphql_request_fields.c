@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request_fields.c - the members of a GraphQL request, and what they
- * may be.
+ * graphql_request_fields.c - parse the members of a GraphQL request, and check
+ * their types and combinations.
  */
 #include "gateway/graphql_request_fields.h"
 
@@ -17,11 +17,11 @@ static const struct field {
     const char *wrong_kind;
     const char *wrong_case;
 } request_fields[GRAPHQL_REQUEST_FIELD_COUNT] = {
-#define FIELD(name, is_object, kind)                                  \
-    {                                                                 \
-        {name, sizeof(name) - 1}, is_object,                          \
-            "\"" name "\" must be " kind " or null",                  \
-            "a name differs from \"" name "\" in the case of letters" \
+#define FIELD(name, is_object, kind)                               \
+    {                                                              \
+        {name, sizeof(name) - 1}, is_object,                       \
+            "\"" name "\" must be " kind " or null",               \
+            "a name differs from \"" name "\" only in letter case" \
     }
     [GRAPHQL_REQUEST_QUERY] = FIELD("query", false, "a string"),
     [GRAPHQL_REQUEST_OPERATION_NAME] =
@@ -92,8 +92,8 @@ graphql_request_json_error(struct pst_arena *arena,
 /* Persisted queries. */
 
 /*
- * A reader that ignores case would find what we do not: PersistedQuery. Go's
- * also takes U+017F for s.
+ * Names that differ only in case are refused: a parser that ignores case would
+ * find PersistedQuery where we find nothing. Go's also takes U+017F for s.
  */
 static enum pst_err
 find_persisted_query(struct pst_str extensions, struct pst_str *out,
@@ -108,8 +108,7 @@ find_persisted_query(struct pst_str extensions, struct pst_str *out,
         else if (pst_json_slice_equal_nocase(name, persisted_query))
             return refuse_request_member(
                 reason, PST_DUPLICATE,
-                "a name differs from \"persistedQuery\" in the "
-                "case of letters");
+                "a name differs from \"persistedQuery\" only in letter case");
     }
     return PST_OK;
 }
@@ -137,8 +136,7 @@ read_persisted_hash(struct pst_arena *arena, struct pst_str value,
         if (pst_hex_value(hash[i]) < 0)
             return refuse_request_member(
                 reason, PST_MALFORMED,
-                "\"sha256Hash\" has a character that is no hex "
-                "digit");
+                "\"sha256Hash\" must consist of hex digits");
     }
     *out = (struct pst_str){hash, HASH_LEN};
     return PST_OK;
@@ -179,9 +177,9 @@ read_persisted_query(struct pst_arena *arena, struct graphql_request *gql,
     return read_persisted_hash(arena, hash, &gql->hash, reason);
 }
 
-/* What the members say together. */
+/* Combinations of members. */
 
-/* A reader may take a document of nothing but this for none at all (L55). */
+/* White space only: some backends treat such a document as not given. */
 static bool
 is_blank_str(struct pst_str text)
 {
@@ -199,7 +197,7 @@ absent_if(struct pst_str text, bool is_absent)
     return is_absent ? PST_STR_NONE : text;
 }
 
-/* One of the three names of a stored document. */
+/* Set gql->id from one of the three names of a document's id. */
 static enum pst_err
 read_document_id(const struct pst_str *texts, struct graphql_request *gql,
                  const char **reason)
@@ -219,8 +217,8 @@ read_document_id(const struct pst_str *texts, struct graphql_request *gql,
 }
 
 /*
- * Judge a request as a whole.
- *   texts  strings decoded, objects as slices; absent: not given or null
+ * Build a request from its members, and check their combination.
+ *   texts  decoded strings, and objects as slices; absent: not given or null
  */
 static enum pst_err
 build_graphql_request(struct pst_arena *arena, const struct pst_str *texts,
@@ -244,11 +242,11 @@ build_graphql_request(struct pst_arena *arena, const struct pst_str *texts,
     if (!pst_str_is_absent(gql.id) && !pst_str_is_absent(gql.document))
         return refuse_request_member(
             reason, PST_MALFORMED,
-            "a document is given by its text and by its id");
+            "a document is given both as text and by id");
     if (!pst_str_is_absent(gql.id) && !pst_str_is_absent(gql.hash))
         return refuse_request_member(
             reason, PST_MALFORMED,
-            "a document is given by its id and by its hash");
+            "a document is given both by id and by hash");
     *out = gql;
     return PST_OK;
 }
@@ -273,8 +271,7 @@ collect_request_members(struct pst_str object, struct pst_str *values,
     return PST_OK;
 }
 
-/* From a JSON value to what build_graphql_request() is given; null is absent.
- */
+/* Decode a member's JSON value in place, for build_graphql_request(). */
 static enum pst_err
 decode_member_value(struct pst_arena *arena, const struct field *field,
                     size_t max_decoded, struct pst_str *value,
@@ -291,7 +288,7 @@ decode_member_value(struct pst_arena *arena, const struct field *field,
         e = pst_json_slice_string(arena, *value, max_decoded, value);
     if (e == PST_MALFORMED)
         return refuse_request_member(reason, e,
-                                     "a string has half of a surrogate pair");
+                                     "a string contains an unpaired surrogate");
     return e ? refuse_no_memory(reason) : PST_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request_upload.c - the multipart body for the backend: operations and
- * map written anew, and the files behind them.
+ * graphql_request_upload.c - write the multipart body for the backend: new
+ * "operations" and "map", then the client's files.
  */
 #include "gateway/graphql_request.h"
 
@@ -10,7 +10,7 @@
 
 #define CONTENT_TYPE_PREFIX "multipart/form-data; boundary="
 
-/* Bytes of the new body's beginning but for documents and what came. */
+/* Bytes for "operations" and "map", besides documents and the client's JSON. */
 #define PREAMBLE_MAX ((size_t)64 * 1024)
 
 static bool
@@ -24,7 +24,7 @@ plan_has_variable(const struct graphql_request_plan *plan,
     return false;
 }
 
-/* Where a call is in what the backend is sent. */
+/* The index of a request in the batch that the backend gets. */
 static size_t
 sent_request_index(const struct graphql_request_plan *plans,
                    size_t request_index)
@@ -58,7 +58,8 @@ emit_upload_path(struct pst_buf *buf, const struct graphql_request_list *list,
         pst_json_emit_string(buf, steps);
 }
 
-/* The map, with our own numbers for the files, and what passes on of it. */
+/* Write the map: files are renamed to numbers, and paths that are not forwarded
+ * are omitted. */
 static void
 emit_upload_map(struct pst_buf *buf, const struct graphql_request_list *list,
                 const struct graphql_request_plan *plans)
@@ -89,8 +90,8 @@ emit_upload_map(struct pst_buf *buf, const struct graphql_request_list *list,
 }
 
 /*
- * The beginning of a part, and what it holds. Our delimiter is not to be
- * guessed; should it stand there all the same, nothing is sent.
+ * Write a part. A client cannot guess our boundary; if a part contains it all
+ * the same, the request is refused, because it could add parts of its own.
  */
 static void
 emit_form_part(struct pst_buf *buf, const struct graphql_request_list *list,
@@ -114,7 +115,7 @@ emit_form_part(struct pst_buf *buf, const struct graphql_request_list *list,
         pst_buf_set_error(buf, PST_MALFORMED);
 }
 
-/* Escapes make six bytes of one, both in documents and in paths. */
+/* Escapes can make six bytes of one, in documents and in paths. */
 static size_t
 preamble_size(const struct graphql_request_list *list,
               const struct graphql_request_plan *plans)
@@ -154,8 +155,8 @@ graphql_request_multipart_begin(struct request *req,
     e = pst_buf_finish(&buf, &head);
     if (e) {
         list->reason = e == PST_MALFORMED
-                           ? "the request has the delimiter of the request to "
-                             "the backend, please send it again"
+                           ? "the request contains the boundary that was "
+                             "chosen for the backend: send it again"
                            : pst_err_text(e);
         return e;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handler.c - one request from its variables to the end of its answer.
+ * handler.c - run a program's handler: one request from its variables to the
+ * end of its answer.
  */
 #include "gateway/handler.h"
 
@@ -12,11 +13,11 @@
 #include "gateway/cors.h"
 #include "gateway/page.h"
 
-/* A sink in front of another: counts, and keeps a body from HEAD. */
+/* A sink in front of another: counts the body, and omits it for HEAD. */
 struct meter {
     const struct response_sink *sink;
-    int64_t begun_ms;     /* of the request: ticks */
-    bool is_head_written; /* the head, which is one piece, has been written */
+    int64_t begun_ms;     /* of the request: clock_ms() */
+    bool is_head_written; /* the head is written in one piece */
     bool omits_body;
     int64_t bytes; /* of body */
 };
@@ -44,7 +45,8 @@ meter_flush(void *context)
     return meter->sink->flush(meter->sink->context);
 }
 
-/* Answer with an error; when there is no memory for that, with that one. */
+/* Answer with an error. If that fails, answer with the error that made it
+ * fail. */
 static enum pst_err
 handler_answer_error(const struct context *ctx, const struct request *req,
                      struct response *res, enum pst_err e)
@@ -72,7 +74,7 @@ handler_log_request(const struct context *ctx, const struct request *req,
 {
     const char *code = e ? pst_err_code(e) : NULL;
 
-    /* Neither path nor query string: a token might stand there. */
+    /* Neither path nor query string: they may contain a token. */
     LOG_EVENT(ctx->log, LEVEL_INFO, "request", LOG_C_STRING("request", req->id),
               LOG_STR("method", req->method), LOG_NUMBER("status", status),
               LOG_NUMBER("ms", clock_ms() - meter->begun_ms),
@@ -81,8 +83,8 @@ handler_log_request(const struct context *ctx, const struct request *req,
 
 bool
 handler_run(struct context *ctx, struct pst_arena *arena,
-            const struct request_input *origin,
-            const struct response_sink *sink, handler_fn *handler)
+            const struct request_input *input, const struct response_sink *sink,
+            handler_fn *handler)
 {
     struct meter meter = {.sink = sink, .begun_ms = clock_ms()};
     const struct response_sink metered = {meter_write, meter_flush, &meter};
@@ -97,7 +99,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     ctx->now = (int64_t)time(NULL);
     random_error = ctx->random(random, sizeof(random));
     response_init(&res, arena, &metered);
-    e = request_init(&req, arena, origin, random);
+    e = request_init(&req, arena, input, random);
     req.remote_addr = client_address_find(
         ctx->config->trusted_proxies, ctx->config->trusted_proxy_count,
         req.remote_addr, request_header(&req, PST_STR("X-Forwarded-For")));
@@ -105,11 +107,11 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     if (random_error)
         e = random_error;
     if (e && !req.authorizer)
-        cors_allow_origin(ctx, &req, &res); /* no program was asked */
+        cors_allow_origin(ctx, &req, &res); /* no handler will do so */
     if (!e)
         e = handler(ctx, &req, &res);
     if (!e && !res.begun)
-        e = PST_INTERNAL; /* a handler has to say something */
+        e = PST_INTERNAL; /* a handler must answer */
     is_whole = !e;
     if (e && e != PST_CLIENT_GONE && !res.begun)
         is_whole = handler_answer_error(ctx, &req, &res, e) == PST_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handler.h - one request, whichever way it came.
+ * handler.h - run a program's handler: one request from its variables to the
+ * end of its answer.
  */
 #ifndef POSTERN_GATEWAY_HANDLER_H
 #define POSTERN_GATEWAY_HANDLER_H
@@ -8,15 +9,14 @@
 #include "gateway/context.h"
 
 /*
- * One request from its variables to the end of its answer: what serve does
- * for each, and what tests call without a server. Never fails: a handler's
- * error becomes an answer, and HEAD gets no body. Leaves one line in the log.
+ * Parse a request, call the handler, and complete the answer. An error of the
+ * handler becomes an answer, and HEAD gets no body. Writes one line to the log.
  *   arena  reset before and after
- * Returns false when the answer was cut off and the connection must not be
- * used again.
+ * Returns false when the answer was cut off: the connection must not be used
+ * again.
  */
 bool handler_run(struct context *ctx, struct pst_arena *arena,
-                 const struct request_input *origin,
+                 const struct request_input *input,
                  const struct response_sink *sink, handler_fn *handler);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * identity.c - whose session is it? By the backend's answer to our question.
+ * identity.c - ask the backend who a user is, and update, replace or end the
+ * session accordingly.
  */
 #include "gateway/identity.h"
 
 #include "gateway/forward.h"
 #include "gateway/login_throttle.h"
 #include "gateway/session_registry.h"
+#include "upstream/backend_request.h"
 
-/* Send one of our own documents, and hold the answer. */
+/* Send one of our own documents, and buffer the response. */
 static enum pst_err
 send_own_document(struct context *ctx, struct request *req,
                   struct pst_str document, const struct forward_request *how,
@@ -25,7 +27,7 @@ send_own_document(struct context *ctx, struct request *req,
     return e ? e : forward_buffered(ctx, req, &outgoing, response);
 }
 
-/* Keep what the answer to our question did to the token itself. */
+/* Apply the response to our own document to the credentials that were sent. */
 static enum pst_err
 apply_own_update(struct context *ctx, struct request *req,
                  const struct forward_response *response,
@@ -99,7 +101,6 @@ identity_make_grant(const struct context *ctx,
     };
 }
 
-/* Too large a session is our trouble, not a fault of the request. */
 enum pst_err
 identity_begin_session(struct context *ctx, const struct request *req,
                        struct response *res, struct auth *auth,
@@ -112,8 +113,11 @@ identity_begin_session(struct context *ctx, const struct request *req,
             ctx->log, LEVEL_ERROR, "session-too-large",
             LOG_C_STRING("request", req->id), LOG_STR("subject", grant->sub),
             LOG_NUMBER("upstream_bytes", (int64_t)grant->upstream.len),
-            LOG_C_STRING("reason", "the backend's token does not fit into "
-                                   "a cookie, and there is no store"));
+            LOG_C_STRING("reason",
+                         ctx->store ? "the session is larger than the store "
+                                      "keeps"
+                                    : "the session does not fit into a cookie: "
+                                      "set POSTERN_STORE"));
     if (e == PST_EXPIRED)
         LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-token-expired",
                   LOG_C_STRING("request", req->id),
@@ -141,7 +145,7 @@ log_identity(const struct context *ctx, const struct request *req,
               LOG_STR("address", req->remote_addr));
 }
 
-/* Is the session's owner still who it was? */
+/* Does the session still belong to the same user? */
 static bool
 is_same_owner(const struct auth *auth, const struct backend_identity *identity)
 {
@@ -154,7 +158,7 @@ is_same_owner(const struct auth *auth, const struct backend_identity *identity)
     return pst_str_equal(session->sub, identity->sub);
 }
 
-/* Nothing but the token, and what is told of its owner, is new. */
+/* Renew the session with the new credentials and public fields. */
 static enum pst_err
 renew_for_same_owner(struct context *ctx, struct request *req,
                      struct response *res, struct auth *auth,
@@ -172,8 +176,8 @@ renew_for_same_owner(struct context *ctx, struct request *req,
     return auth_renew_session(ctx, req, res, auth);
 }
 
-/* A session that was ended or replaced while the backend was at work is none
- * any more. Nothing is cleared: what the browser has now may be another. */
+/* A session that was revoked or replaced while the backend answered is dropped.
+ * No cookie is cleared: the browser may have a newer session by now. */
 static enum pst_err
 drop_revoked_session(struct auth *auth, enum pst_err e)
 {
@@ -183,7 +187,8 @@ drop_revoked_session(struct auth *auth, enum pst_err e)
     return PST_OK;
 }
 
-/* End it, as the backend has. */
+/* End the session, since the backend has ended its own; unless it was revoked
+ * meanwhile. */
 static enum pst_err
 end_unrevoked_session(struct context *ctx, struct request *req,
                       struct response *res, struct auth *auth)
@@ -197,7 +202,8 @@ end_unrevoked_session(struct context *ctx, struct request *req,
     return auth_end_session(ctx, req, res, auth);
 }
 
-/* A user's session that no password began. */
+/* Begin a session without a password. A user's is counted by address, like a
+ * login. */
 static enum pst_err
 begin_session_without_password(struct context *ctx, struct request *req,
                                struct response *res, struct auth *auth,
@@ -210,16 +216,20 @@ begin_session_without_password(struct context *ctx, struct request *req,
     return e ? e : identity_begin_session(ctx, req, res, auth, grant);
 }
 
-/*
- * Another token: who holds it?
- *   is_new  it is another session at the backend, which nobody will hold if
- *           this fails; otherwise it is the one that the session holds already
- */
+/* Changed credentials. */
+struct changed_credentials {
+    struct pst_str upstream;
+    bool is_new; /* another session at the backend, which is orphaned if it
+                    cannot be issued; else the one that we hold already */
+};
+
+/* Ask whose the changed credentials are, and renew or replace the session. */
 static enum pst_err
-handle_replaced_token(struct context *ctx, struct request *req,
-                      struct response *res, struct auth *auth,
-                      struct pst_str upstream, bool is_new)
+handle_changed_credentials(struct context *ctx, struct request *req,
+                           struct response *res, struct auth *auth,
+                           const struct changed_credentials *changed)
 {
+    struct pst_str upstream = changed->upstream;
     struct backend_identity identity;
     struct auth_grant grant;
     enum pst_err e;
@@ -235,7 +245,7 @@ handle_replaced_token(struct context *ctx, struct request *req,
         e = renew_for_same_owner(ctx, req, res, auth, &grant);
     else
         e = begin_session_without_password(ctx, req, res, auth, &grant);
-    if (e && is_new && grant.sub.len > 0)
+    if (e && changed->is_new && grant.sub.len > 0)
         identity_end_orphan(ctx, req, upstream);
     return drop_revoked_session(auth, e);
 }
@@ -265,16 +275,18 @@ identity_apply_update(struct context *ctx, struct request *req,
         return end_unrevoked_session(ctx, req, res, auth);
     case CREDENTIALS_KEPT:
         if (!auth->has_session)
-            return PST_OK; /* a cookie, but nobody's session */
-        break;             /* hardly another owner, yet only who knows */
+            return PST_OK; /* a cookie that is not a session */
+        break;             /* the user may have changed all the same */
     case CREDENTIALS_REPLACED:
         break;
     }
-    return handle_replaced_token(ctx, req, res, auth, upstream,
-                                 change == CREDENTIALS_REPLACED);
+    return handle_changed_credentials(
+        ctx, req, res, auth,
+        &(struct changed_credentials){upstream,
+                                      change == CREDENTIALS_REPLACED});
 }
 
-/* Is it time to ask again? */
+/* Must the backend be asked again who the user is? */
 static bool
 is_revalidation_due(const struct context *ctx, const struct auth *auth)
 {
@@ -317,7 +329,7 @@ identity_revalidate(struct context *ctx, struct request *req,
         pst_str_is_absent(upstream))
         return end_unrevoked_session(ctx, req, res, auth);
     e = begin_session_without_password(ctx, req, res, auth, &grant);
-    /* A request beside this one was first: the client has its answer. */
+    /* A parallel request was first: its response has the new session. */
     return e == PST_REVOKED ? PST_UNCONFIRMED : e;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * known_device.c - seal which device it is and whom it knows; open it again.
+ * known_device.c - seal a device's id and the names that logged in on it into a
+ * cookie, and open it.
  */
 #include "gateway/known_device.h"
 
@@ -46,9 +47,8 @@ emit_device_cookie_name(const struct context *ctx, struct pst_arena *arena,
     return pst_buf_finish(&buf, out);
 }
 
-/* Opening. */
-
-/* Exactly `len` bytes in base64url. PST_OK, PST_FORGED or PST_NO_MEMORY. */
+/* Decode exactly len bytes of base64url. PST_OK, PST_FORGED or PST_NO_MEMORY.
+ */
 static enum pst_err
 decode_device_bytes(struct pst_arena *arena, const struct pst_json *value,
                     uint8_t *out, size_t len)
@@ -111,8 +111,7 @@ read_device_claims(const struct context *ctx, struct pst_arena *arena,
     return PST_OK;
 }
 
-/* The one cookie of this name; PST_DUPLICATE of several, for one of them was
- * planted. */
+/* The one cookie of this name. Of several one may be planted: PST_DUPLICATE. */
 static enum pst_err
 find_device_cookie(struct pst_str header, struct pst_str wanted,
                    struct pst_str *out)
@@ -169,9 +168,7 @@ known_device_id(const struct known_device *device, struct pst_str name)
     return (struct pst_bytes){NULL, 0};
 }
 
-/* Making. */
-
-/* The device as it is after a login under this name. */
+/* The device after a login with this name. */
 static enum pst_err
 add_device_name(struct context *ctx, const struct known_device *before,
                 struct pst_str name, struct known_device *out)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * known_device.h - the cookie of a device on which somebody has logged in
- * (design 2.5): who guesses elsewhere cannot use up its budgets.
+ * known_device.h - a cookie that marks a device on which a user has logged in.
+ * Failed logins from elsewhere do not use up the attempts of such a device.
  *
- * The cookie is called like the session's with "-device" after it, and has its
- * attributes. It is sealed for a purpose of its own, lasts
- * KNOWN_DEVICE_LIFETIME, is set by a login by cookie, and stays when the user
- * logs out. It holds a random id and the last names that were right there, as
- * hashes of their very bytes: a device knows "victim" and not "Victim". The
- * attack: to guess at a victim from the budget of a device that knows the
- * attacker's own account.
+ * The cookie's name is that of the session with "-device" after it; its
+ * attributes are the same. It is sealed for a purpose of its own and lasts
+ * KNOWN_DEVICE_LIFETIME. A login by cookie sets it; a logout leaves it. It
+ * holds a random id, and hashes of the last names that logged in there. The
+ * names are compared byte for byte: a device that knows "victim" does not know
+ * "Victim". The attack: guess the victim's password with the attempts of a
+ * device that knows the attacker's own, similar name.
  *
- * It is no session: all it gives is a budget (store/throttle.h).
+ * It is not a session: it only gives attempts (store/throttle.h).
  */
 #ifndef POSTERN_GATEWAY_KNOWN_DEVICE_H
 #define POSTERN_GATEWAY_KNOWN_DEVICE_H
@@ -20,24 +20,25 @@
 
 #define KNOWN_DEVICE_LIFETIME PST_COOKIE_AGE_MAX /* seconds */
 
-/* Names that one device knows: a household's. The oldest gives way. */
+/* Names that one device knows, such as those of a family. A new one replaces
+ * the oldest. */
 #define KNOWN_DEVICE_NAMES_MAX 4
 
 /* Bytes of a name's hash: the first half of its SHA-256. */
 #define KNOWN_DEVICE_HASH_LEN 16
 
-/* What a request's cookie says. All zero: there is none. */
+/* The device of a request. All zero: unknown. */
 struct known_device {
     bool is_known; /* there is a cookie, and it opened */
     uint8_t id[PST_SID_LEN];
     uint8_t names[KNOWN_DEVICE_NAMES_MAX]
-                 [KNOWN_DEVICE_HASH_LEN]; /* the newest first */
+                 [KNOWN_DEVICE_HASH_LEN]; /* hashes; the newest first */
     size_t name_count;
 };
 
 /*
- * Open the cookie. One that does not open, has ended, or stands twice is none,
- * and nothing is said about it.
+ * Open the cookie. One that does not open or has expired is ignored, and so are
+ * two of them.
  *   header  Cookie; may be absent
  *   out     set on PST_OK; look at is_known
  * Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
@@ -48,18 +49,18 @@ PST_MUST_USE enum pst_err known_device_open(const struct context *ctx,
                                             struct known_device *out);
 
 /*
- * The id by which the throttle counts a login on this device.
- *   name  in its very bytes
- * Absent where the device does not know this identical name. Lives as long as
- * device.
+ * The id under which the throttle counts a login on this device.
+ *   name  as the user typed it
+ * Returns a slice of device; absent where it does not know exactly this name.
  */
 struct pst_bytes known_device_id(const struct known_device *device,
                                  struct pst_str name);
 
 /*
- * Make the cookie after a login: the same device, or a new one, that knows this
- * name and those before it.
- *   line  set on PST_OK: the value of a Set-Cookie line
+ * Make the cookie after a login.
+ *   device  from the request; where it is unknown a new id is drawn
+ *   name    added to its names
+ *   line    set on PST_OK: the value of Set-Cookie, in the arena
  * Returns PST_OK, PST_NO_RANDOM, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err known_device_issue(struct context *ctx,

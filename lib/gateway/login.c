@@ -1,365 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login.c - one login, three ways to it.
+ * login.c - log in with credentials, or with a client's GraphQL mutation, and
+ * answer the client.
  */
 #include "gateway/login.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
-#include "codec/json.h"
-#include "gateway/forward.h"
-#include "gateway/identity.h"
+#include "gateway/login_attempt.h"
 #include "gateway/login_shape.h"
-#include "gateway/login_throttle.h"
-
-/* One attempt to log in, from the request to what became of it. */
-struct attempt {
-    struct context *ctx;
-    struct request *req;
-    struct response *res;
-    struct auth *auth;
-    const struct login_document *matched; /* the one it is; NULL: social */
-    const struct login_document *login;   /* ours that is sent; NULL: theirs */
-    const struct login_shape *shape;      /* a client's; NULL: as it comes */
-    struct forward_request sent;
-    struct pst_str name; /* whom it is for; absent: it does not say */
-    bool remember;
-    struct forward_response received;
-    struct backend_outcome outcome;
-    struct pst_str upstream; /* of the session to begin; absent: none */
-    struct backend_identity identity;
-    struct login_budget budget;
-    bool is_new_token; /* in a header or cookie: the answer has another one */
-    bool is_schema_mismatch; /* a client's document does not fit the schema */
-    int64_t started_ms;      /* clock_ms(), with the whole request read */
-};
-
-static struct attempt *
-attempt_new(struct context *ctx, struct request *req, struct response *res,
-            struct auth *auth)
-{
-    struct attempt *attempt = pst_arena_alloc(req->arena, sizeof(*attempt));
-
-    if (attempt) {
-        attempt->ctx = ctx;
-        attempt->req = req;
-        attempt->res = res;
-        attempt->auth = auth;
-        attempt->sent.method = PST_STR("POST");
-        attempt->started_ms = clock_ms();
-    }
-    return attempt;
-}
-
-static bool
-token_is_in_json(const struct attempt *attempt)
-{
-    return attempt->ctx->config->backend.token_location == TOKEN_IN_JSON;
-}
-
-static void
-attempt_log(const struct attempt *attempt, const char *event)
-{
-    const struct request *req = attempt->req;
-
-    LOG_EVENT(attempt->ctx->log, LEVEL_INFO, event,
-              LOG_C_STRING("request", req->id),
-              LOG_C_STRING("session", attempt->auth->log_id),
-              LOG_STR("subject", attempt->identity.sub),
-              LOG_STR("address", req->remote_addr),
-              LOG_STR("backend_code", attempt->outcome.code));
-}
-
-/* Set the token that goes along with a login: a guest's, so that a cart follows
- * its owner; a user's own only where no password decides (a refresh). */
-static enum pst_err
-attempt_set_credentials(struct attempt *attempt)
-{
-    const struct login_document *matched = attempt->matched;
-    struct auth *auth = attempt->auth;
-
-    if (matched && pst_str_is_absent(matched->name_variable) &&
-        !matched->has_password) {
-        attempt->sent.upstream = auth_upstream(auth);
-        return PST_OK;
-    }
-    return auth_guest_upstream(attempt->ctx, attempt->req, auth,
-                               &attempt->sent.upstream);
-}
-
-/* Asking the backend. */
-
-/* Did the backend ever hear of it? Whatever it has heard may have been a
- * guess, and what it did then shows elsewhere. */
-static bool
-backend_was_not_reached(enum pst_err e)
-{
-    return e == PST_UPSTREAM_DOWN;
-}
-
-/* Token in JSON: what a session holds. */
-static enum pst_err
-attempt_store_json_token(struct attempt *attempt)
-{
-    struct pst_buf buf;
-
-    if (attempt->outcome.result != BACKEND_GRANTED)
-        return PST_OK;
-    pst_buf_init_arena(&buf, attempt->req->arena, PST_UPSTREAM_MAX);
-    pst_json_emit_string(&buf, attempt->outcome.secret);
-    return pst_buf_finish(&buf, &attempt->upstream);
-}
-
-/* Token in a header or cookie: the new one, or the one that went along. */
-static enum pst_err
-attempt_store_token_update(struct attempt *attempt)
-{
-    const struct credentials_response token_answer = {
-        attempt->ctx->now, attempt->sent.upstream, &attempt->received.update};
-    enum credentials_change change;
-    enum pst_err e =
-        credentials_apply_update(attempt->req->arena, attempt->ctx->config,
-                                 &token_answer, &change, &attempt->upstream);
-
-    attempt->is_new_token = !e && change == CREDENTIALS_REPLACED;
-    return e;
-}
-
-/* Ask who it is. The token ends when either answer says so. */
-static enum pst_err
-attempt_ask_identity(struct attempt *attempt)
-{
-    struct backend_identity *identity = &attempt->identity;
-    int64_t end = attempt->outcome.identity.end;
-    enum pst_err e = identity_query(attempt->ctx, attempt->req,
-                                    &attempt->upstream, identity);
-
-    if (end > 0 && (identity->end == 0 || end < identity->end))
-        identity->end = end;
-    return e;
-}
-
-/* Send it, hold the answer, and find out who it is now. */
-static enum pst_err
-attempt_ask_backend(struct attempt *attempt)
-{
-    struct context *ctx = attempt->ctx;
-    struct backend_response answer;
-    enum pst_err e =
-        forward_buffered(ctx, attempt->req, &attempt->sent, &attempt->received);
-
-    if (e)
-        return e;
-    answer = (struct backend_response){
-        attempt->received.status,
-        attempt->received.encoded ? PST_STR("") : attempt->received.body};
-    attempt->upstream = PST_STR_NONE;
-    if (attempt->login)
-        e = backend_parse_login(attempt->req->arena, ctx->config,
-                                attempt->login, ctx->now, &answer,
-                                &attempt->outcome);
-    else
-        e = backend_parse_schema_mismatch(attempt->req->arena, &answer,
-                                          &attempt->is_schema_mismatch);
-    if (!e)
-        e = token_is_in_json(attempt) ? attempt_store_json_token(attempt)
-                                      : attempt_store_token_update(attempt);
-    if (e)
-        return e == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN : e;
-    attempt->identity = attempt->outcome.identity;
-    return ctx->config->backend.who.field ? attempt_ask_identity(attempt)
-                                          : PST_OK;
-}
-
-/* What came of it. */
-
-/*
- * May the guess be taken back? A new token in answer to a request without one
- * is this login's own; where a guest's went along, a request beside this one
- * may have logged in with it, so the owner must be the one that was named.
- */
-static bool
-attempt_may_reset_budget(const struct attempt *attempt)
-{
-    if (token_is_in_json(attempt) || pst_str_is_absent(attempt->sent.upstream))
-        return true;
-    return attempt->is_new_token &&
-           (login_budget_has_name(&attempt->budget, attempt->identity.name) ||
-            login_budget_has_name(&attempt->budget, attempt->identity.sub));
-}
-
-static enum pst_err
-attempt_on_success(struct attempt *attempt)
-{
-    struct auth_grant grant = identity_make_grant(
-        attempt->ctx, &attempt->identity, attempt->upstream);
-    bool was_refused =
-        attempt->login && attempt->outcome.result == BACKEND_REFUSED;
-    enum pst_err e;
-
-    grant.remember = attempt->remember;
-    grant.by_password = attempt->matched && attempt->matched->has_password;
-    e = identity_begin_session(attempt->ctx, attempt->req, attempt->res,
-                               attempt->auth, &grant);
-    if (e) {
-        identity_end_orphan(attempt->ctx, attempt->req, attempt->upstream);
-        return e;
-    }
-    attempt_log(attempt, "login");
-    if (!was_refused && attempt_may_reset_budget(attempt))
-        login_budget_reset(&attempt->budget, attempt->res,
-                           attempt->auth->carrier != AUTH_BY_BEARER);
-    return PST_OK;
-}
-
-static enum pst_err
-attempt_refuse_misconfigured(struct attempt *attempt, const char *reason)
-{
-    LOG_EVENT(attempt->ctx->log, LEVEL_ERROR, "login-misconfigured",
-              LOG_C_STRING("request", attempt->req->id),
-              LOG_NUMBER("status", attempt->received.status),
-              LOG_C_STRING("reason", reason));
-    if (attempt->outcome.result == BACKEND_SCHEMA_MISMATCH)
-        login_budget_refund(&attempt->budget);
-    return PST_UPSTREAM_BROKEN;
-}
-
-/*
- * The backend did not say who holds the token. A new one is given back. A
- * guest's own may be a user's from now on: its session gives way to one that
- * is nobody's until the backend says whose.
- */
-static void
-attempt_drop_unknown_owner(struct attempt *attempt)
-{
-    const struct auth_grant grant = identity_make_grant(
-        attempt->ctx, &attempt->identity, attempt->upstream);
-
-    if (pst_str_equal(attempt->upstream, attempt->sent.upstream))
-        (void)!identity_begin_session(attempt->ctx, attempt->req, attempt->res,
-                                      attempt->auth, &grant);
-    else
-        identity_end_orphan(attempt->ctx, attempt->req, attempt->upstream);
-}
-
-/*
- * Did the backend grant it, by what it says of the token's owner?
- * Returns PST_OK (a session has begun), PST_REFUSED, PST_UPSTREAM_BROKEN.
- */
-static enum pst_err
-attempt_decide_outcome(struct attempt *attempt)
-{
-    bool has_who = attempt->ctx->config->backend.who.field != NULL;
-    enum backend_result result =
-        attempt->login ? attempt->outcome.result : BACKEND_REFUSED;
-
-    if (has_who && !pst_str_is_absent(attempt->upstream)) {
-        /* A guest's token may have become somebody's by another request: what
-         * the backend has refused to us, it has not granted. */
-        if (attempt->login && result == BACKEND_REFUSED &&
-            !attempt->is_new_token)
-            return PST_REFUSED;
-        if (attempt->identity.known == PST_IDENTITY_KNOWN)
-            return attempt_on_success(attempt);
-        if (attempt->identity.known == PST_IDENTITY_UNKNOWN) {
-            attempt_drop_unknown_owner(attempt);
-            return attempt_refuse_misconfigured(
-                attempt, "the backend did not say who has logged in "
-                         "(POSTERN_WHO_DOCUMENT)");
-        }
-        if (result == BACKEND_GRANTED)
-            return attempt_refuse_misconfigured(
-                attempt, "the login was granted, and the backend says that "
-                         "its token is nobody's (POSTERN_UPSTREAM_TOKEN, "
-                         "POSTERN_WHO_DOCUMENT)");
-    } else if (result == BACKEND_GRANTED) {
-        if (has_who)
-            return attempt_refuse_misconfigured(
-                attempt, "the login was granted, and there is no token where "
-                         "POSTERN_UPSTREAM_TOKEN says");
-        return attempt_on_success(attempt);
-    }
-    if (attempt->is_schema_mismatch)
-        login_budget_refund(&attempt->budget);
-    if (result == BACKEND_INVALID || result == BACKEND_SCHEMA_MISMATCH)
-        return attempt_refuse_misconfigured(attempt, attempt->outcome.reason);
-    return PST_REFUSED;
-}
-
-/* Did the session's own token go along, so that the answer is about it? */
-static bool
-attempt_sent_own_token(const struct attempt *attempt)
-{
-    struct pst_str own = auth_upstream(attempt->auth);
-
-    return pst_str_is_absent(own) ==
-               pst_str_is_absent(attempt->sent.upstream) &&
-           pst_str_equal(own, attempt->sent.upstream);
-}
-
-static void
-attempt_wait_min_time(const struct attempt *attempt)
-{
-    throttle_floor_wait(attempt->started_ms,
-                        attempt->ctx->config->login_floor_ms);
-}
-
-/* A login that was refused may have changed a guest's token all the same. A
- * user's did not go along: whoever mistypes a password keeps the session. */
-static enum pst_err
-attempt_on_failure(struct attempt *attempt)
-{
-    enum pst_err e = PST_OK;
-
-    attempt_log(attempt, "login-refused");
-    if (!token_is_in_json(attempt) && attempt_sent_own_token(attempt))
-        e = identity_apply_update(attempt->ctx, attempt->req, attempt->res,
-                                  attempt->auth, &attempt->received.update);
-    attempt_wait_min_time(attempt);
-    return e;
-}
-
-/* Only now it shows whether the client's conditions on types can be decided:
- * before a session begins of which the client would not hear. */
-static enum pst_err
-attempt_check_shape(struct attempt *attempt)
-{
-    const struct login_answer answer = {.root = attempt->outcome.root};
-    struct pst_str unused;
-    enum pst_err e;
-
-    if (!attempt->shape || !attempt->outcome.root)
-        return PST_OK;
-    e = login_shape_emit(attempt->shape, &answer, &unused);
-    if (e && attempt->outcome.result == BACKEND_GRANTED) {
-        identity_end_orphan(attempt->ctx, attempt->req, attempt->upstream);
-        login_budget_refund(&attempt->budget); /* the password was right */
-    }
-    return e;
-}
-
-/* From the budgets to the session. Returns as attempt_decide_outcome(), and
- * what asking may. */
-static enum pst_err
-attempt_run(struct attempt *attempt)
-{
-    enum pst_err e =
-        login_budget_acquire(&attempt->budget, attempt->ctx, attempt->req,
-                             attempt->res, attempt->name);
-
-    if (e)
-        return e;
-    e = attempt_ask_backend(attempt);
-    if (backend_was_not_reached(e))
-        login_budget_refund(&attempt->budget);
-    if (!e)
-        e = attempt_check_shape(attempt);
-    if (!e)
-        e = attempt_decide_outcome(attempt);
-    if (e && e != PST_REFUSED)
-        attempt_wait_min_time(attempt); /* its time must tell nothing either */
-    return e;
-}
 
 /* Credentials. */
 
@@ -368,43 +16,43 @@ login_with_credentials(struct context *ctx, struct request *req,
                        struct response *res, struct auth *auth,
                        const struct login_credentials *credentials)
 {
-    struct attempt *attempt = attempt_new(ctx, req, res, auth);
+    struct login_attempt *attempt = login_attempt_new(ctx, req, res, auth);
     struct pst_str variables;
     struct pst_buf buf;
     enum pst_err e;
 
     if (!attempt)
         return PST_NO_MEMORY;
-    attempt->login = &ctx->config->backend.logins[0];
-    attempt->matched = attempt->login;
+    attempt->sent_document = &ctx->config->backend.logins[0];
+    attempt->matched = attempt->sent_document;
     attempt->name = credentials->username;
     attempt->remember = credentials->remember;
     attempt->sent.headers = FORWARD_LOGIN;
-    e = attempt_set_credentials(attempt);
+    e = login_attempt_set_credentials(attempt);
     if (e)
         return e;
     pst_buf_init_heap(&buf, req->arena, PST_BUFFERED_BODY_MAX);
-    backend_emit_login_variables(&buf, attempt->login, credentials);
+    backend_emit_login_variables(&buf, attempt->sent_document, credentials);
     e = pst_buf_finish(&buf, &variables);
     if (e)
         return e;
     pst_buf_init_heap(&buf, req->arena, 2 * PST_BUFFERED_BODY_MAX);
-    backend_emit_request(&buf, attempt->login->text, variables);
+    backend_emit_request(&buf, attempt->sent_document->text, variables);
     e = pst_buf_finish(&buf, &attempt->sent.body);
     if (!e)
-        e = attempt_run(attempt);
+        e = login_attempt_run(attempt);
     if (e != PST_REFUSED)
         return e;
-    e = attempt_on_failure(attempt);
+    e = login_attempt_on_failure(attempt);
     return e ? e : PST_REFUSED;
 }
 
 /* A client's own mutation. */
 
-/* The client's document, parsed again: it is not kept, for it may hold a
- * password. */
+/* Parse the client's document again: its tree is not cached, because it can
+ * contain a password. */
 static enum pst_err
-parse_client_operation(struct attempt *attempt,
+parse_client_operation(struct login_attempt *attempt,
                        const struct login_graphql_request *login,
                        struct login_request *request)
 {
@@ -421,15 +69,15 @@ parse_client_operation(struct attempt *attempt,
     return request->operation ? PST_OK : PST_MALFORMED;
 }
 
-/* Our own document in the place of the client's. */
+/* Send the configured document instead of the client's. */
 static enum pst_err
-prepare_own_document(struct attempt *attempt,
+prepare_own_document(struct login_attempt *attempt,
                      const struct login_graphql_request *login,
                      const struct login_match *match)
 {
     struct pst_buf buf;
 
-    attempt->login = match->login;
+    attempt->sent_document = match->login;
     attempt->sent.headers = FORWARD_LOGIN;
     attempt->sent.query = login->list->parameters;
     pst_buf_init_heap(&buf, attempt->req->arena, 2 * PST_BUFFERED_BODY_MAX);
@@ -437,9 +85,9 @@ prepare_own_document(struct attempt *attempt,
     return pst_buf_finish(&buf, &attempt->sent.body);
 }
 
-/* The client's document, written anew. */
+/* Send the client's document, in a new request. */
 static enum pst_err
-prepare_client_document(struct attempt *attempt,
+prepare_client_document(struct login_attempt *attempt,
                         const struct login_graphql_request *login,
                         struct login_reason *reason)
 {
@@ -474,11 +122,13 @@ prepare_client_document(struct attempt *attempt,
     return pst_buf_finish(&buf, &attempt->sent.body);
 }
 
-/* The answer to our document in the client's shape, or the backend's own; of
- * what is no GraphQL answer no array is made. */
+/* Format the answer for the client: in the shape of the client's document, or
+ * as the backend sent it. The answer to a batch is an array, unless the
+ * backend's answer is not JSON. */
 static enum pst_err
-answer(struct attempt *attempt, const struct login_graphql_request *login,
-       struct pst_str *out)
+format_login_answer(struct login_attempt *attempt,
+                    const struct login_graphql_request *login,
+                    struct pst_str *out)
 {
     const struct login_shape *shape = attempt->shape;
     const struct login_answer answer = {.root = attempt->outcome.root,
@@ -503,23 +153,25 @@ answer(struct attempt *attempt, const struct login_graphql_request *login,
     return pst_buf_finish(&buf, out);
 }
 
-/* Carry it out, and answer; a refusal is shaped alike. */
+/* Run the attempt and send the response. A refusal has the client's shape too.
+ */
 static enum pst_err
-attempt_run_and_respond(struct attempt *attempt,
-                        const struct login_graphql_request *login)
+run_and_respond(struct login_attempt *attempt,
+                const struct login_graphql_request *login)
 {
     const struct login_shape *shape = attempt->shape;
     struct pst_str body;
-    enum pst_err e = attempt_run(attempt);
+    enum pst_err e = login_attempt_run(attempt);
 
     if (e == PST_REFUSED)
-        e = attempt_on_failure(attempt);
+        e = login_attempt_on_failure(attempt);
     if (e)
         return e;
-    /* A refusal without JSON has no shape that a GraphQL client could read. */
+    /* The answer is not JSON: there is nothing to shape for a GraphQL client.
+     */
     if (shape && !attempt->outcome.root)
         return PST_REFUSED;
-    e = answer(attempt, login, &body);
+    e = format_login_answer(attempt, login, &body);
     if (e)
         return e;
     return forward_send_response(attempt->res, &attempt->received, body);
@@ -531,7 +183,7 @@ login_with_graphql(struct context *ctx, struct request *req,
                    const struct login_graphql_request *login,
                    struct login_reason *reason)
 {
-    struct attempt *attempt = attempt_new(ctx, req, res, auth);
+    struct login_attempt *attempt = login_attempt_new(ctx, req, res, auth);
     struct login_request request = {.operation = NULL};
     struct login_match match = {.login = NULL};
     struct login_shape shape = {.arena = req->arena,
@@ -553,7 +205,7 @@ login_with_graphql(struct context *ctx, struct request *req,
     attempt->remember = match.remember;
     attempt->matched = match.login;
     shape.ours = match.login;
-    if (token_is_in_json(attempt)) {
+    if (login_attempt_has_json_token(attempt)) {
         attempt->shape = &shape;
         e = login_shape_check(&shape);
         if (!e)
@@ -562,6 +214,6 @@ login_with_graphql(struct context *ctx, struct request *req,
         e = prepare_client_document(attempt, login, reason);
     }
     if (!e)
-        e = attempt_set_credentials(attempt);
-    return e ? e : attempt_run_and_respond(attempt, login);
+        e = login_attempt_set_credentials(attempt);
+    return e ? e : run_and_respond(attempt, login);
 }

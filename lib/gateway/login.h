@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login.h - a login, whichever way it came: credentials in JSON or a form,
- * or the client's own GraphQL mutation through `login` or `query`
- * (design 2.5).
+ * login.h - log in with credentials (JSON or a form), or with a client's
+ * GraphQL mutation sent to `login` or `query` (design 2.5).
  */
 #ifndef POSTERN_GATEWAY_LOGIN_H
 #define POSTERN_GATEWAY_LOGIN_H
@@ -11,15 +10,14 @@
 #include "gateway/context.h"
 #include "gateway/graphql_request.h"
 #include "gateway/login_match.h"
-#include "graphql/document.h"
-#include "upstream/backend.h"
+#include "graphql/meaning.h"
+#include "upstream/backend_request.h"
 
 /*
- * Log in with credentials: the first login document, then a new session in
- * the reply. The reply's status and body are the caller's.
- * Returns PST_OK (visit holds the new session), PST_REFUSED, PST_THROTTLED
- * (with Retry-After in the reply), PST_STORE_DOWN, PST_UPSTREAM_…,
- * PST_MALFORMED (a name that is no UTF-8), and what auth_begin_session() may.
+ * Log in with credentials, using the first login document. The caller sets the
+ * response's status and body.
+ * Returns PST_OK (auth holds the new session, its cookie or header is in the
+ * response), PST_REFUSED, or another error of login_attempt_run().
  */
 PST_MUST_USE enum pst_err
 login_with_credentials(struct context *ctx, struct request *req,
@@ -29,18 +27,20 @@ login_with_credentials(struct context *ctx, struct request *req,
 /* A client's GraphQL login: an operation with a login field at its root. */
 struct login_graphql_request {
     const struct graphql_request_list *list;
-    const struct graphql_request *gql;         /* the one of the list */
+    const struct graphql_request *gql;         /* the login in the list */
     struct pst_str document;                   /* its text */
     const struct pst_graphql_meaning *meaning; /* of that text */
 };
 
 /*
- * Carry out a client's login. Token in JSON: our own document is sent, and
- * its answer given the client's shape. Token in a header or cookie: the
- * client's is sent, written anew, and the backend asked who it is. Sends the
- * whole reply; a refusal is the backend's own answer.
- * Returns PST_OK; PST_LOGIN_SHAPE, PST_SECRET_FIELD and PST_MALFORMED (why is
- * set); as login_with_credentials() but for PST_REFUSED.
+ * Log in with a client's mutation, and send the whole response. If the
+ * backend's token is in JSON, the configured document is sent and its answer is
+ * given the client's shape. If it is in a header or cookie, the client's
+ * document is sent, and the backend is then asked who the user is. A refusal by
+ * the backend is answered with its own JSON. reason  set on PST_LOGIN_SHAPE and
+ * PST_SECRET_FIELD: what is wrong Returns PST_OK (also after such a refusal),
+ * PST_LOGIN_SHAPE, PST_SECRET_FIELD, PST_MALFORMED, PST_REFUSED (a refusal that
+ * is not JSON), or another error of login_attempt_run().
  */
 PST_MUST_USE enum pst_err
 login_with_graphql(struct context *ctx, struct request *req,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_shape.h - the answer to our own login document, given the shape that
- * a client's selection asks for (design 2.5, "Token in JSON").
+ * login_shape.h - rewrite the answer to the configured login document in the
+ * shape of the client's document (design 2.5, "Token in JSON").
  *
- * The client's document never reaches the backend. Of what it asks for, only
- * what ours selected too can be answered.
+ * The client's document is not sent to the backend, so a client can only select
+ * what the configured document selects.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_SHAPE_H
 #define POSTERN_GATEWAY_LOGIN_SHAPE_H
@@ -18,34 +18,36 @@
 struct login_shape {
     struct pst_arena *arena;
     const struct config *config;
-    const struct login_document *ours;
-    const struct login_request *theirs;
+    const struct login_document *ours;  /* the configured document */
+    const struct login_request *theirs; /* the client's */
     struct login_reason *reason;
 };
 
 /*
- * Can an answer to our document be given the client's shape at all? To be
- * asked before our document is sent.
- * Returns PST_OK; PST_LOGIN_SHAPE (why names the field that ours does not
- * select, the directive, the argument, or the key that stands for two
- * fields); PST_NO_MEMORY.
+ * Check whether an answer can have the client's shape, before the configured
+ * document is sent.
+ * Returns PST_OK; PST_LOGIN_SHAPE (shape->reason names what is wrong: a field
+ * that the configured document does not select, a directive, an argument, a key
+ * for two fields); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err login_shape_check(const struct login_shape *shape);
 
-/* A backend's answer to our document. */
+/* The backend's answer to the configured document. */
 struct login_answer {
     const struct pst_json *root; /* the whole answer */
-    struct pst_str secret;       /* taken out wherever it stands; or absent */
-    struct pst_str token;        /* ours, in its place; absent: null */
+    struct pst_str secret;       /* removed everywhere; or absent */
+    struct pst_str token;        /* our token, to replace it; absent: null */
 };
 
 /*
- * Write the client's answer: {"errors":[…],"data":{…}}. Numbers stay as they
- * are spelled; error paths are rewritten; locations and top-level extensions
- * are left out. Secret fields are null, but for the token's own, which is
- * answer->token where that is present.
- * Returns as login_shape_check(); PST_LOGIN_SHAPE also for a condition on a
- * type that is neither the value's own nor in our document.
+ * Format the client's answer: {"errors":[…],"data":{…}}. Numbers keep their
+ * spelling; error paths are translated; locations and top-level extensions are
+ * omitted. Secret fields are null, except that the token's field is
+ * answer->token.
+ *   out  set on PST_OK; valid until the arena's reset
+ * Returns as login_shape_check(). PST_LOGIN_SHAPE also if a type condition
+ * cannot be decided: the type is neither the value's nor in the configured
+ * document.
  */
 PST_MUST_USE enum pst_err login_shape_emit(const struct login_shape *shape,
                                            const struct login_answer *answer,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.c - the budgets of one login.
+ * login_throttle.c - limit login attempts by account, address and subject.
  */
 #include "gateway/login_throttle.h"
 
@@ -87,7 +87,8 @@ login_budget_reset(struct login_budget *budget, struct response *res,
     if (!throttle.store || pst_str_is_absent(budget->name))
         return;
     (void)!throttle_reset(&throttle, &budget->attempt, budget->ctx->now);
-    /* Without a limit there is nothing that others could use up. */
+    /* Known devices have a budget of their own; without a limit none is
+     * needed. */
     if (by_cookie && throttle.account.limit > 0 &&
         known_device_issue(budget->ctx, res->arena, &budget->device,
                            budget->name, &line) == PST_OK)

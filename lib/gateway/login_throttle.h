@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.h - the budgets of one login, from the request to what became
- * of it (store/throttle.h counts them; design 2.5).
+ * login_throttle.h - limit login attempts: take one from the budgets of account
+ * and address, and refund or reset it afterwards (store/throttle.h counts;
+ * design 2.5).
  */
 #ifndef POSTERN_GATEWAY_LOGIN_THROTTLE_H
 #define POSTERN_GATEWAY_LOGIN_THROTTLE_H
@@ -13,16 +14,16 @@
 
 struct login_budget {
     struct context *ctx;
-    struct pst_str name;        /* as bound; absent: counted by address alone */
-    struct known_device device; /* that the request comes from */
+    struct pst_str name;        /* absent: counted only by address */
+    struct known_device device; /* the browser that sent the request */
     struct throttle_attempt attempt;
 };
 
 /*
- * Acquire one attempt, or answer 429.
- *   name  the very bytes that the login is for; absent: it has none
- * Returns PST_OK; PST_THROTTLED (Retry-After is in the reply), PST_MALFORMED
- * (no UTF-8), PST_STORE_DOWN, PST_INTERNAL.
+ * Acquire one login attempt.
+ *   name  the name that the login is for, byte for byte; absent: it has none
+ * Returns PST_OK, PST_THROTTLED (Retry-After is in the response), PST_MALFORMED
+ * (the name is not UTF-8), PST_STORE_DOWN, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err login_budget_acquire(struct login_budget *budget,
                                                struct context *ctx,
@@ -30,34 +31,35 @@ PST_MUST_USE enum pst_err login_budget_acquire(struct login_budget *budget,
                                                struct response *res,
                                                struct pst_str name);
 
-/* It was no guess. Failing to give back is no reason to fail. */
+/* Refund the attempt: no password was checked. Errors are ignored. */
 void login_budget_refund(struct login_budget *budget);
 
 /*
- * The password was right: budgets are whole again, and a browser is known to
- * this account from now on.
- *   by_cookie  the session went out in a cookie
+ * Reset the budgets after a right password, and mark the browser as known to
+ * the account. by_cookie  the session is in a cookie, so the client is a
+ * browser
  */
 void login_budget_reset(struct login_budget *budget, struct response *res,
                         bool by_cookie);
 
-/* Is the login for somebody of this very name? One that only looks like it may
- * be an account of the attacker's own. */
+/* Is the login for exactly this name? A similar name is not enough: it can be
+ * an attacker's own account. */
 bool login_budget_has_name(const struct login_budget *budget,
                            struct pst_str name);
 
 /*
  * Count a user's session that begins without a password, by address.
- * Returns as login_budget_acquire().
+ * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err login_throttle_address(struct context *ctx,
                                                  const struct request *req,
                                                  struct response *res);
 
 /*
- * Count a request that checks a password and is no login: by the session's
- * subject, or, without one, by address. Never given back, since only a
- * client's document says whether the password was right.
+ * Count a request that checks a password and is not a login: by the session's
+ * subject, or without a session by address. It is never refunded, because we
+ * cannot tell from the answer whether the password was right.
+ * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err login_throttle_password(struct context *ctx,
                                                   const struct request *req,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * manifest.c - parse the documents of a manifest, and index them.
+ * manifest.c - read a manifest file, parse its documents, and index them.
  */
 #include "gateway/manifest.h"
 
@@ -11,23 +11,23 @@
 #include "gateway/manifest_json.h"
 #include "server/config_file.h"
 
-/* In a message: bytes of a file's name and of an id. */
+/* Bytes of a file name and of an id to show in a message. */
 #define PATH_SHOWN 80
 #define ID_SHOWN 72
 
 #define SLOT_EMPTY UINT32_MAX
 
 struct entry {
-    struct pst_str id;   /* in own */
-    struct pst_str text; /* as in the file: in meaning, or in own */
+    struct pst_str id;   /* in storage */
+    struct pst_str text; /* as in the file; in meaning or in storage */
     struct pst_graphql_meaning *meaning;
     char *storage;
     uint8_t hash[PST_HASH_LEN]; /* SHA-256 of text */
 };
 
-/* A hash table of positions of entries under one of their names. */
+/* A hash table of indices of entries, by one of their three names. */
 struct table {
-    uint32_t *slots; /* slot_mask + 1, at most half of them taken */
+    uint32_t *slots; /* slot_mask + 1, at most half of them used */
     struct pst_str (*name)(const struct entry *entry);
 };
 
@@ -35,14 +35,14 @@ struct manifest {
     struct pst_siphash_key key;
     struct entry *entries;
     size_t count;
-    size_t size; /* entries there is room for */
+    size_t size; /* entries allocated */
     size_t slot_mask;
-    struct table by_id; /* its slots are one block with those of the others */
+    struct table by_id; /* its slots begin the block of all three tables */
     struct table by_text;
     struct table by_hash;
 };
 
-/* A manifest while it is read. */
+/* State while a manifest is read. */
 struct reader {
     struct manifest *manifest;
     const struct pst_graphql_rules *rules;
@@ -76,7 +76,7 @@ entry_hash(const struct entry *entry)
     return hash_as_str(entry->hash);
 }
 
-/* The slot where an entry of this name stands, or would stand. */
+/* Find the slot of this name, or the empty slot for it. */
 static uint32_t *
 manifest_find_slot(const struct manifest *manifest, const struct table *table,
                    struct pst_str name)
@@ -120,15 +120,10 @@ manifest_find_hash(const struct manifest *manifest,
     return manifest_find_entry(manifest, &manifest->by_hash, hash_as_str(hash));
 }
 
-size_t
-manifest_count(const struct manifest *manifest)
-{
-    return manifest->count;
-}
-
 /* Indexing. */
 
-/* Of entries of one name, the first is found. */
+/* Add an entry. If its name is taken, the first entry stays; returns whether
+ * their texts are equal. */
 static bool
 manifest_add_to_table(const struct manifest *manifest,
                       const struct table *table, uint32_t position)
@@ -250,7 +245,7 @@ manifest_add_document(void *context, struct pst_str id, struct pst_str text)
         return refuse_manifest_document(reader, id, &error);
     if (e)
         return e;
-    manifest->count++; /* from here on it is freed with the manifest */
+    manifest->count++; /* manifest_free() frees it from now on */
     return manifest_fill_entry(entry, id, text);
 }
 
@@ -262,7 +257,7 @@ read_manifest_file(const struct reader *reader, struct pst_arena *arena,
     struct config_error reason;
     enum pst_err e = config_file_read(arena, reader->path, &rule, out, &reason);
 
-    /* It says "names a file that …": say which. */
+    /* The reason begins with "names a file that …": insert the file's name. */
     if (e == PST_BAD_CONFIG)
         return config_set_error(reader->reason, "names %.*s, %s", PATH_SHOWN,
                                 reader->path, reason.text + strlen("names "));

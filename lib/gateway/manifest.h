@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * manifest.h - the documents that a manifest lists, found by id, by text and
- * by hash (design 2.6). Read at start, and never changed after.
+ * manifest.h - the documents of a manifest file, found by id, by text and by
+ * SHA-256 (design 2.6). Read at start; immutable.
  */
 #ifndef POSTERN_GATEWAY_MANIFEST_H
 #define POSTERN_GATEWAY_MANIFEST_H
@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 #include "server/config_parse.h"
 
 #define MANIFEST_MAX (16 * 1024 * 1024) /* bytes of a file */
@@ -20,10 +20,12 @@ struct manifest;
 
 /*
  * Read a file and parse all its documents.
- *   rules  what the documents' meanings are found with
- *   key    random; copied
- *   reason    set on PST_BAD_CONFIG: what follows the variable's name in a
- *          message; says file, id, line, column, and what is wrong there
+ *   out     set on PST_OK; free it with manifest_free()
+ *   path    name of the file
+ *   rules   for the meanings of the documents
+ *   key     random key of the hash tables; copied
+ *   reason  set on PST_BAD_CONFIG: what is wrong, with file, document id, line
+ *           and column; it follows the variable's name in a message
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err manifest_new(struct manifest **out, const char *path,
@@ -31,12 +33,10 @@ PST_MUST_USE enum pst_err manifest_new(struct manifest **out, const char *path,
                                        const struct pst_siphash_key *key,
                                        struct config_error *reason);
 
-/* Free it, and clear the caller's pointer; NULL inside is fine. */
+/* Free it, and set *manifest to NULL. A NULL *manifest is allowed. */
 void manifest_free(struct manifest **manifest);
 
-size_t manifest_count(const struct manifest *manifest);
-
-/* What a document means; NULL: the manifest does not have it. */
+/* Find a document's meaning by its id. Returns NULL if it is not listed. */
 const struct pst_graphql_meaning *
 manifest_find_id(const struct manifest *manifest, struct pst_str id);
 

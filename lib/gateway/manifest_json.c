@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * manifest_json.c - read the JSON that makers of manifests write:
+ * manifest_json.c - parse the manifest formats of the common generators:
  * @apollo/generate-persisted-query-manifest 1, relay-compiler 20,
  * @graphql-codegen/client-preset 5, gql.tada 1.
  */
@@ -14,7 +14,7 @@
 
 struct reader {
     struct pst_json_scan scan;
-    char *strings; /* decoded ones of one document; room for the whole file */
+    char *strings; /* decoded strings of one document; as large as the file */
     size_t string_bytes;
     manifest_json_add *add;
     void *context;
@@ -40,7 +40,8 @@ refuse_manifest_json(const struct reader *reader, const char *message)
     return PST_BAD_CONFIG;
 }
 
-/* Take what is punctuation between values, and white space around it. */
+/* Skip a punctuator with the white space around it. Returns whether it is
+ * there. */
 static bool
 skip_punctuator(struct reader *reader, char punctuator)
 {
@@ -52,7 +53,7 @@ skip_punctuator(struct reader *reader, char punctuator)
     return found;
 }
 
-/* Take a string and decode it. */
+/* Parse and decode a string. */
 static enum pst_err
 parse_manifest_string(struct reader *reader, struct pst_str *out)
 {
@@ -61,15 +62,15 @@ parse_manifest_string(struct reader *reader, struct pst_str *out)
 
     if (!pst_json_scan_string(&reader->scan, &string.rest))
         return refuse_manifest_json(
-            reader, "is not JSON: a string must stand here, or does "
-                    "not end");
+            reader, "is not JSON: expected a string, or it is not "
+                    "terminated");
     while (string.rest.len > 0) {
         struct pst_str run;
 
         if (!pst_json_unescape_next(&string, &run) || string.lone)
             return refuse_manifest_json(
-                reader, "is not JSON: a broken escape is in the "
-                        "string that ends here");
+                reader, "is not JSON: the string that ends here has an "
+                        "invalid escape");
         memcpy(reader->strings + reader->string_bytes, run.ptr, run.len);
         reader->string_bytes += run.len;
     }
@@ -78,14 +79,14 @@ parse_manifest_string(struct reader *reader, struct pst_str *out)
     return PST_OK;
 }
 
-/* Take a member's name and the colon. */
+/* Parse a member's name and the colon. */
 static enum pst_err
 parse_member_name(struct reader *reader, struct pst_str *name)
 {
     enum pst_err e = parse_manifest_string(reader, name);
 
     if (!e && !skip_punctuator(reader, ':'))
-        e = refuse_manifest_json(reader, "is not JSON: \":\" must stand here");
+        e = refuse_manifest_json(reader, "is not JSON: expected \":\"");
     return e;
 }
 
@@ -94,11 +95,12 @@ skip_manifest_value(struct reader *reader)
 {
     if (!pst_json_scan_skip_value(&reader->scan))
         return refuse_manifest_json(reader,
-                                    "is not JSON: a value does not end");
+                                    "is not JSON: invalid or truncated value");
     return PST_OK;
 }
 
-/* Take an object or array (`ends` are its brackets), each element by `take`. */
+/* Parse an object or array. `brackets` are its two brackets; parse_element() is
+ * called at each element. */
 static enum pst_err
 parse_manifest_elements(struct reader *reader, const char *brackets,
                         parse_element_fn *parse_element, void *context)
@@ -107,8 +109,8 @@ parse_manifest_elements(struct reader *reader, const char *brackets,
 
     if (!skip_punctuator(reader, brackets[0]))
         return refuse_manifest_json(reader, brackets[0] == '{'
-                                                ? "has no object here"
-                                                : "has no array here");
+                                                ? "must have an object"
+                                                : "must have an array");
     if (skip_punctuator(reader, brackets[1]))
         return PST_OK;
     while (has_more) {
@@ -121,9 +123,8 @@ parse_manifest_elements(struct reader *reader, const char *brackets,
     if (!skip_punctuator(reader, brackets[1]))
         return refuse_manifest_json(
             reader, brackets[0] == '{'
-                        ? "is not JSON: \",\" or \"}\" must stand here"
-                        : "is not JSON: \",\" or \"]\" must stand "
-                          "here");
+                        ? "is not JSON: expected \",\" or \"}\""
+                        : "is not JSON: expected \",\" or \"]\"");
     return PST_OK;
 }
 
@@ -137,7 +138,7 @@ report_manifest_document(struct reader *reader, struct pst_str id,
     return reader->add(reader->context, id, text);
 }
 
-/* {"id": "text"} */
+/* Parse one member of {"id": "text"}. */
 static enum pst_err
 parse_id_text_pair(struct reader *reader, void *context)
 {
@@ -151,14 +152,14 @@ parse_id_text_pair(struct reader *reader, void *context)
     if (e)
         return e;
     if (pst_json_scan_peek(&reader->scan) != '"')
-        return refuse_manifest_json(reader,
-                                    "has no document's text here: known are "
-                                    "{\"id\": \"text\"} and Apollo's manifest");
+        return refuse_manifest_json(
+            reader, "must have a document's text: supported are "
+                    "{\"id\": \"text\"} and Apollo's manifest");
     e = parse_manifest_string(reader, &text);
     return e ? e : report_manifest_document(reader, id, text);
 }
 
-/* Apollo's, without what it writes beside: the name, "query". */
+/* The members of an operation that are used in Apollo's format. */
 struct operation {
     struct pst_str id;
     struct pst_str body;
@@ -204,9 +205,9 @@ parse_apollo_operation(struct reader *reader, void *context)
     return report_manifest_document(reader, operation.id, operation.body);
 }
 
-/* What the members of the whole file's object say of its form. */
+/* What the top-level members show about the format. */
 struct format {
-    size_t operations; /* where "operations" begins, an array; 0: nowhere */
+    size_t operations; /* byte offset of the "operations" array; 0: none */
     bool has_format;   /* "format" is Apollo's */
     bool has_version;  /* "version" is 1 */
 };
@@ -240,7 +241,7 @@ detect_manifest_format(struct reader *reader, void *context)
     return PST_OK;
 }
 
-/* Twice: first what form it has, then its documents. */
+/* Two passes: detect the format, then parse the documents. */
 static enum pst_err
 parse_manifest_file(struct reader *reader)
 {
@@ -257,8 +258,8 @@ parse_manifest_file(struct reader *reader)
     if (e)
         return e;
     if (reader->scan.at < reader->scan.text.len)
-        return refuse_manifest_json(
-            reader, "is not JSON: something stands behind its end");
+        return refuse_manifest_json(reader,
+                                    "is not JSON: there is text after its end");
     reader->scan.at = start;
     if (format.operations == 0)
         return parse_manifest_elements(reader, "{}", parse_id_text_pair, NULL);

@@ -1,32 +1,80 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * program.c - read the arguments, start what a program needs, stop it.
+ * program.c - the whole life of a program: arguments, configuration, start,
+ * serving, end.
  */
 #include "gateway/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "crypto/crypto.h"
+#include "engine/cgi.h"
+#include "engine/dispatcher.h"
+#include "engine/fcgi.h"
+#include "gateway/arguments.h"
+#include "gateway/documents.h"
+#include "gateway/handler.h"
+#include "server/keyring_cache.h"
+#include "store/store.h"
+#include "upstream/http_client.h"
 
-/* Bytes of clients' documents that one process remembers. */
+/* Bytes of clients' documents that one process keeps. */
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
+struct program {
+    const char *name;
+    handler_fn *handler;
+    struct config *config;
+    struct log *log;
+    struct keyring_cache *keyring_cache;
+    struct documents *documents;
+};
+
+/* What one thread needs to handle requests. */
+struct worker {
+    const struct program *program;
+    struct context ctx;
+    struct pst_arena *arena;
+};
+
+/* Print "name: subject: error"; a config_reporter. */
 static void
-program_report(void *context, const char *variable, const char *error)
+program_report(void *context, const char *subject, const char *error)
 {
     const struct program *program = context;
 
-    fprintf(stderr, "%s: %s: %s\n", program->name, variable, error);
+    fprintf(stderr, "%s: %s: %s\n", program->name, subject, error);
 }
 
-/* Descriptors 0 to 2 are open from here on: no socket may become one that
- * something prints to. */
+/* Print why starting failed, except PST_BAD_CONFIG, which was reported where
+ * it was found. Returns the exit status. */
+static int
+program_report_failure(struct program *program, enum pst_err e)
+{
+    switch (e) {
+    case PST_BAD_CONFIG:
+        return EX_CONFIG;
+    case PST_NO_MEMORY:
+        program_report(program, "cannot start",
+                       "out of memory or file descriptors (ulimit -n)");
+        return EX_OSERR;
+    default:
+        program_report(program, "cannot start", "libgcrypt does not work");
+        return EX_SOFTWARE;
+    }
+}
+
+/* Open descriptors 0 to 2 if they are closed: a socket with such a number
+ * would receive what is printed. */
 static void
 open_standard_descriptors(void)
 {
@@ -38,73 +86,25 @@ open_standard_descriptors(void)
         close(descriptor);
 }
 
-static void
-program_print_usage(FILE *out, const char *name)
+void
+program_hide_memory(void)
 {
-    fprintf(out,
-            "Usage: %s [--listen unix:/path | --listen host:port]\n"
-            "       %s --help | --version\n"
-            "\n"
-            "%s is run by a web server, as CGI or FastCGI, or on its own\n"
-            "with --listen, and then speaks FastCGI on that socket. It is\n"
-            "configured by environment variables, which postern-config(5) "
-            "and\n" POSTERN_DOCUMENTATION "/configuration.md explain:\n"
-            "`postern check` tells whether they are right.\n",
-            name, name, name);
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ /* the leak checker attaches to this process */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
-/* Did a web server start us as plain CGI? */
-static bool
-has_cgi_variables(void)
-{
-    static const char *const names[] = {"GATEWAY_INTERFACE", "REQUEST_METHOD",
-                                        "SERVER_PROTOCOL",   "SERVER_SOFTWARE",
-                                        "SERVER_NAME",       "SCRIPT_NAME",
-                                        "QUERY_STRING",      "REMOTE_ADDR"};
-
-    for (size_t i = 0; i < PST_COUNT(names); i++)
-        if (getenv(names[i]))
-            return true;
-    return false;
-}
-
-bool
-program_parse_arguments(const char *const *argv, const char *name,
-                        const char **address, int *status)
-{
-    *address = NULL;
-    /* RFC 3875 section 4.4: a server may make arguments of a query string
-     * without "=", and then they are the client's: ?--listen+unix:/tmp/x. */
-    if (has_cgi_variables())
-        return true;
-    for (argv++; *argv; argv++) {
-        if (strncmp(*argv, "--listen=", strlen("--listen=")) == 0) {
-            *address = *argv + strlen("--listen=");
-        } else if (strcmp(*argv, "--listen") == 0 && argv[1]) {
-            *address = *++argv;
-        } else if (strcmp(*argv, "--help") == 0) {
-            program_print_usage(stdout, name);
-            *status = EX_OK;
-            return false;
-        } else if (strcmp(*argv, "--version") == 0) {
-            printf("%s (postern) %s\n", name, PACKAGE_VERSION);
-            *status = EX_OK;
-            return false;
-        } else {
-            program_print_usage(stderr, name);
-            *status = EX_USAGE;
-            return false;
-        }
-    }
-    if (!*address && !getenv("LISTEN_FDS") && isatty(STDIN_FILENO)) {
-        program_print_usage(stderr, name);
-        *status = EX_USAGE;
-        return false;
-    }
-    return true;
-}
-
-enum pst_err
+/*
+ * Make a thread's handles to the configured backend and store.
+ *   upstream, store  set on PST_OK; the caller frees and closes them; store is
+ *                    set to NULL if none is configured
+ * Returns PST_OK, PST_BAD_CONFIG (the backend's URL or timeouts),
+ * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
+ */
+static enum pst_err
 program_connect(const struct program *program, struct http_client **upstream,
                 struct store **store)
 {
@@ -134,25 +134,8 @@ program_connect(const struct program *program, struct http_client **upstream,
     return PST_OK;
 }
 
-/* Say what kept us from starting, where config_new() has not; returns what
- * to leave with. */
-static int
-program_report_failure(struct program *program, enum pst_err e)
-{
-    switch (e) {
-    case PST_BAD_CONFIG:
-        return EX_CONFIG;
-    case PST_NO_MEMORY:
-        program_report(program, "memory or descriptors", "are not to be had");
-        return EX_OSERR;
-    default:
-        program_report(program, "libgcrypt", "cannot be used");
-        return EX_SOFTWARE;
-    }
-}
-
-/* Let a worker's handles be made once: better told now than at every
- * request. */
+/* Make a thread's handles once, so that an error shows at the start and not
+ * at each request. Returns the exit status. */
 static int
 program_try_connect(struct program *program)
 {
@@ -162,7 +145,7 @@ program_try_connect(struct program *program)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_UPSTREAM",
-                       "is no address that can be used");
+                       "libcurl refuses this URL or a timeout for it");
     if (e)
         return program_report_failure(program, e);
     store_close(&store);
@@ -170,18 +153,9 @@ program_try_connect(struct program *program)
     return EX_OK;
 }
 
-void
-program_hide_memory(void)
-{
-    const struct rlimit none = {0, 0};
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* whose search for leaks attaches to us */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
-int
+/* Start everything but the documents. Returns EX_OK or the exit status; close
+ * the program whatever it returns. */
+static int
 program_open(struct program *program)
 {
     const struct config_reporter report = {program_report, program};
@@ -205,13 +179,28 @@ program_open(struct program *program)
     if (e)
         return program_report_failure(program, e);
     if (http_client_start() != PST_OK) {
-        program_report(program, "libcurl", "cannot be started");
+        program_report(program, "cannot start", "libcurl does not work");
         return EX_SOFTWARE;
     }
     return program_try_connect(program);
 }
 
-int
+static void
+program_close(struct program *program)
+{
+    http_client_stop();
+    documents_free(&program->documents);
+    keyring_cache_free(&program->keyring_cache);
+    log_close(&program->log);
+    config_free(&program->config);
+}
+
+/*
+ * Read the manifest, and make room for the documents that clients send.
+ *   is_persistent  the process serves more than one request
+ * Returns EX_OK or the exit status.
+ */
+static int
 program_load_documents(struct program *program, bool is_persistent)
 {
     const struct config *config = program->config;
@@ -231,12 +220,131 @@ program_load_documents(struct program *program, bool is_persistent)
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
-void
-program_close(struct program *program)
+static void
+worker_free(void *state)
 {
-    http_client_stop();
-    documents_free(&program->documents);
-    keyring_cache_free(&program->keyring_cache);
-    log_close(&program->log);
-    config_free(&program->config);
+    struct worker *worker = state;
+
+    http_client_free(&worker->ctx.upstream_nested);
+    store_close(&worker->ctx.store);
+    http_client_free(&worker->ctx.upstream);
+    pst_arena_free(&worker->arena);
+    free(worker);
+}
+
+static void *
+worker_new(void *context)
+{
+    const struct program *program = context;
+    struct worker *worker = calloc(1, sizeof(*worker));
+    enum pst_err e = PST_NO_MEMORY;
+
+    if (worker) {
+        worker->program = program;
+        worker->ctx.config = program->config;
+        worker->ctx.log = program->log;
+        worker->ctx.documents = program->documents;
+        worker->ctx.random = pst_crypto_random;
+        e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
+        if (!e)
+            e = program_connect(program, &worker->ctx.upstream,
+                                &worker->ctx.store);
+    }
+    if (!e)
+        return worker;
+    LOG_EVENT(program->log, LEVEL_ERROR, "worker-failed",
+              LOG_C_STRING("error", pst_err_code(e)));
+    if (worker)
+        worker_free(worker);
+    return NULL;
+}
+
+/* Handle a request with the secrets that are in use when it begins. */
+static bool
+worker_handle(void *state, const struct request_input *input,
+              const struct response_sink *sink)
+{
+    struct worker *worker = state;
+    const struct program *program = worker->program;
+    struct request_input limited = *input;
+    struct keyring_cache_entry *entry =
+        keyring_cache_acquire(program->keyring_cache, (int64_t)time(NULL));
+    bool is_whole;
+
+    limited.max_body = program->config->max_body;
+    limited.max_held = program->config->max_held;
+    worker->ctx.ring = keyring_cache_ring(entry);
+    is_whole = handler_run(&worker->ctx, worker->arena, &limited, sink,
+                           program->handler);
+    keyring_cache_release(program->keyring_cache, entry);
+    return is_whole;
+}
+
+static void
+reload_secrets(void *context)
+{
+    const struct program *program = context;
+
+    keyring_cache_reload(program->keyring_cache);
+}
+
+/* Find the sockets, and serve until a signal; without a socket, one request as
+ * plain CGI. Returns the exit status. */
+static int
+program_run(struct program *program, const char *address)
+{
+    const struct engine_handler handler = {program, worker_new, worker_handle,
+                                           worker_free, reload_secrets};
+    struct listen_sockets sockets;
+    struct peer_list peers;
+    char error[LISTEN_ERROR_MAX];
+    int status;
+    enum pst_err e;
+
+    if (peer_list_parse(
+            &peers, pst_str_from(getenv("FCGI_WEB_SERVER_ADDRS"))) != PST_OK) {
+        program_report(program, "FCGI_WEB_SERVER_ADDRS",
+                       "not a list of IP addresses separated by commas");
+        return EX_CONFIG;
+    }
+    e = listen_open(&sockets, address, error);
+    if (e) {
+        fprintf(stderr, "%s: %s\n", program->name, error);
+        return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
+    }
+    status = program_load_documents(program, sockets.count > 0);
+    if (status != EX_OK) {
+        listen_close(&sockets);
+        return status;
+    }
+    if (sockets.count == 0) {
+        dispatcher_unblock_signals();
+        return cgi_serve(&handler);
+    }
+    return fcgi_serve(
+        &(struct fcgi_options){.sockets = &sockets,
+                               .peers = &peers,
+                               .log = program->log,
+                               .workers = program->config->workers,
+                               .drain = program->config->drain},
+        &handler);
+}
+
+int
+program_serve(int argc, char **argv, const char *name, handler_fn *handler)
+{
+    struct program program = {.name = name, .handler = handler};
+    const char *address;
+    int status;
+
+    PST_REQUIRE(argc > 0);
+    if (!arguments_parse((const char *const *)argv, name, &address, &status))
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    dispatcher_block_signals();
+    status = program_open(&program);
+    if (status == EX_OK)
+        status = program_run(&program, address);
+    program_close(&program);
+    return status;
 }

@@ -1,72 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * program.h - what a program starts with: arguments, configuration, log and
- * libraries.
+ * program.h - the whole life of a program: arguments, configuration, start,
+ * serving, end.
  */
 #ifndef POSTERN_GATEWAY_PROGRAM_H
 #define POSTERN_GATEWAY_PROGRAM_H
 
-#include "base/error.h"
-#include "gateway/documents.h"
-#include "server/config.h"
-#include "server/keyring_cache.h"
-#include "server/log.h"
-#include "store/store.h"
-#include "upstream/http_client.h"
-
-struct program {
-    const char *name; /* the program's, such as "query" */
-    struct config *config;
-    struct log *log;
-    struct keyring_cache *keyring_cache;
-    struct documents *documents; /* NULL until program_load_documents() */
-};
+#include "gateway/context.h"
 
 /*
- * Read the arguments: --listen ADDRESS, --help, --version; none of them when
- * a web server started us as CGI.
- *   argv     NULL at the end, the program's name first
- *   address  set to what --listen was given, else NULL
- *   status   set when false is returned: what to leave with
- * Help and complaints are printed. Without arguments on a terminal, there is
- * nothing to serve: that, too, is answered with help.
+ * Run a program: read the arguments and the configuration, start, serve, and
+ * stop on SIGTERM. It serves one request as plain CGI; or FastCGI on
+ * descriptor 0, on sockets that systemd passed, or on a socket of its own.
+ *   name     the program's, such as "query", for logs and messages
+ *   handler  answers one request
+ * Arguments: none, --listen ADDRESS, --help or --version. Errors are printed
+ * on standard error, for the configuration a line "name: VARIABLE: reason" for
+ * each wrong variable. Returns the exit status (sysexits(3)): EX_OK, EX_USAGE,
+ * EX_CONFIG (a variable is wrong), EX_OSERR (no memory, descriptors or
+ * socket), EX_SOFTWARE (a library fails), EX_IOERR (the answer to the CGI
+ * request was cut off).
  */
-bool program_parse_arguments(const char *const *argv, const char *name,
-                             const char **address, int *status);
+int program_serve(int argc, char **argv, const char *name, handler_fn *handler);
 
-/* From here on no core is dumped, since it would have the secrets in it, and
- * only root may look into our memory (L68). */
+/* Disable core dumps, which would contain the secrets, and keep other
+ * processes, but root's, from reading the memory of this one. */
 void program_hide_memory(void);
-
-/*
- * Start: standard descriptors, libgcrypt, configuration, log, keys, libcurl,
- * in this order, and see that program_connect() works. Everything that is
- * wrong is said on stderr, of the configuration one "name: VARIABLE: why" a
- * line.
- *   program  all zero but for its name; close it whatever is returned
- * Returns EX_OK or what to leave with: EX_CONFIG, EX_OSERR (no memory, no
- * descriptors), EX_SOFTWARE (a library that cannot be used).
- */
-int program_open(struct program *program);
-
-/*
- * Read the manifest, and make room for the documents that clients send.
- *   is_persistent  the process serves more than one request
- * Returns as program_open().
- */
-int program_load_documents(struct program *program, bool is_persistent);
-
-void program_close(struct program *program);
-
-/*
- * Handles to the configured backend and store, for one thread.
- *   upstream, store  set on PST_OK, the caller's to free and to close; store
- *                    to NULL where there is to be none
- * Returns PST_OK, PST_BAD_CONFIG (the backend's URL, its timeouts),
- * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
- */
-PST_MUST_USE enum pst_err program_connect(const struct program *program,
-                                          struct http_client **upstream,
-                                          struct store **store);
 
 #endif

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy.c - a client's GraphQL request, judged and passed on.
+ * proxy.c - answer a client's GraphQL request: log in, refuse, or forward it
+ * and return the response.
  */
 #include "gateway/proxy.h"
 
-#include "gateway/documents.h"
+#include "codec/json_check.h"
+#include "codec/json_slice.h"
 #include "gateway/forward.h"
 #include "gateway/identity.h"
 #include "gateway/login.h"
 #include "gateway/login_throttle.h"
 #include "gateway/proxy_errors.h"
+#include "gateway/proxy_rules.h"
 
-/* One HTTP request on its way. */
+/* One HTTP request that is being answered. */
 struct proxying {
     struct context *ctx;
     struct request *req;
     struct response *res;
     struct auth *auth;
     struct graphql_request_list list;
-    struct proxy_item *items; /* one for each call */
+    struct proxy_item *items; /* one for each of the list */
     bool is_login_program;
 };
 
@@ -28,194 +31,8 @@ is_get_request(const struct proxying *proxying)
     return proxying->list.form == GRAPHQL_REQUEST_GET;
 }
 
-/* The document. */
-
-static void
-decode_document_hash(struct pst_str hex,
-                     uint8_t hash[static DOCUMENTS_HASH_LEN])
-{
-    for (size_t i = 0; i < DOCUMENTS_HASH_LEN; i++)
-        hash[i] = (uint8_t)(pst_hex_value(hex.ptr[2 * i]) << 4 |
-                            pst_hex_value(hex.ptr[2 * i + 1]));
-}
-
-/* A call that brings a hash and no text. */
-static enum pst_err
-find_persisted_document(struct proxying *proxying, struct proxy_item *item)
-{
-    struct documents *documents = proxying->ctx->documents;
-    uint8_t hash[DOCUMENTS_HASH_LEN];
-    enum pst_err e = PST_NOT_FOUND;
-
-    if (!pst_str_is_absent(item->gql->hash)) {
-        decode_document_hash(item->gql->hash, hash);
-        e = documents_find_hash(documents, proxying->req->arena, hash,
-                                &item->meaning);
-    }
-    if (e != PST_NOT_FOUND)
-        return e;
-    return documents_is_persistent(documents) &&
-                   !item->gql->is_unsupported_persisted
-               ? PST_PERSISTED_NOT_FOUND
-               : PST_PERSISTED_NOT_SUPPORTED;
-}
-
-/* A call that brings its text, and perhaps a hash to remember it under. */
-static enum pst_err
-read_document_text(struct proxying *proxying, struct proxy_item *item)
-{
-    struct documents *documents = proxying->ctx->documents;
-    struct pst_arena *arena = proxying->req->arena;
-    uint8_t hash[DOCUMENTS_HASH_LEN];
-
-    if (pst_str_is_absent(item->gql->hash))
-        return documents_read(documents, arena, item->gql->document,
-                              &item->meaning, &item->error);
-    decode_document_hash(item->gql->hash, hash);
-    return documents_persist(documents, arena, item->gql->document, hash,
-                             &item->meaning, &item->error);
-}
-
-static enum pst_err
-find_item_document(struct proxying *proxying, struct proxy_item *item)
-{
-    const struct graphql_request *gql = item->gql;
-    enum pst_err e;
-
-    if (!pst_str_is_absent(gql->id)) {
-        e = documents_find_id(proxying->ctx->documents, proxying->req->arena,
-                              gql->id, &item->meaning);
-        return e == PST_NOT_FOUND
-                   ? proxy_set_refusal(
-                         item, PST_MALFORMED,
-                         "the manifest has no document of this id")
-                   : e;
-    }
-    if (!pst_str_is_absent(gql->document))
-        return read_document_text(proxying, item);
-    if (!pst_str_is_absent(gql->hash) || gql->is_unsupported_persisted)
-        return find_persisted_document(proxying, item);
-    return proxy_set_refusal(item, PST_MALFORMED,
-                             "there is no document: the "
-                             "member query is missing or "
-                             "blank");
-}
-
-/* The rules. */
-
-static enum pst_err
-find_item_operation(struct proxy_item *item)
-{
-    struct pst_str name = item->gql->operation_name;
-
-    item->operation = pst_graphql_meaning_find(item->meaning, name);
-    if (item->operation)
-        return PST_OK;
-    item->error.location = (struct pst_graphql_location){1, 1};
-    if (pst_str_is_absent(name))
-        (void)snprintf(item->error.message, sizeof(item->error.message),
-                       "the document has several operations: name one of "
-                       "them in operationName");
-    else
-        (void)snprintf(item->error.message, sizeof(item->error.message),
-                       "the document has no operation of the name that "
-                       "operationName gives");
-    return PST_PARSE_FAILED;
-}
-
-/* A login must come alone, by POST, as JSON (design 2.5). */
-static enum pst_err
-check_login_item(const struct proxying *proxying, struct proxy_item *item)
-{
-    if (item->meaning->operation_count > 1)
-        return proxy_set_refusal(item, PST_LOGIN_SHAPE,
-                                 "one of the document's operations is a login: "
-                                 "send it in a document of its own");
-    if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART)
-        return proxy_set_refusal(
-            item, PST_LOGIN_SHAPE,
-            "a login cannot be sent as multipart/form-data: "
-            "send it as application/json");
-    if (proxying->list.count > 1)
-        return proxy_set_refusal(
-            item, PST_LOGIN_SHAPE,
-            "a login cannot be part of a batch: send it in a "
-            "request of its own");
-    item->is_login = true;
-    return PST_OK;
-}
-
-/* How many of the operation's root fields check a password? Each is a guess. */
-static size_t
-count_password_fields(const struct proxying *proxying,
-                      const struct pst_graphql_meaning_operation *operation)
-{
-    const struct pst_graphql_rules *rules =
-        &proxying->ctx->config->backend.rules;
-    size_t count = 0;
-
-    if (!operation->has_password)
-        return 0;
-    for (size_t i = 0; i < operation->root_count; i++)
-        for (size_t k = 0; k < rules->password_count; k++)
-            count +=
-                (rules->passwords[k].is_any_kind ||
-                 rules->passwords[k].kind == operation->kind) &&
-                pst_str_equal(rules->passwords[k].field, operation->roots[i]);
-    return count;
-}
-
-static enum pst_err
-check_operation_rules(const struct proxying *proxying, struct proxy_item *item)
-{
-    const struct pst_graphql_meaning *meaning = item->meaning;
-
-    if (is_get_request(proxying) &&
-        item->operation->kind == PST_GRAPHQL_MUTATION)
-        return PST_BAD_METHOD;
-    if (meaning->has_login)
-        return check_login_item(proxying, item);
-    if (proxying->is_login_program)
-        return proxy_set_refusal(
-            item, PST_LOGIN_SHAPE,
-            "this is no login: the operation has none of the "
-            "configured login fields at its root "
-            "(POSTERN_LOGIN_DOCUMENT)");
-    if (count_password_fields(proxying, item->operation) > 1)
-        return proxy_set_refusal(
-            item, PST_MALFORMED,
-            "the operation checks a password more than once: "
-            "send each such field in a request of its own");
-    if (pst_str_is_absent(meaning->secret))
-        return PST_OK;
-    item->error.location = meaning->secret_location;
-    return proxy_set_refusal(item, PST_SECRET_FIELD,
-                             "%.*s holds a secret and cannot be selected here; "
-                             "POSTERN_SECRET_FIELDS_ALLOWED can except a root "
-                             "field, POSTERN_LOGIN_DOCUMENT add a login",
-                             (int)meaning->secret.len, meaning->secret.ptr);
-}
-
-static enum pst_err
-check_item(struct proxying *proxying, struct proxy_item *item)
-{
-    enum pst_err e = item->gql->error;
-
-    if (e)
-        return proxy_set_refusal(item, e, "%s", item->gql->reason);
-    e = find_item_document(proxying, item);
-    if (e == PST_MALFORMED && item->reason[0] == '\0')
-        e = PST_PARSE_FAILED; /* item->error says why */
-    if (!e)
-        e = find_item_operation(item);
-    if (!e)
-        e = check_operation_rules(proxying, item);
-    return e;
-}
-
-/* Passing it on. */
-
-/* Before the head goes out: what became of the backend's session, and ours. */
+/* Before the response head is sent: apply what the backend did to its session,
+ * and renew ours if it is due. */
 static enum pst_err
 apply_response_head(void *context, const struct credentials_update *update)
 {
@@ -246,7 +63,17 @@ make_emit_plan(const struct proxying *proxying, const struct proxy_item *item)
     return plan;
 }
 
-/* The body or query string, written anew. */
+static enum pst_err
+read_upload(void *context, char *out, size_t size, size_t *len)
+{
+    struct proxying *proxying = context;
+
+    return graphql_request_multipart_read(proxying->req, &proxying->list, out,
+                                          size, len);
+}
+
+/* Write the body or query string anew, from what was checked: two parsers may
+ * not read one text differently. */
 static enum pst_err
 write_backend_request(struct proxying *proxying,
                       const struct graphql_request_plan *plans,
@@ -261,8 +88,12 @@ write_backend_request(struct proxying *proxying,
         is_get_request(proxying) ? PST_STR("GET") : PST_STR("POST");
     outgoing->query = proxying->list.parameters;
     outgoing->upstream = auth_upstream(proxying->auth);
-    if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART)
-        return proxy_begin_upload(req, &proxying->list, plans, outgoing);
+    if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART) {
+        outgoing->read = read_upload;
+        outgoing->context = proxying;
+        return graphql_request_multipart_begin(req, &proxying->list, plans,
+                                               &outgoing->type);
+    }
     pst_buf_init_heap(&buf, req->arena, max_len);
     if (is_get_request(proxying)) {
         graphql_request_emit_query(&buf, &proxying->list, plans);
@@ -273,7 +104,8 @@ write_backend_request(struct proxying *proxying,
     return e ? e : request_reserve_bytes(req, outgoing->body.len);
 }
 
-/* A file that cannot be passed on shows only while it passes. */
+/* A broken file part is found only while the body is streamed: refuse it like
+ * any other request, unless the response has begun. */
 static enum pst_err
 report_broken_upload(struct proxying *proxying, enum pst_err e)
 {
@@ -285,6 +117,42 @@ report_broken_upload(struct proxying *proxying, enum pst_err e)
     item.refusal = proxy_set_refusal(&item, e, "%s", proxying->list.reason);
     proxy_log_refusal(proxying->ctx, proxying->req, &item);
     return proxy_send_refusal(proxying->req, proxying->res, &item, e);
+}
+
+/*
+ * Forward the requests of a batch that may pass, and put our errors in their
+ * places in its response.
+ */
+static enum pst_err
+forward_partial_batch(struct proxying *proxying,
+                      const struct forward_request *outgoing,
+                      const struct forward_hook *hook)
+{
+    struct request *req = proxying->req;
+    const struct proxy_batch batch = {proxying->items, proxying->list.count};
+    struct forward_response *buffered =
+        pst_arena_alloc(req->arena, sizeof(*buffered));
+    struct pst_json_error error;
+    struct pst_str results;
+    enum pst_err e;
+
+    if (!buffered)
+        return PST_NO_MEMORY;
+    e = forward_buffered(proxying->ctx, req, outgoing, buffered);
+    if (!e)
+        e = hook->head(hook->context, &buffered->update);
+    if (e)
+        return e;
+    /* An encoded body may be an array whose elements the client would take for
+     * the results of other requests. */
+    if (buffered->encoded)
+        return PST_UPSTREAM_BROKEN;
+    /* A response that is not an array is about the batch as a whole. */
+    if (pst_json_check(req->arena, buffered->body, &results, &error) !=
+            PST_OK ||
+        pst_json_slice_kind(results) != PST_JSON_ARRAY)
+        return forward_send_response(proxying->res, buffered, buffered->body);
+    return proxy_send_batch(req, proxying->res, &batch, results);
 }
 
 static enum pst_err
@@ -309,13 +177,11 @@ forward_items(struct proxying *proxying, bool is_partial)
         e = forward_stream(proxying->ctx, req, proxying->res, &outgoing, &hook);
         return e ? report_broken_upload(proxying, e) : PST_OK;
     }
-    return proxy_forward_partial_batch(
-        proxying->ctx, req, proxying->res, &outgoing, &hook,
-        &(struct proxy_batch){proxying->items, count});
+    return forward_partial_batch(proxying, &outgoing, &hook);
 }
 
-/* Some fields check a password without being a login: each try counts, and
- * whether it was right is not for a client's document to say. */
+/* Some fields check a password without being a login. Each attempt counts as
+ * failed: a response to a client's document does not prove the contrary. */
 static enum pst_err
 throttle_passwords(struct proxying *proxying)
 {
@@ -348,17 +214,20 @@ run_login_item(struct proxying *proxying, struct proxy_item *item)
     return e;
 }
 
-/* Judge all calls; returns how many are refused. */
+/* Check all requests of the list. Returns how many are refused. */
 static size_t
 check_all_items(struct proxying *proxying)
 {
+    const struct proxy_rules rules = {proxying->ctx, proxying->req->arena,
+                                      &proxying->list,
+                                      proxying->is_login_program};
     size_t refused = 0;
 
     for (size_t i = 0; i < proxying->list.count; i++) {
         struct proxy_item *item = &proxying->items[i];
 
         item->gql = &proxying->list.requests[i];
-        item->refusal = check_item(proxying, item);
+        item->refusal = proxy_check_item(&rules, item);
         if (!item->refusal)
             continue;
         refused++;
@@ -367,7 +236,8 @@ check_all_items(struct proxying *proxying)
     return refused;
 }
 
-/* What stops a request as a whole: any refusal but of one in a batch. */
+/* The refusal that stops the whole HTTP request: any one, except of a part of a
+ * JSON batch. */
 static enum pst_err
 find_decisive_refusal(const struct proxying *proxying, struct proxy_item **out)
 {
@@ -409,7 +279,7 @@ run_proxying(struct proxying *proxying)
         return proxy_send_batch(proxying->req, proxying->res,
                                 &(struct proxy_batch){proxying->items, count},
                                 PST_STR_NONE);
-    /* Only then is it known whose password a request may check. */
+    /* The user must be known before an attempt at a password is counted. */
     e = identity_revalidate(proxying->ctx, proxying->req, proxying->res,
                             proxying->auth);
     if (!e)

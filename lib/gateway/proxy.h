@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy.h - a client's GraphQL request on its way to the backend: read,
- * judged by the rules of design 2.5, and written anew (2.8).
+ * proxy.h - answer a client's GraphQL request: check it, then log in, or
+ * forward it to the backend and return the response.
  */
 #ifndef POSTERN_GATEWAY_PROXY_H
 #define POSTERN_GATEWAY_PROXY_H
 
 #include "gateway/auth_session.h"
 #include "gateway/context.h"
-#include "gateway/graphql_request.h"
 
 /*
- * Read the request and answer it: a login is carried out, an error of the
- * document's is told, anything else goes to the backend with the session's
- * token and its answer is streamed back.
+ * Read the request and answer it. A login is carried out here. A request that
+ * may not be forwarded gets a GraphQL error. Any other goes to the backend with
+ * the session's token, and the response is streamed back.
  *   auth  from authenticate()
- * Returns PST_OK when the reply was sent, or the error to answer with; the
+ * Returns PST_OK when the response was sent, or the error to answer with; the
  * cause is in the log.
  */
 PST_MUST_USE enum pst_err proxy_request(struct context *ctx,
@@ -23,7 +22,7 @@ PST_MUST_USE enum pst_err proxy_request(struct context *ctx,
                                         struct response *res,
                                         struct auth *auth);
 
-/* The same for the login program: only a login is carried out. */
+/* The same for the login program: anything but a login is refused. */
 PST_MUST_USE enum pst_err proxy_login(struct context *ctx, struct request *req,
                                       struct response *res, struct auth *auth);
 

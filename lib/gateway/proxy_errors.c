@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy_errors.c - what a client is told of a GraphQL request that we refuse.
+ * proxy_errors.c - log a refused GraphQL request, and answer it with a GraphQL
+ * error, alone or in a batch.
  */
 #include "gateway/proxy_errors.h"
 
 #include <stdarg.h>
 
 #include "base/limits.h"
-#include "codec/json_check.h"
 #include "codec/json_emit.h"
 #include "codec/json_slice.h"
 
@@ -29,7 +29,7 @@ proxy_set_refusal(struct proxy_item *item, enum pst_err e, const char *format,
     return e;
 }
 
-/* What the client and the log are told. */
+/* The message for the client. */
 static struct pst_str
 get_refusal_message(const struct proxy_item *item, enum pst_err e)
 {
@@ -41,10 +41,10 @@ get_refusal_message(const struct proxy_item *item, enum pst_err e)
 }
 
 /*
- * The parser's message quotes the document, in which somebody may have
- * forgotten the quotes round a password: what stands between quotes is for the
- * client alone.
- *   out  room for the whole message
+ * The message without its quoted parts, for the log. The parser quotes the
+ * document, and a document with a syntax error near a password may have the
+ * password in the quoted part.
+ *   out  as large as the message
  */
 static struct pst_str
 remove_quoted_text(const char *message, char *out)
@@ -135,7 +135,8 @@ proxy_send_refusal(const struct request *req, struct response *res,
                          body);
 }
 
-/* The next answer of the backend's, or our refusal. */
+/* The next result of the backend's array, or our error. Returns false when the
+ * array has no more. */
 static bool
 emit_batch_item(struct pst_buf *buf, const struct request *req,
                 const struct proxy_item *item, struct pst_str *results)
@@ -176,67 +177,4 @@ proxy_send_batch(const struct request *req, struct response *res,
         return PST_UPSTREAM_BROKEN;
     e = pst_buf_finish(&buf, &body);
     return e ? e : response_send_json(res, 200, body);
-}
-
-enum pst_err
-proxy_forward_partial_batch(struct context *ctx, struct request *req,
-                            struct response *res,
-                            const struct forward_request *outgoing,
-                            const struct forward_hook *hook,
-                            const struct proxy_batch *batch)
-{
-    struct forward_response *buffered =
-        pst_arena_alloc(req->arena, sizeof(*buffered));
-    struct pst_json_error error;
-    struct pst_str results;
-    enum pst_err e;
-
-    if (!buffered)
-        return PST_NO_MEMORY;
-    e = forward_buffered(ctx, req, outgoing, buffered);
-    if (!e)
-        e = hook->head(hook->context, &buffered->update);
-    if (e)
-        return e;
-    /* What cannot be read may be an array whose items would be taken for the
-     * answers to others. */
-    if (buffered->encoded)
-        return PST_UPSTREAM_BROKEN;
-    /* An answer that is no array says something of the batch as a whole. */
-    if (pst_json_check(req->arena, buffered->body, &results, &error) !=
-            PST_OK ||
-        pst_json_slice_kind(results) != PST_JSON_ARRAY)
-        return forward_send_response(res, buffered, buffered->body);
-    return proxy_send_batch(req, res, batch, results);
-}
-
-/* Streaming a multipart body. */
-
-struct upload_source {
-    struct request *req;
-    struct graphql_request_list *list;
-};
-
-static enum pst_err
-read_upload_source(void *context, char *out, size_t size, size_t *len)
-{
-    const struct upload_source *source = context;
-
-    return graphql_request_multipart_read(source->req, source->list, out, size,
-                                          len);
-}
-
-enum pst_err
-proxy_begin_upload(struct request *req, struct graphql_request_list *list,
-                   const struct graphql_request_plan *plans,
-                   struct forward_request *outgoing)
-{
-    struct upload_source *source = pst_arena_alloc(req->arena, sizeof(*source));
-
-    if (!source)
-        return PST_NO_MEMORY;
-    *source = (struct upload_source){req, list};
-    outgoing->read = read_upload_source;
-    outgoing->context = source;
-    return graphql_request_multipart_begin(req, list, plans, &outgoing->type);
 }

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy_errors.h - what a client is told of a GraphQL request that we refuse,
- * alone or in its place in a batch (GraphQL over HTTP; design 2.5 and 2.9).
+ * proxy_errors.h - the response to a GraphQL request that we refuse, alone or
+ * as a part of a batch (GraphQL over HTTP).
  */
 #ifndef POSTERN_GATEWAY_PROXY_ERRORS_H
 #define POSTERN_GATEWAY_PROXY_ERRORS_H
 
 #include "gateway/context.h"
-#include "gateway/forward.h"
 #include "gateway/graphql_request.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 
-/* One call, and what was found out about it. */
+/* One request of a list, and the result of checking it. */
 struct proxy_item {
     const struct graphql_request *gql;
     const struct pst_graphql_meaning *meaning;
     const struct pst_graphql_meaning_operation *operation;
     bool is_login;
-    enum pst_err refusal; /* PST_OK: it may pass */
-    char reason[400];     /* for the client and the log; "": the error's own */
-    struct pst_graphql_error error; /* PST_PARSE_FAILED: its message; and the
-                                       place, where the line is not 0 */
+    enum pst_err refusal; /* PST_OK: it may be forwarded */
+    char reason[400];     /* for the client and the log; "": error's, or the
+                             text of refusal */
+    struct pst_graphql_error error; /* PST_PARSE_FAILED: message. A location
+                                       where its line is not 0 */
 };
 
 struct proxy_batch {
@@ -28,18 +28,19 @@ struct proxy_batch {
     size_t count;
 };
 
-/* Say why in item->reason. Returns e. */
+/* Set item->reason. Returns e. */
 enum pst_err proxy_set_refusal(struct proxy_item *item, enum pst_err e,
                                const char *format, ...) PST_PRINTF(3, 4);
 
-/* One line: what was refused, and why. */
+/* Log what was refused, and why, without anything secret. */
 void proxy_log_refusal(const struct context *ctx, const struct request *req,
                        const struct proxy_item *item);
 
 /*
- * Answer with one refusal: its status and a GraphQL error that says why. A
- * document that cannot be parsed is a GraphQL answer: 200 for a client that
- * takes application/json, 400 for application/graphql-response+json.
+ * Send one refusal: its status, and a GraphQL error with the reason. A document
+ * that cannot be parsed is a GraphQL response: 200 for a client that accepts
+ * application/json, 400 for application/graphql-response+json.
+ * Returns as response_send().
  */
 PST_MUST_USE enum pst_err proxy_send_refusal(const struct request *req,
                                              struct response *res,
@@ -47,26 +48,16 @@ PST_MUST_USE enum pst_err proxy_send_refusal(const struct request *req,
                                              enum pst_err e);
 
 /*
- * Answer a batch of which some were refused.
- *   results  the backend's JSON array for those that were not; absent: none
- * Returns as response_send_json(); PST_UPSTREAM_BROKEN when answers is no array
- * of just as many.
+ * Send the response to a batch of which some requests were refused: each
+ * result, or our error, in the place of its request.
+ *   results  the backend's JSON array for those that were not refused; absent:
+ *            all were
+ * Returns as response_send_json(); PST_UPSTREAM_BROKEN when results is not an
+ * array of as many elements.
  */
 PST_MUST_USE enum pst_err proxy_send_batch(const struct request *req,
                                            struct response *res,
                                            const struct proxy_batch *batch,
                                            struct pst_str results);
-
-/* Send what passes, and put our errors in their places of its answer. */
-PST_MUST_USE enum pst_err proxy_forward_partial_batch(
-    struct context *ctx, struct request *req, struct response *res,
-    const struct forward_request *outgoing, const struct forward_hook *hook,
-    const struct proxy_batch *batch);
-
-/* A multipart request's new body, as it is to be streamed. */
-PST_MUST_USE enum pst_err
-proxy_begin_upload(struct request *req, struct graphql_request_list *list,
-                   const struct graphql_request_plan *plans,
-                   struct forward_request *outgoing);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_cookies.c - find our cookies, describe them, clear all their
- * variants.
+ * session_cookies.c - find the session cookies of a request, and clear them in
+ * all their variants.
  */
 #include "gateway/session_cookies.h"
 
@@ -49,7 +49,7 @@ session_cookies_describe(const struct config *config,
     return cookie;
 }
 
-/* A variant that no browser would take was never set: nothing to clear. */
+/* Clear one variant. Browsers ignore some variants; those were never set. */
 static void
 clear_cookie_variant(struct response *res, struct pst_cookie *cookie)
 {
@@ -87,8 +87,8 @@ session_cookies_clear(const struct config *config, struct response *res,
                 struct pst_cookie cookie = set;
 
                 cookie.partitioned = partitions[p];
-                /* The only SameSite that a partitioned one was set with: a
-                 * frame on another site would not take another. */
+                /* Partitioned cookies are set with SameSite=None only: in a
+                 * frame on another site browsers ignore the others. */
                 if (cookie.partitioned)
                     cookie.same_site = PST_SAME_SITE_NONE;
                 cookie.domain = domains[d];

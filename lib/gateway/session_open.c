@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_open.c - open a token, and choose among cookies.
+ * session_open.c - open a token and check its times and revocation; choose
+ * among several cookies.
  */
 #include "gateway/session_open.h"
 
@@ -24,8 +25,9 @@ session_open_token(struct context *ctx, const struct request *req,
     enum pst_err e;
 
     *out = (struct session_opened){.is_set = false};
-    e = transport_verify(ctx, req->arena, purpose, token, &out->session,
-                         &out->is_stale);
+    e = transport_verify(ctx, req->arena,
+                         (struct transport_token){purpose, token},
+                         &out->session, &out->is_stale);
     if (e)
         return registry_log_store_error(ctx, req, e);
     out->is_set = true;
@@ -60,7 +62,7 @@ log_cookie_conflict(const struct context *ctx, const struct request *req,
         LOG_NUMBER("count", (int64_t)count));
 }
 
-/* Is the one just opened to be kept in the place of the one so far? */
+/* Is the cookie just opened better than the best one so far? */
 static bool
 is_better_session(const struct session_opened *candidate, enum pst_err e,
                   const struct session_opened *best, enum pst_err best_e)

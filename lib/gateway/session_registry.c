@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_registry.c - a session's questions to the store.
+ * session_registry.c - check, list, replace and revoke sessions in the store.
  */
 #include "gateway/session_registry.h"
 
 #include "base/limits.h"
 #include "codec/date.h"
 #include "codec/json.h"
+#include "gateway/browser_family.h"
 
-/* The two names a session has in the store. */
+/* The ids of a session in the store. */
 struct session_ids {
     struct store_id sid;
     struct store_id subject;
     const struct store_id *owner; /* &subject, or NULL for a guest */
 };
 
-/* A session that names nobody, or nobody yet, is on no list: all of them would
- * be on one. */
+/* A session without a known user is not listed: all of them would be on the
+ * same list. */
 static bool
 is_unlisted_session(const struct pst_session *session)
 {
@@ -46,9 +47,11 @@ registry_log_store_error(const struct context *ctx, const struct request *req,
     return e;
 }
 
-/* What the store itself said, which is an answer where it is not silence. A
- * token that did not open says nothing of the store, and must not pass for
- * one: whoever sends such would make the grace last. */
+/*
+ * Record that the store answered. Call this with results of the store only. An
+ * error about a token must not count: a client that sends broken tokens would
+ * extend POSTERN_STORE_GRACE.
+ */
 static enum pst_err
 note_store_result(struct context *ctx, const struct request *req,
                   enum pst_err e)
@@ -79,33 +82,9 @@ registry_check(struct context *ctx, const struct request *req,
     return e;
 }
 
-/* The browser's family: enough to tell one's devices apart, and no more. */
-static struct pst_str
-browser_family(const struct request *req)
-{
-    /* The first that is found counts: each also names those after it. */
-    static const struct {
-        struct pst_str token;
-        struct pst_str family;
-    } families[] = {
-        {{"Edg", 3}, {"Edge", 4}},         {{"OPR/", 4}, {"Opera", 5}},
-        {{"Firefox/", 8}, {"Firefox", 7}}, {{"FxiOS/", 6}, {"Firefox", 7}},
-        {{"Chrome/", 7}, {"Chrome", 6}},   {{"Chromium/", 9}, {"Chrome", 6}},
-        {{"CriOS/", 6}, {"Chrome", 6}},    {{"Safari/", 7}, {"Safari", 6}},
-        {{"curl/", 5}, {"curl", 4}},
-    };
-    struct pst_str agent = request_header(req, PST_STR("User-Agent"));
-
-    for (size_t i = 0; i < PST_COUNT(families); i++) {
-        if (pst_str_contains(agent, families[i].token))
-            return families[i].family;
-    }
-    return agent.len > 0 ? PST_STR("other") : PST_STR("");
-}
-
 /*
- * The longest that any copy of it may live: a guest's end moves along, and
- * a copy that was renewed a moment ago ends later than this one.
+ * When the last copy of a session ends. The end of a guest's moves with each
+ * renewal, and a copy that was just renewed ends later than this one.
  */
 static int64_t
 latest_expiry(const struct context *ctx, const struct pst_session *session)
@@ -117,10 +96,10 @@ latest_expiry(const struct context *ctx, const struct pst_session *session)
 }
 
 /*
- * How long the end of a session is kept. That of a guest's only for a day: it
- * is nobody's, and whoever likes can begin and end as many as the backend
- * gives him, without an account. A guest's that a login replaced is kept for
- * as long as any copy of it lives: there can be as many as there are logins.
+ * How long a revocation is kept. A guest's only for a day: anyone can begin and
+ * end guest sessions without an account, and so fill the store. A guest's that
+ * a login replaced is kept as long as a copy of it lives (latest_expiry()):
+ * there are only as many as there are logins.
  */
 static int64_t
 revocation_expiry(const struct context *ctx, const struct pst_session *session)
@@ -143,18 +122,20 @@ make_listed_session(const struct request *req,
         .seen = session->seen,
         .expires = session->exp,
         .user = pst_str_first(session->sub, PST_SUBJECT_MAX),
-        .browser = browser_family(req),
+        .browser = browser_family(request_header(req, PST_STR("User-Agent"))),
         .address = pst_str_first(req->remote_addr, STORE_ADDRESS_MAX),
     };
 }
 
-/* All of its user's sessions were ended at `since`: it must begin after it. */
+/* All sessions of the user were revoked at `since`: let this one begin after
+ * it. */
 static enum pst_err
 move_past_revocation(const struct context *ctx, const struct request *req,
                      int64_t since, struct pst_session *session)
 {
     if (since - ctx->now >= PST_CLOCK_SKEW_MAX) {
-        /* Refused with the next request, it would only seem to have begun. */
+        /* A session that begins so far in the future would be refused with
+         * the next request. */
         LOG_EVENT(ctx->log, LEVEL_ERROR, "clock-behind",
                   LOG_C_STRING("request", req->id),
                   LOG_NUMBER("seconds", since - ctx->now));
@@ -165,7 +146,7 @@ move_past_revocation(const struct context *ctx, const struct request *req,
     return PST_EXPIRED;
 }
 
-/* The ids of what a replacement ends. */
+/* The ids of the sessions that a replacement ends. */
 struct replaced_ids {
     struct session_ids old;
     struct session_ids guest;
@@ -287,9 +268,7 @@ registry_revoke_all(struct context *ctx, const struct request *req,
         store_revoke_all(ctx->store, &session_ids.subject, ctx->now, NULL));
 }
 
-/* The user's own list. */
-
-/* A walk over the list. */
+/* The context of a walk that writes the user's list. */
 struct session_listing {
     struct pst_buf *buf;
     const struct store_id *own;
@@ -306,10 +285,10 @@ emit_date_member(struct pst_buf *buf, const char *name, int64_t when)
 static enum pst_err
 emit_listed_session(void *context, const struct store_session *listed)
 {
-    struct session_listing *session_listing = context;
-    struct pst_buf *buf = session_listing->buf;
+    struct session_listing *listing = context;
+    struct pst_buf *buf = listing->buf;
 
-    if (session_listing->count++ > 0)
+    if (listing->count++ > 0)
         pst_buf_add_char(buf, ',');
     pst_buf_add_string(buf, "{\"id\":\"");
     pst_buf_add_hex(buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
@@ -321,9 +300,8 @@ emit_listed_session(void *context, const struct store_session *listed)
     pst_buf_add_string(buf, ",\"address\":");
     pst_json_emit_string(buf, listed->address);
     pst_buf_add_string(buf, ",\"current\":");
-    pst_buf_add_string(buf, store_id_equal(&listed->sid, session_listing->own)
-                                ? "true}"
-                                : "false}");
+    pst_buf_add_string(
+        buf, store_id_equal(&listed->sid, listing->own) ? "true}" : "false}");
     return PST_OK;
 }
 
@@ -331,7 +309,7 @@ enum pst_err
 registry_list(struct context *ctx, const struct request *req,
               const struct pst_session *session, struct pst_buf *buf)
 {
-    struct session_listing session_listing = {.buf = buf};
+    struct session_listing listing = {.buf = buf};
     struct session_ids session_ids;
     enum pst_err e = PST_OK;
 
@@ -340,17 +318,17 @@ registry_list(struct context *ctx, const struct request *req,
         e = get_session_ids(ctx, session, &session_ids);
         if (e)
             return e;
-        session_listing.own = &session_ids.sid;
+        listing.own = &session_ids.sid;
         e = note_store_result(
             ctx, req,
             store_session_walk(ctx->store, &session_ids.subject, ctx->now,
-                               emit_listed_session, &session_listing));
+                               emit_listed_session, &listing));
     }
     pst_buf_add_char(buf, ']');
     return e;
 }
 
-/* A search for one by its name. */
+/* The context of a walk that searches for one session by its name. */
 struct session_search {
     const struct store_id *wanted;
     struct store_session found;
@@ -360,22 +338,22 @@ struct session_search {
 static enum pst_err
 match_session_name(void *context, const struct store_session *listed)
 {
-    struct session_search *session_search = context;
+    struct session_search *search = context;
 
-    if (store_id_equal(&listed->sid, session_search->wanted)) {
-        session_search->found = *listed;
-        session_search->is_found = true;
+    if (store_id_equal(&listed->sid, search->wanted)) {
+        search->found = *listed;
+        search->is_found = true;
     }
     return PST_OK;
 }
 
-/* Only what stands on the user's own list can be ended by its name. */
+/* Only a session on the user's own list can be revoked by its name. */
 enum pst_err
 registry_revoke_by_name(struct context *ctx, const struct request *req,
                         const struct pst_session *session, struct pst_str name,
                         bool *is_own)
 {
-    struct session_search session_search = {.is_found = false};
+    struct session_search search = {.is_found = false};
     struct store_id wanted;
     struct session_ids session_ids;
     enum pst_err e;
@@ -386,18 +364,18 @@ registry_revoke_by_name(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    session_search.wanted = &wanted;
+    search.wanted = &wanted;
     e = note_store_result(ctx, req,
                           store_session_walk(ctx->store, &session_ids.subject,
                                              ctx->now, match_session_name,
-                                             &session_search));
+                                             &search));
     if (e)
         return e;
-    if (!session_search.is_found)
+    if (!search.is_found)
         return PST_NOT_FOUND;
     *is_own = store_id_equal(&wanted, &session_ids.sid);
-    return note_store_result(
-        ctx, req,
-        store_revoke(ctx->store, &wanted, &session_ids.subject,
-                     session_search.found.expires, ctx->now));
+    return note_store_result(ctx, req,
+                             store_revoke(ctx->store, &wanted,
+                                          &session_ids.subject,
+                                          search.found.expires, ctx->now));
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token_transport.c - seal a session, open it, and find room for a large one.
+ * token_transport.c - seal a session into a cookie or a bearer token, and open
+ * it.
  */
 #include "gateway/token_transport.h"
 
-#include <assert.h>
-#include <string.h>
-
-#include "codec/base64url.h"
 #include "codec/json.h"
-#include "crypto/crypto.h"
 #include "crypto/token.h"
 #include "gateway/session_cookies.h"
+#include "gateway/spilled_session.h"
 #include "session/claims.h"
 
 static struct pst_token_use
@@ -20,7 +17,8 @@ session_token_use(const struct context *ctx, enum pst_purpose purpose)
     return (struct pst_token_use){ctx->ring, purpose, ctx->config->format};
 }
 
-/* The backend's token stays sealed even where the claims can be read. */
+/* The credentials stay sealed even in the signed format, whose other claims
+ * anyone can read. */
 static struct pst_token_use
 upstream_token_use(const struct context *ctx)
 {
@@ -28,181 +26,6 @@ upstream_token_use(const struct context *ctx)
                                   PST_TOKEN_SEALED};
 }
 
-/* A session in the store. */
-
-/* Nonce, sealed claims, tag. */
-static enum pst_err
-encrypt_spilled_session(struct context *ctx, struct pst_arena *arena,
-                        const uint8_t key[static PST_KEY_LEN],
-                        const struct pst_session *session,
-                        struct pst_bytes *out)
-{
-    const struct pst_bytes aad = {session->sid, PST_SID_LEN};
-    struct pst_str claims;
-    struct pst_buf buf;
-    uint8_t *blob;
-    enum pst_err e;
-
-    pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
-    pst_session_emit(&buf, session);
-    e = pst_buf_finish(&buf, &claims);
-    if (e)
-        return e;
-    blob = pst_arena_alloc(arena, PST_NONCE_LEN + claims.len + PST_TAG_LEN);
-    if (!blob)
-        return PST_NO_MEMORY;
-    e = ctx->random(blob, PST_NONCE_LEN);
-    if (e)
-        return e;
-    e = pst_crypto_seal(key, blob, aad, pst_str_bytes(claims),
-                        blob + PST_NONCE_LEN,
-                        blob + PST_NONCE_LEN + claims.len);
-    if (e)
-        return e;
-    *out = (struct pst_bytes){blob, PST_NONCE_LEN + claims.len + PST_TAG_LEN};
-    return PST_OK;
-}
-
-static enum pst_err
-decrypt_spilled_session(struct pst_arena *arena,
-                        const uint8_t key[static PST_KEY_LEN],
-                        struct pst_bytes blob, struct pst_session *session)
-{
-    const struct pst_bytes aad = {session->sid, PST_SID_LEN};
-    struct pst_bytes sealed;
-    struct pst_bytes tag;
-    uint8_t *claims;
-    enum pst_err e;
-
-    if (blob.len < PST_NONCE_LEN + PST_TAG_LEN)
-        return PST_FORGED;
-    sealed = (struct pst_bytes){blob.ptr + PST_NONCE_LEN,
-                                blob.len - PST_NONCE_LEN - PST_TAG_LEN};
-    tag = (struct pst_bytes){sealed.ptr + sealed.len, PST_TAG_LEN};
-    claims = pst_arena_alloc(arena, sealed.len);
-    if (!claims)
-        return PST_NO_MEMORY;
-    e = pst_crypto_open(key, blob.ptr, aad, sealed, tag, claims);
-    if (e)
-        return e;
-    return pst_session_parse(
-        arena, pst_str_from_bytes((struct pst_bytes){claims, sealed.len}),
-        session);
-}
-
-/* The key in ["…"], where upstream is that. PST_NOT_FOUND where it is not. */
-static enum pst_err
-parse_spill_key(struct pst_arena *arena, struct pst_str upstream,
-                struct pst_bytes *key)
-{
-    const struct pst_json *root;
-    enum pst_err e;
-
-    if (!pst_str_starts(upstream, PST_STR("[")))
-        return PST_NOT_FOUND;
-    e = pst_json_parse(arena, upstream, &root);
-    if (!e)
-        e = pst_base64url_decode(
-            arena, pst_json_string(pst_json_at(root, PST_STR("/0"))), key);
-    if (e)
-        return e == PST_NO_MEMORY ? e : PST_FORGED;
-    return key->len == PST_KEY_LEN ? PST_OK : PST_FORGED;
-}
-
-/* Where the session is in the store, take it from there. */
-static enum pst_err
-fetch_spilled_session(struct context *ctx, struct pst_arena *arena,
-                      struct pst_session *session)
-{
-    struct pst_bytes blob;
-    struct pst_bytes key;
-    struct store_id id;
-    enum pst_err e = parse_spill_key(arena, session->upstream, &key);
-
-    if (e)
-        return e == PST_NOT_FOUND ? PST_OK : e;
-    if (!ctx->store)
-        return PST_REVOKED;
-    store_id_sid(session->sid, &id);
-    e = store_spill_get(ctx->store, &id, ctx->now, arena, &blob);
-    if (e)
-        return e == PST_NOT_FOUND ? PST_REVOKED : e;
-    e = decrypt_spilled_session(arena, key.ptr, blob, session);
-    if (e)
-        return e;
-    session->spilled_key = key;
-    return PST_OK;
-}
-
-/* One key for a session's life: an older copy of the token still opens what a
- * renewal wrote, and of two that move it into the store neither shuts the
- * other out. */
-static enum pst_err
-derive_spill_key(const struct context *ctx, const struct pst_session *session,
-                 uint8_t key[static PST_KEY_LEN])
-{
-    const struct pst_bytes sid = {session->sid, PST_SID_LEN};
-    struct pst_kid kid = pst_keyring_kid(ctx->ring, session->iat);
-    struct pst_key root;
-    enum pst_err e;
-
-    static_assert(PST_KEY_LEN == PST_HASH_LEN, "a hash is a key");
-    if (session->spilled_key.len == PST_KEY_LEN) {
-        memcpy(key, session->spilled_key.ptr, PST_KEY_LEN);
-        return PST_OK;
-    }
-    e = pst_keyring_key(ctx->ring, &kid, PST_HS256, PST_PURPOSE_STORE, &root);
-    if (e)
-        return e;
-    e = pst_crypto_hmac((struct pst_bytes){root.bytes, PST_KEY_LEN}, sid, key);
-    pst_crypto_wipe(&root, sizeof(root));
-    return e;
-}
-
-/* Put a session there that is on its way already. */
-static enum pst_err
-update_spilled_session(struct context *ctx, const struct pst_session *session,
-                       struct pst_bytes blob)
-{
-    struct store_id id;
-    enum pst_err e;
-
-    store_id_sid(session->sid, &id);
-    if (session->spilled_key.len == 0)
-        return store_spill_put(ctx->store, &id, blob, session->exp, ctx->now);
-    e = store_spill_replace(ctx->store, &id, blob, session->exp, ctx->now);
-    return e == PST_NOT_FOUND ? PST_REVOKED : e;
-}
-
-/* Seal it for the store, and leave in *small what goes into the token. */
-static enum pst_err
-spill_session(struct context *ctx, struct pst_arena *arena,
-              const struct pst_session *session, struct pst_session *reduced,
-              struct pst_bytes *blob)
-{
-    uint8_t *key = pst_arena_alloc(arena, PST_KEY_LEN);
-    struct pst_buf buf;
-    enum pst_err e;
-
-    if (!ctx->store)
-        return PST_TOO_LARGE;
-    if (!key)
-        return PST_NO_MEMORY;
-    e = derive_spill_key(ctx, session, key);
-    if (!e)
-        e = encrypt_spilled_session(ctx, arena, key, session, blob);
-    if (e)
-        return e;
-    *reduced = *session;
-    reduced->who = PST_STR("{}");
-    pst_buf_init_arena(&buf, arena, 64);
-    pst_buf_add_string(&buf, "[\"");
-    pst_base64url_encode(&buf, (struct pst_bytes){key, PST_KEY_LEN});
-    pst_buf_add_string(&buf, "\"]");
-    return pst_buf_finish(&buf, &reduced->upstream);
-}
-
-/* A session's cookie: a user's, or a guest's. */
 static enum pst_purpose
 session_cookie_purpose(const struct pst_session *session)
 {
@@ -212,7 +35,8 @@ session_cookie_purpose(const struct pst_session *session)
 
 /* Opening. */
 
-/* In the signed form `upstream` is a JWE of its own: open it in its place. */
+/* In the signed format upstream is a JWE of its own: replace it by its
+ * contents. */
 static enum pst_err
 open_upstream_token(const struct context *ctx, struct pst_arena *arena,
                     struct pst_session *session)
@@ -233,16 +57,16 @@ open_upstream_token(const struct context *ctx, struct pst_arena *arena,
 
 enum pst_err
 transport_verify(struct context *ctx, struct pst_arena *arena,
-                 enum pst_purpose purpose, struct pst_str token,
-                 struct pst_session *session, bool *is_stale)
+                 struct transport_token token, struct pst_session *session,
+                 bool *is_stale)
 {
-    struct pst_token_use use = session_token_use(ctx, purpose);
+    struct pst_token_use use = session_token_use(ctx, token.purpose);
     struct pst_session opened;
     struct pst_str claims;
     struct pst_kid kid;
     enum pst_err e;
 
-    e = pst_token_open(&use, arena, token, &claims, &kid);
+    e = pst_token_open(&use, arena, token.text, &claims, &kid);
     if (e)
         return e;
     e = pst_session_parse(arena, claims, &opened);
@@ -251,11 +75,11 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
     e = open_upstream_token(ctx, arena, &opened);
     if (e)
         return e;
-    e = fetch_spilled_session(ctx, arena, &opened);
+    e = spilled_session_fetch(ctx, arena, &opened);
     if (e)
         return e;
-    if (purpose != PST_PURPOSE_BEARER &&
-        purpose != session_cookie_purpose(&opened))
+    if (token.purpose != PST_PURPOSE_BEARER &&
+        token.purpose != session_cookie_purpose(&opened))
         return PST_FORGED;
     *session = opened;
     *is_stale = !pst_keyring_is_first(ctx->ring, &kid);
@@ -319,7 +143,7 @@ seal_session_token(struct context *ctx, struct pst_arena *arena,
     return pst_buf_finish(&buf, out);
 }
 
-/* The Set-Cookie line that carries token. */
+/* The Set-Cookie value for this token. */
 static enum pst_err
 emit_session_cookie(const struct context *ctx, struct pst_arena *arena,
                     const struct pst_session *session, struct pst_str token,
@@ -366,31 +190,55 @@ issue_by_methods(struct context *ctx, struct pst_arena *arena, unsigned methods,
     return PST_OK;
 }
 
+/*
+ * Seal a session that needs no place in the store; else PST_TOO_LARGE. A
+ * spilled session stays in the store: otherwise an older copy of its token
+ * would still open the claims that are left there.
+ */
+static enum pst_err
+issue_whole_session(struct context *ctx, struct pst_arena *arena,
+                    unsigned methods, const struct pst_session *session,
+                    struct transport *out)
+{
+    return session->spilled_key.len > 0
+               ? PST_TOO_LARGE
+               : issue_by_methods(ctx, arena, methods, session, out);
+}
+
 enum pst_err
 transport_issue(struct context *ctx, struct pst_arena *arena, unsigned methods,
-                const struct pst_session *session, bool is_new,
-                struct transport *out)
+                const struct pst_session *session, struct transport *out)
 {
-    struct pst_bytes blob = {NULL, 0};
     struct pst_session reduced;
     struct transport issued;
-    enum pst_err e = PST_TOO_LARGE;
+    struct pst_bytes blob;
+    enum pst_err e = issue_whole_session(ctx, arena, methods, session, out);
 
-    /* What is in the store stays there: an older copy of its token must not
-     * hold more than the store says. */
-    if (session->spilled_key.len == 0)
-        e = issue_by_methods(ctx, arena, methods, session, out);
     if (e != PST_TOO_LARGE)
         return e;
-    e = spill_session(ctx, arena, session, &reduced, &blob);
-    if (!e && !is_new)
-        e = update_spilled_session(ctx, session, blob);
+    e = spilled_session_make(ctx, arena, session, &reduced, &blob);
     if (!e)
         e = issue_by_methods(ctx, arena, methods, &reduced, &issued);
     if (e)
         return e;
-    if (is_new)
-        issued.blob = blob;
+    issued.blob = blob;
     *out = issued;
     return PST_OK;
+}
+
+enum pst_err
+transport_reissue(struct context *ctx, struct pst_arena *arena,
+                  unsigned methods, const struct pst_session *session,
+                  struct transport *out)
+{
+    struct pst_session reduced;
+    struct pst_bytes blob;
+    enum pst_err e = issue_whole_session(ctx, arena, methods, session, out);
+
+    if (e != PST_TOO_LARGE)
+        return e;
+    e = spilled_session_make(ctx, arena, session, &reduced, &blob);
+    if (!e)
+        e = spilled_session_update(ctx, session, blob);
+    return e ? e : issue_by_methods(ctx, arena, methods, &reduced, out);
 }

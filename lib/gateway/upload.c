@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload.c - files on their way from one multipart body into another.
+ * upload.c - stream files from the client's multipart body into a new one.
  */
 #include "gateway/upload.h"
 
@@ -10,12 +10,11 @@
 #include "codec/percent.h"
 #include "http/media_type.h"
 
-#define INPUT_SIZE                                             \
-    ((size_t)16 * 1024) /* bytes asked of the client at a time \
+#define INPUT_SIZE                                                 \
+    ((size_t)16 * 1024) /* bytes to read from the client at a time \
                          */
 
-static const char bad_multipart_message[] =
-    "the multipart body cannot be understood";
+static const char bad_multipart_message[] = "the multipart body is malformed";
 
 static enum pst_err
 refuse_upload(const char **reason, enum pst_err e, const char *text)
@@ -25,7 +24,7 @@ refuse_upload(const char **reason, enum pst_err e, const char *text)
     return e;
 }
 
-/* Bytes of the client for the reader. */
+/* Read the next bytes of the client's body. */
 static enum pst_err
 upload_fill_input(struct request *req, struct upload *upload,
                   const char **reason)
@@ -59,10 +58,10 @@ upload_next_event(struct upload *upload, enum pst_multipart_event *event,
 
 /* Reading up to the first file. */
 
-/* The parts that are held: "operations" and "map". */
+/* The parts that are kept in memory: "operations" and "map". */
 struct buffered {
     struct pst_buf bufs[2];
-    size_t remaining; /* bytes that may still be held */
+    size_t remaining; /* bytes that may still be added */
 };
 
 static enum pst_err
@@ -158,8 +157,8 @@ upload_open(struct request *req, size_t max, struct upload **out,
     if (pst_multipart_init(&upload->reader, req->content_type) != PST_OK)
         return refuse_upload(
             reason, PST_MALFORMED,
-            "the Content-Type has no boundary that all readers "
-            "take for the same");
+            "the Content-Type has no boundary, or one that parsers read "
+            "differently");
     upload_init_search(upload);
     for (size_t i = 0; i < PST_COUNT(buffered.bufs); i++)
         pst_buf_init_heap(&buffered.bufs[i], req->arena, max);
@@ -177,11 +176,11 @@ upload_open(struct request *req, size_t max, struct upload **out,
     return PST_OK;
 }
 
-/* Part heads. */
+/* Part headers. */
 
 /*
- * The name in filename* (RFC 8187), where it is UTF-8 and could not be taken
- * for another parameter of the part; else absent.
+ * Decode filename* (RFC 8187). Returns an absent string if it is not UTF-8 or
+ * contains "=": some parsers could take the rest for another parameter.
  */
 static struct pst_str
 decode_extended_filename(struct pst_str extended, struct pst_buf *buf)
@@ -242,7 +241,8 @@ emit_part_type(struct pst_buf *buf, struct pst_str type)
     pst_buf_add_string(buf, "\r\n\r\n");
 }
 
-/* Our delimiter is not to be guessed; should it stand there, it is no part. */
+/* A client cannot guess our boundary. If a text contains it all the same, it is
+ * refused: it could add parts to the new body. */
 static bool
 text_has_own_boundary(const struct upload *upload, struct pst_str text)
 {
@@ -266,7 +266,8 @@ upload_write_part_head(struct upload *upload, const struct upload_file *file,
     if (!is_valid_file_name(name) || text_has_own_boundary(upload, name) ||
         text_has_own_boundary(upload, reader->part.type))
         return refuse_upload(reason, PST_MALFORMED,
-                             "a file's name must be UTF-8");
+                             "a file name must be UTF-8 without control "
+                             "characters and backslashes");
     pst_buf_init(&buf, upload->head, UPLOAD_PART_HEAD_MAX);
     pst_buf_add_string(&buf, "\r\n--");
     pst_buf_add_string(&buf, upload->boundary);
@@ -277,7 +278,8 @@ upload_write_part_head(struct upload *upload, const struct upload_file *file,
     return PST_OK;
 }
 
-/* A file begins: is it in the map, and is it to pass on? */
+/* Begin a file: look it up in the map, and write its header if it is forwarded.
+ */
 static enum pst_err
 upload_begin_file(struct upload *upload, const char **reason)
 {
@@ -285,12 +287,14 @@ upload_begin_file(struct upload *upload, const char **reason)
         upload_map_find(&upload->map, upload->reader.part.name);
 
     if (pst_str_is_absent(upload->reader.part.filename))
-        return refuse_upload(reason, PST_MALFORMED,
-                             "a multipart request has one \"map\" only");
+        return refuse_upload(
+            reason, PST_MALFORMED,
+            "after \"map\" a multipart request must contain only "
+            "files");
     if (!file)
         return refuse_upload(reason, PST_MALFORMED, "a file is not in \"map\"");
     if (file->is_seen)
-        return refuse_upload(reason, PST_DUPLICATE, "a file comes twice");
+        return refuse_upload(reason, PST_DUPLICATE, "a file is sent twice");
     file->is_seen = true;
     upload->is_dropped = !file->is_forwarded;
     upload->boundary_search.matched = 0;
@@ -306,8 +310,8 @@ upload_forward_piece(struct upload *upload, struct pst_str piece,
         return PST_OK;
     if (pst_search_find(&upload->boundary_search, piece))
         return refuse_upload(reason, PST_MALFORMED,
-                             "a file has the delimiter of the request to the "
-                             "backend, please send it again");
+                             "a file contains the boundary that was chosen for "
+                             "the backend: send the request again");
     upload->out = piece;
     return PST_OK;
 }
@@ -326,7 +330,7 @@ upload_write_end(struct upload *upload)
     upload->out = pst_buf_str(&buf);
 }
 
-/* What comes next into upload->out, if there is anything to come. */
+/* Set upload->out to the next bytes of the new body, if any are ready. */
 static enum pst_err
 upload_next_output(struct request *req, struct upload *upload,
                    const char **reason)

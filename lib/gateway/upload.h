@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload.h - a multipart request: its "operations" and "map" are read, its
- * files pass in bounded memory, below part heads of our own.
+ * upload.h - read a GraphQL multipart request, and stream its files into a new
+ * multipart body in bounded memory.
  */
 #ifndef POSTERN_GATEWAY_UPLOAD_H
 #define POSTERN_GATEWAY_UPLOAD_H
@@ -14,55 +14,59 @@
 #include "http/stream_search.h"
 #include "server/request.h"
 
-/* What begins a boundary of ours, and the request's id. */
+/* The boundary of the new body: this prefix and the request's id. */
 #define UPLOAD_BOUNDARY_PREFIX "postern-"
 #define UPLOAD_BOUNDARY_LEN \
     (sizeof(UPLOAD_BOUNDARY_PREFIX) - 1 + REQUEST_ID_LEN)
 
-#define UPLOAD_PART_HEAD_MAX 4096 /* bytes: names grow by escapes */
+#define UPLOAD_PART_HEAD_MAX 4096 /* bytes; escapes make names longer */
 
 struct upload {
     struct pst_multipart reader;
-    struct pst_str operations; /* as they came; JSON that nobody checked */
-    struct pst_str map_json;   /* likewise; "{}" when there is none */
-    struct upload_map map;     /* for the caller to read and check */
+    struct pst_str operations; /* unchecked JSON, as sent */
+    struct pst_str map_json;   /* unchecked JSON, as sent; "{}" if absent */
+    struct upload_map map;     /* the caller parses and checks it */
 
-    char *piece;       /* of the client's body */
-    struct pst_str in; /* of it, what the reader has not seen */
-    bool has_part;     /* a file's head was read, and not yet written */
-    bool is_dropped;   /* the file that comes passes to nobody */
-    bool is_ended;     /* all of the client's body was read */
+    char *piece;       /* buffer for bytes of the client's body */
+    struct pst_str in; /* bytes in it that are not parsed yet */
+    bool has_part;     /* a file's header is parsed, and not yet written */
+    bool is_dropped;   /* the current file is not forwarded */
+    bool is_ended;     /* the client's body is read to its end */
 
     char boundary[UPLOAD_BOUNDARY_LEN + 1];
     struct pst_search
-        boundary_search; /* our delimiter, which no file may have */
-    char *head;          /* of a part, as we write it */
-    struct pst_str out;  /* written, and not yet given out */
-    const char *reason;  /* set when upload_read() fails: a literal */
+        boundary_search; /* finds our boundary in files: refused */
+    char *head;          /* buffer for part headers */
+    struct pst_str out;  /* bytes for upload_read() to return next */
+    const char *reason;  /* set if upload_read() fails: a literal */
 };
 
 /*
- * Read up to the first file.
- *   max     bytes of operations and map together
- *   upload  set on PST_OK; lives as long as the request
- *   reason     set on any other: a literal
- * Returns PST_OK; PST_MALFORMED (as pst_multipart_next(), another second part
- * than "map"); PST_TOO_LARGE (max; the request's body); PST_CLIENT_GONE;
+ * Read the body up to the first file.
+ *   max     limit of "operations" and "map" together, in bytes
+ *   upload  set on PST_OK; in the request's arena
+ *   reason  set on errors: what is wrong, a literal
+ * Returns PST_OK; PST_MALFORMED (as pst_multipart_next(), or the second part is
+ * not "map"); PST_TOO_LARGE (max, or the whole body); PST_CLIENT_GONE;
  * PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err upload_open(struct request *req, size_t max,
                                       struct upload **upload,
                                       const char **reason);
 
-/* Begin the new body with what comes before the first file. */
+/* Begin the new body.
+ *   head  the parts before the first file; must stay valid until it is read */
 void upload_begin(struct upload *upload, struct pst_str head);
 
 /*
- * The new body's next piece; *len 0 is its end. Only files of the map whose
- * is_forwarded is set are in it, each by its number.
- * Returns as request_read_body(), and PST_MALFORMED: as pst_multipart_next(), a
- * file that is not in the map or comes twice, a name that is not UTF-8, our
- * own delimiter, a body that ends too early.
+ * Read the next bytes of the new body. It contains the files whose is_forwarded
+ * is set in the map; each part is named by the file's number.
+ *   out, size  where to write, and how many bytes at most
+ *   len        set on PST_OK; 0 at the end of the body
+ * Returns as request_read_body(); PST_DUPLICATE (a file sent twice);
+ * PST_MALFORMED (as pst_multipart_next(), a file that is not in the map, a bad
+ * file name, our boundary in a file, a truncated body). On errors
+ * upload->reason is set.
  */
 PST_MUST_USE enum pst_err upload_read(struct request *req,
                                       struct upload *upload, char *out,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload_map.c - the map of a multipart request, checked against what it
- * points into.
+ * upload_map.c - parse the map of a multipart request, and check its paths
+ * against the variables.
  */
 #include "gateway/upload_map.h"
 
@@ -22,9 +22,9 @@ refuse_upload_map(const char **reason, enum pst_err e, const char *text)
     return e;
 }
 
-/* Read. */
+/* Parsing. */
 
-/* A key or a path: a string that is not empty. */
+/* Parse a key or a path: a string that is not empty. */
 static enum pst_err
 parse_map_string(struct pst_arena *arena, struct pst_str value,
                  struct pst_str *out, const char **reason)
@@ -32,12 +32,14 @@ parse_map_string(struct pst_arena *arena, struct pst_str value,
     enum pst_err e = pst_json_slice_string(arena, value, KEY_MAX, out);
 
     if (e || out->len == 0)
-        return refuse_upload_map(reason, e ? e : PST_MALFORMED,
-                                 "\"map\" needs texts as its keys and paths");
+        return refuse_upload_map(
+            reason, e ? e : PST_MALFORMED,
+            "the keys and paths of \"map\" must be strings "
+            "that are not empty");
     return PST_OK;
 }
 
-/* The whole path is kept in `steps` until it is checked. */
+/* `steps` holds the whole path until upload_map_check(). */
 static enum pst_err
 upload_map_add_path(struct pst_arena *arena, struct upload_map *map,
                     struct pst_str value, const char **reason)
@@ -59,7 +61,7 @@ upload_map_add_file(struct pst_arena *arena, struct upload_map *map,
 {
     struct upload_file *file = &map->files[map->file_count];
     size_t before = map->path_count;
-    /* The key without its quotes is no string: with them it is. */
+    /* pst_json_slice_string() needs the quotes around the key. */
     struct pst_str quoted = {key.ptr - 1, key.len + 2};
     struct pst_str path;
     enum pst_err e;
@@ -106,9 +108,9 @@ upload_map_parse(struct pst_arena *arena, struct pst_str json,
     return e;
 }
 
-/* Check. */
+/* Checking. */
 
-/* From a value to what a step names in it. */
+/* Move from a value to its member or element that a step names. */
 static bool
 follow_path_step(struct pst_str *value, struct pst_str step)
 {
@@ -120,7 +122,7 @@ follow_path_step(struct pst_str *value, struct pst_str step)
            pst_json_slice_element(*value, (size_t)index, value);
 }
 
-/* walked: counts the bytes looked at, at each step those of the value again. */
+/* bytes_walked counts the bytes scanned: each step scans its value again. */
 static bool
 path_points_to_null(struct pst_str variables, struct pst_str steps,
                     size_t *bytes_walked)
@@ -136,7 +138,7 @@ path_points_to_null(struct pst_str variables, struct pst_str steps,
     return pst_json_slice_kind(value) == PST_JSON_NULL;
 }
 
-/* Take the call's number and "variables." off the path. */
+/* Remove the request's index and "variables." from the path. */
 static bool
 strip_path_prefix(struct upload_path *path, size_t count, bool is_batch)
 {
@@ -185,7 +187,7 @@ upload_map_check(struct upload_map *map, const struct graphql_request *requests,
         if (!strip_path_prefix(path, count, is_batch))
             return refuse_upload_map(
                 reason, PST_MALFORMED,
-                is_batch ? "a path in \"map\" must begin with the number "
+                is_batch ? "a path in \"map\" must begin with the index "
                            "of a request and \"variables.\""
                          : "a path in \"map\" must begin with "
                            "\"variables.\"");
@@ -199,11 +201,10 @@ upload_map_check(struct upload_map *map, const struct graphql_request *requests,
         if (!is_null)
             return refuse_upload_map(
                 reason, PST_MALFORMED,
-                "a path in \"map\" points to no null in the "
-                "variables");
+                "a path in \"map\" does not point to a null in the variables");
         if (path_is_duplicate(map, i))
             return refuse_upload_map(reason, PST_DUPLICATE,
-                                     "\"map\" puts two files in one place");
+                                     "\"map\" has the same path twice");
     }
     return PST_OK;
 }

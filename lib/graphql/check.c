@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.c - sort names, and follow spreads from fragment to fragment
- * in a time that grows with the document and not with what it expands to.
+ * check.c - find duplicate names, resolve fragment spreads, and refuse fragment
+ * cycles and excessive depth. The time is bounded by the size of the document,
+ * not by the size of its expansion.
  */
 #include "graphql/check.h"
 
@@ -36,7 +37,7 @@ swap_graphql_names(struct graphql_name *a, struct graphql_name *b)
     *b = saved;
 }
 
-/* Make names[root] the last of its heap of `count`. */
+/* Restore the heap of `count` names after names[root] has changed. */
 static void
 sift_down_graphql_names(struct graphql_name *names, size_t root, size_t count)
 {
@@ -55,7 +56,7 @@ sift_down_graphql_names(struct graphql_name *names, size_t root, size_t count)
     }
 }
 
-/* Heapsort: no memory, and no order of names that makes it slow. */
+/* Heapsort: it needs no memory, and no input makes it slow. */
 const struct graphql_name *
 graphql_names_sort(struct graphql_name *names, size_t count)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.h - what makes a document one that has one meaning: names that
- * stand once, and spreads that lead to fragments and not in circles. Not
- * exported.
+ * check.h - find duplicate names, resolve fragment spreads, and refuse fragment
+ * cycles and excessive depth. Not exported.
  */
 #ifndef POSTERN_GRAPHQL_CHECK_H
 #define POSTERN_GRAPHQL_CHECK_H
@@ -13,25 +12,25 @@
 #include "graphql/cursor.h"
 #include "graphql/tree.h"
 
-/* A name in the document, and the fragment that has it. */
+/* A name in the document; for fragment names also the fragment. */
 struct graphql_name {
     struct pst_str name;
-    struct graphql_fragment *fragment; /* NULL: something else has it */
+    struct graphql_fragment *fragment; /* NULL: not a fragment's name */
 };
 
 /*
- * Sort by name, and for the same name by place.
- * Returns the name that stands first in the document of those that have stood
- * before; NULL when each stands once.
+ * Sort by name; equal names by their place in the document.
+ * Returns NULL if all names differ. Otherwise the first name in the document
+ * that repeats an earlier one.
  */
 const struct graphql_name *graphql_names_sort(struct graphql_name *names,
                                               size_t count);
 
-/* The fragment of that name among sorted names; NULL: there is none. */
+/* Find a fragment by name in a sorted array. Returns NULL if there is none. */
 struct graphql_fragment *graphql_names_find(const struct graphql_name *names,
                                             size_t count, struct pst_str name);
 
-/* A spread, and how many selection sets are open around it. */
+/* A spread; depth is the number of selection sets around it. */
 struct graphql_spread {
     struct pst_graphql_selection *selection;
     struct graphql_fragment *target;
@@ -41,20 +40,20 @@ struct graphql_spread {
 
 struct graphql_fragment {
     struct pst_graphql_fragment tree;
-    struct graphql_spread *spreads; /* that stand in it */
-    unsigned height;                /* levels in it, at first without spreads */
-    /* While spreads are followed. */
+    struct graphql_spread *spreads; /* in its selections */
+    unsigned height; /* nested levels; includes its spreads once checked */
+    /* State of graphql_fragment_check_cycles(). */
     bool is_open;
     bool is_checked;
-    struct graphql_spread *at;       /* the next to be followed */
+    struct graphql_spread *at;       /* the next one to follow */
     struct graphql_fragment *parent; /* the fragment that spreads this one */
     struct graphql_fragment *next;
 };
 
 /*
- * Find the fragments that spreads name.
+ * Set the target of each spread.
  *   fragments  sorted
- * Returns PST_OK, or PST_MALFORMED for an unknown one.
+ * Returns PST_OK, or PST_MALFORMED if a fragment does not exist.
  */
 enum pst_err graphql_spreads_resolve(struct graphql_spread *spreads,
                                      const struct graphql_name *fragments,
@@ -62,15 +61,16 @@ enum pst_err graphql_spreads_resolve(struct graphql_spread *spreads,
                                      struct pst_graphql_error *error);
 
 /*
- * Follow the resolved spreads of a fragment, to any depth. fragment->height
- * then counts the levels through fragments.
- * Returns PST_OK, PST_MALFORMED for a circle, or PST_TOO_LARGE for more than
+ * Follow the resolved spreads of a fragment. Afterwards fragment->height
+ * includes the levels of the fragments it spreads.
+ * Returns PST_OK, PST_MALFORMED for a cycle, or PST_TOO_LARGE for more than
  * PST_GRAPHQL_DEPTH levels.
  */
 enum pst_err graphql_fragment_check_cycles(struct graphql_fragment *fragment,
                                            struct pst_graphql_error *error);
 
-/* The same for the spreads of an operation, whose fragments were followed. */
+/* Check the depth of an operation's spreads. All fragments must have passed
+ * graphql_fragment_check_cycles(). Returns PST_OK or PST_TOO_LARGE. */
 enum pst_err graphql_spreads_check_depth(const struct graphql_spread *spreads,
                                          struct pst_graphql_error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cursor.c - classes of bytes, places, and refused characters.
+ * cursor.c - byte classes, locations, and the messages for bad characters.
  */
 #include "graphql/cursor.h"
 
@@ -102,21 +102,22 @@ graphql_refuse_character(const struct graphql_cursor *cursor)
                                  "a carriage return must be followed by a line "
                                  "feed: end lines with LF or CR LF");
     if (code == 0xFEFF)
-        return graphql_error_set(error, location,
-                                 "a byte order mark (U+FEFF) may stand only at "
-                                 "the start of the document: remove it");
+        return graphql_error_set(
+            error, location,
+            "a byte order mark (U+FEFF) is allowed only at "
+            "the start of the document: remove it");
     if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 ||
         code == 0x2029)
         return graphql_error_set(error, location,
-                                 "U+%04X must not stand outside strings: use "
+                                 "U+%04X is not allowed outside strings: use "
                                  "spaces and line feeds",
                                  (unsigned)code);
     if (code < 0x7F)
         return graphql_error_set(error, location, "unexpected character \"%c\"",
                                  (int)code);
     return graphql_error_set(error, location,
-                             "unexpected character U+%04X: outside strings and "
-                             "comments only ASCII may stand",
+                             "unexpected character U+%04X: only ASCII is "
+                             "allowed outside strings and comments",
                              (unsigned)code);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cursor.h - where a GraphQL document is being read, the classes of its
- * bytes, and how an error names its place. Not exported.
+ * cursor.h - a read position in a GraphQL document, byte classes, and error
+ * locations. Not exported.
  */
 #ifndef POSTERN_GRAPHQL_CURSOR_H
 #define POSTERN_GRAPHQL_CURSOR_H
@@ -14,10 +14,10 @@
 struct graphql_cursor {
     const char *at;
     const char *end;
-    const char *column_base; /* the line's start, and one for each byte of a
-                                character that is not its first */
+    const char *column_base; /* start of the line, plus one for every UTF-8
+                                continuation byte before `at` */
     uint32_t line;
-    const char *start; /* of the text, without a BOM */
+    const char *start; /* of the text, after a byte order mark */
     struct pst_graphql_error *error;
 };
 
@@ -28,7 +28,7 @@ enum {
     GRAPHQL_DIGIT = 4,
     GRAPHQL_IGNORED = 8,
     GRAPHQL_PUNCTUATOR = 16,
-    GRAPHQL_PLAIN = 32, /* stands for itself in a string and in a comment */
+    GRAPHQL_PLAIN = 32, /* needs no check in a string or comment */
 };
 
 extern const uint8_t graphql_char_classes[256];
@@ -39,14 +39,14 @@ graphql_char_is_class(char c, int class)
     return (graphql_char_classes[(uint8_t)c] & class) != 0;
 }
 
-/* Is c what is read next? */
+/* Is c the next byte? */
 static inline bool
 graphql_cursor_is_at(const struct graphql_cursor *cursor, char c)
 {
     return cursor->at < cursor->end && *cursor->at == c;
 }
 
-/* The place of cursor->at. */
+/* The location of cursor->at. */
 static inline struct pst_graphql_location
 graphql_cursor_location(const struct graphql_cursor *cursor)
 {
@@ -54,37 +54,37 @@ graphql_cursor_location(const struct graphql_cursor *cursor)
         cursor->line, (uint32_t)(cursor->at - cursor->column_base) + 1};
 }
 
-/* The place of another byte of the text: slower, for errors. */
+/* The location of any byte of the text. Counts from the start: for errors. */
 struct pst_graphql_location
 graphql_cursor_location_of(const struct graphql_cursor *cursor, const char *at);
 
 /*
- * Begin to read a text, whose BOM is passed over.
- *   error  set by all that fails
+ * Begin to read a text. A byte order mark at its start is skipped.
+ *   error  set by every function that fails on this cursor
  */
 void graphql_cursor_init(struct graphql_cursor *cursor, struct pst_str text,
                          struct pst_graphql_error *error);
 
-/* Set an error. Returns PST_MALFORMED. */
+/* Set the message and location of an error. Returns PST_MALFORMED. */
 PST_PRINTF(3, 4)
 enum pst_err graphql_error_set(struct pst_graphql_error *error,
                                struct pst_graphql_location location,
                                const char *format, ...);
 
-/* How many bytes of a name are shown in a message. */
+/* The number of bytes of a name to show in a message: a precision for %.*s. */
 int graphql_shown_len(struct pst_str name);
 
-/* Refuse the character at cursor->at, which stands outside strings. */
+/* Refuse the character at cursor->at, which is not in a string. Returns
+ * PST_MALFORMED. */
 enum pst_err graphql_refuse_character(const struct graphql_cursor *cursor);
 
-/* Pass over a line feed, with or without a CR before it; false: there is none.
- */
+/* Skip LF or CR LF. Returns false if neither is next. */
 bool graphql_skip_newline(struct graphql_cursor *cursor);
 
 /*
- * Pass over a character that is not ASCII.
- *   out  set to its number
- * Returns PST_OK, or PST_MALFORMED when it is no UTF-8.
+ * Skip a character that is not ASCII.
+ *   out  set to its code point
+ * Returns PST_OK, or PST_MALFORMED if it is not valid UTF-8.
  */
 enum pst_err graphql_skip_non_ascii(struct graphql_cursor *cursor,
                                     uint32_t *out);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lexer.c - read a GraphQL document token by token, once.
+ * lexer.c - read a GraphQL document token by token.
  *
- * Refused here beyond the grammar, because parsers read it in different ways:
- * control characters, U+0085, U+2028, U+2029, a CR without LF and a byte order
- * mark between tokens and in comments (one reader ends a comment there, the
- * other hides a field in it). graphql/literal.c has what is refused in numbers
- * and strings.
+ * Stricter than the grammar, because parsers differ: control characters,
+ * U+0085, U+2028, U+2029, a CR without LF and a byte order mark are refused
+ * between tokens and in comments. One parser ends a comment there, another
+ * does not, so a field could be hidden from one of them. graphql/literal.c
+ * lists what is refused in numbers and strings.
  */
 #include "graphql/lexer.h"
 
@@ -23,14 +23,14 @@ graphql_lexer_init(struct graphql_lexer *lexer, struct pst_str text,
     graphql_cursor_init(&lexer->cursor, text, error);
 }
 
-/* Is the character, which is not ASCII, one that may stand in a comment? */
+/* Is this non-ASCII character allowed in a comment? */
 static bool
 is_comment_character(uint32_t code)
 {
     return code >= 0xA0 && code != 0x2028 && code != 0x2029 && code != 0xFEFF;
 }
 
-/* A character of a comment that is not ASCII. */
+/* Skip a non-ASCII character of a comment. */
 static enum pst_err
 skip_comment_non_ascii(struct graphql_cursor *cursor)
 {
@@ -43,7 +43,7 @@ skip_comment_non_ascii(struct graphql_cursor *cursor)
     return e;
 }
 
-/* Pass over a comment, up to the line feed or its CR. */
+/* Skip a comment, up to the LF or CR LF that ends it. */
 static enum pst_err
 skip_comment(struct graphql_cursor *cursor)
 {
@@ -64,7 +64,8 @@ skip_comment(struct graphql_cursor *cursor)
     return PST_OK;
 }
 
-/* Pass over all that stands between tokens (section 2.1.7). */
+/* Skip ignored tokens: white space, line ends, commas and comments (section
+ * 2.1.7). */
 static enum pst_err
 skip_ignored(struct graphql_cursor *cursor)
 {
@@ -116,7 +117,7 @@ lex_spread(struct graphql_lexer *lexer)
     return PST_OK;
 }
 
-/* The token at cursor->at, which is not a name. */
+/* Read the token at cursor->at, which is not a name. */
 static enum pst_err
 lex_non_name(struct graphql_lexer *lexer)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lexer.h - the tokens of a GraphQL document, with their places
- * (GraphQL, October 2021, sections 2.1 and 2.9). Not exported, and
- * allocates nothing.
+ * lexer.h - split a GraphQL document into tokens with their locations
+ * (GraphQL, October 2021, sections 2.1 and 2.9). Allocates nothing. Not
+ * exported.
  */
 #ifndef POSTERN_GRAPHQL_LEXER_H
 #define POSTERN_GRAPHQL_LEXER_H
@@ -14,7 +14,7 @@
 #include "graphql/cursor.h"
 #include "graphql/tree.h"
 
-/* Punctuators have the value of their character. */
+/* The value of a punctuator is its character. */
 enum graphql_token_kind {
     GRAPHQL_END, /* of the document */
     GRAPHQL_ERROR,
@@ -22,7 +22,7 @@ enum graphql_token_kind {
     GRAPHQL_INT,
     GRAPHQL_FLOAT,
     GRAPHQL_STRING,
-    GRAPHQL_BLOCK_STRING, /* a block string */
+    GRAPHQL_BLOCK_STRING,
     GRAPHQL_SPREAD,
     GRAPHQL_BANG = '!',
     GRAPHQL_DOLLAR = '$',
@@ -31,7 +31,7 @@ enum graphql_token_kind {
     GRAPHQL_PAREN_CLOSE = ')',
     GRAPHQL_COLON = ':',
     GRAPHQL_EQUALS = '=',
-    GRAPHQL_QUESTION = '?', /* in no grammar, but in experiments */
+    GRAPHQL_QUESTION = '?', /* only in experimental grammars */
     GRAPHQL_AT = '@',
     GRAPHQL_BRACKET_OPEN = '[',
     GRAPHQL_BRACKET_CLOSE = ']',
@@ -41,40 +41,40 @@ enum graphql_token_kind {
 };
 
 struct graphql_lexer {
-    /* The token that was read last. */
+    /* The current token. */
     enum graphql_token_kind kind;
-    bool is_encoded;      /* of a string: its value may not be the token */
+    bool is_encoded;      /* of a string: its value may differ from token */
     struct pst_str token; /* as spelled; strings without their quotes */
     struct pst_graphql_location location;
-    uint32_t tokens; /* that were read */
+    uint32_t tokens; /* number of tokens read */
     struct graphql_cursor cursor;
 };
 
 /*
- * Begin to read text, whose length is at most PST_GRAPHQL_BYTES_MAX.
+ * Begin to read a text of at most PST_GRAPHQL_BYTES_MAX bytes.
  *   error  set when graphql_lexer_next() fails
  */
 void graphql_lexer_init(struct graphql_lexer *lexer, struct pst_str text,
                         struct pst_graphql_error *error);
 
 /*
- * Read the next token; at the end of the document, GRAPHQL_END again and again.
- * Returns PST_OK, or PST_MALFORMED or PST_TOO_LARGE, and the token is then
+ * Read the next token. At the end of the document every call reads GRAPHQL_END.
+ * Returns PST_OK; or PST_MALFORMED or PST_TOO_LARGE, and the token is then
  * GRAPHQL_ERROR.
  */
 enum pst_err graphql_lexer_next(struct graphql_lexer *lexer);
 
-/* The whole token, quotes included. */
+/* The whole token, including quotes. */
 struct pst_str graphql_lexer_spelling(const struct graphql_lexer *lexer);
 
-/* Describe the token in ASCII, such as: the name "x". */
+/* Describe the token in ASCII for a message, such as: the name "x". */
 void graphql_lexer_describe(const struct graphql_lexer *lexer, char *out,
                             size_t size);
 
 /*
- * The value of a token of kind STRING or BLOCK.
- *   out  lexer->token.len bytes
- * Returns the length of the value, which is never above the token's.
+ * Decode the value of a GRAPHQL_STRING or GRAPHQL_BLOCK_STRING token.
+ *   out  has room for lexer->token.len bytes
+ * Returns the length of the value, at most lexer->token.len.
  */
 size_t graphql_lexer_value(const struct graphql_lexer *lexer, char *out);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * literal.c - read numbers and strings.
+ * literal.c - read number and string tokens.
  *
- * Refused here beyond the grammar, because parsers read it in different ways:
- * a number with a name or a dot right after it; control characters but tab,
- * lone surrogates and \u{...} in strings; quotes and backslashes in block
- * strings.
+ * Stricter than the grammar, because parsers differ: refused are a number with
+ * a name or a dot right after it; control characters other than tab, unpaired
+ * surrogates and \u{...} in strings; quotes and backslashes in block strings.
  */
 #include "graphql/literal.h"
 
@@ -21,7 +20,7 @@ skip_number_digits(struct graphql_cursor *cursor)
         cursor->at++;
 }
 
-/* At least one digit; `after` is what stands before it. */
+/* Read at least one digit. `after` names what precedes it, for the message. */
 static enum pst_err
 read_number_digits(struct graphql_cursor *cursor, const char *after)
 {
@@ -56,7 +55,7 @@ read_number_exponent(struct graphql_cursor *cursor, bool *is_float)
     return read_number_digits(cursor, "exponent sign");
 }
 
-/* What must not stand right after a number. */
+/* Refuse a name or a dot right after a number. */
 static enum pst_err
 check_number_end(const struct graphql_cursor *cursor)
 {
@@ -97,7 +96,7 @@ graphql_read_number(struct graphql_cursor *cursor, struct pst_str *text,
     return e;
 }
 
-/* Check the escape at cursor->at, and pass over it. */
+/* Check and skip the escape at cursor->at. */
 static enum pst_err
 skip_string_escape(struct graphql_cursor *cursor)
 {
@@ -109,7 +108,7 @@ skip_string_escape(struct graphql_cursor *cursor)
             "(two of them above U+FFFF), or the character itself",
         [GRAPHQL_ESCAPE_TRUNCATED] = "\\u must be followed by four hex digits",
         [GRAPHQL_ESCAPE_LONE_SURROGATE] =
-            "half of a surrogate pair in a string: write both halves as "
+            "unpaired surrogate in a string: write both surrogates as "
             "\\uXXXX\\uXXXX, or the character itself",
     };
     uint32_t code;
@@ -122,7 +121,7 @@ skip_string_escape(struct graphql_cursor *cursor)
     return PST_OK;
 }
 
-/* A line feed, CR or control character in a string. */
+/* Refuse a line end or another control character in a string. */
 static enum pst_err
 refuse_string_character(const struct graphql_cursor *cursor)
 {
@@ -158,10 +157,10 @@ refuse_unterminated_string(const struct graphql_cursor *cursor,
                            struct pst_graphql_location begin)
 {
     return graphql_error_set(cursor->error, begin,
-                             "the string that begins here has no end");
+                             "the string that begins here is not terminated");
 }
 
-/* A character that does not stand for itself in every string. */
+/* Skip an escape or a non-ASCII character; refuse anything else. */
 static enum pst_err
 skip_string_character(struct graphql_cursor *cursor, bool *is_encoded)
 {
@@ -207,7 +206,7 @@ graphql_is_block_string(const struct graphql_cursor *cursor)
            memcmp(cursor->at, "\"\"\"", 3) == 0;
 }
 
-/* One character of a block string. */
+/* Skip one character of a block string. */
 static enum pst_err
 skip_block_character(struct graphql_cursor *cursor)
 {
@@ -226,8 +225,8 @@ skip_block_character(struct graphql_cursor *cursor)
 }
 
 /*
- * A quote right after the last three is one of the string for a reader who
- * takes as many as there are.
+ * A fourth quote at the end is refused: some parsers count it as part of the
+ * string.
  */
 enum pst_err
 graphql_read_block_string(struct graphql_cursor *cursor, struct pst_str *raw)

@@ -2,12 +2,12 @@
 /*
  * parser.c - parse operations, fragments and whole documents.
  *
- * Refused here beyond the grammar of October 2021, because parsers disagree
- * (design 2.5): variables on fragments, type-system definitions; operations
- * and fragments that stand twice, an anonymous operation that is not the only
- * one; unknown and circular fragments. Descriptions are accepted and dropped.
- * graphql/lexer.c, graphql/literal.c, graphql/value.c, graphql/selection.c and
- * graphql/variable.c hold the rest of the list.
+ * Refused beyond the grammar of October 2021, because parsers differ (design
+ * 2.5): variables on fragments; type definitions; two operations or fragments
+ * of one name; an anonymous operation beside others; unknown fragments, and
+ * fragments that spread themselves. Descriptions are accepted and dropped.
+ * The rest of the list is in graphql/lexer.c, graphql/literal.c,
+ * graphql/value.c, graphql/selection.c and graphql/variable.c.
  */
 #include "graphql/parser.h"
 
@@ -19,7 +19,7 @@
 #include "graphql/value.h"
 #include "graphql/variable.h"
 
-/* An operation, and the spreads that stand in it. */
+/* An operation, and the spreads in it. */
 struct operation {
     struct pst_graphql_operation tree;
     struct graphql_spread *spreads;
@@ -66,7 +66,7 @@ parse_operation(struct graphql_parser *parser, struct document *document,
     return true;
 }
 
-/* "fragment", a name that is not "on", "on" and a type. */
+/* Parse "fragment", a name other than "on", "on" and a type. */
 static bool
 parse_fragment_head(struct graphql_parser *parser,
                     struct pst_graphql_fragment *fragment)
@@ -150,9 +150,8 @@ parse_definition(struct graphql_parser *parser, struct document *document)
     for (size_t i = 0; i < PST_COUNT(type_keywords); i++)
         if (graphql_is_keyword(parser, type_keywords[i]))
             return graphql_refuse_message(
-                parser, "definitions of types must not stand in "
-                        "a document that is executed: remove "
-                        "them");
+                parser, "type definitions are not allowed in an "
+                        "executable document: remove them");
     return graphql_refuse_token(parser,
                                 "query, mutation, subscription, fragment or "
                                 "\"{\"");
@@ -160,7 +159,7 @@ parse_definition(struct graphql_parser *parser, struct document *document)
 
 /* The whole document. */
 
-/* Each operation of a name of its own; or a single one. */
+/* If there are several operations, each must have a name of its own. */
 static bool
 check_operation_names(struct graphql_parser *parser,
                       const struct pst_graphql_document *document)
@@ -199,7 +198,7 @@ parser_set_result(struct graphql_parser *parser, enum pst_err e)
     return e == PST_OK;
 }
 
-/* Resolve the spreads of all definitions. */
+/* Resolve the spreads of all definitions, and check cycles and depth. */
 static bool
 resolve_document_spreads(struct graphql_parser *parser,
                          const struct graphql_name *fragments,
@@ -243,7 +242,7 @@ check_fragment_names(struct graphql_parser *parser, struct document *document)
            resolve_document_spreads(parser, names, &document->tree);
 }
 
-/* As many spaces as a description has characters; its line feeds stay. */
+/* Write one space for each character of a description; keep its line ends. */
 static size_t
 blank_description(struct pst_str description, char *out)
 {
@@ -260,7 +259,7 @@ blank_description(struct pst_str description, char *out)
     return len;
 }
 
-/* The text without descriptions. */
+/* Set the text to forward: descriptions are replaced by spaces. */
 static bool
 write_document_text(struct graphql_parser *parser, struct document *document)
 {

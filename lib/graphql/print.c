@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * print.c - write a parsed GraphQL document as text. Pure.
+ * print.c - print a parsed GraphQL document, and values as JSON.
  */
 #include "graphql/print.h"
 
 #include "codec/json_emit.h"
 
-/* JSON's escapes are GraphQL's (section 2.9.4), so a string is written as one
- * of JSON. */
+static void print_graphql_value(struct pst_buf *buf,
+                                const struct pst_graphql_value *value);
+
+static void
+print_graphql_container(struct pst_buf *buf,
+                        const struct pst_graphql_value *value)
+{
+    bool is_object = value->kind == PST_GRAPHQL_OBJECT;
+
+    pst_buf_add_char(buf, is_object ? '{' : '[');
+    for (const struct pst_graphql_value *item = value->items; item;
+         item = item->next) {
+        if (is_object) {
+            pst_buf_add(buf, item->name);
+            pst_buf_add_char(buf, ':');
+        }
+        print_graphql_value(buf, item);
+        if (item->next)
+            pst_buf_add_char(buf, ',');
+    }
+    pst_buf_add_char(buf, is_object ? '}' : ']');
+}
+
+/* Print a value in GraphQL syntax. JSON's escapes are valid in GraphQL strings
+ * (section 2.9.4). */
 static void
 print_graphql_value(struct pst_buf *buf, const struct pst_graphql_value *value)
 {
-    const struct pst_graphql_value *item;
-    bool is_object = value->kind == PST_GRAPHQL_OBJECT;
-
     switch (value->kind) {
     case PST_GRAPHQL_VARIABLE:
         pst_buf_add_char(buf, '$');
@@ -38,39 +58,29 @@ print_graphql_value(struct pst_buf *buf, const struct pst_graphql_value *value)
         return;
     case PST_GRAPHQL_LIST:
     case PST_GRAPHQL_OBJECT:
-        break;
+        print_graphql_container(buf, value);
+        return;
     }
-    pst_buf_add_char(buf, is_object ? '{' : '[');
-    for (item = value->items; item; item = item->next) {
-        if (is_object) {
-            pst_buf_add(buf, item->name);
-            pst_buf_add_char(buf, ':');
-        }
-        print_graphql_value(buf, item);
-        if (item->next)
-            pst_buf_add_char(buf, ',');
-    }
-    pst_buf_add_char(buf, is_object ? '}' : ']');
 }
 
 void
 pst_graphql_print_json(struct pst_buf *buf,
                        const struct pst_graphql_value *value)
 {
-    const struct pst_graphql_value *item;
     bool is_object = value->kind == PST_GRAPHQL_OBJECT;
 
     PST_REQUIRE(value->kind != PST_GRAPHQL_VARIABLE);
-    if (value->kind == PST_GRAPHQL_ENUM)
+    if (value->kind == PST_GRAPHQL_ENUM) {
         pst_json_emit_string(buf, value->text);
-    if (value->kind == PST_GRAPHQL_ENUM)
         return;
+    }
     if (!is_object && value->kind != PST_GRAPHQL_LIST) {
         print_graphql_value(buf, value);
         return;
     }
     pst_buf_add_char(buf, is_object ? '{' : '[');
-    for (item = value->items; item; item = item->next) {
+    for (const struct pst_graphql_value *item = value->items; item;
+         item = item->next) {
         if (is_object) {
             pst_json_emit_string(buf, item->name);
             pst_buf_add_char(buf, ':');
@@ -134,8 +144,8 @@ print_graphql_variables(struct pst_buf *buf,
 }
 
 /*
- * A selection set with __typename in front.
- *   type  the condition it stands under; absent: none
+ * Print a selection set that begins with __typename.
+ *   type  the type condition it is under; absent: none
  */
 static void
 print_graphql_selections(struct pst_buf *buf, struct pst_str type,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * print.h - write a parsed GraphQL document as text.
+ * print.h - print a parsed GraphQL document, and values as JSON.
  */
 #ifndef POSTERN_GRAPHQL_PRINT_H
 #define POSTERN_GRAPHQL_PRINT_H
@@ -9,23 +9,25 @@
 #include "graphql/parser.h"
 
 /*
- * The response key that marks values of a type: this and the type's name.
- * See pst_graphql_print_with_typename().
+ * pst_graphql_print_with_typename() adds fields whose response key is this
+ * prefix and the name of a type.
  */
 #define PST_GRAPHQL_TYPE_KEY_PREFIX "postern_"
 
 /*
- * Write a document with `__typename` added to every selection set, and with
- * `postern_T: __typename` added to those that stand under a condition on type
- * T: so its answer tells of every value whether it is a T, be T an interface.
- *   document  parsed; recursion is bounded by the parser's depth
+ * Print a document with `__typename` added to every selection set, and with
+ * `postern_T: __typename` added to the selection sets under a condition on type
+ * T. The response then shows for each value whether it is a T, also if T is an
+ * interface.
+ *   document  parsed; the parser limits the depth of the recursion
  */
 PST_EXPORT void
 pst_graphql_print_with_typename(struct pst_buf *buf,
                                 const struct pst_graphql_document *document);
 
 /*
- * Write a value as JSON (names of enums as strings). It holds no variable.
+ * Print a value as JSON; enum values become strings. The value must not contain
+ * a variable.
  */
 PST_EXPORT void pst_graphql_print_json(struct pst_buf *buf,
                                        const struct pst_graphql_value *value);

@@ -2,8 +2,8 @@
 /*
  * selection.c - parse fields, spreads and inline fragments.
  *
- * Refused here beyond the grammar, because parsers disagree: empty selection
- * sets, arguments on spreads, "!" and "?" on fields.
+ * Refused because parsers differ: empty selection sets, arguments on spreads,
+ * "!" and "?" on fields.
  */
 #include "graphql/selection.h"
 
@@ -30,7 +30,7 @@ parse_field(struct graphql_parser *parser, struct pst_graphql_selection *field)
     return graphql_parse_directives(parser, false, &field->directives);
 }
 
-/* Remember a spread, to be resolved when all fragments are known. */
+/* Record a spread. It is resolved when all fragments are parsed. */
 static bool
 parser_add_spread(struct graphql_parser *parser,
                   struct pst_graphql_selection *selection)
@@ -47,7 +47,7 @@ parser_add_spread(struct graphql_parser *parser,
     return true;
 }
 
-/* What begins with "...". */
+/* Parse a spread or an inline fragment: both begin with "...". */
 static bool
 parse_spread(struct graphql_parser *parser,
              struct pst_graphql_selection *selection)
@@ -82,7 +82,7 @@ parse_spread(struct graphql_parser *parser,
     return true;
 }
 
-/* Open a selection set, whose brace is the token. */
+/* Open a selection set: the token must be "{". */
 static bool
 open_selection_set(struct graphql_parser *parser,
                    const struct pst_graphql_selection **first)
@@ -101,7 +101,8 @@ open_selection_set(struct graphql_parser *parser,
     return true;
 }
 
-/* One selection, without the selection set that may follow it. */
+/* Parse one selection, without the selection set that may follow it. Returns
+ * NULL on failure. */
 static struct pst_graphql_selection *
 parse_selection(struct graphql_parser *parser)
 {
@@ -128,7 +129,7 @@ parse_selection(struct graphql_parser *parser)
     return selection;
 }
 
-/* Without recursion: the sets that are open stand in parser->levels. */
+/* Not recursive: parser->levels holds the open selection sets. */
 bool
 graphql_parse_selection_set(struct graphql_parser *parser,
                             const struct pst_graphql_selection **first)

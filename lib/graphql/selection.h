@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * selection.h - selection sets (GraphQL, October 2021, sections 2.4,
- * 2.5, 2.7 and 2.8). Not exported.
+ * selection.h - parse selection sets (GraphQL, October 2021, sections 2.4, 2.5,
+ * 2.7 and 2.8). Not exported. Errors: as in parser_state.h.
  */
 #ifndef POSTERN_GRAPHQL_SELECTION_H
 #define POSTERN_GRAPHQL_SELECTION_H
@@ -11,8 +11,8 @@
 #include "graphql/value.h"
 
 /*
- * Parse a selection set with all that stands in it, while no level is open.
- * Its spreads are added at parser->spread_tail.
+ * Parse a selection set and everything nested in it. No level may be open.
+ * The spreads in it are appended at parser->spread_tail.
  *   first  set to its first selection
  */
 bool graphql_parse_selection_set(struct graphql_parser *parser,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * string_value.c - decode characters, escapes, strings and block strings.
+ * string_value.c - decode UTF-8 characters, escapes, strings and block strings.
  */
 #include "graphql/string_value.h"
 
@@ -37,7 +37,7 @@ graphql_decode_character(const char *at, const char *end, uint32_t *out)
     return len;
 }
 
-/* The four hex digits at `at`; false when they are not there. */
+/* Read four hex digits at `at`. Returns false if they are not there. */
 static bool
 read_escape_hex4(const char *at, const char *end, uint32_t *out)
 {
@@ -56,7 +56,7 @@ read_escape_hex4(const char *at, const char *end, uint32_t *out)
     return true;
 }
 
-/* The second half of a surrogate pair, at `at`. */
+/* Read the escape of a low surrogate at `at`. */
 static bool
 read_low_surrogate(const char *at, const char *end, uint32_t *out)
 {
@@ -65,7 +65,7 @@ read_low_surrogate(const char *at, const char *end, uint32_t *out)
            *out <= 0xDFFF;
 }
 
-/* Behind "\u". */
+/* Read what follows "\u". */
 static enum graphql_escape
 read_unicode_escape(const char **at, const char *end, uint32_t *out)
 {
@@ -152,7 +152,7 @@ graphql_string_value(struct pst_str raw, char *out)
     return len;
 }
 
-/* Take a line off *rest, without its line feed and CR. */
+/* Take a line off *rest, without its LF or CR LF. */
 static bool
 next_string_line(struct pst_str *rest, struct pst_str *line)
 {
@@ -163,7 +163,7 @@ next_string_line(struct pst_str *rest, struct pst_str *line)
     return true;
 }
 
-/* The spaces and tabs that a line begins with. */
+/* The number of spaces and tabs at the start of a line. */
 static size_t
 line_indent(struct pst_str line)
 {
@@ -175,7 +175,7 @@ line_indent(struct pst_str line)
     return indent;
 }
 
-/* What is to be removed from all lines but the first. */
+/* The indentation to remove from all lines but the first. */
 static size_t
 block_string_indent(struct pst_str raw)
 {

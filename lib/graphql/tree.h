@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tree.h - an executable GraphQL document as a tree: what
- * pst_graphql_parse() makes (GraphQL, October 2021, sections 2.1 to 2.12).
+ * tree.h - the syntax tree of an executable GraphQL document, which
+ * pst_graphql_parse() builds (GraphQL, October 2021, sections 2.1 to 2.12).
  */
 #ifndef POSTERN_GRAPHQL_TREE_H
 #define POSTERN_GRAPHQL_TREE_H
@@ -9,15 +9,15 @@
 #include "base/base.h"
 #include "base/str.h"
 
-/* A place in the document, counted from 1; columns count characters. */
+/* A position in the document: both count from 1, columns in characters. */
 struct pst_graphql_location {
     uint32_t line;
     uint32_t column;
 };
 
-/* Why a document is refused, for the client's developer. */
+/* Why a document is refused. */
 struct pst_graphql_error {
-    char message[256]; /* what was found and expected, or what to write */
+    char message[256]; /* what is wrong and what to write instead */
     struct pst_graphql_location location;
 };
 
@@ -34,7 +34,7 @@ enum pst_graphql_value_kind {
     PST_GRAPHQL_OBJECT, /* items: its fields, each with a name */
 };
 
-/* A value. An argument is a value with a name, and so is an object's field. */
+/* A value. Arguments and the fields of input objects are values with a name. */
 struct pst_graphql_value {
     enum pst_graphql_value_kind kind;
     struct pst_str name; /* of the argument or input field; else absent */
@@ -105,13 +105,14 @@ struct pst_graphql_operation {
 };
 
 struct pst_graphql_document {
-    /* What to send on: the text that was parsed, without a BOM at its start,
-     * with descriptions replaced by spaces, so that places stay the same. */
+    /* The text to forward: the one that was parsed, without a byte order mark
+     * at its start, and with descriptions replaced by spaces, which keeps
+     * locations valid. */
     struct pst_str text;
     const struct pst_graphql_operation *operations; /* at least one */
     size_t operation_count;
-    const struct pst_graphql_fragment *fragments; /* each spread resolved,
-                                                     no cycles */
+    const struct pst_graphql_fragment *fragments; /* all spreads resolved,
+                                                     without cycles */
     size_t fragment_count;
 };
 

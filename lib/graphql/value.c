@@ -2,135 +2,15 @@
 /*
  * value.c - parse values, arguments and directives.
  *
- * Refused here beyond the grammar: arguments and input fields that stand twice
- * (one reader takes the first, another the last); block strings in lists
- * (readers from before block strings see three strings).
+ * Refused beyond the grammar: two arguments or input fields of one name (one
+ * parser takes the first, another the last); block strings in lists (parsers
+ * from before block strings read three strings).
  */
 #include "graphql/value.h"
 
-#define STACK_NAMES 8 /* sorted on the stack */
-#define DESCRIPTION_SIZE 80
+#define STACK_NAMES 8 /* names that are sorted without allocating */
 
-/* The levels are left as they are: none is open. */
-enum pst_err
-graphql_parser_init(struct graphql_parser *parser, struct pst_arena *arena,
-                    struct pst_str text, struct pst_graphql_error *error)
-{
-    const enum pst_err e = slabs_new(arena, &parser->slabs);
-
-    if (e)
-        return e;
-    graphql_lexer_init(&parser->lexer, text, error);
-    parser->result = PST_OK;
-    parser->depth = 0;
-    parser->max_depth = 0;
-    parser->spread_tail = NULL;
-    parser->descriptions = NULL;
-    parser->description_tail = &parser->descriptions;
-    graphql_parser_advance(parser);
-    return PST_OK;
-}
-
-void
-graphql_parser_advance(struct graphql_parser *parser)
-{
-    const enum pst_err e = graphql_lexer_next(&parser->lexer);
-
-    if (e)
-        parser->result = e;
-}
-
-bool
-graphql_refuse_token(struct graphql_parser *parser, const char *expected)
-{
-    char found[DESCRIPTION_SIZE];
-
-    if (parser->result)
-        return false;
-    graphql_lexer_describe(&parser->lexer, found, sizeof(found));
-    parser->result =
-        graphql_error_set(parser->lexer.cursor.error, parser->lexer.location,
-                          "found %s, expected %s", found, expected);
-    return false;
-}
-
-bool
-graphql_refuse_message(struct graphql_parser *parser, const char *message)
-{
-    if (!parser->result)
-        parser->result = graphql_error_set(
-            parser->lexer.cursor.error, parser->lexer.location, "%s", message);
-    return false;
-}
-
-bool
-graphql_expect_token(struct graphql_parser *parser,
-                     enum graphql_token_kind kind, const char *expected)
-{
-    if (parser->lexer.kind != kind)
-        return graphql_refuse_token(parser, expected);
-    graphql_parser_advance(parser);
-    return true;
-}
-
-bool
-graphql_expect_name(struct graphql_parser *parser, struct pst_str *out,
-                    const char *expected)
-{
-    *out = parser->lexer.token;
-    return graphql_expect_token(parser, GRAPHQL_NAME, expected);
-}
-
-bool
-graphql_is_keyword(const struct graphql_parser *parser, struct pst_str keyword)
-{
-    return parser->lexer.kind == GRAPHQL_NAME &&
-           pst_str_equal(parser->lexer.token, keyword);
-}
-
-bool
-graphql_push_level(struct graphql_parser *parser)
-{
-    if (parser->depth == PST_GRAPHQL_DEPTH) {
-        (void)graphql_error_set(
-            parser->lexer.cursor.error, parser->lexer.location,
-            "the document is nested deeper than %d levels", PST_GRAPHQL_DEPTH);
-        parser->result = PST_TOO_LARGE;
-        return false;
-    }
-    parser->depth++;
-    if (parser->depth > parser->max_depth)
-        parser->max_depth = parser->depth;
-    return true;
-}
-
-void *
-graphql_parser_alloc(struct graphql_parser *parser, size_t size)
-{
-    void *object = slabs_alloc(parser->slabs, size);
-
-    if (!object && !parser->result)
-        parser->result = PST_NO_MEMORY;
-    return object;
-}
-
-bool
-graphql_check_unique(struct graphql_parser *parser, struct graphql_name *names,
-                     size_t count, const char *what)
-{
-    const struct graphql_name *duplicate = graphql_names_sort(names, count);
-
-    if (!duplicate)
-        return true;
-    parser->result = graphql_error_set(
-        parser->lexer.cursor.error,
-        graphql_cursor_location_of(&parser->lexer.cursor, duplicate->name.ptr),
-        "the %s \"%.*s\" stands twice: leave one of them out", what,
-        graphql_shown_len(duplicate->name), duplicate->name.ptr);
-    return false;
-}
-
-/* Each of these arguments or input fields must stand once. */
+/* Arguments and input fields must have different names. */
 static bool
 check_unique_values(struct graphql_parser *parser,
                     const struct pst_graphql_value *first, const char *what)
@@ -153,7 +33,8 @@ check_unique_values(struct graphql_parser *parser,
     return graphql_check_unique(parser, names, count, what);
 }
 
-/* What has no name, and stands deeper than a default value, is in a list. */
+/* A value without a name is a list item, or a default value: then no level is
+ * open. */
 static bool
 is_list_item(const struct graphql_parser *parser,
              const struct pst_graphql_value *value)
@@ -171,7 +52,7 @@ parse_string_value(struct graphql_parser *parser,
     if (parser->lexer.kind == GRAPHQL_BLOCK_STRING &&
         is_list_item(parser, value))
         return graphql_refuse_message(
-            parser, "a block string must not stand in a list: "
+            parser, "a block string is not allowed in a list: "
                     "write it as an ordinary string");
     value->text = parser->lexer.token;
     if (parser->lexer.is_encoded) {
@@ -207,7 +88,7 @@ parse_variable_value(struct graphql_parser *parser,
 {
     if (is_const)
         return graphql_refuse_message(
-            parser, "a variable must not stand in a default "
+            parser, "a variable is not allowed in a default "
                     "value or a directive of a variable: write "
                     "the value itself");
     value->kind = PST_GRAPHQL_VARIABLE;
@@ -216,7 +97,7 @@ parse_variable_value(struct graphql_parser *parser,
                                "the variable's name after \"$\"");
 }
 
-/* Open a list or an input object. */
+/* Open the list or input object that begins at the token. */
 static bool
 open_container(struct graphql_parser *parser, struct pst_graphql_value *value)
 {
@@ -242,7 +123,7 @@ refuse_value_token(struct graphql_parser *parser,
         parser, is_list_item(parser, value) ? "a value or \"]\"" : "a value");
 }
 
-/* A value, or the beginning of a list or an input object. */
+/* Parse a scalar value, or open a list or an input object. */
 static bool
 parse_value_start(struct graphql_parser *parser,
                   struct pst_graphql_value *value, bool is_const)
@@ -270,7 +151,7 @@ parse_value_start(struct graphql_parser *parser,
     }
 }
 
-/* Take the bracket that closes the innermost container, if it is next. */
+/* Close the innermost container, if its closing bracket is the token. */
 static bool
 close_container(struct graphql_parser *parser, bool *is_closed)
 {
@@ -288,7 +169,8 @@ close_container(struct graphql_parser *parser, bool *is_closed)
            check_unique_values(parser, container->items, "input field");
 }
 
-/* The next value of the innermost container; NULL: failed. */
+/* Begin the next item of the innermost container: an input field's name and
+ * colon, or nothing. Returns NULL on failure. */
 static struct pst_graphql_value *
 parse_item_start(struct graphql_parser *parser)
 {
@@ -309,7 +191,7 @@ parse_item_start(struct graphql_parser *parser)
     return item;
 }
 
-/* Without recursion: what is open stands in parser->levels. */
+/* Not recursive: parser->levels holds the open lists and objects. */
 bool
 graphql_parse_value(struct graphql_parser *parser,
                     struct pst_graphql_value *value, bool is_const)

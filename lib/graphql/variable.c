@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * variable.c - parse the variables of an operation.
+ * variable.c - parse variable definitions, types and descriptions.
  *
- * Refused here beyond the grammar: variables that stand twice.
+ * Refused beyond the grammar: two variables of one name.
  */
 #include "graphql/variable.h"
 
@@ -25,8 +25,8 @@ graphql_skip_description(struct graphql_parser *parser)
 }
 
 /*
- * A type, such as [ID!]!: section 2.11.
- *   type         set to its spelling
+ * Parse a type, such as [ID!]! (section 2.11).
+ *   type         set to the type as spelled
  *   is_required  set to whether it ends in "!"
  */
 static bool

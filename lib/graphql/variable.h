@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * variable.h - the variables of an operation, their types, and
- * descriptions (GraphQL, September 2025, sections 2.11, 2.12 and 2.2). Not
- * exported.
+ * variable.h - parse variable definitions, types and descriptions (GraphQL,
+ * September 2025, sections 2.11, 2.12 and 2.2). Not exported. Errors: as in
+ * parser_state.h.
  */
 #ifndef POSTERN_GRAPHQL_VARIABLE_H
 #define POSTERN_GRAPHQL_VARIABLE_H
@@ -11,12 +11,12 @@
 #include "graphql/tree.h"
 #include "graphql/value.h"
 
-/* Pass over a description if there is one, and remember where it stood. */
+/* Skip a description if there is one, and record where it was. */
 bool graphql_skip_description(struct graphql_parser *parser);
 
 /*
- * Parse variables in parentheses, if there are any.
- *   first  set to the first of them
+ * Parse variable definitions in parentheses, if there are any.
+ *   first  set to the first one
  */
 bool graphql_parse_variables(struct graphql_parser *parser,
                              const struct pst_graphql_variable **first);

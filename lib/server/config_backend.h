@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "graphql/document.h"
+#include "graphql/meaning.h"
 #include "server/config_table.h"
 #include "server/login_document.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyring_cache.c - rings counted by their users; the one that nobody uses
- * goes.
+ * keyring_cache.c - keep the keys of the secret file in memory, and reload them
+ * when the file changes.
  */
 #include "server/keyring_cache.h"
 
@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 struct keyring_cache_entry {
-    struct pst_keyring *own; /* NULL: the configuration's */
+    struct pst_keyring *own; /* NULL: ring is the configuration's */
     const struct pst_keyring *ring;
-    size_t users;
+    size_t users; /* acquired and not yet released */
 };
 
 struct keyring_cache {
@@ -19,8 +19,8 @@ struct keyring_cache {
     const struct config *config;
     struct log *log;
     struct keyring_cache_entry *current;
-    struct stat file_state; /* the file as it was before it was last read; zero:
-                             * read it at the next look */
+    struct stat file_state; /* of the file, just before it was last read; zero:
+                               read it at the next check */
     int64_t checked_at;     /* unix seconds */
 };
 
@@ -41,8 +41,8 @@ keyring_cache_entry_free(struct keyring_cache_entry *entry)
     free(entry);
 }
 
-/* Read the file, having looked at it first: what changes meanwhile is seen
- * the next time. */
+/* Read the file. Its state is taken before, so that a change meanwhile is
+ * noticed at the next check. */
 static enum pst_err
 keyring_cache_read_file(struct keyring_cache *cache, struct pst_keyring **ring,
                         struct config_error *error)
@@ -54,14 +54,13 @@ keyring_cache_read_file(struct keyring_cache *cache, struct pst_keyring **ring,
     e = config_read_secret(cache->config, ring, error);
     if (e && e != PST_BAD_CONFIG)
         cache->file_state =
-            (struct stat){0}; /* not the file's fault: try again */
+            (struct stat){0}; /* the file is not the cause: try again */
     return e;
 }
 
 /*
- * The ring to begin with. The file may have changed since the configuration
- * was read, and nothing tells which one that was: it is read again. What is
- * wrong with it now is said at the first look.
+ * Make the first entry. The file may have changed since the configuration was
+ * read, so read it again. If it is invalid now, the first check logs that.
  */
 static struct keyring_cache_entry *
 keyring_cache_first_entry(struct keyring_cache *cache)
@@ -111,8 +110,8 @@ keyring_cache_free(struct keyring_cache **cache)
     *cache = NULL;
 }
 
-/* Under the lock: put a ring, ours from now on, in the place of the current
- * one. */
+/* Replace the current keyring; `ring` belongs to the cache from now on, also on
+ * failure. Under the lock. */
 static enum pst_err
 keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
 {
@@ -129,7 +128,7 @@ keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
     return PST_OK;
 }
 
-/* Under the lock. */
+/* Read the file and use its keys, or log why not. Under the lock. */
 static void
 keyring_cache_read_again(struct keyring_cache *cache)
 {
@@ -148,11 +147,11 @@ keyring_cache_read_again(struct keyring_cache *cache)
               LOG_C_STRING("file", cache->config->secret_file),
               LOG_C_STRING("cause", pst_err_code(e)),
               LOG_C_STRING("reason", error.text),
-              LOG_C_STRING("note", "the secrets from before stay in use"));
+              LOG_C_STRING("note", "the previous secrets stay in use"));
 }
 
-/* By the time of its state: that of its text stays where only its mode is
- * mended, or where it is copied with its times. */
+/* Compares the time of the last status change and not of the contents: chmod,
+ * or a copy that keeps its times, changes only the former. */
 static bool
 is_file_changed(const struct stat *a, const struct stat *b)
 {
@@ -161,14 +160,14 @@ is_file_changed(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
-/* Under the lock: has the file changed since it was last read? */
+/* Read the file again if it has changed. Under the lock. */
 static void
 keyring_cache_check_file(struct keyring_cache *cache)
 {
     struct stat now;
 
     if (stat(cache->config->secret_file, &now) != 0)
-        return; /* being replaced, or gone: what we have stays */
+        return; /* it is being replaced, or missing: keep the keys */
     if (is_file_changed(&now, &cache->file_state))
         keyring_cache_read_again(cache);
 }
@@ -214,7 +213,7 @@ keyring_cache_reload(struct keyring_cache *cache)
         keyring_cache_read_again(cache);
     else
         LOG_EVENT(cache->log, LEVEL_INFO, "hangup",
-                  LOG_C_STRING("note", "the secret is not in a file, so there "
-                                       "is nothing to read again"));
+                  LOG_C_STRING("note", "COOKIE_SESSION_SECRET_FILE is not set: "
+                                       "no file to read again"));
     pthread_mutex_unlock(&cache->lock);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyring_cache.h - the ring in use, changed under running requests: secrets
- * are rotated without a restart and without logging anyone out.
+ * keyring_cache.h - keep the keys of the secret file in memory, and reload them
+ * when the file changes.
  *
- * A file of secrets is looked at once a second, when a request comes, and on
- * SIGHUP. What is wrong with a new one is logged, and the old one stays.
+ * So secrets are rotated without a restart and without ending sessions. The
+ * file is checked when a request arrives, at most once a second, and read again
+ * on SIGHUP. If a new file is invalid, that is logged, and the old keys stay in
+ * use. A request keeps the keys it has begun with.
  */
 #ifndef POSTERN_SERVER_KEYRING_CACHE_H
 #define POSTERN_SERVER_KEYRING_CACHE_H
@@ -16,31 +18,39 @@
 
 struct keyring_cache;
 
-/* A ring while somebody uses it. */
+/* A keyring, counted while requests use it. */
 struct keyring_cache_entry;
 
 /*
- * Begin with the secrets as their file has them now, or with the
- * configuration's own ring; configuration and log must outlive this.
+ * Make a cache. It begins with the current contents of the secret file, or with
+ * the keyring of the configuration if that names no file or the file is now
+ * invalid.
+ *   config, log  must outlive the cache
  * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err keyring_cache_new(struct keyring_cache **out,
                                             const struct config *config,
                                             struct log *log);
 
-/* Nobody may hold a ring any longer. */
+/* Free the cache; every entry must be released by now. */
 void keyring_cache_free(struct keyring_cache **cache);
 
-/* The ring to use for one request, until keyring_cache_release(). now: unix
- * seconds. */
+/*
+ * Get the keys for one request; first reloads a file that has changed. Release
+ * them with keyring_cache_release(). Any thread may call these.
+ *   now  unix seconds
+ */
 struct keyring_cache_entry *keyring_cache_acquire(struct keyring_cache *cache,
                                                   int64_t now);
 void keyring_cache_release(struct keyring_cache *cache,
                            struct keyring_cache_entry *entry);
+
+/* The keyring of an entry; valid until the entry is released. */
 const struct pst_keyring *
 keyring_cache_ring(const struct keyring_cache_entry *entry);
 
-/* Read the file again, whether it looks changed or not. */
+/* Read the file again, whether it has changed or not. Logs that there is none
+ * if the configuration names none. */
 void keyring_cache_reload(struct keyring_cache *cache);
 
 #endif

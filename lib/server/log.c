@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log.c - one line per event, written whole, every foreign byte escaped.
+ * log.c - write one log line for each event, with control characters escaped.
  */
 #include "server/log.h"
 
@@ -14,16 +14,17 @@
 #include "codec/date.h"
 #include "codec/json_emit.h"
 
-/* A line with its newline, bytes: half of the smallest PIPE_BUF of Linux. */
+/* Bytes of a line with its newline: half of PIPE_BUF, up to which writes to a
+ * pipe are atomic. */
 #define LINE_MAX_BYTES 2048
 
-/* The same without its end, "}" and newline. */
+/* The same without "}" and newline. */
 #define BODY_MAX_BYTES (LINE_MAX_BYTES - 2)
 
-/* No value is cut below this many bytes; then whole fields go. */
+/* No value is truncated below this many bytes; then fields are dropped. */
 #define VALUE_MIN_BYTES 8
 
-/* Put in the place of what was cut off a value. */
+/* Appended to a truncated value. */
 #define TRUNCATION_MARK "..."
 
 struct log {
@@ -32,7 +33,7 @@ struct log {
     enum log_format format;
     enum log_level level;
     struct pst_str program;
-    pid_t pid; /* asked for once: it is a system call */
+    pid_t pid; /* cached: getpid(2) is a system call */
 };
 
 struct fields {
@@ -40,12 +41,12 @@ struct fields {
     size_t count;
 };
 
-/* One line while it is made. */
+/* A line under construction. */
 struct line {
     struct pst_buf buf;
     enum log_format format;
-    bool is_first;    /* no field is there yet */
-    size_t value_max; /* bytes of a value that are kept */
+    bool is_first;    /* it has no field yet */
+    size_t value_max; /* longer values are truncated to this many bytes */
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -90,17 +91,14 @@ log_close(struct log **log)
     *log = NULL;
 }
 
-/* Would a line of this level be written? */
 static bool
 log_is_level_enabled(const struct log *log, enum log_level level)
 {
     return log && level <= log->level;
 }
 
-/*
- * The first character of text and its bytes; 0 where they are no UTF-8.
- * text is not empty.
- */
+/* Decode the first character of a text that is not empty. Returns its length in
+ * bytes, or 0 if it is not valid UTF-8. */
 static size_t
 log_decode_utf8(struct pst_str text, uint32_t *character)
 {
@@ -118,9 +116,10 @@ log_decode_utf8(struct pst_str text, uint32_t *character)
 }
 
 /*
- * Valid, yet able to make a reader see other lines than there are: the C1
- * controls (NEL is a line's end to some), line and paragraph separators, and
- * what turns the direction of writing (R82).
+ * Can this character make a viewer show lines that are not there? An attacker
+ * could forge log lines with: C1 controls (some viewers take NEL for a line
+ * break), line and paragraph separators, and characters that change the writing
+ * direction.
  */
 static bool
 is_deceptive_character(uint32_t character)
@@ -148,7 +147,7 @@ logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
     pst_buf_add_hex(buf, (struct pst_bytes){&byte, 1});
 }
 
-/* Bytes at the beginning of text that stand for themselves in logfmt. */
+/* How many bytes at the beginning of a text need no escape in logfmt. */
 static size_t
 logfmt_plain_length(struct pst_str text)
 {
@@ -204,7 +203,7 @@ logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
         pst_buf_add_char(buf, '"');
 }
 
-/* Copy a JSON string, with what is_deceptive_character() in it as \uXXXX. */
+/* Copy a JSON string, with deceptive characters as \uXXXX. */
 static void
 log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
 {
@@ -245,7 +244,7 @@ log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
     log_emit_json_escaped(buf, json);
 }
 
-/* At most max bytes of text, not ending within a character. */
+/* The first max bytes of a text at most, without a part of a character. */
 static struct pst_str
 log_truncate_value(struct pst_str text, size_t max)
 {
@@ -286,7 +285,7 @@ log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
         logfmt_emit_value(buf, text, is_truncated);
 }
 
-/* Put the fields there are, in order, until one does not fit: then false. */
+/* Add fields in order. Returns false when one does not fit. */
 static bool
 log_emit_fields(struct line *line, const struct fields *fields)
 {
@@ -321,9 +320,9 @@ log_line_init(struct line *line, char *storage, const struct log *log,
 }
 
 /*
- * The line into storage of LINE_MAX_BYTES; returns its length. What is too
- * long is made again with its values cut shorter, so that a long value is
- * cut rather than the fields behind it lost.
+ * Format a line into storage of LINE_MAX_BYTES; returns its length. If it is
+ * too long, it is formatted again with shorter values: it is better to truncate
+ * a long value than to lose the fields after it.
  */
 static size_t
 log_format_line(char *storage, const struct log *log,
@@ -373,7 +372,6 @@ log_write(struct log *log, enum log_level level, const char *event,
         storage, log,
         &(struct fields){standard_fields, PST_COUNT(standard_fields)},
         &(struct fields){fields, count});
-    /* A log that cannot be written to must not stop the service. */
     do
         written = write(log->descriptor, storage, len);
     while (written < 0 && errno == EINTR);

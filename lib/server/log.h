@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log.h - one line per event, written whole, every foreign byte escaped.
+ * log.h - write one log line for each event, with control characters escaped.
  *
- * Never a token, a cookie, a key, a password or a body. A session is named
- * by the first 8 hex digits of its id's hash.
+ * Never log a token, a cookie, a key, a password or a body. A session is named
+ * by the first 8 hex digits of the hash of its id.
  */
 #ifndef POSTERN_SERVER_LOG_H
 #define POSTERN_SERVER_LOG_H
@@ -16,7 +16,7 @@ enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
-/* One named value: a text, or a number where is_number is set. */
+/* A named value: a number if is_number is set, else a text. */
 struct log_field {
     const char *name;
     struct pst_str text;
@@ -24,7 +24,7 @@ struct log_field {
     bool is_number;
 };
 
-/* Fields for log_write(). An absent text is left out of the line. */
+/* Make fields for log_write(). An absent text is left out of the line. */
 #define LOG_STR(field_name, value) \
     ((struct log_field){.name = (field_name), .text = (value)})
 #define LOG_C_STRING(field_name, value) LOG_STR(field_name, pst_str_from(value))
@@ -40,9 +40,10 @@ struct log_field {
 struct log;
 
 /*
- * Open a log; who forks opens another, for lines name the process that did.
- *   target   "stderr", or the path of a file to append to (made 0640)
- *   program  stands in every line; must outlive the log
+ * Open a log. Lines contain the process id at this time, so a child process
+ * must open its own log.
+ *   target   "stderr", or the path of a file to append to (created with 0640)
+ *   program  a name for every line; must outlive the log
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (cannot be opened; errno says
  * why).
  */
@@ -54,9 +55,10 @@ void log_close(struct log **log);
 
 /*
  * Write one line: time (RFC 3339, UTC), level, program, pid, event, then the
- * fields in order. A line that would be longer than 2 KiB has its long values
- * cut. May be called from any thread; a line is one write(2). NULL log:
- * nothing.
+ * fields in order. In a line over 2 KiB, long values are truncated. Each line
+ * is one write(2). Any thread may call this. Does nothing if log is NULL or
+ * excludes the level. Errors are ignored: a full disk must not stop the
+ * service.
  */
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.c - the documents that we send ourselves, read at start.
+ * login_document.c - parse and check the configured login and who documents.
  */
 #include "server/login_document.h"
 
 #include "base/buffer.h"
 #include "graphql/print.h"
 
-/* What printing may add to a document, bytes for each of its own. */
+/* Printing with type names makes a document longer: at most this many times,
+ * plus PRINTED_MAX bytes. */
 #define PRINTED_EXPANSION 8
 #define PRINTED_MAX ((size_t)1024 * 1024)
 
@@ -43,7 +44,8 @@ selection_is_typename(const struct pst_graphql_selection *selection)
            pst_str_equal(selection->name, PST_STR("__typename"));
 }
 
-/* The one root field beside __typename; NULL where there is not just one. */
+/* Find the only root field besides __typename. Returns NULL if there are more,
+ * or a fragment. */
 static const struct pst_graphql_selection *
 find_root_field(const struct pst_graphql_operation *operation)
 {
@@ -61,7 +63,7 @@ find_root_field(const struct pst_graphql_operation *operation)
     return found;
 }
 
-/* Is there any variable in these values? */
+/* Is there a variable in these values? */
 static bool
 values_have_variable(const struct pst_graphql_value *value)
 {
@@ -72,7 +74,7 @@ values_have_variable(const struct pst_graphql_value *value)
     return false;
 }
 
-/* Is this very variable in them? */
+/* Is this variable in these values? */
 static bool
 values_use_variable(const struct pst_graphql_value *value, struct pst_str name)
 {
@@ -84,7 +86,7 @@ values_use_variable(const struct pst_graphql_value *value, struct pst_str name)
     return false;
 }
 
-/* Is there an argument with a variable, or a directive, below a field? */
+/* Is there a directive, or an argument with a variable, in these selections? */
 static bool
 selections_are_dynamic(const struct pst_graphql_selection *selection)
 {
@@ -102,7 +104,7 @@ variable_is_named(const struct pst_graphql_variable *variable, const char *name)
     return pst_str_equal(variable->name, pst_str_from(name));
 }
 
-/* Take note of what a variable is for. */
+/* Record the purpose of a variable, and check it. */
 static enum pst_err
 login_document_add_variable(struct login_document *login,
                             const struct pst_graphql_variable *variable,
@@ -118,7 +120,7 @@ login_document_add_variable(struct login_document *login,
                                 (int)variable->name.len, variable->name.ptr);
     if (is_name && !pst_str_is_absent(login->name_variable))
         return config_set_error(reason, "names a document with both $email and "
-                                        "$username: one of them is the name");
+                                        "$username: use only one of them");
     if (is_name)
         login->name_variable = variable->name;
     else if (variable_is_named(variable, "password"))
@@ -128,7 +130,7 @@ login_document_add_variable(struct login_document *login,
     else if (is_first && variable->is_required && !variable->value)
         return config_set_error(reason,
                                 "names a document that requires $%.*s; a login "
-                                "by e-mail and password knows only $email or "
+                                "with credentials has only $email or "
                                 "$username, $password and $rememberMe: give it "
                                 "a default, or put this document second",
                                 (int)variable->name.len, variable->name.ptr);
@@ -157,7 +159,8 @@ login_document_add_variables(struct login_document *login, bool is_first,
     return PST_OK;
 }
 
-/* One mutation of one root field, and nothing that depends on more. */
+/* Check that a document is one mutation of one root field, and that nothing
+ * else depends on variables. */
 static enum pst_err
 check_login_document(const struct pst_graphql_document *document,
                      struct config_error *reason)
@@ -168,11 +171,12 @@ check_login_document(const struct pst_graphql_document *document,
     bool is_dynamic;
 
     if (document->operation_count != 1)
-        return config_set_error(reason,
-                                "names a document of several operations");
+        return config_set_error(
+            reason, "names a document of several operations: a login "
+                    "document must have one");
     if (operation->kind != PST_GRAPHQL_MUTATION)
         return config_set_error(reason,
-                                "names a document that is no mutation; a "
+                                "names a document that is not a mutation; a "
                                 "login must be one");
     field = find_root_field(operation);
     if (!field)
@@ -251,15 +255,15 @@ who_document_parse(struct pst_arena *arena, struct pst_str text,
         if (variable->is_required && !variable->value)
             return config_set_error(
                 reason,
-                "names a document that requires $%.*s, which "
-                "nobody gives",
+                "names a document that requires $%.*s, but it "
+                "is sent without variables: give it a default",
                 (int)variable->name.len, variable->name.ptr);
     out->text = document->text;
     out->field = field;
     return PST_OK;
 }
 
-/* The field of this response key in a selection set, through fragments. */
+/* Find the field of a response key in a selection set, fragments resolved. */
 static const struct pst_graphql_selection *
 find_response_key(const struct pst_graphql_selection *selection,
                   struct pst_str key)

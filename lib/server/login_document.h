@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.h - the documents that we send ourselves to log in and to
- * ask who somebody is, read once at start (design 2.5 and 2.6).
+ * login_document.h - parse the configured documents: those that log in, and the
+ * one that asks who the user is (design 2.5 and 2.6).
  *
- * A login field is a pair of operation kind and root field, taken from here.
- * Identity is only ever read from answers to these documents.
+ * The login fields that clients' documents are searched for are the root fields
+ * of these documents. Identity is read only from answers to these documents,
+ * because a client's document can give any field any alias.
  */
 #ifndef POSTERN_SERVER_LOGIN_DOCUMENT_H
 #define POSTERN_SERVER_LOGIN_DOCUMENT_H
@@ -15,31 +16,33 @@
 #include "graphql/parser.h"
 #include "server/config_parse.h"
 
-/* One configured mutation that begins a session. */
+/* A configured mutation that logs in. */
 struct login_document {
-    struct pst_str text; /* as it is sent: with __typename everywhere */
+    struct pst_str text; /* as sent: with __typename in each selection set */
     const struct pst_graphql_operation *operation; /* of text */
-    const struct pst_graphql_selection *field;     /* its one root field */
+    const struct pst_graphql_selection *field;     /* its only root field */
 
-    /* Its variables, by what they are for; absent: it has none of that. */
-    struct pst_str name_variable; /* "email" or "username" */
-    bool has_password;            /* $password */
-    bool has_remember;            /* $rememberMe */
+    struct pst_str name_variable; /* "email" or "username"; or absent */
+    bool has_password;            /* has $password */
+    bool has_remember;            /* has $rememberMe */
 };
 
-/* A query of one root field, without required variables. */
+/* The query that asks who the user is: one root field, no required variables.
+ */
 struct who_document {
-    struct pst_str text; /* as it is sent; absent: there is none */
+    struct pst_str text; /* as sent; absent: none is configured */
     const struct pst_graphql_selection *field;
 };
 
 /*
- * Read a login document.
- *   arena     everything that out points to lives in it
- *   is_first  it must bind a name and a password, and require nothing else
- * Returns PST_OK; PST_BAD_CONFIG (why is set: it does not parse, or is not one
- * mutation of one root field whose variables stand only in that field's
- * arguments); PST_NO_MEMORY.
+ * Parse a login document.
+ *   arena     everything that out points to is in it
+ *   is_first  it must have a name and a password, and no other required
+ * variables: it is used for logins with credentials out       set on PST_OK
+ *   reason    set on PST_BAD_CONFIG; it follows the variable's name in a
+ * message Returns PST_OK; PST_BAD_CONFIG (a syntax error, or not one mutation
+ * of one root field, or variables outside that field's arguments);
+ * PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err login_document_parse(struct pst_arena *arena,
                                                struct pst_str text,
@@ -47,21 +50,23 @@ PST_MUST_USE enum pst_err login_document_parse(struct pst_arena *arena,
                                                struct login_document *out,
                                                struct config_error *reason);
 
-/* Read a document that asks who it is. Errors as login_document_parse(). */
+/* Parse the document that asks who the user is. Errors as
+ * login_document_parse(). */
 PST_MUST_USE enum pst_err who_document_parse(struct pst_arena *arena,
                                              struct pst_str text,
                                              struct who_document *out,
                                              struct config_error *reason);
 
-/* Can this document be parsed at all? Errors as login_document_parse(). */
+/* Check only the syntax of a document. Errors as login_document_parse(). */
 PST_MUST_USE enum pst_err document_check_syntax(struct pst_arena *arena,
                                                 struct pst_str text,
                                                 struct config_error *reason);
 
 /*
- * The field that a pointer leads to, below a root field.
- *   pointer  RFC 6901, relative to the field's value: "/session/secret"
- * Returns NULL where the document does not select it.
+ * Find the field that a pointer leads to, below a root field.
+ *   pointer  JSON Pointer (RFC 6901) relative to the field's value, such as
+ *            "/session/secret"
+ * Returns NULL if the document does not select it.
  */
 const struct pst_graphql_selection *
 document_find_field(const struct pst_graphql_selection *field,

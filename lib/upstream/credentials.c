@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * credentials.c - a token, or a few cookies, as a browser would have kept them.
+ * credentials.c - keep the backend's token, or its cookies as a browser would.
  */
 #include "upstream/credentials.h"
 
 #include "base/limits.h"
-#include "codec/date.h"
 #include "codec/json.h"
+#include "upstream/set_cookie.h"
 
-/* Before a kept value: scripts were to read it, so it is not the session. No
- * value that a cookie has begins with a space. */
+/* Marks the value of a cookie without HttpOnly, which is not the session:
+ * scripts may read it. The value of a cookie cannot begin with a space. */
 static const struct pst_str READABLE_PREFIX = {" ", 1};
 
 struct kept_cookie {
     struct pst_str name;
-    struct pst_str old_value; /* before this answer; absent: not there */
+    struct pst_str old_value; /* before the response; absent: none */
     struct pst_str value;     /* absent: deleted */
-    bool http_only;           /* it was set so, now or ever */
+    bool http_only;           /* one of its Set-Cookie lines said so */
 };
 
 struct kept_cookies {
@@ -24,9 +24,9 @@ struct kept_cookies {
     size_t count;
 };
 
-/* What is kept. */
+/* Kept cookies. */
 
-/* Read the object of cookies; anything else is an empty jar. */
+/* Parse the object of cookies; any other JSON value is no cookie. */
 static enum pst_err
 parse_kept_cookies(const struct pst_json *root,
                    struct kept_cookies *kept_cookies)
@@ -178,7 +178,7 @@ credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
     return e;
 }
 
-/* What an answer changes. */
+/* Changes by a response. */
 
 static enum pst_err
 apply_token_update(struct pst_arena *arena,
@@ -209,63 +209,10 @@ apply_token_update(struct pst_arena *arena,
     return PST_OK;
 }
 
-/* One attribute of a Set-Cookie line (RFC 6265 5.2). */
-static void
-parse_cookie_attribute(struct pst_str piece, int64_t now, bool *has_max_age,
-                       struct kept_cookie *line)
-{
-    size_t equals = pst_str_index(piece, '=');
-    struct pst_str name = pst_str_trim(pst_str_first(piece, equals));
-    struct pst_str value = pst_str_trim(pst_str_skip(piece, equals + 1));
-    int64_t when;
-
-    if (pst_str_equal_nocase(name, PST_STR("HttpOnly")))
-        line->http_only = true;
-    if (pst_str_equal_nocase(name, PST_STR("Max-Age"))) {
-        *has_max_age = true; /* it counts, whatever Expires says */
-        if (value.len > 0 &&
-            (value.ptr[0] == '-' || pst_str_equal(value, PST_STR("0"))))
-            line->value = PST_STR_NONE;
-    }
-    if (pst_str_equal_nocase(name, PST_STR("Expires")) && !*has_max_age &&
-        pst_date_parse_http(value, &when) == PST_OK && when <= now)
-        line->value = PST_STR_NONE;
-}
-
-/*
- * Read a line. An empty value, and the cookie that cookie-session makes of
- * an empty session, {"token":""}, are deletions in another spelling.
- * Returns false for a line that no browser would have kept.
- */
-static bool
-parse_set_cookie(struct pst_str text, int64_t now, struct kept_cookie *line)
-{
-    struct pst_str rest = text;
-    bool has_max_age = false;
-    struct pst_str piece;
-    size_t equals;
-
-    if (!pst_str_split(&rest, ';', &piece))
-        return false;
-    equals = pst_str_index(piece, '=');
-    *line = (struct kept_cookie){
-        .name = pst_str_trim(pst_str_first(piece, equals)),
-        .value = pst_str_trim(pst_str_skip(piece, equals + 1))};
-    if (equals == piece.len || !pst_str_is_token(line->name) ||
-        !pst_str_is_field_value(line->value))
-        return false;
-    if (line->value.len == 0 ||
-        pst_str_equal(line->value, PST_STR("eyJ0b2tlbiI6IiJ9")))
-        line->value = PST_STR_NONE;
-    while (pst_str_split(&rest, ';', &piece))
-        parse_cookie_attribute(piece, now, &has_max_age, line);
-    return true;
-}
-
-/* Put one line into the jar, as a browser would have. */
+/* Set or delete one kept cookie, as a browser would. */
 static enum pst_err
 apply_set_cookie(struct kept_cookies *kept_cookies,
-                 const struct kept_cookie *line)
+                 const struct set_cookie *line)
 {
     struct kept_cookie *kept_cookie =
         find_kept_cookie(kept_cookies, line->name);
@@ -279,7 +226,7 @@ apply_set_cookie(struct kept_cookies *kept_cookies,
         *kept_cookie = (struct kept_cookie){.name = line->name};
     }
     kept_cookie->value = line->value;
-    kept_cookie->http_only |= line->http_only;
+    kept_cookie->http_only |= line->is_http_only;
     return PST_OK;
 }
 
@@ -288,10 +235,10 @@ apply_set_cookies(struct kept_cookies *kept_cookies, int64_t now,
                   const struct credentials_update *update)
 {
     for (size_t i = 0; i < update->cookie_count; i++) {
-        struct kept_cookie line;
+        struct set_cookie line;
         enum pst_err e;
 
-        if (!parse_set_cookie(update->cookies[i], now, &line))
+        if (!set_cookie_parse(update->cookies[i], now, &line))
             continue;
         e = apply_set_cookie(kept_cookies, &line);
         if (e)
@@ -301,9 +248,9 @@ apply_set_cookies(struct kept_cookies *kept_cookies, int64_t now,
 }
 
 /*
- * What became of one cookie. A signature says nothing that the cookie it
- * signs does not say. A line that deletes need not repeat HttpOnly: what the
- * line said that once set it is what counts.
+ * How one cookie changed. A signature says nothing beyond the cookie it signs.
+ * A Set-Cookie that deletes need not repeat HttpOnly: the one that set the
+ * cookie counts.
  */
 static enum credentials_change
 get_cookie_change(const struct kept_cookie *kept_cookie)
@@ -319,18 +266,19 @@ get_cookie_change(const struct kept_cookie *kept_cookie)
     return is_gone ? CREDENTIALS_ENDED : CREDENTIALS_REPLACED;
 }
 
-/* The gravest of them; a session without a cookie could not be read back. */
+/* The strongest change. A session without any cookie has ended: an empty
+ * object would look like no credentials. */
 static enum credentials_change
 get_strongest_change(const struct kept_cookies *kept_cookies)
 {
     enum credentials_change strongest = CREDENTIALS_SAME;
 
     for (size_t i = 0; i < kept_cookies->count; i++) {
-        enum credentials_change this =
+        enum credentials_change change =
             get_cookie_change(&kept_cookies->list[i]);
 
-        if (this > strongest)
-            strongest = this;
+        if (change > strongest)
+            strongest = change;
     }
     return strongest == CREDENTIALS_KEPT && has_no_kept_cookie(kept_cookies)
                ? CREDENTIALS_ENDED

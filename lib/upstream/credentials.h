@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * credentials.h - the backend's token or cookies, kept inside a session: how
- * they are sent to the backend, and what its answers change about them.
+ * credentials.h - the backend's token or cookies that a session holds: the
+ * header that sends them, and how a response changes them.
  *
  * In a session (struct pst_session, upstream) they are JSON: a string is a
- * token, an object is cookies by name. A space goes before the value of one
- * that was set without HttpOnly.
+ * token, an object is cookies by name. The value of a cookie that was set
+ * without HttpOnly begins with a space.
  */
 #ifndef POSTERN_UPSTREAM_CREDENTIALS_H
 #define POSTERN_UPSTREAM_CREDENTIALS_H
@@ -17,32 +17,32 @@
 
 #define CREDENTIALS_COOKIES_MAX 32
 
-/* What an answer says of the backend's session, as far as it says anything. */
+/* What the headers of a response say about the backend's session. */
 struct credentials_update {
     struct pst_str token;                            /* the token header */
     struct pst_str cookies[CREDENTIALS_COOKIES_MAX]; /* values of Set-Cookie */
     size_t cookie_count;
 };
 
-/* An answer to a request that went along with what a session held. */
+/* A response to a request that was sent with the session's credentials. */
 struct credentials_response {
     int64_t now;             /* unix seconds, for cookies that have expired */
-    struct pst_str upstream; /* what the session holds; absent: there is none */
+    struct pst_str upstream; /* what the session holds; absent: nothing */
     const struct credentials_update *update;
 };
 
-/* From light to grave: of several changes the last one counts. */
+/* In ascending order: of several changes the last one counts. */
 enum credentials_change {
-    CREDENTIALS_SAME,  /* nothing that matters */
-    CREDENTIALS_KEPT,  /* only cookies that scripts may read, and signatures */
-    CREDENTIALS_ENDED, /* the backend ended its session */
+    CREDENTIALS_SAME,
+    CREDENTIALS_KEPT,     /* only cookies without HttpOnly, or signatures */
+    CREDENTIALS_ENDED,    /* the backend ended its session */
     CREDENTIALS_REPLACED, /* another token: another session at the backend */
 };
 
 /*
- * The header that carries the contents.
+ * The header that sends the credentials.
  *   upstream     JSON, from a session; absent: nothing is sent
- *   name, value  set on PST_OK; absent where there is nothing to send
+ *   name, value  set on PST_OK; absent where nothing is sent
  * Returns PST_OK, PST_NO_MEMORY, PST_MALFORMED, PST_TOO_LARGE.
  */
 PST_MUST_USE enum pst_err credentials_emit_header(struct pst_arena *arena,
@@ -51,16 +51,16 @@ PST_MUST_USE enum pst_err credentials_emit_header(struct pst_arena *arena,
                                                   struct pst_str *value);
 
 /*
- * Follow an answer.
- *   change  set on PST_OK: what happened
- *   out     set on PST_OK to what the session is to hold (absent: ended)
- * A token header that is empty ends, another token replaces. Of cookies, the
- * HttpOnly ones are the backend's session: a new value of one replaces, its
- * deletion or emptying ends, also where that line does not repeat HttpOnly;
- * "NAME.sig" goes with NAME. Others are kept. A jar without a cookie is the
- * end too.
+ * Apply a response to the session's credentials.
+ *   change  set on PST_OK
+ *   out     set on PST_OK: what the session is to hold; absent: it has ended
+ * An empty token header ends the session, another token replaces it. The
+ * HttpOnly cookies are the backend's session: a new value of one replaces it;
+ * deleting or emptying one ends it, even where that Set-Cookie does not repeat
+ * HttpOnly. "NAME.sig" is a signature and follows NAME. Other cookies are
+ * kept. When no cookie is left, the session has ended too.
  * Returns PST_OK, PST_NO_MEMORY, PST_TOO_LARGE (more than a session holds),
- * PST_MALFORMED (upstream is no JSON).
+ * PST_MALFORMED (upstream is not JSON).
  */
 PST_MUST_USE enum pst_err
 credentials_apply_update(struct pst_arena *arena, const struct config *config,

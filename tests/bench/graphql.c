@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql.c - the time that a GraphQL document takes to parse, reset of the
- * arena included.
+ * graphql.c - measure the time to parse a GraphQL document, including the
+ * arena's reset.
  *
  *   graphql FILE
  *
- * FILE is a request in JSON, of which the member "query" is the document.
- * Prints the median of many rounds, and the best one.
+ * FILE is a request in JSON; its member "query" is the document. Prints the
+ * median and the minimum of many rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ measure(struct pst_arena *arena, struct pst_str text)
                  rounds[ROUNDS / 2], rounds[0]);
 }
 
-/* The document of a request. The arena that holds it is never reset. */
+/* Read the document of a request. It is valid until the arena's reset. */
 static enum pst_err
 read_document(struct pst_arena *arena, const char *path, struct pst_str *out)
 {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * revoked.c - "is this session revoked?" in LMDB: the time of one question,
- * and the memory that is mapped, as the number of revoked sessions grows.
+ * revoked.c - measure store_check() with LMDB: the time of one check and the
+ * mapped memory, as the number of revoked sessions grows.
  *
  *   revoked FOLDER [COUNT…]
  *
- * FOLDER should not exist; on a file system in memory it fills faster. The
- * time of a question does not depend on that: it is read from mapped pages.
+ * FOLDER must not exist yet. On a file system in memory it is filled faster;
+ * the time of a check is the same, because it reads mapped pages.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "crypto/crypto.h"
 #include "store/store.h"
 
-#define QUESTIONS 1000000
+#define CHECKS 1000000
 #define NOW 1800000000
 
 static double
@@ -29,7 +28,7 @@ seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The id of the n-th session: as scattered as hashes are, and cheap. */
+/* The id of the n-th session: as scattered as a hash, but cheap. */
 static struct store_id
 id_of(uint64_t n)
 {
@@ -43,7 +42,7 @@ id_of(uint64_t n)
     return id;
 }
 
-/* Kibibytes of the process's memory that are a mapped file. */
+/* KiB of the process's memory that are mapped from files; -1: unknown. */
 static long
 mapped(void)
 {
@@ -78,7 +77,7 @@ fill(struct store *store, unsigned long from, unsigned long to)
     return 0;
 }
 
-/* Nanoseconds of one question; `first` + 0…count-1 are asked about. */
+/* Nanoseconds of one check of the sessions `first` to `first + count - 1`. */
 static double
 ask(struct store *store, uint64_t first, uint64_t count, enum pst_err want)
 {
@@ -87,19 +86,19 @@ ask(struct store *store, uint64_t first, uint64_t count, enum pst_err want)
     double hashing;
 
     begin = seconds();
-    for (uint64_t n = 0; n < QUESTIONS; n++) {
+    for (uint64_t n = 0; n < CHECKS; n++) {
         volatile struct store_id sid = id_of(first + n * 7919 % count);
 
         (void)sid;
     }
     hashing = seconds() - begin;
     begin = seconds();
-    for (uint64_t n = 0; n < QUESTIONS; n++) {
+    for (uint64_t n = 0; n < CHECKS; n++) {
         struct store_id sid = id_of(first + n * 7919 % count);
 
         PST_REQUIRE(store_check(store, &sid, &subject, NOW) == want);
     }
-    return (seconds() - begin - hashing) / QUESTIONS * 1e9;
+    return (seconds() - begin - hashing) / CHECKS * 1e9;
 }
 
 static int
@@ -123,7 +122,7 @@ run(struct store *store, int argc, char **argv)
         filled = count;
         (void)ask(store, 0, count, PST_REVOKED); /* warm */
         yes = ask(store, 0, count, PST_REVOKED);
-        no = ask(store, UINT64_C(1) << 40, QUESTIONS, PST_OK);
+        no = ask(store, UINT64_C(1) << 40, CHECKS, PST_OK);
         (void)printf("%10lu %14.0f %14.0f %12ld\n", count, yes, no, mapped());
         (void)fflush(stdout);
     }

@@ -130,7 +130,7 @@ def test_by_keyboard_on_a_telephone_in_the_dark(browse):
     browser.wait(lambda: browser.driver.find_elements(
         By.CSS_SELECTOR, "#goods li"), "products")
     browser.focused.send_keys(Keys.TAB)
-    assert browser.focused.text == "Skip to the shelves"
+    assert browser.focused.text == "Skip to the products"
     browser.focused.send_keys(Keys.ENTER)
     browser.focused.send_keys(Keys.TAB)
     assert browser.focused.text.startswith("Add to cart")

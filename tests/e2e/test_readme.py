@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Every command in README.md is run here, and what it tells is true."""
+"""Every command in README.md is run here, and its statements are checked."""
 
 import os
 import pathlib
@@ -27,7 +27,8 @@ SETTLE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
           "runuser -u www-data -- env "
           "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
           "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
-ELSEWHERE = {"demo/run --once": test_demo.test_once}
+ELSEWHERE = {"demo/run --once": test_demo.test_once,
+             "demo/run": test_demo.test_it_stays_and_ends}
 OURSELVES = ["tests/run"]
 NOT_RUN = []  # behind a line "# not run: reason"
 

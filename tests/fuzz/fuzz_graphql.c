@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_graphql.c - parse any bytes as a GraphQL document, and check what must
- * be true of every tree and of every error.
+ * fuzz_graphql.c - parse any bytes as a GraphQL document, and check the
+ * invariants of every tree and of every error.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ is_name_character(char c)
     return pst_is_alpha(c) || pst_is_digit(c) || c == '_';
 }
 
-/* A name is a slice of the input, and as long as can be. */
+/* A name is a slice of the input that cannot be extended at either end. */
 static void
 check_name(struct pst_str name)
 {
@@ -37,7 +37,7 @@ check_name(struct pst_str name)
         PST_REQUIRE(!is_name_character(name.ptr[name.len]));
 }
 
-/* The character at a place; NULL: there is none. */
+/* Find the character at a location. Returns NULL if there is none. */
 static const char *
 find_place(struct pst_str text, struct pst_graphql_location location)
 {
@@ -60,7 +60,7 @@ find_place(struct pst_str text, struct pst_graphql_location location)
     return NULL;
 }
 
-/* What stands at a place must be one of these, or the start of a name. */
+/* At this location must be `other` or the start of a name. */
 static void
 check_place(const struct pst_graphql_document *document,
             struct pst_graphql_location location, char other)
@@ -177,7 +177,7 @@ check_document(const struct pst_graphql_document *document)
     PST_REQUIRE(fragments == document->fragment_count);
 }
 
-/* A message in ASCII, and a place that is in the input or right behind it. */
+/* The message is ASCII, and the location is in the input or at its end. */
 static void
 check_error(const struct pst_graphql_error *error)
 {
@@ -204,7 +204,7 @@ write_tree(struct pst_arena *arena, const struct pst_graphql_document *document)
     return text;
 }
 
-/* What is sent on is read as what came. */
+/* The text to forward has the same tree as the input. */
 static void
 check_again(struct pst_arena *arena,
             const struct pst_graphql_document *document)
@@ -219,7 +219,7 @@ check_again(struct pst_arena *arena,
     PST_REQUIRE(pst_str_equal(write_tree(arena, again), tree));
 }
 
-/* Arguments and directives, as text. */
+/* Print arguments and directives. */
 static struct pst_str
 write_rest(struct pst_arena *arena, const struct pst_graphql_value *arguments,
            const struct pst_graphql_directive *directives)
@@ -253,7 +253,7 @@ is_same(struct pst_str a, struct pst_str b)
     return pst_str_equal(a, b) && pst_str_is_absent(a) == pst_str_is_absent(b);
 }
 
-/* __typename and, under a condition, its mark: what follows them. */
+/* Skip __typename and, under a type condition, the type's marker field. */
 static const struct pst_graphql_selection *
 skip_types(const struct pst_graphql_selection *s, struct pst_str type)
 {
@@ -291,8 +291,8 @@ check_typed(struct pst_arena *arena, const struct pst_graphql_selection *plain,
     PST_REQUIRE(!typed);
 }
 
-/* Printed with its types it is the same document with them, if it is not too
- * large now. */
+/* Printed with type names it is the same document with these fields added,
+ * unless it is too large then. */
 static void
 check_printed(struct pst_arena *arena,
               const struct pst_graphql_document *document)

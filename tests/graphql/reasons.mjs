@@ -45,7 +45,7 @@ function* argumentLists(tree) {
   }
 }
 
-function standsTwice(names, name) {
+function occursTwice(names, name) {
   return names.filter((one) => one === name).length > 1;
 }
 
@@ -68,13 +68,13 @@ function isCircular(tree, name) {
 
 const twice = {
   argument: (tree, name) => [...argumentLists(tree)]
-    .some((list) => standsTwice(list.map((one) => one[1]), name)),
+    .some((list) => occursTwice(list.map((one) => one[1]), name)),
   "input field": (tree, name) => [...argumentLists(tree)].some((list) => [...valuesIn(list)]
-    .some((one) => one[0] === "object" && standsTwice(one[2].map((field) => field[1]), name))),
+    .some((one) => one[0] === "object" && occursTwice(one[2].map((field) => field[1]), name))),
   variable: (tree, name) => tree.operations
-    .some((one) => standsTwice(one[2].map((variable) => variable[0]), name)),
-  operation: (tree, name) => standsTwice(tree.operations.map((one) => one[1]), name),
-  fragment: (tree, name) => standsTwice(tree.fragments.map((one) => one[0]), name),
+    .some((one) => occursTwice(one[2].map((variable) => variable[0]), name)),
+  operation: (tree, name) => occursTwice(tree.operations.map((one) => one[1]), name),
+  fragment: (tree, name) => occursTwice(tree.fragments.map((one) => one[0]), name),
 };
 
 function isCharacter(rest, match) {
@@ -82,7 +82,7 @@ function isCharacter(rest, match) {
 }
 
 export const reasons = [
-  ...Object.entries(twice).map(([what, holds]) => [`the ${what} "(\\w+)" stands twice: `,
+  ...Object.entries(twice).map(([what, holds]) => [`the ${what} "(\\w+)" occurs twice: `,
     (rest, tree, match) => rest.startsWith(match[1]) && holds(tree, match[1])]),
   ["an operation without a name must be the only one: ", (rest, tree) =>
     tree.operations.length > 1 && tree.operations.some((one) => one[1] === null)],
@@ -92,19 +92,19 @@ export const reasons = [
     rest.startsWith("...") && !tree.fragments.some((one) => one[0] === match[1])],
   ["the fragment \"(\\w+)\" spreads itself", (rest, tree, match) =>
     rest.startsWith("...") && isCircular(tree, match[1])],
-  ["definitions of types must not stand", (rest) =>
+  ["type definitions are not allowed", (rest) =>
     /^(schema|scalar|type|interface|union|enum|input|directive|extend)\b/.test(rest)],
   ["a selection set must not be empty", (rest) => rest.startsWith("}")],
-  ["U\\+([0-9A-F]{4}) must not stand outside strings", (rest, tree, match) =>
+  ["U\\+([0-9A-F]{4}) is not allowed outside strings", (rest, tree, match) =>
     isCharacter(rest, match) && /^[\0-\x1f\x7f-\x9f\u2028\u2029]/.test(rest)],
   ["a carriage return must be followed by a line feed", (rest) => /^\r(?!\n)/.test(rest)],
-  ["a byte order mark \\(U\\+FEFF\\) may stand only at the start", (rest) =>
+  ["a byte order mark \\(U\\+FEFF\\) is allowed only at the start", (rest) =>
     rest.startsWith("\ufeff")],
   ["strings must not contain the control character U\\+([0-9A-F]{4})", (rest, tree, match) =>
     isCharacter(rest, match) && /^[\0-\x08\x0b\x0c\x0e-\x1f]/.test(rest)],
   ["escapes of the form \\\\u\\{\\.\\.\\.\\} are not supported", (rest) => rest.startsWith("\\u{")],
   ["block strings must not contain \" or \\\\", (rest) => /^["\\]/.test(rest)],
-  ["a block string must not stand in a list", (rest) => rest.startsWith("\"\"\"")],
+  ["a block string is not allowed in a list", (rest) => rest.startsWith("\"\"\"")],
   ["nested deeper than 200 levels", (rest) => /^[[{.]/.test(rest)],
   ["more than 15000 tokens", () => true],
   ["more than 1048576 bytes", () => true],

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * echo_handler.c - a program whose handler says what it was asked: for tests
- * of serve, without sessions or a backend.
+ * echo_handler.c - a program whose handler answers with the request, for tests
+ * of serving without sessions or a backend.
  */
 #include <string.h>
 #include <time.h>
 
-#include "gateway/serve.h"
+#include "gateway/program.h"
 
-/* The number after "name=" in the query string; 0 where there is none. */
+/* The number after "name=" in the query string, or 0. */
 static int64_t
 number_of(const struct request *req, const char *name)
 {
@@ -69,7 +69,7 @@ write_body(struct request *req, struct response *res)
     return e;
 }
 
-/* As many bytes as were asked for. */
+/* Write so many bytes. */
 static enum pst_err
 write_filling(struct response *res, int64_t size)
 {
@@ -88,9 +88,10 @@ write_filling(struct response *res, int64_t size)
 }
 
 /*
- * Of the query string: sleep=MS before the answer, fail=ERROR instead of it,
- * skip=1 leaves the body unread, flush=1 sends every piece at once, size=N
- * adds so many bytes, late=MS waits in the middle, cut=1 breaks off there.
+ * Options in the query string: sleep=MS before the answer, fail=ERROR instead
+ * of it, skip=1 does not read the body, flush=1 sends every piece at once,
+ * size=N adds N bytes, late=MS sleeps within the answer, cut=1 breaks off
+ * there.
  */
 static enum pst_err
 echo(struct context *ctx, struct request *req, struct response *res)

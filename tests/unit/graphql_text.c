@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_text.c - write a parsed GraphQL document as text, for tests.
+ * graphql_text.c - print a parsed GraphQL document in a normal form.
  */
 #include "graphql_text.h"
 
 static void
 add_value(struct pst_buf *buf, const struct pst_graphql_value *value)
 {
-    /* What is written before the text, and after it. */
+    /* What is printed before and after the text. */
     static const char *const before[] = {
         [PST_GRAPHQL_VARIABLE] = "$", [PST_GRAPHQL_INT] = "",
         [PST_GRAPHQL_FLOAT] = "%",    [PST_GRAPHQL_STRING] = "\"",
@@ -42,7 +42,7 @@ graphql_text_values(struct pst_buf *buf, const struct pst_graphql_value *first)
     }
 }
 
-/* Write arguments in parentheses, if there are any. */
+/* Print values in parentheses, if there are any. */
 static void
 add_arguments(struct pst_buf *buf, const struct pst_graphql_value *first)
 {
@@ -65,7 +65,7 @@ graphql_text_directives(struct pst_buf *buf,
 }
 
 static void
-add_location(struct pst_buf *buf, struct pst_graphql_location location)
+add_place(struct pst_buf *buf, struct pst_graphql_location location)
 {
     pst_buf_add_char(buf, '@');
     pst_buf_add_number(buf, location.line);
@@ -76,10 +76,10 @@ add_location(struct pst_buf *buf, struct pst_graphql_location location)
 
 static void
 add_selection(struct pst_buf *buf, const struct pst_graphql_selection *s,
-              bool has_locations)
+              bool has_places)
 {
-    if (has_locations)
-        add_location(buf, s->location);
+    if (has_places)
+        add_place(buf, s->location);
     if (s->kind != PST_GRAPHQL_FIELD)
         pst_buf_add_string(buf, "...");
     if (!pst_str_is_absent(s->type)) {
@@ -93,21 +93,21 @@ add_selection(struct pst_buf *buf, const struct pst_graphql_selection *s,
     pst_buf_add(buf, s->name);
     if (s->kind == PST_GRAPHQL_SPREAD &&
         !pst_str_equal(s->fragment->name, s->name))
-        pst_buf_add_string(buf, " is resolved to another fragment");
+        pst_buf_add_string(buf, " resolved wrongly");
     add_arguments(buf, s->arguments);
     graphql_text_directives(buf, s->directives);
     if (s->selections)
-        graphql_text_selections(buf, s->selections, has_locations);
+        graphql_text_selections(buf, s->selections, has_places);
 }
 
 void
 graphql_text_selections(struct pst_buf *buf,
                         const struct pst_graphql_selection *first,
-                        bool has_locations)
+                        bool has_places)
 {
     pst_buf_add_char(buf, '{');
     for (const struct pst_graphql_selection *s = first; s; s = s->next) {
-        add_selection(buf, s, has_locations);
+        add_selection(buf, s, has_places);
         if (s->next)
             pst_buf_add_char(buf, ' ');
     }
@@ -127,7 +127,7 @@ graphql_text_variables(struct pst_buf *buf,
         pst_buf_add_char(buf, ':');
         pst_buf_add(buf, v->type);
         if (v->is_required != pst_str_ends(v->type, PST_STR("!")))
-            pst_buf_add_string(buf, " is_required is wrong");
+            pst_buf_add_string(buf, " required wrongly");
         if (v->value) {
             pst_buf_add_char(buf, '=');
             add_value(buf, v->value);
@@ -142,31 +142,31 @@ graphql_text_variables(struct pst_buf *buf,
 void
 graphql_text_document(struct pst_buf *buf,
                       const struct pst_graphql_document *document,
-                      bool has_locations)
+                      bool has_places)
 {
     static const char *const kinds[] = {"query", "mutation", "subscription"};
 
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next) {
-        if (has_locations)
-            add_location(buf, o->location);
+        if (has_places)
+            add_place(buf, o->location);
         pst_buf_add_string(buf, kinds[o->kind]);
         if (!pst_str_is_absent(o->name))
             pst_buf_add_char(buf, ' ');
         pst_buf_add(buf, o->name);
         graphql_text_variables(buf, o->variables);
         graphql_text_directives(buf, o->directives);
-        graphql_text_selections(buf, o->selections, has_locations);
+        graphql_text_selections(buf, o->selections, has_places);
     }
     for (const struct pst_graphql_fragment *f = document->fragments; f;
          f = f->next) {
-        if (has_locations)
-            add_location(buf, f->location);
+        if (has_places)
+            add_place(buf, f->location);
         pst_buf_add_string(buf, "fragment ");
         pst_buf_add(buf, f->name);
         pst_buf_add_string(buf, " on ");
         pst_buf_add(buf, f->type);
         graphql_text_directives(buf, f->directives);
-        graphql_text_selections(buf, f->selections, has_locations);
+        graphql_text_selections(buf, f->selections, has_places);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_text.h - write a parsed GraphQL document as text, for tests to
- * compare.
+ * graphql_text.h - print a parsed GraphQL document in a normal form, for tests
+ * to compare.
  */
 #ifndef TESTS_GRAPHQL_TEXT_H
 #define TESTS_GRAPHQL_TEXT_H
@@ -10,18 +10,18 @@
 #include "graphql/tree.h"
 
 /*
- * Write in the form query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}.
- * Strings are decoded. There is a ~ before enum values, and a % before floats.
- *   has_locations  write @line:column before each selection
+ * Such as query A($a:[ID!]!=1@d){x:f(b:"…"){c}...F...on T{d}}, with
+ * decoded strings. Enum values begin with ~, floats with %.
+ *   has_places  with @line:column before each selection
  */
 void graphql_text_document(struct pst_buf *buf,
                            const struct pst_graphql_document *document,
-                           bool has_locations);
+                           bool has_places);
 void graphql_text_variables(struct pst_buf *buf,
                             const struct pst_graphql_variable *first);
 void graphql_text_selections(struct pst_buf *buf,
                              const struct pst_graphql_selection *first,
-                             bool has_locations);
+                             bool has_places);
 void graphql_text_directives(struct pst_buf *buf,
                              const struct pst_graphql_directive *first);
 void graphql_text_values(struct pst_buf *buf,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_tool.c - parse GraphQL documents, for tests that compare what they
- * mean to us with what they mean to other parsers.
+ * graphql_tool.c - parse GraphQL documents, for tests that compare the tree
+ * with those of other parsers.
  *
  * Reads documents from standard input, each after a line with its length in
  * bytes. Prints a line of JSON for each: the tree as arrays, or
- * {"error":"…","line":1,"column":1}. Exits 2 when the input is cut short.
+ * {"error":"…","line":1,"column":1}. Exits 2 if the input is truncated.
  */
 #include <string.h>
 
@@ -41,7 +41,7 @@ print_string(struct pst_str text)
     (void)putchar('"');
 }
 
-/* A type without what is ignored between its tokens. */
+/* Print a type without ignored tokens. */
 static void
 print_type(struct pst_str type)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * programs.c - include the sources of all programs, each with main() renamed.
+ * programs.c - the sources of the programs, each with its main() renamed.
  */
 #include "programs.h"
 

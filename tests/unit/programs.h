@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * programs.h - the handlers of the programs in cgi-bin/, for tests that send a
- * request to several of them.
+ * programs.h - the handlers of the programs in cgi-bin/, for tests of several
+ * of them.
  */
 #ifndef TESTS_PROGRAMS_H
 #define TESTS_PROGRAMS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_auth.c - which token of a request is looked at, whether it opens, and
- * whether a request from there may enter (design 2.1, 2.7).
+ * test_auth.c - which token of a request counts, whether it opens, and which
+ * requests of other sites are refused (design 2.1, 2.7).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -395,6 +395,47 @@ test_cross_site(void **state)
     fixture_fini(f);
 }
 
+/*
+ * A cookie that an older secret sealed is no way round that: it is due for
+ * renewal, and the refusal issues nothing. The same cookie is good here.
+ */
+static void
+test_cross_site_with_an_older_secret(void **state)
+{
+    static const char secrets[] = "another-Secret-of-43-characters-0123456789x "
+                                  "Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe";
+    static const struct {
+        const char *site;
+        enum pst_err want;
+    } rows[] = {
+        {"HTTP_SEC_FETCH_SITE=cross-site", PST_CROSS_SITE},
+        {"HTTP_ORIGIN=https://evil.example", PST_CROSS_SITE},
+        {"HTTP_SEC_FETCH_SITE=same-origin", PST_OK},
+    };
+    struct fixture *f = *state;
+    static struct fixture_session tokens;
+    struct pst_keyring *ring = NULL;
+    const char *reason = "";
+
+    fixture_init(f, cookie_only);
+    fixture_begin_with(f, &alice, &tokens);
+    if (pst_keyring_new(&ring, pst_str_from(secrets), f->config->audience,
+                        &reason) != PST_OK)
+        fail_msg("%s", reason);
+    f->ctx.ring = ring;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct auth auth;
+
+        assert_int_equal(
+            fixture_enter(f, &auth, POST, tokens.cookie, rows[i].site),
+            rows[i].want);
+        assert_true(is_alice(&auth) && auth.is_renewal_due);
+        assert_null(fixture_header(f, "Set-Cookie"));
+    }
+    pst_keyring_free(&ring);
+    fixture_fini(f);
+}
+
 /* A token that does not open is no reason to believe a foreign page: it can
  * make one up. Nor is one that is empty. */
 static void
@@ -513,10 +554,12 @@ main(void)
         cmocka_unit_test_prestate(test_roles_are_bound, &fixture),
         cmocka_unit_test_prestate(test_method_and_path, &fixture),
         cmocka_unit_test_prestate(test_cross_site, &fixture),
+        cmocka_unit_test_prestate(test_cross_site_with_an_older_secret,
+                                  &fixture),
         cmocka_unit_test_prestate(test_null_origin, &fixture),
         cmocka_unit_test_prestate(test_multipart, &fixture),
         cmocka_unit_test_prestate(test_cross_site_with_a_dead_bearer, &fixture),
     };
 
-    return cmocka_run_group_tests_name("visit", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_auth_session.c - sessions begun, renewed and ended, and what the reply
- * says of it (design 2.1, 2.3).
+ * test_auth_session.c - one session: begun, renewed and ended, and what the
+ * response issues (design 2.1, 2.3).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,99 +13,11 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-#include "gateway/auth_session.h"
+#include "auth_sessions.h"
 #include "gateway/session_registry.h"
-#include "stores.h"
 
-#define GET "REQUEST_METHOD=GET"
-#define POST "REQUEST_METHOD=POST"
 #define SAME_ORIGIN "HTTP_SEC_FETCH_SITE=same-origin"
-
-/* How the cookies look when they are cleared, without the age. */
-#define CLEARED "=; Path=/; Max-Age=0; HttpOnly; Secure; "
-#define LAX "SameSite=Lax"
-#define APART "SameSite=None; Partitioned"
 #define USER "__Host-Http-session"
-#define GUEST "__Host-Http-session-guest"
-#define OLDER "__Host-session"
-
-static const char *const cookie_only[] = {NULL};
-static const char *const both[] = {"POSTERN_TOKEN_METHOD=cookie,bearer", NULL};
-static const char *const variants[] = {"POSTERN_COOKIE_NAME=__Secure-s",
-                                       "POSTERN_COOKIE_DOMAIN=shop.example",
-                                       "POSTERN_COOKIE_PATH=/shop", NULL};
-
-static const struct auth_grant alice = {
-    .sub = {"7", 1},
-    .name = {"alice@example.com", 17},
-    .who = {"{\"email\":\"alice@example.com\"}", 29},
-    .upstream = {"\"fnEDsecret\"", 12},
-};
-
-static const struct auth_grant cart = {
-    .sub = {"", 0},
-    .name = {"", 0},
-    .who = {"{}", 2},
-    .upstream = {"\"cart\"", 6},
-};
-
-/* Enter with one more variable, and finish as a program does. */
-static enum pst_err
-enter(struct fixture *f, struct auth *auth, const char *variable)
-{
-    enum pst_err e = fixture_enter(f, auth, GET, variable, NULL);
-
-    return e ? e : auth_renew_if_due(&f->ctx, &f->req, &f->res, auth);
-}
-
-static bool
-is_alice(const struct auth *auth)
-{
-    return auth->has_session && pst_str_equal(auth->session.sub, alice.sub) &&
-           pst_str_equal(auth->session.upstream, alice.upstream);
-}
-
-/* "HTTP_COOKIE=a; b", of what two sessions or lines have. */
-static const char *
-join(const char *a, const char *b)
-{
-    static char header[16 * 1024];
-
-    snprintf(header, sizeof(header), "%s; %s", a, strchr(b, '=') + 1);
-    return header;
-}
-
-static bool
-is_cleared(const struct fixture *f, const char *name)
-{
-    char plain[200];
-    char apart[200];
-
-    snprintf(plain, sizeof(plain), "%s" CLEARED LAX, name);
-    snprintf(apart, sizeof(apart), "%s" CLEARED APART, name);
-    return fixture_has(f, "Set-Cookie", plain) &&
-           fixture_has(f, "Set-Cookie", apart);
-}
-
-/* A worker with a store. */
-static struct stores stores;
-
-static void
-init_with_store(struct fixture *f, const char *const *settings)
-{
-    fixture_init(f, settings);
-    stores_start(&stores, STORE_LMDB, NULL);
-    f->ctx.store = stores_open(&stores, "test");
-}
-
-static void
-fini_with_store(struct fixture *f)
-{
-    store_close(&f->ctx.store);
-    stores_stop(&stores);
-    fixture_fini(f);
-}
 
 static enum pst_err
 put_nothing(struct store *store, const struct store_spill *spill)
@@ -124,7 +36,7 @@ replace_nothing(struct store *store,
     return store_set_error(store, "the disk is full");
 }
 
-/* R8, R55: nothing of the session can be read in what leaves. */
+/* R8, R55: nothing of the session can be read in what is issued. */
 static void
 test_nothing_in_clear(void **state)
 {
@@ -164,7 +76,8 @@ test_cookie_attributes(void **state)
     fixture_fini(f);
 }
 
-/* R15, R16, R18: idle slides, is sealed anew at idle/4, and ends. */
+/* R15, R16, R18: the idle timeout: renewed after a quarter of it, ended after
+ * it. */
 static void
 test_idle(void **state)
 {
@@ -214,7 +127,7 @@ test_lifetime_does_not_move(void **state)
 /* A remembered session is sealed anew once a day, and the cookie's age counts
  * down to the same end. */
 static void
-test_a_remembered_one_is_renewed(void **state)
+test_remembered_is_renewed(void **state)
 {
     struct fixture *f = *state;
     struct auth_grant grant = alice;
@@ -240,7 +153,7 @@ test_a_remembered_one_is_renewed(void **state)
     fixture_fini(f);
 }
 
-/* R3: without random bytes there is no session, and nothing is handed out. */
+/* R3: without random bytes there is no session, and nothing is issued. */
 static void
 test_no_random_no_session(void **state)
 {
@@ -280,7 +193,7 @@ test_new_id_each_time(void **state)
     fixture_fini(f);
 }
 
-/* R35: too large for a cookie is said, and nothing half-made remains. */
+/* R35: too large for a cookie is an error, and nothing is issued. */
 static void
 test_too_large(void **state)
 {
@@ -304,8 +217,8 @@ test_too_large(void **state)
     fixture_fini(f);
 }
 
-/* A store that gave the session and does not take it back: what was asked is
- * answered, nothing is renewed, and the log says why. */
+/* A store that cannot write: the request is answered, nothing is renewed, and
+ * the log says why. */
 static void
 test_renewal_without_store(void **state)
 {
@@ -348,7 +261,7 @@ test_renewal_without_store(void **state)
 
 /* A login that the store has no room for leaves no session on the list. */
 static void
-test_what_is_half_made_is_ended(void **state)
+test_login_without_room_in_the_store(void **state)
 {
     static char large[6000];
     const char *const variables[] = {POST, NULL};
@@ -381,7 +294,7 @@ test_what_is_half_made_is_ended(void **state)
     fixture_fini(f);
 }
 
-/* Ending it says so by the way the request came. */
+/* The response to a logout uses the carrier of the request. */
 static void
 test_end(void **state)
 {
@@ -407,7 +320,7 @@ test_end(void **state)
 /* With both methods on, a page of our own gets the cookie alone: a token in a
  * header is one that its scripts can read (design 2.1). */
 static void
-test_first_answer(void **state)
+test_first_token(void **state)
 {
     static const struct {
         const char *site; /* NULL: none */
@@ -437,9 +350,9 @@ test_first_answer(void **state)
     fixture_fini(f);
 }
 
-/* A renewal looks again: what a logout ended meanwhile stays ended. */
+/* A renewal checks again: a session revoked meanwhile stays revoked. */
 static void
-test_renewal_looks_again(void **state)
+test_renewal_checks_again(void **state)
 {
     static struct fixture_session tokens;
     struct fixture *f = *state;
@@ -456,7 +369,7 @@ test_renewal_looks_again(void **state)
                      PST_OK);
     assert_false(auth.has_session);
     assert_null(fixture_header(f, "Set-Cookie"));
-    /* A new token of the backend is no reason to bring it back either. */
+    /* Nor does a new token of the backend bring it back. */
     auth.has_session = true;
     assert_int_equal(auth_renew_session(&f->ctx, &f->req, &f->res, &auth),
                      PST_REVOKED);
@@ -474,8 +387,8 @@ check_nothing(struct store *store, const struct store_id *sid,
     return store_set_error(store, "it is away");
 }
 
-/* The store went away between the look and the renewal: none, but with a
- * grace, as ever. */
+/* The store stops answering before the renewal: nothing is renewed, except
+ * within POSTERN_STORE_GRACE. */
 static void
 test_renewal_while_the_store_is_away(void **state)
 {
@@ -504,242 +417,42 @@ test_renewal_while_the_store_is_away(void **state)
     }
 }
 
-/* A guest has a cookie of its own; a user's session wins over it. */
+/*
+ * The backend replaced the token, and the session is to be issued with it at
+ * once. It was revoked meanwhile, alone or with all of its user's: nothing is
+ * issued, by cookie or by bearer.
+ */
 static void
-test_guest_beside_user(void **state)
+test_renewal_of_a_revoked_session(void **state)
 {
-    static struct fixture_session guest;
-    static struct fixture_session user;
+    static struct fixture_session tokens;
     struct fixture *f = *state;
-    struct pst_str upstream;
-    struct auth auth;
 
-    init_with_store(f, cookie_only);
-    fixture_begin_with(f, &cart, &guest);
-    assert_memory_equal(guest.cookie, "HTTP_COOKIE=" GUEST "=", 38);
-    assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
-    assert_true(auth.has_session && auth.session.sub.len == 0);
-    assert_int_equal(auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream),
-                     PST_OK);
-    assert_true(pst_str_equal(upstream, cart.upstream));
+    for (unsigned row = 0; row < 4; row++) {
+        bool by_bearer = row & 1;
+        bool is_all = row & 2;
+        struct auth auth;
 
-    fixture_begin_with(f, &alice, &user);
-    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
-    assert_int_equal(auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream),
-                     PST_OK);
-    assert_true(pst_str_is_absent(upstream));
-    for (unsigned order = 0; order < 2; order++) {
-        assert_int_equal(enter(f, &auth,
-                               order ? join(guest.cookie, user.cookie)
-                                     : join(user.cookie, guest.cookie)),
-                         PST_OK);
-        assert_true(is_alice(&auth));
-        assert_null(fixture_header(f, "Set-Cookie"));
+        init_with_store(f, both);
+        fixture_begin_with(f, &alice, &tokens);
         assert_int_equal(
-            auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream), PST_OK);
-        assert_true(pst_str_equal(upstream, cart.upstream));
-    }
-    /* Neither passes for the other (R13). */
-    {
-        static char swapped[8300];
-
-        snprintf(swapped, sizeof(swapped), "HTTP_COOKIE=" USER "=%.8000s",
-                 guest.cookie + 38);
-        assert_int_equal(enter(f, &auth, swapped), PST_OK);
-        assert_false(auth.has_session);
-        snprintf(swapped, sizeof(swapped), "HTTP_COOKIE=" GUEST "=%.8000s",
-                 strstr(user.cookie, "session=") + 8);
-        assert_int_equal(enter(f, &auth, swapped), PST_OK);
-        assert_false(auth.has_session);
-    }
-    fini_with_store(f);
-}
-
-/* L25, R4: a login ends the guest's session and clears its cookie, whether it
- * was the visitor's only one or stood beside a user's. */
-static void
-test_login_ends_the_guest(void **state)
-{
-    static struct fixture_session guest;
-    static struct fixture_session user;
-    struct fixture *f = *state;
-    struct auth auth;
-
-    for (unsigned beside = 0; beside < 2; beside++) {
-        init_with_store(f, cookie_only);
-        fixture_begin_with(f, &cart, &guest);
-        fixture_begin_with(f, &alice, &user);
-        assert_int_equal(fixture_enter(f, &auth, POST,
-                                       beside ? join(user.cookie, guest.cookie)
-                                              : guest.cookie,
-                                       NULL),
-                         PST_OK);
-        assert_int_equal(
-            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice),
+            fixture_enter(f, &auth, POST,
+                          by_bearer ? tokens.bearer : tokens.cookie, NULL),
             PST_OK);
-        assert_true(is_cleared(f, GUEST));
-        assert_int_equal(fixture_count(f, "Set-Cookie"), 3);
-        assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
-        assert_false(auth.has_session);
-        assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
-        assert_int_equal(auth.has_session, !beside);
+        auth.session.upstream = PST_STR("\"fresh\"");
+        assert_int_equal(
+            is_all ? registry_revoke_all(&f->ctx, &f->req, &auth.session)
+                   : registry_revoke(&f->ctx, &f->req, &auth.session),
+            PST_OK);
+        assert_int_equal(auth_renew_session(&f->ctx, &f->req, &f->res, &auth),
+                         PST_REVOKED);
+        assert_null(fixture_header(f, "Set-Cookie"));
+        assert_null(fixture_header(f, "vendure-auth-token"));
         fini_with_store(f);
     }
 }
 
-/* U35: an answer to a request without the user's cookie, or to one of before
- * the login, writes the guest's cookie and no other. */
-static void
-test_late_guest(void **state)
-{
-    static struct fixture_session guest;
-    struct fixture *f = *state;
-    struct auth auth;
-
-    fixture_init(f, cookie_only);
-    fixture_begin_with(f, &cart, &guest);
-    for (unsigned known = 0; known < 2; known++) {
-        assert_int_equal(
-            fixture_enter(f, &auth, GET, known ? guest.cookie : NULL, NULL),
-            PST_OK);
-        assert_int_equal(
-            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &cart),
-            PST_OK);
-        assert_int_equal(fixture_count(f, "Set-Cookie"), 1);
-        assert_memory_equal(fixture_header(f, "Set-Cookie"), GUEST "=", 26);
-    }
-    fixture_fini(f);
-}
-
-/* The backend made nobody of a user: the user's session ended, and its cookie
- * goes with it. */
-static void
-test_guest_after_user(void **state)
-{
-    static struct fixture_session user;
-    struct fixture *f = *state;
-    struct auth auth;
-
-    init_with_store(f, cookie_only);
-    fixture_begin_with(f, &alice, &user);
-    assert_int_equal(fixture_enter(f, &auth, GET, user.cookie, NULL), PST_OK);
-    assert_int_equal(
-        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &cart), PST_OK);
-    assert_true(is_cleared(f, USER));
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 3);
-    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
-    assert_false(auth.has_session);
-    fini_with_store(f);
-}
-
-/* R37, U32: after a change of Domain or Path two variants come; one is left,
- * and no line stands twice. The new cookie is the last line. */
-static void
-test_copies(void **state)
-{
-    static struct fixture_session user;
-    struct fixture *f = *state;
-    struct response_header *last;
-    struct auth auth;
-
-    fixture_init(f, variants);
-    fixture_begin_with(f, &alice, &user);
-    assert_int_equal(
-        enter(f, &auth, join(user.cookie, "HTTP_COOKIE=__Secure-s=dead")),
-        PST_OK);
-    assert_true(is_alice(&auth));
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 8);
-    last = &f->res.headers[f->res.header_count - 1];
-    assert_true(
-        pst_str_ends(last->value, PST_STR("; Path=/shop; Domain=shop.example; "
-                                          "HttpOnly; Secure; SameSite=Lax")));
-    assert_true(last->value.len > 100);
-    for (size_t i = 0; i < f->res.header_count; i++) {
-        for (size_t k = 0; k < i; k++)
-            assert_false(pst_cookie_is_same(f->res.headers[i].value,
-                                            f->res.headers[k].value));
-    }
-    assert_true(fixture_has(f, "Set-Cookie",
-                            "__Secure-s=; Path=/; Max-Age=0; HttpOnly; "
-                            "Secure; SameSite=None; Partitioned"));
-    /* One alone is left as it is. */
-    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
-    fixture_fini(f);
-}
-
-/* A login among planted cookies leaves none of them (L25): later requests
- * would find two different sessions otherwise. */
-static void
-test_login_among_others(void **state)
-{
-    static struct fixture_session first;
-    static struct fixture_session second;
-    struct fixture *f = *state;
-    struct auth auth;
-
-    fixture_init(f, variants);
-    fixture_begin_with(f, &alice, &first);
-    fixture_begin_with(f, &alice, &second);
-    {
-        const char *const variables[] = {
-            POST, join(first.cookie, second.cookie), NULL};
-        const struct auth_rules query = {.methods = "POST",
-                                         .keeps_dead_cookies = true};
-
-        fixture_request(f, variables, NULL);
-        assert_int_equal(authenticate(&f->ctx, &f->req, &f->res, &query, &auth),
-                         PST_OK);
-    }
-    assert_false(auth.has_session);
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
-    assert_int_equal(
-        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice), PST_OK);
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 8);
-    fixture_fini(f);
-}
-
-/* Logging out clears whatever of ours the browser has, and ends it. */
-static void
-test_end_all(void **state)
-{
-    static struct fixture_session guest;
-    static struct fixture_session user;
-    static char all[20000];
-    struct fixture *f = *state;
-    struct auth auth;
-
-    init_with_store(f, both);
-    fixture_begin_with(f, &cart, &guest);
-    fixture_begin_with(f, &alice, &user);
-    snprintf(all, sizeof(all), "%s; " OLDER "=x",
-             join(user.cookie, guest.cookie));
-    assert_int_equal(fixture_enter(f, &auth, POST, all, NULL), PST_OK);
-    assert_int_equal(
-        auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth), PST_OK);
-    assert_true(is_cleared(f, USER));
-    assert_true(is_cleared(f, GUEST));
-    assert_true(is_cleared(f, OLDER));
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 6);
-    assert_string_equal(fixture_header(f, "Set-Cookie"), USER CLEARED APART);
-    assert_int_equal(enter(f, &auth, user.cookie), PST_OK);
-    assert_false(auth.has_session);
-    assert_int_equal(enter(f, &auth, guest.cookie), PST_OK);
-    assert_false(auth.has_session);
-    /* By bearer: no word of cookies. */
-    fixture_begin_with(f, &alice, &user);
-    assert_int_equal(fixture_enter(f, &auth, POST, user.bearer, all), PST_OK);
-    assert_int_equal(
-        auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth), PST_OK);
-    assert_int_equal(fixture_count(f, "Set-Cookie"), 0);
-    assert_string_equal(fixture_header(f, "vendure-auth-token"), "");
-    assert_int_equal(fixture_enter(f, &auth, POST, user.bearer,
-                                   "SERVER_SOFTWARE=lighttpd/1"),
-                     PST_FORGED);
-    fini_with_store(f);
-}
-
-/* Whose session it is may not be known yet: no guest's, so a user's cookie and
+/* A session of an unknown user is not a guest's: it has a user's cookie and
  * limits. */
 static void
 test_unknown(void **state)
@@ -769,48 +482,6 @@ test_unknown(void **state)
     fixture_fini(f);
 }
 
-/* The n-th allocation fails, for every n: no session without its cookie, and
- * no answer with a part of what it should clear. */
-static void
-test_allocations(void **state)
-{
-    static struct fixture_session guest;
-    static struct fixture_session user;
-    static char header[20000];
-    struct fixture *f = *state;
-    size_t failures = 0;
-    enum pst_err e;
-
-    fixture_init(f, cookie_only);
-    fixture_begin_with(f, &cart, &guest);
-    fixture_begin_with(f, &alice, &user);
-    snprintf(header, sizeof(header), "%s; " OLDER "=x; " USER "=dead",
-             join(user.cookie, guest.cookie));
-    f->ctx.now += 600;
-    do {
-        const char *const variables[] = {POST, header, NULL};
-        const struct auth_rules rules = {.methods = "POST"};
-        struct auth auth;
-
-        fixture_request(f, variables, NULL);
-        pst_arena_fail_at(f->arena, ++failures);
-        e = authenticate(&f->ctx, &f->req, &f->res, &rules, &auth);
-        if (!e)
-            e = auth_renew_if_due(&f->ctx, &f->req, &f->res, &auth);
-        if (!e)
-            e = auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice);
-        if (!e)
-            e = auth_end_browser_sessions(&f->ctx, &f->req, &f->res, &auth);
-        if (!e)
-            e = response_begin(&f->res);
-        assert_true(!e || e == PST_NO_MEMORY);
-        assert_true(e ? f->out_len == 0 : fixture_is_out(f, USER CLEARED));
-        assert_true(failures < 1000);
-    } while (e);
-    assert_true(failures > 20);
-    fixture_fini(f);
-}
-
 int
 main(void)
 {
@@ -820,27 +491,21 @@ main(void)
         cmocka_unit_test_prestate(test_cookie_attributes, &fixture),
         cmocka_unit_test_prestate(test_idle, &fixture),
         cmocka_unit_test_prestate(test_lifetime_does_not_move, &fixture),
-        cmocka_unit_test_prestate(test_a_remembered_one_is_renewed, &fixture),
+        cmocka_unit_test_prestate(test_remembered_is_renewed, &fixture),
         cmocka_unit_test_prestate(test_no_random_no_session, &fixture),
         cmocka_unit_test_prestate(test_new_id_each_time, &fixture),
         cmocka_unit_test_prestate(test_too_large, &fixture),
         cmocka_unit_test_prestate(test_renewal_without_store, &fixture),
-        cmocka_unit_test_prestate(test_what_is_half_made_is_ended, &fixture),
+        cmocka_unit_test_prestate(test_login_without_room_in_the_store,
+                                  &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
-        cmocka_unit_test_prestate(test_first_answer, &fixture),
-        cmocka_unit_test_prestate(test_renewal_looks_again, &fixture),
+        cmocka_unit_test_prestate(test_first_token, &fixture),
+        cmocka_unit_test_prestate(test_renewal_checks_again, &fixture),
         cmocka_unit_test_prestate(test_renewal_while_the_store_is_away,
                                   &fixture),
-        cmocka_unit_test_prestate(test_guest_beside_user, &fixture),
-        cmocka_unit_test_prestate(test_login_ends_the_guest, &fixture),
-        cmocka_unit_test_prestate(test_late_guest, &fixture),
-        cmocka_unit_test_prestate(test_guest_after_user, &fixture),
-        cmocka_unit_test_prestate(test_copies, &fixture),
-        cmocka_unit_test_prestate(test_login_among_others, &fixture),
-        cmocka_unit_test_prestate(test_end_all, &fixture),
+        cmocka_unit_test_prestate(test_renewal_of_a_revoked_session, &fixture),
         cmocka_unit_test_prestate(test_unknown, &fixture),
-        cmocka_unit_test_prestate(test_allocations, &fixture),
     };
 
-    return cmocka_run_group_tests_name("visit_issue", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("auth_session", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_authorize.c - who is let in, what is told of them, and where a refusal
- * leads (design 2.10). The program's own function runs, without a server.
+ * test_authorize.c - who is allowed, the headers about the user, and where a
+ * refusal redirects to (design 2.10). Calls the handler, without a server.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,7 +70,7 @@ log_in(struct pst_str sub, struct pst_str name)
     snprintf(bearer, sizeof(bearer), "HTTP_AUTHORIZATION=Bearer %s", line);
 }
 
-/* Ask in a role, with variables up to a NULL. */
+/* Run the handler in a role, with these variables (NULL at the end). */
 static enum pst_err
 ask(bool authorizer, const char *const *variables)
 {
@@ -91,7 +91,7 @@ assert_header(const char *row, const char *name, const char *value)
                  value ? value : "absent");
 }
 
-/* Any method, any path below, either role: 200, and these facts. */
+/* Any method, any path, both roles: 200, and these headers. */
 static void
 test_allowed(void **state)
 {
@@ -152,7 +152,7 @@ test_allowed(void **state)
     }
 }
 
-/* U6: where a refusal leads, in words of the request. */
+/* U6: where a refusal redirects to, for each kind of request. */
 static void
 test_refused(void **state)
 {
@@ -160,7 +160,7 @@ test_refused(void **state)
         const char *name;
         const char *variables[6];
         bool authorizer;
-        enum pst_err e; /* PST_OK: answered by the program itself */
+        enum pst_err e; /* PST_OK: the handler has answered */
         int status;
         const char *location;
         const char *login; /* X-Login-Location */
@@ -355,9 +355,9 @@ test_refused(void **state)
     }
 }
 
-/* A way back that is too long is left out, and the login page is not. */
+/* A return_to that is too long is omitted. */
 static void
-test_long_way_back(void **state)
+test_long_return_to(void **state)
 {
     static char uri[PST_RETURN_TO_MAX + 64] = "REQUEST_URI=/";
     const char *const variables[] = {GET, PAGE, uri, NULL};
@@ -378,7 +378,8 @@ test_long_way_back(void **state)
     }
 }
 
-/* Design section 4; a guest names nobody; deny where it cannot be told. */
+/* Design section 4: guests, and identities that a header would change, are
+ * refused. */
 static void
 test_identities(void **state)
 {
@@ -419,7 +420,7 @@ test_identities(void **state)
     }
 }
 
-/* L53: " a " would reach a page as "a", which is somebody else's name. */
+/* L53: " a " would arrive at a page as "a", the name of another user. */
 static void
 test_name_with_spaces(void **state)
 {
@@ -432,7 +433,7 @@ test_name_with_spaces(void **state)
     assert_header("space", "Variable-SESSION_SUBJECT", "7");
 }
 
-/* Design 2.7 holds for the pages behind us too. */
+/* The cross-site rules (design 2.7) apply to the pages too. */
 static void
 test_cross_site(void **state)
 {
@@ -454,7 +455,8 @@ test_cross_site(void **state)
     }
 }
 
-/* R65: not every server passes it on, but each is handed a renewed cookie. */
+/* R65: a renewed cookie is always sent, though not every web server passes it
+ * on. */
 static void
 test_renewal(void **state)
 {
@@ -474,7 +476,8 @@ test_renewal(void **state)
     }
 }
 
-/* Whoever is not known yet is not let in, and not told to log in. */
+/* A user whose identity is unknown yet is refused, but not sent to the login.
+ */
 static void
 test_unknown(void **state)
 {
@@ -497,8 +500,8 @@ test_unknown(void **state)
     }
 }
 
-/* L37: query asks the backend who it is; here a session is refused that was
- * not confirmed for two intervals. */
+/* L37: query asks the backend for the identity; a session that has not been
+ * confirmed for two intervals is refused. */
 static void
 test_confirmed(void **state)
 {
@@ -535,7 +538,7 @@ test_confirmed(void **state)
     fixture_init(&fix, both);
 }
 
-/* Ended between the look and the renewal: the answer is no. */
+/* Revoked between the check and the renewal: refused. */
 static enum pst_err
 check_twice(struct store *store, const struct store_id *sid,
             const struct store_id *subject, int64_t iat)
@@ -571,7 +574,7 @@ test_ended_meanwhile(void **state)
     stores_stop(&stores);
 }
 
-/* Without random bytes a renewal fails: that is no way in (R3, R79). */
+/* Without random bytes the renewal fails: refused (R3, R79). */
 static void
 test_failure_denies(void **state)
 {
@@ -591,7 +594,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_allowed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_long_way_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_return_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identities, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_name_with_spaces, set_up,
                                         tear_down),

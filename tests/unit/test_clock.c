@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_clock.c - the clock counts milliseconds and is monotonic.
+ * test_clock.c - milliseconds of the monotonic clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,10 +27,10 @@ test_between_two_readings(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++) {
         int64_t before = monotonic_ns() / 1000000;
-        int64_t ticks = clock_ms();
+        int64_t now = clock_ms();
         int64_t after = monotonic_ns() / 1000000;
 
-        assert_true(before <= ticks && ticks <= after);
+        assert_true(before <= now && now <= after);
     }
 }
 
@@ -41,5 +41,5 @@ main(void)
         cmocka_unit_test(test_between_two_readings),
     };
 
-    return cmocka_run_group_tests_name("ticks", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

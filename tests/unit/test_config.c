@@ -1054,7 +1054,7 @@ static const struct file_row documents[] = {
     {"no UTF-8", {"mutation \xff", 10}, 0644, NULL, "UTF-8"},
     {"NUL", {"mutation \0", 10}, 0644, NULL, "UTF-8"},
     {"no GraphQL", {"mutation", 8}, 0644, NULL, "cannot be parsed at line 1"},
-    {"no mutation", {"{login{secret}}", 15}, 0644, NULL, "is no mutation"},
+    {"no mutation", {"{login{secret}}", 15}, 0644, NULL, "is not a mutation"},
 };
 
 static void

@@ -315,7 +315,7 @@ static const struct refused refused[] = {
     {"a login that is a query",
      {.logins = {"query(" BOTH "){login(" BIND "){secret}}"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
-     "is no mutation"},
+     "is not a mutation"},
     {"a first without a password",
      {.logins = {"mutation($email:String!){login(a:$email){" ALL "}}"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_connections.c - connections are heard whenever they speak, and cost
- * nothing while they are silent. FastCGI does not come into it.
+ * test_connections.c - idle connections and those with a thread, the limit of
+ * both, and how a connection is closed.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,30 +10,96 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/connections.h"
 
-#define MANY 40
-#define CROWD 300 /* more than are accepted in one go */
+#define LIMIT 3
+#define WAIT_MS 10000 /* no test waits so long unless it fails */
 
-static char folder[] = "/tmp/test_pool_XXXXXX";
-static char address[80];
-static char other_address[80];
-static char log_path[80];
-static struct listen_sockets sockets;
-static pthread_t thread;
-static enum connections_result how;
+/* The clock, and how far it advances when it is read: a process may be
+ * preempted for as long between any two readings. */
+static _Atomic int64_t clock_now;
+static int64_t clock_step;
+
+/* The shortest timeout that poll(2) was called with. */
+static int shortest;
+
+/* Replaces that of lib/base. */
+int64_t
+clock_ms(void)
+{
+    clock_now += clock_step;
+    return clock_now;
+}
+
+/* Replaces the C library's: it does not wait. */
+int poll_without_waiting(struct pollfd *list, nfds_t count,
+                         int timeout) __asm__("poll");
+
+int
+poll_without_waiting(struct pollfd *list, nfds_t count, int timeout)
+{
+    const struct timespec none = {0};
+
+    if (timeout < shortest)
+        shortest = timeout;
+    return (int)syscall(SYS_ppoll, list, count, &none, NULL, 0);
+}
+
+static struct poller poller;
+static struct thread_pool *thread_pool;
+static struct connections *connections;
+static atomic_size_t handled;
+
+/* Each end of a connection: [0] is in the set, [1] is the web server's. */
+static int pairs[8][2];
+
+static void *
+new_state(void *context)
+{
+    return context;
+}
+
+/* Read a byte; 'c' closes the connection. */
+static bool
+handle(void *state, int descriptor)
+{
+    char byte = 0;
+    bool is_open = recv(descriptor, &byte, 1, 0) == 1 && byte != 'c';
+
+    (void)state;
+    if (!is_open)
+        close(descriptor);
+    return is_open;
+}
+
+static void
+free_state(void *state)
+{
+    (void)state;
+}
+
+static void
+on_done(void *owner, struct thread_pool_job *job, bool is_open)
+{
+    (void)owner;
+    connections_finish_job(connections, job, is_open);
+    handled++;
+}
+
+static void
+on_thread_end(void *owner)
+{
+    (void)owner;
+}
 
 static void
 pause_ms(long ms)
@@ -43,520 +109,242 @@ pause_ms(long ms)
     nanosleep(&time, NULL);
 }
 
-static atomic_size_t begun; /* workers */
-static atomic_size_t blind; /* how many more will have no state */
-
-static void *
-begin(void *context)
-{
-    if (blind > 0) {
-        blind--;
-        return NULL;
-    }
-    begun++;
-    return context;
-}
-
-static void
-end(void *state)
-{
-    (void)state;
-}
-
-/*
- * One byte is a request: 'e' is echoed, 'c' closes, 's' sleeps for a while
- * and is echoed, 'w' waits for another byte, 'h' hangs.
- */
-static bool
-handle_byte(void *state, int descriptor)
-{
-    char byte = 0;
-    ssize_t got = read(descriptor, &byte, 1);
-
-    (void)state;
-    if (got == 1 && byte == 's')
-        pause_ms(300);
-    if (got == 1 && byte == 'h')
-        pause_ms(4000);
-    if (got == 1 && byte == 'w')
-        got = read(descriptor, &byte, 1);
-    if (got == 1 && byte != 'c' && write(descriptor, &byte, 1) == 1)
-        return true;
-    close(descriptor);
-    return false;
-}
-
-static atomic_bool is_scarce;      /* accept4() has no descriptor to give */
-static atomic_size_t refusals;     /* how often it said so */
-static atomic_size_t accepts_lost; /* how many more accept4() will lose */
-static atomic_size_t adds_spared;  /* these EPOLL_CTL_ADD go well ... */
-static atomic_size_t adds_failed;  /* ... and then so many do not */
-
-/* In the place of the C library's: a connection comes when there is no
- * descriptor for it, and goes. */
-int scarce_accept(int socket, struct sockaddr *peer, socklen_t *len,
-                  int flags) __asm__("accept4");
-
-int
-scarce_accept(int socket, struct sockaddr *peer, socklen_t *len, int flags)
-{
-    int descriptor;
-
-    if (is_scarce) {
-        refusals++;
-        errno = EMFILE;
-        return -1;
-    }
-    descriptor = (int)syscall(SYS_accept4, socket, peer, len, flags);
-    if (descriptor < 0 || accepts_lost == 0)
-        return descriptor;
-    accepts_lost--;
-    close(descriptor);
-    errno = EMFILE;
-    return -1;
-}
-
-/* In the place of the C library's: the kernel has no memory for a watch. */
-int scarce_watch(int epoll, int operation, int descriptor,
-                 struct epoll_event *event) __asm__("epoll_ctl");
-
-int
-scarce_watch(int epoll, int operation, int descriptor,
-             struct epoll_event *event)
-{
-    if (operation == EPOLL_CTL_ADD && adds_failed > 0) {
-        if (adds_spared == 0) {
-            adds_failed--;
-            errno = ENOMEM;
-            return -1;
-        }
-        adds_spared--;
-    }
-    return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
-}
-
-static const struct thread_pool_work work = {folder, begin, handle_byte, end};
-static const struct listen_peers everybody;
-
-static void *
-run(void *argument)
-{
-    const struct connections_options *options = argument;
-
-    how = connections_run(options);
-    return NULL;
-}
-
-static struct connections_options options = {.sockets = &sockets,
-                                             .peers = &everybody,
-                                             .work = &work,
-                                             .workers = 2,
-                                             .drain = 5};
-
-static int
-start(int64_t drain)
-{
-    char reason[LISTEN_ERROR_MAX];
-
-    options.drain = drain;
-    if (listen_open(&sockets, address, reason) != PST_OK)
-        return -1;
-    return pthread_create(&thread, NULL, run, &options);
-}
-
 static int
 set_up(void **state)
 {
+    const struct thread_pool_work work = {&poller, new_state, handle,
+                                          free_state};
+    const struct thread_pool_owner owner = {NULL, on_done, on_thread_end};
+
     (void)state;
-    return start(5);
+    handled = 0;
+    clock_step = 0;
+    return poller_open(&poller) &&
+                   thread_pool_new(&thread_pool, 1, 10, &work, &owner) ==
+                       PST_OK &&
+                   connections_new(&connections, &poller, thread_pool, LIMIT) ==
+                       PST_OK
+               ? 0
+               : -1;
 }
 
 static int
-set_up_hasty(void **state)
+tear_down(void **state)
 {
     (void)state;
-    return start(0);
+    connections_drain(connections);
+    thread_pool_shutdown(thread_pool);
+    while (thread_pool_join(thread_pool) > 0)
+        pause_ms(1);
+    connections_free(&connections);
+    thread_pool_free(&thread_pool);
+    poller_close(&poller);
+    return connections || thread_pool;
 }
 
-/* End it as `number` does; how it came back. */
-static enum connections_result
-stop(int number)
-{
-    kill(getpid(), number);
-    pthread_join(thread, NULL);
-    return how;
-}
-
-static int
-connect_to(const char *where)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    const struct sockaddr *any = (const void *)&name;
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const struct timeval limit = {.tv_sec = 10};
-
-    memcpy(name.sun_path, where + 5, strlen(where + 5) + 1);
-    assert_true(descriptor >= 0);
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    assert_int_equal(connect(descriptor, any, sizeof(name)), 0);
-    return descriptor;
-}
-
-static int
-connect_one(void)
-{
-    return connect_to(address);
-}
-
+/* Add connection i to the set. */
 static void
-say(int descriptor, char byte)
+add(size_t i)
 {
-    assert_int_equal(send(descriptor, &byte, 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+    connections_add(connections, pairs[i][0], false);
 }
 
-static void
-assert_says(int descriptor, char byte)
+static bool
+is_open(int descriptor)
 {
-    char got = 0;
-
-    assert_int_equal(recv(descriptor, &got, 1, 0), 1);
-    assert_int_equal(got, byte);
+    return fcntl(descriptor, F_GETFD) >= 0;
 }
 
+/* Handle events until so many requests have been handled. */
 static void
-assert_closed(int descriptor)
+wait_until_handled(size_t count)
 {
-    char got;
-    ssize_t len = recv(descriptor, &got, 1, 0);
-
-    if (len > 0 || (len < 0 && errno == EAGAIN))
-        fail_msg("not closed: %zd", len);
-    close(descriptor);
-}
-
-static void
-test_one_connection(void **state)
-{
-    int descriptor = connect_one();
-
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        say(descriptor, 'e');
-        assert_says(descriptor, 'e');
+    while (handled < count) {
+        poller_wait(&poller, 1);
+        thread_pool_ensure(thread_pool);
     }
-    say(descriptor, 'c');
-    assert_closed(descriptor);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
 }
 
 static void
-test_silence_costs_nothing(void **state)
+test_request_is_handled_and_connection_kept(void **state)
 {
-    int descriptors[MANY];
-
     (void)state;
-    for (size_t i = 0; i < MANY; i++)
-        descriptors[i] = connect_one();
-    for (size_t i = MANY; i > 0; i--) {
-        say(descriptors[i - 1], 'e');
-        assert_says(descriptors[i - 1], 'e');
+    add(0);
+    for (size_t i = 1; i <= 20; i++) {
+        assert_int_equal(write(pairs[0][1], "x", 1), 1);
+        wait_until_handled(i);
     }
-    for (size_t i = 0; i < MANY; i++)
-        close(descriptors[i]);
-    assert_int_equal(stop(SIGINT), CONNECTIONS_DRAINED);
+    assert_int_equal(connections_count(connections), 1);
+    assert_int_equal(write(pairs[0][1], "c", 1), 1);
+    wait_until_handled(21);
+    assert_int_equal(connections_count(connections), 0);
+    assert_false(is_open(pairs[0][0]));
+    close(pairs[0][1]);
 }
 
-/* What all say at once is heard by two, in turn. */
+/* No thread is used for a connection that ends while it is idle. */
 static void
-test_all_at_once(void **state)
+test_idle_connection_ends(void **state)
 {
-    int descriptors[MANY];
-
     (void)state;
-    for (size_t i = 0; i < MANY; i++)
-        descriptors[i] = connect_one();
-    for (int turn = 0; turn < 20; turn++) {
-        for (size_t i = 0; i < MANY; i++)
-            say(descriptors[i], 'e');
-        for (size_t i = 0; i < MANY; i++)
-            assert_says(descriptors[i], 'e');
+    add(0);
+    close(pairs[0][1]);
+    poller_wait(&poller, WAIT_MS);
+    assert_int_equal(connections_count(connections), 0);
+    assert_false(is_open(pairs[0][0]));
+    assert_int_equal(handled, 0);
+}
+
+/* The last request before the end is handled. */
+static void
+test_request_before_closing(void **state)
+{
+    (void)state;
+    add(0);
+    assert_int_equal(write(pairs[0][1], "x", 1), 1);
+    close(pairs[0][1]);
+    wait_until_handled(1);
+    poller_wait(&poller, WAIT_MS);
+    assert_int_equal(connections_count(connections), 0);
+}
+
+static void
+test_oldest_makes_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LIMIT - 1; i++)
+        add(i);
+    assert_true(connections_make_room(connections, false));
+    assert_int_equal(connections_count(connections), LIMIT - 1);
+    add(LIMIT - 1);
+    assert_true(connections_make_room(connections, false));
+    assert_int_equal(connections_count(connections), LIMIT - 1);
+    assert_false(is_open(pairs[0][0]));
+    assert_true(is_open(pairs[1][0]));
+    assert_true(connections_make_room(connections, true)); /* though not full */
+    assert_false(is_open(pairs[1][0]));
+    for (size_t i = 0; i < LIMIT; i++)
+        close(pairs[i][1]);
+}
+
+/* A request has arrived on the oldest: it is handled, the next one closed. */
+static void
+test_oldest_has_a_request(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LIMIT; i++)
+        add(i);
+    assert_int_equal(write(pairs[0][1], "x", 1), 1);
+    assert_true(connections_make_room(connections, false));
+    assert_true(is_open(pairs[0][0]));
+    assert_false(is_open(pairs[1][0]));
+    wait_until_handled(1);
+    assert_int_equal(write(pairs[0][1], "x", 1), 1); /* it is watched again */
+    wait_until_handled(2);
+    for (size_t i = 0; i < LIMIT; i++)
+        close(pairs[i][1]);
+}
+
+static void
+test_no_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LIMIT; i++) {
+        add(i);
+        assert_int_equal(write(pairs[i][1], "x", 1), 1);
     }
-    for (size_t i = 0; i < MANY; i++)
-        close(descriptors[i]);
-    assert_int_equal(stop(SIGUSR1), CONNECTIONS_DRAINED);
-}
-
-/* Nobody is called to hear that there is nothing to hear. */
-static void
-test_silent_closing(void **state)
-{
-    (void)state;
-    begun = 0;
-    for (size_t i = 0; i < MANY; i++)
-        close(connect_one());
-    pause_ms(50);
-    assert_int_equal(begun, 0);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
-}
-
-static void
-test_hangup_signal_changes_nothing(void **state)
-{
-    int descriptor = connect_one();
-
-    (void)state;
-    kill(getpid(), SIGHUP);
-    say(descriptor, 'e');
-    assert_says(descriptor, 'e');
-    close(descriptor);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
+    assert_false(connections_make_room(connections, false));
+    wait_until_handled(LIMIT);
+    assert_true(connections_make_room(connections, false));
+    for (size_t i = 0; i < LIMIT; i++)
+        close(pairs[i][1]);
 }
 
 static void
 test_drain(void **state)
 {
-    int idle = connect_one();
-    int busy = connect_one();
-    int next = connect_one();
-    int last = connect_one();
-
     (void)state;
-    say(idle, 'e');
-    assert_says(idle, 'e');
-    say(busy, 's');
-    say(next, 's');
-    say(last, 's'); /* waits for one of two */
-    pause_ms(50);
-    kill(getpid(), SIGTERM);
-    assert_closed(idle);
-    assert_says(busy, 's');
-    assert_says(next, 's');
-    assert_says(last, 's');
-    assert_closed(busy);
-    assert_closed(next);
-    assert_closed(last);
-    pthread_join(thread, NULL);
-    assert_int_equal(how, CONNECTIONS_DRAINED);
-    assert_int_not_equal(access(address + 5, F_OK), 0);
+    add(0);
+    add(1);
+    assert_int_equal(write(pairs[1][1], "x", 1), 1);
+    connections_drain(connections);
+    assert_false(is_open(pairs[0][0]));
+    wait_until_handled(1);
+    assert_false(is_open(pairs[1][0]));
+    assert_int_equal(connections_count(connections), 0);
+    close(pairs[0][1]);
+    close(pairs[1][1]);
 }
 
-/* Does the log hold this? It is emptied. */
-static bool
-log_holds(const char *words)
-{
-    static char text[4096];
-    FILE *file = fopen(log_path, "r");
-    size_t len;
-
-    assert_non_null(file);
-    len = fread(text, 1, sizeof(text) - 1, file);
-    text[len] = '\0';
-    fclose(file);
-    assert_int_equal(truncate(log_path, 0), 0);
-    return strstr(text, words) != NULL;
-}
-
-/*
- * All that has reached our socket when the end comes is served. Only the
- * first 64 were; and the socket's own event, which came together with the
- * signal's, met a descriptor closed by then, and was logged as a full house.
- */
+/* A pair of sockets, the first of which is to be closed. */
 static void
-test_drain_of_a_crowd(void **state)
+open_pair(int ends[2])
 {
-    static int descriptors[CROWD];
-    char reason[LISTEN_ERROR_MAX];
+    clock_now = 0;
+    clock_step = 1;
+    shortest = INT32_MAX;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+}
 
+static void
+assert_closed(int ends[2])
+{
+    char byte;
+
+    assert_false(is_open(ends[0]));
+    assert_int_equal(recv(ends[1], &byte, 1, 0), 0);
+    close(ends[1]);
+}
+
+/* Preempted between reading the clock and waiting, it once waited with a
+ * timeout below 0: for ever, if the other end sent nothing. */
+static void
+test_lingering_close_has_an_end(void **state)
+{
     (void)state;
-    assert_int_equal(
-        log_open(&options.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
-        PST_OK);
-    options.drain = 5;
-    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
-    for (size_t i = 0; i < CROWD; i++) {
-        descriptors[i] = connect_one();
-        say(descriptors[i], 'e');
+    for (int64_t step = 0; step < 3000; step += 100) {
+        int ends[2];
+
+        open_pair(ends);
+        clock_step = step;
+        connection_close_lingering(ends[0]);
+        assert_closed(ends);
+        if (shortest < 0)
+            fail_msg("%d ms, the clock at steps of %d", shortest, (int)step);
     }
-    kill(getpid(), SIGTERM);
-    assert_int_equal(pthread_create(&thread, NULL, run, &options), 0);
-    for (size_t i = 0; i < CROWD; i++) {
-        assert_says(descriptors[i], 'e');
-        assert_closed(descriptors[i]);
-    }
-    pthread_join(thread, NULL);
-    assert_int_equal(how, CONNECTIONS_DRAINED);
-    log_close(&options.log);
-    assert_false(log_holds("event=full"));
 }
 
-/*
- * A request waits for a worker that could not begin, and in the same moment
- * accepting begins again after a pause: the dispatcher forgot the one over
- * the other, and slept until something else happened.
- */
+/* Bytes that were left unread would make the last read fail: ECONNRESET. */
 static void
-test_no_worker_and_no_descriptor(void **state)
+test_lingering_close_reads(void **state)
 {
-    int descriptor = connect_one();
+    char bytes[3000] = {0};
+    int ends[2];
 
     (void)state;
-    blind = 1;
-    say(descriptor, 'e');
-    while (blind > 0)
-        pause_ms(1);
-    pause_ms(20);
-    accepts_lost = 1;
-    assert_closed(connect_one());
-    assert_says(descriptor, 'e');
-    close(descriptor);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
+    open_pair(ends);
+    assert_int_equal(send(ends[1], bytes, sizeof(bytes), 0), sizeof(bytes));
+    connection_close_lingering(ends[0]);
+    assert_closed(ends);
 }
 
-/* While descriptors are short, the one who waits is looked at now and then,
- * not all the time: the dispatcher took a whole processor. */
-static void
-test_short_of_descriptors(void **state)
-{
-    int descriptor;
-
-    (void)state;
-    refusals = 0;
-    is_scarce = true;
-    descriptor = connect_one();
-    say(descriptor, 'e');
-    pause_ms(300);
-    assert_in_range(refusals, 1, 10);
-    is_scarce = false;
-    assert_says(descriptor, 'e');
-    close(descriptor);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
-}
-
-/*
- * One of two sockets cannot be watched again after a pause, for a moment.
- * The other was by then, and trying to watch it a second time failed for
- * good.
- */
-static void
-test_socket_watched_by_half(void **state)
-{
-    struct listen_sockets second;
-    char reason[LISTEN_ERROR_MAX];
-    int descriptor;
-
-    (void)state;
-    options.drain = 5;
-    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
-    assert_int_equal(listen_open(&second, other_address, reason), PST_OK);
-    sockets.list[sockets.count++] = second.list[0];
-    assert_int_equal(pthread_create(&thread, NULL, run, &options), 0);
-    descriptor = connect_one();
-    say(descriptor, 'c');
-    assert_closed(descriptor); /* none is idle that could make room */
-    adds_spared = 1;
-    adds_failed = 1;
-    accepts_lost = 1;
-    assert_closed(connect_one());
-    descriptor = connect_to(other_address);
-    say(descriptor, 'e');
-    assert_says(descriptor, 'e');
-    close(descriptor);
-    assert_int_equal(adds_failed, 0);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
-}
-
-/* A worker that waits for its client is not waited for any longer. */
-static void
-test_drain_ends(void **state)
-{
-    int descriptor = connect_one();
-
-    (void)state;
-    say(descriptor, 'w');
-    pause_ms(50);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
-    assert_closed(descriptor);
-}
-
-static void
-test_second_signal(void **state)
-{
-    int descriptor = connect_one();
-
-    (void)state;
-    say(descriptor, 'w');
-    pause_ms(50);
-    kill(getpid(), SIGTERM);
-    pause_ms(50);
-    assert_int_equal(stop(SIGTERM), CONNECTIONS_DRAINED);
-    assert_closed(descriptor);
-}
-
-/* In a process of its own, which a thread that hangs does not survive. */
-static void
-test_cut(void **state)
-{
-    char reason[LISTEN_ERROR_MAX];
-    enum connections_result result_of_child = CONNECTIONS_FAILED;
-    int descriptor;
-    int told[2];
-    pid_t child;
-
-    (void)state;
-    options.drain = 0;
-    assert_int_equal(pipe(told), 0);
-    assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        how = connections_run(&options);
-        if (write(told[1], &how, sizeof(how)) == (ssize_t)sizeof(how))
-            execl("/bin/true", "true", NULL); /* ends all threads */
-        _exit(1);
-    }
-    descriptor = connect_one();
-    say(descriptor, 'h');
-    pause_ms(100);
-    kill(child, SIGTERM);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_int_equal(read(told[0], &result_of_child, sizeof(result_of_child)),
-                     sizeof(result_of_child));
-    assert_int_equal(result_of_child, CONNECTIONS_ABORTED);
-    assert_closed(descriptor);
-    close(told[0]);
-    close(told[1]);
-    listen_close(&sockets);
-}
+#define SET_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_one_connection, set_up),
-        cmocka_unit_test_setup(test_silence_costs_nothing, set_up),
-        cmocka_unit_test_setup(test_all_at_once, set_up),
-        cmocka_unit_test_setup(test_silent_closing, set_up),
-        cmocka_unit_test_setup(test_hangup_signal_changes_nothing, set_up),
-        cmocka_unit_test_setup(test_drain, set_up),
-        cmocka_unit_test(test_drain_of_a_crowd),
-        cmocka_unit_test_setup(test_no_worker_and_no_descriptor, set_up),
-        cmocka_unit_test_setup(test_short_of_descriptors, set_up),
-        cmocka_unit_test(test_socket_watched_by_half),
-        cmocka_unit_test_setup(test_drain_ends, set_up_hasty),
-        cmocka_unit_test_setup(test_second_signal, set_up),
-        cmocka_unit_test(test_cut),
+        SET_TEST(test_request_is_handled_and_connection_kept),
+        SET_TEST(test_idle_connection_ends),
+        SET_TEST(test_request_before_closing),
+        SET_TEST(test_oldest_makes_room),
+        SET_TEST(test_oldest_has_a_request),
+        SET_TEST(test_no_room),
+        SET_TEST(test_drain),
+        cmocka_unit_test(test_lingering_close_has_an_end),
+        cmocka_unit_test(test_lingering_close_reads),
     };
-    int failed;
 
-    connections_block_signals();
-    signal(SIGPIPE, SIG_IGN);
-    if (!mkdtemp(folder))
-        return 1;
-    snprintf(address, sizeof(address), "unix:%s/socket", folder);
-    snprintf(other_address, sizeof(other_address), "unix:%s/other", folder);
-    snprintf(log_path, sizeof(log_path), "%s/log", folder);
-    failed = cmocka_run_group_tests_name("pool", tests, NULL, NULL);
-    unlink(log_path);
-    rmdir(folder);
-    return failed;
+    return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_credentials.c - the backend's token or cookies through its answers: what
- * Vendure does in each method (sections 2 and 3 of its behaviour), row by row.
+ * test_credentials.c - the backend's token or cookies through its responses,
+ * row by row, as Vendure sends them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,9 +72,9 @@ test_emit(void **state)
 }
 
 static enum pst_err
-follow(const struct config *config, struct pst_str upstream,
-       const struct credentials_update *update, enum credentials_change *change,
-       struct pst_str *out)
+apply_update(const struct config *config, struct pst_str upstream,
+             const struct credentials_update *update,
+             enum credentials_change *change, struct pst_str *out)
 {
     const struct credentials_response answer = {NOW, upstream, update};
 
@@ -82,7 +82,7 @@ follow(const struct config *config, struct pst_str upstream,
 }
 
 static void
-test_follow_token(void **state)
+test_apply_token(void **state)
 {
     static const struct {
         const char *name;
@@ -109,8 +109,8 @@ test_follow_token(void **state)
         enum credentials_change change;
         struct pst_str out;
 
-        assert_int_equal(follow(&config, pst_str_from(rows[i].upstream),
-                                &update, &change, &out),
+        assert_int_equal(apply_update(&config, pst_str_from(rows[i].upstream),
+                                      &update, &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -119,7 +119,7 @@ test_follow_token(void **state)
 }
 
 static void
-test_follow_cookies(void **state)
+test_apply_cookies(void **state)
 {
     static const struct {
         const char *name;
@@ -213,7 +213,7 @@ test_follow_cookies(void **state)
          {"other=; Max-Age=0; httponly"},
          CREDENTIALS_SAME,
          OLD},
-        {"ended and begun again in one answer",
+        {"ended and begun again in one response",
          OLD,
          {"session=; httponly", "session=s3; httponly"},
          CREDENTIALS_REPLACED,
@@ -236,12 +236,12 @@ test_follow_cookies(void **state)
          {"session.sig=; Max-Age=0"},
          CREDENTIALS_ENDED,
          NULL},
-        {"set and deleted in one answer",
+        {"set and deleted in one response",
          OLD,
          {"lang=de", "lang=; Max-Age=0"},
          CREDENTIALS_SAME,
          OLD},
-        {"replaced and then deleted in one answer",
+        {"replaced and then deleted in one response",
          "{\"session\":\"s1\"}",
          {"session=s2; httponly", "session=; httponly"},
          CREDENTIALS_ENDED,
@@ -274,8 +274,8 @@ test_follow_cookies(void **state)
         for (size_t j = 0; j < 4 && rows[i].lines[j]; j++)
             update.cookies[update.cookie_count++] =
                 pst_str_from(rows[i].lines[j]);
-        assert_int_equal(follow(&config, pst_str_from(rows[i].upstream),
-                                &update, &change, &out),
+        assert_int_equal(apply_update(&config, pst_str_from(rows[i].upstream),
+                                      &update, &change, &out),
                          PST_OK);
         if (change != rows[i].change)
             fail_msg("%s: %d", rows[i].name, (int)change);
@@ -301,13 +301,15 @@ test_bounds(void **state)
     memset(big, 'x', sizeof(big));
     big[1] = '=';
     update.cookies[0] = (struct pst_str){big, sizeof(big)};
-    assert_int_equal(follow(&config, PST_STR_NONE, &update, &change, &out),
-                     PST_TOO_LARGE);
+    assert_int_equal(
+        apply_update(&config, PST_STR_NONE, &update, &change, &out),
+        PST_TOO_LARGE);
     assert_int_equal(change, CREDENTIALS_ENDED);
     assert_text("out", out, "untouched");
     update.token = (struct pst_str){big, sizeof(big)};
-    assert_int_equal(follow(&by_header, PST_STR_NONE, &update, &change, &out),
-                     PST_TOO_LARGE);
+    assert_int_equal(
+        apply_update(&by_header, PST_STR_NONE, &update, &change, &out),
+        PST_TOO_LARGE);
     assert_int_equal(change, CREDENTIALS_ENDED);
     assert_text("out", out, "untouched");
     assert_int_equal(credentials_emit_header(arena, PST_STR("{"), &name, &out),
@@ -333,8 +335,8 @@ test_longest_token(void **state)
     (void)state;
     memset(longest, 'x', sizeof(longest));
     update.token = (struct pst_str){longest, sizeof(longest)};
-    assert_int_equal(follow(&config, PST_STR_NONE, &update, &change, &out),
-                     PST_OK);
+    assert_int_equal(
+        apply_update(&config, PST_STR_NONE, &update, &change, &out), PST_OK);
     assert_int_equal(out.len, PST_UPSTREAM_MAX);
     assert_int_equal(credentials_emit_header(arena, out, &name, &value),
                      PST_OK);
@@ -352,8 +354,9 @@ test_json_backend(void **state)
     struct pst_str out;
 
     (void)state;
-    assert_int_equal(follow(&config, PST_STR("\"a\""), &update, &change, &out),
-                     PST_OK);
+    assert_int_equal(
+        apply_update(&config, PST_STR("\"a\""), &update, &change, &out),
+        PST_OK);
     assert_int_equal(change, CREDENTIALS_SAME);
     assert_text("kept", out, "\"a\"");
 }
@@ -363,12 +366,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_emit),
-        cmocka_unit_test(test_follow_token),
-        cmocka_unit_test(test_follow_cookies),
+        cmocka_unit_test(test_apply_token),
+        cmocka_unit_test(test_apply_cookies),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_longest_token),
         cmocka_unit_test(test_json_backend),
     };
 
-    return cmocka_run_group_tests_name("jar", tests, setup, cleanup);
+    return cmocka_run_group_tests_name("credentials", tests, setup, cleanup);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_csrf_token.c - which form tokens are good, for whom, where and when
+ * test_csrf_token.c - which CSRF tokens are valid: form, session, time
  * (design 2.7, R49): one row each.
  */
 #include <setjmp.h>
@@ -46,7 +46,7 @@ tear_down(void **state)
 }
 
 static struct auth
-visit_of(enum who who)
+auth_of(enum who who)
 {
     struct auth auth = {.has_session = who != NOBODY};
 
@@ -67,7 +67,7 @@ static enum pst_err
 check_of(enum who who, int64_t began, enum csrf_token_form form,
          struct pst_str token)
 {
-    struct auth auth = visit_of(who);
+    struct auth auth = auth_of(who);
 
     auth.session.iat = began;
     return csrf_token_check(&fix.ctx, &fix.req, &auth, form, token);
@@ -82,7 +82,7 @@ check(enum who who, enum csrf_token_form form, struct pst_str token)
 static struct pst_str
 make(enum who who, enum csrf_token_form form)
 {
-    struct auth auth = visit_of(who);
+    struct auth auth = auth_of(who);
     struct pst_str token = PST_STR_NONE;
 
     assert_int_equal(csrf_token_make(&fix.ctx, fix.arena, &auth, form, &token),
@@ -189,19 +189,19 @@ test_forged(void **state)
     struct pst_str claims =
         PST_STR("{\"form\":\"login\",\"session\":\"\",\"iat\":1700000000}");
     struct pst_str token;
-    char *octets;
+    char *bytes;
 
     (void)state;
     begin();
     token = make(NOBODY, CSRF_TOKEN_LOGIN);
-    octets = pst_arena_alloc(fix.arena, token.len);
-    assert_non_null(octets);
+    bytes = pst_arena_alloc(fix.arena, token.len);
+    assert_non_null(bytes);
     for (size_t i = 0; i < token.len; i++) {
-        memcpy(octets, token.ptr, token.len);
-        octets[i] = octets[i] == 'A' ? 'B' : 'A';
-        assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN,
-                               (struct pst_str){octets, token.len}),
-                         PST_STALE_FORM);
+        memcpy(bytes, token.ptr, token.len);
+        bytes[i] = bytes[i] == 'A' ? 'B' : 'A';
+        assert_int_equal(
+            check(NOBODY, CSRF_TOKEN_LOGIN, (struct pst_str){bytes, token.len}),
+            PST_STALE_FORM);
     }
     assert_int_equal(check(NOBODY, CSRF_TOKEN_LOGIN, PST_STR("x")),
                      PST_STALE_FORM);
@@ -280,7 +280,7 @@ test_missing_but_required(void **state)
 static void
 test_no_random(void **state)
 {
-    struct auth auth = visit_of(NOBODY);
+    struct auth auth = auth_of(NOBODY);
     struct pst_str token = PST_STR_NONE;
 
     (void)state;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_documents.c - where a document's meaning comes from: the parser, what
- * was read before, automatic persisted queries, a manifest; and trusted
- * documents, that let nothing else through.
+ * test_documents.c - the meaning of a document from the parser, the cache, an
+ * automatic persisted query or the manifest.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +73,7 @@ fixture_close(void **state)
     return 0;
 }
 
-/* Fails the test unless it is what is wanted. */
+/* Read a document; fail the test unless it has the wanted result. */
 static const struct pst_graphql_meaning *
 read_text(struct pst_str text, enum pst_err want)
 {
@@ -106,7 +105,7 @@ persist(struct pst_str text, const uint8_t *hash, enum pst_err want)
     return meaning;
 }
 
-/* By the SHA-256 of a text; NULL: it is not there. */
+/* Find a text by its SHA-256. NULL: not found. */
 static const struct pst_graphql_meaning *
 find_hash_of(struct pst_str text)
 {
@@ -142,7 +141,7 @@ test_remembered(void **state)
     pst_arena_reset(fix.arena);
     assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
     assert_true(pst_str_equal(first->text, PST_STR(ME)));
-    /* by its text alone: nobody registered it */
+    /* found only by text: it is not registered */
     assert_null(find_hash_of(PST_STR(ME)));
 }
 
@@ -160,7 +159,7 @@ test_malformed(void **state)
     }
 }
 
-/* L55: no text is none that could be remembered under a hash. */
+/* L55: an empty text cannot be registered. */
 static void
 test_blank(void **state)
 {
@@ -171,7 +170,7 @@ test_blank(void **state)
     assert_null(find_hash_of(PST_STR("")));
 }
 
-/* What may hold a password in its text is not kept from request to request. */
+/* Documents whose text can contain a password are not cached. */
 static void
 test_passwords_are_forgotten(void **state)
 {
@@ -226,13 +225,13 @@ test_automatic_persisted_queries(void **state)
     assert_ptr_equal(find_hash_of(PST_STR(ME)), first);
     assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
     assert_ptr_equal(persist(PST_STR(ME), NULL, PST_OK), first);
-    /* one that was read first */
+    /* a text that was read before it is registered */
     first = read_text(PST_STR("{b}"), PST_OK);
     assert_ptr_equal(persist(PST_STR("{b}"), NULL, PST_OK), first);
     assert_ptr_equal(find_hash_of(PST_STR("{b}")), first);
 }
 
-/* Registered and used once, it stays when others come in numbers. */
+/* A registered query that was used once is not evicted by many others. */
 static void
 test_flood(void **state)
 {
@@ -251,7 +250,7 @@ test_flood(void **state)
     assert_null(find_hash_of(PST_STR("{ a1(b: 1) }")));
 }
 
-/* Plain CGI: nothing is remembered, everything else is as it is. */
+/* Plain CGI: nothing is cached; the rest is the same. */
 static void
 test_not_lasting(void **state)
 {
@@ -315,7 +314,7 @@ test_manifest(void **state)
     }
 }
 
-/* L55, L67: trusted documents pass byte for byte or not at all. */
+/* L55, L67: with a manifest only, texts must be listed byte for byte. */
 static void
 test_manifest_only(void **state)
 {
@@ -367,7 +366,7 @@ test_bad_manifest(void **state)
     assert_null(documents);
 }
 
-/* A meaning lives as long as the arena, whatever the memory has room for. */
+/* A meaning is valid until the arena's reset, also after eviction. */
 static void
 test_held(void **state)
 {
@@ -391,7 +390,7 @@ test_held(void **state)
     fix.arena = ours;
 }
 
-/* Each allocation fails in its turn: of the heap, and of the request. */
+/* Each allocation fails in turn: of the heap, and of the arena. */
 static void
 test_no_memory(void **state)
 {
@@ -438,7 +437,7 @@ struct job {
     bool is_right;
 };
 
-/* Some documents in common, many of one's own; each is what it should be. */
+/* Threads read some documents in common and many others; all are right. */
 static void *
 work(void *context)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_fcgi_record.c - only whole, sound heads reach libfcgi (L44).
+ * test_fcgi_record.c - libfcgi gets complete, valid heads only (L44), and they
+ * are waited for without being read.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "engine/fcgi_record.h"
 
@@ -147,7 +150,7 @@ bytes_of(const char *bytes, size_t len)
 }
 
 static void
-test_judge(void **state)
+test_check(void **state)
 {
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -156,20 +159,20 @@ test_judge(void **state)
             fcgi_record_check(bytes_of(rows[i].bytes, rows[i].len), &len);
 
         if (got != rows[i].want || len != rows[i].want_len)
-            fail_msg("row '%s': verdict %d, %zu octets", rows[i].name, (int)got,
+            fail_msg("row '%s': status %d, %zu bytes", rows[i].name, (int)got,
                      len);
     }
 }
 
-/* However much of a sound head is there, more may come; never anything else,
- * and nothing beyond it is looked at (the copies end where they end). */
+/* Each beginning of a valid head is incomplete and not invalid. Each is in an
+ * allocation of its own, so that reading beyond it is detected. */
 static void
 test_every_beginning(void **state)
 {
-    static const char sound[] = BEGIN "\1\4\0\1\0\15\2\0"
-                                      "\1\3Aabc\x80\0\0\1\1Bb"
-                                      "pp" END;
-    size_t whole = sizeof(sound) - 1;
+    static const char head[] = BEGIN "\1\4\0\1\0\15\2\0"
+                                     "\1\3Aabc\x80\0\0\1\1Bb"
+                                     "pp" END;
+    size_t whole = sizeof(head) - 1;
 
     (void)state;
     for (size_t len = 0; len <= whole; len++) {
@@ -180,12 +183,165 @@ test_every_beginning(void **state)
         enum fcgi_record_status got;
 
         assert_non_null(copy);
-        memcpy(copy, sound, len);
+        memcpy(copy, head, len);
         got = fcgi_record_check(bytes_of(copy, len), &untouched);
         free(copy);
         if (got != want || untouched != 77)
-            fail_msg("%zu octets: verdict %d", len, (int)got);
+            fail_msg("%zu bytes: status %d", len, (int)got);
     }
+}
+
+static const char begin_request[] = "\1\1\0\1\0\10\0\0"
+                                    "\0\1\0\0\0\0\0\0";
+static const char end_of_params[] = "\1\4\0\1\0\0\0\0";
+static const char abort_record[] = "\1\2\0\1\0\0\0\0";
+static const char get_values[] = "\1\11\0\0\0\0\0\0";
+static const char no_values[] = "\1\12\0\0\0\0\0\0";
+
+static struct fcgi_preread preread;
+static int ends[2];
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+/* Send a string literal's bytes from the other end. */
+#define SEND(literal)                                              \
+    assert_int_equal(write(ends[1], literal, sizeof(literal) - 1), \
+                     sizeof(literal) - 1)
+
+static void
+assert_wiped(void)
+{
+    for (size_t i = 0; i < sizeof(preread.bytes); i++)
+        assert_int_equal(preread.bytes[i], 0);
+}
+
+static void
+test_head_is_not_read(void **state)
+{
+    char bytes[64];
+
+    (void)state;
+    SEND(begin_request);
+    SEND(end_of_params);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_REQUEST);
+    assert_int_equal(recv(ends[0], bytes, sizeof(bytes), 0),
+                     sizeof(begin_request) + sizeof(end_of_params) - 2);
+    assert_memory_equal(bytes, begin_request, sizeof(begin_request) - 1);
+    assert_wiped();
+}
+
+static void
+test_incomplete_head_times_out(void **state)
+{
+    (void)state;
+    SEND(begin_request);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 30),
+                     FCGI_PREREAD_CLOSE);
+    assert_wiped();
+}
+
+/* The other end closes: that ends a wait of up to a minute. */
+static void
+test_head_cut_off(void **state)
+{
+    (void)state;
+    SEND(begin_request);
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
+}
+
+static void
+test_whole_head_before_closing(void **state)
+{
+    (void)state;
+    SEND(begin_request);
+    SEND(end_of_params);
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_REQUEST);
+}
+
+static void
+test_closed_at_once(void **state)
+{
+    (void)state;
+    shutdown(ends[1], SHUT_WR);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
+}
+
+static void
+test_other_protocol(void **state)
+{
+    (void)state;
+    SEND("GET / HTTP/1.1\r\n");
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
+    assert_wiped();
+}
+
+static void
+test_stale_record_is_skipped(void **state)
+{
+    (void)state;
+    SEND(abort_record);
+    SEND(begin_request);
+    SEND(end_of_params);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_IDLE);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_REQUEST);
+}
+
+static void
+test_management_is_answered(void **state)
+{
+    char bytes[64];
+
+    (void)state;
+    SEND(get_values);
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                     FCGI_PREREAD_IDLE);
+    assert_int_equal(recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT),
+                     sizeof(no_values) - 1);
+    assert_memory_equal(bytes, no_values, sizeof(no_values) - 1);
+    assert_int_equal(recv(ends[0], bytes, 1, MSG_DONTWAIT), -1);
+    assert_wiped();
+}
+
+/* The buffer is full and the head still incomplete. */
+static void
+test_head_too_large(void **state)
+{
+    static char record[8 + 0xffff] = "\1\4\0\1\377\377";
+    int size = 1 << 20;
+
+    (void)state;
+    /* One value of 65,000 bytes, then others as long. */
+    memcpy(record + 8, "\0\200\0\375\350", 5);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    SEND(begin_request);
+    assert_int_equal(send(ends[1], record, sizeof(record), MSG_DONTWAIT),
+                     sizeof(record));
+    assert_int_equal(fcgi_preread_wait(&preread, ends[0], 60000),
+                     FCGI_PREREAD_CLOSE);
+    assert_wiped();
 }
 
 #define ANSWER(name, bytes, want)                              \
@@ -222,27 +378,40 @@ test_answers(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(answers); i++) {
-        char storage[FCGI_RECORD_ANSWER_MAX];
-        struct pst_str got;
-        struct pst_buf buf;
+        char got[64];
+        ssize_t len;
 
-        pst_buf_init(&buf, storage, sizeof(storage));
-        fcgi_record_answer(&buf, bytes_of(answers[i].bytes, answers[i].len));
-        assert_int_equal(pst_buf_finish(&buf, &got), PST_OK);
-        if (got.len != answers[i].want_len ||
-            memcmp(got.ptr, answers[i].want, got.len) != 0)
-            fail_msg("row '%s': %zu octets", answers[i].name, got.len);
+        assert_int_equal(write(ends[1], answers[i].bytes, answers[i].len),
+                         answers[i].len);
+        assert_int_equal(fcgi_preread_wait(&preread, ends[0], 0),
+                         FCGI_PREREAD_IDLE);
+        len = recv(ends[1], got, sizeof(got), MSG_DONTWAIT);
+        if (len != (ssize_t)answers[i].want_len ||
+            memcmp(got, answers[i].want, answers[i].want_len) != 0)
+            fail_msg("row '%s': %zd bytes", answers[i].name, len);
     }
 }
+
+#define CONNECTION_TEST(test) \
+    cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_check),
         cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_answers),
+        CONNECTION_TEST(test_head_is_not_read),
+        CONNECTION_TEST(test_incomplete_head_times_out),
+        CONNECTION_TEST(test_head_cut_off),
+        CONNECTION_TEST(test_whole_head_before_closing),
+        CONNECTION_TEST(test_closed_at_once),
+        CONNECTION_TEST(test_other_protocol),
+        CONNECTION_TEST(test_stale_record_is_skipped),
+        CONNECTION_TEST(test_management_is_answered),
+        CONNECTION_TEST(test_head_too_large),
+        CONNECTION_TEST(test_answers),
     };
 
-    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("fcgi_record", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_check.c - names that stand twice, and spreads that are followed.
+ * test_graphql_check.c - duplicate names, fragment spreads, cycles and
+ * depth.
  */
 #include "graphql/check.h"
 
@@ -21,7 +22,7 @@
 static char text[MANY * 8];
 static struct graphql_name names[MANY];
 
-/* Write the name number at its place. */
+/* Set name i to "n" and the number. */
 static void
 put_name(size_t i, unsigned number)
 {
@@ -47,7 +48,7 @@ test_sorts(void **state)
     }
 }
 
-/* The earliest of the names that have stood before. */
+/* The first name that repeats an earlier one is found. */
 static void
 test_finds_duplicates(void **state)
 {
@@ -59,7 +60,7 @@ test_finds_duplicates(void **state)
             for (size_t i = 0; i < 30; i++)
                 put_name(i, (unsigned)i);
             put_name(second, (unsigned)first);
-            put_name(25, 24); /* sorts behind, as a rule */
+            put_name(25, 24); /* usually sorts behind */
             put_name(26, 1);  /* sorts before */
             found = graphql_names_sort(names, 30);
             assert_non_null(found);
@@ -90,7 +91,7 @@ test_finds_names(void **state)
     assert_null(graphql_names_find(names, 0, PST_STR("n0")));
 }
 
-/* A graph of fragments: fragment i has spreads to the letters of edges[i]. */
+/* A graph of fragments: fragment i spreads those in edges[i]. */
 struct graph {
     struct graphql_fragment fragments[8];
     struct pst_graphql_selection selections[8][8];

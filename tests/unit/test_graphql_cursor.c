@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_cursor.c - places, and characters that are refused.
+ * test_graphql_cursor.c - locations, and the messages for refused characters.
  */
 #include "graphql/cursor.h"
 
@@ -75,12 +75,12 @@ test_refused_characters(void **state)
         const char *text;
         const char *part; /* of the message */
     } rows[] = {
-        {"\x01", "U+0001 must not stand outside strings"},
-        {"\x0B", "U+000B must not stand outside strings"},
-        {"\x7F", "U+007F must not stand outside strings"},
-        {"\xC2\x85", "U+0085 must not stand outside strings"},
-        {"\xE2\x80\xA8", "U+2028 must not stand outside strings"},
-        {"\xE2\x80\xA9", "U+2029 must not stand outside strings"},
+        {"\x01", "U+0001 is not allowed outside strings"},
+        {"\x0B", "U+000B is not allowed outside strings"},
+        {"\x7F", "U+007F is not allowed outside strings"},
+        {"\xC2\x85", "U+0085 is not allowed outside strings"},
+        {"\xE2\x80\xA8", "U+2028 is not allowed outside strings"},
+        {"\xE2\x80\xA9", "U+2029 is not allowed outside strings"},
         {"\xEF\xBB\xBF", "byte order mark"},
         {"\r", "carriage return"},
         {"\xFF", "not valid UTF-8"},
@@ -103,7 +103,7 @@ test_refused_characters(void **state)
     }
 }
 
-/* A message is never longer than its place. */
+/* A message is never longer than its buffer. */
 static void
 test_long_message(void **state)
 {

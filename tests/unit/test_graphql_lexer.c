@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_lexer.c - the tokens of a document, and what is refused between
- * them.
+ * test_graphql_lexer.c - tokens, their locations, and refused characters.
  */
 #include "graphql/lexer.h"
 
@@ -115,7 +114,7 @@ test_tokens(void **state)
     }
 }
 
-/* Where one reader ends a comment and another does not, a field can hide. */
+/* A character at which only some parsers end a comment could hide a field. */
 static void
 test_refused_between_tokens(void **state)
 {
@@ -125,25 +124,25 @@ test_refused_between_tokens(void **state)
         uint32_t column;
     } rows[] = {
 #define T(literal) {"" literal, sizeof(literal) - 1}
-        {T("a\x0B"), "U+000B must not stand outside strings", 2},
-        {T("\x0C"), "U+000C must not stand outside strings", 1},
-        {T("\0"), "U+0000 must not stand outside strings", 1},
-        {T("a\x7F"), "U+007F must not stand outside strings", 2},
-        {T(" \xC2\x85"), "U+0085 must not stand outside strings", 2},
-        {T("\xE2\x80\xA8"), "U+2028 must not stand outside strings", 1},
-        {T("\xE2\x80\xA9"), "U+2029 must not stand outside strings", 1},
+        {T("a\x0B"), "U+000B is not allowed outside strings", 2},
+        {T("\x0C"), "U+000C is not allowed outside strings", 1},
+        {T("\0"), "U+0000 is not allowed outside strings", 1},
+        {T("a\x7F"), "U+007F is not allowed outside strings", 2},
+        {T(" \xC2\x85"), "U+0085 is not allowed outside strings", 2},
+        {T("\xE2\x80\xA8"), "U+2028 is not allowed outside strings", 1},
+        {T("\xE2\x80\xA9"), "U+2029 is not allowed outside strings", 1},
         {T("a\rb"), "carriage return must be followed", 2},
         {T("a\r"), "carriage return must be followed", 2},
         {T("a\r\r\n"), "carriage return must be followed", 2},
         {T("a\xEF\xBB\xBF"), "byte order mark", 2},
         {T("\xEF\xBB\xBF\xEF\xBB\xBF"), "byte order mark", 1},
-        {T("#\x0B"), "U+000B must not stand outside strings", 2},
-        {T("#\0"), "U+0000 must not stand outside strings", 2},
-        {T("#\x7F"), "U+007F must not stand outside strings", 2},
-        {T("#\xC2\x85"), "U+0085 must not stand outside strings", 2},
-        {T("#\xC2\x9F"), "U+009F must not stand outside strings", 2},
-        {T("#\xE2\x80\xA8"), "U+2028 must not stand outside strings", 2},
-        {T("#\xE2\x80\xA9"), "U+2029 must not stand outside strings", 2},
+        {T("#\x0B"), "U+000B is not allowed outside strings", 2},
+        {T("#\0"), "U+0000 is not allowed outside strings", 2},
+        {T("#\x7F"), "U+007F is not allowed outside strings", 2},
+        {T("#\xC2\x85"), "U+0085 is not allowed outside strings", 2},
+        {T("#\xC2\x9F"), "U+009F is not allowed outside strings", 2},
+        {T("#\xE2\x80\xA8"), "U+2028 is not allowed outside strings", 2},
+        {T("#\xE2\x80\xA9"), "U+2029 is not allowed outside strings", 2},
         {T("#\xC3\xA9\xEF\xBB\xBF"), "byte order mark", 3},
         {T("# a\rb"), "carriage return must be followed", 4},
         {T("#\r"), "carriage return must be followed", 2},
@@ -229,7 +228,7 @@ test_values(void **state)
     }
 }
 
-/* Exactly the limit, and one over. */
+/* Exactly at the limit, and one above. */
 static void
 test_token_limit(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_literal.c - numbers and strings, and what is refused in them.
+ * test_graphql_literal.c - accepted and refused numbers and strings.
  */
 #include "graphql/literal.h"
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* A text with its length, for tables. */
+/* A string view as a constant initializer. */
 #define T(literal)                      \
     {                                   \
         "" literal, sizeof(literal) - 1 \
@@ -94,7 +94,7 @@ static const struct string_row string_rows[] = {
     {T("\"\\uD83D\\uDE00\""), "\\uD83D\\uDE00", NULL, 0},
     {T("\"\x7F\xC2\x85\xE2\x80\xA8\xEF\xBB\xBF\""),
      "\x7F\xC2\x85\xE2\x80\xA8\xEF\xBB\xBF", NULL, 0},
-    {T("\"abc"), NULL, "has no end", 1},
+    {T("\"abc"), NULL, "is not terminated", 1},
     {T("\"abc\\"), NULL, "unknown escape", 5},
     {T("\"a\nb\""), NULL, "must end on its line", 3},
     {T("\"a\rb\""), NULL, "must end on its line", 3},
@@ -104,8 +104,8 @@ static const struct string_row string_rows[] = {
     {T("\"\\x41\""), NULL, "unknown escape", 2},
     {T("\"\\u12\""), NULL, "four hex digits", 2},
     {T("\"\\u{41}\""), NULL, "write \\uXXXX", 2},
-    {T("\"\\uD83D\""), NULL, "half of a surrogate pair", 2},
-    {T("\"\\uDE00\""), NULL, "half of a surrogate pair", 2},
+    {T("\"\\uD83D\""), NULL, "unpaired surrogate", 2},
+    {T("\"\\uDE00\""), NULL, "unpaired surrogate", 2},
     {T("\"\xED\xA0\x80\""), NULL, "not valid UTF-8", 2},
     {T("\"\xFF\""), NULL, "not valid UTF-8", 2},
 };
@@ -115,7 +115,7 @@ static const struct string_row block_rows[] = {
     {T("\"\"\"a\tb\"\"\" c"), "a\tb", NULL, 0},
     {T("\"\"\"a\n b\r\n\"\"\""), "a\n b\r\n", NULL, 0},
     {T("\"\"\"\xC3\xA9\x7F\"\"\""), "\xC3\xA9\x7F", NULL, 0},
-    {T("\"\"\"a"), NULL, "has no end", 1},
+    {T("\"\"\"a"), NULL, "is not terminated", 1},
     {T("\"\"\"a\"\""), NULL, "must not contain \" or \\", 5},
     {T("\"\"\"a\"b\"\"\""), NULL, "must not contain \" or \\", 5},
     {T("\"\"\"\"a\"\"\""), NULL, "must not contain \" or \\", 4},
@@ -171,7 +171,7 @@ test_block_strings(void **state)
         check_string(&block_rows[i], true);
 }
 
-/* Lines of a block string are lines of the document. */
+/* Line ends in block strings count for locations. */
 static void
 test_lines_of_block(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_parser.c - whole documents, and the public vectors of documents
+ * test_graphql_parser.c - whole documents, and the public vectors: documents
  * that parsers read in different ways (design 2.5).
  */
 #include "graphql/parser.h"
@@ -42,7 +42,7 @@ tear_down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-/* Parse a document, and give it back in one way; NULL: refused. */
+/* Parse a document and print it in a normal form. NULL: refused. */
 static const char *
 read_document(struct pst_arena *arena, struct pst_str text, bool has_places,
               enum pst_err *e, struct pst_graphql_error *error)
@@ -143,7 +143,7 @@ struct refused_row {
         {"" literal, sizeof(literal) - 1}, message, column \
     }
 
-/* What no parser takes. */
+/* Documents that every parser refuses. */
 static const struct refused_row grammar_rows[] = {
     R("", "found the end of the document, expected query, mutation", 1),
     R(" ,, ", "found the end of the document", 5),
@@ -166,9 +166,9 @@ static const struct refused_row grammar_rows[] = {
     R("query($a:[]){a}", "found \"]\", expected a type", 11),
     R("query($a:Int!!){a}", "found \"!\", expected a variable or", 14),
     R("query($a:Int=){a}", "found \")\", expected a value", 14),
-    R("query($a:Int=$b){a}", "a variable must not stand in a default", 14),
-    R("query($a:[Int]=[$b]){a}", "a variable must not stand", 17),
-    R("query($a:Int@d(x:$b)){a}", "a variable must not stand", 18),
+    R("query($a:Int=$b){a}", "a variable is not allowed in a default", 14),
+    R("query($a:[Int]=[$b]){a}", "a variable is not allowed", 17),
+    R("query($a:Int@d(x:$b)){a}", "a variable is not allowed", 18),
     R("query($a:Int @d = 1){a}", "found \"=\", expected a variable", 17),
     R("fragment", "found the end of the document, expected the frag", 9),
     R("fragment on on T{a}", "which is not \"on\"", 10),
@@ -181,11 +181,11 @@ static const struct refused_row grammar_rows[] = {
     R("query(\"d\"){a}", "found \")\", expected a variable", 10),
     R("query(\"d\" \"e\" $a:Int){a}", "found a string, expected a var", 11),
     R("query A{a} \"d\"", "found the end of the document, expected", 15),
-    R("{a(b:\"", "the string that begins here has no end", 6),
+    R("{a(b:\"", "the string that begins here is not terminated", 6),
     R("{a} \xFF", "not valid UTF-8", 5),
 };
 
-/* L67: what some parsers take, or all of them in different ways. */
+/* L67: documents that some parsers accept, or that parsers read differently. */
 static const struct refused_row beyond_rows[] = {
     R("{}", "a selection set must not be empty", 2),
     R("{a()}", "an argument list must not be empty", 4),
@@ -193,36 +193,36 @@ static const struct refused_row beyond_rows[] = {
       "a}",
       "byte order mark", 2),
     R("{a #\r}", "carriage return", 5),
-    R("{a #\xE2\x80\xA8}", "U+2028 must not stand outside strings", 5),
+    R("{a #\xE2\x80\xA8}", "U+2028 is not allowed outside strings", 5),
     R("{a(b:\"\\u{41}\")}", "write \\uXXXX", 7),
     R("{a(b:\"\"\"\\\"\"\"\"\"\")}", "block strings must not contain", 9),
-    R("{a(b:[\"\"\"x\"\"\"])}", "a block string must not stand in a list", 7),
+    R("{a(b:[\"\"\"x\"\"\"])}", "a block string is not allowed in a list", 7),
     R("{a(b:1c:2)}", "a number must not be followed by a name", 7),
     R("fragment F($a:Int) on T{a}", "variables on a fragment", 11),
     R("{...F(a:1)}fragment F on T{a}", "arguments on a fragment", 6),
     R("{a!}", "\"!\" and \"?\" on a field", 3),
-    R("type A{a:Int}{a}", "definitions of types must not stand", 1),
-    R("schema{query:Q}{a}", "definitions of types must not stand", 1),
-    R("scalar A{a}", "definitions of types must not stand", 1),
-    R("interface A{a:Int}{a}", "definitions of types must not stand", 1),
-    R("union A=B{a}", "definitions of types must not stand", 1),
-    R("enum A{B}{a}", "definitions of types must not stand", 1),
-    R("input A{b:Int}{a}", "definitions of types must not stand", 1),
-    R("directive@a on FIELD{a}", "definitions of types must not stand", 1),
-    R("extend type A{a:Int}{a}", "definitions of types must not stand", 1),
-    R("\"d\" type A{a:Int}{a}", "definitions of types must not stand", 5),
+    R("type A{a:Int}{a}", "type definitions are not allowed", 1),
+    R("schema{query:Q}{a}", "type definitions are not allowed", 1),
+    R("scalar A{a}", "type definitions are not allowed", 1),
+    R("interface A{a:Int}{a}", "type definitions are not allowed", 1),
+    R("union A=B{a}", "type definitions are not allowed", 1),
+    R("enum A{B}{a}", "type definitions are not allowed", 1),
+    R("input A{b:Int}{a}", "type definitions are not allowed", 1),
+    R("directive@a on FIELD{a}", "type definitions are not allowed", 1),
+    R("extend type A{a:Int}{a}", "type definitions are not allowed", 1),
+    R("\"d\" type A{a:Int}{a}", "type definitions are not allowed", 5),
     R("fragment F on T{a}", "an operation beside the fragments", 19),
     R("{a}{b}", "an operation without a name must be the only one", 1),
     R("{a}query B{b}", "an operation without a name must be the only", 1),
     R("query A{a}mutation{b}", "an operation without a name must be", 11),
-    R("query A{a}mutation A{b}", "the operation \"A\" stands twice", 20),
+    R("query A{a}mutation A{b}", "the operation \"A\" occurs twice", 20),
     R("{a}fragment F on T{a}fragment F on T{b}",
-      "the fragment \"F\" stands twice", 31),
-    R("query($a:Int,$b:Int,$a:ID){a}", "the variable \"a\" stands", 22),
-    R("{a(b:1,c:2,b:3)}", "the argument \"b\" stands twice", 12),
-    R("{a@d(b:1,b:1)}", "the argument \"b\" stands twice", 10),
-    R("{a(b:{c:1,c:2})}", "the input field \"c\" stands twice", 11),
-    R("query($a:A={b:1,b:2}){a}", "the input field \"b\" stands twice", 17),
+      "the fragment \"F\" occurs twice", 31),
+    R("query($a:Int,$b:Int,$a:ID){a}", "the variable \"a\" occurs", 22),
+    R("{a(b:1,c:2,b:3)}", "the argument \"b\" occurs twice", 12),
+    R("{a@d(b:1,b:1)}", "the argument \"b\" occurs twice", 10),
+    R("{a(b:{c:1,c:2})}", "the input field \"c\" occurs twice", 11),
+    R("query($a:A={b:1,b:2}){a}", "the input field \"b\" occurs twice", 17),
     R("{...F}", "there is no fragment \"F\" in the document", 2),
     R("{a{...F}}fragment G on T{a}", "there is no fragment \"F\"", 4),
     R("{a}fragment F on T{...G}", "there is no fragment \"G\"", 20),
@@ -261,7 +261,7 @@ test_refused_beyond_grammar(void **state)
     check_refused(*state, beyond_rows, PST_COUNT(beyond_rows));
 }
 
-/* What is sent on: without a BOM and descriptions, everything in its place. */
+/* The text to forward: without a BOM and descriptions, locations unchanged. */
 static void
 test_text(void **state)
 {
@@ -359,7 +359,7 @@ test_response_key(void **state)
         T("c")));
 }
 
-/* Limits: exactly there, and one over. */
+/* Limits: exactly at each, and one above. */
 
 static char large[PST_GRAPHQL_BYTES_MAX + 1];
 
@@ -403,7 +403,7 @@ test_token_limit(void **state)
     }
 }
 
-/* `depth` of "{a", and as many of "}". */
+/* `depth` times "{a", and as many "}". */
 static size_t
 write_nested(char *out, size_t depth)
 {
@@ -436,7 +436,7 @@ test_depth_limit(void **state)
     }
 }
 
-/* A deep fragment does not make the ones behind it deep. */
+/* The depth of a fragment does not count for the next one. */
 static void
 test_depth_of_each_fragment(void **state)
 {
@@ -456,7 +456,7 @@ test_depth_of_each_fragment(void **state)
     check_limit(*state, pst_buf_str(&buf).len, PST_OK, "");
 }
 
-/* A chain of fragments, each of which spreads the next. */
+/* A chain of fragments, each of which spreads the next one. */
 static void
 test_depth_through_fragments(void **state)
 {
@@ -480,7 +480,7 @@ test_depth_through_fragments(void **state)
     }
 }
 
-/* What would expand to 2 to the 150 fields is read in no time. */
+/* A document that expands to 2^150 fields is parsed quickly. */
 static void
 test_no_expansion(void **state)
 {
@@ -501,7 +501,7 @@ test_no_expansion(void **state)
     check_limit(*state, pst_buf_str(&buf).len, PST_OK, "");
 }
 
-/* Each allocation fails once; then one more goes well. */
+/* Each allocation fails in turn; afterwards parsing succeeds. */
 static void
 test_no_memory(void **state)
 {
@@ -528,7 +528,7 @@ test_no_memory(void **state)
     assert_in_range(n, 30, 100);
 }
 
-/* Much more than the arena has. */
+/* A document that needs much more memory than the arena has. */
 static void
 test_large_tree(void **state)
 {
@@ -542,20 +542,21 @@ test_large_tree(void **state)
 
 /* The public vectors. */
 
-/* The reasons why ours refuses what all that accept it read alike. */
+/* The reasons to refuse documents that all parsers that accept them read alike.
+ */
 static const char *const reasons[] = {
     "byte order mark",
     "a selection set must not be empty",
     "an operation beside the fragments",
     "an operation without a name must be the only one",
-    "stands twice",
-    "definitions of types must not stand",
+    "occurs twice",
+    "type definitions are not allowed",
     "a number must not be followed by a name or a dot",
     "escapes of the form \\u{...}",
-    "half of a surrogate pair",
+    "unpaired surrogate",
     "not valid UTF-8",
     "strings must not contain the control character",
-    "must not stand outside strings",
+    "is not allowed outside strings",
     "block strings must not contain",
     "a carriage return must be followed",
     "nested deeper than 200 levels",
@@ -570,7 +571,7 @@ is_reason(const char *message)
     return false;
 }
 
-/* A selection as the vectors have it: "a", "x=a", "...", "...F". */
+/* Print a selection as in the vectors: "a", "x=a", "...", "...F". */
 static void
 add_root(struct pst_buf *buf, const struct pst_graphql_selection *selection)
 {
@@ -583,7 +584,7 @@ add_root(struct pst_buf *buf, const struct pst_graphql_selection *selection)
     pst_buf_add(buf, selection->name);
 }
 
-/* Operations as the vectors have them: "query: a b". */
+/* Compare operations with the vectors' form: "query: a b". */
 static void
 check_operations(const char *name, const struct pst_graphql_document *document,
                  struct json_object *want)
@@ -627,7 +628,7 @@ check_vector(struct pst_arena *arena, struct json_object *entry)
     const enum pst_err e = pst_graphql_parse(arena, text, &document, &error);
     size_t accepting = 0;
 
-    /* A document that is no text: json-c has mended it. */
+    /* A document that is not valid UTF-8: json-c has replaced bytes. */
     if (pst_str_contains(text, T("\xEF\xBF\xBD")))
         return;
     for (size_t i = 0; i < PST_COUNT(readers); i++) {
@@ -643,7 +644,7 @@ check_vector(struct pst_arena *arena, struct json_object *entry)
         fail_msg("%s: accepted by nobody else", name);
     if (accepting > 0 && e && !is_reason(error.message))
         fail_msg("%s: refused: %s", name, error.message);
-    /* Descriptions are taken by the newer ones, and dropped here. */
+    /* Newer parsers accept descriptions; ours drops them. */
     if (accepting > 0 && accepting < PST_COUNT(readers) && !e &&
         !pst_str_starts(pst_str_from(name), T("desc on")) &&
         !pst_str_starts(pst_str_from(name), T("block desc on")))

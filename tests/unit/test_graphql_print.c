@@ -55,7 +55,7 @@ as_text(const struct pst_graphql_document *document)
     return text;
 }
 
-/* Take out what printing adds in front of each selection set. */
+/* Remove the fields that printing adds to each selection set. */
 static struct pst_str
 without_types(struct pst_str text)
 {
@@ -92,7 +92,7 @@ static const struct row rows[] = {
     {"fields below fields", "{a{b{c}d}}",
      "query  {__typename a {__typename b {__typename c} d}}"},
     {"alias", "{x:a{y:b}}", "query  {__typename x:a {__typename y:b}}"},
-    {"__typename stands twice, which is once", "{a{__typename b}}",
+    {"__typename occurs twice, which is once", "{a{__typename b}}",
      "query  {__typename a {__typename __typename b}}"},
     {"arguments", "{a(b:1,c:-2.5e3,d:E,e:true,f:false,g:null)}",
      "query  {__typename a(b:1,c:-2.5e3,d:E,e:true,f:false,g:null)}"},
@@ -154,7 +154,7 @@ test_documents(void **state)
     }
 }
 
-/* Strings of every kind come back as they were, whatever is in them. */
+/* All strings have the same value after printing and parsing. */
 static void
 test_strings(void **state)
 {
@@ -187,7 +187,7 @@ test_strings(void **state)
     }
 }
 
-/* What does not fit is told, and is not cut. */
+/* A document that does not fit is an error, not truncated. */
 static void
 test_bounds(void **state)
 {

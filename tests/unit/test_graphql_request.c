@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_graphql_request.c - HTTP requests as GraphQL clients and attackers send
- * them, and what is read of them.
+ * them. The URL of a POST: test_graphql_parameters.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ static const struct config config = {
     .forward_parameter_count = PST_COUNT(listed),
 };
 
-/* A body, and an error in the place of its end. */
+/* A body, and an error to return at its end. */
 struct source {
     struct pst_str body;
     enum pst_err fail;
@@ -36,11 +36,11 @@ struct source {
 /* What a client sends. */
 struct sent {
     const char *method;
-    const char *url; /* behind "?" */
+    const char *url; /* the query string */
     const char *type;
     const char *coding;
     struct pst_str body;
-    bool is_chunked; /* no length is told */
+    bool is_chunked; /* no Content-Length */
 };
 
 static struct pst_arena *arena;
@@ -141,12 +141,12 @@ check_text(const char *row, struct pst_str got, const char *want)
         text, sizeof(text) - 1 \
     }
 
-/* POST: what is read, or how it is refused. */
+/* POST: the request that is read, or the error. */
 static const struct {
     const char *name;
     struct sent sent;
     enum pst_err e;
-    const char *document; /* of the first call */
+    const char *document; /* of the first request */
     const char *parameters;
 } posts[] = {
     {"plain",
@@ -264,7 +264,7 @@ static const struct {
      PST_BAD_TYPE,
      NULL,
      NULL},
-    /* L67: the same bytes are another text in UTF-7. */
+    /* L67: in UTF-7 the same bytes are another text. */
     {"another charset",
      {.type = JSON ";charset=utf-7", .body = BODY("{\"query\":\"{a}\"}")},
      PST_MALFORMED,
@@ -318,102 +318,19 @@ static const struct {
      NULL,
      NULL},
 
-    /* What the URL of a POST may say. */
-    {"an unknown parameter",
-     {.type = JSON, .url = "a=b&c", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_OK,
-     "{a}",
-     NULL},
-    {"one that is passed on",
+    /* The URL of a POST. */
+    {"a forwarded parameter",
      {.type = JSON,
       .url = "x=y&languageCode=de-AT_1&c-c=",
       .body = BODY("{\"query\":\"{a}\"}")},
      PST_OK,
      "{a}",
      "languageCode=de-AT_1&c-c="},
-    {"its name in escapes",
-     {.type = JSON,
-      .url = "language%43ode=de&Languagecode=x%27",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_OK,
-     "{a}",
-     "languageCode=de"},
-    /* L65 */
-    {"SQL in it",
-     {.type = JSON,
-      .url = "languageCode=de%27%20OR%201=1",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"a dot in it",
-     {.type = JSON,
-      .url = "languageCode=de.AT",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"a space in it",
-     {.type = JSON,
-      .url = "languageCode=de+AT",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"it twice",
-     {.type = JSON,
-      .url = "languageCode=de&languageCode=de",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_DUPLICATE,
-     NULL,
-     NULL},
     /* L67 */
     {"a document in the URL",
      {.type = JSON,
       .url = "query=mutation%7Bb%7D",
       .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"an empty one",
-     {.type = JSON, .url = "a=b&query", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"in capitals",
-     {.type = JSON, .url = "%51UERY=1", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"variables",
-     {.type = JSON, .url = "Variables={}", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"a name",
-     {.type = JSON,
-      .url = "operationName=A",
-      .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"extensions",
-     {.type = JSON, .url = "extensions=", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"an id",
-     {.type = JSON, .url = "id=a", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"a NUL",
-     {.type = JSON, .url = "a=%00", .body = BODY("{\"query\":\"{a}\"}")},
-     PST_MALFORMED,
-     NULL,
-     NULL},
-    {"no UTF-8",
-     {.type = JSON, .url = "%ff", .body = BODY("{\"query\":\"{a}\"}")},
      PST_MALFORMED,
      NULL,
      NULL},
@@ -440,7 +357,7 @@ test_posts(void **state)
     }
 }
 
-/* GET: the same. */
+/* GET: the same for requests in the URL. */
 static const struct {
     const char *name;
     struct sent sent;
@@ -667,7 +584,7 @@ test_batch_sizes(void **state)
     }
 }
 
-/* Fifty long documents do not need the arena. */
+/* Fifty long documents do not fill the arena. */
 static void
 test_long_batch(void **state)
 {
@@ -695,7 +612,7 @@ test_long_batch(void **state)
     free(body);
 }
 
-/* L8, U34: the limit is told, and counts what was unpacked. */
+/* L8, U34: the message names the limit; it counts uncompressed bytes. */
 static void
 test_limits(void **state)
 {
@@ -820,5 +737,5 @@ main(void)
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
-    return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("graphql_request", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_request_emit.c - what the backend is sent: what was read, each
- * member once, and values byte for byte.
+ * test_graphql_request_emit.c - the JSON and the query string for the backend:
+ * each member once, values byte for byte.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ tear_down(void **state)
 static const struct pst_str names[] = {
     {"b", 1}, {"ab", 2}, {"_1", 2}, {"a", 1}, {"gone", 4}};
 
-/* A call as it was read, and a plan that passes the names above. */
+/* A request as read, and a plan that forwards the names above. */
 static struct graphql_request_plan
 plan_of(struct graphql_request *gql, const char *json)
 {
@@ -81,14 +81,15 @@ static const struct {
     const char *query; /* by GET */
 } rows[] = {
     {"{ \"query\" : \"{a}\" }", "{\"query\":\"{a}\"}", "query=%7Ba%7D"},
-    /* Our own escapes, not the client's. */
+    /* Documents are escaped anew. */
     {"{\"query\":\"{a(b:\\\"\\u00e9\\/\\u0009\\\")}\\n\"}",
      "{\"query\":\"{a(b:\\\"\xC3\xA9/\\t\\\")}\\n\"}",
      "query=%7Ba%28b%3A%22%C3%A9%2F%09%22%29%7D%0A"},
     {"{\"operationName\":\"\\u0041\",\"query\":\"{a}\"}",
      "{\"query\":\"{a}\",\"operationName\":\"A\"}",
      "query=%7Ba%7D&operationName=A"},
-    /* Byte for byte, in the client's order, and none that is not declared. */
+    /* Variables: byte for byte, in the client's order, and only declared ones.
+     */
     {"{\"variables\":{\"z\":1,\"a\" : 123456789012345678901234567890 ,"
      "\"\\u0062\":[ 1.0E+2,{\"x\":\"\\u0041\"} ],\"A\":1,\"c\":{}},"
      "\"query\":\"{a}\"}",
@@ -132,7 +133,7 @@ test_rows(void **state)
     }
 }
 
-/* The text of a plan goes, wherever it came from, and no hash. */
+/* The plan's text is sent, wherever it is from, and no hash. */
 static void
 test_remembered_text(void **state)
 {
@@ -198,7 +199,7 @@ test_batch(void **state)
     check_emitted("one", &list, plans, "[{\"query\":\"{a}\"}]");
 }
 
-/* As many names as a document can declare meet as many as fit 4 MiB. */
+/* As many declared variables as possible, and as many members as fit 4 MiB. */
 static void
 test_many_names(void **state)
 {

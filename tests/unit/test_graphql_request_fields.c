@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_request_fields.c - the members of one GraphQL request: what they
- * may be, what they say together, and what another reader could take for one of
- * them.
+ * test_graphql_request_fields.c - the members of one GraphQL request: their
+ * types and combinations, and names that other parsers could confuse.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +51,7 @@ read_json(const char *json, struct graphql_request *gql, const char **reason)
     return e;
 }
 
-/* Absent in `call` is NULL in a row. */
+/* NULL in a row means absent. */
 static void
 check(const char *row, const char *what, struct pst_str got, const char *want)
 {
@@ -90,7 +89,7 @@ static const struct {
     {"{\"id\":\"d\",\"query\":null}", PST_OK, NULL, NULL, NULL, NULL, "d"},
     {"{\"doc_id\":\"d\",\"query\":\"\"}", PST_OK, NULL, NULL, NULL, NULL, "d"},
 
-    /* L55: a blank document is none. */
+    /* L55: a document of white space only counts as not given. */
     {"{\"query\":\"\"}", PST_OK, NULL, NULL, NULL, NULL, NULL},
     {"{\"query\":\" \\t\\r\\n \"}", PST_OK, NULL, NULL, NULL, NULL, NULL},
     {"{\"query\":null}", PST_OK, NULL, NULL, NULL, NULL, NULL},
@@ -116,7 +115,7 @@ static const struct {
     {"{\"query\":\"{a}\",\"id\":\"a\"}", PST_MALFORMED, NULL, NULL, NULL, NULL,
      NULL},
 
-    /* L67: what a reader that ignores case would find. */
+    /* L67: members that a parser that ignores case would find. */
     {"{\"Query\":\"{a}\"}", PST_DUPLICATE, NULL, NULL, NULL, NULL, NULL},
     {"{\"query\":\"{a}\",\"QUERY\":\"{b}\"}", PST_DUPLICATE, NULL, NULL, NULL,
      NULL, NULL},
@@ -288,7 +287,7 @@ test_find(void **state)
     assert_true(is_alike);
     assert_string_equal(
         graphql_request_field_case_error(PST_STR("documentid")),
-        "a name differs from \"documentId\" in the case of letters");
+        "a name differs from \"documentId\" only in letter case");
     assert_int_equal(graphql_request_field_find(PST_STR("document"), &is_alike),
                      GRAPHQL_REQUEST_FIELD_COUNT);
     assert_false(is_alike);

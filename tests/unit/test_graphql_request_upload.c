@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_request_upload.c - a multipart request from its Content-Type to
- * the body that the backend gets.
+ * test_graphql_request_upload.c - the multipart body for the backend, from the
+ * client's multipart request.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,7 +87,8 @@ receive(const char *const *variables, const char *text,
 static const char *const usual[] = {"REQUEST_METHOD=POST", "CONTENT_TYPE=" TYPE,
                                     NULL};
 
-/* A plan for each call: the names above pass; `left_out` is left out. */
+/* A plan for each request: the names above are forwarded; the request
+ * `left_out` is omitted. */
 static void
 make_plans(const struct graphql_request_list *list, size_t left_out,
            struct graphql_request_plan *plans)
@@ -160,7 +161,7 @@ static const struct {
           "{\"1\":[\"0.variables.a\"]}") SENT_FILE("1", "1") CLOSE,
      0},
 
-    /* L67: another document than the one that was read. */
+    /* L67: the plan's document is sent, not the client's. */
     {"a file in the place of the document",
      ASKED("{\"query\":null,\"variables\":{\"a\":null}}", "{\"0\":[\"query\"]}")
          FILE("0") END,
@@ -237,7 +238,7 @@ test_rows(void **state)
     }
 }
 
-/* How the request as a whole may be wrong. */
+/* Errors in the request as a whole. */
 static void
 test_refused(void **state)
 {

@@ -37,7 +37,7 @@ tear_down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-/* Parse a selection set, and give it back in one way; NULL: refused. */
+/* Parse a selection set and print it in a normal form. NULL: refused. */
 static const char *
 read_selections(struct pst_arena *arena, const char *text,
                 struct pst_graphql_error *error,

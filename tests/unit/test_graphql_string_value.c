@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_string_value.c - what characters, escapes and strings stand for.
+ * test_graphql_string_value.c - the values of characters, escapes and strings.
  */
 #include "graphql/string_value.h"
 
@@ -39,7 +39,7 @@ test_characters(void **state)
         {"\xF4\x90\x80\x80", 0, 0}, /* above U+10FFFF */
         {"\xF5\x80\x80\x80", 0, 0},
         {"\xFF", 0, 0},
-        {"\xC2", 0, 0}, /* cut short */
+        {"\xC2", 0, 0}, /* truncated */
         {"\xE2\x80", 0, 0},
         {"\xF0\x9F\x98", 0, 0},
         {"\xC2z", 0, 0},
@@ -63,7 +63,7 @@ test_escapes(void **state)
     static const struct {
         const char *text;
         enum graphql_escape want;
-        size_t len; /* that is read */
+        size_t len; /* bytes read */
         uint32_t code;
     } rows[] = {
         {"\\\"", GRAPHQL_ESCAPE_VALID, 2, '"'},
@@ -115,7 +115,7 @@ test_escapes(void **state)
     }
 }
 
-/* A NUL is no letter of an escape. */
+/* A NUL after a backslash is not an escape. */
 static void
 test_escaped_nul(void **state)
 {

@@ -37,7 +37,7 @@ tear_down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-/* Parse directives, and give them back in one way; NULL: refused. */
+/* Parse directives and print them in a normal form. NULL: refused. */
 static const char *
 read_directives(struct pst_arena *arena, const char *text, bool is_const,
                 struct pst_graphql_error *error)
@@ -120,12 +120,12 @@ test_refused(void **state)
         {"@a(b:", "found the end of the document, expected a value", 6, false},
         {"@a(b:)", "found \")\", expected a value", 6, false},
         {"@a(b:1", "expected an argument's name or \")\"", 7, false},
-        {"@a(b:1,b:2)", "the argument \"b\" stands twice", 8, false},
+        {"@a(b:1,b:2)", "the argument \"b\" occurs twice", 8, false},
         {"@a(a:1 b:1 c:1 d:1 e:1 f:1 g:1 h:1 i:1 c:2)",
-         "the argument \"c\" stands twice", 40, false},
-        {"@a(b:{c:1 d:2 c:3})", "the input field \"c\" stands twice", 15,
+         "the argument \"c\" occurs twice", 40, false},
+        {"@a(b:{c:1 d:2 c:3})", "the input field \"c\" occurs twice", 15,
          false},
-        {"@a(b:[{c:1}{c:1 c:1}])", "the input field \"c\" stands twice", 17,
+        {"@a(b:[{c:1}{c:1 c:1}])", "the input field \"c\" occurs twice", 17,
          false},
         {"@a(b:[1", "expected a value or \"]\"", 8, false},
         {"@a(b:[1}])", "found \"}\", expected a value or \"]\"", 8, false},
@@ -138,12 +138,12 @@ test_refused(void **state)
         {"@a(b:@c)", "found \"@\", expected a value", 6, false},
         {"@a(b:\"\"\"x\"\"\" \"\")", "found a string, expected an argument", 14,
          false},
-        {"@a(b:[\"\"\"x\"\"\"])", "a block string must not stand in a list", 7,
+        {"@a(b:[\"\"\"x\"\"\"])", "a block string is not allowed in a list", 7,
          false},
         {"@a(b:[{c:[\"\"\"\"\"\"]}])",
-         "a block string must not stand in a list", 11, false},
-        {"@a(b:$c)", "a variable must not stand in a default value", 6, true},
-        {"@a(b:[{c:$d}])", "a variable must not stand in a default value", 10,
+         "a block string is not allowed in a list", 11, false},
+        {"@a(b:$c)", "a variable is not allowed in a default value", 6, true},
+        {"@a(b:[{c:$d}])", "a variable is not allowed in a default value", 10,
          true},
         {"@a(b:1c:2)", "a number must not be followed by a name", 7, false},
     };
@@ -161,7 +161,7 @@ test_refused(void **state)
     }
 }
 
-/* Many arguments, of which none, or the last, stands twice. */
+/* Many input fields, all different or with one duplicate. */
 static void
 test_many_arguments(void **state)
 {
@@ -188,10 +188,10 @@ test_many_arguments(void **state)
         assert_int_equal(graphql_parse_value(&parser, &value, false), !twice);
         pst_arena_reset(*state);
     }
-    assert_non_null(strstr(error.message, "\"a7\" stands twice"));
+    assert_non_null(strstr(error.message, "\"a7\" occurs twice"));
 }
 
-/* Exactly the limit, and one over. */
+/* Exactly at the limit, and one above. */
 static void
 test_depth(void **state)
 {

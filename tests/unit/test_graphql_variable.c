@@ -37,7 +37,7 @@ tear_down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-/* Parse variables, and give them back in one way; NULL: refused. */
+/* Parse variables and print them in a normal form. NULL: refused. */
 static const char *
 read_variables(struct pst_arena *arena, const char *text,
                struct pst_graphql_error *error)
@@ -115,13 +115,13 @@ test_refused(void **state)
         {"($a:Int!!)", "found \"!\", expected a variable or \")\"", 9},
         {"($a:!Int)", "found \"!\", expected a type", 5},
         {"($a:Int=)", "found \")\", expected a value", 9},
-        {"($a:Int=$b)", "a variable must not stand in a default value", 9},
-        {"($a:Int@d(x:$b))", "a variable must not stand in a default", 13},
+        {"($a:Int=$b)", "a variable is not allowed in a default value", 9},
+        {"($a:Int@d(x:$b))", "a variable is not allowed in a default", 13},
         {"($a:Int@d=1)", "found \"=\", expected a variable or \")\"", 10},
         {"($a:Int", "found the end of the document, expected a variable", 8},
         {"(\"d\")", "found \")\", expected a variable", 5},
         {"(\"d\" \"e\" $a:Int)", "found a string, expected a variable", 6},
-        {"($a:Int,$b:Int,$a:ID)", "the variable \"a\" stands twice", 17},
+        {"($a:Int,$b:Int,$a:ID)", "the variable \"a\" occurs twice", 17},
     };
 
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -136,7 +136,7 @@ test_refused(void **state)
     }
 }
 
-/* Where descriptions stood, quotes included. */
+/* The descriptions that were skipped, quotes included. */
 static void
 test_descriptions(void **state)
 {

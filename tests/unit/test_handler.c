@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_handler.c - whatever a handler does, there is one answer and one line
- * in the log, and nothing of it is left for the next request.
+ * test_handler.c - whatever a handler does, there is one answer and one log
+ * line, and nothing remains in the arena.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +17,11 @@
 #include "base/limits.h"
 #include "gateway/handler.h"
 
-/* One client: what it sends, and what it gets. */
+/* A client, and what it has received. */
 struct client {
     char got[8192];
     size_t got_len;
-    size_t pieces_left; /* until it goes away */
+    size_t pieces_left; /* it accepts so many, then it is gone */
     size_t flushed;
 };
 
@@ -33,7 +33,7 @@ static char log_path[] = "/tmp/test_handle_XXXXXX";
 static bool is_random_broken;
 
 static enum pst_err
-take(void *context, struct pst_str piece)
+receive(void *context, struct pst_str piece)
 {
     struct client *c = context;
 
@@ -100,17 +100,17 @@ tear_down(void **state)
     return unlink(log_path);
 }
 
-/* Have one request handled; its line in the log goes to `line`. */
+/* Handle one request. Its log line goes to `line`. */
 static bool
 handle_with(const char *const *variables, handler_fn *handler,
             char line[static 2048])
 {
-    const struct request_input origin = {
+    const struct request_input input = {
         .variables = variables,
         .source = {no_body, NULL, -1},
         .max_body = 1000,
     };
-    const struct response_sink sink = {take, flush, &client};
+    const struct response_sink sink = {receive, flush, &client};
     FILE *file;
     bool is_whole;
     size_t len;
@@ -119,14 +119,14 @@ handle_with(const char *const *variables, handler_fn *handler,
     client.got_len = 0;
     client.got[0] = '\0';
     client.flushed = 0;
-    is_whole = handler_run(&ctx, arena, &origin, &sink, handler);
+    is_whole = handler_run(&ctx, arena, &input, &sink, handler);
     assert_int_equal(pst_arena_used(arena), 0);
     file = fopen(log_path, "r");
     assert_non_null(file);
     len = fread(line, 1, 2047, file);
     line[len] = '\0';
     fclose(file);
-    /* One line, and not a second one. */
+    /* Exactly one line. */
     assert_non_null(strchr(line, '\n'));
     assert_int_equal(strchr(line, '\n')[1], '\0');
     return is_whole;
@@ -153,7 +153,7 @@ answer(struct context *g, struct request *req, struct response *res)
 }
 
 static enum pst_err
-say_nothing(struct context *g, struct request *req, struct response *res)
+answer_nothing(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
     (void)req;
@@ -191,7 +191,7 @@ break_off(struct context *g, struct request *req, struct response *res)
     return e ? e : PST_UPSTREAM_BROKEN;
 }
 
-/* Leave nothing of the arena for the error's own answer. */
+/* Leave no memory in the arena for the error's answer. */
 static enum pst_err
 use_all(struct context *g, struct request *req, struct response *res)
 {
@@ -203,7 +203,7 @@ use_all(struct context *g, struct request *req, struct response *res)
     return PST_FORGED;
 }
 
-/* The same, with an answer that is too long to do without. */
+/* The same, and the headers are too long to be sent without memory. */
 static enum pst_err
 use_all_and_more(struct context *g, struct request *req, struct response *res)
 {
@@ -228,9 +228,9 @@ static const struct {
     const char *name;
     const char *const *variables;
     handler_fn *handler;
-    size_t pieces; /* that the client takes */
+    size_t pieces; /* that the client accepts */
     bool want;
-    const char *want_got; /* the beginning of what it gets */
+    const char *want_got; /* the beginning of what it receives */
     const char *want_logged;
 } rows[] = {
     {"an answer", get, answer, 9, true, "Status: 201 Created\r\n",
@@ -239,7 +239,7 @@ static const struct {
      "method=GET status=403"},
     {"an error to a page", page, refuse, 9, true, "Status: 403 Forbidden\r\n",
      "error=PST_CROSS_SITE"},
-    {"silence", get, say_nothing, 9, true, "Status: 500 ",
+    {"no answer", get, answer_nothing, 9, true, "Status: 500 ",
      "error=PST_INTERNAL"},
     {"half an answer", get, break_off, 9, false, "Status: 200 OK\r\n",
      "status=200"},
@@ -247,17 +247,17 @@ static const struct {
      "error=PST_UPSTREAM_BROKEN"},
     {"no memory left", get, use_all, 9, true, "Status: 401 ",
      "error=PST_FORGED"},
-    {"no memory left for what to say", get, use_all_and_more, 9, true,
+    {"no memory left for its headers", get, use_all_and_more, 9, true,
      "Status: 503 ", "status=503"},
-    {"a client that went", get, lose_client, 9, false, "", "status=499"},
-    {"a client that goes at once", get, answer, 0, false, "",
+    {"the client was gone", get, lose_client, 9, false, "", "status=499"},
+    {"the client is gone at once", get, answer, 0, false, "",
      "error=PST_CLIENT_GONE"},
-    {"a client that goes after the head", get, answer, 1, false,
+    {"the client is gone after the head", get, answer, 1, false,
      "Status: 201 Created\r\n", "error=PST_CLIENT_GONE"},
-    {"a client that goes before the end", get, answer, 2, false,
+    {"the client is gone before the end", get, answer, 2, false,
      "Status: 201 Created\r\n", "error=PST_CLIENT_GONE"},
-    {"a client that goes from an error", get, refuse, 1, false, "Status: 403 ",
-     "error=PST_CROSS_SITE"},
+    {"the client is gone within an error", get, refuse, 1, false,
+     "Status: 403 ", "error=PST_CROSS_SITE"},
     {"no variables", nothing, never, 9, true, "Status: 400 ",
      "method=\"\" status=400"},
     {"a variable twice", twice, never, 9, true, "Status: 400 ",
@@ -289,7 +289,7 @@ test_rows(void **state)
 }
 
 static void
-test_error_drops_half_an_answer(void **state)
+test_error_drops_earlier_headers(void **state)
 {
     char line[2048];
 
@@ -302,7 +302,7 @@ test_error_drops_half_an_answer(void **state)
 }
 
 static void
-test_spent_arena_has_an_answer(void **state)
+test_full_arena_has_an_answer(void **state)
 {
     char line[2048];
 
@@ -314,9 +314,9 @@ test_spent_arena_has_an_answer(void **state)
 }
 
 /*
- * Who may read an answer is the program's to say: what `authorize` answers
- * becomes part of pages that are not ours. Where no program was asked, a listed
- * origin may read why.
+ * The handler decides about CORS, since the answer of `authorize` becomes part
+ * of pages that are not ours. If a request is refused before the handler is
+ * called, a listed origin may read the error.
  */
 static void
 test_cors(void **state)
@@ -360,7 +360,7 @@ test_head_gets_no_body(void **state)
     assert_non_null(strstr(line, " bytes=7"));
 }
 
-/* R3: a generator that fails is no reason to go on with a known id. */
+/* R3: without random bytes there is no request with a predictable id. */
 static void
 test_no_random(void **state)
 {
@@ -380,12 +380,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_error_drops_half_an_answer),
-        cmocka_unit_test(test_spent_arena_has_an_answer),
+        cmocka_unit_test(test_error_drops_earlier_headers),
+        cmocka_unit_test(test_full_arena_has_an_answer),
         cmocka_unit_test(test_cors),
         cmocka_unit_test(test_head_gets_no_body),
         cmocka_unit_test(test_no_random),
     };
 
-    return cmocka_run_group_tests_name("handle", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("handler", tests, set_up, tear_down);
 }

@@ -381,6 +381,32 @@ test_revoked_meanwhile(void **state)
     fini_with_store();
 }
 
+/* The same for one session alone, whose user is the same as before: only the
+ * token would have been new. Without the revocation it is issued. */
+static void
+test_revoked_alone_meanwhile(void **state)
+{
+    const struct credentials_update update = {.token = PST_STR("u")};
+
+    (void)state;
+    for (unsigned is_revoked = 0; is_revoked < 2; is_revoked++) {
+        struct auth auth;
+
+        init_with_store(vendure);
+        come_back(A_USER, "\"t\"", 0, &auth);
+        fix.answer = (struct fixture_answer)SAYS(FLOW_ME);
+        if (is_revoked)
+            assert_int_equal(registry_revoke(&fix.ctx, &fix.req, &auth.session),
+                             PST_OK);
+        assert_int_equal(
+            identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
+            PST_OK);
+        assert_int_equal(auth.has_session, !is_revoked);
+        assert_int_equal(fixture_count(&fix, "Set-Cookie"), !is_revoked);
+        fini_with_store();
+    }
+}
+
 /* A cookie beside the backend's session changed, and that could not be kept:
  * the backend's session is not handed back, for others hold it. */
 static void
@@ -486,7 +512,7 @@ test_confirm_beside(void **state)
     fini_with_store();
 }
 
-/* A visitor without a session is nobody to ask about. */
+/* Without a session nothing is asked. */
 static void
 test_confirm_nobody(void **state)
 {
@@ -572,6 +598,7 @@ main(void)
         cmocka_unit_test(test_other_cookies),
         cmocka_unit_test(test_other_cookies_lost),
         cmocka_unit_test(test_revoked_meanwhile),
+        cmocka_unit_test(test_revoked_alone_meanwhile),
         cmocka_unit_test(test_confirm),
         cmocka_unit_test(test_confirm_beside),
         cmocka_unit_test(test_confirm_nobody),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_keyring_cache.c - secrets that change in their file while requests are
- * under way.
+ * test_keyring_cache.c - the secret file changes while requests are running.
  */
 #include "server/keyring_cache.h"
 
@@ -32,8 +31,8 @@ static struct {
     struct keyring_cache *cache;
 } world;
 
-/* In the place of the old file, as `postern secret --rotate` does it: its
- * time need not differ, its place does. */
+/* Replace the file as `postern secret --rotate` does: it gets another inode,
+ * but perhaps the same time. */
 static void
 put(const char *text)
 {
@@ -89,7 +88,7 @@ end(void **state)
     return 0;
 }
 
-/* How many lines of the log tell of this event. */
+/* How many log lines there are for an event. */
 static size_t
 count_logged(const char *event)
 {
@@ -105,7 +104,7 @@ count_logged(const char *event)
     return count;
 }
 
-/* Which secret is the first one of a ring, by what it seals with. */
+/* The key id that the first of these secrets seals with. */
 static struct pst_kid
 kid_of(const char *secrets)
 {
@@ -153,13 +152,13 @@ a_new_file_is_seen_within_a_second(void **state)
     assert_true(is_first(before, FIRST));
     put(SECOND "\n" FIRST "\n");
     same = keyring_cache_acquire(world.cache,
-                                 NOW); /* not looked at twice in a second */
+                                 NOW); /* not checked twice in a second */
     assert_true(is_first(same, FIRST));
     after = keyring_cache_acquire(world.cache, NOW + 1);
     assert_true(is_first(after, SECOND));
     assert_true(opens(after, FIRST));
 
-    /* Whoever began with the old ring ends with it. */
+    /* A request that began with the old keys keeps them. */
     assert_true(is_first(before, FIRST) && !opens(before, SECOND));
     keyring_cache_release(world.cache, before);
     assert_true(is_first(same, FIRST));
@@ -180,13 +179,13 @@ an_unchanged_file_is_the_same_ring(void **state)
     keyring_cache_release(world.cache, two);
 }
 
-/* Whatever is wrong with a new one, what was good before stays. */
+/* If the new file is invalid in any way, the old keys stay in use. */
 static void
 a_bad_file_keeps_the_old_secrets(void **state)
 {
     static const struct {
         const char *name;
-        const char *text; /* NULL: the file is away */
+        const char *text; /* NULL: the file is missing */
         mode_t mode;
     } rows[] = {
         {"too short", "short", 0600},
@@ -214,7 +213,7 @@ a_bad_file_keeps_the_old_secrets(void **state)
         if (!is_first(entry, FIRST) || opens(entry, SECOND))
             fail_msg("%s: the secrets have changed", rows[i].name);
         keyring_cache_release(world.cache, entry);
-        /* And asked for outright. */
+        /* The same on SIGHUP. */
         keyring_cache_reload(world.cache);
         entry = keyring_cache_acquire(world.cache, now);
         if (!is_first(entry, FIRST) || opens(entry, SECOND))
@@ -226,12 +225,12 @@ a_bad_file_keeps_the_old_secrets(void **state)
         struct keyring_cache_entry *entry =
             keyring_cache_acquire(world.cache, now + 2);
 
-        assert_true(is_first(entry, SECOND)); /* mended */
+        assert_true(is_first(entry, SECOND)); /* repaired */
         keyring_cache_release(world.cache, entry);
     }
 }
 
-/* SIGHUP does not wait for the second to pass. */
+/* SIGHUP does not wait until the second is over. */
 static void
 a_hangup_reads_at_once(void **state)
 {
@@ -246,8 +245,8 @@ a_hangup_reads_at_once(void **state)
     keyring_cache_release(world.cache, entry);
 }
 
-/* What a hangup has read is not news a second later: it was read and logged
- * twice. */
+/* A file that was read on SIGHUP was once read and logged again a second
+ * later. */
 static void
 a_hangup_reads_once(void **state)
 {
@@ -265,8 +264,8 @@ a_hangup_reads_once(void **state)
     keyring_cache_release(world.cache, later);
 }
 
-/* Between the reading of the configuration and that of the keys, the secrets
- * were rotated: nobody noticed until the next time. */
+/* The secrets are rotated after the configuration was read and before the cache
+ * is made: that was once not noticed until the next rotation. */
 static void
 a_rotation_at_the_start_is_seen(void **state)
 {
@@ -283,7 +282,7 @@ a_rotation_at_the_start_is_seen(void **state)
     keyring_cache_release(world.cache, entry);
 }
 
-/* What is wrong with the file at that moment is said once. */
+/* If the file is invalid at that time, that is logged once. */
 static void
 a_bad_file_at_the_start_is_told(void **state)
 {
@@ -302,8 +301,8 @@ a_bad_file_at_the_start_is_told(void **state)
     assert_int_equal(count_logged("event=secrets-refused"), 1);
 }
 
-/* A file refused for its mode is mended by chmod(1), which leaves the time of
- * its text alone. */
+/* chmod(1) repairs a file that was refused for its mode; its modification time
+ * stays the same. */
 static void
 a_mended_mode_is_seen(void **state)
 {
@@ -345,7 +344,8 @@ without_a_file_there_is_nothing_to_read(void **state)
     config_free(&config);
 }
 
-/* Take, use, give; how often neither secret was the first. */
+/* Acquire and release; count how often the keys are neither FIRST nor SECOND.
+ */
 static void *
 use(void *unused)
 {
@@ -367,7 +367,7 @@ use(void *unused)
     return wrong == 0 ? NULL : &world;
 }
 
-/* Many at once, while the file changes all the time. */
+/* Many threads, while the file changes all the time. */
 static void
 many_use_it_while_it_changes(void **state)
 {

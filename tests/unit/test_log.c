@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_log.c - a line of the log is one line, whatever is put into it (R82).
+ * test_log.c - whatever the values are, each log entry is one line (R82).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,13 +22,13 @@
 #include "codec/date.h"
 #include "server/log.h"
 
-/* Bytes of a line at most, as server/log.h promises. */
+/* Bytes of a line at most (server/log.h). */
 #define LINE_MAX_BYTES 2048
 
 #define THREADS 8
 #define LINES_PER_THREAD 400
 
-/* A log in a file of its own, and what it wrote. */
+/* A log file, and what was written to it. */
 struct fixture {
     char path[64];
     struct log *log;
@@ -50,7 +50,7 @@ fixture_open(struct fixture *f, enum log_format format, enum log_level level)
                      PST_OK);
 }
 
-/* Read what was written so far into memory that is NUL-terminated. */
+/* Read what was written so far, and NUL-terminate it. */
 static void
 fixture_read(struct fixture *f)
 {
@@ -90,8 +90,8 @@ count_lines(const struct fixture *f)
 struct row {
     const char *name;
     struct pst_str in;
-    const char *logfmt; /* as it stands after " v=" */
-    const char *json;   /* as it stands after "v": */
+    const char *logfmt; /* what follows " v=" */
+    const char *json;   /* what follows "v": */
 };
 
 static const struct row rows[] = {
@@ -142,7 +142,7 @@ static const struct row rows[] = {
      "\"x\\ntime=2026-01-01T00:00:00Z level=info\""},
 };
 
-/* The line must end in want, then `end`. */
+/* The line must end with want, then `end`. */
 static void
 expect_end(const struct row *row, const struct fixture *f, const char *start,
            const char *want, const char *end)
@@ -235,7 +235,7 @@ levels_filter(void **state)
     fixture_close(&f);
 }
 
-/* One JSON object a line, else NULL. */
+/* Parse a line that is one JSON object, else NULL. */
 static struct json_object *
 parse_line(const char *line, size_t len)
 {
@@ -255,7 +255,8 @@ parse_line(const char *line, size_t len)
     return object;
 }
 
-/* Is there an byte that ends or turns a line for anybody who reads it? */
+/* Is there no byte that breaks the line or changes its direction in a viewer?
+ */
 static bool
 is_clean(const struct fixture *f)
 {
@@ -273,9 +274,9 @@ is_clean(const struct fixture *f)
     return true;
 }
 
-/* Every byte in every place of a pair of 256 x 16, and alone (R82). */
+/* Every byte, alone and in pairs of 256 x 16 (R82). */
 static void
-no_octet_makes_a_line(void **state)
+no_byte_breaks_a_line(void **state)
 {
     static const enum log_format formats[] = {LOG_LOGFMT, LOG_JSON};
 
@@ -298,27 +299,27 @@ no_octet_makes_a_line(void **state)
             object = parse_line(f.written, f.len - 1);
         if (count_lines(&f) != 1 || f.written[f.len - 1] != '\n' ||
             !is_clean(&f) || (format == LOG_JSON && !object))
-            fail_msg("octets %02x %02x in format %d: %s", (unsigned char)one,
+            fail_msg("bytes %02x %02x in format %d: %s", (unsigned char)one,
                      (unsigned char)other, (int)format, f.written);
         json_object_put(object);
         fixture_close(&f);
     }
 }
 
-/* A long value is cut; what stands beside it is not. */
+/* A long value is truncated; the other values are not. */
 static void
-long_values_are_cut(void **state)
+long_values_are_truncated(void **state)
 {
     static const struct {
         const char *name;
         const char *unit; /* repeated */
         size_t count;
-        bool is_plain; /* stands for itself */
+        bool is_plain; /* needs no escape */
     } cuts[] = {
         {"just fits", "a", 1900, true},
         {"letters", "a", 5000, true},
         {"escapes", "\n", 5000, false},
-        {"two octets", "\xc3\xbc", 3000, true},
+        {"two bytes", "\xc3\xbc", 3000, true},
         {"three", "\xe2\x82\xac", 990, true},
         {"four", "\xf0\x9f\x94\x91", 2001, true},
         {"separators", "\xe2\x80\xa8", 3000, false},
@@ -350,9 +351,9 @@ long_values_are_cut(void **state)
             (i / 2 > 0) != (strstr(f.written, "...\"") != NULL ||
                             strstr(f.written, "... short") != NULL) ||
             (formats[i % 2] == LOG_JSON && !object))
-            fail_msg("%s, format %d: %zu octets: %s", cuts[i / 2].name,
+            fail_msg("%s, format %d: %zu bytes: %s", cuts[i / 2].name,
                      (int)formats[i % 2], f.len, f.written);
-        /* No character is torn. */
+        /* No character is split. */
         if (cuts[i / 2].is_plain &&
             (strstr(f.written, "\\x") || strstr(f.written, "\xef\xbf\xbd")))
             fail_msg("%s: %s", cuts[i / 2].name, f.written);
@@ -362,7 +363,8 @@ long_values_are_cut(void **state)
     }
 }
 
-/* Around the longest line, every length: never over it, always whole. */
+/* Values of every length around the longest line: it is complete, and never
+ * longer. */
 static void
 every_length_fits(void **state)
 {
@@ -387,7 +389,7 @@ every_length_fits(void **state)
             object = parse_line(f.written, f.len - 1);
         if (f.len > LINE_MAX_BYTES || count_lines(&f) != 1 ||
             (formats[n % 2] == LOG_JSON && !object))
-            fail_msg("%zu octets: a line of %zu", len, f.len);
+            fail_msg("%zu bytes: a line of %zu", len, f.len);
         longest = f.len > longest ? f.len : longest;
         json_object_put(object);
         fixture_close(&f);
@@ -395,7 +397,7 @@ every_length_fits(void **state)
     assert_in_range(longest, LINE_MAX_BYTES - 8, LINE_MAX_BYTES);
 }
 
-/* Too many fields for any cut: the line still ends as it must. */
+/* Too many fields, even truncated: the line still has its end. */
 static void
 many_fields_are_dropped(void **state)
 {
@@ -430,7 +432,7 @@ many_fields_are_dropped(void **state)
 struct writer {
     struct log *log;
     int64_t number;
-    bool is_long; /* its lines are cut */
+    bool is_long; /* its lines are truncated */
 };
 
 static void *
@@ -448,7 +450,7 @@ write_lines(void *context)
     return NULL;
 }
 
-/* Each line of the file is whole, and each thread's stand in their order. */
+/* Each line is complete, and those of each thread are in order. */
 static void
 expect_lines(const struct fixture *f)
 {
@@ -464,7 +466,7 @@ expect_lines(const struct fixture *f)
         assert_non_null(end);
         object = parse_line(at, (size_t)(end - at));
         if (!object)
-            fail_msg("torn: %.*s", (int)(end - at), at);
+            fail_msg("split: %.*s", (int)(end - at), at);
         assert_true(json_object_object_get_ex(object, "thread", &value));
         thread = json_object_get_int64(value);
         assert_in_range(thread, 0, THREADS - 1);
@@ -502,7 +504,7 @@ threads_do_not_interleave(void **state)
     fixture_close(&f);
 }
 
-/* A pipe with O_DIRECT gives what each write(2) wrote, one at a time. */
+/* read(2) from a pipe with O_DIRECT returns what one write(2) has written. */
 static void
 line_is_one_write(void **state)
 {
@@ -608,8 +610,8 @@ main(void)
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(head_is_whole),
         cmocka_unit_test(levels_filter),
-        cmocka_unit_test(no_octet_makes_a_line),
-        cmocka_unit_test(long_values_are_cut),
+        cmocka_unit_test(no_byte_breaks_a_line),
+        cmocka_unit_test(long_values_are_truncated),
         cmocka_unit_test(every_length_fits),
         cmocka_unit_test(many_fields_are_dropped),
         cmocka_unit_test(threads_do_not_interleave),

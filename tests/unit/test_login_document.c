@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_document.c - which documents of our own are taken, which are
- * refused with which sentence, and what is found in them (L53, L56).
+ * test_login_document.c - accepted and refused documents of the configuration,
+ * and what is found in them (L53, L56).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,19 +34,19 @@ check_text(const char *row, struct pst_str got, const char *want)
 struct refused {
     const char *name;
     const char *document;
-    const char *reason; /* part of the sentence */
+    const char *reason; /* part of the message */
 };
 
-/* Refused wherever it stands in the list of documents. */
+/* Documents that are refused at any place in the list. */
 static const struct refused always[] = {
     {"empty", "", "cannot be parsed at line 1, column 1: "},
     {"cut short", "mutation{\n login(", "cannot be parsed at line 2, column "},
     {"a type", "type A{b:C}", "cannot be parsed at line 1, column 1: "},
     {"two operations", "mutation A{login{b}} mutation C{login{d}}",
      "several operations"},
-    {"query", "query{login{secret}}", "is no mutation"},
-    {"shorthand", "{login{secret}}", "is no mutation"},
-    {"subscription", "subscription{login{secret}}", "is no mutation"},
+    {"query", "query{login{secret}}", "is not a mutation"},
+    {"shorthand", "{login{secret}}", "is not a mutation"},
+    {"subscription", "subscription{login{secret}}", "is not a mutation"},
     {"two root fields", "mutation{login{secret} poke{a}}", ONE_FIELD},
     {"one root field, twice", "mutation{a:login{b} c:login{d}}", ONE_FIELD},
     {"no field but __typename", "mutation{__typename}", ONE_FIELD},
@@ -85,7 +85,7 @@ static const struct refused always[] = {
      "both $email and $username"},
 };
 
-/* Refused as the first only. */
+/* Documents that are refused as the first one. */
 static const struct refused first_only[] = {
     {"no name", "mutation($password:String!){login(a:$password){secret}}",
      "without $email or $username"},
@@ -146,7 +146,7 @@ struct taken {
     const char *name_variable; /* NULL: none */
     bool has_password;
     bool has_remember;
-    const char *text; /* as it is sent; NULL: whatever */
+    const char *text; /* as sent; NULL: not compared */
 };
 
 static const struct taken taken[] = {
@@ -202,7 +202,7 @@ test_taken(void **state)
                      login.has_password, login.has_remember);
         if (row->text)
             check_text(row->name, login.text, row->text);
-        /* The tree is that of the text that is sent. */
+        /* The tree belongs to the text that is sent. */
         check_text(row->name, login.field->selections->name, "__typename");
         assert_true(login.field->name.ptr > login.text.ptr &&
                     login.field->name.ptr < login.text.ptr + login.text.len);
@@ -221,8 +221,8 @@ test_who(void **state)
         {"two root fields", "{me{id} you{id}}", "is not one query"},
         {"in a fragment", "{...F} fragment F on Q{me{id}}", "is not one query"},
         {"no selection set", "{me}", "is not one query"},
-        {"a variable that nobody gives", "query($a:I!){me(b:$a){id}}",
-         "requires $a, which nobody gives"},
+        {"a required variable", "query($a:I!){me(b:$a){id}}",
+         "requires $a, but it is sent without variables"},
     };
     static const char *const good[] = {
         "{me{id}}",
@@ -272,7 +272,7 @@ test_check(void **state)
     assert_non_null(strstr(reason.text, "cannot be parsed at line 3, column "));
 }
 
-/* The real name of what a pointer leads to, or nothing. */
+/* The name of the field that a pointer leads to, or an empty string. */
 static void
 test_find(void **state)
 {
@@ -323,7 +323,7 @@ test_find(void **state)
     assert_null(document_find_field(who.field, PST_STR_NONE));
 }
 
-/* Wherever memory ends, it is told, and nothing is given out. */
+/* Each allocation fails in turn: an error, and no output. */
 static void
 test_memory(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_match.c - whose login is it, however it is written (L54 to L58):
- * rows of a client's document and variables, and what they bind.
+ * test_login_match.c - the account of a login is found however the login is
+ * written (L54 to L58): rows of document and variables, and what they bind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,11 +30,11 @@ struct row {
     const char *name;
     const char *document;
     const char *variables; /* NULL: none */
-    const char *bound;     /* our variables; NULL: it is refused */
-    const char *account;   /* the name as counted, or what the refusal says */
+    const char *bound;     /* the bound variables; NULL: refused */
+    const char *account;   /* the account's name, or part of the reason */
 };
 
-/* Match one; returns the error, and fails unless it is a row's. */
+/* Match one login; fail the test unless it has the row's result. */
 static void
 expect_row(const struct config *config, const struct row *row)
 {
@@ -87,7 +87,7 @@ expect_rows(const char *const *environment, const struct row *rows,
 #define BOUND "{\"email\":\"a@x\",\"password\":\"p\"}"
 #define FIELDS "{secret}"
 
-/* Token in JSON: everything is matched with our document. */
+/* Token in JSON: the login must match the configured document. */
 static void
 test_json(void **state)
 {
@@ -154,25 +154,25 @@ test_json(void **state)
          "mutation{login(email:\"a\",password:\"p\",otp:\"1\")" FIELDS "}",
          NULL, NULL, "has otp"},
         {"no password", "mutation{login(email:\"a\")" FIELDS "}", NULL, NULL,
-         "password is no string"},
+         "password is not a string"},
         {"a name that is a number",
          "mutation{login(email:7,password:\"p\")" FIELDS "}", NULL, NULL,
-         "($email) is no string"},
+         "($email) is not a string"},
         {"a name that is null",
          "mutation($e:String){login(email:$e,password:\"p\")" FIELDS "}",
-         "{\"e\":null}", NULL, "($email) is no string"},
+         "{\"e\":null}", NULL, "($email) is not a string"},
         {"a name that is a list",
          "mutation($e:String){login(email:$e,password:\"p\")" FIELDS "}",
-         "{\"e\":[\"a@x\"]}", NULL, "($email) is no string"},
-        {"a name with half of a surrogate pair",
+         "{\"e\":[\"a@x\"]}", NULL, "($email) is not a string"},
+        {"a name with an unpaired surrogate",
          "mutation($e:String){login(email:$e,password:\"p\")" FIELDS "}",
          "{\"e\":\"\\ud800a@x\"}", NULL, "surrogate"},
         {"a password that is an object",
          "mutation($p:P){login(email:\"a\",password:$p)" FIELDS "}",
-         "{\"p\":{\"a\":1}}", NULL, "password is no string"},
+         "{\"p\":{\"a\":1}}", NULL, "password is not a string"},
         {"an undeclared variable",
          "mutation{login(email:$e,password:\"p\")" FIELDS "}",
-         "{\"e\":\"a@x\"}", NULL, "($email) is no string"},
+         "{\"e\":\"a@x\"}", NULL, "($email) is not a string"},
     };
 
     (void)state;
@@ -181,7 +181,7 @@ test_json(void **state)
 
 #define NATIVE "{\"username\":\"a\",\"password\":\"p\"}"
 
-/* Token in a header: what binds no name and no password is a social login. */
+/* Token in a header: a login without name and password is a social login. */
 static void
 test_header(void **state)
 {
@@ -218,17 +218,17 @@ test_header(void **state)
          "{\"i\":{\"native\":{\"username\":\"a\",\"password\":\"p\"},"
          "\"google\":{\"token\":\"t\"}}}",
          NULL, "has google"},
-        {"a list of one, which a schema may take for the one",
+        {"a list of one object, which backends accept for the object",
          "mutation($i:I!){authenticate(input:$i){__typename}}",
          "{\"i\":[{\"native\":{\"username\":\"a\",\"password\":\"p\"}}]}", NULL,
-         "another value"},
+         "a different value"},
         {"native that is a list",
          "mutation{authenticate(input:{native:[{username:\"a\",password:"
          "\"p\"}]}){__typename}}",
-         NULL, NULL, "another value"},
+         NULL, NULL, "a different value"},
         {"a name without a password",
          "mutation{login(username:\"a\"){__typename}}", NULL, NULL,
-         "password is no string"},
+         "password is not a string"},
         {"a name under a long variable",
          "mutation($uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
          "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
@@ -248,7 +248,7 @@ test_header(void **state)
     expect_rows(vendure, rows, PST_COUNT(rows));
 }
 
-/* R66: a request that is out of memory is no login that nobody counted. */
+/* R66: out of memory is an error, not a login that is not counted. */
 static void
 test_memory(void **state)
 {
@@ -284,7 +284,7 @@ test_memory(void **state)
     config_free(&config);
 }
 
-/* Each use of a variable looks through them all: there are not many. */
+/* Each use of a variable searches all of them: their number is limited. */
 static void
 test_many_variables(void **state)
 {

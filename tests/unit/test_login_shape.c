@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_shape.c - an answer to our login document in the client's shape:
- * rows of a selection, an answer, and what the client gets of it: L53, L57.
+ * test_login_shape.c - rewrite an answer in the client's shape (L53, L57): rows
+ * of a selection, a backend's answer, and the client's answer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,8 @@
 
 static struct pst_arena *arena;
 
-/* A result of two types, one of them by its interface; a nested secret. */
+/* The configured document: a result of two types, one of them an interface; a
+ * nested secret. */
 static const char document[] =
     "mutation($email:String!,$password:String!){"
     "in:login(email:$email,password:$password){"
@@ -41,11 +42,11 @@ static const char document[] =
 
 struct row {
     const char *name;
-    const char *client; /* its selection below login */
+    const char *client; /* the selection below login */
     const char *answer;
-    const char *want;   /* what stands in data.login; or the whole; or NULL */
-    const char *reason; /* of a refusal */
-    bool is_late;       /* it shows only with the answer at hand */
+    const char *want;   /* data.login, or the whole answer; NULL: refused */
+    const char *reason; /* part of the refusal's reason */
+    bool is_late;       /* refused only when the answer is written */
 };
 
 static struct config *config;
@@ -89,7 +90,7 @@ read_client(const struct row *row, struct login_request *request)
         (void)snprintf(text, sizeof(text),
                        "mutation{login(email:\"a\",password:\"p\"){%s}}",
                        row->client);
-    /* The arena's, since the tree points into it. */
+    /* Copied to the arena: the tree points into it. */
     *request = (struct login_request){.variables = PST_STR_NONE};
     {
         const char *kept;
@@ -222,17 +223,17 @@ test_refusals(void **state)
         {"a directive", "email@include(if:true)", GOOD, NULL, "directives",
          false},
         {"one key for two fields", "x:email x:ownerId", GOOD, NULL,
-         "x stands for two", false},
+         "x is the response key of two", false},
         {"the secret as another field's key", "email:session{token}email", GOOD,
-         NULL, "email stands for two", false},
+         NULL, "email is the response key of two", false},
         {"a variable in a list, twice",
          "x:avatar(size:[$v])x:avatar(size:[$v])", GOOD, NULL,
-         "x stands for two", false},
+         "x is the response key of two", false},
         {"a variable in an object, twice",
          "x:avatar(size:{b:$v})x:avatar(size:{b:$v})", GOOD, NULL,
-         "x stands for two", false},
+         "x is the response key of two", false},
         {"a list and another one", "x:avatar(size:[1])x:avatar(size:[1,2])",
-         GOOD, NULL, "x stands for two", false},
+         GOOD, NULL, "x is the response key of two", false},
         {"an unknown type", "...on Admin{email}", GOOD, NULL,
          "condition on type Admin", true},
     };
@@ -242,8 +243,7 @@ test_refusals(void **state)
         expect_row(&rows[i], NULL);
 }
 
-/* With a bearer token of ours it stands where the backend's stood, and
- * nowhere else. */
+/* With bearer tokens our token replaces the backend's, and only that. */
 static void
 test_token(void **state)
 {
@@ -292,8 +292,8 @@ check_memory(const char *answer_text)
     }
 }
 
-/* A refusal once ended the program where the reply's first byte found no
- * memory. */
+/* A fixed bug: a refusal aborted the program if the first byte of the answer
+ * could not be allocated. */
 static void
 test_memory(void **state)
 {
@@ -303,7 +303,7 @@ test_memory(void **state)
                  "\"data\":{\"login\":null}}");
 }
 
-/* What spreads fragments in one another again and again is cut. */
+/* Fragments that expand to 2^20 fields are refused. */
 static void
 test_bounded(void **state)
 {
@@ -327,7 +327,7 @@ test_bounded(void **state)
     expect_row(&row, NULL);
 }
 
-/* A long list in the answer is no long selection. */
+/* The limit does not count list elements of the answer. */
 static void
 test_long_list(void **state)
 {

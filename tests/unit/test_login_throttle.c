@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_throttle.c - the budgets of one login, from the request to what
- * became of it (design 2.5, "Throttling").
+ * test_login_throttle.c - limits of login attempts and password checks
+ * (design 2.5, "Throttling").
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,12 +50,12 @@ acquire(struct login_budget *budget, struct pst_str name, const char *cookie)
 
 enum deed { FAIL, REFUND, RESET };
 
-/* What becomes of an attempt decides whether there is a third. */
+/* The outcome of an attempt decides whether there is a third one. */
 static void
 test_deeds(void **state)
 {
     static const struct {
-        const char *name; /* NULL: a login without one */
+        const char *name; /* NULL: a login without a name */
         enum deed deed;
         bool has_third;
     } rows[] = {
@@ -66,7 +66,7 @@ test_deeds(void **state)
         {"", REFUND, true},
         {NULL, FAIL, false},
         {NULL, REFUND, true},
-        /* Without a name there is no password that was right. */
+        /* Without a name no password was checked. */
         {NULL, RESET, false},
     };
 
@@ -95,7 +95,7 @@ test_deeds(void **state)
     }
 }
 
-/* A name that is no UTF-8 is no name, and costs nothing. */
+/* A name that is not UTF-8 is refused, and no attempt is taken. */
 static void
 test_malformed(void **state)
 {
@@ -111,9 +111,9 @@ test_malformed(void **state)
     tear_down();
 }
 
-/* A device that has logged in under a name has a budget of its own: others'
- * guesses do not lock its owner out. Only where a session went out by cookie,
- * and where there is a limit. */
+/* A browser that has logged in under a name has a budget of its own, so that
+ * others' guesses do not lock out the owner. Only if the session is in a
+ * cookie, and if there is a limit. */
 static void
 test_device(void **state)
 {
@@ -142,7 +142,7 @@ test_device(void **state)
             assert_non_null(strstr(line, "__Host-Http-session-device="));
             (void)snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
                            (int)strcspn(line, ";"), line);
-            /* Somebody else uses the account's budget up. */
+            /* Others use up the account's budget. */
             assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
             assert_int_equal(acquire(&budget, PST_STR("ana"), NULL),
                              PST_THROTTLED);
@@ -156,7 +156,7 @@ test_device(void **state)
     }
 }
 
-/* Is it for somebody of that name, however it is spelled? */
+/* Names are compared byte for byte. */
 static void
 test_is_named(void **state)
 {
@@ -185,7 +185,7 @@ test_is_named(void **state)
     }
 }
 
-/* Sessions that no password began are counted apart from guesses. */
+/* Sessions that begin without a password are counted apart from guesses. */
 static void
 test_address(void **state)
 {
@@ -205,8 +205,8 @@ test_address(void **state)
     tear_down();
 }
 
-/* Password checks: by the session's subject, apart from the login of a user
- * of that name; without a session by address. */
+/* Password checks are counted by the session's subject, apart from logins under
+ * that name; without a session by address. */
 static void
 test_password(void **state)
 {
@@ -228,7 +228,7 @@ test_password(void **state)
         for (int n = 0; n < 3; n++) {
             enum pst_err e;
 
-            /* Of a guest as many as the address has left. */
+            /* A guest has as many as the address has left. */
             if (visits[i].session.sub.len == 0 && n >= allowed[i] &&
                 allowed[i] > 0)
                 continue;
@@ -249,7 +249,7 @@ test_password(void **state)
     tear_down();
 }
 
-/* Without a store nothing is counted, and nothing fails. */
+/* Without a store nothing is counted and nothing is refused. */
 static void
 test_no_store(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_logout.c - which bodies a logout may have, and where it needs the form's
+ * test_logout.c - which bodies a logout may have, and when it needs a CSRF
  * token (design 2.6, 2.7 and 4).
  */
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #define FORM TYPE "application/x-www-form-urlencoded"
 #define JSON TYPE "application/json"
 
-/* In the place of "%s" stands the token of the session's form. */
+/* "%s" is replaced by the CSRF token of the session. */
 #define TOKEN "csrf_token=%s"
 
 static struct fixture fix;
@@ -71,7 +71,7 @@ tear_down(void **state)
 
 struct row {
     const char *carrier;
-    const char *type; /* NULL: none is told */
+    const char *type; /* NULL: no Content-Type */
     const char *body;
     enum pst_err want;
 };
@@ -94,14 +94,14 @@ ask(const struct row *row)
     if (e != row->want)
         fail_msg("%.20s, %s, '%s': %s", variables[1],
                  row->type ? row->type : "no type", row->body, pst_err_code(e));
-    /* What is refused ends nothing. */
+    /* A refused logout does not end the session. */
     if (e && (fix.exchanges > 0 || fixture_header(&fix, "Set-Cookie")))
-        fail_msg("%s, '%s': refused and done", row->type, row->body);
+        fail_msg("%s, '%s': refused, but done", row->type, row->body);
     if (!e)
         assert_int_equal(fix.res.status, 200);
 }
 
-/* L9: a type that is there and is not one of ours is refused, body or not. */
+/* L9: an unknown Content-Type is refused, with a body or without. */
 static void
 test_types(void **state)
 {
@@ -146,7 +146,7 @@ test_types(void **state)
     }
 }
 
-/* A form of another site can send what has no type, or a form's; not JSON. */
+/* A form of another site can send a form type or none, but not JSON. */
 static void
 test_required(void **state)
 {
@@ -171,8 +171,8 @@ test_required(void **state)
         ask(&rows[i]);
 }
 
-/* Whether the backend is told, and with which token; whatever it says, the
- * session ends here. */
+/* Whether the backend is asked to log out, and with which token. Whatever it
+ * answers, the session ends. */
 static void
 test_backend_is_told(void **state)
 {
@@ -218,7 +218,7 @@ test_backend_is_told(void **state)
     }
 }
 
-/* Out of memory at every place, by either way that the token takes. */
+/* Out of memory at every place, with a cookie and with a bearer token. */
 static void
 test_no_memory(void **state)
 {

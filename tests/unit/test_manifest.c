@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_manifest.c - a manifest's documents are parsed at start, found by id,
- * text and hash, and a bad one says where it is bad.
+ * test_manifest.c - documents of a manifest are found by id, text and hash;
+ * errors name file, document, line and column.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static const struct pst_graphql_root_field logins[] = {
 static const struct pst_graphql_rules rules = {.logins = logins,
                                                .login_count = 1};
 
-/* A folder of its own for each test, and a file in it. */
+/* A directory for each test, with a file. */
 struct fixture {
     char folder[64];
     char path[80];
@@ -89,7 +89,6 @@ test_found(void **state)
         manifest_find_id(manifest, PST_STR("sha256:2"));
     uint8_t hash[PST_HASH_LEN];
 
-    assert_int_equal(manifest_count(manifest), 3);
     assert_non_null(me);
     assert_true(pst_str_equal(me->text, PST_STR(ME)));
     assert_true(login && login->has_login);
@@ -109,7 +108,7 @@ test_found(void **state)
     manifest_free(&manifest);
 }
 
-/* Byte for byte as in the file, though something else is sent on. */
+/* Texts are compared as in the file, also if another text is forwarded. */
 static void
 test_text_as_in_file(void **state)
 {
@@ -130,7 +129,6 @@ test_none(void **state)
     static const uint8_t hash[PST_HASH_LEN];
     struct manifest *manifest = load(*state, "{}");
 
-    assert_int_equal(manifest_count(manifest), 0);
     assert_null(manifest_find_id(manifest, PST_STR("a")));
     assert_null(manifest_find_text(manifest, PST_STR("{a}")));
     assert_null(manifest_find_hash(manifest, hash));
@@ -142,11 +140,13 @@ test_refused(void **state)
 {
     static const struct {
         const char *json; /* NULL: there is no file */
-        const char *want; /* how the message ends, or part of it */
+        const char
+            *want; /* the message after the file's name, or its beginning */
     } rows[] = {
         {NULL, "a file that cannot be read: No such file or directory"},
         {"", "an empty file"},
-        {"{\"a\":\n1}", "which at line 2, column 1 has no document's text"},
+        {"{\"a\":\n1}",
+         "which at line 2, column 1 must have a document's text"},
         {"{\"ok\":\"{a}\",\"b\":\"{\\n  a {\"}",
          "whose document \"b\" is refused: line 2, column "},
         {"{\"b\":\"\"}", "whose document \"b\" is refused: line 1, column 1: "},
@@ -178,7 +178,7 @@ test_refused(void **state)
     }
 }
 
-/* A thing of that name that is no file, and one that is too large. */
+/* A directory instead of a file, and a file that is too large. */
 static void
 test_refused_files(void **state)
 {
@@ -197,7 +197,7 @@ test_refused_files(void **state)
     assert_null(manifest);
 }
 
-/* As many as a large site has, each found. */
+/* Thousands of documents, each of which is found. */
 static void
 test_many(void **state)
 {
@@ -229,7 +229,7 @@ test_many(void **state)
     manifest_free(&manifest);
 }
 
-/* Each allocation fails in its turn. */
+/* Each allocation fails in turn. */
 static void
 test_no_memory(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_manifest_json.c - the forms of manifests, as their makers write them,
- * and what is refused, with its place.
+ * test_manifest_json.c - the supported manifest formats, and errors with their
+ * line and column.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "failing.h"
 #include "gateway/manifest_json.h"
 
-/* What was read: "id=text;" for each document. */
+/* The documents that were parsed, as "id=text;". */
 struct found {
     char text[1024];
     size_t len;
@@ -102,21 +102,21 @@ test_refused(void **state)
         size_t line;
         size_t column;
     } rows[] = {
-        {"", "no object", 1, 1},
-        {"[]", "no object", 1, 1},
-        {"\"{a}\"", "no object", 1, 1},
-        {"{\"a\":\"{a}\"} x", "behind its end", 1, 13},
-        {"{\"a\":\"{a}\"", "\"}\" must stand", 1, 11},
-        {"{\"a\":\"{a}\",}", "string must stand", 1, 12},
-        {"{\"a\" \"{a}\"}", "\":\" must stand", 1, 6},
-        {"{\"a\":\"{a}\n\"}", "does not end", 1, 7},
-        {"{\"a\":\"{a}", "does not end", 1, 7},
-        {"{\n \"a\": 1\n}", "no document's text", 2, 7},
-        {"{\"a\":{\"text\":\"{a}\"}}", "no document's text", 1, 6},
-        /* persistgraphql's, the other way round */
-        {"{\"{a}\": 1}", "no document's text", 1, 9},
-        {"{\"a\":\"\\x\"}", "broken escape", 1, 10},
-        {"{\"a\":\"\\ud800\"}", "broken escape", 1, 14},
+        {"", "must have an object", 1, 1},
+        {"[]", "must have an object", 1, 1},
+        {"\"{a}\"", "must have an object", 1, 1},
+        {"{\"a\":\"{a}\"} x", "text after its end", 1, 13},
+        {"{\"a\":\"{a}\"", "expected \",\" or \"}\"", 1, 11},
+        {"{\"a\":\"{a}\",}", "expected a string", 1, 12},
+        {"{\"a\" \"{a}\"}", "expected \":\"", 1, 6},
+        {"{\"a\":\"{a}\n\"}", "invalid or truncated value", 1, 7},
+        {"{\"a\":\"{a}", "invalid or truncated value", 1, 7},
+        {"{\n \"a\": 1\n}", "must have a document's text", 2, 7},
+        {"{\"a\":{\"text\":\"{a}\"}}", "must have a document's text", 1, 6},
+        /* persistgraphql's format: text and id the other way round */
+        {"{\"{a}\": 1}", "must have a document's text", 1, 9},
+        {"{\"a\":\"\\x\"}", "invalid escape", 1, 10},
+        {"{\"a\":\"\\ud800\"}", "invalid escape", 1, 14},
         {"{\"\":\"{a}\"}", "empty id", 1, 10},
         {"{\"a\":\"\xFF\"}", "not UTF-8", 1, 1},
         {"{\"operations\":[{\"id\":\"1\",\"body\":\"{a}\"}]}", "\"format\"", 1,
@@ -129,11 +129,11 @@ test_refused(void **state)
          84},
         {"{" APOLLO ",\"operations\":[{\"body\":\"{a}\"}]}", "without \"id\"",
          1, 88},
-        {"{" APOLLO ",\"operations\":[\"{a}\"]}", "no object", 1, 74},
+        {"{" APOLLO ",\"operations\":[\"{a}\"]}", "must have an object", 1, 74},
         {"{" APOLLO ",\"operations\":[{\"id\":\"1\",\"id\":\"2\"}]}", "twice",
          1, 89},
         {"{" APOLLO ",\"operations\":[{\"id\":1,\"body\":\"{a}\"}]}",
-         "string must stand", 1, 80},
+         "expected a string", 1, 80},
     };
 
     (void)state;
@@ -153,7 +153,7 @@ test_refused(void **state)
     }
 }
 
-/* Cut anywhere, it is refused and nothing is read beyond its end. */
+/* A file truncated anywhere is refused, and nothing is read beyond its end. */
 static void
 test_cut(void **state)
 {
@@ -168,7 +168,8 @@ test_cut(void **state)
         for (size_t len = 0; len < strlen(rows[i]); len++) {
             struct found found = {.len = 0};
             struct manifest_json_error error;
-            char *json = malloc(len + 1); /* for a checker of memory */
+            char *json =
+                malloc(len + 1); /* so that memory checkers see overreads */
 
             assert_non_null(json);
             memcpy(json, rows[i], len);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_program.c - which arguments are taken, from whom, and what a program
- * says when it cannot start.
+ * test_program.c - the whole life of a program: what it prints when it cannot
+ * start, one request as plain CGI, and FastCGI on a socket. More of FastCGI is
+ * in test_fcgi.c and tests/e2e/test_serve.py.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,346 +12,287 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "gateway/program.h"
 
-static const char secret[] =
-    "COOKIE_SESSION_SECRET=q8Jw2Rk0vN5tYb7LxZ3mHc6DpFs9GaUe";
-static const char upstream[] = "POSTERN_UPSTREAM=http://127.0.0.1:9/";
+#define SECRET "COOKIE_SESSION_SECRET=q8Jw2Rk0vN5tYb7LxZ3mHc6DpFs9GaUe"
+#define UPSTREAM "POSTERN_UPSTREAM=http://127.0.0.1:9/"
+#define GET "REQUEST_METHOD=GET"
+#define POST "REQUEST_METHOD=POST"
 
-/* What was printed to stdout and stderr, since capture(). */
-static FILE *printed;
-static int saved[3];
+static char folder[] = "/tmp/test_program_XXXXXX";
+static char path[64];
+static char listen_argument[80];
 
-static void
-capture(void)
+/* Answers with its method and the body. */
+static enum pst_err
+echo(struct context *ctx, struct request *req, struct response *res)
 {
-    fflush(stdout);
-    fflush(stderr);
-    printed = tmpfile();
-    assert_non_null(printed);
-    for (int i = 0; i < 3; i++) {
-        saved[i] = dup(i);
-        assert_true(saved[i] >= 0);
-    }
-    assert_true(dup2(fileno(printed), STDOUT_FILENO) >= 0);
-    assert_true(dup2(fileno(printed), STDERR_FILENO) >= 0);
+    struct pst_str body;
+    enum pst_err e = request_read_whole_body(req, 1000, &body);
+
+    assert_non_null(ctx->upstream);
+    assert_non_null(ctx->ring);
+    if (!e)
+        e = response_begin(res);
+    if (!e)
+        e = response_write(res, req->method);
+    if (!e)
+        e = response_write(res, PST_STR(" "));
+    if (!e)
+        e = response_write(res, body);
+    return e;
 }
 
-static void
-release(char out[static 2048])
+static enum pst_err
+break_off(struct context *ctx, struct request *req, struct response *res)
 {
-    size_t len;
+    enum pst_err e = response_begin(res);
 
-    fflush(stdout);
-    fflush(stderr);
-    for (int i = 0; i < 3; i++) {
-        dup2(saved[i], i);
-        close(saved[i]);
-    }
-    rewind(printed);
-    len = fread(out, 1, 2047, printed);
-    out[len] = '\0';
-    fclose(printed);
+    (void)ctx;
+    (void)req;
+    return e ? e : PST_UPSTREAM_BROKEN;
 }
 
-/* Only these variables, NULL at the end. */
-static void
-set_environment(const char *const *variables)
+/* Is each of the descriptors 0 to 2 open? */
+static enum pst_err
+check_descriptors(struct context *ctx, struct request *req,
+                  struct response *res)
 {
+    (void)ctx;
+    (void)req;
+    (void)res;
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) < 0)
+            _exit(1);
+    _exit(0);
+}
+
+/* Run program_serve() in this process, with these variables (NULL at the end)
+ * and POSTERN_STORE=none; never returns. */
+static void
+run_program(const char *const *variables, char *argument, handler_fn *handler)
+{
+    char *argv[] = {(char *)(uintptr_t) "query", argument, NULL};
+    int status;
+
     clearenv();
     putenv((char *)(uintptr_t) "POSTERN_STORE=none");
     for (; *variables; variables++)
         putenv((char *)(uintptr_t)*variables);
+    status = program_serve(argument ? 2 : 1, argv, "query", handler);
+    fflush(stdout);
+    _exit(status);
 }
 
-static const char *const plain[] = {NULL};
-static const char *const cgi[] = {"GATEWAY_INTERFACE=CGI/1.1", NULL};
-static const char *const only_query[] = {"QUERY_STRING=", NULL};
-static const char *const systemd[] = {"LISTEN_FDS=1", NULL};
+/* What the last program did. */
+static struct {
+    int status; /* exit status; -1: it did not exit */
+    char out[2048];
+    char err[2048];
+} outcome;
+
+static FILE *
+file_of(const char *text)
+{
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    fputs(text, file);
+    rewind(file);
+    return file;
+}
+
+static void
+read_all(FILE *file, char out[static 2048])
+{
+    size_t len;
+
+    rewind(file);
+    len = fread(out, 1, 2047, file);
+    out[len] = '\0';
+    fclose(file);
+}
+
+static void
+wait_for(pid_t child)
+{
+    int status = 0;
+
+    outcome.status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status))
+        outcome.status = WEXITSTATUS(status);
+}
+
+/* Run a program in a process of its own, as plain CGI unless `argument` says
+ * otherwise. */
+static void
+run(const char *const *variables, const char *body, char *argument,
+    handler_fn *handler)
+{
+    FILE *files[3] = {file_of(body), tmpfile(), tmpfile()};
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (int i = 0; i < 3; i++)
+            dup2(fileno(files[i]), i);
+        run_program(variables, argument, handler);
+    }
+    wait_for(child);
+    fclose(files[0]);
+    read_all(files[1], outcome.out);
+    read_all(files[2], outcome.err);
+}
 
 static const struct {
     const char *name;
-    const char *const *variables;
-    const char *argv[5];
-    bool on_terminal;
-    bool want;
-    const char *want_address;
-    int want_status;
-    const char *want_printed;
-} rows[] = {
-    {"nothing", plain, {"query", NULL}, false, true, NULL, 0, ""},
-    {"one word",
-     plain,
-     {"query", "--listen=unix:/x", NULL},
-     false,
-     true,
-     "unix:/x",
-     0,
-     ""},
-    {"two words",
-     plain,
-     {"query", "--listen", ":80", NULL},
-     false,
-     true,
-     ":80",
-     0,
-     ""},
-    {"no word", plain, {"query", "--listen=", NULL}, false, true, "", 0, ""},
-    {"half",
-     plain,
-     {"query", "--listen", NULL},
-     false,
-     false,
+    const char *variables[5];
+    const char *argument;
+    int want;
+    const char *want_err; /* its beginning */
+} refused[] = {
+    {"no secret",
+     {UPSTREAM, GET, NULL},
      NULL,
+     EX_CONFIG,
+     "query: COOKIE_SESSION_SECRET: "},
+    {"no log",
+     {SECRET, UPSTREAM, "POSTERN_LOG=/no/such/log", GET, NULL},
+     NULL,
+     EX_CONFIG,
+     "query: POSTERN_LOG: No such file"},
+    {"unknown variable",
+     {SECRET, UPSTREAM, "POSTERN_WROKERS=4", GET, NULL},
+     NULL,
+     EX_CONFIG,
+     "query: POSTERN_WROKERS: "},
+    {"bad value",
+     {SECRET, UPSTREAM, "POSTERN_WORKERS=0", GET, NULL},
+     NULL,
+     EX_CONFIG,
+     "query: POSTERN_WORKERS: "},
+    {"bad addresses of web servers",
+     {SECRET, UPSTREAM, "FCGI_WEB_SERVER_ADDRS=nobody", GET, NULL},
+     NULL,
+     EX_CONFIG,
+     "query: FCGI_WEB_SERVER_ADDRS: "},
+    {"no manifest",
+     {SECRET, UPSTREAM, "POSTERN_DOCUMENTS=/no/such/manifest", GET, NULL},
+     NULL,
+     EX_CONFIG,
+     "query: POSTERN_DOCUMENTS: "},
+    {"bad address",
+     {SECRET, UPSTREAM, NULL},
+     "--listen=nowhere",
+     EX_USAGE,
+     "query: nowhere: "},
+    {"address in no folder",
+     {SECRET, UPSTREAM, NULL},
+     "--listen=unix:/no/such/folder/socket",
+     EX_OSERR,
+     "query: /no/such/folder/socket: No such file"},
+    {"bad argument",
+     {SECRET, UPSTREAM, NULL},
+     "--lisen=x",
      EX_USAGE,
      "Usage: query "},
-    {"unknown",
-     plain,
-     {"query", "--lisen=x", NULL},
-     false,
-     false,
-     NULL,
-     EX_USAGE,
-     "Usage: query "},
-    {"a word",
-     plain,
-     {"query", "x", NULL},
-     false,
-     false,
-     NULL,
-     EX_USAGE,
-     "Usage: query "},
-    {"help",
-     plain,
-     {"query", "--help", NULL},
-     false,
-     false,
-     NULL,
-     EX_OK,
-     "Usage: query "},
-    {"version",
-     plain,
-     {"query", "--version", NULL},
-     false,
-     false,
-     NULL,
-     EX_OK,
-     "query (postern) "},
-    {"terminal",
-     plain,
-     {"query", NULL},
-     true,
-     false,
-     NULL,
-     EX_USAGE,
-     "Usage: query "},
-    {"terminal, but told where",
-     plain,
-     {"query", "--listen=:80", NULL},
-     true,
-     true,
-     ":80",
-     0,
-     ""},
-    {"terminal, but systemd",
-     systemd,
-     {"query", NULL},
-     true,
-     true,
-     NULL,
-     0,
-     ""},
-    /* The client's words, by way of the query string. */
-    {"CGI",
-     cgi,
-     {"query", "--listen", "unix:/tmp/planted", NULL},
-     false,
-     true,
-     NULL,
-     0,
-     ""},
-    {"CGI help", cgi, {"query", "--help", NULL}, false, true, NULL, 0, ""},
-    {"hardly CGI",
-     only_query,
-     {"query", "--listen=:80", NULL},
-     true,
-     true,
-     NULL,
-     0,
-     ""},
 };
 
+/* Errors go to standard error and into the status, never to the client. */
 static void
-test_arguments(void **state)
+test_refused(void **state)
 {
-    int terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-
     (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *address = "untouched";
-        char out[2048];
-        int status = 0;
-        bool got;
-
-        if (rows[i].on_terminal && terminal < 0)
-            continue;
-        set_environment(rows[i].variables);
-        capture();
-        if (rows[i].on_terminal)
-            dup2(terminal, STDIN_FILENO);
-        else
-            close(STDIN_FILENO);
-        got = program_parse_arguments(rows[i].argv, "query", &address, &status);
-        release(out);
-        if (got != rows[i].want || status != rows[i].want_status ||
-            strncmp(out, rows[i].want_printed, strlen(rows[i].want_printed)))
-            fail_msg("row '%s': %d, status %d, '%s'", rows[i].name, got, status,
-                     out);
-        if (got && (out[0] || !address != !rows[i].want_address ||
-                    (address && strcmp(address, rows[i].want_address) != 0)))
-            fail_msg("row '%s': address '%s', '%s'", rows[i].name,
-                     address ? address : "(none)", out);
-    }
-    if (terminal >= 0)
-        close(terminal);
-    else
-        print_message("no terminal to be had: three rows were not run\n");
-}
-
-static void
-test_open(void **state)
-{
-    static const struct {
-        const char *name;
-        const char *variables[4];
-        int want;
-        const char *want_printed;
-    } starts[] = {
-        {"good", {secret, upstream, NULL}, 0, ""},
-        {"no secret",
-         {upstream, NULL},
-         EX_CONFIG,
-         "query: COOKIE_SESSION_SECRET: "},
-        {"no log",
-         {secret, upstream, "POSTERN_LOG=/no/such/log", NULL},
-         EX_CONFIG,
-         "query: POSTERN_LOG: No such file"},
-        {"unknown variable",
-         {secret, upstream, "POSTERN_WROKERS=4", NULL},
-         EX_CONFIG,
-         "query: POSTERN_WROKERS: "},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(starts); i++) {
-        struct program program = {.name = "query"};
-        struct http_client *handle = NULL;
-        struct store *store = NULL;
-        char out[2048];
-        int status;
-
-        set_environment(starts[i].variables);
-        capture();
-        status = program_open(&program);
-        if (status == 0 && program_connect(&program, &handle, &store) != PST_OK)
-            status = -1;
-        store_close(&store);
-        http_client_free(&handle);
-        program_close(&program);
-        release(out);
-        if (status != starts[i].want ||
-            strncmp(out, starts[i].want_printed,
-                    strlen(starts[i].want_printed)) ||
-            (!*starts[i].want_printed && *out))
-            fail_msg("row '%s': status %d, '%s'", starts[i].name, status, out);
-        assert_null(program.config);
-        assert_null(program.log);
+    for (size_t i = 0; i < PST_COUNT(refused); i++) {
+        run(refused[i].variables, "", (char *)(uintptr_t)refused[i].argument,
+            echo);
+        if (outcome.status != refused[i].want || outcome.out[0] ||
+            strncmp(outcome.err, refused[i].want_err,
+                    strlen(refused[i].want_err)) != 0)
+            fail_msg("row '%s': status %d, '%s', '%s'", refused[i].name,
+                     outcome.status, outcome.out, outcome.err);
     }
 }
 
-/* Everything that is wrong is said, each in a line of its own. */
+/* Each wrong variable is reported, in a line of its own. */
 static void
-test_all_complaints(void **state)
+test_all_errors_are_reported(void **state)
 {
-    static const char *const variables[] = {
-        "POSTERN_WORKERS=many", "POSTERN_DRAIN=soon", "POSTERN_NONE=1", NULL};
+    static const char *const variables[] = {GET, "POSTERN_WORKERS=many",
+                                            "POSTERN_DRAIN=soon",
+                                            "POSTERN_NONE=1", NULL};
     static const char *const named[] = {
         "query: POSTERN_WORKERS: ", "\nquery: POSTERN_DRAIN: ",
         "query: POSTERN_NONE: ", "query: COOKIE_SESSION_SECRET: "};
-    struct program program = {.name = "query"};
-    char out[2048];
-    int status;
 
     (void)state;
-    set_environment(variables);
-    capture();
-    status = program_open(&program);
-    program_close(&program);
-    release(out);
-    assert_int_equal(status, EX_CONFIG);
+    run(variables, "", NULL, echo);
+    assert_int_equal(outcome.status, EX_CONFIG);
     for (size_t i = 0; i < PST_COUNT(named); i++)
-        if (!strstr(out, named[i]))
-            fail_msg("'%s' not in '%s'", named[i], out);
+        if (!strstr(outcome.err, named[i]))
+            fail_msg("'%s' not in '%s'", named[i], outcome.err);
 }
 
-/* Short of descriptors, the configuration was blamed: "POSTERN_UPSTREAM: is
- * no address that can be used". */
+/* Without descriptors, the configuration was once blamed, with an error about
+ * POSTERN_UPSTREAM. */
 static void
 test_no_descriptors(void **state)
 {
-    struct program program = {.name = "query"};
-    const char *const variables[] = {secret, upstream, NULL};
+    static const char *const variables[] = {SECRET, UPSTREAM, GET, NULL};
     struct rlimit limit;
-    struct rlimit none;
-    char out[2048];
-    int status;
+    FILE *err = tmpfile();
+    pid_t child = fork();
 
     (void)state;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
-    set_environment(variables);
-    capture();
-    setrlimit(RLIMIT_NOFILE, &none);
-    status = program_open(&program);
-    setrlimit(RLIMIT_NOFILE, &limit);
-    program_close(&program);
-    release(out);
-    assert_string_equal(out,
-                        "query: memory or descriptors: are not to be had\n");
-    assert_int_equal(status, EX_OSERR);
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(fileno(err), STDERR_FILENO);
+        if (pst_crypto_init() != PST_OK) /* libgcrypt would abort later */
+            _exit(1);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = 0;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        run_program(variables, NULL, echo);
+    }
+    wait_for(child);
+    read_all(err, outcome.err);
+    assert_string_equal(outcome.err, "query: cannot start: out of memory or "
+                                     "file descriptors (ulimit -n)\n");
+    assert_int_equal(outcome.status, EX_OSERR);
 }
 
-/* A program that is started with none of them gets /dev/null. */
+/* A program that is started without descriptors 0 to 2 gets /dev/null. */
 static void
 test_standard_descriptors(void **state)
 {
-    struct program program = {.name = "query"};
-    const char *const variables[] = {secret, upstream, NULL};
-    char out[2048];
-    int status;
-    int next;
+    static const char *const variables[] = {SECRET, UPSTREAM, GET, NULL};
+    pid_t child = fork();
 
     (void)state;
-    set_environment(variables);
-    capture();
-    for (int i = 0; i < 3; i++)
-        close(i);
-    status = program_open(&program);
-    next = dup(saved[0]);
-    program_close(&program);
-    close(next);
-    release(out);
-    assert_int_equal(status, 0);
-    assert_true(next > 2);
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (int i = 0; i < 3; i++)
+            close(i);
+        run_program(variables, NULL, check_descriptors);
+    }
+    wait_for(child);
+    assert_int_equal(outcome.status, 0);
 }
 
-/* L68: a core of an aborted program would have the secrets in it. */
+/* L68: a core dump would contain the secrets. */
 static void
 test_hide_memory(void **state)
 {
@@ -366,17 +308,198 @@ test_hide_memory(void **state)
 #endif
 }
 
+static const struct {
+    const char *name;
+    const char *variables[6];
+    const char *argument; /* the client's, by way of the query string */
+    const char *body;
+    handler_fn *handler;
+    int want;
+    const char *want_out; /* its beginning */
+    const char *want_end; /* and its end */
+} requests[] = {
+    {"POST",
+     {SECRET, UPSTREAM, POST, "CONTENT_LENGTH=4", NULL},
+     NULL,
+     "body",
+     echo,
+     EX_OK,
+     "Status: 200 OK\r\n",
+     "\r\n\r\nPOST body"},
+    {"more than CONTENT_LENGTH (RFC 3875 4.2)",
+     {SECRET, UPSTREAM, POST, "CONTENT_LENGTH=2", NULL},
+     NULL,
+     "body",
+     echo,
+     EX_OK,
+     "Status: 200 OK\r\n",
+     "\r\n\r\nPOST bo"},
+    {"less than CONTENT_LENGTH",
+     {SECRET, UPSTREAM, POST, "CONTENT_LENGTH=9", NULL},
+     NULL,
+     "body",
+     echo,
+     EX_OK,
+     "Status: 400 ",
+     "}"},
+    {"no CONTENT_LENGTH (L9)",
+     {SECRET, UPSTREAM, POST, NULL},
+     NULL,
+     "body",
+     echo,
+     EX_OK,
+     "Status: 200 OK\r\n",
+     "POST body"},
+    {"over the limit",
+     {SECRET, UPSTREAM, POST, "POSTERN_MAX_BODY=1K", "CONTENT_LENGTH=1025",
+      NULL},
+     NULL,
+     "body",
+     echo,
+     EX_OK,
+     "Status: 413 ",
+     "}"},
+    {"no method (L9)",
+     {SECRET, UPSTREAM, "GATEWAY_INTERFACE=CGI/1.1", NULL},
+     NULL,
+     "",
+     echo,
+     EX_OK,
+     "Status: 400 ",
+     "}"},
+    {"no variable at all (L9)",
+     {SECRET, UPSTREAM, NULL},
+     NULL,
+     "",
+     echo,
+     EX_OK,
+     "Status: 400 ",
+     "}"},
+    {"arguments from the client",
+     {SECRET, UPSTREAM, GET, NULL},
+     "--listen=unix:/tmp/planted",
+     "",
+     echo,
+     EX_OK,
+     "Status: 200 OK\r\n",
+     "GET "},
+    {"an answer cut off",
+     {SECRET, UPSTREAM, GET, NULL},
+     NULL,
+     "",
+     break_off,
+     EX_IOERR,
+     "Status: 200 OK\r\n",
+     "\r\n\r\n"},
+};
+
+static void
+test_cgi_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(requests); i++) {
+        const char *out = outcome.out;
+        size_t end = strlen(requests[i].want_end);
+        size_t len;
+
+        run(requests[i].variables, requests[i].body,
+            (char *)(uintptr_t)requests[i].argument, requests[i].handler);
+        len = strlen(out);
+        if (outcome.status != requests[i].want ||
+            strncmp(out, requests[i].want_out, strlen(requests[i].want_out)) ||
+            len < end || strcmp(out + len - end, requests[i].want_end) != 0)
+            fail_msg("row '%s': status %d, '%s', '%s'", requests[i].name,
+                     outcome.status, out, outcome.err);
+    }
+}
+
+/* Connect as soon as somebody listens; ten seconds at most. */
+static int
+connect_soon(void)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const struct sockaddr *any = (const void *)&name;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    for (int tries = 0; tries < 1000; tries++) {
+        if (connect(descriptor, any, sizeof(name)) == 0)
+            return descriptor;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("nobody listens");
+    return -1;
+}
+
+/* One request without keep-connection: POST, its body "hi". */
+static const char records[] = "\1\1\0\1\0\10\0\0"
+                              "\0\1\0\0\0\0\0\0"
+                              "\1\4\0\1\0\24\0\0"
+                              "\16\4REQUEST_METHODPOST"
+                              "\1\4\0\1\0\0\0\0"
+                              "\1\5\0\1\0\2\0\0"
+                              "hi"
+                              "\1\5\0\1\0\0\0\0";
+
+static void
+test_socket(void **state)
+{
+    static const char *const variables[] = {SECRET, UPSTREAM,
+                                            "POSTERN_WORKERS=1", NULL};
+    char got[2048];
+    size_t len = 0;
+    ssize_t some;
+    int descriptor;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        assert_non_null(freopen("/dev/null", "w", stderr));
+        run_program(variables, listen_argument, echo);
+    }
+    descriptor = connect_soon();
+    assert_int_equal(send(descriptor, records, sizeof(records) - 1, 0),
+                     sizeof(records) - 1);
+    do {
+        some = recv(descriptor, got + len, sizeof(got) - 1 - len, 0);
+        assert_true(some >= 0);
+        len += (size_t)some;
+    } while (some > 0);
+    close(descriptor);
+    assert_true(len > 16);
+    /* STDOUT with the answer, and END_REQUEST last. */
+    assert_memory_equal(got, "\1\6\0\1", 4);
+    assert_memory_equal(got + 8, "Status: 200 OK\r\n", 16);
+    assert_non_null(memmem(got, len, "\r\n\r\nPOST hi", 11));
+    assert_memory_equal(got + len - 16, "\1\3\0\1\0\10\0\0\0\0\0\0\0", 13);
+    kill(child, SIGTERM);
+    wait_for(child);
+    assert_int_equal(outcome.status, EX_OK);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_all_complaints),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_all_errors_are_reported),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_standard_descriptors),
+        cmocka_unit_test(test_cgi_requests),
+        cmocka_unit_test(test_socket),
         cmocka_unit_test(test_hide_memory),
     };
+    int failed;
 
-    return cmocka_run_group_tests_name("service", tests, NULL, NULL);
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    snprintf(listen_argument, sizeof(listen_argument), "--listen=unix:%s",
+             path);
+    failed = cmocka_run_group_tests_name("program", tests, NULL, NULL);
+    rmdir(folder);
+    return failed;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_programs.c - what the programs have in common: dead cookies, HEAD,
- * challenges, renewal (design 2, 2.1); and what `session` tells.
+ * challenges, renewal (design 2, 2.1); and the answers of `session`.
  */
 #include "programs.h"
 
@@ -52,7 +52,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* What handler_run() does, less the server and the body of a HEAD. */
+/* Like handler_run(), without a server; HEAD gets a body. */
 static enum pst_err
 call(handler_fn *program, const char *const *variables, const char *body)
 {
@@ -66,8 +66,8 @@ call(handler_fn *program, const char *const *variables, const char *body)
     return e;
 }
 
-/* U5, U32, U35: query clears no dead cookie, for its answer may come after a
- * login; the others do. */
+/* U5, U32, U35: query clears no dead cookie, since its answer may arrive after
+ * that of a login; the others do. */
 static void
 test_dead_cookies(void **state)
 {
@@ -98,7 +98,7 @@ test_dead_cookies(void **state)
     }
 }
 
-/* HEAD is answered as GET is, and does no more. */
+/* HEAD gets the answer of GET, and has no other effects. */
 static void
 test_head(void **state)
 {
@@ -122,7 +122,7 @@ test_head(void **state)
     }
 }
 
-/* Every 401 says how to do better, by the way the request came. */
+/* Every 401 has a challenge that fits how the request sent its token. */
 static void
 test_challenges(void **state)
 {
@@ -161,7 +161,7 @@ test_challenges(void **state)
     }
 }
 
-/* U38: asking with ?touch=0 does not prolong the session. */
+/* U38: ?touch=0 does not renew the session. */
 static void
 test_touch(void **state)
 {
@@ -221,7 +221,7 @@ test_renewal(void **state)
     }
 }
 
-/* While the backend could not be asked who it is, `session` says so. */
+/* If the backend has not told the identity yet, `session` says so. */
 static void
 test_unknown(void **state)
 {
@@ -240,14 +240,15 @@ test_unknown(void **state)
 }
 
 /*
- * A session ends with the backend's token, whichever answer tells its end:
- * that of the login was not looked at where another document says who it is.
+ * A session ends with the backend's token, whichever answer contains its
+ * expiry. That of the login was once ignored if another document tells the
+ * identity.
  */
 static void
 test_end_beside_who(void **state)
 {
     static const struct {
-        const char *who; /* the end that its answer tells */
+        const char *who; /* the expiry in its answer */
         const char *want;
     } rows[] = {
         {"null", "\"expiresAt\":\"2023-11-14T22:14:20Z\""},

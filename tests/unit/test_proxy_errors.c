@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_proxy_errors.c - what a client is told of a request that we refuse,
+ * test_proxy_errors.c - the response to a request that we refuse,
  * alone or in its place in a batch (design 2.5 and 2.9).
  */
 #include <setjmp.h>
@@ -206,5 +206,5 @@ main(void)
         cmocka_unit_test_setup_teardown(test_batch, set_up, tear_down),
     };
 
-    return cmocka_run_group_tests_name("proxy_answer", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("proxy_errors", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_query.c - what a query costs: how often it asks for random bytes,
- * which is a system call each time, and what it makes of them.
+ * test_query.c - a query draws random bytes once, since each time is a system
+ * call, for its request id and its trace context.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static struct fixture fix;
 static struct fixture_session known;
 static char seen_id[REQUEST_ID_LEN + 1];
 
-/* A session that has just begun, by the clock that handler_run() reads. */
+/* A session that has begun now: handler_run() reads the real clock. */
 static int
 set_up(void **state)
 {
@@ -70,14 +70,14 @@ flush(void *context)
 }
 
 static enum pst_err
-query_and_see(struct context *ctx, struct request *req, struct response *res)
+query_and_note_id(struct context *ctx, struct request *req,
+                  struct response *res)
 {
     memcpy(seen_id, req->id, sizeof(seen_id));
     return program_query(ctx, req, res);
 }
 
-/* One query, from the variables to the answer. Returns the trace context
- * that the backend was sent. */
+/* Run one query. Returns the trace context that was sent to the backend. */
 static const char *
 ask(const char *trace)
 {
@@ -90,9 +90,9 @@ ask(const char *trace)
                                      known.cookie,
                                      trace,
                                      NULL};
-    const struct request_input origin = {.variables = variables,
-                                         .source = {read_body, &body, -1},
-                                         .max_body = fix.config->max_body};
+    const struct request_input input = {.variables = variables,
+                                        .source = {read_body, &body, -1},
+                                        .max_body = fix.config->max_body};
     const char *found;
 
     fix.answer = (struct fixture_answer){
@@ -105,7 +105,7 @@ ask(const char *trace)
     memset(fix.sent, 0, fix.sent_len);
     fix.sent_len = 0;
     assert_true(
-        handler_run(&fix.ctx, fix.arena, &origin, &sink, query_and_see));
+        handler_run(&fix.ctx, fix.arena, &input, &sink, query_and_note_id));
     assert_int_equal(fix.exchanges, 1);
     assert_true(fixture_was_sent(&fix, "secret"));
     found = strstr(fix.sent, TRACEPARENT);
@@ -113,8 +113,8 @@ ask(const char *trace)
     return found + strlen(TRACEPARENT);
 }
 
-/* The request's id and the trace context come of one draw, and have none of
- * their bytes in common. */
+/* The request id and the trace context come from one draw, and share no bytes.
+ */
 static void
 test_one_draw(void **state)
 {
@@ -140,7 +140,7 @@ test_one_draw(void **state)
     }
 }
 
-/* A trace that the client has begun goes on, under its own ids. */
+/* A trace context of the client is forwarded unchanged. */
 static void
 test_clients_trace(void **state)
 {

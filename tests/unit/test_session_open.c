@@ -49,7 +49,7 @@ seal(enum what what, const struct pst_session *session)
     const char *value;
 
     assert_int_equal(transport_issue(&fix.ctx, fix.arena, TOKEN_METHOD_COOKIE,
-                                     session, true, &issued),
+                                     session, &issued),
                      PST_OK);
     value = memchr(issued.cookie.ptr, '=', issued.cookie.len);
     assert_non_null(value);

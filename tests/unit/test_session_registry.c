@@ -11,7 +11,6 @@
 #include "stores.h"
 
 #define FIREFOX "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0"
-#define WEBKIT "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like "
 
 static struct fixture f;
 static struct stores stores;
@@ -134,7 +133,7 @@ name_of(const struct pst_session *session)
 /* Ended, or not. */
 
 static void
-one_is_ended_and_no_other(void **state)
+test_revoke_one(void **state)
 {
     struct pst_session one = add(1, "7");
     struct pst_session two = add(2, "7");
@@ -156,7 +155,7 @@ one_is_ended_and_no_other(void **state)
  * them; where a login replaced the session, for as long as a copy of its
  * cookie lives, one that was renewed since as well. */
 static void
-a_guests_end_is_kept_for_a_day(void **state)
+test_revoked_guest(void **state)
 {
     static const struct {
         const char *name;
@@ -195,7 +194,7 @@ a_guests_end_is_kept_for_a_day(void **state)
 }
 
 static void
-everywhere_is_all_of_one_user(void **state)
+test_revoke_all(void **state)
 {
     struct pst_session one = add(1, "7");
     struct pst_session two = add(2, "7");
@@ -224,7 +223,7 @@ everywhere_is_all_of_one_user(void **state)
  * past which no session can begin yet: it was begun all the same, and refused
  * with the next request, as a cookie from the future. */
 static void
-no_login_begins_in_the_future(void **state)
+test_clock_behind(void **state)
 {
     static const struct {
         const char *name;
@@ -257,7 +256,7 @@ no_login_begins_in_the_future(void **state)
 
 /* L28: one takes another's place in one step, or not at all. */
 static void
-one_takes_anothers_place(void **state)
+test_replace(void **state)
 {
     static const struct {
         const char *name;
@@ -301,9 +300,9 @@ one_takes_anothers_place(void **state)
     }
 }
 
-/* Who is moved past a "log out everywhere" is told to seal it again. */
+/* A session that is moved past a "log out everywhere" must be sealed again. */
 static void
-a_moved_session_is_sealed_again(void **state)
+test_replace_after_revoke_all(void **state)
 {
     struct pst_session old = add(1, "");
     struct pst_session fresh = session_of(2, "7");
@@ -323,7 +322,7 @@ a_moved_session_is_sealed_again(void **state)
 }
 
 static void
-without_a_store_all_are_good(void **state)
+test_no_store(void **state)
 {
     struct pst_session session = session_of(1, "7");
     struct store *store = f.ctx.store;
@@ -347,7 +346,7 @@ without_a_store_all_are_good(void **state)
 /* The list. */
 
 static void
-the_list_tells_what_it_may(void **state)
+test_list(void **state)
 {
     struct pst_session one = add(1, "7");
     struct pst_session two;
@@ -368,7 +367,7 @@ the_list_tells_what_it_may(void **state)
 }
 
 static void
-a_guest_is_on_no_list(void **state)
+test_guest_is_not_listed(void **state)
 {
     struct pst_session guest = add(1, "");
 
@@ -379,7 +378,7 @@ a_guest_is_on_no_list(void **state)
 /* Those whose owner is not known yet are not one owner's: none may see or end
  * another. */
 static void
-an_unknown_owner_is_on_no_list(void **state)
+test_unknown_is_not_listed(void **state)
 {
     struct pst_session unknown = add(1, "");
     struct pst_session other = add(2, "");
@@ -395,7 +394,7 @@ an_unknown_owner_is_on_no_list(void **state)
 
 /* Seen again, while it is listed; a request in flight lists nothing anew. */
 static void
-to_touch_is_not_to_add(void **state)
+test_touch_does_not_add(void **state)
 {
     struct pst_session one = add(1, "7");
     struct pst_session two = add(2, "7");
@@ -415,7 +414,7 @@ to_touch_is_not_to_add(void **state)
 }
 
 static void
-the_oldest_goes_over_the_cap(void **state)
+test_too_many_sessions(void **state)
 {
     struct pst_session sessions[3];
 
@@ -431,49 +430,10 @@ the_oldest_goes_over_the_cap(void **state)
     assert_int_equal(count_of(&sessions[2]), 2);
 }
 
-static void
-browsers_are_told_by_their_family(void **state)
-{
-    static const struct {
-        const char *agent;
-        const char *family;
-    } rows[] = {
-        {FIREFOX, "Firefox"},
-        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36", "Chrome"},
-        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0", "Edge"},
-        {WEBKIT "Gecko) Chrome/126.0.0.0 Safari/537.36 OPR/111.0", "Opera"},
-        {WEBKIT "Gecko) Version/17.5 Safari/605.1.15", "Safari"},
-        {WEBKIT "Gecko) CriOS/126.0 Mobile/15E148 Safari/604.1", "Chrome"},
-        {WEBKIT "Gecko) FxiOS/127.0 Mobile/15E148 Safari/605.1", "Firefox"},
-        {"curl/8.5.0", "curl"},
-        {"SomeShop/3.2 (Android 14)", "other"},
-        {"\"}]<script>", "other"},
-        {"", ""},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        char agent[256];
-        char want[64];
-        const char *const variables[] = {"REQUEST_METHOD=GET", agent, NULL};
-        struct pst_session session;
-
-        snprintf(agent, sizeof(agent), "HTTP_USER_AGENT=%s", rows[i].agent);
-        fixture_request(&f, variables, NULL);
-        session = session_of((uint8_t)(i + 1), "7");
-        expect("add", begin_session(&session), PST_OK);
-        snprintf(want, sizeof(want), "\"browser\":\"%s\",\"address\":\"\"",
-                 rows[i].family);
-        if (!strstr(list_of(&session), want))
-            fail_msg("%s: %s", rows[i].agent, list_of(&session));
-        expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
-    }
-}
-
 /* By its name. */
 
 static void
-only_ones_own_are_ended_by_name(void **state)
+test_revoke_by_name(void **state)
 {
     struct pst_session here = add(1, "7");
     struct pst_session there = add(2, "7");
@@ -512,7 +472,7 @@ only_ones_own_are_ended_by_name(void **state)
 }
 
 static void
-what_is_no_name_names_nothing(void **state)
+test_bad_names(void **state)
 {
     static const char *const rows[] = {
         "",
@@ -536,7 +496,7 @@ what_is_no_name_names_nothing(void **state)
 /* A store that is away. */
 
 static void
-away_means_no_but_for_the_grace(void **state)
+test_grace(void **state)
 {
     static const struct {
         const char *name;
@@ -571,7 +531,7 @@ away_means_no_but_for_the_grace(void **state)
 
 /* What answers sets the clock of the grace. */
 static void
-an_answer_is_remembered(void **state)
+test_answers_are_recorded(void **state)
 {
     struct pst_session session = add(1, "7");
 
@@ -585,30 +545,29 @@ an_answer_is_remembered(void **state)
     expect("ended", check(&session), PST_REVOKED);
 }
 
-#define ROSTER_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define REGISTRY_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROSTER_TEST(one_is_ended_and_no_other),
-        ROSTER_TEST(a_guests_end_is_kept_for_a_day),
-        ROSTER_TEST(everywhere_is_all_of_one_user),
-        ROSTER_TEST(no_login_begins_in_the_future),
-        ROSTER_TEST(one_takes_anothers_place),
-        ROSTER_TEST(a_moved_session_is_sealed_again),
-        ROSTER_TEST(without_a_store_all_are_good),
-        ROSTER_TEST(the_list_tells_what_it_may),
-        ROSTER_TEST(a_guest_is_on_no_list),
-        ROSTER_TEST(an_unknown_owner_is_on_no_list),
-        ROSTER_TEST(to_touch_is_not_to_add),
-        ROSTER_TEST(the_oldest_goes_over_the_cap),
-        ROSTER_TEST(browsers_are_told_by_their_family),
-        ROSTER_TEST(only_ones_own_are_ended_by_name),
-        ROSTER_TEST(what_is_no_name_names_nothing),
-        ROSTER_TEST(away_means_no_but_for_the_grace),
-        ROSTER_TEST(an_answer_is_remembered),
+        REGISTRY_TEST(test_revoke_one),
+        REGISTRY_TEST(test_revoked_guest),
+        REGISTRY_TEST(test_revoke_all),
+        REGISTRY_TEST(test_clock_behind),
+        REGISTRY_TEST(test_replace),
+        REGISTRY_TEST(test_replace_after_revoke_all),
+        REGISTRY_TEST(test_no_store),
+        REGISTRY_TEST(test_list),
+        REGISTRY_TEST(test_guest_is_not_listed),
+        REGISTRY_TEST(test_unknown_is_not_listed),
+        REGISTRY_TEST(test_touch_does_not_add),
+        REGISTRY_TEST(test_too_many_sessions),
+        REGISTRY_TEST(test_revoke_by_name),
+        REGISTRY_TEST(test_bad_names),
+        REGISTRY_TEST(test_grace),
+        REGISTRY_TEST(test_answers_are_recorded),
     };
 
-    return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("session_registry", tests, NULL, NULL);
 }

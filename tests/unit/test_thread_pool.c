@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_thread_pool.c - threads come when they are needed and go when they are
- * not.
+ * test_thread_pool.c - threads start when jobs wait, and end without work.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +19,7 @@
 
 #define JOBS 200
 
-/* What the threads and the giver saw; under the lock. */
+/* What the callbacks counted; under the lock. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -31,8 +30,8 @@ static struct {
     size_t handled;
     size_t handled_open;
     int order[JOBS];
-    size_t blind;     /* how often begin() will give no state */
-    size_t stateless; /* how often it gave none */
+    size_t blind;     /* how often new_state() will fail */
+    size_t stateless; /* how often it has failed */
     bool is_held;     /* handle() waits until it is false */
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER,
           .changed = PTHREAD_COND_INITIALIZER};
@@ -40,7 +39,7 @@ static struct {
 static struct thread_pool_job jobs[JOBS];
 
 static void *
-begin(void *context)
+new_state(void *context)
 {
     void *state = context;
 
@@ -76,7 +75,7 @@ handle(void *state, int descriptor)
 }
 
 static void
-end(void *state)
+free_state(void *state)
 {
     assert_ptr_equal(state, &seen);
     pthread_mutex_lock(&seen.lock);
@@ -85,7 +84,7 @@ end(void *state)
 }
 
 static void
-handled(void *owner, struct thread_pool_job *job, bool is_open)
+on_done(void *owner, struct thread_pool_job *job, bool is_open)
 {
     assert_ptr_equal(owner, jobs);
     assert_ptr_equal(job->owner, job);
@@ -97,7 +96,7 @@ handled(void *owner, struct thread_pool_job *job, bool is_open)
 }
 
 static void
-ended(void *owner)
+on_thread_end(void *owner)
 {
     assert_ptr_equal(owner, jobs);
 }
@@ -105,8 +104,8 @@ ended(void *owner)
 static struct thread_pool *
 make(size_t threads, int64_t idle)
 {
-    const struct thread_pool_work work = {&seen, begin, handle, end};
-    const struct thread_pool_owner owner = {jobs, handled, ended};
+    const struct thread_pool_work work = {&seen, new_state, handle, free_state};
+    const struct thread_pool_owner owner = {jobs, on_done, on_thread_end};
     struct thread_pool *pool = NULL;
 
     seen.begun = seen.ended = seen.running = seen.most = 0;
@@ -137,7 +136,7 @@ hold(bool is_held)
     pthread_mutex_unlock(&seen.lock);
 }
 
-/* Wait until so many are inside handle(), or have been heard. */
+/* Wait until one of the counters above has this value. */
 static void
 await(const size_t *number, size_t count)
 {
@@ -155,7 +154,7 @@ pause_ms(long ms)
     nanosleep(&time, NULL);
 }
 
-/* Until nothing is left, for ten seconds at most. */
+/* Join until nothing is left; ten seconds at most. */
 static void
 join_all(struct thread_pool *pool)
 {
@@ -221,7 +220,7 @@ test_as_many_as_allowed(void **state)
     finish(pool);
 }
 
-/* A thread that waits is used before another starts. */
+/* An idle thread is used before another starts. */
 static void
 test_no_more_than_needed(void **state)
 {
@@ -253,7 +252,7 @@ test_idle_thread_ends(void **state)
     assert_int_equal(seen.begun, 2);
 }
 
-/* What was given before the end is heard. */
+/* Jobs submitted before the shutdown are handled. */
 static void
 test_shutdown_with_work_left(void **state)
 {
@@ -269,7 +268,7 @@ test_shutdown_with_work_left(void **state)
     finish(pool);
 }
 
-/* A descriptor of its own for an item that will be closed. */
+/* Submit a real descriptor, since the pool will close it. */
 static void
 submit_open(struct thread_pool *pool, struct thread_pool_job *job,
             int descriptor)
@@ -304,7 +303,7 @@ test_abort(void **state)
     close(ends[1]);
 }
 
-/* As the dispatcher does, until so many have been heard; ten seconds at
+/* Do what the dispatcher does until so many jobs are done; ten seconds at
  * most. */
 static void
 ensure_until_handled(struct thread_pool *pool, size_t count)
@@ -313,7 +312,7 @@ ensure_until_handled(struct thread_pool *pool, size_t count)
 
     for (int tries = 0; handled_now < count; tries++) {
         if (tries == 1000)
-            fail_msg("%zu heard of %zu", handled_now, count);
+            fail_msg("%zu jobs done of %zu", handled_now, count);
         thread_pool_ensure(pool);
         thread_pool_join(pool);
         pause_ms(10);
@@ -324,9 +323,9 @@ ensure_until_handled(struct thread_pool *pool, size_t count)
 }
 
 /*
- * A worker that could not begin (out of descriptors, say) stayed among the
- * others, closed what it was given, and so was the one that was free for the
- * next: 166 of 200 were closed unheard.
+ * A thread without state (descriptors were short) once took jobs all the same
+ * and closed them. As it was never busy, it got the next ones too: 166 of 200
+ * jobs were closed unhandled.
  */
 static void
 test_thread_without_state_takes_nothing(void **state)
@@ -346,9 +345,9 @@ test_thread_without_state_takes_nothing(void **state)
     finish(pool);
 }
 
-/* What waits when the only one could not begin is heard by the next. */
+/* The only thread has no state: the next one handles the jobs. */
 static void
-test_begins_again(void **state)
+test_start_is_tried_again(void **state)
 {
     struct thread_pool *pool = make(1, 10);
 
@@ -362,8 +361,8 @@ test_begins_again(void **state)
     finish(pool);
 }
 
-/* One that hears cannot do for all: the place of one that failed is filled
- * though nothing more is given. */
+/* One thread is busy and the other has no state: that one is replaced, though
+ * no further job is submitted. */
 static void
 test_others_are_busy(void **state)
 {
@@ -386,9 +385,9 @@ test_others_are_busy(void **state)
     finish(pool);
 }
 
-/* Where none can begin, few are tried, and what waits is closed at last. */
+/* If no thread can start, few are tried, and the waiting jobs are closed. */
 static void
-test_none_can_begin(void **state)
+test_no_thread_can_start(void **state)
 {
     struct thread_pool *pool = make(8, 10);
     int descriptor = dup(STDERR_FILENO);
@@ -424,10 +423,10 @@ main(void)
         cmocka_unit_test(test_shutdown_with_work_left),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_thread_without_state_takes_nothing),
-        cmocka_unit_test(test_begins_again),
+        cmocka_unit_test(test_start_is_tried_again),
         cmocka_unit_test(test_others_are_busy),
-        cmocka_unit_test(test_none_can_begin),
+        cmocka_unit_test(test_no_thread_can_start),
     };
 
-    return cmocka_run_group_tests_name("crew", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("thread_pool", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_upload.c - files pass from one multipart body into another, however
- * they are cut into pieces, and nothing else does.
+ * test_upload.c - files are streamed into a new multipart body, in reads of any
+ * size; malformed bodies are refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@
     PART(FORM "\"" name "\"; filename=\"a.png\"" NL lines, content)
 #define END "--xx--" NL
 
-/* What we make of it: our boundary is from the request's id. */
+/* The new body; its boundary contains the request's id. */
 #define OURS "postern-0102030405060708"
 #define OPEN(number, filename, type)                                       \
     NL "--" OURS NL "Content-Disposition: form-data; name=\"" number "\";" \
@@ -37,7 +37,7 @@
 static const uint8_t random_octets[REQUEST_RANDOM_LEN] = {1, 2, 3, 4,
                                                           5, 6, 7, 8};
 
-/* A body that comes in pieces of at most `step` bytes. */
+/* A body that is read in pieces of at most `step` bytes. */
 struct source {
     struct pst_str body;
     size_t step;
@@ -93,7 +93,7 @@ begin(struct pst_str body, size_t step)
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
 }
 
-/* Read all of it, `size` bytes at a time, into got. */
+/* Read the whole new body, `size` bytes at a time, into got. */
 static enum pst_err
 drain(struct upload *upload, size_t size, const char **reason)
 {
@@ -166,7 +166,7 @@ static const struct row {
             FILE("drop", "", "abc") FILE("f", "", "d") END,
         "HEAD" OPEN("1", "a.png", STREAM) "d" CLOSE),
 
-    /* Types, and what is said about how bytes are written. */
+    /* Content-Type and Content-Transfer-Encoding. */
     ROW("a type with a parameter",
         START FILE("f", "Content-Type: video/webm;codecs=\"vp8,opus\"" NL, "")
             END,
@@ -223,7 +223,7 @@ static const struct row {
         START PART(FORM "f; filename=a; filename*=utf-8'b" NL, "") END,
         "HEAD" OPEN("0", "a", STREAM) CLOSE),
 
-    /* What is not in the map, or there already. */
+    /* Files that are not in the map, or sent twice. */
     ROW("a file that is not in it", START FILE("h", "", "abc") END, NULL),
     ROW("in capitals", START FILE("F", "", "abc") END, NULL),
     ROW("twice", START FILE("f", "", "a") FILE("f", "", "b") END, NULL),
@@ -240,7 +240,7 @@ static const struct row {
     ROW("a text", START PART(FORM "\"f\"" NL, "x") END, NULL),
     ROW("a map first", MAP("{}") OPERATIONS END, NULL),
 
-    /* Where it ends. */
+    /* The end of the body. */
     ROW("nothing", "", NULL),
     ROW("no part", END, NULL),
     ROW("no end", START FILE("f", "", "abc"), NULL),
@@ -253,7 +253,7 @@ static const struct row {
         START FILE("f", "", "a") END FILE("g", "", "b") END, NULL),
     ROW("a delimiter in a line", START FILE("f", "", "a--xx") END, NULL),
 
-    /* Our own delimiter. */
+    /* Our own boundary. */
     ROW("ours in a file", START FILE("f", "", "a--" OURS "b") END, NULL),
     ROW("in a file's name",
         START PART(FORM "f; filename=\"--" OURS "\"" NL, "") END, NULL),
@@ -297,7 +297,8 @@ test_rows(void **state)
     }
 }
 
-/* A body that is cut at any of its bytes is refused, and none passes whole. */
+/* A body truncated at any byte is refused, and the new body is never complete.
+ */
 static void
 test_cut(void **state)
 {
@@ -316,7 +317,7 @@ test_cut(void **state)
     assert_int_equal(pass(whole, 4096, 4096, &reason), PST_OK);
 }
 
-/* Files do not count for what is held, operations and map do. */
+/* The limit counts "operations" and "map", not files. */
 static void
 test_limits(void **state)
 {
@@ -342,7 +343,7 @@ test_limits(void **state)
     assert_string_equal(reason, "the request is larger than POSTERN_MAX_BODY");
 
     for (size_t more = 0; more < 2; more++) {
-        /* 7 bytes of operations, and 993 or 994 of map. */
+        /* 7 bytes of "operations", and 993 or 994 of "map". */
         len = (size_t)snprintf(body, sizeof(body), "%s--xx" NL FORM "map" NL NL,
                                OPERATIONS);
         memset(body + len, ' ', 993 + more);

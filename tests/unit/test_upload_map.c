@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_upload_map.c - where files may stand, and where they may not.
+ * test_upload_map.c - accepted and refused paths of files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ tear_down(void **state)
     "{\"file\":null,\"files\":[null,1,null],\"in\":{\"a\":{\"b\":[{" \
     "\"c\":null}]},\"x\":\"null\"},\"\\u0065\":null,\"0\":null,\"\":null}"
 
-/* The same variables once, or in the second of a batch of two. */
+/* The same variables alone, or in the second request of a batch of two. */
 static enum pst_err
 read_map(struct pst_str json, bool is_batch, struct upload_map *map,
          const char **reason)
@@ -88,7 +88,7 @@ test_rows(void **state)
         {"{\"0\":[\"variables.file\"],\"\\u0030\":[\"variables.e\"]}",
          PST_DUPLICATE, false},
 
-        /* Nowhere but below the variables. */
+        /* Paths must be below the variables. */
         {"{\"0\":[\"query\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"Variables.file\"]}", PST_MALFORMED, false},
@@ -100,7 +100,7 @@ test_rows(void **state)
         {"{\"0\":[\"variables..file\"]}", PST_MALFORMED, false},
         {"{\"0\":[\".variables.file\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables.__proto__.x\"]}", PST_MALFORMED, false},
-        /* Only in the place of a null. */
+        /* Paths must point to a null. */
         {"{\"0\":[\"variables.files.1\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables.files.3\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables.files.00\"]}", PST_MALFORMED, false},
@@ -112,7 +112,7 @@ test_rows(void **state)
         {"{\"0\":[\"variables.\\\\u0065\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables.file\"],\"1\":[\"variables.file\"]}",
          PST_DUPLICATE, false},
-        /* In a batch, with the number of the request. */
+        /* In a batch a path begins with the index of the request. */
         {"{\"0\":[\"variables.file\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"0.variables.file\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"2.variables.file\"]}", PST_MALFORMED, true},
@@ -157,7 +157,7 @@ test_find(void **state)
     assert_true(pst_str_equal(map.paths[2].steps, PST_STR("in.a.b.0.c")));
 }
 
-/* `files` files of `paths` paths each, to nulls of their own. */
+/* `files` files of `paths` paths each, all to different nulls. */
 static enum pst_err
 read_many(size_t files, size_t paths, size_t junk, const char **reason)
 {
@@ -215,7 +215,7 @@ test_limits(void **state)
     assert_int_equal(read_many(64, 1, 1024 * 1024, &reason), PST_TOO_LARGE);
 }
 
-/* Each step of a path looks through the value again. */
+/* Each step of a path scans its value again. */
 static void
 test_deep_paths(void **state)
 {

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cgi.c - serve one request as plain CGI (RFC 3875).
+ */
+#include "engine/cgi.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "engine/connections.h"
+
+static enum pst_err
+cgi_read(void *context, char *out, size_t size, size_t *len)
+{
+    ssize_t got;
+
+    (void)context;
+    do
+        got = read(STDIN_FILENO, out, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return PST_CLIENT_GONE;
+    *len = (size_t)got;
+    return PST_OK;
+}
+
+static enum pst_err
+cgi_write(void *context, struct pst_str piece)
+{
+    if (fwrite(piece.ptr, 1, piece.len, context) != piece.len)
+        return PST_CLIENT_GONE;
+    return PST_OK;
+}
+
+static enum pst_err
+cgi_flush(void *context)
+{
+    return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+/*
+ * The descriptor that reports a hang-up when the client goes: standard output,
+ * if it is a pipe. If it is a socket, as under Apache's mod_cgid, there is
+ * none: the web server half-closes the socket as soon as it has sent the
+ * request, and ends us by a signal when the client goes.
+ */
+static int
+cgi_client_descriptor(void)
+{
+    struct stat st;
+
+    return fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)
+               ? STDOUT_FILENO
+               : -1;
+}
+
+/* A body that was not read may make the web server lose the answer, if
+ * standard input is the socket that the answer was written to. */
+static void
+cgi_close_input(void)
+{
+    struct stat st;
+
+    if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
+        connection_close_lingering(STDIN_FILENO);
+}
+
+int
+cgi_serve(const struct engine_handler *handler)
+{
+    const struct request_input input = {
+        .variables = (const char *const *)environ,
+        .source = {cgi_read, NULL, cgi_client_descriptor()},
+    };
+    const struct response_sink sink = {cgi_write, cgi_flush, stdout};
+    void *state = handler->new_state(handler->context);
+    bool is_whole;
+
+    if (!state)
+        return EX_OSERR;
+    is_whole = handler->handle(state, &input, &sink);
+    handler->free_state(state);
+    if (is_whole)
+        cgi_close_input();
+    return is_whole ? EX_OK : EX_IOERR;
+}

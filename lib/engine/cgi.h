@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cgi.h - serve one request as plain CGI (RFC 3875).
+ */
+#ifndef POSTERN_ENGINE_CGI_H
+#define POSTERN_ENGINE_CGI_H
+
+#include "engine/engine.h"
+
+/*
+ * Handle the request that the environment and standard input hold; the answer
+ * goes to standard output. Returns the exit status: EX_OK, EX_IOERR (the
+ * answer was cut off), EX_OSERR (new_state() failed).
+ */
+int cgi_serve(const struct engine_handler *handler);
+
+#endif

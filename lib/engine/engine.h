@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * engine.h - what the engine calls for each request. This is all that the
+ * engine knows of the program that it runs.
+ */
+#ifndef POSTERN_ENGINE_ENGINE_H
+#define POSTERN_ENGINE_ENGINE_H
+
+#include "server/request.h"
+#include "server/response.h"
+
+struct engine_handler {
+    void *context;
+
+    /* Make what one thread needs to handle requests; it handles one at a time.
+     * Called in that thread. NULL, after logging why: the thread takes no
+     * request. */
+    void *(*new_state)(void *context);
+
+    /*
+     * Handle one request.
+     *   input  variables, body and role; its limits are not set
+     *   sink   takes the answer
+     * Returns false when the answer was cut off: the connection is closed in
+     * such a way that the web server notices.
+     */
+    bool (*handle)(void *state, const struct request_input *input,
+                   const struct response_sink *sink);
+
+    void (*free_state)(void *state);
+
+    /* Called on SIGHUP, in the thread of fcgi_serve(). */
+    void (*reload)(void *context);
+};
+
+#endif

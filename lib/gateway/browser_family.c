@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * browser_family.c - find a browser's family in its User-Agent.
+ */
+#include "gateway/browser_family.h"
+
+#include "base/base.h"
+
+struct pst_str
+browser_family(struct pst_str user_agent)
+{
+    /* The first match counts: browsers also name the families after theirs. */
+    static const struct {
+        struct pst_str token;
+        struct pst_str family;
+    } families[] = {
+        {{"Edg", 3}, {"Edge", 4}},         {{"OPR/", 4}, {"Opera", 5}},
+        {{"Firefox/", 8}, {"Firefox", 7}}, {{"FxiOS/", 6}, {"Firefox", 7}},
+        {{"Chrome/", 7}, {"Chrome", 6}},   {{"Chromium/", 9}, {"Chrome", 6}},
+        {{"CriOS/", 6}, {"Chrome", 6}},    {{"Safari/", 7}, {"Safari", 6}},
+        {{"curl/", 5}, {"curl", 4}},
+    };
+
+    for (size_t i = 0; i < PST_COUNT(families); i++) {
+        if (pst_str_contains(user_agent, families[i].token))
+            return families[i].family;
+    }
+    return user_agent.len > 0 ? PST_STR("other") : PST_STR("");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * meaning.h - what a GraphQL document asks for, as far as the configured rules
+ * need it: its operations, their root fields (fragments resolved), and whether
+ * it selects login, password or secret fields (design 2.5).
+ *
+ * A meaning owns its memory and points to nothing outside it, so it can be
+ * cached across requests (gateway/documents.h).
+ */
+#ifndef POSTERN_GRAPHQL_MEANING_H
+#define POSTERN_GRAPHQL_MEANING_H
+
+#include "graphql/parser.h"
+
+/* A root field of operations of one kind, or of any kind. */
+struct pst_graphql_root_field {
+    struct pst_str field;
+    enum pst_graphql_operation_kind kind;
+    bool is_any_kind; /* kind does not matter */
+};
+
+/* What the configuration says about fields. Lists may be empty. */
+struct pst_graphql_rules {
+    const struct pst_graphql_root_field *logins; /* they begin a session */
+    size_t login_count;
+    const struct pst_graphql_root_field *passwords; /* they check a password */
+    size_t password_count;
+    const struct pst_str *secrets; /* names of fields that hold a secret */
+    size_t secret_count;
+    const struct pst_graphql_root_field
+        *secrets_allowed; /* secret fields are allowed below these */
+    size_t secret_allowed_count;
+};
+
+/* One operation. */
+struct pst_graphql_meaning_operation {
+    enum pst_graphql_operation_kind kind;
+    struct pst_str name;             /* absent: anonymous */
+    const struct pst_str *variables; /* declared names, without "$" */
+    size_t variable_count;
+    const struct pst_str *roots; /* names (not aliases) of root fields: one
+                                    entry per selection, those of fragments
+                                    last */
+    size_t root_count;
+    bool has_login;    /* one of them is a login field of this kind */
+    bool has_password; /* one of them checks a password */
+};
+
+/* A whole document. */
+struct pst_graphql_meaning {
+    struct pst_str text; /* to be forwarded: pst_graphql_document.text */
+    const struct pst_graphql_meaning_operation *operations;
+    size_t operation_count;
+    bool has_login;        /* of any operation */
+    bool has_password;     /* of any operation */
+    struct pst_str secret; /* the first secret field that is selected outside
+                              login and allowed fields; absent: none */
+    struct pst_graphql_location secret_location;
+    struct pst_str login_secret; /* the same below a login field */
+    struct pst_graphql_location login_secret_location;
+    size_t size; /* bytes of memory allocated, text included */
+};
+
+/*
+ * Parse a document and find out what it means under the rules. The parser's
+ * memory is freed before this returns.
+ *
+ * A fragment that is spread several times at the root of an operation counts
+ * once there, as in execution (section 6.3.2). A secret field belongs to the
+ * root field above it, or to itself if it is a root field. A fragment that is
+ * spread in several places counts as selected in each of them; one that is not
+ * spread counts as selected outside login and allowed fields.
+ *   text   any bytes
+ *   out    set on PST_OK; free it with pst_graphql_meaning_free()
+ *   error  set on PST_MALFORMED and PST_TOO_LARGE
+ * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY, or PST_TOO_LARGE: as
+ * pst_graphql_parse(), or more than PST_GRAPHQL_ROOTS_MAX selections at the
+ * roots of all operations together, or more than PST_GRAPHQL_ROOT_NAMES_MAX
+ * bytes of their names.
+ */
+PST_MUST_USE PST_EXPORT enum pst_err pst_graphql_meaning_parse(
+    struct pst_str text, const struct pst_graphql_rules *rules,
+    struct pst_graphql_meaning **out, struct pst_graphql_error *error);
+
+/* Wipe and free, and set *meaning to NULL. A NULL *meaning is allowed. */
+PST_EXPORT void pst_graphql_meaning_free(struct pst_graphql_meaning **meaning);
+
+/* Select the operation to execute, as pst_graphql_operation_find() does. */
+PST_EXPORT const struct pst_graphql_meaning_operation *
+pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
+                         struct pst_str name);
+
+#endif

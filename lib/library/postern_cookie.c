@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * postern_cookie.c - find a request's session, seal one, clear cookies.
+ *
+ * The programs have the same rules with a store behind them:
+ * tests/unit/test_postern.c and tests/e2e/test_library.py compare.
+ */
+#include "library/postern_cookie.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "codec/base64url.h"
+#include "codec/json.h"
+#include "crypto/crypto.h"
+#include "session/claims.h"
+
+/* Cookies of one name that are looked at; more of them are a conflict. */
+#define SESSION_COOKIES_MAX 8
+
+/* Opening. */
+
+static enum pst_purpose
+cookie_purpose(const struct pst_session *session)
+{
+    return pst_session_is_guest(session) ? PST_PURPOSE_GUEST
+                                         : PST_PURPOSE_COOKIE;
+}
+
+/* In the signed form `upstream` is a JWE of its own: open it in its place. */
+static enum pst_err
+cookie_open_upstream(const struct cookie_call *call,
+                     struct pst_session *session)
+{
+    const struct pst_token_use use = {call->sessions->ring,
+                                      PST_PURPOSE_UPSTREAM, PST_TOKEN_SEALED};
+    const struct pst_json *value;
+    enum pst_err e;
+
+    if (call->sessions->format == PST_TOKEN_SEALED ||
+        pst_str_is_absent(session->upstream))
+        return PST_OK;
+    e = pst_json_parse(call->arena, session->upstream, &value);
+    if (e)
+        return e;
+    return pst_token_open(&use, call->arena, pst_json_string(value),
+                          &session->upstream, NULL);
+}
+
+/* One token: its seal, its claims, its clocks. Any failure but the last three
+ * codes of cookie_find() means that it is no session. */
+static enum pst_err
+cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
+            struct pst_str token, struct cookie_session *out)
+{
+    const struct pst_sessions *sessions = call->sessions;
+    const struct pst_token_use use = {sessions->ring, purpose,
+                                      sessions->format};
+    struct pst_str claims;
+    struct pst_kid kid;
+    enum pst_err e;
+
+    e = pst_token_open(&use, call->arena, token, &claims, &kid);
+    if (!e)
+        e = pst_session_parse(call->arena, claims, &out->session);
+    if (!e)
+        e = cookie_open_upstream(call, &out->session);
+    if (!e && purpose != cookie_purpose(&out->session))
+        e = PST_FORGED;
+    if (!e)
+        e = pst_session_check(&out->session, &sessions->clocks, call->now);
+    if (e)
+        return e;
+    out->is_stale = !pst_keyring_is_first(sessions->ring, &kid);
+    out->is_in_store = pst_str_starts(out->session.upstream, PST_STR("["));
+    return PST_OK;
+}
+
+static bool
+cookie_is_same_session(const struct pst_session *a, const struct pst_session *b)
+{
+    return memcmp(a->sid, b->sid, PST_SID_LEN) == 0;
+}
+
+static bool
+cookie_is_newer(const struct pst_session *a, const struct pst_session *b)
+{
+    return a->seen > b->seen || (a->seen == b->seen && a->iat > b->iat);
+}
+
+/* The session of the cookies of one name, as cookie_find() says. */
+static enum pst_err
+cookie_find_named(const struct cookie_call *call, struct pst_str header,
+                  struct pst_str wanted, enum pst_purpose purpose,
+                  struct cookie_session *out)
+{
+    struct cookie_session one;
+    struct pst_str value;
+    struct pst_str name;
+    size_t count = 0;
+    bool has_one = false;
+
+    while (pst_cookie_next(&header, &name, &value)) {
+        enum pst_err e;
+
+        if (!pst_str_equal(name, wanted))
+            continue;
+        if (++count > SESSION_COOKIES_MAX)
+            return PST_NO_SESSION;
+        e = cookie_open(call, purpose, value, &one);
+        if (e == PST_NO_MEMORY || e == PST_INTERNAL)
+            return e;
+        if (e)
+            continue;
+        /* One of them was planted, and nothing tells which. */
+        if (has_one && !cookie_is_same_session(&one.session, &out->session))
+            return PST_NO_SESSION;
+        if (!has_one || cookie_is_newer(&one.session, &out->session))
+            *out = one;
+        has_one = true;
+    }
+    return has_one ? PST_OK : PST_NO_SESSION;
+}
+
+enum pst_err
+cookie_find(const struct cookie_call *call, struct pst_str header,
+            struct cookie_session *out)
+{
+    const struct pst_sessions *sessions = call->sessions;
+    struct cookie_session found;
+    enum pst_err e;
+
+    e = cookie_find_named(call, header, sessions->cookie.name,
+                          PST_PURPOSE_COOKIE, &found);
+    if (e == PST_NO_SESSION)
+        e = cookie_find_named(call, header, sessions->guest_name,
+                              PST_PURPOSE_GUEST, &found);
+    if (!e)
+        *out = found;
+    return e;
+}
+
+/* Sealing. */
+
+static enum pst_err
+cookie_seal_token(const struct cookie_call *call, enum pst_purpose purpose,
+                  enum pst_token_format format, struct pst_str claims,
+                  struct pst_str *out)
+{
+    const struct pst_token_use use = {call->sessions->ring, purpose, format};
+    uint8_t nonce[PST_NONCE_LEN];
+    struct pst_buf buf;
+    enum pst_err e = pst_crypto_random(nonce, sizeof(nonce));
+
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, call->arena, PST_TOKEN_MAX);
+    e = pst_token_seal(&use, call->now, nonce, claims, &buf);
+    return e ? e : pst_buf_finish(&buf, out);
+}
+
+static enum pst_err
+cookie_seal_upstream(const struct cookie_call *call,
+                     struct pst_session *session)
+{
+    struct pst_str token;
+    struct pst_buf json;
+    enum pst_err e;
+
+    if (call->sessions->format == PST_TOKEN_SEALED ||
+        pst_str_is_absent(session->upstream))
+        return PST_OK;
+    e = cookie_seal_token(call, PST_PURPOSE_UPSTREAM, PST_TOKEN_SEALED,
+                          session->upstream, &token);
+    if (e)
+        return e;
+    pst_buf_init_arena(&json, call->arena, PST_TOKEN_MAX);
+    pst_json_emit_string(&json, token);
+    return pst_buf_finish(&json, &session->upstream);
+}
+
+/* The claims, which are read once more: none go out that nobody can open. */
+static enum pst_err
+cookie_emit_claims(const struct cookie_call *call,
+                   const struct pst_session *session, struct pst_str *claims)
+{
+    struct pst_session again;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, call->arena, PST_CLAIMS_MAX);
+    pst_session_emit(&buf, session);
+    e = pst_buf_finish(&buf, claims);
+    if (e)
+        return e;
+    e = pst_session_parse(call->arena, *claims, &again);
+    return e == PST_FORGED ? PST_MALFORMED : e;
+}
+
+enum pst_err
+cookie_seal(const struct cookie_call *call, const struct pst_session *session,
+            struct pst_str *line)
+{
+    const struct pst_sessions *sessions = call->sessions;
+    struct pst_cookie cookie = sessions->cookie;
+    struct pst_session inside = *session;
+    struct pst_str claims;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    if (pst_session_is_guest(session))
+        cookie.name = sessions->guest_name;
+    if (pst_session_is_persistent(session)) {
+        cookie.has_max_age = true;
+        cookie.max_age = session->exp - call->now;
+    }
+    e = cookie_seal_upstream(call, &inside);
+    if (!e)
+        e = cookie_emit_claims(call, &inside, &claims);
+    if (!e)
+        e = cookie_seal_token(call, cookie_purpose(session), sessions->format,
+                              claims, &cookie.value);
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, call->arena, PST_COOKIE_HEADER_MAX);
+    pst_cookie_emit(&buf, &cookie);
+    return pst_buf_finish(&buf, line);
+}
+
+/* Clearing. */
+
+static bool
+cookie_is_sent(struct pst_str header, struct pst_str wanted)
+{
+    struct pst_str value;
+    struct pst_str name;
+
+    while (pst_cookie_next(&header, &name, &value)) {
+        if (pst_str_equal(name, wanted))
+            return true;
+    }
+    return false;
+}
+
+/* The n-th variant of a cookie: Partitioned or not, with its Domain and
+ * without, its Path and "/". False where no browser would have taken it. */
+static bool
+cookie_set_variant(struct pst_cookie *cookie, unsigned n)
+{
+    const char *reason;
+
+    if (((n & 1) && pst_str_is_absent(cookie->domain)) ||
+        ((n & 2) && pst_str_equal(cookie->path, PST_STR("/"))))
+        return false;
+    if (n & 1)
+        cookie->domain = PST_STR_NONE;
+    if (n & 2)
+        cookie->path = PST_STR("/");
+    if (n & 4)
+        cookie->partitioned = !cookie->partitioned;
+    /* The only SameSite that a partitioned one was set with. */
+    if (cookie->partitioned)
+        cookie->same_site = PST_SAME_SITE_NONE;
+    cookie->value = PST_STR("");
+    return pst_cookie_check(cookie, &reason) == PST_OK;
+}
+
+enum pst_err
+cookie_clear(const struct pst_sessions *sessions, struct pst_str header,
+             size_t index, struct pst_buf *line)
+{
+    /* The user's last: curl up to 7.88 at least, with one file for -b and -c,
+     * forgets what a line before the last one cleared. */
+    const struct pst_str names[] = {sessions->older_name, sessions->guest_name,
+                                    sessions->cookie.name};
+    struct pst_str text;
+
+    for (size_t i = 0; i < PST_COUNT(names); i++) {
+        bool is_users = i == PST_COUNT(names) - 1;
+
+        if (pst_str_is_absent(names[i]) ||
+            (!is_users && !pst_str_is_absent(header) &&
+             !cookie_is_sent(header, names[i])))
+            continue;
+        for (unsigned n = 0; n < 8; n++) {
+            struct pst_cookie cookie = sessions->cookie;
+
+            cookie.name = names[i];
+            if (!cookie_set_variant(&cookie, n) || index-- > 0)
+                continue;
+            pst_cookie_emit_clear(line, &cookie);
+            return pst_buf_finish(line, &text);
+        }
+    }
+    return PST_NOT_FOUND;
+}

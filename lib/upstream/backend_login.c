@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * backend_login.c - tell from a response whether a login was granted.
+ */
+#include "upstream/backend_login.h"
+
+#include "upstream/graphql_errors.h"
+
+/* Bytes of the backend's error message that go into the log. */
+#define MESSAGE_MAX 120
+
+static void
+set_login_result(struct backend_outcome *out, enum backend_result result,
+                 const char *reason)
+{
+    out->result = result;
+    if (reason)
+        (void)snprintf(out->reason, sizeof(out->reason), "%s", reason);
+}
+
+/* The response is not a JSON object. A 4xx status is a refusal all the same:
+ * some backends answer a wrong password in plain text. */
+static void
+set_unreadable_result(struct backend_outcome *out, int status)
+{
+    if (status >= 400 && status < 500) {
+        set_login_result(out, BACKEND_REFUSED, NULL);
+        return;
+    }
+    out->result = BACKEND_INVALID;
+    (void)snprintf(out->reason, sizeof(out->reason),
+                   "expected a JSON object with data or errors, and got "
+                   "something else, with status %d",
+                   status);
+}
+
+/*
+ * The part of a backend's error message that may be logged: its beginning, up
+ * to the word "value". After that word backends repeat the value of a
+ * variable, such as a password, each in its own way.
+ */
+static struct pst_str
+loggable_message(struct pst_str message)
+{
+    const struct pst_str value = PST_STR("value");
+    size_t len = 0;
+
+    while (len < message.len && len < MESSAGE_MAX &&
+           !pst_str_starts_nocase(pst_str_skip(message, len), value))
+        len++;
+    return pst_str_first(message, len);
+}
+
+static void
+set_mismatch_result(struct backend_outcome *out)
+{
+    struct pst_str message = loggable_message(
+        pst_json_string(pst_json_at(out->root, PST_STR("/errors/0/message"))));
+
+    out->result = BACKEND_SCHEMA_MISMATCH;
+    (void)snprintf(out->reason, sizeof(out->reason),
+                   "the login document does not fit the backend's schema: "
+                   "%.*s",
+                   (int)message.len, message.ptr ? message.ptr : "");
+}
+
+/* Where the token comes in JSON: it must be there, and fit into a header. */
+static void
+check_login_secret(const struct config *config, struct backend_outcome *out,
+                   const struct pst_json *value)
+{
+    const struct pst_json *secret;
+
+    if (config->backend.token_location != TOKEN_IN_JSON)
+        return;
+    secret = pst_json_at(value, config->backend.token);
+    out->secret = pst_json_string(secret);
+    if (out->result != BACKEND_GRANTED)
+        return;
+    if (pst_json_kind(secret) == PST_JSON_ABSENT ||
+        pst_json_kind(secret) == PST_JSON_NULL)
+        set_login_result(out, BACKEND_REFUSED, NULL);
+    else if (out->secret.len == 0 || !pst_str_is_field_value(out->secret))
+        set_login_result(out, BACKEND_INVALID,
+                         "the token, at POSTERN_UPSTREAM_TOKEN, cannot be sent "
+                         "in a header: it is empty, not a string, or has "
+                         "control characters");
+}
+
+static void
+classify_login(struct backend_outcome *out, int status,
+               const struct pst_json *value)
+{
+    enum pst_json_kind kind = pst_json_kind(value);
+
+    if (graphql_is_schema_mismatch(out->root))
+        set_mismatch_result(out);
+    else if (status >= 500)
+        set_login_result(out, BACKEND_INVALID,
+                         "the backend answered with a 5xx status");
+    else if (graphql_has_errors(out->root) || status >= 400)
+        set_login_result(out, BACKEND_REFUSED, NULL);
+    else if (kind == PST_JSON_ABSENT)
+        set_login_result(out, BACKEND_INVALID,
+                         "expected the login field in data, but it is missing");
+    else if (kind == PST_JSON_NULL || pst_json_get(value, PST_STR("errorCode")))
+        set_login_result(out, BACKEND_REFUSED, NULL);
+    else if (kind != PST_JSON_OBJECT)
+        set_login_result(
+            out, BACKEND_INVALID,
+            "expected an object in the login field, but got another value");
+    else
+        set_login_result(out, BACKEND_GRANTED, NULL);
+}
+
+/* The user of a granted login; with a who document, which is asked for the
+ * user, only when the token ends. */
+static enum pst_err
+read_granted_identity(const struct backend_identity_source *source,
+                      struct backend_outcome *out)
+{
+    const char *reason;
+    enum pst_err e =
+        source->backend->who.field
+            ? backend_read_token_end(source, &out->identity, &reason)
+            : backend_read_identity(source, &out->identity, &reason);
+
+    if (!e && reason)
+        set_login_result(out, BACKEND_INVALID, reason);
+    return e;
+}
+
+enum pst_err
+backend_parse_login(struct pst_arena *arena, const struct config *config,
+                    const struct login_document *login, int64_t now,
+                    const struct backend_response *response,
+                    struct backend_outcome *out)
+{
+    struct backend_outcome outcome = {.result = BACKEND_INVALID,
+                                      .identity = backend_identity_unknown};
+    struct backend_identity_source source = {.arena = arena,
+                                             .backend = &config->backend,
+                                             .now = now,
+                                             .field = login->field};
+    enum pst_err e = pst_json_parse(arena, response->body, &outcome.root);
+
+    if (e == PST_NO_MEMORY)
+        return e;
+    if (e || pst_json_kind(outcome.root) != PST_JSON_OBJECT) {
+        outcome.root = NULL;
+        set_unreadable_result(&outcome, response->status);
+        *out = outcome;
+        return PST_OK;
+    }
+    source.value = pst_json_get(pst_json_get(outcome.root, PST_STR("data")),
+                                pst_graphql_response_key(login->field));
+    outcome.code =
+        graphql_error_code(pst_json_at(outcome.root, PST_STR("/errors/0")));
+    classify_login(&outcome, response->status, source.value);
+    check_login_secret(config, &outcome, source.value);
+    if (outcome.result == BACKEND_GRANTED) {
+        e = read_granted_identity(&source, &outcome);
+        if (e)
+            return e;
+    }
+    *out = outcome;
+    return PST_OK;
+}
+
+enum pst_err
+backend_parse_schema_mismatch(struct pst_arena *arena,
+                              const struct backend_response *response,
+                              bool *is_mismatch)
+{
+    const struct pst_json *root;
+    enum pst_err e = pst_json_parse(arena, response->body, &root);
+
+    if (e == PST_NO_MEMORY)
+        return e;
+    *is_mismatch = !e && graphql_is_schema_mismatch(root);
+    return PST_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * graphql_errors.h - what the errors of a GraphQL response mean (GraphQL
+ * specification, section 7.1).
+ */
+#ifndef POSTERN_UPSTREAM_GRAPHQL_ERRORS_H
+#define POSTERN_UPSTREAM_GRAPHQL_ERRORS_H
+
+#include "codec/json.h"
+
+/* Does the response have errors? null and [] are none. */
+bool graphql_has_errors(const struct pst_json *root);
+
+/* extensions.code of one error; absent where it has none. */
+struct pst_str graphql_error_code(const struct pst_json *error);
+
+/*
+ * Did validation refuse the document, so that nothing of it ran? Then no
+ * password was checked. True only when the response has no data and every
+ * error is one of validation. An error that may come from a resolver is not:
+ * the resolver has seen the password, and the login counts as an attempt.
+ */
+bool graphql_is_schema_mismatch(const struct pst_json *root);
+
+#endif

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: ISC
+"""The public library (design 3.2) beside the programs: sessions and CSRF
+tokens of either are the other's; the examples in C, Python and PHP."""
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+
+import fcgi
+import gateway as gateways
+import http_client
+import pytest
+from gateway import BUILD, COOKIE, ROOT
+
+TOOL = os.path.join(BUILD, "tests/unit/library_tool")
+LIBRARIES = os.path.join(BUILD, "lib/.libs")
+EXAMPLES = os.path.join(ROOT, "etc/examples")
+NO_SESSION, IN_STORE, BAD_CSRF = 1, 2, 7  # PST_E_…
+REFUSED = b"Status: 303 See Other\r\nLocation: /login\r\n\r\n"
+
+
+class Code(Exception):
+    pass
+
+
+def library(site, *words, cookie=None, **variables):
+    """What library_tool prints, in lines; Code(n) where it fails."""
+    variables["COOKIE_SESSION_SECRET"] = site.secret
+    if cookie is not None:
+        variables["HTTP_COOKIE"] = (cookie if "=" in cookie
+                                    else f"{COOKIE}={cookie}")
+    done = subprocess.run([TOOL, *words], stdout=subprocess.PIPE, timeout=60,
+                          stderr=subprocess.PIPE,
+                          env={**gateways.FOR_THE_BUILD, **variables})
+    if done.returncode:
+        assert done.stdout == b"" and done.returncode < 20, done
+        raise Code(done.returncode)
+    return done.stdout.decode().splitlines()
+
+
+def output_of(command, env):
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=env, timeout=60,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and b"Sanitizer" not in done.stderr, done
+    return done.stdout
+
+
+def code_of(*arguments, **options):
+    with pytest.raises(Code) as caught:
+        library(*arguments, **options)
+    return caught.value.args[0]
+
+
+def authorize(site, cookie):
+    """What the program authorize says, by plain CGI."""
+    return output_of([os.path.join(BUILD, "cgi-bin/authorize")], {
+        **site.environment, **fcgi.params(HTTP_COOKIE=f"{COOKIE}={cookie}")})
+
+
+def value_of(line):
+    """A Set-Cookie value's token."""
+    name, _, rest = line.partition("=")
+    assert name == COOKIE
+    return rest.partition(";")[0]
+
+
+def forged(token):
+    at = len(token) - 30
+    return token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1:]
+
+
+@pytest.mark.parametrize("form", ["sealed", "signed"])
+def test_a_session_of_the_programs(start, user, form):
+    site = start(POSTERN_TOKEN_FORMAT=form)
+    flags = {"LIBRARY_FLAGS": "4" if form == "signed" else "0"}
+    cookie = site.cookie_for(user)
+    subject, name, claims, expires, idle, guest = library(
+        site, "check", cookie=cookie, **flags)
+    said = site.session(cookie=cookie)
+    assert (subject, name, guest) == (user.owner, user.email, "0")
+    assert json.loads(claims) == said["who"]
+    assert site.open_token(cookie)["exp"] == int(expires)
+    assert site.open_token(cookie)["seen"] + 1800 == int(idle)
+    assert code_of(site, "check", cookie=forged(cookie), **flags) == NO_SESSION
+    assert code_of(site, "check", cookie="", **flags) == NO_SESSION
+    other = "0" if form == "signed" else "4"
+    assert code_of(site, "check", cookie=cookie,
+                   LIBRARY_FLAGS=other) == NO_SESSION
+
+
+def test_a_session_for_the_programs(start, user):
+    site = start()
+    line, = library(site, "login", "4711", "Ada O'Brien", '{"a":[1]}')
+    # All but the token is what the programs write.
+    theirs = site.log_in(user).get("set-cookie")
+    assert line.partition(";")[2] == theirs.partition(";")[2]
+    cookie = value_of(line)
+    said = site.session(cookie=cookie)
+    assert (said["subject"], said["name"], said["who"], said["guest"]) == (
+        "4711", "Ada O'Brien", {"a": [1]}, False)
+    assert b"\r\nX-Session-Subject: 4711\r\n" in authorize(site, cookie)
+    assert authorize(site, forged(cookie)).startswith(b"Status: 401 ")
+    # It has no token of the backend, so there it is nobody.
+    assert site.query(cookie=cookie).json["data"]["me"] is None
+    assert library(site, "check", cookie=cookie)[0] == "4711"
+    # Logged out there. Without a store that is not seen here.
+    assert site.post("/logout", cookie=cookie).status == 200
+    assert site.session(cookie=cookie) is None
+    assert library(site, "check", cookie=cookie)[0] == "4711"
+
+
+def test_renewed_by_the_library(start, backend, user):
+    """It keeps what the backend gave, and its id."""
+    site = start()
+    both = (secrets.token_urlsafe(32) + " " + site.secret)
+    cookie = site.cookie_for(user)
+    assert code_of(site, "renew", cookie=cookie) == 5  # PST_E_NOT_DUE
+    with open(site.environment["COOKIE_SESSION_SECRET_FILE"], "w",
+              encoding="ascii") as file:
+        file.write(both)
+    site.secret = both
+    renewed = value_of(library(site, "renew", cookie=cookie)[0])
+    assert renewed != cookie
+    before, after = (site.open_token(one) for one in (cookie, renewed))
+    assert {**before, "seen": 0} == {**after, "seen": 0}
+    assert gateways.wait_until(
+        lambda: site.session(cookie=renewed) is not None, 5, 0.2)
+    assert site.query(cookie=renewed).json["data"]["me"]["email"] == user.email
+
+
+def test_clearing(start, user):
+    """The same lines as the program's, whatever the browser has."""
+    site = start()
+    cookie = f"{COOKIE}={site.cookie_for(user)}; {COOKIE}-guest=x"
+    ours = library(site, "logout", cookie=cookie)
+    assert ours == site.post("/logout", cookie=cookie).all("set-cookie")
+
+
+def test_a_session_in_the_store(start, backend, user):
+    site = start()
+    token = secrets.token_urlsafe(6000)[:6000]
+    backend.known.add(token.encode())
+    backend.next(headers=[["Content-Type", "application/json"]],
+                 body=json.dumps({"data": {"login": {
+                     "secret": token, "ttl": None, "email": "b@example.com",
+                     "ownerId": "77"}}}))
+    cookie = http_client.cookie_of(site.log_in(user))[1]
+    assert site.session(cookie=cookie)["subject"] == "77"
+    assert code_of(site, "check", cookie=cookie) == IN_STORE
+    assert code_of(site, "renew", cookie=cookie) == IN_STORE
+    # Its forms are as good as any.
+    token, = library(site, "make", "logout", cookie=cookie)
+    assert library(site, "test", "logout", token, cookie=cookie) == []
+
+
+def field(answer):
+    return re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
+
+
+def test_csrf_tokens(start, user):
+    site = start(POSTERN_CSRF_TOKEN="required")
+    fields = {"email": user.email, "password": user.password}
+    # Theirs here: nobody's, and a session's.
+    token = field(site.get("/login", headers=[("Accept", "text/html")]))
+    assert library(site, "test", "login", token) == []
+    assert code_of(site, "test", "logout", token) == BAD_CSRF
+    cookie = site.cookie_for(user)
+    token = field(site.get("/logout", cookie=cookie,
+                           headers=[("Accept", "text/html")]))
+    assert library(site, "test", "logout", token, cookie=cookie) == []
+    assert code_of(site, "test", "logout", token) == BAD_CSRF
+    # Ours there.
+    token, = library(site, "make", "other")
+    assert site.form("/login", {"csrf_token": token, **fields}).status == 403
+    token, = library(site, "make", "login")
+    answer = site.form("/login", {"csrf_token": token, **fields})
+    assert answer.status == 303, answer
+    cookie = http_client.cookie_of(answer)[1]
+    sent = [("Cookie", f"{COOKIE}={cookie}")]
+    token, = library(site, "make", "logout")
+    assert site.form("/logout", {"csrf_token": token}, sent).status == 403
+    token, = library(site, "make", "logout", cookie=cookie)
+    assert site.form("/logout", {"csrf_token": token}, sent).status == 303
+
+
+# --- the examples ---------------------------------------------------------------
+
+
+@pytest.fixture(name="programs", scope="module")
+def programs_fixture():
+    """The C examples, compiled against what was built."""
+    with tempfile.TemporaryDirectory(prefix="postern-examples-") as folder:
+        os.symlink(os.path.join(ROOT, "lib/postern.h"),
+                   os.path.join(folder, "postern.h"))
+        sanitizers = (["-fsanitize=address,undefined"]
+                      if gateways.is_sanitized() else [])
+        for name in ("cgi", "fcgi"):
+            subprocess.run(
+                ["gcc", "-Wall", "-Wextra", "-Werror", *sanitizers, "-I",
+                 folder, os.path.join(EXAMPLES, name + ".c"), "-o",
+                 os.path.join(folder, name), "-L", LIBRARIES, "-lpostern",
+                 *(["-lfcgi"] if name == "fcgi" else [])], check=True)
+        yield folder
+
+
+def environment(site, cookie, **more):
+    values = {**gateways.FOR_THE_BUILD, "LD_LIBRARY_PATH": LIBRARIES,
+              "PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": site.secret,
+              **more}
+    if cookie:
+        values["HTTP_COOKIE"] = f"{COOKIE}={cookie}"
+    return values
+
+
+def preloaded():
+    """An interpreter does not bring the sanitizer that the library needs."""
+    if not gateways.is_sanitized():
+        return {}
+    done = subprocess.run(["gcc", "-print-file-name=libasan.so"],
+                          stdout=subprocess.PIPE, check=True)
+    return {"LD_PRELOAD": done.stdout.decode().strip(),
+            "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+@pytest.mark.parametrize("example", ["cgi.c", "check.py"])
+def test_cgi_example(start, user, programs, example):
+    site = start()
+    cookie = site.cookie_for(user)
+    command, more = [os.path.join(programs, "cgi")], {}
+    if example == "check.py":
+        command = ["/usr/bin/python3", "-B", os.path.join(EXAMPLES, example)]
+        more = preloaded()
+
+    def ask(token):
+        return output_of(command, environment(site, token, **more))
+
+    assert ask(cookie) == (
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Cache-Control: private, no-cache\r\n\r\nHello, "
+        + user.email.encode() + b"\n")
+    assert ask(forged(cookie)) == ask(None) == REFUSED
+
+
+def test_php_example(start, user):
+    """On the command line, where headers are not seen."""
+    assert shutil.which("php"), "php-cli is missing"
+    script = os.path.join(EXAMPLES, "check.php")
+    if gateways.is_sanitized():
+        # Its dlopen (RTLD_DEEPBIND) takes no library with a sanitizer.
+        output_of(["php", "-l", script], environment(start(), None))
+        return
+    site = start()
+    cookie = site.cookie_for(user)
+
+    def ask(token):
+        return output_of(["php", "-d", "variables_order=EGPCS", script],
+                         environment(site, token))
+
+    assert ask(cookie) == b"Hello, " + user.email.encode() + b"\n"
+    refused = b"This page is for people who are logged in.\n"
+    assert ask(forged(cookie)) == ask(None) == refused
+
+
+def test_fcgi_example(start, user, programs, tmp_path):
+    """One process, several visitors: none gets the answer of another."""
+    site = start()
+    cookie = site.cookie_for(user)
+    ada = value_of(library(site, "login", "7", "Ada")[0])
+    path = str(tmp_path / "socket")
+    with gateways.socket.socket(gateways.socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(5)
+        process = subprocess.Popen([os.path.join(programs, "fcgi")],
+                                   stdin=listener,
+                                   env=environment(site, None))
+    try:
+        for token, wanted in ((cookie, user.email.encode()), (None, None),
+                              (ada, b"Ada"), (forged(ada), None),
+                              (cookie, user.email.encode())):
+            variables = {"HTTP_COOKIE": f"{COOKIE}={token}"} if token else {}
+            answer = fcgi.request(path, **variables).stdout
+            if wanted is None:
+                assert answer == REFUSED
+            else:
+                assert answer.endswith(b"\r\n\r\nHello, " + wanted + b"\n")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_guide_has_the_examples():
+    """doc/library.md shows the very programs."""
+    with open(os.path.join(ROOT, "doc/library.md"), encoding="utf-8") as file:
+        shown = re.findall(r"```c\n(.*?)```", file.read(), re.S)
+    for name, text in zip(("cgi.c", "fcgi.c"), shown, strict=True):
+        with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
+            assert file.read().endswith(" */\n" + text), name
+        # A program that protects itself is 15 lines (design 3.2).
+        body = text.partition("{\n")[2]
+        assert len([line for line in body.splitlines() if line.strip()]) <= 15

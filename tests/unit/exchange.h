@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * exchange.h - run HTTP exchanges with the scripted server (scripted.h), and
+ * record what they bring.
+ */
+#ifndef TESTS_EXCHANGE_H
+#define TESTS_EXCHANGE_H
+
+#include <time.h>
+
+#include "scripted.h"
+#include "upstream/http_client.h"
+
+/* What the functions of an exchange do, and what they got. */
+struct client {
+    /* to be sent */
+    struct pst_str body;
+    size_t sent;
+    size_t step; /* bytes at a time; 0: as many as fit */
+    size_t reads;
+    int nap; /* milliseconds, in each function */
+    enum pst_err read_err;
+    size_t err_at; /* bytes that are read before read_err */
+    enum pst_err header_err;
+    enum pst_err head_err;
+    enum pst_err body_err;
+    /* received */
+    int status;
+    int heads;
+    char headers[2048];
+    size_t headers_len;
+    char got[4096];
+    size_t got_len;
+    size_t pieces;
+    int go; /* written to after each piece; -1: not */
+};
+
+extern struct pst_arena *arena;
+extern struct server server;
+extern struct client client;
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+/* One request, answered with OK_HEAD "{}". */
+extern const struct step plain[];
+
+/* Set up and tear down one test. */
+int set_up(void **state);
+int tear_down(void **state);
+
+void client_init(void);
+void nap(int milliseconds);
+int64_t read_clock_ms(clockid_t id);
+
+/* An exchange whose functions are those of `client`. */
+struct http_exchange exchange(const char *method, int64_t body_length);
+
+/* A client for the server's address, all of its timeouts at `timeout` s. */
+struct http_client *open_upstream(const char *scheme, const char *path,
+                                  int64_t timeout);
+
+/* Start a server and run one exchange with it. */
+enum pst_err run_once(const struct step *script,
+                      const struct http_exchange *what, int64_t timeout);
+
+void check_err(const char *row, enum pst_err got, enum pst_err want);
+
+/* What the server got is `format`, with the port in the place of %d. */
+void check_got(const char *row, const char *format);
+
+/* Run a group of tests between http_client_start() and http_client_stop(). */
+#define RUN_TESTS(tests)           \
+    (http_client_start() != PST_OK \
+         ? 1                       \
+         : stop_after(cmocka_run_group_tests((tests), NULL, NULL)))
+int stop_after(int failed);
+
+#endif

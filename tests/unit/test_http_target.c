@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_http_target.c - which URLs and timeouts are accepted, and that they
+ * are copied.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "upstream/http_target.h"
+
+#define YEAR (86400 * 365)
+
+static void
+test_options(void **state)
+{
+    static const struct {
+        const char *name;
+        struct pst_str url;
+        int64_t timeout;
+        enum pst_err want;
+    } rows[] = {
+        {"http", {"http://a.example/g", 18}, 1, PST_OK},
+        {"https", {"HTTPS://a.example", 17}, 1, PST_OK},
+        {"query", {"http://a/g?x=1", 14}, 1, PST_OK},
+        {"no scheme", {"a.example/g", 11}, 1, PST_BAD_CONFIG},
+        {"file", {"file:///etc/passwd", 18}, 1, PST_BAD_CONFIG},
+        {"fragment", {"http://a.example/#x", 19}, 1, PST_BAD_CONFIG},
+        {"empty fragment", {"http://a.example/#", 18}, 1, PST_BAD_CONFIG},
+        {"NUL", {"http://a/\0b", 11}, 1, PST_BAD_CONFIG},
+        {"new line", {"http://a/\nb", 11}, 1, PST_BAD_CONFIG},
+        {"empty", {"", 0}, 1, PST_BAD_CONFIG},
+        {"absent", {NULL, 0}, 1, PST_BAD_CONFIG},
+        {"no time", {"http://a/", 9}, 0, PST_BAD_CONFIG},
+        {"negative", {"http://a/", 9}, -1, PST_BAD_CONFIG},
+        {"a year", {"http://a/", 9}, YEAR, PST_OK},
+        {"longer", {"http://a/", 9}, YEAR + 1, PST_BAD_CONFIG},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct http_client_options options = {
+            rows[i].url, NULL, rows[i].timeout, rows[i].timeout,
+            rows[i].timeout};
+        struct http_target target;
+        enum pst_err e = http_target_init(&target, &options);
+
+        if (e != rows[i].want)
+            fail_msg("row '%s': got %s", rows[i].name, pst_err_code(e));
+        http_target_fini(&target);
+    }
+}
+
+/* Each timeout is checked, not only the first. */
+static void
+test_each_timeout(void **state)
+{
+    (void)state;
+    for (int bad = 0; bad < 3; bad++) {
+        const struct http_client_options options = {
+            PST_STR("http://a/"), NULL, bad != 0, bad != 1, bad != 2};
+        struct http_target target;
+
+        assert_int_equal(http_target_init(&target, &options), PST_BAD_CONFIG);
+        http_target_fini(&target);
+    }
+}
+
+static void
+test_long_url(void **state)
+{
+    static char url[PST_URL_MAX + 2] = "http://a/";
+    struct http_client_options options = {
+        {url, PST_URL_MAX}, "/a/ca.pem", 1, 2, 3};
+    struct http_target target;
+
+    (void)state;
+    memset(url + 9, 'a', sizeof(url) - 9);
+    assert_int_equal(http_target_init(&target, &options), PST_OK);
+    assert_int_equal(strlen(target.url), PST_URL_MAX);
+    http_target_fini(&target);
+    options.url.len++;
+    assert_int_equal(http_target_init(&target, &options), PST_BAD_CONFIG);
+    http_target_fini(&target);
+}
+
+static void
+test_copy(void **state)
+{
+    char url[] = "http://a/g and more";
+    char ca[] = "/a/ca.pem";
+    const struct http_client_options options = {{url, 10}, ca, 1, 2, 3};
+    struct http_client_options copy;
+    struct http_target target;
+
+    (void)state;
+    assert_int_equal(http_target_init(&target, &options), PST_OK);
+    memset(url, 'x', sizeof(url) - 1);
+    memset(ca, 'x', sizeof(ca) - 1);
+    assert_string_equal(target.url, "http://a/g");
+    assert_int_equal(target.connect_timeout, 1000);
+    assert_int_equal(target.first_byte_timeout, 2000);
+    assert_int_equal(target.between_bytes_timeout, 3000);
+    copy = http_target_options(&target);
+    assert_true(pst_str_equal(copy.url, PST_STR("http://a/g")));
+    assert_string_equal(copy.ca, "/a/ca.pem");
+    assert_int_equal(copy.connect_timeout, 1);
+    assert_int_equal(copy.first_byte_timeout, 2);
+    assert_int_equal(copy.between_bytes_timeout, 3);
+    http_target_fini(&target);
+    assert_null(target.url);
+    assert_null(target.ca);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_each_timeout),
+        cmocka_unit_test(test_long_url),
+        cmocka_unit_test(test_copy),
+    };
+
+    return cmocka_run_group_tests_name("http_target", tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_transfer.c - the state of one exchange: its body, its head, the
+ * timeout that applies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "upstream/transfer.h"
+
+static struct pst_arena *arena;
+
+/* What the functions of the exchange do and get. */
+struct script {
+    struct pst_str body;
+    enum pst_err err; /* of each function */
+    int status;
+    char log[256]; /* each call, in order */
+};
+
+static void
+log_call(struct script *script, const char *name, struct pst_str text)
+{
+    size_t len = strlen(script->log);
+
+    (void)snprintf(script->log + len, sizeof(script->log) - len, "%s(%.*s)",
+                   name, (int)text.len, text.ptr);
+}
+
+static enum pst_err
+on_read(void *context, char *out, size_t size, size_t *len)
+{
+    struct script *script = context;
+    struct pst_str piece = pst_str_first(script->body, size);
+
+    memcpy(out, piece.ptr, piece.len);
+    script->body = pst_str_skip(script->body, piece.len);
+    *len = piece.len;
+    return script->err;
+}
+
+static enum pst_err
+on_header(void *context, struct pst_str name, struct pst_str value)
+{
+    struct script *script = context;
+
+    (void)value;
+    log_call(script, "header", name);
+    return script->err;
+}
+
+static enum pst_err
+on_head(void *context, int status)
+{
+    struct script *script = context;
+
+    script->status = status;
+    log_call(script, "head", PST_STR(""));
+    return PST_OK;
+}
+
+static enum pst_err
+on_body(void *context, struct pst_str piece)
+{
+    struct script *script = context;
+
+    log_call(script, "body", piece);
+    return script->err;
+}
+
+static const struct http_target target = {.connect_timeout = 1000,
+                                          .first_byte_timeout = 20000,
+                                          .between_bytes_timeout = 40000};
+static struct script script;
+static struct http_exchange exchange;
+static struct transfer transfer;
+
+static void
+begin(int64_t body_length, const char *body)
+{
+    script = (struct script){.body = pst_str_from(body)};
+    exchange = (struct http_exchange){.body_length = body_length,
+                                      .context = &script,
+                                      .read = on_read,
+                                      .header = on_header,
+                                      .head = on_head,
+                                      .body = on_body};
+    transfer_init(&transfer, arena, &target, &exchange);
+}
+
+static enum pst_err
+add_lines(const char *const *lines)
+{
+    enum pst_err e = PST_OK;
+
+    for (size_t i = 0; lines[i] && !e; i++)
+        e = transfer_add_line(&transfer, pst_str_from(lines[i]));
+    return e;
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    pst_arena_free(&arena);
+    return 0;
+}
+
+/* Read the whole body in pieces of 4 bytes at most. */
+static enum pst_err
+read_all(char *out)
+{
+    size_t got = 0;
+    size_t len = 0;
+    enum pst_err e;
+
+    do {
+        e = transfer_read_body(&transfer, out + got, 4, &len);
+        got += e ? 0 : len;
+    } while (!e && len > 0);
+    out[got] = '\0';
+    return e;
+}
+
+static void
+test_body(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t length;
+        const char *body;
+        enum pst_err want;
+        const char *read;
+    } rows[] = {
+        {"known length", 10, "0123456789", PST_OK, "0123456789"},
+        {"no more than its length", 5, "0123456789", PST_OK, "01234"},
+        {"unknown length", -1, "0123456789", PST_OK, "0123456789"},
+        {"empty, unknown length", -1, "", PST_OK, ""},
+        {"no body", 0, "0123", PST_OK, ""},
+        {"too short", 6, "01234", PST_MALFORMED, "01234"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        char got[32];
+
+        begin(rows[i].length, rows[i].body);
+        assert_true(transfer_can_restart(&transfer));
+        if (read_all(got) != rows[i].want || strcmp(got, rows[i].read) != 0 ||
+            transfer.err != rows[i].want)
+            fail_msg("%s: read '%s', %s", rows[i].name, got,
+                     pst_err_code(transfer.err));
+        assert_int_equal(transfer_can_restart(&transfer), *got == '\0');
+    }
+}
+
+static void
+test_head(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1 103 Early Hints\r\n",
+                                        "A: b\r\n",
+                                        "\r\n",
+                                        "HTTP/1.1 200 OK\r\n",
+                                        "C: d\r\n",
+                                        "\r\n",
+                                        "Trailer: e\r\n",
+                                        NULL};
+
+    (void)state;
+    begin(0, "");
+    assert_int_equal(add_lines(lines), PST_OK);
+    assert_int_equal(transfer_add_body(&transfer, PST_STR("piece")), PST_OK);
+    assert_int_equal(transfer_add_body(&transfer, PST_STR("")), PST_OK);
+    assert_string_equal(script.log, "header(C)head()body(piece)");
+    assert_int_equal(script.status, 200);
+}
+
+static void
+test_body_without_head(void **state)
+{
+    (void)state;
+    begin(0, "");
+    assert_int_equal(transfer_add_body(&transfer, PST_STR("piece")),
+                     PST_UPSTREAM_BROKEN);
+    assert_int_equal(transfer.err, PST_UPSTREAM_BROKEN);
+    assert_string_equal(script.log, "");
+}
+
+/* The first error is kept. */
+static void
+test_first_error(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1 200 OK\r\n", "A: b\r\n",
+                                        "\r\n", NULL};
+    size_t len;
+    char out[4];
+
+    (void)state;
+    begin(-1, "body");
+    script.err = PST_CLIENT_GONE;
+    assert_int_equal(transfer_read_body(&transfer, out, sizeof(out), &len),
+                     PST_CLIENT_GONE);
+    script.err = PST_NO_MEMORY;
+    assert_int_equal(add_lines(lines), PST_NO_MEMORY);
+    assert_int_equal(transfer.err, PST_CLIENT_GONE);
+}
+
+static void
+test_timeouts(void **state)
+{
+    static const char *const interim[] = {"HTTP/1.1 100 Continue\r\n", "\r\n",
+                                          NULL};
+    static const char *const final[] = {"HTTP/1.1 200 OK\r\n", NULL};
+
+    (void)state;
+    begin(0, "");
+    assert_int_equal(transfer_time_left(&transfer), 60000);
+    transfer_connected(&transfer);
+    assert_in_range(transfer_time_left(&transfer), 10000, 20000);
+    assert_int_equal(add_lines(interim), PST_OK);
+    assert_in_range(transfer_time_left(&transfer), 10000, 20000);
+    assert_non_null(strstr(transfer_timeout_text(&transfer), "first-byte"));
+    assert_int_equal(add_lines(final), PST_OK);
+    assert_in_range(transfer_time_left(&transfer), 30000, 40000);
+    assert_non_null(strstr(transfer_timeout_text(&transfer), "between-bytes"));
+    transfer.last_activity -= 40000;
+    assert_true(transfer_time_left(&transfer) <= 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_body),
+        TEST(test_head),
+        TEST(test_body_without_head),
+        TEST(test_first_error),
+        TEST(test_timeouts),
+    };
+
+    return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);
+}
