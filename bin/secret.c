@@ -8,6 +8,7 @@
 #include "codec/base64url.h"
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "crypto/secret.h"
 #include "secretfile.h"
 
 #define SECRET_BYTES 32

@@ -11,7 +11,7 @@
 #include "codec/date.h"
 #include "codec/json.h"
 #include "commands.h"
-#include "session/session.h"
+#include "session/claims.h"
 
 #define HIDDEN_TOKEN PST_STR("\"(hidden)\"")
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "codec/date.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "gateway/auth.h"

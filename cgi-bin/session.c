@@ -5,7 +5,7 @@
  */
 #include "base/limits.h"
 #include "codec/date.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "gateway/auth_session.h"
 #include "gateway/program.h"
 #include "gateway/session_registry.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arena.c - one block, handed out from its beginning and wiped as a whole.
+ * arena.c - the memory of one request: allocate, then reset all at once.
  *
- * Bytes that are not handed out are always zero: the block is born so, and a
- * reset wipes whatever was. Under AddressSanitizer they are poisoned too.
+ * One block is given out from its beginning. Bytes that are not allocated are
+ * always zero: calloc() makes them so, and a reset wipes what was used. Under
+ * AddressSanitizer they are poisoned too.
  */
 #include "base/arena.h"
 
@@ -25,7 +26,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(ptr, len) ((void)(ptr), (void)(len))
 #endif
 
-/* Kept in the arena itself, newest first. */
+/* A deferred call. The records are in the arena itself, newest first. */
 struct undo {
     struct undo *older;
     void (*run)(void *handle);
@@ -36,8 +37,8 @@ struct pst_arena {
     size_t size;
     size_t used;
     size_t newest;         /* where the newest allocation begins */
-    size_t fail_countdown; /* allocations until one fails, that one too; 0:
-                              never */
+    size_t fail_countdown; /* the allocation that will fail: 1 is the next; 0:
+                              none */
     struct undo *undo;
     _Alignas(max_align_t) unsigned char data[];
 };

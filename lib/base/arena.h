@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arena.h - one request's memory, which all dies at the same moment.
+ * arena.h - the memory of one request: allocate, then reset all at once.
  *
- * Made once per worker. Objects are never freed one by one; pst_arena_reset()
- * runs what was deferred (newest first), wipes what was used, and rewinds.
- * Nothing in an arena survives a reset, so no byte of one request can be
- * seen by the next.
+ * An arena is made once and used for one request after another. Objects are
+ * never freed one by one. pst_arena_reset() runs the deferred calls, newest
+ * first, and wipes what was used. So no byte of one request can be seen by the
+ * next, and a request cannot leak memory.
  */
 #ifndef POSTERN_BASE_ARENA_H
 #define POSTERN_BASE_ARENA_H
@@ -16,60 +16,78 @@
 
 struct pst_arena;
 
-/* Make one of `size` bytes (fixed for its life). PST_OK or PST_NO_MEMORY. */
+/*
+ * Make an arena.
+ *   out   set on PST_OK; the caller frees it with pst_arena_free()
+ *   size  bytes, the budget of a request; it never grows
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
 PST_MUST_USE PST_EXPORT enum pst_err pst_arena_new(struct pst_arena **out,
                                                    size_t size);
 
-/* Reset, free, and clear the caller's pointer; NULL inside is fine. */
+/* Reset, free, and clear the caller's pointer. NULL inside is allowed. */
 PST_EXPORT void pst_arena_free(struct pst_arena **arena);
 
 /*
- * size bytes, zeroed, aligned for any type; NULL when the budget is spent.
- * size 0 gives a valid pointer.
+ * Allocate size bytes, zeroed and aligned for any type. Size 0 gives a valid
+ * pointer. Returns NULL when the budget is spent.
  */
 PST_EXPORT void *pst_arena_alloc(struct pst_arena *arena, size_t size);
 
 /*
  * Grow the newest allocation in place.
- *   ptr, old, new_size  what pst_arena_alloc returned, its size, the wanted one
- * Returns true when it was the newest and there was room; else nothing changed.
+ *   ptr       what pst_arena_alloc() returned
+ *   old       its size in bytes
+ *   new_size  the wanted size in bytes, not below old
+ * Returns false, with nothing changed, when ptr is not the newest allocation or
+ * the budget is spent.
  */
 PST_EXPORT bool pst_arena_extend(struct pst_arena *arena, void *ptr, size_t old,
                                  size_t new_size);
 
-/* Run undo(handle) at the next reset. PST_OK or PST_NO_MEMORY (not run). */
+/*
+ * Run undo(handle) at the next reset.
+ * Returns PST_OK, or PST_NO_MEMORY: then it will not run.
+ */
 PST_MUST_USE PST_EXPORT enum pst_err pst_arena_defer(struct pst_arena *arena,
                                                      void (*undo)(void *handle),
                                                      void *handle);
 
-/* A copy of text inside the arena; absent stays absent. */
+/*
+ * Copy text into the arena; the copy of an absent text is absent.
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
 PST_MUST_USE PST_EXPORT enum pst_err pst_arena_copy(struct pst_arena *arena,
                                                     struct pst_str text,
                                                     struct pst_str *out);
 
 /*
- * A NUL-terminated copy, for calls into C libraries: the only way there.
+ * Copy text into the arena with a NUL after it, for calls into C libraries. All
+ * texts of a request go there by this function, since it refuses an embedded
+ * NUL: the library would see a shorter text than we checked.
  * Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED when text holds a NUL.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_arena_c_string(struct pst_arena *arena,
                                                         struct pst_str text,
                                                         const char **out);
 
+/* Run the deferred calls, newest first, wipe what was used, and start anew. */
 PST_EXPORT void pst_arena_reset(struct pst_arena *arena);
 
-/* Bytes in use, undo records included. */
+/* For tests: bytes in use, including the records of deferred calls. */
 PST_EXPORT size_t pst_arena_used(const struct pst_arena *arena);
 
 /*
- * For tests: the n-th allocation from now (1 is the next) fails, and all
- * after it, until the next reset. 0 switches it off. Growing in place counts,
- * and so does what asked pst_arena_may_alloc().
+ * For tests: make the n-th allocation from now (1 is the next) and all later
+ * ones fail, until the next reset. 0 switches this off. pst_arena_extend() and
+ * pst_arena_may_alloc() count as allocations.
  */
 PST_EXPORT void pst_arena_fail_at(struct pst_arena *arena, size_t n);
 
 /*
- * Ask before memory is taken elsewhere on the arena's behalf; false when
- * pst_arena_fail_at() has this allocation fail.
+ * To be asked before memory is allocated elsewhere for the arena's request, so
+ * that pst_arena_fail_at() can make this fail too. Returns false when it must
+ * fail.
  */
 PST_EXPORT bool pst_arena_may_alloc(struct pst_arena *arena);
 

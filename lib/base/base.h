@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * base.h - attributes and the one assertion that every build keeps.
+ * base.h - function attributes, and an assertion that is in every build.
  */
 #ifndef POSTERN_BASE_BASE_H
 #define POSTERN_BASE_BASE_H
@@ -14,20 +14,20 @@
 /* Visible in libpostern.so; everything else is hidden. */
 #define PST_EXPORT __attribute__((visibility("default")))
 
-/* The caller has to look at the result. */
+/* The caller must use the result. */
 #define PST_MUST_USE __attribute__((warn_unused_result))
 
-/* Checked like printf: the format is argument f, its values begin at v. */
+/* Checked like printf(): argument f is the format, the values begin at v. */
 #define PST_PRINTF(f, v) __attribute__((format(printf, f, v)))
 
 /*
- * A caller's bug, never bad input: say where and stop, in every build. An
- * abort is the only answer that cannot be turned into a wrong "yes".
+ * Check for a bug of the caller, never for bad input: print the place and
+ * abort, in every build. After an abort, no wrong decision can follow.
  */
-#define PST_REQUIRE(cond)                                                      \
-    ((cond) ? (void)0                                                          \
-            : (fprintf(stderr, "postern: %s:%d: %s does not hold\n", __FILE__, \
-                       __LINE__, #cond),                                       \
+#define PST_REQUIRE(cond)                                                  \
+    ((cond) ? (void)0                                                      \
+            : (fprintf(stderr, "postern: %s:%d: bug: this is false: %s\n", \
+                       __FILE__, __LINE__, #cond),                         \
                abort()))
 
 #define PST_COUNT(array) (sizeof(array) / sizeof((array)[0]))

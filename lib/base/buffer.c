@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * buffer.c - a builder that grows up to its ceiling, and then says so once.
+ * buffer.c - build a text of limited length; errors are reported at the end.
  */
 #include "base/buffer.h"
 
 #include <string.h>
 
-#define FIRST_SIZE 64 /* bytes: most texts of ours fit, so few are moved */
+#define FIRST_SIZE 64 /* bytes: most texts fit, so they are not moved */
 
-/* Bytes kept off the arena; the record itself lies in it. */
+/* The bytes of a buffer on the heap. This record itself is in the arena. */
 struct pst_heap_block {
     char *ptr;
     size_t size;
@@ -55,7 +55,7 @@ pst_buf_init_heap(struct pst_buf *buf, struct pst_arena *arena, size_t max)
     buf->heap = heap;
 }
 
-/* A larger place off the arena; what was in the old one is wiped there. */
+/* Move the bytes to a larger heap block, and wipe the old one. */
 static bool
 buf_grow_heap(struct pst_buf *buf, size_t size)
 {
@@ -76,7 +76,7 @@ buf_grow_heap(struct pst_buf *buf, size_t size)
     return true;
 }
 
-/* Longer where it stands if it is the arena's newest, else moved. */
+/* Grow in place if this is the newest allocation of the arena, else move. */
 static bool
 buf_grow_arena(struct pst_buf *buf, size_t size)
 {
@@ -102,7 +102,7 @@ buf_grow_to(struct pst_buf *buf, size_t size)
     return buf->heap ? buf_grow_heap(buf, size) : buf_grow_arena(buf, size);
 }
 
-/* Make room for `needed` bytes in all: twice the size, or just enough. */
+/* Make room for `needed` bytes in all: double the size, or only what fits. */
 static bool
 buf_grow(struct pst_buf *buf, size_t needed)
 {
@@ -168,12 +168,12 @@ pst_buf_add_char(struct pst_buf *buf, char c)
 void
 pst_buf_add_number(struct pst_buf *buf, int64_t number)
 {
-    char digits[20]; /* of the longest, "-9223372036854775808" */
+    char digits[20]; /* the longest is "-9223372036854775808" */
     size_t start = sizeof(digits);
     uint64_t rest = (uint64_t)number;
 
     if (number < 0)
-        rest = 0 - rest; /* INT64_MIN has no positive twin of its own type */
+        rest = 0 - rest; /* -INT64_MIN does not fit int64_t */
     do {
         digits[--start] = (char)('0' + rest % 10);
         rest /= 10;

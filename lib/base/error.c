@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * error.c - what base/error.h lists, as a table.
+ * error.c - the error codes as a table.
  */
 #include "base/error.h"
 

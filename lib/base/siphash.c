@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * siphash.c - SipHash-1-3: one round for each word of 8 bytes, three at the
- * end. Pure.
+ * siphash.c - the keyed hash SipHash-1-3, for hash tables. Pure.
  */
 #include "base/siphash.h"
 
 #include <endian.h>
 #include <string.h>
 
-#define WORD_LEN 8
-#define END_ROUNDS 3
+#define WORD_LEN 8   /* bytes; one round for each word */
+#define END_ROUNDS 3 /* rounds after the last word */
 
 struct state {
     uint64_t v0;
@@ -47,7 +46,7 @@ siphash_mix_word(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-/* The len (at most 8) bytes at ptr, the first the lowest. */
+/* The little-endian number in the len bytes at ptr, at most 8. */
 static inline uint64_t
 siphash_load_word(const uint8_t *ptr, size_t len)
 {
@@ -60,7 +59,7 @@ siphash_load_word(const uint8_t *ptr, size_t len)
 uint64_t
 pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data)
 {
-    /* "somepseudorandomlygeneratedbytes" */
+    /* The constants are the text "somepseudorandomlygeneratedbytes". */
     struct state s = {
         key->words[0] ^ 0x736f6d6570736575u,
         key->words[1] ^ 0x646f72616e646f6du,

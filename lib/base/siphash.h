@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * siphash.h - SipHash-1-3 (Aumasson, Bernstein 2012), a keyed hash for hash
- * tables: whoever does not know the key cannot choose texts that collide.
+ * siphash.h - the keyed hash SipHash-1-3, for hash tables (Aumasson and
+ * Bernstein, 2012). Without the key, an attacker cannot choose texts whose
+ * hashes are equal.
  */
 #ifndef POSTERN_BASE_SIPHASH_H
 #define POSTERN_BASE_SIPHASH_H
@@ -9,12 +10,12 @@
 #include "base/base.h"
 #include "base/str.h"
 
-/* Random, and chosen once for each process. */
+/* A random key, made once per process. */
 struct pst_siphash_key {
-    uint64_t words[2]; /* each 8 bytes of the key, little-endian */
+    uint64_t words[2]; /* 8 bytes of the key each, little-endian */
 };
 
-/* The hash of any bytes. No proof of anything: compare what it finds. */
+/* The hash of data. Not for authentication; equal hashes prove nothing. */
 PST_EXPORT uint64_t pst_siphash(const struct pst_siphash_key *key,
                                 struct pst_bytes data);
 

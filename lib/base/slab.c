@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * slab.c - blocks that objects are cut from, wiped and freed as a whole.
+ * slab.c - many small objects on the heap, freed together with an arena.
  */
 #include "base/slab.h"
 
 #include <string.h>
 
-/* Bytes of the first slab and of the largest, their heads included. */
+/* Bytes of the first slab and of the largest one, with their headers. */
 #define FIRST_SIZE 2048
 #define LARGEST_SIZE (64 * 1024)
 
-#define OBJECT_MAX (16 * 1024 * 1024) /* bytes; nothing asks for as much */
+#define OBJECT_MAX (16 * 1024 * 1024) /* bytes; no object is as large */
 
 struct slab {
     struct slab *older;

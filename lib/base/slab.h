@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * slab.h - many small objects off the arena, for trees that would not fit a
- * request's budget. Not exported.
+ * slab.h - many small objects on the heap, freed together with an arena: for
+ * trees that are too large for it. Not exported.
  *
- * They live until the arena is reset: then they are wiped and freed. The first
- * slab is small, each further one twice as large, up to a limit.
+ * Objects are parts of larger blocks, the slabs. The first slab is small, each
+ * next one twice as large, up to a limit. All are wiped and freed when the
+ * arena is reset.
  */
 #ifndef POSTERN_BASE_SLAB_H
 #define POSTERN_BASE_SLAB_H
@@ -15,13 +16,18 @@
 
 struct slabs;
 
-/* A place for objects. PST_OK or PST_NO_MEMORY; takes no slab yet. */
+/*
+ * Begin without slabs.
+ *   out  set on PST_OK; lives until the arena is reset
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
 PST_MUST_USE enum pst_err slabs_new(struct pst_arena *arena,
                                     struct slabs **out);
 
 /*
- * size bytes, zeroed, aligned for any type; NULL when there is no memory.
- * pst_arena_fail_at() counts each call.
+ * Allocate size bytes, zeroed and aligned for any type. Each call counts as an
+ * allocation of the arena for pst_arena_fail_at(). Returns NULL when there is
+ * no memory.
  */
 void *slabs_alloc(struct slabs *slabs, size_t size);
 

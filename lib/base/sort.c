@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sort.c - heapsort by index.
+ * sort.c - heapsort of elements that are named by their indexes.
  */
 #include "base/sort.h"
 
-/* Let an element sink to its place in the heap of the first `count`. */
+/* Move an element down to its place in the heap of the first `count`. */
 static void
 sort_sift_down(const struct pst_sort *sort, size_t count, size_t at)
 {

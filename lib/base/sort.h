@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sort.h - heapsort: n log n whoever chooses what is sorted, and no memory.
+ * sort.h - heapsort: n log n for any input, and without memory.
+ *
+ * qsort() may take quadratic time or allocate, and clients choose the input.
  */
 #ifndef POSTERN_BASE_SORT_H
 #define POSTERN_BASE_SORT_H
 
 #include "base/base.h"
 
-/* What is sorted, by the indexes of its elements. */
+/* The elements to sort. The functions get indexes, 0..count-1. */
 struct pst_sort {
     void *context;
     size_t count;
@@ -15,7 +17,7 @@ struct pst_sort {
     void (*swap)(void *context, size_t a, size_t b);
 };
 
-/* Sort, the least first; what compares equal is in no certain order. */
+/* Sort in ascending order. The order of equal elements is unspecified. */
 PST_EXPORT void pst_sort(const struct pst_sort *sort);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * str.c - what can be asked of a slice without copying it.
+ * str.c - string views: compare, search, split, classify and parse text.
  */
 #include "base/str.h"
 
@@ -78,7 +78,7 @@ pst_str_skip(struct pst_str text, size_t start)
 {
     size_t skip = start < text.len ? start : text.len;
 
-    if (skip == 0) /* nothing may be added to a NULL, not even 0 */
+    if (skip == 0) /* adding even 0 to NULL is undefined */
         return text;
     return (struct pst_str){text.ptr + skip, text.len - skip};
 }
@@ -205,9 +205,9 @@ pst_str_is_field_value(struct pst_str text)
 }
 
 /*
- * The bytes of the one UTF-8 sequence that text begins with, or 0 when it
- * begins with none. The second byte's bounds are what rules out overlong
- * forms, surrogates and values over U+10FFFF (Unicode, table 3-7).
+ * The length in bytes of the UTF-8 sequence that text begins with, or 0 when it
+ * begins with none. The bounds of the second byte exclude overlong forms,
+ * surrogates and values over U+10FFFF (The Unicode Standard, table 3-7).
  */
 static size_t
 str_utf8_sequence_len(struct pst_str text)
@@ -232,7 +232,7 @@ str_utf8_sequence_len(struct pst_str text)
     return len;
 }
 
-/* The bytes that text begins with and that are ASCII, eight at a time. */
+/* How many bytes at the beginning are ASCII; counts eight at a time. */
 static size_t
 str_ascii_run_len(struct pst_str text)
 {
@@ -255,7 +255,6 @@ pst_str_is_utf8(struct pst_str text)
 
         if (len == 0)
             len = str_utf8_sequence_len(text);
-
         if (len == 0)
             return false;
         text = pst_str_skip(text, len);

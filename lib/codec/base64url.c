@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * base64url.c - three bytes to four characters and back, one spelling only.
+ * base64url.c - encode and decode base64url without padding.
  */
 #include "codec/base64url.h"
 
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* A tail of one byte takes two characters, a tail of two takes three. */
+/* One byte at the end becomes two characters, two bytes become three. */
 static size_t
 base64url_tail_length(size_t tail)
 {
@@ -30,7 +30,7 @@ pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
 {
     char *out = pst_buf_reserve(buf, pst_base64url_length(bytes.len));
     unsigned bits = 0;
-    unsigned count = 0; /* of the low bits of `bits` not written yet */
+    unsigned count = 0; /* how many low bits of `bits` are not written yet */
 
     if (!out)
         return;
@@ -46,7 +46,7 @@ pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
         *out = alphabet[bits << (6 - count) & 63];
 }
 
-/* 0..63, or -1 when c is not of the alphabet. */
+/* The value of a character, 0..63, or -1 when it is not in the alphabet. */
 static int
 base64url_digit_value(char c)
 {
@@ -68,11 +68,11 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
     size_t tail = text.len % 4;
     size_t len = text.len / 4 * 3 + (tail > 0 ? tail - 1 : 0);
     unsigned bits = 0;
-    unsigned count = 0; /* of the low bits of `bits` not written yet */
+    unsigned count = 0; /* how many low bits of `bits` are not written yet */
     size_t done = 0;
     uint8_t *decoded;
 
-    if (tail == 1) /* six bits are no byte */
+    if (tail == 1) /* six bits are not a byte */
         return PST_MALFORMED;
     decoded = pst_arena_alloc(arena, len);
     if (!decoded)
@@ -89,7 +89,7 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
             decoded[done++] = (uint8_t)(bits >> count & 0xFF);
         }
     }
-    if ((bits & ((1U << count) - 1)) != 0) /* a second spelling */
+    if ((bits & ((1U << count) - 1)) != 0) /* not what we encode */
         return PST_MALFORMED;
     *out = (struct pst_bytes){decoded, len};
     return PST_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * base64url.h - base64url without padding (RFC 4648 section 5, RFC 7515
- * section 2).
+ * base64url.h - encode and decode base64url without padding (RFC 4648 section
+ * 5, RFC 7515 section 2).
  */
 #ifndef POSTERN_CODEC_BASE64URL_H
 #define POSTERN_CODEC_BASE64URL_H
@@ -12,15 +12,17 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* Characters that len bytes become. */
+/* How many characters len bytes are encoded to. */
 PST_EXPORT size_t pst_base64url_length(size_t len);
 
+/* Append the encoded bytes. */
 PST_EXPORT void pst_base64url_encode(struct pst_buf *buf,
                                      struct pst_bytes bytes);
 
 /*
- * Decode, strictly: no padding, no white space, no other alphabet, and no
- * bits left over in the last character, so that one value has one spelling.
+ * Decode strictly: no padding, no white space, no other alphabet, and no unused
+ * bits set in the last character. So each value has exactly one spelling, and
+ * a token cannot be changed without a change of its bytes.
  *   out  set on PST_OK; lives as long as arena
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * date.c - between unix seconds and the calendar (proleptic Gregorian, UTC).
+ * date.c - write and parse the dates of HTTP and RFC 3339, in UTC.
  */
 #include "codec/date.h"
 
-#define DAY_SECONDS 86400 /* seconds */
+#define DAY_SECONDS 86400
 
 /* The first and the last second of the years 1 to 9999. */
 #define UNIX_TIME_MIN INT64_C(-62135596800)
 #define UNIX_TIME_MAX INT64_C(253402300799)
 
-/* Days from 1 January of the year 1 to that of 1970. */
+/* Days from 1 January of the year 1 to 1 January 1970. */
 #define DAYS_BEFORE_1970 719162
 
 static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+/* A date and time of the proleptic Gregorian calendar, in UTC. */
 struct civil {
     int year;
     int month; /* 1..12 */
     int day;   /* 1..31 */
     int hour;
     int minute;
-    int second;  /* 0..59; 60 only as read */
-    int weekday; /* 0 is Sunday; only as written */
+    int second;  /* 0..59; 60 only while parsing */
+    int weekday; /* 0 is Sunday; set only for writing */
 };
 
 static bool
@@ -40,7 +41,7 @@ date_days_in_month(int year, int month)
     return days[month - 1] + (month == 2 && date_is_leap_year(year) ? 1 : 0);
 }
 
-/* Days from 1 January of the year 1 to that of `year`, which is >= 1. */
+/* Days from 1 January of the year 1 to 1 January of `year`, which is >= 1. */
 static int
 date_days_before_year(int year)
 {
@@ -49,7 +50,7 @@ date_days_before_year(int year)
     return past * 365 + past / 4 - past / 100 + past / 400;
 }
 
-/* Unix seconds of a civil date and time whose parts are all in range. */
+/* The unix seconds of a date and time whose fields are all in range. */
 static int64_t
 date_civil_to_unix(const struct civil *civil)
 {
@@ -62,7 +63,7 @@ date_civil_to_unix(const struct civil *civil)
            civil->second;
 }
 
-/* The reverse; `when` is within FIRST..LAST. */
+/* The reverse; `when` is within UNIX_TIME_MIN..UNIX_TIME_MAX. */
 static struct civil
 date_civil_from_unix(int64_t when)
 {
@@ -70,7 +71,7 @@ date_civil_from_unix(int64_t when)
     int days = (int)(since / DAY_SECONDS);
     int seconds = (int)(since % DAY_SECONDS);
     struct civil civil = {
-        .year = days / 366 + 1, /* never too late; at most some years early */
+        .year = days / 366 + 1, /* not too late, at most some years early */
         .month = 1,
         .hour = seconds / 3600,
         .minute = seconds / 60 % 60,
@@ -89,7 +90,7 @@ date_civil_from_unix(int64_t when)
     return civil;
 }
 
-/* false, and the builder spoilt, when the year would not have four digits. */
+/* Returns false and sets an error when the year would not have 4 digits. */
 static bool
 date_get_civil(struct pst_buf *buf, int64_t when, struct civil *out)
 {
@@ -156,7 +157,7 @@ pst_date_emit_rfc3339(struct pst_buf *buf, int64_t when)
     pst_buf_add_char(buf, 'Z');
 }
 
-/* Take `width` digits off *rest. */
+/* Parse `width` digits at the front of *rest. */
 static bool
 date_parse_digits(struct pst_str *rest, size_t width, int *out)
 {
@@ -195,7 +196,7 @@ date_parse_date(struct pst_str *rest, struct civil *out)
            out->day <= date_days_in_month(out->year, out->month);
 }
 
-/* The time of day; a fraction must have a digit, and is dropped. */
+/* Parse the time of day. A fraction must have a digit, and is dropped. */
 static bool
 date_parse_time(struct pst_str *rest, struct civil *out)
 {
@@ -217,7 +218,7 @@ date_parse_time(struct pst_str *rest, struct civil *out)
     return true;
 }
 
-/* "Z" or "+hh:mm", in seconds east of UTC. */
+/* Parse "Z" or "+hh:mm" to seconds east of UTC. */
 static bool
 date_parse_offset(struct pst_str *rest, int *out)
 {
@@ -250,7 +251,7 @@ pst_date_parse_rfc3339(struct pst_str text, int64_t *out)
         text.len > 0)
         return PST_MALFORMED;
     leap = civil.second == 60;
-    if (leap) /* unix time has none */
+    if (leap) /* unix time has no leap seconds */
         civil.second = 59;
     when = date_civil_to_unix(&civil) - offset;
     if (when < UNIX_TIME_MIN || when > UNIX_TIME_MAX ||
@@ -260,7 +261,7 @@ pst_date_parse_rfc3339(struct pst_str text, int64_t *out)
     return PST_OK;
 }
 
-/* "06 Nov 1994" or "06-Nov-1994". */
+/* Parse "06 Nov 1994" or "06-Nov-1994". */
 static bool
 date_parse_named_date(struct pst_str *rest, struct civil *out)
 {

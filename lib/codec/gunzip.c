@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * gunzip.c - decode one gzip member, in memory that dies with the request.
+ * gunzip.c - the door to zlib: decode a gzip body.
  */
 #include "codec/gunzip.h"
 
-#define ZLIB_CONST /* zlib does not write to what it reads */
+#define ZLIB_CONST /* declares the input as const */
 #include <zlib.h>
 
 #include "base/buffer.h"
 
-/* Bytes decoded at a time. */
+/* Bytes that are decoded in one step. */
 #define PIECE ((size_t)16 * 1024)
 
-/* A window of 32 KiB, the largest there is, and gzip's frame alone. */
+/* 15: the largest window, 32 KiB. 16: accept only the gzip format. */
 #define WINDOW_BITS (15 + 16)
 
 /*
- * zlib's window holds the text, so it lies in the arena: that is wiped, which
- * zlib would not do, and there is nothing to be freed on any way out.
+ * zlib's window holds decoded text. So it is allocated in the arena, which is
+ * wiped; zlib would not wipe it. And no error path has to free it.
  */
 static voidpf
 gunzip_alloc(voidpf arena, uInt count, uInt size)
@@ -36,7 +36,11 @@ gunzip_free(voidpf arena, voidpf memory)
     (void)memory;
 }
 
-/* Decode the next piece, at most `most` bytes; *ended: it was the last. */
+/*
+ * Decode the next piece.
+ *   most   bytes that buf may have afterwards
+ *   ended  set on PST_OK: the piece was the last
+ */
 static enum pst_err
 gunzip_decode_piece(z_stream *stream, struct pst_buf *buf, size_t most,
                     bool *ended)
@@ -55,7 +59,7 @@ gunzip_decode_piece(z_stream *stream, struct pst_buf *buf, size_t most,
     *ended = result == Z_STREAM_END;
     if (result == Z_MEM_ERROR)
         return PST_NO_MEMORY;
-    /* Z_BUF_ERROR: all was read, and its end was not in it. */
+    /* Z_BUF_ERROR means that the input ended too early. */
     return result == Z_OK || *ended ? PST_OK : PST_MALFORMED;
 }
 
@@ -68,7 +72,7 @@ gunzip_decode(z_stream *stream, struct pst_buf *buf, size_t max)
     while (!ended) {
         if (buf->len > max)
             return PST_TOO_LARGE;
-        /* One byte more tells a body of exactly `max` from a longer one. */
+        /* One more byte distinguishes a longer body from one of `max`. */
         e = gunzip_decode_piece(stream, buf, max + 1, &ended);
         if (e)
             return e;

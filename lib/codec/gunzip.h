@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * gunzip.h - the door to zlib: what a body says that was sent with gzip.
+ * gunzip.h - the door to zlib: decode a gzip body.
  */
 #ifndef POSTERN_CODEC_GUNZIP_H
 #define POSTERN_CODEC_GUNZIP_H
@@ -11,13 +11,14 @@
 #include "base/str.h"
 
 /*
- * Decode a body that is one gzip member and nothing else. A reader may stop
- * behind the first member or go on to the next, and would read another text
- * than the next reader: so there may be no next one, nor any other byte.
- *   max  bytes of the decoded body, at most
- *   out  set on PST_OK; lives as long as arena
- * Returns PST_OK; PST_MALFORMED (no gzip, cut short, a wrong checksum, more
- * than one member, bytes behind it); PST_TOO_LARGE; PST_NO_MEMORY.
+ * Decode a body that is exactly one gzip member. Some programs stop after the
+ * first member, others read on: they would see different bodies. So a second
+ * member, or any other byte after the first, is refused.
+ *   body  at most UINT32_MAX bytes
+ *   max   bytes that the decoded body may have, below SIZE_MAX
+ *   out   set on PST_OK; lives until the arena is reset
+ * Returns PST_OK; PST_MALFORMED (not gzip, cut short, a wrong checksum, bytes
+ * after the first member); PST_TOO_LARGE; PST_NO_MEMORY.
  * Source: RFC 1952 sections 2.2 and 2.3.
  */
 PST_MUST_USE enum pst_err gunzip_body(struct pst_arena *arena,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_check.h - is a text JSON that all readers read alike? It is checked as
- * a whole, in bounded memory, before it is read as slices (codec/json_slice.h).
+ * json_check.h - check that a text is JSON which all programs read alike.
+ *
+ * Done once for a whole text, before it is read as slices (json_slice.h) or
+ * parsed (json.h).
  */
 #ifndef POSTERN_CODEC_JSON_CHECK_H
 #define POSTERN_CODEC_JSON_CHECK_H
@@ -11,23 +13,22 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* What is wrong with a text, and where. */
+/* Why a text is refused. */
 struct pst_json_error {
-    const char *reason; /* a literal: what is wrong, fit for a client */
-    size_t at;          /* bytes before it */
+    const char *reason; /* a literal, for clients to read */
+    size_t at;          /* bytes before the place that is wrong */
 };
 
 /*
- * Check one JSON text (RFC 8259), nothing before or after it but white space:
- * UTF-8, at most PST_JSON_TEXT_DEPTH deep, no member twice in one object at
- * any depth (names are compared decoded), no NUL and no half of a surrogate
- * pair in a name. Takes time of n log n for n bytes, whatever the names are,
- * and for an object of many members up to 2.5 bytes of memory a byte of text,
- * held off the arena.
- *   text   at most UINT32_MAX bytes
+ * Check one JSON text (RFC 8259) with nothing but white space before and after
+ * it: UTF-8, at most PST_JSON_TEXT_DEPTH levels deep, no object with two
+ * members of the same name (names are compared decoded), no NUL and no half of
+ * a surrogate pair in a name. Takes n log n time for n bytes, whatever the
+ * names are, and at most 2.5 bytes of heap memory for each byte of text.
+ *   text   less than UINT32_MAX bytes
  *   value  set on PST_OK: the text without the white space around it
  *   error  set on PST_MALFORMED, PST_DUPLICATE and PST_TOO_LARGE
- * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (depth),
+ * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (depth or size),
  * PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err

@@ -1,30 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_scan.c - what RFC 8259 takes for a token, and RFC 6901 for a step.
+ * json_scan.c - split a JSON text (RFC 8259) into tokens, and decode strings.
  */
 #include "codec/json_scan.h"
 
 #include <string.h>
 
 #define UNIT_LEN 6          /* bytes of \uXXXX: RFC 8259 section 7 */
-#define REPLACEMENT 0xFFFDU /* stands for what is no character */
-
-int
-pst_json_scan_peek(const struct pst_json_scan *scan)
-{
-    if (scan->at >= scan->text.len)
-        return -1;
-    return (unsigned char)scan->text.ptr[scan->at];
-}
-
-bool
-pst_json_scan_accept(struct pst_json_scan *scan, char c)
-{
-    if (pst_json_scan_peek(scan) != c)
-        return false;
-    scan->at++;
-    return true;
-}
+#define REPLACEMENT 0xFFFDU /* what half of a surrogate pair is read as */
 
 bool
 pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal)
@@ -33,19 +16,6 @@ pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal)
         return false;
     scan->at += literal.len;
     return true;
-}
-
-static bool
-json_scan_is_space(int c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-void
-pst_json_scan_skip_space(struct pst_json_scan *scan)
-{
-    while (json_scan_is_space(pst_json_scan_peek(scan)))
-        scan->at++;
 }
 
 struct pst_str
@@ -103,7 +73,7 @@ pst_json_scan_number(struct pst_json_scan *scan, struct pst_str *text,
 
 #define REPEAT_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Does one of eight bytes equal c? */
+/* Is one of these eight bytes equal to c? */
 static bool
 json_scan_has_byte(uint64_t bytes, unsigned char c)
 {
@@ -112,7 +82,10 @@ json_scan_has_byte(uint64_t bytes, unsigned char c)
     return ((zero - REPEAT_BYTE(0x01)) & ~zero & REPEAT_BYTE(0x80)) != 0;
 }
 
-/* Bytes from `at` on, eight at a time, that stand in a string as they are. */
+/*
+ * How many bytes from `at` on need no look at each: a multiple of eight, none
+ * of them a quote, a backslash or a control character.
+ */
 static size_t
 json_scan_plain_run(struct pst_str text, size_t at)
 {
@@ -156,14 +129,14 @@ pst_json_scan_string(struct pst_json_scan *scan, struct pst_str *raw)
     return true;
 }
 
-/* The text is JSON: a scalar that is no string ends where the next thing is. */
+/* Skip a number or a literal of a valid text: up to what can follow one. */
 static void
 json_scan_skip_scalar(struct pst_json_scan *scan)
 {
     int c = pst_json_scan_peek(scan);
 
     while (c >= 0 && c != ',' && c != ']' && c != '}' &&
-           !json_scan_is_space(c)) {
+           !pst_json_scan_is_space(c)) {
         scan->at++;
         c = pst_json_scan_peek(scan);
     }
@@ -196,7 +169,7 @@ pst_json_scan_skip_value(struct pst_json_scan *scan)
     return true;
 }
 
-/* The code unit that \uXXXX at the beginning of text stands for, or -1. */
+/* The UTF-16 code unit of the \uXXXX that text begins with, or -1. */
 static int32_t
 json_unescape_code_unit(struct pst_str text)
 {
@@ -228,7 +201,7 @@ json_unescape_to_utf8(uint32_t c, char out[static 4])
     return (struct pst_str){out, len};
 }
 
-/* \uXXXX, or two of them that are one character. */
+/* Decode \uXXXX, or two of them that are a surrogate pair. */
 static bool
 json_unescape_next_unicode(struct pst_json_unescape *string,
                            struct pst_str *run)
@@ -279,44 +252,17 @@ pst_json_unescape_next(struct pst_json_unescape *string, struct pst_str *run)
     return true;
 }
 
-struct pst_str
-pst_json_pointer_tokens(struct pst_str pointer)
-{
-    return pointer.len > 0 ? pst_str_skip(pointer, 1) : PST_STR_NONE;
-}
-
 bool
-pst_json_pointer_token_accept(struct pst_str *token, struct pst_str bytes)
+pst_json_unescape_all(struct pst_buf *buf, struct pst_str raw, bool *lone)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        char c = token->len > 0 ? token->ptr[0] : '\0';
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
 
-        if (token->len == 0)
+    while (string.rest.len > 0) {
+        if (!pst_json_unescape_next(&string, &run))
             return false;
-        if (c == '~') {
-            c = token->ptr[1] == '0' ? '~' : '/';
-            *token = pst_str_skip(*token, 1);
-        }
-        if (c != bytes.ptr[i])
-            return false;
-        *token = pst_str_skip(*token, 1);
+        pst_buf_add(buf, run);
     }
-    return true;
-}
-
-bool
-pst_json_pointer_token_is(struct pst_str token, struct pst_str name)
-{
-    return pst_json_pointer_token_accept(&token, name) && token.len == 0;
-}
-
-bool
-pst_json_pointer_token_index(struct pst_str token, size_t *index)
-{
-    int64_t number;
-
-    if (pst_str_parse_number(token, &number) != PST_OK)
-        return false;
-    *index = (size_t)number;
+    *lone = string.lone;
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_slice.c - walks over a JSON text that was checked.
+ * json_slice.c - read the values of a checked JSON text as slices of it.
  */
 #include "codec/json_slice.h"
 
@@ -8,8 +8,6 @@
 
 #include "base/buffer.h"
 #include "codec/json_scan.h"
-
-/* Walks. */
 
 bool
 pst_json_slice_next_element(struct pst_str *rest, struct pst_str *value)
@@ -88,8 +86,6 @@ pst_json_slice_element(struct pst_str array, size_t index,
     return false;
 }
 
-/* Values. */
-
 enum pst_err
 pst_json_slice_integer(struct pst_str value, int64_t *out)
 {
@@ -162,13 +158,13 @@ pst_json_slice_compare(struct pst_str raw, struct pst_str text)
 bool
 pst_json_slice_equal(struct pst_str raw, struct pst_str text)
 {
-    /* What it decodes to is never longer. */
+    /* Decoding never lengthens. */
     if (raw.len < text.len)
         return false;
     return pst_json_slice_compare(raw, text) == 0;
 }
 
-/* Take the first letter off *run, folded; other bytes are themselves. */
+/* Take the first letter or byte off *run, in lower case. */
 static char
 json_slice_next_folded(struct pst_str *run)
 {
@@ -209,28 +205,12 @@ pst_json_slice_equal_nocase(struct pst_str raw, struct pst_str text)
     return text.len == 0;
 }
 
-/* Decode onto buf, which has room for the whole of raw. */
-static enum pst_err
-json_slice_decode(struct pst_buf *buf, struct pst_str raw, struct pst_str *out)
-{
-    struct pst_json_unescape string = {.rest = raw};
-    struct pst_str run;
-
-    while (string.rest.len > 0) {
-        if (!pst_json_unescape_next(&string, &run))
-            return PST_MALFORMED;
-        pst_buf_add(buf, run);
-    }
-    if (string.lone)
-        return PST_MALFORMED;
-    return pst_buf_finish(buf, out);
-}
-
 enum pst_err
 pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
                       size_t most, struct pst_str *out)
 {
     struct pst_json_scan scan = {.text = value};
+    bool lone = false;
     struct pst_str raw;
     struct pst_buf buf;
 
@@ -246,9 +226,11 @@ pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
         pst_buf_init_arena(&buf, arena, raw.len);
     else
         pst_buf_init_heap(&buf, arena, raw.len);
-    /* All of it at once, so that nothing is moved while it grows. */
+    /* Reserve all of it at once, so that nothing moves while it grows. */
     if (!pst_buf_reserve(&buf, raw.len))
         return PST_NO_MEMORY;
     pst_buf_truncate(&buf, 0);
-    return json_slice_decode(&buf, raw, out);
+    if (!pst_json_unescape_all(&buf, raw, &lone) || lone)
+        return PST_MALFORMED;
+    return pst_buf_finish(&buf, out);
 }

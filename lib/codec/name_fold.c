@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * name_fold.c - an account's name as a key that is coarser than any comparison.
+ * name_fold.c - fold an account name to a key, so that names which a backend
+ * may compare as equal have the same key.
  */
 #include "codec/name_fold.h"
 
@@ -8,13 +9,13 @@
 
 #include "codec/name_fold_table.inc"
 
-/* What the table says of a character (fold_table.pl). */
+/* The values in the table that name_fold_table.pl makes. */
 #define VALUE_IGNORED 0
 #define VALUE_ITSELF 1
-#define VALUE_EXPANDS 0xD800 /* to 0xDFFF: where in fold_expansions */
+#define VALUE_EXPANDS 0xD800 /* to 0xDFFF: the place in fold_expansions */
 #define VALUE_EXPANDS_LAST 0xDFFF
 
-/* Stands for every character above U+FFFF that has no other key. */
+/* Replaces every character above U+FFFF that does not fold to ASCII. */
 #define OTHER_PLANES 0xFFFD
 
 /* Hangul syllables (The Unicode Standard, section 3.12). */
@@ -22,28 +23,28 @@
 #define HANGUL_LAST 0xD7A3
 #define HANGUL_LEADS 0x1100
 #define HANGUL_VOWELS 0x1161
-#define HANGUL_TRAILS 0x11A7 /* one before the first: 0 is none */
+#define HANGUL_TRAILS 0x11A7 /* one before the first: index 0 is none */
 #define HANGUL_TRAIL_COUNT 28
 #define HANGUL_BLOCK (21 * HANGUL_TRAIL_COUNT)
 
-/* Bytes of a character of the key: none is above U+FFFF. */
+/* Bytes of one character in a key, which is at most U+FFFF. */
 #define UTF8_MAX 3
 
-/* Greek letters below which an iota may be written. */
+/* Greek letters that may have an iota subscript, and the iota. */
 #define ALPHA 0x03B1
 #define ETA 0x03B7
 #define IOTA 0x03B9
 #define OMEGA 0x03C9
 
-/* A key in the making. */
+/* A key while it is built. */
 struct fold_key {
     char *out;
     size_t len;
-    uint32_t last; /* the newest character; 0: none yet */
+    uint32_t last; /* the last character; 0: none yet */
     bool is_full;
 };
 
-/* Take a character off text that is known to be UTF-8. */
+/* Read the first character of *text, which is known to be UTF-8. */
 static uint32_t
 name_fold_next_char(struct pst_str *text)
 {
@@ -76,14 +77,14 @@ name_fold_encode_utf8(uint32_t c, char out[static UTF8_MAX])
     return 3;
 }
 
-/* Letters that are one to some collation. */
+/* Merge letters that some collation treats as equal. */
 static uint32_t
 name_fold_merge_letters(uint32_t c)
 {
     return c == 'j' || c == 'u' || c == 'v' || c == 'y' ? 'i' : c;
 }
 
-/* Is c nothing after that one, to some collation? */
+/* Does some collation ignore c after `last`? */
 static bool
 name_fold_is_absorbed(uint32_t last, uint32_t c)
 {
@@ -96,7 +97,7 @@ name_fold_is_absorbed(uint32_t last, uint32_t c)
         return last == 'a' || last == 'o' || last == 'i'; /* umlauts */
     case 'h':
         return last == 'c'; /* Lithuanian */
-    case IOTA: /* a mark below the small letter, a letter in capitals */
+    case IOTA: /* subscript of a small letter, own letter in upper case */
         return last == ALPHA || last == ETA || last == OMEGA;
     default:
         return false;
@@ -122,7 +123,7 @@ name_fold_add_char(struct fold_key *key, uint32_t c)
     key->last = c;
 }
 
-/* What the table has for a character that is no Hangul syllable. */
+/* Add what the table has for a character that is not a Hangul syllable. */
 static void
 name_fold_add_mapped(struct fold_key *key, uint32_t c)
 {
@@ -143,7 +144,7 @@ name_fold_add_mapped(struct fold_key *key, uint32_t c)
     }
 }
 
-/* A syllable is its letters: a name may come with either. */
+/* Add the letters of a syllable: a name may be spelled with either. */
 static void
 name_fold_add_hangul(struct fold_key *key, uint32_t c)
 {

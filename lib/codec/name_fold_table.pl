@@ -1,29 +1,30 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: ISC
 #
-# Write name_fold_table.inc: which characters fold.c takes for the same.
+# Write name_fold_table.inc: the characters that name_fold.c treats as equal.
 #
 #   perl name_fold_table.pl >name_fold_table.inc
 #
-# Made of the collation table of Unicode (DUCET, which perl ships with
-# Unicode::Collate) and of perl's own character data. Every character of the
-# Basic Multilingual Plane gets the characters that stand for its primary
-# weights: the first character of each weight, a small letter where there is
-# one. Above that plane only what folds to ASCII and what vanishes is kept.
+# The table is made from the collation table of Unicode (DUCET, which perl
+# contains as Unicode::Collate) and from perl's own character data. Each
+# character of the Basic Multilingual Plane is mapped to the characters that
+# represent its primary weights. A weight is represented by its first character,
+# and by a small letter if there is one. Above that plane, only characters that
+# fold to ASCII or are left out have an entry.
 use strict;
 use warnings;
 use Unicode::Normalize qw(NFKD);
 use Unicode::UCD qw(num);
 
 use constant {
-    VANISHES => 0,     # leaves nothing in the key
-    ITSELF   => 1,     # stands for itself
-    EXPANDS  => 0xD800, # plus half of where in the list of expansions
-    OTHER_PLANES => 0xFFFD, # what fold.c has for every other character there
-    BLOCK    => 64,    # characters in a block
+    IGNORED  => 0,      # is left out of the key
+    ITSELF   => 1,      # is mapped to itself
+    EXPANDS  => 0xD800, # plus half of the index in the list of expansions
+    OTHER_PLANES => 0xFFFD, # replaces every other character above the plane
+    BLOCK    => 64,     # characters in a block
 };
 
-# Newer than what perl knows, and folding to ASCII: first, last, to what.
+# Characters newer than perl's data that fold to ASCII: first, last, mapped to.
 my @newer = (
     [0x1CCD6, 0x1CCEF, 'a'], # outlined capital letters, Unicode 16
     map { [$_, $_ + 9, '0'] } (
@@ -33,8 +34,8 @@ my @newer = (
     ),
 );
 
-# Letters of their own to the newest DUCET that some collation, or somebody
-# who looks at them, takes for a letter of ASCII.
+# Characters that are letters of their own in the newest DUCET, but that another
+# collation, or a person, takes for an ASCII letter.
 my %by_hand = (
     0x0131 => 'i', 0x06DE => '', # dotless i; a sign that was once ignored
     (map { 0x09F3 + $_ => $_ } 1 .. 4), # Bengali numerators
@@ -42,8 +43,8 @@ my %by_hand = (
     0x1ACC => 'g', 0x1ACD => 'r', 0x1ACE => 't', 0x10780 => 'aa',
     0x1DE3 => 'r', 0xA75A => 'r', 0xA75B => 'r', 0xA7C0 => 'a', 0xA7C1 => 'a',
     0xA7C2 => 'w', 0xA7C3 => 'w', 0xA7D8 => 's', 0xA7D9 => 's',
-    # To programs that take characters apart and strip the accents, or that
-    # compare capitals: barred o, short i, and what is left beside a letter.
+    # For programs that decompose characters and strip the accents, or that
+    # compare in upper case: barred o, short i, and marks beside a letter.
     0x0275 => 'o', 0x0439 => "\x{0438}",
     0x00B7 => '', 0x0387 => '', 0x02BE => '',
 );
@@ -57,11 +58,11 @@ sub allkeys_path
         return $path if -r $path;
     }
     die "name_fold_table.pl: no Unicode/Collate/allkeys.txt in @INC: " .
-        "install all of perl\n";
+        "install the whole of perl (Debian: package perl)\n";
 }
 
-# {code point: [primary weights]}, {code point: name}, {name: code point};
-# nothing for sequences.
+# Returns {code point: [primary weights]}, {code point: name} and
+# {name: code point}. Sequences of characters are skipped.
 sub read_weights
 {
     my $path = allkeys_path();
@@ -80,8 +81,8 @@ sub read_weights
     return (\%weights, \%name_of, \%by_name);
 }
 
-# The character that stands for a primary weight: a small letter of ASCII, else
-# the first one that is neither composed nor a capital.
+# The character that represents each primary weight: a small letter of ASCII, or
+# else the first character that is neither composed nor a capital.
 sub find_heads
 {
     my ($weights) = @_;
@@ -95,7 +96,7 @@ sub find_heads
         my @own = @{ $weights->{$char} };
         $head{$own[0]} //= $char if @own == 1;
     }
-    # MariaDB's Persian collations take U+0622 for an a, the others for U+0627.
+    # U+0622 is an a in MariaDB's Persian collations, and U+0627 in the others.
     $head{$weights->{0x0627}[0]} = 0x61;
     return \%head;
 }
@@ -105,10 +106,10 @@ sub find_heads
 my ($weights, $name_of, $by_name) = read_weights();
 my $head = find_heads($weights);
 
-# Nothing of it is left: what no collation counts, what cannot be seen, what
-# may be any of these to a program that knows a newer Unicode, and an accent
-# that stands alone (a space and a mark to NFKD, so nothing once stripped).
-sub vanishes
+# Is the character left out? It is when no collation gives it a weight, when it
+# is invisible, when it may be so in a newer Unicode, or when it is an accent
+# without a letter (NFKD makes it a space and a mark, which are then stripped).
+sub is_ignored
 {
     return $_[0] =~ /[\p{M}\p{C}\p{Z}\p{White_Space}]/ ||
         NFKD($_[0]) =~ /^[\p{M}\p{Z}]+$/ ||
@@ -130,7 +131,7 @@ sub base_of
     return undef;
 }
 
-# What stands for it, as a list of code points.
+# The code points that a character folds to.
 sub fold
 {
     my ($char, $depth) = @_;
@@ -138,8 +139,8 @@ sub fold
 
     return map { ord } split //, $by_hand{$char} if exists $by_hand{$char};
     my @heads = map { $head->{$_} // 0xFFFF } @{ $weights->{$char} // [] };
-    return @heads if @heads && !grep { chr !~ /[a-z0-9]/ } @heads; # marks, too
-    return if vanishes($text);
+    return @heads if @heads && !grep { chr !~ /[a-z0-9]/ } @heads; # marks as well
+    return if is_ignored($text);
     return 0x30 + num($text) if $text =~ /\p{Nd}/;
     return $char if $char < 0x80 && $text !~ /[A-Z]/;
     my $base = base_of($char);
@@ -167,10 +168,10 @@ sub value_of
             if $char >= $first && $char <= $last;
     }
     return $folded[0] if @folded;
-    return VANISHES if chr($char) =~ /\p{C}/;
+    return IGNORED if chr($char) =~ /\p{C}/;
     return ITSELF if chr($char) =~ /[\p{Unified_Ideograph}\x{AC00}-\x{D7A3}]/;
     @folded = map { $_ > 0xFFFF ? OTHER_PLANES : $_ } fold($char, 0);
-    return VANISHES unless @folded;
+    return IGNORED unless @folded;
     return OTHER_PLANES if $char > 0xFFFF && grep { $_ > 0x7F } @folded;
     return $folded[0] == $char ? ITSELF : $folded[0] if @folded == 1;
     my $key = join ' ', @folded;
@@ -205,8 +206,9 @@ sub main
         }
         push @index, $block_at{$key};
     }
-    @expansions < 0x1000 or die scalar(@expansions) . " are too many\n";
-    print "/* Made by name_fold_table.pl of DUCET: do not edit. */\n\n";
+    @expansions < 0x1000 or die "name_fold_table.pl: " . scalar(@expansions) .
+        " expansions do not fit: raise EXPANDS' range\n";
+    print "/* Made by name_fold_table.pl from DUCET: do not edit. */\n\n";
     print "#define FOLD_BLOCK ", BLOCK, "\n\n";
     print_array('uint16_t', 'fold_index', @index);
     print_array('uint16_t', 'fold_blocks', @blocks);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * percent.c - percent-encoding, read leniently and written strictly.
+ * percent.c - percent-decoding and percent-encoding.
  */
 #include "codec/percent.h"
 
-/* The byte that text begins with as "%XX", or -1 when it does not. */
+/* The byte of the "%XX" that text begins with, or -1. */
 static int
 percent_decode_byte(struct pst_str text)
 {

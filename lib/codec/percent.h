@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * percent.h - percent-encoding (RFC 3986 section 2.1; WHATWG URL).
+ * percent.h - percent-decoding and percent-encoding (RFC 3986 section 2.1).
  */
 #ifndef POSTERN_CODEC_PERCENT_H
 #define POSTERN_CODEC_PERCENT_H
@@ -10,13 +10,17 @@
 #include "base/str.h"
 
 /*
- * Decode once, as WHATWG does: a % without two hex digits after it stands
- * for itself. With `plus`, + becomes a space (urlencoded forms).
+ * Append the decoded text. A "%" without two hex digits after it is kept, as in
+ * WHATWG URL 1.3.
+ *   plus  decode "+" to a space, as in urlencoded forms
  */
 PST_EXPORT void pst_percent_decode(struct pst_buf *buf, struct pst_str text,
                                    bool plus);
 
-/* Encode all but unreserved (RFC 3986 2.3): for a query's name or value. */
+/*
+ * Append the encoded text: all but unreserved characters (RFC 3986 2.3) are
+ * encoded. For a name or a value in a query.
+ */
 PST_EXPORT void pst_percent_encode(struct pst_buf *buf, struct pst_str text);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * crypto.c - the door to libgcrypt: the few primitives we use, and no other.
+ * crypto.c - the door to libgcrypt: random bytes, HMAC, HKDF and AES-GCM.
  *
- * Only what lives long (the ring's secrets) is kept in secure memory. Working
- * state lives in gcrypt's handles for microseconds and is wiped when they are
- * closed; were it in secure memory too, a few hundred busy threads would
- * exhaust the little that an unprivileged process may lock.
+ * Only what lives long, the secrets of a keyring, is in secure memory. Working
+ * state exists for microseconds in libgcrypt's handles, which wipe it when they
+ * are closed. In secure memory, the state of a few hundred busy threads would
+ * exceed what an unprivileged process may lock.
  */
 #include "crypto/crypto.h"
 
@@ -15,9 +15,9 @@
 #include <sys/random.h>
 
 #define GCRYPT_OLDEST "1.8.0"
-#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than any ring takes */
+#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than any keyring needs */
 
-#define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* RFC 5869 2.3 */
+#define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* bytes: RFC 5869 2.3 */
 
 enum pst_err
 pst_crypto_init(void)
@@ -25,11 +25,11 @@ pst_crypto_init(void)
     if (!gcry_check_version(GCRYPT_OLDEST))
         return PST_INTERNAL;
     if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
-        return PST_OK; /* by us before, or by another library */
+        return PST_OK; /* by an earlier call, or by another library */
 
     /*
-     * Where the system lets us lock no memory there still is a wiped pool:
-     * that is worth starting with, and gcrypt's warning on stderr is not.
+     * Where the system does not let us lock memory, the pool is still wiped. So
+     * we start anyway, without libgcrypt's warning on stderr.
      */
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
     gcry_control(GCRYCTL_INIT_SECMEM, SECURE_POOL_SIZE, 0);
@@ -90,8 +90,8 @@ pst_crypto_equal(struct pst_bytes a, struct pst_bytes b)
 }
 
 /*
- * HMAC over the pieces one after another; no piece is copied.
- *   out  written only on PST_OK
+ * HMAC over several pieces, as if they were one text.
+ *   out  set on PST_OK
  */
 static enum pst_err
 crypto_hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces,
@@ -116,7 +116,7 @@ crypto_hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces,
 void
 pst_crypto_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
 {
-    static_assert(PST_HASH_LEN == 32, "SHA-256 gives 32 octets");
+    static_assert(PST_HASH_LEN == 32, "a SHA-256 hash has 32 bytes");
 
     gcry_md_hash_buffer(GCRY_MD_SHA256, out, data.ptr, data.len);
 }
@@ -169,7 +169,10 @@ pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
     return e;
 }
 
-/* A cipher that has key and nonce and has taken the additional data. */
+/*
+ * Open a cipher and give it key, nonce and additional data.
+ *   out  set on PST_OK; the caller closes it
+ */
 static enum pst_err
 crypto_gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key,
                  const uint8_t *nonce, struct pst_bytes aad)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyring.c - secrets from the configuration, and the keys made of them.
+ * keyring.c - derive keys from the configured secrets (HKDF, RFC 5869).
  */
 #include "crypto/keyring.h"
 
@@ -8,26 +8,26 @@
 
 #include "codec/base64url.h"
 #include "crypto/crypto.h"
+#include "crypto/secret.h"
 
 #define SALT "postern v1"
 #define DAY_SECONDS 86400
-#define DAY_MAX 9999999
-
-#define DISTINCT_BYTES_MIN \
-    10            /* bytes a secret must have that are not the same */
-#define RUN_MIN 4 /* bytes that step evenly, before we call it a run */
+#define DAY_MAX 9999999 /* days since 1970: 7 digits */
 
 /* Algorithm, purpose, audience and day, with a NUL between them. */
 #define INFO_MAX (16 + 1 + 16 + 1 + PST_AUDIENCE_MAX + 1 + 8)
 
-/* Bytes of which an id is the base64url spelling. */
+/* Bytes that a key id encodes in base64url. */
 #define ID_BYTES (PST_KID_ID_LEN / 4 * 3)
 
 static_assert(PST_KID_ID_LEN % 4 == 0, "an id has no bits left over");
 static_assert(PST_KID_MAX == PST_KID_ID_LEN + 1 + 7, "DAY_MAX has 7 digits");
+static_assert(PST_SECRETS_MAX == 16 && PST_AUDIENCE_MAX == 255,
+              "messages below name these numbers");
 
+/* One secret. */
 struct entry {
-    uint8_t prk[PST_HASH_LEN];
+    uint8_t prk[PST_HASH_LEN]; /* extracted from it: RFC 5869 2.2 */
     char id[PST_KID_ID_LEN];
 };
 
@@ -38,64 +38,13 @@ struct pst_keyring {
     struct entry entries[PST_SECRETS_MAX];
 };
 
-/*
- * One sentence for each fault and each place a secret can have, because the
- * words must outlive the call and must not be put together from a secret.
- * Place 0 is for a secret that stands alone.
- */
-#define MESSAGES_BY_PLACE(what)                                      \
-    {                                                                \
-        "the secret " what, "secret 1 " what, "secret 2 " what,      \
-            "secret 3 " what, "secret 4 " what, "secret 5 " what,    \
-            "secret 6 " what, "secret 7 " what, "secret 8 " what,    \
-            "secret 9 " what, "secret 10 " what, "secret 11 " what,  \
-            "secret 12 " what, "secret 13 " what, "secret 14 " what, \
-            "secret 15 " what, "secret 16 " what                     \
-    }
-
-static_assert(PST_SECRETS_MAX == 16, "SENTENCES() has 16 places");
-
-/* X(fault, words) */
-#define FAULTS(X)                                                       \
-    X(FAULT_SHORT, "is shorter than 32 octets")                         \
-    X(FAULT_LONG, "is longer than 1024 octets")                         \
-    X(FAULT_FEW_DISTINCT, "has fewer than 10 different octets")         \
-    X(FAULT_REPEATED, "is one block repeated")                          \
-    X(FAULT_SEQUENCE, "is mostly a run such as 0123456789 or abcdefgh") \
-    X(FAULT_PLACEHOLDER, "is a placeholder from somebody's manual")     \
-    X(FAULT_DUPLICATE, "is the same as an earlier one")                 \
-    X(FAULT_ID_COLLISION, "has by chance the key id of an earlier one")
-
-static_assert(PST_SECRET_MIN == 32 && PST_SECRET_MAX == 1024,
-              "FAULTS() says these numbers");
-
-#define FAULT_ENUM(fault, words) fault,
-enum fault { FAULTS(FAULT_ENUM) FAULT_COUNT, FAULT_NONE = FAULT_COUNT };
-#undef FAULT_ENUM
-
-#define FAULT_MESSAGES_ROW(fault, words) MESSAGES_BY_PLACE(words),
-static const char *const fault_messages[FAULT_COUNT][1 + PST_SECRETS_MAX] = {
-    FAULTS(FAULT_MESSAGES_ROW)};
-#undef FAULT_MESSAGES_ROW
-
-/* Found in a secret, once its letters are small and all but a-z0-9 is gone. */
-static const char *const placeholders[] = {
-    "changeme",       "changethis",       "replaceme",     "replacethis",
-    "yoursecret",     "yoursuper",        "yourown",       "mysecret",
-    "supersecret",    "thisisasecret",    "sessionsecret", "cookiesecret",
-    "secretkey",      "notasecret",       "notsosecret",   "keyboardcat",
-    "correcthorse",   "passwordpassword", "placeholder",   "donotuse",
-    "insecuresecret", "examplesecret",    "secretsecret",  "loremipsum",
-    "32characters",   "32bytes",
-};
-
 static const char *const purpose_names[] = {
 #define PURPOSE_NAME(purpose, name) [purpose] = name,
     PST_PURPOSES(PURPOSE_NAME)
 #undef PURPOSE_NAME
 };
 
-/* RFC 7518 5.1 and 3.1; part of the derivation. */
+/* The names of RFC 7518 5.1 and 3.1. They are part of the derivation. */
 static const char *const algorithm_names[PST_ALGORITHM_COUNT] = {
     [PST_A256GCM] = "A256GCM",
     [PST_HS256] = "HS256",
@@ -108,105 +57,7 @@ pst_purpose_name(enum pst_purpose purpose)
     return purpose_names[purpose];
 }
 
-static size_t
-secret_count_distinct_bytes(struct pst_str text)
-{
-    bool met[256] = {false};
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = (uint8_t)text.ptr[i];
-
-        count += !met[byte];
-        met[byte] = true;
-    }
-    pst_crypto_wipe(met, sizeof(met));
-    return count;
-}
-
-/* Is it a shorter block, two times or more, the last one perhaps cut off? */
-static bool
-secret_is_repeated_block(struct pst_str text)
-{
-    for (size_t period = 1; period <= text.len / 2; period++)
-        if (memcmp(text.ptr, text.ptr + period, text.len - period) == 0)
-            return true;
-    return false;
-}
-
-/* Do runs (bytes that all step by 0, by 1 or by -1) make up most of it? */
-static bool
-secret_is_mostly_sequences(struct pst_str text)
-{
-    size_t in_runs = 0;
-    size_t start = 0;
-
-    while (start < text.len) {
-        size_t end = start + 1;
-        int step = 0;
-
-        if (end < text.len)
-            step = text.ptr[end] - text.ptr[start];
-        if (step >= -1 && step <= 1)
-            while (end < text.len && text.ptr[end] - text.ptr[end - 1] == step)
-                end++;
-        if (end - start >= RUN_MIN)
-            in_runs += end - start;
-        start = end;
-    }
-    return in_runs > text.len / 2;
-}
-
-static bool
-secret_is_placeholder(struct pst_str text)
-{
-    char plain[PST_SECRET_MAX];
-    size_t len = 0;
-    bool found = false;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = pst_lower(text.ptr[i]);
-
-        if (pst_is_alpha(c) || pst_is_digit(c))
-            plain[len++] = c;
-    }
-    for (size_t i = 0; i < PST_COUNT(placeholders) && !found; i++)
-        found = pst_str_contains((struct pst_str){plain, len},
-                                 pst_str_from(placeholders[i]));
-    pst_crypto_wipe(plain, sizeof(plain));
-    return found;
-}
-
-static enum fault
-secret_find_fault(struct pst_str secret)
-{
-    if (secret.len < PST_SECRET_MIN)
-        return FAULT_SHORT;
-    if (secret.len > PST_SECRET_MAX)
-        return FAULT_LONG;
-    if (secret_count_distinct_bytes(secret) < DISTINCT_BYTES_MIN)
-        return FAULT_FEW_DISTINCT;
-    if (secret_is_repeated_block(secret))
-        return FAULT_REPEATED;
-    if (secret_is_mostly_sequences(secret))
-        return FAULT_SEQUENCE;
-    if (secret_is_placeholder(secret))
-        return FAULT_PLACEHOLDER;
-    return FAULT_NONE;
-}
-
-enum pst_err
-pst_secret_check(struct pst_str secret, const char **reason)
-{
-    enum fault fault = secret_find_fault(secret);
-
-    if (fault == FAULT_NONE)
-        return PST_OK;
-    *reason = fault_messages[fault][0];
-    return PST_BAD_CONFIG;
-}
-
-/* The public name of a secret at this audience; it tells nothing about it. */
+/* Derive the public id of a secret for this audience; it reveals nothing. */
 static enum pst_err
 keyring_make_id(struct pst_keyring *ring, struct entry *entry)
 {
@@ -241,17 +92,20 @@ keyring_find_entry(const struct pst_keyring *ring, const char *id)
     return NULL;
 }
 
-/* Put one checked secret into the ring's next place. */
+/*
+ * Check one secret and add it to the ring.
+ *   fault  set when PST_BAD_CONFIG is returned
+ */
 static enum pst_err
 keyring_add_secret(struct pst_keyring *ring, struct pst_str secret,
-                   enum fault *fault)
+                   enum secret_fault *fault)
 {
     struct entry *entry = &ring->entries[ring->count];
     const struct entry *same_id;
     enum pst_err e;
 
     *fault = secret_find_fault(secret);
-    if (*fault != FAULT_NONE)
+    if (*fault != SECRET_NONE)
         return PST_BAD_CONFIG;
     e = pst_crypto_hkdf_extract(pst_str_bytes(PST_STR(SALT)),
                                 pst_str_bytes(secret), entry->prk);
@@ -265,8 +119,8 @@ keyring_add_secret(struct pst_keyring *ring, struct pst_str secret,
         *fault = pst_crypto_equal(
                      (struct pst_bytes){same_id->prk, sizeof(same_id->prk)},
                      (struct pst_bytes){entry->prk, sizeof(entry->prk)})
-                     ? FAULT_DUPLICATE
-                     : FAULT_ID_COLLISION;
+                     ? SECRET_DUPLICATE
+                     : SECRET_ID_COLLISION;
         return PST_BAD_CONFIG;
     }
     ring->count++;
@@ -296,18 +150,18 @@ keyring_add_secrets(struct pst_keyring *ring, struct pst_str secrets,
         return PST_BAD_CONFIG;
     }
     if (count > PST_SECRETS_MAX) {
-        *reason = "there are more than 16 secrets";
+        *reason = "there are more than 16 secrets: remove the oldest";
         return PST_BAD_CONFIG;
     }
     while (pst_str_next_token(&secrets, PST_SECRET_SEPARATORS, &secret)) {
-        enum fault fault = FAULT_NONE;
+        enum secret_fault fault = SECRET_NONE;
         enum pst_err e = keyring_add_secret(ring, secret, &fault);
 
         if (e) {
             size_t place = count == 1 ? 0 : ring->count + 1;
 
-            *reason = fault == FAULT_NONE ? "no key could be made of the secret"
-                                          : fault_messages[fault][place];
+            *reason = fault == SECRET_NONE ? "libgcrypt failed to derive a key"
+                                           : secret_fault_text(fault, place);
             return e;
         }
     }
@@ -322,12 +176,12 @@ pst_keyring_new(struct pst_keyring **out, struct pst_str secrets,
     enum pst_err e;
 
     if (audience.len == 0 || audience.len > PST_AUDIENCE_MAX) {
-        *reason = "the audience does not have 1 to 255 octets";
+        *reason = "the audience must have 1 to 255 bytes";
         return PST_BAD_CONFIG;
     }
     ring = pst_crypto_secure_alloc(sizeof(*ring));
     if (!ring) {
-        *reason = "there is no secure memory left";
+        *reason = "libgcrypt has no secure memory left";
         return PST_NO_MEMORY;
     }
     memset(ring, 0, sizeof(*ring));

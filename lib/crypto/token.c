@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token.c - the compact JWE (RFC 7516) and JWS (RFC 7515) that carry claims.
+ * token.c - seal and open tokens: compact JWE (RFC 7516) and JWS (RFC 7515).
  *
- * Nothing in a token is believed before its tag: the kid is read to find a
- * key, and the header is compared with the only one we would have written.
+ * Nothing in a token is trusted before its tag is verified. Only the kid is
+ * read before, to find a key, and the header must be the one that we write.
  */
 #include "crypto/token.h"
 
@@ -12,7 +12,7 @@
 #include "codec/base64url.h"
 #include "crypto/crypto.h"
 
-/* What stands before and after the kid, for each format. */
+/* The header of a format, before and after the kid. */
 struct token_header_form {
     struct pst_str before;
     struct pst_str after;
@@ -23,16 +23,14 @@ struct token_header_form {
 #define SIGNED_BEFORE "{\"alg\":\"HS256\",\"kid\":\""
 #define SIGNED_AFTER "\",\"typ\":\"JWT\"}"
 
-/* Bytes of a header, and of its base64url spelling: both forms fit. */
+/* Bytes of a header, and of the encoded header, in either format. */
 #define HEADER_MAX 64
 #define HEADER_ENCODED_MAX 88
 
-static_assert(sizeof(SEALED_BEFORE) + sizeof(SEALED_AFTER) + PST_KID_MAX <=
-                  HEADER_MAX,
-              "a sealed token's header fits");
-static_assert(sizeof(SIGNED_BEFORE) + sizeof(SIGNED_AFTER) + PST_KID_MAX <=
-                  HEADER_MAX,
-              "a signed token's header fits");
+static_assert(sizeof(SEALED_BEFORE SEALED_AFTER) + PST_KID_MAX <= HEADER_MAX &&
+                  sizeof(SIGNED_BEFORE SIGNED_AFTER) + PST_KID_MAX <=
+                      HEADER_MAX,
+              "a header fits");
 static_assert(HEADER_MAX * 4 / 3 + 2 <= HEADER_ENCODED_MAX,
               "an encoded header fits");
 
@@ -43,10 +41,10 @@ enum { PART_HEADER = 0 };
 enum { PART_KEY = 1, PART_IV, PART_CIPHERTEXT, PART_TAG };
 enum { PART_PAYLOAD = 1, PART_SIGNATURE };
 
-/* Bytes encoded at a time; a multiple of 3, so that no piece has a rest. */
+/* Bytes that are encoded at once: a multiple of 3, so no bits are left. */
 #define PIECE 48
 
-/* A token cut at its dots. */
+/* The parts of a token, which dots separate. */
 struct parts {
     struct pst_str at[SEALED_PARTS];
 };
@@ -73,7 +71,7 @@ token_header_form(const struct pst_token_use *use)
                                       PST_STR(SIGNED_AFTER)};
 }
 
-/* The one header that a token of this use and kid has, encoded. */
+/* Append the encoded header of a token with this kid. */
 static void
 token_emit_header(struct pst_buf *buf, const struct pst_token_use *use,
                   const struct pst_kid *kid)
@@ -90,9 +88,9 @@ token_emit_header(struct pst_buf *buf, const struct pst_token_use *use,
 }
 
 /*
- * Encode the bytes at the end of room into the whole of room. Each piece is
- * copied out before it is written, and what is written stays behind what is
- * still to be read, since four characters come from three bytes.
+ * Encode the last len bytes of room to the whole of room. Each piece is copied
+ * before it is encoded. Writing does not reach the bytes that are not read yet,
+ * because three bytes become four characters.
  */
 static void
 token_encode_in_place(char *room, size_t room_len, size_t len)
@@ -111,7 +109,7 @@ token_encode_in_place(char *room, size_t room_len, size_t len)
     PST_REQUIRE(pst_buf_str(&to).len == room_len);
 }
 
-/* ..iv.ciphertext.tag after the header that buf has from byte start on */
+/* Append "..iv.ciphertext.tag". The header is in buf, from `start` on. */
 static enum pst_err
 token_seal(const struct pst_key *key, const uint8_t *nonce,
            struct pst_str claims, struct pst_buf *buf, size_t start)
@@ -128,7 +126,7 @@ token_seal(const struct pst_key *key, const uint8_t *nonce,
     pst_buf_add_char(buf, '.');
     room = pst_buf_reserve(buf, room_len);
     if (!room)
-        return PST_OK; /* spoilt: pst_buf_finish() knows why */
+        return PST_OK; /* pst_buf_finish() returns the error */
     aad = pst_str_skip(pst_buf_str(buf), start);
     aad = pst_str_first(aad, header_len);
     e = pst_crypto_seal(key->bytes, nonce, pst_str_bytes(aad),
@@ -142,7 +140,7 @@ token_seal(const struct pst_key *key, const uint8_t *nonce,
     return PST_OK;
 }
 
-/* .payload.signature after the header that buf has from byte start on */
+/* Append ".payload.signature". The header is in buf, from `start` on. */
 static enum pst_err
 token_sign(const struct pst_key *key, struct pst_str claims,
            struct pst_buf *buf, size_t start)
@@ -201,7 +199,7 @@ pst_token_seal(const struct pst_token_use *use, int64_t now,
     return pst_buf_finish(buf, &whole);
 }
 
-/* Cut a token into exactly the parts its format has. */
+/* Split a token into exactly as many parts as its format has. */
 static enum pst_err
 token_split(const struct pst_token_use *use, struct pst_str token,
             struct parts *out)
@@ -220,7 +218,7 @@ token_split(const struct pst_token_use *use, struct pst_str token,
     return count == want ? PST_OK : PST_FORGED;
 }
 
-/* What the caller of pst_token_open() may know: all bad spellings are one. */
+/* Decode a part. All that can be wrong with it is PST_FORGED. */
 static enum pst_err
 token_decode_part(struct pst_arena *arena, struct pst_str part,
                   struct pst_bytes *out)
@@ -231,8 +229,8 @@ token_decode_part(struct pst_arena *arena, struct pst_str part,
 }
 
 /*
- * Read the kid out of an encoded header, and refuse every header but the one
- * we would have written for it.
+ * Parse the kid of an encoded header. Every header is refused but the one that
+ * we write for this kid: so a token cannot choose its algorithm.
  */
 static enum pst_err
 token_parse_header(const struct pst_token_use *use, struct pst_arena *arena,
@@ -269,26 +267,22 @@ token_parse_header(const struct pst_token_use *use, struct pst_arena *arena,
     return PST_OK;
 }
 
-/* Verify, then decrypt for good: RFC 7516 5.2, steps 10 to 17. */
+/* Verify and decrypt: RFC 7516 5.2, steps 10 to 17. */
 static enum pst_err
 token_decrypt(const struct pst_key *key, struct pst_arena *arena,
               const struct parts *parts, struct pst_str *claims)
 {
-    struct pst_bytes iv;
-    struct pst_bytes ciphertext;
-    struct pst_bytes tag;
+    struct pst_bytes iv, ciphertext, tag;
     uint8_t *plain;
     enum pst_err e;
 
     if (parts->at[PART_KEY].len != 0)
         return PST_FORGED;
     e = token_decode_part(arena, parts->at[PART_IV], &iv);
-    if (e)
-        return e;
-    e = token_decode_part(arena, parts->at[PART_CIPHERTEXT], &ciphertext);
-    if (e)
-        return e;
-    e = token_decode_part(arena, parts->at[PART_TAG], &tag);
+    if (!e)
+        e = token_decode_part(arena, parts->at[PART_CIPHERTEXT], &ciphertext);
+    if (!e)
+        e = token_decode_part(arena, parts->at[PART_TAG], &tag);
     if (e)
         return e;
     if (iv.len != PST_NONCE_LEN || ciphertext.len == 0 ||
@@ -318,7 +312,7 @@ token_verify(const struct pst_key *key, struct pst_arena *arena,
     uint8_t mac[PST_HASH_LEN];
     enum pst_err e;
 
-    input.len += 1 + payload.len; /* they stand side by side in the token */
+    input.len += 1 + payload.len; /* header and payload are adjacent */
     e = token_decode_part(arena, parts->at[PART_SIGNATURE], &signature);
     if (e)
         return e;
@@ -337,7 +331,10 @@ token_verify(const struct pst_key *key, struct pst_arena *arena,
     return PST_OK;
 }
 
-/* Everything before the tag: shape, header, key. The caller wipes the key. */
+/*
+ * Check the header and derive the key.
+ *   key  set on PST_OK; the caller wipes it
+ */
 static enum pst_err
 token_find_key(const struct pst_token_use *use, struct pst_arena *arena,
                const struct parts *parts, struct pst_kid *kid,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token.h - the compact JWE (RFC 7516) and JWS (RFC 7515) that carry claims.
+ * token.h - seal and open tokens: compact JWE (RFC 7516) and JWS (RFC 7515).
  *
- * The header a token must have is rebuilt from its kid and compared byte by
- * byte before any key is used: a token names a key, and chooses nothing.
+ * A token names a key and chooses nothing else, such as its algorithm. Before
+ * the key is used, the header is built again from the kid, and compared byte by
+ * byte:
  *   sealed: {"alg":"dir","enc":"A256GCM","kid":"<id>.<day>"}
  *   signed: {"alg":"HS256","kid":"<id>.<day>","typ":"JWT"}
  */
@@ -20,7 +21,7 @@
 
 enum pst_token_format { PST_TOKEN_SEALED, PST_TOKEN_SIGNED };
 
-/* Everything about a token but its content. */
+/* What a token is for, and how it is protected. */
 struct pst_token_use {
     const struct pst_keyring *ring;
     enum pst_purpose purpose;
@@ -28,11 +29,11 @@ struct pst_token_use {
 };
 
 /*
- * Make a token.
+ * Seal (encrypt) or sign claims.
  *   now     unix seconds: chooses the day of the key
- *   nonce   fresh random bytes, never used before (not used when signed)
+ *   nonce   new random bytes; ignored for PST_TOKEN_SIGNED
  *   claims  1..PST_CLAIMS_MAX bytes
- *   buf     gets the token; spoilt on failure
+ *   buf     gets the token; has an error on failure
  * Returns PST_OK, PST_TOO_LARGE, PST_NO_MEMORY, PST_INTERNAL.
  * Source: RFC 7516 5.1 with RFC 7518 4.5 and 5.3; RFC 7515 5.1.
  */
@@ -42,12 +43,13 @@ pst_token_seal(const struct pst_token_use *use, int64_t now,
                struct pst_buf *buf);
 
 /*
- * Open a token of exactly this use.
- *   token   what came from the wire, 1..PST_TOKEN_MAX bytes
- *   claims  set on PST_OK only; lives as long as arena
- *   kid     set on PST_OK only; may be NULL
- * Returns PST_OK, PST_FORGED (whatever is wrong with it), PST_NO_MEMORY,
- * PST_INTERNAL. Clocks are session/session.h's affair.
+ * Verify a token of exactly this use, and get its claims. Whether they have
+ * expired is checked by pst_session_check().
+ *   token   from the client; over PST_TOKEN_MAX bytes it is PST_FORGED
+ *   claims  set on PST_OK; lives until the arena is reset
+ *   kid     set on PST_OK; may be NULL
+ * Returns PST_OK, PST_FORGED (anything is wrong with it), PST_NO_MEMORY,
+ * PST_INTERNAL.
  * Source: RFC 7516 5.2; RFC 7515 5.2.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
@@ -56,10 +58,10 @@ pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
                struct pst_kid *kid);
 
 /*
- * The key that opens a token, as a JWK (RFC 7517): {"kty":"oct","alg":…,
- * "kid":…,"k":…}. The token itself is not opened.
- * Returns PST_OK, PST_FORGED (not a token of ours), PST_NO_MEMORY,
- * PST_INTERNAL.
+ * Write the key of a token as a JWK (RFC 7517), {"kty":"oct","alg":…,"kid":…,
+ * "k":…}, so that other programs can open it. The token itself is not verified.
+ * Returns PST_OK, PST_FORGED (the header is not ours, or no secret has its
+ * kid), PST_TOO_LARGE (buf), PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_token_jwk(const struct pst_token_use *use, struct pst_arena *arena,

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/sort.h"
+#include "codec/json_emit.h"
 #include "codec/json_slice.h"
-#include "codec/json_text.h"
 #include "codec/percent.h"
 
 /*

@@ -5,7 +5,7 @@
  */
 #include "gateway/graphql_request.h"
 
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "gateway/upload.h"
 
 #define CONTENT_TYPE_PREFIX "multipart/form-data; boundary="

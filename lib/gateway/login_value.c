@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "graphql/print.h"
 
 bool

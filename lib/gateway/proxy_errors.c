@@ -8,8 +8,8 @@
 #include <stdarg.h>
 
 #include "base/limits.h"
+#include "codec/json_emit.h"
 #include "codec/json_slice.h"
-#include "codec/json_text.h"
 
 /* One error: a message, a code, a request id, perhaps a place. */
 #define REFUSAL_MAX 2048

@@ -11,6 +11,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
+#include "session/claims.h"
 
 /* The blob is nonce, sealed claims, tag. */
 static enum pst_err

@@ -9,6 +9,7 @@
 #include "crypto/token.h"
 #include "gateway/session_cookies.h"
 #include "gateway/spilled_session.h"
+#include "session/claims.h"
 
 static struct pst_token_use
 session_token_use(const struct context *ctx, enum pst_purpose purpose)

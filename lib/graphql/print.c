@@ -4,7 +4,7 @@
  */
 #include "graphql/print.h"
 
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 static void print_graphql_value(struct pst_buf *buf,
                                 const struct pst_graphql_value *value);

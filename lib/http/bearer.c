@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bearer.c - find the one token in an Authorization header, or refuse it.
+ * bearer.c - parse Authorization: Bearer, write WWW-Authenticate (RFC 6750).
  */
 #include "http/bearer.h"
 
@@ -13,7 +13,7 @@ bearer_is_token_char(char c)
            (c != '\0' && strchr("-._~+/", c) != NULL);
 }
 
-/* b64token: one or more of its bytes, then any number of "=". */
+/* Is it a b64token: one or more token characters, then any number of "="? */
 static bool
 bearer_is_b64token(struct pst_str text)
 {
@@ -28,7 +28,7 @@ bearer_is_b64token(struct pst_str text)
     return i == text.len;
 }
 
-/* Without the SP at both ends: a tab is none of the grammar's. */
+/* Remove the spaces at both ends. The grammar has no tabs. */
 static struct pst_str
 bearer_trim_spaces(struct pst_str text)
 {
@@ -49,7 +49,8 @@ pst_bearer_parse(struct pst_str header, struct pst_str *token)
     if (!pst_str_starts_nocase(header, scheme))
         return PST_NOT_FOUND;
     rest = pst_str_skip(header, scheme.len);
-    if (pst_str_is_token(pst_str_first(rest, 1))) /* "Bearerx" is another */
+    if (pst_str_is_token(
+            pst_str_first(rest, 1))) /* "Bearerx" is another scheme */
         return PST_NOT_FOUND;
     found = bearer_trim_spaces(rest);
     if (found.len > 0 && (rest.ptr[0] != ' ' || !bearer_is_b64token(found)))
@@ -58,10 +59,6 @@ pst_bearer_parse(struct pst_str header, struct pst_str *token)
     return PST_OK;
 }
 
-/*
- * RFC 6750 section 3 wants at least one parameter, and no error where no
- * token was tried.
- */
 void
 pst_bearer_emit_challenge(struct pst_buf *buf, bool had_token)
 {

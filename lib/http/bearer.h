@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bearer.h - Authorization: Bearer (RFC 6750 sections 2.1 and 3).
+ * bearer.h - parse Authorization: Bearer, write WWW-Authenticate (RFC 6750).
  */
 #ifndef POSTERN_HTTP_BEARER_H
 #define POSTERN_HTTP_BEARER_H
@@ -11,21 +11,23 @@
 #include "base/str.h"
 
 /*
- * Read an Authorization header's value: the scheme in any case, one or more
- * spaces, a b64token, and spaces after it.
- *   header  may be absent
- *   token   set on PST_OK to a slice of header; empty, which opens nothing,
- *           when there is nothing after "Bearer"
- * Returns PST_OK; PST_NOT_FOUND when there is no header, or another scheme;
- * PST_FORGED when what follows is no single b64token
- * (such as "a b", or two headers that a server joined with a comma).
+ * Parse an Authorization header: the scheme "Bearer" in any case, one or more
+ * spaces, a b64token, spaces.
+ *   header  the value; may be absent
+ *   token   set on PST_OK to a slice of header; empty when there is nothing
+ *           after "Bearer". An empty token is never valid
+ * Returns PST_OK; PST_NOT_FOUND (no header, or another scheme); PST_FORGED
+ * (what follows is not one b64token, such as "a b", or two headers that a
+ * server has joined with a comma).
+ * Source: RFC 6750 section 2.1.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_bearer_parse(struct pst_str header,
                                                       struct pst_str *token);
 
 /*
- * The WWW-Authenticate value: error="invalid_token" if a token came, else
- * only a realm, for RFC 6750 section 3 wants one parameter at least.
+ * Write a WWW-Authenticate value (RFC 6750 section 3): error="invalid_token"
+ * when the request had a token. Without a token there may be no error, but one
+ * parameter is required: a realm.
  */
 PST_EXPORT void pst_bearer_emit_challenge(struct pst_buf *buf, bool had_token);
 

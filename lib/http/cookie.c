@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cookie.c - read Cookie, write Set-Cookie (RFC 6265bis sections 4.1, 4.2,
- * 5.6). Pure. What a cookie means is session/session.c's affair.
+ * cookie.c - parse Cookie, write Set-Cookie (RFC 6265bis sections 4.1, 4.2 and
+ * 5.6). Pure. Knows nothing of sessions.
  */
 #include "http/cookie.h"
 
@@ -9,12 +9,14 @@
 #include "codec/date.h"
 
 #define DNS_LABEL_MAX 63             /* RFC 1035 2.3.4, bytes */
-#define DOMAIN_MAX 253               /* the same without the root's dot */
-#define EXPIRES_MIN (-11644473600LL) /* 1601: RFC 6265bis 5.1.1 */
-#define EXPIRES_MAX (253402300799LL) /* the last year of four digits */
+#define DOMAIN_MAX 253               /* RFC 1035 2.3.4, bytes */
+#define EXPIRES_MIN (-11644473600LL) /* year 1601: RFC 6265bis 5.1.1 */
+#define EXPIRES_MAX (253402300799LL) /* year 9999: has four digits */
 
-/* What a name of this beginning promises; each row also needs Secure. Longest
- * first, so that the first one that fits is the one meant. */
+/*
+ * Name prefixes, and the attributes they require besides Secure (RFC 6265bis
+ * 4.1.3). Longer prefixes are before shorter ones that they begin with.
+ */
 static const struct prefix {
     const char *text;
     bool host; /* Path=/ and no Domain */
@@ -22,11 +24,11 @@ static const struct prefix {
     const char *reason;
 } prefixes[] = {
     {"__Host-Http-", true, true,
-     "a __Host-Http- cookie needs Secure, HttpOnly, Path=/ and no Domain"},
-    {"__Secure-", false, false, "a __Secure- cookie needs Secure"},
+     "a __Host-Http- cookie must have Secure, HttpOnly, Path=/ and no Domain"},
+    {"__Secure-", false, false, "a __Secure- cookie must have Secure"},
     {"__Host-", true, false,
-     "a __Host- cookie needs Secure, Path=/ and no Domain"},
-    {"__Http-", false, true, "a __Http- cookie needs Secure and HttpOnly"},
+     "a __Host- cookie must have Secure, Path=/ and no Domain"},
+    {"__Http-", false, true, "a __Http- cookie must have Secure and HttpOnly"},
 };
 
 static const char *const same_sites[] = {
@@ -60,7 +62,7 @@ pst_cookie_next(struct pst_str *rest, struct pst_str *name,
     return false;
 }
 
-/* cookie-octet of RFC 6265bis 4.1.1. */
+/* Is it only cookie-octets (RFC 6265bis 4.1.1)? */
 static bool
 cookie_is_value(struct pst_str text)
 {
@@ -74,7 +76,7 @@ cookie_is_value(struct pst_str text)
     return true;
 }
 
-/* path-value, of which we also refuse a space and what is not ASCII. */
+/* Is it a path-value (RFC 6265bis 4.1.1) without spaces? */
 static bool
 cookie_is_path(struct pst_str text)
 {
@@ -120,8 +122,9 @@ cookie_is_ipv4(struct pst_str text)
 }
 
 /*
- * A browser reads a host whose last label is a number, "0x" hex included, as
- * an IPv4 address or not at all (WHATWG URL 3.5), so "10.1" is no host name.
+ * Is this label a number, in decimal or "0x" hex? Browsers read a host whose
+ * last label is a number as an IPv4 address, or refuse it (WHATWG URL 3.5). So
+ * "10.1" is not a host name.
  */
 static bool
 cookie_label_is_number(struct pst_str label)
@@ -166,7 +169,7 @@ pst_cookie_prefix(struct pst_str name)
     return prefix ? pst_str_from(prefix->text) : PST_STR_NONE;
 }
 
-/* NULL when the name's beginning promises nothing that is not kept. */
+/* Returns why the attributes break the rules of the prefix, or NULL. */
 static const char *
 cookie_check_prefix(const struct pst_cookie *cookie)
 {
@@ -180,39 +183,42 @@ cookie_check_prefix(const struct pst_cookie *cookie)
     return NULL;
 }
 
+/* Returns what is wrong with the attributes, or NULL. */
 static const char *
 cookie_check_attributes(const struct pst_cookie *cookie)
 {
     if (!pst_str_is_absent(cookie->path) && !cookie_is_path(cookie->path))
-        return "a cookie's path begins with / and holds only visible ASCII "
-               "but no ;";
+        return "a cookie's path must begin with / and have only visible ASCII "
+               "characters but no ;";
     if (!pst_str_is_absent(cookie->domain) &&
         !pst_cookie_is_domain(cookie->domain))
-        return "a cookie's domain is a host name or an IPv4 address";
+        return "a cookie's domain must be a host name or an IPv4 address";
     if (cookie->has_max_age &&
         (cookie->max_age < 0 || cookie->max_age > PST_COOKIE_AGE_MAX))
-        return "a cookie's age is 0 seconds to 400 days";
+        return "a cookie's age must be 0 seconds to 400 days";
     if (cookie->has_expires &&
         (cookie->expires < EXPIRES_MIN || cookie->expires > EXPIRES_MAX))
-        return "a cookie expires in the years 1601 to 9999";
+        return "a cookie must expire in the years 1601 to 9999";
     if (cookie->same_site == PST_SAME_SITE_NONE && !cookie->secure)
-        return "SameSite=None needs Secure";
+        return "a cookie with SameSite=None must have Secure";
     if (cookie->partitioned && !cookie->secure)
-        return "Partitioned needs Secure";
+        return "a cookie with Partitioned must have Secure";
     return NULL;
 }
 
-/* Sizes last, so that what is only too large is told apart. */
+/* Sizes are checked last: PST_TOO_LARGE means that nothing else is wrong. */
 static enum pst_err
 cookie_validate(const struct pst_cookie *cookie, const char **reason)
 {
     PST_REQUIRE((size_t)cookie->same_site < PST_COUNT(same_sites));
     *reason = NULL;
     if (!pst_str_is_token(cookie->name))
-        *reason = "a cookie's name is a token";
+        *reason = "a cookie's name must be a token (letters, digits and "
+                  "!#$%&'*+-.^_`|~)";
     else if (!cookie_is_value(cookie->value))
-        *reason = "a cookie's value is visible ASCII but no quote, comma, "
-                  "semicolon or backslash";
+        *reason =
+            "a cookie's value must have only visible ASCII characters but "
+            "no quote, comma, semicolon or backslash";
     else
         *reason = cookie_check_attributes(cookie);
     if (!*reason)
@@ -221,9 +227,9 @@ cookie_validate(const struct pst_cookie *cookie, const char **reason)
         return PST_MALFORMED;
     if (cookie->name.len > PST_COOKIE_MAX ||
         cookie->value.len > PST_COOKIE_MAX - cookie->name.len)
-        *reason = "a cookie's name and value are at most 4096 octets together";
+        *reason = "a cookie's name and value may have 4096 bytes together";
     else if (cookie->path.len > PST_COOKIE_ATTRIBUTE_MAX)
-        *reason = "a cookie's path is at most 1024 octets";
+        *reason = "a cookie's path may have 1024 bytes";
     return *reason ? PST_TOO_LARGE : PST_OK;
 }
 
@@ -294,7 +300,7 @@ pst_cookie_emit_clear(struct pst_buf *buf, const struct pst_cookie *cookie)
     pst_cookie_emit(buf, &clear);
 }
 
-/* What tells one cookie from another in a browser's store. */
+/* What distinguishes cookies in a browser: RFC 6265bis 5.7. */
 struct identity {
     struct pst_str name;
     struct pst_str domain;

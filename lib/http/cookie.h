@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cookie.h - read Cookie, write Set-Cookie (RFC 6265bis sections 4.1, 4.2,
- * 5.6). What a cookie means is session/session.h's affair.
+ * cookie.h - parse Cookie, write Set-Cookie (RFC 6265bis sections 4.1, 4.2 and
+ * 5.6). Knows nothing of sessions.
  */
 #ifndef POSTERN_HTTP_COOKIE_H
 #define POSTERN_HTTP_COOKIE_H
@@ -18,7 +18,7 @@ enum pst_same_site {
     PST_SAME_SITE_NONE,
 };
 
-/* A cookie to be written. Absent texts mean: no such attribute. */
+/* A cookie to write. An absent text means: without this attribute. */
 struct pst_cookie {
     struct pst_str name;
     struct pst_str value;
@@ -35,61 +35,68 @@ struct pst_cookie {
 };
 
 /*
- * Take the next well-formed pair off a Cookie header.
- *   rest   the header's value at first; becomes absent at the end
- *   name, value  trimmed slices of it; quotes kept, nothing decoded
- * Returns false at the end. Pairs without "=", with an empty name, a name
- * that is no token, or a control byte are passed over (design, section 4).
- * Compare names byte for byte, though browsers compare prefixes without case:
- * folding would let a planted __host-x stand for __Host-x.
+ * Split off the next valid pair of a Cookie header. Pairs are skipped when they
+ * have no "=", an empty name, a name that is not a token, or a control byte:
+ * other cookies of the site must not make ours unreadable.
+ *   rest         the header's value at first; becomes absent at the end
+ *   name, value  slices of it without spaces at their ends. Quotes are kept,
+ *                and nothing is decoded
+ * Returns false at the end.
+ * Callers must compare names byte for byte, although newer browsers ignore case
+ * in prefixes. The attack: an older browser applies the rules of __Host- only
+ * to that spelling, so a sibling site can set __host-x. If we ignored case, we
+ * would take it for __Host-x.
  */
 PST_EXPORT bool pst_cookie_next(struct pst_str *rest, struct pst_str *name,
                                 struct pst_str *value);
 
-/* The prefix that a name begins with, in any case, such as "__Host-"; absent
- * where it has none. */
+/* The prefix of a name, in any case, such as "__Host-"; absent: it has none. */
 PST_EXPORT struct pst_str pst_cookie_prefix(struct pst_str name);
 
 /*
- * May this be a Domain: a host name (RFC 1123 2.1) of at most 253 bytes, or
- * an IPv4 address? No leading or trailing dot; a name whose last label is a
- * number must be a whole address, as browsers have it.
+ * Is this valid as a Domain: a host name (RFC 1123 2.1) of at most 253 bytes or
+ * an IPv4 address, without a dot at its ends? If the last label is a number, it
+ * must be a whole address (WHATWG URL 3.5).
  */
 PST_EXPORT bool pst_cookie_is_domain(struct pst_str domain);
 
 /*
- * May this cookie be written? For configuration, at start.
- *   reason  set to a sentence when it may not
- * Returns PST_OK or PST_BAD_CONFIG: a name that is no token; a value that is
- * not cookie-octets; name and value over PST_COOKIE_MAX; a path that is not
- * absolute or holds a control byte, ";", a space or what is not ASCII; a
- * domain that pst_cookie_is_domain() refuses; an attribute over its limit;
- * Max-Age outside 0..PST_COOKIE_AGE_MAX; Expires outside the years 1601 to
- * 9999; __Host-, __Secure-, __Http- or __Host-Http- (in any case) against
- * their rules; SameSite=None or Partitioned without Secure.
+ * Check a cookie of the configuration.
+ *   reason  set on PST_BAD_CONFIG to a literal text
+ * Returns PST_OK, or PST_BAD_CONFIG when one of these is true:
+ *   - the name is not a token, or the value is not cookie-octets
+ *   - name and value together are over PST_COOKIE_MAX
+ *   - the path does not begin with "/", has a control byte, a space, ";" or a
+ *     byte that is not ASCII, or is over PST_COOKIE_ATTRIBUTE_MAX
+ *   - pst_cookie_is_domain() is false for the domain
+ *   - Max-Age is outside 0..PST_COOKIE_AGE_MAX, or Expires outside the years
+ *     1601..9999
+ *   - the name has a prefix (__Host-, __Secure-, __Http-, __Host-Http-, in any
+ *     case) whose rules the attributes break
+ *   - SameSite=None or Partitioned is without Secure
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_cookie_check(const struct pst_cookie *cookie, const char **reason);
 
 /*
- * Write the value of one Set-Cookie line: name=value, then Path, Domain,
- * Max-Age, Expires, HttpOnly, Secure, SameSite, Partitioned, as far as set.
- * A cookie that pst_cookie_check() refuses spoils the builder with
- * PST_MALFORMED (PST_TOO_LARGE when it is only too large).
+ * Write the value of a Set-Cookie line: name=value, then the attributes that
+ * are set, in the order Path, Domain, Max-Age, Expires, HttpOnly, Secure,
+ * SameSite, Partitioned. For a cookie that pst_cookie_check() refuses, the
+ * error of buf is set to PST_MALFORMED, or PST_TOO_LARGE when it is only too
+ * large.
  */
 PST_EXPORT void pst_cookie_emit(struct pst_buf *buf,
                                 const struct pst_cookie *cookie);
 
 /*
- * Do two Set-Cookie lines that we wrote concern one cookie: the same name,
- * Domain and Path, and both Partitioned or neither, for a browser keeps those
- * apart?
+ * Do two Set-Cookie lines of ours set the same cookie? They do when name,
+ * Domain and Path are equal, and both or neither are Partitioned.
  */
 PST_EXPORT bool pst_cookie_is_same(struct pst_str line, struct pst_str other);
 
 /*
- * Write the line that deletes this cookie: the same name, Path, Domain,
- * Secure, HttpOnly, SameSite and Partitioned, an empty value, Max-Age=0.
+ * Write the Set-Cookie line that deletes this cookie: the same attributes, but
+ * an empty value and Max-Age=0.
  */
 PST_EXPORT void pst_cookie_emit_clear(struct pst_buf *buf,
                                       const struct pst_cookie *cookie);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * form.c - urlencoded pairs, decoded once; bad bytes are refused, not mended.
+ * form.c - parse urlencoded forms and query strings (WHATWG URL section 5.1).
  */
 #include "http/form.h"
 
 #include "base/limits.h"
 #include "codec/percent.h"
 
-/* The next piece between "&"s that is not empty. */
+/* Split off the next pair; empty pieces between "&" are skipped. */
 static bool
 form_next_pair(struct pst_str *rest, struct pst_str *pair)
 {
@@ -25,7 +25,7 @@ form_count_pairs(struct pst_str body)
     return count;
 }
 
-/* Decode raw onto the end of buf, which has room for the whole body. */
+/* Append decoded text to buf, which has room for the whole body. */
 static enum pst_err
 form_decode(struct pst_buf *buf, struct pst_str raw, struct pst_str *out)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * form.h - application/x-www-form-urlencoded bodies and query strings
- * (WHATWG URL, section 5.1).
+ * form.h - parse urlencoded forms and query strings (WHATWG URL section 5.1).
  */
 #ifndef POSTERN_HTTP_FORM_H
 #define POSTERN_HTTP_FORM_H
@@ -22,9 +21,9 @@ struct pst_form {
 };
 
 /*
- * Decode every pair, in order, as WHATWG does; but where WHATWG mends, we
- * refuse: bytes that are no UTF-8 after decoding, and a NUL.
- *   out  set on PST_OK; its slices live as long as arena
+ * Parse and decode all pairs, in order. Unlike WHATWG, which replaces bytes
+ * that are not UTF-8 after decoding, we refuse them, and NULs.
+ *   out  set on PST_OK; its slices live until the arena is reset
  * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE (over PST_FORM_FIELDS_MAX
  * pairs), PST_NO_MEMORY.
  */
@@ -33,8 +32,10 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
                                                     struct pst_form *out);
 
 /*
- * The one field of this name.
- * Returns PST_OK, PST_NOT_FOUND, or PST_DUPLICATE.
+ * Find the field of this name.
+ *   value  set on PST_OK
+ * Returns PST_OK, PST_NOT_FOUND, or PST_DUPLICATE: two programs could choose
+ * different ones of two fields.
  */
 PST_MUST_USE PST_EXPORT enum pst_err pst_form_get(const struct pst_form *form,
                                                   struct pst_str name,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * media_type.c - a media type and its parameters, by the grammar and no more.
+ * media_type.c - parse a media type and its parameters (RFC 9110 8.3.1).
  */
 #include "http/media_type.h"
 
-/* Take the token that *rest begins with; false when there is none. */
+/* Split off the token that *rest begins with; false when there is none. */
 static bool
 media_type_parse_token(struct pst_str *rest, struct pst_str *token)
 {
@@ -27,7 +27,7 @@ media_type_accept_char(struct pst_str *rest, char c)
     return true;
 }
 
-/* What stands between two quotes (section 5.6.4). */
+/* Parse a quoted string (RFC 9110 5.6.4) after its first quote. */
 static bool
 media_type_parse_quoted(struct pst_str *rest, struct pst_str *value)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * media_type.h - a media type with its parameters (RFC 9110 sections 5.6.6
- * and 8.3.1), read strictly.
+ * media_type.h - parse a media type and its parameters (RFC 9110 8.3.1).
  */
 #ifndef POSTERN_HTTP_MEDIA_TYPE_H
 #define POSTERN_HTTP_MEDIA_TYPE_H
@@ -10,34 +9,36 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define PST_MEDIA_PARAMETERS_MAX 16
+#define PST_MEDIA_PARAMETERS_MAX 16 /* parameters: our choice */
 
 struct pst_media_type {
-    struct pst_str name;       /* type "/" subtype, as it was spelt */
+    struct pst_str name;       /* type "/" subtype, in the case it came in */
     struct pst_str parameters; /* for pst_media_type_next_parameter() */
 };
 
 /*
- * Parse a Content-Type, with the blanks around it.
- *   out  set on PST_OK
- * Returns PST_OK, or PST_MALFORMED: it does not follow the grammar to its
- * end, has a parameter twice (in any case), or over PST_MEDIA_PARAMETERS_MAX.
+ * Parse a Content-Type. White space around it is allowed.
+ *   out  set on PST_OK to slices of text
+ * Returns PST_OK, or PST_MALFORMED: it does not follow the grammar, has two
+ * parameters of the same name (in any case), or more than
+ * PST_MEDIA_PARAMETERS_MAX.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_media_type_parse(struct pst_str text, struct pst_media_type *out);
 
 /*
- * Take the next `; name=value` off *rest, empty ones passed over.
- *   value  set to a token, or to what stands between the quotes, backslashes
- *          and all
- * Returns false when *rest is empty, and, with *rest left not empty, where it
- * does not follow the grammar.
+ * Split off the next parameter, `; name=value` (RFC 9110 5.6.6). Empty ones are
+ * skipped.
+ *   value  set to a token, or to the bytes between the quotes with their
+ *          backslashes
+ * Returns false when there is no other parameter. *rest is empty then, unless
+ * it does not follow the grammar.
  */
 PST_EXPORT bool pst_media_type_next_parameter(struct pst_str *rest,
                                               struct pst_str *name,
                                               struct pst_str *value);
 
-/* The value of a parameter by its name in any case; absent: there is none. */
+/* Find a parameter by its name, in any case; absent: there is none. */
 PST_EXPORT struct pst_str
 pst_media_type_parameter(const struct pst_media_type *type,
                          struct pst_str name);

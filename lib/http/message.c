@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message.c - what may be sent to the backend, and an answer's head, read
- * strictly enough that no two programs can read it differently.
+ * message.c - the URL and headers of a request to the backend, and the head of
+ * its response (RFC 9112).
+ *
+ * The head is parsed so strictly that no other program can read it differently:
+ * a response cannot be split or smuggled.
  */
 #include "http/message.h"
 
@@ -59,7 +62,7 @@ message_head_init(struct message_head *head, struct pst_arena *arena)
     pst_buf_init_arena(&head->lines, arena, PST_HEADERS_MAX);
 }
 
-/* "HTTP/1.1 200 OK", "HTTP/2 200": 100..599, or 0 when it is no such line. */
+/* Parse a status line, such as "HTTP/1.1 200 OK": 100..599, or 0: invalid. */
 static int
 message_parse_status(struct pst_str line)
 {
@@ -74,9 +77,8 @@ message_parse_status(struct pst_str line)
 }
 
 /*
- * A header line apart. One that is folded, or has blanks before its colon,
- * is read differently by different programs, so it is not read at all (RFC
- * 9112 sections 5.1 and 5.2).
+ * Split a header line. A folded line, or one with spaces before its colon, is
+ * refused: programs read these differently (RFC 9112 sections 5.1 and 5.2).
  */
 static enum pst_err
 message_split_header(struct pst_str line, struct pst_str *name,
@@ -108,7 +110,7 @@ message_next_header(struct pst_str *lines, struct pst_str *name,
            message_split_header(line, name, value) == PST_OK;
 }
 
-/* The answer's own word about its length, if it is one word (RFC 9112 6.3). */
+/* Refuse a Content-Length that is invalid, or two that differ: RFC 9112 6.3. */
 static enum pst_err
 message_check_content_length(struct pst_str lines)
 {
@@ -180,7 +182,7 @@ enum pst_err
 message_head_add(struct message_head *head, struct pst_str line)
 {
     PST_REQUIRE(!head->complete);
-    /* The ceiling is on the sum, so that endless interim heads meet it. */
+    /* The sum is limited, so that interim responses cannot go on for ever. */
     if (line.len > PST_HEADERS_MAX - head->bytes)
         return PST_UPSTREAM_BROKEN;
     head->bytes += line.len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message.h - the text of an exchange with the backend: what may be sent,
- * and how an answer's head is read (RFC 9112). Knows nothing of curl.
+ * message.h - the URL and headers of a request to the backend, and the head of
+ * its response (RFC 9112).
  */
 #ifndef POSTERN_HTTP_MESSAGE_H
 #define POSTERN_HTTP_MESSAGE_H
@@ -13,51 +13,52 @@
 #include "base/str.h"
 
 /*
- * base with a query string after it.
- *   base   the configured URL; may bring a query string of its own
- *   query  the client's, without "?"; absent or empty: none
+ * Append the client's query string to a URL.
+ *   base   the configured URL; may have a query string
+ *   query  without "?"; absent or empty: none
  *   out    set on PST_OK to a NUL-terminated string in the arena
  * Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED for a query with a control
- * byte, a space, "#", or an byte that is not ASCII: one that could end the
- * address or the request line early.
+ * byte, a space, "#" or a byte that is not ASCII: these could end the URL or
+ * the request line early.
  */
 PST_MUST_USE enum pst_err message_url(struct pst_arena *arena, const char *base,
                                       struct pst_str query, const char **out);
 
 /*
- * May this header be sent? Name a token, value a field value, and none of
- * those that say where a message ends or whom it is for: Connection,
- * Content-Length, Expect, Host, Keep-Alive, TE, Trailer, Transfer-Encoding,
- * Upgrade.
+ * May this header be sent to the backend? The name must be a token, and the
+ * value a field value. The headers that frame or route a message are refused,
+ * since only we set them: Connection, Content-Length, Expect, Host, Keep-Alive,
+ * TE, Trailer, Transfer-Encoding, Upgrade.
  */
 bool message_may_send(struct pst_str name, struct pst_str value);
 
-/* The head of an answer, read line by line. */
+/* The head of a response, read line by line. */
 struct message_head {
-    int status;    /* 100..599; 0: a status line is due */
-    bool complete; /* the final head was read; what follows is no part of it */
-    size_t bytes;  /* of all heads, interim ones included */
-    struct pst_buf lines;
+    int status;           /* 100..599; 0: the status line is not read yet */
+    bool complete;        /* the final head is read */
+    size_t bytes;         /* of all heads, including interim ones */
+    struct pst_buf lines; /* the header lines, each with a LF */
 };
 
+/* Begin to read a head. */
 void message_head_init(struct message_head *head, struct pst_arena *arena);
 
 /*
- * Take the next line.
- *   line  with or without its line end; an empty one ends a head
- * An interim answer (1xx, RFC 9110 section 15.2) is forgotten when it ends.
- * Returns PST_OK; PST_UPSTREAM_BROKEN (no status line, a status outside
- * 100..599, a folded line, a blank before the colon, a control byte, a
- * Content-Length that is no number or contradicts another, more than
- * PST_HEADERS_MAX bytes); PST_NO_MEMORY.
+ * Read the next line. At the end of an interim response (1xx, RFC 9110 15.2)
+ * everything of it is dropped.
+ *   line  with or without its line end; an empty line ends the head
+ * Returns PST_OK; PST_UPSTREAM_BROKEN (the status line is missing or its status
+ * is outside 100..599, a line is folded or has a space before its colon or a
+ * control byte, a Content-Length is not a number or differs from another, or
+ * there are more than PST_HEADERS_MAX bytes); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err message_head_add(struct message_head *head,
                                            struct pst_str line);
 
 /*
- * Hand each header of a complete head to `header`, in order; not
- * Content-Length where there is a Transfer-Encoding, for then it means
- * nothing. Returns PST_OK or what `header` returned first.
+ * Call `header` for each header of a complete head, in order. Content-Length is
+ * left out when there is a Transfer-Encoding, which overrides it (RFC 9112
+ * 6.3). Stops at the first error, and returns it; else PST_OK.
  */
 PST_MUST_USE enum pst_err
 message_head_walk(const struct message_head *head,

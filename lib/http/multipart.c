@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart.c - a GraphQL request with files, read while it passes.
+ * multipart.c - parse a GraphQL request with files, while it streams through.
  */
 #include "http/multipart.h"
 
@@ -9,9 +9,10 @@
 #include "http/media_type.h"
 
 /*
- * One byte of the body: does it end a delimiter? Some look for one in any
- * place, not only in lines of its own, so all of them are found. A boundary
- * has no CR LF: none that begins within another is at a line's beginning.
+ * Read one byte of the body. Returns whether it ends a delimiter. Delimiters
+ * are found anywhere, not only at the beginning of a line, since some programs
+ * look for them anywhere. A boundary has no CR LF, so a delimiter that begins
+ * within another one is not at the beginning of a line.
  */
 static bool
 multipart_ends_delimiter(struct pst_multipart *reader, char c)
@@ -31,8 +32,8 @@ multipart_ends_delimiter(struct pst_multipart *reader, char c)
 }
 
 /*
- * Bytes at the end of what was read that may belong to a delimiter: CR LF
- * and as much of it as there is.
+ * How many of the last bytes may belong to a delimiter: CR LF, and the part of
+ * it that was read so far.
  */
 static size_t
 multipart_withheld_len(const struct pst_multipart *reader)
@@ -42,7 +43,10 @@ multipart_withheld_len(const struct pst_multipart *reader)
                : reader->line;
 }
 
-/* The lines are over. The CR LF of the empty one is no delimiter's to all. */
+/*
+ * Leave the header lines. The CR LF of the empty line does not count as the
+ * beginning of a delimiter, since not all programs do so.
+ */
 static enum pst_err
 multipart_end_head(struct pst_multipart *reader)
 {
@@ -72,20 +76,20 @@ multipart_read_head(struct pst_multipart *reader, char c)
                          : pst_multipart_part_parse_line(&reader->part, line);
 }
 
-/* A delimiter ends in CR LF, the closing one in "--". */
+/* CR LF follows a delimiter, "--" the closing one. */
 static enum pst_err
 multipart_read_after_delimiter(struct pst_multipart *reader, char c)
 {
-    struct pst_str behind = {reader->head, 2};
+    struct pst_str end = {reader->head, 2};
 
     reader->head[reader->head_len++] = c;
     if (reader->head_len < 2)
         return PST_OK;
-    if (pst_str_equal(behind, PST_STR("--"))) {
+    if (pst_str_equal(end, PST_STR("--"))) {
         reader->state = PST_MULTIPART_EPILOGUE;
         return PST_OK;
     }
-    if (!pst_str_equal(behind, PST_STR("\r\n")))
+    if (!pst_str_equal(end, PST_STR("\r\n")))
         return PST_MALFORMED;
     reader->state = PST_MULTIPART_HEADERS;
     reader->parts++;
@@ -98,11 +102,11 @@ multipart_read_after_delimiter(struct pst_multipart *reader, char c)
 static enum pst_err
 multipart_read_delimiter(struct pst_multipart *reader)
 {
-    bool is_good =
+    bool is_allowed =
         reader->state == PST_MULTIPART_START ||
         (reader->state == PST_MULTIPART_CONTENT && reader->is_at_line_start);
 
-    if (!is_good)
+    if (!is_allowed)
         return PST_MALFORMED;
     reader->state = PST_MULTIPART_AFTER_DELIMITER;
     reader->head_len = 0;
@@ -131,9 +135,8 @@ multipart_read_byte(struct pst_multipart *reader, char c)
 }
 
 /*
- * How many of these bytes can be passed over: in what a part holds, nothing
- * is of interest but a delimiter, which begins with "-", and the two bytes
- * before it.
+ * How many of these bytes can be skipped? In the content of a part, only a
+ * delimiter matters, which begins with "-", and the two bytes before it.
  */
 static size_t
 multipart_skippable_len(const struct pst_multipart *reader, struct pst_str rest)
@@ -148,7 +151,7 @@ multipart_skippable_len(const struct pst_multipart *reader, struct pst_str rest)
     return dash > 2 ? dash - 2 : 0;
 }
 
-/* RFC 2046 section 5.1.1, without the space. */
+/* Is it a boundary (RFC 2046 section 5.1.1) without spaces? */
 static bool
 multipart_is_boundary(struct pst_str boundary)
 {
@@ -192,10 +195,9 @@ pst_multipart_init(struct pst_multipart *reader, struct pst_str type)
 }
 
 /*
- * Go on as long as the reader is in one place, and take what was read off the
- * input.
- *   piece  set to what of it is content for certain: what was withheld of
- *          earlier input comes first, and what follows it is due
+ * Read until the state changes or the input ends, and skip what was read.
+ *   piece  set to the bytes that are certainly content. Bytes withheld from
+ *          earlier input come first; reader->pending is the piece after them
  */
 static enum pst_err
 multipart_read_state(struct pst_multipart *reader, struct pst_str *input,

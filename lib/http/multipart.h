@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart.h - a GraphQL request with files: multipart/form-data (RFC 7578)
- * whose first part, "operations", is what is asked for, followed by "map" and
- * the files. Source: the GraphQL multipart request specification.
+ * multipart.h - parse a GraphQL request with files, while it streams through:
+ * multipart/form-data (RFC 7578). The first part, "operations", is the request;
+ * "map" and the files follow. Source: GraphQL multipart request specification.
  *
- * Readers differ in which of two parts of a name they take, in where a part
- * begins and in what it is called. What is accepted here is only what all of
- * them read alike: one "operations", the first part, and nothing after it that
- * any of them may take for another.
+ * Programs differ in which of two parts with the same name they use, in where a
+ * part begins, and in what its name is. The attack: a request that we check in
+ * one reading, and that the backend executes in another. So only what all
+ * programs read alike is accepted: one "operations", as the first part, and no
+ * later part that any program may take for it.
  */
 #ifndef POSTERN_HTTP_MULTIPART_H
 #define POSTERN_HTTP_MULTIPART_H
@@ -19,67 +20,68 @@
 #include "http/stream_search.h"
 
 #define PST_BOUNDARY_MAX 70              /* bytes: RFC 2046 section 5.1.1 */
-#define PST_MULTIPART_PART_HEAD_MAX 1024 /* bytes of a part's header lines */
+#define PST_MULTIPART_PART_HEAD_MAX 1024 /* bytes of header lines of a part */
 
-/* Where in the body the reader is. */
+/* What the next byte of the body belongs to. */
 enum pst_multipart_state {
-    PST_MULTIPART_START,           /* in the first delimiter */
-    PST_MULTIPART_AFTER_DELIMITER, /* right behind a delimiter */
-    PST_MULTIPART_HEADERS,         /* in a part's header lines */
-    PST_MULTIPART_CONTENT,         /* in what it holds */
-    PST_MULTIPART_EPILOGUE,        /* behind the closing delimiter */
+    PST_MULTIPART_START,           /* the first delimiter */
+    PST_MULTIPART_AFTER_DELIMITER, /* the two bytes after a delimiter */
+    PST_MULTIPART_HEADERS,         /* the header lines of a part */
+    PST_MULTIPART_CONTENT,         /* the content of a part */
+    PST_MULTIPART_EPILOGUE,        /* after the closing delimiter */
 };
 
-/* What pst_multipart_next() comes upon. */
+/* What pst_multipart_next() has found. */
 enum pst_multipart_event {
-    PST_MULTIPART_NEED_INPUT, /* the input is used up */
-    PST_MULTIPART_PART_BEGIN, /* a part begins: its head is read */
-    PST_MULTIPART_DATA,       /* the next bytes of what the part holds */
-    PST_MULTIPART_DONE, /* the closing delimiter: no part comes any more */
+    PST_MULTIPART_NEED_INPUT, /* all of the input is read */
+    PST_MULTIPART_PART_BEGIN, /* a part; its header lines are read */
+    PST_MULTIPART_DATA,       /* more content of the part */
+    PST_MULTIPART_DONE, /* the closing delimiter: there is no other part */
 };
 
-/* A reader of such a body; not to be moved once a part has begun. */
+/* The state of parsing; not to be moved once a part has begun. */
 struct pst_multipart {
     enum pst_multipart_state state;
     size_t parts; /* begun so far */
 
-    struct pst_multipart_part
-        part; /* that has begun last; until the next one begins */
+    struct pst_multipart_part part; /* the last one that has begun */
 
-    struct pst_search delimiter;               /* "--" and the boundary */
+    struct pst_search delimiter;               /* for "--" and the boundary */
     char line_delimiter[4 + PST_BOUNDARY_MAX]; /* CR LF and the delimiter */
-    bool is_at_line_start;  /* CR LF stood before what is matched */
-    unsigned line;          /* bytes of CR LF that were the last ones */
-    struct pst_str pending; /* of the input: the next piece */
+    bool is_at_line_start;  /* CR LF is before the matched bytes */
+    unsigned line;          /* how many bytes of CR LF were read last */
+    struct pst_str pending; /* the next piece, a slice of the input */
 
     char head[PST_MULTIPART_PART_HEAD_MAX];
     size_t head_len;
-    size_t line_start; /* where in head the line begins */
+    size_t line_start; /* where the current line begins in head */
 
-    size_t bytes_read; /* bytes of the body so far */
+    size_t bytes_read; /* of the body, so far */
 };
 
 /*
- * Begin to read a body.
- *   type  the whole Content-Type, with its boundary
- * Returns PST_OK; PST_MALFORMED (no boundary, two, one that may be read in two
- * ways, or a parameter but boundary and charset).
+ * Begin to parse a body.
+ *   type  the Content-Type
+ * Returns PST_OK, or PST_MALFORMED: there is no boundary, there are two, it is
+ * not valid without quotes and escapes, or there is another parameter than
+ * boundary and charset.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_multipart_init(struct pst_multipart *reader, struct pst_str type);
 
 /*
- * Go on to the next event.
- *   input  the body's next bytes; what is used up is taken off its front. The
- *          rest is to be given again, at the same place, until the event is
+ * Read on to the next event.
+ *   input  the next bytes of the body. What was read is removed from its front.
+ *          Pass the rest again, at the same address, until the event is
  *          PST_MULTIPART_NEED_INPUT
  *   event  set on PST_OK
  *   piece  set with PST_MULTIPART_DATA, not empty; valid until the next call
- * Returns PST_OK; PST_MALFORMED, where in the body is
- *   - a delimiter that is not a line of its own, an LF alone in a part's
- *     header lines, or one more delimiter behind the closing one;
- *   - a head that pst_multipart_part_parse_line() refuses, or of more than
- *     PST_MULTIPART_PART_HEAD_MAX bytes.
+ * Returns PST_OK, or PST_MALFORMED for
+ *   - a delimiter that is not a line of its own, or that follows the closing
+ *     one
+ *   - a LF without CR in the header lines of a part
+ *   - header lines that pst_multipart_part_parse_line() refuses, or that are
+ *     over PST_MULTIPART_PART_HEAD_MAX
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_multipart_next(struct pst_multipart *reader, struct pst_str *input,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart_part.c - the header lines of a part, read only where all readers
- * agree.
+ * multipart_part.c - parse the header lines of a part, and refuse what programs
+ * read differently.
  */
 #include "http/multipart_part.h"
 
@@ -26,9 +26,7 @@ multipart_part_consists_of(struct pst_str text, const char *set)
     return text.len > 0;
 }
 
-/* Parameters (RFC 9110 5.6.6). */
-
-/* Take what stands before the first parameter off *rest. */
+/* Split off the value before the first parameter (RFC 9110 5.6.6). */
 static struct pst_str
 multipart_part_parse_value(struct pst_str *rest)
 {
@@ -40,8 +38,8 @@ multipart_part_parse_value(struct pst_str *rest)
 }
 
 /*
- * Take "; name=value" off *rest. A backslash between quotes is an escape to
- * some, and a letter of a Windows path to others.
+ * Split off "; name=value". A backslash between quotes is refused: for some
+ * programs it is an escape, for others a part of a Windows path.
  */
 static bool
 multipart_part_parse_parameter(struct pst_str *rest, struct pst_str *name,
@@ -70,8 +68,8 @@ multipart_part_parse_parameter(struct pst_str *rest, struct pst_str *name,
 }
 
 /*
- * Some look for a name wherever "name=" stands, and take the last one: in the
- * name of a file, or in a type.
+ * Could a program find the name of the part in this text? Some search for
+ * "name=" anywhere, also in a file name or a type, and use the last one.
  */
 static bool
 multipart_part_may_set_name(struct pst_str text)
@@ -86,10 +84,11 @@ multipart_part_may_set_name(struct pst_str text)
 }
 
 /*
- * May a later part be called so? Not what somebody decodes (=?, %, \, what is
- * not ASCII), nor what is "operations" but for letters' case, or for signs
- * around that PHP, Rack and others take away: "operations[0]", "[operations]".
- * And "_charset_" would say how to decode the first part (RFC 7578 4.6).
+ * May a later part have this name? Refused are
+ *   - characters that some program decodes: "=?", "%", "\", not ASCII
+ *   - "operations" in any case, also with the brackets and dots that PHP, Rack
+ *     and others remove, as in "operations[0]" and "[operations]"
+ *   - "_charset_", which says how to decode the first part (RFC 7578 4.6)
  */
 static bool
 multipart_part_is_safe_name(struct pst_str name)
@@ -108,8 +107,8 @@ multipart_part_is_safe_name(struct pst_str name)
 }
 
 /*
- * What makes a file of a part: its name, which some libraries write a second
- * time as filename* (RFC 5987). That one alone makes no file of it to all.
+ * Parse the filename, which makes the part a file. Some libraries add filename*
+ * (RFC 8187). Not all programs know it, so alone it is refused.
  */
 static enum pst_err
 multipart_part_parse_filename(struct pst_multipart_part *part,
@@ -118,18 +117,18 @@ multipart_part_parse_filename(struct pst_multipart_part *part,
     while (rest.len > 0) {
         struct pst_str name;
         struct pst_str value;
-        struct pst_str *place = &part->filename;
+        struct pst_str *target = &part->filename;
 
         if (!multipart_part_parse_parameter(&rest, &name, &value))
             return PST_MALFORMED;
         if (pst_str_equal_nocase(name, PST_STR("filename*")))
-            place = &part->extended;
+            target = &part->extended;
         else if (!pst_str_equal_nocase(name, PST_STR("filename")))
             return PST_MALFORMED;
-        if (!pst_str_is_absent(*place) || value.len == 0 ||
+        if (!pst_str_is_absent(*target) || value.len == 0 ||
             multipart_part_may_set_name(value))
             return PST_MALFORMED;
-        *place = value;
+        *target = value;
     }
     return pst_str_is_absent(part->filename) ? PST_MALFORMED : PST_OK;
 }
@@ -158,7 +157,10 @@ multipart_part_parse_disposition(struct pst_multipart_part *part,
     return multipart_part_parse_filename(part, rest);
 }
 
-/* A part of another type is a file to some, and a charset is read by some. */
+/*
+ * May "operations" have this type? Some programs take other types for a file,
+ * and some decode by the charset.
+ */
 static bool
 multipart_part_is_plain_type(struct pst_str rest)
 {
@@ -175,23 +177,23 @@ multipart_part_is_plain_type(struct pst_str rest)
             pst_str_equal_nocase(value, PST_STR("utf-8")));
 }
 
-/* A file may be of any type, but one that has parts of its own. */
+/* A file may be of any type but multipart, which has parts of its own. */
 static enum pst_err
 multipart_part_parse_type(struct pst_multipart_part *part, struct pst_str value)
 {
-    bool is_good =
+    bool is_allowed =
         part->is_first
             ? multipart_part_is_plain_type(value)
             : !multipart_part_may_set_name(value) &&
                   !pst_str_starts_nocase(value, PST_STR("multipart/"));
 
-    if (!pst_str_is_absent(part->type) || !is_good)
+    if (!pst_str_is_absent(part->type) || !is_allowed)
         return PST_MALFORMED;
     part->type = value;
     return PST_OK;
 }
 
-/* "7bit" and the like say that nothing was done to the bytes. */
+/* Accept only the encodings that leave the bytes unchanged. */
 static enum pst_err
 multipart_part_check_encoding(struct pst_str value)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * origin.c - which site a request comes from, and whether it may (Fetch;
- * RFC 6454; design 2.7).
+ * origin.c - check Origin and Sec-Fetch-Site against cross-site requests.
  */
 #include "http/origin.h"
 
@@ -9,7 +8,7 @@
 
 #define IPV6_GROUPS 8 /* of 16 bits, in an IPv6 address */
 
-/* One group of an IPv6 address: 1 to 4 lower-case digits, no leading zero. */
+/* A group of an IPv6 address: 1 to 4 lower-case digits, no leading zero. */
 static bool
 origin_is_ipv6_group(struct pst_str group)
 {
@@ -22,7 +21,11 @@ origin_is_ipv6_group(struct pst_str group)
     return group.len == 1 || group.ptr[0] != '0';
 }
 
-/* Colon-separated groups: is each one well spelt; how many, which are 0? */
+/*
+ * Parse groups of an IPv6 address.
+ *   count  how many there are so far, and afterwards
+ *   zero   set for each one: is it 0?
+ */
 static bool
 origin_parse_ipv6_groups(struct pst_str text, size_t *count,
                          bool zero[static IPV6_GROUPS])
@@ -39,7 +42,7 @@ origin_parse_ipv6_groups(struct pst_str text, size_t *count,
     return true;
 }
 
-/* The longest run of written zero groups in [from, to). */
+/* How many groups the longest run of zeros in [from, to) has. */
 static size_t
 origin_longest_zero_run(const bool *zero, size_t from, size_t to)
 {
@@ -54,9 +57,9 @@ origin_longest_zero_run(const bool *zero, size_t from, size_t to)
 }
 
 /*
- * An IPv6 address in the one spelling that URLs are serialized with (WHATWG
- * URL 3.5): "::" stands for the first of the longest runs of two or more
- * zero groups, and there is no dotted tail.
+ * Is it an IPv6 address as URLs are serialized (WHATWG URL 3.5)? "::" replaces
+ * the first of the longest runs of two or more zero groups, and there is no
+ * dotted IPv4 part.
  */
 static bool
 origin_is_ipv6(struct pst_str text)
@@ -86,7 +89,7 @@ origin_is_ipv6(struct pst_str text)
            origin_longest_zero_run(zero, head, count) <= hidden;
 }
 
-/* A domain as browsers take it: underscores, which DNS allows, included. */
+/* Is it a domain in the spelling of browsers, which allow "_"? */
 static bool
 origin_is_domain(struct pst_str host)
 {
@@ -104,7 +107,7 @@ origin_is_domain(struct pst_str host)
                 return false;
         }
     }
-    /* Only what begins with a digit can be a number in disguise. */
+    /* A last label that begins with a digit may be read as a number. */
     return label.len > 0 &&
            (!pst_is_digit(label.ptr[0]) || pst_cookie_is_domain(host));
 }
@@ -134,7 +137,7 @@ pst_origin_is_canonical(struct pst_str origin)
     colon = host.len;
     while (colon > 0 && pst_is_digit(host.ptr[colon - 1]))
         colon--;
-    /* "host:" has an empty port, and an address's "]" stands before any. */
+    /* "host:" has an empty port. The "]" of an address is before the port. */
     if (colon == 0 || host.ptr[colon - 1] != ':')
         return origin_is_host(host);
     if (pst_str_parse_port(pst_str_skip(host, colon), &port) != PST_OK ||
@@ -143,7 +146,7 @@ pst_origin_is_canonical(struct pst_str origin)
     return origin_is_host(pst_str_first(host, colon - 1));
 }
 
-/* The scheme's length, 0 where the text does not begin with one and "://". */
+/* The length of the scheme before "://", or 0 when there is none. */
 static size_t
 origin_app_scheme_length(struct pst_str origin)
 {
@@ -199,7 +202,7 @@ pst_origin_is_app(struct pst_str origin)
     return origin_is_app_host(pst_str_first(host, colon));
 }
 
-/* Nothing missing, empty or opaque is ever the same site as anything. */
+/* Equal, byte for byte? An absent, empty or opaque origin equals nothing. */
 static bool
 origin_is_same(struct pst_str known, struct pst_str origin)
 {
@@ -217,7 +220,7 @@ pst_origin_is_listed(const struct pst_origin_rules *rules,
     return false;
 }
 
-/* What follows our own origin must end it: "https://own.evil" is not ours. */
+/* Is it a page of ours? Our origin must end there: not "https://own.evil". */
 static bool
 origin_is_own_page(struct pst_str own, struct pst_str referer)
 {
@@ -245,12 +248,12 @@ pst_origin_check(const struct pst_origin_rules *rules,
     else if (has_origin && pst_str_equal(facts->origin, PST_STR("null")))
         allow = pst_str_equal(facts->sec_fetch_site, same_origin);
     else if (has_origin && !origin_is_same(rules->own, facts->origin))
-        allow = false; /* a page elsewhere, whatever else it managed to send */
+        allow = false; /* from another site, whatever Sec-Fetch-Site says */
     else if (!pst_str_is_absent(facts->sec_fetch_site))
         allow = pst_str_equal(facts->sec_fetch_site, same_origin) ||
                 pst_str_equal(facts->sec_fetch_site, PST_STR("none"));
     else if (has_origin)
-        allow = true; /* our own, by what came before */
+        allow = true; /* our own, as checked above */
     else if (!pst_str_is_absent(facts->referer) &&
              !origin_is_own_page(rules->own, facts->referer))
         allow = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * origin.h - which site a request comes from, and whether it may
- * (Fetch; RFC 6454; design 2.7).
+ * origin.h - check Origin and Sec-Fetch-Site against cross-site requests (RFC
+ * 6454, W3C Fetch Metadata).
  */
 #ifndef POSTERN_HTTP_ORIGIN_H
 #define POSTERN_HTTP_ORIGIN_H
@@ -10,58 +10,61 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* What a request says about where it was made. Absent texts: no header. */
+/* What a request says about its origin. Absent text: no such header. */
 struct pst_origin_facts {
     struct pst_str origin;         /* Origin */
     struct pst_str sec_fetch_site; /* Sec-Fetch-Site */
     struct pst_str referer;        /* Referer, used only to refuse */
-    bool safe;                     /* GET, HEAD, OPTIONS */
-    bool bearer;                   /* its bearer token opened */
-    bool form_with_cookie; /* a body that a plain form can send, not read by
-                              the form's own rules, and a cookie of ours */
-    bool preflighted;      /* a header that no form can add */
+    bool safe;                     /* the method is GET, HEAD or OPTIONS */
+    bool bearer;                   /* it has a valid bearer token */
+    bool form_with_cookie; /* it has a cookie of ours, and a body that an HTML
+                              form can send but that is not a form of ours */
+    bool preflighted;      /* it has a header that an HTML form cannot send */
 };
 
-/* What we know ourselves. */
+/* The origins that we allow. */
 struct pst_origin_rules {
-    struct pst_str own;           /* "https://shop.example", canonical */
-    const struct pst_str *listed; /* other allowed origins, canonical */
+    struct pst_str own;           /* of this site: "https://shop.example" */
+    const struct pst_str *listed; /* other allowed origins */
     size_t listed_count;
 };
 
 /*
- * Is this one serialized origin, in the spelling a browser would send:
- * scheme "http" or "https", host in lower case, a port only when it is not
- * the scheme's own, nothing after it?
+ * Is this a serialized origin, exactly as a browser sends it (RFC 6454 6.2)?
+ * The scheme is "http" or "https", the host is in lower case, the port is there
+ * only if it is not the default port of the scheme, and nothing follows.
  */
 PST_EXPORT bool pst_origin_is_canonical(struct pst_str origin);
 
 /*
- * Is this the origin of an app's own pages: another scheme than http, https and
- * file, such as "capacitor://localhost", "://", a host of letters, digits, "-",
- * ".", "_" and "~", perhaps a port, nothing after it? Upper case is taken as
- * it is: such origins have no one spelling, and are compared byte for byte.
+ * Is this an origin of the pages in a mobile or desktop app, such as
+ * "capacitor://localhost"? The scheme is not http, https or file. The host has
+ * letters, digits, "-", ".", "_" and "~". There may be a port, and nothing
+ * follows. Upper case in the host is allowed: such origins have no standard
+ * spelling, and are compared byte for byte.
  */
 PST_EXPORT bool pst_origin_is_app(struct pst_str origin);
 
-/* Is origin, byte for byte, one of the listed ones? "null" never is. */
+/* Is origin one of the listed ones, byte for byte? "null" never is. */
 PST_EXPORT bool pst_origin_is_listed(const struct pst_origin_rules *rules,
                                      struct pst_str origin);
 
 /*
- * May a request with these facts change something?
- * Returns PST_OK or PST_CROSS_SITE. Deny is where it starts.
- *   - safe, or a bearer token that opened: yes (no browser adds that by itself)
- *   - an Origin that is listed: yes
- *   - Origin: null: only with Sec-Fetch-Site: same-origin, which is how a page
- *     of ours under Referrer-Policy: no-referrer posts a form
- *   - an Origin that is not exactly our own (empty, another scheme or port, a
- *     look-alike): no, whatever Sec-Fetch-Site says
- *   - Sec-Fetch-Site: yes for same-origin and none, no for anything else
- *   - without it: yes when Origin is our own
- *   - with neither: no when there is a Referer that is not our own ("own",
- *     "own/...", "own?...", "own#..."); no for form_with_cookie unless it is
- *     preflighted; else it is no browser: yes
+ * Decide whether a request may change something. The first rule that applies
+ * decides:
+ *   - the method is safe, or there is a valid bearer token: yes, because
+ *     browsers never add that token by themselves
+ *   - Origin is listed: yes
+ *   - Origin is "null": only if Sec-Fetch-Site is same-origin. A page of ours
+ *     with Referrer-Policy: no-referrer sends this with a form
+ *   - Origin is not our own (also empty, another scheme, another port): no,
+ *     whatever Sec-Fetch-Site says
+ *   - Sec-Fetch-Site is there: yes for same-origin and none, else no
+ *   - Origin is our own: yes
+ *   - Referer is there and is not a page of ours: no
+ *   - form_with_cookie without preflighted: no
+ *   - else the request does not come from a browser: yes
+ * Returns PST_OK or PST_CROSS_SITE.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_origin_check(const struct pst_origin_rules *rules,

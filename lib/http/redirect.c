@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redirect.c - refuse every target that a browser could take to another site.
+ * redirect.c - refuse redirect targets that could lead to another site.
  *
  * Browsers drop tabs and newlines, read "\" as "/", and resolve dot segments
- * before they look at the first two bytes; old front ends decode "%2f" first.
- * So the path is judged as it is and as it reads after one decoding.
+ * before they look at the first two bytes. Old proxies decode "%2f" first. So
+ * the path is checked after decoding it once.
  */
 #include "http/redirect.h"
 
@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "codec/percent.h"
 
-/* Bytes that stand in a URL only when percent-encoded, or that mislead. */
+/* Is it a byte that a URL may only have percent-encoded, or a quote? */
 static bool
 redirect_is_forbidden_char(char c)
 {
@@ -23,7 +23,7 @@ redirect_is_forbidden_char(char c)
     return byte <= 0x20 || byte >= 0x7F || strchr("\\\"<>", c) != NULL;
 }
 
-/* Nothing banned, and after each "%" two hex digits. */
+/* No forbidden byte, and two hex digits after each "%"? */
 static bool
 redirect_is_well_formed(struct pst_str text)
 {
@@ -39,7 +39,7 @@ redirect_is_well_formed(struct pst_str text)
     return true;
 }
 
-/* What was hidden by percent-encoding: spaces and bytes >= 0x80 may be. */
+/* Decoded, spaces and bytes >= 0x80 are allowed, but no control bytes. */
 static bool
 redirect_is_safe_decoded(struct pst_str decoded)
 {
@@ -53,11 +53,11 @@ redirect_is_safe_decoded(struct pst_str decoded)
 }
 
 /*
- * May this segment stand after `before`? An empty one may end the path, or
- * stand alone between two others ("/a//b"), but not begin it ("//evil") nor
- * follow a scheme ("/https://evil").
- *   before  the segment to the left; absent for the first
- *   last    nothing follows
+ * May this segment follow `before`? An empty segment may end the path, or be
+ * between two others ("/a//b"). It may not begin the path ("//evil") nor follow
+ * a scheme ("/https://evil").
+ *   before  the segment to the left; absent: this is the first
+ *   last    this is the last segment
  */
 static bool
 redirect_segment_may_follow(struct pst_str before, struct pst_str segment,
@@ -89,7 +89,10 @@ redirect_has_safe_segments(struct pst_str path)
     return true;
 }
 
-/* A raw segment that is empty or dots is so when decoded: one look does. */
+/*
+ * Only the decoded path is checked: a segment that is empty or dots before
+ * decoding is so afterwards.
+ */
 static bool
 redirect_is_local_path(struct pst_str path)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redirect.h - where a browser may be sent: local paths, and nothing else.
+ * redirect.h - refuse redirect targets that could lead to another site.
  */
 #ifndef POSTERN_HTTP_REDIRECT_H
 #define POSTERN_HTTP_REDIRECT_H
@@ -9,20 +9,19 @@
 #include "base/str.h"
 
 /*
- * Is target a path on this very site that can be written into Location as it
- * is? Decided on its bytes, 1..PST_RETURN_TO_MAX of them:
- *   all of it   no control byte, space, byte >= 0x80, "\", "<", ">" or
- *               quotation mark, and valid "%XX" only
- *   the path    up to "?" or "#", as it stands and percent-decoded once:
- *               begins with exactly one "/"; no "\" or control byte; no "."
- *               or ".." segment; no empty segment but at its end, or one alone
- *               between two others ("/a//b") unless that looks like a scheme
- *               ("/https://b")
- * What stands after "?" or "#" cannot change the site: slashes are fine there.
+ * Is target a path on this site that can be written into Location unchanged?
+ *   - It has 1..PST_RETURN_TO_MAX bytes.
+ *   - It has no control byte, space, byte >= 0x80, "\", "<", ">" or quotation
+ *     mark, and each "%" is followed by two hex digits.
+ *   - The path, up to "?" or "#", is checked percent-decoded once. It begins
+ *     with exactly one "/". It has no "\", no control byte, and no "." or ".."
+ *     segment. An empty segment is allowed at the end, and between two others
+ *     ("/a//b") unless that looks like a scheme ("/https://b").
+ * What follows "?" or "#" cannot change the site, so slashes are allowed there.
  */
 PST_EXPORT bool pst_redirect_is_local(struct pst_str target);
 
-/* target where it is local, else fallback. The only way to a Location. */
+/* Returns target if it is local, else fallback. All redirects use this. */
 PST_EXPORT struct pst_str pst_redirect_choose(struct pst_str target,
                                               struct pst_str fallback);
 

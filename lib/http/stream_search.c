@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stream_search.c - a search that never looks at a byte of the stream twice.
+ * stream_search.c - find a text in a stream that comes in pieces.
  */
 #include "http/stream_search.h"
 

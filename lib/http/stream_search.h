@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stream_search.h - find a text in a stream, byte by byte (Knuth, Morris and
- * Pratt).
+ * stream_search.h - find a text in a stream that comes in pieces (algorithm of
+ * Knuth, Morris and Pratt: each byte is read once).
  */
 #ifndef POSTERN_HTTP_STREAM_SEARCH_H
 #define POSTERN_HTTP_STREAM_SEARCH_H
@@ -11,23 +11,23 @@
 
 #define PST_SEARCH_MAX 80 /* bytes */
 
-/* The caller's, to be moved freely. */
+/* In the caller's storage; may be moved. */
 struct pst_search {
     char text[PST_SEARCH_MAX];
-    uint8_t border[PST_SEARCH_MAX]; /* of its first i+1 bytes, how many of the
-                                       last are the first ones */
+    uint8_t border[PST_SEARCH_MAX]; /* of text[0..i]: the longest proper prefix
+                                       that is also a suffix */
     size_t len;
-    size_t matched; /* the last bytes of the stream begin it */
+    size_t matched; /* how many of the last bytes are a prefix of text */
 };
 
-/* What to look for: 1..PST_SEARCH_MAX bytes. */
+/* Begin to search for a text of 1..PST_SEARCH_MAX bytes. */
 PST_EXPORT void pst_search_init(struct pst_search *search, struct pst_str text);
 
-/* The stream's next byte: does it end the text? Every place is found. */
+/* Read the next byte. Returns whether the text ends here; finds overlaps. */
 PST_EXPORT bool pst_search_feed(struct pst_search *search, char c);
 
-/* The next bytes: is the text's end among them? What is after it is not
- * looked at. */
+/* Read the next bytes, up to the end of the text. Returns whether it ends in
+ * them. */
 PST_EXPORT bool pst_search_find(struct pst_search *search,
                                 struct pst_str piece);
 

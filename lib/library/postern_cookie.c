@@ -14,6 +14,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
+#include "session/claims.h"
 
 /* Cookies of one name that are looked at; more of them are a conflict. */
 #define SESSION_COOKIES_MAX 8

@@ -12,7 +12,7 @@
 
 #include "base/buffer.h"
 #include "codec/date.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 
 /* Bytes of a line with its newline: half of PIPE_BUF, up to which writes to a
  * pipe are atomic. */

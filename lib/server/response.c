@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "codec/json_text.h"
+#include "codec/json_emit.h"
 #include "http/redirect.h"
 
 struct reason_phrase {

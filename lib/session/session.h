@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.h - the claims of a session, its clocks, and whether it is still
- * good (design 2.2 and 2.3).
+ * session.h - one session, and its clocks: when it begins, expires, is renewed.
  */
 #ifndef POSTERN_SESSION_SESSION_H
 #define POSTERN_SESSION_SESSION_H
@@ -13,56 +12,55 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-#define PST_SESSION_VERSION 2
-
-/* What is known of who a session belongs to. */
+/* What is known of the user of a session. */
 enum pst_identity {
-    PST_IDENTITY_KNOWN,   /* sub and name are the backend's own answer */
-    PST_IDENTITY_GUEST,   /* a guest: the backend said so, or nobody asked */
+    PST_IDENTITY_KNOWN,   /* sub and name are what the backend answered */
+    PST_IDENTITY_GUEST,   /* a guest: the backend said so, or was not asked */
     PST_IDENTITY_UNKNOWN, /* the backend could not be asked yet */
 };
 
 /* One session. Times are unix seconds. Slices live as long as their arena. */
 struct pst_session {
-    uint8_t sid[PST_SID_LEN]; /* random; names the session, never shown */
+    uint8_t sid[PST_SID_LEN]; /* random id of the session, never shown */
     struct pst_str sub;       /* the backend's user id; empty: a guest */
-    struct pst_str name;      /* what a person would call the user */
-    int64_t iat;              /* authenticated at, or a guest's beginning */
-    int64_t exp;              /* the end, whatever happens */
-    int64_t seen;             /* last request we took note of */
+    struct pst_str name;      /* a name of the user for people to read */
+    int64_t iat;              /* when the user logged in, or the guest began */
+    int64_t exp;              /* when the session ends at the latest */
+    int64_t seen;             /* the last request that was noted */
     bool remember;            /* the user asked to be remembered */
-    struct pst_str who;       /* JSON object: the login answer's public part */
-    struct pst_str upstream;  /* JSON: "token", {"cookie": "value", …}, or
-                                  ["key"] of what the store keeps; absent:
-                                  the backend gave none */
-    enum pst_identity known;  /* NOBODY where sub is empty, unless UNKNOWN */
-    int64_t asked;            /* unix seconds: when the backend last said who
-                                 it is; 0: it was never asked */
-    struct pst_bytes spilled_key; /* that key, once fetched; not a claim */
+    struct pst_str who;       /* JSON object: public part of the login answer */
+    struct pst_str upstream;  /* the backend's credentials as JSON: "token",
+                                 {"cookie": "value"}, or ["key"] of what the
+                                 store keeps; absent: none */
+    enum pst_identity known;  /* not KNOWN where sub is empty */
+    int64_t asked;            /* when the backend last said who the user is; 0:
+                                 never */
+    struct pst_bytes spilled_key; /* that key, once it is known; not a claim */
 };
 
-/* Configured limits: seconds, each 1..PST_LIFETIME_MAX. */
+/* Configured limits, in seconds, each 1..PST_LIFETIME_MAX. */
 struct pst_session_timeouts {
-    int64_t idle;
-    int64_t lifetime;
-    int64_t remember;
-    int64_t guest;
+    int64_t idle;     /* between two requests of a user */
+    int64_t lifetime; /* of a user's session */
+    int64_t remember; /* of a user's session, when remembered */
+    int64_t guest;    /* of a guest's session */
 };
 
 /*
- * A session that names nobody. One whose owner is unknown is no guest: it may
- * be a user's, and has a user's limits until the backend says otherwise.
+ * Is this a guest's session? One whose user is unknown is not: it may be a
+ * user's, and has a user's limits until the backend says otherwise.
  */
 PST_EXPORT bool pst_session_is_guest(const struct pst_session *session);
 
-/* Does it survive the browser's closing, so that the cookie has an age? */
+/* Does it outlive the browser, so that its cookie has a Max-Age? */
 PST_EXPORT bool pst_session_is_persistent(const struct pst_session *session);
 
 /*
  * Set iat, seen and exp of a session that begins now.
- *   backend_end  unix seconds at which the backend's token ends; 0: not told.
- *                A guest's session then ends a second before its lifetime at
- *                the latest, by which it is known.
+ *   now          unix seconds, >= 0
+ *   backend_end  unix seconds at which the backend's token expires; 0: unknown.
+ *                With it, a guest's session lasts at most its lifetime less one
+ *                second, which tells pst_session_touch() not to extend it
  * Returns PST_OK, or PST_EXPIRED when backend_end is not after now.
  */
 PST_MUST_USE PST_EXPORT enum pst_err
@@ -71,73 +69,54 @@ pst_session_start(struct pst_session *session,
                   int64_t backend_end);
 
 /*
- * Is it still good?
- * Returns PST_OK or PST_EXPIRED: iat or seen more than PST_CLOCK_SKEW_MAX ahead
- * of now, seen before iat, now at or past exp, iat plus the lifetime that
- * applies, or (named and not remembered) seen plus idle.
+ * Check whether a session is still valid.
+ *   now  unix seconds, >= 0
+ * Returns PST_OK, or PST_EXPIRED when one of these is true:
+ *   - iat or seen is more than PST_CLOCK_SKEW_MAX seconds after now
+ *   - seen is before iat
+ *   - now has reached exp
+ *   - now has reached iat plus the lifetime of its kind
+ *   - it is a user's, not remembered, and now has reached seen plus idle
  */
 PST_MUST_USE PST_EXPORT enum pst_err
 pst_session_check(const struct pst_session *session,
                   const struct pst_session_timeouts *timeouts, int64_t now);
 
-/* Has it gone idle/4 (guest and remembered: a day) since seen? */
+/*
+ * Should seen be renewed? A quarter of the idle time must have passed since
+ * seen; for a guest or a remembered user, a day.
+ */
 PST_EXPORT bool
 pst_session_is_renewal_due(const struct pst_session *session,
                            const struct pst_session_timeouts *timeouts,
                            int64_t now);
 
 /*
- * Note a request: seen becomes now, never goes back. Of a named session
- * nothing else moves; a guest's begins anew, for it has no authentication
- * that it must not outlive, and a cart is not to vanish while it is used. It
- * does have the backend's token: an exp short of the lifetime stays, and so
- * does one that an earlier, shorter setting made.
+ * Note a request: set seen to now, if now is later. Nothing else changes in a
+ * user's session. A guest's session begins anew: there is no login that it must
+ * not outlive, and its cart must not expire while it is used. But when its exp
+ * is before the end of its lifetime, the exp stays: the backend's token ends
+ * then, or an earlier configuration had a shorter lifetime.
  */
 PST_EXPORT void pst_session_touch(struct pst_session *session,
                                   const struct pst_session_timeouts *timeouts,
                                   int64_t now);
 
 /*
- * The instant at which idleness ends it: seen plus idle, or exp where that
- * is earlier or idle does not apply.
+ * When the session ends if no request comes any more: seen plus idle, or exp
+ * where that is earlier or the session has no idle limit. Unix seconds.
  */
 PST_EXPORT int64_t
 pst_session_idle_expiry(const struct pst_session *session,
                         const struct pst_session_timeouts *timeouts);
 
 /*
- * Write the claims: {"v":2,"sid":…,"sub":…,"name":…,"iat":…,"exp":…,"seen":…,
- * "remember":…,"who":{…},"upstream":…,"known":"unknown","asked":…}, the last
- * three only where there is something to say. sid is base64url. who and
- * upstream are written as they are, so they must be JSON already. Parts over
- * their limits spoil the builder with PST_TOO_LARGE, a sub or name that is no
- * UTF-8 with PST_MALFORMED.
- */
-PST_EXPORT void pst_session_emit(struct pst_buf *buf,
-                                 const struct pst_session *session);
-
-/*
- * Read claims: every member present, of its type, in bounds, and no other but
- * upstream, known and asked, which may be absent; times are integers >= 0, exp
- * is after iat; known is "unknown", beside an empty sub; upstream is a string
- * that is not empty, an object of at least one member, all of them strings, or
- * an array of one string: the session is kept in the store, and that is its
- * key.
- *   claims  from a token whose tag has been checked
- *   out     set on PST_OK only; its slices live as long as arena, and who and
- *           upstream are slices of claims
- * Returns PST_OK, PST_FORGED (anything else about it), PST_NO_MEMORY.
- */
-PST_MUST_USE PST_EXPORT enum pst_err pst_session_parse(struct pst_arena *arena,
-                                                       struct pst_str claims,
-                                                       struct pst_session *out);
-
-/*
- * When does a backend's token end, by its ttl (design 2.3)?
- *   ttl  a JSON value's text: an RFC 3339 string, or a number: unix
+ * Read when a backend's token expires.
+ *   ttl  a JSON value: a date-time string of RFC 3339, or a number: unix
  *        milliseconds (>= 10^12), unix seconds (>= 10^9), else seconds from
- *        now; a fraction is cut; a string of digits counts as that number
- *   out  unix seconds, never 0 but where ttl is absent or null
+ *        now. A fraction is dropped. A string of digits is read as a number
+ *   now  unix seconds
+ *   out  unix seconds; 0 only when ttl is absent or null
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */
 PST_MUST_USE PST_EXPORT enum pst_err

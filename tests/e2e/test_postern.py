@@ -383,7 +383,7 @@ def test_check_tells_everything_that_is_wrong():
     told = [line.split(": ", 1)[0] for line in done.stderr.decode().splitlines()]
     assert sorted(told) == ["COOKIE_SESSION_SECRET", "POSTERN_DRAIN",
                             "POSTERN_LIFETIMES", "POSTERN_UPSTREAM"]
-    assert b"shorter than 32 octets" in done.stderr
+    assert b"shorter than 32 bytes" in done.stderr
     assert b"hunter2" not in done.stderr
 
 

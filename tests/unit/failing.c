@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * failing.c - what the linker puts in the place of malloc() and its kin.
+ * failing.c - make the n-th malloc(), calloc() or realloc() fail.
  */
 #include "failing.h"
 
@@ -11,31 +11,31 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
 
-static _Thread_local size_t fuse;
+static _Thread_local size_t countdown; /* 0: none fails */
 static _Thread_local bool has_failed;
 
 void
 failing_at(size_t n)
 {
-    fuse = n;
+    countdown = n;
     has_failed = false;
 }
 
 bool
 failing_has_failed(void)
 {
-    fuse = 0;
+    countdown = 0;
     return has_failed;
 }
 
 static bool
 fails_now(void)
 {
-    if (fuse == 0)
+    if (countdown == 0)
         return false;
-    fuse--;
-    has_failed |= fuse == 0;
-    return fuse == 0;
+    countdown--;
+    has_failed |= countdown == 0;
+    return countdown == 0;
 }
 
 void *

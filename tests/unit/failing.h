@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * failing.h - have the n-th malloc(), calloc() or realloc() of our own code
- * fail: for modules whose memory is not a request's. A test that uses it is
- * linked with $(FAILING_LINKING).
+ * failing.h - make the n-th malloc(), calloc() or realloc() of our code fail:
+ * for modules whose memory is not an arena. A test that uses it must be linked
+ * with $(FAILING_LINKING).
  */
 #ifndef TESTS_FAILING_H
 #define TESTS_FAILING_H
@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* From now on, in this thread: the n-th (1 is the next) fails, no other. 0:
- * none. */
+/* Make the n-th allocation of this thread fail: 1 is the next. 0 switches this
+ * off. */
 void failing_at(size_t n);
 
-/* Whether it has failed. Switches it off. */
+/* Has it failed? Also switches this off. */
 bool failing_has_failed(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fixture.c - a worker whose backend is a script: it takes the place of
- * lib/upstream/http_client.c in the programs that link it.
+ * fixture.c - handlers without a server or a network: this file replaces
+ * lib/upstream/http_client.c by a backend that answers from a script.
  */
 #include "fixture.h"
 
@@ -14,7 +14,7 @@ static struct fixture *current;
 /* The backend. */
 
 static void
-record(const char *ptr, size_t len)
+record_sent(const char *ptr, size_t len)
 {
     PST_REQUIRE(current->sent_len + len < sizeof(current->sent));
     if (len > 0)
@@ -23,35 +23,35 @@ record(const char *ptr, size_t len)
 }
 
 static void
-record_text(struct pst_str text)
+record_sent_text(struct pst_str text)
 {
-    record(text.ptr, text.len);
+    record_sent(text.ptr, text.len);
 }
 
 static enum pst_err
-record_request(const struct http_exchange *exchange)
+record_sent_request(const struct http_exchange *exchange)
 {
     char piece[1000];
     size_t len = 0;
     enum pst_err e = PST_OK;
 
-    record_text(exchange->method);
-    record_text(PST_STR(" ?"));
-    record_text(exchange->query);
-    record_text(PST_STR("\n"));
+    record_sent_text(exchange->method);
+    record_sent_text(PST_STR(" ?"));
+    record_sent_text(exchange->query);
+    record_sent_text(PST_STR("\n"));
     for (size_t i = 0; i < exchange->header_count; i++) {
-        record_text(exchange->headers[i].name);
-        record_text(PST_STR(": "));
-        record_text(exchange->headers[i].value);
-        record_text(PST_STR("\n"));
+        record_sent_text(exchange->headers[i].name);
+        record_sent_text(PST_STR(": "));
+        record_sent_text(exchange->headers[i].value);
+        record_sent_text(PST_STR("\n"));
     }
-    record_text(PST_STR("\n"));
+    record_sent_text(PST_STR("\n"));
     if (exchange->body_length == 0)
         return PST_OK;
     do {
         e = exchange->read(exchange->context, piece, sizeof(piece), &len);
         if (!e)
-            record(piece, len);
+            record_sent(piece, len);
     } while (!e && len > 0);
     return e;
 }
@@ -73,7 +73,7 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
         current->body_lengths[current->exchanges] = exchange->body_length;
     }
     current->exchanges++;
-    e = record_request(exchange);
+    e = record_sent_request(exchange);
     if (e)
         return e;
     if (answer->status == 0)
@@ -116,7 +116,7 @@ http_client_new(struct http_client **out,
 enum pst_err
 http_client_copy(const struct http_client *upstream, struct http_client **out)
 {
-    static char another; /* never looked into */
+    static char another; /* never read */
 
     (void)upstream;
     current->copies++;
@@ -134,13 +134,13 @@ const char *
 http_client_error(const struct http_client *upstream)
 {
     (void)upstream;
-    return "the script says so";
+    return "the script has no answer";
 }
 
 /* The client. */
 
 static enum pst_err
-take(void *context, struct pst_str piece)
+write_response(void *context, struct pst_str piece)
 {
     struct fixture *f = context;
 
@@ -151,14 +151,14 @@ take(void *context, struct pst_str piece)
 }
 
 static enum pst_err
-flush(void *context)
+flush_response(void *context)
 {
     (void)context;
     return PST_OK;
 }
 
 static enum pst_err
-give(void *context, char *out, size_t size, size_t *len)
+read_request(void *context, char *out, size_t size, size_t *len)
 {
     struct fixture *f = context;
     struct pst_str rest = pst_str_skip(f->body, f->body_read);
@@ -193,7 +193,7 @@ broken_random(void *out, size_t len)
 }
 
 static void
-complain(void *context, const char *variable, const char *reason)
+report_setting(void *context, const char *variable, const char *reason)
 {
     (void)context;
     fprintf(stderr, "%s: %s\n", variable, reason);
@@ -207,7 +207,7 @@ fixture_init(struct fixture *f, const char *const *settings)
         "POSTERN_UPSTREAM=http://127.0.0.1:9/graphql",
         "POSTERN_STORE=none",
     };
-    const struct config_reporter reporter = {complain, NULL};
+    const struct config_reporter reporter = {report_setting, NULL};
     size_t count = 3;
     char reason[256];
 
@@ -249,8 +249,8 @@ fixture_request(struct fixture *f, const char *const *variables,
 {
     static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
-    const struct response_sink sink = {take, flush, f};
-    struct request_input origin = {.source = {give, f, -1},
+    const struct response_sink sink = {write_response, flush_response, f};
+    struct request_input origin = {.source = {read_request, f, -1},
                                    .max_body = f->config->max_body};
 
     current = f;
@@ -274,8 +274,8 @@ fixture_request(struct fixture *f, const char *const *variables,
     PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
 }
 
-/* Headers that were set but not yet sent count too. Of several cookies it is
- * the last, which is the one that is set where others are cleared. */
+/* Also finds headers that are set but not sent yet. Of several cookies it takes
+ * the last: earlier ones are cleared. */
 const char *
 fixture_header(struct fixture *f, const char *name)
 {

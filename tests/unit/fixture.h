@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fixture.h - one worker of a gateway without a server or a network: the
- * clock and the random bytes are set by the test, the reply goes into
- * memory, and the backend answers from a script.
+ * fixture.h - handlers without a server or a network: the test sets the clock
+ * and the random bytes, the response goes into memory, and the backend answers
+ * from a script.
  */
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
@@ -13,92 +13,97 @@
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
-/* The next answer of the backend; zero status: it cannot be reached. */
+/* An answer of the backend; status 0: it cannot be reached. */
 struct fixture_answer {
     int status;
     const char *headers[8]; /* "Name: value", NULL at the end */
     const char *body;
 };
 
+/* The context, the request and its response, and what the backend got. */
 struct fixture {
     struct context ctx;
     struct config *config;
     struct pst_arena *arena;
     struct request req;
     struct response res;
-    struct fixture_answer answer;
-    struct fixture_answer later[3]; /* for the exchanges after; one without a
-                                       status: the one before again */
+    struct fixture_answer answer;   /* to the first exchange */
+    struct fixture_answer later[3]; /* to the next ones; status 0: the answer
+                                       before is repeated */
 
-    char out[256 * 1024]; /* the reply as it went out */
+    char out[256 * 1024]; /* the response as it was sent */
     size_t out_len;
-    char sent[256 * 1024]; /* what the backend got: lines, empty line, body;
-                              each time */
+    char sent[256 * 1024]; /* all requests that the backend got: lines, an empty
+                              line, the body */
     size_t sent_len;
-    size_t exchanges;                  /* how often it was asked */
-    const struct http_client *used[4]; /* the handle of each of the first */
-    int64_t body_lengths[4];           /* what each said of its body's length */
-    size_t copies;                     /* how many handles were copied */
-    size_t draws;                      /* how often random bytes were */
+    size_t exchanges; /* how many requests the backend got */
+    const struct http_client
+        *used[4];            /* the client of each of the first ones */
+    int64_t body_lengths[4]; /* the body length of each of them */
+    size_t copies;           /* how many clients were copied */
+    size_t draws;            /* how often random bytes were taken */
 
-    struct pst_str body; /* of the client's request */
+    struct pst_str body; /* of the request */
     size_t body_read;
     const char *variables[80];
     size_t variable_count;
 };
 
 /*
- * Make one; `settings` (NAME=value, NULL at the end) are added to a secret
- * and an upstream.
+ * Make a context.
+ *   settings  "NAME=value", NULL at the end; added to a secret, a backend and
+ *             POSTERN_STORE=none. May be NULL
  */
 void fixture_init(struct fixture *f, const char *const *settings);
 void fixture_fini(struct fixture *f);
 
 /*
- * Begin a request: variables are "NAME=value" strings, NULL at the end; the
- * body's length is told. A request before it is over and its arena wiped.
+ * Begin a request. The request before it ends, and its arena is reset.
+ *   variables  "NAME=value", NULL at the end
+ *   body       NULL: none; else CONTENT_LENGTH is added
  */
 void fixture_request(struct fixture *f, const char *const *variables,
                      const char *body);
 
-/* A session that fixture_begin() has begun, as variables of requests. */
+/* A session, and its tokens as variables for requests. */
 struct fixture_session {
     struct auth auth;
     char cookie[8192]; /* HTTP_COOKIE=… */
-    char bearer[8192]; /* HTTP_AUTHORIZATION=Bearer …; "" without the method */
+    char bearer[8192]; /* HTTP_AUTHORIZATION=Bearer …; "" when none is issued */
 };
 
-/* Begin the session of user "7", called "a"; of a guest where it is one. */
+/* Begin a session of user "7" with the name "a", or of a guest. */
 void fixture_begin(struct fixture *f, bool is_guest,
                    struct fixture_session *session);
 
-/* The same with what a login found out. */
+/* Begin a session with the result of a login. */
 void fixture_begin_with(struct fixture *f, const struct auth_grant *grant,
                         struct fixture_session *session);
 
-/* Keep the tokens that the reply hands out in the place of older ones. */
+/* Replace the tokens by those of the response. */
 void fixture_take_tokens(struct fixture *f, struct fixture_session *session);
 
 /*
- * Begin a GET or POST with up to two more variables (NULL: none), and let it
- * enter a program that clears dead cookies.
+ * Begin a request and authenticate it, as a handler of GET and POST does.
+ *   method  "REQUEST_METHOD=GET" or "REQUEST_METHOD=POST"
+ *   a, b    more variables; NULL: none
  */
 enum pst_err fixture_enter(struct fixture *f, struct auth *auth,
                            const char *method, const char *a, const char *b);
 
-/* How many header lines of that name the reply has, and is this one of them? */
+/* How many headers of this name has the response? Is this one of them? */
 size_t fixture_count(const struct fixture *f, const char *name);
 bool fixture_has(const struct fixture *f, const char *name, const char *value);
 
-/* The reply's header line's value, of several the last, or NULL; valid until
- * the next call. */
+/* The value of a header of the response, of several the last one, or NULL;
+ * valid until the next call. */
 const char *fixture_header(struct fixture *f, const char *name);
 
-/* Is `needle` anywhere in what went out, or in what the backend got? */
+/* Is `needle` anywhere in the response, or in what the backend got? */
 bool fixture_is_out(const struct fixture *f, const char *needle);
 bool fixture_was_sent(const struct fixture *f, const char *needle);
 
-/* From now on random bytes are not to be had. */
+/* From now on, the random generator fails. */
 void fixture_break_random(struct fixture *f);
 
 #endif

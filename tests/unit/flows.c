@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * flows.c - one request through one program, as a row of a table.
+ * flows.c - check one request to one program, given as a row of a table.
  */
 #include "flows.h"
 
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* Add a variable, or put it in the place of one of the same name. */
+/* Add a variable, or replace the one of the same name. */
 static void
 set_variable(const char **list, size_t *count, const char *variable)
 {
@@ -53,7 +53,7 @@ static void
 fail_flow(const struct fixture *f, const struct flow *flow, int status,
           const char *reason, const char *what)
 {
-    fail_msg("%s %s: %s \"%s\"; status %d, asked %zu times\n--- reply\n%.*s\n"
+    fail_msg("%s %s: %s \"%s\"; status %d, %zu exchanges\n--- response\n%.*s\n"
              "--- backend\n%.*s",
              flow->variables[0] ? flow->variables[0] : "",
              flow->body ? flow->body : "", reason, what, status, f->exchanges,
@@ -66,19 +66,20 @@ flow_check(struct fixture *f, handler_fn *program, const struct flow *flow)
     int status = flow_ask(f, program, flow);
 
     if (status != flow->status)
-        fail_flow(f, flow, status, "another status", "");
+        fail_flow(f, flow, status, "unexpected status", "");
     if (f->exchanges != flow->exchanges)
-        fail_flow(f, flow, status, "not asked so often", "");
+        fail_flow(f, flow, status, "unexpected number of exchanges", "");
     for (size_t i = 0; i < PST_COUNT(flow->out) && flow->out[i]; i++)
         if (!fixture_is_out(f, flow->out[i]))
-            fail_flow(f, flow, status, "not in the reply:", flow->out[i]);
+            fail_flow(f, flow, status, "not in the response:", flow->out[i]);
     for (size_t i = 0; i < PST_COUNT(flow->never) && flow->never[i]; i++)
         if (fixture_is_out(f, flow->never[i]))
-            fail_flow(f, flow, status, "in the reply:", flow->never[i]);
+            fail_flow(f, flow, status, "in the response:", flow->never[i]);
     for (size_t i = 0; i < PST_COUNT(flow->sent) && flow->sent[i]; i++)
         if (!fixture_was_sent(f, flow->sent[i]))
-            fail_flow(f, flow, status, "not sent:", flow->sent[i]);
+            fail_flow(f, flow, status,
+                      "not sent to the backend:", flow->sent[i]);
     for (size_t i = 0; i < PST_COUNT(flow->unsent) && flow->unsent[i]; i++)
         if (fixture_was_sent(f, flow->unsent[i]))
-            fail_flow(f, flow, status, "sent:", flow->unsent[i]);
+            fail_flow(f, flow, status, "sent to the backend:", flow->unsent[i]);
 }

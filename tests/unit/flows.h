@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * flows.h - one request through one program, as a row of a table: what is
- * asked, what the backend answers, and what must come of it.
+ * flows.h - check one request to one program, given as a row of a table: the
+ * request, the answers of the backend, and the expected response.
  */
 #ifndef TESTS_FLOWS_H
 #define TESTS_FLOWS_H
@@ -11,28 +11,29 @@
 #define FLOW_GET "REQUEST_METHOD=GET"
 #define FLOW_GRAPHQL "HTTP_ACCEPT=application/graphql-response+json"
 
-/* What the vendure preset's who document is answered. */
+/* Answers to the who document of the vendure preset. */
 #define FLOW_ME "{\"data\":{\"me\":{\"id\":\"7\",\"identifier\":\"a\"}}}"
 #define FLOW_NOBODY "{\"data\":{\"me\":null}}"
 
+/* A row. */
 struct flow {
     const char *body;         /* NULL: there is none */
-    const char *variables[4]; /* more than those of a same-origin POST of JSON;
-                                 of one that stands twice the last counts */
+    const char *variables[4]; /* added to those of a same-origin POST of JSON;
+                                 they replace ones of the same name */
     struct fixture_answer answers[4];
     int status;
-    const char *out[5];    /* what is in the reply */
-    const char *never[3];  /* and what is not */
-    const char *sent[5];   /* what the backend got */
-    const char *unsent[3]; /* and did not */
-    size_t exchanges;
+    const char *out[5];    /* texts in the response */
+    const char *never[3];  /* texts that are not in the response */
+    const char *sent[5];   /* texts that the backend got */
+    const char *unsent[3]; /* texts that the backend did not get */
+    size_t exchanges;      /* how many requests the backend got */
 };
 
-/* Ask; returns the status of the answer. The reply's error body is left to
- * gateway/handler.c. */
+/* Run the program. Returns the status, also of an error whose body
+ * gateway/handler.c would write. */
 int flow_ask(struct fixture *f, handler_fn *program, const struct flow *flow);
 
-/* The same, and fail unless everything came as the row says. */
+/* Run the program, and fail the test unless all is as the row expects. */
 void flow_check(struct fixture *f, handler_fn *program,
                 const struct flow *flow);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fold_tool.c - print the folded forms of account names, for tests that compare
- * them with the names that a database considers equal.
+ * fold_tool.c - print the keys of account names, for tests that compare them
+ * with databases.
  *
  *   fold_tool
  *
- * Reads names, one on each line as the hex digits of its UTF-8, and prints the
- * folded names in the same form. Exits with 1 at a name that cannot be folded.
+ * Reads names, one on each line, as the hex digits of their UTF-8, and prints
+ * their keys in the same form. Exits 1 at an invalid line.
  */
 #include "base/str.h"
 #include "codec/name_fold.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * scripted.c - a small server for tests, which does nothing but what its
- * script says, and never waits for ever.
+ * scripted.c - a small server for tests: one thread that follows a script. All
+ * its waits end after 10 s.
  */
 #include "scripted.h"
 
@@ -24,7 +24,7 @@
 
 #define GOT_MAX ((size_t)4 << 20) /* bytes kept of what clients send */
 
-/* Wait for something to read; false when told to stop, or after 10 s. */
+/* Wait for input. Returns false when the test stops it, or after 10 s. */
 static bool
 server_wait(struct server *server, int fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * scripted.h - a small server for tests: one thread that follows a script,
- * and keeps what clients sent to it.
+ * scripted.h - a small server for tests: one thread that follows a script and
+ * keeps what clients send.
  */
 #ifndef TESTS_SCRIPTED_H
 #define TESTS_SCRIPTED_H
@@ -10,24 +10,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What a step of the script does. */
 enum act {
-    END,       /* close everything */
-    ACCEPT,    /* a new connection; the one before is closed */
-    ANOTHER,   /* a new connection; the one before stays open, forgotten */
-    READ_HEAD, /* up to an empty line */
-    READ_TEXT, /* up to this text */
-    SEND,      /* this text */
-    SEND_MANY, /* a long header, again and again */
-    SYNC,      /* until the client says go, once */
-    PAUSE,     /* a tenth of a second */
-    DRAIN,     /* until the client closes */
-    CLOSE,     /* the connection, at once */
+    END,       /* close all connections; the last step */
+    ACCEPT,    /* accept a connection; the one before is closed */
+    ANOTHER,   /* accept a connection; the one before stays open, unused */
+    READ_HEAD, /* read up to an empty line */
+    READ_TEXT, /* read up to this text */
+    SEND,      /* send this text */
+    SEND_MANY, /* send a long header many times */
+    SYNC,      /* wait until the test writes a byte to server.go */
+    PAUSE,     /* wait a tenth of a second */
+    DRAIN,     /* read until the client closes */
+    CLOSE,     /* close the connection at once */
 };
 
 struct step {
     enum act act;
     const char *text;
-    size_t len; /* of a text with a NUL in it, else 0 */
+    size_t len; /* of a text that has a NUL, else 0 */
 };
 
 struct server {
@@ -35,26 +36,26 @@ struct server {
     const struct step *script;
     int listener;
     int connection;
-    int forgotten;
-    int go[2];   /* the test writes to say go */
-    int stop[2]; /* the test closes to say stop */
+    int forgotten; /* the connection before ANOTHER */
+    int go[2];     /* a pipe: the test writes a byte to continue after SYNC */
+    int stop[2];   /* a pipe: the test closes its end to stop the server */
     int port;
     int accepted;
-    char *got; /* all that clients sent */
+    char *got; /* all that clients have sent */
     size_t got_len;
-    size_t seen; /* of it, what READ_ steps are done with */
+    size_t seen; /* how much of it the READ_ steps have read */
 };
 
 /* Listen on a port of 127.0.0.1 that the system chooses. */
 void server_listen(struct server *server);
 
-/* Listen, and begin the script, which ends at the first step that fails. */
+/* Listen and start the script. It ends at the first step that fails. */
 void server_start(struct server *server, const struct step *script);
 
-/* Say stop, and wait. After this, what the server got may be looked at. */
+/* Stop the server and wait for it. server->got may be read afterwards. */
 void server_join(struct server *server);
 
-/* Forget what it got. */
+/* Free server->got. */
 void server_free(struct server *server);
 
 #endif

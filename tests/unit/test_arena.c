@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_arena.c - a budget that is kept, and a reset that leaves nothing (L45).
+ * test_arena.c - an arena keeps its budget, and a reset wipes it (L45).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,12 +36,12 @@ tear_down(void **state)
 }
 
 static bool
-is_zero(const void *octets, size_t len)
+is_zero(const void *bytes, size_t len)
 {
-    const uint8_t *octet = octets;
+    const uint8_t *byte = bytes;
 
     for (size_t i = 0; i < len; i++) {
-        if (octet[i] != 0)
+        if (byte[i] != 0)
             return false;
     }
     return true;
@@ -53,7 +53,7 @@ test_new_and_free(void **state)
     struct pst_arena *arena = NULL;
 
     (void)state;
-    pst_arena_free(&arena); /* NULL inside is fine */
+    pst_arena_free(&arena); /* NULL inside is allowed */
     assert_int_equal(pst_arena_new(&arena, SIZE_MAX), PST_NO_MEMORY);
     assert_null(arena);
     assert_int_equal(pst_arena_new(&arena, 0), PST_OK);
@@ -68,7 +68,8 @@ test_aligned_and_zeroed(void **state)
 {
     struct pst_arena *arena = *state;
 
-    for (int round = 0; round < 2; round++) { /* the second after a wipe */
+    for (int round = 0; round < 2;
+         round++) { /* the second round is after a wipe */
         for (size_t size = 0; size <= 33; size++) {
             uint8_t *ptr = pst_arena_alloc(arena, size);
 
@@ -155,7 +156,7 @@ test_undo_newest_first(void **state)
     assert_string_equal(undone, "cba"); /* once only */
 }
 
-/* What a handle points to may lie in the arena: it is wiped after its undo. */
+/* A handle may point into the arena: it is wiped after the deferred call. */
 static void
 test_undo_before_wipe(void **state)
 {
@@ -219,7 +220,7 @@ test_undo_at_free(void **state)
     assert_string_equal(undone, "f");
 }
 
-/* L45: the whole block is zero for whoever comes next. */
+/* L45: after a reset, the next user finds the whole block zeroed. */
 static void
 test_reset_wipes(void **state)
 {
@@ -285,7 +286,7 @@ test_string_copies(void **state)
     assert_string_equal(copy, "");
 }
 
-/* Each way to take memory counts as one; from the n-th on, all fail. */
+/* Each way to allocate counts as one; from the n-th on, all fail. */
 static void
 test_fail_at(void **state)
 {

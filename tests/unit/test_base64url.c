@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_base64url.c - one value, one spelling.
+ * test_base64url.c - base64url decoding is strict: each value has one spelling.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ check_both_ways(struct pst_arena *arena, const char *row, struct pst_str plain,
     char storage[64];
     struct pst_buf buf;
     struct pst_str got;
-    struct pst_bytes octets;
+    struct pst_bytes bytes;
 
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_base64url_encode(&buf, pst_str_bytes(plain));
@@ -48,8 +48,8 @@ check_both_ways(struct pst_arena *arena, const char *row, struct pst_str plain,
         !pst_str_equal(got, pst_str_from(coded)) ||
         got.len != pst_base64url_length(plain.len))
         fail_msg("row '%s': encoded as '%.*s'", row, (int)got.len, got.ptr);
-    if (pst_base64url_decode(arena, got, &octets) != PST_OK ||
-        !pst_str_equal(pst_str_from_bytes(octets), plain))
+    if (pst_base64url_decode(arena, got, &bytes) != PST_OK ||
+        !pst_str_equal(pst_str_from_bytes(bytes), plain))
         fail_msg("row '%s': does not decode to what it was", row);
 }
 
@@ -61,7 +61,7 @@ test_rfc_vectors(void **state)
         struct pst_str plain;
         const char *coded;
     } rows[] = {
-        /* The seven of RFC 4648 section 10, padding taken off. */
+        /* RFC 4648 section 10, without the padding. */
         {"4648/10 nothing", {"", 0}, ""},
         {"4648/10 f", {"f", 1}, "Zg"},
         {"4648/10 fo", {"fo", 2}, "Zm8"},
@@ -100,7 +100,7 @@ test_refused(void **state)
         {"space after", {"Zm9v ", 5}},
         {"newline inside", {"Zm9v\nYmFy", 9}},
         {"NUL after", {"Zm9v\0AA", 7}},
-        {"high octet", {"Zm9\xFF", 4}},
+        {"high byte", {"Zm9\xFF", 4}},
         {"dot", {"Zm.v", 4}},
         {"left-over bits, two", {"Zh", 2}},
         {"left-over bits, three", {"Zm9", 3}},
@@ -115,7 +115,7 @@ test_refused(void **state)
     }
 }
 
-/* Of 256 bytes, how many may stand last in a text of this length? */
+/* How many of the 256 bytes may be the last one in a text of this length? */
 static size_t
 count_last(struct pst_arena *arena, size_t len)
 {
@@ -123,8 +123,8 @@ count_last(struct pst_arena *arena, size_t len)
     struct pst_bytes out;
     size_t count = 0;
 
-    for (int octet = 0; octet < 256; octet++) {
-        text[len - 1] = (char)octet;
+    for (int byte = 0; byte < 256; byte++) {
+        text[len - 1] = (char)byte;
         if (pst_base64url_decode(arena, (struct pst_str){text, len}, &out) ==
             PST_OK)
             count++;
@@ -143,14 +143,14 @@ test_one_spelling(void **state)
 }
 
 static void
-test_every_octet_returns(void **state)
+test_every_byte_returns(void **state)
 {
-    uint8_t octets[256 + 3];
+    uint8_t bytes[256 + 3];
 
-    for (size_t i = 0; i < sizeof(octets); i++)
-        octets[i] = (uint8_t)(i * 7);
-    for (size_t len = 0; len <= sizeof(octets); len++) {
-        struct pst_bytes in = {octets, len};
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 7);
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
+        struct pst_bytes in = {bytes, len};
         struct pst_bytes out;
         struct pst_str coded;
         struct pst_buf buf;
@@ -188,7 +188,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_rfc_vectors),  TEST(test_refused),
-        TEST(test_one_spelling), TEST(test_every_octet_returns),
+        TEST(test_one_spelling), TEST(test_every_byte_returns),
         TEST(test_no_room),
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_bearer.c - one token, from this header and nowhere else (R6, R61).
+ * test_bearer.c - one token from the Authorization header (R6, R61).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ test_tokens(void **state)
         const char *want;
     } rows[] = {
         {"Bearer mF_9.B5f-4.1JqM", "mF_9.B5f-4.1JqM"}, /* RFC 6750 2.1 */
-        {"Bearer", ""}, /* a client that has none to send (design 2.1) */
+        {"Bearer", ""}, /* a client without a token (design 2.1) */
         {"bearer", ""},
         {"Bearer ", ""},
         {"Bearer    ", ""},
@@ -116,30 +116,30 @@ test_no_token(void **state)
     check("NUL before", PST_STR("Bearer\0 a"), PST_FORGED, PST_STR_NONE);
 }
 
-/* RFC 6750 2.1: 68 bytes may begin a b64token, and "=" only ends it. */
+/* RFC 6750 2.1: 68 bytes may begin a b64token, and "=" may only end it. */
 static void
-test_every_octet(void **state)
+test_every_byte(void **state)
 {
     size_t good = 0;
 
     (void)state;
-    for (int octet = 0; octet < 256; octet++) {
+    for (int byte = 0; byte < 256; byte++) {
         char header[] = "Bearer a?b";
         struct pst_str token;
         struct pst_str text = {header, sizeof(header) - 1};
         bool wanted;
 
-        header[8] = (char)octet;
+        header[8] = (char)byte;
         wanted = pst_is_alpha(header[8]) || pst_is_digit(header[8]) ||
                  pst_str_index(PST_STR("-._~+/"), header[8]) < 6;
         good += wanted;
         if ((pst_bearer_parse(text, &token) == PST_OK) != wanted)
-            fail_msg("octet 0x%02X", (unsigned)octet);
+            fail_msg("byte 0x%02X", (unsigned)byte);
     }
     assert_int_equal(good, 68);
 }
 
-/* How long a token may be is for those to say who open it. */
+/* The length of a token is not limited here. */
 static void
 test_long_token(void **state)
 {
@@ -156,7 +156,7 @@ test_long_token(void **state)
     assert_ptr_equal(token.ptr, header + 7);
 }
 
-/* RFC 6750 section 3: an error only where a token was tried. */
+/* RFC 6750 section 3: an error only when the request had a token. */
 static void
 test_challenge(void **state)
 {
@@ -179,8 +179,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),      cmocka_unit_test(test_no_token),
-        cmocka_unit_test(test_every_octet), cmocka_unit_test(test_long_token),
+        cmocka_unit_test(test_tokens),     cmocka_unit_test(test_no_token),
+        cmocka_unit_test(test_every_byte), cmocka_unit_test(test_long_token),
         cmocka_unit_test(test_challenge),
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_buffer.c - a text is either complete or not had at all.
+ * test_buffer.c - a text is complete, or there is an error.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,7 +131,7 @@ test_numbers(void **state)
     }
 }
 
-/* The ceiling itself is reached; one byte more spoils, and for good. */
+/* The maximum can be reached; one more byte sets an error, which stays. */
 static void
 test_ceiling(void **state)
 {
@@ -153,7 +153,7 @@ test_ceiling(void **state)
             check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
             pst_buf_add(&buf, PST_STR(""));
             assert_null(pst_buf_reserve(&buf, 0));
-            pst_buf_truncate(&buf, 0); /* does not mend */
+            pst_buf_truncate(&buf, 0); /* does not clear the error */
             pst_buf_add_char(&buf, 'z');
             check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
             assert_int_equal(pst_buf_str(&buf).len, 0);
@@ -162,7 +162,7 @@ test_ceiling(void **state)
     }
 }
 
-/* A piece that does not fit is left out whole, and so is what follows it. */
+/* A piece that does not fit is not added, nor are later pieces. */
 static void
 test_no_half_pieces(void **state)
 {
@@ -195,7 +195,7 @@ test_first_reason_stays(void **state)
     check_spoilt("spoil", &buf, PST_MALFORMED);
 }
 
-/* While it is the newest it grows where it is, and costs what it holds. */
+/* The newest allocation of the arena grows in place, without a copy. */
 static void
 test_grows_in_place(void **state)
 {
@@ -232,7 +232,7 @@ test_moves_when_not_newest(void **state)
     check("moved", &buf, want);
 }
 
-/* Twice the size is not there, but what is needed is: it is enough. */
+/* There is no room for twice the size, but for what is needed. */
 static void
 test_takes_what_is_left(void **state)
 {
@@ -247,7 +247,7 @@ test_takes_what_is_left(void **state)
     check_spoilt("spent", &buf, PST_NO_MEMORY);
 }
 
-/* Held bytes are off the budget: a body may be far larger than it. */
+/* Heap memory is not part of the budget: a body may be far larger. */
 static void
 test_hold_is_off_the_arena(void **state)
 {
@@ -266,13 +266,13 @@ test_hold_is_off_the_arena(void **state)
     assert_int_equal(got.len, max);
     for (size_t i = 0; i < max; i++) {
         if (got.ptr[i] != (char)('a' + i % 26))
-            fail_msg("octet %zu was lost in growing", i);
+            fail_msg("byte %zu was lost in growing", i);
     }
     pst_buf_add_char(&buf, 'x');
     check_spoilt("hold", &buf, PST_TOO_LARGE);
 }
 
-/* For every n: the n-th allocation fails, nothing leaks, nothing is half. */
+/* For every n: the n-th allocation fails, and nothing leaks. */
 static void
 test_every_allocation_fails(void **state)
 {
@@ -297,7 +297,7 @@ test_every_allocation_fails(void **state)
             if (e != PST_NO_MEMORY)
                 fail_msg("%s, n %zu: %s", kind_names[kind], n, pst_err_code(e));
         }
-        assert_true(n > 3); /* several were made to fail */
+        assert_true(n > 3); /* several allocations were made to fail */
     }
 }
 

@@ -265,7 +265,7 @@ static const struct check_row checked[] = {
      "host name"},
     {"cookie path", config_check_cookie_path, "/shop", NULL},
     {"L31: cookie path with CR", config_check_cookie_path, "/\r",
-     "begins with /"},
+     "must begin with /"},
 };
 
 static void

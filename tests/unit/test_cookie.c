@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_cookie.c - reading Cookie and writing Set-Cookie: section 4 of the
- * design, RFC 6265bis, and the public vectors of both.
+ * test_cookie.c - parse Cookie and write Set-Cookie: section 4 of the design,
+ * RFC 6265bis, and the public vectors of both.
  */
 #include "http/cookie.h"
 
@@ -21,9 +21,9 @@
 #define T PST_STR
 #define LINE_MAX_LEN 8192
 
-/* Reading. */
+/* Parsing. */
 
-/* Pairs as "name=value|name=value", so that a row is readable. */
+/* Pairs as "name=value|name=value", so that rows can be read easily. */
 static void
 read_pairs(struct pst_str header, char *out, size_t size)
 {
@@ -65,13 +65,14 @@ static const struct {
     {"second = belongs to the value", "a==b=", "a==b="},
     {"no = is dropped", "a; b=c; d", "b=c"},
     {"empty name is dropped", "=x; b=c; =y", "b=c"},
-    {"white space is no name", " =x; b=c", "b=c"},
-    {"name that is no token", "a b=1; a@=2; \"a\"=3; \xC3\xA9=4; b=c", "b=c"},
+    {"white space is not a name", " =x; b=c", "b=c"},
+    {"name that is not a token", "a b=1; a@=2; \"a\"=3; \xC3\xA9=4; b=c",
+     "b=c"},
     {"control in the value", "a=1\x01; b=\x7F; d=\x1F; e=f", "e=f"},
     {"control in the name", "a\x02=1; e=f", "e=f"},
     {"LF and CR", "a=1\n; b=2\r; e=f", "e=f"},
-    {"HTAB inside a value is no control", "a=b\tc", "a=b\tc"},
-    {"octets from 0x80 kept", "a=\xFF\xC0\xAF", "a=\xFF\xC0\xAF"},
+    {"HTAB inside a value is not a control byte", "a=b\tc", "a=b\tc"},
+    {"bytes from 0x80 kept", "a=\xFF\xC0\xAF", "a=\xFF\xC0\xAF"},
     {"a comma does not separate", "a=b, c=d", "a=b, c=d"},
     {"both of a name are seen", "a=1; a=2", "a=1|a=2"},
 };
@@ -101,7 +102,7 @@ test_reading_nul(void **state)
 }
 
 /*
- * L6, L7: the work is linear in the header's length. Were it quadratic, the
+ * L6, L7: the time is linear in the length of the header. If it were quadratic,
  * 100,000 pairs would take minutes.
  */
 static void
@@ -126,7 +127,7 @@ test_many_pairs(void **state)
             seen++;
         assert_int_equal(seen, counts[i]);
     }
-    for (size_t i = 0; i < 2; i++) { /* L8: very long, and nothing in it */
+    for (size_t i = 0; i < 2; i++) { /* L8: very long, without a pair */
         struct pst_str rest = {header, counts[1] * 8};
 
         memset(header, i ? 'x' : ';', rest.len);
@@ -137,8 +138,8 @@ test_many_pairs(void **state)
 }
 
 /*
- * cookies.json: "plain" is a splitter that decodes nothing. Section 4 reads
- * every topic as it does, but for the two that take pairs away.
+ * cookies.json: "plain" is a parser that decodes nothing. We agree with it on
+ * every topic but the two in which pairs are skipped (section 4).
  */
 static const struct {
     const char *topic;
@@ -156,7 +157,7 @@ static const struct {
     {"control", true},
 };
 
-/* Section 4 again, in other words: the characters of a token, spelt out. */
+/* Section 4 again, written differently: the characters of a token. */
 static bool
 keeps_name(struct pst_str name)
 {
@@ -191,7 +192,7 @@ get(struct json_object *value, const char *member)
     return found;
 }
 
-/* Several header lines as a server joins them. */
+/* Several header lines, joined as a server does it. */
 static char *
 join_lines(struct json_object *lines, struct pst_str *out)
 {
@@ -239,7 +240,7 @@ is_dropping_case(struct json_object *one)
     return drops;
 }
 
-/* The next pair of ours must be this one. */
+/* The next pair must be this one. */
 static void
 assert_next(const char *id, struct pst_str *rest, struct pst_str name,
             struct pst_str value)
@@ -320,7 +321,7 @@ emit(const struct pst_cookie *cookie, char *out, size_t size)
     return e;
 }
 
-/* What is refused is refused at start and when written, and says why. */
+/* What is refused is refused at start and when written, with a reason. */
 static enum pst_err
 assert_refused(const char *name, const struct pst_cookie *cookie)
 {
@@ -407,20 +408,22 @@ static const struct {
     {"__Host-Http- (R32)",
      {NAME("__Host-Http-s"), PATH("/"), .secure = true, .http_only = true},
      "__Host-Http-s=v; Path=/; HttpOnly; Secure"},
-    {"one underscore is no prefix", {NAME("_Host-s")}, "_Host-s=v"},
+    {"one underscore is not a prefix", {NAME("_Host-s")}, "_Host-s=v"},
     {"a prefix in the middle is none", {NAME("a__Host-s")}, "a__Host-s=v"},
     {"IPv4 address", {NV, DOMAIN("127.0.0.1")}, "s=v; Domain=127.0.0.1"},
     {"the last IPv4 address",
      {NV, DOMAIN("255.255.255.255")},
      "s=v; Domain=255.255.255.255"},
     {"hex digits and a letter more", {NV, DOMAIN("0x7g")}, "s=v; Domain=0x7g"},
-    {"first and last octet of a value and a path",
+    {"first and last byte of a value and a path",
      {VALUE("!~"), PATH("/!~")},
      "s=!~; Path=/!~"},
     {"a label of digits not last", {NV, DOMAIN("1.a")}, "s=v; Domain=1.a"},
     {"upper case", {NV, DOMAIN("A.Example")}, "s=v; Domain=A.Example"},
-    /* R43 asks for SameSite=None beside Partitioned; the design (section 4)
-     * asks for Secure only, and it wins. */
+    /*
+     * R43 asks for SameSite=None beside Partitioned. The design (section 4)
+     * asks for Secure only, and decides.
+     */
     {"Partitioned with Secure (R43)",
      {NV, .secure = true, .partitioned = true},
      "s=v; Secure; Partitioned"},
@@ -447,7 +450,7 @@ static const struct {
     {"CR in name (R58)", {NAME("a\rb")}},
     {"LF in name (R58)", {NAME("a\nb")}},
     {"NUL in name (R58)", {NAME("a\0b")}},
-    {"octet from 0x80 in name", {NAME("a\xC3\xA9")}},
+    {"byte from 0x80 in name", {NAME("a\xC3\xA9")}},
     {"CR in value (R36)", {VALUE("a\rb")}},
     {"LF in value (R36)", {VALUE("a\nb")}},
     {"NUL in value (R36)", {VALUE("a\0b")}},
@@ -459,7 +462,7 @@ static const struct {
     {"value in quotes (R36)", {VALUE("\"ab\"")}},
     {"backslash in value (R36)", {VALUE("a\\b")}},
     {"DEL in value (R36)", {VALUE("a\x7F")}},
-    {"octet from 0x80 in value (R36)", {VALUE("a\x80")}},
+    {"byte from 0x80 in value (R36)", {VALUE("a\x80")}},
     {"empty path", {NV, PATH("")}},
     {"relative path", {NV, PATH("a/b")}},
     {"CR in path (L31)", {NV, PATH("/a\rb")}},
@@ -468,7 +471,7 @@ static const struct {
     {"; in path (L31)", {NV, PATH("/a;b")}},
     {"space in path", {NV, PATH("/a b")}},
     {"DEL in path", {NV, PATH("/a\x7F")}},
-    {"octet from 0x80 in path", {NV, PATH("/\xC3\xA9")}},
+    {"byte from 0x80 in path", {NV, PATH("/\xC3\xA9")}},
     {"empty domain", {NV, DOMAIN("")}},
     {"CR in domain (L31)", {NV, DOMAIN("a\r.b")}},
     {"LF in domain (L31)", {NV, DOMAIN("a.b\n")}},
@@ -513,8 +516,8 @@ test_refusing(void **state)
 }
 
 /*
- * R30 to R32: every prefix, in four spellings, against every combination of
- * the attributes that matter; what each asks for is said again here.
+ * R30 to R32: every prefix, in four spellings, with every combination of the
+ * attributes that matter. The rules are written here a second time.
  */
 static void
 check_prefix(const char *name, int needs_http, int needs_host)
@@ -574,7 +577,9 @@ test_prefixes(void **state)
     assert_true(pst_str_is_absent(pst_cookie_prefix(PST_STR_NONE)));
 }
 
-/* R35: 4096 bytes of name and value, 1024 of an attribute, and one more. */
+/*
+ * R35: 4096 bytes of name and value, 1024 of an attribute, and one byte more.
+ */
 static void
 test_sizes(void **state)
 {
@@ -618,7 +623,7 @@ test_sizes(void **state)
         if (e)
             (void)assert_refused(rows[i].name, &cookie);
     }
-    /* Too large and wrong besides is wrong: no spilling would cure it. */
+    /* Too large and also invalid is invalid: no smaller size would help. */
     assert_int_equal(
         emit(&(struct pst_cookie){.name = T("__Host-s"), .value = {text, 4200}},
              line, sizeof(line)),
@@ -638,7 +643,7 @@ test_domain_length(void **state)
     assert_false(pst_cookie_is_domain(PST_STR_NONE));
 }
 
-/* A builder that is too small holds no part of a line that looks whole. */
+/* A buffer that is too small never returns a part of a line. */
 static void
 test_no_room(void **state)
 {
@@ -658,7 +663,7 @@ test_no_room(void **state)
     }
 }
 
-/* R42: what deletes a cookie repeats everything that names it. */
+/* R42: the line that deletes a cookie repeats its attributes. */
 static void
 test_clearing(void **state)
 {
@@ -700,13 +705,14 @@ test_clearing(void **state)
 }
 
 /*
- * set-cookie.json, topic by topic. Where suites disagree ours is the
- * stricter: only a case that nobody contests is decided by the file.
+ * set-cookie.json, by topic. Where test suites disagree we are the stricter, so
+ * the file decides only the cases on which all agree.
  */
 enum verdict {
-    AS_GIVEN, /* the case's own line or refusal */
+    AS_GIVEN, /* the expected line or refusal of the case */
     REFUSE,
-    VERBATIM, /* written as it came, whatever the case encodes it to */
+    VERBATIM, /* we write the value unchanged, whatever the case encodes it to
+               */
 };
 
 static const struct {
@@ -716,7 +722,7 @@ static const struct {
     {"", AS_GIVEN},
     {"domain-dot", REFUSE},
     {"bad-domain", REFUSE},
-    {"idna", REFUSE}, /* the configuration writes xn-- itself */
+    {"idna", REFUSE}, /* we expect xn-- names in the configuration */
     {"expires-before-1601", REFUSE},
     {"maxage-cap", REFUSE},
     {"none-needs-secure", REFUSE},
@@ -728,7 +734,7 @@ static const struct {
     {"bad-path", REFUSE},
     {"path-space", REFUSE},
     {"relative-path", REFUSE},
-    /* % is a cookie-octet; since we never decode, we never encode. */
+    /* % is a cookie-octet; we never decode, so we never encode. */
     {"percent", VERBATIM},
 };
 
@@ -741,7 +747,7 @@ text_of(struct json_object *value)
                             (size_t)json_object_get_string_len(value)};
 }
 
-/* False for a SameSite that our enum cannot even say. */
+/* False for a SameSite that our enum does not have. */
 static bool
 same_site_of(struct json_object *value, enum pst_same_site *out)
 {
@@ -757,7 +763,7 @@ same_site_of(struct json_object *value, enum pst_same_site *out)
     return false;
 }
 
-/* Each piece of a stands in b, attribute names and SameSite without case. */
+/* Is each piece of a in b, ignoring case in attribute names and SameSite? */
 static bool
 holds_pieces(struct pst_str a, struct pst_str b)
 {
@@ -864,7 +870,7 @@ check_writing_case(struct json_object *one)
     assert_true((output != NULL) != (get(one, "refuse") != NULL));
     if (!same_site_of(get(in, "sameSite"), &cookie.same_site)) {
         if (output)
-            fail_msg("%s: there is no way to ask for it", id);
+            fail_msg("%s: cannot be represented", id);
         return;
     }
     if (verdict == REFUSE || (verdict == AS_GIVEN && !output)) {
@@ -896,7 +902,7 @@ test_writing_vectors(void **state)
     json_object_put(root);
 }
 
-/* R37: name, Domain, Path and Partitioned tell one cookie from another. */
+/* R37: name, Domain, Path and Partitioned distinguish cookies. */
 static void
 test_is_same(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_crypto.c - the primitives give what their standards say (R71 to R73).
+ * test_crypto.c - the primitives compute what their standards say (R71 to R73).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,11 +22,11 @@
 #define NONCES 1000000
 #define EXPAND_MAX (255 * PST_HASH_LEN)
 
-/* How the system's generator behaves; it is called through the one below. */
+/* What the replaced getrandom() below does. */
 static enum { RANDOM_GOOD, RANDOM_HESITANT, RANDOM_BROKEN } random_mode;
 static unsigned random_calls;
 
-/* Stands before libc's own, so that a test can make it fail. */
+/* Replaces the function of the C library, so that a test can make it fail. */
 ssize_t
 getrandom(void *out, size_t len, unsigned flags)
 {
@@ -44,26 +44,26 @@ getrandom(void *out, size_t len, unsigned flags)
     return syscall(SYS_getrandom, out, len, flags);
 }
 
-/* Bytes of a hex string; every test frees them. */
-struct octets {
+/* The bytes of a hex string; every test frees them. */
+struct hex_bytes {
     uint8_t *storage;
     struct pst_bytes bytes;
 };
 
-static struct octets
+static struct hex_bytes
 hex(const char *digits)
 {
-    struct octets octets;
+    struct hex_bytes bytes;
 
-    octets.bytes = vectors_hex(digits, &octets.storage);
-    return octets;
+    bytes.bytes = vectors_hex(digits, &bytes.storage);
+    return bytes;
 }
 
 static void
-check_octets(const char *row, const uint8_t *got, struct pst_bytes want)
+check_bytes(const char *row, const uint8_t *got, struct pst_bytes want)
 {
     if (want.len > 0 && memcmp(got, want.ptr, want.len) != 0)
-        fail_msg("%s: other octets than the standard's", row);
+        fail_msg("%s: differs from the standard", row);
 }
 
 static void
@@ -75,10 +75,10 @@ check_err(const char *row, enum pst_err got, enum pst_err want)
 }
 
 static bool
-is_zero(const uint8_t *octets, size_t len)
+is_zero(const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (octets[i] != 0)
+        if (bytes[i] != 0)
             return false;
     return true;
 }
@@ -109,11 +109,11 @@ test_sha256(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct octets want = hex(rows[i].want);
+        struct hex_bytes want = hex(rows[i].want);
         uint8_t got[PST_HASH_LEN];
 
         pst_crypto_sha256(pst_str_bytes(pst_str_from(rows[i].in)), got);
-        check_octets(rows[i].in, got, want.bytes);
+        check_bytes(rows[i].in, got, want.bytes);
         free(want.storage);
     }
 }
@@ -121,7 +121,7 @@ test_sha256(void **state)
 static void
 test_hmac(void **state)
 {
-    /* RFC 4231 sections 4.2 to 4.8; 4.6 gives 128 bits only. */
+    /* RFC 4231 sections 4.2 to 4.8; section 4.6 has only 128 bits. */
     static const struct {
         const char *name;
         const char *key;
@@ -169,14 +169,14 @@ test_hmac(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct octets key = hex(rows[i].key);
-        struct octets data = hex(rows[i].data);
-        struct octets want = hex(rows[i].want);
+        struct hex_bytes key = hex(rows[i].key);
+        struct hex_bytes data = hex(rows[i].data);
+        struct hex_bytes want = hex(rows[i].want);
         uint8_t got[PST_HASH_LEN];
 
         check_err(rows[i].name, pst_crypto_hmac(key.bytes, data.bytes, got),
                   PST_OK);
-        check_octets(rows[i].name, got, want.bytes);
+        check_bytes(rows[i].name, got, want.bytes);
         free(key.storage);
         free(data.storage);
         free(want.storage);
@@ -199,15 +199,15 @@ test_hmac_wycheproof(void **state)
             json_object_array_get_idx(groups, g), "tests", &tests));
         for (size_t t = 0; t < json_object_array_length(tests); t++) {
             struct json_object *test = json_object_array_get_idx(tests, t);
-            struct octets key = hex(vectors_string(test, "key"));
-            struct octets data = hex(vectors_string(test, "msg"));
-            struct octets tag = hex(vectors_string(test, "tag"));
+            struct hex_bytes key = hex(vectors_string(test, "key"));
+            struct hex_bytes data = hex(vectors_string(test, "msg"));
+            struct hex_bytes tag = hex(vectors_string(test, "tag"));
             bool valid = strcmp(vectors_string(test, "result"), "valid") == 0;
             uint8_t got[PST_HASH_LEN];
 
             check_err("hmac", pst_crypto_hmac(key.bytes, data.bytes, got),
                       PST_OK);
-            /* Some tags are the first 128 bits. */
+            /* Some tags are only the first 128 bits. */
             assert_in_range(tag.bytes.len, 16, sizeof(got));
             if (valid != pst_crypto_equal(
                              tag.bytes, (struct pst_bytes){got, tag.bytes.len}))
@@ -262,23 +262,23 @@ test_hkdf(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct octets secret = hex(rows[i].secret);
-        struct octets salt = hex(rows[i].salt);
-        struct octets info = hex(rows[i].info);
-        struct octets prk = hex(rows[i].prk);
-        struct octets want = hex(rows[i].want);
+        struct hex_bytes secret = hex(rows[i].secret);
+        struct hex_bytes salt = hex(rows[i].salt);
+        struct hex_bytes info = hex(rows[i].info);
+        struct hex_bytes prk = hex(rows[i].prk);
+        struct hex_bytes want = hex(rows[i].want);
         uint8_t got_prk[PST_HASH_LEN];
         uint8_t got[128];
 
         check_err(rows[i].name,
                   pst_crypto_hkdf_extract(salt.bytes, secret.bytes, got_prk),
                   PST_OK);
-        check_octets(rows[i].name, got_prk, prk.bytes);
+        check_bytes(rows[i].name, got_prk, prk.bytes);
         check_err(
             rows[i].name,
             pst_crypto_hkdf_expand(got_prk, info.bytes, got, want.bytes.len),
             PST_OK);
-        check_octets(rows[i].name, got, want.bytes);
+        check_bytes(rows[i].name, got, want.bytes);
         free(secret.storage);
         free(salt.storage);
         free(info.storage);
@@ -312,10 +312,10 @@ static void
 hkdf_vector(struct json_object *test)
 {
     static uint8_t got[EXPAND_MAX];
-    struct octets secret = hex(vectors_string(test, "ikm"));
-    struct octets salt = hex(vectors_string(test, "salt"));
-    struct octets info = hex(vectors_string(test, "info"));
-    struct octets want = hex(vectors_string(test, "okm"));
+    struct hex_bytes secret = hex(vectors_string(test, "ikm"));
+    struct hex_bytes salt = hex(vectors_string(test, "salt"));
+    struct hex_bytes info = hex(vectors_string(test, "info"));
+    struct hex_bytes want = hex(vectors_string(test, "okm"));
     bool valid = strcmp(vectors_string(test, "result"), "valid") == 0;
     const char *name = vectors_string(test, "tcId");
     size_t size = (size_t)strtoul(vectors_string(test, "size"), NULL, 10);
@@ -327,7 +327,7 @@ hkdf_vector(struct json_object *test)
               valid ? PST_OK : PST_TOO_LARGE);
     if (valid) {
         assert_int_equal(size, want.bytes.len);
-        check_octets(name, got, want.bytes);
+        check_bytes(name, got, want.bytes);
     }
     free(secret.storage);
     free(salt.storage);
@@ -357,7 +357,7 @@ test_hkdf_wycheproof(void **state)
     assert_int_equal(run, 86);
 }
 
-/* One AES-256-GCM case, all in hex; invalid ones must not open. */
+/* One AES-256-GCM case, in hex; invalid ones must not open. */
 struct gcm_row {
     const char *name;
     const char *key;
@@ -372,12 +372,12 @@ struct gcm_row {
 static void
 check_gcm(const struct gcm_row *row)
 {
-    struct octets key = hex(row->key);
-    struct octets nonce = hex(row->nonce);
-    struct octets aad = hex(row->aad);
-    struct octets plain = hex(row->plain);
-    struct octets sealed = hex(row->sealed);
-    struct octets tag = hex(row->tag);
+    struct hex_bytes key = hex(row->key);
+    struct hex_bytes nonce = hex(row->nonce);
+    struct hex_bytes aad = hex(row->aad);
+    struct hex_bytes plain = hex(row->plain);
+    struct hex_bytes sealed = hex(row->sealed);
+    struct hex_bytes tag = hex(row->tag);
     uint8_t *out = malloc(plain.bytes.len + 1);
     uint8_t got_tag[PST_TAG_LEN];
     enum pst_err e;
@@ -389,12 +389,12 @@ check_gcm(const struct gcm_row *row)
                         tag.bytes, out);
     check_err(row->name, e, row->valid ? PST_OK : PST_FORGED);
     if (row->valid) {
-        check_octets(row->name, out, plain.bytes);
+        check_bytes(row->name, out, plain.bytes);
         e = pst_crypto_seal(key.storage, nonce.storage, aad.bytes, plain.bytes,
                             out, got_tag);
         check_err(row->name, e, PST_OK);
-        check_octets(row->name, out, sealed.bytes);
-        check_octets(row->name, got_tag, tag.bytes);
+        check_bytes(row->name, out, sealed.bytes);
+        check_bytes(row->name, got_tag, tag.bytes);
     } else if (!is_zero(out, sealed.bytes.len)) {
         fail_msg("%s: the plaintext is still there", row->name);
     }
@@ -417,8 +417,10 @@ check_gcm(const struct gcm_row *row)
 static void
 test_gcm(void **state)
 {
-    /* McGrew and Viega's GCM specification, cases 13 to 16; the last one
-     * with a tag of another message. */
+    /*
+     * McGrew and Viega's GCM specification, cases 13 to 16; the last one with
+     * the tag of another message.
+     */
     static const struct gcm_row rows[] = {
         {"case 13", ZERO_KEY, "000000000000000000000000", "", "", "",
          "530f8afbc74536b9a963b4f1c4cb738b", true},
@@ -495,7 +497,7 @@ test_gcm_wycheproof(void **state)
     assert_int_equal(run, 66);
 }
 
-/* A sealed message and everything it depends on, to be spoilt bit by bit. */
+/* A sealed message and all its inputs, to be changed bit by bit. */
 struct sealed {
     uint8_t key[PST_KEY_LEN];
     uint8_t nonce[PST_NONCE_LEN];
@@ -516,7 +518,7 @@ open_sealed(const struct sealed *it, uint8_t *out)
 static void
 test_every_bit_counts(void **state)
 {
-    static const uint8_t plain[21] = "twenty-one octets....";
+    static const uint8_t plain[21] = "twenty-one bytes.....";
     struct sealed good = {.key = {1}, .nonce = {2}, .aad = {3}};
     uint8_t out[sizeof(good.text)];
 
@@ -531,9 +533,9 @@ test_every_bit_counts(void **state)
     assert_memory_equal(out, plain, sizeof(plain));
     for (size_t bit = 0; bit < sizeof(good) * 8; bit++) {
         struct sealed bad = good;
-        uint8_t *octets = (uint8_t *)&bad;
+        uint8_t *bytes = (uint8_t *)&bad;
 
-        octets[bit / 8] = (uint8_t)(octets[bit / 8] ^ 1U << bit % 8);
+        bytes[bit / 8] = (uint8_t)(bytes[bit / 8] ^ 1U << bit % 8);
         memset(out, 0x55, sizeof(out));
         if (open_sealed(&bad, out) != PST_FORGED)
             fail_msg("bit %zu of the message may be changed", bit);
@@ -562,7 +564,7 @@ test_tag_lengths(void **state)
                                          (struct pst_bytes){tag, len}, out);
 
         if (e != (len == PST_TAG_LEN ? PST_OK : PST_FORGED))
-            fail_msg("a tag of %zu octets: %s", len, pst_err_code(e));
+            fail_msg("a tag of %zu bytes: %s", len, pst_err_code(e));
     }
 }
 
@@ -576,7 +578,7 @@ test_equal(void **state)
     } rows[] = {
         {"a", "a", true},
         {"secret", "secret", true},
-        {"", "", false}, /* nothing never equals nothing */
+        {"", "", false}, /* empty never equals empty */
         {NULL, NULL, false},
         {NULL, "", false},
         {"a", "", false},
@@ -603,7 +605,7 @@ compare_nonces(const void *a, const void *b)
     return memcmp(a, b, PST_NONCE_LEN);
 }
 
-/* L5: the nonces of a million seals are all different. */
+/* L5: the nonces of a million tokens are all different. */
 static void
 test_random_never_repeats(void **state)
 {
@@ -613,7 +615,7 @@ test_random_never_repeats(void **state)
     assert_non_null(nonces);
     for (size_t i = 0; i < NONCES; i++)
         if (pst_crypto_random(nonces[i], PST_NONCE_LEN) != PST_OK)
-            fail_msg("no random octets at nonce %zu", i);
+            fail_msg("no random bytes at nonce %zu", i);
     qsort(nonces, NONCES, PST_NONCE_LEN, compare_nonces);
     for (size_t i = 1; i < NONCES; i++)
         if (compare_nonces(nonces[i - 1], nonces[i]) == 0)
@@ -621,7 +623,7 @@ test_random_never_repeats(void **state)
     free(nonces);
 }
 
-/* A signal or a short answer is no failure; every byte is written. */
+/* After a signal or a short read it goes on: every byte is written. */
 static void
 test_random_hesitates(void **state)
 {
@@ -638,10 +640,10 @@ test_random_hesitates(void **state)
     for (size_t i = 1; i < sizeof(out); i++)
         differing += out[i] != out[i - 1];
     assert_in_range(differing, 40, sizeof(out));
-    assert_false(is_zero(out + 58, 5)); /* once in 2^40 runs this is wrong */
+    assert_false(is_zero(out + 58, 5)); /* fails by chance once in 2^40 runs */
 }
 
-/* R3: where the generator fails, that is an error and nothing else. */
+/* R3: a failing generator is an error. */
 static void
 test_random_fails(void **state)
 {
@@ -669,7 +671,7 @@ test_secure_memory(void **state)
             break;
         memset(pieces[count++], 0xAA, 1024);
     }
-    /* A ring takes about one of these; the pool is small and has an end. */
+    /* A keyring takes about one of these; the pool is small. */
     assert_in_range(count, 16, PST_COUNT(pieces) - 1);
     while (count > 0)
         pst_crypto_secure_free(pieces[--count]);
@@ -682,12 +684,12 @@ test_secure_memory(void **state)
 static void
 test_wipe(void **state)
 {
-    uint8_t octets[5] = {1, 2, 3, 4, 5};
+    uint8_t bytes[5] = {1, 2, 3, 4, 5};
 
     (void)state;
-    pst_crypto_wipe(octets, 4);
-    assert_true(is_zero(octets, 4));
-    assert_int_equal(octets[4], 5);
+    pst_crypto_wipe(bytes, 4);
+    assert_true(is_zero(bytes, 4));
+    assert_int_equal(bytes[4], 5);
     pst_crypto_wipe(NULL, 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_date.c - dates of the RFCs, of every day, and of no day at all (R39).
+ * test_date.c - dates of the RFCs, of every day, and invalid ones (R39).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +74,7 @@ test_out_of_years(void **state)
     }
 }
 
-/* About every fifth day of 9999 years, against the C library's calendar. */
+/* About every fifth day of 9999 years, compared with the C library. */
 static void
 test_against_libc(void **state)
 {
@@ -92,7 +92,7 @@ test_against_libc(void **state)
         pst_date_emit_http(&buf, when);
         assert_int_not_equal(
             strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm), 0);
-        if (tm.tm_year + 1900 >= 1000 && /* strftime does not fill up %Y */
+        if (tm.tm_year + 1900 >= 1000 && /* strftime() does not pad %Y */
             !pst_str_equal(pst_buf_str(&buf), pst_str_from(want)))
             fail_msg("%lld: not %s", (long long)when, want);
         pst_buf_init(&buf, storage, sizeof(storage));
@@ -118,7 +118,7 @@ test_parse(void **state)
         {"1990-12-31T23:59:60Z", 662687999},
         {"1990-12-31T15:59:60-08:00", 662687999},
         {"1937-01-01T12:00:27.87+00:20", -1041337173},
-        /* Ours. */
+        /* Our own rows. */
         {"1970-01-01T00:00:00Z", 0},
         {"1994-11-06t08:49:37z", 784111777},
         {"1970-01-01T00:00:00+00:00", 0},
@@ -212,7 +212,7 @@ test_parse_refuses(void **state)
     }
 }
 
-/* Cut short anywhere, or with one byte put in anywhere: no date. */
+/* Cut anywhere, or with one byte inserted anywhere, it is not a date. */
 static void
 test_parse_wants_all_of_it(void **state)
 {
@@ -226,7 +226,7 @@ test_parse_wants_all_of_it(void **state)
 
         if (at < whole.len &&
             pst_date_parse_rfc3339(pst_str_first(whole, at), &got) == PST_OK)
-            fail_msg("cut to %zu octets", at);
+            fail_msg("cut to %zu bytes", at);
         for (size_t i = 0; i < sizeof(more); i++) {
             char storage[32];
             struct pst_buf buf;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_error.c - each error has the name and status of design 2.9, and none of
- * the ways in which a token fails to open can be told from another.
+ * test_error.c - each error has its name and status (design 2.9), and all
+ * failures of a token look the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ test_contract(void **state)
         int found = 0;
 
         for (int e = 0; e < PST_ERR_COUNT; e++) {
-            /* Some servers take nothing but a 403 from authorize. */
+            /* Some web servers accept only 403 from an authorizer. */
             if (e == PST_STORE_FORBIDS ||
                 strcmp(pst_err_name((enum pst_err)e), rows[i].name) != 0)
                 continue;
@@ -42,18 +42,20 @@ test_contract(void **state)
             found++;
         }
         if (found == 0)
-            fail_msg("%s is no error's name", rows[i].name);
+            fail_msg("%s is not the name of an error", rows[i].name);
     }
 }
 
-/* Apollo's two answers to a hash are GraphQL answers (design 2.9). */
+/*
+ * The two answers of Apollo's protocol to a hash have status 200 (design 2.9).
+ */
 static bool
 is_answer(enum pst_err e)
 {
     return e == PST_PERSISTED_NOT_FOUND || e == PST_PERSISTED_NOT_SUPPORTED;
 }
 
-/* L26: only PST_OK is a success; everything else denies. */
+/* L26: only PST_OK is a success; all other codes refuse. */
 static void
 test_only_ok_succeeds(void **state)
 {
@@ -69,7 +71,7 @@ test_only_ok_succeeds(void **state)
     }
 }
 
-/* R73, R79: forged, expired and revoked look alike from outside. */
+/* R73, R79: forged, expired and revoked look the same to a client. */
 static void
 test_token_failures_look_alike(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_form.c - urlencoded bodies as browsers write them, and as nobody does.
+ * test_form.c - urlencoded bodies as browsers write them, and malformed ones.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* The pairs as one text: "name=value|name=value|". */
+/* The pairs as a text: "name=value|name=value|". */
 static void
 check(struct pst_arena *arena, struct pst_str in, const char *want)
 {
@@ -148,7 +148,7 @@ test_number_of_fields(void **state)
     assert_int_equal(form.count, 77);
 }
 
-/* A repeated field that we rely on is refused, be its values equal or not. */
+/* A repeated field that we rely on is refused, even with equal values. */
 static void
 test_get(void **state)
 {
@@ -196,7 +196,7 @@ test_every_allocation_fails(void **state)
             fail_msg("n %zu: %s", n, pst_err_code(e));
     }
     assert_int_equal(form.count, 3);
-    assert_int_equal(n, 4); /* two of two were made to fail */
+    assert_int_equal(n, 4); /* both allocations were made to fail */
 }
 
 static bool
@@ -241,7 +241,10 @@ has_pairs(struct json_object *pairs, const struct pst_form *form)
     return true;
 }
 
-/* One public case: its pairs, or refused where WHATWG mends (section 4). */
+/*
+ * One public case: its pairs, or refused where WHATWG would replace bytes
+ * (section 4).
+ */
 static void
 check_vector(struct pst_arena *arena, struct json_object *entry)
 {
@@ -255,7 +258,7 @@ check_vector(struct pst_arena *arena, struct json_object *entry)
     assert_true(json_object_object_get_ex(entry, "input", &input) &&
                 json_object_object_get_ex(entry, "pairs", &pairs));
     e = pst_form_parse(arena, vectors_latin1(input, &storage), &form);
-    free(storage); /* what was parsed must not point into the body */
+    free(storage); /* the result must not point into the body */
     if (e != (refused ? PST_MALFORMED : PST_OK) ||
         (!refused && !has_pairs(pairs, &form)))
         fail_msg("case %s: %s", vectors_string(entry, "id"), pst_err_code(e));

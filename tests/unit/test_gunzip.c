@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_gunzip.c - one gzip member is decoded, and what another reader could
- * take for more, or for something else, is not.
+ * test_gunzip.c - one gzip member is decoded; what another program could read
+ * differently is refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "codec/gunzip.h"
 
-/* A member that says "{}", in three parts. */
+/* A member that contains "{}", in three parts. */
 #define HEAD "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
 #define DATA "\xab\xae\x05\x00"
 #define CHECK "\x43\xbf\xa6\xa3\x02\x00\x00\x00"
@@ -76,7 +76,7 @@ test_rows(void **state)
             "\x1f\x8b\x07\x00\x00\x00\x00\x00\x00\x03" DATA CHECK,
             PST_MALFORMED, 100, ""),
         ROW("two members", MEMBER MEMBER, PST_MALFORMED, 100, ""),
-        ROW("an octet behind it", MEMBER "x", PST_MALFORMED, 100, ""),
+        ROW("a byte behind it", MEMBER "x", PST_MALFORMED, 100, ""),
         ROW("a NUL behind it", MEMBER "\0", PST_MALFORMED, 100, ""),
         ROW("a line end behind it", MEMBER "\n", PST_MALFORMED, 100, ""),
         ROW("before it", "\n" MEMBER, PST_MALFORMED, 100, ""),
@@ -106,7 +106,7 @@ test_rows(void **state)
     }
 }
 
-/* Wherever it is cut, it is no member. */
+/* A member that is cut anywhere is refused. */
 static void
 test_truncated(void **state)
 {
@@ -123,7 +123,7 @@ test_truncated(void **state)
     }
 }
 
-/* Zeros without end, as zlib itself packs them: a gibibyte in one mebibyte. */
+/* Endless zeros, as zlib packs them: a gibibyte in one mebibyte. */
 static void
 test_bomb(void **state)
 {
@@ -146,7 +146,7 @@ test_bomb(void **state)
     }
     len = sizeof(bomb) - stream.avail_out;
     assert_int_equal(deflateEnd(&stream), Z_DATA_ERROR); /* it has no end */
-    /* Behind a full flush, the same bytes mean the same again. */
+    /* After a full flush, the same bytes can be repeated. */
     block = len - 10;
     for (size_t i = 1; i < 64; i++, len += block)
         memcpy(bomb + len, bomb + 10, block);
@@ -155,14 +155,14 @@ test_bomb(void **state)
                                  PST_BUFFERED_BODY_MAX, &out),
                      PST_TOO_LARGE);
     pst_arena_reset(arena);
-    /* The limit is the caller's, and it was the limit that stopped it. */
+    /* The limit of the caller stops it. */
     assert_int_equal(gunzip_body(arena, (struct pst_str){(char *)bomb, len},
                                  64 * PST_BUFFERED_BODY_MAX, &out),
                      PST_TOO_LARGE);
     pst_arena_reset(arena);
 }
 
-/* What is longer than one piece comes out whole, up to the very limit. */
+/* A body of several pieces is complete, up to exactly the limit. */
 static void
 test_long(void **state)
 {
@@ -222,7 +222,7 @@ test_no_memory(void **state)
         pst_arena_reset(arena);
     }
     assert_int_equal(e, PST_OK);
-    assert_true(n > 4); /* zlib's own two, and the builder's */
+    assert_true(n > 4); /* two of zlib's, and those of the buffer */
 }
 
 int

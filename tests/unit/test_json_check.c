@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_json_check.c - what is JSON and what is not, names that stand twice
- * however they are written and however many there are, and limits.
+ * test_json_check.c - what is JSON and what is not, equal names in any spelling
+ * and in any number, and limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,7 +144,9 @@ test_rows(void **state)
     }
 }
 
-/* The one reader and the other, json-c's, agree on every cut of these texts. */
+/*
+ * pst_json_check() and pst_json_parse() agree on every prefix of these texts.
+ */
 static void
 test_agrees_with_parse(void **state)
 {
@@ -195,7 +197,7 @@ test_depth(void **state)
                         "the JSON is nested deeper than 256 levels");
 }
 
-/* Whatever stands open: a million brackets are no recursion. */
+/* A million open brackets cause no recursion. */
 static void
 test_many_open(void **state)
 {
@@ -226,7 +228,7 @@ cpu_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* 4 MiB of numbers take no memory at all (U34: any count that fits). */
+/* 4 MiB of numbers need no memory (U34: any number that fits). */
 static void
 test_many_values(void **state)
 {
@@ -254,7 +256,7 @@ test_many_values(void **state)
     assert_int_equal(pst_arena_used(arena), used);
 }
 
-/* An object of `count` members, each name made by `name`. */
+/* Make an object of `count` members with names made by `name`. */
 static struct pst_str
 many_members(size_t count, size_t (*name)(char *out, size_t i))
 {
@@ -280,7 +282,7 @@ plain_name(char *out, size_t i)
     return (size_t)snprintf(out, 20, "%zu", i);
 }
 
-/* All alike but for the last letters, and all of it in escapes. */
+/* Names that differ only in the last letters, written in escapes. */
 static size_t
 escaped_name(char *out, size_t i)
 {
@@ -295,10 +297,10 @@ escaped_name(char *out, size_t i)
 }
 
 /*
- * Names that an attacker has made to have one hash: FNV-1a takes an byte
- * into its state by xor and a multiplication, so two blocks that lead from
- * one state to the same one can be found, and put behind one another in every
- * order: n blocks, 2^n names.
+ * Names that an attacker has made to have the same hash. FNV-1a adds a byte to
+ * its state by xor and multiplication. So two blocks can be found that lead
+ * from one state to the same next state. With n such pairs in a row there are
+ * 2^n names with the same hash.
  */
 #define BLOCKS 16
 
@@ -323,7 +325,9 @@ block_text(char out[9], uint32_t number)
     }
 }
 
-/* Two blocks that lead from state to one state: by birthday, about 2^16. */
+/*
+ * Find two blocks that lead to the same state, by birthday in about 2^16 steps.
+ */
 static uint32_t
 find_collision(uint32_t state, char one[9], char other[9])
 {
@@ -374,7 +378,7 @@ check_many(const char *what, size_t count, size_t (*name)(char *out, size_t i))
     if (spent > 3)
         fail_msg("%s: %f s", what, spent);
 
-    /* And one of them twice, with nothing else changed. */
+    /* Then make one name a duplicate, and change nothing else. */
     last = memrchr(large, ',', text.len);
     last += 2;
     (void)name(last, 1);
@@ -399,8 +403,10 @@ test_many_names(void **state)
     check_many("of one hash", 30000, colliding_name);
 }
 
-/* The shortest names there are, each without a value so far: more in so few
- * bytes than a whole member takes. */
+/*
+ * The shortest names, each without a value yet: there are more of them in these
+ * bytes than whole members.
+ */
 static void
 test_names_without_values(void **state)
 {
@@ -418,7 +424,7 @@ test_names_without_values(void **state)
     }
 }
 
-/* One of many is written otherwise, wherever it stands among them. */
+/* One of many names is a duplicate spelled with an escape, at any place. */
 static void
 test_escaped_among_many(void **state)
 {
@@ -441,7 +447,7 @@ test_escaped_among_many(void **state)
     }
 }
 
-/* Nothing is left behind, wherever memory runs out. */
+/* Wherever memory runs out, nothing leaks. */
 static void
 test_no_memory(void **state)
 {
@@ -460,7 +466,7 @@ test_no_memory(void **state)
     assert_in_range(n, 4, 20);
 }
 
-/* Names of objects that are open at once lie on one stack. */
+/* The names of all open objects are on one stack. */
 static void
 test_nested_names(void **state)
 {

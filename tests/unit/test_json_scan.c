@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_json_scan.c - tokens of JSON, and what is left behind them.
+ * test_json_scan.c - the tokens of JSON, and strings decoded.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,7 +109,7 @@ test_string(void **state)
     }
 }
 
-/* Byte by byte, as pst_json_scan_string() once did it. */
+/* A byte by byte version of pst_json_scan_string(). */
 static bool
 scan_slowly(struct pst_str text, size_t *end)
 {
@@ -124,7 +124,10 @@ scan_slowly(struct pst_str text, size_t *end)
     return at < text.len;
 }
 
-/* What ends a string, or is no part of it, is seen wherever it stands. */
+/*
+ * A byte that ends a string, or that is not allowed in it, is found at any
+ * place.
+ */
 static void
 test_string_places(void **state)
 {
@@ -160,7 +163,7 @@ test_value(void **state)
 {
     static const struct {
         const char *in;
-        const char *want; /* what was passed; NULL: no end to it */
+        const char *want; /* what is skipped; NULL: it does not end */
     } rows[] = {
         {"1.5,2", "1.5"},
         {"null]", "null"},
@@ -240,61 +243,40 @@ test_lone(void **state)
     }
 }
 
+/* A whole string: decoded, with half of a surrogate pair, or refused. */
 static void
-test_steps(void **state)
+test_unescape_all(void **state)
 {
     static const struct {
-        const char *token;
-        const char *name;
-        bool want;
+        const char *raw;
+        const char *want; /* NULL: refused */
+        bool lone;
     } rows[] = {
-        {"", "", true},         {"a", "a", true},    {"a", "", false},
-        {"", "a", false},       {"a", "ab", false},  {"ab", "a", false},
-        {"~0", "~", true},      {"~1", "/", true},   {"~01", "~1", true},
-        {"~1~0x", "/~x", true}, {"~0", "~0", false}, {"~1", "~", false},
-        {"a", "A", false},      {"%41", "A", false},
+        {"", "", false},
+        {"plain", "plain", false},
+        {"a\\n\\u00e9b",
+         "a\n\xC3\xA9"
+         "b",
+         false},
+        {"x\\ud83dy", "x\xEF\xBF\xBDy", true},
+        {"ab\\q", NULL, false},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        if (pst_json_pointer_token_is(pst_str_from(rows[i].token),
-                                      pst_str_from(rows[i].name)) !=
-            rows[i].want)
-            fail_msg("%s is %s%s", rows[i].token, rows[i].want ? "not " : "",
-                     rows[i].name);
-    }
-    assert_true(pst_str_is_absent(pst_json_pointer_tokens(PST_STR(""))));
-    check_text("/", pst_json_pointer_tokens(PST_STR("/")), "");
-    assert_false(pst_str_is_absent(pst_json_pointer_tokens(PST_STR("/"))));
-    check_text("/a/b", pst_json_pointer_tokens(PST_STR("/a/b")), "a/b");
-}
+        char storage[32];
+        struct pst_buf buf;
+        bool lone = false;
 
-static void
-test_index(void **state)
-{
-    static const char *const refused[] = {"",
-                                          "-",
-                                          "00",
-                                          "01",
-                                          "+1",
-                                          "-1",
-                                          "1 ",
-                                          " 1",
-                                          "0x1",
-                                          "1.0",
-                                          "18446744073709551616"};
-    size_t index = 7;
-
-    (void)state;
-    for (size_t i = 0; i < PST_COUNT(refused); i++) {
-        if (pst_json_pointer_token_index(pst_str_from(refused[i]), &index) ||
-            index != 7)
-            fail_msg("\"%s\" is an index", refused[i]);
+        pst_buf_init(&buf, storage, sizeof(storage));
+        if (pst_json_unescape_all(&buf, pst_str_from(rows[i].raw), &lone) !=
+            (rows[i].want != NULL))
+            fail_msg("%s: is %srefused", rows[i].raw,
+                     rows[i].want ? "" : "not ");
+        if (rows[i].want)
+            check_text(rows[i].raw, pst_buf_str(&buf), rows[i].want);
+        assert_int_equal(lone, rows[i].lone);
     }
-    assert_true(pst_json_pointer_token_index(PST_STR("0"), &index));
-    assert_int_equal(index, 0);
-    assert_true(pst_json_pointer_token_index(PST_STR("120"), &index));
-    assert_int_equal(index, 120);
 }
 
 int
@@ -304,7 +286,7 @@ main(void)
         cmocka_unit_test(test_number),        cmocka_unit_test(test_string),
         cmocka_unit_test(test_string_places), cmocka_unit_test(test_value),
         cmocka_unit_test(test_unescape),      cmocka_unit_test(test_lone),
-        cmocka_unit_test(test_steps),         cmocka_unit_test(test_index),
+        cmocka_unit_test(test_unescape_all),
     };
 
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

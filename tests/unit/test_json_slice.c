@@ -231,7 +231,7 @@ test_strings(void **state)
                      PST_NO_MEMORY);
 }
 
-/* Whatever is not JSON is not read beyond its end. */
+/* A text that is not JSON is not read beyond its end. */
 static void
 test_not_checked(void **state)
 {

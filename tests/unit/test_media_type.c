@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_media_type.c - what is a media type, and its parameters.
+ * test_media_type.c - media types and their parameters, valid and malformed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +88,7 @@ test_many_parameters(void **state)
     }
 }
 
-/* What does not follow the grammar is told from the end. */
+/* After the last parameter, *rest says whether the grammar was followed. */
 static void
 test_next(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_message.c - what may be sent to the backend, and which heads of an
- * answer are believed.
+ * test_message.c - what may be sent to the backend, and which heads of a
+ * response are accepted.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,7 @@ test_may_send(void **state)
     }
 }
 
-/* What a walk over the head found: "status|name=value|...". */
+/* What a walk over the headers found: "status|name=value|...". */
 struct found {
     char text[512];
     size_t len;
@@ -144,7 +144,7 @@ note(void *context, struct pst_str name, struct pst_str value)
     return PST_OK;
 }
 
-/* Feed a head line by line, as curl does. */
+/* Read a head line by line, as curl delivers it. */
 static enum pst_err
 feed(struct message_head *head, struct pst_str text)
 {
@@ -166,7 +166,7 @@ test_head(void **state)
     static const struct {
         const char *name;
         const char *in;
-        const char *want; /* NULL: broken */
+        const char *want; /* NULL: refused */
     } rows[] = {
         {"bare", "HTTP/1.1 200 OK\r\n\r\n", "200"},
         {"no reason", "HTTP/1.1 200\r\n\r\n", "200"},
@@ -203,7 +203,7 @@ test_head(void **state)
         {"no name", "HTTP/1.1 200 OK\r\n: b\r\n\r\n", NULL},
         {"blank before colon", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", NULL},
         {"CR inside", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", NULL},
-        {"control octet", "HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n", NULL},
+        {"control byte", "HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n", NULL},
         {"status 600", "HTTP/1.1 600 x\r\n\r\n", NULL},
         {"status 099", "HTTP/1.1 099 x\r\n\r\n", NULL},
         {"status 20", "HTTP/1.1 20 x\r\n\r\n", NULL},
@@ -272,7 +272,7 @@ test_walk_stops(void **state)
     assert_int_equal(calls, 1);
 }
 
-/* R59: one long line, many lines, or many interim heads: all have an end. */
+/* R59: one long line, many lines, or many interim heads: all are limited. */
 static void
 test_head_limit(void **state)
 {

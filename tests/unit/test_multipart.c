@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_multipart.c - a request with files that all backends read alike, or a
- * refusal (RFC 7578, RFC 2046 5.1), however the body is cut into pieces.
+ * test_multipart.c - a request with files is accepted only if all programs read
+ * it alike, into whatever pieces the body is split (RFC 7578, RFC 2046 5.1).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,18 +23,19 @@
 #define FILE "; filename=\"a.png\""
 #define A_FILE NAMED("\"0\"" FILE)
 #define END "--xx--" NL
-/* A file with these lines more; all else is good. */
+/* A part with these header lines; everything else is valid. */
 #define LINES(lines) \
     FIRST HEADED("Content-Disposition: form-data; name=\"0\"" FILE NL lines) END
 
 #define PASS PST_OK
 #define STOP PST_MALFORMED
 
-/* A body that is looked at while it passes, its first part found. */
+/* A body that is parsed while it streams through. */
 static struct watched {
     struct pst_multipart reader;
-    size_t again;               /* bytes to come that were seen already */
-    size_t first_at, first_end; /* of the first part's content, in the body */
+    size_t again; /* bytes to come that were parsed already */
+    size_t first_at,
+        first_end; /* where the content of the first part is in the body */
 } watch;
 
 static enum pst_err
@@ -99,7 +100,7 @@ piece_of(struct pst_str body, size_t at, size_t len)
     return pst_str_first(pst_str_skip(body, at), len);
 }
 
-/* Bytes that pass, `step` at a time. */
+/* Pass on the body, `step` bytes at a time. */
 static size_t
 pass(struct pst_str body, size_t step)
 {
@@ -116,7 +117,7 @@ begin(void)
     assert_int_equal(watch_init(&watch, PST_STR(TYPE)), PST_OK);
 }
 
-/* It is one byte that is refused, with all of the piece that it is in. */
+/* A byte that is refused refuses the whole piece that it is in. */
 static size_t
 check_pieces(const char *name, struct pst_str body, enum pst_err want)
 {
@@ -136,7 +137,7 @@ check_pieces(const char *name, struct pst_str body, enum pst_err want)
     return good;
 }
 
-/* However much of it was held and looked at beforehand. */
+/* However much of the body was buffered and parsed before. */
 static void
 check_heads(const char *name, struct pst_str body, size_t good)
 {
@@ -219,7 +220,7 @@ static const struct row {
               "--x\r\n--x\r\n--\n--\r\n\r\n-x-xx-\r-\n----x--x-" NL END,
         PASS),
 
-    /* How its lines look. */
+    /* The form of its header lines. */
     ROW("no colon", LINES("Content-Type" NL), STOP),
     ROW("a folded line", LINES("Content-Type:" NL " a/b" NL), STOP),
     ROW("folded before the name",
@@ -288,7 +289,7 @@ static const struct row {
     ROW("an encoding", HEADED(FORM "Content-Transfer-Encoding: base64" NL) END,
         STOP),
 
-    /* A second one: which of two counts is each reader's own. */
+    /* A second "operations": programs differ in which one they use. */
     ROW("a second one", FIRST FIRST, STOP),
     ROW("a third one", FIRST NAMED("\"map\"") FIRST, STOP),
     ROW("as a file", FIRST NAMED("\"operations\"" FILE), STOP),
@@ -366,7 +367,7 @@ static const struct row {
     ROW("another parameter of a file", FIRST NAMED("\"0\"" FILE "; size=1"),
         STOP),
 
-    /* As undici, curl, Dart and .NET write it, but for the boundary. */
+    /* As undici, curl, Dart and .NET write it, with another boundary. */
     ROW("undici",
         "--xx\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{}"
         "\r\n--xx\r\nContent-Disposition: form-data; name=\"0\"; filename=\""
@@ -404,7 +405,7 @@ test_rows(void **state)
                     check_pieces(rows[i].name, rows[i].body, rows[i].e));
 }
 
-/* Nothing of the second part's name may go on when it is refused. */
+/* When a second part is refused, no byte of its name has been passed on. */
 static void
 test_where_it_stops(void **state)
 {
@@ -417,7 +418,7 @@ test_where_it_stops(void **state)
         sizeof(before) - 1);
 }
 
-/* What the first part holds, or that it is not all there. */
+/* The content of the first part, or that it is not complete. */
 static void
 test_first(void **state)
 {
@@ -489,7 +490,7 @@ test_types(void **state)
     }
 }
 
-/* A boundary is at most 70 characters long. */
+/* A boundary has at most 70 characters. */
 static void
 test_long_boundary(void **state)
 {
@@ -510,14 +511,16 @@ test_long_boundary(void **state)
                      PST_MALFORMED);
 }
 
-/* A boundary that begins anew within itself, as curl's does, is found where
- * a reader that looks at every byte finds it. */
+/*
+ * A boundary that contains its own beginning, as curl's does, is found where a
+ * byte by byte search finds it.
+ */
 static void
 test_boundaries_in_themselves(void **state)
 {
     static const char *const boundaries[] = {
         "-", "--", "---a", "a-a-", "--a--a", "-a-", "a--a", "--a-a--a-b"};
-    static const char octets[] = "-a-b\r\n";
+    static const char bytes[] = "-a-b\r\n";
     unsigned seed = 1;
 
     (void)state;
@@ -533,7 +536,7 @@ test_boundaries_in_themselves(void **state)
         snprintf(head, sizeof(head), "%s" NL FORM NL, delimiter);
         for (size_t j = 0; j < sizeof(body) - 1; j++) {
             seed = seed * 1103515245 + 12345;
-            body[j] = octets[(seed >> 16) % (sizeof(octets) - 1)];
+            body[j] = bytes[(seed >> 16) % (sizeof(bytes) - 1)];
         }
         is_there = strstr(body, delimiter) != NULL;
         assert_int_equal(watch_init(&watch, pst_str_from(type)), PST_OK);
@@ -546,7 +549,7 @@ test_boundaries_in_themselves(void **state)
     }
 }
 
-/* What a reader comes upon, as text: "(name|filename|type)content…." */
+/* The events as text: "(name|filename|type)content…." */
 static enum pst_err
 read_events(struct pst_str body, size_t step, char *out, size_t size)
 {
@@ -588,7 +591,7 @@ read_events(struct pst_str body, size_t step, char *out, size_t size)
     return PST_OK;
 }
 
-/* However the body is cut, the same comes of it. */
+/* The events do not depend on how the body is split. */
 static void
 test_events(void **state)
 {
@@ -631,7 +634,7 @@ test_events(void **state)
     }
 }
 
-/* A part's lines are at most so long, together; the next one's anew. */
+/* The header lines of one part are limited; the next part begins anew. */
 static void
 test_long_heads(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_multipart_part.c - what is kept of a part's header lines; what is
+ * test_multipart_part.c - the fields that are parsed from header lines. What is
  * refused is in test_multipart.c, as whole bodies.
  */
 #include <setjmp.h>
@@ -73,7 +73,7 @@ test_lines(void **state)
     }
 }
 
-/* One line of a kind, even where the first said nothing. */
+/* A header may be there once, even if its value is empty. */
 static void
 test_twice(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_name_fold.c - which names are one account to the throttle, and which are
- * two. What a database takes for one: tests/e2e/test_fold_mariadb.py.
+ * test_name_fold.c - which names have the same key, and which do not. What
+ * databases compare as equal is in tests/e2e/test_fold_mariadb.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ key_of(struct pst_str name, char out[static PST_NAME_FOLD_MAX])
         row, {name, sizeof(name) - 1}, {key, sizeof(key) - 1}, \
     }
 
-/* The key itself: small letters, accents gone. L58 */
+/* The key: lower case, without accents. L58 */
 static void
 test_keys(void **state)
 {
@@ -120,7 +120,7 @@ test_keys(void **state)
     }
 }
 
-/* A syllable, and the letters it is made of. */
+/* A Hangul syllable, and the letters that it consists of. */
 static void
 test_hangul(void **state)
 {
@@ -168,7 +168,9 @@ test_other_names_have_other_keys(void **state)
             fail_msg("%s is %s", pairs[i][0], pairs[i][1]);
 }
 
-/* A byte that is no UTF-8 may be anything to a backend. */
+/*
+ * Bytes that are not UTF-8 are refused: backends read them in different ways.
+ */
 static void
 test_not_utf8(void **state)
 {
@@ -186,7 +188,9 @@ test_not_utf8(void **state)
     assert_int_equal(len, 77);
 }
 
-/* Names that begin alike share a key, cut at a character. */
+/*
+ * Long names with the same beginning share a key, which is cut at a character.
+ */
 static void
 test_long_names(void **state)
 {
@@ -203,7 +207,7 @@ test_long_names(void **state)
     memcpy(name + sizeof(name) - 3, "abc", 3);
     assert_true(pst_str_equal(
         key, key_of((struct pst_str){name, sizeof(name)}, other)));
-    /* What cannot be seen takes no room. */
+    /* Characters that are left out need no room in the key. */
     for (size_t i = 0; i < sizeof(name); i += 3)
         memcpy(name + i, "\xE2\x80\x8B", 3);
     memcpy(name + sizeof(name) - 3, "bob", 3);
@@ -211,7 +215,7 @@ test_long_names(void **state)
     assert_true(pst_str_equal(key, PST_STR("bob")));
 }
 
-/* Every character, alone: a key of few bytes, which folds to itself. */
+/* Each character by itself has a short key, which folds to itself. */
 static void
 test_every_character(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_origin.c - which site may change something: every combination of what
- * a request can say about itself, against design 2.7 and section 4.
+ * test_origin.c - which origin may change something: every combination of what
+ * a request can say about itself (design 2.7 and section 4).
  */
 #include "http/origin.h"
 
@@ -15,7 +15,7 @@
 
 #define OWN "https://shop.example"
 
-/* What kind of thing a header's value is; NONE: the header is not there. */
+/* The kinds of values of a header. NONE: there is no such header. */
 enum kind { NONE, OURS, LISTED, FOREIGN, OPAQUE, NAVIGATED };
 
 struct sample {
@@ -23,7 +23,7 @@ struct sample {
     enum kind kind;
 };
 
-/* OURS here means that the value alone would let the request in. */
+/* OURS: this value alone would allow the request. */
 static const struct sample sites[] = {
     {NULL, NONE},
     {"same-origin", OURS},
@@ -83,7 +83,8 @@ static const struct sample referers[] = {
     {OWN "@evil.example/", FOREIGN},
     {OWN "\\evil.example/", FOREIGN},
     {"http://shop.example/", FOREIGN},
-    {"https://app.example/", FOREIGN}, /* listed, but it says no Origin */
+    {"https://app.example/",
+     FOREIGN}, /* listed, but it is not a serialized origin */
     {"HTTPS://SHOP.EXAMPLE/", FOREIGN},
     {"https://shop.exampl", FOREIGN},
     {"/cart", FOREIGN},
@@ -97,7 +98,7 @@ static const struct pst_str listed[] = {
     {"http://localhost:5173", 21},
     {"capacitor://localhost", 21},
     {"app://-", 7},
-    {"null", 4}, /* a mistake that must not open the door to every sandbox */
+    {"null", 4}, /* a mistake that must not allow every sandboxed frame */
 };
 
 static const struct pst_origin_rules rules = {
@@ -109,7 +110,7 @@ static const struct pst_origin_rules rules = {
 /* The other facts, as bits. */
 enum { SAFE = 1, BEARER = 2, FORM = 4, PREFLIGHTED = 8, BITS = 16 };
 
-/* The rule again, as a matrix of who is believed in which order. */
+/* The rule again, as a matrix. */
 static bool
 may(enum kind site, enum kind origin, enum kind referer, unsigned bits)
 {
@@ -171,7 +172,7 @@ test_every_combination(void **state)
                                 PST_COUNT(referers));
 }
 
-/* A few sentences of the design, spelt out, so that the matrix is checked. */
+/* Some sentences of the design, to check the matrix itself. */
 static void
 test_sentences(void **state)
 {
@@ -227,7 +228,7 @@ test_sentences(void **state)
     }
 }
 
-/* Not knowing who we are must not make everyone be us. */
+/* With an unknown own origin, no origin equals it. */
 static void
 test_own_unknown(void **state)
 {
@@ -446,7 +447,7 @@ test_apps(void **state)
             fail_msg("\"%s\" is an app's", apps[i]);
     for (size_t i = 0; i < PST_COUNT(no_apps); i++)
         if (pst_origin_is_app(pst_str_from(no_apps[i])))
-            fail_msg("\"%s\" is no app's", no_apps[i]);
+            fail_msg("\"%s\" is not an app's", no_apps[i]);
     assert_false(pst_origin_is_app(PST_STR_NONE));
     assert_false(pst_origin_is_app(PST_STR("app://a\0b")));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_percent.c - percent-encoding, read once and written for any query.
+ * test_percent.c - percent-decoding, and percent-encoding for queries.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static const struct {
     {"one digit", {"%4", 2}, {"%4", 2}, {"%4", 2}},
     {"no digits", {"%zz", 3}, {"%zz", 3}, {"%zz", 3}},
     {"second no digit", {"%4g", 3}, {"%4g", 3}, {"%4g", 3}},
-    {"sign is no digit", {"%-1", 3}, {"%-1", 3}, {"%-1", 3}},
+    {"a sign is not a digit", {"%-1", 3}, {"%-1", 3}, {"%-1", 3}},
     {"percent before good", {"%%41", 4}, {"%A", 2}, {"%A", 2}},
     {"bad, then good", {"%4%41", 5}, {"%4A", 3}, {"%4A", 3}},
     {"plus in a bad one", {"%+1", 3}, {"%+1", 3}, {"% 1", 3}},
@@ -57,15 +57,15 @@ test_decode(void **state)
     }
 }
 
-/* RFC 3986 2.3: 66 bytes stand for themselves, 190 do not. */
+/* RFC 3986 2.3: 66 bytes are not encoded, 190 are. */
 static void
-test_encode_every_octet(void **state)
+test_encode_every_byte(void **state)
 {
     size_t themselves = 0;
 
     (void)state;
-    for (int octet = 0; octet < 256; octet++) {
-        char c = (char)octet;
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte;
         char storage[8];
         char back[8];
         char want[4];
@@ -82,9 +82,9 @@ test_encode_every_octet(void **state)
                         pst_str_index(PST_STR("-._~"), c) < 4);
             continue;
         }
-        assert_int_equal(snprintf(want, sizeof(want), "%%%02X", octet), 3);
+        assert_int_equal(snprintf(want, sizeof(want), "%%%02X", byte), 3);
         if (!pst_str_equal(got, pst_str_from(want)))
-            fail_msg("octet 0x%02X", (unsigned)octet);
+            fail_msg("byte 0x%02X", (unsigned)byte);
         pst_buf_init(&buf, back, sizeof(back));
         pst_percent_decode(&buf, got, true);
         assert_true(pst_str_equal(pst_buf_str(&buf), (struct pst_str){&c, 1}));
@@ -128,7 +128,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_encode_every_octet),
+        cmocka_unit_test(test_encode_every_byte),
         cmocka_unit_test(test_encode),
         cmocka_unit_test(test_no_room),
     };

@@ -59,7 +59,7 @@ test_refused(void **state)
         {SETTING(.cookie_path = long_text), "path"},
         {SETTING(.same_site = "lax"), "same_site"},
         {SETTING(.same_site = "None", .flags = PST_SETTING_INSECURE),
-         "SameSite=None needs Secure"},
+         "SameSite=None must have Secure"},
         {SETTING(.flags = PST_SETTING_PARTITIONED), "Partitioned needs"},
         {SETTING(.flags = 16), "flags"},
         {SETTING(.reserved = 1), "reserved"},

@@ -86,7 +86,7 @@ test_local(void **state)
 }
 
 static const char *const not_local[] = {
-    /* Not a path at all. */
+    /* Not a path. */
     NULL,
     "",
     "a",
@@ -125,7 +125,7 @@ static const char *const not_local[] = {
     "/\v/evil.example",
     "//?",
     "//#",
-    /* The same to those who decode first. */
+    /* The same for programs that decode first. */
     "/%2fevil.example",
     "/%2Fevil.example",
     "/%2f%2fevil.example",
@@ -138,7 +138,7 @@ static const char *const not_local[] = {
     "/%7f",
     "/a%5cb",
     "/a%5c",
-    /* Dot segments: what follows may become an authority. */
+    /* Dot segments: what follows them may become an authority. */
     "/.",
     "/..",
     "/./",
@@ -166,7 +166,7 @@ static const char *const not_local[] = {
     "/..?a",
     "/..#a",
     "/.?a",
-    /* Empty segments that mean nothing, or look like a scheme's. */
+    /* Empty segments that are harmless, and ones that look like a scheme's. */
     "/a//",
     "/a///b",
     "/a/b////c",
@@ -179,7 +179,7 @@ static const char *const not_local[] = {
     "/https:%2f/evil.example",
     "/a:b://c",
     "/://x",
-    /* Bytes that no URL holds. */
+    /* Bytes that a URL may not have. */
     "/a b",
     "/a\tb",
     "/a\rb",
@@ -208,7 +208,7 @@ static const char *const not_local[] = {
     "/a%4g/b",
     "/%%34",
     "/%u0041",
-    /* After the path, too, what a header must not hold. */
+    /* After the path, too, what a header may not have is refused. */
     "/a?b c",
     "/a?b\tc",
     "/a?b\r\nc",
@@ -241,27 +241,27 @@ test_not_local(void **state)
     check("NUL in a query", PST_STR("/a?b\0c"), false);
 }
 
-/* Every byte, in each part of a target and as "%XX" in its path. */
+/* Each byte, in each part of a target, and as "%XX" in its path. */
 static void
-test_every_octet(void **state)
+test_every_byte(void **state)
 {
     (void)state;
-    for (int octet = 0; octet < 256; octet++) {
+    for (int byte = 0; byte < 256; byte++) {
         char path[] = "/ab?c";
         char query[] = "/a?bc";
         char coded[] = "/a%..b";
-        bool url = octet > 0x20 && octet < 0x7F && octet != '\\' &&
-                   octet != '<' && octet != '>' && octet != '"' && octet != '%';
-        bool hidden = octet >= 0x20 && octet != 0x7F && octet != '\\';
+        bool url = byte > 0x20 && byte < 0x7F && byte != '\\' && byte != '<' &&
+                   byte != '>' && byte != '"' && byte != '%';
+        bool hidden = byte >= 0x20 && byte != 0x7F && byte != '\\';
 
-        path[2] = (char)octet;
-        query[4] = (char)octet;
-        coded[3] = pst_hex_digit((unsigned)octet >> 4);
-        coded[4] = pst_hex_digit((unsigned)octet);
+        path[2] = (char)byte;
+        query[4] = (char)byte;
+        coded[3] = pst_hex_digit((unsigned)byte >> 4);
+        coded[4] = pst_hex_digit((unsigned)byte);
         if (pst_redirect_is_local((struct pst_str){path, 5}) != url ||
             pst_redirect_is_local((struct pst_str){query, 5}) != url ||
             pst_redirect_is_local((struct pst_str){coded, 6}) != hidden)
-            fail_msg("octet 0x%02X", (unsigned)octet);
+            fail_msg("byte 0x%02X", (unsigned)byte);
     }
 }
 
@@ -282,11 +282,11 @@ test_length(void **state)
 }
 
 /*
- * Listed as "deny" because they must not lead away, and they do not: what
- * looks like an address is only data after "?" or inside one segment, and
- * what looks like CR and LF is four or six encoded bytes, written as such.
- * To refuse them would refuse honest targets of the same shape that the same
- * file wants honoured ("/app?u=https://ok.example/", "/%C3%BC", "/@user").
+ * Listed as "deny" because they must not lead to another site, and they do not:
+ * what looks like an address is only data after "?" or inside one segment, and
+ * what looks like CR and LF is four or six encoded bytes, which are written so.
+ * Refusing them would refuse valid targets of the same form that the file wants
+ * allowed ("/app?u=https://ok.example/", "/%C3%BC", "/@user").
  */
 static bool
 stays_here(const char *id)
@@ -332,7 +332,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local),          cmocka_unit_test(test_not_local),
-        cmocka_unit_test(test_every_octet),    cmocka_unit_test(test_length),
+        cmocka_unit_test(test_every_byte),     cmocka_unit_test(test_length),
         cmocka_unit_test(test_public_vectors),
     };
 

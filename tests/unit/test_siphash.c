@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_siphash.c - the reference's vectors for one and three rounds: key
- * 00 01 … 0f, data 00 01 … of 0 to 63 bytes (github.com/veorq/SipHash; the
- * same as OpenSSL's SipHash MAC with c-rounds 1 and d-rounds 3).
+ * test_siphash.c - the vectors of the reference for one and three rounds: key
+ * 00 01 … 0f, data 00 01 … of 0 to 63 bytes (github.com/veorq/SipHash; the same
+ * as OpenSSL's SipHash MAC with c-rounds 1 and d-rounds 3).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ test_vectors(void **state)
     }
 }
 
-/* Another key, another hash; and it does not matter where the data lies. */
+/* Another key gives another hash; the alignment of the data does not matter. */
 static void
 test_key_and_alignment(void **state)
 {
@@ -80,7 +80,7 @@ test_key_and_alignment(void **state)
     assert_true(want != pst_siphash(&other, pst_str_bytes(text)));
 }
 
-/* Nothing at all is no pointer to follow. */
+/* Empty data may have a NULL pointer. */
 static void
 test_empty(void **state)
 {

@@ -58,7 +58,7 @@ test_zeroed_and_aligned(void **state)
             assert_int_equal(objects[i][k], i + 1);
 }
 
-/* More than the arena has, and none of it taken from there. */
+/* More objects than fit in the arena, and none of them takes its memory. */
 static void
 test_is_off_the_arena(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_sort.c - numbers in every order come out in one.
+ * test_sort.c - numbers in any order are sorted.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_str.c - what a slice answers, at its edges above all.
+ * test_str.c - string views: comparing, splitting, classifying, parsing.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ test_from(void **state)
     assert_false(pst_str_is_absent(PST_STR("")));
 }
 
-/* In each row: a against b as equal, without case, as prefix, as suffix. */
+/* In each row: is b equal to a, ignoring case, a prefix, a suffix? */
 static const struct {
     const char *name;
     struct pst_str a;
@@ -68,7 +68,7 @@ static const struct {
     {"text in absent", {NULL, 0}, {"a", 1}, 0, 0, 0, 0, 0, 0},
     {"absent and empty", {NULL, 0}, {"", 0}, 1, 1, 1, 1, 1, 1},
     {"after a NUL", {"a\0b", 3}, {"a\0c", 3}, 0, 0, 0, 0, 0, 0},
-    {"only its own octets", {"abX", 2}, {"abY", 2}, 1, 1, 1, 1, 1, 1},
+    {"only its own bytes", {"abX", 2}, {"abY", 2}, 1, 1, 1, 1, 1, 1},
 };
 
 static void
@@ -140,7 +140,7 @@ test_trim(void **state)
         check_text(rows[i].name, pst_str_trim(rows[i].in), rows[i].want);
 }
 
-/* The pieces that cut() and token() take, each shown in brackets. */
+/* The pieces of split() and the tokens of next_token(), each in brackets. */
 static void
 test_cut_and_word(void **state)
 {
@@ -182,7 +182,7 @@ test_cut_and_word(void **state)
     }
 }
 
-/* A NUL ends the list of separators, and is none itself. */
+/* A NUL ends the list of separators, and is not a separator. */
 static void
 test_word_keeps_nul(void **state)
 {
@@ -195,25 +195,25 @@ test_word_keeps_nul(void **state)
     check_text("rest", rest, PST_STR(" c"));
 }
 
-/* Every byte by itself, against the two grammars written out. */
+/* Each byte by itself, compared with the two grammars written here. */
 static void
-test_octet_classes(void **state)
+test_byte_classes(void **state)
 {
     (void)state;
-    for (int octet = 0; octet < 256; octet++) {
-        char c = (char)octet;
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte;
         struct pst_str one = {&c, 1};
         bool alpha =
-            (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z');
-        bool digit = octet >= '0' && octet <= '9';
-        bool mark = octet > 0x20 && octet < 0x7F && !alpha && !digit &&
+            (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+        bool digit = byte >= '0' && byte <= '9';
+        bool mark = byte > 0x20 && byte < 0x7F && !alpha && !digit &&
                     pst_str_index(PST_STR("\"(),/:;<=>?@[\\]{}"), c) == 17;
-        bool value = octet == '\t' || (octet >= 0x20 && octet != 0x7F);
+        bool value = byte == '\t' || (byte >= 0x20 && byte != 0x7F);
 
         if (pst_str_is_token(one) != (alpha || digit || mark) ||
             pst_str_is_field_value(one) != value || pst_is_alpha(c) != alpha ||
             pst_is_digit(c) != digit)
-            fail_msg("octet 0x%02X", (unsigned)octet);
+            fail_msg("byte 0x%02X", (unsigned)byte);
     }
     assert_false(pst_str_is_token(PST_STR("")));
     assert_false(pst_str_is_token(PST_STR_NONE));
@@ -338,15 +338,15 @@ static void
 test_digits_and_letters(void **state)
 {
     (void)state;
-    for (int octet = 0; octet < 256; octet++) {
-        char c = (char)octet;
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte;
         size_t low = pst_str_index(PST_STR("0123456789abcdef"), c);
         size_t high = pst_str_index(PST_STR("0123456789ABCDEF"), c);
         int want = low < 16 ? (int)low : high < 16 ? (int)high : -1;
-        int lower = octet >= 'A' && octet <= 'Z' ? octet + 32 : octet;
+        int lower = byte >= 'A' && byte <= 'Z' ? byte + 32 : byte;
 
         if (pst_hex_value(c) != want || pst_lower(c) != (char)lower)
-            fail_msg("octet 0x%02X", (unsigned)octet);
+            fail_msg("byte 0x%02X", (unsigned)byte);
     }
     for (unsigned value = 0; value < 16; value++)
         assert_int_equal(pst_hex_value(pst_hex_digit(value)), value);
@@ -364,7 +364,7 @@ main(void)
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_cut_and_word),
         cmocka_unit_test(test_word_keeps_nul),
-        cmocka_unit_test(test_octet_classes),
+        cmocka_unit_test(test_byte_classes),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_number),
         cmocka_unit_test(test_port),

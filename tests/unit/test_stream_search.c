@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_stream_search.c - a text that begins anew within itself is found where a
- * reader finds it that looks at every place.
+ * test_stream_search.c - a text that contains its own beginning is found where
+ * a search at every place finds it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_token.c - what is sealed opens, and nothing else does
- * (R9 to R11, R13, R36, L1, L27).
+ * test_token.c - what was sealed opens, and nothing else does (R9 to R11, R13,
+ * R36, L1, L27).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #define SECRET_2 "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
 #define AUDIENCE "__Host-session"
 #define NOW INT64_C(1728012345) /* in day 20000 */
-#define KID "JH9cHH0K.20000"    /* of SECRET at AUDIENCE on that day */
+#define KID "JH9cHH0K.20000"    /* id of SECRET at AUDIENCE, and that day */
 
 #define CLAIMS "{\"hello\":\"world\"}"
 
@@ -66,11 +66,11 @@ seal(const struct pst_token_use *use, struct pst_str claims)
 
     pst_buf_init(&buf, storage, sizeof(storage));
     if (pst_token_seal(use, NOW, nonce, claims, &buf) != PST_OK)
-        fail_msg("%zu octets of claims are not sealed", claims.len);
+        fail_msg("%zu bytes of claims are not sealed", claims.len);
     return pst_buf_str(&buf);
 }
 
-/* Open, and see that outputs are set on success and at no other time. */
+/* Open a token. The outputs must be set on success only. */
 static enum pst_err
 open_token(const struct pst_token_use *use, struct pst_str token)
 {
@@ -127,10 +127,10 @@ round_trip(const struct pst_token_use *use, struct pst_str claims)
     pst_arena_reset(arena);
     if (pst_token_open(use, arena, token, &opened, &kid) != PST_OK ||
         !pst_str_equal(opened, claims))
-        fail_msg("%zu octets do not come back", claims.len);
+        fail_msg("%zu bytes do not come back", claims.len);
     assert_int_equal(kid.day, NOW / 86400);
     assert_memory_equal(kid.id, KID, sizeof(kid.id));
-    /* R36: a token is made of cookie-octets, whatever it carries. */
+    /* R36: a token has only cookie-octets, whatever the claims are. */
     for (size_t i = 0; i < token.len; i++)
         assert_true(pst_is_alpha(token.ptr[i]) || pst_is_digit(token.ptr[i]) ||
                     memchr("-_.", token.ptr[i], 3));
@@ -143,7 +143,7 @@ test_round_trips(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(claims); i++)
-        claims[i] = (char)(i * 7 + i / 256); /* every byte, NUL too */
+        claims[i] = (char)(i * 7 + i / 256); /* every byte, also NUL */
     for (enum pst_token_format f = PST_TOKEN_SEALED; f <= PST_TOKEN_SIGNED;
          f++) {
         const struct pst_token_use use = use_of(PST_PURPOSE_BEARER, f);
@@ -179,7 +179,7 @@ test_claims_too_large(void **state)
     }
 }
 
-/* A builder with too little room is spoilt, never overrun or cut short. */
+/* A buffer that is too small has an error, and no part of a token. */
 static void
 test_small_builders(void **state)
 {
@@ -199,13 +199,13 @@ test_small_builders(void **state)
             pst_buf_init(&buf, storage, size);
             e = pst_token_seal(&use, NOW, nonce, PST_STR(CLAIMS), &buf);
             if (e != (size < need ? PST_TOO_LARGE : PST_OK))
-                fail_msg("%zu of %zu octets: %s", size, need, pst_err_code(e));
+                fail_msg("%zu of %zu bytes: %s", size, need, pst_err_code(e));
             assert_int_equal(storage[size], 0x55);
         }
     }
 }
 
-/* What already stands in the builder stays, and is no part of the token. */
+/* What was in the buffer before stays, and is not part of the token. */
 static void
 test_after_other_text(void **state)
 {
@@ -226,7 +226,7 @@ test_after_other_text(void **state)
         struct pst_str text;
 
         pst_arena_reset(arena);
-        pst_buf_init_arena(&buf, arena, 4096); /* it moves as it grows */
+        pst_buf_init_arena(&buf, arena, 4096); /* it is moved when it grows */
         pst_buf_add_string(&buf, "session=");
         assert_int_equal(
             pst_token_seal(&use, NOW, nonce, PST_STR(CLAIMS), &buf), PST_OK);
@@ -237,15 +237,15 @@ test_after_other_text(void **state)
     }
 }
 
-/* The bytes that a changed token may hold at a place. */
+/* The bytes to which a place of a token is changed. */
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     "\0 \t\r\n\v.=+/%\",;\\{}\x7F\x80\xC2\xFF";
 #define ALPHABET_LEN (sizeof(alphabet) - 1)
 
 /*
- * Every single byte changed, taken out, and put in, and every truncation,
- * of one token (issue: "every single-byte change, every truncation").
+ * Each single byte changed, removed and inserted, and each truncation, of one
+ * token (issue: "every single-byte change, every truncation").
  */
 static void
 spoil_everywhere(const struct pst_token_use *use, const char *token)
@@ -283,7 +283,7 @@ spoil_everywhere(const struct pst_token_use *use, const char *token)
 }
 
 static void
-test_every_octet_counts(void **state)
+test_every_byte_counts(void **state)
 {
     const struct pst_token_use sealed =
         use_of(PST_PURPOSE_COOKIE, PST_TOKEN_SEALED);
@@ -295,7 +295,7 @@ test_every_octet_counts(void **state)
     spoil_everywhere(&checked, signed_example);
 }
 
-/* Two tokens of ours, cut and glued together at every dot, open nowhere. */
+/* Parts of two valid tokens, combined at every dot, do not open. */
 static void
 test_spliced(void **state)
 {
@@ -321,7 +321,7 @@ test_spliced(void **state)
             texts[i] = pst_buf_str(&buf);
         }
         assert_int_equal(texts[0].len, texts[1].len);
-        one = strchr(texts[0].ptr, '.') + 1; /* their headers are the same */
+        one = strchr(texts[0].ptr, '.') + 1; /* their headers are equal */
         for (size_t at = (size_t)(one - texts[0].ptr); at < texts[0].len;
              at++) {
             if (texts[0].ptr[at] != '.' || at + 1 == texts[0].len ||
@@ -335,7 +335,7 @@ test_spliced(void **state)
     }
 }
 
-/* White space, padding and dots round and in a token. */
+/* White space, padding and dots around a token and in it. */
 static void
 test_shapes(void **state)
 {
@@ -394,11 +394,11 @@ test_lengths(void **state)
     }
 }
 
-/* A token's parts, from which anybody with the key could build one. */
+/* The parts of a token, from which anyone who has the key could build one. */
 struct recipe {
-    const struct pst_token_use *key_of; /* whose key is used */
+    const struct pst_token_use *key_of; /* the kid of the key */
     struct pst_str header;              /* decoded */
-    struct pst_str encrypted_key;       /* as it stands there */
+    struct pst_str encrypted_key;       /* not encoded further */
     struct pst_str claims;
     bool is_signed;
 };
@@ -477,7 +477,7 @@ check_headers(const struct pst_token_use *use, const struct header_row *rows,
     }
 }
 
-/* R10, R11: the key is right, the tag is right, only the header is not. */
+/* R10, R11: key and tag are right, only the header is not. */
 static void
 test_sealed_headers(void **state)
 {
@@ -568,7 +568,7 @@ test_signed_headers(void **state)
 #define SEALED_HEADER "{" ALG("dir") "," ENC("A256GCM") "," KEY(KID) "}"
 #define SIGNED_HEADER "{" ALG("HS256") "," KEY(KID) "," TYP("JWT") "}"
 
-/* Everything true but one part: an encrypted key, no claims, too many. */
+/* All is right but one part: an encrypted key, no claims, or too many. */
 static void
 test_cooked(void **state)
 {
@@ -584,7 +584,7 @@ test_cooked(void **state)
         {&sealed, PST_STR(SEALED_HEADER), PST_STR(""), all, 0},
         {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(""), 1},
         {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), all, 1},
-        /* The other format's whole token, with the key it would have. */
+        /* A whole token of the other format, with the key it would have. */
         {&sealed, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(CLAIMS), 1},
         {&checked, PST_STR(SEALED_HEADER), PST_STR(""), PST_STR(CLAIMS), 0},
     };
@@ -648,7 +648,7 @@ test_part_lengths(void **state)
     }
 }
 
-/* R13: purposes, formats, audiences and secrets cannot be swapped. */
+/* R13: purposes, formats, audiences and secrets cannot be exchanged. */
 static void
 test_swapped(void **state)
 {
@@ -716,7 +716,7 @@ test_days(void **state)
     }
 }
 
-/* Where memory ends, opening says so, and hands nothing out. */
+/* When memory runs out while opening, there are no claims. */
 static void
 test_no_memory(void **state)
 {
@@ -795,7 +795,7 @@ unbase64(const char *text)
     return bytes;
 }
 
-/* RFC 7515 appendix A.1: HS256 over the RFC's own input. */
+/* RFC 7515 appendix A.1: HS256 over the input of the RFC. */
 static void
 test_rfc7515_a1(void **state)
 {
@@ -859,7 +859,7 @@ test_rfc7516_a1(void **state)
                 "imagination.")));
 }
 
-/* None of wycheproof's JWEs, good or bad, is one of ours. */
+/* None of wycheproof's JWEs, valid or invalid, is a token of ours. */
 static void
 test_jwe_wycheproof(void **state)
 {
@@ -923,7 +923,7 @@ main(void)
         cmocka_unit_test(test_claims_too_large),
         cmocka_unit_test(test_small_builders),
         cmocka_unit_test(test_after_other_text),
-        cmocka_unit_test(test_every_octet_counts),
+        cmocka_unit_test(test_every_byte_counts),
         cmocka_unit_test(test_spliced),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_lengths),

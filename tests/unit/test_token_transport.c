@@ -14,6 +14,7 @@
 #include "crypto/crypto.h"
 #include "crypto/token.h"
 #include "sealing.h"
+#include "session/claims.h"
 
 #define HUGE_TOKEN 12000
 

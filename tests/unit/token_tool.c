@@ -7,8 +7,8 @@
  *
  * Reads claims (seal) or a token (open) to the end of standard input; the
  * secrets come from COOKIE_SESSION_SECRET, the audience from
- * POSTERN_AUDIENCE. Exits with 1 if the token does not open, and with 2 if the
- * arguments or the environment are wrong.
+ * POSTERN_AUDIENCE. Exits 1 when the token does not open, 2 when the arguments
+ * are wrong.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vectors.c - read the public vectors in place, for tests.
+ * vectors.c - read the public test vectors (JSON files).
  */
 #include "vectors.h"
 
@@ -21,9 +21,9 @@ vectors_open(const char *file)
     char path[2048];
 
     if (!folder || stat(folder, &st) != 0) {
-        printf("%s: not run, for there is no folder of public vectors\n", file);
+        printf("%s: skipped: POSTERN_VECTORS does not name a folder\n", file);
         skip();
-        abort(); /* skip() leaves the test, which no compiler knows */
+        abort(); /* not reached: skip() leaves the test */
     }
     PST_REQUIRE(snprintf(path, sizeof(path), "%s/%s", folder, file) <
                 (int)sizeof(path));

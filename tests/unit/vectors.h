@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vectors.h - read the public vectors in place, for tests.
+ * vectors.h - read the public test vectors (JSON files).
  */
 #ifndef TESTS_VECTORS_H
 #define TESTS_VECTORS_H
@@ -10,20 +10,19 @@
 #include "base/str.h"
 
 /*
- * A file of POSTERN_VECTORS, such as "cookies.json"; never NULL. Where the
- * folder is absent it says in one line that these vectors were not run, and
- * the test ends here, skipped: it has not passed. A file missing from a folder
- * that is there stops the test.
+ * Read a file of the folder POSTERN_VECTORS, such as "cookies.json"; never
+ * NULL. Without the folder, this prints a line and skips the test. When the
+ * folder is there but the file is not, it aborts.
  */
 struct json_object *vectors_open(const char *file);
 
-/* The member's string value, or "" where it has none; borrowed. */
+/* The string value of a member, or "" when it has none; owned by value. */
 const char *vectors_string(struct json_object *value, const char *member);
 
-/* A string of latin-1 bytes back as bytes; malloc()ed into *storage. */
+/* Convert a string from UTF-8 to latin-1 bytes, malloc()ed in *storage. */
 struct pst_str vectors_latin1(struct json_object *value, char **storage);
 
-/* Hex digits as bytes; malloc()ed into *storage. */
+/* Convert hex digits to bytes, malloc()ed in *storage. */
 struct pst_bytes vectors_hex(const char *hex, uint8_t **storage);
 
 #endif

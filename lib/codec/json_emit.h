@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * json_emit.h - write JSON: a string, a parsed value, a text without a secret.
+ */
+#ifndef POSTERN_CODEC_JSON_EMIT_H
+#define POSTERN_CODEC_JSON_EMIT_H
+
+#include "base/base.h"
+#include "base/buffer.h"
+#include "base/str.h"
+
+struct pst_json;
+
+/*
+ * Write text as a JSON string with its quotes. Escaped are ", \, control
+ * characters, DEL, and as \u00XX also <, > and &, so that the result is safe
+ * inside an HTML script element. Bytes that are not UTF-8 become U+FFFD.
+ */
+PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
+
+/*
+ * Write a value without white space: strings by pst_json_emit_string(),
+ * integers in decimal, other numbers with the digits they were read with, and
+ * an absent value (NULL) as null.
+ */
+PST_EXPORT void pst_json_emit(struct pst_buf *buf,
+                              const struct pst_json *value);
+
+/*
+ * Copy text, but write `replacement` in place of every string, at any depth,
+ * that decodes to exactly `secret`. This includes member names. All other
+ * bytes are copied unchanged.
+ *   text         JSON that pst_json_check() or pst_json_parse() has accepted
+ *   secret       not empty
+ *   replacement  JSON
+ */
+PST_EXPORT void pst_json_redact(struct pst_buf *buf, struct pst_str text,
+                                struct pst_str secret,
+                                struct pst_str replacement);
+
+#endif
