@@ -22,17 +22,16 @@ struct pst_arena;
  *   size  bytes, the budget of a request; it never grows
  * Returns PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_new(struct pst_arena **out,
-                                                   size_t size);
+PST_MUST_USE enum pst_err pst_arena_new(struct pst_arena **out, size_t size);
 
 /* Reset, free, and clear the caller's pointer. NULL inside is allowed. */
-PST_EXPORT void pst_arena_free(struct pst_arena **arena);
+void pst_arena_free(struct pst_arena **arena);
 
 /*
  * Allocate size bytes, zeroed and aligned for any type. Size 0 gives a valid
  * pointer. Returns NULL when the budget is spent.
  */
-PST_EXPORT void *pst_arena_alloc(struct pst_arena *arena, size_t size);
+void *pst_arena_alloc(struct pst_arena *arena, size_t size);
 
 /*
  * Grow the newest allocation in place.
@@ -42,24 +41,24 @@ PST_EXPORT void *pst_arena_alloc(struct pst_arena *arena, size_t size);
  * Returns false, with nothing changed, when ptr is not the newest allocation or
  * the budget is spent.
  */
-PST_EXPORT bool pst_arena_extend(struct pst_arena *arena, void *ptr, size_t old,
-                                 size_t new_size);
+bool pst_arena_extend(struct pst_arena *arena, void *ptr, size_t old,
+                      size_t new_size);
 
 /*
  * Run undo(handle) at the next reset.
  * Returns PST_OK, or PST_NO_MEMORY: then it will not run.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_defer(struct pst_arena *arena,
-                                                     void (*undo)(void *handle),
-                                                     void *handle);
+PST_MUST_USE enum pst_err pst_arena_defer(struct pst_arena *arena,
+                                          void (*undo)(void *handle),
+                                          void *handle);
 
 /*
  * Copy text into the arena; the copy of an absent text is absent.
  * Returns PST_OK or PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_copy(struct pst_arena *arena,
-                                                    struct pst_str text,
-                                                    struct pst_str *out);
+PST_MUST_USE enum pst_err pst_arena_copy(struct pst_arena *arena,
+                                         struct pst_str text,
+                                         struct pst_str *out);
 
 /*
  * Copy text into the arena with a NUL after it, for calls into C libraries. All
@@ -67,28 +66,28 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_arena_copy(struct pst_arena *arena,
  * NUL: the library would see a shorter text than we checked.
  * Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED when text holds a NUL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_arena_c_string(struct pst_arena *arena,
-                                                        struct pst_str text,
-                                                        const char **out);
+PST_MUST_USE enum pst_err pst_arena_c_string(struct pst_arena *arena,
+                                             struct pst_str text,
+                                             const char **out);
 
 /* Run the deferred calls, newest first, wipe what was used, and start anew. */
-PST_EXPORT void pst_arena_reset(struct pst_arena *arena);
+void pst_arena_reset(struct pst_arena *arena);
 
 /* For tests: bytes in use, including the records of deferred calls. */
-PST_EXPORT size_t pst_arena_used(const struct pst_arena *arena);
+size_t pst_arena_used(const struct pst_arena *arena);
 
 /*
  * For tests: make the n-th allocation from now (1 is the next) and all later
  * ones fail, until the next reset. 0 switches this off. pst_arena_extend() and
  * pst_arena_may_alloc() count as allocations.
  */
-PST_EXPORT void pst_arena_fail_at(struct pst_arena *arena, size_t n);
+void pst_arena_fail_at(struct pst_arena *arena, size_t n);
 
 /*
  * To be asked before memory is allocated elsewhere for the arena's request, so
  * that pst_arena_fail_at() can make this fail too. Returns false when it must
  * fail.
  */
-PST_EXPORT bool pst_arena_may_alloc(struct pst_arena *arena);
+bool pst_arena_may_alloc(struct pst_arena *arena);
 
 #endif

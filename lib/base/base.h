@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Visible in libpostern.so; everything else is hidden. */
-#define PST_EXPORT __attribute__((visibility("default")))
-
 /* The caller must use the result. */
 #define PST_MUST_USE __attribute__((warn_unused_result))
 

@@ -26,42 +26,42 @@ struct pst_buf {
 };
 
 /* Build in the caller's storage of `size` bytes, which is also the maximum. */
-PST_EXPORT void pst_buf_init(struct pst_buf *buf, char *storage, size_t size);
+void pst_buf_init(struct pst_buf *buf, char *storage, size_t size);
 
 /* Build in the arena, at most max bytes; grows when needed. */
-PST_EXPORT void pst_buf_init_arena(struct pst_buf *buf, struct pst_arena *arena,
-                                   size_t max);
+void pst_buf_init_arena(struct pst_buf *buf, struct pst_arena *arena,
+                        size_t max);
 
 /*
  * Build on the heap, at most max bytes: for bodies, which may be larger than
  * the arena. Wiped and freed when the arena is reset.
  */
-PST_EXPORT void pst_buf_init_heap(struct pst_buf *buf, struct pst_arena *arena,
-                                  size_t max);
+void pst_buf_init_heap(struct pst_buf *buf, struct pst_arena *arena,
+                       size_t max);
 
 /* Append a text, a NUL-terminated string, a byte, a number in decimal. */
-PST_EXPORT void pst_buf_add(struct pst_buf *buf, struct pst_str text);
-PST_EXPORT void pst_buf_add_string(struct pst_buf *buf, const char *string);
-PST_EXPORT void pst_buf_add_char(struct pst_buf *buf, char c);
-PST_EXPORT void pst_buf_add_number(struct pst_buf *buf, int64_t number);
+void pst_buf_add(struct pst_buf *buf, struct pst_str text);
+void pst_buf_add_string(struct pst_buf *buf, const char *string);
+void pst_buf_add_char(struct pst_buf *buf, char c);
+void pst_buf_add_number(struct pst_buf *buf, int64_t number);
 
 /* Append two lower-case hex digits for each byte. */
-PST_EXPORT void pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes);
+void pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes);
 
 /*
  * Append len bytes that the caller fills in before the next call.
  * Returns where they are, or NULL when the buffer has an error.
  */
-PST_EXPORT char *pst_buf_reserve(struct pst_buf *buf, size_t len);
+char *pst_buf_reserve(struct pst_buf *buf, size_t len);
 
 /* Set an error, unless there is one already. reason is not PST_OK. */
-PST_EXPORT void pst_buf_set_error(struct pst_buf *buf, enum pst_err reason);
+void pst_buf_set_error(struct pst_buf *buf, enum pst_err reason);
 
 /* Shorten to len bytes; PST_REQUIREs that it has as many. */
-PST_EXPORT void pst_buf_truncate(struct pst_buf *buf, size_t len);
+void pst_buf_truncate(struct pst_buf *buf, size_t len);
 
 /* The bytes so far; valid until more are added. */
-PST_EXPORT struct pst_str pst_buf_str(const struct pst_buf *buf);
+struct pst_str pst_buf_str(const struct pst_buf *buf);
 
 /*
  * Get the whole text.
@@ -69,7 +69,7 @@ PST_EXPORT struct pst_str pst_buf_str(const struct pst_buf *buf);
  * Returns PST_OK, PST_TOO_LARGE (over the maximum), PST_NO_MEMORY, or the
  * error of pst_buf_set_error().
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_buf_finish(const struct pst_buf *buf,
-                                                    struct pst_str *out);
+PST_MUST_USE enum pst_err pst_buf_finish(const struct pst_buf *buf,
+                                         struct pst_str *out);
 
 #endif

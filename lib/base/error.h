@@ -72,15 +72,15 @@ enum pst_err { PST_ERRORS(PST_ERROR_ENUM) PST_ERR_COUNT };
 #undef PST_ERROR_ENUM
 
 /* The HTTP status of e, 200..599. */
-PST_EXPORT int pst_err_status(enum pst_err e);
+int pst_err_status(enum pst_err e);
 
 /* The name in errors[].extensions.code, such as "BAD_REQUEST". */
-PST_EXPORT const char *pst_err_name(enum pst_err e);
+const char *pst_err_name(enum pst_err e);
 
 /* An English sentence without a full stop, for clients. */
-PST_EXPORT const char *pst_err_text(enum pst_err e);
+const char *pst_err_text(enum pst_err e);
 
 /* The name of the enumerator, such as "PST_FORGED", for logs and tests. */
-PST_EXPORT const char *pst_err_code(enum pst_err e);
+const char *pst_err_code(enum pst_err e);
 
 #endif

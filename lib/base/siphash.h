@@ -16,7 +16,6 @@ struct pst_siphash_key {
 };
 
 /* The hash of data. Not for authentication; equal hashes prove nothing. */
-PST_EXPORT uint64_t pst_siphash(const struct pst_siphash_key *key,
-                                struct pst_bytes data);
+uint64_t pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data);
 
 #endif

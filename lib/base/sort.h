@@ -18,6 +18,6 @@ struct pst_sort {
 };
 
 /* Sort in ascending order. The order of equal elements is unspecified. */
-PST_EXPORT void pst_sort(const struct pst_sort *sort);
+void pst_sort(const struct pst_sort *sort);
 
 #endif

@@ -30,43 +30,42 @@ struct pst_bytes {
 #define PST_STR_NONE ((struct pst_str){NULL, 0})
 
 /* A view of a NUL-terminated string; absent for NULL. */
-PST_EXPORT struct pst_str pst_str_from(const char *zero_terminated);
+struct pst_str pst_str_from(const char *zero_terminated);
 
 /* The same bytes under the other type. */
-PST_EXPORT struct pst_bytes pst_str_bytes(struct pst_str text);
-PST_EXPORT struct pst_str pst_str_from_bytes(struct pst_bytes bytes);
+struct pst_bytes pst_str_bytes(struct pst_str text);
+struct pst_str pst_str_from_bytes(struct pst_bytes bytes);
 
-PST_EXPORT bool pst_str_is_absent(struct pst_str text);
+bool pst_str_is_absent(struct pst_str text);
 
 /* Are the bytes equal? Not for secrets: use pst_crypto_equal() there. */
-PST_EXPORT bool pst_str_equal(struct pst_str a, struct pst_str b);
+bool pst_str_equal(struct pst_str a, struct pst_str b);
 
 /* The same, ignoring the case of ASCII letters; independent of the locale. */
-PST_EXPORT bool pst_str_equal_nocase(struct pst_str a, struct pst_str b);
+bool pst_str_equal_nocase(struct pst_str a, struct pst_str b);
 
 /* Does text begin, or end, with this? */
-PST_EXPORT bool pst_str_starts(struct pst_str text, struct pst_str prefix);
-PST_EXPORT bool pst_str_starts_nocase(struct pst_str text,
-                                      struct pst_str prefix);
-PST_EXPORT bool pst_str_ends(struct pst_str text, struct pst_str suffix);
+bool pst_str_starts(struct pst_str text, struct pst_str prefix);
+bool pst_str_starts_nocase(struct pst_str text, struct pst_str prefix);
+bool pst_str_ends(struct pst_str text, struct pst_str suffix);
 
 /* The text from byte `start` on; empty when start is beyond the end. */
-PST_EXPORT struct pst_str pst_str_skip(struct pst_str text, size_t start);
+struct pst_str pst_str_skip(struct pst_str text, size_t start);
 
 /* The first len bytes; all of the text when it is shorter. */
-PST_EXPORT struct pst_str pst_str_first(struct pst_str text, size_t len);
+struct pst_str pst_str_first(struct pst_str text, size_t len);
 
 /* The index of the first c, or text.len when there is none. */
-PST_EXPORT size_t pst_str_index(struct pst_str text, char c);
+size_t pst_str_index(struct pst_str text, char c);
 
 /* The index of the last c, or text.len when there is none. */
-PST_EXPORT size_t pst_str_last_index(struct pst_str text, char c);
+size_t pst_str_last_index(struct pst_str text, char c);
 
 /* Is needle a part of text? An empty needle always is. */
-PST_EXPORT bool pst_str_contains(struct pst_str text, struct pst_str needle);
+bool pst_str_contains(struct pst_str text, struct pst_str needle);
 
 /* The text without spaces and tabs at its ends (OWS, RFC 9110 5.6.3). */
-PST_EXPORT struct pst_str pst_str_trim(struct pst_str text);
+struct pst_str pst_str_trim(struct pst_str text);
 
 /*
  * Split off the piece before the next separator. "a,,b" has the pieces "a", ""
@@ -75,8 +74,7 @@ PST_EXPORT struct pst_str pst_str_trim(struct pst_str text);
  *   piece  set on true; may be empty
  * Returns false when *rest is absent.
  */
-PST_EXPORT bool pst_str_split(struct pst_str *rest, char separator,
-                              struct pst_str *piece);
+bool pst_str_split(struct pst_str *rest, char separator, struct pst_str *piece);
 
 /*
  * Split off the next token. Tokens are separated by one or more of the bytes in
@@ -85,39 +83,38 @@ PST_EXPORT bool pst_str_split(struct pst_str *rest, char separator,
  *   token  set on true
  * Returns false when there is no other token.
  */
-PST_EXPORT bool pst_str_next_token(struct pst_str *rest, const char *separators,
-                                   struct pst_str *token);
+bool pst_str_next_token(struct pst_str *rest, const char *separators,
+                        struct pst_str *token);
 
 /* Is it a token of RFC 9110 5.6.2: one or more tchar? */
-PST_EXPORT bool pst_str_is_token(struct pst_str text);
+bool pst_str_is_token(struct pst_str text);
 
 /* Is it a valid field value: only HTAB, 0x20..0x7E and 0x80..0xFF? */
-PST_EXPORT bool pst_str_is_field_value(struct pst_str text);
+bool pst_str_is_field_value(struct pst_str text);
 
 /* Is it UTF-8, without overlong forms, surrogates, values over U+10FFFF? */
-PST_EXPORT bool pst_str_is_utf8(struct pst_str text);
+bool pst_str_is_utf8(struct pst_str text);
 
 /*
  * Parse a decimal number: digits only, without sign or leading zeros.
  *   out  set on PST_OK
  * Returns PST_OK, or PST_MALFORMED when it is not a number or does not fit.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_str_parse_number(struct pst_str text,
-                                                          int64_t *out);
+PST_MUST_USE enum pst_err pst_str_parse_number(struct pst_str text,
+                                               int64_t *out);
 
 /* Parse a port, 1..65535. PST_OK or PST_MALFORMED; out is set on PST_OK. */
-PST_MUST_USE PST_EXPORT enum pst_err pst_str_parse_port(struct pst_str text,
-                                                        int64_t *out);
+PST_MUST_USE enum pst_err pst_str_parse_port(struct pst_str text, int64_t *out);
 
 /* The lower-case hex digit of the low four bits of value. */
-PST_EXPORT char pst_hex_digit(unsigned value);
+char pst_hex_digit(unsigned value);
 
 /* The value of a hex digit of either case, 0..15, or -1. */
-PST_EXPORT int pst_hex_value(char c);
+int pst_hex_value(char c);
 
 /* ASCII only, independent of the locale. */
-PST_EXPORT char pst_lower(char c);
-PST_EXPORT bool pst_is_digit(char c);
-PST_EXPORT bool pst_is_alpha(char c);
+char pst_lower(char c);
+bool pst_is_digit(char c);
+bool pst_is_alpha(char c);
 
 #endif

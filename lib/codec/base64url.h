@@ -13,11 +13,10 @@
 #include "base/str.h"
 
 /* How many characters len bytes are encoded to. */
-PST_EXPORT size_t pst_base64url_length(size_t len);
+size_t pst_base64url_length(size_t len);
 
 /* Append the encoded bytes. */
-PST_EXPORT void pst_base64url_encode(struct pst_buf *buf,
-                                     struct pst_bytes bytes);
+void pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes);
 
 /*
  * Decode strictly: no padding, no white space, no other alphabet, and no unused
@@ -26,8 +25,8 @@ PST_EXPORT void pst_base64url_encode(struct pst_buf *buf,
  *   out  set on PST_OK; lives as long as arena
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
-                     struct pst_bytes *out);
+PST_MUST_USE enum pst_err pst_base64url_decode(struct pst_arena *arena,
+                                               struct pst_str text,
+                                               struct pst_bytes *out);
 
 #endif

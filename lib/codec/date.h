@@ -15,10 +15,10 @@
  *   when  unix seconds of the years 1..9999; for others the error of buf is set
  *         to PST_MALFORMED
  */
-PST_EXPORT void pst_date_emit_http(struct pst_buf *buf, int64_t when);
+void pst_date_emit_http(struct pst_buf *buf, int64_t when);
 
 /* Write a date-time of RFC 3339, "1994-11-06T08:49:37Z", likewise. */
-PST_EXPORT void pst_date_emit_rfc3339(struct pst_buf *buf, int64_t when);
+void pst_date_emit_rfc3339(struct pst_buf *buf, int64_t when);
 
 /*
  * Parse a date-time of RFC 3339. It may have any offset; T and Z may be in
@@ -27,8 +27,8 @@ PST_EXPORT void pst_date_emit_rfc3339(struct pst_buf *buf, int64_t when);
  *   out  unix seconds, set on PST_OK
  * Returns PST_OK or PST_MALFORMED.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_rfc3339(struct pst_str text,
-                                                            int64_t *out);
+PST_MUST_USE enum pst_err pst_date_parse_rfc3339(struct pst_str text,
+                                                 int64_t *out);
 
 /*
  * Parse the date of an Expires attribute: an IMF-fixdate, also with "-" in the
@@ -36,7 +36,7 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_rfc3339(struct pst_str text,
  *   out  unix seconds, set on PST_OK
  * Returns PST_OK or PST_MALFORMED.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_date_parse_http(struct pst_str text,
-                                                         int64_t *out);
+PST_MUST_USE enum pst_err pst_date_parse_http(struct pst_str text,
+                                              int64_t *out);
 
 #endif

@@ -36,34 +36,34 @@ struct pst_json_members {
  * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (values),
  * PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_parse(struct pst_arena *arena, struct pst_str text,
-               const struct pst_json **out);
+PST_MUST_USE enum pst_err pst_json_parse(struct pst_arena *arena,
+                                         struct pst_str text,
+                                         const struct pst_json **out);
 
 /* The kind of a value; PST_JSON_ABSENT for NULL. */
-PST_EXPORT enum pst_json_kind pst_json_kind(const struct pst_json *value);
+enum pst_json_kind pst_json_kind(const struct pst_json *value);
 
 /* The decoded text of a string; absent (PST_STR_NONE) for any other kind. */
-PST_EXPORT struct pst_str pst_json_string(const struct pst_json *value);
+struct pst_str pst_json_string(const struct pst_json *value);
 
 /* PST_OK for PST_JSON_INTEGER, else PST_MALFORMED. */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_integer(const struct pst_json *value, int64_t *out);
+PST_MUST_USE enum pst_err pst_json_integer(const struct pst_json *value,
+                                           int64_t *out);
 
 /* The spelling of a PST_JSON_NUMBER; absent for any other kind. */
 struct pst_str pst_json_number(const struct pst_json *value);
 
 /* PST_OK for true or false, else PST_MALFORMED. */
-PST_MUST_USE PST_EXPORT enum pst_err pst_json_bool(const struct pst_json *value,
-                                                   bool *out);
+PST_MUST_USE enum pst_err pst_json_bool(const struct pst_json *value,
+                                        bool *out);
 
 /* How many members an object or elements an array has; 0 for other kinds. */
-PST_EXPORT size_t pst_json_count(const struct pst_json *value);
+size_t pst_json_count(const struct pst_json *value);
 
 /* An element of an array. PST_REQUIREs an array and an index below its count.
  */
-PST_EXPORT const struct pst_json *pst_json_element(const struct pst_json *value,
-                                                   size_t index);
+const struct pst_json *pst_json_element(const struct pst_json *value,
+                                        size_t index);
 
 /*
  * Walk over the members of an object, in the order of the text:
@@ -79,8 +79,8 @@ bool pst_json_next_member(struct pst_json_members *rest, struct pst_str *name,
                           const struct pst_json **value);
 
 /* Find a member of an object by its name, byte for byte; NULL: none. */
-PST_EXPORT const struct pst_json *pst_json_get(const struct pst_json *value,
-                                               struct pst_str name);
+const struct pst_json *pst_json_get(const struct pst_json *value,
+                                    struct pst_str name);
 
 /*
  * A member by its index, counted from the first one each time.
@@ -88,8 +88,7 @@ PST_EXPORT const struct pst_json *pst_json_get(const struct pst_json *value,
  *   name   set to the decoded name
  * Returns the value. PST_REQUIREs an object and an index below its count.
  */
-PST_EXPORT const struct pst_json *pst_json_member(const struct pst_json *value,
-                                                  size_t index,
-                                                  struct pst_str *name);
+const struct pst_json *pst_json_member(const struct pst_json *value,
+                                       size_t index, struct pst_str *name);
 
 #endif

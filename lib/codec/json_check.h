@@ -31,8 +31,9 @@ struct pst_json_error {
  * Returns PST_OK, PST_MALFORMED, PST_DUPLICATE, PST_TOO_LARGE (depth or size),
  * PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_check(struct pst_arena *arena, struct pst_str text,
-               struct pst_str *value, struct pst_json_error *error);
+PST_MUST_USE enum pst_err pst_json_check(struct pst_arena *arena,
+                                         struct pst_str text,
+                                         struct pst_str *value,
+                                         struct pst_json_error *error);
 
 #endif

@@ -16,15 +16,14 @@ struct pst_json;
  * characters, DEL, and as \u00XX also <, > and &, so that the result is safe
  * inside an HTML script element. Bytes that are not UTF-8 become U+FFFD.
  */
-PST_EXPORT void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
+void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
 
 /*
  * Write a value without white space: strings by pst_json_emit_string(),
  * integers in decimal, other numbers with the digits they were read with, and
  * an absent value (NULL) as null.
  */
-PST_EXPORT void pst_json_emit(struct pst_buf *buf,
-                              const struct pst_json *value);
+void pst_json_emit(struct pst_buf *buf, const struct pst_json *value);
 
 /*
  * Copy text, but write `replacement` in place of every string, at any depth,
@@ -34,8 +33,7 @@ PST_EXPORT void pst_json_emit(struct pst_buf *buf,
  *   secret       not empty
  *   replacement  JSON
  */
-PST_EXPORT void pst_json_redact(struct pst_buf *buf, struct pst_str text,
-                                struct pst_str secret,
-                                struct pst_str replacement);
+void pst_json_redact(struct pst_buf *buf, struct pst_str text,
+                     struct pst_str secret, struct pst_str replacement);
 
 #endif

@@ -15,7 +15,7 @@ struct pst_json;
  * Is this a pointer: "", or "/" and more, with 0 or 1 after each "~"
  * (RFC 6901 section 3)?
  */
-PST_EXPORT bool pst_json_is_pointer(struct pst_str pointer);
+bool pst_json_is_pointer(struct pst_str pointer);
 
 /*
  * Find a parsed value by a pointer, such as "/data/login/secret" or
@@ -23,8 +23,8 @@ PST_EXPORT bool pst_json_is_pointer(struct pst_str pointer);
  *   value  may be NULL
  * Returns NULL when there is no such value, or the pointer is invalid.
  */
-PST_EXPORT const struct pst_json *pst_json_at(const struct pst_json *value,
-                                              struct pst_str pointer);
+const struct pst_json *pst_json_at(const struct pst_json *value,
+                                   struct pst_str pointer);
 
 /*
  * Find the bytes of a value in a text.
@@ -33,8 +33,8 @@ PST_EXPORT const struct pst_json *pst_json_at(const struct pst_json *value,
  *   slice    set on PST_OK to a part of text
  * Returns PST_OK or PST_NOT_FOUND.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_json_locate(struct pst_str text,
-                                                     struct pst_str pointer,
-                                                     struct pst_str *slice);
+PST_MUST_USE enum pst_err pst_json_locate(struct pst_str text,
+                                          struct pst_str pointer,
+                                          struct pst_str *slice);
 
 #endif

@@ -27,11 +27,11 @@ enum pst_json_kind {
 };
 
 /* The kind of a value; PST_JSON_ABSENT for an absent or empty slice. */
-PST_EXPORT enum pst_json_kind pst_json_slice_kind(struct pst_str value);
+enum pst_json_kind pst_json_slice_kind(struct pst_str value);
 
 /* The value of an integer: PST_OK, or PST_MALFORMED for any other value. */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_slice_integer(struct pst_str value, int64_t *out);
+PST_MUST_USE enum pst_err pst_json_slice_integer(struct pst_str value,
+                                                 int64_t *out);
 
 /*
  * Split off the next member of an object.
@@ -40,35 +40,31 @@ pst_json_slice_integer(struct pst_str value, int64_t *out);
  *   value  set to the value
  * Returns false after the last member, and for any other kind of value.
  */
-PST_EXPORT bool pst_json_slice_next_member(struct pst_str *rest,
-                                           struct pst_str *name,
-                                           struct pst_str *value);
+bool pst_json_slice_next_member(struct pst_str *rest, struct pst_str *name,
+                                struct pst_str *value);
 
 /* Split off the next element of an array, likewise. */
-PST_EXPORT bool pst_json_slice_next_element(struct pst_str *rest,
-                                            struct pst_str *value);
+bool pst_json_slice_next_element(struct pst_str *rest, struct pst_str *value);
 
 /* Find a member by its decoded name. Returns false when there is none. */
-PST_EXPORT bool pst_json_slice_member(struct pst_str object,
-                                      struct pst_str name,
-                                      struct pst_str *value);
+bool pst_json_slice_member(struct pst_str object, struct pst_str name,
+                           struct pst_str *value);
 
 /* Find an element by its index, from 0. Returns false when there is none. */
-PST_EXPORT bool pst_json_slice_element(struct pst_str array, size_t index,
-                                       struct pst_str *value);
+bool pst_json_slice_element(struct pst_str array, size_t index,
+                            struct pst_str *value);
 
 /* Do the bytes between the quotes of a string or name decode to text? */
-PST_EXPORT bool pst_json_slice_equal(struct pst_str raw, struct pst_str text);
+bool pst_json_slice_equal(struct pst_str raw, struct pst_str text);
 
 /*
  * The same, ignoring the case of ASCII letters. U+017F and U+212A equal s and
  * k, as in programs that ignore case by Unicode.
  */
-PST_EXPORT bool pst_json_slice_equal_nocase(struct pst_str raw,
-                                            struct pst_str text);
+bool pst_json_slice_equal_nocase(struct pst_str raw, struct pst_str text);
 
 /* Compare what raw decodes to with text; the result is memcmp()'s. */
-PST_EXPORT int pst_json_slice_compare(struct pst_str raw, struct pst_str text);
+int pst_json_slice_compare(struct pst_str raw, struct pst_str text);
 
 /*
  * Decode a string. A string without escapes is not copied: out is a part of
@@ -78,8 +74,9 @@ PST_EXPORT int pst_json_slice_compare(struct pst_str raw, struct pst_str text);
  *   out   set on PST_OK; absent when the value is not a string
  * Returns PST_OK, PST_MALFORMED (half of a surrogate pair), PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
-                      size_t most, struct pst_str *out);
+PST_MUST_USE enum pst_err pst_json_slice_string(struct pst_arena *arena,
+                                                struct pst_str value,
+                                                size_t most,
+                                                struct pst_str *out);
 
 #endif

@@ -14,13 +14,12 @@
  * WHATWG URL 1.3.
  *   plus  decode "+" to a space, as in urlencoded forms
  */
-PST_EXPORT void pst_percent_decode(struct pst_buf *buf, struct pst_str text,
-                                   bool plus);
+void pst_percent_decode(struct pst_buf *buf, struct pst_str text, bool plus);
 
 /*
  * Append the encoded text: all but unreserved characters (RFC 3986 2.3) are
  * encoded. For a name or a value in a query.
  */
-PST_EXPORT void pst_percent_encode(struct pst_buf *buf, struct pst_str text);
+void pst_percent_encode(struct pst_buf *buf, struct pst_str text);
 
 #endif

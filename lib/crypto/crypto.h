@@ -15,42 +15,41 @@
  * called before threads are started; calling it again does nothing.
  * Returns PST_OK or PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_crypto_init(void);
+PST_MUST_USE enum pst_err pst_crypto_init(void);
 
 /*
  * Fill out with len bytes from the system's random generator.
  * Returns PST_OK, or PST_NO_RANDOM with out wiped.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_crypto_random(void *out, size_t len);
+PST_MUST_USE enum pst_err pst_crypto_random(void *out, size_t len);
 
 /* Allocate memory that is locked and wiped when freed; NULL: none is left. */
-PST_EXPORT void *pst_crypto_secure_alloc(size_t len);
-PST_EXPORT void pst_crypto_secure_free(void *ptr);
+void *pst_crypto_secure_alloc(size_t len);
+void pst_crypto_secure_free(void *ptr);
 
 /* Wipe memory; the compiler does not optimize this away. */
-PST_EXPORT void pst_crypto_wipe(void *ptr, size_t len);
+void pst_crypto_wipe(void *ptr, size_t len);
 
 /*
  * Compare secrets. The time does not depend on the bytes. False when the
  * lengths differ, and when both are empty: a missing value must not equal
  * another missing value.
  */
-PST_EXPORT bool pst_crypto_equal(struct pst_bytes a, struct pst_bytes b);
+bool pst_crypto_equal(struct pst_bytes a, struct pst_bytes b);
 
 /* SHA-256 (FIPS 180-4). */
-PST_EXPORT void pst_crypto_sha256(struct pst_bytes data,
-                                  uint8_t out[static PST_HASH_LEN]);
+void pst_crypto_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN]);
 
 /* HMAC-SHA-256 (RFC 2104), with a key of any length. PST_OK or PST_INTERNAL. */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_crypto_hmac(struct pst_bytes key, struct pst_bytes data,
-                uint8_t out[static PST_HASH_LEN]);
+PST_MUST_USE enum pst_err pst_crypto_hmac(struct pst_bytes key,
+                                          struct pst_bytes data,
+                                          uint8_t out[static PST_HASH_LEN]);
 
 /*
  * HKDF-Extract (RFC 5869 2.2). An empty salt means PST_HASH_LEN zeros.
  * Returns PST_OK or PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_crypto_hkdf_extract(struct pst_bytes salt, struct pst_bytes secret,
                         uint8_t prk[static PST_HASH_LEN]);
 
@@ -60,7 +59,7 @@ pst_crypto_hkdf_extract(struct pst_bytes salt, struct pst_bytes secret,
  *   len  1..255*PST_HASH_LEN
  * Returns PST_OK, PST_TOO_LARGE (len), PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
                        struct pst_bytes info, uint8_t *out, size_t len);
 
@@ -71,7 +70,7 @@ pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
  *   out    gets plain.len bytes; may not overlap plain
  * Returns PST_OK or PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
                 const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
                 struct pst_bytes plain, uint8_t *out,
@@ -83,7 +82,7 @@ pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
  *   out  gets sealed.len bytes; wiped when the tag is wrong
  * Returns PST_OK, PST_FORGED (the tag is wrong), PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_crypto_open(const uint8_t key[static PST_KEY_LEN],
                 const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
                 struct pst_bytes sealed, struct pst_bytes tag, uint8_t *out);

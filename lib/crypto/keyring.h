@@ -52,7 +52,7 @@ struct pst_key {
 };
 
 /* The name of a purpose, such as "cookie". */
-PST_EXPORT const char *pst_purpose_name(enum pst_purpose purpose);
+const char *pst_purpose_name(enum pst_purpose purpose);
 
 /*
  * Make a keyring, in secure memory.
@@ -65,21 +65,20 @@ PST_EXPORT const char *pst_purpose_name(enum pst_purpose purpose);
  * crypto/secret.h, the same one twice, a bad audience), PST_NO_MEMORY,
  * PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_keyring_new(struct pst_keyring **out,
-                                                     struct pst_str secrets,
-                                                     struct pst_str audience,
-                                                     const char **reason);
+PST_MUST_USE enum pst_err pst_keyring_new(struct pst_keyring **out,
+                                          struct pst_str secrets,
+                                          struct pst_str audience,
+                                          const char **reason);
 
 /* Wipe, free, and clear the caller's pointer. NULL inside is allowed. */
-PST_EXPORT void pst_keyring_free(struct pst_keyring **ring);
+void pst_keyring_free(struct pst_keyring **ring);
 
 /* The kid under which tokens are sealed at `now` (unix seconds, >= 0). */
-PST_EXPORT struct pst_kid pst_keyring_kid(const struct pst_keyring *ring,
-                                          int64_t now);
+struct pst_kid pst_keyring_kid(const struct pst_keyring *ring, int64_t now);
 
 /* Does kid name the first secret, of any day? */
-PST_EXPORT bool pst_keyring_is_first(const struct pst_keyring *ring,
-                                     const struct pst_kid *kid);
+bool pst_keyring_is_first(const struct pst_keyring *ring,
+                          const struct pst_kid *kid);
 
 /*
  * Derive the key that kid names.
@@ -87,16 +86,17 @@ PST_EXPORT bool pst_keyring_is_first(const struct pst_keyring *ring,
  * Returns PST_OK, PST_FORGED (no secret has this id), PST_INTERNAL.
  * Source: RFC 5869 2.3; the info string is in postern-token(5).
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
-                enum pst_algorithm algorithm, enum pst_purpose purpose,
-                struct pst_key *out);
+PST_MUST_USE enum pst_err pst_keyring_key(const struct pst_keyring *ring,
+                                          const struct pst_kid *kid,
+                                          enum pst_algorithm algorithm,
+                                          enum pst_purpose purpose,
+                                          struct pst_key *out);
 
 /* Write "<id>.<day>", the day without leading zeros. */
-PST_EXPORT void pst_kid_emit(struct pst_buf *buf, const struct pst_kid *kid);
+void pst_kid_emit(struct pst_buf *buf, const struct pst_kid *kid);
 
 /* Parse exactly what pst_kid_emit() writes. PST_OK or PST_FORGED. */
-PST_MUST_USE PST_EXPORT enum pst_err pst_kid_parse(struct pst_str text,
-                                                   struct pst_kid *out);
+PST_MUST_USE enum pst_err pst_kid_parse(struct pst_str text,
+                                        struct pst_kid *out);
 
 #endif

@@ -55,7 +55,7 @@ const char *secret_fault_text(enum secret_fault fault, size_t place);
  *   reason  set to the text of the fault on PST_BAD_CONFIG
  * Returns PST_OK or PST_BAD_CONFIG.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_secret_check(struct pst_str secret,
-                                                      const char **reason);
+PST_MUST_USE enum pst_err pst_secret_check(struct pst_str secret,
+                                           const char **reason);
 
 #endif

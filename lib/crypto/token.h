@@ -37,7 +37,7 @@ struct pst_token_use {
  * Returns PST_OK, PST_TOO_LARGE, PST_NO_MEMORY, PST_INTERNAL.
  * Source: RFC 7516 5.1 with RFC 7518 4.5 and 5.3; RFC 7515 5.1.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_token_seal(const struct pst_token_use *use, int64_t now,
                const uint8_t nonce[static PST_NONCE_LEN], struct pst_str claims,
                struct pst_buf *buf);
@@ -52,10 +52,11 @@ pst_token_seal(const struct pst_token_use *use, int64_t now,
  * PST_INTERNAL.
  * Source: RFC 7516 5.2; RFC 7515 5.2.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
-               struct pst_str token, struct pst_str *claims,
-               struct pst_kid *kid);
+PST_MUST_USE enum pst_err pst_token_open(const struct pst_token_use *use,
+                                         struct pst_arena *arena,
+                                         struct pst_str token,
+                                         struct pst_str *claims,
+                                         struct pst_kid *kid);
 
 /*
  * Write the key of a token as a JWK (RFC 7517), {"kty":"oct","alg":…,"kid":…,
@@ -63,8 +64,9 @@ pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
  * Returns PST_OK, PST_FORGED (the header is not ours, or no secret has its
  * kid), PST_TOO_LARGE (buf), PST_NO_MEMORY, PST_INTERNAL.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_token_jwk(const struct pst_token_use *use, struct pst_arena *arena,
-              struct pst_str token, struct pst_buf *buf);
+PST_MUST_USE enum pst_err pst_token_jwk(const struct pst_token_use *use,
+                                        struct pst_arena *arena,
+                                        struct pst_str token,
+                                        struct pst_buf *buf);
 
 #endif

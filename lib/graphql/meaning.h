@@ -78,15 +78,15 @@ struct pst_graphql_meaning {
  * roots of all operations together, or more than PST_GRAPHQL_ROOT_NAMES_MAX
  * bytes of their names.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_graphql_meaning_parse(
+PST_MUST_USE enum pst_err pst_graphql_meaning_parse(
     struct pst_str text, const struct pst_graphql_rules *rules,
     struct pst_graphql_meaning **out, struct pst_graphql_error *error);
 
 /* Wipe and free, and set *meaning to NULL. A NULL *meaning is allowed. */
-PST_EXPORT void pst_graphql_meaning_free(struct pst_graphql_meaning **meaning);
+void pst_graphql_meaning_free(struct pst_graphql_meaning **meaning);
 
 /* Select the operation to execute, as pst_graphql_operation_find() does. */
-PST_EXPORT const struct pst_graphql_meaning_operation *
+const struct pst_graphql_meaning_operation *
 pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
                          struct pst_str name);
 

@@ -29,7 +29,7 @@
  * spreads goes at most PST_GRAPHQL_DEPTH levels deep. But a document can still
  * expand to 2^depth fields: visit each fragment only once.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_graphql_parse(struct pst_arena *arena, struct pst_str text,
                   const struct pst_graphql_document **out,
                   struct pst_graphql_error *error);
@@ -40,12 +40,12 @@ pst_graphql_parse(struct pst_arena *arena, struct pst_str text,
  * Returns NULL if no operation has this name, or if there is no name and more
  * than one operation.
  */
-PST_EXPORT const struct pst_graphql_operation *
+const struct pst_graphql_operation *
 pst_graphql_operation_find(const struct pst_graphql_document *document,
                            struct pst_str name);
 
 /* The key of a field in the response: its alias, or else its name. */
-PST_EXPORT struct pst_str
+struct pst_str
 pst_graphql_response_key(const struct pst_graphql_selection *field);
 
 #endif

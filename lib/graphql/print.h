@@ -21,7 +21,7 @@
  * interface.
  *   document  parsed; the parser limits the depth of the recursion
  */
-PST_EXPORT void
+void
 pst_graphql_print_with_typename(struct pst_buf *buf,
                                 const struct pst_graphql_document *document);
 
@@ -29,7 +29,7 @@ pst_graphql_print_with_typename(struct pst_buf *buf,
  * Print a value as JSON; enum values become strings. The value must not contain
  * a variable.
  */
-PST_EXPORT void pst_graphql_print_json(struct pst_buf *buf,
-                                       const struct pst_graphql_value *value);
+void pst_graphql_print_json(struct pst_buf *buf,
+                            const struct pst_graphql_value *value);
 
 #endif

@@ -21,14 +21,14 @@
  * server has joined with a comma).
  * Source: RFC 6750 section 2.1.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_bearer_parse(struct pst_str header,
-                                                      struct pst_str *token);
+PST_MUST_USE enum pst_err pst_bearer_parse(struct pst_str header,
+                                           struct pst_str *token);
 
 /*
  * Write a WWW-Authenticate value (RFC 6750 section 3): error="invalid_token"
  * when the request had a token. Without a token there may be no error, but one
  * parameter is required: a realm.
  */
-PST_EXPORT void pst_bearer_emit_challenge(struct pst_buf *buf, bool had_token);
+void pst_bearer_emit_challenge(struct pst_buf *buf, bool had_token);
 
 #endif

@@ -47,18 +47,18 @@ struct pst_cookie {
  * to that spelling, so a sibling site can set __host-x. If we ignored case, we
  * would take it for __Host-x.
  */
-PST_EXPORT bool pst_cookie_next(struct pst_str *rest, struct pst_str *name,
-                                struct pst_str *value);
+bool pst_cookie_next(struct pst_str *rest, struct pst_str *name,
+                     struct pst_str *value);
 
 /* The prefix of a name, in any case, such as "__Host-"; absent: it has none. */
-PST_EXPORT struct pst_str pst_cookie_prefix(struct pst_str name);
+struct pst_str pst_cookie_prefix(struct pst_str name);
 
 /*
  * Is this valid as a Domain: a host name (RFC 1123 2.1) of at most 253 bytes or
  * an IPv4 address, without a dot at its ends? If the last label is a number, it
  * must be a whole address (WHATWG URL 3.5).
  */
-PST_EXPORT bool pst_cookie_is_domain(struct pst_str domain);
+bool pst_cookie_is_domain(struct pst_str domain);
 
 /*
  * Check a cookie of the configuration.
@@ -75,8 +75,8 @@ PST_EXPORT bool pst_cookie_is_domain(struct pst_str domain);
  *     case) whose rules the attributes break
  *   - SameSite=None or Partitioned is without Secure
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_cookie_check(const struct pst_cookie *cookie, const char **reason);
+PST_MUST_USE enum pst_err pst_cookie_check(const struct pst_cookie *cookie,
+                                           const char **reason);
 
 /*
  * Write the value of a Set-Cookie line: name=value, then the attributes that
@@ -85,20 +85,19 @@ pst_cookie_check(const struct pst_cookie *cookie, const char **reason);
  * error of buf is set to PST_MALFORMED, or PST_TOO_LARGE when it is only too
  * large.
  */
-PST_EXPORT void pst_cookie_emit(struct pst_buf *buf,
-                                const struct pst_cookie *cookie);
+void pst_cookie_emit(struct pst_buf *buf, const struct pst_cookie *cookie);
 
 /*
  * Do two Set-Cookie lines of ours set the same cookie? They do when name,
  * Domain and Path are equal, and both or neither are Partitioned.
  */
-PST_EXPORT bool pst_cookie_is_same(struct pst_str line, struct pst_str other);
+bool pst_cookie_is_same(struct pst_str line, struct pst_str other);
 
 /*
  * Write the Set-Cookie line that deletes this cookie: the same attributes, but
  * an empty value and Max-Age=0.
  */
-PST_EXPORT void pst_cookie_emit_clear(struct pst_buf *buf,
-                                      const struct pst_cookie *cookie);
+void pst_cookie_emit_clear(struct pst_buf *buf,
+                           const struct pst_cookie *cookie);
 
 #endif

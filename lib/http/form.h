@@ -27,9 +27,9 @@ struct pst_form {
  * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE (over PST_FORM_FIELDS_MAX
  * pairs), PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
-                                                    struct pst_str body,
-                                                    struct pst_form *out);
+PST_MUST_USE enum pst_err pst_form_parse(struct pst_arena *arena,
+                                         struct pst_str body,
+                                         struct pst_form *out);
 
 /*
  * Find the field of this name.
@@ -37,8 +37,8 @@ PST_MUST_USE PST_EXPORT enum pst_err pst_form_parse(struct pst_arena *arena,
  * Returns PST_OK, PST_NOT_FOUND, or PST_DUPLICATE: two programs could choose
  * different ones of two fields.
  */
-PST_MUST_USE PST_EXPORT enum pst_err pst_form_get(const struct pst_form *form,
-                                                  struct pst_str name,
-                                                  struct pst_str *value);
+PST_MUST_USE enum pst_err pst_form_get(const struct pst_form *form,
+                                       struct pst_str name,
+                                       struct pst_str *value);
 
 #endif

@@ -23,8 +23,8 @@ struct pst_media_type {
  * parameters of the same name (in any case), or more than
  * PST_MEDIA_PARAMETERS_MAX.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_media_type_parse(struct pst_str text, struct pst_media_type *out);
+PST_MUST_USE enum pst_err pst_media_type_parse(struct pst_str text,
+                                               struct pst_media_type *out);
 
 /*
  * Split off the next parameter, `; name=value` (RFC 9110 5.6.6). Empty ones are
@@ -34,13 +34,11 @@ pst_media_type_parse(struct pst_str text, struct pst_media_type *out);
  * Returns false when there is no other parameter. *rest is empty then, unless
  * it does not follow the grammar.
  */
-PST_EXPORT bool pst_media_type_next_parameter(struct pst_str *rest,
-                                              struct pst_str *name,
-                                              struct pst_str *value);
+bool pst_media_type_next_parameter(struct pst_str *rest, struct pst_str *name,
+                                   struct pst_str *value);
 
 /* Find a parameter by its name, in any case; absent: there is none. */
-PST_EXPORT struct pst_str
-pst_media_type_parameter(const struct pst_media_type *type,
-                         struct pst_str name);
+struct pst_str pst_media_type_parameter(const struct pst_media_type *type,
+                                        struct pst_str name);
 
 #endif

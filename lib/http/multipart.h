@@ -66,8 +66,8 @@ struct pst_multipart {
  * not valid without quotes and escapes, or there is another parameter than
  * boundary and charset.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_multipart_init(struct pst_multipart *reader, struct pst_str type);
+PST_MUST_USE enum pst_err pst_multipart_init(struct pst_multipart *reader,
+                                             struct pst_str type);
 
 /*
  * Read on to the next event.
@@ -83,8 +83,9 @@ pst_multipart_init(struct pst_multipart *reader, struct pst_str type);
  *   - header lines that pst_multipart_part_parse_line() refuses, or that are
  *     over PST_MULTIPART_PART_HEAD_MAX
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_multipart_next(struct pst_multipart *reader, struct pst_str *input,
-                   enum pst_multipart_event *event, struct pst_str *piece);
+PST_MUST_USE enum pst_err pst_multipart_next(struct pst_multipart *reader,
+                                             struct pst_str *input,
+                                             enum pst_multipart_event *event,
+                                             struct pst_str *piece);
 
 #endif

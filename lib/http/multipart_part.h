@@ -32,7 +32,7 @@ struct pst_multipart_part {
  *   - a later part that is neither "map" nor a file: some backends insert its
  *     text wherever the map says, even in place of the document
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_multipart_part_parse_line(struct pst_multipart_part *part,
                               struct pst_str line);
 

@@ -34,7 +34,7 @@ struct pst_origin_rules {
  * The scheme is "http" or "https", the host is in lower case, the port is there
  * only if it is not the default port of the scheme, and nothing follows.
  */
-PST_EXPORT bool pst_origin_is_canonical(struct pst_str origin);
+bool pst_origin_is_canonical(struct pst_str origin);
 
 /*
  * Is this an origin of the pages in a mobile or desktop app, such as
@@ -43,11 +43,11 @@ PST_EXPORT bool pst_origin_is_canonical(struct pst_str origin);
  * follows. Upper case in the host is allowed: such origins have no standard
  * spelling, and are compared byte for byte.
  */
-PST_EXPORT bool pst_origin_is_app(struct pst_str origin);
+bool pst_origin_is_app(struct pst_str origin);
 
 /* Is origin one of the listed ones, byte for byte? "null" never is. */
-PST_EXPORT bool pst_origin_is_listed(const struct pst_origin_rules *rules,
-                                     struct pst_str origin);
+bool pst_origin_is_listed(const struct pst_origin_rules *rules,
+                          struct pst_str origin);
 
 /*
  * Decide whether a request may change something. The first rule that applies
@@ -66,7 +66,7 @@ PST_EXPORT bool pst_origin_is_listed(const struct pst_origin_rules *rules,
  *   - else the request does not come from a browser: yes
  * Returns PST_OK or PST_CROSS_SITE.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_origin_check(const struct pst_origin_rules *rules,
                  const struct pst_origin_facts *facts);
 

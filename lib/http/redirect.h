@@ -19,10 +19,10 @@
  *     ("/a//b") unless that looks like a scheme ("/https://b").
  * What follows "?" or "#" cannot change the site, so slashes are allowed there.
  */
-PST_EXPORT bool pst_redirect_is_local(struct pst_str target);
+bool pst_redirect_is_local(struct pst_str target);
 
 /* Returns target if it is local, else fallback. All redirects use this. */
-PST_EXPORT struct pst_str pst_redirect_choose(struct pst_str target,
-                                              struct pst_str fallback);
+struct pst_str pst_redirect_choose(struct pst_str target,
+                                   struct pst_str fallback);
 
 #endif

@@ -21,14 +21,13 @@ struct pst_search {
 };
 
 /* Begin to search for a text of 1..PST_SEARCH_MAX bytes. */
-PST_EXPORT void pst_search_init(struct pst_search *search, struct pst_str text);
+void pst_search_init(struct pst_search *search, struct pst_str text);
 
 /* Read the next byte. Returns whether the text ends here; finds overlaps. */
-PST_EXPORT bool pst_search_feed(struct pst_search *search, char c);
+bool pst_search_feed(struct pst_search *search, char c);
 
 /* Read the next bytes, up to the end of the text. Returns whether it ends in
  * them. */
-PST_EXPORT bool pst_search_find(struct pst_search *search,
-                                struct pst_str piece);
+bool pst_search_find(struct pst_search *search, struct pst_str piece);
 
 #endif

@@ -50,10 +50,10 @@ struct pst_session_timeouts {
  * Is this a guest's session? One whose user is unknown is not: it may be a
  * user's, and has a user's limits until the backend says otherwise.
  */
-PST_EXPORT bool pst_session_is_guest(const struct pst_session *session);
+bool pst_session_is_guest(const struct pst_session *session);
 
 /* Does it outlive the browser, so that its cookie has a Max-Age? */
-PST_EXPORT bool pst_session_is_persistent(const struct pst_session *session);
+bool pst_session_is_persistent(const struct pst_session *session);
 
 /*
  * Set iat, seen and exp of a session that begins now.
@@ -63,7 +63,7 @@ PST_EXPORT bool pst_session_is_persistent(const struct pst_session *session);
  *                second, which tells pst_session_touch() not to extend it
  * Returns PST_OK, or PST_EXPIRED when backend_end is not after now.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_session_start(struct pst_session *session,
                   const struct pst_session_timeouts *timeouts, int64_t now,
                   int64_t backend_end);
@@ -78,7 +78,7 @@ pst_session_start(struct pst_session *session,
  *   - now has reached iat plus the lifetime of its kind
  *   - it is a user's, not remembered, and now has reached seen plus idle
  */
-PST_MUST_USE PST_EXPORT enum pst_err
+PST_MUST_USE enum pst_err
 pst_session_check(const struct pst_session *session,
                   const struct pst_session_timeouts *timeouts, int64_t now);
 
@@ -86,10 +86,9 @@ pst_session_check(const struct pst_session *session,
  * Should seen be renewed? A quarter of the idle time must have passed since
  * seen; for a guest or a remembered user, a day.
  */
-PST_EXPORT bool
-pst_session_is_renewal_due(const struct pst_session *session,
-                           const struct pst_session_timeouts *timeouts,
-                           int64_t now);
+bool pst_session_is_renewal_due(const struct pst_session *session,
+                                const struct pst_session_timeouts *timeouts,
+                                int64_t now);
 
 /*
  * Note a request: set seen to now, if now is later. Nothing else changes in a
@@ -98,17 +97,16 @@ pst_session_is_renewal_due(const struct pst_session *session,
  * is before the end of its lifetime, the exp stays: the backend's token ends
  * then, or an earlier configuration had a shorter lifetime.
  */
-PST_EXPORT void pst_session_touch(struct pst_session *session,
-                                  const struct pst_session_timeouts *timeouts,
-                                  int64_t now);
+void pst_session_touch(struct pst_session *session,
+                       const struct pst_session_timeouts *timeouts,
+                       int64_t now);
 
 /*
  * When the session ends if no request comes any more: seen plus idle, or exp
  * where that is earlier or the session has no idle limit. Unix seconds.
  */
-PST_EXPORT int64_t
-pst_session_idle_expiry(const struct pst_session *session,
-                        const struct pst_session_timeouts *timeouts);
+int64_t pst_session_idle_expiry(const struct pst_session *session,
+                                const struct pst_session_timeouts *timeouts);
 
 /*
  * Read when a backend's token expires.
@@ -119,8 +117,8 @@ pst_session_idle_expiry(const struct pst_session *session,
  *   out  unix seconds; 0 only when ttl is absent or null
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY.
  */
-PST_MUST_USE PST_EXPORT enum pst_err
-pst_session_parse_ttl(struct pst_arena *arena, struct pst_str ttl, int64_t now,
-                      int64_t *out);
+PST_MUST_USE enum pst_err pst_session_parse_ttl(struct pst_arena *arena,
+                                                struct pst_str ttl, int64_t now,
+                                                int64_t *out);
 
 #endif
