@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern.c - the functions of postern.h: strings and buffers of a foreign
- * program in, the library's own types behind them, codes out.
+ * postern.c - the functions of the public library (postern.h): check the
+ * arguments, call the internal modules, and return error codes.
  *
  * Nothing here aborts for what a caller gave: it is not our program.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.c - structs, buffers and codes of a program that calls us.
+ * postern_caller.c - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #include "library/postern_caller.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.h - what crosses the border of the public library: the
- * caller's structs and buffers, and the codes it is told.
+ * postern_caller.h - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #ifndef POSTERN_POSTERN_CALLER_H
 #define POSTERN_POSTERN_CALLER_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_cookie.c - find a request's session, seal one, clear cookies.
+ * postern_cookie.c - the public library's session cookies: find and open one,
+ * seal one, clear them.
  *
  * The programs have the same rules with a store behind them:
  * tests/unit/test_postern.c and tests/e2e/test_library.py compare.

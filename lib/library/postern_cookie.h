@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_cookie.h - the public library's cookies: the session of a request
- * is found and opened, and a session is sealed into a Set-Cookie line, by the
- * rules that the programs have (design 2.1 and 2.2), without a store.
+ * postern_cookie.h - the public library's session cookies: find and open one,
+ * seal one, clear them, by the rules that the programs have (design 2.1 and
+ * 2.2), without a store.
  */
 #ifndef POSTERN_POSTERN_COOKIE_H
 #define POSTERN_POSTERN_COOKIE_H

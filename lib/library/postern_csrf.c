@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_csrf.c - seal which form, for which session and when; check it.
+ * postern_csrf.c - the public library's CSRF tokens: make one for a form and a
+ * session, and check it.
  */
 #include "library/postern_csrf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_csrf.h - the public library's CSRF tokens: those of the programs'
- * own forms, and the same for any other form.
+ * postern_csrf.h - the public library's CSRF tokens: make one for a form and a
+ * session, and check it.
  */
 #ifndef POSTERN_POSTERN_CSRF_H
 #define POSTERN_POSTERN_CSRF_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_settings.c - the public settings, checked and completed by the rules
- * that the programs' variables have.
+ * postern_settings.c - the public library's settings: check and complete struct
+ * pst_settings, by the rules of the programs' variables.
  */
 #include "library/postern_settings.h"
 
