@@ -36,9 +36,10 @@ struct documents_options {
  * Create the object; reads and parses the manifest.
  *   out      set on PST_OK; free it with documents_free()
  *   message  of message_size bytes, at least 256; set on PST_BAD_CONFIG: what
- * is wrong with the manifest, with file, document id, line and column. It
- * follows the variable's name ("names /etc/…, whose document …") Returns
- * PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
+ *            is wrong with the manifest, with file, document id, line and
+ *            column. It follows the variable's name ("names /etc/…, whose
+ *            document …")
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
  */
 PST_MUST_USE enum pst_err documents_new(struct documents **out,
                                         const struct documents_options *options,

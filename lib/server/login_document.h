@@ -38,9 +38,11 @@ struct who_document {
  * Parse a login document.
  *   arena     everything that out points to is in it
  *   is_first  it must have a name and a password, and no other required
- * variables: it is used for logins with credentials out       set on PST_OK
+ *             variables: it is used for logins with credentials
+ *   out       set on PST_OK
  *   reason    set on PST_BAD_CONFIG; it follows the variable's name in a
- * message Returns PST_OK; PST_BAD_CONFIG (a syntax error, or not one mutation
+ *             message
+ * Returns PST_OK; PST_BAD_CONFIG (a syntax error, or not one mutation
  * of one root field, or variables outside that field's arguments);
  * PST_NO_MEMORY.
  */
