@@ -74,7 +74,7 @@ int
 pst_sessions_new(struct pst_sessions **sessions,
                  const struct pst_settings *settings, const char **reason)
 {
-    struct pst_settings own;
+    struct pst_settings copy;
     const char *sentence = "";
     enum pst_err e;
 
@@ -83,11 +83,11 @@ pst_sessions_new(struct pst_sessions **sessions,
     if (!sessions)
         return PST_E_BAD_ARGUMENT;
     *sessions = NULL;
-    if (!caller_read_struct(&own, sizeof(own), sizeof(own), settings))
+    if (!caller_read_struct(&copy, sizeof(copy), sizeof(copy), settings))
         return PST_E_BAD_ARGUMENT;
     if (pthread_once(&crypto_once, postern_start_crypto) || crypto_error)
         return PST_E_INTERNAL;
-    e = postern_new(sessions, &own, &sentence);
+    e = postern_new(sessions, &copy, &sentence);
     if (e && reason)
         *reason = sentence;
     return caller_code(e);
@@ -154,12 +154,12 @@ int
 pst_login(const struct pst_sessions *sessions,
           const struct pst_account *account, char *line, size_t size)
 {
-    struct pst_account own;
+    struct pst_account copy;
     int code = PST_E_BAD_ARGUMENT;
 
     if (sessions && line && size > 0 &&
-        caller_read_struct(&own, sizeof(own), sizeof(own), account))
-        code = postern_login(sessions, &own, line, size);
+        caller_read_struct(&copy, sizeof(copy), sizeof(copy), account))
+        code = postern_login(sessions, &copy, line, size);
     return caller_finish(line, size, code);
 }
 
@@ -232,22 +232,22 @@ int
 pst_check(const struct pst_sessions *sessions, const char *cookie,
           struct pst_visitor *visitor)
 {
-    struct pst_visitor own = {.size = sizeof(own)};
+    struct pst_visitor result = {.size = sizeof(result)};
     size_t size;
     int code;
 
-    if (!visitor || visitor->size < sizeof(own) || visitor->size > 8192)
+    if (!visitor || visitor->size < sizeof(result) || visitor->size > 8192)
         return PST_E_BAD_ARGUMENT;
     size = visitor->size;
     memset(visitor, 0, size);
     visitor->size = size;
     if (!sessions)
         return PST_E_BAD_ARGUMENT;
-    own.size = size;
-    code = postern_check(sessions, cookie, &own);
+    result.size = size;
+    code = postern_check(sessions, cookie, &result);
     if (!code)
-        *visitor = own;
-    pst_crypto_wipe(&own, sizeof(own));
+        *visitor = result;
+    pst_crypto_wipe(&result, sizeof(result));
     return code;
 }
 

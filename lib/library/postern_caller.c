@@ -36,7 +36,7 @@ caller_code(enum pst_err e)
 }
 
 bool
-caller_read_struct(void *own, size_t known, size_t oldest, const void *given)
+caller_read_struct(void *copy, size_t known, size_t oldest, const void *given)
 {
     const unsigned char *bytes = given;
     size_t size;
@@ -50,8 +50,8 @@ caller_read_struct(void *own, size_t known, size_t oldest, const void *given)
         if (bytes[i] != 0)
             return false;
     }
-    memset(own, 0, known);
-    memcpy(own, given, size < known ? size : known);
+    memset(copy, 0, known);
+    memcpy(copy, given, size < known ? size : known);
     return true;
 }
 

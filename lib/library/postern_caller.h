@@ -17,13 +17,13 @@ int caller_code(enum pst_err e);
  * Read a struct that begins with its size. One from an older header is
  * shorter: its missing members are 0. One from a newer header is longer: the
  * members that this version does not know must be 0.
- *   own     the copy, `known` bytes
+ *   copy    set on success, `known` bytes
  *   oldest  size of the struct in its first version, in bytes
  *   given   the caller's struct; may be NULL
  * Returns false if given is NULL, too short or too long, or has an unknown
  * member that is not 0.
  */
-bool caller_read_struct(void *own, size_t known, size_t oldest,
+bool caller_read_struct(void *copy, size_t known, size_t oldest,
                         const void *given);
 
 /* Copy text, which contains no NUL, and a NUL after it. Returns PST_E_OK,
