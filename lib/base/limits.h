@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * limits.h - the limits of the library, each with its unit and its source.
+ * limits.h - constants: the largest sizes, counts and times, each with its unit
+ * and its source.
  */
 #ifndef POSTERN_BASE_LIMITS_H
 #define POSTERN_BASE_LIMITS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.h - find the meaning of a document: in the manifest, in a cache, or
- * by parsing; and automatic persisted queries (design 2.5 and 2.6).
+ * documents.h - look up a GraphQL document in the manifest or the cache, or
+ * parse it, to get its meaning (graphql/meaning.h); and keep automatic
+ * persisted queries (design 2.5 and 2.6).
  *
  * One object per process. All functions are thread-safe. The cache compares
  * whole texts, so a hash collision cannot return another document's meaning.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * identity.h - ask the backend who a user is, and apply to our session what the
- * backend's responses do to its own.
+ * identity.h - ask the backend who a user is, and update, replace or end the
+ * session accordingly.
  *
  * Identity comes only from responses to our own documents. A new token in the
  * response to a client's document only shows that something changed; the

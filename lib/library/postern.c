@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern.c - the session functions of postern.h: make the object, log in,
- * check, renew, log out.
+ * postern.c - the session functions of the public library (postern.h): make
+ * the object, log in, check, renew, log out.
  *
  * A caller's mistake returns a code and never aborts: the process belongs to
  * the caller.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.c - read the structs and fill the buffers of the program that
- * calls the library, and make its error codes.
+ * postern_caller.c - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #include "library/postern_caller.h"
 

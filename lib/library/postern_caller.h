@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.h - the structs, buffers and error codes that the public
- * library exchanges with the program that calls it.
+ * postern_caller.h - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #ifndef POSTERN_POSTERN_CALLER_H
 #define POSTERN_POSTERN_CALLER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_cookie.c - find the session in a Cookie header, seal a session into
- * a Set-Cookie value, clear cookies.
+ * postern_cookie.c - the public library's session cookies: find and open one,
+ * seal one, clear them.
  *
  * The programs follow the same rules, and use a store in addition:
  * tests/unit/test_postern.c and tests/e2e/test_library.py compare the two.

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_cookie.h - the public library's cookies: find the session in a
- * Cookie header, seal a session into a Set-Cookie value, clear cookies. The
- * rules are those of the programs, without a store.
+ * postern_cookie.h - the public library's session cookies: find and open one,
+ * seal one, clear them, by the rules of the programs, without a store.
  */
 #ifndef POSTERN_POSTERN_COOKIE_H
 #define POSTERN_POSTERN_COOKIE_H

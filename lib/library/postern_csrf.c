@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_csrf.c - make and check CSRF tokens: which form, for which session,
- * and when, sealed. The tokens of the programs' forms are the same.
+ * postern_csrf.c - the public library's CSRF tokens: make one for a form and a
+ * session, and check it. The tokens of the programs' own forms are the same.
  */
 #include "postern.h"
 

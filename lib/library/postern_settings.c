@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_settings.c - check struct pst_settings and fill in its defaults, by
- * the rules for the programs' variables.
+ * postern_settings.c - the public library's settings: check and complete struct
+ * pst_settings, by the rules of the programs' variables.
  */
 #include "library/postern_settings.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_settings.h - the content of struct pst_sessions, and how it is made
- * from the public struct pst_settings.
+ * postern_settings.h - the public library's settings: make a struct
+ * pst_sessions from the caller's struct pst_settings.
  */
 #ifndef POSTERN_POSTERN_SETTINGS_H
 #define POSTERN_POSTERN_SETTINGS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_variables.c - the table of all variables.
+ * config_variables.c - the table of all environment variables: name, kind,
+ * default, help, and the field of struct config that each one sets.
  */
 #include "server/config_variables.h"
 

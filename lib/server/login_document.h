@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.h - parse the configured documents: those that log in, and the
- * one that asks who the user is (design 2.5 and 2.6).
+ * login_document.h - parse and check the configured GraphQL documents: those
+ * that log in, and the one that asks who the user is.
  *
  * The login fields that clients' documents are searched for are the root fields
  * of these documents. Identity is read only from answers to these documents,
