@@ -10,6 +10,7 @@
 #include "server/config_cookie.h"
 #include "server/config_files.h"
 #include "server/config_names.h"
+#include "server/config_store.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
 

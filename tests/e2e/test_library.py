@@ -260,7 +260,7 @@ def test_php_example(start, user):
                          environment(site, token))
 
     assert ask(cookie) == b"Hello, " + user.email.encode() + b"\n"
-    refused = b"This page is for people who are logged in.\n"
+    refused = b"Please log in.\n"
     assert ask(forged(cookie)) == ask(None) == refused
 
 
@@ -292,7 +292,7 @@ def test_fcgi_example(start, user, programs, tmp_path):
 
 
 def test_the_guide_has_the_examples():
-    """doc/library.md shows the very programs."""
+    """doc/library.md contains the example programs unchanged."""
     with open(os.path.join(ROOT, "doc/library.md"), encoding="utf-8") as file:
         shown = re.findall(r"```c\n(.*?)```", file.read(), re.S)
     for name, text in zip(("cgi.c", "fcgi.c"), shown, strict=True):
