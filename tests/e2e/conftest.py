@@ -58,8 +58,8 @@ def gateway_fixture(request, start):
     return start(request.param)
 
 
-@pytest.fixture(name="fast", scope="module")
-def fast_fixture(start):
+@pytest.fixture(name="fastcgi", scope="module")
+def fastcgi_fixture(start):
     """One with nothing but the defaults, by FastCGI."""
     return start()
 

@@ -90,9 +90,9 @@ class Shop(gateways.Backend):
             rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", octets)
             if hashlib.sha256(run.group()).digest() in hashes}
         return found | {token for token in self.known if any(
-            form in octets for form in gateways.forms_of(token))}
+            form in octets for form in gateways.encodings_of(token))}
 
-    def sent(self):
+    def last_token(self):
         """Which token the last request brought, from header or cookie."""
         header = self.seen()[-1]["header"]
         if "authorization" in header:
@@ -100,7 +100,7 @@ class Shop(gateways.Backend):
         value = re.search(r"session=([^;]+)", header.get("cookie", ""))
         return value and json.loads(base64.b64decode(value[1]))["token"]
 
-    def lives(self, token):
+    def is_live(self, token):
         """Does it still know this token?"""
         data = sqlite3.connect(self.data)
         row = data.execute("SELECT 1 FROM session WHERE hash = ?", [
@@ -115,17 +115,17 @@ class Client:
 
     def __init__(self, kind):
         assert kind in ("bearer", "cookie")
-        self.kind, self.held, self.told = kind, None, None
+        self.kind, self.credential, self.session_change = kind, None, None
 
     def headers(self):
-        if self.held is None:
+        if self.credential is None:
             return []
-        return [("Authorization", "Bearer " + self.held)
-                if self.kind == "bearer" else ("Cookie", self.held)]
+        return [("Authorization", "Bearer " + self.credential)
+                if self.kind == "bearer" else ("Cookie", self.credential)]
 
     def note(self, answer, cookies):
         """cookies  the lines that are the session's, by name"""
-        self.told = None
+        self.session_change = None
         if self.kind == "bearer":
             value = answer.get(HEADER)
         else:
@@ -133,12 +133,12 @@ class Client:
             value = lines and "; ".join(lines)
         if value is None:
             return answer
-        self.held = value or None
-        self.told = "new" if self.held else "cleared"
+        self.credential = value or None
+        self.session_change = "new" if self.credential else "cleared"
         return answer
 
 
-class Direct(Client):
+class ShopClient(Client):
     """A client of a shop, with nothing between."""
 
     def __init__(self, shop):
@@ -164,9 +164,9 @@ class Direct(Client):
 
     @property
     def token(self):
-        if self.held is None or self.kind == "bearer":
-            return self.held
-        return token_in(self.held)
+        if self.credential is None or self.kind == "bearer":
+            return self.credential
+        return token_in(self.credential)
 
 
 def token_in(cookies):
@@ -194,7 +194,7 @@ def ours_of(answer):
 
 
 # The client's method (POSTERN_TOKEN_METHOD), and what this client keeps of it.
-WAYS = {"cookie": ("cookie", "cookie"), "bearer": ("bearer", "bearer"),
+CLIENT_METHODS = {"cookie": ("cookie", "cookie"), "bearer": ("bearer", "bearer"),
         "both by cookie": ("cookie,bearer", "cookie"),
         "both by bearer": ("cookie,bearer", "bearer")}
 
@@ -207,7 +207,7 @@ BACKENDS = {
     "body": {}}
 
 
-class Through(Client):
+class GatewayClient(Client):
     """A client of a gateway; `cookie_set` are its last cookie's attributes."""
 
     def __init__(self, gate, kind):
@@ -215,7 +215,7 @@ class Through(Client):
         self.gate, self.cookie_set = gate, []
         self.is_past = False
 
-    def past(self):
+    def bypass_lighttpd(self):
         """The next request goes past lighttpd, which passes no header
         without a value: the empty token could not be seen behind it."""
         self.is_past = self.kind == "bearer"
@@ -238,7 +238,7 @@ class Through(Client):
     def send(self, method, path, body=None, headers=()):
         answer = self._carry(method, path, body,
                              [*headers, *self.headers()])
-        allowed = {self.kind} if self.held else {"cookie", "bearer"}
+        allowed = {self.kind} if self.credential else {"cookie", "bearer"}
         new = {kind for kind, is_new in (
             ("bearer", answer.get(HEADER)), ("cookie", ours_of(answer)))
             if is_new}

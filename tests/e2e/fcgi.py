@@ -21,7 +21,7 @@ REQUEST_COMPLETE, CANT_MPX_CONN, OVERLOADED, UNKNOWN_ROLE = 0, 1, 2, 3
 CONTENT_MAX = 0xFFFF
 
 
-class Cut(Exception):
+class IncompleteResponse(Exception):
     """The program closed the connection before its answer was whole."""
 
     def __init__(self, stdout=b"", stderr=b""):
@@ -153,7 +153,7 @@ class Connection:
         while len(self.pending) < size:
             some = self.socket.recv(65536)
             if not some:
-                raise Cut()
+                raise IncompleteResponse()
             self.pending += some
         taken, self.pending = self.pending[:size], self.pending[size:]
         return taken
@@ -199,8 +199,8 @@ class Connection:
         while True:
             try:
                 kind, got_id, content = self.read_record()
-            except (Cut, ConnectionResetError) as error:
-                raise Cut(b"".join(stdout), b"".join(stderr)) from error
+            except (IncompleteResponse, ConnectionResetError) as error:
+                raise IncompleteResponse(b"".join(stdout), b"".join(stderr)) from error
             assert got_id == request_id, f"record for request {got_id}"
             if kind in (STDOUT, STDERR):
                 assert kind not in ended, "a stream goes on after its end"

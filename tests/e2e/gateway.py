@@ -34,7 +34,7 @@ RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
 KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
 
 # Of our own environment, what sanitizers and coverage want to see.
-FOR_THE_BUILD = {name: os.environ[name] for name in (
+SANITIZER_ENVIRONMENT = {name: os.environ[name] for name in (
     "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
     if name in os.environ}
 
@@ -49,7 +49,7 @@ running = []  # gateways and backends, for the report of a failed test
 
 def make_secret():
     done = subprocess.run([POSTERN, "secret"], stdout=subprocess.PIPE,
-                          env={**FOR_THE_BUILD}, timeout=30, check=True)
+                          env={**SANITIZER_ENVIRONMENT}, timeout=30, check=True)
     return done.stdout.decode()
 
 
@@ -99,7 +99,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-def forms_of(secret):
+def encodings_of(secret):
     """A secret as it is, in hexadecimal, and in base64 at any offset."""
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     for shift in range(3):
@@ -221,7 +221,7 @@ class Backend:
                 if hashlib.sha256(part).digest() in hashes:
                     found.add(part)
         for token in self.known:
-            if any(form in octets for form in forms_of(token)):
+            if any(form in octets for form in encodings_of(token)):
                 found.add(token)
         return found
 
@@ -291,7 +291,7 @@ class Gateway:
                   "POSTERN_LOGIN_PER_ACCOUNT": "off",
                   "POSTERN_LOGIN_PER_ADDRESS": "off",
                   "POSTERN_LOGIN_FLOOR": "0",
-                  **FOR_THE_BUILD,
+                  **SANITIZER_ENVIRONMENT,
                   **variables}
         return {name: value for name, value in values.items()
                 if value is not None}
@@ -474,7 +474,7 @@ class Gateway:
         log, found = self.log, []
         for secret in self.private | {a.password for a in
                                       self.backend.accounts}:
-            if any(form in log.encode() for form in forms_of(secret.encode())):
+            if any(form in log.encode() for form in encodings_of(secret.encode())):
                 found.append(f"a secret is in the log: {secret[:12]}…")
         hashes = self.backend.hashes()
         if self.backend.process.poll() is None:
@@ -523,7 +523,7 @@ class Starter:
         assert not faults, "\n\n".join(faults)
 
 
-class DeafServer:
+class SilentServer:
     """Listens, and counts who connects; nobody gets an answer."""
 
     def __init__(self):

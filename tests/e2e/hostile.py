@@ -25,7 +25,7 @@ import gateway as gateways
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CANARY = b"CanarySecret"
-CANARY_FORMS = gateways.forms_of(CANARY)
+CANARY_FORMS = gateways.encodings_of(CANARY)
 LIMIT = 5
 HOST = "localhost"
 
@@ -268,7 +268,7 @@ class Line:
             try:
                 return self.connection.request(params, body, role=role,
                                                keep=True)
-            except (fcgi.Cut, BrokenPipeError, ConnectionError):
+            except (fcgi.IncompleteResponse, BrokenPipeError, ConnectionError):
                 self.close()
                 if fresh:
                     raise
@@ -301,7 +301,7 @@ def unescaped(octets):
                   lambda m: bytes([int(m[1] or m[2], 16)]), octets)
 
 
-class Judge:
+class Checker:
     """A gateway with its authorizer, and what it has done so far."""
 
     def __init__(self, setting):
@@ -318,7 +318,7 @@ class Judge:
         self.sent = self.reached = self.named = self.logins = 0
         self.count = self.guesses = self.grants = 0
         self.per_account = {}  # key: requests with a wrong guess at it
-        self.news()
+        self.new_events()
 
     def _start(self):
         self.gateway = gateways.Gateway(
@@ -348,7 +348,7 @@ class Judge:
             self.backend.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def news(self):
+    def new_events(self):
         """What the backend has seen since the last time."""
         said = self.backend.ask("since", guesses=self.guesses,
                                 grants=self.grants)
@@ -419,11 +419,11 @@ class Judge:
                     raise Violation(f"1: a secret reached the client\n"
                                     f"{request}\n\n{octets!r}")
 
-    def judge(self, request, carried=None):
+    def check(self, request, carried=None):
         """Send a request that came with the session of `carried` (an account
         or None) and see whether the sentences hold. Returns the answer."""
         answer = self.ask(request)
-        news = self.news()
+        news = self.new_events()
         self.reached += news["new"] > 0
         self.logins += len(news["guesses"])
         self.check_secret(answer, request)
@@ -440,7 +440,7 @@ class Judge:
         """The second sentence, with what begins when asking counted out."""
         told = self.session(headers)
         allowed = self.authorized(headers)
-        self.news()
+        self.new_events()
         if told and told.get("subject") is not None:
             self.named += 1
             if (told["subject"], told["name"]) not in granted:

@@ -100,11 +100,11 @@ def lookalike(choose, name):
 class World:
     """Who there is: the attacker's own accounts, and victims in turn."""
 
-    def __init__(self, judge):
-        self.judge, self.setting = judge, judge.setting
+    def __init__(self, checker):
+        self.checker, self.setting = checker, checker.setting
         self.schema = hostile_schema.make_schema(
             self.setting.preset == "vendure")
-        backend = judge.backend
+        backend = checker.backend
         self.friend = backend.register("friend@trust.example")
         self.own = [backend.register(
             f"mallory{i}@trust.example", name=self.friend.id,
@@ -127,16 +127,16 @@ class World:
             word = words[self.turn % len(words)]
             self.turn += 1
             self.tries = 1
-            self.current = self.judge.backend.register(
+            self.current = self.checker.backend.register(
                 f"victim{self.turn}{word}@trust.example")
         return self.current
 
     def session_of(self, account):
         known = self.sessions.get(account.email)
         if known is None or known[1] > 12:
-            known = [self.judge.log_in(account), 0]
+            known = [self.checker.log_in(account), 0]
             if known[0] is None:  # their own look-alikes have locked it
-                self.own[self.own.index(account)] = self.judge.backend \
+                self.own[self.own.index(account)] = self.checker.backend \
                     .register(name=self.friend.id, bio=self.friend.id)
                 return []
             self.sessions[account.email] = known
@@ -149,14 +149,14 @@ class World:
         by a mutation that is no login to us. [] where there are none."""
         def send(text, headers=()):
             body = json.dumps({"query": text}).encode()
-            return self.judge.ask(Request("query", headers=[
+            return self.checker.ask(Request("query", headers=[
                 ("Content-Type", "application/json"), *headers], body=body))
         answer = send("mutation{addItemToOrder{id}}")
-        headers = self.judge.credentials(answer) or []
+        headers = self.checker.credentials(answer) or []
         if headers and becomes:
             send('mutation{pluginLogin(token:"%s"){__typename}}'
                  % becomes.codes["plugin"], headers)
-        self.judge.news()
+        self.checker.new_events()
         return headers
 
 
@@ -495,7 +495,7 @@ def right_login(choose, world):
     name = lookalike(choose, own.email) if choose.chance(20) else None
     if world.setting.fold == "exact" and choose.chance(20):
         # An account of one's own that looks like the victim's.
-        own = world.judge.backend.register(
+        own = world.checker.backend.register(
             lookalike(choose, world.victim().email)) or own
         name = None
     document, tokens = login_field(choose, world, own, own.password, name)

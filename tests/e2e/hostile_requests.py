@@ -228,7 +228,7 @@ def carry(choose, world, headers):
     if way == "guest":
         becomes = own if choose.chance(60) else None
         if becomes and world.setting.fold == "exact":
-            becomes = world.judge.backend.register(lookalike(
+            becomes = world.checker.backend.register(lookalike(
                 choose, world.victim().email)) or own
         headers += world.guest(becomes)
         return becomes

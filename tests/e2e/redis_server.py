@@ -32,11 +32,11 @@ class Redis:
 
     def _answers(self):
         try:
-            return self.say("PING").startswith(b"+PONG")
+            return self.command("PING").startswith(b"+PONG")
         except OSError:
             return False
 
-    def say(self, line):
+    def command(self, line):
         """One inline command; the beginning of its answer."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
@@ -44,10 +44,10 @@ class Redis:
             client.sendall(line.encode() + b"\r\n")
             return client.recv(65536)
 
-    def hang(self):
+    def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
-    def wake(self):
+    def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self):

@@ -227,7 +227,7 @@ class Site(gateway.Gateway):
                                 stdout=self.log_file, stderr=self.log_file,
                                 cwd=self.folder, env={
                                     "PATH": f"{self.folder}/bin:{PATH}",
-                                    **gateway.FOR_THE_BUILD,
+                                    **gateway.SANITIZER_ENVIRONMENT,
                                     **options.pop("environment", {})},
                                 **options)
 

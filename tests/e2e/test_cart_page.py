@@ -3,7 +3,7 @@
 logging in, by mouse and by keyboard."""
 
 import pytest
-from dialect import BACKENDS, LOGOUT, Direct, Shop
+from dialect import BACKENDS, LOGOUT, ShopClient, Shop
 from gateway import Starter
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -195,7 +195,7 @@ def test_a_logout_elsewhere_is_seen(shop, browse):
     browser.press("login-form")
     browser.wait_for("inside")
     browser.wait(lambda: browser.find("who").text == "Vera Vogel", "who")
-    Direct(shop.backend).log_in(account).ask(LOGOUT)
+    ShopClient(shop.backend).log_in(account).ask(LOGOUT)
     put(browser, "Iron key")
     notice = browser.wait_for("door-notice")
     assert notice.text.startswith("Your session has ended.")

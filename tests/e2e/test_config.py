@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from gateway import BUILD, FOR_THE_BUILD, POSTERN, make_secret
+from gateway import BUILD, SANITIZER_ENVIRONMENT, POSTERN, make_secret
 from http_client import cookie_of
 
 PROGRAMS = ("login", "query", "logout", "session")
@@ -140,7 +140,7 @@ def files_fixture(tmp_path_factory):
 
 
 def environment(changes, files):
-    values = {"PATH": os.environ["PATH"], **FOR_THE_BUILD, **GOOD, **changes}
+    values = {"PATH": os.environ["PATH"], **SANITIZER_ENVIRONMENT, **GOOD, **changes}
     return {name: value.format(**files) for name, value in values.items()
             if value is not None}
 
@@ -201,15 +201,15 @@ def test_a_refused_program_is_seen(files):
         assert done.stdout.startswith(b"Status: 204")
 
 
-def test_check_says_what_holds(fast):
+def test_check_says_what_holds(fastcgi):
     """And shows every variable that the programs know, secrets masked."""
-    done = fast.postern("check")
+    done = fastcgi.postern("check")
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode()
     for name in ("POSTERN_UPSTREAM", "POSTERN_IDLE_TIMEOUT", "POSTERN_LOG",
                  "POSTERN_COOKIE_NAME", "COOKIE_SESSION_SECRET_FILE"):
         assert name in text
-    assert fast.secret.strip() not in text + done.stderr.decode()
+    assert fastcgi.secret.strip() not in text + done.stderr.decode()
     # Every name it prints can be set, and every default is accepted.
     with open(os.path.join(os.path.dirname(__file__),
                            "../../doc/configuration.md"),
@@ -236,11 +236,11 @@ def test_check_shows_the_file_of_the_store(files):
     ('{"1": "{__typename}"}', 0, "the manifest can be read"),
     ('{"1": "{"}', EX_CONFIG, "POSTERN_DOCUMENTS: names "),
     ("[]", EX_CONFIG, "POSTERN_DOCUMENTS: names ")])
-def test_check_reads_the_manifest(fast, tmp_path, text, status, said):
+def test_check_reads_the_manifest(fastcgi, tmp_path, text, status, said):
     """What would stop the programs, check finds before they are restarted."""
     (tmp_path / "manifest").write_text(text, encoding="ascii")
     done, _ = start([POSTERN, "check"], {
-        "PATH": os.environ["PATH"], **fast.environment,
+        "PATH": os.environ["PATH"], **fastcgi.environment,
         "POSTERN_DOCUMENTS": str(tmp_path / "manifest")})
     assert done.returncode == status
     assert said in (done.stdout + done.stderr).decode()
@@ -253,7 +253,7 @@ def seal(claims, secret=SECRET):
     done = subprocess.run(
         [TOOL, "seal", "cookie", "sealed", str(int(time.time()))],
         input=json.dumps(claims).encode(), stdout=subprocess.PIPE, timeout=30,
-        env={**FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret}, check=True)
+        env={**SANITIZER_ENVIRONMENT, "COOKIE_SESSION_SECRET": secret}, check=True)
     return done.stdout.decode()
 
 
@@ -418,7 +418,7 @@ def test_sample_settings_are_good(tmp_path):
     assert "POSTERN_UPSTREAM" in values and "POSTERN_ORIGIN" in values
     done, complaints = start(
         [os.path.join(BUILD, "cgi-bin/session")],
-        {**FOR_THE_BUILD, **values, "GATEWAY_INTERFACE": "CGI/1.1",
+        {**SANITIZER_ENVIRONMENT, **values, "GATEWAY_INTERFACE": "CGI/1.1",
          "REQUEST_METHOD": "GET"})
     assert complaints == [] and done.returncode == 0, done.stderr
     assert done.stdout.endswith(b'{"data":{"session":null}}')

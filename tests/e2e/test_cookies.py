@@ -207,12 +207,12 @@ def test_a_login_takes_the_cart_along(shop, by):
     """U28, L25: the guest's token goes with the login; its session ends and
     its cookie is cleared."""
     account = shop.backend.register()
-    client = dialect.Through(shop, "cookie")
+    client = dialect.GatewayClient(shop, "cookie")
     cart = client.add()
-    guest = client.held
+    guest = client.credential
     answer = client.log_in(account, by)
     assert GUEST in cleared(answer)
-    assert client.held.startswith(COOKIE + "=")
+    assert client.credential.startswith(COOKIE + "=")
     assert client.active()["code"] == cart["code"]
     assert shop.session(cookie=guest) is None  # a copy of it
 

@@ -12,7 +12,7 @@ import threading
 
 import http_client
 import pytest
-from gateway import BUILD, COOKIE, FOR_THE_BUILD, ROOT, is_running, wait_until
+from gateway import BUILD, COOKIE, SANITIZER_ENVIRONMENT, ROOT, is_running, wait_until
 
 RUN = os.path.join(ROOT, "demo/run")
 EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
@@ -21,7 +21,7 @@ EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
 def environment(folder):
     """No POSTERN_…: they would be settings."""
     return {"PATH": os.environ["PATH"], "HOME": str(folder),
-            "TMPDIR": str(folder), "LANG": "C.UTF-8", **FOR_THE_BUILD}
+            "TMPDIR": str(folder), "LANG": "C.UTF-8", **SANITIZER_ENVIRONMENT}
 
 
 def left_running(folder):

@@ -14,7 +14,7 @@ import urllib.parse
 import gateway as gateways
 import pytest
 from dialect import (
-    ACTIVE, ADD, EMPTIED, HEADER, LOGIN, LOGOUT, ME, PRODUCTS, Direct, Shop,
+    ACTIVE, ADD, EMPTIED, HEADER, LOGIN, LOGOUT, ME, PRODUCTS, ShopClient, Shop,
     pair_of, token_in)
 
 DEAD = "0123456789abcdef" * 4
@@ -57,15 +57,15 @@ def both(shops):
 def visitor(shop, kind):
     """A client that comes with nothing, as a guest, in, or with a session
     that has died."""
-    client = Direct(shop)
+    client = ShopClient(shop)
     if kind == "guest":
         client.ask(ACTIVE)
     elif kind in ("customer", "dead"):
         client.log_in(shop.register())
         assert client.token
     if kind == "dead":
-        other = Direct(shop)
-        other.held = client.held
+        other = ShopClient(shop)
+        other.credential = client.credential
         other.ask(LOGOUT)
     return client
 
@@ -175,7 +175,7 @@ def test_a_login_always_makes_a_new_session(shop, who, remember, life):
 
 
 def test_authenticate_logs_in_as_well(shop):
-    account, client = shop.register(), Direct(shop)
+    account, client = shop.register(), ShopClient(shop)
     answer = client.ask("""mutation ($i: AuthenticationInput!) {
         authenticate(input: $i) { ... on CurrentUser { identifier } } }""", {
             "i": {"native": {"username": account.email,
@@ -209,15 +209,15 @@ def test_a_guests_session_lives_on_after_its_logout(shop):
     client = visitor(shop, "guest")
     token = client.token
     client.ask(LOGOUT)
-    assert client.token is None and shop.lives(token)
+    assert client.token is None and shop.is_live(token)
 
 
 def test_a_guest_keeps_one_order(bearer):
-    client = Direct(bearer)
+    client = ShopClient(bearer)
     first, second = client.add(), client.add()
     assert (first["totalQuantity"], second["totalQuantity"]) == (1, 2)
     assert first["code"] == second["code"] == client.active()["code"]
-    assert client.told is None
+    assert client.session_change is None
 
 
 # Section 2: how the token is read ------------------------------------------------
@@ -253,7 +253,7 @@ def test_other_places_mean_nothing(shops):
                       for m in ("bearer", "cookie"))
     for shop, headers in (
             (shops["bearer"], [(HEADER, bearer.token)]),
-            (shops["bearer"], [("Cookie", cookie.held)]),
+            (shops["bearer"], [("Cookie", cookie.credential)]),
             (shops["cookie"], [("Authorization", "Bearer " + cookie.token)])):
         answer = shop.raw(query=ME, headers=headers)
         assert answer.code == "FORBIDDEN" and not carried(shop, answer)
@@ -261,7 +261,7 @@ def test_other_places_mean_nothing(shops):
 
 def cookie_client(shop):
     """Of a shop with both methods, one that keeps the cookie."""
-    client = Direct(shop)
+    client = ShopClient(shop)
     client.kind = "cookie"
     return client
 
@@ -269,13 +269,13 @@ def cookie_client(shop):
 def test_with_both_a_cookie_wins(both):
     bob, alice = both.register(), both.register()
     bobs = cookie_client(both).log_in(bob)
-    alices = Direct(both).log_in(alice)
-    headers = [("Cookie", bobs.held),
+    alices = ShopClient(both).log_in(alice)
+    headers = [("Cookie", bobs.credential),
                ("Authorization", "Bearer " + alices.token)]
     me = both.raw(query=ME, headers=headers).json["data"]["me"]
     assert me["identifier"] == bob.email
     other = cookie_client(both)
-    other.held = bobs.held
+    other.credential = bobs.credential
     other.ask(LOGOUT)
     answer = both.raw(query=ME, headers=headers)  # dead, and still it wins
     assert answer.code == "FORBIDDEN"
@@ -284,12 +284,12 @@ def test_with_both_a_cookie_wins(both):
 
 def test_with_both_a_cookie_that_is_none_is_skipped(both):
     alice = both.register()
-    token = Direct(both).log_in(alice).token
+    token = ShopClient(both).log_in(alice).token
     bobs = cookie_client(both).log_in(both.register())
-    value, signature = bobs.held.split("; ")
+    value, signature = bobs.credential.split("; ")
     signed_empty = None
-    out = Direct(both)
-    out.kind, out.held = "cookie", bobs.held
+    out = ShopClient(both)
+    out.kind, out.credential = "cookie", bobs.credential
     answer = out.ask(LOGOUT)
     signed_empty = "; ".join(line.partition(";")[0]
                              for line in answer.all("set-cookie"))
@@ -308,7 +308,7 @@ TWICE = """mutation { a: addItemToOrder(productVariantId: 1, quantity: 1) {
 
 
 def test_two_fields_make_two_guests_and_lose_an_order(shop):
-    client = Direct(shop)
+    client = ShopClient(shop)
     data = client.ask(TWICE).json["data"]
     assert data["a"]["code"] != data["b"]["code"]
     assert client.active()["code"] == data["b"]["code"]
@@ -316,7 +316,7 @@ def test_two_fields_make_two_guests_and_lose_an_order(shop):
 
 def test_three_owner_fields_make_three_guests(shop):
     before = len(shop.hashes())
-    Direct(shop).ask("{ activeOrder { id } activeCustomer { id }"
+    ShopClient(shop).ask("{ activeOrder { id } activeCustomer { id }"
                      " eligibleShippingMethods { id } }")
     assert len(shop.hashes()) == before + 3
 
@@ -325,7 +325,7 @@ def test_three_owner_fields_make_three_guests(shop):
     ("bearer", False), ("cookie", True), ("both", True)])
 def test_a_login_and_an_order_in_one_document(shops, method, is_customers):
     shop = shops[method]
-    account, client = shop.register(), Direct(shop)
+    account, client = shop.register(), ShopClient(shop)
     client.ask('mutation { login(username: %s, password: %s) { __typename }'
                ' addItemToOrder(productVariantId: 1, quantity: 1) {'
                ' ... on Order { code } } }' % (
@@ -339,7 +339,7 @@ def test_a_login_and_an_order_in_one_document(shops, method, is_customers):
                                              ("cookie", True)])
 def test_a_login_and_a_logout_in_one_document(shops, method, success):
     shop = shops[method]
-    account, client = shop.register(), Direct(shop)
+    account, client = shop.register(), ShopClient(shop)
     answer = client.ask(
         'mutation { login(username: %s, password: %s) { __typename }'
         ' logout { success } }' % (QUOTED(account.email),
@@ -354,13 +354,13 @@ def test_a_login_and_a_logout_in_one_document(shops, method, success):
 def test_a_new_guest_outweighs_a_dead_token(shop, query):
     client = visitor(shop, "dead")
     client.ask(query)
-    assert client.told == "new"
+    assert client.session_change == "new"
 
 
 # Section 3: the cookie -------------------------------------------------------------
 
 def test_the_cookie_is_written_as_cookie_session_does(cookie):
-    answer = Direct(cookie).ask(ACTIVE)
+    answer = ShopClient(cookie).ask(ACTIVE)
     first, second = answer.all("set-cookie")
     expires = r"expires=([A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT)"
     found = re.fullmatch(rf"session=([A-Za-z0-9+/]+=*); path=/; {expires};"
@@ -403,7 +403,7 @@ def test_an_emptied_cookie(cookie):
                                     "damaged value", "other order"])
 def test_a_damaged_cookie(cookie, damage, query):
     client = visitor(cookie, "customer")
-    value, signature = client.held.split("; ")
+    value, signature = client.credential.split("; ")
     held = {"no signature": value,
             "wrong signature": value + "; session.sig=" + "A" * 27,
             "damaged value": value[:-6] + "AAAAAA; " + signature,
@@ -424,19 +424,19 @@ def test_a_damaged_cookie(cookie, damage, query):
 # Section 5: login, logout and orders -----------------------------------------------
 
 def test_the_guests_order_becomes_the_customers(shop):
-    client = Direct(shop)
+    client = ShopClient(shop)
     order, guest = client.add(), client.token
     client.log_in(shop.register())
     assert client.active()["code"] == order["code"]
-    assert not shop.lives(guest)
+    assert not shop.is_live(guest)
 
 
 def test_for_the_same_product_the_guests_quantity_replaces(shop):
     account = shop.register()
-    kept = Direct(shop).log_in(account)
+    kept = ShopClient(shop).log_in(account)
     theirs = kept.add(1, 2)
     kept.add(2, 1)
-    guest = Direct(shop)
+    guest = ShopClient(shop)
     guest.add(1, 1)
     guest.add(3, 4)
     guest.log_in(account)
@@ -448,15 +448,15 @@ def test_for_the_same_product_the_guests_quantity_replaces(shop):
 
 
 def test_without_the_guests_token_nothing_is_merged(shop):
-    guest = Direct(shop)
+    guest = ShopClient(shop)
     guest.add()
-    customer = Direct(shop).log_in(shop.register())
+    customer = ShopClient(shop).log_in(shop.register())
     assert customer.active() is None
     assert guest.active()["totalQuantity"] == 1
 
 
 def test_an_order_with_an_address_is_lost_by_a_login(shop):
-    client = Direct(shop)
+    client = ShopClient(shop)
     client.add()
     said = client.ask(CUSTOMER, {"input": {
         "emailAddress": "guest@example.com", "firstName": "G",
@@ -464,43 +464,43 @@ def test_an_order_with_an_address_is_lost_by_a_login(shop):
     assert said.json["data"]["setCustomerForOrder"]["__typename"] == "Order"
     guest = client.token
     client.log_in(shop.register())
-    assert client.active() is None and not shop.lives(guest)
+    assert client.active() is None and not shop.is_live(guest)
 
 
 def test_a_guest_without_an_order_lives_on_after_a_login(shop):
     client = visitor(shop, "guest")
     guest = client.token
     client.log_in(shop.register())
-    assert shop.lives(guest)
+    assert shop.is_live(guest)
 
 
 def test_a_login_over_an_order_ends_the_other_devices_too(shop):
     account = shop.register()
-    phone, desk, plain = (Direct(shop).log_in(account) for _ in range(3))
+    phone, desk, plain = (ShopClient(shop).log_in(account) for _ in range(3))
     phone.add()
     desk.active()  # holds the same order from now on
     tokens = [phone.token, desk.token, plain.token]
     phone.log_in(account)
-    assert [shop.lives(token) for token in tokens] == [False, False, True]
+    assert [shop.is_live(token) for token in tokens] == [False, False, True]
 
 
 def test_bob_over_alices_session_ends_hers_and_leaves_her_order(shop):
     alice, bob = shop.register(), shop.register()
-    client = Direct(shop).log_in(alice)
+    client = ShopClient(shop).log_in(alice)
     order, token = client.add(), client.token
     client.log_in(bob)
-    assert not shop.lives(token) and client.active() is None
-    assert Direct(shop).log_in(alice).active()["code"] == order["code"]
+    assert not shop.is_live(token) and client.active() is None
+    assert ShopClient(shop).log_in(alice).active()["code"] == order["code"]
 
 
 def test_a_login_beside_another_device_ends_nothing(shop):
     account = shop.register()
-    first, second = (Direct(shop).log_in(account) for _ in range(2))
-    assert shop.lives(first.token) and shop.lives(second.token)
+    first, second = (ShopClient(shop).log_in(account) for _ in range(2))
+    assert shop.is_live(first.token) and shop.is_live(second.token)
 
 
 def test_a_wrong_password_changes_nothing(shop):
-    client = Direct(shop)
+    client = ShopClient(shop)
     order, token = client.add(), client.token
     answer = client.ask(LOGIN, {"username": "demo@example.com",
                                 "password": "wrong"})
@@ -512,27 +512,27 @@ def test_a_wrong_password_changes_nothing(shop):
 
 def test_a_logout_ends_all_devices_and_keeps_the_order(shop):
     account = shop.register()
-    phone, desk = (Direct(shop).log_in(account) for _ in range(2))
+    phone, desk = (ShopClient(shop).log_in(account) for _ in range(2))
     order, token = phone.add(), desk.token
     phone.ask(LOGOUT)
-    assert not shop.lives(token)
-    assert Direct(shop).log_in(account).active()["code"] == order["code"]
+    assert not shop.is_live(token)
+    assert ShopClient(shop).log_in(account).active()["code"] == order["code"]
 
 
 def test_a_new_password_ends_no_session(shop):
     account = shop.register()
-    phone, desk = (Direct(shop).log_in(account) for _ in range(2))
+    phone, desk = (ShopClient(shop).log_in(account) for _ in range(2))
     said = phone.ask("""mutation ($a: String!, $b: String!) {
         updateCustomerPassword(currentPassword: $a, newPassword: $b) {
             __typename } }""", {"a": account.password, "b": "another one"})
     assert said.json["data"]["updateCustomerPassword"]["__typename"] == \
         "Success"
-    assert shop.lives(phone.token) and shop.lives(desk.token)
-    assert not Direct(shop).log_in(account).token
+    assert shop.is_live(phone.token) and shop.is_live(desk.token)
+    assert not ShopClient(shop).log_in(account).token
 
 
 def test_an_order_that_is_done_leaves_the_session_alone(shop):
-    client = Direct(shop).log_in(shop.register())
+    client = ShopClient(shop).log_in(shop.register())
     first = client.add()
     for step in (
             'transitionOrderToState(state: "ArrangingPayment")',
@@ -541,7 +541,7 @@ def test_an_order_that_is_done_leaves_the_session_alone(shop):
         said = client.ask("mutation { %s { __typename ... on ErrorResult {"
                           " errorCode } } }" % step).json["data"][name]
         assert said["__typename"] == "Order", said
-    assert client.active() is None and client.told is None
+    assert client.active() is None and client.session_change is None
     assert client.add()["code"] != first["code"]
 
 
@@ -550,11 +550,11 @@ def test_an_order_that_is_done_leaves_the_session_alone(shop):
 def test_a_session_lasts_as_long_as_it_is_used():
     shop = Shop("bearer", "--token-ttl", "6")
     try:
-        used, idle = (Direct(shop).log_in(shop.register()) for _ in range(2))
+        used, idle = (ShopClient(shop).log_in(shop.register()) for _ in range(2))
         for _ in range(5):
             time.sleep(1.5)
-            assert used.ask(ME).json["data"]["me"] and used.told is None
-        assert idle.ask(ME).code == "FORBIDDEN" and idle.told == "cleared"
+            assert used.ask(ME).json["data"]["me"] and used.session_change is None
+        assert idle.ask(ME).code == "FORBIDDEN" and idle.session_change == "cleared"
     finally:
         shop.close()
 
@@ -695,13 +695,13 @@ def test_channels(bearer, header, parameter, want):
 
 
 def test_an_unknown_channel_makes_a_guest_all_the_same(shop):
-    client = Direct(shop)
+    client = ShopClient(shop)
     answer = client.ask(ACTIVE, headers=[("vendure-token", "nowhere")])
-    assert answer.code == "CHANNEL_NOT_FOUND" and client.told == "new"
+    assert answer.code == "CHANNEL_NOT_FOUND" and client.session_change == "new"
 
 
 def test_another_channel_loses_a_guests_first_order(bearer):
-    client = Direct(bearer)
+    client = ShopClient(bearer)
     there = [("vendure-token", "harbour")]
     first = client.add()
     assert client.ask(ACTIVE, headers=there).json["data"]["activeOrder"] is \

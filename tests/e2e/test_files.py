@@ -206,18 +206,18 @@ def test_second_operations(gateway, backend, cookie, before):
     check_arrived(backend, binary(content))
 
 
-def test_second_operations_without_a_length(fast, backend):
+def test_second_operations_without_a_length(fastcgi, backend):
     """Nor does it get a last chunk."""
     backend.forget()
     for name, second in SECOND.items():
         for before in (1000, 2 * MIB):
-            told = fast.direct("query", "POST", body=late(second, before),
+            told = fastcgi.direct("query", "POST", body=late(second, before),
                                CONTENT_LENGTH=None, CONTENT_TYPE=TYPE)
             assert told.status == 400, (name, told.stdout)
     assert backend.seen() == []
 
 
-def test_second_operations_across_pieces(fast, backend):
+def test_second_operations_across_pieces(fastcgi, backend):
     """Of what we hold, of what we read, of what is sent."""
     backend.forget()
     second = part(HIDDEN)
@@ -226,14 +226,14 @@ def test_second_operations_across_pieces(fast, backend):
             size = border - inside - len(late(b"", 0)) + len(END)
             body = late(second, size)
             assert body[border - inside:].startswith(second)
-            told = fast.direct("query", "POST", body=body,
+            told = fastcgi.direct("query", "POST", body=body,
                                CONTENT_LENGTH=str(len(body)),
                                CONTENT_TYPE=TYPE)
             assert told.status == 400, (border, inside)
     assert backend.seen() == []
 
 
-def test_login_with_files(fast, backend, user):
+def test_login_with_files(fastcgi, backend, user):
     """Design 2.5: a login has no files, and is refused whatever stands beside
     it."""
     login = json.dumps({"query": LOGIN, "variables": {
@@ -243,7 +243,7 @@ def test_login_with_files(fast, backend, user):
                        b"[" + UPLOAD + b"," + login + b"]"):
         for after in (b"", part(b"{}", "map"), MAP, MAP + part(HIDDEN),
                       part(b"{}", "map") + file_of(noise(2 * MIB))):
-            told = fast.direct("query", "POST",
+            told = fastcgi.direct("query", "POST",
                                body=part(operations) + after + END,
                                CONTENT_TYPE=TYPE)
             assert told.status == 400, told.stdout

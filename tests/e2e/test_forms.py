@@ -141,10 +141,10 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_colours(fast, user, tmp_path, dark):
+def test_colours(fastcgi, user, tmp_path, dark):
     """Of our own sheet alone, as they are painted: the ground follows the
     wish, and everything on it can be seen."""
-    browser = Browser(fast, tmp_path, script=False, dark=dark)
+    browser = Browser(fastcgi, tmp_path, script=False, dark=dark)
     try:
         browser.open("/login")
         browser.type("email", user.email)

@@ -100,7 +100,7 @@ def over_fastcgi(visitor):
             try:
                 answer = lines[program].request(params, body, keep=True)
                 break
-            except (fcgi.Cut, OSError):
+            except (fcgi.IncompleteResponse, OSError):
                 # A full house may hang up on whoever idles.
                 assert attempt == 1, number
                 lines[program] = fcgi.Connection(gateway.socket_of(program))
@@ -222,32 +222,32 @@ def test_rotated_secret(start_own, user):
 
 
 @pytest.fixture(name="cookie", scope="module")
-def cookie_fixture(fast, user):
-    return fast.cookie_for(user)
+def cookie_fixture(fastcgi, user):
+    return fastcgi.cookie_for(user)
 
 
-def test_two_cookies_of_our_name(fast, cookie, user):
+def test_two_cookies_of_our_name(fastcgi, cookie, user):
     """R40: of two sessions none is believed, in any order; U32: a dead one or
     a copy beside it takes nothing away; R41: the name is matched octet by
     octet."""
     pair = f"{COOKIE}={cookie}"
-    other = f"{COOKIE}={fast.cookie_for(user)}"
+    other = f"{COOKIE}={fastcgi.cookie_for(user)}"
     for value in (f"{pair}; {other}", f"{other}; {pair}",
                   f"{pair}; {other}; {pair}", f"a=b; {pair}; c=d; {other}",
                   "; ".join([pair] * 9)):
-        check_no_session(fast, value)
-        assert fast.query(cookie=value).json == {"data": {"me": None}}
+        check_no_session(fastcgi, value)
+        assert fastcgi.query(cookie=value).json == {"data": {"me": None}}
     for value in (f"{pair}; {pair}", f"{pair}; {COOKIE}=x",
                   f"{COOKIE}=; {pair}", f"a=b; {pair}; c=d; {pair}"):
-        assert fast.session(cookie=value)["name"] == user.email
+        assert fastcgi.session(cookie=value)["name"] == user.email
     for value in (f"{COOKIE.lower()}=x; {pair}", f"session=x; {pair}",
                   f"a=b; {pair}; c", f"{COOKIE}X=x; {pair}", f"  {pair}  ;"):
-        assert fast.session(cookie=value)["name"] == user.email
+        assert fastcgi.session(cookie=value)["name"] == user.email
     # Two lines, which lighttpd joins.
-    answer = fast.get("/session", headers=[("Cookie", pair),
+    answer = fastcgi.get("/session", headers=[("Cookie", pair),
                                            ("Cookie", other)])
     assert answer.json == {"data": {"session": None}}
-    answer = fast.get("/session", headers=[("Cookie", "a=b"),
+    answer = fastcgi.get("/session", headers=[("Cookie", "a=b"),
                                            ("Cookie", pair)])
     assert answer.json["data"]["session"]["name"] == user.email
 
@@ -274,55 +274,55 @@ def tampered(cookie):
     }
 
 
-def test_tampered_cookies(fast, backend, cookie, user):
+def test_tampered_cookies(fastcgi, backend, cookie, user):
     """R9, R73, L1, L27, U2: no session, cleared, and all alike."""
     backend.forget()
     wanted = None
     for name, value in tampered(cookie).items():
-        answer = check_no_session(fast, f"{COOKIE}={value}")
+        answer = check_no_session(fastcgi, f"{COOKIE}={value}")
         seen = [(n, v) for n, v in answer.headers if n != "date"]
         assert wanted in (None, seen), name
         wanted = seen
     assert backend.seen() == []
-    assert fast.session(cookie=cookie)["name"] == user.email
+    assert fastcgi.session(cookie=cookie)["name"] == user.email
 
 
-def test_cookies_that_do_not_open_elsewhere(fast, backend, cookie):
+def test_cookies_that_do_not_open_elsewhere(fastcgi, backend, cookie):
     """The login form, the logout and the query are there all the same."""
     bad = f"{COOKIE}={cookie[:-1]}"
-    answer = fast.get("/login", cookie=bad,
+    answer = fastcgi.get("/login", cookie=bad,
                       headers=[("Sec-Fetch-Mode", "navigate")])
     assert answer.status == 200 and "<form" in answer.text
     assert cookie_of(answer)[1] == ""
-    answer = fast.post("/logout", cookie=bad)
+    answer = fastcgi.post("/logout", cookie=bad)
     assert answer.status == 200 and cookie_of(answer)[1] == ""
-    answer = fast.query(cookie=bad)
+    answer = fastcgi.query(cookie=bad)
     assert answer.json == {"data": {"me": None}}
     assert answer.all("set-cookie") == []
     assert "authorization" not in backend.seen()[-1]["names"]
 
 
-def test_a_bad_cookie_does_not_hinder_a_login(fast, cookie, user):
+def test_a_bad_cookie_does_not_hinder_a_login(fastcgi, cookie, user):
     """And the new one is the last line, and its variant's only one (R37)."""
-    answer = fast.post("/login", {"email": user.email,
+    answer = fastcgi.post("/login", {"email": user.email,
                                   "password": user.password},
                        cookie=cookie[:-1])
     assert answer.status == 200
     value = cookie_of(answer)[1]
-    assert fast.session(cookie=value)["name"] == user.email
+    assert fastcgi.session(cookie=value)["name"] == user.email
 
 
-def test_canary(fast, backend, cookie):
+def test_canary(fastcgi, backend, cookie):
     """L34: the backend's token is in nothing that a client got and in no
     log, over all that this module has done here; and it would be found."""
-    fast.query(cookie=cookie)
+    fastcgi.query(cookie=cookie)
     token = backend.seen()[-1]["header"]["authorization"][7:].encode()
     assert backend.tokens_in(b"x" + token + b"y") == {token}
     assert backend.tokens_in(base64.b64encode(b"ab" + token)) == {token}
     assert backend.tokens_in(token.hex().encode()) == {token}
-    assert fast.received and len(fast.log) > 1000
-    assert fast.faults() == []
+    assert fastcgi.received and len(fastcgi.log) > 1000
+    assert fastcgi.faults() == []
     # The search itself can fail: with one octet more it would.
-    fast.received.append(b"{" + token + b"}")
-    assert fast.faults() == ["a client was sent a token of the backend's"]
-    fast.received.pop()
+    fastcgi.received.append(b"{" + token + b"}")
+    assert fastcgi.faults() == ["a client was sent a token of the backend's"]
+    fastcgi.received.pop()
