@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A Redis of our own on a socket: started, hung, killed, started again."""
+"""A Redis server on a Unix socket that tests can pause, kill and restart."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import gateway as gateways
 
 
 class Redis:
-    """Debian's redis-server; what it holds is gone when it is killed."""
+    """Debian's redis-server without persistence: kill() loses its data."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-redis-")
@@ -37,7 +37,7 @@ class Redis:
             return False
 
     def command(self, line):
-        """One inline command; the beginning of its answer."""
+        """Send one inline command; returns the beginning of the answer."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(self.path)
