@@ -831,7 +831,7 @@ def test_our_tokens_are_no_tokens_of_the_backends(gate, kind, way):
     client = visitor(gate(kind, methods), carrier, "customer")
     value = client.credential.partition("=")[2] or client.credential
     assert re.fullmatch(r"[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+", value)
-    sent = client.gate.backend
+    sent = client.gateway.backend
     client.ask(ME)
     assert sent.last_token() not in value
 
