@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""demo/run: one command builds and starts the demo, Ctrl-C stops it."""
+"""demo/run: one command builds and starts the demo, Ctrl-C stops it.
+
+The test names are short: tmp_path contains them, and a Unix socket address has at
+most 107 bytes.
+"""
 
 import os
 import re
@@ -121,7 +125,7 @@ SHOP = ("look at the products", "put something into the cart",
 @pytest.mark.parametrize("arguments, titles", [
     ([], MARKET), (["--cgi"], MARKET), (["--backend", "vendure"], SHOP)],
     ids=["fastcgi", "cgi", "vendure"])
-def test_once_runs_a_session_and_cleans_up(tmp_path, arguments, titles):
+def test_once_session(tmp_path, arguments, titles):
     """The first command in README.md."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD, *arguments],
@@ -139,7 +143,7 @@ def test_once_runs_a_session_and_cleans_up(tmp_path, arguments, titles):
     check_nothing_left(tmp_path)
 
 
-def test_keep_survives_a_restart(start_demo, tmp_path):
+def test_keep_restarts(start_demo, tmp_path):
     """demo/run prints URL and credentials, and stops on Ctrl-C. A second start
     with the same --keep has the data of the first and builds nothing."""
     keep = tmp_path / "kept"
@@ -189,7 +193,7 @@ def test_keep_survives_a_restart(start_demo, tmp_path):
 
 
 @pytest.mark.parametrize("victim", ["lighttpd", "backend"])
-def test_it_stops_when_a_process_dies(start_demo, tmp_path, victim):
+def test_a_process_dies(start_demo, tmp_path, victim):
     """It reports the process and stops the others."""
     demo = start_demo()
     (pid,) = [pid for pid, command in left_running(tmp_path).items()
@@ -217,7 +221,7 @@ def test_invalid_arguments_are_reported(tmp_path, arguments, words):
     check_nothing_left(tmp_path)
 
 
-def test_invalid_configuration_is_reported(tmp_path):
+def test_invalid_settings(tmp_path):
     """demo/run passes POSTERN_… to the programs and prints their errors."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD], timeout=120,

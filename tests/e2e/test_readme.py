@@ -27,9 +27,8 @@ SETTLE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
           "runuser -u www-data -- env "
           "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
           "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
-ELSEWHERE = {
-    "demo/run --once": test_demo.test_once_runs_a_session_and_cleans_up,
-    "demo/run": test_demo.test_keep_survives_a_restart}
+ELSEWHERE = {"demo/run --once": test_demo.test_once_session,
+             "demo/run": test_demo.test_keep_restarts}
 OURSELVES = ["tests/run"]
 NOT_RUN = []  # behind a line "# not run: reason"
 
