@@ -228,7 +228,7 @@ def test_invalid_settings(tmp_path):
         env={**environment(tmp_path), "POSTERN_IDLE_TIMEOUT": "soon"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 1
-    assert b"POSTERN_IDLE_TIMEOUT: is no duration" in done.stdout
+    assert b"POSTERN_IDLE_TIMEOUT: 'soon' is not a duration" in done.stdout
     check_nothing_left(tmp_path)
 
 
