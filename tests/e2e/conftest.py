@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: ISC
-"""A backend for all tests, gateways for those that ask, and their logs where
-a test has failed."""
+"""Fixtures: backends, gateways and stores. The report of a failed test contains
+the logs of the processes that were running."""
 
 import gateway as gateways
 import pytest
 from redis_server import Redis
 
-LOG_SHOWN = 3000  # characters
+LOG_SHOWN_MAX = 3000  # characters
 
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "quick: logging in, asking, logging out and the rules of "
-        "trust, also behind each web server: what tests/run quick runs")
+        "markers", "quick: login, query, logout and the trust rules, also behind "
+        "each web server; tests/run quick runs these")
 
 
 @pytest.fixture(name="backend", scope="session")
@@ -24,7 +24,7 @@ def backend_fixture():
 
 @pytest.fixture(name="own_backend")
 def own_backend_fixture():
-    """own_backend(argument…) starts one for this test alone."""
+    """own_backend(argument…) starts a backend for this test only."""
     backends = []
 
     def start(*arguments):
@@ -38,7 +38,7 @@ def own_backend_fixture():
 
 @pytest.fixture(name="start", scope="module")
 def start_fixture(backend):
-    """For as long as the module's tests run."""
+    """start(NAME=value…) gives a gateway that runs until the module ends."""
     starter = gateways.Starter(backend)
     yield starter
     starter.close()
@@ -46,7 +46,7 @@ def start_fixture(backend):
 
 @pytest.fixture(name="start_own")
 def start_own_fixture(backend):
-    """For this test alone."""
+    """start_own(NAME=value…) gives a gateway for this test only."""
     starter = gateways.Starter(backend)
     yield starter
     starter.close()
@@ -54,13 +54,13 @@ def start_own_fixture(backend):
 
 @pytest.fixture(name="gateway", scope="module", params=["fastcgi", "cgi"])
 def gateway_fixture(request, start):
-    """One with nothing but the defaults, in both ways."""
+    """A gateway with the default configuration, once by FastCGI, once by CGI."""
     return start(request.param)
 
 
-@pytest.fixture(name="fast", scope="module")
-def fast_fixture(start):
-    """One with nothing but the defaults, by FastCGI."""
+@pytest.fixture(name="fastcgi", scope="module")
+def fastcgi_fixture(start):
+    """A gateway with the default configuration, by FastCGI."""
     return start()
 
 
@@ -73,7 +73,7 @@ def redis_fixture():
 
 @pytest.fixture(name="store", scope="module", params=["lmdb", "redis"])
 def store_fixture(request, redis):
-    """The variables that choose a store; LMDB is the gateway's own."""
+    """The variables that select the store. LMDB is the default."""
     return {"POSTERN_STORE": redis.url} if request.param == "redis" else {}
 
 
@@ -83,8 +83,8 @@ def user_fixture(backend):
 
 
 @pytest.fixture(autouse=True)
-def nothing_planned(request):
-    """What one test has planned for the backend is not the next one's."""
+def discard_planned_responses(request):
+    """A response planned in one test never reaches the next test."""
     backend = ("backend" in request.fixturenames
                and request.getfixturevalue("backend"))
     yield
@@ -97,8 +97,9 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if not report.failed:
         return
-    for one in gateways.running[-3:]:
-        text = (one.log if isinstance(one, gateways.Gateway)
-                else one.read_log())
+    for process in gateways.running[-3:]:
+        text = (process.log if isinstance(process, gateways.Gateway)
+                else process.read_log())
         report.sections.append(
-            (f"log of {type(one).__name__} {one.folder}", text[-LOG_SHOWN:]))
+            (f"log of {type(process).__name__} {process.folder}",
+             text[-LOG_SHOWN_MAX:]))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""demo/backend in Vendure's dialect, and clients that keep a session as a
-browser or a stock client does: what an answer sets goes with the next
-request, and they know no more."""
+"""demo/backend in Vendure's dialect, and clients that keep a session like a
+browser or a stock client: they send the cookie or token of the last answer
+with the next request, and keep no other state."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ import gateway as gateways
 import http_client
 
 HEADER = "vendure-auth-token"
-EMPTIED = base64.b64encode(b'{"token":""}').decode()
+EMPTY_COOKIE = base64.b64encode(b'{"token":""}').decode()
 
 ORDER = """__typename ... on Order { id code totalQuantity total
     lines { id quantity productVariant { id } } }
@@ -36,7 +36,7 @@ REGISTER = """mutation Register($input: RegisterCustomerInput!) {
 
 
 class Shop(gateways.Backend):
-    """A running demo/backend of that kind, with products to buy."""
+    """A running demo/backend in Vendure's dialect, with products to buy."""
 
     def __init__(self, method="bearer", *arguments):
         self.method = method
@@ -52,24 +52,24 @@ class Shop(gateways.Backend):
         data.close()
 
     def raw(self, method="POST", path=None, body=None, headers=(), **json_):
-        """One request, straight to it."""
+        """Send one request directly to the backend."""
         headers = list(headers)
         if json_:
             body = json.dumps(json_).encode()
             headers.append(("Content-Type", "application/json"))
-        with http_client.Connection(self.port) as line:
-            return line.request(method, path or self.path, headers, body)
+        with http_client.Connection(self.port) as connection:
+            return connection.request(method, path or self.path, headers, body)
 
     def register(self, name="Ada Ward", email=None):
         account = gateways.Account(
             email or f"customer-{secrets.token_hex(6)}@example.com",
             "pass word " + secrets.token_hex(12), None)
         first, _, last = name.partition(" ")
-        said = self.graphql(REGISTER, {"input": {
+        answer = self.graphql(REGISTER, {"input": {
             "emailAddress": account.email, "firstName": first,
             "lastName": last, "password": account.password}})
-        assert said["data"]["registerCustomerAccount"]["__typename"] == \
-            "Success", said
+        assert answer["data"]["registerCustomerAccount"]["__typename"] == \
+            "Success", answer
         self.accounts.append(account)
         return account
 
@@ -78,30 +78,30 @@ class Shop(gateways.Backend):
         for request in seen:
             found = re.search(r"(?:^|; )session=([^;]+)",
                               request["header"].get("cookie", ""))
-            if found and found[1] != EMPTIED:
+            if found and found[1] != EMPTY_COOKIE:
                 self.known.add(found[1].encode())
                 self.known.add(json.loads(base64.b64decode(found[1]))
                                ["token"].encode())
         return seen
 
-    def tokens_in(self, octets, hashes=None):
+    def tokens_in(self, data, hashes=None):
         hashes = self.hashes() if hashes is None else hashes
-        found = {run.group() for run in re.finditer(
-            rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", octets)
-            if hashlib.sha256(run.group()).digest() in hashes}
+        found = {match.group() for match in re.finditer(
+            rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", data)
+            if hashlib.sha256(match.group()).digest() in hashes}
         return found | {token for token in self.known if any(
-            form in octets for form in gateways.forms_of(token))}
+            form in data for form in gateways.encodings_of(token))}
 
-    def sent(self):
-        """Which token the last request brought, from header or cookie."""
+    def last_token(self):
+        """The token in the header or the cookie of the last request."""
         header = self.seen()[-1]["header"]
         if "authorization" in header:
             return header["authorization"].partition(" ")[2]
         value = re.search(r"session=([^;]+)", header.get("cookie", ""))
         return value and json.loads(base64.b64decode(value[1]))["token"]
 
-    def lives(self, token):
-        """Does it still know this token?"""
+    def is_live(self, token):
+        """Whether the backend still has a session for this token."""
         data = sqlite3.connect(self.data)
         row = data.execute("SELECT 1 FROM session WHERE hash = ?", [
             hashlib.sha256(token.encode()).digest()]).fetchone()
@@ -110,22 +110,27 @@ class Shop(gateways.Backend):
 
 
 class Client:
-    """Sends what it was given, and notes what each answer `told`: "new",
-    "cleared" or None."""
+    """Sends its credential (a Cookie value or a bearer token) with each request.
+
+    session_change  what the last answer did: "new", "cleared" or None
+    """
 
     def __init__(self, kind):
         assert kind in ("bearer", "cookie")
-        self.kind, self.held, self.told = kind, None, None
+        self.kind, self.credential, self.session_change = kind, None, None
 
     def headers(self):
-        if self.held is None:
+        if self.credential is None:
             return []
-        return [("Authorization", "Bearer " + self.held)
-                if self.kind == "bearer" else ("Cookie", self.held)]
+        return [("Authorization", "Bearer " + self.credential)
+                if self.kind == "bearer" else ("Cookie", self.credential)]
 
     def note(self, answer, cookies):
-        """cookies  the lines that are the session's, by name"""
-        self.told = None
+        """Keep the credential of an answer.
+
+        cookies  returns the session's name=value pairs; [] if cleared
+        """
+        self.session_change = None
         if self.kind == "bearer":
             value = answer.get(HEADER)
         else:
@@ -133,13 +138,13 @@ class Client:
             value = lines and "; ".join(lines)
         if value is None:
             return answer
-        self.held = value or None
-        self.told = "new" if self.held else "cleared"
+        self.credential = value or None
+        self.session_change = "new" if self.credential else "cleared"
         return answer
 
 
-class Direct(Client):
-    """A client of a shop, with nothing between."""
+class ShopClient(Client):
+    """A client that sends its requests directly to a shop."""
 
     def __init__(self, shop):
         super().__init__("cookie" if shop.method == "cookie" else "bearer")
@@ -148,7 +153,7 @@ class Direct(Client):
     def ask(self, query, variables=None, headers=()):
         answer = self.shop.raw(query=query, variables=variables, headers=[
             *headers, *self.headers()])
-        return self.note(answer, pair_of)
+        return self.note(answer, shop_cookies_of)
 
     def add(self, variant=1, quantity=1):
         answer = self.ask(ADD, {"id": variant, "n": quantity})
@@ -164,9 +169,9 @@ class Direct(Client):
 
     @property
     def token(self):
-        if self.held is None or self.kind == "bearer":
-            return self.held
-        return token_in(self.held)
+        if self.credential is None or self.kind == "bearer":
+            return self.credential
+        return token_in(self.credential)
 
 
 def token_in(cookies):
@@ -174,9 +179,9 @@ def token_in(cookies):
     return json.loads(base64.b64decode(value))["token"]
 
 
-def pair_of(answer):
-    """The Cookie line of a shop's Set-Cookie lines; [] where it is emptied;
-    None where there is none."""
+def shop_cookies_of(answer):
+    """The name=value pairs of a shop's Set-Cookie lines; [] if they contain no
+    token; None if there is no Set-Cookie."""
     lines = [line.partition(";")[0] for line in answer.all("set-cookie")]
     if not lines:
         return None
@@ -185,20 +190,21 @@ def pair_of(answer):
     return lines if token_in(lines[0]) else []
 
 
-def ours_of(answer):
-    """The same for a gateway's one line."""
+def gateway_cookies_of(answer):
+    """The same for the gateway's single session cookie."""
     if not answer.all("set-cookie"):
         return None
     name, value, _ = http_client.cookie_of(answer)
     return [f"{name}={value}"] if value else []
 
 
-# The client's method (POSTERN_TOKEN_METHOD), and what this client keeps of it.
-WAYS = {"cookie": ("cookie", "cookie"), "bearer": ("bearer", "bearer"),
-        "both by cookie": ("cookie,bearer", "cookie"),
-        "both by bearer": ("cookie,bearer", "bearer")}
+# POSTERN_TOKEN_METHOD, and the kind of token that the client keeps.
+CLIENT_METHODS = {
+    "cookie": ("cookie", "cookie"), "bearer": ("bearer", "bearer"),
+    "both by cookie": ("cookie,bearer", "cookie"),
+    "both by bearer": ("cookie,bearer", "bearer")}
 
-# How each backend hands its token out, for the gateway's configuration.
+# The gateway's configuration for each way a backend returns its token.
 BACKENDS = {
     "bearer": {"POSTERN_BACKEND": "vendure"},
     "cookie": {"POSTERN_BACKEND": "vendure",
@@ -207,45 +213,51 @@ BACKENDS = {
     "body": {}}
 
 
-class Through(Client):
-    """A client of a gateway; `cookie_set` are its last cookie's attributes."""
+class GatewayClient(Client):
+    """A client of a gateway.
 
-    def __init__(self, gate, kind):
+    cookie_attributes  of the last session cookie
+    """
+
+    def __init__(self, gateway, kind):
         super().__init__(kind)
-        self.gate, self.cookie_set = gate, []
-        self.is_past = False
+        self.gateway, self.cookie_attributes = gateway, []
+        self.is_bypassing = False
 
-    def past(self):
-        """The next request goes past lighttpd, which passes no header
-        without a value: the empty token could not be seen behind it."""
-        self.is_past = self.kind == "bearer"
+    def bypass_lighttpd(self):
+        """Send the next request without lighttpd. lighttpd drops headers that
+        have no value, so it hides the empty token that clears a session."""
+        self.is_bypassing = self.kind == "bearer"
         return self
 
-    def _carry(self, method, path, body, headers):
-        if not self.is_past:
-            return self.gate.send(method, path, body, headers)
-        self.is_past = False
+    def _request(self, method, path, body, headers):
+        if not self.is_bypassing:
+            return self.gateway.send(method, path, body, headers)
+        self.is_bypassing = False
         path, _, query = path.partition("?")
-        answer = self.gate.direct(path[1:], method, query, body or b"", **{
+        answer = self.gateway.direct(path[1:], method, query, body or b"", **{
             "CONTENT_TYPE" if name.lower() == "content-type"
             else "HTTP_" + name.upper().replace("-", "_"): value
             for name, value in headers})
         head = answer.stdout.partition(b"\r\n\r\n")[0]
-        told = http_client.Answer(b"HTTP/1.1 %d\r\n" % answer.status + head)
-        told.body, told.whole = answer.body, True
-        return told
+        http_answer = http_client.Answer(
+            b"HTTP/1.1 %d\r\n" % answer.status + head)
+        http_answer.body, http_answer.whole = answer.body, True
+        return http_answer
 
     def send(self, method, path, body=None, headers=()):
-        answer = self._carry(method, path, body,
+        answer = self._request(method, path, body,
                              [*headers, *self.headers()])
-        allowed = {self.kind} if self.held else {"cookie", "bearer"}
+        allowed = {self.kind} if self.credential else {"cookie", "bearer"}
         new = {kind for kind, is_new in (
-            ("bearer", answer.get(HEADER)), ("cookie", ours_of(answer)))
+            ("bearer", answer.get(HEADER)),
+            ("cookie", gateway_cookies_of(answer)))
             if is_new}
-        assert new <= allowed, answer  # the carrier of the request
+        # A session stays where it was: in the cookie or in the header.
+        assert new <= allowed, answer
         if answer.all("set-cookie"):
-            self.cookie_set = http_client.cookie_of(answer)[2]
-        return self.note(answer, ours_of)
+            self.cookie_attributes = http_client.cookie_of(answer)[2]
+        return self.note(answer, gateway_cookies_of)
 
     def post(self, path, value=None, headers=()):
         headers = list(headers)
@@ -266,20 +278,23 @@ class Through(Client):
         return self.ask(ACTIVE).json["data"]["activeOrder"]
 
     def log_in(self, account, by="json", remember=False):
-        """By JSON, a form, or the client's own mutation; the answer."""
+        """Log in by JSON, by a form, or by a mutation of the client's own.
+
+        by  "json", "form", or the path that the mutation is posted to
+        """
         if by == "form":
             return self.send("POST", "/login", urllib.parse.urlencode({
                 "email": account.email, "password": account.password,
                 **({"rememberMe": "true"} if remember else {})}).encode(), [
                     ("Content-Type", "application/x-www-form-urlencoded"),
-                    ("Origin", f"http://localhost:{self.gate.port}"),
+                    ("Origin", f"http://localhost:{self.gateway.port}"),
                     ("Sec-Fetch-Site", "same-origin"),
                     ("Sec-Fetch-Mode", "navigate")])
         if by == "json":
             return self.post("/login", {
                 "email": account.email, "password": account.password,
                 "rememberMe": remember})
-        fauna = not isinstance(self.gate.backend, Shop)
+        fauna = not isinstance(self.gateway.backend, Shop)
         return self.post({"/login": "/login", "/query": "/query"}[by], {
             "query": gateways.LOGIN if fauna else LOGIN, "variables": {
                 "email" if fauna else "username": account.email,
@@ -293,7 +308,7 @@ class Through(Client):
 
     @property
     def max_age(self):
-        """Of the last cookie; None is a browser session's."""
-        ages = [int(a[8:]) for a in self.cookie_set
+        """Max-Age of the last cookie; None for a browser session."""
+        ages = [int(a[8:]) for a in self.cookie_attributes
                 if a.startswith("Max-Age=")]
         return ages[0] if ages else None

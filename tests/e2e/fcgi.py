@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""A FastCGI client: what a web server says to a program, and its answer.
+"""A FastCGI client: sends requests to a program as a web server does.
 
 Speaks FastCGI 1.0 (sections 3 and 5) over a unix or a TCP socket, with
-keep-connection, several requests on one connection one after another, and
-records of any shape for those who want to send nonsense.
+FCGI_KEEP_CONN and several consecutive requests on one connection. A test can also
+send malformed records.
 
     with Connection("/run/postern/query.sock") as connection:
         answer = connection.request({"REQUEST_METHOD": "GET"})
@@ -21,17 +21,17 @@ REQUEST_COMPLETE, CANT_MPX_CONN, OVERLOADED, UNKNOWN_ROLE = 0, 1, 2, 3
 CONTENT_MAX = 0xFFFF
 
 
-class Cut(Exception):
-    """The program closed the connection before its answer was whole."""
+class IncompleteResponse(Exception):
+    """The program closed the connection before the end of its answer."""
 
     def __init__(self, stdout=b"", stderr=b""):
-        super().__init__(f"cut off after {len(stdout)} octets")
+        super().__init__(f"connection closed after {len(stdout)} bytes of STDOUT")
         self.stdout = stdout
         self.stderr = stderr
 
 
 def record(kind, request_id, content=b"", padding=0, version=1):
-    """One record, whatever it may mean."""
+    """One record, valid or not."""
     header = struct.pack(
         ">BBHHBx", version, kind, request_id, len(content), padding
     )
@@ -39,7 +39,7 @@ def record(kind, request_id, content=b"", padding=0, version=1):
 
 
 def stream(kind, request_id, content, piece=CONTENT_MAX, end=True):
-    """A stream in records of at most `piece` octets, and its end."""
+    """Records of at most `piece` bytes, and the empty record that ends it."""
     pieces = [content[i : i + piece] for i in range(0, len(content), piece)]
     if end:
         pieces.append(b"")
@@ -67,32 +67,32 @@ def pairs(values):
     return b"".join(out)
 
 
-def read_pairs(octets):
-    """The reverse of pairs()."""
+def read_pairs(data):
+    """Parse what pairs() returns."""
     values = {}
     at = 0
 
     def length():
         nonlocal at
-        number = octets[at]
+        number = data[at]
         at += 1
         if number & 0x80:
-            number = struct.unpack(">I", octets[at - 1 : at + 3])[0]
+            number = struct.unpack(">I", data[at - 1 : at + 3])[0]
             number &= 0x7FFFFFFF
             at += 3
         return number
 
-    while at < len(octets):
+    while at < len(data):
         name_length, value_length = length(), length()
-        name = octets[at : at + name_length]
+        name = data[at : at + name_length]
         at += name_length
-        values[name.decode("latin-1")] = octets[at : at + value_length]
+        values[name.decode("latin-1")] = data[at : at + value_length]
         at += value_length
     return values
 
 
 class Answer:
-    """What came back: CGI head taken apart, and how the request ended."""
+    """The parsed CGI response, and the statuses of END_REQUEST."""
 
     def __init__(self, stdout, stderr, app_status, protocol_status):
         self.stdout = stdout
@@ -113,9 +113,9 @@ class Answer:
         return [v for n, v in self.headers if n.lower() == name.lower()]
 
     def header(self, name):
-        """A header's only value, or None; two are a mistake."""
+        """The value of a header, or None; fails if there are two."""
         values = self.all(name)
-        assert len(values) < 2, f"{name} stands {len(values)} times"
+        assert len(values) < 2, f"{len(values)} {name} headers"
         return values[0] if values else None
 
     @property
@@ -145,18 +145,18 @@ class Connection:
     def close(self):
         self.socket.close()
 
-    def send(self, octets):
-        """Raw octets."""
-        self.socket.sendall(octets)
+    def send(self, data):
+        """Send raw bytes."""
+        self.socket.sendall(data)
 
     def _exactly(self, size):
         while len(self.pending) < size:
-            some = self.socket.recv(65536)
-            if not some:
-                raise Cut()
-            self.pending += some
-        taken, self.pending = self.pending[:size], self.pending[size:]
-        return taken
+            chunk = self.socket.recv(65536)
+            if not chunk:
+                raise IncompleteResponse()
+            self.pending += chunk
+        content, self.pending = self.pending[:size], self.pending[size:]
+        return content
 
     def read_record(self):
         """(type, request id, content) of the next record."""
@@ -170,7 +170,7 @@ class Connection:
         return kind, request_id, content
 
     def is_closed(self):
-        """Wait for the other end to close; False when it sends instead."""
+        """Wait until the program closes; False if it sends data instead."""
         if self.pending:
             return False
         try:
@@ -178,32 +178,36 @@ class Connection:
         except ConnectionResetError:
             return True
 
-    # A request: send() it at once, or in parts.
+    # A request: request() sends it whole; start() and feed() in parts.
 
     def start(self, params, request_id=1, role=RESPONDER, keep=False,
               piece=CONTENT_MAX):
-        """BEGIN_REQUEST and all of PARAMS, in records of `piece` octets."""
+        """Send BEGIN_REQUEST and all PARAMS, in records of `piece` bytes."""
         self.send(
             begin(request_id, role, keep)
             + stream(PARAMS, request_id, pairs(params), piece)
         )
 
     def feed(self, body, request_id=1, piece=CONTENT_MAX, end=True):
-        """STDIN, and its end."""
+        """Send STDIN, and its end."""
         self.send(stream(STDIN, request_id, body, piece, end))
 
     def answer(self, request_id=1):
-        """Read until END_REQUEST; Cut when there is none."""
+        """Read until END_REQUEST.
+
+        Raises IncompleteResponse if the connection is closed before.
+        """
         stdout, stderr = [], []
         ended = set()
         while True:
             try:
                 kind, got_id, content = self.read_record()
-            except (Cut, ConnectionResetError) as error:
-                raise Cut(b"".join(stdout), b"".join(stderr)) from error
+            except (IncompleteResponse, ConnectionResetError) as error:
+                raise IncompleteResponse(
+                    b"".join(stdout), b"".join(stderr)) from error
             assert got_id == request_id, f"record for request {got_id}"
             if kind in (STDOUT, STDERR):
-                assert kind not in ended, "a stream goes on after its end"
+                assert kind not in ended, "a record of a stream that had ended"
                 (stdout if kind == STDOUT else stderr).append(content)
                 if not content:
                     ended.add(kind)
@@ -218,7 +222,7 @@ class Connection:
 
     def request(self, params, body=b"", request_id=1, role=RESPONDER,
                 keep=False, stdin=True, piece=CONTENT_MAX):
-        """One whole request; returns its Answer."""
+        """Send one complete request; returns its Answer."""
         self.start(params, request_id, role, keep, piece)
         if stdin:
             self.feed(body, request_id, piece)
@@ -228,7 +232,7 @@ class Connection:
         self.send(record(ABORT_REQUEST, request_id))
 
     def get_values(self, *names):
-        """FCGI_GET_VALUES, for which a request need not be open."""
+        """Send FCGI_GET_VALUES, which needs no open request."""
         self.send(record(GET_VALUES, 0, pairs({name: "" for name in names})))
         kind, request_id, content = self.read_record()
         assert (kind, request_id) == (GET_VALUES_RESULT, 0)
@@ -236,7 +240,7 @@ class Connection:
 
 
 def params(method="GET", query="", body=b"", **more):
-    """The variables that every web server sets, and `more`."""
+    """The variables that every web server sets, and `more`; None removes one."""
     values = {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -257,6 +261,6 @@ def params(method="GET", query="", body=b"", **more):
 
 
 def request(address, method="GET", query="", body=b"", **more):
-    """One request on a connection of its own."""
+    """Send one request on its own connection."""
     with Connection(address) as connection:
         return connection.request(params(method, query, body, **more), body)

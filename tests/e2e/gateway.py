@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""A real lighttpd with the very files in etc/lighttpd/, the programs behind
-it, and demo/backend behind them: started, watched, and ended by their ids.
+"""A real lighttpd with the files of etc/lighttpd/, the programs, and a backend.
 
-What a gateway's clients were told and what its programs logged is kept, so
-that secrets can be looked for in it when all is over.
+Each process is started as a child and stopped by its id. A Gateway keeps what
+its clients received and what its programs logged. close() searches both for
+secrets.
 """
 import base64
 import hashlib
@@ -31,10 +31,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 POSTERN = os.path.join(BUILD, "bin/postern")
 COOKIE = "__Host-Http-session"
 RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
-KEPT_MAX = 1 << 20  # octets of a body that are kept to be searched
+KEPT_MAX = 1 << 20  # bytes of a body that are kept for the search
 
-# Of our own environment, what sanitizers and coverage want to see.
-FOR_THE_BUILD = {name: os.environ[name] for name in (
+# The variables of our own environment that the sanitizers read.
+SANITIZER_ENVIRONMENT = {name: os.environ[name] for name in (
     "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
     if name in os.environ}
 
@@ -44,12 +44,12 @@ REGISTER = """mutation ($email: String!, $password: String!, $name: String!) {
     register(email: $email, password: $password, name: $name) { ownerId }}"""
 ME = "{ me { ownerId email } }"
 
-running = []  # gateways and backends, for the report of a failed test
+running = []  # gateways and backends; their logs go into the report
 
 
 def make_secret():
     done = subprocess.run([POSTERN, "secret"], stdout=subprocess.PIPE,
-                          env={**FOR_THE_BUILD}, timeout=30, check=True)
+                          env={**SANITIZER_ENVIRONMENT}, timeout=30, check=True)
     return done.stdout.decode()
 
 
@@ -59,7 +59,7 @@ def is_sanitized():
 
 
 def is_running(pid):
-    """Neither gone nor a zombie."""
+    """Whether the process exists and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
             return file.read().rpartition(") ")[2][0] not in "ZX"
@@ -68,7 +68,7 @@ def is_running(pid):
 
 
 def children_of(pid):
-    """{id: name of the program} of a process's children."""
+    """{id: program name} of the children of a process."""
     found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -85,7 +85,7 @@ def children_of(pid):
 
 
 def wait_until(done, seconds=15, pause=0.02):
-    """Whether it came to be within that time."""
+    """Poll done() until it is true; False after that many seconds."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
@@ -99,8 +99,8 @@ def free_port():
         return server.getsockname()[1]
 
 
-def forms_of(secret):
-    """A secret as it is, in hexadecimal, and in base64 at any offset."""
+def encodings_of(secret):
+    """A secret unencoded, in hexadecimal, and in base64 at any offset."""
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     for shift in range(3):
         text = base64.b64encode(bytes(shift) + secret)
@@ -122,7 +122,7 @@ class Backend:
         self.data = os.path.join(self.folder, "data.sqlite")
         self.log = open(os.path.join(self.folder, "log"), "a+b")
         self.accounts = []
-        self.known = set()  # tokens that were seen
+        self.known = set()  # tokens that requests contained
         self.process = subprocess.Popen(
             [os.path.join(ROOT, "demo/backend"), "--test-hooks", "--quick",
              "--data", self.data, *arguments],
@@ -137,7 +137,8 @@ class Backend:
         self._remember_hashes()
 
     def _remember_hashes(self):
-        """The backend forgets what it logs out; its data file shall not."""
+        """Keep the hash of every token. The backend deletes those of ended
+        sessions."""
         with sqlite3.connect(self.data) as data:
             data.executescript("""
                 CREATE TABLE ever (hash BLOB PRIMARY KEY);
@@ -146,7 +147,7 @@ class Backend:
         data.close()
 
     def hashes(self):
-        """SHA-256 of every token it has ever made."""
+        """SHA-256 of every token that the backend has issued."""
         data = sqlite3.connect(self.data)
         rows = data.execute("SELECT hash FROM ever").fetchall()
         data.close()
@@ -178,15 +179,15 @@ class Backend:
     def register(self, name="Somebody", email=None):
         email = email or f"user-{secrets.token_hex(6)}@example.com"
         password = "pass word " + secrets.token_hex(12)
-        said = self.graphql(REGISTER, {"email": email, "password": password,
-                                       "name": name})
+        answer = self.graphql(REGISTER, {"email": email, "password": password,
+                                         "name": name})
         account = Account(email, password,
-                          said["data"]["register"]["ownerId"])
+                          answer["data"]["register"]["ownerId"])
         self.accounts.append(account)
         return account
 
     def seen(self):
-        """The last requests, each with `headers` as a list of pairs."""
+        """The recorded requests, each with `headers` as a list of pairs."""
         seen = self.send("GET", "/_seen")
         for request in seen:
             request["names"] = [n.lower() for n, _ in request["headers"]]
@@ -197,11 +198,12 @@ class Backend:
         return seen
 
     def forget(self):
-        self.seen()  # for the tokens in it
+        """Delete the recorded requests and the planned responses."""
+        self.seen()  # adds their tokens to self.known
         self.send("DELETE", "/_seen")
 
     def next(self, **canned):
-        """What to answer next instead of what is true."""
+        """Plan the response to the next request."""
         if "raw" in canned:
             canned["raw"] = base64.b64encode(canned["raw"]).decode()
         self.send("POST", "/_next", json.dumps(canned))
@@ -210,23 +212,23 @@ class Backend:
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
-    def tokens_in(self, octets, hashes=None):
-        """Every token of this backend's that stands in there, in any form."""
+    def tokens_in(self, data, hashes=None):
+        """Every token of this backend that the data contains, in any encoding."""
         hashes = self.hashes() if hashes is None else hashes
         found = set()
-        for run in re.finditer(rb"[A-Za-z0-9_-]{43,}", octets):
-            text = run.group()
+        for match in re.finditer(rb"[A-Za-z0-9_-]{43,}", data):
+            text = match.group()
             for at in range(len(text) - 42):
                 part = text[at:at + 43]
                 if hashlib.sha256(part).digest() in hashes:
                     found.add(part)
         for token in self.known:
-            if any(form in octets for form in forms_of(token)):
+            if any(form in data for form in encodings_of(token)):
                 found.add(token)
         return found
 
     def stop(self):
-        """End it; its data stays to be asked."""
+        """Stop the process; the data file stays readable."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -246,17 +248,17 @@ class Backend:
 
 
 class Gateway:
-    """lighttpd and what it has started, and a client for them.
+    """lighttpd, the programs that it starts, and a client for them.
 
-    variables are those of the programs; what is None is not set at all.
+    variables  the programs' environment; None leaves a variable unset
     """
 
     def __init__(self, backend, kind="fastcgi", secret=None, **variables):
         self.backend, self.kind = backend, kind
-        self.folder = tempfile.mkdtemp(prefix="postern-gate-")
+        self.folder = tempfile.mkdtemp(prefix="postern-gateway-")
         self.secret = make_secret() if secret is None else secret
-        self.private = {self.secret.strip()}  # what no log may hold
-        self.received = []                    # what clients were sent
+        self.private = {self.secret.strip()}  # no log may contain these
+        self.received = []                    # responses, as clients got them
         self.port = free_port()
         self.environment = self._environment(variables)
         self._write_settings()
@@ -287,11 +289,11 @@ class Gateway:
         values = {"COOKIE_SESSION_SECRET_FILE": secret_file,
                   "POSTERN_UPSTREAM": self.backend.url,
                   "POSTERN_STORE": f"lmdb:{self.folder}/store",
-                  # The tests mistype more passwords than any person does.
+                  # The tests send more wrong passwords than the limits allow.
                   "POSTERN_LOGIN_PER_ACCOUNT": "off",
                   "POSTERN_LOGIN_PER_ADDRESS": "off",
                   "POSTERN_LOGIN_FLOOR": "0",
-                  **FOR_THE_BUILD,
+                  **SANITIZER_ENVIRONMENT,
                   **variables}
         return {name: value for name, value in values.items()
                 if value is not None}
@@ -318,17 +320,17 @@ class Gateway:
         except OSError:
             return False
 
-    # Asking it.
+    # Requests.
 
     def send(self, method, path, body=None, headers=(), connection=None,
              keep=True):
-        """One request; keep=False for what is too long to be searched."""
+        """Send one request; keep=False: do not search the response later."""
         if connection:
             answer = connection.request(method, path, headers, body, False)
         else:
-            with http_client.Connection(self.port) as line:
-                answer = line.request(method, path, headers, body)
-        assert answer is not None, "closed without an answer"
+            with http_client.Connection(self.port) as own:
+                answer = own.request(method, path, headers, body)
+        assert answer is not None, "connection closed without a response"
         if keep:
             self.received.append(answer.head + b"\r\n\r\n"
                                  + answer.body[:KEPT_MAX])
@@ -336,7 +338,7 @@ class Gateway:
         return answer
 
     def _note(self, answer):
-        """Tokens that a client was given may be in no log."""
+        """Add the tokens in an answer to those that no log may contain."""
         for name, value in answer.headers:
             if name == "set-cookie":
                 value = value.partition("=")[2].partition(";")[0]
@@ -352,7 +354,7 @@ class Gateway:
 
     def post(self, path, value=None, cookie=None, bearer=None, headers=(),
              **options):
-        """POST JSON: a value, or bytes as they are; None is an empty body."""
+        """POST a value as JSON, bytes unchanged, None as an empty body."""
         headers = list(headers)
         if cookie is not None:
             headers.append(("Cookie", cookie if "=" in cookie
@@ -385,25 +387,25 @@ class Gateway:
         return self.send("GET", path, headers=headers, **options)
 
     def direct(self, program, method="GET", query="", body=b"", **more):
-        """FastCGI only: one request past lighttpd, with these variables."""
+        """FastCGI only: send one request to a program without lighttpd."""
         answer = fcgi.request(self.socket_of(program), method, query, body,
                               **more)
         self.received.append(answer.stdout[:KEPT_MAX])
         return answer
 
     def session(self, **options):
-        """What /session says: an object or None."""
+        """The session that /session returns: an object or None."""
         answer = self.get("/session", **options)
         assert answer.status == 200, answer
         return answer.json["data"]["session"]
 
     def log_in(self, account, **more):
-        """By JSON."""
+        """Log in by JSON."""
         return self.post("/login", {"email": account.email,
                                     "password": account.password, **more})
 
     def form(self, path, fields, headers=()):
-        """As a browser sends a form from a page of this site."""
+        """POST a form like a browser on a page of this site."""
         body = urllib.parse.urlencode(fields).encode()
         return self.send("POST", path, body, [
             ("Content-Type", "application/x-www-form-urlencoded"),
@@ -412,7 +414,7 @@ class Gateway:
             ("Sec-Fetch-Mode", "navigate"), *headers])
 
     def cookie_for(self, account):
-        """Log in; the cookie's value."""
+        """Log in and return the cookie's value."""
         answer = self.log_in(account)
         assert answer.status == 200, answer
         return http_client.cookie_of(answer)[1]
@@ -425,12 +427,12 @@ class Gateway:
         return done
 
     def open_token(self, token):
-        """The claims of a token of ours, the backend's token among them."""
+        """The claims of a session token, including the backend's token."""
         done = self.postern("open", "--reveal", "-", stdin=token)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    # Looking at it.
+    # Inspection.
 
     @property
     def log(self):
@@ -438,22 +440,22 @@ class Gateway:
             return file.read().decode("utf-8", "replace")
 
     def pid_of(self, program):
-        """FastCGI only: the process behind /query and so on."""
+        """FastCGI only: the process id of a program."""
         found = [pid for pid, name in children_of(self.process.pid).items()
                  if name == program]
         assert len(found) == 1, (program, children_of(self.process.pid))
         return found[0]
 
     def socket_of(self, program):
-        """FastCGI only: where it listens."""
+        """FastCGI only: the path of a program's socket."""
         path = os.path.join(self.folder, f"postern-{program}.socket-0")
         assert os.path.exists(path), os.listdir(self.folder)
         return path
 
-    # Ending it.
+    # Shutdown.
 
     def stop(self):
-        """The ids of programs that had to be killed."""
+        """Stop lighttpd; returns {id: name} of programs that had to be killed."""
         programs = children_of(self.process.pid)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -470,23 +472,24 @@ class Gateway:
         return left
 
     def faults(self):
-        """What must not be in a log, or in anything that a client got."""
+        """Secrets in the log or in a response, and crashes in the log."""
         log, found = self.log, []
         for secret in self.private | {a.password for a in
                                       self.backend.accounts}:
-            if any(form in log.encode() for form in forms_of(secret.encode())):
-                found.append(f"a secret is in the log: {secret[:12]}…")
+            if any(form in log.encode()
+                   for form in encodings_of(secret.encode())):
+                found.append(f"the log contains a secret: {secret[:12]}…")
         hashes = self.backend.hashes()
         if self.backend.process.poll() is None:
             self.backend.seen()
         if self.backend.tokens_in(log.encode(), hashes):
-            found.append("a token of the backend's is in the log")
+            found.append("the log contains a token of the backend")
         if self.backend.tokens_in(b"\n".join(self.received), hashes):
-            found.append("a client was sent a token of the backend's")
+            found.append("a client received a token of the backend")
         for word in ("Sanitizer", "runtime error:", "PST_REQUIRE",
                      "child exited", "child signaled"):
             if word in log:
-                found.append(f"the log has {word!r}")
+                found.append(f"the log contains {word!r}")
         return found
 
     def close(self, check=True):
@@ -497,12 +500,12 @@ class Gateway:
         shutil.rmtree(self.folder, ignore_errors=True)
         running.remove(self)
         if left:
-            faults.append(f"did not end by itself: {left}")
+            faults.append(f"still running after SIGTERM: {left}")
         assert not faults, "\n".join(faults) + "\n" + log[-20000:]
 
 
 class Starter:
-    """start(NAME=value…) gives a Gateway; all end together."""
+    """start(NAME=value…) gives a Gateway; close() closes all of them."""
 
     def __init__(self, backend):
         self.backend = backend
@@ -523,24 +526,24 @@ class Starter:
         assert not faults, "\n\n".join(faults)
 
 
-class DeafServer:
-    """Listens, and counts who connects; nobody gets an answer."""
+class SilentServer:
+    """Counts connections, and closes each one without a response."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.callers = 0
+        self.connections = 0
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
     def _listen(self):
         while True:
             try:
-                caller, _ = self.socket.accept()
+                connection, _ = self.socket.accept()
             except OSError:
                 return
-            self.callers += 1
-            caller.close()
+            self.connections += 1
+            connection.close()
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)

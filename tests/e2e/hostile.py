@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""hostile_backend.py as a child, a gateway before it, and a judge who asks
-after every request whether the three sentences still hold:
+"""hostile_backend.py as a child process, a gateway in front of it, and a Checker
+that verifies three invariants:
 
-1. No secret of the backend's reaches the client, in any form.
-2. The session names nobody but the account that the backend granted in that
-   very request (or that the request came with).
-3. The backend's login resolver sees no more wrong guesses at one account, by
-   the backend's own comparison, than the limit.
+1. No secret of the backend reaches the client, in any encoding.
+2. A session names only the account whose login the backend accepted in the same
+   request, or the account of the session that the request came with.
+3. The backend's login resolver gets at most LIMIT wrong passwords for one
+   account. The backend's own comparison of names says what one account is.
 """
 import gzip
 import json
@@ -25,7 +25,7 @@ import gateway as gateways
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CANARY = b"CanarySecret"
-CANARY_FORMS = gateways.forms_of(CANARY)
+CANARY_FORMS = gateways.encodings_of(CANARY)
 LIMIT = 5
 HOST = "localhost"
 
@@ -84,13 +84,13 @@ SUBJECT = {"fauna": ("ownerId", "email"), "vendure": ("id", "identifier")}
 
 
 class Account:
-    def __init__(self, email, password, said):
+    def __init__(self, email, password, record):
         self.email, self.password = email, password
-        self.id, self.codes = said["id"], said["codes"]
+        self.id, self.codes = record["id"], record["codes"]
 
 
 class HostileBackend:
-    """What gateway.Gateway wants to know of a backend, and ask()."""
+    """The interface that gateway.Gateway needs of a backend, and ask()."""
 
     def __init__(self, **options):
         self.options = options
@@ -105,26 +105,27 @@ class HostileBackend:
         gateways.running.append(self)
         line = self.process.stdout.readline()
         assert line, self.read_log()
-        port, control = map(int, line.split())
+        port, control_port = map(int, line.split())
         self.url = f"http://127.0.0.1:{port}/graphql"
-        self.line = socket.create_connection(("127.0.0.1", control), 30)
-        self.line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.answers = self.line.makefile("rb")
+        self.control = socket.create_connection(("127.0.0.1", control_port),
+                                                30)
+        self.control.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.answers = self.control.makefile("rb")
 
     def ask(self, what, **arguments):
-        """One question to its second port."""
-        self.line.sendall(json.dumps({"do": what, **arguments}).encode()
+        """Send one command to the control port."""
+        self.control.sendall(json.dumps({"do": what, **arguments}).encode()
                           + b"\n")
         return json.loads(self.answers.readline())
 
     def register(self, email=None, password=None, **texts):
-        """A new account, or None where its name is taken."""
+        """A new account, or None if the name is taken."""
         email = email or f"user-{secrets.token_hex(4)}@trust.example"
         password = password or "right " + secrets.token_hex(8)
-        said = self.ask("register", email=email, password=password, **texts)
-        if said is None:
+        record = self.ask("register", email=email, password=password, **texts)
+        if record is None:
             return None
-        self.accounts.append(Account(email, password, said))
+        self.accounts.append(Account(email, password, record))
         return self.accounts[-1]
 
     def seen(self):
@@ -135,15 +136,15 @@ class HostileBackend:
         return set()
 
     @staticmethod
-    def tokens_in(octets, _=None):
-        return {form for form in CANARY_FORMS if form in octets}
+    def tokens_in(data, _=None):
+        return {form for form in CANARY_FORMS if form in data}
 
     def read_log(self):
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
     def close(self):
-        self.line.close()
+        self.control.close()
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -159,14 +160,22 @@ class HostileBackend:
 
 
 class Setting:
-    """One way to set both up: a preset, where the token is, how it goes."""
+    """A configuration of backend and gateway.
+
+    preset  POSTERN_BACKEND
+    place   where the backend returns its token: POSTERN_UPSTREAM_TOKEN
+    method  POSTERN_TOKEN_METHOD
+    worst   the backend parses requests as hostile_backend.WorstReader does
+    fold    how the backend compares account names
+    errors  "full", or "bare": without path and locations
+    """
 
     def __init__(self, preset, place, method, worst=False, fold="coarse",
                  errors="full", documents=None, **more):
         self.preset, self.place, self.method = preset, place, method
         self.worst, self.fold, self.errors = worst, fold, errors
         self.documents = documents or LOGINS[preset]
-        self.more = more  # variables of the programs
+        self.more = more  # more variables of the programs
 
     def __str__(self):
         return "-".join([self.preset, self.place.replace("/", "."),
@@ -182,7 +191,7 @@ class Setting:
         return self.kind == "json"
 
     def secret(self):
-        """The selection of the token in our documents."""
+        """The selection of the token in our login documents."""
         if not self.is_json:
             return ""
         outer, _, inner = self.place[5:].partition("/")
@@ -195,7 +204,7 @@ class Setting:
             header=self.place[7:] if self.kind == "header" else None)
 
     def variables(self, folder):
-        """The programs' configuration; its files are put into a folder."""
+        """The programs' configuration; writes its files into the folder."""
         files = []
         for number, text in enumerate(self.documents):
             files.append(os.path.join(folder, f"login-{number}.graphql"))
@@ -224,7 +233,7 @@ class Setting:
 
 
 class Request:
-    """An HTTP request as a web server would hand it to a program."""
+    """An HTTP request, and its FastCGI parameters."""
 
     def __init__(self, program="query", method="POST", query="", headers=(),
                  body=b""):
@@ -254,25 +263,25 @@ class Request:
             HTTP_HOST=HOST, HTTPS="on", **more)
 
 
-class Line:
-    """A kept FastCGI connection to one program."""
+class PersistentConnection:
+    """A FastCGI connection to one program; reconnects if it was closed."""
 
     def __init__(self, address):
         self.address, self.connection = address, None
 
     def request(self, params, body=b"", role=fcgi.RESPONDER):
         for _ in range(2):
-            fresh = self.connection is None
-            if fresh:
+            is_new = self.connection is None
+            if is_new:
                 self.connection = fcgi.Connection(self.address, 60)
             try:
                 return self.connection.request(params, body, role=role,
                                                keep=True)
-            except (fcgi.Cut, BrokenPipeError, ConnectionError):
+            except (fcgi.IncompleteResponse, BrokenPipeError, ConnectionError):
                 self.close()
-                if fresh:
+                if is_new:
                     raise
-        raise AssertionError("no answer")
+        raise AssertionError("the program closed two connections")
 
     def close(self):
         if self.connection:
@@ -281,35 +290,41 @@ class Line:
 
 
 class Violation(AssertionError):
-    """One of the sentences does not hold."""
+    """An invariant does not hold; the message begins with its number."""
 
 
-def readable(answer):
-    """All that a client was sent, and what is packed in it."""
+def decompressed(answer):
+    """The response, and its decompressed body if it is compressed."""
     whole = answer.stdout
-    for unpack in (gzip.decompress, zlib.decompress):
+    for decompress in (gzip.decompress, zlib.decompress):
         try:
-            return whole + b"\n" + unpack(answer.body)
+            return whole + b"\n" + decompress(answer.body)
         except (OSError, EOFError, zlib.error):
             pass
     return whole
 
 
-def unescaped(octets):
-    """JSON and percent escapes could hide a secret from the search."""
+def unescaped(data):
+    """Decode JSON and percent escapes, which could hide a secret."""
     return re.sub(rb"\\u00([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})",
-                  lambda m: bytes([int(m[1] or m[2], 16)]), octets)
+                  lambda m: bytes([int(m[1] or m[2], 16)]), data)
 
 
-class Judge:
-    """A gateway with its authorizer, and what it has done so far."""
+class Checker:
+    """A gateway with its authorizer, the invariants, and counters.
+
+    sent     requests sent
+    reached  requests that reached the backend
+    named    sessions that named an account
+    logins   calls of the backend's login resolver
+    """
 
     def __init__(self, setting):
         self.setting = setting
         self.backend = setting.backend()
-        self.folder = tempfile.mkdtemp(prefix="postern-judge-")
+        self.folder = tempfile.mkdtemp(prefix="postern-checker-")
         self.gateway = self.authorizer = None
-        self.lines = {}
+        self.connections = {}
         try:
             self._start()
         except BaseException:
@@ -317,14 +332,15 @@ class Judge:
             raise
         self.sent = self.reached = self.named = self.logins = 0
         self.count = self.guesses = self.grants = 0
-        self.per_account = {}  # key: requests with a wrong guess at it
-        self.news()
+        self.per_account = {}  # key: [(name, request)] with a wrong password
+        self.new_events()
 
     def _start(self):
         self.gateway = gateways.Gateway(
             self.backend, **self.setting.variables(self.folder))
         for program in ("login", "query", "logout", "session"):
-            self.lines[program] = Line(self.gateway.socket_of(program))
+            self.connections[program] = PersistentConnection(
+                self.gateway.socket_of(program))
         path = os.path.join(self.folder, "authorize.socket")
         self.authorizer = subprocess.Popen(
             [os.path.join(gateways.BUILD, "cgi-bin/authorize"), "--listen",
@@ -333,11 +349,11 @@ class Judge:
             env=self.gateway.environment)
         assert gateways.wait_until(lambda: os.path.exists(path)), \
             self.gateway.log
-        self.lines["authorize"] = Line(path)
+        self.connections["authorize"] = PersistentConnection(path)
 
     def close(self):
-        for line in self.lines.values():
-            line.close()
+        for connection in self.connections.values():
+            connection.close()
         try:
             if self.authorizer:
                 self.authorizer.terminate()
@@ -348,26 +364,26 @@ class Judge:
             self.backend.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def news(self):
-        """What the backend has seen since the last time."""
-        said = self.backend.ask("since", guesses=self.guesses,
-                                grants=self.grants)
-        self.guesses += len(said["guesses"])
-        self.grants += len(said["grants"])
-        said["new"] = said["requests"] - self.count
-        self.count = said["requests"]
-        return said
+    def new_events(self):
+        """The backend's events since the last call."""
+        events = self.backend.ask("since", guesses=self.guesses,
+                                  grants=self.grants)
+        self.guesses += len(events["guesses"])
+        self.grants += len(events["grants"])
+        events["new"] = events["requests"] - self.count
+        self.count = events["requests"]
+        return events
 
-    # Asking.
+    # Requests.
 
     def ask(self, request):
-        """Send one, without judging it."""
+        """Send a request without checking the invariants."""
         self.sent += 1
-        return self.lines[request.program].request(request.params(),
+        return self.connections[request.program].request(request.params(),
                                                    request.body)
 
     def credentials(self, answer):
-        """The headers that use the session an answer hands out, or None."""
+        """The request headers for the session that an answer sets, or None."""
         token = (answer.all(self.gateway.token_header) or [""])[-1]
         if token:
             return [("Authorization", "Bearer " + token)]
@@ -376,18 +392,18 @@ class Judge:
         return [("Cookie", "; ".join(pairs))] if pairs else None
 
     def session(self, headers):
-        """What the session program says: an object or None."""
+        """The session that the session program returns: an object or None."""
         answer = self.ask(Request("session", "GET", headers=headers))
-        if answer.status == 401:  # a dead bearer token
+        if answer.status == 401:  # an invalid bearer token
             return None
         assert answer.status == 200, answer.stdout
         self.check_secret(answer, "session")
         return json.loads(answer.body)["data"]["session"]
 
     def authorized(self, headers):
-        """(subject, name) as the authorizer says, or None."""
+        """(subject, name) from the authorizer, or None."""
         request = Request("authorize", "GET", headers=headers)
-        answer = self.lines["authorize"].request(
+        answer = self.connections["authorize"].request(
             request.params(), b"", fcgi.AUTHORIZER)
         self.check_secret(answer, "authorize")
         if answer.status != 200:
@@ -397,8 +413,8 @@ class Judge:
                                   "Variable-SESSION_NAME"))
 
     def log_in(self, account):
-        """An honest login; the headers that use its session, or None where
-        there were too many guesses at that name."""
+        """Log in with the right password. Returns the request headers for the
+        session, or None if the name has reached its rate limit."""
         body = json.dumps({"email": account.email,
                            "password": account.password}).encode()
         answer = self.ask(Request("login", headers=[
@@ -408,46 +424,48 @@ class Judge:
         assert answer.status == 200, (answer.stdout, self.gateway.log[-2000:])
         return self.credentials(answer)
 
-    # Judging.
+    # Invariants.
 
     def check_secret(self, answer, request):
-        """The first sentence."""
-        octets = readable(answer)
-        for view in (octets, unescaped(octets)):
+        """Invariant 1."""
+        data = decompressed(answer)
+        for view in (data, unescaped(data)):
             for form in CANARY_FORMS:
                 if form in view:
                     raise Violation(f"1: a secret reached the client\n"
-                                    f"{request}\n\n{octets!r}")
+                                    f"{request}\n\n{data!r}")
 
-    def judge(self, request, carried=None):
-        """Send a request that came with the session of `carried` (an account
-        or None) and see whether the sentences hold. Returns the answer."""
+    def check(self, request, carried=None):
+        """Send a request and check the invariants; returns the answer.
+
+        carried  the account whose session the request contains, or None
+        """
         answer = self.ask(request)
-        news = self.news()
-        self.reached += news["new"] > 0
-        self.logins += len(news["guesses"])
+        events = self.new_events()
+        self.reached += events["new"] > 0
+        self.logins += len(events["guesses"])
         self.check_secret(answer, request)
-        self.check_guesses(news["guesses"], request)
+        self.record_guesses(events["guesses"], request)
         headers = self.credentials(answer)
         if headers:
-            granted = {(one["id"], one["email"]) for one in news["grants"]}
+            granted = {(one["id"], one["email"]) for one in events["grants"]}
             if carried:
                 granted.add((carried.id, carried.email))
             self.check_identity(headers, granted, request, answer)
         return answer
 
     def check_identity(self, headers, granted, request, answer):
-        """The second sentence, with what begins when asking counted out."""
-        told = self.session(headers)
+        """Invariant 2. Discards the events that its own requests cause."""
+        session = self.session(headers)
         allowed = self.authorized(headers)
-        self.news()
-        if told and told.get("subject") is not None:
+        self.new_events()
+        if session and session.get("subject") is not None:
             self.named += 1
-            if (told["subject"], told["name"]) not in granted:
+            if (session["subject"], session["name"]) not in granted:
                 raise Violation(
-                    f"2: the session names {told}, granted was "
+                    f"2: the session names {session}, granted was "
                     f"{sorted(granted)}\n{request}\n\n{answer.stdout!r}")
-            who = told["who"] or {}
+            who = session["who"] or {}
             known = {one for pair in granted for one in pair} | {None}
             if {who.get(n) for n in ("id", "ownerId", "email",
                                      "identifier")} - known:
@@ -458,18 +476,17 @@ class Judge:
             raise Violation(f"2: authorize names {allowed}, granted was "
                             f"{sorted(granted)}\n{request}")
 
-    def check_guesses(self, guesses, request):
-        """Remember what speaks for the third sentence; it is no matter of
-        one request."""
+    def record_guesses(self, guesses, request):
+        """Record wrong passwords for invariant 3, which check_limit() checks."""
         for guess in guesses:
             if not guess["right"]:
                 self.per_account.setdefault(guess["key"], []).append(
                     (guess["name"], request))
 
     def check_limit(self):
-        """The third sentence, when all is over."""
+        """Invariant 3; call it at the end."""
         for key, seen in self.per_account.items():
             if len(seen) > LIMIT:
                 raise Violation(
-                    f"3: {len(seen)} guesses at {key!r}: " + "\n".join(
+                    f"3: {len(seen)} wrong passwords for {key!r}: " + "\n".join(
                         f"{name!r} by {request}" for name, request in seen))

@@ -1,17 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A GraphQL backend that reads requests in the way that helps an attacker.
+"""A GraphQL backend that parses requests in the way that helps an attacker.
 
-Ordinarily it is no stranger than others: it looks a stored document up where
-the request's own is missing or empty, answers a mutation by GET, and sends
-headers that no client should see. As the worst reader (--worst) it prefers
-the URL's parameters to the body's, takes members in any case and the last of
-several, honours any charset, reads a body on GET, ends comments where
-JavaScript ends lines, accepts forms and bare documents, keeps its token at a
-login and changes its cookie with every answer.
+By default it does what real backends do: it runs a stored document if the
+request's own is missing or empty, executes mutations by GET, and sends headers
+that no client should see. With --worst it prefers the URL's parameters to the
+body's, ignores the case of member names, uses the last of duplicate members,
+decodes any charset, reads a body on GET, ends comments at any line terminator
+of JavaScript, accepts forms and plain documents, keeps the token at a login and
+changes its cookie with every answer.
 
-Says what it got, and what its login resolver saw, on a second port: a line
-of JSON in, one out.
+A control port reports the requests and the calls of the login resolver: one line
+of JSON per command, one line of JSON per answer.
 """
 import argparse
 import copy
@@ -37,12 +37,12 @@ import hostile_schema as schema
 JSON_TYPE, HTML_TYPE = "application/json", "text/html"
 KEPT_MAX = 64 * 1024
 
-# Members of a request, by their names in small letters.
+# Members of a request, by their lower-case names.
 MEMBERS = {name.lower(): name for name in (
     "query", "variables", "operationName", "extensions", "documentId", "id",
     "doc_id", "persistedQuery", "sha256Hash", "operations", "map")}
 
-# What somebody has stored there: also logins, as trusted documents are.
+# The stored documents (persisted or trusted documents). Some are logins.
 STORED = [
     "mutation($email:String,$password:String!){login(email:$email,"
     "password:$password){secret ttl email ownerId session{secret}}}",
@@ -57,13 +57,13 @@ def sha256(text):
 
 
 class Unreadable(Exception):
-    """Not a GraphQL request: a status and a word."""
+    """Not a GraphQL request: a status and a message."""
 
 
-# Reading requests ------------------------------------------------------------
+# Parsing requests ------------------------------------------------------------
 
 class Reader:
-    """What a request asks for: [{query, variables, …}], and is it a batch."""
+    """Parses a request into ([{query, variables, …}], is_batch)."""
 
     def read(self, method, target, headers, body):
         query = urllib.parse.urlsplit(target).query
@@ -115,7 +115,7 @@ class Reader:
         return value
 
     def document(self, call, stored):
-        """The document to run; an empty one is none."""
+        """The document to run; an empty one counts as missing."""
         text = call.get("query")
         extensions = call.get("extensions") or {}
         key = (extensions.get("persistedQuery") or {}).get("sha256Hash")
@@ -135,7 +135,7 @@ class Reader:
 
 
 def put(value, path, what):
-    """Set what a path of a multipart map points to, anything it is."""
+    """Set the value at a path of a multipart map; ignore invalid paths."""
     try:
         for step in path[:-1]:
             value = value[int(step) if isinstance(value, list) else step]
@@ -145,6 +145,8 @@ def put(value, path, what):
 
 
 class WorstReader(Reader):
+    """Parses requests as --worst says."""
+
     def read(self, method, target, headers, body):
         calls, is_batch = [{}], False
         if body:
@@ -220,7 +222,7 @@ class WorstReader(Reader):
         return text
 
     def parse(self, text):
-        """Lines end wherever somebody has ever ended one."""
+        """Accept every line terminator that any parser accepts."""
         ended = re.sub("[\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]", "\n", text)
         ended = re.sub("[\0\ufeff\u00a0\u200b]", " ", ended)
         try:
@@ -229,7 +231,7 @@ class WorstReader(Reader):
             return parse(text)
 
     def operation(self, document, name):
-        """That one; else the last, or any that it could mean."""
+        """The operation of that name, in any case; else the last one."""
         found = [one for one in document.definitions
                  if hasattr(one, "operation")]
         for same in (lambda a: a == name, lambda a: str(a).lower()
@@ -253,9 +255,9 @@ class Backend:
         self.stored = {sha256(text): text for text in STORED}
         self.stored.update((f"stored-{i}", text)
                            for i, text in enumerate(STORED))
-        self.known = {}  # text: what parse and validate said
+        self.parsed = {}  # text: (document, errors)
         self.seen, self.count, self.lock = [], 0, threading.Lock()
-        self.next = []   # answers to give instead
+        self.next = []   # planned answers
 
     def note(self, handler, body):
         with self.lock:
@@ -275,112 +277,112 @@ class Backend:
         kind, _, token = headers.get("Authorization", "").partition(" ")
         return token if kind.lower() == "bearer" else None
 
-    def visit(self, handler):
+    def context_of(self, handler):
         act_as = None
-        if self.options.worst:  # what an operator may do, and a client not
+        if self.options.worst:  # lets an operator act as another account
             found = re.search(r"as-(\d+)", " ".join([
                 handler.path, *(handler.headers.get(name, "") for name in (
                     "Accept-Language", "vendure-token", "User-Agent",
                     "X-Act-As", "tracestate"))]))
             act_as = found and found[1]
-        return schema.Visit(self.data, self.token_of(handler.headers),
-                            self.options.worst, act_as)
+        return schema.Context(self.data, self.token_of(handler.headers),
+                              self.options.worst, act_as)
 
     def checked(self, text):
-        """(document, errors) of a text, once."""
-        if text not in self.known:
+        """(document, errors) of a text, from a cache."""
+        if text not in self.parsed:
             try:
                 document = self.reader.parse(text)
                 errors = validate(self.schema, document)
             except Exception as error:
                 document, errors = None, [error]
-            if len(self.known) > 5000:
-                self.known.clear()
-            self.known[text] = document, errors
-        return self.known[text]
+            if len(self.parsed) > 5000:
+                self.parsed.clear()
+            self.parsed[text] = document, errors
+        return self.parsed[text]
 
-    def run(self, call, visit):
+    def run(self, call, context):
         text = self.reader.document(call, self.stored)
         if not isinstance(text, str):
             raise Unreadable(400, "query")
         document, errors = self.checked(text)
         if errors:
-            return {"errors": [self.shown(error) for error in errors]}
+            return {"errors": [self.format_error(error) for error in errors]}
         operation = self.reader.operation(document, call.get("operationName"))
         if operation is None:
-            return {"errors": [{"message": "Which operation?"}]}
+            return {"errors": [{"message": "There is no such operation."}]}
         variables = call.get("variables")
         name = operation.name and operation.name.value
         where = self.schema
-        if operation.operation == "subscription":  # its first event
+        if operation.operation == "subscription":  # answer with its first event
             document = copy.deepcopy(document)
             where = self.as_query
             self.reader.operation(document, name).operation = "query"
         try:
-            result = execute(where, document, context_value=visit,
+            result = execute(where, document, context_value=context,
                              variable_values=variables if isinstance(
                                  variables, dict) else {},
                              operation_name=name)
-        except Exception as error:  # of the variables
-            return {"errors": [self.shown(error)]}
-        told = result.to_dict(format_error=self.shown)
-        if visit.how in ("password", "register", "refresh") \
+        except Exception as error:  # an error in the variables
+            return {"errors": [self.format_error(error)]}
+        answer = result.to_dict(format_error=self.format_error)
+        if context.how in ("password", "register", "refresh") \
                 and self.options.place == "json":
-            told["extensions"] = {"tracing": {"secret": visit.new_token}}
-        return told
+            answer["extensions"] = {"tracing": {"secret": context.new_token}}
+        return answer
 
-    def shown(self, error):
+    def format_error(self, error):
         if hasattr(error, "locations") or hasattr(error, "message"):
-            told = dict(format_error(error))
+            shown = dict(format_error(error))
         else:
-            told = {"message": str(error)}
+            shown = {"message": str(error)}
         if self.options.errors == "bare":
-            told.pop("path", None)
-            told.pop("locations", None)
-        return told
+            shown.pop("path", None)
+            shown.pop("locations", None)
+        return shown
 
     def answer(self, handler, body):
-        """A schema.Whole."""
-        visit = self.visit(handler)
+        """The schema.HttpResponse to a request."""
+        context = self.context_of(handler)
         try:
             calls, is_batch = self.reader.read(
                 handler.command, handler.path, handler.headers, body)
-            results = [self.run(call, visit) for call in calls]
-        except Unreadable as why:
-            status, word = why.args
-            return self.with_token(visit, schema.Whole(
+            results = [self.run(call, context) for call in calls]
+        except Unreadable as error:
+            status, message = error.args
+            return self.with_token(context, schema.HttpResponse(
                 status, JSON_TYPE, json.dumps(
-                    {"errors": [{"message": word}]}).encode()))
+                    {"errors": [{"message": message}]}).encode()))
         except (ValueError, RecursionError, LookupError, TypeError,
                 AttributeError):
-            return schema.Whole(400, JSON_TYPE,
+            return schema.HttpResponse(400, JSON_TYPE,
                                 b'{"errors":[{"message":"unreadable"}]}')
-        if visit.whole:
-            return visit.whole
-        whole = schema.Whole(200, JSON_TYPE, json.dumps(
+        if context.response:
+            return context.response
+        response = schema.HttpResponse(200, JSON_TYPE, json.dumps(
             results if is_batch else results[0]).encode())
-        return self.with_token(visit, whole)
+        return self.with_token(context, response)
 
-    def with_token(self, visit, whole):
-        """The token on its way, and headers that are nobody's business."""
-        options, token = self.options, visit.new_token
-        whole.headers = [("X-Debug-Token", schema.new_secret("Debug")),
+    def with_token(self, context, response):
+        """Add the token, and secret headers that no client may get."""
+        options, token = self.options, context.new_token
+        response.headers = [("X-Debug-Token", schema.new_secret("Debug")),
                          ("Authorization", "Bearer " + schema.new_secret())]
-        if options.place == "cookie" and options.worst and not visit.ended \
-                and token is None and visit.token in self.data.sessions:
-            token = self.data.begin(None, "change")  # another, as good
-            self.data.sessions[token] = self.data.sessions[visit.token]
-        if visit.ended:
+        if options.place == "cookie" and options.worst and not context.ended \
+                and token is None and context.token in self.data.sessions:
+            token = self.data.begin(None, "change")  # a second token
+            self.data.sessions[token] = self.data.sessions[context.token]
+        if context.ended:
             token = ""
         if options.place == "header" and token is not None:
-            whole.headers.append((options.header, token))
+            response.headers.append((options.header, token))
         elif options.place == "cookie" and token is not None:
-            whole.headers.append(
+            response.headers.append(
                 ("Set-Cookie", f"session={token}; path=/; httponly"))
         elif options.place != "cookie":
-            whole.headers.append(
+            response.headers.append(
                 ("Set-Cookie", "session=" + schema.new_secret("Cookie")))
-        return whole
+        return response
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -397,24 +399,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.read_body()
         canned = backend.note(self, body)
         if canned:
-            whole = schema.Whole(canned["status"], canned.get("kind"),
+            response = schema.HttpResponse(canned["status"], canned.get("kind"),
                                  canned.get("body", "").encode(),
                                  canned.get("headers", []))
         else:
-            whole = backend.answer(self, body)
-        if whole.status is None:
+            response = backend.answer(self, body)
+        if response.status is None:
             self.close_connection = True
             return
-        text = whole.body
-        self.send_response(whole.status)
-        if whole.kind:
-            self.send_header("Content-Type", whole.kind)
+        text = response.body
+        self.send_response(response.status)
+        if response.kind:
+            self.send_header("Content-Type", response.kind)
         if "gzip" in self.headers.get("Accept-Encoding", ""):
             text = gzip.compress(text, 1)
             self.send_header("Content-Encoding", "gzip")
-        for name, value in whole.headers:
+        for name, value in response.headers:
             self.send_header(name, value)
-        if whole.status != 204:
+        if response.status != 204:
             self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         if self.command != "HEAD":
@@ -435,15 +437,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return b"".join(parts)
 
 
-# What tests ask --------------------------------------------------------------
+# Commands of the tests -------------------------------------------------------
 
 class Control(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self):
         for line in self.rfile:
-            asked = json.loads(line)
-            answer = getattr(self, "do_" + asked.pop("do"))(**asked)
+            command = json.loads(line)
+            answer = getattr(self, "do_" + command.pop("do"))(**command)
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 
     @property
@@ -455,15 +457,16 @@ class Control(socketserver.StreamRequestHandler):
         return self.server.backend.data
 
     def do_register(self, email, password, **texts):
-        """None where there is such an account."""
+        """None if the name is taken."""
         try:
             account = self.data.add(email, password, **texts)
-        except schema.Refused:
+        except schema.ResolverError:
             return None
         return {"id": account.id, "codes": account.codes}
 
     def do_since(self, guesses=0, grants=0):
-        """What has happened since then, and how many requests ever came."""
+        """The guesses and grants from these indexes on, and the number of all
+        requests."""
         with self.data.lock:
             return {"requests": self.backend.count,
                     "guesses": self.data.guesses[guesses:],
@@ -503,14 +506,14 @@ def options_of(arguments):
     parser.add_argument("--dialect", choices=["fauna", "vendure"],
                         default="fauna")
     parser.add_argument("--place", choices=["json", "header", "cookie"],
-                        default="json", help="where it gives its token")
+                        default="json", help="where it returns its token")
     parser.add_argument("--header", default="vendure-auth-token")
     parser.add_argument("--fold", choices=schema.FOLDS, default="coarse",
                         help="how it compares account names")
     parser.add_argument("--errors", choices=["full", "bare"], default="full",
                         help="bare: without path and locations")
     parser.add_argument("--worst", action="store_true",
-                        help="read requests as the worst reader does")
+                        help="parse requests in the most harmful way")
     return parser.parse_args(arguments)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""GraphQL documents of an attacker who knows the schema and the source.
+"""Generator of GraphQL documents, for an attacker who knows schema and source.
 
-A Chooser makes every decision, so that the same generator runs from a seed or
-from Hypothesis, which then finds the smallest request that still does harm.
+A Chooser makes every decision, so the same generator runs from a seed or from
+Hypothesis, which shrinks a failing request.
 """
 import json
 import secrets
@@ -17,11 +17,11 @@ from hostile import Request
 SECRETS = {"secret", "token", "refreshToken"}
 ALIASES = ("secret", "ownerId", "email", "id", "identifier", "login", "ttl",
            "session", "owner", "me", "token", "signIn", "name", "a")
-TRIES = 11  # guesses at one victim before the next one's turn
+TRIES = 11  # guesses at one victim before the generator picks another
 
 
 class Chooser:
-    """Decisions; 0, the first and False are the simple ones."""
+    """Decisions. The simplest ones are 0, the first option, and False."""
 
     def __init__(self, draw):
         self.number = draw  # number(n) gives 0..n-1
@@ -41,7 +41,7 @@ class Chooser:
         raise AssertionError
 
 
-# Names that some comparison takes for one ------------------------------------
+# Names that some comparison treats as equal ----------------------------------
 
 def wide(letter):
     return chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter
@@ -98,21 +98,21 @@ def lookalike(choose, name):
 
 
 class World:
-    """Who there is: the attacker's own accounts, and victims in turn."""
+    """The attacker's accounts, sessions and hashes, and the victims."""
 
-    def __init__(self, judge):
-        self.judge, self.setting = judge, judge.setting
+    def __init__(self, checker):
+        self.checker, self.setting = checker, checker.setting
         self.schema = hostile_schema.make_schema(
             self.setting.preset == "vendure")
-        backend = judge.backend
+        backend = checker.backend
         self.friend = backend.register("friend@trust.example")
         self.own = [backend.register(
             f"mallory{i}@trust.example", name=self.friend.id,
             bio=self.friend.id, location=self.friend.email)
             for i in range(3)]
         self.tries, self.turn = TRIES, 0
-        self.sessions = {}  # e-mail address: [headers, times it was used]
-        self.hashes = []  # of documents that were persisted
+        self.sessions = {}  # e-mail address: [headers, uses]
+        self.hashes = []  # [(hash, Ask)] of persisted documents
         self.fields = ("ttl ownerId email"
                        if self.setting.preset == "fauna"
                        else "id identifier").split()
@@ -120,50 +120,52 @@ class World:
                               else "username")
 
     def victim(self):
-        """Somebody whose password nobody knows here."""
+        """An account whose password the attacker does not know."""
         self.tries += 1
         if self.tries > TRIES:
             words = ("", *hostile_schema.REFUSALS)
             word = words[self.turn % len(words)]
             self.turn += 1
             self.tries = 1
-            self.current = self.judge.backend.register(
+            self.current = self.checker.backend.register(
                 f"victim{self.turn}{word}@trust.example")
         return self.current
 
     def session_of(self, account):
         known = self.sessions.get(account.email)
         if known is None or known[1] > 12:
-            known = [self.judge.log_in(account), 0]
-            if known[0] is None:  # their own look-alikes have locked it
-                self.own[self.own.index(account)] = self.judge.backend \
+            known = [self.checker.log_in(account), 0]
+            if known[0] is None:  # rate-limited by look-alike names
+                self.own[self.own.index(account)] = self.checker.backend \
                     .register(name=self.friend.id, bio=self.friend.id)
                 return []
             self.sessions[account.email] = known
         known[1] += 1
         return known[0]
 
-
     def guest(self, becomes=None):
-        """A guest's session; the backend's part of it becomes that account's
-        by a mutation that is no login to us. [] where there are none."""
+        """The headers of a guest session, or [] if the backend has none.
+
+        becomes  an account: a mutation that the gateway does not treat as a
+                 login attaches the backend's session to it
+        """
         def send(text, headers=()):
             body = json.dumps({"query": text}).encode()
-            return self.judge.ask(Request("query", headers=[
+            return self.checker.ask(Request("query", headers=[
                 ("Content-Type", "application/json"), *headers], body=body))
         answer = send("mutation{addItemToOrder{id}}")
-        headers = self.judge.credentials(answer) or []
+        headers = self.checker.credentials(answer) or []
         if headers and becomes:
             send('mutation{pluginLogin(token:"%s"){__typename}}'
                  % becomes.codes["plugin"], headers)
-        self.judge.news()
+        self.checker.new_events()
         return headers
 
 
 # Documents -------------------------------------------------------------------
 
 class Document:
-    """Tokens of a document in the making, its variables and fragments."""
+    """Builds a document as a list of tokens, with variables and fragments."""
 
     def __init__(self, choose, world):
         self.choose, self.world = choose, world
@@ -174,7 +176,7 @@ class Document:
     # Values
 
     def string(self, text):
-        """A string literal, in one of many spellings."""
+        """A string literal, in one of several notations."""
         if self.choose.chance(85) or any(ord(c) > 0xFFFF for c in text):
             return json.dumps(text, ensure_ascii=self.choose.chance(20)) \
                 if not any(ord(c) > 0xFFFF for c in text) \
@@ -185,7 +187,7 @@ class Document:
             '"""', "") + self.choose.pick(("", "\n")) + '"""'
 
     def literal(self, value, is_deep=False):
-        """Tokens; is_deep: there may be variables inside."""
+        """The tokens of a literal; is_deep: it may contain variables."""
         if isinstance(value, str):
             return [self.string(value)]
         if isinstance(value, bool) or value is None:
@@ -203,7 +205,7 @@ class Document:
         return ["{", *inside, "}"]
 
     def value(self, kind, value, wanted=None):
-        """Tokens: a literal or a variable of that type."""
+        """The tokens of a literal or of a variable of that type."""
         if not self.choose.chance(45):
             return self.literal(value, True)
         return self.variable(kind, value, wanted)
@@ -223,18 +225,18 @@ class Document:
     # Selections
 
     def wrapped(self, tokens, kind):
-        """The same selection, perhaps by way of a fragment."""
-        way = self.choose.weighted([(80, 0), (6, 1), (5, 2), (7, 3), (2, 4)])
-        if way == 1:
+        """The same selection, sometimes in a fragment."""
+        variant = self.choose.weighted([(80, 0), (6, 1), (5, 2), (7, 3), (2, 4)])
+        if variant == 1:
             return ["...", "on", str(kind), "{", *tokens, "}"]
-        if way == 2:
+        if variant == 2:
             return ["...", "{", *tokens, "}"]
-        if way == 3:
+        if variant == 3:
             name = "F%d" % len(self.fragments)
             self.fragments.append(["fragment", name, "on", str(kind), "{",
                                    *tokens, "}"])
             return ["...", name]
-        if way == 4:
+        if variant == 4:
             return ["...", *self.directive(), "{", *tokens, "}"]
         return tokens
 
@@ -292,7 +294,11 @@ class Document:
         return ["{", *tokens, "}"]
 
     def root(self, operation, name, arguments=(), below=None, alias=15):
-        """One root field. arguments: (name, type, value)."""
+        """One root field.
+
+        arguments: (name, type, value)
+        below: the tokens of its selection; None: choose
+        """
         kind = getattr(self.world.schema,
                        f"get_{operation}_type")().fields[name].type
         inside = []
@@ -303,7 +309,7 @@ class Document:
         return [*self.alias(alias), name,
                 *(["(", *inside, ")"] if inside else []), *directive, *below]
 
-    # The whole
+    # The document
 
     def text(self, operation, tokens, noise=True):
         """The document's text, and the name of the operation or None."""
@@ -348,10 +354,10 @@ class Document:
         return ("\ufeff" if self.choose.chance(4) else "") + text
 
 
-# What to ask for -------------------------------------------------------------
+# Requests --------------------------------------------------------------------
 
 class Ask:
-    """One GraphQL request before it is put into HTTP."""
+    """One GraphQL request, before it is encoded as HTTP."""
 
     def __init__(self, text, name=None, variables=None, is_query=False):
         self.text, self.name, self.is_query = text, name, is_query
@@ -395,26 +401,26 @@ def honest_query(choose, world):
 
 
 def forging_query(choose, world):
-    """Shaped like the answer to a login, with somebody else's texts."""
+    """A query whose answer looks like that of a login, with another's data."""
     document = Document(choose, world)
     victim = world.friend
-    way = choose.number(5)
-    if way == 0:
+    variant = choose.number(5)
+    if variant == 0:
         tokens = ["login", ":", "__type", "(", "name", ":", '"Query"', ")",
                   "{", "secret", ":", "name", "ownerId", ":", "name",
                   "email", ":", "name", "id", ":", "name", "identifier", ":",
                   "name", "}"]
-    elif way == 1:
+    elif variant == 1:
         tokens = ["login", ":", *document.root(
             "query", "echo", [("text", "String", victim.id)],
             ["{", "secret", ":", "text", "ownerId", "email", "id",
              "identifier", "ttl", ":", "text", "}"], alias=0)]
-    elif way == 2:
+    elif variant == 2:
         tokens = document.root(
             "query", choose.pick(("login", "signIn", "register")),
             [("name", "String", victim.email)],
             ["{", "secret", ":", "id", "ownerId", "email", "}"], alias=10)
-    elif way == 3:
+    elif variant == 3:
         tokens = [choose.pick(("me", "login", "session")), ":",
                   *document.root("query", "profile", [("id", "ID", "1")],
                                  None, alias=0)]
@@ -427,7 +433,7 @@ def forging_query(choose, world):
 
 
 def login_field(choose, world, account, password, name=None):
-    """Tokens of a login by one of the fields that check passwords."""
+    """The document and tokens of a login by a field that checks passwords."""
     document = Document(choose, world)
     name = account.email if name is None else name
     argument = world.name_argument
@@ -456,7 +462,7 @@ def login_field(choose, world, account, password, name=None):
 
 
 def login_selection(document, field):
-    """Mostly what our documents select."""
+    """Mostly the fields that our login documents select."""
     choose, world = document.choose, document.world
     if choose.chance(25):
         return None
@@ -494,8 +500,8 @@ def right_login(choose, world):
     own = choose.pick(world.own)
     name = lookalike(choose, own.email) if choose.chance(20) else None
     if world.setting.fold == "exact" and choose.chance(20):
-        # An account of one's own that looks like the victim's.
-        own = world.judge.backend.register(
+        # The attacker's account, with a name similar to the victim's.
+        own = world.checker.backend.register(
             lookalike(choose, world.victim().email)) or own
         name = None
     document, tokens = login_field(choose, world, own, own.password, name)
@@ -510,27 +516,27 @@ def guess(choose, world):
 
 
 def mixed_login(choose, world):
-    """A login among other things, or several."""
+    """A login next to other fields, or several logins."""
     victim, own = world.victim(), choose.pick(world.own)
     document, tokens = login_field(choose, world, victim, "wrong")
-    way = choose.number(4)
-    if way == 0:
+    variant = choose.number(4)
+    if variant == 0:
         tokens = ["poke", *tokens]
-    elif way == 1:
+    elif variant == 1:
         other, more = login_field(choose, world, own, own.password)
         for name, variable in other.variables.items():
             document.variables[name + "b"] = variable
         more = ["$" + t[1:] + "b" if t.startswith("$") else t for t in more]
         tokens = ["a", ":", *tokens, "b", ":", *more]
-    elif way == 2:
+    elif variant == 2:
         tokens = [*tokens, "x", ":", "refresh", "{", "__typename", "}"]
     else:
         tokens = ["__typename", *tokens]
     return finish(document, "mutation", tokens)
 
 
-def beginning(choose, world):
-    """What begins a session without a password of before."""
+def other_session_start(choose, world):
+    """A mutation that starts a session without a password check."""
     document = Document(choose, world)
     own = choose.pick(world.own)
     name = choose.pick(("register", "refresh", "verifyCustomerAccount",
@@ -562,17 +568,17 @@ def beginning(choose, world):
 
 def other_mutation(choose, world):
     document = Document(choose, world)
-    way = choose.number(6)
-    if way <= 1:
+    variant = choose.number(6)
+    if variant <= 1:
         tokens = document.root("mutation", "poke", [
             ("by", "Int", 1)] if choose.chance(40) else [])
-    elif way == 2:
+    elif variant == 2:
         tokens = document.root("mutation", "addItemToOrder")
-    elif way == 3:
+    elif variant == 3:
         tokens = document.root("mutation", "updateProfile", [
             ("bio", "String", world.friend.id),
             ("location", "String", world.friend.email)])
-    elif way == 4:
+    elif variant == 4:
         tokens = ["poke", "login", ":", *document.root(
             "mutation", "updateProfile", [("bio", "String", "1")],
             ["{", "secret", ":", "bio", "ownerId", ":", "bio", "email", "}"],
@@ -592,14 +598,14 @@ def subscription(choose, world):
     return finish(document, "subscription", tokens)
 
 
-def secret_hunt(choose, world):
-    """A token, wherever the schema has one."""
+def secret_selection(choose, world):
+    """Select a token in any field that has one."""
     document = Document(choose, world)
-    way = choose.number(5)
+    variant = choose.number(5)
     vendure = world.setting.preset == "vendure"
     secret = choose.pick((["secret"], ["x", ":", "secret"],
                           ["session", "{", "secret", "}"], ["refreshToken"]))
-    if way == 0:
+    if variant == 0:
         if secret == ["refreshToken"]:
             secret = ["token"]
         return finish(document, "query", document.root(
@@ -623,5 +629,6 @@ def introspection(choose, world):
 
 
 KINDS = [(34, honest_query), (12, forging_query), (10, right_login),
-         (11, guess), (2, mixed_login), (7, beginning), (13, other_mutation),
-         (2, subscription), (4, secret_hunt), (2, introspection)]
+         (11, guess), (2, mixed_login), (7, other_session_start),
+         (13, other_mutation),
+         (2, subscription), (4, secret_selection), (2, introspection)]

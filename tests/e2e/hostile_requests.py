@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""HTTP requests of an attacker: the documents of hostile_documents.py as
-JSON, batches, GET, multipart and what else some backend might read, with
-members, charsets, types and credentials as nobody should send them.
+"""Generator of an attacker's HTTP requests: documents of hostile_documents.py as
+JSON, batches, GET, multipart and other forms that a backend might parse, with
+unusual members, charsets, types and credentials.
 """
 import base64
 import gzip
@@ -12,7 +12,7 @@ import urllib.parse
 from hostile import Request
 from hostile_documents import (
     KINDS, Ask, forging_query, guess, honest_query, lookalike,
-    other_mutation, right_login, secret_hunt)
+    other_mutation, right_login, secret_selection)
 
 
 def member(name, value, choose=None):
@@ -21,7 +21,7 @@ def member(name, value, choose=None):
 
 
 def stored_hash(choose):
-    """Of a document that the backend keeps."""
+    """The hash of a document that the backend has stored."""
     text = choose.pick((
         "mutation($email:String,$password:String!){login(email:$email,"
         "password:$password){secret ttl email ownerId session{secret}}}",
@@ -36,7 +36,7 @@ def persisted(digest):
 
 
 def json_object(choose, world, ask):
-    """One request as a JSON object, with what a careless writer does."""
+    """One request as a JSON object, sometimes sloppy or malformed."""
     members = [member("query", ask.text, choose)] if ask.text is not None \
         else []
     if ask.name is not None and choose.chance(85):
@@ -68,7 +68,7 @@ def json_object(choose, world, ask):
         members.reverse()
     glue = choose.pick((",", ", ", " ,\n"))
     text = "{" + glue.join(members) + "}"
-    if ask.variables and choose.chance(2):  # one of them twice
+    if ask.variables and choose.chance(2):  # a duplicate variable
         own = choose.pick(world.own)
         text = text.replace('"variables":{', '"variables":{' + member(
             world.name_argument, own.email) + ",")
@@ -90,7 +90,7 @@ def as_batch(choose, world, ask):
 
 
 BATCHED = [(60, honest_query), (10, forging_query), (20, other_mutation),
-           (4, guess), (3, right_login), (3, secret_hunt)]
+           (4, guess), (3, right_login), (3, secret_selection)]
 
 
 def as_get(choose, world, ask):
@@ -150,21 +150,21 @@ def as_bare(choose, world, ask):
 
 
 def persist(choose, world, ask):
-    """By hash: registered, or one that only the backend knows."""
-    way = choose.number(6)
-    if way <= 1:  # with its text, so that it is known
+    """A persisted query: registered, or known to the backend only."""
+    variant = choose.number(6)
+    if variant <= 1:  # with its text, which registers it
         digest = hashlib.sha256(ask.text.encode(
             "utf-8", "surrogatepass")).hexdigest()
         ask.extensions = persisted(digest)
         world.hashes = [*world.hashes[-20:], (digest, ask)]
-    elif way == 2 and world.hashes:
+    elif variant == 2 and world.hashes:
         digest, known = choose.pick(world.hashes)
         ask = Ask(choose.pick((None, "", " ")), known.name, known.variables,
                   known.is_query)
         ask.extensions = persisted(digest)
-    elif way == 3:
+    elif variant == 3:
         ask.extensions = persisted(stored_hash(choose))
-    elif way == 4:  # another's hash
+    elif variant == 4:  # the hash of another document
         ask.extensions = persisted(hashlib.sha256(b"{me{id}}").hexdigest())
     else:
         victim = world.victim()
@@ -189,7 +189,7 @@ def noisy_type(choose, kind):
 
 
 def recoded(choose, body, charset):
-    """What the charset says, or something that is UTF-8 too."""
+    """The body in that charset, or unchanged."""
     if charset is None or choose.chance(50):
         return body
     try:
@@ -199,7 +199,7 @@ def recoded(choose, body, charset):
 
 
 def login_form(choose, world):
-    """The login program's own ways in."""
+    """A login in the login program's own JSON or form."""
     is_right = choose.chance(40)
     account = choose.pick(world.own) if is_right else world.victim()
     fields = {choose.pick(("email", "username")): lookalike(
@@ -217,35 +217,35 @@ def login_form(choose, world):
                                     errors="surrogatepass").encode())
 
 
-def carry(choose, world, headers):
-    """Credentials; returns the account whose session they are."""
-    way = choose.weighted([(50, "none"), (22, "own"), (6, "junk"),
+def add_credentials(choose, world, headers):
+    """Add credentials; returns the account whose session they contain."""
+    variant = choose.weighted([(50, "none"), (22, "own"), (6, "junk"),
                            (5, "both"), (6, "cross"), (6, "bearer"),
                            (5, "guest")])
-    if way == "none":
+    if variant == "none":
         return None
     own = choose.pick(world.own)
-    if way == "guest":
+    if variant == "guest":
         becomes = own if choose.chance(60) else None
         if becomes and world.setting.fold == "exact":
-            becomes = world.judge.backend.register(lookalike(
+            becomes = world.checker.backend.register(lookalike(
                 choose, world.victim().email)) or own
         headers += world.guest(becomes)
         return becomes
-    if way == "own":
+    if variant == "own":
         headers += world.session_of(own)
         return own
-    if way == "junk":
+    if variant == "junk":
         headers.append(choose.pick((
             ("Cookie", "session=junk; __Host-Http-session=a.b.c.d.e"),
             ("Cookie", "__Host-session=; session=" + own.id),
             ("Authorization", "Basic " + base64.b64encode(
                 b"friend@trust.example:x").decode()))))
         return None
-    if way == "both":
+    if variant == "both":
         headers += [*world.session_of(own), ("Cookie", "session=junk")]
         return own
-    if way == "bearer":
+    if variant == "bearer":
         headers.append(("Authorization", choose.pick((
             "Bearer", "Bearer x", "Bearer CanaryGuess", "bearer  a"))))
         return None
@@ -277,7 +277,7 @@ def logout(choose, world):
 
 
 def request(choose, world):
-    """One request, and the account whose session it carries."""
+    """A request, and the account whose session it contains."""
     if choose.chance(6):
         return login_form(choose, world), None
     if choose.chance(1):
@@ -285,10 +285,10 @@ def request(choose, world):
     ask = choose.weighted(KINDS)(choose, world)
     if choose.chance(8):
         ask = persist(choose, world, ask)
-    way = choose.weighted([
+    encode = choose.weighted([
         (68, as_json), (14 if ask.is_query else 2, as_get), (6, as_batch),
         (5, as_multipart), (1, as_form), (1, as_bare)])
-    method, query, kind, body = way(choose, world, ask)
+    method, query, kind, body = encode(choose, world, ask)
     kind, charset = noisy_type(choose, kind)
     body = recoded(choose, body, charset)
     headers = [("Content-Type", kind)] if kind else []
@@ -303,11 +303,11 @@ def request(choose, world):
             "query=mutation%7Bpoke%7D", "languageCode=en", "x=1",
             "variables=%7B%22email%22%3A%22x%22%7D", "QUERY=%7Bme%7Bid%7D%7D",
             "languageCode=as-1", "documentId=stored-2", "operationName="))
-    if way is as_multipart and choose.chance(90):
+    if encode is as_multipart and choose.chance(90):
         headers.append(("apollo-require-preflight", "1"))
     if choose.chance(15):
         headers.append(choose.pick(EXTRA))
-    carried = carry(choose, world, headers)
+    carried = add_credentials(choose, world, headers)
     program = "login" if choose.chance(6) else "query"
     if choose.chance(1):
         method = choose.pick(("PUT", "HEAD", "PATCH", "post", "DELETE"))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Accounts and a GraphQL schema that hold what an attacker could want.
+"""Accounts and a GraphQL schema with many opportunities for an attacker.
 
-Fields of the same name that are a login here and a look-up there, texts that
-their owner chooses where an id could be expected, tokens in nested objects,
-further mutations that begin a session. Every secret begins with CANARY.
+Fields that are a login as a mutation and a look-up as a query, texts that users
+choose in fields where a client expects an id, tokens in nested objects, and
+several mutations that start a session. Every secret begins with CANARY.
 """
 import json
 import secrets
@@ -18,20 +18,20 @@ from graphql import (
 
 CANARY = "CanarySecret"
 
-# Letters that collations take for an ASCII one and normalization does not.
+# Letters that collations treat as ASCII and normalization does not.
 STROKES = str.maketrans("łøđħŧı", "lodhti")
 
 
-class Refused(Exception):
-    """An error that a resolver tells the client."""
+class ResolverError(Exception):
+    """An error that a resolver reports to the client."""
 
     def __init__(self, message, code="REFUSED"):
         super().__init__(message)
         self.extensions = {"code": code}
 
 
-class Whole:
-    """An HTTP answer in place of the one that GraphQL would make."""
+class HttpResponse:
+    """An HTTP response; status None: close the connection instead."""
 
     def __init__(self, status, kind=None, body=b"", headers=()):
         self.status, self.kind, self.body = status, kind, body
@@ -43,7 +43,7 @@ def new_secret(kind=""):
 
 
 def fold(name):
-    """Accents, case, width, digits, spaces and invisible characters gone."""
+    """Remove accents, case, width, spaces and invisible characters."""
     for _ in range(2):
         name = unicodedata.normalize("NFKD", name).casefold()
         name = name.translate(STROKES)
@@ -68,7 +68,12 @@ class Account:
 
 
 class Data:
-    """Accounts and sessions, and what became of them."""
+    """Accounts and sessions, and the log of what happened to them.
+
+    guesses  calls of the login resolver
+    grants   sessions that were started
+    pokes    a counter that a mutation increments
+    """
 
     def __init__(self, fold_name="coarse"):
         self.fold = FOLDS[fold_name]
@@ -81,14 +86,14 @@ class Data:
         with self.lock:
             key = self.fold(email)
             if key in self.accounts:
-                raise Refused("There is such an account.")
+                raise ResolverError("The account exists already.")
             account = Account(len(self.by_id) + 1, email, password, **texts)
             account.friend = self.by_id.get("1")
             self.accounts[key] = self.by_id[account.id] = account
             return account
 
     def guess(self, name, password):
-        """A login attempt: the account, or None."""
+        """Check and record a login attempt: the account, or None."""
         with self.lock:
             account = self.accounts.get(self.fold(name))
             right = account is not None and account.password == password
@@ -112,26 +117,26 @@ class Data:
 
 
 class Grant:
-    """A login that was granted: what its fields are read from."""
+    """A successful login; resolvers read its fields."""
 
     def __init__(self, account, token):
         self.account, self.token = account, token
 
 
 class Denied:
-    """A login that was refused, where that is a result."""
+    """A failed login, if the schema returns it as a result."""
 
 
-class Visit:
-    """Who asks: the context of one execution."""
+class Context:
+    """The context of one execution: data, and the client's token."""
 
     def __init__(self, data, token, is_worst=False, act_as=None):
         self.data, self.token, self.is_worst = data, token, is_worst
         self.act_as = act_as
-        self.new_token = None  # to be told in a header or a cookie
-        self.how = None        # the last session was begun
+        self.new_token = None  # returned in a header or a cookie
+        self.how = None        # how the last session was started
         self.ended = False
-        self.whole = None  # what to answer instead
+        self.response = None  # replaces the GraphQL response
 
     @property
     def current(self):
@@ -142,7 +147,7 @@ class Visit:
         return self.data.sessions.get(self.current)
 
     def begin(self, account, how):
-        # The worst one keeps the token at a login, and a guest's always.
+        # With --worst a login keeps the token, and always that of a guest.
         kept = (self.token if self.is_worst and self.token
                 in self.data.sessions and (how == "password" or
                                            not self.account) else None)
@@ -161,39 +166,39 @@ def errors_only(**more):
     return json.dumps({"errors": [{"message": "Wrong.", **more}]}).encode()
 
 
-# By what stands in the name: every way in which backends say no.
+# Ways in which backends refuse a login, selected by a word in the name.
 REFUSALS = {
     "null": None,
-    "text401": Whole(401, "text/plain", b"no"),
-    "empty403": Whole(403, None, b""),
-    "json400": Whole(400, "application/json", errors_only()),
-    "json401": Whole(401, "application/json", b'{"message":"no"}'),
-    "nodata": Whole(200, "application/json", errors_only()),
-    "nopath": Whole(200, "application/json", errors_only(
+    "text401": HttpResponse(401, "text/plain", b"no"),
+    "empty403": HttpResponse(403, None, b""),
+    "json400": HttpResponse(400, "application/json", errors_only()),
+    "json401": HttpResponse(401, "application/json", b'{"message":"no"}'),
+    "nodata": HttpResponse(200, "application/json", errors_only()),
+    "nopath": HttpResponse(200, "application/json", errors_only(
         extensions={"code": "UNAUTHENTICATED"})),
-    "input": Whole(200, "application/json", errors_only(
+    "input": HttpResponse(200, "application/json", errors_only(
         locations=[{"line": 1, "column": 2}],
         extensions={"code": "BAD_USER_INPUT"})),
-    "located": Whole(200, "application/json",
+    "located": HttpResponse(200, "application/json",
                      b'{"errors":[{"message":"Wrong.","locations":'
                      b'[{"line":1,"column":2}]}],"data":null}'),
-    "html": Whole(200, "text/html", b"<p>no</p>"),
-    "server500": Whole(500, "application/json", errors_only()),
-    "moved": Whole(302, "text/plain", b"", [("Location", "/elsewhere")]),
-    "nocontent204": Whole(204),
-    "hangup": Whole(None),
-    "broken": Whole(200, "application/json", b'{"data":{"login":'),
+    "html": HttpResponse(200, "text/html", b"<p>no</p>"),
+    "server500": HttpResponse(500, "application/json", errors_only()),
+    "moved": HttpResponse(302, "text/plain", b"", [("Location", "/elsewhere")]),
+    "nocontent204": HttpResponse(204),
+    "hangup": HttpResponse(None),
+    "broken": HttpResponse(200, "application/json", b'{"data":{"login":'),
 }
 
 
-def refuse(visit, name, is_vendure):
-    for word, how in REFUSALS.items():
+def refuse(context, name, is_vendure):
+    for word, response in REFUSALS.items():
         if word in name:
-            visit.whole = how
+            context.response = response
             return None
     if is_vendure:
         return Denied()
-    raise Refused("The e-mail address or the password is wrong.")
+    raise ResolverError("The e-mail address or the password is wrong.")
 
 
 # The schema ------------------------------------------------------------------
@@ -331,7 +336,7 @@ AuthenticationInput = GraphQLInputObjectType("AuthenticationInput", {
 # Resolvers of queries
 
 def find(root, info, name=None, email=None, username=None, password=None):
-    """Somebody's public profile; the argument `password` means nothing."""
+    """A public profile; the argument `password` is ignored."""
     data = info.context.data
     key = data.fold(name or email or username or "")
     return data.accounts.get(key) or data.by_id.get("1")
@@ -352,16 +357,16 @@ def echo(root, info, text=None, n=None, list=None, input=None):
 
 
 def me(root, info):
-    visit = info.context
-    if visit.act_as:
-        return visit.data.by_id.get(visit.act_as)
-    return visit.account
+    context = info.context
+    if context.act_as:
+        return context.data.by_id.get(context.act_as)
+    return context.account
 
 
 def vendure_me(root, info):
     found = me(root, info)
     if found is None:
-        raise Refused("You are not currently authorized.", "FORBIDDEN")
+        raise ResolverError("You are not currently authorized.", "FORBIDDEN")
     return found
 
 
@@ -375,7 +380,7 @@ def active_order(root, info):
 
 
 def boom(root, info):
-    raise Refused("boom")
+    raise ResolverError("boom")
 
 
 Viewer = GraphQLObjectType("Viewer", {
@@ -441,10 +446,10 @@ def register(root, info, email=None, password=None, **texts):
 
 
 def refresh(root, info):
-    visit = info.context
-    if visit.account is None:
-        raise Refused("There is no session.")
-    return visit.begin(visit.account, "refresh")
+    context = info.context
+    if context.account is None:
+        raise ResolverError("There is no session.")
+    return context.begin(context.account, "refresh")
 
 
 def by_code(kind, is_vendure):
@@ -457,10 +462,10 @@ def by_code(kind, is_vendure):
 
 
 def logout(root, info):
-    visit = info.context
-    was = visit.data.sessions.pop(visit.current, None) is not None
-    visit.ended = True
-    return was
+    context = info.context
+    existed = context.data.sessions.pop(context.current, None) is not None
+    context.ended = True
+    return existed
 
 
 def poke(root, info, by=1):
@@ -470,7 +475,7 @@ def poke(root, info, by=1):
 
 def update_profile(root, info, **texts):
     if info.context.account is None:
-        raise Refused("There is no session.")
+        raise ResolverError("There is no session.")
     info.context.account.texts.update(texts)
     return info.context.account
 

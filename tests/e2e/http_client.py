@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""An HTTP/1.1 client that sends what it is told, octet for octet.
+"""An HTTP/1.1 client that sends requests unchanged, byte for byte.
 
-It keeps no cookies, follows nothing and repairs nothing; and it tells an
-answer that came whole from one that was cut short.
+It keeps no cookies, follows no redirects and repairs nothing. It detects
+truncated responses.
 
     with Connection(8080) as connection:
         answer = connection.request("GET", "/session", [("Cookie", "a=b")])
@@ -15,7 +15,11 @@ HEAD_MAX = 256 * 1024
 
 
 class Answer:
-    """Status, headers and body; `head` is what stood on the wire."""
+    """Status, headers and body.
+
+    head   status line and headers as received
+    whole  the body is complete
+    """
 
     def __init__(self, head):
         self.head = head
@@ -37,9 +41,9 @@ class Answer:
         return [v for n, v in self.headers if n == name.lower()]
 
     def get(self, name):
-        """A header's only value, or None; two are a mistake."""
+        """The value of a header, or None; fails if there are two."""
         values = self.all(name)
-        assert len(values) < 2, f"{name} stands {len(values)} times: {self}"
+        assert len(values) < 2, f"{len(values)} {name} headers: {self}"
         return values[0] if values else None
 
     @property
@@ -69,7 +73,7 @@ class Connection:
         self.host = f"localhost:{port}"
         self.socket = socket.create_connection((host, port), timeout)
         self.pending = b""
-        self.received = 0  # octets, of all answers
+        self.received = 0  # bytes, of all answers
 
     def __enter__(self):
         return self
@@ -80,9 +84,9 @@ class Connection:
     def close(self):
         self.socket.close()
 
-    def send(self, octets):
-        """Send it all, or as much as the other end takes before it answers."""
-        view = memoryview(octets)
+    def send(self, data):
+        """Send all of it, or as much as the server reads before it answers."""
+        view = memoryview(data)
         while view:
             readable, writable, _ = select.select(
                 [self.socket], [self.socket], [], self.socket.gettimeout())
@@ -95,7 +99,7 @@ class Connection:
                 return
 
     def request(self, method, target, headers=(), body=None, last=True):
-        """One request with a Host and, for a body, its Content-Length."""
+        """Send one request; add Host and, for a body, Content-Length."""
         headers = list(headers)
         names = {name.lower() for name, _ in headers}
         if "host" not in names:
@@ -112,23 +116,23 @@ class Connection:
 
     def _more(self):
         try:
-            some = self.socket.recv(1 << 18)
+            data = self.socket.recv(1 << 18)
         except ConnectionResetError:
-            some = b""
-        self.pending += some
-        self.received += len(some)
-        return bool(some)
+            data = b""
+        self.pending += data
+        self.received += len(data)
+        return bool(data)
 
     def _until(self, end):
-        """What comes before `end`, or None when the line is dead first."""
+        """The bytes before `end`; None if the connection closes first."""
         while end not in self.pending:
             if len(self.pending) > HEAD_MAX or not self._more():
                 return None
-        taken, _, self.pending = self.pending.partition(end)
-        return taken
+        before, _, self.pending = self.pending.partition(end)
+        return before
 
     def _exactly(self, size):
-        """That many octets, or fewer when the line is dead first."""
+        """(bytes, whether there are that many before the connection closes)."""
         parts, missing = [], size
         while missing > 0:
             if not self.pending and not self._more():
@@ -140,7 +144,7 @@ class Connection:
         return b"".join(parts), missing == 0
 
     def read(self, method="GET"):
-        """The next final answer; None when the line is closed instead."""
+        """The next final answer; None if the connection is closed."""
         while True:
             head = self._until(b"\r\n\r\n")
             if head is None:
@@ -155,7 +159,7 @@ class Connection:
             answer.body, answer.whole = self._chunks()
         elif length is not None:
             answer.body, answer.whole = self._exactly(int(length))
-        else:  # to the end of the connection, which may be anything
+        else:  # until the connection closes; truncation is not detectable
             answer.body, _ = self._exactly(1 << 40)
             answer.whole = True
         return answer
@@ -184,7 +188,8 @@ def parse_set_cookie(line):
 
 
 def cookies_of(answer):
-    """All of them; none may stand twice (R37), and what is set comes last."""
+    """All cookies of an answer. Checks that each occurs once (R37: a Set-Cookie
+    line is not repeated), and that cleared cookies come before set ones."""
     found = [parse_set_cookie(line) for line in answer.all("set-cookie")]
     seen = [(name, sorted(part for part in attributes if part.startswith(
         ("Path=", "Domain=", "Partitioned")))) for name, _, attributes in found]
@@ -196,17 +201,17 @@ def cookies_of(answer):
 
 
 def device_of(answer):
-    """The value of the cookie that a device is known by; None: not set."""
+    """The value of the device cookie; None if it is not set."""
     return next((value for name, value, _ in cookies_of(answer)
                  if name.endswith("-device")), None)
 
 
 def cookie_of(answer):
-    """The session's that is set, or else the first that is cleared; a device's
-    is none."""
+    """The session cookie that is set, or else the first that is cleared. Ignores
+    the device cookie."""
     found = [one for one in cookies_of(answer)
              if not one[0].endswith("-device")]
     assert found, answer
-    set_ones = [one for one in found if one[1]]
-    assert len(set_ones) < 2, answer
-    return set_ones[0] if set_ones else found[0]
+    set_cookies = [one for one in found if one[1]]
+    assert len(set_cookies) < 2, answer
+    return set_cookies[0] if set_cookies else found[0]

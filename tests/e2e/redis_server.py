@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A Redis of our own on a socket: started, hung, killed, started again."""
+"""A Redis server on a Unix socket that tests can pause, kill and restart."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import gateway as gateways
 
 
 class Redis:
-    """Debian's redis-server; what it holds is gone when it is killed."""
+    """Debian's redis-server without persistence: kill() loses its data."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-redis-")
@@ -32,22 +32,22 @@ class Redis:
 
     def _answers(self):
         try:
-            return self.say("PING").startswith(b"+PONG")
+            return self.command("PING").startswith(b"+PONG")
         except OSError:
             return False
 
-    def say(self, line):
-        """One inline command; the beginning of its answer."""
+    def command(self, line):
+        """Send one inline command; returns the beginning of the answer."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(self.path)
             client.sendall(line.encode() + b"\r\n")
             return client.recv(65536)
 
-    def hang(self):
+    def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
-    def wake(self):
+    def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Every web server that etc/ has a configuration for, with that very
-configuration (as `postern config` prints it), in the foreground, as a child:
-started, asked and ended like a gateway.Gateway.
+"""Every web server that has a configuration in etc/, with that configuration as
+`postern config` prints it. The server runs in the foreground as a child process.
+A Site has the methods of gateway.Gateway.
 
-Around the files of etc/ there is no more than a server needs to run here: an
-address, folders, its own modules.
+The files around those of etc/ contain only what the server needs to run here:
+address, folders, modules.
 """
 import os
 import pwd
@@ -22,8 +22,8 @@ PROGRAMS = ("login", "query", "logout", "session", "authorize")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MODULES = "/etc/apache2/mods-available"
 
-# What Debian's apache2 has switched on when it has just been installed. All
-# else is what the files of etc/apache/ tell people to switch on.
+# The modules that are enabled after installing Debian's apache2. All others are
+# those that the files of etc/apache/ name in their a2enmod lines.
 DEFAULT_MODULES = """
     mpm_event authz_core authz_host authn_core auth_basic access_compat
     authn_file authz_user alias dir autoindex env mime negotiation setenvif
@@ -128,7 +128,7 @@ pm.max_children = 2
 
 
 class Site(gateway.Gateway):
-    """One server, with Postern's four addresses and protected pages below
+    """One web server with Postern's four programs and with protected pages below
     /members/."""
 
     name = rules = None
@@ -148,8 +148,8 @@ class Site(gateway.Gateway):
         self.log_file = open(os.path.join(self.folder, "log"), "a+b")
         self.helpers = []
         self.process = None
-        self._lay_out()
-        self._give_away()
+        self._make_folder()
+        self._change_owner()
         gateway.running.append(self)
         self.start_helpers()
         self.process = self.spawn(self.command())
@@ -159,9 +159,9 @@ class Site(gateway.Gateway):
             self.close(check=False)
             raise AssertionError(f"{self.name} does not answer:\n{log}")
 
-    # What lies in the folder.
+    # The files in the folder.
 
-    def _lay_out(self):
+    def _make_folder(self):
         programs = os.path.join(self.folder, "programs")
         os.mkdir(programs)
         for program in PROGRAMS:
@@ -175,16 +175,16 @@ class Site(gateway.Gateway):
                   encoding="ascii") as file:
             file.write("<!DOCTYPE html><title>open</title>")
         os.mkdir(os.path.join(self.folder, "store"), 0o700)
-        os.mkdir(os.path.join(self.folder, "socks"))  # Debian's cgid.conf
+        os.mkdir(os.path.join(self.folder, "socks"))  # for Debian's cgid.conf
         for name in self.files():
-            self.write(name, self.sample(name))
+            self.write(name, self.etc_file(name))
         self.write("main.conf", self.main())
         self.write("php.conf", PHP.format(
             folder=self.folder,
             user="user = www-data\ngroup = www-data\n"
             "listen.owner = www-data\nlisten.group = www-data" if is_root() else ""))
 
-    def sample(self, name):
+    def etc_file(self, name):
         """A file of etc/ as `postern config` prints it for this folder."""
         server = self.name.partition("-")[0]
         done = subprocess.run(
@@ -202,8 +202,8 @@ class Site(gateway.Gateway):
                   encoding="utf-8") as file:
             file.write(text)
 
-    def _give_away(self):
-        """Servers that root starts work as www-data."""
+    def _change_owner(self):
+        """Servers that root starts run as www-data."""
         if not is_root():
             return
         owner = pwd.getpwnam("www-data")
@@ -211,8 +211,8 @@ class Site(gateway.Gateway):
             for name in [".", *folders, *files]:
                 os.chown(os.path.join(where, name), owner.pw_uid, owner.pw_gid)
 
-    def extra(self):
-        """The variables that the settings file does not have."""
+    def extra_variables(self):
+        """The variables that are not in the settings file."""
         return {name: value for name, value in self.environment.items()
                 if name not in ("COOKIE_SESSION_SECRET_FILE",
                                 "POSTERN_UPSTREAM", "PATH")}
@@ -220,14 +220,14 @@ class Site(gateway.Gateway):
     def _answers_or_ends(self):
         return self.process.poll() is not None or self._answers()
 
-    # What runs.
+    # Processes.
 
     def spawn(self, command, **options):
         return subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                 stdout=self.log_file, stderr=self.log_file,
                                 cwd=self.folder, env={
                                     "PATH": f"{self.folder}/bin:{PATH}",
-                                    **gateway.FOR_THE_BUILD,
+                                    **gateway.SANITIZER_ENVIRONMENT,
                                     **options.pop("environment", {})},
                                 **options)
 
@@ -263,7 +263,7 @@ class Site(gateway.Gateway):
         return left
 
     def faults(self):
-        # Apache tells of the SIGTERM that it sends to its own children.
+        # Apache logs the SIGTERM that it sends to its own children.
         return [fault for fault in super().faults()
                 if "'child exited'" not in fault]
 
@@ -273,7 +273,7 @@ def is_root():
 
 
 def as_server():
-    """For what is to run as the server's own user."""
+    """Popen arguments that run a process as the server's user."""
     return {"user": "www-data", "group": "www-data",
             "extra_groups": []} if is_root() else {}
 
@@ -301,9 +301,9 @@ class Lighttpd(Site):
     def files(self):
         return ("postern-settings.conf", self.rules, "postern-members.conf")
 
-    def sample(self, name):
-        # breakagelog is one file for the whole server: the tests' own.
-        return super().sample(name).replace("/var/log/lighttpd/breakage.log",
+    def etc_file(self, name):
+        # breakagelog is one file for the whole server: use stderr here.
+        return super().etc_file(name).replace("/var/log/lighttpd/breakage.log",
                                             "/dev/stderr")
 
     def main(self):
@@ -312,7 +312,7 @@ class Lighttpd(Site):
             user=('server.username = "www-data"\n'
                   'server.groupname = "www-data"' if is_root() else ""),
             environment="".join(f"    {quoted(n)} => {quoted(v)},\n"
-                                for n, v in self.extra().items()))
+                                for n, v in self.extra_variables().items()))
 
     def command(self):
         return ["lighttpd", "-D", "-f", os.path.join(self.folder, "main.conf")]
@@ -339,8 +339,8 @@ class Apache(Site):
             + self.settings())
 
     def modules(self):
-        """Debian's own, and those that the a2enmod lines name; what each needs
-        comes before it."""
+        """Debian's default modules and those of the a2enmod lines, each after the
+        modules that it depends on."""
         found = {}
 
         def enable(name):
@@ -361,8 +361,8 @@ class Apache(Site):
                         enable(module)
         return list(found)
 
-    def sample(self, name):
-        text = super().sample(name)
+    def etc_file(self, name):
+        text = super().etc_file(name)
         return text.replace("127.0.0.1:9700",
                             f"127.0.0.1:{self.authorizer_port}")
 
@@ -388,13 +388,13 @@ class ApacheProxy(Apache):
 
 
 class ApacheFolder(ApacheProxy):
-    """The protection in a <Directory>, as postern-members.conf says; and the
-    files have a second address."""
+    """The protection is in a <Directory>, as postern-members.conf suggests. The
+    files have a second URL, by a rewrite rule."""
     name = "apache-folder"
 
-    def sample(self, name):
+    def etc_file(self, name):
         folder = f'"{self.folder}/www/members"'
-        return (super().sample(name)
+        return (super().etc_file(name)
                 .replace('<Location "/members">', f"<Directory {folder}>")
                 .replace("</Location>\n\n# The protection",
                          "</Directory>\n\n# The protection"))
@@ -428,7 +428,7 @@ class ApacheFcgid(Apache):
         return (f"FcgidIPCDir {quoted(self.folder)}\n"
                 f"FcgidProcessTableFile {quoted(self.folder + '/fcgid')}\n"
                 + "".join(f"FcgidInitialEnv {n} {quoted(v)}\n"
-                          for n, v in self.extra().items()))
+                          for n, v in self.extra_variables().items()))
 
 
 class ApacheCgid(Apache):
@@ -437,7 +437,7 @@ class ApacheCgid(Apache):
     def settings(self):
         return (f'<Directory "{self.folder}/programs">\n'
                 + "".join(f"    SetEnv {n} {quoted(v)}\n"
-                          for n, v in self.extra().items())
+                          for n, v in self.extra_variables().items())
                 + "</Directory>\n")
 
 
@@ -449,8 +449,8 @@ class Nginx(Site):
                 "postern-params.conf", "postern-members.conf",
                 "postern-page.conf")
 
-    def sample(self, name):
-        return super().sample(name).replace(
+    def etc_file(self, name):
+        return super().etc_file(name).replace(
             "include snippets/", f"include {self.folder}/")
 
     def main(self):
@@ -477,13 +477,13 @@ class Nginx(Site):
 
 
 class NginxFresh(Nginx):
-    """A new connection for each request. `keepalive` has to go as well: nginx
-    would keep what it has told us to close, and at times send the next
-    request there (502)."""
+    """A new connection for each request. The `keepalive` line is removed too:
+    with it, nginx keeps a connection that the program closes, and sometimes
+    sends the next request on it (502)."""
     name = "nginx-fresh"
 
-    def sample(self, name):
-        text = super().sample(name).replace("fastcgi_keep_conn on;",
+    def etc_file(self, name):
+        text = super().etc_file(name).replace("fastcgi_keep_conn on;",
                                             "fastcgi_keep_conn off;")
         return re.sub(r"keepalive [0-9]+; ?", "", text)
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The demo's backend keeps its own promises; what Postern makes of them is
-tested elsewhere."""
+"""demo/backend works as documented. Other tests cover Postern in front of it."""
 
 import concurrent.futures
 import http.client
@@ -74,7 +73,7 @@ class Backend:
         return self.login()["data"]["login"]["secret"]
 
     def stop(self, number=signal.SIGTERM):
-        """Returns the exit status and what it said on stderr."""
+        """Returns the exit status and stderr."""
         self.process.send_signal(number)
         _, stderr = self.process.communicate(timeout=10)
         return self.process.returncode, stderr
@@ -89,6 +88,7 @@ def backend():
 
 @pytest.fixture
 def clean(backend):
+    """The backend without recorded requests."""
     backend.send("DELETE", "/_seen")
     return backend
 
@@ -100,10 +100,10 @@ def code(answer):
 # Accounts and tokens
 
 
-def test_a_login_gives_a_secret_that_says_who_you_are(backend):
+def test_login_returns_a_secret_that_identifies_the_owner(backend):
     login = backend.login()["data"]["login"]
     assert set(login) == {"secret", "ttl", "email", "ownerId"}
-    assert len(login["secret"]) == 43  # 32 random octets
+    assert len(login["secret"]) == 43  # 32 random bytes
     ends = time.strptime(login["ttl"], "%Y-%m-%dT%H:%M:%SZ")
     left = time.mktime(ends) - time.mktime(time.gmtime())
     assert 3590 <= left <= 3600
@@ -113,7 +113,7 @@ def test_a_login_gives_a_secret_that_says_who_you_are(backend):
         "name": "Dora the Demo"}}}
 
 
-def test_two_logins_give_two_secrets(backend):
+def test_each_login_returns_a_new_secret(backend):
     assert backend.secret() != backend.secret()
 
 
@@ -121,7 +121,7 @@ def test_two_logins_give_two_secrets(backend):
     ("demo@example.com", "wrong"), ("demo@example.com", ""),
     ("demo@example.com", "drawbridge-42 "), ("nobody@example.com", "wrong"),
     ("", ""), ("demo@example.com", "x" * 5000), ("' OR 1=1 --", "x")])
-def test_a_wrong_login_says_one_thing_only(backend, email, password):
+def test_failed_logins_all_return_the_same_error(backend, email, password):
     answer = backend.login(email, password)
     assert answer["data"] == {"login": None}
     assert [e["message"] for e in answer["errors"]] == [
@@ -129,7 +129,7 @@ def test_a_wrong_login_says_one_thing_only(backend, email, password):
     assert code(answer) == "INVALID_CREDENTIALS"
 
 
-def test_a_wrong_login_takes_as_long_without_an_account(backend):
+def test_failed_login_takes_as_long_for_an_unknown_account(backend):
     def seconds(email):
         begin = time.monotonic()
         backend.login(email, "wrong")
@@ -137,11 +137,11 @@ def test_a_wrong_login_takes_as_long_without_an_account(backend):
     pairs = [(seconds("demo@example.com"), seconds("nobody@example.com"))
              for _ in range(7)]
     known, unknown = (statistics.median(side) for side in zip(*pairs))
-    assert known > 0.02  # a hash that is worth the name was computed
+    assert known > 0.02  # it computed a slow hash
     assert 0.6 < known / unknown < 1.7
 
 
-def test_a_secret_dies_on_logout_and_no_other_with_it(backend):
+def test_logout_revokes_only_its_own_secret(backend):
     first, second = backend.secret(), backend.secret()
     assert backend.ask("mutation { logout }", first)["data"]["logout"] is True
     assert backend.ask("{ me { name } }", first)["data"]["me"] is None
@@ -150,7 +150,7 @@ def test_a_secret_dies_on_logout_and_no_other_with_it(backend):
     assert backend.ask("mutation { logout }")["data"]["logout"] is False
 
 
-def test_a_secret_dies_at_its_ttl():
+def test_a_secret_expires_at_its_ttl():
     backend = Backend("--seed", "--token-ttl", "2")
     try:
         secret = backend.secret()
@@ -167,13 +167,13 @@ def test_a_secret_dies_at_its_ttl():
 @pytest.mark.parametrize("authorization", [
     "", "Bearer", "Bearer ", "Bearer x", "Basic {}", "{}", "Bearer {}x",
     "Bearer x{}", "Bearer {} {}", "Bearer \u00e4"])
-def test_only_the_whole_secret_counts(backend, authorization):
+def test_malformed_authorization_is_ignored(backend, authorization):
     value = authorization.replace("{}", backend.secret()).encode("latin-1")
     answer = backend.post({"query": "{ me { name } }"}, Authorization=value)
     assert answer.json == {"data": {"me": None}}
 
 
-def test_the_scheme_is_not_case_sensitive(backend):
+def test_the_authorization_scheme_is_case_insensitive(backend):
     answer = backend.post({"query": "{ me { name } }"},
                           Authorization="bEARER " + backend.secret())
     assert answer.json["data"]["me"] == {"name": "Dora the Demo"}
@@ -184,7 +184,7 @@ def test_register_then_log_in(backend):
                          password="correct horse battery staple " * 3)
     owner = answer["data"]["register"]
     assert owner["name"] == "Ada"
-    assert owner["email"] is None  # told to nobody who is not logged in
+    assert owner["email"] is None  # hidden from clients that are not logged in
     login = backend.login("ADA@example.com",
                           "correct horse battery staple " * 3)
     assert login["data"]["login"]["ownerId"] == owner["ownerId"]
@@ -199,25 +199,25 @@ def test_register_then_log_in(backend):
     ("n@example.com", "short", "N", "BAD_USER_INPUT"),
     ("n@example.com", "x" * 1025, "N", "BAD_USER_INPUT"),
     ("n@example.com", "long enough", "  ", "BAD_USER_INPUT")])
-def test_what_register_refuses(backend, email, password, name, want):
+def test_register_rejects_bad_input(backend, email, password, name, want):
     answer = backend.ask(REGISTER, email=email, password=password, name=name)
     assert code(answer) == want
     assert answer["data"] is None
 
 
-def test_nothing_secret_is_in_the_data_file(tmp_path):
+def test_data_file_contains_no_secret(tmp_path):
     path = tmp_path / "data"
     backend = Backend("--seed", "--data", str(path))
     secret = backend.secret()
     assert backend.stop() == (0, "")
     assert path.stat().st_mode & 0o077 == 0
-    octets = path.read_bytes()
-    assert b"demo@example.com" in octets  # or the next two prove nothing
-    assert b"drawbridge-42" not in octets
-    assert secret.encode() not in octets
+    content = path.read_bytes()
+    assert b"demo@example.com" in content  # the search below works
+    assert b"drawbridge-42" not in content
+    assert secret.encode() not in content
 
 
-def test_data_and_tokens_outlive_the_process(tmp_path):
+def test_data_and_tokens_survive_a_restart(tmp_path):
     path = str(tmp_path / "data")
     backend = Backend("--seed", "--data", path)
     secret = backend.secret()
@@ -236,7 +236,7 @@ def test_data_and_tokens_outlive_the_process(tmp_path):
 # Stores and products
 
 
-def test_everybody_reads_the_catalogue_but_no_address(backend):
+def test_anonymous_clients_read_the_catalogue_without_email(backend):
     data = backend.ask("""{
         allStores { id name owner { name email } products { name price } }
         allProducts(first: 1) { name store { id } } }""")["data"]
@@ -249,12 +249,12 @@ def test_everybody_reads_the_catalogue_but_no_address(backend):
 
 
 @pytest.mark.parametrize("id", ["999", "x", "-1", "1e1", "9" * 40, "\u0661"])
-def test_a_store_that_is_not_there_is_null(backend, id):
+def test_an_unknown_store_is_null(backend, id):
     data = backend.ask("query ($id: ID!) { store(id: $id) { id } }", id=id)
     assert data == {"data": {"store": None}}
 
 
-def test_an_owner_fills_a_store(backend):
+def test_an_owner_creates_a_store_and_a_product(backend):
     secret = backend.secret()
     store = backend.ask('mutation { createStore(name: " Keep ") { id name } }',
                         secret)["data"]["createStore"]
@@ -272,7 +272,7 @@ def test_an_owner_fills_a_store(backend):
     assert found["data"]["store"]["products"] == [{"name": "Rope"}]
 
 
-def test_nobody_writes_without_a_token(backend):
+def test_mutations_without_a_token_are_rejected(backend):
     for field in ('createStore(name: "x")',
                   'createProduct(name: "x", price: 1, storeId: 1)'):
         answer = backend.ask("mutation { %s { id } }" % field)
@@ -280,7 +280,7 @@ def test_nobody_writes_without_a_token(backend):
         assert list(answer["data"].values()) == [None]
 
 
-def test_what_create_product_refuses(backend):
+def test_create_product_rejects_bad_input(backend):
     backend.ask(REGISTER, email="eve@example.com", password="long enough",
                 name="Eve")
     eve = backend.login("eve@example.com", "long enough")["data"]["login"]
@@ -300,13 +300,13 @@ def test_what_create_product_refuses(backend):
 
 
 @pytest.mark.parametrize("first", [-1, 1001])
-def test_no_answer_is_endless(backend, first):
+def test_list_length_is_limited(backend, first):
     answer = backend.ask("query ($n: Int) { allStores(first: $n) { id } }",
                          n=first)
     assert code(answer) == "BAD_USER_INPUT"
 
 
-def test_introspection_names_the_mutations(backend):
+def test_introspection_lists_the_mutations(backend):
     answer = backend.ask("{ __schema { mutationType { fields { name } } } }")
     fields = answer["data"]["__schema"]["mutationType"]["fields"]
     assert {f["name"] for f in fields} == {
@@ -323,14 +323,14 @@ def test_introspection_names_the_mutations(backend):
     ("text/html, " + GRAPHQL, GRAPHQL),
     (GRAPHQL + ";q=0, application/json", "application/json"),
     ("APPLICATION/*", "application/json")])
-def test_the_answer_has_a_type_that_was_asked_for(backend, accept, want):
+def test_accept_selects_the_content_type(backend, accept, want):
     headers = {"Accept": accept} if accept else {}
     answer = backend.post({"query": "{ me { name } }"}, **headers)
     assert answer.status == 200
     assert answer.getheader("Content-Type") == want + "; charset=utf-8"
 
 
-def test_a_type_that_is_not_to_be_had_is_406(backend):
+def test_an_unsupported_accept_is_406(backend):
     answer = backend.post({"query": "{ me { name } }"}, Accept="text/html")
     assert answer.status == 406
 
@@ -339,7 +339,7 @@ def test_a_type_that_is_not_to_be_had_is_406(backend):
                                    "query A { me { name } } query A { x }",
                                    "query ($x: Int!) { me { name } }",
                                    "{ " * 3000])
-def test_a_bad_document_is_an_error_in_a_200_or_a_400(backend, query):
+def test_an_invalid_document_is_an_error_with_200_or_400(backend, query):
     answer = backend.post({"query": query})
     assert answer.status == 200
     assert answer.json["errors"] and "data" not in answer.json
@@ -352,7 +352,7 @@ def test_a_bad_document_is_an_error_in_a_200_or_a_400(backend, query):
     ('{"query": "{a}", "operationName": 1}', 400), ("[" * 100000, 400),
     ('{"query": "{me{name}}", "variables": {"x": "\\ud800"}}', 400),
     ('[{"query": "{ me { name } }"}]', 400), (b'{"query": "\xff"}', 400)])
-def test_a_body_that_is_no_request_is_400(backend, body, want):
+def test_an_invalid_body_is_400(backend, body, want):
     answer = backend.send("POST", "/graphql", body,
                           Content_Type="application/json")
     assert answer.status == want
@@ -361,12 +361,12 @@ def test_a_body_that_is_no_request_is_400(backend, body, want):
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/graphql", "x",
                                   "application/x-www-form-urlencoded"])
-def test_a_body_of_another_type_is_415(backend, kind):
+def test_an_unsupported_content_type_is_415(backend, kind):
     answer = backend.post({"query": "{ me { name } }"}, Content_Type=kind)
     assert answer.status == 415
 
 
-def test_queries_go_by_get_and_mutations_do_not(backend):
+def test_get_runs_queries_but_not_mutations(backend):
     def get(**parameters):
         return backend.send("GET", "/graphql?"
                             + urllib.parse.urlencode(parameters))
@@ -392,7 +392,7 @@ def test_other_paths_and_methods(backend, method, path, want):
     assert backend.send(method, path).status == want
 
 
-def test_a_connection_stays_open_and_is_framed_right(backend):
+def test_a_connection_is_reused_with_correct_content_length(backend):
     connection = backend.connect()
     for query in ["{ me { name } }", "{", "{ allStores { name } }"] * 3:
         connection.request("POST", "/graphql", json.dumps({"query": query}),
@@ -419,16 +419,16 @@ def test_a_chunked_body_is_read(backend):
 @pytest.mark.parametrize("header", [
     "Content-Length: -1", "Content-Length: x",
     "Content-Length: 99999999999", "Transfer-Encoding: chunked\r\n\r\nzz"])
-def test_a_body_without_a_good_length_ends_the_connection(backend, header):
-    with socket.create_connection(("127.0.0.1", backend.port), 20) as line:
-        line.sendall(f"POST /graphql HTTP/1.1\r\n{header}\r\n\r\n".encode())
+def test_a_bad_body_length_closes_the_connection(backend, header):
+    with socket.create_connection(("127.0.0.1", backend.port), 20) as connection:
+        connection.sendall(f"POST /graphql HTTP/1.1\r\n{header}\r\n\r\n".encode())
         text = b""
-        while piece := line.recv(4096):
-            text += piece
+        while data := connection.recv(4096):
+            text += data
     assert text.startswith(b"HTTP/1.1 400 ")
 
 
-def test_many_at_once_keep_to_themselves(backend):
+def test_concurrent_requests_see_their_own_account(backend):
     secrets = []
     for number in range(4):
         email = f"crowd{number}@example.com"
@@ -445,29 +445,29 @@ def test_many_at_once_keep_to_themselves(backend):
         assert all(pool.map(one, range(200)))
 
 
-# Running, and the hooks for tests
+# The process, and the test hooks
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly(number):
+def test_a_signal_stops_it_cleanly(number):
     backend = Backend()
     idle = backend.connect()
     idle.request("GET", "/graphql?query={me{name}}")
     idle.getresponse().read()
     begin = time.monotonic()
     assert backend.stop(number) == (0, "")
-    assert time.monotonic() - begin < 3  # an idle client does not hold it
+    assert time.monotonic() - begin < 3  # an idle client does not delay it
     idle.close()
 
 
-def test_a_port_in_use_is_said_in_one_line(backend):
+def test_a_port_in_use_is_reported_in_one_line(backend):
     second = subprocess.run([BACKEND, "--port", str(backend.port)],
                             capture_output=True, text=True, timeout=20)
     assert second.returncode == 1
     assert re.fullmatch(r"backend: .*in use\n", second.stderr)
 
 
-def test_hooks_are_off_unless_asked_for():
+def test_hooks_are_off_by_default():
     backend = Backend()
     try:
         assert backend.send("GET", "/_seen").status == 404
@@ -476,7 +476,7 @@ def test_hooks_are_off_unless_asked_for():
         backend.stop()
 
 
-def test_seen_tells_what_came(clean):
+def test_seen_lists_the_requests(clean):
     clean.post({"query": "{ me { name } }"}, X_Probe="1", x_probe="2")
     seen = clean.send("GET", "/_seen").json
     assert len(seen) == 1
@@ -486,7 +486,7 @@ def test_seen_tells_what_came(clean):
     assert seen[0]["length"] == len(seen[0]["body"])
 
 
-def test_next_answers_exactly_that_once(clean):
+def test_next_replaces_one_response(clean):
     clean.send("POST", "/_next", json.dumps({
         "status": 503, "body": "busy",
         "headers": [["Retry-After", "7"], ["X-Twice", "a"],
@@ -499,7 +499,7 @@ def test_next_answers_exactly_that_once(clean):
     assert clean.post({"query": "{ me { name } }"}).status == 200
 
 
-def test_next_can_wait_cut_and_hang_up(clean):
+def test_next_can_delay_truncate_and_close(clean):
     def plan(**canned):
         clean.send("POST", "/_next", json.dumps(canned))
     plan(chunks=["one", 0.2, "two"], delay=0.2)

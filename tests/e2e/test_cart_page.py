@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""The demo's page in front of a shop, in a real browser: a cart that survives
-logging in, by mouse and by keyboard."""
+"""The demo page with a Vendure shop, in a real browser: login keeps the cart. By
+mouse and by keyboard."""
 
 import pytest
-from dialect import BACKENDS, LOGOUT, Direct, Shop
+from dialect import BACKENDS, LOGOUT, ShopClient, Shop
 from gateway import Starter
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -12,7 +12,7 @@ from test_page import EMAIL, PASSWORD, Browser, log_in
 
 @pytest.fixture(name="shop", scope="module", params=["bearer", "cookie"])
 def shop_fixture(request):
-    """A gateway before a shop of that method."""
+    """A gateway for a shop with this token method."""
     backend = Shop(request.param)
     starter = Starter(backend)
     shop = starter(**BACKENDS[request.param])
@@ -38,7 +38,7 @@ def browse_fixture(shop, tmp_path):
 
 
 def cart(browser):
-    """{name: quantity} and the sum, all in one moment."""
+    """({name: quantity}, total), read in one step; total is None if empty."""
     lines, total = browser.driver.execute_script("""
         return [[...document.querySelectorAll('#cart-lines li')].map((line) =>
             [line.querySelector('.name').textContent,
@@ -47,33 +47,33 @@ def cart(browser):
     return dict(lines), total if lines else None
 
 
-def put(browser, name):
+def add_to_cart(browser, name):
     browser.driver.find_element(By.XPATH, (
         f"//li[h3='{name}']//button")).click()
 
 
-def said(browser, words):
+def wait_for_message(browser, words):
     browser.wait(lambda: words in browser.find("news").get_attribute(
         "textContent"), words)
 
 
-def test_a_cart_survives_logging_in(shop, browse):
+def test_login_keeps_the_cart(shop, browse):
     browser = browse()
     browser.open()
     browser.wait(lambda: len(browser.driver.find_elements(
         By.CSS_SELECTOR, "#goods li")) == 5, "products")
     assert not browser.find("market").is_displayed()
-    assert browser.cookies() == []  # looking makes nobody a guest
+    assert browser.cookies() == []  # queries start no guest session
     assert cart(browser) == ({}, None)
     assert browser.find("cart-empty").is_displayed()
     browser.picture("1-looking")
 
-    put(browser, "Iron key")
-    said(browser, "Iron key is in the cart: 1 thing, 12.50 EUR.")
-    put(browser, "Iron key")
-    said(browser, "2 things")
-    put(browser, "Lavender, a bundle")
-    said(browser, "3 things")
+    add_to_cart(browser, "Iron key")
+    wait_for_message(browser, "Iron key is in the cart: 1 thing, 12.50 EUR.")
+    add_to_cart(browser, "Iron key")
+    wait_for_message(browser, "2 things")
+    add_to_cart(browser, "Lavender, a bundle")
+    wait_for_message(browser, "3 things")
     want = ({"Iron key": 2, "Lavender, a bundle": 1}, "29.20 EUR")
     assert cart(browser) == want
     (guest,) = browser.cookies()
@@ -104,11 +104,11 @@ def test_a_cart_survives_logging_in(shop, browse):
     log_in(browser)
     browser.wait(lambda: cart(browser) == want, "back")
     browser.check_console()
-    empty_it(browser)
+    empty_the_cart(browser)
 
 
-def empty_it(browser):
-    """By keys alone; the focus stays where there is something to do."""
+def empty_the_cart(browser):
+    """By keyboard; the focus moves to a control that can still be used."""
     for _ in range(6):
         buttons = browser.driver.find_elements(By.CSS_SELECTOR,
                                                "#cart-lines .less")
@@ -118,13 +118,13 @@ def empty_it(browser):
         buttons[0].send_keys(Keys.ENTER)
         browser.wait(lambda: cart(browser) != before, "less")
         browser.wait(lambda: browser.focused.get_attribute("class") in (
-            "less step", "") , "focus")
+            "less step", ""), "focus")
     assert cart(browser) == ({}, None)
     browser.wait(lambda: browser.focused.get_attribute("id") == "cart-title",
                  "focus")
 
 
-def test_by_keyboard_on_a_telephone_in_the_dark(browse):
+def test_keyboard_on_a_narrow_screen_in_dark_mode(browse):
     browser = browse(width=500, dark=True)
     browser.open()
     browser.wait(lambda: browser.driver.find_elements(
@@ -137,12 +137,12 @@ def test_by_keyboard_on_a_telephone_in_the_dark(browse):
     name = browser.focused.get_attribute("textContent")
     assert name == "Add to cart: Iron key"
     browser.focused.send_keys(Keys.ENTER)
-    said(browser, "Iron key is in the cart")
+    wait_for_message(browser, "Iron key is in the cart")
     assert browser.focused.get_attribute("textContent") == name
     more = browser.driver.find_element(By.CSS_SELECTOR, "#cart-lines .more")
     assert more.get_attribute("aria-label") == "One Iron key more"
     more.send_keys(Keys.ENTER)
-    said(browser, "2 of Iron key, 2 things in all.")
+    wait_for_message(browser, "2 of Iron key, 2 things in all.")
     assert browser.focused.get_attribute("aria-label") == "One Iron key more"
     assert browser.driver.execute_script(
         "return document.documentElement.scrollWidth <= innerWidth")
@@ -150,28 +150,28 @@ def test_by_keyboard_on_a_telephone_in_the_dark(browse):
     browser.check_console()
 
 
-def test_many_clicks_lose_nothing(browse):
-    """The page sends one change of an order after another."""
+def test_fast_clicks_all_count(browse):
+    """The page sends the changes of an order one after the other."""
     browser = browse()
     browser.open()
     browser.wait(lambda: browser.driver.find_elements(
         By.CSS_SELECTOR, "#goods li"), "products")
-    put(browser, "Iron key")
-    said(browser, "Iron key")
+    add_to_cart(browser, "Iron key")
+    wait_for_message(browser, "Iron key")
     browser.driver.execute_script(
         "document.querySelectorAll('#goods button').forEach((b) =>"
         " b.click())")
     browser.wait(lambda: sum(cart(browser)[0].values()) == 6, "six")
 
 
-def test_opening_an_account_keeps_the_cart(shop, browse):
+def test_registration_keeps_the_cart(shop, browse):
     browser = browse()
     browser.open()
     browser.wait_for("to-register")
     browser.wait(lambda: browser.driver.find_elements(
         By.CSS_SELECTOR, "#goods li"), "products")
-    put(browser, "Espalier pear")
-    said(browser, "Espalier pear")
+    add_to_cart(browser, "Espalier pear")
+    wait_for_message(browser, "Espalier pear")
     browser.find("to-register").click()
     browser.type("new-name", "Nora Neumann")
     browser.type("new-email", f"nora-{shop.backend.method}@example.com")
@@ -184,8 +184,8 @@ def test_opening_an_account_keeps_the_cart(shop, browse):
     browser.check_console()
 
 
-def test_a_logout_elsewhere_is_seen(shop, browse):
-    """Vendure's own logout ends all devices: the page says so."""
+def test_logout_on_another_device_is_shown(shop, browse):
+    """Vendure's logout ends the sessions of all devices; the page reports it."""
     account = shop.backend.register("Vera Vogel")
     browser = browse()
     browser.open()
@@ -195,8 +195,8 @@ def test_a_logout_elsewhere_is_seen(shop, browse):
     browser.press("login-form")
     browser.wait_for("inside")
     browser.wait(lambda: browser.find("who").text == "Vera Vogel", "who")
-    Direct(shop.backend).log_in(account).ask(LOGOUT)
-    put(browser, "Iron key")
+    ShopClient(shop.backend).log_in(account).ask(LOGOUT)
+    add_to_cart(browser, "Iron key")
     notice = browser.wait_for("door-notice")
     assert notice.text.startswith("Your session has ended.")
     browser.wait(lambda: cart(browser)[0] == {"Iron key": 1}, "a new cart")

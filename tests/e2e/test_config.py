@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""A wrong environment stops every program at its start, with the variable's
-name and the reason; and the clocks that are set really end a session
-(design 2.3, 2.11)."""
+"""Every program refuses to start with an invalid configuration and names the
+variable and the reason. The configured timeouts end a session (design 2.3,
+2.11)."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from gateway import BUILD, FOR_THE_BUILD, POSTERN, make_secret
+from gateway import BUILD, SANITIZER_ENVIRONMENT, POSTERN, make_secret
 from http_client import cookie_of
 
 PROGRAMS = ("login", "query", "logout", "session")
@@ -21,24 +21,24 @@ GOOD = {"COOKIE_SESSION_SECRET": SECRET,
         "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql",
         "POSTERN_STORE": "none"}
 
-# The change to a good environment; then, for each complaint, the variable it
-# names and a word of its reason.
-REFUSED = {
+# The change to a valid environment; then, for each error, the variable that it
+# names and a part of the reason.
+INVALID = {
     "no secret": ({"COOKIE_SESSION_SECRET": None},
                   [("COOKIE_SESSION_SECRET", "not set")]),
     "empty secret": ({"COOKIE_SESSION_SECRET": ""},
                      [("COOKIE_SESSION_SECRET", "not set")]),
-    "31 octets": ({"COOKIE_SESSION_SECRET": SECRET[:31]},
+    "31 bytes": ({"COOKIE_SESSION_SECRET": SECRET[:31]},
                   [("COOKIE_SESSION_SECRET", "32")]),
-    "a short one beside a good one": (
+    "a short secret after a good one": (
         {"COOKIE_SESSION_SECRET": f"{SECRET} short"},
         [("COOKIE_SESSION_SECRET", "32")]),
-    "a weak one": ({"COOKIE_SESSION_SECRET": "a" * 40},
+    "a weak secret": ({"COOKIE_SESSION_SECRET": "a" * 40},
                    [("COOKIE_SESSION_SECRET", "")]),
-    "the seed's example": (
+    "an example secret": (
         {"COOKIE_SESSION_SECRET": "some-secret" * 4},
         [("COOKIE_SESSION_SECRET", "")]),
-    "both forms": ({"COOKIE_SESSION_SECRET_FILE": "/dev/null"},
+    "secret and secret file": ({"COOKIE_SESSION_SECRET_FILE": "/dev/null"},
                    [("COOKIE_SESSION_SECRET", "COOKIE_SESSION_SECRET_FILE")]),
     "no such file": ({"COOKIE_SESSION_SECRET": None,
                       "COOKIE_SESSION_SECRET_FILE": "/nonexistent/secret"},
@@ -49,35 +49,35 @@ REFUSED = {
     "a short file": ({"COOKIE_SESSION_SECRET": None,
                       "COOKIE_SESSION_SECRET_FILE": "{short}"},
                      [("COOKIE_SESSION_SECRET_FILE", "32")]),
-    "a file for all to read": ({"COOKIE_SESSION_SECRET": None,
+    "a world-readable file": ({"COOKIE_SESSION_SECRET": None,
                                 "COOKIE_SESSION_SECRET_FILE": "{open}"},
                                [("COOKIE_SESSION_SECRET_FILE", "read")]),
-    "both forms of the store": (
+    "store and store file": (
         {"POSTERN_STORE_FILE": "{store}"},
         [("POSTERN_STORE_FILE", "POSTERN_STORE")]),
-    "a store's file for all to read": (
+    "a world-readable store file": (
         {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{open}"},
         [("POSTERN_STORE_FILE", "read")]),
-    "a store's file of two lines": (
+    "a store file with two lines": (
         {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{lines}"},
         [("POSTERN_STORE_FILE", "more than one line")]),
-    "a file that is no store's": (
+    "a store file without a URL": (
         {"POSTERN_STORE": "", "POSTERN_STORE_FILE": "{short}"},
         [("POSTERN_STORE_FILE", "redis://")]),
     "unknown": ({"POSTERN_IDLE_TIMEUOT": "1h"},
                 [("POSTERN_IDLE_TIMEUOT", "POSTERN_IDLE_TIMEOUT")]),
-    "unknown and far off": ({"POSTERN_FROBNICATE": "on"},
+    "unknown without a similar name": ({"POSTERN_FROBNICATE": "on"},
                             [("POSTERN_FROBNICATE", "unknown")]),
     "no backend": ({"POSTERN_UPSTREAM": None},
                    [("POSTERN_UPSTREAM", "not set")]),
-    "no URL": ({"POSTERN_UPSTREAM": "127.0.0.1:9"},
+    "not a URL": ({"POSTERN_UPSTREAM": "127.0.0.1:9"},
                [("POSTERN_UPSTREAM", "http")]),
     "a URL with a password": (
         {"POSTERN_UPSTREAM": "http://user:pw@127.0.0.1/"},
         [("POSTERN_UPSTREAM", "password")]),
     "bad duration": ({"POSTERN_IDLE_TIMEOUT": "30 minutes"},
                      [("POSTERN_IDLE_TIMEOUT", "")]),
-    "no duration": ({"POSTERN_LIFETIME": "forever"},
+    "a word as duration": ({"POSTERN_LIFETIME": "forever"},
                     [("POSTERN_LIFETIME", "")]),
     "negative duration": ({"POSTERN_LIFETIME": "-1h"},
                           [("POSTERN_LIFETIME", "")]),
@@ -107,22 +107,22 @@ REFUSED = {
     "__Secure- without Secure": (
         {"POSTERN_COOKIE_NAME": "__Secure-x", "POSTERN_COOKIE_SECURE": "off"},
         [("POSTERN_COOKIE", "")]),
-    "a name that is no token": ({"POSTERN_COOKIE_NAME": "a b"},
+    "a cookie name that is not a token": ({"POSTERN_COOKIE_NAME": "a b"},
                                 [("POSTERN_COOKIE_NAME", "")]),
     "a path with a semicolon": (
         {"POSTERN_COOKIE_PATH": "/; Domain=example"},
         [("POSTERN_COOKIE_PATH", "")]),
-    "a header that is taken": ({"POSTERN_AUTH_TOKEN_HEADER": "Set-Cookie"},
+    "a reserved token header": ({"POSTERN_AUTH_TOKEN_HEADER": "Set-Cookie"},
                                [("POSTERN_AUTH_TOKEN_HEADER", "")]),
-    "a header that never passes": ({"POSTERN_FORWARD_HEADERS": "Cookie"},
+    "a header that is never forwarded": ({"POSTERN_FORWARD_HEADERS": "Cookie"},
                                    [("POSTERN_FORWARD_HEADERS", "Cookie")]),
     "redirect elsewhere": (
         {"POSTERN_LOGIN_REDIRECT": "https://evil.example/"},
         [("POSTERN_LOGIN_REDIRECT", "path")]),
-    "an origin that is none": ({"POSTERN_ORIGIN": "shop.example/"},
+    "an invalid origin": ({"POSTERN_ORIGIN": "shop.example/"},
                                [("POSTERN_ORIGIN", "https://shop.example")]),
     "any origin": ({"POSTERN_ORIGINS": "*"}, [("POSTERN_ORIGINS", "")]),
-    "two at once": ({"POSTERN_LIFETIME": "x", "POSTERN_COOKIE_SECURE": "x"},
+    "two errors": ({"POSTERN_LIFETIME": "x", "POSTERN_COOKIE_SECURE": "x"},
                     [("POSTERN_LIFETIME", ""), ("POSTERN_COOKIE_SECURE", "")]),
 }
 
@@ -140,14 +140,18 @@ def files_fixture(tmp_path_factory):
 
 
 def environment(changes, files):
-    values = {"PATH": os.environ["PATH"], **FOR_THE_BUILD, **GOOD, **changes}
+    values = {"PATH": os.environ["PATH"], **SANITIZER_ENVIRONMENT, **GOOD,
+              **changes}
     return {name: value.format(**files) for name, value in values.items()
             if value is not None}
 
 
 def start(program, values):
-    """How it ended, and its errors: "VARIABLE: reason", as `postern check`
-    prints them, and as the programs have them in lines of the log."""
+    """Run a program; returns the process and its errors.
+
+    Each error is "VARIABLE: reason", from stderr (`postern check`) or from the
+    reason of a log line (the programs).
+    """
     done = subprocess.run(program, env=values, timeout=30,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
@@ -164,53 +168,53 @@ def start(program, values):
     return done, errors
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(files, name):
-    """U15, R2, R38, R43, L31: by every program, in the same words, and by
-    `postern check`; no secret is in them."""
-    changes, wanted = REFUSED[name]
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_configuration_stops_every_program(files, name):
+    """U15, R2, R38, R43, L31: every program and `postern check` report the same
+    errors, without secrets."""
+    changes, wanted = INVALID[name]
     values = environment(changes, files)
-    said = []
+    reported = []
     for program in PROGRAMS:
-        done, complaints = start(
+        done, errors = start(
             [os.path.join(BUILD, "cgi-bin", program)], values)
         assert done.returncode == EX_CONFIG, done.stderr
         assert done.stdout == b""
-        assert len(complaints) == len(wanted), done.stderr
-        for line, (variable, reason) in zip(sorted(complaints),
+        assert len(errors) == len(wanted), done.stderr
+        for line, (variable, reason) in zip(sorted(errors),
                                             sorted(wanted)):
             assert line.startswith(variable), line
             assert ": " in line and reason in line.partition(": ")[2], line
-        said.append(complaints)
-    done, complaints = start([POSTERN, "check"], values)
+        reported.append(errors)
+    done, errors = start([POSTERN, "check"], values)
     assert done.returncode == EX_CONFIG
-    said.append(complaints)
-    assert all(complaints == said[0] for complaints in said), said
+    reported.append(errors)
+    assert all(errors == reported[0] for errors in reported), reported
     assert SECRET.encode() not in done.stdout + done.stderr
     assert b"user:pw" not in done.stdout + done.stderr
 
 
-def test_a_refused_program_is_seen(files):
-    """The check above can fail: with the good environment they start."""
+def test_valid_configuration_starts_every_program(files):
+    """The counterpart of the test above."""
     for program in PROGRAMS:
-        done, complaints = start(
+        done, errors = start(
             [os.path.join(BUILD, "cgi-bin", program)],
             {**environment({}, files), "GATEWAY_INTERFACE": "CGI/1.1",
              "REQUEST_METHOD": "OPTIONS"})
-        assert done.returncode == 0 and complaints == []
+        assert done.returncode == 0 and errors == []
         assert done.stdout.startswith(b"Status: 204")
 
 
-def test_check_says_what_holds(fast):
-    """And shows every variable that the programs know, secrets masked."""
-    done = fast.postern("check")
+def test_check_prints_the_configuration(fastcgi):
+    """`postern check` prints the variables, without secrets."""
+    done = fastcgi.postern("check")
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode()
     for name in ("POSTERN_UPSTREAM", "POSTERN_IDLE_TIMEOUT", "POSTERN_LOG",
                  "POSTERN_COOKIE_NAME", "COOKIE_SESSION_SECRET_FILE"):
         assert name in text
-    assert fast.secret.strip() not in text + done.stderr.decode()
-    # Every name it prints can be set, and every default is accepted.
+    assert fastcgi.secret.strip() not in text + done.stderr.decode()
+    # Every variable that it prints is documented.
     with open(os.path.join(os.path.dirname(__file__),
                            "../../doc/configuration.md"),
               encoding="utf-8") as file:
@@ -220,8 +224,7 @@ def test_check_says_what_holds(fast):
             assert word in documented, word
 
 
-def test_check_shows_the_file_of_the_store(files):
-    """And what is in it, but for the password."""
+def test_check_prints_the_store_file_without_its_password(files):
     done, _ = start([POSTERN, "check"], environment(
         {"POSTERN_STORE": None, "POSTERN_STORE_FILE": "{store}"}, files))
     shown = dict(line.split(maxsplit=1)
@@ -232,28 +235,29 @@ def test_check_shows_the_file_of_the_store(files):
     assert b"user:pw" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("text, status, said", [
+@pytest.mark.parametrize("text, status, message", [
     ('{"1": "{__typename}"}', 0, "the manifest can be read"),
     ('{"1": "{"}', EX_CONFIG, "POSTERN_DOCUMENTS: names "),
     ("[]", EX_CONFIG, "POSTERN_DOCUMENTS: names ")])
-def test_check_reads_the_manifest(fast, tmp_path, text, status, said):
-    """What would stop the programs, check finds before they are restarted."""
+def test_check_reads_the_manifest(fastcgi, tmp_path, text, status, message):
+    """`postern check` reports a manifest that would stop the programs."""
     (tmp_path / "manifest").write_text(text, encoding="ascii")
     done, _ = start([POSTERN, "check"], {
-        "PATH": os.environ["PATH"], **fast.environment,
+        "PATH": os.environ["PATH"], **fastcgi.environment,
         "POSTERN_DOCUMENTS": str(tmp_path / "manifest")})
     assert done.returncode == status
-    assert said in (done.stdout + done.stderr).decode()
+    assert message in (done.stdout + done.stderr).decode()
 
 
-# --- clocks ------------------------------------------------------------------
+# --- timeouts ----------------------------------------------------------------
 
 
 def seal(claims, secret=SECRET):
     done = subprocess.run(
         [TOOL, "seal", "cookie", "sealed", str(int(time.time()))],
         input=json.dumps(claims).encode(), stdout=subprocess.PIPE, timeout=30,
-        env={**FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret}, check=True)
+        env={**SANITIZER_ENVIRONMENT, "COOKIE_SESSION_SECRET": secret},
+        check=True)
     return done.stdout.decode()
 
 
@@ -264,7 +268,7 @@ def claims_at(now, **changes):
             "upstream": "t" * 43, **changes}
 
 
-# Seconds relative to now of iat, seen and exp, and whether it is good.
+# iat, seen and exp in seconds relative to now, and whether the session is valid.
 MINUTE, HOUR, DAY = 60, 3600, 86400
 CLOCKS = {
     "fresh": (dict(), True),
@@ -272,10 +276,10 @@ CLOCKS = {
     "30 minutes idle": (dict(iat=-HOUR, seen=-30 * MINUTE), False),
     "just before 12 hours": (dict(iat=-12 * HOUR + 30, seen=-5), True),
     "12 hours old": (dict(iat=-12 * HOUR, seen=-5), False),
-    "ended": (dict(exp=0), False),
-    "long ended": (dict(iat=-2 * DAY, seen=-2 * DAY, exp=-DAY), False),
-    "from the future": (dict(iat=120, seen=120), False),
-    "slightly ahead": (dict(iat=50, seen=50), True),
+    "expired": (dict(exp=0), False),
+    "expired long ago": (dict(iat=-2 * DAY, seen=-2 * DAY, exp=-DAY), False),
+    "issued in the future": (dict(iat=120, seen=120), False),
+    "issued slightly ahead": (dict(iat=50, seen=50), True),
     "seen ahead": (dict(seen=120), False),
     "remembered for 29 days": (
         dict(iat=-29 * DAY, seen=-20 * DAY, exp=DAY, remember=True), True),
@@ -285,9 +289,10 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("name", CLOCKS)
-def test_clocks_of_a_made_up_session(sealed_gateway, name):
-    """R12, R14 to R16, R19, L2: the server's clock, and its limits."""
-    changes, good = CLOCKS[name]
+def test_timeouts_apply_to_a_sealed_session(sealed_gateway, name):
+    """R12, R14 to R16, R19, L2: the server's clock and its configured limits
+    decide, not the token alone."""
+    changes, is_valid = CLOCKS[name]
     now = int(time.time())
     changes = {n: now + v if isinstance(v, int) and n != "remember" else v
                for n, v in changes.items()}
@@ -295,8 +300,8 @@ def test_clocks_of_a_made_up_session(sealed_gateway, name):
     answer = sealed_gateway.get("/session", cookie=cookie)
     assert answer.status == 200
     session = answer.json["data"]["session"]
-    assert (session is not None) == good
-    if not good:
+    assert (session is not None) == is_valid
+    if not is_valid:
         assert cookie_of(answer)[1] == ""
         assert sealed_gateway.query(cookie=cookie).all("set-cookie") == []
 
@@ -324,24 +329,24 @@ def check_no_session(gateway, cookie):
 
 
 @pytest.mark.parametrize("changes", BAD_CLAIMS, ids=str)
-def test_claims_that_are_not_ours(sealed_gateway, changes):
-    """L24, section 4: every member of the schema, with its type; else it is
-    no session, and cleared (U2)."""
+def test_invalid_claims_are_no_session(sealed_gateway, changes):
+    """L24, section 4: every claim has the type of the schema; otherwise there is
+    no session, and the cookie is cleared (U2)."""
     check_no_session(sealed_gateway, seal(claims_at(int(time.time()),
                                                     **changes)))
 
 
 @pytest.mark.parametrize("name", sorted(claims_at(0).keys() - {"upstream"}))
-def test_claims_that_lack_a_member(sealed_gateway, name):
+def test_missing_claims_are_no_session(sealed_gateway, name):
     claims = claims_at(int(time.time()))
     assert sealed_gateway.session(cookie=seal(claims))["subject"] == "42"
     del claims[name]
     check_no_session(sealed_gateway, seal(claims))
 
 
-def test_sessions_really_end(start_own, backend):
-    """R15, R16, R18: in real time. Idle: 2 s, and every request moves it;
-    lifetime: 3 s, and nothing does; remembered: idle does not apply."""
+def test_sessions_end_in_real_time(start_own, backend):
+    """R15, R16, R18: each request restarts the idle timeout (2 s); nothing
+    extends the lifetime (3 s); remembered sessions have no idle timeout."""
     idle = start_own(POSTERN_IDLE_TIMEOUT="2s")
     life = start_own(POSTERN_IDLE_TIMEOUT="2s", POSTERN_LIFETIME="3s")
     cookies = {}
@@ -362,26 +367,26 @@ def test_sessions_really_end(start_own, backend):
             cookies[name] = cookie_of(answer)[1]
         return answer.json["data"]["session"]
 
-    if time.time() % 1 > 0.6:  # all of them in one second
+    if time.time() % 1 > 0.6:  # start all of them in the same second
         sleep_until(int(time.time()) + 1)
-    begun = log_in("idle", idle)
+    started = log_in("idle", idle)
     assert {log_in("life", life), log_in("kept", idle, rememberMe=True)} == {
-        begun}
+        started}
     first = dict(cookies)
-    sleep_until(begun + 1)
+    sleep_until(started + 1)
     assert touch(idle, "idle") and touch(life, "life")
-    sleep_until(begun + 2)
+    sleep_until(started + 2)
     assert idle.session(cookie=first["idle"]) is None
     assert touch(idle, "idle") and touch(life, "life")
     assert first["idle"] != cookies["idle"]
-    sleep_until(begun + 3)
+    sleep_until(started + 3)
     assert touch(life, "life") is None and cookies["life"] == ""
     assert idle.session(cookie=cookies["idle"])
     assert idle.session(cookie=first["kept"])
 
 
 def test_backend_ttl_ends_a_session(own_backend, start_own):
-    """R20: not longer than the backend's token, whatever was configured."""
+    """R20: a session never lasts longer than the backend's token."""
     backend = own_backend("--token-ttl", "1")
     account = backend.register()
     gateway = start_own(backend=backend)
@@ -400,8 +405,8 @@ def test_backend_ttl_ends_a_session(own_backend, start_own):
 # --- sample settings ---------------------------------------------------------
 
 
-def test_sample_settings_are_good(tmp_path):
-    """etc/lighttpd/postern-settings.conf, with the two paths that differ."""
+def test_sample_settings_are_valid(tmp_path):
+    """The programs start with etc/lighttpd/postern-settings.conf."""
     path = os.path.join(os.path.dirname(__file__),
                         "../../etc/lighttpd/postern-settings.conf")
     with open(path, encoding="utf-8") as file:
@@ -416,9 +421,9 @@ def test_sample_settings_are_good(tmp_path):
     assert values["COOKIE_SESSION_SECRET_FILE"] == "/etc/postern/secret"
     values["COOKIE_SESSION_SECRET_FILE"] = str(secret)
     assert "POSTERN_UPSTREAM" in values and "POSTERN_ORIGIN" in values
-    done, complaints = start(
+    done, errors = start(
         [os.path.join(BUILD, "cgi-bin/session")],
-        {**FOR_THE_BUILD, **values, "GATEWAY_INTERFACE": "CGI/1.1",
+        {**SANITIZER_ENVIRONMENT, **values, "GATEWAY_INTERFACE": "CGI/1.1",
          "REQUEST_METHOD": "GET"})
-    assert complaints == [] and done.returncode == 0, done.stderr
+    assert errors == [] and done.returncode == 0, done.stderr
     assert done.stdout.endswith(b'{"data":{"session":null}}')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Cookies as browsers really send them: several of one name, dead ones, a
-guest's beside a user's; and requests from other pages. Through lighttpd, octet
-for octet."""
+"""Cookies as browsers send them: several with one name, invalid ones, a guest
+cookie next to a session cookie. Also cross-site requests, CORS, HEAD and 401.
+Through lighttpd, byte for byte."""
 import secrets
 import threading
 
@@ -13,8 +13,8 @@ from gateway import COOKIE, ME
 from http_client import cookie_of, cookies_of
 
 GUEST = COOKIE + "-guest"
-DEAD = "a-cookie-that-was-never-good"
-OLDER = "__Host-session"
+INVALID = "a-cookie-that-was-never-valid"
+FORMER_NAME = "__Host-session"
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 OPERATIONS = (b'--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n'
               b'{"query":"{ me { ownerId } }"}\r\n--x\r\nContent-Disposition: '
@@ -23,7 +23,8 @@ MULTIPART = ("Content-Type", "multipart/form-data; boundary=x")
 
 
 def cleared(answer):
-    """The names of the cookies that it clears, each in both variants."""
+    """The names of the cookies that an answer clears. Checks that it clears each
+    of them with and without Partitioned."""
     found = [(name, "Partitioned" in attributes)
              for name, value, attributes in cookies_of(answer)
              if not value and "Max-Age=0" in attributes]
@@ -34,37 +35,38 @@ def cleared(answer):
 
 @pytest.fixture(name="shop", scope="module")
 def shop_fixture():
-    """A backend that hands tokens to guests, and a gateway before it."""
+    """A gateway for a backend that issues tokens to guests."""
     shop = dialect.Shop("bearer")
-    here = gateways.Gateway(shop, POSTERN_BACKEND="vendure")
-    yield here
-    here.close()
+    gateway = gateways.Gateway(shop, POSTERN_BACKEND="vendure")
+    yield gateway
+    gateway.close()
     shop.close()
 
 
-def guest_of(here):
-    answer = here.post("/query", {"query": dialect.ADD,
+def guest_of(gateway):
+    """The cookie of a new guest session."""
+    answer = gateway.post("/query", {"query": dialect.ADD,
                                   "variables": {"id": "1", "n": 1}})
     name, value, attributes = cookie_of(answer)
     assert name == GUEST and any(a.startswith("Max-Age=") for a in attributes)
     return value
 
 
-# --- several of one name ------------------------------------------------------
+# --- several with one name ----------------------------------------------------
 
 
-def test_the_one_that_opens_counts(gateway, user):
-    """U32: after a change of Domain, Path or Partitioned two come, and only
-    one of them is a session."""
+def test_the_only_valid_cookie_of_several_is_used(gateway, user):
+    """U32: after a change of Domain, Path or Partitioned a browser sends two
+    cookies with one name. The invalid one does no harm and is cleared."""
     cookie = gateway.cookie_for(user)
-    for line in (f"{COOKIE}={DEAD}; {COOKIE}={cookie}",
-                 f"{COOKIE}={cookie}; {COOKIE}={DEAD}; x=y",
+    for line in (f"{COOKIE}={INVALID}; {COOKIE}={cookie}",
+                 f"{COOKIE}={cookie}; {COOKIE}={INVALID}; x=y",
                  f"{COOKIE}=; a=b; {COOKIE}=x.y.z; {COOKIE}={cookie}"):
         answer = gateway.get("/session", cookie=line)
         assert answer.json["data"]["session"]["name"] == user.email
-        # Tidied up: the dead one cleared, the good one set, in that order.
-        (dead, set_one) = cookies_of(answer)
-        assert dead[1] == "" and "Partitioned" in dead[2]
+        # It clears the invalid one, then sets the valid one.
+        (cleared_one, set_one) = cookies_of(answer)
+        assert cleared_one[1] == "" and "Partitioned" in cleared_one[2]
         assert set_one[0] == COOKIE and set_one[1]
         assert gateway.session(cookie=set_one[1])["name"] == user.email
         answer = gateway.query(cookie=line)
@@ -72,15 +74,15 @@ def test_the_one_that_opens_counts(gateway, user):
         assert answer.all("set-cookie") == []
 
 
-def test_two_sessions_are_none(gateway, user):
-    """R40: one of them was planted, and nothing tells which."""
+def test_two_different_sessions_are_no_session(gateway, user):
+    """R40: an attacker may have planted one of them; neither is used."""
     first, second = gateway.cookie_for(user), gateway.cookie_for(user)
     line = f"{COOKIE}={first}; {COOKIE}={second}"
     answer = gateway.get("/session", cookie=line)
     assert answer.json == {"data": {"session": None}}
     assert cleared(answer) == {COOKIE}
     assert "event=session-cookies-conflict" in gateway.log
-    # Logging in with both gives one that works, beside no other.
+    # A login with both cookies sets one valid cookie and clears the other.
     answer = gateway.post("/login", {"email": user.email,
                                      "password": user.password}, cookie=line)
     names = [name for name, value, _ in cookies_of(answer) if not value]
@@ -88,8 +90,8 @@ def test_two_sessions_are_none(gateway, user):
     assert gateway.session(cookie=cookie_of(answer)[1])["name"] == user.email
 
 
-def test_two_copies_are_one_session(start, user):
-    """Of two copies the newest is taken: what the older one lacks is there."""
+def test_the_newest_of_two_copies_is_used(start, user):
+    """Two cookies of the same session: the newer one has the later `seen`."""
     gateway = start(POSTERN_IDLE_TIMEOUT="4s")
     old = gateway.cookie_for(user)
     assert gateways.wait_until(
@@ -103,8 +105,8 @@ def test_two_copies_are_one_session(start, user):
 
 
 def test_every_variant_is_cleared(start_own, user):
-    """R37, R42: host-only and Domain, both paths, partitioned and not; each
-    once."""
+    """R37, R42: logout clears the cookie with and without Domain, for both
+    paths, with and without Partitioned; each variant once."""
     gateway = start_own(POSTERN_COOKIE_NAME="__Secure-s",
                         POSTERN_COOKIE_DOMAIN="shop.example",
                         POSTERN_COOKIE_PATH="/shop")
@@ -114,37 +116,37 @@ def test_every_variant_is_cleared(start_own, user):
               "Partitioned" in attributes)
              for _, value, attributes in cookies_of(answer) if not value}
     assert found == {
-        (path, *domain, apart) for path in ("Path=/shop", "Path=/")
-        for domain in ((), ("Domain=shop.example",)) for apart in (False, True)}
+        (path, *domain, partitioned) for path in ("Path=/shop", "Path=/")
+        for domain in ((), ("Domain=shop.example",))
+        for partitioned in (False, True)}
 
 
-def test_the_name_it_had_before(gateway, user):
-    """A logout and a login clear it; it opens nothing."""
+def test_former_cookie_name_is_cleared_but_not_accepted(gateway, user):
     cookie = gateway.cookie_for(user)
-    assert gateway.session(cookie=f"{OLDER}={cookie}") is None
-    line = f"{OLDER}={DEAD}; {COOKIE}={cookie}"
+    assert gateway.session(cookie=f"{FORMER_NAME}={cookie}") is None
+    line = f"{FORMER_NAME}={INVALID}; {COOKIE}={cookie}"
     assert gateway.get("/session", cookie=line).all("set-cookie") == []
     answer = gateway.post("/logout", cookie=line)
-    assert cleared(answer) == {COOKIE, OLDER}
+    assert cleared(answer) == {COOKIE, FORMER_NAME}
 
 
-# --- dead ones ----------------------------------------------------------------
+# --- invalid cookies -----------------------------------------------------------
 
 
-def test_who_clears_a_dead_cookie(gateway):
-    dead = f"{COOKIE}={DEAD}; {GUEST}={DEAD}"
-    for answer in (gateway.get("/login", cookie=dead),
-                   gateway.get("/logout", cookie=dead),
-                   gateway.get("/session", cookie=dead)):
+def test_every_program_but_query_clears_an_invalid_cookie(gateway):
+    invalid = f"{COOKIE}={INVALID}; {GUEST}={INVALID}"
+    for answer in (gateway.get("/login", cookie=invalid),
+                   gateway.get("/logout", cookie=invalid),
+                   gateway.get("/session", cookie=invalid)):
         assert answer.status == 200 and cleared(answer) == {COOKIE, GUEST}
-    answer = gateway.query(cookie=dead)
+    answer = gateway.query(cookie=invalid)
     assert answer.status == 200 and answer.all("set-cookie") == []
-    answer = gateway.post("/logout", cookie=dead)
+    answer = gateway.post("/logout", cookie=invalid)
     assert answer.status == 200 and cleared(answer) == {COOKIE, GUEST}
 
 
-def in_flight(gateway, backend, cookie, meanwhile):
-    """What a slow query gets, and what was done while it waited."""
+def slow_query(gateway, backend, cookie, during):
+    """(answer to a slow query, result of during(), which runs while it waits)."""
     backend.next(delay=1, body='{"data":{}}')
     answers = []
     thread = threading.Thread(target=lambda: answers.append(
@@ -152,35 +154,36 @@ def in_flight(gateway, backend, cookie, meanwhile):
     count = len(backend.seen())
     thread.start()
     assert gateways.wait_until(lambda: len(backend.seen()) > count)
-    done = meanwhile()
+    result = during()
     thread.join(20)
-    return answers[0], done
+    return answers[0], result
 
 
-def test_a_slow_query_with_a_dead_cookie(gateway, backend, user):
-    """U35: a login meanwhile; the late answer leaves its cookie alone."""
-    answer, cookie = in_flight(gateway, backend, DEAD,
-                               lambda: gateway.cookie_for(user))
+def test_late_query_answer_keeps_the_cookie_of_a_login(gateway, backend, user):
+    """U35: a login during a slow query with an invalid cookie. The late answer
+    must not clear the new cookie."""
+    answer, cookie = slow_query(gateway, backend, INVALID,
+                                lambda: gateway.cookie_for(user))
     assert answer.status == 200 and answer.all("set-cookie") == []
     assert gateway.session(cookie=cookie)["name"] == user.email
 
 
-def test_a_slow_query_of_a_session_that_ends(start, backend, user):
-    """A renewal looks again before it is written."""
+def test_session_that_ends_during_a_query_is_not_renewed(start, backend, user):
+    """The renewal checks the session again before it sets the cookie."""
     gateway = start(POSTERN_IDLE_TIMEOUT="4s")
     cookie = gateway.cookie_for(user)
-    assert gateways.wait_until(  # it is due by now
+    assert gateways.wait_until(  # until a renewal is due
         lambda: gateway.get("/session", cookie=cookie).all("set-cookie"),
         3, 0.3)
-    answer, _ = in_flight(gateway, backend, cookie, lambda: None)
+    answer, _ = slow_query(gateway, backend, cookie, lambda: None)
     assert answer.status == 200 and cookie_of(answer)[1]
-    answer, _ = in_flight(gateway, backend, cookie, lambda: gateway.post(
+    answer, _ = slow_query(gateway, backend, cookie, lambda: gateway.post(
         "/logout", cookie=cookie))
     assert answer.status == 200 and answer.all("set-cookie") == []
 
 
-def test_touch(start, user):
-    """U38: asking without touching renews nothing, and the session ends."""
+def test_session_with_touch_0_does_not_renew(start, user):
+    """U38: /session?touch=0 does not restart the idle timeout."""
     gateway = start(POSTERN_IDLE_TIMEOUT="2s")
     cookie = gateway.cookie_for(user)
 
@@ -192,34 +195,34 @@ def test_touch(start, user):
     assert gateways.wait_until(has_ended, 6, 0.3)
 
 
-# --- a guest's ----------------------------------------------------------------
+# --- guest cookies ------------------------------------------------------------
 
 
-def test_a_guests_cookie_is_its_own(shop):
+def test_guest_cookie_has_its_own_name_and_key(shop):
     guest = guest_of(shop)
     assert shop.session(cookie=f"{GUEST}={guest}")["guest"] is True
-    # Neither passes for the other (R13).
+    # A guest cookie is not accepted under the session cookie's name (R13).
     assert shop.session(cookie=f"{COOKIE}={guest}") is None
 
 
 @pytest.mark.parametrize("by", ["json", "form"])
-def test_a_login_takes_the_cart_along(shop, by):
-    """U28, L25: the guest's token goes with the login; its session ends and
-    its cookie is cleared."""
+def test_login_keeps_the_guests_cart(shop, by):
+    """U28, L25: the login request contains the guest's token; then the guest
+    session ends and its cookie is cleared."""
     account = shop.backend.register()
-    client = dialect.Through(shop, "cookie")
+    client = dialect.GatewayClient(shop, "cookie")
     cart = client.add()
-    guest = client.held
+    guest = client.credential
     answer = client.log_in(account, by)
     assert GUEST in cleared(answer)
-    assert client.held.startswith(COOKIE + "=")
+    assert client.credential.startswith(COOKIE + "=")
     assert client.active()["code"] == cart["code"]
-    assert shop.session(cookie=guest) is None  # a copy of it
+    assert shop.session(cookie=guest) is None  # a copy of the cookie
 
 
-def test_a_users_session_wins(shop):
-    """A late guest answer leaves both cookies in the browser: the user's
-    counts, whichever comes first, and the guest's stays as it was."""
+def test_session_cookie_takes_precedence_over_guest_cookie(shop):
+    """A late answer to a guest can leave both cookies in the browser. The
+    session cookie is used, in any order; the guest cookie stays unchanged."""
     account = shop.backend.register()
     answer = shop.log_in(account)
     user, guest = cookie_of(answer)[1], guest_of(shop)
@@ -228,11 +231,11 @@ def test_a_users_session_wins(shop):
         answer = shop.get("/session", cookie=line)
         assert answer.json["data"]["session"]["name"] == account.email
         assert answer.all("set-cookie") == []
-    # The user's is dead: then it is the guest's again.
-    answer = shop.get("/session", cookie=f"{COOKIE}={DEAD}; {GUEST}={guest}")
+    # With an invalid session cookie, the guest cookie is used.
+    answer = shop.get("/session", cookie=f"{COOKIE}={INVALID}; {GUEST}={guest}")
     assert answer.json["data"]["session"]["guest"] is True
     assert cleared(answer) == {COOKIE}
-    # Logging in again, beside both, ends both.
+    # A login with both cookies ends both sessions.
     line = f"{COOKIE}={user}; {GUEST}={guest}"
     answer = shop.post("/login", {"email": account.email,
                                   "password": account.password}, cookie=line)
@@ -241,7 +244,7 @@ def test_a_users_session_wins(shop):
     assert shop.session(cookie=f"{GUEST}={guest}") is None
 
 
-def test_logging_out_ends_both(shop):
+def test_logout_ends_session_and_guest_session(shop):
     account = shop.backend.register()
     user, guest = cookie_of(shop.log_in(account))[1], guest_of(shop)
     answer = shop.post("/logout", cookie=f"{COOKIE}={user}; {GUEST}={guest}")
@@ -250,16 +253,16 @@ def test_logging_out_ends_both(shop):
     assert shop.session(cookie=f"{GUEST}={guest}") is None
 
 
-def test_a_cross_site_guest_overwrites_nothing(shop):
-    """SameSite keeps the user's cookie back, and the shop makes a guest: in
-    its own cookie."""
+def test_cross_site_request_sets_only_a_guest_cookie(shop):
+    """A cross-site request lacks the session cookie (SameSite), so the shop
+    starts a guest session. It must not overwrite the session cookie."""
     answer = shop.get("/query?query=%7BactiveOrder%7Bcode%7D%7D", headers=[
         ("Sec-Fetch-Site", "cross-site")])
     assert answer.status == 200
     assert all(name == GUEST for name, _, _ in cookies_of(answer))
 
 
-# --- both methods -------------------------------------------------------------
+# --- cookie and bearer --------------------------------------------------------
 
 
 @pytest.fixture(name="both", scope="module")
@@ -276,7 +279,7 @@ def log_in(gateway, user, *headers):
     return answer
 
 
-def test_a_page_of_ours_gets_the_cookie_alone(both, user):
+def test_same_origin_login_returns_only_the_cookie(both, user):
     answer = log_in(both, user, ("Sec-Fetch-Site", "same-origin"))
     assert cookie_of(answer)[1] and answer.get("vendure-auth-token") is None
     answer = log_in(both, user)
@@ -286,7 +289,7 @@ def test_a_page_of_ours_gets_the_cookie_alone(both, user):
     assert answer.get("vendure-auth-token")
 
 
-def test_bearer_with_nothing_after_it(both, user):
+def test_empty_bearer_is_an_anonymous_request(both, user):
     cookie = both.cookie_for(user)
     for empty in ("Bearer", "bearer "):
         answer = both.get("/session", cookie=cookie,
@@ -296,27 +299,29 @@ def test_bearer_with_nothing_after_it(both, user):
         assert answer.all("set-cookie") == []
 
 
-def test_forget_your_token(both):
-    """lighttpd drops an empty header: there it is nobody's token."""
-    answer = both.get("/session", bearer=DEAD)
+def test_invalid_bearer_is_replaced_by_an_anonymous_token(both):
+    """lighttpd drops an empty header, which would clear the token. So the client
+    gets a token that names no account."""
+    answer = both.get("/session", bearer=INVALID)
     assert answer.status == 401
     assert 'error="invalid_token"' in answer.get("www-authenticate")
-    nobody = answer.get("vendure-auth-token")
-    assert "upstream" not in both.open_token(nobody)
-    session = both.session(bearer=nobody)
+    anonymous = answer.get("vendure-auth-token")
+    assert "upstream" not in both.open_token(anonymous)
+    session = both.session(bearer=anonymous)
     assert session["guest"] is True and session["subject"] is None
-    assert both.query(bearer=nobody).json == {"data": {"me": None}}
+    assert both.query(bearer=anonymous).json == {"data": {"me": None}}
     assert "authorization" not in both.backend.seen()[-1]["names"]
 
 
-# --- other pages --------------------------------------------------------------
+# --- cross-site ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("site, status", [
     ("same-origin", 303), ("none", 403), ("same-site", 403),
     ("cross-site", 403), (None, 403)])
-def test_a_form_under_no_referrer(gateway, user, site, status):
-    """U30: Origin: null passes beside Sec-Fetch-Site: same-origin only."""
+def test_form_with_origin_null(gateway, user, site, status):
+    """U30: Origin: null is accepted only with Sec-Fetch-Site: same-origin. A
+    page with Referrer-Policy: no-referrer sends that."""
     headers = [FORM, ("Origin", "null"), ("Sec-Fetch-Mode", "navigate")]
     if site:
         headers.append(("Sec-Fetch-Site", site))
@@ -333,9 +338,10 @@ def test_a_form_under_no_referrer(gateway, user, site, status):
     ([("X-Apollo-Operation-Name", "Up")], 415),
     ([("GraphQL-Preflight", "1")], 415),
     ([("Sec-Fetch-Site", "same-origin")], 415)], ids=str)
-def test_multipart_with_a_cookie(gateway, backend, user, headers, status):
-    """R47, L42: a plain form could have sent it. 415 is the backend's own
-    answer: it was reached."""
+def test_multipart_with_a_cookie_needs_a_preflight_header(
+        gateway, backend, user, headers, status):
+    """R47, L42: a form of another site can send multipart. 415 comes from the
+    backend: it got the request."""
     cookie = gateway.cookie_for(user)
     backend.forget()
     answer = gateway.send("POST", "/query", OPERATIONS, [
@@ -345,27 +351,28 @@ def test_multipart_with_a_cookie(gateway, backend, user, headers, status):
     if status == 403:
         assert answer.code == "CROSS_SITE"
         assert "event=cross-site-refused" in gateway.log
-    # Without a cookie it is anybody's own; this backend takes no uploads.
+    # Without a cookie it passes; this backend accepts no uploads.
     assert gateway.send("POST", "/query", OPERATIONS,
                         [MULTIPART]).code != "CROSS_SITE"
 
 
-def test_a_made_up_bearer_is_no_excuse(start_own, user):
+def test_invalid_bearer_does_not_allow_cross_site(start_own, user):
     gateway = start_own(POSTERN_TOKEN_METHOD="cookie,bearer",
                         POSTERN_DEAD_BEARER="guest")
     bearer = log_in(gateway, user).get("vendure-auth-token")
     cross = ("Sec-Fetch-Site", "cross-site")
-    answer = gateway.query(bearer=DEAD, headers=[cross])
+    answer = gateway.query(bearer=INVALID, headers=[cross])
     assert answer.status == 403 and answer.code == "CROSS_SITE"
     answer = gateway.query(bearer=bearer, headers=[cross])
     assert answer.json["data"]["me"]["email"] == user.email
-    assert gateway.query(bearer=DEAD).status == 200  # no browser
+    assert gateway.query(bearer=INVALID).status == 200  # not a browser
 
 
 @pytest.mark.parametrize("origin", ["https://app.example",
                                     "capacitor://localhost"])
-def test_a_listed_origin_reads_errors_too(both, origin):
-    """U7, U37: CORS on every answer, with what a page must be able to read."""
+def test_cors_headers_on_every_answer(both, origin):
+    """U7, U37: a listed origin can read every answer, errors too, and the token
+    and Retry-After headers."""
     for answer in (
             both.post("/login", {"email": "a@b.example", "password": "x"},
                       headers=[("Origin", origin)]),
@@ -382,7 +389,7 @@ def test_a_listed_origin_reads_errors_too(both, origin):
 
 
 @pytest.mark.parametrize("value", ["file://", "app://a/", "App://a", "*"])
-def test_origins_that_are_none(start_own, value):
+def test_check_rejects_invalid_origins(start_own, value):
     gateway = start_own()
     done = gateway.postern("check")
     assert done.returncode == 0, done.stderr
@@ -396,7 +403,7 @@ def test_origins_that_are_none(start_own, value):
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/session"])
-def test_head(gateway, user, path):
+def test_head_equals_get_without_a_body(gateway, user, path):
     cookie = gateway.cookie_for(user)
     headers = [("Cookie", f"{COOKIE}={cookie}")]
     wanted = gateway.send("GET", path, headers=headers)
@@ -411,7 +418,8 @@ def test_head(gateway, user, path):
 
 
 def test_every_401_has_a_challenge(both, user):
-    """RFC 9110 15.5.2; in a scheme that no browser asks a password for."""
+    """RFC 9110 section 15.5.2. No browser prompts for a password with this
+    scheme."""
     for answer in (
             both.post("/login", {"email": user.email, "password": "wrong"}),
             both.form("/login", {"email": user.email, "password": "wrong"}),
@@ -424,10 +432,10 @@ def test_every_401_has_a_challenge(both, user):
     assert answer.get("www-authenticate") == 'Bearer realm="postern"'
 
 
-def test_nothing_is_said_of_a_stranger(gateway):
-    """U16: no cookie came, so none is cleared; nor is one of another name."""
-    for line in (None, f"a={DEAD}", f"{COOKIE.lower()}={DEAD}",
-                 f"{COOKIE}x={DEAD}",
+def test_cookies_with_other_names_are_not_cleared(gateway):
+    """U16: a request without our cookie gets no Set-Cookie."""
+    for line in (None, f"a={INVALID}", f"{COOKIE.lower()}={INVALID}",
+                 f"{COOKIE}x={INVALID}",
                  f"a={secrets.token_hex(8)}; {COOKIE}-guests=z"):
         for answer in (gateway.get("/session", cookie=line),
                        gateway.get("/login", cookie=line),

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""demo/run: one command from nothing to a shop in the browser, and one key
-to be rid of it."""
+"""demo/run: one command builds and starts the demo, Ctrl-C stops it.
+
+The test names are short: tmp_path contains them, and a Unix socket address has at
+most 107 bytes.
+"""
 
 import os
 import re
@@ -12,21 +15,22 @@ import threading
 
 import http_client
 import pytest
-from gateway import BUILD, COOKIE, FOR_THE_BUILD, ROOT, is_running, wait_until
+from gateway import (
+    BUILD, COOKIE, ROOT, SANITIZER_ENVIRONMENT, is_running, wait_until)
 
 RUN = os.path.join(ROOT, "demo/run")
 EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
 
 
 def environment(folder):
-    """No POSTERN_…: they would be settings."""
+    """Without POSTERN_… variables, which demo/run passes to the programs."""
     return {"PATH": os.environ["PATH"], "HOME": str(folder),
-            "TMPDIR": str(folder), "LANG": "C.UTF-8", **FOR_THE_BUILD}
+            "TMPDIR": str(folder), "LANG": "C.UTF-8", **SANITIZER_ENVIRONMENT}
 
 
 def left_running(folder):
-    """{id: command} of whatever has the folder in its environment: lighttpd
-    does not hand TMPDIR on to the programs, but they know their store."""
+    """{id: command} of the processes whose environment contains the folder:
+    in TMPDIR or, for the programs, in POSTERN_STORE."""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -43,13 +47,13 @@ def left_running(folder):
 
 
 def check_nothing_left(folder):
-    """No process, and no file but what was there to be kept."""
+    """No process and no temporary file of demo/run is left."""
     assert wait_until(lambda: not left_running(folder), 5), left_running(folder)
     assert [n for n in os.listdir(folder) if n.startswith("postern-")] == []
 
 
 class Demo:
-    """demo/run, until it has said where to go."""
+    """demo/run; ready when it has printed its URL."""
 
     def __init__(self, folder, *arguments):
         self.folder = folder
@@ -57,33 +61,33 @@ class Demo:
             [RUN, "--port", "0", "--build", BUILD, *arguments],
             env=environment(folder), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            # A shell that is told to ignore it (we may run with &) cannot
-            # trap it.
+            # If we run with &, SIGINT is ignored, and a shell cannot trap
+            # an ignored signal.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        self.said = ""
+        self.output = ""
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        wait_until(lambda: "Ctrl-C ends it." in self.said
+        wait_until(lambda: "Ctrl-C ends it." in self.output
                    or self.process.poll() is not None, 120)
-        found = re.search(r"^Open +http://localhost:(\d+)/$", self.said, re.M)
-        assert found, self.said
+        found = re.search(r"^Open +http://localhost:(\d+)/$", self.output, re.M)
+        assert found, self.output
         self.port = int(found[1])
 
     def _read(self):
         for line in self.process.stdout:
-            self.said += line.decode()
+            self.output += line.decode()
 
     def send(self, method, path, headers=(), body=None):
-        with http_client.Connection(self.port) as line:
-            return line.request(method, path, headers, body)
+        with http_client.Connection(self.port) as connection:
+            return connection.request(method, path, headers, body)
 
     def end(self, number=signal.SIGINT):
-        """Its exit status."""
+        """Stop it; returns the exit status."""
         self.process.send_signal(number)
         return self.wait()
 
     def wait(self):
-        """Its status; what it has left behind is ended here, by id."""
+        """Wait for the exit status; kills the processes that it left, by id."""
         try:
             return self.process.wait(30)
         finally:
@@ -118,33 +122,33 @@ SHOP = ("look at the products", "put something into the cart",
         "now the second device's session is dead", "a copy of the first")
 
 
-@pytest.mark.parametrize("way, titles", [
+@pytest.mark.parametrize("arguments, titles", [
     ([], MARKET), (["--cgi"], MARKET), (["--backend", "vendure"], SHOP)],
     ids=["fastcgi", "cgi", "vendure"])
-def test_once(tmp_path, way, titles):
-    """The README's first command: a whole session, and nothing left of it."""
+def test_once_session(tmp_path, arguments, titles):
+    """The first command in README.md."""
     done = subprocess.run(
-        [RUN, "--once", "--port", "0", "--build", BUILD, *way],
+        [RUN, "--once", "--port", "0", "--build", BUILD, *arguments],
         env=environment(tmp_path), stdin=subprocess.DEVNULL, timeout=180,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    said = done.stdout.decode()
-    assert done.returncode == 0, said
-    assert re.search(r"^\d+ steps, 0 failed$", said, re.M), said
-    assert "FAIL" not in said
+    output = done.stdout.decode()
+    assert done.returncode == 0, output
+    assert re.search(r"^\d+ steps, 0 failed$", output, re.M), output
+    assert "FAIL" not in output
     for title in titles:
-        assert re.search(rf"^\d+\. {title}", said, re.M), title
+        assert re.search(rf"^\d+\. {title}", output, re.M), title
     for shown in ("> POST /login", "< 401", "< set-cookie: __Host-Http-session=",
                   "< 200", "max-age=0"):
-        assert shown in said.replace("Max-Age", "max-age"), shown
+        assert shown in output.replace("Max-Age", "max-age"), shown
     check_nothing_left(tmp_path)
 
 
-def test_it_stays_and_ends(start_demo, tmp_path):
-    """It prints where to go and who to be; Ctrl-C ends it; what was to be
-    kept is there again, and a second start builds nothing."""
+def test_keep_restarts(start_demo, tmp_path):
+    """demo/run prints URL and credentials, and stops on Ctrl-C. A second start
+    with the same --keep has the data of the first and builds nothing."""
     keep = tmp_path / "kept"
     demo = start_demo("--keep", str(keep))
-    assert f"log in as {EMAIL} with the password {PASSWORD}" in demo.said
+    assert f"log in as {EMAIL} with the password {PASSWORD}" in demo.output
     answer = demo.send("GET", "/")
     assert answer.status == 200 and "<!DOCTYPE html>" in answer.text
     assert "default-src 'none'" in answer.get("content-security-policy")
@@ -163,7 +167,7 @@ def test_it_stays_and_ends(start_demo, tmp_path):
     answer = demo.send("POST", "/query", cookie, (
         b'{"query":"mutation{createStore(name:\\"Kept\\"){id}}"}'))
     assert answer.json["data"]["createStore"]["id"]
-    # No hooks for anybody, where it stays.
+    # Without --once the backend has no test hooks.
     assert "test-hooks" not in " ".join(left_running(tmp_path).values())
     assert demo.end() == 0 and demo.left == {}
     check_nothing_left(tmp_path)
@@ -176,8 +180,8 @@ def test_it_stays_and_ends(start_demo, tmp_path):
     built = [os.stat(path).st_mtime_ns for path in programs]
     demo = start_demo("--keep", str(keep))
     assert [os.stat(path).st_mtime_ns for path in programs] == built
-    assert not re.search(r"^ +(CC|CCLD|AR) ", demo.said, re.M), demo.said
-    assert "installing" not in demo.said and "configuring" not in demo.said
+    assert not re.search(r"^ +(CC|CCLD|AR) ", demo.output, re.M), demo.output
+    assert "installing" not in demo.output and "configuring" not in demo.output
     answer = demo.send("GET", "/session", cookie)
     assert answer.json["data"]["session"]["name"] == EMAIL
     answer = demo.send("POST", "/query", cookie,
@@ -189,15 +193,15 @@ def test_it_stays_and_ends(start_demo, tmp_path):
 
 
 @pytest.mark.parametrize("victim", ["lighttpd", "backend"])
-def test_when_a_part_of_it_dies(start_demo, tmp_path, victim):
-    """It says so, and takes the rest along."""
+def test_a_process_dies(start_demo, tmp_path, victim):
+    """It reports the process and stops the others."""
     demo = start_demo()
     (pid,) = [pid for pid, command in left_running(tmp_path).items()
               if re.search(rf"{victim} -", command)
               and os.path.basename(RUN) not in command.split()[0]]
     os.kill(pid, signal.SIGKILL)
     assert demo.wait() == 1 and demo.left == {}
-    assert f"{victim} ended by itself" in demo.said
+    assert f"{victim} ended by itself" in demo.output
     check_nothing_left(tmp_path)
 
 
@@ -205,7 +209,7 @@ def test_when_a_part_of_it_dies(start_demo, tmp_path, victim):
     (["--port", "{busy}"], "is in use"), (["--port", "x"], "no port"),
     (["--port", "70000"], "no port"), (["--port"], "needs a value"),
     (["--frobnicate"], "unknown"), (["extra"], "unknown")])
-def test_what_it_cannot_do(tmp_path, arguments, words):
+def test_invalid_arguments_are_reported(tmp_path, arguments, words):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         done = subprocess.run(
@@ -217,21 +221,21 @@ def test_what_it_cannot_do(tmp_path, arguments, words):
     check_nothing_left(tmp_path)
 
 
-def test_a_wrong_setting_is_told(tmp_path):
-    """POSTERN_… reach the programs, so a mistake must be seen."""
+def test_invalid_settings(tmp_path):
+    """demo/run passes POSTERN_… to the programs and prints their errors."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD], timeout=120,
         env={**environment(tmp_path), "POSTERN_IDLE_TIMEOUT": "soon"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 1
-    assert b"POSTERN_IDLE_TIMEOUT: is no duration" in done.stdout
+    assert b"POSTERN_IDLE_TIMEOUT: 'soon' is not a duration" in done.stdout
     check_nothing_left(tmp_path)
 
 
-def test_help(tmp_path):
+def test_help_lists_the_options(tmp_path):
     done = subprocess.run([RUN, "--help"], env=environment(tmp_path),
                           stdout=subprocess.PIPE, timeout=30, check=True)
-    said = done.stdout.decode()
+    output = done.stdout.decode()
     for option in ("--once", "--port", "--keep", "--build", "--cgi"):
-        assert option in said
-    assert "shellcheck" not in said and not said.startswith("#")
+        assert option in output
+    assert "shellcheck" not in output and not output.startswith("#")

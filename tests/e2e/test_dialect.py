@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The demo's backend in Vendure's dialect does what a real one was seen to
-do, line by line. What Postern makes of it is tested elsewhere."""
+"""demo/backend --dialect vendure behaves as a real Vendure was observed to.
+Other tests cover Postern in front of it."""
 
 import base64
 import datetime
@@ -14,10 +14,10 @@ import urllib.parse
 import gateway as gateways
 import pytest
 from dialect import (
-    ACTIVE, ADD, EMPTIED, HEADER, LOGIN, LOGOUT, ME, PRODUCTS, Direct, Shop,
-    pair_of, token_in)
+    ACTIVE, ADD, EMPTY_COOKIE, HEADER, LOGIN, LOGOUT, ME, PRODUCTS, Shop,
+    ShopClient, shop_cookies_of, token_in)
 
-DEAD = "0123456789abcdef" * 4
+UNKNOWN_TOKEN = "0123456789abcdef" * 4
 NEW_TOKEN = re.compile(r"[0-9a-f]{64}")
 CUSTOMER = """mutation ($input: CreateCustomerInput!) {
     setCustomerForOrder(input: $input) { __typename
@@ -30,8 +30,8 @@ def shops():
     started = {method: Shop(method) for method in ("bearer", "cookie",
                                                    "both")}
     yield started
-    for one in started.values():
-        one.close()
+    for shop in started.values():
+        shop.close()
 
 
 @pytest.fixture(params=["bearer", "cookie", "both"])
@@ -54,45 +54,46 @@ def both(shops):
     return shops["both"]
 
 
-def visitor(shop, kind):
-    """A client that comes with nothing, as a guest, in, or with a session
-    that has died."""
-    client = Direct(shop)
+def client_of(shop, kind):
+    """A client without a session ("nothing"), with a guest's or a customer's
+    session, or with an ended session ("ended")."""
+    client = ShopClient(shop)
     if kind == "guest":
         client.ask(ACTIVE)
-    elif kind in ("customer", "dead"):
+    elif kind in ("customer", "ended"):
         client.log_in(shop.register())
         assert client.token
-    if kind == "dead":
-        other = Direct(shop)
-        other.held = client.held
+    if kind == "ended":
+        other = ShopClient(shop)
+        other.credential = client.credential
         other.ask(LOGOUT)
     return client
 
 
-def carried(shop, answer):
-    """What an answer says of the session: {carrier: (value, lifetime)}."""
-    said = {}
+def tokens_of(shop, answer):
+    """The tokens in an answer: {"bearer" or "cookie": (value, lifetime)}."""
+    tokens = {}
     if answer.get(HEADER) is not None:
-        said["bearer"] = (answer.get(HEADER), None)
+        tokens["bearer"] = (answer.get(HEADER), None)
     lines = answer.all("set-cookie")
     if lines:
-        pair = pair_of(answer)
-        lives = {"1y" if "; expires=" in line else "browser"
-                 for line in lines}
-        assert len(lives) == 1
-        said["cookie"] = (token_in(pair[0]) if pair else "", lives.pop())
-    assert not said or set(said) == {
+        pair = shop_cookies_of(answer)
+        lifetimes = {"1y" if "; expires=" in line else "browser"
+                     for line in lines}
+        assert len(lifetimes) == 1
+        tokens["cookie"] = (token_in(pair[0]) if pair else "",
+                            lifetimes.pop())
+    assert not tokens or set(tokens) == {
         "bearer": {"bearer"}, "cookie": {"cookie"},
         "both": {"bearer", "cookie"}}[shop.method], answer
-    if len(said) == 2:
-        assert said["bearer"][0] == said["cookie"][0]
+    if len(tokens) == 2:
+        assert tokens["bearer"][0] == tokens["cookie"][0]
         names = [n for n, _ in answer.headers]
         assert names.index(HEADER) < names.index("set-cookie")
-    return said
+    return tokens
 
 
-# Section 2: which answers carry what --------------------------------------------
+# Section 2: which answers contain a token ------------------------------------
 
 NONE, EMPTY, GUEST = (None, None), ("", "browser"), ("T", "1y")
 FIELDS = {
@@ -103,9 +104,9 @@ FIELDS = {
     "activeCustomer": "{ activeCustomer { id } }",
     "add": 'mutation { addItemToOrder(productVariantId: 1, quantity: 1) {'
            ' __typename } }',
-    "add an unknown": 'mutation { addItemToOrder(productVariantId: 999,'
+    "add an unknown product": 'mutation { addItemToOrder(productVariantId: 999,'
                       ' quantity: 1) { __typename } }',
-    "add less than none": 'mutation { addItemToOrder(productVariantId: 1,'
+    "add a negative quantity": 'mutation { addItemToOrder(productVariantId: 1,'
                           ' quantity: -1) { __typename } }',
     "wrong login": 'mutation { login(username: "x@example.com", password:'
                    ' "x") { __typename } }',
@@ -120,53 +121,53 @@ FIELDS = {
     "syntax": "{ me",
     "validation": "{ nothing }",
 }
-CARRIED = [
+ANSWERS = [
     (("products", "activeChannel"), ("nothing", "guest", "customer"), NONE),
-    (("products", "activeChannel"), ("dead",), EMPTY),
+    (("products", "activeChannel"), ("ended",), EMPTY),
     (("me",), ("nothing", "guest", "customer"), NONE),
-    (("me",), ("dead",), EMPTY),
+    (("me",), ("ended",), EMPTY),
     (("activeOrder", "activeCustomer", "add"), ("guest", "customer"), NONE),
-    (("activeOrder", "activeCustomer", "add", "add an unknown",
-      "add less than none"), ("nothing", "dead"), GUEST),
+    (("activeOrder", "activeCustomer", "add", "add an unknown product",
+      "add a negative quantity"), ("nothing", "ended"), GUEST),
     (("wrong login",), ("nothing", "guest", "customer"), NONE),
-    (("wrong login",), ("dead",), EMPTY),
-    (("logout",), ("customer", "guest", "dead"), EMPTY),
+    (("wrong login",), ("ended",), EMPTY),
+    (("logout",), ("customer", "guest", "ended"), EMPTY),
     (("logout",), ("nothing",), NONE),
     (("register", "reset"), ("nothing",), NONE),
     (("typename", "introspection", "syntax", "validation"),
-     ("nothing", "guest", "customer", "dead"), NONE),
+     ("nothing", "guest", "customer", "ended"), NONE),
 ]
 
 
 @pytest.mark.parametrize("name, who, want", [
-    (name, who, want) for names, visitors, want in CARRIED
-    for name in names for who in visitors])
-def test_an_answer_carries_just_that(shop, name, who, want):
-    client = visitor(shop, who)
+    (name, who, want) for names, clients, want in ANSWERS
+    for name in names for who in clients])
+def test_which_answers_contain_a_token(shop, name, who, want):
+    client = client_of(shop, who)
     answer = client.ask(FIELDS[name])
-    said = carried(shop, answer)
+    tokens = tokens_of(shop, answer)
     if want == NONE:
-        assert not said
+        assert not tokens
         return
-    token, lives = want
-    for carrier, (value, life) in said.items():
-        assert NEW_TOKEN.fullmatch(value) if token else value == "", carrier
-        assert life == (lives if carrier == "cookie" else None), carrier
-    assert said
+    token, lifetime = want
+    for method, (value, life) in tokens.items():
+        assert NEW_TOKEN.fullmatch(value) if token else value == "", method
+        assert life == (lifetime if method == "cookie" else None), method
+    assert tokens
 
 
-@pytest.mark.parametrize("who", ["nothing", "guest", "customer", "dead"])
+@pytest.mark.parametrize("who", ["nothing", "guest", "customer", "ended"])
 @pytest.mark.parametrize("remember, life", [(None, "browser"),
                                             (False, "browser"), (True, "1y")])
-def test_a_login_always_makes_a_new_session(shop, who, remember, life):
-    client, account = visitor(shop, who), shop.register()
+def test_login_always_starts_a_new_session(shop, who, remember, life):
+    client, account = client_of(shop, who), shop.register()
     before = client.token
     answer = client.ask(LOGIN, {
         "username": account.email, "password": account.password,
         **({} if remember is None else {"rememberMe": remember})})
-    said = carried(shop, answer)
-    assert said and client.token not in (None, before)
-    assert said.get("cookie", (0, life))[1] == life
+    tokens = tokens_of(shop, answer)
+    assert tokens and client.token not in (None, before)
+    assert tokens.get("cookie", (0, life))[1] == life
     user = answer.json["data"]["login"]
     assert user["__typename"] == "CurrentUser"
     assert user["identifier"] == account.email
@@ -174,8 +175,8 @@ def test_a_login_always_makes_a_new_session(shop, who, remember, life):
     assert me == {"id": user["id"], "identifier": account.email}
 
 
-def test_authenticate_logs_in_as_well(shop):
-    account, client = shop.register(), Direct(shop)
+def test_authenticate_logs_in(shop):
+    account, client = shop.register(), ShopClient(shop)
     answer = client.ask("""mutation ($i: AuthenticationInput!) {
         authenticate(input: $i) { ... on CurrentUser { identifier } } }""", {
             "i": {"native": {"username": account.email,
@@ -187,9 +188,9 @@ def test_authenticate_logs_in_as_well(shop):
 @pytest.mark.parametrize("query, body", [
     ("me", {"me": None}), ("activeOrder", {"activeOrder": None}),
     ("wrong login", {"login": {"__typename": "InvalidCredentialsError"}})])
-@pytest.mark.parametrize("who", ["nothing", "guest", "dead"])
-def test_a_failure_is_told_with_200(shop, who, query, body):
-    answer = visitor(shop, who).ask(FIELDS[query])
+@pytest.mark.parametrize("who", ["nothing", "guest", "ended"])
+def test_failures_have_status_200(shop, who, query, body):
+    answer = client_of(shop, who).ask(FIELDS[query])
     assert (answer.status, answer.json["data"]) == (200, body)
     assert answer.code == ("FORBIDDEN" if query == "me" else None)
 
@@ -198,98 +199,98 @@ def test_a_failure_is_told_with_200(shop, who, query, body):
     ("nothing", {"bearer": False, "cookie": False}),
     ("guest", {"bearer": True, "cookie": True}),
     ("customer", {"bearer": True, "cookie": True}),
-    ("dead", {"bearer": True, "cookie": False})])
-def test_what_a_logout_says(shops, who, success):
+    ("ended", {"bearer": True, "cookie": False})])
+def test_logout_success_depends_on_the_session(shops, who, success):
     for method, want in success.items():
-        answer = visitor(shops[method], who).ask(LOGOUT)
+        answer = client_of(shops[method], who).ask(LOGOUT)
         assert answer.json["data"]["logout"]["success"] is want, method
 
 
-def test_a_guests_session_lives_on_after_its_logout(shop):
-    client = visitor(shop, "guest")
+def test_guest_session_survives_logout(shop):
+    client = client_of(shop, "guest")
     token = client.token
     client.ask(LOGOUT)
-    assert client.token is None and shop.lives(token)
+    assert client.token is None and shop.is_live(token)
 
 
-def test_a_guest_keeps_one_order(bearer):
-    client = Direct(bearer)
+def test_guest_has_one_order(bearer):
+    client = ShopClient(bearer)
     first, second = client.add(), client.add()
     assert (first["totalQuantity"], second["totalQuantity"]) == (1, 2)
     assert first["code"] == second["code"] == client.active()["code"]
-    assert client.told is None
+    assert client.session_change is None
 
 
-# Section 2: how the token is read ------------------------------------------------
+# Section 2: parsing of the token ---------------------------------------------
 
-@pytest.mark.parametrize("spelt, meaning", [
-    ("Bearer %s", "alive"), ("bearer %s", "alive"), ("BEARER %s", "alive"),
-    ("Bearer\t%s", "alive"), ("Bearer %s ", "alive"),
-    ("Bearer  %s", "dead"), ("Bearer %sx", "dead"),
-    ("Bearer " + "z" * 12000, "dead"), ("Bearer x,%s", "dead"),
+@pytest.mark.parametrize("header, meaning", [
+    ("Bearer %s", "valid"), ("bearer %s", "valid"), ("BEARER %s", "valid"),
+    ("Bearer\t%s", "valid"), ("Bearer %s ", "valid"),
+    ("Bearer  %s", "ended"), ("Bearer %sx", "ended"),
+    ("Bearer " + "z" * 12000, "ended"), ("Bearer x,%s", "ended"),
     ("Basic %s", "none"), ("%s", "none"), ("Bearer", "none"),
     ("Bearer ", "none"), ("", "none"), ("Token %s", "none")])
-def test_how_authorization_is_read(bearer, spelt, meaning):
-    token = visitor(bearer, "customer").token
-    value = spelt.replace("%s", token)
+def test_authorization_header(bearer, header, meaning):
+    token = client_of(bearer, "customer").token
+    value = header.replace("%s", token)
     answer = bearer.raw(query=ME, headers=[("Authorization", value)])
     me = answer.json["data"]["me"]
-    assert {"alive": me is not None and answer.get(HEADER) is None,
-            "dead": me is None and answer.get(HEADER) == "",
+    assert {"valid": me is not None and answer.get(HEADER) is None,
+            "ended": me is None and answer.get(HEADER) == "",
             "none": me is None and answer.get(HEADER) is None}[meaning]
 
 
-def test_of_two_authorization_headers_the_first_counts(bearer):
-    token = visitor(bearer, "customer").token
+def test_first_of_two_authorization_headers_is_used(bearer):
+    token = client_of(bearer, "customer").token
     pair = [("Authorization", "Bearer " + token),
-            ("Authorization", "Bearer " + DEAD)]
+            ("Authorization", "Bearer " + UNKNOWN_TOKEN)]
     assert bearer.raw(query=ME, headers=pair).json["data"]["me"]
     answer = bearer.raw(query=ME, headers=pair[::-1])
     assert answer.get(HEADER) == ""
 
 
-def test_other_places_mean_nothing(shops):
-    bearer, cookie = (visitor(shops[m], "customer")
+def test_tokens_in_other_places_are_ignored(shops):
+    bearer, cookie = (client_of(shops[m], "customer")
                       for m in ("bearer", "cookie"))
     for shop, headers in (
             (shops["bearer"], [(HEADER, bearer.token)]),
-            (shops["bearer"], [("Cookie", cookie.held)]),
+            (shops["bearer"], [("Cookie", cookie.credential)]),
             (shops["cookie"], [("Authorization", "Bearer " + cookie.token)])):
         answer = shop.raw(query=ME, headers=headers)
-        assert answer.code == "FORBIDDEN" and not carried(shop, answer)
+        assert answer.code == "FORBIDDEN" and not tokens_of(shop, answer)
 
 
 def cookie_client(shop):
-    """Of a shop with both methods, one that keeps the cookie."""
-    client = Direct(shop)
+    """A client that keeps the cookie, for a shop with both methods."""
+    client = ShopClient(shop)
     client.kind = "cookie"
     return client
 
 
-def test_with_both_a_cookie_wins(both):
+def test_cookie_takes_precedence_over_bearer(both):
     bob, alice = both.register(), both.register()
     bobs = cookie_client(both).log_in(bob)
-    alices = Direct(both).log_in(alice)
-    headers = [("Cookie", bobs.held),
+    alices = ShopClient(both).log_in(alice)
+    headers = [("Cookie", bobs.credential),
                ("Authorization", "Bearer " + alices.token)]
     me = both.raw(query=ME, headers=headers).json["data"]["me"]
     assert me["identifier"] == bob.email
     other = cookie_client(both)
-    other.held = bobs.held
+    other.credential = bobs.credential
     other.ask(LOGOUT)
-    answer = both.raw(query=ME, headers=headers)  # dead, and still it wins
+    answer = both.raw(query=ME, headers=headers)  # even an ended one
     assert answer.code == "FORBIDDEN"
-    assert {value for value, _ in carried(both, answer).values()} == {""}
+    assert {value for value, _ in tokens_of(both, answer).values()} == {""}
 
 
-def test_with_both_a_cookie_that_is_none_is_skipped(both):
+def test_malformed_cookie_does_not_hide_the_bearer_token(both):
     alice = both.register()
-    token = Direct(both).log_in(alice).token
+    token = ShopClient(both).log_in(alice).token
     bobs = cookie_client(both).log_in(both.register())
-    value, signature = bobs.held.split("; ")
+    value, signature = bobs.credential.split("; ")
     signed_empty = None
-    out = Direct(both)
-    out.kind, out.held = "cookie", bobs.held
+    out = ShopClient(both)
+    out.kind, out.credential = "cookie", bobs.credential
     answer = out.ask(LOGOUT)
     signed_empty = "; ".join(line.partition(";")[0]
                              for line in answer.all("set-cookie"))
@@ -300,32 +301,32 @@ def test_with_both_a_cookie_that_is_none_is_skipped(both):
         assert me.json["data"]["me"]["identifier"] == alice.email, held
 
 
-# Section 2: several root fields ---------------------------------------------------
+# Section 2: several root fields ----------------------------------------------
 
 TWICE = """mutation { a: addItemToOrder(productVariantId: 1, quantity: 1) {
     ... on Order { code } } b: addItemToOrder(productVariantId: 1, quantity: 1)
     { ... on Order { code } } }"""
 
 
-def test_two_fields_make_two_guests_and_lose_an_order(shop):
-    client = Direct(shop)
+def test_two_fields_start_two_guest_sessions_and_lose_an_order(shop):
+    client = ShopClient(shop)
     data = client.ask(TWICE).json["data"]
     assert data["a"]["code"] != data["b"]["code"]
     assert client.active()["code"] == data["b"]["code"]
 
 
-def test_three_owner_fields_make_three_guests(shop):
+def test_three_owner_fields_start_three_guest_sessions(shop):
     before = len(shop.hashes())
-    Direct(shop).ask("{ activeOrder { id } activeCustomer { id }"
+    ShopClient(shop).ask("{ activeOrder { id } activeCustomer { id }"
                      " eligibleShippingMethods { id } }")
     assert len(shop.hashes()) == before + 3
 
 
 @pytest.mark.parametrize("method, is_customers", [
     ("bearer", False), ("cookie", True), ("both", True)])
-def test_a_login_and_an_order_in_one_document(shops, method, is_customers):
+def test_login_and_order_in_one_document(shops, method, is_customers):
     shop = shops[method]
-    account, client = shop.register(), Direct(shop)
+    account, client = shop.register(), ShopClient(shop)
     client.ask('mutation { login(username: %s, password: %s) { __typename }'
                ' addItemToOrder(productVariantId: 1, quantity: 1) {'
                ' ... on Order { code } } }' % (
@@ -337,9 +338,9 @@ def test_a_login_and_an_order_in_one_document(shops, method, is_customers):
 
 @pytest.mark.parametrize("method, success", [("bearer", False),
                                              ("cookie", True)])
-def test_a_login_and_a_logout_in_one_document(shops, method, success):
+def test_login_and_logout_in_one_document(shops, method, success):
     shop = shops[method]
-    account, client = shop.register(), Direct(shop)
+    account, client = shop.register(), ShopClient(shop)
     answer = client.ask(
         'mutation { login(username: %s, password: %s) { __typename }'
         ' logout { success } }' % (QUOTED(account.email),
@@ -351,16 +352,16 @@ def test_a_login_and_a_logout_in_one_document(shops, method, success):
 @pytest.mark.parametrize("query", [
     "{ products { totalItems } activeOrder { id } }",
     "{ activeOrder { id } products { totalItems } }"])
-def test_a_new_guest_outweighs_a_dead_token(shop, query):
-    client = visitor(shop, "dead")
+def test_new_guest_token_replaces_an_ended_session(shop, query):
+    client = client_of(shop, "ended")
     client.ask(query)
-    assert client.told == "new"
+    assert client.session_change == "new"
 
 
-# Section 3: the cookie -------------------------------------------------------------
+# Section 3: the cookie -------------------------------------------------------
 
-def test_the_cookie_is_written_as_cookie_session_does(cookie):
-    answer = Direct(cookie).ask(ACTIVE)
+def test_cookie_format_is_that_of_cookie_session(cookie):
+    answer = ShopClient(cookie).ask(ACTIVE)
     first, second = answer.all("set-cookie")
     expires = r"expires=([A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT)"
     found = re.fullmatch(rf"session=([A-Za-z0-9+/]+=*); path=/; {expires};"
@@ -375,35 +376,35 @@ def test_the_cookie_is_written_as_cookie_session_does(cookie):
                         " samesite=lax; httponly", second)
 
 
-def test_the_signature_is_an_hmac_of_the_pair():
+def test_cookie_signature_is_an_hmac_of_name_and_value():
     import sys
     sys.path.append(gateways.ROOT + "/demo")
     import backend_vendure
-    made = backend_vendure.SignedCookie(b"s3cret", None).signature(EMPTIED)
+    made = backend_vendure.SignedCookie(b"s3cret", None).signature(EMPTY_COOKIE)
     want = base64.urlsafe_b64encode(hmac.new(
-        b"s3cret", b"session=" + EMPTIED.encode(), hashlib.sha1).digest())
+        b"s3cret", b"session=" + EMPTY_COOKIE.encode(), hashlib.sha1).digest())
     assert made == want.decode().rstrip("=") and len(made) == 27
 
 
-def test_an_emptied_cookie(cookie):
-    client = visitor(cookie, "customer")
+def test_logout_sets_an_empty_signed_cookie(cookie):
+    client = client_of(cookie, "customer")
     answer = client.ask(LOGOUT)
     first, second = answer.all("set-cookie")
-    assert first == f"session={EMPTIED}; path=/; samesite=lax; httponly"
-    assert EMPTIED == "eyJ0b2tlbiI6IiJ9"
+    assert first == f"session={EMPTY_COOKIE}; path=/; samesite=lax; httponly"
+    assert EMPTY_COOKIE == "eyJ0b2tlbiI6IiJ9"
     again = [("Cookie", "; ".join(line.partition(";")[0]
                                   for line in (first, second)))]
     for query, want in ((PRODUCTS, None), (ME, None), (ACTIVE, "new")):
         answer = cookie.raw(query=query, headers=again)
-        assert (pair_of(answer) and "new") == want, query
+        assert (shop_cookies_of(answer) and "new") == want, query
 
 
 @pytest.mark.parametrize("query", [PRODUCTS, ME, ACTIVE])
 @pytest.mark.parametrize("damage", ["no signature", "wrong signature",
                                     "damaged value", "other order"])
-def test_a_damaged_cookie(cookie, damage, query):
-    client = visitor(cookie, "customer")
-    value, signature = client.held.split("; ")
+def test_invalid_cookies(cookie, damage, query):
+    client = client_of(cookie, "customer")
+    value, signature = client.credential.split("; ")
     held = {"no signature": value,
             "wrong signature": value + "; session.sig=" + "A" * 27,
             "damaged value": value[:-6] + "AAAAAA; " + signature,
@@ -412,7 +413,7 @@ def test_a_damaged_cookie(cookie, damage, query):
     if damage == "other order":
         assert not answer.all("set-cookie") and not answer.code
     elif query == ACTIVE:
-        assert pair_of(answer)  # a whole new pair
+        assert shop_cookies_of(answer)  # a new cookie and signature
     elif damage == "no signature":
         assert not answer.all("set-cookie")
     else:
@@ -421,22 +422,22 @@ def test_a_damaged_cookie(cookie, damage, query):
             " httponly"]
 
 
-# Section 5: login, logout and orders -----------------------------------------------
+# Section 5: login, logout and orders -----------------------------------------
 
-def test_the_guests_order_becomes_the_customers(shop):
-    client = Direct(shop)
+def test_login_moves_the_guests_order_to_the_customer(shop):
+    client = ShopClient(shop)
     order, guest = client.add(), client.token
     client.log_in(shop.register())
     assert client.active()["code"] == order["code"]
-    assert not shop.lives(guest)
+    assert not shop.is_live(guest)
 
 
-def test_for_the_same_product_the_guests_quantity_replaces(shop):
+def test_merge_uses_the_guests_quantity_for_the_same_product(shop):
     account = shop.register()
-    kept = Direct(shop).log_in(account)
+    kept = ShopClient(shop).log_in(account)
     theirs = kept.add(1, 2)
     kept.add(2, 1)
-    guest = Direct(shop)
+    guest = ShopClient(shop)
     guest.add(1, 1)
     guest.add(3, 4)
     guest.log_in(account)
@@ -447,60 +448,60 @@ def test_for_the_same_product_the_guests_quantity_replaces(shop):
             for line in order["lines"]} == {"1": 1, "2": 1, "3": 4}
 
 
-def test_without_the_guests_token_nothing_is_merged(shop):
-    guest = Direct(shop)
+def test_login_without_the_guests_token_merges_nothing(shop):
+    guest = ShopClient(shop)
     guest.add()
-    customer = Direct(shop).log_in(shop.register())
+    customer = ShopClient(shop).log_in(shop.register())
     assert customer.active() is None
     assert guest.active()["totalQuantity"] == 1
 
 
-def test_an_order_with_an_address_is_lost_by_a_login(shop):
-    client = Direct(shop)
+def test_login_loses_a_guests_order_with_an_address(shop):
+    client = ShopClient(shop)
     client.add()
-    said = client.ask(CUSTOMER, {"input": {
+    answer = client.ask(CUSTOMER, {"input": {
         "emailAddress": "guest@example.com", "firstName": "G",
         "lastName": "U"}})
-    assert said.json["data"]["setCustomerForOrder"]["__typename"] == "Order"
+    assert answer.json["data"]["setCustomerForOrder"]["__typename"] == "Order"
     guest = client.token
     client.log_in(shop.register())
-    assert client.active() is None and not shop.lives(guest)
+    assert client.active() is None and not shop.is_live(guest)
 
 
-def test_a_guest_without_an_order_lives_on_after_a_login(shop):
-    client = visitor(shop, "guest")
+def test_login_keeps_a_guest_session_without_an_order(shop):
+    client = client_of(shop, "guest")
     guest = client.token
     client.log_in(shop.register())
-    assert shop.lives(guest)
+    assert shop.is_live(guest)
 
 
-def test_a_login_over_an_order_ends_the_other_devices_too(shop):
+def test_login_over_an_order_ends_all_sessions_with_that_order(shop):
     account = shop.register()
-    phone, desk, plain = (Direct(shop).log_in(account) for _ in range(3))
+    phone, desk, plain = (ShopClient(shop).log_in(account) for _ in range(3))
     phone.add()
-    desk.active()  # holds the same order from now on
+    desk.active()  # links its session to the same order
     tokens = [phone.token, desk.token, plain.token]
     phone.log_in(account)
-    assert [shop.lives(token) for token in tokens] == [False, False, True]
+    assert [shop.is_live(token) for token in tokens] == [False, False, True]
 
 
-def test_bob_over_alices_session_ends_hers_and_leaves_her_order(shop):
+def test_login_over_anothers_session_ends_it_and_keeps_its_order(shop):
     alice, bob = shop.register(), shop.register()
-    client = Direct(shop).log_in(alice)
+    client = ShopClient(shop).log_in(alice)
     order, token = client.add(), client.token
     client.log_in(bob)
-    assert not shop.lives(token) and client.active() is None
-    assert Direct(shop).log_in(alice).active()["code"] == order["code"]
+    assert not shop.is_live(token) and client.active() is None
+    assert ShopClient(shop).log_in(alice).active()["code"] == order["code"]
 
 
-def test_a_login_beside_another_device_ends_nothing(shop):
+def test_login_on_a_second_device_ends_no_session(shop):
     account = shop.register()
-    first, second = (Direct(shop).log_in(account) for _ in range(2))
-    assert shop.lives(first.token) and shop.lives(second.token)
+    first, second = (ShopClient(shop).log_in(account) for _ in range(2))
+    assert shop.is_live(first.token) and shop.is_live(second.token)
 
 
-def test_a_wrong_password_changes_nothing(shop):
-    client = Direct(shop)
+def test_failed_login_keeps_session_and_order(shop):
+    client = ShopClient(shop)
     order, token = client.add(), client.token
     answer = client.ask(LOGIN, {"username": "demo@example.com",
                                 "password": "wrong"})
@@ -510,58 +511,60 @@ def test_a_wrong_password_changes_nothing(shop):
     assert client.active()["code"] == order["code"]
 
 
-def test_a_logout_ends_all_devices_and_keeps_the_order(shop):
+def test_logout_ends_all_sessions_and_keeps_the_order(shop):
     account = shop.register()
-    phone, desk = (Direct(shop).log_in(account) for _ in range(2))
+    phone, desk = (ShopClient(shop).log_in(account) for _ in range(2))
     order, token = phone.add(), desk.token
     phone.ask(LOGOUT)
-    assert not shop.lives(token)
-    assert Direct(shop).log_in(account).active()["code"] == order["code"]
+    assert not shop.is_live(token)
+    assert ShopClient(shop).log_in(account).active()["code"] == order["code"]
 
 
-def test_a_new_password_ends_no_session(shop):
+def test_password_change_ends_no_session(shop):
     account = shop.register()
-    phone, desk = (Direct(shop).log_in(account) for _ in range(2))
-    said = phone.ask("""mutation ($a: String!, $b: String!) {
+    phone, desk = (ShopClient(shop).log_in(account) for _ in range(2))
+    answer = phone.ask("""mutation ($a: String!, $b: String!) {
         updateCustomerPassword(currentPassword: $a, newPassword: $b) {
             __typename } }""", {"a": account.password, "b": "another one"})
-    assert said.json["data"]["updateCustomerPassword"]["__typename"] == \
+    assert answer.json["data"]["updateCustomerPassword"]["__typename"] == \
         "Success"
-    assert shop.lives(phone.token) and shop.lives(desk.token)
-    assert not Direct(shop).log_in(account).token
+    assert shop.is_live(phone.token) and shop.is_live(desk.token)
+    assert not ShopClient(shop).log_in(account).token
 
 
-def test_an_order_that_is_done_leaves_the_session_alone(shop):
-    client = Direct(shop).log_in(shop.register())
+def test_completed_order_keeps_the_session(shop):
+    client = ShopClient(shop).log_in(shop.register())
     first = client.add()
     for step in (
             'transitionOrderToState(state: "ArrangingPayment")',
             'addPaymentToOrder(input: {method: "cash", metadata: "{}"})'):
         name = step.partition("(")[0]
-        said = client.ask("mutation { %s { __typename ... on ErrorResult {"
+        result = client.ask("mutation { %s { __typename ... on ErrorResult {"
                           " errorCode } } }" % step).json["data"][name]
-        assert said["__typename"] == "Order", said
-    assert client.active() is None and client.told is None
+        assert result["__typename"] == "Order", result
+    assert client.active() is None and client.session_change is None
     assert client.add()["code"] != first["code"]
 
 
-# Section 6: expiry ------------------------------------------------------------------
+# Section 6: expiry -----------------------------------------------------------
 
-def test_a_session_lasts_as_long_as_it_is_used():
+def test_each_request_extends_the_session():
     shop = Shop("bearer", "--token-ttl", "6")
     try:
-        used, idle = (Direct(shop).log_in(shop.register()) for _ in range(2))
+        used, idle = (ShopClient(shop).log_in(shop.register()) for _ in range(2))
         for _ in range(5):
             time.sleep(1.5)
-            assert used.ask(ME).json["data"]["me"] and used.told is None
-        assert idle.ask(ME).code == "FORBIDDEN" and idle.told == "cleared"
+            assert used.ask(ME).json["data"]["me"]
+            assert used.session_change is None
+        assert idle.ask(ME).code == "FORBIDDEN"
+        assert idle.session_change == "cleared"
     finally:
         shop.close()
 
 
-# Section 8: HTTP ---------------------------------------------------------------------
+# Section 8: HTTP -------------------------------------------------------------
 
-def test_an_answers_headers(shop):
+def test_response_headers(shop):
     answer = shop.raw(query=PRODUCTS)
     assert answer.get("content-type") == "application/json; charset=utf-8"
     assert answer.get("cache-control") == "no-store"
@@ -575,7 +578,7 @@ def test_an_answers_headers(shop):
     ("application/graphql-response+json", 200,
      "application/graphql-response+json"),
     ("*/*", 200, "application/json"), ("text/html", 406, "application/json")])
-def test_accept(bearer, accept, status, kind):
+def test_accept_selects_the_content_type(bearer, accept, status, kind):
     answer = bearer.raw(query=ME, headers=[("Accept", accept)])
     assert answer.status == status
     assert answer.get("content-type").startswith(kind + ";")
@@ -586,20 +589,20 @@ def get(shop, query, headers=(), **more):
         {"query": query, **more}), headers=headers)
 
 
-def test_a_get_makes_guests_and_a_304_tells_them(shop):
+def test_get_starts_guest_sessions_even_with_304(shop):
     first = get(shop, ACTIVE)
-    assert first.status == 200 and carried(shop, first)
+    assert first.status == 200 and tokens_of(shop, first)
     again = get(shop, ACTIVE, [("If-None-Match", first.get("etag"))])
     assert again.status == 304 and not again.body
-    said = carried(shop, again)
-    assert said and said != carried(shop, first)
+    tokens = tokens_of(shop, again)
+    assert tokens and tokens != tokens_of(shop, first)
 
 
 @pytest.mark.parametrize("method, query, status, allow", [
     ("GET", "mutation { logout { success } }", 405, "POST"),
     ("PUT", None, 405, "GET, POST"), ("HEAD", None, 405, "GET, POST"),
     ("DELETE", None, 405, "GET, POST")])
-def test_methods(bearer, method, query, status, allow):
+def test_unsupported_methods_are_405(bearer, method, query, status, allow):
     path = bearer.path + ("?" + urllib.parse.urlencode({"query": query})
                           if query else "")
     answer = bearer.raw(method, path)
@@ -610,7 +613,7 @@ MULTIPART = ("multipart/form-data; boundary=b", '--b\r\nContent-Disposition:'
              ' form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n')
 
 
-@pytest.mark.parametrize("kind, body, status, told", [
+@pytest.mark.parametrize("kind, body, status, part", [
     ("application/json", "[]", 400, "batching"),
     ("application/json", '[{"query":"{__typename}"}]', 400, "batching"),
     (MULTIPART[0], MULTIPART[1] % ("operations", '[{"query":"{me{id}}"}]'),
@@ -640,12 +643,12 @@ MULTIPART = ("multipart/form-data; boundary=b", '--b\r\nContent-Disposition:'
     ("application/json", '{"query":"query A{__typename}","operationName":"B"}',
      400, "OPERATION_RESOLUTION_FAILURE"),
 ])
-def test_bodies(bearer, kind, body, status, told):
+def test_request_bodies(bearer, kind, body, status, part):
     headers = [("Content-Type", kind)] if kind else []
     answer = bearer.raw("POST", body=body.encode(), headers=headers)
     assert answer.status == status, answer
-    assert told in answer.text, answer
-    if told == "statusCode":
+    assert part in answer.text, answer
+    if part == "statusCode":
         assert set(answer.json) == {"statusCode", "message", "timestamp",
                                     "path"}
         assert answer.json["statusCode"] == status
@@ -694,14 +697,14 @@ def test_channels(bearer, header, parameter, want):
         assert answer.json["data"]["activeChannel"]["code"] == want
 
 
-def test_an_unknown_channel_makes_a_guest_all_the_same(shop):
-    client = Direct(shop)
+def test_unknown_channel_starts_a_guest_session(shop):
+    client = ShopClient(shop)
     answer = client.ask(ACTIVE, headers=[("vendure-token", "nowhere")])
-    assert answer.code == "CHANNEL_NOT_FOUND" and client.told == "new"
+    assert answer.code == "CHANNEL_NOT_FOUND" and client.session_change == "new"
 
 
-def test_another_channel_loses_a_guests_first_order(bearer):
-    client = Direct(bearer)
+def test_another_channel_replaces_a_guests_order(bearer):
+    client = ShopClient(bearer)
     there = [("vendure-token", "harbour")]
     first = client.add()
     assert client.ask(ACTIVE, headers=there).json["data"]["activeOrder"] is \
@@ -729,10 +732,10 @@ def test_languages(bearer, search, headers, message, content):
         "name": {"en": "Iron key", "de": "Eiserner Schlüssel"}[content]}
 
 
-# Section 4: cross-origin ---------------------------------------------------------------
+# Section 4: cross-origin -----------------------------------------------------
 
 @pytest.mark.parametrize("origin", ["https://shop.test", "null", None])
-def test_any_origin_is_echoed(shop, origin):
+def test_any_origin_is_allowed(shop, origin):
     headers = [("Origin", origin)] if origin else []
     for answer in (shop.raw(query=PRODUCTS, headers=headers),
                    shop.raw("OPTIONS", headers=headers)):
@@ -743,7 +746,7 @@ def test_any_origin_is_echoed(shop, origin):
             None if shop.method == "cookie" else HEADER)
 
 
-def test_a_preflight(bearer):
+def test_preflight_allows_the_requested_headers(bearer):
     answer = bearer.raw("OPTIONS", headers=[
         ("Origin", "https://shop.test"),
         ("Access-Control-Request-Headers", "content-type,authorization")])
@@ -753,9 +756,9 @@ def test_a_preflight(bearer):
     assert answer.get("access-control-max-age") is None
 
 
-# The test hooks ---------------------------------------------------------------------------
+# The test hooks --------------------------------------------------------------
 
-def test_the_hooks_work_here_too(bearer):
+def test_hooks_work_in_this_dialect(bearer):
     bearer.forget()
     bearer.next(status=204, headers=[[HEADER, "x"]])
     answer = bearer.raw(query=ME)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""What no honest client sends and no sound backend answers: octets that must
-not reach a header, proxies from outside, bodies of any length, logins in
-disguise (design 2.6, 2.8, 2.9 and 4)."""
+"""Malicious requests and malformed backend responses: control characters in
+headers, proxy settings, long and compressed bodies, obfuscated logins
+(design 2.6, 2.8, 2.9 and 4)."""
 
 import base64
 import gzip
@@ -17,7 +17,8 @@ import zlib
 import fcgi
 import http_client
 import pytest
-from gateway import BUILD, COOKIE, LOGIN, ME, DeafServer, is_sanitized, wait_until
+from gateway import (
+    BUILD, COOKIE, LOGIN, ME, SilentServer, is_sanitized, wait_until)
 from http_client import cookie_of
 
 PROGRAMS = ("login", "query", "logout", "session")
@@ -25,25 +26,25 @@ MIB = 1 << 20
 SECRET = "canned-secret-0123456789-abcdefghijklmnopqrstuvw"
 BOTH = pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
 
-# In a header's value, each of these would end a line or do worse.
+# Characters that must not occur in a header value: most would end the line.
 CONTROLS = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\r\n\r\nX-Evil: 1",
             "\r\n X-Evil: 1", "\x00X-Evil: 1", "\x01", "\x0b", "\x1b[2J",
             "\x7f"]
 
 
-# So many wrong passwords from one address are another test's affair.
-UNTHROTTLED = {"POSTERN_LOGIN_PER_ACCOUNT": "off",
+# The tests send many wrong passwords; test_throttle.py covers the limits.
+NO_LOGIN_LIMITS = {"POSTERN_LOGIN_PER_ACCOUNT": "off",
                "POSTERN_LOGIN_PER_ADDRESS": "off"}
 
 
 @pytest.fixture(name="gateway", scope="module", params=["fastcgi", "cgi"])
 def gateway_fixture(request, start):
-    return start(request.param, **UNTHROTTLED)
+    return start(request.param, **NO_LOGIN_LIMITS)
 
 
-@pytest.fixture(name="fast", scope="module")
-def fast_fixture(start):
-    return start(**UNTHROTTLED)
+@pytest.fixture(name="fastcgi", scope="module")
+def fastcgi_fixture(start):
+    return start(**NO_LOGIN_LIMITS)
 
 
 GRAPHQL_LOGIN = {"query": LOGIN, "variables": {"email": "a@b.example",
@@ -51,13 +52,14 @@ GRAPHQL_LOGIN = {"query": LOGIN, "variables": {"email": "a@b.example",
 
 
 def granted(**changes):
+    """The backend's response to a successful login."""
     login = {"secret": SECRET, "ttl": "2199-01-01T00:00:00Z",
              "email": "a@b.example", "ownerId": "7", **changes}
     return json.dumps({"data": {"login": login}})
 
 
 def check_clean(head, about=""):
-    """No header that was not meant, and no octet that no header may hold."""
+    """The head has no injected header and no control character."""
     lines = head.split(b"\r\n")
     for line in lines:
         assert not line.lower().startswith(b"x-evil"), (about, head)
@@ -65,16 +67,16 @@ def check_clean(head, about=""):
     assert all(b":" in line for line in lines[1:]), (about, head)
 
 
-# --- L47: a proxy from outside -----------------------------------------------
+# --- L47: proxy settings -----------------------------------------------------
 
 
 @BOTH
 def test_no_proxy_is_used(start_own, backend, user, kind):
-    """L47: neither a client's `Proxy:` header nor a variable of the server's
-    sends a request, and its token, somewhere else."""
-    canary = DeafServer()
-    proxy = f"http://127.0.0.1:{canary.port}"
-    # By CGI, lighttpd makes capitals of them.
+    """L47: neither a `Proxy` header of a client nor a proxy variable of the web
+    server redirects a request, and the token in it."""
+    proxy_server = SilentServer()
+    proxy = f"http://127.0.0.1:{proxy_server.port}"
+    # For CGI, lighttpd converts the names to upper case.
     variables = {name: proxy for name in (
         "http_proxy", "https_proxy", "all_proxy")}
     gateway = start_own(kind, **variables)
@@ -84,19 +86,20 @@ def test_no_proxy_is_used(start_own, backend, user, kind):
     assert "proxy" not in backend.seen()[-1]["names"]
     if kind == "fastcgi":
         body = json.dumps({"query": ME}).encode()
-        told = gateway.direct("query", "POST", body=body, HTTP_PROXY=proxy,
+        answer = gateway.direct("query", "POST", body=body, HTTP_PROXY=proxy,
                               CONTENT_TYPE="application/json",
                               HTTP_COOKIE=f"{COOKIE}={cookie}")
-        assert json.loads(told.body)["data"]["me"]["email"] == user.email
+        assert json.loads(answer.body)["data"]["me"]["email"] == user.email
     assert gateway.post("/logout", cookie=cookie).status == 200
-    assert canary.callers == 0
-    with http_client.Connection(canary.port) as line:  # it would sing
-        assert line.read() is None
-    assert canary.callers == 1
-    canary.close()
+    assert proxy_server.connections == 0
+    # The proxy server would have counted a connection.
+    with http_client.Connection(proxy_server.port) as connection:
+        assert connection.read() is None
+    assert proxy_server.connections == 1
+    proxy_server.close()
 
 
-# --- control octets ----------------------------------------------------------
+# --- control characters -----------------------------------------------------
 
 VARIABLES = [
     "HTTP_HOST", "HTTP_COOKIE", "HTTP_ORIGIN", "HTTP_REFERER", "HTTP_ACCEPT",
@@ -112,9 +115,9 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_controls_in_variables(start, fast, backend, program):
-    """R58: whatever a web server lets through, past lighttpd, which lets
-    little through: into no header, neither of ours nor to the backend."""
+def test_control_characters_in_variables(start, fastcgi, backend, program):
+    """R58: control characters in a CGI variable reach no response header and no
+    header to the backend. Without lighttpd, which rejects most of them."""
     body = json.dumps({"query": "{ me { email } }", "email": "a",
                        "password": "b"}).encode()
     if program in ("logout", "session"):
@@ -122,40 +125,40 @@ def test_controls_in_variables(start, fast, backend, program):
     for name in VARIABLES:
         for control in CONTROLS:
             more = {"CONTENT_TYPE": "application/json" if body else None}
-            if program == "login":  # a password is slow to check
+            if program == "login":  # a password check is slow
                 backend.next(body='{"errors":[{"message":"no"}]}')
             method = "GET" if program == "session" else "POST"
             values = fcgi.params(method, "", body, **more)
             values[name] = values.get(name, "http://x") + control
-            with fcgi.Connection(fast.socket_of(program)) as line:
-                told = line.request(values, body)
-            head = told.stdout.partition(b"\r\n\r\n")[0]
+            with fcgi.Connection(fastcgi.socket_of(program)) as connection:
+                answer = connection.request(values, body)
+            head = answer.stdout.partition(b"\r\n\r\n")[0]
             check_clean(b"Status-line:\r\n" + head, (name, control))
-            assert 200 <= told.status < 600
+            assert 200 <= answer.status < 600
             assert b"X-Evil" not in head, (name, control, head)
-            fast.received.append(told.stdout)
+            fastcgi.received.append(answer.stdout)
         if program == "login":
             backend.forget()
         for seen in backend.seen():
             assert "x-evil" not in seen["names"], (name, seen)
             assert not any(re.search(r"[\x00-\x1f\x7f]", value)
                            for _, value in seen["headers"]), (name, seen)
-    assert "\nX-Evil" not in fast.log and "\x1b" not in fast.log
+    assert "\nX-Evil" not in fastcgi.log and "\x1b" not in fastcgi.log
 
 
-def test_controls_in_headers(gateway):
-    """And through lighttpd, which refuses most of them itself."""
+def test_control_characters_in_request_headers(gateway):
+    """R58: the same through lighttpd, which rejects most of them itself."""
     for name in ("Cookie", "Origin", "Accept", "User-Agent", "Referer",
                  "Authorization", "Accept-Language", "Content-Type"):
         for control in CONTROLS:
-            with http_client.Connection(gateway.port) as line:
-                answer = line.request("POST", "/query", [
+            with http_client.Connection(gateway.port) as connection:
+                answer = connection.request("POST", "/query", [
                     (name, "x" + control)], b'{"query":"{me{email}}"}')
             assert answer is not None
             check_clean(answer.head, (name, control))
 
 
-NOT_LOCAL = [
+NOT_LOCAL_PATHS = [
     "//evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
     "https://evil.example/", "https:evil.example", "javascript:alert(1)",
     "///evil.example", "/.//evil.example", "/..//evil.example", "/a/../b",
@@ -165,33 +168,35 @@ NOT_LOCAL = [
 ] + ["/a" + control for control in CONTROLS if "\x00" not in control]
 
 
-def test_return_to(gateway, backend):
-    """L11 to L14, R70: a path on this site, or the default page."""
-    for wish in NOT_LOCAL:
+def test_return_to_accepts_only_local_paths(gateway, backend):
+    """L11 to L14, R70: return_to redirects to a path of this site; anything else
+    redirects to the default page."""
+    for target in NOT_LOCAL_PATHS:
         backend.next(body=granted())
         for answer in (
                 gateway.form("/login", {"email": "a", "password": "b",
-                                        "return_to": wish}),
-                gateway.form("/logout", {"return_to": wish}),
+                                        "return_to": target}),
+                gateway.form("/logout", {"return_to": target}),
                 gateway.form("/logout?" + urllib.parse.urlencode(
-                    {"return_to": wish}), {})):
+                    {"return_to": target}), {})):
             if answer.status == 400 and not answer.body.startswith(b"{"):
-                continue  # lighttpd takes no such address
-            assert answer.status == 303, (wish, answer)
-            assert answer.get("location") == "/", wish
-            check_clean(answer.head, wish)
-    for wish in ("/a", "/a/b/?c=//d&e=%20#f", "/?next=https://x", "/a;b=c"):
-        answer = gateway.form("/logout", {"return_to": wish})
-        assert answer.get("location") == wish
-    # Where it is written into a page, it is text.
+                continue  # lighttpd rejects the URL
+            assert answer.status == 303, (target, answer)
+            assert answer.get("location") == "/", target
+            check_clean(answer.head, target)
+    for target in ("/a", "/a/b/?c=//d&e=%20#f", "/?next=https://x", "/a;b=c"):
+        answer = gateway.form("/logout", {"return_to": target})
+        assert answer.get("location") == target
+    # In a page it is escaped.
     for path in ("/login", "/logout"):
         answer = gateway.get(path + "?" + urllib.parse.urlencode(
             {"return_to": '"><script>alert(1)</script>'}))
         assert answer.status == 200 and "<script" not in answer.text
 
 
-def test_nul_in_a_form(gateway, backend):
-    """Section 4: 400, and the backend does not hear of it."""
+def test_malformed_forms_are_400(gateway, backend):
+    """Section 4: NUL, invalid UTF-8 and duplicate fields. The request does not
+    reach the backend."""
     for fields in ({"email": "a\0b", "password": "x"},
                    {"email": "a", "password": "x\0y"},
                    {"email": "a", "password": "x", "return_to": "/\0"}):
@@ -207,43 +212,45 @@ def test_nul_in_a_form(gateway, backend):
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=repr)
-def test_controls_in_a_name(fast, backend, control):
-    """Section 4, R82: kept in the claims, escaped in JSON, pages and logs."""
+def test_control_characters_in_a_user_name(fastcgi, backend, control):
+    """Section 4, R82: the claims contain the name unchanged. JSON, pages and
+    logs escape it."""
     email = "a@b.example" + control
     backend.next(body=granted(email=email, ownerId="7" + control))
-    answer = fast.post("/login", {"email": email, "password": "x"})
+    answer = fastcgi.post("/login", {"email": email, "password": "x"})
     assert answer.status == 200
     check_clean(answer.head, control)
     assert answer.json["data"]["login"]["email"] == email
     assert not re.search(rb"[\x00-\x1f\x7f]", answer.body)
     cookie = cookie_of(answer)[1]
-    answer = fast.get("/session", cookie=cookie)
+    answer = fastcgi.get("/session", cookie=cookie)
     check_clean(answer.head, control)
     assert answer.json["data"]["session"]["name"] == email
     assert not re.search(rb"[\x00-\x1f\x7f]", answer.body)
     backend.next(body='{"errors":[{"message":"no"}]}')
-    answer = fast.form("/login", {"email": email, "password": "x"})
+    answer = fastcgi.form("/login", {"email": email, "password": "x"})
     check_clean(answer.head, control)
     if "\x00" not in control:
         assert answer.status == 401
         assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", answer.body)
-    fast.post("/logout", cookie=cookie)
-    assert "subject=" in fast.log
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", fast.log)
-    assert "\nX-Evil" not in fast.log
+    fastcgi.post("/logout", cookie=cookie)
+    assert "subject=" in fastcgi.log
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", fastcgi.log)
+    assert "\nX-Evil" not in fastcgi.log
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=repr)
-def test_controls_in_the_backends_token(fast, backend, control):
-    """What could not be sent back is no token, and nobody is told of it."""
+def test_control_characters_in_the_backends_token(fastcgi, backend, control):
+    """A token that cannot be sent in a header is rejected, and no client gets
+    it."""
     for place in (SECRET + control, control + SECRET):
         backend.next(body=granted(secret=place))
-        answer = fast.post("/login", {"email": "a", "password": "x"})
+        answer = fastcgi.post("/login", {"email": "a", "password": "x"})
         assert answer.status in (401, 502)
         assert answer.all("set-cookie") == []
         check_clean(answer.head, control)
         backend.next(body=granted(secret=place))
-        answer = fast.post("/query", GRAPHQL_LOGIN)
+        answer = fastcgi.post("/query", GRAPHQL_LOGIN)
         assert answer.status in (200, 502)
         assert answer.all("set-cookie") == []
         check_clean(answer.head, control)
@@ -259,61 +266,62 @@ TTLS = [("2199-01-01T00:00:00Z", 200), (60, 200), ("60", 200), (None, 200),
 
 
 @pytest.mark.parametrize("ttl, status", TTLS, ids=repr)
-def test_ttl(fast, backend, ttl, status):
-    """Design 2.3: RFC 3339, milliseconds, seconds, or seconds from now; and
-    what says nothing sound is no login (R20)."""
+def test_ttl_formats(fastcgi, backend, ttl, status):
+    """Design 2.3: RFC 3339, Unix milliseconds or seconds, or seconds from now. A
+    login with an invalid or expired ttl fails (R20)."""
     backend.next(body=granted(ttl=ttl))
     now = int(time.time())
-    answer = fast.post("/login", {"email": "a", "password": "x"})
+    answer = fastcgi.post("/login", {"email": "a", "password": "x"})
     check_clean(answer.head, ttl)
     assert answer.status == status, answer
     if status == 200:
-        claims = fast.open_token(cookie_of(answer)[1])
+        claims = fastcgi.open_token(cookie_of(answer)[1])
         limit = {"60": 60, "60.0": 60, "1.5": 1}.get(str(ttl), 12 * 3600)
         assert -1 <= claims["exp"] - now - limit <= 5
     else:
         assert answer.all("set-cookie") == []
 
 
-LISTED = ["Content-Type", "Content-Language", "ETag", "Last-Modified", "Allow",
-          "Retry-After", "Vary", "Content-Encoding", "vendure-auth-token",
-          "Set-Cookie"]
+FORWARDED_HEADERS = [
+    "Content-Type", "Content-Language", "ETag", "Last-Modified", "Allow",
+    "Retry-After", "Vary", "Content-Encoding", "vendure-auth-token",
+    "Set-Cookie"]
 
 
-@pytest.mark.parametrize("name", LISTED)
-def test_controls_in_the_backends_headers(fast, backend, name):
-    """R58: such a header is dropped, or the whole answer is."""
+@pytest.mark.parametrize("name", FORWARDED_HEADERS)
+def test_control_characters_in_the_backends_headers(fastcgi, backend, name):
+    """R58: the program drops such a header, or rejects the response."""
     for control in CONTROLS + ["\x80", "\r", "\x00"]:
         for status in (b"200", b"304"):
             backend.next(raw=b"HTTP/1.1 " + status + b" OK\r\n"
                          + f"{name}: a{control}b\r\n".encode("latin-1")
                          + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}",
                          close=True)
-            answer = fast.query("{ a }")
+            answer = fastcgi.query("{ a }")
             assert answer.status in (int(status), 502), (control, answer)
             check_clean(answer.head, control)
             assert answer.get("vendure-auth-token") is None
 
 
-def test_odd_status_lines(fast, backend):
-    """R58: a status is a number, and its phrase is ours."""
+def test_malformed_status_lines_of_the_backend(fastcgi, backend):
+    """R58: only the number is forwarded, never the backend's reason phrase."""
     for line in (b"HTTP/1.1 200 OK\rX-Evil: 1", b"HTTP/1.1 200 a\x00b",
                  b"HTTP/1.1 299 Odd", b"HTTP/1.1 600 Odd", b"HTTP/1.1 99 Odd",
                  b"HTTP/1.1 20 OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 -1 OK",
                  b"HTTP/9.9 200 OK", b"HTTP/1.1", b"200 OK", b"\x00\x01\x02"):
         backend.next(raw=line + b"\r\nContent-Length: 2\r\n"
                      b"Connection: close\r\n\r\n{}", close=True)
-        answer = fast.query("{ a }")
+        answer = fastcgi.query("{ a }")
         assert answer.status in (200, 299, 502), (line, answer)
         check_clean(answer.head, line)
         assert b"Odd" not in answer.head
 
 
-# --- requests that lack something --------------------------------------------
+# --- malformed requests ------------------------------------------------------
 
 
-def test_without_a_type(gateway, backend):
-    """R51, L9: a POST that says not what it is; only /logout may."""
+def test_missing_or_unsupported_content_type_is_415(gateway, backend):
+    """R51, L9: only a POST to /logout without a body needs no Content-Type."""
     for path in ("/query", "/login"):
         for body in (b"", None, json.dumps({"query": ME}).encode()):
             answer = gateway.send("POST", path, body)
@@ -329,7 +337,7 @@ def test_without_a_type(gateway, backend):
                               headers=[("Content-Type", kind)])
         assert answer.status == 415, kind
         assert answer.code == "UNSUPPORTED_TYPE"
-    # L42: a GET with an odd type could be made without a preflight.
+    # L42: browsers send a GET with such a type without a preflight.
     answer = gateway.get("/query?query=%7Bme%7Bemail%7D%7D",
                          headers=[("Content-Type", "text/plain")])
     assert answer.status == 415
@@ -347,9 +355,9 @@ TOO_DEEP = [b"[" * 5000, b'{"a":' * 300 + b"1" + b"}" * 300]
 
 
 @pytest.mark.parametrize("path", ["/login", "/query"])
-def test_bodies_that_are_no_request(gateway, backend, path):
-    """Section 4, L67: 400 with a code, before the backend hears of it; and
-    413 for what is nested too deep (design 2.8)."""
+def test_invalid_bodies_do_not_reach_the_backend(gateway, backend, path):
+    """Section 4, L67: 400 with a code; 413 for a document nested too deeply
+    (design 2.8)."""
     for body in BAD_BODIES:
         answer = gateway.post(path, body)
         assert answer.status == 400, (body[:40], answer)
@@ -369,32 +377,32 @@ def test_bodies_that_are_no_request(gateway, backend, path):
     assert backend.seen() == []
 
 
-ALLOWED = {"login": "GET, HEAD, POST, OPTIONS",
+ALLOWED_METHODS = {"login": "GET, HEAD, POST, OPTIONS",
            "query": "GET, HEAD, POST, OPTIONS",
            "logout": "GET, HEAD, POST, OPTIONS",
            "session": "GET, HEAD, DELETE, OPTIONS"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_methods(gateway, backend, program):
-    """R54: the listed ones, and for any other a 405 that lists them."""
-    allowed = ALLOWED[program].split(", ")
+def test_unsupported_methods_are_405(gateway, backend, program):
+    """R54: the answer lists the supported methods."""
+    allowed = ALLOWED_METHODS[program].split(", ")
     answer = gateway.send("OPTIONS", f"/{program}")
     assert answer.status == 204 and answer.body == b""
-    assert answer.get("allow") == ALLOWED[program]
+    assert answer.get("allow") == ALLOWED_METHODS[program]
     for method in {"PUT", "DELETE", "PATCH", "HEAD", "POST",
                    "PROPFIND"} - set(allowed):
         body = b"{}" if method in ("PUT", "PATCH", "POST") else None
         answer = gateway.send(method, f"/{program}", body,
                               [("Content-Type", "application/json")])
         assert answer.status == 405, (method, answer)
-        assert answer.get("allow") == ALLOWED[program]
+        assert answer.get("allow") == ALLOWED_METHODS[program]
         if method != "HEAD":
             assert answer.code == "METHOD_NOT_ALLOWED"
-    # TRACE would show the cookie to a script; lighttpd has none of it.
+    # TRACE would let a script read the cookie; lighttpd does not support it.
     for method in ("TRACE", "CONNECT", "BREW", "get", "G\tT"):
-        with http_client.Connection(gateway.port) as line:
-            answer = line.request(method, f"/{program}",
+        with http_client.Connection(gateway.port) as connection:
+            answer = connection.request(method, f"/{program}",
                                   [("Cookie", "canary=1")])
         assert answer is None or answer.status >= 400
         assert answer is None or b"canary" not in answer.head + answer.body
@@ -403,15 +411,15 @@ def test_methods(gateway, backend, program):
 
 @pytest.mark.parametrize("method", ["get", "", "G T", "POST\r\nX-Evil: 1",
                                     "GETT", "TRACE", "HEAD ", "\xff", None])
-def test_methods_that_are_none(fast, method):
+def test_invalid_methods_are_rejected(fastcgi, method):
     for program in PROGRAMS:
-        told = fast.direct(program, REQUEST_METHOD=method)
-        assert told.status in (400, 405), (program, told.stdout)
-        check_clean(b":\r\n" + told.stdout.partition(b"\r\n\r\n")[0])
+        answer = fastcgi.direct(program, REQUEST_METHOD=method)
+        assert answer.status in (400, 405), (program, answer.stdout)
+        check_clean(b":\r\n" + answer.stdout.partition(b"\r\n\r\n")[0])
 
 
-def test_path_info(gateway, backend, user):
-    """R53: there is nothing below a program; the backend's path is fixed."""
+def test_paths_below_a_program_are_404(gateway, backend, user):
+    """R53: PATH_INFO is rejected; the path of the backend is fixed."""
     cookie = gateway.cookie_for(user)
     backend.forget()
     for program in PROGRAMS:
@@ -421,7 +429,7 @@ def test_path_info(gateway, backend, user):
                                         cookie=cookie)):
                 assert answer.status == 404, (program, more, answer)
                 assert answer.code == "NOT_FOUND"
-    # Nor beside one, whoever says so.
+    # Paths that resemble a program's.
     for path in ("/queryx", "/query.php", "/querY", "/query/%2e%2e/x",
                  "/query%0a", "/query%0d%0aX-Evil:%201", "/query/%0d%0aX-Evil:x",
                  "/query%00", "/session%20", "/%0aquery"):
@@ -433,9 +441,9 @@ def test_path_info(gateway, backend, user):
     assert backend.seen()[-1]["path"] == "/graphql"
 
 
-def test_names_that_meet_in_cgi(gateway, user):
-    """L16, L17, L43: headers that differ only in "-" and "_" become one
-    variable; whoever is believed, a foreign page gets nowhere."""
+def test_header_names_with_underscores_do_not_bypass_csrf(gateway, user):
+    """L16, L17, L43: headers that differ only in "-" and "_" become the same CGI
+    variable. A cross-site request is rejected, whichever of them is used."""
     cookie = gateway.cookie_for(user)
     for pair in ([("Sec-Fetch-Site", "cross-site"),
                   ("Sec_Fetch_Site", "same-origin")],
@@ -447,7 +455,7 @@ def test_names_that_meet_in_cgi(gateway, user):
         assert answer.status in (400, 403), (pair, answer)
 
 
-# --- bodies of any length ----------------------------------------------------
+# --- long request bodies -----------------------------------------------------
 
 
 PADDED = """query ($p: ID!) {
@@ -455,7 +463,7 @@ PADDED = """query ($p: ID!) {
 
 
 def request_of(size, document=PADDED):
-    """A GraphQL request of exactly that many bytes; $p fills it up."""
+    """A GraphQL request of exactly that many bytes, padded in $p."""
     frame = json.dumps({"variables": {"p": ""}, "query": document})
     at = frame.index('"p": "') + 6
     body = (frame[:at] + "x" * (size - len(frame)) + frame[at:]).encode()
@@ -469,16 +477,18 @@ def chunked(body, size=100000):
                     for p in pieces) + b"0\r\nTrailer: x\r\n\r\n"
 
 
-def check_octets(backend, octets):
+def check_received(backend, data):
+    """The backend received exactly these bytes."""
     seen = backend.seen()[-1]
-    assert seen["length"] == len(octets)
-    assert seen["sha256"] == hashlib.sha256(octets).hexdigest()
+    assert seen["length"] == len(data)
+    assert seen["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def check_arrived(backend, body):
-    """A request of request_of(), written anew (design 2.8)."""
+def check_forwarded(backend, body):
+    """The backend received a request of request_of(), serialized by the gateway
+    (design 2.8)."""
     request = json.loads(body)
-    check_octets(backend, json.dumps(
+    check_received(backend, json.dumps(
         {"query": request["query"], "variables": request["variables"]},
         separators=(",", ":"), ensure_ascii=False).encode())
     header = backend.seen()[-1]["header"]
@@ -492,46 +502,46 @@ def cookie_fixture(gateway, user):
 
 
 @pytest.mark.parametrize("size", [40000, MIB - 1, MIB, MIB + 1, 4 * MIB])
-def test_body_passes_on(gateway, backend, user, cookie, size):
-    """Design 2.8: up to POSTERN_MAX_JSON, with a length and in chunks."""
+def test_body_up_to_max_json_is_forwarded(gateway, backend, user, cookie, size):
+    """Design 2.8: up to POSTERN_MAX_JSON, with Content-Length and chunked."""
     body = request_of(size)
     wanted = {"data": {"me": {"ownerId": user.owner, "email": user.email},
                        "store": None}}
     answer = gateway.post("/query", body, cookie=cookie)
     assert answer.status == 200 and answer.json == wanted
-    check_arrived(backend, body)
+    check_forwarded(backend, body)
     answer = gateway.post("/query", chunked(body), cookie=cookie,
                           headers=[("Transfer-Encoding", "chunked")])
     assert answer.status == 200 and answer.json == wanted
-    check_arrived(backend, body)
+    check_forwarded(backend, body)
 
 
-def test_json_too_large(gateway, backend, cookie):
-    """Design 2.8: beyond POSTERN_MAX_JSON a 413 that says so."""
+def test_body_over_max_json_is_413(gateway, backend, cookie):
+    """Design 2.8: the message names POSTERN_MAX_JSON."""
     backend.forget()
     body = request_of(4 * MIB + 1)
-    for octets, headers in ((body, []), (chunked(body), [
+    for data, headers in ((body, []), (chunked(body), [
             ("Transfer-Encoding", "chunked")])):
         for who in ({}, {"cookie": cookie}):
-            answer = gateway.post("/query", octets, headers=headers, **who)
+            answer = gateway.post("/query", data, headers=headers, **who)
             assert answer.status == 413 and answer.code == "TOO_LARGE"
             assert "POSTERN_MAX_JSON" in answer.json["errors"][0]["message"]
     assert backend.seen() == []
 
 
-def test_long_body_of_a_guest(gateway, backend):
-    """Design 2.8: as long a one, whoever sends it."""
+def test_long_body_without_a_session_is_forwarded(gateway, backend):
+    """Design 2.8: the limit is the same without a session."""
     body = request_of(3 * MIB, "mutation ($p: String) {"
                                " save(text: $p, by: \"\u00e9\") { id } }")
     backend.next(body='{"data":{"save":null}}')
     answer = gateway.post("/query", body)
     assert answer.status == 200, answer
     assert answer.body == b'{"data":{"save":null}}'
-    check_arrived(backend, body)
+    check_forwarded(backend, body)
 
 
-def test_answer_to_a_long_body_streams(gateway, backend):
-    """Design 2.8: an answer is never held because of its request."""
+def test_answer_to_a_long_body_is_streamed(gateway, backend):
+    """Design 2.8: the length of the request does not limit the answer."""
     body = request_of(MIB + 1)
     text = '{"data":"%s"}' % ("x" * 3 * MIB)
     backend.next(body=text)
@@ -542,8 +552,8 @@ def test_answer_to_a_long_body_streams(gateway, backend):
 GZIP = [("Content-Encoding", "gzip")]
 
 
-def test_gzip_is_unpacked(gateway, backend, cookie):
-    """Design 2.8: read like any other, and passed on as what was read."""
+def test_gzip_body_is_forwarded_decompressed(gateway, backend, cookie):
+    """Design 2.8: parsed like an uncompressed body."""
     for size in (300, MIB):
         body = request_of(size)
         for name in ("gzip", "GZip", "x-gzip"):
@@ -552,43 +562,43 @@ def test_gzip_is_unpacked(gateway, backend, cookie):
                 answer = gateway.post("/query", gzip.compress(body), headers=[
                     ("Content-Encoding", name)], **who)
                 assert answer.status == 200, (size, name, answer)
-                check_arrived(backend, body)
+                check_forwarded(backend, body)
 
 
 SMALL = b'{"query":"{ a }"}'
-UNREADABLE = {
-    "cut": (gzip.compress(SMALL)[:-1], 400),
-    "no gzip": (SMALL, 400),
-    "nothing": (b"", 400),
-    "with an octet behind it": (gzip.compress(SMALL) + b"\0", 400),
+INVALID_GZIP = {
+    "truncated": (gzip.compress(SMALL)[:-1], 400),
+    "not compressed": (SMALL, 400),
+    "empty": (b"", 400),
+    "with a trailing byte": (gzip.compress(SMALL) + b"\0", 400),
     "two members": (gzip.compress(SMALL[:5]) + gzip.compress(SMALL[5:]), 400),
-    "no JSON": (gzip.compress(b"query={a}"), 400),
-    "zlib's": (zlib.compress(SMALL), 400),
+    "not JSON": (gzip.compress(b"query={a}"), 400),
+    "zlib format": (zlib.compress(SMALL), 400),
     "bomb": (gzip.compress(bytes(64 * MIB)), 413),
-    "no shorter for it": (gzip.compress(b'{"query":"{ a }","x":"%s"}'
-                                        % os.urandom(2 * MIB + 1).hex()
-                                        .encode()), 413),
-    "long as it is": (gzip.compress(os.urandom(4 * MIB + 1)), 413),
+    "too long and hardly compressible": (
+        gzip.compress(b'{"query":"{ a }","x":"%s"}'
+                      % os.urandom(2 * MIB + 1).hex().encode()), 413),
+    "compressed data too long": (gzip.compress(os.urandom(4 * MIB + 1)), 413),
 }
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_gzip_that_cannot_be_read(gateway, backend, cookie, name):
-    """L36: no more is unpacked than would have been read as it is."""
-    body, status = UNREADABLE[name]
+@pytest.mark.parametrize("name", INVALID_GZIP)
+def test_invalid_gzip_is_rejected(gateway, backend, cookie, name):
+    """L36: POSTERN_MAX_JSON limits the decompressed size too."""
+    body, status = INVALID_GZIP[name]
     for who in ({}, {"cookie": cookie}):
         answer = gateway.post("/query", body, headers=GZIP, **who)
         assert answer.status == status, answer
     assert backend.seen() == []
 
 
-def test_gzip_of_one_octet_too_many(gateway, backend, cookie):
+def test_gzip_at_and_over_max_json(gateway, backend, cookie):
     body = request_of(4 * MIB)
     backend.next(body="{}")
     answer = gateway.post("/query", gzip.compress(body), headers=GZIP,
                           cookie=cookie)
     assert answer.status == 200, answer
-    check_arrived(backend, body)
+    check_forwarded(backend, body)
     backend.forget()
     answer = gateway.post("/query", gzip.compress(request_of(4 * MIB + 1)),
                           headers=GZIP, cookie=cookie)
@@ -599,12 +609,13 @@ def test_gzip_of_one_octet_too_many(gateway, backend, cookie):
 @pytest.mark.parametrize("headers", [
     ["deflate"], ["br"], ["zstd"], ["gzip, gzip"], ["identity, gzip"],
     ["gzip", "gzip"], ["compress"], ["gzip;q=1"]])
-def test_other_encodings(gateway, backend, cookie, headers):
-    """Nobody reads them for us; and two readers may read deflate apart."""
-    for octets in (SMALL, zlib.compress(SMALL), gzip.compress(SMALL),
+def test_other_content_encodings_are_415(gateway, backend, cookie, headers):
+    """We decode gzip only. Decoders disagree about deflate, so it is rejected
+    too."""
+    for data in (SMALL, zlib.compress(SMALL), gzip.compress(SMALL),
                    gzip.compress(gzip.compress(SMALL))):
         for who in ({}, {"cookie": cookie}):
-            answer = gateway.post("/query", octets, headers=[
+            answer = gateway.post("/query", data, headers=[
                 ("Content-Encoding", value) for value in headers], **who)
             assert answer.status == 415, answer
     answer = gateway.post("/login", {"query": LOGIN}, headers=[
@@ -613,9 +624,9 @@ def test_other_encodings(gateway, backend, cookie, headers):
     assert backend.seen() == []
 
 
-def test_parts_in_gzip(gateway, backend, cookie):
-    """Who reads parts may know of no encodings: a name in gzip's own head,
-    which is no part of what we decode, would be a part to him."""
+def test_gzip_multipart_is_415(gateway, backend, cookie):
+    """A backend may parse multipart without decoding it. It would find a part in
+    the name field of the gzip header, which is not in the decoded body."""
     part = (b'\r\n--x\r\nContent-Disposition: form-data; name="operations"'
             b'\r\n\r\n%b\r\n--x--\r\n')
     inner = gzip.compress(part[2:] % SMALL, mtime=0)
@@ -631,59 +642,59 @@ def test_parts_in_gzip(gateway, backend, cookie):
     assert backend.seen() == []
 
 
-def test_body_without_a_length(fast, backend, user):
-    """A server that streams chunks says no length: so do we."""
-    cookie = fast.cookie_for(user)
+def test_body_without_content_length_is_forwarded(fastcgi, backend, user):
+    """A web server that streams a chunked body sets no CONTENT_LENGTH."""
+    cookie = fastcgi.cookie_for(user)
     for size in (300, MIB, 3 * MIB):
         body = request_of(size)
-        told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+        answer = fastcgi.direct("query", "POST", body=body, CONTENT_LENGTH=None,
                            CONTENT_TYPE="application/json",
                            HTTP_COOKIE=f"{COOKIE}={cookie}")
-        assert told.status == 200
-        assert json.loads(told.body)["data"]["me"]["email"] == user.email
-        check_arrived(backend, body)
+        assert answer.status == 200
+        assert json.loads(answer.body)["data"]["me"]["email"] == user.email
+        check_forwarded(backend, body)
     body = request_of(300)
     backend.next(body='{"data":{}}')
-    told = fast.direct("query", "POST", body=gzip.compress(body),
+    answer = fastcgi.direct("query", "POST", body=gzip.compress(body),
                        CONTENT_LENGTH=None,
                        CONTENT_TYPE="application/json",
                        HTTP_CONTENT_ENCODING="gzip")
-    assert told.status == 200
-    check_arrived(backend, body)
+    assert answer.status == 200
+    check_forwarded(backend, body)
 
 
 @BOTH
-def test_body_too_large(start_own, backend, user, kind):
-    """413, before the backend hears of it; the limit itself still passes."""
+def test_body_over_max_body_is_413(start_own, backend, user, kind):
+    """It does not reach the backend. A body of exactly the limit does."""
     gateway = start_own(kind, POSTERN_MAX_BODY="2M")
     cookie = gateway.cookie_for(user)
     body = request_of(2 * MIB)
     assert gateway.post("/query", body, cookie=cookie).status == 200
-    check_arrived(backend, body)
+    check_forwarded(backend, body)
     backend.forget()
     body = request_of(2 * MIB + 1)
-    for headers, octets in (([], body),
-                            ([("Transfer-Encoding", "chunked")],
-                             chunked(body))):
-        answer = gateway.post("/query", octets, cookie=cookie,
+    for headers, data in (([], body),
+                          ([("Transfer-Encoding", "chunked")],
+                           chunked(body))):
+        answer = gateway.post("/query", data, cookie=cookie,
                               headers=headers)
         assert answer.status == 413 and answer.code == "TOO_LARGE"
     for path in ("/login", "/logout"):
-        for kind_of in ("application/json",
+        for content_type in ("application/json",
                         "application/x-www-form-urlencoded"):
             answer = gateway.post(path, b'{"a":"' + b"x" * 65536 + b'"}',
-                                  headers=[("Content-Type", kind_of)])
-            assert answer.status == 413, (path, kind_of, answer)
+                                  headers=[("Content-Type", content_type)])
+            assert answer.status == 413, (path, content_type, answer)
     if kind == "fastcgi":
-        told = gateway.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+        answer = gateway.direct("query", "POST", body=body, CONTENT_LENGTH=None,
                               CONTENT_TYPE="application/json",
                               HTTP_COOKIE=f"{COOKIE}={cookie}")
-        assert told.status == 413
+        assert answer.status == 413
     assert backend.seen() == []
 
 
-def peak(pid, reset=False):
-    """The most memory a process has used, in octets."""
+def peak_memory(pid, reset=False):
+    """The peak resident memory of a process, in bytes."""
     if reset:
         with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
             file.write("5")
@@ -691,10 +702,10 @@ def peak(pid, reset=False):
         return int(re.search(r"^VmHWM:\s*(\d+) kB", file.read(), re.M)[1]) * 1024
 
 
-def check_peak(pid, before):
-    # A sanitizer keeps what was freed, to see who still uses it.
+def check_peak_memory(pid, before):
+    # A sanitizer keeps freed memory, to detect use after free.
     if not is_sanitized():
-        assert peak(pid) - before < 4 * MIB
+        assert peak_memory(pid) - before < 4 * MIB
 
 
 UPLOAD = b'{"query":"mutation($f:Upload!){save(f:$f){id}}",' \
@@ -702,45 +713,45 @@ UPLOAD = b'{"query":"mutation($f:Upload!){save(f:$f){id}}",' \
 
 
 def upload_of(file):
-    """A request with a file, and from what the backend has seen of it, what
-    it is to be."""
-    def made(boundary):
+    """A multipart body with a file, and a function that gives the body that the
+    backend should have received, from the recorded request."""
+    def multipart(boundary):
         line = b"--" + boundary + b"\r\nContent-Disposition: form-data; name="
         return (line + b'"operations"\r\n\r\n' + UPLOAD + b"\r\n"
                 + line + b'"map"\r\n\r\n{"0":["variables.f"]}\r\n'
                 + line + b'"0"; filename="a"\r\nContent-Type:'
                 b" application/octet-stream\r\n\r\n" + file
                 + b"\r\n--" + boundary + b"--\r\n")
-    return made(b"----Edge7MA4YWxk"), lambda seen: made(
+    return multipart(b"----Edge7MA4YWxk"), lambda seen: multipart(
         seen["header"]["content-type"].partition("boundary=")[2].encode())
 
 
-def test_memory_of_large_bodies(start_own, backend, user):
-    """Design 2.8: bounded, however long the body is; both ways."""
+def test_large_bodies_use_bounded_memory(start_own, backend, user):
+    """Design 2.8: the length of request and answer does not matter."""
     gateway = start_own(POSTERN_MAX_BODY="64M")
     cookie = gateway.cookie_for(user)
     gateway.query()
     pid = gateway.pid_of("query")
-    before = peak(pid, reset=True)
-    body, written = upload_of(os.urandom(MIB) * 20)
+    before = peak_memory(pid, reset=True)
+    body, expected = upload_of(os.urandom(MIB) * 20)
     backend.next(body='{"data":{}}')
     answer = gateway.post("/query", body, cookie=cookie, headers=[
         ("Content-Type", "multipart/form-data; boundary=----Edge7MA4YWxk"),
         ("Apollo-Require-Preflight", "1")])
     assert answer.status == 200 and answer.body == b'{"data":{}}'
-    check_octets(backend, written(backend.seen()[-1]))
-    check_peak(pid, before)
-    del body, written
+    check_received(backend, expected(backend.seen()[-1]))
+    check_peak_memory(pid, before)
+    del body, expected
     big = "".join("%08x\n" % n for n in range(20 * MIB // 9))
     for framed in (dict(body=big), dict(chunks=[big[:MIB], big[MIB:]])):
         backend.next(headers=[["Content-Type", "text/plain"]], **framed)
         answer = gateway.query("{ a }", keep=False)
         assert answer.status == 200 and answer.whole
         assert answer.body == big.encode()
-    check_peak(pid, before)
+    check_peak_memory(pid, before)
 
 
-def test_large_answer_by_cgi(start_own, backend):
+def test_large_answer_by_cgi_is_complete(start_own, backend):
     gateway = start_own("cgi")
     big = "".join("%08x\n" % n for n in range(20 * MIB // 9))
     backend.next(body=big)
@@ -748,95 +759,93 @@ def test_large_answer_by_cgi(start_own, backend):
     assert answer.whole and answer.body == big.encode()
 
 
-# --- answers in parts, and cut short -----------------------------------------
+# --- streamed and truncated answers ------------------------------------------
 
 
-def test_answer_arrives_as_it_is_written(gateway, backend):
-    """Design 2.8: a part reaches the client before the next one is made."""
+def test_answer_is_streamed(gateway, backend):
+    """Design 2.8: the client gets a chunk before the backend sends the next."""
     backend.next(headers=[["Content-Type", "text/event-stream"]],
                  chunks=["data: 1\n\n", 1.2, "data: 2\n\n"])
     body = b'{"query":"{ a }"}'
     begin = time.monotonic()
-    with http_client.Connection(gateway.port) as line:
-        line.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+    with http_client.Connection(gateway.port) as connection:
+        connection.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
                   b"Content-Type: application/json\r\n"
                   b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        while b"data: 1" not in line.pending:
-            assert line._more()
+        while b"data: 1" not in connection.pending:
+            assert connection._more()
         assert time.monotonic() - begin < 0.9
-        answer = line.read()
+        answer = connection.read()
     assert answer.whole and answer.body == b"data: 1\n\ndata: 2\n\n"
 
 
-CUT = {
-    "in its length": dict(headers=[["Content-Length", "5000"]],
+TRUNCATED = {
+    "before its length": dict(headers=[["Content-Length", "5000"]],
                           body='{"data":{"a":1}}', close=True),
-    "in its chunks": dict(chunks=['{"data":', '{"a":1}}'], cut=True),
-    "after much": dict(headers=[["Content-Length", str(3 * MIB)]],
+    "between chunks": dict(chunks=['{"data":', '{"a":1}}'], cut=True),
+    "after 2 MiB": dict(headers=[["Content-Length", str(3 * MIB)]],
                        body="x" * (2 * MIB), close=True),
 }
 
 
-@pytest.mark.parametrize("name", CUT)
-def test_cut_answer_is_not_passed_as_whole(fast, backend, name):
-    """What looks whole by accident must not be taken for it. lighttpd does so
-    when it hears of an answer and of its end at the same time, which is a
-    matter of luck: hence so often."""
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_truncated_answer_does_not_look_complete(fastcgi, backend, name):
+    """lighttpd completes a truncated answer if it reads the data and the end of
+    the connection together. That depends on timing, hence 15 rounds."""
     for _ in range(15):
-        backend.next(**CUT[name])
-        with http_client.Connection(fast.port) as line:
-            answer = line.request("POST", "/query", [
+        backend.next(**TRUNCATED[name])
+        with http_client.Connection(fastcgi.port) as connection:
+            answer = connection.request("POST", "/query", [
                 ("Content-Type", "application/json")], b'{"query":"{ a }"}')
         assert answer is None or answer.status >= 500 or not answer.whole
 
 
-@pytest.mark.parametrize("name", CUT)
-def test_cut_answer_by_cgi(start, backend, name):
-    """CGI has no way to say so but a length that is not reached."""
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_truncated_answer_by_cgi(start, backend, name):
+    """CGI can signal truncation only by a Content-Length that is not reached."""
     gateway = start("cgi")
-    backend.next(**CUT[name])
-    with http_client.Connection(gateway.port) as line:
-        answer = line.request("POST", "/query", [
+    backend.next(**TRUNCATED[name])
+    with http_client.Connection(gateway.port) as connection:
+        answer = connection.request("POST", "/query", [
             ("Content-Type", "application/json")], b'{"query":"{ a }"}')
-    if name == "in its chunks":
+    if name == "between chunks":
         assert answer.body in (b"", b'{"data":', b'{"data":{"a":1}}')
     else:
         assert answer is None or answer.status >= 500 or not answer.whole
 
 
-def test_pause_in_an_answer(start_own, backend):
-    """POSTERN_BETWEEN_BYTES_TIMEOUT ends it, and nothing pretends it was
-    whole."""
+def test_between_bytes_timeout_ends_an_answer(start_own, backend):
+    """The client can see that the answer is truncated."""
     gateway = start_own(POSTERN_BETWEEN_BYTES_TIMEOUT="1s")
     backend.next(chunks=['{"data":', 1.8, "{}}"])
     begin = time.monotonic()
-    with http_client.Connection(gateway.port) as line:
-        answer = line.request("POST", "/query", [
+    with http_client.Connection(gateway.port) as connection:
+        answer = connection.request("POST", "/query", [
             ("Content-Type", "application/json")], b'{"query":"{ a }"}')
     assert time.monotonic() - begin < 1.7
     assert answer is None or answer.status == 504 or not answer.whole
     assert wait_until(lambda: "PST_UPSTREAM_TIMEOUT" in gateway.log, 5)
 
 
-def test_client_that_goes(fast, backend):
-    """Design 2.8: and the request to the backend goes with it."""
+def test_client_disconnect_cancels_the_backend_request(fastcgi, backend):
+    """Design 2.8."""
     backend.next(chunks=["data: 1\n\n"] + [0.1, "data: 2\n\n"] * 60)
     body = b'{"query":"{ a }"}'
-    with http_client.Connection(fast.port) as line:
-        line.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+    with http_client.Connection(fastcgi.port) as connection:
+        connection.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
                   b"Content-Type: application/json\r\n"
                   b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        while b"data: 1" not in line.pending:
-            assert line._more()
+        while b"data: 1" not in connection.pending:
+            assert connection._more()
     assert wait_until(lambda: backend.seen()[-1]["gone"], 4)
-    assert wait_until(lambda: "PST_CLIENT_GONE" in fast.log, 4)
-    assert fast.query().status == 200
+    assert wait_until(lambda: "PST_CLIENT_GONE" in fastcgi.log, 4)
+    assert fastcgi.query().status == 200
 
 
-# --- logins in disguise ------------------------------------------------------
+# --- obfuscated logins -------------------------------------------------------
 
 ARGUMENTS = 'email: "%s", password: "%s"'
-DISGUISES = {
+OBFUSCATED = {
     "plain": "mutation{login(%s){secret ttl email ownerId}}",
     "renamed": "mutation{a:login(%s){secret}}",
     "secret renamed": "mutation{login(%s){s:secret}}",
@@ -847,35 +856,35 @@ DISGUISES = {
     "its selection in a fragment":
         "mutation{login(%s){...L}} fragment L on Login{t:secret}",
     "twice": "mutation{login(%s){secret} b:login(%s){secret}}",
-    "behind a comment": "mutation{a#\n:#x\r\n,,login(%s){secret}}",
-    "behind a CR": "mutation{a#\n:#x\r,,login(%s){secret}}",
-    "behind U+2028": "mutation{a:__typename#\u2028login(%s){secret}\n}",
-    "behind a mark": "\ufeffmutation{a:login(%s){s:secret}}",
-    "behind a string": 'query Q($x:String="}"){me{email}}'
+    "after a comment": "mutation{a#\n:#x\r\n,,login(%s){secret}}",
+    "after a CR": "mutation{a#\n:#x\r,,login(%s){secret}}",
+    "after U+2028": "mutation{a:__typename#\u2028login(%s){secret}\n}",
+    "after a BOM": "\ufeffmutation{a:login(%s){s:secret}}",
+    "after a string": 'query Q($x:String="}"){me{email}}'
                        "mutation M{a:login(%s){s:secret}}",
     "with a directive":
         "mutation{a:login(%s)@include(if:true){s:secret@skip(if:false)}}",
-    "beside a query": "mutation M{a:login(%s){s:secret}} query Q{me{email}}",
+    "next to a query": "mutation M{a:login(%s){s:secret}} query Q{me{email}}",
 }
 
 
-# The answer's shape is the client's; design 2.5 refuses the others.
+# These are accepted; the answer has the shape of the client's document. Design
+# 2.5 rejects the others.
 SHAPES = {
     "renamed": {"a": {"secret": None}}, "secret renamed": {"login": {"s": None}},
     "both renamed": {"a": {"s": None}}, "in a fragment": {"a": {"secret": None}},
     "in an inline fragment": {"x": {"y": None}},
     "its selection in a fragment": {"login": {"t": None}},
-    "behind a comment": {"a": {"secret": None}},
-    "behind a mark": {"a": {"s": None}},
+    "after a comment": {"a": {"secret": None}},
+    "after a BOM": {"a": {"s": None}},
 }
-# No reader may see another document than we do (L67), nor choose another
-# operation of it.
-UNREADABLE_DISGUISES = ("behind a CR", "behind U+2028")
-READ = ("json", "escaped", "its name escaped", "batch")
+# Parsers disagree about the line ends in these documents (L67).
+UNPARSABLE = ("after a CR", "after U+2028")
+ACCEPTED_FORMS = ("json", "escaped", "member name escaped", "batch")
 
 
-def in_octets(document, how):
-    """Ways to write the request down."""
+def encoded_request(document, how):
+    """The bytes of the request, in one of several encodings."""
     plain = {"query": document, "operationName":
              "M" if "mutation M" in document else None}
     escaped = "".join("\\u%04x" % ord(c) for c in document)
@@ -883,7 +892,7 @@ def in_octets(document, how):
         "json": json.dumps(plain),
         "escaped": '{"query":"%s","operationName":%s}' % (
             escaped, json.dumps(plain["operationName"])),
-        "its name escaped": '{"\\u0071uery":"%s","operationName":%s}' % (
+        "member name escaped": '{"\\u0071uery":"%s","operationName":%s}' % (
             escaped, json.dumps(plain["operationName"])),
         "batch": json.dumps([plain]),
         "second of a batch": json.dumps([{"query": ME}, plain]),
@@ -891,47 +900,47 @@ def in_octets(document, how):
     }[how].encode()
 
 
-def check_disguised(gateway, answer, name, email):
-    """A login, and nothing but the client's shape of our own; or refused."""
-    said = (name, answer)
+def check_obfuscated(gateway, answer, name, email):
+    """It is a login whose answer has the client's shape; or it is rejected."""
+    details = (name, answer)
     value = answer.json[0] if answer.text.startswith("[") else answer.json
-    if name in UNREADABLE_DISGUISES:
-        assert answer.status == 200 and "data" not in value, said
+    if name in UNPARSABLE:
+        assert answer.status == 200 and "data" not in value, details
         assert value["errors"][0]["extensions"]["code"] == \
-            "GRAPHQL_PARSE_FAILED", said
-        assert answer.all("set-cookie") == [], said
+            "GRAPHQL_PARSE_FAILED", details
+        assert answer.all("set-cookie") == [], details
         return
     if name != "plain" and name not in SHAPES:
-        assert value["errors"][0]["extensions"]["code"] == "LOGIN_SHAPE", said
-        assert answer.status == (200 if answer.json == [value] else 400), said
-        assert answer.all("set-cookie") == [], said
+        assert value["errors"][0]["extensions"]["code"] == "LOGIN_SHAPE", details
+        assert answer.status == (200 if answer.json == [value] else 400), details
+        assert answer.all("set-cookie") == [], details
         return
-    assert answer.status == 200, said
+    assert answer.status == 200, details
     login = value["data"]
     if name == "plain":
-        assert login["login"]["secret"] is None, said
-        assert login["login"]["email"] == email, said
+        assert login["login"]["secret"] is None, details
+        assert login["login"]["email"] == email, details
     else:
-        assert login == SHAPES[name], said
+        assert login == SHAPES[name], details
     assert gateway.session(cookie=cookie_of(answer)[1])["name"] == email
 
 
-@pytest.mark.parametrize("how", ["json", "escaped", "its name escaped",
+@pytest.mark.parametrize("how", ["json", "escaped", "member name escaped",
                                  "batch", "second of a batch",
                                  "second of two"])
-def test_disguised_login(fast, backend, user, how):
-    """R33, L55, L57: the secret stays where it is, and a login is a login
-    however it is written; no document but our own reaches the backend."""
-    for name, document in DISGUISES.items():
+def test_obfuscated_login_is_recognized(fastcgi, backend, user, how):
+    """R33, L55, L57: the gateway recognizes a login in every notation. The
+    client never gets the secret; the backend gets only our login document."""
+    for name, document in OBFUSCATED.items():
         arguments = ARGUMENTS % (user.email, user.password)
         document = document.replace("%s", arguments)
         backend.forget()
-        if how == "second of a batch":  # this backend knows none
+        if how == "second of a batch":  # this backend has no batches
             backend.next(body='[{"data":{"me":null}}]')
-        answer = fast.post("/query", in_octets(document, how))
+        answer = fastcgi.post("/query", encoded_request(document, how))
         assert not backend.tokens_in(answer.head + answer.body), (name, answer)
-        if how in READ:
-            check_disguised(fast, answer, name, user.email)
+        if how in ACCEPTED_FORMS:
+            check_obfuscated(fastcgi, answer, name, user.email)
         elif how == "second of two":
             assert answer.status == 400, (name, answer)
             assert answer.code == "BAD_REQUEST", (name, answer)
@@ -940,70 +949,70 @@ def test_disguised_login(fast, backend, user, how):
             assert answer.json[0] == {"data": {"me": None}}, (name, answer)
             refused = answer.json[1]["errors"][0]["extensions"]["code"]
             assert refused == ("GRAPHQL_PARSE_FAILED"
-                               if name in UNREADABLE_DISGUISES
+                               if name in UNPARSABLE
                                else "LOGIN_SHAPE"), (name, answer)
             assert len(backend.seen()) == 1, name
         for seen in backend.seen():
             assert "OwnerLogin" in seen["body"] or "login" not in seen["body"]
 
 
-@pytest.mark.parametrize("name", DISGUISES)
-def test_disguised_login_in_gzip(fast, backend, name):
-    """Encoded or not, it is the same request to us."""
-    document = DISGUISES[name].replace("%s", ARGUMENTS % ("a@b.example", "x"))
-    body = gzip.compress(in_octets(document, "json"))
+@pytest.mark.parametrize("name", OBFUSCATED)
+def test_obfuscated_login_in_gzip_is_recognized(fastcgi, backend, name):
+    document = OBFUSCATED[name].replace("%s", ARGUMENTS % ("a@b.example", "x"))
+    body = gzip.compress(encoded_request(document, "json"))
     backend.next(body=granted(__typename="Login"))
-    answer = fast.post("/query", body, headers=GZIP)
-    check_disguised(fast, answer, name, "a@b.example")
+    answer = fastcgi.post("/query", body, headers=GZIP)
+    check_obfuscated(fastcgi, answer, name, "a@b.example")
     if name not in SHAPES and name != "plain":
         assert backend.seen() == []
         return
-    assert fast.open_token(cookie_of(answer)[1])["upstream"] == SECRET
+    assert fastcgi.open_token(cookie_of(answer)[1])["upstream"] == SECRET
     seen = backend.seen()[-1]
     assert "OwnerLogin" in seen["body"]
     assert "content-encoding" not in seen["names"]
 
 
 def long_logins(user, size):
-    """{how: a request of that size that is one, and with several in it}."""
+    """{how: a request of about that size with two or with obfuscated logins}."""
     arguments = ARGUMENTS % (user.email, user.password)
     renamed = ("mutation{a:login(%s){s:secret} b:login(%s){secret}}"
                % (arguments, arguments))
-    at_its_end = request_of(size, renamed)
+    at_end = request_of(size, renamed)
     fill = b'"x":"%s",' % (b"x" * size)
     bodies = {
-        "at its end": at_its_end,
-        "at its start": json.dumps({"query": renamed, "variables": {
+        "at the end": at_end,
+        "at the start": json.dumps({"query": renamed, "variables": {
             "p": "x" * size}}).encode(),
-        "escaped": at_its_end.replace(b"login", b"\\u006cogin"),
-        "its last letter escaped": at_its_end.replace(b"login", b"logi\\u006E"),
-        "behind an escape": at_its_end.replace(b":login", b":\\nlogin"),
-        "a batch": b"[" + at_its_end + b"]",
-        "a batch behind white space": b" " * 2 * MIB + b"["
+        "escaped": at_end.replace(b"login", b"\\u006cogin"),
+        "last letter escaped": at_end.replace(b"login", b"logi\\u006E"),
+        "after an escape": at_end.replace(b":login", b":\\nlogin"),
+        "a batch": b"[" + at_end + b"]",
+        "a batch after white space": b" " * 2 * MIB + b"["
                                       + request_of(size // 4, renamed) + b"]",
-        "second of a name": b"{" + fill + b'"query":"{a}",' + at_its_end[1:],
-        "in UTF-16": at_its_end.decode().encode("utf-16-le"),
+        "duplicate member": b"{" + fill + b'"query":"{a}",' + at_end[1:],
+        "in UTF-16": at_end.decode().encode("utf-16-le"),
     }
     bodies.update({name: request_of(size, document.replace("%s", arguments))
-                   for name, document in DISGUISES.items()
+                   for name, document in OBFUSCATED.items()
                    if name not in (*SHAPES, "plain")})
     return bodies
 
 
 def status_of(name):
-    """Errors of the document's are 200; of two operations none is named."""
-    return 200 if name in (*UNREADABLE_DISGUISES, "behind a string",
-                           "beside a query") else 400
+    """The status of a rejected request. 200: the document is invalid, or has two
+    operations and the request names none."""
+    return 200 if name in (*UNPARSABLE, "after a string",
+                           "next to a query") else 400
 
 
-def test_login_in_a_long_body(gateway, backend, user):
-    """L55: it is read to its end, so nothing hides in it, whoever sends it;
-    and the backend never hears of it."""
+def test_login_in_a_long_body_is_recognized(gateway, backend, user):
+    """L55: the body is parsed to its end, with and without a session; rejected
+    logins do not reach the backend."""
     cookie = gateway.cookie_for(user)
     backend.forget()
     for name, body in long_logins(user, 2 * MIB).items():
         if len(body) > 4 * MIB:
-            continue  # of those below
+            continue  # tested below
         for who in ({}, {"cookie": cookie}):
             answer = gateway.post("/query", body, **who)
             assert answer.status == status_of(name), (name, answer)
@@ -1017,49 +1026,49 @@ def test_login_in_a_long_body(gateway, backend, user):
         assert answer.status == 413, (name, answer)
         assert answer.code == "TOO_LARGE"
     assert backend.seen() == []
-    # One that is good stays one, however long; only our own is sent.
-    body = request_of(2 * MIB, DISGUISES["plain"].replace(
+    # A valid login in a long body works; the backend gets our short document.
+    body = request_of(2 * MIB, OBFUSCATED["plain"].replace(
         "%s", ARGUMENTS % (user.email, user.password)))
     answer = gateway.post("/query", body)
-    check_disguised(gateway, answer, "plain", user.email)
+    check_obfuscated(gateway, answer, "plain", user.email)
     assert backend.seen()[-1]["length"] < 1000
-    # There is no trace of it in the next one.
+    # The next request is not affected.
     answer = gateway.post("/query", request_of(2 * MIB), cookie=cookie)
     assert answer.json["data"]["me"]["email"] == user.email
 
 
-def test_login_in_a_long_body_without_a_length(fast, backend, user):
-    """Nor does it get a last chunk."""
+def test_login_in_a_long_body_without_content_length(fastcgi, backend, user):
+    """The backend gets no request, not even a partial one."""
     backend.forget()
     for name, body in long_logins(user, 3 * MIB).items():
-        told = fast.direct("query", "POST", body=body, CONTENT_LENGTH=None,
+        answer = fastcgi.direct("query", "POST", body=body, CONTENT_LENGTH=None,
                            CONTENT_TYPE="application/json")
         status = status_of(name) if len(body) <= 4 * MIB else 413
-        assert told.status == status, (name, told.stdout)
+        assert answer.status == status, (name, answer.stdout)
     assert backend.seen() == []
 
 
-def test_login_across_pieces(fast, backend):
-    """Of what is read at once, and of what may be read at all."""
+def test_login_across_buffer_boundaries(fastcgi, backend):
+    """The word `login` crosses a read buffer or the size limit."""
     head, tail = b'{"variables":{"p":"', b'"},"query":"mutation{a:login{b}}"}'
     backend.forget()
-    for border in (65536, MIB, 2 * MIB, 4 * MIB):
+    for boundary in (65536, MIB, 2 * MIB, 4 * MIB):
         for before in range(7):
-            body = head + b"x" * (border - before - len(head)
+            body = head + b"x" * (boundary - before - len(head)
                                   - tail.index(b"login")) + tail
-            assert body[border - before:].startswith(b"login")
+            assert body[boundary - before:].startswith(b"login")
             for length in (str(len(body)), None):
-                told = fast.direct("query", "POST", body=body,
+                answer = fastcgi.direct("query", "POST", body=body,
                                    CONTENT_LENGTH=length,
                                    CONTENT_TYPE="application/json")
-                assert told.status == (400 if len(body) <= 4 * MIB else 413)
+                assert answer.status == (400 if len(body) <= 4 * MIB else 413)
     assert backend.seen() == []
 
 
 @pytest.mark.parametrize("program", [*PROGRAMS, "authorize"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_plain_cgi_without_a_variable(fast, user, program, method):
-    """L9: every variable may be absent, and what is absent opens nothing."""
+def test_missing_cgi_variables_grant_nothing(fastcgi, user, program, method):
+    """L9: any variable may be missing; a missing one never grants access."""
     body = json.dumps({"query": ME} if program == "query" else {
         "email": user.email, "password": "not that one"}).encode()
     given = fcgi.params(method, "", body, CONTENT_TYPE="application/json",
@@ -1070,24 +1079,25 @@ def test_plain_cgi_without_a_variable(fast, user, program, method):
                   if missing not in (name, "all")}
         done = subprocess.run(
             [os.path.join(BUILD, "cgi-bin", program)], input=body, timeout=30,
-            env={**fast.environment, **values}, capture_output=True,
+            env={**fastcgi.environment, **values}, capture_output=True,
             check=False)
-        said = (missing, done)
-        assert done.returncode == 0 and b"Sanitizer" not in done.stderr, said
+        details = (missing, done)
+        assert done.returncode == 0 and b"Sanitizer" not in done.stderr, details
         answer = fcgi.Answer(done.stdout, done.stderr, 0, 0)
-        assert 200 <= answer.status < 500, said
-        assert answer.status >= 300 or program != "authorize", said
+        assert 200 <= answer.status < 500, details
+        assert answer.status >= 300 or program != "authorize", details
         if missing in ("REQUEST_METHOD", "all"):
-            assert answer.status >= 400, said
-        assert b"X-Session-" not in done.stdout, said
-        assert not re.search(rb"Set-Cookie: [^=]*=[^;]", done.stdout), said
+            assert answer.status >= 400, details
+        assert b"X-Session-" not in done.stdout, details
+        assert not re.search(rb"Set-Cookie: [^=]*=[^;]", done.stdout), details
         if program == "session" and answer.status == 200:
             assert json.loads(answer.body) == {"data": {"session": None}}
 
 
-def test_login_by_get(gateway, backend, user):
-    """R28, R48: a link logs nobody in, whatever the backend thinks of it."""
-    document = DISGUISES["plain"].replace(
+def test_login_by_get_is_rejected(gateway, backend, user):
+    """R28, R48: a link must not log a user in, even if the backend executes
+    mutations by GET."""
+    document = OBFUSCATED["plain"].replace(
         "%s", ARGUMENTS % (user.email, user.password))
     query = "query=" + urllib.parse.quote(document)
     extensions = "extensions=" + urllib.parse.quote(json.dumps(
@@ -1099,17 +1109,17 @@ def test_login_by_get(gateway, backend, user):
         assert answer.get("allow") == "POST"
         assert answer.all("set-cookie") == []
         assert SECRET.encode() not in answer.body
-    # A login's text is not remembered, for it may hold a password: by its
-    # hash alone it is nothing.
+    # The text of a login is not stored, because it may contain a password. So
+    # its hash alone is unknown.
     for text, more in ((LOGIN, GRAPHQL_LOGIN), (document, {})):
-        known = persisted(text)
+        extensions = persisted(text)
         backend.next(body=granted())
         answer = gateway.post("/query", {**more, "query": text,
-                                         "extensions": known})
+                                         "extensions": extensions})
         assert answer.json["data"]["login"]["secret"] is None
         backend.forget()
         answer = gateway.get("/query?extensions=" + urllib.parse.quote(
-            json.dumps(known)))
+            json.dumps(extensions)))
         assert answer.code == ("PERSISTED_QUERY_NOT_SUPPORTED"
                                if gateway.kind == "cgi" else
                                "PERSISTED_QUERY_NOT_FOUND")
@@ -1118,8 +1128,8 @@ def test_login_by_get(gateway, backend, user):
 
 
 GRANTED = granted().encode()
-ODD_ANSWERS = {
-    "errors too": dict(body=granted()[:-1] + ',"errors":[{"message":"x"}]}'),
+UNUSUAL_ANSWERS = {
+    "with errors": dict(body=granted()[:-1] + ',"errors":[{"message":"x"}]}'),
     "400": dict(status=400, body=granted()),
     "500": dict(status=500, body=granted()),
     "twice": dict(body=granted(email=SECRET, note=SECRET)),
@@ -1130,7 +1140,7 @@ ODD_ANSWERS = {
                     headers=[["Content-Encoding", "gzip"]]),
     "bad UTF-8": dict(base64=base64.b64encode(
         GRANTED[:-1] + b',"x":"\xff"}').decode()),
-    "two of one name": dict(body=granted().replace(
+    "duplicate member": dict(body=granted().replace(
         '"ttl"', '"secret":null,"ttl"')),
     "too deep": dict(body='{"x":' + "[" * 99 + "]" * 99 + "," + granted()[1:]),
     "trailing": dict(body=granted() + "x"),
@@ -1143,16 +1153,17 @@ ODD_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("name", ODD_ANSWERS)
-def test_odd_answers_to_a_login(fast, backend, user, name):
-    """What cannot be read is not passed on: it may hold the secret."""
-    cookie = fast.cookie_for(user)
-    for send in (lambda: fast.post("/query", GRAPHQL_LOGIN),
-                 lambda: fast.post("/query", [GRAPHQL_LOGIN]),
-                 lambda: fast.post("/login", GRAPHQL_LOGIN, cookie=cookie),
-                 *([] if name == "twice" else [lambda: fast.post(
+@pytest.mark.parametrize("name", UNUSUAL_ANSWERS)
+def test_unusual_answers_to_a_login_leak_no_secret(fastcgi, backend, user, name):
+    """A response that cannot be parsed is not forwarded: it may contain the
+    secret."""
+    cookie = fastcgi.cookie_for(user)
+    for send in (lambda: fastcgi.post("/query", GRAPHQL_LOGIN),
+                 lambda: fastcgi.post("/query", [GRAPHQL_LOGIN]),
+                 lambda: fastcgi.post("/login", GRAPHQL_LOGIN, cookie=cookie),
+                 *([] if name == "twice" else [lambda: fastcgi.post(
                      "/login", GRAPHQL_LOGIN["variables"])])):
-        backend.next(**ODD_ANSWERS[name])
+        backend.next(**UNUSUAL_ANSWERS[name])
         answer = send()
         bodies = answer.body
         assert answer.get("content-encoding") is None
@@ -1169,42 +1180,42 @@ def persisted(text):
         text.encode()).hexdigest()}}
 
 
-def test_persisted_login(fast, backend):
-    """L55, design 2.6: never by its hash alone, and with its text it is a
-    login like any other."""
+def test_persisted_login_needs_its_text(fastcgi, backend):
+    """L55, design 2.6: a hash alone is no login; with the text it is a normal
+    login."""
     request = {"variables": {"email": "a@b.example", "password": "x"},
                "extensions": persisted(LOGIN)}
-    answer = fast.post("/query", {**request, "query": LOGIN + " "})
-    assert answer.status == 400  # another text's hash
+    answer = fastcgi.post("/query", {**request, "query": LOGIN + " "})
+    assert answer.status == 400  # the hash of another text
     for _ in range(3):
         backend.forget()
-        answer = fast.post("/query", request)
+        answer = fastcgi.post("/query", request)
         assert answer.status == 200
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
         assert answer.json["errors"][0]["message"] == "PersistedQueryNotFound"
         assert backend.seen() == []
         backend.next(body=granted())
-        answer = fast.post("/query", {**request, "query": LOGIN})
+        answer = fastcgi.post("/query", {**request, "query": LOGIN})
         assert answer.json["data"]["login"]["secret"] is None, answer
-        claims = fast.open_token(cookie_of(answer)[1])
+        claims = fastcgi.open_token(cookie_of(answer)[1])
         assert claims["upstream"] == SECRET
         sent = json.loads(backend.seen()[-1]["body"])
         assert set(sent) == {"query", "variables"}
         assert sent["variables"] == request["variables"]
 
 
-def test_persisted_query(fast, backend, user):
-    """Answered by us until its text is known; then the backend gets the text,
-    and its answers pass as they came: an error, a 304, a 204."""
-    cookie = fast.cookie_for(user)
+def test_persisted_query_is_forwarded_as_text(fastcgi, backend, user):
+    """The gateway answers until it has the text. Then the backend gets the text,
+    and its answer is forwarded unchanged: an error, a 304, a 204."""
+    cookie = fastcgi.cookie_for(user)
     text = "query Persisted { me { email } }"
     backend.forget()
-    answer = fast.post("/query", {"extensions": persisted(text)},
+    answer = fastcgi.post("/query", {"extensions": persisted(text)},
                        cookie=cookie)
     assert answer.status == 200
     assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
     assert backend.seen() == []
-    answer = fast.post("/query", {"query": text,
+    answer = fastcgi.post("/query", {"query": text,
                                   "extensions": persisted(text)})
     assert answer.json == {"data": {"me": None}}
     for canned in (dict(body='{"errors":[{"message":"PersistedQueryNotFound"}]'
@@ -1213,7 +1224,7 @@ def test_persisted_query(fast, backend, user):
                    dict(status=204), dict(status=400, body="<h1>no</h1>"),
                    dict(status=500, body="<h1>no</h1>")):
         backend.next(**canned)
-        answer = fast.post("/query", {"extensions": persisted(text)},
+        answer = fastcgi.post("/query", {"extensions": persisted(text)},
                            cookie=cookie)
         assert answer.status == canned.get("status", 200)
         assert answer.text == canned.get("body", "")

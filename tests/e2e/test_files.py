@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Requests with files (multipart/form-data): written anew, the files byte for
-byte, and with nothing in them that some backend takes for the request but we
-did not (L67)."""
+"""File uploads (multipart/form-data). The gateway serializes the request anew
+and forwards the files byte for byte. A backend must not find another request in
+them (L67)."""
 
 import json
 import os
@@ -11,19 +11,20 @@ import subprocess
 import pytest
 import urllib3
 from gateway import LOGIN, wait_until
-from test_edges import check_octets
+from test_edges import check_received
 
 MIB = 1 << 20
 TYPE = "multipart/form-data; boundary=----Boundary7MA4YWxk"
-MARK = b"------Boundary7MA4YWxk"
+DELIMITER = b"------Boundary7MA4YWxk"
 UPLOAD = b'{"query":"mutation($f:Upload!){save(f:$f){id}}",' \
          b'"variables":{"f":null}}'
-HIDDEN = b'{"query":"mutation{a:login(email:\\"x\\",password:\\"1\\"){secret}' \
-         b' b:login(email:\\"x\\",password:\\"2\\"){secret}}"}'
+HIDDEN_LOGIN = \
+    b'{"query":"mutation{a:login(email:\\"x\\",password:\\"1\\"){secret}' \
+    b' b:login(email:\\"x\\",password:\\"2\\"){secret}}"}'
 SAVED = '{"data":{"save":null}}'
 
 
-def part(content, name="operations", more="", disposition=None, mark=MARK):
+def part(content, name="operations", more="", disposition=None, mark=DELIMITER):
     disposition = disposition or f'form-data; name="{name}"{more}'
     return (mark + b"\r\nContent-Disposition: " + disposition.encode()
             + b"\r\n\r\n" + content + b"\r\n")
@@ -35,15 +36,16 @@ def file_of(content, name="0"):
 
 
 def noise(size):
-    """Octets of all kinds; parts of the delimiter and of lines among them."""
-    some = (os.urandom(60000) + b"--" + MARK[:-1] + b"\r\n" + MARK[:-1]
-            + b"\r\n--\r\n" + MARK[1:] + b"\n\n" + b"-" * 100)
-    assert MARK not in some
-    return (some * (size // len(some) + 1))[:size]
+    """Random bytes, with parts of the delimiter and line ends between them."""
+    block = (os.urandom(60000) + b"--" + DELIMITER[:-1] + b"\r\n"
+             + DELIMITER[:-1] + b"\r\n--\r\n" + DELIMITER[1:] + b"\n\n"
+             + b"-" * 100)
+    assert DELIMITER not in block
+    return (block * (size // len(block) + 1))[:size]
 
 
 MAP = part(b'{"0":["variables.f"]}', "map")
-END = MARK + b"--\r\n"
+END = DELIMITER + b"--\r\n"
 
 
 @pytest.fixture(name="cookie", scope="module")
@@ -52,7 +54,8 @@ def cookie_fixture(gateway, user):
 
 
 def upload(gateway, body, kind=TYPE, **options):
-    """With a header that no form can add, as upload clients send it (2.7)."""
+    """POST with a header that an HTML form cannot send; upload clients send it
+    (design 2.7)."""
     return gateway.post("/query", body, headers=[
         ("Content-Type", kind), ("Apollo-Require-Preflight", "true")],
                         **options)
@@ -60,9 +63,9 @@ def upload(gateway, body, kind=TYPE, **options):
 
 def check_arrived(backend, *files, operations=UPLOAD,
                   paths=b'{"0":["variables.f"]}'):
-    """What the backend got: our delimiter, our part heads, the same files.
+    """The backend received our delimiter, our part headers and the same files.
 
-    files: (name, type, content), numbered by their place in the map.
+    files: (name, type, content), in the order of the map.
     """
     kind = backend.seen()[-1]["header"]["content-type"]
     found = re.fullmatch(r"multipart/form-data; boundary=(postern-[0-9a-f]{16})",
@@ -73,7 +76,7 @@ def check_arrived(backend, *files, operations=UPLOAD,
     for number, (name, type_of, content) in enumerate(files):
         body += part(content, str(number), f'; filename="{name}"\r\n'
                      f"Content-Type: {type_of}", mark=mark)
-    check_octets(backend, body + mark + b"--\r\n")
+    check_received(backend, body + mark + b"--\r\n")
 
 
 def binary(content):
@@ -81,7 +84,7 @@ def binary(content):
 
 
 @pytest.mark.parametrize("size", [0, 1000, MIB, 3 * MIB])
-def test_files_pass_unchanged(gateway, backend, cookie, size):
+def test_files_are_forwarded_unchanged(gateway, backend, cookie, size):
     content = noise(size)
     body = part(UPLOAD) + MAP + file_of(content) + END
     for who in ({}, {"cookie": cookie}):
@@ -91,8 +94,9 @@ def test_files_pass_unchanged(gateway, backend, cookie, size):
         check_arrived(backend, binary(content))
 
 
-def test_files_with_a_cookie_alone(gateway, backend, cookie):
-    """Design 2.7: a plain form of another site could send that."""
+def test_upload_with_a_cookie_needs_a_preflight_header(
+        gateway, backend, cookie):
+    """Design 2.7: an HTML form of another site can send a cookie and files."""
     backend.forget()
     answer = gateway.post(
         "/query", part(UPLOAD) + MAP + file_of(b"x") + END, cookie=cookie,
@@ -101,9 +105,9 @@ def test_files_with_a_cookie_alone(gateway, backend, cookie):
     assert backend.seen() == []
 
 
-def test_endings(gateway, backend):
-    """What stands behind the last part is nobody's; and what is cut in a file
-    is never a whole request to the backend."""
+def test_end_of_the_body(gateway, backend):
+    """Bytes after the last delimiter are ignored. The backend never gets a
+    truncated request as a complete one."""
     content = noise(1000)
     whole = part(UPLOAD) + MAP + file_of(content) + END
     for body in (whole, whole[:-2], whole + b"\r\nThe end.\n"):
@@ -122,8 +126,8 @@ def test_endings(gateway, backend):
     assert backend.seen() == []
 
 
-def test_what_the_map_does_not_name(gateway, backend):
-    """No backend gets a file that we cannot say the place of."""
+def test_files_and_map_must_agree(gateway, backend):
+    """Each file needs a valid path in the map."""
     backend.forget()
     for after in (file_of(b"x") + file_of(b"y"),
                   MAP + file_of(b"x") + file_of(b"y"),
@@ -137,8 +141,8 @@ def test_what_the_map_does_not_name(gateway, backend):
     assert backend.seen() == []
 
 
-def test_answer_to_files_streams(gateway, backend):
-    """It is no login: its answer may be longer than what is held."""
+def test_answer_to_an_upload_is_streamed(gateway, backend):
+    """An upload is not a login, so the length of its answer has no limit."""
     body = part(UPLOAD) + MAP + file_of(noise(2 * MIB)) + END
     text = '{"data":"%s"}' % ("x" * 2 * MIB)
     backend.next(body=text)
@@ -146,34 +150,37 @@ def test_answer_to_files_streams(gateway, backend):
     assert answer.status == 200 and answer.text == text
 
 
-SECOND = {
-    "plain": part(HIDDEN),
-    "in capitals": part(HIDDEN, "OPERATIONS"),
-    "without quotes": part(HIDDEN, disposition="form-data; name=operations"),
-    "an array to PHP": part(HIDDEN, "operations[]"),
-    "in brackets": part(HIDDEN, "[operations]"),
-    "with a space": part(HIDDEN, " operations"),
-    "with a NUL": part(HIDDEN, "operations\0x"),
-    "as a file": part(HIDDEN, more='; filename="a"'),
-    "in a file's name": part(HIDDEN, "1", '; filename="a; name=operations"'),
-    "in a type": part(HIDDEN, "1", '; filename="a"\r\nContent-Type: a/b; '
+SECOND_OPERATIONS = {
+    "plain": part(HIDDEN_LOGIN),
+    "in upper case": part(HIDDEN_LOGIN, "OPERATIONS"),
+    "without quotes": part(HIDDEN_LOGIN,
+                           disposition="form-data; name=operations"),
+    "an array for PHP": part(HIDDEN_LOGIN, "operations[]"),
+    "in brackets": part(HIDDEN_LOGIN, "[operations]"),
+    "with a space": part(HIDDEN_LOGIN, " operations"),
+    "with a NUL": part(HIDDEN_LOGIN, "operations\0x"),
+    "as a file": part(HIDDEN_LOGIN, more='; filename="a"'),
+    "in a file's name": part(HIDDEN_LOGIN, "1",
+                             '; filename="a; name=operations"'),
+    "in a type": part(HIDDEN_LOGIN, "1", '; filename="a"\r\nContent-Type: a/b; '
                       'name="operations"'),
-    "in RFC 5987's spelling": part(HIDDEN, "1", "; name*=utf-8''operations"),
-    "in a folded line": part(HIDDEN, disposition="form-data;\r\n"
+    "in RFC 5987 syntax": part(HIDDEN_LOGIN, "1", "; name*=utf-8''operations"),
+    "in a folded line": part(HIDDEN_LOGIN, disposition="form-data;\r\n"
                              ' name="operations"'),
-    "in MIME's spelling": part(HIDDEN, "=?utf-8?B?b3BlcmF0aW9ucw==?="),
-    "with LF only": part(HIDDEN).replace(b"\r\n", b"\n"),
-    "behind an LF": b"\n" + part(HIDDEN),
-    "behind a CR": b"\r" + part(HIDDEN),
-    "in the middle of a line": b"x" + part(HIDDEN),
-    "behind a fake end": END + part(HIDDEN),
-    "in a longer delimiter": part(HIDDEN, mark=b"--" + MARK),
-    "as a text for the map": part(HIDDEN, "1"),
+    "in a MIME encoded word": part(HIDDEN_LOGIN, "=?utf-8?B?b3BlcmF0aW9ucw==?="),
+    "with LF only": part(HIDDEN_LOGIN).replace(b"\r\n", b"\n"),
+    "after an LF": b"\n" + part(HIDDEN_LOGIN),
+    "after a CR": b"\r" + part(HIDDEN_LOGIN),
+    "in the middle of a line": b"x" + part(HIDDEN_LOGIN),
+    "after a false end": END + part(HIDDEN_LOGIN),
+    "in a longer delimiter": part(HIDDEN_LOGIN, mark=b"--" + DELIMITER),
+    "as a map entry without a file name": part(HIDDEN_LOGIN, "1"),
 }
 
 
-def late(second, before):
-    """A second request behind some octets of a file."""
+def body_with_second(second, before):
+    """A body with a second request after `before` bytes of a file; None: no
+    file."""
     body = part(UPLOAD) + MAP
     if before is not None:
         body += file_of(noise(before))
@@ -181,16 +188,16 @@ def late(second, before):
 
 
 @pytest.mark.parametrize("before", [None, 1000, MIB, 2 * MIB])
-def test_second_operations(gateway, backend, cookie, before):
-    """The backend never gets a whole request, whoever sends it."""
+def test_second_operations_are_rejected(gateway, backend, cookie, before):
+    """The backend never gets a complete request."""
     backend.forget()
-    for name, second in SECOND.items():
+    for name, second in SECOND_OPERATIONS.items():
         if before is not None and name in (
-                "behind an LF", "behind a CR", "in the middle of a line"):
-            # Not behind the end of a file's last line, but in the file.
-            body = late(b"", before)[:-len(END) - 2] + second + END
+                "after an LF", "after a CR", "in the middle of a line"):
+            # Inside the file's content, not after it.
+            body = body_with_second(b"", before)[:-len(END) - 2] + second + END
         else:
-            body = late(second, before)
+            body = body_with_second(second, before)
         for who in ({}, {"cookie": cookie}):
             answer = upload(gateway, body, **who)
             assert answer.status == 400, (name, answer)
@@ -198,7 +205,7 @@ def test_second_operations(gateway, backend, cookie, before):
     assert wait_until(lambda: backend.seen() == [], 1)
     if gateway.kind == "fastcgi":
         assert "backend-failed" not in gateway.log
-    # There is no trace of it in the next one.
+    # The next request is not affected.
     content = noise(2 * MIB)
     backend.next(body=SAVED)
     body = part(UPLOAD) + MAP + file_of(content) + END
@@ -206,58 +213,57 @@ def test_second_operations(gateway, backend, cookie, before):
     check_arrived(backend, binary(content))
 
 
-def test_second_operations_without_a_length(fast, backend):
-    """Nor does it get a last chunk."""
+def test_second_operations_without_content_length(fastcgi, backend):
+    """The backend gets no last chunk either."""
     backend.forget()
-    for name, second in SECOND.items():
+    for name, second in SECOND_OPERATIONS.items():
         for before in (1000, 2 * MIB):
-            told = fast.direct("query", "POST", body=late(second, before),
-                               CONTENT_LENGTH=None, CONTENT_TYPE=TYPE)
-            assert told.status == 400, (name, told.stdout)
+            answer = fastcgi.direct(
+                "query", "POST", body=body_with_second(second, before),
+                CONTENT_LENGTH=None, CONTENT_TYPE=TYPE)
+            assert answer.status == 400, (name, answer.stdout)
     assert backend.seen() == []
 
 
-def test_second_operations_across_pieces(fast, backend):
-    """Of what we hold, of what we read, of what is sent."""
+def test_second_operations_across_buffer_boundaries(fastcgi, backend):
     backend.forget()
-    second = part(HIDDEN)
-    for border in (MIB, MIB + 65536, 2 * MIB):
+    second = part(HIDDEN_LOGIN)
+    for boundary in (MIB, MIB + 65536, 2 * MIB):
         for inside in range(0, 90, 3):
-            size = border - inside - len(late(b"", 0)) + len(END)
-            body = late(second, size)
-            assert body[border - inside:].startswith(second)
-            told = fast.direct("query", "POST", body=body,
+            size = boundary - inside - len(body_with_second(b"", 0)) + len(END)
+            body = body_with_second(second, size)
+            assert body[boundary - inside:].startswith(second)
+            answer = fastcgi.direct("query", "POST", body=body,
                                CONTENT_LENGTH=str(len(body)),
                                CONTENT_TYPE=TYPE)
-            assert told.status == 400, (border, inside)
+            assert answer.status == 400, (boundary, inside)
     assert backend.seen() == []
 
 
-def test_login_with_files(fast, backend, user):
-    """Design 2.5: a login has no files, and is refused whatever stands beside
-    it."""
+def test_login_in_multipart_is_rejected(fastcgi, backend, user):
+    """Design 2.5: a login has no files."""
     login = json.dumps({"query": LOGIN, "variables": {
         "email": user.email, "password": user.password}}).encode()
     backend.forget()
     for operations in (login, b"[" + login + b"]",
                        b"[" + UPLOAD + b"," + login + b"]"):
-        for after in (b"", part(b"{}", "map"), MAP, MAP + part(HIDDEN),
+        for after in (b"", part(b"{}", "map"), MAP, MAP + part(HIDDEN_LOGIN),
                       part(b"{}", "map") + file_of(noise(2 * MIB))):
-            told = fast.direct("query", "POST",
+            answer = fastcgi.direct("query", "POST",
                                body=part(operations) + after + END,
                                CONTENT_TYPE=TYPE)
-            assert told.status == 400, told.stdout
-            assert b"et-Cookie" not in told.stdout
+            assert answer.status == 400, answer.stdout
+            assert b"et-Cookie" not in answer.stdout
     assert backend.seen() == []
 
 
-# Real bytes: as programs write them that people use.
+# Uploads of real HTTP clients.
 
 FIELDS = {"operations": UPLOAD.decode(), "map": '{"0":["variables.f"]}'}
 NAME = "Ärger -- \u6c34 (1).png"
 
 
-def test_urllib3s_files(gateway, backend):
+def test_upload_by_urllib3(gateway, backend):
     content = noise(MIB)
     for name in ("a.png", NAME, 'a"b;c.png'):
         body, kind = urllib3.encode_multipart_formdata({
@@ -269,7 +275,7 @@ def test_urllib3s_files(gateway, backend):
                                 content))
 
 
-def test_curls_files(gateway, backend, tmp_path):
+def test_upload_by_curl(gateway, backend, tmp_path):
     content = noise(2 * MIB)
     path = tmp_path / NAME
     path.write_bytes(content)
@@ -296,7 +302,7 @@ fetch(url, {method: 'POST', body: form}).then((answer) => answer.text())
 """
 
 
-def test_undicis_files(gateway, backend):
+def test_upload_by_undici(gateway, backend):
     operations = UPLOAD.replace(b"$f:Upload!", b"$f:Upload!,$g:Upload").replace(
         b"f:$f", b"f:$f,g:$g").replace(b'"f":null', b'"f":null,"g":null')
     paths = b'{"0":["variables.f"],"1":["variables.g"]}'
@@ -309,7 +315,8 @@ def test_undicis_files(gateway, backend):
         assert done.stdout == SAVED, name
         check_arrived(
             backend, (name.replace('"', "%22").replace("\n", "%0A"),
-                      # A comma is in no token (RFC 9110 section 5.6.6).
+                      # The codecs parameter is not a token (RFC 9110 section
+                      # 5.6.6): it contains a comma.
                       "application/octet-stream", bytes(2 * MIB)),
             ("blob", "application/octet-stream", b"--"),
             operations=operations, paths=paths)

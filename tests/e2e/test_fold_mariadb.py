@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""What a real MariaDB takes for one name has one key here (L58).
+"""Names that a real MariaDB compares as equal have one rate-limit key (L58).
 
-A name that a backend's collation does not tell from the victim's must not
-have a budget of guesses of its own. Asked are all collations of utf8mb4 that
-ignore case and accents: the general one, those of Unicode 4.0, 5.2 and 14,
-and those of countries.
+Otherwise an attacker gets more guesses at an account by other spellings of its
+name. The test uses all utf8mb4 collations that ignore case and accents: the
+general one, those of Unicode 4.0, 5.2 and 14, and those of languages.
 """
 
 import getpass
@@ -21,18 +20,18 @@ import pytest
 TOOL = os.path.join(gateways.BUILD, "tests/unit/fold_tool")
 ASCII = string.ascii_lowercase + string.digits
 
-# Every character that UTF-8 can write, but for planes that are empty.
+# Every character except those of unassigned planes.
 CHARACTERS = [chr(n) for n in itertools.chain(
     range(1, 0xD800), range(0xE000, 0x20000), range(0xE0000, 0xE1000))]
 
-# What a character may be one with: collations expand ligatures and umlauts.
+# Collations compare ligatures and umlauts as equal to sequences of letters.
 SEQUENCES = [a + b for a in string.ascii_lowercase
              for b in string.ascii_lowercase] + [
     "".join(three) for three in itertools.product("aefilost", repeat=3)]
 
 
 class MariaDB:
-    """A server of our own on a socket, with nothing but what is put there."""
+    """A MariaDB server on a Unix socket, with an empty data folder."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-mariadb-")
@@ -62,7 +61,7 @@ class MariaDB:
 
     def _answers(self):
         try:
-            return self.ask("SELECT 1") == [["1"]]
+            return self.execute("SELECT 1") == [["1"]]
         except subprocess.CalledProcessError:
             assert self.process.poll() is None, self.log
             return False
@@ -73,7 +72,7 @@ class MariaDB:
                   errors="replace") as log:
             return log.read()[-3000:]
 
-    def ask(self, *statements):
+    def execute(self, *statements):
         """The rows of the last statement, as lists of strings."""
         done = subprocess.run(
             ["mariadb", "--no-defaults", "--socket=" + self.socket, "--batch",
@@ -90,7 +89,7 @@ class MariaDB:
 
 
 def keys_of(names):
-    """{name: key}, by the program's own code."""
+    """{name: rate-limit key}, computed by the library's code."""
     lines = "".join(name.encode().hex() + "\n" for name in names)
     done = subprocess.run([TOOL], input=lines, capture_output=True,
                           encoding="ascii", timeout=60, check=True)
@@ -108,11 +107,11 @@ def mariadb_fixture():
 
 @pytest.fixture(name="names", scope="module")
 def names_fixture(mariadb):
-    """All of them in a table; their keys."""
+    """(names, {name: key}); a table of the database contains the names."""
     names = CHARACTERS + [c for c in SEQUENCES if c not in CHARACTERS]
     values = [f"({n}, _utf8mb4 x'{name.encode().hex()}')"
               for n, name in enumerate(names)]
-    mariadb.ask(
+    mariadb.execute(
         "CREATE DATABASE names", "USE names",
         "CREATE TABLE names (n INT PRIMARY KEY, name VARCHAR(8)"
         " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)",
@@ -123,11 +122,11 @@ def names_fixture(mariadb):
 
 @pytest.fixture(name="collations", scope="module")
 def collations_fixture(mariadb):
-    rows = mariadb.ask(
+    rows = mariadb.execute(
         "SELECT full_collation_name FROM"
         " information_schema.collation_character_set_applicability"
         " WHERE character_set_name = 'utf8mb4'")
-    # Without padding, a collation has the same weights.
+    # The _nopad_ collations have the same weights.
     names = [name for (name,) in rows if name.endswith("_ci") and
              "_as_" not in name and "_nopad_" not in name]
     for wanted in ("general_ci", "unicode_ci", "unicode_520_ci", "german2_ci",
@@ -137,43 +136,45 @@ def collations_fixture(mariadb):
 
 
 def weights_of(mariadb, collation, names):
-    """{name: weight}; two names of one weight are one to this collation."""
-    rows = mariadb.ask(
+    """{name: weight}; the collation compares names of equal weight as equal."""
+    rows = mariadb.execute(
         "USE names", "SELECT HEX(WEIGHT_STRING(name COLLATE "
         f"{collation})) FROM names ORDER BY n")
     assert len(rows) == len(names)
     return {name: row[0] for name, row in zip(names, rows)}
 
 
-def find_strangers(weights, keys):
-    """Names that are one to a collation, and two to us."""
-    of_weight = {}
+def find_mismatches(weights, keys):
+    """Pairs of names that a collation compares as equal and that have different
+    keys."""
+    by_weight = {}
     for name in [*ASCII, *SEQUENCES]:
-        of_weight.setdefault(weights[name], []).append(name)
+        by_weight.setdefault(weights[name], []).append(name)
     for name, weight in weights.items():
         if weight == "":
             if keys[name] != "":
-                yield name, "nothing"
+                yield name, "ignored"
         else:
-            for other in of_weight.get(weight, ()):
+            for other in by_weight.get(weight, ()):
                 if keys[other] != keys[name]:
                     yield name, other
 
 
-def test_what_is_one_to_a_collation_has_one_key(mariadb, names, collations):
+def test_characters_equal_in_a_collation_have_one_key(
+        mariadb, names, collations):
     names, keys = names
     compared = 0
-    strangers = []
+    mismatches = []
     for collation in collations:
         weights = weights_of(mariadb, collation, names)
         assert weights["a"] == weights["A"] != weights["b"]
         wanted = {"", *map(weights.get, ASCII)}
         compared += sum(weight in wanted for weight in weights.values())
-        strangers += [f"{collation}: {name!r} (U+{ord(name[0]):04X}) is "
+        mismatches += [f"{collation}: {name!r} (U+{ord(name[0]):04X}) is "
                       f"{other!r}" for name, other
-                      in find_strangers(weights, keys)]
-    assert compared > 10000, "that is hardly a test"
-    assert strangers == []
+                      in find_mismatches(weights, keys)]
+    assert compared > 10000, "too few comparisons"
+    assert mismatches == []
 
 
 LOOKALIKES = ["víctim@example.org", "VICTIM@EXAMPLE.ORG",
@@ -184,18 +185,18 @@ LOOKALIKES = ["víctim@example.org", "VICTIM@EXAMPLE.ORG",
               "vic\x01tim@example.org", "v\u0456ctim@example.org"]
 
 
-def test_names_that_a_collation_takes_for_one(mariadb):
-    """Whole names, compared by the database's own operator."""
+def test_names_equal_in_a_collation_have_one_key(mariadb):
+    """Whole names, compared by the database."""
     victim = "victim@example.org"
     keys = keys_of([victim, *LOOKALIKES])
-    ones = 0
+    equal = 0
     for name in LOOKALIKES:
-        (answer,), = mariadb.ask(
+        (answer,), = mariadb.execute(
             f"SELECT _utf8mb4 x'{name.encode().hex()}' = _utf8mb4 "
             f"x'{victim.encode().hex()}' COLLATE utf8mb4_unicode_ci")
-        ones += answer == "1"
+        equal += answer == "1"
         if answer == "1":
             assert keys[name] == keys[victim], repr(name)
-    assert ones >= 7
-    assert keys[LOOKALIKES[3]] == keys[victim]  # a backend that strips spaces
-    assert keys[LOOKALIKES[-1]] != keys[victim]  # a Cyrillic i is another
+    assert equal >= 7
+    assert keys[LOOKALIKES[3]] == keys[victim]  # some backends strip spaces
+    assert keys[LOOKALIKES[-1]] != keys[victim]  # a Cyrillic i differs

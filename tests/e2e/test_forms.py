@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Our own pages in a real browser, with scripts switched off: from a protected
-page to the login, back to it, and out again; with the owner's style sheet."""
+"""The login and logout pages in a real browser without JavaScript: redirect from
+a protected page, login, redirect back, logout; with a custom style sheet."""
 import http.client
 import re
 import zlib
@@ -15,7 +15,7 @@ CSS = "body { background: rgb(1, 2, 3) } h1 { font-style: italic }"
 
 @pytest.fixture(name="site", scope="module")
 def site_fixture(backend):
-    # A browser that speaks http keeps no Secure cookie of another's name.
+    # By http, a browser does not store Secure cookies of other host names.
     site = servers.Lighttpd(backend, POSTERN_COOKIE_SECURE="off",
                             POSTERN_CSRF_TOKEN="required",
                             POSTERN_SITE_NAME="Knöpfe & <Co>",
@@ -40,49 +40,50 @@ def browse_fixture(site, tmp_path):
         browser.driver.quit()
 
 
-def send(browser):
+def submit(browser):
     browser.driver.find_element(By.TAG_NAME, "button").click()
 
 
-def address(browser):
+def current_path(browser):
     return browser.driver.current_url.removeprefix(browser.site)
 
 
-def alert(browser):
+def error_message(browser):
     found = browser.driver.find_elements(By.CSS_SELECTOR, "[role=alert]")
     return found[0].text if found else None
 
 
 @pytest.mark.parametrize("width, dark", [(360, False), (1200, True)])
-def test_the_whole_way(browse, user, width, dark):
+def test_login_and_logout_without_javascript(browse, user, width, dark):
     browser = browse(width=width, dark=dark)
     browser.open("/members/index.html?a=b")
-    assert address(browser).startswith("/login?return_to=")
+    assert current_path(browser).startswith("/login?return_to=")
     assert browser.driver.title == "Log in - Knöpfe & <Co>"
-    assert alert(browser) is None
+    assert error_message(browser) is None
     browser.type("email", user.email)
     browser.type("password", "wrong")
-    send(browser)
-    browser.wait(lambda: alert(browser), "an error")
-    assert "wrong" in alert(browser)
-    # What was typed is there, but for the password, which has the focus.
+    submit(browser)
+    browser.wait(lambda: error_message(browser), "an error")
+    assert "wrong" in error_message(browser)
+    # The form keeps the e-mail address; the empty password has the focus.
     assert browser.find("email").get_attribute("value") == user.email
     assert browser.find("password").get_attribute("value") == ""
     assert browser.driver.switch_to.active_element == browser.find("password")
     browser.find("password").send_keys(user.password)
-    send(browser)
-    browser.wait(lambda: address(browser) == "/members/index.html?a=b",
-                 "the way back")
+    submit(browser)
+    browser.wait(lambda: current_path(browser) == "/members/index.html?a=b",
+                 "the redirect back")
     browser.open("/logout")
     assert browser.driver.title.startswith("Log out?")
-    send(browser)
-    browser.wait(lambda: address(browser) == "/", "the way out")
+    submit(browser)
+    browser.wait(lambda: current_path(browser) == "/",
+                 "the redirect after logout")
     browser.open("/members/")
-    assert address(browser) == "/login?return_to=%2Fmembers%2F"
+    assert current_path(browser) == "/login?return_to=%2Fmembers%2F"
 
 
-def test_the_owners_style(browse):
-    """R77: the policy lets that sheet through, and nothing is complained of."""
+def test_custom_style_sheet_is_applied(browse):
+    """R77: the Content-Security-Policy allows it; the console has no errors."""
     browser = browse()
     browser.open("/login")
     body = browser.driver.find_element(By.TAG_NAME, "body")
@@ -90,15 +91,15 @@ def test_the_owners_style(browse):
         "rgb(1, 2, 3)", "rgba(1, 2, 3, 1)")
     heading = browser.driver.find_element(By.TAG_NAME, "h1")
     assert heading.value_of_css_property("font-style") == "italic"
-    # Our own sheet is there too.
+    # The default style sheet is applied too.
     assert heading.value_of_css_property("font-size") == "24px"
-    complaints = [line["message"] for line in browser.driver.get_log("browser")
+    errors = [line["message"] for line in browser.driver.get_log("browser")
                   if "favicon" not in line["message"]]
-    assert complaints == []
+    assert errors == []
 
 
 @pytest.mark.parametrize("width", [320, 360, 1200])
-def test_nothing_is_wider_than_the_screen(browse, width):
+def test_pages_fit_narrow_screens(browse, width):
     browser = browse(width=width)
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
         "width": width, "height": 640, "deviceScaleFactor": 1,
@@ -110,26 +111,26 @@ def test_nothing_is_wider_than_the_screen(browse, width):
         for name in ("input:not([type=hidden]):not([type=checkbox])",
                      "button"):
             for box in browser.driver.find_elements(By.CSS_SELECTOR, name):
-                assert box.size["height"] >= 44, "too small for a thumb"
+                assert box.size["height"] >= 44, "target size below 44 px"
                 assert box.rect["x"] >= 0
                 assert box.rect["x"] + box.rect["width"] <= width
 
 
-def painted(browser):
-    """The colour of the first pixel, which is the page's ground. (Of a PNG's
-    first pixel a filter leaves the octets as they are.)"""
+def background_colour(browser):
+    """The colour of the first pixel of a screenshot. (PNG filters do not change
+    the bytes of the first pixel.)"""
     png = browser.driver.get_screenshot_as_png()
-    octets, at = b"", 8
+    data, at = b"", 8
     while at < len(png):
         length = int.from_bytes(png[at:at + 4], "big")
         if png[at + 4:at + 8] == b"IDAT":
-            octets += png[at + 8:at + 8 + length]
+            data += png[at + 8:at + 8 + length]
         at += length + 12
-    return tuple(zlib.decompress(octets)[1:4])
+    return tuple(zlib.decompress(data)[1:4])
 
 
 def contrast(one, other):
-    """WCAG 2.2: of two colours."""
+    """The contrast ratio of two colours (WCAG 2.2)."""
     def luminance(colour):
         parts = [part / 255 for part in colour]
         parts = [part / 12.92 if part <= 0.04045
@@ -141,18 +142,18 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_colours(fast, user, tmp_path, dark):
-    """Of our own sheet alone, as they are painted: the ground follows the
-    wish, and everything on it can be seen."""
-    browser = Browser(fast, tmp_path, script=False, dark=dark)
+def test_colours_have_enough_contrast(fastcgi, user, tmp_path, dark):
+    """With the default style sheet only. The background follows
+    prefers-color-scheme."""
+    browser = Browser(fastcgi, tmp_path, script=False, dark=dark)
     try:
         browser.open("/login")
         browser.type("email", user.email)
         browser.type("password", "wrong")
-        send(browser)
-        browser.wait(lambda: alert(browser), "an error")
-        ground = painted(browser)
-        assert (max(ground) < 64) if dark else (min(ground) > 240)
+        submit(browser)
+        browser.wait(lambda: error_message(browser), "an error")
+        background = background_colour(browser)
+        assert (max(background) < 64) if dark else (min(background) > 240)
 
         def colour(selector, name):
             value = browser.driver.find_element(
@@ -160,12 +161,13 @@ def test_colours(fast, user, tmp_path, dark):
             return tuple(map(int, re.findall(r"\d+", value)[:3]))
 
         for selector in ("h1", "label", "[role=alert]"):
-            assert contrast(colour(selector, "color"), ground) >= 4.5, selector
+            assert contrast(
+                colour(selector, "color"), background) >= 4.5, selector
         for selector in ("input[type=email], #email", "button"):
             own = colour(selector, "background-color")
             assert contrast(colour(selector, "color"), own) >= 4.5, selector
-            line = colour(selector, "border-top-color")
-            assert contrast(line, ground) >= 3, selector
+            border = colour(selector, "border-top-color")
+            assert contrast(border, background) >= 3, selector
         assert colour("[role=alert]", "color") == (
             (242, 184, 181) if dark else (179, 38, 30))
     finally:
@@ -184,8 +186,8 @@ def test_every_field_has_a_label(browse):
         assert (box.get_attribute("autocomplete") or "") == hint
 
 
-def test_two_tabs(browse, user):
-    """U18: with the token required, neither spoils the other."""
+def test_login_works_in_two_tabs(browse, user):
+    """U18: with POSTERN_CSRF_TOKEN=required, both forms stay valid."""
     browser = browse()
     driver = browser.driver
     browser.open("/login")
@@ -197,12 +199,12 @@ def test_two_tabs(browse, user):
         driver.switch_to.window(tab)
         browser.type("email", user.email)
         browser.type("password", user.password)
-        send(browser)
-        browser.wait(lambda: address(browser) == target, "the login")
+        submit(browser)
+        browser.wait(lambda: current_path(browser) == target, "the login")
 
 
-def test_another_sites_form(browse, site, user, tmp_path):
-    """R45: a page elsewhere cannot log anybody in or out."""
+def test_cross_site_login_form_is_rejected(browse, site, user, tmp_path):
+    """R45: a page of another site cannot log a user in."""
     browser = browse()
     page = tmp_path / "evil.html"
     page.write_text(
@@ -211,14 +213,14 @@ def test_another_sites_form(browse, site, user, tmp_path):
         f'<input name="password" value="{user.password}">'
         '<button>win a prize</button></form>', encoding="utf-8")
     browser.driver.get(f"file://{page}")
-    send(browser)
-    browser.wait(lambda: address(browser) == "/login", "the answer")
-    assert "not allowed" in alert(browser)
+    submit(browser)
+    browser.wait(lambda: current_path(browser) == "/login", "the answer")
+    assert "not allowed" in error_message(browser)
     assert browser.driver.get_cookies() == []
 
 
-def test_off(backend, user):
-    """POSTERN_LOGIN_PAGE=off: the owner has a page of their own."""
+def test_login_page_off(backend, user):
+    """POSTERN_LOGIN_PAGE=off: POSTERN_LOGIN_URL is the site's own page."""
     site = servers.Lighttpd(backend, POSTERN_LOGIN_PAGE="off",
                             POSTERN_LOGIN_URL="/signin.html?from=gate")
     try:

@@ -34,7 +34,7 @@ def library(site, *words, cookie=None, **variables):
                                     else f"{COOKIE}={cookie}")
     done = subprocess.run([TOOL, *words], stdout=subprocess.PIPE, timeout=60,
                           stderr=subprocess.PIPE,
-                          env={**gateways.FOR_THE_BUILD, **variables})
+                          env={**gateways.SANITIZER_ENVIRONMENT, **variables})
     if done.returncode:
         assert done.stdout == b"" and done.returncode < 20, done
         raise Code(done.returncode)
@@ -207,7 +207,7 @@ def programs_fixture():
 
 
 def environment(site, cookie, **more):
-    values = {**gateways.FOR_THE_BUILD, "LD_LIBRARY_PATH": LIBRARIES,
+    values = {**gateways.SANITIZER_ENVIRONMENT, "LD_LIBRARY_PATH": LIBRARIES,
               "PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": site.secret,
               **more}
     if cookie:

@@ -380,16 +380,16 @@ TOLD_OF_LOGINS = {
 
 
 @pytest.mark.parametrize("name", BROKEN_LOGINS)
-def test_broken_login_answers(fast, backend, name):
+def test_broken_login_answers(fastcgi, backend, name):
     """R79, U42: what is no answer to a login is no wrong password; never the
     backend's own text, never a session."""
     canned, status = BROKEN_LOGINS[name]
     backend.next(**canned)
-    before = len(fast.log)
-    answer = fast.post("/login", {"email": "a@b.example", "password": "x"})
+    before = len(fastcgi.log)
+    answer = fastcgi.post("/login", {"email": "a@b.example", "password": "x"})
     assert answer.status == status, answer
     for word in TOLD_OF_LOGINS.get(name, []):
-        assert word in fast.log[before:], word
+        assert word in fastcgi.log[before:], word
     assert answer.code in (("UNAUTHENTICATED",) if status == 401 else
                            ("UPSTREAM_INVALID", "UPSTREAM_UNREACHABLE"))
     for word in (b"Fatal", b"db.php", b"10.0.0.7", b"elsewhere", b"OpenSSH"):
@@ -946,17 +946,17 @@ def test_a_sealed_token_is_no_signed_one(start_own, user):
         assert cookie_of(answer)[1] == ""
 
 
-def test_log_tells_what_happened(fast, backend, user):
+def test_log_tells_what_happened(fastcgi, backend, user):
     """R80 to R83: every coming and going, with a name for the session that
     is not its id; and a line is a line, whatever the client sends."""
-    cookie = fast.cookie_for(user)
-    sid = fast.open_token(cookie)["sid"]
-    fast.post("/login", {"email": "a@b.example\nlevel=error event=forged",
+    cookie = fastcgi.cookie_for(user)
+    sid = fastcgi.open_token(cookie)["sid"]
+    fastcgi.post("/login", {"email": "a@b.example\nlevel=error event=forged",
                          "password": "x"},
-              headers=[("Origin", f"http://localhost:{fast.port}")])
-    fast.query(headers=[("Origin", 'http://e"vil event=forged')])
-    fast.post("/logout", cookie=cookie)
-    log = fast.log
+              headers=[("Origin", f"http://localhost:{fastcgi.port}")])
+    fastcgi.query(headers=[("Origin", 'http://e"vil event=forged')])
+    fastcgi.post("/logout", cookie=cookie)
+    log = fastcgi.log
     lines = [line for line in log.splitlines() if line.startswith("time=")]
     assert all(re.match(rf"time={DATE} level=\w+ program=\w+ pid=\d+ event=",
                         line) for line in lines)
@@ -986,13 +986,13 @@ def test_log_tells_what_happened(fast, backend, user):
     ("/query", {"query": 'mutation{login(email:"a",password:"hunter2"'},
      "expected"),
 ], ids=str)
-def test_log_says_why_and_no_secret(fast, path, body, why):
+def test_log_says_why_and_no_secret(fastcgi, path, body, why):
     """R80: what was refused and why; what was typed is not repeated, even
     where somebody forgot the quotes round a password."""
-    before = len(fast.log)
-    answer = fast.post(path, body)
+    before = len(fastcgi.log)
+    answer = fastcgi.post(path, body)
     assert answer.status in (200, 400), answer.text
-    log = fast.log[before:]
+    log = fastcgi.log[before:]
     assert re.search(rf' event=request-refused .* reason="[^"]*(\\"[^"]*)*{why}',
                      log), log
     assert "hunter2" not in log

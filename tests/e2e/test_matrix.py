@@ -11,8 +11,8 @@ import urllib.parse
 import gateway as gateways
 import pytest
 from dialect import (
-    ACTIVE, ADD, BACKENDS, HEADER, LOGIN, LOGOUT, ME, PRODUCTS, WAYS, Direct,
-    Shop, Through)
+    ACTIVE, ADD, BACKENDS, CLIENT_METHODS, HEADER, LOGIN, LOGOUT, ME, PRODUCTS,
+    GatewayClient, Shop, ShopClient)
 
 YEAR, MONTH = 365 * 86400, 30 * 86400
 OURS = "https://app.example"
@@ -52,9 +52,9 @@ def end_in_order(shops, start):
     start.gateways.clear()
 
 
-@pytest.fixture(params=list(WAYS))
+@pytest.fixture(params=list(CLIENT_METHODS))
 def way(request):
-    return WAYS[request.param]
+    return CLIENT_METHODS[request.param]
 
 
 @pytest.fixture(params=["bearer", "cookie"])
@@ -66,10 +66,10 @@ def kind(request):
 def assert_dead(here, carrier, held):
     """No session any more, for whoever kept a copy: a dead bearer token is
     refused, or nobody's (POSTERN_DEAD_BEARER)."""
-    copy = Through(here, carrier)
-    copy.held = held
-    answer = copy.past().send("GET", "/session")
-    assert copy.told == "cleared", answer
+    copy = GatewayClient(here, carrier)
+    copy.credential = held
+    answer = copy.bypass_lighttpd().send("GET", "/session")
+    assert copy.session_change == "cleared", answer
     if carrier == "cookie" or answer.status == 200:
         assert answer.json == {"data": {"session": None}}
     else:
@@ -90,40 +90,40 @@ def test_any_client_with_any_backend(gate, way, kind):
     """Guest, cart, login, cart kept, query, a new token, logout."""
     methods, carrier = way
     here = gate(kind, methods)
-    client, shop = Through(here, carrier), here.backend
+    client, shop = GatewayClient(here, carrier), here.backend
     account = shop.register()
     if kind != "body":
         cart = client.add()
-        assert client.told == "new" and client.session()["guest"] is True
-        assert client.add()["totalQuantity"] == 2 and client.told is None
+        assert client.session_change == "new" and client.session()["guest"] is True
+        assert client.add()["totalQuantity"] == 2 and client.session_change is None
     answer = client.log_in(account)
-    assert answer.status == 200 and client.told == "new"
+    assert answer.status == 200 and client.session_change == "new"
     session = client.session()
     assert (session["name"], session["guest"]) == (account.email, False)
     me = "{ me { ownerId email } }" if kind == "body" else ME
     said = client.ask(me).json["data"]["me"]
-    assert account.email in said.values() and client.told is None
+    assert account.email in said.values() and client.session_change is None
     if kind != "body":
         assert client.active()["code"] == cart["code"]
         check_renewal(client, shop)
         assert client.log_in(account).status == 200
-    held = client.held
+    held = client.credential
     assert client.session() is not None
-    assert client.past().post("/logout").status == 200
-    assert client.told == "cleared" and client.session() is None
+    assert client.bypass_lighttpd().post("/logout").status == 200
+    assert client.session_change == "cleared" and client.session() is None
     assert_dead(here, carrier, held)
 
 
 def check_renewal(client, shop):
     """The backend says another token: the next request brings that one."""
-    other = Direct(shop).log_in(shop.register())
+    other = ShopClient(shop).log_in(shop.register())
     shop.next(status=200, headers=[["Content-Type", "application/json"]]
               + session_lines(shop, other), body='{"data":{"x":1}}')
     client.ask(PRODUCTS)
-    assert client.told == "new"
+    assert client.session_change == "new"
     name = other.ask(ME).json["data"]["me"]["identifier"]
     assert client.ask(ME).json["data"]["me"]["identifier"] == name
-    assert client.told is None and shop.sent() == other.token
+    assert client.session_change is None and shop.last_token() == other.token
     # The backend was asked who that is (design 2.5).
     session = client.session()
     assert (session["name"], session["guest"]) == (name, False)
@@ -134,14 +134,14 @@ def session_lines(shop, client):
     if shop.method != "cookie":
         return [[HEADER, client.token]]
     return [["Set-Cookie", part + "; path=/; samesite=lax; httponly"]
-            for part in client.held.split("; ")]
+            for part in client.credential.split("; ")]
 
 
 def test_a_backend_with_both_methods(gate, way):
     """Its header is what we follow; its cookies go nowhere."""
     methods, carrier = way
     here = gate("both", methods)
-    client, account = Through(here, carrier), here.backend.register()
+    client, account = GatewayClient(here, carrier), here.backend.register()
     cart = client.add()
     client.log_in(account)
     assert client.active()["code"] == cart["code"]
@@ -159,15 +159,15 @@ def test_a_backend_with_both_methods(gate, way):
     "{ me { id } activeOrder { id } }"])
 def test_a_token_makes_a_guest(gate, kind, way, query):
     methods, carrier = way
-    client = Through(gate(kind, methods), carrier)
+    client = GatewayClient(gate(kind, methods), carrier)
     answer = client.ask(query)
-    assert answer.status == 200 and client.told == "new"
+    assert answer.status == 200 and client.session_change == "new"
     assert answer.get("cache-control") == "no-store"
     session = client.session()
     assert session["guest"] is True and session["secondsLeft"] > YEAR - 60
     if carrier == "cookie":
         assert YEAR - 60 <= client.max_age <= YEAR
-    assert client.ask(query).status == 200 and client.told is None
+    assert client.ask(query).status == 200 and client.session_change is None
 
 
 @pytest.mark.parametrize("who", ["nobody", "guest", "customer"])
@@ -177,14 +177,14 @@ def test_what_changes_nothing_sets_nothing(gate, kind, way, who, query):
     methods, carrier = way
     here = gate(kind, methods)
     client = visitor(here, carrier, who)
-    held = client.held
+    held = client.credential
     answer = client.ask(query)
-    assert client.told is None and client.held == held
+    assert client.session_change is None and client.credential == held
     assert not answer.all("set-cookie") and answer.get(HEADER) is None
 
 
 def visitor(here, carrier, who):
-    client = Through(here, carrier)
+    client = GatewayClient(here, carrier)
     if who == "guest":
         client.ask(ACTIVE)
     elif who == "customer":
@@ -198,31 +198,31 @@ def visitor(here, carrier, who):
 def test_a_token_counts_with_any_status(gate, kind, who, status):
     here = gate(kind)
     shop, client = here.backend, visitor(here, "cookie", who)
-    other = Direct(shop).log_in(shop.register())
-    held = client.held
+    other = ShopClient(shop).log_in(shop.register())
+    held = client.credential
     shop.next(status=status, headers=session_lines(shop, other), body=""
               if status == 304 else '{"errors":[{"message":"x"}]}')
     search = "?" + urllib.parse.urlencode({"query": PRODUCTS})
     answer = client.send("GET", "/query" + search,
                          headers=[("If-None-Match", '"x"')])
-    assert answer.status == status and client.told == "new"
+    assert answer.status == status and client.session_change == "new"
     if held:
         assert_dead(here, "cookie", held)
     assert client.ask(ME).json["data"]["me"] is not None
-    assert shop.sent() == other.token
+    assert shop.last_token() == other.token
 
 
 def test_a_304_brings_a_guest(gate, kind):
     here = gate(kind)
     search = "/query?" + urllib.parse.urlencode({"query": ACTIVE})
-    first = Through(here, "cookie")
+    first = GatewayClient(here, "cookie")
     etag = first.send("GET", search).get("etag")
-    assert first.told == "new"
-    second = Through(here, "cookie")
+    assert first.session_change == "new"
+    second = GatewayClient(here, "cookie")
     answer = second.send("GET", search, headers=[("If-None-Match", etag)])
-    assert answer.status == 304 and second.told == "new"
+    assert answer.status == 304 and second.session_change == "new"
     assert second.session()["guest"] is True
-    assert second.ask(ACTIVE).status == 200 and second.told is None
+    assert second.ask(ACTIVE).status == 200 and second.session_change is None
 
 
 @pytest.mark.parametrize("status", [200, 304, 401, 500])
@@ -230,14 +230,14 @@ def test_an_empty_token_ends_the_session(gate, kind, way, status):
     methods, carrier = way
     here = gate(kind, methods)
     shop, client = here.backend, visitor(here, carrier, "customer")
-    emptied = Direct(shop).log_in(shop.register())
+    emptied = ShopClient(shop).log_in(shop.register())
     lines = real_answer(shop, emptied, LOGOUT)
     assert lines
     shop.next(status=status, headers=lines)
     search = "?" + urllib.parse.urlencode({"query": PRODUCTS})
-    held = client.held
-    client.past().send("GET", "/query" + search)
-    assert client.told == "cleared"
+    held = client.credential
+    client.bypass_lighttpd().send("GET", "/query" + search)
+    assert client.session_change == "cleared"
     assert_dead(here, carrier, held)
 
 
@@ -246,17 +246,17 @@ def test_a_dead_session_ends_ours(gate, kind, way):
     methods, carrier = way
     here = gate(kind, methods)
     shop = here.backend
-    account, client = shop.register(), Through(here, carrier)
+    account, client = shop.register(), GatewayClient(here, carrier)
     client.log_in(account)
-    held = client.held
-    Direct(shop).log_in(account).ask(LOGOUT)
-    answer = client.past().ask(ME)
-    assert answer.code == "FORBIDDEN" and client.told == "cleared"
+    held = client.credential
+    ShopClient(shop).log_in(account).ask(LOGOUT)
+    answer = client.bypass_lighttpd().ask(ME)
+    assert answer.code == "FORBIDDEN" and client.session_change == "cleared"
     assert_dead(here, carrier, held)
-    client.held = held
+    client.credential = held
     answer = client.ask(ACTIVE)  # a new guest instead, and never both
     assert answer.json["data"] == {"activeOrder": None}
-    assert client.told == "new" and client.session()["guest"] is True
+    assert client.session_change == "new" and client.session()["guest"] is True
 
 
 def test_a_deleted_cookie_ends_the_session(gate):
@@ -265,9 +265,9 @@ def test_a_deleted_cookie_ends_the_session(gate):
     here.backend.next(status=200, headers=[
         ["Set-Cookie", "session=x; path=/; httponly;"
                        " expires=Thu, 01 Jan 1970 00:00:00 GMT"]], body="{}")
-    held = client.held
+    held = client.credential
     client.ask(PRODUCTS)
-    assert client.told == "cleared"
+    assert client.session_change == "cleared"
     assert_dead(here, "cookie", held)
 
 
@@ -278,14 +278,14 @@ def test_the_backends_cookies_are_replayed_and_never_shown(gate):
         ["Set-Cookie", "basket=a%20b; path=/"],
         ["Set-Cookie", "i18next=de; path=/; max-age=1000"]], body="{}")
     answer = client.ask(PRODUCTS)
-    assert b"basket" not in answer.head and client.told == "new"
+    assert b"basket" not in answer.head and client.session_change == "new"
     name = client.session()["name"]
     assert name  # the user is the same
     client.ask(PRODUCTS)
     sent = shop.seen()[-1]["header"]["cookie"]
     assert sorted(p.partition("=")[0] for p in sent.split("; ")) == [
         "basket", "i18next", "session", "session.sig"]
-    assert "basket=a%20b" in sent and client.told is None
+    assert "basket=a%20b" in sent and client.session_change is None
     shop.next(status=200, headers=[
         ["Set-Cookie", "basket=; path=/; max-age=0"]], body="{}")
     client.ask(PRODUCTS)
@@ -303,21 +303,21 @@ LOGINS = ["json", "form", "/login", "/query"]
 def test_a_login_keeps_the_cart(gate, kind, way, by):
     methods, carrier = way
     here = gate(kind, methods)
-    shop, client = here.backend, Through(here, carrier)
+    shop, client = here.backend, GatewayClient(here, carrier)
     cart = client.add(2, 3)
-    guest = client.held
+    guest = client.credential
     client.active()
-    guests_token = shop.sent()
+    guests_token = shop.last_token()
     account = shop.register()
     answer = client.log_in(account, by)
     assert answer.status == (303 if by == "form" else 200)
-    assert client.told == "new" and client.held != guest
+    assert client.session_change == "new" and client.credential != guest
     assert client.active()["code"] == cart["code"]
     assert client.session()["name"] == account.email
-    assert not shop.lives(guests_token)
+    assert not shop.is_live(guests_token)
     assert_dead(here, carrier, guest)  # before it is used: that ends it too
-    late = Through(here, carrier)
-    late.held = guest
+    late = GatewayClient(here, carrier)
+    late.credential = guest
     assert late.active() is None  # who kept the guest's session has no cart
 
 
@@ -325,12 +325,12 @@ def test_a_login_keeps_the_cart(gate, kind, way, by):
 def test_a_wrong_password_keeps_the_cart(gate, kind, way, by):
     methods, carrier = way
     here = gate(kind, methods)
-    client, account = Through(here, carrier), here.backend.register()
+    client, account = GatewayClient(here, carrier), here.backend.register()
     cart = client.add()
     wrong = gateways.Account(account.email, "not that one", None)
     answer = client.log_in(wrong, by)
     assert answer.status == (401 if by in ("json", "form") else 200)
-    assert client.told is None and client.active()["code"] == cart["code"]
+    assert client.session_change is None and client.active()["code"] == cart["code"]
     if by.startswith("/"):
         assert answer.json["data"]["login"]["errorCode"] == \
             "INVALID_CREDENTIALS_ERROR"
@@ -340,7 +340,7 @@ def test_a_wrong_password_keeps_the_cart(gate, kind, way, by):
 @pytest.mark.parametrize("remember", [True, False])
 def test_remember_me_reaches_both(gate, kind, by, remember):
     here = gate(kind)
-    shop, client = here.backend, Through(here, "cookie")
+    shop, client = here.backend, GatewayClient(here, "cookie")
     account = shop.register()
     shop.forget()
     client.log_in(account, by, remember)
@@ -356,20 +356,20 @@ def test_remember_me_reaches_both(gate, kind, by, remember):
 def test_authenticate_through_query_is_a_login(gate, kind, way):
     methods, carrier = way
     here = gate(kind, methods)
-    client, account = Through(here, carrier), here.backend.register()
+    client, account = GatewayClient(here, carrier), here.backend.register()
     cart = client.add()
     client.ask("""mutation ($i: AuthenticationInput!) {
         authenticate(input: $i, rememberMe: true) { __typename
             ... on CurrentUser { id identifier } } }""", {"i": {"native": {
             "username": account.email, "password": account.password}}})
-    assert client.told == "new"
+    assert client.session_change == "new"
     assert client.session()["name"] == account.email
     assert client.active()["code"] == cart["code"]
 
 
 def test_a_login_that_does_not_say_who_is_asked(gate, kind):
     here = gate(kind)
-    client, account = Through(here, "cookie"), here.backend.register()
+    client, account = GatewayClient(here, "cookie"), here.backend.register()
     client.ask("""mutation ($u: String!, $p: String!) {
         login(username: $u, password: $p) { __typename } }""",
                {"u": account.email, "p": account.password})
@@ -384,7 +384,7 @@ def test_a_persisted_login_is_a_login(gate, kind, way):
     it is one."""
     methods, carrier = way
     here = gate(kind, methods)
-    shop, client = here.backend, Through(here, carrier)
+    shop, client = here.backend, GatewayClient(here, carrier)
     extensions = {"persistedQuery": {
         "version": 1, "sha256Hash": hashlib.sha256(LOGIN.encode()).hexdigest()}}
     assert shop.raw(query=LOGIN, extensions=extensions, variables={
@@ -398,11 +398,11 @@ def test_a_persisted_login_is_a_login(gate, kind, way):
         answer = client.post("/query", request)
         assert answer.status == 200
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
-        assert client.told is None and not shop.seen()
+        assert client.session_change is None and not shop.seen()
     answer = client.post("/query", {**request, "query": LOGIN})
     assert answer.json["data"]["login"]["identifier"] == account.email
     assert "persistedQuery" not in shop.seen()[0]["body"]
-    assert client.told == "new" and client.active()["code"] == cart["code"]
+    assert client.session_change == "new" and client.active()["code"] == cart["code"]
     assert client.session()["name"] == account.email
     if carrier == "cookie":
         assert MONTH - 60 <= client.max_age <= MONTH
@@ -477,12 +477,12 @@ def test_vendures_own_refusals_pass(gate):
 
 def test_a_login_never_comes_by_get(gate, kind):
     here = gate(kind)
-    account, client = here.backend.register(), Through(here, "cookie")
+    account, client = here.backend.register(), GatewayClient(here, "cookie")
     query = ("mutation { login(username: %s, password: %s) { __typename } }"
              % (json.dumps(account.email), json.dumps(account.password)))
     answer = client.send("GET", "/query?" + urllib.parse.urlencode(
         {"query": query}))
-    assert answer.status == 405 and client.told is None
+    assert answer.status == 405 and client.session_change is None
 
 
 # Logging out ---------------------------------------------------------------------
@@ -497,19 +497,19 @@ def test_when_the_backend_is_told_of_a_logout(gate, kind, rule, everywhere,
     more = {"POSTERN_UPSTREAM_LOGOUT": rule} if rule else {}
     here = gate(kind, "cookie", **more)
     shop, account = here.backend, here.backend.register()
-    first, second = Through(here, "cookie"), Through(here, "cookie")
+    first, second = GatewayClient(here, "cookie"), GatewayClient(here, "cookie")
     first.log_in(account)
     second.log_in(account)
     shop.forget()
     answer = first.post("/logout" + ("?everywhere=1" if everywhere else ""))
     assert answer.json == {"data": {"logout": {"success": True}}}
-    assert first.told == "cleared"
+    assert first.session_change == "cleared"
     assert any("logout" in r["body"] for r in shop.seen()) is called
     me = second.ask(ME).json["data"]["me"]
     # Everywhere is our own affair, too, whatever the backend is told.
     assert (me is None) == (called or everywhere)
     # A session that was ended here is a dead cookie, which query leaves alone.
-    assert second.told == ("cleared" if called and not everywhere else None)
+    assert second.session_change == ("cleared" if called and not everywhere else None)
 
 
 @pytest.mark.parametrize("body, kind_of_body", [
@@ -519,7 +519,7 @@ def test_when_the_backend_is_told_of_a_logout(gate, kind, rule, everywhere,
 def test_everywhere_may_be_said_in_the_body(gate, body, kind_of_body):
     here = gate("bearer")
     account = here.backend.register()
-    first, second = Through(here, "cookie"), Through(here, "cookie")
+    first, second = GatewayClient(here, "cookie"), GatewayClient(here, "cookie")
     first.log_in(account)
     second.log_in(account)
     assert first.send("POST", "/logout", body, [
@@ -531,10 +531,10 @@ def test_the_backends_logout_through_query_ends_ours(gate, kind, way):
     methods, carrier = way
     here = gate(kind, methods)
     client = visitor(here, carrier, "customer")
-    held = client.held
-    answer = client.past().ask(LOGOUT)
+    held = client.credential
+    answer = client.bypass_lighttpd().ask(LOGOUT)
     assert answer.json["data"]["logout"]["success"] is True
-    assert client.told == "cleared"
+    assert client.session_change == "cleared"
     assert_dead(here, carrier, held)
 
 
@@ -704,7 +704,7 @@ def test_a_login_takes_channel_and_language_along(gate, by):
     here = gate("bearer")
     account = here.backend.register()
     here.backend.forget()
-    client = Through(here, "cookie")
+    client = GatewayClient(here, "cookie")
     client.headers = lambda: [("vendure-token", "harbour"),
                               ("Accept-Language", "de")]
     client.log_in(account, by)
@@ -768,7 +768,7 @@ def check_spelling(here, headers, meaning, is_guest):
 def test_how_a_bearer_token_is_read(gate, kind, dead, spelling, meaning):
     here = gate(kind, "bearer", POSTERN_DEAD_BEARER=dead)
     client = visitor(here, "bearer", "customer")
-    value = spelling.replace("%s", client.held)
+    value = spelling.replace("%s", client.credential)
     headers = [("Authorization", value.encode("utf-8").decode("latin-1"))]
     check_spelling(here, headers, meaning, dead == "guest")
 
@@ -777,7 +777,7 @@ def test_how_a_bearer_token_is_read(gate, kind, dead, spelling, meaning):
 def test_two_authorization_headers_are_refused(gate, pair):
     here = gate("body", "bearer")
     client = visitor(here, "bearer", "customer")
-    headers = [("Authorization", "Bearer " + one.replace("%s", client.held))
+    headers = [("Authorization", "Bearer " + one.replace("%s", client.credential))
                for one in pair]
     check_spelling(here, headers, REFUSED, False)
 
@@ -794,14 +794,14 @@ def test_a_token_of_12000_characters(gate):
 
 def test_dead_bearers_are_guests_with_vendure(gate, kind):
     here = gate(kind, "bearer")
-    client = Through(here, "bearer")
+    client = GatewayClient(here, "bearer")
     for token in ("x", "A" * 43, "eyJhbGciOiJkaXIifQ..a.b.c"):
-        client.held = token
-        assert client.past().ask(PRODUCTS).status == 200
-        assert client.told == "cleared", token
-        client.held = token
+        client.credential = token
+        assert client.bypass_lighttpd().ask(PRODUCTS).status == 200
+        assert client.session_change == "cleared", token
+        client.credential = token
         assert client.add()["totalQuantity"] == 1  # Vendure's own manners
-        assert client.told == "new", token
+        assert client.session_change == "new", token
 
 
 def test_a_bearer_token_wins_over_a_cookie(gate):
@@ -819,21 +819,21 @@ def test_a_token_is_bound_to_its_carrier(gate):
     here = gate("bearer", "cookie,bearer", POSTERN_DEAD_BEARER="refuse")
     by_bearer, by_cookie = (visitor(here, kind, "customer")
                             for kind in ("bearer", "cookie"))
-    answer = here.query(ME, cookie=by_bearer.held)
+    answer = here.query(ME, cookie=by_bearer.credential)
     assert answer.json["data"]["me"] is None
     assert answer.all("set-cookie") == []
-    value = by_cookie.held.partition("=")[2]
+    value = by_cookie.credential.partition("=")[2]
     assert here.query(ME, bearer=value).status == 401
 
 
 def test_our_tokens_are_no_tokens_of_the_backends(gate, kind, way):
     methods, carrier = way
     client = visitor(gate(kind, methods), carrier, "customer")
-    value = client.held.partition("=")[2] or client.held
+    value = client.credential.partition("=")[2] or client.credential
     assert re.fullmatch(r"[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+", value)
-    sent = client.gate.backend
+    sent = client.gateway.backend
     client.ask(ME)
-    assert sent.sent() not in value
+    assert sent.last_token() not in value
 
 
 def test_another_header_for_the_token(gate):

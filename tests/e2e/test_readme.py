@@ -12,7 +12,7 @@ import tempfile
 
 import pytest
 import test_demo
-from gateway import BUILD, FOR_THE_BUILD, ROOT
+from gateway import BUILD, SANITIZER_ENVIRONMENT, ROOT
 
 README = os.path.join(ROOT, "README.md")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
@@ -27,8 +27,8 @@ SETTLE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
           "runuser -u www-data -- env "
           "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
           "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
-ELSEWHERE = {"demo/run --once": test_demo.test_once,
-             "demo/run": test_demo.test_it_stays_and_ends}
+ELSEWHERE = {"demo/run --once": test_demo.test_once_session,
+             "demo/run": test_demo.test_keep_restarts}
 OURSELVES = ["tests/run"]
 NOT_RUN = []  # behind a line "# not run: reason"
 
@@ -75,7 +75,7 @@ def shell(lines, folder, **variables):
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", "\n".join(lines)], cwd=folder,
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
-             "HOME": str(folder), **FOR_THE_BUILD, **variables},
+             "HOME": str(folder), **SANITIZER_ENVIRONMENT, **variables},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, timeout=300, check=False)
     assert done.returncode == 0, done.stdout.decode()[-8000:]

@@ -41,7 +41,7 @@ def opens_with(secret, token, carrier="cookie", form="sealed"):
     done = subprocess.run(
         [gateways.POSTERN, "open", "-"], input=token.encode(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
-        env={**gateways.FOR_THE_BUILD, "COOKIE_SESSION_SECRET": secret,
+        env={**gateways.SANITIZER_ENVIRONMENT, "COOKIE_SESSION_SECRET": secret,
              "POSTERN_TOKEN_METHOD": carrier, "POSTERN_TOKEN_FORMAT": form,
              "POSTERN_UPSTREAM": "http://127.0.0.1:9/"})
     return done.returncode == 0
@@ -233,7 +233,7 @@ def postern(*arguments, **env):
     return subprocess.run(
         [gateways.POSTERN, *arguments], stdin=subprocess.DEVNULL, timeout=30,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], **gateways.FOR_THE_BUILD, **env})
+        env={"PATH": os.environ["PATH"], **gateways.SANITIZER_ENVIRONMENT, **env})
 
 
 def words_in(path):

@@ -179,30 +179,30 @@ COMMANDS = [["sessions"], ["revoke", "--subject", "x"],
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
-def test_without_a_store(fast, arguments):
-    fast.environment, kept = ({**fast.environment, "POSTERN_STORE": "none"},
-                              fast.environment)
+def test_without_a_store(fastcgi, arguments):
+    fastcgi.environment, kept = ({**fastcgi.environment, "POSTERN_STORE": "none"},
+                              fastcgi.environment)
     try:
-        done = ran(fast, *arguments, status=69)
+        done = ran(fastcgi, *arguments, status=69)
         assert b"POSTERN_STORE is none" in done.stderr
     finally:
-        fast.environment = kept
+        fastcgi.environment = kept
 
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ["check"]])
-def test_with_a_store_that_is_down(fast, arguments):
+def test_with_a_store_that_is_down(fastcgi, arguments):
     port = gateways.free_port()
-    fast.environment, kept = ({
-        **fast.environment,
+    fastcgi.environment, kept = ({
+        **fastcgi.environment,
         "POSTERN_STORE": f"redis://:hidden-word@127.0.0.1:{port}"},
-        fast.environment)
+        fastcgi.environment)
     try:
-        done = ran(fast, *arguments, status=69)
+        done = ran(fastcgi, *arguments, status=69)
         assert b"Connection refused" in done.stderr
         assert str(port).encode() in done.stderr
         assert b"hidden-word" not in done.stderr + done.stdout
     finally:
-        fast.environment = kept
+        fastcgi.environment = kept
 
 
 def test_check_tries_the_store(gate):
@@ -214,17 +214,17 @@ def test_check_tries_the_store(gate):
 def test_check_tells_what_the_store_warns_of(start_own, redis):
     gateway = start_own(POSTERN_STORE=redis.url)
     assert b"append-only" in ran(gateway, "check").stderr
-    redis.say("CONFIG SET appendonly yes")
-    redis.say("CONFIG SET maxmemory 100mb")
-    redis.say("CONFIG SET maxmemory-policy allkeys-lru")
+    redis.command("CONFIG SET appendonly yes")
+    redis.command("CONFIG SET maxmemory 100mb")
+    redis.command("CONFIG SET maxmemory-policy allkeys-lru")
     try:
         assert b"evict" in ran(gateway, "check").stderr
-        redis.say("CONFIG SET maxmemory-policy noeviction")
+        redis.command("CONFIG SET maxmemory-policy noeviction")
         assert ran(gateway, "check").stderr == b""
     finally:
-        redis.say("CONFIG SET maxmemory-policy noeviction")
-        redis.say("CONFIG SET maxmemory 0")
-        redis.say("CONFIG SET appendonly no")
+        redis.command("CONFIG SET maxmemory-policy noeviction")
+        redis.command("CONFIG SET maxmemory 0")
+        redis.command("CONFIG SET appendonly no")
 
 
 def test_check_says_that_there_is_no_store(start):

@@ -65,7 +65,7 @@ def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
     if way == "killed":
         redis.kill()
     else:
-        redis.hang()
+        redis.pause()
     begin = time.monotonic()
     assert gateway.get("/session", cookie=cookie).status == 503
     assert time.monotonic() - begin < 5
@@ -78,7 +78,7 @@ def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
     if way == "killed":
         redis.start()
     else:
-        redis.wake()
+        redis.resume()
     assert gateways.wait_until(lambda: gateway.get(
         "/session", cookie=cookie).status == 200)
     # Each worker's own connection heals.
@@ -103,13 +103,13 @@ def test_a_large_session_while_it_is_down(start_own, redis, backend, user):
         '"ownerId":"78"}}}' % ("big-token-" * 600)))
     cookie, bearer = both_of(gateway, user)
     assert gateway.session(cookie=cookie)["subject"] == "78"
-    redis.hang()
+    redis.pause()
     assert gateway.get("/session", cookie=cookie).status == 503
     line = [line for line in gateway.log.splitlines()
             if "event=store-down" in line][0]
     assert "level=error" in line and redis.path in line
     assert_down(gateway, user, cookie, bearer)
-    redis.wake()
+    redis.resume()
     assert gateways.wait_until(lambda: gateway.get(
         "/session", cookie=cookie).status == 200)
     assert gateway.session(bearer=bearer)["subject"] == "78"
@@ -118,7 +118,7 @@ def test_a_large_session_while_it_is_down(start_own, redis, backend, user):
 def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
     gateway = start_own(POSTERN_STORE=redis.url)
     cookie = gateway.cookie_for(user)
-    assert redis.say("CONFIG SET maxmemory 1").startswith(b"+OK")
+    assert redis.command("CONFIG SET maxmemory 1").startswith(b"+OK")
     answer = gateway.log_in(user)
     assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
     assert not answer.all("set-cookie")
@@ -127,13 +127,13 @@ def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
     assert "OOM" in gateway.log or "maxmemory" in gateway.log
     # What is there can be read: nobody is thrown out.
     assert gateway.session(cookie=cookie) is not None
-    assert redis.say("CONFIG SET maxmemory 0").startswith(b"+OK")
+    assert redis.command("CONFIG SET maxmemory 0").startswith(b"+OK")
     assert gateway.log_in(user).status == 200
 
 
 def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
                                                        user, tmp_path):
-    assert redis.say("CONFIG SET requirepass right-one").startswith(b"+OK")
+    assert redis.command("CONFIG SET requirepass right-one").startswith(b"+OK")
     gateway = start_own(POSTERN_STORE=redis.url + "?password=wrong-one")
     assert gateway.log_in(user).status == 503
     assert "WRONGPASS" in gateway.log

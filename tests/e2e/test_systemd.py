@@ -87,7 +87,7 @@ def test_a_program_runs_as_its_units_say(folder, unit, program):
     listening, address = listen(value_of(folder, f"{unit}.socket",
                                          "ListenStream", program))
     variables = {"POSTERN_STORE": f"lmdb:{folder}/store", "PATH": "/bin",
-                 **gateway.FOR_THE_BUILD}
+                 **gateway.SANITIZER_ENVIRONMENT}
     assert value_of(folder, service, "EnvironmentFile", program) == str(
         folder / "postern.env")
     for line in (value_of(folder, service, "Environment", program),

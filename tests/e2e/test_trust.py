@@ -53,9 +53,9 @@ def chooser(data):
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_three_sentences_hold(setting):
     """L53 to L59 and L67, whoever reads what we pass on."""
-    judge = hostile.Judge(setting)
+    checker = hostile.Checker(setting)
     try:
-        world = hostile_documents.World(judge)
+        world = hostile_documents.World(checker)
         sent = [0]
 
         @seed(zlib.crc32((SEED + str(setting)).encode()))
@@ -65,12 +65,12 @@ def test_three_sentences_hold(setting):
         @given(strategies.data())
         def attack(data):
             sent[0] += 1
-            judge.judge(*hostile_requests.request(chooser(data), world))
+            checker.check(*hostile_requests.request(chooser(data), world))
 
         attack()
-        judge.check_limit()
+        checker.check_limit()
         assert sent[0] >= REQUESTS * 9 // 10, sent
-        assert judge.reached * 2 >= sent[0], (judge.reached, sent)
-        assert judge.named > 0 and judge.logins > 0, vars(judge)
+        assert checker.reached * 2 >= sent[0], (checker.reached, sent)
+        assert checker.named > 0 and checker.logins > 0, vars(checker)
     finally:
-        judge.close()
+        checker.close()

@@ -27,17 +27,17 @@ OWNER = ["""mutation($email:String!,$password:String!){
 
 
 class Case:
-    """A judge, a friend whose id is 1, and the attacker's own account."""
+    """A checker, a friend whose id is 1, and the attacker's own account."""
 
     def __init__(self, *arguments, **options):
-        self.judge = hostile.Judge(hostile.Setting(*arguments, **options))
-        self.gateway, self.backend = self.judge.gateway, self.judge.backend
+        self.checker = hostile.Checker(hostile.Setting(*arguments, **options))
+        self.gateway, self.backend = self.checker.gateway, self.checker.backend
         self.friend = self.backend.register("friend@trust.example")
         self.own = self.backend.register(
             "a@x.example", PASSWORD, name=self.friend.id,
             bio=self.friend.id, location=self.friend.email)
-        self.news = self.judge.news
-        self.news()
+        self.new_events = self.checker.new_events
+        self.new_events()
 
     def post(self, body, *headers, path="/query"):
         """These bytes as JSON."""
@@ -62,14 +62,14 @@ class Case:
             return None, []
         headers = ([("Authorization", "Bearer " + token)] if token
                    else [("Cookie", "; ".join(pairs))])
-        return self.judge.session(headers), headers
+        return self.checker.session(headers), headers
 
     def guesses(self):
         """Wrong ones that its login resolver saw since the last time."""
-        return [one for one in self.news()["guesses"] if not one["right"]]
+        return [one for one in self.new_events()["guesses"] if not one["right"]]
 
     def close(self):
-        self.judge.close()
+        self.checker.close()
 
 
 @pytest.fixture(name="case", scope="module")
@@ -81,7 +81,7 @@ def case_fixture():
         key = repr((arguments, sorted(options.items())))
         if key not in cases:
             cases[key] = Case(*arguments, **options)
-        cases[key].news()
+        cases[key].new_events()
         return cases[key]
 
     yield start
@@ -111,7 +111,7 @@ def test_a_query_that_looks_like_a_login_names_nobody(case, place):
     assert answer.json["data"]["login"]["ownerId"] == "Query"
     told, headers = one.session(answer)
     assert told is None
-    assert one.judge.authorized(headers) is None
+    assert one.checker.authorized(headers) is None
 
 
 @pytest.mark.parametrize("place", ["header:x-token", "cookie"])
@@ -125,7 +125,7 @@ def test_aliases_in_a_login_name_nobody_else(case, place, method):
         "ownerId": one.friend.id, "email": one.friend.email}
     told, headers = one.session(answer)
     assert (told["subject"], told["name"]) == (one.own.id, one.own.email)
-    assert one.judge.authorized(headers) == (one.own.id, one.own.email)
+    assert one.checker.authorized(headers) == (one.own.id, one.own.email)
 
 
 def test_an_alias_in_the_middle_of_a_pointer_names_nobody_else(case):
@@ -149,8 +149,8 @@ def test_a_name_with_spaces_is_told_to_no_page(case):
     one = case("fauna", "header:x-token", "cookie", fold="exact")
     own = one.backend.register(" friend@trust.example", PASSWORD)
     _, headers = one.session(one.document(login("{ownerId}", own.email)))
-    assert one.judge.session(headers)["name"] == own.email
-    assert one.judge.authorized(headers) == (own.id, "")
+    assert one.checker.session(headers)["name"] == own.email
+    assert one.checker.authorized(headers) == (own.id, "")
 
 
 def test_who_is_asked_with_the_token_alone(case):
@@ -183,8 +183,8 @@ def test_a_login_without_the_subject_has_a_users_clocks(case, place):
     ended = one.gateway.send("POST", "/logout?everywhere=1", b"",
                              [JSON, *others])
     assert ended.status == 200, ended
-    assert one.judge.session(headers) is None
-    assert one.judge.authorized(headers) is None
+    assert one.checker.session(headers) is None
+    assert one.checker.authorized(headers) is None
 
 
 # Secrets ---------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_a_secret_of_a_login_that_is_forwarded(case, fields, place):
     text = login(inner) + (" fragment" + rest if rest else "")
     answer = one.document(text)
     assert (answer.status, answer.code) == (400, "SECRET_FIELD"), answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 @pytest.mark.parametrize("text", [
@@ -236,7 +236,7 @@ def test_a_secret_elsewhere_is_refused(case, text, place):
     if "} fragment F" not in text or "..." in text:
         assert answer.code == "SECRET_FIELD", answer
         assert "secret" in answer.text
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_a_field_of_that_name_elsewhere_can_be_allowed(case):
@@ -247,7 +247,7 @@ def test_a_field_of_that_name_elsewhere_can_be_allowed(case):
         "token": "checkout-checkout"}}}
     assert one.document("{c:checkout{...F}} fragment F on Checkout{t:token}"
                         ).json == {"data": {"c": {"t": "checkout-checkout"}}}
-    one.news()
+    one.new_events()
     for text in ("{me{token}}", "{checkout:me{secret}}",
                  "{checkout{id} me{token}}", "mutation{checkout:refresh"
                  "{...on CurrentUser{secret}}}",
@@ -257,7 +257,7 @@ def test_a_field_of_that_name_elsewhere_can_be_allowed(case):
         answer = one.document(text)
         assert (answer.status, answer.code) in (
             (400, "SECRET_FIELD"), (400, "LOGIN_SHAPE")), (text, answer)
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 # Nothing is forwarded that was not read --------------------------------------
@@ -278,7 +278,7 @@ def test_a_blank_document_is_absent(case, blank, worst):
         worst_only = one.post(("{" + member + '"extensions":' + json.dumps(
             stored()) + "}").encode())
         assert worst_only.status in (200, 400), worst_only
-        assert worst_only.json["errors"] and one.news()["new"] == 0
+        assert worst_only.json["errors"] and one.new_events()["new"] == 0
         return
     for body in (
             "{" + member + '"variables":{"email":"friend@trust.example",'
@@ -288,7 +288,7 @@ def test_a_blank_document_is_absent(case, blank, worst):
         assert answer.status == 200, answer
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
         assert answer.json["errors"][0]["message"] == "PersistedQueryNotFound"
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_a_blank_document_is_absent_in_a_batch(case):
@@ -303,7 +303,7 @@ def test_a_blank_document_is_absent_in_a_batch(case):
         "PersistedQueryNotFound"] * 2
     answer = one.post(("[" + ",".join([call] * 500) + "]").encode())
     assert answer.status in (400, 413), answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_a_blank_document_is_absent_in_a_get(case):
@@ -320,7 +320,7 @@ def test_a_blank_document_is_absent_in_a_get(case):
         assert answer.status == 400, answer
         answer = one.post(json.dumps({name: "stored-0"}).encode())
         assert answer.status == 400, answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_the_login_field_is_the_documents_own(case):
@@ -349,12 +349,12 @@ def test_another_charset_is_refused(case):
     answer = one.post(body, ("Content-Type",
                              "application/json; charset=utf-7"))
     assert answer.status == 400, answer
-    assert one.news()["pokes"] == 0
+    assert one.new_events()["pokes"] == 0
     for charset in ("utf-16", "iso-8859-1", "utf-8-sig", "cp037"):
         answer = one.post(b'{"query":"{me{id}}"}', (
             "Content-Type", f"application/json;charset={charset}"))
         assert answer.status == 400, answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
     for charset in ("utf-8", "UTF-8", '"utf-8"'):
         answer = one.post(b'{"query":"{me{id}}"}', (
             "Content-Type", f"application/json; charset={charset}"))
@@ -371,7 +371,7 @@ def test_graphqls_parameters_in_the_url_of_a_post(case, query):
     answer = one.gateway.send("POST", "/query?" + query,
                               b'{"query":"{me{id}}"}', [JSON])
     assert answer.status == 400, answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 LOGIN_HIDDEN = 'login(email:"a@x.example",password:"x"){secret}'
@@ -418,11 +418,11 @@ def test_what_parsers_read_differently_is_refused(case, name):
     assert answer.status == 400, answer
     assert answer.code == "GRAPHQL_PARSE_FAILED", answer
     assert answer.json["errors"][0]["locations"][0]["line"] >= 1
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
     answer = one.document(UNLIKE[name], ("Accept", "application/json"))
     assert answer.status == 200, answer
     assert answer.code == "GRAPHQL_PARSE_FAILED"
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 @pytest.mark.parametrize("body", [
@@ -446,18 +446,18 @@ def test_what_json_readers_read_differently_is_refused(case, body):
     one = case("fauna", "json:secret", "cookie", worst=True)
     answer = one.post(body)
     assert answer.status == 400, answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_a_body_with_a_get(case):
     """L67: some backends read it; and other servers than lighttpd let it
     come through."""
     one = case("fauna", "json:secret", "cookie", worst=True)
-    answer = one.judge.ask(hostile.Request(
+    answer = one.checker.ask(hostile.Request(
         "query", "GET", "query=%7Bme%7Bid%7D%7D", [JSON],
         b'{"query":"mutation{poke}"}'))
     assert answer.status == 400, answer.stdout
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 def test_what_goes_on_is_written_anew(case):
@@ -505,11 +505,11 @@ def multipart(*parts, mark="x"):
 def test_multipart_is_written_anew(case, parts):
     """L67: the first operations part is the one, and it is no login."""
     one = case("fauna", "json:secret", "cookie", worst=True)
-    before = one.news()["pokes"]
+    before = one.new_events()["pokes"]
     answer = one.gateway.send("POST", "/query", multipart(*parts), [
         ("Content-Type", "multipart/form-data; boundary=x"),
         ("apollo-require-preflight", "1")])
-    news = one.news()
+    news = one.new_events()
     assert news["pokes"] == before and not news["guesses"], answer
     if news["new"] == 0:
         assert answer.status == 400, answer
@@ -526,7 +526,7 @@ def test_other_types_are_refused(case, kind):
     answer = one.gateway.send("POST", "/query", body, [
         ("Content-Type", kind)] if kind else [])
     assert answer.status in (400, 415), answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 # How often a password may be guessed -----------------------------------------
@@ -619,7 +619,7 @@ def test_half_a_surrogate_pair_is_no_name(case, place):
                       b'password:\\"x\\"){ownerId}}","variables":'
                       b'{"e":"\\ud800victim@trust.example"}}')
     assert answer.status == 400, answer
-    assert one.news()["new"] == 0
+    assert one.new_events()["new"] == 0
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
@@ -684,7 +684,7 @@ def test_a_mutation_by_get(case, document):
     it."""
     one = case("fauna", "json:secret", "cookie")
     _, headers = one.session(one.document(login("{email}")))
-    one.news()
+    one.new_events()
     query = "query=" + urllib.parse.quote(document)
     if "query A" in document:
         query += "&operationName=B"
@@ -693,7 +693,7 @@ def test_a_mutation_by_get(case, document):
             *headers, *([("Sec-Fetch-Site", site)] if site else [])])
         assert answer.status == 405, answer
         assert answer.get("allow") == "POST"
-    news = one.news()
+    news = one.new_events()
     assert news["new"] == 0 and news["pokes"] == 0
 
 
@@ -772,7 +772,7 @@ def test_a_mutation_beside_a_login(case):
         assert answer.status == 400, (text, answer)
     one.post(json.dumps([{"query": "{me{id}}"}, {
         "query": "mutation{" + LOGIN_HIDDEN + "}"}]).encode())
-    news = one.news()
+    news = one.new_events()
     assert news["pokes"] == 0 and not news["guesses"]
 
 

@@ -26,7 +26,7 @@ def whoami(*arguments, **variables):
     return subprocess.run(
         [gateway.POSTERN, "whoami", *arguments], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, timeout=30,
-        env={**gateway.FOR_THE_BUILD, **variables})
+        env={**gateway.SANITIZER_ENVIRONMENT, **variables})
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -39,7 +39,7 @@ def test_any_name_is_safe_to_eval(shell, tmp_path):
         done = subprocess.run(
             [*shell, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, timeout=30, env={
-                **gateway.FOR_THE_BUILD,
+                **gateway.SANITIZER_ENVIRONMENT,
                 "PATH": os.path.dirname(gateway.POSTERN) + ":/usr/bin:/bin",
                 "SESSION_SUBJECT": "7'" + name, "SESSION_NAME": name,
                 "SESSION_EXPIRES": "2030-01-31T12:00:00Z"})
@@ -131,7 +131,7 @@ def test_the_example_says_what_is_wrong(tmp_path):
              b"see the log")):
         done = subprocess.run(
             [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**gateway.FOR_THE_BUILD, "PATH": path, **more}, timeout=30)
+            env={**gateway.SANITIZER_ENVIRONMENT, "PATH": path, **more}, timeout=30)
         assert done.returncode == 0, done
         assert done.stdout.startswith(head) and word in done.stdout, done
 
@@ -144,7 +144,7 @@ def test_misused():
 def config(*arguments):
     return subprocess.run([gateway.POSTERN, "config", *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env={**gateway.FOR_THE_BUILD}, timeout=30)
+                          env={**gateway.SANITIZER_ENVIRONMENT}, timeout=30)
 
 
 def test_config_prints_the_files_of_etc():

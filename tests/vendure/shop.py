@@ -134,7 +134,7 @@ class Shop:
     def tokens_in(self, octets, hashes=None):
         del hashes
         return {token for token in self.known if any(
-            form in octets for form in gateways.forms_of(token.encode()))}
+            form in octets for form in gateways.encodings_of(token.encode()))}
 
     def read_log(self):
         self.log.seek(0)
