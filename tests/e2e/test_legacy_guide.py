@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The programs in doc/legacy.md do what it says: a signed session is read by
-a stock JWT library, and nothing else is taken for one."""
+"""The programs in doc/legacy.md: a stock JWT library reads a signed session
+and refuses forged tokens."""
 import base64
 import json
 import os
@@ -13,8 +13,8 @@ import jwt
 import pytest
 from http_client import cookie_of
 
-# What the paper's PHP needs of firebase/php-jwt, should it not be installed:
-# the same two calls, with PHP's own functions.
+# Replaces firebase/php-jwt, which may not be installed: the two calls that the
+# document's PHP program uses, with PHP's own functions.
 STAND_IN = r"""
 namespace Firebase\JWT;
 class Key {
@@ -37,7 +37,7 @@ class JWT {
 """
 
 
-def programs(language):
+def programs_in_guide(language):
     with open(os.path.join(gateway.ROOT, "doc/legacy.md"),
               encoding="utf-8") as file:
         found = re.findall(rf"```{language}\n(.*?)```", file.read(), re.S)
@@ -49,7 +49,7 @@ def site_fixture(start):
     return start(POSTERN_TOKEN_FORMAT="signed")
 
 
-def forgeries(token):
+def forged_tokens(token):
     head, body, tag = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     claims["sub"] = "1234567"
@@ -62,27 +62,28 @@ def forgeries(token):
             f"{head}.{body}.{tag[::-1]}"]
 
 
-def test_python(site, user):
+def test_python_program_reads_a_session_and_refuses_forgeries(site, user):
     token = cookie_of(site.log_in(user))[1]
     module = {}
-    exec(programs("python")[0], module)  # the paper's own words
+    exec(programs_in_guide("python")[0], module)  # the document's program
     claims = module["session_of"](token, site.secret.strip())
     assert (claims["sub"], claims["name"]) == (user.owner, user.email)
     assert "fnED" not in json.dumps(claims)
-    for forged in forgeries(token):
+    for forged in forged_tokens(token):
         with pytest.raises(jwt.PyJWTError):
             module["session_of"](forged, site.secret.strip())
     with pytest.raises(jwt.PyJWTError):
         module["session_of"](token, gateway.make_secret().strip())
 
 
-def test_php(site, user, tmp_path):
+def test_php_program_reads_a_session_and_refuses_forgeries(
+        site, user, tmp_path):
     token = cookie_of(site.log_in(user))[1]
     stand_in = tmp_path / "jwt.php"
     stand_in.write_text("<?php" + STAND_IN, encoding="ascii")
     script = tmp_path / "read.php"
     script.write_text(
-        "<?php\n" + programs("php")[0] + f"\nrequire '{stand_in}';\n"
+        "<?php\n" + programs_in_guide("php")[0] + f"\nrequire '{stand_in}';\n"
         "try { echo json_encode(session_of(getenv('TOKEN'), getenv('S'))); }\n"
         "catch (Throwable $e) { echo 'no'; }\n", encoding="utf-8")
     php = shutil.which("php") or shutil.which("php-cgi")
@@ -97,5 +98,5 @@ def test_php(site, user, tmp_path):
 
     claims = json.loads(run(token))
     assert (claims["sub"], claims["name"]) == (user.owner, user.email)
-    for forged in forgeries(token):
+    for forged in forged_tokens(token):
         assert run(forged) == "no"
