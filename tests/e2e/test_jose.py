@@ -318,5 +318,5 @@ def test_second_secret_opens_and_its_key_is_printed():
     assert done.returncode == 0, done.stderr
     key = json.loads(done.stdout)
     assert decode(key["k"]) == key_by_manual(OLD_SECRET, "A256GCM", "cookie",
-                                          AUDIENCE, DAY)
+                                             AUDIENCE, DAY)
     assert key["kid"] == kid_by_manual(OLD_SECRET, AUDIENCE, DAY)

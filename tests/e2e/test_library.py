@@ -88,7 +88,7 @@ def test_library_reads_a_session_of_the_programs(start, user, form):
     assert error_of(site, "check", cookie="", **flags) == NO_SESSION
     other = "0" if form == "signed" else "4"
     assert error_of(site, "check", cookie=cookie,
-                   LIBRARY_FLAGS=other) == NO_SESSION
+                    LIBRARY_FLAGS=other) == NO_SESSION
 
 
 def test_programs_read_a_session_of_the_library(start, user):
@@ -169,7 +169,7 @@ def test_csrf_tokens_work_in_library_and_programs(start, user):
     assert error_of(site, "test", "logout", token) == BAD_CSRF
     cookie = site.cookie_for(user)
     token = csrf_field(site.get("/logout", cookie=cookie,
-                           headers=[("Accept", "text/html")]))
+                                headers=[("Accept", "text/html")]))
     assert library(site, "test", "logout", token, cookie=cookie) == []
     assert error_of(site, "test", "logout", token) == BAD_CSRF
     # The programs check the library's tokens.

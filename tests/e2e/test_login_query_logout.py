@@ -363,14 +363,14 @@ BROKEN_LOGINS = {
     "not HTTP": (dict(raw=b"SSH-2.0-OpenSSH_9.2\r\n", close=True), 502),
     "connection closed": (dict(close=True), 502),
     "truncated": (dict(headers=[["Content-Length", "500"]], body='{"data":',
-                 close=True), 502),
+                       close=True), 502),
 }
 
 
 # Words of the log line: what Postern expected, where, and what it received.
 LOGGED_FOR_BROKEN_LOGINS = {
     "not JSON": ["event=login-misconfigured", "status=200",
-                "expected a JSON object with data or errors"],
+                 "expected a JSON object with data or errors"],
     "HTML": ["event=login-misconfigured", "expected a JSON object"],
     "500": ["event=login-misconfigured", "status=500", "5xx"],
     "no subject": ["event=login-misconfigured", "POSTERN_SUBJECT"],
@@ -821,7 +821,7 @@ def test_invalid_bearer_token_is_401_and_cleared(bearer_gateway, path):
     assert answer.get("www-authenticate").startswith("Bearer ")
     # lighttpd drops a header without a value: ask the program directly.
     direct = bearer_gateway.direct(path[1:], "GET",
-                                 HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
+                                   HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
     assert direct.status == 401
     assert direct.header("vendure-auth-token") == ""
 
@@ -834,7 +834,7 @@ def test_invalid_bearer_token_may_become_a_guest(start_own):
     assert answer.status == 200 and answer.json == {"data": {"me": None}}
     assert answer.get("www-authenticate") is None
     direct = gateway.direct("session", "GET",
-                          HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
+                            HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
     assert direct.status == 200 and direct.header("x-gate-token") == ""
     answer = gateway.get("/session", headers=[("Authorization", "Bearer ")])
     assert answer.status == 200
@@ -844,7 +844,7 @@ def test_invalid_bearer_token_may_become_a_guest(start_own):
 def test_logout_clears_the_token_header(bearer_gateway, user):
     token = bearer_gateway.log_in(user).get("vendure-auth-token")
     direct = bearer_gateway.direct("logout", "POST",
-                                 HTTP_AUTHORIZATION="Bearer " + token)
+                                   HTTP_AUTHORIZATION="Bearer " + token)
     assert direct.status == 200
     assert direct.header("vendure-auth-token") == ""
 
@@ -913,7 +913,7 @@ def test_signed_tokens_are_readable_but_hide_the_backend_token(
                         POSTERN_TOKEN_METHOD="cookie,bearer")
     answer = gateway.log_in(user)
     for transport, token in (("cookie", cookie_of(answer)[1]),
-                       ("bearer", answer.get("vendure-auth-token"))):
+                             ("bearer", answer.get("vendure-auth-token"))):
         printed = gateway.postern("jwk", "-", stdin=token)
         key = jwk.JWK.from_json(printed.stdout.decode())
         read = jws.JWS()
@@ -938,7 +938,8 @@ def test_signed_tokens_are_readable_but_hide_the_backend_token(
         # Changed claims are refused.
         head, payload, tag = token.split(".")
         forged = payload[:-4] + ("AAAA" if payload[-4:] != "AAAA" else "BBBB")
-        answer = gateway.get("/session", **{transport: f"{head}.{forged}.{tag}"})
+        answer = gateway.get("/session",
+                             **{transport: f"{head}.{forged}.{tag}"})
         if transport == "cookie":
             assert answer.json == {"data": {"session": None}}
             assert cookie_of(answer)[1] == ""

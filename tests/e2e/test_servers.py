@@ -678,7 +678,8 @@ def test_protected_page_is_private_to_caches(site, cookie):
     for status in (200, 401, 403, 404, 500):
         answer = site.get(f"/members/own.php?status={status}", cookie=cookie)
         assert answer.status == status
-        assert cache_directives(answer) >= {"no-store", "must-revalidate"}, answer
+        assert cache_directives(answer) >= {"no-store",
+                                            "must-revalidate"}, answer
     answer = site.get("/members/")
     assert answer.status == 401 and "no-store" in cache_directives(answer)
     answer = site.get("/members/", headers=NAVIGATE)
@@ -814,7 +815,7 @@ def test_cookie_is_renewed_by_a_page(site, backend):
     """R65: the answer has the cookie that `authorize` renewed. lighttpd cannot
     add it."""
     renewing_site = type(site)(backend, POSTERN_IDLE_TIMEOUT="4s",
-                            POSTERN_TOKEN_METHOD="cookie")
+                               POSTERN_TOKEN_METHOD="cookie")
     try:
         person = backend.register("Rip")
         value = renewing_site.cookie_for(person)
@@ -849,7 +850,7 @@ def test_store_failure_denies_access(backend, user, kind):
         value = site.cookie_for(user)
         assert site.get("/members/", cookie=value).status == 200
         site_without_store = kind(backend, secret=site.secret,
-                     POSTERN_STORE="redis://127.0.0.1:9/0")
+                                  POSTERN_STORE="redis://127.0.0.1:9/0")
         for headers in ([], NAVIGATE):
             answer = site_without_store.get("/members/", cookie=value,
                                             headers=headers)

@@ -151,7 +151,7 @@ def test_logout_during_a_request_is_not_undone_by_a_new_backend_token(
     # Without a logout the session goes on with the new token.
     cookie = login()
     answer = query_during(gateway, backend, cookie,
-                       lambda: backend.next(body=ME_IS_7), **canned)
+                          lambda: backend.next(body=ME_IS_7), **canned)
     renewed = "=".join(http_client.cookie_of(answer)[:2])
     backend.forget()
     gateway.query(cookie=renewed)
@@ -235,7 +235,7 @@ def test_logout_everywhere_revokes_all_sessions_of_the_user(
         answer = gateway.post("/logout?everywhere=1", {}, cookie=devices[0][0])
     elif how == "json":
         answer = gateway.post("/logout", {"everywhere": True},
-                           cookie=devices[0][0])
+                              cookie=devices[0][0])
     else:
         answer = gateway.form("/logout", {"everywhere": "1"}, [
             ("Cookie", f"{gateways.COOKIE}={devices[0][0]}")])

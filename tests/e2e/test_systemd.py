@@ -84,7 +84,7 @@ def test_program_runs_with_the_settings_of_its_units(folder, unit, program):
     unit = unit.replace("%i", program)
     service = f"{unit}.service"
     listening, address = listen(setting(folder, f"{unit}.socket",
-                                         "ListenStream", program))
+                                        "ListenStream", program))
     variables = {"POSTERN_STORE": f"lmdb:{folder}/store", "PATH": "/bin",
                  **gateway.FOR_THE_BUILD}
     assert setting(folder, service, "EnvironmentFile", program) == str(
