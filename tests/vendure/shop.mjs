@@ -193,15 +193,16 @@ async function contextFor(app) {
 
 async function stock(app) {
     let ctx = await contextFor(app);
-    const here = await app.get(vendure.ChannelService).getDefaultChannel(ctx);
+    const defaultChannel = await app.get(vendure.ChannelService)
+        .getDefaultChannel(ctx);
     await app.get(vendure.ChannelService).update(ctx,
-        { id: here.id, availableLanguageCodes: ["en", "de"] });
-    const there = await app.get(vendure.ChannelService).create(ctx, {
+        { id: defaultChannel.id, availableLanguageCodes: ["en", "de"] });
+    const secondChannel = await app.get(vendure.ChannelService).create(ctx, {
         code: CHANNEL, token: CHANNEL, defaultLanguageCode: "en",
         availableLanguageCodes: ["en", "de"], pricesIncludeTax: false,
         defaultCurrencyCode: "USD", availableCurrencyCodes: ["USD"],
-        defaultTaxZoneId: here.defaultTaxZone.id,
-        defaultShippingZoneId: here.defaultShippingZone.id,
+        defaultTaxZoneId: defaultChannel.defaultTaxZone.id,
+        defaultShippingZoneId: defaultChannel.defaultShippingZone.id,
     });
     ctx = await contextFor(app);
     const taxes = await app.get(vendure.TaxCategoryService).findAll(ctx);
@@ -220,7 +221,7 @@ async function stock(app) {
         }]);
     }
     await app.get(vendure.ProductService).assignProductsToChannel(ctx,
-        { channelId: there.id, productIds: ids, priceFactor: 2 });
+        { channelId: secondChannel.id, productIds: ids, priceFactor: 2 });
     for (const [name, password] of Object.entries(PASSWORDS))
         await app.get(vendure.CustomerService).create(ctx,
             { firstName: name, lastName: "Ward",
