@@ -254,7 +254,7 @@ def test_login_store_product_and_logout_by_mouse(shop, browse):
     assert browser.focused.get_attribute("id") == "email"
     browser.driver.refresh()
     browser.wait_for("login-form")
-    assert "Dora the Demo" not in browser.find("door").text
+    assert "Dora the Demo" not in browser.find("login").text
     browser.check_no_secret(shop)
     browser.check_console()
 
@@ -324,7 +324,7 @@ def test_page_shows_that_the_session_has_expired(browse, start_own, shop):
     browser.open()
     log_in(browser)
     browser.wait_for("inside")
-    notice = browser.wait_for("door-notice")
+    notice = browser.wait_for("login-notice")
     assert notice.text == "Your session has ended. Please log in again."
     assert not browser.find("inside").is_displayed()
     browser.check_console()
