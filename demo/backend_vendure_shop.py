@@ -217,7 +217,7 @@ def keep_order(context, key):
 def active_row(context, make=False):
     """The session's order; else the customer's; else, with make, a new one."""
     session_order = context.session["purchase"]
-    order = session_order and purchase_by_id(context, held)
+    order = session_order and purchase_by_id(context, session_order)
     if order and not (order["active"] and is_in_channel(context, order)):
         order = None
     owner = context.session["owner"]

@@ -184,7 +184,8 @@ def log_out(walk, backend, code, first_cookie):
     answer = walk.send("POST", "/query", {"query": ME},
                        cookie=f"{COOKIE}={first_cookie}")
     walk.check(answer.code() == "FORBIDDEN"
-               and not is_in(walk.email.encode(), answer.raw), "nobody is logged in")
+               and not is_in(walk.email.encode(), answer.raw),
+               "nobody is logged in")
     walk.check(sent_token(backend) is None, "its token was not sent")
 
 

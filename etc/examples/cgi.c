@@ -1,5 +1,5 @@
-/* A CGI program for people who are logged in, which asks nobody but libpostern.
- * cc gateway/cgi.c $(pkg-config --cflags --libs postern) */
+/* A CGI program for people who are logged in; it needs libpostern only.
+ * cc cgi.c $(pkg-config --cflags --libs postern) */
 #include <postern.h>
 #include <stdio.h>
 #include <stdlib.h>

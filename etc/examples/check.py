@@ -40,7 +40,7 @@ def sessions(secrets):
 
 
 def check(made, cookie):
-    """Whose request it is, by its Cookie header; None: nobody's."""
+    """The user of a Cookie header; None without a valid session."""
     visitor = Visitor(size=ctypes.sizeof(Visitor))
     header = cookie.encode("utf-8", "surrogateescape")
     return visitor if postern.pst_check(made, header, visitor) == 0 else None

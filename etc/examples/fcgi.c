@@ -1,5 +1,5 @@
-/* A FastCGI program for people who are logged in, which asks nobody but
- * libpostern. cc fcgi.c $(pkg-config --cflags --libs postern fcgi) */
+/* A FastCGI program for people who are logged in; it needs libpostern only.
+ * cc fcgi.c $(pkg-config --cflags --libs postern fcgi) */
 #include <fcgi_stdio.h>
 #include <postern.h>
 #include <stdlib.h>
