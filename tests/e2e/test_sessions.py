@@ -405,7 +405,7 @@ def test_large_backend_token_is_refused_without_a_store(
         assert "logout" in request["body"]
     line, = [line for line in gateway.log.splitlines()
              if "session-too-large" in line]
-    assert "there is no store" in line and "level=error" in line
+    assert "does not fit into a cookie" in line and "level=error" in line
     # A session of normal size still works.
     assert is_valid(gateway, gateway.cookie_for(user))
 
