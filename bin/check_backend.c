@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check_backend.c - send the configured documents to the backend, and say what
- * is wrong with them.
+ * check_backend.c - send the configured documents to the backend for `postern
+ * check`, and say what is wrong with them.
  */
 #include "check_backend.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check_backend.h - send the configured documents to the backend, for `postern
- * check`.
+ * check_backend.h - send the configured documents to the backend for `postern
+ * check`, and say what is wrong with them.
  */
 #ifndef POSTERN_CHECK_BACKEND_H
 #define POSTERN_CHECK_BACKEND_H

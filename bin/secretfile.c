@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.c - change a file of secrets while programs read it.
+ * secretfile.c - add or remove a secret in the file of secrets, atomically:
+ * programs read it meanwhile.
  */
 #include "secretfile.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.h - change a file of secrets while programs read it.
+ * secretfile.h - add or remove a secret in the file of secrets, atomically:
+ * programs read it meanwhile.
  *
  * The new file is written as FILE.new in the same directory, with the owner and
  * mode of the old one, and then renamed: a reader sees the old or the new one.

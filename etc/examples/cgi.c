@@ -1,4 +1,4 @@
-/* A CGI program for people who are logged in; it needs libpostern only.
+/* A CGI program for users who have logged in; libpostern checks the session.
  * cc cgi.c $(pkg-config --cflags --libs postern) */
 #include <postern.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 <?php
-// A PHP page for people who are logged in: libpostern by FFI. Outside the
-// command line PHP needs ffi.enable=true in its php.ini, or this file preloaded.
+// A PHP page for users who have logged in; checks the session with libpostern
+// through FFI. Outside the command line, PHP needs ffi.enable=true in its
+// php.ini, or this file preloaded.
 declare(strict_types=1);
 
 $postern = FFI::cdef('
@@ -45,7 +46,7 @@ if ($code === 0) {
 }
 if ($code !== 0) {
     header('Location: /login', true, 303);
-    exit("This page is for people who are logged in.\n");
+    exit("Please log in.\n");
 }
 
 header('Content-Type: text/plain; charset=utf-8');

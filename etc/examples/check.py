@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""A CGI script for people who are logged in: libpostern by ctypes.
+"""A CGI script for users who have logged in; checks the session with libpostern
+through ctypes.
 
-A server written in Python keeps what sessions() returns; threads may share it.
+A server in Python calls sessions() once; its threads may share the result.
 """
 import ctypes
 import os
@@ -35,12 +36,12 @@ def sessions(secrets):
     made, reason = c_void_p(), c_char_p()
     settings = Settings(size=ctypes.sizeof(Settings), secrets=secrets.encode())
     if postern.pst_sessions_new(made, settings, reason) != 0:
-        raise ValueError((reason.value or b"no memory").decode())
+        raise ValueError((reason.value or b"out of memory").decode())
     return made
 
 
 def check(made, cookie):
-    """The user of a Cookie header; None without a valid session."""
+    """Return who sent a request with this Cookie header; None without a session."""
     visitor = Visitor(size=ctypes.sizeof(Visitor))
     header = cookie.encode("utf-8", "surrogateescape")
     return visitor if postern.pst_check(made, header, visitor) == 0 else None

@@ -1,4 +1,4 @@
-/* A FastCGI program for people who are logged in; it needs libpostern only.
+/* A FastCGI program for users who have logged in; libpostern checks the session.
  * cc fcgi.c $(pkg-config --cflags --libs postern fcgi) */
 #include <fcgi_stdio.h>
 #include <postern.h>

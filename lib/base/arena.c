@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arena.c - the memory of one request: allocate, then reset all at once.
+ * arena.c - an arena (bump allocator) for one request: allocate from one block,
+ * then free all of it by a reset.
  *
  * One block is given out from its beginning. Bytes that are not allocated are
  * always zero: calloc() makes them so, and a reset wipes what was used. Under

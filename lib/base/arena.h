@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arena.h - the memory of one request: allocate, then reset all at once.
+ * arena.h - an arena (bump allocator) for one request: allocate from one block,
+ * then free all of it by a reset.
  *
  * An arena is made once and used for one request after another. Objects are
  * never freed one by one. pst_arena_reset() runs the deferred calls, newest

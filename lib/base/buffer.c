@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * buffer.c - build a text of limited length; errors are reported at the end.
+ * buffer.c - a string builder with a maximum length: the first error is kept,
+ * and reported at the end.
  */
 #include "base/buffer.h"
 

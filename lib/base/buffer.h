@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * buffer.h - build a text of limited length; errors are reported at the end.
+ * buffer.h - a string builder with a maximum length: the first error is kept,
+ * and reported at the end.
  *
  * Every buffer has a maximum length from the start. Adding returns nothing: the
  * first piece that does not fit sets an error, later pieces are ignored, and

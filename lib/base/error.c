@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * error.c - the error codes as a table.
+ * error.c - the table of error codes: HTTP status, name and text of each.
  */
 #include "base/error.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * error.h - the error codes, each with HTTP status, name for JSON, and text.
+ * error.h - the error codes, each with its HTTP status, a name for JSON, and a
+ * text for clients.
  *
  * Clients read the text. So it never says why a token was refused, nor what a
  * backend answered: an attacker could learn from that.

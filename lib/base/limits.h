@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * limits.h - the limits of the library, each with its unit and its source.
+ * limits.h - constants: the largest sizes, counts and times, each with its unit
+ * and its source.
  */
 #ifndef POSTERN_BASE_LIMITS_H
 #define POSTERN_BASE_LIMITS_H
@@ -60,9 +61,7 @@
 #define PST_JSON_TEXT_DEPTH 256 /* levels, of a text that is read as slices */
 #define PST_GRAPHQL_DEPTH 200   /* levels, of selections and of values */
 #define PST_GRAPHQL_BYTES_MAX (1024 * 1024) /* bytes of a document */
-#define PST_GRAPHQL_TOKENS_MAX                    \
-    15000 /* tokens: the default of Apollo Router \
-           */
+#define PST_GRAPHQL_TOKENS_MAX 15000        /* as in Apollo Router */
 /* At the roots of all operations, a fragment counted once per operation. */
 #define PST_GRAPHQL_ROOTS_MAX 10000              /* selections */
 #define PST_GRAPHQL_ROOT_NAMES_MAX (1024 * 1024) /* bytes of their names */

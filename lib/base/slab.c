@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * slab.c - many small objects on the heap, freed together with an arena.
+ * slab.c - a slab allocator: many small objects on the heap, freed when an
+ * arena is reset.
  */
 #include "base/slab.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * slab.h - many small objects on the heap, freed together with an arena: for
- * trees that are too large for it. Not exported.
+ * slab.h - a slab allocator: many small objects on the heap, freed when an
+ * arena is reset. For trees that are too large for the arena itself. Not
+ * exported.
  *
  * Objects are parts of larger blocks, the slabs. The first slab is small, each
  * next one twice as large, up to a limit. All are wiped and freed when the

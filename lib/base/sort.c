@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sort.c - heapsort of elements that are named by their indexes.
+ * sort.c - heapsort through two callbacks, which compare and swap elements by
+ * index.
  */
 #include "base/sort.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sort.h - heapsort: n log n for any input, and without memory.
+ * sort.h - heapsort through two callbacks, which compare and swap elements by
+ * index: O(n log n) for any input, and no extra memory.
  *
  * qsort() may take quadratic time or allocate, and clients choose the input.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * gunzip.c - the door to zlib: decode a gzip body.
+ * gunzip.c - the only file that calls zlib: decode a gzip body.
  */
 #include "codec/gunzip.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * gunzip.h - the door to zlib: decode a gzip body.
+ * gunzip.h - the only file that calls zlib: decode a gzip body.
  */
 #ifndef POSTERN_CODEC_GUNZIP_H
 #define POSTERN_CODEC_GUNZIP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json.c - the door to json-c: parsed JSON as json-c values.
+ * json.c - the only file that calls json-c: parsed JSON as json-c values.
  *
  * json-c never sees the text: pst_json_check() checks it, and the values are
  * built in a second pass. For json-c's own parser (0.16, strict, validating

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json.h - the door to json-c: parsed JSON as values, for texts we interpret.
+ * json.h - the only file that calls json-c: parsed JSON as a tree of values,
+ * for texts we interpret.
  *
  * A text that is passed on is not built anew from values: json_slice.h and
  * json_emit.h work on its bytes, and leave every byte unchanged but those that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_check.c - check a JSON text in one pass, without recursion.
+ * json_check.c - validate a JSON text in one pass, without recursion.
  */
 #include "codec/json_check.h"
 

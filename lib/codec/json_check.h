@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_check.h - check that a text is JSON which all programs read alike.
+ * json_check.h - validate a JSON text: accept only what all programs read
+ * alike.
  *
  * Done once for a whole text, before it is read as slices (json_slice.h) or
  * parsed (json.h).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_emit.c - write JSON: a string, a parsed value, a text without a secret.
+ * json_emit.c - write strings and parsed values as JSON, and copy a JSON text
+ * with a secret replaced.
  */
 #include "codec/json_emit.h"
 

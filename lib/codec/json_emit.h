@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_emit.h - write JSON: a string, a parsed value, a text without a secret.
+ * json_emit.h - write strings and parsed values as JSON, and copy a JSON text
+ * with a secret replaced.
  */
 #ifndef POSTERN_CODEC_JSON_EMIT_H
 #define POSTERN_CODEC_JSON_EMIT_H

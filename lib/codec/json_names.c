@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_names.c - find an object of a JSON text with two members of one name.
+ * json_names.c - detect two members of the same name in an object of a JSON
+ * text.
  */
 #include "codec/json_names.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_slice.c - read the values of a checked JSON text as slices of it.
+ * json_slice.c - read a checked JSON text in place: each value is a slice of
+ * the text.
  */
 #include "codec/json_slice.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * json_slice.h - read the values of a checked JSON text as slices of it.
+ * json_slice.h - read a checked JSON text in place: each value is a slice of
+ * the text.
  *
  * A value is the bytes of the text that spell it: numbers keep their digits,
  * and nothing is allocated. The text must have been accepted by

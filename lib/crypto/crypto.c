@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * crypto.c - the door to libgcrypt: random bytes, HMAC, HKDF and AES-GCM.
+ * crypto.c - the only file that calls libgcrypt: random bytes, SHA-256, HMAC,
+ * HKDF and AES-GCM.
  *
  * Only what lives long, the secrets of a keyring, is in secure memory. Working
  * state exists for microseconds in libgcrypt's handles, which wipe it when they

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * crypto.h - the door to libgcrypt: random bytes, HMAC, HKDF and AES-GCM.
+ * crypto.h - the only file that calls libgcrypt: random bytes, SHA-256, HMAC,
+ * HKDF and AES-GCM.
  */
 #ifndef POSTERN_CRYPTO_CRYPTO_H
 #define POSTERN_CRYPTO_CRYPTO_H

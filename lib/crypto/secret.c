@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secret.c - refuse a configured secret that can be guessed.
+ * secret.c - check a configured secret: its length, and that it cannot be
+ * guessed.
  */
 #include "crypto/secret.h"
 

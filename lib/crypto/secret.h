@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secret.h - refuse a configured secret that can be guessed.
+ * secret.h - check a configured secret: its length, and that it cannot be
+ * guessed.
  */
 #ifndef POSTERN_CRYPTO_SECRET_H
 #define POSTERN_CRYPTO_SECRET_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token.c - seal and open tokens: compact JWE (RFC 7516) and JWS (RFC 7515).
+ * token.c - encrypt or sign tokens, and open them: compact JWE (RFC 7516) and
+ * JWS (RFC 7515).
  *
  * Nothing in a token is trusted before its tag is verified. Only the kid is
  * read before, to find a key, and the header must be the one that we write.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * token.h - seal and open tokens: compact JWE (RFC 7516) and JWS (RFC 7515).
+ * token.h - encrypt or sign tokens, and open them: compact JWE (RFC 7516) and
+ * JWS (RFC 7515).
  *
  * A token names a key and chooses nothing else, such as its algorithm. Before
  * the key is used, the header is built again from the kid, and compared byte by

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * connections.c - the open connections: each is idle, or a thread serves it.
+ * connections.c - the set of open connections: watch the idle ones, and pass
+ * each that has bytes to read to a thread.
  *
  * An idle connection is in a list and watched for one event. Only the thread
  * that waits in the poller removes connections from that list.

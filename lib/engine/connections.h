@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * connections.h - the open connections: each is idle, or a thread serves it.
+ * connections.h - the set of open connections: watch the idle ones, and pass
+ * each that has bytes to read to a thread.
  *
  * An idle connection costs a descriptor and no thread, so that connections
  * that web servers keep open never starve new ones. Knows nothing of FastCGI.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dispatcher.c - accept connections, pass each that has bytes to read to a
- * thread, and stop on a signal.
+ * dispatcher.c - the main loop of a server: accept connections, pass each that
+ * has bytes to read to a thread, and stop on a signal.
  */
 #include "engine/dispatcher.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dispatcher.h - accept connections, pass each that has bytes to read to a
- * thread, and stop on a signal. Knows nothing of FastCGI.
+ * dispatcher.h - the main loop of a server: accept connections, pass each that
+ * has bytes to read to a thread, and stop on a signal. Knows nothing of
+ * FastCGI.
  */
 #ifndef POSTERN_ENGINE_DISPATCHER_H
 #define POSTERN_ENGINE_DISPATCHER_H

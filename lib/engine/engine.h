@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * engine.h - what the engine calls for each request. This is all that the
- * engine knows of the program that it runs.
+ * engine.h - the callbacks of a program that the CGI and FastCGI servers call
+ * for each thread and each request. This is all that the engine knows of the
+ * program that it runs.
  */
 #ifndef POSTERN_ENGINE_ENGINE_H
 #define POSTERN_ENGINE_ENGINE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fcgi_record.c - check the FastCGI records of a request head before libfcgi
- * reads them.
+ * fcgi_record.c - wait for the head of a FastCGI request (BEGIN_REQUEST and
+ * PARAMS), and check its records before libfcgi reads them.
  */
 #include "engine/fcgi_record.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fcgi_record.h - check the FastCGI records of a request head before libfcgi
- * reads them.
+ * fcgi_record.h - wait for the head of a FastCGI request (BEGIN_REQUEST and
+ * PARAMS), and check its records before libfcgi reads them.
  *
  * libfcgi aborts the process when the length of a variable claims gigabytes,
  * accepts variables that were cut short, and hangs when a web server sends

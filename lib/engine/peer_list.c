@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * peer_list.c - the addresses that may connect over TCP
+ * peer_list.c - the allow-list of the addresses that may connect over TCP
  * (FCGI_WEB_SERVER_ADDRS).
  */
 #include "engine/peer_list.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * peer_list.h - the addresses that may connect over TCP
+ * peer_list.h - the allow-list of the addresses that may connect over TCP
  * (FCGI_WEB_SERVER_ADDRS).
  */
 #ifndef POSTERN_ENGINE_PEER_LIST_H

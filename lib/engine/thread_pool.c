@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * thread_pool.c - threads that take descriptors from a queue and handle them.
+ * thread_pool.c - a thread pool: threads take descriptors from a queue and
+ * handle them.
  */
 #include "engine/thread_pool.h"
 

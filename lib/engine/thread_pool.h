@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * thread_pool.h - threads that take descriptors from a queue and handle them.
- * Threads start when jobs wait, and end when there is no work.
+ * thread_pool.h - a thread pool: threads take descriptors from a queue and
+ * handle them. Threads start when jobs wait, and end when there is no work.
  */
 #ifndef POSTERN_ENGINE_THREAD_POOL_H
 #define POSTERN_ENGINE_THREAD_POOL_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * browser_family.c - find a browser's family in its User-Agent.
+ * browser_family.c - name the browser, such as "Firefox", that a User-Agent is
+ * from.
  */
 #include "gateway/browser_family.h"
 

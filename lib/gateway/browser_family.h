@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * browser_family.h - the family of a browser by its User-Agent. Pure.
+ * browser_family.h - name the browser, such as "Firefox", that a User-Agent is
+ * from. Pure.
  */
 #ifndef POSTERN_GATEWAY_BROWSER_FAMILY_H
 #define POSTERN_GATEWAY_BROWSER_FAMILY_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * client_address.c - find the client's address behind trusted proxies.
+ * client_address.c - find the client's address in X-Forwarded-For, behind
+ * trusted proxies, and warn when their list seems to be missing.
  */
 #include "gateway/client_address.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * client_address.h - find the client's address behind trusted proxies
- * (POSTERN_TRUSTED_PROXIES).
+ * client_address.h - find the client's address in X-Forwarded-For, behind
+ * trusted proxies (POSTERN_TRUSTED_PROXIES), and warn when that list seems to
+ * be missing.
  *
  * Behind a proxy, REMOTE_ADDR is the proxy's address, and all clients would
  * share one rate limit. A proxy appends the address of its peer to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cors.c - allow the pages of listed origins to send requests and read the
- * responses.
+ * cors.c - CORS: allow the pages of listed origins to send requests and read
+ * the responses.
  */
 #include "gateway/cors.h"
 

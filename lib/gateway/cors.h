@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cors.h - allow the pages of listed origins to send requests and read the
- * responses (CORS: Fetch standard, section 3.2).
+ * cors.h - CORS (Fetch standard, section 3.2): allow the pages of listed
+ * origins to send requests and read the responses.
  */
 #ifndef POSTERN_GATEWAY_CORS_H
 #define POSTERN_GATEWAY_CORS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * document_cache.c - a segmented LRU cache of documents: two hash tables (by
- * text, by SHA-256) and two lists (probation, protected).
+ * document_cache.c - a segmented LRU cache of parsed GraphQL documents: two
+ * hash tables (by text, by SHA-256) and two lists (probation, protected).
  *
  * One lock guards it. Texts are hashed and compared outside the lock.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * document_cache.h - a cache of parsed documents, in bounded memory, shared by
- * the threads of a process.
+ * document_cache.h - a cache of parsed GraphQL documents, in bounded memory,
+ * shared by the threads of a process.
  *
  * A document is found by its text (keyed hash), or by its SHA-256 if it was put
  * with one. Reference counts keep it alive. Eviction is a segmented LRU:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.c - find the meaning of a document in the manifest, in the cache,
- * or by parsing.
+ * documents.c - look up a GraphQL document in the manifest or the cache, or
+ * parse it; keep automatic persisted queries.
  */
 #include "gateway/documents.h"
 

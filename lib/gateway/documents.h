@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.h - find the meaning of a document: in the manifest, in a cache, or
- * by parsing; and automatic persisted queries (design 2.5 and 2.6).
+ * documents.h - look up a GraphQL document in the manifest or the cache, or
+ * parse it, to get its meaning (graphql/meaning.h); and keep automatic
+ * persisted queries (design 2.5 and 2.6).
  *
  * One object per process. All functions are thread-safe. The cache compares
  * whole texts, so a hash collision cannot return another document's meaning.
@@ -35,9 +36,10 @@ struct documents_options {
  * Create the object; reads and parses the manifest.
  *   out      set on PST_OK; free it with documents_free()
  *   message  of message_size bytes, at least 256; set on PST_BAD_CONFIG: what
- * is wrong with the manifest, with file, document id, line and column. It
- * follows the variable's name ("names /etc/…, whose document …") Returns
- * PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
+ *            is wrong with the manifest, with file, document id, line and
+ *            column. It follows the variable's name ("names /etc/…, whose
+ *            document …")
+ * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
  */
 PST_MUST_USE enum pst_err documents_new(struct documents **out,
                                         const struct documents_options *options,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * forward.c - run one exchange with the backend for a client's request.
+ * forward.c - send one request to the backend, and stream its response to the
+ * client or read it whole.
  */
 #include "gateway/forward.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * forward_headers.c - collect the headers of a request to the backend.
+ * forward_headers.c - make the headers of a request to the backend: the
+ * client's that are listed, our own, and the session's credentials.
  */
 #include "gateway/forward_headers.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * forward_headers.h - the headers of a request to the backend: an allow-list
- * of the client's, our own, and the session's credentials.
+ * forward_headers.h - make the headers of a request to the backend: the
+ * client's that are listed, our own, and the session's credentials.
  */
 #ifndef POSTERN_GATEWAY_FORWARD_HEADERS_H
 #define POSTERN_GATEWAY_FORWARD_HEADERS_H

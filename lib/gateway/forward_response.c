@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * forward_response.c - keep the headers of a backend's response that pass to
- * the client or are about its session, and nothing else.
+ * forward_response.c - filter a backend's response: keep the headers that pass
+ * to the client or are about its session, and nothing else.
  */
 #include "gateway/forward_response.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * forward_response.h - the parts of a backend's response that matter: the
- * headers that pass to the client, the token or cookies for the session, and
- * a buffered body.
+ * forward_response.h - filter a backend's response: keep the headers that pass
+ * to the client or are about its session, and a buffered body.
  */
 #ifndef POSTERN_GATEWAY_FORWARD_RESPONSE_H
 #define POSTERN_GATEWAY_FORWARD_RESPONSE_H

@@ -43,11 +43,11 @@ struct graphql_request_list {
 
 /*
  * Read the request's body, or for GET and HEAD its query string. An error in
- * one request of a batch is set in its struct graphql_request. out  set on
- * PST_OK; on errors only out->reason is set Returns PST_OK; PST_MALFORMED
- * (400); PST_DUPLICATE (a member given twice at any depth, or names that differ
- * only in letter case); PST_TOO_LARGE (413); PST_BAD_TYPE (415); PST_NO_MEMORY;
- * PST_CLIENT_GONE.
+ * one request of a batch is set in its struct graphql_request.
+ *   out  set on PST_OK; on errors only out->reason is set
+ * Returns PST_OK; PST_MALFORMED (400); PST_DUPLICATE (a member given twice at
+ * any depth, or names that differ only in letter case); PST_TOO_LARGE (413);
+ * PST_BAD_TYPE (415); PST_NO_MEMORY; PST_CLIENT_GONE.
  */
 PST_MUST_USE enum pst_err
 graphql_request_read(struct request *req, const struct config *config,
@@ -89,8 +89,10 @@ void graphql_request_emit_query(struct pst_buf *buf,
  * graphql_request_emit(). The map and the part headers are rewritten, the
  * contents of files are copied. Paths of the map are omitted if their variable
  * is not forwarded or their request is omitted; files without a path are
- * omitted. type  set on PST_OK: the Content-Type of the new body; its length is
- * unknown Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED (the parts contain
+ * omitted.
+ *   type  set on PST_OK: the Content-Type of the new body; its length is not
+ *         known
+ * Returns PST_OK, PST_NO_MEMORY, or PST_MALFORMED (the parts contain
  * our boundary); on errors list->reason is set.
  */
 PST_MUST_USE enum pst_err graphql_request_multipart_begin(

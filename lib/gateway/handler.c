@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handler.c - run a program's handler: one request from its variables to the
- * end of its answer.
+ * handler.c - handle one request: parse it, call the program's handler,
+ * complete the answer, and log it.
  */
 #include "gateway/handler.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handler.h - run a program's handler: one request from its variables to the
- * end of its answer.
+ * handler.h - handle one request: parse it, call the program's handler,
+ * complete the answer, and log it.
  */
 #ifndef POSTERN_GATEWAY_HANDLER_H
 #define POSTERN_GATEWAY_HANDLER_H

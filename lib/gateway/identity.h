@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * identity.h - ask the backend who a user is, and apply to our session what the
- * backend's responses do to its own.
+ * identity.h - ask the backend who a user is, and update, replace or end the
+ * session accordingly.
  *
  * Identity comes only from responses to our own documents. A new token in the
  * response to a client's document only shows that something changed; the
@@ -18,9 +18,9 @@
 /*
  * Ask who the user is, with the credentials and nothing of the client's.
  *   upstream  the credentials, as in struct pst_session; the response may
- * change them. Absent: nothing is asked, and the result is a guest out set on
- * PST_OK; PST_IDENTITY_UNKNOWN where the backend did not say Returns PST_OK,
- * PST_NO_MEMORY, PST_CLIENT_GONE.
+ *             change them. Absent: nothing is asked, and the result is a guest
+ *   out       set on PST_OK; PST_IDENTITY_UNKNOWN if the backend did not say
+ * Returns PST_OK, PST_NO_MEMORY, PST_CLIENT_GONE.
  */
 PST_MUST_USE enum pst_err identity_query(struct context *ctx,
                                          struct request *req,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * known_device.c - seal a device's id and the names that logged in on it into a
- * cookie, and open it.
+ * known_device.c - a sealed cookie that marks a device on which a user has
+ * logged in: make it, and open it.
  */
 #include "gateway/known_device.h"
 

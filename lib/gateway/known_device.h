@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * known_device.h - a cookie that marks a device on which a user has logged in.
- * Failed logins from elsewhere do not use up the attempts of such a device.
+ * known_device.h - a sealed cookie that marks a device on which a user has
+ * logged in: make it, and open it. Failed logins from elsewhere do not use up
+ * the attempts of such a device.
  *
  * The cookie's name is that of the session with "-device" after it; its
  * attributes are the same. It is sealed for a purpose of its own and lasts

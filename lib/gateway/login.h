@@ -37,8 +37,9 @@ struct login_graphql_request {
  * backend's token is in JSON, the configured document is sent and its answer is
  * given the client's shape. If it is in a header or cookie, the client's
  * document is sent, and the backend is then asked who the user is. A refusal by
- * the backend is answered with its own JSON. reason  set on PST_LOGIN_SHAPE and
- * PST_SECRET_FIELD: what is wrong Returns PST_OK (also after such a refusal),
+ * the backend is answered with its own JSON.
+ *   reason  set on PST_LOGIN_SHAPE and PST_SECRET_FIELD: what is wrong
+ * Returns PST_OK (also after such a refusal),
  * PST_LOGIN_SHAPE, PST_SECRET_FIELD, PST_MALFORMED, PST_REFUSED (a refusal that
  * is not JSON), or another error of login_attempt_run().
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_request.c - find the one login field of a client's login operation.
+ * login_request.c - find the one login field at the root of a client's GraphQL
+ * operation.
  */
 #include "gateway/login_request.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_request.h - a client's login operation: find its one login field, and
- * say why a login is refused.
+ * login_request.h - a client's GraphQL operation that logs in: find its one
+ * login field, and say why a login is refused.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_REQUEST_H
 #define POSTERN_GATEWAY_LOGIN_REQUEST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_selection.c - collect the fields of a selection at one level of an
- * answer.
+ * login_selection.c - collect the fields of a GraphQL selection set at one
+ * level of the response ("CollectFields" in the specification).
  */
 #include "gateway/login_selection.h"
 

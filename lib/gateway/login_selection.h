@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_selection.h - the fields of a selection at one level of an answer:
- * fragments are resolved, type conditions evaluated, and fields of one response
- * key merged (GraphQL, October 2021, section 6.3.2, "CollectFields").
+ * login_selection.h - collect the fields of a GraphQL selection set at one
+ * level of the response: fragments are resolved, type conditions evaluated, and
+ * fields of one response key merged (GraphQL, October 2021, section 6.3.2,
+ * "CollectFields").
  */
 #ifndef POSTERN_GATEWAY_LOGIN_SELECTION_H
 #define POSTERN_GATEWAY_LOGIN_SELECTION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_shape.c - rewrite the answer to the configured login document in the
- * shape of the client's document.
+ * login_shape.c - turn the backend's answer to the configured login document
+ * into an answer to the client's document.
  *
  * Both selections are walked in parallel. At each level the client's fields are
  * looked up among the configured ones. "ours" is the configured document,

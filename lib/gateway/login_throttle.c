@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.c - limit login attempts by account, address and subject.
+ * login_throttle.c - apply the rate limits of store/throttle.h to a login
+ * request: acquire an attempt, refund or reset it, and set Retry-After.
  */
 #include "gateway/login_throttle.h"
 

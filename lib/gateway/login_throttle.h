@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.h - limit login attempts: take one from the budgets of account
- * and address, and refund or reset it afterwards (store/throttle.h counts;
- * design 2.5).
+ * login_throttle.h - apply the rate limits of store/throttle.h to a login
+ * request: acquire an attempt from the budgets of account and address, and
+ * refund or reset it afterwards (design 2.5).
  */
 #ifndef POSTERN_GATEWAY_LOGIN_THROTTLE_H
 #define POSTERN_GATEWAY_LOGIN_THROTTLE_H

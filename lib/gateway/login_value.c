@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_value.c - resolve, inspect and format the values in a client's login.
+ * login_value.c - the values of arguments in a client's login, with variables
+ * resolved: test their type, get their fields, write them as JSON.
  */
 #include "gateway/login_value.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_value.h - the values in a client's login: literals of its document, or
- * JSON of its variables. Variables are resolved, so callers see the same value
- * however the client wrote it.
+ * login_value.h - the values of arguments in a client's login: literals of its
+ * document, or JSON of its variables. Variables are resolved, so callers see
+ * the same value however the client wrote it.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_VALUE_H
 #define POSTERN_GATEWAY_LOGIN_VALUE_H

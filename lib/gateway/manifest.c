@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * manifest.c - read a manifest file, parse its documents, and index them.
+ * manifest.c - load a manifest of GraphQL documents (trusted documents): read
+ * the file, parse the documents, and index them.
  */
 #include "gateway/manifest.h"
 

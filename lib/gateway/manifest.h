@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * manifest.h - the documents of a manifest file, found by id, by text and by
- * SHA-256 (design 2.6). Read at start; immutable.
+ * manifest.h - a manifest of GraphQL documents (trusted documents): each is
+ * found by its id, its text or its SHA-256 (design 2.6). Read at start;
+ * immutable.
  */
 #ifndef POSTERN_GATEWAY_MANIFEST_H
 #define POSTERN_GATEWAY_MANIFEST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * program.c - the whole life of a program: arguments, configuration, start,
- * serving, end.
+ * program.c - the main function of each program in cgi-bin: read arguments and
+ * configuration, start, serve, and stop.
  */
 #include "gateway/program.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * program.h - the whole life of a program: arguments, configuration, start,
- * serving, end.
+ * program.h - the main function of each program in cgi-bin: read arguments and
+ * configuration, start, serve, and stop.
  */
 #ifndef POSTERN_GATEWAY_PROGRAM_H
 #define POSTERN_GATEWAY_PROGRAM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy_errors.h - the response to a GraphQL request that we refuse, alone or
- * as a part of a batch (GraphQL over HTTP).
+ * proxy_errors.h - log a refused GraphQL request, and answer it with a GraphQL
+ * error, alone or in a batch (GraphQL over HTTP).
  */
 #ifndef POSTERN_GATEWAY_PROXY_ERRORS_H
 #define POSTERN_GATEWAY_PROXY_ERRORS_H

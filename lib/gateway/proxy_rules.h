@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxy_rules.h - which operation a client's GraphQL request runs, and whether
- * it may be forwarded.
+ * proxy_rules.h - decide which document and operation a client's GraphQL
+ * request runs, and whether it may be forwarded.
  */
 #ifndef POSTERN_GATEWAY_PROXY_RULES_H
 #define POSTERN_GATEWAY_PROXY_RULES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_cookies.h - the names and attributes of the session cookies: find
- * them in a request, and clear them in every variant that may have been set.
+ * session_cookies.h - find the session cookies of a request, and clear them in
+ * every variant that may have been set.
  */
 #ifndef POSTERN_GATEWAY_SESSION_COOKIES_H
 #define POSTERN_GATEWAY_SESSION_COOKIES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_open.c - open a token and check its times and revocation; choose
- * among several cookies.
+ * session_open.c - open the session of a request: verify its token, its times
+ * and revocation; choose among several cookies.
  */
 #include "gateway/session_open.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_open.h - open and check the token of a request; of several cookies of
- * one name, choose the session's.
+ * session_open.h - open the session of a request: verify its token, its times
+ * and revocation; choose among several cookies.
  */
 #ifndef POSTERN_GATEWAY_SESSION_OPEN_H
 #define POSTERN_GATEWAY_SESSION_OPEN_H

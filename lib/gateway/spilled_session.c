@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * spilled_session.c - keep the claims of a session that is too large for its
- * token sealed in the store.
+ * spilled_session.c - a session that is too large for its token: its sealed
+ * claims are kept in the store, and the key to them in the token.
  */
 #include "gateway/spilled_session.h"
 

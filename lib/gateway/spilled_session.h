@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * spilled_session.h - a session that is too large for a cookie or a token
- * header: its claims are in the store, the key to them is in the token.
+ * spilled_session.h - a session that is too large for its token: its sealed
+ * claims are kept in the store, and the key to them in the token.
  *
  * Only the token has the key. So neither the store nor our secret alone opens
  * the claims. The key is derived from our secret and the session's id; the

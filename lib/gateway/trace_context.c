@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * trace_context.c - check and make the traceparent header.
+ * trace_context.c - check and make the traceparent header (W3C Trace Context,
+ * section 3.2).
  */
 #include "gateway/trace_context.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * trace_context.h - the traceparent header (W3C Trace Context, section 3.2).
- * Pure.
+ * trace_context.h - check and make the traceparent header (W3C Trace Context,
+ * section 3.2). Pure.
  */
 #ifndef POSTERN_GATEWAY_TRACE_CONTEXT_H
 #define POSTERN_GATEWAY_TRACE_CONTEXT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload.c - stream files from the client's multipart body into a new one.
+ * upload.c - read a GraphQL multipart request, and stream its files into a new
+ * multipart body.
  */
 #include "gateway/upload.h"
 

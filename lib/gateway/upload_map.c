@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload_map.c - parse the map of a multipart request, and check its paths
- * against the variables.
+ * upload_map.c - parse the "map" of a GraphQL multipart request, and check its
+ * paths against the variables.
  */
 #include "gateway/upload_map.h"
 

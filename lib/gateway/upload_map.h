@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upload_map.h - the "map" of a multipart request: which file is the value of
- * which variables (GraphQL multipart request specification).
+ * upload_map.h - the "map" of a GraphQL multipart request: which file is the
+ * value of which variables (GraphQL multipart request specification).
  */
 #ifndef POSTERN_GATEWAY_UPLOAD_MAP_H
 #define POSTERN_GATEWAY_UPLOAD_MAP_H

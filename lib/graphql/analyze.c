@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * analyze.c - apply the configured rules to a parsed document.
+ * analyze.c - collect the root fields of each operation, and find login,
+ * password and secret fields by the configured rules.
  *
  * Fragments that spread each other can expand to 2^n fields, so the work is
  * bounded. For each operation a fragment is read at most once at the root, and

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * analyze.h - apply the configured rules to a parsed document: collect the root
- * fields of each operation, and find login, password and secret fields. Not
- * exported: meaning.h is the interface.
+ * analyze.h - collect the root fields of each operation, and find login,
+ * password and secret fields by the configured rules. Not exported: meaning.h
+ * is the interface.
  */
 #ifndef POSTERN_GRAPHQL_ANALYZE_H
 #define POSTERN_GRAPHQL_ANALYZE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.c - find duplicate names, resolve fragment spreads, and refuse fragment
- * cycles and excessive depth. The time is bounded by the size of the document,
- * not by the size of its expansion.
+ * check.c - validation that needs no schema: find duplicate names, resolve
+ * fragment spreads, and refuse fragment cycles and excessive depth. The time is
+ * bounded by the size of the document, not by the size of its expansion.
  */
 #include "graphql/check.h"
 

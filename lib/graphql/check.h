@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.h - find duplicate names, resolve fragment spreads, and refuse fragment
- * cycles and excessive depth. Not exported.
+ * check.h - validation that needs no schema: find duplicate names, resolve
+ * fragment spreads, and refuse fragment cycles and excessive depth. Not
+ * exported.
  */
 #ifndef POSTERN_GRAPHQL_CHECK_H
 #define POSTERN_GRAPHQL_CHECK_H

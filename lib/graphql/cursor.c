@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cursor.c - byte classes, locations, and the messages for bad characters.
+ * cursor.c - a read position in a GraphQL document: byte classes, lines and
+ * columns, and errors.
  */
 #include "graphql/cursor.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lexer.c - read a GraphQL document token by token.
+ * lexer.c - split a GraphQL document into tokens.
  *
  * Stricter than the grammar, because parsers differ: control characters,
  * U+0085, U+2028, U+2029, a CR without LF and a byte order mark are refused

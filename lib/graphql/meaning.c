@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * meaning.c - parse and analyze a document, and keep the result in one block
- * of memory.
+ * meaning.c - summarize a GraphQL document: parse and analyze it, and keep the
+ * result in one block of memory.
  */
 #include "graphql/meaning.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * meaning.h - what a GraphQL document asks for, as far as the configured rules
- * need it: its operations, their root fields (fragments resolved), and whether
- * it selects login, password or secret fields (design 2.5).
+ * meaning.h - the summary of a GraphQL document that the configured rules need:
+ * its operations, their root fields (fragments resolved), and whether it
+ * selects login, password or secret fields (design 2.5).
  *
  * A meaning owns its memory and points to nothing outside it, so it can be
  * cached across requests (gateway/documents.h).

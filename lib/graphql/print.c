@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * print.c - print a parsed GraphQL document, and values as JSON.
+ * print.c - print a GraphQL document with __typename added to every selection
+ * set, and print values as JSON.
  */
 #include "graphql/print.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * print.h - print a parsed GraphQL document, and values as JSON.
+ * print.h - print a GraphQL document with __typename added to every selection
+ * set, and print values as JSON.
  */
 #ifndef POSTERN_GRAPHQL_PRINT_H
 #define POSTERN_GRAPHQL_PRINT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message.c - the URL and headers of a request to the backend, and the head of
- * its response (RFC 9112).
+ * message.c - build the URL and check the headers of a request to the backend,
+ * and parse the head of its response (RFC 9112).
  *
  * The head is parsed so strictly that no other program can read it differently:
  * a response cannot be split or smuggled.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * message.h - the URL and headers of a request to the backend, and the head of
- * its response (RFC 9112).
+ * message.h - build the URL and check the headers of a request to the backend,
+ * and parse the head of its response (RFC 9112).
  */
 #ifndef POSTERN_HTTP_MESSAGE_H
 #define POSTERN_HTTP_MESSAGE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart.c - parse a GraphQL request with files, while it streams through.
+ * multipart.c - a streaming parser for the multipart/form-data body of a
+ * GraphQL request with files.
  */
 #include "http/multipart.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart.h - parse a GraphQL request with files, while it streams through:
- * multipart/form-data (RFC 7578). The first part, "operations", is the request;
- * "map" and the files follow. Source: GraphQL multipart request specification.
+ * multipart.h - a streaming parser for the body of a GraphQL request with
+ * files: multipart/form-data (RFC 7578). The first part, "operations", is the
+ * request; "map" and the files follow. Source: GraphQL multipart request
+ * specification.
  *
  * Programs differ in which of two parts with the same name they use, in where a
  * part begins, and in what its name is. The attack: a request that we check in

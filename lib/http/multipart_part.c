@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * multipart_part.c - parse the header lines of a part, and refuse what programs
- * read differently.
+ * multipart_part.c - parse the header lines of a part of multipart/form-data
+ * (RFC 7578 section 4), and refuse what programs read differently.
  */
 #include "http/multipart_part.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * origin.c - check Origin and Sec-Fetch-Site against cross-site requests.
+ * origin.c - prevent cross-site request forgery: decide by Origin and
+ * Sec-Fetch-Site whether a request may change something.
  */
 #include "http/origin.h"
 

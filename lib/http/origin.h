@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * origin.h - check Origin and Sec-Fetch-Site against cross-site requests (RFC
- * 6454, W3C Fetch Metadata).
+ * origin.h - prevent cross-site request forgery: decide by Origin and
+ * Sec-Fetch-Site whether a request may change something (RFC 6454, W3C Fetch
+ * Metadata).
  */
 #ifndef POSTERN_HTTP_ORIGIN_H
 #define POSTERN_HTTP_ORIGIN_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redirect.c - refuse redirect targets that could lead to another site.
+ * redirect.c - prevent open redirects: refuse targets that could lead to
+ * another site.
  *
  * Browsers drop tabs and newlines, read "\" as "/", and resolve dot segments
  * before they look at the first two bytes. Old proxies decode "%2f" first. So

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redirect.h - refuse redirect targets that could lead to another site.
+ * redirect.h - prevent open redirects: refuse targets that could lead to
+ * another site.
  */
 #ifndef POSTERN_HTTP_REDIRECT_H
 #define POSTERN_HTTP_REDIRECT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stream_search.c - find a text in a stream that comes in pieces.
+ * stream_search.c - find a string in a stream that comes in pieces
+ * (Knuth-Morris-Pratt).
  */
 #include "http/stream_search.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * stream_search.h - find a text in a stream that comes in pieces (algorithm of
- * Knuth, Morris and Pratt: each byte is read once).
+ * stream_search.h - find a string in a stream that comes in pieces
+ * (Knuth-Morris-Pratt: each byte is read once).
  */
 #ifndef POSTERN_HTTP_STREAM_SEARCH_H
 #define POSTERN_HTTP_STREAM_SEARCH_H

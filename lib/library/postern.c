@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern.c - the functions of postern.h: strings and buffers of a foreign
- * program in, the library's own types behind them, codes out.
+ * postern.c - the session functions of the public library (postern.h): make
+ * the object, log in, check, renew, log out.
  *
- * Nothing here aborts for what a caller gave: it is not our program.
+ * A caller's mistake returns a code and never aborts: the process belongs to
+ * the caller.
  */
 #include "postern.h"
 
@@ -11,24 +12,20 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "http/redirect.h"
 #include "library/postern_caller.h"
 #include "library/postern_cookie.h"
-#include "library/postern_csrf.h"
 #include "library/postern_settings.h"
 
-/* One call's memory, in bytes: sealing takes 13 KiB, and opening twice as much
- * as the cookies have, which lie there one beside another. It is small, since
- * it is cleared for every call. */
-#define CALL_SIZE (32 * 1024)
-#define CALL_COOKIE_FACTOR 4
-#define CALL_COOKIES_MAX (1024 * 1024) /* what is longer may not fit */
+/* Bytes of memory for the strings of one struct pst_sessions. */
 #define SETTINGS_SIZE (16 * 1024)
 
-/* Of the attributes: Domain, Max-Age and the fixed ones, with their names. */
+/* Bytes of the attributes Domain, Max-Age and the fixed ones, with their
+ * names. */
 #define ATTRIBUTES_MAX 512
 
 static_assert(PST_SUBJECT_SIZE == PST_SUBJECT_MAX + 1, "with its NUL");
@@ -36,40 +33,18 @@ static_assert(PST_NAME_SIZE == PST_NAME_MAX + 1, "with its NUL");
 static_assert(PST_CLAIMS_SIZE == PST_WHO_MAX + 1, "with its NUL");
 static_assert(PST_LINE_SIZE >
                   PST_COOKIE_MAX + PST_COOKIE_ATTRIBUTE_MAX + ATTRIBUTES_MAX,
-              "every line fits");
+              "the longest line fits");
 
-static pthread_once_t crypt_once = PTHREAD_ONCE_INIT;
-static enum pst_err crypt_started;
-
-static void
-postern_start_crypt(void)
-{
-    crypt_started = pst_crypto_init();
-}
-
-static enum pst_err
-postern_begin(struct cookie_call *call, const struct pst_sessions *sessions,
-              const char *cookie)
-{
-    struct pst_str cookies =
-        pst_str_first(pst_str_from(cookie), CALL_COOKIES_MAX);
-    enum pst_err e = settings_now(sessions, &call->now);
-
-    call->sessions = sessions;
-    call->arena = NULL;
-    if (e)
-        return e;
-    return pst_arena_new(&call->arena,
-                         CALL_SIZE + CALL_COOKIE_FACTOR * cookies.len);
-}
+static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
+static enum pst_err crypto_error;
 
 static void
-postern_end(struct cookie_call *call)
+postern_start_crypto(void)
 {
-    pst_arena_free(&call->arena);
+    crypto_error = pst_crypto_init();
 }
 
-/* Making. */
+/* The object. */
 
 static enum pst_err
 postern_new(struct pst_sessions **out, const struct pst_settings *settings,
@@ -84,7 +59,7 @@ postern_new(struct pst_sessions **out, const struct pst_settings *settings,
     if (!e)
         e = settings_apply(sessions, settings, reason);
     if (e) {
-        settings_drop(sessions);
+        settings_fini(sessions);
         free(sessions);
         return e;
     }
@@ -92,14 +67,14 @@ postern_new(struct pst_sessions **out, const struct pst_settings *settings,
     return PST_OK;
 }
 
-/* Every struct is in its first version still, so that its oldest size is the
- * present one. */
+/* All structs still have their first version, so their oldest size is the
+ * present size. */
 
 int
 pst_sessions_new(struct pst_sessions **sessions,
                  const struct pst_settings *settings, const char **reason)
 {
-    struct pst_settings own;
+    struct pst_settings copy;
     const char *sentence = "";
     enum pst_err e;
 
@@ -108,11 +83,11 @@ pst_sessions_new(struct pst_sessions **sessions,
     if (!sessions)
         return PST_E_BAD_ARGUMENT;
     *sessions = NULL;
-    if (!caller_read_struct(&own, sizeof(own), sizeof(own), settings))
+    if (!caller_read_struct(&copy, sizeof(copy), sizeof(copy), settings))
         return PST_E_BAD_ARGUMENT;
-    if (pthread_once(&crypt_once, postern_start_crypt) || crypt_started)
+    if (pthread_once(&crypto_once, postern_start_crypto) || crypto_error)
         return PST_E_INTERNAL;
-    e = postern_new(sessions, &own, &sentence);
+    e = postern_new(sessions, &copy, &sentence);
     if (e && reason)
         *reason = sentence;
     return caller_code(e);
@@ -123,14 +98,15 @@ pst_sessions_free(struct pst_sessions **sessions)
 {
     if (!sessions || !*sessions)
         return;
-    settings_drop(*sessions);
+    settings_fini(*sessions);
     free(*sessions);
     *sessions = NULL;
 }
 
 /* Logging in. */
 
-/* False where it names nobody and guests are not let in, or is too long. */
+/* Returns false if a member is too long, or if the account has no subject and
+ * guests are not allowed. */
 static bool
 postern_read_account(const struct pst_sessions *sessions,
                      const struct pst_account *account,
@@ -161,7 +137,7 @@ postern_login(const struct pst_sessions *sessions,
 
     if (!postern_read_account(sessions, account, &session))
         return PST_E_BAD_ARGUMENT;
-    e = postern_begin(&call, sessions, NULL);
+    e = cookie_call_begin(&call, sessions, NULL);
     if (!e)
         e = pst_crypto_random(session.sid, sizeof(session.sid));
     if (!e)
@@ -170,7 +146,7 @@ postern_login(const struct pst_sessions *sessions,
     if (!e)
         e = cookie_seal(&call, &session, &text);
     code = e ? caller_code(e) : caller_copy(line, size, text);
-    postern_end(&call);
+    cookie_call_end(&call);
     return code;
 }
 
@@ -178,19 +154,18 @@ int
 pst_login(const struct pst_sessions *sessions,
           const struct pst_account *account, char *line, size_t size)
 {
-    struct pst_account own;
-
+    struct pst_account copy;
     int code = PST_E_BAD_ARGUMENT;
 
     if (sessions && line && size > 0 &&
-        caller_read_struct(&own, sizeof(own), sizeof(own), account))
-        code = postern_login(sessions, &own, line, size);
+        caller_read_struct(&copy, sizeof(copy), sizeof(copy), account))
+        code = postern_login(sessions, &copy, line, size);
     return caller_finish(line, size, code);
 }
 
 /* Checking. */
 
-/* May it be told of, and renewed? */
+/* May the session be reported to the caller, and renewed? */
 static int
 postern_check_session(const struct pst_sessions *sessions,
                       const struct cookie_session *found)
@@ -203,15 +178,16 @@ postern_check_session(const struct pst_sessions *sessions,
         return PST_E_NO_SESSION;
     if (found->is_in_store)
         return PST_E_IN_STORE;
-    /* Cut off there it would be another user's. */
+    /* As a C string, which ends at the NUL, it would name another user. */
     if (pst_str_index(session->sub, '\0') < session->sub.len)
         return PST_E_NOT_TEXT;
     return PST_E_OK;
 }
 
 static int
-postern_fill(const struct pst_sessions *sessions,
-             const struct pst_session *session, struct pst_visitor *visitor)
+postern_fill_visitor(const struct pst_sessions *sessions,
+                     const struct pst_session *session,
+                     struct pst_visitor *visitor)
 {
     struct pst_str name = session->name;
     int code;
@@ -242,13 +218,13 @@ postern_check(const struct pst_sessions *sessions, const char *cookie,
     enum pst_err e;
     int code;
 
-    e = postern_begin(&call, sessions, cookie);
+    e = cookie_call_begin(&call, sessions, cookie);
     if (!e)
         e = cookie_find(&call, pst_str_from(cookie), &found);
     code = e ? caller_code(e) : postern_check_session(sessions, &found);
     if (!code)
-        code = postern_fill(sessions, &found.session, visitor);
-    postern_end(&call);
+        code = postern_fill_visitor(sessions, &found.session, visitor);
+    cookie_call_end(&call);
     return code;
 }
 
@@ -256,22 +232,22 @@ int
 pst_check(const struct pst_sessions *sessions, const char *cookie,
           struct pst_visitor *visitor)
 {
-    struct pst_visitor own = {.size = sizeof(own)};
+    struct pst_visitor result = {.size = sizeof(result)};
     size_t size;
     int code;
 
-    if (!visitor || visitor->size < sizeof(own) || visitor->size > 8192)
+    if (!visitor || visitor->size < sizeof(result) || visitor->size > 8192)
         return PST_E_BAD_ARGUMENT;
     size = visitor->size;
     memset(visitor, 0, size);
     visitor->size = size;
     if (!sessions)
         return PST_E_BAD_ARGUMENT;
-    own.size = size;
-    code = postern_check(sessions, cookie, &own);
+    result.size = size;
+    code = postern_check(sessions, cookie, &result);
     if (!code)
-        *visitor = own;
-    pst_crypto_wipe(&own, sizeof(own));
+        *visitor = result;
+    pst_crypto_wipe(&result, sizeof(result));
     return code;
 }
 
@@ -302,13 +278,13 @@ postern_renew(const struct pst_sessions *sessions, const char *cookie,
     enum pst_err e;
     int code;
 
-    e = postern_begin(&call, sessions, cookie);
+    e = cookie_call_begin(&call, sessions, cookie);
     if (!e)
         e = cookie_find(&call, pst_str_from(cookie), &found);
     code = e ? caller_code(e) : postern_check_session(sessions, &found);
     if (!code)
         code = postern_renew_found(&call, &found, line, size);
-    postern_end(&call);
+    cookie_call_end(&call);
     return code;
 }
 
@@ -352,78 +328,7 @@ pst_logout_cookie(const struct pst_sessions *sessions, const char *cookie,
     return caller_finish(line, size, code);
 }
 
-/* Forms. */
-
-/*
- * The visitor's session, whoever's it is: a guest's, one in the store and one
- * whose owner is unknown have forms too.
- *   session  &found->session, or NULL where there is none
- */
-static enum pst_err
-postern_find_any(const struct cookie_call *call, const char *cookie,
-                 struct cookie_session *found,
-                 const struct pst_session **session)
-{
-    enum pst_err e = cookie_find(call, pst_str_from(cookie), found);
-
-    *session = e ? NULL : &found->session;
-    return e == PST_NO_SESSION ? PST_OK : e;
-}
-
-static int
-postern_csrf_make(const struct pst_sessions *sessions, const char *cookie,
-                  struct pst_str form, char *token, size_t size)
-{
-    const struct pst_session *session;
-    char storage[PST_CSRF_SIZE - 1];
-    struct cookie_session found;
-    struct cookie_call call;
-    struct pst_buf buf;
-    enum pst_err e;
-
-    pst_buf_init(&buf, storage, sizeof(storage));
-    e = postern_begin(&call, sessions, cookie);
-    if (!e)
-        e = postern_find_any(&call, cookie, &found, &session);
-    if (!e)
-        e = csrf_make(&call, session, form, &buf);
-    postern_end(&call);
-    return e ? caller_code(e) : caller_copy(token, size, pst_buf_str(&buf));
-}
-
-int
-pst_csrf_make(const struct pst_sessions *sessions, const char *cookie,
-              const char *form, char *token, size_t size)
-{
-    int code = PST_E_BAD_ARGUMENT;
-
-    if (sessions && token && size > 0 && csrf_is_form(pst_str_from(form)))
-        code = postern_csrf_make(sessions, cookie, pst_str_from(form), token,
-                                 size);
-    return caller_finish(token, size, code);
-}
-
-int
-pst_csrf_check(const struct pst_sessions *sessions, const char *cookie,
-               const char *form, const char *token)
-{
-    const struct pst_session *session;
-    struct cookie_session found;
-    struct cookie_call call;
-    enum pst_err e;
-
-    if (!sessions || !csrf_is_form(pst_str_from(form)))
-        return PST_E_BAD_ARGUMENT;
-    if (!token || !*token)
-        return PST_E_BAD_CSRF;
-    e = postern_begin(&call, sessions, cookie);
-    if (!e)
-        e = postern_find_any(&call, cookie, &found, &session);
-    if (!e)
-        e = csrf_check(&call, session, pst_str_from(form), pst_str_from(token));
-    postern_end(&call);
-    return caller_code(e);
-}
+/* Redirects. */
 
 bool
 pst_return_to_is_local(const char *target)

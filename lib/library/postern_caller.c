@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.c - structs, buffers and codes of a program that calls us.
+ * postern_caller.c - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #include "library/postern_caller.h"
 
 #include <string.h>
 
-/* No struct of ours is larger, in any version: in bytes. */
+/* Bytes: no public struct is larger, in any version. */
 #define STRUCT_MAX 4096
 
 int
@@ -35,7 +36,7 @@ caller_code(enum pst_err e)
 }
 
 bool
-caller_read_struct(void *own, size_t known, size_t oldest, const void *given)
+caller_read_struct(void *copy, size_t known, size_t oldest, const void *given)
 {
     const unsigned char *bytes = given;
     size_t size;
@@ -49,8 +50,8 @@ caller_read_struct(void *own, size_t known, size_t oldest, const void *given)
         if (bytes[i] != 0)
             return false;
     }
-    memset(own, 0, known);
-    memcpy(own, given, size < known ? size : known);
+    memset(copy, 0, known);
+    memcpy(copy, given, size < known ? size : known);
     return true;
 }
 
@@ -78,25 +79,25 @@ pst_strerror(int code)
     static const char *const sentences[] = {
         [PST_E_OK] = "no error",
         [PST_E_NO_SESSION] = "there is no session",
-        [PST_E_IN_STORE] = "the session is kept in the store of Postern's "
-                           "programs, and cannot be read here",
-        [PST_E_UNCONFIRMED] = "the backend has not said yet whose session "
-                              "this is",
-        [PST_E_NOT_TEXT] = "the session's subject holds a NUL byte",
-        [PST_E_NOT_DUE] = "the session need not be renewed",
-        [PST_E_NO_MORE] = "there are no more lines",
-        [PST_E_BAD_CSRF] = "the CSRF token is missing, out of date, or not "
+        [PST_E_IN_STORE] = "the session is in the store of Postern's "
+                           "programs, which this library cannot read",
+        [PST_E_UNCONFIRMED] = "the backend has not yet confirmed whose "
+                              "session this is",
+        [PST_E_NOT_TEXT] = "the session's subject contains a NUL byte",
+        [PST_E_NOT_DUE] = "the session is not due for renewal",
+        [PST_E_NO_MORE] = "there is no line with this index",
+        [PST_E_BAD_CSRF] = "the CSRF token is missing, expired, or not "
                            "made for this form and session",
-        [PST_E_BAD_SETTING] = "a setting is refused",
-        [PST_E_BAD_ARGUMENT] = "an argument is refused",
+        [PST_E_BAD_SETTING] = "a setting is invalid",
+        [PST_E_BAD_ARGUMENT] = "an argument is invalid",
         [PST_E_TOO_SMALL] = "the buffer is too small",
         [PST_E_TOO_LARGE] = "the session does not fit in a cookie",
         [PST_E_NO_MEMORY] = "out of memory",
-        [PST_E_NO_RANDOM] = "the system gives no random bytes",
+        [PST_E_NO_RANDOM] = "the system provides no random bytes",
         [PST_E_INTERNAL] = "libgcrypt failed, or the clock is wrong",
     };
 
     if (code < 0 || (size_t)code >= PST_COUNT(sentences))
-        return "an error that this version does not know";
+        return "unknown error code";
     return sentences[code];
 }

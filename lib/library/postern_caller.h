@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_caller.h - what crosses the border of the public library: the
- * caller's structs and buffers, and the codes it is told.
+ * postern_caller.h - copy structs from the callers of the public library and
+ * texts to them, and translate error codes.
  */
 #ifndef POSTERN_POSTERN_CALLER_H
 #define POSTERN_POSTERN_CALLER_H
@@ -10,27 +10,30 @@
 #include "base/str.h"
 #include "postern.h"
 
-/* The public code for e: every failure to open a token is one of them. */
+/* Return the public code for e. Unexpected errors are PST_E_INTERNAL. */
 int caller_code(enum pst_err e);
 
 /*
- * Read a struct that begins with its size. One of an older header is shorter,
- * and the rest is 0; one of a newer header is longer, and what we do not know
- * must not have been asked for.
- *   own     gets it, `known` bytes
- *   oldest  size that it had in the first version
- *   given   the caller's; NULL: false
+ * Read a struct that begins with its size. One from an older header is
+ * shorter: its missing members are 0. One from a newer header is longer: the
+ * members that this version does not know must be 0.
+ *   copy    set on success, `known` bytes
+ *   oldest  size of the struct in its first version, in bytes
+ *   given   the caller's struct; may be NULL
+ * Returns false if given is NULL, too short or too long, or has an unknown
+ * member that is not 0.
  */
-bool caller_read_struct(void *own, size_t known, size_t oldest,
+bool caller_read_struct(void *copy, size_t known, size_t oldest,
                         const void *given);
 
-/* text, which holds no NUL, with a NUL: PST_E_OK or PST_E_TOO_SMALL. */
+/* Copy text, which contains no NUL, and a NUL after it. Returns PST_E_OK,
+ * PST_E_TOO_SMALL. */
 int caller_copy(char *out, size_t size, struct pst_str text);
 
 /*
- * Return code, and where it is a failure empty the buffer first, so that
- * nothing in it can be taken for an answer. That comes last: the buffer may be
- * the one that the call was given its cookies in.
+ * Return code. If it is an error, first make the buffer the empty string, so
+ * that its content cannot be mistaken for a result. Call it last: the buffer
+ * may be the one that contains the Cookie header.
  */
 int caller_finish(char *out, size_t size, int code);
 

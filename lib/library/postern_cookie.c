@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_cookie.c - find a request's session, seal one, clear cookies.
+ * postern_cookie.c - the public library's session cookies: find and open one,
+ * seal one, clear them.
  *
- * The programs have the same rules with a store behind them:
- * tests/unit/test_postern.c and tests/e2e/test_library.py compare.
+ * The programs follow the same rules, and use a store in addition:
+ * tests/unit/test_postern.c and tests/e2e/test_library.py compare the two.
  */
 #include "library/postern_cookie.h"
 
@@ -16,19 +17,52 @@
 #include "crypto/crypto.h"
 #include "session/claims.h"
 
-/* Cookies of one name that are looked at; more of them are a conflict. */
+/* Session cookies of one name that are opened. More of them are a conflict, as
+ * no browser stores so many. */
 #define SESSION_COOKIES_MAX 8
+
+/* Bytes of memory for one call. Sealing takes 13 KiB; opening takes twice the
+ * size of all cookies, which share this memory. It is small because every call
+ * clears it. */
+#define CALL_SIZE (32 * 1024)
+#define CALL_COOKIE_FACTOR 4
+#define CALL_COOKIES_MAX (1024 * 1024) /* longer headers may not fit */
+
+/* The call. */
+
+enum pst_err
+cookie_call_begin(struct cookie_call *call, const struct pst_sessions *sessions,
+                  const char *cookie)
+{
+    struct pst_str cookies =
+        pst_str_first(pst_str_from(cookie), CALL_COOKIES_MAX);
+    enum pst_err e = settings_now(sessions, &call->now);
+
+    call->sessions = sessions;
+    call->arena = NULL;
+    if (e)
+        return e;
+    return pst_arena_new(&call->arena,
+                         CALL_SIZE + CALL_COOKIE_FACTOR * cookies.len);
+}
+
+void
+cookie_call_end(struct cookie_call *call)
+{
+    pst_arena_free(&call->arena);
+}
 
 /* Opening. */
 
 static enum pst_purpose
-cookie_purpose(const struct pst_session *session)
+cookie_get_purpose(const struct pst_session *session)
 {
     return pst_session_is_guest(session) ? PST_PURPOSE_GUEST
                                          : PST_PURPOSE_COOKIE;
 }
 
-/* In the signed form `upstream` is a JWE of its own: open it in its place. */
+/* In a signed token, the claim `upstream` is itself a JWE: replace it by its
+ * content. */
 static enum pst_err
 cookie_open_upstream(const struct cookie_call *call,
                      struct pst_session *session)
@@ -48,8 +82,8 @@ cookie_open_upstream(const struct cookie_call *call,
                           &session->upstream, NULL);
 }
 
-/* One token: its seal, its claims, its clocks. Any failure but the last three
- * codes of cookie_find() means that it is no session. */
+/* Open one token and check its claims and timeouts. Every failure except
+ * PST_NO_MEMORY and PST_INTERNAL means that it is not a valid session. */
 static enum pst_err
 cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
             struct pst_str token, struct cookie_session *out)
@@ -66,7 +100,7 @@ cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
         e = pst_session_parse(call->arena, claims, &out->session);
     if (!e)
         e = cookie_open_upstream(call, &out->session);
-    if (!e && purpose != cookie_purpose(&out->session))
+    if (!e && purpose != cookie_get_purpose(&out->session))
         e = PST_FORGED;
     if (!e)
         e = pst_session_check(&out->session, &sessions->clocks, call->now);
@@ -89,11 +123,11 @@ cookie_is_newer(const struct pst_session *a, const struct pst_session *b)
     return a->seen > b->seen || (a->seen == b->seen && a->iat > b->iat);
 }
 
-/* The session of the cookies of one name, as cookie_find() says. */
+/* cookie_find() for the cookies of one name. */
 static enum pst_err
-cookie_find_named(const struct cookie_call *call, struct pst_str header,
-                  struct pst_str wanted, enum pst_purpose purpose,
-                  struct cookie_session *out)
+cookie_find_by_name(const struct cookie_call *call, struct pst_str header,
+                    struct pst_str wanted, enum pst_purpose purpose,
+                    struct cookie_session *out)
 {
     struct cookie_session one;
     struct pst_str value;
@@ -113,7 +147,7 @@ cookie_find_named(const struct cookie_call *call, struct pst_str header,
             return e;
         if (e)
             continue;
-        /* One of them was planted, and nothing tells which. */
+        /* An attacker planted one of them, and we cannot know which. */
         if (has_one && !cookie_is_same_session(&one.session, &out->session))
             return PST_NO_SESSION;
         if (!has_one || cookie_is_newer(&one.session, &out->session))
@@ -131,11 +165,11 @@ cookie_find(const struct cookie_call *call, struct pst_str header,
     struct cookie_session found;
     enum pst_err e;
 
-    e = cookie_find_named(call, header, sessions->cookie.name,
-                          PST_PURPOSE_COOKIE, &found);
+    e = cookie_find_by_name(call, header, sessions->cookie.name,
+                            PST_PURPOSE_COOKIE, &found);
     if (e == PST_NO_SESSION)
-        e = cookie_find_named(call, header, sessions->guest_name,
-                              PST_PURPOSE_GUEST, &found);
+        e = cookie_find_by_name(call, header, sessions->guest_name,
+                                PST_PURPOSE_GUEST, &found);
     if (!e)
         *out = found;
     return e;
@@ -180,7 +214,8 @@ cookie_seal_upstream(const struct cookie_call *call,
     return pst_buf_finish(&json, &session->upstream);
 }
 
-/* The claims, which are read once more: none go out that nobody can open. */
+/* Emit the claims, and parse them once more: a session that could not be
+ * opened must not be issued. */
 static enum pst_err
 cookie_emit_claims(const struct cookie_call *call,
                    const struct pst_session *session, struct pst_str *claims)
@@ -219,8 +254,8 @@ cookie_seal(const struct cookie_call *call, const struct pst_session *session,
     if (!e)
         e = cookie_emit_claims(call, &inside, &claims);
     if (!e)
-        e = cookie_seal_token(call, cookie_purpose(session), sessions->format,
-                              claims, &cookie.value);
+        e = cookie_seal_token(call, cookie_get_purpose(session),
+                              sessions->format, claims, &cookie.value);
     if (e)
         return e;
     pst_buf_init_arena(&buf, call->arena, PST_COOKIE_HEADER_MAX);
@@ -243,8 +278,9 @@ cookie_is_sent(struct pst_str header, struct pst_str wanted)
     return false;
 }
 
-/* The n-th variant of a cookie: Partitioned or not, with its Domain and
- * without, its Path and "/". False where no browser would have taken it. */
+/* Make the n-th variant of a cookie: Partitioned or not, with its Domain or
+ * without, with its Path or "/". Returns false if it is the same as another
+ * one, or if no browser would have stored it. */
 static bool
 cookie_set_variant(struct pst_cookie *cookie, unsigned n)
 {
@@ -259,7 +295,7 @@ cookie_set_variant(struct pst_cookie *cookie, unsigned n)
         cookie->path = PST_STR("/");
     if (n & 4)
         cookie->partitioned = !cookie->partitioned;
-    /* The only SameSite that a partitioned one was set with. */
+    /* Partitioned cookies are only ever set with SameSite=None. */
     if (cookie->partitioned)
         cookie->same_site = PST_SAME_SITE_NONE;
     cookie->value = PST_STR("");
@@ -270,8 +306,8 @@ enum pst_err
 cookie_clear(const struct pst_sessions *sessions, struct pst_str header,
              size_t index, struct pst_buf *line)
 {
-    /* The user's last: curl up to 7.88 at least, with one file for -b and -c,
-     * forgets what a line before the last one cleared. */
+    /* The user's cookie comes last: curl, at least up to 7.88, with one file
+     * for -b and -c, undoes what a line before the last one cleared. */
     const struct pst_str names[] = {sessions->older_name, sessions->guest_name,
                                     sessions->cookie.name};
     struct pst_str text;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_settings.c - the public settings, checked and completed by the rules
- * that the programs' variables have.
+ * postern_settings.c - the public library's settings: check and complete struct
+ * pst_settings, by the rules of the programs' variables.
  */
 #include "library/postern_settings.h"
 
@@ -10,8 +10,10 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 
-#define SETTING_MAX (PST_COOKIE_ATTRIBUTE_MAX + 1) /* bytes, one text */
+/* Bytes that are copied of a string: one more than any may have. */
+#define SETTING_MAX (PST_COOKIE_ATTRIBUTE_MAX + 1)
 
+/* Seconds. */
 #define IDLE_DEFAULT 1800
 #define LIFETIME_DEFAULT 43200
 #define REMEMBER_DEFAULT 2592000
@@ -21,7 +23,8 @@
     (PST_SETTING_INSECURE | PST_SETTING_PARTITIONED | PST_SETTING_SIGNED | \
      PST_SETTING_GUESTS)
 
-/* Unix seconds that a key's day can be made of (crypto/keyring.h). */
+/* The last time, unix seconds, for which there is a daily key
+ * (crypto/keyring.h). */
 #define NOW_MAX (INT64_C(9999999) * 86400)
 
 static enum pst_err
@@ -31,9 +34,9 @@ settings_refuse(const char **reason, const char *sentence)
     return PST_BAD_CONFIG;
 }
 
-/* No control byte but white space between secrets. */
+/* Does text contain a control character other than those allowed? */
 static bool
-settings_has_control(struct pst_str text, struct pst_str allowed)
+settings_has_control_character(struct pst_str text, struct pst_str allowed)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
@@ -45,16 +48,17 @@ settings_has_control(struct pst_str text, struct pst_str allowed)
     return false;
 }
 
-/* A copy of a setting, or of its default where it is NULL or empty. Of one
- * that is far too long only as much as is needed to see that it is. */
+/* Copy a setting, or its default if it is NULL or empty. A setting that is too
+ * long is cut after SETTING_MAX bytes, which still shows that it is too long.
+ */
 static enum pst_err
-settings_copy(struct pst_arena *arena, const char *given, const char *otherwise,
+settings_copy(struct pst_arena *arena, const char *given, const char *fallback,
               struct pst_str *out)
 {
     struct pst_str text = pst_str_first(pst_str_from(given), SETTING_MAX);
 
     if (text.len == 0)
-        text = pst_str_from(otherwise);
+        text = pst_str_from(fallback);
     return pst_arena_copy(arena, text, out);
 }
 
@@ -81,11 +85,11 @@ settings_same_site(const char *given, enum pst_same_site *out,
             return PST_OK;
         }
     }
-    return settings_refuse(reason, "same_site is none of Lax, Strict and None");
+    return settings_refuse(reason, "same_site must be Lax, Strict or None");
 }
 
-/* The name with the prefix that the attributes allow; one that has a prefix
- * keeps it, in the one spelling that we compare. */
+/* Give the name the prefix that the attributes allow. A name that has a prefix
+ * keeps it; only the spelling of RFC 6265bis is accepted. */
 static enum pst_err
 settings_cookie_name(struct pst_arena *arena, struct pst_cookie *cookie,
                      const char **reason)
@@ -97,10 +101,12 @@ settings_cookie_name(struct pst_arena *arena, struct pst_cookie *cookie,
     enum pst_err e;
 
     if (!pst_str_starts(cookie->name, prefix))
-        return settings_refuse(reason, "cookie_name spells its prefix in "
-                                       "another case");
+        return settings_refuse(reason, "cookie_name must spell its prefix "
+                                       "exactly: __Host-, __Secure-, "
+                                       "__Host-Http- or __Http-");
     if (prefix.len > 0 && cookie->name.len == prefix.len)
-        return settings_refuse(reason, "cookie_name is a prefix and no name");
+        return settings_refuse(reason,
+                               "cookie_name needs a name after its prefix");
     pst_buf_init_arena(&buf, arena, PST_AUDIENCE_MAX);
     if (pst_str_is_absent(prefix) && cookie->secure)
         pst_buf_add_string(&buf, is_host ? "__Host-Http-" : "__Secure-");
@@ -118,12 +124,15 @@ settings_check_cookie(const struct pst_cookie *cookie, const char **reason)
     struct pst_cookie whole = *cookie;
 
     if (cookie->partitioned && cookie->same_site != PST_SAME_SITE_NONE)
-        return settings_refuse(reason, "Partitioned needs same_site None");
+        return settings_refuse(reason,
+                               "PST_SETTING_PARTITIONED needs same_site "
+                               "None");
     whole.value = PST_STR("");
     return pst_cookie_check(&whole, reason);
 }
 
-/* The names beside a user's: a guest's, and the one of the first edition. */
+/* Set the other names: of a guest's cookie, and of the user's cookie before the
+ * prefix __Host-Http- was used. */
 static enum pst_err
 settings_other_names(struct pst_sessions *sessions)
 {
@@ -171,11 +180,11 @@ settings_cookie(struct pst_sessions *sessions,
     return e ? e : settings_other_names(sessions);
 }
 
-/* One limit, in seconds; 0 is the default. */
+/* Read one timeout, in seconds; 0 is the default. */
 static bool
-settings_limit(int64_t given, int64_t otherwise, int64_t *out)
+settings_timeout(int64_t given, int64_t fallback, int64_t *out)
 {
-    *out = given == 0 ? otherwise : given;
+    *out = given == 0 ? fallback : given;
     return *out >= 1 && *out <= PST_LIFETIME_MAX;
 }
 
@@ -183,16 +192,17 @@ static enum pst_err
 settings_clocks(struct pst_session_timeouts *clocks,
                 const struct pst_settings *settings, const char **reason)
 {
-    if (!settings_limit(settings->idle, IDLE_DEFAULT, &clocks->idle) ||
-        !settings_limit(settings->lifetime, LIFETIME_DEFAULT,
-                        &clocks->lifetime) ||
-        !settings_limit(settings->remember, REMEMBER_DEFAULT,
-                        &clocks->remember) ||
-        !settings_limit(settings->guest, GUEST_DEFAULT, &clocks->guest))
-        return settings_refuse(reason, "idle, lifetime, remember and guest are "
-                                       "1 second to 400 days");
+    if (!settings_timeout(settings->idle, IDLE_DEFAULT, &clocks->idle) ||
+        !settings_timeout(settings->lifetime, LIFETIME_DEFAULT,
+                          &clocks->lifetime) ||
+        !settings_timeout(settings->remember, REMEMBER_DEFAULT,
+                          &clocks->remember) ||
+        !settings_timeout(settings->guest, GUEST_DEFAULT, &clocks->guest))
+        return settings_refuse(reason, "idle, lifetime, remember and guest "
+                                       "must be between 1 second and 400 "
+                                       "days");
     if (clocks->idle > clocks->lifetime)
-        return settings_refuse(reason, "idle is longer than lifetime");
+        return settings_refuse(reason, "idle must not be longer than lifetime");
     return PST_OK;
 }
 
@@ -204,11 +214,13 @@ settings_keys(struct pst_sessions *sessions,
     struct pst_str secrets = pst_str_from(settings->secrets);
     struct pst_str audience = pst_str_from(settings->audience);
 
-    if (settings_has_control(secrets, PST_STR(PST_SECRET_SEPARATORS)))
-        return settings_refuse(reason, "secrets holds a control byte");
-    if (settings_has_control(audience, PST_STR("")))
-        return settings_refuse(reason, "audience holds a control byte");
-    /* Without its prefix, so that a change of that loses no session. */
+    if (settings_has_control_character(secrets, PST_STR(PST_SECRET_SEPARATORS)))
+        return settings_refuse(reason, "secrets contains a control "
+                                       "character");
+    if (settings_has_control_character(audience, PST_STR("")))
+        return settings_refuse(reason, "audience contains a control "
+                                       "character");
+    /* Without the prefix, so that a change of the prefix keeps all sessions. */
     if (audience.len == 0)
         audience = pst_str_skip(name, pst_cookie_prefix(name).len);
     return pst_keyring_new(&sessions->ring, secrets, audience, reason);
@@ -221,8 +233,8 @@ settings_apply(struct pst_sessions *sessions,
     enum pst_err e;
 
     if ((settings->flags & ~FLAGS_KNOWN) || settings->reserved != 0)
-        return settings_refuse(reason, "flags or reserved holds what this "
-                                       "version does not know");
+        return settings_refuse(reason, "flags or reserved contains a bit "
+                                       "that this version does not know");
     sessions->format = settings->flags & PST_SETTING_SIGNED ? PST_TOKEN_SIGNED
                                                             : PST_TOKEN_SEALED;
     sessions->allows_guests = settings->flags & PST_SETTING_GUESTS;
@@ -235,7 +247,7 @@ settings_apply(struct pst_sessions *sessions,
 }
 
 void
-settings_drop(struct pst_sessions *sessions)
+settings_fini(struct pst_sessions *sessions)
 {
     pst_keyring_free(&sessions->ring);
     pst_arena_free(&sessions->arena);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern_settings.h - what is behind struct pst_sessions, and how it is made
- * of the public struct pst_settings.
+ * postern_settings.h - the public library's settings: make a struct
+ * pst_sessions from the caller's struct pst_settings.
  */
 #ifndef POSTERN_POSTERN_SETTINGS_H
 #define POSTERN_POSTERN_SETTINGS_H
@@ -15,13 +15,13 @@
 #include "postern.h"
 #include "session/session.h"
 
-/* Nothing in it changes once it is made, so that threads may share it. */
+/* It never changes after it is made, so that threads may share it. */
 struct pst_sessions {
-    struct pst_arena *arena; /* the texts below */
+    struct pst_arena *arena; /* of the strings below */
     struct pst_keyring *ring;
-    struct pst_cookie cookie;  /* a user's, all but its value */
-    struct pst_str guest_name; /* of a guest's cookie */
-    struct pst_str older_name; /* the user's before __Host-Http-; or absent */
+    struct pst_cookie cookie;  /* the user's, without its value */
+    struct pst_str guest_name; /* name of a guest's cookie */
+    struct pst_str older_name; /* the user's with __Host-; may be absent */
     struct pst_session_timeouts clocks;
     enum pst_token_format format;
     bool allows_guests;
@@ -30,19 +30,21 @@ struct pst_sessions {
 };
 
 /*
- * Fill in all but the arena, which must be there.
- *   sessions  on failure settings_drop() is still needed
- *   reason    set to a sentence on PST_BAD_CONFIG; a string literal
+ * Check the settings and fill in sessions.
+ *   sessions  zeroed, except its arena, which the caller has made. After a
+ *             failure, too, settings_fini() must be called
+ *   reason    set to a sentence, a string literal, on PST_BAD_CONFIG only
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err settings_apply(struct pst_sessions *sessions,
                                          const struct pst_settings *settings,
                                          const char **reason);
 
-/* Wipe the keys and free what settings_apply() took, and the arena. */
-void settings_drop(struct pst_sessions *sessions);
+/* Wipe the keys, and free them and the arena. */
+void settings_fini(struct pst_sessions *sessions);
 
-/* The time, unix seconds. PST_INTERNAL where it cannot be a time. */
+/* Read the clock, in unix seconds. Returns PST_OK, PST_INTERNAL (the time is
+ * negative or too far in the future). */
 PST_MUST_USE enum pst_err settings_now(const struct pst_sessions *sessions,
                                        int64_t *now);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * config_cookie.c - check the settings of the session cookie, and derive its
- * name.
+ * name from them.
  */
 #include "server/config_cookie.h"
 

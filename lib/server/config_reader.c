@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_reader.c - read the variables of a table from an environment.
+ * config_reader.c - read environment variables by a table that describes them,
+ * and report every one whose value is wrong.
  */
 #include "server/config_reader.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_reader.h - read the variables of a table from an environment, and
- * report every one whose value is wrong.
+ * config_reader.h - read environment variables by a table that describes them,
+ * and report every one whose value is wrong.
  *
  * The table itself is in server/config_variables.c.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_values.c - parse numbers, durations, sizes, keywords and lists.
+ * config_values.c - parse the numbers, durations, sizes, keywords and lists in
+ * variables.
  */
 #include "server/config_values.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_variables.c - the table of all variables.
+ * config_variables.c - the table of all environment variables: name, kind,
+ * default, help, and the field of struct config that each one sets.
  */
 #include "server/config_variables.h"
 
@@ -9,6 +10,7 @@
 #include "server/config_cookie.h"
 #include "server/config_files.h"
 #include "server/config_names.h"
+#include "server/config_store.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
 

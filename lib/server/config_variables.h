@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_variables.h - the table of all variables: name, kind, default, help,
- * and the field of struct config that each one sets.
+ * config_variables.h - the table of all environment variables: name, kind,
+ * default, help, and the field of struct config that each one sets.
  */
 #ifndef POSTERN_SERVER_CONFIG_VARIABLES_H
 #define POSTERN_SERVER_CONFIG_VARIABLES_H

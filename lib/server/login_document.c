@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.c - parse and check the configured login and who documents.
+ * login_document.c - parse and check the configured GraphQL documents: those
+ * that log in, and the one that asks who the user is.
  */
 #include "server/login_document.h"
 

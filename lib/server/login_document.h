@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.h - parse the configured documents: those that log in, and the
- * one that asks who the user is (design 2.5 and 2.6).
+ * login_document.h - parse and check the configured GraphQL documents: those
+ * that log in, and the one that asks who the user is.
  *
  * The login fields that clients' documents are searched for are the root fields
  * of these documents. Identity is read only from answers to these documents,
@@ -38,9 +38,11 @@ struct who_document {
  * Parse a login document.
  *   arena     everything that out points to is in it
  *   is_first  it must have a name and a password, and no other required
- * variables: it is used for logins with credentials out       set on PST_OK
+ *             variables: it is used for logins with credentials
+ *   out       set on PST_OK
  *   reason    set on PST_BAD_CONFIG; it follows the variable's name in a
- * message Returns PST_OK; PST_BAD_CONFIG (a syntax error, or not one mutation
+ *             message
+ * Returns PST_OK; PST_BAD_CONFIG (a syntax error, or not one mutation
  * of one root field, or variables outside that field's arguments);
  * PST_NO_MEMORY.
  */

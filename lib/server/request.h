@@ -59,7 +59,7 @@ struct request {
     int64_t *reserved_bytes; /* of those, this request's; NULL: none yet */
 };
 
-/* What a request is made from: by gateway/serve.c and gateway/cgi.c. */
+/* What a request is made from: by engine/fcgi.c and engine/cgi.c. */
 struct request_input {
     const char *const *variables;
     struct request_source source;

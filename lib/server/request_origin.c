@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * request_origin.c - find the origin under which browsers know this site.
+ * request_origin.c - find our own origin (scheme, host and port), as browsers
+ * see it.
  */
 #include "server/request_origin.h"
 

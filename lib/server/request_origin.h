@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * request_origin.h - find the origin under which browsers know this site.
+ * request_origin.h - find our own origin (scheme, host and port), as browsers
+ * see it.
  */
 #ifndef POSTERN_SERVER_REQUEST_ORIGIN_H
 #define POSTERN_SERVER_REQUEST_ORIGIN_H

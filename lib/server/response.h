@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * response.h - one HTTP response, as it is made and sent.
+ * response.h - one HTTP response: set its status and headers, then send it with
+ * its body.
  *
  * Its headers are set by name (server/response_headers.h). Nothing is sent
  * before response_begin(); after it, only the body is.

@@ -8,7 +8,6 @@
 
 #include "codec/percent.h"
 #include "crypto/crypto.h"
-#include "server/config_files.h"
 #include "server/config_values.h"
 
 /* What this build accepts. */
@@ -22,9 +21,6 @@
 #else
 #define REDIS_FORMS ""
 #endif
-
-/* The variable whose value POSTERN_STORE_FILE replaces. */
-#define STORE_VARIABLE "POSTERN_STORE"
 
 /* Decode percent signs. Writes a NUL at the end, too; size counts it. */
 static enum pst_err
@@ -326,107 +322,4 @@ store_url_emit(struct pst_buf *buf, const struct store_url *url)
         pst_buf_add_string(buf, "none");
         break;
     }
-}
-
-/* The variables. */
-
-/* Parse the URL into the entry's field, and show it without its password. */
-static enum pst_err
-config_parse_store_url(struct config_reader *reader,
-                       const struct config_entry *entry, struct pst_str value,
-                       struct config_error *error)
-{
-    struct store_url *field = config_get_field(reader, entry);
-    struct pst_str display;
-    struct pst_buf buf;
-    enum pst_err e = store_url_parse(value, field, error);
-
-    if (e)
-        return e;
-    pst_buf_init_arena(&buf, reader->arena, 1024);
-    store_url_emit(&buf, field);
-    e = pst_buf_finish(&buf, &display);
-    if (!e)
-        config_set_display(reader, entry, display);
-    return e;
-}
-
-enum pst_err
-config_read_store_url(struct config_reader *reader,
-                      const struct config_entry *entry, struct pst_str value)
-{
-    return config_parse_store_url(reader, entry, value, &reader->error);
-}
-
-static bool
-is_white_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The only line of a file, without the white space around it. */
-static enum pst_err
-parse_single_line(const char *path, struct pst_str text, struct pst_str *out,
-                  struct config_error *error)
-{
-    while (text.len > 0 && is_white_space(text.ptr[0]))
-        text = pst_str_skip(text, 1);
-    while (text.len > 0 && is_white_space(text.ptr[text.len - 1]))
-        text = pst_str_first(text, text.len - 1);
-    if (text.len == 0)
-        return config_set_error(error, "%.256s contains only white space",
-                                path);
-    if (pst_str_index(text, '\n') != text.len)
-        return config_set_error(error, "%.256s has more than one line", path);
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7F)
-            return config_set_error(
-                error, "%.256s contains a control character", path);
-    *out = text;
-    return PST_OK;
-}
-
-/* file_arena: only for what is read, so that it can be wiped at once. */
-static enum pst_err
-config_parse_store_file(struct config_reader *reader,
-                        struct pst_arena *file_arena, const char *path)
-{
-    const struct config_file_rule rule = {.max = CONFIG_STORE_MAX,
-                                          .is_secret = true};
-    size_t store = config_find_entry(reader, STORE_VARIABLE);
-    struct config_error error = {""};
-    struct pst_str text;
-    enum pst_err e;
-
-    e = config_file_read(file_arena, path, &rule, &text, &reader->error);
-    if (e)
-        return e;
-    e = parse_single_line(path, text, &text, &reader->error);
-    if (e)
-        return e;
-    e = config_parse_store_url(reader, &reader->entries[store], text, &error);
-    if (e == PST_BAD_CONFIG)
-        return config_set_error(&reader->error, "%.256s: its URL %s", path,
-                                error.message);
-    return e;
-}
-
-enum pst_err
-config_read_store_file(struct config_reader *reader,
-                       const struct config_entry *entry, struct pst_str value)
-{
-    struct pst_arena *file_arena = NULL;
-    enum pst_err e;
-
-    (void)entry;
-    if (config_get_raw_value(reader, STORE_VARIABLE).len > 0)
-        return config_set_error(&reader->error,
-                                "is set, and so is " STORE_VARIABLE
-                                ": set only one of them");
-    e = pst_arena_new(&file_arena, CONFIG_STORE_MAX + 1024);
-    if (e)
-        return e;
-    e = config_parse_store_file(reader, file_arena, value.ptr);
-    pst_arena_free(&file_arena); /* which wipes what was read */
-    return e;
 }

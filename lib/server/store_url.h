@@ -66,12 +66,4 @@ PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
 /* Print it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);
 
-/* Reader for the table: to struct store_url, from a URL. */
-config_read_fn config_read_store_url;
-
-/* The same from a file that contains the URL: to the field of POSTERN_STORE,
- * which must not be set itself. Its entry comes after that of POSTERN_STORE,
- * whose default it replaces. */
-config_read_fn config_read_store_file;
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.c - the clocks of a session: when it begins, expires, is renewed.
- * Pure: the caller passes the time in.
+ * session.c - one session, and the times when it begins, expires and is
+ * renewed. Pure: the caller passes the time in.
  */
 #include "session/session.h"
 

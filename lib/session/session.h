@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session.h - one session, and its clocks: when it begins, expires, is renewed.
+ * session.h - one session, and the times when it begins, expires and is
+ * renewed.
  */
 #ifndef POSTERN_SESSION_SESSION_H
 #define POSTERN_SESSION_SESSION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * record.c - the format of stored records, the same in every store, and the
- * arithmetic of counters.
+ * arithmetic of rate-limit counters (GCRA).
  */
 #include "store/record.h"
 

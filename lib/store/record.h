@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * record.h - the format of stored records, the same in every store, and the
- * arithmetic of counters.
+ * arithmetic of rate-limit counters (GCRA).
  *
  * Each record begins with its version. A record of another version or length
  * was written by a newer program, and cannot be read. If such a record may

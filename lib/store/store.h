@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store.h - what a sealed token cannot hold: which sessions are revoked, which
- * are live, sessions too large for a cookie, and counters of login attempts.
+ * store.h - the store, for what a sealed token cannot hold: which sessions are
+ * revoked, which are live, sessions too large for a cookie, and counters of
+ * login attempts.
  *
  * A handle is used by one thread at a time; each worker has its own. It is
  * opened in the process that uses it, after any fork. Handles of one process

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_backend.h - what an implementation of a store (LMDB, Redis) provides:
- * a table of functions behind store/store.h.
+ * store_backend.h - the interface that an implementation of a store (LMDB,
+ * Redis) provides: a table of functions behind store/store.h.
  */
 #ifndef POSTERN_STORE_STORE_BACKEND_H
 #define POSTERN_STORE_STORE_BACKEND_H

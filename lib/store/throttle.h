@@ -52,7 +52,7 @@ struct throttle_login {
     struct pst_str address;
 
     /* The id of the device, if it knows this identical name
-     * (known_device_open()); otherwise absent. */
+     * (known_device_id()); otherwise absent. */
     struct pst_bytes device;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_identity.c - read a user's id, name, public fields and the end of
- * the token from a response.
+ * backend_identity.c - read who a user is from the backend's response to one of
+ * our own documents: id, name, public fields, and when the token ends.
  */
 #include "upstream/backend_identity.h"
 

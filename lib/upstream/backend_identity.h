@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_identity.h - read from the backend's responses to our own documents
- * who a user is.
+ * backend_identity.h - read who a user is from the backend's response to one of
+ * our own documents: id, name, public fields, and when the token ends.
  *
  * A response to a client's document is never read: the client chose what its
  * fields mean.

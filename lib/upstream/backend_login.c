@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_login.c - tell from a response whether a login was granted.
+ * backend_login.c - read from the backend's response whether a login succeeded,
+ * and for whom.
  */
 #include "upstream/backend_login.h"
 

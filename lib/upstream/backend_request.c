@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_request.c - write the JSON of our own GraphQL requests.
+ * backend_request.c - write the GraphQL requests that we make ourselves, as
+ * JSON.
  */
 #include "upstream/backend_request.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * client_watch.c - notice that a client hangs up, with an epoll instance of
- * one descriptor.
+ * client_watch.c - notice that a client hangs up, with an epoll instance that
+ * watches one descriptor.
  */
 #include "upstream/client_watch.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * credentials.c - keep the backend's token, or its cookies as a browser would.
+ * credentials.c - the backend's token or cookies that a session holds: the
+ * header that sends them, and how a response changes them.
  */
 #include "upstream/credentials.h"
 

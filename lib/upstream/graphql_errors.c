@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_errors.c - tell errors of validation from errors of a resolver.
+ * graphql_errors.c - classify the errors of a GraphQL response: from
+ * validation, or from a resolver.
  */
 #include "upstream/graphql_errors.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_errors.h - what the errors of a GraphQL response mean (GraphQL
- * specification, section 7.1).
+ * graphql_errors.h - classify the errors of a GraphQL response (GraphQL
+ * specification, section 7.1): from validation, or from a resolver.
  */
 #ifndef POSTERN_UPSTREAM_GRAPHQL_ERRORS_H
 #define POSTERN_UPSTREAM_GRAPHQL_ERRORS_H

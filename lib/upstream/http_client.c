@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * http_client.c - run one HTTP exchange at a time with libcurl.
+ * http_client.c - the only file that calls libcurl: run one HTTP exchange at a
+ * time with the backend.
  *
  * The multi interface is driven here and not by curl, so that our timeouts
  * and a client that hangs up are noticed while we wait.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * http_target.c - check an HTTP client's URL, CA file and timeouts, and keep
- * a copy of them.
+ * http_target.c - check the options of an HTTP client (URL, CA file, timeouts),
+ * and keep a copy of them.
  */
 #include "upstream/http_target.h"
 

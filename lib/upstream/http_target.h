@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * http_target.h - where an HTTP client sends its requests, and how long it
- * waits: checked options, copied to the heap.
+ * http_target.h - check the options of an HTTP client (URL, CA file, timeouts),
+ * and keep a copy of them.
  */
 #ifndef POSTERN_UPSTREAM_HTTP_TARGET_H
 #define POSTERN_UPSTREAM_HTTP_TARGET_H

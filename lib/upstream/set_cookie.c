@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * set_cookie.c - parse a Set-Cookie line of the backend.
+ * set_cookie.c - parse a Set-Cookie line of the backend as a browser would (RFC
+ * 6265 section 5.2).
  */
 #include "upstream/set_cookie.h"
 

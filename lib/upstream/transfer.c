@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * transfer.c - what one exchange has sent and received so far, and how long
- * it may still wait.
+ * transfer.c - the state of one exchange while it runs: what was sent and
+ * received, and which timeout applies.
  *
  * The timeouts are about the backend. Time spent in the exchange's own
  * functions does not count: there a slow client sends or reads.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * transfer.h - one exchange while it runs: how much of the request body is
- * sent, how much of the response is read, and which timeout applies.
+ * transfer.h - the state of one exchange while it runs: how much of the request
+ * body is sent, how much of the response is read, and which timeout applies.
  *
  * It calls the functions of struct http_exchange. The HTTP library calls it
  * through http_client.c.

@@ -261,7 +261,7 @@ def test_php_example_greets_the_user_and_refuses_others(start, user):
                          environment(site, token))
 
     assert ask(cookie) == b"Hello, " + user.email.encode() + b"\n"
-    refused = b"This page is for people who are logged in.\n"
+    refused = b"Please log in.\n"
     assert ask(forged(cookie)) == ask(None) == refused
 
 
@@ -293,7 +293,7 @@ def test_fcgi_example_does_not_mix_up_users(start, user, programs, tmp_path):
 
 
 def test_library_guide_shows_the_example_programs():
-    """doc/library.md has the text of the files."""
+    """doc/library.md contains the example programs unchanged."""
     with open(os.path.join(ROOT, "doc/library.md"), encoding="utf-8") as file:
         shown = re.findall(r"```c\n(.*?)```", file.read(), re.S)
     for name, text in zip(("cgi.c", "fcgi.c"), shown, strict=True):

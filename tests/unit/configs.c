@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 collect_error(void *context, const char *variable, const char *message)
@@ -50,6 +52,19 @@ make_config(const char *const *more)
         fail_msg("%s: %s", errors.variable[0], errors.message[0]);
     assert_int_equal(errors.count, 0);
     return config;
+}
+
+void
+make_config_file(char *path, size_t size, struct pst_str bytes, mode_t mode)
+{
+    int descriptor;
+
+    snprintf(path, size, "/tmp/postern-test-config-XXXXXX");
+    descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, bytes.ptr, bytes.len), bytes.len);
+    assert_int_equal(fchmod(descriptor, mode), 0);
+    close(descriptor);
 }
 
 void

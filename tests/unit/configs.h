@@ -5,6 +5,8 @@
 #ifndef POSTERN_TESTS_CONFIGS_H
 #define POSTERN_TESTS_CONFIGS_H
 
+#include <sys/stat.h>
+
 #include "server/config.h"
 
 #define SECRET_VALUE "Xq3vT9wLk2RzB7nPc5YhJd8sGm4FuAe6"
@@ -33,6 +35,11 @@ enum pst_err load_config(struct config **config, const char *const *environment,
 struct config *make_config(const char *const *more);
 
 #define MAKE_CONFIG(...) make_config((const char *const[]){__VA_ARGS__, NULL})
+
+/* Make a file of these bytes with this mode, and write its path. The caller
+ * unlinks it. */
+void make_config_file(char *path, size_t size, struct pst_str bytes,
+                      mode_t mode);
 
 /* The text is want; NULL: it is absent. */
 void expect_text(const char *what, struct pst_str text, const char *want);

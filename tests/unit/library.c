@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * library.c - the public library as a program has it.
+ * library.c - use the public library as a program does, for tests.
  */
 #include "library.h"
 

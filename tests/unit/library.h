@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * library.h - the public library as a program has it: made by settings, with a
- * clock that the test sets, and cookies as a browser sends them.
+ * library.h - use the public library as a program does, for tests: with a clock
+ * that the test sets, and cookies as a browser sends them.
  */
 #ifndef TESTS_LIBRARY_H
 #define TESTS_LIBRARY_H
@@ -14,20 +14,21 @@
 
 #define LIBRARY_OTHER_SECRET "b8Tz1LrQ6nYc4WfJ0pXgU3mKd9VhSe7iOa2RtBxNq5E"
 
-/* What the clock of library_settings() says. */
+/* The time of the clock of library_settings(). */
 extern int64_t library_now;
 
-/* One secret, that clock, and defaults. */
+/* Settings with one secret, that clock, and defaults. */
 struct pst_settings library_settings(void);
 
-/* Made, or the test ends. */
+/* pst_sessions_new(); fails the test on an error. */
 struct pst_sessions *library_new(const struct pst_settings *settings);
 
-/* Log a user in, or the test ends: "name=token", as a browser sends it. */
+/* Log a user in and write the cookie "name=token", as a browser sends it. Fails
+ * the test on an error. */
 void library_login(const struct pst_sessions *sessions, const char *subject,
                    char cookie[static PST_LINE_SIZE]);
 
-/* A Set-Cookie value, or a whole line of one, cut to that. */
+/* Cut a Set-Cookie value to its "name=token". */
 void library_cut(char *line);
 
 /* pst_check() of two Cookie headers joined by "; "; b may be "". */

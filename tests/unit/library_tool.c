@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * library_tool.c - the public library at the command line, for tests that
- * share its sessions with the programs.
+ * library_tool.c - call the public library from the command line, for tests
+ * that share its sessions with the programs.
  *
  *   library_tool login SUBJECT [NAME [CLAIMS]]
  *   library_tool check | renew | logout
  *   library_tool make FORM | test FORM TOKEN
  *
  * The secret comes from COOKIE_SESSION_SECRET, flags from LIBRARY_FLAGS, the
- * session from HTTP_COOKIE. Prints what the library gave; exits with its code.
+ * session from HTTP_COOKIE. Prints the result; exits with the library's code.
  */
 #include <stdio.h>
 #include <stdlib.h>

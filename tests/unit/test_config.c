@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -90,25 +89,11 @@ values_are_copied(void **state)
     config_free(&config);
 }
 
-/* A file with these bytes and this mode; the caller unlinks it. */
-static void
-make_file(char *path, size_t size, struct pst_str bytes, mode_t mode)
-{
-    int descriptor;
-
-    snprintf(path, size, "/tmp/postern-test-config-XXXXXX");
-    descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    assert_int_equal(write(descriptor, bytes.ptr, bytes.len), bytes.len);
-    assert_int_equal(fchmod(descriptor, mode), 0);
-    close(descriptor);
-}
-
 struct file_row {
     const char *name;
     struct pst_str bytes;
     mode_t mode;
-    const char *shown; /* of the secrets; NULL: refused */
+    const char *shown; /* the field that is displayed; NULL: refused */
     const char *error;
 };
 
@@ -125,7 +110,7 @@ file_and_variable_agree(void **state)
     struct pst_kid kids[2];
 
     (void)state;
-    make_file(path, sizeof(path), PST_STR(SECRET_VALUE "\n"), 0600);
+    make_config_file(path, sizeof(path), PST_STR(SECRET_VALUE "\n"), 0600);
     snprintf(variable, sizeof(variable), SECRET_FILE "%s", path);
     assert_int_equal(load_config(&from_file, environment, &errors), PST_OK);
     unlink(path);
@@ -168,7 +153,7 @@ documents_are_read(void **state)
         struct config *config = NULL;
         enum pst_err e;
 
-        make_file(path, sizeof(path), row->bytes, row->mode);
+        make_config_file(path, sizeof(path), row->bytes, row->mode);
         snprintf(variable, sizeof(variable), "POSTERN_LOGIN_DOCUMENT=%s", path);
         e = load_config(&config, environment, &errors);
         unlink(path);
@@ -198,11 +183,11 @@ several_documents_are_read(void **state)
     struct config *config;
 
     (void)state;
-    make_file(paths[0], sizeof(paths[0]), PST_STR(GOOD_LOGIN), 0644);
-    make_file(paths[1], sizeof(paths[1]),
-              PST_STR("mutation{refresh{secret ownerId}}"), 0644);
-    make_file(paths[2], sizeof(paths[2]), pst_str_from(who), 0644);
-    make_file(paths[3], sizeof(paths[3]), pst_str_from(logout), 0644);
+    make_config_file(paths[0], sizeof(paths[0]), PST_STR(GOOD_LOGIN), 0644);
+    make_config_file(paths[1], sizeof(paths[1]),
+                     PST_STR("mutation{refresh{secret ownerId}}"), 0644);
+    make_config_file(paths[2], sizeof(paths[2]), pst_str_from(who), 0644);
+    make_config_file(paths[3], sizeof(paths[3]), pst_str_from(logout), 0644);
     snprintf(variables[0], sizeof(variables[0]), "POSTERN_LOGIN_DOCUMENT=%s %s",
              paths[0], paths[1]);
     snprintf(variables[1], sizeof(variables[1]), "POSTERN_WHO_DOCUMENT=%s",
@@ -229,7 +214,7 @@ manifest_is_named(void **state)
     struct config *config;
 
     (void)state;
-    make_file(path, sizeof(path), PST_STR("{}"), 0644);
+    make_config_file(path, sizeof(path), PST_STR("{}"), 0644);
     snprintf(variable, sizeof(variable), "POSTERN_DOCUMENTS=%s", path);
     config = MAKE_CONFIG(variable, "POSTERN_DOCUMENTS_ONLY=on",
                          "POSTERN_DOCUMENTS_SEND=id");
@@ -240,92 +225,6 @@ manifest_is_named(void **state)
     config_free(&config);
 }
 
-/* With the NULs inside it, but for the last one. */
-#define OCTETS(literal)                \
-    {                                  \
-        (literal), sizeof(literal) - 1 \
-    }
-
-#define REDIS_URL "redis://ann:hidden-word@db.example/3"
-#define REDIS_SHOWN "redis://ann:***@db.example:6379/3"
-
-static char long_line[5000];
-
-static const struct file_row stores[] = {
-    {"a line", OCTETS(REDIS_URL "\n"), 0600, REDIS_SHOWN, NULL},
-    {"no end of line", OCTETS(REDIS_URL), 0440, REDIS_SHOWN, NULL},
-    {"white space around", OCTETS("\r\n \t" REDIS_URL " \t\r\n\n"), 0640,
-     REDIS_SHOWN, NULL},
-    {"none", OCTETS("none\n"), 0600, "none", NULL},
-    {"readable by everybody", OCTETS(REDIS_URL), 0604, NULL,
-     "readable by everybody: chmod 640 it"},
-    {"writable by everybody", OCTETS(REDIS_URL), 0602, NULL,
-     "writable by everybody: chmod 640 it"},
-    {"empty", OCTETS(""), 0600, NULL, "empty"},
-    {"white space alone", OCTETS(" \n"), 0600, NULL,
-     "contains only white space"},
-    {"two lines", OCTETS(REDIS_URL "\nnone\n"), 0600, NULL,
-     "has more than one line"},
-    {"a NUL", OCTETS(REDIS_URL "\0"), 0600, NULL, "control character"},
-    {"a tab inside", OCTETS("lmdb:/a\tb"), 0600, NULL, "control character"},
-    {"too long",
-     {long_line, sizeof(long_line)},
-     0600,
-     NULL,
-     "larger than 4096"},
-    {"no store's URL", OCTETS("memcached://ann:hidden-word@a"), 0600, NULL,
-     ": its URL must be one of"},
-};
-
-/* Shown are the file and, in its variable's place, the URL, masked. */
-static void
-expect_store(const struct config *config, const char *path, const char *shown)
-{
-    bool is_redis = strcmp(shown, "none") != 0;
-
-    expect_display(config, "POSTERN_STORE", shown);
-    expect_display(config, "POSTERN_STORE_FILE", path);
-    assert_int_equal(config->store.kind, is_redis ? STORE_REDIS : STORE_NONE);
-    assert_string_equal(config->store.password, is_redis ? "hidden-word" : "");
-}
-
-static void
-stores_are_read_from_files(void **state)
-{
-    (void)state;
-    memset(long_line, 'a', sizeof(long_line));
-    for (size_t i = 0; i < PST_COUNT(stores); i++) {
-        const struct file_row *row = &stores[i];
-        char path[64];
-        char variable[128];
-        const char *environment[] = {SECRET, UPSTREAM,
-                                     "POSTERN_STORE=", variable, NULL};
-        static struct config_errors errors;
-        struct config *config = NULL;
-        enum pst_err e;
-
-        if (row->shown && strcmp(row->shown, "none") != 0 &&
-            !POSTERN_WITH_REDIS)
-            continue; /* this build refuses the URL */
-        make_file(path, sizeof(path), row->bytes, row->mode);
-        snprintf(variable, sizeof(variable), STORE_FILE "%s", path);
-        e = load_config(&config, environment, &errors);
-        unlink(path);
-        if (row->shown) {
-            if (e != PST_OK)
-                fail_msg("%s: %s", row->name, errors.message[0]);
-            expect_store(config, path, row->shown);
-        } else if (e != PST_BAD_CONFIG || errors.count != 1 ||
-                   strcmp(errors.variable[0], "POSTERN_STORE_FILE") != 0 ||
-                   !strstr(errors.message[0], row->error) ||
-                   strstr(errors.message[0], "hidden-word")) {
-            fail_msg("%s: %s: %s", row->name, pst_err_code(e),
-                     errors.message[0]);
-        }
-        config_free(&config);
-    }
-}
-
 static void
 certificates_are_named(void **state)
 {
@@ -334,7 +233,7 @@ certificates_are_named(void **state)
     struct config *config;
 
     (void)state;
-    make_file(path, sizeof(path), PST_STR("-----BEGIN"), 0644);
+    make_config_file(path, sizeof(path), PST_STR("-----BEGIN"), 0644);
     snprintf(variable, sizeof(variable), "POSTERN_UPSTREAM_CA=%s", path);
     config = MAKE_CONFIG(variable);
     unlink(path);
@@ -453,7 +352,6 @@ main(void)
         cmocka_unit_test(documents_are_read),
         cmocka_unit_test(several_documents_are_read),
         cmocka_unit_test(manifest_is_named),
-        cmocka_unit_test(stores_are_read_from_files),
         cmocka_unit_test(certificates_are_named),
         cmocka_unit_test(huge_values_are_refused),
         cmocka_unit_test(longest_lists_fit),

@@ -168,6 +168,22 @@ test_sweep(void **state)
     store_close(&store);
 }
 
+/* A record written again with an earlier expiry is removed at that time. */
+static void
+test_sweep_earlier_than_before(void **state)
+{
+    struct store *store = stores_open(&stores, "shop");
+    struct store_sweep_result swept = {0, 0};
+
+    (void)state;
+    stores_expect(store, "first", spill(store, 1, NOW + 1000), PST_OK);
+    stores_expect(store, "again", spill(store, 1, NOW + 10), PST_OK);
+    stores_expect(store, "sweep", store_sweep(store, 9, NOW + 500, &swept),
+                  PST_OK);
+    assert_int_equal(swept.removed, 1);
+    store_close(&store);
+}
+
 /* A session stays revoked as long as any clock may take it for valid. */
 static void
 test_sweep_ended(void **state)
@@ -280,8 +296,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_full_of_old), TEST(test_full_of_names), TEST(test_sweep),
-        TEST(test_sweep_ended), TEST(test_sweep_deleted), TEST(test_share),
+        TEST(test_full_of_old), TEST(test_full_of_names),
+        TEST(test_sweep),       TEST(test_sweep_earlier_than_before),
+        TEST(test_sweep_ended), TEST(test_sweep_deleted),
+        TEST(test_share),
     };
 
     return cmocka_run_group_tests_name("lmdb_expiry", tests, NULL, NULL);

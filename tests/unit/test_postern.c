@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_postern.c - the public library by its shared object: who is let in,
- * for how long, what is renewed; sessions shared with the programs; and what
- * must never change (the ABI).
+ * test_postern.c - the public library, through its shared object: which
+ * sessions are valid and for how long, renewal, sessions shared with the
+ * programs, and what must never change (the ABI).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #include "library.h"
 #include "session/session.h"
 
-/* Programs that were compiled yesterday have these numbers in them. */
+/* Programs that are already compiled contain these numbers. */
 static_assert(PST_E_OK == 0 && PST_E_NO_SESSION == 1 && PST_E_IN_STORE == 2 &&
                   PST_E_UNCONFIRMED == 3 && PST_E_NOT_TEXT == 4 &&
                   PST_E_NOT_DUE == 5 && PST_E_NO_MORE == 6 &&
@@ -148,7 +148,7 @@ test_remembered(void **state)
                      PST_E_NO_SESSION);
 }
 
-/* Every byte of the token counts. */
+/* A change of any byte of the token invalidates it. */
 static void
 test_forged(void **state)
 {
@@ -191,7 +191,7 @@ test_none(void **state)
     }
 }
 
-/* Seconds after the login, without and with renewals on the way. */
+/* Timeouts: seconds after the login, with and without renewals. */
 static void
 test_clock(void **state)
 {
@@ -245,14 +245,15 @@ test_renewal(void **state)
         library_now += HOUR / 8;
         count++;
     }
-    /* The lifetime is not moved by anything. */
+    /* Nothing extends the lifetime. */
     assert_int_equal(count, 12 * 8 - 1);
     assert_int_equal(library_now, LIBRARY_NOW + 12 * HOUR);
     assert_int_equal(pst_renew(sessions, NULL, line, sizeof(line)),
                      PST_E_NO_SESSION);
 }
 
-/* The first secret seals, all of them open, and a renewal changes over. */
+/* The first secret seals, all secrets open, and a renewal seals with the first
+ * one. */
 static void
 test_rotation(void **state)
 {
@@ -333,7 +334,7 @@ test_account(void **state)
     }
 }
 
-/* It ends with what it stands for. */
+/* A session ends when its account does. */
 static void
 test_expires(void **state)
 {
@@ -353,7 +354,7 @@ test_expires(void **state)
                      PST_E_NO_SESSION);
 }
 
-/* Sessions of the programs, and what is left out of them. */
+/* Sessions of the programs, with and without optional claims. */
 
 static const char *
 program_cookie(const struct auth_grant *grant, struct fixture_session *session)
@@ -362,8 +363,8 @@ program_cookie(const struct auth_grant *grant, struct fixture_session *session)
     return session->cookie + strlen("HTTP_COOKIE=");
 }
 
-/* One of theirs, renewed by ours, and back again with all that the backend
- * gave. */
+/* A session of the programs, renewed by the library, still has the backend's
+ * credentials for the programs. */
 static void
 share_session(const struct pst_sessions *ours)
 {
@@ -401,7 +402,7 @@ test_session_of_the_programs(void **state)
     share_session(sessions);
 }
 
-/* Where the claims can be read, the backend's token still cannot. */
+/* In a signed token the claims are readable, but not the backend's token. */
 static void
 test_signed_session_of_the_programs(void **state)
 {
@@ -435,7 +436,7 @@ test_session_for_the_programs(void **state)
     assert_true(pst_str_is_absent(auth.session.upstream));
 }
 
-/* A token of any purpose and content, under the user's cookie's name. */
+/* Seal a token of any purpose and content, as the user's cookie. */
 static void
 seal_cookie_in(enum pst_token_format format, enum pst_purpose purpose,
                const char *claims, char *cookie)
@@ -514,7 +515,7 @@ test_what_a_token_holds(void **state)
             assert_empty(&visitor);
         else
             assert_string_equal(visitor.name, i == 0 ? "a" : "");
-        /* What cannot be told of is not renewed either. */
+        /* A session that is not reported is not renewed either. */
         library_now += HOUR / 8;
         code = pst_renew(sessions, cookie, cookie, sizeof(cookie));
         if (code != rows[i].want)
@@ -523,7 +524,8 @@ test_what_a_token_holds(void **state)
     }
 }
 
-/* What the backend gave must open too, or the programs would refuse it. */
+/* The upstream credentials must open too, or the programs would refuse the
+ * session. */
 static void
 test_signed_with_a_bad_part(void **state)
 {
@@ -545,8 +547,8 @@ test_signed_with_a_bad_part(void **state)
     pst_sessions_free(&ours);
 }
 
-/* A purpose and what it seals must agree, for those too who let guests in:
- * only the key's holder could make these. */
+/* The purpose of a token and its content must agree, also if guests are
+ * allowed. Only who has the keys could make such tokens. */
 static void
 test_purpose_and_content(void **state)
 {
@@ -575,7 +577,7 @@ test_purpose_and_content(void **state)
         int code;
 
         seal_cookie(rows[i].purpose, rows[i].claims, cookie);
-        /* Under both names, of which one is right. */
+        /* As either cookie, one of which has the right name for it. */
         snprintf(header, sizeof(header), "%s; " COOKIE "-guest=%s", cookie,
                  strchr(cookie, '=') + 1);
         code = pst_check(open_to_guests, header, &visitor);
@@ -585,7 +587,7 @@ test_purpose_and_content(void **state)
     pst_sessions_free(&open_to_guests);
 }
 
-/* A control byte takes six in JSON; more of them than a cookie has room for. */
+/* A control character takes six bytes in JSON: these do not fit in a cookie. */
 static void
 test_too_large(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_postern_caller.c - what the public library takes from a program and
- * gives it: buffers of any size, structs of other versions, NULL, and codes.
+ * test_postern_caller.c - arguments and results of the public library: buffers
+ * of any size, structs of other versions, NULL, and error codes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,7 +64,8 @@ call_csrf(char *out, size_t size)
     return pst_csrf_make(sessions, cookie, "form", out, size);
 }
 
-/* Every size, each in a block of its own, so that a sanitizer sees more. */
+/* Every size of a buffer, each in its own allocation, so that a sanitizer finds
+ * an overflow. */
 static void
 test_buffers(void **state)
 {
@@ -135,8 +136,8 @@ test_null(void **state)
                      PST_E_BAD_ARGUMENT);
 }
 
-/* Of an older header: shorter. Of a newer one: longer, with zeros in what this
- * version does not know, or it is refused. */
+/* A struct from an older header is shorter. One from a newer header is longer,
+ * and is refused unless its unknown members are 0. */
 static void
 test_other_versions(void **state)
 {

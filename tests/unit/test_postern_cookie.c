@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_postern_cookie.c - which of a request's cookies the public library
- * takes for the session (design 2.1), what it clears, and that threads may
- * share it.
+ * test_postern_cookie.c - which of a request's cookies is the session for the
+ * public library (design 2.1), which cookies it clears, and that threads may
+ * share one object.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #define THREADS 4
 #define TURNS 300
 
-static struct pst_sessions *sessions; /* lets guests in */
+static struct pst_sessions *sessions; /* allows guests */
 
 static int
 set_up(void **state)
@@ -43,7 +43,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* The same token under another name; they overlap nowhere. */
+/* The same token as a cookie of another name. The buffers must not overlap. */
 static void
 rename_cookie(char *out, const char *name, const char *cookie)
 {
@@ -95,7 +95,7 @@ test_two_of_one_name(void **state)
     }
 }
 
-/* More copies than a browser can have been given are somebody's doing. */
+/* More copies than a browser can have are an attack. */
 static void
 test_too_many(void **state)
 {
@@ -114,8 +114,8 @@ test_too_many(void **state)
     }
 }
 
-/* Eight copies of the largest session, a CSRF token beside them: a call's
- * memory is enough. */
+/* The memory of a call is enough for eight copies of the largest session and a
+ * CSRF token. */
 static void
 test_largest(void **state)
 {
@@ -135,7 +135,7 @@ test_largest(void **state)
     memset(claims, ' ', sizeof(claims) - 1);
     claims[0] = '{';
     claims[sizeof(claims) - 2] = '}';
-    /* As many control bytes, of six bytes each in JSON, as there is room. */
+    /* As many control characters, of six bytes each in JSON, as fit. */
     memset(subject, 1, sizeof(subject) - 1);
     for (size_t i = 0; pst_login(sessions, &account, cookie, sizeof(cookie)) ==
                        PST_E_TOO_LARGE;
@@ -182,11 +182,11 @@ test_guests(void **state)
                      PST_E_NO_SESSION);
     assert_int_equal(pst_renew(strict, guest, wrong, sizeof(wrong)),
                      PST_E_NO_SESSION);
-    /* A user's session wins. */
+    /* A user's session has precedence. */
     assert_int_equal(library_check(sessions, guest, user, &visitor), 0);
     assert_string_equal(visitor.subject, "7");
     assert_int_equal(library_check(strict, guest, user, &visitor), 0);
-    /* Each only under its own name. */
+    /* Each opens only as the cookie of its own name. */
     rename_cookie(wrong, NAME, guest);
     assert_int_equal(library_check(sessions, wrong, "", &visitor),
                      PST_E_NO_SESSION);
@@ -202,7 +202,8 @@ test_guests(void **state)
     pst_sessions_free(&strict);
 }
 
-/* A cart begins anew with each day's visit; nothing else of it moves. */
+/* A guest's session gets a new lifetime each day it is used; nothing else of it
+ * changes. */
 static void
 test_guest_renewal(void **state)
 {
@@ -227,7 +228,7 @@ test_guest_renewal(void **state)
     assert_int_equal(visitor.expires, library_now + 2592000);
 }
 
-/* The lines that clear, one after another, with a newline after each. */
+/* All values that clear cookies, with a newline after each. */
 static void
 clear_all(const struct pst_sessions *some, const char *header, char *out,
           size_t size)
@@ -287,7 +288,8 @@ test_clearing(void **state)
     pst_sessions_free(&plain);
 }
 
-/* JWS: other programs read it, and so does nobody who wants a JWE. */
+/* A signed session is readable, and does not open if a sealed one is
+ * expected. */
 static void
 test_signed(void **state)
 {
@@ -313,7 +315,7 @@ test_signed(void **state)
     pst_sessions_free(&legible);
 }
 
-/* One thread's work, and what it found. */
+/* The input and the result of one thread. */
 struct work {
     const char *subject;
     size_t failures;
@@ -321,7 +323,8 @@ struct work {
     char token[PST_CSRF_SIZE];
 };
 
-/* Everything that may be done at once. cmocka's own checks may not. */
+/* Call all functions that threads may call at once. cmocka's assertions may not
+ * be called in threads. */
 static void *
 work_turns(void *argument)
 {
@@ -376,7 +379,7 @@ main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_threads), /* first: libgcrypt is not started yet */
+        ROW(test_threads), /* first: before libgcrypt is initialized */
         ROW(test_two_of_one_name), ROW(test_too_many),      ROW(test_largest),
         ROW(test_guests),          ROW(test_guest_renewal), ROW(test_clearing),
         ROW(test_signed),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_postern_csrf.c - the public library's CSRF tokens: for which form and
- * session they are good, and that the programs' are the same.
+ * session they are valid, and that the programs' tokens are the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,7 +92,8 @@ test_form_session_and_time(void **state)
     }
 }
 
-/* A session that was there when another one's login form was made. */
+/* A login form is refused if the present session existed when it was made for
+ * another one. */
 static void
 test_login_brought_here(void **state)
 {
@@ -120,7 +121,7 @@ test_nonsense(void **state)
                      PST_E_BAD_CSRF);
     assert_int_equal(pst_csrf_check(sessions, alice, "delete", "x"),
                      PST_E_BAD_CSRF);
-    /* A session is no CSRF token. */
+    /* A session token is not a CSRF token. */
     assert_int_equal(
         pst_csrf_check(sessions, alice, "delete", strchr(alice, '=') + 1),
         PST_E_BAD_CSRF);
@@ -141,7 +142,8 @@ test_nonsense(void **state)
     assert_string_equal(token, "");
 }
 
-/* A session of the programs, a guest's too, and both directions. */
+/* Tokens of the programs are valid here and the other way round, also for a
+ * guest's session. */
 static void
 test_shared_with_the_programs(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_postern_settings.c - which settings the public library takes, what it
- * says of others, and what the cookie is then called, as the programs have it.
+ * test_postern_settings.c - which settings the public library accepts, the
+ * reasons for which it refuses others, and the name and attributes of the
+ * cookie, which are those of the programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,12 +44,12 @@ test_refused(void **state)
         {{.secrets = " "}, "there is no secret"},
         {{.secrets = "short"}, "shorter than 32"},
         {{.secrets = LIBRARY_SECRET " " LIBRARY_SECRET}, "same as an earlier"},
-        {{.secrets = LIBRARY_SECRET "\x01"}, "control byte"},
-        {SETTING(.audience = "a\nb"), "control byte"},
+        {{.secrets = LIBRARY_SECRET "\x01"}, "control character"},
+        {SETTING(.audience = "a\nb"), "control character"},
         {SETTING(.audience = long_text), "audience"},
         {SETTING(.cookie_name = "a b"), "token"},
-        {SETTING(.cookie_name = "__host-a"), "another case"},
-        {SETTING(.cookie_name = "__Host-"), "no name"},
+        {SETTING(.cookie_name = "__host-a"), "spell its prefix"},
+        {SETTING(.cookie_name = "__Host-"), "name after its prefix"},
         {SETTING(.cookie_name = long_text), "longer than 255"},
         {SETTING(.cookie_name = "__Host-a", .cookie_path = "/a"), "Path=/"},
         {SETTING(.cookie_name = "__Secure-a", .flags = PST_SETTING_INSECURE),
@@ -60,14 +61,14 @@ test_refused(void **state)
         {SETTING(.same_site = "lax"), "same_site"},
         {SETTING(.same_site = "None", .flags = PST_SETTING_INSECURE),
          "SameSite=None must have Secure"},
-        {SETTING(.flags = PST_SETTING_PARTITIONED), "Partitioned needs"},
+        {SETTING(.flags = PST_SETTING_PARTITIONED), "PARTITIONED needs"},
         {SETTING(.flags = 16), "flags"},
         {SETTING(.reserved = 1), "reserved"},
-        {SETTING(.idle = -1), "1 second to 400 days"},
-        {SETTING(.lifetime = 401 * DAY), "1 second to 400 days"},
-        {SETTING(.remember = -1), "1 second to 400 days"},
-        {SETTING(.guest = INT64_MAX), "1 second to 400 days"},
-        {SETTING(.lifetime = 60), "idle is longer than lifetime"},
+        {SETTING(.idle = -1), "between 1 second and 400 days"},
+        {SETTING(.lifetime = 401 * DAY), "between 1 second and 400 days"},
+        {SETTING(.remember = -1), "between 1 second and 400 days"},
+        {SETTING(.guest = INT64_MAX), "between 1 second and 400 days"},
+        {SETTING(.lifetime = 60), "idle must not be longer than lifetime"},
     };
 
     (void)state;
@@ -89,15 +90,16 @@ test_refused(void **state)
     }
 }
 
-/* The line that a setting makes, and the one that the programs' variables make
- * of the same, up to the token. */
+/* The Set-Cookie value that a setting makes, and the one that the programs make
+ * from the same variables, up to the token. */
 struct same {
     struct pst_settings settings;
     const char *variables[4];
     const char *want; /* before the token */
 };
 
-/* A line of ours, and the last one of theirs. */
+/* Compare a Set-Cookie value of the library with the last one of the
+ * programs. */
 static void
 assert_same_line(struct fixture *fix, const char *want, const char *ours)
 {
@@ -139,7 +141,7 @@ compare_with_the_programs(const struct same *row)
     assert_int_equal(pst_check(sessions, session.cookie + 12, &visitor), 0);
     assert_int_equal(visitor.expires, session.auth.session.exp);
 
-    /* A guest's has the same attributes, and its own age. */
+    /* A guest's cookie has the same attributes, but its own Max-Age. */
     fixture_begin(&fix, true, &session);
     account.subject = NULL;
     assert_int_equal(pst_login(sessions, &account, line + 12, PST_LINE_SIZE),
@@ -197,7 +199,8 @@ test_the_programs_have_the_same(void **state)
     }
 }
 
-/* What one audience, name, or format opens, the others do not. */
+/* A session opens only with the audience, cookie name and format that it was
+ * made with. */
 static void
 test_audience(void **state)
 {
@@ -235,7 +238,7 @@ test_audience(void **state)
     pst_sessions_free(&first);
 }
 
-/* Without a clock of one's own it is the system's. */
+/* Without a clock in the settings, the library uses the system's. */
 static void
 test_system_clock(void **state)
 {
