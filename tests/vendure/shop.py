@@ -158,8 +158,9 @@ class Shop:
 class Client:
     """Keeps a token: the value of Cookie, or a bearer token.
 
-    Each answer gets `change`, what it did with the token: "new", "cleared" or
-    None; and the `max_age` of a new cookie, None for a session cookie.
+    Each answer gets `session_change`, what it did with the token: "new",
+    "cleared" or None; and the `max_age` of a new cookie, None for a session
+    cookie.
     """
 
     def __init__(self, server, kind):
@@ -198,7 +199,7 @@ class Client:
         without a value. Behind it, a bearer client gets the token of an
         anonymous session without a backend token (design 2.1); this client
         then forgets it."""
-        if answer.change == "new" and (
+        if answer.session_change == "new" and (
                 self.kind == "bearer" and self.server.drops_empty_headers):
             session = self.session()
             assert session is None or (
@@ -206,7 +207,7 @@ class Client:
             assert "upstream" not in self.server.open_token(self.token)
             self.token = None
             return True
-        return answer.change == "cleared"
+        return answer.session_change == "cleared"
 
     def is_token_invalid(self, answer):
         """Did the gateway refuse the token? A bearer token is cleared by any
@@ -214,7 +215,7 @@ class Client:
         login may be in progress (design 2.1, U35)."""
         if self.kind != "cookie" or isinstance(self.server, Direct):
             return self.was_cleared(answer)
-        assert answer.change is None and self.session() is None
+        assert answer.session_change is None and self.session() is None
         return self.token is None
 
     def session(self):
@@ -224,12 +225,12 @@ class Client:
         return answer.json["data"]["session"]
 
     def _keep(self, answer):
-        change = self.server.change(self, answer)
-        answer.change = change.get(self.kind, (None,))[0]
+        change = self.server.session_change(self, answer)
+        answer.session_change = change.get(self.kind, (None,))[0]
         answer.max_age = None
-        if answer.change == "cleared":
+        if answer.session_change == "cleared":
             self.token = None
-        elif answer.change == "new":
+        elif answer.session_change == "new":
             _, self.token, answer.max_age = change[self.kind]
         elif self.kind in change:
             self.token = change[self.kind][1]
@@ -249,7 +250,7 @@ class Direct:
         with http_client.Connection(self.shop.port) as line:
             return line.request(method, path, headers, body)
 
-    def change(self, _, answer):
+    def session_change(self, _, answer):
         """{transport: ("cleared",) or ("new", value, Max-Age)}"""
         change = {}
         token = answer.get(HEADER)
@@ -289,8 +290,8 @@ class ShopGateway(gateways.Gateway):
                 options.setdefault("POSTERN_" + name, "off")
         super().__init__(shop, **options)
 
-    def change(self, client, answer):
-        """As Direct.change(). Checks the transports (design 2.1)."""
+    def session_change(self, client, answer):
+        """As Direct.session_change(). Checks the transports (design 2.1)."""
         change = {}
         token = answer.get(HEADER)
         if token is not None:

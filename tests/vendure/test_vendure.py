@@ -66,7 +66,7 @@ def credentials(account, password=None, remember=None):
 def log_in(client, account):
     answer = client.query(LOGIN, credentials(account))
     assert data(answer)["login"]["identifier"] == account.email
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     return answer
 
 
@@ -191,7 +191,7 @@ def test_token_data_and_user_of_each_answer(
     if change == "cleared":
         assert client.was_cleared(answer)
     else:
-        assert answer.change == change
+        assert answer.session_change == change
     if isinstance(wanted, str):
         assert answer.code == wanted
         # Postern answers itself if the document does not parse (design 2.5).
@@ -211,43 +211,45 @@ def test_token_data_and_user_of_each_answer(
 def test_unknown_channel_or_currency_gives_a_guest_session(any_client):
     client = any_client()
     answer = client.query(ORDER, headers=[("vendure-token", "nonsense")])
-    assert (answer.change, answer.code) == ("new", "CHANNEL_NOT_FOUND")
+    assert (answer.session_change, answer.code) == ("new", "CHANNEL_NOT_FOUND")
     client = any_client()
     answer = client.query(ADD, LANTERN, search="?currencyCode=XXX")
-    assert (answer.change, answer.code) == ("new", "USER_INPUT_ERROR")
+    assert (answer.session_change, answer.code) == ("new", "USER_INPUT_ERROR")
 
 
 @EVERY_SHOP
 def test_guest_login_cart_and_logout(any_client, alice):
     """The sequence of section 2, with every token transport."""
     client = any_client()
-    assert client.query(PUBLIC).change is None
+    assert client.query(PUBLIC).session_change is None
     answer = client.query(ORDER)
-    assert answer.change == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     client.token = None
     answer = client.query(ADD, LANTERN)
     first = data(answer)["addItemToOrder"]
-    assert answer.change == "new" and first["totalQuantity"] == 1
+    assert answer.session_change == "new" and first["totalQuantity"] == 1
     guest = client.token
     answer = client.query(ADD, LANTERN)
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer)["addItemToOrder"] == {**first, "totalQuantity": 2}
     answer = client.query(LOGIN, credentials(alice, "wrong"))
-    assert answer.change is None and data(answer)["login"] == {
+    assert answer.session_change is None and data(answer)["login"] == {
         "__typename": "InvalidCredentialsError",
         "errorCode": "INVALID_CREDENTIALS_ERROR"}
     assert order(client)["code"] == first["code"]
     log_in(client, alice)
     own = client.token
     answer = client.query(ORDER)
-    assert answer.change is None
+    assert answer.session_change is None
     cart = data(answer)["activeOrder"]
     assert (cart["code"], cart["customer"]) == (
         first["code"], {"emailAddress": alice.email})
     old = any_client()
     old.token = guest
     answer = old.query(ORDER)
-    assert answer.change == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     answer = client.query(LOGOUT)
     assert client.was_cleared(answer)
     assert data(answer) == {"logout": {"success": True}}
@@ -257,7 +259,8 @@ def test_guest_login_cart_and_logout(any_client, alice):
         assert old.is_token_invalid(answer) and answer.code == code
     old.token = own
     answer = old.query(ORDER)
-    assert answer.change == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
 
 
 def test_cookie_lifetimes(new_client, shop, gateway, alice):
@@ -270,7 +273,7 @@ def test_cookie_lifetimes(new_client, shop, gateway, alice):
     for remember, age in ((None, None), (False, None), (True, REMEMBERED_AGE),
                           (False, None)):
         answer = client.query(LOGIN, credentials(alice, remember=remember))
-        assert answer.change == "new"
+        assert answer.session_change == "new"
         assert answer.max_age == (age if gateway[1] == "cookie" else None)
         assert 0 <= (age or 12 * 3600) - seconds_left(client) < 60
         if shop.method != "bearer":  # rememberMe is forwarded
@@ -369,7 +372,7 @@ def test_login_keeps_the_cart(new_client, login_kind, alice):
     guest = client.token
     answer = LOGIN_KINDS[login_kind](client, alice, None)
     assert_logged_in(answer, login_kind, alice)
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     assert user_of(client) == alice.email
     own_order = order(client)
     assert (own_order["code"], own_order["totalQuantity"]) == (cart["code"], 2)
@@ -377,21 +380,22 @@ def test_login_keeps_the_cart(new_client, login_kind, alice):
     old = new_client()
     old.token = guest
     answer = old.query(ORDER)
-    assert answer.change == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     assert user_of(old) == "guest"
 
 
 def test_guest_token_is_invalid_after_login(new_client, login_kind, alice):
     """R4: also if Vendure keeps its own token, because there is no order."""
     client = new_client()
-    assert client.query(ORDER).change == "new"
+    assert client.query(ORDER).session_change == "new"
     copy = new_client()
     copy.token = client.token
     assert user_of(copy) == "guest"
     assert_logged_in(LOGIN_KINDS[login_kind](client, alice, None), login_kind,
                      alice)
     assert user_of(copy) is None
-    assert copy.query(ORDER).change == "new"
+    assert copy.query(ORDER).session_change == "new"
 
 
 def test_wrong_password_keeps_the_session(new_client, login_kind, alice):
@@ -402,13 +406,13 @@ def test_wrong_password_keeps_the_session(new_client, login_kind, alice):
     token = client.token
     answer = LOGIN_KINDS[login_kind](client, alice, "wrong")
     assert_refused(answer, login_kind)
-    assert answer.change is None and client.token == token
+    assert answer.session_change is None and client.token == token
     assert order(client)["code"] == cart["code"]
     log_in(client, alice)
     token = client.token
     answer = LOGIN_KINDS[login_kind](client, alice, "wrong")
     assert_refused(answer, login_kind)
-    assert answer.change is None and client.token == token
+    assert answer.session_change is None and client.token == token
     assert user_of(client) == alice.email
     assert order(client)["code"] == cart["code"]
 
@@ -464,7 +468,7 @@ def test_login_that_does_not_select_the_user(new_client, alice, selection,
     client = new_client()
     answer = client.post(path, {"query": SELECTIONS[selection],
                                 "variables": credentials(alice)})
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     (result,) = data(answer).values()
     assert set(result) == {"number" if selection == "alias" else "__typename"}
     me = data(client.query(ME))["me"]
@@ -485,7 +489,7 @@ def test_login_with_an_alias(new_client, alice, path, field):
                  f"{field}({arguments}) {{ __typename }} }}",
         "variables": credentials(alice)})
     assert data(answer) == {"mine": {"__typename": "CurrentUser"}}
-    assert answer.change == "new" and user_of(client) == alice.email
+    assert answer.session_change == "new" and user_of(client) == alice.email
 
 
 # --- section 5: logins and orders --------------------------------------------------
@@ -539,7 +543,7 @@ def test_sessions_on_several_devices_are_independent(any_client, alice):
         """mutation ($old: String!, $new: String!) { updateCustomerPassword(
         currentPassword: $old, newPassword: $new) { __typename } }""",
         {"old": alice.password, "new": "another pass word"})
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer) == {"updateCustomerPassword": {"__typename": "Success"}}
     for client in clients:
         assert data(client.query(ME))["me"]["identifier"] == alice.email
@@ -558,7 +562,7 @@ def test_login_as_another_user_keeps_other_devices(new_client, alice, bob):
     log_in(first, bob)
     assert user_of(first) == bob.email and order(first) is None
     answer = second.query(ORDER)
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer)["activeOrder"]["code"] == cart["code"]
 
 
@@ -572,7 +576,7 @@ def test_second_login_keeps_other_devices(new_client, alice):
     log_in(first, alice)
     for client in (first, second):
         answer = client.query(ORDER)
-        assert answer.change is None
+        assert answer.session_change is None
         assert data(answer)["activeOrder"]["code"] == cart["code"]
 
 
@@ -592,7 +596,7 @@ def test_logout_ends_one_device_only(new_client, alice):
     assert first.token is None and user_of(first) is None
     assert first.query(ME).code == "FORBIDDEN"
     answer = second.query(ME)
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer)["me"]["identifier"] == alice.email
     log_in(first, alice)
     assert order(first)["code"] == cart["code"]
@@ -702,7 +706,7 @@ def test_user_is_updated_after_any_new_token(any_client, shop, bob,
     token = client.token
     account, answer = begin_session(client, shop)
     data(answer)
-    assert answer.change == "new" and client.token != token
+    assert answer.session_change == "new" and client.token != token
     me = data(client.query(ME))["me"]
     assert me["identifier"] == account.email
     if is_direct(client):
@@ -722,9 +726,9 @@ def test_session_without_a_login_has_the_lifetimes_of_a_user(
     """L54: a session cookie, 12 hours, an idle limit; a logout everywhere
     revokes it."""
     client = new_client()
-    assert client.query(ORDER).change == "new"
+    assert client.query(ORDER).session_change == "new"
     account, answer = begin_session(client, shop)
-    assert answer.change == "new" and answer.max_age is None
+    assert answer.session_change == "new" and answer.max_age is None
     assert 0 <= 12 * 3600 - seconds_left(client) < 60
     session = client.session()
     idle = datetime.datetime.fromisoformat(
@@ -752,7 +756,7 @@ def test_who_request_has_the_token_and_no_client_headers(
     _, answer = begin_session(client, shop, search="?languageCode=de",
                               headers=[
         ("vendure-token", channel), ("Accept-Language", "de")])
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     mutation, who_request = shop.seen()[-2:]
     assert mutation["header"]["accept-language"] == "de"
     assert mutation["header"].get("vendure-token", "") == channel
@@ -792,7 +796,7 @@ def test_change_of_the_email_address(any_client, shop, alice):
     answer = other.query(
         """mutation ($t: String!) { updateCustomerEmailAddress(token: $t) {
         __typename } }""", {"t": shop.mailed(alice, "change")})
-    assert answer.change == "new" and data(answer) == {
+    assert answer.session_change == "new" and data(answer) == {
         "updateCustomerEmailAddress": {"__typename": "Success"}}
     me = data(client.query(ME))["me"]
     assert me["identifier"] == "x" + alice.email
@@ -825,7 +829,7 @@ def test_placed_order_is_no_longer_active(any_client, alice):
         (result,) = data(answer).values()
         assert result["__typename"] == "Order", answer
         assert wanted is None or result["state"] == wanted
-        assert answer.change is None
+        assert answer.session_change is None
     assert order(client) is None
     assert add(client)["code"] != placed["code"]
     assert data(client.query(ME))["me"]["identifier"] == alice.email
@@ -837,7 +841,8 @@ def test_expired_session_becomes_a_guest(any_client, shop, alice):
     cart = add(client)
     shop.end_sessions()
     answer = client.query(ORDER)
-    assert answer.change == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     if not is_direct(client):
         assert user_of(client) == "guest"
     assert client.query(ME).code == "FORBIDDEN"
@@ -857,7 +862,8 @@ def test_invalid_token_is_cleared_or_replaced(new_client, gateway):
         assert client.is_token_invalid(answer) and data(answer)["products"]
         client.token = token
         answer = client.query(ORDER)
-        assert answer.change == "new" and data(answer) == {"activeOrder": None}
+        assert answer.session_change == "new"
+        assert data(answer) == {"activeOrder": None}
         assert user_of(client) == "guest"
 
 
@@ -875,7 +881,7 @@ def test_two_mutations_in_one_request(any_client):
             ... on Order { code } }
         b: addItemToOrder(productVariantId: 2, quantity: 1) {
             ... on Order { code } } }""")
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     both = data(answer)
     assert both["a"]["code"] != both["b"]["code"]
     cart = order(client) or add(client)
@@ -886,7 +892,7 @@ def test_two_mutations_in_one_request(any_client):
             ... on Order { totalQuantity } }
         b: addItemToOrder(productVariantId: 1, quantity: 1) {
             ... on Order { totalQuantity } } }""")
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer)["b"]["totalQuantity"] == before + 2
 
 
@@ -894,8 +900,8 @@ def test_three_queries_in_one_request(any_client):
     client = any_client()
     document = """{ activeOrder { code } activeCustomer { id }
         eligibleShippingMethods { id } }"""
-    assert client.query(document).change == "new"
-    assert client.query(document).change is None
+    assert client.query(document).session_change == "new"
+    assert client.query(document).session_change is None
 
 
 @pytest.mark.parametrize("document", [
@@ -907,8 +913,9 @@ def test_expired_token_with_two_fields(any_client, shop, alice, document):
         log_in(client, alice)
         shop.end_sessions()
         answer = client.query(document)
-        assert answer.change == "new" and data(answer)["activeOrder"] is None
-        assert client.query(ORDER).change is None
+        assert answer.session_change == "new"
+        assert data(answer)["activeOrder"] is None
+        assert client.query(ORDER).session_change is None
 
 
 @pytest.mark.parametrize("other_field", [
@@ -928,7 +935,7 @@ def test_login_beside_another_field_is_refused(new_client, shop, alice,
                   password: $p) { __typename } %s }""" % other_field,
         credentials(alice))
     assert (answer.status, answer.code) == (400, "LOGIN_SHAPE")
-    assert answer.change is None and shop.seen() == []
+    assert answer.session_change is None and shop.seen() == []
 
 
 def get(client, headers=(), **parameters):
@@ -944,19 +951,19 @@ def get(client, headers=(), **parameters):
 def test_queries_by_get_and_no_mutation(any_client):
     client = any_client()
     answer = get(client, query=PUBLIC)
-    assert answer.change is None and data(answer)["products"]
+    assert answer.session_change is None and data(answer)["products"]
     answer = get(client, query=ORDER)
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     add(client)
     answer = get(client, query=ORDER)
-    assert answer.change is None
+    assert answer.session_change is None
     assert data(answer)["activeOrder"]["totalQuantity"] == 1
     answer = get(client, query="mutation { logout { success } }")
     assert answer.status == 405 and answer.get("allow") == "POST"
-    assert answer.change is None
+    assert answer.session_change is None
     # R28: a login by GET is refused.
     answer = get(any_client(), query=LOGIN, variables={"u": "a", "p": "b"})
-    assert answer.status == 405 and answer.change is None
+    assert answer.status == 405 and answer.session_change is None
 
 
 def test_status_304_with_a_guest_token(any_client):
@@ -965,10 +972,10 @@ def test_status_304_with_a_guest_token(any_client):
     client = any_client()
     again = get(client, [("If-None-Match", answer.get("etag"))], query=ORDER)
     assert again.status == 304 and again.body == b""
-    assert again.change == "new"
+    assert again.session_change == "new"
     assert again.get("etag") == answer.get("etag")
     token = client.token
-    assert client.query(ADD, LANTERN).change is None
+    assert client.query(ADD, LANTERN).session_change is None
     assert client.token == token
 
 
@@ -985,13 +992,13 @@ def test_persisted_queries(any_client, alice):
     mark = f"# {alice.email}\n"  # makes the hash unique
     answer = client.query(extensions=persisted(mark + ORDER))
     assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
-    assert (answer.status, answer.change) == (200, None)
+    assert (answer.status, answer.session_change) == (200, None)
     assert client.query(mark + ORDER,
-                        extensions=persisted(mark + ORDER)).change == "new"
+                        extensions=persisted(mark + ORDER)).session_change == "new"
     add(client)
     answer = client.query(extensions=persisted(mark + ORDER))
     cart = data(answer)["activeOrder"]
-    assert answer.change is None and cart["totalQuantity"] == 1
+    assert answer.session_change is None and cart["totalQuantity"] == 1
     answer = get(client, extensions=persisted(mark + ORDER))
     assert data(answer)["activeOrder"] == cart
     other = any_client()
@@ -1001,13 +1008,13 @@ def test_persisted_queries(any_client, alice):
     log_in_again = {**log_in_by_hash, "variables": credentials(alice, "wrong")}
     answer = other.query(mark + LOGIN, **log_in_again)
     assert data(answer)["login"]["__typename"] == "InvalidCredentialsError"
-    assert answer.change is None
+    assert answer.session_change is None
     answer = client.query(**log_in_by_hash)
     if not is_direct(client):
         # Postern does not store the text, which may have a password.
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
         answer = client.query(mark + LOGIN, **log_in_by_hash)
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     assert data(answer)["login"]["identifier"] == alice.email
     assert order(client)["code"] == cart["code"]
     if not is_direct(client):
@@ -1025,11 +1032,11 @@ def test_channel_header_is_forwarded(any_client):
     for answer in (client.query(document, headers=header),
                    get(client, header, query=document)):
         assert data(answer)["activeChannel"]["code"] == "second-channel"
-        assert answer.change is None
+        assert answer.session_change is None
     answer = client.query(document, headers=[("vendure-token", "nonsense")])
     assert answer.code == "CHANNEL_NOT_FOUND"
     answer = client.query(ADD, LANTERN, header)
-    assert answer.change == "new"
+    assert answer.session_change == "new"
     answer = client.query("{ activeOrder { total } }", headers=header)
     assert data(answer)["activeOrder"]["total"] == 2000  # its own prices
 
@@ -1096,7 +1103,7 @@ def test_other_answers_are_unchanged(any_client):
     assert answer.status == 400
     answer = client.query("subscription { nothing }")
     assert answer.status == 200 and answer.json["errors"]
-    assert answer.change is None
+    assert answer.session_change is None
 
 
 # --- the requests to Vendure --------------------------------------------------------
@@ -1160,6 +1167,6 @@ def test_unreachable_shop_keeps_the_session(all_shops, gateway_for):
     client.server = closed
     answer = client.query(ORDER)
     assert (answer.status, answer.code) == (502, "UPSTREAM_UNREACHABLE")
-    assert answer.change is None
+    assert answer.session_change is None
     client.server = open_gateway
     assert order(client)["code"] == cart["code"]
