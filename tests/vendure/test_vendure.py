@@ -994,7 +994,8 @@ def test_persisted_queries(any_client, alice):
     assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
     assert (answer.status, answer.session_change) == (200, None)
     assert client.query(mark + ORDER,
-                        extensions=persisted(mark + ORDER)).session_change == "new"
+                        extensions=persisted(mark + ORDER)
+                        ).session_change == "new"
     add(client)
     answer = client.query(extensions=persisted(mark + ORDER))
     cart = data(answer)["activeOrder"]
