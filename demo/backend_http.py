@@ -73,9 +73,9 @@ class Unusable(Exception):
         self.errors = [shown(error) for error in errors]
 
 
-def run(schema, request, visit, is_get):
+def run(schema, request, context, is_get):
     """
-    Execute a request with `visit` as its context.
+    Execute a request with this context.
     Returns the result; raises Unusable, or an Answer if a GET is not allowed.
     """
     name = request.get("operationName") or None
@@ -95,7 +95,7 @@ def run(schema, request, visit, is_get):
     if errors:
         raise Unusable("validate", errors)
     try:
-        result = execute(schema, document, context_value=visit,
+        result = execute(schema, document, context_value=context,
                          variable_values=request.get("variables"),
                          operation_name=name)
     except Exception as error:

@@ -113,7 +113,7 @@ def token_hash(secret):
 
 # What the fields of the schema do -------------------------------------------
 
-class Visit:
+class Context:
     """The context of one execution: the user who asks, and the data."""
 
     def __init__(self, data, token_ttl, authorization):

@@ -98,7 +98,7 @@ class SignedCookie:
                                    (COOKIE + ".sig", self.signature(value)))]
 
 
-class Carrier:
+class TokenTransport:
     """Reads the token of a request, and collects the token for the answer."""
 
     def __init__(self, method, secret, headers):
@@ -106,8 +106,8 @@ class Carrier:
         self.by_cookie = method != "bearer"
         self.headers, self.secret = headers, secret
         self.cookie = None      # read when the first field is authorized
-        self.inside = ""        # the current token of the cookie
-        self.told = None        # the token for the answer; None: send none
+        self.cookie_token = ""        # the current token of the cookie
+        self.new_token = None        # the token for the answer; None: send none
         self.persistent = False
 
     def read(self):
@@ -117,9 +117,9 @@ class Carrier:
             if self.cookie is None:
                 self.cookie = SignedCookie(self.secret,
                                            self.headers.get("Cookie"))
-                self.inside = self.cookie.token()
-            if self.inside:
-                return self.inside
+                self.cookie_token = self.cookie.token()
+            if self.cookie_token:
+                return self.cookie_token
         if self.by_bearer:
             # Exactly one white-space character; a second is the token's.
             found = re.match(r"(?i)bearer\s(.+)", (
@@ -127,56 +127,57 @@ class Carrier:
             return found[1] if found else ""
         return ""
 
-    def tell(self, token, persistent):
+    def issue(self, token, persistent):
         """Set the token after a login; "" after a logout. In a request with a
         cookie, later fields see it."""
-        self.told, self.inside, self.persistent = token, token, persistent
+        self.new_token = self.cookie_token = token
+        self.persistent = persistent
 
-    def tell_guest(self, token):
+    def issue_to_guest(self, token):
         """Set a new guest's token. Later fields of the same request do not
         see it, and make guests of their own."""
-        self.told, self.persistent = token, True
+        self.new_token, self.persistent = token, True
 
-    def tell_dead(self):
+    def clear(self):
         """Answer with an empty token, unless there is a new one already."""
-        self.inside = ""
-        if self.told is None:
-            self.told = ""
+        self.cookie_token = ""
+        if self.new_token is None:
+            self.new_token = ""
 
     def answer_headers(self):
         headers = []
-        if self.by_bearer and self.told is not None:
-            headers.append((TOKEN_HEADER, self.told))
+        if self.by_bearer and self.new_token is not None:
+            headers.append((TOKEN_HEADER, self.new_token))
         if self.cookie:
             headers += [("Set-Cookie", line) for line in
-                        self.cookie.lines(self.told, self.persistent)]
+                        self.cookie.lines(self.new_token, self.persistent)]
         return headers
 
 
 # One execution ---------------------------------------------------------------
 
-class Visit:
-    """The context of one execution. Each root field calls enter() first."""
+class Context:
+    """The context of one execution. Each root field calls authorize() first."""
 
-    def __init__(self, dialect, carrier, channel, language, content):
+    def __init__(self, dialect, transport, channel, language, content):
         self.data, self.turn = dialect.data, dialect.turn
         self.duration = dialect.duration
-        self.carrier = carrier
+        self.transport = transport
         self.wanted_channel = channel
         self.channel = None
         self.language, self.content = language, content
         self.session = None
 
-    def enter(self, permission):
+    def authorize(self, permission):
         """Do what Vendure's guard does: find the session and the channel, and
         check the permission."""
-        token = self.carrier.read()
+        token = self.transport.read()
         self.session = shop.session_of(self, token) if token else None
         if token and not self.session:
-            self.carrier.tell_dead()
+            self.transport.clear()
         if permission == shop.OWNER and not self.session:
             token, self.session = shop.make_session(self)
-            self.carrier.tell_guest(token)
+            self.transport.issue_to_guest(token)
         self.channel = shop.channel_of(self.wanted_channel)
         if permission == shop.AUTHENTICATED and not (
                 self.session and self.session["owner"]):
@@ -237,14 +238,14 @@ class Dialect:
         cors = self.cors_headers(handler)
         if handler.command == "OPTIONS":
             return Answer(204, None, cors)
-        carrier = Carrier(self.method, self.secret, handler.headers)
+        transport = TokenTransport(self.method, self.secret, handler.headers)
         try:
-            answer = self.graphql(handler, body, carrier)
+            answer = self.graphql(handler, body, transport)
         except Answer as raised:
             answer = raised
         # Keep what the guard has done, even if a field failed.
         answer.headers = cors + [("X-Powered-By", "Express"), *answer.headers,
-                                 *carrier.answer_headers()]
+                                 *transport.answer_headers()]
         return self.unless_known(handler, answer)
 
     def cors_headers(self, handler):
@@ -280,7 +281,7 @@ class Dialect:
             answer.status, answer.body = 304, None
         return answer
 
-    def graphql(self, handler, body, carrier):
+    def graphql(self, handler, body, transport):
         if handler.command not in ("GET", "POST"):
             raise Answer(405, "Apollo Server supports only GET/POST requests.",
                          [("Allow", "GET, POST")])
@@ -297,18 +298,18 @@ class Dialect:
             parameters.get("languageCode"),
             cookie_named(handler.headers.get("Cookie"), "i18next"),
             handler.headers.get("Accept-Language"))
-        visit = Visit(self, carrier, parameters.get(
+        context = Context(self, transport, parameters.get(
             "vendure-token", handler.headers.get("vendure-token")), *languages)
         headers = [("Cache-Control", "no-store"),
-                   ("Content-Language", visit.language)]
-        status, result = self.run(request, visit, handler.command == "GET")
+                   ("Content-Language", context.language)]
+        status, result = self.run(request, context, handler.command == "GET")
         return Answer(status, result, headers, kind)
 
     @staticmethod
-    def run(request, visit, is_get):
+    def run(request, context, is_get):
         """Returns the status and the result."""
         try:
-            return 200, run(shop.SCHEMA, request, visit, is_get)
+            return 200, run(shop.SCHEMA, request, context, is_get)
         except Unusable as reason:
             status, code = UNUSABLE[reason.stage]
             return status, with_code(reason.errors, code)

@@ -2,7 +2,7 @@
 """The shop of the vendure dialect: guests, customers and their orders.
 
 Each root field has a permission: Public, Owner (a guest session begins if there
-is none) or Authenticated. Visit.enter checks it.
+is none) or Authenticated. Context.authorize checks it.
 """
 
 import re
@@ -126,66 +126,67 @@ def now():
     return int(time.time())
 
 
-def session_of(visit, token):
+def session_of(context, token):
     """The live session of a token, or None. Use extends it."""
     digest = token_hash(token)
-    row = visit.data.row("SELECT * FROM session WHERE hash = ? AND ends > ?",
-                         digest, now())
-    if row and row["ends"] - now() < visit.duration / 2:
-        visit.data.run("UPDATE session SET ends = ? WHERE hash = ?",
-                       now() + visit.duration, digest)
+    row = context.data.row("SELECT * FROM session WHERE hash = ? AND ends > ?",
+                           digest, now())
+    if row and row["ends"] - now() < context.duration / 2:
+        context.data.run("UPDATE session SET ends = ? WHERE hash = ?",
+                         now() + context.duration, digest)
     return dict(row) if row else None
 
 
-def make_session(visit, owner=None, purchase=None):
+def make_session(context, owner=None, purchase=None):
     """Make a session. Returns its token and the session."""
     token = secrets.token_hex(32)
     session = {"hash": token_hash(token), "owner": owner,
-               "purchase": purchase, "ends": now() + visit.duration}
-    visit.data.run("DELETE FROM session WHERE ends <= ?", now())
-    visit.data.run("INSERT INTO session (hash, owner, purchase, ends) VALUES"
-                   " (?, ?, ?, ?)", *session.values())
+               "purchase": purchase, "ends": now() + context.duration}
+    context.data.run("DELETE FROM session WHERE ends <= ?", now())
+    context.data.run("INSERT INTO session (hash, owner, purchase, ends) VALUES"
+                     " (?, ?, ?, ?)", *session.values())
     return token, session
 
 
-def end_sessions(visit, column, value):
-    visit.data.run(f"DELETE FROM session WHERE {column} = ?", value)
+def end_sessions(context, column, value):
+    context.data.run(f"DELETE FROM session WHERE {column} = ?", value)
 
 
-def log_in(visit, owner, remember):
+def log_in(context, owner, remember):
     """Vendure's login: always a new session, which takes over a guest's
     order."""
-    before = visit.session and visit.session["purchase"]
-    guests = before and purchase_by_id(visit, before)
+    before = context.session and context.session["purchase"]
+    guests = before and purchase_by_id(context, before)
     if before:
         # This also ends the customer's sessions that have the same order.
-        end_sessions(visit, "purchase", before)
-    order = merge(visit, owner, guests, customers_order(visit, owner["id"]))
-    token, _ = make_session(visit, owner["id"], order and order["id"])
-    visit.carrier.tell(token, remember)
+        end_sessions(context, "purchase", before)
+    order = merge(context, owner, guests, customers_order(context,
+                                                          owner["id"]))
+    token, _ = make_session(context, owner["id"], order and order["id"])
+    context.transport.issue(token, remember)
     return dict(kind="CurrentUser", id=owner["id"],
                 identifier=owner["email"])
 
 
 # Orders --------------------------------------------------------------------------
 
-def purchase_by_id(visit, key):
-    return visit.data.row("SELECT * FROM purchase WHERE id = ?", key)
+def purchase_by_id(context, key):
+    return context.data.row("SELECT * FROM purchase WHERE id = ?", key)
 
 
-def is_in_channel(visit, order):
+def is_in_channel(context, order):
     """An order is in the channel in which it was made, and in the default
     one."""
-    return visit.channel in (order["channel"], CHANNELS[0][0])
+    return context.channel in (order["channel"], CHANNELS[0][0])
 
 
-def customers_order(visit, owner):
-    orders = visit.data.rows("SELECT * FROM purchase WHERE owner = ? AND"
-                             " active ORDER BY id DESC", owner)
-    return next((o for o in orders if is_in_channel(visit, o)), None)
+def customers_order(context, owner):
+    orders = context.data.rows("SELECT * FROM purchase WHERE owner = ? AND"
+                               " active ORDER BY id DESC", owner)
+    return next((o for o in orders if is_in_channel(context, o)), None)
 
 
-def merge(visit, owner, guests, theirs):
+def merge(context, owner, guests, theirs):
     """The customer's order after a login with a guest's order.
 
     A guest's order that already has a customer is not taken over, even if it is
@@ -196,48 +197,48 @@ def merge(visit, owner, guests, theirs):
             or guests["email"]:
         return theirs
     if not theirs:
-        visit.data.run("UPDATE purchase SET owner = ?, email = ? WHERE id = ?",
-                       owner["id"], owner["email"], guests["id"])
-        return purchase_by_id(visit, guests["id"])
-    visit.data.run(
+        context.data.run("UPDATE purchase SET owner = ?, email = ? WHERE id = ?",
+                         owner["id"], owner["email"], guests["id"])
+        return purchase_by_id(context, guests["id"])
+    context.data.run(
         "INSERT INTO line (purchase, product, quantity) SELECT ?, product,"
         " quantity FROM line WHERE purchase = ? ORDER BY id ON CONFLICT DO"
         " UPDATE SET quantity = excluded.quantity", theirs["id"], guests["id"])
-    visit.data.run("DELETE FROM purchase WHERE id = ?", guests["id"])
+    context.data.run("DELETE FROM purchase WHERE id = ?", guests["id"])
     return theirs
 
 
-def keep_order(visit, key):
-    visit.session["purchase"] = key
-    visit.data.run("UPDATE session SET purchase = ? WHERE hash = ?", key,
-                   visit.session["hash"])
+def keep_order(context, key):
+    context.session["purchase"] = key
+    context.data.run("UPDATE session SET purchase = ? WHERE hash = ?", key,
+                     context.session["hash"])
 
 
-def active_row(visit, make=False):
+def active_row(context, make=False):
     """The session's order; else the customer's; else, with make, a new one."""
-    held = visit.session["purchase"]
-    order = held and purchase_by_id(visit, held)
-    if order and not (order["active"] and is_in_channel(visit, order)):
+    session_order = context.session["purchase"]
+    order = session_order and purchase_by_id(context, session_order)
+    if order and not (order["active"] and is_in_channel(context, order)):
         order = None
-    owner = visit.session["owner"]
+    owner = context.session["owner"]
     if not order and owner:
-        order = customers_order(visit, owner)
+        order = customers_order(context, owner)
     if not order and make:
-        made = visit.data.run(
+        made = context.data.run(
             "INSERT INTO purchase (code, channel, owner, email, state, active)"
             " VALUES (?, ?, ?, (SELECT email FROM owner WHERE id = ?),"
-            " 'AddingItems', 1)", secrets.token_hex(8).upper(), visit.channel,
+            " 'AddingItems', 1)", secrets.token_hex(8).upper(), context.channel,
             owner, owner)
-        order = purchase_by_id(visit, made.lastrowid)
-    if order and order["id"] != held:
-        keep_order(visit, order["id"])
+        order = purchase_by_id(context, made.lastrowid)
+    if order and order["id"] != session_order:
+        keep_order(context, order["id"])
     return order
 
 
-def order_value(visit, order):
+def order_value(context, order):
     if not order:
         return None
-    rows = visit.data.rows(
+    rows = context.data.rows(
         "SELECT line.id, quantity, product.id AS product, name, cents,"
         " description FROM line JOIN product ON product.id = line.product"
         " WHERE purchase = ? ORDER BY line.id", order["id"])
@@ -246,13 +247,13 @@ def order_value(visit, order):
         "unitPrice": row["cents"], "unitPriceWithTax": row["cents"],
         "linePrice": row["cents"] * row["quantity"],
         "linePriceWithTax": row["cents"] * row["quantity"],
-        "productVariant": variant_value(visit, dict(row, id=row["product"])),
+        "productVariant": variant_value(context, dict(row, id=row["product"])),
     } for row in rows]
     total = sum(line["linePrice"] for line in lines)
     customer = order["email"] and {
         "id": order["owner"] or 0, "emailAddress": order["email"],
-        "name": (visit.data.row("SELECT name FROM owner WHERE id = ?",
-                                order["owner"]) or {"name": ""})["name"]}
+        "name": (context.data.row("SELECT name FROM owner WHERE id = ?",
+                                  order["owner"]) or {"name": ""})["name"]}
     return {"kind": "Order", "id": order["id"], "code": order["code"],
             "state": order["state"], "active": bool(order["active"]),
             "currencyCode": CURRENCY, "lines": lines, "customer": customer,
@@ -261,251 +262,253 @@ def order_value(visit, order):
             "total": total, "totalWithTax": total}
 
 
-def variant_value(visit, row):
-    product = product_value(visit, row, with_variants=False)
+def variant_value(context, row):
+    product = product_value(context, row, with_variants=False)
     return {"id": row["id"], "name": product["name"],
             "sku": "P%04d" % row["id"], "price": row["cents"],
             "priceWithTax": row["cents"], "currencyCode": CURRENCY,
             "product": product}
 
 
-def product_value(visit, row, with_variants=True):
+def product_value(context, row, with_variants=True):
     name = row["name"]
-    if visit.content == "de":
+    if context.content == "de":
         name = GERMAN.get(name, name)
-    return {"id": row["id"], "name": name, "languageCode": visit.content,
+    return {"id": row["id"], "name": name, "languageCode": context.content,
             "slug": re.sub(r"\W+", "-", row["name"].lower()).strip("-"),
             "description": row["description"],
-            "variants": [variant_value(visit, row)] if with_variants else []}
+            "variants": [variant_value(context, row)] if with_variants else []}
 
 
-def error(visit, kind, **more):
+def error(context, kind, **more):
     """An expected failure, as a value in `data`. FooBarError has the code
     FOO_BAR_ERROR."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", kind).upper()
     return dict(kind=kind, errorCode=code,
-                message=words(code, visit.language), **more)
+                message=words(code, context.language), **more)
 
 
 # What the fields do ---------------------------------------------------------------
 
-def check_password(visit, username, password):
+def check_password(context, username, password):
     """The account, or None. Takes the same time in both cases."""
-    owner = visit.data.row("SELECT * FROM owner WHERE email = ?",
-                           username.strip())
+    owner = context.data.row("SELECT * FROM owner WHERE email = ?",
+                             username.strip())
     stored = owner["password"] if owner else NOBODY
     good = password_matches(password[:PASSWORD_MAX + 1], stored)
     return owner if good else None
 
 
-def native_login(visit, username, password, rememberMe=False):
-    owner = check_password(visit, username, password)  # slow: before the lock
+def native_login(context, username, password, rememberMe=False):
+    owner = check_password(context, username,
+                           password)  # slow: before the lock
 
     def work():
         if not owner:
-            return error(visit, "InvalidCredentialsError",
+            return error(context, "InvalidCredentialsError",
                          authenticationError="")
-        return log_in(visit, owner, bool(rememberMe))
+        return log_in(context, owner, bool(rememberMe))
     return work
 
 
-def authenticate(visit, input, rememberMe=False):
-    return native_login(visit, **input.get("native"), rememberMe=rememberMe)
+def authenticate(context, input, rememberMe=False):
+    return native_login(context, **input.get("native"), rememberMe=rememberMe)
 
 
-def logout(visit):
-    token = visit.carrier.read()
+def logout(context):
+    token = context.transport.read()
     if not token:
         return {"success": False}
-    if visit.session and visit.session["owner"]:
-        end_sessions(visit, "owner", visit.session["owner"])
-    visit.carrier.tell("", False)  # a guest's session is not deleted
+    if context.session and context.session["owner"]:
+        end_sessions(context, "owner", context.session["owner"])
+    context.transport.issue("", False)  # a guest's session is not deleted
     return {"success": True}
 
 
-def me(visit):
-    owner = visit.data.row("SELECT * FROM owner WHERE id = ?",
-                           visit.session["owner"])
+def me(context):
+    owner = context.data.row("SELECT * FROM owner WHERE id = ?",
+                             context.session["owner"])
     return {"id": owner["id"], "identifier": owner["email"]}
 
 
-def active_customer(visit):
-    row = visit.data.row("SELECT * FROM owner WHERE id = ?",
-                         visit.session["owner"])
+def active_customer(context):
+    row = context.data.row("SELECT * FROM owner WHERE id = ?",
+                           context.session["owner"])
     return row and {"id": row["id"], "emailAddress": row["email"],
                     "name": row["name"]}
 
 
-def active_order(visit):
-    return order_value(visit, active_row(visit))
+def active_order(context):
+    return order_value(context, active_row(context))
 
 
-def order_by_code(visit, code):
-    row = visit.data.row("SELECT * FROM purchase WHERE code = ?", code)
-    mine = row and (row["id"] == visit.session["purchase"] or row["owner"]
-                    and row["owner"] == visit.session["owner"])
+def order_by_code(context, code):
+    row = context.data.row("SELECT * FROM purchase WHERE code = ?", code)
+    mine = row and (row["id"] == context.session["purchase"] or row["owner"]
+                    and row["owner"] == context.session["owner"])
     if not mine:
-        raise Refusal("FORBIDDEN", words("FORBIDDEN", visit.language))
-    return order_value(visit, row)
+        raise Refusal("FORBIDDEN", words("FORBIDDEN", context.language))
+    return order_value(context, row)
 
 
-def add_item(visit, productVariantId, quantity):
+def add_item(context, productVariantId, quantity):
     product = number_of(productVariantId)
-    if not visit.data.row("SELECT id FROM product WHERE id = ?", product):
+    if not context.data.row("SELECT id FROM product WHERE id = ?", product):
         raise Refusal("ENTITY_NOT_FOUND",
-                      words("ENTITY_NOT_FOUND", visit.language))
+                      words("ENTITY_NOT_FOUND", context.language))
     if quantity < 0:
-        return error(visit, "NegativeQuantityError")
+        return error(context, "NegativeQuantityError")
     if quantity > QUANTITY_MAX:
-        return error(visit, "OrderLimitError", maxItems=QUANTITY_MAX)
-    order = active_row(visit, make=True)
+        return error(context, "OrderLimitError", maxItems=QUANTITY_MAX)
+    order = active_row(context, make=True)
     if order["state"] != "AddingItems":
-        return error(visit, "OrderModificationError")
+        return error(context, "OrderModificationError")
     if quantity:
-        visit.data.run(
+        context.data.run(
             "INSERT INTO line (purchase, product, quantity) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET quantity = min(?, quantity +"
             " excluded.quantity)", order["id"], product, quantity,
             QUANTITY_MAX)
-    return order_value(visit, order)
+    return order_value(context, order)
 
 
-def change_lines(visit, condition, *values, quantity=0):
+def change_lines(context, condition, *values, quantity=0):
     """Set the quantity of some lines of the active order."""
-    order = active_row(visit)
+    order = active_row(context)
     if not order:
-        return error(visit, "NoActiveOrderError")
+        return error(context, "NoActiveOrderError")
     if order["state"] != "AddingItems":
-        return error(visit, "OrderModificationError")
+        return error(context, "OrderModificationError")
     where = f"WHERE purchase = ? {condition}"
     if quantity:
-        visit.data.run(f"UPDATE line SET quantity = ? {where}", quantity,
-                       order["id"], *values)
+        context.data.run(f"UPDATE line SET quantity = ? {where}", quantity,
+                         order["id"], *values)
     else:
-        visit.data.run(f"DELETE FROM line {where}", order["id"], *values)
-    return order_value(visit, order)
+        context.data.run(f"DELETE FROM line {where}", order["id"], *values)
+    return order_value(context, order)
 
 
-def adjust_line(visit, orderLineId, quantity):
+def adjust_line(context, orderLineId, quantity):
     if quantity < 0:
-        return error(visit, "NegativeQuantityError")
+        return error(context, "NegativeQuantityError")
     if quantity > QUANTITY_MAX:
-        return error(visit, "OrderLimitError", maxItems=QUANTITY_MAX)
-    return change_lines(visit, "AND id = ?", number_of(orderLineId),
+        return error(context, "OrderLimitError", maxItems=QUANTITY_MAX)
+    return change_lines(context, "AND id = ?", number_of(orderLineId),
                         quantity=quantity)
 
 
-def remove_line(visit, orderLineId):
-    return change_lines(visit, "AND id = ?", number_of(orderLineId))
+def remove_line(context, orderLineId):
+    return change_lines(context, "AND id = ?", number_of(orderLineId))
 
 
-def remove_all_lines(visit):
-    return change_lines(visit, "")
+def remove_all_lines(context):
+    return change_lines(context, "")
 
 
-def set_customer(visit, input):
-    order = active_row(visit)
-    if visit.session["owner"]:
-        return error(visit, "AlreadyLoggedInError")
+def set_customer(context, input):
+    order = active_row(context)
+    if context.session["owner"]:
+        return error(context, "AlreadyLoggedInError")
     if not order:
-        return error(visit, "NoActiveOrderError")
+        return error(context, "NoActiveOrderError")
     address = input["emailAddress"][:TEXT_MAX]
-    if visit.data.row("SELECT id FROM owner WHERE email = ?", address):
-        return error(visit, "EmailAddressConflictError")
-    visit.data.run("UPDATE purchase SET email = ? WHERE id = ?", address,
-                   order["id"])
-    return order_value(visit, purchase_by_id(visit, order["id"]))
+    if context.data.row("SELECT id FROM owner WHERE email = ?", address):
+        return error(context, "EmailAddressConflictError")
+    context.data.run("UPDATE purchase SET email = ? WHERE id = ?", address,
+                     order["id"])
+    return order_value(context, purchase_by_id(context, order["id"]))
 
 
 NEXT_STATES = {"AddingItems": "ArrangingPayment",
                "ArrangingPayment": "AddingItems"}
 
 
-def set_state(visit, order, state, active=1):
-    visit.data.run("UPDATE purchase SET state = ?, active = ? WHERE id = ?",
-                   state, active, order["id"])
-    return order_value(visit, purchase_by_id(visit, order["id"]))
+def set_state(context, order, state, active=1):
+    context.data.run("UPDATE purchase SET state = ?, active = ? WHERE id = ?",
+                     state, active, order["id"])
+    return order_value(context, purchase_by_id(context, order["id"]))
 
 
-def next_states(visit):
-    order = active_row(visit)
+def next_states(context):
+    order = active_row(context)
     return [NEXT_STATES[order["state"]]] if order else []
 
 
-def transition(visit, state):
-    order = active_row(visit)
+def transition(context, state):
+    order = active_row(context)
     if not order:
         return None
     if NEXT_STATES[order["state"]] != state or not order["email"]:
-        return error(visit, "OrderStateTransitionError", transitionError="",
+        return error(context, "OrderStateTransitionError", transitionError="",
                      fromState=order["state"], toState=state)
-    return set_state(visit, order, state)
+    return set_state(context, order, state)
 
 
-def add_payment(visit, input):
-    order = active_row(visit)
+def add_payment(context, input):
+    order = active_row(context)
     if not order:
-        return error(visit, "NoActiveOrderError")
+        return error(context, "NoActiveOrderError")
     if order["state"] != "ArrangingPayment":
-        return error(visit, "OrderPaymentStateError")
-    return set_state(visit, order, "PaymentSettled", active=0)
+        return error(context, "OrderPaymentStateError")
+    return set_state(context, order, "PaymentSettled", active=0)
 
 
-def register(visit, input):
+def register(context, input):
     """Works as with requireVerification off: the account is valid at once."""
     password = input.get("password") or ""
     if not PASSWORD_LEAST <= len(password) <= 72:
-        return error(visit, "PasswordValidationError",
+        return error(context, "PasswordValidationError",
                      validationErrorMessage="4 to 72 characters.")
     name = " ".join(input.get(part) or "" for part in
                     ("firstName", "lastName")).strip()
     try:
-        visit.data.run("INSERT INTO owner (email, name, password) VALUES"
-                       " (?, ?, ?)", input["emailAddress"].strip(),
-                       name[:TEXT_MAX], password_hash(password))
+        context.data.run("INSERT INTO owner (email, name, password) VALUES"
+                         " (?, ?, ?)", input["emailAddress"].strip(),
+                         name[:TEXT_MAX], password_hash(password))
     except sqlite3.IntegrityError:
         pass  # do not reveal whether the account exists
     return {"kind": "Success", "success": True}
 
 
-def set_password(visit, currentPassword, newPassword):
+def set_password(context, currentPassword, newPassword):
     """Change the password. As in Vendure, this revokes no session."""
-    owner = visit.data.row("SELECT * FROM owner WHERE id = ?",
-                           visit.session["owner"])
+    owner = context.data.row("SELECT * FROM owner WHERE id = ?",
+                             context.session["owner"])
     if not owner:
-        raise Refusal("FORBIDDEN", words("FORBIDDEN", visit.language))
+        raise Refusal("FORBIDDEN", words("FORBIDDEN", context.language))
     if not password_matches(currentPassword, owner["password"]):
-        return error(visit, "InvalidCredentialsError", authenticationError="")
+        return error(context, "InvalidCredentialsError",
+                     authenticationError="")
     if not PASSWORD_LEAST <= len(newPassword) <= 72:
-        return error(visit, "PasswordValidationError",
+        return error(context, "PasswordValidationError",
                      validationErrorMessage="4 to 72 characters.")
-    visit.data.run("UPDATE owner SET password = ? WHERE id = ?",
-                   password_hash(newPassword), owner["id"])
+    context.data.run("UPDATE owner SET password = ? WHERE id = ?",
+                     password_hash(newPassword), owner["id"])
     return {"kind": "Success", "success": True}
 
 
-def products(visit, options=None):
+def products(context, options=None):
     options = options or {}
     take, skip = options.get("take"), options.get("skip") or 0
     take = PAGE_MAX if take is None else take
     if not 0 <= take <= PAGE_MAX or not 0 <= skip < 1 << 31:
         raise Refusal("USER_INPUT_ERROR",
                       f"take must be from 0 to {PAGE_MAX}, skip not negative.")
-    rows = visit.data.rows("SELECT * FROM product ORDER BY id LIMIT ? OFFSET"
-                           " ?", take, skip)
-    total = visit.data.row("SELECT count(*) AS n FROM product")["n"]
-    return {"items": [product_value(visit, row) for row in rows],
+    rows = context.data.rows("SELECT * FROM product ORDER BY id LIMIT ? OFFSET"
+                             " ?", take, skip)
+    total = context.data.row("SELECT count(*) AS n FROM product")["n"]
+    return {"items": [product_value(context, row) for row in rows],
             "totalItems": total}
 
 
-def product(visit, id):
-    row = visit.data.row("SELECT * FROM product WHERE id = ?", number_of(id))
-    return row and product_value(visit, row)
+def product(context, id):
+    row = context.data.row("SELECT * FROM product WHERE id = ?", number_of(id))
+    return row and product_value(context, row)
 
 
-def active_channel(visit):
-    place = [code for code, _ in CHANNELS].index(visit.channel)
-    return {"id": place + 1, "code": visit.channel,
+def active_channel(context):
+    place = [code for code, _ in CHANNELS].index(context.channel)
+    return {"id": place + 1, "code": context.channel,
             "token": CHANNELS[place][1], "currencyCode": CURRENCY,
             "defaultLanguageCode": "en"}
 
@@ -545,11 +548,11 @@ def field(kind, permission, resolver, prepared=False, **args):
     If it is prepared, its resolver does the slow part before the lock is taken.
     """
     def resolve(_, info, **values):
-        visit = info.context
-        work = (resolver(visit, **values) if prepared
-                else lambda: resolver(visit, **values))
-        with visit.turn:
-            visit.enter(permission)
+        context = info.context
+        work = (resolver(context, **values) if prepared
+                else lambda: resolver(context, **values))
+        with context.turn:
+            context.authorize(permission)
             return work()
     return GraphQLField(kind, args={
         name: GraphQLArgument(kind) for name, kind in args.items()},
@@ -634,7 +637,7 @@ Query = GraphQLObjectType("Query", {
         "ProductListOptions", take=GraphQLInt, skip=GraphQLInt)),
     "product": field(Product, PUBLIC, product, id=ID),
     "activeChannel": field(must(Channel), PUBLIC, active_channel),
-    "availableCountries": field(list_of(Country), PUBLIC, lambda visit: [
+    "availableCountries": field(list_of(Country), PUBLIC, lambda context: [
         {"id": 1, "code": "AT", "name": "Austria"},
         {"id": 2, "code": "DE", "name": "Germany"}]),
     "me": field(CurrentUser, AUTHENTICATED, me),
@@ -643,9 +646,9 @@ Query = GraphQLObjectType("Query", {
     "orderByCode": field(Order, OWNER, order_by_code, code=STRING),
     "nextOrderStates": field(list_of(GraphQLString), OWNER, next_states),
     "eligibleShippingMethods": field(
-        list_of(ShippingMethod), OWNER, lambda visit: [] if not active_row(
-            visit) else [{"id": 1, "code": "cart", "name": "Ox cart",
-                          "price": 500, "priceWithTax": 500}]),
+        list_of(ShippingMethod), OWNER, lambda context: [] if not active_row(
+            context) else [{"id": 1, "code": "cart", "name": "Ox cart",
+                            "price": 500, "priceWithTax": 500}]),
 })
 
 Mutation = GraphQLObjectType("Mutation", {
@@ -667,7 +670,7 @@ Mutation = GraphQLObjectType("Mutation", {
                             firstName=GraphQLString, lastName=GraphQLString,
                             password=GraphQLString))),
     "requestPasswordReset": field(
-        KINDS["Success"], PUBLIC, lambda visit, emailAddress: {
+        KINDS["Success"], PUBLIC, lambda context, emailAddress: {
             "kind": "Success", "success": True}, emailAddress=STRING),
     "updateCustomerPassword": field(
         must(union("UpdateCustomerPasswordResult", "Success",

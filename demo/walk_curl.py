@@ -51,7 +51,7 @@ class Answer:
 class Walk:
     def __init__(self, site, folder):
         self.site, self.folder = site, folder
-        self.jar = os.path.join(folder, "jar")
+        self.cookie_jar = os.path.join(folder, "cookies")
         self.received, self.devices = b"", set()
         self.steps = self.failed = 0
         self.email = "walker-%s@example.com" % secrets.token_hex(4)
@@ -61,12 +61,12 @@ class Walk:
         self.steps += 1
         print(f"\n{self.steps}. {title}")
 
-    def must(self, holds, what):
+    def check(self, holds, what):
         if not holds:
             self.failed += 1
         print(f"   {'ok  ' if holds else 'FAIL'}  {what}", flush=True)
 
-    def cut(self, text):
+    def shorten(self, text):
         """A text for the screen, without the password and long values."""
         text = re.sub(r"(\s|\\n)+", " ", text.replace(self.password, "…"))
         text = re.sub(r"[\w.-]{60,}", lambda found: "%s… (%d characters)" % (
@@ -79,15 +79,15 @@ class Walk:
         command = CURL + ["-X", method, "-D", head, "-o", body,
                           "-w", "%{http_code}", self.site + path]
         command += (["-b", cookie] if cookie
-                    else ["-b", self.jar, "-c", self.jar])
+                    else ["-b", self.cookie_jar, "-c", self.cookie_jar])
         if request is not None:
             command += ["-H", "Content-Type: application/json",
                         "--data-binary", "@-"]
         elif method == "POST":  # like fetch(): a length, but no type
             command += ["-H", "Content-Type:", "--data-binary", ""]
         print("   >", method, path,
-              self.cut(json.dumps(request)) if request else "")
-        for name in (head, body, self.jar):
+              self.shorten(json.dumps(request)) if request else "")
+        for name in (head, body, self.cookie_jar):
             open(name, "ab").close()
         done = subprocess.run(
             command, capture_output=True, text=True,
@@ -105,17 +105,17 @@ class Walk:
         print("   <", answer.status)
         for name, value in answer.headers:
             if name in SHOWN:
-                print(f"   < {name}: {self.cut(value)}")
-        print("   <", self.cut(text.decode("utf-8", "replace")))
+                print(f"   < {name}: {self.shorten(value)}")
+        print("   <", self.shorten(text.decode("utf-8", "replace")))
         return answer
 
     def use(self, device):
         """Use the cookies of another device from now on."""
-        self.jar = os.path.join(self.folder, f"jar of the {device}")
+        self.cookie_jar = os.path.join(self.folder, f"cookies of the {device}")
 
-    def kept(self):
+    def curl_cookies(self):
         """The cookies that curl would send, without the device cookie."""
-        with open(self.jar, encoding="utf-8") as file:
+        with open(self.cookie_jar, encoding="utf-8") as file:
             return [line for line in file
                     if "\t" in line and f"\t{DEVICE}\t" not in line]
 
@@ -127,7 +127,7 @@ def parts(set_cookie):
     return name, value, {a.lower() for a in attributes}
 
 
-def handed_out(answer):
+def cookies_of(answer):
     """Name, value and attributes of each cookie that has a value."""
     return [cookie for cookie in map(parts, answer.all("set-cookie"))
             if cookie[1]]
@@ -136,8 +136,8 @@ def handed_out(answer):
 def check_device(walk, cookies):
     """Check the device cookie of a login."""
     found = [attributes for name, _, attributes in cookies if name == DEVICE]
-    walk.must(found == [ATTRIBUTES | {f"max-age={400 * 86400}"}],
-              "and one that marks the device, for 400 days")
+    walk.check(found == [ATTRIBUTES | {f"max-age={400 * 86400}"}],
+               "and one that marks the device, for 400 days")
 
 
 def ask_backend(url, *options):
@@ -157,19 +157,19 @@ def is_in(needle, haystack):
     return any(form in haystack for form in forms)
 
 
-def look_back(walk, tokens, cookies, log):
+def check_secrets(walk, tokens, cookies, log):
     """Check that no answer contained the backend's tokens or the password,
     and that the log contains neither of them, nor the cookies."""
     walk.step("search all answers and the log for secrets")
-    walk.must(len(walk.received) > 1000 and all(tokens) and not any(
+    walk.check(len(walk.received) > 1000 and all(tokens) and not any(
         is_in(token.encode(), walk.received) for token in tokens),
-        "no answer contained the backend's token")
-    walk.must(not is_in(walk.password.encode(), walk.received),
-              "or the password")
+               "no answer contained the backend's token")
+    walk.check(not is_in(walk.password.encode(), walk.received),
+               "or the password")
     if log:
         with open(log, "rb") as file:
             text = file.read()
-        walk.must(len(text) > 0 and not any(
+        walk.check(len(text) > 0 and not any(
             is_in(value.encode(), text)
             for value in (*tokens, walk.password, *cookies, *walk.devices)),
-            "the log contains neither of them, nor the cookies")
+                   "the log contains neither of them, nor the cookies")

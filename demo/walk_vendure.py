@@ -2,8 +2,8 @@
 """Go through a shop on two devices: the cart survives the login."""
 
 from walk_curl import (
-    ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_device, handed_out,
-    is_in, look_back)
+    ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_device, cookies_of,
+    is_in, check_secrets)
 
 MONTH, YEAR = 30 * 86400, 365 * 86400
 REGISTER = """mutation Register($input: RegisterCustomerInput!) {
@@ -33,96 +33,96 @@ def sent_token(backend):
 
 def cookie_in(walk, answer, what, max_age=None, wanted=COOKIE):
     """Check the session's new cookie. Returns its value."""
-    cookies = [cookie for cookie in handed_out(answer) if cookie[0] != DEVICE]
+    cookies = [cookie for cookie in cookies_of(answer) if cookie[0] != DEVICE]
     name, value, attributes = (cookies + [("", "", set())])[0]
     ages = {int(a[8:]) for a in attributes if a.startswith("max-age=")}
     rest = {a for a in attributes if not a.startswith("max-age=")}
-    walk.must(len(cookies) == 1 and name == wanted and rest == ATTRIBUTES,
-              f"one cookie: {what}")
+    walk.check(len(cookies) == 1 and name == wanted and rest == ATTRIBUTES,
+               f"one cookie: {what}")
     if max_age:
-        walk.must(len(ages) == 1 and max_age - 60 <= ages.pop() <= max_age,
-                  f"that lasts {max_age // 86400} days")
+        walk.check(len(ages) == 1 and max_age - 60 <= ages.pop() <= max_age,
+                   f"that lasts {max_age // 86400} days")
     else:
-        walk.must(not ages, "that ends when the browser closes")
+        walk.check(not ages, "that ends when the browser closes")
     return value
 
 
 def nothing_set(walk, answer):
-    walk.must(not answer.all("set-cookie"), "no cookie is set")
+    walk.check(not answer.all("set-cookie"), "no cookie is set")
 
 
 def cart_of(answer):
     return answer.at("data", "activeOrder") or {}
 
 
-def fill(walk, backend):
+def fill_cart(walk, backend):
     """Read the products, fill a cart. Returns the cart's code, the guest's
     cookie and the guest's token."""
     walk.step("look at the products: there is no session yet")
     answer = walk.send("POST", "/query", {"query": PRODUCTS})
-    walk.must(answer.at("data", "products", "totalItems"), "there are some")
+    walk.check(answer.at("data", "products", "totalItems"), "there are some")
     nothing_set(walk, answer)
 
     walk.step("put something into the cart: this starts a guest session")
     answer = walk.send("POST", "/query", {
         "query": ADD, "variables": {"id": "1", "n": 2}})
     code = answer.at("data", "addItemToOrder", "code")
-    walk.must(code and answer.at("data", "addItemToOrder",
-                                 "totalQuantity") == 2, "two items in it")
-    walk.must(not answer.all("vendure-auth-token"),
-              "the client does not get the backend's token")
+    walk.check(code and answer.at("data", "addItemToOrder",
+                                  "totalQuantity") == 2, "two items in it")
+    walk.check(not answer.all("vendure-auth-token"),
+               "the client does not get the backend's token")
     cookie = cookie_in(walk, answer, "a guest's", YEAR, GUEST)
     session = walk.send("GET", "/session").at("data", "session") or {}
-    walk.must(session.get("guest") is True, "/session says: a guest")
+    walk.check(session.get("guest") is True, "/session has a guest")
 
     walk.step("put in something else, with the guest's cookie")
     answer = walk.send("POST", "/query", {
         "query": ADD, "variables": {"id": "3", "n": 1}})
-    walk.must(answer.at("data", "addItemToOrder", "code") == code
-              and answer.at("data", "addItemToOrder", "totalQuantity") == 3,
-              "the same cart, three items in it")
+    walk.check(answer.at("data", "addItemToOrder", "code") == code
+               and answer.at("data", "addItemToOrder", "totalQuantity") == 3,
+               "the same cart, three items in it")
     nothing_set(walk, answer)
     token = sent_token(backend)
-    walk.must(token and token not in cookie,
-              "the backend got its own token")
+    walk.check(token and token not in cookie,
+               "the backend got its own token")
     return code, cookie, token
 
 
-def come(walk, backend, code, guest_token):
+def log_in_with_cart(walk, backend, code, guest_token):
     """Try a wrong password, log in, and check that the cart is the same."""
     walk.step("open an account")
     answer = walk.send("POST", "/query", {
         "query": REGISTER, "variables": {"input": {
             "emailAddress": walk.email, "password": walk.password,
             "firstName": "Walker"}}})
-    walk.must(answer.at("data", "registerCustomerAccount",
-                        "__typename") == "Success", "the account exists")
+    walk.check(answer.at("data", "registerCustomerAccount",
+                         "__typename") == "Success", "the account exists")
     nothing_set(walk, answer)
 
     walk.step("wrong password")
     answer = walk.send("POST", "/login", {
         "username": walk.email, "password": "not " + walk.password})
-    walk.must(answer.status == 401, "401")
+    walk.check(answer.status == 401, "401")
     nothing_set(walk, answer)
     answer = walk.send("POST", "/query", {"query": CART})
-    walk.must(cart_of(answer).get("code") == code, "the cart is still there")
+    walk.check(cart_of(answer).get("code") == code, "the cart is still there")
 
     walk.step("log in")
     answer = walk.send("POST", "/login", {
         "username": walk.email, "password": walk.password})
-    walk.must(answer.status == 200, "200")
+    walk.check(answer.status == 200, "200")
     cookie = cookie_in(walk, answer, "a user's")
-    check_device(walk, handed_out(answer))
+    check_device(walk, cookies_of(answer))
     answer = walk.send("POST", "/query", {"query": CART})
-    walk.must(cart_of(answer) == {"code": code, "totalQuantity": 3},
-              "it has the same cart")
+    walk.check(cart_of(answer) == {"code": code, "totalQuantity": 3},
+               "it has the same cart")
     nothing_set(walk, answer)
     token = sent_token(backend)
-    walk.must(token and token != guest_token,
-              "the backend got a new token of its own")
+    walk.check(token and token != guest_token,
+               "the backend got a new token of its own")
     session = walk.send("GET", "/session").at("data", "session") or {}
-    walk.must(session.get("name") == walk.email
-              and session.get("guest") is False, "/session says who it is")
+    walk.check(session.get("name") == walk.email
+               and session.get("guest") is False, "/session has the user")
     return cookie, token
 
 
@@ -133,29 +133,29 @@ def second_device(walk, backend, code):
         "username": walk.email, "password": walk.password,
         "rememberMe": True})
     cookie = cookie_in(walk, answer, "a remembered user's", MONTH)
-    walk.must('"rememberMe": true' in last_seen(backend)["body"].replace(
+    walk.check('"rememberMe": true' in last_seen(backend)["body"].replace(
         '":true', '": true'), "the backend got rememberMe too")
     answer = walk.send("POST", "/query", {"query": CART})
-    walk.must(cart_of(answer).get("code") == code, "it has the same cart")
+    walk.check(cart_of(answer).get("code") == code, "it has the same cart")
     return cookie, sent_token(backend)
 
 
-def leave(walk, backend, code, first_cookie):
+def log_out(walk, backend, code, first_cookie):
     """Log out on one device, then everywhere."""
     walk.step("log out on the first device")
     walk.use("first device")
     answer = walk.send("POST", "/logout")
-    walk.must(answer.at("data", "logout", "success") is True, "200")
+    walk.check(answer.at("data", "logout", "success") is True, "200")
     # Some versions of curl send the guest's cookie again, which is revoked.
-    walk.must(not any(f"\t{COOKIE}\t" in line for line in walk.kept()),
-              "the cookie is gone")
+    walk.check(not any(f"\t{COOKIE}\t" in line for line in walk.curl_cookies()),
+               "the cookie is gone")
     answer = walk.send("POST", "/query", {"query": ME})
-    walk.must(answer.code() == "FORBIDDEN", "nobody is logged in")
+    walk.check(answer.code() == "FORBIDDEN", "nobody is logged in")
 
     walk.step("the second device stays logged in")
     walk.use("second device")
     answer = walk.send("POST", "/query", {"query": CART})
-    walk.must(cart_of(answer).get("code") == code, "with its cart")
+    walk.check(cart_of(answer).get("code") == code, "with its cart")
     nothing_set(walk, answer)
 
     walk.step("log in on the first again, and log out everywhere")
@@ -163,36 +163,37 @@ def leave(walk, backend, code, first_cookie):
     walk.send("POST", "/login", {
         "username": walk.email, "password": walk.password})
     answer = walk.send("POST", "/logout?everywhere=1")
-    walk.must(answer.at("data", "logout", "success") is True, "200")
+    walk.check(answer.at("data", "logout", "success") is True, "200")
     body = ask_backend(backend + "/_seen")[-1]["body"]
-    walk.must("logout" in body, "the backend's own logout was called")
+    walk.check("logout" in body, "the backend's own logout was called")
 
     walk.step("now the second device's session is dead")
     walk.use("second device")
-    kept = walk.kept()
+    curl_cookies = walk.curl_cookies()
     answer = walk.send("POST", "/query", {"query": CART})
-    walk.must(answer.status == 200 and answer.json == {
+    walk.check(answer.status == 200 and answer.json == {
         "data": {"activeOrder": None}}, "no error, and an empty cart")
     cookie_in(walk, answer, "a new guest's", YEAR, GUEST)
-    walk.must(walk.kept() != kept, "curl keeps it")
-    walk.must(sent_token(backend) is None,
-              "the ended session's token was not sent")
+    walk.check(walk.curl_cookies() != curl_cookies, "curl has stored it")
+    walk.check(sent_token(backend) is None,
+               "the ended session's token was not sent")
     session = walk.send("GET", "/session").at("data", "session") or {}
-    walk.must(session.get("guest") is True, "/session says: a guest")
+    walk.check(session.get("guest") is True, "/session has a guest")
 
     walk.step("a copy of the first cookie does not work")
     answer = walk.send("POST", "/query", {"query": ME},
                        cookie=f"{COOKIE}={first_cookie}")
-    walk.must(answer.code() == "FORBIDDEN"
-              and not is_in(walk.email.encode(), answer.raw), "nobody is logged in")
-    walk.must(sent_token(backend) is None, "its token was not sent")
+    walk.check(answer.code() == "FORBIDDEN"
+               and not is_in(walk.email.encode(), answer.raw),
+               "nobody is logged in")
+    walk.check(sent_token(backend) is None, "its token was not sent")
 
 
 def walk_shop(walk, backend, log):
     walk.use("first device")
-    code, guest, guest_token = fill(walk, backend)
-    cookie, token = come(walk, backend, code, guest_token)
+    code, guest, guest_token = fill_cart(walk, backend)
+    cookie, token = log_in_with_cart(walk, backend, code, guest_token)
     second, second_token = second_device(walk, backend, code)
-    leave(walk, backend, code, cookie)
-    look_back(walk, [guest_token, token, second_token],
-              [guest, cookie, second], log)
+    log_out(walk, backend, code, cookie)
+    check_secrets(walk, [guest_token, token, second_token],
+                  [guest, cookie, second], log)

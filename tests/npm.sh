@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: ISC
-# Node.js and packages from npm, fetched once into a folder outside the tree.
-# Sourced by tests/vendure/run, tests/clients/run and tests/graphql/run, which
+# Install Node.js and packages from npm, once, into a folder outside the source.
+# tests/vendure/run, tests/clients/run and tests/graphql/run source this file,
 # set
 #
 #   here   the folder with package.json and package-lock.json
-#   name   what the cache's folder is called
+#   name   the name of the test folder
 #   what   what is tested, for messages
-#   root   the source tree
+#   root   the source folder
 #
 # and call prepare_npm, which sets node, packages and POSTERN_BUILD. If npm
-# cannot be reached it says so and ends with status 77, which means skipped;
-# but 1 where CI is set. What is fetched runs no scripts of its own.
+# cannot be reached, it prints so and exits with status 77 (skipped), or 1 if CI
+# is set. The packages run no install scripts.
 # shellcheck shell=bash disable=SC2154
 
-spare_node=22.23.3 # where there is none, or one that the packages are too new for
+npm_node=22.23.3 # installed if Node.js is missing or too old
 node_oldest=20
-fetched=           # what is being fetched, and is nothing yet
+partial=         # the folder of an unfinished installation
 
 npm_quietly()
 {
@@ -25,14 +25,14 @@ npm_quietly()
         --fetch-retry-maxtimeout=5000 --fetch-timeout=60000 </dev/null
 }
 
-# No tests, for this reason. Whose fault it is, npm is asked once more.
-no_tests()
+# Exit because of this reason: skipped if npm cannot be reached, else failed.
+exit_without_tests()
 {
     local status=1
 
     if ! npm_quietly view graphql version >/dev/null 2>&1; then
         echo "************************************************************"
-        echo "npm cannot be reached: NOTHING WAS TESTED against $what."
+        echo "npm cannot be reached: NO TEST WAS RUN with $what."
         echo "************************************************************"
         [[ ${CI:-} ]] || status=77
     fi
@@ -43,18 +43,19 @@ no_tests()
 
 clean_up()
 {
-    [[ ! $fetched ]] || rm -rf "$fetched"
+    [[ ! $partial ]] || rm -rf "$partial"
 }
 
-# Fill a folder of the cache, in one stroke: others may be doing the same.
-keep_as()
+# Rename the finished installation into the cache. The rename is atomic, because
+# another process may do the same.
+move_to_cache()
 {
-    mv -T "$fetched" "$1" 2>/dev/null || [[ -d $1 ]] || return 1
+    mv -T "$partial" "$1" 2>/dev/null || [[ -d $1 ]] || return 1
     clean_up
-    fetched=
+    partial=
 }
 
-is_good_node()
+is_new_enough()
 {
     local version
 
@@ -63,27 +64,27 @@ is_good_node()
     [[ ${version%%.*} -ge $node_oldest ]]
 }
 
-# Debian 12's own is too old for them; npm has a newer one as a package.
+# Find Node.js, or install it from npm: Debian 12 has an older version.
 find_node()
 {
     local arch folder
 
     node=$(command -v node)
-    ! is_good_node "$node" || return 0
+    ! is_new_enough "$node" || return 0
     case $(uname -m) in
     x86_64) arch=x64 ;;
     aarch64) arch=arm64 ;;
-    *) no_tests "needs Node.js $node_oldest or later" ;;
+    *) exit_without_tests "needs Node.js $node_oldest or later" ;;
     esac
-    folder=$cache/node-$spare_node-$arch
+    folder=$cache/node-$npm_node-$arch
     node=$folder/node_modules/node-linux-$arch/bin/node
-    ! is_good_node "$node" || return 0
-    echo "fetching Node.js $spare_node into $folder ..."
-    fetched=$(mktemp -d "$cache/.new.XXXXXX")
-    if ! npm_quietly install --prefix "$fetched" \
-        "node-linux-$arch@$spare_node" ||
-        ! keep_as "$folder" || ! is_good_node "$node"; then
-        no_tests "could not install Node.js $spare_node"
+    ! is_new_enough "$node" || return 0
+    echo "installing Node.js $npm_node into $folder ..."
+    partial=$(mktemp -d "$cache/.new.XXXXXX")
+    if ! npm_quietly install --prefix "$partial" \
+        "node-linux-$arch@$npm_node" ||
+        ! move_to_cache "$folder" || ! is_new_enough "$node"; then
+        exit_without_tests "could not install Node.js $npm_node"
     fi
 }
 
@@ -92,27 +93,27 @@ find_packages()
     packages=$cache/$(cat "$here/package.json" "$here/package-lock.json" |
         sha256sum | cut -c 1-16)
     [[ ! -d $packages ]] || return 0
-    echo "fetching $what into $packages ..."
-    fetched=$(mktemp -d "$cache/.new.XXXXXX")
-    cp "$here/package.json" "$here/package-lock.json" "$fetched/"
-    if ! npm_quietly ci --prefix "$fetched" || ! keep_as "$packages"; then
-        no_tests "could not install what package-lock.json lists"
+    echo "installing $what into $packages ..."
+    partial=$(mktemp -d "$cache/.new.XXXXXX")
+    cp "$here/package.json" "$here/package-lock.json" "$partial/"
+    if ! npm_quietly ci --prefix "$partial" || ! move_to_cache "$packages"; then
+        exit_without_tests "could not install the packages of package-lock.json"
     fi
 }
 
-# prepare_npm CACHE: where the packages are kept.
+# prepare_npm CACHE installs the packages into CACHE.
 prepare_npm()
 {
     cache=$1
     if [[ ! -x ${POSTERN_BUILD:-$root/build}/bin/postern ]]; then
-        echo "tests/$name/run: POSTERN_BUILD names no build" >&2
+        echo "tests/$name/run: POSTERN_BUILD must be a build folder: there is no bin/postern" >&2
         exit 64
     fi
     POSTERN_BUILD=$(cd "${POSTERN_BUILD:-$root/build}" && pwd)
     trap clean_up EXIT
     trap 'exit 130' INT TERM HUP
     if ! command -v npm >/dev/null; then
-        "$root/demo/packages" vendure || no_tests "npm is missing"
+        "$root/demo/packages" vendure || exit_without_tests "npm is missing"
     fi
     mkdir -p "$cache" || exit 1
     find_node

@@ -7,7 +7,7 @@
  * such as activeOrder, are requested only if there is a session.
  */
 import { $, announce, copyOf, focusOn, handle, money } from "./dom.js";
-import { Problem, graphql } from "./talk.js";
+import { Problem, graphql } from "./request.js";
 
 let page = null;                  // the functions of page.js
 let turn = Promise.resolve();     // the last change of the order
@@ -18,8 +18,8 @@ const CHANGED = `__typename ... on Order { ${CART} }
   ... on ErrorResult { errorCode message }`;
 const PRODUCTS = `products(options: { take: 500 }) { items {
     id name description variants { id priceWithTax currencyCode } } }`;
-const LOOK = `query Look { ${PRODUCTS} }`;
-const VISIT = `query Visit { ${PRODUCTS}
+const PRODUCTS_ONLY = `query Products { ${PRODUCTS} }`;
+const PRODUCTS_AND_CART = `query ProductsAndCart { ${PRODUCTS}
   activeOrder { ${CART} }
   activeCustomer { firstName lastName emailAddress }
 }`;
@@ -92,12 +92,12 @@ async function add(product, variant) {
         const order = await change(ADD, { id: variant.id, quantity: 1 });
 
         showCart(order);
-        await page.looked();
+        await page.sessionChanged();
         announce(`${product.name} is in the cart: ` +
             `${things(order.totalQuantity)}, ` +
             `${price(order.totalWithTax, order.currencyCode)}.`);
     } catch (problem) {
-        await page.trouble("cart-problem", problem);
+        await page.actionFailed("cart-problem", problem);
     }
 }
 
@@ -108,7 +108,7 @@ async function adjust(line, quantity, button) {
         const order = await change(ADJUST, { id: line.id, quantity });
 
         showCart(order);
-        await page.looked();
+        await page.sessionChanged();
         announce(`${quantity} of ${line.productVariant.name}, ` +
             `${things(order.totalQuantity)} in all.`);
         // The line was replaced: set the focus to the same button, or near it.
@@ -119,7 +119,7 @@ async function adjust(line, quantity, button) {
         else
             focusOn("cart-title");
     } catch (problem) {
-        await page.trouble("cart-problem", problem);
+        await page.actionFailed("cart-problem", problem);
     }
 }
 
@@ -142,12 +142,12 @@ function productCard(product) {
 
 /*
  * Fetch and show everything.
- *   visit  the answer of /session; null: do not start a guest session
+ *   lastSession  the answer of /session; null: do not start a guest session
  * Returns the user's name and e-mail address from the backend, or null.
  */
-async function load(visit) {
+async function load(lastSession) {
     try {
-        const data = await graphql(visit ? VISIT : LOOK);
+        const data = await graphql(lastSession ? PRODUCTS_AND_CART : PRODUCTS_ONLY);
         const who = data.activeCustomer;
 
         // Build the list once only, so that the keyboard focus stays.
@@ -164,15 +164,15 @@ async function load(visit) {
     }
 }
 
-function begin(ours) {
-    page = ours;
+function begin(functions) {
+    page = functions;
     $("shop").hidden = false;
     $("cart").hidden = false;
     $("skip").textContent = "Skip to the products";
 }
 
-function show(inside) {
-    $("cart-note").textContent = inside
+function show(loggedIn) {
+    $("cart-note").textContent = loggedIn
         ? "You have this cart on every device on which you log in."
         : "This browser keeps the cart. It survives the login.";
 }

@@ -16,7 +16,7 @@ export function focusOn(id) {
 }
 
 /* Show a problem beside its fields, and move the focus to the last one. */
-export function complain(place, problem, ...fields) {
+export function showProblem(place, problem, ...fields) {
     $(place).textContent = problem.message;
     for (const field of fields)
         $(field).setAttribute("aria-invalid", "true");
@@ -24,7 +24,7 @@ export function complain(place, problem, ...fields) {
         focusOn(fields.at(-1));
 }
 
-export function calm(form) {
+export function clearProblems(form) {
     for (const box of form.querySelectorAll(".problem"))
         box.textContent = "";
     for (const field of form.querySelectorAll("[aria-invalid]"))
@@ -44,7 +44,7 @@ export function handle(element, event, work) {
         busy = true;
         button.setAttribute("aria-disabled", "true");
         try {
-            calm(element);
+            clearProblems(element);
             await work(element);
         } finally {
             busy = false;

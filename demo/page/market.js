@@ -3,7 +3,7 @@
  * The page for a Fauna-like backend: the users' stores and their products.
  */
 import { $, announce, copyOf, focusOn, handle, money } from "./dom.js";
-import { graphql, talk } from "./talk.js";
+import { graphql, request } from "./request.js";
 
 let page = null; // the functions of page.js
 let me = null;   // the user, from the backend
@@ -58,12 +58,12 @@ function storeCard(store, fresh) {
  *   fresh  a product's id, or "store " and a store's id: what to highlight
  * Returns the user from the backend, or null.
  */
-async function load(visit, fresh) {
+async function load(lastSession, fresh) {
     try {
         const data = await graphql(STORES);
         const stores = data.allStores;
 
-        me = visit && !visit.guest ? data.me : null;
+        me = lastSession && !lastSession.guest ? data.me : null;
         $("stores").replaceChildren(
             ...stores.map((store) => storeCard(store, fresh)));
         const own = stores.filter(
@@ -87,12 +87,12 @@ async function createStore(form) {
     try {
         const { createStore: store } = await graphql(CREATE_STORE, { name });
         form.reset();
-        await page.changed(`store ${store.id}`);
+        await page.dataChanged(`store ${store.id}`);
         $("product-store").value = store.id;
         announce(`The store ${store.name} is open.`);
         focusOn("product-name");
     } catch (problem) {
-        await page.trouble("store-problem", problem, "store-name");
+        await page.actionFailed("store-problem", problem, "store-name");
     }
 }
 
@@ -108,25 +108,25 @@ async function createProduct(form) {
         });
         form.reset();
         $("product-store").value = storeId;
-        await page.changed(product.id);
+        await page.dataChanged(product.id);
         announce(`${product.name} is on the shelves of ${product.store.name}.`);
         focusOn("product-name");
     } catch (problem) {
-        await page.trouble("product-problem", problem, "product-name");
+        await page.actionFailed("product-problem", problem, "product-name");
     }
 }
 
-function begin(ours) {
-    page = ours;
+function begin(functions) {
+    page = functions;
     $("market").hidden = false;
     handle($("store-form"), "submit", createStore);
     handle($("product-form"), "submit", createProduct);
 }
 
-function show(inside) {
-    $("workshop").hidden = !inside;
-    $("invitation").hidden = inside;
-    if (!inside) {
+function show(loggedIn) {
+    $("workshop").hidden = !loggedIn;
+    $("invitation").hidden = loggedIn;
+    if (!loggedIn) {
         $("store-form").reset();
         $("product-form").reset();
     }
@@ -139,5 +139,5 @@ export const market = {
     register: (email, password, name) =>
         graphql(REGISTER, { email, password, name }),
     /* The backend has ended its session: end Postern's. */
-    forget: () => talk("POST", "/logout"),
+    forget: () => request("POST", "/logout"),
 };

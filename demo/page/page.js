@@ -6,19 +6,19 @@
  */
 import { cart } from "./cart.js";
 import {
-    $, announce, clock, complain, duration, focusOn, handle,
+    $, announce, clock, duration, focusOn, handle, showProblem,
 } from "./dom.js";
 import { market } from "./market.js";
-import { graphql, talk } from "./talk.js";
+import { graphql, request } from "./request.js";
 
-let place = null;     // the view: market or cart, when it is known
-let visit = null;     // the last answer of /session, a guest's too
-let session = null;   // the same, if a user is logged in
-let me = null;        // the user, from the backend
-let ends = 0;         // when the session ends, by this machine's clock
-let full = 1;         // the most seconds left that /session has returned
-let ticking = 0;      // the timer of the countdown
-let asking = 0;       // the timer that checks whether the session has ended
+let view = null;         // the view: market or cart, when it is known
+let lastSession = null;  // the last answer of /session, a guest's too
+let session = null;      // the same, if a user is logged in
+let me = null;           // the user, from the backend
+let ends = 0;            // when the session ends, by this machine's clock
+let full = 1;            // the most seconds left that /session has returned
+let countdown = 0;       // the timer of the countdown
+let expiryCheck = 0;     // the timer that checks whether the session has ended
 let warned = false;
 
 // The session ---------------------------------------------------------------
@@ -34,22 +34,22 @@ function tick() {
     }
     if (left === 0) {
         // A request to /session renews the session. So wait until it has ended.
-        clearInterval(ticking);
-        asking = setTimeout(update, 2000);
+        clearInterval(countdown);
+        expiryCheck = setTimeout(update, 2000);
     }
 }
 
 function showSession() {
-    const inside = session !== null;
+    const loggedIn = session !== null;
 
-    $("door").hidden = inside;
-    $("inside").hidden = !inside;
-    place?.show(inside);
+    $("login").hidden = loggedIn;
+    $("inside").hidden = !loggedIn;
+    view?.show(loggedIn);
     $("cookies").textContent = document.cookie
         ? document.cookie.split("; ").length : "none";
-    clearInterval(ticking);
-    clearTimeout(asking);
-    if (!inside)
+    clearInterval(countdown);
+    clearTimeout(expiryCheck);
+    if (!loggedIn)
         return;
     const last = new Date(session.expiresAt);
     const idle = new Date(session.idleExpiresAt);
@@ -60,16 +60,16 @@ function showSession() {
     $("until").textContent = idle < last
         ? `Each request renews it, until ${clock(last)} at the latest.`
         : `It ends at ${clock(last)} in any case.`;
-    ticking = setInterval(tick, 1000);
+    countdown = setInterval(tick, 1000);
     tick();
 }
 
 /* Request the session again. */
-async function look() {
-    const data = await talk("GET", "/session");
+async function fetchSession() {
+    const data = await request("GET", "/session");
 
-    visit = data.session;
-    session = visit?.guest ? null : visit;
+    lastSession = data.session;
+    session = lastSession?.guest ? null : lastSession;
     if (session) {
         // At least a second, or tick() would send requests without a pause.
         ends = Date.now() + Math.max(1, session.secondsLeft) * 1000;
@@ -83,27 +83,27 @@ async function look() {
 
 /* Select the view. Only a shop's schema has orders; both backends answer this
  * without a session. */
-async function findPlace() {
-    if (place)
+async function findView() {
+    if (view)
         return;
     const data = await graphql(
         'query Kind { __type(name: "Order") { name } }');
-    place = data.__type ? cart : market;
-    place.begin({ changed, looked, trouble });
+    view = data.__type ? cart : market;
+    view.begin({ dataChanged, sessionChanged, actionFailed });
 }
 
 /* Fetch the view's data, and show it and the session. */
-async function changed(fresh) {
-    await look();
-    me = await place.load(visit, fresh);
+async function dataChanged(fresh) {
+    await fetchSession();
+    me = await view.load(lastSession, fresh);
     showSession();
 }
 
 /* Show the session only: a guest session may have begun. */
-async function looked() {
+async function sessionChanged() {
     const had = session !== null;
 
-    await look();
+    await fetchSession();
     showSession();
     if (had && !session)
         ended();
@@ -113,13 +113,13 @@ async function looked() {
 async function refresh() {
     const had = session !== null;
 
-    await findPlace();
-    await look();
-    me = await place.load(visit);
+    await findView();
+    await fetchSession();
+    me = await view.load(lastSession);
     if (session && !me) {
         // The backend has ended its session.
-        await place.forget();
-        await look();
+        await view.forget();
+        await fetchSession();
     }
     $("place-problem").textContent = "";
     showSession();
@@ -128,7 +128,7 @@ async function refresh() {
 }
 
 function ended() {
-    $("door-notice").textContent = "Your session has ended. Please log in " +
+    $("login-notice").textContent = "Your session has ended. Please log in " +
         "again.";
     showLogin();
     focusOn("email");
@@ -136,13 +136,13 @@ function ended() {
 
 /* Show a problem of an action. UNAUTHENTICATED may mean that the session has
  * ended. */
-async function trouble(box, problem, ...fields) {
+async function actionFailed(box, problem, ...fields) {
     const had = session !== null;
 
     if (problem.code === "UNAUTHENTICATED")
         await refresh().catch(() => {});
     if (session || !had)
-        complain(box, problem, ...fields);
+        showProblem(box, problem, ...fields);
 }
 
 // Login and logout -----------------------------------------------------------
@@ -150,21 +150,21 @@ async function trouble(box, problem, ...fields) {
 function showLogin() {
     $("login-form").hidden = false;
     $("register-form").hidden = true;
-    $("door-title").textContent = "Log in";
+    $("login-title").textContent = "Log in";
 }
 
 function showRegister() {
     $("login-form").hidden = true;
     $("register-form").hidden = false;
-    $("door-title").textContent = "Open an account";
-    $("door-notice").textContent = "";
+    $("login-title").textContent = "Open an account";
+    $("login-notice").textContent = "";
 }
 
-async function enter(email, password, rememberMe) {
-    await talk("POST", "/login", { email, password, rememberMe });
+async function logInWith(email, password, rememberMe) {
+    await request("POST", "/login", { email, password, rememberMe });
     $("login-form").reset();
     $("register-form").reset();
-    $("door-notice").textContent = "";
+    $("login-notice").textContent = "";
     warned = false;
     await refresh();
     announce(`You are logged in as ${$("who").textContent}.`);
@@ -173,13 +173,13 @@ async function enter(email, password, rememberMe) {
 
 async function logIn() {
     try {
-        await enter($("email").value, $("password").value,
+        await logInWith($("email").value, $("password").value,
             $("remember").checked);
     } catch (problem) {
         if (problem.code === "UNAUTHENTICATED")
-            complain("login-problem", problem, "email", "password");
+            showProblem("login-problem", problem, "email", "password");
         else
-            complain("login-problem", problem);
+            showProblem("login-problem", problem);
         $("password").select();
     }
 }
@@ -189,29 +189,29 @@ async function register() {
     const password = $("new-password").value;
 
     try {
-        await place.register(email, password, $("new-name").value);
+        await view.register(email, password, $("new-name").value);
     } catch (problem) {
-        complain("register-problem", problem, "new-email");
+        showProblem("register-problem", problem, "new-email");
         return;
     }
     try {
-        await enter(email, password, false);
+        await logInWith(email, password, false);
     } catch (problem) {
         showLogin();
         $("email").value = email;
-        complain("login-problem", problem, "password");
+        showProblem("login-problem", problem, "password");
     }
 }
 
 async function logOut() {
     $("session-problem").textContent = "";
     try {
-        await talk("POST", "/logout");
+        await request("POST", "/logout");
     } catch (problem) {
-        complain("session-problem", problem);
+        showProblem("session-problem", problem);
         return;
     }
-    visit = session = me = null;
+    lastSession = session = me = null;
     showLogin();
     showSession();
     announce("You are logged out.");
@@ -225,7 +225,7 @@ async function update() {
         await refresh();
     } catch (problem) {
         showSession();
-        complain("place-problem", problem);
+        showProblem("place-problem", problem);
     }
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: ISC
-// A GraphQL server as people run one: graphql-yoga with automatic persisted
-// queries, batches, uploads, subscriptions by SSE and @defer. Accounts and
-// what they own live in memory and end with it.
+// A typical GraphQL server: graphql-yoga with automatic persisted queries,
+// batches, uploads, subscriptions by SSE and @defer. Accounts and their items
+// are kept in memory.
 //
 //   CLIENTS_FOLDER=DIR node backend.mjs
 //
-// CLIENTS_FOLDER is where its packages are installed. Prints "listening on
-// URL" when it can be asked. Beside /graphql there are
+// CLIENTS_FOLDER is the folder of its packages. The server prints "listening on
+// URL" when it is ready. Its paths besides /graphql:
 //
 //   /audit              the same schema served by graphql-http
-//   POST /_account      make an account: {email, password} gives {owner}
-//   GET  /_seen         what /graphql and /audit were sent since the last
-//                       time, and every token that was ever handed out
-//   POST /_go?key=K     let a stream that waits under that key go one step on
+//   POST /_account      create an account: {email, password} returns {owner}
+//   GET  /_seen         the requests of /graphql and /audit since the last
+//                       call, and all tokens that were ever issued
+//   POST /_go?key=K     let the stream that waits for this key send a part
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -29,7 +29,7 @@ const { GraphQLError } = require("graphql");
 const HOUR = 3600 * 1000; // milliseconds
 const GZIP_MIN = 1024; // bytes
 
-// --- accounts, and streams that wait ----------------------------------------------
+// --- accounts and waiting streams -------------------------------------------------
 
 const accounts = new Map(); // by e-mail
 const tokens = new Map();   // token: account, until it is logged out
@@ -208,7 +208,7 @@ function contextOf(authorization) {
 
 // --- the server --------------------------------------------------------------------
 
-// What servers compress are whole answers, not streams.
+// Compress complete answers, not streams.
 const gzipLargeAnswers = {
     async onResponse({ request, response, setResponse, fetchAPI }) {
         const type = response.headers.get("content-type") ?? "";
@@ -246,17 +246,17 @@ async function control(request, response, url) {
     const chunks = [];
     for await (const chunk of request)
         chunks.push(chunk);
-    let said = {};
+    let result = {};
     if (url.pathname === "/_account") {
-        said = createAccount(JSON.parse(Buffer.concat(chunks)));
+        result = createAccount(JSON.parse(Buffer.concat(chunks)));
     } else if (url.pathname === "/_seen") {
-        said = { seen, tokens: everyToken };
+        result = { seen, tokens: everyToken };
         seen = [];
     } else if (url.pathname === "/_go") {
         go(url.searchParams.get("key"));
     }
     response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(said));
+    response.end(JSON.stringify(result));
 }
 
 const server = createServer((request, response) => {
@@ -274,4 +274,4 @@ server.listen(0, "127.0.0.1", () => console.log(
 
 for (const name of ["SIGTERM", "SIGINT"])
     process.on(name, () => process.exit(0));
-process.stdin.on("end", () => process.exit(0)).resume(); // our parent is gone
+process.stdin.on("end", () => process.exit(0)).resume(); // the parent process has ended

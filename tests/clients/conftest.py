@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A backend, gateways in front of it, and client programs for both."""
+"""A backend, gateways in front of it, and client programs."""
 
 import json
 import os
@@ -27,42 +27,43 @@ RELAY = {"src": ".", "schema": "schema.graphql", "language": "javascript",
 
 
 def pytest_configure():
-    """Told to end, end as with Ctrl-C: nothing that was started stays."""
+    """End on SIGTERM as on Ctrl-C: the fixtures stop their processes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(name="server", scope="session")
 def server_fixture():
-    assert servers.FOLDER, "tests/clients/run says where the packages are"
+    assert servers.FOLDER, "CLIENTS_FOLDER is not set: use tests/clients/run"
     server = servers.Server()
     yield server
     server.close()
 
 
-@pytest.fixture(name="gate_of", scope="session")
-def gate_of_fixture(server):
-    """gate_of(methods, NAME=value…): the same is started only once."""
-    gates, faults = {}, []
+@pytest.fixture(name="gateway_for", scope="session")
+def gateway_for_fixture(server):
+    """gateway_for(methods, NAME=value…) starts a gateway, or returns the one
+    with these arguments."""
+    started, faults = {}, []
 
-    def gate_of(methods, **options):
+    def gateway_for(methods, **options):
         key = (methods, *sorted(options.items()))
-        if key not in gates:
-            gates[key] = gateways.Gateway(
+        if key not in started:
+            started[key] = gateways.Gateway(
                 server, POSTERN_TOKEN_METHOD=methods, **options)
-        return gates[key]
+        return started[key]
 
-    yield gate_of
-    for gate in gates.values():
+    yield gateway_for
+    for gateway in started.values():
         try:
-            gate.close()
+            gateway.close()
         except AssertionError as fault:
             faults.append(str(fault))
     assert not faults, "\n\n".join(faults)
 
 
 class Programs:
-    """The programs in a folder where they find their modules: copied, for
-    modules are looked for from where a program lies."""
+    """Copies of the programs in a folder with node_modules: Node.js resolves
+    modules from the folder of a program."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-programs-")
@@ -88,9 +89,9 @@ class Programs:
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done
 
-    def run(self, program, url, account, kind="secret", place=None,
-            *more, **environment):
-        """The lines it says, and what it says beside them."""
+    def run(self, program, url, account, kind="secret", place=None, *more,
+            **environment):
+        """The JSON lines of its output, and the tokens that it reports."""
         done = self.node(program, url, place or url, kind, account.email,
                          account.password, *more, **environment)
         lines = done.stdout.replace(account.email, "EMAIL").replace(
@@ -99,7 +100,7 @@ class Programs:
         return [json.loads(line) for line in lines], json.loads(last[0])
 
     def compile_for_relay(self, **more):
-        """What relay-compiler makes of the documents, in __generated__."""
+        """Run relay-compiler; it writes to __generated__."""
         with open(os.path.join(servers.HERE, "backend.mjs"),
                   encoding="utf-8") as file:
             schema = re.search(r"typeDefs = [^`]*`([^`]*)`", file.read())[1]
@@ -124,8 +125,8 @@ def log_of(one):
 
 
 @pytest.fixture(autouse=True)
-def from_here_on(request):
-    """What came before is no affair of this test."""
+def ignore_earlier_requests(request):
+    """A test sees only its own requests and log lines."""
     if "server" in request.fixturenames:
         request.getfixturevalue("server").seen()
     request.node.logged = {id(one): len(log_of(one))

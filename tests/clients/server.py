@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A running backend.mjs: what a Gateway asks of its backend."""
+"""A running backend.mjs, with the interface that Gateway needs."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ NODE = os.environ.get("CLIENTS_NODE", "node")
 class Server:
     def __init__(self):
         self.accounts = []
-        self.known = set()  # tokens that it has handed out
+        self.known = set()  # tokens that it has issued
         self.folder = tempfile.mkdtemp(prefix="postern-server-")
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = subprocess.Popen(
@@ -46,7 +46,7 @@ class Server:
         return json.loads(text)
 
     def register(self):
-        """An account nobody else has."""
+        """Create a new account."""
         account = gateways.Account(
             f"user-{secrets.token_hex(6)}@example.com",
             "pass word " + secrets.token_hex(12), None)
@@ -56,31 +56,31 @@ class Server:
         return account
 
     def seen(self):
-        """The requests since the last time."""
-        said = self.send("GET", "/_seen")
-        self.known.update(said["tokens"])
-        return said["seen"]
+        """The requests since the last call."""
+        report = self.send("GET", "/_seen")
+        self.known.update(report["tokens"])
+        return report["seen"]
 
     def go(self, key):
-        """Let a stream take a step."""
+        """Let a waiting stream send its next part."""
         self.send("POST", f"/_go?key={key}")
 
-    # What Gateway.faults() asks.
+    # For Gateway.faults().
 
     def hashes(self):
         return None
 
-    def tokens_in(self, octets, hashes=None):
+    def tokens_in(self, text, hashes=None):
         del hashes
         return {token for token in self.known if any(
-            form in octets for form in gateways.encodings_of(token.encode()))}
+            form in text for form in gateways.encodings_of(token.encode()))}
 
     def read_log(self):
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
     def close(self):
-        self.process.stdin.close()  # it ends when we do
+        self.process.stdin.close()  # it ends at the end of its input
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""curl, as manuals have it, straight to the backend and through the gateway
+"""curl gives the same results directly at the backend and through the gateway
 (issue 8)."""
 
 import hashlib
@@ -21,17 +21,17 @@ ECHO = "query E($text: String!) { echo(text: $text) }"
 TICKS = "subscription ($key: ID!) { ticks(key: $key, count: 3) }"
 LARGE = "query L($size: Int!) { text(size: $size) }"
 LARGE_SIZE = 2 << 20  # bytes of an answer
-FILE_SIZE = 3 << 20   # so many that curl says Expect: 100-continue
+FILE_SIZE = 3 << 20   # large enough that curl sends Expect: 100-continue
 
 
 class Curl:
-    """curl with a jar, or with a token that was told in a header."""
+    """curl with a cookie jar, or with a bearer token."""
 
     def __init__(self, url, kind, folder):
         self.url, self.kind, self.folder = url, kind, folder
         self.token = None
 
-    def carrier(self):
+    def credentials(self):
         if self.kind == "cookie":
             return ["-b", self.folder / "jar", "-c", self.folder / "jar"]
         return (["-H", f"Authorization: Bearer {self.token}"]
@@ -41,7 +41,7 @@ class Curl:
         """(status, body)"""
         done = subprocess.run(
             ["curl", "-q", "-s", "-S", "--max-time", "30", "-w",
-             "\n%{http_code}", "-D", self.folder / "head", *self.carrier(),
+             "\n%{http_code}", "-D", self.folder / "head", *self.credentials(),
              *arguments, self.url.rpartition("/")[0] + path if path
              else self.url], stdin=subprocess.DEVNULL, timeout=60, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -54,30 +54,31 @@ class Curl:
         return status, json.loads(body)
 
     def head(self, name):
-        """The last answer's header, or None."""
+        """A header of the last answer, or None."""
         text = (self.folder / "head").read_bytes().decode("latin-1")
         found = re.findall(rf"(?im)^{name}: *(.*?)\r$", text)
         return found[-1] if found else None
 
     def log_in(self, account):
-        status, said = self.json({"query": LOGIN, "variables": {
+        status, answer = self.json({"query": LOGIN, "variables": {
             "email": account.email, "password": account.password}})
-        assert status == 200 and said["data"]["login"]["email"] == (
-            account.email), said
+        assert status == 200 and answer["data"]["login"]["email"] == (
+            account.email), answer
         self.token = (self.head("vendure-auth-token")
-                      or said["data"]["login"]["secret"])
+                      or answer["data"]["login"]["secret"])
         assert self.kind == "cookie" or self.token
-        return said
+        return answer
 
 
-@pytest.fixture(name="gate", scope="module", params=["cookie", "bearer"])
-def gate_fixture(request, gate_of):
-    return gate_of(request.param), request.param
+@pytest.fixture(name="gateway", scope="module", params=["cookie", "bearer"])
+def gateway_fixture(request, gateway_for):
+    return gateway_for(request.param), request.param
 
 
 @pytest.fixture(name="curl")
-def curl_fixture(gate, tmp_path):
-    return Curl(f"http://localhost:{gate[0].port}/query", gate[1], tmp_path)
+def curl_fixture(gateway, tmp_path):
+    return Curl(f"http://localhost:{gateway[0].port}/query", gateway[1],
+                tmp_path)
 
 
 @pytest.fixture(name="direct")
@@ -85,29 +86,31 @@ def direct_fixture(server, tmp_path_factory):
     return Curl(server.url, "bearer", tmp_path_factory.mktemp("direct"))
 
 
-@pytest.fixture(name="both")
-def both_fixture(server, curl, direct):
-    """The same asked both ways by one user: the answer, which is one."""
+@pytest.fixture(name="same_answer")
+def same_answer_fixture(server, curl, direct):
+    """same_answer(arguments…) runs curl directly and through the gateway for
+    one user, and returns the answer, which must be the same."""
     account = server.register()
     for one in (curl, direct):
         one.log_in(account)
 
     def ask(*arguments):
-        said, wanted = curl(*arguments), direct(*arguments)
-        assert said == wanted
-        return said
+        answer, wanted = curl(*arguments), direct(*arguments)
+        assert answer == wanted
+        return answer
     return ask
 
 
-def test_json(both):
-    status, body = both(*JSON, "-d", json.dumps({"query": ME}))
+def test_json_requests_and_batches(same_answer):
+    status, body = same_answer(*JSON, "-d", json.dumps({"query": ME}))
     assert status == 200 and b'"me":{"email":"user-' in body
-    both("-H", "Content-Type: application/json; charset=utf-8", "-d",
-         json.dumps({"query": ECHO, "operationName": "E",
-                     "variables": {"text": "é \u2028 \U0001f3c3"}},
-                    ensure_ascii=False))
-    both(*JSON, "-d", json.dumps([{"query": ME}, {"query": "{ nothing }"},
-                                  {"query": ECHO, "variables": {"text": ""}}]))
+    same_answer("-H", "Content-Type: application/json; charset=utf-8", "-d",
+                json.dumps({"query": ECHO, "operationName": "E",
+                            "variables": {"text": "é \u2028 \U0001f3c3"}},
+                           ensure_ascii=False))
+    same_answer(*JSON, "-d", json.dumps([
+        {"query": ME}, {"query": "{ nothing }"},
+        {"query": ECHO, "variables": {"text": ""}}]))
 
 
 DOCUMENTS = {
@@ -129,22 +132,22 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_documents(both, document):
-    """What people and editors write."""
-    both(*JSON, "-d", json.dumps(
+def test_documents_of_many_forms(same_answer, document):
+    """All parts of the GraphQL syntax."""
+    same_answer(*JSON, "-d", json.dumps(
         {"query": DOCUMENTS[document],
          "operationName": "B" if document == "several" else None}))
 
 
-def test_get(both, curl):
+def test_queries_by_get_and_no_mutation(same_answer, curl):
     for accept in ("*/*", "application/json",
                    "application/graphql-response+json"):
-        status, body = both("-G", "-H", f"Accept: {accept}",
-                            "--data-urlencode", "query={ me { email } }")
+        status, body = same_answer("-G", "-H", f"Accept: {accept}",
+                                   "--data-urlencode", "query={ me { email } }")
         assert status == 200 and b"user-" in body
-        both("-G", "-H", f"Accept: {accept}", "--data-urlencode",
-             f"query={ME} {ECHO}", "-d", "operationName=E",
-             "--data-urlencode", 'variables={"text": "a b+c&d=é"}')
+        same_answer("-G", "-H", f"Accept: {accept}", "--data-urlencode",
+                    f"query={ME} {ECHO}", "-d", "operationName=E",
+                    "--data-urlencode", 'variables={"text": "a b+c&d=é"}')
     status, body = curl("-G", "--data-urlencode", "query=mutation { logout }")
     assert status == 405 and curl.head("allow") == "POST", body
 
@@ -155,8 +158,8 @@ def persisted(document):
         .hexdigest()}})
 
 
-def test_persisted(both, curl, direct):
-    """As Apollo's manual tries it with curl."""
+def test_automatic_persisted_queries(same_answer, curl, direct):
+    """The requests of Apollo's manual."""
     document = f"{{ __typename me {{ email }} }} # {secrets.token_hex(8)}"
     extensions = ("--data-urlencode", f"extensions={persisted(document)}")
     for one in (direct, curl):
@@ -166,28 +169,28 @@ def test_persisted(both, curl, direct):
         assert status == 200 and error == {
             "message": "PersistedQueryNotFound",
             "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
-    both("-G", *extensions, "--data-urlencode", f"query={document}")
-    status, body = both("-G", *extensions)
+    same_answer("-G", *extensions, "--data-urlencode", f"query={document}")
+    status, body = same_answer("-G", *extensions)
     assert status == 200 and b"user-" in body
-    both(*JSON, "-d", '{"extensions":%s}' % persisted(document))
+    same_answer(*JSON, "-d", '{"extensions":%s}' % persisted(document))
 
 
 @pytest.mark.parametrize("compressed", [[], ["--compressed"]],
                          ids=["plain", "gzip"])
-def test_a_large_answer_by_hash(both, compressed):
-    """U33: 200, whatever its size."""
+def test_large_answer_by_hash(same_answer, compressed):
+    """U33: the size does not matter."""
     request = ["-G", *compressed, "-d", "variables=%%7B%%22size%%22:%d%%7D"
                % LARGE_SIZE, "--data-urlencode",
                f"extensions={persisted(LARGE)}"]
-    both(*request, "--data-urlencode", f"query={LARGE}")
-    status, body = both(*request)
+    same_answer(*request, "--data-urlencode", f"query={LARGE}")
+    status, body = same_answer(*request)
     assert status == 200
     assert json.loads(body) == {"data": {"text": "x" * LARGE_SIZE}}
 
 
-def test_events_by_hash(server, curl):
-    """U33: POST by hash, text/event-stream: each event when it is written;
-    the backend writes the next one when we have this one."""
+def test_event_stream_by_hash_is_not_buffered(server, curl):
+    """U33: POST by hash with text/event-stream. The backend sends the next
+    event only after the client has the one before."""
     curl.log_in(server.register())
     key = hashlib.sha256(str(curl.folder).encode()).hexdigest()
     text = {"query": TICKS, "variables": {"key": key + "0"},
@@ -198,7 +201,7 @@ def test_events_by_hash(server, curl):
                         json.dumps(text))
     assert status == 200 and body.count(b'"ticks"') == 3
     process = subprocess.Popen(
-        ["curl", "-q", "-s", "-N", "--max-time", "20", *curl.carrier(),
+        ["curl", "-q", "-s", "-N", "--max-time", "20", *curl.credentials(),
          *JSON, "-H", "Accept: text/event-stream", "-d", json.dumps(
              {**text, "query": None, "variables": {"key": key}}), curl.url],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -211,8 +214,8 @@ def test_events_by_hash(server, curl):
     assert process.wait(30) == 0 and events == [1, 2, 3]
 
 
-def test_a_login_with_its_values_in_the_document(server, curl, direct):
-    """No variables, and a selection without the secret."""
+def test_login_with_literal_arguments(server, curl, direct):
+    """The document has no variables and does not select the secret."""
     account = server.register()
     document = "mutation{login(email:%s,password:%s){email}}"
     wrong = {"query": document % (json.dumps(account.email), '"wrong"')}
@@ -220,12 +223,12 @@ def test_a_login_with_its_values_in_the_document(server, curl, direct):
         account.email, account.password)))}
     assert direct.json(right) == (200, {"data": {"login": {
         "email": account.email}}})
-    status, said = direct.json(wrong)
-    status2, said2 = curl.json(wrong)
-    assert status == status2 == 200 and said2["data"] == said["data"]
+    status, answer = direct.json(wrong)
+    status2, answer2 = curl.json(wrong)
+    assert status == status2 == 200 and answer2["data"] == answer["data"]
     assert [(e["message"], e["path"], e["extensions"])
-            for e in said["errors"]] == [
-        (e["message"], e["path"], e["extensions"]) for e in said2["errors"]]
+            for e in answer["errors"]] == [
+        (e["message"], e["path"], e["extensions"]) for e in answer2["errors"]]
     assert curl.json({"query": ME})[1]["errors"]
     assert curl.json(right) == (200, {"data": {"login": {
         "email": account.email}}})
@@ -233,15 +236,15 @@ def test_a_login_with_its_values_in_the_document(server, curl, direct):
     assert curl.json({"query": ME})[1]["data"]["me"]["email"] == account.email
 
 
-def test_login_and_logout_by_their_addresses(server, curl, gate):
+def test_login_session_and_logout_programs(server, curl, gateway):
     account = server.register()
     name = {"email": account.email}
-    status, said = curl.json({**name, "password": "wrong"}, path="/login")
-    assert status == 401 and said["errors"][0]["extensions"]["code"] == (
+    status, answer = curl.json({**name, "password": "wrong"}, path="/login")
+    assert status == 401 and answer["errors"][0]["extensions"]["code"] == (
         "UNAUTHENTICATED")
-    status, said = curl.json({**name, "password": account.password},
-                             path="/login")
-    assert status == 200 and said["data"]["login"]["email"] == account.email
+    status, answer = curl.json({**name, "password": account.password},
+                               path="/login")
+    assert status == 200 and answer["data"]["login"]["email"] == account.email
     curl.token = curl.head("vendure-auth-token")
     assert curl.json({"query": ME})[1]["data"]["me"]["email"] == account.email
     status, body = curl(path="/session")
@@ -250,13 +253,13 @@ def test_login_and_logout_by_their_addresses(server, curl, gate):
     status, body = curl("-d", "", path="/logout")
     assert (status, json.loads(body)) == (200, {"data": {"logout": {
         "success": True}}})
-    if gate[1] == "cookie":  # the jar has dropped it
+    if gateway[1] == "cookie":  # curl has deleted the cookie
         assert curl.json({"query": ME})[1]["data"]["me"] is None
     else:
         assert curl.json({"query": ME})[0] == 401
 
 
-def test_the_form(server, curl, gate):
+def test_login_form(server, curl, gateway):
     account = server.register()
     fields = ("--data-urlencode", f"email={account.email}",
               "--data-urlencode")
@@ -265,9 +268,9 @@ def test_the_form(server, curl, gate):
     status, _ = curl(*fields, f"password={account.password}", path="/login")
     assert status == 303 and curl.head("location") == "/"
     curl.token = curl.head("vendure-auth-token")
-    if gate[1] == "cookie" or curl.token:
-        said = curl.json({"query": ME})[1]
-        assert said["data"]["me"]["email"] == account.email
+    if gateway[1] == "cookie" or curl.token:
+        answer = curl.json({"query": ME})[1]
+        assert answer["data"]["me"]["email"] == account.email
 
 
 def operations(document, **variables):
@@ -283,7 +286,7 @@ def files_fixture(tmp_path):
 
 
 def uploads(files):
-    """The three of the GraphQL multipart request specification."""
+    """The three forms of the GraphQL multipart request specification."""
     one, other = files
     return {
         "single": ["-F", operations(UPLOAD, file=None),
@@ -300,22 +303,23 @@ def uploads(files):
 
 
 @pytest.mark.parametrize("kind", ["single", "list", "batch"])
-def test_uploads(both, curl, gate, files, kind):
-    """Unchanged with a token; with a cookie curl must say that it is no form
-    of another site (design 2.7)."""
+def test_uploads_of_a_user(same_answer, curl, gateway, files, kind):
+    """A bearer token needs nothing more. With a cookie curl must send a header
+    that a form of another site cannot send (design 2.7)."""
     upload = uploads(files)[kind]
-    if gate[1] == "cookie":
+    if gateway[1] == "cookie":
         status, body = curl(*upload)
         assert status == 403, body
         assert json.loads(body)["errors"][0]["extensions"]["code"] == (
             "CROSS_SITE")
         upload += ["-H", "graphql-preflight: 1"]
-    status, body = both(*upload)
+    status, body = same_answer(*upload)
     assert status == 200 and b"a.txt" in body and b"errors" not in body
 
 
 @pytest.mark.parametrize("kind", ["single", "list", "batch"])
-def test_uploads_of_nobody(curl, direct, files, kind):
+def test_uploads_without_a_session(curl, direct, files, kind):
     upload = uploads(files)[kind]
-    said = curl(*upload)
-    assert said == direct(*upload) and said[0] == 200 and b"a.txt" in said[1]
+    answer = curl(*upload)
+    assert answer == direct(*upload)
+    assert answer[0] == 200 and b"a.txt" in answer[1]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Stock clients walk the same way straight to a backend and through the
-gateway, with only their addresses changed, and find the same (issue 8)."""
+"""Stock clients get the same results directly at a backend and through the
+gateway. Only their URLs differ (issue 8)."""
 
 import os
 
@@ -8,7 +8,7 @@ import pytest
 
 import conftest
 
-# program, environment: what each client can be told to do.
+# For each client: the program and its environment.
 CLIENTS = {
     "graphql-request": ("graphql_request.js", {}),
     "graphql-request-get": ("graphql_request.js", {"GET": "1"}),
@@ -27,78 +27,82 @@ CLIENT = pytest.mark.parametrize("client", CLIENTS)
 KIND = pytest.mark.parametrize("kind", METHODS)
 
 
-@pytest.fixture(name="alone", scope="module")
-def alone_fixture(server, programs):
-    """alone(client): what it finds straight at the backend."""
-    found = {}
+@pytest.fixture(name="direct", scope="module")
+def direct_fixture(server, programs):
+    """direct(client): the client's results directly at the backend."""
+    result = {}
 
-    def alone(client, **environment):
+    def direct(client, **environment):
         program, options = CLIENTS[client]
         key = (client, *environment.items())
-        if key not in found:
-            lines, told = programs.run(program, server.url, server.register(),
-                                       **options, **environment)
-            assert isinstance(told["secret"], str)
-            found[key] = lines
-        return found[key]
+        if key not in result:
+            lines, tokens = programs.run(program, server.url,
+                                         server.register(),
+                                         **options, **environment)
+            assert isinstance(tokens["secret"], str)
+            result[key] = lines
+        return result[key]
 
-    return alone
+    return direct
 
 
 def without_secret(lines, kind):
     """With a cookie, the secret is null (design 2.5)."""
-    def cleared(value):
+    def without(value):
         if isinstance(value, dict):
-            return {k: "null" if k == "secret" else cleared(v)
+            return {k: "null" if k == "secret" else without(v)
                     for k, v in value.items()}
         return value
-    return [cleared(line) for line in lines] if kind == "cookie" else lines
+    return [without(line) for line in lines] if kind == "cookie" else lines
 
 
-def check_walk(gate, server, account, found, wanted, kind):
-    """The same was found, by somebody whom the backend knew as himself."""
-    lines, told = found
+def check_walk(gateway, server, account, result, wanted, kind):
+    """The results are the same, and the backend authenticated the user."""
+    lines, tokens = result
     for line, want in zip(lines, wanted):
         assert line == want
     assert len(lines) == len(wanted)
     if kind == "cookie":
-        assert told == {"secret": None, "header": None}
+        assert tokens == {"secret": None, "header": None}
     else:
-        gate.private.update(filter(None, told.values()))
-        claims = gate.open_token(told[kind])
+        gateway.private.update(filter(None, tokens.values()))
+        claims = gateway.open_token(tokens[kind])
         assert (claims["sub"], claims["name"]) == (account.owner,
                                                    account.email)
     sent = {request["header"].get("authorization", "")[7:]
             for request in server.seen()} - {""}
-    assert sent and sent <= server.known  # the backend's own, and no other
+    assert sent and sent <= server.known  # the backend's tokens only
 
 
 @KIND
 @CLIENT
-def test_login_through_query(server, programs, gate_of, alone, client, kind):
-    wanted = without_secret(alone(client), kind)
-    gate = gate_of(METHODS[kind])
+def test_login_mutation_sent_to_query(server, programs, gateway_for, direct,
+                                      client, kind):
+    wanted = without_secret(direct(client), kind)
+    gateway = gateway_for(METHODS[kind])
     server.seen()
     account = server.register()
     program, options = CLIENTS[client]
-    found = programs.run(program, f"http://localhost:{gate.port}/query",
-                         account, kind, **options)
-    check_walk(gate, server, account, found, wanted, kind)
+    result = programs.run(program, f"http://localhost:{gateway.port}/query",
+                          account, kind, **options)
+    check_walk(gateway, server, account, result, wanted, kind)
 
 
 @KIND
 @CLIENT
-def test_login_through_login(server, programs, gate_of, alone, client, kind):
-    """The same with the login mutation at its own address."""
-    wanted = without_secret(alone(client), kind)
-    gate = gate_of(METHODS[kind])
+def test_login_mutation_sent_to_login(server, programs, gateway_for, direct,
+                                      client, kind):
+    """The login mutation is sent to /login."""
+    wanted = without_secret(direct(client), kind)
+    gateway = gateway_for(METHODS[kind])
     server.seen()
     account = server.register()
     program, options = CLIENTS[client]
-    found = programs.run(program, f"http://localhost:{gate.port}/query",
-                         account, kind, f"http://localhost:{gate.port}/login",
-                         **options)
-    check_walk(gate, server, account, found, wanted, kind)
+    result = programs.run(program, f"http://localhost:{gateway.port}/query",
+                          account, kind,
+                          f"http://localhost:{gateway.port}/login",
+                          **options)
+    check_walk(gateway, server, account, result, wanted, kind)
 
 
 SIGN_IN = """mutation ($email: String!, $password: String!) {
@@ -108,41 +112,42 @@ SIGN_IN = """mutation ($email: String!, $password: String!) {
 
 @pytest.mark.parametrize("kind", ["cookie", "secret"])
 @CLIENT
-def test_another_login_mutation(server, programs, gate_of, alone, client,
-                                kind, tmp_path_factory):
-    """Relay's custom: all arguments in one input object, the secret below
-    another field; the client's document has a variable of its own for it."""
+def test_login_mutation_with_an_input_object(
+        server, programs, gateway_for, direct, client, kind, tmp_path_factory):
+    """The convention of Relay: one input object has all arguments, and the
+    secret is below another field. The client uses its own variable name."""
     path = tmp_path_factory.getbasetemp() / "sign-in.graphql"
     path.write_text(SIGN_IN, encoding="utf-8")
-    gate = gate_of(METHODS[kind], POSTERN_LOGIN_DOCUMENT=str(path),
-                   POSTERN_UPSTREAM_TOKEN="json:session/secret",
-                   POSTERN_SUBJECT="viewer/id", POSTERN_NAME="viewer/email",
-                   POSTERN_TTL="session/ttl")
-    wanted = without_secret(alone(client, SIGN_IN="1"), kind)
+    gateway = gateway_for(METHODS[kind], POSTERN_LOGIN_DOCUMENT=str(path),
+                          POSTERN_UPSTREAM_TOKEN="json:session/secret",
+                          POSTERN_SUBJECT="viewer/id",
+                          POSTERN_NAME="viewer/email",
+                          POSTERN_TTL="session/ttl")
+    wanted = without_secret(direct(client, SIGN_IN="1"), kind)
     server.seen()
     account = server.register()
     program, options = CLIENTS[client]
-    found = programs.run(program, f"http://localhost:{gate.port}/query",
-                         account, kind, SIGN_IN="1", **options)
-    check_walk(gate, server, account, found, wanted, kind)
+    result = programs.run(program, f"http://localhost:{gateway.port}/query",
+                          account, kind, SIGN_IN="1", **options)
+    check_walk(gateway, server, account, result, wanted, kind)
 
 
-def test_introspection(server, programs, gate_of):
-    """As tools do before anything else; the schema names the secret field."""
-    alone, _ = programs.run("introspect.js", server.url, server.register())
+def test_introspection_gives_the_same_schema(server, programs, gateway_for):
+    """The schema has the secret field."""
+    direct, _ = programs.run("introspect.js", server.url, server.register())
     through, _ = programs.run(
-        "introspect.js", f"http://localhost:{gate_of('cookie').port}/query",
+        "introspect.js", f"http://localhost:{gateway_for('cookie').port}/query",
         server.register())
-    assert through == alone and "secret: String!" in alone[0]
+    assert through == direct and "secret: String!" in direct[0]
 
 
-# --- persisted documents: only what a manifest has passes (design 2.6) --------------
+# --- persisted documents: only those of a manifest (design 2.6) --------------
 
 
 @pytest.fixture(name="manifests", scope="module")
 def manifests_fixture():
-    """A folder of programs with the manifests that the generators of Relay,
-    Apollo and GraphQL Code Generator have written there."""
+    """Programs in a folder with the manifests of the generators of Relay,
+    Apollo and GraphQL Code Generator."""
     programs = conftest.Programs()
     programs.write("persisted.json", {})
     programs.compile_for_relay(persistConfig={"file": "persisted.json",
@@ -157,8 +162,7 @@ def manifests_fixture():
     programs.close()
 
 
-# The manifest, the program and what it is told; without the last two it sends
-# texts.
+# The manifest file and the program that uses it.
 MANIFESTS = {
     "relay": ("persisted.json", "relay.js"),
     "apollo": ("persisted-query-manifest.json", "apollo.js"),
@@ -170,20 +174,20 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("kind", ["cookie", "secret"])
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_trusted_documents(server, programs, manifests, gate_of, manifest,
-                           kind):
-    """The backend, which knows no ids, is sent the texts."""
+def test_documents_of_a_manifest_are_sent_as_text(
+        server, programs, manifests, gateway_for, manifest, kind):
+    """Postern sends the texts to the backend, which does not know the ids."""
     name, program = MANIFESTS[manifest]
     path = os.path.join(manifests.folder, name)
     wanted, _ = programs.run(program, server.url, server.register(),
                              MANIFEST="")
     wanted = without_secret(wanted, kind)
-    gate = gate_of(METHODS[kind], POSTERN_DOCUMENTS=path,
-                   POSTERN_DOCUMENTS_ONLY="on")
+    gateway = gateway_for(METHODS[kind], POSTERN_DOCUMENTS=path,
+                          POSTERN_DOCUMENTS_ONLY="on")
     server.seen()
     account = server.register()
-    found = manifests.run(program, f"http://localhost:{gate.port}/query",
-                          account, kind, MANIFEST=path)
-    check_walk(gate, server, account, found, wanted, kind)
-    answer = gate.query("{ me { email } }")
+    result = manifests.run(program, f"http://localhost:{gateway.port}/query",
+                           account, kind, MANIFEST=path)
+    check_walk(gateway, server, account, result, wanted, kind)
+    answer = gateway.query("{ me { email } }")
     assert (answer.status, answer.code) == (400, "DOCUMENT_NOT_ALLOWED")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Our tokens open in two other JOSE implementations, given what `postern jwk`
-prints, and theirs open here (design 2.2; RFC 7515, 7516, 7517).
+"""Interoperability of the tokens (design 2.2; RFC 7515, 7516, 7517): two other
+JOSE implementations open Postern's tokens with the key that `postern jwk`
+prints, and Postern opens theirs.
 
 The others are Debian's `jose` (C, OpenSSL) and python3-jwcrypto. A third
-reader, below, is written from postern-token(5) alone.
+reader, below, follows postern-token(5) alone.
 """
 
 import base64
@@ -34,7 +35,7 @@ USES = [(p, "sealed") for p in SEALED] + [(p, "signed") for p in SIGNED]
 
 
 def environment(**more):
-    """A whole environment: nothing of the caller's but the search path."""
+    """A complete environment. It inherits PATH only."""
     return {"PATH": os.environ["PATH"], "COOKIE_SESSION_SECRET": SECRET,
             "POSTERN_UPSTREAM": "http://127.0.0.1:9/graphql",
             "POSTERN_STORE": "none", **more}
@@ -53,15 +54,15 @@ def seal(purpose, form, claims, **env):
     return done.stdout.decode()
 
 
-def opened(purpose, form, token):
-    """The claims that we read in a token, or None where it does not open."""
+def open_token(purpose, form, token):
+    """The claims that Postern reads in a token; None if it does not open."""
     done = run([TOOL, "open", purpose, form, str(NOW)], token)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.decode() if done.returncode == 0 else None
 
 
-def key_of(purpose, form, token):
-    """What `postern jwk` prints of a token, as text."""
+def jwk_for(purpose, form, token):
+    """The JWK that `postern jwk` prints for a token, as text."""
     done = run([POSTERN, "jwk", "--purpose", purpose, "-"], token + "\n",
                environment(POSTERN_TOKEN_FORMAT=form))
     assert done.returncode == 0, done.stderr
@@ -72,8 +73,8 @@ def header_of(token):
     return decode(token.split(".")[0]).decode()
 
 
-def encode(octets):
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+def encode(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(text):
@@ -87,16 +88,16 @@ def jose(*arguments, stdin, key, tmp_path):
     return run(["jose", *arguments, "-k", str(path)], stdin)
 
 
-# --- ours, read by others ----------------------------------------------------
+# --- Postern's tokens in other implementations -------------------------------
 
 
 @pytest.mark.parametrize("claims", CLAIMS, ids=["short", "utf-8", "longest"])
 @pytest.mark.parametrize("purpose, form", USES)
-def test_jose_opens_ours(purpose, form, claims, tmp_path):
+def test_jose_opens_a_postern_token(purpose, form, claims, tmp_path):
     token = seal(purpose, form, claims)
     verb = (("jwe", "dec", "-i", "-") if form == "sealed"
             else ("jws", "ver", "-O", "-", "-i", "-"))
-    done = jose(*verb, stdin=token, key=key_of(purpose, form, token),
+    done = jose(*verb, stdin=token, key=jwk_for(purpose, form, token),
                 tmp_path=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == claims
@@ -104,20 +105,20 @@ def test_jose_opens_ours(purpose, form, claims, tmp_path):
 
 @pytest.mark.parametrize("claims", CLAIMS, ids=["short", "utf-8", "longest"])
 @pytest.mark.parametrize("purpose, form", USES)
-def test_jwcrypto_opens_ours(purpose, form, claims):
+def test_jwcrypto_opens_a_postern_token(purpose, form, claims):
     token = seal(purpose, form, claims)
-    key = jwk.JWK.from_json(key_of(purpose, form, token))
+    key = jwk.JWK.from_json(jwk_for(purpose, form, token))
     reader = jwe.JWE() if form == "sealed" else jws.JWS()
     reader.deserialize(token, key)
     assert reader.payload.decode() == claims
 
 
 @pytest.mark.parametrize("purpose, form", USES)
-def test_the_key_is_of_one_purpose(purpose, form, tmp_path):
-    """R13: with another purpose's key the others do not open it either."""
+def test_key_of_another_purpose_does_not_open(purpose, form, tmp_path):
+    """R13: a key opens tokens of its purpose only, in the others too."""
     token = seal(purpose, form, CLAIMS[0])
     other = "bearer" if purpose == "cookie" else "cookie"
-    key = key_of(other, form, seal(other, form, CLAIMS[0]))
+    key = jwk_for(other, form, seal(other, form, CLAIMS[0]))
     verb = ("jwe", "dec") if form == "sealed" else ("jws", "ver")
     done = jose(*verb, "-i", "-", stdin=token, key=key, tmp_path=tmp_path)
     assert done.returncode != 0
@@ -126,11 +127,11 @@ def test_the_key_is_of_one_purpose(purpose, form, tmp_path):
         reader.deserialize(token, jwk.JWK.from_json(key))
 
 
-def test_the_jwk_is_a_jwk():
+def test_jwk_has_the_members_of_a_symmetric_key():
     """RFC 7517 section 4, RFC 7518 section 6.4."""
     for purpose, form in USES:
         token = seal(purpose, form, CLAIMS[0])
-        key = json.loads(key_of(purpose, form, token))
+        key = json.loads(jwk_for(purpose, form, token))
         assert set(key) == {"kty", "alg", "kid", "k"}
         assert key["kty"] == "oct"
         assert key["alg"] == ("A256GCM" if form == "sealed" else "HS256")
@@ -138,22 +139,22 @@ def test_the_jwk_is_a_jwk():
         assert len(decode(key["k"])) == 32
 
 
-# --- theirs, read by us ------------------------------------------------------
+# --- tokens of other implementations in Postern ------------------------------
 
 
-def jose_makes(form, header, claims, key, tmp_path):
+def make_with_jose(form, header, claims, key, tmp_path):
     if form == "sealed":
         done = jose("jwe", "enc", "-i", json.dumps({"protected": header}),
                     "-I", "-", "-c", stdin=claims, key=key, tmp_path=tmp_path)
     else:
-        # -s takes one member per signature: its protected header.
+        # The argument of -s has the protected header of one signature.
         done = jose("jws", "sig", "-s", json.dumps({"protected": header}),
                     "-I", "-", "-c", stdin=claims, key=key, tmp_path=tmp_path)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
 
-def jwcrypto_makes(form, header, claims, key):
+def make_with_jwcrypto(form, header, claims, key):
     key = jwk.JWK.from_json(key)
     header = json.dumps(header, separators=(",", ":"))
     if form == "sealed":
@@ -168,20 +169,20 @@ def jwcrypto_makes(form, header, claims, key):
 @pytest.mark.parametrize("claims", CLAIMS, ids=["short", "utf-8", "longest"])
 @pytest.mark.parametrize("purpose, form", USES)
 @pytest.mark.parametrize("maker", ["jose", "jwcrypto"])
-def test_we_open_theirs(maker, purpose, form, claims, tmp_path):
+def test_postern_opens_a_foreign_token(maker, purpose, form, claims, tmp_path):
     ours = seal(purpose, form, "{}")
-    key = key_of(purpose, form, ours)
+    key = jwk_for(purpose, form, ours)
     header = json.loads(header_of(ours))
     if maker == "jose":
-        theirs = jose_makes(form, header, claims, key, tmp_path)
+        theirs = make_with_jose(form, header, claims, key, tmp_path)
     else:
-        theirs = jwcrypto_makes(form, header, claims, key)
+        theirs = make_with_jwcrypto(form, header, claims, key)
     assert theirs != ours
     assert header_of(theirs) == header_of(ours)
-    assert opened(purpose, form, theirs) == claims
+    assert open_token(purpose, form, theirs) == claims
     for other, other_form in USES:
         if (other, other_form) != (purpose, form):
-            assert opened(other, other_form, theirs) is None
+            assert open_token(other, other_form, theirs) is None
 
 
 SEALED_HEADERS = [
@@ -197,42 +198,42 @@ SEALED_HEADERS = [
 
 
 @pytest.mark.parametrize("header", SEALED_HEADERS, ids=json.dumps)
-def test_another_header_is_refused(header):
-    """R10, R11: by jwcrypto, with our very key, but another header."""
+def test_sealed_token_with_another_header_is_refused(header):
+    """R10, R11: jwcrypto makes it with the right key but another header."""
     ours = seal("cookie", "sealed", "{}")
-    key = json.loads(key_of("cookie", "sealed", ours))
+    key = json.loads(jwk_for("cookie", "sealed", ours))
     kid = key["kid"]
-    del key["alg"]  # jwcrypto holds to it
+    del key["alg"]  # jwcrypto enforces it
     header = {k: kid if v == "KID" else v for k, v in header.items()}
-    theirs = jwcrypto_makes("sealed", header, '{"a":1}', json.dumps(key))
+    theirs = make_with_jwcrypto("sealed", header, '{"a":1}', json.dumps(key))
     reader = jwe.JWE()
     reader.deserialize(theirs, jwk.JWK(**key))
-    assert reader.payload == b'{"a":1}'  # a good token, but none of ours
-    assert opened("cookie", "sealed", theirs) is None
+    assert reader.payload == b'{"a":1}'  # valid JWE, but not Postern's
+    assert open_token("cookie", "sealed", theirs) is None
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-def test_another_signature_is_refused(algorithm):
+def test_another_signature_algorithm_is_refused(algorithm):
     ours = seal("cookie", "signed", "{}")
-    key = json.loads(key_of("cookie", "signed", ours))
+    key = json.loads(jwk_for("cookie", "signed", ours))
     header = dict(json.loads(header_of(ours)), alg=algorithm)
     del key["alg"]
     key["k"] = encode(decode(key["k"]) * 2)[:86] if algorithm != "HS256" \
         else key["k"]
-    theirs = jwcrypto_makes("signed", header, '{"a":1}', json.dumps(key))
-    assert opened("cookie", "signed", theirs) == (
+    theirs = make_with_jwcrypto("signed", header, '{"a":1}', json.dumps(key))
+    assert open_token("cookie", "signed", theirs) == (
         '{"a":1}' if algorithm == "HS256" else None)
 
 
-def test_unsigned_is_refused():
+def test_unsigned_token_is_refused():
     head, payload, _ = seal("cookie", "signed", '{"a":1}').split(".")
     none = dict(json.loads(decode(head)), alg="none")
     none = encode(json.dumps(none, separators=(",", ":")).encode())
     for token in (f"{none}.{payload}.", f"{head}.{payload}.", f"{head}.{payload}"):
-        assert opened("cookie", "signed", token) is None
+        assert open_token("cookie", "signed", token) is None
 
 
-# --- a reader made of postern-token(5) and nothing else ----------------------
+# --- a reader that follows postern-token(5) alone ----------------------------
 
 
 def hkdf_expand(prk, info, length):
@@ -244,33 +245,33 @@ def hkdf_expand(prk, info, length):
     return out[:length]
 
 
-def manual_key(secret, algorithm, purpose, audience, day):
+def key_by_manual(secret, algorithm, purpose, audience, day):
     prk = hmac.digest(b"postern v1", secret.encode(), "sha256")
     info = "\0".join([algorithm, purpose, audience, str(day)])
     return hkdf_expand(prk, info.encode(), 32)
 
 
-def manual_kid(secret, audience, day):
+def kid_by_manual(secret, audience, day):
     prk = hmac.digest(b"postern v1", secret.encode(), "sha256")
-    octets = hkdf_expand(prk, b"kid\0" + audience.encode(), 6)
-    return f"{encode(octets)}.{day}"
+    raw = hkdf_expand(prk, b"kid\0" + audience.encode(), 6)
+    return f"{encode(raw)}.{day}"
 
 
 @pytest.mark.parametrize("audience", [AUDIENCE, "shop.example", "ä", "a" * 255])
 @pytest.mark.parametrize("purpose, form", USES)
-def test_the_manual_is_enough(purpose, form, audience):
+def test_token_opens_by_the_manual_alone(purpose, form, audience):
     token = seal(purpose, form, CLAIMS[1], POSTERN_AUDIENCE=audience)
     parts = token.split(".")
-    kid = manual_kid(SECRET, audience, DAY)
+    kid = kid_by_manual(SECRET, audience, DAY)
     if form == "signed":
-        key = manual_key(SECRET, "HS256", purpose, audience, DAY)
+        key = key_by_manual(SECRET, "HS256", purpose, audience, DAY)
         head = '{"alg":"HS256","kid":"%s","typ":"JWT"}' % kid
         assert parts[0] == encode(head.encode())
         signed = ".".join(parts[:2]).encode()
         assert decode(parts[2]) == hmac.digest(key, signed, "sha256")
         claims = decode(parts[1])
     else:
-        key = manual_key(SECRET, "A256GCM", purpose, audience, DAY)
+        key = key_by_manual(SECRET, "A256GCM", purpose, audience, DAY)
         head = '{"alg":"dir","enc":"A256GCM","kid":"%s"}' % kid
         assert parts[0] == encode(head.encode())
         assert parts[1] == ""
@@ -283,39 +284,39 @@ def test_the_manual_is_enough(purpose, form, audience):
     assert claims.decode() == CLAIMS[1]
 
 
-def test_the_manuals_example():
-    """The page's own secret, key and tokens are true."""
+def test_example_in_the_manual_is_right():
+    """The secret, the keys and the tokens in postern-token(5) match."""
     page = os.path.join(os.path.dirname(__file__),
                         "../../doc/postern-token.5")
     with open(page, encoding="utf-8") as lines:
         words = set(lines.read().replace("\\-", "-").split())
     assert SECRET in words
-    key = manual_key(SECRET, "A256GCM", "cookie", AUDIENCE, DAY)
+    key = key_by_manual(SECRET, "A256GCM", "cookie", AUDIENCE, DAY)
     for token in (w for w in words if w.startswith("eyJ") and ".." in w):
-        assert opened("cookie", "sealed", token) == '{"hello":"world"}'
+        assert open_token("cookie", "sealed", token) == '{"hello":"world"}'
         assert key.hex() in words
         assert encode(key) in words
         break
     else:
-        pytest.fail("no example of a sealed token in the page")
+        pytest.fail("postern-token(5) has no example of a sealed token")
     for token in (w for w in words if w.startswith("eyJ") and ".." not in w):
-        assert opened("bearer", "signed", token) == '{"hello":"world"}'
+        assert open_token("bearer", "signed", token) == '{"hello":"world"}'
         break
     else:
-        pytest.fail("no example of a signed token in the page")
+        pytest.fail("postern-token(5) has no example of a signed token")
     prk = hmac.digest(b"postern v1", SECRET.encode(), "sha256")
     assert prk.hex() in words
-    assert manual_kid(SECRET, AUDIENCE, DAY) in words
+    assert kid_by_manual(SECRET, AUDIENCE, DAY) in words
 
 
-def test_rotation():
-    """U1: the second secret still opens, and its key is printed."""
+def test_second_secret_opens_and_its_key_is_printed():
+    """U1: rotation; the second secret still opens tokens."""
     old = seal("cookie", "sealed", "{}", COOKIE_SESSION_SECRET=OLD_SECRET)
-    assert opened("cookie", "sealed", old) is None
+    assert open_token("cookie", "sealed", old) is None
     both = environment(COOKIE_SESSION_SECRET=f"{SECRET} {OLD_SECRET}")
     done = run([POSTERN, "jwk", "-"], old, both)
     assert done.returncode == 0, done.stderr
     key = json.loads(done.stdout)
-    assert decode(key["k"]) == manual_key(OLD_SECRET, "A256GCM", "cookie",
-                                          AUDIENCE, DAY)
-    assert key["kid"] == manual_kid(OLD_SECRET, AUDIENCE, DAY)
+    assert decode(key["k"]) == key_by_manual(OLD_SECRET, "A256GCM", "cookie",
+                                             AUDIENCE, DAY)
+    assert key["kid"] == kid_by_manual(OLD_SECRET, AUDIENCE, DAY)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The public library (design 3.2) beside the programs: sessions and CSRF
-tokens of either are the other's; the examples in C, Python and PHP."""
+"""The public library (design 3.2) and the programs share sessions and CSRF
+tokens. The examples in C, Python and PHP work."""
 import json
 import os
 import re
@@ -22,12 +22,12 @@ NO_SESSION, IN_STORE, BAD_CSRF = 1, 2, 7  # PST_E_…
 REFUSED = b"Status: 303 See Other\r\nLocation: /login\r\n\r\n"
 
 
-class Code(Exception):
+class LibraryError(Exception):
     pass
 
 
 def library(site, *words, cookie=None, **variables):
-    """What library_tool prints, in lines; Code(n) where it fails."""
+    """The lines that library_tool prints. Raises LibraryError(status)."""
     variables["COOKIE_SESSION_SECRET"] = site.secret
     if cookie is not None:
         variables["HTTP_COOKIE"] = (cookie if "=" in cookie
@@ -37,7 +37,7 @@ def library(site, *words, cookie=None, **variables):
                           env={**gateways.SANITIZER_ENVIRONMENT, **variables})
     if done.returncode:
         assert done.stdout == b"" and done.returncode < 20, done
-        raise Code(done.returncode)
+        raise LibraryError(done.returncode)
     return done.stdout.decode().splitlines()
 
 
@@ -48,20 +48,20 @@ def output_of(command, env):
     return done.stdout
 
 
-def code_of(*arguments, **options):
-    with pytest.raises(Code) as caught:
+def error_of(*arguments, **options):
+    with pytest.raises(LibraryError) as caught:
         library(*arguments, **options)
     return caught.value.args[0]
 
 
 def authorize(site, cookie):
-    """What the program authorize says, by plain CGI."""
+    """The output of the program authorize, run by CGI."""
     return output_of([os.path.join(BUILD, "cgi-bin/authorize")], {
         **site.environment, **fcgi.params(HTTP_COOKIE=f"{COOKIE}={cookie}")})
 
 
-def value_of(line):
-    """A Set-Cookie value's token."""
+def token_of(line):
+    """The token in the value of a Set-Cookie header."""
     name, _, rest = line.partition("=")
     assert name == COOKIE
     return rest.partition(";")[0]
@@ -73,56 +73,56 @@ def forged(token):
 
 
 @pytest.mark.parametrize("form", ["sealed", "signed"])
-def test_a_session_of_the_programs(start, user, form):
+def test_library_reads_a_session_of_the_programs(start, user, form):
     site = start(POSTERN_TOKEN_FORMAT=form)
     flags = {"LIBRARY_FLAGS": "4" if form == "signed" else "0"}
     cookie = site.cookie_for(user)
     subject, name, claims, expires, idle, guest = library(
         site, "check", cookie=cookie, **flags)
-    said = site.session(cookie=cookie)
+    seen = site.session(cookie=cookie)
     assert (subject, name, guest) == (user.owner, user.email, "0")
-    assert json.loads(claims) == said["who"]
+    assert json.loads(claims) == seen["who"]
     assert site.open_token(cookie)["exp"] == int(expires)
     assert site.open_token(cookie)["seen"] + 1800 == int(idle)
-    assert code_of(site, "check", cookie=forged(cookie), **flags) == NO_SESSION
-    assert code_of(site, "check", cookie="", **flags) == NO_SESSION
+    assert error_of(site, "check", cookie=forged(cookie), **flags) == NO_SESSION
+    assert error_of(site, "check", cookie="", **flags) == NO_SESSION
     other = "0" if form == "signed" else "4"
-    assert code_of(site, "check", cookie=cookie,
-                   LIBRARY_FLAGS=other) == NO_SESSION
+    assert error_of(site, "check", cookie=cookie,
+                    LIBRARY_FLAGS=other) == NO_SESSION
 
 
-def test_a_session_for_the_programs(start, user):
+def test_programs_read_a_session_of_the_library(start, user):
     site = start()
     line, = library(site, "login", "4711", "Ada O'Brien", '{"a":[1]}')
-    # All but the token is what the programs write.
-    theirs = site.log_in(user).get("set-cookie")
-    assert line.partition(";")[2] == theirs.partition(";")[2]
-    cookie = value_of(line)
-    said = site.session(cookie=cookie)
-    assert (said["subject"], said["name"], said["who"], said["guest"]) == (
+    # The cookie's attributes are those that the programs write.
+    by_program = site.log_in(user).get("set-cookie")
+    assert line.partition(";")[2] == by_program.partition(";")[2]
+    cookie = token_of(line)
+    seen = site.session(cookie=cookie)
+    assert (seen["subject"], seen["name"], seen["who"], seen["guest"]) == (
         "4711", "Ada O'Brien", {"a": [1]}, False)
     assert b"\r\nX-Session-Subject: 4711\r\n" in authorize(site, cookie)
     assert authorize(site, forged(cookie)).startswith(b"Status: 401 ")
-    # It has no token of the backend, so there it is nobody.
+    # It has no backend token: to the backend it is anonymous.
     assert site.query(cookie=cookie).json["data"]["me"] is None
     assert library(site, "check", cookie=cookie)[0] == "4711"
-    # Logged out there. Without a store that is not seen here.
+    # The library has no store: it does not see the logout.
     assert site.post("/logout", cookie=cookie).status == 200
     assert site.session(cookie=cookie) is None
     assert library(site, "check", cookie=cookie)[0] == "4711"
 
 
-def test_renewed_by_the_library(start, backend, user):
-    """It keeps what the backend gave, and its id."""
+def test_library_renews_a_session_after_rotation(start, backend, user):
+    """The session keeps its backend token and its id."""
     site = start()
     both = (secrets.token_urlsafe(32) + " " + site.secret)
     cookie = site.cookie_for(user)
-    assert code_of(site, "renew", cookie=cookie) == 5  # PST_E_NOT_DUE
+    assert error_of(site, "renew", cookie=cookie) == 5  # PST_E_NOT_DUE
     with open(site.environment["COOKIE_SESSION_SECRET_FILE"], "w",
               encoding="ascii") as file:
         file.write(both)
     site.secret = both
-    renewed = value_of(library(site, "renew", cookie=cookie)[0])
+    renewed = token_of(library(site, "renew", cookie=cookie)[0])
     assert renewed != cookie
     before, after = (site.open_token(one) for one in (cookie, renewed))
     assert {**before, "seen": 0} == {**after, "seen": 0}
@@ -131,15 +131,15 @@ def test_renewed_by_the_library(start, backend, user):
     assert site.query(cookie=renewed).json["data"]["me"]["email"] == user.email
 
 
-def test_clearing(start, user):
-    """The same lines as the program's, whatever the browser has."""
+def test_library_clears_the_same_cookies_as_logout(start, user):
+    """Both also clear the guest cookie that the browser sends."""
     site = start()
     cookie = f"{COOKIE}={site.cookie_for(user)}; {COOKIE}-guest=x"
-    ours = library(site, "logout", cookie=cookie)
-    assert ours == site.post("/logout", cookie=cookie).all("set-cookie")
+    cleared = library(site, "logout", cookie=cookie)
+    assert cleared == site.post("/logout", cookie=cookie).all("set-cookie")
 
 
-def test_a_session_in_the_store(start, backend, user):
+def test_library_reports_a_session_kept_in_the_store(start, backend, user):
     site = start()
     token = secrets.token_urlsafe(6000)[:6000]
     backend.known.add(token.encode())
@@ -149,30 +149,30 @@ def test_a_session_in_the_store(start, backend, user):
                      "ownerId": "77"}}}))
     cookie = http_client.cookie_of(site.log_in(user))[1]
     assert site.session(cookie=cookie)["subject"] == "77"
-    assert code_of(site, "check", cookie=cookie) == IN_STORE
-    assert code_of(site, "renew", cookie=cookie) == IN_STORE
-    # Its forms are as good as any.
+    assert error_of(site, "check", cookie=cookie) == IN_STORE
+    assert error_of(site, "renew", cookie=cookie) == IN_STORE
+    # CSRF tokens work for such a session too.
     token, = library(site, "make", "logout", cookie=cookie)
     assert library(site, "test", "logout", token, cookie=cookie) == []
 
 
-def field(answer):
+def csrf_field(answer):
     return re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
 
 
-def test_csrf_tokens(start, user):
+def test_csrf_tokens_work_in_library_and_programs(start, user):
     site = start(POSTERN_CSRF_TOKEN="required")
     fields = {"email": user.email, "password": user.password}
-    # Theirs here: nobody's, and a session's.
-    token = field(site.get("/login", headers=[("Accept", "text/html")]))
+    # The library checks the programs' tokens: anonymous, then of a session.
+    token = csrf_field(site.get("/login", headers=[("Accept", "text/html")]))
     assert library(site, "test", "login", token) == []
-    assert code_of(site, "test", "logout", token) == BAD_CSRF
+    assert error_of(site, "test", "logout", token) == BAD_CSRF
     cookie = site.cookie_for(user)
-    token = field(site.get("/logout", cookie=cookie,
-                           headers=[("Accept", "text/html")]))
+    token = csrf_field(site.get("/logout", cookie=cookie,
+                                headers=[("Accept", "text/html")]))
     assert library(site, "test", "logout", token, cookie=cookie) == []
-    assert code_of(site, "test", "logout", token) == BAD_CSRF
-    # Ours there.
+    assert error_of(site, "test", "logout", token) == BAD_CSRF
+    # The programs check the library's tokens.
     token, = library(site, "make", "other")
     assert site.form("/login", {"csrf_token": token, **fields}).status == 403
     token, = library(site, "make", "login")
@@ -191,7 +191,7 @@ def test_csrf_tokens(start, user):
 
 @pytest.fixture(name="programs", scope="module")
 def programs_fixture():
-    """The C examples, compiled against what was built."""
+    """The folder of the C examples, compiled against the build."""
     with tempfile.TemporaryDirectory(prefix="postern-examples-") as folder:
         os.symlink(os.path.join(ROOT, "lib/postern.h"),
                    os.path.join(folder, "postern.h"))
@@ -215,8 +215,8 @@ def environment(site, cookie, **more):
     return values
 
 
-def preloaded():
-    """An interpreter does not bring the sanitizer that the library needs."""
+def sanitizer_preload():
+    """An interpreter does not link the sanitizer that the library needs."""
     if not gateways.is_sanitized():
         return {}
     done = subprocess.run(["gcc", "-print-file-name=libasan.so"],
@@ -226,13 +226,14 @@ def preloaded():
 
 
 @pytest.mark.parametrize("example", ["cgi.c", "check.py"])
-def test_cgi_example(start, user, programs, example):
+def test_cgi_example_greets_the_user_and_redirects_others(
+        start, user, programs, example):
     site = start()
     cookie = site.cookie_for(user)
     command, more = [os.path.join(programs, "cgi")], {}
     if example == "check.py":
         command = ["/usr/bin/python3", "-B", os.path.join(EXAMPLES, example)]
-        more = preloaded()
+        more = sanitizer_preload()
 
     def ask(token):
         return output_of(command, environment(site, token, **more))
@@ -244,12 +245,12 @@ def test_cgi_example(start, user, programs, example):
     assert ask(forged(cookie)) == ask(None) == REFUSED
 
 
-def test_php_example(start, user):
-    """On the command line, where headers are not seen."""
+def test_php_example_greets_the_user_and_refuses_others(start, user):
+    """Run by php-cli, which prints no headers."""
     assert shutil.which("php"), "php-cli is missing"
     script = os.path.join(EXAMPLES, "check.php")
     if gateways.is_sanitized():
-        # Its dlopen (RTLD_DEEPBIND) takes no library with a sanitizer.
+        # Its dlopen (RTLD_DEEPBIND) cannot load a library with a sanitizer.
         output_of(["php", "-l", script], environment(start(), None))
         return
     site = start()
@@ -264,11 +265,11 @@ def test_php_example(start, user):
     assert ask(forged(cookie)) == ask(None) == refused
 
 
-def test_fcgi_example(start, user, programs, tmp_path):
-    """One process, several visitors: none gets the answer of another."""
+def test_fcgi_example_does_not_mix_up_users(start, user, programs, tmp_path):
+    """One process serves several users in turn."""
     site = start()
     cookie = site.cookie_for(user)
-    ada = value_of(library(site, "login", "7", "Ada")[0])
+    ada = token_of(library(site, "login", "7", "Ada")[0])
     path = str(tmp_path / "socket")
     with gateways.socket.socket(gateways.socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -291,7 +292,7 @@ def test_fcgi_example(start, user, programs, tmp_path):
         process.wait(30)
 
 
-def test_the_guide_has_the_examples():
+def test_library_guide_shows_the_example_programs():
     """doc/library.md contains the example programs unchanged."""
     with open(os.path.join(ROOT, "doc/library.md"), encoding="utf-8") as file:
         shown = re.findall(r"```c\n(.*?)```", file.read(), re.S)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The demo's page in a real browser: what a person does with it, by mouse, by
-keyboard and without JavaScript; and what its scripts can get hold of."""
+"""The demo's page in a real browser, used by mouse, by keyboard and without
+JavaScript. Scripts must not be able to read a secret."""
 
 import json
 
@@ -21,7 +21,7 @@ HOSTILE = '<img src=x onerror="document.title=1">&amp;\u202e"\''
 
 
 class Browser:
-    """A browser with a profile of its own, and what is done with it."""
+    """A Chromium with its own profile, and helpers to use a page."""
 
     def __init__(self, gateway, folder, script=True, width=1200, dark=False):
         options = webdriver.ChromeOptions()
@@ -61,7 +61,7 @@ class Browser:
                                  + self.text()) from None
 
     def wait_for(self, name):
-        """Until it is there to be seen."""
+        """Wait until the element is displayed; return it."""
         self.wait(lambda: self.find(name).is_displayed(), name)
         return self.find(name)
 
@@ -75,7 +75,7 @@ class Browser:
             By.CSS_SELECTOR, f"#{form} [type=submit]").click()
 
     def picture(self, name):
-        """Of the whole page, however long."""
+        """Save a screenshot of the whole page."""
         size = self.driver.execute_script(
             "return [innerWidth, document.documentElement.scrollHeight]")
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -89,7 +89,7 @@ class Browser:
         return self.driver.switch_to.active_element
 
     def tab_to(self, name):
-        """By nothing but the key; whatever has the focus shows it."""
+        """Press Tab until the element has the focus; it must be visible."""
         for _ in range(40):
             self.focused.send_keys(Keys.TAB)
             if self.focused.get_attribute("id") == name:
@@ -98,17 +98,17 @@ class Browser:
                     "return style.outlineStyle !== 'none'"
                     " && parseFloat(style.outlineWidth) > 0;"), name
                 return
-        raise AssertionError(f"no way to {name}")
+        raise AssertionError(f"Tab does not reach {name}")
 
     def check_console(self, *allowed):
-        """No error but these: a broken policy would be one."""
+        """The console has no other errors, such as a violation of the CSP."""
         for entry in self.driver.get_log("browser"):
             self.console.append(entry["message"])
             assert entry["level"] not in ("SEVERE", "WARNING") or any(
                 words in entry["message"] for words in allowed), entry
 
     def check_no_secret(self, gateway):
-        """R33, L34: nothing for a script to take, wherever it looks."""
+        """R33, L34: a script finds no token in the page or its storage."""
         seen = self.driver.execute_script("""
             return JSON.stringify([document.cookie, {...localStorage},
                 {...sessionStorage}, document.documentElement.outerHTML,
@@ -137,7 +137,8 @@ class Browser:
 
 @pytest.fixture(name="shop", scope="module")
 def shop_fixture():
-    """A gateway before a backend with the demo's account, and a neighbour."""
+    """A gateway before a backend with the demo's account and another user's
+    store."""
     backend = Backend("--seed")
     starter = Starter(backend)
     shop = starter()
@@ -153,7 +154,7 @@ def shop_fixture():
 
 @pytest.fixture(name="browse")
 def browse_fixture(shop, tmp_path):
-    """browse(…) gives a Browser."""
+    """browse(…) starts a Browser."""
     browsers = []
 
     def browse(gateway=shop, **options):
@@ -175,14 +176,14 @@ def log_in(browser, password=PASSWORD):
 
 
 def stores(browser):
-    """What their cards say, all in one moment."""
+    """The texts of the cards of all stores, read at once."""
     return browser.driver.execute_script(
         "return [...document.querySelectorAll('#stores article')]"
         ".map((card) => card.innerText)")
 
 
-def test_a_visit(shop, browse):
-    """The whole of it, by mouse; every script of the page's at work."""
+def test_login_store_product_and_logout_by_mouse(shop, browse):
+    """All functions of the page, with JavaScript."""
     browser = browse()
     browser.open()
     browser.wait_for("login-form")
@@ -235,14 +236,14 @@ def test_a_visit(shop, browse):
                              and "7.50" in text for text in stores(browser)),
                  "new product")
     browser.wait(lambda: "Rope & \u201chook\u201d is on the shelves of Under the"
-                 in browser.find("news").get_attribute("textContent"), "said")
+                 in browser.find("news").get_attribute("textContent"), "news")
     browser.picture("4-created")
 
     browser.driver.refresh()
     inside = browser.wait_for("inside")
-    browser.wait(lambda: "Dora the Demo" in inside.text, "still there")
+    browser.wait(lambda: "Dora the Demo" in inside.text, "reloaded")
     browser.wait(lambda: any("Under the <arch>" in text
-                             for text in stores(browser)), "still there")
+                             for text in stores(browser)), "reloaded")
     browser.check_no_secret(shop)
     browser.check_console()
 
@@ -253,14 +254,13 @@ def test_a_visit(shop, browse):
     assert browser.focused.get_attribute("id") == "email"
     browser.driver.refresh()
     browser.wait_for("login-form")
-    assert "Dora the Demo" not in browser.find("door").text
+    assert "Dora the Demo" not in browser.find("login").text
     browser.check_no_secret(shop)
     browser.check_console()
 
 
-def test_keyboard_only(shop, browse):
-    """Nothing but keys, and the focus can be seen wherever it is; on a
-    telephone's width and in the dark."""
+def test_page_works_by_keyboard_alone(shop, browse):
+    """The focus is always visible. On a narrow screen, with dark colours."""
     browser = browse(width=500, dark=True)
     browser.open()
     browser.wait_for("login-form")
@@ -289,13 +289,14 @@ def test_keyboard_only(shop, browse):
     browser.tab_to("logout")
     browser.focused.send_keys(Keys.ENTER)
     browser.wait_for("login-form")
-    browser.wait(lambda: browser.focused.get_attribute("id") == "email", "f")
+    browser.wait(lambda: browser.focused.get_attribute("id") == "email",
+                 "focus")
     browser.picture("outside")
     browser.check_console()
 
 
-def test_opening_an_account(browse, shop):
-    """And what the backend says against it stands beside the fields."""
+def test_registration_shows_the_backends_error(browse, shop):
+    """The error is next to the fields; a second attempt succeeds."""
     browser = browse()
     browser.open()
     browser.wait_for("to-register").click()
@@ -315,22 +316,23 @@ def test_opening_an_account(browse, shop):
     browser.check_console()
 
 
-def test_the_end_of_a_session_is_seen(browse, start_own, shop):
-    """The page says so, and asks to log in again, all by itself."""
+def test_page_shows_that_the_session_has_expired(browse, start_own, shop):
+    """The page asks to log in again, without a click."""
     gateway = start_own(backend=shop.backend, POSTERN_IDLE_TIMEOUT="2s")
     gateway.private.add(PASSWORD)
     browser = browse(gateway)
     browser.open()
     log_in(browser)
     browser.wait_for("inside")
-    notice = browser.wait_for("door-notice")
+    notice = browser.wait_for("login-notice")
     assert notice.text == "Your session has ended. Please log in again."
     assert not browser.find("inside").is_displayed()
     browser.check_console()
 
 
-def test_without_javascript(browse, shop):
-    """The program's own form (design 2): wrong, then right, then out."""
+def test_login_and_logout_without_javascript(browse, shop):
+    """The form of the program login (design 2): wrong password, right
+    password, logout."""
     browser = browse(script=False)
     browser.open()
     assert "needs JavaScript" in browser.text()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The command: `postern secret`, `check`, `open` and `jwk` (design 2.12)."""
+"""The command `postern`: `secret`, `check`, `open` and `jwk` (design 2.12)."""
 
 import base64
 import http.server
@@ -62,10 +62,10 @@ def signed_session(purpose="cookie", upstream=json.dumps(CANARY)):
                 "signed")
 
 
-# --- being called ------------------------------------------------------------
+# --- arguments ---------------------------------------------------------------
 
 
-def test_help():
+def test_help_lists_the_commands():
     done = postern("--help")
     assert done.returncode == 0 and done.stderr == b""
     for command in (b"secret", b"check", b"open", b"jwk"):
@@ -76,7 +76,7 @@ def test_help():
     assert b"- " in postern("open", "--help").stdout
 
 
-def test_help_is_a_command_too():
+def test_help_command_prints_the_same():
     for word in ("--help", "-h", "help"):
         assert postern(word).stdout == postern("--help").stdout
         assert postern(word).returncode == 0
@@ -87,29 +87,29 @@ def test_help_is_a_command_too():
     assert b"help" in postern("--help").stdout
 
 
-def test_version():
+def test_version_is_printed():
     for word in ("--version", "version"):
         done = postern(word)
         assert done.returncode == 0
         assert re.fullmatch(rb"postern \S+\n", done.stdout)
 
 
-MISUSES = [[], ["nonsense"], ["help", "nonsense"],
-           ["help", "check", "open"], ["--nonsense"], [""], ["secret", "x"],
-           ["check", "x"], ["open"], ["open", "a", "b"], ["open", "--all", "a"],
-           ["open", "-", "-"], ["jwk"], ["jwk", "--reveal", "a"],
-           ["jwk", "--purpose"], ["jwk", "--purpose", "session", "a"],
-           ["jwk", "--purpose", "csrf"]]
+WRONG_ARGUMENTS = [
+    [], ["nonsense"], ["help", "nonsense"], ["help", "check", "open"],
+    ["--nonsense"], [""], ["secret", "x"], ["check", "x"], ["open"],
+    ["open", "a", "b"], ["open", "--all", "a"], ["open", "-", "-"], ["jwk"],
+    ["jwk", "--reveal", "a"], ["jwk", "--purpose"],
+    ["jwk", "--purpose", "session", "a"], ["jwk", "--purpose", "csrf"]]
 
 
-@pytest.mark.parametrize("arguments", MISUSES, ids=" ".join)
-def test_misuse(arguments):
+@pytest.mark.parametrize("arguments", WRONG_ARGUMENTS, ids=" ".join)
+def test_wrong_arguments_are_refused(arguments):
     done = postern(*arguments)
     assert done.returncode == 64  # EX_USAGE
     assert done.stdout == b"" and done.stderr != b""
 
 
-def test_output_that_cannot_be_written():
+def test_failure_of_the_output_sets_the_exit_status():
     with open("/dev/full", "wb") as full:
         done = subprocess.run([POSTERN, "secret"], stdout=full,
                               stderr=subprocess.PIPE, timeout=60, check=False)
@@ -120,8 +120,9 @@ def test_output_that_cannot_be_written():
 # --- secret ------------------------------------------------------------------
 
 
-def test_secrets_are_good_and_differ():
-    """R3, R76: 256 random bits; and what is printed, check accepts (U29)."""
+def test_secrets_are_random_and_accepted():
+    """R3, R76: a secret has 256 random bits. `postern check` accepts it
+    (U29)."""
     seen = set()
     for _ in range(50):
         done = postern("secret", COOKIE_SESSION_SECRET="")
@@ -139,14 +140,15 @@ def test_secrets_are_good_and_differ():
 
 REFUSED = {"data": {"login": None}, "errors": [{
     "message": "Wrong.", "path": ["login"]}]}
-UNKNOWN = {"errors": [{"message": 'Unknown operation named "PosternCheck".'}]}
+UNKNOWN_OPERATION = {"errors": [{
+    "message": 'Unknown operation named "PosternCheck".'}]}
 
 
 @pytest.fixture
 def backend():
-    """A backend that keeps what it was sent. It refuses all logins and knows
-    no operation PosternCheck, unless .answers says otherwise: for a word of
-    the document a status, headers and a body."""
+    """A backend that records its requests. It refuses all logins and does not
+    know the operation PosternCheck. `answers` overrides this: it maps a word of
+    the document to a status, headers and a body."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
@@ -155,10 +157,10 @@ def backend():
                                      body))
             is_probe = "operationName" in json.loads(body)
             status, headers, answer = next(
-                (said for word, said in self.server.answers.items()
+                (canned for word, canned in self.server.answers.items()
                  if word in body.decode()),
                 (200, {"Content-Type": "application/json"},
-                 UNKNOWN if is_probe else REFUSED))
+                 UNKNOWN_OPERATION if is_probe else REFUSED))
             if not isinstance(answer, bytes):
                 answer = json.dumps(answer).encode()
             self.send_response(status)
@@ -186,7 +188,7 @@ UNDERSTOOD = ("the login document is understood: the backend refuses a wrong"
               " password")
 
 
-def test_check(backend):
+def test_check_prints_the_settings_and_tests_the_backend(backend):
     done = postern("check", POSTERN_UPSTREAM=backend.url,
                    POSTERN_IDLE_TIMEOUT="1h")
     assert done.returncode == 0 and done.stderr == b"", done
@@ -198,7 +200,7 @@ def test_check(backend):
     assert table["POSTERN_LIFETIME"] == "12h"  # a default
     assert lines[-2:] == ["the backend is reachable: status 200", UNDERSTOOD]
     assert SECRET not in done.stdout.decode()
-    # A login that nobody has, and a logout that never runs.
+    # A login of an unknown user, and a logout that is not executed.
     login, logout = [json.loads(body) for _, _, body in backend.seen]
     name = login["variables"]["email"]
     assert re.fullmatch(r"postern-check-[0-9a-f]{32}@invalid\.example", name)
@@ -211,16 +213,16 @@ def test_check(backend):
         assert headers["Content-Type"] == "application/json"
         assert "Authorization" not in headers and "Cookie" not in headers
     postern("check", POSTERN_UPSTREAM=backend.url)
-    assert name.encode() not in backend.seen[2][2]  # another each time
+    assert name.encode() not in backend.seen[2][2]  # a new name each time
 
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 JSON = {"Content-Type": "application/json"}
-MISFIT = {"errors": [{"message": 'Cannot query field "x" on type "Y".',
-                      "locations": [{"line": 1, "column": 2}]}]}
-# What came back for which document, and what is told: the variable, and words
-# of its sentence.
-WRONG = {
+SCHEMA_ERROR = {"errors": [{"message": 'Cannot query field "x" on type "Y".',
+                            "locations": [{"line": 1, "column": 2}]}]}
+# For each case: a word of the document, the backend's answer to it, the
+# variable that check names, and words of its message.
+MISCONFIGURATIONS = {
     "a page": ("login", (200, HTML, b"<h1>Welcome</h1>"),
                "POSTERN_UPSTREAM", ["the answer is an HTML page (status 200)",
                                     "correct the path"]),
@@ -229,29 +231,30 @@ WRONG = {
                          ["the answer is an HTML page (status 404)"]),
     "a page for a 500": ("login", (500, HTML, b"<h1>Oops</h1>"),
                          "POSTERN_UPSTREAM", ["HTML page", "status 500"]),
-    "another path": ("login", (404, JSON, {"errors": [
+    "wrong path": ("login", (404, JSON, {"errors": [
         {"message": "no such path"}]}), "POSTERN_UPSTREAM",
-        ["status 404", "not from a GraphQL server",
-                       "check the host and the path"]),
-    "no POST": ("login", (405, {"Content-Type": "text/plain"}, b"no"),
-                "POSTERN_UPSTREAM", ["status 405", "text/plain"]),
-    "an API of another kind": ("login", (200, JSON, {"status": "ok"}),
-                               "POSTERN_", ["status 200"]),
+                   ["status 404", "not from a GraphQL server",
+                    "check the host and the path"]),
+    "POST not allowed": ("login", (405, {"Content-Type": "text/plain"}, b"no"),
+                         "POSTERN_UPSTREAM", ["status 405", "text/plain"]),
+    "not a GraphQL API": ("login", (200, JSON, {"status": "ok"}),
+                          "POSTERN_", ["status 200"]),
     "a redirect": ("login", (301, {"Location": "https://shop.example/api"},
                              b""), "POSTERN_UPSTREAM",
                    ["https://shop.example/api", "redirects (status 301)",
                     "never followed"]),
-    "another schema": ("login", (400, JSON, MISFIT), "POSTERN_LOGIN_DOCUMENT",
+    "another schema": ("login", (400, JSON, SCHEMA_ERROR),
+                       "POSTERN_LOGIN_DOCUMENT",
                        ["does not fit the backend's schema",
                         'Cannot query field "x" on type "Y".']),
     "other variables": ("login", (400, JSON, {"errors": [{
         "message": "Variable $email of type Email", "extensions": {
             "code": "BAD_USER_INPUT"}}]}), "POSTERN_LOGIN_DOCUMENT",
         ["Variable $email of type Email"]),
-    "an open door": ("login", (200, JSON, {"data": {"login": {
+    "any login accepted": ("login", (200, JSON, {"data": {"login": {
         "secret": "s" * 43, "email": "a", "ownerId": 1, "ttl": 60}}}),
         "POSTERN_LOGIN_DOCUMENT", ["accepted a login", "made-up"]),
-    "another logout": ("logout", (200, JSON, MISFIT),
+    "another logout": ("logout", (200, JSON, SCHEMA_ERROR),
                        "POSTERN_LOGOUT_DOCUMENT",
                        ["does not fit the backend's schema",
                         'Cannot query field "x"']),
@@ -262,17 +265,17 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_check_explains_what_the_backend_answers(backend, name):
-    """U42, design 2.6: one line that names the variable, what came, and what
-    to do; never taken for a wrong password."""
-    word, answer, variable, told = WRONG[name]
-    backend.answers = {"logout": (200, JSON, UNKNOWN), word: answer}
+@pytest.mark.parametrize("name", MISCONFIGURATIONS)
+def test_check_explains_a_misconfiguration(backend, name):
+    """U42, design 2.6: one line has the variable, the answer, and what to do.
+    The answer is not taken for a wrong password."""
+    word, answer, variable, words = MISCONFIGURATIONS[name]
+    backend.answers = {"logout": (200, JSON, UNKNOWN_OPERATION), word: answer}
     done = postern("check", POSTERN_UPSTREAM=backend.url)
     assert done.returncode == 78, done  # EX_CONFIG
     line = done.stderr.decode()
     assert line.startswith(variable) and line.count("\n") == 1, line
-    for part in told:
+    for part in words:
         assert part in line, line
     assert (UNDERSTOOD in done.stdout.decode()) == (word == "logout")
     assert b"the backend is reachable: status" in done.stdout
@@ -282,18 +285,18 @@ def test_check_explains_what_the_backend_answers(backend, name):
     (401, b"no"), (403, b""), (401, REFUSED), (400, REFUSED),
     (200, {"errors": [{"message": "Wrong.", "path": ["login"], "extensions": {
         "code": "BAD_USER_INPUT"}}]})])
-def test_check_knows_a_refusal(backend, status, body):
-    """L59: some say no with a status and nothing else."""
-    backend.answers = {"PosternCheck": (200, JSON, UNKNOWN),
+def test_check_accepts_every_kind_of_refusal(backend, status, body):
+    """L59: some backends refuse a login with a status only."""
+    backend.answers = {"PosternCheck": (200, JSON, UNKNOWN_OPERATION),
                        "login": (status, {}, body)}
     done = postern("check", POSTERN_UPSTREAM=backend.url)
     assert done.returncode == 0 and done.stderr == b"", done
     assert UNDERSTOOD in done.stdout.decode()
 
 
-def test_check_tries_further_documents(backend, tmp_path):
-    """Of several login documents the further ones, and the one that asks who
-    somebody is: without a token, nobody."""
+def test_check_tests_all_documents(backend, tmp_path):
+    """All login documents, and the who document: without a token there must be
+    no user."""
     files = {}
     for name, text in {
             "login": "mutation($email:String!,$password:String!){login(email:"
@@ -302,40 +305,41 @@ def test_check_tries_further_documents(backend, tmp_path):
             "who": "{me{ownerId email ttl}}"}.items():
         files[name] = tmp_path / name
         files[name].write_text(text, encoding="ascii")
-    where = {"POSTERN_UPSTREAM": backend.url,
-             "POSTERN_WHO_DOCUMENT": str(files["who"]),
-             "POSTERN_LOGIN_DOCUMENT": f"{files['login']} {files['refresh']}"}
-    nobody = (200, JSON, {"data": {"me": None}})
-    backend.answers = {"{me{": nobody}
-    done = postern("check", **where)
+    variables = {"POSTERN_UPSTREAM": backend.url,
+                 "POSTERN_WHO_DOCUMENT": str(files["who"]),
+                 "POSTERN_LOGIN_DOCUMENT":
+                 f"{files['login']} {files['refresh']}"}
+    no_user = (200, JSON, {"data": {"me": None}})
+    backend.answers = {"{me{": no_user}
+    done = postern("check", **variables)
     assert done.returncode == 0 and done.stderr == b"", done
     assert done.stdout.decode().splitlines()[-1] == (
         "the who document is understood: without a token there is no user")
     for word, answer, variable in (
-            ("refresh", (400, JSON, MISFIT), "POSTERN_LOGIN_DOCUMENT"),
-            ("{me{", (400, JSON, MISFIT), "POSTERN_WHO_DOCUMENT"),
+            ("refresh", (400, JSON, SCHEMA_ERROR), "POSTERN_LOGIN_DOCUMENT"),
+            ("{me{", (400, JSON, SCHEMA_ERROR), "POSTERN_WHO_DOCUMENT"),
             ("{me{", (200, JSON, {"data": {"me": {
                 "ownerId": 1, "email": "a"}}}), "POSTERN_WHO_DOCUMENT")):
-        backend.answers = {"{me{": nobody, word: answer}
-        done = postern("check", **where)
+        backend.answers = {"{me{": no_user, word: answer}
+        done = postern("check", **variables)
         assert done.returncode == 78, (word, done)
         assert done.stderr.decode().startswith(variable + ": "), done
         assert done.stderr.count(b"\n") == 1, done
 
 
-def test_check_without_a_backend():
-    """U15: which thing is wrong, and how."""
+def test_check_reports_an_unreachable_backend():
+    """U15: the message has the variable and the reason."""
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # and nobody listens
+        unused.bind(("127.0.0.1", 0))  # no process listens
         url = "http://127.0.0.1:%d/" % unused.getsockname()[1]
         done = postern("check", POSTERN_UPSTREAM=url)
     assert done.returncode == 69  # EX_UNAVAILABLE
     assert done.stderr.startswith(
         b"POSTERN_UPSTREAM: the backend cannot be reached: ")
-    assert b"POSTERN_UPSTREAM" in done.stdout  # the table is there all the same
+    assert b"POSTERN_UPSTREAM" in done.stdout  # the settings are printed too
 
 
-def test_check_says_why_a_store_is_wrong(backend):
+def test_check_reports_the_error_of_the_store(backend):
     done = postern("check", POSTERN_UPSTREAM=backend.url,
                    POSTERN_STORE="lmdb:/nonexistent/x")
     assert done.returncode == 69
@@ -346,49 +350,51 @@ def test_check_says_why_a_store_is_wrong(backend):
 
 @pytest.mark.parametrize("command", [["check"], ["gc"],
                                      ["sessions", "--subject", "1"]])
-def test_no_files_are_made_for_others(backend, tmp_path, command):
-    """Root's files in the folder of www-data would shut the programs out."""
+def test_no_files_are_created_in_a_folder_of_another_user(
+        backend, tmp_path, command):
+    """The programs, as www-data, could not open files of root."""
     folder = tmp_path / "store"
     folder.mkdir(0o700)
     if os.geteuid() == 0:
         os.chown(folder, 33, 33)
     else:
         folder = "/proc"
-    where = {"POSTERN_UPSTREAM": backend.url,
-             "POSTERN_STORE": f"lmdb:{folder}"}
-    done = postern(*command, **where)
+    variables = {"POSTERN_UPSTREAM": backend.url,
+                 "POSTERN_STORE": f"lmdb:{folder}"}
+    done = postern(*command, **variables)
     assert done.returncode != 0
     assert re.fullmatch(rb"[^\n]+: lmdb:\S+: this folder belongs to another user, "
                         rb"[^\n]+\n", done.stderr)
     if os.geteuid() == 0:
         assert os.listdir(folder) == []
-        # Files that are there stay whose they are, and may be looked at.
+        # Existing files are opened and keep their owner.
         os.chown(folder, 0, 0)
-        assert postern("check", **where).returncode == 0
+        assert postern("check", **variables).returncode == 0
         os.chown(folder, 33, 33)
         for name in os.listdir(folder):
             os.chown(folder / name, 33, 33)
-        done = postern("check", **where)
+        done = postern("check", **variables)
         assert (done.returncode, done.stderr) == (0, b"")
         assert {os.stat(folder / name).st_uid
                 for name in os.listdir(folder)} == {33}
 
 
-def test_check_tells_everything_that_is_wrong():
+def test_check_reports_all_wrong_variables():
     done = postern("check", COOKIE_SESSION_SECRET="hunter2hunter2",
                    POSTERN_UPSTREAM="ftp://x", POSTERN_LIFETIMES="1h",
                    POSTERN_DRAIN="soon")
     assert done.returncode == 78  # EX_CONFIG
     assert done.stdout == b""
-    told = [line.split(": ", 1)[0] for line in done.stderr.decode().splitlines()]
-    assert sorted(told) == ["COOKIE_SESSION_SECRET", "POSTERN_DRAIN",
-                            "POSTERN_LIFETIMES", "POSTERN_UPSTREAM"]
+    names = [line.split(": ", 1)[0]
+             for line in done.stderr.decode().splitlines()]
+    assert sorted(names) == ["COOKIE_SESSION_SECRET", "POSTERN_DRAIN",
+                             "POSTERN_LIFETIMES", "POSTERN_UPSTREAM"]
     assert b"shorter than 32 bytes" in done.stderr
     assert b"hunter2" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["open", "jwk"])
-def test_the_others_refuse_a_wrong_environment_too(command):
+def test_open_and_jwk_refuse_a_wrong_environment(command):
     done = postern(command, "-", stdin=seal(session()), POSTERN_NONSENSE="1")
     assert done.returncode == 78
     assert done.stdout == b""
@@ -400,12 +406,13 @@ def test_the_others_refuse_a_wrong_environment_too(command):
 
 @pytest.mark.parametrize("purpose", ["cookie", "bearer"])
 @pytest.mark.parametrize("form", ["sealed", "signed"])
-@pytest.mark.parametrize("way", ["argument", "stdin"])
-def test_open(purpose, form, way):
+@pytest.mark.parametrize("source", ["argument", "stdin"])
+def test_open_prints_the_claims_and_hides_the_backend_token(
+        purpose, form, source):
     token = (seal(session(), purpose) if form == "sealed"
              else signed_session(purpose))
-    arguments = [token] if way == "argument" else ["-"]
-    stdin = "" if way == "argument" else f"  {token}\r\n"
+    arguments = [token] if source == "argument" else ["-"]
+    stdin = "" if source == "argument" else f"  {token}\r\n"
     done = postern("open", *arguments, stdin=stdin, POSTERN_TOKEN_FORMAT=form)
     assert done.returncode == 0, done.stderr
     claims = json.loads(done.stdout)
@@ -423,7 +430,7 @@ def test_open(purpose, form, way):
     assert json.loads(done.stdout)["upstream"] == CANARY
 
 
-def test_open_prints_a_member_a_line():
+def test_open_prints_one_member_per_line():
     done = postern("open", "-", stdin=seal(session()))
     lines = done.stdout.decode().splitlines()
     assert lines[0] == "{" and lines[-1] == "}"
@@ -432,7 +439,7 @@ def test_open_prints_a_member_a_line():
     assert '    "email": "ada@example.com",' in lines
 
 
-def test_open_reveals_cookies():
+def test_open_prints_backend_cookies_with_reveal_only():
     cookies = {"session": "s3cret", "session.sig": "s1g"}
     for form, token in (("sealed", seal(session(upstream=cookies))),
                         ("signed", signed_session(
@@ -444,15 +451,15 @@ def test_open_reveals_cookies():
         assert json.loads(done.stdout)["upstream"] == cookies
 
 
-def test_open_does_not_let_a_name_write_on_the_terminal():
+def test_open_escapes_control_characters():
     done = postern("open", "-", stdin=seal(session(name="a\x1b[2J\r\n\x7f")))
     assert done.returncode == 0
     assert b"\x1b" not in done.stdout and b"\r" not in done.stdout
     assert json.loads(done.stdout)["name"] == "a\x1b[2J\r\n\x7f"
 
 
-# What is sealed: seconds from now; the environment; what must be said.
-CLOCKS = {
+# Times of the claims in seconds from now, the environment, and the message.
+TIMES = {
     "good": ({}, {}, b"valid; expires at 20"),
     "good until idle": ({}, {}, b"without a request, it expires at 20"),
     "expired": ({"iat": -7200, "exp": -1}, {}, b"expired at 20"),
@@ -466,52 +473,52 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize("name", CLOCKS)
-def test_open_tells_the_clocks(name):
-    seconds, env, says = CLOCKS[name]
+@pytest.mark.parametrize("name", TIMES)
+def test_open_reports_the_expiry(name):
+    seconds, env, message = TIMES[name]
     now = int(time.time())
     claims = session(**{k: now + v for k, v in seconds.items()})
     done = postern("open", "-", stdin=seal(claims), **env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["sub"] == "42"
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stderr.count(b"\n") == (1 if b"valid; " not in done.stderr else 2)
 
 
-def changed():
+def changed_token():
     good = seal(session())
     return good[:-1] + ("A" if good[-1] != "A" else "B")
 
 
-NO_TOKENS = {
+INVALID_TOKENS = {
     "nothing": lambda: "",
     "white space": lambda: " \n",
-    "no token": lambda: "hello",
-    "two": lambda: f"{seal(session())} {seal(session())}",
+    "not a token": lambda: "hello",
+    "two tokens": lambda: f"{seal(session())} {seal(session())}",
     "very long": lambda: "A" * 100000,
-    "changed": changed,
+    "changed": changed_token,
     "another secret": lambda: seal(session(),
                                    COOKIE_SESSION_SECRET=OTHER_SECRET),
     "another audience": lambda: seal(session(), POSTERN_AUDIENCE="shop"),
     "signed": signed_session,
 }
-NO_SESSIONS = {
-    "a form's": lambda: seal(session(), "csrf"),
-    "an upstream's": lambda: seal(session(), "upstream"),
+NOT_SESSIONS = {
+    "CSRF token": lambda: seal(session(), "csrf"),
+    "upstream token": lambda: seal(session(), "upstream"),
     "no claims": lambda: seal("{}"),
-    "no JSON": lambda: seal("{"),
+    "not JSON": lambda: seal("{"),
     "another version": lambda: seal(session(v=1)),
 }
 
 
-@pytest.mark.parametrize("name", [*NO_TOKENS, *NO_SESSIONS])
-def test_what_does_not_open_looks_alike(name):
-    token = {**NO_TOKENS, **NO_SESSIONS}[name]()
+@pytest.mark.parametrize("name", [*INVALID_TOKENS, *NOT_SESSIONS])
+def test_all_invalid_tokens_give_the_same_message(name):
+    token = {**INVALID_TOKENS, **NOT_SESSIONS}[name]()
     done = postern("open", "--reveal", "-", stdin=token)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", NOT_OPEN)
 
 
-def test_signed_with_a_bad_upstream():
+def test_signed_token_with_an_invalid_upstream_does_not_open():
     for upstream in (CANARY, seal(session()),
                      seal('"x"', "upstream", COOKIE_SESSION_SECRET=OTHER_SECRET)):
         token = seal(session(upstream=upstream), form="signed")
@@ -524,7 +531,7 @@ def test_signed_with_a_bad_upstream():
 
 @pytest.mark.parametrize("purpose", ["cookie", "guest", "bearer", "csrf",
                                      "upstream", "store"])
-def test_jwk_finds_the_purpose(purpose):
+def test_jwk_finds_the_purpose_of_a_token(purpose):
     token = seal("{}", purpose)
     found = postern("jwk", "-", stdin=token)
     asked = postern("jwk", "--purpose", purpose, token)
@@ -538,7 +545,7 @@ def test_jwk_finds_the_purpose(purpose):
                 1, b"", NOT_OPEN)
 
 
-def test_jwk_of_a_signed_token_and_its_upstream():
+def test_jwk_works_for_a_signed_token_and_its_upstream():
     token = signed_session()
     done = postern("jwk", "-", stdin=token, POSTERN_TOKEN_FORMAT="signed")
     assert json.loads(done.stdout)["alg"] == "HS256"
@@ -549,7 +556,7 @@ def test_jwk_of_a_signed_token_and_its_upstream():
     assert json.loads(done.stdout)["alg"] == "A256GCM"
 
 
-@pytest.mark.parametrize("name", NO_TOKENS)
-def test_no_jwk_of_what_does_not_open(name):
-    done = postern("jwk", "-", stdin=NO_TOKENS[name]())
+@pytest.mark.parametrize("name", INVALID_TOKENS)
+def test_jwk_refuses_invalid_tokens(name):
+    done = postern("jwk", "-", stdin=INVALID_TOKENS[name]())
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", NOT_OPEN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Every command in README.md is run here, and its statements are checked."""
+"""Run every command in README.md and check its statements."""
 
 import os
 import pathlib
@@ -17,19 +17,20 @@ from gateway import BUILD, SANITIZER_ENVIRONMENT, ROOT
 README = os.path.join(ROOT, "README.md")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
 
-# What runs a command. A command that is not here fails the first test.
+# The commands, by what runs them. A command that is not listed fails the first
+# test.
 INSTALL = ["demo/packages build", "./autogen.sh",
            "mkdir -p build && cd build", "../configure", "make",
            "make install"]
-SETTLE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
-          "/etc/postern/secret",
-          "install -d -m 700 -o www-data /var/lib/postern",
-          "runuser -u www-data -- env "
-          "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
-          "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
-ELSEWHERE = {"demo/run --once": test_demo.test_once_session,
-             "demo/run": test_demo.test_keep_restarts}
-OURSELVES = ["tests/run"]
+CONFIGURE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
+             "/etc/postern/secret",
+             "install -d -m 700 -o www-data /var/lib/postern",
+             "runuser -u www-data -- env "
+             "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
+             "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
+IN_OTHER_TESTS = {"demo/run --once": test_demo.test_once_session,
+                  "demo/run": test_demo.test_keep_restarts}
+TEST_RUNNER = ["tests/run"]
 NOT_RUN = []  # behind a line "# not run: reason"
 
 
@@ -59,13 +60,13 @@ def commands():
     return found
 
 
-def test_every_command_is_known():
-    known = [*INSTALL, *SETTLE, *ELSEWHERE, *OURSELVES]
+def test_every_command_of_the_readme_is_run():
+    known = [*INSTALL, *CONFIGURE, *IN_OTHER_TESTS, *TEST_RUNNER]
     assert [c for c, reason in commands() if reason is None
             and c not in known] == []
     assert [c for c, reason in commands() if reason] == NOT_RUN
     assert set(known) <= {c for c, _ in commands()}  # none is out of date
-    # The other blocks are pictures, and hold no commands.
+    # The other blocks are diagrams without commands.
     for language, text in blocks():
         assert language in ("sh", "")
         assert language or not re.search(r"^\s*(\$|\./|sudo|make) ", text, re.M)
@@ -82,8 +83,8 @@ def shell(lines, folder, **variables):
     return done.stdout.decode()
 
 
-def test_install(tmp_path):
-    """As it stands there, in a copy, with the quickest compiler flags."""
+def test_install_commands_work(tmp_path):
+    """In a copy of the source, without optimization, to save time."""
     copy, to = tmp_path / "copy", tmp_path / "to"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(
         ".git", "build*", "b", "autom4te.cache", "__pycache__",
@@ -96,41 +97,41 @@ def test_install(tmp_path):
         assert os.access(local / "libexec/postern" / name, os.X_OK)
     assert os.access(local / "bin/postern", os.X_OK)
     assert (local / "lib/pkgconfig/postern.pc").exists()
-    papers = local / "share/doc/postern"
+    documents = local / "share/doc/postern"
     for name in ("postern.conf", "postern-cgi.conf"):
         assert (local / "share/postern/etc/lighttpd" / name).exists()
-    check_links(papers)
+    check_links(documents)
     # The samples name the folders that these commands install into.
     settings = read("etc/lighttpd/postern-settings.conf")
     assert '"/usr/local/libexec/postern"' in settings
     assert "/var/lib/postern" in settings
-    said = shell(["postern config lighttpd postern-settings.conf"], tmp_path,
-                 PATH=f"{local}/bin:{os.environ['PATH']}")
-    assert settings in said
-    said = shell([f"{local}/libexec/postern/query --help"], tmp_path)
-    (paper,) = re.findall(r"^/usr/local/(\S+\.md)", said, re.M)
-    assert (local / paper).exists()
-    (page,) = re.findall(r"([\w-]+)\(5\)", said)
+    output = shell(["postern config lighttpd postern-settings.conf"], tmp_path,
+                   PATH=f"{local}/bin:{os.environ['PATH']}")
+    assert settings in output
+    output = shell([f"{local}/libexec/postern/query --help"], tmp_path)
+    (document,) = re.findall(r"^/usr/local/(\S+\.md)", output, re.M)
+    assert (local / document).exists()
+    (page,) = re.findall(r"([\w-]+)\(5\)", output)
     assert (local / f"share/man/man5/{page}.5").exists()
 
 
 @pytest.fixture(name="root")
 def root_fixture():
-    """A folder that any user can get to."""
+    """A folder that any user can search."""
     with tempfile.TemporaryDirectory(prefix="postern-readme.") as folder:
         os.chmod(folder, 0o755)
         yield folder
 
 
-def test_settle(root, backend):
-    """A secret and a store, and a configuration that is found to be good."""
+def test_configuration_commands_work(root, backend):
+    """They create a secret and a store; `postern check` accepts them."""
     user = pwd.getpwuid(os.geteuid()).pw_name
     lines = []
-    for line in SETTLE:
+    for line in CONFIGURE:
         line = line.replace("http://127.0.0.1:3000/graphql", backend.url)
         for folder in ("/etc/postern", "/var/lib"):
             line = line.replace(folder, root + folder)
-        # The build may be where www-data cannot get.
+        # www-data may have no access to the build.
         line = line.replace("www-data", user)
         if os.geteuid() != 0:
             line = line.replace(f"runuser -u {user} -- ", "")
@@ -138,22 +139,22 @@ def test_settle(root, backend):
     path = os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]
     more = {"PATH": path, "POSTERN_STORE": f"lmdb:{root}/var/lib/postern"}
     os.makedirs(f"{root}/var/lib")
-    said = shell(lines, root, **more)
-    assert "the store answers" in said
+    output = shell(lines, root, **more)
+    assert "the store answers" in output
     assert stat.S_IMODE(os.stat(f"{root}/var/lib/postern").st_mode) == 0o700
     secret = f"{root}/etc/postern/secret"
     assert stat.S_IMODE(os.stat(secret).st_mode) == 0o600
     with open(secret, encoding="ascii") as file:
         assert len(file.read().strip()) >= 32
-    # Were it for everybody to read, the last one would say so.
+    # `postern check` refuses a secret that all users can read.
     os.chmod(secret, 0o644)
     with pytest.raises(AssertionError, match="COOKIE_SESSION_SECRET_FILE"):
         shell(lines[2:], root, **more)
 
 
 @pytest.mark.parametrize("script", ["demo/run", "tests/run"])
-def test_a_tree_that_is_configured_itself(tmp_path, script):
-    """Nothing can be built beside it, and what to do is said at once."""
+def test_configured_source_folder_is_refused(tmp_path, script):
+    """A build in another folder is impossible. The message has the remedy."""
     (tmp_path / script).parent.mkdir()
     shutil.copy(os.path.join(ROOT, script), tmp_path / script)
     (tmp_path / "config.status").touch()
@@ -166,8 +167,8 @@ def test_a_tree_that_is_configured_itself(tmp_path, script):
         assert done.stdout.endswith(b"\n0 passed, 1 failed\n")
 
 
-def test_the_packages():
-    """The table names what demo/packages installs, and nothing else."""
+def test_package_table_is_complete():
+    """The table has the packages that demo/packages installs, no others."""
     listed = subprocess.run(
         [os.path.join(ROOT, "demo/packages"), "--list", "build", "demo",
          "test", "vendure"], stdout=subprocess.PIPE, timeout=30, check=True)
@@ -176,8 +177,8 @@ def test_the_packages():
     assert sorted(named) == sorted(listed.stdout.decode().split())
 
 
-def test_ourselves():
-    """tests/run has started this very test, or would have."""
+def test_test_runner_scripts_are_valid():
+    """tests/run runs these tests, and CI runs tests/run."""
     for path in ("tests/run", ".ci/run", "demo/run", "demo/packages"):
         assert os.access(os.path.join(ROOT, path), os.X_OK), path
         subprocess.run(["bash", "-n", os.path.join(ROOT, path)], timeout=30,
@@ -193,20 +194,21 @@ def rows(text, head):
             for line in table]
 
 
-def test_the_ten_variables():
-    """They exist, and their defaults are those of doc/configuration.md."""
-    said = rows(read(README), "| variable | default |")
-    assert len(said) == 10
+def test_variable_table_is_right():
+    """The variables of the table exist and have the defaults of
+    doc/configuration.md."""
+    output = rows(read(README), "| variable | default |")
+    assert len(output) == 10
     known = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|",
                             read("doc/configuration.md"), re.M))
-    for name, default, _ in said:
+    for name, default, _ in output:
         name = name.strip("`")
         assert name in known, name
         if default.startswith("`"):
             assert known[name].strip() == default, name
 
 
-def test_the_programs():
+def test_program_table_is_complete():
     named = [row[0].strip("`") for row in rows(read(README),
                                                "| program | what it does |")]
     assert named[-1] == "postern" and set(PROGRAMS) <= set(named)
@@ -218,15 +220,15 @@ def test_the_programs():
 
 
 def check_links(folder):
-    """Every link in README.md and doc/ to a file leads to one."""
+    """Every link to a file in README.md and doc/ is valid."""
     folder = pathlib.Path(folder)
-    papers = [folder / "README.md", *folder.glob("doc/*.md")]
-    assert len(papers) >= 7
-    for paper in papers:
+    documents = [folder / "README.md", *folder.glob("doc/*.md")]
+    assert len(documents) >= 7
+    for document in documents:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)",
-                               paper.read_text(encoding="utf-8")):
-            assert (paper.parent / link).exists(), f"{paper}: {link}"
+                               document.read_text(encoding="utf-8")):
+            assert (document.parent / link).exists(), f"{document}: {link}"
 
 
-def test_links_lead_somewhere():
+def test_links_to_files_are_valid():
     check_links(ROOT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Secrets rotated under running programs, and nobody is logged out."""
+"""Rotation of secrets while the programs run: all sessions stay valid."""
 
 import json
 import os
@@ -37,12 +37,12 @@ def rotate(gateway, how="--rotate"):
     return done.stderr.decode()
 
 
-def opens_with(secret, token, carrier="cookie", form="sealed"):
+def opens_with(secret, token, transport="cookie", form="sealed"):
     done = subprocess.run(
         [gateways.POSTERN, "open", "-"], input=token.encode(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
         env={**gateways.SANITIZER_ENVIRONMENT, "COOKIE_SESSION_SECRET": secret,
-             "POSTERN_TOKEN_METHOD": carrier, "POSTERN_TOKEN_FORMAT": form,
+             "POSTERN_TOKEN_METHOD": transport, "POSTERN_TOKEN_FORMAT": form,
              "POSTERN_UPSTREAM": "http://127.0.0.1:9/"})
     return done.returncode == 0
 
@@ -53,15 +53,15 @@ def wait_for_log(gateway, event, count=1):
 
 
 def plan_large_login(backend, owner):
-    """The next login's token is one that a cookie has no room for."""
+    """The token of the next login is too large for a cookie."""
     backend.next(headers=[["Content-Type", "application/json"]],
                  body=json.dumps({"data": {"login": {
                      "secret": secrets.token_urlsafe(4500), "ttl": None,
                      "email": "large@example.com", "ownerId": owner}}}))
 
 
-def token_of(gateway, carrier, answer):
-    if carrier == "bearer":
+def token_of(gateway, transport, answer):
+    if transport == "bearer":
         return answer.get(gateway.token_header)
     return http_client.cookie_of(answer)[1] if answer.get("set-cookie") \
         else None
@@ -69,42 +69,42 @@ def token_of(gateway, carrier, answer):
 
 @pytest.mark.parametrize("size", ["small", "large"])
 @pytest.mark.parametrize("form", ["sealed", "signed"])
-@pytest.mark.parametrize("carrier", ["cookie", "bearer"])
-def test_what_an_older_secret_sealed_is_sealed_anew(
-        start_own, backend, user, carrier, form, size):
-    gateway = start_own(POSTERN_TOKEN_METHOD=carrier,
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_token_of_an_older_secret_is_renewed(start_own, backend, user,
+                                             transport, form, size):
+    gateway = start_own(POSTERN_TOKEN_METHOD=transport,
                         POSTERN_TOKEN_FORMAT=form)
 
     def log_in():
         if size == "large":
             plan_large_login(backend, user.owner)
-        return token_of(gateway, carrier, gateway.log_in(user))
+        return token_of(gateway, transport, gateway.log_in(user))
 
     first, = secrets_of(gateway)
-    held = log_in()
+    token = log_in()
     rotate(gateway)
     second, also_first = secrets_of(gateway)
     assert also_first == first and second != first
-    time.sleep(1.1)  # the file is looked at once a second
-    answer = gateway.query("{ __typename }", **{carrier: held})
+    time.sleep(1.1)  # the programs check the file once a second
+    answer = gateway.query("{ __typename }", **{transport: token})
     assert answer.status == 200
-    renewed = token_of(gateway, carrier, answer)
+    renewed = token_of(gateway, transport, answer)
     assert renewed and len(renewed) < 4096
-    is_by = {"carrier": carrier, "form": form}
-    assert opens_with(second, renewed, **is_by)
-    assert not opens_with(first, renewed, **is_by)
-    # Once: what the new one sealed is not due.
-    answer = gateway.query("{ __typename }", **{carrier: renewed})
-    assert token_of(gateway, carrier, answer) is None
-    # A login by another program, whose file was never looked at before.
-    assert opens_with(second, log_in(), **is_by)
+    format_of = {"transport": transport, "form": form}
+    assert opens_with(second, renewed, **format_of)
+    assert not opens_with(first, renewed, **format_of)
+    # The renewed token is not renewed again.
+    answer = gateway.query("{ __typename }", **{transport: renewed})
+    assert token_of(gateway, transport, answer) is None
+    # The program login has not read the file before.
+    assert opens_with(second, log_in(), **format_of)
 
     rotate(gateway, "--retire")
     assert secrets_of(gateway) == [second]
     time.sleep(1.1)
-    assert gateway.session(**{carrier: renewed})["subject"] == user.owner
-    answer = gateway.get("/session", **{carrier: held})
-    if carrier == "bearer":
+    assert gateway.session(**{transport: renewed})["subject"] == user.owner
+    answer = gateway.get("/session", **{transport: token})
+    if transport == "bearer":
         assert answer.status == 401
     else:
         assert answer.json["data"]["session"] is None
@@ -121,8 +121,8 @@ def test_plain_cgi_reads_the_file_each_time(start_own, user):
     assert gateway.session(cookie=renewed)["subject"] == user.owner
 
 
-def test_on_sighup_at_once(start_own, user):
-    """Even where the file looks as it was, by its time, size and place."""
+def test_sighup_reads_the_file_at_once(start_own, user):
+    """Also if its time, size and inode are unchanged."""
     gateway = start_own()
     cookie = gateway.cookie_for(user)
     before = gateway.log.count("event=secrets-read")
@@ -132,11 +132,11 @@ def test_on_sighup_at_once(start_own, user):
     assert gateway.session(cookie=cookie) is not None
 
 
-@pytest.mark.parametrize("content, why", [
+@pytest.mark.parametrize("content, reason", [
     ("too-short\n", "refused"), ("", "empty"),
     ("REPLACE" * 10 + "\n", "refused")])
-def test_a_bad_file_changes_nothing_and_is_told(start_own, user, content,
-                                                why):
+def test_invalid_file_is_logged_and_the_old_secrets_stay(
+        start_own, user, content, reason):
     gateway = start_own()
     cookie = gateway.cookie_for(user)
     good = "".join(word + "\n" for word in secrets_of(gateway))
@@ -148,10 +148,10 @@ def test_a_bad_file_changes_nothing_and_is_told(start_own, user, content,
     wait_for_log(gateway, "secrets-refused", 2)
     line = [line for line in gateway.log.splitlines()
             if "event=secrets-refused" in line][0]
-    assert "level=error" in line and why in line
+    assert "level=error" in line and reason in line
     assert path_of(gateway) in line and "stay in use" in line
     assert gateway.query(cookie=cookie).json["data"]["me"]
-    # A login is sealed with what was there before.
+    # A login uses the old secret.
     assert gateway.session(cookie=gateway.cookie_for(user))
     refused = gateway.log.count("event=secrets-refused")
     time.sleep(1.1)
@@ -164,7 +164,7 @@ def test_a_bad_file_changes_nothing_and_is_told(start_own, user, content,
     wait_for_log(gateway, "secrets-read")
 
 
-def test_a_file_that_is_gone_for_a_moment(start_own, user):
+def test_missing_file_keeps_the_old_secrets(start_own, user):
     gateway = start_own()
     cookie = gateway.cookie_for(user)
     os.rename(path_of(gateway), path_of(gateway) + ".away")
@@ -173,8 +173,9 @@ def test_a_file_that_is_gone_for_a_moment(start_own, user):
     os.rename(path_of(gateway) + ".away", path_of(gateway))
 
 
-class Visitor(threading.Thread):
-    """Asks again and again, and keeps what it is handed, as a browser."""
+class Browser(threading.Thread):
+    """Sends queries until it is stopped, and keeps the cookie as a browser
+    does."""
 
     def __init__(self, gateway, cookie, owner):
         super().__init__()
@@ -188,7 +189,7 @@ class Visitor(threading.Thread):
                 with http_client.Connection(self.gateway.port) as line:
                     for _ in range(100):
                         self.ask(line)
-        except Exception as error:  # it must not die unheard
+        except Exception as error:  # the test reports it
             self.failed = repr(error)
 
     def ask(self, line):
@@ -204,10 +205,10 @@ class Visitor(threading.Thread):
 
 def test_rotation_under_load_fails_no_request(start_own, user):
     gateway = start_own()
-    visitors = [Visitor(gateway, gateway.cookie_for(user), user.owner)
+    browsers = [Browser(gateway, gateway.cookie_for(user), user.owner)
                 for _ in range(4)]
-    for visitor in visitors:
-        visitor.start()
+    for browser in browsers:
+        browser.start()
     for _ in range(5):
         rotate(gateway)
         for program in ("query", "session"):
@@ -216,12 +217,12 @@ def test_rotation_under_load_fails_no_request(start_own, user):
         rotate(gateway, "--retire")
         os.kill(gateway.pid_of("query"), signal.SIGHUP)
         time.sleep(0.3)
-    for visitor in visitors:
-        visitor.done.set()
-    for visitor in visitors:
-        visitor.join(20)
-        assert visitor.failed is None, visitor.failed
-        assert visitor.count > 50 and visitor.renewals >= 5
+    for browser in browsers:
+        browser.done.set()
+    for browser in browsers:
+        browser.join(20)
+        assert browser.failed is None, browser.failed
+        assert browser.count > 50 and browser.renewals >= 5
     assert "secrets-refused" not in gateway.log
     assert len(secrets_of(gateway)) == 1
 
@@ -236,11 +237,11 @@ def postern(*arguments, **env):
         env={"PATH": os.environ["PATH"], **gateways.SANITIZER_ENVIRONMENT, **env})
 
 
-def words_in(path):
+def secrets_in(path):
     return path.read_text().split()
 
 
-def test_rotate_makes_a_file_that_only_its_user_reads(tmp_path):
+def test_rotate_creates_a_file_with_mode_600(tmp_path):
     path = tmp_path / "secrets"
     old_mask = os.umask(0)
     try:
@@ -249,7 +250,7 @@ def test_rotate_makes_a_file_that_only_its_user_reads(tmp_path):
         os.umask(old_mask)
     assert done.returncode == 0 and done.stdout == b"", done
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    secret, = words_in(path)
+    secret, = secrets_in(path)
     assert re.fullmatch("[A-Za-z0-9_-]{43}", secret)
     assert secret.encode() not in done.stderr
     assert os.listdir(tmp_path) == ["secrets"]
@@ -262,7 +263,7 @@ def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
     if os.geteuid() == 0:
         os.chown(path, 33, 34)
     before = path.stat()
-    first, = words_in(path)
+    first, = secrets_in(path)
     for how, count in (("--rotate", 2), ("--rotate", 3), ("--retire", 2)):
         with path.open() as reader:
             text = path.read_text()
@@ -271,8 +272,8 @@ def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
         after = path.stat()
         assert (after.st_mode, after.st_uid, after.st_gid) == (
             before.st_mode, before.st_uid, before.st_gid)
-        assert len(words_in(path)) == count
-    assert first not in words_in(path)
+        assert len(secrets_in(path)) == count
+    assert first not in secrets_in(path)
 
 
 def test_rotate_follows_a_link_and_keeps_it(tmp_path):
@@ -280,10 +281,10 @@ def test_rotate_follows_a_link_and_keeps_it(tmp_path):
     postern("secret", "--rotate", str(path))
     link.symlink_to(path)
     assert postern("secret", "--rotate", str(link)).returncode == 0
-    assert link.is_symlink() and len(words_in(path)) == 2
+    assert link.is_symlink() and len(secrets_in(path)) == 2
 
 
-def test_the_only_secret_stays(tmp_path):
+def test_retire_refuses_to_remove_the_only_secret(tmp_path):
     path = tmp_path / "secrets"
     postern("secret", "--rotate", str(path))
     before = path.read_bytes()
@@ -299,7 +300,7 @@ def test_the_only_secret_stays(tmp_path):
     ("--rotate", "", b"empty"),
     ("--rotate", "".join("%02dKq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQx\n" % n
                          for n in range(16)), b"retire one")])
-def test_what_cannot_be_changed_stays(tmp_path, how, content, words):
+def test_invalid_file_is_not_changed(tmp_path, how, content, words):
     path = tmp_path / "secrets"
     if content is not None:
         path.write_text(content)
@@ -312,14 +313,14 @@ def test_what_cannot_be_changed_stays(tmp_path, how, content, words):
         assert path.read_text() == content
 
 
-def test_two_changes_at_once_are_refused(tmp_path):
+def test_concurrent_change_is_refused(tmp_path):
     path = tmp_path / "secrets"
     postern("secret", "--rotate", str(path))
-    beside = tmp_path / "secrets.new"
-    beside.write_text("")
+    lock = tmp_path / "secrets.new"
+    lock.write_text("")
     done = postern("secret", "--rotate", str(path))
     assert done.returncode != 0 and b"under way" in done.stderr
-    assert len(words_in(path)) == 1 and beside.exists()
+    assert len(secrets_in(path)) == 1 and lock.exists()
 
 
 @pytest.mark.parametrize("env, days, is_default", [
@@ -330,18 +331,18 @@ def test_two_changes_at_once_are_refused(tmp_path):
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
       "POSTERN_REMEMBER_LIFETIME": "40d",
       "POSTERN_GUEST_LIFETIME": "2d"}, 40, False)])
-def test_rotate_says_when_the_last_one_can_go(tmp_path, env, days,
-                                              is_default):
+def test_rotate_prints_when_the_old_secret_can_be_retired(
+        tmp_path, env, days, is_default):
     path = tmp_path / "secrets"
     if env:
         env = {**env, "COOKIE_SESSION_SECRET_FILE": str(path),
                "POSTERN_STORE": "none"}
     assert postern("secret", "--rotate", str(path), **env).stderr == b"", \
-        "a first secret has nothing to wait for"
-    said = postern("secret", "--rotate", str(path), **env).stderr.decode()
-    when = re.search(r"after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", said)[1]
+        "with the first secret there is nothing to retire"
+    message = postern("secret", "--rotate", str(path), **env).stderr.decode()
+    when = re.search(r"after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", message)[1]
     left = time.mktime(time.strptime(when, "%Y-%m-%dT%H:%M:%SZ")) \
         - time.mktime(time.gmtime())
-    assert abs(left - days * 86400) < 2 * 3600, said
-    assert ("default lifetimes" in said) is is_default
-    assert f"postern secret --retire {path}" in said
+    assert abs(left - days * 86400) < 2 * 3600, message
+    assert ("default lifetimes" in message) is is_default
+    assert f"postern secret --retire {path}" in message

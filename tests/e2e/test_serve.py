@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""How a program is served: sockets, connections, workers, signals, plain CGI.
+"""The server side of a program: sockets, connections, workers, signals, CGI.
 
-Drives tests/unit/echo_handler, which has no sessions and no backend, through
-fcgi.py, a web server's side of FastCGI.
+The tests run tests/unit/echo_handler, which has no sessions and no backend.
+fcgi.py is the web server's side of FastCGI.
 """
 import concurrent.futures
 import os
@@ -22,13 +22,14 @@ import pytest
 BUILD = os.environ.get("POSTERN_BUILD", ".")
 ECHO = os.path.join(BUILD, "tests/unit/echo_handler")
 
-# Of our own environment, what sanitizers and coverage want to see.
-KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
-        "LD_LIBRARY_PATH")
+# The programs inherit these variables, for sanitizers and coverage.
+INHERITED = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+             "TSAN_OPTIONS", "LD_LIBRARY_PATH")
 
 
 def environment(**more):
-    values = {name: os.environ[name] for name in KEPT if name in os.environ}
+    values = {name: os.environ[name] for name in INHERITED
+              if name in os.environ}
     values["COOKIE_SESSION_SECRET"] = os.urandom(32).hex()
     values["POSTERN_UPSTREAM"] = "http://127.0.0.1:9/"
     values["POSTERN_STORE"] = "none"
@@ -46,7 +47,7 @@ class Program:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment(**variables))
         self.lines = []
-        self.news = threading.Condition()
+        self.changed = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         try:
@@ -58,20 +59,20 @@ class Program:
 
     def _read(self):
         for line in self.process.stderr:
-            with self.news:
+            with self.changed:
                 self.lines.append(line.decode("utf-8", "replace"))
-                self.news.notify_all()
-        with self.news:
+                self.changed.notify_all()
+        with self.changed:
             self.lines.append("(end)")
-            self.news.notify_all()
+            self.changed.notify_all()
 
     def wait_for(self, text, count=1, timeout=20):
-        """The count-th line with text; fails when the log ends before."""
-        def found():
+        """The count-th line with text. Fails if the log ends before it."""
+        def is_done():
             return ([line for line in self.lines if text in line][count - 1:]
                     or "(end)" in self.lines)
-        with self.news:
-            assert self.news.wait_for(found, timeout), self.log
+        with self.changed:
+            assert self.changed.wait_for(is_done, timeout), self.log
             lines = [line for line in self.lines if text in line]
             assert len(lines) >= count, self.log
             return lines[count - 1]
@@ -97,7 +98,7 @@ class Program:
             return "libasan" in file.read() or "__asan" in self.log
 
     def stop(self, number=signal.SIGTERM):
-        """Stop it; the exit status. Nothing may have gone wrong meanwhile."""
+        """Stop the process and return its exit status."""
         self.process.send_signal(number)
         return self.wait()
 
@@ -115,7 +116,7 @@ class Program:
 
 @pytest.fixture(name="start")
 def start_fixture(tmp_path):
-    """start(NAME=value…) gives a Program and the path of its socket."""
+    """start(NAME=value…) returns a Program and the path of its socket."""
     programs = []
 
     def start(*arguments, **options):
@@ -134,8 +135,8 @@ def start_fixture(tmp_path):
         assert "runtime error" not in program.log
 
 
-def body_of(answer):
-    """The lines before the body that the handler writes, and that body."""
+def parse_echo(answer):
+    """What the handler echoes: a dict of its first lines, and the body."""
     lines = answer.text.split("\n", 3)
     head = dict(line.split("=", 1) for line in lines[:3])
     return head, lines[3]
@@ -146,13 +147,13 @@ def in_threads(count, call):
         return list(executor.map(call, range(count)))
 
 
-# What a request says arrives, however it is cut into records.
+# Requests and answers.
 
 
-def test_request_and_answer(start):
+def test_request_is_echoed_and_logged(start):
     program, path = start()
     answer = fcgi.request(path, "POST", "", b"hello", HTTP_X_ECHO="abc")
-    head, body = body_of(answer)
+    head, body = parse_echo(answer)
     assert answer.status == 200
     assert head == {"method": "POST", "role": "responder", "echo": "abc"}
     assert body == "hello"
@@ -163,7 +164,7 @@ def test_request_and_answer(start):
 
 
 @pytest.mark.parametrize("piece", [1, 7, 8, 127, 8184, 65535])
-def test_records_of_any_size(start, piece):
+def test_records_of_any_size_are_read(start, piece):
     _, path = start()
     long = "v" * (2000 if piece == 1 else 20000) + "end"
     body = bytes(range(256)) * (4 if piece == 1 else 300)
@@ -172,12 +173,12 @@ def test_records_of_any_size(start, piece):
         answer = connection.request(
             fcgi.params("POST", body=body, HTTP_X_ECHO=long), body,
             piece=piece)
-    head, echoed = body_of(answer)
+    head, echoed = parse_echo(answer)
     assert head["echo"] == long
     assert echoed.encode("utf-8") == body
 
 
-def test_body_is_heard_piece_by_piece(start):
+def test_body_is_read_as_it_arrives(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params("POST", "flush=1", b"x" * 10))
@@ -190,7 +191,7 @@ def test_body_is_heard_piece_by_piece(start):
         assert connection.answer().protocol_status == 0
 
 
-def test_head_has_no_body(start):
+def test_answer_to_head_has_no_body(start):
     program, path = start()
     answer = fcgi.request(path, "HEAD")
     assert answer.status == 200 and answer.header("Content-Type")
@@ -198,12 +199,12 @@ def test_head_has_no_body(start):
     assert " bytes=0" in program.wait_for("event=request")
 
 
-def test_authorizer_role(start):
+def test_authorizer_role_is_served(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
         answer = connection.request(fcgi.params(), role=fcgi.AUTHORIZER,
                                     stdin=False)
-        assert body_of(answer)[0]["role"] == "authorizer"
+        assert parse_echo(answer)[0]["role"] == "authorizer"
         assert connection.is_closed()
 
 
@@ -216,13 +217,13 @@ def test_filter_role_is_refused(start):
     assert "event=request" not in program.lines[0]
 
 
-def test_large_answer(start):
+def test_large_answer_arrives_complete(start):
     _, path = start()
     answer = fcgi.request(path, query="size=5000000")
     assert len(answer.body) > 5000000
 
 
-def test_error_is_answered(start):
+def test_error_is_answered_and_logged_without_the_query(start):
     program, path = start()
     answer = fcgi.request(path, query="fail=1&token=sesame")
     assert answer.status == 400
@@ -231,7 +232,7 @@ def test_error_is_answered(start):
     assert "sesame" not in program.log and "fail=" not in program.log
 
 
-def test_cut_answer_has_no_end(start):
+def test_truncated_answer_has_no_end_record(start):
     program, path = start()
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params(query="size=10000&late=1&cut=1"),
@@ -246,14 +247,14 @@ def test_cut_answer_has_no_end(start):
 # Connections.
 
 
-def test_kept_connection(start):
+def test_kept_connection_serves_many_requests(start):
     program, path = start()
     with fcgi.Connection(path) as connection:
         for number in range(1, 51):
             answer = connection.request(
                 fcgi.params("POST", body=b"n%d" % number), b"n%d" % number,
                 request_id=number, keep=True)
-            assert body_of(answer)[1] == f"n{number}"
+            assert parse_echo(answer)[1] == f"n{number}"
         answer = connection.request(fcgi.params())
         assert answer.status == 200
         assert connection.is_closed()
@@ -272,14 +273,14 @@ def test_interleaved_kept_connections_do_not_mix(start):
         for number, connection in reversed(list(enumerate(connections))):
             connection.feed(b"%04d%04d" % (number, turn))
         for number, connection in enumerate(connections):
-            head, body = body_of(connection.answer())
+            head, body = parse_echo(connection.answer())
             assert head["echo"] == f"user-{number}"
             assert body == f"{number:04}{turn:04}"
     for connection in connections:
         connection.close()
 
 
-def test_idle_connections_starve_nobody(start):
+def test_idle_connections_do_not_block_requests(start):
     program, path = start(POSTERN_WORKERS="4")
     idle = [fcgi.Connection(path) for _ in range(300)]
     for connection in idle[:150]:
@@ -305,13 +306,13 @@ def test_unread_body_leaves_the_connection_usable(start):
             assert answer.status == 200
         answer = connection.request(fcgi.params("POST", body=b"ok"), b"ok",
                                     keep=True)
-        assert body_of(answer)[1] == "ok"
+        assert parse_echo(answer)[1] == "ok"
 
 
 @pytest.mark.parametrize("is_tcp", [False, True])
-def test_huge_unread_body_is_answered_all_the_same(start, is_tcp):
-    """Closed while the web server still sends, it would take that for our
-    failure."""
+def test_request_with_a_huge_unread_body_is_answered(start, is_tcp):
+    """If the program closed the connection while the web server still sends,
+    the web server would report a failure."""
     program, address = start(*(["--listen=127.0.0.1:0"] if is_tcp else []))
     if is_tcp:
         address = ("127.0.0.1", int(program.socket_name.split(":")[1]))
@@ -325,15 +326,15 @@ def test_huge_unread_body_is_answered_all_the_same(start, is_tcp):
         assert connection.is_closed()
 
 
-def swallow(call):
+def ignore_os_error(call):
     try:
         call()
     except OSError:
         pass
 
 
-def test_2000_connections(start):
-    """L46: descriptors far above what select(2) can hold."""
+def test_2000_connections_are_served(start):
+    """L46: descriptors above FD_SETSIZE, the limit of select(2)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 5000:
         pytest.skip("needs 5,000 descriptors")
@@ -351,7 +352,7 @@ def test_2000_connections(start):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_full_house_closes_the_longest_idle(start):
+def test_descriptor_limit_closes_the_longest_idle_connection(start):
     command = ["sh", "-c", 'ulimit -n 100 && exec "$0" "$@"', ECHO]
     program, _ = start(command=command + ["--listen", "127.0.0.1:0"],
                        POSTERN_WORKERS="2")
@@ -391,25 +392,25 @@ def test_workers_grow_on_demand(start):
     assert program.status("Threads") >= 20
 
 
-def test_half_a_request_blocks_nobody(start):
+def test_incomplete_requests_do_not_block_others(start):
     _, path = start(POSTERN_WORKERS="4")
-    half = [fcgi.Connection(path) for _ in range(3)]
-    half[0].send(fcgi.begin()[:5])
-    half[1].send(fcgi.begin())
-    half[2].start(fcgi.params("POST", body=b"12345678"))
-    half[2].feed(b"1234", end=False)
+    incomplete = [fcgi.Connection(path) for _ in range(3)]
+    incomplete[0].send(fcgi.begin()[:5])
+    incomplete[1].send(fcgi.begin())
+    incomplete[2].start(fcgi.params("POST", body=b"12345678"))
+    incomplete[2].feed(b"1234", end=False)
     for _ in range(10):
         assert fcgi.request(path).status == 200
-    half[2].feed(b"5678")
-    assert body_of(half[2].answer())[1] == "12345678"
-    for connection in half:
+    incomplete[2].feed(b"5678")
+    assert parse_echo(incomplete[2].answer())[1] == "12345678"
+    for connection in incomplete:
         connection.close()
 
 
-def test_nothing_grows(start):
+def test_descriptors_threads_and_memory_do_not_grow(start):
     program, path = start(POSTERN_WORKERS="4")
 
-    def some(number):
+    def send_requests(number):
         with fcgi.Connection(path) as connection:
             for i in range(10):
                 body = b"b" * (i * 1000)
@@ -417,21 +418,21 @@ def test_nothing_grows(start):
                     fcgi.params("POST", f"sleep={number % 2}", body), body,
                     keep=i < 9)
                 assert answer.status == 200
-    in_threads(50, some)
+    in_threads(50, send_requests)
     descriptors = program.descriptors()
     threads = program.status("Threads")
     memory = program.status("VmRSS")
-    in_threads(200, some)
+    in_threads(200, send_requests)
     assert program.descriptors() <= descriptors + 1
     assert program.status("Threads") <= max(threads, 5)
     if not program.is_sanitized():
         assert program.status("VmRSS") < memory + 2000, "KiB"
 
 
-# What must not break it.
+# Malformed input.
 
 
-NONSENSE = {
+MALFORMED = {
     "bad version": fcgi.record(fcgi.BEGIN_REQUEST, 1, bytes(8), version=7),
     "zeros": bytes(64),
     "noise": bytes(range(255, -1, -1)) * 40,
@@ -461,32 +462,32 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize("name", NONSENSE)
+@pytest.mark.parametrize("name", MALFORMED)
 @pytest.mark.parametrize("closes", [True, False])
-def test_malformed_records(start, name, closes):
+def test_malformed_records_are_survived(start, name, closes):
     program, path = start(POSTERN_WORKERS="2")
     for _ in range(3):
         connection = fcgi.Connection(path)
-        connection.send(NONSENSE[name])
+        connection.send(MALFORMED[name])
         if closes:
             connection.socket.shutdown(socket.SHUT_WR)
-            swallow(lambda: connection.socket.recv(1000))
+            ignore_os_error(lambda: connection.socket.recv(1000))
         else:
             connection.socket.settimeout(0.1)
-            swallow(lambda: connection.socket.recv(1000))
+            ignore_os_error(lambda: connection.socket.recv(1000))
         connection.close()
     fcgi.Connection(path).close()
     assert fcgi.request(path).status == 200
     assert program.process.poll() is None
-    # Only the good one was handled.
+    # Only the valid request was handled.
     assert program.stop() == 0
     assert program.log.count("event=request") == 1, program.log
 
 
 @pytest.mark.parametrize("tail", [b"", b"\x0b"])
-def test_variables_cut_short_are_no_request(start, tail):
-    """Where the connection ends within PARAMS, libfcgi takes what it has for
-    all: a request that lost its Origin, its Cookie, or half of them."""
+def test_truncated_params_are_not_served(start, tail):
+    """If the connection ends within PARAMS, libfcgi takes the variables so far
+    for all: the request would lack its Origin or its Cookie."""
     program, path = start()
     with fcgi.Connection(path) as connection:
         connection.send(fcgi.begin() + fcgi.stream(
@@ -497,7 +498,7 @@ def test_variables_cut_short_are_no_request(start, tail):
     assert "event=request" not in program.log
 
 
-def test_client_that_goes_is_survived(start):
+def test_client_that_disconnects_is_survived(start):
     program, path = start(POSTERN_WORKERS="4")
     for query, sent in (("size=3000000", 0), ("", 4), ("sleep=50", 0),
                         ("late=50&size=100000", 0)):
@@ -522,7 +523,7 @@ def test_client_that_goes_is_survived(start):
 
 @pytest.mark.parametrize("query", ["", "skip=1"])
 def test_aborted_request_frees_its_worker(start, query):
-    """Though the web server does not hang up."""
+    """Also if the web server keeps the connection open."""
     _, path = start(POSTERN_WORKERS="1")
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params("POST", query, b"12345678"))
@@ -533,7 +534,7 @@ def test_aborted_request_frees_its_worker(start, query):
         assert time.monotonic() - begin < 1.5
 
 
-def test_management_records(start):
+def test_management_records_are_answered(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
         values = connection.get_values("NO_SUCH", "FCGI_MPXS_CONNS")
@@ -545,8 +546,8 @@ def test_management_records(start):
         assert connection.request(fcgi.params()).status == 200
 
 
-def test_late_records_of_a_finished_request(start):
-    """A web server may abort a request just when we have ended it."""
+def test_late_records_of_a_finished_request_are_ignored(start):
+    """A web server may abort a request that the program has just ended."""
     _, path = start()
     with fcgi.Connection(path) as connection:
         assert connection.request(fcgi.params(), keep=True).status == 200
@@ -557,7 +558,7 @@ def test_late_records_of_a_finished_request(start):
         assert connection.request(fcgi.params(), request_id=2).status == 200
 
 
-def test_head_in_many_pieces(start):
+def test_request_head_in_many_pieces_is_read(start):
     """Apache sends BEGIN_REQUEST, PARAMS and STDIN one by one."""
     _, path = start()
     with fcgi.Connection(path) as connection:
@@ -567,10 +568,10 @@ def test_head_in_many_pieces(start):
             connection.send(head[i:i + 5])
             time.sleep(0.001)
         connection.feed(b"")
-        assert body_of(connection.answer())[0]["echo"] == "abc"
+        assert parse_echo(connection.answer())[0]["echo"] == "abc"
 
 
-def test_second_request_on_a_busy_connection(start):
+def test_second_request_on_a_busy_connection_is_refused(start):
     _, path = start()
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params("POST", body=b"abcd"), request_id=1)
@@ -579,7 +580,7 @@ def test_second_request_on_a_busy_connection(start):
         kind, number, content = connection.read_record()
         assert (kind, number) == (fcgi.END_REQUEST, 2)
         assert content[4] == fcgi.CANT_MPX_CONN
-        assert body_of(connection.answer(1))[1] == "abcd"
+        assert parse_echo(connection.answer(1))[1] == "abcd"
 
 
 # Signals.
@@ -587,7 +588,7 @@ def test_second_request_on_a_busy_connection(start):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT,
                                     signal.SIGUSR1])
-def test_drain_finishes_what_runs(start, number):
+def test_drain_finishes_running_and_queued_requests(start, number):
     program, path = start(POSTERN_WORKERS="2")
     idle = fcgi.Connection(path)
     assert idle.request(fcgi.params(), keep=True).status == 200
@@ -619,7 +620,7 @@ def test_drain_closes_a_kept_connection_after_its_request(start):
     assert program.wait() == 0
 
 
-def test_drain_is_bounded(start):
+def test_drain_ends_at_its_timeout(start):
     program, path = start(POSTERN_DRAIN="1s")
     begin = time.monotonic()
     with fcgi.Connection(path) as connection:
@@ -633,7 +634,7 @@ def test_drain_is_bounded(start):
     assert 0.9 < time.monotonic() - begin < 3
 
 
-def test_second_signal_ends_at_once(start):
+def test_second_signal_ends_the_drain(start):
     program, path = start(POSTERN_DRAIN="30s")
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params(query="sleep=20000"))
@@ -647,7 +648,7 @@ def test_second_signal_ends_at_once(start):
     assert "how=cut" in program.log
 
 
-def test_hangup_is_survived(start):
+def test_sighup_does_not_end_the_program(start):
     program, path = start()
     program.process.send_signal(signal.SIGHUP)
     program.wait_for("event=hangup")
@@ -657,7 +658,7 @@ def test_hangup_is_survived(start):
 # Sockets.
 
 
-def test_unix_socket(start):
+def test_unix_socket_has_mode_660_and_is_removed(start):
     program, path = start()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
     assert program.socket_name == "unix:" + path
@@ -665,16 +666,16 @@ def test_unix_socket(start):
     assert not os.path.exists(path)
 
 
-def test_socket_left_behind_is_replaced(start, tmp_path):
-    path = str(tmp_path / "left")
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(path)
-        left.listen(1)
+def test_stale_socket_is_replaced(start, tmp_path):
+    path = str(tmp_path / "stale")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(path)
+        stale.listen(1)
     start("--listen", "unix:" + path)
     assert fcgi.request(path).status == 200
 
 
-def test_socket_in_use_is_left_alone(start):
+def test_socket_in_use_is_not_replaced(start):
     _, path = start()
     second = Program(["--listen", "unix:" + path], wait=False)
     assert second.wait() == 71
@@ -682,7 +683,7 @@ def test_socket_in_use_is_left_alone(start):
     assert fcgi.request(path).status == 200
 
 
-def test_file_in_the_way_is_left_alone(tmp_path):
+def test_other_file_at_the_path_is_not_replaced(tmp_path):
     path = tmp_path / "file"
     path.write_text("precious", encoding="ascii")
     program = Program(["--listen", f"unix:{path}"], wait=False)
@@ -690,7 +691,7 @@ def test_file_in_the_way_is_left_alone(tmp_path):
     assert path.read_text(encoding="ascii") == "precious"
 
 
-def test_somebody_elses_socket_is_not_removed(start):
+def test_socket_of_another_process_is_not_removed(start):
     program, path = start()
     os.unlink(path)
     with socket.socket(socket.AF_UNIX) as other:
@@ -699,7 +700,7 @@ def test_somebody_elses_socket_is_not_removed(start):
         assert os.path.exists(path)
 
 
-def test_what_has_arrived_when_the_end_comes_is_served(start):
+def test_request_that_arrived_before_the_signal_is_served(start):
     program, path = start()
     program.process.send_signal(signal.SIGSTOP)
     program.process.send_signal(signal.SIGTERM)
@@ -712,7 +713,7 @@ def test_what_has_arrived_when_the_end_comes_is_served(start):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
-def test_tcp_socket(start, address):
+def test_tcp_socket_is_served(start, address):
     if "::1" in address and not has_ipv6():
         pytest.skip("no IPv6 here")
     program, _ = start(f"--listen={address}")
@@ -733,7 +734,7 @@ def has_ipv6():
 @pytest.mark.parametrize("allowed, is_served", [
     ("127.0.0.1", True), ("192.0.2.1, 127.0.0.1", True), ("192.0.2.1", False),
     ("::ffff:127.0.0.1", True)])
-def test_allowed_peers(start, allowed, is_served):
+def test_only_allowed_peers_are_served(start, allowed, is_served):
     program, _ = start("--listen", "127.0.0.1:0",
                        FCGI_WEB_SERVER_ADDRS=allowed)
     host, port = program.socket_name.split(":")
@@ -744,14 +745,14 @@ def test_allowed_peers(start, allowed, is_served):
             assert connection.is_closed()
 
 
-def test_unreadable_list_of_peers(tmp_path):
+def test_invalid_list_of_peers_is_refused(tmp_path):
     program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
                       FCGI_WEB_SERVER_ADDRS="localhost")
     assert program.wait() == 78
     assert "FCGI_WEB_SERVER_ADDRS" in program.log
 
 
-def test_descriptor_0(start, tmp_path):
+def test_descriptor_0_is_served_and_its_socket_stays(start, tmp_path):
     path = str(tmp_path / "zero")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
@@ -760,16 +761,16 @@ def test_descriptor_0(start, tmp_path):
     assert program.socket_name == "unix:" + path
     assert fcgi.request(path).status == 200
     assert program.stop() == 0
-    assert os.path.exists(path), "not ours to remove"
+    assert os.path.exists(path), "not controller to remove"
 
 
-def test_sockets_that_systemd_passes(start, tmp_path):
+def test_sockets_from_systemd_are_served(start, tmp_path):
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
     listening = [socket.socket(socket.AF_UNIX) for _ in paths]
     for one, path in zip(listening, paths):
         one.bind(path)
         one.listen(10)
-    # Numbers that are not 3 and 4 themselves, or the first would be lost.
+    # Above 4: the redirections to 3 and 4 must not overwrite one of them.
     moved = [os.dup2(one.fileno(), 50 + i) for i, one in enumerate(listening)]
     script = 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" 3<&50 4<&51'
     program, _ = start(command=["bash", "-c", script, ECHO], pass_fds=moved)
@@ -784,8 +785,8 @@ def test_sockets_that_systemd_passes(start, tmp_path):
     assert program.stop() == 0
 
 
-def test_sockets_for_another_process(tmp_path):
-    """LISTEN_FDS with somebody else's LISTEN_PID is none of our business."""
+def test_listen_fds_of_another_process_is_ignored(tmp_path):
+    """LISTEN_PID names another process."""
     result = run_cgi(REQUEST_METHOD="GET", LISTEN_PID="1", LISTEN_FDS="1")
     assert result.returncode == 0 and b"Status: 200" in result.stdout
 
@@ -793,14 +794,14 @@ def test_sockets_for_another_process(tmp_path):
 @pytest.mark.parametrize("address", [
     "unix:relative", "unix:", "unix:/" + "x" * 200, "nonsense", ":", "a:b",
     "127.0.0.1:65536", "127.0.0.1:-1", "::1:80", "127.0.0.1:080", ""])
-def test_addresses_that_are_none(address):
+def test_invalid_address_is_refused(address):
     program = Program(["--listen", address], wait=False)
     assert program.wait() == 64
     assert 'program=echo pid=' in program.log
     assert 'event=start-failed reason="cannot listen: ' in program.log
 
 
-def test_address_that_cannot_be_had(tmp_path):
+def test_unavailable_address_is_refused(tmp_path):
     program = Program(["--listen", f"unix:{tmp_path}/no/such"], wait=False)
     assert program.wait() == 71
     program = Program(["--listen", "192.0.2.1:80"], wait=False)
@@ -816,7 +817,8 @@ def test_address_that_cannot_be_had(tmp_path):
     ({"POSTERN_WORKERS": "many"}, "POSTERN_WORKERS"),
     ({"POSTERN_WROKERS": "4"}, "POSTERN_WROKERS"),
     ({"POSTERN_LOG": "/no/such/folder/log"}, "POSTERN_LOG")])
-def test_bad_configuration(tmp_path, variables, named):
+def test_invalid_configuration_is_refused_and_logged(
+        tmp_path, variables, named):
     program = Program(["--listen", f"unix:{tmp_path}/s"], wait=False,
                       **variables)
     assert program.wait() == 78
@@ -828,20 +830,20 @@ def test_bad_configuration(tmp_path, variables, named):
     assert not os.path.exists(f"{tmp_path}/s")
 
 
-def test_by_hand_on_a_terminal():
-    """Without a web server there is nothing to do; say so."""
-    ours, theirs = pty.openpty()
-    program = Program(stdin=theirs, wait=False)
-    os.close(theirs)
+def test_start_on_a_terminal_prints_the_usage():
+    """There is no web server to serve."""
+    controller, terminal = pty.openpty()
+    program = Program(stdin=terminal, wait=False)
+    os.close(terminal)
     assert program.wait() == 64
-    os.close(ours)
+    os.close(controller)
     assert "Usage: echo" in program.log and "--listen" in program.log
 
 
 @pytest.mark.parametrize("arguments, status, said", [
     (["--help"], 0, b"Usage: echo"), (["--version"], 0, b"echo (postern) "),
     (["--listen"], 64, b""), (["--nonsense"], 64, b""), (["x"], 64, b"")])
-def test_arguments(arguments, status, said):
+def test_command_line_arguments(arguments, status, said):
     result = subprocess.run([ECHO, *arguments], env=environment(),
                             capture_output=True, check=False, timeout=20,
                             stdin=subprocess.DEVNULL)
@@ -850,7 +852,7 @@ def test_arguments(arguments, status, said):
     assert status == 0 or b"Usage: echo" in result.stderr
 
 
-# Plain CGI.
+# CGI.
 
 
 def run_cgi(body=b"", arguments=(), **variables):
@@ -859,18 +861,18 @@ def run_cgi(body=b"", arguments=(), **variables):
                           check=False)
 
 
-def test_plain_cgi():
+def test_cgi_request_is_served():
     body = b"hello" * 10000
     variables = fcgi.params("POST", "", body, HTTP_X_ECHO="abc")
     result = run_cgi(body, **variables)
     answer = fcgi.Answer(result.stdout, result.stderr, 0, 0)
     assert result.returncode == 0 and answer.status == 200
-    head, echoed = body_of(answer)
+    head, echoed = parse_echo(answer)
     assert head["echo"] == "abc" and head["role"] == "responder"
     assert echoed.encode() == body
 
 
-def test_plain_cgi_stops_at_the_length_it_was_told():
+def test_cgi_body_ends_at_content_length():
     """RFC 3875 section 4.2: the server need not close the input."""
     read, write = os.pipe()
     os.write(write, b"12345 and more")
@@ -884,7 +886,7 @@ def test_plain_cgi_stops_at_the_length_it_was_told():
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("missing", [*fcgi.params("POST"), "all"])
-def test_plain_cgi_without_a_variable(method, missing):
+def test_cgi_without_a_variable(method, missing):
     """L9: every variable may be absent."""
     variables = fcgi.params(method, "", b"body")
     if missing == "all":
@@ -900,7 +902,7 @@ def test_plain_cgi_without_a_variable(method, missing):
 
 @pytest.mark.parametrize("missing", [*fcgi.params("POST"), "all"])
 def test_fastcgi_without_a_variable(start, missing):
-    """L9, the other way in."""
+    """L9: every variable may be absent."""
     _, path = start()
     variables = fcgi.params("POST", "", b"body")
     if missing == "all":
@@ -914,7 +916,7 @@ def test_fastcgi_without_a_variable(start, missing):
 
 def test_query_string_cannot_become_an_argument(tmp_path):
     """RFC 3875 section 4.4: a server may pass "?--listen+unix:/x" as
-    arguments; then the client would choose what we listen on."""
+    arguments. The client must not choose the socket."""
     path = str(tmp_path / "planted")
     query = f"--listen+unix:{path}"
     result = run_cgi(arguments=query.split("+"),
@@ -924,13 +926,13 @@ def test_query_string_cannot_become_an_argument(tmp_path):
     assert not os.path.exists(path)
 
 
-def test_plain_cgi_broken_answer_is_told():
+def test_cgi_truncated_answer_sets_the_exit_status():
     result = run_cgi(**fcgi.params("GET", "cut=1"))
     assert result.returncode == 74
     assert result.stdout.startswith(b"Status: 200")
 
 
-def test_plain_cgi_with_closed_output():
+def test_cgi_with_closed_output_fails_and_is_logged():
     process = subprocess.Popen(
         [ECHO], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -941,8 +943,8 @@ def test_plain_cgi_with_closed_output():
     assert process.wait(20) == 74
 
 
-def test_plain_cgi_ends_on_a_signal():
-    """A web server that has enough of us need not wait."""
+def test_cgi_ends_on_sigterm():
+    """A web server may stop a CGI program."""
     process = subprocess.Popen(
         [ECHO], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The whole contract on every web server that etc/ has a configuration for:
-the same tests with the very files, one after another."""
+"""All features behind every web server that etc/ has a configuration for: the
+same tests run with each of these configurations."""
 import json
 import os
 import signal
@@ -30,8 +30,8 @@ print "Content-Type: application/json\n\n", encode_json({map { $_ => $ENV{$_} }
     grep { /REMOTE_USER|^SESSION_|^Variable|^PHP_AUTH_USER/i } keys %ENV});
 """
 
-# What a page of the owner's says of itself, which is not ours to change.
-OWN = """<?php
+# A page with headers of its own, which Postern must not change.
+OWN_HEADERS = """<?php
 http_response_code((int) ($_GET['status'] ?? 200));
 header('Content-Type: text/html; charset=utf-8');
 header('Cache-Control: no-store, must-revalidate');
@@ -49,7 +49,7 @@ def site_fixture(request, backend):
                          POSTERN_ORIGINS="https://listed.example",
                          POSTERN_IDLE_TIMEOUT="10m")
     site.write("www/members/dump.php", DUMP)
-    site.write("www/members/own.php", OWN)
+    site.write("www/members/own.php", OWN_HEADERS)
     site.write("www/members/dump.cgi", DUMP_CGI)
     os.chmod(os.path.join(site.folder, "www/members/dump.cgi"), 0o755)
     yield site
@@ -68,21 +68,21 @@ def bearer_fixture(site, user):
     return token
 
 
-def me(user):
+def me_of(user):
     return {"data": {"me": {"ownerId": user.owner, "email": user.email}}}
 
 
-def is_alive(site, user, cookie):
-    """Whatever was sent before: this user is this user, and nobody is not."""
+def assert_sessions_work(site, user, cookie):
+    """The user still has the session, and an anonymous request has none."""
     assert site.session(cookie=cookie)["name"] == user.email
     assert site.session() is None
 
 
-# --- logging in, asking, logging out -----------------------------------------
+# --- login, query, logout ----------------------------------------------------
 
 
 @pytest.mark.quick
-def test_login_by_json(site, user):
+def test_login_by_json_issues_cookie_and_bearer_token(site, user):
     answer = site.log_in(user)
     assert answer.status == 200
     assert answer.json["data"]["login"]["ownerId"] == user.owner
@@ -92,41 +92,41 @@ def test_login_by_json(site, user):
     assert answer.get("vendure-auth-token")
     assert answer.get("cache-control") == "no-store"
     assert answer.get("x-content-type-options") == "nosniff"
-    assert site.query(cookie=value).json == me(user)
+    assert site.query(cookie=value).json == me_of(user)
 
 
 @pytest.mark.quick
-def test_login_by_graphql(site, user):
+def test_login_by_graphql_returns_the_bearer_token(site, user):
     answer = site.post("/login", {"query": LOGIN, "variables": {
         "email": user.email, "password": user.password}})
     assert answer.status == 200
     token = answer.json["data"]["login"]["secret"]
     assert token == answer.get("vendure-auth-token")
-    assert site.query(bearer=token).json == me(user)
+    assert site.query(bearer=token).json == me_of(user)
 
 
 @pytest.mark.quick
-def test_login_by_form(site, user):
+def test_login_by_form_redirects_to_return_to(site, user):
     page = site.get("/login?return_to=/members/")
     assert page.status == 200 and page.all("set-cookie") == []
     assert "frame-ancestors 'none'" in page.get("content-security-policy")
     assert page.get("content-type") == "text/html; charset=utf-8"
     answer = site.form("/login", {
-        "csrf_token": field(page, "csrf_token"), "email": user.email,
-        "password": user.password, "return_to": field(page, "return_to")})
+        "csrf_token": form_field(page, "csrf_token"), "email": user.email,
+        "password": user.password, "return_to": form_field(page, "return_to")})
     assert answer.status == 303
     assert answer.get("location") == "/members/"
-    assert site.query(cookie=cookie_of(answer)[1]).json == me(user)
+    assert site.query(cookie=cookie_of(answer)[1]).json == me_of(user)
 
 
-def field(page, name):
+def form_field(page, name):
     value = page.text.partition(f'name="{name}" value="')[2].partition('"')[0]
     assert value, page
     return value
 
 
 @pytest.mark.quick
-def test_wrong_password(site, user):
+def test_wrong_password_is_401(site, user):
     answer = site.post("/login", {"email": user.email, "password": "wrong"})
     assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
     assert answer.all("set-cookie") == []
@@ -136,18 +136,19 @@ def test_wrong_password(site, user):
 
 
 @pytest.mark.quick
-def test_query(site, user, cookie, bearer):
-    assert site.query(cookie=cookie).json == me(user)
-    assert site.query(bearer=bearer).json == me(user)
+def test_query_acts_for_the_user(site, user, cookie, bearer):
+    assert site.query(cookie=cookie).json == me_of(user)
+    assert site.query(bearer=bearer).json == me_of(user)
     assert site.query().json["data"] == {"me": None}
     query = urllib.parse.urlencode({"query": ME})
-    assert site.get(f"/query?{query}", cookie=cookie).json == me(user)
+    assert site.get(f"/query?{query}", cookie=cookie).json == me_of(user)
 
 
 @pytest.mark.quick
-def test_session(site, user, cookie, bearer):
-    for carrier in ({"cookie": cookie}, {"bearer": bearer}):
-        session = site.session(**carrier)
+def test_session_names_the_user_and_clears_invalid_tokens(
+        site, user, cookie, bearer):
+    for transport in ({"cookie": cookie}, {"bearer": bearer}):
+        session = site.session(**transport)
         assert session["name"] == user.email
         assert session["subject"] == user.owner
     assert site.session() is None
@@ -158,23 +159,24 @@ def test_session(site, user, cookie, bearer):
 
 
 @pytest.mark.quick
-def test_logout(site, user):
+def test_logout_revokes_the_session(site, user):
     value = site.cookie_for(user)
     page = site.get("/logout", cookie=value)
     assert page.status == 200
-    answer = site.form("/logout", {"csrf_token": field(page, "csrf_token")},
+    token = form_field(page, "csrf_token")
+    answer = site.form("/logout", {"csrf_token": token},
                        [("Cookie", f"{COOKIE}={value}")])
     assert answer.status == 303 and answer.get("location") == "/"
     assert cookie_of(answer)[1] == ""
     for path in ("/members/page.php", "/members/index.html"):
-        # R22: a copy of the cookie is worth nothing any longer.
+        # R22: a copy of the cookie is not accepted.
         assert site.get(path, cookie=value).status == 401
     answer = site.post("/logout", cookie=site.cookie_for(user))
     assert answer.json == {"data": {"logout": {"success": True}}}
 
 
 @pytest.mark.quick
-def test_a_bearer_token_after_its_logout(site, user):
+def test_bearer_token_is_refused_after_its_logout(site, user):
     token = site.log_in(user).get("vendure-auth-token")
     assert site.get("/members/index.html", bearer=token).status == 200
     assert site.post("/logout", bearer=token).status == 200
@@ -183,61 +185,62 @@ def test_a_bearer_token_after_its_logout(site, user):
 
 
 @pytest.mark.quick
-def test_a_csrf_token_that_is_wrong(site, user):
-    """Design 2.7: refused, and the form comes again with a good one."""
+def test_wrong_csrf_token_is_403_with_a_new_form(site, user):
+    """Design 2.7: the new form has a valid CSRF token."""
     cookie = site.cookie_for(user)
     page = site.get("/logout", cookie=cookie)
     answer = site.form("/login", {
-        "csrf_token": field(page, "csrf_token"), "email": user.email,
+        "csrf_token": form_field(page, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={cookie}")])
     assert answer.status == 403
     assert answer.all("vendure-auth-token") == []
     assert user.email in answer.text and user.password not in answer.text
     again = site.form("/login", {
-        "csrf_token": field(answer, "csrf_token"), "email": user.email,
+        "csrf_token": form_field(answer, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={cookie}")])
     assert again.status == 303
 
 
-def test_two_tabs(site, user):
-    """U18: neither tab's form is spoilt by the other."""
+def test_login_forms_in_two_tabs_both_work(site, user):
+    """U18: the login in one tab does not invalidate the form in the other."""
     first, second = site.get("/login"), site.get("/login")
     value = None
     for page in (second, first):
         answer = site.form("/login", {
-            "csrf_token": field(page, "csrf_token"), "email": user.email,
+            "csrf_token": form_field(page, "csrf_token"), "email": user.email,
             "password": user.password},
             [("Cookie", f"{COOKIE}={value}")] if value else [])
         assert answer.status == 303
         value = cookie_of(answer)[1]
 
 
-@pytest.mark.parametrize("everything", [True, False])
-def test_two_tabs_of_who_is_logged_in(site, user, everything):
-    """U18: logging in changes the session that the other form was made for;
-    so does logging out."""
+@pytest.mark.parametrize("stays_logged_in", [True, False])
+def test_login_forms_of_a_user_in_several_tabs_work(
+        site, user, stays_logged_in):
+    """U18: a login or a logout replaces the session that the other forms were
+    made for."""
     value = site.cookie_for(user)
     pages = [site.get("/login", cookie=value) for _ in range(3)]
     for page in pages:
         answer = site.form("/login", {
-            "csrf_token": field(page, "csrf_token"), "email": user.email,
+            "csrf_token": form_field(page, "csrf_token"), "email": user.email,
             "password": user.password}, [("Cookie", f"{COOKIE}={value}")])
         assert answer.status == 303
         value = cookie_of(answer)[1]
-        if not everything:
+        if not stays_logged_in:
             site.post("/logout", cookie=value)
 
 
 @pytest.mark.parametrize("kind", servers.ALL, ids=lambda kind: kind.name)
-def test_two_tabs_of_a_guest(backend, kind):
-    """U18: a cart is a session, too."""
+def test_login_forms_of_a_guest_in_two_tabs_work(backend, kind):
+    """U18: a guest with a cart has a session, too."""
     site = kind(backend, POSTERN_BACKEND="vendure",
                 POSTERN_TOKEN_METHOD="cookie")
     token = ["vendure-auth-token", "a-token-0123456789-0123456789-0123456789"]
     try:
         backend.next(headers=[["Content-Type", "application/json"], token],
                      body='{"data":{"addItemToOrder":{"id":"1"}}}')
-        backend.next(body='{"data":{"me":null}}')  # whose token it is
+        backend.next(body='{"data":{"me":null}}')  # the who document
         value = "=".join(cookie_of(
             site.query("mutation{addItemToOrder{id}}"))[:2])
         assert site.session(cookie=value)["guest"] is True
@@ -251,7 +254,7 @@ def test_two_tabs_of_a_guest(backend, kind):
             backend.next(body='{"data":{"me":{"id":"7",'
                               '"identifier":"a@b.example"}}}')
             answer = site.form("/login", {
-                "csrf_token": field(page, "csrf_token"),
+                "csrf_token": form_field(page, "csrf_token"),
                 "email": "a@b.example", "password": "x"},
                 [("Cookie", value)])
             assert answer.status == 303, answer
@@ -263,33 +266,34 @@ def test_two_tabs_of_a_guest(backend, kind):
         site.close()
 
 
-def test_a_strangers_csrf_token(site, user):
-    """Made for nobody, for who was logged in before: the form comes again."""
+def test_anonymous_csrf_token_is_refused_with_a_session(site, user):
+    """The token was issued without a session, after the login: the answer is
+    the form with a valid token."""
     value = site.cookie_for(user)
     time.sleep(1.1)
     page = site.get("/login")
     answer = site.form("/login", {
-        "csrf_token": field(page, "csrf_token"), "email": user.email,
+        "csrf_token": form_field(page, "csrf_token"), "email": user.email,
         "password": user.password}, [("Cookie", f"{COOKIE}={value}")])
-    assert answer.status == 403 and field(answer, "csrf_token")
+    assert answer.status == 403 and form_field(answer, "csrf_token")
     assert site.session(cookie=value)["name"] == user.email
 
 
-def test_two_users(site, backend):
-    """L32, L45: on the same processes, one after another."""
+def test_two_users_are_not_mixed_up(site, backend):
+    """L32, L45: the same processes serve both in turn."""
     people = [backend.register(name) for name in ("Ann", "Bo")]
     cookies = [site.cookie_for(person) for person in people]
     for _ in range(5):
         for person, value in zip(people, cookies):
-            assert site.query(cookie=value).json == me(person)
+            assert site.query(cookie=value).json == me_of(person)
         assert site.query().json["data"] == {"me": None}
 
 
 # --- streams -----------------------------------------------------------------
 
 
-def test_streamed_answer(site, user, cookie):
-    """An event reaches the client when it is written (U: SSE)."""
+def test_streamed_answer_is_not_buffered(site, user, cookie):
+    """An event reaches the client as soon as it is written (U: SSE)."""
     site.backend.next(headers=[["Content-Type", "text/event-stream"]],
                       chunks=["event: next\ndata: 1\n\n", 1.5,
                               "event: complete\n\n"])
@@ -307,10 +311,10 @@ def test_streamed_answer(site, user, cookie):
         answer = line.read("POST")
     assert answer.whole and answer.text.endswith("event: complete\n\n")
     assert "next" in answer.text
-    assert first < 1.2, f"{site.name} keeps what was streamed"
+    assert first < 1.2, f"{site.name} buffers the stream"
 
 
-def test_large_answer(site, cookie):
+def test_large_answer_arrives_complete(site, cookie):
     text = json.dumps({"data": "x" * 3_000_000})
     site.backend.next(headers=[["Content-Type", "application/json"]],
                       body=text)
@@ -318,34 +322,34 @@ def test_large_answer(site, cookie):
     assert answer.whole and answer.text == text
 
 
-def test_large_request(site, cookie):
+def test_large_request_arrives_complete(site, cookie):
     value = {"query": ME, "extensions": {"padding": "x" * 150_000}}
     answer = site.post("/query", value, cookie=cookie)
     assert answer.status == 200, answer
     assert site.backend.seen()[-1]["length"] > 150_000
 
 
-# --- what is refused ---------------------------------------------------------
+# --- invalid requests --------------------------------------------------------
 
 
-def test_too_large(site, user, cookie):
+def test_too_large_body_is_413(site, user, cookie):
     value = {"query": ME, "extensions": {"padding": "x" * (MAX_BODY + 1)}}
     before = len(site.backend.seen())
     assert site.post("/query", value, cookie=cookie).status == 413
     assert len(site.backend.seen()) == before
     answer = site.post("/login", {"email": "x" * 70_000, "password": "x"})
     assert answer.status == 413
-    is_alive(site, user, cookie)
+    assert_sessions_work(site, user, cookie)
 
 
 @pytest.mark.parametrize("method, path, status", [
     ("PUT", "/query", 405), ("DELETE", "/login", 405), ("PATCH", "/logout", 405),
     ("POST", "/session", 405), ("GET", "/query/x", 404), ("GET", "/login/", 404),
     ("GET", "/session/../secret", 404), ("GET", "/loginx", 404)])
-def test_method_and_path(site, method, path, status):
+def test_wrong_method_is_405_and_wrong_path_404(site, method, path, status):
     answer = site.send(method, path, b"" if method != "GET" else None,
                        [("Content-Type", "application/json")])
-    # Some servers clean a path up, or refuse to, before we hear of it.
+    # Some servers normalize or refuse such a path themselves.
     assert answer.status in {status, 400} if ".." in path else (
         answer.status == status), answer
     if status == 405:
@@ -356,8 +360,8 @@ def test_method_and_path(site, method, path, status):
 @pytest.mark.parametrize("kind", [
     None, "text/plain", "application/jsonx", "nonsense", "multipart/mixed",
     "application/json, text/plain"])
-def test_content_type(site, path, kind):
-    """R51, L9: a missing or unknown type is a 4xx."""
+def test_missing_or_unknown_content_type_is_415(site, path, kind):
+    """R51, L9: a missing or unknown type is a client error."""
     headers = [("Content-Type", kind)] if kind else []
     answer = site.send("POST", path, b'{"query":"{__typename}"}', headers)
     assert answer.status == 415, answer
@@ -365,9 +369,9 @@ def test_content_type(site, path, kind):
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "x",
                                   ";;"])
-def test_content_type_of_an_empty_logout(site, user, kind):
-    """L9: what is there is judged, body or not; what a plain form could have
-    sent, by its sender first (R47)."""
+def test_content_type_of_an_empty_logout_is_checked(site, user, kind):
+    """L9: the type is checked even if there is no body. For a type that a form
+    can send, the origin is checked first (R47)."""
     value = site.cookie_for(user)
     answer = site.send("POST", "/logout", b"", [
         ("Content-Type", kind), ("Cookie", f"{COOKIE}={value}")])
@@ -378,28 +382,28 @@ def test_content_type_of_an_empty_logout(site, user, kind):
 @pytest.mark.parametrize("length", [
     "99999999999999999999", "-1", "abc", "1e3", "0x10", "+5", "5, 6",
     "9223372036854775807", "18446744073709551616"])
-def test_absurd_content_length(site, user, cookie, length):
+def test_invalid_content_length_is_refused(site, user, cookie, length):
     with http_client.Connection(site.port, timeout=10) as line:
         line.send((f"POST /login HTTP/1.1\r\nHost: {line.host}\r\n"
                    "Content-Type: application/json\r\nConnection: close\r\n"
                    f"Content-Length: {length}\r\n\r\n").encode())
-        # mod_proxy_fcgi answers when it has seen all there is of the body;
-        # nginx not at all when it takes this for the client's going away.
+        # mod_proxy_fcgi answers only after the end of the body. nginx would
+        # take the end for a disconnect and not answer.
         if not site.name.startswith("nginx"):
             line.socket.shutdown(socket.SHUT_WR)
         answer = line.read("POST")
     assert answer is not None and answer.status in (400, 413), answer
-    is_alive(site, user, cookie)
+    assert_sessions_work(site, user, cookie)
 
 
-def test_two_content_lengths(site, user, cookie):
-    """R58"""
+def test_two_content_lengths_are_refused(site, user, cookie):
+    """R58: a request with two lengths could be read in two ways."""
     with http_client.Connection(site.port, timeout=10) as line:
         answer = line.request("POST", "/login", [
             ("Content-Type", "application/json"), ("Content-Length", "2"),
             ("Content-Length", "3")], b"{} ")
     assert answer is not None and answer.status == 400, answer
-    is_alive(site, user, cookie)
+    assert_sessions_work(site, user, cookie)
 
 
 @pytest.mark.parametrize("name, value", [
@@ -407,25 +411,27 @@ def test_two_content_lengths(site, user, cookie):
     ("Authorization", "Bearer " + "x" * 20_000),
     ("Cookie", f"{COOKIE}=" + "x" * 9_000), ("Origin", "http://" + "x" * 9_000),
     ("Cookie", "; ".join(f"c{i}=x" for i in range(1000)))])
-def test_oversize_header(site, user, cookie, name, value):
-    for good in ([], [("Cookie", f"{COOKIE}={cookie}")]):
-        answer = site.get("/session", headers=[*good, (name, value)])
+def test_oversize_header_does_not_change_the_user(
+        site, user, cookie, name, value):
+    for valid in ([], [("Cookie", f"{COOKIE}={cookie}")]):
+        answer = site.get("/session", headers=[*valid, (name, value)])
         if answer.status != 200:
             assert 400 <= answer.status < 500, answer
             continue
         session = answer.json["data"]["session"]
-        # Nobody's, or, where the long header did not matter, its own.
+        # No session; or the user's, if Postern does not use the long header.
         assert session is None or (
-            good and name != "Authorization" and session["name"] == user.email)
-    is_alive(site, user, cookie)
+            valid and name != "Authorization" and session["name"] == user.email)
+    assert_sessions_work(site, user, cookie)
 
 
-# --- cookies, twice and apart ------------------------------------------------
+# --- repeated cookies --------------------------------------------------------
 
 
-def test_two_cookies(site, user, cookie):
-    """R40: two sessions are a tossed cookie: neither is believed, ours is
-    cleared. U32: of two variants of one, or beside a dead one, it counts."""
+def test_cookies_of_two_sessions_are_refused(site, user, cookie):
+    """R40: cookies of two sessions may be cookie tossing: both are refused and
+    the cookie is cleared. U32: two copies of one session, or a valid and an
+    invalid cookie, are accepted."""
     other = site.cookie_for(user)
     answer = site.get("/session",
                       cookie=f"{COOKIE}={cookie}; {COOKIE}={other}")
@@ -443,13 +449,13 @@ def test_two_cookies(site, user, cookie):
         assert 400 <= answer.status < 500
 
 
-def test_several_cookie_lines(site, user, cookie):
-    """Design section 4: how a server joins them decides whether there is a
-    session; it is never another's."""
+def test_several_cookie_headers_never_give_another_session(site, user, cookie):
+    """Design section 4: whether there is a session depends on how the server
+    joins the headers."""
     answer = site.get("/session", headers=[
         ("Cookie", "a=b"), ("Cookie", f"{COOKIE}={cookie}"),
         ("Cookie", "c=d")])
-    if answer.status == 400:  # nginx before 1.23 passes each on: one too many
+    if answer.status == 400:  # nginx before 1.23 passes them separately
         assert site.name.startswith("nginx")
         return
     session = answer.json["data"]["session"]
@@ -459,7 +465,7 @@ def test_several_cookie_lines(site, user, cookie):
         assert session["name"] == user.email
 
 
-# --- names that meet in CGI (L3, L15, L16, L17) ------------------------------
+# --- headers with the same CGI name (L3, L15, L16, L17) ----------------------
 
 
 SPELLINGS = [
@@ -475,7 +481,7 @@ SPELLINGS = [
 
 @pytest.mark.quick
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_nobody_becomes_somebody_by_a_header(site, name):
+def test_header_does_not_authenticate_an_anonymous_request(site, name):
     for path in ("/members/index.html", "/members/dump.php",
                  "/members/page.php", "/members/dump.cgi",
                  "/members/shell.cgi", "/members/perl.cgi"):
@@ -487,7 +493,7 @@ def test_nobody_becomes_somebody_by_a_header(site, name):
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_somebody_stays_who_it_is(site, user, cookie, name):
+def test_header_does_not_change_the_user(site, user, cookie, name):
     for path in ("/members/dump.php", "/members/dump.cgi"):
         for headers in ([(name, "admin")], [(name, "admin"), (name, "root")]):
             answer = site.get(path, cookie=cookie, headers=headers)
@@ -500,15 +506,15 @@ def test_somebody_stays_who_it_is(site, user, cookie, name):
             assert seen["SESSION_EXPIRES"].endswith("Z")
             assert "admin" not in seen.values()
             assert "root" not in seen.values()
-    # What a shell makes of it, by `postern whoami`.
+    # Also in a shell script, which uses `postern whoami`.
     answer = site.get("/members/shell.cgi", cookie=cookie,
                       headers=[(name, "admin")])
     assert f"You are number {user.owner}," in answer.text
     assert "admin" not in answer.text
 
 
-def test_basic_authentication_names_nobody(site, user, cookie):
-    """A server may take REMOTE_USER from it, password unchecked."""
+def test_basic_authentication_does_not_set_the_user(site, user, cookie):
+    """A server may set REMOTE_USER from it without a check of the password."""
     basic = ("Authorization", "Basic YWRtaW46eA==")
     assert site.get("/members/dump.php", headers=[basic]).status == 401
     answer = site.get("/members/dump.php", cookie=cookie, headers=[basic])
@@ -516,16 +522,17 @@ def test_basic_authentication_names_nobody(site, user, cookie):
     assert answer.json["SESSION_SUBJECT"] == user.owner
 
 
-@pytest.mark.parametrize("name, good, bad", [
+@pytest.mark.parametrize("name, valid, bad", [
     ("Sec-Fetch-Site", "same-origin", "cross-site"),
     ("Origin", "http://localhost:{port}", "https://evil.example")])
-@pytest.mark.parametrize("first", ["good", "bad"])
-def test_two_spellings_of_what_decides(site, user, name, good, bad, first):
-    """The hyphen's header is the browser's; one with an underscore is never
-    believed instead (L18)."""
+@pytest.mark.parametrize("first", ["valid", "bad"])
+def test_header_with_underscore_does_not_replace_the_browsers(
+        site, user, name, valid, bad, first):
+    """L18: the header with a hyphen is the browser's. One with an underscore
+    must not override it in the cross-site check."""
     values = [(name, bad), (name.replace("-", "_") if "-" in name
-                            else name.lower(), good)]
-    if first == "good":
+                            else name.lower(), valid)]
+    if first == "valid":
         values.reverse()
     headers = [(n, v.format(port=site.port)) for n, v in values]
     answer = site.post("/login", {"email": user.email,
@@ -534,14 +541,14 @@ def test_two_spellings_of_what_decides(site, user, name, good, bad, first):
     assert answer.all("set-cookie") == []
 
 
-def test_content_type_by_another_name(site):
+def test_content_type_in_another_header_is_ignored(site):
     answer = site.send("POST", "/query", b'{"query":"{__typename}"}', [
         ("Content_Type", "application/json"),
         ("Http-Content-Type", "application/json")])
     assert answer.status in (400, 415), answer
 
 
-def test_authorization_by_another_name(site, bearer):
+def test_bearer_token_in_another_header_is_ignored(site, bearer):
     for name in ("Authorization_", "X-Authorization", "Proxy-Authorization",
                  "HTTP_AUTHORIZATION", "Http-Authorization"):
         answer = site.get("/session", headers=[(name, f"Bearer {bearer}")])
@@ -549,7 +556,7 @@ def test_authorization_by_another_name(site, bearer):
             assert answer.json == {"data": {"session": None}}, name
 
 
-# --- other sites (design 2.7) ------------------------------------------------
+# --- cross-site requests (design 2.7) ----------------------------------------
 
 
 @pytest.mark.quick
@@ -565,7 +572,7 @@ def test_authorization_by_another_name(site, bearer):
     ([("Origin", "http://localhost:{port}")], 200),
     ([("Origin", "https://listed.example")], 200),
     ([], 200)])
-def test_cross_site(site, user, cookie, headers, status):
+def test_cross_site_requests_are_refused(site, user, cookie, headers, status):
     headers = [(n, v.format(port=site.port)) for n, v in headers]
     answer = site.query(cookie=cookie, headers=headers)
     assert answer.status == status, answer
@@ -584,10 +591,10 @@ PAGES = ["/members/index.html", "/members/", "/members/page.php",
 
 
 @pytest.mark.quick
-def test_members_see_pages(site, user, cookie, bearer):
+def test_users_get_protected_pages(site, user, cookie, bearer):
     for path in PAGES:
-        for carrier in ({"cookie": cookie}, {"bearer": bearer}):
-            answer = site.get(path, **carrier)
+        for transport in ({"cookie": cookie}, {"bearer": bearer}):
+            answer = site.get(path, **transport)
             assert answer.status == 200, (path, answer)
             assert "<h1>Hello, " in answer.text
             if path.endswith((".php", ".cgi")):
@@ -596,9 +603,9 @@ def test_members_see_pages(site, user, cookie, bearer):
 
 
 @pytest.mark.quick
-def test_others_do_not(site):
-    """L10: nothing of the page comes with the refusal. L22: there are no rules
-    of ours about paths that a query string could meet."""
+def test_anonymous_requests_get_no_protected_page(site):
+    """L10: the refusal has no part of the page. L22: a query string cannot
+    bypass the protection."""
     for path in [*PAGES, "/members/index.html?/login", "/members/?x=/index.html",
                  "/members/none", "/members/../members/",
                  "//members/index.html", "/members/%69ndex.html",
@@ -616,7 +623,7 @@ def test_others_do_not(site):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS",
                                     "HEAD", "PROPFIND", "TRACE"])
-def test_no_method_is_a_way_in(site, method):
+def test_no_method_bypasses_the_protection(site, method):
     answer = site.send(method, "/members/page.php",
                        b"" if method in ("POST", "PUT") else None)
     assert 400 <= answer.status < 500 or (
@@ -625,7 +632,7 @@ def test_no_method_is_a_way_in(site, method):
 
 
 def test_trace_shows_no_cookie(site, cookie):
-    """A script must not see an HttpOnly cookie by asking for an echo."""
+    """A script must not read an HttpOnly cookie from the echo."""
     for path in ("/", "/login", "/members/", "/members/page.php"):
         answer = site.send("TRACE", path, None, [
             ("Cookie", f"{COOKIE}={cookie}"), ("X-Canary", "canary")])
@@ -636,13 +643,14 @@ def test_trace_shows_no_cookie(site, cookie):
 LISTED = ("Origin", "https://listed.example")
 
 
-def test_no_origin_may_read_a_page(site, user, cookie, bearer):
-    """POSTERN_ORIGINS is about what Postern says, not about pages: who may
-    read those is theirs to say."""
+def test_protected_pages_get_no_cors_headers_from_postern(
+        site, user, cookie, bearer):
+    """POSTERN_ORIGINS applies to Postern's own answers. A page sets its own
+    CORS headers."""
     for path in PAGES:
-        for carrier in ({"cookie": cookie}, {"bearer": bearer}, {}):
-            answer = site.get(path, headers=[LISTED], **carrier)
-            assert answer.status == (200 if carrier else 401), answer
+        for transport in ({"cookie": cookie}, {"bearer": bearer}, {}):
+            answer = site.get(path, headers=[LISTED], **transport)
+            assert answer.status == (200 if transport else 401), answer
             assert not [name for name, _ in answer.headers
                         if name.startswith("access-control-")], answer
             assert "origin" not in answer.vary
@@ -650,35 +658,36 @@ def test_no_origin_may_read_a_page(site, user, cookie, bearer):
     assert answer.get("access-control-allow-origin") == (
         "https://partner.example")
     assert answer.get("access-control-allow-credentials") is None
-    # Ours say so, as ever.
+    # Postern's own answer has the headers.
     answer = site.get("/session", cookie=cookie, headers=[LISTED])
     assert answer.get("access-control-allow-origin") == LISTED[1]
 
 
-def caching(answer):
+def cache_directives(answer):
     return {word.strip() for line in answer.all("cache-control")
             for word in line.split(",")}
 
 
-def test_no_cache_keeps_a_members_page(site, cookie):
-    """Whatever its status; and what a page says of it itself still stands."""
+def test_protected_page_is_private_to_caches(site, cookie):
+    """With any status. The page's own Cache-Control is kept."""
     for path in [*PAGES, "/members/none", "/members/none.php"]:
         answer = site.get(path, cookie=cookie)
         assert answer.status == (404 if "none" in path else 200)
-        assert caching(answer) & {"private", "no-store"}, answer
-        assert not caching(answer) & {"public", "s-maxage"}
+        assert cache_directives(answer) & {"private", "no-store"}, answer
+        assert not cache_directives(answer) & {"public", "s-maxage"}
     for status in (200, 401, 403, 404, 500):
         answer = site.get(f"/members/own.php?status={status}", cookie=cookie)
         assert answer.status == status
-        assert caching(answer) >= {"no-store", "must-revalidate"}, answer
+        assert cache_directives(answer) >= {"no-store",
+                                            "must-revalidate"}, answer
     answer = site.get("/members/")
-    assert answer.status == 401 and "no-store" in caching(answer)
+    assert answer.status == 401 and "no-store" in cache_directives(answer)
     answer = site.get("/members/", headers=NAVIGATE)
-    assert answer.status == 303 and "no-store" in caching(answer)
+    assert answer.status == 303 and "no-store" in cache_directives(answer)
 
 
-def test_a_bearer_token_is_not_for_pages(site, bearer):
-    """It is the session itself. lighttpd cannot keep it from them."""
+def test_bearer_token_is_hidden_from_pages(site, bearer):
+    """The token gives access to the session. lighttpd cannot hide it."""
     answer = site.get("/members/own.php", bearer=bearer)
     if site.name.startswith("lighttpd"):
         assert answer.text == f"own Bearer {bearer}"
@@ -686,7 +695,7 @@ def test_a_bearer_token_is_not_for_pages(site, bearer):
         assert answer.text == "own "
 
 
-def test_post_reaches_a_page(site, user, cookie):
+def test_post_reaches_a_page_unless_cross_site(site, user, cookie):
     answer = site.send("POST", "/members/page.php", b"a=b" * 1000, [
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Cookie", f"{COOKIE}={cookie}"),
@@ -698,9 +707,8 @@ def test_post_reaches_a_page(site, user, cookie):
     assert answer.status == 403 and b"Hello" not in answer.body
 
 
-def test_a_refusal_is_what_it_says(site, cookie):
-    """Its Content-Type is that of its body. nginx puts a page of its own in
-    the place of a 403."""
+def test_refusal_has_the_content_type_of_its_body(site, cookie):
+    """nginx replaces the body of a 403 by a page of its own."""
     for headers, kind, begin in (
             ([], "application/json", b'{"errors":'),
             (NAVIGATE[:1], "text/html", b"<!DOCTYPE html>\n<html lang")):
@@ -713,7 +721,7 @@ def test_a_refusal_is_what_it_says(site, cookie):
         else:
             assert answer.get("content-type") == f"{kind}; charset=utf-8"
             assert answer.body.startswith(begin)
-    # A path that is too long, say: the server's own words, not ours.
+    # An error page of the server itself, here for a path that is too long.
     answer = site.get("/members/" + "x" * 300, cookie=cookie)
     assert answer.status >= 400
     assert answer.get("content-type").startswith("text/html")
@@ -723,8 +731,9 @@ NAVIGATE = [("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Site", "none")]
 
 
 @pytest.mark.parametrize("headers", [NAVIGATE, [("Accept", "text/html")]])
-def test_navigation_goes_to_the_login_page(site, user, headers):
-    """U6, and all the way round."""
+def test_navigation_is_redirected_to_the_login_page_and_back(
+        site, user, headers):
+    """U6: the login redirects to the page that was asked for."""
     path = "/members/page.php?a=b&c=%20d"
     answer = site.get(path, headers=headers)
     assert answer.status == 303, answer
@@ -734,21 +743,21 @@ def test_navigation_goes_to_the_login_page(site, user, headers):
     assert b"Hello" not in answer.body
     page = site.get(answer.get("location"), headers=headers)
     answer = site.form("/login", {
-        "csrf_token": field(page, "csrf_token"), "email": user.email,
+        "csrf_token": form_field(page, "csrf_token"), "email": user.email,
         "password": user.password, "return_to": path})
     assert answer.get("location") == path
     answer = site.get(path, cookie=cookie_of(answer)[1])
     assert f"Hello, {user.email}" in answer.text
 
 
-def test_a_pages_own_refusal_is_its_own(site, cookie):
+def test_status_401_of_a_page_is_kept(site, cookie):
     answer = site.get("/members/own.php?status=401", cookie=cookie)
     assert (answer.status, answer.text) == (401, "own ")
     assert answer.get("content-type") == "text/html; charset=utf-8"
 
 
 @pytest.mark.quick
-def test_a_scripts_request_gets_401(site):
+def test_request_of_a_script_gets_401(site):
     for mode in ("cors", "same-origin", "no-cors"):
         answer = site.get("/members/index.html", headers=[
             ("Sec-Fetch-Mode", mode), ("Accept", "text/html")])
@@ -757,7 +766,7 @@ def test_a_scripts_request_gets_401(site):
 
 
 @pytest.mark.quick
-def test_a_dead_cookie_is_cleared(site):
+def test_invalid_cookie_is_cleared(site):
     answer = site.get("/members/index.html", cookie="forged")
     assert answer.status == 401
     assert cookie_of(answer)[1] == ""
@@ -767,8 +776,8 @@ def test_a_dead_cookie_is_cleared(site):
     "", "=", ";", f"{COOKIE}", f"{COOKIE}=", f"={COOKIE}", f'{COOKIE}="',
     f"{COOKIE}=;{COOKIE}=", f"{COOKIE}=.....", f"{COOKIE}=a b", "\xff",
     f"{COOKIE}=\xff\xfe", f"{COOKIE}=" + "." * 3000])
-def test_a_malformed_cookie_is_answered(site, line):
-    """L52: a no is said, not left out; a page behind it hears of nobody."""
+def test_malformed_cookie_is_refused(site, line):
+    """L52: there is an explicit refusal, and the page does not run."""
     for path in ("/members/index.html", "/members/dump.php"):
         answer = site.get(path, headers=[("Cookie", line)])
         assert (answer.status, answer.code) == (401, "UNAUTHENTICATED") or (
@@ -778,19 +787,19 @@ def test_a_malformed_cookie_is_answered(site, line):
 
 @pytest.mark.parametrize("agent", [
     "GoogleHC/1.0", "ELB-HealthChecker/2.0", "kube-probe/1.29", ""])
-def test_a_health_check_is_nobody(site, agent):
-    """L23"""
+def test_health_check_is_anonymous(site, agent):
+    """L23: a User-Agent gives no access."""
     answer = site.get("/members/index.html", headers=[("User-Agent", agent)])
     assert answer.status == 401
 
 
-def test_authorize_is_not_for_clients(site, cookie):
+def test_authorize_has_no_public_path(site, cookie):
     for path in ("/authorize", "/postern/authorize"):
         assert site.get(path, cookie=cookie).status == 404
 
 
-def test_names_are_escaped(site, backend):
-    """A name is text, and so is what a shell makes of it."""
+def test_examples_escape_the_user_name(site, backend):
+    """The examples escape a user's name for HTML and for the shell."""
     email = f"o'\"<b>$(id)`id`\\&;@{time.time_ns()}.example"
     person = backend.register("Mallory", email=email)
     value = site.cookie_for(person)
@@ -802,65 +811,67 @@ def test_names_are_escaped(site, backend):
             "&#039;", "'").replace("&#39;", "'"), path
 
 
-def test_renewal_by_a_page(site, backend):
-    """R65: what becomes of a cookie that `authorize` renews."""
-    with_clock = type(site)(backend, POSTERN_IDLE_TIMEOUT="4s",
-                            POSTERN_TOKEN_METHOD="cookie")
+def test_cookie_is_renewed_by_a_page(site, backend):
+    """R65: the answer has the cookie that `authorize` renewed. lighttpd cannot
+    add it."""
+    renewing_site = type(site)(backend, POSTERN_IDLE_TIMEOUT="4s",
+                               POSTERN_TOKEN_METHOD="cookie")
     try:
         person = backend.register("Rip")
-        value = with_clock.cookie_for(person)
+        value = renewing_site.cookie_for(person)
         time.sleep(2.1)
-        answer = with_clock.get("/members/none", cookie=value)
+        answer = renewing_site.get("/members/none", cookie=value)
         assert answer.status == 404
         # On an error, too.
         assert bool(answer.all("set-cookie")) == (
             not site.name.startswith("lighttpd"))
-        answer = with_clock.get("/members/index.html", cookie=value)
+        answer = renewing_site.get("/members/index.html", cookie=value)
         assert answer.status == 200
         if site.name.startswith("lighttpd"):
             assert answer.all("set-cookie") == []
-            renewed = cookie_of(with_clock.get("/session", cookie=value))[1]
+            renewed = cookie_of(renewing_site.get("/session", cookie=value))[1]
         else:
             renewed = cookie_of(answer)[1]
         time.sleep(2.1)
-        assert with_clock.session(cookie=value) is None
-        assert with_clock.session(cookie=renewed)["name"] == person.email
-        with_clock.private.add(renewed)
+        assert renewing_site.session(cookie=value) is None
+        assert renewing_site.session(cookie=renewed)["name"] == person.email
+        renewing_site.private.add(renewed)
     finally:
-        with_clock.close()
+        renewing_site.close()
 
 
 @pytest.mark.parametrize("kind", [servers.Lighttpd, servers.ApacheProxy,
                                   servers.Nginx], ids=lambda kind: kind.name)
-def test_a_store_that_is_silent_lets_nobody_in(backend, user, kind):
-    """R79, design 2.4: 403, and neither the page nor the login page."""
+def test_store_failure_denies_access(backend, user, kind):
+    """R79, design 2.4: 403, no page and no redirect to the login page."""
     site = kind(backend)
-    blind = None
+    site_without_store = None
     try:
         value = site.cookie_for(user)
         assert site.get("/members/", cookie=value).status == 200
-        blind = kind(backend, secret=site.secret,
-                     POSTERN_STORE="redis://127.0.0.1:9/0")
+        site_without_store = kind(backend, secret=site.secret,
+                                  POSTERN_STORE="redis://127.0.0.1:9/0")
         for headers in ([], NAVIGATE):
-            answer = blind.get("/members/", cookie=value, headers=headers)
+            answer = site_without_store.get("/members/", cookie=value,
+                                            headers=headers)
             assert answer.status == 403, answer
             assert b"Hello" not in answer.body
             assert answer.all("set-cookie") == []
-        assert blind.get("/members/").status == 401
+        assert site_without_store.get("/members/").status == 401
     finally:
         site.close()
-        if blind:
-            blind.close()
+        if site_without_store:
+            site_without_store.close()
 
 
 @pytest.mark.parametrize("kind", servers.ALL, ids=lambda kind: kind.name)
-def test_a_dead_authorizer_lets_nobody_in(backend, user, kind):
-    """R79: whoever is not asked has not said yes."""
+def test_authorizer_failure_denies_access(backend, user, kind):
+    """R79: without an answer of the authorizer the server refuses."""
     site = kind(backend)
     try:
         value = site.cookie_for(user)
         assert site.get("/members/", cookie=value).status == 200
-        # lighttpd would start it anew.
+        # Without the file, lighttpd cannot restart it.
         os.remove(os.path.join(site.folder, "programs/authorize"))
         for pid, name in children_of(site.process.pid).items():
             if name == "authorize":
@@ -878,11 +889,11 @@ def test_a_dead_authorizer_lets_nobody_in(backend, user, kind):
                     "application/json")
                 assert site.get("/members/").status >= 400
     finally:
-        site.close(check=False)  # the server has complaints
+        site.close(check=False)  # the server logs errors
 
 
-def test_protected_by_folder(backend, user):
-    """Apache: whatever address leads to the files."""
+def test_folder_protection_covers_every_path_to_the_files(backend, user):
+    """Apache: the files have two URLs."""
     site = servers.ApacheFolder(backend, with_pages=True)
     try:
         value = site.cookie_for(user)
@@ -904,16 +915,16 @@ def test_protected_by_folder(backend, user):
     (servers.Nginx, None), (servers.NginxFresh, None),
     (servers.LighttpdNamed, None), (servers.ApacheNamed, None)],
     ids=lambda value: getattr(value, "name", value and "origin"))
-def test_our_origin_is_not_what_host_says(backend, user, kind, origin):
-    """With POSTERN_ORIGIN, or where the server has a name of its own."""
+def test_origin_is_not_taken_from_the_host_header(backend, user, kind, origin):
+    """With POSTERN_ORIGIN, or if the server has a configured name."""
     site = kind(backend, POSTERN_ORIGIN=origin)
     try:
-        ours = origin or f"http://localhost:{site.port}"
+        own_origin = origin or f"http://localhost:{site.port}"
         for host, from_where, status in (
                 ("evil.example", "http://evil.example", 403),
                 (f"evil.example:{site.port}",
                  f"http://evil.example:{site.port}", 403),
-                (f"localhost:{site.port}", ours, 200)):
+                (f"localhost:{site.port}", own_origin, 200)):
             answer = site.post("/login", {
                 "email": user.email, "password": user.password}, headers=[
                     ("Host", host), ("Origin", from_where)])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Sessions that end: revocation wherever they were copied, the user's own
-list, the cap, sessions too large for a cookie; with both stores."""
+"""The session registry with both stores: revocation of every copy, the user's
+own list, the maximum number, sessions too large for a cookie."""
 
 import json
 import secrets
@@ -11,7 +11,7 @@ import gateway as gateways
 import http_client
 import pytest
 
-BOTH = {"POSTERN_TOKEN_METHOD": "cookie,bearer"}
+BOTH_METHODS = {"POSTERN_TOKEN_METHOD": "cookie,bearer"}
 FIREFOX = ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
            "Firefox/128.0")
 NEW_TOKEN = "rotated-" + secrets.token_hex(24)
@@ -22,13 +22,13 @@ def kind_fixture(request):
     return request.param
 
 
-@pytest.fixture(name="both", scope="module")
+@pytest.fixture(name="gateway", scope="module")
 def both_fixture(start, store, kind):
-    return start(kind, **BOTH, **store)
+    return start(kind, **BOTH_METHODS, **store)
 
 
 def log_in(gateway, account, headers=(), **more):
-    """(cookie, bearer) of a new session, whichever of them there are."""
+    """The (cookie, bearer token) of a new session; None for one not issued."""
     answer = gateway.post("/login", {
         "email": account.email, "password": account.password, **more},
         headers=headers)
@@ -38,19 +38,19 @@ def log_in(gateway, account, headers=(), **more):
             answer.get(gateway.token_header))
 
 
-def is_good(gateway, cookie):
+def is_valid(gateway, cookie):
     return gateway.session(cookie=cookie) is not None
 
 
-def assert_dead(gateway, backend, cookie, bearer=None):
-    """Refused by every program, and the backend hears nothing of it."""
+def assert_revoked(gateway, backend, cookie, bearer=None):
+    """Every program refuses it and sends no backend token."""
     backend.forget()
     answer = gateway.get("/session", cookie=cookie)
     assert answer.json["data"]["session"] is None, answer
     assert "Max-Age=0" in http_client.cookie_of(answer)[2]
     answer = gateway.query(cookie=cookie)
     assert answer.json["data"]["me"] is None, answer
-    assert answer.all("set-cookie") == []  # it may be a late one (U35)
+    assert answer.all("set-cookie") == []  # the request may be a late one (U35)
     answer = gateway.post("/logout", cookie=cookie)
     assert answer.status == 200, answer
     assert "Max-Age=0" in http_client.cookie_of(answer)[2]
@@ -61,10 +61,10 @@ def assert_dead(gateway, backend, cookie, bearer=None):
                        gateway.get("/login", bearer=bearer)):
             assert answer.status == 401, answer
             assert "invalid_token" in answer.get("www-authenticate")
-            # lighttpd would drop an empty one: it is nobody's.
-            nobody = answer.get(gateway.token_header)
-            assert gateway.session(bearer=nobody)["subject"] is None
-            assert "upstream" not in gateway.open_token(nobody)
+            # lighttpd drops an empty header: it is an anonymous session.
+            anonymous = answer.get(gateway.token_header)
+            assert gateway.session(bearer=anonymous)["subject"] is None
+            assert "upstream" not in gateway.open_token(anonymous)
     for request in backend.seen():
         assert "authorization" not in request["names"]
 
@@ -73,19 +73,19 @@ def assert_dead(gateway, backend, cookie, bearer=None):
 
 
 @pytest.mark.parametrize("by", ["cookie", "bearer"])
-def test_logout_ends_every_copy_at_once(both, backend, user, by):
-    cookie, bearer = log_in(both, user)
-    other = log_in(both, user)[0]
-    assert is_good(both, cookie)
-    assert both.session(bearer=bearer) is not None
+def test_logout_revokes_cookie_and_bearer_token(gateway, backend, user, by):
+    cookie, bearer = log_in(gateway, user)
+    other = log_in(gateway, user)[0]
+    assert is_valid(gateway, cookie)
+    assert gateway.session(bearer=bearer) is not None
     token = {"cookie": cookie} if by == "cookie" else {"bearer": bearer}
-    assert both.post("/logout", **token).status == 200
-    assert_dead(both, backend, cookie, bearer)
-    assert is_good(both, other)
+    assert gateway.post("/logout", **token).status == 200
+    assert_revoked(gateway, backend, cookie, bearer)
+    assert is_valid(gateway, other)
 
 
-def test_a_guests_session_ends_too(start, own_backend, store):
-    import dialect  # the shop hands tokens to guests
+def test_logout_revokes_a_guest_session(start, own_backend, store):
+    import dialect  # the shop issues tokens to guests
     shop = dialect.Shop("bearer")
     try:
         gateway = gateways.Gateway(shop, POSTERN_BACKEND="vendure", **store)
@@ -103,25 +103,26 @@ def test_a_guests_session_ends_too(start, own_backend, store):
 ME_IS_7 = '{"data":{"me":{"ownerId":"7","email":"a@b"}}}'
 
 
-@pytest.fixture(name="by_header", scope="module")
+@pytest.fixture(name="header_gateway", scope="module")
 def by_header_fixture(start, store, tmp_path_factory):
-    """The backend's token in a header, and a document that asks whose."""
+    """A gateway that takes the backend's token from a header and asks for the
+    user with a who document."""
     who = tmp_path_factory.mktemp("documents") / "who.graphql"
     who.write_text("query Who { me { ownerId email } }", encoding="ascii")
     return start(POSTERN_UPSTREAM_TOKEN="header:x-token",
                  POSTERN_WHO_DOCUMENT=str(who), **store)
 
 
-def grant_by_header(backend, **more):
-    """What the next login and the question after it are told."""
+def plan_header_login(backend, **more):
+    """The backend's next answer is a successful login."""
     backend.next(headers=[["x-token", secrets.token_hex(24)],
                           ["Content-Type", "application/json"]],
                  body='{"data":{"login":{"ownerId":"8","email":"x@y"}}}',
                  **more)
 
 
-def in_flight(gateway, backend, cookie, meanwhile, **canned):
-    """What a query gets whose session ends while the backend thinks."""
+def query_during(gateway, backend, cookie, action, **canned):
+    """The answer to a query; `action` runs while the backend works on it."""
     backend.next(delay=1, **canned)
     answers = []
     thread = threading.Thread(target=lambda: answers.append(
@@ -129,34 +130,35 @@ def in_flight(gateway, backend, cookie, meanwhile, **canned):
     count = len(backend.seen())
     thread.start()
     assert gateways.wait_until(lambda: len(backend.seen()) > count)
-    meanwhile()
+    action()
     thread.join(20)
     return answers[0]
 
 
-def test_a_request_in_flight_revives_nothing(by_header, backend, user):
-    """The backend's answer brings another token, so the gateway seals."""
-    gateway = by_header
+def test_logout_during_a_request_is_not_undone_by_a_new_backend_token(
+        header_gateway, backend, user):
+    """The backend's answer has a new token, so the gateway renews its own."""
+    gateway = header_gateway
 
     def login():
-        grant_by_header(backend)
+        plan_header_login(backend)
         backend.next(body=ME_IS_7)
         return log_in(gateway, user)[0]
     canned = {"headers": [["x-token", NEW_TOKEN],
                           ["Content-Type", "application/json"]],
               "body": '{"data":{}}'}
 
-    # Nothing meanwhile: the new token is kept, in the session that works.
+    # Without a logout the session goes on with the new token.
     cookie = login()
-    answer = in_flight(gateway, backend, cookie,
-                       lambda: backend.next(body=ME_IS_7), **canned)
-    again = "=".join(http_client.cookie_of(answer)[:2])
+    answer = query_during(gateway, backend, cookie,
+                          lambda: backend.next(body=ME_IS_7), **canned)
+    renewed = "=".join(http_client.cookie_of(answer)[:2])
     backend.forget()
-    gateway.query(cookie=again)
+    gateway.query(cookie=renewed)
     assert backend.seen()[-1]["header"]["authorization"] == \
         "Bearer " + NEW_TOKEN
     sessions = [gateway.open_token(one.rpartition("=")[2])
-                for one in (cookie, again)]
+                for one in (cookie, renewed)]
     assert sessions[0]["sid"] == sessions[1]["sid"]
     assert sessions[1]["sub"] == "7"
 
@@ -165,47 +167,48 @@ def test_a_request_in_flight_revives_nothing(by_header, backend, user):
         assert gateway.post("/logout", cookie=cookie).status == 200
         backend.next(body=ME_IS_7)
     cookie = login()
-    answer = in_flight(gateway, backend, cookie, log_out, **canned)
+    answer = query_during(gateway, backend, cookie, log_out, **canned)
     assert not [line for line in answer.all("set-cookie")
                 if not line.partition("=")[2].startswith(";")], answer
     backend.forget()
     gateway.query(cookie=cookie)
     assert "authorization" not in backend.seen()[-1]["names"]
-    assert not is_good(gateway, cookie)
+    assert not is_valid(gateway, cookie)
 
 
-def test_what_a_request_in_flight_renews_stays_dead(start, store, backend):
-    """It was due for renewal; it looks again, and hands out nothing."""
+def test_logout_during_a_request_is_not_undone_by_a_renewal(
+        start, store, backend):
+    """The query was due to renew the token. It checks the store again."""
     gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
-    # A new account: where all of somebody's sessions have just been ended, the
-    # next begins a second later, and so is due a second later.
+    # A new account: after a revocation of all sessions, the next session would
+    # begin one second later and be due one second later.
     cookie = log_in(gateway, backend.register())[0]
     time.sleep(1.2)
-    answer = in_flight(gateway, backend, cookie, lambda: gateway.post(
+    answer = query_during(gateway, backend, cookie, lambda: gateway.post(
         "/logout", cookie=cookie), body='{"data":{}}')
     assert answer.status == 200 and answer.all("set-cookie") == []
-    assert not is_good(gateway, cookie)
+    assert not is_valid(gateway, cookie)
 
 
-def test_two_logins_take_the_place_of_one(by_header, backend, user):
-    """A button clicked twice: the second login finds the session that its
-    cookie names replaced by the first. What a password began is no less."""
-    gateway = by_header
+def test_two_logins_at_once_both_succeed(header_gateway, backend, user):
+    """A user clicks twice: the first login has already replaced the session of
+    the second one's cookie. The second still gets a session."""
+    gateway = header_gateway
 
     def login(cookie):
         return gateway.post("/login", {
             "email": user.email, "password": user.password}, cookie=cookie)
 
-    grant_by_header(backend)
+    plan_header_login(backend)
     backend.next(body=ME_IS_7)
     old = log_in(gateway, user)[0]
-    grant_by_header(backend, delay=1)
+    plan_header_login(backend, delay=1)
     answers = []
     slow = threading.Thread(target=lambda: answers.append(login(old)))
     count = len(backend.seen())
     slow.start()
     assert gateways.wait_until(lambda: len(backend.seen()) > count)
-    grant_by_header(backend)
+    plan_header_login(backend)
     backend.next(body=ME_IS_7)
     answers.append(login(old))
     backend.next(body=ME_IS_7)
@@ -213,50 +216,51 @@ def test_two_logins_take_the_place_of_one(by_header, backend, user):
     slow.join(20)
     assert [answer.status for answer in answers] == [200, 200], answers
     for answer in answers:
-        assert is_good(gateway, http_client.cookie_of(answer)[1])
-    assert not is_good(gateway, old)
+        assert is_valid(gateway, http_client.cookie_of(answer)[1])
+    assert not is_valid(gateway, old)
 
 
-# --- everywhere --------------------------------------------------------------
+# --- logout everywhere -------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["query", "query, and JSON", "json", "form"])
-def test_everywhere_ends_all_devices(both, backend, user, how):
-    devices = [log_in(both, user) for _ in range(3)]
-    stranger = log_in(both, backend.register())[0]
-    remembered = log_in(both, user, rememberMe=True)
+def test_logout_everywhere_revokes_all_sessions_of_the_user(
+        gateway, backend, user, how):
+    devices = [log_in(gateway, user) for _ in range(3)]
+    other_user = log_in(gateway, backend.register())[0]
+    remembered = log_in(gateway, user, rememberMe=True)
     if how == "query":
-        answer = both.post("/logout?everywhere=1", cookie=devices[0][0])
+        answer = gateway.post("/logout?everywhere=1", cookie=devices[0][0])
     elif how == "query, and JSON":
-        answer = both.post("/logout?everywhere=1", {}, cookie=devices[0][0])
+        answer = gateway.post("/logout?everywhere=1", {}, cookie=devices[0][0])
     elif how == "json":
-        answer = both.post("/logout", {"everywhere": True},
-                           cookie=devices[0][0])
+        answer = gateway.post("/logout", {"everywhere": True},
+                              cookie=devices[0][0])
     else:
-        answer = both.form("/logout", {"everywhere": "1"}, [
+        answer = gateway.form("/logout", {"everywhere": "1"}, [
             ("Cookie", f"{gateways.COOKIE}={devices[0][0]}")])
     assert answer.status in (200, 303), answer
     for cookie, bearer in [*devices, remembered]:
-        assert_dead(both, backend, cookie, bearer)
-    assert is_good(both, stranger)
-    # A login in the same second is a new session, and alive.
-    assert is_good(both, log_in(both, user)[0])
+        assert_revoked(gateway, backend, cookie, bearer)
+    assert is_valid(gateway, other_user)
+    # A login in the same second gives a valid session.
+    assert is_valid(gateway, log_in(gateway, user)[0])
 
 
 # --- the user's own list -----------------------------------------------------
 
 
-def listed(gateway, cookie):
+def list_sessions(gateway, cookie):
     answer = gateway.get("/session?list=1", cookie=cookie)
     assert answer.status == 200, answer
     return answer.json["data"]["sessions"]
 
 
-def test_the_list_shows_ones_own_sessions(both, backend):
+def test_list_has_the_users_own_sessions(gateway, backend):
     account = backend.register()
-    first = log_in(both, account, [("User-Agent", FIREFOX)])[0]
-    second = log_in(both, account, [("User-Agent", "curl/8.0")])[0]
-    rows = listed(both, first)
+    first = log_in(gateway, account, [("User-Agent", FIREFOX)])[0]
+    second = log_in(gateway, account, [("User-Agent", "curl/8.0")])[0]
+    rows = list_sessions(gateway, first)
     assert len(rows) == 2
     own, = [row for row in rows if row["current"]]
     other, = [row for row in rows if not row["current"]]
@@ -266,70 +270,72 @@ def test_the_list_shows_ones_own_sessions(both, backend):
                             "browser", "address", "current"}
         assert len(row["id"]) == 64 and row["address"] == "127.0.0.1"
         assert row["created"].endswith("Z")
-    # The hash of the id, never the id.
-    assert both.open_token(first)["sid"] not in json.dumps(rows)
-    assert [row["id"] for row in listed(both, second) if row["current"]] \
-        == [other["id"]]
+    # The list has the hash of the id, not the id.
+    assert gateway.open_token(first)["sid"] not in json.dumps(rows)
+    assert [row["id"] for row in list_sessions(gateway, second)
+            if row["current"]] == [other["id"]]
 
 
-def test_the_list_tells_when_one_was_last_seen(start, store, backend):
+def test_list_has_the_time_of_the_last_request(start, store, backend):
     gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
     cookie = log_in(gateway, backend.register())[0]
-    row, = listed(gateway, cookie)
+    row, = list_sessions(gateway, cookie)
     assert row["lastSeen"] == row["created"]
     time.sleep(1.2)  # a quarter of the idle time: due for renewal
     assert gateway.get("/session", cookie=cookie).get("set-cookie")
-    again, = listed(gateway, cookie)
-    assert again["lastSeen"] > again["created"] == row["created"]
+    renewed, = list_sessions(gateway, cookie)
+    assert renewed["lastSeen"] > renewed["created"] == row["created"]
 
 
-def test_nobody_has_an_empty_list(both):
-    assert both.get("/session?list=1").json == {"data": {"sessions": []}}
+def test_list_is_empty_without_a_session(gateway):
+    assert gateway.get("/session?list=1").json == {"data": {"sessions": []}}
 
 
-def test_one_ends_a_session_of_ones_own(both, backend):
+def test_user_revokes_own_sessions_only(gateway, backend):
     account = backend.register()
-    here = log_in(both, account)[0]
-    there, bearer = log_in(both, account)
-    name, = [r["id"] for r in listed(both, here) if not r["current"]]
+    cookie = log_in(gateway, account)[0]
+    other_cookie, bearer = log_in(gateway, account)
+    name, = [row["id"] for row in list_sessions(gateway, cookie)
+             if not row["current"]]
 
     def delete(name, cookie, **options):
-        return both.send("DELETE", f"/session?id={name}", headers=[
+        return gateway.send("DELETE", f"/session?id={name}", headers=[
             ("Cookie", f"{gateways.COOKIE}={cookie}"),
             *options.get("headers", ())])
 
-    stranger = log_in(both, backend.register())[0]
-    assert delete(name, stranger).status == 404
-    assert delete("0" * 64, here).status == 404
-    assert delete("x", here).status == 404
-    assert both.send("DELETE", f"/session?id={name}").status == 401
-    assert delete(name, here, headers=[
+    other_user = log_in(gateway, backend.register())[0]
+    assert delete(name, other_user).status == 404
+    assert delete("0" * 64, cookie).status == 404
+    assert delete("x", cookie).status == 404
+    assert gateway.send("DELETE", f"/session?id={name}").status == 401
+    assert delete(name, cookie, headers=[
         ("Origin", "https://evil.example"),
         ("Sec-Fetch-Site", "cross-site")]).status == 403
-    assert is_good(both, there)
+    assert is_valid(gateway, other_cookie)
 
-    answer = delete(name, here)
+    answer = delete(name, cookie)
     assert answer.status == 200 and answer.get("set-cookie") is None
-    assert_dead(both, backend, there, bearer)
-    assert is_good(both, here)
-    own, = listed(both, here)
-    answer = delete(own["id"], here)
+    assert_revoked(gateway, backend, other_cookie, bearer)
+    assert is_valid(gateway, cookie)
+    own, = list_sessions(gateway, cookie)
+    answer = delete(own["id"], cookie)
     assert answer.status == 200
     assert "Max-Age=0" in http_client.cookie_of(answer)[2]
-    assert_dead(both, backend, here)
+    assert_revoked(gateway, backend, cookie)
 
 
-def test_over_the_cap_the_oldest_is_out(start, store, backend):
+def test_login_over_the_maximum_revokes_the_oldest_session(
+        start, store, backend):
     gateway = start(POSTERN_MAX_SESSIONS="2", **store)
     account, other = backend.register(), backend.register()
-    elses = log_in(gateway, other)[0]
+    other_cookie = log_in(gateway, other)[0]
     cookies = []
     for _ in range(3):
         cookies.append(log_in(gateway, account)[0])
-        time.sleep(1.1)  # their age is in whole seconds
-    assert [is_good(gateway, c) for c in [*cookies, elses]] == \
+        time.sleep(1.1)  # ages have whole seconds
+    assert [is_valid(gateway, c) for c in [*cookies, other_cookie]] == \
         [False, True, True, True]
-    assert len(listed(gateway, cookies[2])) == 2
+    assert len(list_sessions(gateway, cookies[2])) == 2
 
 
 # --- sessions too large for a cookie -----------------------------------------
@@ -347,9 +353,9 @@ def plan_login(backend, size):
 
 @pytest.mark.parametrize("form", ["sealed", "signed"])
 @pytest.mark.parametrize("size", [6000, 12000])
-def test_a_large_token_goes_to_the_store(start, store, backend, user, form,
-                                         size):
-    gateway = start(POSTERN_TOKEN_FORMAT=form, **BOTH, **store)
+def test_large_backend_token_is_kept_in_the_store(
+        start, store, backend, user, form, size):
+    gateway = start(POSTERN_TOKEN_FORMAT=form, **BOTH_METHODS, **store)
     token = plan_login(backend, size)
     answer = gateway.log_in(user)
     assert answer.status == 200, answer
@@ -357,17 +363,17 @@ def test_a_large_token_goes_to_the_store(start, store, backend, user, form,
     cookie = http_client.cookie_of(answer)[1]
     bearer = answer.get(gateway.token_header)
     assert len(bearer) < 4096
-    for carrier in ({"cookie": cookie}, {"bearer": bearer}):
-        assert gateway.session(**carrier)["subject"] == "77"
-        assert gateway.session(**carrier)["who"]["email"] == "big@example.com"
-        gateway.query(**carrier)
+    for transport in ({"cookie": cookie}, {"bearer": bearer}):
+        assert gateway.session(**transport)["subject"] == "77"
+        assert gateway.session(**transport)["who"]["email"] == "big@example.com"
+        gateway.query(**transport)
         assert backend.seen()[-1]["header"]["authorization"] == \
             "Bearer " + token
     assert gateway.post("/logout", cookie=cookie).status == 200
-    assert_dead(gateway, backend, cookie, bearer)
+    assert_revoked(gateway, backend, cookie, bearer)
 
 
-def test_a_large_session_is_renewed_in_its_place(start, store, backend, user):
+def test_large_session_is_renewed_in_the_store(start, store, backend, user):
     gateway = start(POSTERN_IDLE_TIMEOUT="4s", **store)
     token = plan_login(backend, 6000)
     cookie = log_in(gateway, user)[0]
@@ -382,50 +388,53 @@ def test_a_large_session_is_renewed_in_its_place(start, store, backend, user):
 
 
 @pytest.mark.parametrize("rule", [None, "everywhere", "never"])
-def test_without_a_store_a_large_token_is_refused(start, backend, user, rule):
+def test_large_backend_token_is_refused_without_a_store(
+        start, backend, user, rule):
     gateway = start(POSTERN_STORE="none", POSTERN_UPSTREAM_LOGOUT=rule)
     backend.forget()
     token = plan_login(backend, 6000)
     answer = gateway.log_in(user)
     assert answer.status == 500 and answer.code == "INTERNAL", answer
     assert answer.get("set-cookie") is None
-    # The backend's session, which nobody holds, is ended, where that ends
-    # none of the user's others.
-    _, *told = backend.seen()
-    assert len(told) == (0 if rule else 1)
-    for request in told:
+    # Postern logs the unused backend session out, unless that would end the
+    # user's other sessions too.
+    _, *logouts = backend.seen()
+    assert len(logouts) == (0 if rule else 1)
+    for request in logouts:
         assert request["header"]["authorization"] == "Bearer " + token
         assert "logout" in request["body"]
     line, = [line for line in gateway.log.splitlines()
              if "session-too-large" in line]
-    assert "there is no store" in line and "level=error" in line
-    # An ordinary one is none the worse for it.
-    assert is_good(gateway, gateway.cookie_for(user))
+    assert "does not fit into a cookie" in line and "level=error" in line
+    # A session of normal size still works.
+    assert is_valid(gateway, gateway.cookie_for(user))
 
 
 # --- several machines --------------------------------------------------------
 
 
-def test_two_gateways_share_one_redis(start_own, redis, backend, user):
-    one = start_own(POSTERN_STORE=redis.url, **BOTH)
-    two = start_own(POSTERN_STORE=redis.url, secret=one.secret, **BOTH)
+def test_two_gateways_share_the_sessions_of_one_redis(
+        start_own, redis, backend, user):
+    one = start_own(POSTERN_STORE=redis.url, **BOTH_METHODS)
+    two = start_own(POSTERN_STORE=redis.url, secret=one.secret, **BOTH_METHODS)
     cookie, bearer = log_in(one, user)
-    elsewhere = log_in(two, user)[0]
-    assert is_good(two, cookie)
-    assert {row["id"] for row in listed(one, cookie)} == \
-        {row["id"] for row in listed(two, cookie)}
+    second_cookie = log_in(two, user)[0]
+    assert is_valid(two, cookie)
+    assert {row["id"] for row in list_sessions(one, cookie)} == \
+        {row["id"] for row in list_sessions(two, cookie)}
     assert one.post("/logout", bearer=bearer).status == 200
-    assert_dead(two, backend, cookie, bearer)
-    assert is_good(one, elsewhere)
-    assert two.post("/logout?everywhere=1", cookie=elsewhere).status == 200
-    assert_dead(one, backend, elsewhere)
+    assert_revoked(two, backend, cookie, bearer)
+    assert is_valid(one, second_cookie)
+    assert two.post("/logout?everywhere=1", cookie=second_cookie).status == 200
+    assert_revoked(one, backend, second_cookie)
 
 
-def test_another_audience_is_another_site(start_own, redis, backend, user):
-    """One Redis, two sites: who is ended on one lives on the other."""
+def test_sessions_of_another_audience_are_not_revoked(
+        start_own, redis, backend, user):
+    """Two sites share one Redis."""
     one = start_own(POSTERN_STORE=redis.url, POSTERN_AUDIENCE="one")
     two = start_own(POSTERN_STORE=redis.url, POSTERN_AUDIENCE="two")
-    here, there = log_in(one, user)[0], log_in(two, user)[0]
-    assert len(listed(two, there)) == 1
-    assert one.post("/logout?everywhere=1", cookie=here).status == 200
-    assert not is_good(one, here) and is_good(two, there)
+    cookie, other_cookie = log_in(one, user)[0], log_in(two, user)[0]
+    assert len(list_sessions(two, other_cookie)) == 1
+    assert one.post("/logout?everywhere=1", cookie=cookie).status == 200
+    assert not is_valid(one, cookie) and is_valid(two, other_cookie)

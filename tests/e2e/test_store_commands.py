@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""postern sessions, revoke, gc, and check with a store."""
+"""The commands `postern sessions`, `revoke`, `unlock`, `gc`, and `check` with
+a store."""
 
 import hashlib
 import base64
@@ -14,8 +15,8 @@ import pytest
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
-@pytest.fixture(name="gate", scope="module")
-def gate_fixture(start, store):
+@pytest.fixture(name="gateway", scope="module")
+def gateway_fixture(start, store):
     return start(POSTERN_TOKEN_METHOD="cookie,bearer", **store)
 
 
@@ -28,14 +29,14 @@ def log_in(gateway, account, headers=(), **more):
             answer.get(gateway.token_header))
 
 
-def ran(gateway, *arguments, status=0, **options):
+def run(gateway, *arguments, status=0, **options):
     done = gateway.postern(*arguments, **options)
     assert done.returncode == status, done
     return done
 
 
 def rows(gateway, *arguments):
-    done = ran(gateway, "sessions", *arguments)
+    done = run(gateway, "sessions", *arguments)
     return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
 
@@ -44,98 +45,98 @@ def hash_of(gateway, token):
     return hashlib.sha256(base64.urlsafe_b64decode(sid + "==")).hexdigest()
 
 
-def test_sessions_lists_everybody_or_one(gate, backend):
+def test_sessions_lists_all_users_or_one(gateway, backend):
     one, two = backend.register(), backend.register()
-    cookie = log_in(gate, one, [("User-Agent", "curl/8.5.0")])[0]
-    other = log_in(gate, two)[0]
-    row, = rows(gate, "--subject", one.owner)
-    assert row[0] == hash_of(gate, cookie)
+    cookie = log_in(gateway, one, [("User-Agent", "curl/8.5.0")])[0]
+    other = log_in(gateway, two)[0]
+    row, = rows(gateway, "--subject", one.owner)
+    assert row[0] == hash_of(gateway, cookie)
     assert re.fullmatch(DATE, row[1]) and re.fullmatch(DATE, row[2])
     assert row[3:] == ["curl", "127.0.0.1", one.owner]
-    names = [row[0] for row in rows(gate)]
-    assert {row[0], hash_of(gate, other)} <= set(names)
-    assert rows(gate, "--subject", "nobody") == []
-    done = ran(gate, "sessions", "--subject", one.owner)
+    names = [row[0] for row in rows(gateway)]
+    assert {row[0], hash_of(gateway, other)} <= set(names)
+    assert rows(gateway, "--subject", "nobody") == []
+    done = run(gateway, "sessions", "--subject", one.owner)
     assert done.stderr == b"1 live session\n"
-    # As /session?list=1 names it.
-    listed = gate.get("/session?list=1", cookie=cookie).json
+    # The id is that of /session?list=1.
+    listed = gateway.get("/session?list=1", cookie=cookie).json
     assert [r["id"] for r in listed["data"]["sessions"]] == [row[0]]
-    # Neither tokens nor ids are in it.
-    everything = ran(gate, "sessions").stdout.decode()
-    assert gate.open_token(cookie)["sid"] not in everything
+    # The list has no session id and no name.
+    everything = run(gateway, "sessions").stdout.decode()
+    assert gateway.open_token(cookie)["sid"] not in everything
     assert one.email not in everything
 
 
-def test_what_foreigners_wrote_cannot_move_the_cursor(gate, backend, user):
+def test_sessions_escapes_control_characters(gateway, backend, user):
     backend.next(headers=[["Content-Type", "application/json"]], body=(
         '{"data":{"login":{"secret":"0123456789-0123456789","ttl":null,'
         '"email":"e@x","ownerId":"a\\u001b[2J\\tb\\nc\\\\d\\u009be\\u00e9"}}}'))
-    assert gate.log_in(user).status == 200
-    text = ran(gate, "sessions").stdout.decode()
+    assert gateway.log_in(user).status == 200
+    text = run(gateway, "sessions").stdout.decode()
     assert r"a\x1b[2J\x09b\x0ac\x5cd" in text
     assert r"d\xc2\x9beé" in text
     assert "\x1b" not in text and "\x9b" not in text
 
 
-def test_revoke_all_of_a_users(gate, backend):
+def test_revoke_ends_all_sessions_of_a_user(gateway, backend):
     account, other = backend.register(), backend.register()
-    cookies = [log_in(gate, account)[0] for _ in range(3)]
-    elses = log_in(gate, other)[0]
-    done = ran(gate, "revoke", "--subject", account.owner)
+    cookies = [log_in(gateway, account)[0] for _ in range(3)]
+    other_cookie = log_in(gateway, other)[0]
+    done = run(gateway, "revoke", "--subject", account.owner)
     assert b"3 were listed" in done.stdout
-    assert [gate.session(cookie=cookie) for cookie in cookies] == [None] * 3
-    assert gate.session(cookie=elses) is not None
-    assert rows(gate, "--subject", account.owner) == []
-    # Who logs in again is in again, within the same second too.
-    assert gate.session(cookie=log_in(gate, account)[0]) is not None
+    assert [gateway.session(cookie=cookie) for cookie in cookies] == [None] * 3
+    assert gateway.session(cookie=other_cookie) is not None
+    assert rows(gateway, "--subject", account.owner) == []
+    # A new login is valid, also in the same second.
+    assert gateway.session(cookie=log_in(gateway, account)[0]) is not None
 
 
 @pytest.mark.parametrize("how", ["name", "short name", "NAME", "name on stdin",
                                  "cookie", "bearer", "cookie on stdin",
                                  "bearer on stdin"])
-def test_revoke_one_session(gate, backend, how):
+def test_revoke_one_session(gateway, backend, how):
     account = backend.register()
-    cookie, bearer = log_in(gate, account)
-    other = log_in(gate, account)[0]
-    name = hash_of(gate, cookie)
+    cookie, bearer = log_in(gateway, account)
+    other = log_in(gateway, account)[0]
+    name = hash_of(gateway, cookie)
     what = {"name": name, "short": name[:8], "NAME": name.upper(),
             "cookie": cookie, "bearer": bearer}[how.split()[0]]
-    assert gate.session(cookie=cookie) is not None
+    assert gateway.session(cookie=cookie) is not None
     if how.endswith("stdin"):
-        done = ran(gate, "revoke", "--session", "-", stdin=what + "\n")
+        done = run(gateway, "revoke", "--session", "-", stdin=what + "\n")
     else:
-        done = ran(gate, "revoke", "--session", what)
+        done = run(gateway, "revoke", "--session", what)
     assert done.stdout == b"the session is ended\n" and done.stderr == b""
-    assert gate.session(cookie=cookie) is None
-    assert gate.get("/session", bearer=bearer).status == 401
-    assert gate.session(cookie=other) is not None
-    assert [r[0] for r in rows(gate, "--subject", account.owner)] == \
-        [hash_of(gate, other)]
+    assert gateway.session(cookie=cookie) is None
+    assert gateway.get("/session", bearer=bearer).status == 401
+    assert gateway.session(cookie=other) is not None
+    assert [r[0] for r in rows(gateway, "--subject", account.owner)] == \
+        [hash_of(gateway, other)]
 
 
-def test_revoke_a_large_session_twice(gate, backend, user):
+def test_revoke_a_large_session_twice(gateway, backend, user):
     backend.next(headers=[["Content-Type", "application/json"]], body=(
         '{"data":{"login":{"secret":"%s","ttl":null,"email":"e@x",'
         '"ownerId":"78"}}}' % ("big-token-" * 600)))
-    cookie = http_client.cookie_of(gate.log_in(user))[1]
-    assert gate.session(cookie=cookie)["subject"] == "78"
-    done = ran(gate, "revoke", "--session", "-", stdin=cookie)
+    cookie = http_client.cookie_of(gateway.log_in(user))[1]
+    assert gateway.session(cookie=cookie)["subject"] == "78"
+    done = run(gateway, "revoke", "--session", "-", stdin=cookie)
     assert done.stdout == b"the session is ended\n"
-    assert gate.session(cookie=cookie) is None
-    done = ran(gate, "revoke", "--session", "-", stdin=cookie)
+    assert gateway.session(cookie=cookie) is None
+    done = run(gateway, "revoke", "--session", "-", stdin=cookie)
     assert done.stdout == b"the session was ended already\n"
 
 
 @pytest.mark.parametrize("arguments, stdin, words", [
     (["--session", "0" * 64], "", b"no such session is listed"),
     (["--session", "01234567"], "", b"no such session is listed"),
-    (["--session", "0123456"], "", b"does not open"),  # too short a name
+    (["--session", "0123456"], "", b"does not open"),  # too short
     (["--session", "nonsense"], "", b"does not open"),
     (["--session", "-"], "", b"does not open"),
     (["--session", "-"], "two words", b"does not open"),
 ])
-def test_revoke_what_is_not_there(gate, arguments, stdin, words):
-    done = ran(gate, "revoke", *arguments, stdin=stdin, status=1)
+def test_revoke_of_an_unknown_session_fails(gateway, arguments, stdin, words):
+    done = run(gateway, "revoke", *arguments, stdin=stdin, status=1)
     assert words in done.stderr and done.stdout == b""
 
 
@@ -148,12 +149,12 @@ def test_revoke_what_is_not_there(gate, arguments, stdin, words):
     ["unlock", "a", "b"], ["unlock", "--address"], ["unlock", "a", "--all"],
     ["gc", "--limit", "99999999999999999999"], ["secret", "--rotate"],
     ["secret", "x"], ["secret", "--rotate", "a", "b"]])
-def test_misused(gate, arguments):
-    done = ran(gate, *arguments, status=64)
+def test_wrong_arguments_are_refused(gateway, arguments):
+    done = run(gateway, *arguments, status=64)
     assert b"--help" in done.stderr and done.stdout == b""
 
 
-def test_gc_removes_what_has_ended(start_own, store, backend):
+def test_gc_removes_expired_and_revoked_records(start_own, store, backend):
     gateway = start_own(POSTERN_LIFETIME="3s", POSTERN_IDLE_TIMEOUT="3s",
                         **store)
     account = backend.register()
@@ -162,42 +163,42 @@ def test_gc_removes_what_has_ended(start_own, store, backend):
         gateway.post("/logout", cookie=cookie)
     time.sleep(4.1)
     assert rows(gateway, "--subject", account.owner) == []
-    some = ran(gateway, "gc", "--limit", "1").stdout
+    some = run(gateway, "gc", "--limit", "1").stdout
     assert re.fullmatch(rb"[01] records? removed\n", some)
-    done = ran(gateway, "gc")
+    done = run(gateway, "gc")
     if store:
         assert done.stdout == b"0 records removed\n" and b"Redis" in done.stderr
     else:
         assert int(some.split()[0]) + int(done.stdout.split()[0]) >= 3
-    assert ran(gateway, "gc").stdout == b"0 records removed\n"
+    assert run(gateway, "gc").stdout == b"0 records removed\n"
 
 
-# --- where there is no store, or none that answers ---------------------------
+# --- without a store, and with one that is down ------------------------------
 
 COMMANDS = [["sessions"], ["revoke", "--subject", "x"],
             ["revoke", "--session", "0" * 64], ["gc"], ["unlock", "a"]]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
-def test_without_a_store(fastcgi, arguments):
+def test_commands_fail_without_a_store(fastcgi, arguments):
     fastcgi.environment, kept = ({**fastcgi.environment, "POSTERN_STORE": "none"},
                               fastcgi.environment)
     try:
-        done = ran(fastcgi, *arguments, status=69)
+        done = run(fastcgi, *arguments, status=69)
         assert b"POSTERN_STORE is none" in done.stderr
     finally:
         fastcgi.environment = kept
 
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ["check"]])
-def test_with_a_store_that_is_down(fastcgi, arguments):
+def test_commands_fail_if_the_store_is_down(fastcgi, arguments):
     port = gateways.free_port()
     fastcgi.environment, kept = ({
         **fastcgi.environment,
         "POSTERN_STORE": f"redis://:hidden-word@127.0.0.1:{port}"},
         fastcgi.environment)
     try:
-        done = ran(fastcgi, *arguments, status=69)
+        done = run(fastcgi, *arguments, status=69)
         assert b"Connection refused" in done.stderr
         assert str(port).encode() in done.stderr
         assert b"hidden-word" not in done.stderr + done.stdout
@@ -205,65 +206,65 @@ def test_with_a_store_that_is_down(fastcgi, arguments):
         fastcgi.environment = kept
 
 
-def test_check_tries_the_store(gate):
-    done = ran(gate, "check")
+def test_check_connects_to_the_store(gateway):
+    done = run(gateway, "check")
     assert b"the store answers\n" in done.stdout
     assert b"the backend is reachable" in done.stdout
 
 
-def test_check_tells_what_the_store_warns_of(start_own, redis):
+def test_check_prints_the_warnings_of_the_store(start_own, redis):
     gateway = start_own(POSTERN_STORE=redis.url)
-    assert b"append-only" in ran(gateway, "check").stderr
+    assert b"append-only" in run(gateway, "check").stderr
     redis.command("CONFIG SET appendonly yes")
     redis.command("CONFIG SET maxmemory 100mb")
     redis.command("CONFIG SET maxmemory-policy allkeys-lru")
     try:
-        assert b"evict" in ran(gateway, "check").stderr
+        assert b"evict" in run(gateway, "check").stderr
         redis.command("CONFIG SET maxmemory-policy noeviction")
-        assert ran(gateway, "check").stderr == b""
+        assert run(gateway, "check").stderr == b""
     finally:
         redis.command("CONFIG SET maxmemory-policy noeviction")
         redis.command("CONFIG SET maxmemory 0")
         redis.command("CONFIG SET appendonly no")
 
 
-def test_check_says_that_there_is_no_store(start):
+def test_check_reports_that_there_is_no_store(start):
     gateway = start(POSTERN_STORE="none")
-    assert b"there is no store" in ran(gateway, "check").stdout
+    assert b"there is no store" in run(gateway, "check").stdout
 
 
-def test_help(gate):
-    text = ran(gate, "--help").stdout
+def test_help_lists_the_commands(gateway):
+    text = run(gateway, "--help").stdout
     for command in ("sessions", "revoke", "unlock", "gc"):
         assert b"  " + command.encode() in text
-        assert ran(gate, command, "--help").stdout.startswith(
+        assert run(gateway, command, "--help").stdout.startswith(
             b"usage: postern " + command.encode())
 
 
-def test_unlock(start, store, backend):
-    """By any spelling; 1 where there is nothing to free."""
+def test_unlock_resets_the_limits(start, store, backend):
+    """For any spelling of the name. The status is 1 if nothing is locked."""
     gateway = start(POSTERN_LOGIN_PER_ACCOUNT="2/1h",
                     POSTERN_LOGIN_PER_ADDRESS="5/1h", **store)
     account = backend.register()
 
-    def attempt(password, where):
+    def attempt(password, client):
         body = json.dumps({"email": account.email,
                            "password": password}).encode()
-        return gateway.direct("login", "POST", "", body, REMOTE_ADDR=where,
+        return gateway.direct("login", "POST", "", body, REMOTE_ADDR=client,
                               CONTENT_TYPE="application/json").status
 
-    ran(gateway, "unlock", account.email, status=1)
-    where = "192.0.2.7"
-    assert [attempt("wrong", where) for _ in range(3)] == [401, 401, 429]
-    assert attempt(account.password, where) == 429
+    run(gateway, "unlock", account.email, status=1)
+    client = "192.0.2.7"
+    assert [attempt("wrong", client) for _ in range(3)] == [401, 401, 429]
+    assert attempt(account.password, client) == 429
     spelling = account.email.upper().replace("E", "\u00c9")
-    assert ran(gateway, "unlock", spelling).stdout == b"unlocked\n"
-    assert attempt(account.password, where) == 200
-    done = ran(gateway, "unlock", "--", "--nobody", status=1)
+    assert run(gateway, "unlock", spelling).stdout == b"unlocked\n"
+    assert attempt(account.password, client) == 200
+    done = run(gateway, "unlock", "--", "--nobody", status=1)
     assert b"no failed login" in done.stderr
     for _ in range(3):
-        attempt("wrong", where)  # two for the account, and so four from there
-    ran(gateway, "unlock", account.email, "--address", where)
-    ran(gateway, "unlock", "--address", where, status=1)
-    assert attempt("wrong", where) == 401
-    ran(gateway, "unlock", b"bob\xff", status=65)
+        attempt("wrong", client)  # two reach the account: four for the address
+    run(gateway, "unlock", account.email, "--address", client)
+    run(gateway, "unlock", "--address", client, status=1)
+    assert attempt("wrong", client) == 401
+    run(gateway, "unlock", b"bob\xff", status=65)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A store that does not answer means no, and heals by itself."""
+"""Requests fail while the store is down, and the programs reconnect."""
 
 import json
 import secrets
@@ -13,21 +13,21 @@ from redis_server import Redis
 
 @pytest.fixture(name="redis")
 def redis_fixture():
-    """For one test alone: it is going to be killed."""
+    """A server for one test, which may kill it."""
     redis = Redis()
     yield redis
     redis.close()
 
 
-def assert_down(gateway, account, cookie, bearer):
-    """503 from every program, and the backend hears nothing."""
-    for carrier in ({"cookie": cookie}, {"bearer": bearer}):
-        for answer in (gateway.query(**carrier),
-                       gateway.get("/session", **carrier),
-                       gateway.get("/session?list=1", **carrier)):
+def assert_unavailable(gateway, account, cookie, bearer):
+    """Every program answers 503 and sends no request to the backend."""
+    for transport in ({"cookie": cookie}, {"bearer": bearer}):
+        for answer in (gateway.query(**transport),
+                       gateway.get("/session", **transport),
+                       gateway.get("/session?list=1", **transport)):
             assert answer.status == 503, answer
             assert answer.code == "STORE_UNAVAILABLE"
-            assert answer.get("set-cookie") is None  # it may be good yet
+            assert answer.get("set-cookie") is None  # the session may be valid
     answer = gateway.log_in(account)
     assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
     assert not answer.all("set-cookie")
@@ -36,56 +36,57 @@ def assert_down(gateway, account, cookie, bearer):
                                      "password": account.password})
     assert answer.status == 503 and b"<form" in answer.body
     assert account.email.encode() in answer.body
-    # The browser is rid of it, and told that a copy may live on.
+    # The cookie is cleared, but the status says that a copy may be valid.
     answer = gateway.post("/logout", cookie=cookie)
     assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
     name, value, attributes = http_client.cookie_of(answer)
     assert (name, value) == (gateways.COOKIE, "") and "Max-Age=0" in attributes
-    # Who has no session is none the worse.
+    # Anonymous requests still work.
     assert gateway.query().status == 200
     assert gateway.get("/session").json["data"]["session"] is None
 
 
-def both_of(gateway, account):
+def log_in_for_both(gateway, account):
     answer = gateway.log_in(account)
     assert answer.status == 200, answer
     return (http_client.cookie_of(answer)[1],
             answer.get(gateway.token_header))
 
 
-@pytest.mark.parametrize("way", ["killed", "hung"])
+@pytest.mark.parametrize("failure", ["killed", "hung"])
 @pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
-def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
+def test_requests_fail_while_the_store_is_down(start_own, redis, backend, user,
+                                               kind, failure):
     gateway = start_own(kind, POSTERN_STORE=redis.url,
                         POSTERN_TOKEN_METHOD="cookie,bearer")
-    cookie, bearer = both_of(gateway, user)
-    ended = both_of(gateway, user)[0]
+    cookie, bearer = log_in_for_both(gateway, user)
+    ended = log_in_for_both(gateway, user)[0]
     assert gateway.post("/logout", cookie=ended).status == 200
     backend.forget()
-    if way == "killed":
+    if failure == "killed":
         redis.kill()
     else:
         redis.pause()
     begin = time.monotonic()
     assert gateway.get("/session", cookie=cookie).status == 503
     assert time.monotonic() - begin < 5
-    assert_down(gateway, user, cookie, bearer)
-    # But for what a login was granted, and cannot be begun: it is ended.
+    assert_unavailable(gateway, user, cookie, bearer)
+    # Except for the logout of a login that could not be stored.
     assert all("authorization" not in r["names"] for r in backend.seen()
                if "logout" not in r["body"])
     assert "store-down" in gateway.log
 
-    if way == "killed":
+    if failure == "killed":
         redis.start()
     else:
         redis.resume()
     assert gateways.wait_until(lambda: gateway.get(
         "/session", cookie=cookie).status == 200)
-    # Each worker's own connection heals.
+    # Each worker reconnects.
     assert gateways.wait_until(lambda: all(
         gateway.query(cookie=cookie).status == 200 for _ in range(5)))
     assert gateway.session(bearer=bearer)["subject"] == user.owner
-    if way == "hung":  # killed, this Redis forgets, as operators are told
+    if failure == "hung":  # a killed Redis has lost its data, as documented
         assert gateway.session(cookie=ended) is None
     assert gateways.wait_until(
         lambda: gateway.log_in(user).status == 200)
@@ -94,28 +95,30 @@ def test_down_is_no_and_it_heals(start_own, redis, backend, user, kind, way):
     assert gateway.session(cookie=cookie) is None
 
 
-def test_a_large_session_while_it_is_down(start_own, redis, backend, user):
-    """Part of it is in the store, so that nothing of it can be opened."""
+def test_large_session_fails_while_the_store_is_down(
+        start_own, redis, backend, user):
+    """Part of it is in the store: without it, the token does not open."""
     gateway = start_own(POSTERN_STORE=redis.url,
                         POSTERN_TOKEN_METHOD="cookie,bearer")
     backend.next(headers=[["Content-Type", "application/json"]], body=(
         '{"data":{"login":{"secret":"%s","ttl":null,"email":"e@x",'
         '"ownerId":"78"}}}' % ("big-token-" * 600)))
-    cookie, bearer = both_of(gateway, user)
+    cookie, bearer = log_in_for_both(gateway, user)
     assert gateway.session(cookie=cookie)["subject"] == "78"
     redis.pause()
     assert gateway.get("/session", cookie=cookie).status == 503
     line = [line for line in gateway.log.splitlines()
             if "event=store-down" in line][0]
     assert "level=error" in line and redis.path in line
-    assert_down(gateway, user, cookie, bearer)
+    assert_unavailable(gateway, user, cookie, bearer)
     redis.resume()
     assert gateways.wait_until(lambda: gateway.get(
         "/session", cookie=cookie).status == 200)
     assert gateway.session(bearer=bearer)["subject"] == "78"
 
 
-def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
+def test_redis_out_of_memory_fails_logins_and_is_logged(
+        start_own, redis, user):
     gateway = start_own(POSTERN_STORE=redis.url)
     cookie = gateway.cookie_for(user)
     assert redis.command("CONFIG SET maxmemory 1").startswith(b"+OK")
@@ -125,14 +128,14 @@ def test_out_of_memory_is_no_login_and_says_why(start_own, redis, user):
     answer = gateway.post("/logout", cookie=cookie)
     assert answer.status == 503
     assert "OOM" in gateway.log or "maxmemory" in gateway.log
-    # What is there can be read: nobody is thrown out.
+    # Existing sessions can still be read.
     assert gateway.session(cookie=cookie) is not None
     assert redis.command("CONFIG SET maxmemory 0").startswith(b"+OK")
     assert gateway.log_in(user).status == 200
 
 
-def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
-                                                       user, tmp_path):
+def test_wrong_redis_password_is_logged_without_the_password(
+        start_own, redis, user, tmp_path):
     assert redis.command("CONFIG SET requirepass right-one").startswith(b"+OK")
     gateway = start_own(POSTERN_STORE=redis.url + "?password=wrong-one")
     assert gateway.log_in(user).status == 503
@@ -140,7 +143,7 @@ def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
     assert "wrong-one" not in gateway.log
     assert start_own(POSTERN_STORE=redis.url + "?password=right-one").log_in(
         user).status == 200
-    # In a file, where no list of processes shows it.
+    # In a file, so that no process list shows the password.
     path = tmp_path / "store"
     path.touch(mode=0o600)
     path.write_text(redis.url + "?password=right-one\n", encoding="ascii")
@@ -148,8 +151,8 @@ def test_a_wrong_password_for_redis_is_told_in_the_log(start_own, redis,
         user).status == 200
 
 
-def test_grace_bridges_a_short_gap_for_reads(start_own, redis, user):
-    # One worker: each remembers for itself when the store last answered.
+def test_grace_period_covers_reads_only(start_own, redis, user):
+    # One worker: each keeps its own time of the store's last answer.
     gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="4s",
                         POSTERN_WORKERS="1")
     cookie = gateway.cookie_for(user)
@@ -161,16 +164,16 @@ def test_grace_bridges_a_short_gap_for_reads(start_own, redis, user):
     assert answer.status == 200, answer
     assert answer.json["data"]["me"] is not None
     assert gateway.session(cookie=cookie) is not None
-    # Nobody logs in or out by grace.
+    # A login needs the store.
     assert gateway.log_in(user).status == 503
-    assert time.monotonic() - killed < 3, "too slow to tell"
+    assert time.monotonic() - killed < 3, "the test ran too slowly"
     time.sleep(4.5)
     assert gateway.query(cookie=cookie).status == 503
     assert gateway.get("/session", cookie=cookie).status == 503
 
 
-def test_a_folder_that_cannot_be_used(start_own, user):
-    """LMDB where there is no room for it."""
+def test_unusable_lmdb_folder_is_logged(start_own, user):
+    """LMDB in a folder where no file can be created."""
     gateway = start_own(POSTERN_STORE="lmdb:/proc/nowhere")
     answer = gateway.log_in(user)
     assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
@@ -180,7 +183,7 @@ def test_a_folder_that_cannot_be_used(start_own, user):
 
 
 def large_login(gateway, backend, account):
-    """Its token is one that only the store has room for."""
+    """Log in with a backend token that is too large for a cookie."""
     backend.next(headers=[["Content-Type", "application/json"]],
                  body=json.dumps({"data": {"login": {
                      "secret": secrets.token_urlsafe(9000), "ttl": None,
@@ -188,9 +191,10 @@ def large_login(gateway, backend, account):
     return gateway.log_in(account)
 
 
-def test_a_full_map_loses_no_login(start_own, backend, user, tmp_path):
-    """Who is in stays in and can leave; who would come in is told the truth,
-    and comes in when there is room again."""
+def test_full_lmdb_map_keeps_sessions_and_fails_logins(
+        start_own, backend, user, tmp_path):
+    """Existing sessions stay and can log out. New logins fail with 503 until
+    there is space."""
     gateway = start_own(POSTERN_STORE=f"lmdb:{tmp_path}/store?size=1M",
                         POSTERN_MAX_SESSIONS="1000")
     cookies = [gateway.cookie_for(user)]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""etc/systemd/ without systemd as the first process: it reads the units and
-finds nothing to complain of, and each program runs from what its units say, on
-the socket that they name. What confines a service (SystemCallFilter and so on)
-is read, but not put to use here."""
+"""The units of etc/systemd/, without systemd as process 1: systemd-analyze
+accepts them, and each program runs with the command, environment and socket of
+its units. The sandbox settings (SystemCallFilter and so on) are parsed only."""
 import os
 import re
 import shlex
@@ -20,8 +19,8 @@ PROGRAMS = ("login", "query", "logout", "session", "authorize")
 
 @pytest.fixture(name="folder")
 def folder_fixture(tmp_path, backend):
-    """The files as `postern config` prints them, each template once for each
-    program."""
+    """A folder with the files that `postern config` prints; a template has one
+    copy for each program."""
     programs = os.path.join(gateway.BUILD, "cgi-bin")
     for name in (*TEMPLATES, *UNITS, "postern.env"):
         done = subprocess.run(
@@ -46,21 +45,21 @@ def verify(folder, *names):
         check=False)
 
 
-def test_units_are_sound(folder):
+def test_systemd_accepts_the_units(folder):
     names = [name for name in os.listdir(folder)
              if name.endswith((".socket", ".service"))]
     assert len(names) == 2 * len(PROGRAMS) + 2
     done = verify(folder, *names)
     assert (done.returncode, done.stdout) == (0, b"")
-    # It would have complained.
+    # It reports an error if there is one.
     path = folder / "postern@login.service"
     path.write_text(path.read_text().replace("DynamicUser", "DynamicUsr"))
     done = verify(folder, path.name)
     assert b"DynamicUsr" in done.stdout
 
 
-def value_of(folder, unit, name, instance, found=r"(.+)"):
-    """A setting's value, with its specifiers filled in."""
+def setting(folder, unit, name, instance, found=r"(.+)"):
+    """The value of a setting, with its specifiers replaced."""
     text = (folder / unit).read_text()
     value = re.search(rf"^{name}={found}$", text, re.M)[1]
     return value.replace("%i", instance).replace("%d", str(folder))
@@ -71,7 +70,7 @@ def listen(address):
         one = socket.socket(socket.AF_UNIX)
         one.bind(address)
     else:
-        # 9700 may be taken: another port of the same address.
+        # 9700 may be in use: take another port of the same address.
         one = socket.socket()
         one.bind((address.rpartition(":")[0], 0))
     one.listen(10)
@@ -81,26 +80,26 @@ def listen(address):
 @pytest.mark.parametrize("unit, program", [
     *(("postern@%i", program) for program in PROGRAMS),
     ("postern-authorizer", "authorize")])
-def test_a_program_runs_as_its_units_say(folder, unit, program):
+def test_program_runs_with_the_settings_of_its_units(folder, unit, program):
     unit = unit.replace("%i", program)
     service = f"{unit}.service"
-    listening, address = listen(value_of(folder, f"{unit}.socket",
-                                         "ListenStream", program))
+    listening, address = listen(setting(folder, f"{unit}.socket",
+                                        "ListenStream", program))
     variables = {"POSTERN_STORE": f"lmdb:{folder}/store", "PATH": "/bin",
                  **gateway.SANITIZER_ENVIRONMENT}
-    assert value_of(folder, service, "EnvironmentFile", program) == str(
+    assert setting(folder, service, "EnvironmentFile", program) == str(
         folder / "postern.env")
-    for line in (value_of(folder, service, "Environment", program),
+    for line in (setting(folder, service, "Environment", program),
                  *(folder / "postern.env").read_text().splitlines()):
         name, equals, value = line.partition("=")
         if equals and not name.startswith("#"):
             variables[name] = value
-    command = shlex.split(value_of(folder, service, "ExecStart", program))
+    command = shlex.split(setting(folder, service, "ExecStart", program))
     # The secret is where LoadCredential= puts it for the service.
     assert variables["COOKIE_SESSION_SECRET_FILE"] == str(folder / "secret")
-    assert value_of(folder, service, "LoadCredential", program) == (
+    assert setting(folder, service, "LoadCredential", program) == (
         f"secret:{folder}/secret")
-    moved = os.dup2(listening.fileno(), 50)  # no number that bash may use
+    moved = os.dup2(listening.fileno(), 50)  # bash does not use it
     process = subprocess.Popen(
         ["bash", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&50 50<&-',
          "-", *command], pass_fds=[moved], env=variables,
@@ -108,7 +107,7 @@ def test_a_program_runs_as_its_units_say(folder, unit, program):
     os.close(moved)
     listening.close()
     try:
-        # Without a session, and without a document.
+        # The request has no session and no document.
         assert fcgi.request(address, "GET").status == {
             "authorize": 401, "query": 400}.get(program, 200)
     finally:
@@ -117,8 +116,8 @@ def test_a_program_runs_as_its_units_say(folder, unit, program):
     assert process.returncode == 0, log
 
 
-def test_every_setting_of_the_pair_is_the_same(folder):
-    """The two services differ in what they start, and in nothing else."""
+def test_both_authorizer_services_have_the_same_settings(folder):
+    """postern@authorize.service and postern-authorizer.service."""
     one, other = ((folder / name).read_text().partition("[Service]")[2]
                   .partition("[Install]")[0]
                   for name in ("postern@authorize.service", UNITS[1]))

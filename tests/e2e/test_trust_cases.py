@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What once broke in, input by input, and what is right (L53 to L60, L65 to
-L67): the very bytes, sent through a real lighttpd."""
+"""Known attacks and the right answer to each (L53 to L60, L65 to L67), sent
+byte for byte through a real lighttpd."""
 import concurrent.futures
 import hashlib
 import json
@@ -27,7 +27,8 @@ OWNER = ["""mutation($email:String!,$password:String!){
 
 
 class Case:
-    """A checker, a friend whose id is 1, and the attacker's own account."""
+    """A gateway before a hostile backend, the account of a friend, whose id is
+    1, and the attacker's own account."""
 
     def __init__(self, *arguments, **options):
         self.checker = hostile.Checker(hostile.Setting(*arguments, **options))
@@ -36,11 +37,11 @@ class Case:
         self.own = self.backend.register(
             "a@x.example", PASSWORD, name=self.friend.id,
             bio=self.friend.id, location=self.friend.email)
-        self.new_events = self.checker.new_events
-        self.new_events()
+        self.changes = self.checker.new_events  # what the backend saw since last time
+        self.changes()
 
     def post(self, body, *headers, path="/query"):
-        """These bytes as JSON."""
+        """POST these bytes as JSON; the answer must have no secret."""
         headers = list(headers)
         if not any(name == "Content-Type" for name, _ in headers):
             headers.append(JSON)
@@ -54,7 +55,7 @@ class Case:
                          *headers)
 
     def session(self, answer):
-        """The session that an answer hands out: (object or None, headers)."""
+        """The session that an answer issues: (object or None, headers)."""
         token = answer.get(self.gateway.token_header)
         pairs = [line.partition(";")[0] for line in answer.all("set-cookie")]
         pairs = [pair for pair in pairs if pair.partition("=")[2]]
@@ -64,31 +65,32 @@ class Case:
                    else [("Cookie", "; ".join(pairs))])
         return self.checker.session(headers), headers
 
-    def guesses(self):
-        """Wrong ones that its login resolver saw since the last time."""
-        return [one for one in self.new_events()["guesses"] if not one["right"]]
+    def wrong_attempts(self):
+        """The wrong logins that the backend's resolver saw since the last
+        call."""
+        return [case for case in self.changes()["guesses"] if not case["right"]]
 
     def close(self):
         self.checker.close()
 
 
-@pytest.fixture(name="case", scope="module")
-def case_fixture():
-    """case(…) starts one, or gives the one that was started so before."""
+@pytest.fixture(name="start_case", scope="module")
+def start_case_fixture():
+    """start_case(…) starts a Case, or returns the one with these arguments."""
     cases = {}
 
     def start(*arguments, **options):
         key = repr((arguments, sorted(options.items())))
         if key not in cases:
             cases[key] = Case(*arguments, **options)
-        cases[key].new_events()
+        cases[key].changes()
         return cases[key]
 
     yield start
     faults = []
-    for one in cases.values():
+    for case in cases.values():
         try:
-            one.close()
+            case.close()
         except AssertionError as fault:
             faults.append(str(fault))
     assert not faults, "\n\n".join(faults)
@@ -99,123 +101,127 @@ def login(fields, email="a@x.example", password=PASSWORD, field="login"):
             f'password:{json.dumps(password)}){fields}}}')
 
 
-# Who somebody is -------------------------------------------------------------
+# The user of a session -------------------------------------------------------
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token", "cookie"])
-def test_a_query_that_looks_like_a_login_names_nobody(case, place):
-    """L53: the shape is the client's, and says nothing."""
-    one = case("fauna", place, "cookie")
-    answer = one.post(b'{"query":"{login:__type(name:\\"Query\\")'
-                      b'{secret:name ownerId:name email:name}}"}')
+def test_query_that_looks_like_a_login_gives_no_session(start_case, place):
+    """L53: the client chooses the form of the answer; it proves nothing."""
+    case = start_case("fauna", place, "cookie")
+    answer = case.post(b'{"query":"{login:__type(name:\\"Query\\")'
+                       b'{secret:name ownerId:name email:name}}"}')
     assert answer.status == 200, answer
     assert answer.json["data"]["login"]["ownerId"] == "Query"
-    told, headers = one.session(answer)
-    assert told is None
-    assert one.checker.authorized(headers) is None
+    session, headers = case.session(answer)
+    assert session is None
+    assert case.checker.authorized(headers) is None
 
 
 @pytest.mark.parametrize("place", ["header:x-token", "cookie"])
 @pytest.mark.parametrize("method", ["cookie", "bearer"])
-def test_aliases_in_a_login_name_nobody_else(case, place, method):
-    """L53: `bio` and `location` are free texts of the user's."""
-    one = case("fauna", place, method)
-    answer = one.document(login("{ownerId:bio email:location}"))
+def test_aliases_in_a_login_do_not_change_the_user(start_case, place, method):
+    """L53: the user controls the text of `bio` and `location`."""
+    case = start_case("fauna", place, method)
+    answer = case.document(login("{ownerId:bio email:location}"))
     assert answer.status == 200, answer
     assert answer.json["data"]["login"] == {
-        "ownerId": one.friend.id, "email": one.friend.email}
-    told, headers = one.session(answer)
-    assert (told["subject"], told["name"]) == (one.own.id, one.own.email)
-    assert one.checker.authorized(headers) == (one.own.id, one.own.email)
+        "ownerId": case.friend.id, "email": case.friend.email}
+    session, headers = case.session(answer)
+    assert (session["subject"], session["name"]) == (case.own.id,
+                                                     case.own.email)
+    assert case.checker.authorized(headers) == (case.own.id, case.own.email)
 
 
-def test_an_alias_in_the_middle_of_a_pointer_names_nobody_else(case):
-    """L53: the friend's id where owner/id is looked for."""
-    one = case("fauna", "json:secret", "cookie", documents=OWNER,
-               POSTERN_SUBJECT="owner/id")
-    answer = one.document(login("{secret owner:friend{id}}"))
+def test_alias_inside_the_subject_path_does_not_change_the_user(start_case):
+    """L53: the alias puts the friend's id at owner/id."""
+    case = start_case("fauna", "json:secret", "cookie", documents=OWNER,
+                      POSTERN_SUBJECT="owner/id")
+    answer = case.document(login("{secret owner:friend{id}}"))
     if answer.status == 200:
-        assert one.session(answer)[0]["subject"] == one.own.id
+        assert case.session(answer)[0]["subject"] == case.own.id
     else:
         assert (answer.status, answer.code) == (400, "LOGIN_SHAPE")
         assert "friend" in answer.text
-        assert one.session(answer)[0] is None
-    right = one.document(login("{o:owner{i:id}}"))
-    assert right.json == {"data": {"login": {"o": {"i": one.own.id}}}}
-    assert one.session(right)[0]["subject"] == one.own.id
+        assert case.session(answer)[0] is None
+    right = case.document(login("{o:owner{i:id}}"))
+    assert right.json == {"data": {"login": {"o": {"i": case.own.id}}}}
+    assert case.session(right)[0]["subject"] == case.own.id
 
 
-def test_a_name_with_spaces_is_told_to_no_page(case):
-    """L53: a header would lose the space, and tell another's name."""
-    one = case("fauna", "header:x-token", "cookie", fold="exact")
-    own = one.backend.register(" friend@trust.example", PASSWORD)
-    _, headers = one.session(one.document(login("{ownerId}", own.email)))
-    assert one.checker.session(headers)["name"] == own.email
-    assert one.checker.authorized(headers) == (own.id, "")
+def test_name_with_spaces_is_not_passed_to_a_page(start_case):
+    """L53: a header loses the space; the rest is another user's name."""
+    case = start_case("fauna", "header:x-token", "cookie", fold="exact")
+    own = case.backend.register(" friend@trust.example", PASSWORD)
+    _, headers = case.session(case.document(login("{ownerId}", own.email)))
+    assert case.checker.session(headers)["name"] == own.email
+    assert case.checker.authorized(headers) == (own.id, "")
 
 
-def test_who_is_asked_with_the_token_alone(case):
-    """L53: no header or parameter of the client's goes with the question."""
-    one = case("vendure", "header:vendure-auth-token", "cookie", worst=True)
-    one.backend.ask("seen", forget=True)
-    answer = one.gateway.send(
+def test_who_request_has_the_token_and_no_client_headers(start_case):
+    """L53: it has no header and no parameter of the client."""
+    case = start_case("vendure", "header:vendure-auth-token", "cookie",
+                      worst=True)
+    case.backend.ask("seen", forget=True)
+    answer = case.gateway.send(
         "POST", "/query?languageCode=as-1",
         b'{"query":"mutation{login(username:\\"a@x.example\\",password:'
         b'\\"correct horse battery\\"){__typename}}"}',
         [JSON, ("vendure-token", "as-1"), ("Accept-Language", "as-1"),
          ("User-Agent", "as-1"), ("tracestate", "as-1")])
     assert answer.status == 200, answer
-    assert one.session(answer)[0]["subject"] == one.own.id
-    asked = [request for request in one.backend.seen()
-             if "login" not in request["body"]]
-    assert len(asked) == 1, asked
-    assert "as-1" not in json.dumps(asked)
+    assert case.session(answer)[0]["subject"] == case.own.id
+    who_requests = [request for request in case.backend.seen()
+                    if "login" not in request["body"]]
+    assert len(who_requests) == 1, who_requests
+    assert "as-1" not in json.dumps(who_requests)
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_a_login_without_the_subject_has_a_users_clocks(case, place):
-    """L54: limits follow from what the backend granted."""
-    one = case("fauna", place, "cookie")
+def test_login_without_the_subject_has_the_lifetimes_of_a_user(
+        start_case, place):
+    """L54: the limits depend on the backend's answer, not on the selection."""
+    case = start_case("fauna", place, "cookie")
     fields = "{secret}" if place == "json:secret" else "{ttl}"
-    told, headers = one.session(one.document(login(fields)))
-    assert told["subject"] == one.own.id and not told["guest"]
-    assert told["idleExpiresAt"] and told["secondsLeft"] <= 30 * 60
-    _, others = one.session(one.document(login("{email}")))
-    ended = one.gateway.send("POST", "/logout?everywhere=1", b"",
-                             [JSON, *others])
+    session, headers = case.session(case.document(login(fields)))
+    assert session["subject"] == case.own.id and not session["guest"]
+    assert session["idleExpiresAt"] and session["secondsLeft"] <= 30 * 60
+    _, others = case.session(case.document(login("{email}")))
+    ended = case.gateway.send("POST", "/logout?everywhere=1", b"",
+                              [JSON, *others])
     assert ended.status == 200, ended
-    assert one.checker.session(headers) is None
-    assert one.checker.authorized(headers) is None
+    assert case.checker.session(headers) is None
+    assert case.checker.authorized(headers) is None
 
 
 # Secrets ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("method", ["cookie", "bearer"])
-def test_a_secret_behind_an_alias_stays(case, method):
-    """L57: null with the cookie, our own token with the bearer method."""
-    one = case("fauna", "json:session/secret", method, documents=[
+def test_secret_behind_an_alias_is_hidden(start_case, method):
+    """L57: it is null for cookies and Postern's token for bearer tokens."""
+    case = start_case("fauna", "json:session/secret", method, documents=[
         hostile.LOGINS["fauna"][0]])
-    answer = one.document(login("{s:session{secret}}"))
+    answer = case.document(login("{s:session{secret}}"))
     assert answer.status == 200, answer
     secret = answer.json["data"]["login"]["s"]["secret"]
     if method == "cookie":
         assert secret is None
     else:
         assert secret == answer.get("vendure-auth-token")
-    assert one.session(answer)[0]["subject"] == one.own.id
+    assert case.session(answer)[0]["subject"] == case.own.id
 
 
 @pytest.mark.parametrize("fields", [
     "{secret}", "{x:secret}", "{...{session{id secret}}}", "{refreshToken}",
     "{ownerId ...F} fragment F on LoginPayload{secret}"])
 @pytest.mark.parametrize("place", ["header:x-token", "cookie"])
-def test_a_secret_of_a_login_that_is_forwarded(case, fields, place):
-    """L57: where the token is elsewhere, its field is refused here too."""
-    one = case("fauna", place, "cookie")
+def test_secret_field_of_a_login_is_refused_if_the_token_is_elsewhere(
+        start_case, fields, place):
+    """L57: the token is in a header or cookie; the field is refused too."""
+    case = start_case("fauna", place, "cookie")
     inner, _, rest = fields.partition(" fragment")
     text = login(inner) + (" fragment" + rest if rest else "")
-    answer = one.document(text)
+    answer = case.document(text)
     assert (answer.status, answer.code) == (400, "SECRET_FIELD"), answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
 @pytest.mark.parametrize("text", [
@@ -226,43 +232,43 @@ def test_a_secret_of_a_login_that_is_forwarded(case, fields, place):
     "{me{id}} fragment F on Me{secret}",
     "query A{me{id}} query B{me{secret}}"])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token", "cookie"])
-def test_a_secret_elsewhere_is_refused(case, text, place):
-    """L57: wherever it stands in the document, and by name."""
-    one = case("fauna", place, "cookie",
-               documents=[hostile.LOGINS["fauna"][0]])
+def test_secret_field_outside_a_login_is_refused(start_case, text, place):
+    """L57: at any place in the document, by its name."""
+    case = start_case("fauna", place, "cookie",
+                      documents=[hostile.LOGINS["fauna"][0]])
     name = "A" if "query A" in text else None
-    answer = one.document(text, operationName=name)
+    answer = case.document(text, operationName=name)
     assert answer.status == 400, answer
     if "} fragment F" not in text or "..." in text:
         assert answer.code == "SECRET_FIELD", answer
         assert "secret" in answer.text
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_a_field_of_that_name_elsewhere_can_be_allowed(case):
+def test_secret_field_can_be_allowed_in_one_parent(start_case):
     """L57: POSTERN_SECRET_FIELDS_ALLOWED is for `checkout{token}`."""
-    one = case("vendure", "json:token", "cookie")
-    answer = one.document("{checkout{token}}")
+    case = start_case("vendure", "json:token", "cookie")
+    answer = case.document("{checkout{token}}")
     assert answer.json == {"data": {"checkout": {
         "token": "checkout-checkout"}}}
-    assert one.document("{c:checkout{...F}} fragment F on Checkout{t:token}"
+    assert case.document("{c:checkout{...F}} fragment F on Checkout{t:token}"
                         ).json == {"data": {"c": {"t": "checkout-checkout"}}}
-    one.new_events()
+    case.changes()
     for text in ("{me{token}}", "{checkout:me{secret}}",
                  "{checkout{id} me{token}}", "mutation{checkout:refresh"
                  "{...on CurrentUser{secret}}}",
                  "mutation{checkout{token}}",
                  "{checkout{...F} me{...F}} fragment F on Node{token}",
                  "{...{checkout{id} ...G}} fragment G on Query{me{token}}"):
-        answer = one.document(text)
+        answer = case.document(text)
         assert (answer.status, answer.code) in (
             (400, "SECRET_FIELD"), (400, "LOGIN_SHAPE")), (text, answer)
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-# Nothing is forwarded that was not read --------------------------------------
+# Stored documents ------------------------------------------------------------
 
-def stored(text=STORED_LOGIN):
+def stored_extensions(text=STORED_LOGIN):
     return {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(
         text.encode()).hexdigest()}}
 
@@ -270,93 +276,94 @@ def stored(text=STORED_LOGIN):
 @pytest.mark.parametrize("blank", ['""', '" "', '"\\n,#x\\n"', "null",
                                    '"\\ufeff"', '"#"'])
 @pytest.mark.parametrize("worst", [False, True])
-def test_a_blank_document_is_absent(case, blank, worst):
-    """L55: the backend would take it for absent, and run the stored one."""
-    one = case("fauna", "json:secret", "cookie", worst=worst)
+def test_blank_document_does_not_run_a_stored_one(start_case, blank, worst):
+    """L55: a backend may treat it as absent and run the stored document."""
+    case = start_case("fauna", "json:secret", "cookie", worst=worst)
     member = f'"query":{blank},'
     if blank not in ('""', '" "', "null"):
-        worst_only = one.post(("{" + member + '"extensions":' + json.dumps(
-            stored()) + "}").encode())
+        worst_only = case.post(("{" + member + '"extensions":' + json.dumps(
+            stored_extensions()) + "}").encode())
         assert worst_only.status in (200, 400), worst_only
-        assert worst_only.json["errors"] and one.new_events()["new"] == 0
+        assert worst_only.json["errors"] and case.changes()["new"] == 0
         return
     for body in (
             "{" + member + '"variables":{"email":"friend@trust.example",'
-            '"password":"x"},"extensions":' + json.dumps(stored()) + "}",
-            '{"extensions":' + json.dumps(stored()) + "}"):
-        answer = one.post(body.encode())
+            '"password":"x"},"extensions":'
+            + json.dumps(stored_extensions()) + "}",
+            '{"extensions":' + json.dumps(stored_extensions()) + "}"):
+        answer = case.post(body.encode())
         assert answer.status == 200, answer
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
         assert answer.json["errors"][0]["message"] == "PersistedQueryNotFound"
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_a_blank_document_is_absent_in_a_batch(case):
-    """L55: each of the batch alone; and 500 are too many."""
-    one = case("fauna", "json:secret", "cookie")
+def test_blank_document_in_a_batch_does_not_run_a_stored_one(start_case):
+    """L55: also in each part of a batch. A batch of 500 is refused."""
+    case = start_case("fauna", "json:secret", "cookie")
     call = json.dumps({"query": "", "variables": {
         "email": "friend@trust.example", "password": "x"},
-        "extensions": stored()})
-    answer = one.post(f"[{call},{call}]".encode())
+                       "extensions": stored_extensions()})
+    answer = case.post(f"[{call},{call}]".encode())
     assert answer.status == 200, answer
     assert [part["errors"][0]["message"] for part in answer.json] == [
         "PersistedQueryNotFound"] * 2
-    answer = one.post(("[" + ",".join([call] * 500) + "]").encode())
+    answer = case.post(("[" + ",".join([call] * 500) + "]").encode())
     assert answer.status in (400, 413), answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_a_blank_document_is_absent_in_a_get(case):
-    """L55"""
-    one = case("fauna", "json:secret", "cookie", worst=True)
+def test_blank_document_in_a_get_does_not_run_a_stored_one(start_case):
+    """L55: also in a query string; a document id is refused."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
     for blank in ({}, {"query": ""}, {"query": " "}):
-        answer = one.gateway.send("GET", "/query?" + urllib.parse.urlencode({
+        answer = case.gateway.send("GET", "/query?" + urllib.parse.urlencode({
             **blank, "variables": '{"email":"a","password":"b"}',
-            "extensions": json.dumps(stored())}))
+            "extensions": json.dumps(stored_extensions())}))
         assert answer.status == 200, answer
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
     for name in ("id", "documentId", "doc_id"):
-        answer = one.gateway.send("GET", f"/query?{name}=stored-0")
+        answer = case.gateway.send("GET", f"/query?{name}=stored-0")
         assert answer.status == 400, answer
-        answer = one.post(json.dumps({name: "stored-0"}).encode())
+        answer = case.post(json.dumps({name: "stored-0"}).encode())
         assert answer.status == 400, answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_the_login_field_is_the_documents_own(case):
-    """L56: the schema's signIn behind our alias `login`."""
-    one = case("fauna", "json:secret", "cookie", documents=SIGN_IN,
-               POSTERN_LOGIN_PER_ACCOUNT="10/15m")
-    answer = one.document(login("{secret}", field="signIn"))
+def test_login_field_with_an_alias_in_the_login_document(start_case):
+    """L56: the configured document has signIn with the alias `login`."""
+    case = start_case("fauna", "json:secret", "cookie", documents=SIGN_IN,
+                      POSTERN_LOGIN_PER_ACCOUNT="10/15m")
+    answer = case.document(login("{secret}", field="signIn"))
     assert answer.status == 200, answer
     assert answer.json == {"data": {"signIn": {"secret": None}}}
-    assert one.session(answer)[0]["subject"] == one.own.id
-    statuses = [one.document(login("{secret}", "friend@trust.example", "x",
-                                   field="signIn")).status
+    assert case.session(answer)[0]["subject"] == case.own.id
+    statuses = [case.document(login("{secret}", "friend@trust.example", "x",
+                                    field="signIn")).status
                 for _ in range(15)]
     assert statuses[-1] == 429, statuses
-    assert len(one.guesses()) == 10
+    assert len(case.wrong_attempts()) == 10
 
 
-# Charset, URL and comments (L67) ---------------------------------------------
+# Requests that parsers read differently (L67) --------------------------------
 
-def test_another_charset_is_refused(case):
-    """L67: these bytes ask for {me{id}} in UTF-8, for a mutation in UTF-7."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
+def test_charset_other_than_utf_8_is_refused(start_case):
+    """L67: these bytes are a query in UTF-8, but a mutation in UTF-7."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
     body = (b'{"query":"{me{id}}","x":"+ACI-,+ACI-query+ACI-:'
             b'+ACI-mutation{poke}"}')
     assert json.loads(body.decode("utf-7"))["query"] == "mutation{poke}"
-    answer = one.post(body, ("Content-Type",
-                             "application/json; charset=utf-7"))
+    answer = case.post(body, ("Content-Type",
+                              "application/json; charset=utf-7"))
     assert answer.status == 400, answer
-    assert one.new_events()["pokes"] == 0
+    assert case.changes()["pokes"] == 0
     for charset in ("utf-16", "iso-8859-1", "utf-8-sig", "cp037"):
-        answer = one.post(b'{"query":"{me{id}}"}', (
+        answer = case.post(b'{"query":"{me{id}}"}', (
             "Content-Type", f"application/json;charset={charset}"))
         assert answer.status == 400, answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
     for charset in ("utf-8", "UTF-8", '"utf-8"'):
-        answer = one.post(b'{"query":"{me{id}}"}', (
+        answer = case.post(b'{"query":"{me{id}}"}', (
             "Content-Type", f"application/json; charset={charset}"))
         assert answer.status == 200, answer
 
@@ -365,30 +372,31 @@ def test_another_charset_is_refused(case):
     "query=mutation%7Bpoke%7D", "query=%7Bme%7Bid%7D%7D", "query=",
     "variables=%7B%7D", "operationName=A", "extensions=%7B%7D",
     "documentId=stored-5", "%71uery=mutation%7Bpoke%7D"])
-def test_graphqls_parameters_in_the_url_of_a_post(case, query):
-    """L67: some backends prefer them to the body's."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
-    answer = one.gateway.send("POST", "/query?" + query,
-                              b'{"query":"{me{id}}"}', [JSON])
+def test_graphql_parameters_in_the_url_of_a_post_are_refused(
+        start_case, query):
+    """L67: some backends prefer them to the body."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
+    answer = case.gateway.send("POST", "/query?" + query,
+                               b'{"query":"{me{id}}"}', [JSON])
     assert answer.status == 400, answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-LOGIN_HIDDEN = 'login(email:"a@x.example",password:"x"){secret}'
-UNLIKE = {
-    "U+2028 ends a comment for some": f"mutation{{poke #\u2028 {LOGIN_HIDDEN}"
+HIDDEN_LOGIN = 'login(email:"a@x.example",password:"x"){secret}'
+AMBIGUOUS = {
+    "U+2028 ends a comment for some": f"mutation{{poke #\u2028 {HIDDEN_LOGIN}"
                                       "\n}",
-    "U+2029": f"mutation{{poke #\u2029 {LOGIN_HIDDEN}\n}}",
-    "U+0085": f"mutation{{poke #\u0085 {LOGIN_HIDDEN}\n}}",
-    "a CR alone": f"mutation{{poke #\r {LOGIN_HIDDEN}\n}}",
+    "U+2029": f"mutation{{poke #\u2029 {HIDDEN_LOGIN}\n}}",
+    "U+0085": f"mutation{{poke #\u0085 {HIDDEN_LOGIN}\n}}",
+    "a CR alone": f"mutation{{poke #\r {HIDDEN_LOGIN}\n}}",
     "VT is space for some": "{me\v{id}}",
     "FF": "{me\f{id}}",
     "NUL": "{me\0{id}}",
     "a BOM inside": "{me\ufeff{id}}",
     "braces in an escape": '{echo(text:"\\u{61}"){text}}',
-    "half a surrogate pair": '{echo(text:"\\ud800"){text}}',
+    "a lone surrogate": '{echo(text:"\\ud800"){text}}',
     "a quote in a block string": '{echo(text:"""a"b"""){text}}',
-    "a backslash in one": '{echo(text:"""a\\\\"""){text}}',
+    "a backslash in a block string": '{echo(text:"""a\\\\"""){text}}',
     "a name on a number": "{echo(n:1a:2){text}}",
     "no selection": "{me{}}",
     "no arguments": "{me(){id}}",
@@ -404,25 +412,25 @@ UNLIKE = {
         "{...F} fragment F on Query{me{id}} fragment F on Query{poke}",
     "an unknown fragment": "{me{...F}}",
     "a cycle": "{...F} fragment F on Query{...F}",
-    "a bang": "{me!{id}}",
+    "an exclamation mark": "{me!{id}}",
 }
 
 
-@pytest.mark.parametrize("name", UNLIKE)
-def test_what_parsers_read_differently_is_refused(case, name):
-    """L67: with the place, and nothing of it goes on."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
-    answer = one.document(UNLIKE[name], GRAPHQL,
-                          operationName="A" if "query A" in UNLIKE[name]
-                          else None)
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_ambiguous_document_is_refused(start_case, name):
+    """L67: the error has the location, and nothing is forwarded."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
+    answer = case.document(AMBIGUOUS[name], GRAPHQL,
+                           operationName="A" if "query A" in AMBIGUOUS[name]
+                           else None)
     assert answer.status == 400, answer
     assert answer.code == "GRAPHQL_PARSE_FAILED", answer
     assert answer.json["errors"][0]["locations"][0]["line"] >= 1
-    assert one.new_events()["new"] == 0
-    answer = one.document(UNLIKE[name], ("Accept", "application/json"))
+    assert case.changes()["new"] == 0
+    answer = case.document(AMBIGUOUS[name], ("Accept", "application/json"))
     assert answer.status == 200, answer
     assert answer.code == "GRAPHQL_PARSE_FAILED"
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
 @pytest.mark.parametrize("body", [
@@ -441,30 +449,30 @@ def test_what_parsers_read_differently_is_refused(case, name):
     b'{"query":"{me{id}}"}{"query":"mutation{poke}"}',
     b'{"query":["mutation{poke}"]}', b'"mutation{poke}"', b"[]", b"[[]]",
     b'{"query":"{me{id}}","x":"\xff"}'])
-def test_what_json_readers_read_differently_is_refused(case, body):
-    """L67: members that differ in case, twice the same, and the like."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
-    answer = one.post(body)
+def test_ambiguous_json_is_refused(start_case, body):
+    """L67: repeated members, members that differ in case only, and so on."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
+    answer = case.post(body)
     assert answer.status == 400, answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_a_body_with_a_get(case):
-    """L67: some backends read it; and other servers than lighttpd let it
-    come through."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
-    answer = one.checker.ask(hostile.Request(
+def test_get_with_a_body_is_refused(start_case):
+    """L67: some backends read it, and some web servers pass it."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
+    answer = case.checker.ask(hostile.Request(
         "query", "GET", "query=%7Bme%7Bid%7D%7D", [JSON],
         b'{"query":"mutation{poke}"}'))
     assert answer.status == 400, answer.stdout
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-def test_what_goes_on_is_written_anew(case):
-    """L67: known members once, in UTF-8, the declared variables alone."""
-    one = case("fauna", "json:secret", "cookie")
-    one.backend.ask("seen", forget=True)
-    answer = one.post(
+def test_forwarded_request_is_rewritten(start_case):
+    """L67: it has each known member once, in UTF-8, and the declared variables
+    only."""
+    case = start_case("fauna", "json:secret", "cookie")
+    case.backend.ask("seen", forget=True)
+    answer = case.post(
         b' {"x":1,"variables":{"n":12345678901234567890123,"junk":1,'
         b'"i":{"text":"a"}},"operationName":"A","extensions":{'
         b'"persistedQuery":{"version":1,"sha256Hash":"'
@@ -472,7 +480,7 @@ def test_what_goes_on_is_written_anew(case):
         .hexdigest().encode() + b'"},"a":1},"query":'
         b'"query A($i:EchoInput){echo(input:$i){text}}"}\r\n')
     assert answer.json == {"data": {"echo": {"text": "a"}}}, answer
-    [request] = one.backend.seen()
+    [request] = case.backend.seen()
     assert request["method"] == "POST"
     assert json.loads(request["body"]) == {
         "query": "query A($i:EchoInput){echo(input:$i){text}}",
@@ -499,59 +507,60 @@ def multipart(*parts, mark="x"):
     [("operations", '{"query":"{me{id}}"}'), ("map", "{}"),
      ("query", "mutation{poke}")],
     [("query", "mutation{poke}")],
-    [("operations", '{"query":"mutation{' + LOGIN_HIDDEN.replace(
+    [("operations", '{"query":"mutation{' + HIDDEN_LOGIN.replace(
         '"', '\\"') + '}"}'), ("map", "{}")],
 ])
-def test_multipart_is_written_anew(case, parts):
-    """L67: the first operations part is the one, and it is no login."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
-    before = one.new_events()["pokes"]
-    answer = one.gateway.send("POST", "/query", multipart(*parts), [
+def test_multipart_request_cannot_hide_a_mutation_or_login(start_case, parts):
+    """L67: Postern uses the first part `operations`, which must not be a
+    login."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
+    before = case.changes()["pokes"]
+    answer = case.gateway.send("POST", "/query", multipart(*parts), [
         ("Content-Type", "multipart/form-data; boundary=x"),
         ("apollo-require-preflight", "1")])
-    news = one.new_events()
-    assert news["pokes"] == before and not news["guesses"], answer
-    if news["new"] == 0:
+    changes = case.changes()
+    assert changes["pokes"] == before and not changes["guesses"], answer
+    if changes["new"] == 0:
         assert answer.status == 400, answer
 
 
 @pytest.mark.parametrize("kind", [
     "application/x-www-form-urlencoded", "application/graphql",
     "text/plain", "application/xml", None])
-def test_other_types_are_refused(case, kind):
-    """L67: what only some backends read."""
-    one = case("fauna", "json:secret", "cookie", worst=True)
+def test_other_content_types_are_refused(start_case, kind):
+    """L67: only some backends read them."""
+    case = start_case("fauna", "json:secret", "cookie", worst=True)
     body = (b"query=mutation%7Bpoke%7D" if kind and "form" in kind
             else b"mutation{poke}")
-    answer = one.gateway.send("POST", "/query", body, [
+    answer = case.gateway.send("POST", "/query", body, [
         ("Content-Type", kind)] if kind else [])
     assert answer.status in (400, 415), answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
-# How often a password may be guessed -----------------------------------------
+# Rate limits of login attempts -----------------------------------------------
 
-LOOKALIKES = ["víctim@trust.example", "ｖictim@trust.example",
-              "vic tim@trust.example", "VICTIM@trust.example",
-              "v\u0131ctim@trust.example", "vi\u200bctim@trust.example",
-              "𝐯𝐢𝐜𝐭𝐢𝐦@trust.example", "ⓥictim@trust.example",
-              " victim@trust.example", "victim@truſt.example",
-              "victim@trust.example\u3000", "\u00advictim@trust.example",
-              "vic\u0323tim@trust.examp\u0142e"]
+SIMILAR_NAMES = ["víctim@trust.example", "ｖictim@trust.example",
+                 "vic tim@trust.example", "VICTIM@trust.example",
+                 "v\u0131ctim@trust.example", "vi\u200bctim@trust.example",
+                 "𝐯𝐢𝐜𝐭𝐢𝐦@trust.example", "ⓥictim@trust.example",
+                 " victim@trust.example", "victim@truſt.example",
+                 "victim@trust.example\u3000", "\u00advictim@trust.example",
+                 "vic\u0323tim@trust.examp\u0142e"]
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_lookalikes_have_one_budget(case, place):
-    """L58: as many guesses as at one name, for a backend that takes all for
-    one account."""
-    one = case("fauna", place, "cookie", POSTERN_LOGIN_PER_ACCOUNT="10/15m")
-    one.backend.register("victim@trust.example")
+def test_similar_names_share_one_limit(start_case, place):
+    """L58: the backend maps all of them to one account."""
+    case = start_case("fauna", place, "cookie",
+                      POSTERN_LOGIN_PER_ACCOUNT="10/15m")
+    case.backend.register("victim@trust.example")
     statuses = []
     for turn in range(3):
-        for name in LOOKALIKES:
+        for name in SIMILAR_NAMES:
             text = login("{ownerId}", name, f"wrong {turn}")
-            statuses.append(one.document(text).status)
-    assert len(one.guesses()) == 10, statuses
+            statuses.append(case.document(text).status)
+    assert len(case.wrong_attempts()) == 10, statuses
     assert statuses[10:] == [429] * (len(statuses) - 10)
 
 
@@ -559,25 +568,25 @@ def test_lookalikes_have_one_budget(case, place):
     ("victim", "victimé"), ("victime", "victimé"), ("victimx", "VICTIMX"),
     ("victimy", "victimy\u200b"), ("victimz", " victimz")])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_a_success_gives_back_what_it_took(case, place, victim, own):
-    """L58: nine wrong at `victim`, one right at the attacker's own
-    `victimé`, again and again."""
-    one = case("fauna", place, "cookie", fold="exact",
-               POSTERN_LOGIN_PER_ACCOUNT="10/15m")
-    one.backend.register(victim + "@trust.example")
-    one.backend.register(own + "@trust.example", PASSWORD)
+def test_success_refunds_its_own_attempt_only(start_case, place, victim, own):
+    """L58: the attacker repeats nine wrong logins as `victim` and one right
+    login as `victimé`, an own account."""
+    case = start_case("fauna", place, "cookie", fold="exact",
+                      POSTERN_LOGIN_PER_ACCOUNT="10/15m")
+    case.backend.register(victim + "@trust.example")
+    case.backend.register(own + "@trust.example", PASSWORD)
     for _ in range(5):
         for _ in range(9):
-            one.document(login("{ownerId}", victim + "@trust.example", "x"))
-        one.document(login("{ownerId}", own + "@trust.example"))
-    assert len(one.guesses()) == 10
+            case.document(login("{ownerId}", victim + "@trust.example", "x"))
+        case.document(login("{ownerId}", own + "@trust.example"))
+    assert len(case.wrong_attempts()) == 10
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token", "cookie"])
-def test_guesses_at_the_same_time(case, place):
-    """L58: by both programs, in several spellings, all at once."""
-    one = case("fauna", place, "cookie")
-    one.backend.register("crowd@trust.example")
+def test_parallel_attempts_do_not_exceed_the_limit(start_case, place):
+    """L58: through both programs, with several spellings of the name."""
+    case = start_case("fauna", place, "cookie")
+    case.backend.register("crowd@trust.example")
 
     def attempt(turn):
         name = ("crowd", "CROWD", "cro\u0301wd", " crowd")[turn % 4]
@@ -585,55 +594,57 @@ def test_guesses_at_the_same_time(case, place):
             "{ownerId}", name + "@trust.example", f"wrong {turn}")}).encode()
         program = ("query", "login")[turn % 2]
         request = hostile.Request(program, headers=[JSON], body=body)
-        return fcgi.request(one.gateway.socket_of(program), "POST", "", body,
+        return fcgi.request(case.gateway.socket_of(program), "POST", "", body,
                             **request.params()).status
 
-    with concurrent.futures.ThreadPoolExecutor(20) as crowd:
-        statuses = list(crowd.map(attempt, range(40)))
-    assert len(one.guesses()) == hostile.LIMIT, statuses
+    with concurrent.futures.ThreadPoolExecutor(20) as executor:
+        statuses = list(executor.map(attempt, range(40)))
+    assert len(case.wrong_attempts()) == hostile.LIMIT, statuses
     assert statuses.count(429) == 40 - hostile.LIMIT
 
 
 @pytest.mark.parametrize("place", ["header:x-token", "cookie"])
-def test_a_wrong_password_is_no_success(case, place):
-    """L58: the token that went along has become the attacker's own, by a
-    mutation that the backend keeps it at, and his name looks like the
-    victim's: what was wrong gives nothing back."""
-    one = case("fauna", place, "cookie", fold="exact", worst=True)
-    one.backend.register("victim@trust.example")
-    own = one.backend.register("v\u00edctim@trust.example")
+def test_wrong_password_is_not_refunded(start_case, place):
+    """L58: a plugin's mutation logs the attacker's own account in; the backend
+    keeps the guest's token for it. Its name is similar to the victim's, but
+    the wrong login must not count as a success."""
+    case = start_case("fauna", place, "cookie", fold="exact", worst=True)
+    case.backend.register("victim@trust.example")
+    own = case.backend.register("v\u00edctim@trust.example")
     for turn in range(8):
-        _, guest = one.session(one.document("mutation{addItemToOrder{id}}"))
-        one.document('mutation{pluginLogin(token:"%s"){ownerId}}'
-                     % own.codes["plugin"], *guest)
-        one.document(login("{ownerId}", "victim@trust.example", f"w{turn}"),
-                     *guest)
-    assert len(one.guesses()) == hostile.LIMIT
+        _, guest = case.session(case.document("mutation{addItemToOrder{id}}"))
+        case.document('mutation{pluginLogin(token:"%s"){ownerId}}'
+                      % own.codes["plugin"], *guest)
+        case.document(login("{ownerId}", "victim@trust.example", f"w{turn}"),
+                      *guest)
+    assert len(case.wrong_attempts()) == hostile.LIMIT
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_half_a_surrogate_pair_is_no_name(case, place):
-    """L58: some backends drop it, and have another name than was counted."""
-    one = case("fauna", place, "cookie")
-    answer = one.post(b'{"query":"mutation($e:String!){login(email:$e,'
-                      b'password:\\"x\\"){ownerId}}","variables":'
-                      b'{"e":"\\ud800victim@trust.example"}}')
+def test_lone_surrogate_in_a_name_is_refused(start_case, place):
+    """L58: a backend may drop it; then it checks another name than Postern
+    counts."""
+    case = start_case("fauna", place, "cookie")
+    answer = case.post(b'{"query":"mutation($e:String!){login(email:$e,'
+                       b'password:\\"x\\"){ownerId}}","variables":'
+                       b'{"e":"\\ud800victim@trust.example"}}')
     assert answer.status == 400, answer
-    assert one.new_events()["new"] == 0
+    assert case.changes()["new"] == 0
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_an_undeclared_variable_changes_nothing(case, place):
-    """L58: of 130 in a row, 100 reach the backend."""
-    one = case("fauna", place, "cookie", POSTERN_LOGIN_PER_ACCOUNT="1000/1h")
-    one.backend.register("junk@trust.example")
+def test_undeclared_variables_do_not_reset_the_limit(start_case, place):
+    """L58: of 130 failures in a row, 100 reach the backend."""
+    case = start_case("fauna", place, "cookie",
+                      POSTERN_LOGIN_PER_ACCOUNT="1000/1h")
+    case.backend.register("junk@trust.example")
     text = ("mutation($email:String!,$password:String!)"
             "{login(email:$email,password:$password){ownerId}}")
     for turn in range(130):
-        one.document(text, variables={
+        case.document(text, variables={
             "email": "junk@trust.example", "password": "wrong",
             "x": "junk", f"y{turn}": f"junk{turn}"})
-    assert len(one.guesses()) == 100
+    assert len(case.wrong_attempts()) == 100
 
 
 @pytest.mark.parametrize("word", [
@@ -641,37 +652,39 @@ def test_an_undeclared_variable_changes_nothing(case, place):
     "input", "located", "html", "server500", "broken", "moved",
     "nocontent204", "hangup"])
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_a_refusal_of_any_kind_is_counted(case, word, place):
-    """L59: however the backend says no, its resolver has seen the guess."""
-    one = case("fauna", place, "cookie", POSTERN_LOGIN_PER_ACCOUNT="10/15m")
+def test_every_kind_of_refusal_counts(start_case, word, place):
+    """L59: the backend's resolver has checked the password."""
+    case = start_case("fauna", place, "cookie",
+                      POSTERN_LOGIN_PER_ACCOUNT="10/15m")
     name = f"v-{word}@trust.example"
-    one.backend.register(name)
-    statuses = [one.document(login("{ownerId}", name, "wrong")).status
+    case.backend.register(name)
+    statuses = [case.document(login("{ownerId}", name, "wrong")).status
                 for _ in range(15)]
-    assert len(one.guesses()) == 10, statuses
+    assert len(case.wrong_attempts()) == 10, statuses
     assert statuses[10:] == [429] * 5
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_401_without_json_is_a_refusal(case, place):
-    """L59: to a person it is a wrong password, not a broken backend."""
-    one = case("fauna", place, "cookie")
+def test_401_without_json_is_a_wrong_password(start_case, place):
+    """L59: it is not reported as a failure of the backend."""
+    case = start_case("fauna", place, "cookie")
     name = f"text401-{place[:4]}@trust.example"
-    answer = one.gateway.post("/login", {"email": name, "password": "x"})
+    answer = case.gateway.post("/login", {"email": name, "password": "x"})
     assert (answer.status, answer.code) == (401, "UNAUTHENTICATED"), answer
 
 
 @pytest.mark.parametrize("place", ["json:secret", "header:x-token"])
-def test_validation_errors_are_no_guess(case, place):
-    """Design 2.5: a schema that has changed is not a wrong password."""
-    one = case("fauna", place, "cookie", POSTERN_LOGIN_PER_ACCOUNT="10/15m",
-               documents=["""mutation($email:String!,$password:String!){
+def test_validation_errors_do_not_count(start_case, place):
+    """Design 2.5: a changed schema is not a wrong password."""
+    case = start_case("fauna", place, "cookie",
+                      POSTERN_LOGIN_PER_ACCOUNT="10/15m",
+                      documents=["""mutation($email:String!,$password:String!){
                    login(email:$email,password:$password){
                        ownerId email ttl changed %(secret)s}}"""])
     text = ('mutation{login(email:"w@x.example",password:"x"){changed}}')
-    statuses = {one.document(text).status for _ in range(15)}
+    statuses = {case.document(text).status for _ in range(15)}
     assert 429 not in statuses, statuses
-    assert not one.guesses()
+    assert not case.wrong_attempts()
 
 
 # Methods and parameters ------------------------------------------------------
@@ -679,41 +692,40 @@ def test_validation_errors_are_no_guess(case, place):
 @pytest.mark.parametrize("document", [
     "mutation{poke}", "mutation A{poke}", "query A{me{id}} mutation B{poke}",
     login("{ownerId}")])
-def test_a_mutation_by_get(case, document):
-    """L60: cross-site or not, it is 405, and the backend never hears of
-    it."""
-    one = case("fauna", "json:secret", "cookie")
-    _, headers = one.session(one.document(login("{email}")))
-    one.new_events()
+def test_mutation_by_get_is_405(start_case, document):
+    """L60: cross-site or not; it is not sent to the backend."""
+    case = start_case("fauna", "json:secret", "cookie")
+    _, headers = case.session(case.document(login("{email}")))
+    case.changes()
     query = "query=" + urllib.parse.quote(document)
     if "query A" in document:
         query += "&operationName=B"
     for site in ("cross-site", "same-origin", None):
-        answer = one.gateway.send("GET", "/query?" + query, headers=[
+        answer = case.gateway.send("GET", "/query?" + query, headers=[
             *headers, *([("Sec-Fetch-Site", site)] if site else [])])
         assert answer.status == 405, answer
         assert answer.get("allow") == "POST"
-    news = one.new_events()
-    assert news["new"] == 0 and news["pokes"] == 0
+    changes = case.changes()
+    assert changes["new"] == 0 and changes["pokes"] == 0
 
 
 @pytest.mark.parametrize("value", [
     "en'%20OR%201=1", "en%22", "a%00", "a%0Ab", "en;x", "%C3%A9", "a.b", "a/b",
     "en&languageCode=de'"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_parameters_that_are_more_than_a_word(case, value, method):
-    """L65 (CVE-2026-40887): what does not look like a code stays outside."""
-    one = case("vendure", "header:vendure-auth-token", "cookie")
-    one.backend.ask("seen", forget=True)
+def test_unsafe_parameter_values_are_not_forwarded(start_case, value, method):
+    """L65 (CVE-2026-40887): only codes of letters and digits are forwarded."""
+    case = start_case("vendure", "header:vendure-auth-token", "cookie")
+    case.backend.ask("seen", forget=True)
     query = f"languageCode={value}"
     if method == "GET":
         query = "query=%7Bpokes%7D&" + query
-    answer = one.gateway.send(
+    answer = case.gateway.send(
         method, "/query?" + query,
         b'{"query":"{pokes}"}' if method == "POST" else None,
         [JSON] if method == "POST" else [])
     assert answer.status in (200, 400), answer
-    for request in one.backend.seen():
+    for request in case.backend.seen():
         assert "OR" not in request["target"]
         assert request["target"].rpartition("?")[2].count("languageCode") \
             <= 1
@@ -723,65 +735,66 @@ def test_parameters_that_are_more_than_a_word(case, value, method):
                 and code.isascii(), request
 
 
-def test_parameters_that_are_allowed(case):
-    """L65: the preset's two, and no others."""
-    one = case("vendure", "header:vendure-auth-token", "cookie")
-    one.backend.ask("seen", forget=True)
-    answer = one.gateway.send(
+def test_only_the_presets_parameters_are_forwarded(start_case):
+    """L65: the preset has two parameters."""
+    case = start_case("vendure", "header:vendure-auth-token", "cookie")
+    case.backend.ask("seen", forget=True)
+    answer = case.gateway.send(
         "POST", "/query?languageCode=en-GB&x=1&currencyCode=EUR",
         b'{"query":"{pokes}"}', [JSON])
     assert answer.status == 200, answer
-    [request] = one.backend.seen()
+    [request] = case.backend.seen()
     assert urllib.parse.parse_qs(request["target"].partition("?")[2]) == {
         "languageCode": ["en-GB"], "currencyCode": ["EUR"]}
 
 
-@pytest.mark.parametrize("way", ["json", "form", "graphql"])
-def test_failures_take_one_time(case, way):
-    """L66 (CVE-2026-25050): whether there is such an account or not."""
-    one = case("fauna", "json:secret", "cookie", POSTERN_LOGIN_FLOOR="500ms",
-               POSTERN_LOGIN_PER_ACCOUNT="off")
+@pytest.mark.parametrize("kind_of_login", ["json", "form", "graphql"])
+def test_failed_logins_take_the_minimum_time(start_case, kind_of_login):
+    """L66 (CVE-2026-25050): whether or not the account exists."""
+    case = start_case("fauna", "json:secret", "cookie",
+                      POSTERN_LOGIN_FLOOR="500ms",
+                      POSTERN_LOGIN_PER_ACCOUNT="off")
     for email in ("friend@trust.example", "nobody@trust.example"):
         start = time.monotonic()
-        if way == "json":
-            answer = one.gateway.post("/login", {"email": email,
-                                                 "password": "x"})
-        elif way == "form":
-            answer = one.gateway.form("/login", {"email": email,
-                                                 "password": "x"})
+        if kind_of_login == "json":
+            answer = case.gateway.post("/login", {"email": email,
+                                                  "password": "x"})
+        elif kind_of_login == "form":
+            answer = case.gateway.form("/login", {"email": email,
+                                                  "password": "x"})
         else:
-            answer = one.document(login("{ownerId}", email, "x"))
+            answer = case.document(login("{ownerId}", email, "x"))
         took = time.monotonic() - start
         assert answer.status in (200, 401), answer
         assert took >= 0.5, took
 
 
-def test_a_mutation_beside_a_login(case):
-    """Design 2.5: one root field, and nothing of it goes on otherwise."""
-    one = case("fauna", "json:secret", "cookie")
-    for text in ("mutation{poke " + LOGIN_HIDDEN + "}",
-                 "mutation{a:" + LOGIN_HIDDEN + " b:" + LOGIN_HIDDEN + "}",
+def test_login_beside_another_field_is_refused(start_case):
+    """Design 2.5: a login document has one root field, without conditions."""
+    case = start_case("fauna", "json:secret", "cookie")
+    for text in ("mutation{poke " + HIDDEN_LOGIN + "}",
+                 "mutation{a:" + HIDDEN_LOGIN + " b:" + HIDDEN_LOGIN + "}",
                  "mutation{...F} fragment F on Mutation{poke "
-                 + LOGIN_HIDDEN + "}",
-                 "mutation A{" + LOGIN_HIDDEN + "} query B{me{id}}",
+                 + HIDDEN_LOGIN + "}",
+                 "mutation A{" + HIDDEN_LOGIN + "} query B{me{id}}",
                  "mutation($a:Boolean=true){login(email:\"a\",password:"
                  "\"b\")@include(if:$a){email}}",
-                 "mutation{...@skip(if:false){" + LOGIN_HIDDEN + "}}"):
-        answer = one.document(text, operationName="A" if " A{" in text
-                              else None)
+                 "mutation{...@skip(if:false){" + HIDDEN_LOGIN + "}}"):
+        answer = case.document(text, operationName="A" if " A{" in text
+                               else None)
         assert answer.status == 400, (text, answer)
-    one.post(json.dumps([{"query": "{me{id}}"}, {
-        "query": "mutation{" + LOGIN_HIDDEN + "}"}]).encode())
-    news = one.new_events()
-    assert news["pokes"] == 0 and not news["guesses"]
+    case.post(json.dumps([{"query": "{me{id}}"}, {
+        "query": "mutation{" + HIDDEN_LOGIN + "}"}]).encode())
+    changes = case.changes()
+    assert changes["pokes"] == 0 and not changes["guesses"]
 
 
-def test_an_alias_at_the_root_is_fine(case):
-    """Issue 8: mutation A{x:login(…){…}}."""
-    one = case("fauna", "json:secret", "cookie")
-    answer = one.document("mutation A{x:login(email:\"a@x.example\","
-                          f"password:\"{PASSWORD}\"){{i:ownerId __typename "
-                          "secret}}")
+def test_alias_of_the_login_field_is_accepted(start_case):
+    """Issue 8: the document mutation A{x:login(…){…}}."""
+    case = start_case("fauna", "json:secret", "cookie")
+    answer = case.document("mutation A{x:login(email:\"a@x.example\","
+                           f"password:\"{PASSWORD}\"){{i:ownerId __typename "
+                           "secret}}")
     assert answer.json == {"data": {"x": {
-        "i": one.own.id, "__typename": "LoginPayload", "secret": None}}}
-    assert one.session(answer)[0]["subject"] == one.own.id
+        "i": case.own.id, "__typename": "LoginPayload", "secret": None}}}
+    assert case.session(answer)[0]["subject"] == case.own.id

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""`postern whoami` for CGI scripts: whatever a name looks like, a shell's eval
-sets four variables and does nothing else; and `postern config`."""
+"""`postern whoami` for CGI scripts: its output is safe for a shell's eval with
+any user name. `postern config` prints the sample files."""
 import json
 import os
 import re
@@ -30,7 +30,7 @@ def whoami(*arguments, **variables):
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_any_name_is_safe_to_eval(shell, tmp_path):
+def test_eval_of_any_name_sets_four_variables_only(shell, tmp_path):
     assert shutil.which(shell[0]), f"{shell[0]} is missing"
     script = ('eval "$(postern whoami --sh)"\n'
               'printf "%s\\0" "$REMOTE_USER" "$SESSION_SUBJECT" '
@@ -49,7 +49,7 @@ def test_any_name_is_safe_to_eval(shell, tmp_path):
         assert os.listdir(tmp_path) == [], name
 
 
-def test_json():
+def test_json_output_has_subject_name_and_expiry():
     for name in NAMES:
         done = whoami(SESSION_SUBJECT="7", SESSION_NAME=name,
                       SESSION_EXPIRES="2030-01-31T12:00:00Z")
@@ -61,8 +61,8 @@ def test_json():
             b"2030-01-31T12:00:00Z", b"")
 
 
-def test_nobody():
-    """What was there before must not be taken for a visitor."""
+def test_anonymous_request_sets_empty_variables():
+    """Variables of the environment must not be taken for a user."""
     for variables in ({}, {"SESSION_SUBJECT": ""}, {"SESSION_NAME": "x"},
                       {"REMOTE_USER": "x"}, {"HTTP_SESSION_SUBJECT": "7"},
                       {"HTTP_REMOTE_USER": "7"}):
@@ -75,8 +75,8 @@ def test_nobody():
 
 
 @pytest.mark.parametrize("method", ["cookie", "bearer"])
-def test_token(start, user, method):
-    """A script that no authorizer stands before opens the token itself."""
+def test_whoami_opens_a_token_itself(start, user, method):
+    """For a script that no authorizer protects."""
     site = start(POSTERN_TOKEN_METHOD=method)
     answer = site.log_in(user)
     if method == "cookie":
@@ -87,10 +87,10 @@ def test_token(start, user, method):
         variables = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
     variables.update(site.environment, REQUEST_METHOD="GET")
     done = whoami(**variables)
-    said = json.loads(done.stdout)
+    output = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert (said["subject"], said["name"]) == (user.owner, user.email)
-    assert said["expiresAt"] == site.get(
+    assert (output["subject"], output["name"]) == (user.owner, user.email)
+    assert output["expiresAt"] == site.get(
         "/session", headers=[(name[5:].title(), value)
                              for name, value in variables.items()
                              if name.startswith("HTTP_")]
@@ -106,7 +106,7 @@ def test_token(start, user, method):
     done = whoami(**dict(variables, COOKIE_SESSION_SECRET_FILE="",
                          COOKIE_SESSION_SECRET=SECRET))
     assert (done.returncode, done.stdout) == (1, b"null\n")
-    # R22: after a logout it is nobody's.
+    # R22: after a logout the token is not accepted.
     site.post("/logout", headers=[
         (name[5:].title(), value) for name, value in variables.items()
         if name.startswith("HTTP_")])
@@ -114,20 +114,20 @@ def test_token(start, user, method):
     assert (done.returncode, done.stdout) == (1, b"null\n")
 
 
-def test_the_example_says_what_is_wrong(tmp_path):
-    """Nobody is one thing, and a script that cannot ask is another."""
+def test_shell_example_reports_errors(tmp_path):
+    """It distinguishes an anonymous request from a failure of whoami."""
     script = os.path.join(gateway.ROOT, "etc/examples/shell.cgi")
     tools = tmp_path / "tools"  # without postern
     tools.mkdir()
     for name in ("sh", "sed", "cat"):
         (tools / name).symlink_to(shutil.which(name))
-    there = f"{os.path.dirname(gateway.POSTERN)}:{tools}"
-    somebody = {"SESSION_SUBJECT": "7", "SESSION_NAME": "Ada"}
+    with_postern = f"{os.path.dirname(gateway.POSTERN)}:{tools}"
+    user = {"SESSION_SUBJECT": "7", "SESSION_NAME": "Ada"}
     for path, more, head, word in (
-            (there, somebody, b"Content-Type: text/html", b"Hello, Ada"),
-            (there, {}, b"Status: 403 ", b"not protected"),
-            (str(tools), somebody, b"Status: 500 ", b"not in PATH"),
-            (there, {"COOKIE_SESSION_SECRET": "short"}, b"Status: 500 ",
+            (with_postern, user, b"Content-Type: text/html", b"Hello, Ada"),
+            (with_postern, {}, b"Status: 403 ", b"not protected"),
+            (str(tools), user, b"Status: 500 ", b"not in PATH"),
+            (with_postern, {"COOKIE_SESSION_SECRET": "short"}, b"Status: 500 ",
              b"see the log")):
         done = subprocess.run(
             [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -136,7 +136,7 @@ def test_the_example_says_what_is_wrong(tmp_path):
         assert done.stdout.startswith(head) and word in done.stdout, done
 
 
-def test_misused():
+def test_wrong_options_are_refused():
     assert whoami("--nonsense").returncode == 64
     assert whoami("--sh", "--json").returncode == 64
 
@@ -148,7 +148,7 @@ def config(*arguments):
 
 
 def test_config_prints_the_files_of_etc():
-    """Octet for octet, but for the paths."""
+    """With the default paths they are identical byte for byte."""
     usual = ("--programs", "/usr/local/libexec/postern",
              "--store", "/var/lib/postern")
     count = 0
@@ -165,7 +165,7 @@ def test_config_prints_the_files_of_etc():
     assert count >= 18
 
 
-def test_config_fills_paths_in():
+def test_config_replaces_paths():
     text = config("systemd", "--programs", "/opt/p", "--env", "/opt/e",
                   "--secret", "/opt/s", "--sockets", "/opt/run").stdout
     for path in (b"ExecStart=/opt/p/%i", b"EnvironmentFile=/opt/e\n",
@@ -179,19 +179,19 @@ def test_config_fills_paths_in():
     assert b'"POSTERN_UPSTREAM" => "https://b.example/g"' in text
 
 
-def test_config_tells_what_there_is():
-    """What --help says works."""
-    said = config("--help").stdout.decode()
-    assert "postern config list" in said
+def test_config_lists_its_files():
+    """Also the examples of --help work."""
+    output = config("--help").stdout.decode()
+    assert "postern config list" in output
     listed = config("list")
     assert (listed.returncode, listed.stderr) == (0, b"")
-    there = listed.stdout.decode().split()
-    assert "nginx/postern-http.conf" in there and len(there) >= 18
-    examples = re.findall(r"^  postern config (\S+) (\S+)", said, re.M)
+    files = listed.stdout.decode().split()
+    assert "nginx/postern-http.conf" in files and len(files) >= 18
+    examples = re.findall(r"^  postern config (\S+) (\S+)", output, re.M)
     assert {server for server, _ in examples} == {
         "lighttpd", "apache", "nginx", "systemd"}
     for server, name in examples:
-        assert f"{server}/{name}" in there
+        assert f"{server}/{name}" in files
         assert config(server, name).returncode == 0
 
 
@@ -208,7 +208,7 @@ MISUSED = [
 
 
 @pytest.mark.parametrize("arguments, words", MISUSED)
-def test_config_misused(arguments, words):
+def test_config_refuses_wrong_arguments(arguments, words):
     done = config(*arguments)
     assert (done.returncode, done.stdout) == (64, b"")
     assert words in done.stderr

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: ISC
-// What our parser accepts, graphql-js 16 and 17 read alike, and so do
-// graphql-js 15 and graphql-core 2 where they accept it; what ours refuses and
-// one of 16 and 17 accepts, it refuses for a reason on the list.
+// Compare Postern's GraphQL parser with others. If Postern accepts a document,
+// graphql-js 16 and 17 give the same tree, and graphql-js 15 and graphql-core 2
+// do so if they accept it. If Postern refuses a document that graphql-js 16 or 17
+// accepts, the reason is one of reasons.mjs.
 //
 //   node compare.mjs COUNT [SEED]
 //
-// COUNT documents are made from the seed. GRAPHQL_TOOL is ours, GRAPHQL_FOLDER
-// has the npm packages, GRAPHQL_PYTHON a Python with graphql-core 2.
-// Prints figures, and "N passed, M failed" at the end.
+// Generates COUNT documents from SEED. GRAPHQL_TOOL is Postern's parser,
+// GRAPHQL_FOLDER has the npm packages, GRAPHQL_PYTHON is a Python with
+// graphql-core 2. Prints statistics, and "N passed, M failed" at the end.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -15,18 +16,18 @@ import { fileURLToPath } from "node:url";
 
 import { Generator, randomFrom } from "./generate.mjs";
 import { reasons } from "./reasons.mjs";
-import { stripped, treeOf } from "./tree.mjs";
+import { withoutPositions, treeOf } from "./tree.mjs";
 
 const BATCH = 4000;
-const SHOWN = 10; // failures of a kind
+const SHOWN = 10; // failures of each check
 const here = dirname(fileURLToPath(import.meta.url));
 const load = createRequire(join(process.env.GRAPHQL_FOLDER, "index.js"));
-const readers = [15, 16, 17].map((version) => ({
+const parsers = [15, 16, 17].map((version) => ({
   version,
   parse: load(`graphql-${version}`).parse,
 }));
 
-// Documents that are refused, so that every reason is seen.
+// Documents that are refused, at least one for each reason.
 const REFUSED = [
   "{}", "{a{}}", "query($a:A={b:1,b:2}){a}", "{a(b:1,b:2)}", "query A{a}query A{a}",
   "query($a:Int,$a:Int){a}", "{...F}fragment F on T{a}fragment F on T{a}", "{a}{b}",
@@ -39,7 +40,7 @@ const REFUSED = [
     `fragment F${i} on T{${i < 209 ? `...F${i + 1}` : "a"}}`).join(""),
 ];
 
-// UTF-8, but lone surrogates as they are: what a careless client sends.
+// UTF-8, with lone surrogates encoded as a faulty client does.
 function encode(text) {
   if (!/[\ud800-\udfff]/.test(text)) return Buffer.from(text);
   const parts = [];
@@ -52,7 +53,7 @@ function encode(text) {
   return Buffer.concat(parts);
 }
 
-// Give a program all documents, and get a line for each.
+// Send all documents to a program; it prints a line of JSON for each.
 function ask(command, args, bytes) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -78,10 +79,10 @@ function ask(command, args, bytes) {
   });
 }
 
-function parseWith(reader, text) {
+function parseWith(parser, text) {
   let ast;
   try {
-    ast = reader.parse(text);
+    ast = parser.parse(text);
   } catch (error) {
     if (error.name === "GraphQLError" || error instanceof RangeError) return null;
     throw error;
@@ -89,7 +90,7 @@ function parseWith(reader, text) {
   return treeOf(ast, text);
 }
 
-// What is left of a text from a place on.
+// The text from a position on.
 function restFrom(text, line, column) {
   const lines = text.replace(/^\ufeff/, "").split("\n");
   const characters = [...lines[line - 1]];
@@ -114,65 +115,65 @@ function check(name, holds, text, ...details) {
   }
 }
 
-function compareAccepted(text, ours, trees, core) {
-  const tree = { operations: ours.operations, fragments: ours.fragments };
+function compareAccepted(text, postern, trees, core) {
+  const tree = { operations: postern.operations, fragments: postern.fragments };
   const wanted = JSON.stringify(tree);
-  for (const [i, { version }] of readers.entries()) {
+  for (const [i, { version }] of parsers.entries()) {
     if (trees[i] === null && version === 15) continue;
     if (version === 15) counts["accepted by graphql-js 15"]++;
-    check(`what ours accepts, graphql-js ${version} reads alike`,
+    check(`an accepted document has the same tree in graphql-js ${version}`,
       JSON.stringify(trees[i]) === wanted, text, tree, trees[i]);
   }
   if (core !== null) {
     counts["accepted by graphql-core"]++;
-    const plain = stripped(tree);
-    check("what ours accepts, graphql-core reads alike",
+    const plain = withoutPositions(tree);
+    check("an accepted document has the same tree in graphql-core",
       JSON.stringify(core) === JSON.stringify(plain), text, plain, core);
   }
-  if (ours.text === undefined) return;
-  // What is sent on has no descriptions, which graphql-js 15 does not know.
+  if (postern.text === undefined) return;
+  // A forwarded document has no descriptions: graphql-js 15 does not support them.
   counts.descriptions++;
-  for (const reader of readers) {
-    const sent = parseWith(reader, ours.text);
-    check(`what is sent on without descriptions, graphql-js ${reader.version} reads alike`,
-      JSON.stringify(sent) === wanted, text, ours.text, tree, sent);
+  for (const parser of parsers) {
+    const sent = parseWith(parser, postern.text);
+    check(`a forwarded document has the same tree in graphql-js ${parser.version}`,
+      JSON.stringify(sent) === wanted, text, postern.text, tree, sent);
   }
 }
 
-function compareRefused(text, ours, trees) {
+function compareRefused(text, postern, trees) {
   const tree = trees[2] ?? trees[1];
-  check("a refusal is one of the document", ours.code === "PST_MALFORMED" ||
-    ours.code === "PST_TOO_LARGE", text, ours);
-  check("a refusal has a place in the document", ours.line >= 1 && ours.column >= 1 &&
-    ours.line <= text.split("\n").length &&
-    ours.column <= [...text.split("\n")[ours.line - 1]].length + 1, text, ours);
+  check("a refusal has the code of a malformed or too large document", postern.code === "PST_MALFORMED" ||
+    postern.code === "PST_TOO_LARGE", text, postern);
+  check("a refusal has a position in the document", postern.line >= 1 && postern.column >= 1 &&
+    postern.line <= text.split("\n").length &&
+    postern.column <= [...text.split("\n")[postern.line - 1]].length + 1, text, postern);
   if (tree === null) return;
   counts["refused beyond graphql-js"]++;
-  const reason = reasons.find(({ pattern }) => pattern.test(ours.error));
-  check("a refusal beyond graphql-js has a reason on the list", reason, text, ours);
+  const reason = reasons.find(({ pattern }) => pattern.test(postern.error));
+  check("a refusal beyond graphql-js has a reason on the list", reason, text, postern);
   if (!reason) return;
   reason.seen++;
-  check("the reason for a refusal holds", reason.holds(restFrom(text, ours.line, ours.column),
-    tree, reason.pattern.exec(ours.error)), text, ours);
+  check("the reason for a refusal is right", reason.holds(restFrom(text, postern.line, postern.column),
+    tree, reason.pattern.exec(postern.error)), text, postern);
 }
 
-// Returns what ours made of the texts.
+// Returns the output of Postern's parser for the texts.
 async function compare(texts) {
   const bytes = texts.map(encode);
-  const asked = Promise.all([ask(process.env.GRAPHQL_TOOL, [], bytes),
+  const outputs = Promise.all([ask(process.env.GRAPHQL_TOOL, [], bytes),
     ask(process.env.GRAPHQL_PYTHON ?? "/usr/bin/python3", [join(here, "core.py")], bytes)]);
-  const trees = texts.map((text) => readers.map((reader) => parseWith(reader, text)));
-  const [ours, core] = await asked;
+  const trees = texts.map((text) => parsers.map((parser) => parseWith(parser, text)));
+  const [postern, core] = await outputs;
   for (const [i, text] of texts.entries()) {
-    if (ours[i].error === undefined) {
+    if (postern[i].error === undefined) {
       counts.accepted++;
-      compareAccepted(text, ours[i], trees[i], core[i]);
+      compareAccepted(text, postern[i], trees[i], core[i]);
     } else {
       counts.refused++;
-      compareRefused(text, ours[i], trees[i]);
+      compareRefused(text, postern[i], trees[i]);
     }
   }
-  return ours;
+  return postern;
 }
 
 function* documents(count, random) {
@@ -190,7 +191,7 @@ async function main() {
   const seed = Number(process.argv[3] ?? 8);
   const begin = Date.now();
   for (const [i, one] of (await compare(REFUSED)).entries()) {
-    check("what must be refused is", one.error !== undefined, REFUSED[i]);
+    check("a document that must be refused is refused", one.error !== undefined, REFUSED[i]);
   }
   let batch = [];
   for (const text of documents(count, randomFrom(seed))) {
@@ -203,7 +204,7 @@ async function main() {
   if (batch.length > 0) await compare(batch);
   for (const { pattern, seen } of reasons) {
     console.log(`${String(seen).padStart(7)} refused: ${pattern.source}`);
-    check("each reason on the list is seen", seen > 0, pattern.source);
+    check("each reason on the list occurs", seen > 0, pattern.source);
   }
   check("a third of the documents at least is accepted", counts.accepted * 3 >= count, "", counts);
   check("a tenth of the documents at least is refused", counts.refused * 10 >= count, "", counts);
@@ -212,7 +213,7 @@ async function main() {
   }
   let failed = 0;
   for (const [name, { good, bad }] of checks) {
-    console.log(`${bad > 0 ? "FAILED" : "ok"}: ${name}: ${good} times, not ${bad} times`);
+    console.log(`${bad > 0 ? "FAILED" : "ok"}: ${name}: ${good} passed, ${bad} failed`);
     if (bad > 0) failed++;
   }
   console.log(`${count} documents of seed ${seed} in ${Math.round((Date.now() - begin) / 1000)} s`);

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""What graphql-core makes of documents: compare.mjs starts it.
+"""Parse documents with graphql-core, for compare.mjs.
 
-Reads documents from standard input, each after a line with its length in
-bytes. Prints a line of JSON for each: the tree as graphql_tool prints it, but
-without places, or null for one that is refused.
+Reads documents from standard input, each after a line with its length in bytes.
+Prints a line of JSON for each: the tree as graphql_tool prints it, but without
+positions, or null for a document that is refused.
 """
 import json
 import sys
@@ -34,7 +34,7 @@ def value(node, name=None):
     if isinstance(node, ast.ObjectValue):
         fields = [value(field.value, field.name.value) for field in node.fields]
         return ["object", name, fields]
-    # graphql-core 2 takes null for an enum value.
+    # graphql-core 2 reads null as an enum value.
     if isinstance(node, ast.EnumValue) and node.value == "null":
         return ["null", name, None]
     return [KINDS[type(node)], name, node.value]
@@ -51,7 +51,7 @@ def directives(nodes):
 def selections(node):
     if not node:
         return []
-    return [selection(one) for one in node.selections]
+    return [selection(item) for item in node.selections]
 
 
 def selection(node):
@@ -80,24 +80,24 @@ def variable(node):
 
 
 def document(tree):
-    found = {"operations": [], "fragments": []}
+    tree_arrays = {"operations": [], "fragments": []}
     for node in tree.definitions:
         if isinstance(node, ast.OperationDefinition):
-            found["operations"].append([
+            tree_arrays["operations"].append([
                 node.operation, name_of(node.name),
                 [variable(one) for one in node.variable_definitions or []],
                 directives(node.directives), selections(node.selection_set)])
         elif isinstance(node, ast.FragmentDefinition):
-            found["fragments"].append([
+            tree_arrays["fragments"].append([
                 node.name.value, node.type_condition.name.value,
                 directives(node.directives), selections(node.selection_set)])
-    return found
+    return tree_arrays
 
 
 def read(text):
     try:
         return document(parse(text))
-    except Exception:  # it refuses with errors of several kinds
+    except Exception:  # several classes mean a refused document
         return None
 
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
-// Make GraphQL documents: by the grammar, with the odd thing here and there,
+// Generate GraphQL documents: by the grammar, with some unusual or invalid parts,
 // and by mutation. The same seed gives the same documents.
 
-// Mulberry32: small, and good enough to vary documents.
+// Mulberry32, a small random number generator.
 export function randomFrom(seed) {
   let state = seed >>> 0;
   return () => {
@@ -35,7 +35,7 @@ const ODD_SPACE = ["\r", "\u000b", "\f", "\0", "\u0007", "\u007f", "\u0085",
   "\u2028", "\u2029", "\ufeff", "\u00a0", "\u2003", "#\u2028\n", "#\u0085\n",
   "#x\ry\n", "#\0\n", "#\u007f\n", "#\ufeff\n", "#\u0001\n"];
 
-// What mutations put in.
+// What mutations insert.
 const PIECES = ["{", "}", "(", ")", "[", "]", ":", "!", "$", "@", "=", "|", "&",
   "?", "...", "..", ".", ",", " ", "\n", "\r\n", "#", "\"", "\"\"\"", "\\", "-",
   "0", "1", "1.5", "00", "-01", "e", "a", "on", "query ", "fragment ", "{a}", "{}", "()",
@@ -45,7 +45,7 @@ const PIECES = ["{", "}", "(", ")", "[", "]", ":", "!", "$", "@", "=", "|", "&",
 export class Generator {
   constructor(random) {
     this.random = random;
-    this.oddness = 0; // how often something odd is put in
+    this.oddness = 0; // the probability of an unusual part
   }
 
   below(n) {
@@ -64,7 +64,7 @@ export class Generator {
     return this.chance(this.oddness);
   }
 
-  // What may stand between two tokens.
+  // Ignored characters between two tokens.
   space() {
     if (this.odd()) return this.pick(ODD_SPACE);
     const r = this.random();
@@ -74,7 +74,7 @@ export class Generator {
       "# \u00e9\u{1F600} \"\\\r\n", "\n\n"]);
   }
 
-  // The same between two tokens that must be kept apart.
+  // The same, not empty: between two tokens that need a separator.
   gap() {
     return this.pick([" ", ",", "\n", "\t", " \r\n", "#\n"]) + this.space();
   }
@@ -89,7 +89,7 @@ export class Generator {
     return made;
   }
 
-  // A name that has not stood among these, unless something odd is due.
+  // A name that is not in this set, unless the part is to be unusual.
   fresh(used, names = NAMES) {
     for (let i = 0; i < 8; i++) {
       const name = this.pick(names);
@@ -217,13 +217,13 @@ export class Generator {
       "interface I{a:Int}", "union U=A|B", "\"d\" type A{a:Int}"]);
   }
 
-  // A document by the grammar.
+  // Generate a document by the grammar.
   document(oddness) {
     this.oddness = oddness;
     this.fragments = [];
     this.spread = [];
     const definitions = [];
-    // A fragment spreads only those that are made before it.
+    // A fragment spreads only fragments that are generated before it.
     const names = FRAGMENTS.slice(0, this.chance(0.4) ? 1 + this.below(4) : 0);
     for (const name of names) {
       definitions.push(this.fragment(name));
@@ -248,34 +248,34 @@ export class Generator {
     return bom + this.space() + definitions.join(this.chance(0.5) ? this.gap() : "") + this.space();
   }
 
-  // The document after a few changes.
+  // Return the document after a few changes.
   mutate(text, other) {
     for (let i = 1 + this.below(3); i > 0; i--) {
       const at = this.below(text.length + 1);
       const len = this.chance(0.7) ? 1 : this.below(12);
       switch (this.below(6)) {
-        case 0: // leave something out
+        case 0: // remove a part
           text = text.slice(0, at) + text.slice(at + len);
           break;
-        case 1: // put a piece in the place of something
+        case 1: // replace a part
           text = text.slice(0, at) + this.pick(PIECES) + text.slice(at + len);
           break;
-        case 2: // say something twice
+        case 2: // repeat a part
           text = text.slice(0, at + len) + text.slice(at);
           break;
-        case 3: { // move something
+        case 3: { // move a part
           const moved = text.slice(at, at + len);
           const rest = text.slice(0, at) + text.slice(at + len);
           const to = this.below(rest.length + 1);
           text = rest.slice(0, to) + moved + rest.slice(to);
           break;
         }
-        case 4: { // go on with another document
+        case 4: { // append a part of another document
           const from = this.below(other.length + 1);
           text = text.slice(0, at) + other.slice(from, from + 40) + text.slice(at);
           break;
         }
-        default: // put a piece in
+        default: // insert a piece
           text = text.slice(0, at) + this.pick(PIECES) + text.slice(at);
       }
     }

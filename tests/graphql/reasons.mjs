@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-// Why ours refuses documents that graphql-js takes (design 2.5). Each reason
-// has a check that it holds for the document: the message tells the truth.
+// The reasons for which Postern refuses documents that graphql-js accepts (design
+// 2.5). Each reason has a check that its message is right for the document.
 //
-// A check gets the rest of the text from the place of the error on, the tree
-// of the graphql-js that took the document, and the message's match.
+// A check gets the text from the position of the error on, the tree of the
+// graphql-js that accepted the document, and the match of the message.
 
 function* valuesIn(list) {
   for (const one of list) {

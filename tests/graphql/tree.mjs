@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A tree of graphql-js in the arrays that graphql_tool prints.
+// Convert a tree of graphql-js to the arrays that graphql_tool prints.
 
 function value(node, name = null) {
   switch (node.kind) {
@@ -24,8 +24,9 @@ function directives(nodes) {
   return (nodes ?? []).map((node) => [node.name.value, args(node.arguments)]);
 }
 
-// Ours counts characters, graphql-js counts UTF-16 units, and a BOM.
-function place(node, text) {
+// The position of a node. Postern counts characters; graphql-js counts UTF-16
+// units and the BOM.
+function position(node, text) {
   const token = node.loc.startToken;
   const before = text.slice(token.start - (token.column - 1), token.start);
   const bom = token.line === 1 && before.startsWith("\ufeff") ? 1 : 0;
@@ -37,13 +38,13 @@ function selections(set, text) {
     switch (node.kind) {
       case "Field":
         return ["field", node.name.value, node.alias?.value ?? null, null, args(node.arguments),
-          directives(node.directives), selections(node.selectionSet, text), ...place(node, text)];
+          directives(node.directives), selections(node.selectionSet, text), ...position(node, text)];
       case "FragmentSpread":
         return ["spread", node.name.value, null, null, args(node.arguments),
-          directives(node.directives), [], ...place(node, text)];
+          directives(node.directives), [], ...position(node, text)];
       case "InlineFragment":
         return ["inline", null, null, node.typeCondition?.name.value ?? null, [],
-          directives(node.directives), selections(node.selectionSet, text), ...place(node, text)];
+          directives(node.directives), selections(node.selectionSet, text), ...position(node, text)];
       default: throw new Error(`a selection of kind ${node.kind}`);
     }
   });
@@ -75,14 +76,14 @@ export function treeOf(ast, text) {
   return tree;
 }
 
-function withoutPlaces(list) {
-  return list.map((one) => [...one.slice(0, 6), withoutPlaces(one[6])]);
+function selectionsWithoutPositions(list) {
+  return list.map((one) => [...one.slice(0, 6), selectionsWithoutPositions(one[6])]);
 }
 
-// graphql-core's trees have no places.
-export function stripped(tree) {
+// The tree without positions, as graphql-core has it.
+export function withoutPositions(tree) {
   return {
-    operations: tree.operations.map((one) => [...one.slice(0, 4), withoutPlaces(one[4])]),
-    fragments: tree.fragments.map((one) => [...one.slice(0, 3), withoutPlaces(one[3])]),
+    operations: tree.operations.map((one) => [...one.slice(0, 4), selectionsWithoutPositions(one[4])]),
+    fragments: tree.fragments.map((one) => [...one.slice(0, 3), selectionsWithoutPositions(one[3])]),
   };
 }

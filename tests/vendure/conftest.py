@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Vendures, gateways in front of them, and a client for each way through."""
+"""Vendure servers, gateways in front of them, and a client for each token
+transport."""
 
 import os
 import signal
@@ -14,22 +15,24 @@ import shop as shops  # noqa: E402
 
 LOG_SHOWN = 6000  # characters
 
-# The client's method (design 2.1), what this client keeps of it, and through
-# which door it comes.
-WAYS = {"cookie": ("cookie", "cookie", lambda gate: gate),
-        "bearer": ("bearer", "bearer", lambda gate: gate),
-        "both-by-cookie": ("cookie,bearer", "cookie", lambda gate: gate),
-        "both-by-bearer": ("cookie,bearer", "bearer", shops.SideDoor)}
+# The gateway's token methods (design 2.1), the transport that the client uses,
+# and how it connects.
+TRANSPORTS = {"cookie": ("cookie", "cookie", lambda gateway: gateway),
+              "bearer": ("bearer", "bearer", lambda gateway: gateway),
+              "both-by-cookie": ("cookie,bearer", "cookie",
+                                 lambda gateway: gateway),
+              "both-by-bearer": ("cookie,bearer", "bearer",
+                                 shops.DirectFastCgi)}
 
 
 def pytest_configure():
-    """Told to end, end as with Ctrl-C: nothing that was started stays."""
+    """End on SIGTERM as on Ctrl-C: the fixtures stop their processes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(name="all_shops", scope="session")
 def all_shops_fixture():
-    assert shops.FOLDER, "tests/vendure/run says where Vendure is"
+    assert shops.FOLDER, "VENDURE_FOLDER is not set: use tests/vendure/run"
     started = {method: shops.Shop(method)
                for method in ("bearer", "cookie", "both")}
     try:
@@ -45,50 +48,52 @@ def all_shops_fixture():
                 params=["bearer", "cookie"],
                 ids="vendure-{}".format)
 def shop_fixture(request, all_shops):
-    """A Vendure with this tokenMethod; some tests ask for "both" as well."""
+    """A Vendure with this tokenMethod; some tests use "both" as well."""
     return all_shops[request.param]
 
 
-@pytest.fixture(name="gate_of", scope="session")
-def gate_of_fixture():
-    """gate_of(shop, methods, NAME=value…): the same is started only once."""
-    gates, faults = {}, []
+@pytest.fixture(name="gateway_for", scope="session")
+def gateway_for_fixture():
+    """gateway_for(shop, methods, NAME=value…) starts a gateway, or returns the
+    one with these arguments."""
+    started, faults = {}, []
 
-    def gate_of(shop, methods="cookie,bearer", **options):
+    def gateway_for(shop, methods="cookie,bearer", **options):
         key = (shop.method, methods, *sorted(options.items()))
-        if key not in gates:
-            gates[key] = shops.Gate(shop, methods, **options)
-        return gates[key]
+        if key not in started:
+            started[key] = shops.ShopGateway(shop, methods, **options)
+        return started[key]
 
-    yield gate_of
-    for gate in gates.values():
+    yield gateway_for
+    for gateway in started.values():
         try:
-            gate.close()
+            gateway.close()
         except AssertionError as fault:
             faults.append(str(fault))
     assert not faults, "\n\n".join(faults)
 
 
-@pytest.fixture(name="gate", scope="session", params=WAYS)
-def gate_fixture(request, shop, gate_of):
-    methods, kind, door = WAYS[request.param]
-    return door(gate_of(shop, methods)), kind
+@pytest.fixture(name="gateway", scope="session", params=TRANSPORTS)
+def gateway_fixture(request, shop, gateway_for):
+    methods, kind, wrap = TRANSPORTS[request.param]
+    return wrap(gateway_for(shop, methods)), kind
 
 
-@pytest.fixture(name="visitor")
-def visitor_fixture(gate):
-    """visitor() is somebody who has not been here before."""
-    return lambda: shops.Client(*gate)
+@pytest.fixture(name="new_client")
+def new_client_fixture(gateway):
+    """new_client() returns a client without a session."""
+    return lambda: shops.Client(*gateway)
 
 
-@pytest.fixture(name="anybody", params=["direct", *WAYS])
-def anybody_fixture(request, shop, gate_of):
-    """The same; also without a gateway, to see what Vendure does itself."""
+@pytest.fixture(name="any_client", params=["direct", *TRANSPORTS])
+def any_client_fixture(request, shop, gateway_for):
+    """any_client() is new_client(), or a client without a gateway, to test
+    Vendure's own behaviour."""
     if request.param == "direct":
-        door = shops.Direct(shop)
-        return lambda: shops.Client(door, door.kind)
-    methods, kind, door = WAYS[request.param]
-    return lambda: shops.Client(door(gate_of(shop, methods)), kind)
+        server = shops.Direct(shop)
+        return lambda: shops.Client(server, server.kind)
+    methods, kind, wrap = TRANSPORTS[request.param]
+    return lambda: shops.Client(wrap(gateway_for(shop, methods)), kind)
 
 
 @pytest.fixture(name="alice")
@@ -106,8 +111,8 @@ def log_of(one):
 
 
 @pytest.fixture(autouse=True)
-def from_here_on(request):
-    """What came before is no affair of this test."""
+def ignore_earlier_requests(request):
+    """A test sees only its own requests and log lines."""
     if "shop" in request.fixturenames:
         request.getfixturevalue("shop").seen()
     request.node.logged = {id(one): len(log_of(one))

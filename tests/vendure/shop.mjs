@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: ISC
-// A real Vendure with a small shop in it: two channels, two languages, three
-// products, two customers. All of it lives in memory and ends with us.
+// A real Vendure with a small shop: two channels, two languages, three
+// products, two customers. All data is in memory.
 //
 //   VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both
 //
-// VENDURE_FOLDER is where its packages are installed. Prints "listening on
-// URL" when customers can come in. Beside the shop there are
+// VENDURE_FOLDER is the folder of its packages. The server prints "listening on
+// URL" when it is ready. Its paths besides the shop:
 //
-//   GET /_seen      what it was sent and what it answered since the last time,
-//                   head by head
+//   GET /_seen      the headers of the requests and answers since the last call
 //   GET /_mail      the newest tokens that were sent by e-mail: for each
 //                   address {verify, reset, change}
-//   POST /_end      end all sessions, as their expiry would
+//   POST /_end      end all sessions, as if they had expired
 //
-// and a plugin's own mutation that begins a session, signInByLink(email).
+// A plugin adds a mutation that begins a session, signInByLink(email).
 import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -26,7 +25,7 @@ if (!method || !process.env.VENDURE_FOLDER) {
     console.error("usage: VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both");
     process.exit(64);
 }
-process.env.VENDURE_DISABLE_TELEMETRY = "true"; // it would call home
+process.env.VENDURE_DISABLE_TELEMETRY = "true"; // it would contact Vendure
 const require = createRequire(join(process.env.VENDURE_FOLDER, "/"));
 const vendure = require("@vendure/core");
 const { populate } = require("@vendure/core/cli");
@@ -34,7 +33,7 @@ const nest = require("@nestjs/common");
 const graphql = require("@nestjs/graphql");
 const { gql } = require("graphql-tag");
 
-// Vendure's own strategy wants a native library, which may not be here.
+// Vendure's own strategy needs a native library, which may be missing.
 class ScryptHashing {
     async hash(plaintext) {
         const salt = randomBytes(16);
@@ -53,11 +52,11 @@ class ScryptHashing {
     }
 }
 
-// --- what came in and what went out --------------------------------------------
+// --- recorded requests and e-mails ----------------------------------------------
 
 let app;
 let seen = [];
-const mail = {}; // by e-mail: the newest token to do what with
+const mail = {}; // e-mail address: {verify, reset, change} tokens
 
 function pairs(flat) {
     const list = [];
@@ -107,7 +106,7 @@ function deliver(event, read) {
     });
 }
 
-// --- a plugin, without the decorators that JavaScript does not have ----------------
+// --- a plugin, without decorators, which JavaScript does not have ------------------
 
 class LinkResolver {
     constructor(users, auth, options) {
@@ -182,7 +181,7 @@ const PRODUCTS = [["Lantern", "Laterne"], ["Rope", "Seil"], ["Torch", "Fackel"]]
 const CHANNEL = "second-channel";
 const PASSWORDS = { alice: "drawbridge alice", bob: "drawbridge bob" };
 
-// What the superadmin is allowed to do; anew after each channel that is made.
+// A context with the superadmin's permissions; needed again after a new channel.
 async function contextFor(app) {
     const user = await app.get(vendure.TransactionalConnection).rawConnection
         .getRepository(vendure.User).findOneOrFail({
@@ -194,15 +193,16 @@ async function contextFor(app) {
 
 async function stock(app) {
     let ctx = await contextFor(app);
-    const here = await app.get(vendure.ChannelService).getDefaultChannel(ctx);
+    const defaultChannel = await app.get(vendure.ChannelService)
+        .getDefaultChannel(ctx);
     await app.get(vendure.ChannelService).update(ctx,
-        { id: here.id, availableLanguageCodes: ["en", "de"] });
-    const there = await app.get(vendure.ChannelService).create(ctx, {
+        { id: defaultChannel.id, availableLanguageCodes: ["en", "de"] });
+    const secondChannel = await app.get(vendure.ChannelService).create(ctx, {
         code: CHANNEL, token: CHANNEL, defaultLanguageCode: "en",
         availableLanguageCodes: ["en", "de"], pricesIncludeTax: false,
         defaultCurrencyCode: "USD", availableCurrencyCodes: ["USD"],
-        defaultTaxZoneId: here.defaultTaxZone.id,
-        defaultShippingZoneId: here.defaultShippingZone.id,
+        defaultTaxZoneId: defaultChannel.defaultTaxZone.id,
+        defaultShippingZoneId: defaultChannel.defaultShippingZone.id,
     });
     ctx = await contextFor(app);
     const taxes = await app.get(vendure.TaxCategoryService).findAll(ctx);
@@ -221,7 +221,7 @@ async function stock(app) {
         }]);
     }
     await app.get(vendure.ProductService).assignProductsToChannel(ctx,
-        { channelId: there.id, productIds: ids, priceFactor: 2 });
+        { channelId: secondChannel.id, productIds: ids, priceFactor: 2 });
     for (const [name, password] of Object.entries(PASSWORDS))
         await app.get(vendure.CustomerService).create(ctx,
             { firstName: name, lastName: "Ward",
@@ -253,4 +253,4 @@ console.log(`listening on http://127.0.0.1:${port}/shop-api`);
 
 for (const name of ["SIGTERM", "SIGINT"])
     process.on(name, () => process.exit(0));
-process.stdin.on("end", () => process.exit(0)).resume(); // our parent is gone
+process.stdin.on("end", () => process.exit(0)).resume(); // the parent process has ended

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A running Vendure, and clients that keep a session as stock clients do:
-what an answer sets they send with the next request, and they know no more."""
+"""A running Vendure, and clients that keep a session as stock clients do: they
+send with the next request what an answer has set."""
 
 import base64
 import http.client
@@ -30,12 +30,12 @@ VERIFY = """mutation ($token: String!) {
 
 
 class Shop:
-    """What a Gateway asks of its backend, from a real Vendure."""
+    """A real Vendure, with the interface that Gateway needs."""
 
     def __init__(self, method):
         self.method = method
         self.accounts = []
-        self.known = set()  # tokens that it has handed out
+        self.known = set()  # tokens that it has issued
         self.folder = tempfile.mkdtemp(prefix="postern-vendure-")
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = subprocess.Popen(
@@ -45,7 +45,8 @@ class Shop:
         self.port = 0
 
     def wait(self):
-        """Until it is open: apart, so that several can start at a time."""
+        """Wait until it is ready. Separate, so that several can start at the
+        same time."""
         line = self.process.stdout.readline()
         while line and not line.startswith("listening on "):
             line = self.process.stdout.readline()
@@ -67,7 +68,7 @@ class Shop:
         return json.loads(text)
 
     def register(self):
-        """A customer nobody else is."""
+        """Create a new, verified customer."""
         account = self.register_only()
         assert self.query(VERIFY, {"token": self.mailed(account, "verify")}
                           ) == {"verifyCustomerAccount": {
@@ -75,15 +76,15 @@ class Shop:
         return account
 
     @staticmethod
-    def somebody():
-        """Without an account."""
+    def new_account():
+        """A new address and password; they are not registered."""
         return gateways.Account(
             f"customer-{secrets.token_hex(6)}@example.com",
             "pass word " + secrets.token_hex(12), None)
 
     def register_only(self):
-        """One who has not yet followed the link in the e-mail."""
-        account = self.somebody()
+        """Create a customer whose e-mail address is not verified."""
+        account = self.new_account()
         assert self.query(REGISTER, {"input": {
             "emailAddress": account.email, "firstName": "Ada",
             "lastName": "Ward", "password": account.password}}) == {
@@ -99,11 +100,11 @@ class Shop:
         return answer["data"]
 
     def end_sessions(self):
-        """Everybody's, as if all had expired."""
+        """End all sessions, as if they had expired."""
         self.send("POST", "/_end")
 
     def seen(self):
-        """The requests since the last time, with what was answered."""
+        """The requests since the last call, with their answers' headers."""
         seen = self.send("GET", "/_seen")["seen"]
         for request in seen:
             request["header"] = {n.lower(): v for n, v in request["headers"]}
@@ -118,30 +119,30 @@ class Shop:
         return seen
 
     def mailed(self, account, what):
-        """The token to verify, reset or change with. It is said by an event,
-        which comes when it comes."""
+        """The e-mailed token for verify, reset or change. Vendure sends it
+        asynchronously."""
         found = {}
         assert gateways.wait_until(
             lambda: found.update(self.send("GET", "/_mail").get(
                 account.email, {})) or what in found)
         return found[what]
 
-    # What Gateway.faults() asks.
+    # For Gateway.faults().
 
     def hashes(self):
         return None
 
-    def tokens_in(self, octets, hashes=None):
+    def tokens_in(self, text, hashes=None):
         del hashes
         return {token for token in self.known if any(
-            form in octets for form in gateways.encodings_of(token.encode()))}
+            form in text for form in gateways.encodings_of(token.encode()))}
 
     def read_log(self):
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
     def close(self):
-        self.process.stdin.close()  # it ends when we do
+        self.process.stdin.close()  # it ends at the end of its input
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -155,25 +156,26 @@ class Shop:
 
 
 class Client:
-    """Keeps what it is given: a cookie or a token.
+    """Keeps a token: the value of Cookie, or a bearer token.
 
-    Each answer gets `told`, what it said of the session: "new", "cleared" or
-    None; and a new cookie's `max_age`, which is None for a browser session's.
+    Each answer gets `session_change`, what it did with the token: "new",
+    "cleared" or None; and the `max_age` of a new cookie, None for a session
+    cookie.
     """
 
-    def __init__(self, door, kind):
-        self.door, self.kind = door, kind
-        self.held = None
-        self.is_page = False  # of the gateway's own site
+    def __init__(self, server, kind):
+        self.server, self.kind = server, kind
+        self.token = None
+        self.is_page = False  # the request comes from a page of the gateway
 
     def send(self, method, path, body=None, headers=()):
         headers = list(headers)
         self.is_page = ("Sec-Fetch-Site", "same-origin") in headers
-        if self.held is not None:
-            headers.append(("Authorization", f"Bearer {self.held}")
+        if self.token is not None:
+            headers.append(("Authorization", f"Bearer {self.token}")
                            if self.kind == "bearer" else
-                           ("Cookie", self.held))
-        answer = self.door.send(method, path, body, headers)
+                           ("Cookie", self.token))
+        answer = self.server.send(method, path, body, headers)
         self._keep(answer)
         return answer
 
@@ -190,52 +192,52 @@ class Client:
             more["query"] = document
         if variables is not None:
             more["variables"] = variables
-        return self.post(self.door.query_path + search, more, headers)
+        return self.post(self.server.query_path + search, more, headers)
 
     def was_cleared(self, answer):
-        """Was the client told to forget its session? Behind lighttpd (1.4.69),
-        which drops a header without a value, a bearer client is given the
-        token of a session of nobody in its place (design 2.1); that token
-        holds nothing of the backend's, and this client then drops it."""
-        if answer.told == "new" and (
-                self.kind == "bearer" and self.door.drops_empty_headers):
+        """Did the answer clear the token? lighttpd (1.4.69) drops a header
+        without a value. Behind it, a bearer client gets the token of an
+        anonymous session without a backend token (design 2.1); this client
+        then forgets it."""
+        if answer.session_change == "new" and (
+                self.kind == "bearer" and self.server.drops_empty_headers):
             session = self.session()
             assert session is None or (
                 session["guest"] and session["subject"] is None)
-            assert "upstream" not in self.door.open_token(self.held)
-            self.held = None
+            assert "upstream" not in self.server.open_token(self.token)
+            self.token = None
             return True
-        return answer.told == "cleared"
+        return answer.session_change == "cleared"
 
-    def has_lost(self, answer):
-        """The same where the session had ended before, here: a bearer client
-        is told with any answer, a cookie is cleared by `session`, and by
-        `query` never: a login may be under way (design 2.1, U35)."""
-        if self.kind != "cookie" or isinstance(self.door, Direct):
+    def is_token_invalid(self, answer):
+        """Did the gateway refuse the token? A bearer token is cleared by any
+        answer. A cookie is cleared by `session` but not by `query`, because a
+        login may be in progress (design 2.1, U35)."""
+        if self.kind != "cookie" or isinstance(self.server, Direct):
             return self.was_cleared(answer)
-        assert answer.told is None and self.session() is None
-        return self.held is None
+        assert answer.session_change is None and self.session() is None
+        return self.token is None
 
     def session(self):
-        """What a gateway's /session says: an object or None."""
+        """The session in the answer of /session: an object or None."""
         answer = self.send("GET", "/session")
         assert answer.status == 200, answer
         return answer.json["data"]["session"]
 
     def _keep(self, answer):
-        told = self.door.told(self, answer)
-        answer.told = told.get(self.kind, (None,))[0]
+        change = self.server.session_change(self, answer)
+        answer.session_change = change.get(self.kind, (None,))[0]
         answer.max_age = None
-        if answer.told == "cleared":
-            self.held = None
-        elif answer.told == "new":
-            _, self.held, answer.max_age = told[self.kind]
-        elif self.kind in told:
-            self.held = told[self.kind][1]
+        if answer.session_change == "cleared":
+            self.token = None
+        elif answer.session_change == "new":
+            _, self.token, answer.max_age = change[self.kind]
+        elif self.kind in change:
+            self.token = change[self.kind][1]
 
 
 class Direct:
-    """The way to a Vendure without a gateway, to see what it does itself."""
+    """A Vendure without a gateway, to test its own behaviour."""
 
     query_path = "/shop-api"
     drops_empty_headers = False
@@ -248,30 +250,30 @@ class Direct:
         with http_client.Connection(self.shop.port) as line:
             return line.request(method, path, headers, body)
 
-    def told(self, _, answer):
-        """{carrier: ("cleared",) or ("new", value, Max-Age)}"""
-        told = {}
+    def session_change(self, _, answer):
+        """{transport: ("cleared",) or ("new", value, Max-Age)}"""
+        change = {}
         token = answer.get(HEADER)
         if token is not None:
-            told["bearer"] = ("new", token, None) if token else ("cleared",)
+            change["bearer"] = ("new", token, None) if token else ("cleared",)
         lines = answer.all("set-cookie")
         if lines:
             assert [line.partition("=")[0] for line in lines] == [*COOKIES]
             text = lines[0].partition("=")[2].partition(";")[0]
             if json.loads(base64.b64decode(text))["token"]:
-                told["cookie"] = (
+                change["cookie"] = (
                     "new", "; ".join(l.partition(";")[0] for l in lines),
                     "1y" if "expires=" in lines[0] else None)
             else:
-                told["cookie"] = ("cleared",)
+                change["cookie"] = ("cleared",)
         methods = {"bearer": {"bearer"}, "cookie": {"cookie"},
                    "both": {"bearer", "cookie"}}[self.shop.method]
-        assert not told or told.keys() == methods, answer
-        return told
+        assert not change or change.keys() == methods, answer
+        return change
 
 
-class Gate(gateways.Gateway):
-    """A gateway in front of a shop, and what its answers say."""
+class ShopGateway(gateways.Gateway):
+    """A gateway in front of a shop; it checks the tokens in its answers."""
 
     query_path = "/query"
     drops_empty_headers = True
@@ -282,29 +284,29 @@ class Gate(gateways.Gateway):
                    "POSTERN_TOKEN_METHOD": methods, **more}
         if shop.method == "cookie":
             options.setdefault("POSTERN_UPSTREAM_TOKEN", "cookie")
-        # Hundreds of logins from one address are no attack here.
+        # The tests log in hundreds of times from one address.
         for name in ("LOGIN_PER_ACCOUNT", "LOGIN_PER_ADDRESS"):
-            if gate_knows(name):
+            if is_setting_known(name):
                 options.setdefault("POSTERN_" + name, "off")
         super().__init__(shop, **options)
 
-    def told(self, client, answer):
-        """As Direct's; what design 2.1 says about carriers is checked."""
-        told = {}
+    def session_change(self, client, answer):
+        """As Direct.session_change(). Checks the transports (design 2.1)."""
+        change = {}
         token = answer.get(HEADER)
         if token is not None:
-            told["bearer"] = ("new", token, None) if token else ("cleared",)
+            change["bearer"] = ("new", token, None) if token else ("cleared",)
         if answer.all("set-cookie"):
-            told["cookie"] = self._read_cookies(client, answer)
-        self._check_carriers(client, told, answer)
-        return told
+            change["cookie"] = self._read_cookies(client, answer)
+        self._check_transports(client, change, answer)
+        return change
 
     @staticmethod
     def _read_cookies(client, answer):
-        """What becomes of a user's cookie and of a guest's, which have names
-        of their own: one is set, or both are cleared."""
-        kept = dict(pair.split("=", 1) for pair in (
-            client.held or "").split("; ") if client.kind == "cookie" and pair)
+        """The change of the user's and the guest's cookie, which have separate
+        names: an answer sets one of them or clears both."""
+        cookies = dict(pair.split("=", 1) for pair in (
+            client.token or "").split("; ") if client.kind == "cookie" and pair)
         new = None
         for name, value, attributes in http_client.cookies_of(answer):
             assert {"Path=/", "HttpOnly", "Secure"} <= {*attributes}, answer
@@ -312,46 +314,46 @@ class Gate(gateways.Gateway):
             age = [int(a[8:]) for a in attributes if a.startswith("Max-Age=")]
             assert value or age == [0], answer
             if name == DEVICE:
-                continue  # its owner is known, and has no session by it
+                continue  # the device cookie is not a session
             assert name in (gateways.COOKIE, GUEST), answer
-            kept.pop(name, None)
+            cookies.pop(name, None)
             if value:
                 assert new is None, answer
-                kept[name], new = value, age or [None]
-        held = "; ".join(f"{name}={value}" for name, value in kept.items())
-        return ("new", held, *new) if new else (
-            "cleared" if not held else None, held)
+                cookies[name], new = value, age or [None]
+        token = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        return ("new", token, *new) if new else (
+            "cleared" if not token else None, token)
 
-    def _check_carriers(self, client, told, answer):
-        """An answer uses the carrier of its request; a new session in answer
-        to a request without one uses all there are, but a page of this site
-        gets the cookie alone. An empty token header says nothing to a client
-        with a cookie, and is not minded."""
-        allowed = self.methods if client.held is None else {client.kind}
+    def _check_transports(self, client, change, answer):
+        """An answer uses the transport of its request. A new session uses all
+        configured transports, but a page of the gateway gets a cookie only. A
+        client with a cookie ignores an empty token header."""
+        allowed = self.methods if client.token is None else {client.kind}
         if client.is_page and "cookie" in allowed:
             allowed = {"cookie"}
-        given = {carrier for carrier, what in told.items()
+        given = {transport for transport, what in change.items()
                  if what[0] == "new"}
-        if given == {"bearer"} and told.get("cookie", [None])[0] == "cleared":
-            # Nobody's, in place of the empty header that lighttpd drops.
-            assert "upstream" not in self.open_token(told["bearer"][1])
+        if given == {"bearer"} and change.get("cookie",
+                                              [None])[0] == "cleared":
+            # An anonymous session, instead of the header that lighttpd drops.
+            assert "upstream" not in self.open_token(change["bearer"][1])
             given = set()
         assert not given or given == allowed, (allowed, answer)
-        assert "cookie" not in told or "cookie" in allowed, (allowed, answer)
-        if told:
+        assert "cookie" not in change or "cookie" in allowed, (allowed, answer)
+        if change:
             assert answer.get("cache-control") == "no-store", answer
 
 
-class SideDoor:
-    """A gateway's programs by FastCGI: a web server that passes all."""
+class DirectFastCgi:
+    """The programs of a gateway, called by FastCGI without lighttpd."""
 
     drops_empty_headers = False
 
-    def __init__(self, gate):
-        self.gate = gate
+    def __init__(self, gateway):
+        self.gateway = gateway
 
     def __getattr__(self, name):
-        return getattr(self.gate, name)
+        return getattr(self.gateway, name)
 
     def send(self, method, path, body=None, headers=()):
         path, _, search = path.partition("?")
@@ -363,18 +365,18 @@ class SideDoor:
                       SERVER_PORT=str(self.port), CONTENT_LENGTH=None
                       if body is None else str(len(body)),
                       REQUEST_URI=path + (search and "?" + search))
-        said = fcgi.request(self.socket_of(path[1:]), method, search,
-                            body or b"", **values)
-        assert said.stderr == b"" and said.app_status == 0
+        output = fcgi.request(self.socket_of(path[1:]), method, search,
+                              body or b"", **values)
+        assert output.stderr == b"" and output.app_status == 0
         answer = http_client.Answer("\r\n".join(
-            [f"HTTP/1.1 {said.status} x"] + [
-                f"{name}: {value}" for name, value in said.headers
+            [f"HTTP/1.1 {output.status} x"] + [
+                f"{name}: {value}" for name, value in output.headers
                 if name.lower() != "status"]).encode("latin-1"))
-        answer.body, answer.whole = said.body, True
+        answer.body, answer.whole = output.body, True
         self.received.append(answer.head + b"\r\n\r\n" + answer.body)
         return answer
 
 
-def gate_knows(name):
+def is_setting_known(name):
     with open(gateways.POSTERN, "rb") as file:
         return name.encode() in file.read()

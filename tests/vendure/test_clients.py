@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Stock clients, which know nothing of a gateway: each works through it with
-only its URL changed, and finds what it finds without it."""
+"""Stock clients give the same results directly at Vendure and through the
+gateway. Only their URLs differ."""
 
 import http.server
 import json
@@ -26,9 +26,9 @@ MODULES = os.path.join(shops.FOLDER, "node_modules")
 
 @pytest.fixture(name="run_client", scope="module")
 def run_client_fixture():
-    """run_client(name, url, account, NAME=value…): its lines, and what it
-    said beside them. Modules are found from where a program lies, so they
-    are copied to where the modules are."""
+    """run_client(name, url, account, NAME=value…) returns the JSON lines of its
+    output and its standard error. Node.js resolves modules from the folder of a
+    program, so the programs are copied beside node_modules."""
     folder = tempfile.mkdtemp(prefix="postern-clients-")
     os.symlink(MODULES, os.path.join(folder, "node_modules"))
     for name in os.listdir(CLIENTS):
@@ -49,33 +49,34 @@ def run_client_fixture():
     shutil.rmtree(folder)
 
 
-# What the two Vendure clients are to find at the end of their way.
-LAST = {"plain.mjs": {"status": 200, "data": {"activeOrder": {
+# The last result of the two Vendure clients.
+LAST_RESULT = {"plain.mjs": {"status": 200, "data": {"activeOrder": {
             "totalQuantity": 3, "customer": {"emailAddress": "EMAIL"},
             "lines": [{"quantity": 3, "productVariant": {"sku": "Lantern"}}]}}},
-        "apollo.mjs": {"data": {"me": {"__typename": "CurrentUser",
-                                       "identifier": "EMAIL"}}}}
+               "apollo.mjs": {"data": {"me": {"__typename": "CurrentUser",
+                                              "identifier": "EMAIL"}}}}
 
 
 @pytest.mark.parametrize("methods", ["bearer", "cookie,bearer"])
-@pytest.mark.parametrize("name", LAST)
-def test_vendure_clients(all_shops, shop, gate_of, run_client, name, methods):
-    """Whatever Vendure's own method is: a client that can do nothing but
-    bearer tokens works with a Vendure that knows nothing but cookies."""
-    alone, _ = run_client(name, all_shops["bearer"].url,
-                          all_shops["bearer"].register())
-    assert alone[-1] == LAST[name]
-    gate = gate_of(shop, methods)
-    through, _ = run_client(name, f"http://localhost:{gate.port}/query",
+@pytest.mark.parametrize("name", LAST_RESULT)
+def test_vendure_clients_work_with_bearer_tokens(
+        all_shops, shop, gateway_for, run_client, name, methods):
+    """With every tokenMethod of Vendure: a client that supports bearer tokens
+    only works with a Vendure that supports cookies only."""
+    direct, _ = run_client(name, all_shops["bearer"].url,
+                           all_shops["bearer"].register())
+    assert direct[-1] == LAST_RESULT[name]
+    gateway = gateway_for(shop, methods)
+    through, _ = run_client(name, f"http://localhost:{gateway.port}/query",
                             shop.register())
-    assert through == alone
+    assert through == direct
 
 
-@pytest.fixture(name="day_alone", scope="module")
-def day_alone_fixture(all_shops, run_client):
-    """What a storefront is answered without a gateway."""
+@pytest.fixture(name="direct_storefront", scope="module")
+def direct_storefront_fixture(all_shops, run_client):
+    """The answers that a storefront gets without a gateway."""
     shop = all_shops["bearer"]
-    lines, _ = run_client("storefront.mjs", shop.url, shop.somebody(),
+    lines, _ = run_client("storefront.mjs", shop.url, shop.new_account(),
                           KIND="header", CONTROL=shop.control)
     assert len(lines) > 55 and {line["status"] for line in lines} == {200}
     return lines
@@ -84,20 +85,20 @@ def day_alone_fixture(all_shops, run_client):
 @pytest.mark.parametrize("kind,methods", [
     ("header", "bearer"), ("header", "cookie,bearer"), ("cookie", "cookie"),
     ("cookie", "cookie,bearer")])
-def test_a_storefronts_day(day_alone, shop, gate_of, run_client, kind,
-                           methods):
-    """All that a storefront asks, from the menu to the forgotten password:
-    each answer is Vendure's own, whatever carries the session."""
-    gate = gate_of(shop, methods)
-    account = shop.somebody()
-    through, said = run_client(
-        "storefront.mjs", f"http://localhost:{gate.port}/query", account,
+def test_storefront_gets_the_answers_of_vendure(
+        direct_storefront, shop, gateway_for, run_client, kind, methods):
+    """All requests of a storefront, from the menu to the password reset, with
+    cookies and with bearer tokens."""
+    gateway = gateway_for(shop, methods)
+    account = shop.new_account()
+    through, output = run_client(
+        "storefront.mjs", f"http://localhost:{gateway.port}/query", account,
         KIND=kind, CONTROL=shop.control)
-    for line, wanted in zip(through, day_alone):
+    for line, wanted in zip(through, direct_storefront):
         assert line == wanted
-    assert len(through) == len(day_alone)
+    assert len(through) == len(direct_storefront)
     if kind == "header":
-        claims = gate.open_token(json.loads(said)["token"])
+        claims = gateway.open_token(json.loads(output)["token"])
         assert claims["name"] == "newer-" + account.email
         assert claims["remember"] is True
 
@@ -105,27 +106,27 @@ def test_a_storefronts_day(day_alone, shop, gate_of, run_client, kind,
 @pytest.fixture(name="fauna", scope="module")
 def fauna_fixture():
     backend = gateways.Backend()
-    gate = gateways.Gateway(backend, POSTERN_TOKEN_METHOD="bearer")
-    yield gate
-    gate.close()
+    gateway = gateways.Gateway(backend, POSTERN_TOKEN_METHOD="bearer")
+    yield gateway
+    gateway.close()
     backend.close()
 
 
-def test_a_client_that_keeps_the_secret(fauna, run_client):
-    """It keeps data.login.secret: ours, where the backend's was (design 2.5).
-    It asks by GET, and its documents have line breaks, which lighttpd lets
-    into an address only where url-ctrls-reject is off: etc/ sees to that."""
+def test_client_that_keeps_the_login_secret(fauna, run_client):
+    """The client keeps data.login.secret, which is Postern's token (design
+    2.5). It sends documents with line breaks by GET. lighttpd accepts these
+    only if url-ctrls-reject is off, as in etc/."""
     url = f"http://localhost:{fauna.port}/query"
-    alone, _ = run_client("fauna.mjs", fauna.backend.url,
-                          fauna.backend.register())
+    direct, _ = run_client("fauna.mjs", fauna.backend.url,
+                           fauna.backend.register())
     fauna.backend.seen()
     account = fauna.backend.register()
-    through, said = run_client("fauna.mjs", url, account)
-    assert through == alone
+    through, output = run_client("fauna.mjs", url, account)
+    assert through == direct
     assert through[2]["data"] == {"email": "EMAIL", "secret": "string",
                                   "ownerId": "string", "late": True}
     assert through[3] == {"data": {"me": {"email": "EMAIL"}}}
-    claims = fauna.open_token(json.loads(said)["secret"])
+    claims = fauna.open_token(json.loads(output)["secret"])
     assert claims["sub"] == account.owner and claims["name"] == account.email
     methods = [request["method"] for request in fauna.backend.seen()]
     assert methods.count("GET") >= 3 and methods.count("POST") >= 3
@@ -135,7 +136,7 @@ def test_a_client_that_keeps_the_secret(fauna, run_client):
 
 
 class Pages:
-    """A web server with the page and, under /modules, the installed ones."""
+    """A web server with the page, and the installed modules at /modules."""
 
     def __init__(self):
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -190,22 +191,23 @@ def browser_fixture():
     shutil.rmtree(profile, ignore_errors=True)
 
 
-def visit(browser, pages, gate, account):
+def open_page(browser, pages, gateway, account):
     browser.get(f"{pages.origin}/page.html?" + urllib.parse.urlencode(
-        {"url": f"http://localhost:{gate.port}/query",
+        {"url": f"http://localhost:{gateway.port}/query",
          "email": account.email, "password": account.password}))
     WebDriverWait(browser, 30).until(lambda b: b.title == "done")
     return json.loads(browser.find_element(By.TAG_NAME, "body").text)
 
 
 @pytest.mark.parametrize("methods", ["bearer", "cookie,bearer"])
-def test_a_page_on_another_origin(shop, gate_of, browser, pages, methods):
-    """A listed origin: urql in Chromium reads vendure-auth-token, because
-    CORS exposes it, and only the two tokens there are."""
+def test_page_of_a_listed_origin_works(shop, gateway_for, browser, pages,
+                                       methods):
+    """urql in Chromium reads both tokens from vendure-auth-token, because CORS
+    exposes the header."""
     account = shop.register()
-    gate = gate_of(shop, methods, POSTERN_ORIGINS=pages.origin)
-    said = visit(browser, pages, gate, account)
-    assert said["found"] == [
+    gateway = gateway_for(shop, methods, POSTERN_ORIGINS=pages.origin)
+    output = open_page(browser, pages, gateway, account)
+    assert output["found"] == [
         {"products": {"totalItems": 3}},
         {"me": None},
         {"addItemToOrder": {"totalQuantity": 1}},
@@ -215,23 +217,22 @@ def test_a_page_on_another_origin(shop, gate_of, browser, pages, methods):
         {"activeOrder": {"totalQuantity": 2, "customer": {
             "emailAddress": account.email}}},
         {"me": {"identifier": account.email}}]
-    assert len(said["tokens"]) == 2 and said["cookies"] == ""
-    gate.private.update(said["tokens"])
-    assert gate.open_token(said["tokens"][1])["name"] == account.email
+    assert len(output["tokens"]) == 2 and output["cookies"] == ""
+    gateway.private.update(output["tokens"])
+    assert gateway.open_token(output["tokens"][1])["name"] == account.email
 
 
-def test_a_page_of_an_origin_that_is_not_listed(all_shops, gate_of, browser,
-                                                pages):
+def test_page_of_an_unlisted_origin_is_refused(all_shops, gateway_for, browser,
+                                               pages):
     shop = all_shops["bearer"]
     port = pages.server.server_port
-    gate = gate_of(shop, "bearer", POSTERN_ORIGINS=(
+    gateway = gateway_for(shop, "bearer", POSTERN_ORIGINS=(
         f"http://127.0.0.1:{port + 1} https://127.0.0.1:{port}"))
     shop.seen()
-    said = visit(browser, pages, gate, shop.register())
-    assert set(said["found"]) == {"network error"} and said["tokens"] == []
-    # What needs a preflight has not been sent; a GET may be, as by a link.
-    # (The question who a guest's token belongs to is ours: it has nothing of
-    # the browser's.)
+    output = open_page(browser, pages, gateway, shop.register())
+    assert set(output["found"]) == {"network error"} and output["tokens"] == []
+    # Requests that need a preflight are not sent. A GET may be sent, as by a
+    # link. (The who request is Postern's; it has no header of the browser.)
     assert {request["method"] for request in shop.seen()
             if "x-forwarded-host" in request["header"]
             and "accept-language" in request["header"]} <= {"GET"}

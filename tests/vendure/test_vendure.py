@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""What a real Vendure does with sessions, and what the gateway makes of it.
+"""The session behaviour of a real Vendure, directly and through the gateway.
 
-Section numbers without a file are those of vendure-behaviour.md; where the
-gateway is meant to differ, the test says so and names design.md. `anybody`
-goes to Vendure itself as well, so that what is expected is known to be true.
+Section numbers without a file are those of vendure-behaviour.md. If the gateway
+differs on purpose, the test names the section of design.md. Tests with
+`any_client` also run directly against Vendure, to verify what they expect.
 """
 
 import datetime
@@ -42,7 +42,7 @@ GUEST_AGE, REMEMBERED_AGE = 365 * DAY, 30 * DAY  # seconds, design 2.3
 
 
 def data(answer):
-    """Of an answer without errors."""
+    """The data of an answer without errors."""
     assert answer.status == 200, answer
     assert "errors" not in answer.json, answer
     return answer.json["data"]
@@ -66,16 +66,16 @@ def credentials(account, password=None, remember=None):
 def log_in(client, account):
     answer = client.query(LOGIN, credentials(account))
     assert data(answer)["login"]["identifier"] == account.email
-    assert answer.told == "new"
+    assert answer.session_change == "new"
     return answer
 
 
 def is_direct(client):
-    return isinstance(client.door, shops.Direct)
+    return isinstance(client.server, shops.Direct)
 
 
-def who(client):
-    """Whom a gateway's session names: an e-mail, "guest" or None."""
+def user_of(client):
+    """The user of a gateway's session: an e-mail address, "guest" or None."""
     session = client.session()
     if session is None:
         return None
@@ -84,37 +84,42 @@ def who(client):
 
 
 def seconds_left(client):
-    """Of the session's whole life; its idle limit is another."""
+    """The seconds until the session expires; the idle limit is separate."""
     end = datetime.datetime.fromisoformat(
         client.session()["expiresAt"].replace("Z", "+00:00"))
     return end.timestamp() - time.time()
 
 
-# --- 2: which answers carry what ----------------------------------------------
+# --- section 2: the tokens and sessions of each answer -------------------------
 
-NOBODY, GUEST, ALICE, STILL = None, "guest", "alice", "as before"
+ANONYMOUS, GUEST, ALICE, UNCHANGED = None, "guest", "alice", "as before"
 
 # The name, the session before, the document, its variables (a function of the
-# account, or a value), the vendure-token header; then what the client is told,
-# the error's code or what must stand in the data, and whom the session names.
+# account, or a value); then the change of the client's token, the error code or
+# a part of the data, and the user of the session afterwards.
 ANSWERS = [
-    ("public", "none", PUBLIC, None, None, {"products": {"totalItems": 3}}, NOBODY),
+    ("public", "none", PUBLIC, None, None, {"products": {"totalItems": 3}},
+     ANONYMOUS),
     ("public", "guest", PUBLIC, None, None, {"products": {"totalItems": 3}}, GUEST),
     ("public", "user", PUBLIC, None, None, {"products": {"totalItems": 3}}, ALICE),
-    ("public", "dead", PUBLIC, None, "cleared", {"products": {"totalItems": 3}}, NOBODY),
-    ("channel", "none", "{ activeChannel { code } }", None, None, {}, NOBODY),
-    ("collections", "none", "{ collections { totalItems } }", None, None, {}, NOBODY),
-    ("me", "none", ME, None, None, "FORBIDDEN", NOBODY),
+    ("public", "expired", PUBLIC, None, "cleared",
+     {"products": {"totalItems": 3}}, ANONYMOUS),
+    ("channel", "none", "{ activeChannel { code } }", None, None, {},
+     ANONYMOUS),
+    ("collections", "none", "{ collections { totalItems } }", None, None, {},
+     ANONYMOUS),
+    ("me", "none", ME, None, None, "FORBIDDEN", ANONYMOUS),
     ("me", "guest", ME, None, None, "FORBIDDEN", GUEST),
     ("me", "user", ME, None, None, {}, ALICE),
-    ("me", "dead", ME, None, "cleared", "FORBIDDEN", NOBODY),
+    ("me", "expired", ME, None, "cleared", "FORBIDDEN", ANONYMOUS),
     ("activeCustomer", "user", CUSTOMER, None, None, {}, ALICE),
     ("activeOrder", "user", ORDER, None, None, {"activeOrder": None}, ALICE),
     ("activeOrder", "none", ORDER, None, "new", {"activeOrder": None}, GUEST),
     ("activeCustomer", "none", CUSTOMER, None, "new", {"activeCustomer": None}, GUEST),
-    ("activeOrder", "dead", ORDER, None, "new", {"activeOrder": None}, GUEST),
+    ("activeOrder", "expired", ORDER, None, "new", {"activeOrder": None},
+     GUEST),
     ("addItem", "none", ADD, LANTERN, "new", {}, GUEST),
-    ("addItem", "dead", ADD, LANTERN, "new", {}, GUEST),
+    ("addItem", "expired", ADD, LANTERN, "new", {}, GUEST),
     ("addItem", "guest", ADD, LANTERN, None, {}, GUEST),
     ("unknownVariant", "none", ADD, {"id": "99", "n": 1}, "new", "ENTITY_NOT_FOUND", GUEST),
     ("negative", "none", ADD, {"id": "1", "n": -1}, "new",
@@ -123,148 +128,163 @@ ANSWERS = [
     ("login", "none", LOGIN, credentials, "new", {}, ALICE),
     ("login", "guest", LOGIN, credentials, "new", {}, ALICE),
     ("login", "user", LOGIN, credentials, "new", {}, ALICE),
-    ("login", "dead", LOGIN, credentials, "new", {}, ALICE),
+    ("login", "expired", LOGIN, credentials, "new", {}, ALICE),
     ("remembered", "none", LOGIN, lambda a: credentials(a, remember=True), "new", {}, ALICE),
     ("authenticate", "none", AUTHENTICATE, lambda a: {"input": {"native": {
         "username": a.email, "password": a.password}}}, "new", {}, ALICE),
-    ("wrongPassword", "none", LOGIN, lambda a: credentials(a, "wrong"), None, {}, NOBODY),
+    ("wrongPassword", "none", LOGIN, lambda a: credentials(a, "wrong"), None,
+     {}, ANONYMOUS),
     ("wrongPassword", "guest", LOGIN, lambda a: credentials(a, "wrong"), None, {}, GUEST),
     ("wrongPassword", "user", LOGIN, lambda a: credentials(a, "wrong"), None, {}, ALICE),
-    ("wrongPassword", "dead", LOGIN, lambda a: credentials(a, "wrong"), "cleared", {}, NOBODY),
-    ("logout", "user", LOGOUT, None, "cleared", {"logout": {"success": True}}, NOBODY),
-    ("logout", "guest", LOGOUT, None, "cleared", {"logout": {"success": True}}, NOBODY),
-    ("logout", "none", LOGOUT, None, None, {"logout": {"success": False}}, NOBODY),
-    ("logout", "dead", LOGOUT, None, "cleared", {}, NOBODY),
+    ("wrongPassword", "expired", LOGIN, lambda a: credentials(a, "wrong"),
+     "cleared", {}, ANONYMOUS),
+    ("logout", "user", LOGOUT, None, "cleared", {"logout": {"success": True}},
+     ANONYMOUS),
+    ("logout", "guest", LOGOUT, None, "cleared", {"logout": {"success": True}},
+     ANONYMOUS),
+    ("logout", "none", LOGOUT, None, None, {"logout": {"success": False}},
+     ANONYMOUS),
+    ("logout", "expired", LOGOUT, None, "cleared", {}, ANONYMOUS),
     ("requestReset", "none", """mutation ($u: String!) { requestPasswordReset(
-        emailAddress: $u) { __typename }}""", lambda a: {"u": a.email}, None, {}, NOBODY),
-    ("typename", "none", "{ __typename }", None, None, {}, NOBODY),
-    ("typename", "dead", "{ __typename }", None, None, {}, STILL),
-    ("introspection", "dead", "{ __schema { queryType { name } } }", None, None, {}, STILL),
-    ("syntaxError", "dead", "{ activeOrder {", None, None, "GRAPHQL_PARSE_FAILED", STILL),
-    ("invalid", "dead", "{ nonsense }", None, None, "GRAPHQL_VALIDATION_FAILED", STILL),
-    ("badVariable", "none", ADD, {"id": "1", "n": "x"}, None, "BAD_USER_INPUT", NOBODY),
+        emailAddress: $u) { __typename }}""", lambda a: {"u": a.email}, None,
+     {}, ANONYMOUS),
+    ("typename", "none", "{ __typename }", None, None, {}, ANONYMOUS),
+    ("typename", "expired", "{ __typename }", None, None, {}, UNCHANGED),
+    ("introspection", "expired", "{ __schema { queryType { name } } }", None,
+     None, {}, UNCHANGED),
+    ("syntaxError", "expired", "{ activeOrder {", None, None,
+     "GRAPHQL_PARSE_FAILED", UNCHANGED),
+    ("invalid", "expired", "{ nonsense }", None, None,
+     "GRAPHQL_VALIDATION_FAILED", UNCHANGED),
+    ("badVariable", "none", ADD, {"id": "1", "n": "x"}, None, "BAD_USER_INPUT",
+     ANONYMOUS),
 ]
 
 
-def come_as(client, before, shop, account):
+def start_session(client, before, shop, account):
     if before == "guest":
         assert add(client)["__typename"] == "Order"
-    elif before in ("user", "dead"):
+    elif before in ("user", "expired"):
         log_in(client, account)
-    if before == "dead":
+    if before == "expired":
         shop.end_sessions()
-    assert (client.held is None) is (before == "none")
+    assert (client.token is None) is (before == "none")
 
 
 @EVERY_SHOP
 @pytest.mark.parametrize(
-    "before,document,variables,told,found,after",
+    "before,document,variables,change,wanted,after",
     [row[1:] for row in ANSWERS], ids=[f"{row[0]}-{row[1]}" for row in ANSWERS])
-def test_answers(anybody, shop, alice, before, document, variables, told,
-                 found, after):
-    client = anybody()
-    come_as(client, before, shop, alice)
-    held = client.held
-    if not is_direct(client) and (before, document, told) == (
-            "dead", LOGIN, "cleared"):
-        # A user's own token does not go with a login, for Vendure may end
-        # what it names; so nothing is learnt of it before the next query.
-        told, after = None, STILL
+def test_token_data_and_user_of_each_answer(
+        any_client, shop, alice, before, document, variables, change, wanted,
+        after):
+    client = any_client()
+    start_session(client, before, shop, alice)
+    token = client.token
+    if not is_direct(client) and (before, document, change) == (
+            "expired", LOGIN, "cleared"):
+        # A login is sent without the user's backend token, because Vendure may
+        # end its session. The next query finds that the token has expired.
+        change, after = None, UNCHANGED
     answer = client.query(
         document, variables(alice) if callable(variables) else variables)
-    if told == "cleared":
+    if change == "cleared":
         assert client.was_cleared(answer)
     else:
-        assert answer.told == told
-    if isinstance(found, str):
-        assert answer.code == found
-        # What does not parse we answer ourselves (design 2.5).
-        ours = found == "GRAPHQL_PARSE_FAILED" and not is_direct(client)
+        assert answer.session_change == change
+    if isinstance(wanted, str):
+        assert answer.code == wanted
+        # Postern answers itself if the document does not parse (design 2.5).
+        is_ours = wanted == "GRAPHQL_PARSE_FAILED" and not is_direct(client)
         assert answer.status == (
-            400 if found.startswith("GRAPHQL_") and not ours else 200)
+            400 if wanted.startswith("GRAPHQL_") and not is_ours else 200)
     else:
-        assert found.items() <= data(answer).items()
-    if told == "new":
-        assert client.held != held
+        assert wanted.items() <= data(answer).items()
+    if change == "new":
+        assert client.token != token
     if is_direct(client):
         return
-    assert who(client) == {"alice": alice.email, STILL: alice.email}.get(
-        after, after)
+    assert user_of(client) == {
+        "alice": alice.email, UNCHANGED: alice.email}.get(after, after)
 
 
-def test_a_channel_or_currency_that_is_unknown_makes_a_guest(anybody):
-    client = anybody()
+def test_unknown_channel_or_currency_gives_a_guest_session(any_client):
+    client = any_client()
     answer = client.query(ORDER, headers=[("vendure-token", "nonsense")])
-    assert (answer.told, answer.code) == ("new", "CHANNEL_NOT_FOUND")
-    client = anybody()
+    assert (answer.session_change, answer.code) == ("new", "CHANNEL_NOT_FOUND")
+    client = any_client()
     answer = client.query(ADD, LANTERN, search="?currencyCode=XXX")
-    assert (answer.told, answer.code) == ("new", "USER_INPUT_ERROR")
+    assert (answer.session_change, answer.code) == ("new", "USER_INPUT_ERROR")
 
 
 @EVERY_SHOP
-def test_the_condensed_walk(anybody, alice):
-    """The bearer and the cookie walk of section 2, whoever's carrier."""
-    client = anybody()
-    assert client.query(PUBLIC).told is None
+def test_guest_login_cart_and_logout(any_client, alice):
+    """The sequence of section 2, with every token transport."""
+    client = any_client()
+    assert client.query(PUBLIC).session_change is None
     answer = client.query(ORDER)
-    assert answer.told == "new" and data(answer) == {"activeOrder": None}
-    client.held = None
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
+    client.token = None
     answer = client.query(ADD, LANTERN)
     first = data(answer)["addItemToOrder"]
-    assert answer.told == "new" and first["totalQuantity"] == 1
-    guest = client.held
+    assert answer.session_change == "new" and first["totalQuantity"] == 1
+    guest = client.token
     answer = client.query(ADD, LANTERN)
-    assert answer.told is None
+    assert answer.session_change is None
     assert data(answer)["addItemToOrder"] == {**first, "totalQuantity": 2}
     answer = client.query(LOGIN, credentials(alice, "wrong"))
-    assert answer.told is None and data(answer)["login"] == {
+    assert answer.session_change is None and data(answer)["login"] == {
         "__typename": "InvalidCredentialsError",
         "errorCode": "INVALID_CREDENTIALS_ERROR"}
     assert order(client)["code"] == first["code"]
     log_in(client, alice)
-    own = client.held
+    own = client.token
     answer = client.query(ORDER)
-    assert answer.told is None
+    assert answer.session_change is None
     cart = data(answer)["activeOrder"]
     assert (cart["code"], cart["customer"]) == (
         first["code"], {"emailAddress": alice.email})
-    old = anybody()
-    old.held = guest
+    old = any_client()
+    old.token = guest
     answer = old.query(ORDER)
-    assert answer.told == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     answer = client.query(LOGOUT)
     assert client.was_cleared(answer)
     assert data(answer) == {"logout": {"success": True}}
     for document, code in ((ME, "FORBIDDEN"), (PUBLIC, None)):
-        old.held = own
+        old.token = own
         answer = old.query(document)
-        assert old.has_lost(answer) and answer.code == code
-    old.held = own
+        assert old.is_token_invalid(answer) and answer.code == code
+    old.token = own
     answer = old.query(ORDER)
-    assert answer.told == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
 
 
-def test_cookies_live_as_they_should(visitor, shop, gate, alice):
-    """Guests' and remembered cookies stay, others end with the browser."""
-    client = visitor()
+def test_cookie_lifetimes(new_client, shop, gateway, alice):
+    """Cookies of guests and remembered users are persistent, others are
+    session cookies."""
+    client = new_client()
     shop.seen()
     answer = client.query(ORDER)
-    assert answer.max_age == (GUEST_AGE if gate[1] == "cookie" else None)
+    assert answer.max_age == (GUEST_AGE if gateway[1] == "cookie" else None)
     for remember, age in ((None, None), (False, None), (True, REMEMBERED_AGE),
                           (False, None)):
         answer = client.query(LOGIN, credentials(alice, remember=remember))
-        assert answer.told == "new"
-        assert answer.max_age == (age if gate[1] == "cookie" else None)
+        assert answer.session_change == "new"
+        assert answer.max_age == (age if gateway[1] == "cookie" else None)
         assert 0 <= (age or 12 * 3600) - seconds_left(client) < 60
-        if shop.method != "bearer":  # the backend was told as well
-            # The last request but one: then it was asked who that is.
+        if shop.method != "bearer":  # rememberMe is forwarded
+            # The last request is the who document, the one before the login.
             lines = [v for n, v in shop.seen()[-2]["answer"]
                      if n == "set-cookie"]
             assert [("expires=" in line) for line in lines] == [
                 bool(remember)] * 2
 
 
-# --- logging in, each way --------------------------------------------------------
+# --- every kind of login ----------------------------------------------------------
 
 
 def by_json(client, account, password, remember=False):
@@ -278,7 +298,7 @@ def by_form(client, account, password, remember=False):
               "password": password or account.password}
     if remember:
         fields["rememberMe"] = "on"
-    page = [("Origin", f"http://localhost:{client.door.port}"),
+    page = [("Origin", f"http://localhost:{client.server.port}"),
             ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "navigate"),
             ("Sec-Fetch-Dest", "document"), ("Accept", "text/html")]
     return client.send("POST", "/login", urllib.parse.urlencode(fields).encode(), [
@@ -309,113 +329,117 @@ def by_authenticate_at_login(client, account, password, remember=False):
         "rememberMe": remember}})
 
 
-LOGINS = {"json": by_json, "form": by_form, "graphql": by_graphql,
-          "query": by_query, "authenticate": by_authenticate,
-          "authenticate-at-login": by_authenticate_at_login}
+LOGIN_KINDS = {"json": by_json, "form": by_form, "graphql": by_graphql,
+               "query": by_query, "authenticate": by_authenticate,
+               "authenticate-at-login": by_authenticate_at_login}
 
 
-@pytest.fixture(name="way", params=LOGINS)
-def way_fixture(request):
+@pytest.fixture(name="login_kind", params=LOGIN_KINDS)
+def login_kind_fixture(request):
     return request.param
 
 
-def is_welcome(answer, way, account):
-    if way == "form":
+def assert_logged_in(answer, login_kind, account):
+    if login_kind == "form":
         assert answer.status == 303 and answer.get("location") == "/"
         return
     assert answer.status == 200, answer
-    field = "authenticate" if "authenticate" in way else "login"
+    field = "authenticate" if "authenticate" in login_kind else "login"
     result = answer.json["data"][field]
     assert result["identifier"] == account.email and result["id"]
-    if way == "json":
+    if login_kind == "json":
         assert set(result) == {"id", "identifier", "expiresAt"}
     else:
         assert set(result) == {"__typename", "id", "identifier"}
 
 
-def is_refusal(answer, way):
-    if way in ("json", "form"):
+def assert_refused(answer, login_kind):
+    if login_kind in ("json", "form"):
         assert answer.status == 401
-    else:  # design 2.5: the backend's own answer, status and all
+    else:  # design 2.5: the status and the answer are the backend's
         (result,) = data(answer).values()
         assert result == {"__typename": "InvalidCredentialsError",
                           "errorCode": "INVALID_CREDENTIALS_ERROR"}
-    if way == "json":
+    if login_kind == "json":
         assert answer.code == "UNAUTHENTICATED"
 
 
-def test_login_keeps_the_cart(visitor, way, alice):
-    """Section 5: the guest's order becomes the customer's, same code; and
-    the guest's old token reaches it no more (U28)."""
-    client = visitor()
+def test_login_keeps_the_cart(new_client, login_kind, alice):
+    """Section 5: the guest's order becomes the customer's, with the same code.
+    The guest's old token gives no access to it (U28)."""
+    client = new_client()
     cart = add(client, 2)
-    guest = client.held
-    answer = LOGINS[way](client, alice, None)
-    is_welcome(answer, way, alice)
-    assert answer.told == "new"
-    assert who(client) == alice.email
-    mine = order(client)
-    assert (mine["code"], mine["totalQuantity"]) == (cart["code"], 2)
-    assert mine["customer"] == {"emailAddress": alice.email}
-    old = visitor()
-    old.held = guest
+    guest = client.token
+    answer = LOGIN_KINDS[login_kind](client, alice, None)
+    assert_logged_in(answer, login_kind, alice)
+    assert answer.session_change == "new"
+    assert user_of(client) == alice.email
+    own_order = order(client)
+    assert (own_order["code"], own_order["totalQuantity"]) == (cart["code"], 2)
+    assert own_order["customer"] == {"emailAddress": alice.email}
+    old = new_client()
+    old.token = guest
     answer = old.query(ORDER)
-    assert answer.told == "new" and data(answer) == {"activeOrder": None}
-    assert who(old) == "guest"
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
+    assert user_of(old) == "guest"
 
 
-def test_a_guests_token_is_dead_after_login(visitor, way, alice):
-    """Also where Vendure lets its own live, because it had no order (R4)."""
-    client = visitor()
-    assert client.query(ORDER).told == "new"
-    copy = visitor()
-    copy.held = client.held
-    assert who(copy) == "guest"
-    is_welcome(LOGINS[way](client, alice, None), way, alice)
-    assert who(copy) is None
-    assert copy.query(ORDER).told == "new"
+def test_guest_token_is_invalid_after_login(new_client, login_kind, alice):
+    """R4: also if Vendure keeps its own token, because there is no order."""
+    client = new_client()
+    assert client.query(ORDER).session_change == "new"
+    copy = new_client()
+    copy.token = client.token
+    assert user_of(copy) == "guest"
+    assert_logged_in(LOGIN_KINDS[login_kind](client, alice, None), login_kind,
+                     alice)
+    assert user_of(copy) is None
+    assert copy.query(ORDER).session_change == "new"
 
 
-def test_wrong_password_leaves_the_session(visitor, way, alice):
-    client = visitor()
-    is_refusal(LOGINS[way](client, alice, "wrong"), way)
-    assert client.held is None
+def test_wrong_password_keeps_the_session(new_client, login_kind, alice):
+    client = new_client()
+    assert_refused(LOGIN_KINDS[login_kind](client, alice, "wrong"), login_kind)
+    assert client.token is None
     cart = add(client)
-    held = client.held
-    answer = LOGINS[way](client, alice, "wrong")
-    is_refusal(answer, way)
-    assert answer.told is None and client.held == held
+    token = client.token
+    answer = LOGIN_KINDS[login_kind](client, alice, "wrong")
+    assert_refused(answer, login_kind)
+    assert answer.session_change is None and client.token == token
     assert order(client)["code"] == cart["code"]
     log_in(client, alice)
-    held = client.held
-    answer = LOGINS[way](client, alice, "wrong")
-    is_refusal(answer, way)
-    assert answer.told is None and client.held == held
-    assert who(client) == alice.email and order(client)["code"] == cart["code"]
+    token = client.token
+    answer = LOGIN_KINDS[login_kind](client, alice, "wrong")
+    assert_refused(answer, login_kind)
+    assert answer.session_change is None and client.token == token
+    assert user_of(client) == alice.email
+    assert order(client)["code"] == cart["code"]
 
 
-def test_login_over_a_dead_session(visitor, shop, way, alice):
-    """Section 6: expired is as unknown; login works and gives a new token,
-    a refused one unsets the old."""
-    client = visitor()
+def test_login_with_an_expired_session(new_client, shop, login_kind, alice):
+    """Section 6: an expired token is treated as unknown. A login gives a new
+    token; a refused login clears the old one."""
+    client = new_client()
     add(client)
     shop.end_sessions()
-    held = client.held
-    answer = LOGINS[way](client, alice, "wrong")
-    is_refusal(answer, way)
-    assert client.was_cleared(answer) and who(client) is None
-    client.held = held
-    answer = LOGINS[way](client, alice, None)
-    is_welcome(answer, way, alice)
-    assert who(client) == alice.email
+    token = client.token
+    answer = LOGIN_KINDS[login_kind](client, alice, "wrong")
+    assert_refused(answer, login_kind)
+    assert client.was_cleared(answer) and user_of(client) is None
+    client.token = token
+    answer = LOGIN_KINDS[login_kind](client, alice, None)
+    assert_logged_in(answer, login_kind, alice)
+    assert user_of(client) == alice.email
 
 
-def test_remember_me(visitor, gate, shop, way, alice):
-    client = visitor()
+def test_remember_me_sets_cookie_and_lifetime(new_client, gateway, shop,
+                                              login_kind, alice):
+    client = new_client()
     shop.seen()
     for remember, age in ((True, REMEMBERED_AGE), (False, None)):
-        answer = LOGINS[way](client, alice, None, remember)
-        assert answer.max_age == (age if gate[1] == "cookie" else None)
+        answer = LOGIN_KINDS[login_kind](client, alice, None, remember)
+        assert answer.max_age == (age if gateway[1] == "cookie" else None)
         assert 0 <= (age or 12 * 3600) - seconds_left(client) < 60
         if shop.method != "bearer":
             lines = [value for request in shop.seen()
@@ -435,15 +459,16 @@ SELECTIONS = {
 }
 
 
-@pytest.mark.parametrize("place", ["/query", "/login"])
+@pytest.mark.parametrize("path", ["/query", "/login"])
 @pytest.mark.parametrize("selection", SELECTIONS)
-def test_identity_that_was_not_asked_for(visitor, alice, selection, place):
-    """Design 2.6: where a login's answer does not say who it is, the backend
-    is asked; the client's own selection is left as it is."""
-    client = visitor()
-    answer = client.post(place, {"query": SELECTIONS[selection],
-                                 "variables": credentials(alice)})
-    assert answer.told == "new"
+def test_login_that_does_not_select_the_user(new_client, alice, selection,
+                                             path):
+    """Design 2.6: Postern finds the user; the client's answer has the fields
+    that it selected."""
+    client = new_client()
+    answer = client.post(path, {"query": SELECTIONS[selection],
+                                "variables": credentials(alice)})
+    assert answer.session_change == "new"
     (result,) = data(answer).values()
     assert set(result) == {"number" if selection == "alias" else "__typename"}
     me = data(client.query(ME))["me"]
@@ -452,33 +477,32 @@ def test_identity_that_was_not_asked_for(visitor, alice, selection, place):
     assert session["guest"] is False
 
 
-@pytest.mark.parametrize("place", ["/query", "/login"])
+@pytest.mark.parametrize("path", ["/query", "/login"])
 @pytest.mark.parametrize("field", ["login", "authenticate"])
-def test_a_login_by_another_name(visitor, alice, place, field):
-    """An alias at the root changes nothing: who it is comes from our own
-    document (design 2.5)."""
+def test_login_with_an_alias(new_client, alice, path, field):
+    """Design 2.5: the user comes from Postern's own document."""
     arguments = {"login": "username: $u, password: $p", "authenticate":
                  "input: { native: { username: $u, password: $p } }"}[field]
-    client = visitor()
-    answer = client.post(place, {
+    client = new_client()
+    answer = client.post(path, {
         "query": "mutation ($u: String!, $p: String!) { mine: "
                  f"{field}({arguments}) {{ __typename }} }}",
         "variables": credentials(alice)})
     assert data(answer) == {"mine": {"__typename": "CurrentUser"}}
-    assert answer.told == "new" and who(client) == alice.email
+    assert answer.session_change == "new" and user_of(client) == alice.email
 
 
-# --- 5: logins and orders ---------------------------------------------------------
+# --- section 5: logins and orders --------------------------------------------------
 
 
-def test_merging_replaces(anybody, alice):
-    client = anybody()
+def test_merged_order_has_the_guests_quantities(any_client, alice):
+    client = any_client()
     log_in(client, alice)
-    mine = add(client, 1)
-    guest = anybody()
+    own_order = add(client, 1)
+    guest = any_client()
     other = add(guest, 2)
     assert add(guest, 1, "2")["totalQuantity"] == 3
-    assert other["code"] != mine["code"]
+    assert other["code"] != own_order["code"]
     log_in(guest, alice)
     merged = order(guest)
     lines = {line["productVariant"]["id"]: line["quantity"]
@@ -486,17 +510,18 @@ def test_merging_replaces(anybody, alice):
     assert lines == {"1": 2, "2": 1}  # the guest's 2 replaces the 1
 
 
-def test_login_without_the_guests_token(anybody, alice):
-    guest = anybody()
+def test_login_without_the_guest_token_keeps_the_carts_apart(
+        any_client, alice):
+    guest = any_client()
     cart = add(guest)
-    client = anybody()
+    client = any_client()
     log_in(client, alice)
     assert order(client) is None
     assert order(guest)["code"] == cart["code"]
 
 
-def test_an_order_with_an_address_is_not_merged(anybody, alice):
-    guest = anybody()
+def test_order_with_an_address_is_not_merged(any_client, alice):
+    guest = any_client()
     add(guest)
     answer = guest.query("""mutation ($e: String!) { setCustomerForOrder(
         input: { firstName: "A", lastName: "B", emailAddress: $e }) {
@@ -506,10 +531,10 @@ def test_an_order_with_an_address_is_not_merged(anybody, alice):
     assert order(guest) is None
 
 
-def test_devices_live_beside_each_other(anybody, alice):
-    """Login without a token while another device is logged in: both live;
-    and a password that is changed ends nobody."""
-    clients = [anybody(), anybody()]
+def test_sessions_on_several_devices_are_independent(any_client, alice):
+    """A login on a second device keeps the first session. A change of the
+    password ends no session."""
+    clients = [any_client(), any_client()]
     for client in clients:
         log_in(client, alice)
     for client in clients:
@@ -518,114 +543,114 @@ def test_devices_live_beside_each_other(anybody, alice):
         """mutation ($old: String!, $new: String!) { updateCustomerPassword(
         currentPassword: $old, newPassword: $new) { __typename } }""",
         {"old": alice.password, "new": "another pass word"})
-    assert answer.told is None
+    assert answer.session_change is None
     assert data(answer) == {"updateCustomerPassword": {"__typename": "Success"}}
     for client in clients:
         assert data(client.query(ME))["me"]["identifier"] == alice.email
     alice.password = "another pass word"
-    log_in(anybody(), alice)
+    log_in(any_client(), alice)
 
 
-def test_logging_in_as_somebody_else(visitor, alice, bob):
-    """Vendure ends Alice's sessions on all devices when her token comes with
-    Bob's login. Design 2.5: only a guest's goes along, so they live."""
-    here, there = visitor(), visitor()
-    log_in(there, alice)
-    cart = add(there)
-    log_in(here, alice)
-    assert order(here)["code"] == cart["code"]
-    log_in(here, bob)
-    assert who(here) == bob.email and order(here) is None
-    answer = there.query(ORDER)
-    assert answer.told is None
+def test_login_as_another_user_keeps_other_devices(new_client, alice, bob):
+    """Vendure ends Alice's sessions on all devices if Bob's login has her
+    token. Design 2.5: Postern sends only a guest's token with a login."""
+    first, second = new_client(), new_client()
+    log_in(second, alice)
+    cart = add(second)
+    log_in(first, alice)
+    assert order(first)["code"] == cart["code"]
+    log_in(first, bob)
+    assert user_of(first) == bob.email and order(first) is None
+    answer = second.query(ORDER)
+    assert answer.session_change is None
     assert data(answer)["activeOrder"]["code"] == cart["code"]
 
 
-def test_logging_in_again_ends_no_other_device(visitor, alice):
-    """The same with oneself: Vendure's line 9 of section 1."""
-    here, there = visitor(), visitor()
-    log_in(there, alice)
-    cart = add(there)
-    log_in(here, alice)
-    assert order(here)["code"] == cart["code"]
-    log_in(here, alice)
-    for client in (here, there):
+def test_second_login_keeps_other_devices(new_client, alice):
+    """The same with a second login of the same user (section 1, line 9)."""
+    first, second = new_client(), new_client()
+    log_in(second, alice)
+    cart = add(second)
+    log_in(first, alice)
+    assert order(first)["code"] == cart["code"]
+    log_in(first, alice)
+    for client in (first, second):
         answer = client.query(ORDER)
-        assert answer.told is None
+        assert answer.session_change is None
         assert data(answer)["activeOrder"]["code"] == cart["code"]
 
 
-def test_logout_is_for_this_device(visitor, alice):
-    """Design 2.6; Vendure's own ends all of them (its issue 3772). The
-    order is back after the next login."""
-    here, there = visitor(), visitor()
-    for client in (here, there):
+def test_logout_ends_one_device_only(new_client, alice):
+    """Design 2.6. Vendure's own logout ends all devices (its issue 3772). The
+    next login has the order again."""
+    first, second = new_client(), new_client()
+    for client in (first, second):
         log_in(client, alice)
-    cart = add(here)
-    copy = visitor()
-    copy.held = here.held
-    answer = here.post("/logout")
-    assert here.was_cleared(answer)
-    assert who(copy) is None
+    cart = add(first)
+    copy = new_client()
+    copy.token = first.token
+    answer = first.post("/logout")
+    assert first.was_cleared(answer)
+    assert user_of(copy) is None
     assert answer.json == {"data": {"logout": {"success": True}}}
-    assert here.held is None and who(here) is None
-    assert here.query(ME).code == "FORBIDDEN"
-    answer = there.query(ME)
-    assert answer.told is None
+    assert first.token is None and user_of(first) is None
+    assert first.query(ME).code == "FORBIDDEN"
+    answer = second.query(ME)
+    assert answer.session_change is None
     assert data(answer)["me"]["identifier"] == alice.email
-    log_in(here, alice)
-    assert order(here)["code"] == cart["code"]
+    log_in(first, alice)
+    assert order(first)["code"] == cart["code"]
 
 
 @pytest.mark.parametrize("how", ["search", "json", "form"])
-def test_logout_everywhere(visitor, shop, alice, bob, how):
-    here, there, other = visitor(), visitor(), visitor()
-    for client in (here, there):
+def test_logout_everywhere(new_client, shop, alice, bob, how):
+    first, second, other = new_client(), new_client(), new_client()
+    for client in (first, second):
         log_in(client, alice)
     log_in(other, bob)
     shop.seen()
     if how == "search":
-        answer = here.post("/logout?everywhere=1")
+        answer = first.post("/logout?everywhere=1")
     elif how == "json":
-        answer = here.post("/logout", {"everywhere": True})
+        answer = first.post("/logout", {"everywhere": True})
     else:
-        answer = here.send("POST", "/logout", b"everywhere=1", [
+        answer = first.send("POST", "/logout", b"everywhere=1", [
             ("Content-Type", "application/x-www-form-urlencoded"),
             ("Accept", "application/json"),
-            ("Origin", f"http://localhost:{here.door.port}"),
+            ("Origin", f"http://localhost:{first.server.port}"),
             ("Sec-Fetch-Site", "same-origin")])
-    assert here.was_cleared(answer)
+    assert first.was_cleared(answer)
     assert len(shop.seen()) == 1
-    assert who(here) is None
-    answer = there.query(ME)
-    assert there.has_lost(answer) and answer.code == "FORBIDDEN"
-    assert who(there) is None
+    assert user_of(first) is None
+    answer = second.query(ME)
+    assert second.is_token_invalid(answer) and answer.code == "FORBIDDEN"
+    assert user_of(second) is None
     assert data(other.query(ME))["me"]["identifier"] == bob.email
 
 
-def test_logout_through_query_is_vendures_own(anybody, alice):
-    here, there = anybody(), anybody()
-    for client in (here, there):
+def test_logout_mutation_ends_all_devices(any_client, alice):
+    first, second = any_client(), any_client()
+    for client in (first, second):
         log_in(client, alice)
-    answer = here.query(LOGOUT)
-    assert here.was_cleared(answer) and data(answer)["logout"]["success"]
-    answer = there.query(ME)
-    assert there.was_cleared(answer) and answer.code == "FORBIDDEN"
+    answer = first.query(LOGOUT)
+    assert first.was_cleared(answer) and data(answer)["logout"]["success"]
+    answer = second.query(ME)
+    assert second.was_cleared(answer) and answer.code == "FORBIDDEN"
 
 
-def test_logout_of_a_guest_and_of_nobody(visitor, shop):
-    client = visitor()
+def test_logout_of_a_guest_and_without_a_session(new_client, shop):
+    client = new_client()
     add(client)
     shop.seen()
     assert client.was_cleared(client.post("/logout"))
-    assert who(client) is None
+    assert user_of(client) is None
     answer = client.post("/logout")
     assert answer.status == 200
-    assert client.held is None or client.was_cleared(answer)
+    assert client.token is None or client.was_cleared(answer)
     assert shop.seen() == []
 
 
-# --- answers that begin a session though nobody has logged in -----------------------
+# --- sessions that begin without a login -------------------------------------------
 
 BY_TOKEN = {
     "verify": """mutation ($token: String!) {
@@ -660,28 +685,28 @@ def authenticate(client, shop, **more):
 
 
 def sign_in_by_link(client, shop, **more):
-    """A plugin's own mutation."""
+    """A mutation of a plugin."""
     account = shop.register()
     return account, client.query(BY_LINK, {"e": account.email}, **more)
 
 
-ENTRANCES = pytest.mark.parametrize("enter", [
+SESSION_STARTS = pytest.mark.parametrize("begin_session", [
     verify_account, reset_password, authenticate, sign_in_by_link])
 
 
-@ENTRANCES
-@pytest.mark.parametrize("before", ["none", "guest", "user", "dead"])
-def test_who_it_is_after_any_change_of_the_token(anybody, shop, bob, enter,
-                                                 before):
-    """Design 2.5: every answer that changes the token leads to the question
-    who that is. The session names the customer, and nothing of the one before
-    is left in it (L53, L54)."""
-    client = anybody()
-    come_as(client, before, shop, bob)
-    held = client.held
-    account, answer = enter(client, shop)
+@SESSION_STARTS
+@pytest.mark.parametrize("before", ["none", "guest", "user", "expired"])
+def test_user_is_updated_after_any_new_token(any_client, shop, bob,
+                                             begin_session, before):
+    """Design 2.5: after every answer with a new token Postern sends the who
+    document. The session has the new user and no data of the one before (L53,
+    L54)."""
+    client = any_client()
+    start_session(client, before, shop, bob)
+    token = client.token
+    account, answer = begin_session(client, shop)
     data(answer)
-    assert answer.told == "new" and client.held != held
+    assert answer.session_change == "new" and client.token != token
     me = data(client.query(ME))["me"]
     assert me["identifier"] == account.email
     if is_direct(client):
@@ -689,60 +714,64 @@ def test_who_it_is_after_any_change_of_the_token(anybody, shop, bob, enter,
     session = client.session()
     assert (session["subject"], session["name"]) == (me["id"], account.email)
     assert session["guest"] is False
-    if held is not None:  # another subject: the session before has ended
-        old = anybody()
-        old.held = held
-        assert who(old) is None
+    if token is not None:  # another subject: the old session is revoked
+        old = any_client()
+        old.token = token
+        assert user_of(old) is None
 
 
-@ENTRANCES
-def test_the_clocks_of_such_a_session(visitor, gate, shop, enter):
-    """A user's, not a guest's (L54): a cookie that ends with the browser, 12
-    hours, an idle limit; and "log out everywhere" ends it."""
-    client = visitor()
-    assert client.query(ORDER).told == "new"
-    account, answer = enter(client, shop)
-    assert answer.told == "new" and answer.max_age is None
+@SESSION_STARTS
+def test_session_without_a_login_has_the_lifetimes_of_a_user(
+        new_client, gateway, shop, begin_session):
+    """L54: a session cookie, 12 hours, an idle limit; a logout everywhere
+    revokes it."""
+    client = new_client()
+    assert client.query(ORDER).session_change == "new"
+    account, answer = begin_session(client, shop)
+    assert answer.session_change == "new" and answer.max_age is None
     assert 0 <= 12 * 3600 - seconds_left(client) < 60
     session = client.session()
     idle = datetime.datetime.fromisoformat(
         session["idleExpiresAt"].replace("Z", "+00:00")).timestamp()
     assert 0 <= 1800 - (idle - time.time()) < 60
-    if enter in (verify_account, reset_password):
+    if begin_session in (verify_account, reset_password):
         account.password = {verify_account: account.password,
-                            reset_password: "another pass word"}[enter]
-    other = visitor()
+                            reset_password: "another pass word"}[begin_session]
+    other = new_client()
     log_in(other, account)
     assert other.was_cleared(other.post("/logout?everywhere=1"))
-    assert who(client) is None
-    del gate
+    assert user_of(client) is None
+    del gateway
 
 
-@ENTRANCES
-def test_who_is_asked_with_the_token_alone(visitor, shop, enter):
-    """No header and no parameter of the client's goes with the question."""
-    client = visitor()
+@SESSION_STARTS
+def test_who_request_has_the_token_and_no_client_headers(
+        new_client, shop, begin_session):
+    """The who request has no header and no parameter of the client."""
+    client = new_client()
     channel = "second-channel"
-    if enter is reset_password:
+    if begin_session is reset_password:
         channel = ""  # Vendure 3.7.3 resets no password in another one
     shop.seen()
-    _, answer = enter(client, shop, search="?languageCode=de", headers=[
+    _, answer = begin_session(client, shop, search="?languageCode=de",
+                              headers=[
         ("vendure-token", channel), ("Accept-Language", "de")])
-    assert answer.told == "new"
-    asked, question = shop.seen()[-2:]
-    assert asked["header"]["accept-language"] == "de"
-    assert asked["header"].get("vendure-token", "") == channel
-    assert "languageCode=de" in asked["path"]
-    assert question["path"] == "/shop-api"
-    assert not {"vendure-token", "accept-language"} & set(question["header"])
+    assert answer.session_change == "new"
+    mutation, who_request = shop.seen()[-2:]
+    assert mutation["header"]["accept-language"] == "de"
+    assert mutation["header"].get("vendure-token", "") == channel
+    assert "languageCode=de" in mutation["path"]
+    assert who_request["path"] == "/shop-api"
+    assert not {"vendure-token",
+                "accept-language"} & set(who_request["header"])
 
 
-def test_who_is_asked_once_and_not_for_nothing(visitor, shop, alice):
-    """A guest's token is asked about once; an answer without a token never."""
-    client = visitor()
+def test_who_request_is_sent_once_per_token(new_client, shop, alice):
+    """An answer without a new token leads to no who request."""
+    client = new_client()
     shop.seen()
     client.query(ORDER)
-    assert len(shop.seen()) == 2 and who(client) == "guest"
+    assert len(shop.seen()) == 2 and user_of(client) == "guest"
     add(client)
     order(client)
     assert len(shop.seen()) == 2
@@ -753,37 +782,37 @@ def test_who_is_asked_once_and_not_for_nothing(visitor, shop, alice):
 
 
 @EVERY_SHOP
-def test_another_address(anybody, shop, alice):
-    """updateCustomerEmailAddress: the customer who is logged in stays who he
-    is, and is known under the new name when he logs in again; whoever opens
-    the link elsewhere becomes a guest, as Vendure has it."""
-    client, elsewhere = anybody(), anybody()
+def test_change_of_the_email_address(any_client, shop, alice):
+    """updateCustomerEmailAddress: the session of the customer stays and has the
+    new name after the next login. Another client that opens the link becomes a
+    guest, as in Vendure."""
+    client, other = any_client(), any_client()
     log_in(client, alice)
     answer = client.query("""mutation ($p: String!, $e: String!) {
         requestUpdateCustomerEmailAddress(password: $p, newEmailAddress: $e) {
             __typename } }""", {"p": alice.password, "e": "x" + alice.email})
     assert data(answer) == {"requestUpdateCustomerEmailAddress": {
         "__typename": "Success"}}
-    answer = elsewhere.query(
+    answer = other.query(
         """mutation ($t: String!) { updateCustomerEmailAddress(token: $t) {
         __typename } }""", {"t": shop.mailed(alice, "change")})
-    assert answer.told == "new" and data(answer) == {
+    assert answer.session_change == "new" and data(answer) == {
         "updateCustomerEmailAddress": {"__typename": "Success"}}
     me = data(client.query(ME))["me"]
     assert me["identifier"] == "x" + alice.email
     if not is_direct(client):
-        assert who(elsewhere) == "guest"
+        assert user_of(other) == "guest"
         assert client.session()["subject"] == me["id"]
         assert client.session()["guest"] is False
     alice.email = "x" + alice.email
     log_in(client, alice)
     if not is_direct(client):
-        assert who(client) == alice.email
+        assert user_of(client) == alice.email
 
 
-def test_an_order_that_is_placed(anybody, alice):
-    """The session lives; there is no active order; the next item makes one."""
-    client = anybody()
+def test_placed_order_is_no_longer_active(any_client, alice):
+    """The session stays. The next item creates a new order."""
+    client = any_client()
     log_in(client, alice)
     placed = add(client)
     for document, wanted in (
@@ -800,57 +829,59 @@ def test_an_order_that_is_placed(anybody, alice):
         (result,) = data(answer).values()
         assert result["__typename"] == "Order", answer
         assert wanted is None or result["state"] == wanted
-        assert answer.told is None
+        assert answer.session_change is None
     assert order(client) is None
     assert add(client)["code"] != placed["code"]
     assert data(client.query(ME))["me"]["identifier"] == alice.email
 
 
-def test_a_dead_session_is_a_guest_again(anybody, shop, alice):
-    client = anybody()
+def test_expired_session_becomes_a_guest(any_client, shop, alice):
+    client = any_client()
     log_in(client, alice)
     cart = add(client)
     shop.end_sessions()
     answer = client.query(ORDER)
-    assert answer.told == "new" and data(answer) == {"activeOrder": None}
+    assert answer.session_change == "new"
+    assert data(answer) == {"activeOrder": None}
     if not is_direct(client):
-        assert who(client) == "guest"
+        assert user_of(client) == "guest"
     assert client.query(ME).code == "FORBIDDEN"
     log_in(client, alice)
     assert order(client)["code"] == cart["code"]
 
 
-def test_a_token_that_is_none(visitor, gate):
-    """What does not open is no session (design 2.1): told with a public
-    answer, replaced with a guest's."""
+def test_invalid_token_is_cleared_or_replaced(new_client, gateway):
+    """Design 2.1: a public answer clears it; an answer with a guest's token
+    replaces it."""
     for text in ("nonsense", "a" * 3000):
-        held = (text if gate[1] == "bearer"
-                else f"{shops.gateways.COOKIE}={text}")
-        client = visitor()
-        client.held = held
+        token = (text if gateway[1] == "bearer"
+                 else f"{shops.gateways.COOKIE}={text}")
+        client = new_client()
+        client.token = token
         answer = client.query(PUBLIC)
-        assert client.has_lost(answer) and data(answer)["products"]
-        client.held = held
+        assert client.is_token_invalid(answer) and data(answer)["products"]
+        client.token = token
         answer = client.query(ORDER)
-        assert answer.told == "new" and data(answer) == {"activeOrder": None}
-        assert who(client) == "guest"
+        assert answer.session_change == "new"
+        assert data(answer) == {"activeOrder": None}
+        assert user_of(client) == "guest"
 
 
-# --- 2 and 8: several fields, other kinds of request ------------------------------
+# --- sections 2 and 8: several fields, other kinds of request ----------------------
 
 
 @EVERY_SHOP
-def test_two_items_at_once(anybody):
-    """Two guests and two orders, of which the token told reaches one, or by
-    bearer none: Vendure's loss, which is not ours to cure. The session is
-    good all the same."""
-    client = anybody()
+def test_two_mutations_in_one_request(any_client):
+    """Vendure creates two guests and two orders; the new token gives access to
+    one of them, or with bearer tokens to none. Postern does not correct this.
+    The session is valid."""
+    client = any_client()
     answer = client.query("""mutation {
         a: addItemToOrder(productVariantId: 1, quantity: 1) {
             ... on Order { code } }
         b: addItemToOrder(productVariantId: 2, quantity: 1) {
             ... on Order { code } } }""")
-    assert answer.told == "new"
+    assert answer.session_change == "new"
     both = data(answer)
     assert both["a"]["code"] != both["b"]["code"]
     cart = order(client) or add(client)
@@ -861,87 +892,91 @@ def test_two_items_at_once(anybody):
             ... on Order { totalQuantity } }
         b: addItemToOrder(productVariantId: 1, quantity: 1) {
             ... on Order { totalQuantity } } }""")
-    assert answer.told is None
+    assert answer.session_change is None
     assert data(answer)["b"]["totalQuantity"] == before + 2
 
 
-def test_three_questions_at_once(anybody):
-    client = anybody()
+def test_three_queries_in_one_request(any_client):
+    client = any_client()
     document = """{ activeOrder { code } activeCustomer { id }
         eligibleShippingMethods { id } }"""
-    assert client.query(document).told == "new"
-    assert client.query(document).told is None
+    assert client.query(document).session_change == "new"
+    assert client.query(document).session_change is None
 
 
 @pytest.mark.parametrize("document", [
     "{ products { totalItems } activeOrder { code } }",
     "{ activeOrder { code } products { totalItems } }"])
-def test_a_dead_token_with_two_fields(anybody, shop, alice, document):
-    client = anybody()
+def test_expired_token_with_two_fields(any_client, shop, alice, document):
+    client = any_client()
     for _ in range(4):
         log_in(client, alice)
         shop.end_sessions()
         answer = client.query(document)
-        assert answer.told == "new" and data(answer)["activeOrder"] is None
-        assert client.query(ORDER).told is None
+        assert answer.session_change == "new"
+        assert data(answer)["activeOrder"] is None
+        assert client.query(ORDER).session_change is None
 
 
-@pytest.mark.parametrize("beside", [
+@pytest.mark.parametrize("other_field", [
     "addItemToOrder(productVariantId: 1, quantity: 1) { __typename }",
     "logout { success }",
     "again: login(username: $u, password: $p) { __typename }"])
-def test_a_login_and_something_else_at_once(visitor, shop, alice, beside):
-    """Refused before Vendure hears of it: by bearer the last token would be a
-    new guest's whatever the login said, and two logins would be two guesses
-    that count as one (design 2.5)."""
-    client = visitor()
+def test_login_beside_another_field_is_refused(new_client, shop, alice,
+                                               other_field):
+    """Design 2.5: Postern sends no request. Otherwise, with bearer tokens, the
+    last token would be that of a new guest, and two logins would count as one
+    attempt."""
+    client = new_client()
     shop.seen()
     answer = client.query(
         """mutation ($u: String!, $p: String!) {
-            login(username: $u, password: $p) { __typename } %s }""" % beside,
+            login(username: $u,
+                  password: $p) { __typename } %s }""" % other_field,
         credentials(alice))
     assert (answer.status, answer.code) == (400, "LOGIN_SHAPE")
-    assert answer.told is None and shop.seen() == []
+    assert answer.session_change is None and shop.seen() == []
 
 
 def get(client, headers=(), **parameters):
-    """The documents have line breaks, as stock clients' have."""
+    """Send a query by GET. The documents have line breaks, as those of stock
+    clients."""
     text = urllib.parse.urlencode(
         {name: value if isinstance(value, str) else json.dumps(value)
          for name, value in parameters.items()})
-    return client.send("GET", f"{client.door.query_path}?{text}", None,
+    return client.send("GET", f"{client.server.query_path}?{text}", None,
                        [("Accept", "application/json"), *headers])
 
 
-def test_get(anybody):
-    client = anybody()
+def test_queries_by_get_and_no_mutation(any_client):
+    client = any_client()
     answer = get(client, query=PUBLIC)
-    assert answer.told is None and data(answer)["products"]
+    assert answer.session_change is None and data(answer)["products"]
     answer = get(client, query=ORDER)
-    assert answer.told == "new"
+    assert answer.session_change == "new"
     add(client)
     answer = get(client, query=ORDER)
-    assert answer.told is None
+    assert answer.session_change is None
     assert data(answer)["activeOrder"]["totalQuantity"] == 1
     answer = get(client, query="mutation { logout { success } }")
     assert answer.status == 405 and answer.get("allow") == "POST"
-    assert answer.told is None
-    # R28: nobody logs in by GET.
-    answer = get(anybody(), query=LOGIN, variables={"u": "a", "p": "b"})
-    assert answer.status == 405 and answer.told is None
+    assert answer.session_change is None
+    # R28: a login by GET is refused.
+    answer = get(any_client(), query=LOGIN, variables={"u": "a", "p": "b"})
+    assert answer.status == 405 and answer.session_change is None
 
 
-def test_not_modified_with_a_token(anybody):
-    """304, and a fresh guest session all the same."""
-    answer = get(anybody(), query=ORDER)
-    client = anybody()
+def test_status_304_with_a_guest_token(any_client):
+    """The answer 304 begins a guest session."""
+    answer = get(any_client(), query=ORDER)
+    client = any_client()
     again = get(client, [("If-None-Match", answer.get("etag"))], query=ORDER)
     assert again.status == 304 and again.body == b""
-    assert again.told == "new"
+    assert again.session_change == "new"
     assert again.get("etag") == answer.get("etag")
-    held = client.held
-    assert client.query(ADD, LANTERN).told is None
-    assert client.held == held
+    token = client.token
+    assert client.query(ADD, LANTERN).session_change is None
+    assert client.token == token
 
 
 def persisted(document):
@@ -950,46 +985,47 @@ def persisted(document):
         .hexdigest()}}
 
 
-def test_persisted_queries(anybody, alice):
-    """Registered, and asked for by hash alone, by POST and by GET; a login
-    with a hash is a login."""
-    client = anybody()
-    mark = f"# {alice.email}\n"  # for a hash that nobody else has
+def test_persisted_queries(any_client, alice):
+    """A query is registered and then sent by its hash, by POST and GET. A login
+    needs its text."""
+    client = any_client()
+    mark = f"# {alice.email}\n"  # makes the hash unique
     answer = client.query(extensions=persisted(mark + ORDER))
     assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
-    assert (answer.status, answer.told) == (200, None)
+    assert (answer.status, answer.session_change) == (200, None)
     assert client.query(mark + ORDER,
-                        extensions=persisted(mark + ORDER)).told == "new"
+                        extensions=persisted(mark + ORDER)
+                        ).session_change == "new"
     add(client)
     answer = client.query(extensions=persisted(mark + ORDER))
     cart = data(answer)["activeOrder"]
-    assert answer.told is None and cart["totalQuantity"] == 1
+    assert answer.session_change is None and cart["totalQuantity"] == 1
     answer = get(client, extensions=persisted(mark + ORDER))
     assert data(answer)["activeOrder"] == cart
-    other = anybody()
+    other = any_client()
     log_in_by_hash = {"extensions": persisted(mark + LOGIN),
                       "variables": credentials(alice)}
     assert other.query(**log_in_by_hash).code == "PERSISTED_QUERY_NOT_FOUND"
     log_in_again = {**log_in_by_hash, "variables": credentials(alice, "wrong")}
     answer = other.query(mark + LOGIN, **log_in_again)
     assert data(answer)["login"]["__typename"] == "InvalidCredentialsError"
-    assert answer.told is None
+    assert answer.session_change is None
     answer = client.query(**log_in_by_hash)
     if not is_direct(client):
-        # Its text may hold a password, and is not remembered.
+        # Postern does not store the text, which may have a password.
         assert answer.code == "PERSISTED_QUERY_NOT_FOUND"
         answer = client.query(mark + LOGIN, **log_in_by_hash)
-    assert answer.told == "new"
+    assert answer.session_change == "new"
     assert data(answer)["login"]["identifier"] == alice.email
     assert order(client)["code"] == cart["code"]
     if not is_direct(client):
-        assert who(client) == alice.email
+        assert user_of(client) == alice.email
     answer = client.query(PUBLIC, extensions=persisted("something else"))
     assert answer.status == 400
 
 
-def test_channels(anybody):
-    client = anybody()
+def test_channel_header_is_forwarded(any_client):
+    client = any_client()
     document = "{ activeChannel { code } products { items { name } } }"
     default = data(client.query(document))
     assert default["activeChannel"]["code"] == "__default_channel__"
@@ -997,23 +1033,22 @@ def test_channels(anybody):
     for answer in (client.query(document, headers=header),
                    get(client, header, query=document)):
         assert data(answer)["activeChannel"]["code"] == "second-channel"
-        assert answer.told is None
+        assert answer.session_change is None
     answer = client.query(document, headers=[("vendure-token", "nonsense")])
     assert answer.code == "CHANNEL_NOT_FOUND"
     answer = client.query(ADD, LANTERN, header)
-    assert answer.told == "new"
+    assert answer.session_change == "new"
     answer = client.query("{ activeOrder { total } }", headers=header)
     assert data(answer)["activeOrder"]["total"] == 2000  # its own prices
 
 
-def test_a_channel_as_a_parameter(shop, gate_of):
-    """Vendure takes it from there too; it passes where that is allowed
-    (design 2.8)."""
+def test_channel_parameter_is_forwarded_if_configured(shop, gateway_for):
+    """Vendure also accepts a parameter (design 2.8)."""
     document = "{ activeChannel { code } }"
     search = "?vendure-token=second-channel"
     for parameters, code in ((None, "__default_channel__"), (
             "languageCode currencyCode vendure-token", "second-channel")):
-        client = shops.Client(gate_of(
+        client = shops.Client(gateway_for(
             shop, "cookie", POSTERN_FORWARD_PARAMETERS=parameters), "cookie")
         answer = client.query(document, search=search)
         assert data(answer)["activeChannel"]["code"] == code
@@ -1022,10 +1057,10 @@ def test_a_channel_as_a_parameter(shop, gate_of):
     assert data(answer)["activeChannel"]["code"] == "second-channel"
 
 
-def test_a_login_in_a_channel(visitor, way, shop, alice):
-    """The channel goes with the login's request, whoever writes that: a
-    customer is assigned to each channel he uses."""
-    client = visitor()
+def test_login_request_has_the_channel(new_client, login_kind, shop, alice):
+    """With every kind of login: Vendure assigns a customer to each channel in
+    which the customer logs in."""
+    client = new_client()
     shop.seen()
     send = client.send
 
@@ -1034,14 +1069,15 @@ def test_a_login_in_a_channel(visitor, way, shop, alice):
                     [*headers, ("vendure-token", "second-channel")])
 
     client.send = with_channel
-    is_welcome(LOGINS[way](client, alice, None), way, alice)
-    # The question who that is goes with the token alone.
+    assert_logged_in(LOGIN_KINDS[login_kind](client, alice, None), login_kind,
+                     alice)
+    # The who request has no channel.
     assert [request["header"].get("vendure-token")
             for request in shop.seen()] == ["second-channel", None]
 
 
-def test_languages(anybody):
-    client = anybody()
+def test_language_is_forwarded(any_client):
+    client = any_client()
     document = "{ products(options: { sort: { id: ASC } }) { items { name } } }"
     answer = client.query(document, search="?languageCode=de")
     assert [item["name"] for item in data(answer)["products"]["items"]] == [
@@ -1055,29 +1091,30 @@ def test_languages(anybody):
     assert answer.get("content-language") == "en"
 
 
-def test_other_answers_pass_unchanged(anybody):
+def test_other_answers_are_unchanged(any_client):
     """Section 8: statuses and types."""
-    client = anybody()
+    client = any_client()
     kind = "application/graphql-response+json"
     answer = client.query(ME, headers=[("Accept", kind)])
     assert answer.status == 200 and answer.code == "FORBIDDEN"
     assert answer.get("content-type").startswith(kind)
-    answer = client.post(client.door.query_path, [{"query": PUBLIC}])
+    answer = client.post(client.server.query_path, [{"query": PUBLIC}])
     assert answer.status == 400
-    answer = client.post(client.door.query_path, {})
+    answer = client.post(client.server.query_path, {})
     assert answer.status == 400
     answer = client.query("subscription { nothing }")
     assert answer.status == 200 and answer.json["errors"]
-    assert answer.told is None
+    assert answer.session_change is None
 
 
-# --- what Vendure is sent -----------------------------------------------------------
+# --- the requests to Vendure --------------------------------------------------------
 
 
-def test_what_vendure_is_sent(visitor, gate, shop, alice):
-    """The session's token in Vendure's own way, and nothing else: no cookie
-    and no Authorization of the client's, no name of ours (R56, R57)."""
-    client = visitor()
+def test_request_has_the_backend_token_and_no_client_credentials(
+        new_client, gateway, shop, alice):
+    """R56, R57: the backend token has Vendure's own form. Cookies, tokens and
+    user headers of the client are not forwarded."""
+    client = new_client()
     log_in(client, alice)
     shop.seen()
     answer = client.query(ME, headers=[
@@ -1089,8 +1126,8 @@ def test_what_vendure_is_sent(visitor, gate, shop, alice):
     assert len(names) == len(request["headers"])
     assert not names & {"vendure-auth-token", "x-session-user", "proxy",
                         "vendure-api-key"}
-    token = client.held.partition("=")[2] or client.held
-    upstream = gate[0].open_token(token)["upstream"]
+    token = client.token.partition("=")[2] or client.token
+    upstream = gateway[0].open_token(token)["upstream"]
     if shop.method == "cookie":
         assert "authorization" not in names
         sent = dict(pair.split("=", 1)
@@ -1103,34 +1140,34 @@ def test_what_vendure_is_sent(visitor, gate, shop, alice):
         assert upstream in shop.known or len(upstream) == 64
 
 
-def test_what_vendure_is_sent_for_nobody(visitor, gate, shop):
-    """A client's own carrier of the method that is off is not forwarded."""
-    client = visitor()
+def test_anonymous_request_has_no_credentials(new_client, gateway, shop):
+    """Also not those of a token method that is switched off."""
+    client = new_client()
     client.query(PUBLIC, headers=[("Cookie", "session=eyJ0b2tlbiI6ImEifQ==; "
                                    "session.sig=x; other=1")])
     (request,) = shop.seen()
     assert not {"cookie", "authorization"} & set(request["header"])
-    if gate[0].methods == {"cookie"}:
+    if gateway[0].methods == {"cookie"}:
         client.query(PUBLIC, headers=[("Authorization", "Bearer " + "a" * 64)])
         (request,) = shop.seen()
         assert not {"cookie", "authorization"} & set(request["header"])
 
 
-def test_a_shop_that_is_closed(all_shops, gate_of):
-    """502, and the session is kept."""
+def test_unreachable_shop_keeps_the_session(all_shops, gateway_for):
+    """The answer is 502."""
     shop = all_shops["bearer"]
-    open_gate = gate_of(shop, "cookie,bearer")
-    with open(open_gate.environment["COOKIE_SESSION_SECRET_FILE"],
+    open_gateway = gateway_for(shop, "cookie,bearer")
+    with open(open_gateway.environment["COOKIE_SESSION_SECRET_FILE"],
               encoding="ascii") as file:
         secret = file.read()
     port = shops.gateways.free_port()
-    closed = gate_of(shop, "cookie,bearer", secret=secret,
-                     POSTERN_UPSTREAM=f"http://127.0.0.1:{port}/shop-api")
-    client = shops.Client(open_gate, "bearer")
+    closed = gateway_for(shop, "cookie,bearer", secret=secret,
+                         POSTERN_UPSTREAM=f"http://127.0.0.1:{port}/shop-api")
+    client = shops.Client(open_gateway, "bearer")
     cart = add(client)
-    client.door = closed
+    client.server = closed
     answer = client.query(ORDER)
     assert (answer.status, answer.code) == (502, "UPSTREAM_UNREACHABLE")
-    assert answer.told is None
-    client.door = open_gate
+    assert answer.session_change is None
+    client.server = open_gateway
     assert order(client)["code"] == cart["code"]

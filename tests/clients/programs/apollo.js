@@ -4,9 +4,9 @@
 //
 //   node apollo.js URL LOGIN_URL KIND EMAIL PASSWORD
 //
-// PERSISTED=1: by hash; queries then go by GET. GET=1: queries by GET.
-// BATCH=1: what is asked within 20 ms goes as one batch.
-// MANIFEST=FILE: by the ids that Apollo's own generator has written there.
+// PERSISTED=1: send hashes, queries by GET. GET=1: send queries by GET.
+// BATCH=1: send the requests of 20 ms as one batch.
+// MANIFEST=FILE: send the ids of this manifest of Apollo's generator.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink,

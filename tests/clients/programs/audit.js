@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The GraphQL-over-HTTP audit of graphql-http, as lines of its verdicts:
-// {id, name, status: "ok", "notice", "warn" or "error", reason}.
+// Run the GraphQL-over-HTTP audit of graphql-http and print a line of JSON for
+// each result: {id, name, status: "ok", "notice", "warn" or "error", reason}.
 //
 //   node audit.js URL
 import { serverAudits } from "graphql-http";

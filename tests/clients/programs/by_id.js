@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Documents by documentId, as the GraphQL over HTTP draft has it and GraphQL
-// Code Generator shows it: there is no package for it, fetch does it.
+// Send documents by documentId, as in the GraphQL over HTTP draft and in the
+// manual of GraphQL Code Generator. There is no package for it: use fetch.
 //
 //   MANIFEST=FILE node by_id.js URL LOGIN_URL KIND EMAIL PASSWORD
 //
-// An empty MANIFEST: the same by text.
+// With an empty MANIFEST it sends the texts.
 import { readFileSync } from "node:fs";
 import { fetch, headers, loginUrl, url } from "./session.js";
 import { documents, walk } from "./walk.js";

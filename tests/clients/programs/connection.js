@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// For relay-compiler alone: what it adds to connections and to nodes, which
-// are cursors, ids, types and fragments.
+// Documents for relay-compiler: it adds cursors, ids, types and fragments to
+// connections and nodes.
 const graphql = String.raw;
 
 export const documents = [

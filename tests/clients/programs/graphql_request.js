@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-// graphql-request: a client for each address, and its batches.
+// graphql-request: a client for each URL, single requests or batches.
 //
 //   node graphql_request.js URL LOGIN_URL KIND EMAIL PASSWORD
 //
-// BATCH=1: every request is a batch. GET=1: queries by GET.
+// BATCH=1: send every request as a batch. GET=1: send queries by GET.
 import { ClientError, GraphQLClient } from "graphql-request";
 import { fetch, headers, loginUrl, url } from "./session.js";
 import { documents, walk } from "./walk.js";
@@ -22,7 +22,7 @@ function clientFor(name) {
     return process.env.GET === "1" && isQuery(name) ? get : post;
 }
 
-async function one(name, variables) {
+async function single(name, variables) {
     const { data, errors, status } = await clientFor(name).rawRequest(
         documents[name], variables);
     return { data, errors, status };
@@ -35,7 +35,7 @@ async function batch(name, variables) {
         length: result.length };
 }
 
-const send = process.env.BATCH === "1" ? batch : one;
+const send = process.env.BATCH === "1" ? batch : single;
 
 await walk(async (name, variables) => {
     try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What tools ask first: the schema, with all that graphql 16 knows to ask.
+// Print the schema, from an introspection query with all options of graphql 16.
 //
 //   node introspect.js URL LOGIN_URL KIND EMAIL PASSWORD
 import { buildClientSchema, getIntrospectionQuery, printSchema }

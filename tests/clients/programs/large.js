@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// A large answer, by hash and GET, from Apollo and from urql; the second time
-// the hash is known. Says how much came.
+// Query a large answer by hash and GET with Apollo and urql, twice: the second
+// time the server knows the hash. Print the size of each answer.
 //
 //   SIZE=BYTES node large.js URL LOGIN_URL KIND EMAIL PASSWORD
 import { createHash } from "node:crypto";
@@ -22,7 +22,7 @@ async function fetch(...request) {
     return response;
 }
 
-function say(client, { data, error }) {
+function print(client, { data, error }) {
     console.log(JSON.stringify({ client, ...last, error: error?.message,
         size: data?.text.length, right: data?.text === "x".repeat(size) }));
 }
@@ -34,11 +34,11 @@ for (let i = 0; i < 2; i++) {
                 sha256: text => createHash("sha256").update(text)
                     .digest("hex") }),
             new HttpLink({ uri: url, fetch })]) });
-    say("apollo", await apollo.query({ query: gql(query),
+    print("apollo", await apollo.query({ query: gql(query),
         variables: { size } }));
     apollo.stop();
     const urql = new Client({ url, fetch, exchanges: [
         persistedExchange({ preferGetForPersistedQueries: true }),
         fetchExchange] });
-    say("urql", await urql.query(query, { size }).toPromise());
+    print("urql", await urql.query(query, { size }).toPromise());
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: ISC
-// Manifests of the walk's documents, as GraphQL Code Generator writes them
-// (persistedDocuments of its client preset) and what Apollo's generator reads.
+// Write the manifests of walk.js's documents with GraphQL Code Generator
+// (persistedDocuments of its client preset), and the input of Apollo's
+// generator.
 //
 //   node manifests.js
 //
-// Reads schema.graphql; writes codegen.json, with the ids that are made where
-// nothing is configured ("sha256:" and the hash), hashes.json, whose ids are
-// the hash alone, and documents/NAME.graphql.
+// Reads schema.graphql. Writes codegen.json with the default ids ("sha256:" and
+// the hash), hashes.json with the hash as id, and documents/NAME.graphql.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { preset } from "@graphql-codegen/client-preset";
@@ -14,7 +14,7 @@ import { codegen } from "@graphql-codegen/core";
 import { buildSchema, parse, print } from "graphql";
 
 const schemaText = readFileSync("schema.graphql", "utf8");
-const known = new Map(); // name: definition; fragments stand in several texts
+const known = new Map(); // name: definition; several texts share a fragment
 
 process.argv.splice(2, Infinity, "", "", "cookie", "", "");
 const { documents } = await import("./walk.js");

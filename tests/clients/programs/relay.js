@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: ISC
-// Relay: documents as relay-compiler has written them, in __generated__.
+// Relay with the documents that relay-compiler has written to __generated__.
 //
 //   node relay.js URL LOGIN_URL KIND EMAIL PASSWORD
 //
-// PERSISTED=1: the compiler has kept the texts to itself, and only their ids
-// are sent, as doc_id.
+// PERSISTED=1: the compiler has written ids instead of texts; send them as
+// doc_id.
 import relay from "relay-runtime";
 import { fetch, headers, loginUrl, url } from "./session.js";
-import { say, walk } from "./walk.js";
+import { print, walk } from "./walk.js";
 
 const { commitMutation, Environment, fetchQuery, Network, RecordSource,
     Store } = relay;
 
-let answered; // what the network has said last
+let lastAnswer;
 
 async function request({ name, text, id }, variables) {
     const response = await fetch(/Login|SignIn/.test(name) ? loginUrl : url, {
@@ -22,8 +22,8 @@ async function request({ name, text, id }, variables) {
         body: JSON.stringify(text === null ? { doc_id: id, variables }
             : { query: text, variables }),
     });
-    answered = await response.json();
-    return answered;
+    lastAnswer = await response.json();
+    return lastAnswer;
 }
 
 const environment = new Environment({ network: Network.create(request),
@@ -39,7 +39,7 @@ function mutate(mutation, variables) {
         onCompleted: data => resolve(data) }));
 }
 
-// Relay shows a query's errors only where the data is null.
+// Relay reports the errors of a query only if the data is null.
 async function send(name, variables) {
     const document = await load(name);
     let thrown = false;
@@ -50,18 +50,18 @@ async function send(name, variables) {
     } catch {
         thrown = true;
     }
-    const { data, errors } = answered;
+    const { data, errors } = lastAnswer;
     return { data, errors, thrown };
 }
 
-let turn = Promise.resolve(); // one at a time, so that answered is the right one
+let previous = Promise.resolve(); // one request at a time, for lastAnswer
 
 await walk((name, variables) => {
-    turn = turn.then(() => send(name, variables));
-    return turn;
+    previous = previous.then(() => send(name, variables));
+    return previous;
 });
 
-// What the compiler adds to connections and to nodes.
-say("connection", await send("connectionBagQuery", { first: 10 }));
-const { edges } = answered.data.me.bag;
-say("node", await send("connectionNodeQuery", { id: edges[0].node.id }));
+// Documents with the compiler's additions to connections and nodes.
+print("connection", await send("connectionBagQuery", { first: 10 }));
+const { edges } = lastAnswer.data.me.bag;
+print("node", await send("connectionNodeQuery", { id: edges[0].node.id }));

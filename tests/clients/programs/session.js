@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-// What a stock application keeps of a session, and how it sends it:
+// Where a stock application keeps its session, and how it sends it:
 //
-//   cookie  a cookie jar (tough-cookie) under fetch
-//   secret  the login's own result, sent as Authorization: Bearer
-//   header  the header vendure-auth-token of any answer, sent likewise
+//   cookie  a cookie jar (tough-cookie) of fetch
+//   secret  the result of the login, sent as Authorization: Bearer
+//   header  the header vendure-auth-token of any answer, sent in the same way
 //
 // Arguments of every program: URL LOGIN_URL KIND EMAIL PASSWORD
 import fetchCookie from "fetch-cookie";
@@ -13,37 +13,37 @@ export const [url, loginUrl, kind, email, password] = process.argv.slice(2);
 const HEADER = "vendure-auth-token";
 const send = kind === "cookie" ? fetchCookie(globalThis.fetch)
     : globalThis.fetch;
-const told = { secret: null, header: null };
+const tokens = { secret: null, header: null };
 
 export async function fetch(input, init) {
     const response = await send(input, init);
     const token = response.headers.get(HEADER);
     if (token !== null)
-        told.header = token;
+        tokens.header = token;
     return response;
 }
 
-// Keep what a login's result says.
+// Keep the secret of a login's result.
 export function keep(secret) {
-    told.secret = secret;
+    tokens.secret = secret;
 }
 
-// Log out on this side.
+// Forget the session, without a request.
 export function forget() {
-    told.secret = told.header = null;
+    tokens.secret = tokens.header = null;
 }
 
 export function headers() {
-    const token = kind === "cookie" ? null : told[kind];
+    const token = kind === "cookie" ? null : tokens[kind];
     return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-// What a browser adds by itself, and Node.js does not: without it an upload
-// with a cookie might come from a form of another site (design 2.7).
+// A browser adds fetch metadata, Node.js does not. Without it, an upload with a
+// cookie could come from a form of another site (design 2.7).
 export const uploadHeaders = kind === "cookie"
     ? { "apollo-require-preflight": "true" } : {};
 
-// For whoever started this: what was kept, on a way of its own.
+// Print the tokens to standard error, for the test.
 export function report() {
-    console.error(JSON.stringify(told));
+    console.error(JSON.stringify(tokens));
 }

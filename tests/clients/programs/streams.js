@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: ISC
-// Answers that come in parts. The backend sends a part only when the one
-// before has arrived here, so a part that is held up anywhere holds up all.
+// Answers in several parts. The backend sends a part only after the one before
+// has arrived here: if a part is buffered on the way, the stream stops.
 //
 //   CONTROL=URL node streams.js URL LOGIN_URL KIND EMAIL PASSWORD CLIENT
 //
-// CLIENT is one of those below. Says a line for each part. CONTROL is where
-// the backend itself is told to go on.
+// CLIENT is a key of CLIENTS below. Prints a line for each part. CONTROL is the
+// backend's URL for the requests that let it go on.
 import { createHash } from "node:crypto";
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql }
     from "@apollo/client";
@@ -37,8 +37,8 @@ const slow = `query Slow($key: ID!) {
 const login = `mutation Login($email: String!, $password: String!) {
     login(email: $email, password: $password) { secret } }`;
 
-// One part has come. The backend goes on only if there are more: what it was
-// told in vain it would remember.
+// Print a part that has arrived, and let the backend go on if there are more:
+// it would keep an unused permission.
 async function part(value, more) {
     console.log(JSON.stringify(value));
     if (!more)
@@ -77,7 +77,7 @@ function urqlTicks(exchanges, count) {
                 if (error)
                     reject(error);
                 if (++seen > count)
-                    return; // that it is complete is said by itself, or not
+                    return; // the end may be a separate result
                 part(data, seen < count).catch(reject);
                 if (seen === count) {
                     resolve();
@@ -148,7 +148,7 @@ async function sseTicks(count) {
 
 const CLIENTS = {
     "urql-ticks": () => urqlTicks([], 3),
-    // The second time the hash is known.
+    // The second time the server knows the hash.
     "urql-ticks-persisted": async () => {
         await urqlTicks(persisted(), 1);
         await urqlTicks(persisted(), 3);
@@ -167,7 +167,7 @@ const CLIENTS = {
 };
 
 setTimeout(() => {
-    console.error("a part did not come");
+    console.error("timeout: a part did not arrive");
     process.exit(1);
 }, LIMIT).unref();
 await logIn();

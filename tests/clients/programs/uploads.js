@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Uploads as Apollo and urql send them, as a user who has logged in.
+// Log in and upload files with Apollo and urql.
 //
 //   node uploads.js URL LOGIN_URL KIND EMAIL PASSWORD
 import { ApolloClient, ApolloLink, InMemoryCache, gql } from "@apollo/client";
@@ -9,7 +9,7 @@ import UploadHttpLink from "apollo-upload-client/UploadHttpLink.mjs";
 import { email, fetch, headers, keep, loginUrl, password, uploadHeaders, url }
     from "./session.js";
 
-const LARGE = 3 << 20; // bytes; more than anybody holds in memory for it
+const LARGE = 3 << 20; // bytes; too large to be kept in memory
 const login = `mutation Login($email: String!, $password: String!) {
     login(email: $email, password: $password) { secret } }`;
 const me = "query Me { me { email } }";
@@ -24,7 +24,7 @@ const empty = new File([], "empty");
 const large = new File([Buffer.alloc(LARGE, "0123456789abcdef\r\n--")],
     "large.bin", { type: "application/octet-stream" });
 
-function say(step, { data, error }) {
+function print(step, { data, error }) {
     console.log(JSON.stringify({ step, data, error: error?.message }));
 }
 
@@ -43,13 +43,13 @@ const urql = new Client({ url, fetch, exchanges: [fetchExchange],
 const { data } = await apollo.mutate({ mutation: gql(login),
     variables: { email, password } });
 keep(data.login.secret);
-say("apollo", await apollo.query({ query: gql(me) }));
-say("urql", await urql.query(me, {}).toPromise());
+print("apollo", await apollo.query({ query: gql(me) }));
+print("urql", await urql.query(me, {}).toPromise());
 for (const [document, variables] of [
     [one, { file: small, note: "\u{1f3c3} \"" }], [one, { file: empty }],
     [one, { file: large }], [several, { files: [large, small, empty] }]]) {
-    say("apollo", await apollo.mutate({ mutation: gql(document), variables }));
-    say("urql", await urql.mutation(document, variables).toPromise());
+    print("apollo", await apollo.mutate({ mutation: gql(document), variables }));
+    print("urql", await urql.mutation(document, variables).toPromise());
 }
 apollo.stop();
 console.error("null");

@@ -3,11 +3,11 @@
 //
 //   node urql.js URL LOGIN_URL KIND EMAIL PASSWORD
 //
-// PERSISTED=1: by hash, mutations too; queries then go by GET.
-// GET=1: queries by GET.
-// MANIFEST=FILE: by the hashes that GraphQL Code Generator has written there;
-// an empty one: the same without hashes. The cache stays out of it, for what
-// it adds is in no manifest.
+// PERSISTED=1: send hashes, also of mutations, and queries by GET.
+// GET=1: send queries by GET.
+// MANIFEST=FILE: send the hashes of this manifest of GraphQL Code Generator; if
+// it is empty, send texts. There is no cache, because the manifest does not have
+// the fields that the cache adds.
 import { readFileSync } from "node:fs";
 import { cacheExchange, Client, fetchExchange } from "@urql/core";
 import { persistedExchange } from "@urql/exchange-persisted";

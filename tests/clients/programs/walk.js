@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
-// What every client does, one line of JSON for each step. The documents are
-// written as relay-compiler wants them: named after this file, complete, one
-// to a tag, which is all that "graphql" is for.
+// The requests that every client sends; prints a line of JSON for each. The
+// documents have the form that relay-compiler needs: their names begin with the
+// name of this file, and each is in a template with the tag "graphql".
 import { email, forget, keep, password, report } from "./session.js";
 
 const graphql = String.raw;
@@ -118,18 +118,18 @@ export const documents = {
 
 const TEXT = "\u{1f3c3} \u2028 \\ \" \t é </script> \u0001";
 
-export function say(step, { data, errors, ...more }) {
+export function print(step, { data, errors, ...more }) {
     console.log(JSON.stringify({ step, data, errors: errors?.map(
         ({ message, path, extensions }) =>
             ({ message, path, code: extensions?.code })), ...more }));
 }
 
-// The login's result is kept; of the secret and the instant, which differ
-// from run to run, their kind is said.
-function sayLogin(step, { data, errors, ...more }, read) {
+// Keep the secret of a login, and print its result. The secret and the time
+// differ from run to run: print "a string" and "later" instead.
+function printLogin(step, { data, errors, ...more }, read) {
     const session = data && read(data);
     if (!session) {
-        say(step, { data, errors, ...more });
+        print(step, { data, errors, ...more });
         return;
     }
     keep(session.secret);
@@ -139,27 +139,26 @@ function sayLogin(step, { data, errors, ...more }, read) {
         .replaceAll(JSON.stringify(session.ttl),
             JSON.stringify(new Date(session.ttl) > new Date()
                 ? "later" : "past"));
-    say(step, { errors, ...JSON.parse(text) });
+    print(step, { errors, ...JSON.parse(text) });
 }
 
-// One document is not asked for where there is a MANIFEST: the generator of
-// GraphQL Code Generator (6.2) does not come to terms with its backslashes.
-// send(name, variables) gives {data, errors} of a document, and anything
-// beside them that the client has to say.
+// send(name, variables) returns {data, errors} of a document, and other members
+// that the client reports. With a MANIFEST, one document is not sent: GraphQL
+// Code Generator (6.2) fails to read its backslashes.
 export async function walk(send) {
     const signIn = process.env.SIGN_IN === "1";
     const logIn = async (step, secret) => signIn
-        ? sayLogin(step, await send("walkSignInMutation",
+        ? printLogin(step, await send("walkSignInMutation",
             { input: { email, password: secret } }),
         data => data.signIn?.session)
-        : sayLogin(step, await send("walkLoginMutation",
+        : printLogin(step, await send("walkLoginMutation",
             { email, password: secret }), data => data.login);
     const ask = async (step, name, variables = {}) =>
-        say(step, await send(name, variables));
+        print(step, await send(name, variables));
 
-    await ask("nobody", "walkMeQuery");
+    await ask("anonymous", "walkMeQuery");
     await logIn("wrong password", "not the password");
-    await ask("still nobody", "walkMeQuery");
+    await ask("still anonymous", "walkMeQuery");
     await logIn("login", password);
     await ask("me", "walkMeQuery");
     await ask("add", "walkAddMutation", { input: { title: "a lantern" } });
@@ -173,18 +172,18 @@ export async function walk(send) {
     if (process.env.MANIFEST === undefined)
         await ask("quoted", "walkQuotedQuery");
     await ask("forbidden", "walkForbiddenMutation");
-    const together = await Promise.all([
+    const parallel = await Promise.all([
         send("walkMeQuery", {}),
         send("walkFindQuery", { text: "rope" }),
         send("walkForbiddenMutation", {}),
         send("walkBagQuery", { first: 2, all: false })]);
-    together.forEach((result, i) => say(`together ${i}`, result));
-    await logIn("wrong password for somebody", "not the password");
+    parallel.forEach((result, i) => print(`parallel ${i}`, result));
+    await logIn("wrong password with a session", "not the password");
     await ask("still me", "walkMeQuery");
     await ask("logout", "walkLogoutMutation");
-    await ask("no longer", "walkMeQuery");
+    await ask("logged out", "walkMeQuery");
     forget();
-    await ask("nobody again", "walkMeQuery");
+    await ask("anonymous again", "walkMeQuery");
     await logIn("again", password);
     await ask("me again", "walkMeQuery");
     report();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Apollo Client with Vendure's afterware: a link that keeps the header
-// vendure-auth-token of an answer, and one that sends it as a bearer token.
+// Apollo Client as in Vendure's documentation: one link keeps the header
+// vendure-auth-token of an answer, another sends it as a bearer token.
 //
 //   node apollo.mjs URL EMAIL PASSWORD
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql }
@@ -33,7 +33,7 @@ const client = new ApolloClient({ link, cache: new InMemoryCache(),
     defaultOptions: { query: { fetchPolicy: "network-only",
         errorPolicy: "all" } } });
 
-function say({ data, error }) {
+function print({ data, error }) {
     console.log(JSON.stringify(
         { data, code: error?.errors?.[0].extensions.code }));
 }
@@ -48,23 +48,23 @@ const login = gql`mutation Login($username: String!, $password: String!) {
         ... on CurrentUser { identifier } ... on ErrorResult { errorCode } } }`;
 const me = gql`query Me { me { identifier } }`;
 
-// Ids are made by the shop; those of two runs differ.
-function sayOrder({ data }) {
+// Do not print ids: they differ from run to run.
+function printOrder({ data }) {
     const found = data.activeOrder;
     console.log(JSON.stringify(found && { n: found.totalQuantity,
         of: found.customer?.emailAddress }));
 }
 
-say(await client.query({ query: gql`{ products { totalItems } }` }));
-sayOrder(await client.query({ query: order }));
-say(await client.mutate({ mutation: add, variables: { n: 1 } }));
-say(await client.mutate({ mutation: add, variables: { n: 2 } }));
-say(await client.query({ query: me }));
-say(await client.mutate({ mutation: login,
+print(await client.query({ query: gql`{ products { totalItems } }` }));
+printOrder(await client.query({ query: order }));
+print(await client.mutate({ mutation: add, variables: { n: 1 } }));
+print(await client.mutate({ mutation: add, variables: { n: 2 } }));
+print(await client.query({ query: me }));
+print(await client.mutate({ mutation: login,
     variables: { username, password: "wrong" } }));
-sayOrder(await client.query({ query: order }));
-say(await client.mutate({ mutation: login,
+printOrder(await client.query({ query: order }));
+print(await client.mutate({ mutation: login,
     variables: { username, password } }));
-sayOrder(await client.query({ query: order }));
-say(await client.query({ query: me }));
+printOrder(await client.query({ query: order }));
+print(await client.query({ query: me }));
 client.stop();

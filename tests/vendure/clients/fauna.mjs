@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: ISC
-// urql as the Fauna page has it: the login's own result is kept until its
-// ttl, and its secret sent as a bearer token. It knows nothing of a gateway.
-// What fits into an address urql asks by GET.
+// urql as in Fauna's documentation: the result of the login is kept until its
+// ttl, and its secret is sent as a bearer token. urql sends queries that fit
+// into a URL by GET.
 //
 //   node fauna.mjs URL EMAIL PASSWORD
 import { Client, fetchExchange } from "@urql/core";
 
 const [url, email, password] = process.argv.slice(2);
-let kept; // {value, expires}, for a cookie
+let stored; // {value, expires}, in place of a cookie
 
 function session() {
-    return kept && kept.expires > new Date() ? JSON.parse(kept.value) : null;
+    return stored && stored.expires > new Date()
+        ? JSON.parse(stored.value) : null;
 }
 
 const client = new Client({
@@ -23,7 +24,7 @@ const client = new Client({
     },
 });
 
-function say({ data, error }) {
+function print({ data, error }) {
     console.log(JSON.stringify(
         { data, code: error?.graphQLErrors?.[0]?.extensions?.code }));
 }
@@ -34,15 +35,15 @@ const me = `query Me { me { email } }`;
 const create = `mutation Create($name: String!) {
     createStore(name: $name) { name owner { email } } }`;
 
-say(await client.query(me, {}));
-say(await client.mutation(login, { email, password: "wrong" }));
+print(await client.query(me, {}));
+print(await client.mutation(login, { email, password: "wrong" }));
 const result = await client.mutation(login, { email, password });
 const { secret, ttl, ownerId, ...rest } = result.data.login;
-say({ data: { ...rest, secret: typeof secret, ownerId: typeof ownerId,
+print({ data: { ...rest, secret: typeof secret, ownerId: typeof ownerId,
     late: new Date(ttl) > new Date() } });
-kept = { value: JSON.stringify(result.data.login), expires: new Date(ttl) };
-say(await client.query(me, {}));
-say(await client.mutation(create, { name: "Stall" }));
-say(await client.mutation("mutation { logout }", {}));
-say(await client.query(me, {}));
+stored = { value: JSON.stringify(result.data.login), expires: new Date(ttl) };
+print(await client.query(me, {}));
+print(await client.mutation(create, { name: "Stall" }));
+print(await client.mutation("mutation { logout }", {}));
+print(await client.query(me, {}));
 console.error(JSON.stringify({ secret }));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
-// A client as Vendure's page on sessions has it: it looks for the header
-// vendure-auth-token in each answer, keeps its value, and sends it back as
-// Authorization: Bearer. It knows nothing of a gateway.
+// A client as in Vendure's documentation of sessions: it keeps the header
+// vendure-auth-token of each answer and sends it as Authorization: Bearer.
 //
 //   node plain.mjs URL EMAIL PASSWORD
 const [url, username, password] = process.argv.slice(2);

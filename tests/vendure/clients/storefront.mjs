@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: ISC
-// A storefront's whole day: what it asks to show the shop, to fill a cart, to
-// make an account, to order and to look after the account. graphql-request
-// asks, as in Vendure's own starters; a cookie jar or the header
-// vendure-auth-token keeps the session.
+// All requests of a storefront: show the shop, fill a cart, create an account,
+// order, and change the account. It uses graphql-request, as Vendure's starter
+// projects do. A cookie jar or the header vendure-auth-token keeps the session.
 //
 //   KIND=cookie|header CONTROL=URL node storefront.mjs URL EMAIL PASSWORD
 //
-// Makes an account of its own, whose e-mail is read at CONTROL/_mail. Says
-// each answer, without what differs from run to run.
+// It creates its own account and reads the e-mails at CONTROL/_mail. It prints
+// each answer, and replaces values that differ from run to run.
 import fetchCookie from "fetch-cookie";
 import { ClientError, gql, GraphQLClient } from "graphql-request";
 
@@ -233,9 +232,9 @@ const client = new GraphQLClient(url, {
     headers: () => (token ? { Authorization: `Bearer ${token}` } : {}),
     async fetch(input, init) {
         const response = await send(input, init);
-        const told = response.headers.get("vendure-auth-token");
-        if (kind === "header" && told !== null)
-            token = told;
+        const newToken = response.headers.get("vendure-auth-token");
+        if (kind === "header" && newToken !== null)
+            token = newToken;
         return response;
     },
 });
@@ -264,7 +263,7 @@ async function ask(name, variables) {
     return data && Object.values(data)[0];
 }
 
-// E-mails are said by events, which come when they come.
+// Vendure sends e-mails asynchronously.
 async function mailed(to, what) {
     for (let i = 0; i < 500; i++) {
         const all = await (await fetch(`${control}/_mail`)).json();
@@ -272,10 +271,10 @@ async function mailed(to, what) {
             return all[to][what];
         await new Promise(resolve => setTimeout(resolve, 20));
     }
-    throw new Error(`no e-mail to ${what} came`);
+    throw new Error(`timeout: no e-mail to ${what}`);
 }
 
-// --- the day ----------------------------------------------------------------------
+// --- the requests -----------------------------------------------------------------
 
 const address = { fullName: "Ada Ward", streetLine1: "1", city: "Wien",
     postalCode: "1010", countryCode: "AT" };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Log in, query, log out: behind a real lighttpd, in front of a real GraphQL
-backend, by FastCGI and by plain CGI, with the very files in etc/lighttpd/
-(design 2.1 to 2.6, 2.8, 2.9)."""
+"""Login, query and logout between a real lighttpd and a real GraphQL backend,
+by FastCGI and by CGI, with the configuration files of etc/lighttpd/ (design
+2.1 to 2.6, 2.8, 2.9)."""
 
 import base64
 import json
@@ -22,18 +22,18 @@ CREATE = """mutation ($name: String!) {
     createStore(name: $name) { id name owner { ownerId } } }"""
 GRAPHQL_TYPE = "application/graphql-response+json"
 NAVIGATION = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "navigate")]
-BOTH = pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
+BY_FASTCGI_AND_CGI = pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 SECRET = "canned-secret-0123456789-abcdefghijklmnopqrstuvw"
 
 
-def seconds_of(text):
+def unix_time_of(text):
     assert re.fullmatch(DATE, text), text
     return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
 
 
 def check_new_session(answer):
-    """R30 to R34, R37, R44: the cookie, and that nobody keeps the answer."""
+    """R30 to R34, R37, R44: the cookie is right; no cache keeps the answer."""
     name, value, attributes = cookie_of(answer)
     assert name == COOKIE
     assert attributes == ATTRIBUTES
@@ -53,7 +53,7 @@ def check_no_session(answer):
 
 
 def check_cleared(answer):
-    """R42: emptied, with the attributes it was set with."""
+    """R42: the value is empty, the attributes are those it was set with."""
     name, value, attributes = cookie_of(answer)
     assert (name, value) == (COOKIE, "")
     assert sorted(attributes) == sorted(ATTRIBUTES + ["Max-Age=0"])
@@ -70,15 +70,15 @@ def cookie_pair(value):
 
 @pytest.fixture(name="cookie", scope="module")
 def cookie_fixture(gateway, user):
-    """A session that lasts as long as the module's tests."""
+    """The cookie of a session that all tests of the module share."""
     return gateway.cookie_for(user)
 
 
 # --- login -------------------------------------------------------------------
 
 
-def test_login_by_json(gateway, user):
-    """R1, R3, R33, R78: who, until when, a cookie, and no secret."""
+def test_login_by_json_sets_a_cookie_and_returns_no_secret(gateway, user):
+    """R1, R3, R33, R78: the answer has the user and the expiry, no secret."""
     before = int(time.time())
     answer = gateway.log_in(user)
     assert answer.status == 200
@@ -88,21 +88,21 @@ def test_login_by_json(gateway, user):
     login = answer.json["data"]["login"]
     assert set(login) == {"email", "ownerId", "expiresAt"}
     assert (login["email"], login["ownerId"]) == (user.email, user.owner)
-    # The backend's token is good for an hour, ours for twelve (R20).
-    assert abs(seconds_of(login["expiresAt"]) - before - 3600) <= 30
+    # The backend's token is valid for one hour, ours for twelve (R20).
+    assert abs(unix_time_of(login["expiresAt"]) - before - 3600) <= 30
     value = check_new_session(answer)
     claims = gateway.open_token(value)
     assert claims["sub"] == user.owner and claims["remember"] is False
-    # R8: nothing of it can be read in the cookie.
+    # R8: the cookie's text reveals none of the claims.
     clear = b"".join(base64.urlsafe_b64decode(part + "==")
                      for part in value.split(".") if part)
     assert user.email.encode() not in clear
     assert claims["upstream"].encode() not in clear
 
 
-def test_login_by_json_with_username_and_remember(gateway, user):
-    """R19: a remembered session's cookie is persistent; never longer than
-    the backend's token."""
+def test_remembered_login_sets_a_persistent_cookie(gateway, user):
+    """R19: the cookie of a remembered session is persistent. It does not
+    outlive the backend's token."""
     answer = gateway.post("/login", {
         "username": user.email, "password": user.password,
         "rememberMe": True})
@@ -116,8 +116,8 @@ def test_login_by_json_with_username_and_remember(gateway, user):
     assert gateway.open_token(value)["remember"] is True
 
 
-def test_two_logins_have_different_ids(gateway, user):
-    """R3, R4: a login never keeps an id that the client brought."""
+def test_login_replaces_the_session_id(gateway, user):
+    """R3, R4: a login never keeps the id that the client sent."""
     first = gateway.cookie_for(user)
     answer = gateway.post("/login", {"email": user.email,
                                      "password": user.password}, cookie=first)
@@ -125,12 +125,12 @@ def test_two_logins_have_different_ids(gateway, user):
     ids = [gateway.open_token(c)["sid"] for c in (first, second)]
     assert ids[0] != ids[1]
     assert all(len(base64.urlsafe_b64decode(i + "==")) == 16 for i in ids)
-    # And what the new one replaces is over, for whoever kept a copy.
+    # The replaced session is revoked: a copy of its cookie is useless.
     assert gateway.session(cookie=first) is None
     assert gateway.session(cookie=second)["subject"] == user.owner
 
 
-def test_login_by_form(gateway, user):
+def test_login_by_form_redirects_to_return_to(gateway, user):
     answer = gateway.form("/login", {
         "email": user.email, "password": user.password,
         "return_to": "/market/stall?number=7"})
@@ -141,8 +141,9 @@ def test_login_by_form(gateway, user):
     assert gateway.session(cookie=value)["name"] == user.email
 
 
-def test_wrong_password_by_form(gateway, user):
-    """R68, R69: the form again, with the e-mail that was typed, and no more."""
+def test_wrong_password_by_form_shows_the_form_again(gateway, user):
+    """R68, R69: the form keeps the e-mail address, and nothing tells whether
+    the account exists."""
     typed = 'no"body<b>@example.com'
     texts = []
     for email in (typed, user.email):
@@ -151,7 +152,7 @@ def test_wrong_password_by_form(gateway, user):
         assert answer.status == 401
         assert answer.get("content-type") == "text/html; charset=utf-8"
         check_no_session(answer)
-        # R77: on every page of ours.
+        # R77: the security headers of every page.
         policy = answer.get("content-security-policy")
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -159,7 +160,7 @@ def test_wrong_password_by_form(gateway, user):
         assert answer.get("referrer-policy") == "same-origin"
         assert "this is wrong" not in answer.text
         assert 'name="return_to" value="/x"' in answer.text
-        # The form's token is another one each time.
+        # Each form has a new CSRF token.
         texts.append(re.sub(r'(name="csrf_token" value=")[^"]+', r"\1",
                             answer.text))
     assert "no&quot;body&lt;b&gt;@example.com" in texts[0]
@@ -167,8 +168,8 @@ def test_wrong_password_by_form(gateway, user):
         == texts[1].replace(user.email, "")
 
 
-def test_login_form_is_shown(gateway):
-    """R28: and by GET nothing else ever happens."""
+def test_get_shows_the_login_form(gateway):
+    """R28: GET changes nothing."""
     answer = gateway.get("/login?return_to=%2Fmarket%3Fa%3D1%26b%3D2")
     assert answer.status == 200
     assert answer.get("content-type") == "text/html; charset=utf-8"
@@ -178,8 +179,8 @@ def test_login_form_is_shown(gateway):
 
 
 @pytest.mark.parametrize("path", ["/login", "/query"])
-def test_login_by_graphql(gateway, user, path):
-    """R33: a stock client's own mutation; its answer, but for the secret."""
+def test_login_by_graphql_hides_the_secret(gateway, user, path):
+    """R33: the client's own mutation gets its fields; the secret is null."""
     answer = gateway.post(path, graphql_login(user))
     assert answer.status == 200
     login = answer.json["data"]["login"]
@@ -191,9 +192,10 @@ def test_login_by_graphql(gateway, user, path):
     assert gateway.query(cookie=value).json["data"]["me"]["email"] == user.email
 
 
-def test_login_by_graphql_is_shaped_from_our_own(gateway, backend):
-    """L57: what the client has selected and nothing else of what came, byte
-    for byte; the backend's type, and no header that is another body's."""
+def test_graphql_login_answer_has_the_selected_fields_only(gateway, backend):
+    """L57: the answer has the fields that the client selected, byte for byte,
+    and the backend's content type. Headers about the original body are
+    dropped."""
     body = ('{ "extensions":{"cost":1.50e1, "x":"\\u00e9\\/"},\n\t"data" : '
             '{"login":\r\n {"secret": "%s","ttl":"2199-01-01T00:00:00Z",'
             '"email":"a@b.example", "ownerId":9007199254740993, '
@@ -216,15 +218,15 @@ def test_login_by_graphql_is_shaped_from_our_own(gateway, backend):
     assert answer.get("content-type") == GRAPHQL_TYPE
     assert answer.get("content-language") == "en"
     assert answer.get("x-not-ours") is None
-    assert answer.get("etag") is None  # that of another body
+    assert answer.get("etag") is None  # belongs to the original body
     value = check_new_session(answer)
     claims = gateway.open_token(value)
     assert (claims["upstream"], claims["sub"]) == (SECRET, "9007199254740993")
 
 
 @pytest.mark.parametrize("email", ["known", "unknown"])
-def test_wrong_password(gateway, user, email):
-    """R68, R79: whatever is wrong, it sounds the same."""
+def test_wrong_password_and_unknown_user_look_alike(gateway, user, email):
+    """R68, R79: both failures get the same answer."""
     email = user.email if email == "known" else "nobody@example.com"
     answer = gateway.post("/login", {"email": email,
                                      "password": "something else"})
@@ -237,18 +239,19 @@ def test_wrong_password(gateway, user, email):
     check_no_session(answer)
 
 
-def test_wrong_password_by_graphql(gateway, backend, user):
-    """The backend's own answer, status and all (design 2.5)."""
+def test_wrong_password_by_graphql_returns_the_backends_answer(
+        gateway, backend, user):
+    """The status and the errors are the backend's (design 2.5)."""
     wanted = backend.graphql(LOGIN, {"email": user.email,
                                      "password": "something else"})
-    del wanted["errors"][0]["locations"]  # those of our own document
+    del wanted["errors"][0]["locations"]  # they refer to Postern's document
     answer = gateway.post("/login", graphql_login(user, "something else"))
     assert answer.status == 200 and answer.json == wanted
     check_no_session(answer)
 
 
-def test_login_tells_the_backend_nothing_of_the_client(gateway, backend):
-    """R53, R57: a request of our own, with the preset's document."""
+def test_login_request_has_no_client_headers(gateway, backend):
+    """R53, R57: Postern makes its own request, with the preset's document."""
     backend.next(body=json.dumps({"data": {"login": {
         "secret": SECRET, "ttl": "2199-01-01T00:00:00Z", "email": "a@b.example",
         "ownerId": "7"}}}))
@@ -274,8 +277,8 @@ def test_login_tells_the_backend_nothing_of_the_client(gateway, backend):
     assert seen["header"]["x-forwarded-for"] == "127.0.0.1"  # R63
 
 
-def test_password_is_passed_unmodified(gateway, backend):
-    """R69: spaces, 200 characters, any of Unicode, by JSON and by form."""
+def test_password_reaches_the_backend_unmodified(gateway, backend):
+    """R69: spaces, 200 characters and Unicode survive, by JSON and by form."""
     password = "  Zo\u00eb \U0001f511 +&=% " + "x" * 200 + "\t "
     for send in (lambda: gateway.post("/login", {"email": "a@b.example",
                                                  "password": password}),
@@ -288,12 +291,12 @@ def test_password_is_passed_unmodified(gateway, backend):
     gateway.private.add(password)
 
 
-# --- a backend in trouble ----------------------------------------------------
+# --- backend failures --------------------------------------------------------
 
 
-@BOTH
-def test_backend_down(own_backend, start_own, kind):
-    """R79: 502, and never an open door; yet one can always log out."""
+@BY_FASTCGI_AND_CGI
+def test_backend_down_is_502_and_logout_works(own_backend, start_own, kind):
+    """R79: 502 and no session for a login; the user can still log out."""
     backend = own_backend()
     account = backend.register()
     gateway = start_own(kind, backend=backend)
@@ -317,9 +320,9 @@ def test_backend_down(own_backend, start_own, kind):
     assert cookie_of(answer)[1] == ""
 
 
-@BOTH
-def test_slow_backend(backend, start_own, user, kind):
-    """504 when the first octet takes too long."""
+@BY_FASTCGI_AND_CGI
+def test_slow_backend_is_504(backend, start_own, user, kind):
+    """504 if the first byte takes too long."""
     gateway = start_own(kind, POSTERN_FIRST_BYTE_TIMEOUT="1s")
     for send, is_page in ((gateway.query, False),
                           (lambda: gateway.log_in(user), False),
@@ -331,16 +334,16 @@ def test_slow_backend(backend, start_own, user, kind):
         assert answer.status == 504
         assert 0.9 <= time.monotonic() - begin < 1.6
         if is_page:
-            assert "took too long" in answer.text
+            assert "did not answer in time" in answer.text
         else:
             assert answer.code == "UPSTREAM_TIMEOUT"
         check_no_session(answer)
-    # What comes too late is nobody else's answer (L32).
+    # A late answer is not used for another request (L32).
     assert gateway.query().json == {"data": {"me": None}}
 
 
 BROKEN_LOGINS = {
-    "no JSON": (dict(body="Fatal error: out of memory at db.php:12"), 502),
+    "not JSON": (dict(body="Fatal error: out of memory at db.php:12"), 502),
     "HTML": (dict(body="<h1>db.php</h1>", headers=[
         ["Content-Type", "text/html"]]), 502),
     "4xx without JSON": (dict(status=401, body="wrong, says db.php"), 401),
@@ -357,17 +360,17 @@ BROKEN_LOGINS = {
         "message": 'Cannot query field "secret" on type "db.php"',
         "locations": [{"line": 1, "column": 2}]}]})), 502),
     "redirect": (dict(status=302, headers=[["Location", "/elsewhere"]]), 502),
-    "no HTTP": (dict(raw=b"SSH-2.0-OpenSSH_9.2\r\n", close=True), 502),
-    "hangs up": (dict(close=True), 502),
-    "cut": (dict(headers=[["Content-Length", "500"]], body='{"data":',
-                 close=True), 502),
+    "not HTTP": (dict(raw=b"SSH-2.0-OpenSSH_9.2\r\n", close=True), 502),
+    "connection closed": (dict(close=True), 502),
+    "truncated": (dict(headers=[["Content-Length", "500"]], body='{"data":',
+                       close=True), 502),
 }
 
 
-# What the log says of it: what was expected, where, and what came.
-TOLD_OF_LOGINS = {
-    "no JSON": ["event=login-misconfigured", "status=200",
-                "expected a JSON object with data or errors"],
+# Words of the log line: what Postern expected, where, and what it received.
+LOGGED_FOR_BROKEN_LOGINS = {
+    "not JSON": ["event=login-misconfigured", "status=200",
+                 "expected a JSON object with data or errors"],
     "HTML": ["event=login-misconfigured", "expected a JSON object"],
     "500": ["event=login-misconfigured", "status=500", "5xx"],
     "no subject": ["event=login-misconfigured", "POSTERN_SUBJECT"],
@@ -380,15 +383,15 @@ TOLD_OF_LOGINS = {
 
 
 @pytest.mark.parametrize("name", BROKEN_LOGINS)
-def test_broken_login_answers(fastcgi, backend, name):
-    """R79, U42: what is no answer to a login is no wrong password; never the
-    backend's own text, never a session."""
+def test_broken_login_answer_is_not_a_wrong_password(fastcgi, backend, name):
+    """R79, U42: an invalid answer to a login is an error of the backend. The
+    client gets no session and none of the backend's text."""
     canned, status = BROKEN_LOGINS[name]
     backend.next(**canned)
     before = len(fastcgi.log)
     answer = fastcgi.post("/login", {"email": "a@b.example", "password": "x"})
     assert answer.status == status, answer
-    for word in TOLD_OF_LOGINS.get(name, []):
+    for word in LOGGED_FOR_BROKEN_LOGINS.get(name, []):
         assert word in fastcgi.log[before:], word
     assert answer.code in (("UNAUTHENTICATED",) if status == 401 else
                            ("UPSTREAM_INVALID", "UPSTREAM_UNREACHABLE"))
@@ -397,9 +400,10 @@ def test_broken_login_answers(fastcgi, backend, name):
     check_no_session(answer)
 
 
-def test_a_login_that_the_schema_does_not_have(start_own, user, tmp_path):
-    """U42: no wrong password, however one logs in; and `postern check` says
-    the same before anybody tries."""
+def test_login_document_that_does_not_fit_the_schema_is_502(
+        start_own, user, tmp_path):
+    """U42: it is not reported as a wrong password, for any kind of login.
+    `postern check` finds it beforehand."""
     path = tmp_path / "login.graphql"
     path.write_text(LOGIN.replace("ttl", "ttl nickname"), encoding="ascii")
     gateway = start_own(POSTERN_LOGIN_DOCUMENT=str(path))
@@ -419,8 +423,8 @@ def test_a_login_that_the_schema_does_not_have(start_own, user, tmp_path):
     assert wanted.replace("\\", "").encode() in done.stderr
 
 
-def test_check_on_a_path_of_the_backends(start_own, backend):
-    """U42: a real backend that answers 404 in JSON is no login refused."""
+def test_check_reports_a_wrong_path_of_the_upstream(start_own, backend):
+    """U42: a 404 in JSON is not taken for a refused login."""
     gateway = start_own()
     gateway.environment["POSTERN_UPSTREAM"] = backend.url + "/more"
     done = gateway.postern("check")
@@ -432,10 +436,11 @@ def test_check_on_a_path_of_the_backends(start_own, backend):
 # --- query -------------------------------------------------------------------
 
 
-def test_query_with_the_token(gateway, backend, cookie, user):
-    """R53, R56, R57, L67, U3: the backend's own token and the body written
-    anew, values byte for byte, and nothing of the client's that is not on the
-    list."""
+def test_query_sends_the_backend_token_and_listed_headers_only(
+        gateway, backend, cookie, user):
+    """R53, R56, R57, L67, U3: the request has the backend's token and the
+    client headers of the list. Its body is rewritten; values stay the
+    same byte for byte."""
     text = "query A($id:ID!) { me { ownerId email } store(id:$id) {id}} #\u00e9"
     body = ('\ufeff{ "x":1, "query":%s,\r\n'
             '"operationName" : "A","variables":{"b":1.0e0,"id":"\\/\\u0031"},'
@@ -477,17 +482,18 @@ def test_query_with_the_token(gateway, backend, cookie, user):
     assert len(seen["names"]) == len(set(seen["names"]))
 
 
-def test_mutation(gateway, cookie, user):
+def test_mutation_acts_for_the_user(gateway, cookie, user):
     answer = gateway.query(CREATE, {"name": "At the wayside"}, cookie=cookie)
     store = answer.json["data"]["createStore"]
     assert answer.status == 200 and store["name"] == "At the wayside"
     assert store["owner"]["ownerId"] == user.owner
 
 
-def test_query_by_get(gateway, backend, cookie, user):
-    """Line breaks and all; written anew, without what is not GraphQL's; and
-    R28, R48, L60: a mutation by GET is 405, and the backend does not hear of
-    it (R51)."""
+def test_query_by_get_is_rewritten_and_mutation_by_get_is_405(
+        gateway, backend, cookie, user):
+    """The query string is rewritten: it keeps line breaks and drops unknown
+    parameters. R28, R48, L60: a mutation by GET is 405 and is not sent to the
+    backend (R51)."""
     text = "query Q($id: ID!) {\r\n me\t{email} store(id: $id) {id} } #\u00e9"
     query = urllib.parse.urlencode({
         "operationName": "Q", "query": text, "extensions": "{ }",
@@ -511,15 +517,15 @@ def test_query_by_get(gateway, backend, cookie, user):
     assert backend.seen()[-1] == seen
 
 
-def test_query_without_a_session(gateway, backend):
-    """Goes through without a token: what nobody may see, the backend knows."""
+def test_query_without_a_session_has_no_token(gateway, backend):
+    """Postern forwards it: the backend decides what an anonymous user sees."""
     answer = gateway.query()
     assert answer.status == 200 and answer.json == {"data": {"me": None}}
     check_no_session(answer)
     assert "authorization" not in backend.seen()[-1]["names"]
 
 
-RELAYED = {
+RESPONSES = {
     "200": dict(status=200, body='{"data": {"a" : 1}}\n', headers=[
         ["Content-Type", "application/json"], ["Content-Language", "de"],
         ["Last-Modified", "Sat, 21 Nov 2026 20:00:00 GMT"],
@@ -545,14 +551,15 @@ RELAYED = {
         ["Content-Type", "application/json"], ["Content-Encoding", "gzip"]]),
     "no type": dict(status=200, body="{}"),
 }
-PASSED = ("content-type", "content-language", "last-modified", "etag", "allow",
-          "retry-after", "content-encoding")
+PASSED_HEADERS = ("content-type", "content-language", "last-modified", "etag",
+                  "allow", "retry-after", "content-encoding")
 
 
-@pytest.mark.parametrize("name", RELAYED)
-def test_answers_are_relayed(gateway, backend, cookie, name):
-    """R64: status, type and body pass unchanged, and only listed headers do."""
-    canned = dict(RELAYED[name])
+@pytest.mark.parametrize("name", RESPONSES)
+def test_responses_are_forwarded(gateway, backend, cookie, name):
+    """R64: status, type, body and listed headers pass unchanged; other headers
+    are dropped."""
+    canned = dict(RESPONSES[name])
     canned["headers"] = canned.get("headers", []) + [
         ["Set-Cookie", "theirs=1; Path=/"], ["X-Powered-By", "PHP"],
         ["Server", "nginx"], ["WWW-Authenticate", "Basic"],
@@ -564,16 +571,16 @@ def test_answers_are_relayed(gateway, backend, cookie, name):
     backend.next(**canned)
     answer = gateway.query("{ a }", cookie=cookie,
                            headers=[("If-None-Match", '"v1"')])
-    sent = {n.lower(): v for n, v in RELAYED[name].get("headers", [])}
+    sent = {n.lower(): v for n, v in RESPONSES[name].get("headers", [])}
     assert answer.status == canned.get("status", 200)
     body = (base64.b64decode(canned["base64"]) if "base64" in canned
             else "".join(canned.get("chunks", [canned.get("body", "")])
                          ).encode())
     assert answer.whole and answer.body == body
-    assert {n: answer.get(n) for n in PASSED} == {
-        n: sent.get(n) for n in PASSED}
+    assert {n: answer.get(n) for n in PASSED_HEADERS} == {
+        n: sent.get(n) for n in PASSED_HEADERS}
     assert set(n for n, _ in answer.headers) <= {
-        *PASSED, "cache-control", "x-content-type-options", "vary",
+        *PASSED_HEADERS, "cache-control", "x-content-type-options", "vary",
         "content-length", "transfer-encoding", "connection", "date",
         "www-authenticate", "server"}
     assert answer.get("server") == "lighttpd"
@@ -589,8 +596,8 @@ def test_answers_are_relayed(gateway, backend, cookie, name):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 300])
-def test_redirects_of_the_backend(gateway, backend, cookie, status):
-    """L48: never followed and never passed on; the log names the target."""
+def test_backend_redirect_is_502_and_logged(gateway, backend, cookie, status):
+    """L48: Postern neither follows nor forwards it; the log has the target."""
     target = f"http://127.0.0.1:{backend.port}/elsewhere-{status}"
     backend.forget()
     backend.next(status=status, body="<a>", headers=[["Location", target]])
@@ -606,8 +613,8 @@ def test_redirects_of_the_backend(gateway, backend, cookie, status):
 # --- session -----------------------------------------------------------------
 
 
-def test_session(gateway, cookie, user):
-    """L34: these members and no others."""
+def test_session_has_these_members_only(gateway, cookie, user):
+    """L34: the members of the answer and their values."""
     answer = gateway.get("/session", cookie=cookie)
     assert answer.status == 200
     assert answer.get("content-type") == "application/json; charset=utf-8"
@@ -620,14 +627,14 @@ def test_session(gateway, cookie, user):
     assert session["who"] == {"email": user.email, "ownerId": user.owner}
     assert session["guest"] is False
     claims = gateway.open_token(cookie)
-    assert seconds_of(session["authenticatedAt"]) == claims["iat"]  # R27
-    assert seconds_of(session["expiresAt"]) == claims["exp"]
-    assert seconds_of(session["idleExpiresAt"]) == claims["seen"] + 1800
+    assert unix_time_of(session["authenticatedAt"]) == claims["iat"]  # R27
+    assert unix_time_of(session["expiresAt"]) == claims["exp"]
+    assert unix_time_of(session["idleExpiresAt"]) == claims["seen"] + 1800
     left = session["secondsLeft"]
     assert abs(claims["seen"] + 1800 - time.time() - left) <= 3
 
 
-def test_no_session(gateway):
+def test_session_is_null_without_a_session(gateway):
     answer = gateway.get("/session")
     assert answer.status == 200
     assert answer.body == b'{"data":{"session":null}}'
@@ -637,8 +644,9 @@ def test_no_session(gateway):
 # --- logout ------------------------------------------------------------------
 
 
-def test_logout(gateway, backend, user):
-    """R29, U8, U10: the backend's token dies, and the cookie is cleared."""
+def test_logout_revokes_the_backend_token_and_clears_the_cookie(
+        gateway, backend, user):
+    """R29, U8, U10."""
     cookie = gateway.cookie_for(user)
     token = gateway.open_token(cookie)["upstream"]
     assert backend.graphql(ME, token=token)["data"]["me"] is not None
@@ -651,18 +659,18 @@ def test_logout(gateway, backend, user):
     assert seen["header"]["authorization"] == f"Bearer {token}"
     assert "logout" in json.loads(seen["body"])["query"]
     assert backend.graphql(ME, token=token) == {"data": {"me": None}}
-    # R22: a copy of the cookie opens nothing any more.
+    # R22: a copy of the cookie is not accepted.
     answer = gateway.query(cookie=cookie)
     assert answer.json == {"data": {"me": None}}
-    assert answer.all("set-cookie") == []  # it may be a late one (U35)
+    assert answer.all("set-cookie") == []  # the request may be a late one (U35)
     assert "authorization" not in backend.seen()[-1]["names"]
     answer = gateway.query(CREATE, {"name": "Too late"}, cookie=cookie)
     assert answer.code == "UNAUTHENTICATED"
     assert gateway.session(cookie=cookie) is None
 
 
-def test_logout_by_a_page(gateway, user):
-    """GET asks and changes nothing (R48); POST of its form is a 303."""
+def test_logout_page_asks_by_get_and_logs_out_by_post(gateway, user):
+    """GET changes nothing (R48). The POST of the form is answered with 303."""
     cookie = gateway.cookie_for(user)
     answer = gateway.get("/logout?return_to=%2Fbye", cookie=cookie,
                          headers=NAVIGATION)
@@ -682,8 +690,9 @@ def test_logout_by_a_page(gateway, user):
     ([("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Site", "same-origin"),
       ("Accept", "text/html")], 200),
     ([("Accept", "application/json")], 200), ([], 200)])
-def test_logout_answers_as_it_is_asked(gateway, headers, status):
-    """U6: Fetch metadata first, then Accept; and without a session, too."""
+def test_logout_redirects_pages_and_answers_scripts_with_json(
+        gateway, headers, status):
+    """U6: fetch metadata decide, then Accept; also without a session."""
     answer = gateway.post("/logout", headers=headers)
     assert answer.status == status
     assert answer.get("location") == ("/" if status == 303 else None)
@@ -707,9 +716,9 @@ COOKIE_SETTINGS = [
 @pytest.mark.parametrize("variables, name, attributes", COOKIE_SETTINGS,
                          ids=lambda value: value if isinstance(value, str)
                          else "")
-def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
-                                         attributes):
-    """R42: with every attribute it was set with, or it would stay."""
+def test_cookie_is_cleared_with_its_attributes(start_own, backend, variables,
+                                               name, attributes):
+    """R42: with all attributes, or the browser would keep the cookie."""
     gateway = start_own(**variables)
     backend.next(body=json.dumps({"data": {"login": {
         "secret": SECRET, "ttl": "2199-01-01T00:00:00Z", "email": "a@b.example",
@@ -718,7 +727,7 @@ def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
     got, value, got_attributes = cookie_of(answer)
     assert (got, sorted(got_attributes)) == (name, sorted(attributes))
     assert gateway.session(cookie=f"{name}={value}")["subject"] == "7"
-    # Ended by the user, then for being ended, and for not opening at all.
+    # By the logout, then because it is revoked, then because it is invalid.
     for answer in (gateway.post("/logout", cookie=f"{name}={value}"),
                    gateway.get("/session", cookie=f"{name}={value}"),
                    gateway.get("/session", cookie=f"{name}={value}x")):
@@ -727,10 +736,10 @@ def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
         assert (got, empty) == (name, "")
         assert [a for a in cleared if a != "Max-Age=0"] == got_attributes
         assert cleared.count("Max-Age=0") == 1
-    assert gateway.session(cookie=f"{name}={value}") is None  # a copy of it
+    assert gateway.session(cookie=f"{name}={value}") is None  # a copy
 
 
-# --- other sites -------------------------------------------------------------
+# --- cross-site requests -----------------------------------------------------
 
 
 @pytest.mark.parametrize("headers", [
@@ -740,8 +749,8 @@ def test_cookie_is_cleared_as_it_was_set(start_own, backend, variables, name,
     [("Referer", "https://evil.example/page")]],
     ids=lambda headers: "+".join(f"{n}={v}" for n, v in headers))
 def test_cross_site_requests_are_refused(gateway, backend, cookie, headers):
-    """R45, R47: at every door that changes something, before the backend
-    hears of it; and the session stays as it was."""
+    """R45, R47: by every program that changes state, before the backend sees
+    the request. The session stays."""
     for path, value in (("/login", {"email": "a@b.example", "password": "x"}),
                         ("/query", {"query": ME}), ("/logout", None)):
         answer = gateway.post(path, value, cookie=cookie, headers=headers)
@@ -753,9 +762,10 @@ def test_cross_site_requests_are_refused(gateway, backend, cookie, headers):
 # --- bearer ------------------------------------------------------------------
 
 
-@BOTH
-def test_bearer_method(start_own, backend, user, kind):
-    """R6, R33, R61: the token in its header, and only when it is new."""
+@BY_FASTCGI_AND_CGI
+def test_bearer_token_in_its_header_only(start_own, backend, user, kind):
+    """R6, R33, R61: the answer has the token in its header, only if it is
+    new. Postern accepts it in Authorization only."""
     gateway = start_own(kind, POSTERN_TOKEN_METHOD="bearer")
     answer = gateway.log_in(user)
     assert answer.status == 200 and answer.all("set-cookie") == []
@@ -769,7 +779,7 @@ def test_bearer_method(start_own, backend, user, kind):
     upstream = gateway.open_token(token)["upstream"]
     assert backend.seen()[-1]["header"]["authorization"] == f"Bearer {upstream}"
     assert gateway.session(bearer=token)["name"] == user.email
-    # As a cookie, in the query string or in a form it is nothing.
+    # A cookie, a query string and another header are not accepted.
     for answer in (gateway.get("/session", cookie=token),
                    gateway.get(f"/session?token={token}&access_token={token}"),
                    gateway.get("/session", headers=[
@@ -778,20 +788,20 @@ def test_bearer_method(start_own, backend, user, kind):
         assert answer.all("set-cookie") == []
     answer = gateway.post("/logout", bearer=token)
     assert answer.status == 200
-    # lighttpd drops an empty header: there it is a session of nobody.
-    nobody = gateway.open_token(answer.get("vendure-auth-token"))
-    assert nobody["sub"] == "" and "upstream" not in nobody
+    # lighttpd drops an empty header: the value is an anonymous session.
+    anonymous = gateway.open_token(answer.get("vendure-auth-token"))
+    assert anonymous["sub"] == "" and "upstream" not in anonymous
     assert answer.all("set-cookie") == []
     assert backend.graphql(ME, token=upstream) == {"data": {"me": None}}
 
 
-def test_bearer_graphql_client(start_own, user):
-    """A client that keeps data.login.secret and sends it works unchanged."""
+def test_client_that_keeps_the_login_secret_works(start_own, user):
+    """The field data.login.secret is the bearer token."""
     gateway = start_own(POSTERN_TOKEN_METHOD="bearer")
     answer = gateway.post("/query", graphql_login(user))
-    kept = answer.json["data"]["login"]["secret"]
-    assert kept == answer.get("vendure-auth-token")
-    answer = gateway.query(bearer=kept)
+    secret = answer.json["data"]["login"]["secret"]
+    assert secret == answer.get("vendure-auth-token")
+    answer = gateway.query(bearer=secret)
     assert answer.json["data"]["me"]["email"] == user.email
 
 
@@ -801,7 +811,7 @@ def bearer_gateway_fixture(start):
 
 
 @pytest.mark.parametrize("path", ["/query", "/session", "/logout", "/login"])
-def test_dead_bearer_token(bearer_gateway, path):
+def test_invalid_bearer_token_is_401_and_cleared(bearer_gateway, path):
     """RFC 6750 section 3: 401, a challenge, and an empty token header."""
     send = (bearer_gateway.get if path in ("/session", "/login")
             else bearer_gateway.post)
@@ -809,39 +819,40 @@ def test_dead_bearer_token(bearer_gateway, path):
     assert answer.status == 401 and answer.code == "UNAUTHENTICATED"
     assert 'error="invalid_token"' in answer.get("www-authenticate")
     assert answer.get("www-authenticate").startswith("Bearer ")
-    # lighttpd passes no header without a value: see what it was given.
-    told = bearer_gateway.direct(path[1:], "GET",
-                                 HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
-    assert told.status == 401
-    assert told.header("vendure-auth-token") == ""
+    # lighttpd drops a header without a value: ask the program directly.
+    direct = bearer_gateway.direct(path[1:], "GET",
+                                   HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
+    assert direct.status == 401
+    assert direct.header("vendure-auth-token") == ""
 
 
-def test_dead_bearer_token_of_a_guest(start_own):
+def test_invalid_bearer_token_may_become_a_guest(start_own):
     gateway = start_own(POSTERN_TOKEN_METHOD="bearer",
                         POSTERN_DEAD_BEARER="guest",
                         POSTERN_AUTH_TOKEN_HEADER="X-Gate-Token")
     answer = gateway.query(bearer="a.b.c.d.e")
     assert answer.status == 200 and answer.json == {"data": {"me": None}}
     assert answer.get("www-authenticate") is None
-    told = gateway.direct("session", "GET",
-                          HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
-    assert told.status == 200 and told.header("x-gate-token") == ""
+    direct = gateway.direct("session", "GET",
+                            HTTP_AUTHORIZATION="Bearer a.b.c.d.e")
+    assert direct.status == 200 and direct.header("x-gate-token") == ""
     answer = gateway.get("/session", headers=[("Authorization", "Bearer ")])
     assert answer.status == 200
     assert answer.json == {"data": {"session": None}}
 
 
-def test_logout_empties_the_token_header(bearer_gateway, user):
+def test_logout_clears_the_token_header(bearer_gateway, user):
     token = bearer_gateway.log_in(user).get("vendure-auth-token")
-    told = bearer_gateway.direct("logout", "POST",
-                                 HTTP_AUTHORIZATION="Bearer " + token)
-    assert told.status == 200
-    assert told.header("vendure-auth-token") == ""
+    direct = bearer_gateway.direct("logout", "POST",
+                                   HTTP_AUTHORIZATION="Bearer " + token)
+    assert direct.status == 200
+    assert direct.header("vendure-auth-token") == ""
 
 
-def test_both_methods(start_own, backend, user):
-    """R62: a new session goes out both ways, later ones as they came; the
-    bearer token wins; neither is good in the other's place (R13)."""
+def test_cookie_and_bearer_method_together(start_own, backend, user):
+    """R62: a login issues both tokens; later answers use the transport of the
+    request. The bearer token takes precedence. A token of one transport is
+    refused in the other (R13)."""
     gateway = start_own(POSTERN_TOKEN_METHOD="cookie,bearer",
                         POSTERN_IDLE_TIMEOUT="2h")
     other = backend.register("Otto")
@@ -856,7 +867,7 @@ def test_both_methods(start_own, backend, user):
     assert answer.json == {"data": {"session": None}}
     assert cookie_of(answer)[1] == ""
     assert gateway.get("/session", bearer=cookie).status == 401
-    # No fallback to a good cookie (L27).
+    # No fallback to a valid cookie (L27).
     assert gateway.get("/session", cookie=cookie, bearer="x").status == 401
     # Cross-site rules are for cookies: no browser adds a bearer token.
     evil = [("Origin", "https://evil.example")]
@@ -871,8 +882,9 @@ def test_both_methods(start_own, backend, user):
 
 
 @pytest.mark.parametrize("method", ["cookie", "bearer"])
-def test_renewal(start_own, user, method):
-    """Due after a quarter of the idle time, and not before (R18)."""
+def test_token_is_renewed_after_a_quarter_of_the_idle_time(
+        start_own, user, method):
+    """R16, R18: a renewal changes the time of the last request only."""
     gateway = start_own(POSTERN_TOKEN_METHOD=method, POSTERN_IDLE_TIMEOUT="4s")
     answer = gateway.log_in(user)
     old = (cookie_of(answer)[1] if method == "cookie"
@@ -886,21 +898,22 @@ def test_renewal(start_own, user, method):
     assert new != old
     renewed = gateway.open_token(new)
     assert renewed["seen"] > claims["seen"]
-    assert {**renewed, "seen": claims["seen"]} == claims  # R16
+    assert {**renewed, "seen": claims["seen"]} == claims
 
 
 # --- signed tokens -----------------------------------------------------------
 
 
-@BOTH
-def test_signed_tokens(start_own, backend, user, kind):
-    """R55, R56: claims that any JWT library reads and checks, given what
-    `postern jwk` prints; the backend's token is not among them."""
+@BY_FASTCGI_AND_CGI
+def test_signed_tokens_are_readable_but_hide_the_backend_token(
+        start_own, backend, user, kind):
+    """R55, R56: a JWT library reads and verifies the claims with the key that
+    `postern jwk` prints. The backend's token is encrypted in them."""
     gateway = start_own(kind, POSTERN_TOKEN_FORMAT="signed",
                         POSTERN_TOKEN_METHOD="cookie,bearer")
     answer = gateway.log_in(user)
-    for way, token in (("cookie", cookie_of(answer)[1]),
-                       ("bearer", answer.get("vendure-auth-token"))):
+    for transport, token in (("cookie", cookie_of(answer)[1]),
+                             ("bearer", answer.get("vendure-auth-token"))):
         printed = gateway.postern("jwk", "-", stdin=token)
         key = jwk.JWK.from_json(printed.stdout.decode())
         read = jws.JWS()
@@ -913,42 +926,44 @@ def test_signed_tokens(start_own, backend, user, kind):
         upstream = gateway.open_token(token)["upstream"]
         assert backend.graphql(ME, token=upstream)["data"]["me"]
         backend.known.add(upstream.encode())
-        assert backend.tokens_in(upstream.encode())  # it would be found
+        assert backend.tokens_in(upstream.encode())  # tokens_in works
         clear = b"\n".join(base64.urlsafe_b64decode(part + "==")
                            for part in token.split("."))
         inner = b"\n".join(base64.urlsafe_b64decode(part + "==")
                            for part in claims["upstream"].split("."))
         assert claims["upstream"].count(".") == 4
         assert not backend.tokens_in(clear + b"\n" + inner)
-        answer = gateway.query(**{way: token})
+        answer = gateway.query(**{transport: token})
         assert answer.json["data"]["me"]["email"] == user.email
-        # Changed claims are no claims.
+        # Changed claims are refused.
         head, payload, tag = token.split(".")
         forged = payload[:-4] + ("AAAA" if payload[-4:] != "AAAA" else "BBBB")
-        answer = gateway.get("/session", **{way: f"{head}.{forged}.{tag}"})
-        if way == "cookie":
+        answer = gateway.get("/session",
+                             **{transport: f"{head}.{forged}.{tag}"})
+        if transport == "cookie":
             assert answer.json == {"data": {"session": None}}
             assert cookie_of(answer)[1] == ""
         else:
             assert answer.status == 401
 
 
-def test_a_sealed_token_is_no_signed_one(start_own, user):
-    """R10: one form is configured, and only that one opens (L27)."""
-    secret = "a secret of thirty-two octets or more".replace(" ", "-")
+def test_sealed_and_signed_tokens_are_not_interchangeable(start_own, user):
+    """R10: only a token of the configured format opens (L27)."""
+    secret = "a secret of thirty-two bytes or more".replace(" ", "-")
     sealed = start_own(secret=secret)
     signed = start_own(secret=secret, POSTERN_TOKEN_FORMAT="signed")
-    for mine, other in ((sealed, signed), (signed, sealed)):
-        cookie = mine.cookie_for(user)
-        assert mine.session(cookie=cookie) is not None
+    for own, other in ((sealed, signed), (signed, sealed)):
+        cookie = own.cookie_for(user)
+        assert own.session(cookie=cookie) is not None
         answer = other.get("/session", cookie=cookie)
         assert answer.json == {"data": {"session": None}}
         assert cookie_of(answer)[1] == ""
 
 
-def test_log_tells_what_happened(fastcgi, backend, user):
-    """R80 to R83: every coming and going, with a name for the session that
-    is not its id; and a line is a line, whatever the client sends."""
+def test_log_names_sessions_without_their_ids_and_is_not_forgeable(
+        fastcgi, backend, user):
+    """R80 to R83: logins and logouts are logged with a short name of the
+    session that is not its id. A client cannot add a line."""
     cookie = fastcgi.cookie_for(user)
     sid = fastcgi.open_token(cookie)["sid"]
     fastcgi.post("/login", {"email": "a@b.example\nlevel=error event=forged",
@@ -960,9 +975,9 @@ def test_log_tells_what_happened(fastcgi, backend, user):
     lines = [line for line in log.splitlines() if line.startswith("time=")]
     assert all(re.match(rf"time={DATE} level=\w+ program=\w+ pid=\d+ event=",
                         line) for line in lines)
-    marks = [re.search(r" session=([0-9a-f]{8}) ", line)[1] for line in lines
+    names = [re.search(r" session=([0-9a-f]{8}) ", line)[1] for line in lines
              if re.search(r"event=(login|logout) .* session=\w", line)]
-    assert marks[-1] == marks[-2]
+    assert names[-1] == names[-2]
     assert sid not in log
     assert "event=login-refused" in log
     assert r' origin="http://e\"vil event=forged" ' in log
@@ -986,9 +1001,10 @@ def test_log_tells_what_happened(fastcgi, backend, user):
     ("/query", {"query": 'mutation{login(email:"a",password:"hunter2"'},
      "expected"),
 ], ids=str)
-def test_log_says_why_and_no_secret(fastcgi, path, body, why):
-    """R80: what was refused and why; what was typed is not repeated, even
-    where somebody forgot the quotes round a password."""
+def test_log_has_the_reason_of_a_refusal_and_no_password(
+        fastcgi, path, body, why):
+    """R80: the log line has the reason, never the input, even if somebody
+    forgot the quotes round a password."""
     before = len(fastcgi.log)
     answer = fastcgi.post(path, body)
     assert answer.status in (200, 400), answer.text

@@ -25,7 +25,7 @@ const sentence = (text) => {
 };
 
 /* Send JSON (or no body). Returns `data`, or throws a Problem. */
-export async function talk(method, path, body) {
+export async function request(method, path, body) {
     const headers = { Accept: "application/json" };
     let answer;
     let json;
@@ -53,4 +53,4 @@ export async function talk(method, path, body) {
 }
 
 export const graphql = (query, variables) =>
-    talk("POST", "/query", { query, variables });
+    request("POST", "/query", { query, variables });
