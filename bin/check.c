@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "check_backend.h"
 #include "commands.h"
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
@@ -50,19 +50,19 @@ check_store_setting(const struct config *config)
 static int
 check_document_manifest(const struct config *config)
 {
-    const struct documents_options options = {
+    const struct document_lookup_options options = {
         .rules = &config->backend.rules,
         .manifest = config->documents,
         .is_manifest_only = config->documents_only,
     };
-    struct documents *documents = NULL;
+    struct document_lookup *documents = NULL;
     char reason[512] = "";
     enum pst_err e;
 
     if (!config->documents)
         return 0;
-    e = documents_new(&documents, &options, reason, sizeof(reason));
-    documents_free(&documents);
+    e = document_lookup_new(&documents, &options, reason, sizeof(reason));
+    document_lookup_free(&documents);
     if (!e)
         puts("the manifest can be read");
     else

@@ -105,13 +105,13 @@ revoke_by_token(struct store_job *job, struct pst_str token)
     static const enum pst_purpose purposes[] = {
         PST_PURPOSE_COOKIE, PST_PURPOSE_GUEST, PST_PURPOSE_BEARER};
     struct pst_session session;
-    bool is_stale;
+    bool is_from_older_secret;
     enum pst_err e = PST_FORGED;
 
     for (size_t i = 0; i < PST_COUNT(purposes) && e == PST_FORGED; i++)
         e = transport_verify(&job->ctx, job->arena,
                              (struct transport_token){purposes[i], token},
-                             &session, &is_stale);
+                             &session, &is_from_older_secret);
     if (e == PST_FORGED) {
         fputs("postern: this token does not open: it is not a token of this "
               "secret and audience, nor 8 digits of a hash\n",

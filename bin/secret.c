@@ -9,7 +9,7 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "crypto/secret.h"
-#include "secretfile.h"
+#include "secret_file.h"
 
 #define SECRET_BYTES 32
 #define SECRET_CHARS 43 /* of base64url for SECRET_BYTES */

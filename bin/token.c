@@ -152,7 +152,7 @@ print_claims(const struct job *job, const struct pst_session *session)
     enum pst_err e;
 
     pst_buf_init_arena(&buf, job->arena, CLAIMS_PRINTED_MAX);
-    pst_session_emit(&buf, session);
+    pst_claims_emit(&buf, session);
     e = pst_buf_finish(&buf, &text);
     if (e)
         return e;
@@ -240,7 +240,7 @@ print_opened_token(const struct job *job)
     e = open_token_of_any_purpose(job, PST_PURPOSE_BEARER, &use, &claims);
     if (e)
         return report_token_error(e);
-    e = pst_session_parse(job->arena, claims, &session);
+    e = pst_claims_parse(job->arena, claims, &session);
     if (e)
         return report_token_error(e);
     e = reveal_upstream_token(job, &session);

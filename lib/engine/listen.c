@@ -104,13 +104,14 @@ static bool
 is_stale_socket(const union address *address, socklen_t len)
 {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_stale;
+    bool is_from_older_secret;
 
     if (probe < 0)
         return false;
-    is_stale = connect(probe, &address->any, len) != 0 && errno == ECONNREFUSED;
+    is_from_older_secret =
+        connect(probe, &address->any, len) != 0 && errno == ECONNREFUSED;
     close(probe);
-    return is_stale;
+    return is_from_older_secret;
 }
 
 /*

@@ -48,7 +48,7 @@ set_auth_session(const struct context *ctx, struct auth *auth,
     auth->is_unchecked = opened->is_unchecked;
     auth->has_session = !e;
     auth->is_renewal_due =
-        !e && (opened->is_stale ||
+        !e && (opened->is_from_older_secret ||
                pst_session_is_renewal_due(&auth->session,
                                           &ctx->config->timeouts, ctx->now));
 }

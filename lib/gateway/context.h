@@ -15,7 +15,7 @@
 #include "store/store.h"
 #include "upstream/http_client.h"
 
-struct documents;
+struct document_lookup;
 
 /* One for each thread, which handles one request at a time. */
 struct context {
@@ -28,10 +28,10 @@ struct context {
      * (gateway/forward.c); NULL until it is needed. */
     struct http_client *upstream_nested;
     bool is_upstream_busy;
-    struct store *store;         /* this thread's; NULL: none is configured */
-    struct documents *documents; /* shared by all threads */
-    int64_t store_answered_at;   /* unix seconds: the store's last answer */
-    int64_t now;                 /* unix seconds, read once for each request */
+    struct store *store; /* this thread's; NULL: none is configured */
+    struct document_lookup *documents; /* shared by all threads */
+    int64_t store_answered_at; /* unix seconds: the store's last answer */
+    int64_t now;               /* unix seconds, read once for each request */
     enum pst_err (*random)(void *out, size_t len); /* pst_crypto_random() */
 };
 

@@ -25,8 +25,8 @@ struct document_list;
 
 struct document {
     atomic_size_t references;
-    struct pst_graphql_meaning *meaning;
-    struct pst_str text; /* part of meaning, or of own_text */
+    struct pst_graphql_summary *summary;
+    struct pst_str text; /* part of summary, or of own_text */
     size_t size;
 
     /* The fields below belong to the cache, under its lock. */
@@ -40,7 +40,7 @@ struct document {
     bool has_hash;
     uint8_t hash[PST_HASH_LEN];
 
-    char own_text[]; /* if the text differs from meaning->text */
+    char own_text[]; /* if the text differs from summary->text */
 };
 
 struct document_list {
@@ -64,9 +64,9 @@ struct document_cache {
 
 enum pst_err
 document_new(struct document **out, struct pst_str text,
-             struct pst_graphql_meaning *meaning)
+             struct pst_graphql_summary *summary)
 {
-    bool is_same = pst_str_equal(text, meaning->text);
+    bool is_same = pst_str_equal(text, summary->text);
     size_t own_size = sizeof(struct document) + (is_same ? 0 : text.len);
     struct document *document = malloc(own_size);
 
@@ -74,9 +74,9 @@ document_new(struct document **out, struct pst_str text,
         return PST_NO_MEMORY;
     memset(document, 0, sizeof(*document));
     atomic_init(&document->references, 1);
-    document->meaning = meaning;
-    document->size = own_size + meaning->size + 2 * BLOCK_OVERHEAD;
-    document->text = meaning->text;
+    document->summary = summary;
+    document->size = own_size + summary->size + 2 * BLOCK_OVERHEAD;
+    document->text = summary->text;
     if (!is_same) {
         memcpy(document->own_text, text.ptr, text.len);
         document->text = (struct pst_str){document->own_text, text.len};
@@ -94,14 +94,14 @@ document_release(void *handle)
         return;
     if (document->text.ptr == document->own_text)
         explicit_bzero(document->own_text, document->text.len);
-    pst_graphql_meaning_free(&document->meaning);
+    pst_graphql_summary_free(&document->summary);
     free(document);
 }
 
-const struct pst_graphql_meaning *
-document_meaning(const struct document *document)
+const struct pst_graphql_summary *
+document_summary(const struct document *document)
 {
-    return document->meaning;
+    return document->summary;
 }
 
 /* Lists. */

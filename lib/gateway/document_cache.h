@@ -16,26 +16,26 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 
-/* A text and its meaning; immutable and reference-counted. */
+/* A text and its summary; immutable and reference-counted. */
 struct document;
 
 /*
  * Create a document, with one reference.
  *   text     as sent by the client; copied
- *   meaning  the text's meaning; owned by the document on PST_OK
+ *   summary  the text's summary; owned by the document on PST_OK
  * Returns PST_OK or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err document_new(struct document **out,
                                        struct pst_str text,
-                                       struct pst_graphql_meaning *meaning);
+                                       struct pst_graphql_summary *summary);
 
 /* Drop a reference. The parameter is void * to fit pst_arena_defer(). */
 void document_release(void *document);
 
-const struct pst_graphql_meaning *
-document_meaning(const struct document *document);
+const struct pst_graphql_summary *
+document_summary(const struct document *document);
 
 struct document_cache;
 

@@ -6,7 +6,7 @@
 #include "gateway/identity.h"
 
 #include "gateway/forward.h"
-#include "gateway/login_throttle.h"
+#include "gateway/login_budget.h"
 #include "gateway/session_registry.h"
 #include "upstream/backend_request.h"
 
@@ -212,7 +212,7 @@ begin_session_without_password(struct context *ctx, struct request *req,
     enum pst_err e = PST_OK;
 
     if (grant->sub.len > 0)
-        e = login_throttle_address(ctx, req, res);
+        e = login_budget_acquire_address(ctx, req, res);
     return e ? e : identity_begin_session(ctx, req, res, auth, grant);
 }
 
@@ -273,7 +273,7 @@ identity_apply_update(struct context *ctx, struct request *req,
                   LOG_C_STRING("request", req->id),
                   LOG_C_STRING("session", auth->log_id));
         return end_unrevoked_session(ctx, req, res, auth);
-    case CREDENTIALS_KEPT:
+    case CREDENTIALS_UPDATED:
         if (!auth->has_session)
             return PST_OK; /* a cookie that is not a session */
         break;             /* the user may have changed all the same */

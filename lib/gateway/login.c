@@ -54,7 +54,7 @@ login_with_credentials(struct context *ctx, struct request *req,
 static enum pst_err
 parse_client_operation(struct login_attempt *attempt,
                        const struct login_graphql_request *login,
-                       struct login_request *request)
+                       struct login_operation *request)
 {
     const struct pst_graphql_document *document;
     struct pst_graphql_error error;
@@ -91,19 +91,19 @@ prepare_client_document(struct login_attempt *attempt,
                         const struct login_graphql_request *login,
                         struct login_reason *reason)
 {
-    const struct pst_graphql_meaning *meaning = login->meaning;
-    const struct pst_graphql_meaning_operation *operation =
-        pst_graphql_meaning_find(meaning, login->gql->operation_name);
+    const struct pst_graphql_summary *summary = login->summary;
+    const struct pst_graphql_summary_operation *operation =
+        pst_graphql_summary_find(summary, login->gql->operation_name);
     struct graphql_request_plan plan = {.gql = login->gql,
-                                        .document = meaning->text};
+                                        .document = summary->text};
     struct graphql_request_list single = *login->list;
     struct pst_buf buf;
 
-    if (!pst_str_is_absent(meaning->login_secret) ||
-        !pst_str_is_absent(meaning->secret)) {
-        struct pst_str name = pst_str_is_absent(meaning->secret)
-                                  ? meaning->login_secret
-                                  : meaning->secret;
+    if (!pst_str_is_absent(summary->login_secret) ||
+        !pst_str_is_absent(summary->secret)) {
+        struct pst_str name = pst_str_is_absent(summary->secret)
+                                  ? summary->login_secret
+                                  : summary->secret;
 
         (void)login_refuse(reason, "%.*s holds a secret and cannot be selected",
                            (int)name.len, name.ptr);
@@ -184,7 +184,7 @@ login_with_graphql(struct context *ctx, struct request *req,
                    struct login_reason *reason)
 {
     struct login_attempt *attempt = login_attempt_new(ctx, req, res, auth);
-    struct login_request request = {.operation = NULL};
+    struct login_operation request = {.operation = NULL};
     struct login_match match = {.login = NULL};
     struct login_shape shape = {.arena = req->arena,
                                 .config = ctx->config,
@@ -196,7 +196,7 @@ login_with_graphql(struct context *ctx, struct request *req,
         return PST_NO_MEMORY;
     e = parse_client_operation(attempt, login, &request);
     if (!e)
-        e = login_request_find_field(&request, reason);
+        e = login_operation_find_field(&request, reason);
     if (!e)
         e = login_match(req->arena, ctx->config, &request, &match, reason);
     if (e)

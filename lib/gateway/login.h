@@ -10,7 +10,7 @@
 #include "gateway/context.h"
 #include "gateway/graphql_request.h"
 #include "gateway/login_match.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 #include "upstream/backend_request.h"
 
 /*
@@ -29,7 +29,7 @@ struct login_graphql_request {
     const struct graphql_request_list *list;
     const struct graphql_request *gql;         /* the login in the list */
     struct pst_str document;                   /* its text */
-    const struct pst_graphql_meaning *meaning; /* of that text */
+    const struct pst_graphql_summary *summary; /* of that text */
 };
 
 /*

@@ -10,8 +10,8 @@
 #include "gateway/auth_session.h"
 #include "gateway/context.h"
 #include "gateway/forward.h"
+#include "gateway/login_budget.h"
 #include "gateway/login_shape.h"
-#include "gateway/login_throttle.h"
 #include "server/login_document.h"
 #include "upstream/backend_login.h"
 

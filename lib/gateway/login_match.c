@@ -16,7 +16,7 @@
 /* The state of matching one document. */
 struct matching {
     struct pst_arena *arena;
-    const struct login_request *request;
+    const struct login_operation *request;
     const struct login_document *login;
     struct login_variables variables; /* the client's */
     struct pst_str
@@ -330,7 +330,7 @@ match_login_document(struct matching *matching, struct login_match *match)
 
 enum pst_err
 login_match(struct pst_arena *arena, const struct config *config,
-            const struct login_request *request, struct login_match *out,
+            const struct login_operation *request, struct login_match *out,
             struct login_reason *reason)
 {
     struct matching matching = {

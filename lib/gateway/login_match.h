@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "gateway/login_request.h"
+#include "gateway/login_operation.h"
 #include "server/config.h"
 #include "server/login_document.h"
 
@@ -38,7 +38,7 @@ struct login_match {
  */
 PST_MUST_USE enum pst_err login_match(struct pst_arena *arena,
                                       const struct config *config,
-                                      const struct login_request *request,
+                                      const struct login_operation *request,
                                       struct login_match *out,
                                       struct login_reason *reason);
 

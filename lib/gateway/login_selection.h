@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "codec/json.h"
-#include "gateway/login_request.h"
+#include "gateway/login_operation.h"
 #include "graphql/tree.h"
 
 /* Selection sets that count as one: those of all fields of one response key. */

@@ -18,8 +18,8 @@
 struct login_shape {
     struct pst_arena *arena;
     const struct config *config;
-    const struct login_document *ours;  /* the configured document */
-    const struct login_request *theirs; /* the client's */
+    const struct login_document *ours;    /* the configured document */
+    const struct login_operation *theirs; /* the client's */
     struct login_reason *reason;
 };
 

@@ -20,8 +20,8 @@
 
 struct entry {
     struct pst_str id;   /* in storage */
-    struct pst_str text; /* as in the file; in meaning or in storage */
-    struct pst_graphql_meaning *meaning;
+    struct pst_str text; /* as in the file; in summary or in storage */
+    struct pst_graphql_summary *summary;
     char *storage;
     uint8_t hash[PST_HASH_LEN]; /* SHA-256 of text */
 };
@@ -93,28 +93,28 @@ manifest_find_slot(const struct manifest *manifest, const struct table *table,
     }
 }
 
-static const struct pst_graphql_meaning *
+static const struct pst_graphql_summary *
 manifest_find_entry(const struct manifest *manifest, const struct table *table,
                     struct pst_str name)
 {
     uint32_t slot = *manifest_find_slot(manifest, table, name);
 
-    return slot == SLOT_EMPTY ? NULL : manifest->entries[slot].meaning;
+    return slot == SLOT_EMPTY ? NULL : manifest->entries[slot].summary;
 }
 
-const struct pst_graphql_meaning *
+const struct pst_graphql_summary *
 manifest_find_id(const struct manifest *manifest, struct pst_str id)
 {
     return manifest_find_entry(manifest, &manifest->by_id, id);
 }
 
-const struct pst_graphql_meaning *
+const struct pst_graphql_summary *
 manifest_find_text(const struct manifest *manifest, struct pst_str text)
 {
     return manifest_find_entry(manifest, &manifest->by_text, text);
 }
 
-const struct pst_graphql_meaning *
+const struct pst_graphql_summary *
 manifest_find_hash(const struct manifest *manifest,
                    const uint8_t hash[static PST_HASH_LEN])
 {
@@ -199,14 +199,14 @@ manifest_reserve_entry(struct manifest *manifest)
 static enum pst_err
 manifest_fill_entry(struct entry *entry, struct pst_str id, struct pst_str text)
 {
-    bool is_same = pst_str_equal(text, entry->meaning->text);
+    bool is_same = pst_str_equal(text, entry->summary->text);
 
     entry->storage = malloc(id.len + (is_same ? 0 : text.len));
     if (!entry->storage)
         return PST_NO_MEMORY;
     memcpy(entry->storage, id.ptr, id.len);
     entry->id = (struct pst_str){entry->storage, id.len};
-    entry->text = entry->meaning->text;
+    entry->text = entry->summary->text;
     if (!is_same) {
         memcpy(entry->storage + id.len, text.ptr, text.len);
         entry->text = (struct pst_str){entry->storage + id.len, text.len};
@@ -240,8 +240,8 @@ manifest_add_document(void *context, struct pst_str id, struct pst_str text)
     if (e)
         return e;
     entry = &manifest->entries[manifest->count];
-    *entry = (struct entry){.meaning = NULL};
-    e = pst_graphql_meaning_parse(text, reader->rules, &entry->meaning, &error);
+    *entry = (struct entry){.summary = NULL};
+    e = pst_graphql_summary_parse(text, reader->rules, &entry->summary, &error);
     if (e == PST_MALFORMED || e == PST_TOO_LARGE)
         return refuse_manifest_document(reader, id, &error);
     if (e)
@@ -320,7 +320,7 @@ manifest_free(struct manifest **manifest)
     if (!*manifest)
         return;
     for (size_t i = 0; i < (*manifest)->count; i++) {
-        pst_graphql_meaning_free(&(*manifest)->entries[i].meaning);
+        pst_graphql_summary_free(&(*manifest)->entries[i].summary);
         free((*manifest)->entries[i].storage);
     }
     free((*manifest)->entries);

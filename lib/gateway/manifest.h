@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 #include "base/str.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 #include "server/config_reader.h"
 
 #define MANIFEST_MAX (16 * 1024 * 1024) /* bytes of a file */
@@ -23,7 +23,7 @@ struct manifest;
  * Read a file and parse all its documents.
  *   out     set on PST_OK; free it with manifest_free()
  *   path    name of the file
- *   rules   for the meanings of the documents
+ *   rules   for the summaries of the documents
  *   key     random key of the hash tables; copied
  *   reason  set on PST_BAD_CONFIG: what is wrong, with file, document id, line
  *           and column; it follows the variable's name in a message
@@ -37,16 +37,16 @@ PST_MUST_USE enum pst_err manifest_new(struct manifest **out, const char *path,
 /* Free it, and set *manifest to NULL. A NULL *manifest is allowed. */
 void manifest_free(struct manifest **manifest);
 
-/* Find a document's meaning by its id. Returns NULL if it is not listed. */
-const struct pst_graphql_meaning *
+/* Find a document's summary by its id. Returns NULL if it is not listed. */
+const struct pst_graphql_summary *
 manifest_find_id(const struct manifest *manifest, struct pst_str id);
 
 /* The same by its text, byte for byte. */
-const struct pst_graphql_meaning *
+const struct pst_graphql_summary *
 manifest_find_text(const struct manifest *manifest, struct pst_str text);
 
 /* The same by the SHA-256 of its text. */
-const struct pst_graphql_meaning *
+const struct pst_graphql_summary *
 manifest_find_hash(const struct manifest *manifest,
                    const uint8_t hash[static PST_HASH_LEN]);
 

@@ -21,7 +21,7 @@
 #include "engine/dispatcher.h"
 #include "engine/fcgi.h"
 #include "gateway/arguments.h"
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 #include "gateway/handler.h"
 #include "server/keyring_cache.h"
 #include "store/store.h"
@@ -36,7 +36,7 @@ struct program {
     struct config *config;
     struct log *log;
     struct keyring_cache *keyring_cache;
-    struct documents *documents;
+    struct document_lookup *documents;
 };
 
 /* What one thread needs to handle requests. */
@@ -202,7 +202,7 @@ static void
 program_close(struct program *program)
 {
     http_client_stop();
-    documents_free(&program->documents);
+    document_lookup_free(&program->documents);
     keyring_cache_free(&program->keyring_cache);
     log_close(&program->log);
     config_free(&program->config);
@@ -217,7 +217,7 @@ static int
 program_load_documents(struct program *program, bool is_persistent)
 {
     const struct config *config = program->config;
-    const struct documents_options options = {
+    const struct document_lookup_options options = {
         .rules = &config->backend.rules,
         .size_max = DOCUMENTS_SIZE_MAX,
         .is_persistent = is_persistent,
@@ -225,8 +225,8 @@ program_load_documents(struct program *program, bool is_persistent)
         .is_manifest_only = config->documents_only,
     };
     char error[512] = "";
-    enum pst_err e =
-        documents_new(&program->documents, &options, error, sizeof(error));
+    enum pst_err e = document_lookup_new(&program->documents, &options, error,
+                                         sizeof(error));
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_DOCUMENTS", error);

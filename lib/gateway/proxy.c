@@ -10,7 +10,7 @@
 #include "gateway/forward.h"
 #include "gateway/identity.h"
 #include "gateway/login.h"
-#include "gateway/login_throttle.h"
+#include "gateway/login_budget.h"
 #include "gateway/proxy_errors.h"
 #include "gateway/proxy_rules.h"
 #include "server/request_body.h"
@@ -60,7 +60,7 @@ make_emit_plan(const struct proxying *proxying, const struct proxy_item *item)
     if (config->documents_send_id && !pst_str_is_absent(item->gql->id))
         plan.id = item->gql->id;
     else
-        plan.document = item->meaning->text;
+        plan.document = item->summary->text;
     return plan;
 }
 
@@ -191,8 +191,8 @@ throttle_passwords(struct proxying *proxying)
     for (size_t i = 0; i < proxying->list.count && !e; i++)
         if (!proxying->items[i].refusal &&
             proxying->items[i].operation->has_password)
-            e = login_throttle_password(proxying->ctx, proxying->req,
-                                        proxying->res, proxying->auth);
+            e = login_budget_acquire_password(proxying->ctx, proxying->req,
+                                              proxying->res, proxying->auth);
     return e;
 }
 
@@ -202,8 +202,8 @@ run_login_item(struct proxying *proxying, struct proxy_item *item)
     const struct login_graphql_request login = {
         .list = &proxying->list,
         .gql = item->gql,
-        .document = item->meaning->text,
-        .meaning = item->meaning,
+        .document = item->summary->text,
+        .summary = item->summary,
     };
     struct login_reason reason = {""};
     enum pst_err e =

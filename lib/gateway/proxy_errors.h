@@ -8,13 +8,13 @@
 
 #include "gateway/context.h"
 #include "gateway/graphql_request.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 
 /* One request of a list, and the result of checking it. */
 struct proxy_item {
     const struct graphql_request *gql;
-    const struct pst_graphql_meaning *meaning;
-    const struct pst_graphql_meaning_operation *operation;
+    const struct pst_graphql_summary *summary;
+    const struct pst_graphql_summary_operation *operation;
     bool is_login;
     enum pst_err refusal; /* PST_OK: it may be forwarded */
     char reason[400];     /* for the client and the log; "": error's, or the

@@ -5,7 +5,7 @@
  */
 #include "gateway/proxy_rules.h"
 
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 
 static void
 decode_document_hash(struct pst_str hex,
@@ -21,17 +21,18 @@ static enum pst_err
 find_persisted_document(const struct proxy_rules *rules,
                         struct proxy_item *item)
 {
-    struct documents *documents = rules->ctx->documents;
+    struct document_lookup *documents = rules->ctx->documents;
     uint8_t hash[DOCUMENTS_HASH_LEN];
     enum pst_err e = PST_NOT_FOUND;
 
     if (!pst_str_is_absent(item->gql->hash)) {
         decode_document_hash(item->gql->hash, hash);
-        e = documents_find_hash(documents, rules->arena, hash, &item->meaning);
+        e = document_lookup_find_hash(documents, rules->arena, hash,
+                                      &item->summary);
     }
     if (e != PST_NOT_FOUND)
         return e;
-    return documents_is_persistent(documents) &&
+    return document_lookup_is_persistent(documents) &&
                    !item->gql->is_unsupported_persisted
                ? PST_PERSISTED_NOT_FOUND
                : PST_PERSISTED_NOT_SUPPORTED;
@@ -41,16 +42,16 @@ find_persisted_document(const struct proxy_rules *rules,
 static enum pst_err
 read_document_text(const struct proxy_rules *rules, struct proxy_item *item)
 {
-    struct documents *documents = rules->ctx->documents;
+    struct document_lookup *documents = rules->ctx->documents;
     struct pst_arena *arena = rules->arena;
     uint8_t hash[DOCUMENTS_HASH_LEN];
 
     if (pst_str_is_absent(item->gql->hash))
-        return documents_read(documents, arena, item->gql->document,
-                              &item->meaning, &item->error);
+        return document_lookup_read(documents, arena, item->gql->document,
+                                    &item->summary, &item->error);
     decode_document_hash(item->gql->hash, hash);
-    return documents_persist(documents, arena, item->gql->document, hash,
-                             &item->meaning, &item->error);
+    return document_lookup_persist(documents, arena, item->gql->document, hash,
+                                   &item->summary, &item->error);
 }
 
 static enum pst_err
@@ -60,8 +61,8 @@ find_item_document(const struct proxy_rules *rules, struct proxy_item *item)
     enum pst_err e;
 
     if (!pst_str_is_absent(gql->id)) {
-        e = documents_find_id(rules->ctx->documents, rules->arena, gql->id,
-                              &item->meaning);
+        e = document_lookup_find_id(rules->ctx->documents, rules->arena,
+                                    gql->id, &item->summary);
         return e == PST_NOT_FOUND
                    ? proxy_set_refusal(
                          item, PST_MALFORMED,
@@ -82,7 +83,7 @@ find_item_operation(struct proxy_item *item)
 {
     struct pst_str name = item->gql->operation_name;
 
-    item->operation = pst_graphql_meaning_find(item->meaning, name);
+    item->operation = pst_graphql_summary_find(item->summary, name);
     if (item->operation)
         return PST_OK;
     item->error.location = (struct pst_graphql_location){1, 1};
@@ -102,7 +103,7 @@ find_item_operation(struct proxy_item *item)
 static enum pst_err
 check_login_item(const struct proxy_rules *rules, struct proxy_item *item)
 {
-    if (item->meaning->operation_count > 1)
+    if (item->summary->operation_count > 1)
         return proxy_set_refusal(item, PST_LOGIN_SHAPE,
                                  "one of the document's operations is a login: "
                                  "send it in a document of its own");
@@ -124,7 +125,7 @@ check_login_item(const struct proxy_rules *rules, struct proxy_item *item)
  */
 static size_t
 count_password_fields(const struct proxy_rules *rules,
-                      const struct pst_graphql_meaning_operation *operation)
+                      const struct pst_graphql_summary_operation *operation)
 {
     const struct pst_graphql_rules *fields = &rules->ctx->config->backend.rules;
     size_t count = 0;
@@ -143,12 +144,12 @@ count_password_fields(const struct proxy_rules *rules,
 static enum pst_err
 check_operation_rules(const struct proxy_rules *rules, struct proxy_item *item)
 {
-    const struct pst_graphql_meaning *meaning = item->meaning;
+    const struct pst_graphql_summary *summary = item->summary;
 
     if (rules->list->form == GRAPHQL_REQUEST_GET &&
         item->operation->kind == PST_GRAPHQL_MUTATION)
         return PST_BAD_METHOD;
-    if (meaning->has_login)
+    if (summary->has_login)
         return check_login_item(rules, item);
     if (rules->is_login_program)
         return proxy_set_refusal(
@@ -160,14 +161,14 @@ check_operation_rules(const struct proxy_rules *rules, struct proxy_item *item)
             item, PST_MALFORMED,
             "the operation checks a password more than once: "
             "send each such field in a request of its own");
-    if (pst_str_is_absent(meaning->secret))
+    if (pst_str_is_absent(summary->secret))
         return PST_OK;
-    item->error.location = meaning->secret_location;
+    item->error.location = summary->secret_location;
     return proxy_set_refusal(item, PST_SECRET_FIELD,
                              "%.*s holds a secret and cannot be selected here; "
                              "POSTERN_SECRET_FIELDS_ALLOWED can except a root "
                              "field, POSTERN_LOGIN_DOCUMENT add a login",
-                             (int)meaning->secret.len, meaning->secret.ptr);
+                             (int)summary->secret.len, summary->secret.ptr);
 }
 
 enum pst_err

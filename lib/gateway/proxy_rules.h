@@ -18,11 +18,11 @@ struct proxy_rules {
 
 /*
  * Check one request of the list.
- *   item  its gql is set; its meaning, operation and is_login are set on
+ *   item  its gql is set; its summary, operation and is_login are set on
  *         PST_OK, its reason or error on a refusal
  * Returns PST_OK (forward it, or log in where is_login is set);
  * PST_PARSE_FAILED; PST_PERSISTED_NOT_FOUND, PST_PERSISTED_NOT_SUPPORTED,
- * PST_DOCUMENT_NOT_ALLOWED, PST_HASH_MISMATCH (gateway/documents.h);
+ * PST_DOCUMENT_NOT_ALLOWED, PST_HASH_MISMATCH (gateway/document_lookup.h);
  * PST_BAD_METHOD (a mutation by GET); PST_LOGIN_SHAPE; PST_SECRET_FIELD;
  * PST_MALFORMED; PST_TOO_LARGE; PST_NO_MEMORY.
  */

@@ -27,7 +27,7 @@ session_open_token(struct context *ctx, const struct request *req,
     *out = (struct session_opened){.is_set = false};
     e = transport_verify(ctx, req->arena,
                          (struct transport_token){purpose, token},
-                         &out->session, &out->is_stale);
+                         &out->session, &out->is_from_older_secret);
     if (e)
         return registry_log_store_error(ctx, req, e);
     out->is_set = true;

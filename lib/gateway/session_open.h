@@ -14,7 +14,7 @@
 struct session_opened {
     bool is_set;       /* session is set; it is valid only after PST_OK */
     bool is_unchecked; /* it is set, but the store did not answer */
-    bool is_stale;     /* an older secret sealed it */
+    bool is_from_older_secret; /* an older secret sealed it */
     struct pst_session session;
 };
 

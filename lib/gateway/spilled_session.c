@@ -26,7 +26,7 @@ seal_claims(struct context *ctx, struct pst_arena *arena,
     enum pst_err e;
 
     pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
-    pst_session_emit(&buf, session);
+    pst_claims_emit(&buf, session);
     e = pst_buf_finish(&buf, &claims);
     if (e)
         return e;
@@ -66,7 +66,7 @@ open_claims(struct pst_arena *arena, const uint8_t key[static PST_KEY_LEN],
     e = pst_crypto_open(key, blob.ptr, aad, sealed, tag, claims);
     if (e)
         return e;
-    return pst_session_parse(
+    return pst_claims_parse(
         arena, pst_str_from_bytes((struct pst_bytes){claims, sealed.len}),
         session);
 }

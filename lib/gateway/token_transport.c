@@ -58,7 +58,7 @@ open_upstream_token(const struct context *ctx, struct pst_arena *arena,
 enum pst_err
 transport_verify(struct context *ctx, struct pst_arena *arena,
                  struct transport_token token, struct pst_session *session,
-                 bool *is_stale)
+                 bool *is_from_older_secret)
 {
     struct pst_token_use use = session_token_use(ctx, token.purpose);
     struct pst_session opened;
@@ -69,7 +69,7 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
     e = pst_token_open(&use, arena, token.text, &claims, &kid);
     if (e)
         return e;
-    e = pst_session_parse(arena, claims, &opened);
+    e = pst_claims_parse(arena, claims, &opened);
     if (e)
         return e;
     e = open_upstream_token(ctx, arena, &opened);
@@ -82,7 +82,7 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
         token.purpose != session_cookie_purpose(&opened))
         return PST_FORGED;
     *session = opened;
-    *is_stale = !pst_keyring_is_first(ctx->ring, &kid);
+    *is_from_older_secret = !pst_keyring_is_first(ctx->ring, &kid);
     return PST_OK;
 }
 
@@ -129,7 +129,7 @@ seal_session_token(struct context *ctx, struct pst_arena *arena,
     if (e)
         return e;
     pst_buf_init_arena(&buf, arena, PST_CLAIMS_MAX);
-    pst_session_emit(&buf, &inside);
+    pst_claims_emit(&buf, &inside);
     e = pst_buf_finish(&buf, &claims);
     if (e)
         return e;

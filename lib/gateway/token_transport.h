@@ -33,7 +33,7 @@ struct transport_token {
  * Open a token: length, shape, key, tag, then the claims, then the store where
  * the token says so. The session's times are not checked.
  *   session   set on PST_OK; its slices live as long as the arena
- *   is_stale  set on PST_OK: an older secret sealed it
+ *   is_from_older_secret  set on PST_OK: an older secret sealed it
  * Returns PST_OK, PST_FORGED, PST_REVOKED (no longer in the store),
  * PST_STORE_DOWN, PST_NO_MEMORY, PST_INTERNAL.
  */
@@ -41,7 +41,7 @@ PST_MUST_USE enum pst_err transport_verify(struct context *ctx,
                                            struct pst_arena *arena,
                                            struct transport_token token,
                                            struct pst_session *session,
-                                           bool *is_stale);
+                                           bool *is_from_older_secret);
 
 /*
  * Seal a new session for each method.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * analyze.h - collect the root fields of each operation, and find login,
- * password and secret fields by the configured rules. Not exported: meaning.h
+ * password and secret fields by the configured rules. Not exported: summary.h
  * is the interface.
  */
 #ifndef POSTERN_GRAPHQL_ANALYZE_H
@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 #include "graphql/tree.h"
 
 /* Which root field a selection is below. */

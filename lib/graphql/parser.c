@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#include "graphql/check.h"
 #include "graphql/lexer.h"
 #include "graphql/selection.h"
+#include "graphql/validate.h"
 #include "graphql/value.h"
 #include "graphql/variable.h"
 

@@ -13,9 +13,9 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/slab.h"
-#include "graphql/check.h"
 #include "graphql/lexer.h"
 #include "graphql/tree.h"
+#include "graphql/validate.h"
 
 /* An open selection set, list or input object. */
 union graphql_level {

@@ -261,7 +261,7 @@ postern_renew_found(const struct cookie_call *call,
     struct pst_str text;
     enum pst_err e;
 
-    if (!found->is_stale &&
+    if (!found->is_from_older_secret &&
         !pst_session_is_renewal_due(&found->session, clocks, call->now))
         return PST_E_NOT_DUE;
     pst_session_touch(&found->session, clocks, call->now);

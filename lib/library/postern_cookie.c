@@ -97,7 +97,7 @@ cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
 
     e = pst_token_open(&use, call->arena, token, &claims, &kid);
     if (!e)
-        e = pst_session_parse(call->arena, claims, &out->session);
+        e = pst_claims_parse(call->arena, claims, &out->session);
     if (!e)
         e = cookie_open_upstream(call, &out->session);
     if (!e && purpose != cookie_get_purpose(&out->session))
@@ -106,7 +106,7 @@ cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
         e = pst_session_check(&out->session, &sessions->clocks, call->now);
     if (e)
         return e;
-    out->is_stale = !pst_keyring_is_first(sessions->ring, &kid);
+    out->is_from_older_secret = !pst_keyring_is_first(sessions->ring, &kid);
     out->is_in_store = pst_str_starts(out->session.upstream, PST_STR("["));
     return PST_OK;
 }
@@ -225,11 +225,11 @@ cookie_emit_claims(const struct cookie_call *call,
     enum pst_err e;
 
     pst_buf_init_arena(&buf, call->arena, PST_CLAIMS_MAX);
-    pst_session_emit(&buf, session);
+    pst_claims_emit(&buf, session);
     e = pst_buf_finish(&buf, claims);
     if (e)
         return e;
-    e = pst_session_parse(call->arena, *claims, &again);
+    e = pst_claims_parse(call->arena, *claims, &again);
     return e == PST_FORGED ? PST_MALFORMED : e;
 }
 

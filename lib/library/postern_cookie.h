@@ -18,7 +18,7 @@ struct cookie_call {
 /* The session in a cookie. Its slices live as long as the arena. */
 struct cookie_session {
     struct pst_session session;
-    bool is_stale;    /* sealed with an older secret than the first */
+    bool is_from_older_secret; /* sealed with an older secret than the first */
     bool is_in_store; /* the cookie contains only sid, sub, name and times */
 };
 

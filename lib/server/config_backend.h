@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 #include "server/config_reader.h"
 #include "server/login_document.h"
 

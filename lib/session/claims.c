@@ -26,7 +26,7 @@ static const struct claim {
 /* The only value of "known". Other identities follow from "sub". */
 static const struct pst_str KNOWN_UNKNOWN = {"unknown", 7};
 
-/* Refuse to write claims that pst_session_parse() would refuse to read. */
+/* Refuse to write claims that pst_claims_parse() would refuse to read. */
 static enum pst_err
 claims_check_fields(const struct pst_session *session)
 {
@@ -41,7 +41,7 @@ claims_check_fields(const struct pst_session *session)
 }
 
 void
-pst_session_emit(struct pst_buf *buf, const struct pst_session *session)
+pst_claims_emit(struct pst_buf *buf, const struct pst_session *session)
 {
     enum pst_err e = claims_check_fields(session);
 
@@ -235,8 +235,8 @@ claims_parse(struct pst_arena *arena, struct pst_str claims,
 }
 
 enum pst_err
-pst_session_parse(struct pst_arena *arena, struct pst_str claims,
-                  struct pst_session *out)
+pst_claims_parse(struct pst_arena *arena, struct pst_str claims,
+                 struct pst_session *out)
 {
     struct pst_session session = {0};
     enum pst_err e;

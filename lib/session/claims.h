@@ -27,7 +27,7 @@
  *            or to PST_MALFORMED when sub or name is not UTF-8
  *   session  who and upstream are JSON, and are written as they are
  */
-void pst_session_emit(struct pst_buf *buf, const struct pst_session *session);
+void pst_claims_emit(struct pst_buf *buf, const struct pst_session *session);
 
 /*
  * Read claims. Each must be there, of its type and within its limit; only
@@ -42,8 +42,8 @@ void pst_session_emit(struct pst_buf *buf, const struct pst_session *session);
  *           upstream are slices of claims
  * Returns PST_OK, PST_FORGED (anything is wrong with them), PST_NO_MEMORY.
  */
-PST_MUST_USE enum pst_err pst_session_parse(struct pst_arena *arena,
-                                            struct pst_str claims,
-                                            struct pst_session *out);
+PST_MUST_USE enum pst_err pst_claims_parse(struct pst_arena *arena,
+                                           struct pst_str claims,
+                                           struct pst_session *out);
 
 #endif

@@ -16,7 +16,7 @@
 #include "server/store_url.h"
 #include "store/lmdb.h"
 #include "store/lmdb_expiry.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 /* Results of an apply function, beside 0 and the error codes of LMDB; neither
  * LMDB nor errno uses them. There is nothing to commit; and: a newer program

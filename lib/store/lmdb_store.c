@@ -286,7 +286,7 @@ lmdb_store_sweep(struct store *base, size_t limit, int64_t now,
     return lmdb_sweep(lmdb_handle_from_base(base), limit, now, swept);
 }
 
-const struct store_backend store_lmdb = {
+const struct store_operations store_lmdb = {
     .open = lmdb_store_open,
     .close = lmdb_store_close,
     .ping = lmdb_store_ping,

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "store/lmdb.h"
 #include "store/record.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 /* lmdb_put() of a record in one piece. */
 PST_MUST_USE int lmdb_put_record(const struct lmdb_txn *txn,
@@ -48,7 +48,7 @@ PST_MUST_USE int lmdb_put_spill(const struct lmdb_txn *txn,
                                 const struct store_id *sid,
                                 struct pst_bytes blob, int64_t expires);
 
-/* store/lmdb_session.c: see struct store_backend. */
+/* store/lmdb_session.c: see struct store_operations. */
 enum pst_err lmdb_session_replace(struct store *base,
                                   const struct store_replacement *replacement,
                                   int64_t *since);
@@ -57,7 +57,7 @@ enum pst_err lmdb_session_touch(struct store *base,
 enum pst_err lmdb_session_walk(struct store *base,
                                const struct store_walk *wanted);
 
-/* store/lmdb_counter.c: see struct store_backend. */
+/* store/lmdb_counter.c: see struct store_operations. */
 enum pst_err lmdb_counter_acquire(struct store *base,
                                   const struct store_counters *counters,
                                   int64_t *retry_after);

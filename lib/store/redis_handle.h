@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "server/store_url.h"
 #include "store/redis.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 /* Its first member is its struct store. */
 struct redis_handle;

@@ -331,7 +331,7 @@ redis_store_sweep(struct store *base, size_t limit, int64_t now,
     return PST_OK;
 }
 
-const struct store_backend store_redis = {
+const struct store_operations store_redis = {
     .open = redis_store_open,
     .close = redis_store_close,
     .ping = redis_store_ping,

@@ -11,7 +11,7 @@
 #include "store/record.h"
 #include "store/redis.h"
 #include "store/redis_handle.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 /* How long Redis is to keep a record: seconds, 1 or more. Counted from the
  * caller's clock, since Redis's may differ. */
@@ -44,7 +44,7 @@ PST_MUST_USE enum pst_err redis_parse_since(struct redis_handle *handle,
  *   out  RECORD_SPILL_HEAD_LEN + blob.len bytes */
 void redis_emit_spill(uint8_t *out, struct pst_bytes blob, int64_t expires);
 
-/* store/redis_session.c: see struct store_backend. */
+/* store/redis_session.c: see struct store_operations. */
 enum pst_err redis_session_replace(struct store *base,
                                    const struct store_replacement *replacement,
                                    int64_t *since);
@@ -53,7 +53,7 @@ enum pst_err redis_session_touch(struct store *base,
 enum pst_err redis_session_walk(struct store *base,
                                 const struct store_walk *walk);
 
-/* store/redis_counter.c: see struct store_backend. */
+/* store/redis_counter.c: see struct store_operations. */
 enum pst_err redis_counter_acquire(struct store *base,
                                    const struct store_counters *counters,
                                    int64_t *retry_after);

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 /* Bytes of a name that is hashed. */
 #define STORE_NAME_MAX 2048
 
 /* NULL: this build does not have it. */
-static const struct store_backend *const backends[] = {
+static const struct store_operations *const backends[] = {
     [STORE_NONE] = NULL,
 #if POSTERN_WITH_LMDB
     [STORE_LMDB] = &store_lmdb,
@@ -57,7 +57,7 @@ enum pst_err
 store_open(struct store **out, const struct store_url *url,
            struct pst_str audience)
 {
-    const struct store_backend *backend;
+    const struct store_operations *backend;
     struct store *store;
     enum pst_err e;
 

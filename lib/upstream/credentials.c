@@ -263,7 +263,7 @@ get_cookie_change(const struct kept_cookie *kept_cookie)
         return CREDENTIALS_SAME;
     if (!kept_cookie->http_only ||
         pst_str_ends(kept_cookie->name, PST_STR(".sig")))
-        return CREDENTIALS_KEPT;
+        return CREDENTIALS_UPDATED;
     return is_gone ? CREDENTIALS_ENDED : CREDENTIALS_REPLACED;
 }
 
@@ -281,7 +281,7 @@ get_strongest_change(const struct kept_cookies *kept_cookies)
         if (change > strongest)
             strongest = change;
     }
-    return strongest == CREDENTIALS_KEPT && has_no_kept_cookie(kept_cookies)
+    return strongest == CREDENTIALS_UPDATED && has_no_kept_cookie(kept_cookies)
                ? CREDENTIALS_ENDED
                : strongest;
 }

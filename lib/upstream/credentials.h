@@ -34,7 +34,7 @@ struct credentials_response {
 /* In ascending order: of several changes the last one counts. */
 enum credentials_change {
     CREDENTIALS_SAME,
-    CREDENTIALS_KEPT,     /* only cookies without HttpOnly, or signatures */
+    CREDENTIALS_UPDATED,  /* only cookies without HttpOnly, or signatures */
     CREDENTIALS_ENDED,    /* the backend ended its session */
     CREDENTIALS_REPLACED, /* another token: another session at the backend */
 };

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 
 #define ROUNDS 100 /* the fastest one counts: machines are shared */
 #define HITS 20000 /* per round */
@@ -45,23 +45,23 @@ report(const char *what, double nanoseconds)
     printf("%-44s %10.1f ns\n", what, nanoseconds);
 }
 
-static struct documents *
+static struct document_lookup *
 open_documents(const char *manifest)
 {
-    const struct documents_options options = {.rules = &rules,
+    const struct document_lookup_options options = {.rules = &rules,
                                               .size_max = 16 * 1024 * 1024,
                                               .is_persistent = true,
                                               .manifest = manifest};
-    struct documents *documents = NULL;
+    struct document_lookup *documents = NULL;
     char reason[256];
 
-    PST_REQUIRE(documents_new(&documents, &options, reason, sizeof(reason)) ==
+    PST_REQUIRE(document_lookup_new(&documents, &options, reason, sizeof(reason)) ==
                 PST_OK);
     return documents;
 }
 
 struct bench {
-    struct documents *documents;
+    struct document_lookup *documents;
     struct pst_arena *arena;
     struct pst_str text;
     struct pst_str id;
@@ -71,32 +71,32 @@ struct bench {
 static void
 find_text(struct bench *bench)
 {
-    const struct pst_graphql_meaning *meaning;
+    const struct pst_graphql_summary *summary;
     struct pst_graphql_error error;
 
-    PST_REQUIRE(documents_read(bench->documents, bench->arena, bench->text,
-                               &meaning, &error) == PST_OK);
-    PST_REQUIRE(meaning->text.len == bench->text.len);
+    PST_REQUIRE(document_lookup_read(bench->documents, bench->arena, bench->text,
+                               &summary, &error) == PST_OK);
+    PST_REQUIRE(summary->text.len == bench->text.len);
     pst_arena_reset(bench->arena);
 }
 
 static void
 find_hash(struct bench *bench)
 {
-    const struct pst_graphql_meaning *meaning;
+    const struct pst_graphql_summary *summary;
 
-    PST_REQUIRE(documents_find_hash(bench->documents, bench->arena, bench->hash,
-                                    &meaning) == PST_OK);
+    PST_REQUIRE(document_lookup_find_hash(bench->documents, bench->arena, bench->hash,
+                                    &summary) == PST_OK);
     pst_arena_reset(bench->arena);
 }
 
 static void
 find_id(struct bench *bench)
 {
-    const struct pst_graphql_meaning *meaning;
+    const struct pst_graphql_summary *summary;
 
-    PST_REQUIRE(documents_find_id(bench->documents, bench->arena, bench->id,
-                                  &meaning) == PST_OK);
+    PST_REQUIRE(document_lookup_find_id(bench->documents, bench->arena, bench->id,
+                                  &summary) == PST_OK);
     pst_arena_reset(bench->arena);
 }
 
@@ -162,7 +162,7 @@ measure_manifest(struct bench *bench)
            (seconds() - started) * 1e9 / LISTED);
     PST_REQUIRE(unlink(path) == 0);
     measure("found in the manifest by id", bench, find_id);
-    documents_free(&bench->documents);
+    document_lookup_free(&bench->documents);
 }
 
 int
@@ -170,7 +170,7 @@ main(void)
 {
     char id[65];
     struct bench bench = {.text = pst_str_from(active_order), .id = {id, 64}};
-    const struct pst_graphql_meaning *meaning;
+    const struct pst_graphql_summary *summary;
     struct pst_graphql_error error;
 
     (void)snprintf(id, sizeof(id), "%064x", 1);
@@ -178,14 +178,14 @@ main(void)
     PST_REQUIRE(pst_arena_new(&bench.arena, PST_ARENA_SIZE) == PST_OK);
     bench.documents = open_documents(NULL);
     pst_crypto_sha256(pst_str_bytes(bench.text), bench.hash);
-    PST_REQUIRE(documents_persist(bench.documents, bench.arena, bench.text,
-                                  bench.hash, &meaning, &error) == PST_OK);
+    PST_REQUIRE(document_lookup_persist(bench.documents, bench.arena, bench.text,
+                                  bench.hash, &summary, &error) == PST_OK);
     pst_arena_reset(bench.arena);
     measure("seen before, by text, and the arena's reset", &bench, find_text);
     measure("the same by hash", &bench, find_hash);
     measure("the reset of an empty arena", &bench, reset_arena);
     measure_misses(&bench);
-    documents_free(&bench.documents);
+    document_lookup_free(&bench.documents);
     measure_manifest(&bench);
     pst_arena_free(&bench.arena);
     return 0;

@@ -222,15 +222,16 @@ fixture_init(struct fixture *f, const char *const *settings)
     f->ctx.ring = f->config->ring;
     f->ctx.now = FIXTURE_NOW;
     f->ctx.random = counting_random;
-    PST_REQUIRE(documents_new(&f->ctx.documents,
-                              &(struct documents_options){
-                                  .rules = &f->config->backend.rules,
-                                  .size_max = (size_t)1024 * 1024,
-                                  .is_persistent = true,
-                                  .manifest = f->config->documents,
-                                  .is_manifest_only = f->config->documents_only,
-                              },
-                              reason, sizeof(reason)) == PST_OK);
+    PST_REQUIRE(
+        document_lookup_new(&f->ctx.documents,
+                            &(struct document_lookup_options){
+                                .rules = &f->config->backend.rules,
+                                .size_max = (size_t)1024 * 1024,
+                                .is_persistent = true,
+                                .manifest = f->config->documents,
+                                .is_manifest_only = f->config->documents_only,
+                            },
+                            reason, sizeof(reason)) == PST_OK);
     current = f;
 }
 
@@ -238,7 +239,7 @@ void
 fixture_fini(struct fixture *f)
 {
     pst_arena_free(&f->arena);
-    documents_free(&f->ctx.documents);
+    document_lookup_free(&f->ctx.documents);
     config_free(&f->config);
     current = NULL;
 }

@@ -9,7 +9,7 @@
 
 #include "gateway/auth_session.h"
 #include "gateway/context.h"
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 
 #define FIXTURE_NOW 1700000000 /* 2023-11-14T22:13:20Z */
 

@@ -97,13 +97,13 @@ value_of(struct pst_str line)
 enum pst_err
 open_cookie(struct pst_str line, struct pst_session *out)
 {
-    bool is_stale = true;
+    bool is_from_older_secret = true;
     enum pst_err e = transport_verify(
         &place.f.ctx, place.f.arena,
         (struct transport_token){PST_PURPOSE_COOKIE, value_of(line)}, out,
-        &is_stale);
+        &is_from_older_secret);
 
-    assert_true(e || !is_stale);
+    assert_true(e || !is_from_older_secret);
     return e;
 }
 

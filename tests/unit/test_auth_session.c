@@ -15,7 +15,7 @@
 
 #include "auth_sessions.h"
 #include "gateway/session_registry.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 
 #define SAME_ORIGIN "HTTP_SEC_FETCH_SITE=same-origin"
 #define USER "__Host-Http-session"
@@ -229,7 +229,7 @@ test_renewal_without_store(void **state)
     char line[512] = "";
     struct auth_grant grant = alice;
     struct fixture *f = *state;
-    struct store_backend broken;
+    struct store_operations broken;
     struct auth auth;
     int fd = mkstemp(path);
 
@@ -269,7 +269,7 @@ test_login_without_room_in_the_store(void **state)
     struct auth auth = {.carrier = AUTH_BY_NOTHING};
     struct auth_grant grant = alice;
     struct fixture *f = *state;
-    struct store_backend broken;
+    struct store_operations broken;
     size_t count = 7;
 
     memset(large, 'x', sizeof(large));
@@ -399,7 +399,7 @@ test_renewal_while_the_store_is_away(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < PST_COUNT(settings); i++) {
-        struct store_backend broken;
+        struct store_operations broken;
         struct auth auth;
 
         init_with_store(f, settings[i]);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 #include "stores.h"
 
 int authorize_main(int argc, char **argv);
@@ -557,7 +557,7 @@ static void
 test_ended_meanwhile(void **state)
 {
     static const char *const variables[] = {GET, cookie, NULL};
-    struct store_backend broken;
+    struct store_operations broken;
     struct stores stores;
 
     (void)state;

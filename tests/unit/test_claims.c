@@ -58,7 +58,7 @@ emit(const struct pst_session *session)
     struct pst_str text = PST_STR_NONE;
 
     pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
-    pst_session_emit(&buf, session);
+    pst_claims_emit(&buf, session);
     assert_int_equal(pst_buf_finish(&buf, &text), PST_OK);
     return text;
 }
@@ -106,14 +106,14 @@ test_unknown_and_nobody(void **state)
     assert_false(pst_session_is_guest(&session));
     assert_false(pst_session_is_persistent(&session));
     text = emit(&session);
-    assert_int_equal(pst_session_parse(arena, text, &out), PST_OK);
+    assert_int_equal(pst_claims_parse(arena, text, &out), PST_OK);
     assert_int_equal(out.known, PST_IDENTITY_UNKNOWN);
     assert_true(out.asked == T0);
 
     session.known = PST_IDENTITY_GUEST;
     session.upstream = PST_STR_NONE;
     text = emit(&session);
-    assert_int_equal(pst_session_parse(arena, text, &out), PST_OK);
+    assert_int_equal(pst_claims_parse(arena, text, &out), PST_OK);
     assert_int_equal(out.known, PST_IDENTITY_GUEST);
     assert_true(pst_str_is_absent(out.upstream));
     assert_true(pst_session_is_guest(&out));
@@ -163,7 +163,7 @@ test_round_trip(void **state)
         session.name = rows[i].display;
         session.who = rows[i].who;
         session.upstream = rows[i].upstream;
-        e = pst_session_parse(arena, emit(&session), &back);
+        e = pst_claims_parse(arena, emit(&session), &back);
         if (e)
             fail_msg("%s: %s", rows[i].name, pst_err_code(e));
         assert_same(rows[i].name, &session, &back);
@@ -207,10 +207,10 @@ test_limits(void **state)
             }
             memcpy((char *)&session + rows[i].at, &part, sizeof(part));
             pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
-            pst_session_emit(&buf, &session);
+            pst_claims_emit(&buf, &session);
             if (pst_buf_finish(&buf, &out) != (over ? PST_TOO_LARGE : PST_OK))
                 fail_msg("%s of %zu bytes", rows[i].name, len);
-            if (!over && pst_session_parse(arena, out, &back))
+            if (!over && pst_claims_parse(arena, out, &back))
                 fail_msg("%s of %zu bytes is not read", rows[i].name, len);
             pst_arena_reset(arena);
         }
@@ -232,7 +232,7 @@ test_emit_bad_utf8(void **state)
         session.sub = i ? T("42") : bad;
         session.name = i ? bad : T("ann");
         pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
-        pst_session_emit(&buf, &session);
+        pst_claims_emit(&buf, &session);
         assert_int_equal(pst_buf_finish(&buf, &out), PST_MALFORMED);
         pst_arena_reset(arena);
     }
@@ -295,7 +295,7 @@ assert_parse(const char *name, const char *detail, struct pst_str claims,
 
     memset(&out, 0x5A, sizeof(out));
     memset(&untouched, 0x5A, sizeof(untouched));
-    e = pst_session_parse(arena, claims, &out);
+    e = pst_claims_parse(arena, claims, &out);
     if (e != want)
         fail_msg("%s, %s: %s", name, detail, pst_err_code(e));
     if (want && memcmp(&out, &untouched, sizeof(out)) != 0)
@@ -494,7 +494,7 @@ test_parse_memory(void **state)
         memcpy(storage, good.ptr, good.len);
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
-        e = pst_session_parse(arena, (struct pst_str){storage, good.len}, &out);
+        e = pst_claims_parse(arena, (struct pst_str){storage, good.len}, &out);
         pst_arena_reset(arena);
     }
     assert_int_equal(e, PST_OK);

@@ -4,7 +4,7 @@
  * bounded, and documents seen once cannot evict those in use.
  *
  * The test replaces pst_siphash(), to make texts collide, and
- * pst_graphql_meaning_free(), to count the memory of live documents.
+ * pst_graphql_summary_free(), to count the memory of live documents.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,9 +47,9 @@ make_cache(size_t size)
     return cache;
 }
 
-/* A meaning that knows how much memory its document takes. */
+/* A summary that knows how much memory its document takes. */
 struct counted_meaning {
-    struct pst_graphql_meaning meaning; /* the first member */
+    struct pst_graphql_summary summary; /* the first member */
     size_t document_bytes;
     char text[];
 };
@@ -58,18 +58,18 @@ struct counted_meaning {
 static atomic_size_t live_bytes;
 
 void
-pst_graphql_meaning_free(struct pst_graphql_meaning **meaning)
+pst_graphql_summary_free(struct pst_graphql_summary **summary)
 {
-    struct counted_meaning *counted = (struct counted_meaning *)*meaning;
+    struct counted_meaning *counted = (struct counted_meaning *)*summary;
 
     atomic_fetch_sub(&live_bytes, counted->document_bytes);
     free(counted);
-    *meaning = NULL;
+    *summary = NULL;
 }
 
 /*
  * Make a document.
- *   forwarded  the text of its meaning; NULL: text
+ *   forwarded  the text of its summary; NULL: text
  */
 static struct document *
 make_document(const char *text, const char *forwarded)
@@ -81,10 +81,10 @@ make_document(const char *text, const char *forwarded)
 
     assert_non_null(counted);
     memcpy(counted->text, copy.ptr, copy.len);
-    counted->meaning = (struct pst_graphql_meaning){
+    counted->summary = (struct pst_graphql_summary){
         .text = {counted->text, copy.len}, .size = size};
     assert_int_equal(
-        document_new(&document, pst_str_from(text), &counted->meaning), PST_OK);
+        document_new(&document, pst_str_from(text), &counted->summary), PST_OK);
     counted->document_bytes =
         malloc_usable_size(document) + malloc_usable_size(counted);
     atomic_fetch_add(&live_bytes, counted->document_bytes);
@@ -109,7 +109,7 @@ text_of(size_t n, char storage[static 128])
     return storage;
 }
 
-/* Is the text found, with the right meaning? Counts as a use. */
+/* Is the text found, with the right summary? Counts as a use. */
 static bool
 is_found(struct document_cache *cache, const char *text)
 {
@@ -119,7 +119,7 @@ is_found(struct document_cache *cache, const char *text)
     if (!document)
         return false;
     assert_true(
-        pst_str_equal(document_meaning(document)->text, pst_str_from(text)));
+        pst_str_equal(document_summary(document)->text, pst_str_from(text)));
     document_release(document);
     return true;
 }
@@ -133,7 +133,7 @@ is_found_by_hash(struct document_cache *cache, const uint8_t *hash,
     if (!document)
         return false;
     assert_true(
-        pst_str_equal(document_meaning(document)->text, pst_str_from(want)));
+        pst_str_equal(document_summary(document)->text, pst_str_from(want)));
     document_release(document);
     return true;
 }
@@ -218,7 +218,7 @@ test_text_as_it_came(void **state)
     document = document_cache_find_text(cache, pst_str_from("\xEF\xBB\xBF{a}"));
     assert_non_null(document);
     assert_true(
-        pst_str_equal(document_meaning(document)->text, pst_str_from("{a}")));
+        pst_str_equal(document_summary(document)->text, pst_str_from("{a}")));
     document_release(document);
     document_cache_free(&cache);
 }
@@ -324,7 +324,7 @@ test_reference(void **state)
     assert_false(is_found(cache, "{held}"));
     document_cache_free(&cache);
     assert_true(
-        pst_str_equal(document_meaning(document)->text, PST_STR("{held}")));
+        pst_str_equal(document_summary(document)->text, PST_STR("{held}")));
     document_release(document);
 }
 
@@ -383,7 +383,7 @@ static void
 test_no_memory(void **state)
 {
     static const struct pst_siphash_key key = {{1, 2}};
-    struct pst_graphql_meaning meaning = {.text = PST_STR("{a}")};
+    struct pst_graphql_summary summary = {.text = PST_STR("{a}")};
     struct document_cache *cache = NULL;
     struct document *document = NULL;
 
@@ -395,7 +395,7 @@ test_no_memory(void **state)
         assert_null(cache);
     }
     failing_at(1);
-    assert_int_equal(document_new(&document, PST_STR("{a}"), &meaning),
+    assert_int_equal(document_new(&document, PST_STR("{a}"), &summary),
                      PST_NO_MEMORY);
     assert_true(failing_has_failed());
     assert_null(document);

@@ -185,22 +185,6 @@ test_sweep_earlier_than_before(void **state)
 }
 
 /* A session stays revoked as long as any clock may take it for valid. */
-/* A record written again with an earlier expiry is removed at that time. */
-static void
-test_sweep_earlier_than_before(void **state)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_sweep_result swept = {0, 0};
-
-    (void)state;
-    stores_expect(store, "first", spill(store, 1, NOW + 1000), PST_OK);
-    stores_expect(store, "again", spill(store, 1, NOW + 10), PST_OK);
-    stores_expect(store, "sweep", store_sweep(store, 9, NOW + 500, &swept),
-                  PST_OK);
-    assert_int_equal(swept.removed, 1);
-    store_close(&store);
-}
-
 static void
 test_sweep_ended(void **state)
 {

@@ -38,7 +38,7 @@ struct row {
 static void
 expect_row(const struct config *config, const struct row *row)
 {
-    struct login_request request = {.operation = NULL};
+    struct login_operation request = {.operation = NULL};
     const struct pst_graphql_document *document;
     struct pst_graphql_error error;
     struct login_match match;
@@ -50,7 +50,7 @@ expect_row(const struct config *config, const struct row *row)
         fail_msg("%s: %s", row->name, error.message);
     request.operation = document->operations;
     request.variables = pst_str_from(row->variables);
-    e = login_request_find_field(&request, &reason);
+    e = login_operation_find_field(&request, &reason);
     if (!e)
         e = login_match(arena, config, &request, &match, &reason);
     if (!row->bound) {
@@ -260,7 +260,7 @@ test_memory(void **state)
     (void)state;
     assert_int_equal(config_new(&config, vendure, NULL), PST_OK);
     for (size_t n = 1; !is_done; n++) {
-        struct login_request request = {
+        struct login_operation request = {
             .variables = PST_STR("{\"i\":{\"native\":{\"username\":\"a\","
                                  "\"password\":\"p\"}}}")};
         const struct pst_graphql_document *document;
@@ -273,7 +273,7 @@ test_memory(void **state)
             pst_graphql_parse(arena, pst_str_from(text), &document, &error),
             PST_OK);
         request.operation = document->operations;
-        assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
+        assert_int_equal(login_operation_find_field(&request, &reason), PST_OK);
         pst_arena_fail_at(arena, n);
         e = login_match(arena, config, &request, &match, &reason);
         is_done = e == PST_OK;

@@ -78,7 +78,7 @@ make_config(void)
 
 /* Parse the client's document around its selection. */
 static void
-read_client(const struct row *row, struct login_request *request)
+read_client(const struct row *row, struct login_operation *request)
 {
     const struct pst_graphql_document *parsed;
     struct pst_graphql_error error;
@@ -91,7 +91,7 @@ read_client(const struct row *row, struct login_request *request)
                        "mutation{login(email:\"a\",password:\"p\"){%s}}",
                        row->client);
     /* Copied to the arena: the tree points into it. */
-    *request = (struct login_request){.variables = PST_STR_NONE};
+    *request = (struct login_operation){.variables = PST_STR_NONE};
     {
         const char *kept;
 
@@ -106,7 +106,7 @@ read_client(const struct row *row, struct login_request *request)
 static void
 expect_row(const struct row *row, const char *token)
 {
-    struct login_request request;
+    struct login_operation request;
     struct login_reason reason = {""};
     struct login_shape shape = {.arena = arena,
                                 .config = config,
@@ -119,7 +119,7 @@ expect_row(const struct row *row, const char *token)
     enum pst_err e;
 
     read_client(row, &request);
-    assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
+    assert_int_equal(login_operation_find_field(&request, &reason), PST_OK);
     e = login_shape_check(&shape);
     if (row->is_late && e)
         fail_msg("%s: refused too early: %s", row->name, reason.text);
@@ -265,7 +265,7 @@ check_memory(const char *answer_text)
         const struct row row = {.name = "memory",
                                 .client = "session{token}stores{id}",
                                 .answer = answer_text};
-        struct login_request request;
+        struct login_operation request;
         struct login_reason reason = {""};
         struct login_shape shape = {.arena = arena,
                                     .config = config,
@@ -277,7 +277,7 @@ check_memory(const char *answer_text)
         enum pst_err e;
 
         read_client(&row, &request);
-        assert_int_equal(login_request_find_field(&request, &reason), PST_OK);
+        assert_int_equal(login_operation_find_field(&request, &reason), PST_OK);
         assert_int_equal(
             pst_json_parse(arena, pst_str_from(row.answer), &answer.root),
             PST_OK);

@@ -83,9 +83,9 @@ test_found(void **state)
     struct manifest *manifest =
         load(*state, "{\"1\":\"" ME "\",\"sha256:2\":\"mutation L { login }\","
                      "\"again\":\"" ME "\"}");
-    const struct pst_graphql_meaning *me =
+    const struct pst_graphql_summary *me =
         manifest_find_id(manifest, PST_STR("1"));
-    const struct pst_graphql_meaning *login =
+    const struct pst_graphql_summary *login =
         manifest_find_id(manifest, PST_STR("sha256:2"));
     uint8_t hash[PST_HASH_LEN];
 
@@ -114,11 +114,11 @@ test_text_as_in_file(void **state)
 {
     struct manifest *manifest =
         load(*state, "{\"1\":\"\\ufeff{ a }\",\"2\":\"{ b }\"}");
-    const struct pst_graphql_meaning *meaning =
+    const struct pst_graphql_summary *summary =
         manifest_find_text(manifest, PST_STR("\xEF\xBB\xBF{ a }"));
 
-    assert_non_null(meaning);
-    assert_true(pst_str_equal(meaning->text, PST_STR("{ a }")));
+    assert_non_null(summary);
+    assert_true(pst_str_equal(summary->text, PST_STR("{ a }")));
     assert_null(manifest_find_text(manifest, PST_STR("{ a }")));
     manifest_free(&manifest);
 }
@@ -217,15 +217,15 @@ test_many(void **state)
     assert_int_equal(manifest_new(&manifest, f->path, &rules, &key, &f->reason),
                      PST_OK);
     for (size_t i = 0; i < 5000; i++) {
-        const struct pst_graphql_meaning *meaning;
+        const struct pst_graphql_summary *summary;
 
         (void)snprintf(text, sizeof(text), "id-%zu", i);
-        meaning = manifest_find_id(manifest, pst_str_from(text));
-        assert_non_null(meaning);
+        summary = manifest_find_id(manifest, pst_str_from(text));
+        assert_non_null(summary);
         (void)snprintf(text, sizeof(text), "Q%zu", i);
         assert_true(
-            pst_str_equal(meaning->operations->name, pst_str_from(text)));
-        assert_ptr_equal(manifest_find_text(manifest, meaning->text), meaning);
+            pst_str_equal(summary->operations->name, pst_str_from(text)));
+        assert_ptr_equal(manifest_find_text(manifest, summary->text), summary);
     }
     manifest_free(&manifest);
 }

@@ -134,13 +134,14 @@ test_not_lasting(void **state)
 
     (void)state;
     fixture_init(&fix, NULL);
-    documents_free(&fix.ctx.documents);
-    assert_int_equal(documents_new(&fix.ctx.documents,
-                                   &(struct documents_options){
-                                       .rules = &fix.config->backend.rules,
-                                       .size_max = (size_t)1024 * 1024},
-                                   reason, sizeof(reason)),
-                     PST_OK);
+    document_lookup_free(&fix.ctx.documents);
+    assert_int_equal(
+        document_lookup_new(&fix.ctx.documents,
+                            &(struct document_lookup_options){
+                                .rules = &fix.config->backend.rules,
+                                .size_max = (size_t)1024 * 1024},
+                            reason, sizeof(reason)),
+        PST_OK);
     check_all(program_query, rows, PST_COUNT(rows));
     fixture_fini(&fix);
 }

@@ -16,7 +16,7 @@
 #include "fixture.h"
 #include "gateway/session_registry.h"
 #include "gateway/token_transport.h"
-#include "store/store_backend.h"
+#include "store/store_operations.h"
 #include "stores.h"
 
 /* What a cookie holds. A and B are two sessions, LATER and AGAIN copies of A
@@ -211,8 +211,8 @@ test_failures(void **state)
     static const enum what sent[] = {GARBAGE, A, B};
     static const char *const variables[] = {"REQUEST_METHOD=GET", NULL};
     struct session_cookies cookies = {.count = {1}};
-    const struct store_backend *good = fix.ctx.store->backend;
-    struct store_backend broken = *good;
+    const struct store_operations *good = fix.ctx.store->backend;
+    struct store_operations broken = *good;
     struct session_opened opened;
     size_t n = 0;
     enum pst_err e;

@@ -41,7 +41,7 @@ test_round_trip(void **state)
         struct pst_session session = session_of(rows[i].size);
         struct pst_session got;
         struct transport issued;
-        bool is_stale;
+        bool is_from_older_secret;
 
         place_init(rows[i].settings);
         issued = seal(&session, true);
@@ -56,7 +56,7 @@ test_round_trip(void **state)
             transport_verify(
                 &place.f.ctx, place.f.arena,
                 (struct transport_token){PST_PURPOSE_BEARER, issued.bearer},
-                &got, &is_stale),
+                &got, &is_from_older_secret),
             PST_OK);
         assert_same(rows[i].name, &got, &session);
         /* A bearer token planted as a cookie, and the other way round. */
@@ -64,13 +64,13 @@ test_round_trip(void **state)
             transport_verify(
                 &place.f.ctx, place.f.arena,
                 (struct transport_token){PST_PURPOSE_COOKIE, issued.bearer},
-                &got, &is_stale),
+                &got, &is_from_older_secret),
             PST_FORGED);
         assert_int_equal(
             transport_verify(&place.f.ctx, place.f.arena,
                              (struct transport_token){PST_PURPOSE_BEARER,
                                                       value_of(issued.cookie)},
-                             &got, &is_stale),
+                             &got, &is_from_older_secret),
             PST_FORGED);
         place_fini();
     }
@@ -137,7 +137,7 @@ seal_as(enum pst_purpose purpose, const struct pst_session *session)
     struct pst_buf token;
 
     pst_buf_init_arena(&claims, place.f.arena, PST_CLAIMS_MAX);
-    pst_session_emit(&claims, session);
+    pst_claims_emit(&claims, session);
     pst_buf_init_arena(&token, place.f.arena, PST_TOKEN_MAX);
     assert_int_equal(
         pst_token_seal(&use, FIXTURE_NOW, nonce, pst_buf_str(&claims), &token),
@@ -171,7 +171,7 @@ test_purposes(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_session session = session_of(40);
         struct pst_session got;
-        bool is_stale;
+        bool is_from_older_secret;
         enum pst_err e;
 
         session.sub = pst_str_from(rows[i].sub);
@@ -180,7 +180,7 @@ test_purposes(void **state)
             &place.f.ctx, place.f.arena,
             (struct transport_token){rows[i].purpose,
                                      seal_as(rows[i].purpose, &session)},
-            &got, &is_stale);
+            &got, &is_from_older_secret);
         if (e != rows[i].want)
             fail_msg("row %zu: %s", i, pst_err_code(e));
     }
@@ -219,7 +219,7 @@ test_older_secret(void **state)
     struct pst_session got;
     struct pst_str line;
     const char *reason = "";
-    bool is_stale = false;
+    bool is_from_older_secret = false;
 
     (void)state;
     place_init(NULL);
@@ -231,9 +231,9 @@ test_older_secret(void **state)
     assert_int_equal(transport_verify(&place.f.ctx, place.f.arena,
                                       (struct transport_token){
                                           PST_PURPOSE_COOKIE, value_of(line)},
-                                      &got, &is_stale),
+                                      &got, &is_from_older_secret),
                      PST_OK);
-    assert_true(is_stale);
+    assert_true(is_from_older_secret);
     assert_int_equal(open_cookie(seal(&got, false).cookie, &got), PST_OK);
     pst_keyring_free(&ring);
     place_fini();

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.h - add or remove a secret in the file of secrets, atomically:
+ * secret_file.h - add or remove a secret in the file of secrets, atomically:
  * programs read it meanwhile.
  *
  * The new file is written as FILE.new in the same directory, with the owner and
  * mode of the old one, and then renamed: a reader sees the old or the new one.
  * FILE.new is also the lock that keeps two changes apart.
  */
-#ifndef POSTERN_SECRETFILE_H
-#define POSTERN_SECRETFILE_H
+#ifndef POSTERN_SECRET_FILE_H
+#define POSTERN_SECRET_FILE_H
 
 #include "base/str.h"
 

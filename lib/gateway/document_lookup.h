@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.h - look up a GraphQL document in the manifest or the cache, or
- * parse it, to get its meaning (graphql/meaning.h); and keep automatic
+ * document_lookup.h - look up a GraphQL document in the manifest or the cache,
+ * or parse it, to get its summary (graphql/summary.h); and keep automatic
  * persisted queries (design 2.5 and 2.6).
  *
  * One object per process. All functions are thread-safe. The cache compares
- * whole texts, so a hash collision cannot return another document's meaning.
+ * whole texts, so a hash collision cannot return another document's summary.
  * Its memory is bounded, and documents seen once cannot evict those in use.
  */
-#ifndef POSTERN_GATEWAY_DOCUMENTS_H
-#define POSTERN_GATEWAY_DOCUMENTS_H
+#ifndef POSTERN_GATEWAY_DOCUMENT_LOOKUP_H
+#define POSTERN_GATEWAY_DOCUMENT_LOOKUP_H
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 
 #define DOCUMENTS_HASH_LEN PST_HASH_LEN /* SHA-256 */
 #define DOCUMENTS_TEXT_MAX (64 * 1024)  /* bytes of a cached document */
 
-struct documents;
+struct document_lookup;
 
-/* Options of documents_new(). */
-struct documents_options {
+/* Options of document_lookup_new(). */
+struct document_lookup_options {
     const struct pst_graphql_rules *rules; /* outlives the object */
     size_t size_max;       /* memory limit of the cache, in bytes */
     bool is_persistent;    /* use the cache; false in plain CGI, where the
@@ -34,51 +34,53 @@ struct documents_options {
 
 /*
  * Create the object; reads and parses the manifest.
- *   out      set on PST_OK; free it with documents_free()
+ *   out      set on PST_OK; free it with document_lookup_free()
  *   message  of message_size bytes, at least 256; set on PST_BAD_CONFIG: what
  *            is wrong with the manifest, with file, document id, line and
  *            column. It follows the variable's name ("names /etc/…, whose
  *            document …")
  * Returns PST_OK, PST_BAD_CONFIG, PST_NO_MEMORY, PST_NO_RANDOM.
  */
-PST_MUST_USE enum pst_err documents_new(struct documents **out,
-                                        const struct documents_options *options,
-                                        char *message, size_t message_size);
+PST_MUST_USE enum pst_err
+document_lookup_new(struct document_lookup **out,
+                    const struct document_lookup_options *options,
+                    char *message, size_t message_size);
 
 /* Free the object, and set *documents to NULL. A NULL *documents is allowed. */
-void documents_free(struct documents **documents);
+void document_lookup_free(struct document_lookup **documents);
 
 /* Is the cache in use? */
-bool documents_is_persistent(const struct documents *documents);
+bool document_lookup_is_persistent(const struct document_lookup *documents);
 
 /*
- * Find the meaning of a text; parse it if it is not known. It is then cached,
+ * Find the summary of a text; parse it if it is not known. It is then cached,
  * unless it is longer than DOCUMENTS_TEXT_MAX, or logs in or checks a password:
  * such a text can contain a password.
- *   arena    the meaning is valid until its reset
- *   meaning  set on PST_OK
+ *   arena    the summary is valid until its reset
+ *   summary  set on PST_OK
  *   error    set on PST_MALFORMED and PST_TOO_LARGE
  * Returns PST_OK, PST_MALFORMED, PST_TOO_LARGE, PST_NO_MEMORY; or
  * PST_DOCUMENT_NOT_ALLOWED (is_manifest_only, and the manifest does not list
  * the text).
  */
 PST_MUST_USE enum pst_err
-documents_read(struct documents *documents, struct pst_arena *arena,
-               struct pst_str text, const struct pst_graphql_meaning **meaning,
-               struct pst_graphql_error *error);
+document_lookup_read(struct document_lookup *documents, struct pst_arena *arena,
+                     struct pst_str text,
+                     const struct pst_graphql_summary **summary,
+                     struct pst_graphql_error *error);
 
 /*
  * The same, and register the text as an automatic persisted query. Texts that
- * documents_read() does not cache are not registered.
+ * document_lookup_read() does not cache are not registered.
  *   hash  SHA-256 that the client sent
  * Also returns PST_HASH_MISMATCH (hash is not the SHA-256 of the text).
  */
 PST_MUST_USE enum pst_err
-documents_persist(struct documents *documents, struct pst_arena *arena,
-                  struct pst_str text,
-                  const uint8_t hash[static DOCUMENTS_HASH_LEN],
-                  const struct pst_graphql_meaning **meaning,
-                  struct pst_graphql_error *error);
+document_lookup_persist(struct document_lookup *documents,
+                        struct pst_arena *arena, struct pst_str text,
+                        const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                        const struct pst_graphql_summary **summary,
+                        struct pst_graphql_error *error);
 
 /*
  * Find a persisted query, or a document of the manifest, by the SHA-256 of its
@@ -86,15 +88,16 @@ documents_persist(struct documents *documents, struct pst_arena *arena,
  * Returns PST_OK, PST_NOT_FOUND, PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
-documents_find_hash(struct documents *documents, struct pst_arena *arena,
-                    const uint8_t hash[static DOCUMENTS_HASH_LEN],
-                    const struct pst_graphql_meaning **meaning);
+document_lookup_find_hash(struct document_lookup *documents,
+                          struct pst_arena *arena,
+                          const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                          const struct pst_graphql_summary **summary);
 
 /* Find a document of the manifest by its id. Returns PST_OK or PST_NOT_FOUND.
  */
 PST_MUST_USE enum pst_err
-documents_find_id(struct documents *documents, struct pst_arena *arena,
-                  struct pst_str id,
-                  const struct pst_graphql_meaning **meaning);
+document_lookup_find_id(struct document_lookup *documents,
+                        struct pst_arena *arena, struct pst_str id,
+                        const struct pst_graphql_summary **summary);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.h - validation that needs no schema: find duplicate names, resolve
+ * validate.h - validation that needs no schema: find duplicate names, resolve
  * fragment spreads, and refuse fragment cycles and excessive depth. Not
  * exported.
  */
-#ifndef POSTERN_GRAPHQL_CHECK_H
-#define POSTERN_GRAPHQL_CHECK_H
+#ifndef POSTERN_GRAPHQL_VALIDATE_H
+#define POSTERN_GRAPHQL_VALIDATE_H
 
 #include "base/base.h"
 #include "base/error.h"

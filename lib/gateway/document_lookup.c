@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * documents.c - look up a GraphQL document in the manifest or the cache, or
- * parse it; keep automatic persisted queries.
+ * document_lookup.c - look up a GraphQL document in the manifest or the cache,
+ * or parse it; keep automatic persisted queries.
  */
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "gateway/document_cache.h"
 #include "gateway/manifest.h"
 
-struct documents {
+struct document_lookup {
     const struct pst_graphql_rules *rules;
     bool is_manifest_only;
     struct manifest *manifest;    /* NULL: there is none */
@@ -20,8 +20,8 @@ struct documents {
 };
 
 static enum pst_err
-documents_init(struct documents *documents,
-               const struct documents_options *options,
+documents_init(struct document_lookup *documents,
+               const struct document_lookup_options *options,
                struct config_error *message)
 {
     struct pst_siphash_key key;
@@ -36,10 +36,11 @@ documents_init(struct documents *documents,
 }
 
 enum pst_err
-documents_new(struct documents **out, const struct documents_options *options,
-              char *message, size_t message_size)
+document_lookup_new(struct document_lookup **out,
+                    const struct document_lookup_options *options,
+                    char *message, size_t message_size)
 {
-    struct documents *documents = calloc(1, sizeof(*documents));
+    struct document_lookup *documents = calloc(1, sizeof(*documents));
     struct config_error reason = {""};
     enum pst_err e;
 
@@ -52,7 +53,7 @@ documents_new(struct documents **out, const struct documents_options *options,
     if (e == PST_BAD_CONFIG)
         (void)snprintf(message, message_size, "%s", reason.message);
     if (e) {
-        documents_free(&documents);
+        document_lookup_free(&documents);
         return e;
     }
     *out = documents;
@@ -60,7 +61,7 @@ documents_new(struct documents **out, const struct documents_options *options,
 }
 
 void
-documents_free(struct documents **documents)
+document_lookup_free(struct document_lookup **documents)
 {
     if (!*documents)
         return;
@@ -71,13 +72,14 @@ documents_free(struct documents **documents)
 }
 
 bool
-documents_is_persistent(const struct documents *documents)
+document_lookup_is_persistent(const struct document_lookup *documents)
 {
     return documents->cache != NULL;
 }
 
-static const struct pst_graphql_meaning *
-find_manifest_document(const struct documents *documents, struct pst_str text)
+static const struct pst_graphql_summary *
+find_manifest_document(const struct document_lookup *documents,
+                       struct pst_str text)
 {
     if (!documents->manifest)
         return NULL;
@@ -87,7 +89,7 @@ find_manifest_document(const struct documents *documents, struct pst_str text)
 /* Let the arena drop the caller's reference. */
 static enum pst_err
 defer_document_release(struct pst_arena *arena, struct document *document,
-                       const struct pst_graphql_meaning **meaning)
+                       const struct pst_graphql_summary **summary)
 {
     enum pst_err e = pst_arena_defer(arena, document_release, document);
 
@@ -95,28 +97,29 @@ defer_document_release(struct pst_arena *arena, struct document *document,
         document_release(document);
         return e;
     }
-    *meaning = document_meaning(document);
+    *summary = document_summary(document);
     return PST_OK;
 }
 
 static enum pst_err
-parse_new_document(const struct documents *documents, struct pst_str text,
+parse_new_document(const struct document_lookup *documents, struct pst_str text,
                    struct document **out, struct pst_graphql_error *error)
 {
-    struct pst_graphql_meaning *meaning;
+    struct pst_graphql_summary *summary;
     enum pst_err e =
-        pst_graphql_meaning_parse(text, documents->rules, &meaning, error);
+        pst_graphql_summary_parse(text, documents->rules, &summary, error);
 
     if (e)
         return e;
-    e = document_new(out, text, meaning);
+    e = document_new(out, text, summary);
     if (e)
-        pst_graphql_meaning_free(&meaning);
+        pst_graphql_summary_free(&summary);
     return e;
 }
 
 static struct document *
-find_cached_document(const struct documents *documents, struct pst_str text)
+find_cached_document(const struct document_lookup *documents,
+                     struct pst_str text)
 {
     if (!documents->cache || text.len > DOCUMENTS_TEXT_MAX)
         return NULL;
@@ -126,29 +129,30 @@ find_cached_document(const struct documents *documents, struct pst_str text)
 /* Cache a document, unless it logs in or checks a password: its text can
  * contain one. */
 static void
-cache_parsed_document(const struct documents *documents,
+cache_parsed_document(const struct document_lookup *documents,
                       struct document *document, struct pst_str text,
                       const uint8_t *hash)
 {
-    const struct pst_graphql_meaning *meaning = document_meaning(document);
+    const struct pst_graphql_summary *summary = document_summary(document);
 
     if (documents->cache && text.len <= DOCUMENTS_TEXT_MAX &&
-        !meaning->has_login && !meaning->has_password)
+        !summary->has_login && !summary->has_password)
         document_cache_put(documents->cache, document, hash);
 }
 
 enum pst_err
-documents_read(struct documents *documents, struct pst_arena *arena,
-               struct pst_str text, const struct pst_graphql_meaning **meaning,
-               struct pst_graphql_error *error)
+document_lookup_read(struct document_lookup *documents, struct pst_arena *arena,
+                     struct pst_str text,
+                     const struct pst_graphql_summary **summary,
+                     struct pst_graphql_error *error)
 {
-    const struct pst_graphql_meaning *listed =
+    const struct pst_graphql_summary *listed =
         find_manifest_document(documents, text);
     struct document *document;
     enum pst_err e;
 
     if (listed) {
-        *meaning = listed;
+        *summary = listed;
         return PST_OK;
     }
     if (documents->is_manifest_only)
@@ -160,17 +164,17 @@ documents_read(struct documents *documents, struct pst_arena *arena,
             return e;
         cache_parsed_document(documents, document, text, NULL);
     }
-    return defer_document_release(arena, document, meaning);
+    return defer_document_release(arena, document, summary);
 }
 
 enum pst_err
-documents_persist(struct documents *documents, struct pst_arena *arena,
-                  struct pst_str text,
-                  const uint8_t hash[static DOCUMENTS_HASH_LEN],
-                  const struct pst_graphql_meaning **meaning,
-                  struct pst_graphql_error *error)
+document_lookup_persist(struct document_lookup *documents,
+                        struct pst_arena *arena, struct pst_str text,
+                        const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                        const struct pst_graphql_summary **summary,
+                        struct pst_graphql_error *error)
 {
-    const struct pst_graphql_meaning *listed =
+    const struct pst_graphql_summary *listed =
         find_manifest_document(documents, text);
     uint8_t own_hash[DOCUMENTS_HASH_LEN];
     struct document *document;
@@ -182,7 +186,7 @@ documents_persist(struct documents *documents, struct pst_arena *arena,
     if (memcmp(own_hash, hash, sizeof(own_hash)) != 0)
         return PST_HASH_MISMATCH;
     if (listed) {
-        *meaning = listed;
+        *summary = listed;
         return PST_OK;
     }
     document = find_cached_document(documents, text);
@@ -192,40 +196,42 @@ documents_persist(struct documents *documents, struct pst_arena *arena,
             return e;
     }
     cache_parsed_document(documents, document, text, hash);
-    return defer_document_release(arena, document, meaning);
+    return defer_document_release(arena, document, summary);
 }
 
 enum pst_err
-documents_find_hash(struct documents *documents, struct pst_arena *arena,
-                    const uint8_t hash[static DOCUMENTS_HASH_LEN],
-                    const struct pst_graphql_meaning **meaning)
+document_lookup_find_hash(struct document_lookup *documents,
+                          struct pst_arena *arena,
+                          const uint8_t hash[static DOCUMENTS_HASH_LEN],
+                          const struct pst_graphql_summary **summary)
 {
-    const struct pst_graphql_meaning *listed =
+    const struct pst_graphql_summary *listed =
         documents->manifest ? manifest_find_hash(documents->manifest, hash)
                             : NULL;
     struct document *document = NULL;
 
     if (listed) {
-        *meaning = listed;
+        *summary = listed;
         return PST_OK;
     }
     if (documents->cache)
         document = document_cache_find_hash(documents->cache, hash);
     if (!document)
         return PST_NOT_FOUND;
-    return defer_document_release(arena, document, meaning);
+    return defer_document_release(arena, document, summary);
 }
 
 enum pst_err
-documents_find_id(struct documents *documents, struct pst_arena *arena,
-                  struct pst_str id, const struct pst_graphql_meaning **meaning)
+document_lookup_find_id(struct document_lookup *documents,
+                        struct pst_arena *arena, struct pst_str id,
+                        const struct pst_graphql_summary **summary)
 {
-    const struct pst_graphql_meaning *listed =
+    const struct pst_graphql_summary *listed =
         documents->manifest ? manifest_find_id(documents->manifest, id) : NULL;
 
-    (void)arena; /* meanings of the manifest live as long as `documents` */
+    (void)arena; /* summaries of the manifest live as long as `documents` */
     if (!listed)
         return PST_NOT_FOUND;
-    *meaning = listed;
+    *summary = listed;
     return PST_OK;
 }

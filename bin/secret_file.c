@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfile.c - add or remove a secret in the file of secrets, atomically:
+ * secret_file.c - add or remove a secret in the file of secrets, atomically:
  * programs read it meanwhile.
  */
-#include "secretfile.h"
+#include "secret_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

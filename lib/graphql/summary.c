@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * meaning.c - summarize a GraphQL document: parse and analyze it, and keep the
+ * summary.c - summarize a GraphQL document: parse and analyze it, and keep the
  * result in one block of memory.
  */
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 
 #include <string.h>
 
@@ -15,8 +15,8 @@
 
 /* The free parts of the block: structures first, then the bytes of names. */
 struct layout {
-    struct pst_graphql_meaning *meaning;
-    struct pst_graphql_meaning_operation *operations;
+    struct pst_graphql_summary *summary;
+    struct pst_graphql_summary_operation *operations;
     struct pst_str *texts;
     char *bytes;
 };
@@ -39,7 +39,7 @@ layout_copy_operation(struct layout *layout,
                       const struct pst_graphql_operation *operation,
                       const struct graphql_operation_analysis *found)
 {
-    *layout->operations++ = (struct pst_graphql_meaning_operation){
+    *layout->operations++ = (struct pst_graphql_summary_operation){
         .kind = operation->kind,
         .name = layout_copy_text(layout, operation->name),
         .variables = layout->texts,
@@ -55,8 +55,8 @@ layout_copy_operation(struct layout *layout,
     for (size_t i = 0; i < found->root_count; i++)
         *layout->texts++ =
             layout_copy_text(layout, analysis->roots[found->root_start + i]);
-    layout->meaning->has_login |= found->has_login;
-    layout->meaning->has_password |= found->has_password;
+    layout->summary->has_login |= found->has_login;
+    layout->summary->has_password |= found->has_password;
 }
 
 /* The size of the whole block; text_count is set to the number of names in
@@ -65,13 +65,13 @@ static size_t
 measure_meaning(const struct pst_graphql_document *document,
                 const struct graphql_analysis *analysis, size_t *text_count)
 {
-    size_t size = sizeof(struct pst_graphql_meaning) + document->text.len +
+    size_t size = sizeof(struct pst_graphql_summary) + document->text.len +
                   analysis->name_bytes;
     size_t count = analysis->root_count;
 
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next) {
-        size += sizeof(struct pst_graphql_meaning_operation) + o->name.len;
+        size += sizeof(struct pst_graphql_summary_operation) + o->name.len;
         for (const struct pst_graphql_variable *v = o->variables; v;
              v = v->next) {
             size += v->name.len;
@@ -87,7 +87,7 @@ measure_meaning(const struct pst_graphql_document *document,
 static enum pst_err
 build_meaning(const struct pst_graphql_document *document,
               const struct graphql_analysis *analysis,
-              struct pst_graphql_meaning **out)
+              struct pst_graphql_summary **out)
 {
     const struct graphql_secret *secret =
         &analysis->secrets[GRAPHQL_SCOPE_OTHER];
@@ -97,16 +97,16 @@ build_meaning(const struct pst_graphql_document *document,
     struct layout layout;
     size_t text_count;
     size_t size = measure_meaning(document, analysis, &text_count);
-    struct pst_graphql_meaning *meaning = malloc(size);
+    struct pst_graphql_summary *summary = malloc(size);
 
-    if (!meaning)
+    if (!summary)
         return PST_NO_MEMORY;
-    layout.meaning = meaning;
-    layout.operations = (struct pst_graphql_meaning_operation *)(meaning + 1);
+    layout.summary = summary;
+    layout.operations = (struct pst_graphql_summary_operation *)(summary + 1);
     layout.texts =
         (struct pst_str *)(layout.operations + document->operation_count);
     layout.bytes = (char *)(layout.texts + text_count);
-    *meaning = (struct pst_graphql_meaning){
+    *summary = (struct pst_graphql_summary){
         .text = layout_copy_text(&layout, document->text),
         .operations = layout.operations,
         .operation_count = document->operation_count,
@@ -119,14 +119,14 @@ build_meaning(const struct pst_graphql_document *document,
     for (const struct pst_graphql_operation *o = document->operations; o;
          o = o->next)
         layout_copy_operation(&layout, analysis, o, found++);
-    *out = meaning;
+    *out = summary;
     return PST_OK;
 }
 
 static enum pst_err
 analyze_and_build(const struct pst_graphql_document *document,
                   const struct pst_graphql_rules *rules,
-                  struct pst_graphql_meaning **out)
+                  struct pst_graphql_summary **out)
 {
     struct graphql_analysis analysis;
     enum pst_err e = graphql_analyze(document, rules, &analysis);
@@ -139,9 +139,9 @@ analyze_and_build(const struct pst_graphql_document *document,
 }
 
 enum pst_err
-pst_graphql_meaning_parse(struct pst_str text,
+pst_graphql_summary_parse(struct pst_str text,
                           const struct pst_graphql_rules *rules,
-                          struct pst_graphql_meaning **out,
+                          struct pst_graphql_summary **out,
                           struct pst_graphql_error *error)
 {
     const struct pst_graphql_document *document;
@@ -164,23 +164,23 @@ pst_graphql_meaning_parse(struct pst_str text,
 }
 
 void
-pst_graphql_meaning_free(struct pst_graphql_meaning **meaning)
+pst_graphql_summary_free(struct pst_graphql_summary **summary)
 {
-    if (!*meaning)
+    if (!*summary)
         return;
-    explicit_bzero(*meaning, (*meaning)->size);
-    free(*meaning);
-    *meaning = NULL;
+    explicit_bzero(*summary, (*summary)->size);
+    free(*summary);
+    *summary = NULL;
 }
 
-const struct pst_graphql_meaning_operation *
-pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
+const struct pst_graphql_summary_operation *
+pst_graphql_summary_find(const struct pst_graphql_summary *summary,
                          struct pst_str name)
 {
     if (name.len == 0)
-        return meaning->operation_count == 1 ? meaning->operations : NULL;
-    for (size_t i = 0; i < meaning->operation_count; i++)
-        if (pst_str_equal(meaning->operations[i].name, name))
-            return &meaning->operations[i];
+        return summary->operation_count == 1 ? summary->operations : NULL;
+    for (size_t i = 0; i < summary->operation_count; i++)
+        if (pst_str_equal(summary->operations[i].name, name))
+            return &summary->operations[i];
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_request_upload.c - the multipart body for the backend, from the
- * client's multipart request.
+ * test_graphql_request_multipart.c - the multipart body for the backend, from
+ * the client's multipart request.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.h - apply the rate limits of store/throttle.h to a login
+ * login_budget.h - apply the rate limits of store/throttle.h to a login
  * request: acquire an attempt from the budgets of account and address, and
  * refund or reset it afterwards (design 2.5).
  */
-#ifndef POSTERN_GATEWAY_LOGIN_THROTTLE_H
-#define POSTERN_GATEWAY_LOGIN_THROTTLE_H
+#ifndef POSTERN_GATEWAY_LOGIN_BUDGET_H
+#define POSTERN_GATEWAY_LOGIN_BUDGET_H
 
 #include "gateway/auth.h"
 #include "gateway/context.h"
@@ -51,9 +51,9 @@ bool login_budget_has_name(const struct login_budget *budget,
  * Count a user's session that begins without a password, by address.
  * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err login_throttle_address(struct context *ctx,
-                                                 const struct request *req,
-                                                 struct response *res);
+PST_MUST_USE enum pst_err
+login_budget_acquire_address(struct context *ctx, const struct request *req,
+                             struct response *res);
 
 /*
  * Count a request that checks a password and is not a login: by the session's
@@ -61,9 +61,8 @@ PST_MUST_USE enum pst_err login_throttle_address(struct context *ctx,
  * cannot tell from the answer whether the password was right.
  * Returns PST_OK, PST_THROTTLED, PST_STORE_DOWN, PST_INTERNAL.
  */
-PST_MUST_USE enum pst_err login_throttle_password(struct context *ctx,
-                                                  const struct request *req,
-                                                  struct response *res,
-                                                  const struct auth *auth);
+PST_MUST_USE enum pst_err
+login_budget_acquire_password(struct context *ctx, const struct request *req,
+                              struct response *res, const struct auth *auth);
 
 #endif

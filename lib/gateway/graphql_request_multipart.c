@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * graphql_request_upload.c - write the multipart body for the backend: new
+ * graphql_request_multipart.c - write the multipart body for the backend: new
  * "operations" and "map", then the client's files.
  */
 #include "gateway/graphql_request.h"

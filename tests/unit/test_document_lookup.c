@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_documents.c - the meaning of a document from the parser, the cache, an
- * automatic persisted query or the manifest.
+ * test_document_lookup.c - the summary of a document from the parser, the
+ * cache, an automatic persisted query or the manifest.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #include "crypto/crypto.h"
 #include "failing.h"
-#include "gateway/documents.h"
+#include "gateway/document_lookup.h"
 
 #define SIZE (256 * 1024)
 #define ME "query Me { me { id } }"
@@ -36,7 +36,7 @@ static const struct pst_graphql_rules rules = {
 };
 
 struct fixture {
-    struct documents *documents;
+    struct document_lookup *documents;
     struct pst_arena *arena;
     struct pst_graphql_error error;
     char reason[256];
@@ -45,10 +45,10 @@ struct fixture {
 static struct fixture fix;
 
 static void
-open_documents(const struct documents_options *options)
+open_documents(const struct document_lookup_options *options)
 {
-    if (documents_new(&fix.documents, options, fix.reason,
-                      sizeof(fix.reason)) != PST_OK)
+    if (document_lookup_new(&fix.documents, options, fix.reason,
+                            sizeof(fix.reason)) != PST_OK)
         fail_msg("%s", fix.reason);
     assert_int_equal(pst_arena_new(&fix.arena, 256 * 1024), PST_OK);
 }
@@ -56,7 +56,7 @@ open_documents(const struct documents_options *options)
 static int
 fixture_open(void **state)
 {
-    const struct documents_options options = {
+    const struct document_lookup_options options = {
         .rules = &rules, .size_max = SIZE, .is_persistent = true};
 
     (void)state;
@@ -68,74 +68,75 @@ static int
 fixture_close(void **state)
 {
     (void)state;
-    documents_free(&fix.documents);
+    document_lookup_free(&fix.documents);
     pst_arena_free(&fix.arena);
     return 0;
 }
 
 /* Read a document; fail the test unless it has the wanted result. */
-static const struct pst_graphql_meaning *
+static const struct pst_graphql_summary *
 read_text(struct pst_str text, enum pst_err want)
 {
-    const struct pst_graphql_meaning *meaning = NULL;
-    enum pst_err e =
-        documents_read(fix.documents, fix.arena, text, &meaning, &fix.error);
+    const struct pst_graphql_summary *summary = NULL;
+    enum pst_err e = document_lookup_read(fix.documents, fix.arena, text,
+                                          &summary, &fix.error);
 
     if (e != want)
         fail_msg("%.60s: %s, want %s", text.ptr, pst_err_code(e),
                  pst_err_code(want));
-    assert_true((e == PST_OK) == (meaning != NULL));
-    return meaning;
+    assert_true((e == PST_OK) == (summary != NULL));
+    return summary;
 }
 
-static const struct pst_graphql_meaning *
+static const struct pst_graphql_summary *
 persist(struct pst_str text, const uint8_t *hash, enum pst_err want)
 {
-    const struct pst_graphql_meaning *meaning = NULL;
+    const struct pst_graphql_summary *summary = NULL;
     uint8_t own[PST_HASH_LEN];
     enum pst_err e;
 
     pst_crypto_sha256(pst_str_bytes(text), own);
-    e = documents_persist(fix.documents, fix.arena, text, hash ? hash : own,
-                          &meaning, &fix.error);
+    e = document_lookup_persist(fix.documents, fix.arena, text,
+                                hash ? hash : own, &summary, &fix.error);
     if (e != want)
         fail_msg("%.60s: %s, want %s", text.ptr, pst_err_code(e),
                  pst_err_code(want));
-    assert_true((e == PST_OK) == (meaning != NULL));
-    return meaning;
+    assert_true((e == PST_OK) == (summary != NULL));
+    return summary;
 }
 
 /* Find a text by its SHA-256. NULL: not found. */
-static const struct pst_graphql_meaning *
+static const struct pst_graphql_summary *
 find_hash_of(struct pst_str text)
 {
-    const struct pst_graphql_meaning *meaning = NULL;
+    const struct pst_graphql_summary *summary = NULL;
     uint8_t hash[PST_HASH_LEN];
     enum pst_err e;
 
     pst_crypto_sha256(pst_str_bytes(text), hash);
-    e = documents_find_hash(fix.documents, fix.arena, hash, &meaning);
-    assert_int_equal(e, meaning ? PST_OK : PST_NOT_FOUND);
-    return meaning;
+    e = document_lookup_find_hash(fix.documents, fix.arena, hash, &summary);
+    assert_int_equal(e, summary ? PST_OK : PST_NOT_FOUND);
+    return summary;
 }
 
-static const struct pst_graphql_meaning *
+static const struct pst_graphql_summary *
 find_id(struct pst_str id)
 {
-    const struct pst_graphql_meaning *meaning = NULL;
-    enum pst_err e = documents_find_id(fix.documents, fix.arena, id, &meaning);
+    const struct pst_graphql_summary *summary = NULL;
+    enum pst_err e =
+        document_lookup_find_id(fix.documents, fix.arena, id, &summary);
 
-    assert_int_equal(e, meaning ? PST_OK : PST_NOT_FOUND);
-    return meaning;
+    assert_int_equal(e, summary ? PST_OK : PST_NOT_FOUND);
+    return summary;
 }
 
 static void
 test_remembered(void **state)
 {
-    const struct pst_graphql_meaning *first = read_text(PST_STR(ME), PST_OK);
+    const struct pst_graphql_summary *first = read_text(PST_STR(ME), PST_OK);
 
     (void)state;
-    assert_true(documents_is_persistent(fix.documents));
+    assert_true(document_lookup_is_persistent(fix.documents));
     assert_ptr_equal(read_text(PST_STR(ME), PST_OK), first);
     assert_ptr_not_equal(read_text(PST_STR(ME " "), PST_OK), first);
     pst_arena_reset(fix.arena);
@@ -179,7 +180,7 @@ test_passwords_are_forgotten(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const struct pst_graphql_meaning *first = read_text(rows[i], PST_OK);
+        const struct pst_graphql_summary *first = read_text(rows[i], PST_OK);
 
         assert_true(first->has_login || first->has_password);
         assert_ptr_not_equal(read_text(rows[i], PST_OK), first);
@@ -192,7 +193,7 @@ static void
 test_long_ones_are_forgotten(void **state)
 {
     static char text[DOCUMENTS_TEXT_MAX + 1];
-    const struct pst_graphql_meaning *first;
+    const struct pst_graphql_summary *first;
 
     (void)state;
     memset(text, ' ', sizeof(text));
@@ -211,7 +212,7 @@ static void
 test_automatic_persisted_queries(void **state)
 {
     static const uint8_t wrong[PST_HASH_LEN] = {1};
-    const struct pst_graphql_meaning *first;
+    const struct pst_graphql_summary *first;
     uint8_t hash[PST_HASH_LEN];
 
     (void)state;
@@ -235,7 +236,7 @@ test_automatic_persisted_queries(void **state)
 static void
 test_flood(void **state)
 {
-    const struct pst_graphql_meaning *first =
+    const struct pst_graphql_summary *first =
         persist(PST_STR(ME), NULL, PST_OK);
     char text[64];
 
@@ -254,13 +255,13 @@ test_flood(void **state)
 static void
 test_not_lasting(void **state)
 {
-    const struct documents_options options = {.rules = &rules,
-                                              .size_max = SIZE};
-    const struct pst_graphql_meaning *first;
+    const struct document_lookup_options options = {.rules = &rules,
+                                                    .size_max = SIZE};
+    const struct pst_graphql_summary *first;
 
     (void)state;
     open_documents(&options);
-    assert_false(documents_is_persistent(fix.documents));
+    assert_false(document_lookup_is_persistent(fix.documents));
     first = read_text(PST_STR(ME), PST_OK);
     assert_ptr_not_equal(read_text(PST_STR(ME), PST_OK), first);
     (void)persist(PST_STR(ME), NULL, PST_OK);
@@ -277,12 +278,12 @@ open_manifest(const char *json, bool is_manifest_only, bool is_persistent)
 {
     char path[] = "/tmp/postern-test-XXXXXX";
     int descriptor = mkstemp(path);
-    const struct documents_options options = {.rules = &rules,
-                                              .size_max = SIZE,
-                                              .is_persistent = is_persistent,
-                                              .manifest = path,
-                                              .is_manifest_only =
-                                                  is_manifest_only};
+    const struct document_lookup_options options = {
+        .rules = &rules,
+        .size_max = SIZE,
+        .is_persistent = is_persistent,
+        .manifest = path,
+        .is_manifest_only = is_manifest_only};
 
     assert_true(descriptor >= 0);
     assert_int_equal(write(descriptor, json, strlen(json)), strlen(json));
@@ -296,7 +297,7 @@ test_manifest(void **state)
 {
     const struct pst_str login =
         PST_STR("mutation L($p: S) { login(p: $p) { id } }");
-    const struct pst_graphql_meaning *me;
+    const struct pst_graphql_summary *me;
 
     (void)state;
     for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
@@ -329,7 +330,7 @@ test_manifest_only(void **state)
         LOGIN,
         "query Me { me { Id } }",
     };
-    const struct pst_graphql_meaning *me;
+    const struct pst_graphql_summary *me;
 
     (void)state;
     open_manifest(manifest_json, true, true);
@@ -352,25 +353,25 @@ test_manifest_only(void **state)
 static void
 test_bad_manifest(void **state)
 {
-    struct documents *documents = NULL;
-    const struct documents_options options = {
+    struct document_lookup *documents = NULL;
+    const struct document_lookup_options options = {
         .rules = &rules, .size_max = SIZE, .manifest = "/nowhere/x.json"};
 
     (void)state;
-    assert_int_equal(
-        documents_new(&documents, &options, fix.reason, sizeof(fix.reason)),
-        PST_BAD_CONFIG);
+    assert_int_equal(document_lookup_new(&documents, &options, fix.reason,
+                                         sizeof(fix.reason)),
+                     PST_BAD_CONFIG);
     assert_string_equal(fix.reason,
                         "/nowhere/x.json cannot be read: No such file or "
                         "directory");
     assert_null(documents);
 }
 
-/* A meaning is valid until the arena's reset, also after eviction. */
+/* A summary is valid until the arena's reset, also after eviction. */
 static void
 test_held(void **state)
 {
-    const struct pst_graphql_meaning *held = read_text(PST_STR(ME), PST_OK);
+    const struct pst_graphql_summary *held = read_text(PST_STR(ME), PST_OK);
     struct pst_arena *others = NULL;
     struct pst_arena *ours = fix.arena;
     char text[64];
@@ -384,7 +385,7 @@ test_held(void **state)
         pst_arena_reset(fix.arena);
     }
     assert_ptr_not_equal(read_text(PST_STR(ME), PST_OK), held);
-    documents_free(&fix.documents);
+    document_lookup_free(&fix.documents);
     assert_true(pst_str_equal(held->text, PST_STR(ME)));
     pst_arena_free(&others);
     fix.arena = ours;
@@ -394,10 +395,10 @@ test_held(void **state)
 static void
 test_no_memory(void **state)
 {
-    const struct pst_graphql_meaning *meaning = NULL;
-    const struct documents_options options = {
+    const struct pst_graphql_summary *summary = NULL;
+    const struct document_lookup_options options = {
         .rules = &rules, .size_max = SIZE, .is_persistent = true};
-    struct documents *documents = NULL;
+    struct document_lookup *documents = NULL;
     bool has_failed = true;
 
     (void)state;
@@ -406,10 +407,11 @@ test_no_memory(void **state)
 
         assert_true(n < 20);
         failing_at(n);
-        e = documents_new(&documents, &options, fix.reason, sizeof(fix.reason));
+        e = document_lookup_new(&documents, &options, fix.reason,
+                                sizeof(fix.reason));
         has_failed = failing_has_failed();
         assert_int_equal(e, has_failed ? PST_NO_MEMORY : PST_OK);
-        documents_free(&documents);
+        document_lookup_free(&documents);
     }
     has_failed = true;
     for (size_t n = 1; has_failed; n++) {
@@ -419,8 +421,8 @@ test_no_memory(void **state)
         assert_true(n < 50);
         pst_crypto_sha256(pst_str_bytes(PST_STR(ME)), hash);
         failing_at(n);
-        e = documents_persist(fix.documents, fix.arena, PST_STR(ME), hash,
-                              &meaning, &fix.error);
+        e = document_lookup_persist(fix.documents, fix.arena, PST_STR(ME), hash,
+                                    &summary, &fix.error);
         has_failed = failing_has_failed();
         assert_int_equal(e, has_failed ? PST_NO_MEMORY : PST_OK);
         assert_int_equal(find_hash_of(PST_STR(ME)) == NULL, has_failed);
@@ -447,7 +449,7 @@ work(void *context)
 
     for (size_t i = 0; i < 2000 && is_right; i++) {
         size_t n = i % 3 > 0 ? i % 50 : job->number * 1000000 + i;
-        const struct pst_graphql_meaning *meaning = NULL;
+        const struct pst_graphql_summary *summary = NULL;
         struct pst_graphql_error error;
         uint8_t hash[PST_HASH_LEN];
         char text[64];
@@ -455,16 +457,17 @@ work(void *context)
 
         (void)snprintf(text, sizeof(text), "query Q%zu { a b }", n);
         pst_crypto_sha256(pst_str_bytes(pst_str_from(text)), hash);
-        e = documents_find_hash(fix.documents, arena, hash, &meaning);
+        e = document_lookup_find_hash(fix.documents, arena, hash, &summary);
         if (e == PST_NOT_FOUND && i % 2)
-            e = documents_persist(fix.documents, arena, pst_str_from(text),
-                                  hash, &meaning, &error);
+            e = document_lookup_persist(fix.documents, arena,
+                                        pst_str_from(text), hash, &summary,
+                                        &error);
         else if (e == PST_NOT_FOUND)
-            e = documents_read(fix.documents, arena, pst_str_from(text),
-                               &meaning, &error);
+            e = document_lookup_read(fix.documents, arena, pst_str_from(text),
+                                     &summary, &error);
         is_right = e == PST_OK &&
-                   pst_str_equal(meaning->text, pst_str_from(text)) &&
-                   meaning->operations->root_count == 2;
+                   pst_str_equal(summary->text, pst_str_from(text)) &&
+                   summary->operations->root_count == 2;
         if (i % 4 == 0)
             pst_arena_reset(arena);
     }
@@ -476,7 +479,7 @@ work(void *context)
 static void
 test_threads(void **state)
 {
-    const struct documents_options options = {
+    const struct document_lookup_options options = {
         .rules = &rules, .size_max = 64 * 1024, .is_persistent = true};
     struct job jobs[8];
 

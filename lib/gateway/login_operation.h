@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_request.h - a client's GraphQL operation that logs in: find its one
+ * login_operation.h - a client's GraphQL operation that logs in: find its one
  * login field, and say why a login is refused.
  */
-#ifndef POSTERN_GATEWAY_LOGIN_REQUEST_H
-#define POSTERN_GATEWAY_LOGIN_REQUEST_H
+#ifndef POSTERN_GATEWAY_LOGIN_OPERATION_H
+#define POSTERN_GATEWAY_LOGIN_OPERATION_H
 
 #include "base/error.h"
 #include "base/str.h"
@@ -20,10 +20,10 @@ enum pst_err login_refuse(struct login_reason *reason, const char *format, ...)
     PST_PRINTF(2, 3);
 
 /* A client's operation that has a login field at its root. */
-struct login_request {
+struct login_operation {
     const struct pst_graphql_operation *operation;
     const struct pst_graphql_selection
-        *field;               /* set by login_request_find_field() */
+        *field;               /* set by login_operation_find_field() */
     struct pst_str variables; /* JSON object, or absent */
 };
 
@@ -35,7 +35,7 @@ struct login_request {
  * Returns PST_OK or PST_LOGIN_SHAPE.
  */
 PST_MUST_USE enum pst_err
-login_request_find_field(struct login_request *request,
-                         struct login_reason *reason);
+login_operation_find_field(struct login_operation *request,
+                           struct login_reason *reason);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_meaning.c - the meaning of documents under the rules: root
+ * test_graphql_summary.c - the summary of documents under the rules: root
  * fields through fragments, login, password and secret fields.
  */
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 #include "base/limits.h"
 #include "failing.h"
-#include "graphql/meaning.h"
+#include "graphql/summary.h"
 
 static const struct pst_graphql_root_field logins[] = {
     {{"login", 5}, PST_GRAPHQL_MUTATION, false},
@@ -72,15 +72,15 @@ print_list(struct printed *printed, const char *ends,
  * without what is absent. */
 static void
 print_meaning(struct printed *printed,
-              const struct pst_graphql_meaning *meaning)
+              const struct pst_graphql_summary *summary)
 {
     static const char kinds[] = {'q', 'm', 's'};
     bool has_login = false;
     bool has_password = false;
 
     printed->len = 0;
-    for (size_t i = 0; i < meaning->operation_count; i++) {
-        const struct pst_graphql_meaning_operation *o = &meaning->operations[i];
+    for (size_t i = 0; i < summary->operation_count; i++) {
+        const struct pst_graphql_summary_operation *o = &summary->operations[i];
 
         print_text(printed, "%s%c", i > 0 ? "; " : "", kinds[o->kind]);
         if (!pst_str_is_absent(o->name))
@@ -93,30 +93,30 @@ print_meaning(struct printed *printed,
         has_login |= o->has_login;
         has_password |= o->has_password;
     }
-    assert_int_equal(meaning->has_login, has_login);
-    assert_int_equal(meaning->has_password, has_password);
-    if (!pst_str_is_absent(meaning->secret))
-        print_text(printed, " %.*s %u:%u", (int)meaning->secret.len,
-                   meaning->secret.ptr, meaning->secret_location.line,
-                   meaning->secret_location.column);
-    if (!pst_str_is_absent(meaning->login_secret))
+    assert_int_equal(summary->has_login, has_login);
+    assert_int_equal(summary->has_password, has_password);
+    if (!pst_str_is_absent(summary->secret))
+        print_text(printed, " %.*s %u:%u", (int)summary->secret.len,
+                   summary->secret.ptr, summary->secret_location.line,
+                   summary->secret_location.column);
+    if (!pst_str_is_absent(summary->login_secret))
         print_text(printed, " login's %.*s %u:%u",
-                   (int)meaning->login_secret.len, meaning->login_secret.ptr,
-                   meaning->login_secret_location.line,
-                   meaning->login_secret_location.column);
+                   (int)summary->login_secret.len, summary->login_secret.ptr,
+                   summary->login_secret_location.line,
+                   summary->login_secret_location.column);
 }
 
-static struct pst_graphql_meaning *
+static struct pst_graphql_summary *
 parse(const char *name, struct pst_str text)
 {
-    struct pst_graphql_meaning *meaning = NULL;
+    struct pst_graphql_summary *summary = NULL;
     struct pst_graphql_error error = {.message = ""};
-    enum pst_err e = pst_graphql_meaning_parse(text, &rules, &meaning, &error);
+    enum pst_err e = pst_graphql_summary_parse(text, &rules, &summary, &error);
 
     if (e)
         fail_msg("%s: %s %s (%u:%u)", name, pst_err_code(e), error.message,
                  error.location.line, error.location.column);
-    return meaning;
+    return summary;
 }
 
 struct row {
@@ -129,21 +129,21 @@ check_rows(const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(rows[i].text);
-        char *copy = malloc(len); /* freed before the meaning is read */
-        struct pst_graphql_meaning *meaning;
+        char *copy = malloc(len); /* freed before the summary is read */
+        struct pst_graphql_summary *summary;
         static struct printed printed;
 
         assert_non_null(copy);
         memcpy(copy, rows[i].text, len);
-        meaning = parse(rows[i].text, (struct pst_str){copy, len});
+        summary = parse(rows[i].text, (struct pst_str){copy, len});
         memset(copy, '#', len);
         free(copy);
-        print_meaning(&printed, meaning);
+        print_meaning(&printed, summary);
         if (strcmp(printed.text, rows[i].want) != 0)
             fail_msg("%s:\n got %s\nwant %s", rows[i].text, printed.text,
                      rows[i].want);
-        pst_graphql_meaning_free(&meaning);
-        assert_null(meaning);
+        pst_graphql_summary_free(&summary);
+        assert_null(summary);
     }
 }
 
@@ -293,41 +293,41 @@ test_text_and_size(void **state)
 {
     struct pst_str bom = PST_STR("\xEF\xBB\xBF{ a }");
     struct pst_str text = PST_STR("query A($b: C) { d }");
-    struct pst_graphql_meaning *meaning = parse("BOM", bom);
+    struct pst_graphql_summary *summary = parse("BOM", bom);
 
     (void)state;
-    assert_true(pst_str_equal(meaning->text, PST_STR("{ a }")));
-    pst_graphql_meaning_free(&meaning);
-    meaning = parse("size", text);
-    assert_true(pst_str_equal(meaning->text, text));
-    assert_int_equal(meaning->size,
-                     sizeof(*meaning) + sizeof(*meaning->operations) +
+    assert_true(pst_str_equal(summary->text, PST_STR("{ a }")));
+    pst_graphql_summary_free(&summary);
+    summary = parse("size", text);
+    assert_true(pst_str_equal(summary->text, text));
+    assert_int_equal(summary->size,
+                     sizeof(*summary) + sizeof(*summary->operations) +
                          2 * sizeof(struct pst_str) + text.len + 3);
-    pst_graphql_meaning_free(&meaning);
-    pst_graphql_meaning_free(&meaning);
+    pst_graphql_summary_free(&summary);
+    pst_graphql_summary_free(&summary);
 }
 
 static void
 test_find(void **state)
 {
-    struct pst_graphql_meaning *one = parse("one", PST_STR("query A {a}"));
-    struct pst_graphql_meaning *two =
+    struct pst_graphql_summary *one = parse("one", PST_STR("query A {a}"));
+    struct pst_graphql_summary *two =
         parse("two", PST_STR("query A {a} query B {b}"));
     struct pst_str empty = PST_STR("");
 
     (void)state;
-    assert_ptr_equal(pst_graphql_meaning_find(one, PST_STR_NONE),
+    assert_ptr_equal(pst_graphql_summary_find(one, PST_STR_NONE),
                      one->operations);
-    assert_ptr_equal(pst_graphql_meaning_find(one, empty), one->operations);
-    assert_ptr_equal(pst_graphql_meaning_find(one, PST_STR("A")),
+    assert_ptr_equal(pst_graphql_summary_find(one, empty), one->operations);
+    assert_ptr_equal(pst_graphql_summary_find(one, PST_STR("A")),
                      one->operations);
-    assert_null(pst_graphql_meaning_find(one, PST_STR("B")));
-    assert_null(pst_graphql_meaning_find(two, PST_STR_NONE));
-    assert_null(pst_graphql_meaning_find(two, empty)); /* L55 */
-    assert_ptr_equal(pst_graphql_meaning_find(two, PST_STR("B")),
+    assert_null(pst_graphql_summary_find(one, PST_STR("B")));
+    assert_null(pst_graphql_summary_find(two, PST_STR_NONE));
+    assert_null(pst_graphql_summary_find(two, empty)); /* L55 */
+    assert_ptr_equal(pst_graphql_summary_find(two, PST_STR("B")),
                      two->operations + 1);
-    pst_graphql_meaning_free(&one);
-    pst_graphql_meaning_free(&two);
+    pst_graphql_summary_free(&one);
+    pst_graphql_summary_free(&two);
 }
 
 /* Fragments that expand to 2^60 fields at the root, and 2^60 below it, are read
@@ -336,7 +336,7 @@ static void
 test_exponential_fragments(void **state)
 {
     static struct printed text;
-    struct pst_graphql_meaning *meaning;
+    struct pst_graphql_summary *summary;
 
     (void)state;
     print_text(&text, "{ ...A0 x { ...B0 } }");
@@ -346,10 +346,10 @@ test_exponential_fragments(void **state)
                    " fragment B%d on T { ...B%d ...B%d }",
                    i, i + 1, i + 1, i, i + 1, i + 1);
     print_text(&text, " fragment A60 on Q { a } fragment B60 on T {\n token }");
-    meaning = parse("doubling", (struct pst_str){text.text, text.len});
-    print_meaning(&text, meaning);
+    summary = parse("doubling", (struct pst_str){text.text, text.len});
+    print_meaning(&text, summary);
     assert_string_equal(text.text, "q{x,a} token 2:2");
-    pst_graphql_meaning_free(&meaning);
+    pst_graphql_summary_free(&summary);
 }
 
 /* `operations` operations that all spread one fragment of `fields` fields,
@@ -398,10 +398,10 @@ test_many_roots(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         struct pst_str text =
             make_many(rows[i].operations, rows[i].fields, rows[i].len);
-        struct pst_graphql_meaning *meaning = NULL;
+        struct pst_graphql_summary *summary = NULL;
         struct pst_graphql_error error = {.message = ""};
         enum pst_err e =
-            pst_graphql_meaning_parse(text, &rules, &meaning, &error);
+            pst_graphql_summary_parse(text, &rules, &summary, &error);
 
         if (e != rows[i].want)
             fail_msg("row %zu: %s %s", i, pst_err_code(e), error.message);
@@ -409,47 +409,47 @@ test_many_roots(void **state)
             assert_non_null(strstr(error.message, "roots"));
             continue;
         }
-        assert_int_equal(meaning->operation_count, rows[i].operations);
-        assert_int_equal(meaning->operations[rows[i].operations - 1].root_count,
+        assert_int_equal(summary->operation_count, rows[i].operations);
+        assert_int_equal(summary->operations[rows[i].operations - 1].root_count,
                          rows[i].fields);
-        pst_graphql_meaning_free(&meaning);
+        pst_graphql_summary_free(&summary);
     }
 }
 
-/* L67: a document that the parser refuses has no meaning. */
+/* L67: a document that the parser refuses has no summary. */
 static void
 test_refused(void **state)
 {
-    struct pst_graphql_meaning *meaning = NULL;
+    struct pst_graphql_summary *summary = NULL;
     struct pst_graphql_error error = {.message = ""};
 
     (void)state;
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_STR("{ a"), &rules, &meaning, &error),
+        pst_graphql_summary_parse(PST_STR("{ a"), &rules, &summary, &error),
         PST_MALFORMED);
     assert_true(error.message[0] != '\0' && error.location.line == 1);
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_STR(""), &rules, &meaning, &error),
+        pst_graphql_summary_parse(PST_STR(""), &rules, &summary, &error),
         PST_MALFORMED); /* L55 */
-    assert_null(meaning);
+    assert_null(summary);
 }
 
 static void
 test_no_rules(void **state)
 {
     static const struct pst_graphql_rules none = {.logins = NULL};
-    struct pst_graphql_meaning *meaning = NULL;
+    struct pst_graphql_summary *summary = NULL;
     struct pst_graphql_error error;
     static struct printed printed;
 
     (void)state;
     assert_int_equal(
-        pst_graphql_meaning_parse(PST_STR("mutation{login{token}}"), &none,
-                                  &meaning, &error),
+        pst_graphql_summary_parse(PST_STR("mutation{login{token}}"), &none,
+                                  &summary, &error),
         PST_OK);
-    print_meaning(&printed, meaning);
+    print_meaning(&printed, summary);
     assert_string_equal(printed.text, "m{login}");
-    pst_graphql_meaning_free(&meaning);
+    pst_graphql_summary_free(&summary);
 }
 
 /* Each allocation fails in turn. */
@@ -464,18 +464,18 @@ test_no_memory(void **state)
 
     (void)state;
     for (size_t n = 1; has_failed; n++) {
-        struct pst_graphql_meaning *meaning = NULL;
+        struct pst_graphql_summary *summary = NULL;
         struct pst_graphql_error error;
         enum pst_err e;
 
         assert_true(n < 100);
         failing_at(n);
-        e = pst_graphql_meaning_parse(text, &rules, &meaning, &error);
+        e = pst_graphql_summary_parse(text, &rules, &summary, &error);
         has_failed = failing_has_failed();
         if (e != (has_failed ? PST_NO_MEMORY : PST_OK))
             fail_msg("allocation %zu: %s", n, pst_err_code(e));
-        assert_true(has_failed == (meaning == NULL));
-        pst_graphql_meaning_free(&meaning);
+        assert_true(has_failed == (summary == NULL));
+        pst_graphql_summary_free(&summary);
     }
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * meaning.h - the summary of a GraphQL document that the configured rules need:
+ * summary.h - the summary of a GraphQL document that the configured rules need:
  * its operations, their root fields (fragments resolved), and whether it
  * selects login, password or secret fields (design 2.5).
  *
- * A meaning owns its memory and points to nothing outside it, so it can be
- * cached across requests (gateway/documents.h).
+ * A summary owns its memory and points to nothing outside it, so it can be
+ * cached across requests (gateway/document_lookup.h).
  */
-#ifndef POSTERN_GRAPHQL_MEANING_H
-#define POSTERN_GRAPHQL_MEANING_H
+#ifndef POSTERN_GRAPHQL_SUMMARY_H
+#define POSTERN_GRAPHQL_SUMMARY_H
 
 #include "graphql/parser.h"
 
@@ -33,7 +33,7 @@ struct pst_graphql_rules {
 };
 
 /* One operation. */
-struct pst_graphql_meaning_operation {
+struct pst_graphql_summary_operation {
     enum pst_graphql_operation_kind kind;
     struct pst_str name;             /* absent: anonymous */
     const struct pst_str *variables; /* declared names, without "$" */
@@ -47,9 +47,9 @@ struct pst_graphql_meaning_operation {
 };
 
 /* A whole document. */
-struct pst_graphql_meaning {
+struct pst_graphql_summary {
     struct pst_str text; /* to be forwarded: pst_graphql_document.text */
-    const struct pst_graphql_meaning_operation *operations;
+    const struct pst_graphql_summary_operation *operations;
     size_t operation_count;
     bool has_login;        /* of any operation */
     bool has_password;     /* of any operation */
@@ -71,23 +71,23 @@ struct pst_graphql_meaning {
  * spread in several places counts as selected in each of them; one that is not
  * spread counts as selected outside login and allowed fields.
  *   text   any bytes
- *   out    set on PST_OK; free it with pst_graphql_meaning_free()
+ *   out    set on PST_OK; free it with pst_graphql_summary_free()
  *   error  set on PST_MALFORMED and PST_TOO_LARGE
  * Returns PST_OK, PST_MALFORMED, PST_NO_MEMORY, or PST_TOO_LARGE: as
  * pst_graphql_parse(), or more than PST_GRAPHQL_ROOTS_MAX selections at the
  * roots of all operations together, or more than PST_GRAPHQL_ROOT_NAMES_MAX
  * bytes of their names.
  */
-PST_MUST_USE enum pst_err pst_graphql_meaning_parse(
+PST_MUST_USE enum pst_err pst_graphql_summary_parse(
     struct pst_str text, const struct pst_graphql_rules *rules,
-    struct pst_graphql_meaning **out, struct pst_graphql_error *error);
+    struct pst_graphql_summary **out, struct pst_graphql_error *error);
 
-/* Wipe and free, and set *meaning to NULL. A NULL *meaning is allowed. */
-void pst_graphql_meaning_free(struct pst_graphql_meaning **meaning);
+/* Wipe and free, and set *summary to NULL. A NULL *summary is allowed. */
+void pst_graphql_summary_free(struct pst_graphql_summary **summary);
 
 /* Select the operation to execute, as pst_graphql_operation_find() does. */
-const struct pst_graphql_meaning_operation *
-pst_graphql_meaning_find(const struct pst_graphql_meaning *meaning,
+const struct pst_graphql_summary_operation *
+pst_graphql_summary_find(const struct pst_graphql_summary *summary,
                          struct pst_str name);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_request.c - the one login field of an operation, and the
+ * test_login_operation.c - the one login field of an operation, and the
  * operations that are refused.
  */
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "gateway/login_request.h"
+#include "gateway/login_operation.h"
 #include "graphql/parser.h"
 
 static struct pst_arena *arena;
@@ -35,7 +35,7 @@ tear_down(void **state)
 }
 
 static enum pst_err
-find_field(const char *text, struct login_request *request,
+find_field(const char *text, struct login_operation *request,
            struct login_reason *reason)
 {
     const struct pst_graphql_document *document = NULL;
@@ -43,9 +43,9 @@ find_field(const char *text, struct login_request *request,
 
     if (pst_graphql_parse(arena, pst_str_from(text), &document, &error))
         fail_msg("%s: %s", text, error.message);
-    *request = (struct login_request){.operation = document->operations};
+    *request = (struct login_operation){.operation = document->operations};
     *reason = (struct login_reason){""};
-    return login_request_find_field(request, reason);
+    return login_operation_find_field(request, reason);
 }
 
 static void
@@ -59,7 +59,7 @@ test_found(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct login_request request;
+        struct login_operation request;
         struct login_reason reason;
 
         if (find_field(rows[i], &request, &reason))
@@ -90,7 +90,7 @@ test_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        struct login_request request;
+        struct login_operation request;
         struct login_reason reason;
 
         assert_int_equal(find_field(rows[i].document, &request, &reason),
@@ -109,7 +109,7 @@ test_limit(void **state)
     for (size_t count = 63; count <= 64; count++) {
         char text[1024];
         size_t len = (size_t)snprintf(text, sizeof(text), "mutation{login");
-        struct login_request request;
+        struct login_operation request;
         struct login_reason reason;
 
         for (size_t i = 0; i < count; i++)

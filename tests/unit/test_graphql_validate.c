@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_graphql_check.c - duplicate names, fragment spreads, cycles and
+ * test_graphql_validate.c - duplicate names, fragment spreads, cycles and
  * depth.
  */
-#include "graphql/check.h"
+#include "graphql/validate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

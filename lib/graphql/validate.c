@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * check.c - validation that needs no schema: find duplicate names, resolve
+ * validate.c - validation that needs no schema: find duplicate names, resolve
  * fragment spreads, and refuse fragment cycles and excessive depth. The time is
  * bounded by the size of the document, not by the size of its expansion.
  */
-#include "graphql/check.h"
+#include "graphql/validate.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_backend.h - the interface that an implementation of a store (LMDB,
+ * store_operations.h - the interface that an implementation of a store (LMDB,
  * Redis) provides: a table of functions behind store/store.h.
  */
-#ifndef POSTERN_STORE_STORE_BACKEND_H
-#define POSTERN_STORE_STORE_BACKEND_H
+#ifndef POSTERN_STORE_STORE_OPERATIONS_H
+#define POSTERN_STORE_STORE_OPERATIONS_H
 
 #include "base/base.h"
 #include "base/error.h"
@@ -39,7 +39,7 @@ struct store_walk {
 
 /* Each function keeps the promises of the function of the same name in
  * store/store.h. Arguments were checked. */
-struct store_backend {
+struct store_operations {
     enum pst_err (*open)(struct store **out, const struct store_url *url);
     void (*close)(struct store *store);
     enum pst_err (*ping)(struct store *store, int64_t now);
@@ -73,12 +73,12 @@ struct store_backend {
                           struct store_sweep_result *swept);
 };
 
-extern const struct store_backend store_lmdb;  /* store/lmdb_store.c */
-extern const struct store_backend store_redis; /* store/redis_store.c */
+extern const struct store_operations store_lmdb;  /* store/lmdb_store.c */
+extern const struct store_operations store_redis; /* store/redis_store.c */
 
 /* The first member of the handle of every implementation. */
 struct store {
-    const struct store_backend *backend;
+    const struct store_operations *backend;
     char audience[PST_AUDIENCE_MAX + 1]; /* filled after open() */
     size_t audience_len;
     uint8_t tag[8]; /* a hash of the audience; filled after open() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_login_throttle.c - limits of login attempts and password checks
+ * test_login_budget.c - limits of login attempts and password checks
  * (design 2.5, "Throttling").
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "gateway/login_throttle.h"
+#include "gateway/login_budget.h"
 #include "stores.h"
 
 #define ADDRESS "REMOTE_ADDR=192.0.2.1"
@@ -197,8 +197,9 @@ test_address(void **state)
     set_up("POSTERN_LOGIN_PER_ACCOUNT=off", "POSTERN_LOGIN_PER_ADDRESS=2/15m");
     for (int i = 0; i < 4; i++) {
         fixture_request(&fix, variables, NULL);
-        assert_int_equal(login_throttle_address(&fix.ctx, &fix.req, &fix.res),
-                         i < 2 ? PST_OK : PST_THROTTLED);
+        assert_int_equal(
+            login_budget_acquire_address(&fix.ctx, &fix.req, &fix.res),
+            i < 2 ? PST_OK : PST_THROTTLED);
         assert_int_equal(fixture_count(&fix, "Retry-After"), i >= 2);
     }
     assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
@@ -233,8 +234,8 @@ test_password(void **state)
                 allowed[i] > 0)
                 continue;
             fixture_request(&fix, variables, NULL);
-            e = login_throttle_password(&fix.ctx, &fix.req, &fix.res,
-                                        &visits[i]);
+            e = login_budget_acquire_password(&fix.ctx, &fix.req, &fix.res,
+                                              &visits[i]);
             if (e != (n < allowed[i] ? PST_OK : PST_THROTTLED))
                 fail_msg("visit %zu, %d: %s", i, n, pst_err_code(e));
         }
@@ -243,7 +244,7 @@ test_password(void **state)
     set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m", "POSTERN_LOGIN_PER_ADDRESS=off");
     fixture_request(&fix, variables, NULL);
     assert_int_equal(
-        login_throttle_password(&fix.ctx, &fix.req, &fix.res, &visits[0]),
+        login_budget_acquire_password(&fix.ctx, &fix.req, &fix.res, &visits[0]),
         PST_OK);
     assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
     tear_down();
@@ -264,7 +265,7 @@ test_no_store(void **state)
     login_budget_refund(&budget);
     login_budget_reset(&budget, &fix.res, true);
     assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
-    assert_int_equal(login_throttle_address(&fix.ctx, &fix.req, &fix.res),
+    assert_int_equal(login_budget_acquire_address(&fix.ctx, &fix.req, &fix.res),
                      PST_OK);
     fixture_fini(&fix);
 }

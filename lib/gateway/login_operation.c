@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_request.c - find the one login field at the root of a client's GraphQL
- * operation.
+ * login_operation.c - find the one login field at the root of a client's
+ * GraphQL operation.
  */
-#include "gateway/login_request.h"
+#include "gateway/login_operation.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,8 +63,8 @@ find_login_field(struct login_roots *roots,
 }
 
 enum pst_err
-login_request_find_field(struct login_request *request,
-                         struct login_reason *reason)
+login_operation_find_field(struct login_operation *request,
+                           struct login_reason *reason)
 {
     struct login_roots roots = {NULL, 0};
     enum pst_err e;

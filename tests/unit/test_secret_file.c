@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_secretfile.c - two changes of a file of secrets at once: one comes
+ * test_secret_file.c - two changes of a file of secrets at once: one comes
  * after the other, or is refused, and no secret is lost.
  */
 #include <setjmp.h>
@@ -36,7 +36,7 @@ open_late(const char *path, int flags, ...)
 }
 
 #define open open_late
-#include "../../bin/secretfile.c"
+#include "../../bin/secret_file.c"
 #undef open
 
 #include "crypto/crypto.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_throttle.c - apply the rate limits of store/throttle.h to a login
+ * login_budget.c - apply the rate limits of store/throttle.h to a login
  * request: acquire an attempt, refund or reset it, and set Retry-After.
  */
-#include "gateway/login_throttle.h"
+#include "gateway/login_budget.h"
 
 #include "gateway/client_address.h"
 #include "gateway/session_registry.h"
@@ -103,8 +103,8 @@ login_budget_has_name(const struct login_budget *budget, struct pst_str name)
 }
 
 enum pst_err
-login_throttle_address(struct context *ctx, const struct request *req,
-                       struct response *res)
+login_budget_acquire_address(struct context *ctx, const struct request *req,
+                             struct response *res)
 {
     const struct throttle throttle = throttle_from_context(ctx);
     struct throttle_attempt attempt = {.count = 0};
@@ -121,8 +121,8 @@ login_throttle_address(struct context *ctx, const struct request *req,
 }
 
 enum pst_err
-login_throttle_password(struct context *ctx, const struct request *req,
-                        struct response *res, const struct auth *auth)
+login_budget_acquire_password(struct context *ctx, const struct request *req,
+                              struct response *res, const struct auth *auth)
 {
     const struct throttle throttle = throttle_from_context(ctx);
     const struct throttle_login anonymous = {.name = PST_STR_NONE,
