@@ -304,6 +304,7 @@ test_lingering_close_has_an_end(void **state)
         int ends[2];
 
         open_pair(ends);
+        assert_int_equal(send(ends[1], "x", 1, 0), 1);
         clock_step = step;
         connection_close_lingering(ends[0]);
         assert_closed(ends);

@@ -548,6 +548,7 @@ test_short_of_descriptors(void **state)
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
     assert_true(seen.skipped >= 1000);
     assert_in_range(seen.refusals, 1, seen.skipped / 100 + 1);
+    assert_in_range(seen.timed_waits, 1, seen.skipped / 100 + 10);
 }
 
 /*
