@@ -9,24 +9,75 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <curl/multi.h>
+#include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "exchange.h"
+#include "fake_clock.h"
+
+#define WAITS_MAX 1000 /* in one test; more of them are a busy loop */
 
 struct pst_arena *arena;
 struct server server;
 struct client client;
 
-void
-nap(int milliseconds)
-{
-    struct timespec ts = {milliseconds / 1000,
-                          (long)(milliseconds % 1000) * 1000000};
+bool ends_in_silence;
+size_t waits;
+static bool is_silent; /* the server has sent its last byte */
 
-    if (milliseconds > 0)
-        (void)nanosleep(&ts, NULL);
+/* curl's own curl_multi_poll(). */
+static CURLMcode
+wait_really(CURLM *multi, struct curl_waitfd *fds, unsigned count, int timeout,
+            int *ready)
+{
+    CURLMcode (*real)(CURLM *, struct curl_waitfd *, unsigned, int, int *);
+    void *found = dlsym(RTLD_NEXT, "curl_multi_poll");
+
+    assert_non_null(found);
+    memcpy(&real, &found, sizeof(real));
+    return real(multi, fds, count, timeout, ready);
+}
+
+static CURLMcode
+wait_or_skip(CURLM *multi, struct curl_waitfd *fds, unsigned count, int timeout)
+{
+    int ready = 0;
+    CURLMcode code =
+        wait_really(multi, fds, count, is_silent ? 0 : timeout, &ready);
+
+    if (is_silent && ready == 0)
+        fake_clock_advance(timeout);
+    return code;
+}
+
+/* Replaces curl's: time passes at once when the server is silent. */
+CURLMcode
+curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigned count,
+                int timeout, int *ready)
+{
+    struct curl_waitfd watched[] = {
+        {.fd = server.report[0], .events = CURL_WAIT_POLLIN}, {.fd = -1}};
+    CURLMcode code;
+
+    assert_null(ready);
+    assert_in_range(timeout, 1, 60000);
+    assert_in_range(waits++, 0, WAITS_MAX);
+    assert_true(count <= 1);
+    if (client.go_waiting >= 0 && client.is_piece_new)
+        assert_int_equal(write(client.go_waiting, "g", 1), 1);
+    client.is_piece_new = false;
+    if (!ends_in_silence || is_silent)
+        return wait_or_skip(multi, fds, count, timeout);
+    if (count > 0)
+        watched[1] = fds[0];
+    code = wait_really(multi, watched, 1 + count, timeout, NULL);
+    is_silent = watched[0].revents != 0;
+    if (count > 0)
+        fds[0].revents = watched[1].revents;
+    return code;
 }
 
 static enum pst_err
@@ -36,7 +87,7 @@ client_read(void *context, char *out, size_t size, size_t *len)
     size_t left = c->body.len - c->sent;
 
     c->reads++;
-    nap(c->nap);
+    fake_clock_advance(c->delay);
     if (c->read_err && c->sent >= c->err_at)
         return c->read_err;
     if (c->step > 0 && size > c->step)
@@ -83,9 +134,10 @@ client_body(void *context, struct pst_str piece)
     memcpy(c->got + c->got_len, piece.ptr, piece.len);
     c->got_len += piece.len;
     c->pieces++;
-    nap(c->nap);
+    fake_clock_advance(c->delay);
     if (c->go >= 0)
         assert_int_equal(write(c->go, "g", 1), 1);
+    c->is_piece_new = true;
     return c->body_err;
 }
 
@@ -94,6 +146,8 @@ client_init(void)
 {
     memset(&client, 0, sizeof(client));
     client.go = -1;
+    client.go_waiting = -1;
+    is_silent = false;
 }
 
 struct http_exchange
@@ -164,20 +218,13 @@ check_got(const char *row, const char *format)
         fail_msg("row '%s': server got:\n%s", row, server.got);
 }
 
-int64_t
-read_clock_ms(clockid_t id)
-{
-    struct timespec ts;
-
-    assert_int_equal(clock_gettime(id, &ts), 0);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int
 set_up(void **state)
 {
     (void)state;
     client_init();
+    ends_in_silence = false;
+    waits = 0;
     return pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK ? 0 : -1;
 }
 

@@ -6,8 +6,6 @@
 #ifndef TESTS_EXCHANGE_H
 #define TESTS_EXCHANGE_H
 
-#include <time.h>
-
 #include "scripted.h"
 #include "upstream/http_client.h"
 
@@ -18,7 +16,7 @@ struct client {
     size_t sent;
     size_t step; /* bytes at a time; 0: as many as fit */
     size_t reads;
-    int nap; /* milliseconds, in each function */
+    int delay; /* milliseconds that pass in each function */
     enum pst_err read_err;
     size_t err_at; /* bytes that are read before read_err */
     enum pst_err header_err;
@@ -32,12 +30,23 @@ struct client {
     char got[4096];
     size_t got_len;
     size_t pieces;
-    int go; /* written to after each piece; -1: not */
+    int go;            /* written to after each piece; -1: not */
+    int go_waiting;    /* written to when we wait after a piece; -1: not */
+    bool is_piece_new; /* we have not waited since the last piece */
 };
 
 extern struct pst_arena *arena;
 extern struct server server;
 extern struct client client;
+
+/*
+ * Set by a test whose server sends nothing after its REPORT: from then on
+ * curl_multi_poll() does not wait, and the time passes at once.
+ */
+extern bool ends_in_silence;
+
+/* How often curl_multi_poll() was called in this test. */
+extern size_t waits;
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
@@ -49,8 +58,6 @@ int set_up(void **state);
 int tear_down(void **state);
 
 void client_init(void);
-void nap(int milliseconds);
-int64_t read_clock_ms(clockid_t id);
 
 /* An exchange whose functions are those of `client`. */
 struct http_exchange exchange(const char *method, int64_t body_length);

@@ -128,8 +128,8 @@ server_step(struct server *server, const struct step *step)
     case SYNC:
         return server_wait(server, server->go[0]) &&
                read(server->go[0], &go, 1) == 1;
-    case PAUSE:
-        return poll(NULL, 0, 100) == 0;
+    case REPORT:
+        return write(server->report[1], "r", 1) == 1;
     case DRAIN:
         while (server_receive(server))
             continue;
@@ -182,9 +182,18 @@ server_start(struct server *server, const struct step *script)
     assert_non_null(server->got);
     assert_int_equal(pipe(server->go), 0);
     assert_int_equal(pipe(server->stop), 0);
+    assert_int_equal(pipe(server->report), 0);
     server_listen(server);
     assert_int_equal(pthread_create(&server->thread, NULL, server_run, server),
                      0);
+}
+
+void
+server_wait_for_report(struct server *server)
+{
+    char byte;
+
+    assert_int_equal(read(server->report[0], &byte, 1), 1);
 }
 
 void
@@ -195,6 +204,8 @@ server_join(struct server *server)
     server_close(&server->stop[0]);
     server_close(&server->go[0]);
     server_close(&server->go[1]);
+    server_close(&server->report[0]);
+    server_close(&server->report[1]);
     server_close(&server->listener);
 }
 

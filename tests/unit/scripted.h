@@ -20,7 +20,7 @@ enum act {
     SEND,      /* send this text */
     SEND_MANY, /* send a long header many times */
     SYNC,      /* wait until the test writes a byte to server.go */
-    PAUSE,     /* wait a tenth of a second */
+    REPORT,    /* report to the test, see server_wait_for_report() */
     DRAIN,     /* read until the client closes */
     CLOSE,     /* close the connection at once */
 };
@@ -39,6 +39,7 @@ struct server {
     int forgotten; /* the connection before ANOTHER */
     int go[2];     /* a pipe: the test writes a byte to continue after SYNC */
     int stop[2];   /* a pipe: the test closes its end to stop the server */
+    int report[2]; /* a pipe: REPORT writes a byte for the test */
     int port;
     int accepted;
     char *got; /* all that clients have sent */
@@ -51,6 +52,9 @@ void server_listen(struct server *server);
 
 /* Listen and start the script. It ends at the first step that fails. */
 void server_start(struct server *server, const struct step *script);
+
+/* Wait until the script has done its next REPORT. */
+void server_wait_for_report(struct server *server);
 
 /* Stop the server and wait for it. server->got may be read afterwards. */
 void server_join(struct server *server);

@@ -19,11 +19,12 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/dispatcher.h"
+#include "fake_clock.h"
 
+#define TIMEOUT 60 /* seconds; by then, what a test waits for has failed */
 #define MANY 40
 #define CROWD 300 /* more than are accepted for one event */
 
@@ -35,12 +36,48 @@ static struct listen_sockets sockets;
 static pthread_t thread;
 static enum dispatcher_result result;
 
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+/* What the replaced functions and the callbacks counted; under the lock. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t requests;    /* how often handle_byte() has read a byte */
+    size_t releases;    /* 1 or more: requests 's' are echoed */
+    size_t stateless;   /* how often new_state() has failed */
+    size_t hangups;     /* how often on_hangup() was called */
+    size_t timed_waits; /* how often epoll_wait() had a time limit */
+    size_t refusals;    /* how often accept4() had no descriptors */
+    int64_t skipped;    /* milliseconds that epoll_wait() did not wait */
+} seen = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .changed = PTHREAD_COND_INITIALIZER};
 
-    nanosleep(&time, NULL);
+static void
+count(size_t *number)
+{
+    pthread_mutex_lock(&seen.lock);
+    (*number)++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static size_t
+number_of(const size_t *number)
+{
+    size_t now;
+
+    pthread_mutex_lock(&seen.lock);
+    now = *number;
+    pthread_mutex_unlock(&seen.lock);
+    return now;
+}
+
+/* Wait until one of the counters above has this value. */
+static void
+await(const size_t *number, size_t wanted)
+{
+    pthread_mutex_lock(&seen.lock);
+    while (*number < wanted)
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    pthread_mutex_unlock(&seen.lock);
 }
 
 static atomic_size_t begun;          /* threads */
@@ -51,6 +88,7 @@ new_state(void *context)
 {
     if (states_missing > 0) {
         states_missing--;
+        count(&seen.stateless);
         return NULL;
     }
     begun++;
@@ -63,9 +101,11 @@ free_state(void *state)
     (void)state;
 }
 
+static int hang_report = -1; /* 'h' is written to it before the thread hangs */
+
 /*
- * Requests: 'e' is echoed, 'c' closes, 's' sleeps for a while and is echoed,
- * 'w' waits for another byte, 'h' hangs.
+ * Requests: 'e' is echoed, 'c' closes, 's' is echoed after a release, 'w'
+ * waits for another byte, 'h' hangs.
  */
 static bool
 handle_byte(void *state, int descriptor)
@@ -74,10 +114,13 @@ handle_byte(void *state, int descriptor)
     ssize_t got = read(descriptor, &byte, 1);
 
     (void)state;
-    if (got == 1 && byte == 's')
-        pause_ms(300);
-    if (got == 1 && byte == 'h')
-        pause_ms(4000);
+    count(&seen.requests);
+    if (got == 1 && byte == 's') {
+        await(&seen.releases, 1);
+    } else if (got == 1 && byte == 'h') {
+        assert_int_equal(write(hang_report, &byte, 1), 1);
+        await(&seen.releases, SIZE_MAX);
+    }
     if (got == 1 && byte == 'w')
         got = read(descriptor, &byte, 1);
     if (got == 1 && byte != 'c' && write(descriptor, &byte, 1) == 1)
@@ -87,7 +130,6 @@ handle_byte(void *state, int descriptor)
 }
 
 static atomic_bool is_scarce;      /* accept4() has no descriptors */
-static atomic_size_t refusals;     /* how often it said so */
 static atomic_size_t accepts_lost; /* how many more accept4() will lose */
 static atomic_size_t adds_spared;  /* so many EPOLL_CTL_ADD succeed ... */
 static atomic_size_t adds_failed;  /* ... and then so many fail */
@@ -103,7 +145,7 @@ scarce_accept(int socket, struct sockaddr *peer, socklen_t *len, int flags)
     int descriptor;
 
     if (is_scarce) {
-        refusals++;
+        count(&seen.refusals);
         errno = EMFILE;
         return -1;
     }
@@ -135,6 +177,38 @@ scarce_watch(int epoll, int operation, int descriptor,
     return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
 }
 
+static atomic_bool is_time_skipped; /* epoll_wait() need not really wait */
+
+/* Replaces the C library's: time can pass at once. */
+int skipping_wait(int epoll, struct epoll_event *events, int max,
+                  int timeout) __asm__("epoll_wait");
+
+int
+skipping_wait(int epoll, struct epoll_event *events, int max, int timeout)
+{
+    bool is_skipped = is_time_skipped && timeout > 0;
+    int got;
+
+    if (timeout >= 0)
+        count(&seen.timed_waits);
+    got = epoll_pwait(epoll, events, max, is_skipped ? 0 : timeout, NULL);
+    if (is_skipped && got == 0) {
+        fake_clock_advance(timeout);
+        pthread_mutex_lock(&seen.lock);
+        seen.skipped += timeout;
+        pthread_cond_broadcast(&seen.changed);
+        pthread_mutex_unlock(&seen.lock);
+    }
+    return got;
+}
+
+static void
+on_hangup(void *context)
+{
+    assert_ptr_equal(context, folder);
+    count(&seen.hangups);
+}
+
 static const struct thread_pool_work work = {folder, new_state, handle_byte,
                                              free_state};
 static const struct peer_list everybody;
@@ -152,7 +226,19 @@ static struct dispatcher_options options = {.sockets = &sockets,
                                             .peers = &everybody,
                                             .work = &work,
                                             .workers = 2,
-                                            .drain = 5};
+                                            .drain = 5,
+                                            .on_hangup = on_hangup,
+                                            .on_hangup_context = folder};
+
+static void
+reset(void)
+{
+    seen.requests = seen.releases = seen.stateless = seen.hangups = 0;
+    seen.timed_waits = seen.refusals = 0;
+    seen.skipped = 0;
+    is_time_skipped = false;
+    options.on_hangup = on_hangup;
+}
 
 static int
 start(int64_t drain)
@@ -169,6 +255,16 @@ static int
 set_up(void **state)
 {
     (void)state;
+    reset();
+    return start(5);
+}
+
+static int
+set_up_without_hangup(void **state)
+{
+    (void)state;
+    reset();
+    options.on_hangup = NULL;
     return start(5);
 }
 
@@ -176,7 +272,18 @@ static int
 set_up_without_drain(void **state)
 {
     (void)state;
+    reset();
     return start(0);
+}
+
+/* Wait until the dispatcher has handled all earlier events. */
+static void
+wait_for_dispatcher(void)
+{
+    size_t before = number_of(&seen.hangups);
+
+    kill(getpid(), SIGHUP);
+    await(&seen.hangups, before + 1);
 }
 
 /* Send a signal and wait for dispatcher_run() to return. */
@@ -295,9 +402,10 @@ test_closing_starts_no_thread(void **state)
     begun = 0;
     for (size_t i = 0; i < MANY; i++)
         close(connect_one());
-    pause_ms(50);
-    assert_int_equal(begun, 0);
+    wait_for_dispatcher(); /* it has accepted them ... */
+    wait_for_dispatcher(); /* ... and noticed that they are closed */
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
+    assert_int_equal(begun, 0);
 }
 
 static void
@@ -326,10 +434,12 @@ test_drain(void **state)
     assert_receives(idle, 'e');
     send_byte(busy, 's');
     send_byte(next, 's');
+    await(&seen.requests, 3);
     send_byte(last, 's'); /* waits for one of the two threads */
-    pause_ms(50);
+    wait_for_dispatcher();
     kill(getpid(), SIGTERM);
     assert_closed(idle);
+    count(&seen.releases);
     assert_receives(busy, 's');
     assert_receives(next, 's');
     assert_receives(last, 's');
@@ -369,6 +479,7 @@ test_drain_of_a_crowd(void **state)
     char reason[LISTEN_ERROR_MAX];
 
     (void)state;
+    reset();
     assert_int_equal(
         log_open(&options.log, log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
         PST_OK);
@@ -403,13 +514,14 @@ test_no_thread_and_no_descriptor(void **state)
     (void)state;
     states_missing = 1;
     send_byte(descriptor, 'e');
-    while (states_missing > 0)
-        pause_ms(1);
-    pause_ms(20);
+    await(&seen.stateless, 1);
+    await(&seen.timed_waits, 1); /* until a thread can start */
     accepts_lost = 1;
+    is_time_skipped = true;
     assert_closed(connect_one());
     assert_receives(descriptor, 'e');
     close(descriptor);
+    is_time_skipped = false;
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
 }
 
@@ -421,16 +533,22 @@ test_short_of_descriptors(void **state)
     int descriptor;
 
     (void)state;
-    refusals = 0;
     is_scarce = true;
+    is_time_skipped = true;
     descriptor = connect_one();
     send_byte(descriptor, 'e');
-    pause_ms(300);
-    assert_in_range(refusals, 1, 10);
+    pthread_mutex_lock(&seen.lock);
+    while (seen.skipped < 1000 && seen.refusals < 100)
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    pthread_mutex_unlock(&seen.lock);
     is_scarce = false;
     assert_receives(descriptor, 'e');
     close(descriptor);
+    is_time_skipped = false;
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
+    assert_true(seen.skipped >= 1000);
+    assert_in_range(seen.refusals, 1, seen.skipped / 100 + 1);
+    assert_in_range(seen.timed_waits, 1, seen.skipped / 100 + 10);
 }
 
 /*
@@ -446,6 +564,7 @@ test_one_socket_of_two_is_watched(void **state)
     int descriptor;
 
     (void)state;
+    reset();
     options.drain = 5;
     assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     assert_int_equal(listen_open(&second, other_address, reason), PST_OK);
@@ -457,12 +576,14 @@ test_one_socket_of_two_is_watched(void **state)
     adds_spared = 1;
     adds_failed = 1;
     accepts_lost = 1;
+    is_time_skipped = true;
     assert_closed(connect_one());
     descriptor = connect_to(other_address);
     send_byte(descriptor, 'e');
     assert_receives(descriptor, 'e');
     close(descriptor);
     assert_int_equal(adds_failed, 0);
+    is_time_skipped = false;
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
 }
 
@@ -474,7 +595,7 @@ test_drain_ends(void **state)
 
     (void)state;
     send_byte(descriptor, 'w');
-    pause_ms(50);
+    await(&seen.requests, 1);
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
     assert_closed(descriptor);
 }
@@ -483,12 +604,14 @@ static void
 test_second_signal(void **state)
 {
     int descriptor = connect_one();
+    size_t timed_waits;
 
     (void)state;
     send_byte(descriptor, 'w');
-    pause_ms(50);
+    await(&seen.requests, 1);
+    timed_waits = number_of(&seen.timed_waits);
     kill(getpid(), SIGTERM);
-    pause_ms(50);
+    await(&seen.timed_waits, timed_waits + 1); /* it drains */
     assert_int_equal(stop(SIGTERM), DISPATCHER_DRAINED);
     assert_closed(descriptor);
 }
@@ -501,15 +624,22 @@ test_abort(void **state)
     enum dispatcher_result result_of_child = DISPATCHER_FAILED;
     int descriptor;
     int report[2];
+    int hang[2];
+    char byte = 0;
     pid_t child;
 
     (void)state;
+    reset();
     options.drain = 0;
     assert_int_equal(pipe(report), 0);
+    assert_int_equal(pipe(hang), 0);
     assert_int_equal(listen_open(&sockets, address, reason), PST_OK);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        alarm(TIMEOUT);
+        hang_report = hang[1];
+        is_time_skipped = true;
         result = dispatcher_run(&options);
         if (write(report[1], &result, sizeof(result)) ==
             (ssize_t)sizeof(result))
@@ -518,7 +648,7 @@ test_abort(void **state)
     }
     descriptor = connect_one();
     send_byte(descriptor, 'h');
-    pause_ms(100);
+    assert_int_equal(read(hang[0], &byte, 1), 1);
     kill(child, SIGTERM);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(read(report[0], &result_of_child, sizeof(result_of_child)),
@@ -527,6 +657,8 @@ test_abort(void **state)
     assert_closed(descriptor);
     close(report[0]);
     close(report[1]);
+    close(hang[0]);
+    close(hang[1]);
     listen_close(&sockets);
 }
 
@@ -538,7 +670,8 @@ main(void)
         cmocka_unit_test_setup(test_idle_connections_hold_no_thread, set_up),
         cmocka_unit_test_setup(test_all_at_once, set_up),
         cmocka_unit_test_setup(test_closing_starts_no_thread, set_up),
-        cmocka_unit_test_setup(test_hangup_signal_changes_nothing, set_up),
+        cmocka_unit_test_setup(test_hangup_signal_changes_nothing,
+                               set_up_without_hangup),
         cmocka_unit_test_setup(test_drain, set_up),
         cmocka_unit_test(test_drain_of_a_crowd),
         cmocka_unit_test_setup(test_no_thread_and_no_descriptor, set_up),
@@ -550,6 +683,7 @@ main(void)
     };
     int failed;
 
+    alarm(TIMEOUT);
     dispatcher_block_signals();
     signal(SIGPIPE, SIG_IGN);
     if (!mkdtemp(folder))

@@ -10,11 +10,14 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
@@ -24,6 +27,7 @@
 #include "engine/dispatcher.h"
 #include "engine/fcgi.h"
 
+#define TIMEOUT 60 /* seconds; by then, what a test waits for has failed */
 #define TYPE_END_REQUEST 3
 #define TYPE_STDOUT 6
 #define KEEP "\1"
@@ -43,7 +47,28 @@ static struct listen_sockets sockets;
 static const struct peer_list everybody;
 static pthread_t thread;
 static int status;
-static atomic_size_t reloads;
+static sem_t reloads;          /* posted by reload() */
+static sem_t pieces;           /* posted by "slow" */
+static atomic_int abort_delay; /* milliseconds; 0: there was none */
+
+/* Replaces the C library's: the delay before a connection is aborted passes at
+ * once. */
+int poll_without_delay(struct pollfd *list, nfds_t count,
+                       int timeout) __asm__("poll");
+
+int
+poll_without_delay(struct pollfd *list, nfds_t count, int timeout)
+{
+    const struct timespec span = {timeout / 1000, timeout % 1000 * 1000000L};
+    bool is_limited = timeout >= 0;
+
+    if (list->events == POLLRDHUP) {
+        abort_delay = timeout;
+        return 0;
+    }
+    return (int)syscall(SYS_ppoll, list, count, is_limited ? &span : NULL, NULL,
+                        0);
+}
 
 /* The value of DO; libfcgi adds variables of its own. */
 static const char *
@@ -56,13 +81,15 @@ find_order(const struct request_input *input)
     return "";
 }
 
-/* "read" answers with the length of the body, "skip" does not read it, "fail"
- * begins an answer and breaks off. An authorizer's answer says so. */
+/* "read" answers with the length of the body, "slow" does so too and posts
+ * `pieces` for each piece, "skip" does not read it, "fail" begins an answer and
+ * breaks off. An authorizer's answer says so. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
 {
     const char *what = find_order(input);
+    bool is_slow = strcmp(what, "slow") == 0;
     char answer[64] = "skip";
     char piece[2000];
     size_t total = 0;
@@ -70,12 +97,14 @@ handle(void *state, const struct request_input *input,
 
     assert_ptr_equal(state, folder);
     assert_true(input->source.descriptor >= 0);
-    if (strcmp(what, "read") == 0) {
+    if (is_slow || strcmp(what, "read") == 0) {
         do {
             if (input->source.read(input->source.context, piece, sizeof(piece),
                                    &len) != PST_OK)
                 return false;
             total += len;
+            if (is_slow)
+                assert_int_equal(sem_post(&pieces), 0);
         } while (len > 0);
         snprintf(answer, sizeof(answer), "%zu", total);
     }
@@ -101,7 +130,7 @@ static void
 reload(void *context)
 {
     assert_ptr_equal(context, folder);
-    reloads++;
+    assert_int_equal(sem_post(&reloads), 0);
 }
 
 static void *
@@ -303,10 +332,10 @@ test_slow_body(void **state)
     int descriptor = connect_one();
 
     (void)state;
-    SEND(descriptor, BEGIN(KEEP) DO("read") PARAMS_END);
+    SEND(descriptor, BEGIN(KEEP) DO("slow") PARAMS_END);
     for (int i = 0; i < 5; i++) {
         SEND(descriptor, "\1\5\0\1\0\1\0\0x");
-        usleep(2000);
+        assert_int_equal(sem_wait(&pieces), 0);
     }
     SEND(descriptor, STDIN_END);
     assert_answer(descriptor, "5");
@@ -333,9 +362,11 @@ test_cut_answer_has_no_end(void **state)
     char answer[256];
 
     (void)state;
+    abort_delay = 0;
     SEND(descriptor, BEGIN(KEEP) DO("fail") PARAMS_END STDIN_END);
     assert_false(receive_answer(descriptor, answer));
     assert_string_equal(answer, "skip");
+    assert_true(abort_delay > 0);
     close(descriptor);
 }
 
@@ -370,12 +401,13 @@ test_management_record_between_requests(void **state)
 static void
 test_hangup_reloads(void **state)
 {
+    int more;
+
     (void)state;
-    reloads = 0;
     kill(getpid(), SIGHUP);
-    for (int tries = 0; tries < 1000 && reloads == 0; tries++)
-        usleep(10000);
-    assert_int_equal(reloads, 1);
+    assert_int_equal(sem_wait(&reloads), 0);
+    assert_int_equal(sem_getvalue(&reloads, &more), 0);
+    assert_int_equal(more, 0);
 }
 
 #define FCGI_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -397,6 +429,9 @@ main(void)
     };
     int failed;
 
+    alarm(TIMEOUT);
+    if (sem_init(&reloads, 0, 0) != 0 || sem_init(&pieces, 0, 0) != 0)
+        return 1;
     dispatcher_block_signals();
     if (!mkdtemp(folder))
         return 1;

@@ -255,11 +255,11 @@ run_twice(const struct step *script, const struct http_exchange *first,
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     assert_int_equal(http_client_run(upstream, arena, first), PST_OK);
-    /* Until the server has done what it does between the two. */
     client_init();
     client.body = PST_STR("hello");
     pst_arena_reset(arena);
-    nap(50);
+    /* Until the server has done what it does between the two. */
+    server_wait_for_report(&server);
     check_err("second", http_client_run(upstream, arena, second), want);
     http_client_free(&upstream);
     server_join(&server);
@@ -269,9 +269,9 @@ static void
 test_kept_alive(void **state)
 {
     static const struct step script[] = {
-        {ACCEPT, NULL, 0},    {READ_HEAD, NULL, 0},    {SEND, OK_HEAD "{}", 0},
-        {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
-        {END, NULL, 0},
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
+        {REPORT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
+        {DRAIN, NULL, 0},  {END, NULL, 0},
     };
     struct http_exchange what = exchange("GET", 0);
 
@@ -285,9 +285,11 @@ static void
 test_closed_between(void **state)
 {
     static const struct step script[] = {
-        {ACCEPT, NULL, 0},       {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
-        {CLOSE, NULL, 0},        {ACCEPT, NULL, 0},    {READ_TEXT, "hello", 0},
-        {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},     {END, NULL, 0},
+        {ACCEPT, NULL, 0},       {READ_HEAD, NULL, 0},
+        {SEND, OK_HEAD "{}", 0}, {CLOSE, NULL, 0},
+        {REPORT, NULL, 0},       {ACCEPT, NULL, 0},
+        {READ_TEXT, "hello", 0}, {SEND, OK_HEAD "{}", 0},
+        {DRAIN, NULL, 0},        {END, NULL, 0},
     };
     struct http_exchange first = exchange("GET", 0);
     struct http_exchange second = exchange("POST", 5);
@@ -303,10 +305,10 @@ static void
 test_died_get(void **state)
 {
     static const struct step script[] = {
-        {ACCEPT, NULL, 0},    {READ_HEAD, NULL, 0},    {SEND, OK_HEAD "{}", 0},
-        {READ_HEAD, NULL, 0}, {CLOSE, NULL, 0},        {ACCEPT, NULL, 0},
-        {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "ok", 0}, {DRAIN, NULL, 0},
-        {END, NULL, 0},
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
+        {REPORT, NULL, 0}, {READ_HEAD, NULL, 0}, {CLOSE, NULL, 0},
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "ok", 0},
+        {DRAIN, NULL, 0},  {END, NULL, 0},
     };
     struct http_exchange what = exchange("GET", 0);
 
@@ -321,9 +323,9 @@ static void
 test_died_post(void **state)
 {
     static const struct step script[] = {
-        {ACCEPT, NULL, 0},       {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
-        {READ_TEXT, "hello", 0}, {CLOSE, NULL, 0},     {ACCEPT, NULL, 0},
-        {DRAIN, NULL, 0},        {END, NULL, 0},
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0},    {SEND, OK_HEAD "{}", 0},
+        {REPORT, NULL, 0}, {READ_TEXT, "hello", 0}, {CLOSE, NULL, 0},
+        {ACCEPT, NULL, 0}, {DRAIN, NULL, 0},        {END, NULL, 0},
     };
     struct http_exchange first = exchange("GET", 0);
     struct http_exchange second = exchange("POST", 5);
@@ -343,15 +345,11 @@ static void
 test_died_answering(void **state)
 {
     static const struct step script[] = {
-        {ACCEPT, NULL, 0},
-        {READ_HEAD, NULL, 0},
-        {SEND, OK_HEAD "{}", 0},
-        {READ_HEAD, NULL, 0},
-        {SEND, "HTTP/1.1 200 OK\r\n", 0},
-        {CLOSE, NULL, 0},
-        {ACCEPT, NULL, 0},
-        {DRAIN, NULL, 0},
-        {END, NULL, 0},
+        {ACCEPT, NULL, 0},       {READ_HEAD, NULL, 0},
+        {SEND, OK_HEAD "{}", 0}, {REPORT, NULL, 0},
+        {READ_HEAD, NULL, 0},    {SEND, "HTTP/1.1 200 OK\r\n", 0},
+        {CLOSE, NULL, 0},        {ACCEPT, NULL, 0},
+        {DRAIN, NULL, 0},        {END, NULL, 0},
     };
     struct http_exchange what = exchange("GET", 0);
 

@@ -20,13 +20,13 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "gateway/program.h"
 #include "server/request_body.h"
 
+#define TIMEOUT 60 /* seconds; by then, what a test waits for has failed */
 #define SECRET "COOKIE_SESSION_SECRET=q8Jw2Rk0vN5tYb7LxZ3mHc6DpFs9GaUe"
 #define UPSTREAM "POSTERN_UPSTREAM=http://127.0.0.1:9/"
 #define GET "REQUEST_METHOD=GET"
@@ -425,23 +425,21 @@ test_cgi_requests(void **state)
     }
 }
 
-/* Connect as soon as somebody listens; ten seconds at most. */
+/* Connect as soon as the log says that the program listens. */
 static int
-connect_soon(void)
+connect_when_ready(FILE *log)
 {
-    const struct timespec pause = {.tv_nsec = 10000000};
+    char line[1024];
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const struct sockaddr *any = (const void *)&name;
     int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 
     memcpy(name.sun_path, path, strlen(path) + 1);
-    for (int tries = 0; tries < 1000; tries++) {
-        if (connect(descriptor, any, sizeof(name)) == 0)
-            return descriptor;
-        nanosleep(&pause, NULL);
-    }
-    fail_msg("nobody listens");
-    return -1;
+    do
+        assert_non_null(fgets(line, sizeof(line), log));
+    while (!strstr(line, "event=ready"));
+    assert_int_equal(connect(descriptor, any, sizeof(name)), 0);
+    return descriptor;
 }
 
 /* One request without keep-connection: POST, its body "hi". */
@@ -463,15 +461,22 @@ test_socket(void **state)
     size_t len = 0;
     ssize_t some;
     int descriptor;
-    pid_t child = fork();
+    int ends[2];
+    FILE *log;
+    pid_t child;
 
     (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        assert_non_null(freopen("/dev/null", "w", stderr));
+        dup2(ends[1], STDERR_FILENO);
         run_program(variables, listen_argument, echo);
     }
-    descriptor = connect_soon();
+    close(ends[1]);
+    log = fdopen(ends[0], "r");
+    assert_non_null(log);
+    descriptor = connect_when_ready(log);
     assert_int_equal(send(descriptor, records, sizeof(records) - 1, 0),
                      sizeof(records) - 1);
     do {
@@ -488,6 +493,7 @@ test_socket(void **state)
     assert_memory_equal(got + len - 16, "\1\3\0\1\0\10\0\0\0\0\0\0\0", 13);
     kill(child, SIGTERM);
     wait_for(child);
+    fclose(log);
     assert_int_equal(outcome.status, EX_OK);
     assert_int_not_equal(access(path, F_OK), 0);
 }
@@ -506,6 +512,7 @@ main(void)
     };
     int failed;
 
+    alarm(TIMEOUT);
     if (!mkdtemp(folder))
         return 1;
     snprintf(path, sizeof(path), "%s/socket", folder);

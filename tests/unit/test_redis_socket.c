@@ -12,24 +12,59 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "fake_clock.h"
 #include "store/redis_socket.h"
 
 #define LARGE 300000
 
 static uint8_t large[LARGE];
+static bool is_time_skipped; /* poll() need not really wait */
+
+/* Replaces the C library's: time can pass at once. */
+int skipping_poll(struct pollfd *list, nfds_t count,
+                  int timeout) __asm__("poll");
+
+int
+skipping_poll(struct pollfd *list, nfds_t count, int timeout)
+{
+    const struct timespec limit = {is_time_skipped ? 0 : timeout / 1000,
+                                   is_time_skipped ? 0
+                                                   : timeout % 1000 * 1000000L};
+    int ready = (int)syscall(SYS_ppoll, list, count, &limit, NULL, 0);
+
+    if (ready == 0)
+        fake_clock_advance(timeout);
+    return ready;
+}
+
+/* Replaces the C library's, which can ask a distant server: no name exists. */
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+            struct addrinfo **out)
+{
+    assert_string_equal(host, "no-such-host.invalid");
+    assert_string_equal(service, "6379");
+    (void)hints;
+    (void)out;
+    return EAI_NONAME;
+}
 
 static int
 set_up(void **state)
 {
     (void)state;
+    is_time_skipped = false;
     for (size_t i = 0; i < sizeof(large); i++)
         large[i] = (uint8_t)(i * 7 % 251);
     return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
@@ -98,14 +133,18 @@ static void
 test_send_nowhere(void **state)
 {
     struct iovec pieces[] = {{large, LARGE}};
+    int64_t begun = clock_ms();
     int pair[2];
 
     (void)state;
     make_pair(pair);
     while (send(pair[0], large, LARGE, 0) > 0)
         ;
-    assert_int_equal(redis_socket_send(pair[0], pieces, 1, clock_ms() + 10),
+    is_time_skipped = true;
+    assert_int_equal(redis_socket_send(pair[0], pieces, 1, begun + 5000),
                      ETIMEDOUT);
+    assert_int_equal(clock_ms(), begun + 5000);
+    is_time_skipped = false;
     close(pair[1]);
     pieces[0] = (struct iovec){large, 1};
     assert_int_equal(redis_socket_send(pair[0], pieces, 1, clock_ms() + 10),
@@ -118,13 +157,17 @@ test_receive(void **state)
 {
     size_t len = 9;
     char bytes[8];
+    int64_t begun = clock_ms();
     int pair[2];
 
     (void)state;
     make_pair(pair);
-    assert_int_equal(redis_socket_receive(pair[0], bytes, sizeof(bytes),
-                                          clock_ms() + 10, &len),
-                     ETIMEDOUT);
+    is_time_skipped = true;
+    assert_int_equal(
+        redis_socket_receive(pair[0], bytes, sizeof(bytes), begun + 5000, &len),
+        ETIMEDOUT);
+    assert_int_equal(clock_ms(), begun + 5000);
+    is_time_skipped = false;
     assert_int_equal(len, 9);
     assert_int_equal(write(pair[1], "abc", 3), 3);
     assert_int_equal(redis_socket_receive(pair[0], bytes, sizeof(bytes),
@@ -181,7 +224,7 @@ test_connect_by_name(void **state)
     (void)state;
     assert_int_equal(redis_socket_connect(&url, 1000, &error), -1);
     assert_non_null(strstr(error.what, "cannot be resolved"));
-    assert_true(strlen(error.cause) > 0);
+    assert_string_equal(error.cause, gai_strerror(EAI_NONAME));
 }
 
 int

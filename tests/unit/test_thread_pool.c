@@ -9,15 +9,19 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/thread_pool.h"
+#include "fake_clock.h"
 
 #define JOBS 200
+#define TIMEOUT 60   /* seconds; by then, what a test waits for has failed */
+#define RETRY_MS 100 /* between two calls of thread_pool_ensure() */
 
 /* What the callbacks counted; under the lock. */
 static struct {
@@ -30,6 +34,9 @@ static struct {
     size_t handled;
     size_t handled_open;
     int order[JOBS];
+    size_t started;   /* threads */
+    size_t joinable;  /* threads that have ended */
+    size_t waits;     /* how often a thread began to wait for a job */
     size_t blind;     /* how often new_state() will fail */
     size_t stateless; /* how often it has failed */
     bool is_held;     /* handle() waits until it is false */
@@ -37,6 +44,42 @@ static struct {
           .changed = PTHREAD_COND_INITIALIZER};
 
 static struct thread_pool_job jobs[JOBS];
+
+static void
+count(size_t *number)
+{
+    pthread_mutex_lock(&seen.lock);
+    (*number)++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+/* Replaces the C library's function: counts the threads. */
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+               void *(*run)(void *), void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *found = dlsym(RTLD_NEXT, "pthread_create");
+
+    assert_non_null(found);
+    memcpy(&real, &found, sizeof(real));
+    count(&seen.started);
+    return real(thread, attributes, run, argument);
+}
+
+/*
+ * Replaces the C library's function: counts the waits. The caller holds the
+ * pool's lock until it waits. So whoever gets that lock after the count has
+ * changed finds the thread idle.
+ */
+int
+pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       const struct timespec *until)
+{
+    count(&seen.waits);
+    return pthread_cond_clockwait(condition, lock, CLOCK_MONOTONIC, until);
+}
 
 static void *
 new_state(void *context)
@@ -99,6 +142,7 @@ static void
 on_thread_end(void *owner)
 {
     assert_ptr_equal(owner, jobs);
+    count(&seen.joinable);
 }
 
 static struct thread_pool *
@@ -110,6 +154,7 @@ make(size_t threads, int64_t idle)
 
     seen.begun = seen.ended = seen.running = seen.most = 0;
     seen.handled = seen.handled_open = 0;
+    seen.started = seen.joinable = seen.waits = 0;
     seen.blind = seen.stateless = 0;
     seen.is_held = false;
     assert_int_equal(thread_pool_new(&pool, threads, idle, &work, &owner),
@@ -146,23 +191,18 @@ await(const size_t *number, size_t count)
     pthread_mutex_unlock(&seen.lock);
 }
 
-static void
-pause_ms(long ms)
-{
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-
-    nanosleep(&time, NULL);
-}
-
-/* Join until nothing is left; ten seconds at most. */
+/* Join until nothing is left. */
 static void
 join_all(struct thread_pool *pool)
 {
-    int tries = 1000;
+    size_t joinable = 0;
 
-    while (thread_pool_join(pool) > 0 && tries-- > 0)
-        pause_ms(10);
-    assert_true(tries > 0);
+    while (thread_pool_join(pool) > 0) {
+        await(&seen.joinable, joinable + 1);
+        pthread_mutex_lock(&seen.lock);
+        joinable = seen.joinable;
+        pthread_mutex_unlock(&seen.lock);
+    }
 }
 
 static void
@@ -211,13 +251,13 @@ test_as_many_as_allowed(void **state)
     hold(true);
     submit(pool, 0, 50);
     await(&seen.running, 4);
-    pause_ms(20);
-    assert_int_equal(seen.begun, 4);
-    assert_int_equal(seen.running, 4);
+    assert_int_equal(seen.started, 4);
     hold(false);
     await(&seen.handled, 50);
     assert_int_equal(seen.most, 4);
     finish(pool);
+    assert_int_equal(seen.started, 4);
+    assert_int_equal(seen.begun, 4);
 }
 
 /* An idle thread is used before another starts. */
@@ -230,9 +270,9 @@ test_no_more_than_needed(void **state)
     for (size_t i = 0; i < 20; i++) {
         submit(pool, i, 1);
         await(&seen.handled, i + 1);
-        pause_ms(5); /* it goes back to waiting */
+        await(&seen.waits, i + 1);
     }
-    assert_int_equal(seen.begun, 1);
+    assert_int_equal(seen.started, 1);
     finish(pool);
 }
 
@@ -303,22 +343,39 @@ test_abort(void **state)
     close(ends[1]);
 }
 
-/* Do what the dispatcher does until so many jobs are done; ten seconds at
- * most. */
-static void
-ensure_until_handled(struct thread_pool *pool, size_t count)
+/*
+ * Wait until each thread has made its state or is joinable. While a thread
+ * with state runs, wait also until this many jobs are done. Returns how many
+ * are done.
+ */
+static size_t
+settle(size_t wanted)
 {
-    size_t handled_now = 0;
+    size_t handled_now;
 
-    for (int tries = 0; handled_now < count; tries++) {
+    pthread_mutex_lock(&seen.lock);
+    while (seen.begun + seen.stateless < seen.started ||
+           seen.joinable < seen.stateless ||
+           (seen.begun > seen.ended && seen.handled < wanted))
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    handled_now = seen.handled;
+    pthread_mutex_unlock(&seen.lock);
+    return handled_now;
+}
+
+/* Do what the dispatcher does until this many jobs are done. */
+static void
+ensure_until_handled(struct thread_pool *pool, size_t wanted)
+{
+    size_t handled_now = settle(wanted);
+
+    for (int tries = 0; handled_now < wanted; tries++) {
         if (tries == 1000)
-            fail_msg("%zu jobs done of %zu", handled_now, count);
+            fail_msg("%zu jobs done of %zu", handled_now, wanted);
         thread_pool_ensure(pool);
         thread_pool_join(pool);
-        pause_ms(10);
-        pthread_mutex_lock(&seen.lock);
-        handled_now = seen.handled;
-        pthread_mutex_unlock(&seen.lock);
+        fake_clock_advance(RETRY_MS);
+        handled_now = settle(wanted);
     }
 }
 
@@ -337,7 +394,7 @@ test_thread_without_state_takes_nothing(void **state)
     for (size_t i = 0; i < JOBS; i++) {
         submit(pool, i, 1);
         if (i % 10 == 0)
-            pause_ms(1);
+            (void)settle(0);
     }
     ensure_until_handled(pool, JOBS);
     assert_int_equal(seen.stateless, 1);
@@ -374,11 +431,9 @@ test_others_are_busy(void **state)
     await(&seen.running, 1);
     seen.blind = 1;
     submit(pool, 1, 1);
-    await(&seen.stateless, 1);
-    for (int tries = 0; tries < 100 && seen.begun < 2; tries++) {
-        thread_pool_ensure(pool);
-        pause_ms(10);
-    }
+    await(&seen.joinable, 1);
+    fake_clock_advance(2 * RETRY_MS);
+    thread_pool_ensure(pool);
     await(&seen.running, 2);
     hold(false);
     await(&seen.handled, 2);
@@ -395,12 +450,12 @@ test_no_thread_can_start(void **state)
     (void)state;
     seen.blind = SIZE_MAX;
     submit_open(pool, &jobs[0], descriptor);
-    await(&seen.stateless, 1);
-    pause_ms(20);
+    await(&seen.joinable, 1);
     assert_false(thread_pool_ensure(pool));
+    assert_int_equal(seen.started, 1);
     assert_true(fcntl(descriptor, F_GETFD) >= 0);
     ensure_until_handled(pool, 1);
-    assert_in_range(seen.stateless, 5, 20);
+    assert_int_equal(seen.stateless, 10);
     assert_int_equal(seen.handled_open, 0);
     assert_int_equal(fcntl(descriptor, F_GETFD), -1);
     assert_true(thread_pool_ensure(pool));
@@ -428,5 +483,6 @@ main(void)
         cmocka_unit_test(test_no_thread_can_start),
     };
 
+    alarm(TIMEOUT);
     return cmocka_run_group_tests_name("thread_pool", tests, NULL, NULL);
 }
