@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "print.h"
+
 /* Bytes of an answer that are kept. */
 #define ANSWER_MAX ((size_t)64 * 1024)
 
@@ -84,8 +86,8 @@ backend_probe_send(struct backend_probe *probe, struct pst_str body)
     e = http_client_run(probe->client, probe->arena, &exchange);
     if (!e)
         return 0;
-    fprintf(stderr, "POSTERN_UPSTREAM: %s: %s\n", pst_err_text(e),
-            http_client_error(probe->client));
+    print_error_line("POSTERN_UPSTREAM: %s: %s", pst_err_text(e),
+                     http_client_error(probe->client));
     return EX_UNAVAILABLE;
 }
 
@@ -93,21 +95,21 @@ int
 backend_probe_report_no_graphql(const struct backend_probe *probe)
 {
     if (probe->status >= 300 && probe->status < 400)
-        fprintf(stderr,
-                "POSTERN_UPSTREAM: the backend redirects (status %d) to %.*s, "
-                "and redirects are never followed: set POSTERN_UPSTREAM to "
-                "that address if it is the GraphQL server's\n",
-                probe->status, (int)probe->location.len, probe->location.ptr);
+        print_error_line(
+            "POSTERN_UPSTREAM: the backend redirects (status %d) to %.*s, "
+            "and redirects are never followed: set POSTERN_UPSTREAM to "
+            "that address if it is the GraphQL server's",
+            probe->status, (int)probe->location.len, probe->location.ptr);
     else if (pst_str_starts_nocase(probe->type, PST_STR("text/html")))
-        fprintf(stderr,
-                "POSTERN_UPSTREAM: the answer is an HTML page (status %d): "
-                "correct the path, which does not lead to a GraphQL server\n",
-                probe->status);
+        print_error_line(
+            "POSTERN_UPSTREAM: the answer is an HTML page (status %d): "
+            "correct the path, which does not lead to a GraphQL server",
+            probe->status);
     else
-        fprintf(stderr,
-                "POSTERN_UPSTREAM: the answer is not from a GraphQL server "
-                "(status %d, Content-Type %.*s): check the host and the path\n",
-                probe->status, (int)probe->type.len, probe->type.ptr);
+        print_error_line(
+            "POSTERN_UPSTREAM: the answer is not from a GraphQL server "
+            "(status %d, Content-Type %.*s): check the host and the path",
+            probe->status, (int)probe->type.len, probe->type.ptr);
     return EX_CONFIG;
 }
 
@@ -132,6 +134,6 @@ backend_probe_report_message(const char *variable, const char *sentence,
     struct pst_str message =
         pst_json_string(pst_json_at(root, PST_STR("/errors/0/message")));
 
-    fprintf(stderr, "%s: %s: %.*s\n", variable, sentence, (int)message.len,
-            message.ptr);
+    print_error_line("%s: %s: %.*s", variable, sentence, (int)message.len,
+                     message.ptr);
 }

@@ -10,6 +10,7 @@
 #include "check_backend.h"
 #include "commands.h"
 #include "gateway/document_lookup.h"
+#include "print.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
@@ -27,7 +28,7 @@ ping_store(const struct config *config)
     if (!e)
         puts("the store answers");
     if (store && *store_error(store))
-        fprintf(stderr, "POSTERN_STORE: %s\n", store_error(store));
+        print_error_line("POSTERN_STORE: %s", store_error(store));
     else if (e)
         fprintf(stderr, "POSTERN_STORE: %s\n", pst_err_text(e));
     store_close(&store);

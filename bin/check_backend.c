@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
+#include "print.h"
 #include "upstream/backend_login.h"
 #include "upstream/backend_request.h"
 #include "upstream/http_client.h"
@@ -135,8 +136,8 @@ check_login_response(const struct config *config,
     }
     if (!backend_probe_response(probe))
         return backend_probe_report_no_graphql(probe);
-    fprintf(stderr, "POSTERN_LOGIN_DOCUMENT: %s (status %d)\n", outcome.reason,
-            probe->status);
+    print_error_line("POSTERN_LOGIN_DOCUMENT: %s (status %d)", outcome.reason,
+                     probe->status);
     return EX_CONFIG;
 }
 

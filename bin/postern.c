@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "gateway/program.h"
+#include "print.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "(unreleased)"
@@ -171,7 +172,7 @@ static void
 report_error(void *context, const char *variable, const char *reason)
 {
     (void)context;
-    fprintf(stderr, "%s: %s\n", variable, reason);
+    fprintf(stderr, "%s: %s\n", variable, reason); /* escaped already */
 }
 
 int
@@ -242,7 +243,7 @@ run_command(const struct command *command, int argc, char **argv)
 static int
 report_unknown_command(const char *name)
 {
-    fprintf(stderr, "postern: there is no command %s\n", name);
+    print_error_line("postern: there is no command %s", name);
     print_command_usage(stderr);
     return EX_USAGE;
 }

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "gateway/session_registry.h"
 #include "gateway/token_transport.h"
+#include "print.h"
 #include "store_job.h"
 
 /* Digits by which the log names a session: the fewest that are accepted. */
@@ -83,11 +84,12 @@ revoke_by_name(struct store_job *job, struct pst_str name)
     if (e)
         return store_job_report_error(job, e);
     if (!search.is_found || search.is_ambiguous) {
-        fprintf(stderr, "postern: %s: %.*s\n",
-                search.is_found ? "several listed sessions begin so, give more "
-                                  "digits"
-                                : "no such session is listed",
-                (int)name.len, name.ptr);
+        print_error_line("postern: %s: %.*s",
+                         search.is_found
+                             ? "several listed sessions begin so, give more "
+                               "digits"
+                             : "no such session is listed",
+                         (int)name.len, name.ptr);
         return COMMAND_NEGATIVE;
     }
     e = store_revoke(job->ctx.store, &search.sid, &search.subject,

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "commands.h"
+#include "print.h"
 #include "samples.h"
 
 #ifndef POSTERN_PROGRAMS
@@ -108,9 +109,9 @@ print_selected_samples(const struct selection *selection)
     }
     if (printed > 0)
         return 0;
-    fprintf(stderr, "postern config: there is no %s%s%s; there are:\n",
-            selection->server, selection->file ? "/" : "",
-            selection->file ? selection->file : "");
+    print_error_line(
+        "postern config: there is no %s%s%s; there are:", selection->server,
+        selection->file ? "/" : "", selection->file ? selection->file : "");
     list_samples(stderr, "  ");
     return EX_USAGE;
 }

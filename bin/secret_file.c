@@ -18,6 +18,7 @@
 #include "codec/date.h"
 #include "commands.h"
 #include "crypto/keyring.h"
+#include "print.h"
 #include "server/config_files.h"
 
 /* Bytes for names and for the old and new text; wiped with the arena. */
@@ -38,7 +39,7 @@ struct change {
 static int
 report_file_error(const char *path, const char *reason)
 {
-    fprintf(stderr, "postern: %s: %s\n", path, reason);
+    print_error_line("postern: %s: %s", path, reason);
     return EX_CANTCREAT;
 }
 
@@ -85,9 +86,9 @@ secretfile_compose(struct change *change, struct pst_str *out)
     pst_keyring_free(&ring);
     if (!e)
         return 0;
-    fprintf(stderr,
-            "postern: %s is not changed, since it would be refused: %s\n",
-            change->path, *reason ? reason : pst_err_text(e));
+    print_error_line(
+        "postern: %s is not changed, since it would be refused: %s",
+        change->path, *reason ? reason : pst_err_text(e));
     return EX_DATAERR;
 }
 
@@ -255,10 +256,10 @@ report_retirement_time(const char *path)
                                     longest_lifetime(&config->timeouts) +
                                     PST_CLOCK_SKEW_MAX);
     text = pst_buf_str(&buf);
-    fprintf(stderr,
-            "the new secret seals from now on; retire the last one after "
-            "%.*s: postern secret --retire %s\n",
-            (int)text.len, text.ptr, path);
+    print_error_line(
+        "the new secret seals from now on; retire the last one after "
+        "%.*s: postern secret --retire %s",
+        (int)text.len, text.ptr, path);
     if (!is_environment)
         fputs("(by the default lifetimes, because the programs' environment is "
               "not set here, or is wrong; see `postern check`)\n",

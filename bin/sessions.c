@@ -7,43 +7,17 @@
 
 #include "codec/date.h"
 #include "commands.h"
+#include "print.h"
 #include "store_job.h"
 
 /* Records that one sweep reads: few, so that no writer waits for long. */
 #define SWEEP_STEP 1000
 
-/* The bytes of the control character or backslash at index i, 0 if there is
- * none: a C1 control character has two in UTF-8. */
-static size_t
-control_character_len(struct pst_str text, size_t i)
-{
-    unsigned char c = (unsigned char)text.ptr[i];
-    unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
-
-    if (c == 0xC2 && next >= 0x80 && next < 0xA0)
-        return 2;
-    return c < ' ' || c == 0x7F || c == '\\' ? 1 : 0;
-}
-
-/* Print text from outside, with escapes for what could move the cursor or
- * break the line. */
 static void
-print_escaped(struct pst_str text)
+print_column(struct pst_str text)
 {
-    size_t escaped = 0;
-
-    if (text.len == 0)
-        putchar('-');
-    for (size_t i = 0; i < text.len; i++) {
-        if (escaped == 0)
-            escaped = control_character_len(text, i);
-        if (escaped == 0) {
-            putchar((unsigned char)text.ptr[i]);
-        } else {
-            printf("\\x%02x", (unsigned)(unsigned char)text.ptr[i]);
-            escaped--;
-        }
-    }
+    putchar('\t');
+    print_escaped(stdout, text.len > 0 ? text : PST_STR("-"));
 }
 
 static void
@@ -70,12 +44,9 @@ print_session_row(void *context, const struct store_session *listed)
         printf("%02x", listed->sid.bytes[i]);
     print_date_column(listed->created);
     print_date_column(listed->seen);
-    putchar('\t');
-    print_escaped(listed->browser);
-    putchar('\t');
-    print_escaped(listed->address);
-    putchar('\t');
-    print_escaped(listed->user);
+    print_column(listed->browser);
+    print_column(listed->address);
+    print_column(listed->user);
     putchar('\n');
     return PST_OK;
 }

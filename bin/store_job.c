@@ -10,13 +10,14 @@
 #include "base/limits.h"
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "print.h"
 
 int
 store_job_report_error(const struct store_job *job, enum pst_err e)
 {
     if (e == PST_STORE_DOWN) {
-        fprintf(stderr, "postern: the store does not answer: %s\n",
-                store_error(job->ctx.store));
+        print_error_line("postern: the store does not answer: %s",
+                         store_error(job->ctx.store));
         return EX_UNAVAILABLE;
     }
     fprintf(stderr, "postern: %s\n", pst_err_text(e));

@@ -149,8 +149,9 @@ PST_CHECKED int pst_check(const struct pst_sessions *sessions,
 
 /*
  * Renew a session, so that it does not end by idleness. It is due after a
- * quarter of the idle timeout (if remembered, or a guest's: after a day), and
- * if it was sealed with an older secret than the first.
+ * quarter of the idle timeout (if remembered: after a day), and if it was
+ * sealed with an older secret than the first. A guest's session is due only in
+ * that last case, and its end stays the same.
  *   line  as pst_login() writes it; may be the buffer that contains cookie
  * Returns 0, PST_E_NOT_DUE, or an error of pst_login() or pst_check().
  */

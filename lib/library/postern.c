@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "codec/json_check.h"
 #include "crypto/crypto.h"
 #include "http/redirect.h"
 #include "library/postern_caller.h"
@@ -125,6 +126,24 @@ postern_read_account(const struct pst_sessions *sessions,
            session->who.len <= PST_WHO_MAX;
 }
 
+/* Set session->who to the only JSON object in it. It is put into the claims as
+ * it is, so anything after the object would be a claim of the caller's. */
+static enum pst_err
+postern_check_claims(const struct cookie_call *call,
+                     struct pst_session *session)
+{
+    struct pst_json_error error;
+    struct pst_str object;
+    enum pst_err e = pst_json_check(call->arena, session->who, &object, &error);
+
+    if (e)
+        return e == PST_NO_MEMORY ? PST_NO_MEMORY : PST_MALFORMED;
+    if (object.ptr[0] != '{')
+        return PST_MALFORMED;
+    session->who = object;
+    return PST_OK;
+}
+
 static int
 postern_login(const struct pst_sessions *sessions,
               const struct pst_account *account, char *line, size_t size)
@@ -138,6 +157,8 @@ postern_login(const struct pst_sessions *sessions,
     if (!postern_read_account(sessions, account, &session))
         return PST_E_BAD_ARGUMENT;
     e = cookie_call_begin(&call, sessions, NULL);
+    if (!e)
+        e = postern_check_claims(&call, &session);
     if (!e)
         e = pst_crypto_random(session.sid, sizeof(session.sid));
     if (!e)
@@ -253,18 +274,24 @@ pst_check(const struct pst_sessions *sessions, const char *cookie,
 
 /* Renewing. */
 
+/* A guest's session is only sealed again, with the first secret: its times stay
+ * as they are. With a later end, a copy of a revoked session would outlive the
+ * record in the programs' store that it is revoked, which is not asked here. */
 static int
 postern_renew_found(const struct cookie_call *call,
                     struct cookie_session *found, char *line, size_t size)
 {
     const struct pst_session_timeouts *clocks = &call->sessions->clocks;
+    bool is_guest = pst_session_is_guest(&found->session);
     struct pst_str text;
     enum pst_err e;
 
     if (!found->is_from_older_secret &&
-        !pst_session_is_renewal_due(&found->session, clocks, call->now))
+        (is_guest ||
+         !pst_session_is_renewal_due(&found->session, clocks, call->now)))
         return PST_E_NOT_DUE;
-    pst_session_touch(&found->session, clocks, call->now);
+    if (!is_guest)
+        pst_session_touch(&found->session, clocks, call->now);
     e = cookie_seal(call, &found->session, &text);
     return e ? caller_code(e) : caller_copy(line, size, text);
 }

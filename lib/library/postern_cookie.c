@@ -215,12 +215,11 @@ cookie_seal_upstream(const struct cookie_call *call,
 }
 
 /* Emit the claims, and parse them once more: a session that could not be
- * opened must not be issued. */
+ * opened, or that would be another one, must not be issued. */
 static enum pst_err
 cookie_emit_claims(const struct cookie_call *call,
                    const struct pst_session *session, struct pst_str *claims)
 {
-    struct pst_session again;
     struct pst_buf buf;
     enum pst_err e;
 
@@ -229,7 +228,7 @@ cookie_emit_claims(const struct cookie_call *call,
     e = pst_buf_finish(&buf, claims);
     if (e)
         return e;
-    e = pst_claims_parse(call->arena, *claims, &again);
+    e = pst_session_verify_claims(call->arena, *claims, session);
     return e == PST_FORGED ? PST_MALFORMED : e;
 }
 

@@ -53,7 +53,8 @@ PST_MUST_USE enum pst_err cookie_find(const struct cookie_call *call,
 /*
  * Seal a session into a Set-Cookie value.
  *   line  the value, in the arena of the call; invalid on failure
- * Returns PST_OK; PST_MALFORMED (the claims could not be parsed again);
+ * Returns PST_OK; PST_MALFORMED (the claims could not be parsed again, or
+ * parsed to another session: who or upstream is not one JSON value);
  * PST_TOO_LARGE (the token does not fit in a cookie); PST_NO_RANDOM,
  * PST_NO_MEMORY, PST_INTERNAL.
  */

@@ -37,23 +37,34 @@ config_file_set_errno(struct config_error *error, const char *path, int code)
 }
 
 /*
- * Open a regular file; with O_NONBLOCK, because opening a FIFO would wait.
- *   shown  its name in messages
+ * The name of a file that cannot be opened, for messages. A secret or a URL
+ * with a password may be set in place of the name of its file, and must not get
+ * into a log: so it is shown only if there is a file of this name.
  */
+static const char *
+shown_path(const char *path, bool is_secret)
+{
+    struct stat st;
+
+    return is_secret && stat(path, &st) != 0 ? "the file" : path;
+}
+
+/* Open a regular file; with O_NONBLOCK, because opening a FIFO would wait. */
 static enum pst_err
-open_regular_file(const char *path, const char *shown, int *out,
-                  struct stat *st, struct config_error *error)
+open_regular_file(const char *path, bool is_secret, int *out, struct stat *st,
+                  struct config_error *error)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int code = errno;
 
     if (descriptor < 0)
-        return config_file_set_errno(error, shown, errno);
+        return config_file_set_errno(error, shown_path(path, is_secret), code);
     if (fstat(descriptor, st) == 0 && S_ISREG(st->st_mode)) {
         *out = descriptor;
         return PST_OK;
     }
     close(descriptor);
-    return config_file_set_error(error, shown, "is not a regular file");
+    return config_file_set_error(error, path, "is not a regular file");
 }
 
 static enum pst_err
@@ -100,27 +111,24 @@ config_file_read(struct pst_arena *arena, const char *path,
                  const struct config_file_rule *rule, struct pst_str *out,
                  struct config_error *error)
 {
-    /* A secret or a URL with a password may be set in place of the name of its
-     * file, and must not get into a log. */
-    const char *shown = rule->is_secret && *path != '/' ? "the file" : path;
     struct stat st;
     int descriptor = -1;
     char *bytes = NULL;
     size_t size = 0;
     enum pst_err e;
 
-    e = open_regular_file(path, shown, &descriptor, &st, error);
+    e = open_regular_file(path, rule->is_secret, &descriptor, &st, error);
     if (e)
         return e;
-    e = check_file_rule(shown, &st, rule, error);
+    e = check_file_rule(path, &st, rule, error);
     if (!e) {
         size = (size_t)st.st_size;
         bytes = pst_arena_alloc(arena, size + 1);
         e = bytes ? read_whole_file(descriptor, bytes, size) : PST_NO_MEMORY;
         if (e == PST_BAD_CONFIG)
-            e = config_file_set_errno(error, shown, errno);
+            e = config_file_set_errno(error, path, errno);
         else if (e == PST_MALFORMED)
-            e = config_file_set_error(error, shown,
+            e = config_file_set_error(error, path,
                                       "changed while it was read: start again");
     }
     close(descriptor);
@@ -136,7 +144,7 @@ config_file_check(const char *path, struct config_error *error)
 {
     struct stat st;
     int descriptor;
-    enum pst_err e = open_regular_file(path, path, &descriptor, &st, error);
+    enum pst_err e = open_regular_file(path, false, &descriptor, &st, error);
 
     if (e)
         return e;
@@ -263,10 +271,7 @@ config_secret_make_keyring(struct pst_arena *arena,
         return e;
     e = pst_keyring_new(&secret->ring, secrets, audience, &message);
     if (e == PST_BAD_CONFIG)
-        return config_set_error(error,
-                                "is refused: %s; `postern secret` makes "
-                                "a good one",
-                                message);
+        return config_set_error(error, "is refused: %s", message);
     return e;
 }
 

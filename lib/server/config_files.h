@@ -31,8 +31,9 @@ struct config_file_rule {
  * Read a regular file.
  *   path  its name
  *   out   set on PST_OK; lives as long as arena
- * Returns PST_OK, PST_BAD_CONFIG (error is set and names the file: it cannot
- * be read, is not a regular file, is empty, too large, or open to everybody),
+ * Returns PST_OK, PST_BAD_CONFIG (error is set and names the file, except a
+ * secret one that does not exist, since path may be the secret: it cannot be
+ * read, is not a regular file, is empty, too large, or open to everybody),
  * PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err config_file_read(struct pst_arena *arena,

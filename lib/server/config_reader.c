@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/escape.h"
+
 #define VARIABLE_PREFIX PST_STR("POSTERN_")
 
 /* Bytes of a value at most: far more than any needs. */
@@ -22,33 +24,23 @@
 enum pst_err
 config_set_error(struct config_error *error, const char *format, ...)
 {
+    char raw[sizeof(error->message)];
     va_list values;
 
     va_start(values, format);
-    (void)vsnprintf(error->message, sizeof(error->message), format, values);
+    (void)vsnprintf(raw, sizeof(raw), format, values);
     va_end(values);
+    /* As a whole: paths, values and names in it come from outside. */
+    (void)pst_escape_copy(error->message, sizeof(error->message),
+                          pst_str_from(raw));
     return PST_BAD_CONFIG;
-}
-
-/*
- * Copy at most max bytes of text, and a NUL. What is not printable ASCII is
- * replaced, so that no message can move the cursor of a terminal.
- */
-static void
-copy_printable(char *out, struct pst_str text, size_t max)
-{
-    text = pst_str_first(text, max);
-    for (size_t i = 0; i < text.len; i++)
-        out[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
-    out[text.len] = '\0';
 }
 
 enum pst_err
 config_set_value_error(struct config_error *error, struct pst_str value,
                        const char *format, ...)
 {
-    char quoted[QUOTED_MAX_BYTES + 1];
-    char message[sizeof(error->message) - sizeof(quoted) - 8];
+    char message[sizeof(error->message) - QUOTED_MAX_BYTES - 8];
     va_list values;
 
     va_start(values, format);
@@ -56,9 +48,9 @@ config_set_value_error(struct config_error *error, struct pst_str value,
     va_end(values);
     if (pst_str_index(value, '@') < value.len)
         return config_set_error(error, "the value %s", message);
-    copy_printable(quoted, value, QUOTED_MAX_BYTES);
-    return config_set_error(error, "'%s%s' %s", quoted,
-                            value.len > QUOTED_MAX_BYTES ? "..." : "", message);
+    return config_set_error(
+        error, "'%.*s%s' %s", (int)pst_str_first(value, QUOTED_MAX_BYTES).len,
+        value.ptr, value.len > QUOTED_MAX_BYTES ? "..." : "", message);
 }
 
 void
@@ -169,7 +161,7 @@ config_report_unknown(struct config_reader *reader, struct pst_str name)
     char storage[NAME_MAX_BYTES + 1];
     const char *suggestion = config_find_nearest_name(reader, name);
 
-    copy_printable(storage, name, NAME_MAX_BYTES);
+    (void)pst_escape_copy(storage, sizeof(storage), name);
     config_set_error(&reader->error, "is an unknown variable: %s%s%s",
                      suggestion ? "did you mean " : "see postern-config(5)",
                      suggestion ? suggestion : "", suggestion ? "?" : "");

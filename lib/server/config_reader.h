@@ -15,21 +15,23 @@
 
 /*
  * Why a value is refused: a sentence that begins behind "VARIABLE: ", without
- * a full stop. It never repeats a value that may hold a password.
+ * a full stop. It never repeats a value that may hold a password, and what is
+ * foreign in it is escaped (base/escape.h): it can be printed as it is.
  */
 struct config_error {
     char message[512];
 };
 
-/* Format the message, cut to its buffer. Returns PST_BAD_CONFIG, always. */
+/* Format the message, escaped and cut to its buffer; the arguments need not be
+ * escaped. Returns PST_BAD_CONFIG, always. */
 enum pst_err config_set_error(struct config_error *error, const char *format,
                               ...) PST_PRINTF(2, 3);
 
 /*
  * The same with the value at the beginning: 'VALUE' and then the message. Not
- * for variables that hold a secret. A long value is cut, bytes that are not
- * printable ASCII are shown as "?", and a value with an @ is not shown at all:
- * it may be a URL with a password that was set in the wrong variable.
+ * for variables that hold a secret. A long value is cut, and a value with an @
+ * is not shown at all: it may be a URL with a password that was set in the
+ * wrong variable.
  */
 enum pst_err config_set_value_error(struct config_error *error,
                                     struct pst_str value, const char *format,

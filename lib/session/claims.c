@@ -249,3 +249,25 @@ pst_claims_parse(struct pst_arena *arena, struct pst_str claims,
     *out = session;
     return PST_OK;
 }
+
+static bool
+claims_is_same_json(struct pst_str a, struct pst_str b)
+{
+    return pst_str_is_absent(a) == pst_str_is_absent(b) && pst_str_equal(a, b);
+}
+
+enum pst_err
+pst_session_verify_claims(struct pst_arena *arena, struct pst_str claims,
+                          const struct pst_session *session)
+{
+    struct pst_session parsed;
+    enum pst_err e = pst_claims_parse(arena, claims, &parsed);
+
+    if (e)
+        return e;
+    if (!claims_is_same_json(parsed.who, session->who) ||
+        !claims_is_same_json(parsed.upstream, session->upstream) ||
+        parsed.known != session->known || parsed.asked != session->asked)
+        return PST_FORGED;
+    return PST_OK;
+}

@@ -46,4 +46,16 @@ PST_MUST_USE enum pst_err pst_claims_parse(struct pst_arena *arena,
                                            struct pst_str claims,
                                            struct pst_session *out);
 
+/*
+ * Check that claims read as the session from which they were written. who and
+ * upstream are written as they are: if one is not exactly one JSON value, it
+ * adds members to the claims.
+ *   claims  as pst_claims_emit() wrote them
+ * Returns PST_OK; PST_FORGED (they cannot be read, or who, upstream, known or
+ * asked is another one); PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err
+pst_session_verify_claims(struct pst_arena *arena, struct pst_str claims,
+                          const struct pst_session *session);
+
 #endif

@@ -15,7 +15,8 @@
 /* A new counter that lasts longer, in seconds, is a long one. */
 #define COUNTER_LONG 3600
 
-/* Entries to look at when a counter has to go: those too early are moved. */
+/* Entries to look at when a counter has to go: those too early are moved, and
+ * foreign ones deleted. */
 #define EVICT_ENTRIES_MAX 16
 
 /* Seconds until a record that a newer program wrote is looked at again. */
@@ -42,9 +43,21 @@ lmdb_put_entry(const struct lmdb_txn *txn, struct entry entry,
     return lmdb_put_value(txn, entry.table, &key, nothing);
 }
 
-/* Take the first entry out of a table of the index. Returns LMDB_NOT_FOUND
- * when it is empty, or its first entry is not of our format or later than
- * `until`. */
+/* Could we have written this key? Every key of a record begins with a tag. */
+static bool
+lmdb_is_entry(struct pst_bytes key)
+{
+    return key.len >= LMDB_EXPIRY_HEAD_LEN + LMDB_TAG_LEN &&
+           key.len <= LMDB_EXPIRY_HEAD_LEN + LMDB_KEY_MAX;
+}
+
+/*
+ * Take the first entry out of a table of the index. An entry that is not of our
+ * format is deleted, because the entries behind it could never be reached.
+ *   entry  set to its key; empty if it was not of our format
+ * Returns LMDB_NOT_FOUND when the table is empty, or its first entry is later
+ * than `until`.
+ */
 static int
 lmdb_take_entry(struct MDB_cursor *cursor, int64_t until,
                 struct lmdb_key *entry)
@@ -54,12 +67,13 @@ lmdb_take_entry(struct MDB_cursor *cursor, int64_t until,
 
     if (rc)
         return rc;
-    if (key.len < LMDB_EXPIRY_HEAD_LEN || key.len > sizeof(entry->bytes) ||
-        record_get_time(key.ptr) > until)
-        return LMDB_NOT_FOUND;
-    /* Copied: a write to the table moves the page that holds the key. */
     entry->len = 0;
-    lmdb_key_add(entry, key.ptr, key.len);
+    if (lmdb_is_entry(key)) {
+        if (record_get_time(key.ptr) > until)
+            return LMDB_NOT_FOUND;
+        /* Copied: a write to the table moves the page that holds the key. */
+        lmdb_key_add(entry, key.ptr, key.len);
+    }
     return lmdb_cursor_del(cursor);
 }
 
@@ -109,7 +123,7 @@ lmdb_evict_first_counter(const struct lmdb_txn *txn, unsigned table)
         return rc;
     for (unsigned i = 0; i < EVICT_ENTRIES_MAX && rc == 0 && !is_evicted; i++) {
         rc = lmdb_take_entry(cursor, INT64_MAX, &entry);
-        if (rc == 0)
+        if (rc == 0 && entry.len > 0)
             rc = lmdb_evict_counter(txn, table, &entry, &is_evicted);
     }
     lmdb_cursor_close(cursor);
@@ -218,7 +232,8 @@ lmdb_expire_table(const struct lmdb_txn *txn, unsigned table, size_t limit,
         if (rc)
             break;
         result->examined++;
-        rc = lmdb_expire_record(txn, table, &entry, result);
+        if (entry.len > 0)
+            rc = lmdb_expire_record(txn, table, &entry, result);
     }
     lmdb_cursor_close(cursor);
     return rc == LMDB_NOT_FOUND ? 0 : rc;

@@ -501,6 +501,46 @@ test_parse_memory(void **state)
     assert_true(n > 2);
 }
 
+/* A who that is more than one object added members of its own. */
+static void
+test_verify(void **state)
+{
+    const struct {
+        struct pst_str who;
+        struct pst_str upstream;
+        enum pst_err want;
+    } rows[] = {
+        {T("{}"), {NULL, 0}, PST_OK},
+        {T("{\"a\": [1]}"), {NULL, 0}, PST_OK},
+        {T("{}"), T("\"tok\""), PST_OK},
+        {T("{}"), T("{\"a\":\"b\"}"), PST_OK},
+        {T("{\"email\":\"x\"},\"upstream\":{\"admin\":\"1\"}"),
+         {NULL, 0},
+         PST_FORGED},
+        {T("{},\"asked\":9999999999"), {NULL, 0}, PST_FORGED},
+        {T("{},\"upstream\":\"tok\""), {NULL, 0}, PST_FORGED},
+        {T("{},\"upstream\":[\"AAAA\"]"), {NULL, 0}, PST_FORGED},
+        {T("{},\"known\":\"unknown\""), {NULL, 0}, PST_FORGED},
+        {T("{}"), T("\"tok\",\"asked\":1"), PST_FORGED},
+        {T("{} "), {NULL, 0}, PST_FORGED},
+        {T("{"), {NULL, 0}, PST_FORGED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session session = started(GUEST);
+        enum pst_err e;
+
+        session.known = PST_IDENTITY_GUEST;
+        session.who = rows[i].who;
+        session.upstream = rows[i].upstream;
+        e = pst_session_verify_claims(arena, emit(&session), &session);
+        if (e != rows[i].want)
+            fail_msg("%s: %s", rows[i].who.ptr, pst_err_code(e));
+        pst_arena_reset(arena);
+    }
+}
+
 static int
 set_up(void **state)
 {
@@ -531,6 +571,7 @@ main(void)
         cmocka_unit_test(test_parse_whole),
         cmocka_unit_test(test_parse_size),
         cmocka_unit_test(test_parse_memory),
+        cmocka_unit_test(test_verify),
     };
 
     return cmocka_run_group_tests_name("claims", tests, set_up, tear_down);

@@ -218,6 +218,11 @@ static const struct file_kind_row kind_rows[] = {
     {DOCUMENTS, " , ", NULL, "must be a list"},
     {DOCUMENTS, "a a a a a a a a a a a a a a a a a", NULL, "more than 16"},
     {FILE_NAME, "/nonexistent", NULL, "No such file"},
+    /* A path reached the terminal as it was set. */
+    {DOCUMENT, "/nonexistent/\xc2\x9b\xff", NULL,
+     "/nonexistent/\\xc2\\x9b\\xff cannot be read"},
+    {FILE_NAME, "/nonexistent/\x1b[2J", NULL,
+     "/nonexistent/\\x1b[2J cannot be read"},
 };
 
 static void
@@ -517,7 +522,14 @@ static const struct secret_row secret_rows[] = {
     {"control character", SECRET_VALUE "\x1f", "", "COOKIE_SESSION_SECRET",
      "control character"},
     {"no such file", "", "/nonexistent/a", "COOKIE_SESSION_SECRET_FILE",
-     "/nonexistent/a cannot be read: No such file"},
+     "the file cannot be read: No such file"},
+    {"a folder", "", "/tmp", "COOKIE_SESSION_SECRET_FILE",
+     "/tmp is not a regular file"},
+    {"a secret that begins with a slash in place of the file's name", "",
+     "/" SECRET_VALUE, "COOKIE_SESSION_SECRET_FILE",
+     "the file cannot be read: No such file"},
+    {"the same, as if in a folder", "", "/tmp/" SECRET_VALUE,
+     "COOKIE_SESSION_SECRET_FILE", "the file cannot be read: No such file"},
     {"a secret in place of the file's name, which is not repeated", "",
      SECRET_VALUE, "COOKIE_SESSION_SECRET_FILE",
      "the file cannot be read: No such file"},
@@ -557,7 +569,10 @@ secret_is_checked_without_an_audience(void **state)
 
     assert_int_equal(config_secret_load(*state, &secret, &error),
                      PST_BAD_CONFIG);
-    assert_non_null(strstr(error.message, "is refused: "));
+    /* The advice was given twice. */
+    assert_string_equal(error.message,
+                        "is refused: the secret is shorter than 32 bytes: make "
+                        "one with `postern secret`");
     secret.value = PST_STR(SECRET_VALUE);
     assert_int_equal(config_secret_load(*state, &secret, &error), PST_OK);
     pst_keyring_free(&secret.ring);

@@ -149,7 +149,7 @@ static const struct row rows[] = {
      {"POSTERN_\x1b[2J\xff=a"},
      NULL,
      "usual",
-     "POSTERN_?[2J? is an unknown variable: see postern-config(5)\n"},
+     "POSTERN_\\x1b[2J\\xff is an unknown variable: see postern-config(5)\n"},
 };
 
 static void
@@ -252,7 +252,7 @@ sentences_are_bounded(void **state)
     assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
 }
 
-/* A value begins its message: cut, in printable ASCII, and never with an @. */
+/* A value begins its message: cut, escaped, and never with an @. */
 static void
 values_are_quoted(void **state)
 {
@@ -262,9 +262,8 @@ values_are_quoted(void **state)
     } quoted[] = {
         {"", "'' is 1"},
         {"a b", "'a b' is 1"},
-        {"a\x9b\xc3\xbc", "'a?"
-                          "?"
-                          "?' is 1"},
+        {"a\x9b\xc3\xbc", "'a\\x9b\xc3\xbc' is 1"},
+        {"\x1b[2J\xc2\x9b", "'\\x1b[2J\\xc2\\x9b' is 1"},
         {"0123456789012345678901234567890123456789012345678901234567890",
          "'012345678901234567890123456789012345678901234567890123456789...'"
          " is 1"},

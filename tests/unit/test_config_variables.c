@@ -423,7 +423,7 @@ static const struct refused refused[] = {
      "is an unknown variable: see"},
     {"a name that would forge a line",
      {"POSTERN_A\nB=1"},
-     "POSTERN_A?B",
+     "POSTERN_A\\x0aB",
      "is an unknown variable: see"},
     {"a very long name",
      {"POSTERN_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

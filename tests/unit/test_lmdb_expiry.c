@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "store/lmdb.h"
 #include "stores.h"
 
 static struct stores stores;
@@ -265,6 +266,83 @@ test_sweep_deleted(void **state)
     store_close(&store);
 }
 
+/* Put keys that we never wrote in front of all entries of the index. */
+static void
+plant_foreign_entries(const char *folder, size_t map_size)
+{
+    static const size_t lens[] = {1,
+                                  3,
+                                  LMDB_EXPIRY_HEAD_LEN - 1,
+                                  LMDB_EXPIRY_HEAD_LEN,
+                                  LMDB_EXPIRY_HEAD_LEN + LMDB_TAG_LEN - 1,
+                                  LMDB_EXPIRY_HEAD_LEN + LMDB_KEY_MAX + 1};
+    const struct pst_bytes nothing[2] = {{NULL, 0}, {NULL, 0}};
+    struct lmdb_environment environment;
+    struct lmdb_txn txn = {.environment = &environment};
+    struct {
+        struct lmdb_key key;
+        uint8_t more[8];
+    } foreign = {.key = {.len = 0}};
+
+    assert_int_equal(lmdb_environment_open(&environment, folder, map_size), 0);
+    assert_int_equal(lmdb_write_begin(&environment, &txn.handle), 0);
+    for (unsigned table = LMDB_EXPIRY; table < LMDB_TABLES; table++)
+        for (size_t i = 0; i < PST_COUNT(lens); i++) {
+            foreign.key.len = lens[i];
+            assert_int_equal(lmdb_put_value(&txn, table, &foreign.key, nothing),
+                             0);
+        }
+    assert_int_equal(lmdb_write_commit(txn.handle), 0);
+    lmdb_environment_close(&environment);
+}
+
+/* One entry that was not of our format stopped the removal of everything behind
+ * it for ever. Now it is deleted; it counts as examined, so a step of a sweep
+ * stays short. */
+static void
+test_sweep_foreign(void **state)
+{
+    struct store *store = stores_open(&stores, "shop");
+    struct store_sweep_result swept = {0, 0};
+
+    (void)state;
+    stores_expect(store, "put", spill(store, 1, NOW + 10), PST_OK);
+    store_close(&store);
+    plant_foreign_entries(stores.url + strlen("lmdb:"), 16 << 20);
+    store = stores_open(&stores, "shop");
+    stores_expect(store, "a step", store_sweep(store, 4, NOW + 500, &swept),
+                  PST_OK);
+    assert_int_equal(swept.examined, 4);
+    assert_int_equal(swept.removed, 0);
+    stores_expect(store, "all", store_sweep(store, 50, NOW + 500, &swept),
+                  PST_OK);
+    assert_int_equal(swept.removed, 1);
+    assert_int_equal(swept.examined, 2 + 1 + 6 + 6);
+    stores_expect(store, "none", store_sweep(store, 50, NOW + 500, &swept),
+                  PST_OK);
+    assert_int_equal(swept.examined, 0);
+    store_close(&store);
+}
+
+/* It also stopped that counters make room for each other, so made-up names
+ * could fill the map. */
+static void
+test_evict_foreign(void **state)
+{
+    struct store *store = open_small();
+    unsigned name = 0;
+
+    (void)state;
+    while (name < NAMES)
+        stores_expect(store, "made up", guess(store, name++), PST_OK);
+    store_close(&store);
+    plant_foreign_entries(stores.url + strlen("lmdb:"), 1 << 20);
+    store = open_small();
+    while (name < 4 * NAMES)
+        stores_expect(store, "made up", guess(store, name++), PST_OK);
+    store_close(&store);
+}
+
 /* Each write removes some expired records: so the file does not grow. */
 static void
 test_share(void **state)
@@ -296,9 +374,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_full_of_old), TEST(test_full_of_names),
-        TEST(test_sweep),       TEST(test_sweep_earlier_than_before),
-        TEST(test_sweep_ended), TEST(test_sweep_deleted),
+        TEST(test_full_of_old),   TEST(test_full_of_names),
+        TEST(test_sweep),         TEST(test_sweep_earlier_than_before),
+        TEST(test_sweep_ended),   TEST(test_sweep_deleted),
+        TEST(test_sweep_foreign), TEST(test_evict_foreign),
         TEST(test_share),
     };
 

@@ -202,30 +202,46 @@ test_guests(void **state)
     pst_sessions_free(&strict);
 }
 
-/* A guest's session gets a new lifetime each day it is used; nothing else of it
- * changes. */
+/* A copy of a revoked guest session was renewed again and again, and outlived
+ * the record that it is revoked. Now nothing extends it; after a change of the
+ * secret, it is sealed again with the same times. */
 static void
 test_guest_renewal(void **state)
 {
     struct pst_account nobody = {.size = sizeof(nobody)};
+    struct pst_settings settings = library_settings();
+    static char guest[PST_LINE_SIZE];
     static char cookie[PST_LINE_SIZE];
+    struct pst_sessions *both;
     struct pst_visitor visitor;
 
     (void)state;
-    assert_int_equal(pst_login(sessions, &nobody, cookie, sizeof(cookie)), 0);
+    settings.flags = PST_SETTING_GUESTS;
+    settings.secrets = LIBRARY_OTHER_SECRET " " LIBRARY_SECRET;
+    both = library_new(&settings);
+    assert_int_equal(pst_login(sessions, &nobody, guest, sizeof(guest)), 0);
+    library_cut(guest);
+    for (unsigned day = 1; day < 30; day++) {
+        library_now = LIBRARY_NOW + day * 86400;
+        assert_int_equal(pst_renew(sessions, guest, cookie, sizeof(cookie)),
+                         PST_E_NOT_DUE);
+        assert_string_equal(cookie, "");
+    }
+    assert_int_equal(pst_renew(both, guest, cookie, sizeof(cookie)), 0);
+    assert_non_null(strstr(cookie, "; Max-Age=86400;"));
     library_cut(cookie);
-    library_now += 86399;
-    assert_int_equal(pst_renew(sessions, cookie, cookie, sizeof(cookie)),
+    assert_int_equal(library_check(both, cookie, "", &visitor), 0);
+    assert_true(visitor.guest);
+    assert_int_equal(visitor.since, LIBRARY_NOW);
+    assert_int_equal(visitor.expires, LIBRARY_NOW + 2592000);
+    assert_int_equal(library_check(sessions, cookie, "", &visitor),
+                     PST_E_NO_SESSION);
+    assert_int_equal(pst_renew(both, cookie, cookie, sizeof(cookie)),
                      PST_E_NOT_DUE);
-    assert_string_equal(cookie, "");
-    library_now -= 86399;
-    assert_int_equal(pst_login(sessions, &nobody, cookie, sizeof(cookie)), 0);
-    library_cut(cookie);
-    library_now += 86400;
-    assert_int_equal(pst_renew(sessions, cookie, cookie, sizeof(cookie)), 0);
-    library_cut(cookie);
-    assert_int_equal(library_check(sessions, cookie, "", &visitor), 0);
-    assert_int_equal(visitor.expires, library_now + 2592000);
+    library_now = LIBRARY_NOW + 2592000;
+    assert_int_equal(pst_renew(both, guest, cookie, sizeof(cookie)),
+                     PST_E_NO_SESSION);
+    pst_sessions_free(&both);
 }
 
 /* All values that clear cookies, with a newline after each. */
