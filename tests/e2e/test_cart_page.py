@@ -197,7 +197,7 @@ def test_logout_on_another_device_is_shown(shop, browse):
     browser.wait(lambda: browser.find("who").text == "Vera Vogel", "who")
     ShopClient(shop.backend).log_in(account).ask(LOGOUT)
     add_to_cart(browser, "Iron key")
-    notice = browser.wait_for("door-notice")
+    notice = browser.wait_for("login-notice")
     assert notice.text.startswith("Your session has ended.")
     browser.wait(lambda: cart(browser)[0] == {"Iron key": 1}, "a new cart")
     browser.check_console()
