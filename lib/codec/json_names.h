@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * json_names.h - detect two members of the same name in an object of a JSON
- * text. Not exported. Not exported.
+ * text. For this folder only.
  *
  * Time is n log n for n bytes, whatever the names are: names with equal hashes,
  * which a client can choose, do not make it slower.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * json_scan.h - split a JSON text (RFC 8259) into tokens, and decode strings.
- * Not exported. Allocates nothing. Functions for single bytes are inline, since
- * every byte of a text goes through them.
+ * For this folder only. Allocates nothing. Functions for single bytes are
+ * inline, since every byte of a text goes through them.
  */
 #ifndef POSTERN_CODEC_JSON_SCAN_H
 #define POSTERN_CODEC_JSON_SCAN_H

@@ -2,7 +2,7 @@
 /*
  * document_lookup.h - look up a GraphQL document in the manifest or the cache,
  * or parse it, to get its summary (graphql/summary.h); and keep automatic
- * persisted queries (design 2.5 and 2.6).
+ * persisted queries.
  *
  * One object per process. All functions are thread-safe. The cache compares
  * whole texts, so a hash collision cannot return another document's summary.

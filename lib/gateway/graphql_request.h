@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * graphql_request.h - read the GraphQL requests of an HTTP request, and write
- * the request to the backend from them (design 2.8).
+ * the request to the backend from them.
  *
  * Knows nothing of logins and sessions. Forwarded values are slices of the
  * client's bytes; members that we interpret are decoded.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * login.h - log in with credentials (JSON or a form), or with a client's
- * GraphQL mutation sent to `login` or `query` (design 2.5).
+ * GraphQL mutation sent to `login` or `query`.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_H
 #define POSTERN_GATEWAY_LOGIN_H

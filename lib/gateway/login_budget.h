@@ -2,7 +2,7 @@
 /*
  * login_budget.h - apply the rate limits of store/throttle.h to a login
  * request: acquire an attempt from the budgets of account and address, and
- * refund or reset it afterwards (design 2.5).
+ * refund or reset it afterwards.
  */
 #ifndef POSTERN_GATEWAY_LOGIN_BUDGET_H
 #define POSTERN_GATEWAY_LOGIN_BUDGET_H

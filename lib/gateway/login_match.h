@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * login_match.h - find the configured login document that a client's login
- * matches, and the values of that document's variables (design 2.5, "Login
- * fields").
+ * matches, and the values of that document's variables.
  *
  * Values are compared with the client's variables and defaults resolved, so no
  * way of writing the login can hide the account's name from the throttle.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * login_shape.h - turn the backend's answer to the configured login document
- * into an answer to the client's document (design 2.5, "Token in JSON").
+ * into an answer to the client's document.
  *
  * The client's document is not sent to the backend, so a client can only select
  * what the configured document selects.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * manifest.h - a manifest of GraphQL documents (trusted documents): each is
- * found by its id, its text or its SHA-256 (design 2.6). Read at start;
+ * found by its id, its text or its SHA-256. Read at start;
  * immutable.
  */
 #ifndef POSTERN_GATEWAY_MANIFEST_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * analyze.h - collect the root fields of each operation, and find login,
- * password and secret fields by the configured rules. Not exported: summary.h
- * is the interface.
+ * password and secret fields by the configured rules. For this folder only:
+ * summary.h is the interface.
  */
 #ifndef POSTERN_GRAPHQL_ANALYZE_H
 #define POSTERN_GRAPHQL_ANALYZE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * cursor.h - a read position in a GraphQL document: byte classes, lines and
- * columns, and errors. Not exported.
+ * columns, and errors. For this folder only.
  */
 #ifndef POSTERN_GRAPHQL_CURSOR_H
 #define POSTERN_GRAPHQL_CURSOR_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * lexer.h - split a GraphQL document into tokens with their locations
- * (GraphQL, October 2021, sections 2.1 and 2.9). Allocates nothing. Not
- * exported.
+ * (GraphQL, October 2021, sections 2.1 and 2.9). Allocates nothing. For
+ * this folder only.
  */
 #ifndef POSTERN_GRAPHQL_LEXER_H
 #define POSTERN_GRAPHQL_LEXER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * literal.h - read number and string tokens (GraphQL, October 2021, sections
- * 2.9.1, 2.9.2 and 2.9.4). Not exported.
+ * 2.9.1, 2.9.2 and 2.9.4). For this folder only.
  *
  * Each function returns PST_OK, or PST_MALFORMED with the cursor's error set.
  */

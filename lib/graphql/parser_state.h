@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parser_state.h - the state that all parts of the GraphQL parser share. Not
- * exported.
+ * parser_state.h - the state that all parts of the GraphQL parser share. For
+ * this folder only.
  *
  * Every function of the parser that returns false (or NULL) has set
  * parser->result, and also the error unless the result is PST_NO_MEMORY.

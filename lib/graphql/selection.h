@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * selection.h - parse selection sets (GraphQL, October 2021, sections 2.4, 2.5,
- * 2.7 and 2.8). Not exported. Errors: as in parser_state.h.
+ * 2.7 and 2.8). For this folder only. Errors: as in parser_state.h.
  */
 #ifndef POSTERN_GRAPHQL_SELECTION_H
 #define POSTERN_GRAPHQL_SELECTION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * string_value.h - decode UTF-8 characters, escapes, strings and block strings
- * (GraphQL, October 2021, section 2.9.4). Not exported.
+ * (GraphQL, October 2021, section 2.9.4). For this folder only.
  */
 #ifndef POSTERN_GRAPHQL_STRING_VALUE_H
 #define POSTERN_GRAPHQL_STRING_VALUE_H

@@ -2,7 +2,7 @@
 /*
  * summary.h - the summary of a GraphQL document that the configured rules need:
  * its operations, their root fields (fragments resolved), and whether it
- * selects login, password or secret fields (design 2.5).
+ * selects login, password or secret fields.
  *
  * A summary owns its memory and points to nothing outside it, so it can be
  * cached across requests (gateway/document_lookup.h).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * validate.h - validation that needs no schema: find duplicate names, resolve
- * fragment spreads, and refuse fragment cycles and excessive depth. Not
- * exported.
+ * fragment spreads, and refuse fragment cycles and excessive depth. For
+ * this folder only.
  */
 #ifndef POSTERN_GRAPHQL_VALIDATE_H
 #define POSTERN_GRAPHQL_VALIDATE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * value.h - parse values, arguments and directives (GraphQL, October 2021,
- * sections 2.6, 2.9 and 2.12). Not exported. Errors: as in parser_state.h.
+ * sections 2.6, 2.9 and 2.12). For this folder only. Errors: as in
+ * parser_state.h.
  */
 #ifndef POSTERN_GRAPHQL_VALUE_H
 #define POSTERN_GRAPHQL_VALUE_H

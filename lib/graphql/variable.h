@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * variable.h - parse variable definitions, types and descriptions (GraphQL,
- * September 2025, sections 2.11, 2.12 and 2.2). Not exported. Errors: as in
- * parser_state.h.
+ * September 2025, sections 2.11, 2.12 and 2.2). For this folder only. Errors:
+ * as in parser_state.h.
  */
 #ifndef POSTERN_GRAPHQL_VARIABLE_H
 #define POSTERN_GRAPHQL_VARIABLE_H

@@ -2,7 +2,7 @@
 /*
  * config_backend.h - the settings about the backend: its GraphQL documents,
  * where its answers have the token and the user, and the rules for clients'
- * documents that follow from them (design 2.5 and 2.6).
+ * documents that follow from them.
  */
 #ifndef POSTERN_SERVER_CONFIG_BACKEND_H
 #define POSTERN_SERVER_CONFIG_BACKEND_H

@@ -17,7 +17,7 @@ config_check_fn config_check_token_header;
 /* A request header that may be forwarded to the backend. */
 config_check_fn config_check_forward_header;
 
-/* Client headers that are always forwarded to the backend (design 2.8),
+/* Client headers that are always forwarded to the backend,
  * except tracestate, which is forwarded with its traceparent. */
 #define CONFIG_DEFAULT_FORWARD_COUNT 14
 extern const struct pst_str
