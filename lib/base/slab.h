@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * slab.h - a slab allocator: many small objects on the heap, freed when an
- * arena is reset. For trees that are too large for the arena itself. For
- * this folder only.
+ * arena is reset. For trees that are too large for the arena itself.
  *
  * Objects are parts of larger blocks, the slabs. The first slab is small, each
  * next one twice as large, up to a limit. All are wiped and freed when the

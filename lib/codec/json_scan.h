@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * json_scan.h - split a JSON text (RFC 8259) into tokens, and decode strings.
- * For this folder only. Allocates nothing. Functions for single bytes are
+ * Allocates nothing. Functions for single bytes are
  * inline, since every byte of a text goes through them.
  */
 #ifndef POSTERN_CODEC_JSON_SCAN_H
