@@ -10,7 +10,8 @@
 struct pst_str
 browser_family(struct pst_str user_agent)
 {
-    /* The first match counts: browsers also name the families after theirs. */
+    /* The first match counts: Edge also says Chrome and Safari, so the order
+     * matters. */
     static const struct {
         struct pst_str token;
         struct pst_str family;

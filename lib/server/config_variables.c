@@ -334,8 +334,8 @@ const struct config_entry config_variables[] = {
          "0: no limit."),
      FIELD("number", config_read_number, max_sessions), .min = 0, .max = 1000},
     {ROW("POSTERN_LOGIN_PER_ACCOUNT", CONFIG_GROUP_STORE, "10/15m",
-         "How many failed logins an account may have in which time, or "
-         "off; unless off, also 100 in 30 days."),
+         "How many failed logins an account may have, and in what time, or "
+         "off. Unless off, there is also a limit of 100 in a row."),
      FIELD("rate", config_read_rate, login_per_account)},
     {ROW("POSTERN_LOGIN_PER_ADDRESS", CONFIG_GROUP_STORE, "100/15m",
          "The same for a client address (IPv6: a /64), or off."),
@@ -370,3 +370,6 @@ const struct config_entry config_variables[] = {
          "The format of a log line: logfmt or json."),
      KEYWORD(log_format, log_format_keywords)},
 };
+
+static_assert(PST_COUNT(config_variables) == CONFIG_VARIABLE_COUNT,
+              "CONFIG_VARIABLE_COUNT must be the number of rows");

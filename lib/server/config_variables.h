@@ -20,6 +20,6 @@
 /* The rows: offsets are into struct config. A row without a read function is
  * read by config.c itself. */
 #define CONFIG_VARIABLE_COUNT 65
-extern const struct config_entry config_variables[CONFIG_VARIABLE_COUNT];
+extern const struct config_entry config_variables[];
 
 #endif

@@ -10,7 +10,7 @@
 
 #define DAY_SECONDS 86400
 
-/* A ttl of at least so much is a time: of unix seconds, of milliseconds. */
+/* From these values on, a ttl is a point in time: in seconds, milliseconds. */
 #define TTL_SECONDS INT64_C(1000000000)
 #define TTL_MILLIS INT64_C(1000000000000)
 
@@ -49,7 +49,8 @@ pst_session_start(struct pst_session *session,
         return PST_EXPIRED;
     /*
      * pst_session_touch() extends a guest's session only when it has the whole
-     * lifetime. One second less marks an end that the backend has set.
+     * lifetime. An end set by the backend is at least one second
+     * shorter, so it is not extended.
      */
     if (backend_end != 0 && pst_session_is_guest(session) && end - now > 1)
         end--;
