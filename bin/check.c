@@ -41,7 +41,7 @@ check_store_setting(const struct config *config)
     if (config->store.kind == STORE_NONE) {
         puts("there is no store (POSTERN_STORE is none): a copied session "
              "stays valid after its logout, and passwords can be guessed "
-             "without limit");
+             "without limit: set POSTERN_STORE");
         return 0;
     }
     return ping_store(config);

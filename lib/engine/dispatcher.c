@@ -80,7 +80,9 @@ dispatcher_pause_accepting(struct dispatcher *dispatcher)
         return;
     dispatcher->full_logged_at = now;
     LOG_EVENT(dispatcher->options->log, LEVEL_WARNING, "connections-full",
-              LOG_NUMBER("connections", (int64_t)count));
+              LOG_NUMBER("connections", (int64_t)count),
+              LOG_C_STRING("reason", "the limit on open files or connections "
+                                     "is reached: raise LimitNOFILE"));
 }
 
 /* Accept one connection; false when there is no other, or no room for it. */

@@ -281,7 +281,7 @@ fcgi_log_result(struct log *log, enum dispatcher_result result)
     if (result == DISPATCHER_DRAINED)
         how = "drained";
     else if (result == DISPATCHER_ABORTED)
-        how = "cut";
+        how = "aborted";
     LOG_EVENT(log, result == DISPATCHER_FAILED ? LEVEL_ERROR : LEVEL_INFO,
               "stopped", LOG_C_STRING("how", how));
 }

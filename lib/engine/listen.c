@@ -45,6 +45,15 @@ listen_set_error(char *error, const char *subject, const char *cause)
     return PST_BAD_CONFIG;
 }
 
+/* Why a socket cannot be bound or listen. */
+static const char *
+bind_error_text(int code)
+{
+    return code == EADDRINUSE ? "another process listens there: stop it, or "
+                                "choose another address"
+                              : strerror(code);
+}
+
 static bool
 is_listening(int descriptor)
 {
@@ -156,7 +165,11 @@ listen_open_path(struct listen_sockets *out, const char *path, char *error)
         return listen_set_error(error, path, strerror(errno));
     if (listen_bind_path(descriptor, &address, sizeof(address.un)) != 0 ||
         listen(descriptor, SOMAXCONN) != 0) {
-        listen_set_error(error, path, strerror(errno));
+        listen_set_error(error, path, bind_error_text(errno));
+        if (lstat(path, &file) == 0 && !S_ISSOCK(file.st_mode))
+            listen_set_error(
+                error, path,
+                "there is another file: remove it, or choose another address");
         close(descriptor);
         return PST_BAD_CONFIG;
     }
@@ -279,7 +292,7 @@ listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
         int descriptor = listen_open_address(i, port);
 
         if (descriptor < 0) {
-            listen_set_error(error, text, strerror(errno));
+            listen_set_error(error, text, bind_error_text(errno));
         } else if (listen_add_socket(out, descriptor, true) != PST_OK) {
             close(descriptor);
         } else {

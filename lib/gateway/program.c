@@ -68,6 +68,20 @@ program_report(void *context, const char *subject, const char *error)
     log_close(&log);
 }
 
+/* Print why the file of the log cannot be opened. */
+static void
+program_report_log_error(struct program *program, int code)
+{
+    char error[512];
+
+    (void)snprintf(error, sizeof(error), "%.256s: %s: %s",
+                   program->config->log_target, strerror(code),
+                   code == EACCES
+                       ? "let this user write it, or set POSTERN_LOG=stderr"
+                       : "name another file, or set POSTERN_LOG=stderr");
+    program_report(program, "POSTERN_LOG", error);
+}
+
 /* Print why starting failed, except PST_BAD_CONFIG, which was reported where
  * it was found. Returns the exit status. */
 static int
@@ -185,7 +199,7 @@ program_open(struct program *program)
     config = program->config;
     if (log_open(&program->log, config->log_target, config->log_format,
                  config->log_level, program->name) != PST_OK) {
-        program_report(program, "POSTERN_LOG", strerror(errno));
+        program_report_log_error(program, errno);
         return EX_CONFIG;
     }
     e = keyring_cache_new(&program->keyring_cache, config, program->log);
@@ -317,7 +331,8 @@ program_run(struct program *program, const char *address)
     if (peer_list_parse(
             &peers, pst_str_from(getenv("FCGI_WEB_SERVER_ADDRS"))) != PST_OK) {
         program_report(program, "FCGI_WEB_SERVER_ADDRS",
-                       "not a list of IP addresses separated by commas");
+                       "not a list of IP addresses separated by commas: write "
+                       "it like 127.0.0.1,::1");
         return EX_CONFIG;
     }
     e = listen_open(&sockets, address, error);

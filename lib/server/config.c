@@ -75,7 +75,8 @@ config_validate_store_group(struct config_reader *reader,
         return;
     if (config->max_sessions > 0) {
         config_set_error(&reader->error,
-                         "needs a store, but POSTERN_STORE is none");
+                         "needs a store, but POSTERN_STORE is none: set "
+                         "POSTERN_STORE, or remove this variable");
         config_report_error(reader, "POSTERN_MAX_SESSIONS");
     }
 }

@@ -191,7 +191,8 @@ validate_who_settings(struct config_reader *reader,
         config_set_error(
             &reader->error,
             "is not set: it is needed where the token is in a header or a "
-            "cookie, because the backend must be asked who the user is");
+            "cookie, because the backend must be asked who the user is: set it "
+            "to a file with a query such as {me{id}}");
         config_report_error(reader, "POSTERN_WHO_DOCUMENT");
     }
     if (backend->revalidate > 0) {

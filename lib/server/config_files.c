@@ -32,8 +32,10 @@ config_file_set_errno(struct config_error *error, const char *path, int code)
 {
     char storage[REASON_MAX];
 
-    return config_set_error(error, "%.256s cannot be read: %s", path,
-                            strerror_r(code, storage, sizeof(storage)));
+    return config_set_error(
+        error, "%.256s cannot be read: %s%s", path,
+        strerror_r(code, storage, sizeof(storage)),
+        code == EACCES ? ": let the user who runs the program read it" : "");
 }
 
 /*
@@ -247,7 +249,8 @@ check_control_bytes(struct pst_str text, const char *allowed,
         unsigned char c = (unsigned char)text.ptr[i];
 
         if ((c < ' ' || c == 0x7F) && !memchr(allowed, c, strlen(allowed)))
-            return config_set_error(error, "contains a control character");
+            return config_set_error(error,
+                                    "contains a control character: remove it");
     }
     return PST_OK;
 }

@@ -185,7 +185,8 @@ config_scan_environment(struct config_reader *reader,
         }
         if (!pst_str_is_absent(state->raw_value)) {
             state->is_invalid = true;
-            config_set_error(&reader->error, "is set twice in the environment");
+            config_set_error(&reader->error,
+                             "is set twice in the environment: remove one");
             config_report_error(reader, reader->entries[index].row.name);
             continue;
         }
@@ -208,7 +209,7 @@ config_copy_value(struct config_reader *reader, struct pst_str raw_value,
         if ((unsigned char)raw_value.ptr[i] < ' ' || raw_value.ptr[i] == 0x7F)
             return config_set_error(&reader->error,
                                     "contains a control character, such as a "
-                                    "line break or a tab");
+                                    "line break or a tab: remove it");
     e = pst_arena_c_string(reader->arena, raw_value, &copy);
     if (e)
         return e;

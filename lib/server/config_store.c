@@ -66,7 +66,7 @@ parse_single_line(const char *path, struct pst_str text, struct pst_str *out,
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7F)
             return config_set_error(
-                error, "%.256s contains a control character", path);
+                error, "%.256s contains a control character: remove it", path);
     *out = text;
     return PST_OK;
 }

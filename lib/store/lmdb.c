@@ -6,6 +6,7 @@
 #include "store/lmdb.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,12 +45,15 @@ lmdb_error_advice(int rc)
     case MDB_MAP_FULL:
         return ": raise its limit with ?size=";
     case MDB_READERS_FULL:
-        return ": too many processes and workers read it";
+        return ": too many processes and workers read it: lower "
+               "POSTERN_WORKERS";
     case MDB_MAP_RESIZED:
     case MDB_PANIC:
         return ": restart this program";
     case MDB_BAD_RSLOT:
         return ": it was opened before a fork";
+    case EACCES:
+        return ": run this as the owner of the folder";
     default:
         return "";
     }

@@ -81,6 +81,12 @@ lmdb_set_error(struct lmdb_handle *handle, int rc)
             "lmdb:%s: this folder belongs to another user, who could not open "
             "files that we create in it: run this as that user",
             path);
+    if (rc == ENOENT)
+        return store_set_error(
+            &handle->base,
+            "lmdb:%s does not exist: make it, owned by the user who runs the "
+            "programs (install -d -m 700 -o USER FOLDER)",
+            path);
     return store_set_error(&handle->base, "lmdb:%s: %s%s", path,
                            lmdb_error_text(rc), lmdb_error_advice(rc));
 }
@@ -110,13 +116,14 @@ lmdb_folder_lacks_files(const char *path)
 static int
 lmdb_folder_prepare(const char *path, struct stat *folder)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    /* EACCES does not tell whether it is missing; stat(2) does. */
+    if (mkdir(path, 0700) != 0 && errno != EEXIST && errno != EACCES)
         return errno;
     if (stat(path, folder) != 0)
         return errno;
     if (!S_ISDIR(folder->st_mode))
         return ENOTDIR;
-    /* The attack: whoever may write there replaces the files by his own. */
+    /* The attack: a user who can write to this folder can replace the files. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return FOLDER_IS_WRITABLE;
     /* Files that root creates there only root could open (mode 0600). */

@@ -343,8 +343,9 @@ def test_check_reports_the_error_of_the_store(backend):
     done = postern("check", POSTERN_UPSTREAM=backend.url,
                    POSTERN_STORE="lmdb:/nonexistent/x")
     assert done.returncode == 69
-    assert done.stderr == (b"POSTERN_STORE: lmdb:/nonexistent/x: "
-                           b"No such file or directory\n")
+    assert done.stderr == (b"POSTERN_STORE: lmdb:/nonexistent/x does not "
+                           b"exist: make it, owned by the user who runs the "
+                           b"programs (install -d -m 700 -o USER FOLDER)\n")
     assert b"the backend is reachable" in done.stdout
 
 

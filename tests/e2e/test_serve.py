@@ -645,7 +645,7 @@ def test_second_signal_ends_the_drain(start):
         begin = time.monotonic()
         assert program.stop() == 0
     assert time.monotonic() - begin < 4
-    assert "how=cut" in program.log
+    assert "how=aborted" in program.log
 
 
 def test_sighup_does_not_end_the_program(start):

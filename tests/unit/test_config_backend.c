@@ -372,7 +372,8 @@ static const struct refused refused[] = {
       .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
      "is not set: it is needed where the token is in a header or a "
-     "cookie"},
+     "cookie, because the backend must be asked who the user is: set it to a "
+     "file with a query such as {me{id}}"},
     {"L53: token in a cookie, and nobody to ask",
      {.place = TOKEN_IN_COOKIE, .subject = "/ownerId", .name = "/email"},
      "POSTERN_WHO_DOCUMENT",

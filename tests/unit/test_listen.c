@@ -166,6 +166,7 @@ test_path_in_use(void **state)
     (void)state;
     assert_int_equal(listen_open(&sockets, address, error), PST_BAD_CONFIG);
     assert_non_null(strstr(error, path));
+    assert_non_null(strstr(error, "another process listens there: stop it"));
     assert_int_equal(lstat(path, &file), 0);
     close(other);
     unlink(path);
@@ -183,6 +184,7 @@ test_other_file_is_not_replaced(void **state)
     assert_true(other >= 0);
     close(other);
     assert_int_equal(listen_open(&sockets, address, error), PST_BAD_CONFIG);
+    assert_non_null(strstr(error, "there is another file: remove it"));
     assert_int_equal(lstat(path, &file), 0);
     assert_true(S_ISREG(file.st_mode));
     unlink(path);

@@ -17,6 +17,7 @@
 #include "stores.h"
 
 #define REOPEN_DELAY 250 /* milliseconds, after opening has failed */
+#define NOBODY 65534
 #define KILLS 100
 #define PER_KILL 100000
 
@@ -100,6 +101,34 @@ test_not_permitted(void **state)
         return;
     }
     skip();
+}
+
+static void
+expect_open_error(const char *url, const char *want)
+{
+    struct store *store =
+        url ? stores_open_url(url, "shop") : stores_open(&stores, "shop");
+
+    stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
+    assert_non_null(strstr(store_error(store), want));
+    store_close(&store);
+}
+
+/* Neither folder can be made, the second for lack of permission. */
+static void
+test_missing_folder(void **state)
+{
+    bool is_root = geteuid() == 0;
+
+    (void)state;
+    if (is_root && seteuid(NOBODY) != 0)
+        skip();
+    expect_open_error("lmdb:/nonexistent/x", "/x does not exist: make it");
+    expect_open_error("lmdb:/postern-x", "lmdb:/postern-x does not exist: ");
+    if (is_root) {
+        expect_open_error(NULL, "run this as the owner of the folder");
+        assert_int_equal(seteuid(0), 0);
+    }
 }
 
 /* Each failure has its reason, and the handle works when the cause is gone. */
@@ -357,9 +386,11 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_files),     TEST(test_open_folder), TEST(test_not_permitted),
-        TEST(test_no_folder), TEST(test_two_handles), TEST(test_threads),
-        TEST(test_fork),      TEST(test_kill),        TEST(test_killed_readers),
+        TEST(test_files),         TEST(test_open_folder),
+        TEST(test_not_permitted), TEST(test_missing_folder),
+        TEST(test_no_folder),     TEST(test_two_handles),
+        TEST(test_threads),       TEST(test_fork),
+        TEST(test_kill),          TEST(test_killed_readers),
     };
 
     return cmocka_run_group_tests_name("lmdb_handle", tests, NULL, NULL);

@@ -174,7 +174,8 @@ static const struct {
      {SECRET, UPSTREAM, "POSTERN_LOG=/no/such/log", GET, NULL},
      NULL,
      EX_CONFIG,
-     "reason=\"POSTERN_LOG: No such file"},
+     "reason=\"POSTERN_LOG: /no/such/log: No such file or directory: name "
+     "another file, or set POSTERN_LOG=stderr"},
     {"unknown variable",
      {SECRET, UPSTREAM, "POSTERN_WROKERS=4", GET, NULL},
      NULL,
@@ -189,7 +190,7 @@ static const struct {
      {SECRET, UPSTREAM, "FCGI_WEB_SERVER_ADDRS=nobody", GET, NULL},
      NULL,
      EX_CONFIG,
-     "reason=\"FCGI_WEB_SERVER_ADDRS: "},
+     "write it like 127.0.0.1,::1"},
     {"no manifest",
      {SECRET, UPSTREAM, "POSTERN_DOCUMENTS=/no/such/manifest", GET, NULL},
      NULL,
