@@ -34,7 +34,7 @@ const struct setting renamed = {
     {"POSTERN_UPSTREAM_TOKEN=json:session/secret", "POSTERN_SUBJECT=user/id",
      "POSTERN_NAME=user/mail", "POSTERN_TTL=session/ttl",
      "POSTERN_SECRET_FIELDS=refreshToken"}};
-/* Token in JSON, and another document that says who it is. */
+/* Token in JSON, and another document that returns the user. */
 const struct setting asked = {
     NULL,
     "{me:self{__typename ownerId:id email role secret other:token ttl "

@@ -41,7 +41,7 @@ extern struct client client;
 
 /*
  * Set by a test whose server sends nothing after its REPORT: from then on
- * curl_multi_poll() does not wait, and the time passes at once.
+ * curl_multi_poll() does not wait, and the clock advances at once.
  */
 extern bool ends_in_silence;
 

@@ -25,8 +25,8 @@
     (POSTERN_WITH_LMDB ? "lmdb:/nonexistent/postern" \
                        : "unix:/nonexistent/postern.sock")
 
-/* Which store a program tests that can test each of them: Makefile.am builds
- * it twice. So LMDB is tested where there is no redis-server. */
+/* Which store a program tests that can test each of them: Makefile.am builds it
+ * twice. So LMDB is tested on machines without redis-server. */
 #ifndef STORES_KIND
 #define STORES_KIND STORE_LMDB
 #endif
@@ -38,7 +38,7 @@ struct stores {
     char folder[64];
     char url[128];
     pid_t redis; /* 0: none runs */
-    int log;     /* what it says is read here, while it runs */
+    int log;     /* its output, while it runs */
     const char *const *options;
 };
 
@@ -71,11 +71,12 @@ enum pst_err stores_add(struct store *store,
                         const struct store_session *session, int64_t cap,
                         int64_t now);
 
-/* Say an inline command to Redis, and get what it says, at most size. */
+/* Send an inline command to Redis, and read the reply, at most size. */
 void stores_say(const struct stores *stores, const char *command, char *answer,
                 size_t size);
 
-/* Fail unless e is want; what names the row, and the store says why. */
+/* Fail unless e is want. `what` names the row. The message has the store's
+ * reason. */
 void stores_expect(const struct store *store, const char *what,
                    enum pst_err got, enum pst_err want);
 

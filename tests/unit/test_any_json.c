@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_any_json.c - whatever JSON a client sends and a backend answers, there
- * is an answer. A batch within a batch once ended the whole program.
+ * test_any_json.c - the gateway responds to any JSON from a client and a
+ * backend. A batch within a batch once ended the whole program.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_arguments.c - which arguments are accepted, and from whom.
+ * test_arguments.c - which arguments are accepted, in which environments.
  */
 #include <stdarg.h>
 #include <stddef.h>

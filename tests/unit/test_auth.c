@@ -68,7 +68,8 @@ test_round_trip(void **state)
     }
 }
 
-/* A cookie that does not open is no session and is cleared, never an error. */
+/* A cookie that does not open is not a session. It is cleared and never an
+ * error. */
 static void
 test_dead_cookies(void **state)
 {
@@ -100,7 +101,7 @@ test_dead_cookies(void **state)
                             "HttpOnly; Secure; SameSite=None; Partitioned"));
         }
     }
-    /* No cookie, or one that is not ours: nothing is said about it (U16). */
+    /* No cookie, or another program's cookie: none is cleared (U16). */
     assert_int_equal(
         fixture_enter(f, &auth, GET, "HTTP_COOKIE=__host-http-session=x", NULL),
         PST_OK);
@@ -135,8 +136,8 @@ test_dead_bearers(void **state)
     fixture_fini(f);
 }
 
-/* lighttpd drops a header without a value: there "forget it" is the token of a
- * session of nobody, with nothing of the backend's in it. */
+/* lighttpd drops a header without a value. There a client clears the token with
+ * the token of a session without a user and upstream credentials. */
 static void
 test_dead_bearer_behind_lighttpd(void **state)
 {
@@ -181,7 +182,8 @@ test_dead_bearer_behind_lighttpd(void **state)
     }
 }
 
-/* R62: the explicit token wins, even a dead one over a good cookie. */
+/* R62: the bearer token takes precedence, even if it is invalid and the cookie
+ * is valid. */
 static void
 test_bearer_wins(void **state)
 {
@@ -204,8 +206,8 @@ test_bearer_wins(void **state)
     fixture_fini(f);
 }
 
-/* A client that has no token yet says "Bearer" and nothing after it: no session
- * and no dead token, and no cookie is used either. */
+/* A client without a token sends "Bearer" and no value. It has no session and
+ * no invalid token, and its cookie is not used. */
 static void
 test_empty_bearer(void **state)
 {
@@ -226,7 +228,7 @@ test_empty_bearer(void **state)
         assert_null(fixture_header(f, "WWW-Authenticate"));
     }
     fixture_fini(f);
-    /* Where the method is off, the header is not ours. */
+    /* If bearer tokens are off, the header is ignored. */
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
     assert_int_equal(fixture_enter(f, &auth, GET, tokens.cookie, headers[0]),
@@ -235,7 +237,7 @@ test_empty_bearer(void **state)
     fixture_fini(f);
 }
 
-/* U35: an answer that may be late says nothing of a dead cookie. */
+/* U35: a response that may be late does not clear an invalid cookie. */
 static void
 test_dead_cookies_are_kept(void **state)
 {
@@ -329,7 +331,7 @@ test_roles_are_bound(void **state)
     fixture_fini(f);
 }
 
-/* What is not for us, before any token is looked at. */
+/* Requests refused before any token is read. */
 static void
 test_method_and_path(void **state)
 {
@@ -362,7 +364,7 @@ test_method_and_path(void **state)
     fixture_fini(f);
 }
 
-/* R45, R47: a foreign page changes nothing, and keeps no session alive. */
+/* R45, R47: a foreign page changes nothing and renews no session. */
 static void
 test_cross_site(void **state)
 {
@@ -396,8 +398,8 @@ test_cross_site(void **state)
 }
 
 /*
- * A cookie that an older secret sealed is no way round that: it is due for
- * renewal, and the refusal issues nothing. The same cookie is good here.
+ * A cookie sealed with an older secret does not bypass this. It is due for
+ * renewal, but a refusal issues no token. The same cookie is valid here.
  */
 static void
 test_cross_site_with_an_older_secret(void **state)
@@ -436,8 +438,8 @@ test_cross_site_with_an_older_secret(void **state)
     fixture_fini(f);
 }
 
-/* A token that does not open is no reason to believe a foreign page: it can
- * make one up. Nor is one that is empty. */
+/* A token that does not open does not prove the origin: a foreign page can
+ * invent one. An empty token does not either. */
 static void
 test_cross_site_with_a_dead_bearer(void **state)
 {
@@ -459,8 +461,8 @@ test_cross_site_with_a_dead_bearer(void **state)
     fixture_fini(f);
 }
 
-/* What a plain form can send (L42), with a cookie and no word of where it comes
- * from, needs a header that no form can add. */
+/* A request that a plain form can send (L42), with a cookie and without an
+ * origin, needs a header that no form can add. */
 static void
 test_multipart(void **state)
 {
@@ -502,7 +504,7 @@ test_multipart(void **state)
                 fail_msg("%s, %s: %s", types[t], more, pst_err_code(e));
         }
     }
-    /* JSON is no form's, and without a cookie there is nothing to misuse. */
+    /* A form cannot send JSON. Without a cookie there is nothing to misuse. */
     assert_int_equal(fixture_enter(f, &auth, POST, tokens.cookie,
                                    "CONTENT_TYPE=application/json"),
                      PST_OK);

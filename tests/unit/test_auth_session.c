@@ -101,7 +101,7 @@ test_idle(void **state)
     fixture_fini(f);
 }
 
-/* Renewal moves `seen` and nothing else: the lifetime ends where it did. */
+/* Renewal moves `seen` and nothing else: the end of the lifetime stays. */
 static void
 test_lifetime_does_not_move(void **state)
 {
@@ -218,8 +218,8 @@ test_too_large(void **state)
     fixture_fini(f);
 }
 
-/* A store that cannot write: the request is answered, nothing is renewed, and
- * the log says why. */
+/* A store that cannot write: the request succeeds, nothing is renewed, and the
+ * log has the reason. */
 static void
 test_renewal_without_store(void **state)
 {
@@ -420,8 +420,8 @@ test_renewal_while_the_store_is_away(void **state)
 
 /*
  * The backend replaced the token, and the session is to be issued with it at
- * once. It was revoked meanwhile, alone or with all of its user's: nothing is
- * issued, by cookie or by bearer.
+ * once. It was revoked meanwhile, alone or with all sessions of its user: no
+ * token is issued, by cookie or by bearer.
  */
 static void
 test_renewal_of_a_revoked_session(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_auth_session_browser.c - the sessions and cookies of one browser: a
- * guest's beside a user's, copies, planted ones (design 2.1, 2.3).
+ * guest's and a user's, copies, planted ones (design 2.1, 2.3).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ is_cleared(const struct fixture *f, const char *name)
            fixture_has(f, "Set-Cookie", apart);
 }
 
-/* A guest has a cookie of its own; a user's session wins over it. */
+/* A guest has its own cookie. A user's session takes precedence. */
 static void
 test_guest_beside_user(void **state)
 {
@@ -102,7 +102,7 @@ test_guest_beside_user(void **state)
 }
 
 /* R4: a login ends the session before it, in the store too: an older copy of
- * its cookie is revoked, whoever's session it was. */
+ * its cookie is revoked, for every user. */
 static void
 test_login_revokes_the_old_session(void **state)
 {

@@ -129,25 +129,28 @@ test_allowed(void **state)
         const char *const variables[] = {rows[i].method,
                                          rows[i].by_bearer ? bearer : cookie,
                                          rows[i].more, NULL};
-        bool told = rows[i].authorizer;
+        bool is_authorizer = rows[i].authorizer;
         enum pst_err e = ask(rows[i].authorizer, variables);
 
         if (e || fix.res.status != 200)
             fail_msg("%s: %s, status %d", rows[i].name, pst_err_code(e),
                      fix.res.status);
-        assert_header(rows[i].name, "Variable-REMOTE_USER", told ? "7" : NULL);
+        assert_header(rows[i].name, "Variable-REMOTE_USER",
+                      is_authorizer ? "7" : NULL);
         assert_header(rows[i].name, "Variable-SESSION_SUBJECT",
-                      told ? "7" : NULL);
+                      is_authorizer ? "7" : NULL);
         assert_header(rows[i].name, "Variable-SESSION_NAME",
-                      told ? "Zo\xC3\xAB <z@example.com>" : NULL);
+                      is_authorizer ? "Zo\xC3\xAB <z@example.com>" : NULL);
         assert_header(rows[i].name, "Variable-SESSION_EXPIRES",
-                      told ? "2023-11-15T10:13:20Z" : NULL);
-        assert_header(rows[i].name, "X-Session-User", told ? NULL : "7");
-        assert_header(rows[i].name, "X-Session-Subject", told ? NULL : "7");
+                      is_authorizer ? "2023-11-15T10:13:20Z" : NULL);
+        assert_header(rows[i].name, "X-Session-User",
+                      is_authorizer ? NULL : "7");
+        assert_header(rows[i].name, "X-Session-Subject",
+                      is_authorizer ? NULL : "7");
         assert_header(rows[i].name, "X-Session-Name",
-                      told ? NULL : "Zo\xC3\xAB <z@example.com>");
+                      is_authorizer ? NULL : "Zo\xC3\xAB <z@example.com>");
         assert_header(rows[i].name, "X-Session-Expires",
-                      told ? NULL : "2023-11-15T10:13:20Z");
+                      is_authorizer ? NULL : "2023-11-15T10:13:20Z");
         assert_header(rows[i].name, "Cache-Control", "no-store");
         assert_false(fixture_is_out(&fix, "fnEDsecret"));
     }
@@ -266,7 +269,7 @@ test_refused(void **state)
          0,
          NULL,
          NULL},
-        {"a header is no variable (L21)",
+        {"a header is not a variable (L21)",
          {GET, PAGE, "REQUEST_URI=/a", "HTTP_X_FORWARDED_URI=/b"},
          true,
          PST_OK,
@@ -316,7 +319,7 @@ test_refused(void **state)
          0,
          NULL,
          NULL},
-        {"auth_request, twice told",
+        {"auth_request, two URI headers",
          {GET, PAGE, "AUTH_REQUEST=/a", "HTTP_X_FORWARDED_URI=/b",
           "HTTP_AUTH_REQUEST=/c"},
          false,
@@ -375,7 +378,7 @@ test_long_return_to(void **state)
         assert_true(strlen(location) <= PST_RETURN_TO_MAX);
         /* "/login?return_to=%2F" and the rest of it. */
         if (strlen(location) != (len + 19 <= PST_RETURN_TO_MAX ? len + 19 : 6))
-            fail_msg("%zu octets: %s", len, location);
+            fail_msg("%zu bytes: %s", len, location);
     }
 }
 
@@ -477,8 +480,8 @@ test_renewal(void **state)
     }
 }
 
-/* A user whose identity is unknown yet is refused, but not sent to the login.
- */
+/* A user with an unknown identity is refused, but not redirected to the
+ * login. */
 static void
 test_unknown(void **state)
 {

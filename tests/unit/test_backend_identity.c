@@ -37,7 +37,8 @@ read_who(const struct config *config, int status, const char *body,
     return backend_parse_who(arena, config, NOW, &answer, out);
 }
 
-/* NOBODY is a positive answer; whatever else names nobody is UNKNOWN. */
+/* NOBODY is an explicit response. Any other response without a user is
+ * UNKNOWN. */
 static void
 test_who(void **state)
 {
@@ -66,8 +67,8 @@ test_who(void **state)
         {"no code", 200,
          "{\"errors\":[{\"message\":\"FORBIDDEN\"}],\"data\":{\"me\":null}}",
          PST_IDENTITY_UNKNOWN},
-        {"errors that are no list", 200, "{\"errors\":" DENIED("FORBIDDEN") "}",
-         PST_IDENTITY_UNKNOWN},
+        {"errors that are not a list", 200,
+         "{\"errors\":" DENIED("FORBIDDEN") "}", PST_IDENTITY_UNKNOWN},
         {"FORBIDDEN, and somebody", 200,
          "{\"errors\":[" DENIED("FORBIDDEN") "],\"data\":{\"me\":" SOMEBODY
                                              "}}",
@@ -115,7 +116,7 @@ test_who(void **state)
     config_free(&config);
 }
 
-/* No secret is public, by whatever key it is selected, nor is our own. */
+/* No secret is public, under any response key. Our own secret is not either. */
 static void
 test_who_without_secrets(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_backend_login.c - which responses are a login, and for whom.
+ * test_backend_login.c - which responses are a login, and of which user.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,7 +100,7 @@ test_refused(void **state)
         {"errors and a secret", 200,
          "{\"errors\":[{}],\"data\":{\"login\":{" GOOD "}}}", BACKEND_REFUSED,
          NULL},
-        {"errors that are no list", 200,
+        {"errors that are not a list", 200,
          "{\"errors\":{},\"data\":{\"login\":{" GOOD "}}}", BACKEND_REFUSED,
          NULL},
         {"null", 200, "{\"data\":{\"login\":null}}", BACKEND_REFUSED, NULL},
@@ -194,7 +194,7 @@ test_invalid(void **state)
     expect_results(&fauna, rows, PST_COUNT(rows));
 }
 
-/* U42: no password was checked, and the log says what does not fit. */
+/* U42: no password was checked, and the log names what does not fit. */
 static void
 test_schema_mismatch(void **state)
 {
@@ -246,7 +246,7 @@ test_schema_mismatch(void **state)
          NULL},
         {"it ran: data", 200, "{\"errors\":[{" PLACE "}],\"data\":null}",
          BACKEND_REFUSED, NULL},
-        {"what was typed is no e-mail address", 400,
+        {"the input is not an e-mail address", 400,
          "{\"errors\":[{\"message\":\"x\"," PLACE ",\"extensions\":{"
          "\"code\":\"BAD_USER_INPUT\"}}]}",
          BACKEND_REFUSED, NULL},
@@ -267,8 +267,8 @@ test_schema_mismatch(void **state)
     expect_results(&fauna, rows, PST_COUNT(rows));
 }
 
-/* R80: whatever the words in which a backend repeats what was given for a
- * password, the log says what does not fit, without the password. */
+/* R80: if a backend repeats the password in an error, the log names what does
+ * not fit, without the password. */
 static void
 test_schema_mismatch_without_values(void **state)
 {
@@ -296,7 +296,7 @@ test_schema_mismatch_without_values(void **state)
     config_free(&config);
 }
 
-/* What a granted login says. */
+/* The contents of a granted login. */
 static void
 test_identity(void **state)
 {
@@ -405,7 +405,7 @@ test_large_public_part(void **state)
     config_free(&config);
 }
 
-/* Where another document says who it is, the login's answer does not. */
+/* If the who document returns the user, the login response does not. */
 static void
 test_login_with_who(void **state)
 {
@@ -417,8 +417,8 @@ test_login_with_who(void **state)
         const char *secret;
         int64_t end;
     } rows[] = {
-        {"L53: the login names nobody", &asked, LOGIN(GOOD), BACKEND_GRANTED,
-         "fn1", 0},
+        {"L53: the login response has no user", &asked, LOGIN(GOOD),
+         BACKEND_GRANTED, "fn1", 0},
         {"no id", &asked, LOGIN("\"secret\":\"fn1\""), BACKEND_GRANTED, "fn1",
          0},
         /* The token lived on after its end, as only who was asked for it. */
@@ -437,7 +437,7 @@ test_login_with_who(void **state)
          BACKEND_REFUSED, NULL, 0},
         {"token in a cookie", &cookie, LOGIN("\"ok\":true"), BACKEND_GRANTED,
          NULL, 0},
-        {"a string is no token in a cookie", &cookie,
+        {"a string is not a token in a cookie", &cookie,
          "{\"data\":{\"login\":\"fn1\"}}", BACKEND_INVALID, NULL, 0},
     };
 

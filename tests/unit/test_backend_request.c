@@ -13,7 +13,7 @@
 #include "backend_config.h"
 #include "upstream/backend_request.h"
 
-/* R69: the password passes unchanged, whatever is in it. */
+/* R69: every password is sent unchanged. */
 static void
 test_credentials(void **state)
 {

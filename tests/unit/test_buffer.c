@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_buffer.c - a text is complete, or there is an error.
+ * test_buffer.c - a text is complete, or the buffer has an error.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ check(const char *row, const struct pst_buf *buf, const char *want)
 }
 
 static void
-check_spoilt(const char *row, const struct pst_buf *buf, enum pst_err want)
+check_failed(const char *row, const struct pst_buf *buf, enum pst_err want)
 {
     struct pst_str got = PST_STR("untouched");
     enum pst_err e = pst_buf_finish(buf, &got);
@@ -150,12 +150,12 @@ test_ceiling(void **state)
             assert_true(buf.size <= ceilings[i]);
             assert_non_null(pst_buf_reserve(&buf, 0));
             pst_buf_add_char(&buf, 'y');
-            check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
+            check_failed(kind_names[kind], &buf, PST_TOO_LARGE);
             pst_buf_add(&buf, PST_STR(""));
             assert_null(pst_buf_reserve(&buf, 0));
             pst_buf_truncate(&buf, 0); /* does not clear the error */
             pst_buf_add_char(&buf, 'z');
-            check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
+            check_failed(kind_names[kind], &buf, PST_TOO_LARGE);
             assert_int_equal(pst_buf_str(&buf).len, 0);
             pst_arena_reset(*state);
         }
@@ -173,12 +173,12 @@ test_no_half_pieces(void **state)
         pst_buf_add_string(&buf, "abc");
         pst_buf_add_string(&buf, "def");
         pst_buf_add_string(&buf, "g");
-        check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
+        check_failed(kind_names[kind], &buf, PST_TOO_LARGE);
         assert_true(pst_str_equal(pst_buf_str(&buf), PST_STR("abc")));
         init(&buf, kind, *state, 100);
         pst_buf_add_string(&buf, "abc");
         assert_null(pst_buf_reserve(&buf, SIZE_MAX));
-        check_spoilt(kind_names[kind], &buf, PST_TOO_LARGE);
+        check_failed(kind_names[kind], &buf, PST_TOO_LARGE);
     }
 }
 
@@ -192,7 +192,7 @@ test_first_reason_stays(void **state)
     pst_buf_set_error(&buf, PST_MALFORMED);
     pst_buf_set_error(&buf, PST_INTERNAL);
     pst_buf_add_string(&buf, "too long");
-    check_spoilt("spoil", &buf, PST_MALFORMED);
+    check_failed("first error", &buf, PST_MALFORMED);
 }
 
 /* The newest allocation of the arena grows in place, without a copy. */
@@ -232,7 +232,7 @@ test_moves_when_not_newest(void **state)
     check("moved", &buf, want);
 }
 
-/* There is no room for twice the size, but for what is needed. */
+/* The arena has no memory for twice the size, but enough for the text. */
 static void
 test_takes_what_is_left(void **state)
 {
@@ -244,7 +244,7 @@ test_takes_what_is_left(void **state)
     assert_non_null(pst_buf_reserve(&buf, 100));
     assert_int_equal(buf.err, PST_OK);
     pst_buf_add_char(&buf, 'x');
-    check_spoilt("spent", &buf, PST_NO_MEMORY);
+    check_failed("spent", &buf, PST_NO_MEMORY);
 }
 
 /* Heap memory is not part of the budget: a body may be far larger. */
@@ -269,7 +269,7 @@ test_hold_is_off_the_arena(void **state)
             fail_msg("byte %zu was lost in growing", i);
     }
     pst_buf_add_char(&buf, 'x');
-    check_spoilt("hold", &buf, PST_TOO_LARGE);
+    check_failed("hold", &buf, PST_TOO_LARGE);
 }
 
 /* For every n: the n-th allocation fails, and nothing leaks. */

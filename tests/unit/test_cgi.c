@@ -162,7 +162,7 @@ test_pipes(void **state)
     }
 }
 
-/* Nobody reads the answer. */
+/* The client does not read the response. */
 static void
 test_client_is_gone(void **state)
 {

@@ -141,7 +141,7 @@ test_round_trip(void **state)
          T("{\"\xC3\xA9\":[1.50,1e3,null]}"), T("\"\xC3\xA9\"")},
         {"spelling kept", T("42"), T("ann"), T("{ \"a\" : \"\\u0041\" }"),
          T("\"\\u0041\"")},
-        {"names of ours inside who", T("42"), T("ann"),
+        {"reserved names inside who", T("42"), T("ann"),
          T("{\"upstream\":1,\"sid\":{\"v\":2}}"), T("\"t\"")},
         {"cookies", T("42"), T("ann"), T("{}"),
          T("{\"session\":\"x\",\"who\":\"\"}")},
@@ -501,7 +501,7 @@ test_parse_memory(void **state)
     assert_true(n > 2);
 }
 
-/* A who that is more than one object added members of its own. */
+/* A who with more than one object once added its own members. */
 static void
 test_verify(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_client_address.c - whose address counts behind proxies, and when the log
- * says that a proxy is not known (design 2.5).
+ * test_client_address.c - which address counts behind proxies, and when the log
+ * reports an unknown proxy (design 2.5).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,11 +98,11 @@ static unsigned
 count_warnings(struct client_address_counter *counter, const char *address,
                unsigned logins)
 {
-    unsigned told = 0;
+    unsigned warnings = 0;
 
     while (logins-- > 0)
-        told += client_address_count_login(counter, pst_str_from(address));
-    return told;
+        warnings += client_address_count_login(counter, pst_str_from(address));
+    return warnings;
 }
 
 static void
@@ -123,14 +123,14 @@ test_watch(void **state)
                                         CLIENT_ADDRESS_WARN_LOGINS - 1),
                          0);
         if (count_warnings(&counter, private[i], 1) != 1)
-            fail_msg("%s is not told", private[i]);
+            fail_msg("%s is not reported", private[i]);
         assert_int_equal(count_warnings(&counter, private[i], 200), 0);
     }
     for (size_t i = 0; i < PST_COUNT(public); i++) {
         struct client_address_counter counter = {0};
 
         if (count_warnings(&counter, public[i], 200) != 0)
-            fail_msg("%s is told", public[i]);
+            fail_msg("%s is reported", public[i]);
     }
 }
 

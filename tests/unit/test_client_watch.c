@@ -49,7 +49,7 @@ test_hang_up(void **state)
     (void)close(pair[1]);
 }
 
-/* The write end of a pipe, whose reader goes. */
+/* The write end of a pipe. The reader closes its end. */
 static void
 test_pipe(void **state)
 {

@@ -35,24 +35,24 @@ test_between_two_readings(void **state)
     }
 }
 
-/* What the system was told to sleep, and how often a signal ends that. */
-static struct timespec told[4];
-static size_t told_count;
+/* The requested sleeps, and how many of them a signal interrupts. */
+static struct timespec sleeps[4];
+static size_t sleep_count;
 static size_t signals;
 
-/* In the place of the C library's: no time is lost. A signal comes when half
- * of it is over. */
-int sleep_told(clockid_t clock, int flags, const struct timespec *span,
+/* Replaces the C library's function: it does not sleep. A signal interrupts
+ * after half of the time. */
+int fake_sleep(clockid_t clock, int flags, const struct timespec *span,
                struct timespec *left) __asm__("clock_nanosleep");
 
 int
-sleep_told(clockid_t clock, int flags, const struct timespec *span,
+fake_sleep(clockid_t clock, int flags, const struct timespec *span,
            struct timespec *left)
 {
     assert_int_equal(clock, CLOCK_MONOTONIC);
     assert_int_equal(flags, 0);
-    assert_in_range(told_count, 0, 3);
-    told[told_count++] = *span;
+    assert_in_range(sleep_count, 0, 3);
+    sleeps[sleep_count++] = *span;
     if (signals == 0)
         return 0;
     signals--;
@@ -66,14 +66,14 @@ test_sleep(void **state)
     (void)state;
     clock_sleep(0);
     clock_sleep(-5000);
-    assert_int_equal(told_count, 0);
+    assert_int_equal(sleep_count, 0);
     signals = 1;
     clock_sleep(4030);
-    assert_int_equal(told_count, 2);
-    assert_int_equal(told[0].tv_sec, 4);
-    assert_int_equal(told[0].tv_nsec, 30000000);
-    assert_int_equal(told[1].tv_sec, 2);
-    assert_int_equal(told[1].tv_nsec, 15000000);
+    assert_int_equal(sleep_count, 2);
+    assert_int_equal(sleeps[0].tv_sec, 4);
+    assert_int_equal(sleeps[0].tv_nsec, 30000000);
+    assert_int_equal(sleeps[1].tv_sec, 2);
+    assert_int_equal(sleeps[1].tv_nsec, 15000000);
 }
 
 int

@@ -288,7 +288,7 @@ test_aliases(void **state)
     expect_root(&made.backend.rules.secrets_allowed[3], "mutation.b");
 }
 
-/* A ttl may stand in the login's answer, or in who's. */
+/* The ttl may be in the response to the login or to the who document. */
 static void
 test_ttl(void **state)
 {
@@ -365,7 +365,7 @@ static const struct refused refused[] = {
      {.logins = {LOGIN("secret ownerId")}, FAUNA, .is_ttl_given = true},
      "POSTERN_TTL",
      "names the field ttl, "},
-    {"L53: token in a header, and nobody to ask",
+    {"L53: token in a header, no who document",
      {.place = TOKEN_IN_HEADER,
       .token = "x-token",
       .subject = "/ownerId",
@@ -378,7 +378,7 @@ static const struct refused refused[] = {
      {.place = TOKEN_IN_COOKIE, .subject = "/ownerId", .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
      "is not set"},
-    {"asking again, and nobody to ask",
+    {"revalidation, no who document",
      {FAUNA, .revalidate = 900},
      "POSTERN_REVALIDATE",
      "needs POSTERN_WHO_DOCUMENT"},

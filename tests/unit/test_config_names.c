@@ -17,7 +17,7 @@ struct row {
     const char *name;
     config_check_fn *check;
     const char *value;
-    const char *error; /* part of the sentence; NULL: taken */
+    const char *error; /* part of the error message; NULL: accepted */
 };
 
 static const struct row rows[] = {
@@ -31,7 +31,7 @@ static const struct row rows[] = {
     {"header", config_check_header, "X-Anything", NULL},
     {"header with CR", config_check_header, "a\rb", "not the name of a header"},
     {"forwarded header", config_check_forward_header, "X-Request-Reason", NULL},
-    {"L3: identity of ours", config_check_forward_header, "X-Session-User",
+    {"L3: our identity header", config_check_forward_header, "X-Session-User",
      "never forwarded"},
     {"pointer", config_check_pointer, "secret", NULL},
     {"pointer of two steps", config_check_pointer, "session/secret", NULL},
@@ -157,7 +157,7 @@ names_are_taken_or_refused(void **state)
     }
 }
 
-/* A password in a value never comes out in a sentence about it. */
+/* An error message never contains a password from the value. */
 static void
 sentences_do_not_repeat_passwords(void **state)
 {
@@ -179,7 +179,7 @@ sentences_do_not_repeat_passwords(void **state)
     }
 }
 
-/* L16, L17: names that meet in CGI are one name. */
+/* L16, L17: names that CGI maps to the same variable are one name. */
 static void
 header_names_meet(void **state)
 {

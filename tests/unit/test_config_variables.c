@@ -118,7 +118,7 @@ presets_differ(void **state)
     config_free(&config);
 }
 
-/* What a preset sets, a variable of its own overrides. */
+/* A variable overrides the value of a preset. */
 static void
 presets_are_overridden(void **state)
 {
@@ -296,8 +296,7 @@ static const struct accepted accepted[] = {
      "stderr"},
 };
 
-/* The base environment, in which a variable of `set` takes the place of ours.
- */
+/* The base environment. A variable in `set` replaces the base variable. */
 static void
 fill(const char **environment, const char *const *set, size_t set_count)
 {
@@ -673,11 +672,11 @@ static const struct refused refused[] = {
      {"POSTERN_TTL=end", "POSTERN_BACKEND=vendure"},
      "POSTERN_TTL",
      "names the field end, "},
-    {"L53: a token in a cookie, and nobody to ask",
+    {"L53: a token in a cookie, no who document",
      {"POSTERN_UPSTREAM_TOKEN=cookie"},
      "POSTERN_WHO_DOCUMENT",
      "is not set"},
-    {"asking again, and nobody to ask",
+    {"revalidation, no who document",
      {"POSTERN_REVALIDATE=15m"},
      "POSTERN_REVALIDATE",
      "needs POSTERN_WHO_DOCUMENT"},
@@ -843,7 +842,7 @@ bad_values_are_refused(void **state)
     }
 }
 
-/* The table keeps its own promises: names, order, and what its help says. */
+/* The table has valid names, order and help texts. */
 static void
 table_is_sound(void **state)
 {
@@ -859,17 +858,17 @@ table_is_sound(void **state)
 
         if (strncmp(row->name, "POSTERN_", 8) != 0 &&
             strncmp(row->name, "COOKIE_SESSION_SECRET", 21) != 0)
-            fail_msg("%s: a name not of ours", row->name);
+            fail_msg("%s: a name without our prefix", row->name);
         for (size_t j = 0; j < i; j++) {
             if (strcmp(config_row(j)->name, row->name) == 0)
-                fail_msg("%s: stands twice", row->name);
+                fail_msg("%s: listed twice", row->name);
             if (strcmp(config_row(j)->group, row->group) == 0 &&
                 strcmp(config_row(i - 1)->group, row->group) != 0)
-                fail_msg("%s: stands apart from its group", row->name);
+                fail_msg("%s: separate from its group", row->name);
         }
         if (!*row->group || !*row->kind || help < 10 ||
             row->help[help - 1] != '.' || strpbrk(row->help, "|\n\t"))
-            fail_msg("%s: '%s' is no sentence for a table", row->name,
+            fail_msg("%s: '%s' is not a sentence for a table", row->name,
                      row->help);
         if (row->is_secret != (i == 0))
             fail_msg("%s: is it a secret?", row->name);

@@ -274,7 +274,7 @@ test_drain(void **state)
     close(pairs[1][1]);
 }
 
-/* A pair of sockets, the first of which is to be closed. */
+/* A pair of sockets. The first must be closed. */
 static void
 open_pair(int ends[2])
 {

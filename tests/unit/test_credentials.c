@@ -343,7 +343,7 @@ test_longest_token(void **state)
     assert_int_equal(value.len, strlen("Bearer ") + sizeof(longest));
 }
 
-/* A backend whose token is in the body says nothing by its headers. */
+/* If the backend's token is in the body, the headers are ignored. */
 static void
 test_json_backend(void **state)
 {

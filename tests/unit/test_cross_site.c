@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_cross_site.c - the rules of design 2.7, every combination of what a
- * request says about where it comes from, through the programs themselves
- * (R45, R47, R48, L41).
+ * test_cross_site.c - the rules of design 2.7, every combination of headers
+ * that name a request's origin, through the programs (R45, R47, R48, L41).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,7 +116,7 @@ struct request_of {
     size_t type;
 };
 
-/* The rules once more, in the words of the design and not of the code. */
+/* The expected result, written from the design, not from the code. */
 static bool
 may_change(const struct request_of *r)
 {
@@ -151,7 +150,7 @@ ask(handler_fn *program, const struct request_of *r)
 }
 
 static void
-judge_answer(const char *name, const struct request_of *r, enum pst_err e)
+check_response(const char *name, const struct request_of *r, enum pst_err e)
 {
     bool refused = !may_change(r);
     bool quiet = fix.exchanges == 0 && fix.out_len == 0 &&
@@ -196,10 +195,10 @@ test_program(const char *name, handler_fn *program)
     size_t refused = 0;
 
     do {
-        judge_answer(name, &r, ask(program, &r));
+        check_response(name, &r, ask(program, &r));
         *(may_change(&r) ? &allowed : &refused) += 1;
     } while (next(&r));
-    /* Neither side of the table may have become empty unnoticed. */
+    /* The table must have allowed and refused requests. */
     assert_true(allowed > 10000 && refused > 5000);
 }
 
@@ -224,7 +223,7 @@ test_query(void **state)
     test_program("query", program_query);
 }
 
-/* Without Fetch metadata and Origin, a foreign Referer still tells (2.7). */
+/* Without Fetch metadata and Origin, a foreign Referer is refused (2.7). */
 static void
 test_referer(void **state)
 {

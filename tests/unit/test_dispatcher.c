@@ -134,8 +134,8 @@ static atomic_size_t accepts_lost; /* how many more accept4() will lose */
 static atomic_size_t adds_spared;  /* so many EPOLL_CTL_ADD succeed ... */
 static atomic_size_t adds_failed;  /* ... and then so many fail */
 
-/* Replaces the C library's: a connection arrives while there is no descriptor
- * for it, or is closed at once. */
+/* Replaces the C library's function: a connection arrives without a free
+ * descriptor, or is closed at once. */
 int scarce_accept(int socket, struct sockaddr *peer, socklen_t *len,
                   int flags) __asm__("accept4");
 
@@ -616,7 +616,7 @@ test_second_signal(void **state)
     assert_closed(descriptor);
 }
 
-/* In a process of its own, since a thread hangs in the end. */
+/* In its own process, because a thread hangs at the end. */
 static void
 test_abort(void **state)
 {

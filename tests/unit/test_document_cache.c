@@ -176,8 +176,8 @@ test_found_by_hash(void **state)
     document_cache_free(&cache);
 }
 
-/* L67: a hash is no proof. Of two texts that collide, none is taken for the
- * other, however long they are. */
+/* L67: an equal hash does not mean an equal text. The cache never confuses two
+ * texts with the same hash, at any length. */
 static void
 test_colliding_texts(void **state)
 {
@@ -204,7 +204,8 @@ test_colliding_texts(void **state)
     is_colliding = false;
 }
 
-/* What is sent on (without BOM or descriptions) is not what it is found by. */
+/* The key is the client's text, not the forwarded text (without BOM or
+ * descriptions). */
 static void
 test_text_as_it_came(void **state)
 {
@@ -246,7 +247,7 @@ test_scan_resistance(void **state)
             if (!is_found(cache, text_of(i, text)))
                 fail_msg("round %zu: %zu was evicted", round, i);
     }
-    /* Of the others the newest are there, the oldest are not. */
+    /* Of the others, the cache has the newest and not the oldest. */
     assert_true(is_found(cache, text_of(next - 1, text)));
     assert_false(is_found(cache, text_of(1000, text)));
     document_cache_free(&cache);

@@ -82,8 +82,8 @@ find_order(const struct request_input *input)
 }
 
 /* "read" answers with the length of the body, "slow" does so too and posts
- * `pieces` for each piece, "skip" does not read it, "fail" begins an answer and
- * breaks off. An authorizer's answer says so. */
+ * `pieces` for each piece, "skip" does not read it, "fail" begins a response
+ * and aborts. An authorizer's response names the role. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
@@ -325,7 +325,7 @@ test_long_unread_body(void **state)
     assert_closed(descriptor);
 }
 
-/* A body arrives in pieces, and each is handed on at once. */
+/* A body arrives in pieces. Each is delivered at once. */
 static void
 test_slow_body(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_forward.c - exchanges with the backend: bodies, redirects, a request
- * within another.
+ * test_forward.c - exchanges with the backend: bodies, redirects, nested
+ * requests.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #include "gateway/forward.h"
 #include "server/log.h"
 
-/* A held answer is bounded. */
+/* A buffered response has a maximum size. */
 static void
 test_hold_is_bounded(void **state)
 {
@@ -58,7 +58,7 @@ test_backend_down(void **state)
     fixture_fini(f);
 }
 
-/* A body of our own making, of unknown length. */
+/* A generated body of unknown length. */
 struct source {
     size_t left; /* bytes */
     enum pst_err at_end;
@@ -75,7 +75,7 @@ give_piece(void *context, char *out, size_t size, size_t *len)
     return *len == 0 ? source->at_end : PST_OK;
 }
 
-/* It is sent whole under its own type, and an error in it ends the request. */
+/* It is sent complete with its type. An error in it ends the request. */
 static void
 test_streamed_body(void **state)
 {
@@ -107,7 +107,7 @@ test_streamed_body(void **state)
     fixture_fini(f);
 }
 
-/* Without a body there is no type either, and no client's body is read. */
+/* Without a body there is no type, and the client's body is not read. */
 static void
 test_no_body(void **state)
 {
@@ -127,7 +127,7 @@ test_no_body(void **state)
     fixture_fini(f);
 }
 
-/* What the log's file has, from its beginning. */
+/* The contents of the log file. */
 static const char *
 logged(const char *path)
 {
@@ -142,8 +142,8 @@ logged(const char *path)
     return text;
 }
 
-/* A redirect is never followed nor passed on, and the log names its target; a
- * 304 is none. */
+/* A redirect is not followed or forwarded. The log names its target. A 304 is
+ * not a redirect. */
 static void
 test_redirects(void **state)
 {
@@ -195,7 +195,7 @@ test_redirects(void **state)
     fixture_fini(f);
 }
 
-/* Asks something of its own while the answer's head is looked at. */
+/* Sends its own request while it checks the response head. */
 static enum pst_err
 ask_within(void *context, const struct credentials_update *update)
 {
@@ -213,8 +213,8 @@ ask_within(void *context, const struct credentials_update *update)
     return f->ctx.now < 0 ? PST_STORE_DOWN : PST_OK;
 }
 
-/* The request within has a connection of its own, made once; the one around
- * it goes on, unless the hook fails: then nothing goes out. */
+/* The nested request has its own connection, which is made once. The outer
+ * request continues. If the hook fails, no response is sent. */
 static void
 test_request_within(void **state)
 {

@@ -155,7 +155,7 @@ test_kinds(void **state)
     fixture_fini(f);
 }
 
-/* How often a header was sent, in whatever letters. */
+/* How often a header was sent, ignoring case. */
 static size_t
 times_sent(const struct fixture *f, const char *name)
 {

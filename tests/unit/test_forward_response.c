@@ -98,7 +98,7 @@ test_relay(void **state)
     fixture_fini(f);
 }
 
-/* A backend that uses cookies gets its own, and nobody else sees them. */
+/* A backend with cookies gets its own. No other party gets them. */
 static void
 test_cookies(void **state)
 {

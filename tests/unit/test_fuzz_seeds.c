@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* In memory of its own size, so that reading past it is seen. */
+/* In memory of the exact size, so that a read past the end is detected. */
 static void
 feed(const char *path)
 {
@@ -34,7 +34,8 @@ feed(const char *path)
     assert_non_null(copy);
     memcpy(copy, content, len);
     assert_int_equal(LLVMFuzzerTestOneInput(copy, len), 0);
-    /* What is cut short at any byte is no document, but must do no harm. */
+    /* A document that is truncated at any byte is invalid, but must do no
+     * harm. */
     for (size_t i = len; i > 0 && len < 512; i--) {
         uint8_t *part = malloc(i);
 

@@ -542,8 +542,8 @@ test_large_tree(void **state)
 
 /* The public vectors. */
 
-/* The reasons to refuse documents that all parsers that accept them read alike.
- */
+/* The reasons to refuse documents, although all parsers that accept them
+ * agree. */
 static const char *const reasons[] = {
     "byte order mark",
     "a selection set must not be empty",

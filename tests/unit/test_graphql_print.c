@@ -255,7 +255,8 @@ test_json(void **state)
         if (buf.err || !pst_str_equal(text, pst_str_from(row->want)))
             fail_msg("%s: %.*s", row->name, (int)text.len, text.ptr);
         if (pst_json_parse(arena, text, &json) != PST_OK)
-            fail_msg("%s: %.*s is no JSON", row->name, (int)text.len, text.ptr);
+            fail_msg("%s: %.*s is not JSON", row->name, (int)text.len,
+                     text.ptr);
     }
 }
 

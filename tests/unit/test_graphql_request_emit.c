@@ -133,7 +133,7 @@ test_rows(void **state)
     }
 }
 
-/* The plan's text is sent, wherever it is from, and no hash. */
+/* The request has the plan's text, from any source, and no hash. */
 static void
 test_remembered_text(void **state)
 {

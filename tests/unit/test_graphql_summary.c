@@ -174,7 +174,7 @@ test_roots(void **state)
     check_rows(rows, PST_COUNT(rows));
 }
 
-/* L53, L56: a login is a pair of kind and root field, whatever its alias, in
+/* L53, L56: a login is a pair of kind and root field, with any alias, in
  * fragments too; the same name deeper or in another kind is not a login. */
 static void
 test_logins(void **state)
@@ -241,7 +241,7 @@ test_secrets(void **state)
     check_rows(rows, PST_COUNT(rows));
 }
 
-/* A fragment counts wherever it is spread, and as refused if it is not. */
+/* A fragment counts at each spread. Without a spread it counts as refused. */
 static void
 test_secrets_in_fragments(void **state)
 {
@@ -278,7 +278,7 @@ test_secrets_in_fragments(void **state)
         {"query A { ...F } query B { ...F b { ...F } } "
          "fragment F on Query { cart { token } }",
          "q A{cart}; q B{b,cart} token 1:75"},
-        /* the first in the text, in whatever order fragments are read */
+        /* the first in the text, in any order of fragments */
         {"{ a { ...F } } fragment G on T {\n token } fragment F on T { ...G\n"
          "secret }",
          "q{a} token 2:2"},

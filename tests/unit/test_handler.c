@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_handler.c - whatever a handler does, there is one answer and one log
- * line, and nothing remains in the arena.
+ * test_handler.c - for every result of a handler there is one response and one
+ * log line, and nothing remains in the arena.
  */
 #include <stdarg.h>
 #include <stddef.h>

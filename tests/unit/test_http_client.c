@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_http_client.c - what goes over the wire, byte by byte, and the
- * options of a client.
+ * test_http_client.c - the exact bytes that are sent, and the options of a
+ * client.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ test_get(void **state)
     assert_int_equal(client.reads, 0);
 }
 
-/* A GET has no body, whatever is said of it. */
+/* A GET has no body, even with a given length. */
 static void
 test_get_without_body(void **state)
 {
@@ -206,7 +206,7 @@ test_refused(void **state)
     assert_int_equal(server.accepted, 0);
 }
 
-/* L32, L45: nothing of one exchange is in the next on the same handle. */
+/* L32, L45: an exchange has no data of the previous one on its handle. */
 static void
 test_next_is_clean(void **state)
 {
@@ -284,7 +284,7 @@ test_no_proxy(void **state)
     check_got("direct", "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n");
 }
 
-/* The n-th allocation fails, for every n: an error, and the next one works. */
+/* For every n: the n-th allocation fails, and the next exchange works. */
 static void
 test_no_memory(void **state)
 {
@@ -361,7 +361,7 @@ test_options(void **state)
     }
 }
 
-/* A CA file that is not there is a connection that is not made. */
+/* With a missing CA file, no connection is made. */
 static void
 test_ca(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_http_client_responses.c - responses, good and broken, and connections
- * that are kept alive or die.
+ * test_http_client_responses.c - responses, valid and broken, and connections
+ * that stay open or break.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ test_answers(void **state)
          "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
          "2\r\nab\r\n3;ext=1\r\ncde\r\n0\r\n\r\n",
          0, PST_OK, 200, "Transfer-Encoding=chunked|", "abcde"},
-        {"L19: trailers are no headers",
+        {"L19: trailers are not headers",
          "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
          "2\r\nab\r\n0\r\nvendure-auth-token: evil\r\nA: b\r\n\r\n",
          0, PST_OK, 200, "Transfer-Encoding=chunked|", "ab"},
@@ -143,7 +143,7 @@ test_endless_head(void **state)
     assert_int_equal(client.headers_len, 0);
 }
 
-/* A piece is handed on when it comes: the server waits for that. */
+/* A piece is delivered when it arrives: the server waits for that. */
 static void
 test_piece_by_piece(void **state)
 {
@@ -175,7 +175,7 @@ test_piece_by_piece(void **state)
     assert_string_equal(client.got, "onetwothree");
 }
 
-/* An answer that comes before the body was sent is still the answer. */
+/* A response before the end of the request body is the response. */
 static void
 test_early_answer(void **state)
 {
@@ -258,7 +258,7 @@ run_twice(const struct step *script, const struct http_exchange *first,
     client_init();
     client.body = PST_STR("hello");
     pst_arena_reset(arena);
-    /* Until the server has done what it does between the two. */
+    /* Wait for the server's action between the two exchanges. */
     server_wait_for_report(&server);
     check_err("second", http_client_run(upstream, arena, second), want);
     http_client_free(&upstream);
@@ -280,7 +280,7 @@ test_kept_alive(void **state)
     assert_int_equal(server.accepted, 1);
 }
 
-/* The server closed an idle connection: nobody is the worse for it. */
+/* The server closed an idle connection: the next request succeeds. */
 static void
 test_closed_between(void **state)
 {
@@ -300,7 +300,7 @@ test_closed_between(void **state)
     assert_string_equal(client.got, "{}");
 }
 
-/* It dies while the second request is on its way: a GET may be asked again. */
+/* The connection breaks during the second request: a GET is retried. */
 static void
 test_died_get(void **state)
 {
@@ -318,7 +318,7 @@ test_died_get(void **state)
     assert_string_equal(client.got, "ok");
 }
 
-/* A mutation that may have been carried out is never sent again. */
+/* A mutation that may have been executed is never retried. */
 static void
 test_died_post(void **state)
 {
@@ -340,7 +340,7 @@ test_died_post(void **state)
     assert_null(strstr(sent + 1, "POST"));
 }
 
-/* Nor when the answer had begun. */
+/* A request is not retried after its response has begun. */
 static void
 test_died_answering(void **state)
 {
@@ -358,7 +358,7 @@ test_died_answering(void **state)
     assert_int_equal(server.accepted, 1);
 }
 
-/* After a failure the handle is as good as before. */
+/* After a failure the handle still works. */
 static void
 test_after_failure(void **state)
 {

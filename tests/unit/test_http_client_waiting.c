@@ -24,8 +24,8 @@
 /* Clocks. */
 
 /*
- * Unread bytes on the client's descriptor are no hang-up, and waiting beside
- * them costs no processor time.
+ * Unread bytes on the client's descriptor are not a hang-up, and the wait uses
+ * no processor time.
  */
 static void
 test_first_byte(void **state)
@@ -72,8 +72,7 @@ test_between_bytes(void **state)
     assert_string_equal(client.got, "hel");
 }
 
-/* Each clock is its own: in a row, the one that has to run out is the short
- * one. */
+/* Each timeout is separate: in each row, only the short one expires. */
 static void
 test_which_clock(void **state)
 {
@@ -148,16 +147,16 @@ test_slow_client(void **state)
     server_join(&server);
 }
 
-/* The client goes. */
+/* The client disconnects. */
 
 static void
 test_client_gone(void **state)
 {
     static const struct {
         const char *name;
-        const char *answer; /* what the backend has said by then */
+        const char *answer; /* what the backend has sent before */
         bool half;          /* the client only stops sending */
-        bool unread;        /* something of it lies there unread */
+        bool unread;        /* some of its bytes are unread */
     } rows[] = {
         {"closed", "", false, false},
         {"closed, unread bytes", "", false, true},
@@ -193,7 +192,7 @@ test_client_gone(void **state)
     }
 }
 
-/* It goes while we wait, over TCP, where only a FIN comes. */
+/* The client disconnects during the wait, over TCP, with only a FIN. */
 static void *
 hang_up_later(void *context)
 {
@@ -248,8 +247,8 @@ test_client_goes(void **state)
     (void)close(pair[0]);
 }
 
-/* A descriptor that cannot hang up, or is none, is not in the way; and one
- * that was watched before is forgotten. */
+/* A descriptor that cannot hang up, or is invalid, has no effect. A descriptor
+ * that was watched before is removed. */
 static void
 test_client_unwatched(void **state)
 {
@@ -333,8 +332,8 @@ test_function_errors(void **state)
 }
 
 /*
- * A body that we break off is never whole to the backend: neither as long as
- * was said, nor ended by a last chunk; and nothing else is sent behind it.
+ * An aborted body is never complete for the backend: it does not reach the
+ * given length, and it has no last chunk. Nothing is sent after it.
  */
 static void
 test_cut_upload(void **state)
@@ -342,7 +341,7 @@ test_cut_upload(void **state)
     static const struct {
         const char *name;
         int64_t length;
-        const char *sent; /* behind the head */
+        const char *sent; /* after the head */
     } rows[] = {
         {"in its length", 10, "hello"},
         {"in its chunks", -1, "5\r\nhello\r\n"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_identity.c - whose session it is, by the backend's answer to our own
- * question (design 2.5, "Who").
+ * test_identity.c - the user of a session, by the backend's response to the who
+ * document (design 2.5, "Who").
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ fini_with_store(void)
     fixture_fini(&fix);
 }
 
-/* Begin a session and come back with it; what it holds as in `upstream`. */
+/* Begin a session with these upstream credentials, and send a request in it. */
 enum owner { A_USER, A_GUEST, SOMEBODY };
 
 static void
@@ -94,7 +94,7 @@ equal(struct pst_str text, const char *want)
                 : pst_str_is_absent(text);
 }
 
-/* What the backend's answer says (L53, L54). */
+/* The identity in the backend's response (L53, L54). */
 static void
 test_ask(void **state)
 {
@@ -105,14 +105,14 @@ test_ask(void **state)
     } rows[] = {
         {SAYS(FLOW_ME), PST_IDENTITY_KNOWN, "7"},
         {SAYS("{\"data\":{\"me\":{\"id\":70}}}"), PST_IDENTITY_KNOWN, "70"},
-        /* A positive "nobody". */
+        /* An explicit guest. */
         {SAYS(FLOW_NOBODY), PST_IDENTITY_GUEST, ""},
         {SAYS(ERROR("FORBIDDEN")), PST_IDENTITY_GUEST, ""},
         {SAYS(ERROR("UNAUTHENTICATED")), PST_IDENTITY_GUEST, ""},
         {{.status = 401, .body = ERROR("UNAUTHENTICATED")},
          PST_IDENTITY_GUEST,
          ""},
-        /* Anything else. */
+        /* Any other response: the user is unknown. */
         {SAYS(ERROR("INTERNAL")), PST_IDENTITY_UNKNOWN, ""},
         {SAYS("{\"errors\":[{\"message\":\"x\"}],\"data\":{\"me\":{\"id\":"
               "\"7\"}}}"),
@@ -174,7 +174,8 @@ test_ask(void **state)
     fixture_fini(&fix);
 }
 
-/* Without a token nobody is asked; an answer may change it, or end it. */
+/* Without a token no request is sent. A response may change or clear the
+ * token. */
 static void
 test_ask_changes_token(void **state)
 {
@@ -226,19 +227,19 @@ test_ask_changes_token(void **state)
 }
 
 enum fate {
-    KEPT,  /* as it was; nothing is set */
-    SAME,  /* the same session, handed out anew */
+    KEPT,  /* unchanged; no cookie is set */
+    SAME,  /* the same session, in a new cookie */
     FRESH, /* another session */
     ENDED,
 };
 
-/* What an answer to a client's document does to the session. */
+/* How the response to a client's document changes the session. */
 static void
 test_follow(void **state)
 {
     static const struct {
         enum owner owner;
-        const char *token; /* of the answer; NULL: it says nothing */
+        const char *token; /* in the response; NULL: none */
         struct fixture_answer who;
         enum fate fate;
         const char *sub;
@@ -260,7 +261,7 @@ test_follow(void **state)
         {SOMEBODY, "u", {.status = 500}, SAME, "", PST_IDENTITY_UNKNOWN, 1},
         {SOMEBODY, "u", SAYS(FLOW_ME), FRESH, "7", PST_IDENTITY_KNOWN, 1},
         {SOMEBODY, "u", SAYS(FLOW_NOBODY), FRESH, "", PST_IDENTITY_GUEST, 1},
-        /* The answer to our question ends it. */
+        /* The response to the who document ends the session. */
         {A_USER,
          "u",
          {.status = 200, .headers = {"vendure-auth-token:"}, .body = "{}"},
@@ -303,8 +304,7 @@ test_follow(void **state)
         assert_int_equal(auth.session.known, rows[i].known);
         assert_true(equal(auth.session.upstream,
                           rows[i].fate == KEPT ? "\"t\"" : "\"u\""));
-        /* Limits follow the deed: a user's clocks, but for a known guest
-         * (L54). */
+        /* The expiry is a guest's only for a known guest (L54). */
         is_guest = rows[i].known == PST_IDENTITY_GUEST;
         assert_int_equal(auth.session.exp,
                          FIXTURE_NOW + (is_guest ? 365 * 86400 : 12 * 3600));
@@ -314,8 +314,8 @@ test_follow(void **state)
     fixture_fini(&fix);
 }
 
-/* Cookies that scripts may read change: the session stays its owner's, and is
- * another's where the backend says so. */
+/* Cookies that scripts may read change. The session keeps its user, unless the
+ * backend returns another. */
 static void
 test_other_cookies(void **state)
 {
@@ -341,7 +341,7 @@ test_other_cookies(void **state)
         assert_int_equal(fixture_count(&fix, "Set-Cookie") > 0, true);
         fix.exchanges = 0;
     }
-    /* Without a session there is nothing to keep it in. */
+    /* Without a session the cookies are not stored. */
     assert_int_equal(fixture_enter(&fix, &auth, POST, SAME_ORIGIN, NULL),
                      PST_OK);
     assert_int_equal(
@@ -352,7 +352,7 @@ test_other_cookies(void **state)
     fixture_fini(&fix);
 }
 
-/* Ended by a logout while the backend was at work: nothing brings it back. */
+/* A logout during the backend's request: no response restores the session. */
 static void
 test_revoked_meanwhile(void **state)
 {
@@ -364,7 +364,7 @@ test_revoked_meanwhile(void **state)
     for (size_t i = 0; i < PST_COUNT(whose); i++) {
         struct auth auth;
 
-        fix.ctx.now += 100; /* later than what was ended before */
+        fix.ctx.now += 100; /* later than the last revocation */
         come_back(A_USER, "\"t\"", 0, &auth);
         fix.answer = (struct fixture_answer)SAYS(whose[i]);
         assert_int_equal(registry_revoke_all(&fix.ctx, &fix.req, &auth.session),
@@ -373,7 +373,7 @@ test_revoked_meanwhile(void **state)
             identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
             PST_OK);
         assert_false(auth.has_session);
-        /* What the browser has by now may be another: nothing is cleared. */
+        /* The browser may have a newer cookie, so none is cleared. */
         assert_false(is_set(USER_CLEARED));
         assert_false(is_set("__Host-Http-session=e"));
         assert_false(is_set("__Host-Http-session-guest=e"));
@@ -381,8 +381,8 @@ test_revoked_meanwhile(void **state)
     fini_with_store();
 }
 
-/* The same for one session alone, whose user is the same as before: only the
- * token would have been new. Without the revocation it is issued. */
+/* The same if only this session is revoked, with the same user and a new token.
+ * Without the revocation the token is issued. */
 static void
 test_revoked_alone_meanwhile(void **state)
 {
@@ -407,8 +407,9 @@ test_revoked_alone_meanwhile(void **state)
     }
 }
 
-/* A cookie beside the backend's session changed, and that could not be kept:
- * the backend's session is not handed back, for others hold it. */
+/* Another cookie than the backend's session cookie changed and could not be
+ * stored. The backend's session is not logged out, because others may use
+ * it. */
 static void
 test_other_cookies_lost(void **state)
 {
@@ -448,20 +449,20 @@ test_confirm(void **state)
         enum fate fate;
         size_t exchanges;
     } rows[] = {
-        /* Whose it is, is not known: nothing passes until it is. */
+        /* The user is unknown: nothing is forwarded. */
         {SOMEBODY, 0, {.status = 0}, PST_UPSTREAM_BROKEN, KEPT, 1},
         {SOMEBODY, 0, {.status = 500}, PST_UPSTREAM_BROKEN, KEPT, 1},
         {SOMEBODY, 0, SAYS("{}"), PST_UPSTREAM_BROKEN, KEPT, 1},
         {SOMEBODY, 0, SAYS(FLOW_ME), PST_OK, FRESH, 1},
         {SOMEBODY, 0, SAYS(FLOW_NOBODY), PST_OK, FRESH, 1},
-        /* In time. */
+        /* The user was asked in time, or must be asked again. */
         {A_USER, 899, SAYS(OTHER), PST_OK, KEPT, 0},
         {A_USER, 900, SAYS(FLOW_ME), PST_OK, SAME, 1},
         {A_USER, 900, SAYS(OTHER), PST_OK, ENDED, 1},
         {A_USER, 900, SAYS(FLOW_NOBODY), PST_OK, ENDED, 1},
         {A_USER, 900, {.status = 500}, PST_UPSTREAM_BROKEN, KEPT, 1},
         {A_USER, 900, {.status = 0}, PST_UPSTREAM_BROKEN, KEPT, 1},
-        /* A guest is nobody's. */
+        /* A guest is never asked again. */
         {A_GUEST, 900, SAYS(OTHER), PST_OK, KEPT, 0},
     };
 
@@ -493,8 +494,8 @@ test_confirm(void **state)
     fixture_fini(&fix);
 }
 
-/* A request beside this one has found out whose it is, and replaced it: its
- * answer has the new session, and this one must be sent again. */
+/* A concurrent request has asked for the user and replaced the session. Its
+ * response has the new session. The client must repeat this request. */
 static void
 test_confirm_beside(void **state)
 {
@@ -512,7 +513,7 @@ test_confirm_beside(void **state)
     fini_with_store();
 }
 
-/* Without a session nothing is asked. */
+/* Without a session no request is sent. */
 static void
 test_confirm_nobody(void **state)
 {
@@ -528,8 +529,8 @@ test_confirm_nobody(void **state)
     fixture_fini(&fix);
 }
 
-/* Users' sessions that no password began are counted by address; guests' are
- * not, for a rendering server has them all from one. */
+/* Sessions of users that begin without a password count by address. Those of
+ * guests do not, because a rendering server has one address for all. */
 static void
 test_throttled(void **state)
 {
@@ -559,7 +560,7 @@ test_throttled(void **state)
     fini_with_store();
 }
 
-/* Out of memory at every place: nothing of a session is set. */
+/* When any allocation fails, no session cookie is set. */
 static void
 test_no_memory(void **state)
 {

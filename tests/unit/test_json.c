@@ -285,7 +285,7 @@ test_grammar(void **state)
     }
 }
 
-/* Every text that ends too early is refused, wherever it ends. */
+/* The parser refuses a text that is truncated at any byte. */
 static void
 test_truncated(void **state)
 {
@@ -616,7 +616,7 @@ test_elements(void **state)
     assert_int_equal(pst_json_kind(pst_json_element(root, 1)), PST_JSON_NULL);
 }
 
-/* Wherever memory runs out, there is no result, and nothing leaks. */
+/* When any allocation fails, there is no result and no leak. */
 static void
 test_no_memory(void **state)
 {

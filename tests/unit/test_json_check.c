@@ -447,7 +447,7 @@ test_escaped_among_many(void **state)
     }
 }
 
-/* Wherever memory runs out, nothing leaks. */
+/* When any allocation fails, there is no leak. */
 static void
 test_no_memory(void **state)
 {

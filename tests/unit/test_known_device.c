@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_known_device.c - which device has a budget of its own, and for whom
- * (design 2.5).
+ * test_known_device.c - which device has its own login budget, and for which
+ * user (design 2.5).
  */
 #include <setjmp.h>
 #include <stdarg.h>

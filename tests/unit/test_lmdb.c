@@ -197,7 +197,7 @@ test_cursors(void **state)
     lmdb_write_abort(txn.handle);
 }
 
-/* All records below a prefix, whatever comes before and after it. */
+/* All records below a prefix, with any records before and after. */
 static void
 test_ranges(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb_expiry.c - expired records are removed, in bounded steps and not
- * before their time; and counters displace only counters.
+ * test_lmdb_expiry.c - expired records are removed in bounded steps, and never
+ * too early; counters evict only counters.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ tear_down(void **state)
 /* Small maps. */
 
 #define NAMES 1500
-#define GUESSED 10 /* of each so many, the last ones again and again */
+#define GUESSED 10 /* names at each end that are guessed */
 
 static struct store *
 open_small(void)
@@ -93,10 +93,9 @@ guess_until_throttled(struct store *store, unsigned name)
     stores_expect(store, "one more", guess(store, name), PST_THROTTLED);
 }
 
-/* L63: made-up names filled the map with counters until nobody could log in.
- * Now counters have a share of the map, in which those that expire first make
- * room: logins go on, and a name that is guessed at, before or after, stays
- * limited. */
+/* L63: made-up names once filled the map with counters, and logins failed. Now
+ * counters have a share of the map. The counters that expire first make room.
+ * Logins still work. A guessed name stays limited. */
 static void
 test_full_of_names(void **state)
 {
@@ -185,7 +184,7 @@ test_sweep_earlier_than_before(void **state)
     store_close(&store);
 }
 
-/* A session stays revoked as long as any clock may take it for valid. */
+/* A session stays revoked as long as it is valid by any accepted clock. */
 static void
 test_sweep_ended(void **state)
 {
@@ -227,9 +226,9 @@ test_sweep_ended(void **state)
     store_close(&store);
 }
 
-/* `postern gc` stopped after 1000 entries of deleted records: it had removed
- * nothing, took that for the end of the index, and left all expired records
- * behind them. */
+/* `postern gc` once stopped after 1000 entries of deleted records. It had
+ * removed nothing and took that for the end of the index. All later expired
+ * records stayed. */
 static void
 test_sweep_deleted(void **state)
 {
@@ -296,9 +295,8 @@ plant_foreign_entries(const char *folder, size_t map_size)
     lmdb_environment_close(&environment);
 }
 
-/* One entry that was not of our format stopped the removal of everything behind
- * it for ever. Now it is deleted; it counts as examined, so a step of a sweep
- * stays short. */
+/* One entry of an unknown format once blocked the removal of all later entries.
+ * Now it is deleted. It counts as examined, so a sweep step stays short. */
 static void
 test_sweep_foreign(void **state)
 {
@@ -324,8 +322,8 @@ test_sweep_foreign(void **state)
     store_close(&store);
 }
 
-/* It also stopped that counters make room for each other, so made-up names
- * could fill the map. */
+/* It also kept counters from evicting each other, so made-up names could fill
+ * the map. */
 static void
 test_evict_foreign(void **state)
 {
@@ -343,7 +341,7 @@ test_evict_foreign(void **state)
     store_close(&store);
 }
 
-/* Each write removes some expired records: so the file does not grow. */
+/* Each write removes some expired records, so the file does not grow. */
 static void
 test_share(void **state)
 {

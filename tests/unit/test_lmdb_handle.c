@@ -61,7 +61,7 @@ test_files(void **state)
     store_close(&store);
 }
 
-/* Whoever may write to the folder may replace its files. */
+/* A user who may write to the folder may replace its files. */
 static void
 test_open_folder(void **state)
 {
@@ -81,7 +81,7 @@ test_open_folder(void **state)
 }
 
 /* EPERM of the kernel is not reported as a wrong mode of the folder: here it
- * says that sysfs does not allow folders. */
+ * means that sysfs does not allow folders. */
 static void
 test_not_permitted(void **state)
 {
@@ -267,7 +267,7 @@ test_fork(void **state)
 
 /* Revoke one session after the other, and report each to the parent. */
 static void
-end_and_tell(unsigned first, int pipe)
+end_and_report(unsigned first, int pipe)
 {
     struct store *store = stores_open(&stores, "shop");
 
@@ -287,7 +287,7 @@ static unsigned
 kill_in_the_middle(unsigned round)
 {
     unsigned first = round * PER_KILL;
-    unsigned told = first;
+    unsigned confirmed = first;
     int pipes[2];
     pid_t child;
     int status;
@@ -297,40 +297,42 @@ kill_in_the_middle(unsigned round)
     assert_true(child >= 0);
     if (child == 0) {
         close(pipes[0]);
-        end_and_tell(first, pipes[1]);
+        end_and_report(first, pipes[1]);
     }
     close(pipes[1]);
-    /* Each time somewhere else: its next write goes on meanwhile. */
+    /* Each round kills it at another point, during its next write. */
     for (unsigned i = 0; i <= round % 30; i++)
-        assert_int_equal(read(pipes[0], &told, sizeof(told)), sizeof(told));
+        assert_int_equal(read(pipes[0], &confirmed, sizeof(confirmed)),
+                         sizeof(confirmed));
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     if (!WIFSIGNALED(status))
         fail_msg("round %u: it ended by itself, %#x", round, (unsigned)status);
-    while (read(pipes[0], &told, sizeof(told)) == (ssize_t)sizeof(told))
+    while (read(pipes[0], &confirmed, sizeof(confirmed)) ==
+           (ssize_t)sizeof(confirmed))
         ;
     close(pipes[0]);
-    return told - first + 1;
+    return confirmed - first + 1;
 }
 
 static void
 test_kill(void **state)
 {
-    unsigned told[KILLS];
+    unsigned confirmed[KILLS];
 
     (void)state;
     for (unsigned round = 0; round < KILLS; round++) {
         struct store_id sid = stores_id(round * PER_KILL + PER_KILL - 1);
         struct store *store;
 
-        told[round] = kill_in_the_middle(round);
+        confirmed[round] = kill_in_the_middle(round);
         store = stores_open(&stores, "shop");
-        for (unsigned i = 0; i < told[round]; i++) {
+        for (unsigned i = 0; i < confirmed[round]; i++) {
             struct store_id ended = stores_id(round * PER_KILL + i);
 
             if (store_check(store, &ended, NULL, NOW) != PST_REVOKED)
                 fail_msg("round %u: number %u of %u came back", round, i,
-                         told[round]);
+                         confirmed[round]);
         }
         stores_expect(store, "writes",
                       store_revoke(store, &sid, NULL, NOW + 3600, NOW), PST_OK);
@@ -338,7 +340,8 @@ test_kill(void **state)
     }
     for (unsigned round = 0; round < KILLS; round++) {
         struct store *store = stores_open(&stores, "shop");
-        struct store_id ended = stores_id(round * PER_KILL + told[round] - 1);
+        struct store_id ended =
+            stores_id(round * PER_KILL + confirmed[round] - 1);
 
         stores_expect(store, "at the end",
                       store_check(store, &ended, NULL, NOW), PST_REVOKED);

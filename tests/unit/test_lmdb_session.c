@@ -51,7 +51,7 @@ expect_count(size_t want)
 }
 
 /* Overwrite session 1 by one of version 2, and put a record under the subject
- * alone, which is no session's key. */
+ * alone, which is not the key of a session. */
 static int
 apply_foreign(const struct lmdb_txn *txn, struct lmdb_change *change)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_log.c - whatever the values are, each log entry is one line (R82).
+ * test_log.c - each log entry is one line, for all values (R82).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,11 +108,11 @@ static const struct row rows[] = {
     {"escape", {"\x1b[2J", 4}, "\"\\x1b[2J\"", "\"\\u001b[2J\""},
     {"delete", {"\x7f", 1}, "\"\\x7f\"", "\"\\u007f\""},
     {"UTF-8 stays", {"J\xc3\xbcrgen", 7}, "J\xc3\xbcrgen", "\"J\xc3\xbcrgen\""},
-    {"four octets stay",
+    {"four bytes stay",
      {"\xf0\x9f\x94\x91", 4},
      "\xf0\x9f\x94\x91",
      "\"\xf0\x9f\x94\x91\""},
-    {"latin-1 is no UTF-8", {"\xfc", 1}, "\"\\xfc\"", "\"\xef\xbf\xbd\""},
+    {"latin-1 is not UTF-8", {"\xfc", 1}, "\"\\xfc\"", "\"\xef\xbf\xbd\""},
     {"cut in a character", {"a\xc3", 2}, "\"a\\xc3\"", "\"a\xef\xbf\xbd\""},
     {"NEL, a line's end to some",
      {"a\xc2\x85", 3},
@@ -450,7 +450,7 @@ write_lines(void *context)
     return NULL;
 }
 
-/* Each line is complete, and those of each thread are in order. */
+/* Each line is complete. The lines of each thread are in order. */
 static void
 expect_lines(const struct fixture *f)
 {

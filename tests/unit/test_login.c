@@ -176,8 +176,8 @@ test_bearer(void **state)
     fixture_fini(&fix);
 }
 
-/* Token in a header: the configured or the client's document is sent, and the
- * backend is then asked whose the new token is. */
+/* Token in a header: the configured or the client's document is sent. Then the
+ * backend is asked for the user of the new token. */
 static void
 test_token_in_header(void **state)
 {
@@ -201,8 +201,8 @@ test_token_in_header(void **state)
          .status = 401,
          .never = {"Set-Cookie", "No."},
          .exchanges = 1},
-        /* Accepted, but the owner is nobody or unknown, or there is no token.
-         */
+        /* Accepted, but the user is a guest or unknown, or there is no
+         * token. */
         {.body = VENDURE_CREDENTIALS,
          .answers = {HEADER_ANSWER(CURRENT_USER, FRESH), SAYS(FLOW_NOBODY)},
          .status = 502,

@@ -279,9 +279,9 @@ test_refusal_changes_guest(void **state)
     fixture_fini(&fix);
 }
 
-/* A guest's token was sent, and the backend does not say whose it is now. The
- * guest session is replaced by one that may be a user's, and nothing is
- * forwarded before the backend names its owner (L54). */
+/* A guest's token was sent, and the backend does not return its user. The guest
+ * session is replaced by one that may be a user's, and nothing is forwarded
+ * before the backend names its owner (L54). */
 static void
 test_unknown_after_guest(void **state)
 {

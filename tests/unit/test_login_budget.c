@@ -50,7 +50,7 @@ acquire(struct login_budget *budget, struct pst_str name, const char *cookie)
 
 enum deed { FAIL, REFUND, RESET };
 
-/* The outcome of an attempt decides whether there is a third one. */
+/* The outcome of two attempts decides whether a third is allowed. */
 static void
 test_deeds(void **state)
 {
@@ -111,9 +111,8 @@ test_malformed(void **state)
     tear_down();
 }
 
-/* A browser that has logged in under a name has a budget of its own, so that
- * others' guesses do not lock out the owner. Only if the session is in a
- * cookie, and if there is a limit. */
+/* A browser that has logged in under a name has its own budget. So guesses by
+ * others do not lock out the owner. This needs a session cookie and a limit. */
 static void
 test_device(void **state)
 {
@@ -185,7 +184,7 @@ test_is_named(void **state)
     }
 }
 
-/* Sessions that begin without a password are counted apart from guesses. */
+/* Sessions that begin without a password have their own counter. */
 static void
 test_address(void **state)
 {
@@ -206,14 +205,14 @@ test_address(void **state)
     tear_down();
 }
 
-/* Password checks are counted by the session's subject, apart from logins under
- * that name; without a session by address. */
+/* Password checks count by the session's subject, separately from logins under
+ * that name. Without a session they count by address. */
 static void
 test_password(void **state)
 {
     static const char *const variables[] = {"REQUEST_METHOD=POST", ADDRESS,
                                             NULL};
-    struct auth visits[] = {
+    struct auth auths[] = {
         {.has_session = true, .session = {.sub = {"ana", 3}}},
         {.has_session = true, .session = {.sub = {"bob", 3}}},
         {.has_session = true, .session = {.sub = {"", 0}}},
@@ -225,32 +224,32 @@ test_password(void **state)
     (void)state;
     set_up("POSTERN_LOGIN_PER_ACCOUNT=2/15m",
            "POSTERN_LOGIN_PER_ADDRESS=2/15m");
-    for (size_t i = 0; i < PST_COUNT(visits); i++) {
+    for (size_t i = 0; i < PST_COUNT(auths); i++) {
         for (int n = 0; n < 3; n++) {
             enum pst_err e;
 
-            /* A guest has as many as the address has left. */
-            if (visits[i].session.sub.len == 0 && n >= allowed[i] &&
+            /* A guest has the attempts that the address has left. */
+            if (auths[i].session.sub.len == 0 && n >= allowed[i] &&
                 allowed[i] > 0)
                 continue;
             fixture_request(&fix, variables, NULL);
             e = login_budget_acquire_password(&fix.ctx, &fix.req, &fix.res,
-                                              &visits[i]);
+                                              &auths[i]);
             if (e != (n < allowed[i] ? PST_OK : PST_THROTTLED))
-                fail_msg("visit %zu, %d: %s", i, n, pst_err_code(e));
+                fail_msg("session %zu, %d: %s", i, n, pst_err_code(e));
         }
     }
     tear_down();
     set_up("POSTERN_LOGIN_PER_ACCOUNT=1/15m", "POSTERN_LOGIN_PER_ADDRESS=off");
     fixture_request(&fix, variables, NULL);
     assert_int_equal(
-        login_budget_acquire_password(&fix.ctx, &fix.req, &fix.res, &visits[0]),
+        login_budget_acquire_password(&fix.ctx, &fix.req, &fix.res, &auths[0]),
         PST_OK);
     assert_int_equal(acquire(&budget, PST_STR("ana"), NULL), PST_OK);
     tear_down();
 }
 
-/* Without a store nothing is counted and nothing is refused. */
+/* Without a store, no attempt is counted or refused. */
 static void
 test_no_store(void **state)
 {

@@ -171,8 +171,8 @@ test_required(void **state)
         ask(&rows[i]);
 }
 
-/* Whether the backend is asked to log out, and with which token. Whatever it
- * answers, the session ends. */
+/* Whether the backend is asked to log out, and with which token. The session
+ * ends after every response. */
 static void
 test_backend_is_told(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_multipart.c - a request with files is accepted only if all programs read
- * it alike, into whatever pieces the body is split (RFC 7578, RFC 2046 5.1).
+ * test_multipart.c - a request with files is accepted only if all programs
+ * parse it alike, for every split of the body (RFC 7578, RFC 2046 5.1).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,10 +128,10 @@ check_pieces(const char *name, struct pst_str body, enum pst_err want)
     if ((good == body.len) != (want == PST_OK))
         fail_msg("%s: stops at %zu of %zu", name, good, body.len);
     for (size_t step = 2; step <= body.len + 1; step++) {
-        size_t told = good < body.len ? good - good % step : good;
+        size_t passed = good < body.len ? good - good % step : good;
 
         begin();
-        if (pass(body, step) != told)
+        if (pass(body, step) != passed)
             fail_msg("%s: %zu at a time", name, step);
     }
     return good;

@@ -485,7 +485,7 @@ test_error_keeps(void **state)
     }
 }
 
-/* An arena that is spent, at whatever moment, still gives an answer. */
+/* If the arena is full at any point, there is still a response. */
 static void
 test_error_without_memory(void **state)
 {

@@ -511,7 +511,7 @@ test_what_a_token_holds(void **state)
          PST_E_NO_SESSION},
         {"nobody as a user", PST_PURPOSE_COOKIE, CLAIMS("", "a", ""),
          PST_E_NO_SESSION},
-        {"of whom is unknown", PST_PURPOSE_COOKIE,
+        {"of an unknown user", PST_PURPOSE_COOKIE,
          CLAIMS("", "a", ",\"known\":\"unknown\""), PST_E_UNCONFIRMED},
         {"in the store", PST_PURPOSE_COOKIE, CLAIMS("7", "a", SPILLED),
          PST_E_IN_STORE},

@@ -426,7 +426,7 @@ test_cgi_requests(void **state)
     }
 }
 
-/* Connect as soon as the log says that the program listens. */
+/* Connect as soon as the program logs that it listens. */
 static int
 connect_when_ready(FILE *log)
 {

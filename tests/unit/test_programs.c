@@ -66,8 +66,8 @@ call(handler_fn *program, const char *const *variables, const char *body)
     return e;
 }
 
-/* U5, U32, U35: query clears no dead cookie, since its answer may arrive after
- * that of a login; the others do. */
+/* U5, U32, U35: query does not clear an invalid cookie, because its response
+ * may arrive after that of a login. The others do. */
 static void
 test_dead_cookies(void **state)
 {
@@ -221,7 +221,7 @@ test_renewal(void **state)
     }
 }
 
-/* If the backend has not told the identity yet, `session` says so. */
+/* If the backend has not returned the identity yet, `session` reports that. */
 static void
 test_unknown(void **state)
 {
@@ -240,9 +240,9 @@ test_unknown(void **state)
 }
 
 /*
- * A session ends with the backend's token, whichever answer contains its
- * expiry. That of the login was once ignored if another document tells the
- * identity.
+ * A session ends with the backend's token, whichever response contains its
+ * expiry. The expiry in the login response was once ignored if the who document
+ * returns the identity.
  */
 static void
 test_end_beside_who(void **state)

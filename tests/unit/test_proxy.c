@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_proxy.c - what is forwarded and answered, and what a response does to
- * the session, through the query program (design 2.5, 2.8).
+ * test_proxy.c - requests forwarded by the query program, the responses to
+ * them, and session changes by a response (design 2.5, 2.8).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ check_all(handler_fn *program, const struct flow *flows, size_t count)
         flow_check(&fix, program, &flows[i]);
 }
 
-/* What passes is written anew, byte for byte as here (L67). */
+/* The proxy serializes each accepted request again, exactly as here (L67). */
 static void
 test_written_anew(void **state)
 {
@@ -39,7 +39,7 @@ test_written_anew(void **state)
                   "\n\n{\"query\":\"{me{id}}\"}"},
          .unsent = {"Authorization", "Cookie"},
          .exchanges = 1},
-        /* Declared variables only, each member once, ours left out. */
+        /* Declared variables only, each member once, without the hash. */
         {.body =
              " {\"other\":1, \"extensions\": {\"b\": [1.50] ,"
              "\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"" STORED_HASH
@@ -91,7 +91,7 @@ test_written_anew(void **state)
     fixture_fini(&fix);
 }
 
-/* A value that is no word never reaches the backend (L65). */
+/* A value that is not a word never reaches the backend (L65). */
 static void
 test_parameters(void **state)
 {
@@ -114,7 +114,7 @@ test_parameters(void **state)
     fixture_fini(&fix);
 }
 
-/* Refused items of a batch have their errors in their places of the answer. */
+/* The response to a batch has each refused item's error at its index. */
 static void
 test_batches(void **state)
 {
@@ -127,7 +127,7 @@ test_batches(void **state)
                  ",{\"data\":[2]},{\"errors\":[", "GRAPHQL_PARSE_FAILED"},
          .sent = {"\n\n[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]"},
          .exchanges = 1},
-        /* What is no array speaks for all of it. */
+        /* A response that is not an array answers the whole batch. */
         {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
          .answers = OK("{\"errors\":[{\"message\":\"no batches\"}]}"),
          .status = 200,
@@ -140,7 +140,7 @@ test_batches(void **state)
          .status = 500,
          .out = {"\r\n\r\n<html>"},
          .exchanges = 1},
-        /* Too few, too many: nobody could tell which is which. */
+        /* With too few or too many items, the order is unknown. */
         {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"},{\"query\":\"{b}\"}]",
          .answers = OK("[{}]"),
          .status = 502,
@@ -153,7 +153,7 @@ test_batches(void **state)
          .answers = OK("[]"),
          .status = 502,
          .exchanges = 1},
-        /* An array that cannot be read would be taken for all of them. */
+        /* A compressed array cannot be read, so it is an error. */
         {.body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
          .answers = {{.status = 200,
                       .headers = {"Content-Encoding: gzip"},
@@ -164,7 +164,7 @@ test_batches(void **state)
          .answers = {{.status = 0}},
          .status = 502,
          .exchanges = 1},
-        /* All refused: the backend hears of nothing. */
+        /* With every item refused, the proxy sends no request. */
         {.body = "[{\"query\":\"{\"},{\"query\":\"\"}]",
          .answers = ANSWER,
          .status = 200,
@@ -182,7 +182,7 @@ test_batches(void **state)
     fixture_fini(&fix);
 }
 
-/* A file's request is streamed, its first part written anew. */
+/* The proxy streams an upload and serializes its first part again. */
 static void
 test_multipart(void **state)
 {
@@ -220,7 +220,7 @@ test_multipart(void **state)
     fixture_fini(&fix);
 }
 
-/* A late answer of a query takes no new session's cookie away. */
+/* A late response to a query does not clear a new session's cookie. */
 static void
 test_dead_cookie(void **state)
 {
@@ -239,8 +239,8 @@ test_dead_cookie(void **state)
     fixture_fini(&fix);
 }
 
-/* The session's token goes along; the renewal goes out with the head, and
- * only where there is one. */
+/* The session's token is sent with the request. The renewed cookie is sent with
+ * the response head, if there is one. */
 static void
 test_renewal(void **state)
 {
@@ -261,7 +261,7 @@ test_renewal(void **state)
     flow.never[0] = NULL;
     flow.out[0] = "Set-Cookie: __Host-Http-session=";
     flow_check(&fix, program_query, &flow);
-    /* Nothing of it where the backend does not answer. */
+    /* Without a response from the backend, there is no renewal. */
     flow.answers[0].status = 0;
     flow.status = 502;
     flow.out[0] = NULL;
@@ -287,8 +287,8 @@ fini_with_store(void)
     fixture_fini(&fix);
 }
 
-/* A field that checks a password is a guess, counted by whose session it is;
- * whether it was right is not for the client's document to say. */
+/* A field that checks a password counts as a guess of the session's user. The
+ * client's document cannot report that the guess was right. */
 static void
 test_password_fields(void **state)
 {
@@ -326,7 +326,7 @@ test_password_fields(void **state)
     assert_int_equal(fixture_count(&fix, "Retry-After"), 1);
     flow_check(&fix, program_query, &flow);
     flow_check(&fix, program_query, &reading);
-    /* Another's is not affected; in a batch each one counts. */
+    /* Another user's budget is not affected. Each item of a batch counts. */
     flow.variables[0] = second.cookie;
     flow.body = "[{\"query\":\"mutation{updateCustomerPassword(a:1){id}}\"},"
                 "{\"query\":\"mutation{updateCustomerPassword(a:2){id}}\"},"
@@ -335,8 +335,8 @@ test_password_fields(void **state)
     fini_with_store();
 }
 
-/* Each field that checks a password is a guess, and needs a request of its own:
- * a thousand under aliases would be one. */
+/* Each field that checks a password is a guess and needs its own request.
+ * Otherwise a thousand aliases would count as one guess. */
 static void
 test_many_passwords(void **state)
 {
@@ -362,7 +362,8 @@ test_many_passwords(void **state)
     fini_with_store();
 }
 
-/* Whose password a request checks is asked first, where it is unknown. */
+/* If the session's user is unknown, the proxy asks the backend before it counts
+ * a password check. */
 static void
 test_password_of_unknown(void **state)
 {
@@ -392,8 +393,8 @@ test_password_of_unknown(void **state)
     fini_with_store();
 }
 
-/* Another token in an answer: the backend is asked whose it is, and the head
- * goes out with the session; the token itself never does (L53). */
+/* A response with a new token: the proxy asks the backend for the user, and
+ * sends the head with the session cookie, never with the token (L53). */
 static void
 test_token_changes(void **state)
 {
@@ -407,7 +408,7 @@ test_token_changes(void **state)
          "Set-Cookie: __Host-Http-session-guest="},
         {{.status = 500}, "Set-Cookie: __Host-Http-session="},
     };
-    /* In the answer to a batch that we hold, too. */
+    /* The same in the response to a batch, which the proxy buffers. */
     static const struct flow partial = {
         .body = "[{\"query\":\"{a}\"},{\"query\":\"{\"}]",
         .answers = {{.status = 200,
@@ -441,7 +442,7 @@ test_token_changes(void **state)
     fixture_fini(&fix);
 }
 
-/* The backend ended its session: ours ends with that answer. */
+/* When the backend ends its session, its response ends ours. */
 static void
 test_backend_ends(void **state)
 {
@@ -464,8 +465,8 @@ test_backend_ends(void **state)
     fixture_fini(&fix);
 }
 
-/* While it is unknown whose a session is, nothing is forwarded; one that is
- * somebody else's by now ends, and its token does not go along (L37). */
+/* While a session's user is unknown, nothing is forwarded. A session that now
+ * has another user ends, and its token is not sent (L37). */
 static void
 test_confirmed_first(void **state)
 {
@@ -521,12 +522,12 @@ test_confirmed_first(void **state)
         rows[i].flow.variables[0] = session.cookie;
         flow_check(&fix, program_query, &rows[i].flow);
     }
-    /* The last one's token went to the question alone. */
+    /* The last session's token is sent with the who document only. */
     assert_null(strstr(strstr(fix.sent, "{me"), "Authorization"));
     fixture_fini(&fix);
 }
 
-/* Out of memory at every place: an answer of ours, or the whole one. */
+/* When any allocation fails, the response is our error or complete. */
 static void
 test_no_memory(void **state)
 {

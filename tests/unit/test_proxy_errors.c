@@ -83,7 +83,7 @@ test_refusals(void **state)
          OLDER ", " NEWER,
          {.error = {.message = "oops"}},
          {"Status: 400 ", "{\"message\":\"oops\",\"extensions\""}},
-        /* Of another error the place says nothing about the document. */
+        /* For another error, the location is not in the document. */
         {PST_TOO_LARGE,
          NEWER,
          {.error = {.message = "too deep"}},
@@ -150,7 +150,7 @@ test_batch(void **state)
     static const struct {
         const char *pattern; /* of items: "." passes, "x" is refused */
         const char *answers; /* NULL: none */
-        const char *want;    /* '!' stands for our error; NULL: broken */
+        const char *want;    /* '!' is our error; NULL: broken */
     } rows[] = {
         {"xx", NULL, "[!,!]"},
         {"x.", "[{\"a\":1.50}]", "[!,{\"a\":1.50}]"},

@@ -115,7 +115,7 @@ test_persisted(void **state)
     fixture_fini(&fix);
 }
 
-/* In plain CGI nothing is kept, and the response says so. */
+/* In plain CGI nothing is cached, and the response says this. */
 static void
 test_not_lasting(void **state)
 {
@@ -406,7 +406,7 @@ test_login_alone(void **state)
     fixture_fini(&fix);
 }
 
-/* The token's field, wherever a document selects it (L53, L57). */
+/* The token's field, at any place in a document (L53, L57). */
 static void
 test_secret_fields(void **state)
 {
@@ -445,7 +445,7 @@ test_secret_fields(void **state)
          .answers = ANSWER,
          .status = 400,
          .out = {"SECRET_FIELD"}},
-        /* Whoever answers as if it were a login begins no session. */
+        /* A response in the form of a login begins no session. */
         {.body = "{\"query\":\"{login:me{secret:id ownerId:id email:name}}\"}",
          .answers = OK("{\"data\":{\"login\":{\"secret\":\"s\",\"ownerId\":"
                        "\"1\",\"email\":\"e\"}}}"),

@@ -109,10 +109,10 @@ test_short(void **state)
 
         bytes[0] = RECORD_VERSION;
         if (readable((struct pst_bytes){bytes, len}) != want)
-            fail_msg("%zu octets", len);
+            fail_msg("%zu bytes", len);
         bytes[0] = RECORD_VERSION + 1;
         if (readable((struct pst_bytes){bytes, len}) != 0)
-            fail_msg("%zu octets of the next version", len);
+            fail_msg("%zu bytes of the next version", len);
     }
 }
 

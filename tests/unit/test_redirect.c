@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redirect.c - no target leads away from this site (R70, L11, L14).
+ * test_redirect.c - no target leads to another site (R70, L11, L14).
  */
 #include <stdarg.h>
 #include <stddef.h>

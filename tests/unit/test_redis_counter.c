@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_redis_counter.c - counters in Redis: what a newer program wrote counts
- * as empty, and what is no record at all fails the whole call.
+ * as empty, and any other value fails the whole call.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redis_handle.c - a Redis that is gone, comes back, hangs, is full, wants
- * a password, or is something else: PST_STORE_DOWN, with its cause, in bounded
- * time (R79: a store that is down opens nothing; U15: exact causes).
+ * test_redis_handle.c - a Redis that is down, restarts, hangs, is full,
+ * requires a password, or is another server: PST_STORE_DOWN, with its cause, in
+ * bounded time (R79: a store that is down accepts nothing; U15: exact causes).
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -30,17 +30,16 @@
 static struct stores stores;
 static struct store *store;
 
-/* Who never answers: Redis, while it is stopped, and whoever this descriptor
- * is being connected to. */
+/* What never answers: a stopped Redis, and the peer of this descriptor. */
 static bool is_stopped;
 static int silent = -1;
 
-/* In the place of the C library's: nobody waits for an answer that does not
- * come, but the clock goes on as if. */
-int poll_told(struct pollfd *list, nfds_t count, int timeout) __asm__("poll");
+/* Replaces the C library's poll(): does not wait for a reply that will not
+ * come, but advances the clock by the timeout. */
+int fake_poll(struct pollfd *list, nfds_t count, int timeout) __asm__("poll");
 
 int
-poll_told(struct pollfd *list, nfds_t count, int timeout)
+fake_poll(struct pollfd *list, nfds_t count, int timeout)
 {
     bool is_vain = is_stopped || list->fd == silent;
     const struct timespec span = {is_vain ? 0 : timeout / 1000,
@@ -109,7 +108,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* Gone, and back. */
+/* Down, and up again. */
 
 static void
 test_gone(void **state)
@@ -194,7 +193,7 @@ stop(void)
     is_stopped = true;
 }
 
-/* SIGSTOP: the kernel still takes connections and commands. */
+/* SIGSTOP: the kernel still accepts connections and commands. */
 static void
 test_hung(void **state)
 {
@@ -250,7 +249,7 @@ test_out_of_memory(void **state)
                                NOW + 60, NOW);
     }
     expect_why("OOM");
-    /* Well below what is used, so that nothing small slips in. */
+    /* Well below the used memory, so that no small record fits. */
     stores_say(&stores, "CONFIG SET maxmemory 512kb", answer, sizeof(answer));
     expect("end", end(1), PST_STORE_DOWN);
     expect_why("OOM");
@@ -312,7 +311,7 @@ test_password(void **state)
     }
 }
 
-/* One that was free a moment ago. */
+/* A port that was free before. */
 static void
 free_port(char *port, size_t size)
 {
@@ -398,12 +397,12 @@ freeaddrinfo(struct addrinfo *found)
     give_back(found == &silent_one ? silent_one.ai_next : found);
 }
 
-/* In the place of the C library's: tells who is connected to silence. */
-int connect_told(int fd, const struct sockaddr *address,
+/* Replaces the C library's connect(): records the silent descriptor. */
+int fake_connect(int fd, const struct sockaddr *address,
                  socklen_t len) __asm__("connect");
 
 int
-connect_told(int fd, const struct sockaddr *address, socklen_t len)
+fake_connect(int fd, const struct sockaddr *address, socklen_t len)
 {
     bool is_silence = len == sizeof(silence) &&
                       memcmp(address, &silence, sizeof(silence)) == 0;
@@ -417,7 +416,7 @@ connect_told(int fd, const struct sockaddr *address, socklen_t len)
 
 #define CALLERS 20
 
-/* A port whose queue is full: the kernel answers nobody there. */
+/* A port with a full queue: the kernel answers no connection. */
 static bool
 make_silence(void)
 {
@@ -432,7 +431,7 @@ make_silence(void)
         bind(fd, (const struct sockaddr *)&silence, sizeof(silence)), 0);
     assert_int_equal(listen(fd, 0), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&silence, &size), 0);
-    /* They stay open until the program ends: so they fill the queue. */
+    /* They stay open until the program ends, to fill the queue. */
     for (size_t i = 0; i < CALLERS; i++) {
         callers[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         callers[i].events = POLLOUT;
@@ -445,8 +444,8 @@ make_silence(void)
     return answered > 0 && answered < CALLERS;
 }
 
-/* The first address of a name used up all the time there is to connect, and
- * left none for the one that would have answered. */
+/* The first address of a name once used all of the connect timeout. The second
+ * address would have answered, but had no time left. */
 static void
 test_silent_address(void **state)
 {
@@ -466,7 +465,7 @@ test_silent_address(void **state)
     store = stores_open_url(url, "shop");
     begin = clock_ms();
     expect("by the second address", check(1), PST_OK);
-    /* The first had half of the time there was. */
+    /* The first address had half of the timeout. */
     assert_int_equal(clock_ms() - begin, 500);
 }
 
@@ -622,7 +621,7 @@ test_one_connection(void **state)
     }
     store_close(&handles[1]);
     store = handles[0];
-    /* Those of the two handles, and that of this INFO. */
+    /* The connections of the two handles, and of this INFO. */
     assert_int_equal(info("stats", "total_connections_received:"), before + 3);
 }
 

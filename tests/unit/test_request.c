@@ -320,7 +320,7 @@ test_header(void **state)
                    pst_str_from(rows[i].want));
 }
 
-/* What a body may be read as, and what nobody may read it as. */
+/* The types that a body may be read as, and those that it may not. */
 static void
 test_coding(void **state)
 {

@@ -211,7 +211,7 @@ test_held(void **state)
     pst_arena_reset(arena);
 }
 
-/* As much is held as the caller says, and less memory than is needed. */
+/* The caller's maximum limits a buffered body, and so does the memory. */
 static void
 test_hold_limits(void **state)
 {

@@ -33,8 +33,8 @@ test_bare(void **state)
     check_out("body", "Status: 200 OK\r\n" DEFAULTS "\r\none");
 }
 
-/* RFC 9110 15.5.2: a 401 says how to do better, in a scheme that no browser
- * asks a password for; or in the one that was set. */
+/* RFC 9110 15.5.2: a 401 has a challenge. Its scheme is the one that was set,
+ * or one for which no browser asks for a password. */
 static void
 test_challenge(void **state)
 {
@@ -200,13 +200,13 @@ test_client_gone(void **state)
     init(&res);
     sink.fail = PST_CLIENT_GONE;
     assert_int_equal(response_begin(&res), PST_CLIENT_GONE);
-    /* Some of it may have left: nothing else may be begun. */
+    /* A part may have been sent, so no other response can begin. */
     assert_true(res.begun);
     assert_int_equal(response_write(&res, PST_STR("x")), PST_CLIENT_GONE);
     assert_int_equal(response_flush(&res), PST_CLIENT_GONE);
 }
 
-/* L11 to L14: whatever is asked for, Location is local or the fallback. */
+/* L11 to L14: for every target, Location is local or the fallback. */
 static void
 test_redirect(void **state)
 {

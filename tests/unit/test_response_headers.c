@@ -13,7 +13,7 @@
 
 #include "responses.h"
 
-/* Names go out as they were given; a later value takes an earlier's place. */
+/* Names are sent as given. A later value replaces an earlier one. */
 static void
 test_set(void **state)
 {
@@ -51,8 +51,8 @@ test_set(void **state)
                      "ETag: \"x\"\r\n\r\n");
 }
 
-/* R37: several cookies, but no second Set-Cookie of one cookie, and the last
- * word on it is the last line. Set-Cookie has no other way in. */
+/* R37: several cookies, but one Set-Cookie for each cookie, with the last
+ * value. No other function sets Set-Cookie. */
 static void
 test_cookies(void **state)
 {
@@ -113,7 +113,7 @@ test_set_copies(void **state)
                PST_STR("value"));
 }
 
-/* R58: no byte that could end a line, in a name or a value, front to end. */
+/* R58: no byte that could end a line, at any place in a name or a value. */
 static void
 test_control_bytes(void **state)
 {
@@ -235,7 +235,7 @@ test_no_memory(void **state)
             response_try_set_header(&res, PST_STR("X"), PST_STR("v")),
             PST_NO_MEMORY);
         assert_int_equal(res.header_count, 2);
-        /* An answer that takes nothing from the arena still goes out. */
+        /* A response that uses no arena memory is still sent. */
         assert_int_equal(response_send_json(&res, 503, PST_STR("{}")), PST_OK);
         check_out("spent", "Status: 503 Service Unavailable\r\n" DEFAULTS
                            "Content-Type: application/json; charset=utf-8\r\n"

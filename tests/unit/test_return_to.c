@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_return_to.c - several hundred targets made by rule, asked of the one
- * function that decides and of each program that redirects (R70, L11, L12,
- * L13, L14).
+ * test_return_to.c - several hundred generated targets, for the function that
+ * checks them and for each program that redirects (R70, L11, L12, L13, L14).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +20,7 @@
 
 typedef void each_target(const char *target, bool is_local);
 
-/* Refused wherever they stand: browsers drop them, or end the line there. */
+/* Refused at any position: browsers drop them, or end the line there. */
 static const char *const never[] = {
     "\\",
     "\t",
@@ -45,7 +44,7 @@ static const char *const never[] = {
     "\xff",
 };
 
-/* Refused in a path only, where something on the way may decode them. */
+/* Refused in a path only, because an intermediary may decode them. */
 static const char *const not_in_path[] = {
     "%5c",    "%5C",    "%09",       "%0a",    "%0D",      "%00",
     "%1f",    "%7f",    "/../",      "/./",    "/%2e%2e/", "/%2E%2E/",
@@ -53,7 +52,7 @@ static const char *const not_in_path[] = {
     "///",    "/%2f/",  "%2f%2f%2f", "/..%5c",
 };
 
-/* Where a piece can stand in a path, and after it. */
+/* Where a piece is inserted: in a path, and after it. */
 static const char *const in_path[][2] = {
     {"/a", "b"},
     {"/a/b", "c/d"},
@@ -67,7 +66,7 @@ static const char *const after_path[][2] = {
     {"/?", ""}, {"/a?b=", "c"}, {"/a?b=c&d=", "/e"}, {"/a#", "b"}, {"/#", ""},
 };
 
-/* What makes an address of another site, or of none. */
+/* Prefixes that make the URL of another site, or an invalid URL. */
 static const char *const foreign_heads[] = {
     "//",          "///",       "////",      "/\\",
     "\\",          "\\\\",      "\\/",       "/\\/",
@@ -121,7 +120,7 @@ join(each_target *each, bool is_local, const char *a, const char *b,
     tried++;
 }
 
-/* Every combination, each with what must be said of it. */
+/* Every combination, with the expected result. */
 static void
 all_targets(each_target *each)
 {
@@ -231,7 +230,7 @@ post(handler_fn *program, const char *body)
         fix.res.status = -1;
 }
 
-/* Bytes that are no UTF-8 do not get as far as that. */
+/* A form with bytes that are not UTF-8 is refused before. */
 static bool
 is_utf8(const char *target)
 {
@@ -258,7 +257,7 @@ ask_logout(const char *target, bool is_local)
         assert_null(fixture_header(&fix, "Location"));
 }
 
-/* The wanted page goes along where it is one, and only there. */
+/* The redirect to the login has return_to only if the target is local. */
 static void
 ask_authorize(const char *target, bool is_local)
 {
@@ -274,7 +273,7 @@ ask_authorize(const char *target, bool is_local)
                     true, "");
 }
 
-/* nginx makes the redirect itself, of what it is told (auth_request). */
+/* nginx makes the redirect from X-Login-Location (auth_request). */
 static void
 ask_auth_request(const char *target, bool is_local)
 {
@@ -283,15 +282,15 @@ ask_auth_request(const char *target, bool is_local)
                                "HTTP_SEC_FETCH_MODE=navigate", NULL};
     const char *want =
         is_local ? encoded("/login?return_to=", target) : "/login";
-    const char *told;
+    const char *location;
 
     snprintf(uri, sizeof(uri), "AUTH_REQUEST=%s", target);
     fixture_request(&fix, variables, NULL);
     assert_int_equal(program_authorize(&fix.ctx, &fix.req, &fix.res), PST_OK);
-    told = fixture_header(&fix, "X-Login-Location");
-    if (fix.res.status != 401 || !told || strcmp(told, want) != 0)
-        fail_msg("'%s' leads to %s, status %d", target, told ? told : "nowhere",
-                 fix.res.status);
+    location = fixture_header(&fix, "X-Login-Location");
+    if (fix.res.status != 401 || !location || strcmp(location, want) != 0)
+        fail_msg("'%s' leads to %s, status %d", target,
+                 location ? location : "nowhere", fix.res.status);
     assert_null(fixture_header(&fix, "Location"));
 }
 
@@ -317,7 +316,7 @@ test_authorize(void **state)
     all_targets(ask_auth_request);
 }
 
-/* Whatever the form carries along comes back as text, never as markup. */
+/* The form escapes every return_to value: text, never markup. */
 static void
 ask_page(const char *target, bool is_local)
 {

@@ -32,7 +32,7 @@ test_secret_check(void **state)
         {"9f86d081884c7d659a2feaa0c55ad015", NULL},
         {"correct battery horse staple: words are fine", NULL},
         {"\xE2\x82\xAC-caf\xC3\xA9-\xF0\x9F\x8D\x89-0x8sQz9LmW4kd7bVtY", NULL},
-        /* a sequence is accepted where it is the smaller part */
+        /* a sequence is accepted if it is the smaller part */
         {"0123456789Kq3vX0c7mJ2yR9tLw5ZbN8d", NULL},
         {"", "shorter than 32"},
         {"short", "shorter than 32"},

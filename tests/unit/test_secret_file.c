@@ -73,8 +73,8 @@ expect_file(const char *want)
     assert_string_equal(got, want);
 }
 
-/* Where there was no file yet, that was found out before the lock was taken:
- * who waited wrote the file as if nobody had made one meanwhile. */
+/* The check for a missing file once ran before the lock was taken. A process
+ * that waited for the lock then overwrote the file of another. */
 static void
 two_first_ones(void **state)
 {

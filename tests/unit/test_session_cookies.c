@@ -188,7 +188,7 @@ test_cleared(void **state)
     }
 }
 
-/* An answer that cannot say all of it says nothing. */
+/* If an allocation fails, no response is sent. */
 static void
 test_no_memory(void **state)
 {

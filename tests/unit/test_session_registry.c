@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_session_registry.c - a session's questions to the store: ended or not,
- * the user's list, and a store that is away.
+ * test_session_registry.c - a session's state in the store: revoked or not, the
+ * user's list, and a store that is down.
  */
 #include "gateway/session_registry.h"
 
@@ -40,7 +40,7 @@ end(void **state)
     return 0;
 }
 
-/* The n-th session of a user, or of a guest where sub is "". */
+/* The n-th session of a user, or of a guest if sub is "". */
 static struct pst_session
 session_of(uint8_t n, const char *sub)
 {
@@ -64,7 +64,7 @@ expect(const char *what, enum pst_err got, enum pst_err want)
     stores_expect(f.ctx.store, what, got, want);
 }
 
-/* A session that takes no other's place. */
+/* A session that replaces no other. */
 static enum pst_err
 begin_session(struct pst_session *session)
 {
@@ -130,7 +130,7 @@ name_of(const struct pst_session *session)
     return pst_buf_str(&buf);
 }
 
-/* Ended, or not. */
+/* Revoked, or not. */
 
 static void
 test_revoke_one(void **state)
@@ -151,15 +151,15 @@ test_revoke_one(void **state)
     assert_int_equal(count_of(&two), 1);
 }
 
-/* L63: a guest's logout is kept for a day, for anybody can make any number of
- * them; where a login replaced the session, for as long as a copy of its
- * cookie lives, one that was renewed since as well. */
+/* L63: a guest's logout is stored for a day, because a client can make any
+ * number of them. If a login replaced the session, the revocation is stored as
+ * long as a copy of the cookie is valid, even a renewed copy. */
 static void
 test_revoked_guest(void **state)
 {
     static const struct {
         const char *name;
-        const char *fresh; /* sub of what replaced it; NULL: it was ended */
+        const char *fresh; /* sub of the new session; NULL: revoked */
         int64_t later;
         enum pst_err want;
     } rows[] = {
@@ -213,7 +213,7 @@ test_revoke_all(void **state)
     expect("other", check(&other), PST_OK);
     expect("guest", check(&guest), PST_OK);
 
-    /* A login in that very second is moved past it. */
+    /* A login in the same second gets a later iat. */
     fresh = add(5, "7");
     assert_true(fresh.iat > one.iat);
     assert_int_equal(fresh.seen, fresh.iat);
@@ -221,9 +221,9 @@ test_revoke_all(void **state)
     assert_int_equal(count_of(&fresh), 1);
 }
 
-/* Where a machine's clock is ahead, "log out everywhere" may leave an instant
- * past which no session can begin yet: it was begun all the same, and refused
- * with the next request, as a cookie from the future. */
+/* If one machine's clock is ahead, "log out everywhere" may store an instant in
+ * the future. A session must begin after it. Such a session once began, but the
+ * next request refused its cookie as from the future. */
 static void
 test_clock_behind(void **state)
 {
@@ -256,7 +256,7 @@ test_clock_behind(void **state)
     }
 }
 
-/* L28: one takes another's place in one step, or not at all. */
+/* L28: one session replaces another in one step, or not at all. */
 static void
 test_replace(void **state)
 {
@@ -377,7 +377,7 @@ test_guest_is_not_listed(void **state)
     assert_string_equal(list_of(&guest), "[]");
 }
 
-/* Those whose owner is not known yet are not one owner's: none may see or end
+/* Sessions of unknown users do not belong to one user: none may list or revoke
  * another. */
 static void
 test_unknown_is_not_listed(void **state)
@@ -394,7 +394,7 @@ test_unknown_is_not_listed(void **state)
     expect("the other", check(&other), PST_OK);
 }
 
-/* Seen again, while it is listed; a request in flight lists nothing anew. */
+/* A listed session is updated. A late request does not list it again. */
 static void
 test_touch_does_not_add(void **state)
 {
@@ -495,7 +495,7 @@ test_bad_names(void **state)
     expect("session", check(&session), PST_OK);
 }
 
-/* A store that is away. */
+/* A store that is down. */
 
 static void
 test_grace(void **state)
@@ -522,7 +522,7 @@ test_grace(void **state)
         f.ctx.store_answered_at =
             rows[i].answered < 0 ? 0 : f.ctx.now - rows[i].answered;
         expect(rows[i].name, check(&session), rows[i].want);
-        /* Grace is for reading: nothing is begun or ended by it. */
+        /* The grace period is for reading: it begins and revokes no session. */
         expect("add", begin_session(&session), PST_STORE_DOWN);
         expect("end", registry_revoke(&f.ctx, &f.req, &session),
                PST_STORE_DOWN);
@@ -531,7 +531,7 @@ test_grace(void **state)
     }
 }
 
-/* What answers sets the clock of the grace. */
+/* Each reply of the store restarts the grace period. */
 static void
 test_answers_are_recorded(void **state)
 {
@@ -541,7 +541,7 @@ test_answers_are_recorded(void **state)
     f.ctx.store_answered_at = 0;
     expect("check", check(&session), PST_OK);
     assert_int_equal(f.ctx.store_answered_at, f.ctx.now);
-    /* A no is an answer too, and no grace makes it a yes. */
+    /* A revoked session stays revoked in the grace period. */
     f.config->store_grace = 10;
     expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
     expect("ended", check(&session), PST_REVOKED);

@@ -75,7 +75,7 @@ test_renewal(void **state)
     place_fini();
 }
 
-/* A session that was small, and whose new token is not. */
+/* A small session with a large new token. */
 static void
 test_growing(void **state)
 {
@@ -125,7 +125,7 @@ test_growing_twice_at_once(void **state)
     }
 }
 
-/* Ended while a request was on its way: nothing comes back. */
+/* Revoked during a request: the session is not restored. */
 static void
 test_revoked_stays_revoked(void **state)
 {
@@ -172,7 +172,7 @@ test_blob_of_another_session(void **state)
     assert_int_equal(
         store_spill_get(ctx->store, &id, FIXTURE_NOW, place.f.arena, &blob),
         PST_OK);
-    /* The same key, another id: only the id tells them apart. */
+    /* The same key, another id: only the id differs. */
     other = opened;
     other.sid[0] ^= 1;
     issued = seal(&other, true);

@@ -450,7 +450,7 @@ test_walk_all(void **state)
     struct store *mine = stores_open(&stores, "[m*]:?\\");
     struct store *other = stores_open(&stores, "m:x\\");
     struct store_session session = {.expires = 0};
-    unsigned told = 0;
+    unsigned walked = 0;
     size_t count = 0;
 
     (void)state;
@@ -471,9 +471,10 @@ test_walk_all(void **state)
     expect("one", store_session_count(mine, &session.subject, NOW, &count),
            PST_OK);
     assert_int_equal(count, 2);
-    expect("stopped", store_session_walk(mine, NULL, NOW, stop_at_once, &told),
+    expect("stopped",
+           store_session_walk(mine, NULL, NOW, stop_at_once, &walked),
            PST_REFUSED);
-    assert_int_equal(told, 1);
+    assert_int_equal(walked, 1);
     store_close(&mine);
     store_close(&other);
 }

@@ -16,7 +16,7 @@
 
 #define TEN "0123456789"
 
-/* What a build says that does not have the store of a URL; else NULL. */
+/* The error of a build without the store of a URL; else NULL. */
 static const char *
 missing_store(const char *url)
 {
@@ -184,8 +184,8 @@ test_bad(void **state)
     }
 }
 
-/* A build refuses the URLs of a store that it was configured without, whatever
- * follows the scheme, and has a default that it accepts. */
+/* A build refuses the URLs of a store that it was configured without, with any
+ * text after the scheme, and has a default that it accepts. */
 static void
 test_build(void **state)
 {

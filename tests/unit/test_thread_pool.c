@@ -29,7 +29,7 @@ static struct {
     pthread_cond_t changed;
     size_t begun;
     size_t ended;
-    size_t running; /* inside handle() */
+    size_t running; /* in handle() */
     size_t most;    /* running at once */
     size_t handled;
     size_t handled_open;
@@ -349,7 +349,7 @@ test_abort(void **state)
  * are done.
  */
 static size_t
-settle(size_t wanted)
+wait_for_threads(size_t wanted)
 {
     size_t handled_now;
 
@@ -367,7 +367,7 @@ settle(size_t wanted)
 static void
 ensure_until_handled(struct thread_pool *pool, size_t wanted)
 {
-    size_t handled_now = settle(wanted);
+    size_t handled_now = wait_for_threads(wanted);
 
     for (int tries = 0; handled_now < wanted; tries++) {
         if (tries == 1000)
@@ -375,14 +375,14 @@ ensure_until_handled(struct thread_pool *pool, size_t wanted)
         thread_pool_ensure(pool);
         thread_pool_join(pool);
         fake_clock_advance(RETRY_MS);
-        handled_now = settle(wanted);
+        handled_now = wait_for_threads(wanted);
     }
 }
 
 /*
- * A thread without state (descriptors were short) once took jobs all the same
- * and closed them. As it was never busy, it got the next ones too: 166 of 200
- * jobs were closed unhandled.
+ * A thread without state (no free descriptors) once took jobs and closed them.
+ * It was never busy, so it also took the next jobs. 166 of 200 jobs were closed
+ * unhandled.
  */
 static void
 test_thread_without_state_takes_nothing(void **state)
@@ -394,7 +394,7 @@ test_thread_without_state_takes_nothing(void **state)
     for (size_t i = 0; i < JOBS; i++) {
         submit(pool, i, 1);
         if (i % 10 == 0)
-            (void)settle(0);
+            (void)wait_for_threads(0);
     }
     ensure_until_handled(pool, JOBS);
     assert_int_equal(seen.stateless, 1);
@@ -440,7 +440,7 @@ test_others_are_busy(void **state)
     finish(pool);
 }
 
-/* If no thread can start, few are tried, and the waiting jobs are closed. */
+/* If no thread can start, the pool tries few and closes the waiting jobs. */
 static void
 test_no_thread_can_start(void **state)
 {

@@ -109,7 +109,7 @@ test_accounts(void **state)
         {"sharp s", "hess@example.org", "he\xC3\x9F@example.org", true},
         {"other letters", "j\xc3\xb6rn", "j\xc3\xa4rn", false},
         {"another script", "\xd0\x90", "\xd0\x91", false},
-        {"alike for 1024 octets", long_one, long_two, true},
+        {"alike for 1024 bytes", long_one, long_two, true},
     };
 
     (void)state;
@@ -227,8 +227,8 @@ test_cancel(void **state)
 }
 
 /* An attacker who has used up the budgets of an account and of a network has
- * not touched that of the owner's device; nor does one device touch another's.
- */
+ * not changed the budget of the owner's device. One device does not change
+ * another's. */
 static void
 test_known_device(void **state)
 {
@@ -378,7 +378,7 @@ test_streak_of_owner(void **state)
     assert_int_equal(fail_login(&owner, NOW), PST_THROTTLED);
 }
 
-/* A failure that has expired is not taken off those of another spelling. */
+/* An expired failure is not subtracted from those of another spelling. */
 static void
 test_streak_with_time(void **state)
 {

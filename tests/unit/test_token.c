@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_token.c - what was sealed opens, and nothing else does (R9 to R11, R13,
+ * test_token.c - a sealed token opens, and nothing else does (R9 to R11, R13,
  * R36, L1, L27).
  */
 #include <stdarg.h>
@@ -29,7 +29,7 @@
 static const uint8_t nonce[PST_NONCE_LEN] = {0, 1, 2, 3, 4,  5,
                                              6, 7, 8, 9, 10, 11};
 
-/* The examples of postern-token(5), made by another program. */
+/* The examples of postern-token(5). Another program made them. */
 static const char sealed_example[] =
     "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiSkg5Y0hIMEsuMjAwMDAifQ."
     ".AAECAwQFBgcICQoL.tTLNvTfzqm_fgEk0vXK1chU.KNwsjoYxTfAZ6mOhln0zUw";
@@ -130,7 +130,7 @@ round_trip(const struct pst_token_use *use, struct pst_str claims)
         fail_msg("%zu bytes do not come back", claims.len);
     assert_int_equal(kid.day, NOW / 86400);
     assert_memory_equal(kid.id, KID, sizeof(kid.id));
-    /* R36: a token has only cookie-octets, whatever the claims are. */
+    /* R36: a token has only cookie-octets (RFC 6265), for all claims. */
     for (size_t i = 0; i < token.len; i++)
         assert_true(pst_is_alpha(token.ptr[i]) || pst_is_digit(token.ptr[i]) ||
                     memchr("-_.", token.ptr[i], 3));
@@ -248,7 +248,7 @@ static const char alphabet[] =
  * token (issue: "every single-byte change, every truncation").
  */
 static void
-spoil_everywhere(const struct pst_token_use *use, const char *token)
+change_everywhere(const struct pst_token_use *use, const char *token)
 {
     const size_t len = strlen(token);
     char bad[512];
@@ -291,8 +291,8 @@ test_every_byte_counts(void **state)
         use_of(PST_PURPOSE_BEARER, PST_TOKEN_SIGNED);
 
     (void)state;
-    spoil_everywhere(&sealed, sealed_example);
-    spoil_everywhere(&checked, signed_example);
+    change_everywhere(&sealed, sealed_example);
+    change_everywhere(&checked, signed_example);
 }
 
 /* Parts of two valid tokens, combined at every dot, do not open. */
@@ -403,7 +403,7 @@ struct recipe {
     bool is_signed;
 };
 
-/* Build a token with the right key, whatever its header says. */
+/* Build a token with the right key and any header. */
 static struct pst_str
 cook(const struct recipe *recipe)
 {
@@ -477,7 +477,7 @@ check_headers(const struct pst_token_use *use, const struct header_row *rows,
     }
 }
 
-/* R10, R11: key and tag are right, only the header is not. */
+/* R10, R11: the key and the tag are right, but the header is wrong. */
 static void
 test_sealed_headers(void **state)
 {
@@ -568,7 +568,7 @@ test_signed_headers(void **state)
 #define SEALED_HEADER "{" ALG("dir") "," ENC("A256GCM") "," KEY(KID) "}"
 #define SIGNED_HEADER "{" ALG("HS256") "," KEY(KID) "," TYP("JWT") "}"
 
-/* All is right but one part: an encrypted key, no claims, or too many. */
+/* One part is wrong: an encrypted key, no claims, or too many. */
 static void
 test_cooked(void **state)
 {
@@ -584,7 +584,7 @@ test_cooked(void **state)
         {&sealed, PST_STR(SEALED_HEADER), PST_STR(""), all, 0},
         {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(""), 1},
         {&checked, PST_STR(SIGNED_HEADER), PST_STR(""), all, 1},
-        /* A whole token of the other format, with the key it would have. */
+        /* A complete token of the other format, with the right key for it. */
         {&sealed, PST_STR(SIGNED_HEADER), PST_STR(""), PST_STR(CLAIMS), 1},
         {&checked, PST_STR(SEALED_HEADER), PST_STR(""), PST_STR(CLAIMS), 0},
     };
@@ -859,7 +859,7 @@ test_rfc7516_a1(void **state)
                 "imagination.")));
 }
 
-/* None of wycheproof's JWEs, valid or invalid, is a token of ours. */
+/* No JWE of wycheproof, valid or invalid, opens as our token. */
 static void
 test_jwe_wycheproof(void **state)
 {

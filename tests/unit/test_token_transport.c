@@ -18,7 +18,7 @@
 
 #define HUGE_TOKEN 12000
 
-/* Both ways, both formats, small and large: what goes in comes out. */
+/* Cookie and bearer, both formats, small and large: claims are unchanged. */
 static void
 test_round_trip(void **state)
 {
@@ -96,7 +96,7 @@ test_no_random(void **state)
     }
 }
 
-/* Only what is to outlive the browser gets an age, and its own. */
+/* Only a persistent cookie has a Max-Age, that of its own session. */
 static void
 test_max_age(void **state)
 {
@@ -126,7 +126,7 @@ test_max_age(void **state)
     }
 }
 
-/* Seal claims under a purpose as nobody of us would. */
+/* Seal claims under a purpose without the checks of the transport. */
 static struct pst_str
 seal_as(enum pst_purpose purpose, const struct pst_session *session)
 {
@@ -145,8 +145,8 @@ seal_as(enum pst_purpose purpose, const struct pst_session *session)
     return pst_buf_str(&token);
 }
 
-/* R13: whatever a guest's cookie holds, it names nobody; and a user's names
- * somebody. By bearer both travel. */
+/* R13: a guest's cookie never names a user, and a user's cookie never names a
+ * guest. A bearer token may be either. */
 static void
 test_purposes(void **state)
 {
@@ -187,7 +187,7 @@ test_purposes(void **state)
     place_fini();
 }
 
-/* A session of nobody without a token of the backend, in both forms. */
+/* A session without a user and upstream credentials, in both formats. */
 static void
 test_no_credentials(void **state)
 {
@@ -208,7 +208,7 @@ test_no_credentials(void **state)
     }
 }
 
-/* A second secret opens, and says that it is not the first. */
+/* A token of the second secret opens, and is reported as older. */
 static void
 test_older_secret(void **state)
 {
