@@ -337,6 +337,7 @@ test_method_and_path(void **state)
 {
     const char *const put[] = {"REQUEST_METHOD=PUT", NULL};
     const char *const path[] = {GET, "PATH_INFO=/x", NULL};
+    const char *const slash[] = {GET, "PATH_INFO=/", NULL};
     const char *const options[] = {"REQUEST_METHOD=OPTIONS", NULL};
     struct fixture *f = *state;
     struct auth auth;
@@ -350,6 +351,11 @@ test_method_and_path(void **state)
         PST_BAD_METHOD);
     assert_string_equal(fixture_header(f, "Allow"), "GET, POST, OPTIONS");
     fixture_request(f, path, NULL);
+    assert_int_equal(authenticate(&f->ctx, &f->req, &f->res,
+                                  &(struct auth_rules){.methods = "GET"},
+                                  &auth),
+                     PST_NOT_FOUND);
+    fixture_request(f, slash, NULL);
     assert_int_equal(authenticate(&f->ctx, &f->req, &f->res,
                                   &(struct auth_rules){.methods = "GET"},
                                   &auth),
