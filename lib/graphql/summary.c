@@ -62,7 +62,7 @@ layout_copy_operation(struct layout *layout,
 /* The size of the whole block; text_count is set to the number of names in
  * lists. */
 static size_t
-measure_meaning(const struct pst_graphql_document *document,
+measure_summary(const struct pst_graphql_document *document,
                 const struct graphql_analysis *analysis, size_t *text_count)
 {
     size_t size = sizeof(struct pst_graphql_summary) + document->text.len +
@@ -85,7 +85,7 @@ measure_meaning(const struct pst_graphql_document *document,
 }
 
 static enum pst_err
-build_meaning(const struct pst_graphql_document *document,
+build_summary(const struct pst_graphql_document *document,
               const struct graphql_analysis *analysis,
               struct pst_graphql_summary **out)
 {
@@ -96,7 +96,7 @@ build_meaning(const struct pst_graphql_document *document,
     const struct graphql_operation_analysis *found = analysis->operations;
     struct layout layout;
     size_t text_count;
-    size_t size = measure_meaning(document, analysis, &text_count);
+    size_t size = measure_summary(document, analysis, &text_count);
     struct pst_graphql_summary *summary = malloc(size);
 
     if (!summary)
@@ -133,7 +133,7 @@ analyze_and_build(const struct pst_graphql_document *document,
 
     if (e)
         return e;
-    e = build_meaning(document, &analysis, out);
+    e = build_summary(document, &analysis, out);
     graphql_analysis_fini(&analysis);
     return e;
 }

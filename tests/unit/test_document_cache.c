@@ -48,7 +48,7 @@ make_cache(size_t size)
 }
 
 /* A summary that knows how much memory its document takes. */
-struct counted_meaning {
+struct counted_summary {
     struct pst_graphql_summary summary; /* the first member */
     size_t document_bytes;
     char text[];
@@ -60,7 +60,7 @@ static atomic_size_t live_bytes;
 void
 pst_graphql_summary_free(struct pst_graphql_summary **summary)
 {
-    struct counted_meaning *counted = (struct counted_meaning *)*summary;
+    struct counted_summary *counted = (struct counted_summary *)*summary;
 
     atomic_fetch_sub(&live_bytes, counted->document_bytes);
     free(counted);
@@ -75,8 +75,8 @@ static struct document *
 make_document(const char *text, const char *forwarded)
 {
     struct pst_str copy = pst_str_from(forwarded ? forwarded : text);
-    size_t size = sizeof(struct counted_meaning) + copy.len;
-    struct counted_meaning *counted = malloc(size);
+    size_t size = sizeof(struct counted_summary) + copy.len;
+    struct counted_summary *counted = malloc(size);
     struct document *document = NULL;
 
     assert_non_null(counted);

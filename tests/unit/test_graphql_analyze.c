@@ -2,7 +2,7 @@
 /*
  * test_graphql_analyze.c - the analysis of parsed documents: root fields of
  * each operation, secret fields of each scope, and the limits on the work.
- * test_graphql_meaning.c has the rows about what counts as what.
+ * test_graphql_summary.c has the rows about what counts as what.
  */
 #include <stdarg.h>
 #include <stddef.h>

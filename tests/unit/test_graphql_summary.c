@@ -71,7 +71,7 @@ print_list(struct printed *printed, const char *ends,
 /* "kind name(variables){roots} login password; … secret 1:2 login secret 3:4",
  * without what is absent. */
 static void
-print_meaning(struct printed *printed,
+print_summary(struct printed *printed,
               const struct pst_graphql_summary *summary)
 {
     static const char kinds[] = {'q', 'm', 's'};
@@ -138,7 +138,7 @@ check_rows(const struct row *rows, size_t count)
         summary = parse(rows[i].text, (struct pst_str){copy, len});
         memset(copy, '#', len);
         free(copy);
-        print_meaning(&printed, summary);
+        print_summary(&printed, summary);
         if (strcmp(printed.text, rows[i].want) != 0)
             fail_msg("%s:\n got %s\nwant %s", rows[i].text, printed.text,
                      rows[i].want);
@@ -347,7 +347,7 @@ test_exponential_fragments(void **state)
                    i, i + 1, i + 1, i, i + 1, i + 1);
     print_text(&text, " fragment A60 on Q { a } fragment B60 on T {\n token }");
     summary = parse("doubling", (struct pst_str){text.text, text.len});
-    print_meaning(&text, summary);
+    print_summary(&text, summary);
     assert_string_equal(text.text, "q{x,a} token 2:2");
     pst_graphql_summary_free(&summary);
 }
@@ -447,7 +447,7 @@ test_no_rules(void **state)
         pst_graphql_summary_parse(PST_STR("mutation{login{token}}"), &none,
                                   &summary, &error),
         PST_OK);
-    print_meaning(&printed, summary);
+    print_summary(&printed, summary);
     assert_string_equal(printed.text, "m{login}");
     pst_graphql_summary_free(&summary);
 }
