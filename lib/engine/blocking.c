@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * blocking.c - run functions that may block in threads of their own, and wait
+ * for each with a deadline.
+ */
+#include "engine/blocking.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+#include <time.h>
+
+enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
+
+struct job {
+    struct blocking_call call;
+    enum job_state state;
+    pthread_cond_t done; /* clock: CLOCK_MONOTONIC */
+    TAILQ_ENTRY(job) link;
+};
+
+TAILQ_HEAD(job_list, job);
+
+struct blocking_pool {
+    pthread_mutex_t lock; /* guards all that follows, and every job's state */
+    pthread_cond_t has_work;
+    struct job_list waiting;
+    size_t waiting_count;
+    size_t waiting_max;
+    size_t idle_count;
+    size_t thread_count;
+    size_t thread_max;
+    bool is_stopping;
+    pthread_t threads[];
+};
+
+static void
+job_free(struct job *job)
+{
+    pthread_cond_destroy(&job->done);
+    free(job);
+}
+
+static struct job *
+job_new(const struct blocking_call *call)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    pthread_condattr_t attributes;
+
+    if (!job)
+        return NULL;
+    job->call = *call;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&job->done, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return job;
+}
+
+/* Run one job, without the lock; its caller may have left meanwhile. */
+static void
+pool_run_job(struct blocking_pool *pool, struct job *job)
+{
+    job->state = JOB_RUNNING;
+    pthread_mutex_unlock(&pool->lock);
+    job->call.run(job->call.argument);
+    pthread_mutex_lock(&pool->lock);
+    if (job->state == JOB_ABANDONED) {
+        pthread_mutex_unlock(&pool->lock);
+        job->call.release(job->call.argument);
+        job_free(job);
+        pthread_mutex_lock(&pool->lock);
+        return;
+    }
+    job->state = JOB_DONE;
+    pthread_cond_signal(&job->done);
+}
+
+static void *
+pool_thread(void *argument)
+{
+    struct blocking_pool *pool = argument;
+    struct job *job;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        job = TAILQ_FIRST(&pool->waiting);
+        if (job) {
+            TAILQ_REMOVE(&pool->waiting, job, link);
+            pool->waiting_count--;
+            pool_run_job(pool, job);
+        } else if (pool->is_stopping) {
+            break;
+        } else {
+            pool->idle_count++;
+            pthread_cond_wait(&pool->has_work, &pool->lock);
+            pool->idle_count--;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+enum pst_err
+blocking_pool_new(struct blocking_pool **out, size_t threads, size_t waiting)
+{
+    struct blocking_pool *pool;
+
+    PST_REQUIRE(threads > 0 && waiting > 0);
+    pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
+    if (!pool)
+        return PST_NO_MEMORY;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->has_work, NULL);
+    TAILQ_INIT(&pool->waiting);
+    pool->waiting_max = waiting;
+    pool->thread_max = threads;
+    *out = pool;
+    return PST_OK;
+}
+
+void
+blocking_pool_free(struct blocking_pool **pool)
+{
+    struct blocking_pool *freed = *pool;
+
+    if (!freed)
+        return;
+    pthread_mutex_lock(&freed->lock);
+    PST_REQUIRE(TAILQ_EMPTY(&freed->waiting));
+    freed->is_stopping = true;
+    pthread_cond_broadcast(&freed->has_work);
+    pthread_mutex_unlock(&freed->lock);
+    for (size_t i = 0; i < freed->thread_count; i++)
+        pthread_join(freed->threads[i], NULL);
+    pthread_cond_destroy(&freed->has_work);
+    pthread_mutex_destroy(&freed->lock);
+    free(freed);
+    *pool = NULL;
+}
+
+/* Start another thread if all are busy. Returns false when there is none. */
+static bool
+pool_ensure_thread(struct blocking_pool *pool)
+{
+    if (pool->idle_count <= pool->waiting_count &&
+        pool->thread_count < pool->thread_max &&
+        pthread_create(&pool->threads[pool->thread_count], NULL, pool_thread,
+                       pool) == 0)
+        pool->thread_count++;
+    return pool->thread_count > 0;
+}
+
+/* Wait for a job until the deadline; called with the lock held. */
+static void
+pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
+{
+    const struct timespec until = {.tv_sec = deadline / 1000,
+                                   .tv_nsec = deadline % 1000 * 1000000};
+    int error = 0;
+
+    while (job->state != JOB_DONE && error == 0)
+        error = pthread_cond_timedwait(&job->done, &pool->lock, &until);
+}
+
+/* Take a job back after waiting for it; called with the lock held. */
+static enum blocking_result
+pool_take_back(struct blocking_pool *pool, struct job *job)
+{
+    switch (job->state) {
+    case JOB_DONE:
+        return BLOCKING_DONE;
+    case JOB_WAITING:
+        TAILQ_REMOVE(&pool->waiting, job, link);
+        pool->waiting_count--;
+        return BLOCKING_CANCELLED;
+    default:
+        job->state = JOB_ABANDONED; /* the thread frees it */
+        return BLOCKING_ABANDONED;
+    }
+}
+
+enum blocking_result
+blocking_pool_run(struct blocking_pool *pool, const struct blocking_call *call,
+                  int64_t deadline)
+{
+    struct job *job = job_new(call);
+    enum blocking_result result = BLOCKING_REFUSED;
+
+    if (job) {
+        pthread_mutex_lock(&pool->lock);
+        if (pool->waiting_count < pool->waiting_max &&
+            pool_ensure_thread(pool)) {
+            TAILQ_INSERT_TAIL(&pool->waiting, job, link);
+            pool->waiting_count++;
+            pthread_cond_signal(&pool->has_work);
+            pool_wait(pool, job, deadline);
+            result = pool_take_back(pool, job);
+        }
+        pthread_mutex_unlock(&pool->lock);
+    }
+    if (result == BLOCKING_ABANDONED)
+        return result;
+    if (job)
+        job_free(job);
+    if (result != BLOCKING_DONE)
+        call->release(call->argument);
+    return result;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wait.c - read, write and wait on a non-blocking descriptor, each with a
+ * deadline.
+ */
+#include "engine/wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* Milliseconds for poll(2): -1 for no deadline. */
+static int
+wait_ms_left(int64_t deadline)
+{
+    int64_t left;
+
+    if (deadline == WAIT_NO_DEADLINE)
+        return -1;
+    left = deadline - clock_ms();
+    if (left < 0)
+        return 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Wait in poll(2). Negative descriptors are ignored. */
+static int
+wait_poll(int descriptor, short events, const struct wait_limit *limit)
+{
+    struct pollfd polled[] = {
+        {.fd = descriptor, .events = events},
+        {.fd = limit->client, .events = POLLRDHUP},
+    };
+
+    for (;;) {
+        int ms = wait_ms_left(limit->deadline);
+        int count = poll(polled, PST_COUNT(polled), ms);
+
+        if (count < 0 && errno != EINTR)
+            return errno;
+        if (count > 0)
+            return polled[0].revents != 0 ? 0 : ECANCELED;
+        if (count == 0 && ms != INT_MAX)
+            return ETIMEDOUT;
+    }
+}
+
+int
+wait_for(int descriptor, short events, const struct wait_limit *limit)
+{
+    PST_REQUIRE(descriptor >= 0);
+    return wait_poll(descriptor, events, limit);
+}
+
+int
+wait_read(int descriptor, void *out, size_t size,
+          const struct wait_limit *limit, size_t *len)
+{
+    for (;;) {
+        ssize_t got = read(descriptor, out, size);
+        int error = errno;
+
+        if (got >= 0) {
+            *len = (size_t)got;
+            return 0;
+        }
+        if (error == EAGAIN)
+            error = wait_for(descriptor, POLLIN, limit);
+        else if (error == EINTR)
+            error = 0;
+        if (error)
+            return error;
+    }
+}
+
+/* Take what was written off the pieces. Returns whether something is left. */
+static bool
+wait_advance(struct iovec *pieces, int count, size_t written)
+{
+    bool is_left = false;
+
+    for (int i = 0; i < count; i++) {
+        size_t some = written < pieces[i].iov_len ? written : pieces[i].iov_len;
+
+        pieces[i].iov_base = (char *)pieces[i].iov_base + some;
+        pieces[i].iov_len -= some;
+        written -= some;
+        is_left = is_left || pieces[i].iov_len > 0;
+    }
+    return is_left;
+}
+
+int
+wait_write(int descriptor, struct iovec *pieces, int count,
+           const struct wait_limit *limit)
+{
+    bool is_left = wait_advance(pieces, count, 0);
+
+    while (is_left) {
+        ssize_t put = writev(descriptor, pieces, count);
+        int error = put < 0 ? errno : 0;
+
+        if (put >= 0)
+            is_left = wait_advance(pieces, count, (size_t)put);
+        else if (error == EAGAIN)
+            error = wait_for(descriptor, POLLOUT, limit);
+        else if (error == EINTR)
+            error = 0;
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int
+wait_until(const struct wait_limit *limit)
+{
+    int error = wait_poll(-1, 0, limit);
+
+    return error == ETIMEDOUT ? 0 : error;
+}
+
+void
+wait_close(int descriptor)
+{
+    close(descriptor);
+}

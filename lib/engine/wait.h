@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wait.h - read, write and wait on a non-blocking descriptor, each with a
+ * deadline.
+ *
+ * In a fiber, the loop runs other fibers meanwhile. Elsewhere (plain CGI,
+ * threads, tests) the calling thread waits in poll(2).
+ */
+#ifndef POSTERN_ENGINE_WAIT_H
+#define POSTERN_ENGINE_WAIT_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/base.h"
+
+#define WAIT_NO_DEADLINE INT64_MAX
+
+/* What ends a wait early. */
+struct wait_limit {
+    int64_t deadline; /* of clock_ms(); WAIT_NO_DEADLINE: none */
+    int client;       /* a descriptor whose other side may hang up; -1: none.
+                         Unread bytes on it do not matter */
+};
+
+/*
+ * Wait until a descriptor is ready. A wake-up may be spurious: try again, and
+ * wait again at EAGAIN.
+ *   events  POLLIN or POLLOUT (poll(2))
+ * Returns 0, or an errno: ETIMEDOUT at the deadline, ECANCELED when the client
+ * hung up. Errors of the descriptor itself are reported as ready.
+ */
+PST_MUST_USE int wait_for(int descriptor, short events,
+                          const struct wait_limit *limit);
+
+/*
+ * Read what is there, at least one byte; wait if there is none.
+ *   len  set on success; 0: the end
+ * Returns 0 or an errno, as wait_for() and read(2). Never EAGAIN or EINTR.
+ */
+PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
+                           const struct wait_limit *limit, size_t *len);
+
+/*
+ * Write all of the pieces.
+ *   pieces  changed: what is left to write
+ * Returns 0 or an errno, as wait_for() and writev(2). A closed connection is
+ * EPIPE; SIGPIPE must be ignored.
+ */
+PST_MUST_USE int wait_write(int descriptor, struct iovec *pieces, int count,
+                            const struct wait_limit *limit);
+
+/* Let time pass. Returns 0 at the deadline, ECANCELED when the client hung
+ * up. */
+PST_MUST_USE int wait_until(const struct wait_limit *limit);
+
+/* Close a descriptor that these functions may have waited for. close(2) alone
+ * would leave a trace of it in the loop. */
+void wait_close(int descriptor);
+
+#endif
