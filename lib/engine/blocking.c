@@ -5,16 +5,23 @@
  */
 #include "engine/blocking.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/queue.h>
 #include <time.h>
+
+#include "engine/loop.h"
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
 
 struct job {
     struct blocking_call call;
     enum job_state state;
-    pthread_cond_t done; /* clock: CLOCK_MONOTONIC */
+    pthread_cond_t done; /* clock: CLOCK_MONOTONIC; for a thread that waits */
+    struct loop *loop;   /* for a fiber that waits; else NULL */
+    struct fiber *fiber;
+    struct loop_task wake;
+    bool has_woken; /* `wake` has run: nobody else knows the job any more */
     TAILQ_ENTRY(job) link;
 };
 
@@ -40,6 +47,16 @@ job_free(struct job *job)
     free(job);
 }
 
+/* The job is done; in the thread of the fiber that waits. */
+static void
+job_wake(struct loop_task *task)
+{
+    struct job *job = task->owner;
+
+    job->has_woken = true;
+    loop_wake_fiber(job->loop, job->fiber);
+}
+
 static struct job *
 job_new(const struct blocking_call *call)
 {
@@ -53,6 +70,9 @@ job_new(const struct blocking_call *call)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&job->done, &attributes);
     pthread_condattr_destroy(&attributes);
+    job->fiber = fiber_current();
+    job->loop = job->fiber ? loop_current() : NULL;
+    job->wake = (struct loop_task){.run = job_wake, .owner = job};
     return job;
 }
 
@@ -72,7 +92,10 @@ pool_run_job(struct blocking_pool *pool, struct job *job)
         return;
     }
     job->state = JOB_DONE;
-    pthread_cond_signal(&job->done);
+    if (job->loop)
+        loop_notify(job->loop, &job->wake);
+    else
+        pthread_cond_signal(&job->done);
 }
 
 static void *
@@ -150,6 +173,22 @@ pool_ensure_thread(struct blocking_pool *pool)
     return pool->thread_count > 0;
 }
 
+/* In a fiber: wait for a job until the deadline, and for its wake-up when it
+ * is done. Called with the lock held. */
+static void
+pool_wait_in_fiber(struct blocking_pool *pool, const struct job *job,
+                   int64_t deadline)
+{
+    int error = 0;
+
+    while (!job->has_woken && (error != ETIMEDOUT || job->state == JOB_DONE)) {
+        pthread_mutex_unlock(&pool->lock);
+        error = loop_wait(job->loop, -1, 0, -1,
+                          error == ETIMEDOUT ? INT64_MAX : deadline);
+        pthread_mutex_lock(&pool->lock);
+    }
+}
+
 /* Wait for a job until the deadline; called with the lock held. */
 static void
 pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
@@ -158,6 +197,10 @@ pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
                                    .tv_nsec = deadline % 1000 * 1000000};
     int error = 0;
 
+    if (job->loop) {
+        pool_wait_in_fiber(pool, job, deadline);
+        return;
+    }
     while (job->state != JOB_DONE && error == 0)
         error = pthread_cond_timedwait(&job->done, &pool->lock, &until);
 }

@@ -24,8 +24,8 @@ struct wait_limit {
 };
 
 /*
- * Wait until a descriptor is ready. A wake-up may be spurious: try again, and
- * wait again at EAGAIN.
+ * Wait until a descriptor is ready: to be called after EAGAIN or EINPROGRESS.
+ * A wake-up may be spurious: try again, and wait again at EAGAIN.
  *   events  POLLIN or POLLOUT (poll(2))
  * Returns 0, or an errno: ETIMEDOUT at the deadline, ECANCELED when the client
  * hung up. Errors of the descriptor itself are reported as ready.

@@ -90,8 +90,10 @@ struct config {
     struct pst_str *trusted_proxies;
     size_t trusted_proxy_count;
 
-    int64_t workers;
-    int64_t drain; /* seconds */
+    int64_t loops;        /* 0: one for each processor */
+    int64_t max_requests; /* at once */
+    int64_t body_timeout; /* seconds */
+    int64_t drain;        /* seconds */
     const char *log_target;
     enum log_format log_format;
     enum log_level log_level;

@@ -17,7 +17,8 @@
 /* The longest timeout, seconds. */
 #define TIMEOUT_MAX 3600
 
-#define WORKERS_MAX 4096
+#define LOOPS_MAX 256
+#define MAX_REQUESTS_MAX 1000000
 #define MAX_BODY_MIN 1024
 #define MAX_JSON_MIN (64L * 1024)
 #define MAX_JSON_MAX (64L * 1024 * 1024)
@@ -350,10 +351,18 @@ const struct config_entry config_variables[] = {
          "whose X-Forwarded-For is trusted."),
      LIST(trusted_proxies, trusted_proxy_count, config_check_network)},
 
-    {ROW("POSTERN_WORKERS", CONFIG_GROUP_RUNNING, "256",
-         "How many requests one process handles at a time, at most."),
-     FIELD("number", config_read_number, workers), .min = 1,
-     .max = WORKERS_MAX},
+    {ROW("POSTERN_LOOPS", CONFIG_GROUP_RUNNING, "0",
+         "How many event loops, each a thread, one process has; 0: one for "
+         "each processor."),
+     FIELD("number", config_read_number, loops), .min = 0, .max = LOOPS_MAX},
+    {ROW("POSTERN_MAX_REQUESTS", CONFIG_GROUP_RUNNING, "10000",
+         "How many requests one process handles at a time; more are answered "
+         "with 503 and Retry-After."),
+     FIELD("number", config_read_number, max_requests), .min = 1,
+     .max = MAX_REQUESTS_MAX},
+    {ROW("POSTERN_BODY_TIMEOUT", CONFIG_GROUP_RUNNING, "30s",
+         "How long the body of a request may take to arrive, as a whole."),
+     DURATION(body_timeout, 1, TIMEOUT_MAX)},
     {ROW("POSTERN_DRAIN", CONFIG_GROUP_RUNNING, "30s",
          "How long running requests may take to finish after SIGTERM."),
      DURATION(drain, 0, TIMEOUT_MAX)},

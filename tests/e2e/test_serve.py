@@ -263,7 +263,7 @@ def test_kept_connection_serves_many_requests(start):
 
 @pytest.mark.quick
 def test_interleaved_kept_connections_do_not_mix(start):
-    _, path = start(POSTERN_WORKERS="2")
+    _, path = start(POSTERN_LOOPS="2")
     connections = [fcgi.Connection(path) for _ in range(8)]
     for turn in range(10):
         for number, connection in enumerate(connections):
@@ -281,7 +281,7 @@ def test_interleaved_kept_connections_do_not_mix(start):
 
 
 def test_idle_connections_do_not_block_requests(start):
-    program, path = start(POSTERN_WORKERS="4")
+    program, path = start(POSTERN_LOOPS="4")
     idle = [fcgi.Connection(path) for _ in range(300)]
     for connection in idle[:150]:
         assert connection.request(fcgi.params(), keep=True).status == 200
@@ -340,7 +340,7 @@ def test_2000_connections_are_served(start):
         pytest.skip("needs 5,000 descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        program, path = start(POSTERN_WORKERS="8")
+        program, path = start(POSTERN_LOOPS="8")
         connections = [fcgi.Connection(path) for _ in range(2000)]
         for connection in connections:
             assert connection.request(fcgi.params(), keep=True).status == 200
@@ -355,7 +355,7 @@ def test_2000_connections_are_served(start):
 def test_descriptor_limit_closes_the_longest_idle_connection(start):
     command = ["sh", "-c", 'ulimit -n 100 && exec "$0" "$@"', ECHO]
     program, _ = start(command=command + ["--listen", "127.0.0.1:0"],
-                       POSTERN_WORKERS="2")
+                       POSTERN_LOOPS="2")
     host, port = program.socket_name.split(":")
     connections = []
     for _ in range(200):
@@ -374,7 +374,7 @@ def test_descriptor_limit_closes_the_longest_idle_connection(start):
 
 
 def test_slow_requests_queue(start):
-    program, path = start(POSTERN_WORKERS="4")
+    program, path = start(POSTERN_LOOPS="4")
     begin = time.monotonic()
     answers = in_threads(50, lambda _: fcgi.request(path, query="sleep=100"))
     took = time.monotonic() - begin
@@ -385,7 +385,7 @@ def test_slow_requests_queue(start):
 
 @pytest.mark.quick
 def test_workers_grow_on_demand(start):
-    program, path = start(POSTERN_WORKERS="20")
+    program, path = start(POSTERN_LOOPS="20")
     begin = time.monotonic()
     in_threads(20, lambda _: fcgi.request(path, query="sleep=500"))
     assert time.monotonic() - begin < 5
@@ -393,7 +393,7 @@ def test_workers_grow_on_demand(start):
 
 
 def test_incomplete_requests_do_not_block_others(start):
-    _, path = start(POSTERN_WORKERS="4")
+    _, path = start(POSTERN_LOOPS="4")
     incomplete = [fcgi.Connection(path) for _ in range(3)]
     incomplete[0].send(fcgi.begin()[:5])
     incomplete[1].send(fcgi.begin())
@@ -408,7 +408,7 @@ def test_incomplete_requests_do_not_block_others(start):
 
 
 def test_descriptors_threads_and_memory_do_not_grow(start):
-    program, path = start(POSTERN_WORKERS="4")
+    program, path = start(POSTERN_LOOPS="4")
 
     def send_requests(number):
         with fcgi.Connection(path) as connection:
@@ -465,7 +465,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 @pytest.mark.parametrize("closes", [True, False])
 def test_malformed_records_are_survived(start, name, closes):
-    program, path = start(POSTERN_WORKERS="2")
+    program, path = start(POSTERN_LOOPS="2")
     for _ in range(3):
         connection = fcgi.Connection(path)
         connection.send(MALFORMED[name])
@@ -499,7 +499,7 @@ def test_truncated_params_are_not_served(start, tail):
 
 
 def test_client_that_disconnects_is_survived(start):
-    program, path = start(POSTERN_WORKERS="4")
+    program, path = start(POSTERN_LOOPS="4")
     for query, sent in (("size=3000000", 0), ("", 4), ("sleep=50", 0),
                         ("late=50&size=100000", 0)):
         for _ in range(4):
@@ -524,7 +524,7 @@ def test_client_that_disconnects_is_survived(start):
 @pytest.mark.parametrize("query", ["", "skip=1"])
 def test_aborted_request_frees_its_worker(start, query):
     """Also if the web server keeps the connection open."""
-    _, path = start(POSTERN_WORKERS="1")
+    _, path = start(POSTERN_LOOPS="1")
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params("POST", query, b"12345678"))
         connection.feed(b"12", end=False)
@@ -589,7 +589,7 @@ def test_second_request_on_a_busy_connection_is_refused(start):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT,
                                     signal.SIGUSR1])
 def test_drain_finishes_running_and_queued_requests(start, number):
-    program, path = start(POSTERN_WORKERS="2")
+    program, path = start(POSTERN_LOOPS="2")
     idle = fcgi.Connection(path)
     assert idle.request(fcgi.params(), keep=True).status == 200
     with concurrent.futures.ThreadPoolExecutor(3) as executor:
@@ -814,7 +814,7 @@ def test_unavailable_address_is_refused(tmp_path):
 @pytest.mark.parametrize("variables, named", [
     ({"COOKIE_SESSION_SECRET": None}, "COOKIE_SESSION_SECRET"),
     ({"COOKIE_SESSION_SECRET": "short"}, "COOKIE_SESSION_SECRET"),
-    ({"POSTERN_WORKERS": "many"}, "POSTERN_WORKERS"),
+    ({"POSTERN_LOOPS": "many"}, "POSTERN_LOOPS"),
     ({"POSTERN_WROKERS": "4"}, "POSTERN_WROKERS"),
     ({"POSTERN_LOG": "/no/such/folder/log"}, "POSTERN_LOG")])
 def test_invalid_configuration_is_refused_and_logged(
