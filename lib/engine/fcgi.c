@@ -84,13 +84,12 @@ OS_Accept(int socket, int fails_on_interrupt, const char *addresses)
     return -1;
 }
 
-/* The connection is closed by fcgi_serve_connection(). */
+/* Connections are closed by fcgi_serve_connection(). */
 int
 OS_IpcClose(int descriptor, int shuts_down)
 {
+    (void)descriptor;
     (void)shuts_down;
-    if (descriptor >= 0)
-        current_connection(descriptor)->is_broken = true;
     return 0;
 }
 
@@ -286,11 +285,12 @@ fcgi_serve_connection(const struct fcgi_service *service,
     do {
         connection->head_deadline = clock_ms() + HEAD_TIMEOUT_MS;
         connection->is_aborted = false;
-        connection->is_late = false;
         error = fcgi_connection_fill(connection);
-        if (!error && !fcgi_serve_request(service, connection))
+        if (error == ECONNABORTED)
+            error = fcgi_connection_answer_abort(connection);
+        else if (!error && !fcgi_serve_request(service, connection))
             return false;
-    } while (!error &&
+    } while ((!error || error == EAGAIN) &&
              (fcgi_connection_has_more(connection) ||
               loop_has_input(loop_current(), connection->descriptor)));
     if (!error || error == EAGAIN)

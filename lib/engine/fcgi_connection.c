@@ -17,10 +17,6 @@
 #define WRITE_TIMEOUT_MS 60000 /* for a web server that does not read */
 #define LINGER_MS 2000
 
-/* Of a request that is over, at most: a web server that sends more is not
- * listening any more. */
-#define STALE_BYTES_MAX ((size_t)1024 * 1024)
-
 /* Bytes that were read, and what the filter has made of them. */
 struct fcgi_input {
     uint8_t bytes[FCGI_FILTER_RESERVE + READ_SIZE];
@@ -125,9 +121,8 @@ fcgi_connection_fill(struct fcgi_connection *connection)
             connection->filter.phase == FCGI_BETWEEN)
             error = EAGAIN;
     }
-    if (error && error != EAGAIN)
-        connection->is_broken = true;
-    connection->is_late = connection->is_late || error == ETIMEDOUT;
+    if (error == EAGAIN)
+        connection_free_input(connection);
     return error;
 }
 
@@ -170,6 +165,18 @@ fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
     return error;
 }
 
+int
+fcgi_connection_answer_abort(struct fcgi_connection *connection)
+{
+    char answer[FCGI_ANSWERS_MAX];
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, answer, sizeof(answer));
+    fcgi_filter_answer_abort(&connection->filter, &buf);
+    fcgi_connection_end_request(connection);
+    return fcgi_connection_write(connection, answer, buf.len);
+}
+
 bool
 fcgi_connection_is_drained(const struct fcgi_connection *connection)
 {
@@ -179,7 +186,7 @@ fcgi_connection_is_drained(const struct fcgi_connection *connection)
 void
 fcgi_connection_end_request(struct fcgi_connection *connection)
 {
-    connection->filter.phase = FCGI_BETWEEN;
+    fcgi_filter_end_request(&connection->filter);
     if (connection->input)
         connection->input->out_len = 0;
     if (!fcgi_connection_has_more(connection))

@@ -21,7 +21,6 @@ struct fcgi_connection {
     int64_t body_wait_ms;     /* how long a body may still be waited for */
     bool is_broken;           /* reading or writing has failed */
     bool is_aborted;          /* the web server wants no answer any more */
-    bool is_late;             /* the body has not come in time */
 
     /* The server's (engine/server.c). */
     void *owner;
@@ -57,6 +56,11 @@ PST_MUST_USE int fcgi_connection_write(struct fcgi_connection *connection,
 
 /* Has everything that the web server sent for this request been read? */
 bool fcgi_connection_is_drained(const struct fcgi_connection *connection);
+
+/* Answer a request that was aborted before libfcgi saw it. Returns as
+ * fcgi_connection_write(). */
+PST_MUST_USE int
+fcgi_connection_answer_abort(struct fcgi_connection *connection);
 
 /* Forget the request at hand: what still comes of it is dropped. */
 void fcgi_connection_end_request(struct fcgi_connection *connection);

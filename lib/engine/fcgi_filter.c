@@ -24,6 +24,7 @@ enum fcgi_record_type {
 enum fcgi_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
 
 enum fcgi_protocol_status {
+    STATUS_COMPLETE = 0,
     STATUS_CANNOT_MULTIPLEX = 1,
     STATUS_UNKNOWN_ROLE = 3
 };
@@ -360,4 +361,18 @@ fcgi_filter_run(struct fcgi_filter *filter, struct fcgi_filter_io *io)
     if (pst_buf_finish(io->answers, &answers) != PST_OK)
         return FCGI_FILTER_INVALID; /* more questions than anybody asks */
     return result;
+}
+
+void
+fcgi_filter_end_request(struct fcgi_filter *filter)
+{
+    filter->phase = FCGI_BETWEEN;
+    filter->passes = false;
+}
+
+void
+fcgi_filter_answer_abort(const struct fcgi_filter *filter,
+                         struct pst_buf *answers)
+{
+    answer_end_request(answers, filter->id, STATUS_COMPLETE);
 }

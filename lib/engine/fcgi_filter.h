@@ -90,4 +90,11 @@ struct fcgi_filter_io {
 enum fcgi_filter_result fcgi_filter_run(struct fcgi_filter *filter,
                                         struct fcgi_filter_io *io);
 
+/* Drop what still comes of the request at hand. */
+void fcgi_filter_end_request(struct fcgi_filter *filter);
+
+/* Write the END_REQUEST of a request that was aborted before libfcgi saw it. */
+void fcgi_filter_answer_abort(const struct fcgi_filter *filter,
+                              struct pst_buf *answers);
+
 #endif

@@ -10,58 +10,16 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/loop_state.h"
 
-#define EVENTS_MAX 64       /* handled after one epoll_wait(2) */
-#define IDLE_FIBERS_MAX 256 /* kept for later requests */
+#define EVENTS_MAX 64 /* handled after one epoll_wait(2) */
 #define DESCRIPTORS_MAX (1 << 20)
-
-#define CLIENT_GONE_EVENTS (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
-
-/* What the loop knows of a descriptor. */
-struct slot {
-    struct loop_fiber *fiber;  /* waits until it is ready */
-    struct loop_fiber *client; /* waits, and its client is this descriptor */
-    struct loop_watch *watch;
-    uint32_t wanted;     /* the events that `fiber` waits for */
-    uint32_t ready;      /* events since somebody found that there is no more */
-    uint32_t registered; /* with epoll; 0: not */
-    uint32_t
-        generation; /* counts loop_close(); events of older ones are late */
-};
-
-/* A fiber and its wait. */
-struct loop_fiber {
-    struct fiber *fiber;
-    struct loop *loop;
-    struct timer timer;
-    bool is_expired; /* the timer has expired */
-    bool is_woken;   /* it is in loop->woken */
-    struct loop_fiber *next_woken;
-    struct loop_fiber *next_idle;
-};
-
-struct loop {
-    int epoll;
-    int event; /* an eventfd: tasks have come from other threads */
-    bool is_stopping;
-    struct slot *slots;
-    size_t slot_count;
-    struct timers timers;
-    struct loop_fiber *idle;
-    size_t idle_count;
-    size_t busy_count;
-    struct loop_fiber *woken; /* oldest first */
-    struct loop_fiber **woken_end;
-    pthread_mutex_t lock; /* guards `tasks` */
-    struct loop_task *tasks;
-};
 
 static _Thread_local struct loop *current_loop;
 
@@ -85,9 +43,7 @@ descriptor_limit(void)
                                             : DESCRIPTORS_MAX;
 }
 
-/* The slot of a descriptor. Those above the limit share one, which is never
- * registered. */
-static struct slot *
+struct slot *
 loop_slot(const struct loop *loop, int descriptor)
 {
     PST_REQUIRE(descriptor >= 0);
@@ -96,9 +52,7 @@ loop_slot(const struct loop *loop, int descriptor)
                             : loop->slot_count];
 }
 
-/* Register a descriptor with epoll for these events too. Returns 0 or an
- * errno. */
-static int
+int
 loop_register(struct loop *loop, int descriptor, uint32_t events)
 {
     struct slot *slot = loop_slot(loop, descriptor);
@@ -149,26 +103,15 @@ loop_new(struct loop **out)
     return PST_OK;
 }
 
-static void
-loop_fiber_free(struct loop_fiber *fiber)
-{
-    fiber_free(&fiber->fiber);
-    free(fiber);
-}
-
 void
 loop_free(struct loop **loop)
 {
     struct loop *freed = *loop;
-    struct loop_fiber *fiber;
 
     if (!freed)
         return;
     PST_REQUIRE(freed->busy_count == 0 && current_loop == freed);
-    while ((fiber = freed->idle)) {
-        freed->idle = fiber->next_idle;
-        loop_fiber_free(fiber);
-    }
+    loop_free_fibers(freed);
     if (freed->epoll >= 0)
         close(freed->epoll);
     if (freed->event >= 0)
@@ -179,107 +122,6 @@ loop_free(struct loop **loop)
     free(freed);
     current_loop = NULL;
     *loop = NULL;
-}
-
-/* Let a fiber go on. When its function has returned, it is kept for another
- * one. */
-static void
-loop_run_fiber(struct loop *loop, struct loop_fiber *fiber)
-{
-    if (fiber_resume(fiber->fiber))
-        return;
-    loop->busy_count--;
-    if (loop->idle_count >= IDLE_FIBERS_MAX && !fiber->is_woken) {
-        loop_fiber_free(fiber);
-        return;
-    }
-    fiber->next_idle = loop->idle;
-    loop->idle = fiber;
-    loop->idle_count++;
-}
-
-static void
-on_deadline(struct timer *timer)
-{
-    struct loop_fiber *fiber = timer->owner;
-
-    fiber->is_expired = true;
-    loop_run_fiber(fiber->loop, fiber);
-}
-
-static struct loop_fiber *
-loop_take_fiber(struct loop *loop)
-{
-    struct loop_fiber *fiber = loop->idle;
-
-    if (fiber) {
-        loop->idle = fiber->next_idle;
-        loop->idle_count--;
-        return fiber;
-    }
-    if (timers_reserve(&loop->timers, loop->busy_count + 64) != PST_OK)
-        return NULL;
-    fiber = calloc(1, sizeof(*fiber));
-    if (!fiber)
-        return NULL;
-    if (fiber_new(&fiber->fiber, fiber) != PST_OK) {
-        free(fiber);
-        return NULL;
-    }
-    fiber->loop = loop;
-    fiber->timer = (struct timer){.on_expire = on_deadline, .owner = fiber};
-    return fiber;
-}
-
-enum pst_err
-loop_start_fiber(struct loop *loop, fiber_fn *fn, void *argument)
-{
-    struct loop_fiber *fiber = loop_take_fiber(loop);
-
-    PST_REQUIRE(!fiber_current());
-    if (!fiber)
-        return PST_NO_MEMORY;
-    loop->busy_count++;
-    fiber_assign(fiber->fiber, fn, argument);
-    loop_run_fiber(loop, fiber);
-    return PST_OK;
-}
-
-size_t
-loop_fiber_count(const struct loop *loop)
-{
-    return loop->busy_count;
-}
-
-void
-loop_wake_fiber(struct loop *loop, struct fiber *fiber)
-{
-    struct loop_fiber *woken = fiber_owner(fiber);
-
-    if (woken->is_woken)
-        return;
-    woken->is_woken = true;
-    woken->next_woken = NULL;
-    *loop->woken_end = woken;
-    loop->woken_end = &woken->next_woken;
-}
-
-/* Let those that were woken so far go on. */
-static void
-loop_run_woken(struct loop *loop)
-{
-    struct loop_fiber *list = loop->woken;
-
-    loop->woken = NULL;
-    loop->woken_end = &loop->woken;
-    while (list) {
-        struct loop_fiber *fiber = list;
-
-        list = fiber->next_woken;
-        fiber->is_woken = false;
-        if (fiber_is_busy(fiber->fiber))
-            loop_run_fiber(loop, fiber);
-    }
 }
 
 void
@@ -342,7 +184,7 @@ loop_handle_event(struct loop *loop, const struct epoll_event *event)
     slot->ready |= event->events;
     if (slot->fiber && (slot->wanted & event->events))
         loop_run_fiber(loop, slot->fiber);
-    else if (slot->client && (event->events & CLIENT_GONE_EVENTS))
+    else if (slot->client && (event->events & LOOP_CLIENT_GONE))
         loop_run_fiber(loop, slot->client);
     else if (slot->watch)
         slot->watch->on_event(slot->watch, event->events);
@@ -427,7 +269,7 @@ loop_has_input(const struct loop *loop, int descriptor)
 {
     const struct slot *slot = loop_slot(loop, descriptor);
 
-    return (slot->ready & (EPOLLIN | CLIENT_GONE_EVENTS)) != 0;
+    return (slot->ready & (EPOLLIN | LOOP_CLIENT_GONE)) != 0;
 }
 
 void
@@ -461,70 +303,4 @@ loop_forget_output(struct loop *loop, int descriptor)
     struct slot *slot = loop_slot(loop, descriptor);
 
     slot->ready &= ~(uint32_t)EPOLLOUT;
-}
-
-/* Has what a fiber waits for happened? Returns 0, ECANCELED, or ETIMEDOUT as
- * far as the timer has found out; EAGAIN: not yet. */
-static int
-loop_wait_result(const struct slot *slot, const struct slot *client,
-                 const struct loop_fiber *fiber)
-{
-    if (slot && (slot->ready & slot->wanted))
-        return 0;
-    if (client && (client->ready & CLIENT_GONE_EVENTS))
-        return ECANCELED;
-    return fiber->is_expired ? ETIMEDOUT : EAGAIN;
-}
-
-/* Suspend the fiber until something happens that it waits for. */
-static int
-loop_suspend(struct loop *loop, struct loop_fiber *fiber, struct slot *slot,
-             struct slot *client, int64_t deadline)
-{
-    int result;
-
-    if (slot)
-        slot->fiber = fiber;
-    if (client)
-        client->client = fiber;
-    if (deadline != INT64_MAX)
-        timers_set(&loop->timers, &fiber->timer, deadline);
-    do {
-        fiber_suspend();
-        result = loop_wait_result(slot, client, fiber);
-    } while (result == EAGAIN && slot);
-    timers_clear(&loop->timers, &fiber->timer);
-    if (slot)
-        slot->fiber = NULL;
-    if (client)
-        client->client = NULL;
-    return result == EAGAIN ? 0 : result;
-}
-
-int
-loop_wait(struct loop *loop, int descriptor, uint32_t events, int client,
-          int64_t deadline)
-{
-    struct loop_fiber *fiber = fiber_owner(fiber_current());
-    struct slot *client_slot = NULL;
-    struct slot *slot = NULL;
-    int result;
-
-    if (descriptor >= 0) {
-        result = loop_register(loop, descriptor, events | EPOLLRDHUP | EPOLLET);
-        if (result)
-            return result == EPERM ? 0 : result; /* a file is always ready */
-        slot = loop_slot(loop, descriptor);
-        PST_REQUIRE(!slot->fiber);
-        slot->wanted = events | EPOLLHUP | EPOLLERR;
-        if (events & EPOLLIN)
-            slot->wanted |= EPOLLRDHUP;
-    }
-    if (client >= 0 && client != descriptor)
-        client_slot = loop_slot(loop, client);
-    fiber->is_expired = false;
-    result = loop_wait_result(slot, client_slot, fiber);
-    if (result != EAGAIN)
-        return result;
-    return loop_suspend(loop, fiber, slot, client_slot, deadline);
 }

@@ -25,6 +25,7 @@ struct server_thread {
     struct server_loop loop;
     pthread_t thread;
     sem_t is_open; /* posted when it serves, or has failed to */
+    sem_t may_end; /* posted when nobody will notify it any more */
     enum pst_err error;
     bool is_drained;
 };
@@ -113,6 +114,8 @@ run_thread(void *argument)
     sem_post(&thread->is_open);
     if (thread->error == PST_OK)
         thread->is_drained = server_loop_run(&thread->loop);
+    while (thread->error == PST_OK && sem_wait(&thread->may_end) != 0)
+        continue;
     if (thread->is_drained || thread->error)
         server_loop_close(&thread->loop);
     return NULL;
@@ -124,6 +127,7 @@ server_start_thread(struct server_main *server, struct server_thread *thread)
 {
     thread->loop.server = &server->server;
     sem_init(&thread->is_open, 0, 0);
+    sem_init(&thread->may_end, 0, 0);
     if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0)
         return PST_NO_MEMORY;
     while (sem_wait(&thread->is_open) != 0)
@@ -169,9 +173,11 @@ server_join(struct server_main *server)
     until.tv_sec += JOIN_TIMEOUT;
     for (size_t i = 1; i < server->count; i++) {
         struct server_thread *thread = &server->threads[i];
-        int error =
-            pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until);
+        int error;
 
+        sem_post(&thread->may_end);
+        error =
+            pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until);
         is_drained = is_drained && error == 0 && thread->is_drained;
     }
     return is_drained;

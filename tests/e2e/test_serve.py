@@ -212,9 +212,14 @@ def test_filter_role_is_refused(start):
     program, path = start()
     with fcgi.Connection(path) as connection:
         connection.start(fcgi.params(), role=fcgi.FILTER)
-        assert connection.is_closed()
-    assert fcgi.request(path).status == 200
-    assert "event=request" not in program.lines[0]
+        kind, request_id, content = connection.read_record()
+        assert (kind, request_id) == (fcgi.END_REQUEST, 1)
+        assert content[4] == 3, "FCGI_UNKNOWN_ROLE"
+        # The connection can still be used.
+        assert connection.request(fcgi.params(), request_id=2).status == 200
+    program.wait_for("event=request ")
+    assert program.stop() == 0
+    assert program.log.count("event=request ") == 1
 
 
 def test_large_answer_arrives_complete(start):
@@ -258,7 +263,7 @@ def test_kept_connection_serves_many_requests(start):
         answer = connection.request(fcgi.params())
         assert answer.status == 200
         assert connection.is_closed()
-    program.wait_for("event=request", 51)
+    program.wait_for("event=request ", 51)
 
 
 @pytest.mark.quick
@@ -323,7 +328,8 @@ def test_request_with_a_huge_unread_body_is_answered(start, is_tcp):
             fed = executor.submit(connection.feed, body)
             assert connection.answer().status == 200
             fed.result()
-        assert connection.is_closed()
+        answer = connection.request(fcgi.params("POST", body=b"ok"), b"ok")
+        assert parse_echo(answer)[1] == "ok"
 
 
 def ignore_os_error(call):
@@ -370,26 +376,44 @@ def test_descriptor_limit_closes_the_longest_idle_connection(start):
     assert program.stop() == 0
 
 
-# Workers.
-
-
-def test_slow_requests_queue(start):
-    program, path = start(POSTERN_LOOPS="4")
-    begin = time.monotonic()
-    answers = in_threads(50, lambda _: fcgi.request(path, query="sleep=100"))
-    took = time.monotonic() - begin
-    assert [answer.status for answer in answers] == [200] * 50
-    assert took >= 1.2, "more than four at a time"
-    assert program.status("Threads") <= 5
+# Many requests at once.
 
 
 @pytest.mark.quick
-def test_workers_grow_on_demand(start):
-    program, path = start(POSTERN_LOOPS="20")
+def test_requests_that_wait_cost_no_thread(start):
+    program, path = start(POSTERN_LOOPS="1")
     begin = time.monotonic()
-    in_threads(20, lambda _: fcgi.request(path, query="sleep=500"))
-    assert time.monotonic() - begin < 5
-    assert program.status("Threads") >= 20
+    answers = in_threads(300, lambda _: fcgi.request(path, query="sleep=500"))
+    assert time.monotonic() - begin < 10
+    assert [answer.status for answer in answers] == [200] * 300
+    assert program.status("Threads") == 1
+
+
+def test_loops_are_threads(start):
+    program, path = start(POSTERN_LOOPS="3")
+    assert in_threads(30, lambda _: fcgi.request(path, query="sleep=10"))
+    assert program.status("Threads") == 3
+    program, path = start()
+    assert fcgi.request(path).status == 200
+    assert program.status("Threads") == len(os.sched_getaffinity(0))
+
+
+def test_overload_is_an_answer(start):
+    program, path = start(POSTERN_LOOPS="2", POSTERN_MAX_REQUESTS="4")
+    running = [fcgi.Connection(path) for _ in range(4)]
+    for connection in running:
+        connection.start(fcgi.params("POST", body=b"12"))
+        connection.feed(b"1", end=False)
+    time.sleep(0.2)
+    for _ in range(3):
+        answer = fcgi.request(path)
+        assert answer.status == 503
+        assert int(answer.header("Retry-After")) >= 1
+        assert '"OVERLOADED"' in answer.text
+    for connection in running:
+        connection.feed(b"2")
+        assert parse_echo(connection.answer())[1] == "12"
+    assert fcgi.request(path).status == 200
 
 
 def test_incomplete_requests_do_not_block_others(start):
@@ -481,7 +505,7 @@ def test_malformed_records_are_survived(start, name, closes):
     assert program.process.poll() is None
     # Only the valid request was handled.
     assert program.stop() == 0
-    assert program.log.count("event=request") == 1, program.log
+    assert program.log.count("event=request ") == 1, program.log
 
 
 @pytest.mark.parametrize("tail", [b"", b"\x0b"])
@@ -495,7 +519,7 @@ def test_truncated_params_are_not_served(start, tail):
         connection.socket.shutdown(socket.SHUT_WR)
         assert connection.is_closed()
     assert program.stop() == 0
-    assert "event=request" not in program.log
+    assert "event=request " not in program.log
 
 
 def test_client_that_disconnects_is_survived(start):
@@ -514,10 +538,11 @@ def test_client_that_disconnects_is_survived(start):
             connection.start(fcgi.params("POST", "", b"12345678"))
             connection.feed(b"12", end=False)
             connection.abort()
-            with pytest.raises(fcgi.IncompleteResponse):
-                connection.answer()
+            kind = None
+            while kind != fcgi.END_REQUEST:
+                kind, _, _ = connection.read_record()
     assert fcgi.request(path).status == 200
-    program.wait_for("event=request", 21)
+    program.wait_for("event=request ", 17)
     assert "error=PST_CLIENT_GONE" in program.log
 
 
