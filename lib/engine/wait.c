@@ -76,8 +76,7 @@ wait_read(int descriptor, void *out, size_t size,
     }
 }
 
-/* Take what was written off the pieces. Returns whether something is left. */
-static bool
+bool
 wait_advance(struct iovec *pieces, int count, size_t written)
 {
     bool is_left = false;

@@ -142,6 +142,7 @@ program_connect(const struct program *program, struct http_client **upstream,
         .connect_timeout = config->connect_timeout,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
+        .total_timeout = config->total_timeout,
     };
     struct http_client *client = NULL;
     enum pst_err e = http_client_new(&client, &options);
@@ -172,7 +173,7 @@ program_try_connect(struct program *program)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_UPSTREAM",
-                       "libcurl refuses this URL or a timeout for it");
+                       "this URL cannot be used, or a timeout for it");
     if (e)
         return program_report_failure(program, e);
     store_close(&store);
@@ -252,7 +253,6 @@ worker_free(void *state)
 {
     struct worker *worker = state;
 
-    http_client_free(&worker->ctx.upstream_nested);
     store_close(&worker->ctx.store);
     http_client_free(&worker->ctx.upstream);
     pst_arena_free(&worker->arena);

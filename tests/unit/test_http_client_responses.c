@@ -168,7 +168,7 @@ test_piece_by_piece(void **state)
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     client.go = server.go[1];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(client.pieces, 3);
@@ -215,9 +215,8 @@ test_refused_connection(void **state)
     server_join(&server);
     upstream = open_upstream("http", "/graphql", 5);
     client.body = PST_STR("hello");
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_DOWN);
-    assert_true(http_client_error(upstream)[0] != '\0');
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_DOWN);
+    assert_true(run_error.text[0] != '\0');
     assert_int_equal(client.reads, 0);
     http_client_free(&upstream);
 }
@@ -238,8 +237,7 @@ test_no_tls(void **state)
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("https", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_DOWN);
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_DOWN);
     http_client_free(&upstream);
     server_join(&server);
     assert_null(strstr(server.got, "graphql"));
@@ -254,13 +252,13 @@ run_twice(const struct step *script, const struct http_exchange *first,
 
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, first), PST_OK);
+    assert_int_equal(run(upstream, first), PST_OK);
     client_init();
     client.body = PST_STR("hello");
     pst_arena_reset(arena);
     /* Wait for the server's action between the two exchanges. */
     server_wait_for_report(&server);
-    check_err("second", http_client_run(upstream, arena, second), want);
+    check_err("second", run(upstream, second), want);
     http_client_free(&upstream);
     server_join(&server);
 }
@@ -373,12 +371,11 @@ test_after_failure(void **state)
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_BROKEN);
-    assert_true(http_client_error(upstream)[0] != '\0');
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_BROKEN);
+    assert_true(run_error.text[0] != '\0');
     client_init();
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
-    assert_string_equal(http_client_error(upstream), "");
+    assert_int_equal(run(upstream, &what), PST_OK);
+    assert_string_equal(run_error.text, "");
     http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 2);

@@ -108,11 +108,10 @@ test_which_clock(void **state)
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
         options.url = pst_str_from(url);
         assert_int_equal(http_client_new(&upstream, &options), PST_OK);
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_UPSTREAM_TIMEOUT);
+        check_err(rows[i].name, run(upstream, &what), PST_UPSTREAM_TIMEOUT);
         assert_int_equal(clock_ms() - begun, 1000);
-        if (!strstr(http_client_error(upstream), rows[i].reason))
-            fail_msg("row '%s': %s", rows[i].name, http_client_error(upstream));
+        if (!strstr(run_error.text, rows[i].reason))
+            fail_msg("row '%s': %s", rows[i].name, run_error.text);
         http_client_free(&upstream);
         server_join(&server);
         server_free(&server);
@@ -141,7 +140,7 @@ test_slow_client(void **state)
     client.body = PST_STR("hello");
     client.delay = 1050;
     client.go_waiting = server.go[1];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     assert_string_equal(client.got, "abcd");
     http_client_free(&upstream);
     server_join(&server);
@@ -239,7 +238,7 @@ test_client_goes(void **state)
     upstream = open_upstream("http", "/graphql", 9);
     assert_int_equal(pthread_create(&thread, NULL, hang_up_later, &pair[1]), 0);
     what.client = pair[0];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_CLIENT_GONE);
+    assert_int_equal(run(upstream, &what), PST_CLIENT_GONE);
     assert_int_equal(clock_ms(), begun);
     assert_int_equal(pthread_join(thread, NULL), 0);
     http_client_free(&upstream);
@@ -271,15 +270,15 @@ test_client_unwatched(void **state)
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     what.client = file;
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     client_init();
     what.client = pair[0];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     (void)close(pair[1]);
     client_init();
     what.client = other[0];
     assert_int_equal(write(server.go[1], "g", 1), 1);
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     http_client_free(&upstream);
     server_join(&server);
     (void)close(pair[0]);
@@ -364,13 +363,11 @@ test_cut_upload(void **state)
         client.step = 5;
         client.err_at = 5;
         client.read_err = PST_DUPLICATE;
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_DUPLICATE);
+        check_err(rows[i].name, run(upstream, &what), PST_DUPLICATE);
         client_init();
         client.body = PST_STR("again");
         what.body_length = 5;
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_OK);
+        check_err(rows[i].name, run(upstream, &what), PST_OK);
         http_client_free(&upstream);
         server_join(&server);
         /* Two requests, each on a connection of its own. */
