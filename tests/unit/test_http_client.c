@@ -360,29 +360,6 @@ test_options(void **state)
     }
 }
 
-/* With a missing CA file, no connection is made. */
-static void
-test_ca(void **state)
-{
-    struct http_client_options options = {.ca = "/nonexistent/ca.pem",
-                                          .connect_timeout = 5,
-                                          .first_byte_timeout = 5,
-                                          .between_bytes_timeout = 5};
-    struct http_exchange what = exchange("GET", 0);
-    struct http_client *upstream = NULL;
-    char url[64];
-
-    (void)state;
-    server_start(&server, plain);
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
-    options.url = pst_str_from(url);
-    assert_int_equal(http_client_new(&upstream, &options), PST_OK);
-    assert_int_equal(run(upstream, &what), PST_UPSTREAM_DOWN);
-    assert_non_null(strstr(run_error.text, "ca.pem"));
-    http_client_free(&upstream);
-    server_join(&server);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -401,7 +378,6 @@ main(void)
         TEST(test_no_proxy),
         TEST(test_no_memory),
         TEST(test_options),
-        TEST(test_ca),
     };
 
     return RUN_TESTS(tests);

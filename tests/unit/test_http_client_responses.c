@@ -221,28 +221,6 @@ test_refused_connection(void **state)
     http_client_free(&upstream);
 }
 
-static void
-test_no_tls(void **state)
-{
-    static const struct step script[] = {
-        {ACCEPT, NULL, 0},
-        {READ_TEXT, "", 0},
-        {SEND, "HTTP/1.1 400 This is no TLS\r\n\r\n", 0},
-        {DRAIN, NULL, 0},
-        {END, NULL, 0},
-    };
-    struct http_exchange what = exchange("GET", 0);
-    struct http_client *upstream;
-
-    (void)state;
-    server_start(&server, script);
-    upstream = open_upstream("https", "/graphql", 5);
-    assert_int_equal(run(upstream, &what), PST_UPSTREAM_DOWN);
-    http_client_free(&upstream);
-    server_join(&server);
-    assert_null(strstr(server.got, "graphql"));
-}
-
 /* Two exchanges on one handle, with this script. */
 static void
 run_twice(const struct step *script, const struct http_exchange *first,
@@ -392,7 +370,6 @@ main(void)
         TEST(test_piece_by_piece),
         TEST(test_early_answer),
         TEST(test_refused_connection),
-        TEST(test_no_tls),
         TEST(test_kept_alive),
         TEST(test_closed_between),
         TEST(test_died_get),
