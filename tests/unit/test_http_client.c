@@ -366,18 +366,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_get),
-        TEST(test_get_without_body),
-        TEST(test_post),
-        TEST(test_post_empty),
-        TEST(test_post_chunked),
-        TEST(test_post_large),
-        TEST(test_own_query),
-        TEST(test_refused),
-        TEST(test_next_is_clean),
-        TEST(test_no_proxy),
-        TEST(test_no_memory),
-        TEST(test_options),
+        TEST(test_get),           TEST(test_get_without_body),
+        TEST(test_post),          TEST(test_post_empty),
+        TEST(test_post_chunked),  TEST(test_post_large),
+        TEST(test_own_query),     TEST(test_refused),
+        TEST(test_next_is_clean), TEST(test_no_proxy),
+        TEST(test_no_memory),     TEST(test_options),
     };
 
     return RUN_TESTS(tests);

@@ -81,10 +81,16 @@ test_which_clock(void **state)
         const char *answer;
         int64_t first_byte;
         int64_t between_bytes;
+        int64_t total;
         const char *reason;
     } rows[] = {
-        {"first byte", "HTTP/1.1 100 Continue\r\n\r\n", 1, 9, "first-byte"},
-        {"between bytes", "HTTP/1.1 200 OK\r\n", 9, 1, "between-bytes"},
+        {"first byte", "HTTP/1.1 100 Continue\r\n\r\n", 1, 9, 9, "first-byte"},
+        {"between bytes", "HTTP/1.1 200 OK\r\n", 9, 1, 0, "between-bytes"},
+        {"within the body", OK_HEAD, 9, 1, 9, "between-bytes"},
+        {"total, before the answer", "", 9, 9, 1, "total timeout"},
+        {"total, within the head", "HTTP/1.1 200 OK\r\n", 9, 9, 1,
+         "total timeout"},
+        {"total, within the body", OK_HEAD "{", 9, 9, 1, "total timeout"},
     };
 
     (void)state;
@@ -96,7 +102,8 @@ test_which_clock(void **state)
         struct http_client_options options = {
             .connect_timeout = 9,
             .first_byte_timeout = rows[i].first_byte,
-            .between_bytes_timeout = rows[i].between_bytes};
+            .between_bytes_timeout = rows[i].between_bytes,
+            .total_timeout = rows[i].total};
         struct http_exchange what = exchange("GET", 0);
         struct http_client *upstream = NULL;
         int64_t begun = clock_ms();
@@ -118,6 +125,23 @@ test_which_clock(void **state)
     }
 }
 
+/* A client with timeouts of 1 s, and this one in all. */
+static struct http_client *
+open_limited(int64_t total)
+{
+    struct http_client_options options = {.connect_timeout = 1,
+                                          .first_byte_timeout = 1,
+                                          .between_bytes_timeout = 1,
+                                          .total_timeout = total};
+    struct http_client *upstream = NULL;
+    char url[64];
+
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+    options.url = pst_str_from(url);
+    assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+    return upstream;
+}
+
 /* Slow clients, sending or reading, are not the backend's fault. */
 static void
 test_slow_client(void **state)
@@ -135,15 +159,19 @@ test_slow_client(void **state)
     struct http_client *upstream;
 
     (void)state;
-    server_start(&server, script);
-    upstream = open_upstream("http", "/graphql", 1);
-    client.body = PST_STR("hello");
-    client.delay = 1050;
-    client.go_waiting = server.go[1];
-    assert_int_equal(run(upstream, &what), PST_OK);
-    assert_string_equal(client.got, "abcd");
-    http_client_free(&upstream);
-    server_join(&server);
+    for (int64_t total = 0; total < 2; total++) {
+        client_init();
+        server_start(&server, script);
+        upstream = open_limited(total);
+        client.body = PST_STR("hello");
+        client.delay = 1050;
+        client.go_waiting = server.go[1];
+        assert_int_equal(run(upstream, &what), PST_OK);
+        assert_string_equal(client.got, "abcd");
+        http_client_free(&upstream);
+        server_join(&server);
+        server_free(&server);
+    }
 }
 
 /* The client disconnects. */
