@@ -153,6 +153,56 @@ test_token_in_json(void **state)
     fixture_fini(&fix);
 }
 
+#define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
+
+/* The form: each field once, either email or username. Only a refused form is
+ * logged as such. */
+static void
+test_form(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *sent; /* NULL: nothing */
+    } rows[] = {
+        {"email=a&password=p", 303,
+         "\"variables\":{\"email\":\"a\",\"password\":\"p\"}"},
+        {"username=b&email=&password=", 303,
+         "\"variables\":{\"email\":\"b\",\"password\":\"\"}"},
+        {"email=b&username=", 303,
+         "\"variables\":{\"email\":\"b\",\"password\":\"\"}"},
+        {"email=&password=p", 401, NULL},
+        {"password=p", 401, NULL},
+        {"email=a&username=b&password=p", 400, NULL},
+        {"email=a&email=a&password=p", 400, NULL},
+        {"username=a&username=a&password=p", 400, NULL},
+        {"email=a&password=p&password=p", 400, NULL},
+        {"email=a&password=p&rememberMe=1&rememberMe=1", 400, NULL},
+        {"email=a&password=p&csrf_token=&csrf_token=", 400, NULL},
+        {"email=a&password=p&return_to=/a&return_to=/b", 400, NULL},
+        {"email=a&password=%00", 400, NULL},
+    };
+
+    (void)state;
+    fixture_init(&fix, fauna);
+    fixture_open_log(&fix);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct flow flow = {.body = rows[i].body,
+                                  .variables = {FORM},
+                                  .answers = {GRANTED},
+                                  .status = rows[i].status,
+                                  .sent = {rows[i].sent},
+                                  .exchanges = rows[i].sent ? 1 : 0};
+        const char *log;
+
+        flow_check(&fix, program_login, &flow);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, "request-refused") != (rows[i].status != 400))
+            fail_msg("%s: logged '%s'", rows[i].body, log);
+    }
+    fixture_fini(&fix);
+}
+
 /* With bearer tokens our token replaces the backend's in the answer. */
 static void
 test_bearer(void **state)
@@ -379,6 +429,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_form),
         cmocka_unit_test(test_token_in_json),
         cmocka_unit_test(test_bearer),
         cmocka_unit_test(test_token_in_header),

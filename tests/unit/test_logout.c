@@ -125,6 +125,11 @@ test_types(void **state)
         {known.cookie, FORM, "", PST_OK},
         {known.cookie, FORM, TOKEN, PST_OK},
         {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "everywhere=1&everywhere=1", PST_DUPLICATE},
+        {known.cookie, FORM, "return_to=/a&return_to=/b", PST_DUPLICATE},
+        {known.cookie, FORM, "csrf_token=&csrf_token=x", PST_DUPLICATE},
+        {known.cookie, FORM, "everywhere=%00", PST_MALFORMED},
+        {known.cookie, TYPE "x", "", PST_BAD_TYPE},
         {NULL, NULL, "", PST_OK},
         {NULL, TYPE "multipart/form-data; boundary=x", "", PST_BAD_TYPE},
         {known.cookie, TYPE "multipart/form-data; boundary=x", "",
@@ -181,33 +186,56 @@ test_backend_is_told(void **state)
         const char *body;
         int status; /* of the backend */
         size_t exchanges;
+        const char *logged;
     } rows[] = {
-        {{NULL}, "{}", 200, 1},
-        {{NULL}, "{}", 0, 1},
-        {{NULL}, "{}", 500, 1},
-        {{"POSTERN_UPSTREAM_LOGOUT=never"}, "{}", 200, 0},
-        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"}, "{}", 200, 0},
+        {{NULL}, "{}", 200, 1, "everywhere=no backend=PST_OK\n"},
+        {{NULL}, "{}", 0, 1, "everywhere=no backend=PST_UPSTREAM_DOWN\n"},
+        {{NULL}, "{}", 500, 1, "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_UPSTREAM_LOGOUT=never"},
+         "{}",
+         200,
+         0,
+         "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
+         "{}",
+         200,
+         0,
+         "everywhere=no backend=PST_OK\n"},
         {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
          "{\"everywhere\":true}",
+         0,
+         1,
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
+        {{"POSTERN_BACKEND=vendure"},
+         "{}",
          200,
-         1},
-        {{"POSTERN_BACKEND=vendure"}, "{}", 200, 0},
-        {{"POSTERN_BACKEND=vendure"}, "{\"everywhere\":true}", 200, 1},
+         0,
+         "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_BACKEND=vendure"},
+         "{\"everywhere\":true}",
+         0,
+         1,
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
                                    "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+        const char *log;
 
         fixture_init(&fix, rows[i].settings);
         fixture_begin(&fix, false, &known);
         fix.answer =
             (struct fixture_answer){.status = rows[i].status, .body = "<html>"};
         fixture_request(&fix, variables, rows[i].body);
+        fixture_open_log(&fix);
         if (program_logout(&fix.ctx, &fix.req, &fix.res) != PST_OK ||
             fix.exchanges != rows[i].exchanges)
             fail_msg("row %zu: asked %zu times", i, fix.exchanges);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, rows[i].logged) || !strstr(log, "subject=7 "))
+            fail_msg("row %zu: logged '%s'", i, log);
         assert_int_equal(
             fixture_was_sent(&fix, "\nAuthorization: Bearer secret\n"),
             rows[i].exchanges);
