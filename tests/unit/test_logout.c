@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "base/limits.h"
+#include "flows.h"
 #include "gateway/csrf_token.h"
 #include "programs.h"
 
@@ -246,6 +247,53 @@ test_backend_is_told(void **state)
     }
 }
 
+/* Without a store only the backend can end all sessions. If it does not, that
+ * is an error, but this session ends. */
+static void
+test_everywhere_without_store(void **state)
+{
+    static const struct {
+        const char *setting;
+        enum pst_err want;
+    } rows[] = {
+        {"POSTERN_UPSTREAM_LOGOUT=always", PST_STORE_DOWN},
+        {"POSTERN_UPSTREAM_LOGOUT=never", PST_STORE_DOWN},
+        {"POSTERN_UPSTREAM_LOGOUT=everywhere", PST_OK},
+    };
+    const char *const variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
+                                     "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const settings[] = {rows[i].setting, NULL};
+
+        fixture_init(&fix, settings);
+        fixture_begin(&fix, false, &known);
+        fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
+        fixture_request(&fix, variables, "{\"everywhere\":true}");
+        assert_int_equal(program_logout(&fix.ctx, &fix.req, &fix.res),
+                         rows[i].want);
+        assert_non_null(strstr(fixture_header(&fix, "Set-Cookie"),
+                               "__Host-Http-session=; Path=/; Max-Age=0"));
+        fixture_fini(&fix);
+    }
+}
+
+static void
+test_large_body(void **state)
+{
+    static char body[PST_LOGIN_BODY_MAX + 2];
+    const char *const variables[] = {"REQUEST_METHOD=POST", known.cookie, JSON,
+                                     NULL};
+
+    (void)state;
+    memset(body, ' ', sizeof(body) - 1);
+    fixture_request(&fix, variables, body);
+    assert_int_equal(program_logout(&fix.ctx, &fix.req, &fix.res),
+                     PST_TOO_LARGE);
+    assert_null(fixture_header(&fix, "Set-Cookie"));
+}
+
 /* Out of memory at every place, with a cookie and with a bearer token. */
 static void
 test_no_memory(void **state)
@@ -258,20 +306,12 @@ test_no_memory(void **state)
     for (size_t i = 0; i < PST_COUNT(settings); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
                                    "HTTP_SEC_FETCH_SITE=same-origin", NULL};
-        enum pst_err e = PST_NO_MEMORY;
-        size_t n = 0;
 
         fixture_init(&fix, settings[i]);
         fixture_begin(&fix, false, &known);
         fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        while (e && n < 1000) {
-            fixture_request(&fix, variables, "{}");
-            pst_arena_fail_at(fix.arena, ++n);
-            e = program_logout(&fix.ctx, &fix.req, &fix.res);
-            if (e && (e != PST_NO_MEMORY || fix.res.begun))
-                fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
-        }
-        assert_true(n > 5 && e == PST_OK);
+        assert_true(flow_check_memory(&fix, program_logout, variables, "{}",
+                                      PST_OK) > 5);
         fixture_fini(&fix);
     }
 }
@@ -283,7 +323,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_required, set_up_required,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_large_body, set_up, tear_down),
         cmocka_unit_test(test_backend_is_told),
+        cmocka_unit_test(test_everywhere_without_store),
         cmocka_unit_test(test_no_memory),
     };
 

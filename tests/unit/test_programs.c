@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "flows.h"
 #include "gateway/page.h"
 
 #define GET "REQUEST_METHOD=GET"
@@ -304,6 +304,142 @@ test_end_beside_who(void **state)
     fixture_fini(&fix);
 }
 
+/* When an allocation fails, the error is returned and nothing was sent. If the
+ * program goes on without that memory, its response is the same as ever. */
+static void
+test_no_memory(void **state)
+{
+#define JSON "CONTENT_TYPE=application/json"
+#define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
+#define TEXT "CONTENT_TYPE=text/plain"
+#define DELETE "REQUEST_METHOD=DELETE"
+#define NAVIGATION "HTTP_SEC_FETCH_MODE=navigate"
+    const struct {
+        const char *name;
+        handler_fn *program;
+        const char *variables[4];
+        const char *body;
+        enum pst_err want;
+    } rows[] = {
+        {"login form", program_login, {GET, NAVIGATION}, NULL, PST_OK},
+        {"login form and session",
+         program_login,
+         {GET, known.cookie},
+         NULL,
+         PST_OK},
+        {"login form, two targets",
+         program_login,
+         {GET, "QUERY_STRING=return_to=/a&return_to=/b"},
+         NULL,
+         PST_DUPLICATE},
+        {"refused form", program_login, {POST, FORM}, "email=", PST_OK},
+        {"bad form",
+         program_login,
+         {POST, FORM},
+         "email=a&email=b",
+         PST_DUPLICATE},
+        {"bad JSON", program_login, {POST, JSON}, "{\"a\":1}", PST_MALFORMED},
+        {"bad charset",
+         program_login,
+         {POST, JSON "; charset=utf-7"},
+         "{}",
+         PST_BAD_TYPE},
+        {"bad type", program_login, {POST, TEXT}, "{}", PST_BAD_TYPE},
+        {"logout form", program_logout, {GET, known.cookie}, NULL, PST_OK},
+        {"wrong CSRF token",
+         program_logout,
+         {POST, FORM, known.cookie, NAVIGATION},
+         "csrf_token=x",
+         PST_OK},
+        {"logout", program_logout, {POST, JSON, known.cookie}, "{}", PST_OK},
+        {"logout by bearer",
+         program_logout,
+         {POST, JSON, known.bearer},
+         "{}",
+         PST_OK},
+        {"logout by form",
+         program_logout,
+         {POST, FORM, known.cookie, NAVIGATION},
+         "return_to=/a",
+         PST_OK},
+        {"logout, two targets",
+         program_logout,
+         {POST, JSON, known.cookie, "QUERY_STRING=return_to=/a&return_to=/b"},
+         "{}",
+         PST_DUPLICATE},
+        {"logout by a list",
+         program_logout,
+         {POST, JSON, known.cookie},
+         "[]",
+         PST_MALFORMED},
+        {"session", program_session, {GET, known.cookie}, NULL, PST_OK},
+        {"session, listed",
+         program_session,
+         {GET, known.bearer, "QUERY_STRING=list=1"},
+         NULL,
+         PST_OK},
+        {"session, touched twice",
+         program_session,
+         {GET, known.bearer, "QUERY_STRING=touch=0&touch=1"},
+         NULL,
+         PST_DUPLICATE},
+        {"session, listed twice",
+         program_session,
+         {GET, known.bearer, "QUERY_STRING=list=1&list=1"},
+         NULL,
+         PST_DUPLICATE},
+        {"no session", program_session, {GET}, NULL, PST_OK},
+        {"end of a session, without a store",
+         program_session,
+         {DELETE, known.cookie, "QUERY_STRING=id=x"},
+         NULL,
+         PST_NOT_FOUND},
+        {"end of a session, which",
+         program_session,
+         {DELETE, known.cookie},
+         NULL,
+         PST_MALFORMED},
+        {"authorized",
+         program_authorize,
+         {GET, known.cookie, "AUTH_REQUEST=/x"},
+         NULL,
+         PST_OK},
+        {"not authorized",
+         program_authorize,
+         {GET, "AUTH_REQUEST=/x", NAVIGATION},
+         NULL,
+         PST_OK},
+        {"not authorized, dead cookies",
+         program_authorize,
+         {GET, "AUTH_REQUEST=/x", DEAD},
+         NULL,
+         PST_NO_SESSION},
+        {"query",
+         program_query,
+         {POST, JSON, known.cookie},
+         "{\"query\":\"{me}\"}",
+         PST_OK},
+        {"query by bearer",
+         program_query,
+         {POST, JSON, known.bearer},
+         "{\"query\":\"{me}\"}",
+         PST_OK},
+    };
+
+    (void)state;
+    fix.ctx.now += 600; /* so that a renewal is due */
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *variables[PST_COUNT(rows[i].variables) + 2] = {
+            "HTTP_SEC_FETCH_SITE=same-origin"};
+
+        for (size_t k = 0; k < PST_COUNT(rows[i].variables); k++)
+            variables[k + 1] = rows[i].variables[k];
+        print_message("%s\n", rows[i].name);
+        flow_check_memory(&fix, rows[i].program, variables, rows[i].body,
+                          rows[i].want);
+    }
+}
+
 int
 main(void)
 {
@@ -315,6 +451,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
         cmocka_unit_test(test_end_beside_who),
+        cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("programs", tests, NULL, NULL);

@@ -546,23 +546,9 @@ test_no_memory(void **state)
     (void)state;
     fixture_init(&fix, settings);
     fix.answer = (struct fixture_answer){.status = 200, .body = "[{}]"};
-    for (size_t i = 0; i < PST_COUNT(bodies); i++) {
-        enum pst_err e = PST_NO_MEMORY;
-        size_t n = 0;
-
-        while (e && n < 1000) {
-            fixture_request(&fix, variables, bodies[i]);
-            pst_arena_fail_at(fix.arena, ++n);
-            e = program_query(&fix.ctx, &fix.req, &fix.res);
-            if (e && e != PST_NO_MEMORY)
-                fail_msg("%s, %zu: %s", bodies[i], n, pst_err_code(e));
-            if (e && fix.res.begun)
-                fail_msg("%s, %zu: begun", bodies[i], n);
-            if (!e && fix.res.status == 503)
-                fail_msg("%s, %zu: not returned as an error", bodies[i], n);
-        }
-        assert_true(n > 3 && e == PST_OK);
-    }
+    for (size_t i = 0; i < PST_COUNT(bodies); i++)
+        assert_true(flow_check_memory(&fix, program_query, variables, bodies[i],
+                                      PST_OK) > 3);
     fixture_fini(&fix);
 }
 
