@@ -17,10 +17,16 @@
 
 #include "flows.h"
 #include "gateway/page.h"
+#include "stores.h"
 
 #define GET "REQUEST_METHOD=GET"
 #define HEAD "REQUEST_METHOD=HEAD"
 #define POST "REQUEST_METHOD=POST"
+#define JSON "CONTENT_TYPE=application/json"
+#define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
+#define TEXT "CONTENT_TYPE=text/plain"
+#define DELETE "REQUEST_METHOD=DELETE"
+#define NAVIGATION "HTTP_SEC_FETCH_MODE=navigate"
 #define DEAD \
     "HTTP_COOKIE=__Host-Http-session=x; __Host-Http-session-guest=y; a=b"
 
@@ -304,16 +310,102 @@ test_end_beside_who(void **state)
     fixture_fini(&fix);
 }
 
+/* The first id in the list of sessions, as a query string. */
+static void
+find_listed_id(char out[static 100])
+{
+    const char *at;
+
+    fix.out[fix.out_len] = '\0';
+    at = strstr(fix.out, "\"id\":\"");
+    assert_non_null(at);
+    snprintf(out, 100, "QUERY_STRING=id=%.64s", at + strlen("\"id\":\""));
+}
+
+/* A user lists and ends sessions. Without memory, neither is done by half. */
+static void
+test_listed_sessions(void **state)
+{
+    static struct fixture_session other;
+    const char *const list[] = {GET, known.bearer, "QUERY_STRING=list=1", NULL};
+    const char *const dead[] = {GET, other.bearer, "QUERY_STRING=list=1", NULL};
+    char id[100];
+    const char *const end[] = {DELETE, known.bearer, id, NULL};
+    const char *const end_twice[] = {DELETE, known.bearer,
+                                     "QUERY_STRING=id=a&id=b", NULL};
+    struct stores stores;
+
+    (void)state;
+    stores_start(&stores, STORE_LMDB, NULL);
+    fix.ctx.store = stores_open(&stores, "test");
+    fixture_begin(&fix, false, &other);
+    assert_int_equal(call(program_session, dead, NULL), PST_OK);
+    find_listed_id(id);
+    fixture_begin(&fix, false, &known);
+    flow_check_memory(&fix, program_session, list, NULL, PST_OK);
+    assert_true(fixture_is_out(&fix, "\"current\":true"));
+    assert_true(fixture_is_out(&fix, "\"current\":false"));
+    flow_check_memory(&fix, program_session, end_twice, NULL, PST_DUPLICATE);
+    /* Another session: ended, and then not found. */
+    assert_int_equal(call(program_session, end, NULL), PST_OK);
+    assert_true(fixture_is_out(&fix, "{\"endSession\":{\"success\":true}}"));
+    assert_int_equal(fixture_count(&fix, "Set-Cookie"), 0);
+    assert_int_equal(call(program_session, end, NULL), PST_NOT_FOUND);
+    assert_int_equal(call(program_session, dead, NULL), PST_FORGED);
+    /* The own one. */
+    assert_int_equal(call(program_session, list, NULL), PST_OK);
+    find_listed_id(id);
+    assert_int_equal(call(program_session, end, NULL), PST_OK);
+    assert_string_equal(fixture_header(&fix, "vendure-auth-token"), "");
+    assert_int_equal(call(program_session, list, NULL), PST_FORGED);
+    store_close(&fix.ctx.store);
+    stores_stop(&stores);
+}
+
+/* While the store is down no program serves a session, and none takes its
+ * bearer for a guest. */
+static void
+test_store_down(void **state)
+{
+    const struct {
+        handler_fn *program;
+        const char *method;
+        const char *variable;
+        const char *body;
+        enum pst_err want;
+    } rows[] = {
+        {program_login, GET, "NO=type", NULL, PST_STORE_DOWN},
+        {program_login, POST, JSON, "{}", PST_STORE_DOWN},
+        {program_logout, GET, "NO=type", NULL, PST_STORE_DOWN},
+        {program_logout, POST, JSON, "{}", PST_STORE_DOWN},
+        {program_session, GET, "NO=type", NULL, PST_STORE_DOWN},
+        {program_session, GET, "QUERY_STRING=list=1", NULL, PST_STORE_DOWN},
+        {program_session, DELETE, "QUERY_STRING=id=x", NULL, PST_STORE_DOWN},
+        {program_authorize, GET, "AUTH_REQUEST=/x", NULL, PST_STORE_FORBIDS},
+        {program_query, POST, JSON, "{\"query\":\"{me}\"}", PST_STORE_DOWN},
+    };
+    const char *const carriers[] = {known.cookie, known.bearer};
+
+    (void)state;
+    fix.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(carriers); i++) {
+        const char *const variables[] = {
+            rows[i / 2].method, rows[i / 2].variable, carriers[i % 2], NULL};
+
+        fixture_request(&fix, variables, rows[i / 2].body);
+        if (rows[i / 2].program(&fix.ctx, &fix.req, &fix.res) !=
+                rows[i / 2].want ||
+            fix.res.begun || fix.exchanges > 0)
+            fail_msg("row %zu, carrier %zu", i / 2, i % 2);
+    }
+    store_close(&fix.ctx.store);
+}
+
 /* When an allocation fails, the error is returned and nothing was sent. If the
  * program goes on without that memory, its response is the same as ever. */
 static void
 test_no_memory(void **state)
 {
-#define JSON "CONTENT_TYPE=application/json"
-#define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
-#define TEXT "CONTENT_TYPE=text/plain"
-#define DELETE "REQUEST_METHOD=DELETE"
-#define NAVIGATION "HTTP_SEC_FETCH_MODE=navigate"
     const struct {
         const char *name;
         handler_fn *program;
@@ -451,6 +543,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
         cmocka_unit_test(test_end_beside_who),
+        cmocka_unit_test_setup_teardown(test_listed_sessions, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_store_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
