@@ -184,9 +184,14 @@ test_form(void **state)
         {"email=a&password=p&return_to=/a&return_to=/b", 400, NULL},
         {"email=a&password=%00", 400, NULL},
     };
+    static const char *const posted[] = {
+        "REQUEST_METHOD=POST", FORM, "HTTP_SEC_FETCH_SITE=same-origin", NULL};
 
     (void)state;
     fixture_init(&fix, fauna);
+    fix.answer = (struct fixture_answer)GRANTED;
+    flow_check_memory(&fix, program_login, posted, "email=a&password=p",
+                      PST_OK);
     fixture_open_log(&fix);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct flow flow = {.body = rows[i].body,

@@ -17,6 +17,7 @@
 
 #include "flows.h"
 #include "gateway/page.h"
+#include "store/store_operations.h"
 #include "stores.h"
 
 #define GET "REQUEST_METHOD=GET"
@@ -401,6 +402,67 @@ test_store_down(void **state)
     store_close(&fix.ctx.store);
 }
 
+static enum pst_err
+fail_to_revoke(struct store *store,
+               const struct store_session_change *revocation)
+{
+    (void)store;
+    (void)revocation;
+    return PST_STORE_DOWN;
+}
+
+static enum pst_err
+fail_to_walk(struct store *store, const struct store_walk *walk)
+{
+    (void)store;
+    (void)walk;
+    return PST_STORE_DOWN;
+}
+
+/* The store fails after it was asked whether the session is revoked: a logout
+ * that was not recorded is no success. */
+static void
+test_store_fails_later(void **state)
+{
+    const struct {
+        handler_fn *program;
+        const char *method;
+        const char *variable;
+        const char *body;
+    } rows[] = {
+        {program_logout, POST, JSON, "{}"},
+        {program_session, GET, "QUERY_STRING=list=1", NULL},
+        {program_session, DELETE,
+         "QUERY_STRING=id=0123456789abcdef0123456789abcdef"
+         "0123456789abcdef0123456789abcdef",
+         NULL},
+    };
+    const char *const carriers[] = {known.cookie, known.bearer};
+    struct store_operations broken;
+    struct stores stores;
+
+    (void)state;
+    stores_start(&stores, STORE_LMDB, NULL);
+    fix.ctx.store = stores_open(&stores, "test");
+    broken = *fix.ctx.store->backend;
+    broken.revoke = fail_to_revoke;
+    broken.session_walk = fail_to_walk;
+    fix.ctx.store->backend = &broken;
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(carriers); i++) {
+        const char *const variables[] = {
+            rows[i / 2].method, rows[i / 2].variable, carriers[i % 2],
+            "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+        fixture_request(&fix, variables, rows[i / 2].body);
+        if (rows[i / 2].program(&fix.ctx, &fix.req, &fix.res) !=
+                PST_STORE_DOWN ||
+            fix.res.begun)
+            fail_msg("row %zu, carrier %zu", i / 2, i % 2);
+    }
+    store_close(&fix.ctx.store);
+    stores_stop(&stores);
+}
+
 /* When an allocation fails, the error is returned and nothing was sent. If the
  * program goes on without that memory, its response is the same as ever. */
 static void
@@ -546,6 +608,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_listed_sessions, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_store_down, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_store_fails_later, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
