@@ -260,19 +260,23 @@ test_everywhere_without_store(void **state)
         {"POSTERN_UPSTREAM_LOGOUT=never", PST_STORE_DOWN},
         {"POSTERN_UPSTREAM_LOGOUT=everywhere", PST_OK},
     };
-    const char *const variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
-                                     "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+    static const char *const types[] = {JSON, FORM};
+    static const char *const bodies[] = {"{\"everywhere\":true}",
+                                         "everywhere=1"};
 
     (void)state;
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *const settings[] = {rows[i].setting, NULL};
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(types); i++) {
+        const char *const settings[] = {rows[i / 2].setting, NULL};
+        const char *const variables[] = {
+            "REQUEST_METHOD=POST", types[i % 2], known.cookie,
+            "HTTP_SEC_FETCH_SITE=same-origin", NULL};
 
         fixture_init(&fix, settings);
         fixture_begin(&fix, false, &known);
         fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        fixture_request(&fix, variables, "{\"everywhere\":true}");
+        fixture_request(&fix, variables, bodies[i % 2]);
         assert_int_equal(program_logout(&fix.ctx, &fix.req, &fix.res),
-                         rows[i].want);
+                         rows[i / 2].want);
         assert_non_null(strstr(fixture_header(&fix, "Set-Cookie"),
                                "__Host-Http-session=; Path=/; Max-Age=0"));
         fixture_fini(&fix);
