@@ -244,6 +244,7 @@ plain_send(struct plain_exchange *x, bool *is_whole)
                              make_piece(x->exchange->whole_body)};
     enum pst_err e;
 
+    x->phase = PLAIN_SENDING; /* its deadline is set when it must wait */
     if (x->request.is_get || x->exchange->body_length == 0)
         pieces[1].iov_len = 0;
     e = has_body_in_memory(x) ? write_pieces(x, pieces, PST_COUNT(pieces))
