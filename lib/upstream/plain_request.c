@@ -17,17 +17,26 @@
 
 /* The head. */
 
+static char *
+append(char *to, struct pst_str text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
 static enum pst_err
 add_header(struct pst_buf *buf, const struct http_header *header)
 {
     struct pst_str value = pst_str_trim(header->value);
+    struct pst_str separator = value.len > 0 ? PST_STR(": ") : PST_STR(":");
+    char *to;
 
     if (!message_may_send(header->name, value))
         return PST_MALFORMED;
-    pst_buf_add(buf, header->name);
-    pst_buf_add_string(buf, value.len > 0 ? ": " : ":");
-    pst_buf_add(buf, value);
-    pst_buf_add_string(buf, "\r\n");
+    to = pst_buf_reserve(buf, header->name.len + separator.len + value.len + 2);
+    if (to)
+        append(append(append(append(to, header->name), separator), value),
+               PST_STR("\r\n"));
     return PST_OK;
 }
 
