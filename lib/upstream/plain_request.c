@@ -92,15 +92,18 @@ plain_request_init(struct plain_exchange *x)
 /* Sending. */
 
 /* The connection does not take more: wait until it does, or until there is a
- * response. */
+ * response. What has come already would not end the wait. */
 static enum pst_err
 wait_to_write(struct plain_exchange *x)
 {
+    enum pst_err e = plain_check_response(x);
     int error;
 
+    if (e || x->has_head)
+        return e;
     plain_begin_phase(x, PLAIN_SENDING);
     error = wait_for(x->connection->socket, POLLIN | POLLOUT, &x->limit);
-    return error ? plain_fail_errno(x, error) : plain_check_response(x);
+    return error ? plain_fail_errno(x, error) : PST_OK;
 }
 
 /* Is no more of the request to be sent? */
