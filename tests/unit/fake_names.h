@@ -19,4 +19,7 @@ extern atomic_size_t fake_name_lookups;
 /* Milliseconds of real time that a look-up of a name takes. */
 extern int fake_name_delay;
 
+/* A look-up first reads a byte from this descriptor; -1: it does not. */
+extern int fake_name_gate;
+
 #endif

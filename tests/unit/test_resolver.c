@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "fake_clock.h"
@@ -125,6 +127,30 @@ test_deadline(void **state)
     assert_non_null(strstr(cause, "connect timeout"));
 }
 
+/* A look-up that was given up does not delay the end of the process. */
+static void
+test_stop(void **state)
+{
+    struct timespec now;
+    int gate[2];
+
+    (void)state;
+    assert_int_equal(pipe(gate), 0);
+    fake_name_gate = gate[0];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    assert_int_equal(
+        resolver_find("a.example", "80",
+                      now.tv_sec * 1000 + now.tv_nsec / 1000000 + 50, &found,
+                      &cause),
+        PST_UPSTREAM_TIMEOUT);
+    resolver_stop(); /* would wait for ever */
+    fake_name_gate = -1;
+    assert_int_equal(write(gate[1], "g", 1), 1);
+    /* What is found afterwards is kept. */
+    assert_int_equal(find("b.example"), PST_OK);
+    close(gate[1]);
+}
+
 static void *
 find_once(void *unused)
 {
@@ -159,6 +185,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_found),   TEST(test_kept),     TEST(test_many_names),
         TEST(test_unknown), TEST(test_deadline), TEST(test_at_once),
+        TEST(test_stop),
     };
 
     return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
