@@ -208,12 +208,23 @@ test_backpressure(void **state)
     ends_in_silence = true;
     for (int kind = 0; kind < 3; kind++) {
         struct http_exchange what = large_exchange(kind);
+        struct http_client_options options = {.connect_timeout = 9,
+                                              .first_byte_timeout = 1,
+                                              .between_bytes_timeout = 9};
+        struct http_client *upstream = NULL;
         int64_t begun = clock_ms();
+        char url[64];
 
-        assert_int_equal(run_once(script, &what, 1), PST_UPSTREAM_TIMEOUT);
+        server_start(&server, script);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+        options.url = pst_str_from(url);
+        assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+        assert_int_equal(run(upstream, &what), PST_UPSTREAM_TIMEOUT);
         assert_non_null(strstr(run_error.text, "did not read"));
         assert_int_equal(clock_ms() - begun, 1000);
         assert_true(client.sent < LARGE);
+        http_client_free(&upstream);
+        server_join(&server);
         server_free(&server);
     }
 }

@@ -104,6 +104,24 @@ test_many_names(void **state)
     assert_int_equal(ntohs(found.list[0].ipv4.sin_port), 80);
 }
 
+/* A new name takes the place of the oldest. */
+static void
+test_oldest(void **state)
+{
+    char name[] = "a.example";
+
+    (void)state;
+    for (name[0] = 'e'; name[0] >= 'a'; name[0]--) {
+        fake_clock_advance(1);
+        assert_int_equal(find(name), PST_OK);
+    }
+    for (name[0] = 'd'; name[0] >= 'a'; name[0]--)
+        assert_int_equal(find(name), PST_OK);
+    assert_int_equal(fake_name_lookups, 5);
+    assert_int_equal(find("e.example"), PST_OK);
+    assert_int_equal(fake_name_lookups, 6);
+}
+
 /* What is not found is not kept. */
 static void
 test_unknown(void **state)
@@ -183,9 +201,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_found),   TEST(test_kept),     TEST(test_many_names),
-        TEST(test_unknown), TEST(test_deadline), TEST(test_at_once),
-        TEST(test_stop),
+        TEST(test_found),   TEST(test_kept),    TEST(test_many_names),
+        TEST(test_oldest),  TEST(test_unknown), TEST(test_deadline),
+        TEST(test_at_once), TEST(test_stop),
     };
 
     return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
