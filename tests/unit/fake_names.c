@@ -14,8 +14,8 @@
 
 const char *fake_names[8];
 atomic_size_t fake_name_lookups;
-int fake_name_delay;
-int fake_name_gate = -1;
+atomic_int fake_name_delay;
+atomic_int fake_name_gate = -1;
 
 /* One result, with its address behind it. */
 struct fake_result {
