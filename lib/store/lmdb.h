@@ -18,6 +18,8 @@
 /* The error codes of LMDB that callers treat specially. */
 #define LMDB_NOT_FOUND (-30798) /* MDB_NOTFOUND: there is no such record */
 #define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */
+#define LMDB_MAP_RESIZED \
+    (-30785) /* MDB_MAP_RESIZED: another process made a larger map */
 
 /* A key: the tag of the audience and up to two ids. The key of an expiry entry
  * has a time and a record kind before that. */
@@ -44,6 +46,7 @@ struct lmdb_environment {
     unsigned tables[LMDB_TABLES];
     size_t map_size; /* bytes */
     size_t page_size;
+    bool is_lost; /* the map is gone, and could not be made again */
 };
 
 /* One transaction, with what is needed to build keys and to age records. */
@@ -78,12 +81,21 @@ const char *lmdb_error_advice(int rc);
  * Open the environment in a folder, and create the files that are missing. A
  * process must not open one folder twice (store/lmdb_handle.h).
  *   map_size     bytes of address space, the limit of the file's size; rounded
- *                down to whole pages
+ *                down to whole pages. The file grows as it is needed
  *   environment  set on success; the caller closes it
  */
 PST_MUST_USE int lmdb_environment_open(struct lmdb_environment *environment,
                                        const char *folder, size_t map_size);
 void lmdb_environment_close(struct lmdb_environment *environment);
+
+/* Adopt the larger map that another process has made. No transaction may be
+ * open in this process. After a failure the environment is of no more use. */
+PST_MUST_USE int
+lmdb_environment_adopt_map(struct lmdb_environment *environment);
+
+/* Free the slots of readers whose process was killed. Returns whether there
+ * were any. */
+bool lmdb_check_readers(const struct lmdb_environment *environment);
 
 /*
  * How much of the map is free, in tenths, rounded down.

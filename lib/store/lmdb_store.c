@@ -7,6 +7,7 @@
 
 #include "store/lmdb_expiry.h"
 #include "store/lmdb_handle.h"
+#include "store/store_copy.h"
 
 int
 lmdb_put_record(const struct lmdb_txn *txn, enum record_kind kind,
@@ -40,8 +41,7 @@ lmdb_store_close(struct store *base)
 static int
 lmdb_apply_ping(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
-    static const struct store_id id = {{0}};
-    struct lmdb_key key = lmdb_key_make(txn, &id, NULL);
+    struct lmdb_key key = lmdb_key_make(txn, change->what, NULL);
     uint8_t record[RECORD_COUNTER_LEN];
 
     record_emit_time(record, change->now);
@@ -52,8 +52,11 @@ lmdb_apply_ping(const struct lmdb_txn *txn, struct lmdb_change *change)
 static enum pst_err
 lmdb_store_ping(struct store *base, int64_t now)
 {
+    static const struct store_id id = {{0}};
     struct lmdb_handle *handle = lmdb_handle_from_base(base);
-    struct lmdb_change change = {.apply = lmdb_apply_ping, .now = now};
+    struct lmdb_change change = {.apply = lmdb_apply_ping,
+                                 .now = now,
+                                 .what = store_copy_bytes(&id, sizeof(id))};
     enum pst_err e = lmdb_write(handle, &change);
 
     if (e)
@@ -151,7 +154,7 @@ lmdb_put_revocation(const struct lmdb_txn *txn, const struct store_id *sid,
 
 int
 lmdb_revoke_session(const struct lmdb_txn *txn,
-                    const struct store_session_change *revocation)
+                    const struct store_revocation *revocation)
 {
     int64_t expires = revocation->expires > revocation->now
                           ? revocation->expires
@@ -175,11 +178,12 @@ lmdb_apply_revoke(const struct lmdb_txn *txn, struct lmdb_change *change)
 }
 
 static enum pst_err
-lmdb_store_revoke(struct store *base,
-                  const struct store_session_change *revocation)
+lmdb_store_revoke(struct store *base, const struct store_revocation *revocation)
 {
-    struct lmdb_change change = {
-        .apply = lmdb_apply_revoke, .now = revocation->now, .what = revocation};
+    struct lmdb_change change = {.apply = lmdb_apply_revoke,
+                                 .now = revocation->now,
+                                 .applies_late = true,
+                                 .what = store_copy_revocation(revocation)};
 
     return lmdb_write(lmdb_handle_from_base(base), &change);
 }
@@ -202,7 +206,10 @@ lmdb_store_revoke_all(struct store *base, const struct store_id *subject,
                       int64_t now, int64_t *since)
 {
     struct lmdb_change change = {
-        .apply = lmdb_apply_revoke_all, .now = now, .what = subject};
+        .apply = lmdb_apply_revoke_all,
+        .now = now,
+        .applies_late = true,
+        .what = store_copy_bytes(subject, sizeof(*subject))};
     enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
 
     if (e)
@@ -251,7 +258,7 @@ lmdb_store_spill_put(struct store *base, const struct store_spill *spill)
     struct lmdb_change change = {.apply = lmdb_apply_spill,
                                  .now = spill->now,
                                  .grows = true,
-                                 .what = spill};
+                                 .what = store_copy_spill(spill)};
 
     return lmdb_write(lmdb_handle_from_base(base), &change);
 }
@@ -283,7 +290,16 @@ static enum pst_err
 lmdb_store_sweep(struct store *base, size_t limit, int64_t now,
                  struct store_sweep_result *swept)
 {
-    return lmdb_sweep(lmdb_handle_from_base(base), limit, now, swept);
+    struct lmdb_change change = {.apply = lmdb_apply_expire,
+                                 .now = now,
+                                 .what =
+                                     store_copy_bytes(&limit, sizeof(limit))};
+    enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
+
+    if (e)
+        return e;
+    *swept = change.swept;
+    return PST_OK;
 }
 
 const struct store_operations store_lmdb = {

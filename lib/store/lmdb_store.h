@@ -39,9 +39,8 @@ PST_MUST_USE int lmdb_is_revoked(const struct lmdb_txn *txn,
                                  const struct store_id *sid, bool *is_revoked);
 
 /* store_revoke() inside a transaction. */
-PST_MUST_USE int
-lmdb_revoke_session(const struct lmdb_txn *txn,
-                    const struct store_session_change *revocation);
+PST_MUST_USE int lmdb_revoke_session(const struct lmdb_txn *txn,
+                                     const struct store_revocation *revocation);
 
 /* Store a sealed session. */
 PST_MUST_USE int lmdb_put_spill(const struct lmdb_txn *txn,
@@ -53,7 +52,7 @@ enum pst_err lmdb_session_replace(struct store *base,
                                   const struct store_replacement *replacement,
                                   int64_t *since);
 enum pst_err lmdb_session_touch(struct store *base,
-                                const struct store_session_change *touch);
+                                const struct store_use *use);
 enum pst_err lmdb_session_walk(struct store *base,
                                const struct store_walk *wanted);
 

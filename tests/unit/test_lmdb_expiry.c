@@ -145,9 +145,7 @@ test_sweep(void **state)
     }
     session.sid = stores_id(0);
     stores_expect(store, "longer",
-                  store_session_touch(store, &session.subject, &session.sid,
-                                      NOW + 500, NOW + 1),
-                  PST_OK);
+                  stores_touch(store, &session, NOW + 500, NOW + 1), PST_OK);
     /* The since record, which notes the newest session, expires a minute
      * after it. */
     stores_expect(store, "early", store_sweep(store, 50, NOW + 99, &swept),

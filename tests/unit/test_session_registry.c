@@ -405,6 +405,7 @@ test_touch_does_not_add(void **state)
     f.ctx.now += 1000;
     one.exp += 1000;
     expect("touch", registry_touch(&f.ctx, &f.req, &one), PST_OK);
+    expect("written", store_ping(f.ctx.store, f.ctx.now), PST_OK);
     assert_non_null(
         strstr(list_of(&one), "\"lastSeen\":\"2023-11-14T22:30:00Z\""));
     assert_non_null(
