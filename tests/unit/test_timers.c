@@ -224,12 +224,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TIMERS_TEST(test_none),
-        TIMERS_TEST(test_order),
-        TIMERS_TEST(test_move),
-        TIMERS_TEST(test_clear),
-        TIMERS_TEST(test_room),
-        TIMERS_TEST(test_changes_while_running),
+        TIMERS_TEST(test_none),   TIMERS_TEST(test_order),
+        TIMERS_TEST(test_move),   TIMERS_TEST(test_clear),
+        TIMERS_TEST(test_room),   TIMERS_TEST(test_changes_while_running),
         TIMERS_TEST(test_random),
     };
 
