@@ -61,14 +61,16 @@ wait_for(int descriptor, short events, const struct wait_limit *limit)
 {
     struct loop *loop = wait_loop();
 
-    PST_REQUIRE(descriptor >= 0 && (events == POLLIN || events == POLLOUT));
+    PST_REQUIRE(descriptor >= 0 && (events & (POLLIN | POLLOUT)) != 0);
     if (!loop)
         return wait_poll(descriptor, events, limit);
-    if (events == POLLIN)
+    if (events & POLLIN)
         loop_forget_input(loop, descriptor);
-    else
+    if (events & POLLOUT)
         loop_forget_output(loop, descriptor);
-    return loop_wait(loop, descriptor, events == POLLIN ? EPOLLIN : EPOLLOUT,
+    return loop_wait(loop, descriptor,
+                     (events & POLLIN ? EPOLLIN : 0U) |
+                         (events & POLLOUT ? EPOLLOUT : 0U),
                      limit->client, limit->deadline);
 }
 
@@ -104,8 +106,7 @@ wait_read(int descriptor, void *out, size_t size,
     }
 }
 
-/* Take what was written off the pieces. Returns whether something is left. */
-static bool
+bool
 wait_advance(struct iovec *pieces, int count, size_t written)
 {
     bool is_left = false;

@@ -26,7 +26,7 @@ struct wait_limit {
 /*
  * Wait until a descriptor is ready: to be called after EAGAIN or EINPROGRESS.
  * A wake-up may be spurious: try again, and wait again at EAGAIN.
- *   events  POLLIN or POLLOUT (poll(2))
+ *   events  POLLIN, POLLOUT (poll(2)) or both: then either ends the wait
  * Returns 0, or an errno: ETIMEDOUT at the deadline, ECANCELED when the client
  * hung up. Errors of the descriptor itself are reported as ready.
  */
@@ -49,6 +49,12 @@ PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
  */
 PST_MUST_USE int wait_write(int descriptor, struct iovec *pieces, int count,
                             const struct wait_limit *limit);
+
+/*
+ * Take what was written off the pieces, for callers of writev(2).
+ * Returns whether something is left.
+ */
+bool wait_advance(struct iovec *pieces, int count, size_t written);
 
 /* Let time pass. Returns 0 at the deadline, ECANCELED when the client hung
  * up. */

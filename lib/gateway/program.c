@@ -53,6 +53,8 @@ struct worker {
 /* What the requests of one event loop share. */
 struct program_loop {
     const struct program *program;
+    struct http_client *upstream;
+    struct store *store; /* NULL: none is configured */
     SLIST_HEAD(, worker) idle;
     size_t idle_count;
 };
@@ -136,7 +138,7 @@ program_hide_memory(void)
 }
 
 /*
- * Make a thread's handles to the configured backend and store.
+ * Make a loop's handles to the configured backend and store.
  *   upstream, store  set on PST_OK; the caller frees and closes them; store is
  *                    set to NULL if none is configured
  * Returns PST_OK, PST_BAD_CONFIG (the backend's URL or timeouts),
@@ -153,6 +155,7 @@ program_connect(const struct program *program, struct http_client **upstream,
         .connect_timeout = config->connect_timeout,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
+        .total_timeout = config->total_timeout,
     };
     struct http_client *client = NULL;
     enum pst_err e = http_client_new(&client, &options);
@@ -172,7 +175,7 @@ program_connect(const struct program *program, struct http_client **upstream,
     return PST_OK;
 }
 
-/* Make a thread's handles once, so that an error shows at the start and not
+/* Make a loop's handles once, so that an error shows at the start and not
  * at each request. Returns the exit status. */
 static int
 program_try_connect(struct program *program)
@@ -183,7 +186,7 @@ program_try_connect(struct program *program)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_UPSTREAM",
-                       "libcurl refuses this URL or a timeout for it");
+                       "this URL cannot be used, or a timeout for it");
     if (e)
         return program_report_failure(program, e);
     store_close(&store);
@@ -261,35 +264,27 @@ program_load_documents(struct program *program, bool is_persistent)
 static void
 worker_free(struct worker *worker)
 {
-    http_client_free(&worker->ctx.upstream_nested);
-    store_close(&worker->ctx.store);
-    http_client_free(&worker->ctx.upstream);
     pst_arena_free(&worker->arena);
     free(worker);
 }
 
 static struct worker *
-worker_new(const struct program *program)
+worker_new(const struct program_loop *loop)
 {
+    const struct program *program = loop->program;
     struct worker *worker = calloc(1, sizeof(*worker));
-    enum pst_err e = PST_NO_MEMORY;
 
-    if (worker) {
-        worker->ctx.config = program->config;
-        worker->ctx.log = program->log;
-        worker->ctx.documents = program->documents;
-        worker->ctx.random = pst_crypto_random;
-        e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
-        if (!e)
-            e = program_connect(program, &worker->ctx.upstream,
-                                &worker->ctx.store);
-    }
-    if (!e)
+    if (!worker)
+        return NULL;
+    worker->ctx.config = program->config;
+    worker->ctx.log = program->log;
+    worker->ctx.documents = program->documents;
+    worker->ctx.upstream = loop->upstream;
+    worker->ctx.store = loop->store;
+    worker->ctx.random = pst_crypto_random;
+    if (pst_arena_new(&worker->arena, PST_ARENA_SIZE) == PST_OK)
         return worker;
-    LOG_EVENT(program->log, LEVEL_ERROR, "worker-failed",
-              LOG_C_STRING("error", pst_err_code(e)));
-    if (worker)
-        worker_free(worker);
+    free(worker);
     return NULL;
 }
 
@@ -303,6 +298,8 @@ program_loop_free(void *state)
         SLIST_REMOVE_HEAD(&loop->idle, link);
         worker_free(worker);
     }
+    store_close(&loop->store);
+    http_client_free(&loop->upstream);
     free(loop);
 }
 
@@ -311,12 +308,19 @@ program_loop_new(void *context)
 {
     const struct program *program = context;
     struct program_loop *loop = calloc(1, sizeof(*loop));
+    enum pst_err e = PST_NO_MEMORY;
 
-    if (!loop)
-        return NULL;
-    loop->program = program;
-    SLIST_INIT(&loop->idle);
-    return loop;
+    if (loop) {
+        loop->program = program;
+        SLIST_INIT(&loop->idle);
+        e = program_connect(program, &loop->upstream, &loop->store);
+    }
+    if (!e)
+        return loop;
+    LOG_EVENT(program->log, LEVEL_ERROR, "loop-failed",
+              LOG_C_STRING("error", pst_err_code(e)));
+    free(loop);
+    return NULL;
 }
 
 static struct worker *
@@ -325,7 +329,7 @@ program_loop_take_worker(struct program_loop *loop)
     struct worker *worker = SLIST_FIRST(&loop->idle);
 
     if (!worker)
-        return worker_new(loop->program);
+        return worker_new(loop);
     SLIST_REMOVE_HEAD(&loop->idle, link);
     loop->idle_count--;
     return worker;

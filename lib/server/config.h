@@ -52,7 +52,7 @@ struct config {
 
     struct pst_session_timeouts timeouts;
 
-    struct pst_str upstream; /* http:// or https:// URL, no fragment */
+    struct pst_str upstream; /* http://, https:// or unix: URL, no fragment */
     const char *upstream_ca; /* file of certificates, or NULL */
     struct config_backend backend;
     enum config_logout upstream_logout;
@@ -66,7 +66,8 @@ struct config {
     int64_t connect_timeout; /* seconds */
     int64_t first_byte_timeout;
     int64_t between_bytes_timeout;
-    int64_t max_body; /* bytes */
+    int64_t total_timeout; /* 0: none */
+    int64_t max_body;      /* bytes */
     int64_t max_json;
     int64_t max_held;
 

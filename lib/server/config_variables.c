@@ -168,7 +168,8 @@ const struct config_entry config_variables[] = {
      .vendure_default = "365d", DURATION(timeouts.guest, 1, PST_LIFETIME_MAX)},
 
     {ROW("POSTERN_UPSTREAM", CONFIG_GROUP_BACKEND, "",
-         "The URL to which GraphQL requests are forwarded; required."),
+         "The URL to which GraphQL requests are forwarded: http://, https:// "
+         "or, for a Unix socket, unix:/run/api.sock:/graphql; required."),
      STRING("URL", upstream, config_check_url)},
     {ROW("POSTERN_BACKEND", CONFIG_GROUP_BACKEND, "fauna",
          "The kind of backend, fauna or vendure, which changes some "
@@ -272,6 +273,11 @@ const struct config_entry config_variables[] = {
     {ROW("POSTERN_BETWEEN_BYTES_TIMEOUT", CONFIG_GROUP_BACKEND, "60s",
          "How long the backend may pause within its answer."),
      DURATION(between_bytes_timeout, 1, TIMEOUT_MAX)},
+    {ROW("POSTERN_TOTAL_TIMEOUT", CONFIG_GROUP_BACKEND, "off",
+         "How long an answer of the backend may take in all, even if it is a "
+         "stream, not counting waits for the client; or off."),
+     FIELD("duration", config_read_optional_duration, total_timeout), .min = 1,
+     .max = TIMEOUT_MAX},
     {ROW("POSTERN_MAX_BODY", CONFIG_GROUP_BACKEND, "32M",
          "The maximum size of a request's body."),
      SIZE(max_body, MAX_BODY_MIN, MAX_BODY_MAX)},

@@ -8,6 +8,8 @@
  */
 #include "upstream/transfer.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 #define WAIT_MAX INT64_C(60000) /* milliseconds */
@@ -17,18 +19,40 @@ transfer_init(struct transfer *transfer, struct pst_arena *arena,
               const struct http_target *target,
               const struct http_exchange *exchange)
 {
-    *transfer = (struct transfer){.target = target, .exchange = exchange};
+    *transfer = (struct transfer){
+        .target = target, .exchange = exchange, .total_deadline = INT64_MAX};
+    if (target->total_timeout > 0)
+        transfer->total_deadline = clock_ms() + target->total_timeout;
     message_head_init(&transfer->head, arena);
 }
 
-/* Record the end of a call of ours; the first error is kept. Returns e. */
+/* Record the end of a call of ours, which began at `begun`; the first error is
+ * kept. Returns e. */
 static enum pst_err
-finish_step(struct transfer *transfer, enum pst_err e)
+finish_step(struct transfer *transfer, int64_t begun, enum pst_err e)
 {
     transfer->last_activity = clock_ms();
+    if (transfer->total_deadline != INT64_MAX)
+        transfer->total_deadline += transfer->last_activity - begun;
     if (e && !transfer->err)
         transfer->err = e;
     return e;
+}
+
+/* A piece of the body that is in memory, or of one that is read. */
+static enum pst_err
+read_piece(const struct transfer *transfer, char *out, size_t size, size_t *len)
+{
+    const struct http_exchange *exchange = transfer->exchange;
+    struct pst_str piece;
+
+    if (pst_str_is_absent(exchange->whole_body))
+        return exchange->read(exchange->context, out, size, len);
+    piece = pst_str_first(
+        pst_str_skip(exchange->whole_body, (size_t)transfer->body_read), size);
+    memcpy(out, piece.ptr, piece.len);
+    *len = piece.len;
+    return PST_OK;
 }
 
 enum pst_err
@@ -39,6 +63,7 @@ transfer_read_body(struct transfer *transfer, char *out, size_t size,
     int64_t left = exchange->body_length < 0
                        ? INT64_MAX
                        : exchange->body_length - transfer->body_read;
+    int64_t begun = clock_ms();
     size_t got = 0;
     enum pst_err e;
 
@@ -48,11 +73,11 @@ transfer_read_body(struct transfer *transfer, char *out, size_t size,
         *len = 0;
         return PST_OK;
     }
-    e = exchange->read(exchange->context, out, size, &got);
+    e = read_piece(transfer, out, size, &got);
     PST_REQUIRE(e || got <= size);
     if (!e && got == 0 && exchange->body_length >= 0)
         e = PST_MALFORMED;
-    if (finish_step(transfer, e))
+    if (finish_step(transfer, begun, e))
         return e;
     transfer->body_read += (int64_t)got;
     transfer->has_body_ended = got == 0;
@@ -61,9 +86,15 @@ transfer_read_body(struct transfer *transfer, char *out, size_t size,
 }
 
 bool
-transfer_can_restart(const struct transfer *transfer)
+transfer_restart(struct transfer *transfer)
 {
-    return transfer->body_read == 0;
+    const struct http_exchange *exchange = transfer->exchange;
+
+    if (transfer->body_read > 0 &&
+        (!exchange->is_repeatable || pst_str_is_absent(exchange->whole_body)))
+        return false;
+    transfer->body_read = 0;
+    return true;
 }
 
 void
@@ -92,41 +123,59 @@ add_head_line(struct transfer *transfer, struct pst_str line)
 enum pst_err
 transfer_add_line(struct transfer *transfer, struct pst_str line)
 {
+    int64_t begun = clock_ms();
+
     if (transfer->head.complete)
         return PST_OK;
-    return finish_step(transfer, add_head_line(transfer, line));
+    return finish_step(transfer, begun, add_head_line(transfer, line));
 }
 
 enum pst_err
 transfer_add_body(struct transfer *transfer, struct pst_str piece)
 {
     const struct http_exchange *exchange = transfer->exchange;
+    int64_t begun = clock_ms();
 
     if (piece.len == 0)
         return PST_OK;
     if (!transfer->head.complete)
-        return finish_step(transfer, PST_UPSTREAM_BROKEN);
-    return finish_step(transfer, exchange->body(exchange->context, piece));
+        return finish_step(transfer, begun, PST_UPSTREAM_BROKEN);
+    return finish_step(transfer, begun,
+                       exchange->body(exchange->context, piece));
+}
+
+/* When the current timeout is over (clock_ms()). */
+static int64_t
+get_phase_deadline(const struct transfer *transfer)
+{
+    switch (transfer->phase) {
+    case TRANSFER_CONNECTING:
+        return INT64_MAX;
+    case TRANSFER_REQUEST_SENT:
+        return transfer->last_activity + transfer->target->first_byte_timeout;
+    default:
+        return transfer->last_activity +
+               transfer->target->between_bytes_timeout;
+    }
 }
 
 int64_t
 transfer_time_left(const struct transfer *transfer)
 {
-    int64_t timeout;
+    int64_t deadline = get_phase_deadline(transfer);
     int64_t left;
 
-    if (transfer->phase == TRANSFER_CONNECTING)
-        return WAIT_MAX;
-    timeout = transfer->phase == TRANSFER_REQUEST_SENT
-                  ? transfer->target->first_byte_timeout
-                  : transfer->target->between_bytes_timeout;
-    left = transfer->last_activity + timeout - clock_ms();
+    if (transfer->total_deadline < deadline)
+        deadline = transfer->total_deadline;
+    left = deadline - clock_ms();
     return left < WAIT_MAX ? left : WAIT_MAX;
 }
 
 const char *
 transfer_timeout_text(const struct transfer *transfer)
 {
+    if (transfer->total_deadline < get_phase_deadline(transfer))
+        return "the exchange exceeded the total timeout";
     return transfer->phase == TRANSFER_REQUEST_SENT
                ? "no response within the first-byte timeout"
                : "the response stalled for the between-bytes timeout";

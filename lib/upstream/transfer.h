@@ -24,8 +24,9 @@ struct transfer {
     const struct http_exchange *exchange;
     enum pst_err err; /* the first error of our own functions */
     enum transfer_phase phase;
-    int64_t last_activity; /* milliseconds (clock_ms()) */
-    int64_t body_read;     /* bytes that exchange->read returned */
+    int64_t last_activity;  /* milliseconds (clock_ms()) */
+    int64_t total_deadline; /* likewise; INT64_MAX: none */
+    int64_t body_read;      /* bytes that exchange->read returned */
     bool has_body_ended;
     struct message_head head;
 };
@@ -45,9 +46,12 @@ PST_MUST_USE enum pst_err transfer_read_body(struct transfer *transfer,
                                              char *out, size_t size,
                                              size_t *len);
 
-/* Can the body be sent again from its start? Only while none of it was read:
- * what the client sent is not kept. */
-bool transfer_can_restart(const struct transfer *transfer);
+/*
+ * Send the body again from its start, if this is possible: while none of it was
+ * read, since what the client sent is not kept; or a repeatable exchange whose
+ * body is in memory. Returns false, with nothing changed, if it is not.
+ */
+bool transfer_restart(struct transfer *transfer);
 
 /* A connection is ready (new or kept alive); the request goes out now. */
 void transfer_connected(struct transfer *transfer);

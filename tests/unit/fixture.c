@@ -48,6 +48,10 @@ record_sent_request(const struct http_exchange *exchange)
     record_sent_text(PST_STR("\n"));
     if (exchange->body_length == 0)
         return PST_OK;
+    if (!pst_str_is_absent(exchange->whole_body)) {
+        record_sent_text(exchange->whole_body);
+        return PST_OK;
+    }
     do {
         e = exchange->read(exchange->context, piece, sizeof(piece), &len);
         if (!e)
@@ -58,7 +62,7 @@ record_sent_request(const struct http_exchange *exchange)
 
 enum pst_err
 http_client_run(struct http_client *upstream, struct pst_arena *arena,
-                const struct http_exchange *exchange)
+                const struct http_exchange *exchange, struct http_error *error)
 {
     const struct fixture_answer *answer = &current->answer;
     enum pst_err e;
@@ -68,9 +72,12 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
         if (current->later[i].status > 0)
             answer = &current->later[i];
     (void)arena;
+    (void)snprintf(error->text, sizeof(error->text), "%s",
+                   "the script has no answer");
     if (current->exchanges < PST_COUNT(current->used)) {
         current->used[current->exchanges] = upstream;
         current->body_lengths[current->exchanges] = exchange->body_length;
+        current->repeatable[current->exchanges] = exchange->is_repeatable;
     }
     current->exchanges++;
     e = record_sent_request(exchange);
@@ -113,28 +120,10 @@ http_client_new(struct http_client **out,
     return PST_OK;
 }
 
-enum pst_err
-http_client_copy(const struct http_client *upstream, struct http_client **out)
-{
-    static char another; /* never read */
-
-    (void)upstream;
-    current->copies++;
-    *out = (struct http_client *)(void *)&another;
-    return PST_OK;
-}
-
 void
 http_client_free(struct http_client **upstream)
 {
     *upstream = NULL;
-}
-
-const char *
-http_client_error(const struct http_client *upstream)
-{
-    (void)upstream;
-    return "the script has no answer";
 }
 
 /* The client. */

@@ -40,7 +40,7 @@ struct fixture {
     const struct http_client
         *used[4];            /* the client of each of the first ones */
     int64_t body_lengths[4]; /* the body length of each of them */
-    size_t copies;           /* how many clients were copied */
+    bool repeatable[4];      /* whether each is_repeatable */
     size_t draws;            /* how often random bytes were taken */
 
     struct pst_str body; /* of the request */

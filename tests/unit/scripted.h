@@ -53,6 +53,10 @@ void server_listen(struct server *server);
 /* Listen and start the script. It ends at the first step that fails. */
 void server_start(struct server *server, const struct step *script);
 
+/* The same on a Unix socket; NULL: on a port. */
+void server_start_at_path(struct server *server, const struct step *script,
+                          const char *path);
+
 /* Wait until the script has done its next REPORT. */
 void server_wait_for_report(struct server *server);
 

@@ -166,6 +166,7 @@ test_ask(void **state)
                      (int)identity.sub.len, identity.sub.ptr);
         assert_true(equal(upstream, "\"t\""));
         assert_int_equal(fix.exchanges, 1);
+        assert_true(fix.repeatable[0]);
         assert_true(fixture_was_sent(&fix, "POST ?\n"));
         assert_true(fixture_was_sent(&fix, "\nAuthorization: Bearer t\n"));
         for (size_t j = 0; j < PST_COUNT(never); j++)

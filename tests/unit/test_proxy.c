@@ -220,6 +220,40 @@ test_multipart(void **state)
     fixture_fini(&fix);
 }
 
+/* Only queries may be sent twice when a kept connection turns out to be closed:
+ * a backend may have executed what it did not answer. */
+static void
+test_repeatable(void **state)
+{
+    static const struct {
+        const char *body;
+        bool want;
+    } rows[] = {
+        {"{\"query\":\"{a}\"}", true},
+        {"{\"query\":\"query A {a}\"}", true},
+        {"{\"query\":\"mutation {a}\"}", false},
+        {"{\"query\":\"query A{a} mutation B{b}\",\"operationName\":\"A\"}",
+         true},
+        {"{\"query\":\"query A{a} mutation B{b}\",\"operationName\":\"B\"}",
+         false},
+        {"{\"query\":\"subscription {a}\"}", false},
+        {"[{\"query\":\"{a}\"},{\"query\":\"{b}\"}]", true},
+        {"[{\"query\":\"{a}\"},{\"query\":\"mutation {b}\"}]", false},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct flow flow = {.body = rows[i].body, .answers = ANSWER};
+
+        (void)flow_ask(&fix, program_query, &flow);
+        assert_int_equal(fix.exchanges, 1);
+        if (fix.repeatable[0] != rows[i].want)
+            fail_msg("%s: wrong", rows[i].body);
+    }
+    fixture_fini(&fix);
+}
+
 /* A late response to a query does not clear a new session's cookie. */
 static void
 test_dead_cookie(void **state)
@@ -569,6 +603,7 @@ main(void)
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_dead_cookie),
         cmocka_unit_test(test_renewal),
         cmocka_unit_test(test_password_fields),
