@@ -15,7 +15,7 @@
 
 static atomic_bool skips = true;
 static atomic_size_t count;
-static void (*hook_before)(void);
+static bool (*hook_before)(void);
 
 void
 fake_wait_set_skipping(bool is_skipping)
@@ -30,20 +30,26 @@ fake_wait_count(void)
 }
 
 void
-fake_wait_set_hook(void (*hook)(void))
+fake_wait_set_hook(bool (*hook)(void))
 {
     hook_before = hook;
 }
 
-/* Let the time pass, when nothing else has happened. */
-static void
-skip_time(int ready, int timeout)
+/* Nothing is ready: has the hook changed that? */
+static bool
+is_changed(void)
 {
-    if (ready != 0)
-        return;
-    if (hook_before)
-        hook_before();
+    return hook_before && hook_before();
+}
+
+/* Let the time pass, if the wait need not be real. */
+static bool
+skip_time(int timeout)
+{
+    if (timeout < 0 || (timeout > 0 && !skips))
+        return false;
     fake_clock_advance(timeout);
+    return true;
 }
 
 int skipping_epoll_wait(int epoll, struct epoll_event *events, int max,
@@ -52,14 +58,24 @@ int skipping_epoll_wait(int epoll, struct epoll_event *events, int max,
 int
 skipping_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
 {
-    bool is_skipped = skips && timeout > 0;
     int ready;
 
     count += timeout > 0;
-    ready = epoll_pwait(epoll, events, max, is_skipped ? 0 : timeout, NULL);
-    if (is_skipped)
-        skip_time(ready, timeout);
-    return ready;
+    do
+        ready = epoll_pwait(epoll, events, max, 0, NULL);
+    while (ready == 0 && timeout != 0 && is_changed());
+    if (ready != 0 || skip_time(timeout))
+        return ready;
+    return epoll_pwait(epoll, events, max, timeout, NULL);
+}
+
+/* poll(2) by another name. */
+static int
+really_poll(struct pollfd *list, nfds_t len, int ms)
+{
+    const struct timespec span = {ms / 1000, ms % 1000 * 1000000L};
+
+    return (int)syscall(SYS_ppoll, list, len, ms >= 0 ? &span : NULL, NULL, 0);
 }
 
 int skipping_poll(struct pollfd *list, nfds_t len, int timeout) __asm__("poll");
@@ -67,14 +83,13 @@ int skipping_poll(struct pollfd *list, nfds_t len, int timeout) __asm__("poll");
 int
 skipping_poll(struct pollfd *list, nfds_t len, int timeout)
 {
-    bool is_skipped = skips && timeout > 0;
-    int ms = is_skipped ? 0 : timeout;
-    const struct timespec span = {ms / 1000, ms % 1000 * 1000000L};
     int ready;
 
     count += timeout > 0;
-    ready = (int)syscall(SYS_ppoll, list, len, ms >= 0 ? &span : NULL, NULL, 0);
-    if (is_skipped)
-        skip_time(ready, timeout);
-    return ready;
+    do
+        ready = really_poll(list, len, 0);
+    while (ready == 0 && timeout != 0 && is_changed());
+    if (ready != 0 || skip_time(timeout))
+        return ready;
+    return really_poll(list, len, timeout);
 }

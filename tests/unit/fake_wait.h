@@ -18,7 +18,8 @@ void fake_wait_set_skipping(bool is_skipping);
 /* How often waits had a time limit above 0. */
 size_t fake_wait_count(void);
 
-/* Called before time is skipped; NULL: nothing is. */
-void fake_wait_set_hook(void (*hook)(void));
+/* Set a function that is called where a wait would begin, with or without a
+ * time limit. True: it has made something happen. NULL: none. */
+void fake_wait_set_hook(bool (*hook)(void));
 
 #endif
