@@ -82,6 +82,7 @@ loop_new(struct loop **out)
     if (!loop)
         return PST_NO_MEMORY;
     loop->woken_end = &loop->woken;
+    loop->tasks_end = &loop->tasks;
     timers_init(&loop->timers);
     pthread_mutex_init(&loop->lock, NULL);
     loop->slot_count = descriptor_limit();
@@ -135,8 +136,9 @@ loop_notify(struct loop *loop, struct loop_task *task)
     was_empty = !loop->tasks;
     if (!task->is_queued) {
         task->is_queued = true;
-        task->next = loop->tasks;
-        loop->tasks = task;
+        task->next = NULL;
+        *loop->tasks_end = task;
+        loop->tasks_end = &task->next;
     }
     pthread_mutex_unlock(&loop->lock);
     if (!was_empty)
@@ -157,6 +159,7 @@ loop_run_tasks(struct loop *loop)
     pthread_mutex_lock(&loop->lock);
     list = loop->tasks;
     loop->tasks = NULL;
+    loop->tasks_end = &loop->tasks;
     pthread_mutex_unlock(&loop->lock);
     while (list) {
         struct loop_task *task = list;

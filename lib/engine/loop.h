@@ -44,7 +44,8 @@ void loop_run(struct loop *loop);
 /* Let loop_run() return. In the loop's thread. */
 void loop_stop(struct loop *loop);
 
-/* Call on_event() soon in the loop's thread. Any thread may call this. */
+/* Run a task soon in the loop's thread, after those that were sent before. Any
+ * thread may call this. */
 void loop_notify(struct loop *loop, struct loop_task *task);
 
 /* A call to make in a loop's thread; zero at first, in its owner's storage. It

@@ -182,8 +182,10 @@ loop_wait(struct loop *loop, int descriptor, uint32_t events, int client,
         if (events & EPOLLIN)
             slot->wanted |= EPOLLRDHUP;
     }
-    if (client >= 0 && client != descriptor)
+    if (client >= 0 && client != descriptor) {
+        (void)!loop_register(loop, client, EPOLLRDHUP | EPOLLET);
         client_slot = loop_slot(loop, client);
+    }
     fiber->is_expired = false;
     result = loop_wait_result(slot, client_slot, fiber);
     if (result != EAGAIN)

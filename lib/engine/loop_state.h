@@ -47,8 +47,9 @@ struct loop {
     size_t busy_count;
     struct loop_fiber *woken; /* oldest first */
     struct loop_fiber **woken_end;
-    pthread_mutex_t lock; /* guards `tasks` */
-    struct loop_task *tasks;
+    pthread_mutex_t lock;    /* guards `tasks` */
+    struct loop_task *tasks; /* oldest first */
+    struct loop_task **tasks_end;
 };
 
 /* The slot of a descriptor. Those above the limit share one, which is never
