@@ -25,6 +25,7 @@ static const char *const table_names[] = {
     [LMDB_EXPIRY] = "hints",
     [LMDB_EXPIRY_SHORT_COUNTERS] = "short-counters",
     [LMDB_EXPIRY_LONG_COUNTERS] = "long-counters",
+    [LMDB_EXPIRY_GUESTS] = "guests",
 };
 
 static_assert(PST_COUNT(table_names) == LMDB_TABLES, "each table has a name");
@@ -148,11 +149,8 @@ int
 lmdb_environment_adopt_map(struct lmdb_environment *environment)
 {
     MDB_envinfo info;
-    int rc;
+    int rc = mdb_env_set_mapsize(environment->env, 0);
 
-    if (environment->is_lost)
-        return MDB_PANIC;
-    rc = mdb_env_set_mapsize(environment->env, 0);
     if (rc == 0)
         rc = mdb_env_info(environment->env, &info);
     if (rc == 0)
@@ -320,14 +318,18 @@ lmdb_del(const struct lmdb_txn *txn, unsigned table, const struct lmdb_key *key)
 }
 
 int
-lmdb_count(const struct lmdb_txn *txn, unsigned table, size_t *count)
+lmdb_measure(const struct lmdb_txn *txn, unsigned table, size_t *count,
+             size_t *bytes)
 {
     MDB_stat stat;
     int rc = mdb_stat(txn->handle, txn->environment->tables[table], &stat);
 
-    if (rc == 0)
-        *count = stat.ms_entries;
-    return rc;
+    if (rc)
+        return rc;
+    *count = stat.ms_entries;
+    *bytes = stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
+                              stat.ms_overflow_pages);
+    return 0;
 }
 
 /* Cursors. */
@@ -391,10 +393,4 @@ lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
     *key = lmdb_value_bytes(name);
     *record = lmdb_value_bytes(value);
     return 0;
-}
-
-void
-lmdb_range_close(struct lmdb_range *range)
-{
-    lmdb_cursor_close(range->cursor);
 }

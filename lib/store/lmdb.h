@@ -27,12 +27,13 @@
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
 #define LMDB_EXPIRY_HEAD_LEN (RECORD_TIME_LEN + 1)
 
-/* One table for each record kind, and the three tables of the expiry index
+/* One table for each record kind, and the tables of the expiry index
  * (store/lmdb_expiry.h). */
 enum {
     LMDB_EXPIRY = RECORD_KINDS,
     LMDB_EXPIRY_SHORT_COUNTERS,
     LMDB_EXPIRY_LONG_COUNTERS,
+    LMDB_EXPIRY_GUESTS,
     LMDB_TABLES
 };
 
@@ -153,9 +154,9 @@ PST_MUST_USE int lmdb_put_value(const struct lmdb_txn *txn, unsigned table,
 PST_MUST_USE int lmdb_del(const struct lmdb_txn *txn, unsigned table,
                           const struct lmdb_key *key);
 
-/* The number of records in a table. */
-PST_MUST_USE int lmdb_count(const struct lmdb_txn *txn, unsigned table,
-                            size_t *count);
+/* The number of records in a table, and the bytes that its pages use. */
+PST_MUST_USE int lmdb_measure(const struct lmdb_txn *txn, unsigned table,
+                              size_t *count, size_t *bytes);
 
 /* Cursors. */
 
@@ -171,7 +172,7 @@ PST_MUST_USE int lmdb_cursor_first(struct MDB_cursor *cursor,
 /* Delete the record at the cursor. */
 PST_MUST_USE int lmdb_cursor_del(struct MDB_cursor *cursor);
 
-/* Begin an iteration. On success the caller closes it. */
+/* Begin an iteration. On success the caller closes the cursor. */
 PST_MUST_USE int lmdb_range_open(struct lmdb_range *range,
                                  const struct lmdb_txn *txn, unsigned table,
                                  const struct lmdb_key *prefix);
@@ -181,6 +182,5 @@ PST_MUST_USE int lmdb_range_open(struct lmdb_range *range,
 PST_MUST_USE int lmdb_range_next(struct lmdb_range *range,
                                  struct pst_bytes *key,
                                  struct pst_bytes *record);
-void lmdb_range_close(struct lmdb_range *range);
 
 #endif

@@ -189,7 +189,8 @@ commit_one(struct lmdb_committer *committer, struct lmdb_write *write)
     struct lmdb_write *const group[] = {write};
     int rc = commit_try_again(committer, group, 1);
 
-    if (rc == LMDB_MAP_FULL && commit_make_room(committer, write))
+    if ((rc == LMDB_MAP_FULL || rc == LMDB_SHARE_FULL) &&
+        commit_make_room(committer, write))
         rc = commit_try_again(committer, group, 1);
     if (rc)
         write->rc = rc;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/lmdb_expiry.h"
 #include "store/lmdb_folder.h"
 
 /* Milliseconds between attempts to open a folder. */
@@ -52,6 +53,9 @@ static const struct {
     {LMDB_LATE,
      ": the lock for writing was not free in time: another process holds it, "
      "perhaps one that was stopped, or the disk is slow"},
+    {LMDB_SHARE_FULL,
+     ": the share of guests, or that of large sessions, is used up: raise the "
+     "limit of the map with ?size="},
     {LMDB_BUSY, ": too many changes wait for the lock for writing"},
 };
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "store/lmdb_expiry.h"
 #include "store/lmdb_handle.h"
 #include "store/lmdb_store.h"
 #include "store/store_copy.h"
@@ -91,7 +92,7 @@ lmdb_session_walk(struct store *base, const struct store_walk *wanted)
         if (rc == 0)
             e = wanted->callback(wanted->context, &session);
     }
-    lmdb_range_close(&walk.range);
+    lmdb_cursor_close(walk.range.cursor);
     return lmdb_read_end(handle, rc == LMDB_NOT_FOUND ? 0 : rc, e);
 }
 
@@ -121,7 +122,7 @@ lmdb_find_oldest_session(const struct lmdb_txn *txn,
             *oldest = session;
         (*count)++;
     }
-    lmdb_range_close(&walk.range);
+    lmdb_cursor_close(walk.range.cursor);
     return rc == LMDB_NOT_FOUND ? 0 : rc;
 }
 
@@ -136,9 +137,9 @@ lmdb_drop_oldest_session(const struct lmdb_txn *txn,
     struct lmdb_key key;
 
     if (replacement->cap > 0)
-        return lmdb_revoke_session(txn, &revocation);
+        return lmdb_revoke_session(txn, &revocation, false);
     key = lmdb_key_make(txn, &oldest->subject, &oldest->sid);
-    return lmdb_del(txn, RECORD_SESSION, &key);
+    return lmdb_remove(txn, RECORD_SESSION, &key);
 }
 
 /* Make room in the list for one more. */
@@ -249,12 +250,15 @@ lmdb_revoke_replaced(const struct lmdb_txn *txn,
         replacement->now};
     const struct store_revocation guest = {
         replacement->guest, NULL, replacement->guest_expires, replacement->now};
+    /* Who logs in has an account, so the end of the guest session that he had
+     * is not limited. */
+    bool by_guest = replacement->is_guest;
     int rc = 0;
 
     if (old.sid)
-        rc = lmdb_revoke_session(txn, &old);
+        rc = lmdb_revoke_session(txn, &old, by_guest && !old.subject);
     if (rc == 0 && guest.sid)
-        rc = lmdb_revoke_session(txn, &guest);
+        rc = lmdb_revoke_session(txn, &guest, by_guest);
     return rc;
 }
 
@@ -263,6 +267,10 @@ static int
 lmdb_apply_replace(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
     const struct store_replacement *replacement = change->what;
+    const struct store_spill spill = {.sid = &replacement->session->sid,
+                                      .blob = replacement->blob,
+                                      .expires = replacement->session->expires,
+                                      .now = replacement->now};
     int rc = lmdb_check_replacement(txn, change);
 
     if (rc == 0)
@@ -270,8 +278,7 @@ lmdb_apply_replace(const struct lmdb_txn *txn, struct lmdb_change *change)
     if (rc == 0 && !replacement->is_guest)
         rc = lmdb_list_session(txn, replacement);
     if (rc == 0 && replacement->blob.len > 0)
-        rc = lmdb_put_spill(txn, &replacement->session->sid, replacement->blob,
-                            replacement->session->expires);
+        rc = lmdb_put_spill(txn, &spill, replacement->is_guest);
     return rc;
 }
 
@@ -286,12 +293,12 @@ lmdb_undo_replace(const struct lmdb_txn *txn, const struct lmdb_change *change)
     const struct store_replacement *replacement = change->what;
     const struct store_session *session = replacement->session;
     struct lmdb_key key = lmdb_key_make(txn, &session->sid, NULL);
-    int rc = lmdb_del(txn, RECORD_SPILL, &key);
+    int rc = lmdb_remove(txn, RECORD_SPILL, &key);
 
     if (rc || replacement->is_guest)
         return rc;
     key = lmdb_key_make(txn, &session->subject, &session->sid);
-    return lmdb_del(txn, RECORD_SESSION, &key);
+    return lmdb_remove(txn, RECORD_SESSION, &key);
 }
 
 enum pst_err

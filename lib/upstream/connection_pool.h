@@ -13,7 +13,7 @@
 #include "base/limits.h"
 
 #define CONNECTIONS_KEPT_MAX 256 /* our choice */
-#define BUFFERS_KEPT_MAX 16     /* our choice */
+#define BUFFERS_KEPT_MAX 16      /* our choice */
 
 /* Milliseconds. Many servers close a connection that was idle for 5 s. */
 #define CONNECTION_IDLE_MAX 15000
