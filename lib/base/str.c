@@ -6,40 +6,6 @@
 
 #include <string.h>
 
-struct pst_str
-pst_str_from(const char *zero_terminated)
-{
-    if (!zero_terminated)
-        return PST_STR_NONE;
-    return (struct pst_str){zero_terminated, strlen(zero_terminated)};
-}
-
-struct pst_bytes
-pst_str_bytes(struct pst_str text)
-{
-    return (struct pst_bytes){(const uint8_t *)text.ptr, text.len};
-}
-
-struct pst_str
-pst_str_from_bytes(struct pst_bytes bytes)
-{
-    return (struct pst_str){(const char *)bytes.ptr, bytes.len};
-}
-
-bool
-pst_str_is_absent(struct pst_str text)
-{
-    return text.ptr == NULL;
-}
-
-bool
-pst_str_equal(struct pst_str a, struct pst_str b)
-{
-    if (a.len != b.len)
-        return false;
-    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 bool
 pst_str_equal_nocase(struct pst_str a, struct pst_str b)
 {
@@ -50,13 +16,6 @@ pst_str_equal_nocase(struct pst_str a, struct pst_str b)
             return false;
     }
     return true;
-}
-
-bool
-pst_str_starts(struct pst_str text, struct pst_str prefix)
-{
-    return text.len >= prefix.len &&
-           pst_str_equal(pst_str_first(text, prefix.len), prefix);
 }
 
 bool
@@ -71,32 +30,6 @@ pst_str_ends(struct pst_str text, struct pst_str suffix)
 {
     return text.len >= suffix.len &&
            pst_str_equal(pst_str_skip(text, text.len - suffix.len), suffix);
-}
-
-struct pst_str
-pst_str_skip(struct pst_str text, size_t start)
-{
-    size_t skip = start < text.len ? start : text.len;
-
-    if (skip == 0) /* adding even 0 to NULL is undefined */
-        return text;
-    return (struct pst_str){text.ptr + skip, text.len - skip};
-}
-
-struct pst_str
-pst_str_first(struct pst_str text, size_t len)
-{
-    return (struct pst_str){text.ptr, len < text.len ? len : text.len};
-}
-
-size_t
-pst_str_index(struct pst_str text, char c)
-{
-    const char *found = NULL;
-
-    if (text.len > 0)
-        found = memchr(text.ptr, c, text.len);
-    return found ? (size_t)(found - text.ptr) : text.len;
 }
 
 size_t
@@ -339,24 +272,4 @@ pst_hex_value(char c)
     if (lower >= 'a' && lower <= 'f')
         return lower - 'a' + 10;
     return -1;
-}
-
-char
-pst_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool
-pst_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool
-pst_is_alpha(char c)
-{
-    char lower = pst_lower(c);
-
-    return lower >= 'a' && lower <= 'z';
 }
