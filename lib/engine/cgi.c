@@ -74,7 +74,7 @@ cgi_serve(const struct engine_handler *handler)
         .variables = (const char *const *)environ,
         .source = {cgi_read, NULL, cgi_client_descriptor()},
     };
-    const struct response_sink sink = {cgi_write, cgi_flush, stdout};
+    const struct response_sink sink = {cgi_write, cgi_flush, stdout, NULL};
     void *state = handler->new_state(handler->context);
     bool is_whole;
 

@@ -24,24 +24,53 @@ struct fcgi_input {
     size_t out_len;
     const uint8_t *rest; /* not yet filtered */
     size_t rest_len;
+    size_t used; /* bytes that have been written to */
 };
+
+/*
+ * The input of most connections: most requests arrive whole, and so their input
+ * is not needed any more when another connection's turn comes.
+ */
+static _Thread_local struct {
+    struct fcgi_input input;
+    bool is_used;
+} spare;
 
 static struct fcgi_input *
 connection_input(struct fcgi_connection *connection)
 {
-    if (!connection->input)
-        connection->input = calloc(1, sizeof(*connection->input));
-    return connection->input;
+    struct fcgi_input *input = connection->input;
+
+    if (input)
+        return input;
+    if (spare.is_used) {
+        input = malloc(sizeof(*input));
+    } else {
+        input = &spare.input;
+        spare.is_used = true;
+    }
+    if (input) {
+        input->out_len = 0;
+        input->rest_len = 0;
+        input->used = 0;
+    }
+    connection->input = input;
+    return input;
 }
 
 /* Wipe and free the input, which may hold cookies. */
 static void
 connection_free_input(struct fcgi_connection *connection)
 {
-    if (!connection->input)
+    struct fcgi_input *input = connection->input;
+
+    if (!input)
         return;
-    pst_crypto_wipe(connection->input, sizeof(*connection->input));
-    free(connection->input);
+    pst_crypto_wipe(input->bytes, input->used);
+    if (input == &spare.input)
+        spare.is_used = false;
+    else
+        free(input);
     connection->input = NULL;
 }
 
@@ -66,6 +95,8 @@ connection_receive(struct fcgi_connection *connection)
     if (error)
         return error;
     input->rest = input->bytes + FCGI_FILTER_RESERVE;
+    if (input->used < FCGI_FILTER_RESERVE + input->rest_len)
+        input->used = FCGI_FILTER_RESERVE + input->rest_len;
     return input->rest_len > 0 ? 0 : ECONNRESET;
 }
 
