@@ -25,6 +25,7 @@
 #include "gateway/document_lookup.h"
 #include "gateway/handler.h"
 #include "server/keyring_cache.h"
+#include "server/random_block.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
@@ -281,7 +282,7 @@ worker_new(const struct program_loop *loop)
     worker->ctx.documents = program->documents;
     worker->ctx.upstream = loop->upstream;
     worker->ctx.store = loop->store;
-    worker->ctx.random = pst_crypto_random;
+    worker->ctx.random = random_block_get;
     if (pst_arena_new(&worker->arena, PST_ARENA_SIZE) == PST_OK)
         return worker;
     free(worker);
