@@ -149,6 +149,11 @@ pst_buf_add(struct pst_buf *buf, struct pst_str text)
 
     if (text.len == 0)
         return;
+    if (!buf->err && text.len <= buf->size - buf->len && buf->ptr) {
+        memcpy(buf->ptr + buf->len, text.ptr, text.len);
+        buf->len += text.len;
+        return;
+    }
     room = pst_buf_reserve(buf, text.len);
     if (room)
         memcpy(room, text.ptr, text.len);
@@ -163,7 +168,10 @@ pst_buf_add_string(struct pst_buf *buf, const char *string)
 void
 pst_buf_add_char(struct pst_buf *buf, char c)
 {
-    pst_buf_add(buf, (struct pst_str){&c, 1});
+    if (!buf->err && buf->len < buf->size && buf->ptr)
+        buf->ptr[buf->len++] = c;
+    else
+        pst_buf_add(buf, (struct pst_str){&c, 1});
 }
 
 void

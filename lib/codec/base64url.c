@@ -4,6 +4,8 @@
  */
 #include "codec/base64url.h"
 
+#include <string.h>
+
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -75,22 +77,20 @@ static const uint8_t digit_values[256] = {
 };
 
 /*
- * Decode one to four characters, as if "A" filled them up, to 24 bits.
+ * Decode four characters to 24 bits.
  * Returns UINT32_MAX when one is not in the alphabet.
  */
 static uint32_t
-base64url_decode_group(const char *text, size_t len)
+base64url_decode_group(const char text[static 4])
 {
-    uint32_t bits = 0;
+    uint32_t a = digit_values[(unsigned char)text[0]];
+    uint32_t b = digit_values[(unsigned char)text[1]];
+    uint32_t c = digit_values[(unsigned char)text[2]];
+    uint32_t d = digit_values[(unsigned char)text[3]];
 
-    for (size_t i = 0; i < 4; i++) {
-        uint32_t value = i < len ? digit_values[(unsigned char)text[i]] : 1;
-
-        if (value == 0)
-            return UINT32_MAX;
-        bits = bits << 6 | (value - 1);
-    }
-    return bits;
+    if (a == 0 || b == 0 || c == 0 || d == 0)
+        return UINT32_MAX;
+    return (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
 }
 
 enum pst_err
@@ -100,6 +100,7 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
     size_t tail = text.len % 4;
     size_t tail_len = tail > 0 ? tail - 1 : 0;
     size_t len = text.len / 4 * 3 + tail_len;
+    char last[4] = "AAAA"; /* the tail, filled up with zero bits */
     uint8_t *decoded;
     uint8_t *to;
     uint32_t bits;
@@ -111,14 +112,16 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
         return PST_NO_MEMORY;
     to = decoded;
     for (; text.len >= 4; text = pst_str_skip(text, 4)) {
-        bits = base64url_decode_group(text.ptr, 4);
+        bits = base64url_decode_group(text.ptr);
         if (bits == UINT32_MAX)
             return PST_MALFORMED;
         *to++ = (uint8_t)(bits >> 16);
         *to++ = (uint8_t)(bits >> 8 & 0xFF);
         *to++ = (uint8_t)(bits & 0xFF);
     }
-    bits = base64url_decode_group(text.ptr, tail);
+    if (tail > 0)
+        memcpy(last, text.ptr, tail);
+    bits = base64url_decode_group(last);
     if (bits << (8 + 8 * tail_len) != 0) /* not what we encode */
         return PST_MALFORMED;
     for (size_t i = 0; i < tail_len; i++)

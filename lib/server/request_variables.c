@@ -16,28 +16,8 @@
 
 static_assert(REQUEST_VARIABLES_INDEXED < UINT8_MAX, "places fit a byte");
 
-static unsigned
-hash_char(unsigned hash, char c)
-{
-    return hash * 31 + (unsigned char)c;
-}
-
-/* Which list a name belongs to. */
-static size_t
-hash_list(unsigned hash)
-{
-    return (hash ^ hash >> 6) % REQUEST_VARIABLES_LISTS;
-}
-
-static unsigned
-hash_chars(struct pst_str name)
-{
-    unsigned hash = 0;
-
-    for (size_t i = 0; i < name.len; i++)
-        hash = hash_char(hash, name.ptr[i]);
-    return hash;
-}
+/* Characters at the end of a name that are hashed, with its length. */
+#define HASHED 4
 
 /* A character of a header's name as it is in the variable's name. */
 static char
@@ -48,14 +28,22 @@ cgi_variable_char(char c)
     return c == '-' ? '_' : c;
 }
 
-static unsigned
-hash_header_name(struct pst_str name)
+/*
+ * Which list the variable of a name belongs to.
+ *   len  of the variable's name: with the prefix, if it has one
+ */
+static size_t
+find_list(struct pst_str name, size_t len, bool is_header)
 {
-    unsigned hash = hash_chars(PST_STR(HEADER_PREFIX));
+    size_t hashed = name.len < HASHED ? name.len : HASHED;
+    size_t hash = len;
 
-    for (size_t i = 0; i < name.len; i++)
-        hash = hash_char(hash, cgi_variable_char(name.ptr[i]));
-    return hash;
+    for (size_t i = name.len - hashed; i < name.len; i++) {
+        char c = is_header ? cgi_variable_char(name.ptr[i]) : name.ptr[i];
+
+        hash = hash * 31 + (unsigned char)c;
+    }
+    return (hash ^ hash >> 6) % REQUEST_VARIABLES_LISTS;
 }
 
 /* Add a variable to the front of its list. One without "=" has no name. */
@@ -63,15 +51,16 @@ static void
 index_variable(struct request_variables *variables, size_t place)
 {
     const char *text = variables->list[place];
-    unsigned hash = 0;
-    size_t len = 0;
+    const char *end = strchr(text, '=');
+    struct pst_str name;
     uint8_t *first;
 
-    for (; text[len] != '=' && text[len] != '\0'; len++)
-        hash = hash_char(hash, text[len]);
-    if (text[len] == '\0')
+    if (!end)
         return;
-    first = &variables->first[hash_list(hash)];
+    name = (struct pst_str){text, (size_t)(end - text)};
+    if (pst_str_starts(name, PST_STR(HEADER_PREFIX)))
+        name = pst_str_skip(name, HEADER_PREFIX_LEN);
+    first = &variables->first[find_list(name, (size_t)(end - text), false)];
     variables->next[place] = *first;
     *first = (uint8_t)(place + 1);
 }
@@ -96,13 +85,18 @@ struct request_variable_search
 request_variables_search(const struct request_variables *variables,
                          struct pst_str name, bool is_header)
 {
-    unsigned hash = is_header ? hash_header_name(name) : hash_chars(name);
+    struct pst_str hashed = name;
+    size_t len = name.len;
 
+    if (is_header)
+        len += HEADER_PREFIX_LEN;
+    else if (pst_str_starts(name, PST_STR(HEADER_PREFIX)))
+        hashed = pst_str_skip(name, HEADER_PREFIX_LEN);
     return (struct request_variable_search){
         .variables = variables,
         .name = name,
         .is_header = is_header,
-        .next = variables->first[hash_list(hash)],
+        .next = variables->first[find_list(hashed, len, is_header)],
         .rest = variables->indexed,
     };
 }

@@ -116,11 +116,16 @@ pst_claims_emit(struct pst_buf *buf, const struct pst_session *session)
     pst_buf_add_char(buf, '}');
 }
 
+/* The claim of this name, or CLAIM_COUNT.
+ *   guess  what it is where claims are in our order */
 static enum claim
-claims_find_rule(struct pst_str raw_name)
+claims_find_rule(struct pst_str raw_name, enum claim guess)
 {
     enum claim claim = 0;
 
+    if (guess < CLAIM_COUNT &&
+        pst_json_slice_equal(raw_name, claim_rules[guess].name))
+        return guess;
     while (claim < CLAIM_COUNT &&
            !pst_json_slice_equal(raw_name, claim_rules[claim].name))
         claim++;
@@ -143,6 +148,7 @@ claims_has_kind(struct pst_str value, enum pst_json_kind kind)
 static bool
 claims_split(struct pst_str text, struct claim_values *out)
 {
+    enum claim guess = 0;
     struct pst_str name;
     struct pst_str value;
 
@@ -150,12 +156,13 @@ claims_split(struct pst_str text, struct claim_values *out)
     if (pst_json_slice_kind(text) != PST_JSON_OBJECT)
         return false;
     while (pst_json_slice_next_member(&text, &name, &value)) {
-        enum claim claim = claims_find_rule(name);
+        enum claim claim = claims_find_rule(name, guess);
 
         if (claim == CLAIM_COUNT ||
             !claims_has_kind(value, claim_rules[claim].kind))
             return false;
         out->of[claim] = value;
+        guess = claim + 1;
     }
     for (size_t i = 0; i < CLAIM_COUNT; i++) {
         if (!claim_rules[i].is_optional && pst_str_is_absent(out->of[i]))
