@@ -195,13 +195,11 @@ pst_buf_add_number(struct pst_buf *buf, int64_t number)
 void
 pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        char *room = pst_buf_reserve(buf, 2);
+    static const char digits[] = "0123456789abcdef";
 
-        if (!room)
-            return;
-        room[0] = pst_hex_digit(bytes.ptr[i] >> 4);
-        room[1] = pst_hex_digit(bytes.ptr[i]);
+    for (size_t i = 0; i < bytes.len; i++) {
+        pst_buf_add_char(buf, digits[bytes.ptr[i] >> 4]);
+        pst_buf_add_char(buf, digits[bytes.ptr[i] & 15]);
     }
 }
 

@@ -90,7 +90,9 @@ pst_str_split(struct pst_str *rest, char separator, struct pst_str *piece)
 static bool
 str_char_is_in(char c, const char *set)
 {
-    return c != '\0' && strchr(set, c) != NULL;
+    while (*set != '\0' && *set != c)
+        set++;
+    return *set != '\0'; /* a NUL is in no set */
 }
 
 bool
