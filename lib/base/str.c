@@ -114,17 +114,26 @@ pst_str_next_token(struct pst_str *rest, const char *separators,
     return true;
 }
 
-/* One bit for each tchar: digits, letters, and !#$%&'*+-.^_`|~ */
-static const uint32_t str_token_bits[8] = {
-    [1] = 0x03FF6CFA, [2] = 0xC7FFFFFE, [3] = 0x57FFFFFF};
+/* Is a byte a tchar: a digit, a letter, or one of !#$%&'*+-.^_`|~ */
+#define TCHAR(c) [c] = true
+#define TCHARS_8(c)                                                           \
+    TCHAR(c), TCHAR((c) + 1), TCHAR((c) + 2), TCHAR((c) + 3), TCHAR((c) + 4), \
+        TCHAR((c) + 5), TCHAR((c) + 6), TCHAR((c) + 7)
+#define TCHARS_26(c)                                                     \
+    TCHARS_8(c), TCHARS_8((c) + 8), TCHARS_8((c) + 16), TCHAR((c) + 24), \
+        TCHAR((c) + 25)
+static const bool str_is_tchar[256] = {
+    TCHARS_8('0'), TCHAR('8'), TCHAR('9'), TCHARS_26('A'), TCHARS_26('a'),
+    TCHAR('!'),    TCHAR('#'), TCHAR('$'), TCHAR('%'),     TCHAR('&'),
+    TCHAR('\''),   TCHAR('*'), TCHAR('+'), TCHAR('-'),     TCHAR('.'),
+    TCHAR('^'),    TCHAR('_'), TCHAR('`'), TCHAR('|'),     TCHAR('~'),
+};
 
 bool
 pst_str_is_token(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if (!(str_token_bits[c / 32] >> c % 32 & 1))
+        if (!str_is_tchar[(unsigned char)text.ptr[i]])
             return false;
     }
     return text.len > 0;
@@ -155,6 +164,9 @@ pst_str_is_field_value(struct pst_str text)
 {
     size_t i = 0;
 
+    /* The last eight bytes, and then those before them, as far as they go. */
+    if (text.len >= 8 && !str_has_control_byte(text.ptr + text.len - 8))
+        text.len -= text.len % 8 > 0 ? text.len % 8 : 8;
     while (i < text.len) {
         unsigned char c = (unsigned char)text.ptr[i];
 

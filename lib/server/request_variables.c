@@ -17,7 +17,7 @@
 static_assert(REQUEST_VARIABLES_INDEXED < UINT8_MAX, "places fit a byte");
 
 /* Characters at the end of a name that are hashed, with its length. */
-#define HASHED 4
+#define HASHED 3
 
 /* A character of a header's name as it is in the variable's name. */
 static char
