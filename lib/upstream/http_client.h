@@ -68,6 +68,10 @@ struct http_exchange {
      * encoding. */
     enum pst_err (*body)(void *context, struct pst_str piece);
 
+    /* Called after body() while the end of the body has not arrived, so that
+     * what came is not held back. NULL: it need not be known. */
+    enum pst_err (*flush)(void *context);
+
     /* A socket of the client's, or the write end of a pipe: the exchange ends
      * when the other side closes it. -1: none. Unread bytes on it do not
      * matter. */

@@ -135,13 +135,16 @@ transfer_add_body(struct transfer *transfer, struct pst_str piece)
 {
     const struct http_exchange *exchange = transfer->exchange;
     int64_t begun = clock_ms();
+    enum pst_err e;
 
     if (piece.len == 0)
         return PST_OK;
     if (!transfer->head.complete)
         return finish_step(transfer, begun, PST_UPSTREAM_BROKEN);
-    return finish_step(transfer, begun,
-                       exchange->body(exchange->context, piece));
+    e = exchange->body(exchange->context, piece);
+    if (!e && exchange->flush) /* libcurl does not say whether more is there */
+        e = exchange->flush(exchange->context);
+    return finish_step(transfer, begun, e);
 }
 
 /* When the current timeout is over (clock_ms()). */

@@ -99,7 +99,8 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
     e = exchange->head(exchange->context, answer->status);
     if (e || !answer->body)
         return e;
-    return exchange->body(exchange->context, pst_str_from(answer->body));
+    e = exchange->body(exchange->context, pst_str_from(answer->body));
+    return e || !exchange->flush ? e : exchange->flush(exchange->context);
 }
 
 enum pst_err
