@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "engine/loop.h"
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
@@ -17,7 +19,8 @@ enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
 struct job {
     struct blocking_call call;
     enum job_state state;
-    pthread_cond_t done; /* clock: CLOCK_MONOTONIC; for a thread that waits */
+    bool is_posted;      /* nobody waits for it */
+    pthread_cond_t done; /* CLOCK_MONOTONIC; for a thread that waits */
     struct loop *loop;   /* for a fiber that waits; else NULL */
     struct fiber *fiber;
     struct loop_task wake;
@@ -30,9 +33,11 @@ TAILQ_HEAD(job_list, job);
 struct blocking_pool {
     pthread_mutex_t lock; /* guards all that follows, and every job's state */
     pthread_cond_t has_work;
+    pthread_cond_t is_quiet; /* nothing waits or runs; CLOCK_MONOTONIC */
     struct job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
+    size_t running_count;
     size_t idle_count;
     size_t thread_count;
     size_t thread_max;
@@ -45,6 +50,37 @@ job_free(struct job *job)
 {
     pthread_cond_destroy(&job->done);
     free(job);
+}
+
+/* A condition whose timed waits use the clock that is never set. */
+static void
+condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+/* A deadline of clock_ms() as a condition needs it. */
+static struct timespec
+condition_deadline(int64_t deadline)
+{
+    int64_t left = deadline - clock_ms();
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    if (left <= 0)
+        return until;
+    until.tv_sec += left / 1000;
+    until.tv_nsec += left % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
 }
 
 /* The job is done; in the thread of the fiber that waits. */
@@ -61,15 +97,11 @@ static struct job *
 job_new(const struct blocking_call *call)
 {
     struct job *job = calloc(1, sizeof(*job));
-    pthread_condattr_t attributes;
 
     if (!job)
         return NULL;
     job->call = *call;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&job->done, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&job->done);
     job->fiber = fiber_current();
     job->loop = job->fiber ? loop_current() : NULL;
     job->wake = (struct loop_task){.run = job_wake, .owner = job};
@@ -84,7 +116,7 @@ pool_run_job(struct blocking_pool *pool, struct job *job)
     pthread_mutex_unlock(&pool->lock);
     job->call.run(job->call.argument);
     pthread_mutex_lock(&pool->lock);
-    if (job->state == JOB_ABANDONED) {
+    if (job->is_posted || job->state == JOB_ABANDONED) {
         pthread_mutex_unlock(&pool->lock);
         job->call.release(job->call.argument);
         job_free(job);
@@ -96,6 +128,12 @@ pool_run_job(struct blocking_pool *pool, struct job *job)
         loop_notify(job->loop, &job->wake);
     else
         pthread_cond_signal(&job->done);
+}
+
+static bool
+pool_is_quiet(const struct blocking_pool *pool)
+{
+    return TAILQ_EMPTY(&pool->waiting) && pool->running_count == 0;
 }
 
 static void *
@@ -110,7 +148,11 @@ pool_thread(void *argument)
         if (job) {
             TAILQ_REMOVE(&pool->waiting, job, link);
             pool->waiting_count--;
+            pool->running_count++;
             pool_run_job(pool, job);
+            pool->running_count--;
+            if (pool_is_quiet(pool))
+                pthread_cond_broadcast(&pool->is_quiet);
         } else if (pool->is_stopping) {
             break;
         } else {
@@ -134,6 +176,7 @@ blocking_pool_new(struct blocking_pool **out, size_t threads, size_t waiting)
         return PST_NO_MEMORY;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->has_work, NULL);
+    condition_init(&pool->is_quiet);
     TAILQ_INIT(&pool->waiting);
     pool->waiting_max = waiting;
     pool->thread_max = threads;
@@ -149,16 +192,47 @@ blocking_pool_free(struct blocking_pool **pool)
     if (!freed)
         return;
     pthread_mutex_lock(&freed->lock);
-    PST_REQUIRE(TAILQ_EMPTY(&freed->waiting));
     freed->is_stopping = true;
     pthread_cond_broadcast(&freed->has_work);
     pthread_mutex_unlock(&freed->lock);
     for (size_t i = 0; i < freed->thread_count; i++)
         pthread_join(freed->threads[i], NULL);
     pthread_cond_destroy(&freed->has_work);
+    pthread_cond_destroy(&freed->is_quiet);
     pthread_mutex_destroy(&freed->lock);
     free(freed);
     *pool = NULL;
+}
+
+bool
+blocking_pool_drain(struct blocking_pool *pool, int64_t deadline)
+{
+    const struct timespec until = condition_deadline(deadline);
+    bool is_quiet;
+    int error = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    while (!pool_is_quiet(pool) && error == 0)
+        error = pthread_cond_timedwait(&pool->is_quiet, &pool->lock, &until);
+    is_quiet = pool_is_quiet(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return is_quiet;
+}
+
+/* Start a thread that receives no signal: they are for the main thread. */
+static bool
+pool_start_thread(struct blocking_pool *pool)
+{
+    sigset_t all;
+    sigset_t old;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    error = pthread_create(&pool->threads[pool->thread_count], NULL,
+                           pool_thread, pool);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return error == 0;
 }
 
 /* Start another thread if all are busy. Returns false when there is none. */
@@ -166,11 +240,22 @@ static bool
 pool_ensure_thread(struct blocking_pool *pool)
 {
     if (pool->idle_count <= pool->waiting_count &&
-        pool->thread_count < pool->thread_max &&
-        pthread_create(&pool->threads[pool->thread_count], NULL, pool_thread,
-                       pool) == 0)
+        pool->thread_count < pool->thread_max && pool_start_thread(pool))
         pool->thread_count++;
     return pool->thread_count > 0;
+}
+
+/* Add a job to those that wait. Returns false when there are so many already;
+ * called with the lock held. */
+static bool
+pool_add(struct blocking_pool *pool, struct job *job, size_t max)
+{
+    if (pool->waiting_count >= max || !pool_ensure_thread(pool))
+        return false;
+    TAILQ_INSERT_TAIL(&pool->waiting, job, link);
+    pool->waiting_count++;
+    pthread_cond_signal(&pool->has_work);
+    return true;
 }
 
 /* In a fiber: wait for a job until the deadline, and for its wake-up when it
@@ -193,14 +278,14 @@ pool_wait_in_fiber(struct blocking_pool *pool, const struct job *job,
 static void
 pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
 {
-    const struct timespec until = {.tv_sec = deadline / 1000,
-                                   .tv_nsec = deadline % 1000 * 1000000};
+    const struct timespec until = condition_deadline(deadline);
     int error = 0;
 
     if (job->loop) {
         pool_wait_in_fiber(pool, job, deadline);
         return;
     }
+
     while (job->state != JOB_DONE && error == 0)
         error = pthread_cond_timedwait(&job->done, &pool->lock, &until);
 }
@@ -231,11 +316,7 @@ blocking_pool_run(struct blocking_pool *pool, const struct blocking_call *call,
 
     if (job) {
         pthread_mutex_lock(&pool->lock);
-        if (pool->waiting_count < pool->waiting_max &&
-            pool_ensure_thread(pool)) {
-            TAILQ_INSERT_TAIL(&pool->waiting, job, link);
-            pool->waiting_count++;
-            pthread_cond_signal(&pool->has_work);
+        if (pool_add(pool, job, pool->waiting_max)) {
             pool_wait(pool, job, deadline);
             result = pool_take_back(pool, job);
         }
@@ -248,4 +329,24 @@ blocking_pool_run(struct blocking_pool *pool, const struct blocking_call *call,
     if (result != BLOCKING_DONE)
         call->release(call->argument);
     return result;
+}
+
+bool
+blocking_pool_post(struct blocking_pool *pool, const struct blocking_call *call)
+{
+    struct job *job = job_new(call);
+    bool is_added = false;
+
+    if (job) {
+        job->is_posted = true;
+        pthread_mutex_lock(&pool->lock);
+        is_added = pool_add(pool, job, (pool->waiting_max + 1) / 2);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    if (is_added)
+        return true;
+    if (job)
+        job_free(job);
+    call->release(call->argument);
+    return false;
 }

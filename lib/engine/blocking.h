@@ -34,8 +34,18 @@ enum blocking_result {
 PST_MUST_USE enum pst_err blocking_pool_new(struct blocking_pool **out,
                                             size_t threads, size_t waiting);
 
-/* Wait for what runs, and free the pool; no call may be waiting. */
+/* Run what was posted, wait for what runs, however long that takes, and free
+ * the pool. Nobody may be waiting in blocking_pool_run(). */
 void blocking_pool_free(struct blocking_pool **pool);
+
+/*
+ * Wait until no call waits or runs; not in a fiber.
+ *   deadline  of clock_ms()
+ * Returns false at the deadline. Then a thread may hang, and so would
+ * blocking_pool_free().
+ */
+PST_MUST_USE bool blocking_pool_drain(struct blocking_pool *pool,
+                                      int64_t deadline);
 
 /*
  * Run a function in the pool and wait until it has finished. In a fiber, the
@@ -47,5 +57,14 @@ void blocking_pool_free(struct blocking_pool **pool);
 PST_MUST_USE enum blocking_result
 blocking_pool_run(struct blocking_pool *pool, const struct blocking_call *call,
                   int64_t deadline);
+
+/*
+ * Run a function in the pool some time later; nobody waits for it. The pool
+ * releases the argument.
+ * Returns false, and never runs it, when half of the calls that may wait do so
+ * already: the other half is kept for blocking_pool_run().
+ */
+bool blocking_pool_post(struct blocking_pool *pool,
+                        const struct blocking_call *call);
 
 #endif

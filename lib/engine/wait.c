@@ -106,6 +106,20 @@ wait_read(int descriptor, void *out, size_t size,
     }
 }
 
+int
+wait_try_read(int descriptor, void *out, size_t size, size_t *len)
+{
+    ssize_t got;
+
+    do
+        got = read(descriptor, out, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return errno;
+    *len = (size_t)got;
+    return 0;
+}
+
 bool
 wait_advance(struct iovec *pieces, int count, size_t written)
 {

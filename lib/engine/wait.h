@@ -42,6 +42,14 @@ PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
                            const struct wait_limit *limit, size_t *len);
 
 /*
+ * Read what is there, without waiting.
+ *   len  set on success; 0: the end
+ * Returns 0 or an errno: EAGAIN when there is nothing. Never EINTR.
+ */
+PST_MUST_USE int wait_try_read(int descriptor, void *out, size_t size,
+                               size_t *len);
+
+/*
  * Write all of the pieces.
  *   pieces  changed: what is left to write
  * Returns 0 or an errno, as wait_for() and writev(2). A closed connection is

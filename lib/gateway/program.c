@@ -108,7 +108,8 @@ program_report_failure(struct program *program, enum pst_err e)
                        "out of memory or file descriptors (ulimit -n)");
         return EX_OSERR;
     default:
-        program_report(program, "cannot start", "libgcrypt does not work");
+        program_report(program, "cannot start",
+                       "libgcrypt or libcurl does not work");
         return EX_SOFTWARE;
     }
 }
@@ -219,10 +220,9 @@ program_open(struct program *program)
     e = keyring_cache_new(&program->keyring_cache, config, program->log);
     if (e)
         return program_report_failure(program, e);
-    if (http_client_start() != PST_OK) {
-        program_report(program, "cannot start", "libcurl does not work");
-        return EX_SOFTWARE;
-    }
+    e = http_client_start();
+    if (e)
+        return program_report_failure(program, e);
     return program_try_connect(program);
 }
 

@@ -219,6 +219,13 @@ registry_touch(struct context *ctx, const struct request *req,
                const struct pst_session *session)
 {
     struct session_ids session_ids;
+    const struct store_use use = {
+        .sid = &session_ids.sid,
+        .subject = &session_ids.subject,
+        .expires = session->exp,
+        .interval = ctx->config->timeouts.idle / 4,
+        .now = ctx->now,
+    };
     enum pst_err e;
 
     if (!ctx->store || is_unlisted_session(session))
@@ -226,10 +233,7 @@ registry_touch(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    e = note_store_result(ctx, req,
-                          store_session_touch(ctx->store, &session_ids.subject,
-                                              &session_ids.sid, session->exp,
-                                              ctx->now));
+    e = note_store_result(ctx, req, store_session_touch(ctx->store, &use));
     return e == PST_NOT_FOUND ? PST_OK : e;
 }
 

@@ -50,14 +50,15 @@ message_url(struct pst_arena *arena, const char *base, struct pst_str query,
 bool
 message_may_send(struct pst_str name, struct pst_str value)
 {
-    static const char *const reserved[] = {
-        "Connection", "Content-Length",    "Expect",
-        "Host",       "Keep-Alive",        "TE",
-        "Trailer",    "Transfer-Encoding", "Upgrade",
+    static const struct pst_str reserved[] = {
+        {"Connection", 10}, {"Content-Length", 14},    {"Expect", 6},
+        {"Host", 4},        {"Keep-Alive", 10},        {"TE", 2},
+        {"Trailer", 7},     {"Transfer-Encoding", 17}, {"Upgrade", 7},
     };
 
     for (size_t i = 0; i < PST_COUNT(reserved); i++) {
-        if (pst_str_equal_nocase(name, pst_str_from(reserved[i])))
+        if (reserved[i].len == name.len &&
+            pst_str_equal_nocase(name, reserved[i]))
             return false;
     }
     return pst_str_is_token(name) && pst_str_is_field_value(value);

@@ -25,10 +25,12 @@ static const char *const table_names[] = {
     [LMDB_EXPIRY] = "hints",
     [LMDB_EXPIRY_SHORT_COUNTERS] = "short-counters",
     [LMDB_EXPIRY_LONG_COUNTERS] = "long-counters",
+    [LMDB_EXPIRY_GUESTS] = "guests",
 };
 
 static_assert(PST_COUNT(table_names) == LMDB_TABLES, "each table has a name");
-static_assert(LMDB_NOT_FOUND == MDB_NOTFOUND && LMDB_MAP_FULL == MDB_MAP_FULL,
+static_assert(LMDB_NOT_FOUND == MDB_NOTFOUND && LMDB_MAP_FULL == MDB_MAP_FULL &&
+                  LMDB_MAP_RESIZED == MDB_MAP_RESIZED,
               "the same codes under our names");
 static_assert(sizeof(MDB_dbi) == sizeof(unsigned), "tables hold MDB_dbi");
 
@@ -45,8 +47,7 @@ lmdb_error_advice(int rc)
     case MDB_MAP_FULL:
         return ": raise its limit with ?size=";
     case MDB_READERS_FULL:
-        return ": too many processes and workers read it: lower "
-               "POSTERN_WORKERS";
+        return ": too many processes and threads read it: run fewer";
     case MDB_MAP_RESIZED:
     case MDB_PANIC:
         return ": restart this program";
@@ -79,10 +80,17 @@ lmdb_open_tables(struct lmdb_environment *environment, unsigned flags)
     return mdb_txn_commit(txn);
 }
 
+bool
+lmdb_check_readers(const struct lmdb_environment *environment)
+{
+    int dead = 0;
+
+    return mdb_reader_check(environment->env, &dead) == 0 && dead > 0;
+}
+
 static int
 lmdb_open_files(const struct lmdb_environment *environment, const char *folder)
 {
-    int dead;
     int rc = mdb_env_set_mapsize(environment->env, environment->map_size);
 
     if (rc == 0)
@@ -92,7 +100,7 @@ lmdb_open_files(const struct lmdb_environment *environment, const char *folder)
     if (rc == 0)
         rc = mdb_env_open(environment->env, folder, MDB_NOTLS, 0600);
     if (rc == 0)
-        rc = mdb_reader_check(environment->env, &dead);
+        (void)lmdb_check_readers(environment);
     return rc;
 }
 
@@ -103,6 +111,7 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
     size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
     struct lmdb_environment opened = {.map_size =
                                           map_size - map_size % page_size};
+    MDB_envinfo info;
     MDB_stat stat;
     int rc = mdb_env_create(&opened.env);
 
@@ -116,11 +125,15 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
         rc = lmdb_open_tables(&opened, 0);
     if (rc == 0)
         rc = mdb_env_stat(opened.env, &stat);
+    /* LMDB makes it larger when the file is. */
+    if (rc == 0)
+        rc = mdb_env_info(opened.env, &info);
     if (rc) {
         mdb_env_close(opened.env);
         return rc;
     }
     opened.page_size = stat.ms_psize;
+    opened.map_size = info.me_mapsize;
     *environment = opened;
     return 0;
 }
@@ -130,6 +143,20 @@ lmdb_environment_close(struct lmdb_environment *environment)
 {
     mdb_env_close(environment->env);
     environment->env = NULL;
+}
+
+int
+lmdb_environment_adopt_map(struct lmdb_environment *environment)
+{
+    MDB_envinfo info;
+    int rc = mdb_env_set_mapsize(environment->env, 0);
+
+    if (rc == 0)
+        rc = mdb_env_info(environment->env, &info);
+    if (rc == 0)
+        environment->map_size = info.me_mapsize;
+    environment->is_lost = rc != 0;
+    return rc;
 }
 
 /* Count the pages inside the file that can be used again: LMDB lists them in
@@ -185,14 +212,14 @@ int
 lmdb_reader_begin(const struct lmdb_environment *environment, MDB_txn **reader)
 {
     MDB_env *env = environment->env;
-    int dead;
     int rc;
 
+    if (environment->is_lost)
+        return MDB_PANIC;
     if (*reader)
         return mdb_txn_renew(*reader);
     rc = mdb_txn_begin(env, NULL, MDB_RDONLY, reader);
-    /* The check frees the slots of processes that were killed. */
-    if (rc == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0)
+    if (rc == MDB_READERS_FULL && lmdb_check_readers(environment))
         rc = mdb_txn_begin(env, NULL, MDB_RDONLY, reader);
     if (rc)
         *reader = NULL;
@@ -216,7 +243,8 @@ lmdb_reader_free(MDB_txn *reader)
 int
 lmdb_write_begin(const struct lmdb_environment *environment, MDB_txn **txn)
 {
-    return mdb_txn_begin(environment->env, NULL, 0, txn);
+    return environment->is_lost ? MDB_PANIC
+                                : mdb_txn_begin(environment->env, NULL, 0, txn);
 }
 
 int
@@ -232,28 +260,6 @@ lmdb_write_abort(MDB_txn *txn)
 }
 
 /* Records. */
-
-void
-lmdb_key_add(struct lmdb_key *key, const void *bytes, size_t len)
-{
-    PST_REQUIRE(len <= sizeof(key->bytes) - key->len);
-    memcpy(key->bytes + key->len, bytes, len);
-    key->len += len;
-}
-
-struct lmdb_key
-lmdb_key_make(const struct lmdb_txn *txn, const struct store_id *first,
-              const struct store_id *second)
-{
-    struct lmdb_key key = {.len = 0};
-
-    lmdb_key_add(&key, txn->tag, LMDB_TAG_LEN);
-    if (first)
-        lmdb_key_add(&key, first->bytes, PST_HASH_LEN);
-    if (second)
-        lmdb_key_add(&key, second->bytes, PST_HASH_LEN);
-    return key;
-}
 
 /* LMDB does not write to keys, but its type has no const. */
 static MDB_val
@@ -312,14 +318,18 @@ lmdb_del(const struct lmdb_txn *txn, unsigned table, const struct lmdb_key *key)
 }
 
 int
-lmdb_count(const struct lmdb_txn *txn, unsigned table, size_t *count)
+lmdb_measure(const struct lmdb_txn *txn, unsigned table, size_t *count,
+             size_t *bytes)
 {
     MDB_stat stat;
     int rc = mdb_stat(txn->handle, txn->environment->tables[table], &stat);
 
-    if (rc == 0)
-        *count = stat.ms_entries;
-    return rc;
+    if (rc)
+        return rc;
+    *count = stat.ms_entries;
+    *bytes = stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
+                              stat.ms_overflow_pages);
+    return 0;
 }
 
 /* Cursors. */
@@ -383,10 +393,4 @@ lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
     *key = lmdb_value_bytes(name);
     *record = lmdb_value_bytes(value);
     return 0;
-}
-
-void
-lmdb_range_close(struct lmdb_range *range)
-{
-    lmdb_cursor_close(range->cursor);
 }

@@ -18,6 +18,8 @@
 /* The error codes of LMDB that callers treat specially. */
 #define LMDB_NOT_FOUND (-30798) /* MDB_NOTFOUND: there is no such record */
 #define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */
+#define LMDB_MAP_RESIZED \
+    (-30785) /* MDB_MAP_RESIZED: another process made a larger map */
 
 /* A key: the tag of the audience and up to two ids. The key of an expiry entry
  * has a time and a record kind before that. */
@@ -25,12 +27,13 @@
 #define LMDB_KEY_MAX (LMDB_TAG_LEN + 2 * PST_HASH_LEN)
 #define LMDB_EXPIRY_HEAD_LEN (RECORD_TIME_LEN + 1)
 
-/* One table for each record kind, and the three tables of the expiry index
+/* One table for each record kind, and the tables of the expiry index
  * (store/lmdb_expiry.h). */
 enum {
     LMDB_EXPIRY = RECORD_KINDS,
     LMDB_EXPIRY_SHORT_COUNTERS,
     LMDB_EXPIRY_LONG_COUNTERS,
+    LMDB_EXPIRY_GUESTS,
     LMDB_TABLES
 };
 
@@ -44,6 +47,7 @@ struct lmdb_environment {
     unsigned tables[LMDB_TABLES];
     size_t map_size; /* bytes */
     size_t page_size;
+    bool is_lost; /* the map is gone, and could not be made again */
 };
 
 /* One transaction, with what is needed to build keys and to age records. */
@@ -78,12 +82,21 @@ const char *lmdb_error_advice(int rc);
  * Open the environment in a folder, and create the files that are missing. A
  * process must not open one folder twice (store/lmdb_handle.h).
  *   map_size     bytes of address space, the limit of the file's size; rounded
- *                down to whole pages
+ *                down to whole pages. The file grows as it is needed
  *   environment  set on success; the caller closes it
  */
 PST_MUST_USE int lmdb_environment_open(struct lmdb_environment *environment,
                                        const char *folder, size_t map_size);
 void lmdb_environment_close(struct lmdb_environment *environment);
+
+/* Adopt the larger map that another process has made. No transaction may be
+ * open in this process. After a failure the environment is of no more use. */
+PST_MUST_USE int
+lmdb_environment_adopt_map(struct lmdb_environment *environment);
+
+/* Free the slots of readers whose process was killed. Returns whether there
+ * were any. */
+bool lmdb_check_readers(const struct lmdb_environment *environment);
 
 /*
  * How much of the map is free, in tenths, rounded down.
@@ -141,9 +154,9 @@ PST_MUST_USE int lmdb_put_value(const struct lmdb_txn *txn, unsigned table,
 PST_MUST_USE int lmdb_del(const struct lmdb_txn *txn, unsigned table,
                           const struct lmdb_key *key);
 
-/* The number of records in a table. */
-PST_MUST_USE int lmdb_count(const struct lmdb_txn *txn, unsigned table,
-                            size_t *count);
+/* The number of records in a table, and the bytes that its pages use. */
+PST_MUST_USE int lmdb_measure(const struct lmdb_txn *txn, unsigned table,
+                              size_t *count, size_t *bytes);
 
 /* Cursors. */
 
@@ -159,7 +172,7 @@ PST_MUST_USE int lmdb_cursor_first(struct MDB_cursor *cursor,
 /* Delete the record at the cursor. */
 PST_MUST_USE int lmdb_cursor_del(struct MDB_cursor *cursor);
 
-/* Begin an iteration. On success the caller closes it. */
+/* Begin an iteration. On success the caller closes the cursor. */
 PST_MUST_USE int lmdb_range_open(struct lmdb_range *range,
                                  const struct lmdb_txn *txn, unsigned table,
                                  const struct lmdb_key *prefix);
@@ -169,6 +182,5 @@ PST_MUST_USE int lmdb_range_open(struct lmdb_range *range,
 PST_MUST_USE int lmdb_range_next(struct lmdb_range *range,
                                  struct pst_bytes *key,
                                  struct pst_bytes *record);
-void lmdb_range_close(struct lmdb_range *range);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "store/lmdb_handle.h"
 #include "store/lmdb_store.h"
+#include "store/store_copy.h"
 
 /* instant: 0 when there is no record, or it cannot be read. */
 static int
@@ -110,10 +111,8 @@ lmdb_counter_acquire(struct store *base, const struct store_counters *counters,
                      int64_t *retry_after)
 {
     struct lmdb_handle *handle = lmdb_handle_from_base(base);
-    struct lmdb_change change = {.apply = lmdb_apply_acquire,
-                                 .now = counters->now,
-                                 .grows = true,
-                                 .what = counters};
+    struct lmdb_change change = {
+        .apply = lmdb_apply_acquire, .now = counters->now, .grows = true};
     enum pst_err e;
 
     /* The attack: a flood of attempts that are refused anyway must not queue
@@ -121,6 +120,7 @@ lmdb_counter_acquire(struct store *base, const struct store_counters *counters,
     e = lmdb_peek_counters(handle, counters, retry_after);
     if (e)
         return e;
+    change.what = store_copy_counters(counters);
     e = lmdb_write(handle, &change);
     if (e == PST_THROTTLED)
         *retry_after = change.number;
@@ -170,8 +170,10 @@ enum pst_err
 lmdb_counter_refund(struct store *base, const struct store_counters *counters,
                     int64_t *in_use)
 {
-    struct lmdb_change change = {
-        .apply = lmdb_apply_refund, .now = counters->now, .what = counters};
+    struct lmdb_change change = {.apply = lmdb_apply_refund,
+                                 .now = counters->now,
+                                 .applies_late = true,
+                                 .what = store_copy_counters(counters)};
     enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
 
     if (!e)

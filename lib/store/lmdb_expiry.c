@@ -12,6 +12,10 @@
 #define COUNTER_SIZE 256
 #define COUNTERS_FRACTION 8
 
+/* The same for an ended guest session, and for the table of guests. */
+#define GUEST_SIZE 256
+#define GUESTS_FRACTION 8
+
 /* A new counter that lasts longer, in seconds, is a long one. */
 #define COUNTER_LONG 3600
 
@@ -30,16 +34,24 @@ struct entry {
     int64_t when;
 };
 
-static int
-lmdb_put_entry(const struct lmdb_txn *txn, struct entry entry,
-               const struct lmdb_key *record_key)
+static struct lmdb_key
+lmdb_entry_key(struct entry entry, const struct lmdb_key *record_key)
 {
-    const struct pst_bytes nothing[2] = {{NULL, 0}, {NULL, 0}};
     struct lmdb_key key = {.len = LMDB_EXPIRY_HEAD_LEN};
 
     record_set_time(key.bytes, entry.when);
     key.bytes[RECORD_TIME_LEN] = (uint8_t)entry.kind;
     lmdb_key_add(&key, record_key->bytes, record_key->len);
+    return key;
+}
+
+static int
+lmdb_put_entry(const struct lmdb_txn *txn, struct entry entry,
+               const struct lmdb_key *record_key)
+{
+    const struct pst_bytes nothing[2] = {{NULL, 0}, {NULL, 0}};
+    struct lmdb_key key = lmdb_entry_key(entry, record_key);
+
     return lmdb_put_value(txn, entry.table, &key, nothing);
 }
 
@@ -136,24 +148,53 @@ lmdb_limit_counters(const struct lmdb_txn *txn, unsigned table)
 {
     size_t max = txn->environment->map_size / COUNTERS_FRACTION / COUNTER_SIZE;
     size_t count;
-    int rc = lmdb_count(txn, table, &count);
+    size_t ignored;
+    int rc = lmdb_measure(txn, table, &count, &ignored);
 
     if (rc || count < max)
         return rc;
     return lmdb_evict_first_counter(txn, table);
 }
 
+/* The shares of other records. */
+
+/* Is there room for one more record of a guest? */
+static int
+lmdb_limit_guests(const struct lmdb_txn *txn)
+{
+    size_t max = txn->environment->map_size / GUESTS_FRACTION / GUEST_SIZE;
+    size_t count;
+    size_t ignored;
+    int rc = lmdb_measure(txn, LMDB_EXPIRY_GUESTS, &count, &ignored);
+
+    return rc == 0 && count >= max ? LMDB_SHARE_FULL : rc;
+}
+
+int
+lmdb_check_share(const struct lmdb_txn *txn, enum record_kind kind,
+                 size_t fraction)
+{
+    size_t ignored;
+    size_t bytes;
+    int rc = lmdb_measure(txn, kind, &ignored, &bytes);
+
+    return rc == 0 && bytes >= txn->environment->map_size / fraction
+               ? LMDB_SHARE_FULL
+               : rc;
+}
+
 /* Writing records. */
 
 static int
-lmdb_add_entry(const struct lmdb_txn *txn, enum record_kind kind,
-               const struct lmdb_key *key, int64_t when)
+lmdb_add_entry(const struct lmdb_txn *txn, struct entry entry,
+               const struct lmdb_key *key)
 {
-    struct entry entry = {LMDB_EXPIRY, kind, when};
     int rc = 0;
 
-    if (kind == RECORD_COUNTER) {
-        entry.table = when - txn->now > COUNTER_LONG
+    if (entry.table == LMDB_EXPIRY_GUESTS) {
+        rc = lmdb_limit_guests(txn);
+    } else if (entry.kind == RECORD_COUNTER) {
+        entry.table = entry.when - txn->now > COUNTER_LONG
                           ? LMDB_EXPIRY_LONG_COUNTERS
                           : LMDB_EXPIRY_SHORT_COUNTERS;
         rc = lmdb_limit_counters(txn, entry.table);
@@ -170,9 +211,11 @@ lmdb_has_entry(enum record_kind kind, struct pst_bytes old, int64_t expires)
     return record_expires(kind, old, &before) && before <= expires;
 }
 
-int
-lmdb_put(const struct lmdb_txn *txn, enum record_kind kind,
-         const struct lmdb_key *key, const struct pst_bytes parts[static 2])
+/* table: the one of the index that a new record has its entry in */
+static int
+lmdb_put_record_at(const struct lmdb_txn *txn, unsigned table,
+                   enum record_kind kind, const struct lmdb_key *key,
+                   const struct pst_bytes parts[static 2])
 {
     struct pst_bytes old;
     int64_t expires;
@@ -182,14 +225,50 @@ lmdb_put(const struct lmdb_txn *txn, enum record_kind kind,
         return rc;
     PST_REQUIRE(record_expires(kind, parts[0], &expires));
     if (rc == LMDB_NOT_FOUND || !lmdb_has_entry(kind, old, expires)) {
-        rc = lmdb_add_entry(txn, kind, key, expires);
+        rc = lmdb_add_entry(txn, (struct entry){table, kind, expires}, key);
         if (rc)
             return rc;
     }
     return lmdb_put_value(txn, kind, key, parts);
 }
 
+int
+lmdb_put(const struct lmdb_txn *txn, enum record_kind kind,
+         const struct lmdb_key *key, const struct pst_bytes parts[static 2])
+{
+    return lmdb_put_record_at(txn, LMDB_EXPIRY, kind, key, parts);
+}
+
+int
+lmdb_put_for_guest(const struct lmdb_txn *txn, enum record_kind kind,
+                   const struct lmdb_key *key,
+                   const struct pst_bytes parts[static 2])
+{
+    return lmdb_put_record_at(txn, LMDB_EXPIRY_GUESTS, kind, key, parts);
+}
+
 /* Removing records. */
+
+int
+lmdb_remove(const struct lmdb_txn *txn, enum record_kind kind,
+            const struct lmdb_key *key)
+{
+    static const unsigned tables[] = {LMDB_EXPIRY, LMDB_EXPIRY_GUESTS};
+    struct pst_bytes record;
+    struct lmdb_key entry;
+    int64_t expires;
+    int rc = lmdb_get(txn, kind, key, &record);
+
+    if (rc)
+        return rc == LMDB_NOT_FOUND ? 0 : rc;
+    if (!record_expires(kind, record, &expires))
+        return lmdb_del(txn, kind, key);
+    for (size_t i = 0; i < PST_COUNT(tables) && rc == 0; i++) {
+        entry = lmdb_entry_key((struct entry){tables[i], kind, expires}, key);
+        rc = lmdb_del(txn, tables[i], &entry);
+    }
+    return rc ? rc : lmdb_del(txn, kind, key);
+}
 
 /* Look at the record of an entry that is due: remove it, or write a later
  * entry. */

@@ -5,8 +5,10 @@
  */
 #include <string.h>
 
+#include "store/lmdb_expiry.h"
 #include "store/lmdb_handle.h"
 #include "store/lmdb_store.h"
+#include "store/store_copy.h"
 
 /* Lists. */
 
@@ -90,7 +92,7 @@ lmdb_session_walk(struct store *base, const struct store_walk *wanted)
         if (rc == 0)
             e = wanted->callback(wanted->context, &session);
     }
-    lmdb_range_close(&walk.range);
+    lmdb_cursor_close(walk.range.cursor);
     return lmdb_read_end(handle, rc == LMDB_NOT_FOUND ? 0 : rc, e);
 }
 
@@ -120,7 +122,7 @@ lmdb_find_oldest_session(const struct lmdb_txn *txn,
             *oldest = session;
         (*count)++;
     }
-    lmdb_range_close(&walk.range);
+    lmdb_cursor_close(walk.range.cursor);
     return rc == LMDB_NOT_FOUND ? 0 : rc;
 }
 
@@ -130,14 +132,14 @@ lmdb_drop_oldest_session(const struct lmdb_txn *txn,
                          const struct store_replacement *replacement,
                          const struct store_session *oldest)
 {
-    const struct store_session_change revocation = {
+    const struct store_revocation revocation = {
         &oldest->sid, &oldest->subject, oldest->expires, replacement->now};
     struct lmdb_key key;
 
     if (replacement->cap > 0)
-        return lmdb_revoke_session(txn, &revocation);
+        return lmdb_revoke_session(txn, &revocation, false);
     key = lmdb_key_make(txn, &oldest->subject, &oldest->sid);
-    return lmdb_del(txn, RECORD_SESSION, &key);
+    return lmdb_remove(txn, RECORD_SESSION, &key);
 }
 
 /* Make room in the list for one more. */
@@ -243,17 +245,20 @@ static int
 lmdb_revoke_replaced(const struct lmdb_txn *txn,
                      const struct store_replacement *replacement)
 {
-    const struct store_session_change old = {
+    const struct store_revocation old = {
         replacement->old, replacement->old_subject, replacement->old_expires,
         replacement->now};
-    const struct store_session_change guest = {
+    const struct store_revocation guest = {
         replacement->guest, NULL, replacement->guest_expires, replacement->now};
+    /* Who logs in has an account, so the end of the guest session that he had
+     * is not limited. */
+    bool by_guest = replacement->is_guest;
     int rc = 0;
 
     if (old.sid)
-        rc = lmdb_revoke_session(txn, &old);
+        rc = lmdb_revoke_session(txn, &old, by_guest && !old.subject);
     if (rc == 0 && guest.sid)
-        rc = lmdb_revoke_session(txn, &guest);
+        rc = lmdb_revoke_session(txn, &guest, by_guest);
     return rc;
 }
 
@@ -262,6 +267,10 @@ static int
 lmdb_apply_replace(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
     const struct store_replacement *replacement = change->what;
+    const struct store_spill spill = {.sid = &replacement->session->sid,
+                                      .blob = replacement->blob,
+                                      .expires = replacement->session->expires,
+                                      .now = replacement->now};
     int rc = lmdb_check_replacement(txn, change);
 
     if (rc == 0)
@@ -269,9 +278,27 @@ lmdb_apply_replace(const struct lmdb_txn *txn, struct lmdb_change *change)
     if (rc == 0 && !replacement->is_guest)
         rc = lmdb_list_session(txn, replacement);
     if (rc == 0 && replacement->blob.len > 0)
-        rc = lmdb_put_spill(txn, &replacement->session->sid, replacement->blob,
-                            replacement->session->expires);
+        rc = lmdb_put_spill(txn, &spill, replacement->is_guest);
     return rc;
+}
+
+/*
+ * The new session was never handed out: nobody must see it on the list. The
+ * sessions that it replaced stay revoked: meanwhile somebody else may have
+ * revoked them, too.
+ */
+static int
+lmdb_undo_replace(const struct lmdb_txn *txn, const struct lmdb_change *change)
+{
+    const struct store_replacement *replacement = change->what;
+    const struct store_session *session = replacement->session;
+    struct lmdb_key key = lmdb_key_make(txn, &session->sid, NULL);
+    int rc = lmdb_remove(txn, RECORD_SPILL, &key);
+
+    if (rc || replacement->is_guest)
+        return rc;
+    key = lmdb_key_make(txn, &session->subject, &session->sid);
+    return lmdb_remove(txn, RECORD_SESSION, &key);
 }
 
 enum pst_err
@@ -282,7 +309,8 @@ lmdb_session_replace(struct store *base,
     struct lmdb_change change = {.apply = lmdb_apply_replace,
                                  .now = replacement->now,
                                  .grows = true,
-                                 .what = replacement};
+                                 .what = store_copy_replacement(replacement),
+                                 .undo = lmdb_undo_replace};
     enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
 
     if (e == PST_EXPIRED)
@@ -292,37 +320,68 @@ lmdb_session_replace(struct store *base,
 
 /* Noting that a session was used. */
 
+/*
+ * Is there something to write?
+ *   session  set to what is stored
+ * Returns 0, LMDB_UNCHANGED or LMDB_NOT_FOUND.
+ */
 static int
-lmdb_apply_touch(const struct lmdb_txn *txn, struct lmdb_change *change)
+lmdb_check_use(const struct lmdb_txn *txn, const struct store_use *use,
+               struct store_session *session)
 {
-    const struct store_session_change *touch = change->what;
-    struct lmdb_key key = lmdb_key_make(txn, touch->subject, touch->sid);
-    struct store_session session = {.sid = *touch->sid,
-                                    .subject = *touch->subject};
+    struct lmdb_key key = lmdb_key_make(txn, use->subject, use->sid);
     struct pst_bytes record;
     int rc = lmdb_get(txn, RECORD_SESSION, &key, &record);
 
-    if (rc != 0 && rc != LMDB_NOT_FOUND)
+    if (rc)
         return rc;
-    if (rc == LMDB_NOT_FOUND || !record_parse_session(record, &session) ||
-        session.expires <= touch->now) {
-        change->result = PST_NOT_FOUND;
-        return LMDB_UNCHANGED;
-    }
-    if (touch->now <= session.seen && touch->expires <= session.expires)
-        return LMDB_UNCHANGED;
-    if (touch->now > session.seen)
-        session.seen = touch->now;
-    if (touch->expires > session.expires)
-        session.expires = touch->expires;
+    session->sid = *use->sid;
+    session->subject = *use->subject;
+    if (!record_parse_session(record, session) || session->expires <= use->now)
+        return LMDB_NOT_FOUND;
+    return record_use_is_due(session, use) ? 0 : LMDB_UNCHANGED;
+}
+
+static int
+lmdb_apply_touch(const struct lmdb_txn *txn, struct lmdb_change *change)
+{
+    const struct store_use *use = change->what;
+    struct store_session session = {0};
+    int rc = lmdb_check_use(txn, use, &session);
+
+    if (rc)
+        return rc == LMDB_NOT_FOUND ? LMDB_UNCHANGED : rc;
+    if (use->now > session.seen)
+        session.seen = use->now;
+    if (use->expires > session.expires)
+        session.expires = use->expires;
     return lmdb_put_session(txn, &session);
 }
 
+/*
+ * Most uses need no write, so read first. The write looks again: of many
+ * requests with the same old cookie, at the same time too, one writes.
+ */
 enum pst_err
-lmdb_session_touch(struct store *base, const struct store_session_change *touch)
+lmdb_session_touch(struct store *base, const struct store_use *use)
 {
+    struct lmdb_handle *handle = lmdb_handle_from_base(base);
     struct lmdb_change change = {
-        .apply = lmdb_apply_touch, .now = touch->now, .what = touch};
+        .apply = lmdb_apply_touch, .now = use->now, .applies_late = true};
+    struct store_session ignored = {0};
+    struct lmdb_txn txn;
+    enum pst_err e = lmdb_read_begin(handle, &txn);
+    int rc;
 
-    return lmdb_write(lmdb_handle_from_base(base), &change);
+    if (e)
+        return e;
+    rc = lmdb_check_use(&txn, use, &ignored);
+    e = rc == LMDB_NOT_FOUND ? PST_NOT_FOUND : PST_OK;
+    e = lmdb_read_end(handle,
+                      rc == LMDB_NOT_FOUND || rc == LMDB_UNCHANGED ? 0 : rc, e);
+    if (e || rc == LMDB_UNCHANGED)
+        return e;
+    change.what = store_copy_use(use);
+    lmdb_write_later(handle, &change);
+    return PST_OK;
 }

@@ -7,6 +7,12 @@
 
 #include "store/lmdb_expiry.h"
 #include "store/lmdb_handle.h"
+#include "store/store_copy.h"
+
+/* The fractions of the map that spilled sessions may use: those of guests,
+ * until all of them together use so much; and all. */
+#define GUEST_SPILLS_FRACTION 4
+#define SPILLS_FRACTION 2
 
 int
 lmdb_put_record(const struct lmdb_txn *txn, enum record_kind kind,
@@ -40,8 +46,7 @@ lmdb_store_close(struct store *base)
 static int
 lmdb_apply_ping(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
-    static const struct store_id id = {{0}};
-    struct lmdb_key key = lmdb_key_make(txn, &id, NULL);
+    struct lmdb_key key = lmdb_key_make(txn, change->what, NULL);
     uint8_t record[RECORD_COUNTER_LEN];
 
     record_emit_time(record, change->now);
@@ -52,8 +57,11 @@ lmdb_apply_ping(const struct lmdb_txn *txn, struct lmdb_change *change)
 static enum pst_err
 lmdb_store_ping(struct store *base, int64_t now)
 {
+    static const struct store_id id = {{0}};
     struct lmdb_handle *handle = lmdb_handle_from_base(base);
-    struct lmdb_change change = {.apply = lmdb_apply_ping, .now = now};
+    struct lmdb_change change = {.apply = lmdb_apply_ping,
+                                 .now = now,
+                                 .what = store_copy_bytes(&id, sizeof(id))};
     enum pst_err e = lmdb_write(handle, &change);
 
     if (e)
@@ -132,10 +140,11 @@ lmdb_store_check(struct store *base, const struct store_id *sid,
 /* A record that is kept longer already, or cannot be read, stays. */
 static int
 lmdb_put_revocation(const struct lmdb_txn *txn, const struct store_id *sid,
-                    int64_t expires)
+                    int64_t expires, bool by_guest)
 {
     struct lmdb_key key = lmdb_key_make(txn, sid, NULL);
     uint8_t record[RECORD_REVOKED_LEN];
+    const struct pst_bytes parts[2] = {{record, sizeof(record)}, {NULL, 0}};
     struct pst_bytes old;
     int64_t known;
     int rc = lmdb_get(txn, RECORD_REVOKED, &key, &old);
@@ -145,25 +154,25 @@ lmdb_put_revocation(const struct lmdb_txn *txn, const struct store_id *sid,
     if (rc != 0 && rc != LMDB_NOT_FOUND)
         return rc;
     record_emit_time(record, expires);
-    return lmdb_put_record(txn, RECORD_REVOKED, &key,
-                           (struct pst_bytes){record, sizeof(record)});
+    return by_guest ? lmdb_put_for_guest(txn, RECORD_REVOKED, &key, parts)
+                    : lmdb_put(txn, RECORD_REVOKED, &key, parts);
 }
 
 int
 lmdb_revoke_session(const struct lmdb_txn *txn,
-                    const struct store_session_change *revocation)
+                    const struct store_revocation *revocation, bool by_guest)
 {
     int64_t expires = revocation->expires > revocation->now
                           ? revocation->expires
                           : revocation->now;
     struct lmdb_key key = lmdb_key_make(txn, revocation->sid, NULL);
-    int rc = lmdb_put_revocation(txn, revocation->sid, expires);
+    int rc = lmdb_put_revocation(txn, revocation->sid, expires, by_guest);
 
     if (rc == 0)
-        rc = lmdb_del(txn, RECORD_SPILL, &key);
+        rc = lmdb_remove(txn, RECORD_SPILL, &key);
     if (rc == 0 && revocation->subject) {
         key = lmdb_key_make(txn, revocation->subject, revocation->sid);
-        rc = lmdb_del(txn, RECORD_SESSION, &key);
+        rc = lmdb_remove(txn, RECORD_SESSION, &key);
     }
     return rc;
 }
@@ -171,15 +180,18 @@ lmdb_revoke_session(const struct lmdb_txn *txn,
 static int
 lmdb_apply_revoke(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
-    return lmdb_revoke_session(txn, change->what);
+    const struct store_revocation *revocation = change->what;
+
+    return lmdb_revoke_session(txn, revocation, !revocation->subject);
 }
 
 static enum pst_err
-lmdb_store_revoke(struct store *base,
-                  const struct store_session_change *revocation)
+lmdb_store_revoke(struct store *base, const struct store_revocation *revocation)
 {
-    struct lmdb_change change = {
-        .apply = lmdb_apply_revoke, .now = revocation->now, .what = revocation};
+    struct lmdb_change change = {.apply = lmdb_apply_revoke,
+                                 .now = revocation->now,
+                                 .applies_late = true,
+                                 .what = store_copy_revocation(revocation)};
 
     return lmdb_write(lmdb_handle_from_base(base), &change);
 }
@@ -202,7 +214,10 @@ lmdb_store_revoke_all(struct store *base, const struct store_id *subject,
                       int64_t now, int64_t *since)
 {
     struct lmdb_change change = {
-        .apply = lmdb_apply_revoke_all, .now = now, .what = subject};
+        .apply = lmdb_apply_revoke_all,
+        .now = now,
+        .applies_late = true,
+        .what = store_copy_bytes(subject, sizeof(*subject))};
     enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
 
     if (e)
@@ -214,15 +229,24 @@ lmdb_store_revoke_all(struct store *base, const struct store_id *subject,
 /* Spilled sessions. */
 
 int
-lmdb_put_spill(const struct lmdb_txn *txn, const struct store_id *sid,
-               struct pst_bytes blob, int64_t expires)
+lmdb_put_spill(const struct lmdb_txn *txn, const struct store_spill *spill,
+               bool by_guest)
 {
-    struct lmdb_key key = lmdb_key_make(txn, sid, NULL);
+    struct lmdb_key key = lmdb_key_make(txn, spill->sid, NULL);
     uint8_t head[RECORD_SPILL_HEAD_LEN];
-    const struct pst_bytes parts[2] = {{head, sizeof(head)}, blob};
+    const struct pst_bytes parts[2] = {{head, sizeof(head)}, spill->blob};
+    struct pst_bytes old;
+    int rc = lmdb_get(txn, RECORD_SPILL, &key, &old);
 
-    record_emit_time(head, expires);
-    return lmdb_put(txn, RECORD_SPILL, &key, parts);
+    if (rc == LMDB_NOT_FOUND)
+        rc = lmdb_check_share(txn, RECORD_SPILL,
+                              by_guest ? GUEST_SPILLS_FRACTION
+                                       : SPILLS_FRACTION);
+    if (rc)
+        return rc;
+    record_emit_time(head, spill->expires);
+    return by_guest ? lmdb_put_for_guest(txn, RECORD_SPILL, &key, parts)
+                    : lmdb_put(txn, RECORD_SPILL, &key, parts);
 }
 
 static int
@@ -242,7 +266,8 @@ lmdb_apply_spill(const struct lmdb_txn *txn, struct lmdb_change *change)
         change->result = PST_NOT_FOUND;
         return LMDB_UNCHANGED;
     }
-    return lmdb_put_spill(txn, spill->sid, spill->blob, spill->expires);
+    /* Whose it is, is not known here: it has the smaller share. */
+    return lmdb_put_spill(txn, spill, true);
 }
 
 static enum pst_err
@@ -251,7 +276,7 @@ lmdb_store_spill_put(struct store *base, const struct store_spill *spill)
     struct lmdb_change change = {.apply = lmdb_apply_spill,
                                  .now = spill->now,
                                  .grows = true,
-                                 .what = spill};
+                                 .what = store_copy_spill(spill)};
 
     return lmdb_write(lmdb_handle_from_base(base), &change);
 }
@@ -283,7 +308,16 @@ static enum pst_err
 lmdb_store_sweep(struct store *base, size_t limit, int64_t now,
                  struct store_sweep_result *swept)
 {
-    return lmdb_sweep(lmdb_handle_from_base(base), limit, now, swept);
+    struct lmdb_change change = {.apply = lmdb_apply_expire,
+                                 .now = now,
+                                 .what =
+                                     store_copy_bytes(&limit, sizeof(limit))};
+    enum pst_err e = lmdb_write(lmdb_handle_from_base(base), &change);
+
+    if (e)
+        return e;
+    *swept = change.swept;
+    return PST_OK;
 }
 
 const struct store_operations store_lmdb = {

@@ -38,22 +38,28 @@ PST_MUST_USE int lmdb_put_since(const struct lmdb_txn *txn,
 PST_MUST_USE int lmdb_is_revoked(const struct lmdb_txn *txn,
                                  const struct store_id *sid, bool *is_revoked);
 
-/* store_revoke() inside a transaction. */
-PST_MUST_USE int
-lmdb_revoke_session(const struct lmdb_txn *txn,
-                    const struct store_session_change *revocation);
+/*
+ * store_revoke() inside a transaction.
+ *   by_guest  for somebody without an account
+ */
+PST_MUST_USE int lmdb_revoke_session(const struct lmdb_txn *txn,
+                                     const struct store_revocation *revocation,
+                                     bool by_guest);
 
-/* Store a sealed session. */
+/*
+ * Store a sealed session, also in the place of one.
+ *   by_guest  for somebody without an account
+ * Returns also LMDB_SHARE_FULL.
+ */
 PST_MUST_USE int lmdb_put_spill(const struct lmdb_txn *txn,
-                                const struct store_id *sid,
-                                struct pst_bytes blob, int64_t expires);
+                                const struct store_spill *spill, bool by_guest);
 
 /* store/lmdb_session.c: see struct store_operations. */
 enum pst_err lmdb_session_replace(struct store *base,
                                   const struct store_replacement *replacement,
                                   int64_t *since);
 enum pst_err lmdb_session_touch(struct store *base,
-                                const struct store_session_change *touch);
+                                const struct store_use *use);
 enum pst_err lmdb_session_walk(struct store *base,
                                const struct store_walk *wanted);
 

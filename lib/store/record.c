@@ -160,6 +160,15 @@ record_session_is_live(const struct store_session *session, int64_t since,
 }
 
 bool
+record_use_is_due(const struct store_session *session,
+                  const struct store_use *use)
+{
+    return use->expires > session->expires ||
+           (use->now > session->seen &&
+            use->now - session->seen >= use->interval);
+}
+
+bool
 record_spill_is_live(struct pst_bytes record, int64_t now,
                      struct pst_bytes *blob)
 {

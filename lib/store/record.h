@@ -82,6 +82,10 @@ PST_MUST_USE bool record_parse_session(struct pst_bytes record,
 bool record_session_is_live(const struct store_session *session, int64_t since,
                             int64_t now);
 
+/* Must the use of a listed session be written? */
+bool record_use_is_due(const struct store_session *session,
+                       const struct store_use *use);
+
 /* Read a spilled session. blob: a slice of the record. Returns false when it
  * has expired, or cannot be read. */
 PST_MUST_USE bool record_spill_is_live(struct pst_bytes record, int64_t now,

@@ -119,13 +119,15 @@
         "'EX',math.max(1,last-now)) end "                                      \
         "if not listed then return 0 end " SCRIPT_SESSION_LIST
 
-/* KEYS sessions; ARGV sid expires now. Returns 1, or 0 when it is not listed.
- */
+/* KEYS sessions; ARGV sid expires now interval. Returns 1, or 0 when it is not
+ * listed. */
 #define SCRIPT_SESSION_TOUCH                                        \
     SCRIPT_NUMBERS                                                  \
     "local v=redis.call('HGET',KEYS[1],ARGV[1]) "                   \
     "local now,ends=tonumber(ARGV[3]),tonumber(ARGV[2]) "           \
     "if not ours(v,25) or n(v,18)<=now then return 0 end "          \
+    "if ends<=n(v,18) and (now<=n(v,10) or "                        \
+    "now-n(v,10)<tonumber(ARGV[4])) then return 1 end "             \
     "local seen,e=math.max(n(v,10),now),math.max(n(v,18),ends) "    \
     "redis.call('HSET',KEYS[1],ARGV[1],v:sub(1,9)..p(seen)..p(e).." \
     "v:sub(26)) "                                                   \

@@ -158,20 +158,20 @@ redis_session_replace(struct store *base,
 /* Noting that a session was used. */
 
 enum pst_err
-redis_session_touch(struct store *base,
-                    const struct store_session_change *touch)
+redis_session_touch(struct store *base, const struct store_use *use)
 {
     struct redis_handle *handle = redis_handle_from_base(base);
-    struct redis_key key = redis_key_make(handle, "sessions", touch->subject);
+    struct redis_key key = redis_key_make(handle, "sessions", use->subject);
     struct redis_command command;
     int64_t found;
     enum pst_err e;
 
     redis_command_init_script(&command, SCRIPT_SESSION_TOUCH, 1);
     redis_add_key(&command, &key);
-    redis_add_id(&command, touch->sid);
-    redis_add_number(&command, touch->expires);
-    redis_add_number(&command, touch->now);
+    redis_add_id(&command, use->sid);
+    redis_add_number(&command, use->expires);
+    redis_add_number(&command, use->now);
+    redis_add_number(&command, use->interval);
     e = redis_call_number(handle, &command, &found);
     if (e)
         return e;

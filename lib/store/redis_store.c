@@ -193,7 +193,7 @@ redis_add_revocation(struct redis_command *command,
 
 static enum pst_err
 redis_store_revoke(struct store *base,
-                   const struct store_session_change *revocation)
+                   const struct store_revocation *revocation)
 {
     struct redis_handle *handle = redis_handle_from_base(base);
     struct redis_key revoked =

@@ -49,7 +49,7 @@ enum pst_err redis_session_replace(struct store *base,
                                    const struct store_replacement *replacement,
                                    int64_t *since);
 enum pst_err redis_session_touch(struct store *base,
-                                 const struct store_session_change *touch);
+                                 const struct store_use *use);
 enum pst_err redis_session_walk(struct store *base,
                                 const struct store_walk *walk);
 

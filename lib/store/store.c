@@ -174,7 +174,7 @@ enum pst_err
 store_revoke(struct store *store, const struct store_id *sid,
              const struct store_id *subject, int64_t expires, int64_t now)
 {
-    const struct store_session_change revocation = {sid, subject, expires, now};
+    const struct store_revocation revocation = {sid, subject, expires, now};
 
     return store->backend->revoke(store, &revocation);
 }
@@ -210,12 +210,9 @@ store_session_replace(struct store *store,
 }
 
 enum pst_err
-store_session_touch(struct store *store, const struct store_id *subject,
-                    const struct store_id *sid, int64_t expires, int64_t now)
+store_session_touch(struct store *store, const struct store_use *use)
 {
-    const struct store_session_change touch = {sid, subject, expires, now};
-
-    return store->backend->session_touch(store, &touch);
+    return store->backend->session_touch(store, use);
 }
 
 enum pst_err

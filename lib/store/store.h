@@ -4,13 +4,24 @@
  * revoked, which are live, sessions too large for a cookie, and counters of
  * login attempts.
  *
- * A handle is used by one thread at a time; each worker has its own. It is
- * opened in the process that uses it, after any fork. Handles of one process
+ * A handle belongs to one thread. The fibers of its event loop share it: a call
+ * may wait (engine/wait.h, engine/blocking.h), and others begin meanwhile. It
+ * is opened in the process that uses it, after any fork. Handles of one process
  * on one LMDB folder share the environment.
  *
- * A store that does not answer is PST_STORE_DOWN, which must never let a
- * session pass. store_error() then says why, for the log. Each call tries
- * again, except for a short while after a failure to connect.
+ * A store that does not answer within about a second is PST_STORE_DOWN, which
+ * must never let a session pass. store_error() then says why, for the log. Each
+ * call tries again, except for a short while after a failure to connect.
+ *
+ * A write that failed did not happen, or does no harm:
+ *   - a session that was to begin is on no list, its spilled part is deleted,
+ *     and its token was never handed out. The sessions that it replaces may
+ *     have been revoked: to bring them back could bring back one that somebody
+ *     else revoked meanwhile;
+ *   - a revocation, or a refund of counters, may still happen: it was wanted;
+ *   - counters may have been acquired: they empty by themselves;
+ *   - a spilled session may have been stored: its key is the same, so the older
+ *     token opens it as well; or no token refers to it, and it expires.
  *
  * The caller passes the time, in unix seconds. A record that has expired counts
  * as absent, whether or not it was removed yet.
@@ -61,7 +72,8 @@ struct store_session {
 };
 
 /* Called for each session. Any result but PST_OK ends the walk. It must not
- * use the store. The texts are valid until it returns. */
+ * use the store, nor wait for anything. The texts are valid until it
+ * returns. */
 typedef enum pst_err store_session_fn(void *context,
                                       const struct store_session *session);
 
@@ -99,7 +111,8 @@ PST_MUST_USE enum pst_err store_open(struct store **out,
 void store_close(struct store **store);
 
 /* Why the last call returned PST_STORE_DOWN, or what store_ping() warns of; ""
- * when there is nothing to say. Valid until the next call. */
+ * when there is nothing to say. Valid until the next call of any fiber: read it
+ * before anything that may wait. */
 const char *store_error(const struct store *store);
 
 /*
@@ -226,17 +239,25 @@ store_session_replace(struct store *store,
                       const struct store_replacement *replacement,
                       int64_t *since);
 
+/* A session that is used. */
+struct store_use {
+    const struct store_id *sid;
+    const struct store_id *subject;
+    int64_t expires;  /* its exp; the stored one never moves back */
+    int64_t interval; /* seconds: a stored seen that is not older is left as it
+                         is, unless expires moves */
+    int64_t now;      /* becomes its seen, which never moves back either */
+};
+
 /*
  * Note that a session was used, and may expire later. Changes only a session
  * that is still listed: a concurrent request must not bring back one that was
- * revoked meanwhile.
- *   expires  its exp; the stored one never moves back, nor does seen
+ * revoked meanwhile. LMDB is written some time later, and nobody hears of it
+ * when that fails.
  * Returns PST_OK, PST_NOT_FOUND, PST_STORE_DOWN.
  */
 PST_MUST_USE enum pst_err store_session_touch(struct store *store,
-                                              const struct store_id *subject,
-                                              const struct store_id *sid,
-                                              int64_t expires, int64_t now);
+                                              const struct store_use *use);
 
 /*
  * Call back for each live session, in any order.

@@ -12,10 +12,10 @@
 #include "server/store_url.h"
 #include "store/store.h"
 
-/* A session that is revoked, or one that was used. */
-struct store_session_change {
+/* A session that is revoked. */
+struct store_revocation {
     const struct store_id *sid;
-    const struct store_id *subject; /* may be NULL when it is revoked */
+    const struct store_id *subject; /* NULL: a guest, or unknown */
     int64_t expires;
     int64_t now;
 };
@@ -46,7 +46,7 @@ struct store_operations {
     enum pst_err (*check)(struct store *store, const struct store_id *sid,
                           const struct store_id *subject, int64_t iat);
     enum pst_err (*revoke)(struct store *store,
-                           const struct store_session_change *revocation);
+                           const struct store_revocation *revocation);
     enum pst_err (*revoke_all)(struct store *store,
                                const struct store_id *subject, int64_t now,
                                int64_t *since);
@@ -54,7 +54,7 @@ struct store_operations {
                             const struct store_replacement *replacement,
                             int64_t *since);
     enum pst_err (*session_touch)(struct store *store,
-                                  const struct store_session_change *touch);
+                                  const struct store_use *use);
     enum pst_err (*session_walk)(struct store *store,
                                  const struct store_walk *walk);
     enum pst_err (*spill_put)(struct store *store,
@@ -85,7 +85,12 @@ struct store {
     char error[320];
 };
 
-/* Set what store_error() returns. Returns PST_STORE_DOWN, always. */
+/*
+ * Set what store_error() returns. Fibers share the handle, so each call that
+ * fails sets it, after its last wait: then it is still there when the caller
+ * reads it.
+ * Returns PST_STORE_DOWN, always.
+ */
 enum pst_err store_set_error(struct store *store, const char *format, ...)
     PST_PRINTF(2, 3);
 

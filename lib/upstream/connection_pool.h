@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define CONNECTIONS_KEPT_MAX 64 /* our choice */
-#define BUFFERS_KEPT_MAX 16     /* our choice */
+#define CONNECTIONS_KEPT_MAX 256 /* our choice */
+#define BUFFERS_KEPT_MAX 16      /* our choice */
 
 /* Milliseconds. Many servers close a connection that was idle for 5 s. */
 #define CONNECTION_IDLE_MAX 15000

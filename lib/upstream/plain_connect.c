@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "upstream/resolver.h"
 
+#define FULL_QUEUE_PAUSE 10 /* milliseconds: our choice */
+
 /* Returns 0 or an errno. */
 static int
 finish_connecting(int fd, const struct wait_limit *limit)
@@ -23,13 +25,52 @@ finish_connecting(int fd, const struct wait_limit *limit)
     return cause;
 }
 
+/* A Unix socket whose queue of connections is full: try again for as long as
+ * possible. Returns 0 or an errno. */
+static int
+connect_when_possible(int fd, const struct socket_address *address,
+                      const struct wait_limit *limit)
+{
+    int cause = EAGAIN;
+
+    while (cause == EAGAIN) {
+        int64_t now = clock_ms();
+        struct wait_limit pause = {.deadline = now + FULL_QUEUE_PAUSE,
+                                   .client = limit->client};
+
+        if (now >= limit->deadline)
+            return ETIMEDOUT;
+        cause = wait_until(&pause);
+        if (!cause)
+            cause = connect(fd, &address->any, address->len) == 0 ? 0 : errno;
+    }
+    return cause;
+}
+
+static int
+start_connecting(int fd, const struct socket_address *address,
+                 const struct wait_limit *limit)
+{
+    if (connect(fd, &address->any, address->len) == 0)
+        return 0;
+    switch (errno) {
+    case EINPROGRESS:
+    case EINTR:
+        return finish_connecting(fd, limit);
+    case EAGAIN:
+        return connect_when_possible(fd, address, limit);
+    default:
+        return errno;
+    }
+}
+
 /* Set *out to a connected socket. Returns 0 or an errno. */
 static int
 connect_address(const struct socket_address *address,
                 const struct wait_limit *limit, int *out)
 {
     int one = 1;
-    int cause = 0;
+    int cause;
     int fd = socket(address->any.sa_family,
                     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -37,8 +78,7 @@ connect_address(const struct socket_address *address,
         return errno;
     if (address->any.sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (connect(fd, &address->any, address->len) != 0)
-        cause = errno == EINPROGRESS ? finish_connecting(fd, limit) : errno;
+    cause = start_connecting(fd, address, limit);
     if (cause) {
         wait_close(fd);
         return cause;

@@ -17,17 +17,26 @@
 
 /* The head. */
 
+static char *
+append(char *to, struct pst_str text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
 static enum pst_err
 add_header(struct pst_buf *buf, const struct http_header *header)
 {
     struct pst_str value = pst_str_trim(header->value);
+    struct pst_str separator = value.len > 0 ? PST_STR(": ") : PST_STR(":");
+    char *to;
 
     if (!message_may_send(header->name, value))
         return PST_MALFORMED;
-    pst_buf_add(buf, header->name);
-    pst_buf_add_string(buf, value.len > 0 ? ": " : ":");
-    pst_buf_add(buf, value);
-    pst_buf_add_string(buf, "\r\n");
+    to = pst_buf_reserve(buf, header->name.len + separator.len + value.len + 2);
+    if (to)
+        append(append(append(append(to, header->name), separator), value),
+               PST_STR("\r\n"));
     return PST_OK;
 }
 
@@ -83,15 +92,18 @@ plain_request_init(struct plain_exchange *x)
 /* Sending. */
 
 /* The connection does not take more: wait until it does, or until there is a
- * response. */
+ * response. What has come already would not end the wait. */
 static enum pst_err
 wait_to_write(struct plain_exchange *x)
 {
+    enum pst_err e = plain_check_response(x);
     int error;
 
+    if (e || x->has_head)
+        return e;
     plain_begin_phase(x, PLAIN_SENDING);
     error = wait_for(x->connection->socket, POLLIN | POLLOUT, &x->limit);
-    return error ? plain_fail_errno(x, error) : plain_check_response(x);
+    return error ? plain_fail_errno(x, error) : PST_OK;
 }
 
 /* Is no more of the request to be sent? */
@@ -244,6 +256,7 @@ plain_send(struct plain_exchange *x, bool *is_whole)
                              make_piece(x->exchange->whole_body)};
     enum pst_err e;
 
+    x->phase = PLAIN_SENDING; /* its deadline is set when it must wait */
     if (x->request.is_get || x->exchange->body_length == 0)
         pieces[1].iov_len = 0;
     e = has_body_in_memory(x) ? write_pieces(x, pieces, PST_COUNT(pieces))

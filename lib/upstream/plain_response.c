@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum pst_err
 refuse_response(struct plain_exchange *x, const char *reason)
@@ -81,15 +80,17 @@ fail_closed_head(struct plain_exchange *x)
 enum pst_err
 plain_check_response(struct plain_exchange *x)
 {
-    ssize_t len = read(x->connection->socket, x->buffer->bytes + x->end,
-                       sizeof(x->buffer->bytes) - x->end);
+    size_t len;
+    int error = wait_try_read(x->connection->socket, x->buffer->bytes + x->end,
+                              sizeof(x->buffer->bytes) - x->end, &len);
 
-    if (len < 0)
-        return errno == EAGAIN || errno == EINTR ? PST_OK
-                                                 : plain_fail_errno(x, errno);
+    if (error == EAGAIN)
+        return PST_OK;
+    if (error)
+        return plain_fail_errno(x, error);
     if (len == 0)
         return fail_closed_head(x);
-    add_received(x, (size_t)len);
+    add_received(x, len);
     return take_heads(x);
 }
 

@@ -5,6 +5,7 @@
 #include "upstream/resolver.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@ struct resolved_name {
 };
 
 static struct blocking_pool *resolver_pool;
+static atomic_size_t resolver_jobs; /* that are not released yet */
 static pthread_mutex_t resolver_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct resolved_name resolver_names[NAMES_MAX]; /* under the lock */
 
@@ -43,6 +45,9 @@ resolver_start(void)
 void
 resolver_stop(void)
 {
+    /* A name server that does not answer must not delay the end. */
+    if (atomic_load(&resolver_jobs) > 0)
+        return;
     blocking_pool_free(&resolver_pool);
     memset(resolver_names, 0, sizeof(resolver_names));
 }
@@ -90,6 +95,13 @@ resolver_keep(const struct resolved_name *name)
     pthread_mutex_unlock(&resolver_lock);
 }
 
+static void
+resolver_release_job(void *job)
+{
+    free(job);
+    atomic_fetch_sub(&resolver_jobs, 1);
+}
+
 /* In a thread of the pool. Another one may have found the name meanwhile. */
 static void
 resolver_run_job(void *argument)
@@ -118,8 +130,11 @@ static enum pst_err
 resolver_wait_for_job(struct resolver_job *job, int64_t deadline,
                       struct socket_addresses *out, const char **cause)
 {
-    const struct blocking_call call = {resolver_run_job, free, job};
+    const struct blocking_call call = {resolver_run_job, resolver_release_job,
+                                       job};
+    int error;
 
+    atomic_fetch_add(&resolver_jobs, 1);
     switch (blocking_pool_run(resolver_pool, &call, deadline)) {
     case BLOCKING_DONE:
         break;
@@ -130,14 +145,12 @@ resolver_wait_for_job(struct resolver_job *job, int64_t deadline,
         *cause = "no name server answered within the connect timeout";
         return PST_UPSTREAM_TIMEOUT;
     }
-    *out = job->name.addresses;
-    *cause = gai_strerror(job->error);
-    if (job->error) {
-        free(job);
-        return PST_UPSTREAM_DOWN;
-    }
-    free(job);
-    return PST_OK;
+    error = job->error;
+    if (!error)
+        *out = job->name.addresses;
+    resolver_release_job(job);
+    *cause = gai_strerror(error);
+    return error ? PST_UPSTREAM_DOWN : PST_OK;
 }
 
 enum pst_err

@@ -15,7 +15,8 @@
  * PST_OK or PST_NO_MEMORY. */
 PST_MUST_USE enum pst_err resolver_start(void);
 
-/* Wait for what runs in the pool, and free it; nothing else may use it. */
+/* Free the pool; nothing else may use it. When a look-up still runs, which its
+ * caller has given up, nothing is freed: the process is about to end. */
 void resolver_stop(void);
 
 /*

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: ISC
 """Requests fail while the store is down, and the programs reconnect."""
 
+import concurrent.futures
 import json
+import os
 import secrets
+import signal
+import subprocess
 import time
 
 import gateway as gateways
 import http_client
 import pytest
 from redis_server import Redis
+
+TOOL = os.path.join(gateways.BUILD, "tests/unit/lock_tool")
 
 
 @pytest.fixture(name="redis")
@@ -182,6 +188,95 @@ def test_unusable_lmdb_folder_is_logged(start_own, user):
     assert "/proc/nowhere" in line and "level=error" in line
 
 
+@pytest.fixture(name="stopped_writer")
+def stopped_writer_fixture():
+    """stopped_writer(folder): a process that stopped while it held the lock
+    for writing. It is a process that can be continued."""
+    started = []
+
+    def start(folder):
+        process = subprocess.Popen(
+            [TOOL, folder, str(256 << 20)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout.readline() == b"locked\n"
+        process.send_signal(signal.SIGSTOP)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def release(process):
+    process.send_signal(signal.SIGCONT)
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+def timed(call, *arguments, **named):
+    begin = time.monotonic()
+    answer = call(*arguments, **named)
+    return answer, time.monotonic() - begin
+
+
+@pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
+def test_stopped_writer_holds_up_no_reads(start_own, user, tmp_path, kind,
+                                          stopped_writer):
+    """L64: another process stops while it holds the lock for writing. Logins
+    fail within about a second, one after the other and at the same time;
+    sessions work as before; and all is well when it continues."""
+    folder = str(tmp_path / "store")
+    gateway = start_own(kind, POSTERN_STORE=f"lmdb:{folder}")
+    cookie = gateway.cookie_for(user)
+    process = stopped_writer(folder)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        logins = [pool.submit(timed, gateway.log_in, user) for _ in range(4)]
+        for _ in range(20):
+            answer, seconds = timed(gateway.query, cookie=cookie)
+            assert answer.status == 200 and seconds < 0.5, answer
+            assert answer.json["data"]["me"] is not None
+        for login in logins:
+            answer, seconds = login.result()
+            assert answer.status == 503, answer
+            assert answer.code == "STORE_UNAVAILABLE"
+            assert seconds < 2.5
+            assert not answer.all("set-cookie")
+    answer, seconds = timed(gateway.post, "/logout", cookie=cookie)
+    assert answer.status == 503 and seconds < 2.5
+    line = [line for line in gateway.log.splitlines()
+            if "event=store-down" in line][-1]
+    assert "another process holds it" in line
+    assert gateway.session(cookie=cookie) is not None
+
+    release(process)
+    assert gateways.wait_until(lambda: gateway.log_in(user).status == 200)
+    # None of the failed logins left a session behind.
+    cookie = gateway.cookie_for(user)
+    listed = gateway.get("/session?list=1", cookie=cookie).json
+    count = len(listed["data"]["sessions"])
+    assert count <= 3, listed
+    assert gateway.post("/logout", cookie=cookie).status == 200
+    assert gateway.session(cookie=cookie) is None
+
+
+def test_programs_end_while_the_writer_hangs(backend, user, tmp_path,
+                                             stopped_writer):
+    """The end of a program does not wait for the lock."""
+    folder = str(tmp_path / "store")
+    gateway = gateways.Gateway(backend, POSTERN_STORE=f"lmdb:{folder}")
+    cookie = gateway.cookie_for(user)
+    process = stopped_writer(folder)
+    assert gateway.log_in(user).status == 503
+    assert gateway.query(cookie=cookie).status == 200
+    _, seconds = timed(gateway.close)
+    assert seconds < 5
+    release(process)
+
+
 def large_login(gateway, backend, account):
     """Log in with a backend token that is too large for a cookie."""
     backend.next(headers=[["Content-Type", "application/json"]],
@@ -191,10 +286,10 @@ def large_login(gateway, backend, account):
     return gateway.log_in(account)
 
 
-def test_full_lmdb_map_keeps_sessions_and_fails_logins(
-        start_own, backend, user, tmp_path):
-    """Existing sessions stay and can log out. New logins fail with 503 until
-    there is space."""
+def test_full_share_keeps_sessions_and_fails_large_logins(start_own, backend, user, tmp_path):
+    """L63: sessions too large for a cookie have used up their share of the map.
+    Existing ones stay and can log out. New ones fail with 503 until there is
+    space; ordinary logins go on."""
     gateway = start_own(POSTERN_STORE=f"lmdb:{tmp_path}/store?size=1M",
                         POSTERN_MAX_SESSIONS="1000")
     cookies = [gateway.cookie_for(user)]
@@ -207,7 +302,8 @@ def test_full_lmdb_map_keeps_sessions_and_fails_logins(
     assert not answer.all("set-cookie") and len(cookies) > 10
     line = [line for line in gateway.log.splitlines()
             if "event=store-down" in line][-1]
-    assert "MDB_MAP_FULL" in line and "?size=" in line
+    assert "the share of" in line and "?size=" in line
+    assert gateway.log_in(user).status == 200
     for cookie in cookies:
         assert gateway.session(cookie=cookie)["subject"] == user.owner
     for cookie in cookies[-8:]:

@@ -76,6 +76,8 @@ poll(struct pollfd *fds, nfds_t count, int timeout)
     if (!pthread_equal(pthread_self(), test_thread))
         return poll_really(fds, count, timeout);
     assert_in_range(waits++, 0, WAITS_MAX);
+    if (timeout == 0) /* it is over: nothing more arrives */
+        return poll_really(fds, count, 0);
     if (client.go_waiting >= 0 && client.is_piece_new)
         assert_int_equal(write(client.go_waiting, "g", 1), 1);
     client.is_piece_new = false;

@@ -14,7 +14,8 @@
 
 const char *fake_names[8];
 atomic_size_t fake_name_lookups;
-int fake_name_delay;
+atomic_int fake_name_delay;
+atomic_int fake_name_gate = -1;
 
 /* One result, with its address behind it. */
 struct fake_result {
@@ -62,6 +63,8 @@ getaddrinfo(const char *restrict node, const char *restrict service,
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
     fake_name_lookups++;
+    if (fake_name_gate >= 0 && read(fake_name_gate, &(char){0}, 1) < 0)
+        return EAI_SYSTEM;
     usleep((useconds_t)fake_name_delay * 1000);
     for (size_t i = 0; fake_names[i]; i++) {
         *end = make_result(fake_names[i], service);

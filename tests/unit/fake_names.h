@@ -17,6 +17,9 @@ extern const char *fake_names[8];
 extern atomic_size_t fake_name_lookups;
 
 /* Milliseconds of real time that a look-up of a name takes. */
-extern int fake_name_delay;
+extern atomic_int fake_name_delay;
+
+/* A look-up first reads a byte from this descriptor; -1: it does not. */
+extern atomic_int fake_name_gate;
 
 #endif

@@ -136,6 +136,8 @@ server_step(struct server *server, const struct step *step)
         while (server_receive(server))
             continue;
         return true;
+    case SHUT:
+        return shutdown(server->connection, SHUT_WR) == 0;
     case CLOSE:
         server_close(&server->connection);
         return true;

@@ -23,6 +23,7 @@ enum act {
     REPORT,    /* report to the test, see server_wait_for_report() */
     DRAIN,     /* read until the client closes */
     CLOSE,     /* close the connection at once */
+    SHUT,      /* send the end of the connection, but go on reading */
 };
 
 struct step {

@@ -236,6 +236,20 @@ stores_add(struct store *store, const struct store_session *session,
     return store_session_replace(store, &replacement, &since);
 }
 
+enum pst_err
+stores_touch(struct store *store, const struct store_session *session,
+             int64_t expires, int64_t now)
+{
+    const struct store_use use = {.sid = &session->sid,
+                                  .subject = &session->subject,
+                                  .expires = expires,
+                                  .now = now};
+    enum pst_err e = store_session_touch(store, &use);
+
+    /* Writes are made in their order. */
+    return e ? e : store_ping(store, now);
+}
+
 void
 stores_say(const struct stores *stores, const char *command, char *answer,
            size_t size)

@@ -71,6 +71,12 @@ enum pst_err stores_add(struct store *store,
                         const struct store_session *session, int64_t cap,
                         int64_t now);
 
+/* store_session_touch(), whenever it was used before; and wait until it is
+ * written. */
+enum pst_err stores_touch(struct store *store,
+                          const struct store_session *session, int64_t expires,
+                          int64_t now);
+
 /* Send an inline command to Redis, and read the reply, at most size. */
 void stores_say(const struct stores *stores, const char *command, char *answer,
                 size_t size);

@@ -107,6 +107,35 @@ test_streamed_body(void **state)
     fixture_fini(f);
 }
 
+/* A response without a Content-Length may be a stream of events: what came is
+ * sent on at once. */
+static void
+test_flushed(void **state)
+{
+    static const struct {
+        struct fixture_answer answer;
+        size_t flushes;
+    } rows[] = {
+        {{.status = 200, .body = "data: 1"}, 1},
+        {{.status = 200, .headers = {"Content-Length: 7"}, .body = "data: 1"},
+         0},
+        {{.status = 200, .headers = {"ETag: \"1\""}, .body = "data: 1"}, 1},
+    };
+    const struct forward_request what = {.method = PST_STR("POST")};
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f->answer = rows[i].answer;
+        fixture_request(f, everything, "{}");
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         PST_OK);
+        assert_true(fixture_is_out(f, "\r\n\r\ndata: 1"));
+        assert_int_equal(f->flushes, rows[i].flushes);
+    }
+    fixture_fini(f);
+}
+
 /* Without a body there is no type, and the client's body is not read. */
 static void
 test_no_body(void **state)
@@ -276,6 +305,7 @@ main(void)
         cmocka_unit_test_prestate(test_hold_is_bounded, &fixture),
         cmocka_unit_test_prestate(test_backend_down, &fixture),
         cmocka_unit_test_prestate(test_streamed_body, &fixture),
+        cmocka_unit_test_prestate(test_flushed, &fixture),
         cmocka_unit_test_prestate(test_no_body, &fixture),
         cmocka_unit_test_prestate(test_redirects, &fixture),
         cmocka_unit_test_prestate(test_request_within, &fixture),

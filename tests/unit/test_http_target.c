@@ -104,6 +104,8 @@ test_parts(void **state)
          "/a:b@c", "127.0.0.1:3000", true},
         {"http://[::1]:3000/", HTTP_SCHEME_PLAIN, "::1", "3000", "/",
          "[::1]:3000", true},
+        {"http://[2001:db8::10.0.0.9]", HTTP_SCHEME_PLAIN, "2001:db8::10.0.0.9",
+         "80", "/", "[2001:db8::10.0.0.9]", true},
         {"http://[::1]", HTTP_SCHEME_PLAIN, "::1", "80", "/", "[::1]", true},
         {"unix:/run/a.sock:/g", HTTP_SCHEME_UNIX, NULL, "", "/g", "localhost",
          true},

@@ -120,6 +120,7 @@ test_records(void **state)
     struct lmdb_key key = key_of(&txn, 1, 0);
     struct pst_bytes record;
     size_t count = 9;
+    size_t bytes = 0;
 
     (void)state;
     assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record),
@@ -136,10 +137,10 @@ test_records(void **state)
     assert_int_equal(record.len, 0);
     assert_int_equal(lmdb_get(&txn, RECORD_REVOKED, &key, &record),
                      LMDB_NOT_FOUND);
-    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
     assert_int_equal(count, 1);
     assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
-    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
     assert_int_equal(count, 0);
     lmdb_write_abort(txn.handle);
 }
@@ -179,6 +180,7 @@ test_cursors(void **state)
     struct MDB_cursor *cursor;
     struct pst_bytes found;
     size_t count = 9;
+    size_t bytes = 0;
 
     (void)state;
     put(&txn, &key, "one", "");
@@ -192,7 +194,7 @@ test_cursors(void **state)
     }
     assert_int_equal(lmdb_cursor_first(cursor, &found), LMDB_NOT_FOUND);
     lmdb_cursor_close(cursor);
-    assert_int_equal(lmdb_count(&txn, RECORD_SPILL, &count), 0);
+    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
     assert_int_equal(count, 0);
     lmdb_write_abort(txn.handle);
 }
@@ -223,11 +225,11 @@ test_ranges(void **state)
         count++;
     }
     assert_int_equal(count, 3);
-    lmdb_range_close(&range);
+    lmdb_cursor_close(range.cursor);
     prefix = key_of(&txn, 41, 0);
     assert_int_equal(lmdb_range_open(&range, &txn, RECORD_SPILL, &prefix), 0);
     assert_int_equal(lmdb_range_next(&range, &key, &record), LMDB_NOT_FOUND);
-    lmdb_range_close(&range);
+    lmdb_cursor_close(range.cursor);
     lmdb_write_abort(txn.handle);
 }
 

@@ -53,7 +53,8 @@ apply_newer(const struct lmdb_txn *txn, struct lmdb_change *change)
 static void
 test_newer_record(void **state)
 {
-    struct lmdb_change change = {.apply = apply_newer, .now = NOW};
+    struct lmdb_change change = {
+        .apply = apply_newer, .now = NOW, .what = calloc(1, 1)};
     int64_t retry_after = 0;
 
     (void)state;
@@ -83,7 +84,8 @@ apply_acquire(const struct lmdb_txn *txn, struct lmdb_change *change)
 static void
 test_refusal_takes_no_lock(void **state)
 {
-    struct lmdb_change change = {.apply = apply_acquire, .now = NOW};
+    struct lmdb_change change = {
+        .apply = apply_acquire, .now = NOW, .what = calloc(1, 1)};
     int64_t retry_after = 0;
 
     (void)state;

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb_handle.c - LMDB folders: modes, owners, errors; handles in several
- * threads and processes; and kill -9 in the middle of writes, 100 times.
+ * test_lmdb_handle.c - LMDB handles in several threads, also while another
+ * process makes the map larger.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fake_clock.h"
+#include "store/lmdb.h"
 #include "stores.h"
 
-#define REOPEN_DELAY 250 /* milliseconds, after opening has failed */
-#define NOBODY 65534
-#define KILLS 100
-#define PER_KILL 100000
+#define SMALL_MAP "1M"
+#define LARGE_MAP (16 * 1024 * 1024)
+#define LARGE_RECORDS 800 /* of 8000 bytes: more than the small map holds */
 
 static struct stores stores;
 
@@ -37,155 +32,6 @@ tear_down(void **state)
     (void)state;
     stores_stop(&stores);
     return 0;
-}
-
-static void
-test_files(void **state)
-{
-    struct store *store = stores_open(&stores, "shop");
-    char path[128];
-    struct stat found;
-
-    (void)state;
-    stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
-    assert_string_equal(store_error(store), "");
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0700);
-    (void)snprintf(path, sizeof(path), "%s/lmdb/data.mdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    (void)snprintf(path, sizeof(path), "%s/lmdb/lock.mdb", stores.folder);
-    assert_int_equal(stat(path, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    store_close(&store);
-}
-
-/* A user who may write to the folder may replace its files. */
-static void
-test_open_folder(void **state)
-{
-    struct store_id sid = stores_id(1);
-    struct store *store;
-    char path[128];
-
-    (void)state;
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(chmod(path, 0770), 0);
-    store = stores_open(&stores, "shop");
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                  PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "chmod 700 it"));
-    store_close(&store);
-}
-
-/* EPERM of the kernel is not reported as a wrong mode of the folder: here it
- * means that sysfs does not allow folders. */
-static void
-test_not_permitted(void **state)
-{
-    static const char path[] = "/sys/postern";
-    struct store_id sid = stores_id(1);
-    struct store *store;
-
-    (void)state;
-    if (mkdir(path, 0700) == 0)
-        assert_int_equal(rmdir(path), 0);
-    else if (errno == EPERM) {
-        store = stores_open_url("lmdb:/sys/postern", "shop");
-        stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                      PST_STORE_DOWN);
-        assert_non_null(strstr(store_error(store), "not permitted"));
-        store_close(&store);
-        return;
-    }
-    skip();
-}
-
-static void
-expect_open_error(const char *url, const char *want)
-{
-    struct store *store =
-        url ? stores_open_url(url, "shop") : stores_open(&stores, "shop");
-
-    stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), want));
-    store_close(&store);
-}
-
-/* Neither folder can be made, the second for lack of permission. */
-static void
-test_missing_folder(void **state)
-{
-    bool is_root = geteuid() == 0;
-
-    (void)state;
-    if (is_root && seteuid(NOBODY) != 0)
-        skip();
-    expect_open_error("lmdb:/nonexistent/x", "/x does not exist: make it");
-    expect_open_error("lmdb:/postern-x", "lmdb:/postern-x does not exist: ");
-    if (is_root) {
-        expect_open_error(NULL, "run this as the owner of the folder");
-        assert_int_equal(seteuid(0), 0);
-    }
-}
-
-/* Each failure has its reason, and the handle works when the cause is gone. */
-static void
-test_no_folder(void **state)
-{
-    struct store_id sid = stores_id(1);
-    struct store *store;
-    char path[128];
-    int fd;
-
-    (void)state;
-    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
-    fd = open(path, O_CREAT | O_WRONLY, 0600);
-    assert_true(fd >= 0);
-    close(fd);
-    store = stores_open(&stores, "shop");
-    stores_expect(store, "at once", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "Not a directory"));
-    for (int i = 0; i < 3; i++) {
-        stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                      PST_STORE_DOWN);
-        stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
-                      PST_STORE_DOWN);
-        stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    }
-    fake_clock_advance(REOPEN_DELAY);
-    stores_expect(store, "ping", store_ping(store, NOW), PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "Not a directory"));
-    assert_int_equal(unlink(path), 0);
-    fake_clock_advance(REOPEN_DELAY - 1);
-    stores_expect(store, "not yet", store_check(store, &sid, NULL, NOW),
-                  PST_STORE_DOWN);
-    fake_clock_advance(1);
-    stores_expect(store, "healed", store_check(store, &sid, NULL, NOW), PST_OK);
-    store_close(&store);
-}
-
-/* Processes and threads. */
-
-/* Handles of one process share the environment. */
-static void
-test_two_handles(void **state)
-{
-    struct store *one = stores_open(&stores, "shop");
-    struct store *two = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(1);
-
-    (void)state;
-    stores_expect(one, "end", store_revoke(one, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    stores_expect(two, "check", store_check(two, &sid, NULL, NOW), PST_REVOKED);
-    store_close(&one);
-    stores_expect(two, "alone", store_check(two, &sid, NULL, NOW), PST_REVOKED);
-    stores_expect(two, "end", store_revoke(two, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    store_close(&two);
 }
 
 static void *
@@ -222,165 +68,109 @@ test_threads(void **state)
     }
 }
 
-/* Kills itself when all is well: valgrind must not ask it about memory that it
- * inherited and cannot free. */
-static void
-use_after_fork(void)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(0);
+/* A larger map. */
 
-    if (store_check(store, &sid, NULL, NOW) != PST_REVOKED)
-        _exit(1);
-    sid = stores_id(100);
-    if (store_revoke(store, &sid, NULL, NOW + 60, NOW) != PST_OK)
-        _exit(2);
-    store_close(&store);
-    (void)raise(SIGKILL);
+static void
+open_small(struct store **store)
+{
+    char url[160];
+
+    (void)snprintf(url, sizeof(url), "%s?size=" SMALL_MAP, stores.url);
+    *store = stores_open_url(url, "shop");
 }
 
-/* A child process opens its own environment. */
-static void
-test_fork(void **state)
+/* In another process: fill more than the small map holds. */
+static int
+grow(int begin)
 {
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(0);
-    int status = 0;
+    static const uint8_t bytes[8000];
+    const struct pst_bytes parts[2] = {{bytes, sizeof(bytes)}, {NULL, 0}};
+    struct lmdb_environment environment;
+    struct lmdb_txn txn = {.environment = &environment,
+                           .tag = (const uint8_t *)"another-"};
+    char folder[128];
+    char byte;
+    int rc;
+
+    (void)snprintf(folder, sizeof(folder), "%s/lmdb", stores.folder);
+    if (read(begin, &byte, 1) != 1 ||
+        lmdb_environment_open(&environment, folder, LARGE_MAP) != 0)
+        return 1;
+    for (unsigned i = 0; i < LARGE_RECORDS; i++) {
+        struct store_id id = stores_id(i);
+        struct lmdb_key key = lmdb_key_make(&txn, &id, NULL);
+
+        rc = lmdb_write_begin(&environment, &txn.handle);
+        if (rc == 0)
+            rc = lmdb_put_value(&txn, RECORD_SPILL, &key, parts);
+        if (rc == 0)
+            rc = lmdb_write_commit(txn.handle);
+        if (rc)
+            return 2;
+    }
+    lmdb_environment_close(&environment);
+    return 0;
+}
+
+static atomic_bool is_over;
+
+static void *
+use_until_over(void *argument)
+{
+    unsigned *index = argument;
+    struct store *store;
+    unsigned wrong = 0;
+
+    open_small(&store);
+    for (unsigned i = 0; !atomic_load(&is_over); i++) {
+        struct store_id sid = stores_id(*index * 1000000 + i);
+
+        wrong += store_check(store, &sid, NULL, NOW) != PST_OK;
+        if (i % 16 == 0)
+            wrong += store_revoke(store, &sid, NULL, NOW, NOW) != PST_OK;
+    }
+    store_close(&store);
+    *index = wrong;
+    return NULL;
+}
+
+/* The others adopt the larger map without a restart. */
+static void
+test_larger_map(void **state)
+{
+    struct store_id sid = stores_id(1);
+    unsigned indices[3] = {1, 2, 3};
+    pthread_t threads[3];
+    struct store *store;
+    int begin[2];
+    int status = -1;
     pid_t child;
 
     (void)state;
-    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW + 60, NOW),
-                  PST_OK);
-    child = fork();
+    assert_int_equal(pipe(begin), 0);
+    child = fork(); /* before there are threads */
     assert_true(child >= 0);
     if (child == 0)
-        use_after_fork();
+        _exit(grow(begin[0]));
+    open_small(&store);
+    stores_expect(store, "small", store_ping(store, NOW), PST_OK);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, use_until_over, &indices[i]), 0);
+    assert_int_equal(write(begin[1], "x", 1), 1);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-    sid = stores_id(100);
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                  PST_REVOKED);
+    assert_int_equal(status, 0);
+    stores_expect(store, "a read", store_check(store, &sid, NULL, NOW), PST_OK);
+    stores_expect(store, "a write",
+                  store_revoke(store, &sid, NULL, NOW + 60, NOW), PST_OK);
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(indices[i], 0);
+    }
     store_close(&store);
-}
-
-/* Kill -9. */
-
-/* Revoke one session after the other, and report each to the parent. */
-static void
-end_and_report(unsigned first, int pipe)
-{
-    struct store *store = stores_open(&stores, "shop");
-
-    for (unsigned n = first; n < first + PER_KILL; n++) {
-        struct store_id sid = stores_id(n);
-
-        if (store_revoke(store, &sid, NULL, NOW + 3600, NOW) != PST_OK)
-            _exit(1);
-        if (write(pipe, &n, sizeof(n)) != (ssize_t)sizeof(n))
-            _exit(2);
-    }
-    _exit(3);
-}
-
-/* Returns how many sessions it reported before it was killed. */
-static unsigned
-kill_in_the_middle(unsigned round)
-{
-    unsigned first = round * PER_KILL;
-    unsigned confirmed = first;
-    int pipes[2];
-    pid_t child;
-    int status;
-
-    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        close(pipes[0]);
-        end_and_report(first, pipes[1]);
-    }
-    close(pipes[1]);
-    /* Each round kills it at another point, during its next write. */
-    for (unsigned i = 0; i <= round % 30; i++)
-        assert_int_equal(read(pipes[0], &confirmed, sizeof(confirmed)),
-                         sizeof(confirmed));
-    assert_int_equal(kill(child, SIGKILL), 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFSIGNALED(status))
-        fail_msg("round %u: it ended by itself, %#x", round, (unsigned)status);
-    while (read(pipes[0], &confirmed, sizeof(confirmed)) ==
-           (ssize_t)sizeof(confirmed))
-        ;
-    close(pipes[0]);
-    return confirmed - first + 1;
-}
-
-static void
-test_kill(void **state)
-{
-    unsigned confirmed[KILLS];
-
-    (void)state;
-    for (unsigned round = 0; round < KILLS; round++) {
-        struct store_id sid = stores_id(round * PER_KILL + PER_KILL - 1);
-        struct store *store;
-
-        confirmed[round] = kill_in_the_middle(round);
-        store = stores_open(&stores, "shop");
-        for (unsigned i = 0; i < confirmed[round]; i++) {
-            struct store_id ended = stores_id(round * PER_KILL + i);
-
-            if (store_check(store, &ended, NULL, NOW) != PST_REVOKED)
-                fail_msg("round %u: number %u of %u came back", round, i,
-                         confirmed[round]);
-        }
-        stores_expect(store, "writes",
-                      store_revoke(store, &sid, NULL, NOW + 3600, NOW), PST_OK);
-        store_close(&store);
-    }
-    for (unsigned round = 0; round < KILLS; round++) {
-        struct store *store = stores_open(&stores, "shop");
-        struct store_id ended =
-            stores_id(round * PER_KILL + confirmed[round] - 1);
-
-        stores_expect(store, "at the end",
-                      store_check(store, &ended, NULL, NOW), PST_REVOKED);
-        store_close(&store);
-    }
-}
-
-static unsigned
-read_and_wait(unsigned index)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(index);
-
-    if (store_check(store, &sid, NULL, NOW) != PST_OK)
-        return 1;
-    (void)raise(SIGKILL);
-    return 2;
-}
-
-/* Many readers, each killed while it holds its slot. */
-static void
-test_killed_readers(void **state)
-{
-    struct store *store = stores_open(&stores, "shop");
-    struct store_id sid = stores_id(1);
-
-    (void)state;
-    for (unsigned i = 0; i < 300; i++) {
-        pid_t child = fork();
-
-        assert_true(child >= 0);
-        if (child == 0)
-            _exit((int)read_and_wait(i));
-        assert_int_equal(waitpid(child, NULL, 0), child);
-    }
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW), PST_OK);
-    stores_expect(store, "end", store_revoke(store, &sid, NULL, NOW, NOW),
-                  PST_OK);
-    store_close(&store);
+    close(begin[0]);
+    close(begin[1]);
 }
 
 int
@@ -389,11 +179,8 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_files),         TEST(test_open_folder),
-        TEST(test_not_permitted), TEST(test_missing_folder),
-        TEST(test_no_folder),     TEST(test_two_handles),
-        TEST(test_threads),       TEST(test_fork),
-        TEST(test_kill),          TEST(test_killed_readers),
+        TEST(test_threads),
+        TEST(test_larger_map),
     };
 
     return cmocka_run_group_tests_name("lmdb_handle", tests, NULL, NULL);

@@ -71,7 +71,8 @@ apply_foreign(const struct lmdb_txn *txn, struct lmdb_change *change)
 static void
 test_foreign_records(void **state)
 {
-    struct lmdb_change change = {.apply = apply_foreign, .now = NOW};
+    struct lmdb_change change = {
+        .apply = apply_foreign, .now = NOW, .what = calloc(1, 1)};
     struct store_session session;
 
     (void)state;
@@ -86,8 +87,7 @@ test_foreign_records(void **state)
     expect_count(2);
     session = session_of(1);
     stores_expect(store, "touch",
-                  store_session_touch(store, &session.subject, &session.sid,
-                                      NOW + 9000, NOW + 5),
+                  stores_touch(store, &session, NOW + 9000, NOW + 5),
                   PST_NOT_FOUND);
     /* The cap counts only what can be read: 2, 3 and 4, of which 2 goes. */
     session = session_of(4);

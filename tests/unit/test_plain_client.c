@@ -16,6 +16,7 @@
 #include "exchange.h"
 #include "fake_clock.h"
 #include "fake_names.h"
+#include "upstream/plain_client.h"
 
 /* How the second exchange of a test sends its body. */
 enum body_kind { WHOLE, READ, NONE };
@@ -157,12 +158,50 @@ test_retry(void **state)
 
         check_err(rows[i].name, run_both(rows[i].script, &what, 0),
                   rows[i].want);
-        if (count_posts() != rows[i].posts)
-            fail_msg("row '%s': sent %zu times", rows[i].name, count_posts());
+        if (count_posts() != rows[i].posts ||
+            (rows[i].want != PST_OK && rows[i].posts == 1 &&
+             server.accepted != 1))
+            fail_msg("row '%s': sent %zu times on %d connections", rows[i].name,
+                     count_posts(), server.accepted);
         if (rows[i].want == PST_OK)
             assert_string_equal(client.got, "ok");
         server_free(&server);
     }
+}
+
+/* What was received is wiped. */
+static void
+test_wiped(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "secret", 0},
+        {DRAIN, NULL, 0},  {END, NULL, 0},
+    };
+    struct http_client_options options = {.connect_timeout = 5,
+                                          .first_byte_timeout = 5,
+                                          .between_bytes_timeout = 5};
+    struct http_exchange what = exchange("GET", 0);
+    const struct response_buffer *buffer;
+    struct plain_client upstream;
+    struct http_target target;
+    struct http_error error;
+    char url[64];
+
+    (void)state;
+    server_start(&server, script);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+    options.url = pst_str_from(url);
+    assert_int_equal(http_target_init(&target, &options), PST_OK);
+    plain_client_init(&upstream, &target);
+    assert_int_equal(plain_client_run(&upstream, arena, &what, &error), PST_OK);
+    buffer = SLIST_FIRST(&upstream.pool.buffers);
+    assert_non_null(buffer);
+    for (size_t i = 0; i < sizeof(OK_HEAD "secret"); i++)
+        if (buffer->bytes[i] == 'T' || buffer->bytes[i] == 's')
+            fail_msg("byte %zu is not wiped", i);
+    plain_client_fini(&upstream);
+    http_target_fini(&target);
+    server_join(&server);
 }
 
 /* A new connection that is closed unanswered is an error for everybody. */
@@ -449,10 +488,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_retry),      TEST(test_no_retry_of_new),
-        TEST(test_idle),       TEST(test_stray_bytes),
-        TEST(test_keeping),    TEST(test_at_once),
-        TEST(test_own_errors), TEST(test_age),
+        TEST(test_retry),
+        TEST(test_wiped),
+        TEST(test_no_retry_of_new),
+        TEST(test_idle),
+        TEST(test_stray_bytes),
+        TEST(test_keeping),
+        TEST(test_at_once),
+        TEST(test_own_errors),
+        TEST(test_age),
         TEST(test_close_idle),
     };
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -75,6 +76,17 @@ test_next_address(void **state)
     server_join(&server);
     assert_int_equal(fake_name_lookups, 1);
     check_got("named", "GET /g HTTP/1.1\r\nHost: a.example:%d\r\n\r\n");
+}
+
+/* No more addresses are tried than are needed. */
+static void
+test_first_address(void **state)
+{
+    (void)state;
+    set_names("127.0.0.1", "127.0.0.2");
+    server_start(&server, plain);
+    assert_int_equal(run_named("a.example", 5), PST_OK);
+    server_join(&server);
 }
 
 static void
@@ -211,15 +223,52 @@ test_unix_socket(void **state)
     rmdir(folder);
 }
 
+/* The queue of the Unix socket is full: wait for a place, but not for ever. */
+static void
+test_full_unix_socket(void **state)
+{
+    static const struct step script[] = {
+        {REPORT, NULL, 0}, {ACCEPT, NULL, 0}, {DRAIN, NULL, 0}, {END, NULL, 0}};
+    struct http_exchange what = exchange("GET", 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr *any = (struct sockaddr *)(void *)&address;
+    int filler = socket(AF_UNIX, SOCK_STREAM, 0);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct http_client *upstream;
+    char folder[] = "/tmp/postern-test-XXXXXX";
+    char url[128];
+    int64_t begun = clock_ms();
+
+    (void)state;
+    ends_in_silence = true;
+    server_start(&server, script);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", folder);
+    (void)snprintf(url, sizeof(url), "unix:%s", address.sun_path);
+    assert_int_equal(bind(listener, any, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(connect(filler, any, sizeof(address)), 0);
+    upstream = open_url(url, 2);
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_TIMEOUT);
+    assert_int_equal(clock_ms() - begun, 2000);
+    http_client_free(&upstream);
+    close(filler);
+    close(listener);
+    unlink(address.sun_path);
+    rmdir(folder);
+    server_join(&server);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_next_address),   TEST(test_no_address),
-        TEST(test_silent_address), TEST(test_timeout),
-        TEST(test_client_gone),    TEST(test_unix_socket),
+        TEST(test_next_address), TEST(test_first_address),
+        TEST(test_no_address),   TEST(test_silent_address),
+        TEST(test_timeout),      TEST(test_client_gone),
+        TEST(test_unix_socket),  TEST(test_full_unix_socket),
     };
 
     fake_clock_advance(FAR_AHEAD);

@@ -169,6 +169,54 @@ test_closed(void **state)
     }
 }
 
+/* It sends the end of the connection, and does not read: no busy loop. */
+static void
+test_shut(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SHUT, NULL, 0},
+        {SYNC, NULL, 0},   {END, NULL, 0},
+    };
+
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct http_exchange what = large_exchange(kind);
+
+        assert_int_equal(run_once(script, &what, 5), PST_UPSTREAM_BROKEN);
+        assert_non_null(strstr(run_error.text, "without a response"));
+        assert_in_range(waits, 0, 10);
+        server_free(&server);
+    }
+}
+
+/* For every n: the n-th allocation fails. */
+static void
+test_no_memory(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0},       {READ_TEXT, "\r\n0\r\n\r\n", 0},
+        {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
+        {END, NULL, 0},
+    };
+    struct http_exchange what = exchange("POST", -1);
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    (void)state;
+    for (n = 1; e && n < 100; n++) {
+        client_init();
+        client.body = PST_STR("hello");
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = run_once(script, &what, 5);
+        server_free(&server);
+        if (e)
+            check_err("memory", e, PST_NO_MEMORY);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(n, 3, 99);
+}
+
 /* An interim response does not end the request. */
 static void
 test_interim(void **state)
@@ -208,12 +256,23 @@ test_backpressure(void **state)
     ends_in_silence = true;
     for (int kind = 0; kind < 3; kind++) {
         struct http_exchange what = large_exchange(kind);
+        struct http_client_options options = {.connect_timeout = 9,
+                                              .first_byte_timeout = 1,
+                                              .between_bytes_timeout = 9};
+        struct http_client *upstream = NULL;
         int64_t begun = clock_ms();
+        char url[64];
 
-        assert_int_equal(run_once(script, &what, 1), PST_UPSTREAM_TIMEOUT);
+        server_start(&server, script);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+        options.url = pst_str_from(url);
+        assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+        assert_int_equal(run(upstream, &what), PST_UPSTREAM_TIMEOUT);
         assert_non_null(strstr(run_error.text, "did not read"));
         assert_int_equal(clock_ms() - begun, 1000);
         assert_true(client.sent < LARGE);
+        http_client_free(&upstream);
+        server_join(&server);
         server_free(&server);
     }
 }
@@ -272,7 +331,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_whole_body),   TEST(test_empty_body),
         TEST(test_early_answer), TEST(test_early_answer_and_close),
-        TEST(test_closed),       TEST(test_interim),
+        TEST(test_closed),       TEST(test_shut),
+        TEST(test_no_memory),    TEST(test_interim),
         TEST(test_backpressure), TEST(test_slow_first_bytes),
     };
 

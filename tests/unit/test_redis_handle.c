@@ -130,9 +130,7 @@ test_gone(void **state)
     expect("all", store_revoke_all(store, &session.sid, NOW, &number),
            PST_STORE_DOWN);
     expect("add", stores_add(store, &session, 0, NOW), PST_STORE_DOWN);
-    expect("touch",
-           store_session_touch(store, &session.sid, &session.sid, NOW, NOW),
-           PST_STORE_DOWN);
+    expect("touch", stores_touch(store, &session, NOW, NOW), PST_STORE_DOWN);
     expect("count", store_session_count(store, &session.sid, NOW, &count),
            PST_STORE_DOWN);
     expect("all", store_session_count(store, NULL, NOW, &count),

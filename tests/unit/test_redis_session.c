@@ -95,8 +95,7 @@ test_foreign_records(void **state)
     expect_count(store, 2);
     session = session_of(1);
     stores_expect(store, "touch",
-                  store_session_touch(store, &session.subject, &session.sid,
-                                      NOW + 9000, NOW + 5),
+                  stores_touch(store, &session, NOW + 9000, NOW + 5),
                   PST_NOT_FOUND);
     /* The cap counts only what can be read: 2, 3 and 4, of which 2 goes. */
     session = session_of(4);

@@ -208,8 +208,8 @@ test_stays(void **state)
     session.expires = NOW + 300;
     expect("add", stores_add(store, &session, 0, NOW), PST_OK);
     expect_ttl("sessions", 1, 900);
-    expect("touch", store_session_touch(store, &id, &id, NOW + 1900, NOW + 1),
-           PST_OK);
+    session.sid = id;
+    expect("touch", stores_touch(store, &session, NOW + 1900, NOW + 1), PST_OK);
     expect_ttl("sessions", 1, 1899);
     expect("all", store_revoke_all(store, &id, NOW, NULL), PST_OK);
     expect_ttl("since", 1, PST_LIFETIME_MAX + PST_CLOCK_SKEW_MAX);

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "fake_clock.h"
@@ -27,6 +29,7 @@ static enum pst_err
 find(const char *host)
 {
     cause = NULL;
+    memset(&found, 0, sizeof(found));
     return resolver_find(host, "4000", NEVER, &found, &cause);
 }
 
@@ -102,6 +105,24 @@ test_many_names(void **state)
     assert_int_equal(ntohs(found.list[0].ipv4.sin_port), 80);
 }
 
+/* A new name takes the place of the oldest. */
+static void
+test_oldest(void **state)
+{
+    char name[] = "a.example";
+
+    (void)state;
+    for (name[0] = 'e'; name[0] >= 'a'; name[0]--) {
+        fake_clock_advance(1);
+        assert_int_equal(find(name), PST_OK);
+    }
+    for (name[0] = 'd'; name[0] >= 'a'; name[0]--)
+        assert_int_equal(find(name), PST_OK);
+    assert_int_equal(fake_name_lookups, 5);
+    assert_int_equal(find("e.example"), PST_OK);
+    assert_int_equal(fake_name_lookups, 6);
+}
+
 /* What is not found is not kept. */
 static void
 test_unknown(void **state)
@@ -120,9 +141,35 @@ test_deadline(void **state)
 {
     (void)state;
     fake_name_delay = 50;
-    assert_int_equal(resolver_find("a.example", "80", 0, &found, &cause),
+    assert_int_equal(resolver_find("slow.example", "80", 0, &found, &cause),
                      PST_UPSTREAM_TIMEOUT);
     assert_non_null(strstr(cause, "connect timeout"));
+    usleep(100000); /* it may run still */
+}
+
+/* A look-up that was given up does not delay the end of the process. */
+static void
+test_stop(void **state)
+{
+    struct timespec now;
+    int gate[2];
+
+    (void)state;
+    assert_int_equal(pipe(gate), 0);
+    fake_name_gate = gate[0];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    assert_int_equal(
+        resolver_find("a.example", "80",
+                      now.tv_sec * 1000 + now.tv_nsec / 1000000 + 50, &found,
+                      &cause),
+        PST_UPSTREAM_TIMEOUT);
+    resolver_stop(); /* would wait for ever */
+    fake_name_gate = -1;
+    assert_int_equal(write(gate[1], "g", 1), 1);
+    /* What is found afterwards is kept. */
+    assert_int_equal(find("b.example"), PST_OK);
+    close(gate[1]);
+    usleep(50000); /* it may run still */
 }
 
 static void *
@@ -157,8 +204,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_found),   TEST(test_kept),     TEST(test_many_names),
-        TEST(test_unknown), TEST(test_deadline), TEST(test_at_once),
+        TEST(test_found),   TEST(test_kept),    TEST(test_many_names),
+        TEST(test_oldest),  TEST(test_unknown), TEST(test_deadline),
+        TEST(test_at_once), TEST(test_stop),
     };
 
     return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);

@@ -39,14 +39,17 @@ struct reading {
 /* The server: one answer for each connection, and then it is closed. */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct pst_str answer; /* under the lock */
+static char answer[TEXT_MAX]; /* under the lock */
+static size_t answer_len;
 static struct server listening = {.connection = -1};
 
 static void
 set_answer(struct pst_str text)
 {
+    assert_true(text.len <= sizeof(answer));
     pthread_mutex_lock(&lock);
-    answer = text;
+    memcpy(answer, text.ptr, text.len);
+    answer_len = text.len;
     pthread_mutex_unlock(&lock);
 }
 
@@ -56,16 +59,14 @@ serve_one(int connection)
     char got[2048];
     size_t len = 0;
     ssize_t some = 1;
-    struct pst_str text;
 
     while (some > 0 && !memmem(got, len, "\r\n\r\n", 4)) {
         some = recv(connection, got + len, sizeof(got) - len, 0);
         len += some > 0 ? (size_t)some : 0;
     }
     pthread_mutex_lock(&lock);
-    text = answer;
+    (void)send(connection, answer, answer_len, MSG_NOSIGNAL);
     pthread_mutex_unlock(&lock);
-    (void)send(connection, text.ptr, text.len, MSG_NOSIGNAL);
     close(connection);
 }
 

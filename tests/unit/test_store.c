@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "store/lmdb_expiry.h"
 #include "store/lmdb_handle.h"
+#include "store/store_copy.h"
 #include "stores.h"
 
 #define PROCESSES 8
@@ -197,7 +198,9 @@ static void
 overwrite_since_lmdb(const struct store_id *subject)
 {
     struct lmdb_change change = {
-        .apply = apply_newer_since, .now = NOW, .what = subject};
+        .apply = apply_newer_since,
+        .now = NOW,
+        .what = store_copy_bytes(subject, sizeof(*subject))};
 
     expect("overwrite", lmdb_write(lmdb_handle_from_base(store), &change),
            PST_OK);
@@ -327,8 +330,7 @@ test_touch(void **state)
         struct store_session found = {.created = 0};
 
         expect(rows[i].name,
-               store_session_touch(store, &session.subject, &session.sid,
-                                   rows[i].expires, rows[i].now),
+               stores_touch(store, &session, rows[i].expires, rows[i].now),
                rows[i].want);
         expect(
             rows[i].name,
@@ -356,9 +358,7 @@ test_no_revival(void **state)
     expect("end",
            store_revoke(store, &session.sid, &session.subject, NOW + 3600, NOW),
            PST_OK);
-    expect("touch",
-           store_session_touch(store, &session.subject, &session.sid,
-                               NOW + 7200, NOW + 1),
+    expect("touch", stores_touch(store, &session, NOW + 7200, NOW + 1),
            PST_NOT_FOUND);
     expect("replace",
            store_spill_replace(store, &session.sid, blob, NOW + 3600, NOW),

@@ -85,6 +85,33 @@ test_within(void **state)
     server_join(&server);
 }
 
+/* The session that was used last is used again, with its connection. */
+static void
+test_kept(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0},    {READ_HEAD, NULL, 0},    {SEND, OK_HEAD "{}", 0},
+        {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
+        {END, NULL, 0},
+    };
+    struct http_exchange what = exchange("GET", 0);
+    struct http_error error;
+    char url[64];
+
+    (void)state;
+    server_start(&server, script);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+    open_client(url);
+    for (int i = 0; i < 2; i++) {
+        client_init();
+        assert_int_equal(tls_client_run(tls, arena, &what, &error), PST_OK);
+        assert_string_equal(client.got, "{}");
+    }
+    close_client();
+    server_join(&server);
+    assert_int_equal(server.accepted, 1);
+}
+
 /* Without descriptors, this shows when the client is made. */
 static void
 test_no_descriptors(void **state)
@@ -114,6 +141,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_within),
+        TEST(test_kept),
         TEST(test_no_descriptors),
     };
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * lmdb_folder.c - an LMDB folder: who may use it; its environment and writer,
+ * which all handles of a process share.
+ */
+#include "store/lmdb_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static pthread_mutex_t folders_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lmdb_folder *folders;
+
+/* Would LMDB have to create a file? */
+static bool
+lmdb_folder_lacks_files(const char *path)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool lacks = false;
+
+    if (folder < 0)
+        return false;
+    for (size_t i = 0; i < PST_COUNT(files); i++)
+        lacks |= faccessat(folder, files[i], F_OK, 0) != 0;
+    close(folder);
+    return lacks;
+}
+
+/*
+ * Create the folder if it is missing, and check who may use it.
+ * Returns 0, LMDB_FOLDER_IS_WRITABLE, LMDB_FOLDER_IS_FOREIGN or an errno.
+ */
+static int
+lmdb_folder_prepare(const char *path, struct stat *folder)
+{
+    /* EACCES does not tell whether it is missing; stat(2) does. */
+    if (mkdir(path, 0700) != 0 && errno != EEXIST && errno != EACCES)
+        return errno;
+    if (stat(path, folder) != 0)
+        return errno;
+    if (!S_ISDIR(folder->st_mode))
+        return ENOTDIR;
+    /* The attack: a user who can write to this folder can replace the files. */
+    if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return LMDB_FOLDER_IS_WRITABLE;
+    /* Files that root creates there only root could open (mode 0600). */
+    if (folder->st_uid != geteuid() && lmdb_folder_lacks_files(path))
+        return LMDB_FOLDER_IS_FOREIGN;
+    return 0;
+}
+
+/* Folders that are open in this process. */
+
+static struct lmdb_folder *
+lmdb_folder_find(const struct stat *found)
+{
+    struct lmdb_folder *folder = folders;
+    pid_t pid = getpid();
+
+    while (folder && (folder->pid != pid || folder->device != found->st_dev ||
+                      folder->inode != found->st_ino))
+        folder = folder->next;
+    return folder;
+}
+
+/* Open a folder, and add it to the list. */
+static int
+lmdb_folder_open(const struct store_url *url, const struct stat *found,
+                 struct lmdb_folder **out)
+{
+    struct lmdb_folder *folder = calloc(1, sizeof(*folder));
+    int rc;
+
+    if (!folder)
+        return ENOMEM;
+    folder->pid = getpid();
+    folder->device = found->st_dev;
+    folder->inode = found->st_ino;
+    rc = lmdb_environment_open(&folder->environment, url->path,
+                               (size_t)url->map_size);
+    if (rc) {
+        free(folder);
+        return rc;
+    }
+    lmdb_readers_init(&folder->readers);
+    rc = lmdb_writer_new(&folder->writer, &folder->environment,
+                         &folder->readers);
+    if (rc) {
+        lmdb_readers_fini(&folder->readers);
+        lmdb_environment_close(&folder->environment);
+        free(folder);
+        return rc;
+    }
+    folder->next = folders;
+    folders = folder;
+    *out = folder;
+    return 0;
+}
+
+int
+lmdb_folder_acquire(const struct store_url *url, struct lmdb_folder **out)
+{
+    struct lmdb_folder *folder;
+    struct stat found;
+    int rc = lmdb_folder_prepare(url->path, &found);
+
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&folders_lock);
+    folder = lmdb_folder_find(&found);
+    if (!folder)
+        rc = lmdb_folder_open(url, &found, &folder);
+    if (rc == 0) {
+        folder->users++;
+        *out = folder;
+    }
+    pthread_mutex_unlock(&folders_lock);
+    return rc;
+}
+
+void
+lmdb_folder_release(struct lmdb_folder *folder)
+{
+    struct lmdb_folder **link = &folders;
+
+    pthread_mutex_lock(&folders_lock);
+    if (--folder->users == 0 && lmdb_writer_free(&folder->writer)) {
+        while (*link != folder)
+            link = &(*link)->next;
+        *link = folder->next;
+        lmdb_readers_fini(&folder->readers);
+        lmdb_environment_close(&folder->environment);
+        free(folder);
+    }
+    pthread_mutex_unlock(&folders_lock);
+}
