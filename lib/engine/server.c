@@ -68,6 +68,25 @@ server_unblock_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+bool
+server_begin_request(void *context)
+{
+    struct server *server = context;
+
+    if (atomic_fetch_add(&server->requests, 1) < server->options->max_requests)
+        return true;
+    atomic_fetch_sub(&server->requests, 1);
+    return false;
+}
+
+void
+server_end_request(void *context)
+{
+    struct server *server = context;
+
+    atomic_fetch_sub(&server->requests, 1);
+}
+
 /* Let every loop finish; the second time, at once. */
 static void
 server_drain(struct server_main *server)
