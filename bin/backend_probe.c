@@ -5,26 +5,12 @@
  */
 #include "backend_probe.h"
 
-#include <string.h>
 #include <sysexits.h>
 
 #include "print.h"
 
 /* Bytes of an answer that are kept. */
 #define ANSWER_MAX ((size_t)64 * 1024)
-
-static enum pst_err
-probe_read_body(void *context, char *out, size_t size, size_t *len)
-{
-    struct backend_probe *probe = context;
-    struct pst_str piece =
-        pst_str_first(pst_str_skip(probe->body, probe->sent), size);
-
-    memcpy(out, piece.ptr, piece.len);
-    probe->sent += piece.len;
-    *len = piece.len;
-    return PST_OK;
-}
 
 static enum pst_err
 probe_on_header(void *context, struct pst_str name, struct pst_str value)
@@ -69,25 +55,23 @@ backend_probe_send(struct backend_probe *probe, struct pst_str body)
         .method = PST_STR("POST"),
         .headers = headers,
         .header_count = PST_COUNT(headers),
+        .whole_body = body,
         .body_length = (int64_t)body.len,
         .context = probe,
-        .read = probe_read_body,
         .header = probe_on_header,
         .head = probe_on_status,
         .body = probe_on_body,
         .client = -1,
     };
+    struct http_error error;
     enum pst_err e;
 
-    probe->body = body;
-    probe->sent = 0;
     probe->type = probe->location = PST_STR_NONE;
     pst_buf_init_heap(&probe->answer, probe->arena, ANSWER_MAX);
-    e = http_client_run(probe->client, probe->arena, &exchange);
+    e = http_client_run(probe->client, probe->arena, &exchange, &error);
     if (!e)
         return 0;
-    print_error_line("POSTERN_UPSTREAM: %s: %s", pst_err_text(e),
-                     http_client_error(probe->client));
+    print_error_line("POSTERN_UPSTREAM: %s: %s", pst_err_text(e), error.text);
     return EX_UNAVAILABLE;
 }
 

@@ -15,8 +15,6 @@
 struct backend_probe {
     struct http_client *client;
     struct pst_arena *arena;
-    struct pst_str body; /* of the request */
-    size_t sent;         /* bytes of it */
     int status;
     struct pst_str type;     /* Content-Type */
     struct pst_str location; /* of a redirect */

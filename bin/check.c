@@ -129,7 +129,7 @@ command_check(int argc, char **argv)
         status = check_environment(config);
         http_client_stop();
     } else {
-        fputs("postern: libcurl cannot be started\n", stderr);
+        fputs("postern: out of memory\n", stderr);
         status = EX_SOFTWARE;
     }
     config_free(&config);

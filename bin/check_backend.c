@@ -267,6 +267,7 @@ check_backend(const struct config *config, struct pst_arena *arena)
         .connect_timeout = config->connect_timeout,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
+        .total_timeout = config->total_timeout,
     };
     struct backend_probe probe = {.arena = arena};
     enum pst_err e = http_client_new(&probe.client, &options);

@@ -46,6 +46,8 @@
     X(PST_NOT_FOUND, 404, "NOT_FOUND", "there is nothing at this path")   \
     X(PST_BAD_METHOD, 405, "METHOD_NOT_ALLOWED",                          \
       "this method is not allowed here")                                  \
+    X(PST_BODY_LATE, 408, "REQUEST_TIMEOUT",                              \
+      "the request did not arrive in time")                               \
     X(PST_TOO_LARGE, 413, "TOO_LARGE", "the request is too large")        \
     X(PST_BAD_TYPE, 415, "UNSUPPORTED_TYPE",                              \
       "the content type is missing or not supported here")                \

@@ -82,9 +82,11 @@
 #define PST_BUFFERED_BODY_MAX (1024 * 1024) /* a body held in memory */
 #define PST_LOGIN_BODY_MAX (64 * 1024)      /* body of a login */
 #define PST_HEADERS_MAX (32 * 1024)         /* header lines of a response */
-#define PST_PAGE_MAX (32 * 1024)            /* an HTML page of ours */
-#define PST_RETURN_TO_MAX 2048              /* path after a login */
-#define PST_URL_MAX 4096                    /* a configured URL */
+#define PST_HEADER_COUNT_MAX 512            /* header lines of a response */
+#define PST_INTERIM_MAX 16       /* 1xx responses before a final one */
+#define PST_PAGE_MAX (32 * 1024) /* an HTML page of ours */
+#define PST_RETURN_TO_MAX 2048   /* path after a login */
+#define PST_URL_MAX 4096         /* a configured URL */
 
 static_assert(PST_CLAIMS_MAX * 4 / 3 + 256 <= PST_TOKEN_MAX,
               "the largest claims must fit the largest token");

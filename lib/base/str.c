@@ -179,27 +179,57 @@ pst_str_next_token(struct pst_str *rest, const char *separators,
     return true;
 }
 
+/* One bit for each tchar: digits, letters, and !#$%&'*+-.^_`|~ */
+static const uint32_t str_token_bits[8] = {
+    [1] = 0x03FF6CFA, [2] = 0xC7FFFFFE, [3] = 0x57FFFFFF};
+
 bool
 pst_str_is_token(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
+        unsigned char c = (unsigned char)text.ptr[i];
 
-        if (!pst_is_alpha(c) && !pst_is_digit(c) &&
-            !str_char_is_in(c, "!#$%&'*+-.^_`|~"))
+        if (!(str_token_bits[c / 32] >> c % 32 & 1))
             return false;
     }
     return text.len > 0;
 }
 
+#define STR_EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/*
+ * Has one of eight bytes a value below 0x20, or 0x7F? A tab counts, too. Each
+ * test can only err after a byte for which it is right (Bit Twiddling Hacks,
+ * "Determine if a word has a byte less than n").
+ */
+static bool
+str_has_control_byte(const char *eight)
+{
+    uint64_t word;
+    uint64_t without_del;
+
+    memcpy(&word, eight, sizeof(word));
+    without_del = word ^ STR_EACH_BYTE(0x7F);
+    return (((word - STR_EACH_BYTE(0x20)) & ~word) |
+            ((without_del - STR_EACH_BYTE(1)) & ~without_del)) &
+           STR_EACH_BYTE(0x80);
+}
+
 bool
 pst_str_is_field_value(struct pst_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    size_t i = 0;
+
+    while (i < text.len) {
         unsigned char c = (unsigned char)text.ptr[i];
 
+        if (text.len - i >= 8 && !str_has_control_byte(text.ptr + i)) {
+            i += 8;
+            continue;
+        }
         if ((c < 0x20 && c != '\t') || c == 0x7F)
             return false;
+        i++;
     }
     return true;
 }

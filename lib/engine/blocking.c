@@ -5,12 +5,14 @@
  */
 #include "engine/blocking.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/queue.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "engine/loop.h"
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_ABANDONED };
 
@@ -18,7 +20,11 @@ struct job {
     struct blocking_call call;
     enum job_state state;
     bool is_posted;      /* nobody waits for it */
-    pthread_cond_t done; /* clock: CLOCK_MONOTONIC */
+    pthread_cond_t done; /* CLOCK_MONOTONIC; for a thread that waits */
+    struct loop *loop;   /* for a fiber that waits; else NULL */
+    struct fiber *fiber;
+    struct loop_task wake;
+    bool has_woken; /* `wake` has run: nobody else knows the job any more */
     TAILQ_ENTRY(job) link;
 };
 
@@ -77,6 +83,16 @@ condition_deadline(int64_t deadline)
     return until;
 }
 
+/* The job is done; in the thread of the fiber that waits. */
+static void
+job_wake(struct loop_task *task)
+{
+    struct job *job = task->owner;
+
+    job->has_woken = true;
+    loop_wake_fiber(job->loop, job->fiber);
+}
+
 static struct job *
 job_new(const struct blocking_call *call)
 {
@@ -86,6 +102,9 @@ job_new(const struct blocking_call *call)
         return NULL;
     job->call = *call;
     condition_init(&job->done);
+    job->fiber = fiber_current();
+    job->loop = job->fiber ? loop_current() : NULL;
+    job->wake = (struct loop_task){.run = job_wake, .owner = job};
     return job;
 }
 
@@ -105,7 +124,10 @@ pool_run_job(struct blocking_pool *pool, struct job *job)
         return;
     }
     job->state = JOB_DONE;
-    pthread_cond_signal(&job->done);
+    if (job->loop)
+        loop_notify(job->loop, &job->wake);
+    else
+        pthread_cond_signal(&job->done);
 }
 
 static bool
@@ -236,12 +258,33 @@ pool_add(struct blocking_pool *pool, struct job *job, size_t max)
     return true;
 }
 
+/* In a fiber: wait for a job until the deadline, and for its wake-up when it
+ * is done. Called with the lock held. */
+static void
+pool_wait_in_fiber(struct blocking_pool *pool, const struct job *job,
+                   int64_t deadline)
+{
+    int error = 0;
+
+    while (!job->has_woken && (error != ETIMEDOUT || job->state == JOB_DONE)) {
+        pthread_mutex_unlock(&pool->lock);
+        error = loop_wait(job->loop, -1, 0, -1,
+                          error == ETIMEDOUT ? INT64_MAX : deadline);
+        pthread_mutex_lock(&pool->lock);
+    }
+}
+
 /* Wait for a job until the deadline; called with the lock held. */
 static void
 pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
 {
     const struct timespec until = condition_deadline(deadline);
     int error = 0;
+
+    if (job->loop) {
+        pool_wait_in_fiber(pool, job, deadline);
+        return;
+    }
 
     while (job->state != JOB_DONE && error == 0)
         error = pthread_cond_timedwait(&job->done, &pool->lock, &until);

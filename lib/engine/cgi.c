@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "engine/connections.h"
+#include "engine/fcgi_connection.h"
 
 static enum pst_err
 cgi_read(void *context, char *out, size_t size, size_t *len)
@@ -64,7 +64,7 @@ cgi_close_input(void)
     struct stat st;
 
     if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-        connection_close_lingering(STDIN_FILENO);
+        descriptor_close_lingering(STDIN_FILENO);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * engine.h - the callbacks of a program that the CGI and FastCGI servers call
- * for each thread and each request. This is all that the engine knows of the
- * program that it runs.
+ * for each event loop and each request. This is all that the engine knows of
+ * the program that it runs.
  */
 #ifndef POSTERN_ENGINE_ENGINE_H
 #define POSTERN_ENGINE_ENGINE_H
@@ -13,13 +13,13 @@
 struct engine_handler {
     void *context;
 
-    /* Make what one thread needs to handle requests; it handles one at a time.
-     * Called in that thread. NULL, after logging why: the thread takes no
-     * request. */
+    /* Make what all requests of one loop share. Called in the loop's thread.
+     * NULL, after logging why: the program cannot serve. */
     void *(*new_state)(void *context);
 
     /*
-     * Handle one request.
+     * Handle one request. In a fiber: while it waits, the same thread handles
+     * others with the same state.
      *   input  variables, body and role; its limits are not set
      *   sink   takes the answer
      * Returns false when the answer was cut off: the connection is closed in
@@ -30,7 +30,7 @@ struct engine_handler {
 
     void (*free_state)(void *state);
 
-    /* Called on SIGHUP, in the thread of fcgi_serve(). */
+    /* Called on SIGHUP, in the thread of server_run(). NULL: ignored. */
     void (*reload)(void *context);
 };
 

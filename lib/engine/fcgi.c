@@ -1,49 +1,127 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fcgi.c - serve FastCGI requests with libfcgi, until a signal.
+ * fcgi.c - serve the requests of one FastCGI connection with libfcgi, which
+ * reaches its sockets through us.
  *
- * libfcgi reads and writes the records of one request, on a connection that
- * the dispatcher has accepted.
+ * libfcgi calls the operating system through fcgios.h, of which it has a port
+ * for Unix and one for Windows. The functions OS_… below are a third port: they
+ * wait in the fiber of the connection, and every record is checked before
+ * libfcgi sees it (engine/fcgi_filter.h). They replace the others when the
+ * program is linked; fcgi_init() finds out whether they did. In a shared
+ * libfcgi that was linked with -Bsymbolic-functions or hidden symbols they do
+ * not.
  */
 #include "engine/fcgi.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <poll.h>
+#include <fcgios.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
-#include "engine/connections.h"
-#include "engine/dispatcher.h"
-#include "engine/fcgi_record.h"
+#include "engine/wait.h"
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
 #define WRITE_MAX (1 << 20)   /* bytes passed to libfcgi at a time */
 #define HEAD_TIMEOUT_MS 10000 /* for a request's head, once it has begun */
 
-/* For the rest of a body that the handler has not read. */
-#define DRAIN_TIMEOUT_MS 2000
-
 /* Between the part of an answer that was sent and closing the connection. */
 #define ABORT_DELAY_MS 100
 
-/* What all threads share. */
-struct fcgi_server {
-    const struct fcgi_options *options;
-    const struct engine_handler *handler;
-};
+static bool is_replaced; /* libfcgi has called our OS_LibInit() */
 
-struct fcgi_thread {
-    const struct fcgi_server *server;
-    void *state; /* the handler's */
-    struct fcgi_preread preread;
-};
+/* The connection whose fiber this is. */
+static struct fcgi_connection *
+current_connection(int descriptor)
+{
+    struct fcgi_connection *connection = fiber_argument(fiber_current());
+
+    PST_REQUIRE(connection->descriptor == descriptor);
+    return connection;
+}
+
+int
+OS_LibInit(int stdio_descriptors[3])
+{
+    (void)stdio_descriptors;
+    is_replaced = true;
+    return 0;
+}
+
+int
+OS_IsFcgi(int descriptor)
+{
+    (void)descriptor;
+    return 1;
+}
+
+int
+OS_CreateLocalIpcFd(const char *path, int backlog)
+{
+    (void)path;
+    (void)backlog;
+    errno = ENOTSUP;
+    return -1;
+}
+
+void
+OS_ShutdownPending(void)
+{
+}
+
+/* Connections are accepted by engine/server.c. libfcgi comes here when one has
+ * failed, and takes the number in errno for the reason: 0 would be none. */
+int
+OS_Accept(int socket, int fails_on_interrupt, const char *addresses)
+{
+    (void)socket;
+    (void)fails_on_interrupt;
+    (void)addresses;
+    errno = ECONNABORTED;
+    return -1;
+}
+
+/* Connections are closed by fcgi_serve_connection(). */
+int
+OS_IpcClose(int descriptor, int shuts_down)
+{
+    (void)descriptor;
+    (void)shuts_down;
+    return 0;
+}
+
+/* errno is set last, and is never 0 with -1: libfcgi would take a body that was
+ * cut off for a whole one. */
+int
+OS_Read(int descriptor, char *out, size_t size)
+{
+    size_t len = 0;
+    int error =
+        fcgi_connection_read(current_connection(descriptor), out, size, &len);
+
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return (int)len;
+}
+
+/* Never returns 0: libfcgi would try again for ever. */
+int
+OS_Write(int descriptor, char *bytes, size_t len)
+{
+    int error =
+        fcgi_connection_write(current_connection(descriptor), bytes, len);
+
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return (int)len;
+}
 
 /*
  * Read what has arrived of the body, at least one byte. FCGX_GetStr() alone
@@ -60,6 +138,8 @@ fcgi_read(void *context, char *out, size_t size, size_t *len)
     PST_REQUIRE(size > 0);
     first = FCGX_GetChar(in);
     more = size - 1;
+    if (first < 0 && FCGX_GetError(in) == ETIMEDOUT)
+        return PST_BODY_LATE;
     if (first < 0 && FCGX_GetError(in) != 0)
         return PST_CLIENT_GONE;
     if (first < 0) {
@@ -95,51 +175,28 @@ fcgi_flush(void *context)
     return FCGX_FFlush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
 }
 
-/*
- * Read and discard the rest of the body, so that the next request on this
- * connection begins at a record. A client must not hold the thread with it:
- * returns false when the body is too long or too slow, or the client is gone.
- */
 static bool
-fcgi_drain_body(FCGX_Stream *in)
-{
-    char piece[1024];
-    int64_t left = PST_BUFFERED_BODY_MAX;
-    int64_t deadline = 0;
-    size_t len = 0;
-
-    while (left > 0) {
-        if (fcgi_read(in, piece, sizeof(piece), &len) != PST_OK)
-            return false;
-        if (len == 0)
-            return true;
-        left -= (int64_t)len;
-        if (deadline == 0)
-            deadline = clock_ms() + DRAIN_TIMEOUT_MS;
-        if (clock_ms() >= deadline)
-            return false;
-    }
-    return false;
-}
-
-static bool
-fcgi_handle(const struct fcgi_thread *thread, const FCGX_Request *fcgi)
+fcgi_handle(const struct fcgi_service *service, const FCGX_Request *fcgi)
 {
     const struct request_input input = {
         .variables = (const char *const *)fcgi->envp,
         .source = {fcgi_read, fcgi->in, fcgi->ipcFd},
         .authorizer = fcgi->role == FCGI_ROLE_AUTHORIZER,
+        .is_overloaded = !service->begin_request(service->context),
     };
     const struct response_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
+    bool is_whole = service->handler->handle(service->state, &input, &sink);
 
-    return thread->server->handler->handle(thread->state, &input, &sink);
+    if (!input.is_overloaded)
+        service->end_request(service->context);
+    return is_whole;
 }
 
 /*
- * Let libfcgi read a request's head. False: it could not, and has closed the
- * connection. keepConnection must be set, or else FCGX_Accept_r() closes a
- * connection that it has not accepted itself. The listening socket is -1, so
- * that it cannot accept another one either.
+ * Let libfcgi read a request's head. False: it could not. keepConnection must
+ * be set, or else FCGX_Accept_r() closes a connection that it has not accepted
+ * itself. The listening socket is -1, so that it cannot accept another one
+ * either.
  */
 static bool
 fcgi_accept(FCGX_Request *fcgi, int descriptor)
@@ -151,7 +208,7 @@ fcgi_accept(FCGX_Request *fcgi, int descriptor)
         return false;
     if (FCGX_GetError(fcgi->in) == 0)
         return true;
-    FCGX_Free(fcgi, 1);
+    FCGX_Free(fcgi, 0);
     return false;
 }
 
@@ -161,164 +218,109 @@ fcgi_accept(FCGX_Request *fcgi, int descriptor)
  * the last bytes and the end of the connection together, hence the delay.
  */
 static void
-fcgi_abort(FCGX_Request *fcgi, int descriptor)
+fcgi_abort(FCGX_Request *fcgi, struct fcgi_connection *connection)
 {
-    struct pollfd peer = {.fd = descriptor, .events = POLLRDHUP};
+    const struct wait_limit limit = {.deadline = clock_ms() + ABORT_DELAY_MS,
+                                     .client = connection->descriptor};
 
     FCGX_Free(fcgi, 0);
-    poll(&peer, 1, ABORT_DELAY_MS);
-    shutdown(descriptor, SHUT_RDWR);
-    close(descriptor);
+    (void)!wait_until(&limit);
+    shutdown(connection->descriptor, SHUT_RDWR);
+    fcgi_connection_close(connection, false);
 }
 
-/* Finish a request whose answer is complete. Returns whether the connection
- * stays open. */
+/*
+ * Finish a request whose answer is complete, or one that the web server has
+ * aborted. A body that was not read to its end does not hold up the
+ * END_REQUEST: what still comes of it is dropped.
+ * Returns whether the connection stays open.
+ */
 static bool
-fcgi_finish(FCGX_Request *fcgi, int descriptor)
+fcgi_finish(FCGX_Request *fcgi, struct fcgi_connection *connection)
 {
-    /* An authorizer's request may have no end of input to wait for. */
-    bool is_drained =
-        fcgi->role != FCGI_ROLE_AUTHORIZER && fcgi_drain_body(fcgi->in);
-    bool is_kept = is_drained && fcgi->keepConnection;
+    bool is_drained = fcgi_connection_is_drained(connection);
+    bool is_kept = fcgi->keepConnection != 0;
 
     fcgi->keepConnection = 1; /* libfcgi must not close it */
+    connection->is_broken = false;
     FCGX_Finish_r(fcgi);
-    if (fcgi->ipcFd < 0)
-        return false; /* writing failed, and libfcgi has closed it */
-    if (is_kept)
-        return true;
-    if (is_drained)
-        close(descriptor);
-    else
-        connection_close_lingering(descriptor);
-    return false;
-}
-
-static bool
-fcgi_serve_request(const struct fcgi_thread *thread, int descriptor)
-{
-    FCGX_Request fcgi;
-
-    if (!fcgi_accept(&fcgi, descriptor)) {
-        LOG_EVENT(thread->server->options->log, LEVEL_WARNING, "request-lost",
-                  LOG_C_STRING("reason", "libfcgi could not read it"));
+    if (connection->is_broken || !is_kept) {
+        fcgi_connection_close(connection,
+                              !connection->is_broken && !is_drained);
         return false;
     }
-    if (fcgi_handle(thread, &fcgi))
-        return fcgi_finish(&fcgi, descriptor);
-    fcgi_abort(&fcgi, descriptor);
+    fcgi_connection_end_request(connection);
+    return true;
+}
+
+/* End a request that was aborted in its head. Returns whether the connection
+ * stays open. */
+static bool
+fcgi_answer_abort(struct fcgi_connection *connection)
+{
+    if (fcgi_connection_answer_abort(connection) == 0)
+        return true;
+    fcgi_connection_close(connection, false);
     return false;
 }
 
-/* Serve a connection that has bytes to read; false when it has been closed. */
 static bool
-fcgi_serve_connection(void *state, int descriptor)
+fcgi_serve_request(const struct fcgi_service *service,
+                   struct fcgi_connection *connection)
 {
-    struct fcgi_thread *thread = state;
-    enum fcgi_preread_result result =
-        fcgi_preread_wait(&thread->preread, descriptor, HEAD_TIMEOUT_MS);
+    FCGX_Request fcgi;
+    bool is_whole;
 
-    if (result == FCGI_PREREAD_REQUEST)
-        return fcgi_serve_request(thread, descriptor);
-    if (result == FCGI_PREREAD_CLOSE) {
-        LOG_EVENT(thread->server->options->log, LEVEL_DEBUG,
-                  "connection-closed",
-                  LOG_C_STRING("reason", "no valid FastCGI request arrived"));
-        close(descriptor);
+    if (!fcgi_accept(&fcgi, connection->descriptor)) {
+        if (connection->is_aborted)
+            return fcgi_answer_abort(connection);
+        LOG_EVENT(service->log, LEVEL_WARNING, "request-lost",
+                  LOG_C_STRING("reason", "its variables are not valid, or did "
+                                         "not come in time"));
+        fcgi_connection_close(connection, false);
+        return false;
     }
-    return result == FCGI_PREREAD_IDLE;
+    connection->head_deadline = 0;
+    connection->body_wait_ms = service->body_timeout_ms;
+    is_whole = fcgi_handle(service, &fcgi);
+    if (is_whole || connection->is_aborted)
+        return fcgi_finish(&fcgi, connection);
+    fcgi_abort(&fcgi, connection);
+    return false;
 }
 
-static void *
-fcgi_thread_new(void *context)
+bool
+fcgi_serve_connection(const struct fcgi_service *service,
+                      struct fcgi_connection *connection)
 {
-    const struct fcgi_server *server = context;
-    struct fcgi_thread *thread = calloc(1, sizeof(*thread));
+    int error = 0;
 
-    if (!thread) {
-        LOG_EVENT(server->options->log, LEVEL_ERROR, "worker-failed",
-                  LOG_C_STRING("error", pst_err_code(PST_NO_MEMORY)));
-        return NULL;
-    }
-    thread->server = server;
-    thread->state = server->handler->new_state(server->handler->context);
-    if (!thread->state) {
-        free(thread);
-        return NULL;
-    }
-    return thread;
+    do {
+        connection->head_deadline = clock_ms() + HEAD_TIMEOUT_MS;
+        connection->is_aborted = false;
+        error = fcgi_connection_fill(connection);
+        if (error == ECONNABORTED)
+            error = fcgi_connection_answer_abort(connection);
+        else if (!error && !fcgi_serve_request(service, connection))
+            return false;
+    } while ((!error || error == EAGAIN) &&
+             (fcgi_connection_has_more(connection) ||
+              loop_has_input(loop_current(), connection->descriptor)));
+    if (!error || error == EAGAIN)
+        return true;
+    LOG_EVENT(service->log, LEVEL_DEBUG, "connection-closed",
+              LOG_C_STRING("reason", error == EPROTO
+                                         ? "no valid FastCGI request arrived"
+                                         : strerror(error)));
+    fcgi_connection_close(connection, false);
+    return false;
 }
 
-static void
-fcgi_thread_free(void *state)
+enum pst_err
+fcgi_init(void)
 {
-    struct fcgi_thread *thread = state;
+    int code = FCGX_Init();
 
-    thread->server->handler->free_state(thread->state);
-    free(thread);
-}
-
-/* Initialize libfcgi; false when that fails. */
-static bool
-fcgi_library_init(void)
-{
-    bool is_ready;
-
-    /* libfcgi would wait for the web server to close a connection first, and
-     * so hold the thread for up to two seconds. */
-    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-    is_ready = FCGX_Init() == 0;
-    unsetenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT");
-    signal(SIGPIPE, SIG_IGN); /* FCGX_Init() has set a handler of its own */
-    return is_ready;
-}
-
-static void
-fcgi_log_result(struct log *log, enum dispatcher_result result)
-{
-    const char *how = strerror(errno);
-
-    if (result == DISPATCHER_DRAINED)
-        how = "drained";
-    else if (result == DISPATCHER_ABORTED)
-        how = "aborted";
-    LOG_EVENT(log, result == DISPATCHER_FAILED ? LEVEL_ERROR : LEVEL_INFO,
-              "stopped", LOG_C_STRING("how", how));
-}
-
-int
-fcgi_serve(const struct fcgi_options *options,
-           const struct engine_handler *handler)
-{
-    struct fcgi_server server = {options, handler};
-    const struct thread_pool_work work = {
-        &server, fcgi_thread_new, fcgi_serve_connection, fcgi_thread_free};
-    const struct dispatcher_options dispatcher = {
-        .sockets = options->sockets,
-        .peers = options->peers,
-        .log = options->log,
-        .workers = options->workers,
-        .drain = options->drain,
-        .work = &work,
-        .on_hangup = handler->reload,
-        .on_hangup_context = handler->context,
-    };
-    const struct listen_sockets *sockets = options->sockets;
-    enum dispatcher_result result;
-
-    if (!fcgi_library_init()) {
-        listen_close(options->sockets);
-        return EX_OSERR;
-    }
-    for (size_t i = 0; i < sockets->count; i++)
-        LOG_EVENT(options->log, LEVEL_INFO, "listening",
-                  LOG_C_STRING("socket", sockets->list[i].name));
-    LOG_EVENT(options->log, LEVEL_INFO, "ready",
-              LOG_C_STRING("socket", sockets->list[0].name),
-              LOG_NUMBER("workers", options->workers));
-    result = dispatcher_run(&dispatcher);
-    fcgi_log_result(options->log, result);
-    if (result == DISPATCHER_ABORTED)
-        _exit(EX_OK); /* threads that hang still use what we would free */
-    return result == DISPATCHER_FAILED ? EX_OSERR : EX_OK;
+    signal(SIGPIPE, SIG_IGN);
+    return code == 0 && is_replaced ? PST_OK : PST_INTERNAL;
 }

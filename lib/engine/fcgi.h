@@ -1,30 +1,41 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fcgi.h - serve FastCGI requests with libfcgi, until a signal.
+ * fcgi.h - serve the requests of one FastCGI connection with libfcgi.
  */
 #ifndef POSTERN_ENGINE_FCGI_H
 #define POSTERN_ENGINE_FCGI_H
 
 #include "engine/engine.h"
-#include "engine/listen.h"
-#include "engine/peer_list.h"
+#include "engine/fcgi_connection.h"
 #include "server/log.h"
 
-struct fcgi_options {
-    struct listen_sockets *sockets; /* 1 or more; fcgi_serve() closes them */
-    const struct peer_list *peers;
+/* What all connections of a loop share. */
+struct fcgi_service {
+    const struct engine_handler *handler;
+    void *state; /* the handler's, of this loop */
     struct log *log;
-    int64_t workers; /* threads at most, 1 or more */
-    int64_t drain; /* seconds that running requests get to finish at the end */
+    int64_t body_timeout_ms;
+
+    /* May another request begin? If not, it is told to come again later. The
+     * second function is called when one that began has ended. */
+    bool (*begin_request)(void *context);
+    void (*end_request)(void *context);
+    void *context;
 };
 
 /*
- * Serve requests on the sockets until SIGTERM, SIGINT or SIGUSR1, then let
- * running requests finish; call dispatcher_block_signals() before. SIGPIPE
- * is ignored from now on. Returns the exit status: EX_OK, EX_OSERR (no memory
- * or descriptors). If threads hang at the end, exits with EX_OK by itself.
+ * Initialize libfcgi, and prove that it reaches its sockets through this
+ * program. Once a process. Returns PST_OK; PST_INTERNAL: a libfcgi whose calls
+ * cannot be replaced.
  */
-int fcgi_serve(const struct fcgi_options *options,
-               const struct engine_handler *handler);
+PST_MUST_USE enum pst_err fcgi_init(void);
+
+/*
+ * Serve the requests that have arrived on a connection, in a fiber whose
+ * argument is that connection.
+ * Returns true when the connection is idle, false when it has been closed.
+ */
+bool fcgi_serve_connection(const struct fcgi_service *service,
+                           struct fcgi_connection *connection);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/loop.h"
 
 /* Milliseconds for poll(2): -1 for no deadline. */
 static int
@@ -48,21 +49,50 @@ wait_poll(int descriptor, short events, const struct wait_limit *limit)
     }
 }
 
+/* The loop, when this is one of its fibers. */
+static struct loop *
+wait_loop(void)
+{
+    return fiber_current() ? loop_current() : NULL;
+}
+
 int
 wait_for(int descriptor, short events, const struct wait_limit *limit)
 {
-    PST_REQUIRE(descriptor >= 0);
-    return wait_poll(descriptor, events, limit);
+    struct loop *loop = wait_loop();
+
+    PST_REQUIRE(descriptor >= 0 && (events & (POLLIN | POLLOUT)) != 0);
+    if (!loop)
+        return wait_poll(descriptor, events, limit);
+    if (events & POLLIN)
+        loop_forget_input(loop, descriptor);
+    if (events & POLLOUT)
+        loop_forget_output(loop, descriptor);
+    return loop_wait(loop, descriptor,
+                     (events & POLLIN ? EPOLLIN : 0U) |
+                         (events & POLLOUT ? EPOLLOUT : 0U),
+                     limit->client, limit->deadline);
 }
 
 int
 wait_read(int descriptor, void *out, size_t size,
           const struct wait_limit *limit, size_t *len)
 {
-    for (;;) {
-        ssize_t got = read(descriptor, out, size);
-        int error = errno;
+    struct loop *loop = wait_loop();
 
+    for (;;) {
+        int error = loop ? loop_wait(loop, descriptor, EPOLLIN, limit->client,
+                                     limit->deadline)
+                         : 0;
+        ssize_t got;
+
+        if (error)
+            return error;
+        got = read(descriptor, out, size);
+        error = errno;
+        /* Less than was asked for: there is no more, until epoll says so. */
+        if (loop && got >= 0 && (size_t)got < size)
+            loop_forget_input(loop, descriptor);
         if (got >= 0) {
             *len = (size_t)got;
             return 0;
@@ -76,8 +106,21 @@ wait_read(int descriptor, void *out, size_t size,
     }
 }
 
-/* Take what was written off the pieces. Returns whether something is left. */
-static bool
+int
+wait_try_read(int descriptor, void *out, size_t size, size_t *len)
+{
+    ssize_t got;
+
+    do
+        got = read(descriptor, out, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return errno;
+    *len = (size_t)got;
+    return 0;
+}
+
+bool
 wait_advance(struct iovec *pieces, int count, size_t written)
 {
     bool is_left = false;
@@ -118,13 +161,26 @@ wait_write(int descriptor, struct iovec *pieces, int count,
 int
 wait_until(const struct wait_limit *limit)
 {
-    int error = wait_poll(-1, 0, limit);
+    struct loop *loop = wait_loop();
+    int error = 0;
 
+    if (!loop && limit->client < 0) {
+        clock_sleep(limit->deadline - clock_ms());
+        return 0;
+    }
+    while (!error && clock_ms() < limit->deadline)
+        error = loop ? loop_wait(loop, -1, 0, limit->client, limit->deadline)
+                     : wait_poll(-1, 0, limit);
     return error == ETIMEDOUT ? 0 : error;
 }
 
 void
 wait_close(int descriptor)
 {
-    close(descriptor);
+    struct loop *loop = loop_current();
+
+    if (loop)
+        loop_close(loop, descriptor);
+    else
+        close(descriptor);
 }

@@ -24,9 +24,9 @@ struct wait_limit {
 };
 
 /*
- * Wait until a descriptor is ready. A wake-up may be spurious: try again, and
- * wait again at EAGAIN.
- *   events  POLLIN or POLLOUT (poll(2))
+ * Wait until a descriptor is ready: to be called after EAGAIN or EINPROGRESS.
+ * A wake-up may be spurious: try again, and wait again at EAGAIN.
+ *   events  POLLIN, POLLOUT (poll(2)) or both: then either ends the wait
  * Returns 0, or an errno: ETIMEDOUT at the deadline, ECANCELED when the client
  * hung up. Errors of the descriptor itself are reported as ready.
  */
@@ -42,6 +42,14 @@ PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
                            const struct wait_limit *limit, size_t *len);
 
 /*
+ * Read what is there, without waiting.
+ *   len  set on success; 0: the end
+ * Returns 0 or an errno: EAGAIN when there is nothing. Never EINTR.
+ */
+PST_MUST_USE int wait_try_read(int descriptor, void *out, size_t size,
+                               size_t *len);
+
+/*
  * Write all of the pieces.
  *   pieces  changed: what is left to write
  * Returns 0 or an errno, as wait_for() and writev(2). A closed connection is
@@ -49,6 +57,12 @@ PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
  */
 PST_MUST_USE int wait_write(int descriptor, struct iovec *pieces, int count,
                             const struct wait_limit *limit);
+
+/*
+ * Take what was written off the pieces, for callers of writev(2).
+ * Returns whether something is left.
+ */
+bool wait_advance(struct iovec *pieces, int count, size_t written);
 
 /* Let time pass. Returns 0 at the deadline, ECANCELED when the client hung
  * up. */

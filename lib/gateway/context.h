@@ -23,12 +23,7 @@ struct context {
     const struct pst_keyring *ring; /* the same one for a whole request */
     struct log *log;
     struct http_client *upstream; /* this thread's */
-
-    /* This thread's, for a request that is made while `upstream` is busy
-     * (gateway/forward.c); NULL until it is needed. */
-    struct http_client *upstream_nested;
-    bool is_upstream_busy;
-    struct store *store; /* this thread's; NULL: none is configured */
+    struct store *store;          /* this thread's; NULL: none is configured */
     struct document_lookup *documents; /* shared by all threads */
     int64_t store_answered_at; /* unix seconds: the store's last answer */
     int64_t now;               /* unix seconds, read once for each request */

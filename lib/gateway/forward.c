@@ -5,8 +5,6 @@
  */
 #include "gateway/forward.h"
 
-#include <string.h>
-
 #include "gateway/forward_headers.h"
 
 /* The context of the functions that http_client_run() calls. */
@@ -15,7 +13,6 @@ struct forwarding {
     struct request *req;
     struct response *res; /* streamed into; NULL: buffered */
     const struct forward_request *outgoing;
-    size_t body_sent; /* bytes of outgoing->body */
     struct forward_response *response;
     const struct forward_hook *hook;
     struct pst_buf buffered;
@@ -23,19 +20,6 @@ struct forwarding {
     bool is_redirect;      /* the response was refused as a redirect */
     bool is_broken_upload; /* outgoing->read failed: not the backend's fault */
 };
-
-static enum pst_err
-read_own_body(void *context, char *out, size_t size, size_t *len)
-{
-    struct forwarding *forwarding = context;
-    struct pst_str piece = pst_str_first(
-        pst_str_skip(forwarding->outgoing->body, forwarding->body_sent), size);
-
-    memcpy(out, piece.ptr, piece.len);
-    forwarding->body_sent += piece.len;
-    *len = piece.len;
-    return PST_OK;
-}
 
 static enum pst_err
 read_streamed_body(void *context, char *out, size_t size, size_t *len)
@@ -122,7 +106,7 @@ get_body_length(const struct forward_request *outgoing)
 
 static void
 log_backend_failure(const struct forwarding *forwarding,
-                    const struct http_client *upstream, enum pst_err e)
+                    const struct http_error *error, enum pst_err e)
 {
     struct log *log = forwarding->ctx->log;
 
@@ -135,24 +119,7 @@ log_backend_failure(const struct forwarding *forwarding,
         LOG_EVENT(log, LEVEL_WARNING, "backend-failed",
                   LOG_C_STRING("request", forwarding->req->id),
                   LOG_C_STRING("cause", pst_err_code(e)),
-                  LOG_C_STRING("reason", http_client_error(upstream)));
-}
-
-/* A hook that makes a request of its own, while the first response is still
- * open, needs a second connection. It is made once and kept. */
-static enum pst_err
-pick_http_client(struct context *ctx, struct http_client **out)
-{
-    enum pst_err e = PST_OK;
-
-    *out = ctx->upstream;
-    if (!ctx->is_upstream_busy)
-        return PST_OK;
-    if (!ctx->upstream_nested)
-        e = http_client_copy(ctx->upstream, &ctx->upstream_nested);
-    if (!e)
-        *out = ctx->upstream_nested;
-    return e;
+                  LOG_C_STRING("reason", error->text));
 }
 
 static enum pst_err
@@ -161,9 +128,8 @@ run_forwarding(struct forwarding *forwarding,
 {
     struct context *ctx = forwarding->ctx;
     struct request *req = forwarding->req;
-    bool was_busy = ctx->is_upstream_busy;
     struct http_exchange exchange;
-    struct http_client *upstream;
+    struct http_error error;
     struct forward_header_list *headers =
         pst_arena_alloc(req->arena, sizeof(*headers));
     enum pst_err e;
@@ -173,8 +139,6 @@ run_forwarding(struct forwarding *forwarding,
     forwarding->outgoing = outgoing;
     e = forward_make_headers(ctx, req, outgoing, forwarding->res == NULL,
                              headers);
-    if (!e)
-        e = pick_http_client(ctx, &upstream);
     if (e)
         return e;
     exchange = (struct http_exchange){
@@ -182,20 +146,19 @@ run_forwarding(struct forwarding *forwarding,
         .query = outgoing->query,
         .headers = headers->list,
         .header_count = headers->count,
+        .whole_body = outgoing->body,
         .body_length = get_body_length(outgoing),
+        .is_repeatable = outgoing->is_repeatable,
         .context = forwarding,
-        .read = pst_str_is_absent(outgoing->body) ? read_streamed_body
-                                                  : read_own_body,
+        .read = read_streamed_body,
         .header = receive_header,
         .head = receive_head,
         .body = receive_body,
         .client = req->source.descriptor,
     };
-    ctx->is_upstream_busy = true;
-    e = http_client_run(upstream, req->arena, &exchange);
-    ctx->is_upstream_busy = was_busy;
+    e = http_client_run(ctx->upstream, req->arena, &exchange, &error);
     if (e && e != PST_CLIENT_GONE && !forwarding->is_broken_upload)
-        log_backend_failure(forwarding, upstream, e);
+        log_backend_failure(forwarding, &error, e);
     return e;
 }
 

@@ -28,6 +28,8 @@ struct forward_request {
     struct pst_str upstream; /* from the session (upstream/credentials.h);
                                 absent: none */
     enum forward_headers headers;
+    bool is_repeatable; /* only queries: it may be sent twice when a kept
+                           connection turns out to be closed */
 
     /* A streamed body of unknown length, like request_read_body(). */
     enum pst_err (*read)(void *context, char *out, size_t size, size_t *len);

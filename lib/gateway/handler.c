@@ -106,6 +106,8 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     meter.omits_body = pst_str_equal(req.method, PST_STR("HEAD"));
     if (random_error)
         e = random_error;
+    if (!e && input->is_overloaded)
+        e = PST_OVERLOADED;
     if (e && !req.authorizer)
         cors_allow_origin(ctx, &req, &res); /* no handler will do so */
     if (!e)

@@ -50,8 +50,9 @@ enum pst_err
 identity_query(struct context *ctx, struct request *req,
                struct pst_str *upstream, struct backend_identity *out)
 {
-    const struct forward_request how = {.upstream = *upstream,
-                                        .headers = FORWARD_WHO};
+    /* The who document is a query (server/login_document.h). */
+    const struct forward_request how = {
+        .upstream = *upstream, .headers = FORWARD_WHO, .is_repeatable = true};
     struct forward_response *received;
     struct backend_response response;
     bool is_ended;

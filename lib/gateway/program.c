@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
@@ -18,8 +20,7 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "engine/cgi.h"
-#include "engine/dispatcher.h"
-#include "engine/fcgi.h"
+#include "engine/server.h"
 #include "gateway/arguments.h"
 #include "gateway/document_lookup.h"
 #include "gateway/handler.h"
@@ -30,6 +31,9 @@
 /* Bytes of clients' documents that one process keeps. */
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
+/* Kept by a loop for later requests. */
+#define IDLE_WORKERS_MAX 256
+
 struct program {
     const char *name;
     handler_fn *handler;
@@ -39,11 +43,20 @@ struct program {
     struct document_lookup *documents;
 };
 
-/* What one thread needs to handle requests. */
+/* What one request needs while it is handled. */
 struct worker {
-    const struct program *program;
     struct context ctx;
     struct pst_arena *arena;
+    SLIST_ENTRY(worker) link;
+};
+
+/* What the requests of one event loop share. */
+struct program_loop {
+    const struct program *program;
+    struct http_client *upstream;
+    struct store *store; /* NULL: none is configured */
+    SLIST_HEAD(, worker) idle;
+    size_t idle_count;
 };
 
 /*
@@ -95,7 +108,8 @@ program_report_failure(struct program *program, enum pst_err e)
                        "out of memory or file descriptors (ulimit -n)");
         return EX_OSERR;
     default:
-        program_report(program, "cannot start", "libgcrypt does not work");
+        program_report(program, "cannot start",
+                       "libgcrypt or libcurl does not work");
         return EX_SOFTWARE;
     }
 }
@@ -125,7 +139,7 @@ program_hide_memory(void)
 }
 
 /*
- * Make a thread's handles to the configured backend and store.
+ * Make a loop's handles to the configured backend and store.
  *   upstream, store  set on PST_OK; the caller frees and closes them; store is
  *                    set to NULL if none is configured
  * Returns PST_OK, PST_BAD_CONFIG (the backend's URL or timeouts),
@@ -142,6 +156,7 @@ program_connect(const struct program *program, struct http_client **upstream,
         .connect_timeout = config->connect_timeout,
         .first_byte_timeout = config->first_byte_timeout,
         .between_bytes_timeout = config->between_bytes_timeout,
+        .total_timeout = config->total_timeout,
     };
     struct http_client *client = NULL;
     enum pst_err e = http_client_new(&client, &options);
@@ -161,7 +176,7 @@ program_connect(const struct program *program, struct http_client **upstream,
     return PST_OK;
 }
 
-/* Make a thread's handles once, so that an error shows at the start and not
+/* Make a loop's handles once, so that an error shows at the start and not
  * at each request. Returns the exit status. */
 static int
 program_try_connect(struct program *program)
@@ -172,7 +187,7 @@ program_try_connect(struct program *program)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_UPSTREAM",
-                       "libcurl refuses this URL or a timeout for it");
+                       "this URL cannot be used, or a timeout for it");
     if (e)
         return program_report_failure(program, e);
     store_close(&store);
@@ -205,10 +220,9 @@ program_open(struct program *program)
     e = keyring_cache_new(&program->keyring_cache, config, program->log);
     if (e)
         return program_report_failure(program, e);
-    if (http_client_start() != PST_OK) {
-        program_report(program, "cannot start", "libcurl does not work");
-        return EX_SOFTWARE;
-    }
+    e = http_client_start();
+    if (e)
+        return program_report_failure(program, e);
     return program_try_connect(program);
 }
 
@@ -248,62 +262,112 @@ program_load_documents(struct program *program, bool is_persistent)
 }
 
 static void
-worker_free(void *state)
+worker_free(struct worker *worker)
 {
-    struct worker *worker = state;
-
-    http_client_free(&worker->ctx.upstream_nested);
-    store_close(&worker->ctx.store);
-    http_client_free(&worker->ctx.upstream);
     pst_arena_free(&worker->arena);
     free(worker);
 }
 
+static struct worker *
+worker_new(const struct program_loop *loop)
+{
+    const struct program *program = loop->program;
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    if (!worker)
+        return NULL;
+    worker->ctx.config = program->config;
+    worker->ctx.log = program->log;
+    worker->ctx.documents = program->documents;
+    worker->ctx.upstream = loop->upstream;
+    worker->ctx.store = loop->store;
+    worker->ctx.random = pst_crypto_random;
+    if (pst_arena_new(&worker->arena, PST_ARENA_SIZE) == PST_OK)
+        return worker;
+    free(worker);
+    return NULL;
+}
+
+static void
+program_loop_free(void *state)
+{
+    struct program_loop *loop = state;
+    struct worker *worker;
+
+    while ((worker = SLIST_FIRST(&loop->idle))) {
+        SLIST_REMOVE_HEAD(&loop->idle, link);
+        worker_free(worker);
+    }
+    store_close(&loop->store);
+    http_client_free(&loop->upstream);
+    free(loop);
+}
+
 static void *
-worker_new(void *context)
+program_loop_new(void *context)
 {
     const struct program *program = context;
-    struct worker *worker = calloc(1, sizeof(*worker));
+    struct program_loop *loop = calloc(1, sizeof(*loop));
     enum pst_err e = PST_NO_MEMORY;
 
-    if (worker) {
-        worker->program = program;
-        worker->ctx.config = program->config;
-        worker->ctx.log = program->log;
-        worker->ctx.documents = program->documents;
-        worker->ctx.random = pst_crypto_random;
-        e = pst_arena_new(&worker->arena, PST_ARENA_SIZE);
-        if (!e)
-            e = program_connect(program, &worker->ctx.upstream,
-                                &worker->ctx.store);
+    if (loop) {
+        loop->program = program;
+        SLIST_INIT(&loop->idle);
+        e = program_connect(program, &loop->upstream, &loop->store);
     }
     if (!e)
-        return worker;
-    LOG_EVENT(program->log, LEVEL_ERROR, "worker-failed",
+        return loop;
+    LOG_EVENT(program->log, LEVEL_ERROR, "loop-failed",
               LOG_C_STRING("error", pst_err_code(e)));
-    if (worker)
-        worker_free(worker);
+    free(loop);
     return NULL;
+}
+
+static struct worker *
+program_loop_take_worker(struct program_loop *loop)
+{
+    struct worker *worker = SLIST_FIRST(&loop->idle);
+
+    if (!worker)
+        return worker_new(loop);
+    SLIST_REMOVE_HEAD(&loop->idle, link);
+    loop->idle_count--;
+    return worker;
+}
+
+static void
+program_loop_give_worker(struct program_loop *loop, struct worker *worker)
+{
+    if (loop->idle_count >= IDLE_WORKERS_MAX) {
+        worker_free(worker);
+        return;
+    }
+    SLIST_INSERT_HEAD(&loop->idle, worker, link);
+    loop->idle_count++;
 }
 
 /* Handle a request with the secrets that are in use when it begins. */
 static bool
-worker_handle(void *state, const struct request_input *input,
-              const struct response_sink *sink)
+program_handle(void *state, const struct request_input *input,
+               const struct response_sink *sink)
 {
-    struct worker *worker = state;
-    const struct program *program = worker->program;
+    struct program_loop *loop = state;
+    const struct program *program = loop->program;
     struct request_input limited = *input;
-    struct keyring_cache_entry *entry =
-        keyring_cache_acquire(program->keyring_cache, (int64_t)time(NULL));
+    struct worker *worker = program_loop_take_worker(loop);
+    struct keyring_cache_entry *entry;
     bool is_whole;
 
+    if (!worker)
+        return false;
+    entry = keyring_cache_acquire(program->keyring_cache, (int64_t)time(NULL));
     limited.max_body = program->config->max_body;
     limited.max_held = program->config->max_held;
     worker->ctx.ring = keyring_cache_ring(entry);
     is_whole = handler_run(&worker->ctx, worker->arena, &limited, sink,
                            program->handler);
     keyring_cache_release(program->keyring_cache, entry);
+    program_loop_give_worker(loop, worker);
     return is_whole;
 }
 
@@ -315,13 +379,26 @@ reload_secrets(void *context)
     keyring_cache_reload(program->keyring_cache);
 }
 
+/* How many event loops the configuration asks for: one for each processor that
+ * this process may use, unless it says a number. */
+static int64_t
+program_loop_count(const struct config *config)
+{
+    cpu_set_t set;
+
+    if (config->loops > 0)
+        return config->loops;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 /* Find the sockets, and serve until a signal; without a socket, one request as
  * plain CGI. Returns the exit status. */
 static int
 program_run(struct program *program, const char *address)
 {
-    const struct engine_handler handler = {program, worker_new, worker_handle,
-                                           worker_free, reload_secrets};
+    const struct engine_handler handler = {program, program_loop_new,
+                                           program_handle, program_loop_free,
+                                           reload_secrets};
     struct listen_sockets sockets;
     struct peer_list peers;
     char error[LISTEN_ERROR_MAX];
@@ -346,15 +423,17 @@ program_run(struct program *program, const char *address)
         return status;
     }
     if (sockets.count == 0) {
-        dispatcher_unblock_signals();
+        server_unblock_signals();
         return cgi_serve(&handler);
     }
-    return fcgi_serve(
-        &(struct fcgi_options){.sockets = &sockets,
-                               .peers = &peers,
-                               .log = program->log,
-                               .workers = program->config->workers,
-                               .drain = program->config->drain},
+    return server_run(
+        &(struct server_options){.sockets = &sockets,
+                                 .peers = &peers,
+                                 .log = program->log,
+                                 .loops = program_loop_count(program->config),
+                                 .max_requests = program->config->max_requests,
+                                 .body_timeout = program->config->body_timeout,
+                                 .drain = program->config->drain},
         &handler);
 }
 
@@ -369,7 +448,7 @@ program_serve(int argc, char **argv, const char *name, handler_fn *handler)
     if (!arguments_parse((const char *const *)argv, name, &address, &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
-    dispatcher_block_signals();
+    server_block_signals();
     status = program_open(&program);
     if (status == EX_OK)
         status = program_run(&program, address);

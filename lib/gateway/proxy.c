@@ -73,6 +73,17 @@ read_upload(void *context, char *out, size_t size, size_t *len)
                                           size, len);
 }
 
+/* Are all requests that are sent queries? They can be sent twice. */
+static bool
+has_only_queries(const struct proxying *proxying)
+{
+    for (size_t i = 0; i < proxying->list.count; i++)
+        if (!proxying->items[i].refusal &&
+            proxying->items[i].operation->kind != PST_GRAPHQL_QUERY)
+            return false;
+    return true;
+}
+
 /* Write the body or query string anew, from what was checked: two parsers may
  * not read one text differently. */
 static enum pst_err
@@ -89,6 +100,7 @@ write_backend_request(struct proxying *proxying,
         is_get_request(proxying) ? PST_STR("GET") : PST_STR("POST");
     outgoing->query = proxying->list.parameters;
     outgoing->upstream = auth_upstream(proxying->auth);
+    outgoing->is_repeatable = has_only_queries(proxying);
     if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART) {
         outgoing->read = read_upload;
         outgoing->context = proxying;

@@ -13,6 +13,22 @@
 #include "base/limits.h"
 
 enum pst_err
+message_add_url(struct pst_buf *buf, const char *base, struct pst_str query)
+{
+    for (size_t i = 0; i < query.len; i++) {
+        unsigned char c = (unsigned char)query.ptr[i];
+
+        if (c <= ' ' || c >= 0x7F || c == '#')
+            return PST_MALFORMED;
+    }
+    pst_buf_add_string(buf, base);
+    if (query.len > 0)
+        pst_buf_add_char(buf, strchr(base, '?') ? '&' : '?');
+    pst_buf_add(buf, query);
+    return PST_OK;
+}
+
+enum pst_err
 message_url(struct pst_arena *arena, const char *base, struct pst_str query,
             const char **out)
 {
@@ -20,19 +36,11 @@ message_url(struct pst_arena *arena, const char *base, struct pst_str query,
     struct pst_buf buf;
     enum pst_err e;
 
-    for (size_t i = 0; i < query.len; i++) {
-        unsigned char c = (unsigned char)query.ptr[i];
-
-        if (c <= ' ' || c >= 0x7F || c == '#')
-            return PST_MALFORMED;
-    }
     pst_buf_init_arena(&buf, arena, strlen(base) + query.len + 2);
-    pst_buf_add_string(&buf, base);
-    if (query.len > 0)
-        pst_buf_add_char(&buf, strchr(base, '?') ? '&' : '?');
-    pst_buf_add(&buf, query);
+    e = message_add_url(&buf, base, query);
     pst_buf_add_char(&buf, '\0');
-    e = pst_buf_finish(&buf, &url);
+    if (!e)
+        e = pst_buf_finish(&buf, &url);
     if (e)
         return e;
     *out = url.ptr;
@@ -42,14 +50,15 @@ message_url(struct pst_arena *arena, const char *base, struct pst_str query,
 bool
 message_may_send(struct pst_str name, struct pst_str value)
 {
-    static const char *const reserved[] = {
-        "Connection", "Content-Length",    "Expect",
-        "Host",       "Keep-Alive",        "TE",
-        "Trailer",    "Transfer-Encoding", "Upgrade",
+    static const struct pst_str reserved[] = {
+        {"Connection", 10}, {"Content-Length", 14},    {"Expect", 6},
+        {"Host", 4},        {"Keep-Alive", 10},        {"TE", 2},
+        {"Trailer", 7},     {"Transfer-Encoding", 17}, {"Upgrade", 7},
     };
 
     for (size_t i = 0; i < PST_COUNT(reserved); i++) {
-        if (pst_str_equal_nocase(name, pst_str_from(reserved[i])))
+        if (reserved[i].len == name.len &&
+            pst_str_equal_nocase(name, reserved[i]))
             return false;
     }
     return pst_str_is_token(name) && pst_str_is_field_value(value);
@@ -62,8 +71,7 @@ message_head_init(struct message_head *head, struct pst_arena *arena)
     pst_buf_init_arena(&head->lines, arena, PST_HEADERS_MAX);
 }
 
-/* Parse a status line, such as "HTTP/1.1 200 OK": 100..599, or 0: invalid. */
-static int
+int
 message_parse_status(struct pst_str line)
 {
     struct pst_str rest = pst_str_skip(line, pst_str_index(line, ' ') + 1);
@@ -76,11 +84,7 @@ message_parse_status(struct pst_str line)
     return (int)number;
 }
 
-/*
- * Split a header line. A folded line, or one with spaces before its colon, is
- * refused: programs read these differently (RFC 9112 sections 5.1 and 5.2).
- */
-static enum pst_err
+enum pst_err
 message_split_header(struct pst_str line, struct pst_str *name,
                      struct pst_str *value)
 {

@@ -25,12 +25,34 @@ PST_MUST_USE enum pst_err message_url(struct pst_arena *arena, const char *base,
                                       struct pst_str query, const char **out);
 
 /*
+ * The same into a buffer, without a NUL. Returns PST_OK, PST_MALFORMED; the
+ * buffer keeps its own errors.
+ */
+PST_MUST_USE enum pst_err message_add_url(struct pst_buf *buf, const char *base,
+                                          struct pst_str query);
+
+/*
  * May this header be sent to the backend? The name must be a token, and the
  * value a field value. The headers that frame or route a message are refused,
  * since only we set them: Connection, Content-Length, Expect, Host, Keep-Alive,
  * TE, Trailer, Transfer-Encoding, Upgrade.
  */
 bool message_may_send(struct pst_str name, struct pst_str value);
+
+/* Parse a status line without its line end, such as "HTTP/1.1 200 OK". Returns
+ * the status, 100..599, or 0: invalid. */
+int message_parse_status(struct pst_str line);
+
+/*
+ * Split a header line without its line end. A folded line, or one with spaces
+ * before its colon, is refused: programs read these differently (RFC 9112
+ * sections 5.1 and 5.2).
+ *   name, value  slices of the line; the value without spaces at its ends
+ * Returns PST_OK or PST_UPSTREAM_BROKEN.
+ */
+PST_MUST_USE enum pst_err message_split_header(struct pst_str line,
+                                               struct pst_str *name,
+                                               struct pst_str *value);
 
 /* The head of a response, read line by line. */
 struct message_head {

@@ -52,7 +52,7 @@ struct config {
 
     struct pst_session_timeouts timeouts;
 
-    struct pst_str upstream; /* http:// or https:// URL, no fragment */
+    struct pst_str upstream; /* http://, https:// or unix: URL, no fragment */
     const char *upstream_ca; /* file of certificates, or NULL */
     struct config_backend backend;
     enum config_logout upstream_logout;
@@ -66,7 +66,8 @@ struct config {
     int64_t connect_timeout; /* seconds */
     int64_t first_byte_timeout;
     int64_t between_bytes_timeout;
-    int64_t max_body; /* bytes */
+    int64_t total_timeout; /* 0: none */
+    int64_t max_body;      /* bytes */
     int64_t max_json;
     int64_t max_held;
 
@@ -90,8 +91,10 @@ struct config {
     struct pst_str *trusted_proxies;
     size_t trusted_proxy_count;
 
-    int64_t workers;
-    int64_t drain; /* seconds */
+    int64_t loops;        /* 0: one for each processor */
+    int64_t max_requests; /* at once */
+    int64_t body_timeout; /* seconds */
+    int64_t drain;        /* seconds */
     const char *log_target;
     enum log_format log_format;
     enum log_level log_level;

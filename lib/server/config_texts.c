@@ -13,6 +13,8 @@
 #include "http/origin.h"
 #include "http/redirect.h"
 
+#define UNIX_PATH_MAX 107 /* bytes: sun_path of unix(7), without its NUL */
+
 /* Only printable ASCII that may stand in a URL (RFC 3986 section 2)? */
 static bool
 has_only_url_characters(struct pst_str text)
@@ -85,6 +87,28 @@ url_after_scheme(struct pst_str url)
     return PST_STR_NONE;
 }
 
+/* "unix:/run/api.sock:/graphql", or without a path in the URL. */
+static enum pst_err
+check_unix_url(struct pst_str value, struct config_error *error)
+{
+    struct pst_str rest = pst_str_skip(value, PST_STR("unix:").len);
+    size_t len = pst_str_index(rest, ':');
+    struct pst_str path = pst_str_skip(rest, len + 1);
+
+    if (!pst_str_starts(rest, PST_STR("/")) || len > UNIX_PATH_MAX ||
+        (path.len > 0 && path.ptr[0] != '/'))
+        return config_set_error(error,
+                                "must name a socket by an absolute path of at "
+                                "most %d bytes, and then the path of the URL: "
+                                "unix:/run/api.sock:/graphql",
+                                UNIX_PATH_MAX);
+    if (pst_str_index(path, '?') < path.len ||
+        pst_str_index(path, '#') < path.len)
+        return config_set_error(error, "contains a query (?) or a fragment "
+                                       "(#): remove it");
+    return PST_OK;
+}
+
 enum pst_err
 config_check_url(struct pst_str value, struct config_error *error)
 {
@@ -93,12 +117,18 @@ config_check_url(struct pst_str value, struct config_error *error)
 
     if (value.len > PST_URL_MAX)
         return config_set_error(error, "is longer than %d bytes", PST_URL_MAX);
+    if (pst_str_starts(value, PST_STR("unix:")))
+        rest = value;
     if (pst_str_is_absent(rest))
-        return config_set_error(error, "must begin with http:// or https://");
+        return config_set_error(
+            error, "must begin with http:// or https://, or be like "
+                   "unix:/run/api.sock:/graphql");
     if (!has_only_url_characters(rest))
         return config_set_error(error,
                                 "contains a character that is not allowed in "
                                 "a URL, such as a space: percent-encode it");
+    if (pst_str_starts(value, PST_STR("unix:")))
+        return check_unix_url(value, error);
     authority = text_before_any(rest, "/?#");
     if (pst_str_index(authority, '@') < authority.len)
         return config_set_error(error,

@@ -17,7 +17,8 @@
 /* The longest timeout, seconds. */
 #define TIMEOUT_MAX 3600
 
-#define WORKERS_MAX 4096
+#define LOOPS_MAX 256
+#define MAX_REQUESTS_MAX 1000000
 #define MAX_BODY_MIN 1024
 #define MAX_JSON_MIN (64L * 1024)
 #define MAX_JSON_MAX (64L * 1024 * 1024)
@@ -167,7 +168,8 @@ const struct config_entry config_variables[] = {
      .vendure_default = "365d", DURATION(timeouts.guest, 1, PST_LIFETIME_MAX)},
 
     {ROW("POSTERN_UPSTREAM", CONFIG_GROUP_BACKEND, "",
-         "The URL to which GraphQL requests are forwarded; required."),
+         "The URL to which GraphQL requests are forwarded: http://, https:// "
+         "or, for a Unix socket, unix:/run/api.sock:/graphql; required."),
      STRING("URL", upstream, config_check_url)},
     {ROW("POSTERN_BACKEND", CONFIG_GROUP_BACKEND, "fauna",
          "The kind of backend, fauna or vendure, which changes some "
@@ -271,6 +273,11 @@ const struct config_entry config_variables[] = {
     {ROW("POSTERN_BETWEEN_BYTES_TIMEOUT", CONFIG_GROUP_BACKEND, "60s",
          "How long the backend may pause within its answer."),
      DURATION(between_bytes_timeout, 1, TIMEOUT_MAX)},
+    {ROW("POSTERN_TOTAL_TIMEOUT", CONFIG_GROUP_BACKEND, "off",
+         "How long an answer of the backend may take in all, even if it is a "
+         "stream, not counting waits for the client; or off."),
+     FIELD("duration", config_read_optional_duration, total_timeout), .min = 1,
+     .max = TIMEOUT_MAX},
     {ROW("POSTERN_MAX_BODY", CONFIG_GROUP_BACKEND, "32M",
          "The maximum size of a request's body."),
      SIZE(max_body, MAX_BODY_MIN, MAX_BODY_MAX)},
@@ -350,10 +357,18 @@ const struct config_entry config_variables[] = {
          "whose X-Forwarded-For is trusted."),
      LIST(trusted_proxies, trusted_proxy_count, config_check_network)},
 
-    {ROW("POSTERN_WORKERS", CONFIG_GROUP_RUNNING, "256",
-         "How many requests one process handles at a time, at most."),
-     FIELD("number", config_read_number, workers), .min = 1,
-     .max = WORKERS_MAX},
+    {ROW("POSTERN_LOOPS", CONFIG_GROUP_RUNNING, "0",
+         "How many event loops, each a thread, one process has; 0: one for "
+         "each processor."),
+     FIELD("number", config_read_number, loops), .min = 0, .max = LOOPS_MAX},
+    {ROW("POSTERN_MAX_REQUESTS", CONFIG_GROUP_RUNNING, "10000",
+         "How many requests one process handles at a time; more are answered "
+         "with 503 and Retry-After."),
+     FIELD("number", config_read_number, max_requests), .min = 1,
+     .max = MAX_REQUESTS_MAX},
+    {ROW("POSTERN_BODY_TIMEOUT", CONFIG_GROUP_RUNNING, "30s",
+         "How long the body of a request may take to arrive, as a whole."),
+     DURATION(body_timeout, 1, TIMEOUT_MAX)},
     {ROW("POSTERN_DRAIN", CONFIG_GROUP_RUNNING, "30s",
          "How long running requests may take to finish after SIGTERM."),
      DURATION(drain, 0, TIMEOUT_MAX)},

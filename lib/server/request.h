@@ -19,7 +19,8 @@
 
 /* Where the body is read from. */
 struct request_source {
-    /* Read up to size bytes; *len 0 is the end. PST_OK or PST_CLIENT_GONE. */
+    /* Read up to size bytes; *len 0 is the end. PST_OK, PST_CLIENT_GONE,
+     * PST_BODY_LATE. */
     enum pst_err (*read)(void *context, char *out, size_t size, size_t *len);
     void *context;
     int descriptor; /* hangs up when the client is gone; -1: none */
@@ -67,6 +68,7 @@ struct request_input {
     int64_t max_body;
     int64_t max_held; /* bytes of their bodies that all requests of the process
                          may hold (POSTERN_MAX_HELD); 0: no limit */
+    bool is_overloaded; /* too many requests run: refuse it */
 };
 
 /*

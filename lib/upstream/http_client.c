@@ -1,80 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * http_client.c - the only file that calls libcurl: run one HTTP exchange at a
- * time with the backend.
- *
- * The multi interface is driven here and not by curl, so that our timeouts
- * and a client that hangs up are noticed while we wait.
+ * http_client.c - HTTP exchanges with the backend: choose between our own
+ * client and libcurl's.
  */
 #include "upstream/http_client.h"
 
-#include <curl/curl.h>
 #include <signal.h>
 
-#include "upstream/client_watch.h"
-#include "upstream/exchange_request.h"
+#include "base/clock.h"
 #include "upstream/http_target.h"
-#include "upstream/transfer.h"
+#include "upstream/plain_client.h"
+#include "upstream/resolver.h"
+#include "upstream/tls_client.h"
+#include "upstream/tls_session.h"
 
 struct http_client {
-    CURLM *multi;
-    CURL *easy;
     struct http_target target;
-    struct client_watch watch;
-    char error[CURL_ERROR_SIZE];
+    struct plain_client plain;
+    struct tls_client *tls; /* NULL: not https:// */
 };
 
 enum pst_err
 http_client_start(void)
 {
-    /* A TLS write to a closed socket would otherwise end the process. */
+    /* A write to a closed socket would otherwise end the process. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return PST_INTERNAL;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return PST_INTERNAL;
-    return PST_OK;
+    return resolver_start();
 }
 
 void
 http_client_stop(void)
 {
-    curl_global_cleanup();
-}
-
-/* Can curl parse this URL, and is there no user name in it? */
-static enum pst_err
-check_client_url(const char *text)
-{
-    CURLU *url = curl_url();
-    CURLUcode code;
-
-    if (!url)
-        return PST_NO_MEMORY;
-    code = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER);
-    curl_url_cleanup(url);
-    if (code == CURLUE_OUT_OF_MEMORY)
-        return PST_NO_MEMORY;
-    return code == CURLUE_OK ? PST_OK : PST_BAD_CONFIG;
-}
-
-static enum pst_err
-open_client(struct http_client *http, const struct http_client_options *options)
-{
-    enum pst_err e = client_watch_init(&http->watch);
-
-    if (!e)
-        e = http_target_init(&http->target, options);
-    if (!e)
-        e = check_client_url(http->target.url);
-    if (e)
-        return e;
-    http->easy = curl_easy_init();
-    http->multi = curl_multi_init();
-    /* One thread, one address, one exchange at a time: one connection. */
-    if (!http->easy || !http->multi ||
-        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L) != CURLM_OK)
-        return PST_NO_MEMORY;
-    return PST_OK;
+    resolver_stop();
+    tls_session_stop();
 }
 
 enum pst_err
@@ -86,23 +45,16 @@ http_client_new(struct http_client **out,
 
     if (!http)
         return PST_NO_MEMORY;
-    e = open_client(http, options);
+    plain_client_init(&http->plain, &http->target);
+    e = http_target_init(&http->target, options);
+    if (!e && http->target.scheme == HTTP_SCHEME_TLS)
+        e = tls_client_new(&http->tls, &http->target);
     if (e) {
         http_client_free(&http);
         return e;
     }
     *out = http;
     return PST_OK;
-}
-
-enum pst_err
-http_client_copy(const struct http_client *http, struct http_client **out)
-{
-    const struct http_client_options options =
-        http_target_options(&http->target);
-    enum pst_err e = http_client_new(out, &options);
-
-    return e == PST_BAD_CONFIG ? PST_INTERNAL : e;
 }
 
 void
@@ -113,288 +65,24 @@ http_client_free(struct http_client **http)
     *http = NULL;
     if (!gone)
         return;
-    curl_easy_cleanup(gone->easy);
-    curl_multi_cleanup(gone->multi);
-    client_watch_fini(&gone->watch);
+    tls_client_free(&gone->tls);
+    plain_client_fini(&gone->plain);
     http_target_fini(&gone->target);
     free(gone);
 }
 
-const char *
-http_client_error(const struct http_client *http)
+void
+http_client_close_idle(struct http_client *http)
 {
-    return http->error;
-}
-
-static void
-set_client_error(struct http_client *http, const char *error)
-{
-    (void)snprintf(http->error, sizeof(http->error), "%s", error);
-}
-
-static size_t
-on_curl_read(char *out, size_t unit, size_t count, void *context)
-{
-    size_t len;
-
-    if (transfer_read_body(context, out, unit * count, &len) != PST_OK)
-        return CURL_READFUNC_ABORT;
-    return len;
-}
-
-static int
-on_curl_seek(void *context, curl_off_t offset, int whence)
-{
-    if (offset == 0 && whence == SEEK_SET && transfer_can_restart(context))
-        return CURL_SEEKFUNC_OK;
-    return CURL_SEEKFUNC_FAIL;
-}
-
-/* Called once a connection is ready, before the request is sent. */
-static int
-on_curl_connected(void *context, char *to, char *from, int to_port,
-                  int from_port)
-{
-    (void)to;
-    (void)from;
-    (void)to_port;
-    (void)from_port;
-    transfer_connected(context);
-    return CURL_PREREQFUNC_OK;
-}
-
-static size_t
-on_curl_header(char *data, size_t unit, size_t count, void *context)
-{
-    const struct pst_str line = {data, unit * count};
-
-    return transfer_add_line(context, line) == PST_OK ? line.len : 0;
-}
-
-static size_t
-on_curl_body(char *data, size_t unit, size_t count, void *context)
-{
-    const struct pst_str piece = {data, unit * count};
-
-    return transfer_add_body(context, piece) == PST_OK ? piece.len : 0;
-}
-
-/* What is the same for every exchange. */
-static bool
-set_fixed_options(CURL *easy)
-{
-    return !(
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
-        /* Never wait for the thread that asks a name server. */
-        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                         (long)CURL_HTTP_VERSION_2TLS) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) ||
-        curl_easy_setopt(easy, CURLOPT_SSLVERSION,
-                         (long)CURL_SSLVERSION_TLSv1_2) ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
-        /* Not a proxy from the environment: it would see the token. */
-        curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
-        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_curl_read) ||
-        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_curl_seek) ||
-        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) ||
-        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header) ||
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body));
-}
-
-static bool
-set_method_options(CURL *easy, bool is_get, int64_t body_length)
-{
-    if (is_get)
-        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-    return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-           (body_length != 0 ||
-            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "") == CURLE_OK) &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)body_length) == CURLE_OK;
-}
-
-/* With a CA file of our own, the system's certificates are not trusted. */
-static bool
-set_ca_options(CURL *easy, const char *ca)
-{
-    return !ca || (curl_easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK &&
-                   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
-}
-
-/* The callbacks' context, and what is sent. */
-static bool
-set_transfer_options(struct http_client *http, struct transfer *transfer,
-                     const struct exchange_request *request,
-                     struct curl_slist *header_list)
-{
-    CURL *easy = http->easy;
-
-    return !(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error) ||
-             curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                              (long)http->target.connect_timeout) ||
-             curl_easy_setopt(easy, CURLOPT_READDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list) ||
-             curl_easy_setopt(easy, CURLOPT_URL, request->url)) &&
-           set_ca_options(easy, http->target.ca) &&
-           set_method_options(easy, request->is_get,
-                              transfer->exchange->body_length);
-}
-
-/* The lines as curl's list, in the arena; NULL when it is full. */
-static struct curl_slist *
-make_header_list(struct pst_arena *arena,
-                 const struct exchange_request *request)
-{
-    struct curl_slist *nodes =
-        pst_arena_alloc(arena, request->line_count * sizeof(*nodes));
-
-    if (!nodes)
-        return NULL;
-    for (size_t i = 0; i < request->line_count; i++)
-        nodes[i] = (struct curl_slist){
-            .data = request->lines[i],
-            .next = i + 1 < request->line_count ? &nodes[i + 1] : NULL};
-    return nodes;
-}
-
-/* Check what is sent, and set every option of the handle. */
-static enum pst_err
-prepare_handle(struct http_client *http, struct pst_arena *arena,
-               struct transfer *transfer)
-{
-    struct curl_slist *header_list;
-    struct exchange_request request;
-    enum pst_err e = exchange_request_make(arena, http->target.url,
-                                           transfer->exchange, &request);
-
-    if (e)
-        return e;
-    header_list = make_header_list(arena, &request);
-    if (!header_list)
-        return PST_NO_MEMORY;
-    if (set_fixed_options(http->easy) &&
-        set_transfer_options(http, transfer, &request, header_list))
-        return PST_OK;
-    set_client_error(http, "libcurl refused an option: it is out of memory, "
-                           "or was built without HTTP or TLS");
-    return PST_NO_MEMORY;
-}
-
-static enum pst_err
-error_from_curl(CURLcode code)
-{
-    switch (code) {
-    case CURLE_OK:
-        return PST_OK;
-    case CURLE_OUT_OF_MEMORY:
-        return PST_NO_MEMORY;
-    case CURLE_OPERATION_TIMEDOUT:
-        return PST_UPSTREAM_TIMEOUT;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return PST_UPSTREAM_DOWN;
-    default:
-        return PST_UPSTREAM_BROKEN;
-    }
-}
-
-/* The result, once curl has nothing left to do. */
-static enum pst_err
-finish_transfer(struct http_client *http, const struct transfer *transfer)
-{
-    int left = 0;
-    const CURLMsg *message = curl_multi_info_read(http->multi, &left);
-    CURLcode code = message ? message->data.result : CURLE_GOT_NOTHING;
-
-    if (transfer->err) {
-        set_client_error(http, pst_err_text(transfer->err));
-        return transfer->err;
-    }
-    if (code == CURLE_OK && !transfer->head.complete) {
-        set_client_error(http, "the backend sent no final response");
-        return PST_UPSTREAM_BROKEN;
-    }
-    if (code != CURLE_OK && http->error[0] == '\0')
-        set_client_error(http, curl_easy_strerror(code));
-    return error_from_curl(code);
-}
-
-/* Wait until curl has something to do, the client hangs up, or a timeout. */
-static enum pst_err
-wait_for_activity(struct http_client *http, const struct transfer *transfer)
-{
-    struct curl_waitfd client = {http->watch.epoll, CURL_WAIT_POLLIN, 0};
-    unsigned watched = client_watch_is_active(&http->watch) ? 1 : 0;
-    int64_t left = transfer_time_left(transfer);
-
-    if (left <= 0) {
-        set_client_error(http, transfer_timeout_text(transfer));
-        return PST_UPSTREAM_TIMEOUT;
-    }
-    if (curl_multi_poll(http->multi, &client, watched, (int)left, NULL) !=
-        CURLM_OK)
-        return PST_NO_MEMORY;
-    if (client.revents) {
-        set_client_error(http, "the client closed its connection");
-        return PST_CLIENT_GONE;
-    }
-    return PST_OK;
-}
-
-static enum pst_err
-drive_transfer(struct http_client *http, const struct transfer *transfer)
-{
-    int running = 1;
-    enum pst_err e;
-
-    for (;;) {
-        if (curl_multi_perform(http->multi, &running) != CURLM_OK)
-            return PST_NO_MEMORY;
-        if (running == 0)
-            return finish_transfer(http, transfer);
-        e = wait_for_activity(http, transfer);
-        if (e)
-            return e;
-    }
+    connection_pool_close_idle(&http->plain.pool, clock_ms());
 }
 
 enum pst_err
 http_client_run(struct http_client *http, struct pst_arena *arena,
-                const struct http_exchange *exchange)
+                const struct http_exchange *exchange, struct http_error *error)
 {
-    struct transfer transfer;
-    enum pst_err e;
-
-    transfer_init(&transfer, arena, &http->target, exchange);
-    http->error[0] = '\0';
-    e = prepare_handle(http, arena, &transfer);
-    if (!e) {
-        client_watch_start(&http->watch, exchange->client);
-        e = curl_multi_add_handle(http->multi, http->easy) == CURLM_OK
-                ? drive_transfer(http, &transfer)
-                : PST_NO_MEMORY;
-        (void)curl_multi_remove_handle(http->multi, http->easy);
-        client_watch_stop(&http->watch);
-    }
-    /* The next exchange must not inherit anything, such as a token. */
-    curl_easy_reset(http->easy);
-    return e;
+    PST_REQUIRE(pst_str_is_absent(exchange->whole_body) ||
+                exchange->body_length == (int64_t)exchange->whole_body.len);
+    return http->tls ? tls_client_run(http->tls, arena, exchange, error)
+                     : plain_client_run(&http->plain, arena, exchange, error);
 }

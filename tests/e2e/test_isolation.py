@@ -131,7 +131,7 @@ def disconnect_early(gateway, cookie, stop):
 def test_two_users_on_one_worker(start_own, backend, user, method):
     """L32, L45: 540 requests of two users and without a session, from twelve
     threads, through one worker and its one connection to the backend."""
-    gateway = start_own(POSTERN_WORKERS="1", POSTERN_IDLE_TIMEOUT="6s")
+    gateway = start_own(POSTERN_LOOPS="1", POSTERN_IDLE_TIMEOUT="6s")
     other = backend.register("Otto")
     clients = [Client(gateway, account, seed) for seed, account in
                 enumerate(itertools.islice(itertools.cycle(
@@ -161,7 +161,7 @@ def test_two_users_on_one_worker(start_own, backend, user, method):
 def test_login_leaves_no_session_on_the_connection(start_own, backend):
     """L32, L45: a query after a login, on the same worker and connection, has no
     session. The next login gets its own account."""
-    gateway = start_own(POSTERN_WORKERS="1")
+    gateway = start_own(POSTERN_LOOPS="1")
     with fcgi.Connection(gateway.socket_of("query")) as connection:
         for number in range(40):
             secret = f"{number:03}-" + "s" * 40

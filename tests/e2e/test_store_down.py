@@ -160,7 +160,7 @@ def test_wrong_redis_password_is_logged_without_the_password(
 def test_grace_period_covers_reads_only(start_own, redis, user):
     # One worker: each keeps its own time of the store's last answer.
     gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="4s",
-                        POSTERN_WORKERS="1")
+                        POSTERN_LOOPS="1")
     cookie = gateway.cookie_for(user)
     assert gateway.query(cookie=cookie).status == 200
     assert gateway.session(cookie=cookie) is not None

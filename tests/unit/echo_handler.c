@@ -4,8 +4,9 @@
  * of serving without sessions or a backend.
  */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "engine/wait.h"
 #include "gateway/program.h"
 #include "server/request_body.h"
 
@@ -32,11 +33,9 @@ number_of(const struct request *req, const char *name)
 static void
 sleep_ms(int64_t ms)
 {
-    struct timespec left = {.tv_sec = ms / 1000,
-                            .tv_nsec = ms % 1000 * 1000000};
+    const struct wait_limit limit = {.deadline = clock_ms() + ms, .client = -1};
 
-    while (nanosleep(&left, &left) != 0)
-        continue;
+    (void)!wait_until(&limit);
 }
 
 static enum pst_err

@@ -9,9 +9,10 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-#include <curl/multi.h>
-#include <dlfcn.h>
+#include <poll.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -26,58 +27,63 @@ struct client client;
 
 bool ends_in_silence;
 size_t waits;
+struct http_error run_error;
 static bool is_silent; /* the server has sent its last byte */
+static pthread_t test_thread;
 
-/* curl's own curl_multi_poll(). */
-static CURLMcode
-wait_really(CURLM *multi, struct curl_waitfd *fds, unsigned count, int timeout,
-            int *ready)
+static int
+poll_really(struct pollfd *fds, nfds_t count, int timeout)
 {
-    CURLMcode (*real)(CURLM *, struct curl_waitfd *, unsigned, int, int *);
-    void *found = dlsym(RTLD_NEXT, "curl_multi_poll");
+    const struct timespec time = {timeout / 1000,
+                                  timeout % 1000 * (int64_t)1000000};
 
-    assert_non_null(found);
-    memcpy(&real, &found, sizeof(real));
-    return real(multi, fds, count, timeout, ready);
+    return ppoll(fds, count, timeout < 0 ? NULL : &time, NULL);
 }
 
-static CURLMcode
-wait_or_skip(CURLM *multi, struct curl_waitfd *fds, unsigned count, int timeout)
+/* When the server has sent its last byte, a wait ends at once. */
+static int
+poll_or_skip(struct pollfd *fds, nfds_t count, int timeout)
 {
-    int ready = 0;
-    CURLMcode code =
-        wait_really(multi, fds, count, is_silent ? 0 : timeout, &ready);
+    int ready = poll_really(fds, count, is_silent ? 0 : timeout);
 
-    if (is_silent && ready == 0)
+    if (is_silent && ready == 0 && timeout > 0)
         fake_clock_advance(timeout);
-    return code;
+    return ready;
 }
 
-/* Replaces curl's: time passes at once when the server is silent. */
-CURLMcode
-curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigned count,
-                int timeout, int *ready)
+/* Wait until the server is silent, or the descriptors are ready. */
+static int
+poll_until_silent(struct pollfd *fds, nfds_t count, int timeout)
 {
-    struct curl_waitfd watched[] = {
-        {.fd = server.report[0], .events = CURL_WAIT_POLLIN}, {.fd = -1}};
-    CURLMcode code;
+    struct pollfd watched[8] = {{.fd = server.report[0], .events = POLLIN}};
+    int ready;
 
-    assert_null(ready);
-    assert_in_range(timeout, 1, 60000);
+    assert_true(count < PST_COUNT(watched));
+    memcpy(watched + 1, fds, count * sizeof(*fds));
+    ready = poll_really(watched, 1 + count, timeout);
+    memcpy(fds, watched + 1, count * sizeof(*fds));
+    if (watched[0].revents == 0)
+        return ready;
+    is_silent = true;
+    return ready > 1 ? ready - 1 : poll_or_skip(fds, count, timeout);
+}
+
+/* Replaces poll(2) for the thread of the test: time passes at once when the
+ * server is silent. */
+int
+poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    if (!pthread_equal(pthread_self(), test_thread))
+        return poll_really(fds, count, timeout);
     assert_in_range(waits++, 0, WAITS_MAX);
-    assert_true(count <= 1);
+    if (timeout == 0) /* it is over: nothing more arrives */
+        return poll_really(fds, count, 0);
     if (client.go_waiting >= 0 && client.is_piece_new)
         assert_int_equal(write(client.go_waiting, "g", 1), 1);
     client.is_piece_new = false;
-    if (!ends_in_silence || is_silent)
-        return wait_or_skip(multi, fds, count, timeout);
-    if (count > 0)
-        watched[1] = fds[0];
-    code = wait_really(multi, watched, 1 + count, timeout, NULL);
-    is_silent = watched[0].revents != 0;
-    if (count > 0)
-        fds[0].revents = watched[1].revents;
-    return code;
+    if (ends_in_silence && !is_silent)
+        return poll_until_silent(fds, count, timeout);
+    return poll_or_skip(fds, count, timeout);
 }
 
 static enum pst_err
@@ -182,6 +188,19 @@ open_upstream(const char *scheme, const char *path, int64_t timeout)
 }
 
 enum pst_err
+run(struct http_client *upstream, const struct http_exchange *what)
+{
+    enum pst_err e;
+
+    memset(&run_error, 'x', sizeof(run_error));
+    e = http_client_run(upstream, arena, what, &run_error);
+    assert_non_null(memchr(run_error.text, '\0', sizeof(run_error.text)));
+    if ((e != PST_OK) != (run_error.text[0] != '\0'))
+        fail_msg("%s, but the error is '%s'", pst_err_code(e), run_error.text);
+    return e;
+}
+
+enum pst_err
 run_once(const struct step *script, const struct http_exchange *what,
          int64_t timeout)
 {
@@ -190,7 +209,7 @@ run_once(const struct step *script, const struct http_exchange *what,
 
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", timeout);
-    e = http_client_run(upstream, arena, what);
+    e = run(upstream, what);
     http_client_free(&upstream);
     assert_null(upstream);
     server_join(&server);
@@ -222,6 +241,7 @@ int
 set_up(void **state)
 {
     (void)state;
+    test_thread = pthread_self();
     client_init();
     ends_in_silence = false;
     waits = 0;

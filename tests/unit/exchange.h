@@ -41,12 +41,15 @@ extern struct client client;
 
 /*
  * Set by a test whose server sends nothing after its REPORT: from then on
- * curl_multi_poll() does not wait, and the clock advances at once.
+ * poll(2) does not wait, and the clock advances at once.
  */
 extern bool ends_in_silence;
 
-/* How often curl_multi_poll() was called in this test. */
+/* How often the test's thread called poll(2) in this test. */
 extern size_t waits;
+
+/* Of the last run(). */
+extern struct http_error run_error;
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
@@ -65,6 +68,10 @@ struct http_exchange exchange(const char *method, int64_t body_length);
 /* A client for the server's address, all of its timeouts at `timeout` s. */
 struct http_client *open_upstream(const char *scheme, const char *path,
                                   int64_t timeout);
+
+/* Run an exchange. It must have an error text if it fails, and else none. */
+enum pst_err run(struct http_client *upstream,
+                 const struct http_exchange *what);
 
 /* Start a server and run one exchange with it. */
 enum pst_err run_once(const struct step *script,

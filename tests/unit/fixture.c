@@ -5,7 +5,9 @@
  */
 #include "fixture.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
 
@@ -48,6 +50,10 @@ record_sent_request(const struct http_exchange *exchange)
     record_sent_text(PST_STR("\n"));
     if (exchange->body_length == 0)
         return PST_OK;
+    if (!pst_str_is_absent(exchange->whole_body)) {
+        record_sent_text(exchange->whole_body);
+        return PST_OK;
+    }
     do {
         e = exchange->read(exchange->context, piece, sizeof(piece), &len);
         if (!e)
@@ -58,7 +64,7 @@ record_sent_request(const struct http_exchange *exchange)
 
 enum pst_err
 http_client_run(struct http_client *upstream, struct pst_arena *arena,
-                const struct http_exchange *exchange)
+                const struct http_exchange *exchange, struct http_error *error)
 {
     const struct fixture_answer *answer = &current->answer;
     enum pst_err e;
@@ -68,9 +74,12 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
         if (current->later[i].status > 0)
             answer = &current->later[i];
     (void)arena;
+    (void)snprintf(error->text, sizeof(error->text), "%s",
+                   "the script has no answer");
     if (current->exchanges < PST_COUNT(current->used)) {
         current->used[current->exchanges] = upstream;
         current->body_lengths[current->exchanges] = exchange->body_length;
+        current->repeatable[current->exchanges] = exchange->is_repeatable;
     }
     current->exchanges++;
     e = record_sent_request(exchange);
@@ -113,28 +122,10 @@ http_client_new(struct http_client **out,
     return PST_OK;
 }
 
-enum pst_err
-http_client_copy(const struct http_client *upstream, struct http_client **out)
-{
-    static char another; /* never read */
-
-    (void)upstream;
-    current->copies++;
-    *out = (struct http_client *)(void *)&another;
-    return PST_OK;
-}
-
 void
 http_client_free(struct http_client **upstream)
 {
     *upstream = NULL;
-}
-
-const char *
-http_client_error(const struct http_client *upstream)
-{
-    (void)upstream;
-    return "the script has no answer";
 }
 
 /* The client. */
@@ -153,7 +144,9 @@ write_response(void *context, struct pst_str piece)
 static enum pst_err
 flush_response(void *context)
 {
-    (void)context;
+    struct fixture *f = context;
+
+    f->flushes++;
     return PST_OK;
 }
 
@@ -164,6 +157,8 @@ read_request(void *context, char *out, size_t size, size_t *len)
     struct pst_str rest = pst_str_skip(f->body, f->body_read);
     struct pst_str piece = pst_str_first(rest, size);
 
+    if (f->is_client_gone)
+        return PST_CLIENT_GONE;
     if (piece.len > 0)
         memcpy(out, piece.ptr, piece.len);
     f->body_read += piece.len;
@@ -238,6 +233,10 @@ fixture_init(struct fixture *f, const char *const *settings)
 void
 fixture_fini(struct fixture *f)
 {
+    if (f->log_path[0]) {
+        log_close(&f->ctx.log);
+        unlink(f->log_path);
+    }
     pst_arena_free(&f->arena);
     document_lookup_free(&f->ctx.documents);
     config_free(&f->config);
@@ -257,10 +256,12 @@ fixture_request(struct fixture *f, const char *const *variables,
     current = f;
     pst_arena_reset(f->arena);
     f->out_len = 0;
+    f->flushes = 0;
     f->exchanges = 0;
     f->sent_len = 0;
     f->body = pst_str_from(body ? body : "");
     f->body_read = 0;
+    f->is_client_gone = false;
     f->variable_count = 0;
     for (size_t i = 0; variables[i]; i++)
         f->variables[f->variable_count++] = variables[i];
@@ -386,4 +387,32 @@ void
 fixture_break_random(struct fixture *f)
 {
     f->ctx.random = broken_random;
+}
+
+void
+fixture_open_log(struct fixture *f)
+{
+    int descriptor;
+
+    snprintf(f->log_path, sizeof(f->log_path), "/tmp/postern-fixture-XXXXXX");
+    descriptor = mkstemp(f->log_path);
+    PST_REQUIRE(descriptor >= 0);
+    close(descriptor);
+    PST_REQUIRE(log_open(&f->ctx.log, f->log_path, LOG_LOGFMT, LEVEL_INFO,
+                         "test") == PST_OK);
+}
+
+const char *
+fixture_read_log(struct fixture *f)
+{
+    static char text[16 * 1024];
+    FILE *file = fopen(f->log_path, "r");
+    size_t len;
+
+    PST_REQUIRE(file != NULL);
+    len = fread(text, 1, sizeof(text) - 1, file);
+    text[len] = '\0';
+    fclose(file);
+    PST_REQUIRE(truncate(f->log_path, 0) == 0);
+    return text;
 }

@@ -33,6 +33,7 @@ struct fixture {
 
     char out[256 * 1024]; /* the response as it was sent */
     size_t out_len;
+    size_t flushes;        /* of the response */
     char sent[256 * 1024]; /* all requests that the backend got: lines, an empty
                               line, the body */
     size_t sent_len;
@@ -40,11 +41,14 @@ struct fixture {
     const struct http_client
         *used[4];            /* the client of each of the first ones */
     int64_t body_lengths[4]; /* the body length of each of them */
-    size_t copies;           /* how many clients were copied */
+    bool repeatable[4];      /* whether each is_repeatable */
     size_t draws;            /* how often random bytes were taken */
+
+    char log_path[40]; /* "": no log */
 
     struct pst_str body; /* of the request */
     size_t body_read;
+    bool is_client_gone; /* while it sends the body */
     const char *variables[80];
     size_t variable_count;
 };
@@ -105,5 +109,11 @@ bool fixture_was_sent(const struct fixture *f, const char *needle);
 
 /* From now on, the random generator fails. */
 void fixture_break_random(struct fixture *f);
+
+/* From now on, the log is written, at level info. */
+void fixture_open_log(struct fixture *f);
+
+/* The log since fixture_open_log() or the last call; valid until the next. */
+const char *fixture_read_log(struct fixture *f);
 
 #endif

@@ -83,3 +83,51 @@ flow_check(struct fixture *f, handler_fn *program, const struct flow *flow)
         if (fixture_was_sent(f, flow->unsent[i]))
             fail_flow(f, flow, status, "sent to the backend:", flow->unsent[i]);
 }
+
+/* What became of a request. */
+struct outcome {
+    enum pst_err e;
+    int status;
+    size_t len; /* bytes of the response */
+};
+
+/* Run a request in which all allocations but the first `count` fail. */
+static struct outcome
+run_with_allocations(struct fixture *f, handler_fn *program,
+                     const char *const *variables, const char *body,
+                     size_t count)
+{
+    enum pst_err e;
+
+    fixture_request(f, variables, body);
+    pst_arena_fail_at(f->arena, count + 1);
+    e = program(&f->ctx, &f->req, &f->res);
+    return (struct outcome){e, f->res.status, f->out_len};
+}
+
+size_t
+flow_check_memory(struct fixture *f, handler_fn *program,
+                  const char *const *variables, const char *body,
+                  enum pst_err want)
+{
+    struct outcome all =
+        run_with_allocations(f, program, variables, body, SIZE_MAX - 1);
+    size_t count;
+
+    if (all.e != want || !all.e != (all.len > 0))
+        fail_msg("%s: %s, %zu bytes", body, pst_err_code(all.e), all.len);
+    for (count = 0; count < 2000; count++) {
+        struct outcome got =
+            run_with_allocations(f, program, variables, body, count);
+
+        if (got.e == PST_NO_MEMORY ? got.len > 0
+                                   : got.e != all.e || got.len != all.len ||
+                                         got.status != all.status)
+            fail_msg("%s, %zu: %s, status %d, %zu bytes", body, count,
+                     pst_err_code(got.e), got.status, got.len);
+        if (pst_arena_may_alloc(f->arena))
+            break; /* some were left */
+    }
+    assert_true(count < 2000);
+    return count - 1;
+}

@@ -37,4 +37,16 @@ int flow_ask(struct fixture *f, handler_fn *program, const struct flow *flow);
 void flow_check(struct fixture *f, handler_fn *program,
                 const struct flow *flow);
 
+/*
+ * Run a request without a failure, and then with each allocation failing. Fails
+ * the test unless each time PST_NO_MEMORY is returned and nothing was sent, or
+ * all is as without a failure.
+ *   variables  "NAME=value", NULL at the end
+ *   want       the result without a failure
+ * Returns the number of allocations.
+ */
+size_t flow_check_memory(struct fixture *f, handler_fn *program,
+                         const char *const *variables, const char *body,
+                         enum pst_err want);
+
 #endif

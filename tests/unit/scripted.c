@@ -15,9 +15,11 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -134,6 +136,8 @@ server_step(struct server *server, const struct step *step)
         while (server_receive(server))
             continue;
         return true;
+    case SHUT:
+        return shutdown(server->connection, SHUT_WR) == 0;
     case CLOSE:
         server_close(&server->connection);
         return true;
@@ -171,8 +175,28 @@ server_listen(struct server *server)
     server->port = ntohs(address.sin_port);
 }
 
+static void
+server_listen_at_path(struct server *server, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr *any = (struct sockaddr *)(void *)&address;
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(server->listener >= 0);
+    assert_int_equal(bind(server->listener, any, sizeof(address)), 0);
+    assert_int_equal(listen(server->listener, 8), 0);
+}
+
 void
 server_start(struct server *server, const struct step *script)
+{
+    server_start_at_path(server, script, NULL);
+}
+
+void
+server_start_at_path(struct server *server, const struct step *script,
+                     const char *path)
 {
     memset(server, 0, sizeof(*server));
     server->script = script;
@@ -183,7 +207,10 @@ server_start(struct server *server, const struct step *script)
     assert_int_equal(pipe(server->go), 0);
     assert_int_equal(pipe(server->stop), 0);
     assert_int_equal(pipe(server->report), 0);
-    server_listen(server);
+    if (path)
+        server_listen_at_path(server, path);
+    else
+        server_listen(server);
     assert_int_equal(pthread_create(&server->thread, NULL, server_run, server),
                      0);
 }

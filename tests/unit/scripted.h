@@ -23,6 +23,7 @@ enum act {
     REPORT,    /* report to the test, see server_wait_for_report() */
     DRAIN,     /* read until the client closes */
     CLOSE,     /* close the connection at once */
+    SHUT,      /* send the end of the connection, but go on reading */
 };
 
 struct step {
@@ -52,6 +53,10 @@ void server_listen(struct server *server);
 
 /* Listen and start the script. It ends at the first step that fails. */
 void server_start(struct server *server, const struct step *script);
+
+/* The same on a Unix socket; NULL: on a port. */
+void server_start_at_path(struct server *server, const struct step *script,
+                          const char *path);
 
 /* Wait until the script has done its next REPORT. */
 void server_wait_for_report(struct server *server);

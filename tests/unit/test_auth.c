@@ -13,6 +13,7 @@
 
 #include "fixture.h"
 #include "gateway/auth_session.h"
+#include "stores.h"
 
 #define GET "REQUEST_METHOD=GET"
 #define POST "REQUEST_METHOD=POST"
@@ -467,6 +468,43 @@ test_cross_site_with_a_dead_bearer(void **state)
     fixture_fini(f);
 }
 
+/* What fails for another reason than the token is an error: with a session's
+ * token nobody is served as a guest. */
+static void
+test_failures(void **state)
+{
+    static const struct auth_rules rules = {.methods = "GET"};
+    static struct fixture_session tokens;
+    const char *const carriers[] = {tokens.cookie, tokens.bearer};
+    struct fixture *f = *state;
+    struct auth auth;
+
+    fixture_init(f, both);
+    fixture_begin_with(f, &alice, &tokens);
+    for (size_t i = 0; i < PST_COUNT(carriers); i++) {
+        const char *const variables[] = {GET, carriers[i], NULL};
+        enum pst_err e = PST_NO_MEMORY;
+        size_t n;
+
+        for (n = 1; e == PST_NO_MEMORY && n < 200; n++) {
+            fixture_request(f, variables, NULL);
+            pst_arena_fail_at(f->arena, n);
+            e = authenticate(&f->ctx, &f->req, &f->res, &rules, &auth);
+        }
+        assert_int_equal(e, PST_OK);
+        assert_true(is_alice(&auth));
+        assert_true(n > 5);
+    }
+    f->ctx.store = stores_open_url(STORES_DOWN_URL, "test");
+    for (size_t i = 0; i < PST_COUNT(carriers); i++) {
+        assert_int_equal(fixture_enter(f, &auth, GET, carriers[i], NULL),
+                         PST_STORE_DOWN);
+        assert_false(auth.has_session);
+    }
+    store_close(&f->ctx.store);
+    fixture_fini(f);
+}
+
 /* A request that a plain form can send (L42), with a cookie and without an
  * origin, needs a header that no form can add. */
 static void
@@ -561,6 +599,7 @@ main(void)
         cmocka_unit_test_prestate(test_empty_bearer, &fixture),
         cmocka_unit_test_prestate(test_roles_are_bound, &fixture),
         cmocka_unit_test_prestate(test_method_and_path, &fixture),
+        cmocka_unit_test_prestate(test_failures, &fixture),
         cmocka_unit_test_prestate(test_cross_site, &fixture),
         cmocka_unit_test_prestate(test_cross_site_with_an_older_secret,
                                   &fixture),

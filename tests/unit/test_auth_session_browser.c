@@ -85,6 +85,15 @@ test_guest_beside_user(void **state)
             auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream), PST_OK);
         assert_true(pst_str_equal(upstream, cart.upstream));
     }
+    /* What a revoked guest's session held is not used. */
+    assert_int_equal(enter(f, &auth, join(user.cookie, guest.cookie)), PST_OK);
+    assert_int_equal(registry_revoke(&f->ctx, &f->req, &guest.auth.session),
+                     PST_OK);
+    upstream = PST_STR("untouched");
+    assert_int_equal(auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream),
+                     PST_OK);
+    assert_true(pst_str_is_absent(upstream));
+    assert_false(auth.has_guest);
     /* Neither passes for the other (R13). */
     {
         static char swapped[8300];

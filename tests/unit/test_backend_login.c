@@ -476,10 +476,14 @@ test_no_memory(void **state)
         pst_arena_reset(arena);
         pst_arena_fail_at(arena, n);
         e = read_login(login_config, 200, login, &out);
-        if (e)
+        if (e) {
             expect_text("outcome", out.code, "untouched");
-        else
-            assert_int_equal(out.identity.known, PST_IDENTITY_KNOWN);
+            continue;
+        }
+        assert_int_equal(out.result, BACKEND_GRANTED);
+        assert_int_equal(out.identity.known, PST_IDENTITY_KNOWN);
+        expect_text("subject", out.identity.sub, "7");
+        expect_text("token", out.secret, "fn1");
     }
     assert_int_equal(e, PST_OK);
     assert_in_range(n, 10, 999);

@@ -541,6 +541,29 @@ test_verify(void **state)
     }
 }
 
+/* Claims of which one thing about the user's identity differs. */
+static void
+test_verify_identity(void **state)
+{
+    struct pst_session session = started(GUEST);
+    struct pst_session other;
+    struct pst_str claims;
+
+    (void)state;
+    session.known = PST_IDENTITY_GUEST;
+    claims = emit(&session);
+    assert_int_equal(pst_session_verify_claims(arena, claims, &session),
+                     PST_OK);
+    other = session;
+    other.known = PST_IDENTITY_UNKNOWN;
+    assert_int_equal(pst_session_verify_claims(arena, claims, &other),
+                     PST_FORGED);
+    other = session;
+    other.asked++;
+    assert_int_equal(pst_session_verify_claims(arena, claims, &other),
+                     PST_FORGED);
+}
+
 static int
 set_up(void **state)
 {
@@ -572,6 +595,7 @@ main(void)
         cmocka_unit_test(test_parse_size),
         cmocka_unit_test(test_parse_memory),
         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_verify_identity),
     };
 
     return cmocka_run_group_tests_name("claims", tests, set_up, tear_down);

@@ -7,7 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -147,6 +150,47 @@ test_watch_of_several(void **state)
     assert_int_equal(count_warnings(&counter, "127.0.0.1", 200), 0);
 }
 
+/* The warning is logged once, and never with trusted proxies. */
+static void
+test_note(void **state)
+{
+    static const struct {
+        size_t trusted_proxy_count;
+        unsigned logins;
+        bool is_logged;
+    } rows[] = {
+        {1, 2 * CLIENT_ADDRESS_WARN_LOGINS, false},
+        {2, 2 * CLIENT_ADDRESS_WARN_LOGINS, false},
+        {0, CLIENT_ADDRESS_WARN_LOGINS - 1, false},
+        {0, 1, true},
+        {0, 2 * CLIENT_ADDRESS_WARN_LOGINS, false},
+    };
+    const struct request req = {.remote_addr = PST_STR("10.0.0.1")};
+    char path[] = "/tmp/postern-address-XXXXXX";
+    struct config config = {.trusted_proxy_count = 0};
+    struct context ctx = {.config = &config};
+    int descriptor = mkstemp(path);
+
+    (void)state;
+    assert_true(descriptor >= 0);
+    assert_int_equal(log_open(&ctx.log, path, LOG_LOGFMT, LEVEL_INFO, "test"),
+                     PST_OK);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct stat got;
+
+        config.trusted_proxy_count = rows[i].trusted_proxy_count;
+        for (unsigned n = 0; n < rows[i].logins; n++)
+            client_address_note_login(&ctx, &req);
+        assert_int_equal(fstat(descriptor, &got), 0);
+        if ((got.st_size > 0) != rows[i].is_logged)
+            fail_msg("row %zu: %lld bytes", i, (long long)got.st_size);
+        assert_int_equal(ftruncate(descriptor, 0), 0);
+    }
+    log_close(&ctx.log);
+    close(descriptor);
+    unlink(path);
+}
+
 int
 main(void)
 {
@@ -156,6 +200,7 @@ main(void)
         cmocka_unit_test(test_hops),
         cmocka_unit_test(test_watch),
         cmocka_unit_test(test_watch_of_several),
+        cmocka_unit_test(test_note),
     };
 
     return cmocka_run_group_tests_name("proxies", tests, NULL, NULL);

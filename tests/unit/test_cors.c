@@ -123,6 +123,30 @@ test_preflight(void **state)
     fixture_fini(f);
 }
 
+static void
+test_no_memory(void **state)
+{
+    const char *const variables[] = {
+        "REQUEST_METHOD=OPTIONS", "HTTP_ORIGIN=http://localhost:3000",
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", NULL};
+    struct fixture *f = *state;
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    fixture_init(f, listed);
+    for (n = 1; e == PST_NO_MEMORY && n < 100; n++) {
+        fixture_request(f, variables, NULL);
+        cors_allow_origin(&f->ctx, &f->req, &f->res);
+        pst_arena_fail_at(f->arena, n);
+        e = cors_answer_preflight(&f->ctx, &f->req, &f->res, "POST, OPTIONS");
+        assert_int_equal(f->res.begun, e == PST_OK);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_true(n > 2);
+    assert_true(fixture_is_out(f, "Access-Control-Allow-Headers: Auth"));
+    fixture_fini(f);
+}
+
 /* With cookies alone no token leaves in a header: only Retry-After is exposed
  * (U37). */
 static void
@@ -153,6 +177,7 @@ main(void)
         cmocka_unit_test_prestate(test_foreign, &fixture),
         cmocka_unit_test_prestate(test_preflight, &fixture),
         cmocka_unit_test_prestate(test_cookie_only, &fixture),
+        cmocka_unit_test_prestate(test_no_memory, &fixture),
     };
 
     return cmocka_run_group_tests_name("cors", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -318,6 +319,53 @@ test_bounds(void **state)
     assert_text("value", out, "untouched");
 }
 
+/* `count` cookies, as a session holds them: {"c0":"v",…} */
+static struct pst_str
+held_cookies(size_t count)
+{
+    static char text[20 * (CREDENTIALS_COOKIES_MAX + 2)];
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%s\"c%zu\":\"v\"", i ? "," : "{", i);
+    text[len++] = '}';
+    return (struct pst_str){text, len};
+}
+
+/* More cookies than a session holds are not sent or changed in part. */
+static void
+test_many_cookies(void **state)
+{
+    static const struct config config = {.backend.token_location =
+                                             TOKEN_IN_COOKIE};
+    static struct credentials_update update = {
+        .cookies = {{"c0=x; httponly", 14}}, .cookie_count = 1};
+    enum credentials_change change = CREDENTIALS_ENDED;
+    struct pst_str out = PST_STR("untouched");
+    struct pst_str name = out;
+    struct pst_str many = held_cookies(CREDENTIALS_COOKIES_MAX + 1);
+
+    (void)state;
+    assert_int_equal(credentials_emit_header(arena, many, &name, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(apply_update(&config, many, &update, &change, &out),
+                     PST_TOO_LARGE);
+    assert_int_equal(change, CREDENTIALS_ENDED);
+    assert_text("name", name, "untouched");
+    assert_text("value", out, "untouched");
+    many = held_cookies(CREDENTIALS_COOKIES_MAX);
+    assert_int_equal(credentials_emit_header(arena, many, &name, &out), PST_OK);
+    assert_text("name", name, "Cookie");
+    assert_int_equal(apply_update(&config, many, &update, &change, &out),
+                     PST_OK);
+    assert_int_equal(change, CREDENTIALS_REPLACED);
+    /* One more cannot be kept. */
+    update.cookies[0] = PST_STR("new=x; httponly");
+    assert_int_equal(apply_update(&config, many, &update, &change, &out),
+                     PST_TOO_LARGE);
+}
+
 /* The longest token that a session holds can be sent: it was seven bytes too
  * long for its header, and no request could be made with it. */
 static void
@@ -369,6 +417,7 @@ main(void)
         cmocka_unit_test(test_apply_token),
         cmocka_unit_test(test_apply_cookies),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_many_cookies),
         cmocka_unit_test(test_longest_token),
         cmocka_unit_test(test_json_backend),
     };

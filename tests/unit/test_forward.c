@@ -107,6 +107,35 @@ test_streamed_body(void **state)
     fixture_fini(f);
 }
 
+/* A response without a Content-Length may be a stream of events: what came is
+ * sent on at once. */
+static void
+test_flushed(void **state)
+{
+    static const struct {
+        struct fixture_answer answer;
+        size_t flushes;
+    } rows[] = {
+        {{.status = 200, .body = "data: 1"}, 1},
+        {{.status = 200, .headers = {"Content-Length: 7"}, .body = "data: 1"},
+         0},
+        {{.status = 200, .headers = {"ETag: \"1\""}, .body = "data: 1"}, 1},
+    };
+    const struct forward_request what = {.method = PST_STR("POST")};
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f->answer = rows[i].answer;
+        fixture_request(f, everything, "{}");
+        assert_int_equal(forward_stream(&f->ctx, &f->req, &f->res, &what, NULL),
+                         PST_OK);
+        assert_true(fixture_is_out(f, "\r\n\r\ndata: 1"));
+        assert_int_equal(f->flushes, rows[i].flushes);
+    }
+    fixture_fini(f);
+}
+
 /* Without a body there is no type, and the client's body is not read. */
 static void
 test_no_body(void **state)
@@ -213,8 +242,8 @@ ask_within(void *context, const struct credentials_update *update)
     return f->ctx.now < 0 ? PST_STORE_DOWN : PST_OK;
 }
 
-/* The nested request has its own connection, which is made once. The outer
- * request continues. If the hook fails, no response is sent. */
+/* The nested request runs on the same client. The outer request continues. If
+ * the hook fails, no response is sent. */
 static void
 test_request_within(void **state)
 {
@@ -238,10 +267,7 @@ test_request_within(void **state)
             fails ? PST_STORE_DOWN : PST_OK);
         assert_int_equal(f->exchanges, 2);
         assert_ptr_equal(f->used[0], f->ctx.upstream);
-        assert_ptr_equal(f->used[1], f->ctx.upstream_nested);
-        assert_ptr_not_equal(f->used[1], f->used[0]);
-        assert_int_equal(f->copies, 1);
-        assert_false(f->ctx.is_upstream_busy);
+        assert_ptr_equal(f->used[1], f->ctx.upstream);
         assert_int_equal(fixture_is_out(f, "\r\n\r\nouter"), !fails);
     }
     fixture_fini(f);
@@ -279,6 +305,7 @@ main(void)
         cmocka_unit_test_prestate(test_hold_is_bounded, &fixture),
         cmocka_unit_test_prestate(test_backend_down, &fixture),
         cmocka_unit_test_prestate(test_streamed_body, &fixture),
+        cmocka_unit_test_prestate(test_flushed, &fixture),
         cmocka_unit_test_prestate(test_no_body, &fixture),
         cmocka_unit_test_prestate(test_redirects, &fixture),
         cmocka_unit_test_prestate(test_request_within, &fixture),

@@ -15,6 +15,7 @@
 
 #include "full_request.h"
 #include "gateway/forward.h"
+#include "gateway/forward_headers.h"
 
 /* R53, R57, R63, L3, L15, L47: allow-list, and what we say ourselves. */
 static void
@@ -244,6 +245,27 @@ test_most_headers(void **state)
     fixture_fini(f);
 }
 
+/* The list begins empty, whatever it held for another request. */
+static void
+test_used_list(void **state)
+{
+    const struct forward_request what = {.method = PST_STR("GET")};
+    static struct forward_header_list list;
+    struct fixture *f = *state;
+    size_t count;
+
+    fixture_init(f, plain);
+    fixture_request(f, everything, NULL);
+    assert_int_equal(
+        forward_make_headers(&f->ctx, &f->req, &what, false, &list), PST_OK);
+    count = list.count;
+    assert_in_range(count, 5, FORWARD_HEADERS_MAX / 2);
+    assert_int_equal(
+        forward_make_headers(&f->ctx, &f->req, &what, false, &list), PST_OK);
+    assert_int_equal(list.count, count);
+    fixture_fini(f);
+}
+
 /* A trace is passed on only when it is one; else a new one begins. */
 static void
 test_trace(void **state)
@@ -286,6 +308,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_request_headers, &fixture),
         cmocka_unit_test_prestate(test_no_token, &fixture),
+        cmocka_unit_test_prestate(test_used_list, &fixture),
         cmocka_unit_test_prestate(test_kinds, &fixture),
         cmocka_unit_test_prestate(test_listed_again, &fixture),
         cmocka_unit_test_prestate(test_most_headers, &fixture),

@@ -98,6 +98,38 @@ test_relay(void **state)
     fixture_fini(f);
 }
 
+/* A body of any length, and its length. */
+static void
+test_relayed_lengths(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *out;
+    } rows[] = {
+        {"", "Content-Length: 0\r\n\r\n"},
+        {"1", "Content-Length: 1\r\n\r\n1"},
+        {"{}", "Content-Length: 2\r\n\r\n{}"},
+    };
+    const struct forward_request what = {.method = PST_STR("POST")};
+    static struct forward_response answer;
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        f->answer = (struct fixture_answer){.status = 200, .body = "{}"};
+        fixture_request(f, everything, "{}");
+        assert_int_equal(forward_buffered(&f->ctx, &f->req, &what, &answer),
+                         PST_OK);
+        assert_int_equal(
+            forward_send_response(&f->res, &answer, pst_str_from(rows[i].body)),
+            PST_OK);
+        if (!fixture_is_out(f, rows[i].out))
+            fail_msg("not '%s' but '%.*s'", rows[i].out, (int)f->out_len,
+                     f->out);
+    }
+    fixture_fini(f);
+}
+
 /* A backend with cookies gets its own. No other party gets them. */
 static void
 test_cookies(void **state)
@@ -163,6 +195,7 @@ main(void)
         cmocka_unit_test_prestate(test_answer_headers, &fixture),
         cmocka_unit_test_prestate(test_answer_injection, &fixture),
         cmocka_unit_test_prestate(test_relay, &fixture),
+        cmocka_unit_test_prestate(test_relayed_lengths, &fixture),
         cmocka_unit_test_prestate(test_cookies, &fixture),
         cmocka_unit_test_prestate(test_lists_are_joined, &fixture),
     };

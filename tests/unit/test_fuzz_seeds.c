@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_fuzz_seeds.c - the fuzz targets, fed with their seeds, by any compiler.
+ * test_fuzz_seeds.c - a fuzz target, FUZZ_TARGET, fed with its seeds, by any
+ * compiler.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -48,7 +49,7 @@ feed(const char *path)
 }
 
 static void
-test_graphql(void **state)
+test_seeds(void **state)
 {
     const char *root = getenv("SRCDIR");
     char folder[1024];
@@ -57,7 +58,7 @@ test_graphql(void **state)
     DIR *seeds;
 
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/seeds/graphql",
+    (void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/seeds/" FUZZ_TARGET,
                    root ? root : ".");
     seeds = opendir(folder);
     assert_non_null(seeds);
@@ -78,7 +79,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graphql),
+        cmocka_unit_test(test_seeds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,42 @@ test_scopes(void **state)
     graphql_analysis_fini(&analysis);
 }
 
+/* Of several secret fields the first in the document is reported, in whatever
+ * order the fragments are read. */
+static void
+test_first_location(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line;
+        uint32_t column;
+    } rows[] = {
+        {"{ a { token } b { token } }", 1, 7},
+        {"{ a { ...F token } }\nfragment F on T { token }", 1, 12},
+        {"{ a { ...F\n\ntoken } }\nfragment F on T { token }", 3, 1},
+        {"fragment F on T { token } query { a { ...F token } }", 1, 19},
+        {"fragment F on T { token }\n{ a { ...F token } }", 1, 19},
+        {"fragment F on T { a { b { token } } }\n{ a { token ...F } }", 1, 27},
+        {"fragment F on T { token }\n{ a { token ...F } }", 1, 19},
+        {"fragment F on T { token } query { a { token ...F } }", 1, 19},
+    };
+    struct graphql_analysis analysis;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct pst_graphql_location *found =
+            &analysis.secrets[GRAPHQL_SCOPE_OTHER].location;
+
+        pst_arena_reset(arena);
+        assert_int_equal(analyze(pst_str_from(rows[i].text), &analysis),
+                         PST_OK);
+        if (found->line != rows[i].line || found->column != rows[i].column)
+            fail_msg("%s: line %u, column %u", rows[i].text,
+                     (unsigned)found->line, (unsigned)found->column);
+        graphql_analysis_fini(&analysis);
+    }
+}
+
 /* A failed analysis leaves *out alone and has nothing to free. */
 static void
 test_too_large(void **state)
@@ -163,6 +199,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_operations, reset_arena),
         cmocka_unit_test_teardown(test_scopes, reset_arena),
+        cmocka_unit_test_teardown(test_first_location, reset_arena),
         cmocka_unit_test_teardown(test_too_large, reset_arena),
         cmocka_unit_test_teardown(test_no_memory, reset_arena),
     };

@@ -687,6 +687,32 @@ test_broken_bodies(void **state)
                      PST_CLIENT_GONE);
 }
 
+/* A type that is missing and one that is not supported: what the client must
+ * send. */
+static void
+test_bad_type_reasons(void **state)
+{
+    static const struct {
+        const char *type;
+        const char *reason;
+    } rows[] = {
+        {NULL, "the Content-Type is missing: send application/json"},
+        {"", "the Content-Type is missing: send application/json"},
+        {"text/plain", "the Content-Type must be application/json or "
+                       "multipart/form-data"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct sent sent = {.type = rows[i].type, .body = BODY("{}")};
+        struct graphql_request_list list;
+
+        assert_int_equal(receive(&sent, &list), PST_BAD_TYPE);
+        assert_string_equal(list.reason, rows[i].reason);
+        pst_arena_reset(arena);
+    }
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -734,6 +760,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_broken_bodies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_type_reasons, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "codec/json_names.h"
 #include "codec/json_slice.h"
 #include "gateway/graphql_request_fields.h"
 
@@ -333,6 +334,41 @@ test_no_memory(void **state)
     assert_in_range(n, 4, 20);
 }
 
+/* The same for the values of a query string. Many members need memory to be
+ * checked, and no other memory is needed after that. */
+static void
+test_values_no_memory(void **state)
+{
+    static char text[10 * PST_JSON_NAMES_INLINE + 20];
+    struct pst_str values[GRAPHQL_REQUEST_FIELD_COUNT] = {
+        [GRAPHQL_REQUEST_QUERY] = {"{a}", 3}};
+    enum pst_err e = PST_NO_MEMORY;
+    struct graphql_request gql;
+    size_t len = 1;
+    size_t n;
+
+    (void)state;
+    text[0] = ' ';
+    for (size_t i = 0; i <= PST_JSON_NAMES_INLINE; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%c\"m%zu\":1",
+                                i > 0 ? ',' : '{', i);
+    text[len++] = '}';
+    values[GRAPHQL_REQUEST_VARIABLES] = (struct pst_str){text, len};
+    for (n = 1; e == PST_NO_MEMORY && n < 20; n++) {
+        const char *reason = NULL;
+
+        pst_arena_reset(arena);
+        pst_arena_fail_at(arena, n);
+        e = graphql_request_parse_values(arena, values, &gql, &reason);
+        assert_int_equal(e != PST_OK, reason != NULL);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_true(n > 2);
+    check("all", "query", gql.document, "{a}");
+    assert_ptr_equal(gql.variables.ptr, text + 1);
+    assert_int_equal(gql.variables.len, len - 1);
+}
+
 int
 main(void)
 {
@@ -343,6 +379,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_values_no_memory, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests_name("call_fields", tests, NULL, NULL);

@@ -23,6 +23,7 @@ struct client {
     size_t got_len;
     size_t pieces_left; /* it accepts so many, then it is gone */
     size_t flushed;
+    bool is_flush_idle; /* flush() has nothing to send, so it does not fail */
 };
 
 static struct pst_arena *arena;
@@ -53,7 +54,7 @@ flush(void *context)
     struct client *c = context;
 
     c->flushed++;
-    return c->pieces_left == 0 ? PST_CLIENT_GONE : PST_OK;
+    return c->pieces_left == 0 && !c->is_flush_idle ? PST_CLIENT_GONE : PST_OK;
 }
 
 static enum pst_err
@@ -288,6 +289,24 @@ test_rows(void **state)
     }
 }
 
+/* An answer that could not be written is not whole, whatever flush() says: the
+ * connection must not be used for the next request. */
+static void
+test_failed_write(void **state)
+{
+    static handler_fn *const handlers[] = {answer, refuse, break_off};
+    char line[2048];
+
+    (void)state;
+    client.is_flush_idle = true;
+    for (size_t i = 0; i < PST_COUNT(handlers); i++)
+        for (size_t pieces = 0; pieces < 2; pieces++) {
+            client.pieces_left = pieces;
+            assert_false(handle_with(get, handlers[i], line));
+        }
+    client.is_flush_idle = false;
+}
+
 static void
 test_error_drops_earlier_headers(void **state)
 {
@@ -380,6 +399,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_failed_write),
         cmocka_unit_test(test_error_drops_earlier_headers),
         cmocka_unit_test(test_full_arena_has_an_answer),
         cmocka_unit_test(test_cors),

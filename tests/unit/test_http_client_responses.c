@@ -168,7 +168,7 @@ test_piece_by_piece(void **state)
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     client.go = server.go[1];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(client.pieces, 3);
@@ -215,34 +215,10 @@ test_refused_connection(void **state)
     server_join(&server);
     upstream = open_upstream("http", "/graphql", 5);
     client.body = PST_STR("hello");
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_DOWN);
-    assert_true(http_client_error(upstream)[0] != '\0');
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_DOWN);
+    assert_true(run_error.text[0] != '\0');
     assert_int_equal(client.reads, 0);
     http_client_free(&upstream);
-}
-
-static void
-test_no_tls(void **state)
-{
-    static const struct step script[] = {
-        {ACCEPT, NULL, 0},
-        {READ_TEXT, "", 0},
-        {SEND, "HTTP/1.1 400 This is no TLS\r\n\r\n", 0},
-        {DRAIN, NULL, 0},
-        {END, NULL, 0},
-    };
-    struct http_exchange what = exchange("GET", 0);
-    struct http_client *upstream;
-
-    (void)state;
-    server_start(&server, script);
-    upstream = open_upstream("https", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_DOWN);
-    http_client_free(&upstream);
-    server_join(&server);
-    assert_null(strstr(server.got, "graphql"));
 }
 
 /* Two exchanges on one handle, with this script. */
@@ -254,13 +230,13 @@ run_twice(const struct step *script, const struct http_exchange *first,
 
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, first), PST_OK);
+    assert_int_equal(run(upstream, first), PST_OK);
     client_init();
     client.body = PST_STR("hello");
     pst_arena_reset(arena);
     /* Wait for the server's action between the two exchanges. */
     server_wait_for_report(&server);
-    check_err("second", http_client_run(upstream, arena, second), want);
+    check_err("second", run(upstream, second), want);
     http_client_free(&upstream);
     server_join(&server);
 }
@@ -373,12 +349,11 @@ test_after_failure(void **state)
     (void)state;
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
-    assert_int_equal(http_client_run(upstream, arena, &what),
-                     PST_UPSTREAM_BROKEN);
-    assert_true(http_client_error(upstream)[0] != '\0');
+    assert_int_equal(run(upstream, &what), PST_UPSTREAM_BROKEN);
+    assert_true(run_error.text[0] != '\0');
     client_init();
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
-    assert_string_equal(http_client_error(upstream), "");
+    assert_int_equal(run(upstream, &what), PST_OK);
+    assert_string_equal(run_error.text, "");
     http_client_free(&upstream);
     server_join(&server);
     assert_int_equal(server.accepted, 2);
@@ -395,7 +370,6 @@ main(void)
         TEST(test_piece_by_piece),
         TEST(test_early_answer),
         TEST(test_refused_connection),
-        TEST(test_no_tls),
         TEST(test_kept_alive),
         TEST(test_closed_between),
         TEST(test_died_get),

@@ -81,10 +81,16 @@ test_which_clock(void **state)
         const char *answer;
         int64_t first_byte;
         int64_t between_bytes;
+        int64_t total;
         const char *reason;
     } rows[] = {
-        {"first byte", "HTTP/1.1 100 Continue\r\n\r\n", 1, 9, "first-byte"},
-        {"between bytes", "HTTP/1.1 200 OK\r\n", 9, 1, "between-bytes"},
+        {"first byte", "HTTP/1.1 100 Continue\r\n\r\n", 1, 9, 9, "first-byte"},
+        {"between bytes", "HTTP/1.1 200 OK\r\n", 9, 1, 0, "between-bytes"},
+        {"within the body", OK_HEAD, 9, 1, 9, "between-bytes"},
+        {"total, before the answer", "", 9, 9, 1, "total timeout"},
+        {"total, within the head", "HTTP/1.1 200 OK\r\n", 9, 9, 1,
+         "total timeout"},
+        {"total, within the body", OK_HEAD "{", 9, 9, 1, "total timeout"},
     };
 
     (void)state;
@@ -96,7 +102,8 @@ test_which_clock(void **state)
         struct http_client_options options = {
             .connect_timeout = 9,
             .first_byte_timeout = rows[i].first_byte,
-            .between_bytes_timeout = rows[i].between_bytes};
+            .between_bytes_timeout = rows[i].between_bytes,
+            .total_timeout = rows[i].total};
         struct http_exchange what = exchange("GET", 0);
         struct http_client *upstream = NULL;
         int64_t begun = clock_ms();
@@ -108,15 +115,31 @@ test_which_clock(void **state)
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
         options.url = pst_str_from(url);
         assert_int_equal(http_client_new(&upstream, &options), PST_OK);
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_UPSTREAM_TIMEOUT);
+        check_err(rows[i].name, run(upstream, &what), PST_UPSTREAM_TIMEOUT);
         assert_int_equal(clock_ms() - begun, 1000);
-        if (!strstr(http_client_error(upstream), rows[i].reason))
-            fail_msg("row '%s': %s", rows[i].name, http_client_error(upstream));
+        if (!strstr(run_error.text, rows[i].reason))
+            fail_msg("row '%s': %s", rows[i].name, run_error.text);
         http_client_free(&upstream);
         server_join(&server);
         server_free(&server);
     }
+}
+
+/* A client with timeouts of 1 s, and this one in all. */
+static struct http_client *
+open_limited(int64_t total)
+{
+    struct http_client_options options = {.connect_timeout = 1,
+                                          .first_byte_timeout = 1,
+                                          .between_bytes_timeout = 1,
+                                          .total_timeout = total};
+    struct http_client *upstream = NULL;
+    char url[64];
+
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+    options.url = pst_str_from(url);
+    assert_int_equal(http_client_new(&upstream, &options), PST_OK);
+    return upstream;
 }
 
 /* Slow clients, sending or reading, are not the backend's fault. */
@@ -136,15 +159,19 @@ test_slow_client(void **state)
     struct http_client *upstream;
 
     (void)state;
-    server_start(&server, script);
-    upstream = open_upstream("http", "/graphql", 1);
-    client.body = PST_STR("hello");
-    client.delay = 1050;
-    client.go_waiting = server.go[1];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
-    assert_string_equal(client.got, "abcd");
-    http_client_free(&upstream);
-    server_join(&server);
+    for (int64_t total = 0; total < 2; total++) {
+        client_init();
+        server_start(&server, script);
+        upstream = open_limited(total);
+        client.body = PST_STR("hello");
+        client.delay = 1050;
+        client.go_waiting = server.go[1];
+        assert_int_equal(run(upstream, &what), PST_OK);
+        assert_string_equal(client.got, "abcd");
+        http_client_free(&upstream);
+        server_join(&server);
+        server_free(&server);
+    }
 }
 
 /* The client disconnects. */
@@ -239,7 +266,7 @@ test_client_goes(void **state)
     upstream = open_upstream("http", "/graphql", 9);
     assert_int_equal(pthread_create(&thread, NULL, hang_up_later, &pair[1]), 0);
     what.client = pair[0];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_CLIENT_GONE);
+    assert_int_equal(run(upstream, &what), PST_CLIENT_GONE);
     assert_int_equal(clock_ms(), begun);
     assert_int_equal(pthread_join(thread, NULL), 0);
     http_client_free(&upstream);
@@ -271,15 +298,15 @@ test_client_unwatched(void **state)
     server_start(&server, script);
     upstream = open_upstream("http", "/graphql", 5);
     what.client = file;
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     client_init();
     what.client = pair[0];
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     (void)close(pair[1]);
     client_init();
     what.client = other[0];
     assert_int_equal(write(server.go[1], "g", 1), 1);
-    assert_int_equal(http_client_run(upstream, arena, &what), PST_OK);
+    assert_int_equal(run(upstream, &what), PST_OK);
     http_client_free(&upstream);
     server_join(&server);
     (void)close(pair[0]);
@@ -364,13 +391,11 @@ test_cut_upload(void **state)
         client.step = 5;
         client.err_at = 5;
         client.read_err = PST_DUPLICATE;
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_DUPLICATE);
+        check_err(rows[i].name, run(upstream, &what), PST_DUPLICATE);
         client_init();
         client.body = PST_STR("again");
         what.body_length = 5;
-        check_err(rows[i].name, http_client_run(upstream, arena, &what),
-                  PST_OK);
+        check_err(rows[i].name, run(upstream, &what), PST_OK);
         http_client_free(&upstream);
         server_join(&server);
         /* Two requests, each on a connection of its own. */

@@ -166,6 +166,7 @@ test_ask(void **state)
                      (int)identity.sub.len, identity.sub.ptr);
         assert_true(equal(upstream, "\"t\""));
         assert_int_equal(fix.exchanges, 1);
+        assert_true(fix.repeatable[0]);
         assert_true(fixture_was_sent(&fix, "POST ?\n"));
         assert_true(fixture_was_sent(&fix, "\nAuthorization: Bearer t\n"));
         for (size_t j = 0; j < PST_COUNT(never); j++)
@@ -407,6 +408,51 @@ test_revoked_alone_meanwhile(void **state)
     }
 }
 
+/* A new token of a user that no session can hold is ended at the backend. A
+ * guest's token ends nothing of anyone, and expires. */
+static void
+test_orphan(void **state)
+{
+    static const struct {
+        const char *upstream_logout;
+        struct fixture_answer who;
+        bool is_revoked;
+        size_t exchanges;
+    } rows[] = {
+        {"POSTERN_UPSTREAM_LOGOUT=always", SAYS(FLOW_ME), true, 2},
+        {"POSTERN_UPSTREAM_LOGOUT=always", SAYS(OTHER), true, 2},
+        {"POSTERN_UPSTREAM_LOGOUT=always", SAYS(FLOW_ME), false, 1},
+        {"POSTERN_UPSTREAM_LOGOUT=always", SAYS(OTHER), false, 1},
+        {"POSTERN_UPSTREAM_LOGOUT=always", SAYS(FLOW_NOBODY), true, 1},
+        {"POSTERN_UPSTREAM_LOGOUT=everywhere", SAYS(FLOW_ME), true, 1},
+        {"POSTERN_UPSTREAM_LOGOUT=never", SAYS(FLOW_ME), true, 1},
+    };
+    const struct credentials_update update = {.token = PST_STR("u#1")};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const settings[] = {"POSTERN_BACKEND=vendure",
+                                        rows[i].upstream_logout, NULL};
+        struct auth auth;
+
+        init_with_store(settings);
+        come_back(A_USER, "\"t\"", 0, &auth);
+        fix.answer = rows[i].who;
+        if (rows[i].is_revoked)
+            assert_int_equal(
+                registry_revoke_all(&fix.ctx, &fix.req, &auth.session), PST_OK);
+        assert_int_equal(
+            identity_apply_update(&fix.ctx, &fix.req, &fix.res, &auth, &update),
+            PST_OK);
+        if (fix.exchanges != rows[i].exchanges ||
+            fixture_was_sent(&fix, "ogout") != (rows[i].exchanges > 1))
+            fail_msg("row %zu: %zu exchanges\n%.*s", i, fix.exchanges,
+                     (int)fix.sent_len, fix.sent);
+        assert_int_equal(auth.has_session, !rows[i].is_revoked);
+        fini_with_store();
+    }
+}
+
 /* Another cookie than the backend's session cookie changed and could not be
  * stored. The backend's session is not logged out, because others may use
  * it. */
@@ -597,6 +643,7 @@ main(void)
         cmocka_unit_test(test_ask_changes_token),
         cmocka_unit_test(test_follow),
         cmocka_unit_test(test_other_cookies),
+        cmocka_unit_test(test_orphan),
         cmocka_unit_test(test_other_cookies_lost),
         cmocka_unit_test(test_revoked_meanwhile),
         cmocka_unit_test(test_revoked_alone_meanwhile),

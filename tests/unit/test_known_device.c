@@ -266,6 +266,7 @@ test_failures(void **state)
         e = known_device_open(&fix.ctx, arena, cookie, &device);
     }
     assert_int_equal(e, PST_OK);
+    assert_true(device.is_known && knows(&device, "ada"));
     e = PST_NO_MEMORY;
     for (size_t n = 1; e == PST_NO_MEMORY && n < 1000; n++) {
         pst_arena_reset(arena);
@@ -273,6 +274,7 @@ test_failures(void **state)
         e = known_device_issue(&fix.ctx, arena, &device, PST_STR("ben"), &line);
     }
     assert_int_equal(e, PST_OK);
+    assert_true(pst_str_starts(line, PST_STR(COOKIE "=")));
     pst_arena_reset(arena);
     fixture_break_random(&fix);
     assert_int_equal(

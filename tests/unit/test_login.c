@@ -41,8 +41,10 @@ test_credentials(void **state)
         {.body = CREDENTIALS,
          .answers = {GRANTED},
          .status = 200,
-         .out = {USER, "\r\n\r\n{\"data\":{\"login\":{\"email\":\"a@x\","
-                       "\"ownerId\":70,\"expiresAt\":\""},
+         .out = {USER,
+                 "\r\n\r\n{\"data\":{\"login\":{\"email\":\"a@x\","
+                 "\"ownerId\":70,\"expiresAt\":\"",
+                 "Z\"}}}"},
          .never = {"s3cr3t", "Max-Age", "ETag"},
          .sent = {"\n\n{\"query\":\"" OURS,
                   "\"variables\":{\"email\":\"a\",\"password\":\"p\"}}"},
@@ -150,6 +152,61 @@ test_token_in_json(void **state)
     fixture_init(&fix, fauna);
     check_all(program_login, rows, PST_COUNT(rows));
     check_all(program_query, rows, PST_COUNT(rows));
+    fixture_fini(&fix);
+}
+
+#define FORM "CONTENT_TYPE=application/x-www-form-urlencoded"
+
+/* The form: each field once, either email or username. Only a refused form is
+ * logged as such. */
+static void
+test_form(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *sent; /* NULL: nothing */
+    } rows[] = {
+        {"email=a&password=p", 303,
+         "\"variables\":{\"email\":\"a\",\"password\":\"p\"}"},
+        {"username=b&email=&password=", 303,
+         "\"variables\":{\"email\":\"b\",\"password\":\"\"}"},
+        {"email=b&username=", 303,
+         "\"variables\":{\"email\":\"b\",\"password\":\"\"}"},
+        {"email=&password=p", 401, NULL},
+        {"password=p", 401, NULL},
+        {"email=a&username=b&password=p", 400, NULL},
+        {"email=a&email=a&password=p", 400, NULL},
+        {"username=a&username=a&password=p", 400, NULL},
+        {"email=a&password=p&password=p", 400, NULL},
+        {"email=a&password=p&rememberMe=1&rememberMe=1", 400, NULL},
+        {"email=a&password=p&csrf_token=&csrf_token=", 400, NULL},
+        {"email=a&password=p&return_to=/a&return_to=/b", 400, NULL},
+        {"email=a&password=%00", 400, NULL},
+    };
+    static const char *const posted[] = {
+        "REQUEST_METHOD=POST", FORM, "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+    (void)state;
+    fixture_init(&fix, fauna);
+    fix.answer = (struct fixture_answer)GRANTED;
+    flow_check_memory(&fix, program_login, posted, "email=a&password=p",
+                      PST_OK);
+    fixture_open_log(&fix);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const struct flow flow = {.body = rows[i].body,
+                                  .variables = {FORM},
+                                  .answers = {GRANTED},
+                                  .status = rows[i].status,
+                                  .sent = {rows[i].sent},
+                                  .exchanges = rows[i].sent ? 1 : 0};
+        const char *log;
+
+        flow_check(&fix, program_login, &flow);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, "request-refused") != (rows[i].status != 400))
+            fail_msg("%s: logged '%s'", rows[i].body, log);
+    }
     fixture_fini(&fix);
 }
 
@@ -334,17 +391,24 @@ test_no_memory(void **state)
     static const struct {
         const char *const *settings;
         const char *body;
+        enum pst_err want;
         struct fixture_answer first;
         struct fixture_answer second;
     } rows[] = {
-        {fauna, CREDENTIALS, GRANTED, SAYS("{}")},
-        {fauna, LOGIN("{ownerId secret}"), GRANTED, SAYS("{}")},
-        {fauna, LOGIN("{ownerId}"), REFUSED, SAYS("{}")},
-        {vendure, VENDURE_CREDENTIALS, HEADER_ANSWER(CURRENT_USER, FRESH),
+        {fauna, CREDENTIALS, PST_OK, GRANTED, SAYS("{}")},
+        {fauna, CREDENTIALS, PST_REFUSED, REFUSED, SAYS("{}")},
+        {fauna, LOGIN("{ownerId secret}"), PST_OK, GRANTED, SAYS("{}")},
+        {fauna, "[" LOGIN("{ownerId}") "]", PST_OK, GRANTED, SAYS("{}")},
+        {fauna, LOGIN("{ownerId}"), PST_OK, REFUSED, SAYS("{}")},
+        {vendure, VENDURE_CREDENTIALS, PST_OK,
+         HEADER_ANSWER(CURRENT_USER, FRESH), SAYS(FLOW_ME)},
+        {vendure, THEIRS, PST_OK, HEADER_ANSWER(CURRENT_USER, FRESH),
          SAYS(FLOW_ME)},
-        {vendure, THEIRS, HEADER_ANSWER(CURRENT_USER, FRESH), SAYS(FLOW_ME)},
-        {vendure, THEIRS, HEADER_ANSWER(WRONG, FRESH), SAYS(FLOW_NOBODY)},
-        {cookies, THEIRS,
+        {vendure, "[" THEIRS "]", PST_OK, HEADER_ANSWER(CURRENT_USER, FRESH),
+         SAYS(FLOW_ME)},
+        {vendure, THEIRS, PST_OK, HEADER_ANSWER(WRONG, FRESH),
+         SAYS(FLOW_NOBODY)},
+        {cookies, THEIRS, PST_OK,
          HEADER_ANSWER(CURRENT_USER, "Set-Cookie: session=c1; HttpOnly"),
          SAYS(FLOW_ME)},
     };
@@ -354,22 +418,11 @@ test_no_memory(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        enum pst_err e = PST_NO_MEMORY;
-        size_t n = 0;
-
         fixture_init(&fix, rows[i].settings);
         fix.answer = rows[i].first;
         fix.later[0] = rows[i].second;
-        while (e && n < 2000) {
-            fixture_request(&fix, variables, rows[i].body);
-            pst_arena_fail_at(fix.arena, ++n);
-            e = program_login(&fix.ctx, &fix.req, &fix.res);
-            if (e && e != PST_NO_MEMORY)
-                fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
-            if (e && fix.res.begun)
-                fail_msg("row %zu, %zu: begun", i, n);
-        }
-        assert_true(n > 10 && e == PST_OK);
+        assert_true(flow_check_memory(&fix, program_login, variables,
+                                      rows[i].body, rows[i].want) > 10);
         fixture_fini(&fix);
     }
 }
@@ -379,6 +432,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_form),
         cmocka_unit_test(test_token_in_json),
         cmocka_unit_test(test_bearer),
         cmocka_unit_test(test_token_in_header),

@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
+#include "base/limits.h"
+#include "flows.h"
 #include "gateway/csrf_token.h"
 #include "programs.h"
 
@@ -125,6 +126,11 @@ test_types(void **state)
         {known.cookie, FORM, "", PST_OK},
         {known.cookie, FORM, TOKEN, PST_OK},
         {known.cookie, FORM, "csrf_token=x", PST_STALE_FORM},
+        {known.cookie, FORM, "everywhere=1&everywhere=1", PST_DUPLICATE},
+        {known.cookie, FORM, "return_to=/a&return_to=/b", PST_DUPLICATE},
+        {known.cookie, FORM, "csrf_token=&csrf_token=x", PST_DUPLICATE},
+        {known.cookie, FORM, "everywhere=%00", PST_MALFORMED},
+        {known.cookie, TYPE "x", "", PST_BAD_TYPE},
         {NULL, NULL, "", PST_OK},
         {NULL, TYPE "multipart/form-data; boundary=x", "", PST_BAD_TYPE},
         {known.cookie, TYPE "multipart/form-data; boundary=x", "",
@@ -181,33 +187,56 @@ test_backend_is_told(void **state)
         const char *body;
         int status; /* of the backend */
         size_t exchanges;
+        const char *logged;
     } rows[] = {
-        {{NULL}, "{}", 200, 1},
-        {{NULL}, "{}", 0, 1},
-        {{NULL}, "{}", 500, 1},
-        {{"POSTERN_UPSTREAM_LOGOUT=never"}, "{}", 200, 0},
-        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"}, "{}", 200, 0},
+        {{NULL}, "{}", 200, 1, "everywhere=no backend=PST_OK\n"},
+        {{NULL}, "{}", 0, 1, "everywhere=no backend=PST_UPSTREAM_DOWN\n"},
+        {{NULL}, "{}", 500, 1, "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_UPSTREAM_LOGOUT=never"},
+         "{}",
+         200,
+         0,
+         "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
+         "{}",
+         200,
+         0,
+         "everywhere=no backend=PST_OK\n"},
         {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
          "{\"everywhere\":true}",
+         0,
+         1,
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
+        {{"POSTERN_BACKEND=vendure"},
+         "{}",
          200,
-         1},
-        {{"POSTERN_BACKEND=vendure"}, "{}", 200, 0},
-        {{"POSTERN_BACKEND=vendure"}, "{\"everywhere\":true}", 200, 1},
+         0,
+         "everywhere=no backend=PST_OK\n"},
+        {{"POSTERN_BACKEND=vendure"},
+         "{\"everywhere\":true}",
+         0,
+         1,
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
     };
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
                                    "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+        const char *log;
 
         fixture_init(&fix, rows[i].settings);
         fixture_begin(&fix, false, &known);
         fix.answer =
             (struct fixture_answer){.status = rows[i].status, .body = "<html>"};
         fixture_request(&fix, variables, rows[i].body);
+        fixture_open_log(&fix);
         if (program_logout(&fix.ctx, &fix.req, &fix.res) != PST_OK ||
             fix.exchanges != rows[i].exchanges)
             fail_msg("row %zu: asked %zu times", i, fix.exchanges);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, rows[i].logged) || !strstr(log, "subject=7 "))
+            fail_msg("row %zu: logged '%s'", i, log);
         assert_int_equal(
             fixture_was_sent(&fix, "\nAuthorization: Bearer secret\n"),
             rows[i].exchanges);
@@ -216,6 +245,57 @@ test_backend_is_told(void **state)
             &fix, "Set-Cookie: __Host-Http-session=; Path=/; Max-Age=0"));
         fixture_fini(&fix);
     }
+}
+
+/* Without a store only the backend can end all sessions. If it does not, that
+ * is an error, but this session ends. */
+static void
+test_everywhere_without_store(void **state)
+{
+    static const struct {
+        const char *setting;
+        enum pst_err want;
+    } rows[] = {
+        {"POSTERN_UPSTREAM_LOGOUT=always", PST_STORE_DOWN},
+        {"POSTERN_UPSTREAM_LOGOUT=never", PST_STORE_DOWN},
+        {"POSTERN_UPSTREAM_LOGOUT=everywhere", PST_OK},
+    };
+    static const char *const types[] = {JSON, FORM};
+    static const char *const bodies[] = {"{\"everywhere\":true}",
+                                         "everywhere=1"};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows) * PST_COUNT(types); i++) {
+        const char *const settings[] = {rows[i / 2].setting, NULL};
+        const char *const variables[] = {
+            "REQUEST_METHOD=POST", types[i % 2], known.cookie,
+            "HTTP_SEC_FETCH_SITE=same-origin", NULL};
+
+        fixture_init(&fix, settings);
+        fixture_begin(&fix, false, &known);
+        fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
+        fixture_request(&fix, variables, bodies[i % 2]);
+        assert_int_equal(program_logout(&fix.ctx, &fix.req, &fix.res),
+                         rows[i / 2].want);
+        assert_non_null(strstr(fixture_header(&fix, "Set-Cookie"),
+                               "__Host-Http-session=; Path=/; Max-Age=0"));
+        fixture_fini(&fix);
+    }
+}
+
+static void
+test_large_body(void **state)
+{
+    static char body[PST_LOGIN_BODY_MAX + 2];
+    const char *const variables[] = {"REQUEST_METHOD=POST", known.cookie, JSON,
+                                     NULL};
+
+    (void)state;
+    memset(body, ' ', sizeof(body) - 1);
+    fixture_request(&fix, variables, body);
+    assert_int_equal(program_logout(&fix.ctx, &fix.req, &fix.res),
+                     PST_TOO_LARGE);
+    assert_null(fixture_header(&fix, "Set-Cookie"));
 }
 
 /* Out of memory at every place, with a cookie and with a bearer token. */
@@ -230,20 +310,12 @@ test_no_memory(void **state)
     for (size_t i = 0; i < PST_COUNT(settings); i++) {
         const char *variables[] = {"REQUEST_METHOD=POST", JSON, known.cookie,
                                    "HTTP_SEC_FETCH_SITE=same-origin", NULL};
-        enum pst_err e = PST_NO_MEMORY;
-        size_t n = 0;
 
         fixture_init(&fix, settings[i]);
         fixture_begin(&fix, false, &known);
         fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
-        while (e && n < 1000) {
-            fixture_request(&fix, variables, "{}");
-            pst_arena_fail_at(fix.arena, ++n);
-            e = program_logout(&fix.ctx, &fix.req, &fix.res);
-            if (e && (e != PST_NO_MEMORY || fix.res.begun))
-                fail_msg("row %zu, %zu: %s", i, n, pst_err_code(e));
-        }
-        assert_true(n > 5 && e == PST_OK);
+        assert_true(flow_check_memory(&fix, program_logout, variables, "{}",
+                                      PST_OK) > 5);
         fixture_fini(&fix);
     }
 }
@@ -255,7 +327,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_required, set_up_required,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_large_body, set_up, tear_down),
         cmocka_unit_test(test_backend_is_told),
+        cmocka_unit_test(test_everywhere_without_store),
         cmocka_unit_test(test_no_memory),
     };
 

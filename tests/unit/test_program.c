@@ -262,7 +262,8 @@ test_all_errors_are_reported(void **state)
 static void
 test_no_descriptors(void **state)
 {
-    static const char *const variables[] = {SECRET, UPSTREAM, GET, NULL};
+    static const char *const variables[] = {
+        SECRET, "POSTERN_UPSTREAM=https://127.0.0.1:1/", GET, NULL};
     struct rlimit limit;
     FILE *err = tmpfile();
     pid_t child = fork();

@@ -124,6 +124,41 @@ test_refusals(void **state)
     }
 }
 
+/* What the log says about it: not what the client quoted in a document. */
+static void
+test_logged(void **state)
+{
+    static const struct {
+        struct proxy_item item;
+        const char *logged;
+    } rows[] = {
+        {{.refusal = PST_SECRET_FIELD,
+          .reason = "no",
+          .error = {.message = "never"}},
+         " code=SECRET_FIELD reason=no line=0 column=0\n"},
+        {{.refusal = PST_PARSE_FAILED,
+          .error = {.location = {3, 4}, .message = "unexpected \"p4ss\" here"}},
+         " reason=\"unexpected \\\"\\\" here\" line=3 column=4\n"},
+        {{.refusal = PST_PARSE_FAILED,
+          .error = {.location = {1, 1}, .message = "\"p4ss\" and \"p4ss\""}},
+         " reason=\"\\\"\\\" and \\\"\\\"\" "},
+        {{.refusal = PST_TOO_LARGE, .reason = ""},
+         " code=TOO_LARGE reason=\"the request is too large\" "},
+    };
+
+    (void)state;
+    fixture_open_log(&fix);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *log;
+
+        begin(OLDER);
+        proxy_log_refusal(&fix.ctx, &fix.req, &rows[i].item);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, rows[i].logged) || strstr(log, "p4ss"))
+            fail_msg("no '%s' in '%s'", rows[i].logged, log);
+    }
+}
+
 /* A reason that is too long is cut, and the answer is whole. */
 static void
 test_long_reason(void **state)
@@ -202,6 +237,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_logged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_batch, set_up, tear_down),
     };

@@ -307,6 +307,24 @@ test_touch(void **state)
     }
 }
 
+/* A second use in the same second changes nothing. */
+static void
+test_touch_twice_at_once(void **state)
+{
+    (void)state;
+    for (enum who who = NAMED; who <= REMEMBERED_GUEST; who++) {
+        struct pst_session session = started(who);
+
+        session.seen = T0 + 10;
+        pst_session_touch(&session, &timeouts, T0 + 10);
+        assert_true(session.seen == T0 + 10);
+        assert_true(session.iat == T0);
+        assert_true(session.exp == T0 + who_lifetimes[who]);
+        pst_session_touch(&session, &timeouts, T0 + 11);
+        assert_true(session.seen == T0 + 11);
+    }
+}
+
 /*
  * A fixed bug: a guest's renewal raised the end that the backend's token had
  * set. A day later the session was valid for another month, but the token had
@@ -540,6 +558,7 @@ main(void)
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_lowered),
         cmocka_unit_test(test_touch),
+        cmocka_unit_test(test_touch_twice_at_once),
         cmocka_unit_test(test_touch_keeps_backend_end),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_idle_end),

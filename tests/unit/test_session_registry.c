@@ -514,6 +514,7 @@ test_grace(void **state)
         {"it never answered", 10, -1, PST_STORE_DOWN},
     };
     struct pst_session session = session_of(1, "7");
+    struct pst_session guest = session_of(2, "");
 
     (void)state;
     store_close(&f.ctx.store);
@@ -523,6 +524,8 @@ test_grace(void **state)
         f.ctx.store_answered_at =
             rows[i].answered < 0 ? 0 : f.ctx.now - rows[i].answered;
         expect(rows[i].name, check(&session), rows[i].want);
+        /* A new guest's session is not stored. */
+        expect("guest", begin_session(&guest), PST_OK);
         /* The grace period is for reading: it begins and revokes no session. */
         expect("add", begin_session(&session), PST_STORE_DOWN);
         expect("end", registry_revoke(&f.ctx, &f.req, &session),
@@ -530,6 +533,37 @@ test_grace(void **state)
         expect("all", registry_revoke_all(&f.ctx, &f.req, &session),
                PST_STORE_DOWN);
     }
+}
+
+/* A subject that the store has no id for is an error: nothing is revoked for
+ * another one instead. */
+static void
+test_overlong_subject(void **state)
+{
+    static char subject[4096];
+    struct pst_session session;
+    struct pst_str list;
+    char text[100];
+    struct pst_buf buf;
+    bool is_own;
+
+    (void)state;
+    memset(subject, 's', sizeof(subject) - 1);
+    session = session_of(1, subject);
+    pst_buf_init(&buf, text, sizeof(text));
+    expect("add", begin_session(&session), PST_TOO_LARGE);
+    expect("check", check(&session), PST_TOO_LARGE);
+    expect("touch", registry_touch(&f.ctx, &f.req, &session), PST_TOO_LARGE);
+    expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_TOO_LARGE);
+    expect("all", registry_revoke_all(&f.ctx, &f.req, &session), PST_TOO_LARGE);
+    expect("list", registry_list(&f.ctx, &f.req, &session, &buf),
+           PST_TOO_LARGE);
+    expect("by name",
+           registry_revoke_by_name(&f.ctx, &f.req, &session, name_of(&session),
+                                   &is_own),
+           PST_TOO_LARGE);
+    assert_int_equal(pst_buf_finish(&buf, &list), PST_OK);
+    assert_true(pst_str_equal(list, PST_STR("[")));
 }
 
 /* Each reply of the store restarts the grace period. */
@@ -569,6 +603,7 @@ main(void)
         REGISTRY_TEST(test_revoke_by_name),
         REGISTRY_TEST(test_bad_names),
         REGISTRY_TEST(test_grace),
+        REGISTRY_TEST(test_overlong_subject),
         REGISTRY_TEST(test_answers_are_recorded),
     };
 

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -226,6 +227,28 @@ test_byte_classes(void **state)
     assert_false(pst_str_is_field_value(PST_STR("ab\0")));
 }
 
+/* Each byte at each place of a text that is read in words of eight. */
+static void
+test_long_field_values(void **state)
+{
+    static const char around[] = {'a', '\t', ' ', '\xFF', '\x80', '~'};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(around); k++)
+        for (int byte = 0; byte < 256; byte++) {
+            bool want = byte == '\t' || (byte >= 0x20 && byte != 0x7F);
+            char text[19];
+
+            for (size_t at = 0; at < sizeof(text); at++) {
+                memset(text, around[k], sizeof(text));
+                text[at] = (char)byte;
+                if (pst_str_is_field_value(
+                        (struct pst_str){text, sizeof(text)}) != want)
+                    fail_msg("byte 0x%02X at %zu", (unsigned)byte, at);
+            }
+        }
+}
+
 static const struct {
     const char *name;
     struct pst_str in;
@@ -358,6 +381,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_long_field_values),
         cmocka_unit_test(test_from),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_parts),

@@ -158,13 +158,36 @@ test_body(void **state)
         char got[32];
 
         begin(rows[i].length, rows[i].body);
-        assert_true(transfer_can_restart(&transfer));
+        assert_true(transfer_restart(&transfer));
         if (read_all(got) != rows[i].want || strcmp(got, rows[i].read) != 0 ||
             transfer.err != rows[i].want)
             fail_msg("%s: read '%s', %s", rows[i].name, got,
                      pst_err_code(transfer.err));
-        assert_int_equal(transfer_can_restart(&transfer), *got == '\0');
+        assert_int_equal(transfer_restart(&transfer), *got == '\0');
     }
+}
+
+/* A body in memory can be sent again, if this may be run twice. */
+static void
+test_whole_body(void **state)
+{
+    char got[32];
+
+    (void)state;
+    for (int is_repeatable = 0; is_repeatable < 2; is_repeatable++) {
+        begin(5, "");
+        exchange.whole_body = PST_STR("hello");
+        exchange.is_repeatable = is_repeatable;
+        assert_int_equal(read_all(got), PST_OK);
+        assert_string_equal(got, "hello");
+        assert_int_equal(transfer_restart(&transfer), is_repeatable);
+        assert_int_equal(read_all(got), PST_OK);
+        assert_string_equal(got, is_repeatable ? "hello" : "");
+    }
+    begin(5, "hello");
+    exchange.is_repeatable = true;
+    assert_int_equal(read_all(got), PST_OK);
+    assert_false(transfer_restart(&transfer));
 }
 
 static void
@@ -240,17 +263,36 @@ test_timeouts(void **state)
     assert_true(transfer_time_left(&transfer) <= 0);
 }
 
+/* The total timeout counts in every phase. */
+static void
+test_total_timeout(void **state)
+{
+    static const struct http_target limited = {.connect_timeout = 100000,
+                                               .first_byte_timeout = 100000,
+                                               .between_bytes_timeout = 100000,
+                                               .total_timeout = 50000};
+
+    (void)state;
+    begin(0, "");
+    transfer_init(&transfer, arena, &limited, &exchange);
+    assert_in_range(transfer_time_left(&transfer), 40000, 50000);
+    assert_non_null(strstr(transfer_timeout_text(&transfer), "total"));
+    transfer_connected(&transfer);
+    assert_in_range(transfer_time_left(&transfer), 40000, 50000);
+    transfer.total_deadline += 100000;
+    assert_null(strstr(transfer_timeout_text(&transfer), "total"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_body),
-        TEST(test_head),
-        TEST(test_body_without_head),
-        TEST(test_first_error),
-        TEST(test_timeouts),
+        TEST(test_body),          TEST(test_whole_body),
+        TEST(test_head),          TEST(test_body_without_head),
+        TEST(test_first_error),   TEST(test_timeouts),
+        TEST(test_total_timeout),
     };
 
     return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);

@@ -35,13 +35,15 @@ tear_down(void **state)
     "{\"file\":null,\"files\":[null,1,null],\"in\":{\"a\":{\"b\":[{" \
     "\"c\":null}]},\"x\":\"null\"},\"\\u0065\":null,\"0\":null,\"\":null}"
 
-/* The same variables alone, or in the second request of a batch of two. */
+/* The same variables alone, or in the second request of a batch of two; the
+ * first has one variable. */
 static enum pst_err
 read_map(struct pst_str json, bool is_batch, struct upload_map *map,
          const char **reason)
 {
     const struct graphql_request requests[2] = {
-        {.variables = is_batch ? PST_STR_NONE : PST_STR(VARIABLES)},
+        {.variables =
+             is_batch ? PST_STR("{\"first\":null}") : PST_STR(VARIABLES)},
         {.variables = PST_STR(VARIABLES)},
     };
     enum pst_err e;
@@ -90,6 +92,8 @@ test_rows(void **state)
 
         /* Paths must be below the variables. */
         {"{\"0\":[\"query\"]}", PST_MALFORMED, false},
+        {"{\"0\":[\"file\"]}", PST_MALFORMED, false},
+        {"{\"0\":[\"files.0\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"variables\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"Variables.file\"]}", PST_MALFORMED, false},
         {"{\"0\":[\"extensions.a\"]}", PST_MALFORMED, false},
@@ -117,6 +121,11 @@ test_rows(void **state)
         {"{\"0\":[\"0.variables.file\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"2.variables.file\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"01.variables.file\"]}", PST_MALFORMED, true},
+        {"{\"0\":[\"0.variables.first\"]}", PST_OK, true},
+        {"{\"0\":[\"0.first\"]}", PST_MALFORMED, true},
+        {"{\"0\":[\"1.file\"]}", PST_MALFORMED, true},
+        {"{\"0\":[\"x.first\"]}", PST_MALFORMED, true},
+        {"{\"0\":[\"2.first\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"1\"]}", PST_MALFORMED, true},
         {"{\"0\":[\"1.query\"]}", PST_MALFORMED, true},
     };

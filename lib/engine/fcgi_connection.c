@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fcgi_connection.c - one connection from a web server: its bytes, checked by
+ * the filter, and the deadlines of reading and writing.
+ */
+#include "engine/fcgi_connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "crypto/crypto.h"
+#include "engine/wait.h"
+
+#define READ_SIZE ((size_t)8192)
+#define WRITE_TIMEOUT_MS 60000 /* for a web server that does not read */
+#define LINGER_MS 2000
+
+/* Bytes that were read, and what the filter has made of them. */
+struct fcgi_input {
+    uint8_t bytes[FCGI_FILTER_RESERVE + READ_SIZE];
+    const uint8_t *out; /* for libfcgi */
+    size_t out_len;
+    const uint8_t *rest; /* not yet filtered */
+    size_t rest_len;
+};
+
+static struct fcgi_input *
+connection_input(struct fcgi_connection *connection)
+{
+    if (!connection->input)
+        connection->input = calloc(1, sizeof(*connection->input));
+    return connection->input;
+}
+
+/* Wipe and free the input, which may hold cookies. */
+static void
+connection_free_input(struct fcgi_connection *connection)
+{
+    if (!connection->input)
+        return;
+    pst_crypto_wipe(connection->input, sizeof(*connection->input));
+    free(connection->input);
+    connection->input = NULL;
+}
+
+/* Read from the socket into the input, behind the filter's reserve. */
+static int
+connection_receive(struct fcgi_connection *connection)
+{
+    struct fcgi_input *input = connection->input;
+    bool is_body = connection->head_deadline == 0;
+    int64_t begun = is_body ? clock_ms() : 0;
+    struct wait_limit limit = {.deadline = connection->head_deadline,
+                               .client = -1};
+    int error;
+
+    if (is_body)
+        limit.deadline = begun + connection->body_wait_ms;
+    error =
+        wait_read(connection->descriptor, input->bytes + FCGI_FILTER_RESERVE,
+                  READ_SIZE, &limit, &input->rest_len);
+    if (is_body)
+        connection->body_wait_ms -= clock_ms() - begun;
+    if (error)
+        return error;
+    input->rest = input->bytes + FCGI_FILTER_RESERVE;
+    return input->rest_len > 0 ? 0 : ECONNRESET;
+}
+
+/* Let the filter judge what has been read, and send its answers. */
+static int
+connection_filter(struct fcgi_connection *connection)
+{
+    struct fcgi_input *input = connection->input;
+    char answers[FCGI_ANSWERS_MAX];
+    struct pst_buf buf;
+    struct fcgi_filter_io io = {.in = input->rest,
+                                .in_len = input->rest_len,
+                                .out = input->bytes,
+                                .answers = &buf};
+    enum fcgi_filter_result result;
+    int error = 0;
+
+    pst_buf_init(&buf, answers, sizeof(answers));
+    result = fcgi_filter_run(&connection->filter, &io);
+    input->out = input->bytes;
+    input->out_len = (size_t)(io.out - input->bytes);
+    input->rest = io.in;
+    input->rest_len = io.in_len;
+    if (result == FCGI_FILTER_INVALID)
+        return EPROTO;
+    if (buf.len > 0)
+        error = fcgi_connection_write(connection, answers, buf.len);
+    if (error || result != FCGI_FILTER_ABORTED)
+        return error;
+    connection->is_aborted = true;
+    return ECONNABORTED;
+}
+
+int
+fcgi_connection_fill(struct fcgi_connection *connection)
+{
+    struct fcgi_input *input = connection_input(connection);
+    int error = input ? 0 : ENOMEM;
+
+    while (!error && input->out_len == 0) {
+        if (input->rest_len > 0) {
+            /* The filter's output must not overtake its input. */
+            memmove(input->bytes + FCGI_FILTER_RESERVE, input->rest,
+                    input->rest_len);
+            input->rest = input->bytes + FCGI_FILTER_RESERVE;
+        } else {
+            error = connection_receive(connection);
+        }
+        if (!error)
+            error = connection_filter(connection);
+        if (!error && input->out_len == 0 && input->rest_len == 0 &&
+            fcgi_filter_is_idle(&connection->filter))
+            error = EAGAIN;
+    }
+    if (error == EAGAIN)
+        connection_free_input(connection);
+    return error;
+}
+
+int
+fcgi_connection_read(struct fcgi_connection *connection, char *out, size_t size,
+                     size_t *len)
+{
+    struct fcgi_input *input = connection->input;
+    int error = 0;
+
+    *len = 0;
+    if (!input || input->out_len == 0) {
+        if (connection->filter.phase == FCGI_BETWEEN)
+            return 0;
+        error = fcgi_connection_fill(connection);
+        input = connection->input;
+    }
+    if (error)
+        return error == EAGAIN ? EPROTO : error;
+    *len = input->out_len < size ? input->out_len : size;
+    memcpy(out, input->out, *len);
+    input->out += *len;
+    input->out_len -= *len;
+    if (input->out_len == 0 && input->rest_len == 0)
+        connection_free_input(connection);
+    return 0;
+}
+
+int
+fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
+                      size_t len)
+{
+    const struct wait_limit limit = {.deadline = clock_ms() + WRITE_TIMEOUT_MS,
+                                     .client = -1};
+    struct iovec piece = {bytes, len};
+    int error = wait_write(connection->descriptor, &piece, 1, &limit);
+
+    if (error)
+        connection->is_broken = true;
+    return error;
+}
+
+int
+fcgi_connection_answer_abort(struct fcgi_connection *connection)
+{
+    char answer[FCGI_ANSWERS_MAX];
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, answer, sizeof(answer));
+    fcgi_filter_answer_abort(&connection->filter, &buf);
+    fcgi_connection_end_request(connection);
+    return fcgi_connection_write(connection, answer, buf.len);
+}
+
+bool
+fcgi_connection_is_drained(const struct fcgi_connection *connection)
+{
+    return connection->filter.phase == FCGI_BETWEEN;
+}
+
+void
+fcgi_connection_end_request(struct fcgi_connection *connection)
+{
+    fcgi_filter_end_request(&connection->filter);
+    if (connection->input)
+        connection->input->out_len = 0;
+    if (!fcgi_connection_has_more(connection))
+        connection_free_input(connection);
+}
+
+bool
+fcgi_connection_has_more(const struct fcgi_connection *connection)
+{
+    return connection->input && connection->input->rest_len > 0;
+}
+
+void
+fcgi_connection_close(struct fcgi_connection *connection, bool lingers)
+{
+    connection_free_input(connection);
+    if (lingers)
+        descriptor_close_lingering(connection->descriptor);
+    else
+        wait_close(connection->descriptor);
+    connection->descriptor = -1;
+}
+
+void
+descriptor_close_lingering(int descriptor)
+{
+    const struct wait_limit limit = {.deadline = clock_ms() + LINGER_MS,
+                                     .client = -1};
+    char discarded[1024];
+    size_t len = 1;
+
+    shutdown(descriptor, SHUT_WR);
+    while (len > 0 && clock_ms() < limit.deadline)
+        if (wait_read(descriptor, discarded, sizeof(discarded), &limit, &len))
+            break;
+    wait_close(descriptor);
+}

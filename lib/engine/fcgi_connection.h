@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fcgi_connection.h - one connection from a web server: its bytes, checked by
+ * the filter, and the deadlines of reading and writing.
+ */
+#ifndef POSTERN_ENGINE_FCGI_CONNECTION_H
+#define POSTERN_ENGINE_FCGI_CONNECTION_H
+
+#include <sys/queue.h>
+
+#include "engine/fcgi_filter.h"
+#include "engine/loop.h"
+
+struct fcgi_input;
+
+struct fcgi_connection {
+    int descriptor;
+    struct fcgi_filter filter;
+    struct fcgi_input *input; /* bytes that were read; NULL: none */
+    int64_t head_deadline;    /* of clock_ms(); 0: the head has been read */
+    int64_t body_wait_ms;     /* how long a body may still be waited for */
+    bool is_broken;           /* reading or writing has failed */
+    bool is_aborted;          /* the web server wants no answer any more */
+
+    /* The server's (engine/server.c). */
+    void *owner;
+    bool is_busy; /* a fiber serves it */
+    bool is_new;  /* nothing has arrived so far */
+    struct loop_watch watch;
+    TAILQ_ENTRY(fcgi_connection) link;
+};
+
+TAILQ_HEAD(fcgi_connection_list, fcgi_connection);
+
+/*
+ * Read until there are bytes for libfcgi, or until what has come belongs to no
+ * request.
+ * Returns 0, or an errno: EAGAIN (no request has begun: the connection is
+ * idle), ETIMEDOUT (a deadline), ECONNRESET (the web server is gone), EPROTO
+ * (what it sent is invalid), ECONNABORTED (it has aborted the request), ENOMEM.
+ */
+PST_MUST_USE int fcgi_connection_fill(struct fcgi_connection *connection);
+
+/*
+ * Read what libfcgi may see of the request at hand.
+ *   len  set on success; 0: the request is over
+ * Returns as fcgi_connection_fill(), but never EAGAIN.
+ */
+PST_MUST_USE int fcgi_connection_read(struct fcgi_connection *connection,
+                                      char *out, size_t size, size_t *len);
+
+/* Write all bytes. Returns 0 or an errno: ETIMEDOUT when the web server has
+ * not read for a minute. */
+PST_MUST_USE int fcgi_connection_write(struct fcgi_connection *connection,
+                                       char *bytes, size_t len);
+
+/* Has everything that the web server sent for this request been read? */
+bool fcgi_connection_is_drained(const struct fcgi_connection *connection);
+
+/* Answer a request that was aborted before libfcgi saw it. Returns as
+ * fcgi_connection_write(). */
+PST_MUST_USE int
+fcgi_connection_answer_abort(struct fcgi_connection *connection);
+
+/* Forget the request at hand: what still comes of it is dropped. */
+void fcgi_connection_end_request(struct fcgi_connection *connection);
+
+/* Has it bytes of a next request? */
+bool fcgi_connection_has_more(const struct fcgi_connection *connection);
+
+/*
+ * Close the descriptor and free the input.
+ *   lingers  first read and discard what still comes, until the other end
+ *            closes, for two seconds at most: unread bytes make close(2) reset
+ *            the connection, and then the other end can lose the answer
+ */
+void fcgi_connection_close(struct fcgi_connection *connection, bool lingers);
+
+/* The same for a descriptor that is no connection of the server, as under
+ * plain CGI. */
+void descriptor_close_lingering(int descriptor);
+
+#endif

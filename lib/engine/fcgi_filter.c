@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fcgi_filter.c - check every record that a web server sends, before libfcgi
+ * reads it, to the end of the request.
+ */
+#include "engine/fcgi_filter.h"
+
+#include <string.h>
+
+#define HEADER_LEN 8
+#define BEGIN_REQUEST_LEN 8
+
+enum fcgi_record_type {
+    TYPE_BEGIN_REQUEST = 1,
+    TYPE_ABORT_REQUEST = 2,
+    TYPE_END_REQUEST = 3,
+    TYPE_PARAMS = 4,
+    TYPE_STDIN = 5,
+    TYPE_GET_VALUES = 9,
+    TYPE_GET_VALUES_RESULT = 10,
+    TYPE_UNKNOWN = 11,
+};
+
+enum fcgi_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
+
+enum fcgi_protocol_status {
+    STATUS_COMPLETE = 0,
+    STATUS_CANNOT_MULTIPLEX = 1,
+    STATUS_UNKNOWN_ROLE = 3
+};
+
+/*
+ * Read the next byte of a length. A length has one byte, or four if the first
+ * has its top bit set (FastCGI 1.0 section 3.4). Returns false when no request
+ * can have so much.
+ */
+static bool
+pairs_parse_length(struct fcgi_pairs *pairs, uint8_t byte)
+{
+    if (pairs->length_bytes_left > 0) {
+        pairs->length = pairs->length << 8 | byte;
+        pairs->length_bytes_left--;
+    } else if (byte >= 0x80) {
+        pairs->length = byte & 0x7f;
+        pairs->length_bytes_left = 3;
+    } else {
+        pairs->length = byte;
+    }
+    if (pairs->length_bytes_left > 0)
+        return true;
+    if (pairs->length > FCGI_PARAMS_MAX)
+        return false;
+    pairs->left += pairs->length;
+    pairs->has_name = !pairs->has_name;
+    return true;
+}
+
+/* Read some content of a PARAMS record; a pair may continue in the next. */
+static bool
+pairs_parse(struct fcgi_pairs *pairs, struct pst_bytes content)
+{
+    size_t at = 0;
+
+    while (at < content.len) {
+        size_t rest = content.len - at;
+
+        if (pairs->left == 0 || pairs->has_name) {
+            if (!pairs_parse_length(pairs, content.ptr[at]))
+                return false;
+            at++;
+        } else {
+            rest = rest < pairs->left ? rest : pairs->left;
+            pairs->left -= rest;
+            at += rest;
+        }
+    }
+    return true;
+}
+
+static bool
+pairs_are_complete(const struct fcgi_pairs *pairs)
+{
+    return pairs->left == 0 && pairs->length_bytes_left == 0 &&
+           !pairs->has_name;
+}
+
+static void
+answer_add(struct pst_buf *answers, enum fcgi_record_type type, unsigned id,
+           struct pst_str content)
+{
+    const char header[HEADER_LEN] = {
+        1, (char)type, (char)(id >> 8), (char)id, 0, (char)content.len, 0, 0};
+
+    pst_buf_add(answers, (struct pst_str){header, sizeof(header)});
+    pst_buf_add(answers, content);
+}
+
+static void
+answer_end_request(struct pst_buf *answers, unsigned id,
+                   enum fcgi_protocol_status status)
+{
+    const char content[8] = {0, 0, 0, 0, (char)status};
+
+    answer_add(answers, TYPE_END_REQUEST, id,
+               (struct pst_str){content, sizeof(content)});
+}
+
+static void
+answer_unknown_type(struct pst_buf *answers, uint8_t type)
+{
+    const char content[8] = {(char)type};
+
+    answer_add(answers, TYPE_UNKNOWN, 0,
+               (struct pst_str){content, sizeof(content)});
+}
+
+/* Does FCGI_GET_VALUES ask for this name? All names it may ask for are short:
+ * a list with long lengths is not searched further. */
+static bool
+get_values_has_name(struct pst_str rest, struct pst_str name)
+{
+    while (rest.len >= 2 + name.len) {
+        size_t name_len = (uint8_t)rest.ptr[0];
+        size_t value_len = (uint8_t)rest.ptr[1];
+
+        if (name_len >= 0x80 || value_len >= 0x80)
+            return false;
+        rest = pst_str_skip(rest, 2);
+        if (pst_str_equal(pst_str_first(rest, name_len), name))
+            return true;
+        rest = pst_str_skip(rest, name_len + value_len);
+    }
+    return false;
+}
+
+/* A connection serves one request at a time. The other two values that may be
+ * asked for, FCGI_MAX_CONNS and FCGI_MAX_REQS, are left out: no number is
+ * true. */
+static void
+answer_get_values(struct pst_buf *answers, struct pst_str content)
+{
+    const struct pst_str pair = PST_STR("\17\1FCGI_MPXS_CONNS0");
+    const struct pst_str name = PST_STR("FCGI_MPXS_CONNS");
+
+    answer_add(answers, TYPE_GET_VALUES_RESULT, 0,
+               get_values_has_name(content, name) ? pair : PST_STR(""));
+}
+
+static unsigned
+record_id(const struct fcgi_filter *filter)
+{
+    return (unsigned)filter->held[2] << 8 | filter->held[3];
+}
+
+static struct pst_str
+record_held_content(const struct fcgi_filter *filter)
+{
+    return pst_str_skip(
+        (struct pst_str){(const char *)filter->held, filter->held_len},
+        HEADER_LEN);
+}
+
+static void
+output_add(struct fcgi_filter_io *io, const void *bytes, size_t len)
+{
+    memmove(io->out, bytes, len);
+    io->out += len;
+}
+
+/* Pass on what is held, with a header that announces no padding. */
+static void
+filter_pass_held(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    filter->held[6] = 0;
+    output_add(io, filter->held, filter->held_len);
+    filter->passes = true;
+}
+
+/* Judge a BEGIN_REQUEST, all of which is held. */
+static enum fcgi_filter_result
+filter_begin(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    unsigned role = (unsigned)filter->held[8] << 8 | filter->held[9];
+    unsigned id = record_id(filter);
+
+    if (filter->phase != FCGI_BETWEEN) {
+        if (id == filter->id)
+            return FCGI_FILTER_INVALID;
+        answer_end_request(io->answers, id, STATUS_CANNOT_MULTIPLEX);
+        return FCGI_FILTER_MORE;
+    }
+    if (role != ROLE_RESPONDER && role != ROLE_AUTHORIZER) {
+        answer_end_request(io->answers, id, STATUS_UNKNOWN_ROLE);
+        return FCGI_FILTER_MORE;
+    }
+    filter->id = id;
+    filter->is_authorizer = role == ROLE_AUTHORIZER;
+    filter->phase = FCGI_IN_PARAMS;
+    filter->params_len = 0;
+    filter->pairs = (struct fcgi_pairs){0};
+    filter_pass_held(filter, io);
+    return FCGI_FILTER_MORE;
+}
+
+/* Judge the header of a PARAMS record. */
+static enum fcgi_filter_result
+filter_params(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    const uint8_t end_of_stdin[HEADER_LEN] = {
+        1, TYPE_STDIN, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
+
+    filter->params_len += filter->content_left;
+    if (filter->params_len > FCGI_PARAMS_MAX)
+        return FCGI_FILTER_INVALID;
+    if (filter->content_left == 0 && !pairs_are_complete(&filter->pairs))
+        return FCGI_FILTER_INVALID;
+    filter_pass_held(filter, io);
+    if (filter->content_left > 0)
+        return FCGI_FILTER_MORE;
+    filter->phase = FCGI_IN_STDIN;
+    if (!filter->is_authorizer)
+        return FCGI_FILTER_MORE;
+    output_add(io, end_of_stdin, sizeof(end_of_stdin));
+    filter->phase = FCGI_BETWEEN;
+    return FCGI_FILTER_END;
+}
+
+/* Judge the header of a record of the request at hand. */
+static enum fcgi_filter_result
+filter_request_record(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    uint8_t type = filter->held[1];
+
+    if (type == TYPE_ABORT_REQUEST)
+        return FCGI_FILTER_ABORTED;
+    if (filter->phase == FCGI_IN_PARAMS && type == TYPE_PARAMS)
+        return filter_params(filter, io);
+    if (filter->phase != FCGI_IN_STDIN || type != TYPE_STDIN)
+        return FCGI_FILTER_INVALID;
+    filter_pass_held(filter, io);
+    if (filter->content_left > 0)
+        return FCGI_FILTER_MORE;
+    filter->phase = FCGI_BETWEEN;
+    return FCGI_FILTER_END;
+}
+
+/* Judge a record whose header, or whose whole, is held. Unless it passes, its
+ * content is dropped. */
+static enum fcgi_filter_result
+filter_judge(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    uint8_t type = filter->held[1];
+    unsigned id = record_id(filter);
+
+    if (type == TYPE_BEGIN_REQUEST)
+        return filter_begin(filter, io);
+    if (id == 0 && type == TYPE_GET_VALUES)
+        answer_get_values(io->answers, record_held_content(filter));
+    else if (id == 0)
+        answer_unknown_type(io->answers, type);
+    else if (filter->phase != FCGI_BETWEEN && id == filter->id)
+        return filter_request_record(filter, io);
+    return FCGI_FILTER_MORE;
+}
+
+/* Read the header that is held; false: the connection cannot be used. */
+static bool
+filter_read_header(struct fcgi_filter *filter)
+{
+    const uint8_t *header = filter->held;
+    size_t room = sizeof(filter->held) - HEADER_LEN;
+    size_t len = (size_t)header[4] << 8 | header[5];
+
+    if (header[0] != 1) /* the only version */
+        return false;
+    if (header[1] == TYPE_BEGIN_REQUEST &&
+        (record_id(filter) == 0 || len != BEGIN_REQUEST_LEN))
+        return false;
+    filter->padding_left = header[6];
+    filter->passes = false;
+    filter->held_size = HEADER_LEN;
+    if (header[1] == TYPE_BEGIN_REQUEST)
+        filter->held_size += BEGIN_REQUEST_LEN;
+    else if (header[1] == TYPE_GET_VALUES && record_id(filter) == 0)
+        filter->held_size += len < room ? len : room;
+    filter->content_left = len - (filter->held_size - HEADER_LEN);
+    return true;
+}
+
+/* Move input into `held` until there are `size` bytes. */
+static bool
+filter_hold(struct fcgi_filter *filter, struct fcgi_filter_io *io, size_t size)
+{
+    size_t some = size - filter->held_len;
+
+    some = io->in_len < some ? io->in_len : some;
+    memcpy(filter->held + filter->held_len, io->in, some);
+    filter->held_len += some;
+    io->in += some;
+    io->in_len -= some;
+    return filter->held_len == size;
+}
+
+/* Pass or drop some content of the record at hand, and drop its padding. */
+static bool
+filter_read_content(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    size_t some =
+        io->in_len < filter->content_left ? io->in_len : filter->content_left;
+
+    if (filter->passes && filter->phase == FCGI_IN_PARAMS &&
+        !pairs_parse(&filter->pairs, (struct pst_bytes){io->in, some}))
+        return false;
+    if (filter->passes)
+        output_add(io, io->in, some);
+    filter->content_left -= some;
+    io->in += some;
+    io->in_len -= some;
+    some =
+        io->in_len < filter->padding_left ? io->in_len : filter->padding_left;
+    if (filter->content_left == 0) {
+        filter->padding_left -= some;
+        io->in += some;
+        io->in_len -= some;
+    }
+    return true;
+}
+
+/* Read input up to the end of what is held, or of a record's content. */
+static enum fcgi_filter_result
+filter_step(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    enum fcgi_filter_result result;
+
+    if (filter->held_size == 0 &&
+        (filter->content_left > 0 || filter->padding_left > 0))
+        return filter_read_content(filter, io) ? FCGI_FILTER_MORE
+                                               : FCGI_FILTER_INVALID;
+    if (filter->held_size == 0) {
+        if (!filter_hold(filter, io, HEADER_LEN))
+            return FCGI_FILTER_MORE;
+        if (!filter_read_header(filter))
+            return FCGI_FILTER_INVALID;
+    }
+    if (!filter_hold(filter, io, filter->held_size))
+        return FCGI_FILTER_MORE;
+    result = filter_judge(filter, io);
+    filter->held_len = 0;
+    filter->held_size = 0;
+    return result;
+}
+
+enum fcgi_filter_result
+fcgi_filter_run(struct fcgi_filter *filter, struct fcgi_filter_io *io)
+{
+    enum fcgi_filter_result result = FCGI_FILTER_MORE;
+    struct pst_str answers;
+
+    while (result == FCGI_FILTER_MORE && io->in_len > 0)
+        result = filter_step(filter, io);
+    if (pst_buf_finish(io->answers, &answers) != PST_OK)
+        return FCGI_FILTER_INVALID; /* more questions than anybody asks */
+    return result;
+}
+
+bool
+fcgi_filter_is_idle(const struct fcgi_filter *filter)
+{
+    return filter->phase == FCGI_BETWEEN && filter->held_len == 0;
+}
+
+void
+fcgi_filter_end_request(struct fcgi_filter *filter)
+{
+    filter->phase = FCGI_BETWEEN;
+    filter->passes = false;
+}
+
+void
+fcgi_filter_answer_abort(const struct fcgi_filter *filter,
+                         struct pst_buf *answers)
+{
+    answer_end_request(answers, filter->id, STATUS_COMPLETE);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * server.c - serve FastCGI requests on sockets until a signal: event loops, one
+ * thread each, which share the sockets.
+ */
+#include "engine/server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/server_loop.h"
+
+/* Seconds for the other loops to end after the first has ended. */
+#define JOIN_TIMEOUT 5
+
+/* A loop and its thread. */
+struct server_thread {
+    struct server_loop loop;
+    pthread_t thread;
+    sem_t is_open; /* posted when it serves, or has failed to */
+    sem_t may_end; /* posted when nobody will notify it any more */
+    enum pst_err error;
+    bool is_drained;
+};
+
+/* What the first loop, which runs in the main thread, does for all. */
+struct server_main {
+    struct server server;
+    struct server_thread *threads;
+    size_t count; /* of threads; the first one is the main thread */
+    int signals;  /* a signalfd */
+    struct loop_watch signal_watch;
+    bool is_draining;
+};
+
+static void
+handled_signals_init(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGHUP);
+}
+
+void
+server_block_signals(void)
+{
+    sigset_t set;
+
+    handled_signals_init(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void
+server_unblock_signals(void)
+{
+    sigset_t set;
+
+    handled_signals_init(&set);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+bool
+server_begin_request(void *context)
+{
+    struct server *server = context;
+
+    if (atomic_fetch_add(&server->requests, 1) < server->options->max_requests)
+        return true;
+    atomic_fetch_sub(&server->requests, 1);
+    return false;
+}
+
+void
+server_end_request(void *context)
+{
+    struct server *server = context;
+
+    atomic_fetch_sub(&server->requests, 1);
+}
+
+/* Let every loop finish; the second time, at once. */
+static void
+server_drain(struct server_main *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        struct server_loop *loop = &server->threads[i].loop;
+
+        loop_notify(loop->loop, server->is_draining ? &loop->abort_task
+                                                    : &loop->drain_task);
+    }
+    server->is_draining = true;
+}
+
+static void
+on_signal(struct loop_watch *watch, uint32_t events)
+{
+    struct server_main *server = watch->owner;
+    const struct engine_handler *handler = server->server.handler;
+    const struct server_options *options = server->server.options;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(server->signals, &info, sizeof(info)) > 0) {
+        if (info.ssi_signo == SIGHUP) {
+            if (handler->reload)
+                handler->reload(handler->context);
+            continue;
+        }
+        if (!server->is_draining)
+            LOG_EVENT(options->log, LEVEL_INFO, "draining",
+                      LOG_NUMBER("signal", info.ssi_signo),
+                      LOG_NUMBER("seconds", options->drain));
+        server_drain(server);
+    }
+}
+
+static void *
+run_thread(void *argument)
+{
+    struct server_thread *thread = argument;
+
+    if (thread->error == PST_OK)
+        thread->error = server_loop_open(&thread->loop, thread->loop.server);
+    sem_post(&thread->is_open);
+    if (thread->error == PST_OK)
+        thread->is_drained = server_loop_run(&thread->loop);
+    while (thread->error == PST_OK && sem_wait(&thread->may_end) != 0)
+        continue;
+    if (thread->is_drained || thread->error)
+        server_loop_close(&thread->loop);
+    return NULL;
+}
+
+/* Start a thread, and wait until its loop serves. */
+static enum pst_err
+server_start_thread(struct server_main *server, struct server_thread *thread)
+{
+    thread->loop.server = &server->server;
+    sem_init(&thread->is_open, 0, 0);
+    sem_init(&thread->may_end, 0, 0);
+    if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0)
+        return PST_NO_MEMORY;
+    while (sem_wait(&thread->is_open) != 0)
+        continue;
+    if (thread->error)
+        pthread_join(thread->thread, NULL);
+    return thread->error;
+}
+
+/* Open the first loop here, and the signals, and start the other threads. */
+static enum pst_err
+server_open(struct server_main *server, size_t loops)
+{
+    enum pst_err e =
+        server_loop_open(&server->threads[0].loop, &server->server);
+    sigset_t set;
+
+    server->count = 1;
+    handled_signals_init(&set);
+    server->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    server->signal_watch =
+        (struct loop_watch){.on_event = on_signal, .owner = server};
+    if (!e && (server->signals < 0 ||
+               !loop_watch(server->threads[0].loop.loop, server->signals,
+                           &server->signal_watch, EPOLLIN)))
+        e = PST_NO_MEMORY;
+    while (!e && server->count < loops) {
+        e = server_start_thread(server, &server->threads[server->count]);
+        if (!e)
+            server->count++;
+    }
+    return e;
+}
+
+/* Wait for the other threads. Returns whether all have finished. */
+static bool
+server_join(struct server_main *server)
+{
+    bool is_drained = true;
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += JOIN_TIMEOUT;
+    for (size_t i = 1; i < server->count; i++) {
+        struct server_thread *thread = &server->threads[i];
+        int error;
+
+        sem_post(&thread->may_end);
+        error =
+            pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until);
+        is_drained = is_drained && error == 0 && thread->is_drained;
+    }
+    return is_drained;
+}
+
+/* Serve to the end. Returns whether every request has finished. */
+static bool
+server_serve(struct server_main *server)
+{
+    const struct listen_sockets *sockets = server->server.options->sockets;
+    struct log *log = server->server.options->log;
+    bool is_drained;
+
+    for (size_t i = 0; i < sockets->count; i++)
+        LOG_EVENT(log, LEVEL_INFO, "listening",
+                  LOG_C_STRING("socket", sockets->list[i].name));
+    LOG_EVENT(log, LEVEL_INFO, "ready",
+              LOG_C_STRING("socket", sockets->list[0].name),
+              LOG_NUMBER("loops", (int64_t)server->count));
+    is_drained = server_loop_run(&server->threads[0].loop);
+    return server_join(server) && is_drained;
+}
+
+int
+server_run(const struct server_options *options,
+           const struct engine_handler *handler)
+{
+    size_t loops = (size_t)options->loops;
+    struct server_main server = {.server = {options, handler, 0, 0},
+                                 .signals = -1};
+    enum pst_err e = fcgi_init();
+    bool is_drained;
+
+    PST_REQUIRE(options->sockets->count > 0 && loops > 0);
+    server.threads = calloc(loops, sizeof(*server.threads));
+    if (!e && !server.threads)
+        e = PST_NO_MEMORY;
+    if (!e)
+        e = server_open(&server, loops);
+    if (e) {
+        LOG_EVENT(options->log, LEVEL_ERROR, "stopped",
+                  LOG_C_STRING("error", pst_err_code(e)));
+        listen_close(options->sockets);
+        if (server.count > 1)
+            _exit(EX_OSERR); /* other loops still use what we would free */
+        server_loop_close(&server.threads[0].loop);
+        free(server.threads);
+        return EX_OSERR;
+    }
+    is_drained = server_serve(&server);
+    LOG_EVENT(options->log, LEVEL_INFO, "stopped",
+              LOG_C_STRING("how", is_drained ? "drained" : "aborted"));
+    if (!is_drained)
+        _exit(EX_OK); /* what hangs still uses what we would free */
+    server_loop_close(&server.threads[0].loop);
+    close(server.signals);
+    free(server.threads);
+    return EX_OK;
+}
