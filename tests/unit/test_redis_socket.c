@@ -23,10 +23,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/blocking.h"
 #include "fake_clock.h"
 #include "store/redis_socket.h"
 
 #define LARGE 300000
+
+static struct blocking_pool *resolver;
 
 static uint8_t large[LARGE];
 static bool is_time_skipped; /* poll() need not really wait */
@@ -67,7 +70,17 @@ set_up(void **state)
     is_time_skipped = false;
     for (size_t i = 0; i < sizeof(large); i++)
         large[i] = (uint8_t)(i * 7 % 251);
+    if (blocking_pool_new(&resolver, 1, 4) != PST_OK)
+        return -1;
     return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    blocking_pool_free(&resolver);
+    return 0;
 }
 
 /* Two sockets connected to each other; ours does not block. */
@@ -196,16 +209,16 @@ test_connect(void **state)
     assert_true(listener >= 0);
     (void)snprintf(url.path, sizeof(url.path), "/tmp/postern-socket-%ld",
                    (long)getpid());
-    assert_int_equal(redis_socket_connect(&url, 1000, &error), -1);
+    assert_int_equal(redis_socket_connect(&url, resolver, 1000, &error), -1);
     assert_string_equal(error.what, "cannot connect: ");
     assert_string_equal(error.cause, strerror(ENOENT));
     memcpy(address.sun_path, url.path, strlen(url.path));
     assert_int_equal(
         bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(redis_socket_connect(&url, 1000, &error), -1);
+    assert_int_equal(redis_socket_connect(&url, resolver, 1000, &error), -1);
     assert_string_equal(error.cause, strerror(ECONNREFUSED));
     assert_int_equal(listen(listener, 1), 0);
-    fd = redis_socket_connect(&url, 1000, &error);
+    fd = redis_socket_connect(&url, resolver, 1000, &error);
     assert_true(fd >= 0);
     assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -222,7 +235,7 @@ test_connect_by_name(void **state)
     struct redis_error error = {"", ""};
 
     (void)state;
-    assert_int_equal(redis_socket_connect(&url, 1000, &error), -1);
+    assert_int_equal(redis_socket_connect(&url, resolver, 1000, &error), -1);
     assert_non_null(strstr(error.what, "cannot be resolved"));
     assert_string_equal(error.cause, gai_strerror(EAI_NONAME));
 }
@@ -238,5 +251,6 @@ main(void)
         cmocka_unit_test(test_connect_by_name),
     };
 
-    return cmocka_run_group_tests_name("redis_socket", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("redis_socket", tests, set_up,
+                                       tear_down);
 }
