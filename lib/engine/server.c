@@ -17,15 +17,20 @@
 
 #include "engine/server_loop.h"
 
-/* Seconds for the other loops to end after the first has ended. */
+/* Seconds for the other loops to end once all should have. */
 #define JOIN_TIMEOUT 5
+
+struct server_main;
 
 /* A loop and its thread. */
 struct server_thread {
+    struct server_main *server;
     struct server_loop loop;
     pthread_t thread;
     sem_t is_open; /* posted when it serves, or has failed to */
     sem_t may_end; /* posted when nobody will notify it any more */
+    struct loop_task
+        end_task; /* tells the first loop that this one has ended */
     enum pst_err error;
     bool is_drained;
 };
@@ -34,8 +39,9 @@ struct server_thread {
 struct server_main {
     struct server server;
     struct server_thread *threads;
-    size_t count; /* of threads; the first one is the main thread */
-    int signals;  /* a signalfd */
+    size_t count;   /* of threads; the first one is the main thread */
+    size_t running; /* loops of other threads */
+    int signals;    /* a signalfd */
     struct loop_watch signal_watch;
     bool is_draining;
 };
@@ -123,6 +129,17 @@ on_signal(struct loop_watch *watch, uint32_t events)
     }
 }
 
+/* Another loop has ended; in the main thread. */
+static void
+run_end(struct loop_task *task)
+{
+    struct server_main *server = task->owner;
+
+    server->running--;
+    if (server->running == 0 && server->threads[0].loop.count == 0)
+        loop_stop(server->threads[0].loop.loop);
+}
+
 static void *
 run_thread(void *argument)
 {
@@ -131,8 +148,10 @@ run_thread(void *argument)
     if (thread->error == PST_OK)
         thread->error = server_loop_open(&thread->loop, thread->loop.server);
     sem_post(&thread->is_open);
-    if (thread->error == PST_OK)
+    if (thread->error == PST_OK) {
         thread->is_drained = server_loop_run(&thread->loop);
+        loop_notify(thread->server->threads[0].loop.loop, &thread->end_task);
+    }
     while (thread->error == PST_OK && sem_wait(&thread->may_end) != 0)
         continue;
     if (thread->is_drained || thread->error)
@@ -144,7 +163,9 @@ run_thread(void *argument)
 static enum pst_err
 server_start_thread(struct server_main *server, struct server_thread *thread)
 {
+    thread->server = server;
     thread->loop.server = &server->server;
+    thread->end_task = (struct loop_task){.run = run_end, .owner = server};
     sem_init(&thread->is_open, 0, 0);
     sem_init(&thread->may_end, 0, 0);
     if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0)
@@ -175,8 +196,10 @@ server_open(struct server_main *server, size_t loops)
         e = PST_NO_MEMORY;
     while (!e && server->count < loops) {
         e = server_start_thread(server, &server->threads[server->count]);
-        if (!e)
+        if (!e) {
             server->count++;
+            server->running++;
+        }
     }
     return e;
 }
@@ -202,12 +225,15 @@ server_join(struct server_main *server)
     return is_drained;
 }
 
-/* Serve to the end. Returns whether every request has finished. */
+/* Serve to the end. When the first loop has finished, it goes on handling
+ * signals until the others have too, or the time for that is over. Returns
+ * whether every request has finished. */
 static bool
 server_serve(struct server_main *server)
 {
     const struct listen_sockets *sockets = server->server.options->sockets;
     struct log *log = server->server.options->log;
+    struct server_loop *first = &server->threads[0].loop;
     bool is_drained;
 
     for (size_t i = 0; i < sockets->count; i++)
@@ -216,7 +242,9 @@ server_serve(struct server_main *server)
     LOG_EVENT(log, LEVEL_INFO, "ready",
               LOG_C_STRING("socket", sockets->list[0].name),
               LOG_NUMBER("loops", (int64_t)server->count));
-    is_drained = server_loop_run(&server->threads[0].loop);
+    is_drained = server_loop_run(first);
+    while (is_drained && server->running > 0 && first->drain_deadline.place > 0)
+        loop_run(first->loop);
     return server_join(server) && is_drained;
 }
 
@@ -242,7 +270,10 @@ server_run(const struct server_options *options,
         listen_close(options->sockets);
         if (server.count > 1)
             _exit(EX_OSERR); /* other loops still use what we would free */
-        server_loop_close(&server.threads[0].loop);
+        if (server.count > 0)
+            server_loop_close(&server.threads[0].loop);
+        if (server.signals >= 0)
+            close(server.signals);
         free(server.threads);
         return EX_OSERR;
     }
