@@ -364,6 +364,7 @@ fiber_call_outside(fiber_fn *fn, void *argument)
     fiber_suspend();
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* it reports the same itself */
 /* Print what a SIGSEGV in a guard page means; then the fault repeats, and ends
  * the process as it would have. */
 static void
@@ -373,21 +374,18 @@ on_segv(int number, siginfo_t *info, void *context)
         "postern: bug: the stack of a fiber has overflowed\n";
     const struct fiber *fiber = thread.current;
     const uint8_t *address = info->si_addr;
-    ssize_t written;
 
     (void)context;
-    if (fiber && address < fiber->stack &&
-        address >= fiber->stack - PAGE_SIZE) {
-        written = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)written;
-    }
+    if (fiber && address < fiber->stack && address >= fiber->stack - PAGE_SIZE)
+        (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
     signal(number, SIG_DFL);
 }
+#endif
 
 void
 fiber_report_overflow(void)
 {
-#ifndef __SANITIZE_ADDRESS__ /* it reports the same itself */
+#ifndef __SANITIZE_ADDRESS__
     static _Thread_local uint8_t stack[16 * 1024];
     const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
     struct sigaction action = {.sa_sigaction = on_segv,
