@@ -43,7 +43,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_SIZE ((size_t)1024 * 1024)
 #else
-#define STACK_SIZE ((size_t)128 * 1024)
+#define STACK_SIZE ((size_t)64 * 1024)
 #endif
 
 #define PAGE_SIZE ((size_t)4096)

@@ -210,18 +210,7 @@ int
 redis_socket_receive(int socket, char *bytes, size_t size, int64_t deadline,
                      size_t *len)
 {
-    for (;;) {
-        ssize_t got;
-        int cause = redis_socket_wait(socket, POLLIN, deadline);
+    const struct wait_limit limit = {.deadline = deadline, .client = -1};
 
-        if (cause)
-            return cause;
-        got = recv(socket, bytes, size, 0);
-        if (got >= 0) {
-            *len = (size_t)got;
-            return 0;
-        }
-        if (errno != EAGAIN && errno != EINTR)
-            return errno;
-    }
+    return wait_read(socket, bytes, size, &limit, len);
 }
