@@ -173,7 +173,6 @@ fiber_prepare(struct fiber *fiber)
 {
     const uintptr_t address = (uintptr_t)fiber;
     ucontext_t context;
-    ucontext_t unused;
 
     if (getcontext(&context) != 0)
         return PST_NO_MEMORY;
@@ -184,7 +183,7 @@ fiber_prepare(struct fiber *fiber)
                 (unsigned)(address >> 32));
     if (sigsetjmp(thread.env, 0) == 0) {
         sanitizer_enter(fiber);
-        swapcontext(&unused, &context);
+        setcontext(&context);
     }
     sanitizer_left();
     return PST_OK;
