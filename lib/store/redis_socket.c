@@ -210,18 +210,18 @@ int
 redis_socket_receive(int socket, char *bytes, size_t size, int64_t deadline,
                      size_t *len)
 {
+    /* The loop reports only what is new, so take what is there first. */
     for (;;) {
-        ssize_t got;
-        int cause = redis_socket_wait(socket, POLLIN, deadline);
+        ssize_t got = recv(socket, bytes, size, 0);
+        int cause = errno;
 
-        if (cause)
-            return cause;
-        got = recv(socket, bytes, size, 0);
         if (got >= 0) {
             *len = (size_t)got;
             return 0;
         }
-        if (errno != EAGAIN && errno != EINTR)
-            return errno;
+        if (cause == EAGAIN)
+            cause = redis_socket_wait(socket, POLLIN, deadline);
+        if (cause != 0 && cause != EINTR)
+            return cause;
     }
 }
