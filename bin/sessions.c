@@ -14,14 +14,14 @@
 #define SWEEP_STEP 1000
 
 static void
-print_column(struct pst_str text)
+print_column(FILE *out, struct pst_str text)
 {
-    putchar('\t');
-    print_escaped(stdout, text.len > 0 ? text : PST_STR("-"));
+    putc('\t', out);
+    print_escaped(out, text.len > 0 ? text : PST_STR("-"));
 }
 
 static void
-print_date_column(int64_t when)
+print_date_column(FILE *out, int64_t when)
 {
     char storage[64];
     struct pst_str text;
@@ -31,41 +31,70 @@ print_date_column(int64_t when)
     pst_date_emit_rfc3339(&buf, when);
     if (pst_buf_finish(&buf, &text) != PST_OK)
         text = PST_STR("-");
-    printf("\t%.*s", (int)text.len, text.ptr);
+    fprintf(out, "\t%.*s", (int)text.len, text.ptr);
 }
+
+/* Rows are collected first and printed afterwards: who reads them may be slow,
+ * and while the store is read, LMDB cannot reuse its pages. */
+struct session_rows {
+    FILE *out; /* to memory */
+    size_t count;
+};
 
 static enum pst_err
 print_session_row(void *context, const struct store_session *listed)
 {
-    size_t *count = context;
+    struct session_rows *rows = context;
 
-    (*count)++;
+    rows->count++;
     for (size_t i = 0; i < PST_HASH_LEN; i++)
-        printf("%02x", listed->sid.bytes[i]);
-    print_date_column(listed->created);
-    print_date_column(listed->seen);
-    print_column(listed->browser);
-    print_column(listed->address);
-    print_column(listed->user);
-    putchar('\n');
+        fprintf(rows->out, "%02x", listed->sid.bytes[i]);
+    print_date_column(rows->out, listed->created);
+    print_date_column(rows->out, listed->seen);
+    print_column(rows->out, listed->browser);
+    print_column(rows->out, listed->address);
+    print_column(rows->out, listed->user);
+    putc('\n', rows->out);
     return PST_OK;
+}
+
+/* subject: NULL for all of them */
+static enum pst_err
+print_sessions(const struct store_job *job, const struct store_id *subject,
+               size_t *count)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct session_rows rows = {.out = open_memstream(&text, &len)};
+    enum pst_err e;
+
+    if (!rows.out)
+        return PST_NO_MEMORY;
+    e = store_session_walk(job->ctx.store, subject, job->ctx.now,
+                           print_session_row, &rows);
+    if (fclose(rows.out) != 0 && !e)
+        e = PST_NO_MEMORY;
+    if (!e) {
+        fwrite(text, 1, len, stdout);
+        *count = rows.count;
+    }
+    free(text);
+    return e;
 }
 
 static int
 list_sessions(struct store_job *job, const void *arguments)
 {
     const struct pst_str *wanted = arguments; /* absent: every subject */
-    struct store *store = job->ctx.store;
     const bool is_all = pst_str_is_absent(*wanted);
     struct store_id subject;
     size_t count = 0;
     enum pst_err e = PST_OK;
 
     if (!is_all)
-        e = store_id_subject(store, *wanted, &subject);
+        e = store_id_subject(job->ctx.store, *wanted, &subject);
     if (!e)
-        e = store_session_walk(store, is_all ? NULL : &subject, job->ctx.now,
-                               print_session_row, &count);
+        e = print_sessions(job, is_all ? NULL : &subject, &count);
     if (e)
         return store_job_report_error(job, e);
     fflush(stdout);

@@ -22,6 +22,7 @@
 #define PST_TAG_LEN 16      /* A256GCM: RFC 7518 5.3 */
 #define PST_KEY_LEN 32      /* A256GCM and HS256: RFC 7518 5.3 and 3.2 */
 #define PST_HASH_LEN 32     /* SHA-256: FIPS 180-4 */
+#define PST_SHA1_LEN 20     /* SHA-1: FIPS 180-4 */
 #define PST_KID_ID_LEN 8    /* characters before the dot: 48 bits, our choice */
 #define PST_KID_MAX 16      /* characters: id, dot, a day of up to 7 digits */
 

@@ -122,6 +122,12 @@ pst_crypto_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN])
     gcry_md_hash_buffer(GCRY_MD_SHA256, out, data.ptr, data.len);
 }
 
+void
+pst_crypto_sha1(struct pst_bytes data, uint8_t out[static PST_SHA1_LEN])
+{
+    gcry_md_hash_buffer(GCRY_MD_SHA1, out, data.ptr, data.len);
+}
+
 enum pst_err
 pst_crypto_hmac(struct pst_bytes key, struct pst_bytes data,
                 uint8_t out[static PST_HASH_LEN])

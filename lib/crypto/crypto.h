@@ -41,6 +41,9 @@ bool pst_crypto_equal(struct pst_bytes a, struct pst_bytes b);
 /* SHA-256 (FIPS 180-4). */
 void pst_crypto_sha256(struct pst_bytes data, uint8_t out[static PST_HASH_LEN]);
 
+/* SHA-1: only where a protocol names things by it, never for security. */
+void pst_crypto_sha1(struct pst_bytes data, uint8_t out[static PST_SHA1_LEN]);
+
 /* HMAC-SHA-256 (RFC 2104), with a key of any length. PST_OK or PST_INTERNAL. */
 PST_MUST_USE enum pst_err pst_crypto_hmac(struct pst_bytes key,
                                           struct pst_bytes data,

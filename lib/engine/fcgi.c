@@ -43,6 +43,9 @@ current_connection(int descriptor)
     return connection;
 }
 
+/* A shared libfcgi finds them only if they are visible. */
+#pragma GCC visibility push(default)
+
 int
 OS_LibInit(int stdio_descriptors[3])
 {
@@ -122,6 +125,8 @@ OS_Write(int descriptor, char *bytes, size_t len)
     }
     return (int)len;
 }
+
+#pragma GCC visibility pop
 
 /*
  * Read what has arrived of the body, at least one byte. FCGX_GetStr() alone
@@ -272,6 +277,17 @@ fcgi_finish(FCGX_Request *fcgi, struct fcgi_connection *connection)
     return true;
 }
 
+/* End a request that was aborted in its head. Returns whether the connection
+ * stays open. */
+static bool
+fcgi_answer_abort(struct fcgi_connection *connection)
+{
+    if (fcgi_connection_answer_abort(connection) == 0)
+        return true;
+    fcgi_connection_close(connection, false);
+    return false;
+}
+
 static bool
 fcgi_serve_request(const struct fcgi_service *service,
                    struct fcgi_connection *connection)
@@ -280,6 +296,8 @@ fcgi_serve_request(const struct fcgi_service *service,
     bool is_whole;
 
     if (!fcgi_accept(&fcgi, connection->descriptor)) {
+        if (connection->is_aborted)
+            return fcgi_answer_abort(connection);
         LOG_EVENT(service->log, LEVEL_WARNING, "request-lost",
                   LOG_C_STRING("reason", "its variables are not valid, or did "
                                          "not come in time"));

@@ -122,13 +122,12 @@ connection_filter(struct fcgi_connection *connection)
     input->rest_len = io.in_len;
     if (result == FCGI_FILTER_INVALID)
         return EPROTO;
-    if (result == FCGI_FILTER_ABORTED) {
-        connection->is_aborted = true;
-        return ECONNABORTED;
-    }
     if (buf.len > 0)
         error = fcgi_connection_write(connection, answers, buf.len);
-    return error;
+    if (error || result != FCGI_FILTER_ABORTED)
+        return error;
+    connection->is_aborted = true;
+    return ECONNABORTED;
 }
 
 int
@@ -149,7 +148,7 @@ fcgi_connection_fill(struct fcgi_connection *connection)
         if (!error)
             error = connection_filter(connection);
         if (!error && input->out_len == 0 && input->rest_len == 0 &&
-            connection->filter.phase == FCGI_BETWEEN)
+            fcgi_filter_is_idle(&connection->filter))
             error = EAGAIN;
     }
     if (error == EAGAIN)

@@ -363,6 +363,12 @@ fcgi_filter_run(struct fcgi_filter *filter, struct fcgi_filter_io *io)
     return result;
 }
 
+bool
+fcgi_filter_is_idle(const struct fcgi_filter *filter)
+{
+    return filter->phase == FCGI_BETWEEN && filter->held_len == 0;
+}
+
 void
 fcgi_filter_end_request(struct fcgi_filter *filter)
 {

@@ -90,6 +90,9 @@ struct fcgi_filter_io {
 enum fcgi_filter_result fcgi_filter_run(struct fcgi_filter *filter,
                                         struct fcgi_filter_io *io);
 
+/* Has no request begun, and no header of a record? */
+bool fcgi_filter_is_idle(const struct fcgi_filter *filter);
+
 /* Drop what still comes of the request at hand. */
 void fcgi_filter_end_request(struct fcgi_filter *filter);
 

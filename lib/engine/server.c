@@ -17,15 +17,20 @@
 
 #include "engine/server_loop.h"
 
-/* Seconds for the other loops to end after the first has ended. */
+/* Seconds for the other loops to end once all should have. */
 #define JOIN_TIMEOUT 5
+
+struct server_main;
 
 /* A loop and its thread. */
 struct server_thread {
+    struct server_main *server;
     struct server_loop loop;
     pthread_t thread;
     sem_t is_open; /* posted when it serves, or has failed to */
     sem_t may_end; /* posted when nobody will notify it any more */
+    struct loop_task
+        end_task; /* tells the first loop that this one has ended */
     enum pst_err error;
     bool is_drained;
 };
@@ -34,8 +39,9 @@ struct server_thread {
 struct server_main {
     struct server server;
     struct server_thread *threads;
-    size_t count; /* of threads; the first one is the main thread */
-    int signals;  /* a signalfd */
+    size_t count;   /* of threads; the first one is the main thread */
+    size_t running; /* loops of other threads */
+    int signals;    /* a signalfd */
     struct loop_watch signal_watch;
     bool is_draining;
 };
@@ -66,6 +72,25 @@ server_unblock_signals(void)
 
     handled_signals_init(&set);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+bool
+server_begin_request(void *context)
+{
+    struct server *server = context;
+
+    if (atomic_fetch_add(&server->requests, 1) < server->options->max_requests)
+        return true;
+    atomic_fetch_sub(&server->requests, 1);
+    return false;
+}
+
+void
+server_end_request(void *context)
+{
+    struct server *server = context;
+
+    atomic_fetch_sub(&server->requests, 1);
 }
 
 /* Let every loop finish; the second time, at once. */
@@ -104,6 +129,17 @@ on_signal(struct loop_watch *watch, uint32_t events)
     }
 }
 
+/* Another loop has ended; in the main thread. */
+static void
+run_end(struct loop_task *task)
+{
+    struct server_main *server = task->owner;
+
+    server->running--;
+    if (server->running == 0 && server->threads[0].loop.count == 0)
+        loop_stop(server->threads[0].loop.loop);
+}
+
 static void *
 run_thread(void *argument)
 {
@@ -112,8 +148,10 @@ run_thread(void *argument)
     if (thread->error == PST_OK)
         thread->error = server_loop_open(&thread->loop, thread->loop.server);
     sem_post(&thread->is_open);
-    if (thread->error == PST_OK)
+    if (thread->error == PST_OK) {
         thread->is_drained = server_loop_run(&thread->loop);
+        loop_notify(thread->server->threads[0].loop.loop, &thread->end_task);
+    }
     while (thread->error == PST_OK && sem_wait(&thread->may_end) != 0)
         continue;
     if (thread->is_drained || thread->error)
@@ -125,7 +163,9 @@ run_thread(void *argument)
 static enum pst_err
 server_start_thread(struct server_main *server, struct server_thread *thread)
 {
+    thread->server = server;
     thread->loop.server = &server->server;
+    thread->end_task = (struct loop_task){.run = run_end, .owner = server};
     sem_init(&thread->is_open, 0, 0);
     sem_init(&thread->may_end, 0, 0);
     if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0)
@@ -156,8 +196,10 @@ server_open(struct server_main *server, size_t loops)
         e = PST_NO_MEMORY;
     while (!e && server->count < loops) {
         e = server_start_thread(server, &server->threads[server->count]);
-        if (!e)
+        if (!e) {
             server->count++;
+            server->running++;
+        }
     }
     return e;
 }
@@ -183,12 +225,15 @@ server_join(struct server_main *server)
     return is_drained;
 }
 
-/* Serve to the end. Returns whether every request has finished. */
+/* Serve to the end. When the first loop has finished, it goes on handling
+ * signals until the others have too, or the time for that is over. Returns
+ * whether every request has finished. */
 static bool
 server_serve(struct server_main *server)
 {
     const struct listen_sockets *sockets = server->server.options->sockets;
     struct log *log = server->server.options->log;
+    struct server_loop *first = &server->threads[0].loop;
     bool is_drained;
 
     for (size_t i = 0; i < sockets->count; i++)
@@ -197,8 +242,20 @@ server_serve(struct server_main *server)
     LOG_EVENT(log, LEVEL_INFO, "ready",
               LOG_C_STRING("socket", sockets->list[0].name),
               LOG_NUMBER("loops", (int64_t)server->count));
-    is_drained = server_loop_run(&server->threads[0].loop);
+    is_drained = server_loop_run(first);
+    while (is_drained && server->running > 0 && first->drain_deadline.place > 0)
+        loop_run(first->loop);
     return server_join(server) && is_drained;
+}
+
+/* Why the server could not start. */
+static const char *
+server_failure_text(enum pst_err e)
+{
+    return e == PST_INTERNAL
+               ? "this libfcgi does not let its socket functions be replaced: "
+                 "link the programs with libfcgi.a"
+               : "out of memory or file descriptors (ulimit -n)";
 }
 
 int
@@ -218,12 +275,15 @@ server_run(const struct server_options *options,
     if (!e)
         e = server_open(&server, loops);
     if (e) {
-        LOG_EVENT(options->log, LEVEL_ERROR, "stopped",
-                  LOG_C_STRING("error", pst_err_code(e)));
+        LOG_EVENT(options->log, LEVEL_ERROR, "start-failed",
+                  LOG_C_STRING("reason", server_failure_text(e)));
         listen_close(options->sockets);
         if (server.count > 1)
             _exit(EX_OSERR); /* other loops still use what we would free */
-        server_loop_close(&server.threads[0].loop);
+        if (server.count > 0)
+            server_loop_close(&server.threads[0].loop);
+        if (server.signals >= 0)
+            close(server.signals);
         free(server.threads);
         return EX_OSERR;
     }

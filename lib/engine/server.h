@@ -15,7 +15,7 @@ struct server_options {
     struct listen_sockets *sockets; /* 1 or more; server_run() closes them */
     const struct peer_list *peers;
     struct log *log;
-    int64_t loops;        /* 1 or more; 0: one for each processor */
+    int64_t loops;        /* 1 or more */
     int64_t max_requests; /* at once, in all loops; more are refused */
     int64_t body_timeout; /* seconds, for the body of a request as a whole */
     int64_t drain; /* seconds that running requests get to finish at the end */

@@ -119,6 +119,15 @@ server_loop_add(struct server_loop *loop, int descriptor)
     loop->count++;
 }
 
+/* Has a request arrived on an idle connection? Its event is on the way. */
+static bool
+has_arrived(const struct fcgi_connection *connection)
+{
+    char byte;
+
+    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
+}
+
 /*
  * Is there room for another connection? If there is none, the connection that
  * has been idle longest is closed: a web server opens another when it needs
@@ -132,6 +141,8 @@ server_loop_make_room(struct server_loop *loop, bool is_short)
 
     if (loop->count < loop->limit && !is_short)
         return true;
+    while (oldest && has_arrived(oldest))
+        oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;
     fcgi_connection_close(oldest, false);
@@ -244,15 +255,12 @@ static void
 server_loop_close_idle(struct server_loop *loop, bool spares_new)
 {
     struct fcgi_connection *next;
-    char byte;
 
     for (struct fcgi_connection *connection = TAILQ_FIRST(&loop->idle);
          connection; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        if (spares_new && connection->is_new)
+        if ((spares_new && connection->is_new) || has_arrived(connection))
             continue;
-        if (recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0)
-            continue; /* a request: its event is on the way */
         fcgi_connection_close(connection, false);
         server_loop_remove(loop, connection);
     }
@@ -266,8 +274,10 @@ on_retry(struct timer *timer)
 
     if (loop->is_draining)
         server_loop_close_idle(loop, false);
-    else if (!loop->is_accepting)
+    else if (!loop->is_accepting && server_loop_make_room(loop, false))
         server_loop_start_accepting(loop);
+    else if (!loop->is_accepting)
+        loop_set_timer(loop->loop, timer, clock_ms() + RETRY_MS);
 }
 
 /* Shut the connections down; a second time, give up. */
@@ -335,27 +345,6 @@ connection_limit(size_t loops)
     return total / 2 > loops ? total / 2 / loops : 1;
 }
 
-/* May another request begin? (struct fcgi_service) */
-static bool
-begin_request(void *context)
-{
-    struct server_loop *loop = context;
-    struct server *server = loop->server;
-
-    if (atomic_fetch_add(&server->requests, 1) < server->options->max_requests)
-        return true;
-    atomic_fetch_sub(&server->requests, 1);
-    return false;
-}
-
-static void
-end_request(void *context)
-{
-    struct server_loop *loop = context;
-
-    atomic_fetch_sub(&loop->server->requests, 1);
-}
-
 enum pst_err
 server_loop_open(struct server_loop *loop, struct server *server)
 {
@@ -366,9 +355,9 @@ server_loop_open(struct server_loop *loop, struct server *server)
         .service = {.handler = server->handler,
                     .log = options->log,
                     .body_timeout_ms = options->body_timeout * 1000,
-                    .begin_request = begin_request,
-                    .end_request = end_request,
-                    .context = loop},
+                    .begin_request = server_begin_request,
+                    .end_request = server_end_request,
+                    .context = server},
         .accept_watch = {.on_event = on_socket_event, .owner = loop},
         .retry = {.on_expire = on_retry, .owner = loop},
         .drain_task = {.run = run_drain, .owner = loop},

@@ -20,6 +20,11 @@ struct server {
                                   one closes the sockets */
 };
 
+/* May another request begin? And one has ended. For struct fcgi_service; the
+ * context is the server. */
+bool server_begin_request(void *context);
+void server_end_request(void *context);
+
 struct server_loop {
     struct server *server;
     struct loop *loop;

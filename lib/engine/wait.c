@@ -164,6 +164,10 @@ wait_until(const struct wait_limit *limit)
     struct loop *loop = wait_loop();
     int error = 0;
 
+    if (!loop && limit->client < 0) {
+        clock_sleep(limit->deadline - clock_ms());
+        return 0;
+    }
     while (!error && clock_ms() < limit->deadline)
         error = loop ? loop_wait(loop, -1, 0, limit->client, limit->deadline)
                      : wait_poll(-1, 0, limit);

@@ -27,7 +27,7 @@ struct context {
     struct document_lookup *documents; /* shared by all threads */
     int64_t store_answered_at; /* unix seconds: the store's last answer */
     int64_t now;               /* unix seconds, read once for each request */
-    enum pst_err (*random)(void *out, size_t len); /* pst_crypto_random() */
+    enum pst_err (*random)(void *out, size_t len); /* random_block_get() */
 };
 
 /*

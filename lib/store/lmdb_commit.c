@@ -12,6 +12,10 @@
 /* Entries of the expiry index that each write looks at: more than it adds. */
 #define EXPIRE_PER_WRITE 8
 
+/* Commits after which to look for readers that were killed: the file grows
+ * while they keep pages. */
+#define CHECK_READERS_EVERY 256
+
 /* Entries to look at to make room in a full map. */
 #define EXPIRE_WHEN_FULL 512
 
@@ -202,6 +206,8 @@ lmdb_commit(struct lmdb_committer *committer, struct lmdb_write *const *group,
 {
     bool is_done = count > 1 && commit_try_again(committer, group, count) == 0;
 
+    if (++committer->commits % CHECK_READERS_EVERY == 0)
+        (void)lmdb_check_readers(committer->environment);
     for (size_t i = 0; i < count; i++) {
         /* One that fails must not fail the others. */
         if (!is_done)

@@ -69,6 +69,7 @@ struct lmdb_committer {
     struct lmdb_environment *environment;
     struct lmdb_readers *readers;
     struct MDB_txn *reader; /* to count free pages; NULL at first */
+    unsigned commits;
 };
 
 /*

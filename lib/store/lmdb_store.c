@@ -66,6 +66,7 @@ lmdb_store_ping(struct store *base, int64_t now)
 
     if (e)
         return e;
+    base->error[0] = '\0';
     if (lmdb_is_nearly_full(handle))
         (void)store_set_error(base, "lmdb: less than a fifth of its space is "
                                     "free: raise its limit with ?size=");

@@ -78,6 +78,7 @@ redis_command_init(struct redis_command *command, const char *name)
 {
     command->count = 0;
     command->used = 0;
+    command->script = NULL;
     redis_add_string(command, name);
 }
 
@@ -85,9 +86,27 @@ void
 redis_command_init_script(struct redis_command *command, const char *script,
                           size_t keys)
 {
-    redis_command_init(command, "EVAL");
-    redis_add_string(command, script);
+    uint8_t hash[PST_SHA1_LEN];
+    struct pst_buf buf;
+
+    pst_crypto_sha1(pst_str_bytes(pst_str_from(script)), hash);
+    pst_buf_init(&buf, command->script_hash, sizeof(command->script_hash));
+    pst_buf_add_hex(&buf, (struct pst_bytes){hash, sizeof(hash)});
+    redis_command_init(command, "EVALSHA");
+    command->script = script;
+    redis_add_bytes(command, command->script_hash,
+                    sizeof(command->script_hash));
     redis_add_number(command, (int64_t)keys);
+}
+
+void
+redis_command_spell_script(struct redis_command *command)
+{
+    PST_REQUIRE(command->script);
+    command->arguments[0] = "EVAL";
+    command->lens[0] = strlen("EVAL");
+    command->arguments[1] = command->script;
+    command->lens[1] = strlen(command->script);
 }
 
 void

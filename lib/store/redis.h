@@ -34,6 +34,8 @@ struct redis_command {
     int count;
     char storage[352]; /* numbers, and ids in hex */
     size_t used;
+    const char *script;                 /* NULL: none */
+    char script_hash[2 * PST_SHA1_LEN]; /* in hex */
 };
 
 /* Commands that are sent together, and their replies. Begins as zeros. */
@@ -42,17 +44,22 @@ struct redis_batch {
     size_t lens[REDIS_BATCH_MAX];
     struct redisReply *replies[REDIS_BATCH_MAX];
     size_t count;
-    size_t replied; /* the first so many replies are there */
-    bool failed;    /* no memory */
+    size_t replied;         /* the first so many replies are there */
+    bool failed;            /* no memory */
+    bool is_read_only;      /* it may be sent again */
+    bool is_unknown_script; /* a reply: the server does not know the script */
 };
 
 /* Commands. */
 
-/* Begin a command by its name; or EVAL of a script, to which the caller adds
- * so many keys (KEYS), then its arguments (ARGV). */
+/* Begin a command by its name; or EVALSHA of a script, to which the caller adds
+ * so many keys (KEYS), then its arguments (ARGV). The script is static. */
 void redis_command_init(struct redis_command *command, const char *name);
 void redis_command_init_script(struct redis_command *command,
                                const char *script, size_t keys);
+
+/* Make the EVALSHA an EVAL, with the text of the script. */
+void redis_command_spell_script(struct redis_command *command);
 
 /* Add an argument. A caller's bug: more than REDIS_ARGUMENTS_MAX. */
 void redis_add_bytes(struct redis_command *command, const void *bytes,

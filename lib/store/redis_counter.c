@@ -41,7 +41,7 @@ redis_counter_acquire(struct store *base, const struct store_counters *counters,
         redis_add_string(&command,
                          counters->items[i].is_count_only ? "1" : "0");
     }
-    e = redis_call_number(handle, &command, &wait);
+    e = redis_call_script(handle, &command, &wait);
     if (e)
         return e;
     if (wait <= 0)
@@ -75,5 +75,5 @@ redis_counter_refund(struct store *base, const struct store_counters *counters,
         redis_add_number(&command, counters->items[i].rate.period);
         redis_add_string(&command, redis_refund_mode(&counters->items[i]));
     }
-    return redis_call_number(handle, &command, in_use);
+    return redis_call_script(handle, &command, in_use);
 }

@@ -5,29 +5,36 @@
  */
 #include "store/redis_handle.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "crypto/crypto.h"
-#include "store/redis_socket.h"
+#include "engine/blocking.h"
+#include "engine/wait.h"
+#include "store/redis_connection.h"
 
-/* Milliseconds. */
+/* Milliseconds. The pause after a failure doubles with each further one. */
 #define CONNECT_TIMEOUT 1000
 #define COMMAND_TIMEOUT 500
 #define RETRY_DELAY 250
+#define RETRY_DELAY_MAX 2000
+#define CLOSE_TIMEOUT 250
+
+/* Connections of one handle, and the milliseconds between looks for one that
+ * has become free. */
+#define CONNECTIONS_MAX 16
+#define BUSY_DELAY 2
 
 struct redis_handle {
     struct store base;
     struct store_url url;
-    int socket;                 /* -1: not connected */
-    struct redisReader *reader; /* NULL: not connected */
-    int64_t retry_at;           /* monotonic milliseconds */
+    struct blocking_pool *resolver; /* of host names */
+    struct redis_connection connections[CONNECTIONS_MAX];
+    int64_t retry_at;    /* monotonic milliseconds: not to connect before */
+    int64_t retry_delay; /* 0: the last attempt did not fail */
+    char reason[STORE_ERROR_MAX]; /* why it failed */
 };
-
-enum outcome { EXCHANGE_DONE, EXCHANGE_LOST, EXCHANGE_TIMED_OUT };
 
 struct store *
 redis_handle_base(struct redis_handle *handle)
@@ -70,10 +77,10 @@ redis_key_make(struct redis_handle *handle, const char *kind,
     struct redis_key key;
 
     pst_buf_init(&buf, key.text, sizeof(key.text));
-    pst_buf_add_string(&buf, "postern:");
+    pst_buf_add_string(&buf, "postern:{");
     pst_buf_add(&buf, (struct pst_str){handle->base.audience,
                                        handle->base.audience_len});
-    pst_buf_add_char(&buf, ':');
+    pst_buf_add_string(&buf, "}:");
     pst_buf_add_string(&buf, kind);
     pst_buf_add_char(&buf, ':');
     if (id)
@@ -81,82 +88,6 @@ redis_key_make(struct redis_handle *handle, const char *kind,
     PST_REQUIRE(buf.err == PST_OK);
     key.len = buf.len;
     return key;
-}
-
-/* Round trips on an open connection. */
-
-static void
-redis_disconnect(struct redis_handle *handle)
-{
-    if (handle->socket >= 0)
-        close(handle->socket);
-    redis_reader_free(handle->reader);
-    handle->socket = -1;
-    handle->reader = NULL;
-}
-
-/* cause: an errno; 0: the server closed the connection. */
-static enum outcome
-redis_connection_lost(struct redis_handle *handle, int cause)
-{
-    bool is_timeout = cause == ETIMEDOUT;
-
-    (void)redis_set_error(
-        handle, is_timeout ? "does not answer: " : "connection lost: ",
-        cause ? strerror(cause) : "closed by the server");
-    return is_timeout ? EXCHANGE_TIMED_OUT : EXCHANGE_LOST;
-}
-
-static enum outcome
-redis_protocol_error(struct redis_handle *handle)
-{
-    (void)redis_set_error(handle, "sent something that is not a Redis reply: ",
-                          redis_reader_error(handle->reader));
-    return EXCHANGE_LOST;
-}
-
-static enum outcome
-redis_batch_send(struct redis_handle *handle, const struct redis_batch *batch,
-                 int64_t deadline)
-{
-    struct iovec pieces[REDIS_BATCH_MAX];
-    int cause;
-
-    for (size_t i = 0; i < batch->count; i++)
-        pieces[i] = (struct iovec){batch->texts[i], batch->lens[i]};
-    cause = redis_socket_send(handle->socket, pieces, batch->count, deadline);
-    return cause ? redis_connection_lost(handle, cause) : EXCHANGE_DONE;
-}
-
-static enum outcome
-redis_batch_receive(struct redis_handle *handle, int64_t deadline)
-{
-    char bytes[2048];
-    size_t len = 0;
-    int cause = redis_socket_receive(handle->socket, bytes, sizeof(bytes),
-                                     deadline, &len);
-
-    if (cause || len == 0)
-        return redis_connection_lost(handle, cause);
-    if (!redis_reader_feed(handle->reader, bytes, len))
-        return redis_protocol_error(handle);
-    return EXCHANGE_DONE;
-}
-
-static enum outcome
-redis_batch_exchange(struct redis_handle *handle, struct redis_batch *batch)
-{
-    int64_t deadline = clock_ms() + COMMAND_TIMEOUT;
-    enum outcome outcome = redis_batch_send(handle, batch, deadline);
-
-    while (outcome == EXCHANGE_DONE) {
-        if (!redis_reader_read(handle->reader, batch))
-            return redis_protocol_error(handle);
-        if (batch->replied == batch->count)
-            break;
-        outcome = redis_batch_receive(handle, deadline);
-    }
-    return outcome;
 }
 
 /* Does this error mean that the connection is of no more use? */
@@ -176,32 +107,58 @@ redis_is_fatal_error(const char *error)
 /* Fails if any reply is an error. */
 static enum pst_err
 redis_check_replies(struct redis_handle *handle,
-                    const struct redis_batch *batch)
+                    struct redis_connection *connection,
+                    struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         const char *error = redis_reply_error(batch->replies[i]);
-        enum pst_err e;
 
         if (!error)
             continue;
-        e = redis_set_error(handle, "replied: ", error);
+        batch->is_unknown_script = strncmp(error, "NOSCRIPT", 8) == 0;
+        (void)redis_set_error(handle, "replied: ", error);
         if (redis_is_fatal_error(error))
-            redis_disconnect(handle);
-        return e;
+            redis_connection_close(connection);
+        return PST_STORE_DOWN;
     }
     return PST_OK;
 }
 
 /* Connecting. */
 
+/* The server is gone: let calls fail at once for a while. Not all handles
+ * connect again at the same instant. */
+static void
+redis_back_off(struct redis_handle *handle)
+{
+    int64_t delay = handle->retry_delay * 2;
+    uint16_t random = 0;
+
+    if (clock_ms() >= handle->retry_at) /* else others failed with this one */
+        handle->retry_delay = delay == 0                ? RETRY_DELAY
+                              : delay > RETRY_DELAY_MAX ? RETRY_DELAY_MAX
+                                                        : delay;
+    (void)!pst_crypto_random(&random, sizeof(random));
+    handle->retry_at =
+        clock_ms() + handle->retry_delay + random % (handle->retry_delay / 2);
+    memcpy(handle->reason, handle->base.error, sizeof(handle->reason));
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (!handle->connections[i].is_busy)
+            redis_connection_close(&handle->connections[i]);
+    }
+}
+
 /* Authenticate, and select the database. */
 static enum pst_err
-redis_handshake(struct redis_handle *handle)
+redis_handshake(struct redis_handle *handle,
+                struct redis_connection *connection)
 {
     const struct store_url *url = &handle->url;
+    int64_t deadline = clock_ms() + COMMAND_TIMEOUT;
     struct redis_batch batch = {.count = 0};
     struct redis_command command;
-    enum pst_err e = PST_STORE_DOWN;
+    struct redis_error error;
+    enum pst_err e;
 
     if (url->password[0] != '\0') {
         redis_command_init(&command, "AUTH");
@@ -216,92 +173,153 @@ redis_handshake(struct redis_handle *handle)
         redis_batch_add(&batch, &command);
     }
     if (batch.failed)
-        (void)redis_set_error(handle, "out of memory", "");
-    else if (redis_batch_exchange(handle, &batch) == EXCHANGE_DONE)
-        e = redis_check_replies(handle, &batch);
+        e = redis_set_error(handle, "out of memory", "");
+    else if (redis_connection_exchange(connection, &batch, deadline, &error) !=
+             REDIS_DONE)
+        e = redis_set_error(handle, error.what, error.cause);
+    else
+        e = redis_check_replies(handle, connection, &batch);
     redis_batch_free(&batch);
     return e;
 }
 
 static enum pst_err
-redis_connect(struct redis_handle *handle)
+redis_connect(struct redis_handle *handle, struct redis_connection *connection)
 {
     struct redis_error error;
-
-    handle->socket =
-        redis_socket_connect(&handle->url, CONNECT_TIMEOUT, &error);
-    if (handle->socket < 0)
-        return redis_set_error(handle, error.what, error.cause);
-    handle->reader = redis_reader_new();
-    if (!handle->reader)
-        return redis_set_error(handle, "out of memory", "");
-    return redis_handshake(handle);
-}
-
-static enum pst_err
-redis_ensure_connected(struct redis_handle *handle)
-{
     enum pst_err e;
+    int socket;
 
-    if (handle->socket >= 0)
-        return PST_OK;
     if (clock_ms() < handle->retry_at)
-        return PST_STORE_DOWN; /* with the error of the last attempt */
-    e = redis_connect(handle);
-    if (e == PST_OK)
-        return PST_OK;
-    redis_disconnect(handle);
-    handle->retry_at = clock_ms() + RETRY_DELAY;
-    return e;
+        return store_set_error(&handle->base, "%s", handle->reason);
+    socket = redis_socket_connect(&handle->url, handle->resolver,
+                                  CONNECT_TIMEOUT, &error);
+    if (socket < 0)
+        e = redis_set_error(handle, error.what, error.cause);
+    else if (!redis_connection_open(connection, socket))
+        e = redis_set_error(handle, "out of memory", "");
+    else
+        e = redis_handshake(handle, connection);
+    if (e) {
+        redis_connection_close(connection);
+        redis_back_off(handle);
+        return e;
+    }
+    handle->retry_delay = 0;
+    return PST_OK;
 }
 
 /* Calls. */
 
-/* Exchange the batch, a second time on a new connection if an open one turns
- * out to be broken. */
-static enum pst_err
-redis_exchange_again(struct redis_handle *handle, struct redis_batch *batch)
+/* An open connection that no call uses; else one that is not open; NULL: all
+ * are in use. */
+static struct redis_connection *
+redis_find_connection(struct redis_handle *handle)
 {
-    bool was_open = handle->socket >= 0;
-    enum outcome outcome;
-    enum pst_err e = redis_ensure_connected(handle);
+    struct redis_connection *closed = NULL;
 
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        struct redis_connection *connection = &handle->connections[i];
+
+        if (connection->is_busy)
+            continue;
+        if (connection->socket >= 0)
+            return connection;
+        if (!closed)
+            closed = connection;
+    }
+    return closed;
+}
+
+/* Take a connection for one call; other fibers have others meanwhile. NULL: all
+ * were in use for as long as a command may take. */
+static struct redis_connection *
+redis_take_connection(struct redis_handle *handle)
+{
+    int64_t deadline = clock_ms() + COMMAND_TIMEOUT;
+    struct redis_connection *connection = redis_find_connection(handle);
+
+    while (!connection && clock_ms() < deadline) {
+        (void)!wait_until(&(struct wait_limit){clock_ms() + BUSY_DELAY, -1});
+        connection = redis_find_connection(handle);
+    }
+    if (connection)
+        connection->is_busy = true;
+    return connection;
+}
+
+/* Exchange a batch, and close the connection if that fails. */
+static enum redis_outcome
+redis_try_exchange(struct redis_handle *handle,
+                   struct redis_connection *connection,
+                   struct redis_batch *batch)
+{
+    int64_t deadline = clock_ms() + COMMAND_TIMEOUT;
+    struct redis_error error;
+    enum redis_outcome outcome =
+        redis_connection_exchange(connection, batch, deadline, &error);
+
+    if (outcome == REDIS_DONE)
+        return outcome;
+    (void)redis_set_error(handle, error.what, error.cause);
+    redis_connection_close(connection);
+    return outcome;
+}
+
+/* If an open connection turns out to be broken, connect again. What may have
+ * been executed is not repeated, unless it only reads. */
+static enum pst_err
+redis_exchange(struct redis_handle *handle, struct redis_connection *connection,
+               struct redis_batch *batch)
+{
+    bool is_old;
+    enum redis_outcome outcome;
+    enum pst_err e = PST_OK;
+
+    if (!redis_connection_is_alive(connection))
+        redis_connection_close(connection);
+    is_old = connection->socket >= 0;
+    if (!is_old)
+        e = redis_connect(handle, connection);
     if (e)
         return e;
-    outcome = redis_batch_exchange(handle, batch);
-    if (outcome == EXCHANGE_LOST && was_open) {
-        redis_disconnect(handle);
+    outcome = redis_try_exchange(handle, connection, batch);
+    if (outcome == REDIS_LOST && is_old && batch->is_read_only) {
         redis_batch_rewind(batch);
-        e = redis_ensure_connected(handle);
+        e = redis_connect(handle, connection);
         if (e)
             return e;
-        outcome = redis_batch_exchange(handle, batch);
+        outcome = redis_try_exchange(handle, connection, batch);
     }
-    if (outcome == EXCHANGE_DONE)
-        return PST_OK;
-    redis_disconnect(handle);
-    handle->retry_at = clock_ms() + RETRY_DELAY;
+    if (outcome == REDIS_DONE)
+        return redis_check_replies(handle, connection, batch);
+    redis_back_off(handle);
     return PST_STORE_DOWN;
 }
 
 enum pst_err
 redis_call(struct redis_handle *handle, struct redis_batch *batch)
 {
+    struct redis_connection *connection = NULL;
     enum pst_err e;
 
-    if (batch->failed)
-        e = redis_set_error(handle, "out of memory", "");
-    else
-        e = redis_exchange_again(handle, batch);
-    if (e == PST_OK)
-        e = redis_check_replies(handle, batch);
+    if (!batch->failed)
+        connection = redis_take_connection(handle);
+    if (connection) {
+        e = redis_exchange(handle, connection, batch);
+        connection->is_busy = false;
+    } else {
+        e = redis_set_error(
+            handle,
+            batch->failed ? "out of memory" : "all connections are in use", "");
+    }
     if (e)
         redis_batch_free(batch);
     return e;
 }
 
 enum pst_err
-redis_call_number(struct redis_handle *handle, struct redis_command *command,
+redis_call_script(struct redis_handle *handle, struct redis_command *command,
                   int64_t *number)
 {
     struct redis_batch batch = {.count = 0};
@@ -309,6 +327,12 @@ redis_call_number(struct redis_handle *handle, struct redis_command *command,
 
     redis_batch_add(&batch, command);
     e = redis_call(handle, &batch);
+    if (batch.is_unknown_script) { /* so it was not executed */
+        batch = (struct redis_batch){.count = 0};
+        redis_command_spell_script(command);
+        redis_batch_add(&batch, command);
+        e = redis_call(handle, &batch);
+    }
     if (e)
         return e;
     if (!redis_reply_parse_number(batch.replies[0], number))
@@ -342,10 +366,13 @@ redis_handle_new(struct redis_handle **out, const struct store_url *url)
 {
     struct redis_handle *handle = calloc(1, sizeof(*handle));
 
-    if (!handle)
+    if (!handle || blocking_pool_new(&handle->resolver, 1, CONNECTIONS_MAX)) {
+        free(handle);
         return PST_NO_MEMORY;
+    }
     handle->url = *url;
-    handle->socket = -1;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        handle->connections[i].socket = -1;
     *out = handle;
     return PST_OK;
 }
@@ -353,7 +380,11 @@ redis_handle_new(struct redis_handle **out, const struct store_url *url)
 void
 redis_handle_free(struct redis_handle *handle)
 {
-    redis_disconnect(handle);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        redis_connection_close(&handle->connections[i]);
+    /* A look-up may hang for longer than the program wants to wait. */
+    if (blocking_pool_drain(handle->resolver, clock_ms() + CLOSE_TIMEOUT))
+        blocking_pool_free(&handle->resolver);
     pst_crypto_wipe(&handle->url, sizeof(handle->url));
     free(handle);
 }

@@ -3,10 +3,13 @@
  * redis_handle.h - a store handle on Redis (or Valkey): it connects when needed
  * and runs commands in round trips.
  *
- * A handle has one connection. When a connection that was open turns out to be
- * broken (the server restarted), the call connects again, once. When that
- * fails, or the server does not answer, calls fail at once for a short while:
- * a dead Redis must not cost every request a timeout.
+ * A handle has several connections, and each call uses one for itself: fibers
+ * share a handle, and one call may begin while another one waits. A call that
+ * finds a connection closed (the server restarted) connects again. When a
+ * connection breaks during a call, only what reads is sent again: a write may
+ * have been executed. When that fails, or the server does not answer, calls
+ * fail at once for a short while: a dead Redis must not cost every request a
+ * timeout.
  */
 #ifndef POSTERN_STORE_REDIS_HANDLE_H
 #define POSTERN_STORE_REDIS_HANDLE_H
@@ -42,7 +45,8 @@ enum pst_err redis_set_error(struct redis_handle *handle, const char *what,
 enum pst_err redis_set_reply_error(struct redis_handle *handle);
 
 /*
- * The key of a record: postern:<audience>:<kind>:<id in hex>.
+ * The key of a record: postern:{<audience>}:<kind>:<id in hex>. In a cluster,
+ * the part in braces puts all keys of a script on one server.
  *   id  NULL: the prefix of all keys of that kind
  */
 struct redis_key redis_key_make(struct redis_handle *handle, const char *kind,
@@ -56,9 +60,9 @@ struct redis_key redis_key_make(struct redis_handle *handle, const char *kind,
 PST_MUST_USE enum pst_err redis_call(struct redis_handle *handle,
                                      struct redis_batch *batch);
 
-/* Call one command, whose reply is a number. Returns PST_OK or
- * PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err redis_call_number(struct redis_handle *handle,
+/* Call one script, whose reply is a number: by its hash, and if the server does
+ * not know it yet, by its text. Returns PST_OK or PST_STORE_DOWN. */
+PST_MUST_USE enum pst_err redis_call_script(struct redis_handle *handle,
                                             struct redis_command *command,
                                             int64_t *number);
 

@@ -145,7 +145,7 @@ redis_session_replace(struct store *base,
     redis_add_new_session(handle, &command, replacement, arguments);
     redis_add_old_sessions(&command, replacement, arguments);
     redis_add_lifetimes(&command);
-    e = redis_call_number(handle, &command, &result);
+    e = redis_call_script(handle, &command, &result);
     free(arguments);
     if (e || result == 0)
         return e;
@@ -172,7 +172,7 @@ redis_session_touch(struct store *base, const struct store_use *use)
     redis_add_number(&command, use->expires);
     redis_add_number(&command, use->now);
     redis_add_number(&command, use->interval);
-    e = redis_call_number(handle, &command, &found);
+    e = redis_call_script(handle, &command, &found);
     if (e)
         return e;
     return found == 1 ? PST_OK : PST_NOT_FOUND;
@@ -226,7 +226,7 @@ redis_walk_subject(struct redis_handle *handle, const struct store_walk *walk,
 {
     struct redis_key sessions = redis_key_make(handle, "sessions", subject);
     struct redis_key key = redis_key_make(handle, "since", subject);
-    struct redis_batch batch = {.count = 0};
+    struct redis_batch batch = {.is_read_only = true};
     struct redis_command command;
     enum pst_err e;
 
@@ -320,7 +320,7 @@ redis_walk_scan_step(struct redis_handle *handle, const struct store_walk *walk,
     char storage[2 * REDIS_KEY_MAX];
     struct pst_str pattern =
         redis_scan_pattern(&prefix, storage, sizeof(storage));
-    struct redis_batch batch = {.count = 0};
+    struct redis_batch batch = {.is_read_only = true};
     struct redis_command command;
     enum pst_err e;
 

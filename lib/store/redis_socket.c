@@ -10,31 +10,22 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/blocking.h"
+#include "engine/wait.h"
 
 /* Wait until the socket is ready. Returns 0 or an errno. */
 static int
 redis_socket_wait(int socket, short events, int64_t deadline)
 {
-    struct pollfd ready = {.fd = socket, .events = events};
-    int64_t left;
-    int got;
+    const struct wait_limit limit = {.deadline = deadline, .client = -1};
 
-    for (;;) {
-        left = deadline - clock_ms();
-        if (left <= 0)
-            return ETIMEDOUT;
-        got = poll(&ready, 1, (int)left);
-        if (got > 0)
-            return 0;
-        if (got < 0 && errno != EINTR)
-            return errno;
-    }
+    return wait_for(socket, events, &limit);
 }
 
 /* Returns 0 or an errno. */
@@ -68,7 +59,7 @@ redis_connect_address(const struct sockaddr *address, socklen_t len,
             errno == EINPROGRESS ? redis_finish_connect(fd, deadline) : errno;
     if (cause == 0)
         return fd;
-    close(fd);
+    wait_close(fd);
     return -cause;
 }
 
@@ -101,27 +92,77 @@ redis_connect_any(const struct addrinfo *found, int64_t deadline)
     return fd;
 }
 
+/* The look-up of a host name, in a thread. */
+struct lookup {
+    char host[STORE_URL_PART_MAX + 1];
+    char port[6];
+    struct addrinfo *found;
+    int rc; /* of getaddrinfo(3) */
+};
+
+static void
+lookup_run(void *argument)
+{
+    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                          .ai_flags = AI_NUMERICSERV};
+    struct lookup *lookup = argument;
+
+    lookup->rc =
+        getaddrinfo(lookup->host, lookup->port, &hints, &lookup->found);
+}
+
+static void
+lookup_release(void *argument)
+{
+    struct lookup *lookup = argument;
+
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
+    free(lookup);
+}
+
+/* Look up the host of a URL. Returns NULL, or what lookup_release() frees. */
+static struct lookup *
+redis_lookup_host(const struct store_url *url, struct blocking_pool *resolver,
+                  int64_t timeout, struct redis_error *error)
+{
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
+    const struct blocking_call call = {lookup_run, lookup_release, lookup};
+
+    error->what = "its host name cannot be resolved: ";
+    error->cause = "this took too long";
+    if (!lookup) {
+        error->cause = "out of memory";
+        return NULL;
+    }
+    memcpy(lookup->host, url->host, sizeof(lookup->host));
+    memcpy(lookup->port, url->port, sizeof(lookup->port));
+    if (blocking_pool_run(resolver, &call, clock_ms() + timeout) !=
+        BLOCKING_DONE)
+        return NULL;
+    if (lookup->rc == 0)
+        return lookup;
+    error->cause = gai_strerror(lookup->rc);
+    lookup_release(lookup);
+    return NULL;
+}
+
 int
-redis_socket_connect(const struct store_url *url, int64_t timeout,
+redis_socket_connect(const struct store_url *url,
+                     struct blocking_pool *resolver, int64_t timeout,
                      struct redis_error *error)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found;
+    struct lookup *lookup;
     int fd;
-    int rc;
 
     if (url->host[0] == '\0') {
         fd = redis_connect_unix(url->path, timeout);
     } else {
-        rc = getaddrinfo(url->host, url->port, &hints, &found);
-        if (rc) {
-            *error = (struct redis_error){"its host name cannot be resolved: ",
-                                          gai_strerror(rc)};
+        lookup = redis_lookup_host(url, resolver, timeout, error);
+        if (!lookup)
             return -1;
-        }
-        fd = redis_connect_any(found, clock_ms() + timeout);
-        freeaddrinfo(found);
+        fd = redis_connect_any(lookup->found, clock_ms() + timeout);
+        lookup_release(lookup);
     }
     if (fd >= 0)
         return fd;
@@ -169,18 +210,7 @@ int
 redis_socket_receive(int socket, char *bytes, size_t size, int64_t deadline,
                      size_t *len)
 {
-    for (;;) {
-        ssize_t got;
-        int cause = redis_socket_wait(socket, POLLIN, deadline);
+    const struct wait_limit limit = {.deadline = deadline, .client = -1};
 
-        if (cause)
-            return cause;
-        got = recv(socket, bytes, size, 0);
-        if (got >= 0) {
-            *len = (size_t)got;
-            return 0;
-        }
-        if (errno != EAGAIN && errno != EINTR)
-            return errno;
-    }
+    return wait_read(socket, bytes, size, &limit, len);
 }

@@ -5,7 +5,7 @@
  *
  * The sockets are ours, not those of hiredis, so that a call ends at its
  * deadline whatever the server does, and a broken connection raises no SIGPIPE.
- * Only the lookup of a host name takes as long as the resolver does.
+ * A host name is looked up in a thread.
  */
 #ifndef POSTERN_STORE_REDIS_SOCKET_H
 #define POSTERN_STORE_REDIS_SOCKET_H
@@ -15,6 +15,8 @@
 #include "base/base.h"
 #include "server/store_url.h"
 
+struct blocking_pool;
+
 /* Why something failed: two static strings, to be read one after the other. */
 struct redis_error {
     const char *what;
@@ -22,12 +24,15 @@ struct redis_error {
 };
 
 /*
- * Connect to url->host or url->path.
- *   timeout  milliseconds, after the host name has been looked up
- *   error    set on failure
+ * Connect to url->host or url->path. In a fiber, this and the functions below
+ * let others run meanwhile.
+ *   resolver  a pool that looks up host names
+ *   timeout   milliseconds, for the look-up and for the connection each
+ *   error     set on failure
  * Returns a non-blocking socket, which the caller closes, or -1.
  */
 PST_MUST_USE int redis_socket_connect(const struct store_url *url,
+                                      struct blocking_pool *resolver,
                                       int64_t timeout,
                                       struct redis_error *error);
 

@@ -75,17 +75,17 @@ redis_read_info(struct redis_handle *handle)
     struct redis_batch batch = {.count = 0};
     struct redis_command command;
     struct pst_bytes info;
+    enum pst_err e;
 
     redis_command_init(&command, "INFO");
     redis_batch_add(&batch, &command);
-    if (redis_call(handle, &batch) == PST_OK) {
-        if (redis_reply_bytes(handle, batch.replies[0], &info) == PST_OK &&
-            info.ptr)
-            redis_warn_of_loss(handle, (const char *)info.ptr);
-        redis_batch_free(&batch);
-        return;
-    }
+    e = redis_call(handle, &batch);
     redis_handle_base(handle)->error[0] = '\0'; /* INFO may be forbidden */
+    if (e)
+        return;
+    if (redis_reply_parse_bytes(batch.replies[0], &info) && info.ptr)
+        redis_warn_of_loss(handle, (const char *)info.ptr);
+    redis_batch_free(&batch);
 }
 
 static enum pst_err
@@ -94,7 +94,7 @@ redis_store_ping(struct store *base, int64_t now)
     struct redis_handle *handle = redis_handle_from_base(base);
     static const struct store_id id = {{0}};
     struct redis_key key = redis_key_make(handle, "ping", &id);
-    struct redis_batch batch = {.count = 0};
+    struct redis_batch batch = {.is_read_only = true};
     struct redis_command command;
     struct pst_bytes kept;
     enum pst_err e;
@@ -164,7 +164,7 @@ redis_store_check(struct store *base, const struct store_id *sid,
 {
     struct redis_handle *handle = redis_handle_from_base(base);
     struct redis_key key = redis_key_make(handle, "revoked", sid);
-    struct redis_batch batch = {.count = 0};
+    struct redis_batch batch = {.is_read_only = true};
     enum pst_err e;
 
     redis_batch_add_get(&batch, &key);
@@ -214,7 +214,7 @@ redis_store_revoke(struct store *base,
     redis_add_revocation(&command, record, revocation->expires,
                          revocation->now);
     redis_add_id(&command, revocation->sid);
-    return redis_call_number(handle, &command, &done);
+    return redis_call_script(handle, &command, &done);
 }
 
 void
@@ -236,7 +236,7 @@ redis_store_revoke_all(struct store *base, const struct store_id *subject,
     redis_add_key(&command, &key);
     redis_add_number(&command, now);
     redis_add_lifetimes(&command);
-    return redis_call_number(handle, &command, since);
+    return redis_call_script(handle, &command, since);
 }
 
 /* Spilled sessions. */
@@ -265,7 +265,7 @@ redis_put_spill(struct redis_handle *handle, const struct store_spill *spill,
         redis_add_number(&command,
                          redis_seconds_to_keep(spill->expires, spill->now));
         redis_add_number(&command, spill->now);
-        e = redis_call_number(handle, &command, &done);
+        e = redis_call_script(handle, &command, &done);
         return e == PST_OK && done != 1 ? PST_NOT_FOUND : e;
     }
     redis_command_init(&command, "SET");
@@ -304,7 +304,7 @@ redis_store_spill_get(struct store *base, const struct store_id *sid,
 {
     struct redis_handle *handle = redis_handle_from_base(base);
     struct redis_key key = redis_key_make(handle, "spill", sid);
-    struct redis_batch batch = {.count = 0};
+    struct redis_batch batch = {.is_read_only = true};
     struct pst_bytes record;
     enum pst_err e;
 

@@ -85,17 +85,7 @@ store_close(struct store **store)
 enum pst_err
 store_ping(struct store *store, int64_t now)
 {
-    char before[sizeof(store->error)];
-    enum pst_err e;
-
-    memcpy(before, store->error, sizeof(before));
-    store->error[0] = '\0';
-    e = store->backend->ping(store, now);
-    /* A call soon after a failure to open does not try again, and sets no
-     * error: the earlier one still holds. */
-    if (e && store->error[0] == '\0')
-        memcpy(store->error, before, sizeof(before));
-    return e;
+    return store->backend->ping(store, now);
 }
 
 void

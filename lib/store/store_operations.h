@@ -76,13 +76,16 @@ struct store_operations {
 extern const struct store_operations store_lmdb;  /* store/lmdb_store.c */
 extern const struct store_operations store_redis; /* store/redis_store.c */
 
+/* Bytes of what store_error() returns. */
+#define STORE_ERROR_MAX 320
+
 /* The first member of the handle of every implementation. */
 struct store {
     const struct store_operations *backend;
     char audience[PST_AUDIENCE_MAX + 1]; /* filled after open() */
     size_t audience_len;
     uint8_t tag[8]; /* a hash of the audience; filled after open() */
-    char error[320];
+    char error[STORE_ERROR_MAX];
 };
 
 /*

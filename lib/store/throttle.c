@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "codec/name_fold.h"
 #include "crypto/crypto.h"
+#include "engine/wait.h"
 
 /* Bytes that are used of an address that cannot be parsed. */
 #define ADDRESS_MAX 1024
@@ -303,7 +304,12 @@ throttle_floor_remaining(int64_t started_ms, int64_t now_ms, int64_t floor_ms)
 void
 throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
 {
-    clock_sleep(throttle_floor_remaining(started_ms, clock_ms(), floor_ms));
+    const struct wait_limit limit = {
+        .deadline = clock_ms() +
+                    throttle_floor_remaining(started_ms, clock_ms(), floor_ms),
+        .client = -1};
+
+    (void)!wait_until(&limit); /* without a client it cannot end early */
 }
 
 enum pst_err

@@ -5,7 +5,7 @@
 #include "upstream/tls_client.h"
 
 #include "upstream/http_error.h"
-#include "upstream/tls_session.h"
+#include "upstream/tls_exchange.h"
 
 #define SESSIONS_KEPT_MAX 4 /* our choice */
 
@@ -63,7 +63,7 @@ tls_client_run(struct tls_client *client, struct pst_arena *arena,
     if (!session)
         return http_error_set(error, PST_NO_MEMORY,
                               "out of memory or file descriptors");
-    e = tls_session_run(session, arena, exchange, error);
+    e = tls_exchange_run(session, arena, exchange, error);
     if (client->kept_count == SESSIONS_KEPT_MAX)
         tls_session_free(&session);
     else

@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tls_session.c - the only file that calls libcurl: run one HTTP exchange at a
- * time over TLS.
+ * tls_session.c - the only file that calls libcurl: one HTTP exchange at a time
+ * over TLS.
  *
- * The multi interface is driven here and not by curl, so that our timeouts
- * and a client that hangs up are noticed while we wait.
+ * libcurl runs outside of the fiber, on the large stack of the thread, and so
+ * its functions must not wait: struct transfer keeps what they bring and want,
+ * and pauses libcurl until the fiber has passed it on.
  */
 #include "upstream/tls_session.h"
 
+#include <assert.h>
+
 #include <curl/curl.h>
 
-#include "upstream/client_watch.h"
+#include "base/clock.h"
+#include "crypto/crypto.h"
+#include "engine/fiber.h"
 #include "upstream/exchange_request.h"
 #include "upstream/http_error.h"
-#include "upstream/transfer.h"
 
-struct tls_session {
-    CURLM *multi;
-    CURL *easy;
-    const struct http_target *target;
-    struct client_watch watch;
-    struct http_error *error; /* of the exchange that runs */
-    char text[CURL_ERROR_SIZE];
+static_assert(TLS_ERROR_SIZE == CURL_ERROR_SIZE, "as libcurl has it");
+
+/* A call of libcurl: that a socket is ready, that time has passed, or that it
+ * shall go on after a pause. */
+struct tls_call {
+    struct tls_session *session;
+    curl_socket_t socket; /* CURL_SOCKET_TIMEOUT: none */
+    int events;
+    bool resumes;
+    bool has_failed; /* set by the call */
 };
 
 static bool is_curl_started;
@@ -59,16 +66,50 @@ tls_session_stop(void)
     is_curl_started = false;
 }
 
+/* libcurl wants to know when this socket is ready. */
+static int
+on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *context,
+               void *socket_context)
+{
+    struct tls_session *session = context;
+    uint32_t events = 0;
+
+    (void)easy;
+    (void)socket_context;
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+        events |= EPOLLIN;
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+        events |= EPOLLOUT;
+    socket_set_change(&session->sockets, socket, events);
+    return 0;
+}
+
+/* libcurl wants to be called after so many milliseconds; -1: no more. */
+static int
+on_curl_timer(CURLM *multi, long ms, void *context)
+{
+    struct tls_session *session = context;
+
+    (void)multi;
+    session->timer = ms < 0 ? INT64_MAX : clock_ms() + ms;
+    return 0;
+}
+
 /* One connection is enough: there is one exchange at a time. */
 static bool
 open_session(struct tls_session *session)
 {
+    CURLM *multi = session->multi = curl_multi_init();
+
     session->easy = curl_easy_init();
-    session->multi = curl_multi_init();
-    return client_watch_init(&session->watch) == PST_OK && session->easy &&
-           session->multi &&
-           curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, 1L) ==
-               CURLM_OK;
+    session->timer = INT64_MAX;
+    return socket_set_open(&session->sockets) && session->easy && multi &&
+           !(curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 1L) ||
+             curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                               on_curl_socket) ||
+             curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, session) ||
+             curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) ||
+             curl_multi_setopt(multi, CURLMOPT_TIMERDATA, session));
 }
 
 struct tls_session *
@@ -79,7 +120,7 @@ tls_session_new(const struct http_target *target)
     if (!session)
         return NULL;
     session->target = target;
-    session->watch.epoll = -1;
+    session->sockets.epoll = -1;
     if (!open_session(session))
         tls_session_free(&session);
     return session;
@@ -95,7 +136,8 @@ tls_session_free(struct tls_session **session)
         return;
     curl_easy_cleanup(gone->easy);
     curl_multi_cleanup(gone->multi);
-    client_watch_fini(&gone->watch);
+    socket_set_close(&gone->sockets);
+    pst_crypto_wipe(gone->buffers, sizeof(gone->buffers));
     free(gone);
 }
 
@@ -104,9 +146,14 @@ on_curl_read(char *out, size_t unit, size_t count, void *context)
 {
     size_t len;
 
-    if (transfer_read_body(context, out, unit * count, &len) != PST_OK)
+    switch (transfer_supply(context, out, unit * count, &len)) {
+    case TRANSFER_DONE:
+        return len;
+    case TRANSFER_PAUSED:
+        return CURL_READFUNC_PAUSE;
+    default:
         return CURL_READFUNC_ABORT;
-    return len;
+    }
 }
 
 static int
@@ -143,7 +190,14 @@ on_curl_body(char *data, size_t unit, size_t count, void *context)
 {
     const struct pst_str piece = {data, unit * count};
 
-    return transfer_add_body(context, piece) == PST_OK ? piece.len : 0;
+    switch (transfer_receive(context, piece)) {
+    case TRANSFER_DONE:
+        return piece.len;
+    case TRANSFER_PAUSED:
+        return CURL_WRITEFUNC_PAUSE;
+    default:
+        return 0;
+    }
 }
 
 /* What is the same for every exchange. */
@@ -236,16 +290,18 @@ make_header_list(struct pst_arena *arena,
     return nodes;
 }
 
-/* Check what is sent, and set every option of the handle. */
-static enum pst_err
-prepare_handle(struct tls_session *session, struct pst_arena *arena,
-               struct transfer *transfer)
+enum pst_err
+tls_session_begin(struct tls_session *session, struct pst_arena *arena,
+                  struct transfer *transfer, struct http_error *error)
 {
     struct curl_slist *header_list;
     struct exchange_request request;
-    enum pst_err e = exchange_request_make(arena, session->target->url,
-                                           transfer->exchange, &request);
+    enum pst_err e;
 
+    session->error = error;
+    session->text[0] = '\0';
+    e = exchange_request_make(arena, session->target->url, transfer->exchange,
+                              &request);
     if (e)
         return e;
     header_list = make_header_list(arena, &request);
@@ -253,7 +309,9 @@ prepare_handle(struct tls_session *session, struct pst_arena *arena,
         return PST_NO_MEMORY;
     if (set_fixed_options(session->easy) &&
         set_transfer_options(session, transfer, &request, header_list))
-        return PST_OK;
+        return curl_multi_add_handle(session->multi, session->easy) == CURLM_OK
+                   ? PST_OK
+                   : PST_NO_MEMORY;
     return http_error_set(session->error, PST_NO_MEMORY,
                           "libcurl refused an option: it is out of memory, "
                           "or was built without HTTP or TLS");
@@ -283,9 +341,8 @@ error_from_curl(CURLcode code)
     }
 }
 
-/* The result, once curl has nothing left to do. */
-static enum pst_err
-finish_transfer(struct tls_session *session, const struct transfer *transfer)
+enum pst_err
+tls_session_result(struct tls_session *session, const struct transfer *transfer)
 {
     int left = 0;
     const CURLMsg *message = curl_multi_info_read(session->multi, &left);
@@ -304,64 +361,44 @@ finish_transfer(struct tls_session *session, const struct transfer *transfer)
                                            : curl_easy_strerror(code));
 }
 
-/* Wait until curl has something to do, the client hangs up, or a timeout. */
-static enum pst_err
-wait_for_activity(struct tls_session *session, const struct transfer *transfer)
+/* Call libcurl, outside of the fiber. */
+static void
+run_call(void *argument)
 {
-    struct curl_waitfd client = {session->watch.epoll, CURL_WAIT_POLLIN, 0};
-    unsigned watched = client_watch_is_active(&session->watch) ? 1 : 0;
-    int64_t left = transfer_time_left(transfer);
+    struct tls_call *call = argument;
+    struct tls_session *session = call->session;
 
-    if (left <= 0)
-        return http_error_set(session->error, PST_UPSTREAM_TIMEOUT, "%s",
-                              transfer_timeout_text(transfer));
-    if (curl_multi_poll(session->multi, &client, watched, (int)left, NULL) !=
-        CURLM_OK)
-        return PST_NO_MEMORY;
-    if (client.revents)
-        return http_error_set(session->error, PST_CLIENT_GONE,
-                              "the client closed its connection");
-    return PST_OK;
-}
-
-static enum pst_err
-drive_transfer(struct tls_session *session, const struct transfer *transfer)
-{
-    int running = 1;
-    enum pst_err e;
-
-    for (;;) {
-        if (curl_multi_perform(session->multi, &running) != CURLM_OK)
-            return PST_NO_MEMORY;
-        if (running == 0)
-            return finish_transfer(session, transfer);
-        e = wait_for_activity(session, transfer);
-        if (e)
-            return e;
-    }
+    if (call->resumes)
+        call->has_failed =
+            curl_easy_pause(session->easy, CURLPAUSE_CONT) != CURLE_OK;
+    if (!call->has_failed)
+        call->has_failed =
+            curl_multi_socket_action(session->multi, call->socket, call->events,
+                                     &session->running) != CURLM_OK;
 }
 
 enum pst_err
-tls_session_run(struct tls_session *session, struct pst_arena *arena,
-                const struct http_exchange *exchange, struct http_error *error)
+tls_session_call(struct tls_session *session, int socket, uint32_t events,
+                 bool resumes)
 {
-    struct transfer transfer;
-    enum pst_err e;
+    struct tls_call call = {
+        .session = session,
+        .socket = socket >= 0 ? socket : CURL_SOCKET_TIMEOUT,
+        .events = (events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                  (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                  (events & EPOLLERR ? CURL_CSELECT_ERR : 0),
+        .resumes = resumes};
 
-    transfer_init(&transfer, arena, session->target, exchange);
-    session->error = error;
-    session->text[0] = error->text[0] = '\0';
-    e = prepare_handle(session, arena, &transfer);
-    if (!e) {
-        client_watch_start(&session->watch, exchange->client);
-        e = curl_multi_add_handle(session->multi, session->easy) == CURLM_OK
-                ? drive_transfer(session, &transfer)
-                : PST_NO_MEMORY;
-        (void)curl_multi_remove_handle(session->multi, session->easy);
-        client_watch_stop(&session->watch);
-    }
+    fiber_call_outside(run_call, &call);
+    return call.has_failed ? PST_NO_MEMORY : PST_OK;
+}
+
+void
+tls_session_end(struct tls_session *session)
+{
+    (void)curl_multi_remove_handle(session->multi, session->easy);
     /* The next exchange must not inherit anything, such as a token. */
     curl_easy_reset(session->easy);
+    pst_crypto_wipe(session->buffers, sizeof(session->buffers));
     session->error = NULL;
-    return e;
 }

@@ -17,10 +17,12 @@
 void
 transfer_init(struct transfer *transfer, struct pst_arena *arena,
               const struct http_target *target,
-              const struct http_exchange *exchange)
+              const struct http_exchange *exchange, char *buffers)
 {
-    *transfer = (struct transfer){
-        .target = target, .exchange = exchange, .total_deadline = INT64_MAX};
+    *transfer = (struct transfer){.target = target,
+                                  .exchange = exchange,
+                                  .total_deadline = INT64_MAX,
+                                  .buffers = buffers};
     if (target->total_timeout > 0)
         transfer->total_deadline = clock_ms() + target->total_timeout;
     message_head_init(&transfer->head, arena);
@@ -55,7 +57,9 @@ read_piece(const struct transfer *transfer, char *out, size_t size, size_t *len)
     return PST_OK;
 }
 
-enum pst_err
+/* The next bytes of the request body, never more than body_length in sum; *len
+ * 0 at its end. PST_MALFORMED: it is shorter. */
+static enum pst_err
 transfer_read_body(struct transfer *transfer, char *out, size_t size,
                    size_t *len)
 {
@@ -107,17 +111,29 @@ transfer_connected(struct transfer *transfer)
 static enum pst_err
 add_head_line(struct transfer *transfer, struct pst_str line)
 {
-    const struct http_exchange *exchange = transfer->exchange;
     enum pst_err e = message_head_add(&transfer->head, line);
 
     if (e)
         return e;
     if (transfer->head.status >= 200)
         transfer->phase = TRANSFER_RESPONDING;
-    if (!transfer->head.complete)
-        return PST_OK;
-    e = message_head_walk(&transfer->head, exchange->header, exchange->context);
-    return e ? e : exchange->head(exchange->context, transfer->head.status);
+    transfer->has_head_to_tell = transfer->head.complete;
+    return PST_OK;
+}
+
+/* Tell the exchange the head. */
+static enum pst_err
+tell_head(struct transfer *transfer)
+{
+    const struct http_exchange *exchange = transfer->exchange;
+    int64_t begun = clock_ms();
+    enum pst_err e =
+        message_head_walk(&transfer->head, exchange->header, exchange->context);
+
+    transfer->has_head_to_tell = false;
+    if (!e)
+        e = exchange->head(exchange->context, transfer->head.status);
+    return finish_step(transfer, begun, e);
 }
 
 enum pst_err
@@ -130,21 +146,90 @@ transfer_add_line(struct transfer *transfer, struct pst_str line)
     return finish_step(transfer, begun, add_head_line(transfer, line));
 }
 
-enum pst_err
-transfer_add_body(struct transfer *transfer, struct pst_str piece)
+enum transfer_answer
+transfer_supply(struct transfer *transfer, char *out, size_t size, size_t *len)
+{
+    const char *upload = transfer->buffers + transfer->upload_at;
+
+    if (!pst_str_is_absent(transfer->exchange->whole_body))
+        return transfer_read_body(transfer, out, size, len) == PST_OK
+                   ? TRANSFER_DONE
+                   : TRANSFER_FAILED;
+    if (transfer->upload_len == 0 && !transfer->has_body_ended) {
+        transfer->wants_upload = true;
+        return TRANSFER_PAUSED;
+    }
+    *len = size < transfer->upload_len ? size : transfer->upload_len;
+    memcpy(out, upload, *len);
+    transfer->upload_at += *len;
+    transfer->upload_len -= *len;
+    return TRANSFER_DONE;
+}
+
+enum transfer_answer
+transfer_receive(struct transfer *transfer, struct pst_str piece)
+{
+    if (piece.len == 0)
+        return TRANSFER_DONE;
+    if (!transfer->head.complete || piece.len > TRANSFER_BUFFER) {
+        (void)finish_step(transfer, clock_ms(), PST_UPSTREAM_BROKEN);
+        return TRANSFER_FAILED;
+    }
+    if (transfer->has_head_to_tell || transfer->received_len > 0) {
+        transfer->is_refusing = true;
+        return TRANSFER_PAUSED;
+    }
+    memcpy(transfer->buffers + TRANSFER_BUFFER, piece.ptr, piece.len);
+    transfer->received_len = piece.len;
+    return TRANSFER_DONE;
+}
+
+/* Read the next bytes of the request body, as the library has asked. */
+static enum pst_err
+fill_upload(struct transfer *transfer)
+{
+    enum pst_err e;
+
+    transfer->upload_at = 0;
+    e = transfer_read_body(transfer, transfer->buffers, TRANSFER_BUFFER,
+                           &transfer->upload_len);
+    transfer->has_body_ended =
+        transfer->has_body_ended || (!e && transfer->upload_len == 0);
+    return e;
+}
+
+/* Pass on what was received of the response body. */
+static enum pst_err
+pass_received(struct transfer *transfer)
 {
     const struct http_exchange *exchange = transfer->exchange;
+    struct pst_str piece = {transfer->buffers + TRANSFER_BUFFER,
+                            transfer->received_len};
     int64_t begun = clock_ms();
     enum pst_err e;
 
-    if (piece.len == 0)
-        return PST_OK;
-    if (!transfer->head.complete)
-        return finish_step(transfer, begun, PST_UPSTREAM_BROKEN);
+    transfer->received_len = 0;
     e = exchange->body(exchange->context, piece);
     if (!e && exchange->flush) /* libcurl does not say whether more is there */
         e = exchange->flush(exchange->context);
     return finish_step(transfer, begun, e);
+}
+
+enum pst_err
+transfer_serve(struct transfer *transfer, bool *resumes)
+{
+    enum pst_err e = PST_OK;
+
+    *resumes = transfer->is_refusing || transfer->wants_upload;
+    if (transfer->has_head_to_tell)
+        e = tell_head(transfer);
+    if (!e && transfer->received_len > 0)
+        e = pass_received(transfer);
+    if (!e && transfer->wants_upload)
+        e = fill_upload(transfer);
+    transfer->is_refusing = false;
+    transfer->wants_upload = false;
+    return e;
 }
 
 /* When the current timeout is over (clock_ms()). */

@@ -29,22 +29,36 @@ struct transfer {
     int64_t body_read;      /* bytes that exchange->read returned */
     bool has_body_ended;
     struct message_head head;
+    bool has_head_to_tell; /* the exchange does not know it yet */
+
+    /* Between the HTTP library, which must not wait, and the exchange. */
+    char *buffers;       /* TRANSFER_BUFFER bytes for each direction */
+    size_t received_len; /* bytes of the response body, not yet passed on */
+    size_t upload_at;    /* bytes of the request body: from here ... */
+    size_t upload_len;   /* ... so many */
+    bool wants_upload;   /* the library waits for them */
+    bool is_refusing;    /* the library waits to deliver more */
 };
 
-void transfer_init(struct transfer *transfer, struct pst_arena *arena,
-                   const struct http_target *target,
-                   const struct http_exchange *exchange);
+/* Bytes in each direction; libcurl's largest piece of a body. */
+#define TRANSFER_BUFFER ((size_t)16 * 1024)
 
 /*
- * The next bytes of the request body.
- *   out, size  room for them; never more than body_length in sum
- *   len        set on PST_OK; 0 at the end of the body
- * Returns PST_OK; PST_MALFORMED (the body is shorter than body_length); what
- * exchange->read returned. The error is kept in transfer->err.
+ * Begin.
+ *   buffers  2 * TRANSFER_BUFFER bytes, which the transfer uses
  */
-PST_MUST_USE enum pst_err transfer_read_body(struct transfer *transfer,
-                                             char *out, size_t size,
-                                             size_t *len);
+void transfer_init(struct transfer *transfer, struct pst_arena *arena,
+                   const struct http_target *target,
+                   const struct http_exchange *exchange, char *buffers);
+
+/*
+ * Call the functions of the exchange for what the library has received and
+ * asked for; they may wait.
+ *   resumes  set on PST_OK: the library can go on, and must be told
+ * Returns PST_OK, or the first error, which is kept in transfer->err.
+ */
+PST_MUST_USE enum pst_err transfer_serve(struct transfer *transfer,
+                                         bool *resumes);
 
 /*
  * Send the body again from its start, if this is possible: while none of it was
@@ -53,25 +67,33 @@ PST_MUST_USE enum pst_err transfer_read_body(struct transfer *transfer,
  */
 bool transfer_restart(struct transfer *transfer);
 
+/* What the HTTP library's functions get; none of these waits. */
+enum transfer_answer {
+    TRANSFER_DONE,
+    TRANSFER_PAUSED, /* later, after transfer_serve() */
+    TRANSFER_FAILED, /* the error is in transfer->err */
+};
+
+/* The next bytes of the request body; *len 0 at its end. */
+PST_MUST_USE enum transfer_answer
+transfer_supply(struct transfer *transfer, char *out, size_t size, size_t *len);
+
+/* One piece of the response body, at most TRANSFER_BUFFER bytes. */
+PST_MUST_USE enum transfer_answer transfer_receive(struct transfer *transfer,
+                                                   struct pst_str piece);
+
 /* A connection is ready (new or kept alive); the request goes out now. */
 void transfer_connected(struct transfer *transfer);
 
 /*
  * One line of a response head, with or without its line end. Trailers, which
  * come after the body, are ignored: they must not pass for headers.
- * Returns PST_OK; what message_head_add() returns; what exchange->header or
- * exchange->head returned. The error is kept in transfer->err.
+ * The exchange learns of it in transfer_serve().
+ * Returns PST_OK; what message_head_add() returns. The error is kept in
+ * transfer->err.
  */
 PST_MUST_USE enum pst_err transfer_add_line(struct transfer *transfer,
                                             struct pst_str line);
-
-/*
- * One piece of the response body.
- * Returns PST_OK; PST_UPSTREAM_BROKEN (a body before its head); what
- * exchange->body returned. The error is kept in transfer->err.
- */
-PST_MUST_USE enum pst_err transfer_add_body(struct transfer *transfer,
-                                            struct pst_str piece);
 
 /*
  * Milliseconds until the current timeout; 0 or less: it is over. At most a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The server side of a program: sockets, connections, workers, signals, CGI.
+"""The server side of a program: sockets, connections, signals, CGI.
 
 The tests run tests/unit/echo_handler, which has no sessions and no backend.
 fcgi.py is the web server's side of FastCGI.

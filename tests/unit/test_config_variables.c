@@ -68,7 +68,9 @@ defaults_are_as_designed(void **state)
     expect_text("login URL", config->login_url, "/login");
     expect_text("login redirect", config->login_redirect, "/");
     expect_text("logout redirect", config->logout_redirect, "/");
-    assert_int_equal(config->workers, 256);
+    assert_int_equal(config->loops, 0);
+    assert_int_equal(config->max_requests, 10000);
+    assert_int_equal(config->body_timeout, 30);
     assert_int_equal(config->drain, 30);
     assert_string_equal(config->log_target, "stderr");
     assert_int_equal(config->log_format, LOG_LOGFMT);
@@ -176,6 +178,16 @@ static const struct accepted accepted[] = {
      "POSTERN_REMEMBER_LIFETIME",
      "400d"},
     {"no draining", {"POSTERN_DRAIN=0"}, "POSTERN_DRAIN", "0"},
+    {"a loop for each processor", {"POSTERN_LOOPS=0"}, "POSTERN_LOOPS", "0"},
+    {"many loops", {"POSTERN_LOOPS=256"}, "POSTERN_LOOPS", "256"},
+    {"many requests",
+     {"POSTERN_MAX_REQUESTS=1000000"},
+     "POSTERN_MAX_REQUESTS",
+     "1000000"},
+    {"a long time for a body",
+     {"POSTERN_BODY_TIMEOUT=3600"},
+     "POSTERN_BODY_TIMEOUT",
+     "1h"},
     {"plain bytes", {"POSTERN_MAX_BODY=65536"}, "POSTERN_MAX_BODY", "64K"},
     {"odd bytes", {"POSTERN_MAX_BODY=65537"}, "POSTERN_MAX_BODY", "65537"},
     {"kilobytes", {"POSTERN_MAX_BODY=64K"}, "POSTERN_MAX_BODY", "64K"},
@@ -630,18 +642,23 @@ static const struct refused refused[] = {
      {"POSTERN_MAX_BODY=0"},
      "POSTERN_MAX_BODY",
      "between 1K and 64G"},
-    {"number",
-     {"POSTERN_WORKERS=many"},
-     "POSTERN_WORKERS",
-     "not a whole number"},
+    {"number", {"POSTERN_LOOPS=many"}, "POSTERN_LOOPS", "not a whole number"},
     {"number with a unit",
-     {"POSTERN_WORKERS=1K"},
-     "POSTERN_WORKERS",
+     {"POSTERN_LOOPS=1K"},
+     "POSTERN_LOOPS",
      "not a whole number"},
-    {"no workers",
-     {"POSTERN_WORKERS=0"},
-     "POSTERN_WORKERS",
-     "between 1 and 4096"},
+    {"too many loops",
+     {"POSTERN_LOOPS=257"},
+     "POSTERN_LOOPS",
+     "between 0 and 256"},
+    {"no requests",
+     {"POSTERN_MAX_REQUESTS=0"},
+     "POSTERN_MAX_REQUESTS",
+     "between 1 and 1000000"},
+    {"no time for a body",
+     {"POSTERN_BODY_TIMEOUT=0"},
+     "POSTERN_BODY_TIMEOUT",
+     "between 1s and 1h"},
     {"no upstream", {"POSTERN_UPSTREAM="}, "POSTERN_UPSTREAM", "is not set"},
     {"upstream with another scheme",
      {"POSTERN_UPSTREAM=ftp://a/"},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_fcgi.c - FastCGI requests on a socket: bodies, roles, kept connections
- * and cut answers. More is in tests/e2e/test_serve.py.
+ * test_fcgi.c - the FastCGI requests of one connection: bodies, roles, kept
+ * connections and cut answers. More is in tests/e2e/test_serve.py. The web
+ * server is another fiber of the same loop.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,64 +11,54 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <sysexits.h>
 #include <unistd.h>
 
-#include "base/limits.h"
-#include "engine/dispatcher.h"
+#include "base/clock.h"
 #include "engine/fcgi.h"
+#include "engine/wait.h"
+#include "fake_wait.h"
+#include "fcgi_client.h"
 
 #define TIMEOUT 60 /* seconds; by then, what a test waits for has failed */
-#define TYPE_END_REQUEST 3
-#define TYPE_STDOUT 6
-#define KEEP "\1"
-#define CLOSE "\0"
+#define BODY_TIMEOUT_MS 30000
+#define HEAD_TIMEOUT_MS 10000
 
-/* Records of a request with id 1. */
-#define BEGIN(keep) "\1\1\0\1\0\10\0\0\0\1" keep "\0\0\0\0\0"
-#define BEGIN_AUTHORIZER(keep) "\1\1\0\1\0\10\0\0\0\2" keep "\0\0\0\0\0"
-#define PARAMS_END "\1\4\0\1\0\0\0\0"
-#define STDIN_END "\1\5\0\1\0\0\0\0"
-/* The handler obeys this variable, whose value has four bytes. */
-#define DO(what) "\1\4\0\1\0\10\0\0\2\4DO" what
+static struct loop *loop;
+static struct fcgi_connection connection;
+static int client;   /* the web server's end */
+static bool is_open; /* the server's end */
+static int state_of_handler;
 
-static char folder[] = "/tmp/test_fcgi_XXXXXX";
-static char address[80];
-static struct listen_sockets sockets;
-static const struct peer_list everybody;
-static pthread_t thread;
-static int status;
-static sem_t reloads;          /* posted by reload() */
-static sem_t pieces;           /* posted by "slow" */
-static atomic_int abort_delay; /* milliseconds; 0: there was none */
+/* What the handler found. */
+static size_t handled;
+static size_t pieces; /* reads of a body that got something */
+static enum pst_err body_error;
+static int64_t body_ended_at;
 
-/* Replaces the C library's: the delay before a connection is aborted passes at
- * once. */
-int poll_without_delay(struct pollfd *list, nfds_t count,
-                       int timeout) __asm__("poll");
+/* How many requests have begun, have ended, and may run at once. */
+static int begun;
+static int ended;
+static int requests_max;
 
-int
-poll_without_delay(struct pollfd *list, nfds_t count, int timeout)
+static bool
+begin_request(void *context)
 {
-    const struct timespec span = {timeout / 1000, timeout % 1000 * 1000000L};
-    bool is_limited = timeout >= 0;
+    assert_ptr_equal(context, &loop);
+    if (begun - ended >= requests_max)
+        return false;
+    begun++;
+    return true;
+}
 
-    if (list->events == POLLRDHUP) {
-        abort_delay = timeout;
-        return 0;
-    }
-    return (int)syscall(SYS_ppoll, list, count, is_limited ? &span : NULL, NULL,
-                        0);
+static void
+end_request(void *context)
+{
+    assert_ptr_equal(context, &loop);
+    ended++;
 }
 
 /* The value of DO; libfcgi adds variables of its own. */
@@ -77,366 +68,670 @@ find_order(const struct request_input *input)
     for (size_t i = 0; input->variables[i]; i++)
         if (strncmp(input->variables[i], "DO=", 3) == 0)
             return input->variables[i] + 3;
-    fail_msg("no variable DO");
-    return "";
+    return "none";
 }
 
-/* "read" answers with the length of the body, "slow" does so too and posts
- * `pieces` for each piece, "skip" does not read it, "fail" begins a response
- * and aborts. An authorizer's response names the role. */
+/* Read a body to its end; returns its length. */
+static size_t
+read_body(const struct request_input *input)
+{
+    char piece[2000];
+    size_t total = 0;
+    size_t len = 0;
+
+    do {
+        body_error = input->source.read(input->source.context, piece,
+                                        sizeof(piece), &len);
+        if (body_error != PST_OK)
+            break;
+        total += len;
+        pieces += len > 0;
+    } while (len > 0);
+    body_ended_at = clock_ms();
+    return total;
+}
+
+/* "read" answers with the length of the body, and aborts if it has no end;
+ * "late" answers with its error; "skip" does not read it; "fail" begins a
+ * response and aborts; "much" writes more than fits; "none" is no order. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
 {
     const char *what = find_order(input);
-    bool is_slow = strcmp(what, "slow") == 0;
-    char answer[64] = "skip";
-    char piece[2000];
-    size_t total = 0;
-    size_t len = 0;
+    static char answer[1 << 20];
 
-    assert_ptr_equal(state, folder);
-    assert_true(input->source.descriptor >= 0);
-    if (is_slow || strcmp(what, "read") == 0) {
-        do {
-            if (input->source.read(input->source.context, piece, sizeof(piece),
-                                   &len) != PST_OK)
-                return false;
-            total += len;
-            if (is_slow)
-                assert_int_equal(sem_post(&pieces), 0);
-        } while (len > 0);
-        snprintf(answer, sizeof(answer), "%zu", total);
+    assert_ptr_equal(state, &state_of_handler);
+    assert_int_equal(input->source.descriptor, connection.descriptor);
+    handled++;
+    snprintf(answer, sizeof(answer), "%s", what);
+    if (strcmp(what, "read") == 0) {
+        snprintf(answer, sizeof(answer), "%zu", read_body(input));
+        if (body_error != PST_OK)
+            return false;
+    }
+    if (strcmp(what, "late") == 0) {
+        read_body(input);
+        snprintf(answer, sizeof(answer), "%s", pst_err_code(body_error));
     }
     if (input->authorizer)
         snprintf(answer, sizeof(answer), "authorizer");
+    if (input->is_overloaded)
+        snprintf(answer, sizeof(answer), "overloaded");
+    if (strcmp(what, "much") == 0) {
+        memset(answer, 'm', sizeof(answer));
+        return sink->write(sink->context,
+                           (struct pst_str){answer, sizeof(answer)}) ==
+                   PST_OK &&
+               sink->flush(sink->context) == PST_OK;
+    }
     return sink->write(sink->context, pst_str_from(answer)) == PST_OK &&
            sink->flush(sink->context) == PST_OK && strcmp(what, "fail") != 0;
 }
 
-static void *
-new_state(void *context)
+static const struct engine_handler handler = {.handle = handle};
+static struct log *no_log; /* to /dev/null */
+
+/* The fiber of the connection: as engine/server_loop.c, it serves when
+ * something has arrived. */
+static void
+serve(void *argument)
 {
-    return context;
+    const struct wait_limit unlimited = {WAIT_NO_DEADLINE, -1};
+    const struct fcgi_service service = {.handler = &handler,
+                                         .state = &state_of_handler,
+                                         .log = no_log,
+                                         .body_timeout_ms = BODY_TIMEOUT_MS,
+                                         .begin_request = begin_request,
+                                         .end_request = end_request,
+                                         .context = &loop};
+
+    while (wait_for(connection.descriptor, POLLIN, &unlimited) == 0 &&
+           fcgi_serve_connection(&service, argument))
+        assert_null(connection.input); /* an idle one costs no memory */
+    is_open = false;
+    assert_int_equal(connection.descriptor, -1);
+    assert_null(connection.input);
+    if (loop_fiber_count(loop) == 1)
+        loop_stop(loop);
+}
+
+/* The web server's fiber. It closes its end at last, if it has not yet. */
+static void
+run_client(void *argument)
+{
+    void (*const *scenario)(void) = argument;
+
+    (*scenario)();
+    if (client >= 0)
+        wait_close(client);
+    if (loop_fiber_count(loop) == 1)
+        loop_stop(loop);
 }
 
 static void
-free_state(void *state)
+run(void (*scenario)(void))
 {
-    assert_ptr_equal(state, folder);
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends),
+                     0);
+    connection = (struct fcgi_connection){.descriptor = ends[0]};
+    client = ends[1];
+    is_open = true;
+    handled = pieces = 0;
+    begun = ended = 0;
+    requests_max = 10;
+    body_error = PST_OK;
+    fake_wait_set_hook(NULL);
+    assert_int_equal(loop_new(&loop), PST_OK);
+    assert_int_equal(loop_start_fiber(loop, serve, &connection), PST_OK);
+    assert_int_equal(loop_start_fiber(loop, run_client, &scenario), PST_OK);
+    loop_run(loop);
+    assert_int_equal(loop_fiber_count(loop), 0);
+    loop_free(&loop);
+    assert_false(is_open);
+    assert_int_equal(begun, ended);
+}
+
+/* The connection must have ended. */
+static void
+expect_closed(void)
+{
+    fcgi_client_expect_closed(client);
+    client = -1;
 }
 
 static void
-reload(void *context)
+keep_connection(void)
 {
-    assert_ptr_equal(context, folder);
-    assert_int_equal(sem_post(&reloads), 0);
-}
-
-static void *
-run(void *argument)
-{
-    static const struct engine_handler handler = {folder, new_state, handle,
-                                                  free_state, reload};
-    const struct fcgi_options options = {
-        .sockets = &sockets, .peers = &everybody, .workers = 2, .drain = 5};
-
-    (void)argument;
-    status = fcgi_serve(&options, &handler);
-    return NULL;
-}
-
-static int
-set_up(void **state)
-{
-    char error[LISTEN_ERROR_MAX];
-
-    (void)state;
-    if (listen_open(&sockets, address, error) != PST_OK)
-        return -1;
-    return pthread_create(&thread, NULL, run, NULL);
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    kill(getpid(), SIGTERM);
-    pthread_join(thread, NULL);
-    return status;
-}
-
-static int
-connect_one(void)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    const struct sockaddr *any = (const void *)&name;
-    const struct timeval limit = {.tv_sec = 10};
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const char *path = address + strlen("unix:");
-
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    assert_true(descriptor >= 0);
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    assert_int_equal(connect(descriptor, any, sizeof(name)), 0);
-    return descriptor;
-}
-
-static void
-send_bytes(int descriptor, const void *bytes, size_t len)
-{
-    assert_int_equal(send(descriptor, bytes, len, MSG_NOSIGNAL), len);
-}
-
-/* Send a literal, which may contain NULs. */
-#define SEND(descriptor, literal) \
-    send_bytes(descriptor, literal, sizeof(literal) - 1)
-
-/* Send a body of so many bytes, in records of 10,000, and its end. */
-static void
-send_body(int descriptor, size_t len)
-{
-    static const uint8_t header[8] = {1, 5, 0, 1, 10000 >> 8, 10000 & 0xff};
-    static const char content[10000];
-
-    for (; len > 0; len -= sizeof(content)) {
-        send_bytes(descriptor, header, sizeof(header));
-        send_bytes(descriptor, content, sizeof(content));
+    for (int i = 0; i < 3; i++) {
+        SEND(client, BEGIN(KEEP) DO("read") PARAMS_END);
+        fcgi_client_send_body(client, 120000);
+        fcgi_client_expect(client, "120000");
     }
-    SEND(descriptor, STDIN_END);
-}
-
-/* Receive exactly so many bytes; false when the connection has ended. */
-static bool
-receive(int descriptor, uint8_t *out, size_t len)
-{
-    return recv(descriptor, out, len, MSG_WAITALL) == (ssize_t)len;
-}
-
-/* Receive the answer to a request. Returns whether it has an END_REQUEST. */
-static bool
-receive_answer(int descriptor, char out[static 256])
-{
-    uint8_t header[8];
-    size_t len = 0;
-
-    out[0] = '\0';
-    while (receive(descriptor, header, sizeof(header))) {
-        size_t content = (size_t)header[4] << 8 | header[5];
-        uint8_t padded[512];
-
-        assert_true(content + header[6] <= sizeof(padded));
-        assert_true(receive(descriptor, padded, content + header[6]));
-        if (header[1] == TYPE_END_REQUEST)
-            return true;
-        if (header[1] != TYPE_STDOUT)
-            continue;
-        assert_true(len + content < 256);
-        memcpy(out + len, padded, content);
-        len += content;
-        out[len] = '\0';
-    }
-    return false;
-}
-
-static void
-assert_answer(int descriptor, const char *want)
-{
-    char answer[256];
-
-    if (!receive_answer(descriptor, answer) || strcmp(answer, want) != 0)
-        fail_msg("'%s' and not '%s', or the answer has no end", answer, want);
-}
-
-static void
-assert_closed(int descriptor)
-{
-    char byte;
-
-    assert_int_equal(recv(descriptor, &byte, 1, 0), 0);
-    close(descriptor);
+    SEND(client, BEGIN(CLOSE) DO("read") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "0");
+    expect_closed();
+    assert_int_equal(handled, 4);
 }
 
 static void
 test_kept_connection(void **state)
 {
-    int descriptor = connect_one();
-
     (void)state;
-    for (int i = 0; i < 3; i++) {
-        SEND(descriptor, BEGIN(KEEP) DO("read") PARAMS_END);
-        send_body(descriptor, 120000);
-        assert_answer(descriptor, "120000");
+    run(keep_connection);
+}
+
+/* Two requests in one piece. */
+static void
+send_together(void)
+{
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END STDIN_END BEGIN(KEEP)
+                     DO("skip") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "0");
+    fcgi_client_expect(client, "skip");
+}
+
+static void
+test_requests_together(void **state)
+{
+    (void)state;
+    run(send_together);
+}
+
+/* A request in pieces of one byte. */
+static void
+send_bytewise(void)
+{
+    static const char request[] =
+        BEGIN(KEEP) DO("read") PARAMS_END "\1\5\0\1\0\2\3\0abpad" STDIN_END;
+
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < sizeof(request) - 1; i++) {
+            const struct wait_limit soon = {clock_ms() + 1, -1};
+
+            fcgi_client_send(client, request + i, 1);
+            assert_int_equal(wait_until(&soon), 0); /* it has been read */
+        }
+        fcgi_client_expect(client, "2");
     }
-    SEND(descriptor, BEGIN(CLOSE) DO("read") PARAMS_END STDIN_END);
-    assert_answer(descriptor, "0");
-    assert_closed(descriptor);
+}
+
+static void
+test_bytewise(void **state)
+{
+    (void)state;
+    run(send_bytewise);
 }
 
 /*
- * A body that the handler does not read is read after the answer, so that the
- * next request on the connection begins at a record. Without that, libfcgi has
- * read a part of the body, and the rest looks like an invalid record.
+ * A body that the handler does not read: the answer has its end at once, and
+ * what comes of the body is dropped, so that the next request on the connection
+ * begins at a record.
  */
 static void
-test_unread_body_is_drained(void **state)
+send_unread_body(void)
 {
-    int descriptor = connect_one();
-
-    (void)state;
     for (int i = 0; i < 3; i++) {
-        SEND(descriptor, BEGIN(KEEP) DO("skip") PARAMS_END);
-        send_body(descriptor, 120000);
-        assert_answer(descriptor, "skip");
-        SEND(descriptor, BEGIN(KEEP) DO("read") PARAMS_END);
-        send_body(descriptor, 20000);
-        assert_answer(descriptor, "20000");
+        SEND(client, BEGIN(KEEP) DO("skip") PARAMS_END "\1\5\0\1\0\5\0\0ab");
+        fcgi_client_expect(client, "skip");
+        SEND(client, "cde");
+        fcgi_client_send_body(client, 120000);
+        SEND(client, BEGIN(KEEP) DO("read") PARAMS_END);
+        fcgi_client_send_body(client, 20000);
+        fcgi_client_expect(client, "20000");
     }
-    close(descriptor);
+    assert_int_equal(handled, 6);
+}
+
+static void
+test_unread_body_is_dropped(void **state)
+{
+    (void)state;
+    run(send_unread_body);
 }
 
 /* The same on a connection that is then closed: the web server gets the whole
- * answer and no ECONNRESET. */
+ * answer and no ECONNRESET, also when it sends much more. */
+static void
+close_with_unread_body(void)
+{
+    SEND(client, BEGIN(CLOSE) DO("skip") PARAMS_END);
+    fcgi_client_send_body(client, 120000);
+    fcgi_client_expect(client, "skip");
+    fcgi_client_send_body(client, 3000000);
+    expect_closed();
+}
+
 static void
 test_unread_body_before_closing(void **state)
 {
-    int descriptor = connect_one();
-
     (void)state;
-    SEND(descriptor, BEGIN(CLOSE) DO("skip") PARAMS_END);
-    send_body(descriptor, 120000);
-    assert_answer(descriptor, "skip");
-    assert_closed(descriptor);
-}
-
-/* A body that is too long to be read to the end: the connection is closed, but
- * what still arrives is discarded until then, so that the answer is not lost.
- */
-static void
-test_long_unread_body(void **state)
-{
-    int descriptor = connect_one();
-
-    (void)state;
-    SEND(descriptor, BEGIN(KEEP) DO("skip") PARAMS_END);
-    send_body(descriptor, (PST_BUFFERED_BODY_MAX / 10000 + 20) * 10000);
-    assert_answer(descriptor, "skip");
-    shutdown(descriptor, SHUT_WR);
-    assert_closed(descriptor);
+    run(close_with_unread_body);
 }
 
 /* A body arrives in pieces. Each is delivered at once. */
 static void
-test_slow_body(void **state)
+send_slowly(void)
 {
-    int descriptor = connect_one();
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END);
+    for (size_t i = 1; i <= 5; i++) {
+        const struct wait_limit soon = {clock_ms() + 1000, -1};
 
-    (void)state;
-    SEND(descriptor, BEGIN(KEEP) DO("slow") PARAMS_END);
-    for (int i = 0; i < 5; i++) {
-        SEND(descriptor, "\1\5\0\1\0\1\0\0x");
-        assert_int_equal(sem_wait(&pieces), 0);
+        SEND(client, "\1\5\0\1\0\1\0\0x");
+        assert_int_equal(wait_until(&soon), 0);
+        assert_int_equal(pieces, i);
     }
-    SEND(descriptor, STDIN_END);
-    assert_answer(descriptor, "5");
-    close(descriptor);
+    SEND(client, STDIN_END);
+    fcgi_client_expect(client, "5");
 }
 
-/* Its input may have no end, so the connection is closed. */
+static void
+test_slow_body(void **state)
+{
+    (void)state;
+    run(send_slowly);
+}
+
+/* A body that comes too slowly as a whole, byte by byte. The request is
+ * answered, and its rest is dropped. */
+static void
+send_too_slowly(void)
+{
+    int64_t started = clock_ms();
+
+    SEND(client, BEGIN(KEEP) DO("late") PARAMS_END);
+    while (body_error == PST_OK) {
+        const struct wait_limit soon = {clock_ms() + 700, -1};
+
+        SEND(client, "\1\5\0\1\0\1\0\0x");
+        assert_int_equal(wait_until(&soon), 0);
+        assert_true(clock_ms() - started < 2 * BODY_TIMEOUT_MS);
+    }
+    assert_int_equal(body_error, PST_BODY_LATE);
+    assert_int_equal(body_ended_at - started, BODY_TIMEOUT_MS);
+    fcgi_client_expect(client, pst_err_code(PST_BODY_LATE));
+    SEND(client, STDIN_END BEGIN(KEEP) DO("skip") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "skip");
+}
+
+static void
+test_late_body(void **state)
+{
+    (void)state;
+    run(send_too_slowly);
+}
+
+/* The next request has time of its own. */
+static void
+send_slowly_again(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct wait_limit limit = {clock_ms() + BODY_TIMEOUT_MS - 1000, -1};
+
+        SEND(client, BEGIN(KEEP) DO("read") PARAMS_END);
+        assert_int_equal(wait_until(&limit), 0);
+        SEND(client, STDIN_END);
+        fcgi_client_expect(client, "0");
+        limit.deadline += 1000 * 3600; /* idle for an hour */
+        assert_int_equal(wait_until(&limit), 0);
+    }
+}
+
+static void
+test_time_of_each_request(void **state)
+{
+    (void)state;
+    run(send_slowly_again);
+}
+
+/* A head that does not come to its end: the connection is closed. */
+static void
+send_head_slowly(void)
+{
+    int64_t started = clock_ms();
+
+    SEND(client, BEGIN(KEEP) "\1\4\0\1\0\10\0\0\2\4D");
+    expect_closed();
+    assert_int_equal(clock_ms() - started, HEAD_TIMEOUT_MS);
+    assert_int_equal(handled, 0);
+}
+
+static void
+test_late_head(void **state)
+{
+    (void)state;
+    run(send_head_slowly);
+}
+
+/* Part of a header only. */
+static void
+send_part_of_header(void)
+{
+    int64_t started = clock_ms();
+
+    SEND(client, "\1\1\0");
+    expect_closed();
+    assert_int_equal(clock_ms() - started, HEAD_TIMEOUT_MS);
+}
+
+static void
+test_late_header(void **state)
+{
+    (void)state;
+    run(send_part_of_header);
+}
+
+/*
+ * The connection ends, or turns invalid, in the middle of a body: the handler
+ * gets an error. With errno 0, libfcgi would take the part for the whole.
+ */
+static void
+cut_body(void)
+{
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END "\1\5\0\1\0\5\0\0ab");
+    shutdown(client, SHUT_WR);
+    errno = 0;
+    expect_closed();
+    assert_int_equal(handled, 1);
+    assert_int_equal(body_error, PST_CLIENT_GONE);
+}
+
+static void
+send_invalid_body(void)
+{
+    const struct wait_limit soon = {clock_ms() + 1, -1};
+
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END "\1\5\0\1\0\2\0\0ab");
+    assert_int_equal(wait_until(&soon), 0);
+    SEND(client, "\1\4\0\1\0\0\0\0");
+    expect_closed();
+    assert_int_equal(handled, 1);
+    assert_int_equal(body_error, PST_CLIENT_GONE);
+}
+
+static void
+test_cut_body(void **state)
+{
+    (void)state;
+    run(cut_body);
+    run(send_invalid_body);
+}
+
+/* An aborted request is ended, at any time, and the connection stays. */
+static void
+abort_requests(void)
+{
+    const struct wait_limit soon = {clock_ms() + 1, -1};
+    char answer[ANSWER_MAX];
+
+    SEND(client, BEGIN(KEEP) DO("read") ABORT);
+    assert_true(fcgi_client_receive_answer(client, answer));
+    assert_int_equal(handled, 0);
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END "\1\5\0\1\0\2\0\0ab");
+    assert_int_equal(wait_until(&soon), 0);
+    SEND(client, ABORT);
+    assert_true(fcgi_client_receive_answer(client, answer));
+    assert_string_equal(answer, "");
+    assert_int_equal(body_error, PST_CLIENT_GONE);
+    SEND(client, BEGIN(KEEP) DO("skip") PARAMS_END STDIN_END ABORT);
+    fcgi_client_expect(client, "skip");
+    SEND(client, BEGIN(KEEP) DO("read") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "0");
+}
+
+static void
+test_aborted(void **state)
+{
+    (void)state;
+    run(abort_requests);
+}
+
+/* The same when libfcgi has seen a part of the head. */
+static void
+abort_in_head(void)
+{
+    const struct wait_limit soon = {clock_ms() + 1, -1};
+    char answer[ANSWER_MAX];
+
+    SEND(client, BEGIN(KEEP) DO("read"));
+    assert_int_equal(wait_until(&soon), 0);
+    SEND(client, ABORT);
+    assert_true(fcgi_client_receive_answer(client, answer));
+    SEND(client, BEGIN(KEEP) DO("skip") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "skip");
+    assert_int_equal(handled, 1);
+}
+
+static void
+test_aborted_in_head(void **state)
+{
+    (void)state;
+    run(abort_in_head);
+}
+
+/* A question just before an abort, in the same piece, is answered. */
+static void
+ask_and_abort(void)
+{
+    uint8_t answer[24];
+
+    SEND(client, BEGIN(KEEP) "\1\11\0\0\0\0\0\0" ABORT);
+    assert_true(fcgi_client_receive(client, answer, sizeof(answer)));
+    assert_memory_equal(answer, "\1\12\0\0\0\0\0\0\1\3\0\1", 12);
+}
+
+static void
+test_question_before_abort(void **state)
+{
+    (void)state;
+    run(ask_and_abort);
+}
+
+/* An authorizer's request ends with its variables; the connection stays. */
+static void
+authorize(void)
+{
+    SEND(client, BEGIN_AUTHORIZER(KEEP) DO("skip") PARAMS_END);
+    fcgi_client_expect(client, "authorizer");
+    SEND(client, STDIN_END BEGIN_AUTHORIZER(KEEP) DO("read") PARAMS_END);
+    fcgi_client_expect(client, "authorizer");
+    SEND(client, BEGIN_AUTHORIZER(CLOSE) PARAMS_END);
+    fcgi_client_expect(client, "authorizer");
+    expect_closed();
+}
+
 static void
 test_authorizer(void **state)
 {
-    int descriptor = connect_one();
-
     (void)state;
-    SEND(descriptor, BEGIN_AUTHORIZER(KEEP) DO("skip") PARAMS_END);
-    assert_answer(descriptor, "authorizer");
-    assert_closed(descriptor);
+    run(authorize);
 }
 
-/* The web server must not take a part of an answer for all of it. */
+/* The web server must not take a part of an answer for all of it: it has no
+ * end, and the connection closes, but only after a moment. */
+static void
+get_cut_answer(void)
+{
+    int64_t started = clock_ms();
+    char answer[ANSWER_MAX];
+
+    SEND(client, BEGIN(KEEP) DO("fail") PARAMS_END STDIN_END);
+    assert_false(fcgi_client_receive_answer(client, answer));
+    assert_string_equal(answer, "fail");
+    assert_in_range(clock_ms() - started, 50, 500);
+}
+
 static void
 test_cut_answer_has_no_end(void **state)
 {
-    int descriptor = connect_one();
-    char answer[256];
-
     (void)state;
-    abort_delay = 0;
-    SEND(descriptor, BEGIN(KEEP) DO("fail") PARAMS_END STDIN_END);
-    assert_false(receive_answer(descriptor, answer));
-    assert_string_equal(answer, "skip");
-    assert_true(abort_delay > 0);
-    close(descriptor);
+    run(get_cut_answer);
+}
+
+/* A web server that does not read: after a minute, the request is over. */
+static void
+read_nothing(void)
+{
+    struct wait_limit limit = {clock_ms() + 59000, -1};
+
+    SEND(client, BEGIN(KEEP) DO("much") PARAMS_END STDIN_END);
+    assert_int_equal(wait_until(&limit), 0);
+    assert_true(is_open);
+    limit.deadline += 2000;
+    assert_int_equal(wait_until(&limit), 0);
+    assert_false(is_open);
+}
+
+static void
+test_answer_is_not_read(void **state)
+{
+    (void)state;
+    run(read_nothing);
+}
+
+static void
+overload(void)
+{
+    requests_max = 0;
+    SEND(client, BEGIN(KEEP) DO("skip") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "overloaded");
+    requests_max = 1;
+    SEND(client, BEGIN(KEEP) DO("skip") PARAMS_END STDIN_END);
+    fcgi_client_expect(client, "skip");
+    assert_int_equal(ended, 1);
+}
+
+static void
+test_overloaded(void **state)
+{
+    (void)state;
+    run(overload);
+}
+
+static void
+speak_http(void)
+{
+    SEND(client, "GET / HTTP/1.1\r\n\r\n");
+    assert_false(fcgi_client_receive(client, (uint8_t[1]){0}, 1));
+    assert_int_equal(handled, 0);
 }
 
 static void
 test_other_protocol(void **state)
 {
-    int descriptor = connect_one();
-
     (void)state;
-    SEND(descriptor, "GET / HTTP/1.1\r\n\r\n");
-    assert_false(receive(descriptor, (uint8_t[1]){0}, 1));
-    close(descriptor);
+    run(speak_http);
 }
 
+/* L62: a management record between requests, and within one. */
 static void
-test_management_record_between_requests(void **state)
+ask(void)
 {
-    int descriptor = connect_one();
+    static const char question[] = "\1\11\0\0\0\0\0\0";
     uint8_t answer[8];
 
-    (void)state;
     for (int i = 0; i < 2; i++) {
-        SEND(descriptor, "\1\11\0\0\0\0\0\0");
-        assert_true(receive(descriptor, answer, sizeof(answer)));
+        SEND(client, "\1\11\0\0\0\0\0\0");
+        assert_true(fcgi_client_receive(client, answer, sizeof(answer)));
         assert_memory_equal(answer, "\1\12\0\0\0\0\0\0", sizeof(answer));
-        SEND(descriptor, BEGIN(KEEP) DO("read") PARAMS_END STDIN_END);
-        assert_answer(descriptor, "0");
+        SEND(client, BEGIN(KEEP) DO("read") PARAMS_END);
+        fcgi_client_send(client, question, sizeof(question) - 1);
+        assert_true(fcgi_client_receive(client, answer, sizeof(answer)));
+        assert_memory_equal(answer, "\1\12\0\0\0\0\0\0", sizeof(answer));
+        SEND(client, STDIN_END);
+        fcgi_client_expect(client, "0");
     }
-    close(descriptor);
 }
 
 static void
-test_hangup_reloads(void **state)
+test_management_records(void **state)
 {
-    int more;
-
     (void)state;
-    kill(getpid(), SIGHUP);
-    assert_int_equal(sem_wait(&reloads), 0);
-    assert_int_equal(sem_getvalue(&reloads, &more), 0);
-    assert_int_equal(more, 0);
+    run(ask);
 }
 
-#define FCGI_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+/* Roles that nobody has, and requests side by side, cost no connection. */
+static void
+be_refused(void)
+{
+    uint8_t answer[16];
+
+    SEND(client, "\1\1\0\1\0\10\0\0\0\3\1\0\0\0\0\0");
+    assert_true(fcgi_client_receive(client, answer, sizeof(answer)));
+    assert_memory_equal(answer, "\1\3\0\1\0\10\0\0\0\0\0\0\3\0\0\0", 16);
+    SEND(client,
+         BEGIN(KEEP) DO("read") PARAMS_END "\1\1\0\2\0\10\0\0\0\1\1\0\0\0\0\0");
+    assert_true(fcgi_client_receive(client, answer, sizeof(answer)));
+    assert_memory_equal(answer, "\1\3\0\2\0\10\0\0\0\0\0\0\1\0\0\0", 16);
+    SEND(client, STDIN_END);
+    fcgi_client_expect(client, "0");
+}
+
+static void
+test_refused_requests(void **state)
+{
+    (void)state;
+    run(be_refused);
+}
+
+/* L44: variables that libfcgi would misread end the connection. */
+static void
+send_invalid_head(void)
+{
+    SEND(client, BEGIN(KEEP) "\1\4\0\1\0\10\0\0\xc0\0\0\0\xc0\0\0\0");
+    expect_closed();
+    assert_int_equal(handled, 0);
+}
+
+static void
+test_invalid_head(void **state)
+{
+    (void)state;
+    run(send_invalid_head);
+}
+
+static int
+set_up_group(void **state)
+{
+    (void)state;
+    if (fcgi_init() != PST_OK)
+        return -1;
+    return log_open(&no_log, "/dev/null", LOG_LOGFMT, LEVEL_DEBUG, "test") ==
+                   PST_OK
+               ? 0
+               : -1;
+}
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        FCGI_TEST(test_kept_connection),
-        FCGI_TEST(test_unread_body_is_drained),
-        FCGI_TEST(test_unread_body_before_closing),
-        FCGI_TEST(test_long_unread_body),
-        FCGI_TEST(test_slow_body),
-        FCGI_TEST(test_authorizer),
-        FCGI_TEST(test_cut_answer_has_no_end),
-        FCGI_TEST(test_other_protocol),
-        FCGI_TEST(test_management_record_between_requests),
-        FCGI_TEST(test_hangup_reloads),
+        cmocka_unit_test(test_kept_connection),
+        cmocka_unit_test(test_requests_together),
+        cmocka_unit_test(test_bytewise),
+        cmocka_unit_test(test_unread_body_is_dropped),
+        cmocka_unit_test(test_unread_body_before_closing),
+        cmocka_unit_test(test_slow_body),
+        cmocka_unit_test(test_late_body),
+        cmocka_unit_test(test_time_of_each_request),
+        cmocka_unit_test(test_late_head),
+        cmocka_unit_test(test_late_header),
+        cmocka_unit_test(test_cut_body),
+        cmocka_unit_test(test_aborted),
+        cmocka_unit_test(test_aborted_in_head),
+        cmocka_unit_test(test_question_before_abort),
+        cmocka_unit_test(test_authorizer),
+        cmocka_unit_test(test_cut_answer_has_no_end),
+        cmocka_unit_test(test_answer_is_not_read),
+        cmocka_unit_test(test_overloaded),
+        cmocka_unit_test(test_other_protocol),
+        cmocka_unit_test(test_management_records),
+        cmocka_unit_test(test_refused_requests),
+        cmocka_unit_test(test_invalid_head),
     };
-    int failed;
 
     alarm(TIMEOUT);
-    if (sem_init(&reloads, 0, 0) != 0 || sem_init(&pieces, 0, 0) != 0)
-        return 1;
-    dispatcher_block_signals();
-    if (!mkdtemp(folder))
-        return 1;
-    snprintf(address, sizeof(address), "unix:%s/socket", folder);
-    failed = cmocka_run_group_tests_name("fcgi", tests, NULL, NULL);
-    rmdir(folder);
-    return failed;
+    return cmocka_run_group_tests_name("fcgi", tests, set_up_group, NULL);
 }

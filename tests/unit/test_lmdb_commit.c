@@ -31,7 +31,8 @@ set_up(void **state)
     assert_int_equal(
         lmdb_environment_open(&environment, stores.folder, MAP_SIZE), 0);
     lmdb_readers_init(&readers);
-    committer = (struct lmdb_committer){&environment, &readers, NULL};
+    committer = (struct lmdb_committer){.environment = &environment,
+                                        .readers = &readers};
     memset(handles, 0, sizeof(handles));
     undone = 0;
     return 0;

@@ -6,9 +6,11 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/lmdb.h"
 #include "stores.h"
 
 #define KILLS 100
@@ -193,6 +195,57 @@ test_killed_readers(void **state)
     store_close(&store);
 }
 
+/* Killed while it reads: its slot keeps the pages that it sees. */
+static void
+read_and_die(int begun)
+{
+    struct lmdb_environment environment;
+    struct MDB_txn *reader = NULL;
+    char folder[128];
+
+    (void)snprintf(folder, sizeof(folder), "%s/lmdb", stores.folder);
+    if (lmdb_environment_open(&environment, folder, 1 << 20) != 0 ||
+        lmdb_reader_begin(&environment, &reader) != 0 ||
+        write(begun, "x", 1) != 1)
+        _exit(1);
+    for (;;)
+        (void)pause();
+}
+
+/* Pages that a killed reader saw once stayed in use until the next start of a
+ * program, while each write took new ones. */
+static void
+test_killed_while_reading(void **state)
+{
+    static uint8_t blob[8000];
+    struct store_id sid = stores_id(1);
+    struct store *store;
+    char url[160];
+    int begun[2];
+    pid_t child;
+
+    (void)state;
+    (void)snprintf(url, sizeof(url), "%s?size=1M", stores.url);
+    store = stores_open_url(url, "shop");
+    assert_int_equal(pipe(begun), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        read_and_die(begun[1]);
+    assert_int_equal(read(begun[0], blob, 1), 1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    for (unsigned i = 0; i < 500; i++)
+        stores_expect(store, "put",
+                      store_spill_put(store, &sid,
+                                      (struct pst_bytes){blob, sizeof(blob)},
+                                      NOW + 60, NOW),
+                      PST_OK);
+    store_close(&store);
+    close(begun[0]);
+    close(begun[1]);
+}
+
 int
 main(void)
 {
@@ -202,6 +255,7 @@ main(void)
         TEST(test_fork),
         TEST(test_kill),
         TEST(test_killed_readers),
+        TEST(test_killed_while_reading),
     };
 
     return cmocka_run_group_tests_name("lmdb_processes", tests, NULL, NULL);

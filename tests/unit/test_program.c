@@ -177,15 +177,15 @@ static const struct {
      "reason=\"POSTERN_LOG: /no/such/log: No such file or directory: name "
      "another file, or set POSTERN_LOG=stderr"},
     {"unknown variable",
-     {SECRET, UPSTREAM, "POSTERN_WROKERS=4", GET, NULL},
+     {SECRET, UPSTREAM, "POSTERN_LOPOS=4", GET, NULL},
      NULL,
      EX_CONFIG,
-     "reason=\"POSTERN_WROKERS: "},
+     "reason=\"POSTERN_LOPOS: "},
     {"bad value",
-     {SECRET, UPSTREAM, "POSTERN_WORKERS=0", GET, NULL},
+     {SECRET, UPSTREAM, "POSTERN_LOOPS=-1", GET, NULL},
      NULL,
      EX_CONFIG,
-     "reason=\"POSTERN_WORKERS: "},
+     "reason=\"POSTERN_LOOPS: "},
     {"bad addresses of web servers",
      {SECRET, UPSTREAM, "FCGI_WEB_SERVER_ADDRS=nobody", GET, NULL},
      NULL,
@@ -242,11 +242,11 @@ test_refused(void **state)
 static void
 test_all_errors_are_reported(void **state)
 {
-    static const char *const variables[] = {GET, "POSTERN_WORKERS=many",
+    static const char *const variables[] = {GET, "POSTERN_LOOPS=many",
                                             "POSTERN_DRAIN=soon",
                                             "POSTERN_NONE=1", NULL};
     static const char *const named[] = {
-        "reason=\"POSTERN_WORKERS: ", "reason=\"POSTERN_DRAIN: ",
+        "reason=\"POSTERN_LOOPS: ", "reason=\"POSTERN_DRAIN: ",
         "reason=\"POSTERN_NONE: ", "reason=\"COOKIE_SESSION_SECRET: "};
 
     (void)state;
@@ -457,8 +457,8 @@ static const char records[] = "\1\1\0\1\0\10\0\0"
 static void
 test_socket(void **state)
 {
-    static const char *const variables[] = {SECRET, UPSTREAM,
-                                            "POSTERN_WORKERS=1", NULL};
+    static const char *const variables[] = {SECRET, UPSTREAM, "POSTERN_LOOPS=1",
+                                            NULL};
     char got[2048];
     size_t len = 0;
     ssize_t some;

@@ -403,8 +403,7 @@ test_store_down(void **state)
 }
 
 static enum pst_err
-fail_to_revoke(struct store *store,
-               const struct store_session_change *revocation)
+fail_to_revoke(struct store *store, const struct store_revocation *revocation)
 {
     (void)store;
     (void)revocation;

@@ -31,6 +31,10 @@ test_commands(void **state)
         "$0\r\n\r\n$2\r\n-7\r\n$64\r\n"
         "0102030000000000000000000000000000000000"
         "000000000000000000000000\r\n$2\r\n12\r\n";
+    static const char evalsha[] =
+        "*4\r\n$7\r\nEVALSHA\r\n"
+        "$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n"
+        "$1\r\n1\r\n$3\r\nkey\r\n";
     static const char eval[] =
         "*4\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$3\r\nkey\r\n";
     const struct redis_key key = {"key", 3};
@@ -50,10 +54,13 @@ test_commands(void **state)
     redis_command_init_script(&command, "return 1", 1);
     redis_add_key(&command, &key);
     redis_batch_add(&batch, &command);
+    redis_command_spell_script(&command);
+    redis_batch_add(&batch, &command);
     assert_false(batch.failed);
-    assert_int_equal(batch.count, 2);
+    assert_int_equal(batch.count, 3);
     expect_text(&batch, 0, set, sizeof(set) - 1);
-    expect_text(&batch, 1, eval, sizeof(eval) - 1);
+    expect_text(&batch, 1, evalsha, sizeof(evalsha) - 1);
+    expect_text(&batch, 2, eval, sizeof(eval) - 1);
     redis_batch_free(&batch);
     assert_int_equal(batch.count, 0);
 }

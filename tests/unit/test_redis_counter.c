@@ -52,7 +52,7 @@ say(const char *command, unsigned n, const char *arguments, const char *want)
     size_t len;
 
     len = (size_t)snprintf(line, sizeof(line),
-                           "%s postern:shop:counter:", command);
+                           "%s postern:{shop}:counter:", command);
     for (size_t i = 0; i < PST_HASH_LEN; i++)
         len += (size_t)snprintf(line + len, 3, "%02x", id.bytes[i]);
     (void)snprintf(line + len, sizeof(line) - len, "%s", arguments);

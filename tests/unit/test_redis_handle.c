@@ -30,9 +30,15 @@
 static struct stores stores;
 static struct store *store;
 
+/* Longer than any pause after several failures. */
+#define LONG_PAUSE 3000
+
 /* What never answers: a stopped Redis, and the peer of this descriptor. */
 static bool is_stopped;
 static int silent = -1;
+
+/* What another fiber does while the next call waits. */
+static void (*other_fiber)(void);
 
 /* Replaces the C library's poll(): does not wait for a reply that will not
  * come, but advances the clock by the timeout. */
@@ -42,9 +48,15 @@ int
 fake_poll(struct pollfd *list, nfds_t count, int timeout)
 {
     bool is_vain = is_stopped || list->fd == silent;
+    void (*other)(void) = other_fiber;
     const struct timespec span = {is_vain ? 0 : timeout / 1000,
                                   is_vain ? 0 : timeout % 1000 * 1000000};
-    int ready = (int)syscall(SYS_ppoll, list, count, &span, NULL, 0);
+    int ready;
+
+    other_fiber = NULL;
+    if (other)
+        other();
+    ready = (int)syscall(SYS_ppoll, list, count, &span, NULL, 0);
 
     if (ready == 0)
         fake_clock_advance(timeout);
@@ -175,7 +187,7 @@ test_heals(void **state)
     expect("not yet asked again", check(1), PST_STORE_DOWN);
     fake_clock_advance(BACK_OFF - 1);
     expect("nor a moment before", check(1), PST_STORE_DOWN);
-    fake_clock_advance(1);
+    fake_clock_advance(BACK_OFF / 2 + 1); /* not all at once */
     expect("healed", check(1), PST_OK);
 }
 
@@ -210,13 +222,13 @@ test_hung(void **state)
         expect("at once", check(1), PST_STORE_DOWN);
     assert_int_equal(clock_ms(), begin);
     expect_why("does not answer");
-    fake_clock_advance(BACK_OFF);
+    fake_clock_advance(LONG_PAUSE);
     begin = clock_ms();
     expect("on a new connection", end(1), PST_STORE_DOWN);
     assert_int_equal(clock_ms() - begin, COMMAND_TIMEOUT);
     assert_int_equal(kill(stores.redis, SIGCONT), 0);
     is_stopped = false;
-    fake_clock_advance(BACK_OFF);
+    fake_clock_advance(LONG_PAUSE);
     expect("awake", check(2), PST_OK);
     expect("end", end(2), PST_OK);
     expect("check", check(2), PST_REVOKED);
@@ -623,6 +635,127 @@ test_one_connection(void **state)
     assert_int_equal(info("stats", "total_connections_received:"), before + 3);
 }
 
+/* Fibers that share a handle. */
+
+static void
+check_meanwhile(void)
+{
+    expect("another fiber", check(2), PST_REVOKED);
+}
+
+/* Its own error must not be that of the call that goes on. */
+static void
+fail_meanwhile(void)
+{
+    struct store_id sid = stores_id(1);
+    char answer[64];
+
+    stores_say(&stores, "CONFIG SET maxmemory 1", answer, sizeof(answer));
+    expect("another fiber", store_revoke(store, &sid, NULL, NOW + 9, NOW),
+           PST_STORE_DOWN);
+    expect_why("replied: ");
+    stores_say(&stores, "CONFIG SET maxmemory 0", answer, sizeof(answer));
+}
+
+/* Each call has a connection of its own, so the replies are not mixed up. */
+static void
+test_fibers(void **state)
+{
+    (void)state;
+    start(NULL);
+    expect("end", end(2), PST_OK);
+    other_fiber = check_meanwhile;
+    expect("not the other one's reply", check(1), PST_OK);
+    other_fiber = check_meanwhile;
+    expect("a write", end(3), PST_OK);
+    other_fiber = fail_meanwhile;
+    expect("not the other one's failure", check(1), PST_OK);
+    expect("check", check(3), PST_REVOKED);
+}
+
+/* After a restart, or on the next server of a failover. */
+static void
+test_unknown_script(void **state)
+{
+    char answer[64];
+
+    (void)state;
+    start(NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        expect("end", end(i), PST_OK);
+        expect("check", check(i), PST_REVOKED);
+        stores_say(&stores, "SCRIPT FLUSH", answer, sizeof(answer));
+    }
+}
+
+/* Answers commands, except for the second one, upon which it closes the
+ * connection. Reports each to the parent. */
+static void
+serve_and_break(int listener, int report)
+{
+    static char bytes[4096];
+    unsigned count = 0;
+
+    for (;;) {
+        int client = accept(listener, NULL, NULL);
+
+        for (;;) {
+            ssize_t len = read(client, bytes, sizeof(bytes));
+
+            if (len <= 0 || write(report, "x", 1) != 1 || ++count == 2)
+                break;
+            (void)!write(client, "$-1\r\n$-1\r\n", 10);
+        }
+        close(client);
+    }
+}
+
+/* What may have been executed is not sent again, but a read is. */
+static void
+expect_sent(const char *what, enum pst_err (*call)(unsigned n),
+            enum pst_err want, unsigned want_sent)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    char bytes[16];
+    char url[64];
+    int report[2];
+    pid_t child;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(
+        bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 5), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size),
+                     0);
+    assert_int_equal(pipe(report), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        serve_and_break(listener, report[1]);
+    close(listener);
+    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u",
+                   ntohs(address.sin_port));
+    store = stores_open_url(url, "shop");
+    expect("the first", check(1), PST_OK);
+    expect(what, call(1), want);
+    store_close(&store);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(report[1]);
+    assert_int_equal(read(report[0], bytes, sizeof(bytes)), want_sent);
+    close(report[0]);
+}
+
+static void
+test_no_repeat(void **state)
+{
+    (void)state;
+    expect_sent("a read", check, PST_OK, 3);
+    expect_sent("a write", end, PST_STORE_DOWN, 2);
+}
+
 int
 main(void)
 {
@@ -642,6 +775,9 @@ main(void)
         TEST(test_no_redis),
         TEST(test_one_round_trip),
         TEST(test_one_connection),
+        TEST(test_fibers),
+        TEST(test_unknown_script),
+        TEST(test_no_repeat),
     };
 
     if (!stores_can_start(STORE_REDIS))

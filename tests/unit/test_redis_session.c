@@ -72,7 +72,7 @@ set_field(const char *field, const char *value)
     char reply[64];
 
     (void)snprintf(command, sizeof(command),
-                   "HSET postern:shop:sessions:%s %s %s",
+                   "HSET postern:{shop}:sessions:%s %s %s",
                    hex_of(stores_id(100)), field, value);
     stores_say(&stores, command, reply, sizeof(reply));
     assert_true(reply[0] == ':');

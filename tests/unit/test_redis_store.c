@@ -86,22 +86,22 @@ test_foreign_records(void **state)
         const char *after;
         enum pst_err want;
     } rows[] = {
-        {"revoked, newer", "SET postern:shop:revoked:", 1, " \"\\x02abc\"",
+        {"revoked, newer", "SET postern:{shop}:revoked:", 1, " \"\\x02abc\"",
          PST_REVOKED},
-        {"revoked, empty", "SET postern:shop:revoked:", 1, " \"\"",
+        {"revoked, empty", "SET postern:{shop}:revoked:", 1, " \"\"",
          PST_REVOKED},
-        {"revoked, a list", "LPUSH postern:shop:revoked:", 1, " x",
+        {"revoked, a list", "LPUSH postern:{shop}:revoked:", 1, " x",
          PST_STORE_DOWN},
-        {"since, newer", "SET postern:shop:since:", 1001,
+        {"since, newer", "SET postern:{shop}:since:", 1001,
          " \"\\x02aaaaaaaabbbbbbbb\"", PST_REVOKED},
-        {"since, short", "SET postern:shop:since:", 1001, " \"\\x01a\"",
+        {"since, short", "SET postern:{shop}:since:", 1001, " \"\\x01a\"",
          PST_REVOKED},
-        {"since, long ago", "SET postern:shop:since:", 1001,
+        {"since, long ago", "SET postern:{shop}:since:", 1001,
          " "
          "\"\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01"
          "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\"",
          PST_OK},
-        {"since, a hash", "HSET postern:shop:since:", 1001, " f x",
+        {"since, a hash", "HSET postern:{shop}:since:", 1001, " f x",
          PST_STORE_DOWN},
     };
     char answer[64];
@@ -137,7 +137,7 @@ test_foreign_others(void **state)
     start(NULL);
     assert_int_equal(pst_arena_new(&arena, 4096), PST_OK);
     (void)snprintf(command, sizeof(command),
-                   "SET postern:shop:spill:%s \"\\x02aaaaaaaabbbbbbbb\"",
+                   "SET postern:{shop}:spill:%s \"\\x02aaaaaaaabbbbbbbb\"",
                    hex_of(1));
     stores_say(&stores, command, answer, sizeof(answer));
     expect("get", store_spill_get(store, &sid, NOW, arena, &blob),
@@ -147,11 +147,12 @@ test_foreign_others(void **state)
                                NOW + 9, NOW),
            PST_NOT_FOUND);
     (void)snprintf(command, sizeof(command),
-                   "HSET postern:shop:sessions:%s odd x", hex_of(1));
+                   "HSET postern:{shop}:sessions:%s odd x", hex_of(1));
     stores_say(&stores, command, answer, sizeof(answer));
     expect("count", store_session_count(store, &subject, NOW, &count), PST_OK);
     assert_int_equal(count, 0);
-    (void)snprintf(command, sizeof(command), "SET postern:shop:sessions:odd x");
+    (void)snprintf(command, sizeof(command),
+                   "SET postern:{shop}:sessions:odd x");
     stores_say(&stores, command, answer, sizeof(answer));
     expect("all", store_session_count(store, NULL, NOW, &count), PST_OK);
     assert_int_equal(count, 0);
@@ -165,7 +166,7 @@ ttl_of(const char *kind, unsigned n)
     char answer[64];
     long ttl = -9;
 
-    (void)snprintf(command, sizeof(command), "TTL postern:shop:%s:%s", kind,
+    (void)snprintf(command, sizeof(command), "TTL postern:{shop}:%s:%s", kind,
                    hex_of(n));
     stores_say(&stores, command, answer, sizeof(answer));
     assert_int_equal(sscanf(answer, ":%ld", &ttl), 1);

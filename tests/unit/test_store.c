@@ -227,7 +227,7 @@ overwrite_since(const struct store_id *subject)
         return;
     }
     pst_buf_init(&buf, command, sizeof(command) - 1);
-    pst_buf_add_string(&buf, "SETRANGE postern:shop:since:");
+    pst_buf_add_string(&buf, "SETRANGE postern:{shop}:since:");
     pst_buf_add_hex(&buf, (struct pst_bytes){subject->bytes, PST_HASH_LEN});
     pst_buf_add_string(&buf, " 0 \"\\x02\"");
     command[buf.len] = '\0';
