@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-#define FIRST_SIZE 64 /* bytes: most texts fit, so they are not moved */
+/* Bytes: most texts fit, so they are not moved. On the heap, where moving costs
+ * more, most requests for a backend fit. */
+#define FIRST_SIZE 64
+#define FIRST_HEAP_SIZE 1024
 
 /* The bytes of a buffer on the heap. This record itself is in the arena. */
 struct pst_heap_block {
@@ -108,11 +111,12 @@ static bool
 buf_grow(struct pst_buf *buf, size_t needed)
 {
     size_t size = buf->size <= buf->max / 2 ? buf->size * 2 : buf->max;
+    size_t first_size = buf->heap ? FIRST_HEAP_SIZE : FIRST_SIZE;
 
     if (!buf->arena)
         return false;
-    if (size < FIRST_SIZE)
-        size = FIRST_SIZE;
+    if (size < first_size)
+        size = first_size;
     if (size < needed)
         size = needed;
     if (size > buf->max)

@@ -203,7 +203,9 @@ request_has_method(const struct request *req, const char *methods)
 bool
 request_has_safe_method(const struct request *req)
 {
-    return request_has_method(req, "GET, HEAD, OPTIONS");
+    return pst_str_equal(req->method, PST_STR("GET")) ||
+           pst_str_equal(req->method, PST_STR("HEAD")) ||
+           pst_str_equal(req->method, PST_STR("OPTIONS"));
 }
 
 /* The text before the first c, without white space around it. */
