@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/crypto.h"
@@ -181,15 +182,29 @@ fcgi_connection_read(struct fcgi_connection *connection, char *out, size_t size,
     return 0;
 }
 
-int
-fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
+/* Wait until the rest of what was to be written is. */
+static int
+connection_write_rest(const struct fcgi_connection *connection, char *bytes,
                       size_t len)
 {
     const struct wait_limit limit = {.deadline = clock_ms() + WRITE_TIMEOUT_MS,
                                      .client = -1};
     struct iovec piece = {bytes, len};
-    int error = wait_write(connection->descriptor, &piece, 1, &limit);
 
+    return wait_write(connection->descriptor, &piece, 1, &limit);
+}
+
+/* Most answers fit the socket's buffer, and so need no deadline. */
+int
+fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
+                      size_t len)
+{
+    ssize_t put = write(connection->descriptor, bytes, len);
+    size_t done = put > 0 ? (size_t)put : 0;
+    int error = 0;
+
+    if (done < len)
+        error = connection_write_rest(connection, bytes + done, len - done);
     if (error)
         connection->is_broken = true;
     return error;

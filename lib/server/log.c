@@ -348,9 +348,10 @@ log_format_line(char *storage, const struct log *log,
     return len;
 }
 
-void
-log_write(struct log *log, enum log_level level, const char *event,
-          const struct log_field *fields, size_t count)
+/* Not inlined: its frame is large, and most calls end before it. */
+static __attribute__((noinline)) void
+log_write_line(struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t count)
 {
     char storage[LINE_MAX_BYTES];
     char time_storage[32];
@@ -359,8 +360,6 @@ log_write(struct log *log, enum log_level level, const char *event,
     ssize_t written;
     size_t len;
 
-    if (!log_is_level_enabled(log, level))
-        return;
     pst_buf_init(&when, time_storage, sizeof(time_storage));
     pst_date_emit_rfc3339(&when, (int64_t)time(NULL));
     standard_fields[0] = LOG_STR("time", pst_buf_str(&when));
@@ -375,4 +374,12 @@ log_write(struct log *log, enum log_level level, const char *event,
     do
         written = write(log->descriptor, storage, len);
     while (written < 0 && errno == EINTR);
+}
+
+void
+log_write(struct log *log, enum log_level level, const char *event,
+          const struct log_field *fields, size_t count)
+{
+    if (log_is_level_enabled(log, level))
+        log_write_line(log, level, event, fields, count);
 }
