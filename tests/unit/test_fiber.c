@@ -247,7 +247,7 @@ count_secrets(void)
 static void
 test_stack_is_wiped(void **state)
 {
-    static const size_t depths[] = {1, 1, 3, 40, 1, 40, 9, 20, 60, 80, 1, 80};
+    static const size_t depths[] = {1, 1, 3, 40, 1, 40, 9, 20, 45, 50, 1, 50};
     struct fiber *fiber = new_fiber();
 
     (void)state;
