@@ -70,37 +70,6 @@ test_start(void **state)
     assert_int_equal(tls_session_start("https://a:99999/"), PST_BAD_CONFIG);
 }
 
-/* A session can be used again after a failure. */
-static void
-test_again(void **state)
-{
-    const struct http_client_options options = {
-        .url = PST_STR("https://127.0.0.1:1/"),
-        .connect_timeout = 5,
-        .first_byte_timeout = 5,
-        .between_bytes_timeout = 5};
-    const struct http_exchange what = exchange("GET", 0);
-    struct http_target target;
-    struct tls_session *session;
-    struct http_error error;
-
-    (void)state;
-    assert_int_equal(http_target_init(&target, &options), PST_OK);
-    assert_int_equal(tls_session_start(target.url), PST_OK);
-    session = tls_session_new(&target);
-    assert_non_null(session);
-    for (int i = 0; i < 2; i++) {
-        error.text[0] = '\0';
-        assert_int_equal(tls_session_run(session, arena, &what, &error),
-                         PST_UPSTREAM_DOWN);
-        assert_true(error.text[0] != '\0');
-    }
-    tls_session_free(&session);
-    assert_null(session);
-    tls_session_free(&session);
-    http_target_fini(&target);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -110,7 +79,6 @@ main(void)
         TEST(test_no_tls),
         TEST(test_ca),
         TEST(test_start),
-        TEST(test_again),
     };
 
     return RUN_TESTS(tests);
