@@ -144,16 +144,13 @@ tls_session_free(struct tls_session **session)
 static size_t
 on_curl_read(char *out, size_t unit, size_t count, void *context)
 {
-    size_t len;
+    size_t len = 0;
+    enum transfer_answer answer =
+        transfer_supply(context, out, unit * count, &len);
 
-    switch (transfer_supply(context, out, unit * count, &len)) {
-    case TRANSFER_DONE:
-        return len;
-    case TRANSFER_PAUSED:
+    if (answer == TRANSFER_PAUSED)
         return CURL_READFUNC_PAUSE;
-    default:
-        return CURL_READFUNC_ABORT;
-    }
+    return answer == TRANSFER_DONE ? len : CURL_READFUNC_ABORT;
 }
 
 static int
@@ -189,15 +186,11 @@ static size_t
 on_curl_body(char *data, size_t unit, size_t count, void *context)
 {
     const struct pst_str piece = {data, unit * count};
+    enum transfer_answer answer = transfer_receive(context, piece);
 
-    switch (transfer_receive(context, piece)) {
-    case TRANSFER_DONE:
-        return piece.len;
-    case TRANSFER_PAUSED:
+    if (answer == TRANSFER_PAUSED)
         return CURL_WRITEFUNC_PAUSE;
-    default:
-        return 0;
-    }
+    return answer == TRANSFER_DONE ? piece.len : 0;
 }
 
 /* What is the same for every exchange. */
@@ -396,6 +389,9 @@ tls_session_call(struct tls_session *session, int socket, uint32_t events,
 void
 tls_session_end(struct tls_session *session)
 {
+    /* An exchange that is not over ends with its connection: on one of HTTP/2,
+     * libcurl would not tell the backend. */
+    (void)curl_easy_setopt(session->easy, CURLOPT_FORBID_REUSE, 1L);
     (void)curl_multi_remove_handle(session->multi, session->easy);
     /* The next exchange must not inherit anything, such as a token. */
     curl_easy_reset(session->easy);
