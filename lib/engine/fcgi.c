@@ -43,6 +43,9 @@ current_connection(int descriptor)
     return connection;
 }
 
+/* A shared libfcgi finds them only if they are visible. */
+#pragma GCC visibility push(default)
+
 int
 OS_LibInit(int stdio_descriptors[3])
 {
@@ -122,6 +125,8 @@ OS_Write(int descriptor, char *bytes, size_t len)
     }
     return (int)len;
 }
+
+#pragma GCC visibility pop
 
 /*
  * Read what has arrived of the body, at least one byte. FCGX_GetStr() alone

@@ -43,7 +43,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_SIZE ((size_t)1024 * 1024)
 #else
-#define STACK_SIZE ((size_t)128 * 1024)
+#define STACK_SIZE ((size_t)64 * 1024)
 #endif
 
 #define PAGE_SIZE ((size_t)4096)
@@ -173,7 +173,6 @@ fiber_prepare(struct fiber *fiber)
 {
     const uintptr_t address = (uintptr_t)fiber;
     ucontext_t context;
-    ucontext_t unused;
 
     if (getcontext(&context) != 0)
         return PST_NO_MEMORY;
@@ -184,7 +183,7 @@ fiber_prepare(struct fiber *fiber)
                 (unsigned)(address >> 32));
     if (sigsetjmp(thread.env, 0) == 0) {
         sanitizer_enter(fiber);
-        swapcontext(&unused, &context);
+        setcontext(&context);
     }
     sanitizer_left();
     return PST_OK;
@@ -364,6 +363,7 @@ fiber_call_outside(fiber_fn *fn, void *argument)
     fiber_suspend();
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* it reports the same itself */
 /* Print what a SIGSEGV in a guard page means; then the fault repeats, and ends
  * the process as it would have. */
 static void
@@ -373,21 +373,18 @@ on_segv(int number, siginfo_t *info, void *context)
         "postern: bug: the stack of a fiber has overflowed\n";
     const struct fiber *fiber = thread.current;
     const uint8_t *address = info->si_addr;
-    ssize_t written;
 
     (void)context;
-    if (fiber && address < fiber->stack &&
-        address >= fiber->stack - PAGE_SIZE) {
-        written = write(STDERR_FILENO, text, sizeof(text) - 1);
-        (void)written;
-    }
+    if (fiber && address < fiber->stack && address >= fiber->stack - PAGE_SIZE)
+        (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
     signal(number, SIG_DFL);
 }
+#endif
 
 void
 fiber_report_overflow(void)
 {
-#ifndef __SANITIZE_ADDRESS__ /* it reports the same itself */
+#ifndef __SANITIZE_ADDRESS__
     static _Thread_local uint8_t stack[16 * 1024];
     const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
     struct sigaction action = {.sa_sigaction = on_segv,

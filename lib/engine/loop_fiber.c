@@ -9,6 +9,10 @@
 
 #define IDLE_FIBERS_MAX 256 /* kept for later requests */
 
+/* A fiber whose descriptors are always ready lets others run after so many
+ * waits. */
+#define QUICK_WAITS_MAX 32
+
 static void
 loop_fiber_free(struct loop_fiber *fiber)
 {
@@ -163,6 +167,19 @@ loop_suspend(struct loop *loop, struct loop_fiber *fiber, struct slot *slot,
     return result == EAGAIN ? 0 : result;
 }
 
+/* After a wait that was over at once: let the others run now and then. */
+static void
+loop_share(struct loop *loop, struct loop_fiber *fiber)
+{
+    fiber->quick_waits++;
+    if (fiber->quick_waits < QUICK_WAITS_MAX)
+        return;
+    fiber->quick_waits = 0;
+    loop_wake_fiber(loop, fiber->fiber);
+    while (fiber->is_woken)
+        fiber_suspend();
+}
+
 int
 loop_wait(struct loop *loop, int descriptor, uint32_t events, int client,
           int64_t deadline)
@@ -188,7 +205,10 @@ loop_wait(struct loop *loop, int descriptor, uint32_t events, int client,
     }
     fiber->is_expired = false;
     result = loop_wait_result(slot, client_slot, fiber);
-    if (result != EAGAIN)
+    if (result != EAGAIN) {
+        loop_share(loop, fiber);
         return result;
+    }
+    fiber->quick_waits = 0;
     return loop_suspend(loop, fiber, slot, client_slot, deadline);
 }

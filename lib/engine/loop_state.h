@@ -29,8 +29,9 @@ struct loop_fiber {
     struct fiber *fiber;
     struct loop *loop;
     struct timer timer;
-    bool is_expired; /* the timer has expired */
-    bool is_woken;   /* it is in loop->woken */
+    bool is_expired;      /* the timer has expired */
+    unsigned quick_waits; /* one after the other that were over at once */
+    bool is_woken;        /* it is in loop->woken */
     struct loop_fiber *next_woken;
     struct loop_fiber *next_idle;
 };

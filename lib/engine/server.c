@@ -248,6 +248,16 @@ server_serve(struct server_main *server)
     return server_join(server) && is_drained;
 }
 
+/* Why the server could not start. */
+static const char *
+server_failure_text(enum pst_err e)
+{
+    return e == PST_INTERNAL
+               ? "this libfcgi does not let its socket functions be replaced: "
+                 "link the programs with libfcgi.a"
+               : "out of memory or file descriptors (ulimit -n)";
+}
+
 int
 server_run(const struct server_options *options,
            const struct engine_handler *handler)
@@ -265,8 +275,8 @@ server_run(const struct server_options *options,
     if (!e)
         e = server_open(&server, loops);
     if (e) {
-        LOG_EVENT(options->log, LEVEL_ERROR, "stopped",
-                  LOG_C_STRING("error", pst_err_code(e)));
+        LOG_EVENT(options->log, LEVEL_ERROR, "start-failed",
+                  LOG_C_STRING("reason", server_failure_text(e)));
         listen_close(options->sockets);
         if (server.count > 1)
             _exit(EX_OSERR); /* other loops still use what we would free */

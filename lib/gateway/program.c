@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
@@ -23,7 +22,7 @@
 #include "engine/server.h"
 #include "gateway/arguments.h"
 #include "gateway/document_lookup.h"
-#include "gateway/handler.h"
+#include "gateway/program_loop.h"
 #include "server/keyring_cache.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
@@ -31,32 +30,9 @@
 /* Bytes of clients' documents that one process keeps. */
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
-/* Kept by a loop for later requests. */
-#define IDLE_WORKERS_MAX 256
-
 struct program {
     const char *name;
-    handler_fn *handler;
-    struct config *config;
-    struct log *log;
-    struct keyring_cache *keyring_cache;
-    struct document_lookup *documents;
-};
-
-/* What one request needs while it is handled. */
-struct worker {
-    struct context ctx;
-    struct pst_arena *arena;
-    SLIST_ENTRY(worker) link;
-};
-
-/* What the requests of one event loop share. */
-struct program_loop {
-    const struct program *program;
-    struct http_client *upstream;
-    struct store *store; /* NULL: none is configured */
-    SLIST_HEAD(, worker) idle;
-    size_t idle_count;
+    struct program_parts parts;
 };
 
 /*
@@ -88,7 +64,7 @@ program_report_log_error(struct program *program, int code)
     char error[512];
 
     (void)snprintf(error, sizeof(error), "%.256s: %s: %s",
-                   program->config->log_target, strerror(code),
+                   program->parts.config->log_target, strerror(code),
                    code == EACCES
                        ? "let this user write it, or set POSTERN_LOG=stderr"
                        : "name another file, or set POSTERN_LOG=stderr");
@@ -138,44 +114,6 @@ program_hide_memory(void)
 #endif
 }
 
-/*
- * Make a loop's handles to the configured backend and store.
- *   upstream, store  set on PST_OK; the caller frees and closes them; store is
- *                    set to NULL if none is configured
- * Returns PST_OK, PST_BAD_CONFIG (the backend's URL or timeouts),
- * PST_NO_MEMORY (no descriptors, too), PST_INTERNAL (libgcrypt).
- */
-static enum pst_err
-program_connect(const struct program *program, struct http_client **upstream,
-                struct store **store)
-{
-    const struct config *config = program->config;
-    const struct http_client_options options = {
-        .url = config->upstream,
-        .ca = config->upstream_ca,
-        .connect_timeout = config->connect_timeout,
-        .first_byte_timeout = config->first_byte_timeout,
-        .between_bytes_timeout = config->between_bytes_timeout,
-        .total_timeout = config->total_timeout,
-    };
-    struct http_client *client = NULL;
-    enum pst_err e = http_client_new(&client, &options);
-
-    if (e)
-        return e;
-    if (config->store.kind != STORE_NONE) {
-        e = store_open(store, &config->store, config->audience);
-        if (e) {
-            http_client_free(&client);
-            return e;
-        }
-    } else {
-        *store = NULL;
-    }
-    *upstream = client;
-    return PST_OK;
-}
-
 /* Make a loop's handles once, so that an error shows at the start and not
  * at each request. Returns the exit status. */
 static int
@@ -183,7 +121,8 @@ program_try_connect(struct program *program)
 {
     struct http_client *upstream = NULL;
     struct store *store = NULL;
-    enum pst_err e = program_connect(program, &upstream, &store);
+    enum pst_err e =
+        program_loop_connect(program->parts.config, &upstream, &store);
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_UPSTREAM",
@@ -208,16 +147,18 @@ program_open(struct program *program)
     open_standard_descriptors();
     e = pst_crypto_init();
     if (!e)
-        e = config_new(&program->config, (const char *const *)environ, &report);
+        e = config_new(&program->parts.config, (const char *const *)environ,
+                       &report);
     if (e)
         return program_report_failure(program, e);
-    config = program->config;
-    if (log_open(&program->log, config->log_target, config->log_format,
+    config = program->parts.config;
+    if (log_open(&program->parts.log, config->log_target, config->log_format,
                  config->log_level, program->name) != PST_OK) {
         program_report_log_error(program, errno);
         return EX_CONFIG;
     }
-    e = keyring_cache_new(&program->keyring_cache, config, program->log);
+    e = keyring_cache_new(&program->parts.keyring_cache, config,
+                          program->parts.log);
     if (e)
         return program_report_failure(program, e);
     e = http_client_start();
@@ -230,10 +171,10 @@ static void
 program_close(struct program *program)
 {
     http_client_stop();
-    document_lookup_free(&program->documents);
-    keyring_cache_free(&program->keyring_cache);
-    log_close(&program->log);
-    config_free(&program->config);
+    document_lookup_free(&program->parts.documents);
+    keyring_cache_free(&program->parts.keyring_cache);
+    log_close(&program->parts.log);
+    config_free(&program->parts.config);
 }
 
 /*
@@ -244,7 +185,7 @@ program_close(struct program *program)
 static int
 program_load_documents(struct program *program, bool is_persistent)
 {
-    const struct config *config = program->config;
+    const struct config *config = program->parts.config;
     const struct document_lookup_options options = {
         .rules = &config->backend.rules,
         .size_max = DOCUMENTS_SIZE_MAX,
@@ -253,8 +194,8 @@ program_load_documents(struct program *program, bool is_persistent)
         .is_manifest_only = config->documents_only,
     };
     char error[512] = "";
-    enum pst_err e = document_lookup_new(&program->documents, &options, error,
-                                         sizeof(error));
+    enum pst_err e = document_lookup_new(&program->parts.documents, &options,
+                                         error, sizeof(error));
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_DOCUMENTS", error);
@@ -262,121 +203,11 @@ program_load_documents(struct program *program, bool is_persistent)
 }
 
 static void
-worker_free(struct worker *worker)
-{
-    pst_arena_free(&worker->arena);
-    free(worker);
-}
-
-static struct worker *
-worker_new(const struct program_loop *loop)
-{
-    const struct program *program = loop->program;
-    struct worker *worker = calloc(1, sizeof(*worker));
-
-    if (!worker)
-        return NULL;
-    worker->ctx.config = program->config;
-    worker->ctx.log = program->log;
-    worker->ctx.documents = program->documents;
-    worker->ctx.upstream = loop->upstream;
-    worker->ctx.store = loop->store;
-    worker->ctx.random = pst_crypto_random;
-    if (pst_arena_new(&worker->arena, PST_ARENA_SIZE) == PST_OK)
-        return worker;
-    free(worker);
-    return NULL;
-}
-
-static void
-program_loop_free(void *state)
-{
-    struct program_loop *loop = state;
-    struct worker *worker;
-
-    while ((worker = SLIST_FIRST(&loop->idle))) {
-        SLIST_REMOVE_HEAD(&loop->idle, link);
-        worker_free(worker);
-    }
-    store_close(&loop->store);
-    http_client_free(&loop->upstream);
-    free(loop);
-}
-
-static void *
-program_loop_new(void *context)
-{
-    const struct program *program = context;
-    struct program_loop *loop = calloc(1, sizeof(*loop));
-    enum pst_err e = PST_NO_MEMORY;
-
-    if (loop) {
-        loop->program = program;
-        SLIST_INIT(&loop->idle);
-        e = program_connect(program, &loop->upstream, &loop->store);
-    }
-    if (!e)
-        return loop;
-    LOG_EVENT(program->log, LEVEL_ERROR, "loop-failed",
-              LOG_C_STRING("error", pst_err_code(e)));
-    free(loop);
-    return NULL;
-}
-
-static struct worker *
-program_loop_take_worker(struct program_loop *loop)
-{
-    struct worker *worker = SLIST_FIRST(&loop->idle);
-
-    if (!worker)
-        return worker_new(loop);
-    SLIST_REMOVE_HEAD(&loop->idle, link);
-    loop->idle_count--;
-    return worker;
-}
-
-static void
-program_loop_give_worker(struct program_loop *loop, struct worker *worker)
-{
-    if (loop->idle_count >= IDLE_WORKERS_MAX) {
-        worker_free(worker);
-        return;
-    }
-    SLIST_INSERT_HEAD(&loop->idle, worker, link);
-    loop->idle_count++;
-}
-
-/* Handle a request with the secrets that are in use when it begins. */
-static bool
-program_handle(void *state, const struct request_input *input,
-               const struct response_sink *sink)
-{
-    struct program_loop *loop = state;
-    const struct program *program = loop->program;
-    struct request_input limited = *input;
-    struct worker *worker = program_loop_take_worker(loop);
-    struct keyring_cache_entry *entry;
-    bool is_whole;
-
-    if (!worker)
-        return false;
-    entry = keyring_cache_acquire(program->keyring_cache, (int64_t)time(NULL));
-    limited.max_body = program->config->max_body;
-    limited.max_held = program->config->max_held;
-    worker->ctx.ring = keyring_cache_ring(entry);
-    is_whole = handler_run(&worker->ctx, worker->arena, &limited, sink,
-                           program->handler);
-    keyring_cache_release(program->keyring_cache, entry);
-    program_loop_give_worker(loop, worker);
-    return is_whole;
-}
-
-static void
 reload_secrets(void *context)
 {
-    const struct program *program = context;
+    const struct program_parts *parts = context;
 
-    keyring_cache_reload(program->keyring_cache);
+    keyring_cache_reload(parts->keyring_cache);
 }
 
 /* How many event loops the configuration asks for: one for each processor that
@@ -396,9 +227,9 @@ program_loop_count(const struct config *config)
 static int
 program_run(struct program *program, const char *address)
 {
-    const struct engine_handler handler = {program, program_loop_new,
-                                           program_handle, program_loop_free,
-                                           reload_secrets};
+    const struct engine_handler handler = {&program->parts, program_loop_new,
+                                           program_loop_handle,
+                                           program_loop_free, reload_secrets};
     struct listen_sockets sockets;
     struct peer_list peers;
     char error[LISTEN_ERROR_MAX];
@@ -427,20 +258,21 @@ program_run(struct program *program, const char *address)
         return cgi_serve(&handler);
     }
     return server_run(
-        &(struct server_options){.sockets = &sockets,
-                                 .peers = &peers,
-                                 .log = program->log,
-                                 .loops = program_loop_count(program->config),
-                                 .max_requests = program->config->max_requests,
-                                 .body_timeout = program->config->body_timeout,
-                                 .drain = program->config->drain},
+        &(struct server_options){
+            .sockets = &sockets,
+            .peers = &peers,
+            .log = program->parts.log,
+            .loops = program_loop_count(program->parts.config),
+            .max_requests = program->parts.config->max_requests,
+            .body_timeout = program->parts.config->body_timeout,
+            .drain = program->parts.config->drain},
         &handler);
 }
 
 int
 program_serve(int argc, char **argv, const char *name, handler_fn *handler)
 {
-    struct program program = {.name = name, .handler = handler};
+    struct program program = {.name = name, .parts.handler = handler};
     const char *address;
     int status;
 

@@ -310,9 +310,11 @@ test_overflow_is_reported(void **state)
     text[len] = '\0';
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    if (!strstr(text, "the stack of a fiber has overflowed") &&
-        !strstr(text, "stack-overflow"))
+#ifndef __SANITIZE_ADDRESS__ /* it would explain it, but for cmocka's handler \
+                              */
+    if (!strstr(text, "the stack of a fiber has overflowed"))
         fail_msg("status %d, and it printed '%s'", status, text);
+#endif
 }
 
 static void *

@@ -19,7 +19,7 @@ fill(void)
     sid = stores_id(1);
     subject = stores_id(2);
     guest = stores_id(3);
-    (void)strcpy(text, "text");
+    memcpy(text, "text", 5);
 }
 
 /* What the originals pointed to is gone. */
