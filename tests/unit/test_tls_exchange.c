@@ -17,8 +17,11 @@
 #include "exchange.h"
 #include "upstream/tls_exchange.h"
 
+#define DEPTH 7
+
 static struct http_target target;
 static struct tls_session *session;
+static int depth;
 
 /* A session for the server, which runs the script. */
 static void
@@ -44,6 +47,68 @@ close_session(void)
     tls_session_free(&session);
     server_join(&server);
     http_target_fini(&target);
+}
+
+/* Run another exchange within the first one, and so on. */
+static enum pst_err
+run_within(void *context, char *out, size_t size, size_t *len)
+{
+    struct http_exchange what = exchange("POST", -1);
+    struct http_error error;
+
+    (void)context;
+    (void)out;
+    (void)size;
+    *len = 0;
+    if (++depth == DEPTH)
+        return PST_THROTTLED;
+    what.read = run_within;
+    return tls_exchange_run(session, arena, &what, &error);
+}
+
+/* Several at once, each on a connection of its own. */
+static void
+test_within(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0},  {ANOTHER, NULL, 0}, {ANOTHER, NULL, 0},
+        {ANOTHER, NULL, 0}, {ANOTHER, NULL, 0}, {ANOTHER, NULL, 0},
+        {ANOTHER, NULL, 0}, {DRAIN, NULL, 0},   {END, NULL, 0},
+    };
+    struct http_exchange what = exchange("POST", -1);
+    struct http_error error;
+
+    (void)state;
+    open_session(script);
+    depth = 0;
+    what.read = run_within;
+    assert_int_equal(tls_exchange_run(session, arena, &what, &error),
+                     PST_THROTTLED);
+    assert_int_equal(depth, DEPTH);
+    close_session();
+}
+
+static void
+test_kept(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0},    {READ_HEAD, NULL, 0},    {SEND, OK_HEAD "{}", 0},
+        {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0}, {DRAIN, NULL, 0},
+        {END, NULL, 0},
+    };
+    struct http_exchange what = exchange("GET", 0);
+    struct http_error error;
+
+    (void)state;
+    open_session(script);
+    for (int i = 0; i < 2; i++) {
+        client_init();
+        assert_int_equal(tls_exchange_run(session, arena, &what, &error),
+                         PST_OK);
+        assert_string_equal(client.got, "{}");
+    }
+    close_session();
+    assert_int_equal(server.accepted, 1);
 }
 
 static void
@@ -158,10 +223,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_upload),
-        TEST(test_errors),
-        TEST(test_client_gone),
-        TEST(test_again),
+        TEST(test_within), TEST(test_kept),        TEST(test_upload),
+        TEST(test_errors), TEST(test_client_gone), TEST(test_again),
     };
 
     return RUN_TESTS(tests);
