@@ -15,11 +15,6 @@
 #include "exchange.h"
 #include "upstream/tls_exchange.h"
 
-static const struct http_header headers[] = {
-    {PST_STR("Authorization"), PST_STR("Bearer secret")},
-    {PST_STR("Accept"), PST_STR("a/b")},
-};
-
 static const struct {
     const char *name;
     const char *method;
@@ -49,6 +44,10 @@ test_requests(void **state)
         {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
         {DRAIN, NULL, 0},  {END, NULL, 0},
     };
+    const struct http_header headers[] = {
+        {PST_STR("Authorization"), PST_STR("Bearer secret")},
+        {PST_STR("Accept"), PST_STR("a/b")},
+    };
     struct http_client_options options = {.connect_timeout = 5,
                                           .first_byte_timeout = 5,
                                           .between_bytes_timeout = 5};
@@ -68,7 +67,6 @@ test_requests(void **state)
         assert_int_equal(tls_session_start(target.url), PST_OK);
         session = tls_session_new(&target);
         what.headers = headers;
-        what.header_count = 2;
         client_init();
         if (rows[i].query)
             what.query = pst_str_from(rows[i].query);
