@@ -342,6 +342,39 @@ def test_slow_queries_run_in_parallel(tls, backend):
     assert took < (5 if gateways.is_sanitized() else 1.5)
 
 
+def test_client_that_does_not_read_stops_nobody_else(tls, backend):
+    """With HTTP/2, too, its answer has a connection of its own."""
+    backend.next(body="x" * (30 * MIB))
+    with open_request(tls, b'{"query":"{ a }"}') as connection:
+        connection.read_record()
+        time.sleep(0.3)
+        begin = time.monotonic()
+        for _ in range(20):
+            assert ask(tls).status == 200
+        assert time.monotonic() - begin < 2
+        assert len(connection.answer().stdout) > 29 * MIB
+
+
+def test_first_burst_reads_the_authorities_once(start_own, backend, proxies,
+                                                certificates, tmp_path):
+    """Those of a system are 150, and take 15 ms to parse."""
+    ca = tmp_path / "ca.pem"
+    with open(certificates.ca + ".pem", encoding="ascii") as file:
+        one = file.read()
+    with open(certificates.other_ca + ".pem", encoding="ascii") as file:
+        ca.write_text(file.read() * 1000 + one)
+    gateway = start_own(POSTERN_UPSTREAM=proxies(backend.port).url,
+                        POSTERN_UPSTREAM_CA=str(ca), POSTERN_LOOPS="1")
+    assert ask(gateway).status == 200
+    for _ in range(30):
+        backend.next(delay=0.3, body='{"data":{"a":1}}')
+    before = processor(gateway)
+    answers = in_threads(30, lambda: ask(gateway, {"query": "{ a }"}))
+    assert [answer.status for answer in answers] == [200] * 30
+    if not gateways.is_sanitized():
+        assert processor(gateway) - before < 0.3
+
+
 def test_login_while_others_hang(tls, backend):
     """Fifty logins wait for the backend, all of them in one loop."""
     account = backend.register()
@@ -513,6 +546,32 @@ def test_kept_connection_that_closes_unanswered(server, start_own,
     assert len(backend.requests) == 4
     assert ask(gateway, {"query": MUTATION}).status == 200
     assert len(backend.requests) == 5
+
+
+def test_mutation_does_not_use_a_connection_that_was_idle(
+        server, start_own, certificates):
+    """Its server may be about to close it, and then nobody knows whether the
+    mutation took effect. A query can be sent again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.good + ".pem",
+                            certificates.good + ".key")
+    connections = []
+
+    def serve(self, connection):
+        connections.append(connection)
+        while self.read_request(connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n"
+                               b"Content-Type: application/json\r\n\r\nnull")
+
+    backend = server(serve, context.wrap_socket)
+    gateway = start_own(
+        POSTERN_UPSTREAM=f"https://localhost:{backend.port}/graphql",
+        POSTERN_UPSTREAM_CA=certificates.ca + ".pem", POSTERN_LOOPS="1")
+    for query, idle, want in ((ME, 0, 1), (MUTATION, 2, 1), (ME, 4.2, 1),
+                              (MUTATION, 4.2, 2)):
+        time.sleep(idle)
+        assert ask(gateway, {"query": query}).status == 200
+        assert len(connections) == want, (query, idle)
 
 
 def test_cut_answer_does_not_look_complete(tls, backend):
