@@ -5,8 +5,7 @@
  *
  * All exchanges of a thread share its connections and the certificates of the
  * authorities, which take milliseconds to parse. With HTTP/2, too, a connection
- * has one exchange at a time: a client that does not read would stop the
- * others.
+ * has one exchange at a time: one that is aborted ends with its connection.
  */
 #include "upstream/tls_session.h"
 

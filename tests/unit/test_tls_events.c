@@ -22,7 +22,7 @@
 #include "upstream/tls_exchange.h"
 
 #define EXCHANGES 5
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 
 static struct pst_arena *arena;
 static struct loop *loop;
@@ -64,6 +64,14 @@ on_body(void *context, struct pst_str piece)
     return on_head(context, 0);
 }
 
+/* The loop ends with the last fiber. */
+static void
+finish(void)
+{
+    if (--running == 0)
+        loop_stop(loop);
+}
+
 static void
 run_exchange(void *argument)
 {
@@ -76,11 +84,22 @@ run_exchange(void *argument)
     struct http_error error;
 
     *result = tls_exchange_run(session, arena, &what, &error);
-    if (--running == 0)
-        loop_stop(loop);
+    finish();
 }
 
-/* Accept all exchanges; answer the last one first. */
+/* Send a part of each answer, the last exchange first; wait a little. */
+static void
+send_all(const int *sockets, const char *part)
+{
+    const struct wait_limit soon = {.deadline = clock_ms() + 20, .client = -1};
+    const ssize_t len = (ssize_t)strlen(part);
+
+    for (int i = EXCHANGES - 1; i >= 0; i--)
+        assert_int_equal(write(sockets[i], part, strlen(part)), len);
+    assert_int_equal(wait_until(&soon), 0);
+}
+
+/* Accept all exchanges and answer them; each part is passed on at once. */
 static void
 serve(void *argument)
 {
@@ -96,16 +115,14 @@ serve(void *argument)
         assert_int_equal(wait_read(sockets[i], head, sizeof(head), &none, &len),
                          0);
     }
-    for (int i = EXCHANGES - 1; i >= 0; i--) {
-        const struct wait_limit soon = {.deadline = clock_ms() + 1,
-                                        .client = -1};
-
-        assert_int_equal(wait_until(&soon), 0);
-        assert_int_equal(write(sockets[i], ANSWER, sizeof(ANSWER) - 1),
-                         sizeof(ANSWER) - 1);
-    }
+    send_all(sockets, HEAD);
+    assert_int_equal(heads, EXCHANGES);
+    send_all(sockets, "{}");
+    assert_int_equal(bytes, 2 * EXCHANGES);
+    send_all(sockets, "{}");
     for (int i = 0; i < EXCHANGES; i++)
         wait_close(sockets[i]);
+    finish();
 }
 
 static int
@@ -155,7 +172,7 @@ tear_down(void **state)
 static void
 run_all(void)
 {
-    running = EXCHANGES;
+    running = EXCHANGES + 1;
     for (int i = 0; i < EXCHANGES; i++)
         assert_int_equal(loop_start_fiber(loop, run_exchange, &results[i]),
                          PST_OK);
@@ -166,12 +183,15 @@ run_all(void)
 static void
 test_answers(void **state)
 {
+    int64_t begun = clock_ms();
+
     (void)state;
     run_all();
+    assert_in_range(clock_ms() - begun, 0, 100);
     for (int i = 0; i < EXCHANGES; i++)
         assert_int_equal(results[i], PST_OK);
     assert_int_equal(heads, EXCHANGES);
-    assert_int_equal(bytes, 2 * EXCHANGES);
+    assert_int_equal(bytes, 4 * EXCHANGES);
 }
 
 /* The client of one exchange hangs up; it alone ends. */
@@ -183,6 +203,7 @@ leave(void *argument)
 
     assert_int_equal(wait_until(&soon), 0);
     shutdown(*end, SHUT_RDWR);
+    finish();
 }
 
 static void
@@ -194,7 +215,7 @@ test_client_gone(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends),
                      0);
     client = ends[0];
-    running = 1;
+    running = 2;
     assert_int_equal(loop_start_fiber(loop, run_exchange, &results[0]), PST_OK);
     assert_int_equal(loop_start_fiber(loop, leave, &ends[1]), PST_OK);
     loop_run(loop);
@@ -209,12 +230,15 @@ test_client_gone(void **state)
 static void
 test_deadline(void **state)
 {
+    int64_t begun = clock_ms();
+
     (void)state;
     target.first_byte_timeout = 5;
     running = 1;
     assert_int_equal(loop_start_fiber(loop, run_exchange, &results[0]), PST_OK);
     loop_run(loop);
     assert_int_equal(results[0], PST_UPSTREAM_TIMEOUT);
+    assert_in_range(clock_ms() - begun, 5, 100);
     assert_int_equal(loop_fiber_count(loop), 0);
 }
 

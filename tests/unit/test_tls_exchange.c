@@ -159,6 +159,7 @@ test_errors(void **state)
                          PST_THROTTLED);
         assert_string_equal(error.text, pst_err_text(PST_THROTTLED));
         close_session();
+        server_free(&server);
     }
 }
 

@@ -79,6 +79,7 @@ test_requests(void **state)
         server_join(&server);
         http_target_fini(&target);
         check_got(rows[i].name, rows[i].want);
+        server_free(&server);
     }
 }
 
