@@ -86,8 +86,10 @@ void loop_unwatch(struct loop *loop, int descriptor);
 /* Has the descriptor bytes to read, or has it failed, as far as is known? */
 bool loop_has_input(const struct loop *loop, int descriptor);
 
-/* Set and clear a timer (engine/timers.h). Setting it may fail for want of
- * memory: it then expires at once. */
+/* Timers that may be set at a time, beside those of the fibers. */
+#define LOOP_TIMERS_MAX 64
+
+/* Set and clear a timer (engine/timers.h). */
 void loop_set_timer(struct loop *loop, struct timer *timer, int64_t at);
 void loop_clear_timer(struct loop *loop, struct timer *timer);
 
