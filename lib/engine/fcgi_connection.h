@@ -22,7 +22,7 @@ struct fcgi_connection {
     bool is_broken;           /* reading or writing has failed */
     bool is_aborted;          /* the web server wants no answer any more */
 
-    /* The server's (engine/server.c). */
+    /* The server's (engine/server_loop.c). */
     void *owner;
     bool is_busy; /* a fiber serves it */
     bool is_new;  /* nothing has arrived so far */

@@ -103,8 +103,9 @@ void loop_clear_timer(struct loop *loop, struct timer *timer);
  *   client      -1: none
  * Returns 0, ETIMEDOUT or ECANCELED, or why the descriptor cannot be watched.
  *
- * loop_forget_input() notes that there was nothing more to read: the next
- * loop_wait() waits for new bytes.
+ * loop_forget_input() notes that there was nothing more to read, and
+ * loop_forget_output() that there was no room to write: the next loop_wait()
+ * waits until epoll reports that again.
  */
 PST_MUST_USE int loop_wait(struct loop *loop, int descriptor, uint32_t events,
                            int client, int64_t deadline);
