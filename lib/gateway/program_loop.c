@@ -158,8 +158,11 @@ program_loop_handle(void *state, const struct request_input *input,
     struct keyring_cache_entry *entry;
     bool is_whole;
 
-    if (!workspace)
+    if (!workspace) {
+        LOG_EVENT(parts->log, LEVEL_ERROR, "request-lost",
+                  LOG_C_STRING("reason", "out of memory"));
         return false;
+    }
     entry = keyring_cache_acquire(parts->keyring_cache, (int64_t)time(NULL));
     limited.max_body = parts->config->max_body;
     limited.max_held = parts->config->max_held;
