@@ -412,6 +412,38 @@ test_no_room(void **state)
     run(be_full);
 }
 
+/* The request of a connection that was just accepted is still on the way: it
+ * must not be closed to make room. One that stays silent is. */
+static void
+be_full_with_new_one(void)
+{
+    int busy = connect_one();
+    int accepted;
+
+    server_loop.limit = 2;
+    send_read(busy);
+    pass(1);
+    accepted = connect_one();
+    pass(500);
+    echo(accepted);
+    wait_close(accepted);
+    accepted = connect_one();
+    pass(500);
+    assert_int_equal(server_loop.count, 2);
+    pass(1000);
+    assert_int_equal(server_loop.count, 1);
+    fcgi_client_expect_closed(accepted);
+    finish_read(busy);
+    wait_close(busy);
+}
+
+static void
+test_new_one_has_no_request_yet(void **state)
+{
+    (void)state;
+    run(be_full_with_new_one);
+}
+
 /* While descriptors are short, accepting is tried now and then, not all the
  * time. An idle connection is closed for each attempt. */
 static void
@@ -745,6 +777,7 @@ main(void)
         cmocka_unit_test(test_oldest_makes_room),
         cmocka_unit_test(test_oldest_has_a_request),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_new_one_has_no_request_yet),
         cmocka_unit_test(test_short_of_descriptors),
         cmocka_unit_test(test_one_socket_of_two_is_watched),
         cmocka_unit_test(test_peer_list),
