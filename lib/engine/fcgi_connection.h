@@ -7,6 +7,7 @@
 #define POSTERN_ENGINE_FCGI_CONNECTION_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "engine/fcgi_filter.h"
 #include "engine/loop.h"
@@ -32,6 +33,13 @@ struct fcgi_connection {
 };
 
 TAILQ_HEAD(fcgi_connection_list, fcgi_connection);
+
+/* On TCP, do not hold small writes back until the web server acknowledges the
+ * one before: each part of a stream is written at once. */
+void fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer);
+
+/* Has a request arrived on an idle connection? Its event is on the way. */
+bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
 
 /*
  * Read until there are bytes for libfcgi, or until what has come belongs to no

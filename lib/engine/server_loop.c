@@ -120,15 +120,6 @@ server_loop_add(struct server_loop *loop, int descriptor)
     loop->count++;
 }
 
-/* Has a request arrived on an idle connection? Its event is on the way. */
-static bool
-has_arrived(const struct fcgi_connection *connection)
-{
-    char byte;
-
-    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
-}
-
 /* Was it just accepted, so that the web server may be about to send the
  * request? */
 static bool
@@ -151,7 +142,8 @@ server_loop_make_room(struct server_loop *loop, bool is_short)
 
     if (loop->count < loop->limit && !is_short)
         return true;
-    while (oldest && (is_just_accepted(oldest) || has_arrived(oldest)))
+    while (oldest &&
+           (is_just_accepted(oldest) || fcgi_connection_has_arrived(oldest)))
         oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;
@@ -210,10 +202,12 @@ server_loop_accept_one(struct server_loop *loop, int socket)
         server_loop_pause(loop);
         return false;
     }
-    if (!peer_list_allows(loop->server->options->peers, &peer))
-        close(descriptor);
-    else
+    if (peer_list_allows(loop->server->options->peers, &peer)) {
+        fcgi_connection_set_no_delay(descriptor, address);
         server_loop_add(loop, descriptor);
+    } else {
+        close(descriptor);
+    }
     if (server_loop_make_room(loop, false))
         return true;
     server_loop_pause(loop);
@@ -269,7 +263,8 @@ server_loop_close_idle(struct server_loop *loop, bool spares_new)
     for (struct fcgi_connection *connection = TAILQ_FIRST(&loop->idle);
          connection; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        if ((spares_new && connection->is_new) || has_arrived(connection))
+        if ((spares_new && connection->is_new) ||
+            fcgi_connection_has_arrived(connection))
             continue;
         fcgi_connection_close(connection, false);
         server_loop_remove(loop, connection);

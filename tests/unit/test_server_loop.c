@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -502,9 +503,8 @@ test_one_socket_of_two_is_watched(void **state)
     assert_true(is_drained);
 }
 
-/* No address of the list may be this one. */
-static void
-connect_from_elsewhere(void)
+static int
+connect_by_tcp(void)
 {
     struct sockaddr_in name = {.sin_family = AF_INET};
     struct sockaddr *any = (void *)&name;
@@ -513,6 +513,41 @@ connect_from_elsewhere(void)
 
     assert_int_equal(getsockname(sockets.list[0].descriptor, any, &len), 0);
     assert_int_equal(connect(descriptor, any, len), 0);
+    return descriptor;
+}
+
+/* Parts of a stream are not held back. */
+static void
+use_tcp(void)
+{
+    int descriptor = connect_by_tcp();
+    socklen_t len = sizeof(int);
+    int is_set = 0;
+
+    pass(1);
+    assert_int_equal(server_loop.count, 1);
+    assert_int_equal(getsockopt(TAILQ_FIRST(&server_loop.idle)->descriptor,
+                                IPPROTO_TCP, TCP_NODELAY, &is_set, &len),
+                     0);
+    assert_int_not_equal(is_set, 0);
+    close(descriptor);
+}
+
+static void
+test_tcp(void **state)
+{
+    (void)state;
+    open_loop("127.0.0.1:0", NULL);
+    run_loop(use_tcp);
+    assert_true(is_drained);
+}
+
+/* No address of the list may be this one. */
+static void
+connect_from_elsewhere(void)
+{
+    int descriptor = connect_by_tcp();
+
     fcgi_client_expect_closed(descriptor);
     assert_int_equal(server_loop.count, 0);
 }
@@ -780,6 +815,7 @@ main(void)
         cmocka_unit_test(test_new_one_has_no_request_yet),
         cmocka_unit_test(test_short_of_descriptors),
         cmocka_unit_test(test_one_socket_of_two_is_watched),
+        cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_peer_list),
         cmocka_unit_test(test_too_many_requests),
         cmocka_unit_test(test_drain),
