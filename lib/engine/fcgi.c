@@ -75,8 +75,8 @@ OS_ShutdownPending(void)
 {
 }
 
-/* Connections are accepted by engine/server.c. libfcgi comes here when one has
- * failed, and takes the number in errno for the reason: 0 would be none. */
+/* Connections are accepted by engine/server_loop.c. libfcgi comes here when one
+ * has failed, and takes the number in errno for the reason: 0 would be none. */
 int
 OS_Accept(int socket, int fails_on_interrupt, const char *addresses)
 {

@@ -6,8 +6,9 @@
 #include "engine/fcgi_connection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -36,6 +37,23 @@ static _Thread_local struct {
     struct fcgi_input input;
     bool is_used;
 } spare;
+
+void
+fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer)
+{
+    const int on = 1;
+
+    if (peer->sa_family != AF_UNIX)
+        (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+bool
+fcgi_connection_has_arrived(const struct fcgi_connection *connection)
+{
+    char byte;
+
+    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
+}
 
 static struct fcgi_input *
 connection_input(struct fcgi_connection *connection)

@@ -14,7 +14,7 @@
 #include "engine/wait.h"
 
 #define RETRY_MS 100            /* while descriptors are short */
-#define NEW_GRACE_MS 1000       /* at the end, for what was just accepted */
+#define NEW_GRACE_MS 1000       /* for the request on a new connection */
 #define ABORT_GRACE_MS 1000     /* for fibers whose connection was shut down */
 #define LOG_INTERVAL_MS 10000   /* between two lines about the same trouble */
 #define ACCEPTS_MAX 8           /* for one event: other loops want some too */
@@ -107,6 +107,7 @@ server_loop_add(struct server_loop *loop, int descriptor)
     connection->descriptor = descriptor;
     connection->owner = loop;
     connection->is_new = true;
+    connection->accepted_at = clock_ms();
     connection->watch = (struct loop_watch){.on_event = on_connection_event,
                                             .owner = connection};
     if (!loop_watch(loop->loop, descriptor, &connection->watch,
@@ -119,13 +120,13 @@ server_loop_add(struct server_loop *loop, int descriptor)
     loop->count++;
 }
 
-/* Has a request arrived on an idle connection? Its event is on the way. */
+/* Was it just accepted, so that the web server may be about to send the
+ * request? */
 static bool
-has_arrived(const struct fcgi_connection *connection)
+is_just_accepted(const struct fcgi_connection *connection)
 {
-    char byte;
-
-    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
+    return connection->is_new &&
+           clock_ms() - connection->accepted_at < NEW_GRACE_MS;
 }
 
 /*
@@ -141,7 +142,8 @@ server_loop_make_room(struct server_loop *loop, bool is_short)
 
     if (loop->count < loop->limit && !is_short)
         return true;
-    while (oldest && has_arrived(oldest))
+    while (oldest &&
+           (is_just_accepted(oldest) || fcgi_connection_has_arrived(oldest)))
         oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;
@@ -200,10 +202,12 @@ server_loop_accept_one(struct server_loop *loop, int socket)
         server_loop_pause(loop);
         return false;
     }
-    if (!peer_list_allows(loop->server->options->peers, &peer))
-        close(descriptor);
-    else
+    if (peer_list_allows(loop->server->options->peers, &peer)) {
+        fcgi_connection_set_no_delay(descriptor, address);
         server_loop_add(loop, descriptor);
+    } else {
+        close(descriptor);
+    }
     if (server_loop_make_room(loop, false))
         return true;
     server_loop_pause(loop);
@@ -259,7 +263,8 @@ server_loop_close_idle(struct server_loop *loop, bool spares_new)
     for (struct fcgi_connection *connection = TAILQ_FIRST(&loop->idle);
          connection; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        if ((spares_new && connection->is_new) || has_arrived(connection))
+        if ((spares_new && connection->is_new) ||
+            fcgi_connection_has_arrived(connection))
             continue;
         fcgi_connection_close(connection, false);
         server_loop_remove(loop, connection);

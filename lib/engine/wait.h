@@ -59,7 +59,7 @@ PST_MUST_USE int wait_write(int descriptor, struct iovec *pieces, int count,
                             const struct wait_limit *limit);
 
 /*
- * Take what was written off the pieces, for callers of writev(2).
+ * Take what was written off the pieces, for callers of writev(2) and the like.
  * Returns whether something is left.
  */
 bool wait_advance(struct iovec *pieces, int count, size_t written);

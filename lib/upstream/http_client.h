@@ -92,8 +92,8 @@ void http_client_stop(void);
 
 /*
  * Make a client for one thread, and for all fibers of it. It keeps connections
- * open between exchanges: at most 256, each for at most 15 s without use. (With
- * https://: at most 64; older ones are closed at the next exchange.)
+ * open between exchanges: at most 256, with https:// 64. One that was not used
+ * for 15 s is closed at the next exchange or http_client_close_idle().
  *   out      set on PST_OK; free it with http_client_free()
  *   options  copied
  * For https://, the first client of a process must be made before any thread
