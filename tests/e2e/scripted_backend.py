@@ -14,8 +14,8 @@ import time
 
 LATER = "2199-01-01T00:00:00Z"
 PIECE = b"x" * 65536
-# A field that ours does not know, a login, or a file.
-NAME = re.compile(rb'"query":"[^"{]*\{\s*(\w+)')
+# The first field of a document; ours begin with another.
+NAME = re.compile(rb'"query":"[^"{]*\{\s*(?:__typename\s+)?(\w+)')
 
 
 class Request:
