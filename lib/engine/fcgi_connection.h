@@ -24,8 +24,9 @@ struct fcgi_connection {
 
     /* The server's (engine/server.c). */
     void *owner;
-    bool is_busy; /* a fiber serves it */
-    bool is_new;  /* nothing has arrived so far */
+    bool is_busy;      /* a fiber serves it */
+    bool is_new;       /* nothing has arrived so far */
+    int64_t opened_at; /* of clock_ms() */
     struct loop_watch watch;
     TAILQ_ENTRY(fcgi_connection) link;
 };

@@ -14,7 +14,7 @@
 #include "engine/wait.h"
 
 #define RETRY_MS 100            /* while descriptors are short */
-#define NEW_GRACE_MS 1000       /* at the end, for what was just accepted */
+#define NEW_GRACE_MS 1000       /* for the first request of a connection */
 #define ABORT_GRACE_MS 1000     /* for fibers whose connection was shut down */
 #define LOG_INTERVAL_MS 10000   /* between two lines about the same trouble */
 #define ACCEPTS_MAX 8           /* for one event: other loops want some too */
@@ -107,6 +107,7 @@ server_loop_add(struct server_loop *loop, int descriptor)
     connection->descriptor = descriptor;
     connection->owner = loop;
     connection->is_new = true;
+    connection->opened_at = clock_ms();
     connection->watch = (struct loop_watch){.on_event = on_connection_event,
                                             .owner = connection};
     if (!loop_watch(loop->loop, descriptor, &connection->watch,
@@ -128,6 +129,14 @@ has_arrived(const struct fcgi_connection *connection)
     return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
 }
 
+/* Was it just accepted? A web server takes it for a failure when it is closed
+ * before it has sent its request. */
+static bool
+is_fresh(const struct fcgi_connection *connection, int64_t now)
+{
+    return connection->is_new && now - connection->opened_at < NEW_GRACE_MS;
+}
+
 /*
  * Is there room for another connection? If there is none, the connection that
  * has been idle longest is closed: a web server opens another when it needs
@@ -138,10 +147,12 @@ static bool
 server_loop_make_room(struct server_loop *loop, bool is_short)
 {
     struct fcgi_connection *oldest = TAILQ_FIRST(&loop->idle);
+    int64_t now;
 
     if (loop->count < loop->limit && !is_short)
         return true;
-    while (oldest && has_arrived(oldest))
+    now = clock_ms();
+    while (oldest && (is_fresh(oldest, now) || has_arrived(oldest)))
         oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;

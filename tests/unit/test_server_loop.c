@@ -379,6 +379,34 @@ test_oldest_has_a_request(void **state)
     run(reach_limit_with_request);
 }
 
+/* A connection that has just been accepted is not closed: its request is on the
+ * way. Later, it is. */
+static void
+reach_limit_with_new(void)
+{
+    int descriptors[3];
+
+    server_loop.limit = 3;
+    for (size_t i = 0; i < 3; i++)
+        descriptors[i] = connect_one();
+    pass(900);
+    assert_int_equal(server_loop.count, 3);
+    pass(200);
+    assert_int_equal(server_loop.count, 2);
+    fcgi_client_expect_closed(descriptors[0]);
+    echo(descriptors[1]);
+    echo(descriptors[2]);
+    wait_close(descriptors[1]);
+    wait_close(descriptors[2]);
+}
+
+static void
+test_newest_are_spared(void **state)
+{
+    (void)state;
+    run(reach_limit_with_new);
+}
+
 /* All connections are busy: another one waits until one of them is done. */
 static void
 be_full(void)
@@ -744,6 +772,7 @@ main(void)
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_oldest_makes_room),
         cmocka_unit_test(test_oldest_has_a_request),
+        cmocka_unit_test(test_newest_are_spared),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_short_of_descriptors),
         cmocka_unit_test(test_one_socket_of_two_is_watched),
