@@ -81,8 +81,12 @@ on_connection_event(struct loop_watch *watch, uint32_t events)
     struct server_loop *loop = connection->owner;
 
     (void)events;
-    if (connection->is_busy)
-        return; /* its fiber waits for something else */
+    if (connection->is_busy) {
+        /* Its fiber waits for something else, such as the backend. */
+        if (fcgi_connection_take_abort(connection))
+            loop_cancel(loop->loop, connection->descriptor);
+        return;
+    }
     TAILQ_REMOVE(&loop->idle, connection, link);
     connection->is_busy = true;
     connection->is_new = false;
@@ -120,21 +124,13 @@ server_loop_add(struct server_loop *loop, int descriptor)
     loop->count++;
 }
 
-/* Has a request arrived on an idle connection? Its event is on the way. */
-static bool
-has_arrived(const struct fcgi_connection *connection)
-{
-    char byte;
-
-    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
-}
-
 /* Was it just accepted? A web server takes it for a failure when it is closed
  * before it has sent its request. */
 static bool
-is_fresh(const struct fcgi_connection *connection, int64_t now)
+is_fresh(const struct fcgi_connection *connection)
 {
-    return connection->is_new && now - connection->opened_at < NEW_GRACE_MS;
+    return connection->is_new &&
+           clock_ms() - connection->opened_at < NEW_GRACE_MS;
 }
 
 /*
@@ -147,12 +143,10 @@ static bool
 server_loop_make_room(struct server_loop *loop, bool is_short)
 {
     struct fcgi_connection *oldest = TAILQ_FIRST(&loop->idle);
-    int64_t now;
 
     if (loop->count < loop->limit && !is_short)
         return true;
-    now = clock_ms();
-    while (oldest && (is_fresh(oldest, now) || has_arrived(oldest)))
+    while (oldest && (is_fresh(oldest) || fcgi_connection_has_arrived(oldest)))
         oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;
@@ -270,7 +264,8 @@ server_loop_close_idle(struct server_loop *loop, bool spares_new)
     for (struct fcgi_connection *connection = TAILQ_FIRST(&loop->idle);
          connection; connection = next) {
         next = TAILQ_NEXT(connection, link);
-        if ((spares_new && connection->is_new) || has_arrived(connection))
+        if ((spares_new && connection->is_new) ||
+            fcgi_connection_has_arrived(connection))
             continue;
         fcgi_connection_close(connection, false);
         server_loop_remove(loop, connection);
