@@ -323,6 +323,7 @@ fcgi_serve_connection(const struct fcgi_service *service,
     do {
         connection->head_deadline = clock_ms() + HEAD_TIMEOUT_MS;
         connection->is_aborted = false;
+        loop_restore(loop_current(), connection->descriptor);
         error = fcgi_connection_fill(connection);
         if (error == ECONNABORTED)
             error = fcgi_connection_answer_abort(connection);

@@ -257,6 +257,29 @@ fcgi_connection_end_request(struct fcgi_connection *connection)
 }
 
 bool
+fcgi_connection_has_arrived(const struct fcgi_connection *connection)
+{
+    char byte;
+
+    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
+}
+
+bool
+fcgi_connection_take_abort(struct fcgi_connection *connection)
+{
+    uint8_t header[FCGI_HEADER_LEN];
+
+    if (connection->input || !fcgi_filter_is_idle(&connection->filter) ||
+        recv(connection->descriptor, header, sizeof(header), MSG_PEEK) !=
+            (ssize_t)sizeof(header) ||
+        !fcgi_filter_is_abort(&connection->filter, header))
+        return false;
+    connection->is_aborted = recv(connection->descriptor, header,
+                                  sizeof(header), 0) == (ssize_t)sizeof(header);
+    return connection->is_aborted;
+}
+
+bool
 fcgi_connection_has_more(const struct fcgi_connection *connection)
 {
     return connection->input && connection->input->rest_len > 0;

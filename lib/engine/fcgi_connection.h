@@ -25,9 +25,9 @@ struct fcgi_connection {
 
     /* The server's (engine/server_loop.c). */
     void *owner;
-    bool is_busy;        /* a fiber serves it */
-    bool is_new;         /* nothing has arrived so far */
-    int64_t accepted_at; /* of clock_ms() */
+    bool is_busy;      /* a fiber serves it */
+    bool is_new;       /* nothing has arrived so far */
+    int64_t opened_at; /* of clock_ms() */
     struct loop_watch watch;
     TAILQ_ENTRY(fcgi_connection) link;
 };
@@ -73,6 +73,16 @@ fcgi_connection_answer_abort(struct fcgi_connection *connection);
 
 /* Forget the request at hand: what still comes of it is dropped. */
 void fcgi_connection_end_request(struct fcgi_connection *connection);
+
+/* Has a request arrived on an idle connection? Its event is on the way. */
+bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
+
+/*
+ * After the end of a body, while its request is handled: has the web server
+ * sent an ABORT_REQUEST? Then `is_aborted` is set. Anything else that it has
+ * sent stays unread.
+ */
+bool fcgi_connection_take_abort(struct fcgi_connection *connection);
 
 /* Has it bytes of a next request? */
 bool fcgi_connection_has_more(const struct fcgi_connection *connection);

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define HEADER_LEN 8
 #define BEGIN_REQUEST_LEN 8
 
 enum fcgi_record_type {
@@ -88,7 +87,7 @@ static void
 answer_add(struct pst_buf *answers, enum fcgi_record_type type, unsigned id,
            struct pst_str content)
 {
-    const char header[HEADER_LEN] = {
+    const char header[FCGI_HEADER_LEN] = {
         1, (char)type, (char)(id >> 8), (char)id, 0, (char)content.len, 0, 0};
 
     pst_buf_add(answers, (struct pst_str){header, sizeof(header)});
@@ -157,7 +156,7 @@ record_held_content(const struct fcgi_filter *filter)
 {
     return pst_str_skip(
         (struct pst_str){(const char *)filter->held, filter->held_len},
-        HEADER_LEN);
+        FCGI_HEADER_LEN);
 }
 
 static void
@@ -206,7 +205,7 @@ filter_begin(struct fcgi_filter *filter, struct fcgi_filter_io *io)
 static enum fcgi_filter_result
 filter_params(struct fcgi_filter *filter, struct fcgi_filter_io *io)
 {
-    const uint8_t end_of_stdin[HEADER_LEN] = {
+    const uint8_t end_of_stdin[FCGI_HEADER_LEN] = {
         1, TYPE_STDIN, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
 
     filter->params_len += filter->content_left;
@@ -268,7 +267,7 @@ static bool
 filter_read_header(struct fcgi_filter *filter)
 {
     const uint8_t *header = filter->held;
-    size_t room = sizeof(filter->held) - HEADER_LEN;
+    size_t room = sizeof(filter->held) - FCGI_HEADER_LEN;
     size_t len = (size_t)header[4] << 8 | header[5];
 
     if (header[0] != 1) /* the only version */
@@ -278,12 +277,12 @@ filter_read_header(struct fcgi_filter *filter)
         return false;
     filter->padding_left = header[6];
     filter->passes = false;
-    filter->held_size = HEADER_LEN;
+    filter->held_size = FCGI_HEADER_LEN;
     if (header[1] == TYPE_BEGIN_REQUEST)
         filter->held_size += BEGIN_REQUEST_LEN;
     else if (header[1] == TYPE_GET_VALUES && record_id(filter) == 0)
         filter->held_size += len < room ? len : room;
-    filter->content_left = len - (filter->held_size - HEADER_LEN);
+    filter->content_left = len - (filter->held_size - FCGI_HEADER_LEN);
     return true;
 }
 
@@ -337,7 +336,7 @@ filter_step(struct fcgi_filter *filter, struct fcgi_filter_io *io)
         return filter_read_content(filter, io) ? FCGI_FILTER_MORE
                                                : FCGI_FILTER_INVALID;
     if (filter->held_size == 0) {
-        if (!filter_hold(filter, io, HEADER_LEN))
+        if (!filter_hold(filter, io, FCGI_HEADER_LEN))
             return FCGI_FILTER_MORE;
         if (!filter_read_header(filter))
             return FCGI_FILTER_INVALID;
@@ -367,6 +366,17 @@ bool
 fcgi_filter_is_idle(const struct fcgi_filter *filter)
 {
     return filter->phase == FCGI_BETWEEN && filter->held_len == 0;
+}
+
+bool
+fcgi_filter_is_abort(const struct fcgi_filter *filter,
+                     const uint8_t header[static FCGI_HEADER_LEN])
+{
+    const uint8_t wanted[FCGI_HEADER_LEN - 1] = {
+        1, TYPE_ABORT_REQUEST, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
+
+    return filter->content_left == 0 && filter->padding_left == 0 &&
+           memcmp(header, wanted, sizeof(wanted)) == 0;
 }
 
 void

@@ -28,6 +28,9 @@
  * held, and an end of STDIN that was added. */
 #define FCGI_FILTER_RESERVE 24
 
+/* Bytes of a record's header. */
+#define FCGI_HEADER_LEN 8
+
 /* Bytes of a record that is seen whole, with its header. */
 #define FCGI_HELD_MAX 256
 
@@ -92,6 +95,11 @@ enum fcgi_filter_result fcgi_filter_run(struct fcgi_filter *filter,
 
 /* Has no request begun, and no header of a record? */
 bool fcgi_filter_is_idle(const struct fcgi_filter *filter);
+
+/* Does a record with this header, and nothing else, abort the request that was
+ * read last? */
+bool fcgi_filter_is_abort(const struct fcgi_filter *filter,
+                          const uint8_t header[static FCGI_HEADER_LEN]);
 
 /* Drop what still comes of the request at hand. */
 void fcgi_filter_end_request(struct fcgi_filter *filter);

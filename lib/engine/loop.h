@@ -112,6 +112,13 @@ PST_MUST_USE int loop_wait(struct loop *loop, int descriptor, uint32_t events,
 void loop_forget_input(struct loop *loop, int descriptor);
 void loop_forget_output(struct loop *loop, int descriptor);
 
+/*
+ * As if a client had hung up: fibers that wait with it as their client get
+ * ECANCELED, now and later, until loop_restore(). Not in a fiber.
+ */
+void loop_cancel(struct loop *loop, int client);
+void loop_restore(struct loop *loop, int client);
+
 /* Close a descriptor that the loop may know. */
 void loop_close(struct loop *loop, int descriptor);
 

@@ -139,7 +139,7 @@ loop_wait_result(const struct slot *slot, const struct slot *client,
 {
     if (slot && (slot->ready & slot->wanted))
         return 0;
-    if (client && (client->ready & LOOP_CLIENT_GONE))
+    if (client && (client->is_cancelled || (client->ready & LOOP_CLIENT_GONE)))
         return ECANCELED;
     return fiber->is_expired ? ETIMEDOUT : EAGAIN;
 }
@@ -213,4 +213,20 @@ loop_wait(struct loop *loop, int descriptor, uint32_t events, int client,
     }
     fiber->quick_waits = 0;
     return loop_suspend(loop, fiber, slot, client_slot, deadline);
+}
+
+void
+loop_cancel(struct loop *loop, int client)
+{
+    struct slot *slot = loop_slot(loop, client);
+
+    slot->is_cancelled = true;
+    if (slot->client)
+        loop_run_fiber(loop, slot->client);
+}
+
+void
+loop_restore(struct loop *loop, int client)
+{
+    loop_slot(loop, client)->is_cancelled = false;
 }

@@ -17,6 +17,7 @@ struct slot {
     struct loop_fiber *fiber;  /* waits until it is ready */
     struct loop_fiber *client; /* waits, and its client is this descriptor */
     struct loop_watch *watch;
+    bool is_cancelled;   /* its request is; see loop_cancel() */
     uint32_t wanted;     /* the events that `fiber` waits for */
     uint32_t ready;      /* events since somebody found that there is no more */
     uint32_t registered; /* with epoll; 0: not */

@@ -14,7 +14,7 @@
 #include "engine/wait.h"
 
 #define RETRY_MS 100            /* while descriptors are short */
-#define NEW_GRACE_MS 1000       /* for the request on a new connection */
+#define NEW_GRACE_MS 1000       /* for the first request of a connection */
 #define ABORT_GRACE_MS 1000     /* for fibers whose connection was shut down */
 #define LOG_INTERVAL_MS 10000   /* between two lines about the same trouble */
 #define ACCEPTS_MAX 8           /* for one event: other loops want some too */
@@ -81,8 +81,12 @@ on_connection_event(struct loop_watch *watch, uint32_t events)
     struct server_loop *loop = connection->owner;
 
     (void)events;
-    if (connection->is_busy)
-        return; /* its fiber waits for something else */
+    if (connection->is_busy) {
+        /* Its fiber waits for something else, such as the backend. */
+        if (fcgi_connection_take_abort(connection))
+            loop_cancel(loop->loop, connection->descriptor);
+        return;
+    }
     TAILQ_REMOVE(&loop->idle, connection, link);
     connection->is_busy = true;
     connection->is_new = false;
@@ -107,7 +111,7 @@ server_loop_add(struct server_loop *loop, int descriptor)
     connection->descriptor = descriptor;
     connection->owner = loop;
     connection->is_new = true;
-    connection->accepted_at = clock_ms();
+    connection->opened_at = clock_ms();
     connection->watch = (struct loop_watch){.on_event = on_connection_event,
                                             .owner = connection};
     if (!loop_watch(loop->loop, descriptor, &connection->watch,
@@ -120,13 +124,13 @@ server_loop_add(struct server_loop *loop, int descriptor)
     loop->count++;
 }
 
-/* Was it just accepted, so that the web server may be about to send the
- * request? */
+/* Was it just accepted? A web server takes it for a failure when it is closed
+ * before it has sent its request. */
 static bool
-is_just_accepted(const struct fcgi_connection *connection)
+is_fresh(const struct fcgi_connection *connection)
 {
     return connection->is_new &&
-           clock_ms() - connection->accepted_at < NEW_GRACE_MS;
+           clock_ms() - connection->opened_at < NEW_GRACE_MS;
 }
 
 /*
@@ -142,8 +146,7 @@ server_loop_make_room(struct server_loop *loop, bool is_short)
 
     if (loop->count < loop->limit && !is_short)
         return true;
-    while (oldest &&
-           (is_just_accepted(oldest) || fcgi_connection_has_arrived(oldest)))
+    while (oldest && (is_fresh(oldest) || fcgi_connection_has_arrived(oldest)))
         oldest = TAILQ_NEXT(oldest, link);
     if (!oldest)
         return false;

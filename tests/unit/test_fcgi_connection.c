@@ -154,6 +154,46 @@ test_abort(void **state)
     ASSERT_READS(BEGIN(KEEP), 64);
 }
 
+/* An abort that comes while the request is handled, and what is none. */
+static void
+test_abort_after_the_body(void **state)
+{
+    static const char others[][9] = {"\1\2\0\2\0\0\0\0", "\1\2\1\1\0\0\0\0",
+                                     "\1\5\0\1\0\0\0\0", "\1\2\0\1\0\1\0\0",
+                                     "\1\2\0\1\0\0\1\0"};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(others); i++) {
+        SEND(client, BEGIN(KEEP) PARAMS_END STDIN_END);
+        assert_int_equal(fcgi_connection_fill(&connection), 0);
+        ASSERT_READS(BEGIN(KEEP) PARAMS_END STDIN_END, 64);
+        assert_false(fcgi_connection_take_abort(&connection));
+        fcgi_client_send(client, others[i], 8);
+        assert_false(fcgi_connection_take_abort(&connection));
+        fcgi_connection_close(&connection, false);
+        close(client);
+        assert_int_equal(set_up(NULL), 0);
+    }
+    SEND(client, BEGIN(KEEP) PARAMS_END);
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    ASSERT_READS(BEGIN(KEEP) PARAMS_END, 64);
+    SEND(client, ABORT); /* in the body, it is for fcgi_connection_read() */
+    assert_false(fcgi_connection_take_abort(&connection));
+    fcgi_connection_end_request(&connection);
+    assert_true(fcgi_connection_take_abort(&connection));
+    SEND(client, BEGIN(KEEP) PARAMS_END STDIN_END);
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    ASSERT_READS(BEGIN(KEEP) PARAMS_END STDIN_END, 64);
+    SEND(client, "\1\2\0\1\0\0\0");
+    assert_false(fcgi_connection_take_abort(&connection));
+    connection.is_aborted = false;
+    SEND(client, "\0" BEGIN(KEEP));
+    assert_true(fcgi_connection_take_abort(&connection));
+    assert_true(connection.is_aborted);
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    ASSERT_READS(BEGIN(KEEP), 64);
+}
+
 /* The deadlines of the head, of all the body, and of writing. */
 static void
 test_deadlines(void **state)
@@ -251,6 +291,7 @@ main(void)
         CONNECTION_TEST(test_end),
         CONNECTION_TEST(test_invalid),
         CONNECTION_TEST(test_abort),
+        CONNECTION_TEST(test_abort_after_the_body),
         CONNECTION_TEST(test_deadlines),
         CONNECTION_TEST(test_write_error),
         CONNECTION_TEST(test_lingering_close_reads),

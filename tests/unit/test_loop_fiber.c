@@ -239,6 +239,26 @@ test_client_is_gone(void **state)
     loop_close(loop, clients[0]);
 }
 
+/* The same by loop_cancel(), until loop_restore(). */
+static void
+test_client_is_cancelled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        waiters[i].client = ends[0];
+    waiters[2].deadline = clock_ms() + 100;
+    start(0);
+    assert_int_equal(ended, 0);
+    loop_cancel(loop, ends[0]);
+    assert_int_equal(waiters[0].result, ECANCELED);
+    start(1);
+    assert_int_equal(waiters[1].result, ECANCELED);
+    loop_restore(loop, ends[0]);
+    start(2);
+    loop_run(loop);
+    assert_int_equal(waiters[2].result, ETIMEDOUT);
+}
+
 /* Wake the first, the second and the first again. */
 static void
 wake_both(void *argument)
@@ -360,6 +380,7 @@ main(void)
         LOOP_TEST(test_end_is_ready),
         LOOP_TEST(test_what_cannot_be_waited_for),
         LOOP_TEST(test_client_is_gone),
+        LOOP_TEST(test_client_is_cancelled),
         LOOP_TEST(test_wake),
         LOOP_TEST(test_wake_without_reason),
         LOOP_TEST(test_wake_too_late),

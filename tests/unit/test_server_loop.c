@@ -108,13 +108,13 @@ find_order(const struct request_input *input)
 }
 
 /* "echo" answers; "read" does so at the end of the body; "hang" waits for an
- * hour, whatever happens. */
+ * hour, whatever happens; "wait" does so unless the web server is gone. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
 {
     const char *what = find_order(input);
-    const struct wait_limit hour = {clock_ms() + 3600000, -1};
+    struct wait_limit hour = {clock_ms() + 3600000, -1};
     char byte;
     size_t len = 1;
 
@@ -123,6 +123,9 @@ handle(void *state, const struct request_input *input,
         what = "overloaded";
     if (strcmp(what, "hang") == 0)
         assert_int_equal(wait_until(&hour), 0);
+    hour.client = input->source.descriptor;
+    if (strcmp(what, "wait") == 0)
+        return wait_until(&hour) == 0;
     while (strcmp(what, "read") == 0 && len > 0)
         if (input->source.read(input->source.context, &byte, 1, &len) != PST_OK)
             return false;
@@ -324,6 +327,31 @@ test_many_connections(void **state)
     run(use_many);
 }
 
+/* A request that waits is aborted; its connection stays. */
+static void
+abort_one(void)
+{
+    int64_t begun = clock_ms();
+    int descriptor = connect_one();
+
+    for (size_t i = 0; i < 2; i++) {
+        SEND(descriptor, BEGIN(KEEP) DO("wait") PARAMS_END STDIN_END);
+        pass(1);
+        SEND(descriptor, ABORT);
+        fcgi_client_expect(descriptor, "");
+        echo(descriptor);
+    }
+    assert_in_range(clock_ms() - begun, 0, 1000);
+    wait_close(descriptor);
+}
+
+static void
+test_abort(void **state)
+{
+    (void)state;
+    run(abort_one);
+}
+
 /* At the limit, the connection that has been idle longest is closed. */
 static void
 reach_limit(void)
@@ -378,6 +406,34 @@ test_oldest_has_a_request(void **state)
 {
     (void)state;
     run(reach_limit_with_request);
+}
+
+/* A connection that has just been accepted is not closed: its request is on the
+ * way. Later, it is. */
+static void
+reach_limit_with_new(void)
+{
+    int descriptors[3];
+
+    server_loop.limit = 3;
+    for (size_t i = 0; i < 3; i++)
+        descriptors[i] = connect_one();
+    pass(900);
+    assert_int_equal(server_loop.count, 3);
+    pass(200);
+    assert_int_equal(server_loop.count, 2);
+    fcgi_client_expect_closed(descriptors[0]);
+    echo(descriptors[1]);
+    echo(descriptors[2]);
+    wait_close(descriptors[1]);
+    wait_close(descriptors[2]);
+}
+
+static void
+test_newest_are_spared(void **state)
+{
+    (void)state;
+    run(reach_limit_with_new);
 }
 
 /* All connections are busy: another one waits until one of them is done. */
@@ -809,8 +865,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_connection),
         cmocka_unit_test(test_many_connections),
+        cmocka_unit_test(test_abort),
         cmocka_unit_test(test_oldest_makes_room),
         cmocka_unit_test(test_oldest_has_a_request),
+        cmocka_unit_test(test_newest_are_spared),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_new_one_has_no_request_yet),
         cmocka_unit_test(test_short_of_descriptors),

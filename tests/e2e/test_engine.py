@@ -1,0 +1,645 @@
+# SPDX-License-Identifier: ISC
+"""Many requests at once in one program: what waits delays nothing but itself.
+
+The program is cgi-bin/query, whose event loop is mostly a single one, so that
+whatever blocks it blocks everybody. The test is the web server (fcgi.py) and the
+backend (scripted_backend.py). The bounds of time are generous: they tell waiting
+from working, and say nothing about speed.
+"""
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import threading
+import time
+
+import fcgi
+import gateway as gateways
+import http_client
+import pytest
+import servers
+from gateway import BUILD, COOKIE, LOGIN, is_sanitized, wait_until
+from scripted_backend import ScriptedBackend
+from test_serve import Program, in_threads
+
+QUERY = os.path.join(BUILD, "cgi-bin/query")
+MIB = 1 << 20
+BOUNDARY = "----a7MA4YWxk"
+
+
+@pytest.fixture(name="scripted")
+def scripted_fixture():
+    """scripted(NAME=value…) starts a ScriptedBackend for this test."""
+    backends = []
+
+    def start(**options):
+        backends.append(ScriptedBackend(**options))
+        return backends[-1]
+
+    yield start
+    for backend in backends:
+        backend.close()
+
+
+@pytest.fixture(name="start")
+def start_fixture(tmp_path):
+    """start(backend, NAME=value…) returns a running `query` and its socket."""
+    programs = []
+
+    def start(backend, command=(), stdin=None, **variables):
+        path = str(tmp_path / f"{len(programs)}.sock")
+        options = {"stdin": stdin} if stdin else {}
+        program = Program(
+            command=[*command, QUERY,
+                     *([] if stdin else ["--listen", "unix:" + path])],
+            **options, **{"POSTERN_UPSTREAM": backend.url,
+                          "POSTERN_LOOPS": "1",
+                          "POSTERN_STORE": f"lmdb:{tmp_path}/store",
+                          "POSTERN_LOGIN_FLOOR": "0", "POSTERN_DRAIN": "5s",
+                          "POSTERN_LOGIN_PER_ADDRESS": "off", **variables})
+        programs.append(program)
+        return program, path
+
+    yield start
+    for program in programs:
+        if program.process.poll() is None:
+            assert program.stop() == 0, program.log
+        for word in ("Sanitizer", "runtime error", "PST_REQUIRE"):
+            assert word not in program.log
+
+
+@pytest.fixture(name="descriptors")
+def descriptors_fixture():
+    """Thousands of descriptors, for this process and its children."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 8192:
+        pytest.skip("needs 8,192 descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# Requests.
+
+
+def body_of(name, variables=None):
+    query = name if "{" in name else "{ %s }" % name
+    return json.dumps({"query": query, "variables": variables or {}}).encode()
+
+
+def params_of(body, cookie=None, **more):
+    more.setdefault("CONTENT_TYPE", "application/json")
+    if cookie:
+        more["HTTP_COOKIE"] = f"{COOKIE}={cookie}"
+    return fcgi.params("POST", "", body, **more)
+
+
+def send(connection, name, cookie=None, keep=False):
+    """Send a whole request; its answer is not read."""
+    body = body_of(name)
+    connection.start(params_of(body, cookie), keep=keep)
+    connection.feed(body)
+
+
+def query(address, name="me", cookie=None):
+    with fcgi.Connection(address) as connection:
+        send(connection, name, cookie)
+        return connection.answer()
+
+
+def open_and_send(path, name, count=1, cookie=None):
+    connections = [fcgi.Connection(path) for _ in range(count)]
+    for connection in connections:
+        send(connection, name, cookie)
+    return connections
+
+
+def log_in(address, email):
+    """Returns the cookie's value."""
+    body = body_of(LOGIN, {"email": email, "password": "x"})
+    with fcgi.Connection(address) as connection:
+        answer = connection.request(params_of(body), body)
+    assert answer.status == 200, answer.stdout
+    value, = [value for value in answer.all("Set-Cookie")
+              if value.startswith(COOKIE + "=")]
+    return value.partition("=")[2].partition(";")[0]
+
+
+def me_of(answer):
+    assert answer.status == 200, answer.stdout
+    return json.loads(answer.body)["data"]["me"]["email"]
+
+
+def code_of(answer):
+    return json.loads(answer.body)["errors"][0]["extensions"]["code"]
+
+
+def assert_others_are_served(path, email="other@b.example"):
+    """A login and a query by somebody else, each within a second."""
+    begin = time.monotonic()
+    cookie = log_in(path, email)
+    between = time.monotonic()
+    assert me_of(query(path, "me", cookie)) == email
+    end = time.monotonic()
+    assert between - begin < 1 and end - between < 1, (begin, between, end)
+
+
+def have_answers(connections):
+    """The number of connections with something to read."""
+    poll = select.poll()
+    for connection in connections:
+        poll.register(connection.socket, select.POLLIN)
+    return len(poll.poll(0))
+
+
+def multipart_head():
+    operations = {"query": "mutation($f:Upload!){save(f:$f)}",
+                  "variables": {"f": None}}
+    parts = [("operations", "", json.dumps(operations)),
+             ("map", "", '{"0":["variables.f"]}'),
+             ("0", '; filename="a"\r\nContent-Type: text/plain', "")]
+    return "\r\n".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}'
+        f"\r\n\r\n{value}" for name, more, value in parts).encode()
+
+
+def multipart_params(size):
+    """Variables of a multipart request whose file has so many bytes."""
+    length = len(multipart_head()) + size + len(MULTIPART_END)
+    return params_of(b"", CONTENT_LENGTH=str(length),
+                     CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}",
+                     HTTP_APOLLO_REQUIRE_PREFLIGHT="1")
+
+
+MULTIPART_END = f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def start_upload(path, size):
+    connection = fcgi.Connection(path)
+    connection.start(multipart_params(size))
+    connection.feed(multipart_head(), end=False)
+    return connection
+
+
+def read_count(connection):
+    """Read an answer of any length: (bytes of STDOUT, the first of them)."""
+    count, first = 0, b""
+    with connection.socket.makefile("rb", 1 << 18) as file:
+        while True:
+            header = file.read(8)
+            assert len(header) == 8, "the answer was cut off"
+            content = file.read(int.from_bytes(header[4:6], "big"))
+            file.read(header[6])
+            if header[1] == fcgi.END_REQUEST:
+                return count, first
+            if header[1] == fcgi.STDOUT:
+                count += len(content)
+                first = first or content
+
+
+def close_all(connections):
+    for connection in connections:
+        connection.close()
+
+
+def peak_memory(program, reset=False):
+    """The program's peak resident memory in bytes, optionally reset first."""
+    pid = program.process.pid
+    if reset:
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+    return program.status("VmHWM") * 1024
+
+
+# Slow clients.
+
+
+def drip(connections, stop, byte):
+    """Send one byte a second on each connection, until `stop` is set."""
+    left = list(connections)
+    while not stop.wait(1):
+        for connection in list(left):
+            try:
+                connection.send(byte)
+            except OSError:
+                left.remove(connection)
+
+
+@contextlib.contextmanager
+def dripping(connections, byte):
+    stop = threading.Event()
+    thread = threading.Thread(target=drip, args=(connections, stop, byte))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+
+
+def test_1000_slow_bodies_delay_nobody_and_end(start, scripted, descriptors):
+    """L61: a body has a time limit as a whole, whatever keeps coming."""
+    backend = scripted()
+    _, path = start(backend, POSTERN_BODY_TIMEOUT="4s")
+    slow = [start_upload(path, 100000) for _ in range(300)]
+    for _ in range(700):
+        connection = fcgi.Connection(path)
+        connection.start(params_of(bytes(100000)))
+        connection.feed(b'{"query":', end=False)
+        slow.append(connection)
+    begin = time.monotonic()
+    assert wait_until(lambda: len(backend.named("upload")) == 300)
+    with dripping(slow, fcgi.stream(fcgi.STDIN, 1, b" ", end=False)):
+        for number in range(10):
+            assert_others_are_served(path, f"user{number}@b.example")
+            time.sleep(0.25)
+        assert time.monotonic() - begin < 3.9, "the bodies were still coming"
+        assert not have_answers(slow)
+        answers = [connection.answer() for connection in slow]
+        assert time.monotonic() - begin < 9
+    assert [answer.status for answer in answers] == [408] * 1000
+    assert {code_of(answer) for answer in answers} == {"REQUEST_TIMEOUT"}
+    assert wait_until(lambda: all(
+        one.gone_at for one in backend.named("upload")), 2)
+    close_all(slow)
+
+
+def test_slow_heads_delay_nobody_and_end(start, scripted):
+    """A head has ten seconds, whatever keeps coming."""
+    _, path = start(scripted())
+    slow = []
+    for _ in range(100):
+        slow.append(fcgi.Connection(path))
+        slow[-1].send(fcgi.begin())
+    begin = time.monotonic()
+    with dripping(slow, fcgi.stream(fcgi.PARAMS, 1, b"\0\0", end=False)):
+        for _ in range(3):
+            assert_others_are_served(path)
+        assert all(connection.is_closed() for connection in slow)
+        assert 9 < time.monotonic() - begin < 13
+    assert_others_are_served(path)
+    close_all(slow)
+
+
+def test_reader_that_stops_delays_nobody(start, scripted):
+    """The backend can send no more than what fits into the sockets; later the
+    answer arrives whole."""
+    backend = scripted(big=64 * MIB)
+    _, path = start(backend)
+    stopped = open_and_send(path, "big", 5)
+    assert wait_until(lambda: len(backend.named("big")) == 5)
+    assert_others_are_served(path)
+    time.sleep(0.5)
+    sent = [one.sent for one in backend.named("big")]
+    assert max(sent) < 8 * MIB
+    assert_others_are_served(path)
+    time.sleep(0.5)
+    assert [one.sent for one in backend.named("big")] == sent
+    count, first = read_count(stopped[0])
+    assert first.startswith(b"Status: 200") and count > 64 * MIB
+    close_all(stopped)
+    assert wait_until(lambda: all(
+        one.gone_at for one in backend.named("big")
+        if one.sent < 64 * MIB), 2)
+
+
+# Slow backends.
+
+
+def answer_or_none(connection):
+    """The answer, or None if it was cut off after its head."""
+    try:
+        return connection.answer()
+    except fcgi.IncompleteResponse as cut:
+        assert cut.stdout.startswith(b"Status: 200")
+        return None
+
+
+@pytest.mark.parametrize("name, status, seconds, variable", [
+    ("silent", 504, 1, "POSTERN_FIRST_BYTE_TIMEOUT"),
+    ("half", None, 1, "POSTERN_BETWEEN_BYTES_TIMEOUT"),
+    ("drip", None, 2, "POSTERN_TOTAL_TIMEOUT"),
+    ("silent", 504, 2, "POSTERN_TOTAL_TIMEOUT")])
+def test_slow_backend_delays_only_its_own_requests(
+        start, scripted, name, status, seconds, variable):
+    backend = scripted(pause=0.3)
+    _, path = start(backend, **{variable: f"{seconds}s"})
+    slow = open_and_send(path, name, 200)
+    begin = time.monotonic()
+    assert wait_until(lambda: len(backend.named(name)) == 200, 5)
+    assert_others_are_served(path)
+    answers = [answer_or_none(connection) for connection in slow]
+    assert seconds - 0.5 < time.monotonic() - begin < seconds + 3
+    if status:
+        assert {(one.status, code_of(one)) for one in answers} == {
+            (504, "UPSTREAM_TIMEOUT")}
+    else:
+        assert answers == [None] * 200
+    assert_others_are_served(path)
+    close_all(slow)
+
+
+# Memory.
+
+
+def test_200_mb_each_way_use_bounded_memory(start, scripted):
+    size = 200 * MIB
+    backend = scripted(big=size)
+    program, path = start(backend, POSTERN_MAX_BODY="300M")
+
+    def upload(size):
+        connection = start_upload(path, size)
+        with connection:
+            piece = fcgi.record(fcgi.STDIN, 1, bytes(32768)) * 32
+            for _ in range(size // MIB):
+                connection.send(piece)
+            connection.feed(MULTIPART_END)
+            answer = connection.answer()
+        assert answer.status == 200
+        assert json.loads(answer.body)["data"]["upload"] > size
+
+    upload(MIB)
+    assert me_of(query(path)) == ""
+    before = peak_memory(program, reset=True)
+    upload(size)
+    with fcgi.Connection(path) as connection:
+        send(connection, "big")
+        count, first = read_count(connection)
+    assert first.startswith(b"Status: 200") and count > size
+    if not is_sanitized():
+        assert peak_memory(program) - before < 2 * MIB
+
+
+# Clients that leave.
+
+
+LEAVING = {"before the head": "silent", "in the answer": "half",
+           "in an endless answer": "drip", "in the body": "upload"}
+
+
+@pytest.mark.parametrize("where", LEAVING)
+@pytest.mark.parametrize("aborts", [False, True])
+def test_backend_request_ends_with_its_client(start, scripted, where, aborts):
+    """Within a second. aborts: the web server keeps its connection open, and
+    sends ABORT_REQUEST."""
+    name = LEAVING[where]
+    backend = scripted()
+    _, path = start(backend)
+    if name == "upload":
+        connection = start_upload(path, 100000)
+    else:
+        connection = fcgi.Connection(path)
+        send(connection, name, keep=True)
+    assert wait_until(lambda: backend.named(name), 5)
+    if name in ("half", "drip"):
+        assert connection.read_record()[0] == fcgi.STDOUT
+    time.sleep(0.1)
+    assert backend.requests[-1].gone_at is None
+    begin = time.monotonic()
+    if aborts:
+        connection.abort()
+    else:
+        connection.close()
+    assert wait_until(lambda: backend.requests[-1].gone_at, 3)
+    assert backend.requests[-1].gone_at - begin < 1
+    connection.close()
+    assert_others_are_served(path)
+
+
+# Streams behind web servers.
+
+
+@pytest.mark.parametrize("kind", [servers.Lighttpd, servers.Nginx,
+                                  servers.ApacheProxy],
+                         ids=lambda kind: kind.name)
+def test_parts_of_a_stream_arrive_one_by_one(scripted, kind):
+    backend = scripted(pause=0.3, parts=5)
+    site = kind(backend)
+    try:
+        arrived = []
+        with http_client.Connection(site.port) as line:
+            body = body_of("subscription { events }")
+            line.send(b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Accept: text/event-stream\r\n"
+                      b"Content-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            for number in range(5):
+                while b"part-%d." % number not in line.pending:
+                    assert line._more(), line.pending
+                arrived.append(time.monotonic())
+            assert line.read("POST").whole
+        sent = backend.named("events")[0].sent_at
+        late = [got - begun for got, begun in zip(arrived, sent)]
+        assert len(late) == 5 and max(late) < 0.25, late
+    finally:
+        site.close(check=False)
+
+
+# Programs that end.
+
+
+def listen(path):
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen(1000)
+    return listening
+
+
+class Load:
+    """Threads that send queries, each on a connection of its own."""
+
+    def __init__(self, path, threads=4):
+        self.path, self.stop = path, threading.Event()
+        self.served, self.failed = 0, []
+        self.threads = [threading.Thread(target=self._run)
+                        for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        while not self.stop.is_set():
+            try:
+                assert query(self.path).status == 200
+                self.served += 1
+            except (OSError, AssertionError,
+                    fcgi.IncompleteResponse) as problem:
+                self.failed.append(problem)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(30)
+
+    def goes_on(self):
+        served = self.served
+        return wait_until(lambda: self.served > served + 50, 5)
+
+
+def test_killed_program_fails_only_what_it_held(start, scripted, tmp_path):
+    """The socket is a supervisor's: what waits in it is served by the next."""
+    backend = scripted()
+    path = str(tmp_path / "shared")
+    with listen(path) as listening:
+        program, _ = start(backend, stdin=listening)
+        with Load(path) as load:
+            held = open_and_send(path, "silent", 20)
+            assert wait_until(lambda: len(backend.named("silent")) == 20)
+            assert load.goes_on()
+            program.process.kill()
+            waiting = open_and_send(path, "me", 20)
+            for connection in held:
+                with pytest.raises(fcgi.IncompleteResponse):
+                    connection.answer()
+            assert program.wait() == -signal.SIGKILL
+            start(backend, stdin=listening)
+            assert [one.answer().status for one in waiting] == [200] * 20
+            assert load.goes_on()
+        assert len(load.failed) <= len(load.threads), load.failed
+        assert_others_are_served(path)
+        close_all(held + waiting)
+
+
+def test_lighttpd_replaces_a_killed_program(backend):
+    gateway = gateways.Gateway(backend)
+    try:
+        assert gateway.query().status == 200
+        pid = gateway.pid_of("query")
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: gateway.query().status == 200, 10, 0.2)
+        assert gateway.pid_of("query") != pid
+        assert in_threads(20, lambda _: gateway.query(keep=False).status
+                          ) == [200] * 20
+    finally:
+        gateway.close(check=False)
+
+
+def test_restart_under_load_loses_nothing(start, scripted, tmp_path):
+    """A second program takes over the socket that it inherits too."""
+    backend = scripted(pause=0.3)
+    path = str(tmp_path / "shared")
+    with listen(path) as listening:
+        program, _ = start(backend, stdin=listening)
+        with Load(path) as load:
+            assert load.goes_on()
+            for _ in range(3):
+                running = open_and_send(path, "slow", 20)
+                other, _ = start(backend, stdin=listening)
+                assert program.stop() == 0
+                assert "how=drained" in program.log
+                assert [one.answer().status for one in running] == [200] * 20
+                assert load.goes_on()
+                program = other
+        assert load.failed == [] and load.served > 200
+
+
+# Users.
+
+
+def test_500_queries_of_20_users_do_not_mix(start, scripted):
+    """Every answer belongs to the session of its request, while other clients
+    leave in the middle of theirs."""
+    backend = scripted(pause=0.05)
+    _, path = start(backend, POSTERN_LOOPS="2")
+    users = [f"user{number}@b.example" for number in range(20)]
+    cookies = [log_in(path, user) for user in users]
+    connections = [fcgi.Connection(path) for _ in range(500)]
+    for turn in range(3):
+        leaving = []
+        for number, connection in enumerate(connections):
+            send(connection, ("me", "slow")[(number + turn) % 2],
+                 cookies[(number + turn) % 20], keep=True)
+            if number % 10 == 0:
+                leaving += open_and_send(path, "slow", cookie=cookies[
+                    (number + 7) % 20])
+            if number % 50 == 49:
+                close_all(leaving)
+        for number, connection in reversed(list(enumerate(connections))):
+            assert me_of(connection.answer()) == users[(number + turn) % 20]
+    close_all(connections)
+
+
+# Descriptors.
+
+
+def test_64_descriptors_suffice_in_the_end(start, scripted):
+    """Who finds no descriptor waits, or is told so."""
+    backend = scripted(pause=0.1)
+    program, path = start(backend, command=[
+        "sh", "-c", 'ulimit -n 64 && exec "$0" "$@"'])
+    answers = in_threads(150, lambda _: query(path, "slow"))
+    assert {answer.status for answer in answers} <= {200, 503}
+    assert {code_of(answer) for answer in answers
+            if answer.status == 503} <= {"OVERLOADED"}
+    assert sum(answer.status == 200 for answer in answers) >= 50
+    for _ in range(20):
+        assert query(path).status == 200
+    assert program.descriptors() <= 64
+
+
+def test_exhausted_descriptors_are_503_and_pass(start, scripted):
+    """The limit is lowered until accept(2) succeeds, and socket(2) does not."""
+    program, path = start(scripted())
+    pid = program.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    free = min(set(range(1000)) - taken)
+    # The lowest free number is for the connection, and there is no other.
+    assert set(range(free)) <= taken
+    limit = next(n for n in range(free + 1, 1001) if n not in taken)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limits[1]))
+    try:
+        answer = query(path)
+        assert (answer.status, code_of(answer)) == (503, "OVERLOADED")
+        assert int(answer.header("Retry-After")) >= 1
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, limits[1]))
+        waiting = open_and_send(path, "me", 3)
+        time.sleep(0.3)
+        assert not have_answers(waiting)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert [one.answer().status for one in waiting] == [200] * 3
+    close_all(waiting)
+    assert_others_are_served(path)
+
+
+# Records.
+
+
+@pytest.mark.quick
+def test_management_records_within_a_request(start, scripted):
+    """L62: libfcgi aborts the process on them, and overflows its stack when
+    FCGI_MAX_CONNS is asked for four times."""
+    program, path = start(scripted())
+    names = [("FCGI_MAX_CONNS", "")] * 4 + [("FCGI_MPXS_CONNS", "")]
+    records = (fcgi.record(fcgi.GET_VALUES, 0, fcgi.pairs(names))
+               + fcgi.record(42, 0, b"12345678"))
+
+    def read_results(connection):
+        kind, number, content = connection.read_record()
+        assert (kind, number) == (fcgi.GET_VALUES_RESULT, 0)
+        assert fcgi.read_pairs(content) == {"FCGI_MPXS_CONNS": b"0"}
+        kind, number, content = connection.read_record()
+        assert (kind, number, content[0]) == (fcgi.UNKNOWN_TYPE, 0, 42)
+
+    body = body_of("me")
+    head = fcgi.stream(fcgi.PARAMS, 1, fcgi.pairs(params_of(body)), 100)
+    with fcgi.Connection(path) as connection:
+        for _ in range(2):
+            for piece in (fcgi.begin(keep=True), head,
+                          fcgi.stream(fcgi.STDIN, 1, body[:7], end=False)):
+                connection.send(piece + records)
+                read_results(connection)
+            connection.feed(body[7:])
+            assert me_of(connection.answer()) == ""
+        # While the backend works on it, too: then they wait for its answer.
+        send(connection, "me", keep=True)
+        connection.send(records)
+        assert me_of(connection.answer()) == ""
+        read_results(connection)
+    assert program.process.poll() is None
