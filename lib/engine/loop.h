@@ -86,6 +86,9 @@ void loop_unwatch(struct loop *loop, int descriptor);
 /* Has the descriptor bytes to read, or has it failed, as far as is known? */
 bool loop_has_input(const struct loop *loop, int descriptor);
 
+/* Is it watched for input, and was none reported since it was read empty? */
+bool loop_is_read_empty(const struct loop *loop, int descriptor);
+
 /* Set and clear a timer (engine/timers.h). Setting it may fail for want of
  * memory: it then expires at once. */
 void loop_set_timer(struct loop *loop, struct timer *timer, int64_t at);
