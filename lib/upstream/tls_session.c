@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "engine/fiber.h"
+#include "upstream/connection_pool.h"
 #include "upstream/exchange_request.h"
 #include "upstream/http_error.h"
 
@@ -250,6 +251,19 @@ set_ca_options(CURL *easy, const char *ca)
                    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
 }
 
+/* A connection that was idle for long may be closed before the request has
+ * arrived, which one that cannot be sent again must not risk. */
+static bool
+is_connection_old(const struct tls_session *session,
+                  const struct transfer *transfer, bool is_get)
+{
+    int64_t idle_max = is_get || transfer->exchange->is_repeatable
+                           ? CONNECTION_IDLE_MAX
+                           : CONNECTION_IDLE_ONE_SHOT_MAX;
+
+    return clock_ms() - session->idle_since > idle_max;
+}
+
 /* The callbacks' context, and what is sent. */
 static bool
 set_transfer_options(struct tls_session *session, struct transfer *transfer,
@@ -257,8 +271,10 @@ set_transfer_options(struct tls_session *session, struct transfer *transfer,
                      struct curl_slist *header_list)
 {
     CURL *easy = session->easy;
+    bool is_old = is_connection_old(session, transfer, request->is_get);
 
     return !(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->text) ||
+             curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_old ? 1L : 0L) ||
              curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                               (long)session->target->connect_timeout) ||
              curl_easy_setopt(easy, CURLOPT_READDATA, transfer) ||
@@ -401,4 +417,5 @@ tls_session_end(struct tls_session *session)
     curl_easy_reset(session->easy);
     pst_crypto_wipe(session->buffers, sizeof(session->buffers));
     session->error = NULL;
+    session->idle_since = clock_ms();
 }

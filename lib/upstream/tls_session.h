@@ -21,6 +21,7 @@ struct tls_session {
     struct socket_set sockets; /* of libcurl */
     int64_t timer;            /* when libcurl wants to be called (clock_ms()) */
     int running;              /* transfers, as libcurl counts them */
+    int64_t idle_since;       /* clock_ms() at the end of the last exchange */
     struct http_error *error; /* of the exchange that runs */
     char text[TLS_ERROR_SIZE];
     char buffers[2 * TRANSFER_BUFFER];

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include "exchange.h"
+#include "fake_clock.h"
 #include "upstream/tls_client.h"
 
 #define DEPTH 7 /* more than sessions are kept */
@@ -112,6 +113,58 @@ test_kept(void **state)
     assert_int_equal(server.accepted, 1);
 }
 
+#define ANSWERED(bytes)       \
+    {READ_TEXT, bytes, 0},    \
+    {                         \
+        SEND, OK_HEAD "{}", 0 \
+    }
+
+/* A connection that was idle for long is not used for what cannot be sent
+ * again. */
+static void
+test_idle(void **state)
+{
+    static const struct step kept[] = {{ACCEPT, NULL, 0},
+                                       ANSWERED("hello"),
+                                       ANSWERED("hello"),
+                                       {DRAIN, NULL, 0},
+                                       {END, NULL, 0}};
+    static const struct step renewed[] = {{ACCEPT, NULL, 0},  ANSWERED("hello"),
+                                          {ANOTHER, NULL, 0}, ANSWERED("hello"),
+                                          {DRAIN, NULL, 0},   {END, NULL, 0}};
+    static const struct {
+        int64_t idle; /* milliseconds */
+        bool is_repeatable;
+        bool is_kept;
+    } rows[] = {{4000, false, true},
+                {4001, false, false},
+                {15000, true, true},
+                {15001, true, false}};
+    struct http_error error;
+    char url[64];
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct http_exchange what = exchange("POST", 5);
+
+        what.whole_body = PST_STR("hello");
+        what.is_repeatable = rows[i].is_repeatable;
+        server_start(&server, rows[i].is_kept ? kept : renewed);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
+        open_client(url);
+        for (int j = 0; j < 2; j++) {
+            client_init();
+            assert_int_equal(tls_client_run(tls, arena, &what, &error), PST_OK);
+            assert_string_equal(client.got, "{}");
+            fake_clock_advance(rows[i].idle);
+        }
+        close_client();
+        server_join(&server);
+        assert_int_equal(server.accepted, rows[i].is_kept ? 1 : 2);
+        server_free(&server);
+    }
+}
+
 /* Without descriptors, this shows when the client is made. */
 static void
 test_no_descriptors(void **state)
@@ -142,6 +195,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_within),
         TEST(test_kept),
+        TEST(test_idle),
         TEST(test_no_descriptors),
     };
 
