@@ -47,14 +47,6 @@ fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer)
         (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-bool
-fcgi_connection_has_arrived(const struct fcgi_connection *connection)
-{
-    char byte;
-
-    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
-}
-
 static struct fcgi_input *
 connection_input(struct fcgi_connection *connection)
 {

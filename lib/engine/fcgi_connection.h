@@ -38,9 +38,6 @@ TAILQ_HEAD(fcgi_connection_list, fcgi_connection);
  * one before: each part of a stream is written at once. */
 void fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer);
 
-/* Has a request arrived on an idle connection? Its event is on the way. */
-bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
-
 /*
  * Read until there are bytes for libfcgi, or until what has come belongs to no
  * request.
