@@ -134,9 +134,8 @@ is_fresh(const struct fcgi_connection *connection)
 }
 
 /*
- * Is there room for another connection? If there is none, the connection that
- * has been idle longest is closed: a web server opens another when it needs
- * one.
+ * Is there room for another connection? If not, the one that has been idle
+ * longest is closed: a web server opens another when it needs one.
  *   is_short  the system itself has run out of descriptors: close one anyway
  */
 static bool

@@ -8,12 +8,16 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "engine/loop.h"
 #include "gateway/handler.h"
 #include "server/random_block.h"
 
 /* Kept by a loop for later requests. */
 #define IDLE_WORKSPACES_MAX 256
+#define QUIET_WORKSPACES_MAX 8 /* after a while */
+#define TIDY_MS 20000
 
 /* What one request needs while it is handled. */
 struct workspace {
@@ -29,6 +33,7 @@ struct program_loop {
     int64_t store_answered_at; /* unix seconds: its last answer */
     SLIST_HEAD(, workspace) idle;
     size_t idle_count;
+    struct timer tidy; /* some time after a request; not set under plain CGI */
 };
 
 enum pst_err
@@ -88,16 +93,38 @@ workspace_new(const struct program_loop *loop)
     return NULL;
 }
 
+/* Free workspaces until `count` are left. */
+static void
+program_loop_free_workspaces(struct program_loop *loop, size_t count)
+{
+    while (loop->idle_count > count) {
+        struct workspace *workspace = SLIST_FIRST(&loop->idle);
+
+        SLIST_REMOVE_HEAD(&loop->idle, link);
+        loop->idle_count--;
+        workspace_free(workspace);
+    }
+}
+
+/* Release what was kept for later requests and has not been used for a while.
+ */
+static void
+on_tidy(struct timer *timer)
+{
+    struct program_loop *loop = timer->owner;
+
+    http_client_close_idle(loop->upstream);
+    program_loop_free_workspaces(loop, QUIET_WORKSPACES_MAX);
+}
+
 void
 program_loop_free(void *state)
 {
     struct program_loop *loop = state;
-    struct workspace *workspace;
 
-    while ((workspace = SLIST_FIRST(&loop->idle))) {
-        SLIST_REMOVE_HEAD(&loop->idle, link);
-        workspace_free(workspace);
-    }
+    if (loop_current())
+        loop_clear_timer(loop_current(), &loop->tidy);
+    program_loop_free_workspaces(loop, 0);
     store_close(&loop->store);
     http_client_free(&loop->upstream);
     free(loop);
@@ -112,6 +139,7 @@ program_loop_new(void *context)
 
     if (loop) {
         loop->parts = parts;
+        loop->tidy = (struct timer){.on_expire = on_tidy, .owner = loop};
         SLIST_INIT(&loop->idle);
         e = program_loop_connect(parts->config, &loop->upstream, &loop->store);
     }
@@ -145,6 +173,8 @@ program_loop_release_workspace(struct program_loop *loop,
     }
     SLIST_INSERT_HEAD(&loop->idle, workspace, link);
     loop->idle_count++;
+    if (loop_current() && loop->tidy.place == 0)
+        loop_set_timer(loop_current(), &loop->tidy, clock_ms() + TIDY_MS);
 }
 
 bool

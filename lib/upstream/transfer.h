@@ -4,7 +4,7 @@
  * body is sent, how much of the response is read, and which timeout applies.
  *
  * It calls the functions of struct http_exchange. The HTTP library calls it
- * through http_client.c.
+ * through tls_options.c.
  */
 #ifndef POSTERN_UPSTREAM_TRANSFER_H
 #define POSTERN_UPSTREAM_TRANSFER_H
