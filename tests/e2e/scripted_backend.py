@@ -34,10 +34,12 @@ class ScriptedBackend:
     big      bytes of the answer to { big }
     pause    seconds before the answer to { slow }, and between two parts
     parts    of the answer to { events }
+    reads_files  False: the body of an upload is never read
     """
 
-    def __init__(self, big=0, pause=0.1, parts=5):
+    def __init__(self, big=0, pause=0.1, parts=5, reads_files=True):
         self.big, self.pause, self.parts = big, pause, parts
+        self.reads_files = reads_files
         self.requests = []
         self.connections = 0
         self.loop = asyncio.new_event_loop()
@@ -84,6 +86,8 @@ class ScriptedBackend:
         request = Request("upload", token and token[1].decode())
         if b"multipart/form-data" in head:
             self.requests.append(request)
+            if not self.reads_files:
+                await asyncio.sleep(60)
             try:
                 await self._read_file(reader, request, length)
             except (OSError, asyncio.IncompleteReadError):

@@ -214,6 +214,12 @@ def peak_memory(program, reset=False):
     return program.status("VmHWM") * 1024
 
 
+def cpu_seconds(program):
+    with open(f"/proc/{program.process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # Slow clients.
 
 
@@ -304,6 +310,40 @@ def test_reader_that_stops_delays_nobody(start, scripted):
     assert wait_until(lambda: all(
         one.gone_at for one in backend.named("big")
         if one.sent < 64 * MIB), 2)
+
+
+def send_until_full(connections, piece):
+    """Send pieces on all connections until none has taken one for half a
+    second. Returns the bytes that each has taken."""
+    sent = {}
+    poll = select.poll()
+    for connection in connections:
+        connection.socket.setblocking(False)
+        poll.register(connection.socket, select.POLLOUT)
+        sent[connection.socket.fileno()] = 0
+    sockets = {c.socket.fileno(): c.socket for c in connections}
+    while ready := poll.poll(500):
+        for descriptor, events in ready:
+            assert events == select.POLLOUT
+            sent[descriptor] += sockets[descriptor].send(piece)
+            assert sent[descriptor] < 8 * MIB
+    return list(sent.values())
+
+
+def test_backend_that_does_not_read_holds_up_its_clients(start, scripted):
+    """A body goes no further than into the sockets."""
+    backend = scripted(reads_files=False)
+    _, path = start(backend, POSTERN_BETWEEN_BYTES_TIMEOUT="2s")
+    stuck = [start_upload(path, 32 * MIB - 10000) for _ in range(5)]
+    assert wait_until(lambda: len(backend.named("upload")) == 5)
+    record = fcgi.record(fcgi.STDIN, 1, bytes(32768))
+    assert min(send_until_full(stuck, record)) > 10 * len(record)
+    assert_others_are_served(path)
+    for connection in stuck:
+        connection.socket.settimeout(10)
+        answer = connection.answer()
+        assert (answer.status, code_of(answer)) == (504, "UPSTREAM_TIMEOUT")
+    close_all(stuck)
 
 
 # Slow backends.
@@ -599,8 +639,10 @@ def test_exhausted_descriptors_are_503_and_pass(start, scripted):
         assert int(answer.header("Retry-After")) >= 1
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, limits[1]))
         waiting = open_and_send(path, "me", 3)
-        time.sleep(0.3)
+        before = cpu_seconds(program)
+        time.sleep(0.5)
         assert not have_answers(waiting)
+        assert cpu_seconds(program) - before < 0.2, "it tries all the time"
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     assert [one.answer().status for one in waiting] == [200] * 3
