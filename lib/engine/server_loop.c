@@ -62,15 +62,28 @@ server_loop_release(struct server_loop *loop,
     server_loop_check_end(loop);
 }
 
-/* The fiber of a connection. */
+/* Has a request arrived on an idle connection? Its event is on the way. */
+static bool
+has_arrived(const struct fcgi_connection *connection)
+{
+    char byte;
+
+    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
+}
+
+/* The fiber of a connection. At the end, the connection is closed once it is
+ * idle: not while a request waits there of which the loop does not know yet. */
 static void
 serve(void *argument)
 {
     struct fcgi_connection *connection = argument;
     struct server_loop *loop = connection->owner;
+    bool is_open;
 
-    server_loop_release(loop, connection,
-                        fcgi_serve_connection(&loop->service, connection));
+    do
+        is_open = fcgi_serve_connection(&loop->service, connection);
+    while (is_open && loop->is_draining && has_arrived(connection));
+    server_loop_release(loop, connection, is_open);
 }
 
 /* An idle connection has bytes to read, or was closed by the web server. */
@@ -117,15 +130,6 @@ server_loop_add(struct server_loop *loop, int descriptor)
     }
     TAILQ_INSERT_TAIL(&loop->idle, connection, link);
     loop->count++;
-}
-
-/* Has a request arrived on an idle connection? Its event is on the way. */
-static bool
-has_arrived(const struct fcgi_connection *connection)
-{
-    char byte;
-
-    return recv(connection->descriptor, &byte, 1, MSG_PEEK) > 0;
 }
 
 /*
