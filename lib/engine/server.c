@@ -10,12 +10,15 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/server_loop.h"
+
+#define DESCRIPTORS_RESERVED 64 /* sockets, log, store, libraries */
 
 /* Seconds for the other loops to end once all should have. */
 #define JOIN_TIMEOUT 5
@@ -247,6 +250,20 @@ server_serve(struct server_main *server)
     return server_join(server) && is_drained;
 }
 
+/* How many connections one loop may have: it needs as many to the backend. */
+static size_t
+connection_limit(size_t loops)
+{
+    struct rlimit limit = {0, 0};
+    size_t total;
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    total = (size_t)limit.rlim_max; /* each loop raises its limit to that */
+    total = total > 2 * DESCRIPTORS_RESERVED ? total - DESCRIPTORS_RESERVED
+                                             : total / 2;
+    return total / 2 > loops ? total / 2 / loops : 1;
+}
+
 /* Why the server could not start. */
 static const char *
 server_failure_text(enum pst_err e)
@@ -262,8 +279,11 @@ server_run(const struct server_options *options,
            const struct engine_handler *handler)
 {
     size_t loops = (size_t)options->loops;
-    struct server_main server = {.server = {options, handler, 0, 0},
-                                 .signals = -1};
+    struct server_main server = {
+        .server = {.options = options,
+                   .handler = handler,
+                   .connection_limit = connection_limit(loops)},
+        .signals = -1};
     enum pst_err e = fcgi_init();
     bool is_drained;
 

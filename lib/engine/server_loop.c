@@ -6,19 +6,17 @@
 #include "engine/server_loop.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "engine/wait.h"
 
-#define RETRY_MS 100            /* while descriptors are short */
-#define NEW_GRACE_MS 1000       /* for the first request of a connection */
-#define ABORT_GRACE_MS 1000     /* for fibers whose connection was shut down */
-#define LOG_INTERVAL_MS 10000   /* between two lines about the same trouble */
-#define ACCEPTS_MAX 8           /* for one event: other loops want some too */
-#define DESCRIPTORS_RESERVED 64 /* sockets, log, store, libraries */
+#define RETRY_MS 100          /* while descriptors are short */
+#define NEW_GRACE_MS 1000     /* for the first request of a connection */
+#define ABORT_GRACE_MS 1000   /* for fibers whose connection was shut down */
+#define LOG_INTERVAL_MS 10000 /* between two lines about the same trouble */
+#define ACCEPTS_MAX 8         /* for one event: other loops want some too */
 
 static void
 server_loop_remove(struct server_loop *loop, struct fcgi_connection *connection)
@@ -62,15 +60,20 @@ server_loop_release(struct server_loop *loop,
     server_loop_check_end(loop);
 }
 
-/* The fiber of a connection. */
+/* The fiber of a connection. At the end, the connection is closed once it is
+ * idle: not while a request waits there of which the loop does not know yet. */
 static void
 serve(void *argument)
 {
     struct fcgi_connection *connection = argument;
     struct server_loop *loop = connection->owner;
+    bool is_open;
 
-    server_loop_release(loop, connection,
-                        fcgi_serve_connection(&loop->service, connection));
+    do
+        is_open = fcgi_serve_connection(&loop->service, connection);
+    while (is_open && loop->is_draining &&
+           fcgi_connection_has_arrived(connection));
+    server_loop_release(loop, connection, is_open);
 }
 
 /* An idle connection has bytes to read, or was closed by the web server. */
@@ -338,20 +341,6 @@ run_drain(struct loop_task *task)
     server_loop_close_idle(loop, true);
 }
 
-/* How many connections one loop may have, and as many to the backend. */
-static size_t
-connection_limit(size_t loops)
-{
-    struct rlimit limit = {0, 0};
-    size_t total;
-
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    total = (size_t)limit.rlim_cur;
-    total = total > 2 * DESCRIPTORS_RESERVED ? total - DESCRIPTORS_RESERVED
-                                             : total / 2;
-    return total / 2 > loops ? total / 2 / loops : 1;
-}
-
 enum pst_err
 server_loop_open(struct server_loop *loop, struct server *server)
 {
@@ -375,7 +364,7 @@ server_loop_open(struct server_loop *loop, struct server *server)
     TAILQ_INIT(&loop->busy);
     if (loop_new(&loop->loop) != PST_OK)
         return PST_NO_MEMORY;
-    loop->limit = connection_limit((size_t)options->loops);
+    loop->limit = server->connection_limit;
     loop->service.state = server->handler->new_state(server->handler->context);
     if (!loop->service.state)
         return PST_NO_MEMORY;

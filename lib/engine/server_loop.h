@@ -15,6 +15,7 @@
 struct server {
     const struct server_options *options;
     const struct engine_handler *handler;
+    size_t connection_limit;   /* of each loop */
     _Atomic int64_t requests;  /* that run */
     _Atomic int64_t accepting; /* loops that have not begun to finish; the last
                                   one closes the sockets */

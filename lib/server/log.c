@@ -29,11 +29,12 @@
 
 struct log {
     int descriptor;
-    char *path; /* of the file; NULL: stderr */
+    bool is_file; /* opened here, so closed here; else stderr */
     enum log_format format;
     enum log_level level;
     struct pst_str program;
     pid_t pid; /* cached: getpid(2) is a system call */
+    char target[];
 };
 
 struct fields {
@@ -62,28 +63,17 @@ enum pst_err
 log_open(struct log **out, const char *target, enum log_format format,
          enum log_level level, const char *program)
 {
-    bool is_stderr = strcmp(target, "stderr") == 0;
-    int descriptor = is_stderr ? STDERR_FILENO : log_open_file(target);
-    char *path = is_stderr ? NULL : strdup(target);
-    struct log *log;
+    struct log *log = calloc(1, sizeof(*log) + strlen(target) + 1);
 
-    if (descriptor < 0) {
-        int saved_errno = errno;
-
-        free(path);
-        errno = saved_errno;
+    if (!log)
+        return PST_NO_MEMORY;
+    memcpy(log->target, target, strlen(target));
+    log->is_file = strcmp(target, "stderr") != 0;
+    log->descriptor = log->is_file ? log_open_file(target) : STDERR_FILENO;
+    if (log->descriptor < 0) {
+        free(log); /* errno stays */
         return PST_BAD_CONFIG;
     }
-    log = calloc(1, sizeof(*log));
-    if (!log || (!is_stderr && !path)) {
-        if (!is_stderr)
-            close(descriptor);
-        free(path);
-        free(log);
-        return PST_NO_MEMORY;
-    }
-    log->descriptor = descriptor;
-    log->path = path;
     log->format = format;
     log->level = level;
     log->program = pst_str_from(program);
@@ -97,9 +87,8 @@ log_close(struct log **log)
 {
     if (!*log)
         return;
-    if ((*log)->path)
+    if ((*log)->is_file)
         close((*log)->descriptor);
-    free((*log)->path);
     free(*log);
     *log = NULL;
 }
@@ -107,18 +96,14 @@ log_close(struct log **log)
 bool
 log_reopen(struct log *log)
 {
-    int descriptor;
-    bool is_replaced;
-
-    if (!log->path)
-        return true;
-    descriptor = log_open_file(log->path);
-    if (descriptor < 0)
-        return false;
+    int descriptor = log->is_file ? log_open_file(log->target) : -1;
     /* In one step: other threads write meanwhile. */
-    is_replaced = dup3(descriptor, log->descriptor, O_CLOEXEC) >= 0;
-    close(descriptor);
-    return is_replaced;
+    bool is_replaced =
+        descriptor >= 0 && dup3(descriptor, log->descriptor, O_CLOEXEC) >= 0;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    return is_replaced || !log->is_file;
 }
 
 static bool

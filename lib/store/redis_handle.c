@@ -134,7 +134,8 @@ redis_back_off(struct redis_handle *handle)
     int64_t delay = handle->retry_delay * 2;
     uint16_t random = 0;
 
-    if (clock_ms() >= handle->retry_at) /* else others failed with this one */
+    /* Else others failed with this one. 0: another has connected meanwhile. */
+    if (clock_ms() >= handle->retry_at || handle->retry_delay == 0)
         handle->retry_delay = delay == 0                ? RETRY_DELAY
                               : delay > RETRY_DELAY_MAX ? RETRY_DELAY_MAX
                                                         : delay;

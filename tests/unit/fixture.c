@@ -124,6 +124,12 @@ http_client_new(struct http_client **out,
 }
 
 void
+http_client_close_idle(struct http_client *http)
+{
+    (void)http;
+}
+
+void
 http_client_free(struct http_client **upstream)
 {
     *upstream = NULL;

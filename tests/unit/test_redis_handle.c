@@ -746,18 +746,13 @@ serve_and_break(int listener, int report)
     }
 }
 
-/* What may have been executed is not sent again, but a read is. */
-static void
-expect_sent(const char *what, enum pst_err (*call)(unsigned n),
-            enum pst_err want, unsigned want_sent)
+/* Listen on a free port; sets the URL for it. */
+static int
+listen_for(char url[static 64])
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    char bytes[16];
-    char url[64];
-    int report[2];
-    pid_t child;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(
@@ -765,14 +760,27 @@ expect_sent(const char *what, enum pst_err (*call)(unsigned n),
     assert_int_equal(listen(listener, 5), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size),
                      0);
+    (void)snprintf(url, 64, "redis://127.0.0.1:%u", ntohs(address.sin_port));
+    return listener;
+}
+
+/* What may have been executed is not sent again, but a read is. */
+static void
+expect_sent(const char *what, enum pst_err (*call)(unsigned n),
+            enum pst_err want, unsigned want_sent)
+{
+    char bytes[16];
+    char url[64];
+    int listener = listen_for(url);
+    int report[2];
+    pid_t child;
+
     assert_int_equal(pipe(report), 0);
     child = fork();
     assert_true(child >= 0);
     if (child == 0)
         serve_and_break(listener, report[1]);
     close(listener);
-    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u",
-                   ntohs(address.sin_port));
     store = stores_open_url(url, "shop");
     expect("the first", check(1), PST_OK);
     expect(what, call(1), want);
@@ -790,6 +798,39 @@ test_no_repeat(void **state)
     (void)state;
     expect_sent("a read", check, PST_OK, 3);
     expect_sent("a write", end, PST_STORE_DOWN, 2);
+}
+
+static void
+lose_meanwhile(void)
+{
+    expect("another fiber", check(2), PST_STORE_DOWN);
+}
+
+/* A connection is lost while another one is made, and then that one as well.
+ * Once the pause was zero then, and its half the divisor of a random number. */
+static void
+test_lost_while_connecting(void **state)
+{
+    char byte;
+    char url[64];
+    int listener = listen_for(url);
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        int first = accept(listener, NULL, NULL);
+
+        close(accept(listener, NULL, NULL));
+        (void)!read(first, &byte, 1);
+        _exit(0);
+    }
+    close(listener);
+    store = stores_open_url(url, "shop");
+    other_fiber = lose_meanwhile;
+    expect("the first", check(1), PST_STORE_DOWN);
+    assert_null(other_fiber);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 int
@@ -815,6 +856,7 @@ main(void)
         TEST(test_pause_of_fibers),
         TEST(test_unknown_script),
         TEST(test_no_repeat),
+        TEST(test_lost_while_connecting),
     };
 
     if (!stores_can_start(STORE_REDIS))
