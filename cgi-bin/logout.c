@@ -204,12 +204,13 @@ logout_end_session(struct context *ctx, struct request *req,
     if (e)
         return e;
     backend_error = logout_at_backend(ctx, req, auth, options.everywhere);
-    LOG_EVENT(ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),
-              LOG_C_STRING("session", auth->log_id),
-              LOG_STR("subject",
-                      auth->has_session ? auth->session.sub : PST_STR_NONE),
-              LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
-              LOG_C_STRING("backend", pst_err_code(backend_error)));
+    LOG_EVENT(
+        ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),
+        LOG_C_STRING("session", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
+        LOG_STR("subject",
+                auth->has_session ? auth->session.sub : PST_STR_NONE),
+        LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
+        LOG_C_STRING("backend", pst_err_code(backend_error)));
     e = logout_end_sessions(ctx, req, res, auth, options.everywhere);
     if (e)
         return e;

@@ -151,10 +151,10 @@ session_end(struct context *ctx, struct request *req, struct response *res,
     e = registry_revoke_by_name(ctx, req, &auth->session, name, &is_own);
     if (e)
         return e;
-    LOG_EVENT(ctx->log, LEVEL_INFO, "session-ended",
-              LOG_C_STRING("request", req->id),
-              LOG_C_STRING("by", auth->log_id),
-              LOG_STR("session", pst_str_first(name, 8)));
+    LOG_EVENT(
+        ctx->log, LEVEL_INFO, "session-ended", LOG_C_STRING("request", req->id),
+        LOG_C_STRING("by", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
+        LOG_STR("session", pst_str_first(name, 8)));
     e = is_own ? auth_end_session(ctx, req, res, auth)
                : auth_renew_if_due(ctx, req, res, auth);
     if (e)

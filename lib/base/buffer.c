@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-#define FIRST_SIZE 64 /* bytes: most texts fit, so they are not moved */
+/* Bytes: most texts fit, so they are not moved. On the heap, where moving costs
+ * more, most requests for a backend fit. */
+#define FIRST_SIZE 64
+#define FIRST_HEAP_SIZE 1024
 
 /* The bytes of a buffer on the heap. This record itself is in the arena. */
 struct pst_heap_block {
@@ -108,11 +111,12 @@ static bool
 buf_grow(struct pst_buf *buf, size_t needed)
 {
     size_t size = buf->size <= buf->max / 2 ? buf->size * 2 : buf->max;
+    size_t first_size = buf->heap ? FIRST_HEAP_SIZE : FIRST_SIZE;
 
     if (!buf->arena)
         return false;
-    if (size < FIRST_SIZE)
-        size = FIRST_SIZE;
+    if (size < first_size)
+        size = first_size;
     if (size < needed)
         size = needed;
     if (size > buf->max)
@@ -149,6 +153,11 @@ pst_buf_add(struct pst_buf *buf, struct pst_str text)
 
     if (text.len == 0)
         return;
+    if (!buf->err && text.len <= buf->size - buf->len && buf->ptr) {
+        memcpy(buf->ptr + buf->len, text.ptr, text.len);
+        buf->len += text.len;
+        return;
+    }
     room = pst_buf_reserve(buf, text.len);
     if (room)
         memcpy(room, text.ptr, text.len);
@@ -163,7 +172,10 @@ pst_buf_add_string(struct pst_buf *buf, const char *string)
 void
 pst_buf_add_char(struct pst_buf *buf, char c)
 {
-    pst_buf_add(buf, (struct pst_str){&c, 1});
+    if (!buf->err && buf->len < buf->size && buf->ptr)
+        buf->ptr[buf->len++] = c;
+    else
+        pst_buf_add(buf, (struct pst_str){&c, 1});
 }
 
 void
@@ -187,13 +199,11 @@ pst_buf_add_number(struct pst_buf *buf, int64_t number)
 void
 pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        char *room = pst_buf_reserve(buf, 2);
+    static const char digits[] = "0123456789abcdef";
 
-        if (!room)
-            return;
-        room[0] = pst_hex_digit(bytes.ptr[i] >> 4);
-        room[1] = pst_hex_digit(bytes.ptr[i]);
+    for (size_t i = 0; i < bytes.len; i++) {
+        pst_buf_add_char(buf, digits[bytes.ptr[i] >> 4]);
+        pst_buf_add_char(buf, digits[bytes.ptr[i] & 15]);
     }
 }
 

@@ -6,40 +6,6 @@
 
 #include <string.h>
 
-struct pst_str
-pst_str_from(const char *zero_terminated)
-{
-    if (!zero_terminated)
-        return PST_STR_NONE;
-    return (struct pst_str){zero_terminated, strlen(zero_terminated)};
-}
-
-struct pst_bytes
-pst_str_bytes(struct pst_str text)
-{
-    return (struct pst_bytes){(const uint8_t *)text.ptr, text.len};
-}
-
-struct pst_str
-pst_str_from_bytes(struct pst_bytes bytes)
-{
-    return (struct pst_str){(const char *)bytes.ptr, bytes.len};
-}
-
-bool
-pst_str_is_absent(struct pst_str text)
-{
-    return text.ptr == NULL;
-}
-
-bool
-pst_str_equal(struct pst_str a, struct pst_str b)
-{
-    if (a.len != b.len)
-        return false;
-    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 bool
 pst_str_equal_nocase(struct pst_str a, struct pst_str b)
 {
@@ -50,13 +16,6 @@ pst_str_equal_nocase(struct pst_str a, struct pst_str b)
             return false;
     }
     return true;
-}
-
-bool
-pst_str_starts(struct pst_str text, struct pst_str prefix)
-{
-    return text.len >= prefix.len &&
-           pst_str_equal(pst_str_first(text, prefix.len), prefix);
 }
 
 bool
@@ -71,32 +30,6 @@ pst_str_ends(struct pst_str text, struct pst_str suffix)
 {
     return text.len >= suffix.len &&
            pst_str_equal(pst_str_skip(text, text.len - suffix.len), suffix);
-}
-
-struct pst_str
-pst_str_skip(struct pst_str text, size_t start)
-{
-    size_t skip = start < text.len ? start : text.len;
-
-    if (skip == 0) /* adding even 0 to NULL is undefined */
-        return text;
-    return (struct pst_str){text.ptr + skip, text.len - skip};
-}
-
-struct pst_str
-pst_str_first(struct pst_str text, size_t len)
-{
-    return (struct pst_str){text.ptr, len < text.len ? len : text.len};
-}
-
-size_t
-pst_str_index(struct pst_str text, char c)
-{
-    const char *found = NULL;
-
-    if (text.len > 0)
-        found = memchr(text.ptr, c, text.len);
-    return found ? (size_t)(found - text.ptr) : text.len;
 }
 
 size_t
@@ -157,7 +90,9 @@ pst_str_split(struct pst_str *rest, char separator, struct pst_str *piece)
 static bool
 str_char_is_in(char c, const char *set)
 {
-    return c != '\0' && strchr(set, c) != NULL;
+    while (*set != '\0' && *set != c)
+        set++;
+    return *set != '\0'; /* a NUL is in no set */
 }
 
 bool
@@ -179,17 +114,26 @@ pst_str_next_token(struct pst_str *rest, const char *separators,
     return true;
 }
 
-/* One bit for each tchar: digits, letters, and !#$%&'*+-.^_`|~ */
-static const uint32_t str_token_bits[8] = {
-    [1] = 0x03FF6CFA, [2] = 0xC7FFFFFE, [3] = 0x57FFFFFF};
+/* Is a byte a tchar: a digit, a letter, or one of !#$%&'*+-.^_`|~ */
+#define TCHAR(c) [c] = true
+#define TCHARS_8(c)                                                           \
+    TCHAR(c), TCHAR((c) + 1), TCHAR((c) + 2), TCHAR((c) + 3), TCHAR((c) + 4), \
+        TCHAR((c) + 5), TCHAR((c) + 6), TCHAR((c) + 7)
+#define TCHARS_26(c)                                                     \
+    TCHARS_8(c), TCHARS_8((c) + 8), TCHARS_8((c) + 16), TCHAR((c) + 24), \
+        TCHAR((c) + 25)
+static const bool str_is_tchar[256] = {
+    TCHARS_8('0'), TCHAR('8'), TCHAR('9'), TCHARS_26('A'), TCHARS_26('a'),
+    TCHAR('!'),    TCHAR('#'), TCHAR('$'), TCHAR('%'),     TCHAR('&'),
+    TCHAR('\''),   TCHAR('*'), TCHAR('+'), TCHAR('-'),     TCHAR('.'),
+    TCHAR('^'),    TCHAR('_'), TCHAR('`'), TCHAR('|'),     TCHAR('~'),
+};
 
 bool
 pst_str_is_token(struct pst_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if (!(str_token_bits[c / 32] >> c % 32 & 1))
+        if (!str_is_tchar[(unsigned char)text.ptr[i]])
             return false;
     }
     return text.len > 0;
@@ -220,6 +164,9 @@ pst_str_is_field_value(struct pst_str text)
 {
     size_t i = 0;
 
+    /* The last eight bytes, and then those before them, as far as they go. */
+    if (text.len >= 8 && !str_has_control_byte(text.ptr + text.len - 8))
+        text.len -= text.len % 8 > 0 ? text.len % 8 : 8;
     while (i < text.len) {
         unsigned char c = (unsigned char)text.ptr[i];
 
@@ -339,24 +286,4 @@ pst_hex_value(char c)
     if (lower >= 'a' && lower <= 'f')
         return lower - 'a' + 10;
     return -1;
-}
-
-char
-pst_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool
-pst_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool
-pst_is_alpha(char c)
-{
-    char lower = pst_lower(c);
-
-    return lower >= 'a' && lower <= 'z';
 }

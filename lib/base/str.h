@@ -8,6 +8,8 @@
 #ifndef POSTERN_BASE_STR_H
 #define POSTERN_BASE_STR_H
 
+#include <string.h>
+
 #include "base/base.h"
 #include "base/error.h"
 
@@ -30,33 +32,84 @@ struct pst_bytes {
 #define PST_STR_NONE ((struct pst_str){NULL, 0})
 
 /* A view of a NUL-terminated string; absent for NULL. */
-struct pst_str pst_str_from(const char *zero_terminated);
+static inline struct pst_str
+pst_str_from(const char *zero_terminated)
+{
+    if (!zero_terminated)
+        return PST_STR_NONE;
+    return (struct pst_str){zero_terminated, strlen(zero_terminated)};
+}
 
 /* The same bytes under the other type. */
-struct pst_bytes pst_str_bytes(struct pst_str text);
-struct pst_str pst_str_from_bytes(struct pst_bytes bytes);
+static inline struct pst_bytes
+pst_str_bytes(struct pst_str text)
+{
+    return (struct pst_bytes){(const uint8_t *)text.ptr, text.len};
+}
 
-bool pst_str_is_absent(struct pst_str text);
+static inline struct pst_str
+pst_str_from_bytes(struct pst_bytes bytes)
+{
+    return (struct pst_str){(const char *)bytes.ptr, bytes.len};
+}
+
+static inline bool
+pst_str_is_absent(struct pst_str text)
+{
+    return text.ptr == NULL;
+}
 
 /* Are the bytes equal? Not for secrets: use pst_crypto_equal() there. */
-bool pst_str_equal(struct pst_str a, struct pst_str b);
+static inline bool
+pst_str_equal(struct pst_str a, struct pst_str b)
+{
+    if (a.len != b.len)
+        return false;
+    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
+}
 
 /* The same, ignoring the case of ASCII letters; independent of the locale. */
 bool pst_str_equal_nocase(struct pst_str a, struct pst_str b);
 
-/* Does text begin, or end, with this? */
-bool pst_str_starts(struct pst_str text, struct pst_str prefix);
-bool pst_str_starts_nocase(struct pst_str text, struct pst_str prefix);
-bool pst_str_ends(struct pst_str text, struct pst_str suffix);
-
 /* The text from byte `start` on; empty when start is beyond the end. */
-struct pst_str pst_str_skip(struct pst_str text, size_t start);
+static inline struct pst_str
+pst_str_skip(struct pst_str text, size_t start)
+{
+    size_t skip = start < text.len ? start : text.len;
+
+    if (skip == 0) /* adding even 0 to NULL is undefined */
+        return text;
+    return (struct pst_str){text.ptr + skip, text.len - skip};
+}
 
 /* The first len bytes; all of the text when it is shorter. */
-struct pst_str pst_str_first(struct pst_str text, size_t len);
+static inline struct pst_str
+pst_str_first(struct pst_str text, size_t len)
+{
+    return (struct pst_str){text.ptr, len < text.len ? len : text.len};
+}
 
 /* The index of the first c, or text.len when there is none. */
-size_t pst_str_index(struct pst_str text, char c);
+static inline size_t
+pst_str_index(struct pst_str text, char c)
+{
+    const char *found = NULL;
+
+    if (text.len > 0)
+        found = memchr(text.ptr, c, text.len);
+    return found ? (size_t)(found - text.ptr) : text.len;
+}
+
+/* Does text begin, or end, with this? */
+static inline bool
+pst_str_starts(struct pst_str text, struct pst_str prefix)
+{
+    return text.len >= prefix.len &&
+           pst_str_equal(pst_str_first(text, prefix.len), prefix);
+}
+
+bool pst_str_starts_nocase(struct pst_str text, struct pst_str prefix);
+bool pst_str_ends(struct pst_str text, struct pst_str suffix);
 
 /* The index of the last c, or text.len when there is none. */
 size_t pst_str_last_index(struct pst_str text, char c);
@@ -113,8 +166,24 @@ char pst_hex_digit(unsigned value);
 int pst_hex_value(char c);
 
 /* ASCII only, independent of the locale. */
-char pst_lower(char c);
-bool pst_is_digit(char c);
-bool pst_is_alpha(char c);
+static inline char
+pst_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static inline bool
+pst_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool
+pst_is_alpha(char c)
+{
+    char lower = pst_lower(c);
+
+    return lower >= 'a' && lower <= 'z';
+}
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "codec/base64url.h"
 
+#include <string.h>
+
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -25,40 +27,70 @@ pst_base64url_length(size_t len)
     return length;
 }
 
+/* Encode the one or two bytes that are left at the end. */
+static void
+base64url_encode_tail(char *out, const uint8_t *in, size_t len)
+{
+    unsigned bits = (unsigned)in[0] << 16;
+
+    if (len > 1)
+        bits |= (unsigned)in[1] << 8;
+    for (size_t i = 0; i < base64url_tail_length(len); i++)
+        out[i] = alphabet[bits >> (18 - 6 * i) & 63];
+}
+
 void
 pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
 {
     char *out = pst_buf_reserve(buf, pst_base64url_length(bytes.len));
-    unsigned bits = 0;
-    unsigned count = 0; /* how many low bits of `bits` are not written yet */
+    size_t done = 0;
 
     if (!out)
         return;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = (bits << 8 | bytes.ptr[i]) & 0xFFF;
-        count += 8;
-        while (count >= 6) {
-            count -= 6;
-            *out++ = alphabet[bits >> count & 63];
-        }
+    for (; bytes.len - done >= 3; done += 3) {
+        const uint8_t *in = bytes.ptr + done;
+        unsigned bits =
+            (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | (unsigned)in[2];
+
+        *out++ = alphabet[bits >> 18];
+        *out++ = alphabet[bits >> 12 & 63];
+        *out++ = alphabet[bits >> 6 & 63];
+        *out++ = alphabet[bits & 63];
     }
-    if (count > 0)
-        *out = alphabet[bits << (6 - count) & 63];
+    if (done < bytes.len)
+        base64url_encode_tail(out, bytes.ptr + done, bytes.len - done);
 }
 
-/* The value of a character, 0..63, or -1 when it is not in the alphabet. */
-static int
-base64url_digit_value(char c)
+/* The value of a character plus 1, or 0 when it is not in the alphabet. */
+#define VALUE(c, v) [(unsigned char)(c)] = (v) + 1
+#define VALUES_4(c, v)                                             \
+    VALUE(c, v), VALUE((c) + 1, (v) + 1), VALUE((c) + 2, (v) + 2), \
+        VALUE((c) + 3, (v) + 3)
+#define VALUES_24(c, v)                                                     \
+    VALUES_4(c, v), VALUES_4((c) + 4, (v) + 4), VALUES_4((c) + 8, (v) + 8), \
+        VALUES_4((c) + 12, (v) + 12), VALUES_4((c) + 16, (v) + 16),         \
+        VALUES_4((c) + 20, (v) + 20)
+static const uint8_t digit_values[256] = {
+    VALUES_24('A', 0), VALUE('Y', 24), VALUE('Z', 25),    VALUES_24('a', 26),
+    VALUE('y', 50),    VALUE('z', 51), VALUES_4('0', 52), VALUES_4('4', 56),
+    VALUE('8', 60),    VALUE('9', 61), VALUE('-', 62),    VALUE('_', 63),
+};
+
+/*
+ * Decode four characters to 24 bits.
+ * Returns UINT32_MAX when one is not in the alphabet.
+ */
+static uint32_t
+base64url_decode_group(const char text[static 4])
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (pst_is_digit(c))
-        return c - '0' + 52;
-    if (c == '-')
-        return 62;
-    return c == '_' ? 63 : -1;
+    uint32_t a = digit_values[(unsigned char)text[0]];
+    uint32_t b = digit_values[(unsigned char)text[1]];
+    uint32_t c = digit_values[(unsigned char)text[2]];
+    uint32_t d = digit_values[(unsigned char)text[3]];
+
+    if (a == 0 || b == 0 || c == 0 || d == 0)
+        return UINT32_MAX;
+    return (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
 }
 
 enum pst_err
@@ -66,31 +98,34 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
                      struct pst_bytes *out)
 {
     size_t tail = text.len % 4;
-    size_t len = text.len / 4 * 3 + (tail > 0 ? tail - 1 : 0);
-    unsigned bits = 0;
-    unsigned count = 0; /* how many low bits of `bits` are not written yet */
-    size_t done = 0;
+    size_t tail_len = tail > 0 ? tail - 1 : 0;
+    size_t len = text.len / 4 * 3 + tail_len;
+    char last[4] = "AAAA"; /* the tail, filled up with zero bits */
     uint8_t *decoded;
+    uint8_t *to;
+    uint32_t bits;
 
     if (tail == 1) /* six bits are not a byte */
         return PST_MALFORMED;
     decoded = pst_arena_alloc(arena, len);
     if (!decoded)
         return PST_NO_MEMORY;
-    for (size_t i = 0; i < text.len; i++) {
-        int v = base64url_digit_value(text.ptr[i]);
-
-        if (v < 0)
+    to = decoded;
+    for (; text.len >= 4; text = pst_str_skip(text, 4)) {
+        bits = base64url_decode_group(text.ptr);
+        if (bits == UINT32_MAX)
             return PST_MALFORMED;
-        bits = (bits << 6 | (unsigned)v) & 0xFFF;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            decoded[done++] = (uint8_t)(bits >> count & 0xFF);
-        }
+        *to++ = (uint8_t)(bits >> 16);
+        *to++ = (uint8_t)(bits >> 8 & 0xFF);
+        *to++ = (uint8_t)(bits & 0xFF);
     }
-    if ((bits & ((1U << count) - 1)) != 0) /* not what we encode */
+    if (tail > 0)
+        memcpy(last, text.ptr, tail);
+    bits = base64url_decode_group(last);
+    if (bits << (8 + 8 * tail_len) != 0) /* not what we encode */
         return PST_MALFORMED;
+    for (size_t i = 0; i < tail_len; i++)
+        to[i] = (uint8_t)(bits >> (16 - 8 * i) & 0xFF);
     *out = (struct pst_bytes){decoded, len};
     return PST_OK;
 }

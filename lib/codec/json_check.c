@@ -20,6 +20,8 @@ struct check {
     struct pst_json_error *error;
     struct pst_json_names names; /* of all open objects */
     size_t depth;
+    size_t depth_max;
+    size_t values_left;                /* that the text may have */
     size_t first[PST_JSON_TEXT_DEPTH]; /* of each open object or array: how
                                           many names are before its first one,
                                           or IN_ARRAY */
@@ -144,9 +146,12 @@ json_check_close_container(struct check *check)
 static enum pst_err
 json_check_open_container(struct check *check, bool is_object, bool *is_whole)
 {
-    if (check->depth == PST_JSON_TEXT_DEPTH)
+    if (check->depth == check->depth_max)
         return json_check_refuse(check, PST_TOO_LARGE, check->scan.at,
-                                 "the JSON is nested deeper than 256 levels");
+                                 check->depth_max == PST_JSON_TEXT_DEPTH
+                                     ? "the JSON is nested deeper than 256 "
+                                       "levels"
+                                     : "the JSON is nested too deep");
     check->first[check->depth++] = is_object ? check->names.count : IN_ARRAY;
     pst_json_scan_skip_space(&check->scan);
     *is_whole = pst_json_scan_accept(&check->scan, is_object ? '}' : ']');
@@ -163,6 +168,9 @@ static enum pst_err
 json_check_parse_value(struct check *check, bool *is_whole)
 {
     pst_json_scan_skip_space(&check->scan);
+    if (check->values_left-- == 0)
+        return json_check_refuse(check, PST_TOO_LARGE, check->scan.at,
+                                 "the JSON has too many values");
     if (pst_json_scan_accept(&check->scan, '{'))
         return json_check_open_container(check, true, is_whole);
     if (pst_json_scan_accept(&check->scan, '['))
@@ -220,9 +228,16 @@ json_check_parse_text(struct check *check, struct pst_str *value)
     return PST_OK;
 }
 
-enum pst_err
-pst_json_check(struct pst_arena *arena, struct pst_str text,
-               struct pst_str *value, struct pst_json_error *error)
+/* What a text may have. */
+struct check_limits {
+    size_t depth; /* levels, up to PST_JSON_TEXT_DEPTH */
+    size_t values;
+};
+
+static enum pst_err
+json_check_limited(struct pst_arena *arena, struct pst_str text,
+                   struct check_limits limits, struct pst_str *value,
+                   struct pst_json_error *error)
 {
     struct check check; /* not zeroed as a whole: it is large */
     struct pst_str found;
@@ -231,6 +246,8 @@ pst_json_check(struct pst_arena *arena, struct pst_str text,
     check.scan = (struct pst_json_scan){.text = text};
     check.error = error;
     check.depth = 0;
+    check.depth_max = limits.depth;
+    check.values_left = limits.values;
     pst_json_names_init(&check.names, arena, text);
     if (text.len >= UINT32_MAX)
         return json_check_refuse(&check, PST_TOO_LARGE, 0,
@@ -242,4 +259,22 @@ pst_json_check(struct pst_arena *arena, struct pst_str text,
     if (!e)
         *value = found;
     return e;
+}
+
+enum pst_err
+pst_json_check(struct pst_arena *arena, struct pst_str text,
+               struct pst_str *value, struct pst_json_error *error)
+{
+    const struct check_limits limits = {PST_JSON_TEXT_DEPTH, SIZE_MAX};
+
+    return json_check_limited(arena, text, limits, value, error);
+}
+
+enum pst_err
+pst_json_check_parsable(struct pst_arena *arena, struct pst_str text,
+                        struct pst_str *value, struct pst_json_error *error)
+{
+    const struct check_limits limits = {PST_JSON_DEPTH, PST_JSON_VALUES};
+
+    return json_check_limited(arena, text, limits, value, error);
 }

@@ -37,4 +37,13 @@ PST_MUST_USE enum pst_err pst_json_check(struct pst_arena *arena,
                                          struct pst_str *value,
                                          struct pst_json_error *error);
 
+/*
+ * The same, for a text as small as pst_json_parse() takes: at most
+ * PST_JSON_DEPTH levels, and at most PST_JSON_VALUES values.
+ */
+PST_MUST_USE enum pst_err pst_json_check_parsable(struct pst_arena *arena,
+                                                  struct pst_str text,
+                                                  struct pst_str *value,
+                                                  struct pst_json_error *error);
+
 #endif

@@ -11,11 +11,17 @@
 #include "codec/json_scan.h"
 #include "codec/json_slice.h"
 
-/* Can this byte be written without an escape? */
+/* One bit for each byte that can be written without an escape: ASCII from the
+ * space on, except "&<>\ and DEL. */
+static const uint32_t json_emit_plain_bits[8] = {
+    [1] = 0xAFFFFFBB, [2] = 0xEFFFFFFF, [3] = 0x7FFFFFFF};
+
 static bool
 json_emit_is_plain(char c)
 {
-    return c >= ' ' && c < 0x7F && !memchr("\"\\<>&", c, 5);
+    unsigned char byte = (unsigned char)c;
+
+    return (json_emit_plain_bits[byte / 32] >> byte % 32 & 1) != 0;
 }
 
 static void

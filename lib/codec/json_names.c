@@ -55,10 +55,14 @@ json_names_grow(struct pst_json_names *names)
 static uint32_t
 json_names_hash(struct pst_str raw)
 {
-    struct pst_json_unescape string = {.rest = raw};
+    struct pst_json_unescape string = {.rest = PST_STR_NONE};
     uint32_t hash = FNV_START;
     struct pst_str run;
+    size_t plain = 0; /* bytes before the first escape */
 
+    for (; plain < raw.len && raw.ptr[plain] != '\\'; plain++)
+        hash = (hash ^ (unsigned char)raw.ptr[plain]) * FNV_PRIME;
+    string.rest = pst_str_skip(raw, plain);
     while (string.rest.len > 0) {
         PST_REQUIRE(pst_json_unescape_next(&string, &run));
         for (size_t i = 0; i < run.len; i++)

@@ -4,6 +4,7 @@
  */
 #include "codec/json_scan.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define UNIT_LEN 6          /* bytes of \uXXXX: RFC 8259 section 7 */
@@ -73,30 +74,36 @@ pst_json_scan_number(struct pst_json_scan *scan, struct pst_str *text,
 
 #define REPEAT_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Is one of these eight bytes equal to c? */
-static bool
-json_scan_has_byte(uint64_t bytes, unsigned char c)
+/* The highest bit of each of eight bytes that equals c. The lowest bit that is
+ * set is right; one after it may be wrong. */
+static uint64_t
+json_scan_mark_byte(uint64_t bytes, unsigned char c)
 {
     uint64_t zero = bytes ^ REPEAT_BYTE(c);
 
-    return ((zero - REPEAT_BYTE(0x01)) & ~zero & REPEAT_BYTE(0x80)) != 0;
+    return (zero - REPEAT_BYTE(0x01)) & ~zero & REPEAT_BYTE(0x80);
 }
 
 /*
- * How many bytes from `at` on need no look at each: a multiple of eight, none
- * of them a quote, a backslash or a control character.
+ * How many bytes from `at` on need no look at each: none of them is a quote, a
+ * backslash or a control character. The next one is, or less than eight bytes
+ * are left.
  */
 static size_t
 json_scan_plain_run(struct pst_str text, size_t at)
 {
     size_t start = at;
+    uint64_t marks;
     uint64_t bytes;
 
     for (; text.len - at >= sizeof(bytes); at += sizeof(bytes)) {
         memcpy(&bytes, text.ptr + at, sizeof(bytes));
-        if (json_scan_has_byte(bytes, '"') || json_scan_has_byte(bytes, '\\') ||
-            ((bytes - REPEAT_BYTE(0x20)) & ~bytes & REPEAT_BYTE(0x80)) != 0)
-            break;
+        bytes = le64toh(bytes);
+        marks = json_scan_mark_byte(bytes, '"') |
+                json_scan_mark_byte(bytes, '\\') |
+                ((bytes - REPEAT_BYTE(0x20)) & ~bytes & REPEAT_BYTE(0x80));
+        if (marks != 0)
+            return at - start + (size_t)__builtin_ctzll(marks) / 8;
     }
     return at - start;
 }

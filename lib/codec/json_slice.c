@@ -159,9 +159,13 @@ pst_json_slice_compare(struct pst_str raw, struct pst_str text)
 bool
 pst_json_slice_equal(struct pst_str raw, struct pst_str text)
 {
-    /* Decoding never lengthens. */
+    /* Every escape is longer than what it decodes to. */
     if (raw.len < text.len)
         return false;
+    if (raw.len == text.len && !pst_str_equal(raw, text))
+        return false;
+    if (pst_str_index(raw, '\\') == raw.len)
+        return raw.len == text.len;
     return pst_json_slice_compare(raw, text) == 0;
 }
 

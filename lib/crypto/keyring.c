@@ -4,6 +4,7 @@
  */
 #include "crypto/keyring.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "codec/base64url.h"
@@ -13,6 +14,9 @@
 #define SALT "postern v1"
 #define DAY_SECONDS 86400
 #define DAY_MAX 9999999 /* days since 1970: 7 digits */
+
+/* Derived keys that a keyring keeps: a power of two. */
+#define KEPT_KEYS 32
 
 /* Algorithm, purpose, audience and day, with a NUL between them. */
 #define INFO_MAX (16 + 1 + 16 + 1 + PST_AUDIENCE_MAX + 1 + 8)
@@ -31,7 +35,22 @@ struct entry {
     char id[PST_KID_ID_LEN];
 };
 
+/* A derived key, kept because HKDF costs more than what a key is used for. */
+struct kept_key {
+    const struct entry *entry; /* NULL: none */
+    int64_t day;
+    enum pst_algorithm algorithm;
+    enum pst_purpose purpose;
+    struct pst_key key;
+};
+
+struct kept_keys {
+    pthread_mutex_t lock;
+    struct kept_key at[KEPT_KEYS];
+};
+
 struct pst_keyring {
+    struct kept_keys *kept; /* in secure memory, too; all else is constant */
     size_t count;
     size_t audience_len;
     char audience[PST_AUDIENCE_MAX];
@@ -168,6 +187,28 @@ keyring_add_secrets(struct pst_keyring *ring, struct pst_str secrets,
     return PST_OK;
 }
 
+static struct kept_keys *
+kept_keys_new(void)
+{
+    struct kept_keys *kept = pst_crypto_secure_alloc(sizeof(*kept));
+
+    if (!kept)
+        return NULL;
+    memset(kept, 0, sizeof(*kept));
+    pthread_mutex_init(&kept->lock, NULL);
+    return kept;
+}
+
+static void
+kept_keys_free(struct kept_keys *kept)
+{
+    if (!kept)
+        return;
+    pthread_mutex_destroy(&kept->lock);
+    pst_crypto_wipe(kept, sizeof(*kept));
+    pst_crypto_secure_free(kept);
+}
+
 enum pst_err
 pst_keyring_new(struct pst_keyring **out, struct pst_str secrets,
                 struct pst_str audience, const char **reason)
@@ -185,6 +226,12 @@ pst_keyring_new(struct pst_keyring **out, struct pst_str secrets,
         return PST_NO_MEMORY;
     }
     memset(ring, 0, sizeof(*ring));
+    ring->kept = kept_keys_new();
+    if (!ring->kept) {
+        *reason = "libgcrypt has no secure memory left";
+        pst_keyring_free(&ring);
+        return PST_NO_MEMORY;
+    }
     ring->audience_len = audience.len;
     memcpy(ring->audience, audience.ptr, audience.len);
     e = keyring_add_secrets(ring, secrets, reason);
@@ -201,6 +248,7 @@ pst_keyring_free(struct pst_keyring **ring)
 {
     if (!*ring)
         return;
+    kept_keys_free((*ring)->kept);
     pst_crypto_wipe(*ring, sizeof(**ring));
     pst_crypto_secure_free(*ring);
     *ring = NULL;
@@ -223,34 +271,83 @@ pst_keyring_is_first(const struct pst_keyring *ring, const struct pst_kid *kid)
     return memcmp(ring->entries[0].id, kid->id, sizeof(kid->id)) == 0;
 }
 
-enum pst_err
-pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
-                enum pst_algorithm algorithm, enum pst_purpose purpose,
-                struct pst_key *out)
+/* Expand the key that *wanted describes. */
+static enum pst_err
+keyring_derive(const struct pst_keyring *ring, const struct kept_key *wanted,
+               struct pst_key *out)
 {
-    const struct entry *entry = keyring_find_entry(ring, kid->id);
     char storage[INFO_MAX];
     struct pst_buf buf;
     struct pst_str info;
     enum pst_err e;
 
-    PST_REQUIRE(algorithm < PST_ALGORITHM_COUNT);
-    PST_REQUIRE(kid->day >= 0 && kid->day <= DAY_MAX);
-    if (!entry)
-        return PST_FORGED;
     pst_buf_init(&buf, storage, sizeof(storage));
-    pst_buf_add_string(&buf, algorithm_names[algorithm]);
+    pst_buf_add_string(&buf, algorithm_names[wanted->algorithm]);
     pst_buf_add_char(&buf, '\0');
-    pst_buf_add_string(&buf, pst_purpose_name(purpose));
+    pst_buf_add_string(&buf, pst_purpose_name(wanted->purpose));
     pst_buf_add_char(&buf, '\0');
     pst_buf_add(&buf, (struct pst_str){ring->audience, ring->audience_len});
     pst_buf_add_char(&buf, '\0');
-    pst_buf_add_number(&buf, kid->day);
+    pst_buf_add_number(&buf, wanted->day);
     e = pst_buf_finish(&buf, &info);
     if (e)
         return e;
-    return pst_crypto_hkdf_expand(entry->prk, pst_str_bytes(info), out->bytes,
-                                  sizeof(out->bytes));
+    return pst_crypto_hkdf_expand(wanted->entry->prk, pst_str_bytes(info),
+                                  out->bytes, sizeof(out->bytes));
+}
+
+/* Where a key is kept: the keys of successive days do not displace each other.
+ */
+static struct kept_key *
+keyring_place(const struct pst_keyring *ring, const struct kept_key *wanted)
+{
+    size_t entry = (size_t)(wanted->entry - ring->entries);
+    size_t place = (size_t)wanted->day + 8 * (size_t)wanted->purpose +
+                   16 * (size_t)wanted->algorithm + 4 * entry;
+
+    return &ring->kept->at[place % KEPT_KEYS];
+}
+
+static bool
+kept_key_is(const struct kept_key *kept, const struct kept_key *wanted)
+{
+    return kept->entry == wanted->entry && kept->day == wanted->day &&
+           kept->algorithm == wanted->algorithm &&
+           kept->purpose == wanted->purpose;
+}
+
+enum pst_err
+pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
+                enum pst_algorithm algorithm, enum pst_purpose purpose,
+                struct pst_key *out)
+{
+    const struct kept_key wanted = {.entry = keyring_find_entry(ring, kid->id),
+                                    .day = kid->day,
+                                    .algorithm = algorithm,
+                                    .purpose = purpose};
+    struct kept_key *kept;
+    enum pst_err e = PST_OK;
+
+    PST_REQUIRE(algorithm < PST_ALGORITHM_COUNT);
+    PST_REQUIRE(kid->day >= 0 && kid->day <= DAY_MAX);
+    if (!wanted.entry)
+        return PST_FORGED;
+    kept = keyring_place(ring, &wanted);
+    pthread_mutex_lock(&ring->kept->lock);
+    if (!kept_key_is(kept, &wanted)) {
+        kept->entry = NULL;
+        e = keyring_derive(ring, &wanted, &kept->key);
+        if (!e) {
+            kept->entry = wanted.entry;
+            kept->day = wanted.day;
+            kept->algorithm = algorithm;
+            kept->purpose = purpose;
+        }
+    }
+    if (!e)
+        *out = kept->key;
+    pthread_mutex_unlock(&ring->kept->lock);
+    return e;
 }
 
 void

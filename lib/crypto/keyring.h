@@ -7,7 +7,8 @@
  * token of one purpose cannot be used for another purpose, nor on another site,
  * and no key seals so many tokens that it comes near the limit of GCM's random
  * nonces (NIST SP 800-38D 8.3). A keyring does not change once it is made, so
- * threads share it.
+ * threads share it; it keeps the keys that it derived, under a lock of its own,
+ * until it is freed.
  */
 #ifndef POSTERN_CRYPTO_KEYRING_H
 #define POSTERN_CRYPTO_KEYRING_H

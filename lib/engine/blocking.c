@@ -285,7 +285,6 @@ pool_wait(struct blocking_pool *pool, struct job *job, int64_t deadline)
         pool_wait_in_fiber(pool, job, deadline);
         return;
     }
-
     while (job->state != JOB_DONE && error == 0)
         error = pthread_cond_timedwait(&job->done, &pool->lock, &until);
 }

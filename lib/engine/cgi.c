@@ -5,18 +5,29 @@
 #include "engine/cgi.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/fcgi_connection.h"
+#include "engine/wait.h"
 
 static enum pst_err
 cgi_read(void *context, char *out, size_t size, size_t *len)
 {
+    int64_t *left_ms = context;
+    int64_t begun = clock_ms();
+    const struct wait_limit limit = {.deadline = begun + *left_ms,
+                                     .client = -1};
+    int error = wait_for(STDIN_FILENO, POLLIN, &limit);
     ssize_t got;
 
-    (void)context;
+    *left_ms -= clock_ms() - begun;
+    if (error)
+        return error == ETIMEDOUT ? PST_BODY_LATE : PST_CLIENT_GONE;
     do
         got = read(STDIN_FILENO, out, size);
     while (got < 0 && errno == EINTR);
@@ -63,18 +74,20 @@ cgi_close_input(void)
 {
     struct stat st;
 
-    if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-        descriptor_close_lingering(STDIN_FILENO);
+    if (fstat(STDIN_FILENO, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK); /* its reads may wait */
+    descriptor_close_lingering(STDIN_FILENO);
 }
 
 int
-cgi_serve(const struct engine_handler *handler)
+cgi_serve(const struct engine_handler *handler, int64_t body_timeout_ms)
 {
     const struct request_input input = {
         .variables = (const char *const *)environ,
-        .source = {cgi_read, NULL, cgi_client_descriptor()},
+        .source = {cgi_read, &body_timeout_ms, cgi_client_descriptor()},
     };
-    const struct response_sink sink = {cgi_write, cgi_flush, stdout};
+    const struct response_sink sink = {cgi_write, cgi_flush, stdout, NULL};
     void *state = handler->new_state(handler->context);
     bool is_whole;
 

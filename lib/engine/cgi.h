@@ -9,9 +9,11 @@
 
 /*
  * Handle the request that the environment and standard input hold; the answer
- * goes to standard output. Returns the exit status: EX_OK, EX_IOERR (the
+ * goes to standard output.
+ *   body_timeout_ms  how long the body may be waited for, in sum
+ * Returns the exit status: EX_OK, EX_IOERR (the
  * answer was cut off), EX_OSERR (new_state() failed).
  */
-int cgi_serve(const struct engine_handler *handler);
+int cgi_serve(const struct engine_handler *handler, int64_t body_timeout_ms);
 
 #endif

@@ -18,8 +18,8 @@ struct engine_handler {
     void *(*new_state)(void *context);
 
     /*
-     * Handle one request. In a fiber: while it waits, the same thread handles
-     * others with the same state.
+     * Handle one request. Under FastCGI it runs in a fiber: while it waits, the
+     * same thread handles others with the same state.
      *   input  variables, body and role; its limits are not set
      *   sink   takes the answer
      * Returns false when the answer was cut off: the connection is closed in
@@ -28,6 +28,8 @@ struct engine_handler {
     bool (*handle)(void *state, const struct request_input *input,
                    const struct response_sink *sink);
 
+    /* Free what new_state() made. Called in the same thread, after the last
+     * request. */
     void (*free_state)(void *state);
 
     /* Called on SIGHUP, in the thread of server_run(). NULL: ignored. */

@@ -75,8 +75,8 @@ OS_ShutdownPending(void)
 {
 }
 
-/* Connections are accepted by engine/server.c. libfcgi comes here when one has
- * failed, and takes the number in errno for the reason: 0 would be none. */
+/* Connections are accepted by engine/server_loop.c. libfcgi comes here when one
+ * has failed, and takes the number in errno for the reason: 0 would be none. */
 int
 OS_Accept(int socket, int fails_on_interrupt, const char *addresses)
 {
@@ -159,10 +159,29 @@ fcgi_read(void *context, char *out, size_t size, size_t *len)
     return PST_OK;
 }
 
+/* Send what is left, the end of the stream and END_REQUEST, which libfcgi
+ * writes together. */
+static enum pst_err
+fcgi_finish_answer(void *context)
+{
+    const FCGX_Request *fcgi = context;
+    int err = FCGX_FClose(fcgi->err);
+    int out = FCGX_FClose(fcgi->out);
+
+    return err == 0 && out == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+/* The context of a sink is the request: its streams are found there. */
+static FCGX_Stream *
+fcgi_out(void *context)
+{
+    return ((const FCGX_Request *)context)->out;
+}
+
 static enum pst_err
 fcgi_write(void *context, struct pst_str piece)
 {
-    FCGX_Stream *out = context;
+    FCGX_Stream *out = fcgi_out(context);
 
     while (piece.len > 0) {
         int some = piece.len > WRITE_MAX ? WRITE_MAX : (int)piece.len;
@@ -177,11 +196,11 @@ fcgi_write(void *context, struct pst_str piece)
 static enum pst_err
 fcgi_flush(void *context)
 {
-    return FCGX_FFlush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
+    return FCGX_FFlush(fcgi_out(context)) == 0 ? PST_OK : PST_CLIENT_GONE;
 }
 
 static bool
-fcgi_handle(const struct fcgi_service *service, const FCGX_Request *fcgi)
+fcgi_handle(const struct fcgi_service *service, FCGX_Request *fcgi)
 {
     const struct request_input input = {
         .variables = (const char *const *)fcgi->envp,
@@ -189,7 +208,8 @@ fcgi_handle(const struct fcgi_service *service, const FCGX_Request *fcgi)
         .authorizer = fcgi->role == FCGI_ROLE_AUTHORIZER,
         .is_overloaded = !service->begin_request(service->context),
     };
-    const struct response_sink sink = {fcgi_write, fcgi_flush, fcgi->out};
+    const struct response_sink sink = {fcgi_write, fcgi_flush, fcgi,
+                                       fcgi_finish_answer};
     bool is_whole = service->handler->handle(service->state, &input, &sink);
 
     if (!input.is_overloaded)
@@ -247,7 +267,6 @@ fcgi_finish(FCGX_Request *fcgi, struct fcgi_connection *connection)
     bool is_kept = fcgi->keepConnection != 0;
 
     fcgi->keepConnection = 1; /* libfcgi must not close it */
-    connection->is_broken = false;
     FCGX_Finish_r(fcgi);
     if (connection->is_broken || !is_kept) {
         fcgi_connection_close(connection,
@@ -287,6 +306,7 @@ fcgi_serve_request(const struct fcgi_service *service,
     }
     connection->head_deadline = 0;
     connection->body_wait_ms = service->body_timeout_ms;
+    connection->is_broken = false;
     is_whole = fcgi_handle(service, &fcgi);
     if (is_whole || connection->is_aborted)
         return fcgi_finish(&fcgi, connection);

@@ -6,8 +6,10 @@
 #include "engine/fcgi_connection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/crypto.h"
@@ -24,24 +26,62 @@ struct fcgi_input {
     size_t out_len;
     const uint8_t *rest; /* not yet filtered */
     size_t rest_len;
+    size_t used; /* bytes that have been written to */
 };
+
+/*
+ * The input of most connections: most requests arrive whole, and so their input
+ * is not needed any more when another connection's turn comes.
+ */
+static _Thread_local struct {
+    struct fcgi_input input;
+    bool is_used;
+} spare;
+
+void
+fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer)
+{
+    const int on = 1;
+
+    if (peer->sa_family != AF_UNIX)
+        (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
 
 static struct fcgi_input *
 connection_input(struct fcgi_connection *connection)
 {
-    if (!connection->input)
-        connection->input = calloc(1, sizeof(*connection->input));
-    return connection->input;
+    struct fcgi_input *input = connection->input;
+
+    if (input)
+        return input;
+    if (spare.is_used) {
+        input = malloc(sizeof(*input));
+    } else {
+        input = &spare.input;
+        spare.is_used = true;
+    }
+    if (input) {
+        input->out_len = 0;
+        input->rest_len = 0;
+        input->used = 0;
+    }
+    connection->input = input;
+    return input;
 }
 
 /* Wipe and free the input, which may hold cookies. */
 static void
 connection_free_input(struct fcgi_connection *connection)
 {
-    if (!connection->input)
+    struct fcgi_input *input = connection->input;
+
+    if (!input)
         return;
-    pst_crypto_wipe(connection->input, sizeof(*connection->input));
-    free(connection->input);
+    pst_crypto_wipe(input->bytes, input->used);
+    if (input == &spare.input)
+        spare.is_used = false;
+    else
+        free(input);
     connection->input = NULL;
 }
 
@@ -66,6 +106,8 @@ connection_receive(struct fcgi_connection *connection)
     if (error)
         return error;
     input->rest = input->bytes + FCGI_FILTER_RESERVE;
+    if (input->used < FCGI_FILTER_RESERVE + input->rest_len)
+        input->used = FCGI_FILTER_RESERVE + input->rest_len;
     return input->rest_len > 0 ? 0 : ECONNRESET;
 }
 
@@ -150,15 +192,29 @@ fcgi_connection_read(struct fcgi_connection *connection, char *out, size_t size,
     return 0;
 }
 
-int
-fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
+/* Wait until the rest of what was to be written is. */
+static int
+connection_write_rest(const struct fcgi_connection *connection, char *bytes,
                       size_t len)
 {
     const struct wait_limit limit = {.deadline = clock_ms() + WRITE_TIMEOUT_MS,
                                      .client = -1};
     struct iovec piece = {bytes, len};
-    int error = wait_write(connection->descriptor, &piece, 1, &limit);
 
+    return wait_write(connection->descriptor, &piece, 1, &limit);
+}
+
+/* Most answers fit the socket's buffer, and so need no deadline. */
+int
+fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
+                      size_t len)
+{
+    ssize_t put = write(connection->descriptor, bytes, len);
+    size_t done = put > 0 ? (size_t)put : 0;
+    int error = 0;
+
+    if (done < len)
+        error = connection_write_rest(connection, bytes + done, len - done);
     if (error)
         connection->is_broken = true;
     return error;

@@ -7,6 +7,7 @@
 #define POSTERN_ENGINE_FCGI_CONNECTION_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "engine/fcgi_filter.h"
 #include "engine/loop.h"
@@ -22,7 +23,7 @@ struct fcgi_connection {
     bool is_broken;           /* reading or writing has failed */
     bool is_aborted;          /* the web server wants no answer any more */
 
-    /* The server's (engine/server.c). */
+    /* The server's (engine/server_loop.c). */
     void *owner;
     bool is_busy;      /* a fiber serves it */
     bool is_new;       /* nothing has arrived so far */
@@ -32,6 +33,10 @@ struct fcgi_connection {
 };
 
 TAILQ_HEAD(fcgi_connection_list, fcgi_connection);
+
+/* On TCP, do not hold small writes back until the web server acknowledges the
+ * one before: each part of a stream is written at once. */
+void fcgi_connection_set_no_delay(int descriptor, const struct sockaddr *peer);
 
 /*
  * Read until there are bytes for libfcgi, or until what has come belongs to no

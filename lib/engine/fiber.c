@@ -46,7 +46,8 @@
 #define STACK_SIZE ((size_t)64 * 1024)
 #endif
 
-#define PAGE_SIZE ((size_t)4096)
+#define GUARD_SIZE ((size_t)64 * 1024) /* below a stack; many whole pages */
+#define STEP_SIZE ((size_t)4096) /* the use of a stack is noted in these */
 
 /* Uses of a stack between two exact measurements of its depth. */
 #define MEASURE_INTERVAL 64
@@ -156,7 +157,7 @@ static void
 fiber_main(unsigned low, unsigned high)
 {
     struct fiber *fiber =
-        (struct fiber *)((uintptr_t)high << 32 | (uintptr_t)low);
+        (struct fiber *)(uintptr_t)((uint64_t)high << 32 | low);
 
     sanitizer_entered(fiber);
     fiber_mark_top(fiber);
@@ -171,7 +172,7 @@ fiber_main(unsigned low, unsigned high)
 static enum pst_err
 fiber_prepare(struct fiber *fiber)
 {
-    const uintptr_t address = (uintptr_t)fiber;
+    const uint64_t address = (uintptr_t)fiber;
     ucontext_t context;
 
     if (getcontext(&context) != 0)
@@ -198,17 +199,17 @@ fiber_new(struct fiber **out, void *owner)
     if (!fiber)
         return PST_NO_MEMORY;
     mapped =
-        mmap(NULL, PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
+        mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-    if (mapped == MAP_FAILED || mprotect(mapped, PAGE_SIZE, PROT_NONE) != 0) {
+    if (mapped == MAP_FAILED || mprotect(mapped, GUARD_SIZE, PROT_NONE) != 0) {
         if (mapped != MAP_FAILED)
-            munmap(mapped, PAGE_SIZE + STACK_SIZE);
+            munmap(mapped, GUARD_SIZE + STACK_SIZE);
         free(fiber);
         return PST_NO_MEMORY;
     }
     fiber->owner = owner;
-    fiber->stack = mapped + PAGE_SIZE;
-    fiber->low = fiber->stack + STACK_SIZE - PAGE_SIZE;
+    fiber->stack = mapped + GUARD_SIZE;
+    fiber->low = fiber->stack + STACK_SIZE - STEP_SIZE;
 #ifdef __SANITIZE_ADDRESS__
     __lsan_register_root_region(fiber->stack, STACK_SIZE);
 #endif
@@ -238,7 +239,7 @@ fiber_free(struct fiber **fiber)
 #ifdef __SANITIZE_THREAD__
     __tsan_destroy_fiber(freed->tsan);
 #endif
-    munmap(freed->stack - PAGE_SIZE, PAGE_SIZE + STACK_SIZE);
+    munmap(freed->stack - GUARD_SIZE, GUARD_SIZE + STACK_SIZE);
     free(freed);
     *fiber = NULL;
 }
@@ -273,21 +274,22 @@ fiber_assign(struct fiber *fiber, fiber_fn *fn, void *argument)
 static void
 fiber_measure(struct fiber *fiber)
 {
-    unsigned char is_resident[STACK_SIZE / PAGE_SIZE];
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char is_resident[STACK_SIZE / STEP_SIZE];
     size_t page = 0;
 
     if (mincore(fiber->stack, STACK_SIZE, is_resident) != 0)
         return;
-    while (page < PST_COUNT(is_resident) && !(is_resident[page] & 1))
+    while (page < STACK_SIZE / page_size && !(is_resident[page] & 1))
         page++;
-    if (fiber->stack + page * PAGE_SIZE < fiber->low)
-        fiber->low = fiber->stack + page * PAGE_SIZE;
+    if (fiber->stack + page * page_size < fiber->low)
+        fiber->low = fiber->stack + page * page_size;
 }
 
 static bool
 page_is_zero(const uint8_t *page)
 {
-    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+    return page[0] == 0 && memcmp(page, page + 1, STEP_SIZE - 1) == 0;
 }
 
 /*
@@ -305,7 +307,7 @@ fiber_wipe(struct fiber *fiber)
     if (fiber->use_count++ % MEASURE_INTERVAL == 0)
         fiber_measure(fiber);
     while (fiber->low > fiber->stack && !page_is_zero(fiber->low))
-        fiber->low -= PAGE_SIZE;
+        fiber->low -= STEP_SIZE;
     pst_crypto_wipe(fiber->low, (size_t)(fiber->top - fiber->low));
 }
 
@@ -375,7 +377,7 @@ on_segv(int number, siginfo_t *info, void *context)
     const uint8_t *address = info->si_addr;
 
     (void)context;
-    if (fiber && address < fiber->stack && address >= fiber->stack - PAGE_SIZE)
+    if (fiber && address < fiber->stack && address >= fiber->stack - GUARD_SIZE)
         (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
     signal(number, SIG_DFL);
 }

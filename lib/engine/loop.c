@@ -91,7 +91,7 @@ loop_new(struct loop **out)
     loop->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     current_loop = loop;
     if (!loop->slots || loop->epoll < 0 || loop->event < 0 ||
-        timers_reserve(&loop->timers, 1) != PST_OK)
+        timers_reserve(&loop->timers, LOOP_TIMERS_MAX) != PST_OK)
         error = ENOMEM;
     if (!error)
         error = loop_register(loop, loop->event, EPOLLIN);
@@ -275,15 +275,19 @@ loop_has_input(const struct loop *loop, int descriptor)
     return (slot->ready & (EPOLLIN | LOOP_CLIENT_GONE)) != 0;
 }
 
+bool
+loop_is_read_empty(const struct loop *loop, int descriptor)
+{
+    const struct slot *slot = loop_slot(loop, descriptor);
+
+    return (slot->registered & EPOLLIN) != 0 &&
+           !loop_has_input(loop, descriptor);
+}
+
 void
 loop_set_timer(struct loop *loop, struct timer *timer, int64_t at)
 {
-    size_t count = loop->timers.count + loop->busy_count + 64;
-
-    if (timers_reserve(&loop->timers, count) == PST_OK)
-        timers_set(&loop->timers, timer, at);
-    else
-        timer->on_expire(timer);
+    timers_set(&loop->timers, timer, at);
 }
 
 void

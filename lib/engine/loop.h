@@ -86,8 +86,13 @@ void loop_unwatch(struct loop *loop, int descriptor);
 /* Has the descriptor bytes to read, or has it failed, as far as is known? */
 bool loop_has_input(const struct loop *loop, int descriptor);
 
-/* Set and clear a timer (engine/timers.h). Setting it may fail for want of
- * memory: it then expires at once. */
+/* Is it watched for input, and was none reported since it was read empty? */
+bool loop_is_read_empty(const struct loop *loop, int descriptor);
+
+/* Timers that may be set at a time, beside those of the fibers. */
+#define LOOP_TIMERS_MAX 64
+
+/* Set and clear a timer (engine/timers.h). */
 void loop_set_timer(struct loop *loop, struct timer *timer, int64_t at);
 void loop_clear_timer(struct loop *loop, struct timer *timer);
 
@@ -101,8 +106,9 @@ void loop_clear_timer(struct loop *loop, struct timer *timer);
  *   client      -1: none
  * Returns 0, ETIMEDOUT or ECANCELED, or why the descriptor cannot be watched.
  *
- * loop_forget_input() notes that there was nothing more to read: the next
- * loop_wait() waits for new bytes.
+ * loop_forget_input() notes that there was nothing more to read, and
+ * loop_forget_output() that there was no room to write: the next loop_wait()
+ * waits until epoll reports that again.
  */
 PST_MUST_USE int loop_wait(struct loop *loop, int descriptor, uint32_t events,
                            int client, int64_t deadline);

@@ -65,7 +65,9 @@ loop_take_fiber(struct loop *loop)
         loop->idle_count--;
         return fiber;
     }
-    if (timers_reserve(&loop->timers, loop->busy_count + 64) != PST_OK)
+    /* All others are busy. */
+    if (timers_reserve(&loop->timers, loop->busy_count + 1 + LOOP_TIMERS_MAX) !=
+        PST_OK)
         return NULL;
     fiber = calloc(1, sizeof(*fiber));
     if (!fiber)

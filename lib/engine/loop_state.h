@@ -21,8 +21,8 @@ struct slot {
     uint32_t wanted;     /* the events that `fiber` waits for */
     uint32_t ready;      /* events since somebody found that there is no more */
     uint32_t registered; /* with epoll; 0: not */
-    uint32_t
-        generation; /* counts loop_close(); events of older ones are late */
+    uint32_t generation; /* grows when the descriptor is closed or no longer
+                            watched: events of older ones are ignored */
 };
 
 /* A fiber and its wait. */

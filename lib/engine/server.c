@@ -27,10 +27,9 @@ struct server_thread {
     struct server_main *server;
     struct server_loop loop;
     pthread_t thread;
-    sem_t is_open; /* posted when it serves, or has failed to */
-    sem_t may_end; /* posted when nobody will notify it any more */
-    struct loop_task
-        end_task; /* tells the first loop that this one has ended */
+    sem_t is_open;             /* posted when it serves, or has failed to */
+    sem_t may_end;             /* posted when nobody will notify it any more */
+    struct loop_task end_task; /* tells the first loop that this one ended */
     enum pst_err error;
     bool is_drained;
 };

@@ -134,9 +134,8 @@ is_fresh(const struct fcgi_connection *connection)
 }
 
 /*
- * Is there room for another connection? If there is none, the connection that
- * has been idle longest is closed: a web server opens another when it needs
- * one.
+ * Is there room for another connection? If not, the one that has been idle
+ * longest is closed: a web server opens another when it needs one.
  *   is_short  the system itself has run out of descriptors: close one anyway
  */
 static bool
@@ -205,10 +204,12 @@ server_loop_accept_one(struct server_loop *loop, int socket)
         server_loop_pause(loop);
         return false;
     }
-    if (!peer_list_allows(loop->server->options->peers, &peer))
-        close(descriptor);
-    else
+    if (peer_list_allows(loop->server->options->peers, &peer)) {
+        fcgi_connection_set_no_delay(descriptor, address);
         server_loop_add(loop, descriptor);
+    } else {
+        close(descriptor);
+    }
     if (server_loop_make_room(loop, false))
         return true;
     server_loop_pause(loop);

@@ -59,7 +59,7 @@ PST_MUST_USE int wait_write(int descriptor, struct iovec *pieces, int count,
                             const struct wait_limit *limit);
 
 /*
- * Take what was written off the pieces, for callers of writev(2).
+ * Take what was written off the pieces, for callers of writev(2) and the like.
  * Returns whether something is left.
  */
 bool wait_advance(struct iovec *pieces, int count, size_t written);
@@ -67,6 +67,13 @@ bool wait_advance(struct iovec *pieces, int count, size_t written);
 /* Let time pass. Returns 0 at the deadline, ECANCELED when the client hung
  * up. */
 PST_MUST_USE int wait_until(const struct wait_limit *limit);
+
+/*
+ * Could a read bring something without waiting: bytes, the end or an error?
+ * False only in a fiber, when the descriptor was read empty and nothing has
+ * been reported since. No system call.
+ */
+bool wait_may_have_input(int descriptor);
 
 /* Close a descriptor that these functions may have waited for. close(2) alone
  * would leave a trace of it in the loop. */

@@ -13,16 +13,20 @@
 #include "http/origin.h"
 #include "server/request_origin.h"
 
-void
-auth_set_log_id(struct auth *auth)
+const char *
+auth_log_id(const struct auth *auth, char id[static AUTH_LOG_ID_SIZE])
 {
     uint8_t hash[PST_HASH_LEN];
     struct pst_buf buf;
 
-    pst_crypto_sha256((struct pst_bytes){auth->session.sid, PST_SID_LEN}, hash);
-    pst_buf_init(&buf, auth->log_id, sizeof(auth->log_id) - 1);
-    pst_buf_add_hex(&buf, (struct pst_bytes){hash, 4});
-    auth->log_id[8] = '\0';
+    pst_buf_init(&buf, id, AUTH_LOG_ID_SIZE);
+    if (auth->has_log_id) {
+        pst_crypto_sha256((struct pst_bytes){auth->session.sid, PST_SID_LEN},
+                          hash);
+        pst_buf_add_hex(&buf, (struct pst_bytes){hash, 4});
+    }
+    pst_buf_add_char(&buf, '\0');
+    return id;
 }
 
 static void
@@ -43,7 +47,7 @@ set_auth_session(const struct context *ctx, struct auth *auth,
     if (!opened->is_set)
         return;
     auth->session = opened->session;
-    auth_set_log_id(auth);
+    auth->has_log_id = true;
     auth->was_remembered = opened->session.remember;
     auth->is_unchecked = opened->is_unchecked;
     auth->has_session = !e;

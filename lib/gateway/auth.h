@@ -17,6 +17,8 @@ enum auth_carrier {
     AUTH_BY_BEARER,
 };
 
+#define AUTH_LOG_ID_SIZE 9 /* with its NUL */
+
 struct auth {
     enum auth_carrier carrier; /* of the request, and of its response */
     bool has_session;          /* session is set and valid */
@@ -28,7 +30,7 @@ struct auth {
     bool was_remembered;
     struct pst_session session;
     struct pst_str bearer; /* our token, where the response has one */
-    char log_id[9]; /* first 8 hex digits of the hash of the sid, or "" */
+    bool has_log_id;       /* session.sid is set */
 
     struct session_cookies cookies; /* of the request; none by bearer */
     bool keeps_dead_cookies;
@@ -104,8 +106,14 @@ PST_MUST_USE enum pst_err authenticate(struct context *ctx,
 void auth_clear_bearer(struct context *ctx, const struct request *req,
                        struct response *res);
 
-/* Set log_id from the session's id. */
-void auth_set_log_id(struct auth *auth);
+/*
+ * How the log names the session: the first 8 hex digits of the hash of its id;
+ * "" when there is none.
+ *   id  gets the text
+ * Returns id.
+ */
+const char *auth_log_id(const struct auth *auth,
+                        char id[static AUTH_LOG_ID_SIZE]);
 
 /* The credentials that this session sends to the backend, or absent. */
 struct pst_str auth_upstream(const struct auth *auth);

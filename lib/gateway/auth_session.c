@@ -177,7 +177,8 @@ establish_session(struct context *ctx, const struct request *req,
     if (e == PST_REVOKED)
         LOG_EVENT(ctx->log, LEVEL_INFO, "session-revoked-meanwhile",
                   LOG_C_STRING("request", req->id),
-                  LOG_C_STRING("session", auth->log_id));
+                  LOG_C_STRING("session",
+                               auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})));
     if (e)
         return e == PST_EXPIRED ? PST_OVERLOADED : e;
     clear_replaced_cookies(ctx, res, auth, fresh);
@@ -215,7 +216,7 @@ auth_begin_session(struct context *ctx, const struct request *req,
                           grant->backend_end);
     if (e)
         return e;
-    auth_set_log_id(&fresh);
+    fresh.has_log_id = true;
     return establish_session(ctx, req, res, auth, &fresh);
 }
 

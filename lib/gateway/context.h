@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * context.h - what a handler gets besides request and response: configuration,
- * keys, and this thread's connections to backend and store.
+ * keys, and its event loop's connections to backend and store.
  */
 #ifndef POSTERN_GATEWAY_CONTEXT_H
 #define POSTERN_GATEWAY_CONTEXT_H
@@ -17,17 +17,17 @@
 
 struct document_lookup;
 
-/* One for each thread, which handles one request at a time. */
+/* One for each request. */
 struct context {
     const struct config *config;
     const struct pst_keyring *ring; /* the same one for a whole request */
     struct log *log;
-    struct http_client *upstream; /* this thread's */
-    struct store *store;          /* this thread's; NULL: none is configured */
-    struct document_lookup *documents; /* shared by all threads */
+    struct http_client *upstream;      /* its event loop's */
+    struct store *store;               /* the same; NULL: none is configured */
+    struct document_lookup *documents; /* shared by all loops */
     int64_t store_answered_at; /* unix seconds: the store's last answer */
     int64_t now;               /* unix seconds, read once for each request */
-    enum pst_err (*random)(void *out, size_t len); /* pst_crypto_random() */
+    enum pst_err (*random)(void *out, size_t len); /* random_block_get() */
 };
 
 /*

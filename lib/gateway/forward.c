@@ -74,15 +74,10 @@ receive_head(void *context, int status)
     return response_begin(forwarding->res);
 }
 
-/*
- * A response without a Content-Length may be a stream of events: each piece is
- * flushed at once.
- */
 static enum pst_err
 receive_body(void *context, struct pst_str piece)
 {
     struct forwarding *forwarding = context;
-    enum pst_err e;
 
     if (!forwarding->res) {
         pst_buf_add(&forwarding->buffered, piece);
@@ -90,9 +85,18 @@ receive_body(void *context, struct pst_str piece)
                    ? PST_UPSTREAM_BROKEN
                    : forwarding->buffered.err;
     }
-    e = response_write(forwarding->res, piece);
-    if (e || forwarding->has_length)
-        return e;
+    return response_write(forwarding->res, piece);
+}
+
+/* A response without a Content-Length may be a stream of events: what has come
+ * of it is flushed at once. */
+static enum pst_err
+flush_body(void *context)
+{
+    const struct forwarding *forwarding = context;
+
+    if (!forwarding->res || forwarding->has_length)
+        return PST_OK;
     return response_flush(forwarding->res);
 }
 
@@ -154,6 +158,7 @@ run_forwarding(struct forwarding *forwarding,
         .header = receive_header,
         .head = receive_head,
         .body = receive_body,
+        .flush = flush_body,
         .client = req->source.descriptor,
     };
     e = http_client_run(ctx->upstream, req->arena, &exchange, &error);

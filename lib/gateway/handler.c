@@ -45,6 +45,15 @@ meter_flush(void *context)
     return meter->sink->flush(meter->sink->context);
 }
 
+static enum pst_err
+meter_finish(void *context)
+{
+    const struct response_sink *sink = ((const struct meter *)context)->sink;
+
+    return sink->finish ? sink->finish(sink->context)
+                        : sink->flush(sink->context);
+}
+
 /* Answer with an error. If that fails, answer with the error that made it
  * fail. */
 static enum pst_err
@@ -87,7 +96,8 @@ handler_run(struct context *ctx, struct pst_arena *arena,
             handler_fn *handler)
 {
     struct meter meter = {.sink = sink, .begun_ms = clock_ms()};
-    const struct response_sink metered = {meter_write, meter_flush, &meter};
+    const struct response_sink metered = {meter_write, meter_flush, &meter,
+                                          meter_finish};
     uint8_t random[REQUEST_RANDOM_LEN] = {0};
     struct request req;
     struct response res;
@@ -118,7 +128,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     if (e && e != PST_CLIENT_GONE && !res.begun)
         is_whole = handler_answer_error(ctx, &req, &res, e) == PST_OK;
     if (is_whole)
-        is_whole = response_flush(&res) == PST_OK;
+        is_whole = response_finish(&res) == PST_OK;
     if (!is_whole && !e)
         e = PST_CLIENT_GONE;
     handler_log_request(ctx, &req, res.begun ? res.status : pst_err_status(e),

@@ -139,11 +139,12 @@ log_identity(const struct context *ctx, const struct request *req,
         [PST_IDENTITY_UNKNOWN] = "unknown",
     };
 
-    LOG_EVENT(ctx->log, LEVEL_INFO, event, LOG_C_STRING("request", req->id),
-              LOG_C_STRING("session", auth->log_id),
-              LOG_C_STRING("identity", words[identity->known]),
-              LOG_STR("subject", identity->sub),
-              LOG_STR("address", req->remote_addr));
+    LOG_EVENT(
+        ctx->log, LEVEL_INFO, event, LOG_C_STRING("request", req->id),
+        LOG_C_STRING("session", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
+        LOG_C_STRING("identity", words[identity->known]),
+        LOG_STR("subject", identity->sub),
+        LOG_STR("address", req->remote_addr));
 }
 
 /* Does the session still belong to the same user? */
@@ -272,7 +273,8 @@ identity_apply_update(struct context *ctx, struct request *req,
     case CREDENTIALS_ENDED:
         LOG_EVENT(ctx->log, LEVEL_INFO, "session-ended-by-backend",
                   LOG_C_STRING("request", req->id),
-                  LOG_C_STRING("session", auth->log_id));
+                  LOG_C_STRING("session",
+                               auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})));
         return end_unrevoked_session(ctx, req, res, auth);
     case CREDENTIALS_UPDATED:
         if (!auth->has_session)

@@ -41,7 +41,8 @@ attempt_log(const struct login_attempt *attempt, const char *event)
 
     LOG_EVENT(attempt->ctx->log, LEVEL_INFO, event,
               LOG_C_STRING("request", req->id),
-              LOG_C_STRING("session", attempt->auth->log_id),
+              LOG_C_STRING("session", auth_log_id(attempt->auth,
+                                                  (char[AUTH_LOG_ID_SIZE]){0})),
               LOG_STR("subject", attempt->identity.sub),
               LOG_STR("address", req->remote_addr),
               LOG_STR("backend_code", attempt->outcome.code));

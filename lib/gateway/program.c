@@ -202,11 +202,15 @@ program_load_documents(struct program *program, bool is_persistent)
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
+/* SIGHUP: the log may have been renamed, the secrets changed. */
 static void
-reload_secrets(void *context)
+program_reload(void *context)
 {
     const struct program_parts *parts = context;
 
+    if (!log_reopen(parts->log))
+        LOG_EVENT(parts->log, LEVEL_ERROR, "log-not-reopened",
+                  LOG_C_STRING("reason", strerror(errno)));
     keyring_cache_reload(parts->keyring_cache);
 }
 
@@ -229,7 +233,7 @@ program_run(struct program *program, const char *address)
 {
     const struct engine_handler handler = {&program->parts, program_loop_new,
                                            program_loop_handle,
-                                           program_loop_free, reload_secrets};
+                                           program_loop_free, program_reload};
     struct listen_sockets sockets;
     struct peer_list peers;
     char error[LISTEN_ERROR_MAX];
@@ -255,7 +259,7 @@ program_run(struct program *program, const char *address)
     }
     if (sockets.count == 0) {
         server_unblock_signals();
-        return cgi_serve(&handler);
+        return cgi_serve(&handler, program->parts.config->body_timeout * 1000);
     }
     return server_run(
         &(struct server_options){

@@ -8,18 +8,22 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
-#include "crypto/crypto.h"
+#include "engine/loop.h"
 #include "gateway/handler.h"
+#include "server/random_block.h"
 
 /* Kept by a loop for later requests. */
-#define IDLE_WORKERS_MAX 256
+#define IDLE_WORKSPACES_MAX 256
+#define QUIET_WORKSPACES_MAX 8 /* after a while */
+#define TIDY_MS 20000
 
 /* What one request needs while it is handled. */
-struct worker {
+struct workspace {
     struct context ctx;
     struct pst_arena *arena;
-    SLIST_ENTRY(worker) link;
+    SLIST_ENTRY(workspace) link;
 };
 
 struct program_loop {
@@ -27,8 +31,9 @@ struct program_loop {
     struct http_client *upstream;
     struct store *store;       /* NULL: none is configured */
     int64_t store_answered_at; /* unix seconds: its last answer */
-    SLIST_HEAD(, worker) idle;
+    SLIST_HEAD(, workspace) idle;
     size_t idle_count;
+    struct timer tidy; /* some time after a request; not set under plain CGI */
 };
 
 enum pst_err
@@ -62,42 +67,64 @@ program_loop_connect(const struct config *config, struct http_client **upstream,
 }
 
 static void
-worker_free(struct worker *worker)
+workspace_free(struct workspace *workspace)
 {
-    pst_arena_free(&worker->arena);
-    free(worker);
+    pst_arena_free(&workspace->arena);
+    free(workspace);
 }
 
-static struct worker *
-worker_new(const struct program_loop *loop)
+static struct workspace *
+workspace_new(const struct program_loop *loop)
 {
     const struct program_parts *parts = loop->parts;
-    struct worker *worker = calloc(1, sizeof(*worker));
+    struct workspace *workspace = calloc(1, sizeof(*workspace));
 
-    if (!worker)
+    if (!workspace)
         return NULL;
-    worker->ctx.config = parts->config;
-    worker->ctx.log = parts->log;
-    worker->ctx.documents = parts->documents;
-    worker->ctx.upstream = loop->upstream;
-    worker->ctx.store = loop->store;
-    worker->ctx.random = pst_crypto_random;
-    if (pst_arena_new(&worker->arena, PST_ARENA_SIZE) == PST_OK)
-        return worker;
-    free(worker);
+    workspace->ctx.config = parts->config;
+    workspace->ctx.log = parts->log;
+    workspace->ctx.documents = parts->documents;
+    workspace->ctx.upstream = loop->upstream;
+    workspace->ctx.store = loop->store;
+    workspace->ctx.random = random_block_get;
+    if (pst_arena_new(&workspace->arena, PST_ARENA_SIZE) == PST_OK)
+        return workspace;
+    free(workspace);
     return NULL;
+}
+
+/* Free workspaces until `count` are left. */
+static void
+program_loop_free_workspaces(struct program_loop *loop, size_t count)
+{
+    while (loop->idle_count > count) {
+        struct workspace *workspace = SLIST_FIRST(&loop->idle);
+
+        SLIST_REMOVE_HEAD(&loop->idle, link);
+        loop->idle_count--;
+        workspace_free(workspace);
+    }
+}
+
+/* Release what was kept for later requests and has not been used for a while.
+ */
+static void
+on_tidy(struct timer *timer)
+{
+    struct program_loop *loop = timer->owner;
+
+    http_client_close_idle(loop->upstream);
+    program_loop_free_workspaces(loop, QUIET_WORKSPACES_MAX);
 }
 
 void
 program_loop_free(void *state)
 {
     struct program_loop *loop = state;
-    struct worker *worker;
 
-    while ((worker = SLIST_FIRST(&loop->idle))) {
-        SLIST_REMOVE_HEAD(&loop->idle, link);
-        worker_free(worker);
-    }
+    if (loop_current())
+        loop_clear_timer(loop_current(), &loop->tidy);
+    program_loop_free_workspaces(loop, 0);
     store_close(&loop->store);
     http_client_free(&loop->upstream);
     free(loop);
@@ -112,6 +139,7 @@ program_loop_new(void *context)
 
     if (loop) {
         loop->parts = parts;
+        loop->tidy = (struct timer){.on_expire = on_tidy, .owner = loop};
         SLIST_INIT(&loop->idle);
         e = program_loop_connect(parts->config, &loop->upstream, &loop->store);
     }
@@ -123,27 +151,30 @@ program_loop_new(void *context)
     return NULL;
 }
 
-static struct worker *
-program_loop_take_worker(struct program_loop *loop)
+static struct workspace *
+program_loop_acquire_workspace(struct program_loop *loop)
 {
-    struct worker *worker = SLIST_FIRST(&loop->idle);
+    struct workspace *workspace = SLIST_FIRST(&loop->idle);
 
-    if (!worker)
-        return worker_new(loop);
+    if (!workspace)
+        return workspace_new(loop);
     SLIST_REMOVE_HEAD(&loop->idle, link);
     loop->idle_count--;
-    return worker;
+    return workspace;
 }
 
 static void
-program_loop_give_worker(struct program_loop *loop, struct worker *worker)
+program_loop_release_workspace(struct program_loop *loop,
+                               struct workspace *workspace)
 {
-    if (loop->idle_count >= IDLE_WORKERS_MAX) {
-        worker_free(worker);
+    if (loop->idle_count >= IDLE_WORKSPACES_MAX) {
+        workspace_free(workspace);
         return;
     }
-    SLIST_INSERT_HEAD(&loop->idle, worker, link);
+    SLIST_INSERT_HEAD(&loop->idle, workspace, link);
     loop->idle_count++;
+    if (loop_current() && loop->tidy.place == 0)
+        loop_set_timer(loop_current(), &loop->tidy, clock_ms() + TIDY_MS);
 }
 
 bool
@@ -153,22 +184,25 @@ program_loop_handle(void *state, const struct request_input *input,
     struct program_loop *loop = state;
     const struct program_parts *parts = loop->parts;
     struct request_input limited = *input;
-    struct worker *worker = program_loop_take_worker(loop);
+    struct workspace *workspace = program_loop_acquire_workspace(loop);
     struct keyring_cache_entry *entry;
     bool is_whole;
 
-    if (!worker)
+    if (!workspace) {
+        LOG_EVENT(parts->log, LEVEL_ERROR, "request-lost",
+                  LOG_C_STRING("reason", "out of memory"));
         return false;
+    }
     entry = keyring_cache_acquire(parts->keyring_cache, (int64_t)time(NULL));
     limited.max_body = parts->config->max_body;
     limited.max_held = parts->config->max_held;
-    worker->ctx.ring = keyring_cache_ring(entry);
-    worker->ctx.store_answered_at = loop->store_answered_at;
-    is_whole = handler_run(&worker->ctx, worker->arena, &limited, sink,
+    workspace->ctx.ring = keyring_cache_ring(entry);
+    workspace->ctx.store_answered_at = loop->store_answered_at;
+    is_whole = handler_run(&workspace->ctx, workspace->arena, &limited, sink,
                            parts->handler);
-    if (worker->ctx.store_answered_at > loop->store_answered_at)
-        loop->store_answered_at = worker->ctx.store_answered_at;
+    if (workspace->ctx.store_answered_at > loop->store_answered_at)
+        loop->store_answered_at = workspace->ctx.store_answered_at;
     keyring_cache_release(parts->keyring_cache, entry);
-    program_loop_give_worker(loop, worker);
+    program_loop_release_workspace(loop, workspace);
     return is_whole;
 }

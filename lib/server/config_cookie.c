@@ -76,7 +76,7 @@ add_cookie_prefix(struct pst_arena *arena, struct pst_cookie *cookie,
 {
     bool is_host = pst_str_equal(cookie->path, PST_STR("/")) &&
                    pst_str_is_absent(cookie->domain);
-    struct pst_str prefix;
+    struct pst_str prefix = PST_STR_NONE;
     struct pst_str name;
     struct pst_buf buf;
     enum pst_err e;

@@ -29,7 +29,7 @@
 
 struct log {
     int descriptor;
-    bool is_owned; /* opened here, so closed here */
+    char *path; /* of the file; NULL: stderr */
     enum log_format format;
     enum log_level level;
     struct pst_str program;
@@ -51,27 +51,39 @@ struct line {
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
+static int
+log_open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+                0640);
+}
+
 enum pst_err
 log_open(struct log **out, const char *target, enum log_format format,
          enum log_level level, const char *program)
 {
     bool is_stderr = strcmp(target, "stderr") == 0;
-    int descriptor = STDERR_FILENO;
+    int descriptor = is_stderr ? STDERR_FILENO : log_open_file(target);
+    char *path = is_stderr ? NULL : strdup(target);
     struct log *log;
 
-    if (!is_stderr)
-        descriptor = open(
-            target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (descriptor < 0)
+    if (descriptor < 0) {
+        int saved_errno = errno;
+
+        free(path);
+        errno = saved_errno;
         return PST_BAD_CONFIG;
+    }
     log = calloc(1, sizeof(*log));
-    if (!log) {
+    if (!log || (!is_stderr && !path)) {
         if (!is_stderr)
             close(descriptor);
+        free(path);
+        free(log);
         return PST_NO_MEMORY;
     }
     log->descriptor = descriptor;
-    log->is_owned = !is_stderr;
+    log->path = path;
     log->format = format;
     log->level = level;
     log->program = pst_str_from(program);
@@ -85,10 +97,28 @@ log_close(struct log **log)
 {
     if (!*log)
         return;
-    if ((*log)->is_owned)
+    if ((*log)->path)
         close((*log)->descriptor);
+    free((*log)->path);
     free(*log);
     *log = NULL;
+}
+
+bool
+log_reopen(struct log *log)
+{
+    int descriptor;
+    bool is_replaced;
+
+    if (!log->path)
+        return true;
+    descriptor = log_open_file(log->path);
+    if (descriptor < 0)
+        return false;
+    /* In one step: other threads write meanwhile. */
+    is_replaced = dup3(descriptor, log->descriptor, O_CLOEXEC) >= 0;
+    close(descriptor);
+    return is_replaced;
 }
 
 static bool
@@ -348,9 +378,10 @@ log_format_line(char *storage, const struct log *log,
     return len;
 }
 
-void
-log_write(struct log *log, enum log_level level, const char *event,
-          const struct log_field *fields, size_t count)
+/* Not inlined: its frame is large, and most calls end before it. */
+static __attribute__((noinline)) void
+log_write_line(struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t count)
 {
     char storage[LINE_MAX_BYTES];
     char time_storage[32];
@@ -359,8 +390,6 @@ log_write(struct log *log, enum log_level level, const char *event,
     ssize_t written;
     size_t len;
 
-    if (!log_is_level_enabled(log, level))
-        return;
     pst_buf_init(&when, time_storage, sizeof(time_storage));
     pst_date_emit_rfc3339(&when, (int64_t)time(NULL));
     standard_fields[0] = LOG_STR("time", pst_buf_str(&when));
@@ -375,4 +404,12 @@ log_write(struct log *log, enum log_level level, const char *event,
     do
         written = write(log->descriptor, storage, len);
     while (written < 0 && errno == EINTR);
+}
+
+void
+log_write(struct log *log, enum log_level level, const char *event,
+          const struct log_field *fields, size_t count)
+{
+    if (log_is_level_enabled(log, level))
+        log_write_line(log, level, event, fields, count);
 }

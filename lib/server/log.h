@@ -51,6 +51,13 @@ PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
                                    enum log_format format, enum log_level level,
                                    const char *program);
 
+/*
+ * Open the file anew by its path, after it was renamed. Returns false, with
+ * errno set, when it cannot be opened: then the old one stays in use. Does
+ * nothing for stderr. Any thread may write meanwhile.
+ */
+PST_MUST_USE bool log_reopen(struct log *log);
+
 void log_close(struct log **log);
 
 /*

@@ -34,61 +34,45 @@ enum known_variable {
     KNOWN_VARIABLE_COUNT
 };
 
-static const char *const known_variable_names[KNOWN_VARIABLE_COUNT] = {
-    [REQUEST_METHOD] = "REQUEST_METHOD",
-    [QUERY_STRING] = "QUERY_STRING",
-    [PATH_INFO] = "PATH_INFO",
-    [CONTENT_TYPE] = "CONTENT_TYPE",
-    [CONTENT_LENGTH] = "CONTENT_LENGTH",
-    [REMOTE_ADDR] = "REMOTE_ADDR",
-    [HTTPS] = "HTTPS",
-    [REQUEST_SCHEME] = "REQUEST_SCHEME",
-    [SERVER_NAME] = "SERVER_NAME",
-    [SERVER_PORT] = "SERVER_PORT",
-    [HTTP_HOST] = "HTTP_HOST",
-    [HTTP_COOKIE] = "HTTP_COOKIE",
-    [HTTP_AUTHORIZATION] = "HTTP_AUTHORIZATION",
-    [HTTP_ORIGIN] = "HTTP_ORIGIN",
-    [HTTP_REFERER] = "HTTP_REFERER",
-    [HTTP_SEC_FETCH_SITE] = "HTTP_SEC_FETCH_SITE",
-    [HTTP_SEC_FETCH_MODE] = "HTTP_SEC_FETCH_MODE",
-    [HTTP_ACCEPT] = "HTTP_ACCEPT",
+static const struct pst_str known_variable_names[KNOWN_VARIABLE_COUNT] = {
+    [REQUEST_METHOD] = {"REQUEST_METHOD", 14},
+    [QUERY_STRING] = {"QUERY_STRING", 12},
+    [PATH_INFO] = {"PATH_INFO", 9},
+    [CONTENT_TYPE] = {"CONTENT_TYPE", 12},
+    [CONTENT_LENGTH] = {"CONTENT_LENGTH", 14},
+    [REMOTE_ADDR] = {"REMOTE_ADDR", 11},
+    [HTTPS] = {"HTTPS", 5},
+    [REQUEST_SCHEME] = {"REQUEST_SCHEME", 14},
+    [SERVER_NAME] = {"SERVER_NAME", 11},
+    [SERVER_PORT] = {"SERVER_PORT", 11},
+    [HTTP_HOST] = {"HTTP_HOST", 9},
+    [HTTP_COOKIE] = {"HTTP_COOKIE", 11},
+    [HTTP_AUTHORIZATION] = {"HTTP_AUTHORIZATION", 18},
+    [HTTP_ORIGIN] = {"HTTP_ORIGIN", 11},
+    [HTTP_REFERER] = {"HTTP_REFERER", 12},
+    [HTTP_SEC_FETCH_SITE] = {"HTTP_SEC_FETCH_SITE", 19},
+    [HTTP_SEC_FETCH_MODE] = {"HTTP_SEC_FETCH_MODE", 19},
+    [HTTP_ACCEPT] = {"HTTP_ACCEPT", 11},
 };
 
 /* For a web server that passes no variables at all. */
 static const char *const no_variables[] = {NULL};
 
-/* The value of "NAME=value" if it has this name, else absent. */
-static struct pst_str
-match_variable(const char *variable, const char *name)
-{
-    size_t len = strlen(name);
-
-    if (strncmp(variable, name, len) != 0 || variable[len] != '=')
-        return PST_STR_NONE;
-    return pst_str_from(variable + len + 1);
-}
-
 /* Find the first of each; PST_DUPLICATE if one is set twice. */
 static enum pst_err
-request_collect_variables(const char *const *variables,
+request_collect_variables(const struct request_variables *variables,
                           struct pst_str found[KNOWN_VARIABLE_COUNT])
 {
     enum pst_err e = PST_OK;
 
-    for (; *variables; variables++) {
-        for (size_t i = 0; i < KNOWN_VARIABLE_COUNT; i++) {
-            struct pst_str value =
-                match_variable(*variables, known_variable_names[i]);
+    for (size_t i = 0; i < KNOWN_VARIABLE_COUNT; i++) {
+        struct request_variable_search search =
+            request_variables_search(variables, known_variable_names[i], false);
 
-            if (pst_str_is_absent(value))
-                continue;
-            if (pst_str_is_absent(found[i]))
-                found[i] = value;
-            else
-                e = PST_DUPLICATE;
-            break;
-        }
+        found[i] = request_variables_next(&search);
+        if (!pst_str_is_absent(found[i]) &&
+            !pst_str_is_absent(request_variables_next(&search)))
+            e = PST_DUPLICATE;
     }
     return e;
 }
@@ -140,14 +124,15 @@ request_init(struct request *req, struct pst_arena *arena,
              const struct request_input *input,
              const uint8_t random[static REQUEST_RANDOM_LEN])
 {
-    struct pst_str found[KNOWN_VARIABLE_COUNT] = {PST_STR_NONE};
+    struct pst_str found[KNOWN_VARIABLE_COUNT];
     enum pst_err duplicate;
     enum pst_err method;
     enum pst_err length;
 
     memset(req, 0, sizeof(*req));
     req->arena = arena;
-    req->variables = input->variables ? input->variables : no_variables;
+    request_variables_init(&req->variables,
+                           input->variables ? input->variables : no_variables);
     req->authorizer = input->authorizer;
     req->source = input->source;
     req->max_body = input->max_body;
@@ -155,7 +140,7 @@ request_init(struct request *req, struct pst_arena *arena,
     request_set_id(req, random);
     memcpy(req->trace, random + REQUEST_ID_LEN / 2, REQUEST_TRACE_LEN);
 
-    duplicate = request_collect_variables(req->variables, found);
+    duplicate = request_collect_variables(&req->variables, found);
     method = request_set_method(req, found[REQUEST_METHOD]);
     length = request_set_content_length(req, found[CONTENT_LENGTH]);
     req->query = found[QUERY_STRING];
@@ -178,61 +163,27 @@ request_init(struct request *req, struct pst_arena *arena,
 struct pst_str
 request_variable(const struct request *req, const char *name)
 {
-    for (const char *const *v = req->variables; *v; v++) {
-        struct pst_str value = match_variable(*v, name);
+    struct request_variable_search search =
+        request_variables_search(&req->variables, pst_str_from(name), false);
 
-        if (!pst_str_is_absent(value))
-            return value;
-    }
-    return PST_STR_NONE;
-}
-
-/* A character of a header's name as it is in the variable's name (RFC 3875
- * section 4.1.18). */
-static char
-cgi_variable_char(char c)
-{
-    if (c >= 'a' && c <= 'z')
-        return (char)(c - 'a' + 'A');
-    return c == '-' ? '_' : c;
-}
-
-static struct pst_str
-match_header_variable(const char *variable, struct pst_str name)
-{
-    if (strncmp(variable, "HTTP_", 5) != 0)
-        return PST_STR_NONE;
-    variable += 5;
-    for (size_t i = 0; i < name.len; i++) {
-        /* A variable that is too short differs at its NUL. */
-        if (variable[i] != cgi_variable_char(name.ptr[i]))
-            return PST_STR_NONE;
-    }
-    if (variable[name.len] != '=')
-        return PST_STR_NONE;
-    return pst_str_from(variable + name.len + 1);
+    return request_variables_next(&search);
 }
 
 struct pst_str
 request_header(const struct request *req, struct pst_str name)
 {
-    struct pst_str found = PST_STR_NONE;
+    struct request_variable_search search;
+    struct pst_str found;
 
-    if (!pst_str_is_token(name))
-        return PST_STR_NONE;
     if (pst_str_equal_nocase(name, PST_STR("Content-Type")))
         return req->content_type;
     if (pst_str_equal_nocase(name, PST_STR("Content-Length")))
         return request_variable(req, "CONTENT_LENGTH");
-    for (const char *const *v = req->variables; *v; v++) {
-        struct pst_str value = match_header_variable(*v, name);
-
-        if (pst_str_is_absent(value))
-            continue;
-        if (!pst_str_is_absent(found))
-            return PST_STR_NONE;
-        found = value;
-    }
+    search = request_variables_search(&req->variables, name, true);
+    found = request_variables_next(&search);
+    if (pst_str_is_absent(found) || !pst_str_is_token(name) ||
+        !pst_str_is_absent(request_variables_next(&search)))
+        return PST_STR_NONE;
     return found;
 }
 
@@ -252,7 +203,9 @@ request_has_method(const struct request *req, const char *methods)
 bool
 request_has_safe_method(const struct request *req)
 {
-    return request_has_method(req, "GET, HEAD, OPTIONS");
+    return pst_str_equal(req->method, PST_STR("GET")) ||
+           pst_str_equal(req->method, PST_STR("HEAD")) ||
+           pst_str_equal(req->method, PST_STR("OPTIONS"));
 }
 
 /* The text before the first c, without white space around it. */

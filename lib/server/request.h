@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "server/request_variables.h"
 
 #define REQUEST_ID_LEN 16    /* hex digits */
 #define REQUEST_TRACE_LEN 24 /* bytes: trace-id and parent-id */
@@ -32,7 +33,7 @@ struct request_source {
  */
 struct request {
     struct pst_arena *arena;
-    const char *const *variables;     /* NAME=value, NULL at the end */
+    struct request_variables variables;
     char id[REQUEST_ID_LEN + 1];      /* random; in logs and error bodies */
     uint8_t trace[REQUEST_TRACE_LEN]; /* random; for a trace begun here */
     bool authorizer; /* FastCGI role: no body, Variable- headers */

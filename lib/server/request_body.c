@@ -94,10 +94,13 @@ request_read_chunk(struct request *req, struct pst_buf *buf, size_t limit,
     size_t previous_len = buf->len;
     size_t size = limit - previous_len < READ_CHUNK_SIZE ? limit - previous_len
                                                          : READ_CHUNK_SIZE;
-    char *space = pst_buf_reserve(buf, size);
+    char *space;
     size_t len;
     enum pst_err e;
 
+    if ((uint64_t)request_body_bytes_left(req) < size)
+        size = (size_t)request_body_bytes_left(req);
+    space = pst_buf_reserve(buf, size);
     if (!space)
         return PST_NO_MEMORY;
     e = request_read_source(req, space, size, &len);

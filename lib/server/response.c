@@ -184,6 +184,15 @@ response_flush(struct response *res)
 }
 
 enum pst_err
+response_finish(struct response *res)
+{
+    PST_REQUIRE(res->begun);
+    if (!res->sink.finish)
+        return res->sink.flush(res->sink.context);
+    return res->sink.finish(res->sink.context);
+}
+
+enum pst_err
 response_send(struct response *res, int status, struct pst_str type,
               struct pst_str body)
 {

@@ -17,11 +17,14 @@
 #include "server/request.h"
 #include "server/response_headers.h"
 
-/* Where the response is written. Both return PST_OK or PST_CLIENT_GONE. */
+/* Where the response is written. All return PST_OK or PST_CLIENT_GONE. */
 struct response_sink {
     enum pst_err (*write)(void *context, struct pst_str piece);
     enum pst_err (*flush)(void *context);
     void *context;
+    /* Send what is left and the end of the response, in one piece if possible:
+     * nothing is written after it. NULL: flush() does so. */
+    enum pst_err (*finish)(void *context);
 };
 
 struct response {
@@ -69,6 +72,9 @@ PST_MUST_USE enum pst_err response_write(struct response *res,
 
 /* Send what was written to the client now. PST_OK or PST_CLIENT_GONE. */
 PST_MUST_USE enum pst_err response_flush(struct response *res);
+
+/* The same for the last time: the response is complete. */
+PST_MUST_USE enum pst_err response_finish(struct response *res);
 
 /*
  * Send a whole response: status, type, length, body. Uses no memory of the

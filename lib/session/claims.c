@@ -7,20 +7,50 @@
 #include <string.h>
 
 #include "codec/base64url.h"
-#include "codec/json.h"
+#include "codec/json_check.h"
+#include "codec/json_emit.h"
+#include "codec/json_scan.h"
+#include "codec/json_slice.h"
+
+enum claim {
+    CLAIM_VERSION,
+    CLAIM_SID,
+    CLAIM_SUB,
+    CLAIM_NAME,
+    CLAIM_IAT,
+    CLAIM_EXP,
+    CLAIM_SEEN,
+    CLAIM_REMEMBER,
+    CLAIM_WHO,
+    CLAIM_UPSTREAM,
+    CLAIM_KNOWN,
+    CLAIM_ASKED,
+    CLAIM_COUNT
+};
 
 /* Every member that claims may have. */
-static const struct claim {
-    const char *name;
+static const struct claim_rule {
+    struct pst_str name;
     enum pst_json_kind kind; /* PST_JSON_ABSENT: more than one is allowed */
     bool is_optional;
-} claims_table[] = {
-    {"v", PST_JSON_INTEGER, false},    {"sid", PST_JSON_STRING, false},
-    {"sub", PST_JSON_STRING, false},   {"name", PST_JSON_STRING, false},
-    {"iat", PST_JSON_INTEGER, false},  {"exp", PST_JSON_INTEGER, false},
-    {"seen", PST_JSON_INTEGER, false}, {"remember", PST_JSON_BOOL, false},
-    {"who", PST_JSON_OBJECT, false},   {"upstream", PST_JSON_ABSENT, true},
-    {"known", PST_JSON_STRING, true},  {"asked", PST_JSON_INTEGER, true},
+} claim_rules[CLAIM_COUNT] = {
+    [CLAIM_VERSION] = {{"v", 1}, PST_JSON_INTEGER, false},
+    [CLAIM_SID] = {{"sid", 3}, PST_JSON_STRING, false},
+    [CLAIM_SUB] = {{"sub", 3}, PST_JSON_STRING, false},
+    [CLAIM_NAME] = {{"name", 4}, PST_JSON_STRING, false},
+    [CLAIM_IAT] = {{"iat", 3}, PST_JSON_INTEGER, false},
+    [CLAIM_EXP] = {{"exp", 3}, PST_JSON_INTEGER, false},
+    [CLAIM_SEEN] = {{"seen", 4}, PST_JSON_INTEGER, false},
+    [CLAIM_REMEMBER] = {{"remember", 8}, PST_JSON_BOOL, false},
+    [CLAIM_WHO] = {{"who", 3}, PST_JSON_OBJECT, false},
+    [CLAIM_UPSTREAM] = {{"upstream", 8}, PST_JSON_ABSENT, true},
+    [CLAIM_KNOWN] = {{"known", 5}, PST_JSON_STRING, true},
+    [CLAIM_ASKED] = {{"asked", 5}, PST_JSON_INTEGER, true},
+};
+
+/* The values of claims, as slices of their text; an absent one is empty. */
+struct claim_values {
+    struct pst_str of[CLAIM_COUNT];
 };
 
 /* The only value of "known". Other identities follow from "sub". */
@@ -86,67 +116,144 @@ pst_claims_emit(struct pst_buf *buf, const struct pst_session *session)
     pst_buf_add_char(buf, '}');
 }
 
-static const struct pst_json *
-claims_get(const struct pst_json *root, const char *name)
+/* The claim of this name, or CLAIM_COUNT.
+ *   guess  what it is where claims are in our order */
+static enum claim
+claims_find_rule(struct pst_str raw_name, enum claim guess)
 {
-    return pst_json_get(root, pst_str_from(name));
+    enum claim claim = 0;
+
+    if (guess < CLAIM_COUNT &&
+        pst_json_slice_equal(raw_name, claim_rules[guess].name))
+        return guess;
+    while (claim < CLAIM_COUNT &&
+           !pst_json_slice_equal(raw_name, claim_rules[claim].name))
+        claim++;
+    return claim;
 }
 
-/* Every required claim is there, each is of its kind, and there is no other. */
+/* -0 is not a number that we write. */
 static bool
-claims_have_members(const struct pst_json *root)
+claims_has_kind(struct pst_str value, enum pst_json_kind kind)
 {
-    size_t found = 0;
-
-    if (pst_json_kind(root) != PST_JSON_OBJECT)
-        return false;
-    for (size_t i = 0; i < PST_COUNT(claims_table); i++) {
-        enum pst_json_kind kind =
-            pst_json_kind(claims_get(root, claims_table[i].name));
-
-        if (kind == PST_JSON_ABSENT && claims_table[i].is_optional)
-            continue;
-        if (kind == PST_JSON_ABSENT ||
-            (claims_table[i].kind != PST_JSON_ABSENT &&
-             kind != claims_table[i].kind))
-            return false;
-        found++;
-    }
-    return pst_json_count(root) == found;
+    return kind == PST_JSON_ABSENT || (pst_json_slice_kind(value) == kind &&
+                                       !pst_str_equal(value, PST_STR("-0")));
 }
 
-/* A token that is not empty, cookies by name, or the key of a stored session:
- * is it one of these? */
+/*
+ * Split the text into its members: every required claim is there, each is of
+ * its kind, and there is no other. The check of the text has refused
+ * duplicates.
+ */
 static bool
-claims_is_upstream(const struct pst_json *value)
+claims_split(struct pst_str text, struct claim_values *out)
 {
-    struct pst_json_members cookies = pst_json_members(value);
-    size_t count = pst_json_count(value);
-    const struct pst_json *cookie;
+    enum claim guess = 0;
     struct pst_str name;
+    struct pst_str value;
 
-    if (pst_json_kind(value) == PST_JSON_STRING)
-        return pst_json_string(value).len > 0;
-    if (pst_json_kind(value) == PST_JSON_ARRAY)
-        return count == 1 &&
-               pst_json_string(pst_json_element(value, 0)).len > 0;
-    if (pst_json_kind(value) != PST_JSON_OBJECT || count == 0)
+    *out = (struct claim_values){{PST_STR_NONE}};
+    if (pst_json_slice_kind(text) != PST_JSON_OBJECT)
         return false;
-    while (pst_json_next_member(&cookies, &name, &cookie)) {
-        if (pst_json_kind(cookie) != PST_JSON_STRING)
+    while (pst_json_slice_next_member(&text, &name, &value)) {
+        enum claim claim = claims_find_rule(name, guess);
+
+        if (claim == CLAIM_COUNT ||
+            !claims_has_kind(value, claim_rules[claim].kind))
+            return false;
+        out->of[claim] = value;
+        guess = claim + 1;
+    }
+    for (size_t i = 0; i < CLAIM_COUNT; i++) {
+        if (!claim_rules[i].is_optional && pst_str_is_absent(out->of[i]))
             return false;
     }
     return true;
 }
 
+/* Is it a string, and not an empty one? An escape decodes to something. */
+static bool
+claims_is_text(struct pst_str value)
+{
+    return pst_json_slice_kind(value) == PST_JSON_STRING &&
+           !pst_str_equal(value, PST_STR("\"\""));
+}
+
+static bool
+claims_is_spill_key(struct pst_str array)
+{
+    struct pst_str element;
+
+    return pst_json_slice_next_element(&array, &element) &&
+           claims_is_text(element) &&
+           !pst_json_slice_next_element(&array, &element);
+}
+
+static bool
+claims_are_cookies(struct pst_str object)
+{
+    size_t count = 0;
+    struct pst_str name;
+    struct pst_str value;
+
+    while (pst_json_slice_next_member(&object, &name, &value)) {
+        if (pst_json_slice_kind(value) != PST_JSON_STRING)
+            return false;
+        count++;
+    }
+    return count > 0;
+}
+
+/* A token that is not empty, cookies by name, or the key of a stored session:
+ * is it one of these? */
+static bool
+claims_is_upstream(struct pst_str value)
+{
+    switch (pst_json_slice_kind(value)) {
+    case PST_JSON_STRING:
+        return claims_is_text(value);
+    case PST_JSON_ARRAY:
+        return claims_is_spill_key(value);
+    case PST_JSON_OBJECT:
+        return claims_are_cookies(value);
+    default:
+        return false;
+    }
+}
+
+/*
+ * Decode a string; half of a surrogate pair becomes U+FFFD.
+ *   out  set on PST_OK: a part of value, or in the arena
+ */
 static enum pst_err
-claims_parse_sid(struct pst_arena *arena, const struct pst_json *value,
+claims_decode(struct pst_arena *arena, struct pst_str value, size_t max,
+              struct pst_str *out)
+{
+    struct pst_str raw =
+        pst_str_skip(pst_str_first(value, value.len - 1), 1); /* no quotes */
+    struct pst_buf buf;
+    bool lone;
+
+    if (pst_str_index(raw, '\\') == raw.len) {
+        *out = raw;
+        return PST_OK;
+    }
+    pst_buf_init_arena(&buf, arena, max);
+    if (!pst_json_unescape_all(&buf, raw, &lone))
+        return PST_FORGED;
+    return pst_buf_finish(&buf, out);
+}
+
+static enum pst_err
+claims_parse_sid(struct pst_arena *arena, struct pst_str value,
                  uint8_t sid[static PST_SID_LEN])
 {
     struct pst_bytes bytes;
-    enum pst_err e =
-        pst_base64url_decode(arena, pst_json_string(value), &bytes);
+    struct pst_str text;
+    enum pst_err e = claims_decode(arena, value, value.len, &text);
 
+    if (!e)
+        e = pst_base64url_decode(arena, text, &bytes);
     if (e)
         return e;
     if (bytes.len != PST_SID_LEN)
@@ -156,16 +263,16 @@ claims_parse_sid(struct pst_arena *arena, const struct pst_json *value,
 }
 
 static enum pst_err
-claims_parse_times(const struct pst_json *root, struct pst_session *out)
+claims_parse_times(const struct claim_values *values, struct pst_session *out)
 {
-    enum pst_err e = pst_json_integer(claims_get(root, "iat"), &out->iat);
+    enum pst_err e = pst_json_slice_integer(values->of[CLAIM_IAT], &out->iat);
 
     if (!e)
-        e = pst_json_integer(claims_get(root, "exp"), &out->exp);
+        e = pst_json_slice_integer(values->of[CLAIM_EXP], &out->exp);
     if (!e)
-        e = pst_json_integer(claims_get(root, "seen"), &out->seen);
-    if (!e && claims_get(root, "asked"))
-        e = pst_json_integer(claims_get(root, "asked"), &out->asked);
+        e = pst_json_slice_integer(values->of[CLAIM_SEEN], &out->seen);
+    if (!e && !pst_str_is_absent(values->of[CLAIM_ASKED]))
+        e = pst_json_slice_integer(values->of[CLAIM_ASKED], &out->asked);
     if (e)
         return e;
     if (out->iat < 0 || out->seen < 0 || out->exp <= out->iat || out->asked < 0)
@@ -175,62 +282,63 @@ claims_parse_times(const struct pst_json *root, struct pst_session *out)
 
 /* A session with a subject is known. "unknown" is the only value accepted. */
 static enum pst_err
-claims_parse_known(const struct pst_json *root, struct pst_session *out)
+claims_parse_known(struct pst_str value, struct pst_session *out)
 {
-    struct pst_str known = pst_json_string(claims_get(root, "known"));
-
     out->known = out->sub.len > 0 ? PST_IDENTITY_KNOWN : PST_IDENTITY_GUEST;
-    if (pst_str_is_absent(known))
+    if (pst_str_is_absent(value))
         return PST_OK;
-    if (out->sub.len > 0 || !pst_str_equal(known, KNOWN_UNKNOWN))
+    value = pst_str_skip(pst_str_first(value, value.len - 1), 1);
+    if (out->sub.len > 0 || !pst_json_slice_equal(value, KNOWN_UNKNOWN))
         return PST_FORGED;
     out->known = PST_IDENTITY_UNKNOWN;
     return PST_OK;
 }
 
 static enum pst_err
-claims_parse_strings(struct pst_str claims, const struct pst_json *root,
+claims_parse_strings(struct pst_arena *arena, const struct claim_values *values,
                      struct pst_session *out)
 {
-    enum pst_err e;
+    enum pst_err e =
+        claims_decode(arena, values->of[CLAIM_SUB], PST_SUBJECT_MAX, &out->sub);
 
-    out->sub = pst_json_string(claims_get(root, "sub"));
-    out->name = pst_json_string(claims_get(root, "name"));
-    out->upstream = PST_STR_NONE;
-    e = pst_json_locate(claims, PST_STR("/who"), &out->who);
-    if (!e && claims_get(root, "upstream"))
-        e = pst_json_locate(claims, PST_STR("/upstream"), &out->upstream);
     if (!e)
-        e = claims_check_fields(out);
-    if (!e && claims_get(root, "upstream") &&
-        !claims_is_upstream(claims_get(root, "upstream")))
+        e = claims_decode(arena, values->of[CLAIM_NAME], PST_NAME_MAX,
+                          &out->name);
+    if (e)
+        return e;
+    out->who = values->of[CLAIM_WHO];
+    out->upstream = values->of[CLAIM_UPSTREAM];
+    e = claims_check_fields(out);
+    if (!e && !pst_str_is_absent(out->upstream) &&
+        !claims_is_upstream(out->upstream))
         e = PST_FORGED;
-    return e ? e : claims_parse_known(root, out);
+    return e ? e : claims_parse_known(values->of[CLAIM_KNOWN], out);
 }
 
 static enum pst_err
 claims_parse(struct pst_arena *arena, struct pst_str claims,
              struct pst_session *out)
 {
-    const struct pst_json *root;
+    struct claim_values values;
+    struct pst_json_error error;
+    struct pst_str text;
     int64_t version = 0;
-    enum pst_err e = pst_json_parse(arena, claims, &root);
+    enum pst_err e = pst_json_check_parsable(arena, claims, &text, &error);
 
     if (e)
         return e;
-    if (!claims_have_members(root))
+    if (!claims_split(text, &values))
         return PST_FORGED;
-    e = pst_json_integer(claims_get(root, "v"), &version);
+    e = pst_json_slice_integer(values.of[CLAIM_VERSION], &version);
     if (!e && version != PST_SESSION_VERSION)
         e = PST_FORGED;
     if (!e)
-        e = claims_parse_sid(arena, claims_get(root, "sid"), out->sid);
+        e = claims_parse_sid(arena, values.of[CLAIM_SID], out->sid);
     if (!e)
-        e = claims_parse_times(root, out);
+        e = claims_parse_times(&values, out);
     if (!e)
-        e = pst_json_bool(claims_get(root, "remember"), &out->remember);
-    if (!e)
-        e = claims_parse_strings(claims, root, out);
+        e = claims_parse_strings(arena, &values, out);
+    out->remember = pst_str_equal(values.of[CLAIM_REMEMBER], PST_STR("true"));
     return e;
 }
 

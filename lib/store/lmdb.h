@@ -21,6 +21,17 @@
 #define LMDB_MAP_RESIZED \
     (-30785) /* MDB_MAP_RESIZED: another process made a larger map */
 
+/* Codes of our own. Neither LMDB nor errno uses them. */
+enum {
+    LMDB_UNCHANGED = -1,          /* nothing was changed: nothing to commit */
+    LMDB_NEWER_RECORD = -2,       /* a newer program wrote the record to read */
+    LMDB_FOLDER_IS_WRITABLE = -3, /* by the group or by others */
+    LMDB_FOLDER_IS_FOREIGN = -4,  /* of another user */
+    LMDB_LATE = -5,               /* the caller of a write had left */
+    LMDB_BUSY = -6,               /* too many writes wait */
+    LMDB_SHARE_FULL = -7,         /* a share of the map is used up */
+};
+
 /* A key: the tag of the audience and up to two ids. The key of an expiry entry
  * has a time and a record kind before that. */
 #define LMDB_TAG_LEN 8
@@ -80,7 +91,7 @@ const char *lmdb_error_advice(int rc);
 
 /*
  * Open the environment in a folder, and create the files that are missing. A
- * process must not open one folder twice (store/lmdb_handle.h).
+ * process must not open one folder twice (store/lmdb_folder.h).
  *   map_size     bytes of address space, the limit of the file's size; rounded
  *                down to whole pages. The file grows as it is needed
  *   environment  set on success; the caller closes it

@@ -15,19 +15,10 @@
 #include "store/lmdb_readers.h"
 #include "store/store.h"
 
-/* Results of an apply function, beside 0 and the error codes of LMDB; neither
- * LMDB nor errno uses them. There is nothing to commit, and nothing was
- * changed; and: a newer program wrote the record that this change has to
- * read. */
-#define LMDB_UNCHANGED (-1)
-#define LMDB_NEWER_RECORD (-2)
-
-/* Results of a write: its caller had left; too many wait. */
-#define LMDB_LATE (-5)
-#define LMDB_BUSY (-6)
-
 /* What is to be written. */
 struct lmdb_change {
+    /* Returns 0, LMDB_UNCHANGED, LMDB_NEWER_RECORD, LMDB_SHARE_FULL, or an
+     * error code of LMDB. */
     int (*apply)(const struct lmdb_txn *txn, struct lmdb_change *change);
     int64_t now;
     bool grows;        /* refused when less than a tenth of the map is free:

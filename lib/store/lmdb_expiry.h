@@ -25,9 +25,6 @@
 #include "store/lmdb.h"
 #include "store/store.h"
 
-/* Neither LMDB nor errno uses this code: a share of the map is used up. */
-#define LMDB_SHARE_FULL (-7)
-
 /*
  * Write a record, which is the concatenation of two parts, and add it to the
  * index. The first part holds the expiry. Makes room for a new counter.

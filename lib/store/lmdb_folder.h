@@ -17,10 +17,6 @@
 #include "store/lmdb_readers.h"
 #include "store/lmdb_writer.h"
 
-/* What is wrong with a folder. Neither LMDB nor errno uses these codes. */
-#define LMDB_FOLDER_IS_WRITABLE (-3)
-#define LMDB_FOLDER_IS_FOREIGN (-4)
-
 struct lmdb_folder {
     struct lmdb_environment environment;
     struct lmdb_readers readers;

@@ -205,6 +205,7 @@ redis_connect(struct redis_handle *handle, struct redis_connection *connection)
         redis_back_off(handle);
         return e;
     }
+    handle->retry_at = 0; /* another fiber may have failed meanwhile */
     handle->retry_delay = 0;
     return PST_OK;
 }

@@ -170,32 +170,19 @@ redis_socket_connect(const struct store_url *url,
     return -1;
 }
 
-/* Skip the first len bytes of the pieces. */
-static void
-redis_skip_sent(struct iovec **pieces, size_t *count, size_t len)
-{
-    while (*count > 0 && len >= (*pieces)->iov_len) {
-        len -= (*pieces)->iov_len;
-        (*pieces)++;
-        (*count)--;
-    }
-    if (*count > 0) {
-        (*pieces)->iov_base = (char *)(*pieces)->iov_base + len;
-        (*pieces)->iov_len -= len;
-    }
-}
-
 int
 redis_socket_send(int socket, struct iovec *pieces, size_t count,
                   int64_t deadline)
 {
-    while (count > 0) {
+    bool is_left = wait_advance(pieces, (int)count, 0);
+
+    while (is_left) {
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
         ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
         int cause = errno;
 
         if (sent >= 0) {
-            redis_skip_sent(&pieces, &count, (size_t)sent);
+            is_left = wait_advance(pieces, (int)count, (size_t)sent);
             continue;
         }
         if (cause == EAGAIN)

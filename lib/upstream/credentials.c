@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/json_check.h"
 #include "upstream/set_cookie.h"
 
 /* Marks the value of a cookie without HttpOnly, which is not the session:
@@ -154,11 +155,35 @@ emit_authorization_header(struct pst_arena *arena, struct pst_str token,
     return pst_buf_finish(&buf, value);
 }
 
+/*
+ * The token that a text is, when it is a JSON string without escapes, as most
+ * are.
+ *   out  set to the token, or to PST_STR_NONE for any other text
+ */
+static enum pst_err
+find_plain_token(struct pst_arena *arena, struct pst_str upstream,
+                 struct pst_str *out)
+{
+    struct pst_json_error error;
+    struct pst_str value;
+    enum pst_err e;
+
+    *out = PST_STR_NONE;
+    if (pst_json_slice_kind(upstream) != PST_JSON_STRING ||
+        pst_str_index(upstream, '\\') < upstream.len)
+        return PST_OK;
+    e = pst_json_check(arena, upstream, &value, &error);
+    if (!e)
+        *out = pst_str_skip(pst_str_first(value, value.len - 1), 1);
+    return e;
+}
+
 enum pst_err
 credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
                         struct pst_str *name, struct pst_str *value)
 {
     const struct pst_json *root;
+    struct pst_str token;
     bool is_token;
     enum pst_err e;
 
@@ -167,7 +192,15 @@ credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
         *value = PST_STR_NONE;
         return PST_OK;
     }
-    e = pst_json_parse(arena, upstream, &root);
+    e = find_plain_token(arena, upstream, &token);
+    if (!e && !pst_str_is_absent(token)) {
+        e = emit_authorization_header(arena, token, value);
+        if (!e)
+            *name = PST_STR("Authorization");
+        return e;
+    }
+    if (!e)
+        e = pst_json_parse(arena, upstream, &root);
     if (e)
         return e;
     is_token = pst_json_kind(root) != PST_JSON_OBJECT;

@@ -11,13 +11,13 @@
 #include "upstream/http_target.h"
 #include "upstream/plain_client.h"
 #include "upstream/resolver.h"
-#include "upstream/tls_client.h"
-#include "upstream/tls_session.h"
+#include "upstream/tls_events.h"
+#include "upstream/tls_exchange.h"
 
 struct http_client {
     struct http_target target;
     struct plain_client plain;
-    struct tls_client *tls; /* NULL: not https:// */
+    struct tls_session *tls; /* NULL: not https:// */
 };
 
 enum pst_err
@@ -36,6 +36,17 @@ http_client_stop(void)
     tls_session_stop();
 }
 
+static enum pst_err
+open_tls(struct http_client *http)
+{
+    enum pst_err e = tls_session_start(http->target.url);
+
+    if (e)
+        return e;
+    http->tls = tls_session_new(&http->target);
+    return http->tls ? PST_OK : PST_NO_MEMORY;
+}
+
 enum pst_err
 http_client_new(struct http_client **out,
                 const struct http_client_options *options)
@@ -48,7 +59,7 @@ http_client_new(struct http_client **out,
     plain_client_init(&http->plain, &http->target);
     e = http_target_init(&http->target, options);
     if (!e && http->target.scheme == HTTP_SCHEME_TLS)
-        e = tls_client_new(&http->tls, &http->target);
+        e = open_tls(http);
     if (e) {
         http_client_free(&http);
         return e;
@@ -65,7 +76,9 @@ http_client_free(struct http_client **http)
     *http = NULL;
     if (!gone)
         return;
-    tls_client_free(&gone->tls);
+    if (gone->tls)
+        tls_events_detach(gone->tls);
+    tls_session_free(&gone->tls);
     plain_client_fini(&gone->plain);
     http_target_fini(&gone->target);
     free(gone);
@@ -83,6 +96,6 @@ http_client_run(struct http_client *http, struct pst_arena *arena,
 {
     PST_REQUIRE(pst_str_is_absent(exchange->whole_body) ||
                 exchange->body_length == (int64_t)exchange->whole_body.len);
-    return http->tls ? tls_client_run(http->tls, arena, exchange, error)
+    return http->tls ? tls_exchange_run(http->tls, arena, exchange, error)
                      : plain_client_run(&http->plain, arena, exchange, error);
 }

@@ -68,6 +68,10 @@ struct http_exchange {
      * encoding. */
     enum pst_err (*body)(void *context, struct pst_str piece);
 
+    /* Called after body() while the end of the body has not arrived, so that
+     * what came is not held back. NULL: it need not be known. */
+    enum pst_err (*flush)(void *context);
+
     /* A socket of the client's, or the write end of a pipe: the exchange ends
      * when the other side closes it. -1: none. Unread bytes on it do not
      * matter. */
@@ -88,7 +92,8 @@ void http_client_stop(void);
 
 /*
  * Make a client for one thread, and for all fibers of it. It keeps connections
- * open between exchanges: at most 256, each for at most 15 s without use.
+ * open between exchanges: at most 256, with https:// 64. One that was not used
+ * for 15 s is closed at the next exchange or http_client_close_idle().
  *   out      set on PST_OK; free it with http_client_free()
  *   options  copied
  * For https://, the first client of a process must be made before any thread

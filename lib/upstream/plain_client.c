@@ -12,7 +12,7 @@
 #include "upstream/plain_response.h"
 
 /* Milliseconds without use after which a kept connection is looked at before it
- * is used, at the cost of a system call. */
+ * is used, at the cost of a system call, even if the loop has seen nothing. */
 #define UNCHECKED_IDLE_MAX 100
 
 /* Milliseconds that a connection to a name is used, so that a change of its
@@ -40,8 +40,9 @@ is_repeatable(const struct plain_exchange *x)
 
 /*
  * Take a kept connection; x->connection stays NULL when there is none that is
- * good for this exchange. One that is closed meanwhile is found out before it
- * is used, if the exchange could not be sent again.
+ * good for this exchange. One on which bytes have come is never used: they are
+ * not the response to this exchange. One that is closed meanwhile is found out
+ * before it is used, if the exchange could not be sent again.
  */
 static void
 take_kept_connection(struct plain_client *client, struct plain_exchange *x)
@@ -53,7 +54,8 @@ take_kept_connection(struct plain_client *client, struct plain_exchange *x)
         x->connection = connection_pool_take(&client->pool, x->now, idle_max);
         if (!x->connection ||
             (is_repeatable(x) &&
-             x->now - x->connection->idle_since <= UNCHECKED_IDLE_MAX) ||
+             x->now - x->connection->idle_since <= UNCHECKED_IDLE_MAX &&
+             !wait_may_have_input(x->connection->socket)) ||
             connection_is_usable(x->connection))
             return;
         connection_close(&x->connection);

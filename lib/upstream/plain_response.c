@@ -181,6 +181,8 @@ deliver_body(struct plain_exchange *x, struct response_body *body)
         int64_t begun = plain_callback_begin(x);
 
         e = x->exchange->body(x->exchange->context, piece);
+        if (!e && x->exchange->flush && !response_body_is_complete(body))
+            e = x->exchange->flush(x->exchange->context);
         plain_callback_end(x, begun);
     }
     if (e)

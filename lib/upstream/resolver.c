@@ -12,7 +12,7 @@
 #include "engine/blocking.h"
 
 #define THREADS 4
-#define WAITING_MAX 16384 /* calls: more than requests are accepted */
+#define WAITING_MAX 16384 /* calls: over the default POSTERN_MAX_REQUESTS */
 #define NAMES_MAX 4       /* names that are kept */
 #define KEPT_MS 5000      /* milliseconds that an address is kept: our choice */
 

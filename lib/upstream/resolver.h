@@ -4,7 +4,7 @@
  *
  * getaddrinfo() runs in a pool of threads that the process shares. What it
  * found is kept for a few seconds, so that a change of address is followed, and
- * many requests that begin at once ask a name server once.
+ * many requests that begin at once do not each ask a name server.
  */
 #ifndef POSTERN_UPSTREAM_RESOLVER_H
 #define POSTERN_UPSTREAM_RESOLVER_H

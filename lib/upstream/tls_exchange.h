@@ -7,7 +7,7 @@
 
 #include "upstream/tls_session.h"
 
-/* As http_client_run(), for one exchange at a time on each session. */
+/* As http_client_run(). */
 PST_MUST_USE enum pst_err tls_exchange_run(struct tls_session *session,
                                            struct pst_arena *arena,
                                            const struct http_exchange *exchange,

@@ -206,24 +206,36 @@ pass_received(struct transfer *transfer)
     struct pst_str piece = {transfer->buffers + TRANSFER_BUFFER,
                             transfer->received_len};
     int64_t begun = clock_ms();
+    enum pst_err e = exchange->body(exchange->context, piece);
 
+    /* The library may bring more only now: the body was read from the buffer.
+     */
     transfer->received_len = 0;
-    return finish_step(transfer, begun,
-                       exchange->body(exchange->context, piece));
+    if (!e && exchange->flush) /* libcurl does not say whether more is there */
+        e = exchange->flush(exchange->context);
+    return finish_step(transfer, begun, e);
+}
+
+bool
+transfer_needs_service(const struct transfer *transfer)
+{
+    return transfer->err || transfer->has_head_to_tell ||
+           transfer->received_len > 0 || transfer->wants_upload ||
+           transfer->is_refusing;
 }
 
 enum pst_err
 transfer_serve(struct transfer *transfer, bool *resumes)
 {
-    enum pst_err e = PST_OK;
+    enum pst_err e = transfer->err;
 
-    *resumes = transfer->is_refusing || transfer->wants_upload;
-    if (transfer->has_head_to_tell)
+    if (!e && transfer->has_head_to_tell)
         e = tell_head(transfer);
     if (!e && transfer->received_len > 0)
         e = pass_received(transfer);
     if (!e && transfer->wants_upload)
         e = fill_upload(transfer);
+    *resumes = transfer->is_refusing || transfer->wants_upload;
     transfer->is_refusing = false;
     transfer->wants_upload = false;
     return e;

@@ -4,7 +4,7 @@
  * body is sent, how much of the response is read, and which timeout applies.
  *
  * It calls the functions of struct http_exchange. The HTTP library calls it
- * through http_client.c.
+ * through tls_options.c.
  */
 #ifndef POSTERN_UPSTREAM_TRANSFER_H
 #define POSTERN_UPSTREAM_TRANSFER_H
@@ -51,9 +51,12 @@ void transfer_init(struct transfer *transfer, struct pst_arena *arena,
                    const struct http_target *target,
                    const struct http_exchange *exchange, char *buffers);
 
+/* Is there something to do for transfer_serve(), or an error? */
+bool transfer_needs_service(const struct transfer *transfer);
+
 /*
  * Call the functions of the exchange for what the library has received and
- * asked for; they may wait.
+ * asked for. They may wait; the library may go on meanwhile.
  *   resumes  set on PST_OK: the library can go on, and must be told
  * Returns PST_OK, or the first error, which is kept in transfer->err.
  */

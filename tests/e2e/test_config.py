@@ -89,7 +89,7 @@ INVALID = {
     "idle beyond lifetime": ({"POSTERN_IDLE_TIMEOUT": "13h"},
                              [("POSTERN_IDLE_TIMEOUT", "POSTERN_LIFETIME")]),
     "bad size": ({"POSTERN_MAX_BODY": "much"}, [("POSTERN_MAX_BODY", "")]),
-    "bad number": ({"POSTERN_LOOPS": "0"}, [("POSTERN_LOOPS", "")]),
+    "bad number": ({"POSTERN_LOOPS": "many"}, [("POSTERN_LOOPS", "")]),
     "bad switch": ({"POSTERN_COOKIE_SECURE": "yes"},
                    [("POSTERN_COOKIE_SECURE", "on")]),
     "bad word": ({"POSTERN_TOKEN_METHOD": "cookie,token"},

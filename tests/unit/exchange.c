@@ -156,6 +156,15 @@ client_init(void)
     is_silent = false;
 }
 
+static enum pst_err
+client_flush(void *context)
+{
+    struct client *c = context;
+
+    c->flushes++;
+    return PST_OK;
+}
+
 struct http_exchange
 exchange(const char *method, int64_t body_length)
 {
@@ -167,6 +176,7 @@ exchange(const char *method, int64_t body_length)
         .header = client_header,
         .head = client_head,
         .body = client_body,
+        .flush = client_flush,
         .client = -1,
     };
 }

@@ -30,6 +30,7 @@ struct client {
     char got[4096];
     size_t got_len;
     size_t pieces;
+    size_t flushes;
     int go;            /* written to after each piece; -1: not */
     int go_waiting;    /* written to when we wait after a piece; -1: not */
     bool is_piece_new; /* we have not waited since the last piece */

@@ -99,7 +99,8 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
     e = exchange->head(exchange->context, answer->status);
     if (e || !answer->body)
         return e;
-    return exchange->body(exchange->context, pst_str_from(answer->body));
+    e = exchange->body(exchange->context, pst_str_from(answer->body));
+    return e || !exchange->flush ? e : exchange->flush(exchange->context);
 }
 
 enum pst_err
@@ -249,7 +250,7 @@ fixture_request(struct fixture *f, const char *const *variables,
 {
     static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
-    const struct response_sink sink = {write_response, flush_response, f};
+    const struct response_sink sink = {write_response, flush_response, f, NULL};
     struct request_input origin = {.source = {read_request, f, -1},
                                    .max_body = f->config->max_body};
 

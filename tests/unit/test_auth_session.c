@@ -182,15 +182,16 @@ test_new_id_each_time(void **state)
     static struct fixture_session tokens;
     struct auth first;
     struct auth second;
-    char log_id[9];
+    char first_id[AUTH_LOG_ID_SIZE];
+    char second_id[AUTH_LOG_ID_SIZE];
 
     fixture_init(f, cookie_only);
     fixture_begin_with(f, &alice, &tokens);
     assert_int_equal(enter(f, &first, tokens.cookie), PST_OK);
-    memcpy(log_id, first.log_id, sizeof(log_id));
     fixture_begin_with(f, &alice, &tokens);
     assert_int_equal(enter(f, &second, tokens.cookie), PST_OK);
-    assert_string_not_equal(log_id, second.log_id);
+    assert_string_not_equal(auth_log_id(&first, first_id),
+                            auth_log_id(&second, second_id));
     fixture_fini(f);
 }
 

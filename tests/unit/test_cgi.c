@@ -19,6 +19,8 @@
 
 #include "engine/cgi.h"
 
+#define BODY_TIMEOUT_MS 20
+
 static const char *
 variable(const struct request_input *input, const char *name)
 {
@@ -47,8 +49,13 @@ handle(void *state, const struct request_input *input,
     if (sink->write(sink->context, pst_str_from(method)) != PST_OK)
         return false;
     while (strcmp(method, "UNREAD") != 0) {
-        if (input->source.read(input->source.context, body, sizeof(body),
-                               &len) != PST_OK)
+        enum pst_err e =
+            input->source.read(input->source.context, body, sizeof(body), &len);
+
+        if (e == PST_BODY_LATE &&
+            sink->write(sink->context, PST_STR(" late")) == PST_OK)
+            break;
+        if (e)
             return false;
         if (len == 0)
             break;
@@ -97,7 +104,7 @@ start(const struct engine_handler *used, const char *method, int in, int out)
             close(i);
         clearenv();
         setenv("REQUEST_METHOD", method, 1);
-        _exit(cgi_serve(used));
+        _exit(cgi_serve(used, BODY_TIMEOUT_MS));
     }
     close(in);
     if (out != in)
@@ -162,6 +169,26 @@ test_pipes(void **state)
     }
 }
 
+/* The web server keeps standard input open without sending more. */
+static void
+test_body_is_late(void **state)
+{
+    int in[2];
+    int out[2];
+    char answer[256];
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(write(in[1], "bo", 2), 2);
+    child = start(&handler, "POST", in[0], out[1]);
+    read_answer(out[0], answer);
+    assert_string_equal(answer, "POSTbo late watched");
+    assert_int_equal(exit_status(child), EX_OK);
+    close(in[1]);
+}
+
 /* The client does not read the response. */
 static void
 test_client_is_gone(void **state)
@@ -203,6 +230,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipes),
+        cmocka_unit_test(test_body_is_late),
         cmocka_unit_test(test_client_is_gone),
         cmocka_unit_test(test_socket),
     };

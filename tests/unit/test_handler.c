@@ -111,7 +111,7 @@ handle_with(const char *const *variables, handler_fn *handler,
         .source = {no_body, NULL, -1},
         .max_body = 1000,
     };
-    const struct response_sink sink = {receive, flush, &client};
+    const struct response_sink sink = {receive, flush, &client, NULL};
     FILE *file;
     bool is_whole;
     size_t len;

@@ -603,10 +603,47 @@ bad_target_is_refused(void **state)
     }
 }
 
+/* The file is renamed, and opened anew by its path. */
+static void
+test_reopen(void **state)
+{
+    struct fixture f;
+    struct log *other = NULL;
+    char renamed[80];
+
+    (void)state;
+    fixture_open(&f, LOG_LOGFMT, LEVEL_INFO);
+    snprintf(renamed, sizeof(renamed), "%s.1", f.path);
+    LOG_EVENT(f.log, LEVEL_INFO, "first", LOG_NUMBER("n", 1));
+    assert_int_equal(rename(f.path, renamed), 0);
+    LOG_EVENT(f.log, LEVEL_INFO, "second", LOG_NUMBER("n", 2));
+    assert_true(log_reopen(f.log));
+    LOG_EVENT(f.log, LEVEL_INFO, "third", LOG_NUMBER("n", 3));
+    fixture_read(&f);
+    assert_non_null(strstr(f.written, "event=third"));
+    assert_null(strstr(f.written, "event=second"));
+
+    /* It cannot be opened: the old file stays in use. */
+    assert_int_equal(unlink(f.path), 0);
+    assert_int_equal(mkdir(f.path, 0700), 0);
+    assert_false(log_reopen(f.log));
+    assert_int_equal(errno, EISDIR);
+    LOG_EVENT(f.log, LEVEL_INFO, "fourth", LOG_NUMBER("n", 4));
+    assert_int_equal(rmdir(f.path), 0);
+    unlink(renamed);
+    fixture_close(&f);
+
+    assert_int_equal(
+        log_open(&other, "stderr", LOG_LOGFMT, LEVEL_ERROR, "query"), PST_OK);
+    assert_true(log_reopen(other));
+    log_close(&other);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reopen),
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(head_is_whole),
         cmocka_unit_test(levels_filter),

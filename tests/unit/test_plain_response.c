@@ -130,7 +130,19 @@ test_gathered(void **state)
                             0, false),
                      PST_OK);
     assert_int_equal(client.pieces, 1);
+    assert_int_equal(client.flushes, 0); /* the end was there */
     assert_string_equal(client.got, "abcdef");
+}
+
+/* The end of a body shows only when the connection is closed, so what came is
+ * to be passed on before. */
+static void
+test_flushed(void **state)
+{
+    (void)state;
+    assert_int_equal(answer("HTTP/1.1 200 OK\r\n\r\nabc", 0, true), PST_OK);
+    assert_int_equal(client.flushes, client.pieces);
+    assert_string_equal(client.got, "abc");
 }
 
 static size_t received;
@@ -213,7 +225,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_refused),  TEST(test_interim_limit), TEST(test_head_limit),
-        TEST(test_gathered), TEST(test_large_body),    TEST(test_close),
+        TEST(test_gathered), TEST(test_flushed),       TEST(test_large_body),
+        TEST(test_close),
     };
 
     return RUN_TESTS(tests);

@@ -37,8 +37,10 @@ static struct store *store;
 static bool is_stopped;
 static int silent = -1;
 
-/* What another fiber does while the next call waits. */
+/* What another fiber does while the next call waits, and for which descriptor
+ * it waits. */
 static void (*other_fiber)(void);
+static int waited_for;
 
 /* Replaces the C library's poll(): does not wait for a reply that will not
  * come, but advances the clock by the timeout. */
@@ -54,6 +56,7 @@ fake_poll(struct pollfd *list, nfds_t count, int timeout)
     int ready;
 
     other_fiber = NULL;
+    waited_for = list->fd;
     if (other)
         other();
     ready = (int)syscall(SYS_ppoll, list, count, &span, NULL, 0);
@@ -673,6 +676,39 @@ test_fibers(void **state)
     expect("check", check(3), PST_REVOKED);
 }
 
+/* The reply that the first call waits for arrives, but then Redis hangs. */
+static void
+hang_meanwhile(void)
+{
+    struct pollfd polled = {.fd = waited_for, .events = POLLIN};
+
+    assert_int_equal(syscall(SYS_ppoll, &polled, 1, NULL, NULL, 0), 1);
+    stop();
+    for (int i = 0; i < 3; i++) {
+        fake_clock_advance(LONG_PAUSE);
+        expect("another fiber", check(2), PST_STORE_DOWN);
+    }
+}
+
+/* A call connects while others fail, and then fails as well: the pause had no
+ * length, and computing a random part of it divided by zero. */
+static void
+test_pause_of_fibers(void **state)
+{
+    static const char *const options[] = {"--requirepass", "secret", NULL};
+
+    (void)state;
+    start(options);
+    open_with("?password=secret");
+    other_fiber = hang_meanwhile;
+    expect("hung", check(1), PST_STORE_DOWN);
+    expect_why("does not answer");
+    assert_int_equal(kill(stores.redis, SIGCONT), 0);
+    is_stopped = false;
+    fake_clock_advance(LONG_PAUSE);
+    expect("awake", check(1), PST_OK);
+}
+
 /* After a restart, or on the next server of a failover. */
 static void
 test_unknown_script(void **state)
@@ -776,6 +812,7 @@ main(void)
         TEST(test_one_round_trip),
         TEST(test_one_connection),
         TEST(test_fibers),
+        TEST(test_pause_of_fibers),
         TEST(test_unknown_script),
         TEST(test_no_repeat),
     };

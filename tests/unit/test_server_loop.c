@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -468,6 +469,38 @@ test_no_room(void **state)
     run(be_full);
 }
 
+/* The request of a connection that was just accepted is still on the way: it
+ * must not be closed to make room. One that stays silent is. */
+static void
+be_full_with_new_one(void)
+{
+    int busy = connect_one();
+    int accepted;
+
+    server_loop.limit = 2;
+    send_read(busy);
+    pass(1);
+    accepted = connect_one();
+    pass(500);
+    echo(accepted);
+    wait_close(accepted);
+    accepted = connect_one();
+    pass(500);
+    assert_int_equal(server_loop.count, 2);
+    pass(1000);
+    assert_int_equal(server_loop.count, 1);
+    fcgi_client_expect_closed(accepted);
+    finish_read(busy);
+    wait_close(busy);
+}
+
+static void
+test_new_one_has_no_request_yet(void **state)
+{
+    (void)state;
+    run(be_full_with_new_one);
+}
+
 /* While descriptors are short, accepting is tried now and then, not all the
  * time. An idle connection is closed for each attempt. */
 static void
@@ -526,9 +559,8 @@ test_one_socket_of_two_is_watched(void **state)
     assert_true(is_drained);
 }
 
-/* No address of the list may be this one. */
-static void
-connect_from_elsewhere(void)
+static int
+connect_by_tcp(void)
 {
     struct sockaddr_in name = {.sin_family = AF_INET};
     struct sockaddr *any = (void *)&name;
@@ -537,6 +569,41 @@ connect_from_elsewhere(void)
 
     assert_int_equal(getsockname(sockets.list[0].descriptor, any, &len), 0);
     assert_int_equal(connect(descriptor, any, len), 0);
+    return descriptor;
+}
+
+/* Parts of a stream are not held back. */
+static void
+use_tcp(void)
+{
+    int descriptor = connect_by_tcp();
+    socklen_t len = sizeof(int);
+    int is_set = 0;
+
+    pass(1);
+    assert_int_equal(server_loop.count, 1);
+    assert_int_equal(getsockopt(TAILQ_FIRST(&server_loop.idle)->descriptor,
+                                IPPROTO_TCP, TCP_NODELAY, &is_set, &len),
+                     0);
+    assert_int_not_equal(is_set, 0);
+    close(descriptor);
+}
+
+static void
+test_tcp(void **state)
+{
+    (void)state;
+    open_loop("127.0.0.1:0", NULL);
+    run_loop(use_tcp);
+    assert_true(is_drained);
+}
+
+/* No address of the list may be this one. */
+static void
+connect_from_elsewhere(void)
+{
+    int descriptor = connect_by_tcp();
+
     fcgi_client_expect_closed(descriptor);
     assert_int_equal(server_loop.count, 0);
 }
@@ -803,8 +870,10 @@ main(void)
         cmocka_unit_test(test_oldest_has_a_request),
         cmocka_unit_test(test_newest_are_spared),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_new_one_has_no_request_yet),
         cmocka_unit_test(test_short_of_descriptors),
         cmocka_unit_test(test_one_socket_of_two_is_watched),
+        cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_peer_list),
         cmocka_unit_test(test_too_many_requests),
         cmocka_unit_test(test_drain),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "exchange.h"
 #include "upstream/tls_session.h"
@@ -70,33 +71,71 @@ test_start(void **state)
     assert_int_equal(tls_session_start("https://a:99999/"), PST_BAD_CONFIG);
 }
 
-/* A session can be used again after a failure. */
+/* Without descriptors, this shows when the session is made. */
 static void
-test_again(void **state)
+test_no_descriptors(void **state)
+{
+    static const struct http_target target;
+    struct tls_session *session;
+    struct rlimit limit;
+    rlim_t before;
+
+    (void)state;
+    session = tls_session_new(&target);
+    assert_non_null(session);
+    tls_session_free(&session);
+    assert_null(session);
+    tls_session_free(&session);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    before = limit.rlim_cur;
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    session = tls_session_new(&target);
+    limit.rlim_cur = before;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    assert_null(session);
+}
+
+/* More handles at once than are kept, each with nothing left of its exchange.
+ */
+static void
+test_handles(void **state)
 {
     const struct http_client_options options = {
-        .url = PST_STR("https://127.0.0.1:1/"),
+        .url = PST_STR("http://127.0.0.1:1/"),
         .connect_timeout = 5,
         .first_byte_timeout = 5,
         .between_bytes_timeout = 5};
-    const struct http_exchange what = exchange("GET", 0);
-    struct http_target target;
+    struct tls_handle *handles[TLS_HANDLES_KEPT_MAX + 2];
+    struct http_exchange what = exchange("GET", 0);
+    struct http_exchange bad = exchange("PUT", 0);
     struct tls_session *session;
+    struct http_target target;
+    struct transfer transfer;
     struct http_error error;
 
     (void)state;
     assert_int_equal(http_target_init(&target, &options), PST_OK);
-    assert_int_equal(tls_session_start(target.url), PST_OK);
     session = tls_session_new(&target);
-    assert_non_null(session);
-    for (int i = 0; i < 2; i++) {
-        error.text[0] = '\0';
-        assert_int_equal(tls_session_run(session, arena, &what, &error),
-                         PST_UPSTREAM_DOWN);
-        assert_true(error.text[0] != '\0');
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < PST_COUNT(handles); i++) {
+            transfer_init(&transfer, arena, &target, &what, NULL);
+            assert_int_equal(tls_handle_begin(session, arena, &transfer, &error,
+                                              &handles[i]),
+                             PST_OK);
+            memset(transfer.buffers, 's', 2 * TRANSFER_BUFFER);
+        }
+        for (size_t i = 0; i < PST_COUNT(handles); i++)
+            tls_handle_end(handles[i]);
+        assert_int_equal(session->kept_count, TLS_HANDLES_KEPT_MAX);
+        assert_true(TAILQ_EMPTY(&session->running));
+        assert_int_equal(TAILQ_FIRST(&session->kept)->buffers[0], 0);
     }
-    tls_session_free(&session);
-    assert_null(session);
+    transfer_init(&transfer, arena, &target, &bad, NULL);
+    assert_int_equal(
+        tls_handle_begin(session, arena, &transfer, &error, &handles[0]),
+        PST_BAD_METHOD);
+    assert_true(TAILQ_EMPTY(&session->running));
     tls_session_free(&session);
     http_target_fini(&target);
 }
@@ -107,10 +146,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_no_tls),
-        TEST(test_ca),
-        TEST(test_start),
-        TEST(test_again),
+        TEST(test_no_tls),         TEST(test_ca),      TEST(test_start),
+        TEST(test_no_descriptors), TEST(test_handles),
     };
 
     return RUN_TESTS(tests);

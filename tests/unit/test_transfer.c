@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,8 +22,12 @@ struct script {
     struct pst_str body;
     enum pst_err err; /* of each function */
     int status;
-    char log[256]; /* each call, in order */
+    const char *next; /* what the library brings during body() */
+    char log[256];    /* each call, in order */
 };
+
+static char buffers[2 * TRANSFER_BUFFER];
+static struct transfer transfer;
 
 static void
 log_call(struct script *script, const char *name, struct pst_str text)
@@ -65,11 +70,17 @@ on_head(void *context, int status)
     return PST_OK;
 }
 
+/* While it waits for its client, the library may bring more. */
 static enum pst_err
 on_body(void *context, struct pst_str piece)
 {
     struct script *script = context;
 
+    if (script->next)
+        assert_int_equal(
+            transfer_receive(&transfer, pst_str_from(script->next)),
+            TRANSFER_PAUSED);
+    script->next = NULL;
     log_call(script, "body", piece);
     return script->err;
 }
@@ -79,7 +90,6 @@ static const struct http_target target = {.connect_timeout = 1000,
                                           .between_bytes_timeout = 40000};
 static struct script script;
 static struct http_exchange exchange;
-static struct transfer transfer;
 
 static void
 begin(int64_t body_length, const char *body)
@@ -91,7 +101,7 @@ begin(int64_t body_length, const char *body)
                                       .header = on_header,
                                       .head = on_head,
                                       .body = on_body};
-    transfer_init(&transfer, arena, &target, &exchange);
+    transfer_init(&transfer, arena, &target, &exchange, buffers);
 }
 
 static enum pst_err
@@ -119,20 +129,31 @@ tear_down(void **state)
     return 0;
 }
 
-/* Read the whole body in pieces of 4 bytes at most. */
+/* Let the exchange do what the library waits for. Returns whether the library
+ * can go on. */
+static bool
+serve(void)
+{
+    bool resumes = false;
+
+    return transfer_serve(&transfer, &resumes) == PST_OK && resumes;
+}
+
+/* Ask for the whole body in pieces of 4 bytes at most, as the library does. */
 static enum pst_err
 read_all(char *out)
 {
+    enum transfer_answer answer;
     size_t got = 0;
-    size_t len = 0;
-    enum pst_err e;
+    size_t len;
 
     do {
-        e = transfer_read_body(&transfer, out + got, 4, &len);
-        got += e ? 0 : len;
-    } while (!e && len > 0);
+        len = 0;
+        answer = transfer_supply(&transfer, out + got, 4, &len);
+        got += len;
+    } while (answer == TRANSFER_PAUSED ? serve() : len > 0);
     out[got] = '\0';
-    return e;
+    return transfer.err;
 }
 
 static void
@@ -205,21 +226,104 @@ test_head(void **state)
     (void)state;
     begin(0, "");
     assert_int_equal(add_lines(lines), PST_OK);
-    assert_int_equal(transfer_add_body(&transfer, PST_STR("piece")), PST_OK);
-    assert_int_equal(transfer_add_body(&transfer, PST_STR("")), PST_OK);
-    assert_string_equal(script.log, "header(C)head()body(piece)");
+    assert_string_equal(script.log, "");
+    assert_false(serve());
+    assert_string_equal(script.log, "header(C)head()");
     assert_int_equal(script.status, 200);
 }
 
+/* The head is told before the body; one piece is kept, the next one waits. */
 static void
-test_body_without_head(void **state)
+test_response(void **state)
 {
+    static const char *const lines[] = {"HTTP/1.1 200 OK", "C: d", "", NULL};
+    const struct pst_str piece = PST_STR("piece");
+
     (void)state;
     begin(0, "");
-    assert_int_equal(transfer_add_body(&transfer, PST_STR("piece")),
-                     PST_UPSTREAM_BROKEN);
+    assert_int_equal(add_lines(lines), PST_OK);
+    assert_int_equal(transfer_receive(&transfer, piece), TRANSFER_PAUSED);
+    assert_true(serve());
+    assert_int_equal(transfer_receive(&transfer, piece), TRANSFER_DONE);
+    assert_false(serve());
+    assert_int_equal(transfer_receive(&transfer, piece), TRANSFER_DONE);
+    assert_int_equal(transfer_receive(&transfer, piece), TRANSFER_PAUSED);
+    assert_true(serve());
+    assert_int_equal(transfer_receive(&transfer, PST_STR("")), TRANSFER_DONE);
+    assert_false(serve());
+    assert_string_equal(script.log, "header(C)head()body(piece)body(piece)");
+}
+
+/* A piece is passed on from the buffer, which must not change meanwhile. */
+static void
+test_more_while_passing(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1 200 OK", "", NULL};
+
+    (void)state;
+    begin(0, "");
+    assert_int_equal(add_lines(lines), PST_OK);
+    assert_true(transfer_needs_service(&transfer));
+    assert_false(serve());
+    assert_false(transfer_needs_service(&transfer));
+    assert_int_equal(transfer_receive(&transfer, PST_STR("piece")),
+                     TRANSFER_DONE);
+    assert_true(transfer_needs_service(&transfer));
+    script.next = "other";
+    assert_true(serve());
+    assert_false(transfer_needs_service(&transfer));
+    assert_string_equal(script.log, "head()body(piece)");
+}
+
+static void
+test_broken_body(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1 200 OK", "", NULL};
+    static const char large[TRANSFER_BUFFER + 1];
+
+    (void)state;
+    for (int has_head = 0; has_head < 2; has_head++) {
+        begin(0, "");
+        if (has_head)
+            assert_int_equal(add_lines(lines), PST_OK);
+        assert_int_equal(
+            transfer_receive(&transfer, (struct pst_str){large, sizeof(large)}),
+            TRANSFER_FAILED);
+        assert_int_equal(transfer.err, PST_UPSTREAM_BROKEN);
+    }
+    begin(0, "");
+    assert_int_equal(transfer_receive(&transfer, PST_STR("piece")),
+                     TRANSFER_FAILED);
     assert_int_equal(transfer.err, PST_UPSTREAM_BROKEN);
     assert_string_equal(script.log, "");
+}
+
+/* A body that is read is asked for in the fiber, whatever else has come. */
+static void
+test_upload(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1 200 OK", "", NULL};
+    char out[8];
+    size_t len = 0;
+
+    (void)state;
+    begin(6, "upload");
+    assert_int_equal(transfer_supply(&transfer, out, sizeof(out), &len),
+                     TRANSFER_PAUSED);
+    assert_int_equal(add_lines(lines), PST_OK);
+    assert_int_equal(transfer_receive(&transfer, PST_STR("early")),
+                     TRANSFER_PAUSED);
+    assert_true(serve());
+    assert_int_equal(transfer_supply(&transfer, out, 4, &len), TRANSFER_DONE);
+    assert_memory_equal(out, "uplo", len);
+    assert_int_equal(len, 4);
+    assert_int_equal(transfer_receive(&transfer, PST_STR("early")),
+                     TRANSFER_DONE);
+    assert_false(serve());
+    assert_int_equal(transfer_supply(&transfer, out, 4, &len), TRANSFER_DONE);
+    assert_memory_equal(out, "ad", len);
+    assert_int_equal(len, 2);
+    assert_string_equal(script.log, "head()body(early)");
 }
 
 /* The first error is kept. */
@@ -228,16 +332,20 @@ test_first_error(void **state)
 {
     static const char *const lines[] = {"HTTP/1.1 200 OK\r\n", "A: b\r\n",
                                         "\r\n", NULL};
-    size_t len;
+    bool resumes;
     char out[4];
+    size_t len;
 
     (void)state;
     begin(-1, "body");
     script.err = PST_CLIENT_GONE;
-    assert_int_equal(transfer_read_body(&transfer, out, sizeof(out), &len),
-                     PST_CLIENT_GONE);
+    assert_int_equal(transfer_supply(&transfer, out, sizeof(out), &len),
+                     TRANSFER_PAUSED);
+    assert_int_equal(transfer_serve(&transfer, &resumes), PST_CLIENT_GONE);
     script.err = PST_NO_MEMORY;
-    assert_int_equal(add_lines(lines), PST_NO_MEMORY);
+    assert_int_equal(add_lines(lines), PST_OK);
+    assert_int_equal(transfer_serve(&transfer, &resumes), PST_CLIENT_GONE);
+    assert_string_equal(script.log, "");
     assert_int_equal(transfer.err, PST_CLIENT_GONE);
 }
 
@@ -274,7 +382,7 @@ test_total_timeout(void **state)
 
     (void)state;
     begin(0, "");
-    transfer_init(&transfer, arena, &limited, &exchange);
+    transfer_init(&transfer, arena, &limited, &exchange, buffers);
     assert_in_range(transfer_time_left(&transfer), 40000, 50000);
     assert_non_null(strstr(transfer_timeout_text(&transfer), "total"));
     transfer_connected(&transfer);
@@ -289,9 +397,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_body),          TEST(test_whole_body),
-        TEST(test_head),          TEST(test_body_without_head),
-        TEST(test_first_error),   TEST(test_timeouts),
+        TEST(test_body),
+        TEST(test_whole_body),
+        TEST(test_head),
+        TEST(test_response),
+        TEST(test_more_while_passing),
+        TEST(test_broken_body),
+        TEST(test_upload),
+        TEST(test_first_error),
+        TEST(test_timeouts),
         TEST(test_total_timeout),
     };
 
