@@ -170,11 +170,13 @@ class ScriptedBackend:
         return await self._silent(reader, writer, request, body)
 
     async def _drip(self, reader, writer, request, body):
+        """For ten seconds."""
         self._begin(writer)
-        while True:
+        for _ in range(int(10 / self.pause)):
             writer.write(b"1\r\n \r\n")
             await writer.drain()
             await asyncio.sleep(self.pause)
+        return False
 
     async def _big(self, reader, writer, request, body):
         self._begin(writer, length=self.big)

@@ -333,7 +333,7 @@ def send_until_full(connections, piece):
 def test_backend_that_does_not_read_holds_up_its_clients(start, scripted):
     """A body goes no further than into the sockets."""
     backend = scripted(reads_files=False)
-    _, path = start(backend, POSTERN_BETWEEN_BYTES_TIMEOUT="2s")
+    _, path = start(backend, POSTERN_FIRST_BYTE_TIMEOUT="3s")
     stuck = [start_upload(path, 32 * MIB - 10000) for _ in range(5)]
     assert wait_until(lambda: len(backend.named("upload")) == 5)
     record = fcgi.record(fcgi.STDIN, 1, bytes(32768))
