@@ -184,6 +184,12 @@ redis_reader_read(redisReader *reader, struct redis_batch *batch)
     return true;
 }
 
+bool
+redis_reader_is_empty(const redisReader *reader)
+{
+    return reader->pos == reader->len;
+}
+
 const char *
 redis_reader_error(const redisReader *reader)
 {

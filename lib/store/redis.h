@@ -94,7 +94,10 @@ PST_MUST_USE bool redis_reader_feed(struct redisReader *reader,
 PST_MUST_USE bool redis_reader_read(struct redisReader *reader,
                                     struct redis_batch *batch);
 
-/* Why one of these two returned false. Valid until the reader is freed. */
+/* Has every byte that was fed been read? */
+bool redis_reader_is_empty(const struct redisReader *reader);
+
+/* Why feeding or reading returned false. Valid until the reader is freed. */
 const char *redis_reader_error(const struct redisReader *reader);
 
 /* The text of an error reply; NULL when the reply is none. */

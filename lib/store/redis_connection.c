@@ -62,6 +62,15 @@ redis_set_garbled(const struct redis_connection *connection,
     return REDIS_LOST;
 }
 
+/* A reply to nothing: the next call would take it for its own. */
+static enum redis_outcome
+redis_set_unasked(struct redis_error *error)
+{
+    error->what = "sent a reply to no command";
+    error->cause = "";
+    return REDIS_LOST;
+}
+
 static enum redis_outcome
 redis_batch_send(const struct redis_connection *connection,
                  const struct redis_batch *batch, int64_t deadline,
@@ -108,5 +117,7 @@ redis_connection_exchange(struct redis_connection *connection,
             break;
         outcome = redis_batch_receive(connection, deadline, error);
     }
+    if (outcome == REDIS_DONE && !redis_reader_is_empty(connection->reader))
+        return redis_set_unasked(error);
     return outcome;
 }

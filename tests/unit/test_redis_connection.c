@@ -106,6 +106,10 @@ test_outcomes(void **state)
         const char *cause;
     } rows[] = {
         {"both", "+PONG\r\n:7\r\n", false, REDIS_DONE, "", ""},
+        {"one more", "+PONG\r\n:7\r\n:8\r\n", false, REDIS_LOST,
+         "sent a reply to no command", ""},
+        {"part of one more", "+PONG\r\n:7\r\n$", false, REDIS_LOST,
+         "sent a reply to no command", ""},
         {"one", "+PONG\r\n", false, REDIS_TIMED_OUT,
          "does not answer: ", "Connection timed out"},
         {"half of one", "+PONG\r\n:", true, REDIS_LOST,
