@@ -62,15 +62,19 @@ server_loop_release(struct server_loop *loop,
     server_loop_check_end(loop);
 }
 
-/* The fiber of a connection. */
+/* The fiber of a connection. At the end, a request may have arrived that the
+ * loop does not know of yet. */
 static void
 serve(void *argument)
 {
     struct fcgi_connection *connection = argument;
     struct server_loop *loop = connection->owner;
+    bool is_open = fcgi_serve_connection(&loop->service, connection);
 
-    server_loop_release(loop, connection,
-                        fcgi_serve_connection(&loop->service, connection));
+    while (is_open && loop->is_draining &&
+           fcgi_connection_has_arrived(connection))
+        is_open = fcgi_serve_connection(&loop->service, connection);
+    server_loop_release(loop, connection, is_open);
 }
 
 /* An idle connection has bytes to read, or was closed by the web server. */

@@ -107,8 +107,21 @@ find_order(const struct request_input *input)
     return "none";
 }
 
-/* "echo" answers; "read" does so at the end of the body; "hang" waits for an
- * hour, whatever happens; "wait" does so unless the web server is gone. */
+static struct fiber *sleeper;
+static bool is_woken;
+
+static void
+sleep_until_woken(void)
+{
+    sleeper = fiber_current();
+    is_woken = false;
+    while (!is_woken)
+        assert_int_equal(loop_wait(loop_current(), -1, 0, -1, INT64_MAX), 0);
+}
+
+/* "echo" answers; "read" does so at the end of the body, and "wake" when it is
+ * woken; "hang" waits for an hour, whatever happens; "wait" does so unless the
+ * web server is gone. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
@@ -123,6 +136,8 @@ handle(void *state, const struct request_input *input,
         what = "overloaded";
     if (strcmp(what, "hang") == 0)
         assert_int_equal(wait_until(&hour), 0);
+    if (strcmp(what, "wake") == 0)
+        sleep_until_woken();
     hour.client = input->source.descriptor;
     if (strcmp(what, "wait") == 0)
         return wait_until(&hour) == 0;
@@ -672,6 +687,34 @@ test_drain(void **state)
     run(drain_some);
 }
 
+/* The next request arrives while one runs, and the loop has not heard of it
+ * when that one ends. */
+static void
+drain_pipelined(void)
+{
+    int idle = connect_one();
+    int busy = connect_one();
+
+    echo(idle);
+    SEND(busy, BEGIN(KEEP) DO("wake") PARAMS_END STDIN_END);
+    pass(1);
+    drain();
+    fcgi_client_expect_closed(idle);
+    send_echo(busy);
+    is_woken = true;
+    loop_wake_fiber(server_loop.loop, sleeper);
+    fcgi_client_expect(busy, "wake");
+    fcgi_client_expect(busy, "echo");
+    fcgi_client_expect_closed(busy);
+}
+
+static void
+test_drain_of_pipelined_requests(void **state)
+{
+    (void)state;
+    run(drain_pipelined);
+}
+
 /* A connection on which nothing has arrived so far has a second for it. */
 static void
 drain_new(void)
@@ -877,6 +920,7 @@ main(void)
         cmocka_unit_test(test_peer_list),
         cmocka_unit_test(test_too_many_requests),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_of_pipelined_requests),
         cmocka_unit_test(test_drain_of_new_connections),
         cmocka_unit_test(test_drain_of_a_crowd),
         cmocka_unit_test(test_drain_ends),
