@@ -94,7 +94,7 @@ set_fixed_options(CURL *easy)
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) ||
         curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                          (long)CURL_SSLVERSION_TLSv1_2) ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") ||
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
         /* Not a proxy from the environment: it would see the token. */
         curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
