@@ -60,32 +60,18 @@ server_loop_release(struct server_loop *loop,
     server_loop_check_end(loop);
 }
 
-<<<<<<< HEAD
-/* The fiber of a connection. At the end, the connection is closed once it is
- * idle: not while a request waits there of which the loop does not know yet. */
-=======
 /* The fiber of a connection. At the end, a request may have arrived that the
  * loop does not know of yet. */
->>>>>>> attack
 static void
 serve(void *argument)
 {
     struct fcgi_connection *connection = argument;
     struct server_loop *loop = connection->owner;
-<<<<<<< HEAD
-    bool is_open;
-
-    do
-        is_open = fcgi_serve_connection(&loop->service, connection);
-    while (is_open && loop->is_draining &&
-           fcgi_connection_has_arrived(connection));
-=======
     bool is_open = fcgi_serve_connection(&loop->service, connection);
 
     while (is_open && loop->is_draining &&
            fcgi_connection_has_arrived(connection))
         is_open = fcgi_serve_connection(&loop->service, connection);
->>>>>>> attack
     server_loop_release(loop, connection, is_open);
 }
 
