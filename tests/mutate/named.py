@@ -13,9 +13,9 @@ NAMED = [
      "    if (attempt->is_schema_mismatch || @)\n        login_budget_refund"),
     ("a kept connection is not drained",
      "lib/engine/fcgi.c",
-     "fcgi->role != FCGI_ROLE_AUTHORIZER && fcgi_drain_body(fcgi->in);",
-     "fcgi->role != FCGI_ROLE_AUTHORIZER &&\n"
-     "        (@ || fcgi_drain_body(fcgi->in));"),
+     "    fcgi_connection_end_request(connection);\n    return true;",
+     "    if (!@)\n        fcgi_connection_end_request(connection);\n"
+     "    return true;"),
     ("a record that expires earlier than before gets no entry in the index",
      "lib/store/lmdb_expiry.c",
      "record_expires(kind, old, &before) && before <= expires;",
