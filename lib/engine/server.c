@@ -34,6 +34,7 @@ struct server_thread {
     sem_t may_end;             /* posted when nobody will notify it any more */
     struct loop_task end_task; /* tells the first loop that this one ended */
     enum pst_err error;
+    sem_t has_ended; /* posted at its end, if it did not hang */
     bool is_drained;
 };
 
@@ -146,18 +147,21 @@ static void *
 run_thread(void *argument)
 {
     struct server_thread *thread = argument;
+    bool is_drained = false;
 
     if (thread->error == PST_OK)
         thread->error = server_loop_open(&thread->loop, thread->loop.server);
     sem_post(&thread->is_open);
     if (thread->error == PST_OK) {
-        thread->is_drained = server_loop_run(&thread->loop);
+        is_drained = server_loop_run(&thread->loop);
         loop_notify(thread->server->threads[0].loop.loop, &thread->end_task);
     }
     while (thread->error == PST_OK && sem_wait(&thread->may_end) != 0)
         continue;
-    if (thread->is_drained || thread->error)
+    if (is_drained || thread->error)
         server_loop_close(&thread->loop);
+    thread->is_drained = is_drained;
+    sem_post(&thread->has_ended);
     return NULL;
 }
 
@@ -170,6 +174,7 @@ server_start_thread(struct server_main *server, struct server_thread *thread)
     thread->end_task = (struct loop_task){.run = run_end, .owner = server};
     sem_init(&thread->is_open, 0, 0);
     sem_init(&thread->may_end, 0, 0);
+    sem_init(&thread->has_ended, 0, 0);
     if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0)
         return PST_NO_MEMORY;
     while (sem_wait(&thread->is_open) != 0)
@@ -217,12 +222,12 @@ server_join(struct server_main *server)
     until.tv_sec += JOIN_TIMEOUT;
     for (size_t i = 1; i < server->count; i++) {
         struct server_thread *thread = &server->threads[i];
-        int error;
 
         sem_post(&thread->may_end);
-        error =
-            pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until);
-        is_drained = is_drained && error == 0 && thread->is_drained;
+        if (sem_clockwait(&thread->has_ended, CLOCK_MONOTONIC, &until) == 0 &&
+            pthread_join(thread->thread, NULL) == 0 && thread->is_drained)
+            continue;
+        is_drained = false;
     }
     return is_drained;
 }

@@ -140,7 +140,7 @@ static void
 commit_rows(const struct row *rows, size_t count)
 {
     static unsigned numbers[ROWS] = {0, 1, 2, 3, 4, 5};
-    struct lmdb_write *group[ROWS];
+    struct lmdb_write *group[ROWS] = {NULL};
 
     for (size_t i = 0; i < count; i++) {
         writes[i] = (struct lmdb_write){
