@@ -36,6 +36,7 @@ test_secret_check(void **state)
         {"0123456789Kq3vX0c7mJ2yR9tLw5ZbN8d", NULL},
         /* only steps of one make a sequence */
         {"acegikmoqsuwyACEGIKMOQSUWY13579x", NULL},
+        {"ywusqomkigecaYWUSQOMKIGECA97531x", NULL},
         {"", "shorter than 32"},
         {"short", "shorter than 32"},
         {"Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuE", "shorter than 32"},
