@@ -363,6 +363,25 @@ test_replaced_sessions(void **state)
     fini_with_store(f);
 }
 
+/* A login clears the user's cookie under its older name, also a single one. */
+static void
+test_older_cookie_is_cleared(void **state)
+{
+    struct fixture *f = *state;
+    struct auth auth;
+
+    fixture_init(f, cookie_only);
+    assert_int_equal(
+        fixture_enter(f, &auth, POST, "HTTP_COOKIE=__Host-session=x", NULL),
+        PST_OK);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice), PST_OK);
+    assert_true(fixture_has(f, "Set-Cookie",
+                            "__Host-session=; Path=/; Max-Age=0; HttpOnly; "
+                            "Secure; SameSite=Lax"));
+    fixture_fini(f);
+}
+
 /* The response to a logout uses the carrier of the request. */
 static void
 test_end(void **state)
@@ -568,6 +587,7 @@ main(void)
         cmocka_unit_test_prestate(test_login_without_room_in_the_store,
                                   &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
+        cmocka_unit_test_prestate(test_older_cookie_is_cleared, &fixture),
         cmocka_unit_test_prestate(test_replaced_sessions, &fixture),
         cmocka_unit_test_prestate(test_first_token, &fixture),
         cmocka_unit_test_prestate(test_renewal_checks_again, &fixture),
