@@ -501,6 +501,10 @@ test_failures(void **state)
                          PST_STORE_DOWN);
         assert_false(auth.has_session);
     }
+    /* A request of another site is refused as such, and learns no more. */
+    assert_int_equal(fixture_enter(f, &auth, POST, tokens.cookie,
+                                   "HTTP_SEC_FETCH_SITE=cross-site"),
+                     PST_CROSS_SITE);
     store_close(&f->ctx.store);
     fixture_fini(f);
 }

@@ -296,6 +296,92 @@ test_login_without_room_in_the_store(void **state)
     fixture_fini(f);
 }
 
+static struct {
+    bool has_old, has_guest;
+} replaced;
+
+static enum pst_err
+record_replaced(struct store *store,
+                const struct store_replacement *replacement, int64_t *since)
+{
+    (void)store;
+    (void)since;
+    replaced.has_old = replacement->old != NULL;
+    replaced.has_guest = replacement->guest != NULL;
+    return PST_OK;
+}
+
+/* A new session ends the one before it. A guest's beside a user's ends only
+ * when another user's begins. */
+static void
+test_replaced_sessions(void **state)
+{
+    static const struct {
+        const char *name;
+        const struct auth_grant *fresh;
+        bool has_user, has_guest; /* cookies of the request */
+        bool ends_old, ends_guest;
+    } rows[] = {
+        {"the first", &alice, false, false, false, false},
+        {"a guest logs in", &alice, false, true, true, false},
+        {"a user again", &alice, true, false, true, false},
+        {"a user with a guest's", &alice, true, true, true, true},
+        {"a guest for a user", &cart, true, true, true, false},
+    };
+    static struct fixture_session user;
+    static struct fixture_session guest;
+    static char header[2 * sizeof(user.cookie)];
+    struct fixture *f = *state;
+    struct store_operations recording;
+
+    init_with_store(f, cookie_only);
+    fixture_begin_with(f, &alice, &user);
+    fixture_begin_with(f, &cart, &guest);
+    recording = *f->ctx.store->backend;
+    recording.replace = record_replaced;
+    f->ctx.store->backend = &recording;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_str upstream;
+        struct auth auth;
+
+        (void)snprintf(
+            header, sizeof(header), "HTTP_COOKIE=%.8000s; %.8000s",
+            rows[i].has_user ? user.cookie + strlen("HTTP_COOKIE=") : "a=b",
+            rows[i].has_guest ? guest.cookie + strlen("HTTP_COOKIE=") : "a=b");
+        assert_int_equal(fixture_enter(f, &auth, GET, header, NULL), PST_OK);
+        assert_int_equal(
+            auth_guest_upstream(&f->ctx, &f->req, &auth, &upstream), PST_OK);
+        assert_int_equal(pst_str_is_absent(upstream), !rows[i].has_guest);
+        assert_int_equal(
+            auth_begin_session(&f->ctx, &f->req, &f->res, &auth, rows[i].fresh),
+            PST_OK);
+        if (replaced.has_old != rows[i].ends_old ||
+            replaced.has_guest != rows[i].ends_guest)
+            fail_msg("%s: old %d, guest %d", rows[i].name, replaced.has_old,
+                     replaced.has_guest);
+    }
+    fini_with_store(f);
+}
+
+/* A login clears the user's cookie under its older name, also a single one. */
+static void
+test_older_cookie_is_cleared(void **state)
+{
+    struct fixture *f = *state;
+    struct auth auth;
+
+    fixture_init(f, cookie_only);
+    assert_int_equal(
+        fixture_enter(f, &auth, POST, "HTTP_COOKIE=__Host-session=x", NULL),
+        PST_OK);
+    assert_int_equal(
+        auth_begin_session(&f->ctx, &f->req, &f->res, &auth, &alice), PST_OK);
+    assert_true(fixture_has(f, "Set-Cookie",
+                            "__Host-session=; Path=/; Max-Age=0; HttpOnly; "
+                            "Secure; SameSite=Lax"));
+    fixture_fini(f);
+}
+
 /* The response to a logout uses the carrier of the request. */
 static void
 test_end(void **state)
@@ -501,6 +587,8 @@ main(void)
         cmocka_unit_test_prestate(test_login_without_room_in_the_store,
                                   &fixture),
         cmocka_unit_test_prestate(test_end, &fixture),
+        cmocka_unit_test_prestate(test_older_cookie_is_cleared, &fixture),
+        cmocka_unit_test_prestate(test_replaced_sessions, &fixture),
         cmocka_unit_test_prestate(test_first_token, &fixture),
         cmocka_unit_test_prestate(test_renewal_checks_again, &fixture),
         cmocka_unit_test_prestate(test_renewal_while_the_store_is_away,

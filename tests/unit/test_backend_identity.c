@@ -79,6 +79,8 @@ test_who(void **state)
         {"500, and null", 500, ME("null"), PST_IDENTITY_UNKNOWN},
         {"500, and FORBIDDEN", 500, "{\"errors\":[" DENIED("FORBIDDEN") "]}",
          PST_IDENTITY_UNKNOWN},
+        {"399, and somebody", 399, ME(SOMEBODY), PST_IDENTITY_KNOWN},
+        {"400, and somebody", 400, ME(SOMEBODY), PST_IDENTITY_UNKNOWN},
         {"401, and somebody", 401, ME(SOMEBODY), PST_IDENTITY_UNKNOWN},
         {"401 in plain text", 401, "no", PST_IDENTITY_UNKNOWN},
         {"HTML", 200, "<html>", PST_IDENTITY_UNKNOWN},

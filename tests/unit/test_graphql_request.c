@@ -41,6 +41,7 @@ struct sent {
     const char *coding;
     struct pst_str body;
     bool is_chunked; /* no Content-Length */
+    bool is_counted; /* chunked, but the web server says the length */
 };
 
 static struct pst_arena *arena;
@@ -107,9 +108,9 @@ begin(const struct sent *sent)
     add_line(&count, "QUERY_STRING", sent->url);
     add_line(&count, "CONTENT_TYPE", sent->type);
     add_line(&count, "HTTP_CONTENT_ENCODING", sent->coding);
-    if (sent->is_chunked)
+    if (sent->is_chunked || sent->is_counted)
         add_line(&count, "HTTP_TRANSFER_ENCODING", "chunked");
-    else
+    if (!sent->is_chunked)
         add_line(&count, "CONTENT_LENGTH", length);
     variables[count] = NULL;
     assert_int_equal(request_init(&req, arena, &origin, random_octets), PST_OK);
@@ -468,6 +469,18 @@ static const struct {
      {.url = "query={a}", .body = BODY("{}"), .is_chunked = true},
      PST_MALFORMED,
      NULL,
+     NULL,
+     NULL},
+    {"a chunked body of one byte, counted",
+     {.url = "query={a}", .body = BODY("x"), .is_counted = true},
+     PST_MALFORMED,
+     NULL,
+     NULL,
+     NULL},
+    {"a chunked body of no bytes, counted",
+     {.url = "query={a}", .body = BODY(""), .is_counted = true},
+     PST_OK,
+     "{a}",
      NULL,
      NULL},
     /* L42 */

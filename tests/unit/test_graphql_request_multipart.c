@@ -301,6 +301,32 @@ test_no_memory(void **state)
     assert_in_range(n, 15, 60);
 }
 
+/* Whatever memory is left, the request is refused or written whole. */
+static void
+test_little_memory(void **state)
+{
+    enum pst_err e = PST_NO_MEMORY;
+    size_t left;
+
+    (void)state;
+    for (left = 0; e && left < PST_ARENA_SIZE; left += 16) {
+        char storage[2048];
+        struct graphql_request_list list = {.reason = ""};
+        struct pst_buf out;
+
+        pst_arena_reset(arena);
+        pst_buf_init(&out, storage, sizeof(storage));
+        assert_non_null(pst_arena_alloc(arena, PST_ARENA_SIZE - left));
+        e = pass(rows[0].in, NONE, 512, &out, &list);
+        if (e ? e != PST_NO_MEMORY
+              : !pst_str_equal(pst_buf_str(&out), pst_str_from(rows[0].want)))
+            fail_msg("%zu bytes left: %s:\n%.*s", left, pst_err_code(e),
+                     (int)out.len, out.ptr);
+    }
+    assert_int_equal(e, PST_OK);
+    assert_true(left > 1024);
+}
+
 int
 main(void)
 {
@@ -308,6 +334,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_little_memory, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("call_upload", tests, NULL, NULL);

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <gcrypt.h>
 #include <string.h>
 
 #include "crypto/crypto.h"
@@ -28,6 +30,22 @@
 
 #define AUDIENCE "__Host-session"
 #define DAY INT64_C(20000)
+
+static unsigned open_fails_at; /* 1: the next gcry_md_open(); 0: none */
+
+/* In the place of libgcrypt's. */
+gcry_error_t
+gcry_md_open(gcry_md_hd_t *out, int algorithm, unsigned flags)
+{
+    gcry_error_t (*open)(gcry_md_hd_t *, int, unsigned);
+    void *found = dlsym(RTLD_NEXT, "gcry_md_open");
+
+    assert_non_null(found);
+    memcpy(&open, &found, sizeof(open));
+    if (open_fails_at > 0 && --open_fails_at == 0)
+        return gcry_error(GPG_ERR_ENOMEM);
+    return open(out, algorithm, flags);
+}
 
 static struct pst_keyring *
 ring_for(const char *secrets, const char *audience)
@@ -448,6 +466,97 @@ test_secure_memory_runs_out(void **state)
     pst_keyring_free(&ring); /* freeing twice is allowed */
 }
 
+/* A keyring that is refused leaves nothing in the secure memory. */
+static void
+test_refused_leaves_no_memory(void **state)
+{
+    static const char *const refused[] = {"", "hunter2", SECRET " " SECRET};
+    struct pst_keyring *ring = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < 100 * PST_COUNT(refused); i++) {
+        const char *reason = NULL;
+
+        assert_int_equal(
+            pst_keyring_new(&ring,
+                            pst_str_from(refused[i % PST_COUNT(refused)]),
+                            PST_STR(AUDIENCE), &reason),
+            PST_BAD_CONFIG);
+    }
+    ring = ring_for(SECRET, AUDIENCE);
+    pst_keyring_free(&ring);
+}
+
+/* Nor does one for which the memory is too small, wherever it runs out. */
+static void
+test_little_secure_memory(void **state)
+{
+    static void *pieces[1024];
+    struct pst_keyring *ring = NULL;
+    const char *reason = NULL;
+    enum pst_err e = PST_NO_MEMORY;
+    size_t count = 0;
+    size_t left = 0; /* how many of the pieces are free */
+
+    (void)state;
+    while (count < PST_COUNT(pieces)) {
+        pieces[count] = pst_crypto_secure_alloc(256);
+        if (!pieces[count])
+            break;
+        count++;
+    }
+    while (e == PST_NO_MEMORY && left < count) {
+        left++;
+        for (size_t i = count - left; i < count; i++)
+            pst_crypto_secure_free(pieces[i]);
+        e = pst_keyring_new(&ring, PST_STR(SECRET), PST_STR(AUDIENCE), &reason);
+        pst_keyring_free(&ring);
+        for (size_t i = count - left; i < count; i++) {
+            pieces[i] = pst_crypto_secure_alloc(256);
+            assert_non_null(pieces[i]);
+        }
+    }
+    assert_int_equal(e, PST_OK);
+    assert_in_range(left, 5, 20);
+    while (count > 0)
+        pst_crypto_secure_free(pieces[--count]);
+}
+
+/* When libgcrypt fails, there is no keyring, and no key. */
+static void
+test_libgcrypt_fails(void **state)
+{
+    struct pst_keyring *ring = NULL;
+    struct pst_kid kid;
+    struct pst_key key;
+    const char *reason = NULL;
+    unsigned n;
+
+    (void)state;
+    for (n = 1; n < 10; n++) {
+        enum pst_err e;
+
+        open_fails_at = n;
+        e = pst_keyring_new(&ring, PST_STR(SECRET), PST_STR(AUDIENCE), &reason);
+        if (open_fails_at > 0)
+            break; /* the n-th call was not made */
+        assert_int_equal(e, PST_INTERNAL);
+        assert_null(ring);
+        assert_string_equal(reason, "libgcrypt failed to derive a key");
+    }
+    assert_int_equal(n, 3); /* for the extraction and for the id */
+    open_fails_at = 1;
+    assert_non_null(ring);
+    kid = pst_keyring_kid(ring, DAY * 86400);
+    assert_int_equal(
+        pst_keyring_key(ring, &kid, PST_A256GCM, PST_PURPOSE_COOKIE, &key),
+        PST_INTERNAL);
+    assert_int_equal(
+        pst_keyring_key(ring, &kid, PST_A256GCM, PST_PURPOSE_COOKIE, &key),
+        PST_OK);
+    pst_keyring_free(&ring);
+}
+
 static int
 start(void **state)
 {
@@ -470,6 +579,9 @@ main(void)
         cmocka_unit_test(test_days),
         cmocka_unit_test(test_kid_text),
         cmocka_unit_test(test_secure_memory_runs_out),
+        cmocka_unit_test(test_refused_leaves_no_memory),
+        cmocka_unit_test(test_little_secure_memory),
+        cmocka_unit_test(test_libgcrypt_fails),
     };
 
     return cmocka_run_group_tests_name("keyring", tests, start, NULL);

@@ -46,7 +46,7 @@ test_credentials(void **state)
                  "\"ownerId\":70,\"expiresAt\":\"",
                  "Z\"}}}"},
          .never = {"s3cr3t", "Max-Age", "ETag"},
-         .sent = {"\n\n{\"query\":\"" OURS,
+         .sent = {"POST ?\n", "\n\n{\"query\":\"" OURS,
                   "\"variables\":{\"email\":\"a\",\"password\":\"p\"}}"},
          .unsent = {"Authorization"},
          .exchanges = 1},

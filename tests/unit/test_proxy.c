@@ -624,6 +624,39 @@ test_unread(void **state)
     fixture_fini(&fix);
 }
 
+/* A request that cannot be read is answered with the reason, and logged. */
+static void
+test_unread_reason(void **state)
+{
+    static const struct {
+        struct flow flow;
+        const char *logged;
+    } rows[] = {
+        {{.body = "{\"query\":\"{a}\",\"query\":\"{b}\"}",
+          .status = 400,
+          .out = {"\"message\":\"an object has two members of the same name"}},
+         "code=BAD_REQUEST reason=\"an object has two members of the same "
+         "name"},
+        {{.body = "7",
+          .status = 400,
+          .out = {"\"message\":\"a GraphQL request must be an object"}},
+         "code=BAD_REQUEST reason=\"a GraphQL request must be an object"},
+    };
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    fixture_open_log(&fix);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *log;
+
+        flow_check(&fix, program_query, &rows[i].flow);
+        log = fixture_read_log(&fix);
+        if (!strstr(log, "request-refused") || !strstr(log, rows[i].logged))
+            fail_msg("no '%s' in '%s'", rows[i].logged, log);
+    }
+    fixture_fini(&fix);
+}
+
 int
 main(void)
 {
@@ -643,6 +676,7 @@ main(void)
         cmocka_unit_test(test_confirmed_first),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_unread_reason),
     };
 
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);

@@ -94,6 +94,31 @@ test_versions(void **state)
     }
 }
 
+/* Texts of every small length are written whole, over whatever was there. */
+static void
+test_text_lengths(void **state)
+{
+    static const char text[] = "abc";
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(text); len++) {
+        struct store_session session = {.user = {text, len},
+                                        .browser = {text, len},
+                                        .address = {text, len}};
+        struct store_session back = {.created = 0};
+        uint8_t bytes[RECORD_SESSION_MAX];
+        struct pst_bytes record = {bytes, 0};
+
+        memset(bytes, 'x', sizeof(bytes));
+        record_emit_session(bytes, &record.len, &session);
+        assert_true(record_parse_session(record, &back));
+        if (!pst_str_equal(back.user, session.user) ||
+            !pst_str_equal(back.browser, session.browser) ||
+            !pst_str_equal(back.address, session.address))
+            fail_msg("%zu bytes", len);
+    }
+}
+
 /* Each kind of record, truncated anywhere, or of another version. */
 static void
 test_short(void **state)
@@ -219,10 +244,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times), cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_short), cmocka_unit_test(test_take),
-        cmocka_unit_test(test_give),  cmocka_unit_test(test_tally),
-        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_times),        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_text_lengths), cmocka_unit_test(test_short),
+        cmocka_unit_test(test_take),         cmocka_unit_test(test_give),
+        cmocka_unit_test(test_tally),        cmocka_unit_test(test_level),
     };
 
     return cmocka_run_group_tests_name("stored", tests, NULL, NULL);

@@ -36,6 +36,7 @@ test_secret_check(void **state)
         {"0123456789Kq3vX0c7mJ2yR9tLw5ZbN8d", NULL},
         /* only steps of one make a sequence */
         {"acegikmoqsuwyACEGIKMOQSUWY13579x", NULL},
+        {"ywusqomkigecaYWUSQOMKIGECA97531x", NULL},
         {"", "shorter than 32"},
         {"short", "shorter than 32"},
         {"Kq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuE", "shorter than 32"},
@@ -102,6 +103,21 @@ test_secret_lengths(void **state)
     assert_non_null(strstr(reason, "longer than 1024"));
 }
 
+/* What follows the secret in memory does not count: half of this one is a
+ * sequence, and the next byte would make it more. */
+static void
+test_end_of_secret(void **state)
+{
+    static const char text[] = "X9q!Zt7@Lm2$Vw5kabcdefghijklmnopq";
+    const char *reason = NULL;
+
+    (void)state;
+    assert_int_equal(pst_secret_check((struct pst_str){text, 32}, &reason),
+                     PST_OK);
+    assert_int_equal(pst_secret_check((struct pst_str){text, 33}, &reason),
+                     PST_BAD_CONFIG);
+}
+
 /* The text names the place of the secret, and says what to do. */
 static void
 test_fault_text(void **state)
@@ -125,6 +141,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_secret_check),
         cmocka_unit_test(test_secret_lengths),
+        cmocka_unit_test(test_end_of_secret),
         cmocka_unit_test(test_fault_text),
     };
 

@@ -75,6 +75,24 @@ test_found(void **state)
     fixture_fini(&fix);
 }
 
+/* Too many cookies of one kind leave those of the others as they are. */
+static void
+test_too_many_of_one_kind(void **state)
+{
+    const struct pst_str header = PST_STR(
+        "__Host-Http-session-guest=g; " USER "=1;" USER "=2;" USER "=3;" USER
+        "=4;" USER "=5;" USER "=6;" USER "=7;" USER "=8;" USER "=9");
+    struct session_cookies cookies;
+
+    (void)state;
+    fixture_init(&fix, NULL);
+    session_cookies_find(fix.config, header, &cookies);
+    assert_int_equal(cookies.count[SESSION_COOKIES_USER], 9);
+    assert_true(
+        pst_str_equal(cookies.values[SESSION_COOKIES_GUEST][0], PST_STR("g")));
+    fixture_fini(&fix);
+}
+
 static void
 test_described(void **state)
 {
@@ -216,6 +234,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found),
+        cmocka_unit_test(test_too_many_of_one_kind),
         cmocka_unit_test(test_described),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_no_memory),

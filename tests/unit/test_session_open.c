@@ -204,6 +204,27 @@ check_nothing(struct store *store, const struct store_id *sid,
     return store_set_error(store, "it is away");
 }
 
+/* Two sessions in one request are logged, with the cookie's name and their
+ * number, but not a session's values. */
+static void
+test_conflict_is_logged(void **state)
+{
+    static const enum what sent[] = {A, B};
+    struct session_opened opened;
+    const char *log;
+
+    (void)state;
+    fixture_open_log(&fix);
+    assert_int_equal(open_these(sent, 1, &opened), PST_OK);
+    assert_null(strstr(fixture_read_log(&fix), "session-cookies-conflict"));
+    assert_int_equal(open_these(sent, 2, &opened), PST_DUPLICATE);
+    log = fixture_read_log(&fix);
+    assert_non_null(strstr(log, "level=warning"));
+    assert_non_null(strstr(log, "event=session-cookies-conflict"));
+    assert_non_null(strstr(log, " cookie=__Host-Http-session count=2\n"));
+    assert_null(strstr(log, tokens[A]));
+}
+
 /* A failure is not "no session": the caller must not go on without it. */
 static void
 test_failures(void **state)
@@ -242,6 +263,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_conflict_is_logged, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests_name("session_open", tests, NULL, NULL);

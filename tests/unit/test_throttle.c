@@ -207,6 +207,26 @@ test_reset(void **state)
     assert_int_equal(count_failures(login_of(NULL, "192.0.2.77")), 2);
 }
 
+/* Where only addresses are counted, logins of an attacker into an account of
+ * his own do not give back the guesses at others. */
+static void
+test_reset_by_address(void **state)
+{
+    struct throttle_login ada = login_of("own", "192.0.2.80");
+    struct throttle_attempt attempt;
+
+    (void)state;
+    throttle.account = (struct rate){0, 0};
+    throttle.address = (struct rate){5, 900};
+    assert_int_equal(fail_login(&ada, NOW), PST_OK);
+    assert_int_equal(fail_login(&ada, NOW), PST_OK);
+    for (int i = 0; i < 20; i++) {
+        attempt_of(&ada, &attempt);
+        assert_int_equal(throttle_reset(&throttle, &attempt, NOW), PST_OK);
+    }
+    assert_int_equal(count_failures(ada), 3);
+}
+
 /* The backend was down: it was not a guess. */
 static void
 test_cancel(void **state)
@@ -686,6 +706,7 @@ main(void)
         cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_reset_by_address),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_known_device),
         cmocka_unit_test(test_time),

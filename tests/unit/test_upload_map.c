@@ -261,6 +261,36 @@ test_deep_paths(void **state)
     }
 }
 
+/* As many bytes as may be scanned, and one more. */
+static void
+test_walk_limit(void **state)
+{
+    static const char head[] = "{\"a\":null,\"j\":\"";
+    const size_t size = UPLOAD_WALK_MAX;
+    char *variables = malloc(size + 1);
+
+    (void)state;
+    assert_non_null(variables);
+    for (size_t more = 0; more <= 1; more++) {
+        const struct graphql_request gql = {
+            .variables = {variables, size + more}};
+        struct upload_map map;
+        const char *reason = "";
+
+        memset(variables, 'x', size + more);
+        memcpy(variables, head, sizeof(head) - 1);
+        memcpy(variables + size + more - 2, "\"}", 2);
+        assert_int_equal(upload_map_parse(arena,
+                                          PST_STR("{\"0\":[\"variables.a\"]}"),
+                                          &map, &reason),
+                         PST_OK);
+        assert_int_equal(upload_map_check(&map, &gql, 1, false, &reason),
+                         more ? PST_TOO_LARGE : PST_OK);
+        pst_arena_reset(arena);
+    }
+    free(variables);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -291,6 +321,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deep_paths, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_walk_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
