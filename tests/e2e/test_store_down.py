@@ -269,6 +269,9 @@ def test_programs_end_while_the_writer_hangs(backend, user, tmp_path,
     folder = str(tmp_path / "store")
     gateway = gateways.Gateway(backend, POSTERN_STORE=f"lmdb:{folder}")
     cookie = gateway.cookie_for(user)
+    # One that starts while the lock is held waits for it.
+    assert gateways.wait_until(
+        lambda: gateway.log.count("event=ready") == 4), gateway.log
     process = stopped_writer(folder)
     assert gateway.log_in(user).status == 503
     assert gateway.query(cookie=cookie).status == 200
