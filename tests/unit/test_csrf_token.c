@@ -292,6 +292,26 @@ test_no_random(void **state)
     assert_true(pst_str_is_absent(token));
 }
 
+static void
+test_no_memory(void **state)
+{
+    struct auth auth = auth_of(NOBODY);
+    struct pst_str token = PST_STR_NONE;
+    enum pst_err e = PST_NO_MEMORY;
+    size_t n;
+
+    (void)state;
+    for (n = 1; e == PST_NO_MEMORY && n < 100; n++) {
+        begin();
+        pst_arena_fail_at(fix.arena, n);
+        e = csrf_token_make(&fix.ctx, fix.arena, &auth, CSRF_TOKEN_LOGIN,
+                            &token);
+        assert_int_equal(e != PST_OK, pst_str_is_absent(token));
+    }
+    assert_int_equal(e, PST_OK);
+    assert_true(n > 2);
+}
+
 int
 main(void)
 {
@@ -304,6 +324,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_missing_but_required,
                                         set_up_required, tear_down),
         cmocka_unit_test_setup_teardown(test_no_random, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("formtoken", tests, NULL, NULL);

@@ -624,6 +624,40 @@ test_unread(void **state)
     fixture_fini(&fix);
 }
 
+/* An upload that breaks off is answered, or the error is returned, whatever
+ * memory is left. */
+static void
+test_broken_upload(void **state)
+{
+    static const char whole[] =
+        UPLOAD("variables.f", "{\"query\":\"mutation($f:Upload!){up(f:$f)}\","
+                              "\"variables\":{\"f\":null}}");
+    static const char *const variables[] = {"REQUEST_METHOD=POST", MULTIPART,
+                                            "HTTP_SEC_FETCH_SITE=same-origin",
+                                            NULL};
+    char body[sizeof(whole)];
+    enum pst_err e = PST_NO_MEMORY;
+
+    (void)state;
+    memcpy(body, whole, sizeof(body));
+    body[sizeof(body) - 9] = '\0';
+    fixture_init(&fix, NULL);
+    fix.answer = (struct fixture_answer){.status = 200, .body = "{}"};
+    for (size_t left = 0;
+         (e || fix.res.status != 400) && left < 200 * (size_t)1024;
+         left += 64) {
+        fixture_request(&fix, variables, body);
+        assert_non_null(pst_arena_alloc(
+            fix.arena, PST_ARENA_SIZE - 32 - pst_arena_used(fix.arena) - left));
+        e = program_query(&fix.ctx, &fix.req, &fix.res);
+        if (e ? e != PST_NO_MEMORY && e != PST_MALFORMED : !fix.res.begun)
+            fail_msg("%zu bytes left: %s", left, pst_err_code(e));
+    }
+    assert_int_equal(e, PST_OK);
+    assert_int_equal(fix.res.status, 400);
+    fixture_fini(&fix);
+}
+
 /* A request that cannot be read is answered with the reason, and logged. */
 static void
 test_unread_reason(void **state)
@@ -677,6 +711,7 @@ main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_unread),
         cmocka_unit_test(test_unread_reason),
+        cmocka_unit_test(test_broken_upload),
     };
 
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
