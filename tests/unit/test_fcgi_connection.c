@@ -102,6 +102,19 @@ test_reads_one_request(void **state)
                      ETIMEDOUT);
 }
 
+/* One byte of the next request is more, too. */
+static void
+test_one_byte_more(void **state)
+{
+    (void)state;
+    SEND(client, BEGIN(KEEP) PARAMS_END STDIN_END "\1");
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    ASSERT_READS(BEGIN(KEEP) PARAMS_END STDIN_END, 64);
+    assert_true(fcgi_connection_has_more(&connection));
+    fcgi_connection_end_request(&connection);
+    assert_true(fcgi_connection_has_more(&connection));
+}
+
 /* What belongs to no request leaves the connection idle, without memory. */
 static void
 test_stale_records(void **state)
@@ -287,6 +300,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CONNECTION_TEST(test_reads_one_request),
+        CONNECTION_TEST(test_one_byte_more),
         CONNECTION_TEST(test_stale_records),
         CONNECTION_TEST(test_end),
         CONNECTION_TEST(test_invalid),
