@@ -16,7 +16,7 @@ struct fcgi_service {
     struct log *log;
     int64_t body_timeout_ms;
 
-    /* May another request begin? If not, it is told to come again later. The
+    /* May another request begin? If not, the answer is 503. The
      * second function is called when one that began has ended. */
     bool (*begin_request)(void *context);
     void (*end_request)(void *context);

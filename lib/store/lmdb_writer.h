@@ -8,7 +8,7 @@
  * leave at their deadline. Changes that wait for the lock at the same time are
  * committed together, each as a whole or not at all.
  *
- * A caller that left has been told that its change failed. So a change that was
+ * A caller that left has got an error for its change. So a change that was
  * not applied yet is dropped then, unless it says `applies_late`. There is one
  * moment when that is too late: while the disk confirms the commit. A change
  * that may do harm then has `undo`.

@@ -57,7 +57,7 @@ bool transfer_needs_service(const struct transfer *transfer);
 /*
  * Call the functions of the exchange for what the library has received and
  * asked for. They may wait; the library may go on meanwhile.
- *   resumes  set on PST_OK: the library can go on, and must be told
+ *   resumes  set on PST_OK: the library can go on, when it is called for that
  * Returns PST_OK, or the first error, which is kept in transfer->err.
  */
 PST_MUST_USE enum pst_err transfer_serve(struct transfer *transfer,

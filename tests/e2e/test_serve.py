@@ -636,6 +636,33 @@ def test_drain_finishes_running_and_queued_requests(start, number):
     assert "how=drained" in program.log
 
 
+def test_hangup_opens_the_log_anew(tmp_path):
+    """For logrotate: rename the file, then send SIGHUP."""
+    log, path = tmp_path / "log", tmp_path / "s"
+    program = Program(["--listen", f"unix:{path}"], wait=False,
+                      POSTERN_LOG=str(log))
+
+    def has(file, text):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if file.exists() and text in file.read_text():
+                return True
+            time.sleep(0.01)
+        return False
+    try:
+        assert has(log, "event=ready")
+        log.rename(tmp_path / "log.1")
+        program.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not log.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert fcgi.request(path).status == 200
+        assert has(log, "event=request ")
+        assert "event=request " not in (tmp_path / "log.1").read_text()
+    finally:
+        assert program.stop() == 0
+
+
 def test_drain_closes_a_kept_connection_after_its_request(start):
     program, path = start()
     with fcgi.Connection(path) as connection:
