@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "gateway/auth.h"
+#include "print.h"
 
 /* Bytes of the output at most: a byte of a name can become six. */
 #define OUTPUT_MAX (8 * 1024)
@@ -151,7 +152,10 @@ print_person(struct pst_arena *arena, bool sh, const struct person *person)
     pst_buf_init_arena(&buf, arena, OUTPUT_MAX);
     (sh ? emit_person_shell : emit_person_json)(&buf, person);
     if (pst_buf_finish(&buf, &text) == PST_OK) {
-        fwrite(text.ptr, 1, text.len, stdout);
+        if (sh)
+            fwrite(text.ptr, 1, text.len, stdout);
+        else
+            print_json(stdout, text);
         return person->subject.len > 0 ? 0 : COMMAND_NEGATIVE;
     }
     /* A name that cannot be printed exactly is not printed at all. */
