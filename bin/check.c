@@ -122,7 +122,7 @@ command_check(int argc, char **argv)
 
     if (argc > 1)
         return command_usage_error(argv[0], "takes no arguments");
-    status = command_load_config(&config);
+    status = command_load_config(&config, CONFIG_PART_ALL);
     if (status)
         return status;
     if (http_client_start() == PST_OK) {

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "env_file.h"
 #include "gateway/program.h"
 #include "print.h"
 
@@ -130,7 +131,8 @@ static const struct command commands[] = {
      "Ends sessions, and all copies of them: every program that uses the\n"
      "same store refuses them from then on.\n"
      "\n"
-     "  --subject SUBJECT  every session that this user has now\n"
+     "  --subject SUBJECT  every session that this user has now: the subject\n"
+     "                     that /session and `postern sessions` show\n"
      "  --session HASH     the session with this hash in `postern sessions`;\n"
      "                     its first 8 digits are enough, as in the log\n"
      "  --session TOKEN    the session of this token, also a guest's\n"
@@ -138,8 +140,8 @@ static const struct command commands[] = {
      "                     can be seen by everybody who may list this\n"
      "                     machine's processes\n"
      "\n"
-     "exit status: 0 it has ended; 1 there is no such session; 69 the store\n"
-     "does not answer.\n"},
+     "exit status: 0 it has ended; 1 there is no such session, or none of\n"
+     "this user is listed; 69 the store does not answer.\n"},
     {"unlock", command_unlock, "reset an account's login limits",
      "usage: postern unlock [NAME] [--address ADDRESS]\n"
      "\n"
@@ -176,10 +178,11 @@ report_error(void *context, const char *variable, const char *reason)
 }
 
 int
-command_load_config(struct config **out)
+command_load_config(struct config **out, unsigned parts)
 {
     const struct config_reporter reporter = {.report_error = report_error};
-    enum pst_err e = config_new(out, (const char *const *)environ, &reporter);
+    enum pst_err e =
+        config_new_parts(out, (const char *const *)environ, &reporter, parts);
 
     if (!e)
         return 0;
@@ -206,7 +209,9 @@ print_command_usage(FILE *out)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`postern help COMMAND` or `postern COMMAND --help` explains a "
           "command;\n"
-          "`postern version` prints the version.\n",
+          "`postern version` prints the version. With --env-file FILE, every\n"
+          "command uses the variables in FILE too: lines NAME=value, as in\n"
+          "an EnvironmentFile of systemd.\n",
           out);
 }
 
@@ -225,9 +230,43 @@ is_help_option(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
+/*
+ * Load the file of --env-file FILE, which every subcommand takes, and remove
+ * both from the arguments. Those after -- are left as they are.
+ * Returns 0 or an exit status.
+ */
+static int
+load_env_files(int *argc, char **argv)
+{
+    static const char option[] = "--env-file";
+    const size_t len = sizeof(option) - 1;
+    int status = 0;
+    int kept = 1;
+    int i = 1;
+
+    for (; i < *argc && !status && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], option, len) != 0 ||
+            (argv[i][len] != '\0' && argv[i][len] != '='))
+            argv[kept++] = argv[i];
+        else if (argv[i][len] == '=')
+            status = env_file_load(argv[i] + len + 1);
+        else if (argv[i + 1])
+            status = env_file_load(argv[++i]);
+        else
+            status = command_usage_error(argv[0], "--env-file needs a FILE");
+    }
+    while (i < *argc)
+        argv[kept++] = argv[i++];
+    argv[kept] = NULL;
+    *argc = kept;
+    return status;
+}
+
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
+    int status;
+
     for (int i = 1; i < argc; i++)
         if (is_help_option(argv[i])) {
             fputs(command->help, stdout);
@@ -237,7 +276,8 @@ run_command(const struct command *command, int argc, char **argv)
         fputs("postern: libgcrypt cannot be started\n", stderr);
         return EX_SOFTWARE;
     }
-    return command->run(argc, argv);
+    status = load_env_files(&argc, argv);
+    return status ? status : command->run(argc, argv);
 }
 
 static int

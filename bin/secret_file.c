@@ -231,6 +231,16 @@ longest_lifetime(const struct pst_session_timeouts *timeouts)
     return timeouts->guest > longest ? timeouts->guest : longest;
 }
 
+/* Are there any variables of the programs? */
+static bool
+has_environment(void)
+{
+    for (char **at = environ; *at; at++)
+        if (strncmp(*at, "POSTERN_", strlen("POSTERN_")) == 0)
+            return true;
+    return false;
+}
+
 /*
  * Print when the last secret can be retired. The last token that it sealed was
  * sealed just now, and ends after the longest lifetime at the latest.
@@ -238,18 +248,18 @@ longest_lifetime(const struct pst_session_timeouts *timeouts)
 static void
 report_retirement_time(const char *path)
 {
-    static const char *const defaults[] = {
-        "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-        "POSTERN_UPSTREAM=http://localhost/", "POSTERN_STORE=none", NULL};
+    static const char *const no_variables[] = {NULL};
     struct config *config = NULL;
     struct pst_str text;
     struct pst_buf buf;
     char storage[64];
-    bool is_environment;
+    bool is_environment =
+        has_environment() &&
+        config_new_parts(&config, (const char *const *)environ, NULL, 0) ==
+            PST_OK;
 
-    is_environment =
-        config_new(&config, (const char *const *)environ, NULL) == PST_OK;
-    if (!is_environment && config_new(&config, defaults, NULL) != PST_OK)
+    if (!is_environment &&
+        config_new_parts(&config, no_variables, NULL, 0) != PST_OK)
         return;
     pst_buf_init(&buf, storage, sizeof(storage));
     pst_date_emit_rfc3339(&buf, time(NULL) +
@@ -261,9 +271,10 @@ report_retirement_time(const char *path)
         "%.*s: postern secret --retire %s",
         (int)text.len, text.ptr, path);
     if (!is_environment)
-        fputs("(by the default lifetimes, because the programs' environment is "
-              "not set here, or is wrong; see `postern check`)\n",
-              stderr);
+        fputs(
+            "(by the default lifetimes, because the programs' environment is "
+            "not set here, or is wrong: see --env-file and `postern check`)\n",
+            stderr);
     config_free(&config);
 }
 

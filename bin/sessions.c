@@ -111,7 +111,7 @@ command_sessions(int argc, char **argv)
         subject = pst_str_from(argv[2]);
     else if (argc > 1)
         return command_usage_error(argv[0], "takes --subject SUBJECT");
-    return store_job_run(list_sessions, &subject);
+    return store_job_run(0, list_sessions, &subject);
 }
 
 static int
@@ -168,5 +168,5 @@ command_gc(int argc, char **argv)
     } else if (argc > 1) {
         return command_usage_error(argv[0], "takes --limit NUMBER");
     }
-    return store_job_run(sweep_store, &limit);
+    return store_job_run(0, sweep_store, &limit);
 }

@@ -49,12 +49,13 @@ store_job_open(struct store_job *job, const struct config *config)
 }
 
 int
-store_job_run(int (*work)(struct store_job *job, const void *arguments),
+store_job_run(unsigned parts,
+              int (*work)(struct store_job *job, const void *arguments),
               const void *arguments)
 {
     struct store_job job = {.arena = NULL};
     struct config *config = NULL;
-    int status = command_load_config(&config);
+    int status = command_load_config(&config, parts);
 
     if (status)
         return status;

@@ -285,7 +285,7 @@ run_token_command(struct arguments *arguments,
     struct job job = {.arguments = arguments};
     struct config *config = NULL;
     enum pst_err e = PST_OK;
-    int status = command_load_config(&config);
+    int status = command_load_config(&config, CONFIG_PART_SECRET);
 
     if (status)
         return status;

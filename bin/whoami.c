@@ -83,6 +83,9 @@ whoami_read_token(const struct config *config, struct pst_arena *arena,
     struct pst_buf buf;
     enum pst_err e = PST_OK;
 
+    /* A script that is tried by hand has no REQUEST_METHOD. */
+    if (setenv("REQUEST_METHOD", "GET", 0) != 0)
+        return PST_NO_MEMORY;
     /* A revoked session does not count, nor one that cannot be checked. */
     if (config->store.kind != STORE_NONE)
         e = store_open(&store, &config->store, config->audience);
@@ -178,7 +181,7 @@ whoami_print(struct pst_arena *arena, bool sh)
     if (!getenv("COOKIE_SESSION_SECRET") &&
         !getenv("COOKIE_SESSION_SECRET_FILE"))
         return print_person(arena, sh, &person);
-    status = command_load_config(&config);
+    status = command_load_config(&config, CONFIG_PART_SECRET);
     if (status == 0) {
         if (whoami_read_token(config, arena, &person) != PST_OK)
             person = (struct person){PST_STR_NONE, PST_STR_NONE, PST_STR_NONE};

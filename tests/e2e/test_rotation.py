@@ -326,6 +326,8 @@ def test_concurrent_change_is_refused(tmp_path):
 @pytest.mark.parametrize("env, days, is_default", [
     ({}, 30, True),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/"}, 30, False),
+    ({"POSTERN_UPSTREAM": "", "POSTERN_REMEMBER_LIFETIME": "50d"}, 50, False),
+    ({"POSTERN_REMEMBER_LIFETIME": "long"}, 30, True),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
       "POSTERN_BACKEND": "vendure"}, 365, False),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
