@@ -113,7 +113,7 @@ static const struct command commands[] = {
      "  --php SOCKET     the socket of PHP-FPM\n"
      "  --upstream URL   the URL of the GraphQL backend\n"},
     {"sessions", command_sessions, "list live sessions",
-     "usage: postern sessions [--subject SUBJECT]\n"
+     "usage: postern sessions [--subject SUBJECT] [--json]\n"
      "\n"
      "Lists the live sessions of users, one on each line, with tabs between:\n"
      "the hash that names it, when it began, when it was last used (up to a\n"
@@ -122,6 +122,9 @@ static const struct command commands[] = {
      "\n"
      "  --subject SUBJECT  only the sessions of this user: the subject that\n"
      "                     /session shows\n"
+     "  --json             a JSON array, whose objects have the members id,\n"
+     "                     created, lastSeen, expiresAt, browser, address and\n"
+     "                     subject\n"
      "\n"
      "exit status: 0; 69 the store does not answer.\n"},
     {"revoke", command_revoke, "end a session, or all of a user's",
