@@ -163,7 +163,9 @@ def test_revoke_of_an_unknown_session_fails(gateway, arguments, stdin, words):
     ["gc", "--limit", "-1"], ["gc", "--limit", "1x"], ["gc", "1"], ["unlock"],
     ["unlock", "a", "b"], ["unlock", "--address"], ["unlock", "a", "--all"],
     ["gc", "--limit", "99999999999999999999"], ["secret", "--rotate"],
-    ["secret", "x"], ["secret", "--rotate", "a", "b"]])
+    ["secret", "x"], ["secret", "--rotate", "a", "b"],
+    ["secret", "--force"], ["secret", "--rotate", "a", "--retire", "a"],
+    ["secret", "--rotate", "--force"], ["secret", "--retire"]])
 def test_wrong_arguments_are_refused(gateway, arguments):
     done = run(gateway, *arguments, status=64)
     assert b"--help" in done.stderr and done.stdout == b""
