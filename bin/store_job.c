@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "place.h"
 #include "print.h"
 
 int
@@ -27,6 +28,7 @@ store_job_report_error(const struct store_job *job, enum pst_err e)
 static int
 store_job_open(struct store_job *job, const struct config *config)
 {
+    char reason[PLACE_REASON_MAX];
     enum pst_err e;
 
     job->ctx.config = config;
@@ -37,6 +39,10 @@ store_job_open(struct store_job *job, const struct config *config)
         fputs("postern: POSTERN_STORE is none, so that nothing is stored: set "
               "it as for the programs\n",
               stderr);
+        return EX_UNAVAILABLE;
+    }
+    if (!place_check_store(&config->store, reason)) {
+        print_error_line("postern: POSTERN_STORE: %s", reason);
         return EX_UNAVAILABLE;
     }
     e = pst_arena_new(&job->arena, PST_ARENA_SIZE);

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "gateway/auth.h"
+#include "place.h"
 #include "print.h"
 
 /* Bytes of the output at most: a byte of a name can become six. */
@@ -78,6 +79,7 @@ static enum pst_err
 whoami_read_token(const struct config *config, struct pst_arena *arena,
                   struct person *person)
 {
+    char reason[PLACE_REASON_MAX];
     struct pst_session session;
     struct store *store = NULL;
     struct pst_buf buf;
@@ -87,6 +89,10 @@ whoami_read_token(const struct config *config, struct pst_arena *arena,
     if (setenv("REQUEST_METHOD", "GET", 0) != 0)
         return PST_NO_MEMORY;
     /* A revoked session does not count, nor one that cannot be checked. */
+    if (!place_check_store(&config->store, reason)) {
+        print_error_line("postern: POSTERN_STORE: %s", reason);
+        return PST_STORE_DOWN;
+    }
     if (config->store.kind != STORE_NONE)
         e = store_open(&store, &config->store, config->audience);
     if (!e)

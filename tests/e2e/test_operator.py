@@ -37,6 +37,7 @@ NEEDED = {
 def test_a_subcommand_asks_for_what_it_needs(tmp_path, name):
     """Variables that it does not need may be absent or wrong."""
     arguments, needed, status = NEEDED[name]
+    (tmp_path / "store").mkdir(mode=0o700)
     variables = {
         "store": {"POSTERN_STORE": f"lmdb:{tmp_path}/store"},
         "secret": {"COOKIE_SESSION_SECRET": make_secret().strip()},
