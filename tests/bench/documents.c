@@ -49,14 +49,15 @@ static struct document_lookup *
 open_documents(const char *manifest)
 {
     const struct document_lookup_options options = {.rules = &rules,
-                                              .size_max = 16 * 1024 * 1024,
-                                              .is_persistent = true,
-                                              .manifest = manifest};
+                                                    .size_max =
+                                                        16 * 1024 * 1024,
+                                                    .is_persistent = true,
+                                                    .manifest = manifest};
     struct document_lookup *documents = NULL;
     char reason[256];
 
-    PST_REQUIRE(document_lookup_new(&documents, &options, reason, sizeof(reason)) ==
-                PST_OK);
+    PST_REQUIRE(document_lookup_new(&documents, &options, reason,
+                                    sizeof(reason)) == PST_OK);
     return documents;
 }
 
@@ -74,8 +75,8 @@ find_text(struct bench *bench)
     const struct pst_graphql_summary *summary;
     struct pst_graphql_error error;
 
-    PST_REQUIRE(document_lookup_read(bench->documents, bench->arena, bench->text,
-                               &summary, &error) == PST_OK);
+    PST_REQUIRE(document_lookup_read(bench->documents, bench->arena,
+                                     bench->text, &summary, &error) == PST_OK);
     PST_REQUIRE(summary->text.len == bench->text.len);
     pst_arena_reset(bench->arena);
 }
@@ -85,8 +86,8 @@ find_hash(struct bench *bench)
 {
     const struct pst_graphql_summary *summary;
 
-    PST_REQUIRE(document_lookup_find_hash(bench->documents, bench->arena, bench->hash,
-                                    &summary) == PST_OK);
+    PST_REQUIRE(document_lookup_find_hash(bench->documents, bench->arena,
+                                          bench->hash, &summary) == PST_OK);
     pst_arena_reset(bench->arena);
 }
 
@@ -95,8 +96,8 @@ find_id(struct bench *bench)
 {
     const struct pst_graphql_summary *summary;
 
-    PST_REQUIRE(document_lookup_find_id(bench->documents, bench->arena, bench->id,
-                                  &summary) == PST_OK);
+    PST_REQUIRE(document_lookup_find_id(bench->documents, bench->arena,
+                                        bench->id, &summary) == PST_OK);
     pst_arena_reset(bench->arena);
 }
 
@@ -178,8 +179,9 @@ main(void)
     PST_REQUIRE(pst_arena_new(&bench.arena, PST_ARENA_SIZE) == PST_OK);
     bench.documents = open_documents(NULL);
     pst_crypto_sha256(pst_str_bytes(bench.text), bench.hash);
-    PST_REQUIRE(document_lookup_persist(bench.documents, bench.arena, bench.text,
-                                  bench.hash, &summary, &error) == PST_OK);
+    PST_REQUIRE(document_lookup_persist(bench.documents, bench.arena,
+                                        bench.text, bench.hash, &summary,
+                                        &error) == PST_OK);
     pst_arena_reset(bench.arena);
     measure("seen before, by text, and the arena's reset", &bench, find_text);
     measure("the same by hash", &bench, find_hash);
