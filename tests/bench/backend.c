@@ -6,7 +6,8 @@
  *   backend PORT
  *
  *   POST /graphql  about 1 KiB of JSON, if the request has a token ("Bearer
- *                  tok_" and at least 20 bytes); else 401
+ *                  tok_" and at least 20 bytes); else 401. A subscription gets
+ *                  its first event, and waits for ever
  *   POST /login    a login whose token is the password
  *   GET /seen      the token of the last request to /graphql
  *   GET /delay/MS  from now on, /graphql answers after MS milliseconds
@@ -164,6 +165,11 @@ answer_query(struct client *client)
     if (strncmp(seen, "tok_", 4) != 0 || strlen(seen) < 4 + TOKEN_MIN) {
         format(text, "401 Unauthorized", "{\"errors\":[{\"message\":\"no\"}]}");
         send_text(client, text);
+    } else if (strstr(client->buffer, "subscription")) {
+        send_text(client, "HTTP/1.1 200 OK\r\n"
+                          "Content-Type: text/event-stream\r\n"
+                          "Transfer-Encoding: chunked\r\n\r\n"
+                          "d\r\ndata: first\n\n\r\n");
     } else if (delay == 0) {
         send_text(client, good);
     } else {

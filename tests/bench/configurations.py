@@ -172,7 +172,7 @@ def write_nginx(folder, ports, user):
     write(folder, "fresh.conf", params.replace(
         "fastcgi_keep_conn on", "fastcgi_keep_conn off"))
     upstreams, servers = "", ""
-    for name in ("floor", "query", "redis", "authorize"):
+    for name in ("floor", "query", "redis", "logged", "authorize"):
         upstreams += (f"upstream {name} {{ server unix:{folder}/{name}.sock; "
                       "keepalive 256; }\n    ")
     for target, template, params, address in (
@@ -181,6 +181,7 @@ def write_nginx(folder, ports, user):
             ("query-kept", NGINX_PROGRAM, "kept.conf", "query"),
             ("query", NGINX_PROGRAM, "fresh.conf", f"unix:{folder}/query.sock"),
             ("query-redis", NGINX_PROGRAM, "kept.conf", "redis"),
+            ("query-logged", NGINX_PROGRAM, "kept.conf", "logged"),
             ("authorize", NGINX_PAGE, "kept.conf", "authorize"),
             ("login", NGINX_PROGRAM, "fresh.conf", f"unix:{folder}/login.sock")):
         servers += template.format(folder=folder, port=ports[target],

@@ -13,8 +13,6 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # microseconds
-# Of one core: with more work of others, a run is reported as disturbed.
-OTHERS_MAX = 0.1
 
 
 def processes():
@@ -126,7 +124,10 @@ def system_calls(target, cookies, connections, seconds, folder):
         ["strace", "-f", "-c", "-o", table, "-p", str(target.program_pid())],
         stderr=subprocess.PIPE, text=True)
     try:
-        assert "attached" in tracer.stderr.readline(), "strace cannot attach"
+        line = tracer.stderr.readline()
+        if "attached" not in line:
+            raise RuntimeError(f"{line.strip()} (is root, or "
+                               "kernel.yama.ptrace_scope=0, needed?)")
         answers = wrk(target, cookies, connections, seconds)["answers"]
     finally:
         tracer.send_signal(signal.SIGINT)

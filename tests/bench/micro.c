@@ -6,8 +6,8 @@
  *   micro          print the nanoseconds of each, and how often libgcrypt alone
  *                  would do in that time
  *   micro COUNT    run each COUNT times; print what decides how many
- *                  instructions that takes, then the names, in order
- *                  (tests/bench/instructions runs this)
+ *                  instructions that takes, then the names in order
+ *                  (tests/bench/count runs this under callgrind)
  */
 #include <gnu/libc-version.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@ TITLES = {
     "query-kept": "nginx, kept connections, query",
     "query": "nginx, new connections, query",
     "query-redis": "nginx, kept connections, query, store in Redis",
+    "query-logged": "nginx, kept connections, query, POSTERN_LOG_LEVEL=info",
     "authorize": "nginx, auth_request, authorize",
     "lighttpd": "lighttpd, mod_proxy",
     "query-lighttpd": "lighttpd, query",
@@ -86,6 +87,12 @@ def targets_rows(result):
         value = many["query-kept"]["slow"]["rate"]
         yield ("answers a second, backend of 50 ms, 256 connections", -value,
                -4850, f"{value:,.0f}", "at least 4,850")
+    if result["waiting"]:
+        row = result["waiting"]
+        yield (f"memory of each of {row['count']:,} requests that wait for "
+               "events", row["each"], 48, f"{row['each']:.1f} KiB", "48 KiB")
+        yield ("a query meanwhile, to one before", row["meanwhile"] / row["alone"],
+               1.5, f"{row['meanwhile'] / row['alone']:.2f} ×", "1.5 ×")
     for name, value in result["starts"].items():
         if name != "empty":
             value /= result["starts"]["empty"]
@@ -111,13 +118,14 @@ def calls_table(calls):
 
 def text(result):
     about, loads = result["machine"], result["loads"]
+    others = max(row["others"] for row in loads.values())
     parts = [
         f"{about['date']}, {about['processor']}, {about['processors']} "
         f"processors, Linux {about['kernel']}; {about['rounds']} rounds of "
         f"{about['seconds']} seconds; "
         + ", ".join(f"{n} {v}" for n, v in about["versions"].items())
-        + f". Other programs used up to {max(r['others'] for r in loads.values()):.2f}"
-        " of a processor (median of the rounds).",
+        + f". Other programs used up to {others:.2f} of a processor (median of "
+        "the rounds).",
         loads_table(loads), targets_table(result)]
     if result["calls"]:
         parts.append(calls_table(result["calls"]))

@@ -27,7 +27,7 @@ QUERY = {"operationName": "ActiveOrder", "query":
          "query ActiveOrder($id: ID!) { activeOrder(id: $id) { id code state "
          "lines { id sku name price { amount currency } inStock } } }",
          "variables": {"id": "42"}}
-FILES = 8192  # open files of each process
+FILES = 20000  # open files of each process, if the system allows that
 
 # name: (server, program, path, session). A session is "ours", "openidc" or "".
 TARGETS = {
@@ -37,6 +37,7 @@ TARGETS = {
     "query-kept": ("nginx", "query", "/query", "ours"),
     "query": ("nginx", "query", "/query", "ours"),
     "query-redis": ("nginx", "redis", "/query", "ours"),
+    "query-logged": ("nginx", "logged", "/query", "ours"),
     "authorize": ("nginx", "authorize", "/page", "ours"),
     "lighttpd": ("lighttpd", "", "/graphql", ""),
     "query-lighttpd": ("lighttpd", "query", "/query", "ours"),
@@ -44,6 +45,9 @@ TARGETS = {
     "openidc": ("apache", "", "/graphql", "openidc"),
     "query-apache": ("apache", "query", "/query", "ours"),
 }
+
+# What runs in a process, where that is not its name.
+PROGRAMS = {"redis": "query", "logged": "query"}
 
 
 class CheckFailed(Exception):
@@ -96,7 +100,7 @@ class Target:
         self.bench, self.name = bench, name
         self.server, self.process, path, self.session = TARGETS[name]
         # As the kernel names it.
-        self.program = "query" if self.process == "redis" else self.process
+        self.program = PROGRAMS.get(self.process, self.process)
         self.port = bench.ports[name]
         self.base = f"http://127.0.0.1:{self.port}"
         self.url = self.base + path
@@ -180,7 +184,7 @@ class Bench:
         os.chmod(self.folder, 0o755)
         self.user = os.geteuid() == 0
         self._give_to_server(self.folder)
-        self.processes, self.provider = {}, None
+        self.processes, self.provider, self.store = {}, None, ""
         self.ports = self._free_ports([*TARGETS, "backend", "login"])
         self.body_file = configurations.write(self.folder, "query.json",
                                        json.dumps(QUERY))
@@ -233,12 +237,14 @@ class Bench:
                                       + self.read_log()[-3000:])
                 time.sleep(0.02)
 
-    def environment(self, store, path="/graphql"):
+    def environment(self, store, path="/graphql", level="warning"):
+        """The servers write no access log either."""
         return {"PATH": PATH, "COOKIE_SESSION_SECRET": self.secret,
                 "POSTERN_UPSTREAM":
                     f"http://127.0.0.1:{self.ports['backend']}{path}",
                 "POSTERN_STORE": store, "POSTERN_LOGIN_PER_ACCOUNT": "off",
-                "POSTERN_LOGIN_PER_ADDRESS": "off"}
+                "POSTERN_LOGIN_PER_ADDRESS": "off",
+                "POSTERN_LOG_LEVEL": level}
 
     def _start_program(self, name, program, environment):
         path = f"{self.folder}/{name}.sock"
@@ -276,11 +282,15 @@ class Bench:
         store = os.path.join(self.folder, "store")
         os.mkdir(store, 0o700)
         self._give_to_server(store)
-        store = "lmdb:" + store
-        self._start_program("login", "login", self.environment(store, "/login"))
+        self.store = "lmdb:" + store
+        self._start_program("login", "login",
+                            self.environment(self.store, "/login"))
         for name in ("query", "authorize"):
             if name in wanted:
-                self._start_program(name, name, self.environment(store))
+                self._start_program(name, name, self.environment(self.store))
+        if "logged" in wanted:
+            self._start_program("logged", "query",
+                                self.environment(self.store, level="info"))
         if "redis" in wanted:
             path = os.path.join(self.folder, "store.sock")
             self._spawn("redis-server", [
@@ -289,6 +299,11 @@ class Bench:
             self._wait_for("redis-server", (socket.AF_UNIX, path))
             self._start_program("redis", "query",
                                 self.environment("unix:" + path))
+
+    def start_query(self, name):
+        """Another process of query. Returns (path of its socket, its id)."""
+        self._start_program(name, "query", self.environment(self.store))
+        return f"{self.folder}/{name}.sock", self.processes[name].pid
 
     def _at(self, name):
         return socket.AF_INET, ("127.0.0.1", self.ports[name])
@@ -318,6 +333,17 @@ class Bench:
             self.provider.close()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def missing():
+    """The packages that are not installed."""
+    found = [name for name in ("wrk", "strace", "nginx", "lighttpd", "apache2",
+                               "redis-server")
+             if not shutil.which(name, path=PATH)]
+    module = "mod_auth_openidc.so"
+    if not os.path.exists(os.path.join(configurations.APACHE_FOLDER, module)):
+        found.append("libapache2-mod-auth-openidc")
+    return found
 
 
 def versions():

@@ -37,6 +37,8 @@ def test_every_kind_of_target(tmp_path):
     assert figures["calls"]["query-kept"]["read"] >= 1
     assert figures["many"]["query-kept"]["memory"] > 0
     assert figures["many"]["query-kept"]["slow"]["p50"] >= 50000
+    assert figures["waiting"]["count"] == 100
+    assert figures["waiting"]["each"] > 1
     assert figures["starts"]["query"] > 0
     assert "| program of query to that of the floor, kept |" in done.stdout
 
