@@ -38,7 +38,8 @@ static struct {
     struct fixture fixture;
     struct fixture_session tokens;
     struct stores stores;
-    struct pst_arena *arena;  /* reset by each piece that uses it */
+    struct pst_arena *arena; /* reset by each piece that uses it */
+    struct document_lookup *uncached;
     struct pst_str cookies;   /* the value of the header Cookie */
     char variable[8400];      /* HTTP_COOKIE=… */
     struct pst_str token;     /* the session's */
@@ -154,15 +155,26 @@ run_graphql_parse(void)
 }
 
 static void
-run_document_text(void)
+find_text(struct document_lookup *documents)
 {
     const struct pst_graphql_summary *summary;
     struct pst_graphql_error error;
 
-    PST_REQUIRE(document_lookup_read(input.fixture.ctx.documents, input.arena,
-                                     PST_STR(DOCUMENT), &summary,
-                                     &error) == PST_OK);
+    PST_REQUIRE(document_lookup_read(documents, input.arena, PST_STR(DOCUMENT),
+                                     &summary, &error) == PST_OK);
     pst_arena_reset(input.arena);
+}
+
+static void
+run_document_new(void)
+{
+    find_text(input.uncached);
+}
+
+static void
+run_document_text(void)
+{
+    find_text(input.fixture.ctx.documents);
 }
 
 static void
@@ -202,6 +214,7 @@ const struct piece pieces[] = {
     {"cookie-scan", "scan four cookies", run_cookie_scan},
     {"json-check", "check a JSON body of 192 bytes", run_json_check},
     {"graphql-parse", "parse its document, 126 bytes", run_graphql_parse},
+    {"document-new", "parse and analyze it", run_document_new},
     {"document-text", "find the document by its text", run_document_text},
     {"document-hash", "find it by its hash", run_document_hash},
     {"store-check", "is the session revoked? (LMDB)", run_store_check},
@@ -261,11 +274,27 @@ prepare_store(void)
     input.subject = stores_id(REVOKED + 1);
 }
 
+static void
+prepare_documents(void)
+{
+    const struct document_lookup_options options = {
+        .rules = &input.fixture.config->backend.rules};
+    const struct pst_graphql_summary *summary;
+    struct pst_graphql_error error;
+    char reason[256];
+
+    PST_REQUIRE(document_lookup_new(&input.uncached, &options, reason,
+                                    sizeof(reason)) == PST_OK);
+    pst_crypto_sha256(pst_str_bytes(PST_STR(DOCUMENT)), input.hash);
+    PST_REQUIRE(document_lookup_persist(
+                    input.fixture.ctx.documents, input.arena, PST_STR(DOCUMENT),
+                    input.hash, &summary, &error) == PST_OK);
+    pst_arena_reset(input.arena);
+}
+
 void
 pieces_init(void)
 {
-    const struct pst_graphql_summary *summary;
-    struct pst_graphql_error error;
 
     fixture_init(&input.fixture, settings);
     PST_REQUIRE(pst_arena_new(&input.arena, PST_ARENA_SIZE) == PST_OK);
@@ -273,11 +302,7 @@ pieces_init(void)
     fixture_begin_with(&input.fixture, &grant, &input.tokens);
     prepare_token();
     prepare_gcrypt();
-    pst_crypto_sha256(pst_str_bytes(PST_STR(DOCUMENT)), input.hash);
-    PST_REQUIRE(document_lookup_persist(
-                    input.fixture.ctx.documents, input.arena, PST_STR(DOCUMENT),
-                    input.hash, &summary, &error) == PST_OK);
-    pst_arena_reset(input.arena);
+    prepare_documents();
 }
 
 void
@@ -287,5 +312,6 @@ pieces_fini(void)
     store_close(&input.fixture.ctx.store);
     stores_stop(&input.stores);
     pst_arena_free(&input.arena);
+    document_lookup_free(&input.uncached);
     fixture_fini(&input.fixture);
 }
