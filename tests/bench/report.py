@@ -131,9 +131,10 @@ def text(result):
         parts.append(calls_table(result["calls"]))
     if result["many"]:
         parts.append(table(
-            ["256 connections", "memory MiB", "answers/s", "p99 ms",
-             "answers/s, 50 ms backend", "p99 ms"],
+            ["256 connections", "memory MiB", "of the old process", "answers/s",
+             "p99 ms", "answers/s, 50 ms backend", "p99 ms"],
             [[TITLES[name], f"{row['memory'] / 1024:.1f}",
+              f"{row['used'] / 1024:.1f}",
               f"{row['fast']['rate']:,.0f}", f"{row['fast']['p99'] / 1000:.1f}",
               f"{row['slow']['rate']:,.0f}", f"{row['slow']['p99'] / 1000:.1f}"]
              for name, row in result["many"].items()]))

@@ -301,7 +301,11 @@ class Bench:
                                 self.environment("unix:" + path))
 
     def start_query(self, name):
-        """Another process of query. Returns (path of its socket, its id)."""
+        """A new process of query, in place of the one with this name, if any.
+        Returns (path of its socket, its id)."""
+        if name in self.processes:
+            self.processes[name].terminate()
+            self.processes[name].wait(20)
         self._start_program(name, "query", self.environment(self.store))
         return f"{self.folder}/{name}.sock", self.processes[name].pid
 
