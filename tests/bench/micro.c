@@ -26,8 +26,9 @@
 #include "base/base.h"
 #include "pieces.h"
 
-#define ROUNDS 200 /* the fastest one counts: machines are shared */
-#define ROUND_NANOSECONDS 2e6
+#define PIECES_MAX 32
+#define ROUNDS 400 /* the fastest one counts: machines are shared */
+#define ROUND_NANOSECONDS 1e6
 #define WARM_UP 100
 
 #ifdef __clang__
@@ -55,40 +56,39 @@ nanoseconds(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+/* Nanoseconds of one run, on the average of many. */
 static double
-measure(void (*run)(void))
+measure(void (*run)(void), size_t count)
 {
-    size_t count = WARM_UP;
-    double spent = nanoseconds();
-    double best;
+    const double begin = nanoseconds();
 
     repeat(run, count);
-    spent = nanoseconds() - spent;
-    best = spent / (double)count;
-    count = (size_t)(ROUND_NANOSECONDS / best) + 1;
-    for (size_t i = 0; i < ROUNDS; i++) {
-        spent = nanoseconds();
-        repeat(run, count);
-        spent = (nanoseconds() - spent) / (double)count;
-        best = spent < best ? spent : best;
-    }
-    return best;
+    return (nanoseconds() - begin) / (double)count;
 }
 
+/* The pieces take turns: what disturbs a round disturbs all of them. */
 static void
 print_times(void)
 {
-    double alone = 0;
+    double best[PIECES_MAX];
+    size_t count[PIECES_MAX];
 
-    (void)printf("| piece | ns | of libgcrypt alone |\n|---|---:|---:|\n");
+    PST_REQUIRE(piece_count <= PIECES_MAX);
     for (size_t i = 0; i < piece_count; i++) {
-        double best = measure(pieces[i].run);
-
-        alone = i == 0 ? best : alone;
-        (void)printf("| %s | %.0f | %.2f |\n", pieces[i].what, best,
-                     best / alone);
-        (void)fflush(stdout);
+        best[i] = measure(pieces[i].run, WARM_UP);
+        count[i] = (size_t)(ROUND_NANOSECONDS / best[i]) + 1;
     }
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < piece_count; i++) {
+            const double spent = measure(pieces[i].run, count[i]);
+
+            best[i] = spent < best[i] ? spent : best[i];
+        }
+    }
+    (void)printf("| piece | ns | of libgcrypt alone |\n|---|---:|---:|\n");
+    for (size_t i = 0; i < piece_count; i++)
+        (void)printf("| %s | %.0f | %.2f |\n", pieces[i].what, best[i],
+                     best[i] / best[0]);
 }
 
 /*
