@@ -11,7 +11,7 @@ import gateway as gateways
 BENCH = os.path.join(gateways.ROOT, "tests/bench")
 
 # One target of each kind: the others differ from these in a line or two.
-SOME = ("nginx", "floor-kept", "query-kept", "query-redis", "authorize",
+SOME = ("floor-kept", "query-kept", "query-redis", "authorize",
         "query-lighttpd", "openidc", "query-apache")
 
 
