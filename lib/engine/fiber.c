@@ -276,16 +276,14 @@ page_is_zero(const uint8_t *page)
     return page[0] == 0 && memcmp(page, page + 1, STEP_SIZE - 1) == 0;
 }
 
-/* Find how deep the stack was used: put the mark at the lowest page that has
- * content. Those below are released, so that one request that went deep does
- * not make all later ones slower. */
+/* Put the mark at the lowest page that has content, and release those below:
+ * one request that went deep must not make all later ones slower. */
 static void
 fiber_measure(struct fiber *fiber)
 {
     size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
     unsigned char is_resident[STACK_SIZE / STEP_SIZE];
     size_t page = 0;
-    size_t unused;
 
     if (mincore(fiber->stack, STACK_SIZE, is_resident) != 0)
         return;
@@ -294,17 +292,13 @@ fiber_measure(struct fiber *fiber)
     fiber->low = fiber->stack + page * page_size;
     while (fiber->low < fiber->top - STEP_SIZE && page_is_zero(fiber->low))
         fiber->low += STEP_SIZE;
-    unused = (size_t)(fiber->low - fiber->stack) / page_size - page;
-    if (unused > 0)
-        (void)madvise(fiber->stack + page * page_size, unused * page_size,
-                      MADV_DONTNEED);
+    (void)madvise(fiber->stack,
+                  (size_t)(fiber->low - fiber->stack) & ~(page_size - 1),
+                  MADV_DONTNEED);
 }
 
-/*
- * Wipe what a function has left on the stack, so that the next one finds
- * nothing of it. How deep it went is measured now and then; in between, the
- * content of the lowest page tells whether those below it were used.
- */
+/* Wipe what a function has left on the stack. How deep it went is measured now
+ * and then; in between, the page below the mark tells by its content. */
 static void
 fiber_wipe(struct fiber *fiber)
 {
