@@ -164,12 +164,6 @@ pst_buf_add(struct pst_buf *buf, struct pst_str text)
 }
 
 void
-pst_buf_add_string(struct pst_buf *buf, const char *string)
-{
-    pst_buf_add(buf, pst_str_from(string));
-}
-
-void
 pst_buf_add_char(struct pst_buf *buf, char c)
 {
     if (!buf->err && buf->len < buf->size && buf->ptr)
@@ -200,10 +194,11 @@ void
 pst_buf_add_hex(struct pst_buf *buf, struct pst_bytes bytes)
 {
     static const char digits[] = "0123456789abcdef";
+    char *out = pst_buf_reserve(buf, 2 * bytes.len);
 
-    for (size_t i = 0; i < bytes.len; i++) {
-        pst_buf_add_char(buf, digits[bytes.ptr[i] >> 4]);
-        pst_buf_add_char(buf, digits[bytes.ptr[i] & 15]);
+    for (size_t i = 0; out && i < bytes.len; i++) {
+        *out++ = digits[bytes.ptr[i] >> 4];
+        *out++ = digits[bytes.ptr[i] & 15];
     }
 }
 

@@ -42,7 +42,11 @@ void pst_buf_init_heap(struct pst_buf *buf, struct pst_arena *arena,
 
 /* Append a text, a NUL-terminated string, a byte, a number in decimal. */
 void pst_buf_add(struct pst_buf *buf, struct pst_str text);
-void pst_buf_add_string(struct pst_buf *buf, const char *string);
+static inline void
+pst_buf_add_string(struct pst_buf *buf, const char *string)
+{
+    pst_buf_add(buf, pst_str_from(string));
+}
 void pst_buf_add_char(struct pst_buf *buf, char c);
 void pst_buf_add_number(struct pst_buf *buf, int64_t number);
 

@@ -7,12 +7,10 @@
 #include <string.h>
 
 bool
-pst_str_equal_nocase(struct pst_str a, struct pst_str b)
+pst_str_equal_first_nocase(struct pst_str a, const char *b)
 {
-    if (a.len != b.len)
-        return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (pst_lower(a.ptr[i]) != pst_lower(b.ptr[i]))
+        if (pst_lower(a.ptr[i]) != pst_lower(b[i]))
             return false;
     }
     return true;
@@ -142,21 +140,18 @@ pst_str_is_token(struct pst_str text)
 #define STR_EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
 
 /*
- * Has one of eight bytes a value below 0x20, or 0x7F? A tab counts, too. Each
- * test can only err after a byte for which it is right (Bit Twiddling Hacks,
- * "Determine if a word has a byte less than n").
+ * Has one of eight bytes a value below 0x20, or 0x7F? A tab counts, too, and a
+ * byte after one that does, or after 0xFF, may count wrongly: a borrow or carry
+ * comes from there.
  */
-static bool
+static inline bool
 str_has_control_byte(const char *eight)
 {
     uint64_t word;
-    uint64_t without_del;
 
     memcpy(&word, eight, sizeof(word));
-    without_del = word ^ STR_EACH_BYTE(0x7F);
-    return (((word - STR_EACH_BYTE(0x20)) & ~word) |
-            ((without_del - STR_EACH_BYTE(1)) & ~without_del)) &
-           STR_EACH_BYTE(0x80);
+    return (((word - STR_EACH_BYTE(0x20)) | (word + STR_EACH_BYTE(1))) & ~word &
+            STR_EACH_BYTE(0x80)) != 0;
 }
 
 bool
@@ -170,7 +165,7 @@ pst_str_is_field_value(struct pst_str text)
     while (i < text.len) {
         unsigned char c = (unsigned char)text.ptr[i];
 
-        if (text.len - i >= 8 && !str_has_control_byte(text.ptr + i)) {
+        if (i + 8 <= text.len && !str_has_control_byte(text.ptr + i)) {
             i += 8;
             continue;
         }

@@ -68,8 +68,16 @@ pst_str_equal(struct pst_str a, struct pst_str b)
     return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
-/* The same, ignoring the case of ASCII letters; independent of the locale. */
-bool pst_str_equal_nocase(struct pst_str a, struct pst_str b);
+/* Are as many bytes as `a` has equal, ignoring the case of ASCII letters? */
+bool pst_str_equal_first_nocase(struct pst_str a, const char *b);
+
+/* The same, ignoring the case of ASCII letters; independent of the locale. Most
+ * texts that are compared have different lengths. */
+static inline bool
+pst_str_equal_nocase(struct pst_str a, struct pst_str b)
+{
+    return a.len == b.len && pst_str_equal_first_nocase(a, b.ptr);
+}
 
 /* The text from byte `start` on; empty when start is beyond the end. */
 static inline struct pst_str

@@ -61,8 +61,9 @@ pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
         base64url_encode_tail(out, bytes.ptr + done, bytes.len - done);
 }
 
-/* The value of a character plus 1, or 0 when it is not in the alphabet. */
-#define VALUE(c, v) [(unsigned char)(c)] = (v) + 1
+/* The value of a character, marked; 0 when it is not in the alphabet. */
+#define MARK 0x80
+#define VALUE(c, v) [(unsigned char)(c)] = MARK | (v)
 #define VALUES_4(c, v)                                             \
     VALUE(c, v), VALUE((c) + 1, (v) + 1), VALUE((c) + 2, (v) + 2), \
         VALUE((c) + 3, (v) + 3)
@@ -76,21 +77,23 @@ static const uint8_t digit_values[256] = {
     VALUE('8', 60),    VALUE('9', 61), VALUE('-', 62),    VALUE('_', 63),
 };
 
+/* The marks of four values, one digit after the other. */
+#define MARKS (MARK << 18 ^ MARK << 12 ^ MARK << 6 ^ MARK)
+
 /*
  * Decode four characters to 24 bits.
- * Returns UINT32_MAX when one is not in the alphabet.
+ *   marks  loses MARK when one of them is not in the alphabet
  */
-static uint32_t
-base64url_decode_group(const char text[static 4])
+static inline uint32_t
+base64url_decode_group(const char text[static 4], uint32_t *marks)
 {
     uint32_t a = digit_values[(unsigned char)text[0]];
     uint32_t b = digit_values[(unsigned char)text[1]];
     uint32_t c = digit_values[(unsigned char)text[2]];
     uint32_t d = digit_values[(unsigned char)text[3]];
 
-    if (a == 0 || b == 0 || c == 0 || d == 0)
-        return UINT32_MAX;
-    return (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+    *marks &= a & b & c & d;
+    return a << 18 ^ b << 12 ^ c << 6 ^ d ^ MARKS;
 }
 
 enum pst_err
@@ -101,6 +104,7 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
     size_t tail_len = tail > 0 ? tail - 1 : 0;
     size_t len = text.len / 4 * 3 + tail_len;
     char last[4] = "AAAA"; /* the tail, filled up with zero bits */
+    uint32_t marks = MARK;
     uint8_t *decoded;
     uint8_t *to;
     uint32_t bits;
@@ -111,18 +115,16 @@ pst_base64url_decode(struct pst_arena *arena, struct pst_str text,
     if (!decoded)
         return PST_NO_MEMORY;
     to = decoded;
-    for (; text.len >= 4; text = pst_str_skip(text, 4)) {
-        bits = base64url_decode_group(text.ptr);
-        if (bits == UINT32_MAX)
-            return PST_MALFORMED;
-        *to++ = (uint8_t)(bits >> 16);
+    for (size_t i = 0; i < text.len - tail; i += 4) {
+        bits = base64url_decode_group(text.ptr + i, &marks);
+        *to++ = (uint8_t)(bits >> 16 & 0xFF);
         *to++ = (uint8_t)(bits >> 8 & 0xFF);
         *to++ = (uint8_t)(bits & 0xFF);
     }
     if (tail > 0)
-        memcpy(last, text.ptr, tail);
-    bits = base64url_decode_group(last);
-    if (bits << (8 + 8 * tail_len) != 0) /* not what we encode */
+        memcpy(last, text.ptr + text.len - tail, tail);
+    bits = base64url_decode_group(last, &marks);
+    if (marks == 0 || bits << (8 + 8 * tail_len) != 0) /* not what we encode */
         return PST_MALFORMED;
     for (size_t i = 0; i < tail_len; i++)
         to[i] = (uint8_t)(bits >> (16 - 8 * i) & 0xFF);

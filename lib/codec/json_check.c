@@ -77,9 +77,8 @@ json_check_parse_string(struct check *check, bool is_name, struct pst_str *raw)
         return json_check_malformed(check,
                                     "a string does not end, or has a control "
                                     "character that is not escaped");
-    if (pst_str_index(*raw, '\\') == raw->len)
-        return PST_OK;
-    return json_check_escapes(check, *raw, is_name);
+    return check->scan.has_escapes ? json_check_escapes(check, *raw, is_name)
+                                   : PST_OK;
 }
 
 /* Read a member's name and the colon. */

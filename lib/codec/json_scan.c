@@ -19,13 +19,6 @@ pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal)
     return true;
 }
 
-struct pst_str
-pst_json_scan_since(const struct pst_json_scan *scan, size_t start)
-{
-    PST_REQUIRE(start <= scan->at && scan->at <= scan->text.len);
-    return pst_str_first(pst_str_skip(scan->text, start), scan->at - start);
-}
-
 static bool
 json_scan_digits(struct pst_json_scan *scan)
 {
@@ -85,54 +78,54 @@ json_scan_mark_byte(uint64_t bytes, unsigned char c)
 }
 
 /*
- * How many bytes from `at` on need no look at each: none of them is a quote, a
- * backslash or a control character. The next one is, or less than eight bytes
- * are left.
+ * The place from `at` on up to which no byte needs a look: none of them is a
+ * quote, a backslash or a control character. The next one is, or less than
+ * eight bytes are left. `at` may be beyond the end.
  */
-static size_t
-json_scan_plain_run(struct pst_str text, size_t at)
+static inline size_t
+json_scan_skip_plain(struct pst_str text, size_t at)
 {
-    size_t start = at;
     uint64_t marks;
     uint64_t bytes;
 
-    for (; text.len - at >= sizeof(bytes); at += sizeof(bytes)) {
+    for (; at + sizeof(bytes) <= text.len; at += sizeof(bytes)) {
         memcpy(&bytes, text.ptr + at, sizeof(bytes));
         bytes = le64toh(bytes);
-        marks = json_scan_mark_byte(bytes, '"') |
-                json_scan_mark_byte(bytes, '\\') |
-                ((bytes - REPEAT_BYTE(0x20)) & ~bytes & REPEAT_BYTE(0x80));
+        /* With 2 turned over, a quote is the first byte after the controls. */
+        marks = json_scan_mark_byte(bytes, '\\') |
+                (((bytes ^ REPEAT_BYTE(0x02)) - REPEAT_BYTE(0x21)) & ~bytes &
+                 REPEAT_BYTE(0x80));
         if (marks != 0)
-            return at - start + (size_t)__builtin_ctzll(marks) / 8;
+            return at + (size_t)__builtin_ctzll(marks) / 8;
     }
-    return at - start;
+    return at;
 }
 
 bool
 pst_json_scan_string(struct pst_json_scan *scan, struct pst_str *raw)
 {
+    const struct pst_str text = scan->text;
     size_t start = scan->at + 1;
-    size_t at = start;
-    const char *text = scan->text.ptr;
+    size_t at;
 
     if (!pst_json_scan_accept(scan, '"'))
         return false;
-    at += json_scan_plain_run(scan->text, at);
-    while (at < scan->text.len && text[at] != '"') {
-        if ((unsigned char)text[at] < ' ')
-            break;
-        if (text[at] != '\\')
+    scan->has_escapes = false;
+    at = json_scan_skip_plain(text, start);
+    while (at < text.len && text.ptr[at] != '"') {
+        if ((unsigned char)text.ptr[at] < ' ')
+            return false;
+        if (text.ptr[at] != '\\') {
             at++;
-        else if (scan->text.len - at > 2)
-            at += 2 + json_scan_plain_run(scan->text, at + 2);
-        else
-            at += 2;
+        } else {
+            scan->has_escapes = true;
+            at = json_scan_skip_plain(text, at + 2);
+        }
     }
-    if (at >= scan->text.len || text[at] != '"')
+    if (at >= text.len)
         return false;
-    scan->at = at;
-    *raw = pst_json_scan_since(scan, start);
-    scan->at++;
+    *raw = (struct pst_str){text.ptr + start, at - start};
+    scan->at = at + 1;
     return true;
 }
 

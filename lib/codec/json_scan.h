@@ -16,6 +16,7 @@
 struct pst_json_scan {
     struct pst_str text;
     size_t at;
+    bool has_escapes; /* the last string that was read has a backslash */
 };
 
 /* The next byte, 0..255, or -1 at the end. */
@@ -52,6 +53,14 @@ pst_json_scan_skip_space(struct pst_json_scan *scan)
         scan->at++;
 }
 
+/* The bytes from `start` up to where the scan is. */
+static inline struct pst_str
+pst_json_scan_since(const struct pst_json_scan *scan, size_t start)
+{
+    PST_REQUIRE(start <= scan->at && scan->at <= scan->text.len);
+    return pst_str_first(pst_str_skip(scan->text, start), scan->at - start);
+}
+
 /* Skip `literal`, such as "true", if it is next. */
 bool pst_json_scan_literal(struct pst_json_scan *scan, struct pst_str literal);
 
@@ -72,10 +81,6 @@ bool pst_json_scan_string(struct pst_json_scan *scan, struct pst_str *raw);
 
 /* Skip a value of a text that is known to be JSON; false at the text's end. */
 bool pst_json_scan_skip_value(struct pst_json_scan *scan);
-
-/* The bytes from `start` up to where the scan is. */
-struct pst_str pst_json_scan_since(const struct pst_json_scan *scan,
-                                   size_t start);
 
 /*
  * The state of decoding a string, run by run:

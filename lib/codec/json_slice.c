@@ -162,11 +162,10 @@ pst_json_slice_equal(struct pst_str raw, struct pst_str text)
     /* Every escape is longer than what it decodes to. */
     if (raw.len < text.len)
         return false;
-    if (raw.len == text.len && !pst_str_equal(raw, text))
-        return false;
-    if (pst_str_index(raw, '\\') == raw.len)
-        return raw.len == text.len;
-    return pst_json_slice_compare(raw, text) == 0;
+    if (raw.len == text.len)
+        return pst_str_equal(raw, text) && pst_str_index(raw, '\\') == raw.len;
+    return pst_str_index(raw, '\\') < raw.len &&
+           pst_json_slice_compare(raw, text) == 0;
 }
 
 /* Take the first letter or byte off *run, in lower case. */
@@ -197,6 +196,10 @@ pst_json_slice_equal_nocase(struct pst_str raw, struct pst_str text)
 
     if (raw.len < text.len)
         return false;
+    /* Most names differ in their first letter already. */
+    if (text.len > 0 && pst_is_alpha(raw.ptr[0]) &&
+        pst_lower(raw.ptr[0]) != pst_lower(text.ptr[0]))
+        return false;
     while (string.rest.len > 0) {
         if (!pst_json_unescape_next(&string, &run))
             return false;
@@ -223,7 +226,7 @@ pst_json_slice_string(struct pst_arena *arena, struct pst_str value,
         *out = PST_STR_NONE;
         return PST_OK;
     }
-    if (pst_str_index(raw, '\\') == raw.len) {
+    if (!scan.has_escapes) {
         *out = raw;
         return PST_OK;
     }

@@ -59,7 +59,7 @@ struct fiber {
     void *owner;
     uint8_t *stack; /* STACK_SIZE bytes above a guard page */
     uint8_t *top;   /* what is below it is free between two functions */
-    uint8_t *low;   /* what is below it was never used; a page boundary */
+    uint8_t *low;   /* what is below it is zero; a page boundary */
     unsigned use_count;
 #ifdef __SANITIZE_ADDRESS__
     void *fake_stack;
@@ -270,7 +270,14 @@ fiber_assign(struct fiber *fiber, fiber_fn *fn, void *argument)
     fiber->argument = argument;
 }
 
-/* Lower the mark to the lowest page that was ever touched. */
+static bool
+page_is_zero(const uint8_t *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, STEP_SIZE - 1) == 0;
+}
+
+/* Put the mark at the lowest page that has content, and release those below:
+ * one request that went deep must not make all later ones slower. */
 static void
 fiber_measure(struct fiber *fiber)
 {
@@ -282,21 +289,16 @@ fiber_measure(struct fiber *fiber)
         return;
     while (page < STACK_SIZE / page_size && !(is_resident[page] & 1))
         page++;
-    if (fiber->stack + page * page_size < fiber->low)
-        fiber->low = fiber->stack + page * page_size;
+    fiber->low = fiber->stack + page * page_size;
+    while (fiber->low < fiber->top - STEP_SIZE && page_is_zero(fiber->low))
+        fiber->low += STEP_SIZE;
+    (void)madvise(fiber->stack,
+                  (size_t)(fiber->low - fiber->stack) & ~(page_size - 1),
+                  MADV_DONTNEED);
 }
 
-static bool
-page_is_zero(const uint8_t *page)
-{
-    return page[0] == 0 && memcmp(page, page + 1, STEP_SIZE - 1) == 0;
-}
-
-/*
- * Wipe what a function has left on the stack, so that the next one finds
- * nothing of it. How deep it went is measured now and then; in between, the
- * lowest page below the mark tells by its content whether it was used.
- */
+/* Wipe what a function has left on the stack. How deep it went is measured now
+ * and then; in between, the page below the mark tells by its content. */
 static void
 fiber_wipe(struct fiber *fiber)
 {
@@ -306,7 +308,7 @@ fiber_wipe(struct fiber *fiber)
 #endif
     if (fiber->use_count++ % MEASURE_INTERVAL == 0)
         fiber_measure(fiber);
-    while (fiber->low > fiber->stack && !page_is_zero(fiber->low))
+    while (fiber->low > fiber->stack && !page_is_zero(fiber->low - STEP_SIZE))
         fiber->low -= STEP_SIZE;
     pst_crypto_wipe(fiber->low, (size_t)(fiber->top - fiber->low));
 }

@@ -85,7 +85,8 @@ program_report_failure(struct program *program, enum pst_err e)
         return EX_OSERR;
     default:
         program_report(program, "cannot start",
-                       "libgcrypt or libcurl does not work");
+                       "libgcrypt does not work, or libcurl for an https:// "
+                       "backend is not installed");
         return EX_SOFTWARE;
     }
 }

@@ -16,11 +16,8 @@
 
 static_assert(REQUEST_VARIABLES_INDEXED < UINT8_MAX, "places fit a byte");
 
-/* Characters at the end of a name that are hashed, with its length. */
-#define HASHED 3
-
 /* A character of a header's name as it is in the variable's name. */
-static char
+static inline char
 cgi_variable_char(char c)
 {
     if (c >= 'a' && c <= 'z')
@@ -29,21 +26,23 @@ cgi_variable_char(char c)
 }
 
 /*
- * Which list the variable of a name belongs to.
- *   len  of the variable's name: with the prefix, if it has one
+ * Which list the variable of a name belongs to: by its length, its last
+ * character and one in the middle.
+ *   name  without the prefix
+ *   len   of the variable's name: with the prefix, if it has one
  */
-static size_t
+static inline size_t
 find_list(struct pst_str name, size_t len, bool is_header)
 {
-    size_t hashed = name.len < HASHED ? name.len : HASHED;
-    size_t hash = len;
+    char middle = name.len > 0 ? name.ptr[name.len / 2] : '\0';
+    char last = name.len > 0 ? name.ptr[name.len - 1] : '\0';
 
-    for (size_t i = name.len - hashed; i < name.len; i++) {
-        char c = is_header ? cgi_variable_char(name.ptr[i]) : name.ptr[i];
-
-        hash = hash * 31 + (unsigned char)c;
+    if (is_header) {
+        middle = cgi_variable_char(middle);
+        last = cgi_variable_char(last);
     }
-    return (hash ^ hash >> 6) % REQUEST_VARIABLES_LISTS;
+    return (len * 7 + (unsigned char)middle * 3U + (unsigned char)last) %
+           REQUEST_VARIABLES_LISTS;
 }
 
 /* Add a variable to the front of its list. One without "=" has no name. */

@@ -10,9 +10,8 @@
 
 #include <assert.h>
 
-#include <curl/curl.h>
-
 #include "upstream/connection_pool.h"
+#include "upstream/curl_library.h"
 #include "upstream/exchange_request.h"
 #include "upstream/http_error.h"
 
@@ -80,40 +79,40 @@ static bool
 set_fixed_options(CURL *easy)
 {
     return !(
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
+        curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
         /* Never wait for the thread that asks a name server. */
-        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+        curl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
+        curl.easy_setopt(easy, CURLOPT_HTTP_VERSION,
                          (long)CURL_HTTP_VERSION_2TLS) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L) ||
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) ||
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) ||
-        curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+        curl.easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) ||
+        curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
+        curl.easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) ||
+        curl.easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
+        curl.easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L) ||
+        curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) ||
+        curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) ||
+        curl.easy_setopt(easy, CURLOPT_SSLVERSION,
                          (long)CURL_SSLVERSION_TLSv1_2) ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+        curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
         /* Not a proxy from the environment: it would see the token. */
-        curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
-        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_curl_read) ||
-        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_curl_seek) ||
-        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) ||
-        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header) ||
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body));
+        curl.easy_setopt(easy, CURLOPT_PROXY, "") ||
+        curl.easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
+        curl.easy_setopt(easy, CURLOPT_READFUNCTION, on_curl_read) ||
+        curl.easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_curl_seek) ||
+        curl.easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_curl_connected) ||
+        curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header) ||
+        curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body));
 }
 
 static bool
 set_method_options(CURL *easy, bool is_get, int64_t body_length)
 {
     if (is_get)
-        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-    return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+        return curl.easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+    return curl.easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
            (body_length != 0 ||
-            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "") == CURLE_OK) &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+            curl.easy_setopt(easy, CURLOPT_POSTFIELDS, "") == CURLE_OK) &&
+           curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                             (curl_off_t)body_length) == CURLE_OK;
 }
 
@@ -121,8 +120,8 @@ set_method_options(CURL *easy, bool is_get, int64_t body_length)
 static bool
 set_ca_options(CURL *easy, const char *ca)
 {
-    return !ca || (curl_easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK &&
-                   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+    return !ca || (curl.easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK &&
+                   curl.easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
 }
 
 /* The callbacks' context, and what is sent. */
@@ -137,19 +136,19 @@ set_transfer_options(struct tls_handle *handle,
         request->is_get || transfer->exchange->is_repeatable;
     CURL *easy = handle->easy;
 
-    return !(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->text) ||
-             curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) ||
-             curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
+    return !(curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->text) ||
+             curl.easy_setopt(easy, CURLOPT_PRIVATE, handle) ||
+             curl.easy_setopt(easy, CURLOPT_MAXAGE_CONN,
                               is_repeatable ? IDLE_MAX : IDLE_ONE_SHOT_MAX) ||
-             curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+             curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                               (long)target->connect_timeout) ||
-             curl_easy_setopt(easy, CURLOPT_READDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) ||
-             curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list) ||
-             curl_easy_setopt(easy, CURLOPT_URL, request->url)) &&
+             curl.easy_setopt(easy, CURLOPT_READDATA, transfer) ||
+             curl.easy_setopt(easy, CURLOPT_SEEKDATA, transfer) ||
+             curl.easy_setopt(easy, CURLOPT_PREREQDATA, transfer) ||
+             curl.easy_setopt(easy, CURLOPT_HEADERDATA, transfer) ||
+             curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer) ||
+             curl.easy_setopt(easy, CURLOPT_HTTPHEADER, header_list) ||
+             curl.easy_setopt(easy, CURLOPT_URL, request->url)) &&
            set_ca_options(easy, target->ca) &&
            set_method_options(easy, request->is_get,
                               transfer->exchange->body_length);

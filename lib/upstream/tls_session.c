@@ -9,10 +9,9 @@
  */
 #include "upstream/tls_session.h"
 
-#include <curl/curl.h>
-
 #include "base/clock.h"
 #include "crypto/crypto.h"
+#include "upstream/curl_library.h"
 #include "upstream/http_error.h"
 #include "upstream/tls_options.h"
 
@@ -22,13 +21,13 @@ static bool is_curl_started;
 static enum pst_err
 check_tls_url(const char *text)
 {
-    CURLU *url = curl_url();
+    CURLU *url = curl.url();
     CURLUcode code;
 
     if (!url)
         return PST_NO_MEMORY;
-    code = curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER);
-    curl_url_cleanup(url);
+    code = curl.url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER);
+    curl.url_cleanup(url);
     if (code == CURLUE_OUT_OF_MEMORY)
         return PST_NO_MEMORY;
     return code == CURLUE_OK ? PST_OK : PST_BAD_CONFIG;
@@ -37,8 +36,13 @@ check_tls_url(const char *text)
 enum pst_err
 tls_session_start(const char *url)
 {
-    if (!is_curl_started && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return PST_INTERNAL;
+    enum pst_err e = curl_library_load();
+
+    if (!e && !is_curl_started &&
+        curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        e = PST_INTERNAL;
+    if (e)
+        return e;
     is_curl_started = true;
     return check_tls_url(url);
 }
@@ -47,7 +51,7 @@ void
 tls_session_stop(void)
 {
     if (is_curl_started)
-        curl_global_cleanup();
+        curl.global_cleanup();
     is_curl_started = false;
 }
 
@@ -83,18 +87,18 @@ on_curl_timer(CURLM *multi, long ms, void *context)
 static bool
 open_session(struct tls_session *session)
 {
-    CURLM *multi = session->multi = curl_multi_init();
+    CURLM *multi = session->multi = curl.multi_init();
 
     return socket_set_open(&session->sockets) && multi &&
-           !(curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+           !(curl.multi_setopt(multi, CURLMOPT_MAXCONNECTS,
                                TLS_CONNECTIONS_KEPT) ||
-             curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+             curl.multi_setopt(multi, CURLMOPT_PIPELINING,
                                (long)CURLPIPE_NOTHING) ||
-             curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+             curl.multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
                                on_curl_socket) ||
-             curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, session) ||
-             curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) ||
-             curl_multi_setopt(multi, CURLMOPT_TIMERDATA, session));
+             curl.multi_setopt(multi, CURLMOPT_SOCKETDATA, session) ||
+             curl.multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) ||
+             curl.multi_setopt(multi, CURLMOPT_TIMERDATA, session));
 }
 
 struct tls_session *
@@ -117,7 +121,7 @@ tls_session_new(const struct http_target *target)
 static void
 free_handle(struct tls_handle *handle)
 {
-    curl_easy_cleanup(handle->easy);
+    curl.easy_cleanup(handle->easy);
     free(handle);
 }
 
@@ -135,7 +139,7 @@ tls_session_free(struct tls_session **session)
         TAILQ_REMOVE(&gone->kept, handle, link);
         free_handle(handle);
     }
-    curl_multi_cleanup(gone->multi);
+    curl.multi_cleanup(gone->multi);
     socket_set_close(&gone->sockets);
     free(gone);
 }
@@ -155,7 +159,7 @@ take_handle(struct tls_session *session)
     if (!handle)
         return NULL;
     handle->session = session;
-    handle->easy = curl_easy_init();
+    handle->easy = curl.easy_init();
     if (handle->easy)
         return handle;
     free(handle);
@@ -202,7 +206,7 @@ tls_handle_result(struct tls_handle *handle)
         return PST_OK;
     return http_error_set(handle->error, error_from_curl(code), "%s",
                           handle->text[0] ? handle->text
-                                          : curl_easy_strerror(code));
+                                          : curl.easy_strerror(code));
 }
 
 void
@@ -217,11 +221,11 @@ tls_session_call(struct tls_session *session, int socket, uint32_t events)
 
     if (socket < 0)
         session->timer = INT64_MAX; /* libcurl sets it again */
-    (void)curl_multi_socket_action(session->multi,
+    (void)curl.multi_socket_action(session->multi,
                                    socket < 0 ? CURL_SOCKET_TIMEOUT : socket,
                                    flags, &count);
-    while ((message = curl_multi_info_read(session->multi, &count))) {
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
+    while ((message = curl.multi_info_read(session->multi, &count))) {
+        curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         handle->is_done = true;
         handle->code = (int)message->data.result;
     }
@@ -244,7 +248,7 @@ tls_handle_begin(struct tls_session *session, struct pst_arena *arena,
     handle->text[0] = '\0';
     transfer->buffers = handle->buffers;
     e = tls_options_set(handle, arena);
-    if (!e && curl_multi_add_handle(session->multi, handle->easy) != CURLM_OK)
+    if (!e && curl.multi_add_handle(session->multi, handle->easy) != CURLM_OK)
         e = PST_NO_MEMORY;
     if (e) {
         tls_handle_end(handle);
@@ -258,7 +262,7 @@ tls_handle_begin(struct tls_session *session, struct pst_arena *arena,
 void
 tls_handle_resume(struct tls_handle *handle)
 {
-    if (curl_easy_pause(handle->easy, CURLPAUSE_CONT) != CURLE_OK &&
+    if (curl.easy_pause(handle->easy, CURLPAUSE_CONT) != CURLE_OK &&
         !handle->transfer->err)
         handle->transfer->err = PST_NO_MEMORY;
     tls_session_call(handle->session, -1, 0);
@@ -271,10 +275,10 @@ tls_handle_end(struct tls_handle *handle)
 
     /* An exchange that is not over ends with its connection: on one of HTTP/2,
      * libcurl would not tell the backend. */
-    (void)curl_easy_setopt(handle->easy, CURLOPT_FORBID_REUSE, 1L);
-    (void)curl_multi_remove_handle(session->multi, handle->easy);
+    (void)curl.easy_setopt(handle->easy, CURLOPT_FORBID_REUSE, 1L);
+    (void)curl.multi_remove_handle(session->multi, handle->easy);
     /* The next exchange must not inherit anything, such as a token. */
-    curl_easy_reset(handle->easy);
+    curl.easy_reset(handle->easy);
     pst_crypto_wipe(handle->buffers, sizeof(handle->buffers));
     TAILQ_REMOVE(&session->running, handle, link);
     if (session->kept_count == TLS_HANDLES_KEPT_MAX) {

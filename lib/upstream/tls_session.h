@@ -58,10 +58,10 @@ struct tls_session {
 };
 
 /*
- * Start libcurl, unless it is started, and check the URL. No thread may be
- * running at the first call.
- * Returns PST_OK; PST_NO_MEMORY; PST_BAD_CONFIG (libcurl cannot parse the URL,
- * or there is a user name in it); PST_INTERNAL (libcurl does not work).
+ * Load and start libcurl, unless it is started, and check the URL. No thread
+ * may be running at the first call. Returns PST_OK; PST_NO_MEMORY;
+ * PST_BAD_CONFIG (libcurl cannot parse the URL, or there is a user name in it);
+ * PST_INTERNAL (libcurl is not installed, or does not work).
  */
 PST_MUST_USE enum pst_err tls_session_start(const char *url);
 

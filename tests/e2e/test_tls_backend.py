@@ -121,6 +121,13 @@ def processor(gateway, program="query"):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def libraries(gateway, program="query"):
+    """The shared libraries that a program has loaded."""
+    with open(f"/proc/{gateway.pid_of(program)}/maps",
+              encoding="utf-8") as file:
+        return set(re.findall(r"/(lib[^/.\n]*)\.so", file.read()))
+
+
 # --- the basic exchanges -----------------------------------------------------
 
 
@@ -135,6 +142,14 @@ def test_login_query_logout(both, backend, proxy):
     assert answer.status == 200 and cookie_of(answer)[1] == ""
     assert "logout" in backend.seen()[-1]["body"]
     assert both.query(cookie=cookie).json["data"]["me"] is None
+
+
+def test_libcurl_is_loaded_only_for_tls(tls, start):
+    """It makes the start of a plain CGI program several times as long."""
+    assert "libcurl" in libraries(tls)
+    plain = libraries(start())
+    assert "libgcrypt" in plain
+    assert not plain & {"libcurl", "libssl", "libgnutls"}
 
 
 def test_query_by_get(both):

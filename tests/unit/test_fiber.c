@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -265,6 +266,38 @@ test_stack_is_wiped(void **state)
     fiber_free(&fiber);
 }
 
+/* Is the page that holds this address in memory? */
+static bool
+is_page_resident(uintptr_t address)
+{
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = (void *)(address - address % page_size);
+    unsigned char is_resident = 0;
+
+    assert_int_equal(mincore(page, page_size, &is_resident), 0);
+    return (is_resident & 1) != 0;
+}
+
+/* The stack of one function that went deep is given back some time later. */
+static void
+test_unused_stack_is_released(void **state)
+{
+    struct fiber *fiber = new_fiber();
+    uintptr_t deepest = UINTPTR_MAX;
+    size_t kib = 40;
+
+    (void)state;
+    for (size_t i = 0; i < 200; i++, kib = 1) {
+
+        fiber_assign(fiber, run_secrets, &kib);
+        (void)fiber_resume(fiber);
+        (void)fiber_resume(fiber);
+        deepest = secrets < deepest ? secrets : deepest;
+    }
+    assert_false(is_page_resident(deepest));
+    fiber_free(&fiber);
+}
+
 static void
 run_overflow(void *argument)
 {
@@ -358,6 +391,7 @@ main(void)
         cmocka_unit_test_setup(test_many, set_up),
         cmocka_unit_test_setup(test_call_outside, set_up),
         cmocka_unit_test_setup(test_stack_is_wiped, set_up),
+        cmocka_unit_test_setup(test_unused_stack_is_released, set_up),
         cmocka_unit_test_setup(test_overflow_is_reported, set_up),
         cmocka_unit_test_setup(test_threads, set_up),
     };
