@@ -131,7 +131,7 @@ void
 redis_batch_rewind(struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->replied; i++) {
-        freeReplyObject(batch->replies[i]);
+        redis_reply_free(batch->replies[i]);
         batch->replies[i] = NULL;
     }
     batch->replied = 0;
@@ -150,50 +150,144 @@ redis_batch_free(struct redis_batch *batch)
 
 /* Replies. */
 
-redisReader *
+/* The functions by which hiredis makes replies changed in its version 1. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t redis_elements;
+#define READER_TASK(reader) ((reader)->task[(reader)->ridx])
+#else
+typedef int redis_elements;
+#define READER_TASK(reader) (&(reader)->rstack[(reader)->ridx])
+#endif
+
+/* Bytes of the length before a bulk string. */
+#define BULK_HEADER_MAX 24
+
+struct redis_reader {
+    redisReader *parser;
+    redisReplyObjectFunctions functions; /* hiredis' own, but one */
+    void *(*create_array)(const redisReadTask *task, redis_elements count);
+    size_t elements;   /* of the arrays of this reply so far */
+    const char *error; /* our own; NULL: the parser's */
+};
+
+/* hiredis calls this before it allocates an array. NULL: an error. */
+static void *
+redis_create_array(const redisReadTask *task, redis_elements count)
+{
+    struct redis_reader *reader = task->privdata;
+
+    if (count < 0 || (size_t)count > REDIS_ELEMENTS_MAX - reader->elements) {
+        reader->error = "an array with too many elements";
+        return NULL;
+    }
+    reader->elements += (size_t)count;
+    return reader->create_array(task, count);
+}
+
+struct redis_reader *
 redis_reader_new(void)
 {
-    return redisReaderCreate();
+    struct redis_reader *reader = calloc(1, sizeof(*reader));
+    redisReader *parser = redisReaderCreate();
+
+    if (!reader || !parser) {
+        free(reader);
+        if (parser)
+            redisReaderFree(parser);
+        return NULL;
+    }
+    reader->parser = parser;
+    reader->functions = *parser->fn;
+    reader->create_array = reader->functions.createArray;
+    reader->functions.createArray = redis_create_array;
+    parser->fn = &reader->functions;
+    parser->privdata = reader;
+    return reader;
 }
 
 void
-redis_reader_free(redisReader *reader)
+redis_reader_free(struct redis_reader *reader)
 {
-    if (reader)
-        redisReaderFree(reader);
+    if (!reader)
+        return;
+    redisReaderFree(reader->parser);
+    free(reader);
+}
+
+/* Is the part that has not been parsed yet too long for what it seems to be?
+ * Returns why, or NULL. */
+static const char *
+redis_check_rest(const redisReader *parser)
+{
+    const char *bytes = parser->buf + parser->pos;
+    size_t len = parser->len - parser->pos;
+    int64_t bulk_len = 0;
+    size_t digits;
+
+    if (len > REDIS_REPLY_MAX + BULK_HEADER_MAX)
+        return "a reply that is too long";
+    if (len == 0 || parser->ridx < 0)
+        return NULL;
+    if (READER_TASK(parser)->type != REDIS_REPLY_STRING)
+        return len > REDIS_LINE_MAX ? "a line that is too long" : NULL;
+    digits = pst_str_index(
+        (struct pst_str){bytes, len < BULK_HEADER_MAX ? len : BULK_HEADER_MAX},
+        '\r');
+    if (digits == BULK_HEADER_MAX)
+        return "a string that is too long";
+    if (digits < len &&
+        pst_str_parse_number((struct pst_str){bytes, digits}, &bulk_len) ==
+            PST_OK &&
+        bulk_len > REDIS_REPLY_MAX)
+        return "a string that is too long";
+    return NULL;
 }
 
 bool
-redis_reader_feed(redisReader *reader, const char *bytes, size_t len)
+redis_reader_feed(struct redis_reader *reader, const char *bytes, size_t len)
 {
-    return redisReaderFeed(reader, bytes, len) == REDIS_OK;
+    return redisReaderFeed(reader->parser, bytes, len) == REDIS_OK;
 }
 
 bool
-redis_reader_read(redisReader *reader, struct redis_batch *batch)
+redis_reader_next(struct redis_reader *reader, redisReply **reply)
 {
-    while (batch->replied < batch->count) {
-        void *reply = NULL;
+    void *found = NULL;
 
-        if (redisReaderGetReply(reader, &reply) != REDIS_OK)
-            return false;
-        if (!reply)
-            break;
-        batch->replies[batch->replied++] = reply;
+    *reply = NULL;
+    if (redisReaderGetReply(reader->parser, &found) != REDIS_OK)
+        return false;
+    if (!found) {
+        reader->error = redis_check_rest(reader->parser);
+        return reader->error == NULL;
     }
+    reader->elements = 0;
+    *reply = found;
     return true;
 }
 
 bool
-redis_reader_is_empty(const redisReader *reader)
+redis_reader_is_empty(const struct redis_reader *reader)
 {
-    return reader->pos == reader->len;
+    const redisReader *parser = reader->parser;
+
+    /* hiredis begins a reply before its first byte has come. */
+    return parser->pos == parser->len &&
+           (parser->ridx < 0 ||
+            (parser->ridx == 0 && READER_TASK(parser)->type < 0));
 }
 
 const char *
-redis_reader_error(const redisReader *reader)
+redis_reader_error(const struct redis_reader *reader)
 {
-    return reader->errstr;
+    return reader->error ? reader->error : reader->parser->errstr;
+}
+
+void
+redis_reply_free(redisReply *reply)
+{
+    if (reply)
+        freeReplyObject(reply);
 }
 
 const char *

@@ -18,8 +18,8 @@
 /* Bytes of a key: its parts, and a hash in hex. */
 #define REDIS_KEY_MAX (PST_AUDIENCE_MAX + 32 + 2 * PST_HASH_LEN)
 
-struct redisReader;
 struct redisReply;
+struct redis_reader;
 
 struct redis_key {
     char text[REDIS_KEY_MAX];
@@ -81,24 +81,37 @@ void redis_batch_free(struct redis_batch *batch);
 
 /* Replies. */
 
+/* A reader refuses what no reply to our commands is. Otherwise a few bytes,
+ * such as "*1000000000", would make it allocate gigabytes and stop the loop for
+ * as long as it frees them. */
+#define REDIS_REPLY_MAX (4 * 1024 * 1024) /* bytes that wait to be parsed */
+#define REDIS_LINE_MAX (16 * 1024)        /* bytes of a line */
+#define REDIS_ELEMENTS_MAX (16 * 1024)    /* of all arrays in one reply */
+
 /* NULL: no memory. */
-struct redisReader *redis_reader_new(void);
-void redis_reader_free(struct redisReader *reader);
+struct redis_reader *redis_reader_new(void);
+void redis_reader_free(struct redis_reader *reader);
 
 /* Add bytes that were received. Returns false when they are no replies. */
-PST_MUST_USE bool redis_reader_feed(struct redisReader *reader,
+PST_MUST_USE bool redis_reader_feed(struct redis_reader *reader,
                                     const char *bytes, size_t len);
 
-/* Move complete replies into the batch, until it has them all or more bytes
- * are needed. Returns false when the bytes are no replies. */
-PST_MUST_USE bool redis_reader_read(struct redisReader *reader,
-                                    struct redis_batch *batch);
+/*
+ * Read the next reply.
+ *   reply  set to it, for redis_reply_free(); NULL: more bytes are needed
+ * Returns false when the bytes are no reply, or one over the limits above.
+ */
+PST_MUST_USE bool redis_reader_next(struct redis_reader *reader,
+                                    struct redisReply **reply);
 
 /* Has every byte that was fed been read? */
-bool redis_reader_is_empty(const struct redisReader *reader);
+bool redis_reader_is_empty(const struct redis_reader *reader);
 
 /* Why feeding or reading returned false. Valid until the reader is freed. */
-const char *redis_reader_error(const struct redisReader *reader);
+const char *redis_reader_error(const struct redis_reader *reader);
+
+/* reply may be NULL. */
+void redis_reply_free(struct redisReply *reply);
 
 /* The text of an error reply; NULL when the reply is none. */
 const char *redis_reply_error(const struct redisReply *reply);

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis_handle.h - a store handle on Redis (or Valkey): it connects when needed
- * and runs commands in round trips.
- *
- * A handle has several connections, and each call uses one for itself: fibers
- * share a handle, and one call may begin while another one waits. A call that
- * finds a connection closed (the server restarted) connects again. When a
- * connection breaks during a call, only what reads is sent again: a write may
- * have been executed. When that fails, or the server does not answer, calls
- * fail at once for a short while: a dead Redis must not cost every request a
- * timeout.
+ * redis_handle.h - a store handle on Redis (or Valkey): it runs commands in
+ * round trips. The fibers of a loop share its one connection. A call takes at
+ * most a second, connecting included.
  */
 #ifndef POSTERN_STORE_REDIS_HANDLE_H
 #define POSTERN_STORE_REDIS_HANDLE_H

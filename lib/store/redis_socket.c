@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis_socket.c - connect to Redis, send and receive bytes, each with a
- * deadline.
+ * redis_socket.c - connect to Redis, with a deadline.
  */
 #include "store/redis_socket.h"
 
@@ -19,21 +18,19 @@
 #include "engine/blocking.h"
 #include "engine/wait.h"
 
-/* Wait until the socket is ready. Returns 0 or an errno. */
-static int
-redis_socket_wait(int socket, short events, int64_t deadline)
+void
+redis_error_set(struct redis_error *error, const char *what, const char *cause)
 {
-    const struct wait_limit limit = {.deadline = deadline, .client = -1};
-
-    return wait_for(socket, events, &limit);
+    (void)snprintf(error->text, sizeof(error->text), "%s%s", what, cause);
 }
 
 /* Returns 0 or an errno. */
 static int
 redis_finish_connect(int fd, int64_t deadline)
 {
+    const struct wait_limit limit = {.deadline = deadline, .client = -1};
     socklen_t size = sizeof(int);
-    int cause = redis_socket_wait(fd, POLLOUT, deadline);
+    int cause = wait_for(fd, POLLOUT, &limit);
 
     if (cause == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &size) != 0)
         cause = errno;
@@ -64,13 +61,13 @@ redis_connect_address(const struct sockaddr *address, socklen_t len,
 }
 
 static int
-redis_connect_unix(const char *path, int64_t timeout)
+redis_connect_unix(const char *path, int64_t deadline)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     memcpy(address.sun_path, path, strlen(path));
     return redis_connect_address((const struct sockaddr *)&address,
-                                 sizeof(address), clock_ms() + timeout);
+                                 sizeof(address), deadline);
 }
 
 /* Try one address after the other. Each gets an equal share of the time that
@@ -124,80 +121,47 @@ lookup_release(void *argument)
 /* Look up the host of a URL. Returns NULL, or what lookup_release() frees. */
 static struct lookup *
 redis_lookup_host(const struct store_url *url, struct blocking_pool *resolver,
-                  int64_t timeout, struct redis_error *error)
+                  int64_t deadline, struct redis_error *error)
 {
+    static const char what[] = "its host name cannot be resolved: ";
     struct lookup *lookup = calloc(1, sizeof(*lookup));
     const struct blocking_call call = {lookup_run, lookup_release, lookup};
 
-    error->what = "its host name cannot be resolved: ";
-    error->cause = "this took too long";
     if (!lookup) {
-        error->cause = "out of memory";
+        redis_error_set(error, what, "out of memory");
         return NULL;
     }
     memcpy(lookup->host, url->host, sizeof(lookup->host));
     memcpy(lookup->port, url->port, sizeof(lookup->port));
-    if (blocking_pool_run(resolver, &call, clock_ms() + timeout) !=
-        BLOCKING_DONE)
+    if (blocking_pool_run(resolver, &call, deadline) != BLOCKING_DONE) {
+        redis_error_set(error, what, "this took too long");
         return NULL;
+    }
     if (lookup->rc == 0)
         return lookup;
-    error->cause = gai_strerror(lookup->rc);
+    redis_error_set(error, what, gai_strerror(lookup->rc));
     lookup_release(lookup);
     return NULL;
 }
 
 int
 redis_socket_connect(const struct store_url *url,
-                     struct blocking_pool *resolver, int64_t timeout,
+                     struct blocking_pool *resolver, int64_t deadline,
                      struct redis_error *error)
 {
     struct lookup *lookup;
     int fd;
 
     if (url->host[0] == '\0') {
-        fd = redis_connect_unix(url->path, timeout);
+        fd = redis_connect_unix(url->path, deadline);
     } else {
-        lookup = redis_lookup_host(url, resolver, timeout, error);
+        lookup = redis_lookup_host(url, resolver, deadline, error);
         if (!lookup)
             return -1;
-        fd = redis_connect_any(lookup->found, clock_ms() + timeout);
+        fd = redis_connect_any(lookup->found, deadline);
         lookup_release(lookup);
     }
-    if (fd >= 0)
-        return fd;
-    *error = (struct redis_error){"cannot connect: ", strerror(-fd)};
-    return -1;
-}
-
-int
-redis_socket_send(int socket, struct iovec *pieces, size_t count,
-                  int64_t deadline)
-{
-    bool is_left = wait_advance(pieces, (int)count, 0);
-
-    while (is_left) {
-        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-        ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-        int cause = errno;
-
-        if (sent >= 0) {
-            is_left = wait_advance(pieces, (int)count, (size_t)sent);
-            continue;
-        }
-        if (cause == EAGAIN)
-            cause = redis_socket_wait(socket, POLLOUT, deadline);
-        if (cause != 0 && cause != EINTR)
-            return cause;
-    }
-    return 0;
-}
-
-int
-redis_socket_receive(int socket, char *bytes, size_t size, int64_t deadline,
-                     size_t *len)
-{
-    const struct wait_limit limit = {.deadline = deadline, .client = -1};
-
-    return wait_read(socket, bytes, size, &limit, len);
+    if (fd < 0)
+        redis_error_set(error, "cannot connect: ", strerror(-fd));
+    return fd < 0 ? -1 : fd;
 }

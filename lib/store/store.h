@@ -98,9 +98,8 @@ struct store;
  *   audience  separates sites that share a store, 1..PST_AUDIENCE_MAX bytes;
  *             copied
  * LMDB files are opened at once and stay open. Redis is connected when it is
- * first needed; a call then ends within a few seconds, except that the lookup
- * of a host name takes as long as resolv.conf(5) allows. A failure of either is
- * not an error here: later calls return PST_STORE_DOWN.
+ * first needed. A failure of either is not an error here: later calls return
+ * PST_STORE_DOWN.
  * Returns PST_OK, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err store_open(struct store **out,

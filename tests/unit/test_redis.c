@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_redis.c - commands as they are sent to Redis, and replies as they are
- * received, in pieces of any size; without a server.
+ * received, in pieces of any size, and those that are refused; without a
+ * server.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,47 +106,138 @@ expect_replies(const struct redis_batch *batch)
     assert_false(redis_reply_parse_bytes(batch->replies[2], &bytes));
 }
 
+/* Read the replies that are complete into the batch. */
+static bool
+read_replies(struct redis_reader *reader, struct redis_batch *batch)
+{
+    struct redisReply *reply;
+
+    for (;;) {
+        if (!redis_reader_next(reader, &reply))
+            return false;
+        if (!reply)
+            return true;
+        assert_true(batch->replied < batch->count);
+        batch->replies[batch->replied++] = reply;
+    }
+}
+
 /* In one piece, and byte by byte. */
 static void
 test_replies(void **state)
 {
     static const char received[] =
         ":-42\r\n*2\r\n$4\r\na\0\r\n\r\n$-1\r\n-OOM too much\r\n";
-    struct redisReader *reader = redis_reader_new();
+    struct redis_reader *reader = redis_reader_new();
     struct redis_batch batch = batch_of(3);
 
     (void)state;
     assert_non_null(reader);
+    assert_true(redis_reader_is_empty(reader));
     assert_true(redis_reader_feed(reader, received, sizeof(received) - 1));
-    assert_true(redis_reader_read(reader, &batch));
+    assert_true(read_replies(reader, &batch));
     expect_replies(&batch);
     redis_batch_rewind(&batch);
     assert_int_equal(batch.replied, 0);
     for (size_t i = 0; i < sizeof(received) - 1; i++) {
         assert_true(batch.replied < 3);
         assert_true(redis_reader_feed(reader, received + i, 1));
-        assert_true(redis_reader_read(reader, &batch));
+        assert_true(read_replies(reader, &batch));
     }
     expect_replies(&batch);
+    assert_true(redis_reader_is_empty(reader));
     redis_batch_free(&batch);
     redis_reader_free(reader);
 }
 
-static void
-test_no_replies(void **state)
+/* Feed a text over and over, in pieces, until it is refused or all is fed. */
+static bool
+feed_often(struct redis_reader *reader, const char *text, size_t times)
 {
-    static const char received[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
-    struct redisReader *reader = redis_reader_new();
-    struct redis_batch batch = batch_of(1);
+    for (size_t i = 0; i < times; i++) {
+        struct redisReply *reply = NULL;
+
+        if (!redis_reader_feed(reader, text, strlen(text)) ||
+            !redis_reader_next(reader, &reply))
+            return false;
+        redis_reply_free(reply);
+    }
+    return true;
+}
+
+#define BYTES_64 \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BYTES_256 BYTES_64 BYTES_64 BYTES_64 BYTES_64
+#define LINE BYTES_256 BYTES_256 BYTES_256 BYTES_256 /* 1 KiB */
+
+/* What would make hiredis allocate gigabytes, or read without end. */
+static void
+test_hostile_replies(void **state)
+{
+    static const struct {
+        const char *begin;
+        const char *more; /* so many times */
+        size_t times;
+        const char *want; /* NULL: no error */
+    } rows[] = {
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, "Protocol error"},
+        {"*1000000000\r\n", "", 0, "too many elements"},
+        {"*16385\r\n", "", 0, "too many elements"},
+        {"*16384\r\n", "", 0, NULL},
+        {"*2\r\n*16382\r\n", "", 0, NULL},
+        {"*2\r\n*16383\r\n", "", 0, "too many elements"},
+        {"*-2\r\n", "", 0, "out of range"},
+        {"*9999999999999999999\r\n", "", 0, "Bad multi-bulk length"},
+        {"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", "", 0, NULL},
+        {"", "*1\r\n", 9, "nested"},
+        {"$1000000000\r\n", "", 0, "a string that is too long"},
+        {"$9223372036854775807\r\n", "", 0, "a string that is too long"},
+        {"$99999999999999999999\r\n", "", 0, "Bad bulk string length"},
+        {"$4194305\r\n", "", 0, "a string that is too long"},
+        {"$4194304\r\n", "", 0, NULL},
+        {"$4194304\r\n", LINE, 4095, NULL},
+        {"$", "1", 30, "a string that is too long"},
+        {"+", LINE, 15, NULL},
+        {"+", LINE, 17, "a line that is too long"},
+        {"-", LINE, 17, "a line that is too long"},
+        {":", LINE, 17, "a line that is too long"},
+        {"*", LINE, 17, "a line that is too long"},
+        {"*2\r\n+", LINE, 17, "a line that is too long"},
+    };
 
     (void)state;
-    assert_non_null(reader);
-    if (redis_reader_feed(reader, received, sizeof(received) - 1))
-        assert_false(redis_reader_read(reader, &batch));
-    assert_true(strlen(redis_reader_error(reader)) > 0);
-    redis_batch_free(&batch);
-    redis_reader_free(reader);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct redis_reader *reader = redis_reader_new();
+        bool is_taken;
+
+        assert_non_null(reader);
+        is_taken = feed_often(reader, rows[i].begin, 1) &&
+                   feed_often(reader, rows[i].more, rows[i].times);
+        if (is_taken != (rows[i].want == NULL) ||
+            (rows[i].want && !strstr(redis_reader_error(reader), rows[i].want)))
+            fail_msg("row %zu: %s", i, redis_reader_error(reader));
+        redis_reader_free(reader);
+    }
     redis_reader_free(NULL);
+}
+
+/* The limit of elements counts anew for each reply. */
+static void
+test_many_replies(void **state)
+{
+    struct redis_reader *reader = redis_reader_new();
+    struct redisReply *reply;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_true(feed_often(reader, "*10000\r\n", 1));
+        for (int j = 0; j < 10000; j++)
+            assert_true(redis_reader_feed(reader, ":1\r\n", 4));
+        assert_true(redis_reader_next(reader, &reply));
+        assert_non_null(reply);
+        redis_reply_free(reply);
+    }
+    redis_reader_free(reader);
 }
 
 int
@@ -154,7 +246,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_replies),
-        cmocka_unit_test(test_no_replies),
+        cmocka_unit_test(test_hostile_replies),
+        cmocka_unit_test(test_many_replies),
     };
 
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);

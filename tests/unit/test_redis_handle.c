@@ -22,9 +22,9 @@
 #include "fake_clock.h"
 #include "stores.h"
 
-/* Milliseconds: the store's own limit for a command, and the pause after a
+/* Milliseconds: the store's own limit for a call, and the pause after a
  * failure. */
-#define COMMAND_TIMEOUT 500
+#define CALL_TIMEOUT 1000
 #define BACK_OFF 250
 
 static struct stores stores;
@@ -37,11 +37,6 @@ static struct store *store;
 static bool is_stopped;
 static int silent = -1;
 
-/* What another fiber does while the next call waits, and for which descriptor
- * it waits. */
-static void (*other_fiber)(void);
-static int waited_for;
-
 /* Replaces the C library's poll(): does not wait for a reply that will not
  * come, but advances the clock by the timeout. */
 int fake_poll(struct pollfd *list, nfds_t count, int timeout) __asm__("poll");
@@ -50,15 +45,10 @@ int
 fake_poll(struct pollfd *list, nfds_t count, int timeout)
 {
     bool is_vain = is_stopped || list->fd == silent;
-    void (*other)(void) = other_fiber;
     const struct timespec span = {is_vain ? 0 : timeout / 1000,
                                   is_vain ? 0 : timeout % 1000 * 1000000};
     int ready;
 
-    other_fiber = NULL;
-    waited_for = list->fd;
-    if (other)
-        other();
     ready = (int)syscall(SYS_ppoll, list, count, &span, NULL, 0);
 
     if (ready == 0)
@@ -218,7 +208,7 @@ test_hung(void **state)
     stop();
     begin = clock_ms();
     expect("hung", check(1), PST_STORE_DOWN);
-    assert_int_equal(clock_ms() - begin, COMMAND_TIMEOUT);
+    assert_int_equal(clock_ms() - begin, CALL_TIMEOUT);
     expect_why("does not answer");
     begin = clock_ms();
     for (int i = 0; i < 100; i++)
@@ -228,7 +218,7 @@ test_hung(void **state)
     fake_clock_advance(LONG_PAUSE);
     begin = clock_ms();
     expect("on a new connection", end(1), PST_STORE_DOWN);
-    assert_int_equal(clock_ms() - begin, COMMAND_TIMEOUT);
+    assert_int_equal(clock_ms() - begin, CALL_TIMEOUT);
     assert_int_equal(kill(stores.redis, SIGCONT), 0);
     is_stopped = false;
     fake_clock_advance(LONG_PAUSE);
@@ -638,77 +628,6 @@ test_one_connection(void **state)
     assert_int_equal(info("stats", "total_connections_received:"), before + 3);
 }
 
-/* Fibers that share a handle. */
-
-static void
-check_meanwhile(void)
-{
-    expect("another fiber", check(2), PST_REVOKED);
-}
-
-/* Its own error must not be that of the call that goes on. */
-static void
-fail_meanwhile(void)
-{
-    struct store_id sid = stores_id(1);
-    char answer[64];
-
-    stores_say(&stores, "CONFIG SET maxmemory 1", answer, sizeof(answer));
-    expect("another fiber", store_revoke(store, &sid, NULL, NOW + 9, NOW),
-           PST_STORE_DOWN);
-    expect_why("replied: ");
-    stores_say(&stores, "CONFIG SET maxmemory 0", answer, sizeof(answer));
-}
-
-/* Each call has a connection of its own, so the replies are not mixed up. */
-static void
-test_fibers(void **state)
-{
-    (void)state;
-    start(NULL);
-    expect("end", end(2), PST_OK);
-    other_fiber = check_meanwhile;
-    expect("not the other one's reply", check(1), PST_OK);
-    other_fiber = check_meanwhile;
-    expect("a write", end(3), PST_OK);
-    other_fiber = fail_meanwhile;
-    expect("not the other one's failure", check(1), PST_OK);
-    expect("check", check(3), PST_REVOKED);
-}
-
-/* The reply that the first call waits for arrives, but then Redis hangs. */
-static void
-hang_meanwhile(void)
-{
-    struct pollfd polled = {.fd = waited_for, .events = POLLIN};
-
-    assert_int_equal(syscall(SYS_ppoll, &polled, 1, NULL, NULL, 0), 1);
-    stop();
-    for (int i = 0; i < 3; i++) {
-        fake_clock_advance(LONG_PAUSE);
-        expect("another fiber", check(2), PST_STORE_DOWN);
-    }
-}
-
-/* A call connects while others fail, and then fails as well: the pause had no
- * length, and computing a random part of it divided by zero. */
-static void
-test_pause_of_fibers(void **state)
-{
-    static const char *const options[] = {"--requirepass", "secret", NULL};
-
-    (void)state;
-    start(options);
-    open_with("?password=secret");
-    other_fiber = hang_meanwhile;
-    expect("hung", check(1), PST_STORE_DOWN);
-    expect_why("does not answer");
-    assert_int_equal(kill(stores.redis, SIGCONT), 0);
-    is_stopped = false;
-    fake_clock_advance(LONG_PAUSE);
-    expect("awake", check(1), PST_OK);
-}
-
 /* After a restart, or on the next server of a failover. */
 static void
 test_unknown_script(void **state)
@@ -800,39 +719,6 @@ test_no_repeat(void **state)
     expect_sent("a write", end, PST_STORE_DOWN, 2);
 }
 
-static void
-lose_meanwhile(void)
-{
-    expect("another fiber", check(2), PST_STORE_DOWN);
-}
-
-/* A connection is lost while another one is made, and then that one as well.
- * Once the pause was zero then, and its half the divisor of a random number. */
-static void
-test_lost_while_connecting(void **state)
-{
-    char byte;
-    char url[64];
-    int listener = listen_for(url);
-    pid_t child = fork();
-
-    (void)state;
-    assert_true(child >= 0);
-    if (child == 0) {
-        int first = accept(listener, NULL, NULL);
-
-        close(accept(listener, NULL, NULL));
-        (void)!read(first, &byte, 1);
-        _exit(0);
-    }
-    close(listener);
-    store = stores_open_url(url, "shop");
-    other_fiber = lose_meanwhile;
-    expect("the first", check(1), PST_STORE_DOWN);
-    assert_null(other_fiber);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-}
-
 int
 main(void)
 {
@@ -852,11 +738,8 @@ main(void)
         TEST(test_no_redis),
         TEST(test_one_round_trip),
         TEST(test_one_connection),
-        TEST(test_fibers),
-        TEST(test_pause_of_fibers),
         TEST(test_unknown_script),
         TEST(test_no_repeat),
-        TEST(test_lost_while_connecting),
     };
 
     if (!stores_can_start(STORE_REDIS))
