@@ -325,8 +325,9 @@ const struct config_entry config_variables[] = {
 
     {ROW("POSTERN_STORE", CONFIG_GROUP_STORE, STORE_URL_DEFAULT,
          "Where live and ended sessions are stored: lmdb:/directory for "
-         "one machine, redis://user:password@host:port/db, rediss://… or "
-         "unix:/path of a Redis for several, or none."),
+         "one machine; redis://user:password@host:port/db, "
+         "redis+sentinel://host:port,host:port/master/db or unix:/path of a "
+         "Redis for several; or none."),
      FIELD("url", config_read_store_url, store), .row.is_secret = false},
     {ROW("POSTERN_STORE_FILE", CONFIG_GROUP_STORE, "",
          "A file that contains the store's URL with its password instead; "

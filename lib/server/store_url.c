@@ -17,10 +17,12 @@
 #define LMDB_FORMS ""
 #endif
 #if POSTERN_WITH_REDIS
-#define REDIS_FORMS "redis://host, unix:/socket, "
+#define REDIS_FORMS "redis://host, redis+sentinel://host/master, unix:/socket, "
 #else
 #define REDIS_FORMS ""
 #endif
+
+#define SENTINEL_SCHEME "redis+sentinel://"
 
 /* Decode percent signs. Writes a NUL at the end, too; size counts it. */
 static enum pst_err
@@ -163,12 +165,12 @@ parse_redis_user(struct pst_str text, struct store_url *url,
 
 /* Parse host, host:port, [IPv6] or [IPv6]:port. */
 static enum pst_err
-parse_redis_host(struct pst_str text, struct store_url *url,
-                 struct config_error *error)
+parse_redis_address(struct pst_str text, int64_t default_port,
+                    struct store_address *address, struct config_error *error)
 {
     struct pst_str port;
     struct pst_str host;
-    int64_t number = STORE_REDIS_PORT;
+    int64_t number = default_port;
     struct pst_buf buf;
 
     if (text.len > 0 && text.ptr[0] == '[') {
@@ -186,10 +188,10 @@ parse_redis_host(struct pst_str text, struct store_url *url,
             error, "has a port that is not a number from 1 to 65535");
     if (host.len == 0)
         return config_set_error(error, "has no host");
-    pst_buf_init(&buf, url->port, sizeof(url->port) - 1);
+    pst_buf_init(&buf, address->port, sizeof(address->port) - 1);
     pst_buf_add_number(&buf, number);
-    url->port[buf.len] = '\0';
-    return decode_url_part(host, url->host, sizeof(url->host), error);
+    address->port[buf.len] = '\0';
+    return decode_url_part(host, address->host, sizeof(address->host), error);
 }
 
 static enum pst_err
@@ -205,9 +207,44 @@ parse_redis_url(struct pst_str rest, struct store_url *url,
     e = parse_redis_user(user, url, error);
     if (e)
         return e;
-    e = parse_redis_host(authority, url, error);
+    if (pst_str_index(authority, ',') != authority.len)
+        return config_set_error(error, "may have one host only");
+    e = parse_redis_address(authority, STORE_REDIS_PORT, &url->server, error);
     if (e)
         return e;
+    return db.len == 0 ? PST_OK : parse_redis_database(db, url, error);
+}
+
+/* Parse a list of addresses, and behind it the master and the database. */
+static enum pst_err
+parse_sentinel_url(struct pst_str rest, struct store_url *url,
+                   struct config_error *error)
+{
+    struct pst_str path;
+    struct pst_str user;
+    struct pst_str list =
+        split_user_info(split_at_char(rest, '/', &path), &user);
+    struct pst_str address;
+    struct pst_str db;
+    enum pst_err e = parse_redis_user(user, url, error);
+
+    while (!e && pst_str_split(&list, ',', &address)) {
+        if (url->sentinel_count == STORE_SENTINELS_MAX)
+            return config_set_error(error, "has more than %d sentinels",
+                                    STORE_SENTINELS_MAX);
+        e = parse_redis_address(address, STORE_SENTINEL_PORT,
+                                &url->sentinels[url->sentinel_count++], error);
+    }
+    if (e)
+        return e;
+    path = split_at_char(path, '/', &db);
+    e = decode_url_part(path, url->master, sizeof(url->master), error);
+    if (e)
+        return e;
+    if (url->master[0] == '\0')
+        return config_set_error(
+            error, "needs the name of the master behind the sentinels: "
+                   "redis+sentinel://a,b/mymaster");
     return db.len == 0 ? PST_OK : parse_redis_database(db, url, error);
 }
 
@@ -216,6 +253,7 @@ is_redis_url(struct pst_str value)
 {
     return pst_str_starts(value, PST_STR("unix:")) ||
            pst_str_starts(value, PST_STR("redis://")) ||
+           pst_str_starts(value, PST_STR(SENTINEL_SCHEME)) ||
            pst_str_starts(value, PST_STR("rediss://"));
 }
 
@@ -228,6 +266,9 @@ parse_any_redis_url(struct pst_str value, struct store_url *url,
                                 url, error);
     if (pst_str_starts(value, PST_STR("redis://")))
         return parse_redis_url(pst_str_skip(value, 8), url, error);
+    if (pst_str_starts(value, PST_STR(SENTINEL_SCHEME)))
+        return parse_sentinel_url(pst_str_skip(value, strlen(SENTINEL_SCHEME)),
+                                  url, error);
     return config_set_error(error,
                             "asks for TLS (rediss:), which this build does not "
                             "support: use redis:// through a tunnel, or unix:");
@@ -281,18 +322,34 @@ store_url_parse(struct pst_str value, struct store_url *out,
 }
 
 static void
+emit_address(struct pst_buf *buf, const struct store_address *address)
+{
+    bool is_ipv6 = strchr(address->host, ':') != NULL;
+
+    pst_buf_add_string(buf, is_ipv6 ? "[" : "");
+    pst_buf_add_string(buf, address->host);
+    pst_buf_add_string(buf, is_ipv6 ? "]:" : ":");
+    pst_buf_add_string(buf, address->port);
+}
+
+static void
 emit_redis_url(struct pst_buf *buf, const struct store_url *url)
 {
-    bool is_ipv6 = strchr(url->host, ':') != NULL;
-
-    pst_buf_add_string(buf, "redis://");
+    pst_buf_add_string(buf,
+                       url->sentinel_count > 0 ? SENTINEL_SCHEME : "redis://");
     pst_buf_add_string(buf, url->user);
     if (url->password[0] != '\0')
         pst_buf_add_string(buf, ":***@");
-    pst_buf_add_string(buf, is_ipv6 ? "[" : "");
-    pst_buf_add_string(buf, url->host);
-    pst_buf_add_string(buf, is_ipv6 ? "]:" : ":");
-    pst_buf_add_string(buf, url->port);
+    for (size_t i = 0; i < url->sentinel_count; i++) {
+        pst_buf_add_string(buf, i > 0 ? "," : "");
+        emit_address(buf, &url->sentinels[i]);
+    }
+    if (url->sentinel_count > 0) {
+        pst_buf_add_char(buf, '/');
+        pst_buf_add_string(buf, url->master);
+    } else {
+        emit_address(buf, &url->server);
+    }
     pst_buf_add_char(buf, '/');
     pst_buf_add_number(buf, url->db);
 }
@@ -308,7 +365,7 @@ store_url_emit(struct pst_buf *buf, const struct store_url *url)
         config_emit_size(buf, url->map_size);
         break;
     case STORE_REDIS:
-        if (url->host[0] != '\0') {
+        if (url->path[0] == '\0') {
             emit_redis_url(buf, url);
             break;
         }

@@ -5,10 +5,11 @@
  *   none
  *   lmdb:/var/lib/postern[?size=256M]
  *   redis://[[user]:password@]host[:port][/db]
+ *   redis+sentinel://[[user]:password@]host[:port][,...]/master[/db]
  *   unix:/run/redis.sock[?db=0&user=U&password=P]
  *
- * User, password, host, path and the values after "?" are percent-decoded.
- * A build without LMDB or without Redis refuses its URLs.
+ * User, password, host, master, path and the values after "?" are
+ * percent-decoded. A build without LMDB or without Redis refuses its URLs.
  */
 #ifndef POSTERN_SERVER_STORE_URL_H
 #define POSTERN_SERVER_STORE_URL_H
@@ -32,8 +33,11 @@
 #define STORE_MAP_MIN (1024L * 1024)
 #define STORE_MAP_MAX (1024L * 1024 * 1024 * 1024)
 
-/* Redis: its default port, and the highest number of a database. */
+/* Redis: its default port, that of its sentinels, how many of these may be
+ * named, and the highest number of a database. */
 #define STORE_REDIS_PORT 6379
+#define STORE_SENTINEL_PORT 26379
+#define STORE_SENTINELS_MAX 7
 #define STORE_REDIS_DB_MAX 65535
 
 /* Bytes of a name, host or path, and of a socket: sun_path has 108. */
@@ -42,12 +46,20 @@
 
 enum store_kind { STORE_NONE, STORE_LMDB, STORE_REDIS };
 
+/* A server by TCP. */
+struct store_address {
+    char host[STORE_URL_PART_MAX + 1]; /* "": none */
+    char port[6];
+};
+
 struct store_url {
     enum store_kind kind;
     char path[STORE_URL_PART_MAX + 1]; /* LMDB's folder, or Redis's socket */
-    char host[STORE_URL_PART_MAX + 1]; /* Redis by TCP, else "" */
-    char port[6];
-    char user[STORE_URL_PART_MAX + 1]; /* "": Redis's default user */
+    struct store_address server;       /* Redis by TCP */
+    struct store_address sentinels[STORE_SENTINELS_MAX]; /* which know it */
+    size_t sentinel_count;
+    char master[STORE_URL_PART_MAX + 1]; /* as the sentinels call it */
+    char user[STORE_URL_PART_MAX + 1];   /* "": Redis's default user */
     char password[STORE_URL_PART_MAX + 1];
     int64_t db;       /* Redis */
     int64_t map_size; /* LMDB, bytes */

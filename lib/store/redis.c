@@ -128,6 +128,20 @@ redis_batch_add(struct redis_batch *batch, struct redis_command *command)
 }
 
 void
+redis_batch_add_auth(struct redis_batch *batch, const struct store_url *url)
+{
+    struct redis_command command;
+
+    if (url->password[0] == '\0')
+        return;
+    redis_command_init(&command, "AUTH");
+    if (url->user[0] != '\0')
+        redis_add_string(&command, url->user);
+    redis_add_string(&command, url->password);
+    redis_batch_add(batch, &command);
+}
+
+void
 redis_batch_rewind(struct redis_batch *batch)
 {
     for (size_t i = 0; i < batch->replied; i++) {

@@ -73,6 +73,10 @@ void redis_add_id(struct redis_command *command, const struct store_id *id);
  * no memory. */
 void redis_batch_add(struct redis_batch *batch, struct redis_command *command);
 
+/* Add AUTH, if the URL has a password. */
+void redis_batch_add_auth(struct redis_batch *batch,
+                          const struct store_url *url);
+
 /* Free the replies, so that the batch can be sent again. */
 void redis_batch_rewind(struct redis_batch *batch);
 

@@ -11,17 +11,21 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "engine/blocking.h"
-#include "store/redis_link.h"
+#include "store/redis_cluster.h"
 
 /* Milliseconds: of a whole call, and of waiting for look-ups at the end. */
 #define CALL_TIMEOUT 1000
 #define CLOSE_TIMEOUT 250
 
-#define LOOKUPS_MAX 16 /* of host names, at a time */
+#define LOCATION_MAX 160 /* bytes of a URL in a message */
+#define LOOKUPS_MAX 16   /* of host names, at a time */
 
 struct redis_handle {
     struct store base;
+    struct store_url url;
+    struct blocking_pool *resolver; /* of host names */
     struct redis_link link;
+    struct redis_link asked; /* in a Cluster, while a slot moves */
 };
 
 struct store *
@@ -40,15 +44,13 @@ enum pst_err
 redis_set_error(struct redis_handle *handle, const char *what,
                 const char *cause)
 {
-    char location[STORE_URL_PART_MAX * 3];
-    struct pst_str text = PST_STR_NONE;
+    char location[LOCATION_MAX];
     struct pst_buf buf;
 
     pst_buf_init(&buf, location, sizeof(location));
-    store_url_emit(&buf, &handle->link.url);
-    (void)!pst_buf_finish(&buf, &text);
-    return store_set_error(&handle->base, "%.*s: %s%s", (int)text.len,
-                           text.ptr ? text.ptr : "", what, cause);
+    store_url_emit(&buf, &handle->url);
+    return store_set_error(&handle->base, "%.*s: %s%s", (int)buf.len, location,
+                           what, cause);
 }
 
 enum pst_err
@@ -98,18 +100,35 @@ redis_check_replies(struct redis_handle *handle, struct redis_batch *batch)
 enum pst_err
 redis_call(struct redis_handle *handle, struct redis_batch *batch)
 {
+    int64_t deadline = clock_ms() + CALL_TIMEOUT;
     struct redis_error error;
     enum pst_err e;
 
     if (batch->failed)
         e = redis_set_error(handle, "out of memory", "");
-    else if (!redis_link_exchange(&handle->link, batch,
-                                  clock_ms() + CALL_TIMEOUT, &error))
+    else if (!redis_link_exchange(&handle->link, batch, deadline, &error) ||
+             !redis_cluster_follow(&handle->link, &handle->asked, batch,
+                                   deadline, &error))
         e = redis_set_error(handle, error.text, "");
     else
         e = redis_check_replies(handle, batch);
     if (e)
         redis_batch_free(batch);
+    return e;
+}
+
+/* Call, and read the one reply, which is a number. */
+static enum pst_err
+redis_call_number(struct redis_handle *handle, struct redis_batch *batch,
+                  int64_t *number)
+{
+    enum pst_err e = redis_call(handle, batch);
+
+    if (e)
+        return e;
+    if (!redis_reply_parse_number(batch->replies[0], number))
+        e = redis_set_reply_error(handle);
+    redis_batch_free(batch);
     return e;
 }
 
@@ -121,19 +140,26 @@ redis_call_script(struct redis_handle *handle, struct redis_command *command,
     enum pst_err e;
 
     redis_batch_add(&batch, command);
-    e = redis_call(handle, &batch);
+    e = redis_call_number(handle, &batch, number);
     if (batch.is_unknown_script) { /* so it was not executed */
         batch = (struct redis_batch){.count = 0};
         redis_command_spell_script(command);
         redis_batch_add(&batch, command);
-        e = redis_call(handle, &batch);
+        e = redis_call_number(handle, &batch, number);
     }
-    if (e)
-        return e;
-    if (!redis_reply_parse_number(batch.replies[0], number))
-        e = redis_set_reply_error(handle);
-    redis_batch_free(&batch);
     return e;
+}
+
+enum pst_err
+redis_call_client_id(struct redis_handle *handle, int64_t *id)
+{
+    struct redis_batch batch = {.is_read_only = true};
+    struct redis_command command;
+
+    redis_command_init(&command, "CLIENT");
+    redis_add_string(&command, "ID");
+    redis_batch_add(&batch, &command);
+    return redis_call_number(handle, &batch, id);
 }
 
 enum pst_err
@@ -162,11 +188,14 @@ redis_handle_new(struct redis_handle **out, const struct store_url *url)
     struct redis_handle *handle = calloc(1, sizeof(*handle));
 
     if (!handle ||
-        blocking_pool_new(&handle->link.resolver, 1, LOOKUPS_MAX) != PST_OK) {
+        blocking_pool_new(&handle->resolver, 1, LOOKUPS_MAX) != PST_OK) {
         free(handle);
         return PST_NO_MEMORY;
     }
-    handle->link.url = *url;
+    handle->url = *url;
+    handle->link.target = (struct redis_target){.url = &handle->url,
+                                                .resolver = handle->resolver};
+    handle->asked.target = handle->link.target;
     *out = handle;
     return PST_OK;
 }
@@ -175,9 +204,10 @@ void
 redis_handle_free(struct redis_handle *handle)
 {
     redis_link_close(&handle->link);
+    redis_link_close(&handle->asked);
     /* A look-up may hang for longer than the program wants to wait. */
-    if (blocking_pool_drain(handle->link.resolver, clock_ms() + CLOSE_TIMEOUT))
-        blocking_pool_free(&handle->link.resolver);
-    pst_crypto_wipe(&handle->link.url, sizeof(handle->link.url));
+    if (blocking_pool_drain(handle->resolver, clock_ms() + CLOSE_TIMEOUT))
+        blocking_pool_free(&handle->resolver);
+    pst_crypto_wipe(&handle->url, sizeof(handle->url));
     free(handle);
 }

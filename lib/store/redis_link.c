@@ -26,8 +26,8 @@ struct redis_waiter {
 static bool
 redis_is_fatal_error(const char *error)
 {
-    static const char *const fatal_errors[] = {"NOAUTH", "WRONGPASS",
-                                               "READONLY", "MASTERDOWN"};
+    static const char *const fatal_errors[] = {
+        "NOAUTH", "WRONGPASS", "READONLY", "MASTERDOWN", "CLUSTERDOWN"};
 
     for (size_t i = 0; i < PST_COUNT(fatal_errors); i++) {
         if (strncmp(error, fatal_errors[i], strlen(fatal_errors[i])) == 0)
@@ -78,75 +78,6 @@ redis_link_drop(struct redis_link *link,
 
 /* Connecting. */
 
-static bool
-redis_handshake_is_done(const struct redis_batch *batch,
-                        struct redis_error *error)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        const char *text = redis_reply_error(batch->replies[i]);
-
-        if (!text)
-            continue;
-        redis_error_set(error, "replied: ", text);
-        return false;
-    }
-    return true;
-}
-
-/* Authenticate, and select the database. */
-static bool
-redis_handshake(const struct redis_link *link,
-                struct redis_connection *connection, int64_t deadline,
-                struct redis_error *error)
-{
-    const struct store_url *url = &link->url;
-    struct redis_batch batch = {.count = 0};
-    struct redis_command command;
-    bool is_done = true;
-
-    if (url->password[0] != '\0') {
-        redis_command_init(&command, "AUTH");
-        if (url->user[0] != '\0')
-            redis_add_string(&command, url->user);
-        redis_add_string(&command, url->password);
-        redis_batch_add(&batch, &command);
-    }
-    if (url->db != 0) {
-        redis_command_init(&command, "SELECT");
-        redis_add_number(&command, url->db);
-        redis_batch_add(&batch, &command);
-    }
-    if (batch.failed) {
-        redis_error_set(error, "out of memory", "");
-        is_done = false;
-    } else if (batch.count > 0) {
-        is_done = redis_connection_exchange(connection, &batch, deadline,
-                                            error) == REDIS_DONE &&
-                  redis_handshake_is_done(&batch, error);
-    }
-    redis_batch_free(&batch);
-    return is_done;
-}
-
-/* Returns NULL when that fails. */
-static struct redis_connection *
-redis_connect(const struct redis_link *link, int64_t deadline,
-              struct redis_error *error)
-{
-    struct redis_connection *connection;
-    int socket =
-        redis_socket_connect(&link->url, link->resolver, deadline, error);
-
-    if (socket < 0)
-        return NULL;
-    connection = redis_connection_new(socket);
-    if (!connection)
-        redis_error_set(error, "out of memory", "");
-    else if (!redis_handshake(link, connection, deadline, error))
-        redis_connection_release(&connection);
-    return connection;
-}
-
 /* Wait until another fiber has connected, or could not. Returns false at the
  * deadline. */
 static bool
@@ -169,7 +100,7 @@ redis_link_connect(struct redis_link *link, int64_t deadline,
     const struct redis_waiter *waiter;
 
     link->is_connecting = true;
-    link->connection = redis_connect(link, deadline, error);
+    link->connection = redis_connect(&link->target, deadline, error);
     link->is_connecting = false;
     if (!link->connection)
         redis_back_off(link, error);
@@ -203,7 +134,12 @@ redis_link_take(struct redis_link *link, int64_t deadline,
 /* Calls. */
 
 /* What to do after one attempt. */
-enum redis_verdict { REDIS_SUCCEEDED, REDIS_FAILED, REDIS_REPEAT };
+enum redis_verdict {
+    REDIS_SUCCEEDED,
+    REDIS_FAILED,
+    REDIS_REPEAT,
+    REDIS_STALE /* it succeeded, but another server is the master now */
+};
 
 static enum redis_verdict
 redis_link_try(struct redis_link *link, struct redis_batch *batch,
@@ -212,6 +148,7 @@ redis_link_try(struct redis_link *link, struct redis_batch *batch,
     struct redis_connection *connection =
         redis_link_take(link, deadline, error);
     enum redis_outcome outcome;
+    bool has_fatal_error;
     bool may_be_old;
     bool is_broken;
 
@@ -220,12 +157,13 @@ redis_link_try(struct redis_link *link, struct redis_batch *batch,
     may_be_old = redis_connection_has_answered(connection);
     outcome = redis_connection_exchange(connection, batch, deadline, error);
     is_broken = !redis_connection_is_open(connection);
-    if (is_broken || (outcome == REDIS_DONE && redis_has_fatal_error(batch)))
+    has_fatal_error = outcome == REDIS_DONE && redis_has_fatal_error(batch);
+    if (is_broken || has_fatal_error)
         redis_link_drop(link, connection);
     redis_connection_release(&connection);
     if (outcome == REDIS_DONE) {
         link->retry_delay = 0;
-        return REDIS_SUCCEEDED;
+        return has_fatal_error ? REDIS_STALE : REDIS_SUCCEEDED;
     }
     if (is_broken && (outcome == REDIS_TIMED_OUT || !may_be_old))
         redis_back_off(link, error);
@@ -241,11 +179,13 @@ redis_link_exchange(struct redis_link *link, struct redis_batch *batch,
 {
     enum redis_verdict verdict = redis_link_try(link, batch, deadline, error);
 
-    if (verdict == REDIS_REPEAT) {
+    /* A server that is no longer the master has executed no write. */
+    if (verdict == REDIS_REPEAT ||
+        (verdict == REDIS_STALE && link->target.url->sentinel_count > 0)) {
         redis_batch_rewind(batch);
         verdict = redis_link_try(link, batch, deadline, error);
     }
-    return verdict == REDIS_SUCCEEDED;
+    return verdict == REDIS_SUCCEEDED || verdict == REDIS_STALE;
 }
 
 void

@@ -13,12 +13,11 @@
 
 #include <sys/queue.h>
 
-#include "store/redis_connection.h"
+#include "store/redis_connect.h"
 
-/* Begins as zeros. */
+/* Begins as zeros, but for target.url and -.resolver. */
 struct redis_link {
-    struct store_url url;
-    struct blocking_pool *resolver; /* of host names */
+    struct redis_target target;
     struct redis_connection *connection;
     bool is_connecting;                /* some fiber connects */
     LIST_HEAD(, redis_waiter) waiters; /* fibers that wait for it */
@@ -37,7 +36,8 @@ PST_MUST_USE bool redis_link_exchange(struct redis_link *link,
                                       int64_t deadline,
                                       struct redis_error *error);
 
-/* Close it. No fiber uses it. */
+/* Close the connection. Calls that use it still get their replies; the next one
+ * connects again. */
 void redis_link_close(struct redis_link *link);
 
 #endif

@@ -91,8 +91,7 @@ redis_connect_any(const struct addrinfo *found, int64_t deadline)
 
 /* The look-up of a host name, in a thread. */
 struct lookup {
-    char host[STORE_URL_PART_MAX + 1];
-    char port[6];
+    struct store_address address;
     struct addrinfo *found;
     int rc; /* of getaddrinfo(3) */
 };
@@ -104,8 +103,8 @@ lookup_run(void *argument)
                                           .ai_flags = AI_NUMERICSERV};
     struct lookup *lookup = argument;
 
-    lookup->rc =
-        getaddrinfo(lookup->host, lookup->port, &hints, &lookup->found);
+    lookup->rc = getaddrinfo(lookup->address.host, lookup->address.port, &hints,
+                             &lookup->found);
 }
 
 static void
@@ -118,10 +117,11 @@ lookup_release(void *argument)
     free(lookup);
 }
 
-/* Look up the host of a URL. Returns NULL, or what lookup_release() frees. */
+/* Look up a host. Returns NULL, or what lookup_release() frees. */
 static struct lookup *
-redis_lookup_host(const struct store_url *url, struct blocking_pool *resolver,
-                  int64_t deadline, struct redis_error *error)
+redis_lookup_host(const struct store_address *address,
+                  struct blocking_pool *resolver, int64_t deadline,
+                  struct redis_error *error)
 {
     static const char what[] = "its host name cannot be resolved: ";
     struct lookup *lookup = calloc(1, sizeof(*lookup));
@@ -131,8 +131,7 @@ redis_lookup_host(const struct store_url *url, struct blocking_pool *resolver,
         redis_error_set(error, what, "out of memory");
         return NULL;
     }
-    memcpy(lookup->host, url->host, sizeof(lookup->host));
-    memcpy(lookup->port, url->port, sizeof(lookup->port));
+    lookup->address = *address;
     if (blocking_pool_run(resolver, &call, deadline) != BLOCKING_DONE) {
         redis_error_set(error, what, "this took too long");
         return NULL;
@@ -144,24 +143,35 @@ redis_lookup_host(const struct store_url *url, struct blocking_pool *resolver,
     return NULL;
 }
 
+/* What a function above returned, as the caller gets it. */
+static int
+redis_socket_result(int fd, struct redis_error *error)
+{
+    if (fd >= 0)
+        return fd;
+    redis_error_set(error, "cannot connect: ", strerror(-fd));
+    return -1;
+}
+
 int
-redis_socket_connect(const struct store_url *url,
+redis_socket_connect(const struct store_address *address,
                      struct blocking_pool *resolver, int64_t deadline,
                      struct redis_error *error)
 {
-    struct lookup *lookup;
+    struct lookup *lookup =
+        redis_lookup_host(address, resolver, deadline, error);
     int fd;
 
-    if (url->host[0] == '\0') {
-        fd = redis_connect_unix(url->path, deadline);
-    } else {
-        lookup = redis_lookup_host(url, resolver, deadline, error);
-        if (!lookup)
-            return -1;
-        fd = redis_connect_any(lookup->found, deadline);
-        lookup_release(lookup);
-    }
-    if (fd < 0)
-        redis_error_set(error, "cannot connect: ", strerror(-fd));
-    return fd < 0 ? -1 : fd;
+    if (!lookup)
+        return -1;
+    fd = redis_connect_any(lookup->found, deadline);
+    lookup_release(lookup);
+    return redis_socket_result(fd, error);
+}
+
+int
+redis_socket_connect_path(const char *path, int64_t deadline,
+                          struct redis_error *error)
+{
+    return redis_socket_result(redis_connect_unix(path, deadline), error);
 }

@@ -24,15 +24,19 @@ void redis_error_set(struct redis_error *error, const char *what,
                      const char *cause);
 
 /*
- * Connect to url->host or url->path. In a fiber, others run meanwhile.
+ * Connect to a server by TCP. In a fiber, others run meanwhile.
  *   resolver  a pool that looks up host names
  *   deadline  of clock_ms()
  *   error     set on failure
  * Returns a non-blocking socket, which the caller closes, or -1.
  */
-PST_MUST_USE int redis_socket_connect(const struct store_url *url,
+PST_MUST_USE int redis_socket_connect(const struct store_address *address,
                                       struct blocking_pool *resolver,
                                       int64_t deadline,
                                       struct redis_error *error);
+
+/* The same for a Unix socket. */
+PST_MUST_USE int redis_socket_connect_path(const char *path, int64_t deadline,
+                                           struct redis_error *error);
 
 #endif

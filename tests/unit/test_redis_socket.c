@@ -58,7 +58,7 @@ tear_down(void **state)
 static void
 test_connect(void **state)
 {
-    struct store_url url = {.kind = STORE_REDIS};
+    char path[STORE_SOCKET_PATH_MAX + 1];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct redis_error error = {""};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -66,38 +66,38 @@ test_connect(void **state)
 
     (void)state;
     assert_true(listener >= 0);
-    (void)snprintf(url.path, sizeof(url.path), "/tmp/postern-socket-%ld",
+    (void)snprintf(path, sizeof(path), "/tmp/postern-socket-%ld",
                    (long)getpid());
-    assert_int_equal(
-        redis_socket_connect(&url, resolver, clock_ms() + 1000, &error), -1);
+    assert_int_equal(redis_socket_connect_path(path, clock_ms() + 1000, &error),
+                     -1);
     assert_string_equal(error.text,
                         "cannot connect: No such file or directory");
-    memcpy(address.sun_path, url.path, strlen(url.path));
+    memcpy(address.sun_path, path, strlen(path));
     assert_int_equal(
         bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(
-        redis_socket_connect(&url, resolver, clock_ms() + 1000, &error), -1);
+    assert_int_equal(redis_socket_connect_path(path, clock_ms() + 1000, &error),
+                     -1);
     assert_string_equal(error.text, "cannot connect: Connection refused");
     assert_int_equal(listen(listener, 1), 0);
-    fd = redis_socket_connect(&url, resolver, clock_ms() + 1000, &error);
+    fd = redis_socket_connect_path(path, clock_ms() + 1000, &error);
     assert_true(fd >= 0);
     assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
     close(fd);
     close(listener);
-    assert_int_equal(unlink(url.path), 0);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void
 test_connect_by_name(void **state)
 {
-    struct store_url url = {
-        .kind = STORE_REDIS, .host = "no-such-host.invalid", .port = "6379"};
+    const struct store_address address = {"no-such-host.invalid", "6379"};
     struct redis_error error = {""};
 
     (void)state;
     assert_int_equal(
-        redis_socket_connect(&url, resolver, clock_ms() + 1000, &error), -1);
+        redis_socket_connect(&address, resolver, clock_ms() + 1000, &error),
+        -1);
     assert_non_null(strstr(error.text, "cannot be resolved"));
     assert_non_null(strstr(error.text, gai_strerror(EAI_NONAME)));
 }

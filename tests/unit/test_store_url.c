@@ -23,6 +23,7 @@ missing_store(const char *url)
     bool is_lmdb = strncmp(url, "lmdb:", 5) == 0;
     bool is_redis = strncmp(url, "unix:", 5) == 0 ||
                     strncmp(url, "redis://", 8) == 0 ||
+                    strncmp(url, "redis+sentinel://", 17) == 0 ||
                     strncmp(url, "rediss://", 9) == 0;
 
     if (is_lmdb && !POSTERN_WITH_LMDB)
@@ -58,27 +59,40 @@ test_good(void **state)
          {.kind = STORE_LMDB, .path = "/a b?c", .map_size = STORE_MAP_MIN}},
         {"redis://localhost",
          "redis://localhost:6379/0",
-         {.kind = STORE_REDIS, .host = "localhost", .port = "6379"}},
+         {.kind = STORE_REDIS, .server = {"localhost", "6379"}}},
         {"redis://localhost/",
          "redis://localhost:6379/0",
-         {.kind = STORE_REDIS, .host = "localhost", .port = "6379"}},
+         {.kind = STORE_REDIS, .server = {"localhost", "6379"}}},
         {"redis://joe:se%3Acr%2Fet@db.example:7000/3",
          "redis://joe:***@db.example:7000/3",
          {.kind = STORE_REDIS,
-          .host = "db.example",
-          .port = "7000",
+          .server = {"db.example", "7000"},
           .user = "joe",
           .password = "se:cr/et",
           .db = 3}},
         {"redis://:a@b:c@[2001:db8::1]:65535",
          "redis://:***@[2001:db8::1]:65535/0",
          {.kind = STORE_REDIS,
-          .host = "2001:db8::1",
-          .port = "65535",
+          .server = {"2001:db8::1", "65535"},
           .password = "a@b:c"}},
         {"redis://[::1]",
          "redis://[::1]:6379/0",
-         {.kind = STORE_REDIS, .host = "::1", .port = "6379"}},
+         {.kind = STORE_REDIS, .server = {"::1", "6379"}}},
+        {"redis+sentinel://a:26380,b,[::1]:7/my%20master/2",
+         "redis+sentinel://a:26380,b:26379,[::1]:7/my master/2",
+         {.kind = STORE_REDIS,
+          .sentinels = {{"a", "26380"}, {"b", "26379"}, {"::1", "7"}},
+          .sentinel_count = 3,
+          .master = "my master",
+          .db = 2}},
+        {"redis+sentinel://joe:secret@a/m",
+         "redis+sentinel://joe:***@a:26379/m/0",
+         {.kind = STORE_REDIS,
+          .sentinels = {{"a", "26379"}},
+          .sentinel_count = 1,
+          .user = "joe",
+          .password = "secret",
+          .master = "m"}},
         {"unix:/run/redis.sock",
          "unix:/run/redis.sock?db=0",
          {.kind = STORE_REDIS, .path = "/run/redis.sock"}},
@@ -95,7 +109,7 @@ test_good(void **state)
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct store_url *want = &rows[i].want;
         struct config_error error = {""};
-        struct store_url got;
+        static struct store_url got;
         struct pst_str shown;
         struct pst_buf buf;
         char room[512];
@@ -106,11 +120,15 @@ test_good(void **state)
             fail_msg("row '%s' %s", rows[i].text, error.message);
         if (got.kind != want->kind || got.db != want->db ||
             got.map_size != want->map_size || strcmp(got.path, want->path) ||
-            strcmp(got.host, want->host) || strcmp(got.port, want->port) ||
-            strcmp(got.user, want->user) ||
+            strcmp(got.server.host, want->server.host) ||
+            strcmp(got.server.port, want->server.port) ||
+            memcmp(got.sentinels, want->sentinels, sizeof(got.sentinels)) ||
+            got.sentinel_count != want->sentinel_count ||
+            strcmp(got.master, want->master) || strcmp(got.user, want->user) ||
             strcmp(got.password, want->password))
             fail_msg("row '%s': path '%s' host '%s' port '%s' user '%s'",
-                     rows[i].text, got.path, got.host, got.port, got.user);
+                     rows[i].text, got.path, got.server.host, got.server.port,
+                     got.user);
         pst_buf_init(&buf, room, sizeof(room));
         store_url_emit(&buf, &got);
         assert_int_equal(pst_buf_finish(&buf, &shown), PST_OK);
@@ -134,6 +152,16 @@ test_bad(void **state)
         {"file:/var/lib/postern", "must be one of"},
         {"REDIS://localhost", "must be one of"},
         {"rediss://localhost", "TLS"},
+        {"redis+sentinel://", "has no host"},
+        {"redis+sentinel://a", "the name of the master"},
+        {"redis+sentinel://a/", "the name of the master"},
+        {"redis+sentinel://a//0", "the name of the master"},
+        {"redis+sentinel://a,/m", "has no host"},
+        {"redis+sentinel://,a/m", "has no host"},
+        {"redis+sentinel://a:0/m", "port"},
+        {"redis+sentinel://a/m/x", "database"},
+        {"redis+sentinel://a,a,a,a,a,a,a,a/m", "more than 7 sentinels"},
+        {"redis://a,b", "host"},
         {"lmdb:", "path"},
         {"lmdb:var/lib", "path"},
         {"lmdb://host/var", "path"},
