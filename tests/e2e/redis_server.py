@@ -2,6 +2,7 @@
 """A Redis server on a Unix socket that tests can pause, kill and restart."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -43,6 +44,87 @@ class Redis:
             client.connect(self.path)
             client.sendall(line.encode() + b"\r\n")
             return client.recv(65536)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_ports(count):
+    """Ports from 20000 up, of which those 10000 above (the Cluster's own) are
+    free too."""
+    found = []
+    while len(found) < count:
+        port = 20000 + secrets.randbelow(10000)
+        try:
+            with socket.create_server(("127.0.0.1", port)), \
+                    socket.create_server(("127.0.0.1", port + 10000)):
+                pass
+        except OSError:
+            continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+class Server:
+    """A Redis on a TCP port. It keeps its data, so kill() loses nothing that it
+    has answered."""
+
+    def __init__(self, port, *options, sentinel=False):
+        self.folder = tempfile.mkdtemp(prefix="postern-redis-")
+        self.port = port
+        self.process = None
+        self.file = os.path.join(self.folder, "redis.conf")
+        with open(self.file, "w", encoding="ascii") as file:
+            file.write(f"port {port}\nbind 127.0.0.1\ndir {self.folder}\n")
+            if not sentinel:
+                file.write('save ""\nappendonly yes\nappendfsync always\n')
+            file.writelines(option + "\n" for option in options)
+        self.arguments = ["--sentinel"] if sentinel else []
+        self.start()
+
+    def start(self):
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", self.file, *self.arguments],
+                stdout=log, stderr=log)
+        assert gateways.wait_until(self._answers), "Redis does not start"
+
+    def _answers(self):
+        try:
+            return self.command("PING").startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def command(self, *words):
+        """Send one command; returns the beginning of the answer. A single word
+        is an inline command."""
+        line = words[0].encode() + b"\r\n"
+        if len(words) > 1:
+            line = b"*%d\r\n" % len(words) + b"".join(
+                b"$%d\r\n%s\r\n" % (len(word), word.encode())
+                for word in words)
+        for _ in range(2):
+            try:
+                with socket.create_connection(
+                        ("127.0.0.1", self.port), 5) as client:
+                    client.sendall(line)
+                    return client.recv(65536)
+            except ConnectionResetError:
+                pass  # a sentinel ends all connections when it promotes one
+        raise ConnectionResetError
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
