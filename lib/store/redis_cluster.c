@@ -73,7 +73,6 @@ redis_link_move(struct redis_link *link, const struct store_address *address)
         return;
     target->moved = *address;
     target->is_moved_first = true;
-    link->retry_at = 0; /* that was another server */
     redis_link_close(link);
 }
 
