@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis.c - the only file that calls hiredis: it formats commands, and parses
- * replies. Does no I/O.
+ * redis.c - formats commands, and parses replies: the only file that calls
+ * hiredis. Does no I/O.
  */
 #include "store/redis.h"
 
@@ -109,21 +109,60 @@ redis_command_spell_script(struct redis_command *command)
     command->lens[1] = strlen(command->script);
 }
 
+/* Bytes of "$len\r\n" and the like, at most. */
+#define HEADER_MAX 24
+
+/* Write a mark, a number and the end of the line. Returns what follows. */
+static char *
+redis_write_header(char *out, char mark, size_t number)
+{
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, out, HEADER_MAX);
+    pst_buf_add_char(&buf, mark);
+    pst_buf_add_number(&buf, (int64_t)number);
+    pst_buf_add_string(&buf, "\r\n");
+    return out + buf.len;
+}
+
+/* hiredis' own function calls printf() for each argument. */
+static char *
+redis_format_command(const struct redis_command *command, size_t *len)
+{
+    size_t size = HEADER_MAX;
+    char *text;
+    char *at;
+
+    for (int i = 0; i < command->count; i++)
+        size += command->lens[i] + HEADER_MAX + 2;
+    text = malloc(size);
+    if (!text)
+        return NULL;
+    at = redis_write_header(text, '*', (size_t)command->count);
+    for (int i = 0; i < command->count; i++) {
+        at = redis_write_header(at, '$', command->lens[i]);
+        memcpy(at, command->arguments[i], command->lens[i]);
+        at += command->lens[i];
+        memcpy(at, "\r\n", 2);
+        at += 2;
+    }
+    *len = (size_t)(at - text);
+    return text;
+}
+
 void
 redis_batch_add(struct redis_batch *batch, struct redis_command *command)
 {
-    char *text = NULL;
-    int len;
+    size_t len;
+    char *text = redis_format_command(command, &len);
 
     PST_REQUIRE(batch->count < REDIS_BATCH_MAX);
-    len = redisFormatCommandArgv(&text, command->count, command->arguments,
-                                 command->lens);
-    if (len < 0) {
+    if (!text) {
         batch->failed = true;
         return;
     }
     batch->texts[batch->count] = text;
-    batch->lens[batch->count] = (size_t)len;
+    batch->lens[batch->count] = len;
     batch->count++;
 }
 
@@ -157,7 +196,7 @@ redis_batch_free(struct redis_batch *batch)
     redis_batch_rewind(batch);
     for (size_t i = 0; i < batch->count; i++) {
         pst_crypto_wipe(batch->texts[i], batch->lens[i]); /* AUTH's password */
-        redisFreeCommand(batch->texts[i]);
+        free(batch->texts[i]);
     }
     batch->count = 0;
 }

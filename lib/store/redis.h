@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis.h - the only file that calls hiredis: it formats commands, and parses
- * replies. Does no I/O.
+ * redis.h - formats commands, and parses replies: the only file that calls
+ * hiredis. Does no I/O.
  */
 #ifndef POSTERN_STORE_REDIS_H
 #define POSTERN_STORE_REDIS_H
