@@ -89,9 +89,8 @@ redis_connect_to(const struct redis_target *target,
 {
     struct redis_connection *connection;
     int socket =
-        address
-            ? redis_socket_connect(address, target->resolver, deadline, error)
-            : redis_socket_connect_path(target->url->path, deadline, error);
+        address ? redis_socket_connect(address, deadline, error)
+                : redis_socket_connect_path(target->url->path, deadline, error);
 
     if (socket < 0)
         return NULL;

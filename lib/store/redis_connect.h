@@ -11,12 +11,11 @@
 
 struct redis_target {
     const struct store_url *url;
-    struct blocking_pool *resolver; /* of host names */
-    size_t sentinel;                /* the one that answered last */
-    struct store_address moved;     /* where MOVED or ASK sent us; "": none */
-    bool is_moved_first; /* go there, once; else only if the URL's server
-                            does not answer */
-    bool is_at_moved;    /* the last connection went there */
+    size_t sentinel;            /* the one that answered last */
+    struct store_address moved; /* where MOVED or ASK sent us; "": none */
+    bool is_moved_first;        /* go there, once; else only if the URL's server
+                                   does not answer */
+    bool is_at_moved;           /* the last connection went there */
 };
 
 /*

@@ -10,20 +10,15 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "crypto/crypto.h"
-#include "engine/blocking.h"
+#include "engine/resolver.h"
 #include "store/redis_cluster.h"
 
-/* Milliseconds: of a whole call, and of waiting for look-ups at the end. */
-#define CALL_TIMEOUT 1000
-#define CLOSE_TIMEOUT 250
-
-#define LOCATION_MAX 160 /* bytes of a URL in a message */
-#define LOOKUPS_MAX 16   /* of host names, at a time */
+#define CALL_TIMEOUT 1000 /* milliseconds, of a whole call */
+#define LOCATION_MAX 160  /* bytes of a URL in a message */
 
 struct redis_handle {
     struct store base;
     struct store_url url;
-    struct blocking_pool *resolver; /* of host names */
     struct redis_link link;
     struct redis_link asked; /* in a Cluster, while a slot moves */
 };
@@ -187,15 +182,13 @@ redis_handle_new(struct redis_handle **out, const struct store_url *url)
 {
     struct redis_handle *handle = calloc(1, sizeof(*handle));
 
-    if (!handle ||
-        blocking_pool_new(&handle->resolver, 1, LOOKUPS_MAX) != PST_OK) {
+    if (!handle || resolver_start() != PST_OK) {
         free(handle);
         return PST_NO_MEMORY;
     }
     handle->url = *url;
-    handle->link.target = (struct redis_target){.url = &handle->url,
-                                                .resolver = handle->resolver};
-    handle->asked.target = handle->link.target;
+    handle->link.target.url = &handle->url;
+    handle->asked.target.url = &handle->url;
     *out = handle;
     return PST_OK;
 }
@@ -205,9 +198,6 @@ redis_handle_free(struct redis_handle *handle)
 {
     redis_link_close(&handle->link);
     redis_link_close(&handle->asked);
-    /* A look-up may hang for longer than the program wants to wait. */
-    if (blocking_pool_drain(handle->resolver, clock_ms() + CLOSE_TIMEOUT))
-        blocking_pool_free(&handle->resolver);
     pst_crypto_wipe(&handle->url, sizeof(handle->url));
     free(handle);
 }

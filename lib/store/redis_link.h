@@ -15,7 +15,7 @@
 
 #include "store/redis_connect.h"
 
-/* Begins as zeros, but for target.url and -.resolver. */
+/* Begins as zeros, but for target.url. */
 struct redis_link {
     struct redis_target target;
     struct redis_connection *connection;

@@ -79,8 +79,7 @@ redis_sentinel_try(const struct redis_target *target,
     struct redis_connection *connection = NULL;
     struct redis_error cause;
     bool is_known = false;
-    int socket =
-        redis_socket_connect(sentinel, target->resolver, deadline, &cause);
+    int socket = redis_socket_connect(sentinel, deadline, &cause);
 
     if (socket >= 0) {
         connection = redis_connection_new(socket);

@@ -4,15 +4,12 @@
  *
  * The sockets are ours, not those of hiredis, so that a call ends at its
  * deadline whatever the server does, and a broken connection raises no SIGPIPE.
- * A host name is looked up in a thread.
  */
 #ifndef POSTERN_STORE_REDIS_SOCKET_H
 #define POSTERN_STORE_REDIS_SOCKET_H
 
 #include "base/base.h"
 #include "server/store_url.h"
-
-struct blocking_pool;
 
 /* Why something failed. */
 struct redis_error {
@@ -25,13 +22,11 @@ void redis_error_set(struct redis_error *error, const char *what,
 
 /*
  * Connect to a server by TCP. In a fiber, others run meanwhile.
- *   resolver  a pool that looks up host names
  *   deadline  of clock_ms()
  *   error     set on failure
  * Returns a non-blocking socket, which the caller closes, or -1.
  */
 PST_MUST_USE int redis_socket_connect(const struct store_address *address,
-                                      struct blocking_pool *resolver,
                                       int64_t deadline,
                                       struct redis_error *error);
 

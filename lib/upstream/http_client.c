@@ -8,9 +8,9 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "engine/resolver.h"
 #include "upstream/http_target.h"
 #include "upstream/plain_client.h"
-#include "upstream/resolver.h"
 #include "upstream/tls_events.h"
 #include "upstream/tls_exchange.h"
 

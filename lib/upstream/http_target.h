@@ -6,8 +6,8 @@
 #ifndef POSTERN_UPSTREAM_HTTP_TARGET_H
 #define POSTERN_UPSTREAM_HTTP_TARGET_H
 
+#include "engine/socket_address.h"
 #include "upstream/http_client.h"
-#include "upstream/socket_address.h"
 
 enum http_scheme { HTTP_SCHEME_PLAIN, HTTP_SCHEME_TLS, HTTP_SCHEME_UNIX };
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/blocking.h"
+#include "engine/resolver.h"
 #include "redis_peer.h"
 #include "store/redis_connect.h"
 
@@ -43,7 +43,7 @@ set_up(void **state)
     for (size_t i = 0; i < PST_COUNT(peers); i++)
         redis_peer_init(&peers[i]);
     target = (struct redis_target){.url = &url};
-    return blocking_pool_new(&target.resolver, 1, 4) == PST_OK ? 0 : -1;
+    return resolver_start() == PST_OK ? 0 : -1;
 }
 
 static int
@@ -52,7 +52,7 @@ tear_down(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(peers); i++)
         redis_peer_fini(&peers[i]);
-    blocking_pool_free(&target.resolver);
+    resolver_stop();
     return 0;
 }
 

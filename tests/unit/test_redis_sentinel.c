@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/blocking.h"
+#include "engine/resolver.h"
 #include "redis_peer.h"
 #include "store/redis_sentinel.h"
 
@@ -42,7 +42,7 @@ set_up(void **state)
     if (store_url_parse(pst_str_from(text), &url, &error) != PST_OK)
         return -1;
     target = (struct redis_target){.url = &url};
-    return blocking_pool_new(&target.resolver, 1, 4) == PST_OK ? 0 : -1;
+    return resolver_start() == PST_OK ? 0 : -1;
 }
 
 static int
@@ -51,7 +51,7 @@ tear_down(void **state)
     (void)state;
     for (size_t i = 0; i < PST_COUNT(peers); i++)
         redis_peer_fini(&peers[i]);
-    blocking_pool_free(&target.resolver);
+    resolver_stop();
     return 0;
 }
 

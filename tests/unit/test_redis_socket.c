@@ -20,11 +20,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/blocking.h"
+#include "engine/resolver.h"
 #include "fake_clock.h"
 #include "store/redis_socket.h"
-
-static struct blocking_pool *resolver;
 
 /* Replaces the C library's, which can ask a distant server: no name exists. */
 int
@@ -42,7 +40,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    if (blocking_pool_new(&resolver, 1, 4) != PST_OK)
+    if (resolver_start() != PST_OK)
         return -1;
     return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
 }
@@ -51,7 +49,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    blocking_pool_free(&resolver);
+    resolver_stop();
     return 0;
 }
 
@@ -95,9 +93,8 @@ test_connect_by_name(void **state)
     struct redis_error error = {""};
 
     (void)state;
-    assert_int_equal(
-        redis_socket_connect(&address, resolver, clock_ms() + 1000, &error),
-        -1);
+    assert_int_equal(redis_socket_connect(&address, clock_ms() + 1000, &error),
+                     -1);
     assert_non_null(strstr(error.text, "cannot be resolved"));
     assert_non_null(strstr(error.text, gai_strerror(EAI_NONAME)));
 }

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/resolver.h"
 #include "fake_clock.h"
 #include "fake_names.h"
-#include "upstream/resolver.h"
 
 #define NEVER (INT64_C(1) << 50) /* a deadline; the pool's clock is real */
 

@@ -12,7 +12,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "upstream/socket_address.h"
+#include "engine/socket_address.h"
 
 static void
 test_parse(void **state)

@@ -2,7 +2,7 @@
 /*
  * socket_address.c - the address of a socket, and a short list of them.
  */
-#include "upstream/socket_address.h"
+#include "engine/socket_address.h"
 
 #include <string.h>
 

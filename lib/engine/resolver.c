@@ -2,7 +2,7 @@
 /*
  * resolver.c - find the addresses of a host name without blocking the loop.
  */
-#include "upstream/resolver.h"
+#include "engine/resolver.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,9 +37,13 @@ struct resolver_job {
 enum pst_err
 resolver_start(void)
 {
-    return resolver_pool
-               ? PST_OK
-               : blocking_pool_new(&resolver_pool, THREADS, WAITING_MAX);
+    enum pst_err e = PST_OK;
+
+    pthread_mutex_lock(&resolver_lock);
+    if (!resolver_pool)
+        e = blocking_pool_new(&resolver_pool, THREADS, WAITING_MAX);
+    pthread_mutex_unlock(&resolver_lock);
+    return e;
 }
 
 void

@@ -6,13 +6,13 @@
  * found is kept for a few seconds, so that a change of address is followed, and
  * many requests that begin at once do not each ask a name server.
  */
-#ifndef POSTERN_UPSTREAM_RESOLVER_H
-#define POSTERN_UPSTREAM_RESOLVER_H
+#ifndef POSTERN_ENGINE_RESOLVER_H
+#define POSTERN_ENGINE_RESOLVER_H
 
-#include "upstream/socket_address.h"
+#include "engine/socket_address.h"
 
-/* Call once per process, before resolver_find(). Starts no thread. Returns
- * PST_OK or PST_NO_MEMORY. */
+/* Call before resolver_find(), as often as convenient. Starts no thread.
+ * Returns PST_OK or PST_NO_MEMORY. */
 PST_MUST_USE enum pst_err resolver_start(void);
 
 /* Free the pool; nothing else may use it. When a look-up still runs, which its

@@ -2,8 +2,8 @@
 /*
  * socket_address.h - the address of a socket, and a short list of them.
  */
-#ifndef POSTERN_UPSTREAM_SOCKET_ADDRESS_H
-#define POSTERN_UPSTREAM_SOCKET_ADDRESS_H
+#ifndef POSTERN_ENGINE_SOCKET_ADDRESS_H
+#define POSTERN_ENGINE_SOCKET_ADDRESS_H
 
 #include <netdb.h>
 #include <netinet/in.h>
