@@ -11,8 +11,10 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -49,13 +51,13 @@ def start_fixture(tmp_path):
     """start(backend, NAME=value…) returns a running `query` and its socket."""
     programs = []
 
-    def start(backend, command=(), stdin=None, **variables):
+    def start(backend, command=(), stdin=None, wait=True, **variables):
         path = str(tmp_path / f"{len(programs)}.sock")
         options = {"stdin": stdin} if stdin else {}
         program = Program(
             command=[*command, QUERY,
                      *([] if stdin else ["--listen", "unix:" + path])],
-            **options, **{"POSTERN_UPSTREAM": backend.url,
+            wait=wait, **options, **{"POSTERN_UPSTREAM": backend.url,
                           "POSTERN_LOOPS": "1",
                           "POSTERN_STORE": f"lmdb:{tmp_path}/store",
                           "POSTERN_LOGIN_FLOOR": "0", "POSTERN_DRAIN": "5s",
@@ -344,6 +346,67 @@ def test_backend_that_does_not_read_holds_up_its_clients(start, scripted):
         answer = connection.answer()
         assert (answer.status, code_of(answer)) == (504, "UPSTREAM_TIMEOUT")
     close_all(stuck)
+
+
+# Files that do not answer.
+
+
+def test_log_that_nobody_reads_delays_nobody(start, scripted, tmp_path):
+    """A FIFO has room for 64 KiB. Lines that are lost are counted."""
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    _, path = start(scripted(), POSTERN_LOG=str(log), wait=False)
+    assert wait_until(lambda: os.path.exists(path), 10)
+    for number in range(5):
+        for _ in range(150):
+            assert query(path).status == 200
+        assert_others_are_served(path, f"user{number}@b.example")
+    with open(os.open(log, os.O_RDONLY | os.O_NONBLOCK), "rb",
+              buffering=0) as reader:
+        read = reader.read(1 << 20)
+        assert b"event=ready" in read and len(read) > 60000
+        assert query(path).status == 200
+        first, _, rest = reader.read(1 << 20).partition(b"\n")
+    assert b" event=log-lines-lost count=" in first
+    assert b" event=request " in rest
+
+
+@contextlib.contextmanager
+def hung_disk(program, path, trace):
+    """strace(1) holds every look of the program at this file for four seconds.
+    """
+    calls = "stat,newfstatat,statx"
+    tracer = subprocess.Popen([
+        "strace", "-f", "-o", str(trace), "-P", str(path),
+        "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=4000000",
+        "-p", str(program.process.pid)], stderr=subprocess.PIPE)
+    try:
+        if b"attached" not in tracer.stderr.readline():
+            pytest.skip("strace cannot attach to the program")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(20)
+        tracer.stderr.close()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_secret_file_on_a_hung_disk_delays_nobody(start, scripted, tmp_path):
+    """Neither when it is checked nor on SIGHUP. (The end of a process waits for
+    its system calls.)"""
+    secret = tmp_path / "secret"
+    secret.write_text("Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe")
+    secret.chmod(0o600)
+    program, path = start(scripted(), COOKIE_SESSION_SECRET=None,
+                          COOKIE_SESSION_SECRET_FILE=str(secret))
+    with hung_disk(program, secret, tmp_path / "trace"):
+        for number in range(6):
+            assert_others_are_served(path, f"user{number}@b.example")
+            if number == 3:
+                program.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+        assert str(secret) in (tmp_path / "trace").read_text()
+        assert program.stop() == 0
 
 
 # Slow backends.
