@@ -42,6 +42,7 @@ class ScriptedBackend:
         self.reads_files = reads_files
         self.requests = []
         self.connections = 0
+        self.stray = None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever,
                                        daemon=True)
@@ -157,6 +158,15 @@ class ScriptedBackend:
     async def _slow(self, reader, writer, request, body):
         await asyncio.sleep(self.pause)
         return await self._me(reader, writer, request, body)
+
+    async def _stray(self, reader, writer, request, body):
+        """As { me }; later, send_stray() sends another answer."""
+        self.stray = writer
+        return await self._me(reader, writer, request, body)
+
+    def send_stray(self, data):
+        """On the connection of the last { stray }, which is idle."""
+        self.loop.call_soon_threadsafe(self._send, self.stray, data)
 
     async def _silent(self, reader, writer, request, body):
         """Wait until the other side has gone."""

@@ -445,6 +445,27 @@ def test_slow_backend_delays_only_its_own_requests(
     close_all(slow)
 
 
+def test_stray_answer_is_nobodys(start, scripted):
+    """It arrives on a kept connection at the same time as the next request,
+    and before anybody knows of it."""
+    backend = scripted()
+    program, path = start(backend)
+    cookie = log_in(path, "ann@b.example")
+    with fcgi.Connection(path) as connection:
+        for _ in range(5):
+            send(connection, "stray", cookie, keep=True)
+            assert me_of(connection.answer()) == "ann@b.example"
+            connections = backend.connections
+            program.process.send_signal(signal.SIGSTOP)
+            send(connection, "me", cookie, keep=True)
+            time.sleep(0.05)
+            backend.send_stray({"me": {"email": "evil", "ownerId": "evil"}})
+            time.sleep(0.05)
+            program.process.send_signal(signal.SIGCONT)
+            assert me_of(connection.answer()) == "ann@b.example"
+            assert backend.connections == connections + 1
+
+
 # Memory.
 
 
