@@ -127,6 +127,10 @@ connection_filter(struct fcgi_connection *connection)
 
     pst_buf_init(&buf, answers, sizeof(answers));
     result = fcgi_filter_run(&connection->filter, &io);
+    if (result == FCGI_FILTER_END &&
+        fcgi_filter_is_abort(&connection->filter,
+                             (struct pst_bytes){io.in, io.in_len}))
+        result = FCGI_FILTER_ABORTED; /* the record itself is a late one now */
     input->out = input->bytes;
     input->out_len = (size_t)(io.out - input->bytes);
     input->rest = io.in;
@@ -264,7 +268,8 @@ fcgi_connection_take_abort(struct fcgi_connection *connection)
     if (connection->input || !fcgi_filter_is_idle(&connection->filter) ||
         recv(connection->descriptor, header, sizeof(header), MSG_PEEK) !=
             (ssize_t)sizeof(header) ||
-        !fcgi_filter_is_abort(&connection->filter, header))
+        !fcgi_filter_is_abort(&connection->filter,
+                              (struct pst_bytes){header, sizeof(header)}))
         return false;
     connection->is_aborted = recv(connection->descriptor, header,
                                   sizeof(header), 0) == (ssize_t)sizeof(header);

@@ -77,7 +77,8 @@ bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
 /*
  * After the end of a body, while its request is handled: has the web server
  * sent an ABORT_REQUEST? Then `is_aborted` is set. Anything else that it has
- * sent stays unread.
+ * sent stays unread; so an abort behind a body that nobody reads is noticed
+ * when it is read on. A connection that is closed is always noticed at once.
  */
 bool fcgi_connection_take_abort(struct fcgi_connection *connection);
 

@@ -369,14 +369,14 @@ fcgi_filter_is_idle(const struct fcgi_filter *filter)
 }
 
 bool
-fcgi_filter_is_abort(const struct fcgi_filter *filter,
-                     const uint8_t header[static FCGI_HEADER_LEN])
+fcgi_filter_is_abort(const struct fcgi_filter *filter, struct pst_bytes rest)
 {
     const uint8_t wanted[FCGI_HEADER_LEN - 1] = {
         1, TYPE_ABORT_REQUEST, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
 
-    return filter->content_left == 0 && filter->padding_left == 0 &&
-           memcmp(header, wanted, sizeof(wanted)) == 0;
+    return filter->content_left == 0 &&
+           rest.len >= filter->padding_left + FCGI_HEADER_LEN &&
+           memcmp(rest.ptr + filter->padding_left, wanted, sizeof(wanted)) == 0;
 }
 
 void

@@ -96,10 +96,10 @@ enum fcgi_filter_result fcgi_filter_run(struct fcgi_filter *filter,
 /* Has no request begun, and no header of a record? */
 bool fcgi_filter_is_idle(const struct fcgi_filter *filter);
 
-/* Does a record with this header, and nothing else, abort the request that was
- * read last? */
+/* After the last record of a request: does what comes behind it begin with a
+ * record that aborts this request? */
 bool fcgi_filter_is_abort(const struct fcgi_filter *filter,
-                          const uint8_t header[static FCGI_HEADER_LEN]);
+                          struct pst_bytes rest);
 
 /* Drop what still comes of the request at hand. */
 void fcgi_filter_end_request(struct fcgi_filter *filter);

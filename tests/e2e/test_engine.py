@@ -533,6 +533,34 @@ def test_backend_request_ends_with_its_client(start, scripted, where, aborts):
     assert_others_are_served(path)
 
 
+@pytest.mark.parametrize("name", ["silent", "upload"])
+def test_abort_together_with_the_end_of_the_body(start, scripted, name):
+    """In one write, so that one read brings both."""
+    backend = scripted(reads_files=name == "silent")
+    _, path = start(backend)
+    end = (fcgi.stream(fcgi.STDIN, 1, MULTIPART_END)
+           + fcgi.record(fcgi.ABORT_REQUEST, 1))
+    if name == "upload":
+        connection = start_upload(path, 0)
+        assert wait_until(lambda: backend.named("upload"), 5)
+    else:
+        connection = fcgi.Connection(path)
+        body = body_of(name)
+        connection.start(params_of(body), keep=True)
+        end = (fcgi.stream(fcgi.STDIN, 1, body)
+               + fcgi.record(fcgi.ABORT_REQUEST, 1))
+    begin = time.monotonic()
+    connection.send(end)
+    while connection.read_record()[0] != fcgi.END_REQUEST:
+        pass
+    assert time.monotonic() - begin < 1
+    assert not backend.named("silent")
+    if name == "silent":
+        send(connection, "me", keep=True)
+        assert me_of(connection.answer()) == ""
+    connection.close()
+
+
 # Streams behind web servers.
 
 
