@@ -207,3 +207,16 @@ class ScriptedBackend:
             await asyncio.sleep(self.pause)
         writer.write(b"0\r\n\r\n")
         return True
+
+    async def _deferred(self, reader, writer, request, body):
+        """Incremental delivery: a multipart answer."""
+        self._begin(writer, 'multipart/mixed; boundary="-"')
+        for number in range(self.parts):
+            part = (b"---\r\nContent-Type: application/json\r\n\r\n"
+                    b'{"hasNext":true,"data":"part-%d."}\r\n' % number)
+            request.sent_at.append(time.monotonic())
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            await asyncio.sleep(self.pause)
+        writer.write(b"7\r\n-----\r\n\r\n0\r\n\r\n")
+        return True
