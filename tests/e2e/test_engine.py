@@ -527,6 +527,90 @@ def test_1_gib_each_way_uses_bounded_memory(start, scripted):
         assert peak_memory(program) - before < MIB
 
 
+def start_json(path, size):
+    """A query of so many bytes, whose last byte has not come."""
+    body = body_of("me", {"padding": "x" * size})
+    connection = fcgi.Connection(path)
+    connection.start(params_of(body))
+    connection.feed(body[:-1], end=False)
+    connection.rest = body[-1:]
+    return connection
+
+
+def send_or_read(path, size):
+    """The answer to a long query; None if the connection was closed."""
+    body = body_of("me", {"padding": "x" * size})
+    with fcgi.Connection(path) as connection:
+        try:
+            connection.start(params_of(body))
+            connection.feed(body)
+        except OSError:
+            pass
+        try:
+            return connection.answer()
+        except fcgi.IncompleteResponse:
+            return None
+
+
+def held_memory(program):
+    return program.status("VmRSS") * 1024
+
+
+def test_bodies_over_max_held_are_503_and_it_passes(start, scripted):
+    """All bodies that a process holds together; others are served."""
+    program, path = start(scripted(), POSTERN_MAX_HELD="3M",
+                          POSTERN_MAX_JSON="1M")
+    before = held_memory(program)
+    for _ in range(2):
+        held = [start_json(path, MIB - 1000) for _ in range(3)]
+        assert wait_until(lambda: held_memory(program) > before + 2 * MIB, 5)
+        assert not have_answers(held)
+        with start_json(path, MIB // 2) as refused:
+            answer = refused.answer()
+        assert (answer.status, code_of(answer)) == (503, "OVERLOADED")
+        assert b"too busy" in answer.body
+        assert int(answer.header("Retry-After")) >= 1
+        assert query(path).status == 200
+        for connection in held:
+            connection.feed(connection.rest)
+        assert [one.answer().status for one in held] == [200] * 3
+        close_all(held)
+
+
+def test_exhausted_memory_fails_requests_and_passes(start, scripted):
+    """The address space of the program cannot grow. A request that has no
+    memory is told so; the connection of one for which there is no fiber is
+    closed."""
+    program, path = start(scripted(), POSTERN_MAX_JSON="4M")
+    if is_sanitized():
+        pytest.skip("the sanitizer ends a program that has no memory")
+    assert query(path).status == 200
+    pid = program.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_AS)
+    size = program.status("VmSize") * 1024
+    resource.prlimit(pid, resource.RLIMIT_AS, (size + MIB, limits[1]))
+    try:
+        for _ in range(5):
+            answer = send_or_read(path, 3 * MIB)
+            assert (answer.status, code_of(answer)) == (503, "OVERLOADED")
+            assert int(answer.header("Retry-After")) >= 1
+            assert query(path).status == 200
+        crowd = [fcgi.Connection(path) for _ in range(300)]
+        for connection in crowd:
+            with contextlib.suppress(OSError):
+                send(connection, "silent")
+        for answer in [send_or_read(path, 100) for _ in range(20)]:
+            assert answer is None or answer.status in (200, 503)
+        close_all(crowd)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, limits)
+    assert program.process.poll() is None
+    with start_json(path, 3 * MIB) as connection:
+        connection.feed(connection.rest)
+        assert connection.answer().status == 200
+    assert_others_are_served(path)
+
+
 # Clients that leave.
 
 
