@@ -9,6 +9,7 @@ from working, and say nothing about speed.
 import contextlib
 import json
 import os
+import platform
 import resource
 import select
 import shutil
@@ -911,6 +912,22 @@ def test_exhausted_descriptors_are_503_and_pass(start, scripted):
     assert [one.answer().status for one in waiting] == [200] * 3
     close_all(waiting)
     assert_others_are_served(path)
+
+
+# Traps.
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64",
+                    reason="has no shadow stacks")
+def test_fibers_are_not_marked_for_a_shadow_stack():
+    """One object without the mark is enough: the program has none then. With
+    one, the first jump to a fiber would end the process."""
+    archive = os.path.join(BUILD, "lib/.libs/libprograms.a")
+    notes = subprocess.run(["readelf", "-n", archive], stdout=subprocess.PIPE,
+                           check=True, text=True).stdout
+    fiber, = [text for text in notes.split("File: ")
+              if "-fiber.o)" in text.splitlines()[0]]
+    assert "SHSTK" not in fiber
 
 
 # Records.
