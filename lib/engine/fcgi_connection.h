@@ -82,6 +82,13 @@ bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
  */
 bool fcgi_connection_take_abort(struct fcgi_connection *connection);
 
+/*
+ * Answer a request for which there is no memory with 503 and Retry-After, if
+ * its beginning has arrived, and close the connection. Not in a fiber; does not
+ * wait.
+ */
+void fcgi_connection_refuse(struct fcgi_connection *connection);
+
 /* Has it bytes of a next request? */
 bool fcgi_connection_has_more(const struct fcgi_connection *connection);
 
