@@ -18,4 +18,17 @@ struct pst_siphash_key {
 /* The hash of data. Not for authentication; equal hashes prove nothing. */
 uint64_t pst_siphash(const struct pst_siphash_key *key, struct pst_bytes data);
 
+/* The hash of data that comes in pieces; private. */
+struct pst_siphash_state {
+    uint64_t v[4];
+    uint64_t word; /* the last len % 8 bytes */
+    size_t len;
+};
+
+/* Hash pieces: the same result as pst_siphash() of all of them together. */
+void pst_siphash_init(struct pst_siphash_state *state,
+                      const struct pst_siphash_key *key);
+void pst_siphash_add(struct pst_siphash_state *state, struct pst_bytes piece);
+uint64_t pst_siphash_finish(struct pst_siphash_state *state);
+
 #endif

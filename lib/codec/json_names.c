@@ -7,15 +7,21 @@
 
 #include <string.h>
 
+#include "base/siphash.h"
 #include "base/sort.h"
 #include "codec/json_scan.h"
 
 /* Bytes of the shortest member, `"":0,`: so a text has at most this many. */
 #define MEMBER_MIN 4
 
-/* FNV-1a, 32 bits. */
-#define FNV_START 2166136261U
-#define FNV_PRIME 16777619U
+/* Names are distributed by so many bits of their hashes at a time. */
+#define BUCKET_BITS 8
+#define BUCKETS (1 << BUCKET_BITS)
+#define HASH_BITS 32
+
+/* The key is not secret. It costs a client 4 billion hashes for each name whose
+ * hash is to be that of another: a slower sort is not worth that. */
+static const struct pst_siphash_key names_key = {{0, 0}};
 
 void
 pst_json_names_init(struct pst_json_names *names, struct pst_arena *arena,
@@ -55,20 +61,18 @@ json_names_grow(struct pst_json_names *names)
 static uint32_t
 json_names_hash(struct pst_str raw)
 {
-    struct pst_json_unescape string = {.rest = PST_STR_NONE};
-    uint32_t hash = FNV_START;
+    size_t plain = pst_str_index(raw, '\\'); /* bytes before an escape */
+    struct pst_json_unescape string = {.rest = pst_str_skip(raw, plain)};
+    struct pst_siphash_state hash;
     struct pst_str run;
-    size_t plain = 0; /* bytes before the first escape */
 
-    for (; plain < raw.len && raw.ptr[plain] != '\\'; plain++)
-        hash = (hash ^ (unsigned char)raw.ptr[plain]) * FNV_PRIME;
-    string.rest = pst_str_skip(raw, plain);
+    pst_siphash_init(&hash, &names_key);
+    pst_siphash_add(&hash, pst_str_bytes(pst_str_first(raw, plain)));
     while (string.rest.len > 0) {
         PST_REQUIRE(pst_json_unescape_next(&string, &run));
-        for (size_t i = 0; i < run.len; i++)
-            hash = (hash ^ (unsigned char)run.ptr[i]) * FNV_PRIME;
+        pst_siphash_add(&hash, pst_str_bytes(run));
     }
-    return hash;
+    return (uint32_t)pst_siphash_finish(&hash);
 }
 
 enum pst_err
@@ -150,7 +154,7 @@ json_names_compare(const struct pst_json_names *names, size_t a, size_t b)
     return (unsigned char)text[a] < (unsigned char)text[b] ? -1 : 1;
 }
 
-/* The names of one object, to be sorted. */
+/* Names of one object, to be sorted. */
 struct json_names_object {
     const struct pst_json_names *all;
     struct pst_json_name *names;
@@ -178,33 +182,99 @@ json_names_swap(void *context, size_t a, size_t b)
     object->names[b] = name;
 }
 
-/*
- * A few names are compared each with each. Many are sorted: a hash table could
- * be made slow by a client that chooses names with equal hashes.
- */
-bool
-pst_json_names_close(struct pst_json_names *names, size_t first, size_t *at)
+/* Are two of these names equal? Compares each with each if they are not
+ * sorted. */
+static bool
+json_names_find_equal(const struct json_names_object *object, size_t count,
+                      bool is_sorted, size_t *at)
 {
-    size_t count = names->count - first;
-    struct json_names_object object = {names, names->names + first};
-    const struct pst_sort sort = {&object, count, json_names_is_less,
-                                  json_names_swap};
-    bool is_sorted = count > PST_JSON_NAMES_INLINE;
-
-    names->count = first;
-    if (is_sorted)
-        pst_sort(&sort);
     for (size_t i = 1; i < count; i++) {
         for (size_t j = is_sorted ? i - 1 : 0; j < i; j++) {
-            struct pst_json_name a = object.names[i];
-            struct pst_json_name b = object.names[j];
+            struct pst_json_name a = object->names[i];
+            struct pst_json_name b = object->names[j];
 
             if (a.hash == b.hash &&
-                json_names_compare(names, a.at, b.at) == 0) {
+                json_names_compare(object->all, a.at, b.at) == 0) {
                 *at = a.at > b.at ? a.at : b.at;
                 return true;
             }
         }
     }
     return false;
+}
+
+/*
+ * Move each name to the bucket of one byte of its hash, in place ("American
+ * flag sort").
+ *   ends  set to where each bucket ends
+ */
+static void
+json_names_distribute(struct pst_json_name *names, size_t count, unsigned shift,
+                      uint32_t ends[static BUCKETS])
+{
+    uint32_t next[BUCKETS] = {0}; /* where each bucket's next name goes */
+    uint32_t begin = 0;
+
+    for (size_t i = 0; i < count; i++)
+        next[names[i].hash >> shift & (BUCKETS - 1)]++;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        uint32_t size = next[i];
+
+        next[i] = begin;
+        begin += size;
+        ends[i] = begin;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (next[i] < ends[i]) {
+            struct pst_json_name name = names[next[i]];
+            size_t bucket = name.hash >> shift & (BUCKETS - 1);
+
+            names[next[i]] = names[next[bucket]];
+            names[next[bucket]++] = name;
+        }
+    }
+}
+
+/*
+ * Are two of these names equal? A few are compared each with each. Many are
+ * distributed over buckets by one byte of their hashes, and those of a bucket
+ * by the next byte. Those with equal hashes are sorted by their texts.
+ *   shift  of the byte; negative: all hashes are equal
+ */
+static bool
+json_names_search(const struct json_names_object *object, size_t count,
+                  int shift, size_t *at)
+{
+    const struct pst_sort sort = {(void *)(uintptr_t)object, count,
+                                  json_names_is_less, json_names_swap};
+    uint32_t ends[BUCKETS];
+    uint32_t begin = 0;
+
+    if (count <= PST_JSON_NAMES_INLINE)
+        return json_names_find_equal(object, count, false, at);
+    if (shift < 0) {
+        pst_sort(&sort);
+        return json_names_find_equal(object, count, true, at);
+    }
+    json_names_distribute(object->names, count, (unsigned)shift, ends);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        const struct json_names_object bucket = {object->all,
+                                                 object->names + begin};
+
+        if (json_names_search(&bucket, ends[i] - begin, shift - BUCKET_BITS,
+                              at))
+            return true;
+        begin = ends[i];
+    }
+    return false;
+}
+
+bool
+pst_json_names_close(struct pst_json_names *names, size_t first, size_t *at)
+{
+    const struct json_names_object object = {names, names->names + first};
+    size_t count = names->count - first;
+
+    names->count = first;
+    return json_names_search(&object, count, HASH_BITS - BUCKET_BITS, at);
 }

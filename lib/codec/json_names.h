@@ -3,8 +3,8 @@
  * json_names.h - detect two members of the same name in an object of a JSON
  * text. For this folder only.
  *
- * Time is n log n for n bytes, whatever the names are: names with equal hashes,
- * which a client can choose, do not make it slower.
+ * Time is about that of hashing the names; n log n for n bytes, whatever the
+ * names are: also with equal hashes, should a client find such.
  */
 #ifndef POSTERN_CODEC_JSON_NAMES_H
 #define POSTERN_CODEC_JSON_NAMES_H

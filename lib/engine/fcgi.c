@@ -160,7 +160,8 @@ fcgi_read(void *context, char *out, size_t size, size_t *len)
 }
 
 /* Send what is left, the end of the stream and END_REQUEST, which libfcgi
- * writes together. */
+ * writes together. The stream `in` is not freed before: without it, libfcgi
+ * writes no END_REQUEST. */
 static enum pst_err
 fcgi_finish_answer(void *context)
 {

@@ -5,6 +5,7 @@
  */
 #include "engine/fcgi_connection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +19,20 @@
 #define READ_SIZE ((size_t)8192)
 #define WRITE_TIMEOUT_MS 60000 /* for a web server that does not read */
 #define LINGER_MS 2000
+
+/* Pieces of a request that are read when there is no memory for it. */
+#define PIECES_DISCARDED_MAX 256
+
+/* The answer then. */
+static const char refusal[] =
+    "Status: 503 Service Unavailable\r\n"
+    "Retry-After: 1\r\n"
+    "Cache-Control: no-store\r\n"
+    "Content-Type: application/json; charset=utf-8\r\n\r\n"
+    "{\"errors\":[{\"message\":\"too busy, please try again\","
+    "\"extensions\":{\"code\":\"OVERLOADED\"}}]}";
+
+static_assert(sizeof(refusal) - 1 <= FCGI_ANSWER_TEXT_MAX, "it fits");
 
 /* Bytes that were read, and what the filter has made of them. */
 struct fcgi_input {
@@ -127,6 +142,10 @@ connection_filter(struct fcgi_connection *connection)
 
     pst_buf_init(&buf, answers, sizeof(answers));
     result = fcgi_filter_run(&connection->filter, &io);
+    if (result == FCGI_FILTER_END &&
+        fcgi_filter_is_abort(&connection->filter,
+                             (struct pst_bytes){io.in, io.in_len}))
+        result = FCGI_FILTER_ABORTED; /* the record itself is a late one now */
     input->out = input->bytes;
     input->out_len = (size_t)(io.out - input->bytes);
     input->rest = io.in;
@@ -264,11 +283,33 @@ fcgi_connection_take_abort(struct fcgi_connection *connection)
     if (connection->input || !fcgi_filter_is_idle(&connection->filter) ||
         recv(connection->descriptor, header, sizeof(header), MSG_PEEK) !=
             (ssize_t)sizeof(header) ||
-        !fcgi_filter_is_abort(&connection->filter, header))
+        !fcgi_filter_is_abort(&connection->filter,
+                              (struct pst_bytes){header, sizeof(header)}))
         return false;
     connection->is_aborted = recv(connection->descriptor, header,
                                   sizeof(header), 0) == (ssize_t)sizeof(header);
     return connection->is_aborted;
+}
+
+/* What has arrived is read and discarded: unread, it would make close(2) reset
+ * the connection, and the web server could lose the answer. */
+void
+fcgi_connection_refuse(struct fcgi_connection *connection)
+{
+    static const struct pst_str text = {refusal, sizeof(refusal) - 1};
+    uint8_t bytes[1024];
+    char answer[FCGI_ANSWERS_MAX];
+    struct pst_buf buf;
+    ssize_t got = recv(connection->descriptor, bytes, sizeof(bytes), 0);
+
+    pst_buf_init(&buf, answer, sizeof(answer));
+    if (got >= FCGI_HEADER_LEN && fcgi_answer_at_once(&buf, bytes, text)) {
+        for (size_t i = 0; got > 0 && i < PIECES_DISCARDED_MAX; i++)
+            got = recv(connection->descriptor, bytes, sizeof(bytes), 0);
+        (void)!write(connection->descriptor, answer, buf.len);
+    }
+    pst_crypto_wipe(bytes, sizeof(bytes));
+    fcgi_connection_close(connection, false);
 }
 
 bool

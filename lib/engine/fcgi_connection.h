@@ -77,9 +77,17 @@ bool fcgi_connection_has_arrived(const struct fcgi_connection *connection);
 /*
  * After the end of a body, while its request is handled: has the web server
  * sent an ABORT_REQUEST? Then `is_aborted` is set. Anything else that it has
- * sent stays unread.
+ * sent stays unread; so an abort behind a body that nobody reads is noticed
+ * when it is read on. A connection that is closed is always noticed at once.
  */
 bool fcgi_connection_take_abort(struct fcgi_connection *connection);
+
+/*
+ * Answer a request for which there is no memory with 503 and Retry-After, if
+ * its beginning has arrived, and close the connection. Not in a fiber; does not
+ * wait.
+ */
+void fcgi_connection_refuse(struct fcgi_connection *connection);
 
 /* Has it bytes of a next request? */
 bool fcgi_connection_has_more(const struct fcgi_connection *connection);

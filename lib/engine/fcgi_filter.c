@@ -7,26 +7,11 @@
 
 #include <string.h>
 
+#include "engine/fcgi_answer.h"
+
 #define BEGIN_REQUEST_LEN 8
 
-enum fcgi_record_type {
-    TYPE_BEGIN_REQUEST = 1,
-    TYPE_ABORT_REQUEST = 2,
-    TYPE_END_REQUEST = 3,
-    TYPE_PARAMS = 4,
-    TYPE_STDIN = 5,
-    TYPE_GET_VALUES = 9,
-    TYPE_GET_VALUES_RESULT = 10,
-    TYPE_UNKNOWN = 11,
-};
-
 enum fcgi_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
-
-enum fcgi_protocol_status {
-    STATUS_COMPLETE = 0,
-    STATUS_CANNOT_MULTIPLEX = 1,
-    STATUS_UNKNOWN_ROLE = 3
-};
 
 /*
  * Read the next byte of a length. A length has one byte, or four if the first
@@ -83,68 +68,6 @@ pairs_are_complete(const struct fcgi_pairs *pairs)
            !pairs->has_name;
 }
 
-static void
-answer_add(struct pst_buf *answers, enum fcgi_record_type type, unsigned id,
-           struct pst_str content)
-{
-    const char header[FCGI_HEADER_LEN] = {
-        1, (char)type, (char)(id >> 8), (char)id, 0, (char)content.len, 0, 0};
-
-    pst_buf_add(answers, (struct pst_str){header, sizeof(header)});
-    pst_buf_add(answers, content);
-}
-
-static void
-answer_end_request(struct pst_buf *answers, unsigned id,
-                   enum fcgi_protocol_status status)
-{
-    const char content[8] = {0, 0, 0, 0, (char)status};
-
-    answer_add(answers, TYPE_END_REQUEST, id,
-               (struct pst_str){content, sizeof(content)});
-}
-
-static void
-answer_unknown_type(struct pst_buf *answers, uint8_t type)
-{
-    const char content[8] = {(char)type};
-
-    answer_add(answers, TYPE_UNKNOWN, 0,
-               (struct pst_str){content, sizeof(content)});
-}
-
-/* Does FCGI_GET_VALUES ask for this name? All names it may ask for are short:
- * a list with long lengths is not searched further. */
-static bool
-get_values_has_name(struct pst_str rest, struct pst_str name)
-{
-    while (rest.len >= 2 + name.len) {
-        size_t name_len = (uint8_t)rest.ptr[0];
-        size_t value_len = (uint8_t)rest.ptr[1];
-
-        if (name_len >= 0x80 || value_len >= 0x80)
-            return false;
-        rest = pst_str_skip(rest, 2);
-        if (pst_str_equal(pst_str_first(rest, name_len), name))
-            return true;
-        rest = pst_str_skip(rest, name_len + value_len);
-    }
-    return false;
-}
-
-/* A connection serves one request at a time. The other two values that may be
- * asked for, FCGI_MAX_CONNS and FCGI_MAX_REQS, are left out: no number is
- * true. */
-static void
-answer_get_values(struct pst_buf *answers, struct pst_str content)
-{
-    const struct pst_str pair = PST_STR("\17\1FCGI_MPXS_CONNS0");
-    const struct pst_str name = PST_STR("FCGI_MPXS_CONNS");
-
-    answer_add(answers, TYPE_GET_VALUES_RESULT, 0,
-               get_values_has_name(content, name) ? pair : PST_STR(""));
-}
-
 static unsigned
 record_id(const struct fcgi_filter *filter)
 {
@@ -185,11 +108,11 @@ filter_begin(struct fcgi_filter *filter, struct fcgi_filter_io *io)
     if (filter->phase != FCGI_BETWEEN) {
         if (id == filter->id)
             return FCGI_FILTER_INVALID;
-        answer_end_request(io->answers, id, STATUS_CANNOT_MULTIPLEX);
+        fcgi_answer_end_request(io->answers, id, FCGI_STATUS_CANNOT_MULTIPLEX);
         return FCGI_FILTER_MORE;
     }
     if (role != ROLE_RESPONDER && role != ROLE_AUTHORIZER) {
-        answer_end_request(io->answers, id, STATUS_UNKNOWN_ROLE);
+        fcgi_answer_end_request(io->answers, id, FCGI_STATUS_UNKNOWN_ROLE);
         return FCGI_FILTER_MORE;
     }
     filter->id = id;
@@ -206,7 +129,7 @@ static enum fcgi_filter_result
 filter_params(struct fcgi_filter *filter, struct fcgi_filter_io *io)
 {
     const uint8_t end_of_stdin[FCGI_HEADER_LEN] = {
-        1, TYPE_STDIN, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
+        1, FCGI_TYPE_STDIN, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
 
     filter->params_len += filter->content_left;
     if (filter->params_len > FCGI_PARAMS_MAX)
@@ -230,11 +153,11 @@ filter_request_record(struct fcgi_filter *filter, struct fcgi_filter_io *io)
 {
     uint8_t type = filter->held[1];
 
-    if (type == TYPE_ABORT_REQUEST)
+    if (type == FCGI_TYPE_ABORT_REQUEST)
         return FCGI_FILTER_ABORTED;
-    if (filter->phase == FCGI_IN_PARAMS && type == TYPE_PARAMS)
+    if (filter->phase == FCGI_IN_PARAMS && type == FCGI_TYPE_PARAMS)
         return filter_params(filter, io);
-    if (filter->phase != FCGI_IN_STDIN || type != TYPE_STDIN)
+    if (filter->phase != FCGI_IN_STDIN || type != FCGI_TYPE_STDIN)
         return FCGI_FILTER_INVALID;
     filter_pass_held(filter, io);
     if (filter->content_left > 0)
@@ -251,12 +174,12 @@ filter_judge(struct fcgi_filter *filter, struct fcgi_filter_io *io)
     uint8_t type = filter->held[1];
     unsigned id = record_id(filter);
 
-    if (type == TYPE_BEGIN_REQUEST)
+    if (type == FCGI_TYPE_BEGIN_REQUEST)
         return filter_begin(filter, io);
-    if (id == 0 && type == TYPE_GET_VALUES)
-        answer_get_values(io->answers, record_held_content(filter));
+    if (id == 0 && type == FCGI_TYPE_GET_VALUES)
+        fcgi_answer_get_values(io->answers, record_held_content(filter));
     else if (id == 0)
-        answer_unknown_type(io->answers, type);
+        fcgi_answer_unknown_type(io->answers, type);
     else if (filter->phase != FCGI_BETWEEN && id == filter->id)
         return filter_request_record(filter, io);
     return FCGI_FILTER_MORE;
@@ -272,15 +195,15 @@ filter_read_header(struct fcgi_filter *filter)
 
     if (header[0] != 1) /* the only version */
         return false;
-    if (header[1] == TYPE_BEGIN_REQUEST &&
+    if (header[1] == FCGI_TYPE_BEGIN_REQUEST &&
         (record_id(filter) == 0 || len != BEGIN_REQUEST_LEN))
         return false;
     filter->padding_left = header[6];
     filter->passes = false;
     filter->held_size = FCGI_HEADER_LEN;
-    if (header[1] == TYPE_BEGIN_REQUEST)
+    if (header[1] == FCGI_TYPE_BEGIN_REQUEST)
         filter->held_size += BEGIN_REQUEST_LEN;
-    else if (header[1] == TYPE_GET_VALUES && record_id(filter) == 0)
+    else if (header[1] == FCGI_TYPE_GET_VALUES && record_id(filter) == 0)
         filter->held_size += len < room ? len : room;
     filter->content_left = len - (filter->held_size - FCGI_HEADER_LEN);
     return true;
@@ -369,14 +292,15 @@ fcgi_filter_is_idle(const struct fcgi_filter *filter)
 }
 
 bool
-fcgi_filter_is_abort(const struct fcgi_filter *filter,
-                     const uint8_t header[static FCGI_HEADER_LEN])
+fcgi_filter_is_abort(const struct fcgi_filter *filter, struct pst_bytes rest)
 {
-    const uint8_t wanted[FCGI_HEADER_LEN - 1] = {
-        1, TYPE_ABORT_REQUEST, (uint8_t)(filter->id >> 8), (uint8_t)filter->id};
+    const uint8_t wanted[FCGI_HEADER_LEN - 1] = {1, FCGI_TYPE_ABORT_REQUEST,
+                                                 (uint8_t)(filter->id >> 8),
+                                                 (uint8_t)filter->id};
 
-    return filter->content_left == 0 && filter->padding_left == 0 &&
-           memcmp(header, wanted, sizeof(wanted)) == 0;
+    return filter->content_left == 0 &&
+           rest.len >= filter->padding_left + FCGI_HEADER_LEN &&
+           memcmp(rest.ptr + filter->padding_left, wanted, sizeof(wanted)) == 0;
 }
 
 void
@@ -390,5 +314,5 @@ void
 fcgi_filter_answer_abort(const struct fcgi_filter *filter,
                          struct pst_buf *answers)
 {
-    answer_end_request(answers, filter->id, STATUS_COMPLETE);
+    fcgi_answer_end_request(answers, filter->id, FCGI_STATUS_COMPLETE);
 }

@@ -16,20 +16,15 @@
 #include "base/base.h"
 #include "base/buffer.h"
 #include "base/str.h"
+#include "engine/fcgi_answer.h"
 
 /* Bytes of a request's PARAMS. Web servers send less than half of that in
  * their default configuration. */
 #define FCGI_PARAMS_MAX ((size_t)64 * 1024)
 
-/* Bytes of all answers to one read. */
-#define FCGI_ANSWERS_MAX 512
-
 /* Bytes by which the output may be ahead of the input: a BEGIN_REQUEST that was
  * held, and an end of STDIN that was added. */
 #define FCGI_FILTER_RESERVE 24
-
-/* Bytes of a record's header. */
-#define FCGI_HEADER_LEN 8
 
 /* Bytes of a record that is seen whole, with its header. */
 #define FCGI_HELD_MAX 256
@@ -96,10 +91,10 @@ enum fcgi_filter_result fcgi_filter_run(struct fcgi_filter *filter,
 /* Has no request begun, and no header of a record? */
 bool fcgi_filter_is_idle(const struct fcgi_filter *filter);
 
-/* Does a record with this header, and nothing else, abort the request that was
- * read last? */
+/* After the last record of a request: does what comes behind it begin with a
+ * record that aborts this request? */
 bool fcgi_filter_is_abort(const struct fcgi_filter *filter,
-                          const uint8_t header[static FCGI_HEADER_LEN]);
+                          struct pst_bytes rest);
 
 /* Drop what still comes of the request at hand. */
 void fcgi_filter_end_request(struct fcgi_filter *filter);

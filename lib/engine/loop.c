@@ -275,15 +275,6 @@ loop_has_input(const struct loop *loop, int descriptor)
     return (slot->ready & (EPOLLIN | LOOP_CLIENT_GONE)) != 0;
 }
 
-bool
-loop_is_read_empty(const struct loop *loop, int descriptor)
-{
-    const struct slot *slot = loop_slot(loop, descriptor);
-
-    return (slot->registered & EPOLLIN) != 0 &&
-           !loop_has_input(loop, descriptor);
-}
-
 void
 loop_set_timer(struct loop *loop, struct timer *timer, int64_t at)
 {

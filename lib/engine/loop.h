@@ -86,9 +86,6 @@ void loop_unwatch(struct loop *loop, int descriptor);
 /* Has the descriptor bytes to read, or has it failed, as far as is known? */
 bool loop_has_input(const struct loop *loop, int descriptor);
 
-/* Is it watched for input, and was none reported since it was read empty? */
-bool loop_is_read_empty(const struct loop *loop, int descriptor);
-
 /* Timers that may be set at a time, beside those of the fibers. */
 #define LOOP_TIMERS_MAX 64
 

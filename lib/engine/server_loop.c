@@ -97,7 +97,7 @@ on_connection_event(struct loop_watch *watch, uint32_t events)
         return;
     LOG_EVENT(loop->service.log, LEVEL_ERROR, "request-lost",
               LOG_C_STRING("reason", "out of memory"));
-    fcgi_connection_close(connection, false);
+    fcgi_connection_refuse(connection);
     server_loop_release(loop, connection, false);
 }
 

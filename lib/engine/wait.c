@@ -174,14 +174,6 @@ wait_until(const struct wait_limit *limit)
     return error == ETIMEDOUT ? 0 : error;
 }
 
-bool
-wait_may_have_input(int descriptor)
-{
-    struct loop *loop = wait_loop();
-
-    return !loop || !loop_is_read_empty(loop, descriptor);
-}
-
 void
 wait_close(int descriptor)
 {

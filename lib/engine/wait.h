@@ -68,13 +68,6 @@ bool wait_advance(struct iovec *pieces, int count, size_t written);
  * up. */
 PST_MUST_USE int wait_until(const struct wait_limit *limit);
 
-/*
- * Could a read bring something without waiting: bytes, the end or an error?
- * False only in a fiber, when the descriptor was read empty and nothing has
- * been reported since. No system call.
- */
-bool wait_may_have_input(int descriptor);
-
 /* Close a descriptor that these functions may have waited for. close(2) alone
  * would leave a trace of it in the loop. */
 void wait_close(int descriptor);

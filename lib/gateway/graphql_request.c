@@ -35,14 +35,13 @@ refuse_graphql_request(const struct reader *reader, enum pst_err e,
     return e;
 }
 
-/* The same, but an error that the client did not cause keeps its own text. */
+/* The same, but an error that says more than that keeps its own text. */
 static enum pst_err
 refuse_read_error(const struct reader *reader, enum pst_err e,
                   const char *reason)
 {
     return refuse_graphql_request(
-        reader, e,
-        e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e) : reason);
+        reader, e, e == PST_MALFORMED ? reason : pst_err_text(e));
 }
 
 static size_t

@@ -16,9 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
+#include "engine/blocking.h"
 #include "engine/cgi.h"
+#include "engine/fiber.h"
 #include "engine/server.h"
 #include "gateway/arguments.h"
 #include "gateway/document_lookup.h"
@@ -30,9 +33,19 @@
 /* Bytes of clients' documents that one process keeps. */
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
+/* The file of the secrets and that of the log may be on a disk that does not
+ * answer: milliseconds that a request waits for it, and the end of the program.
+ */
+#define DISK_WAIT_MS 100
+#define DISK_CLOSE_WAIT_MS 1000
+
+/* Calls that may wait for the disk: a check of the secrets, and reloads. */
+#define DISK_CALLS_MAX 4
+
 struct program {
     const char *name;
     struct program_parts parts;
+    struct keyring_cache_runner disk_runner;
 };
 
 /*
@@ -135,6 +148,33 @@ program_try_connect(struct program *program)
     return EX_OK;
 }
 
+static void
+release_nothing(void *argument)
+{
+    (void)argument;
+}
+
+/* A keyring_cache_runner. Only a fiber has others to let run meanwhile: plain
+ * CGI does without a thread. */
+static bool
+program_run_disk_call(void *context, void (*fn)(void *argument), void *argument)
+{
+    const struct program_parts *parts = context;
+    const struct blocking_call call = {fn, release_nothing, argument};
+
+    if (!fiber_current()) {
+        fn(argument);
+        return true;
+    }
+    switch (blocking_pool_run(parts->disk, &call, clock_ms() + DISK_WAIT_MS)) {
+    case BLOCKING_DONE:
+    case BLOCKING_ABANDONED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Start everything but the documents. Returns EX_OK or the exit status; close
  * the program whatever it returns. */
 static int
@@ -158,8 +198,12 @@ program_open(struct program *program)
         program_report_log_error(program, errno);
         return EX_CONFIG;
     }
-    e = keyring_cache_new(&program->parts.keyring_cache, config,
-                          program->parts.log);
+    program->disk_runner =
+        (struct keyring_cache_runner){program_run_disk_call, &program->parts};
+    e = blocking_pool_new(&program->parts.disk, 1, DISK_CALLS_MAX);
+    if (!e)
+        e = keyring_cache_new(&program->parts.keyring_cache, config,
+                              program->parts.log, &program->disk_runner);
     if (e)
         return program_report_failure(program, e);
     e = http_client_start();
@@ -173,6 +217,11 @@ program_close(struct program *program)
 {
     http_client_stop();
     document_lookup_free(&program->parts.documents);
+    if (program->parts.disk &&
+        !blocking_pool_drain(program->parts.disk,
+                             clock_ms() + DISK_CLOSE_WAIT_MS))
+        return; /* a thread that hangs still uses the rest */
+    blocking_pool_free(&program->parts.disk);
     keyring_cache_free(&program->parts.keyring_cache);
     log_close(&program->parts.log);
     config_free(&program->parts.config);
@@ -203,16 +252,28 @@ program_load_documents(struct program *program, bool is_persistent)
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
-/* SIGHUP: the log may have been renamed, the secrets changed. */
+/* In the thread for the disk. */
 static void
-program_reload(void *context)
+program_reload_files(void *argument)
 {
-    const struct program_parts *parts = context;
+    const struct program_parts *parts = argument;
 
     if (!log_reopen(parts->log))
         LOG_EVENT(parts->log, LEVEL_ERROR, "log-not-reopened",
                   LOG_C_STRING("reason", strerror(errno)));
     keyring_cache_reload(parts->keyring_cache);
+}
+
+/* SIGHUP: the log may have been renamed, the secrets changed. If reloads wait
+ * for the disk already, they will see that too. */
+static void
+program_reload(void *context)
+{
+    const struct program_parts *parts = context;
+    const struct blocking_call call = {program_reload_files, release_nothing,
+                                       context};
+
+    (void)blocking_pool_post(parts->disk, &call);
 }
 
 /* How many event loops the configuration asks for: one for each processor that

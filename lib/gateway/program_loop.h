@@ -6,6 +6,7 @@
 #ifndef POSTERN_GATEWAY_PROGRAM_LOOP_H
 #define POSTERN_GATEWAY_PROGRAM_LOOP_H
 
+#include "engine/blocking.h"
 #include "gateway/context.h"
 #include "server/keyring_cache.h"
 
@@ -14,6 +15,7 @@ struct program_parts {
     handler_fn *handler;
     struct config *config;
     struct log *log;
+    struct blocking_pool *disk; /* one thread, for files that change */
     struct keyring_cache *keyring_cache;
     struct document_lookup *documents;
 };

@@ -118,6 +118,7 @@ proxy_send_refusal(const struct request *req, struct response *res,
     struct pst_buf buf;
     enum pst_err failed;
 
+    response_set_error_headers(res, e);
     if (e == PST_BAD_METHOD)
         response_set_header(res, PST_STR("Allow"), PST_STR("POST"));
     if (e == PST_PARSE_FAILED && !wants_graphql)

@@ -335,7 +335,7 @@ registry_list(struct context *ctx, const struct request *req,
 /* The context of a walk that searches for one session by its name. */
 struct session_search {
     const struct store_id *wanted;
-    struct store_session found;
+    int64_t expires; /* of the session that was found */
     bool is_found;
 };
 
@@ -345,7 +345,7 @@ match_session_name(void *context, const struct store_session *listed)
     struct session_search *search = context;
 
     if (store_id_equal(&listed->sid, search->wanted)) {
-        search->found = *listed;
+        search->expires = listed->expires; /* `listed` ends with the walk */
         search->is_found = true;
     }
     return PST_OK;
@@ -380,6 +380,6 @@ registry_revoke_by_name(struct context *ctx, const struct request *req,
     *is_own = store_id_equal(&wanted, &session_ids.sid);
     return note_store_result(ctx, req,
                              store_revoke(ctx->store, &wanted,
-                                          &session_ids.subject,
-                                          search.found.expires, ctx->now));
+                                          &session_ids.subject, search.expires,
+                                          ctx->now));
 }

@@ -21,8 +21,7 @@ static const char bad_multipart_message[] = "the multipart body is malformed";
 static enum pst_err
 refuse_upload(const char **reason, enum pst_err e, const char *text)
 {
-    *reason =
-        e == PST_NO_MEMORY || e == PST_CLIENT_GONE ? pst_err_text(e) : text;
+    *reason = e == PST_MALFORMED || e == PST_TOO_LARGE ? text : pst_err_text(e);
     return e;
 }
 

@@ -15,13 +15,18 @@ struct keyring_cache_entry {
 };
 
 struct keyring_cache {
-    pthread_mutex_t lock;
     const struct config *config;
     struct log *log;
-    struct keyring_cache_entry *current;
+    const struct keyring_cache_runner *runner; /* or NULL */
+
+    pthread_mutex_t file_lock; /* held for as long as the disk needs */
     struct stat file_state; /* of the file, just before it was last read; zero:
                                read it at the next check */
-    int64_t checked_at;     /* unix seconds */
+
+    pthread_mutex_t lock; /* guards what follows; never held for long */
+    struct keyring_cache_entry *current;
+    int64_t checked_at; /* unix seconds */
+    bool is_checking;   /* a check has begun, and perhaps the disk hangs */
 };
 
 static struct keyring_cache_entry *
@@ -80,7 +85,7 @@ keyring_cache_first_entry(struct keyring_cache *cache)
 
 enum pst_err
 keyring_cache_new(struct keyring_cache **out, const struct config *config,
-                  struct log *log)
+                  struct log *log, const struct keyring_cache_runner *runner)
 {
     struct keyring_cache *cache = calloc(1, sizeof(*cache));
 
@@ -88,12 +93,14 @@ keyring_cache_new(struct keyring_cache **out, const struct config *config,
         return PST_NO_MEMORY;
     cache->config = config;
     cache->log = log;
+    cache->runner = runner;
     cache->current = keyring_cache_first_entry(cache);
     if (!cache->current) {
         free(cache);
         return PST_NO_MEMORY;
     }
     pthread_mutex_init(&cache->lock, NULL);
+    pthread_mutex_init(&cache->file_lock, NULL);
     *out = cache;
     return PST_OK;
 }
@@ -106,12 +113,13 @@ keyring_cache_free(struct keyring_cache **cache)
     PST_REQUIRE((*cache)->current->users == 0);
     keyring_cache_entry_free((*cache)->current);
     pthread_mutex_destroy(&(*cache)->lock);
+    pthread_mutex_destroy(&(*cache)->file_lock);
     free(*cache);
     *cache = NULL;
 }
 
 /* Replace the current keyring; `ring` belongs to the cache from now on, also on
- * failure. Under the lock. */
+ * failure. Under the lock of the file. */
 static enum pst_err
 keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
 {
@@ -122,13 +130,16 @@ keyring_cache_replace(struct keyring_cache *cache, struct pst_keyring *ring)
         cache->file_state = (struct stat){0};
         return PST_NO_MEMORY;
     }
+    pthread_mutex_lock(&cache->lock);
     if (cache->current->users == 0)
         keyring_cache_entry_free(cache->current);
     cache->current = entry;
+    pthread_mutex_unlock(&cache->lock);
     return PST_OK;
 }
 
-/* Read the file and use its keys, or log why not. Under the lock. */
+/* Read the file and use its keys, or log why not. Under the lock of the file.
+ */
 static void
 keyring_cache_read_again(struct keyring_cache *cache)
 {
@@ -160,28 +171,61 @@ is_file_changed(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
-/* Read the file again if it has changed. Under the lock. */
 static void
-keyring_cache_check_file(struct keyring_cache *cache)
+keyring_cache_end_check(struct keyring_cache *cache)
 {
+    pthread_mutex_lock(&cache->lock);
+    cache->is_checking = false;
+    pthread_mutex_unlock(&cache->lock);
+}
+
+/* Read the file again if it has changed. */
+static void
+keyring_cache_check_file(void *argument)
+{
+    struct keyring_cache *cache = argument;
     struct stat now;
 
-    if (stat(cache->config->secret_file, &now) != 0)
-        return; /* it is being replaced, or missing: keep the keys */
-    if (is_file_changed(&now, &cache->file_state))
+    pthread_mutex_lock(&cache->file_lock);
+    /* If not, it is being replaced, or missing: keep the keys. */
+    if (stat(cache->config->secret_file, &now) == 0 &&
+        is_file_changed(&now, &cache->file_state))
         keyring_cache_read_again(cache);
+    pthread_mutex_unlock(&cache->file_lock);
+    keyring_cache_end_check(cache);
+}
+
+/* Is it this request that has to check the file? */
+static bool
+keyring_cache_begin_check(struct keyring_cache *cache, int64_t now)
+{
+    bool is_due;
+
+    if (!cache->config->secret_file)
+        return false;
+    pthread_mutex_lock(&cache->lock);
+    is_due = now != cache->checked_at && !cache->is_checking;
+    if (is_due) {
+        cache->checked_at = now;
+        cache->is_checking = true;
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return is_due;
 }
 
 struct keyring_cache_entry *
 keyring_cache_acquire(struct keyring_cache *cache, int64_t now)
 {
+    const struct keyring_cache_runner *runner = cache->runner;
     struct keyring_cache_entry *entry;
 
-    pthread_mutex_lock(&cache->lock);
-    if (cache->config->secret_file && now != cache->checked_at) {
-        cache->checked_at = now;
-        keyring_cache_check_file(cache);
+    if (keyring_cache_begin_check(cache, now)) {
+        if (!runner)
+            keyring_cache_check_file(cache);
+        else if (!runner->run(runner->context, keyring_cache_check_file, cache))
+            keyring_cache_end_check(cache);
     }
+    pthread_mutex_lock(&cache->lock);
     entry = cache->current;
     entry->users++;
     pthread_mutex_unlock(&cache->lock);
@@ -208,12 +252,13 @@ keyring_cache_ring(const struct keyring_cache_entry *entry)
 void
 keyring_cache_reload(struct keyring_cache *cache)
 {
-    pthread_mutex_lock(&cache->lock);
-    if (cache->config->secret_file)
-        keyring_cache_read_again(cache);
-    else
+    if (!cache->config->secret_file) {
         LOG_EVENT(cache->log, LEVEL_INFO, "hangup",
                   LOG_C_STRING("note", "COOKIE_SESSION_SECRET_FILE is not set: "
                                        "no file to read again"));
-    pthread_mutex_unlock(&cache->lock);
+        return;
+    }
+    pthread_mutex_lock(&cache->file_lock);
+    keyring_cache_read_again(cache);
+    pthread_mutex_unlock(&cache->file_lock);
 }

@@ -1,63 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * log.c - write one log line for each event, with control characters escaped.
+ * log.c - write one log line for each event.
  */
 #include "server/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "codec/date.h"
-#include "codec/json_emit.h"
-
-/* Bytes of a line with its newline: half of PIPE_BUF, up to which writes to a
- * pipe are atomic. */
-#define LINE_MAX_BYTES 2048
-
-/* The same without "}" and newline. */
-#define BODY_MAX_BYTES (LINE_MAX_BYTES - 2)
-
-/* No value is truncated below this many bytes; then fields are dropped. */
-#define VALUE_MIN_BYTES 8
-
-/* Appended to a truncated value. */
-#define TRUNCATION_MARK "..."
+#include "server/log_line.h"
+#include "server/log_output.h"
 
 struct log {
-    int descriptor;
-    bool is_file; /* opened here, so closed here; else stderr */
+    struct log_output output;
     enum log_format format;
     enum log_level level;
     struct pst_str program;
-    pid_t pid; /* cached: getpid(2) is a system call */
+    pid_t pid;        /* cached: getpid(2) is a system call */
+    const char *path; /* NULL: stderr */
     char target[];
 };
 
-struct fields {
-    const struct log_field *ptr;
-    size_t count;
-};
-
-/* A line under construction. */
-struct line {
-    struct pst_buf buf;
-    enum log_format format;
-    bool is_first;    /* it has no field yet */
-    size_t value_max; /* longer values are truncated to this many bytes */
-};
-
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
-
-static int
-log_open_file(const char *path)
-{
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-                0640);
-}
 
 enum pst_err
 log_open(struct log **out, const char *target, enum log_format format,
@@ -68,9 +34,8 @@ log_open(struct log **out, const char *target, enum log_format format,
     if (!log)
         return PST_NO_MEMORY;
     memcpy(log->target, target, strlen(target));
-    log->is_file = strcmp(target, "stderr") != 0;
-    log->descriptor = log->is_file ? log_open_file(target) : STDERR_FILENO;
-    if (log->descriptor < 0) {
+    log->path = strcmp(target, "stderr") == 0 ? NULL : log->target;
+    if (!log_output_open(&log->output, log->path)) {
         free(log); /* errno stays */
         return PST_BAD_CONFIG;
     }
@@ -87,8 +52,7 @@ log_close(struct log **log)
 {
     if (!*log)
         return;
-    if ((*log)->is_file)
-        close((*log)->descriptor);
+    log_output_close(&(*log)->output);
     free(*log);
     *log = NULL;
 }
@@ -96,14 +60,7 @@ log_close(struct log **log)
 bool
 log_reopen(struct log *log)
 {
-    int descriptor = log->is_file ? log_open_file(log->target) : -1;
-    /* In one step: other threads write meanwhile. */
-    bool is_replaced =
-        descriptor >= 0 && dup3(descriptor, log->descriptor, O_CLOEXEC) >= 0;
-
-    if (descriptor >= 0)
-        close(descriptor);
-    return is_replaced || !log->is_file;
+    return !log->path || log_output_reopen(&log->output, log->path);
 }
 
 static bool
@@ -112,268 +69,17 @@ log_is_level_enabled(const struct log *log, enum log_level level)
     return log && level <= log->level;
 }
 
-/* Decode the first character of a text that is not empty. Returns its length in
- * bytes, or 0 if it is not valid UTF-8. */
-static size_t
-log_decode_utf8(struct pst_str text, uint32_t *character)
-{
-    uint32_t lead = (unsigned char)text.ptr[0];
-    size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    struct pst_str one = pst_str_first(text, len);
-    uint32_t value = len == 1 ? lead : lead & (0x7Fu >> len);
-
-    if (one.len < len || !pst_str_is_utf8(one))
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        value = value << 6 | ((unsigned char)one.ptr[i] & 0x3Fu);
-    *character = value;
-    return len;
-}
-
-/*
- * Can this character make a viewer show lines that are not there? An attacker
- * could forge log lines with: C1 controls (some viewers take NEL for a line
- * break), line and paragraph separators, and characters that change the writing
- * direction.
- */
+/* Write one line, and return whether that was possible. `begin` comes before
+ * it. */
 static bool
-is_deceptive_character(uint32_t character)
+log_write_line(struct log *log, const char *begin, enum log_level level,
+               const char *event, const struct log_fields *fields)
 {
-    return (character >= 0x80 && character <= 0x9F) || character == 0x061C ||
-           (character >= 0x200E && character <= 0x200F) ||
-           (character >= 0x2028 && character <= 0x202E) ||
-           (character >= 0x2066 && character <= 0x2069);
-}
-
-static void
-logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
-{
-    static const char special[] = "\n\r\t\"\\";
-    static const char letters[] = "nrt\"\\";
-    const char *found = memchr(special, c, sizeof(special) - 1);
-    uint8_t byte = (uint8_t)c;
-
-    pst_buf_add_char(buf, '\\');
-    if (found) {
-        pst_buf_add_char(buf, letters[found - special]);
-        return;
-    }
-    pst_buf_add_char(buf, 'x');
-    pst_buf_add_hex(buf, (struct pst_bytes){&byte, 1});
-}
-
-/* How many bytes at the beginning of a text need no escape in logfmt. */
-static size_t
-logfmt_plain_length(struct pst_str text)
-{
-    size_t at = 0;
-
-    while (at < text.len) {
-        uint32_t character = 0;
-        size_t len = log_decode_utf8(pst_str_skip(text, at), &character);
-
-        if (len == 0 || character < 0x20 || character == 0x7F ||
-            character == '"' || character == '\\' ||
-            is_deceptive_character(character))
-            break;
-        at += len;
-    }
-    return at;
-}
-
-static bool
-logfmt_needs_quotes(struct pst_str text)
-{
-    return text.len == 0 || pst_str_index(text, ' ') < text.len ||
-           pst_str_index(text, '=') < text.len ||
-           logfmt_plain_length(text) < text.len;
-}
-
-static void
-logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
-{
-    bool quoted = logfmt_needs_quotes(text);
-
-    if (quoted)
-        pst_buf_add_char(buf, '"');
-    while (text.len > 0) {
-        size_t plain = logfmt_plain_length(text);
-        size_t len;
-        uint32_t character = 0;
-
-        pst_buf_add(buf, pst_str_first(text, plain));
-        text = pst_str_skip(text, plain);
-        if (text.len == 0)
-            break;
-        len = log_decode_utf8(text, &character);
-        if (len == 0)
-            len = 1;
-        for (size_t i = 0; i < len; i++)
-            logfmt_emit_escaped_byte(buf, text.ptr[i]);
-        text = pst_str_skip(text, len);
-    }
-    if (is_truncated)
-        pst_buf_add_string(buf, TRUNCATION_MARK);
-    if (quoted)
-        pst_buf_add_char(buf, '"');
-}
-
-/* Copy a JSON string, with deceptive characters as \uXXXX. */
-static void
-log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
-{
-    while (json.len > 0) {
-        uint32_t character = 0;
-        size_t len = log_decode_utf8(json, &character);
-
-        if (len > 0 && is_deceptive_character(character)) {
-            uint8_t unit[2] = {(uint8_t)(character >> 8), (uint8_t)character};
-
-            pst_buf_add_string(buf, "\\u");
-            pst_buf_add_hex(buf, (struct pst_bytes){unit, sizeof(unit)});
-        } else {
-            len = len > 0 ? len : 1;
-            pst_buf_add(buf, pst_str_first(json, len));
-        }
-        json = pst_str_skip(json, len);
-    }
-}
-
-static void
-log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
-{
-    char storage[LINE_MAX_BYTES];
-    struct pst_buf string;
-    struct pst_str json;
-
-    pst_buf_init(&string, storage, sizeof(storage));
-    pst_json_emit_string(&string, text);
-    if (is_truncated) {
-        pst_buf_truncate(&string, string.len > 0 ? string.len - 1 : 0);
-        pst_buf_add_string(&string, TRUNCATION_MARK "\"");
-    }
-    if (pst_buf_finish(&string, &json) != PST_OK) {
-        pst_buf_set_error(buf, PST_TOO_LARGE);
-        return;
-    }
-    log_emit_json_escaped(buf, json);
-}
-
-/* The first max bytes of a text at most, without a part of a character. */
-static struct pst_str
-log_truncate_value(struct pst_str text, size_t max)
-{
-    size_t len = max;
-
-    if (text.len <= max)
-        return text;
-    while (len > 0 && max - len < 3 &&
-           ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
-        len--;
-    return pst_str_first(text, len);
-}
-
-static void
-log_emit_name(struct pst_buf *buf, enum log_format format, const char *name)
-{
-    bool is_json = format == LOG_JSON;
-
-    if (is_json)
-        pst_buf_add_char(buf, '"');
-    pst_buf_add_string(buf, name);
-    pst_buf_add_string(buf, is_json ? "\":" : "=");
-}
-
-static void
-log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
-               const struct log_field *field)
-{
-    struct pst_str text = log_truncate_value(field->text, value_max);
-    bool is_truncated = text.len < field->text.len;
-
-    log_emit_name(buf, format, field->name);
-    if (field->is_number)
-        pst_buf_add_number(buf, field->number);
-    else if (format == LOG_JSON)
-        log_emit_json_value(buf, text, is_truncated);
-    else
-        logfmt_emit_value(buf, text, is_truncated);
-}
-
-/* Add fields in order. Returns false when one does not fit. */
-static bool
-log_emit_fields(struct line *line, const struct fields *fields)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct log_field *field = &fields->ptr[i];
-        const struct pst_buf before = line->buf;
-        struct pst_str whole;
-
-        if (!field->is_number && pst_str_is_absent(field->text))
-            continue;
-        if (!line->is_first)
-            pst_buf_add_char(&line->buf, line->format == LOG_JSON ? ',' : ' ');
-        log_emit_field(&line->buf, line->format, line->value_max, field);
-        if (pst_buf_finish(&line->buf, &whole) != PST_OK) {
-            line->buf = before;
-            return false;
-        }
-        line->is_first = false;
-    }
-    return true;
-}
-
-static void
-log_line_init(struct line *line, char *storage, const struct log *log,
-              size_t value_max)
-{
-    *line = (struct line){.format = log->format, .value_max = value_max};
-    line->is_first = true;
-    pst_buf_init(&line->buf, storage, BODY_MAX_BYTES);
-    if (log->format == LOG_JSON)
-        pst_buf_add_char(&line->buf, '{');
-}
-
-/*
- * Format a line into storage of LINE_MAX_BYTES; returns its length. If it is
- * too long, it is formatted again with shorter values: it is better to truncate
- * a long value than to lose the fields after it.
- */
-static size_t
-log_format_line(char *storage, const struct log *log,
-                const struct fields *standard_fields,
-                const struct fields *event_fields)
-{
-    size_t value_max = LINE_MAX_BYTES;
-    struct line line;
-    size_t len;
-
-    log_line_init(&line, storage, log, value_max);
-    while (!(log_emit_fields(&line, standard_fields) &&
-             log_emit_fields(&line, event_fields))) {
-        if (value_max <= VALUE_MIN_BYTES)
-            break;
-        value_max /= 2;
-        log_line_init(&line, storage, log, value_max);
-    }
-    len = pst_buf_str(&line.buf).len;
-    if (log->format == LOG_JSON)
-        storage[len++] = '}';
-    storage[len++] = '\n';
-    return len;
-}
-
-/* Not inlined: its frame is large, and most calls end before it. */
-static __attribute__((noinline)) void
-log_write_line(struct log *log, enum log_level level, const char *event,
-               const struct log_field *fields, size_t count)
-{
-    char storage[LINE_MAX_BYTES];
+    char storage[1 + LOG_LINE_MAX];
     char time_storage[32];
     struct pst_buf when;
     struct log_field standard_fields[5];
-    ssize_t written;
-    size_t len;
+    size_t len = strlen(begin);
 
     pst_buf_init(&when, time_storage, sizeof(time_storage));
     pst_date_emit_rfc3339(&when, (int64_t)time(NULL));
@@ -382,13 +88,42 @@ log_write_line(struct log *log, enum log_level level, const char *event,
     standard_fields[2] = LOG_STR("program", log->program);
     standard_fields[3] = LOG_NUMBER("pid", log->pid);
     standard_fields[4] = LOG_C_STRING("event", event);
-    len = log_format_line(
-        storage, log,
-        &(struct fields){standard_fields, PST_COUNT(standard_fields)},
-        &(struct fields){fields, count});
-    do
-        written = write(log->descriptor, storage, len);
-    while (written < 0 && errno == EINTR);
+    memcpy(storage, begin, len);
+    len += log_line_format(
+        storage + len, log->format,
+        &(struct log_fields){standard_fields, PST_COUNT(standard_fields)},
+        fields);
+    return log_output_write(&log->output, (struct pst_str){storage, len});
+}
+
+/* Say how many lines could not be written, now that it may be possible again.
+ */
+static void
+log_write_lost(struct log *log)
+{
+    struct log_output *output = &log->output;
+    size_t count = atomic_exchange(&output->lost_count, 0);
+    bool is_cut = atomic_exchange(&output->is_cut, false);
+    const struct log_field field = LOG_NUMBER("count", (int64_t)count);
+
+    if (count == 0 ||
+        log_write_line(log, is_cut ? "\n" : "", LEVEL_WARNING, "log-lines-lost",
+                       &(struct log_fields){&field, 1}))
+        return;
+    atomic_fetch_add(&output->lost_count, count - 1); /* this line was lost */
+    if (is_cut)
+        atomic_store(&output->is_cut, true);
+}
+
+/* Not inlined: its frame is large, and most calls end before it. */
+static __attribute__((noinline)) void
+log_write_event(struct log *log, enum log_level level, const char *event,
+                const struct log_field *fields, size_t count)
+{
+    if (atomic_load(&log->output.lost_count) > 0)
+        log_write_lost(log);
+    (void)log_write_line(log, "", level, event,
+                         &(struct log_fields){fields, count});
 }
 
 void
@@ -396,5 +131,5 @@ log_write(struct log *log, enum log_level level, const char *event,
           const struct log_field *fields, size_t count)
 {
     if (log_is_level_enabled(log, level))
-        log_write_line(log, level, event, fields, count);
+        log_write_event(log, level, event, fields, count);
 }

@@ -42,7 +42,8 @@ struct log;
 /*
  * Open a log. Lines contain the process id at this time, so a child process
  * must open its own log.
- *   target   "stderr", or the path of a file to append to (created with 0640)
+ *   target   "stderr", or the path of a file to append to (created with 0640),
+ *            or of a FIFO
  *   program  a name for every line; must outlive the log
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (cannot be opened; errno says
  * why).
@@ -64,8 +65,10 @@ void log_close(struct log **log);
  * Write one line: time (RFC 3339, UTC), level, program, pid, event, then the
  * fields in order. In a line over 2 KiB, long values are truncated. Each line
  * is one write(2). Any thread may call this. Does nothing if log is NULL or
- * excludes the level. Errors are ignored: a full disk must not stop the
- * service.
+ * excludes the level.
+ * Never waits for a pipe, FIFO or terminal that nobody reads, and a full disk
+ * does not stop the service: such lines are lost, and the first one that can be
+ * written again comes after a line "log-lines-lost" with their number.
  */
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count);

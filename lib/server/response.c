@@ -240,6 +240,13 @@ response_redirect(struct response *res, struct pst_str target,
 }
 
 void
+response_set_error_headers(struct response *res, enum pst_err e)
+{
+    if (e == PST_OVERLOADED || e == PST_NO_MEMORY)
+        response_set_header(res, PST_STR("Retry-After"), PST_STR("1"));
+}
+
+void
 response_emit_error(struct pst_buf *buf, const struct request *req,
                     enum pst_err e)
 {

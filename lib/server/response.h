@@ -102,6 +102,10 @@ PST_MUST_USE enum pst_err response_redirect(struct response *res,
                                             struct pst_str target,
                                             struct pst_str fallback);
 
+/* Set the headers that the response to this error must have: Retry-After, if
+ * the client may try again soon. */
+void response_set_error_headers(struct response *res, enum pst_err e);
+
 /* Write the body of an error, {"errors":[…]}. */
 void response_emit_error(struct pst_buf *buf, const struct request *req,
                          enum pst_err e);

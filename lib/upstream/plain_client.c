@@ -11,10 +11,6 @@
 #include "upstream/plain_request.h"
 #include "upstream/plain_response.h"
 
-/* Milliseconds without use after which a kept connection is looked at before it
- * is used, at the cost of a system call, even if the loop has seen nothing. */
-#define UNCHECKED_IDLE_MAX 100
-
 /* Milliseconds that a connection to a name is used, so that a change of its
  * address is followed: our choice. */
 #define NAMED_AGE_MAX 60000
@@ -41,8 +37,9 @@ is_repeatable(const struct plain_exchange *x)
 /*
  * Take a kept connection; x->connection stays NULL when there is none that is
  * good for this exchange. One on which bytes have come is never used: they are
- * not the response to this exchange. One that is closed meanwhile is found out
- * before it is used, if the exchange could not be sent again.
+ * not the response to this exchange, but perhaps somebody else's. The loop may
+ * not know of them yet, so that is worth a system call. What comes later, but
+ * before the request was sent, is refused by plain_response.c.
  */
 static void
 take_kept_connection(struct plain_client *client, struct plain_exchange *x)
@@ -52,11 +49,7 @@ take_kept_connection(struct plain_client *client, struct plain_exchange *x)
 
     for (;;) {
         x->connection = connection_pool_take(&client->pool, x->now, idle_max);
-        if (!x->connection ||
-            (is_repeatable(x) &&
-             x->now - x->connection->idle_since <= UNCHECKED_IDLE_MAX &&
-             !wait_may_have_input(x->connection->socket)) ||
-            connection_is_usable(x->connection))
+        if (!x->connection || connection_is_usable(x->connection))
             return;
         connection_close(&x->connection);
     }

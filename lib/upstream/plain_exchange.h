@@ -58,6 +58,7 @@ struct plain_exchange {
     size_t end;        /* bytes that were read */
     size_t used;       /* the largest end so far */
     bool has_received; /* a byte of the response, on this connection */
+    bool is_early;     /* it came before the request was sent */
     bool is_closed;    /* the backend closed the connection */
     struct response_scan scan;
     size_t interim_count;

@@ -19,6 +19,18 @@ get_unparsed(const struct plain_exchange *x)
     return (struct pst_str){x->buffer->bytes + x->begin, x->end - x->begin};
 }
 
+/*
+ * On a kept connection, a response that came before the request was sent may
+ * belong to an earlier request, perhaps another user's. An error is believed:
+ * the backend says why it does not read on.
+ */
+static bool
+is_stray(const struct plain_exchange *x)
+{
+    return (x->is_early || x->is_cut) && x->connection->was_kept &&
+           x->head.status < 400;
+}
+
 /* A head is complete: skip it if it is an interim one. */
 static enum pst_err
 take_head(struct plain_exchange *x, size_t len)
@@ -34,6 +46,11 @@ take_head(struct plain_exchange *x, size_t len)
     x->has_head = x->head.status >= 200;
     if (!x->has_head && ++x->interim_count > PST_INTERIM_MAX)
         return refuse_response(x, "too many interim responses");
+    if (x->has_head && is_stray(x))
+        return refuse_response(x,
+                               "the response came before its request was sent");
+    if (x->begin == x->end)
+        x->is_early = false; /* what comes next has not come yet */
     return PST_OK;
 }
 
@@ -91,6 +108,7 @@ plain_check_response(struct plain_exchange *x)
     if (len == 0)
         return fail_closed_head(x);
     add_received(x, len);
+    x->is_early = true;
     return take_heads(x);
 }
 

@@ -42,6 +42,7 @@ class ScriptedBackend:
         self.reads_files = reads_files
         self.requests = []
         self.connections = 0
+        self.stray = None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever,
                                        daemon=True)
@@ -158,6 +159,15 @@ class ScriptedBackend:
         await asyncio.sleep(self.pause)
         return await self._me(reader, writer, request, body)
 
+    async def _stray(self, reader, writer, request, body):
+        """As { me }; later, send_stray() sends another answer."""
+        self.stray = writer
+        return await self._me(reader, writer, request, body)
+
+    def send_stray(self, data):
+        """On the connection of the last { stray }, which is idle."""
+        self.loop.call_soon_threadsafe(self._send, self.stray, data)
+
     async def _silent(self, reader, writer, request, body):
         """Wait until the other side has gone."""
         await reader.read(1)
@@ -196,4 +206,17 @@ class ScriptedBackend:
             await writer.drain()
             await asyncio.sleep(self.pause)
         writer.write(b"0\r\n\r\n")
+        return True
+
+    async def _deferred(self, reader, writer, request, body):
+        """Incremental delivery: a multipart answer."""
+        self._begin(writer, 'multipart/mixed; boundary="-"')
+        for number in range(self.parts):
+            part = (b"---\r\nContent-Type: application/json\r\n\r\n"
+                    b'{"hasNext":true,"data":"part-%d."}\r\n' % number)
+            request.sent_at.append(time.monotonic())
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            await asyncio.sleep(self.pause)
+        writer.write(b"7\r\n-----\r\n\r\n0\r\n\r\n")
         return True

@@ -144,6 +144,22 @@ def test_query_acts_for_the_user(site, user, cookie, bearer):
     assert site.get(f"/query?{query}", cookie=cookie).json == me_of(user)
 
 
+@pytest.mark.parametrize("path", ["/login", "/query", "/logout", "/session"])
+def test_head_is_answered_as_get_without_a_body(site, cookie, path):
+    """Design 2. To the backend, `query` sends a GET: not every backend knows
+    HEAD, and what comes back is the same."""
+    query = "?" + urllib.parse.urlencode({"query": ME}) * (path == "/query")
+    line = [("Cookie", f"{COOKIE}={cookie}")]
+    want = site.send("GET", path + query, None, line)
+    got = site.send("HEAD", path + query, None, line)
+    assert (got.status, got.body) == (want.status, b"") == (200, b"")
+    assert got.get("content-type") == want.get("content-type")
+    if path == "/query":
+        assert [one["method"] for one in site.backend.seen()[-2:]] == [
+            "GET", "GET"]
+    assert want.body
+
+
 @pytest.mark.quick
 def test_session_names_the_user_and_clears_invalid_tokens(
         site, user, cookie, bearer):

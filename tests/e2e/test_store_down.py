@@ -263,18 +263,21 @@ def test_stopped_writer_holds_up_no_reads(start_own, user, tmp_path, kind,
     assert gateway.session(cookie=cookie) is None
 
 
-def test_programs_end_while_the_writer_hangs(backend, user, tmp_path,
-                                             stopped_writer):
-    """The end of a program does not wait for the lock."""
+def test_programs_end_and_start_while_the_writer_hangs(
+        backend, user, tmp_path, stopped_writer):
+    """Neither the end nor the start of a program waits for the lock."""
     folder = str(tmp_path / "store")
     gateway = gateways.Gateway(backend, POSTERN_STORE=f"lmdb:{folder}")
     cookie = gateway.cookie_for(user)
-    # One that starts while the lock is held waits for it.
     assert gateways.wait_until(
         lambda: gateway.log.count("event=ready") == 4), gateway.log
     process = stopped_writer(folder)
     assert gateway.log_in(user).status == 503
     assert gateway.query(cookie=cookie).status == 200
+    # Nor does the start, when the store is not new.
+    os.kill(gateway.pid_of("query"), signal.SIGKILL)
+    assert gateways.wait_until(
+        lambda: gateway.query(cookie=cookie).status == 200, 5, 0.1)
     _, seconds = timed(gateway.close)
     assert seconds < 5
     release(process)

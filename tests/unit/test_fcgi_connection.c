@@ -167,6 +167,35 @@ test_abort(void **state)
     ASSERT_READS(BEGIN(KEEP), 64);
 }
 
+/* An abort that was read together with the end of the body. */
+static void
+test_abort_behind_the_body(void **state)
+{
+    (void)state;
+    SEND(client, BEGIN(KEEP) PARAMS_END STDIN_END ABORT BEGIN(KEEP));
+    assert_int_equal(fcgi_connection_fill(&connection), ECONNABORTED);
+    assert_true(connection.is_aborted);
+    fcgi_connection_end_request(&connection);
+    connection.is_aborted = false;
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    ASSERT_READS(BEGIN(KEEP), 64);
+    SEND(client, PARAMS_END);
+    ASSERT_READS(PARAMS_END, 64);
+
+    /* Behind padding. */
+    SEND(client, "\1\5\0\1\0\0\3\0pad" ABORT);
+    assert_int_equal(fcgi_connection_fill(&connection), ECONNABORTED);
+    fcgi_connection_end_request(&connection);
+    connection.is_aborted = false;
+    assert_int_equal(fcgi_connection_fill(&connection), EAGAIN);
+
+    /* Another request's. */
+    SEND(client, BEGIN(KEEP) PARAMS_END STDIN_END "\1\2\0\2\0\0\0\0");
+    assert_int_equal(fcgi_connection_fill(&connection), 0);
+    assert_false(connection.is_aborted);
+    ASSERT_READS(BEGIN(KEEP) PARAMS_END STDIN_END, 64);
+}
+
 /* An abort that comes while the request is handled, and what is none. */
 static void
 test_abort_after_the_body(void **state)
@@ -305,6 +334,7 @@ main(void)
         CONNECTION_TEST(test_end),
         CONNECTION_TEST(test_invalid),
         CONNECTION_TEST(test_abort),
+        CONNECTION_TEST(test_abort_behind_the_body),
         CONNECTION_TEST(test_abort_after_the_body),
         CONNECTION_TEST(test_deadlines),
         CONNECTION_TEST(test_write_error),

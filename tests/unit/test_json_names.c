@@ -135,12 +135,46 @@ test_grow(void **state)
     assert_true(n > 2);
 }
 
+#define MANY 3000
+
+/* Many names whose hashes are equal, or differ in one byte only. */
+static void
+test_equal_hashes(void **state)
+{
+    static char storage[20 * MANY];
+    static const uint32_t masks[] = {0,       0xff,       0xff00,
+                                     0xff000, 0xff000000, 0x01010101};
+
+    (void)state;
+    for (size_t row = 0; row < 2 * PST_COUNT(masks); row++) {
+        struct pst_str text = {storage, 0};
+        size_t twin = row % 2 == 0 ? MANY : MANY / 3;
+        struct pst_json_names names;
+        size_t at = 0;
+
+        pst_arena_reset(arena);
+        for (size_t i = 0; i < MANY; i++)
+            text.len += (size_t)snprintf(
+                storage + text.len, 20, "\"%06zu\":0,",
+                (i == MANY - 1 && twin < MANY ? twin : i) * 7919 % MANY);
+        pst_json_names_init(&names, arena, text);
+        assert_int_equal(add_names(&names, text), PST_OK);
+        assert_int_equal(names.count, MANY);
+        for (size_t i = 0; i < MANY; i++)
+            names.names[i].hash &= masks[row / 2];
+        if (pst_json_names_close(&names, 0, &at) != (twin < MANY) ||
+            at != (twin < MANY ? text.len - 10 : 0))
+            fail_msg("row %zu: %zu", row, at);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_equal_hashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_grow, set_up, tear_down),
     };
 

@@ -70,8 +70,8 @@ begin(void **state)
     assert_int_equal(
         log_open(&world.log, world.log_path, LOG_LOGFMT, LEVEL_INFO, "test"),
         PST_OK);
-    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
-                     PST_OK);
+    assert_int_equal(
+        keyring_cache_new(&world.cache, world.config, world.log, NULL), PST_OK);
     return 0;
 }
 
@@ -274,8 +274,8 @@ a_rotation_at_the_start_is_seen(void **state)
     (void)state;
     keyring_cache_free(&world.cache);
     put(SECOND " " FIRST);
-    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
-                     PST_OK);
+    assert_int_equal(
+        keyring_cache_new(&world.cache, world.config, world.log, NULL), PST_OK);
     entry = keyring_cache_acquire(world.cache, NOW);
     assert_true(is_first(entry, SECOND));
     assert_int_equal(count_logged("event=secrets"), 0);
@@ -289,8 +289,8 @@ a_bad_file_at_the_start_is_logged(void **state)
     (void)state;
     keyring_cache_free(&world.cache);
     put("short");
-    assert_int_equal(keyring_cache_new(&world.cache, world.config, world.log),
-                     PST_OK);
+    assert_int_equal(
+        keyring_cache_new(&world.cache, world.config, world.log, NULL), PST_OK);
     for (int64_t i = 0; i < 3; i++) {
         struct keyring_cache_entry *entry =
             keyring_cache_acquire(world.cache, NOW + i);
@@ -332,7 +332,7 @@ without_a_file_there_is_nothing_to_read(void **state)
 
     (void)state;
     assert_int_equal(config_new(&config, list, NULL), PST_OK);
-    assert_int_equal(keyring_cache_new(&cache, config, NULL), PST_OK);
+    assert_int_equal(keyring_cache_new(&cache, config, NULL, NULL), PST_OK);
     entry = keyring_cache_acquire(cache, NOW);
     keyring_cache_reload(cache);
     assert_true(is_first(entry, FIRST));
@@ -389,6 +389,68 @@ many_use_it_while_it_changes(void **state)
     }
 }
 
+/* A disk that does not answer: the calls run when a test says so, or never. */
+static struct {
+    void (*fn)(void *argument);
+    void *argument;
+    size_t count;
+    bool refuses;
+} disk;
+
+static bool
+note_call(void *context, void (*fn)(void *argument), void *argument)
+{
+    (void)context;
+    disk.count++;
+    disk.fn = fn;
+    disk.argument = argument;
+    return !disk.refuses;
+}
+
+/* Does a request at this time get keys that seal with this secret? */
+static bool
+seals_with(const char *secret, int64_t now)
+{
+    struct keyring_cache_entry *entry = keyring_cache_acquire(world.cache, now);
+    bool result = is_first(entry, secret);
+
+    keyring_cache_release(world.cache, entry);
+    return result;
+}
+
+static void
+a_disk_that_hangs_holds_nobody(void **state)
+{
+    const struct keyring_cache_runner runner = {note_call, NULL};
+
+    (void)state;
+    memset(&disk, 0, sizeof(disk));
+    keyring_cache_free(&world.cache);
+    assert_int_equal(
+        keyring_cache_new(&world.cache, world.config, world.log, &runner),
+        PST_OK);
+    put(SECOND);
+    for (int64_t now = NOW; now < NOW + 5; now++)
+        assert_true(seals_with(FIRST, now));
+    assert_int_equal(disk.count, 1); /* the others do not wait for it, too */
+    disk.fn(disk.argument);
+    assert_true(seals_with(SECOND, NOW + 5));
+    assert_int_equal(disk.count, 2);
+    disk.fn(disk.argument);
+
+    /* Nobody has time for a check: the next second's request tries again. */
+    put(FIRST);
+    disk.refuses = true;
+    assert_true(seals_with(SECOND, NOW + 6));
+    assert_true(seals_with(SECOND, NOW + 7));
+    assert_int_equal(disk.count, 4);
+    disk.refuses = false;
+    assert_true(seals_with(SECOND, NOW + 8));
+    disk.fn(disk.argument);
+    assert_true(seals_with(FIRST, NOW + 9));
+    disk.fn(disk.argument);
+}
+
 int
 main(void)
 {
@@ -408,6 +470,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_mended_mode_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(without_a_file_there_is_nothing_to_read,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_disk_that_hangs_holds_nobody, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(many_use_it_while_it_changes, begin,
                                         end),
     };

@@ -277,6 +277,65 @@ test_stray_bytes(void **state)
     }
 }
 
+#define LARGE (16 << 20) /* more than a socket takes */
+#define SHORT 4096
+#define EARLY "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+/*
+ * What comes on a kept connection before the second request was sent is no
+ * answer to it, unless it is an error. It may be the answer to an earlier one.
+ */
+static void
+test_stray_bytes_in_a_request(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t len;        /* of the body; the server reads only short ones */
+        const char *early; /* sent as soon as the head has come */
+        const char *late;  /* sent after the whole request */
+        int status;        /* 0: refused */
+    } rows[] = {
+        {"whole", LARGE, EARLY, "", 0},
+        {"after an interim one", LARGE, "HTTP/1.1 103 E\r\n\r\n" EARLY, "", 0},
+        {"an error", LARGE, "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n", "",
+         413},
+        {"only an interim one", SHORT, "HTTP/1.1 103 E\r\n\r\n", OK_HEAD "ok",
+         200},
+        {"nothing", SHORT, "", OK_HEAD "ok", 200},
+    };
+    static char body[LARGE];
+
+    (void)state;
+    memset(body, 'x', sizeof(body));
+    memcpy(body + SHORT - 5, "hello", 5);
+    for (size_t i = 0; i < 2 * PST_COUNT(rows); i++) {
+        size_t row = i / 2;
+        const struct step script[] = {FIRST,
+                                      {REPORT, NULL, 0},
+                                      {READ_TEXT, "POST", 0},
+                                      {READ_TEXT, "\r\n\r\n", 0},
+                                      {SEND, rows[row].early, 0},
+                                      {READ_TEXT, "hello", 0},
+                                      {SEND, rows[row].late, 0},
+                                      {DRAIN, NULL, 0},
+                                      {END, NULL, 0}};
+        struct http_exchange what = second_exchange(WHOLE, false);
+        enum pst_err e;
+
+        what.body_length = (int64_t)rows[row].len;
+        what.whole_body = PST_STR_NONE;
+        client.body = (struct pst_str){body, rows[row].len};
+        if (i % 2 == 0)
+            what.whole_body = client.body;
+        e = run_both(script, &what, 0);
+        check_err(rows[row].name, e,
+                  rows[row].status ? PST_OK : PST_UPSTREAM_BROKEN);
+        assert_int_equal(client.status, rows[row].status);
+        assert_null(strstr(client.got, "evil"));
+        server_free(&server);
+    }
+}
+
 /* After some answers the connection is not used again. */
 static void
 test_keeping(void **state)
@@ -486,15 +545,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_retry),
-        TEST(test_wiped),
-        TEST(test_no_retry_of_new),
-        TEST(test_idle),
-        TEST(test_stray_bytes),
-        TEST(test_keeping),
-        TEST(test_at_once),
-        TEST(test_own_errors),
-        TEST(test_age),
+        TEST(test_retry),           TEST(test_wiped),
+        TEST(test_no_retry_of_new), TEST(test_idle),
+        TEST(test_stray_bytes),     TEST(test_stray_bytes_in_a_request),
+        TEST(test_keeping),         TEST(test_at_once),
+        TEST(test_own_errors),      TEST(test_age),
         TEST(test_close_idle),
     };
 

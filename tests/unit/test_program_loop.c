@@ -200,7 +200,7 @@ begin(void **state)
                               "test_program_loop"),
                      PST_OK);
     assert_int_equal(
-        keyring_cache_new(&parts.keyring_cache, parts.config, parts.log),
+        keyring_cache_new(&parts.keyring_cache, parts.config, parts.log, NULL),
         PST_OK);
     loop = program_loop_new(&parts);
     assert_non_null(loop);

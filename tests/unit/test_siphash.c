@@ -59,6 +59,29 @@ test_vectors(void **state)
     }
 }
 
+/* In pieces of any size. */
+static void
+test_pieces(void **state)
+{
+    uint8_t data[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++) {
+        for (size_t size = 1; size <= 9; size++) {
+            struct pst_siphash_state hash;
+
+            pst_siphash_init(&hash, &reference_key);
+            for (size_t at = 0; at < i; at += size)
+                pst_siphash_add(
+                    &hash, (struct pst_bytes){data + at,
+                                              i - at < size ? i - at : size});
+            if (pst_siphash_finish(&hash) != vectors[i])
+                fail_msg("%zu bytes in pieces of %zu", i, size);
+        }
+        data[i] = (uint8_t)i;
+    }
+}
+
 /* Another key gives another hash; the alignment of the data does not matter. */
 static void
 test_key_and_alignment(void **state)
@@ -94,6 +117,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_key_and_alignment),
         cmocka_unit_test(test_empty),
     };

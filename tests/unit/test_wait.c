@@ -449,34 +449,6 @@ test_other_descriptors(void **state)
     run_both(read_others);
 }
 
-static void
-look_for_input(void)
-{
-    const struct wait_limit soon = {clock_ms() + 1, -1};
-    bool is_in_fiber = fiber_current() != NULL;
-
-    assert_true(wait_may_have_input(ends[0])); /* nobody has waited for it */
-    send_text(ends[1], "all");
-    assert_read(10, "all");
-    assert_int_equal(wait_may_have_input(ends[0]), !is_in_fiber);
-    send_text(ends[1], "more");
-    assert_int_equal(wait_until(&soon), 0);
-    assert_true(wait_may_have_input(ends[0]));
-    assert_read(10, "more");
-    assert_int_equal(wait_may_have_input(ends[0]), !is_in_fiber);
-    shutdown(ends[1], SHUT_WR);
-    assert_int_equal(wait_until(&(struct wait_limit){clock_ms() + 1, -1}), 0);
-    assert_true(wait_may_have_input(ends[0]));
-}
-
-/* Bytes that nobody waits for are noticed. */
-static void
-test_may_have_input(void **state)
-{
-    (void)state;
-    run_both(look_for_input);
-}
-
 int
 main(void)
 {
@@ -490,7 +462,6 @@ main(void)
         cmocka_unit_test(test_write_and_read),
         cmocka_unit_test(test_write_in_vain),
         cmocka_unit_test(test_wait_for),
-        cmocka_unit_test(test_may_have_input),
         cmocka_unit_test(test_number_is_reused),
         cmocka_unit_test(test_other_descriptors),
     };
