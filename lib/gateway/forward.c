@@ -6,6 +6,8 @@
 #include "gateway/forward.h"
 
 #include "gateway/forward_headers.h"
+#include "gateway/session_order.h"
+#include "http/media_type.h"
 
 /* The context of the functions that http_client_run() calls. */
 struct forwarding {
@@ -47,6 +49,19 @@ receive_header(void *context, struct pst_str name, struct pst_str value)
                                forwarding->response, name, value);
 }
 
+/* Does the response come in parts, each when something happens? */
+static bool
+is_event_stream(const struct response *res)
+{
+    struct pst_media_type type;
+
+    return pst_media_type_parse(
+               response_get_header(res, PST_STR("Content-Type")), &type) ==
+               PST_OK &&
+           (pst_str_equal_nocase(type.name, PST_STR("text/event-stream")) ||
+            pst_str_equal_nocase(type.name, PST_STR("multipart/mixed")));
+}
+
 static enum pst_err
 receive_head(void *context, int status)
 {
@@ -69,6 +84,9 @@ receive_head(void *context, int status)
             return e;
     }
     forward_copy_head(forwarding->res, forwarding->response);
+    /* It may last for hours. */
+    if (!forwarding->outgoing->has_mutation && is_event_stream(forwarding->res))
+        session_order_end(forwarding->ctx);
     forwarding->has_length = !pst_str_is_absent(
         response_get_header(forwarding->res, PST_STR("Content-Length")));
     return response_begin(forwarding->res);
@@ -143,6 +161,8 @@ run_forwarding(struct forwarding *forwarding,
     forwarding->outgoing = outgoing;
     e = forward_make_headers(ctx, req, outgoing, forwarding->res == NULL,
                              headers);
+    if (!e)
+        e = session_order_check(ctx, req);
     if (e)
         return e;
     exchange = (struct http_exchange){

@@ -306,7 +306,7 @@ page_send_error(struct response *res, const struct request *req,
         e = PST_INTERNAL;
     page_keep_error_headers(res, config->auth_token_header);
     response_add_vary(res, PST_STR("Accept, Sec-Fetch-Mode"));
-    if (e == PST_OVERLOADED || e == PST_NO_MEMORY)
+    if (e == PST_OVERLOADED || e == PST_NO_MEMORY || e == PST_UNCONFIRMED)
         response_set_header(res, PST_STR("Retry-After"), PST_STR("1"));
     if (request_is_navigation(req)) {
         sent = page_send_error_html(res, req, config, e);
