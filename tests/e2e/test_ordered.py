@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -413,3 +414,58 @@ def test_an_upload_takes_its_turn(scripted, start):
             assert first.answer().status == 200
             assert upload.answer().status == 200
     assert [request.name for request in backend.requests[1:]] == ["slow", "upload"]
+
+
+class TwoOfLighttpd(servers.Lighttpd):
+    """Two processes of each program."""
+
+    def etc_file(self, name):
+        return super().etc_file(name).replace('"max-procs" => 1',
+                                              '"max-procs" => 2')
+
+
+class TwoOfNginx(servers.Nginx):
+    def etc_file(self, name):
+        one = f"server unix:{self.folder}/query.sock;"
+        text = super().etc_file(name)
+        assert name != "postern-http.conf" or one in text
+        return text.replace(one, one + one.replace("query", "query2"))
+
+    def start_helpers(self):
+        super().start_helpers()
+        self.start_program("query", f"unix:{self.folder}/query2.sock")
+
+
+@pytest.mark.parametrize("kind", [TwoOfLighttpd, TwoOfNginx])
+def test_behind_a_web_server(scripted, kind):
+    backend = scripted(pause=0.05)
+    site = kind(backend, POSTERN_ORDERED="on", POSTERN_LOGIN_PER_ADDRESS="off")
+    try:
+        def log_in_as(name):
+            answer = site.post("/login", {"email": name, "password": "x"})
+            value, = [value for value in answer.all("Set-Cookie")
+                      if value.startswith(COOKIE + "=")]
+            return value.partition(";")[0]
+
+        def ask(cookie):
+            with Connection(site.port) as connection:
+                statuses.append(connection.request(
+                    "POST", "/query", [("Cookie", cookie), ("Content-Type",
+                                                            "application/json")],
+                    body_of("slow")).status)
+
+        statuses = []
+        threads = [threading.Thread(target=ask, args=(cookie,))
+                   for cookie in [log_in_as("mine"), log_in_as("other")] * 10]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert statuses == [200] * 20, site.log
+        pids = set(re.findall(r"program=query pid=(\d+) event=request", site.log))
+        assert len(pids) == 2, site.log
+    finally:
+        site.close(check=False)
+    assert backend.peak["secret-of-mine"] == 1
+    assert backend.peak["secret-of-other"] == 1
+    assert backend.peak_of_all == 2
