@@ -18,7 +18,7 @@ class Postgres:
 
     def __init__(self):
         folders = glob.glob("/usr/lib/postgresql/*/bin")
-        assert folders, "PostgreSQL is missing: demo/packages vendure"
+        assert folders, "PostgreSQL is missing: demo/packages test"
         self.programs = max(folders, key=lambda path: int(path.split("/")[4]))
         self.folder = tempfile.mkdtemp(prefix="postern-postgres-")
         self.options = {"cwd": self.folder}
