@@ -171,6 +171,7 @@ def holds(backend, name="half"):
     assert wait_until(lambda: backend.named(name))
 
 
+@pytest.mark.quick
 def test_posts_of_one_session_go_one_after_another(scripted, start):
     """Ten, to two processes of two loops each; another session is not held."""
     backend = scripted(pause=0.05)

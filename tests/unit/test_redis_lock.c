@@ -96,8 +96,10 @@ test_another_holder(void **state)
     store->backend->unlock(store, &lock);
     assert_string_equal(say("EXISTS", "order-next", ""), ":0\r\n");
     assert_string_equal(say("GET", "order", ""), "$5\r\nother\r\n");
+    assert_int_equal(store->backend->lock(store, &lock), PST_OVERLOADED);
     say("DEL", "order", "");
     assert_int_equal(store->backend->lock(store, &lock), PST_OK);
+    assert_string_equal(say("EXISTS", "order-next", ""), ":0\r\n");
 }
 
 static void
