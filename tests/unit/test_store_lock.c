@@ -216,6 +216,9 @@ test_limits(void **state)
     assert_int_equal(try_for(60000, client[1], &has_waited), PST_CLIENT_GONE);
     close(client[1]);
     expect_other('u', 'u');
+    /* Those that gave up are not next. */
+    expect_other('l', '1');
+    expect_other('u', 'u');
     assert_int_equal(try_for(60000, -1, &has_waited), PST_OK);
     assert_false(has_waited);
     stop_other();
