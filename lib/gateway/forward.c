@@ -18,10 +18,20 @@ struct forwarding {
     struct forward_response *response;
     const struct forward_hook *hook;
     struct pst_buf buffered;
-    bool has_length;       /* the response has a Content-Length */
-    bool is_redirect;      /* the response was refused as a redirect */
-    bool is_broken_upload; /* outgoing->read failed: not the backend's fault */
+    bool has_length;     /* the response has a Content-Length */
+    bool is_redirect;    /* the response was refused as a redirect */
+    bool is_own_failure; /* of outgoing->read(), or the session's order */
 };
+
+static enum pst_err
+check_order(void *context)
+{
+    struct forwarding *forwarding = context;
+    enum pst_err e = session_order_check(forwarding->ctx, forwarding->req);
+
+    forwarding->is_own_failure = e != PST_OK;
+    return e;
+}
 
 static enum pst_err
 read_streamed_body(void *context, char *out, size_t size, size_t *len)
@@ -35,7 +45,7 @@ read_streamed_body(void *context, char *out, size_t size, size_t *len)
     }
     e = forwarding->outgoing->read(forwarding->outgoing->context, out, size,
                                    len);
-    forwarding->is_broken_upload = e != PST_OK;
+    forwarding->is_own_failure = e != PST_OK;
     return e;
 }
 
@@ -161,8 +171,6 @@ run_forwarding(struct forwarding *forwarding,
     forwarding->outgoing = outgoing;
     e = forward_make_headers(ctx, req, outgoing, forwarding->res == NULL,
                              headers);
-    if (!e)
-        e = session_order_check(ctx, req);
     if (e)
         return e;
     exchange = (struct http_exchange){
@@ -174,6 +182,7 @@ run_forwarding(struct forwarding *forwarding,
         .body_length = get_body_length(outgoing),
         .is_repeatable = outgoing->is_repeatable,
         .context = forwarding,
+        .connected = check_order,
         .read = read_streamed_body,
         .header = receive_header,
         .head = receive_head,
@@ -182,7 +191,7 @@ run_forwarding(struct forwarding *forwarding,
         .client = req->source.descriptor,
     };
     e = http_client_run(ctx->upstream, req->arena, &exchange, &error);
-    if (e && e != PST_CLIENT_GONE && !forwarding->is_broken_upload)
+    if (e && e != PST_CLIENT_GONE && !forwarding->is_own_failure)
         log_backend_failure(forwarding, &error, e);
     return e;
 }

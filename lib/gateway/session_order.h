@@ -27,9 +27,9 @@ PST_MUST_USE enum pst_err session_order_begin(struct context *ctx,
                                               bool *has_waited);
 
 /*
- * Before each call of the backend: may another request of the session be there
- * by now? That is so when this process was stopped, and its lease in Redis ran
- * out.
+ * Before the first byte goes to the backend: may another request of the session
+ * be there by now? That is so when this process was stopped, and its lease in
+ * Redis ran out. Does not wait.
  * Returns PST_OK, also where nothing is ordered; PST_OVERLOADED (logged).
  */
 PST_MUST_USE enum pst_err session_order_check(const struct context *ctx,

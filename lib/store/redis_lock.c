@@ -2,7 +2,10 @@
 /*
  * redis_lock.c - locks among machines: a lease in Redis, which its holder
  * renews (store/redis_lease.h). It is a key with the holder's token, which
- * expires by itself when the holder is gone.
+ * expires by itself when the holder is gone. The token is the fence: who does
+ * not have it in Redis any more can neither renew nor release, and sends
+ * nothing (store_lock_is_held()). A number that grows would be no better, since
+ * no backend compares it.
  *
  * A second key has the token of the one that waits, for a short while. Nobody
  * else gets a lease that is free: so the holder that releases it cannot
