@@ -10,6 +10,7 @@
 #include "gateway/identity.h"
 #include "gateway/page.h"
 #include "gateway/program.h"
+#include "gateway/session_order.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 #include "server/request_body.h"
@@ -132,11 +133,14 @@ logout_at_backend(struct context *ctx, struct request *req,
                   const struct auth *auth, bool everywhere)
 {
     enum config_logout rule = ctx->config->upstream_logout;
+    bool has_waited;
 
     if (!auth->has_session || rule == LOGOUT_NEVER ||
         pst_str_is_absent(auth_upstream(auth)) ||
         (rule == LOGOUT_EVERYWHERE && !everywhere))
         return PST_OK;
+    /* Logging out goes ahead where waiting is in vain. */
+    (void)!session_order_begin(ctx, req, auth, &has_waited);
     return identity_logout(ctx, req, auth_upstream(auth));
 }
 

@@ -16,6 +16,7 @@
 #include "upstream/http_client.h"
 
 struct document_lookup;
+struct store_lock;
 
 /* One for each request. */
 struct context {
@@ -26,6 +27,7 @@ struct context {
     struct store *store;               /* the same; NULL: none is configured */
     struct document_lookup *documents; /* shared by all loops */
     int64_t store_answered_at; /* unix seconds: the store's last answer */
+    struct store_lock *order;  /* gateway/session_order.h; NULL: not held */
     int64_t now;               /* unix seconds, read once for each request */
     enum pst_err (*random)(void *out, size_t len); /* random_block_get() */
 };

@@ -6,6 +6,8 @@
 #include "gateway/forward.h"
 
 #include "gateway/forward_headers.h"
+#include "gateway/session_order.h"
+#include "http/media_type.h"
 
 /* The context of the functions that http_client_run() calls. */
 struct forwarding {
@@ -16,10 +18,20 @@ struct forwarding {
     struct forward_response *response;
     const struct forward_hook *hook;
     struct pst_buf buffered;
-    bool has_length;       /* the response has a Content-Length */
-    bool is_redirect;      /* the response was refused as a redirect */
-    bool is_broken_upload; /* outgoing->read failed: not the backend's fault */
+    bool has_length;     /* the response has a Content-Length */
+    bool is_redirect;    /* the response was refused as a redirect */
+    bool is_own_failure; /* of outgoing->read(), or the session's order */
 };
+
+static enum pst_err
+check_order(void *context)
+{
+    struct forwarding *forwarding = context;
+    enum pst_err e = session_order_check(forwarding->ctx, forwarding->req);
+
+    forwarding->is_own_failure = e != PST_OK;
+    return e;
+}
 
 static enum pst_err
 read_streamed_body(void *context, char *out, size_t size, size_t *len)
@@ -33,7 +45,7 @@ read_streamed_body(void *context, char *out, size_t size, size_t *len)
     }
     e = forwarding->outgoing->read(forwarding->outgoing->context, out, size,
                                    len);
-    forwarding->is_broken_upload = e != PST_OK;
+    forwarding->is_own_failure = e != PST_OK;
     return e;
 }
 
@@ -45,6 +57,19 @@ receive_header(void *context, struct pst_str name, struct pst_str value)
     return forward_keep_header(forwarding->req->arena,
                                &forwarding->ctx->config->backend,
                                forwarding->response, name, value);
+}
+
+/* Does the response come in parts, each when something happens? */
+static bool
+is_event_stream(const struct response *res)
+{
+    struct pst_media_type type;
+
+    return pst_media_type_parse(
+               response_get_header(res, PST_STR("Content-Type")), &type) ==
+               PST_OK &&
+           (pst_str_equal_nocase(type.name, PST_STR("text/event-stream")) ||
+            pst_str_equal_nocase(type.name, PST_STR("multipart/mixed")));
 }
 
 static enum pst_err
@@ -69,6 +94,9 @@ receive_head(void *context, int status)
             return e;
     }
     forward_copy_head(forwarding->res, forwarding->response);
+    /* It may last for hours. */
+    if (!forwarding->outgoing->has_mutation && is_event_stream(forwarding->res))
+        session_order_end(forwarding->ctx);
     forwarding->has_length = !pst_str_is_absent(
         response_get_header(forwarding->res, PST_STR("Content-Length")));
     return response_begin(forwarding->res);
@@ -154,6 +182,7 @@ run_forwarding(struct forwarding *forwarding,
         .body_length = get_body_length(outgoing),
         .is_repeatable = outgoing->is_repeatable,
         .context = forwarding,
+        .connected = check_order,
         .read = read_streamed_body,
         .header = receive_header,
         .head = receive_head,
@@ -162,7 +191,7 @@ run_forwarding(struct forwarding *forwarding,
         .client = req->source.descriptor,
     };
     e = http_client_run(ctx->upstream, req->arena, &exchange, &error);
-    if (e && e != PST_CLIENT_GONE && !forwarding->is_broken_upload)
+    if (e && e != PST_CLIENT_GONE && !forwarding->is_own_failure)
         log_backend_failure(forwarding, &error, e);
     return e;
 }

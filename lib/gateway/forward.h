@@ -28,6 +28,7 @@ struct forward_request {
     struct pst_str upstream; /* from the session (upstream/credentials.h);
                                 absent: none */
     enum forward_headers headers;
+    bool has_mutation;  /* else it only reads */
     bool is_repeatable; /* only queries: it may be sent twice when a kept
                            connection turns out to be closed */
 

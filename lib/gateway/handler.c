@@ -12,6 +12,7 @@
 #include "gateway/client_address.h"
 #include "gateway/cors.h"
 #include "gateway/page.h"
+#include "gateway/session_order.h"
 
 /* A sink in front of another: counts the body, and omits it for HEAD. */
 struct meter {
@@ -122,6 +123,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
         cors_allow_origin(ctx, &req, &res); /* no handler will do so */
     if (!e)
         e = handler(ctx, &req, &res);
+    session_order_end(ctx);
     if (!e && !res.begun)
         e = PST_INTERNAL; /* a handler must answer */
     is_whole = !e;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "codec/json.h"
 #include "gateway/identity.h"
+#include "gateway/session_order.h"
 
 struct login_attempt *
 login_attempt_new(struct context *ctx, struct request *req,
@@ -323,6 +324,22 @@ attempt_check_shape(struct login_attempt *attempt)
     return e;
 }
 
+/* Wait for earlier requests of the session. The floor counts from then on: so
+ * the time of a later attempt says nothing about those before it. */
+static enum pst_err
+attempt_wait_for_order(struct login_attempt *attempt)
+{
+    bool has_waited;
+    enum pst_err e = session_order_begin(attempt->ctx, attempt->req,
+                                         attempt->auth, &has_waited);
+
+    if (e)
+        login_budget_refund(&attempt->budget);
+    else if (has_waited)
+        attempt->started_ms = clock_ms();
+    return e;
+}
+
 enum pst_err
 login_attempt_run(struct login_attempt *attempt)
 {
@@ -330,6 +347,8 @@ login_attempt_run(struct login_attempt *attempt)
         login_budget_acquire(&attempt->budget, attempt->ctx, attempt->req,
                              attempt->res, attempt->name);
 
+    if (!e)
+        e = attempt_wait_for_order(attempt);
     if (e)
         return e;
     e = attempt_ask_backend(attempt);

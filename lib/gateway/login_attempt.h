@@ -69,7 +69,8 @@ login_attempt_set_credentials(struct login_attempt *attempt);
  * Returns PST_OK (the session has begun; its cookie or header is in the
  * response); PST_REFUSED; PST_THROTTLED (Retry-After is in the response);
  * PST_LOGIN_SHAPE; PST_STORE_DOWN; PST_MALFORMED (the name is not UTF-8);
- * PST_UPSTREAM_… and what auth_begin_session() returns.
+ * PST_UPSTREAM_…, what session_order_begin() returns, and what
+ * auth_begin_session() returns.
  */
 PST_MUST_USE enum pst_err login_attempt_run(struct login_attempt *attempt);
 

@@ -13,6 +13,8 @@
 #include "gateway/login_budget.h"
 #include "gateway/proxy_errors.h"
 #include "gateway/proxy_rules.h"
+#include "gateway/session_order.h"
+#include "gateway/session_registry.h"
 #include "server/request_body.h"
 
 /* One HTTP request that is being answered. */
@@ -73,15 +75,16 @@ read_upload(void *context, char *out, size_t size, size_t *len)
                                           size, len);
 }
 
-/* Are all requests that are sent queries? They can be sent twice. */
+/* Is an operation of this kind among those that are sent? */
 static bool
-has_only_queries(const struct proxying *proxying)
+has_operation(const struct proxying *proxying,
+              enum pst_graphql_operation_kind kind)
 {
     for (size_t i = 0; i < proxying->list.count; i++)
         if (!proxying->items[i].refusal &&
-            proxying->items[i].operation->kind != PST_GRAPHQL_QUERY)
-            return false;
-    return true;
+            proxying->items[i].operation->kind == kind)
+            return true;
+    return false;
 }
 
 /* Write the body or query string anew, from what was checked: two parsers may
@@ -100,7 +103,10 @@ write_backend_request(struct proxying *proxying,
         is_get_request(proxying) ? PST_STR("GET") : PST_STR("POST");
     outgoing->query = proxying->list.parameters;
     outgoing->upstream = auth_upstream(proxying->auth);
-    outgoing->is_repeatable = has_only_queries(proxying);
+    outgoing->has_mutation = has_operation(proxying, PST_GRAPHQL_MUTATION);
+    outgoing->is_repeatable =
+        !outgoing->has_mutation &&
+        !has_operation(proxying, PST_GRAPHQL_SUBSCRIPTION);
     if (proxying->list.form == GRAPHQL_REQUEST_MULTIPART) {
         outgoing->read = read_upload;
         outgoing->context = proxying;
@@ -208,6 +214,24 @@ throttle_passwords(struct proxying *proxying)
     return e;
 }
 
+/* Wait for earlier requests of the session. One of them may have ended it: this
+ * request was sent before its client could know. */
+static enum pst_err
+wait_for_order(struct proxying *proxying)
+{
+    bool has_waited;
+    enum pst_err e;
+
+    if (is_get_request(proxying))
+        return PST_OK;
+    e = session_order_begin(proxying->ctx, proxying->req, proxying->auth,
+                            &has_waited);
+    if (!e && has_waited)
+        e = registry_check(proxying->ctx, proxying->req,
+                           &proxying->auth->session);
+    return e == PST_REVOKED ? PST_UNCONFIRMED : e;
+}
+
 static enum pst_err
 run_login_item(struct proxying *proxying, struct proxy_item *item)
 {
@@ -292,9 +316,11 @@ run_proxying(struct proxying *proxying)
         return proxy_send_batch(proxying->req, proxying->res,
                                 &(struct proxy_batch){proxying->items, count},
                                 PST_STR_NONE);
+    e = wait_for_order(proxying);
     /* The user must be known before an attempt at a password is counted. */
-    e = identity_revalidate(proxying->ctx, proxying->req, proxying->res,
-                            proxying->auth);
+    if (!e)
+        e = identity_revalidate(proxying->ctx, proxying->req, proxying->res,
+                                proxying->auth);
     if (!e)
         e = throttle_passwords(proxying);
     return e ? e : forward_items(proxying, refused > 0);

@@ -70,14 +70,22 @@ static void
 config_validate_store_group(struct config_reader *reader,
                             const struct config *config)
 {
+    const struct {
+        const char *variable;
+        bool is_set;
+    } settings[] = {{"POSTERN_MAX_SESSIONS", config->max_sessions > 0},
+                    {"POSTERN_ORDERED", config->ordered}};
+
     if (config_is_group_invalid(reader, CONFIG_GROUP_STORE) ||
         config->store.kind != STORE_NONE)
         return;
-    if (config->max_sessions > 0) {
+    for (size_t i = 0; i < PST_COUNT(settings); i++) {
+        if (!settings[i].is_set)
+            continue;
         config_set_error(&reader->error,
                          "needs a store, but POSTERN_STORE is none: set "
                          "POSTERN_STORE, or remove this variable");
-        config_report_error(reader, "POSTERN_MAX_SESSIONS");
+        config_report_error(reader, settings[i].variable);
     }
 }
 

@@ -70,6 +70,7 @@ struct config {
     int64_t max_body;      /* bytes */
     int64_t max_json;
     int64_t max_held;
+    bool ordered; /* the POSTs of one session, one after another */
 
     struct pst_str origin; /* our own; absent: see request_own_origin() */
     struct pst_str *origins;

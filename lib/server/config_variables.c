@@ -288,6 +288,10 @@ const struct config_entry config_variables[] = {
          "The maximum memory for the bodies of all requests of one process"
          " together."),
      SIZE(max_held, MAX_HELD_MIN, MAX_BODY_MAX)},
+    {ROW("POSTERN_ORDERED", CONFIG_GROUP_BACKEND, "off",
+         "Whether the POSTs of one session reach the backend one after "
+         "another; needs a store."),
+     SWITCH(ordered)},
 
     {ROW("POSTERN_ORIGIN", CONFIG_GROUP_SITES, "",
          "The site's own origin, such as https://shop.example; if unset, "

@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_FILE "order"
+#define LOCK_FILE_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+
 static pthread_mutex_t folders_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lmdb_folder *folders;
 
@@ -81,6 +84,7 @@ lmdb_folder_open(const struct store_url *url, const struct stat *found,
     folder->pid = getpid();
     folder->device = found->st_dev;
     folder->inode = found->st_ino;
+    folder->lock_file = -1;
     rc = lmdb_environment_open(&folder->environment, url->path,
                                (size_t)url->map_size);
     if (rc) {
@@ -123,6 +127,51 @@ lmdb_folder_acquire(const struct store_url *url, struct lmdb_folder **out)
     return rc;
 }
 
+/* Create the file only where every process can open it (mode 0600). */
+static int
+lmdb_lock_file_create(int folder, int *descriptor)
+{
+    struct stat found;
+
+    if (fstat(folder, &found) != 0)
+        return errno;
+    if (found.st_uid != geteuid())
+        return LMDB_FOLDER_IS_FOREIGN;
+    *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS | O_CREAT, 0600);
+    return *descriptor < 0 ? errno : 0;
+}
+
+static int
+lmdb_lock_file_open(const char *path, int *descriptor)
+{
+    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+
+    if (folder < 0)
+        return errno;
+    *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS);
+    if (*descriptor < 0 && errno == ENOENT)
+        rc = lmdb_lock_file_create(folder, descriptor);
+    else if (*descriptor < 0)
+        rc = errno;
+    close(folder);
+    return rc;
+}
+
+int
+lmdb_folder_open_lock_file(struct lmdb_folder *folder, const char *path,
+                           int *descriptor)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&folders_lock);
+    if (folder->lock_file < 0)
+        rc = lmdb_lock_file_open(path, &folder->lock_file);
+    *descriptor = folder->lock_file;
+    pthread_mutex_unlock(&folders_lock);
+    return rc;
+}
+
 void
 lmdb_folder_release(struct lmdb_folder *folder)
 {
@@ -135,6 +184,8 @@ lmdb_folder_release(struct lmdb_folder *folder)
         *link = folder->next;
         lmdb_readers_fini(&folder->readers);
         lmdb_environment_close(&folder->environment);
+        if (folder->lock_file >= 0)
+            close(folder->lock_file);
         free(folder);
     }
     pthread_mutex_unlock(&folders_lock);

@@ -59,7 +59,7 @@ static const struct {
     {LMDB_BUSY, ": too many changes wait for the lock for writing"},
 };
 
-static enum pst_err
+enum pst_err
 lmdb_set_error(struct lmdb_handle *handle, int rc)
 {
     const char *path = handle->url.path;
@@ -191,4 +191,17 @@ lmdb_write_later(struct lmdb_handle *handle, const struct lmdb_change *change)
         free(change->what);
     else
         lmdb_writer_post(handle->folder->writer, handle->base.tag, change);
+}
+
+enum pst_err
+lmdb_handle_lock_file(struct lmdb_handle *handle, int *descriptor)
+{
+    enum pst_err e = lmdb_ensure_open(handle);
+    int rc;
+
+    if (e)
+        return e;
+    rc = lmdb_folder_open_lock_file(handle->folder, handle->url.path,
+                                    descriptor);
+    return rc ? lmdb_set_error(handle, rc) : PST_OK;
 }

@@ -64,6 +64,18 @@ PST_MUST_USE enum pst_err lmdb_write(struct lmdb_handle *handle,
 void lmdb_write_later(struct lmdb_handle *handle,
                       const struct lmdb_change *change);
 
+/*
+ * The file for locks in the folder, which stays open as long as the handle.
+ *   descriptor  set on PST_OK
+ * Returns PST_OK or PST_STORE_DOWN.
+ */
+PST_MUST_USE enum pst_err lmdb_handle_lock_file(struct lmdb_handle *handle,
+                                                int *descriptor);
+
+/* Set the error by a code of this folder, LMDB's or the system's. Returns
+ * PST_STORE_DOWN, always. */
+enum pst_err lmdb_set_error(struct lmdb_handle *handle, int rc);
+
 /* Is less than a fifth of the map free? Only after a successful write. */
 bool lmdb_is_nearly_full(struct lmdb_handle *handle);
 

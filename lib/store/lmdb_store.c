@@ -335,5 +335,8 @@ const struct store_operations store_lmdb = {
     .spill_get = lmdb_store_spill_get,
     .acquire = lmdb_counter_acquire,
     .refund = lmdb_counter_refund,
+    .lock = lmdb_lock,
+    .is_locked = lmdb_is_locked,
+    .unlock = lmdb_unlock,
     .sweep = lmdb_store_sweep,
 };

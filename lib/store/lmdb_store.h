@@ -63,6 +63,11 @@ enum pst_err lmdb_session_touch(struct store *base,
 enum pst_err lmdb_session_walk(struct store *base,
                                const struct store_walk *wanted);
 
+/* store/lmdb_lock.c: see struct store_operations. */
+enum pst_err lmdb_lock(struct store *store, struct store_lock *lock);
+bool lmdb_is_locked(const struct store_lock *lock);
+void lmdb_unlock(struct store *store, struct store_lock *lock);
+
 /* store/lmdb_counter.c: see struct store_operations. */
 enum pst_err lmdb_counter_acquire(struct store *base,
                                   const struct store_counters *counters,

@@ -35,6 +35,12 @@ redis_handle_from_base(struct store *store)
     return (struct redis_handle *)(void *)store;
 }
 
+const struct store_url *
+redis_handle_url(const struct redis_handle *handle)
+{
+    return &handle->url;
+}
+
 enum pst_err
 redis_set_error(struct redis_handle *handle, const char *what,
                 const char *cause)

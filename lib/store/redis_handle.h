@@ -29,6 +29,9 @@ void redis_handle_free(struct redis_handle *handle);
 struct store *redis_handle_base(struct redis_handle *handle);
 struct redis_handle *redis_handle_from_base(struct store *store);
 
+/* Of redis_handle_new(). */
+const struct store_url *redis_handle_url(const struct redis_handle *handle);
+
 /* Set the error: the URL, and two parts of a sentence. Returns PST_STORE_DOWN,
  * always. */
 enum pst_err redis_set_error(struct redis_handle *handle, const char *what,

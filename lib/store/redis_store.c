@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/redis_lease.h"
 #include "store/redis_script.h"
 
 int64_t
@@ -36,6 +37,7 @@ redis_store_open(struct store **out, const struct store_url *url)
 
     if (e)
         return e;
+    redis_lease_open();
     *out = redis_handle_base(handle);
     return PST_OK;
 }
@@ -44,6 +46,7 @@ static void
 redis_store_close(struct store *base)
 {
     redis_handle_free(redis_handle_from_base(base));
+    redis_lease_close();
 }
 
 /* Warn if INFO shows that Redis may lose records. */
@@ -345,5 +348,8 @@ const struct store_operations store_redis = {
     .spill_get = redis_store_spill_get,
     .acquire = redis_counter_acquire,
     .refund = redis_counter_refund,
+    .lock = redis_lock,
+    .is_locked = redis_is_locked,
+    .unlock = redis_unlock,
     .sweep = redis_store_sweep,
 };

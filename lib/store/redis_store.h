@@ -53,6 +53,11 @@ enum pst_err redis_session_touch(struct store *base,
 enum pst_err redis_session_walk(struct store *base,
                                 const struct store_walk *walk);
 
+/* store/redis_lock.c: see struct store_operations. */
+enum pst_err redis_lock(struct store *store, struct store_lock *lock);
+bool redis_is_locked(const struct store_lock *lock);
+void redis_unlock(struct store *store, struct store_lock *lock);
+
 /* store/redis_counter.c: see struct store_operations. */
 enum pst_err redis_counter_acquire(struct store *base,
                                    const struct store_counters *counters,

@@ -29,6 +29,8 @@ struct store_spill {
     bool only_replace; /* store_spill_replace() */
 };
 
+struct store_lock; /* store/store_lock.h */
+
 /* store_session_walk() */
 struct store_walk {
     const struct store_id *subject; /* NULL: all users */
@@ -69,6 +71,13 @@ struct store_operations {
     enum pst_err (*refund)(struct store *store,
                            const struct store_counters *counters,
                            int64_t *in_use);
+    /* Lock for this process, as store_lock_acquire() does, but without waiting:
+     * PST_OVERLOADED, when another one has the lock. Its fibers and threads
+     * never do so at the same time for one id. */
+    enum pst_err (*lock)(struct store *store, struct store_lock *lock);
+    bool (*is_locked)(const struct store_lock *lock);
+    /* After lock(), whatever it returned. */
+    void (*unlock)(struct store *store, struct store_lock *lock);
     enum pst_err (*sweep)(struct store *store, size_t limit, int64_t now,
                           struct store_sweep_result *swept);
 };

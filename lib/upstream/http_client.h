@@ -52,6 +52,10 @@ struct http_exchange {
     bool is_repeatable;
     void *context;
 
+    /* Called when there is a connection, before the first byte goes out; and
+     * again when the request is sent again. It must not wait. NULL: none. */
+    enum pst_err (*connected)(void *context);
+
     /* Read up to size bytes of the body; *len 0 is its end. Not called for a
      * whole body. */
     enum pst_err (*read)(void *context, char *out, size_t size, size_t *len);

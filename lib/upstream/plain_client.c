@@ -71,6 +71,9 @@ run_attempt(struct plain_client *client, struct plain_exchange *x)
     bool is_whole = false;
     enum pst_err e = x->connection ? PST_OK : plain_connect(x);
 
+    if (!e && x->exchange->connected)
+        e = plain_fail_callback(x,
+                                x->exchange->connected(x->exchange->context));
     if (!e)
         e = plain_send(x, &is_whole);
     if (!e)

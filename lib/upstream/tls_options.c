@@ -51,8 +51,8 @@ on_curl_connected(void *context, char *to, char *from, int to_port,
     (void)from;
     (void)to_port;
     (void)from_port;
-    transfer_connected(context);
-    return CURL_PREREQFUNC_OK;
+    return transfer_connected(context) == PST_OK ? CURL_PREREQFUNC_OK
+                                                 : CURL_PREREQFUNC_ABORT;
 }
 
 static size_t

@@ -101,11 +101,16 @@ transfer_restart(struct transfer *transfer)
     return true;
 }
 
-void
+enum pst_err
 transfer_connected(struct transfer *transfer)
 {
+    const struct http_exchange *exchange = transfer->exchange;
+    int64_t begun = clock_ms();
+
     transfer->phase = TRANSFER_REQUEST_SENT;
-    transfer->last_activity = clock_ms();
+    return finish_step(
+        transfer, begun,
+        exchange->connected ? exchange->connected(exchange->context) : PST_OK);
 }
 
 static enum pst_err

@@ -85,8 +85,9 @@ transfer_supply(struct transfer *transfer, char *out, size_t size, size_t *len);
 PST_MUST_USE enum transfer_answer transfer_receive(struct transfer *transfer,
                                                    struct pst_str piece);
 
-/* A connection is ready (new or kept alive); the request goes out now. */
-void transfer_connected(struct transfer *transfer);
+/* A connection is ready (new or kept alive); the request goes out now, unless
+ * the result is an error, which is kept in transfer->err. */
+PST_MUST_USE enum pst_err transfer_connected(struct transfer *transfer);
 
 /*
  * One line of a response head, with or without its line end. Trailers, which

@@ -16,6 +16,7 @@ LATER = "2199-01-01T00:00:00Z"
 PIECE = b"x" * 65536
 # The first field of a document; ours begin with another.
 NAME = re.compile(rb'"query":"[^"{]*\{\s*(?:__typename\s+)?(\w+)')
+NAME_IN_URL = re.compile(rb"[?&]query=[^%]*%7[Bb](?:%20|\+)*(\w+)")
 
 
 class Request:
@@ -95,8 +96,9 @@ class ScriptedBackend:
                 request.gone_at = time.monotonic()
                 raise
             return self._send(writer, {"upload": request.received})
-        body = await reader.readexactly(int(length[1]))
-        request.name = NAME.search(body)[1].decode()
+        body = await reader.readexactly(int(length[1])) if length else b""
+        request.name = (NAME.search(body) if length
+                        else NAME_IN_URL.search(head))[1].decode()
         request.received = len(body)
         self.requests.append(request)
         act = getattr(self, "_" + request.name)

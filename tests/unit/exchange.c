@@ -87,6 +87,15 @@ poll(struct pollfd *fds, nfds_t count, int timeout)
 }
 
 static enum pst_err
+client_connected(void *context)
+{
+    struct client *c = context;
+
+    c->connects++;
+    return c->connected_err;
+}
+
+static enum pst_err
 client_read(void *context, char *out, size_t size, size_t *len)
 {
     struct client *c = context;
@@ -172,6 +181,7 @@ exchange(const char *method, int64_t body_length)
         .method = pst_str_from(method),
         .body_length = body_length,
         .context = &client,
+        .connected = client_connected,
         .read = client_read,
         .header = client_header,
         .head = client_head,

@@ -19,10 +19,12 @@ struct client {
     int delay; /* milliseconds that pass in each function */
     enum pst_err read_err;
     size_t err_at; /* bytes that are read before read_err */
+    enum pst_err connected_err;
     enum pst_err header_err;
     enum pst_err head_err;
     enum pst_err body_err;
     /* received */
+    int connects;
     int status;
     int heads;
     char headers[2048];

@@ -81,6 +81,11 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
         current->body_lengths[current->exchanges] = exchange->body_length;
         current->repeatable[current->exchanges] = exchange->is_repeatable;
     }
+    if (exchange->connected) {
+        e = exchange->connected(exchange->context);
+        if (e)
+            return e;
+    }
     current->exchanges++;
     e = record_sent_request(exchange);
     if (e)

@@ -55,6 +55,7 @@ defaults_are_as_designed(void **state)
     assert_int_equal(config->max_body, 32 * 1024 * 1024);
     assert_int_equal(config->max_json, 4 * 1024 * 1024);
     assert_int_equal(config->max_held, 256 * 1024 * 1024);
+    assert_false(config->ordered);
     assert_null(config->documents);
     assert_false(config->documents_only);
     assert_false(config->documents_send_id);
@@ -842,6 +843,14 @@ static const struct refused refused[] = {
      {"POSTERN_STORE=none", "POSTERN_MAX_SESSIONS=3"},
      "POSTERN_MAX_SESSIONS",
      "POSTERN_STORE"},
+    {"order without a store",
+     {"POSTERN_STORE=none", "POSTERN_ORDERED=on"},
+     "POSTERN_ORDERED",
+     "POSTERN_STORE"},
+    {"order that is neither on nor off",
+     {"POSTERN_ORDERED=yes"},
+     "POSTERN_ORDERED",
+     "on"},
     {"log to nowhere", {"POSTERN_LOG=syslog"}, "POSTERN_LOG", "absolute path"},
     {"log level",
      {"POSTERN_LOG_LEVEL=trace"},

@@ -205,6 +205,33 @@ test_wiped(void **state)
 }
 
 /* A new connection that is closed unanswered is an error for everybody. */
+/* Before anything is sent, on a new connection and on a kept one. */
+static void
+test_not_sent(void **state)
+{
+    static const struct step unused[] = {
+        {ACCEPT, NULL, 0}, {DRAIN, NULL, 0}, {END, NULL, 0}};
+    static const struct step kept[] = {
+        FIRST, {REPORT, NULL, 0}, {DRAIN, NULL, 0}, {END, NULL, 0}};
+    struct http_exchange what = second_exchange(WHOLE, false);
+
+    (void)state;
+    client.connected_err = PST_THROTTLED;
+    check_err("new", run_once(unused, &what, 60), PST_THROTTLED);
+    assert_int_equal(client.connects, 1);
+    assert_int_equal(server.got_len, 0);
+    what = second_exchange(WHOLE, false);
+    client.connected_err = PST_THROTTLED;
+    check_err("kept", run_both(kept, &what, 0), PST_THROTTLED);
+    assert_int_equal(client.connects, 1);
+    assert_int_equal(count_posts(), 0);
+    /* And before it is sent again. */
+    what = second_exchange(WHOLE, true);
+    check_err("again", run_both(closed_unanswered, &what, 0), PST_OK);
+    assert_int_equal(client.connects, 2);
+    assert_int_equal(count_posts(), 2);
+}
+
 static void
 test_no_retry_of_new(void **state)
 {
@@ -545,11 +572,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_retry),           TEST(test_wiped),
-        TEST(test_no_retry_of_new), TEST(test_idle),
-        TEST(test_stray_bytes),     TEST(test_stray_bytes_in_a_request),
-        TEST(test_keeping),         TEST(test_at_once),
-        TEST(test_own_errors),      TEST(test_age),
+        TEST(test_retry),
+        TEST(test_wiped),
+        TEST(test_not_sent),
+        TEST(test_no_retry_of_new),
+        TEST(test_idle),
+        TEST(test_stray_bytes),
+        TEST(test_stray_bytes_in_a_request),
+        TEST(test_keeping),
+        TEST(test_at_once),
+        TEST(test_own_errors),
+        TEST(test_age),
         TEST(test_close_idle),
     };
 

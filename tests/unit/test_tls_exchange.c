@@ -111,6 +111,31 @@ test_kept(void **state)
     assert_int_equal(server.accepted, 1);
 }
 
+/* Before anything is sent, on a new connection and on a kept one. */
+static void
+test_not_sent(void **state)
+{
+    static const struct step script[] = {
+        {ACCEPT, NULL, 0}, {READ_HEAD, NULL, 0}, {SEND, OK_HEAD "{}", 0},
+        {DRAIN, NULL, 0},  {END, NULL, 0},
+    };
+    struct http_exchange what = exchange("POST", 0);
+    struct http_error error;
+
+    (void)state;
+    open_session(script);
+    for (int i = 0; i < 2; i++) {
+        client_init();
+        client.connected_err = i == 0 ? PST_OK : PST_THROTTLED;
+        assert_int_equal(tls_exchange_run(session, arena, &what, &error),
+                         client.connected_err);
+        assert_int_equal(client.connects, 1);
+        assert_int_equal(client.heads, i == 0);
+    }
+    close_session();
+    assert_null(strstr(strstr(server.got, "POST ") + 1, "POST "));
+}
+
 static void
 test_upload(void **state)
 {
@@ -224,8 +249,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_within), TEST(test_kept),        TEST(test_upload),
-        TEST(test_errors), TEST(test_client_gone), TEST(test_again),
+        TEST(test_within), TEST(test_kept),   TEST(test_not_sent),
+        TEST(test_upload), TEST(test_errors), TEST(test_client_gone),
+        TEST(test_again),
     };
 
     return RUN_TESTS(tests);

@@ -359,7 +359,7 @@ test_timeouts(void **state)
     (void)state;
     begin(0, "");
     assert_int_equal(transfer_time_left(&transfer), 60000);
-    transfer_connected(&transfer);
+    assert_int_equal(transfer_connected(&transfer), PST_OK);
     assert_in_range(transfer_time_left(&transfer), 10000, 20000);
     assert_int_equal(add_lines(interim), PST_OK);
     assert_in_range(transfer_time_left(&transfer), 10000, 20000);
@@ -385,7 +385,7 @@ test_total_timeout(void **state)
     transfer_init(&transfer, arena, &limited, &exchange, buffers);
     assert_in_range(transfer_time_left(&transfer), 40000, 50000);
     assert_non_null(strstr(transfer_timeout_text(&transfer), "total"));
-    transfer_connected(&transfer);
+    assert_int_equal(transfer_connected(&transfer), PST_OK);
     assert_in_range(transfer_time_left(&transfer), 40000, 50000);
     transfer.total_deadline += 100000;
     assert_null(strstr(transfer_timeout_text(&transfer), "total"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 // A real Vendure with a small shop: two channels, two languages, three
-// products, two customers. All data is in memory.
+// products, two customers. All data is in memory, or in a PostgreSQL.
 //
-//   VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both
+//   VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both [postgres://…]
 //
 // VENDURE_FOLDER is the folder of its packages. The server prints "listening on
 // URL" when it is ready. Its paths besides the shop:
@@ -21,8 +21,10 @@ import { join } from "node:path";
 const METHODS = { bearer: "bearer", cookie: "cookie",
     both: ["cookie", "bearer"] };
 const method = METHODS[process.argv[2]];
+const database = process.argv[3];
 if (!method || !process.env.VENDURE_FOLDER) {
-    console.error("usage: VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both");
+    console.error("usage: VENDURE_FOLDER=DIR node shop.mjs bearer|cookie|both "
+        + "[postgres://...]");
     process.exit(64);
 }
 process.env.VENDURE_DISABLE_TELEMETRY = "true"; // it would contact Vendure
@@ -155,7 +157,8 @@ const config = port => vendure.mergeConfig(vendure.defaultConfig, {
         port,
         middleware: [{ route: "/", handler: watch, beforeListen: true }],
     },
-    dbConnectionOptions: { type: "sqljs", synchronize: true, logging: false },
+    dbConnectionOptions: { ...database ? { type: "postgres", url: database }
+        : { type: "sqljs" }, synchronize: true, logging: false },
     authOptions: {
         tokenMethod: method,
         passwordHashingStrategy: new ScryptHashing(),

@@ -32,14 +32,14 @@ VERIFY = """mutation ($token: String!) {
 class Shop:
     """A real Vendure, with the interface that Gateway needs."""
 
-    def __init__(self, method):
+    def __init__(self, method, *database):
         self.method = method
         self.accounts = []
         self.known = set()  # tokens that it has issued
         self.folder = tempfile.mkdtemp(prefix="postern-vendure-")
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = subprocess.Popen(
-            [NODE, os.path.join(HERE, "shop.mjs"), method],
+            [NODE, os.path.join(HERE, "shop.mjs"), method, *database],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
             cwd=self.folder, text=True)
         self.port = 0

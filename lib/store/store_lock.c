@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store_lock.c - locks in the store: wait in the process's queue, then until no
+ * other process has the lock.
+ */
+#include "store/store_lock.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "store/store_operations.h"
+
+/* Milliseconds between attempts; the pause doubles with each one. */
+#define RETRY_DELAY 1
+#define RETRY_DELAY_MAX 8
+
+static enum pst_err
+store_lock_error(int error)
+{
+    return error == ECANCELED ? PST_CLIENT_GONE : PST_OVERLOADED;
+}
+
+/* Wait until no other process has the lock. */
+static enum pst_err
+store_lock_compete(struct store *store, struct store_lock *lock,
+                   const struct wait_limit *limit, bool *has_waited)
+{
+    int64_t delay = RETRY_DELAY;
+    enum pst_err e;
+
+    while ((e = store->backend->lock(store, lock)) == PST_OVERLOADED) {
+        int64_t now = clock_ms();
+        struct wait_limit pause = {now + delay, limit->client};
+        int error = now < limit->deadline ? wait_until(&pause) : ETIMEDOUT;
+
+        if (error) {
+            e = store_lock_error(error);
+            break;
+        }
+        *has_waited = true;
+        delay = delay * 2 < RETRY_DELAY_MAX ? delay * 2 : RETRY_DELAY_MAX;
+    }
+    if (e)
+        store->backend->unlock(store, lock);
+    return e;
+}
+
+enum pst_err
+store_lock_acquire(struct store *store, struct store_lock *lock,
+                   const struct store_id *id, const struct wait_limit *limit,
+                   bool *has_waited)
+{
+    int error;
+    enum pst_err e;
+
+    PST_REQUIRE(!lock->store);
+    error = lock_queue_enter(&lock->place, id, limit, has_waited);
+    if (error)
+        return store_lock_error(error);
+    e = store_lock_compete(store, lock, limit, has_waited);
+    if (e)
+        lock_queue_leave(&lock->place);
+    else
+        lock->store = store;
+    return e;
+}
+
+bool
+store_lock_is_held(const struct store_lock *lock)
+{
+    return lock->store && lock->store->backend->is_locked(lock);
+}
+
+void
+store_lock_release(struct store_lock *lock)
+{
+    if (!lock->store)
+        return;
+    lock->store->backend->unlock(lock->store, lock);
+    lock->store = NULL;
+    lock_queue_leave(&lock->place);
+}
