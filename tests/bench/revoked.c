@@ -134,7 +134,7 @@ main(int argc, char **argv)
 {
     struct config_error reason = {""};
     struct store *store = NULL;
-    struct store_url url;
+    static struct store_url url; /* too large for a frame */
     char text[512];
     int status;
 

@@ -167,7 +167,7 @@ test_note(void **state)
     };
     const struct request req = {.remote_addr = PST_STR("10.0.0.1")};
     char path[] = "/tmp/postern-address-XXXXXX";
-    struct config config = {.trusted_proxy_count = 0};
+    static struct config config; /* too large for a frame */
     struct context ctx = {.config = &config};
     int descriptor = mkstemp(path);
 
