@@ -169,6 +169,25 @@ static const struct command commands[] = {
      "\n"
      "exit status: 0 it is reset; 1 no failed login was counted; 65 the name\n"
      "is not UTF-8; 69 there is no store, or it does not answer.\n"},
+    {"doctor", command_doctor, "look at a running site from outside",
+     "usage: postern doctor URL [OPTION...]\n"
+     "\n"
+     "Asks a running site as a stranger would, and prints a line for each\n"
+     "thing it looks at: the login page, TLS, the cookie's attributes, cache\n"
+     "headers, whether another site can read or do anything, whether a token\n"
+     "or a name reaches the browser in a header, and whether the X-Session-*\n"
+     "headers of protected pages can be forged. It contacts only this URL's\n"
+     "host, follows no redirect, and needs no account and no variables. It\n"
+     "sends no password, and one query, {__typename}, reaches the backend.\n"
+     "\n"
+     "  --page PATH          a protected page\n"
+     "  --login PATH, --query PATH, --session PATH, --logout PATH\n"
+     "                       where the programs are, if elsewhere\n"
+     "  --cookie NAME        the session cookie, with its prefix\n"
+     "  --token-header NAME  POSTERN_AUTH_TOKEN_HEADER, if it is set\n"
+     "  --ca FILE            certificates to trust instead of the system's\n"
+     "\n"
+     "exit status: 0 no fault; 1 a fault; 69 the site does not answer.\n"},
     {"gc", command_gc, "remove ended sessions from the store",
      "usage: postern gc [--limit NUMBER]\n"
      "\n"
