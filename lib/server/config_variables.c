@@ -38,6 +38,8 @@ static const struct config_keyword dead_bearer_keywords[] = {
     {"refuse", false}, {"guest", true}, {NULL, 0}};
 static const struct config_keyword documents_send_keywords[] = {
     {"text", false}, {"id", true}, {NULL, 0}};
+static const struct config_keyword preflight_keywords[] = {
+    {"refuse", false}, {"pass", true}, {NULL, 0}};
 static const struct config_keyword csrf_token_keywords[] = {
     {"checked", false}, {"required", true}, {NULL, 0}};
 static const struct config_keyword same_site_keywords[] = {
@@ -357,6 +359,15 @@ const struct config_entry config_variables[] = {
          "Addresses or networks of proxies in front of the web server "
          "whose X-Forwarded-For is trusted."),
      LIST(trusted_proxies, trusted_proxy_count, config_check_network)},
+
+    {ROW("POSTERN_AUTHORIZE_UPSTREAM", CONFIG_GROUP_PAGES, "off",
+         "Whether authorize gives the web server the backend's token, so that "
+         "the server's own proxy can use it."),
+     SWITCH(authorize_upstream)},
+    {ROW("POSTERN_AUTHORIZE_PREFLIGHT", CONFIG_GROUP_PAGES, "refuse",
+         "Whether authorize lets CORS preflights through to a protected page, "
+         "which must answer them itself: refuse or pass."),
+     BOOLEAN(authorize_preflight, preflight_keywords)},
 
     {ROW("POSTERN_LOOPS", CONFIG_GROUP_RUNNING, "0",
          "How many event loops, each a thread, one process has; 0: one for "
