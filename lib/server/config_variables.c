@@ -14,9 +14,7 @@
 #include "server/config_texts.h"
 #include "server/config_values.h"
 
-/* The longest timeout, seconds. */
-#define TIMEOUT_MAX 3600
-
+#define TIMEOUT_MAX 3600 /* seconds */
 #define LOOPS_MAX 256
 #define MAX_REQUESTS_MAX 1000000
 #define MAX_BODY_MIN 1024
