@@ -212,12 +212,13 @@ has_preflight_header(const struct request *req)
 
 /* A handshake of a WebSocket is a GET, but it opens a channel on which the
  * client acts. The attack: a page of another site opens one with the visitor's
- * cookie; no CORS applies. */
+ * cookie; no CORS applies. Browsers always send this header (RFC 6455 section
+ * 4.1), and no script can; Apache does not tell an authorizer of Upgrade. */
 static bool
 is_websocket_handshake(const struct request *req)
 {
-    return pst_str_equal_nocase(request_header(req, PST_STR("Upgrade")),
-                                PST_STR("websocket"));
+    return !pst_str_is_absent(
+        request_header(req, PST_STR("Sec-WebSocket-Version")));
 }
 
 enum pst_err

@@ -102,7 +102,21 @@ class NginxApi(servers.Nginx):
         location ^~ /members/ {{""")
 
 
-KINDS = [NginxApi]
+class ApacheApi(servers.ApacheProxy):
+    def files(self):
+        return (*super().files(), "postern-api.conf")
+
+    def etc_file(self, name):
+        return super().etc_file(name).replace(
+            "http://127.0.0.1:3000/api",
+            f"http://127.0.0.1:{self.backend.api.port}/api")
+
+    def main(self):
+        return ("Define POSTERN_PREFLIGHT_PASS\n" + super().main()
+                + f'Include "{self.folder}/postern-api.conf"\n')
+
+
+KINDS = [NginxApi, ApacheApi]
 
 
 @pytest.fixture(name="site", scope="module", params=KINDS,

@@ -469,7 +469,7 @@ test_cross_site(void **state)
 static void
 test_websocket(void **state)
 {
-    static const char upgrade[] = "HTTP_UPGRADE=WebSocket";
+    static const char websocket[] = "HTTP_SEC_WEBSOCKET_VERSION=13";
     static const struct {
         const char *header;
         enum pst_err want;
@@ -485,7 +485,7 @@ test_websocket(void **state)
     (void)state;
     log_in(PST_STR("7"), PST_STR("a"));
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *const handshake[] = {GET, cookie, upgrade, rows[i].header,
+        const char *const handshake[] = {GET, cookie, websocket, rows[i].header,
                                          NULL};
         const char *const other[] = {GET, cookie, "HTTP_UPGRADE=h2c",
                                      rows[i].header, NULL};
