@@ -105,14 +105,11 @@ check_login_page(struct doctor *doctor)
     if (!ask(doctor, &(struct doctor_request){.path = doctor->login}))
         return;
     check_no_leak(doctor, doctor->login);
-    if (doctor->probe.status == 405) {
-        report_untried("the login form", "POSTERN_LOGIN_PAGE is off");
-        return;
-    }
     is_form = doctor->probe.status == 200 &&
               body_contains(doctor, "type=\"password\"");
-    report(doctor, is_form, "%s: a login form (status %d)", doctor->login,
-           doctor->probe.status);
+    report(doctor, is_form,
+           "%s: a login form, unless POSTERN_LOGIN_PAGE is off (status %d)",
+           doctor->login, doctor->probe.status);
     if (!is_form)
         return;
     check_not_cached(doctor, doctor->login);

@@ -251,3 +251,30 @@ def test_clocks_are_compared(graphql, offset, words):
 def test_build_can_be_run_by_another_user():
     """The tests above would not show anything otherwise."""
     assert os.stat(BUILD).st_mode & 0o005 == 0o005
+
+
+# --- a site without https ----------------------------------------------------
+
+
+def test_login_form_over_http_says_so(start_own, user):
+    """Browsers drop the Secure cookie without a word. The log says so once."""
+    text = "because this page did not come over https"
+    site = start_own(POSTERN_ORIGIN="http://shop.example")
+    browser = [("User-Agent", "Mozilla/5.0 Firefox/140.0")]
+    for _ in range(3):
+        assert text in site.get("/login", headers=browser).text
+    assert site.log_in(user).status == 200
+    assert site.log.count("event=secure-cookie-dropped") == 1
+    for variables, headers in (
+            ({"POSTERN_ORIGIN": "https://shop.example"}, browser),
+            ({"POSTERN_ORIGIN": "http://localhost"}, browser),
+            ({"POSTERN_ORIGIN": "http://shop.example"},
+             [*browser, ("Sec-Fetch-Site", "none")]),
+            ({"POSTERN_ORIGIN": "http://shop.example",
+              "POSTERN_COOKIE_SECURE": "off"}, browser)):
+        site = start_own(**variables)
+        assert text not in site.get("/login", headers=headers).text
+        assert "secure-cookie-dropped" not in site.log
+    safari = [("User-Agent", "Mozilla/5.0 Version/18.0 Safari/605.1.15")]
+    site = start_own(POSTERN_ORIGIN="http://localhost")
+    assert text in site.get("/login", headers=safari).text

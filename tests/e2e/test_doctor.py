@@ -162,7 +162,7 @@ def cross_site_query(self, request):
 # The site's fault, and the lines that name it.
 FAULTS = {
     "no form": (fixed("login", 200), ["/login: a login form"]),
-    "login missing": (fixed("login", 404), ["/login: a login form (status 404"]),
+    "login missing": (fixed("login", 404), ["/login: a login form"]),
     "login kept": (changed("login", Cache_Control="public"),
                    ["/login: Cache-Control"]),
     "frames": (changed("login", Content_Security_Policy="default-src 'none'"),
