@@ -116,7 +116,20 @@ class ApacheApi(servers.ApacheProxy):
                 + f'Include "{self.folder}/postern-api.conf"\n')
 
 
-KINDS = [NginxApi, ApacheApi]
+class LighttpdApi(servers.Lighttpd):
+    def files(self):
+        return (*super().files(), "postern-api.conf", "postern-api.lua")
+
+    def etc_file(self, name):
+        return super().etc_file(name).replace(
+            '"port" => 3000', f'"port" => {self.backend.api.port}').replace(
+            "/etc/lighttpd/postern-api.lua", f"{self.folder}/postern-api.lua")
+
+    def main(self):
+        return super().main() + f'include "{self.folder}/postern-api.conf"\n'
+
+
+KINDS = [NginxApi, ApacheApi, LighttpdApi]
 
 
 @pytest.fixture(name="site", scope="module", params=KINDS,
@@ -160,13 +173,14 @@ def assert_no_token(token, *texts):
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_rest_api_gets_the_token(site, cookie, method):
     token = token_of(site, cookie)
-    answer = site.send(method, "/api/orders/7?full=1", b"x" * 3000, [
+    size = 0 if method == "GET" else 3000
+    answer = site.send(method, "/api/orders/7?full=1", b"x" * size or None, [
         ("Cookie", f"{COOKIE}={cookie}"),
         ("Origin", f"http://localhost:{site.port}"),
         ("Content-Type", "application/octet-stream"), *FORGED[1:]])
     assert answer.status == 200, site.log
     assert answer.json == {
-        "line": f"{method} /api/orders/7?full=1 HTTP/1.1", "body": 3000}
+        "line": f"{method} /api/orders/7?full=1 HTTP/1.1", "body": size}
     seen = only_request(site)
     assert seen["authorization"] == "Bearer " + token
     assert "forged" not in json.dumps(seen)
