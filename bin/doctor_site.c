@@ -6,6 +6,7 @@
 #include "doctor_site.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "commands.h"
 #include "print.h"
@@ -282,6 +283,29 @@ check_own_origin(struct doctor *doctor)
     check_no_leak(doctor, doctor->query);
 }
 
+/* The backend's own path, around `query`: no document is read there, passwords
+ * can be guessed without limit, and a login hands out the backend's token. */
+static void
+check_no_other_graphql(struct doctor *doctor)
+{
+    static const char *const paths[] = {"/graphql", "/api/graphql", "/shop-api",
+                                        "/admin-api"};
+
+    for (size_t i = 0; i < PST_COUNT(paths); i++) {
+        const struct doctor_request request = {
+            .path = paths[i], .json = "{\"query\":\"{__typename}\"}"};
+
+        if (strcmp(paths[i], doctor->query) == 0 || !ask(doctor, &request))
+            continue;
+        report(doctor,
+               doctor->probe.status != 200 ||
+                   !body_contains(doctor, "\"data\""),
+               "%s: the backend's GraphQL is not reachable around %s (status "
+               "%d)",
+               paths[i], doctor->query, doctor->probe.status);
+    }
+}
+
 /* Protected pages. */
 
 static bool
@@ -326,6 +350,7 @@ doctor_examine_site(struct doctor *doctor)
     check_cookies(doctor);
     check_cross_site(doctor);
     check_own_origin(doctor);
+    check_no_other_graphql(doctor);
     check_page(doctor);
     fflush(stdout);
     fprintf(stderr, "%zu fault%s\n", doctor->faults,

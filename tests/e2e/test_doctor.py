@@ -85,7 +85,11 @@ class Good:
             return self.login(request) if request.command == "GET" else (
                 self.refuse(request))
         return {"/session": self.session, "/query": self.query,
-                "/logout": self.refuse, "/members/": self.page}[path](request)
+                "/logout": self.refuse, "/members/": self.page}.get(
+                    path, self.missing)(request)
+
+    def missing(self, _):
+        return 404, JSON, b"{}"
 
 
 @pytest.fixture(name="serve")
@@ -214,6 +218,10 @@ FAULTS = {
         ["/members/: the header X-Session-Authorization reaches"]),
     "open page": (fixed("page", 200), ["/members/: refused without a session",
                                        "/members/: refused with forged"]),
+    "backend in the open": (
+        {"missing": lambda self, request: (200, JSON, b'{"data":{}}')},
+        [f"/{path}: the backend's GraphQL is not reachable around /query"
+         for path in ("graphql", "api/graphql", "shop-api", "admin-api")]),
     "forged": ({"page": believes_headers}, ["/members/: refused with forged"]),
 }
 
@@ -235,12 +243,14 @@ def test_only_the_site_is_contacted(serve):
     other = serve(Good())
     redirect = {method: lambda self, request: (
         302, {"Location": other.url + "/login"}, b"")
-        for method in ("login", "session", "query", "page", "refuse")}
+        for method in ("login", "session", "query", "page", "refuse",
+                       "missing")}
     server = serve(type("Site", (Good,), redirect)())
     done = doctor(server.url, "--page", "/members/")
     assert done.returncode == 1 and other.seen == []
     assert {path.partition("?")[0] for _, path, _, _ in server.seen} == {
-        "/login", "/session", "/query", "/logout", "/members/"}
+        "/login", "/session", "/query", "/logout", "/members/", "/graphql",
+        "/api/graphql", "/shop-api", "/admin-api"}
     bodies = [body for method, path, _, body in server.seen if method == "POST"]
     assert all(b"password" not in body or b"@invalid.example" in body
                for body in bodies)
@@ -267,7 +277,8 @@ def test_paths_and_names_can_be_given(serve):
     done = doctor(server.url, "--cookie", "mine", "--token-header", "X-Token",
                   "--login", "/auth/login", "--session", "/auth/session",
                   "--query", "/auth/query", "--logout", "/auth/logout")
-    assert all(path.startswith("/auth/") for _, path, _, _ in server.seen)
+    assert {path for _, path, _, _ in server.seen if "/auth/" not in path} == {
+        "/graphql", "/api/graphql", "/shop-api", "/admin-api"}
     assert {fault.split(": ")[1].split(" reaches")[0]
             for fault in faults_of(done)[1:]} == {"the header x-token"}
     assert b"not tried: whether X-Session-*" in done.stdout
