@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -172,6 +173,31 @@ def test_store_of_another_user(graphql, folder, arguments):
     os.chown(folder, NOBODY, NOBODY)
     done = postern(*arguments, user=NOBODY, **variables)
     assert done.returncode in (0, 1) and os.stat(store).st_uid == NOBODY, done
+
+
+@needs_root
+@pytest.mark.parametrize("path, words", [
+    ("none/x.sock", "the folder {}/none is missing: make it"),
+    ("x.sock", "{}/x.sock is missing: start the server that listens there"),
+    ("file", "{}/file is not a socket"),
+    ("in/x.sock", "the folder {}/in cannot be entered"),
+    ("live", "{}/live belongs to the user root (mode 0700)")])
+def test_unix_socket_of_backend_or_store(graphql, folder, path, words):
+    """"Permission denied" does not say what is missing."""
+    os.mkdir(os.path.join(folder, "in"), 0o700)
+    with open(os.path.join(folder, "file"), "w", encoding="ascii"):
+        pass
+    with socket.socket(socket.AF_UNIX) as live:
+        live.bind(os.path.join(folder, "live"))
+        os.chmod(os.path.join(folder, "live"), 0o700)
+        status, _, err = check(graphql, user=NOBODY,
+                               POSTERN_UPSTREAM=f"unix:{folder}/{path}:/g")
+        assert status == 69
+        assert err.startswith("POSTERN_UPSTREAM: " + words.format(folder)), err
+        status, _, err = check(graphql, user=NOBODY,
+                               POSTERN_STORE=f"unix:{folder}/{path}")
+        assert status == 69
+        assert err.startswith("POSTERN_STORE: " + words.format(folder)), err
 
 
 def test_secret_that_is_missing_is_named(graphql):
