@@ -111,13 +111,19 @@ place_check_folder(const char *folder, char reason[static PLACE_REASON_MAX])
     return set_reason(reason, "the folder ", folder, strerror(errno));
 }
 
-/* The folder of a file; "/" stays. */
+/* The folder of a file or folder, whose path may end with slashes; "/" stays.
+ */
 static void
 copy_parent(const char *path, char parent[static PATH_BYTES])
 {
-    const char *slash = strrchr(path, '/');
-    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+    size_t len = strlen(path);
 
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    while (len > 1 && path[len - 1] != '/')
+        len--;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
     (void)snprintf(parent, PATH_BYTES, "%.*s", (int)len, path);
 }
 

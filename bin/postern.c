@@ -263,9 +263,16 @@ is_help_option(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
+static int
+report_missing_file(void)
+{
+    fputs("postern: --env-file needs a FILE; see `postern --help`\n", stderr);
+    return EX_USAGE;
+}
+
 /*
- * Load the file of --env-file FILE, which every subcommand takes, and remove
- * both from the arguments. Those after -- are left as they are.
+ * Load the file of --env-file FILE, before or behind the subcommand's name, and
+ * remove both from the arguments. Those after -- are left as they are.
  * Returns 0 or an exit status.
  */
 static int
@@ -286,7 +293,7 @@ load_env_files(int *argc, char **argv)
         else if (argv[i + 1])
             status = env_file_load(argv[++i]);
         else
-            status = command_usage_error(argv[0], "--env-file needs a FILE");
+            status = report_missing_file();
     }
     while (i < *argc)
         argv[kept++] = argv[i++];
@@ -298,8 +305,6 @@ load_env_files(int *argc, char **argv)
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
-    int status;
-
     for (int i = 1; i < argc; i++)
         if (is_help_option(argv[i])) {
             fputs(command->help, stdout);
@@ -309,8 +314,7 @@ run_command(const struct command *command, int argc, char **argv)
         fputs("postern: libgcrypt cannot be started\n", stderr);
         return EX_SOFTWARE;
     }
-    status = load_env_files(&argc, argv);
-    return status ? status : command->run(argc, argv);
+    return command->run(argc, argv);
 }
 
 static int
@@ -344,7 +348,10 @@ static int
 dispatch_command(int argc, char **argv)
 {
     const struct command *command;
+    int status = load_env_files(&argc, argv);
 
+    if (status)
+        return status;
     if (argc < 2) {
         print_command_usage(stderr);
         return EX_USAGE;

@@ -171,6 +171,7 @@ def test_store_of_another_user(graphql, folder, arguments):
     # The programs' own user makes the folder.
     os.rmdir(store)
     os.chown(folder, NOBODY, NOBODY)
+    variables["POSTERN_STORE"] += "/"
     done = postern(*arguments, user=NOBODY, **variables)
     assert done.returncode in (0, 1) and os.stat(store).st_uid == NOBODY, done
 
