@@ -59,20 +59,24 @@ identity_header_name(const struct pst_session *session)
 /*
  * The header with the backend's token, for the web server's own proxy; absent
  * unless POSTERN_AUTHORIZE_UPSTREAM is on, and where the backend's credentials
- * are cookies. No response to a client ever has it: the web server drops it.
+ * are cookies. No client sees it: an authorizer's headers are for the server,
+ * and so are those of a subrequest. Without either a client may be asking.
  */
 static enum pst_err
-upstream_authorization(const struct context *ctx, struct pst_arena *arena,
+upstream_authorization(const struct context *ctx, const struct request *req,
                        const struct pst_session *session, struct pst_str *out)
 {
+    bool is_subrequest =
+        req->authorizer ||
+        !pst_str_is_absent(request_variable(req, AUTH_REQUEST_VARIABLE));
     struct pst_str name = PST_STR_NONE;
     struct pst_str value = PST_STR_NONE;
     enum pst_err e;
 
     *out = PST_STR_NONE;
-    if (!ctx->config->authorize_upstream)
+    if (!ctx->config->authorize_upstream || !is_subrequest)
         return PST_OK;
-    e = credentials_emit_header(arena, session->upstream, &name, &value);
+    e = credentials_emit_header(req->arena, session->upstream, &name, &value);
     if (e)
         return e == PST_NO_MEMORY ? e : PST_FORBIDDEN;
     if (pst_str_equal(name, PST_STR("Authorization")))
@@ -108,7 +112,7 @@ authorize_allow(const struct context *ctx, struct request *req,
     pst_buf_init(&buf, date, sizeof(date));
     pst_date_emit_rfc3339(&buf, session->exp);
     identity_headers[last - 1].value = pst_buf_str(&buf);
-    e = upstream_authorization(ctx, res->arena, session,
+    e = upstream_authorization(ctx, req, session,
                                &identity_headers[last].value);
     if (e)
         return e;

@@ -659,7 +659,8 @@ test_upstream(void **state)
         {on, NULL, NULL},
         {on, "{\"sid\":\"fnEDsecret\"}", NULL}, /* not a token */
     };
-    const char *const good[] = {GET, cookie, NULL};
+    const char *const good[] = {GET, cookie, "AUTH_REQUEST=/a", NULL};
+    const char *const by_client[] = {GET, cookie, "HTTP_AUTH_REQUEST=/a", NULL};
     const char *const cross_site[] = {POST, cookie,
                                       "HTTP_SEC_FETCH_SITE=cross-site", NULL};
 
@@ -675,6 +676,9 @@ test_upstream(void **state)
             assert_int_equal(ask(is_authorizer, good), PST_OK);
             assert_header("allowed", wanted[is_authorizer], rows[i].want);
             assert_header("allowed", wanted[!is_authorizer], NULL);
+            /* A client that reaches it by a URL learns nothing. */
+            assert_int_equal(ask(false, by_client), PST_OK);
+            assert_header("client", "X-Session-Authorization", NULL);
             assert_int_equal(ask(is_authorizer, cross_site), PST_CROSS_SITE);
             for (size_t j = 0; j < PST_COUNT(wanted); j++)
                 assert_header("refused", wanted[j], NULL);
