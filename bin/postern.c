@@ -119,7 +119,8 @@ static const struct command commands[] = {
      "  --store DIR      the directory of the session store\n"
      "  --env FILE       the file of variables for systemd\n"
      "  --php SOCKET     the socket of PHP-FPM\n"
-     "  --upstream URL   the URL of the GraphQL backend\n"},
+     "  --upstream URL   the URL of the GraphQL backend\n"
+     "  --origin URL     the site's origin, as browsers see it\n"},
     {"sessions", command_sessions, "list live sessions",
      "usage: postern sessions [--subject SUBJECT] [--json]\n"
      "\n"
