@@ -5,6 +5,7 @@
  */
 #include "check_backend.h"
 
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -13,6 +14,7 @@
 #include "check_settings.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
+#include "place.h"
 #include "print.h"
 #include "upstream/backend_login.h"
 #include "upstream/backend_request.h"
@@ -261,6 +263,26 @@ probe_all_documents(const struct config *config, struct backend_probe *probe)
     return status;
 }
 
+/* Of "unix:/run/api.sock:/graphql", check the socket. "Permission denied" would
+ * not say whether a folder is missing. */
+static bool
+check_backend_socket(const struct config *config, struct pst_arena *arena)
+{
+    struct pst_str path = config->upstream;
+    char reason[PLACE_REASON_MAX];
+    const char *name;
+
+    if (!pst_str_starts(path, PST_STR("unix:")))
+        return true;
+    path = pst_str_skip(path, strlen("unix:"));
+    path = pst_str_first(path, pst_str_index(path, ':'));
+    if (pst_arena_c_string(arena, path, &name) ||
+        place_check_socket(name, reason))
+        return true;
+    print_error_line("POSTERN_UPSTREAM: %s", reason);
+    return false;
+}
+
 int
 check_backend(const struct config *config, struct pst_arena *arena)
 {
@@ -278,6 +300,10 @@ check_backend(const struct config *config, struct pst_arena *arena)
 
     if (e) {
         fprintf(stderr, "POSTERN_UPSTREAM: %s\n", pst_err_text(e));
+        return EX_UNAVAILABLE;
+    }
+    if (!check_backend_socket(config, arena)) {
+        http_client_free(&probe.client);
         return EX_UNAVAILABLE;
     }
     status = probe_all_documents(config, &probe);

@@ -10,26 +10,11 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "gateway/secure_cookie.h"
 #include "print.h"
 
 /* 2025-01-01: a clock that is behind it is wrong. */
 #define CLOCK_MIN 1735689600
-
-static bool
-is_loopback(struct pst_str origin)
-{
-    static const char *const hosts[] = {"http://localhost", "http://127.0.0.1",
-                                        "http://[::1]"};
-
-    for (size_t i = 0; i < PST_COUNT(hosts); i++) {
-        struct pst_str host = pst_str_from(hosts[i]);
-
-        if (pst_str_starts(origin, host) &&
-            (origin.len == host.len || origin.ptr[host.len] == ':'))
-            return true;
-    }
-    return false;
-}
 
 /* A browser drops a Secure cookie that comes over http, and says nothing: the
  * user logs in, and is asked to log in again. */
@@ -39,7 +24,7 @@ check_secure_cookie(const struct config *config)
     if (!(config->methods & TOKEN_METHOD_COOKIE) || !config->cookie.secure ||
         !pst_str_starts(config->origin, PST_STR("http://")))
         return;
-    if (is_loopback(config->origin))
+    if (secure_cookie_is_loopback(config->origin))
         puts("POSTERN_ORIGIN is http:// on this machine: Chrome and Firefox "
              "keep a Secure cookie there, Safari does not "
              "(POSTERN_COOKIE_SECURE=off, for a try only)");

@@ -54,6 +54,7 @@ int command_whoami(int argc, char **argv);
 int command_config_files(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_revoke(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_gc(int argc, char **argv);
 int command_unlock(int argc, char **argv);
 

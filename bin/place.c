@@ -111,13 +111,19 @@ place_check_folder(const char *folder, char reason[static PLACE_REASON_MAX])
     return set_reason(reason, "the folder ", folder, strerror(errno));
 }
 
-/* The folder of a file; "/" stays. */
+/* The folder of a file or folder, whose path may end with slashes; "/" stays.
+ */
 static void
 copy_parent(const char *path, char parent[static PATH_BYTES])
 {
-    const char *slash = strrchr(path, '/');
-    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+    size_t len = strlen(path);
 
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    while (len > 1 && path[len - 1] != '/')
+        len--;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
     (void)snprintf(parent, PATH_BYTES, "%.*s", (int)len, path);
 }
 
@@ -140,6 +146,26 @@ place_check_file(const char *path, char reason[static PLACE_REASON_MAX])
 }
 
 bool
+place_check_socket(const char *path, char reason[static PLACE_REASON_MAX])
+{
+    char parent[PATH_BYTES];
+    struct stat found;
+
+    copy_parent(path, parent);
+    if (!check_path(parent, reason))
+        return false;
+    if (stat(path, &found) != 0)
+        return set_reason(reason, "", path,
+                          "is missing: start the server that listens there, or "
+                          "correct the path");
+    if (!S_ISSOCK(found.st_mode))
+        return set_reason(reason, "", path, "is not a socket");
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+        return true;
+    return set_owner_reason(reason, path, &found);
+}
+
+bool
 place_check_store(const struct store_url *url,
                   char reason[static PLACE_REASON_MAX])
 {
@@ -149,7 +175,7 @@ place_check_store(const struct store_url *url,
     struct stat found;
 
     if (url->kind != STORE_LMDB)
-        return true;
+        return url->path[0] != '/' || place_check_socket(url->path, reason);
     if (stat(url->path, &found) != 0) {
         copy_parent(url->path, parent);
         if (geteuid() != 0 || (errno != ENOENT && errno != EACCES))

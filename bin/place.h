@@ -21,11 +21,15 @@ bool place_check_folder(const char *folder,
 /* Can this user append to a file, or make it? Nothing is made. As above. */
 bool place_check_file(const char *path, char reason[static PLACE_REASON_MAX]);
 
+/* Can this user connect to a Unix socket, as far as files are concerned? As
+ * above. */
+bool place_check_socket(const char *path, char reason[static PLACE_REASON_MAX]);
+
 /*
  * May this user open the store? The attack is a mistake: root runs a command
  * before the programs have run, which makes the folder, and then the programs
  * cannot open it. So a missing folder is made only by their own user.
- * Returns true for any store but LMDB. As above.
+ * Of Redis, only a Unix socket is checked. As above.
  */
 bool place_check_store(const struct store_url *url,
                        char reason[static PLACE_REASON_MAX]);

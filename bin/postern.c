@@ -119,7 +119,8 @@ static const struct command commands[] = {
      "  --store DIR      the directory of the session store\n"
      "  --env FILE       the file of variables for systemd\n"
      "  --php SOCKET     the socket of PHP-FPM\n"
-     "  --upstream URL   the URL of the GraphQL backend\n"},
+     "  --upstream URL   the URL of the GraphQL backend\n"
+     "  --origin URL     the site's origin, as browsers see it\n"},
     {"sessions", command_sessions, "list live sessions",
      "usage: postern sessions [--subject SUBJECT] [--json]\n"
      "\n"
@@ -169,6 +170,28 @@ static const struct command commands[] = {
      "\n"
      "exit status: 0 it is reset; 1 no failed login was counted; 65 the name\n"
      "is not UTF-8; 69 there is no store, or it does not answer.\n"},
+    {"doctor", command_doctor, "look at a running site from outside",
+     "usage: postern doctor URL [OPTION...]\n"
+     "\n"
+     "Asks a running site as a stranger would, and prints a line for each\n"
+     "thing it looks at: the login page, TLS, the cookie's attributes, cache\n"
+     "headers, whether another site can read or do anything, whether a token\n"
+     "or a name reaches the browser in a header, whether the backend's "
+     "GraphQL\n"
+     "is reachable around `query` (by its usual paths), and whether the\n"
+     "X-Session-* headers of protected pages can be forged. It contacts only\n"
+     "this URL's host, follows no redirect, and needs no account and no\n"
+     "variables. It sends no password, and one query, {__typename}, reaches\n"
+     "the backend.\n"
+     "\n"
+     "  --page PATH          a protected page\n"
+     "  --login PATH, --query PATH, --session PATH, --logout PATH\n"
+     "                       where the programs are, if elsewhere\n"
+     "  --cookie NAME        the session cookie, with its prefix\n"
+     "  --token-header NAME  POSTERN_AUTH_TOKEN_HEADER, if it is set\n"
+     "  --ca FILE            certificates to trust instead of the system's\n"
+     "\n"
+     "exit status: 0 no fault; 1 a fault; 69 the site does not answer.\n"},
     {"gc", command_gc, "remove ended sessions from the store",
      "usage: postern gc [--limit NUMBER]\n"
      "\n"
@@ -241,9 +264,16 @@ is_help_option(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
+static int
+report_missing_file(void)
+{
+    fputs("postern: --env-file needs a FILE; see `postern --help`\n", stderr);
+    return EX_USAGE;
+}
+
 /*
- * Load the file of --env-file FILE, which every subcommand takes, and remove
- * both from the arguments. Those after -- are left as they are.
+ * Load the file of --env-file FILE, before or behind the subcommand's name, and
+ * remove both from the arguments. Those after -- are left as they are.
  * Returns 0 or an exit status.
  */
 static int
@@ -264,7 +294,7 @@ load_env_files(int *argc, char **argv)
         else if (argv[i + 1])
             status = env_file_load(argv[++i]);
         else
-            status = command_usage_error(argv[0], "--env-file needs a FILE");
+            status = report_missing_file();
     }
     while (i < *argc)
         argv[kept++] = argv[i++];
@@ -276,8 +306,6 @@ load_env_files(int *argc, char **argv)
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
-    int status;
-
     for (int i = 1; i < argc; i++)
         if (is_help_option(argv[i])) {
             fputs(command->help, stdout);
@@ -287,8 +315,7 @@ run_command(const struct command *command, int argc, char **argv)
         fputs("postern: libgcrypt cannot be started\n", stderr);
         return EX_SOFTWARE;
     }
-    status = load_env_files(&argc, argv);
-    return status ? status : command->run(argc, argv);
+    return command->run(argc, argv);
 }
 
 static int
@@ -322,7 +349,10 @@ static int
 dispatch_command(int argc, char **argv)
 {
     const struct command *command;
+    int status = load_env_files(&argc, argv);
 
+    if (status)
+        return status;
     if (argc < 2) {
         print_command_usage(stderr);
         return EX_USAGE;

@@ -30,6 +30,7 @@ enum {
     ENV,
     PHP,
     UPSTREAM,
+    ORIGIN,
     PATH_COUNT
 };
 
@@ -182,6 +183,8 @@ command_config_files(int argc, char **argv)
             [PHP] = {"--php", "/run/php/php-fpm.sock", "/run/php/php-fpm.sock"},
             [UPSTREAM] = {"--upstream", "http://127.0.0.1:3000/graphql",
                           "http://127.0.0.1:3000/graphql"},
+            [ORIGIN] = {"--origin", "https://shop.example",
+                        "https://shop.example"},
         }};
 
     char message[256];

@@ -11,6 +11,7 @@
 #include "gateway/auth_session.h"
 #include "gateway/program.h"
 #include "http/redirect.h"
+#include "upstream/credentials.h"
 
 /*
  * A web server's configuration sets this variable if it calls authorize by a
@@ -56,12 +57,40 @@ identity_header_name(const struct pst_session *session)
 }
 
 /*
+ * The header with the backend's token, for the web server's own proxy; absent
+ * unless POSTERN_AUTHORIZE_UPSTREAM is on, and where the backend's credentials
+ * are cookies. No client sees it: an authorizer's headers are for the server,
+ * and so are those of a subrequest. Without either a client may be asking.
+ */
+static enum pst_err
+upstream_authorization(const struct context *ctx, const struct request *req,
+                       const struct pst_session *session, struct pst_str *out)
+{
+    bool is_subrequest =
+        req->authorizer ||
+        !pst_str_is_absent(request_variable(req, AUTH_REQUEST_VARIABLE));
+    struct pst_str name = PST_STR_NONE;
+    struct pst_str value = PST_STR_NONE;
+    enum pst_err e;
+
+    *out = PST_STR_NONE;
+    if (!ctx->config->authorize_upstream || !is_subrequest)
+        return PST_OK;
+    e = credentials_emit_header(req->arena, session->upstream, &name, &value);
+    if (e)
+        return e == PST_NO_MEMORY ? e : PST_FORBIDDEN;
+    if (pst_str_equal(name, PST_STR("Authorization")))
+        *out = value;
+    return PST_OK;
+}
+
+/*
  * Allow the request, and add who the user is. Returns PST_FORBIDDEN if a header
  * would change the identity: a page must not take one user for another.
  */
 static enum pst_err
-authorize_allow(struct request *req, struct response *res,
-                const struct pst_session *session)
+authorize_allow(const struct context *ctx, struct request *req,
+                struct response *res, const struct pst_session *session)
 {
     struct identity_header identity_headers[] = {
         {PST_STR("Variable-REMOTE_USER"), PST_STR("X-Session-User"),
@@ -72,19 +101,26 @@ authorize_allow(struct request *req, struct response *res,
          identity_header_name(session)},
         {PST_STR("Variable-SESSION_EXPIRES"), PST_STR("X-Session-Expires"),
          PST_STR_NONE},
+        {PST_STR("Variable-SESSION_AUTHORIZATION"),
+         PST_STR("X-Session-Authorization"), PST_STR_NONE},
     };
-    struct pst_str *expires =
-        &identity_headers[PST_COUNT(identity_headers) - 1].value;
+    const size_t last = PST_COUNT(identity_headers) - 1;
     char date[32];
     struct pst_buf buf;
     enum pst_err e;
 
     pst_buf_init(&buf, date, sizeof(date));
     pst_date_emit_rfc3339(&buf, session->exp);
-    *expires = pst_buf_str(&buf);
+    identity_headers[last - 1].value = pst_buf_str(&buf);
+    e = upstream_authorization(ctx, req, session,
+                               &identity_headers[last].value);
+    if (e)
+        return e;
     if (!is_trimmed(session->sub))
         return PST_FORBIDDEN;
     for (size_t i = 0; i < PST_COUNT(identity_headers); i++) {
+        if (pst_str_is_absent(identity_headers[i].value))
+            continue;
         if (!is_header_safe(identity_headers[i].value))
             return PST_FORBIDDEN;
         e = response_try_set_header(res,
@@ -244,12 +280,29 @@ authorize_refuse(const struct context *ctx, struct request *req,
     return response_redirect(res, login, ctx->config->login_url);
 }
 
+/*
+ * A CORS preflight (Fetch standard, section 3.2.2). Browsers send it without a
+ * cookie, so it can only be refused, or passed to the page without a user.
+ */
+static bool
+is_preflight(const struct request *req)
+{
+    return pst_str_equal(req->method, PST_STR("OPTIONS")) &&
+           req->origin.len > 0 &&
+           request_header(req, PST_STR("Access-Control-Request-Method")).len >
+               0;
+}
+
 static enum pst_err
 authorize(struct context *ctx, struct request *req, struct response *res)
 {
     struct auth auth;
-    enum pst_err e = authorize_check(ctx, req, res, &auth);
+    enum pst_err e;
 
+    if (ctx->config->authorize_preflight && is_preflight(req))
+        return response_send(res, 200, PST_STR("text/plain; charset=utf-8"),
+                             PST_STR(""));
+    e = authorize_check(ctx, req, res, &auth);
     /* Not every web server sends an authorizer's cookie to the browser. If it
      * does not, the old token stays valid. */
     if (!e)
@@ -257,7 +310,7 @@ authorize(struct context *ctx, struct request *req, struct response *res)
     if (!e && !auth.has_session) /* it has been revoked meanwhile */
         e = PST_NO_SESSION;
     if (!e)
-        e = authorize_allow(req, res, &auth.session);
+        e = authorize_allow(ctx, req, res, &auth.session);
     return e && !res->begun ? authorize_refuse(ctx, req, res, e) : e;
 }
 

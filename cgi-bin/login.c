@@ -11,6 +11,7 @@
 #include "gateway/page.h"
 #include "gateway/program.h"
 #include "gateway/proxy.h"
+#include "gateway/secure_cookie.h"
 #include "http/form.h"
 #include "server/request_body.h"
 #include "upstream/backend_identity.h"
@@ -187,6 +188,7 @@ login_form_show(struct context *ctx, struct request *req, struct response *res,
         .message = form->reason ? pst_str_from(pst_err_text(form->reason))
                                 : PST_STR_NONE,
         .remember = form->credentials.remember,
+        .is_cookie_dropped = secure_cookie_is_dropped(ctx, req),
     };
     enum pst_err e;
 
@@ -278,6 +280,7 @@ login(struct context *ctx, struct request *req, struct response *res)
                    : PST_NOT_FOUND;
     if (!request_has_utf8_charset(req))
         return PST_BAD_TYPE;
+    (void)secure_cookie_is_dropped(ctx, req); /* logs it, for scripts too */
     if (pst_str_equal_nocase(type, PST_STR("application/json")))
         return login_by_json(ctx, req, res, &auth);
     if (pst_str_equal_nocase(type,

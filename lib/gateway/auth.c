@@ -210,6 +210,17 @@ has_preflight_header(const struct request *req)
     return false;
 }
 
+/* A handshake of a WebSocket is a GET, but it opens a channel on which the
+ * client acts. The attack: a page of another site opens one with the visitor's
+ * cookie; no CORS applies. Browsers always send this header (RFC 6455 section
+ * 4.1), and no script can; Apache does not tell an authorizer of Upgrade. */
+static bool
+is_websocket_handshake(const struct request *req)
+{
+    return !pst_str_is_absent(
+        request_header(req, PST_STR("Sec-WebSocket-Version")));
+}
+
 enum pst_err
 auth_check_cross_site(struct context *ctx, const struct request *req,
                       const struct auth *auth)
@@ -222,7 +233,7 @@ auth_check_cross_site(struct context *ctx, const struct request *req,
         .origin = req->origin,
         .sec_fetch_site = req->sec_fetch_site,
         .referer = req->referer,
-        .safe = request_has_safe_method(req),
+        .safe = request_has_safe_method(req) && !is_websocket_handshake(req),
         /* A token that does not open proves nothing: anyone can make one up. */
         .bearer = auth->carrier == AUTH_BY_BEARER &&
                   (auth->has_session || auth->is_unchecked),

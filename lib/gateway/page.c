@@ -199,6 +199,11 @@ page_send_login(struct response *res, const struct config *config, int status,
     page_emit_start(&buf, config, has_error ? "Error: " : "", "Log in");
     html_emit_between(&buf, "<p id=\"message\" role=\"alert\">", page->message,
                       "</p>\n");
+    if (page->is_cookie_dropped)
+        pst_buf_add_string(&buf,
+                           "<p role=\"alert\">Your browser will not keep you "
+                           "logged in here, because this page did not come "
+                           "over https.</p>\n");
     page_emit_form_start(&buf, page->action, page->token, page->return_to);
     page_emit_login_fields(&buf, page);
     pst_buf_add_string(&buf, "<div class=\"tick\"><input id=\"remember\" "

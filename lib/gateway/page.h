@@ -23,6 +23,7 @@ struct page_login_form {
     struct pst_str return_to; /* where to go after the login */
     struct pst_str message;   /* the error of the last attempt */
     bool remember;            /* checked in the last attempt */
+    bool is_cookie_dropped;   /* gateway/secure_cookie.h: say so */
 };
 
 /* Send the login form with this status. Returns as response_send(). */

@@ -92,6 +92,9 @@ struct config {
     struct pst_str *trusted_proxies;
     size_t trusted_proxy_count;
 
+    bool authorize_upstream;  /* authorize hands out the backend's token */
+    bool authorize_preflight; /* authorize lets CORS preflights pass */
+
     int64_t loops;        /* 0: one for each processor */
     int64_t max_requests; /* at once */
     int64_t body_timeout; /* seconds */

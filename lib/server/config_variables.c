@@ -9,14 +9,13 @@
 #include "server/config.h"
 #include "server/config_cookie.h"
 #include "server/config_files.h"
+#include "server/config_keywords.h"
 #include "server/config_names.h"
 #include "server/config_store.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
 
-/* The longest timeout, seconds. */
-#define TIMEOUT_MAX 3600
-
+#define TIMEOUT_MAX 3600 /* seconds */
 #define LOOPS_MAX 256
 #define MAX_REQUESTS_MAX 1000000
 #define MAX_BODY_MIN 1024
@@ -25,55 +24,6 @@
 #define MAX_HELD_MIN (1024L * 1024)
 #define LOGIN_FLOOR_MAX 10000 /* milliseconds */
 #define MAX_BODY_MAX (64L * 1024 * 1024 * 1024)
-
-static const struct config_keyword switch_keywords[] = {
-    {"off", false}, {"on", true}, {NULL, 0}};
-static const struct config_keyword token_method_keywords[] = {
-    {"cookie", TOKEN_METHOD_COOKIE},
-    {"bearer", TOKEN_METHOD_BEARER},
-    {NULL, 0}};
-static const struct config_keyword token_format_keywords[] = {
-    {"sealed", PST_TOKEN_SEALED}, {"signed", PST_TOKEN_SIGNED}, {NULL, 0}};
-static const struct config_keyword dead_bearer_keywords[] = {
-    {"refuse", false}, {"guest", true}, {NULL, 0}};
-static const struct config_keyword documents_send_keywords[] = {
-    {"text", false}, {"id", true}, {NULL, 0}};
-static const struct config_keyword csrf_token_keywords[] = {
-    {"checked", false}, {"required", true}, {NULL, 0}};
-static const struct config_keyword same_site_keywords[] = {
-    {"Lax", PST_SAME_SITE_LAX},
-    {"Strict", PST_SAME_SITE_STRICT},
-    {"None", PST_SAME_SITE_NONE},
-    {NULL, 0}};
-static const struct config_keyword preset_keywords[] = {
-    {"fauna", PRESET_FAUNA}, {"vendure", PRESET_VENDURE}, {NULL, 0}};
-static const struct config_keyword token_location_keywords[] = {
-    {"json", TOKEN_IN_JSON},
-    {"header", TOKEN_IN_HEADER},
-    {"cookie", TOKEN_IN_COOKIE},
-    {NULL, 0}};
-static const struct config_keyword logout_keywords[] = {
-    {"always", LOGOUT_ALWAYS},
-    {"everywhere", LOGOUT_EVERYWHERE},
-    {"never", LOGOUT_NEVER},
-    {NULL, 0}};
-static const struct config_keyword log_level_keywords[] = {
-    {"error", LEVEL_ERROR},
-    {"warning", LEVEL_WARNING},
-    {"info", LEVEL_INFO},
-    {"debug", LEVEL_DEBUG},
-    {NULL, 0}};
-static const struct config_keyword log_format_keywords[] = {
-    {"logfmt", LOG_LOGFMT}, {"json", LOG_JSON}, {NULL, 0}};
-
-static_assert(sizeof(enum pst_token_format) == sizeof(unsigned) &&
-                  sizeof(enum pst_same_site) == sizeof(unsigned) &&
-                  sizeof(enum config_token_location) == sizeof(unsigned) &&
-                  sizeof(enum config_preset) == sizeof(unsigned) &&
-                  sizeof(enum config_logout) == sizeof(unsigned) &&
-                  sizeof(enum log_level) == sizeof(unsigned) &&
-                  sizeof(enum log_format) == sizeof(unsigned),
-              "a keyword's value is stored as unsigned");
 
 /* The parts of a row: its name and texts, and the field that it sets. */
 #define ROW(row_name, row_group, row_default, row_help) \
@@ -361,6 +311,15 @@ const struct config_entry config_variables[] = {
          "Addresses or networks of proxies in front of the web server "
          "whose X-Forwarded-For is trusted."),
      LIST(trusted_proxies, trusted_proxy_count, config_check_network)},
+
+    {ROW("POSTERN_AUTHORIZE_UPSTREAM", CONFIG_GROUP_PAGES, "off",
+         "Whether authorize gives the web server the backend's token, so that "
+         "the server's own proxy can use it."),
+     SWITCH(authorize_upstream)},
+    {ROW("POSTERN_AUTHORIZE_PREFLIGHT", CONFIG_GROUP_PAGES, "refuse",
+         "Whether authorize lets CORS preflights through to a protected page, "
+         "which must answer them itself: refuse or pass."),
+     BOOLEAN(authorize_preflight, preflight_keywords)},
 
     {ROW("POSTERN_LOOPS", CONFIG_GROUP_RUNNING, "0",
          "How many event loops, each a thread, one process has; 0: one for "

@@ -15,11 +15,12 @@
 #define CONFIG_GROUP_BACKEND "backend"
 #define CONFIG_GROUP_SITES "sites"
 #define CONFIG_GROUP_STORE "store and limits"
+#define CONFIG_GROUP_PAGES "pages"
 #define CONFIG_GROUP_RUNNING "running"
 
 /* The rows: offsets are into struct config. A row without a read function is
  * read by config.c itself. */
-#define CONFIG_VARIABLE_COUNT 69
+#define CONFIG_VARIABLE_COUNT 71
 extern const struct config_entry config_variables[];
 
 #endif

@@ -123,6 +123,9 @@ def test_env_file_replaces_the_environment(tmp_path):
                                  POSTERN_LIFETIME="2h")
     assert table["POSTERN_SITE_NAME"] == "two"
     assert table["POSTERN_LIFETIME"] == "2h"
+    # Before the subcommand's name too.
+    done = postern("--env-file", str(one), "check")
+    assert b"POSTERN_UPSTREAM               http://127.0.0.1:9/" in done.stdout
 
 
 def test_env_file_of_etc_can_be_read():
@@ -155,6 +158,8 @@ def test_env_file_that_cannot_be_read(tmp_path):
     done = postern("sessions", "--env-file", str(tmp_path / "none"))
     assert done.returncode == 66 and b"No such file" in done.stderr
     done = postern("sessions", "--env-file")
+    assert done.returncode == 64 and b"needs a FILE" in done.stderr
+    done = postern("--env-file")
     assert done.returncode == 64 and b"needs a FILE" in done.stderr
     # After -- it is an argument like any other.
     done = postern("unlock", "--", "--env-file", POSTERN_STORE="none")

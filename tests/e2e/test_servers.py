@@ -947,3 +947,24 @@ def test_origin_is_not_taken_from_the_host_header(backend, user, kind, origin):
             assert answer.status == status, (host, answer)
     finally:
         site.close()
+
+
+@pytest.mark.parametrize("kind", [servers.Lighttpd, servers.ApacheFcgid,
+                                  servers.ApacheCgid],
+                         ids=lambda kind: kind.name)
+def test_settings_file_sets_the_origin(backend, user, kind):
+    """Without it a request could choose the origin by its Host."""
+    class Own(kind):
+        has_origin = True
+
+    site = Own(backend)
+    try:
+        for origin, host, status in (
+                (f"http://localhost:{site.port}", "localhost", 200),
+                ("http://evil.example", "evil.example", 403)):
+            answer = site.post("/login", {
+                "email": user.email, "password": user.password}, headers=[
+                    ("Origin", origin), ("Host", host)])
+            assert answer.status == status, (origin, site.log)
+    finally:
+        site.close()

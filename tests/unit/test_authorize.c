@@ -50,13 +50,11 @@ tear_down(void **state)
 }
 
 static void
-log_in(struct pst_str sub, struct pst_str name)
+log_in_with(struct pst_str sub, struct pst_str name, struct pst_str upstream)
 {
     static const char *const variables[] = {POST, NULL};
-    const struct auth_grant grant = {.sub = sub,
-                                     .name = name,
-                                     .who = PST_STR("{}"),
-                                     .upstream = PST_STR("\"fnEDsecret\"")};
+    const struct auth_grant grant = {
+        .sub = sub, .name = name, .who = PST_STR("{}"), .upstream = upstream};
     struct auth auth = {.carrier = AUTH_BY_NOTHING};
     const char *line;
 
@@ -68,7 +66,14 @@ log_in(struct pst_str sub, struct pst_str name)
     snprintf(cookie, sizeof(cookie), "HTTP_COOKIE=%.*s",
              (int)strcspn(line, ";"), line);
     line = fixture_header(&fix, "vendure-auth-token");
-    snprintf(bearer, sizeof(bearer), "HTTP_AUTHORIZATION=Bearer %s", line);
+    snprintf(bearer, sizeof(bearer), "HTTP_AUTHORIZATION=Bearer %s",
+             line ? line : "");
+}
+
+static void
+log_in(struct pst_str sub, struct pst_str name)
+{
+    log_in_with(sub, name, PST_STR("\"fnEDsecret\""));
 }
 
 /* Run the handler in a role, with these variables (NULL at the end). */
@@ -459,6 +464,38 @@ test_cross_site(void **state)
     }
 }
 
+/* A handshake of a WebSocket is a GET that opens a channel to act on: another
+ * site's page must not open one with the visitor's cookie. */
+static void
+test_websocket(void **state)
+{
+    static const char websocket[] = "HTTP_SEC_WEBSOCKET_VERSION=13";
+    static const struct {
+        const char *header;
+        enum pst_err want;
+    } rows[] = {
+        {"HTTP_ORIGIN=https://shop.example", PST_OK},
+        {"HTTP_ORIGIN=https://listed.example", PST_OK},
+        {"HTTP_ORIGIN=https://evil.example", PST_CROSS_SITE},
+        {"HTTP_ORIGIN=null", PST_CROSS_SITE},
+        {"HTTP_SEC_FETCH_SITE=cross-site", PST_CROSS_SITE},
+        {"HTTP_X=no browser", PST_OK},
+    };
+
+    (void)state;
+    log_in(PST_STR("7"), PST_STR("a"));
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        const char *const handshake[] = {GET, cookie, websocket, rows[i].header,
+                                         NULL};
+        const char *const other[] = {GET, cookie, "HTTP_UPGRADE=h2c",
+                                     rows[i].header, NULL};
+
+        if (ask(true, handshake) != rows[i].want)
+            fail_msg("%s", rows[i].header);
+        assert_int_equal(ask(true, other), PST_OK);
+    }
+}
+
 /* R65: a renewed cookie is always sent, though not every web server passes it
  * on. */
 static void
@@ -592,6 +629,101 @@ test_failure_denies(void **state)
     assert_false(fix.res.begun);
 }
 
+static void
+restart(const char *const *settings)
+{
+    fixture_fini(&fix);
+    fixture_init(&fix, settings);
+}
+
+/* The backend's token goes to the web server only if that is configured, and
+ * never with a refusal. */
+static void
+test_upstream(void **state)
+{
+    static const char *const on[] = {"POSTERN_TOKEN_METHOD=cookie,bearer",
+                                     "POSTERN_ORIGIN=https://shop.example",
+                                     "POSTERN_AUTHORIZE_UPSTREAM=on", NULL};
+    static const char *const signed_on[] = {
+        "POSTERN_TOKEN_METHOD=cookie,bearer", "POSTERN_TOKEN_FORMAT=signed",
+        "POSTERN_ORIGIN=https://shop.example", "POSTERN_AUTHORIZE_UPSTREAM=on",
+        NULL};
+    static const struct {
+        const char *const *settings;
+        const char *upstream; /* of the session */
+        const char *want;
+    } rows[] = {
+        {both, "\"fnEDsecret\"", NULL},
+        {on, "\"fnEDsecret\"", "Bearer fnEDsecret"},
+        {signed_on, "\"fnEDsecret\"", "Bearer fnEDsecret"},
+        {on, NULL, NULL},
+        {on, "{\"sid\":\"fnEDsecret\"}", NULL}, /* not a token */
+    };
+    const char *const good[] = {GET, cookie, "AUTH_REQUEST=/a", NULL};
+    const char *const by_client[] = {GET, cookie, "HTTP_AUTH_REQUEST=/a", NULL};
+    const char *const cross_site[] = {POST, cookie,
+                                      "HTTP_SEC_FETCH_SITE=cross-site", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        for (int is_authorizer = 0; is_authorizer < 2; is_authorizer++) {
+            const char *wanted[] = {"X-Session-Authorization",
+                                    "Variable-SESSION_AUTHORIZATION"};
+
+            restart(rows[i].settings);
+            log_in_with(PST_STR("7"), PST_STR("a"),
+                        pst_str_from(rows[i].upstream));
+            assert_int_equal(ask(is_authorizer, good), PST_OK);
+            assert_header("allowed", wanted[is_authorizer], rows[i].want);
+            assert_header("allowed", wanted[!is_authorizer], NULL);
+            /* A client that reaches it by a URL learns nothing. */
+            assert_int_equal(ask(false, by_client), PST_OK);
+            assert_header("client", "X-Session-Authorization", NULL);
+            assert_int_equal(ask(is_authorizer, cross_site), PST_CROSS_SITE);
+            for (size_t j = 0; j < PST_COUNT(wanted); j++)
+                assert_header("refused", wanted[j], NULL);
+        }
+    }
+}
+
+/* U40: a preflight passes only if that is configured, and has no user. */
+static void
+test_preflight(void **state)
+{
+    static const char *const pass[] = {"POSTERN_ORIGIN=https://shop.example",
+                                       "POSTERN_AUTHORIZE_PREFLIGHT=pass",
+                                       "POSTERN_AUTHORIZE_UPSTREAM=on", NULL};
+    static const char *const preflight[] = {
+        cookie, "REQUEST_METHOD=OPTIONS", "HTTP_ORIGIN=https://other.example",
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT", NULL};
+    static const char *const others[][4] = {
+        {"REQUEST_METHOD=OPTIONS", "HTTP_ORIGIN=https://other.example", NULL},
+        {"REQUEST_METHOD=OPTIONS", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT",
+         NULL},
+        {GET, "HTTP_ORIGIN=https://other.example",
+         "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT", NULL},
+        {POST, "HTTP_ORIGIN=https://shop.example",
+         "HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT", NULL},
+    };
+    static const char *const absent[] = {
+        "Variable-REMOTE_USER", "X-Session-User", "X-Session-Authorization",
+        "Variable-SESSION_AUTHORIZATION", "Access-Control-Allow-Origin"};
+
+    (void)state;
+    /* Browsers send it without a cookie. */
+    assert_int_equal(ask(true, &preflight[1]), PST_NO_SESSION);
+    restart(pass);
+    log_in(PST_STR("7"), PST_STR("a"));
+    for (int is_authorizer = 0; is_authorizer < 2; is_authorizer++) {
+        assert_int_equal(ask(is_authorizer, preflight), PST_OK);
+        assert_int_equal(fix.res.status, 200);
+        for (size_t i = 0; i < PST_COUNT(absent); i++)
+            assert_header("preflight", absent[i], NULL);
+        for (size_t i = 0; i < PST_COUNT(others); i++)
+            assert_int_equal(ask(is_authorizer, others[i]), PST_NO_SESSION);
+    }
+}
+
 int
 main(void)
 {
@@ -603,12 +735,15 @@ main(void)
         cmocka_unit_test_setup_teardown(test_name_with_spaces, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cross_site, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_websocket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_renewal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ended_meanwhile, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_failure_denies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_upstream, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_preflight, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("authorize", tests, NULL, NULL);
