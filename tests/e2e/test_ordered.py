@@ -239,11 +239,13 @@ def test_a_client_that_leaves_leaves_the_queue(scripted, start):
     (_, path), (_, other) = start(backend), start(backend)
     cookie = log_in(path, "mine@b.example")
     for place in path, other:
-        with waiting((path, "slow", cookie), (place, "silent", cookie),
-                     (place, "me", cookie)) as (first, second, third):
-            second.close()
-            assert first.answer().status == 200
-            assert third.answer().status == 200
+        with waiting((path, "slow", cookie)) as (first,):
+            assert wait_until(lambda: backend.at_work)
+            with waiting((place, "silent", cookie),
+                         (place, "me", cookie)) as (second, third):
+                second.close()
+                assert first.answer().status == 200
+                assert third.answer().status == 200
     assert not backend.named("silent")
 
 
@@ -286,13 +288,14 @@ def test_a_stream_of_events_holds_nobody(scripted, start):
 
 def test_a_session_that_ended_meanwhile_sends_nothing(scripted, start):
     """Its client may have another one by now, so it should try again."""
-    backend = scripted(pause=0.5)
+    backend = scripted(pause=2)
     _, path = start(backend)
     _, logout = start(backend, "logout", POSTERN_UPSTREAM_LOGOUT="never")
     cookie = log_in(path, "mine@b.example")
     with waiting((path, "slow", cookie)) as (first,):
         holds(backend, "slow")
         second = open_and_send(path, "me", cookie=cookie)[0]
+        time.sleep(SOON)  # its session is opened, and it waits
         assert fcgi.request(
             logout, "POST", "", b"{}", CONTENT_TYPE="application/json",
             HTTP_COOKIE=f"{COOKIE}={cookie}").status == 200
