@@ -108,6 +108,7 @@ set_up(void **state)
     (void)state;
     memset(&stores, 0, sizeof(stores));
     fake_wait_set_skipping(false);
+    fake_wait_set_hook(NULL);
     if (pst_crypto_init() != PST_OK || loop_new(&loop) != PST_OK)
         return -1;
     return signal(SIGPIPE, SIG_DFL) == SIG_ERR ? -1 : 0;
@@ -189,6 +190,53 @@ test_own_errors(void **state)
         if (n % 2 == 1)
             assert_non_null(strstr(reasons[n], "replied: OOM"));
     }
+}
+
+static enum pst_err
+put_large(unsigned n)
+{
+    static uint8_t bytes[STORE_SPILL_MAX];
+    struct store_id sid = stores_id(n);
+
+    return store_spill_put(
+        store, &sid, (struct pst_bytes){bytes, sizeof(bytes)}, NOW + 60, NOW);
+}
+
+static enum pst_err
+get_large(unsigned n)
+{
+    struct store_id sid = stores_id(n);
+    struct pst_arena *arena = NULL;
+    struct pst_bytes blob = {NULL, 0};
+    enum pst_err e = pst_arena_new(&arena, 2 * STORE_SPILL_MAX);
+
+    if (!e)
+        e = store_spill_get(store, &sid, NOW, arena, &blob);
+    if (!e && blob.len != STORE_SPILL_MAX)
+        e = PST_INTERNAL;
+    pst_arena_free(&arena);
+    return e;
+}
+
+/* Before each wait: real time passes, too. */
+static bool
+pass_time(void)
+{
+    fake_clock_advance(1);
+    return false;
+}
+
+/* More than a socket takes at once, in both directions. */
+static void
+test_large(void **state)
+{
+    (void)state;
+    start();
+    fake_wait_set_hook(pass_time);
+    run(put_large, FIBERS / 2);
+    assert_int_equal(count_of(PST_OK, FIBERS / 2), FIBERS / 2);
+    run(get_large, FIBERS / 2);
+    assert_int_equal(count_of(PST_OK, FIBERS / 2), FIBERS / 2);
 }
 
 /* Stop Redis, and wait until it is. */
@@ -362,6 +410,63 @@ test_closed_meanwhile(void **state)
     close(report[1]);
 }
 
+/* Answer two checks, and close at once after the second; answer a write on the
+ * next connection. */
+static void
+close_after_reply(int listener, int report)
+{
+    int client = accept(listener, NULL, NULL);
+
+    char byte;
+
+    for (int i = 0; i < 2; i++) {
+        (void)read_commands(client, 2, report);
+        if (i == 1)
+            (void)!read(report, &byte, 1);
+        (void)!write(client, "$-1\r\n$-1\r\n", 10);
+    }
+    close(client);
+    (void)!write(report, ".", 1);
+    client = accept(listener, NULL, NULL);
+    while (read_commands(client, 1, report) == 1)
+        (void)!write(client, ":1\r\n", 4);
+}
+
+static int closed_report;
+
+/* Before the wait for the reply: wait until the connection is closed, too. */
+static bool
+wait_until_closed(void)
+{
+    char byte = 'x';
+
+    assert_int_equal(write(closed_report, "g", 1), 1);
+    while (byte == 'x' && read(closed_report, &byte, 1) == 1)
+        ;
+    fake_wait_set_hook(NULL);
+    return true;
+}
+
+/* The reply and the end come as one event: both are noticed. */
+static void
+test_reply_and_end(void **state)
+{
+    int report[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, report), 0);
+    closed_report = report[0];
+    serve(close_after_reply, report[1]);
+    run(check, 1);
+    fake_wait_set_hook(wait_until_closed);
+    run(check, 1);
+    assert_int_equal(results[0], PST_OK);
+    run(end, 1);
+    assert_int_equal(results[0], PST_OK);
+    close(report[0]);
+    close(report[1]);
+}
+
 /* One long reply, in which each element is small. */
 static void
 answer_at_length(int listener, int report)
@@ -415,12 +520,10 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_one_connection),
-        TEST(test_own_errors),
-        TEST(test_hung),
-        TEST(test_no_repeat),
-        TEST(test_closed_meanwhile),
-        TEST(test_long_reply),
+        TEST(test_one_connection), TEST(test_own_errors),
+        TEST(test_large),          TEST(test_hung),
+        TEST(test_no_repeat),      TEST(test_closed_meanwhile),
+        TEST(test_reply_and_end),  TEST(test_long_reply),
     };
 
     if (!stores_can_start(STORE_REDIS))
