@@ -91,7 +91,7 @@ static bool
 may_try_again(const struct plain_exchange *x, bool was_kept)
 {
     return was_kept && x->is_closed && !x->has_received &&
-           (!x->has_sent || is_repeatable(x)) && plain_can_send_again(x);
+           (!x->has_sent || is_repeatable(x));
 }
 
 static enum pst_err
@@ -100,7 +100,10 @@ run_exchange(struct plain_client *client, struct plain_exchange *x)
     bool was_kept;
     enum pst_err e;
 
-    take_kept_connection(client, x);
+    /* The backend may answer an upload before it has read all of it, and what
+     * the client sends cannot be sent again: it gets a new connection. */
+    if (plain_has_body_in_memory(x))
+        take_kept_connection(client, x);
     was_kept = x->connection != NULL;
     e = run_attempt(client, x);
     if (e && may_try_again(x, was_kept)) {

@@ -32,8 +32,6 @@ struct plain_request {
     bool is_get;
     char *piece;       /* PLAIN_PIECE_MAX bytes; NULL: not needed */
     size_t piece_len;  /* bytes of it that are to be sent */
-    bool has_piece;    /* it was read, and is not sent yet */
-    bool has_read;     /* read() was called */
     bool is_last;      /* nothing of the body follows it */
     int64_t body_read; /* bytes that read() returned */
 };

@@ -166,7 +166,6 @@ read_piece(struct plain_exchange *x)
 
     if (has_length && (uint64_t)left < size)
         size = (size_t)left;
-    request->has_read = true;
     request->piece_len = 0;
     e = exchange->read(exchange->context, request->piece, size,
                        &request->piece_len);
@@ -179,7 +178,6 @@ read_piece(struct plain_exchange *x)
     request->body_read += (int64_t)request->piece_len;
     request->is_last = has_length ? request->body_read == exchange->body_length
                                   : request->piece_len == 0;
-    request->has_piece = true;
     return PST_OK;
 }
 
@@ -196,27 +194,11 @@ write_piece(struct plain_exchange *x)
         {request->piece, request->piece_len},
         make_piece(is_chunked ? PST_STR("\r\n") : PST_STR("")),
     };
-    enum pst_err e;
 
     if (is_chunked)
         pieces[1].iov_len =
             (size_t)snprintf(line, sizeof(line), "%zx\r\n", request->piece_len);
-    e = write_pieces(x, pieces, PST_COUNT(pieces));
-    if (!e)
-        request->has_piece = false;
-    return e;
-}
-
-/* The client may have sent its first bytes so slowly that the backend has
- * closed a kept connection meanwhile. */
-static enum pst_err
-check_connection(struct plain_exchange *x)
-{
-    if (!x->connection->was_kept || connection_is_usable(x->connection))
-        return PST_OK;
-    x->is_closed = true;
-    return http_error_set(x->error, PST_UPSTREAM_BROKEN,
-                          "the backend closed the connection");
+    return write_pieces(x, pieces, PST_COUNT(pieces));
 }
 
 /* A body that is read in pieces. */
@@ -230,20 +212,18 @@ send_read_body(struct plain_exchange *x)
         request->piece = pst_arena_alloc(x->arena, PLAIN_PIECE_MAX);
     if (!request->piece)
         return plain_fail_callback(x, PST_NO_MEMORY);
-    while (!e && !is_ended_early(x) &&
-           (request->has_piece || !request->is_last)) {
-        if (!request->has_piece)
-            e = read_piece(x);
-        if (!e)
-            e = x->has_sent ? plain_check_response(x) : check_connection(x);
+    while (!e && !is_ended_early(x) && !request->is_last) {
+        e = read_piece(x);
+        if (!e && x->has_sent)
+            e = plain_check_response(x);
         if (!e && !is_ended_early(x))
             e = write_piece(x);
     }
     return e;
 }
 
-static bool
-has_body_in_memory(const struct plain_exchange *x)
+bool
+plain_has_body_in_memory(const struct plain_exchange *x)
 {
     return x->request.is_get || x->exchange->body_length == 0 ||
            !pst_str_is_absent(x->exchange->whole_body);
@@ -259,14 +239,8 @@ plain_send(struct plain_exchange *x, bool *is_whole)
     x->phase = PLAIN_SENDING; /* its deadline is set when it must wait */
     if (x->request.is_get || x->exchange->body_length == 0)
         pieces[1].iov_len = 0;
-    e = has_body_in_memory(x) ? write_pieces(x, pieces, PST_COUNT(pieces))
-                              : send_read_body(x);
+    e = plain_has_body_in_memory(x) ? write_pieces(x, pieces, PST_COUNT(pieces))
+                                    : send_read_body(x);
     *is_whole = !is_ended_early(x);
     return e;
-}
-
-bool
-plain_can_send_again(const struct plain_exchange *x)
-{
-    return !x->has_sent || !x->request.has_read;
 }

@@ -15,7 +15,7 @@
 PST_MUST_USE enum pst_err plain_request_init(struct plain_exchange *x);
 
 /*
- * Send the request, or the rest of it. It ends early, with x->has_head set,
+ * Send the request. It ends early, with x->has_head set,
  * when the backend answers before it has read all of the body.
  *   is_whole  set on PST_OK: all of it was sent
  * Returns PST_OK; PST_MALFORMED (the body is shorter than body_length); else as
@@ -23,8 +23,7 @@ PST_MUST_USE enum pst_err plain_request_init(struct plain_exchange *x);
  */
 PST_MUST_USE enum pst_err plain_send(struct plain_exchange *x, bool *is_whole);
 
-/* Can the request be sent again from its start? Not when a part of the body was
- * read and sent: what the client sent is not kept. */
-bool plain_can_send_again(const struct plain_exchange *x);
+/* Is the whole request there, or is its body read while it is sent? */
+bool plain_has_body_in_memory(const struct plain_exchange *x);
 
 #endif

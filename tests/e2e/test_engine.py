@@ -843,6 +843,25 @@ def test_restart_under_load_loses_nothing(start, scripted, tmp_path):
         assert load.failed == [] and load.served > 200
 
 
+def test_sockets_of_systemd_and_of_a_spawner_serve_the_same(
+        start, scripted, tmp_path):
+    """With --listen, as descriptor 0 (lighttpd, spawn-fcgi) and as LISTEN_FDS.
+    Plain CGI and mod_fcgid are in test_servers.py."""
+    backend = scripted()
+    paths = [str(tmp_path / "zero"), str(tmp_path / "systemd")]
+    with listen(paths[0]) as zero, listen(paths[1]) as systemd:
+        secret = {"COOKIE_SESSION_SECRET": os.urandom(32).hex()}
+        start(backend, stdin=zero, **secret)
+        script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3<&{systemd.fileno()}'
+        start(backend, ["bash", "-c", script], pass_fds=[systemd.fileno()],
+              **secret)
+        _, path = start(backend, **secret)
+        cookies = [log_in(where, "ann@b.example") for where in (*paths, path)]
+        for where in (*paths, path):
+            for cookie in cookies:
+                assert me_of(query(where, "me", cookie)) == "ann@b.example"
+
+
 # Users.
 
 

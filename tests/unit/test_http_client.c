@@ -244,7 +244,7 @@ test_next_is_clean(void **state)
     assert_int_equal(run(upstream, &third), PST_OK);
     assert_int_equal(client.reads, 0);
     client_init();
-    client.body = PST_STR("bob's");
+    fourth.whole_body = PST_STR("bob's");
     assert_int_equal(run(upstream, &fourth), PST_OK);
     http_client_free(&upstream);
     server_join(&server);

@@ -308,6 +308,7 @@ test_died_post(void **state)
     const char *sent;
 
     (void)state;
+    second.whole_body = PST_STR("hello");
     run_twice(script, &first, &second, PST_UPSTREAM_BROKEN);
     assert_int_equal(client.heads, 0);
     sent = strstr(server.got, "hello");
