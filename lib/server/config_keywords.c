@@ -40,12 +40,11 @@ const struct config_keyword logout_keywords[] = {
     {"everywhere", LOGOUT_EVERYWHERE},
     {"never", LOGOUT_NEVER},
     {NULL, 0}};
-const struct config_keyword log_level_keywords[] = {
-    {"error", LEVEL_ERROR},
-    {"warning", LEVEL_WARNING},
-    {"info", LEVEL_INFO},
-    {"debug", LEVEL_DEBUG},
-    {NULL, 0}};
+const struct config_keyword log_level_keywords[] = {{"error", LEVEL_ERROR},
+                                                    {"warning", LEVEL_WARNING},
+                                                    {"info", LEVEL_INFO},
+                                                    {"debug", LEVEL_DEBUG},
+                                                    {NULL, 0}};
 const struct config_keyword log_format_keywords[] = {
     {"logfmt", LOG_LOGFMT}, {"json", LOG_JSON}, {NULL, 0}};
 
